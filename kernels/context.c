@@ -1,0 +1,96 @@
+/* Contexts: which backend and instruction set, how many threads, and the workspace (spec N1.2, N1.6). */
+#include "context.h"
+
+#include <float.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#if FLT_EVAL_METHOD != 0
+#error "Sluice needs FLT_EVAL_METHOD 0 (spec N1.2)"
+#endif
+
+#define WORKSPACE_ALIGN 64u
+
+static int cpu_has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+
+static int cpu_has_avx512(void) {
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
+         __builtin_cpu_supports("avx512vl");
+}
+
+static sl_status choose_cpu(sl_context *ctx, sl_isa isa, sl_error *err) {
+  if (isa == SL_ISA_BEST) isa = cpu_has_avx512() ? SL_ISA_AVX512 : SL_ISA_AVX2;
+  if (isa == SL_ISA_AVX512) {
+    if (!cpu_has_avx512()) return sl_fail(err, SL_ERR_UNAVAILABLE, "this CPU has no AVX-512 (F, DQ, BW, VL)");
+    ctx->backend = "cpu/avx512";
+    sl_avx512_table(&ctx->table);
+  } else {
+    ctx->backend = "cpu/avx2";
+    sl_avx2_table(&ctx->table);
+  }
+  return SL_OK;
+}
+
+static sl_status choose_backend(sl_context *ctx, const sl_context_options *options, sl_error *err) {
+  if (!cpu_has_avx2()) return sl_fail(err, SL_ERR_UNAVAILABLE, "this CPU lacks AVX2 or FMA: Sluice needs x86-64-v3 (spec N1.2)");
+  if (!sl_environment_ok()) return sl_fail(err, SL_ERR_ENVIRONMENT, "this thread does not round to nearest or flushes subnormals (spec N1.2)");
+  sl_plain_table(&ctx->table);
+  if (strcmp(options->backend, "plain") == 0) {
+    ctx->backend = "plain";
+    return SL_OK;
+  }
+  if (strcmp(options->backend, "cpu") == 0) return choose_cpu(ctx, options->isa, err);
+  return sl_fail(err, SL_ERR_UNAVAILABLE, "backend '%s' is not in this build; there are: plain, cpu", options->backend);
+}
+
+sl_status sl_context_create(sl_context **out, const sl_context_options *options, sl_error *err) {
+  if (options->threads < 0) return sl_fail(err, SL_ERR_USAGE, "threads must be 0 (all) or more, not %d", options->threads);
+  sl_context *ctx = calloc(1, sizeof *ctx);
+  if (!ctx) return sl_fail(err, SL_ERR_MEMORY, "no memory for a context");
+  ctx->threads = options->threads ? options->threads : omp_get_num_procs();
+  const sl_status status = choose_backend(ctx, options, err);
+  if (status) {
+    free(ctx);
+    return status;
+  }
+  *out = ctx;
+  return SL_OK;
+}
+
+void sl_context_destroy(sl_context *ctx) {
+  if (!ctx) return;
+  free(ctx->workspace);
+  free(ctx);
+}
+
+const sl_error *sl_context_error(const sl_context *ctx) { return &ctx->error; }
+const char *sl_context_backend(const sl_context *ctx) { return ctx->backend; }
+int sl_context_threads(const sl_context *ctx) { return ctx->threads; }
+
+size_t sl_linear_pack_bytes(const sl_context *ctx, size_t n, size_t k, sl_pack_kind kind) { return ctx->table.linear_pack_bytes(n, k, kind); }
+
+/* One block, grown to the largest need: a kernel asks once, and after the first step nothing is allocated. */
+void *sl_workspace(sl_context *ctx, size_t bytes) {
+  const size_t rounded = (bytes + WORKSPACE_ALIGN - 1) / WORKSPACE_ALIGN * WORKSPACE_ALIGN;
+  if (rounded < bytes) {
+    sl_fail(&ctx->error, SL_ERR_MEMORY, "workspace size overflows");
+    return NULL;
+  }
+  if (ctx->workspace_bytes - ctx->workspace_used < rounded) {
+    if (ctx->workspace_used) {
+      sl_fail(&ctx->error, SL_ERR_MEMORY, "a kernel must take its workspace in one piece");
+      return NULL;
+    }
+    free(ctx->workspace);
+    ctx->workspace = aligned_alloc(WORKSPACE_ALIGN, rounded);
+    ctx->workspace_bytes = ctx->workspace ? rounded : 0;
+    if (!ctx->workspace) {
+      sl_fail(&ctx->error, SL_ERR_MEMORY, "no memory for a workspace of %zu bytes", rounded);
+      return NULL;
+    }
+  }
+  void *p = ctx->workspace + ctx->workspace_used;
+  ctx->workspace_used += rounded;
+  return p;
+}

@@ -1,0 +1,42 @@
+/* Inside of a context: backend table, workspace, error (spec N1.2, N1.6). Not public. */
+#ifndef SLUICE_CONTEXT_H
+#define SLUICE_CONTEXT_H
+
+#include <sluice/kernels.h>
+
+/* One function pointer a row of spec/kernels.def. A table is filled with the plain kernels and then overridden by those that
+ * a backend has, so that no entry is ever null. */
+typedef struct {
+#define SL_KERNEL(name, params, args, storage, clause, bound) sl_status (*name)(sl_context * ctx, SL_UNPAREN params);
+#include <sluice/kernels.def>
+#undef SL_KERNEL
+  size_t (*linear_pack_bytes)(size_t n, size_t k, sl_pack_kind kind);
+} sl_kernel_table;
+
+struct sl_context {
+  sl_kernel_table table;
+  const char *backend;
+  int threads;
+  unsigned char *workspace;
+  size_t workspace_bytes, workspace_used;
+  sl_error error;
+};
+
+/* Memory for the duration of one kernel call, 64-byte aligned; NULL (with the context's error set) if there is none.
+ * The dispatcher releases it all when the kernel returns. */
+void *sl_workspace(sl_context *ctx, size_t bytes);
+
+/* Calls body(arg, begin, end, thread) for disjoint ranges of at most `grain` indices that cover [0, n), on the context's threads, in no
+ * particular order. Each thread first checks its environment; the status is SL_ERR_ENVIRONMENT if one fails. */
+typedef void (*sl_parallel_body)(void *arg, size_t begin, size_t end, int thread);
+sl_status sl_parallel_for(sl_context *ctx, size_t n, size_t grain, sl_parallel_body body, void *arg);
+
+/* 1 if this thread rounds to nearest and keeps subnormals (spec N1.2). */
+int sl_environment_ok(void);
+
+/* The backends: each overrides the entries of *table that it has. */
+void sl_plain_table(sl_kernel_table *table);
+void sl_avx2_table(sl_kernel_table *table);
+void sl_avx512_table(sl_kernel_table *table);
+
+#endif

@@ -1,0 +1,12 @@
+/* The public kernels: one checked entry point a row of spec/kernels.def (spec N1.2). */
+#include "context.h"
+
+#define SL_KERNEL(name, params, args, storage, clause, bound)                                                           \
+  sl_status sl_##name(sl_context *ctx, SL_UNPAREN params) {                                                             \
+    if (!sl_environment_ok())                                                                                           \
+      return sl_fail(&ctx->error, SL_ERR_ENVIRONMENT, #name ": rounding mode or flush-to-zero is wrong (spec N1.2)");   \
+    ctx->workspace_used = 0;                                                                                            \
+    return ctx->table.name(ctx, SL_UNPAREN args);                                                                       \
+  }
+#include <sluice/kernels.def>
+#undef SL_KERNEL

@@ -1,0 +1,82 @@
+/* Argument types of the kernels: packs, parts, sampling, the objective and the optimiser (spec N5.5, N6.3, O1 to O5). */
+#ifndef SLUICE_TYPES_H
+#define SLUICE_TYPES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef enum { SL_PACK_FORWARD, SL_PACK_INPUT_GRAD } sl_pack_kind;
+
+/* One part of a concatenated input gradient (spec N3.4, T2.2): dy (t, n), w (n, k), its pack or NULL. */
+typedef struct {
+  const float *dy;
+  const float *w;
+  const void *packed;
+  size_t n;
+} sl_linear_part;
+
+/* How to draw a token (spec N5.5). temperature 0 is greedy; top_k 0 and top_p 1 are off. */
+typedef struct {
+  float temperature;
+  uint32_t top_k;
+  double top_p;
+  uint64_t seed;
+  uint32_t step;
+} sl_sampling;
+
+typedef enum { SL_GATE_SIGMOID, SL_GATE_ERF, SL_GATE_ARCTAN, SL_GATE_SOFTSIGN, SL_GATE_CLIP, SL_GATE_IDENTITY, SL_GATE_EXPRESSION } sl_gate_family;
+
+/* Value and weight of an expression gate at r (spec O2.4): f may be set to NaN when the gate is a weight only. */
+typedef void (*sl_gate_function)(const void *expression, int positive, float r, float *f, float *w);
+
+/* A gate with the parameters of both advantage signs (spec O2): [0] A <= 0, [1] A > 0.
+ * sigmoid, erf, arctan, softsign use tau; clip uses low and high; an expression gate uses function and expression. */
+typedef struct {
+  sl_gate_family family;
+  float tau[2];
+  double clip_low, clip_high;
+  sl_gate_function function;
+  const void *expression;
+} sl_gate;
+
+typedef enum { SL_LEVEL_TOKEN, SL_LEVEL_SEQUENCE } sl_level;
+typedef enum { SL_AGG_SEQUENCE_MEAN, SL_AGG_TOKEN_MEAN, SL_AGG_CONSTANT } sl_aggregation;
+typedef enum { SL_KL_K1, SL_KL_K2, SL_KL_K3 } sl_kl_kind;
+typedef enum { SL_ADV_STD_POPULATION, SL_ADV_STD_SAMPLE, SL_ADV_NO_STD, SL_ADV_LEAVE_ONE_OUT } sl_advantage_kind;
+
+/* The objective of spec/objective.md. beta and gamma 0 switch KL and entropy bonus off. */
+typedef struct {
+  sl_gate gate;
+  sl_level level;
+  sl_aggregation aggregation;
+  double constant_length;
+  sl_kl_kind kl;
+  double beta;
+  double gamma;
+} sl_objective;
+
+/* A micro-batch of the gated loss. Arrays over t tokens: logp_new, logp_old, logp_ref (NULL if beta is 0), entropy (NULL if gamma is 0), mask.
+ * Arrays over n_seq sequences: seq offsets (n_seq + 1), advantage, coefficient (spec O4.1; binary64, from sl_objective_coefficients). */
+typedef struct {
+  const float *logp_new, *logp_old, *logp_ref, *entropy;
+  const uint8_t *mask;
+  const uint32_t *seq;
+  const float *advantage;
+  const double *coefficient;
+  size_t n_seq;
+} sl_gated_loss_batch;
+
+/* Per-sequence sums that the caller adds in ascending order (spec O5.1, O5.2). */
+typedef struct {
+  double objective, centred, kl, entropy;
+  double y_sum, y_square_sum, weight_sum, effective_sum;
+  float ratio_max;
+  uint32_t tokens, below_half, clamped;
+} sl_loss_sums;
+
+/* Scalars of one AdamW step (spec N6.3). */
+typedef struct {
+  float grad_scale, b1, b2, one_b1, one_b2, c1, c2, lr, eps, decay;
+} sl_adamw;
+
+#endif
