@@ -1,1 +1,12 @@
-# SIMD kernels.
+# SIMD kernels: the same files compiled once for each instruction set (see cpu.h).
+set(SLUICE_CPU_SOURCES cpu/table.c)
+
+function(sluice_add_isa isa)
+  add_library(sluice_${isa} OBJECT ${SLUICE_CPU_SOURCES})
+  target_link_libraries(sluice_${isa} PRIVATE sluice_flags)
+  target_compile_definitions(sluice_${isa} PRIVATE SL_ISA=${isa})
+  target_compile_options(sluice_${isa} PRIVATE ${ARGN})
+  target_sources(sluice PRIVATE $<TARGET_OBJECTS:sluice_${isa}>)
+endfunction()
+sluice_add_isa(avx2 -march=x86-64-v3 -mprefer-vector-width=256)
+sluice_add_isa(avx512 -march=x86-64-v4 -mprefer-vector-width=512)

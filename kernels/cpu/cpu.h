@@ -1,0 +1,16 @@
+/* Inside of the cpu backend. Each file here is compiled once with AVX2 and once with AVX-512; SL_ISA (avx2, avx512) is set by the
+ * build, and SL_ISA_NAME(x) names a function of this compilation. Not public. */
+#ifndef SLUICE_CPU_H
+#define SLUICE_CPU_H
+
+#include "kernels/context.h"
+
+#define SL_ISA_PASTE2(isa, name) sl_##isa##_##name
+#define SL_ISA_PASTE(isa, name) SL_ISA_PASTE2(isa, name)
+#define SL_ISA_NAME(name) SL_ISA_PASTE(SL_ISA, name)
+
+#define SL_KERNEL(name, params, args, storage, clause, bound) sl_status SL_ISA_NAME(name)(sl_context * ctx, SL_UNPAREN params);
+#include <sluice/kernels.def>
+#undef SL_KERNEL
+
+#endif

@@ -1,0 +1,43 @@
+/* The few-element scalars of the objective and the optimiser, in binary64 (spec O3, O4.1, N6). */
+#ifndef SLUICE_OBJECTIVE_H
+#define SLUICE_OBJECTIVE_H
+
+#include <sluice/status.h>
+#include <sluice/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Advantages of n_groups groups; group g holds the sequences [group[g], group[g+1]) (spec O3). *zero_variance, if not NULL, gets the number of groups
+ * without variance. SL_ERR_NONFINITE for a non-finite reward (named), SL_ERR_INPUT for a leave-one-out group of one. */
+sl_status sl_advantages(float *advantage, size_t *zero_variance, const double *reward, const uint32_t *group, size_t n_groups, sl_advantage_kind kind,
+                        double eps, sl_error *err);
+
+/* The coefficient of a token of each sequence, from tokens[i] = unmasked tokens of sequence i of the whole step (spec O4.1).
+ * SL_ERR_INPUT if the step has no unmasked token. */
+sl_status sl_objective_coefficients(double *coefficient, const uint32_t *tokens, size_t n_seq, sl_aggregation aggregation, double constant_length,
+                                    sl_error *err);
+
+typedef enum { SL_DECAY_CONSTANT, SL_DECAY_LINEAR, SL_DECAY_COSINE } sl_decay_kind;
+
+/* The learning rate of step t = 1 ... total (spec N6.5); final is the fraction of base that is left at the end. */
+float sl_learning_rate(double base, sl_decay_kind decay, double final, uint64_t warmup, uint64_t t, uint64_t total);
+
+/* The factor that clips a gradient of that norm (spec N6.2); max_norm 0 is off. */
+float sl_clip_scale(double norm, double max_norm);
+
+/* Bias corrections kept in the checkpoint as products (spec N6.4); both start at 1. */
+typedef struct {
+  double b1_power, b2_power;
+} sl_adamw_state;
+
+/* The scalars of the next step: advances state (spec N6.3, N6.4). */
+sl_adamw sl_adamw_scalars(sl_adamw_state *state, float b1, float b2, float eps, float lr, float grad_scale);
+/* The decay field of a tensor with weight decay; without, it is 1. */
+float sl_adamw_decay(float lr, double weight_decay);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,115 @@
+/* The few-element scalars of the objective and the optimiser, in binary64 (spec O3, O4.1, N6, N2.5). */
+#include <sluice/functions.h>
+#include <sluice/objective.h>
+
+#include <math.h>
+
+static int all_equal(const double *reward, size_t n) {
+  for (size_t i = 1; i < n; i++)
+    if (reward[i] != reward[0]) return 0;
+  return 1;
+}
+
+static double ascending_sum(const double *x, size_t n, size_t without) {
+  double sum = 0.0;
+  for (size_t i = 0; i < n; i++)
+    if (i != without) sum += x[i];
+  return sum;
+}
+
+/* spec O3.1 */
+static void deviation_advantages(float *advantage, const double *reward, size_t n, sl_advantage_kind kind, double eps) {
+  const double mean = ascending_sum(reward, n, n) / (double)n;
+  double squares = 0.0;
+  for (size_t i = 0; i < n; i++) squares = fma(reward[i] - mean, reward[i] - mean, squares);
+  const double std = sqrt(squares / (kind == SL_ADV_STD_SAMPLE ? (double)n - 1.0 : (double)n));
+  for (size_t i = 0; i < n; i++) {
+    const double c = reward[i] - mean;
+    advantage[i] = (float)(kind == SL_ADV_NO_STD ? c : c / (std + eps));
+  }
+}
+
+/* spec O3.2 */
+static void leave_one_out_advantages(float *advantage, const double *reward, size_t n) {
+  for (size_t i = 0; i < n; i++) advantage[i] = (float)(reward[i] - ascending_sum(reward, n, i) / ((double)n - 1.0));
+}
+
+static sl_status check_rewards(const double *reward, const uint32_t *group, size_t n_groups, sl_advantage_kind kind, sl_error *err) {
+  for (size_t g = 0; g < n_groups; g++) {
+    if (kind == SL_ADV_LEAVE_ONE_OUT && group[g + 1] - group[g] == 1)
+      return sl_fail(err, SL_ERR_INPUT, "group[%zu] has one sequence: leave-one-out needs at least two", g);
+    for (size_t i = group[g]; i < group[g + 1]; i++)
+      if (!isfinite(reward[i])) return sl_fail(err, SL_ERR_NONFINITE, "reward[%zu] (group %zu) is %g", i, g, reward[i]);
+  }
+  return SL_OK;
+}
+
+sl_status sl_advantages(float *advantage, size_t *zero_variance, const double *reward, const uint32_t *group, size_t n_groups, sl_advantage_kind kind,
+                        double eps, sl_error *err) {
+  const sl_status status = check_rewards(reward, group, n_groups, kind, err);
+  if (status) return status;
+  size_t flat = 0;
+  for (size_t g = 0; g < n_groups; g++) {
+    const size_t first = group[g], n = group[g + 1] - first;
+    if (n == 0) continue;
+    if (all_equal(reward + first, n)) { /* spec O3.3 */
+      flat++;
+      for (size_t i = 0; i < n; i++) advantage[first + i] = 0.0f;
+    } else if (kind == SL_ADV_LEAVE_ONE_OUT) {
+      leave_one_out_advantages(advantage + first, reward + first, n);
+    } else {
+      deviation_advantages(advantage + first, reward + first, n, kind, eps);
+    }
+  }
+  if (zero_variance) *zero_variance = flat;
+  return SL_OK;
+}
+
+sl_status sl_objective_coefficients(double *coefficient, const uint32_t *tokens, size_t n_seq, sl_aggregation aggregation, double constant_length,
+                                    sl_error *err) {
+  double sequences = 0.0, total = 0.0;
+  for (size_t i = 0; i < n_seq; i++) {
+    sequences += tokens[i] > 0;
+    total += (double)tokens[i];
+  }
+  if (total == 0.0) return sl_fail(err, SL_ERR_INPUT, "the step has no unmasked token: nothing to learn from");
+  for (size_t i = 0; i < n_seq; i++) {
+    const double n = (double)tokens[i];
+    const double count = aggregation == SL_AGG_SEQUENCE_MEAN ? sequences * n : aggregation == SL_AGG_TOKEN_MEAN ? total : sequences * constant_length;
+    coefficient[i] = tokens[i] ? 1.0 / count : 0.0;
+  }
+  return SL_OK;
+}
+
+/* spec N6.5 */
+float sl_learning_rate(double base, sl_decay_kind decay, double final, uint64_t warmup, uint64_t t, uint64_t total) {
+  const double ramp = warmup && t < warmup ? (double)t / (double)warmup : 1.0;
+  const double done = (double)(t - 1) / (double)total;
+  double factor = 1.0;
+  if (decay == SL_DECAY_LINEAR) factor = 1.0 - (1.0 - final) * done;
+  if (decay == SL_DECAY_COSINE) factor = final + (1.0 - final) * (1.0 + (double)sl_fn_cos((float)(0x1.921fb54442d18p+1 * done))) / 2.0;
+  return (float)(base * ramp * factor);
+}
+
+/* spec N6.2 */
+float sl_clip_scale(double norm, double max_norm) { return max_norm == 0.0 || norm <= max_norm ? 1.0f : (float)(max_norm / norm); }
+
+/* spec N6.4 */
+sl_adamw sl_adamw_scalars(sl_adamw_state *state, float b1, float b2, float eps, float lr, float grad_scale) {
+  state->b1_power *= (double)b1;
+  state->b2_power *= (double)b2;
+  const sl_adamw s = {.grad_scale = grad_scale,
+                      .b1 = b1,
+                      .b2 = b2,
+                      .one_b1 = (float)(1.0 - (double)b1),
+                      .one_b2 = (float)(1.0 - (double)b2),
+                      .c1 = (float)(1.0 / (1.0 - state->b1_power)),
+                      .c2 = (float)(1.0 / (1.0 - state->b2_power)),
+                      .lr = lr,
+                      .eps = eps,
+                      .decay = 1.0f};
+  return s;
+}
+
+/* spec N6.3 */
+float sl_adamw_decay(float lr, double weight_decay) { return (float)(1.0 - (double)lr * weight_decay); }

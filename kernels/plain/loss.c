@@ -1,0 +1,124 @@
+/* The gated objective: gradients by log-prob and entropy, and the sums that are reported (spec O1, O2, O4, O5). */
+#include "gate.h"
+#include "plain.h"
+#include "reduce.h"
+
+#define LOG_RATIO_MAX 80.0f
+
+typedef struct {
+  float x; /* clamped log-ratio */
+  int clamped;
+} log_ratio;
+
+static log_ratio clamp(float x) {
+  const log_ratio r = {fminf(fmaxf(x, -LOG_RATIO_MAX), LOG_RATIO_MAX) + 0.0f, fabsf(x) > LOG_RATIO_MAX};
+  return r;
+}
+
+/* The mean log-ratio of the sequence [lo, hi) over its unmasked tokens (spec O1.2): N3.8 with masked slots as +0. */
+static float sequence_log_ratio(const sl_gated_loss_batch *b, size_t lo, size_t hi, uint32_t tokens) {
+  double total = 0.0;
+  for (size_t begin = lo; begin < hi; begin += SL_SUM_CHUNK) {
+    double lane[SL_SUM_LANES] = {0};
+    for (size_t i = begin; i < smaller(hi, begin + SL_SUM_CHUNK); i++)
+      if (b->mask[i]) lane[(i - begin) % SL_SUM_LANES] += (double)(b->logp_new[i] - b->logp_old[i]);
+    for (size_t h = SL_SUM_LANES / 2; h > 0; h /= 2)
+      for (size_t j = 0; j < h; j++) lane[j] += lane[j + h];
+    total += lane[0];
+  }
+  return (float)(total / (double)tokens);
+}
+
+typedef struct {
+  double value;
+  float slope; /* by logp_new */
+} kl_term;
+
+/* KL term of one token (spec O4.3). */
+static kl_term kl_at(sl_kl_kind kind, float difference) {
+  const log_ratio y = clamp(difference);
+  kl_term term = {(double)y.x, 1.0f};
+  if (kind == SL_KL_K2) {
+    term.value = (double)y.x * (double)y.x / 2.0;
+    term.slope = y.x;
+  } else if (kind == SL_KL_K3) {
+    const float e = sl_fn_expm1(-y.x);
+    term.value = (double)e + (double)y.x;
+    term.slope = -e;
+  }
+  if (y.clamped) term.slope = 0.0f;
+  return term;
+}
+
+static void count_token(sl_loss_sums *s, float r, sl_gate_point g, float effective, int clamped) {
+  const double y = (double)(r - 1.0f);
+  s->y_sum += y;
+  s->y_square_sum = fma(y, y, s->y_square_sum);
+  s->weight_sum += (double)g.w;
+  s->effective_sum += (double)effective;
+  if (s->tokens == 0 || r > s->ratio_max) s->ratio_max = r;
+  s->below_half += g.w < 0.5f;
+  s->clamped += clamped != 0;
+  s->tokens++;
+}
+
+static uint32_t count_tokens(const uint8_t *mask, size_t lo, size_t hi) {
+  uint32_t n = 0;
+  for (size_t i = lo; i < hi; i++) n += mask[i] != 0;
+  return n;
+}
+
+static sl_loss_sums sequence_loss(float *d, float *e, const sl_objective *o, const sl_gated_loss_batch *b, size_t s) {
+  const size_t lo = b->seq[s], hi = b->seq[s + 1];
+  const double c = b->coefficient[s], ac = (double)b->advantage[s] * c;
+  const int positive = b->advantage[s] > 0.0f;
+  const float a = (float)-ac, kl_scale = (float)(o->beta * c), entropy_grad = (float)-(o->gamma * c);
+  const float f1 = sl_gate_at(&o->gate, positive, 1.0f).f;
+  const uint32_t tokens = count_tokens(b->mask, lo, hi);
+  log_ratio x = {0.0f, 0};
+  if (o->level == SL_LEVEL_SEQUENCE && tokens) x = clamp(sequence_log_ratio(b, lo, hi, tokens));
+  sl_loss_sums sums = {0};
+  for (size_t i = lo; i < hi; i++) {
+    d[i] = 0.0f;
+    if (e) e[i] = 0.0f;
+    if (!b->mask[i]) continue;
+    if (o->level == SL_LEVEL_TOKEN) x = clamp(b->logp_new[i] - b->logp_old[i]);
+    const float r = sl_fn_exp(x.x);
+    const sl_gate_point g = sl_gate_at(&o->gate, positive, r);
+    const float effective = g.w * r;
+    if (!x.clamped && a != 0.0f) d[i] = effective * a;
+    if (o->beta > 0.0) {
+      const kl_term kl = kl_at(o->kl, b->logp_new[i] - b->logp_ref[i]);
+      d[i] = d[i] + kl_scale * kl.slope;
+      sums.kl += c * kl.value;
+    }
+    if (e) e[i] = entropy_grad;
+    if (b->entropy) sums.entropy += c * (double)b->entropy[i];
+    sums.objective += ac * (double)g.f;
+    sums.centred += ac * ((double)g.f - (double)f1);
+    count_token(&sums, r, g, effective, x.clamped);
+  }
+  return sums;
+}
+
+static sl_status check_inputs(sl_context *ctx, const sl_objective *o, const sl_gated_loss_batch *b) {
+  for (size_t s = 0; s < b->n_seq; s++)
+    for (size_t i = b->seq[s]; i < b->seq[s + 1]; i++) {
+      if (!b->mask[i]) continue;
+      if (!isfinite(b->logp_new[i] - b->logp_old[i]))
+        return sl_fail(&ctx->error, SL_ERR_NONFINITE, "gated_loss: log-ratio of token[%zu] (sequence %zu) is not finite: new %g, old %g", i, s,
+                       (double)b->logp_new[i], (double)b->logp_old[i]);
+      if (o->beta > 0.0 && !isfinite(b->logp_new[i] - b->logp_ref[i]))
+        return sl_fail(&ctx->error, SL_ERR_NONFINITE, "gated_loss: reference log-ratio of token[%zu] (sequence %zu) is not finite: new %g, ref %g", i,
+                       s, (double)b->logp_new[i], (double)b->logp_ref[i]);
+    }
+  return SL_OK;
+}
+
+sl_status sl_plain_gated_loss(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *objective,
+                              const sl_gated_loss_batch *batch) {
+  const sl_status status = check_inputs(ctx, objective, batch);
+  if (status) return status;
+  for (size_t s = 0; s < batch->n_seq; s++) sums[s] = sequence_loss(d, e, objective, batch, s);
+  return SL_OK;
+}
