@@ -1,0 +1,20 @@
+# cmake --install: binary, library, headers, pkg-config file and CMake package.
+include(CMakePackageConfigHelpers)
+
+install(TARGETS sluice EXPORT sluice-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS sluice_bin RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(DIRECTORY kernels/include/sluice DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+install(DIRECTORY ${CMAKE_BINARY_DIR}/include/sluice DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.def")
+install(DIRECTORY spec/gates DESTINATION ${CMAKE_INSTALL_DATADIR}/sluice FILES_MATCHING PATTERN "*.gate")
+
+install(EXPORT sluice-targets NAMESPACE sluice:: DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/sluice)
+configure_package_config_file(ci/cmake/sluice-config.cmake.in ${CMAKE_BINARY_DIR}/sluice-config.cmake
+  INSTALL_DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/sluice)
+write_basic_package_version_file(${CMAKE_BINARY_DIR}/sluice-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${CMAKE_BINARY_DIR}/sluice-config.cmake ${CMAKE_BINARY_DIR}/sluice-config-version.cmake
+  DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/sluice)
+
+# Relative to the library folder, so that the installed tree can be moved.
+file(RELATIVE_PATH SLUICE_PC_INCLUDE /x/${CMAKE_INSTALL_LIBDIR} /x/${CMAKE_INSTALL_INCLUDEDIR})
+configure_file(ci/cmake/sluice.pc.in ${CMAKE_BINARY_DIR}/sluice.pc @ONLY)
+install(FILES ${CMAKE_BINARY_DIR}/sluice.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
