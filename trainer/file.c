@@ -1,0 +1,184 @@
+/* Whole files and folders, read with a limit and written atomically (spec F1.1). */
+#define _GNU_SOURCE /* renameat2 */
+#include "file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static sl_status fail_io(sl_error *err, const char *path, const char *what) {
+  return sl_fail(err, SL_ERR_IO, "%s: cannot %s: %s", path, what, strerror(errno));
+}
+
+char *sl_path_join(const char *folder, const char *name) {
+  const size_t size = strlen(folder) + strlen(name) + 2;
+  char *out = malloc(size);
+  if (out) snprintf(out, size, "%s/%s", folder, name);
+  return out;
+}
+
+static sl_status read_stream(char **out, size_t *size, int fd, const char *path, size_t max, sl_error *err) {
+  struct stat info;
+  if (fstat(fd, &info) != 0) return fail_io(err, path, "stat");
+  if (!S_ISREG(info.st_mode)) return sl_fail(err, SL_ERR_IO, "%s: not a regular file", path);
+  if ((uintmax_t)info.st_size > max)
+    return sl_fail(err, SL_ERR_INPUT, "%s: %jd bytes; at most %zu are expected", path, (intmax_t)info.st_size, max);
+  const size_t n = (size_t)info.st_size;
+  char *data = malloc(n + 1);
+  if (!data) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory for %zu bytes", path, n);
+  size_t done = 0;
+  while (done < n) {
+    const ssize_t got = read(fd, data + done, n - done);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) {
+      free(data);
+      return got < 0 ? fail_io(err, path, "read")
+                     : sl_fail(err, SL_ERR_IO, "%s: ended at byte %zu of %zu while it was read", path, done, n);
+    }
+    done += (size_t)got;
+  }
+  data[n] = 0;
+  *out = data;
+  *size = n;
+  return SL_OK;
+}
+
+sl_status sl_file_read(char **out, size_t *size, const char *path, size_t max, sl_error *err) {
+  const int fd = open(path, O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return fail_io(err, path, "open");
+  const sl_status status = read_stream(out, size, fd, path, max, err);
+  close(fd);
+  return status;
+}
+
+static int write_all(int fd, const char *data, size_t size) {
+  while (size > 0) {
+    const ssize_t put = write(fd, data, size);
+    if (put < 0 && errno == EINTR) continue;
+    if (put < 0) return -1;
+    data += put;
+    size -= (size_t)put;
+  }
+  return 0;
+}
+
+/* Flushes the folder's entries, so that a rename in it survives a power cut. */
+static int sync_folder(const char *path) {
+  const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return -1;
+  const int failed = fsync(fd);
+  close(fd);
+  return failed;
+}
+
+static int sync_parent(const char *path) {
+  char *parent = strdup(path);
+  if (!parent) return -1;
+  size_t n = strlen(parent);
+  while (n > 1 && parent[n - 1] == '/') parent[--n] = 0;
+  char *slash = strrchr(parent, '/');
+  if (slash == parent) slash++;
+  if (slash) *slash = 0;
+  const int failed = sync_folder(slash ? parent : ".");
+  free(parent);
+  return failed;
+}
+
+/* "path.tmp-PID": beside path, so that the rename stays within one file system. */
+static char *temporary_path(const char *path) {
+  size_t n = strlen(path);
+  while (n > 1 && path[n - 1] == '/') n--;
+  char *out = malloc(n + 32);
+  if (out) snprintf(out, n + 32, "%.*s.tmp-%ld", (int)n, path, (long)getpid());
+  return out;
+}
+
+static sl_status write_pieces(const char *path, const sl_bytes *pieces, size_t count, sl_error *err) {
+  const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+  if (fd < 0) return fail_io(err, path, "create");
+  int failed = 0;
+  for (size_t i = 0; i < count && !failed; i++) failed = write_all(fd, pieces[i].data, pieces[i].size);
+  if (!failed) failed = fsync(fd);
+  sl_status status = failed ? fail_io(err, path, "write") : SL_OK;
+  if (close(fd) != 0 && status == SL_OK) status = fail_io(err, path, "close");
+  return status;
+}
+
+sl_status sl_file_write(const char *path, const sl_bytes *pieces, size_t count, sl_error *err) {
+  char *temporary = temporary_path(path);
+  if (!temporary) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
+  sl_status status = write_pieces(temporary, pieces, count, err);
+  if (status == SL_OK && (rename(temporary, path) != 0 || sync_parent(path) != 0))
+    status = fail_io(err, path, "put the written file in place");
+  if (status != SL_OK) unlink(temporary);
+  free(temporary);
+  return status;
+}
+
+sl_status sl_folder_remove(const char *path, sl_error *err) {
+  DIR *folder = opendir(path);
+  if (!folder) return fail_io(err, path, "open");
+  for (struct dirent *entry; (entry = readdir(folder)) != NULL;)
+    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && unlinkat(dirfd(folder), entry->d_name, 0) != 0) {
+      const sl_status status = fail_io(err, path, "empty the folder");
+      closedir(folder);
+      return status;
+    }
+  closedir(folder);
+  return rmdir(path) == 0 ? SL_OK : fail_io(err, path, "remove");
+}
+
+static void folder_free(sl_folder_write *folder) {
+  free(folder->path);
+  free(folder->temporary);
+  *folder = (sl_folder_write){NULL, NULL};
+}
+
+sl_status sl_folder_begin(sl_folder_write *folder, const char *path, sl_error *err) {
+  sl_folder_write made = {strdup(path), temporary_path(path)};
+  if (!made.path || !made.temporary) {
+    folder_free(&made);
+    return sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
+  }
+  if (access(made.temporary, F_OK) == 0) sl_folder_remove(made.temporary, NULL); /* left by a killed process that had our id */
+  if (mkdir(made.temporary, 0777) != 0) {
+    const sl_status status = fail_io(err, made.temporary, "make the folder");
+    folder_free(&made);
+    return status;
+  }
+  *folder = made;
+  return SL_OK;
+}
+
+/* Puts temporary at path in one step; a folder that stood there ends up at temporary. */
+static sl_status exchange(const sl_folder_write *folder, sl_error *err) {
+  if (access(folder->path, F_OK) != 0)
+    return rename(folder->temporary, folder->path) == 0 ? SL_OK : fail_io(err, folder->path, "put the written folder in place");
+  if (renameat2(AT_FDCWD, folder->temporary, AT_FDCWD, folder->path, RENAME_EXCHANGE) != 0)
+    return fail_io(err, folder->path, "replace the folder in one step (remove it first where the file system cannot do that)");
+  return SL_OK;
+}
+
+sl_status sl_folder_commit(sl_folder_write *folder, sl_error *err) {
+  sl_status status = sync_folder(folder->temporary) == 0 ? SL_OK : fail_io(err, folder->temporary, "flush");
+  if (status == SL_OK) status = exchange(folder, err);
+  if (status == SL_OK && sync_parent(folder->path) != 0) status = fail_io(err, folder->path, "flush the parent folder");
+  if (access(folder->temporary, F_OK) == 0) {
+    sl_error inner;
+    const sl_status removed = sl_folder_remove(folder->temporary, status == SL_OK ? err : &inner);
+    if (status == SL_OK) status = removed;
+  }
+  folder_free(folder);
+  return status;
+}
+
+void sl_folder_abort(sl_folder_write *folder) {
+  if (folder->temporary) sl_folder_remove(folder->temporary, NULL);
+  folder_free(folder);
+}

@@ -1,0 +1,53 @@
+/* Tasks: lists of problems and the reward of a completion (spec F3). */
+#ifndef SLUICE_TASKS_H
+#define SLUICE_TASKS_H
+
+#include <sluice/status.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Strings are UTF-8. category groups problems in reports ("+", "-", ...); "" if the task has none. */
+typedef struct {
+  const char *prompt, *answer, *category;
+} sl_problem;
+
+typedef struct {
+  sl_problem *items;
+  size_t n;
+} sl_problems;
+
+/* spec F3.2, F3.3 and F3.4. */
+typedef enum { SL_TASK_ARITHMETIC, SL_TASK_GSM8K_CALC, SL_TASK_JSONL } sl_task_kind;
+typedef enum { SL_REWARD_EXACT, SL_REWARD_NUMERIC } sl_reward_kind;
+
+/* What a configuration says of the task. NULL or "" for files that are not given. */
+typedef struct {
+  sl_task_kind kind;
+  uint64_t seed;            /* of generated problems and of the held-out split */
+  size_t held_out;          /* arithmetic: number of held-out problems, half + and half - */
+  size_t lookalikes;        /* gsm8k-calc: synthetic problems tried for the warm start */
+  const char *train, *test; /* gsm8k-calc: GSM8K's files; jsonl: problems, and held-out problems */
+  double held_out_fraction; /* jsonl without test: share of problems that is held out */
+  sl_reward_kind reward;    /* jsonl; the others are exact */
+  const char *characters;   /* alphabet; "" or NULL: the task's own (jsonl: the characters that its files hold) */
+} sl_task_options;
+
+/* A loaded task owns its strings. warm is what SFT draws from, train what RL draws prompts from; held_out is disjoint from both. */
+typedef struct {
+  sl_problems warm, train, held_out;
+  sl_reward_kind reward;
+  char *alphabet;                /* for sl_tokenizer_create */
+  size_t prompt_max, answer_max; /* longest, in characters */
+  struct sl_text_pool *pool;     /* owner of the strings */
+} sl_task;
+
+/* Generates or reads the problems. SL_ERR_INPUT with file:line:column, SL_ERR_IO, SL_ERR_USAGE for options that contradict each other. */
+sl_status sl_task_load(sl_task *out, const sl_task_options *options, sl_error *err);
+void sl_task_free(sl_task *task);
+
+/* The reward of a completion, 0 or 1 (spec F3.6). It ended if the model closed it with SL_TOKEN_EOS; a truncated one scores 0. The whole
+ * completion is read. */
+double sl_reward(sl_reward_kind kind, const char *completion, int ended, const char *answer);
+
+#endif
