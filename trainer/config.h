@@ -14,11 +14,11 @@
 
 #define SL_CONFIG_VALUES_MAX 8
 
-/* A mapping of names to numbers; real32 is the text read by strtof. */
+/* A mapping of names to numbers; real is the text read by strtod, real32 by strtof. */
 typedef struct {
   size_t n;
   struct {
-    char name[32];
+    char name[32], text[48];
     double real;
     float real32;
   } items[SL_CONFIG_VALUES_MAX];

@@ -2,6 +2,7 @@
  * it. */
 #include "model_folder.h"
 
+#include "decimal.h"
 #include "file.h"
 #include "json.h"
 #include "model_config.h"
@@ -131,27 +132,10 @@ sl_status sl_model_config_read(sl_model_shape *out, const char *path, sl_error *
   return status;
 }
 
-/* The shortest decimal that reads back to the binary32 value through binary64. */
-static void print_float(char out[32], float x) {
-  for (int digits = 1; digits <= 9; digits++) {
-    snprintf(out, 32, "%.*g", digits, (double)x);
-    if ((float)strtod(out, NULL) == x) return;
-  }
-}
-
-/* The shortest decimal that reads back to the binary64 value. */
-static void print_double(char out[32], double x) {
-  for (int digits = 6; digits <= 17; digits++) {
-    snprintf(out, 32, "%.*g", digits, x);
-    if (strtod(out, NULL) == x) break;
-  }
-  if (!strpbrk(out, ".e")) strcat(out, ".0");
-}
-
 sl_status sl_model_config_write(const sl_model_shape *s, const char *file, sl_error *err) {
-  char eps[32], theta[32], text[2048];
-  print_float(eps, s->rms_eps);
-  print_double(theta, s->rope_theta);
+  char eps[SL_DECIMAL_SIZE], theta[SL_DECIMAL_SIZE], text[2048];
+  sl_decimal_from_float(eps, s->rms_eps);
+  sl_decimal_from_double(theta, s->rope_theta);
   const int n = snprintf(text, sizeof text,
                          "{\n"
                          "  \"architectures\": [\"Qwen2ForCausalLM\"],\n"

@@ -1,0 +1,113 @@
+/* The configuration of a run: defaults, file, --set, checks (spec F2.3). */
+#include "config.h"
+
+#include "config_schema.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+void sl_config_free(sl_config *config) {
+  for (unsigned i = 0; i < SL_KEY_COUNT; i++)
+    if (sl_config_rows[i].type == SL_CONFIG_TEXT) {
+      char **text = sl_config_value(config, (sl_config_key)i);
+      free(*text);
+      *text = NULL;
+    }
+  free(config->file);
+  config->file = NULL;
+}
+
+static sl_status set_defaults(sl_config *config, sl_error *err) {
+  memset(config, 0, sizeof *config);
+  for (unsigned i = 0; i < SL_KEY_COUNT; i++) {
+    const sl_config_row *row = &sl_config_rows[i];
+    const int plain = row->type != SL_CONFIG_TEXT;
+    if (row->type != SL_CONFIG_VALUES && !sl_config_assign(config, (sl_config_key)i, NULL, row->standard, plain))
+      return sl_fail(err, SL_ERR_MEMORY, "the default of %s.%s cannot be set", row->section, row->key);
+  }
+  return SL_OK;
+}
+
+sl_status sl_config_fail(const sl_config *config, sl_config_key key, sl_error *err, const char *format, ...) {
+  char message[700];
+  va_list args;
+  va_start(args, format);
+  vsnprintf(message, sizeof message, format, args);
+  va_end(args);
+  const sl_config_row *row = &sl_config_rows[key];
+  const sl_config_place *place = &config->place[key];
+  if (place->from == SL_FROM_FILE)
+    return sl_fail(err, SL_ERR_INPUT, "%s:%zu:%zu: %s.%s: %s", config->file, place->line, place->column, row->section, row->key, message);
+  if (place->from == SL_FROM_ARGUMENT)
+    return sl_fail(err, SL_ERR_USAGE, "--set %zu: %s.%s: %s", place->line, row->section, row->key, message);
+  return sl_fail(err, config->file ? SL_ERR_INPUT : SL_ERR_USAGE, "%s: %s.%s (by default): %s",
+                 config->file ? config->file : "configuration", row->section, row->key, message);
+}
+
+/* One "section.key=value" or "section.key.parameter=value". */
+static sl_status set_argument(sl_config *config, size_t number, const char *text, sl_error *err) {
+  const char *equals = strchr(text, '='), *dot = strchr(text, '.');
+  if (!equals || !dot || dot > equals) return sl_fail(err, SL_ERR_USAGE, "--set %zu: expected section.key=value, found '%s'", number, text);
+  const char *dot2 = memchr(dot + 1, '.', (size_t)(equals - dot - 1)), *key_end = dot2 ? dot2 : equals;
+  const sl_config_key key = sl_config_find(text, (size_t)(dot - text), dot + 1, (size_t)(key_end - dot - 1));
+  if (key == SL_KEY_COUNT && !sl_config_has_section(text, (size_t)(dot - text)))
+    return sl_fail(err, SL_ERR_USAGE, "--set %zu: no section '%.*s'; 'sluice train --help-config' lists them", number, (int)(dot - text),
+                   text);
+  if (key == SL_KEY_COUNT)
+    return sl_fail(err, SL_ERR_USAGE, "--set %zu: no key '%.*s'; 'sluice train --help-config' lists them", number, (int)(key_end - text),
+                   text);
+  const sl_config_row *row = &sl_config_rows[key];
+  char name[64] = "", expected[256];
+  sl_config_expected(row, expected, sizeof expected);
+  if ((dot2 != NULL) != (row->type == SL_CONFIG_VALUES))
+    return sl_fail(err, SL_ERR_USAGE, "--set %zu: %s.%s is %s; found '%s'", number, row->section, row->key, expected, text);
+  if (dot2) snprintf(name, sizeof name, "%.*s", (int)(equals - dot2 - 1), dot2 + 1);
+  const int plain = row->type != SL_CONFIG_TEXT; /* on the command line an empty text is a text */
+  if (!sl_config_assign(config, key, name, equals + 1, plain))
+    return sl_fail(err, SL_ERR_USAGE, "--set %zu: %.*s: expected %s, found '%s'", number, (int)(equals - text), text,
+                   dot2 ? "a number" : expected, equals + 1);
+  config->place[key] = (sl_config_place){SL_FROM_ARGUMENT, number, 0};
+  return SL_OK;
+}
+
+sl_status sl_config_load(sl_config *out, const char *file, const char *const *sets, size_t n_sets, sl_error *err) {
+  sl_config made;
+  sl_status status = set_defaults(&made, err);
+  if (status == SL_OK && file && !(made.file = strdup(file))) status = sl_fail(err, SL_ERR_MEMORY, "%s: no memory", file);
+  if (status == SL_OK && file) status = sl_config_read_yaml(&made, file, err);
+  for (size_t i = 0; i < n_sets && status == SL_OK; i++) status = set_argument(&made, i + 1, sets[i], err);
+  if (status == SL_OK) status = sl_config_check(&made, err);
+  if (status != SL_OK) {
+    sl_config_free(&made);
+    return status;
+  }
+  *out = made;
+  return SL_OK;
+}
+
+sl_model_shape sl_config_model_shape(const sl_config *config, size_t vocab) {
+  return (sl_model_shape){.hidden = (size_t)config->model.hidden,
+                          .intermediate = (size_t)config->model.ff,
+                          .layers = (size_t)config->model.layers,
+                          .heads = (size_t)config->model.heads,
+                          .kv_heads = (size_t)config->model.kv_heads,
+                          .head_dim = (size_t)config->model.head_dim,
+                          .vocab = vocab,
+                          .max_positions = (size_t)config->model.max_positions,
+                          .rope_theta = config->model.rope_theta,
+                          .rms_eps = config->model.rms_eps,
+                          .tied = config->model.tie};
+}
+
+sl_task_options sl_config_task_options(const sl_config *config) {
+  return (sl_task_options){.kind = (sl_task_kind)config->task.name,
+                           .seed = (uint64_t)config->task.seed,
+                           .held_out = (size_t)config->task.held_out,
+                           .lookalikes = (size_t)config->task.lookalikes,
+                           .train = config->task.train,
+                           .test = config->task.test,
+                           .held_out_fraction = config->task.held_out_fraction,
+                           .reward = (sl_reward_kind)config->task.reward,
+                           .characters = config->task.characters};
+}

@@ -1,0 +1,120 @@
+/* The checks between keys, and the objective that a configuration asks for (spec F2.3). */
+#include "config_schema.h"
+
+#include <string.h>
+
+static const struct {
+  const char *name;
+  sl_gate_family family;
+} families[] = {{"sigmoid", SL_GATE_SIGMOID},   {"erf", SL_GATE_ERF},   {"arctan", SL_GATE_ARCTAN},
+                {"softsign", SL_GATE_SOFTSIGN}, {"clip", SL_GATE_CLIP}, {"identity", SL_GATE_IDENTITY}};
+#define FAMILY_COUNT (sizeof families / sizeof *families)
+
+static size_t find_family(const char *name) {
+  size_t i = 0;
+  while (i < FAMILY_COUNT && strcmp(families[i].name, name) != 0) i++;
+  return i;
+}
+
+int sl_config_gate_is_builtin(const sl_config *config) { return find_family(config->gate.name) < FAMILY_COUNT; }
+
+/* The value of the only parameter that a family takes for one sign of the advantage; the defaults in *real and *real32 stay if it is not
+ * named. */
+static sl_status read_only(const sl_config *config, sl_config_key key, const sl_config_values *values, const char *allowed, double *real,
+                           float *real32, sl_error *err) {
+  for (size_t i = 0; i < values->n; i++) {
+    if (!allowed)
+      return sl_config_fail(config, key, err, "gate %s takes no parameters here, found %s", config->gate.name, values->items[i].name);
+    if (strcmp(values->items[i].name, allowed) != 0)
+      return sl_config_fail(config, key, err, "gate %s takes %s here, found %s", config->gate.name, allowed, values->items[i].name);
+    *real = values->items[i].real;
+    *real32 = values->items[i].real32;
+  }
+  return SL_OK;
+}
+
+static sl_status read_gate(const sl_config *config, sl_gate *gate, sl_error *err) {
+  const sl_gate_family family = families[find_family(config->gate.name)].family;
+  const int clip = family == SL_GATE_CLIP, none = family == SL_GATE_IDENTITY;
+  const char *names[2] = {none ? NULL : clip ? "low" : "tau", none ? NULL : clip ? "high" : "tau"};
+  double real[2] = {0.2, 0.2};
+  float real32[2] = {1.05f, 1.0f}; /* SAPO's temperatures */
+  const sl_config_key keys[2] = {SL_KEY_gate_neg, SL_KEY_gate_pos};
+  const sl_config_values *values[2] = {&config->gate.neg, &config->gate.pos};
+  for (int sign = 0; sign < 2; sign++) {
+    const sl_status status = read_only(config, keys[sign], values[sign], names[sign], &real[sign], &real32[sign], err);
+    if (status != SL_OK) return status;
+    if (!clip && !(real32[sign] > 0))
+      return sl_config_fail(config, keys[sign], err, "tau: expected a positive number, found %g", (double)real32[sign]);
+    if (clip && (real[sign] < 0 || (sign == 0 && real[sign] > 1)))
+      return sl_config_fail(config, keys[sign], err, "%s: expected %s, found %g", names[sign],
+                            sign ? "a number of at least 0" : "a number from 0 to 1", real[sign]);
+  }
+  *gate = (sl_gate){.family = family};
+  if (clip)
+    gate->clip_low = real[0], gate->clip_high = real[1];
+  else if (!none)
+    gate->tau[0] = real32[0], gate->tau[1] = real32[1];
+  return SL_OK;
+}
+
+sl_status sl_config_objective(const sl_config *config, sl_objective *out, sl_error *err) {
+  sl_objective made = {.level = (sl_level)config->rl.level,
+                       .aggregation = (sl_aggregation)config->rl.aggregation,
+                       .constant_length = config->rl.constant_length,
+                       .kl = (sl_kl_kind)config->rl.kl,
+                       .beta = config->rl.beta,
+                       .gamma = config->rl.gamma,
+                       .gate = {.family = SL_GATE_EXPRESSION}};
+  if (sl_config_gate_is_builtin(config)) {
+    const sl_status status = read_gate(config, &made.gate, err);
+    if (status != SL_OK) return status;
+  }
+  *out = made;
+  return SL_OK;
+}
+
+static sl_status check_model(const sl_config *c, sl_error *err) {
+  if (c->model.heads % c->model.kv_heads)
+    return sl_config_fail(c, SL_KEY_model_kv_heads, err, "expected a divisor of model.heads (%jd), found %jd", (intmax_t)c->model.heads,
+                          (intmax_t)c->model.kv_heads);
+  if (c->model.head_dim % 2)
+    return sl_config_fail(c, SL_KEY_model_head_dim, err, "expected an even size, found %jd", (intmax_t)c->model.head_dim);
+  return SL_OK;
+}
+
+static sl_status check_task(const sl_config *c, sl_error *err) {
+  if (c->task.held_out % 2)
+    return sl_config_fail(c, SL_KEY_task_held_out, err, "expected an even number, found %jd", (intmax_t)c->task.held_out);
+  const int kind = c->task.name;
+  if (kind != SL_TASK_ARITHMETIC && !*c->task.train) return sl_config_fail(c, SL_KEY_task_train, err, "the task needs a file");
+  if (kind == SL_TASK_GSM8K_CALC && !*c->task.test) return sl_config_fail(c, SL_KEY_task_test, err, "the task gsm8k-calc needs a file");
+  return SL_OK;
+}
+
+static sl_status check_rl(const sl_config *c, sl_error *err) {
+  const int64_t shards = c->rl.reduce_shards;
+  if (c->rl.prompts % c->rl.updates)
+    return sl_config_fail(c, SL_KEY_rl_updates, err, "expected a divisor of rl.prompts (%jd), found %jd", (intmax_t)c->rl.prompts,
+                          (intmax_t)c->rl.updates);
+  if (shards & (shards - 1)) return sl_config_fail(c, SL_KEY_rl_reduce_shards, err, "expected a power of two, found %jd", (intmax_t)shards);
+  if (c->rl.advantage == SL_ADV_LEAVE_ONE_OUT && c->rl.group < 2)
+    return sl_config_fail(c, SL_KEY_rl_group, err, "expected at least 2 for advantage leave-one-out, found %jd", (intmax_t)c->rl.group);
+  return SL_OK;
+}
+
+static sl_status check_gate(const sl_config *c, sl_error *err) {
+  const size_t n = strlen(c->gate.name);
+  if (!sl_config_gate_is_builtin(c) && (n < 6 || strcmp(c->gate.name + n - 5, ".gate") != 0))
+    return sl_config_fail(c, SL_KEY_gate_name, err,
+                          "expected sigmoid, erf, arctan, softsign, clip, identity or a file that ends in .gate, found %s", c->gate.name);
+  sl_objective objective;
+  return sl_config_objective(c, &objective, err);
+}
+
+sl_status sl_config_check(const sl_config *config, sl_error *err) {
+  sl_status status = check_model(config, err);
+  if (status == SL_OK) status = check_task(config, err);
+  if (status == SL_OK) status = check_rl(config, err);
+  return status == SL_OK ? check_gate(config, err) : status;
+}

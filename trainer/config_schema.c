@@ -1,0 +1,191 @@
+/* The rows of config.def as data, and how a value's text becomes a value (spec F2.2). */
+#include "config_schema.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+const sl_config_row sl_config_rows[SL_KEY_COUNT] = {
+#define ROW(kind, section, key, standard, min, max, words, help) \
+  {kind, #section, #key, standard, min, max, words, help, offsetof(sl_config, section.key)},
+#define SL_SECTION(section, help)
+#define SL_END(section)
+#define SL_INT(section, key, standard, min, max, help) ROW(SL_CONFIG_INT, section, key, standard, min, max, NULL, help)
+#define SL_REAL(section, key, standard, min, max, help) ROW(SL_CONFIG_REAL, section, key, standard, min, max, NULL, help)
+#define SL_REAL32(section, key, standard, min, max, help) ROW(SL_CONFIG_REAL32, section, key, standard, min, max, NULL, help)
+#define SL_BOOL(section, key, standard, help) ROW(SL_CONFIG_BOOL, section, key, standard, NULL, NULL, NULL, help)
+#define SL_CHOICE(section, key, standard, words, help) ROW(SL_CONFIG_CHOICE, section, key, standard, NULL, NULL, words, help)
+#define SL_TEXT(section, key, standard, help) ROW(SL_CONFIG_TEXT, section, key, standard, NULL, NULL, NULL, help)
+#define SL_VALUES(section, key, help) ROW(SL_CONFIG_VALUES, section, key, NULL, NULL, NULL, NULL, help)
+#include "config.def"
+};
+
+const sl_config_section sl_config_sections[] = {
+#define SL_SECTION(section, help) {#section, help},
+#define SL_END(section)
+#define SL_INT(section, key, standard, min, max, help)
+#define SL_REAL(section, key, standard, min, max, help)
+#define SL_REAL32(section, key, standard, min, max, help)
+#define SL_BOOL(section, key, standard, help)
+#define SL_CHOICE(section, key, standard, words, help)
+#define SL_TEXT(section, key, standard, help)
+#define SL_VALUES(section, key, help)
+#include "config.def"
+};
+const size_t sl_config_section_count = sizeof sl_config_sections / sizeof *sl_config_sections;
+
+static int same(const char *name, const char *text, size_t length) { return strlen(name) == length && memcmp(name, text, length) == 0; }
+
+sl_config_key sl_config_find(const char *section, size_t section_length, const char *key, size_t key_length) {
+  unsigned i = 0;
+  while (i < SL_KEY_COUNT && !(same(sl_config_rows[i].section, section, section_length) && same(sl_config_rows[i].key, key, key_length)))
+    i++;
+  return (sl_config_key)i;
+}
+
+int sl_config_has_section(const char *section, size_t length) {
+  for (size_t i = 0; i < sl_config_section_count; i++)
+    if (same(sl_config_sections[i].name, section, length)) return 1;
+  return 0;
+}
+
+void sl_config_expected(const sl_config_row *row, char *out, size_t size) {
+  switch (row->type) {
+    case SL_CONFIG_INT:
+      snprintf(out, size, "an integer from %s to %s", row->min, row->max);
+      return;
+    case SL_CONFIG_REAL:
+    case SL_CONFIG_REAL32:
+      snprintf(out, size, "a number from %s to %s", row->min, row->max);
+      return;
+    case SL_CONFIG_BOOL:
+      snprintf(out, size, "true or false");
+      return;
+    case SL_CONFIG_CHOICE:
+      snprintf(out, size, "one of %s", row->words);
+      return;
+    case SL_CONFIG_TEXT:
+      snprintf(out, size, "text");
+      return;
+    case SL_CONFIG_VALUES:
+      snprintf(out, size, "a mapping of at most %d names to numbers", SL_CONFIG_VALUES_MAX);
+      return;
+  }
+}
+
+void *sl_config_value(sl_config *config, sl_config_key key) { return (char *)config + sl_config_rows[key].offset; }
+
+static int read_int(const char *text, const sl_config_row *row, int64_t *out) {
+  const char *digits = text + (*text == '-' || *text == '+');
+  if (*digits == 0 || digits[strspn(digits, "0123456789")] != 0) return 0;
+  errno = 0;
+  const long long value = strtoll(text, NULL, 10);
+  if (errno != 0 || value < strtoll(row->min, NULL, 10) || value > strtoll(row->max, NULL, 10)) return 0;
+  *out = value;
+  return 1;
+}
+
+/* The decimals of spec F2.2 and no other spelling that strtod takes (hexadecimal, inf, nan, blanks). */
+static int is_real(const char *text) {
+  const char *at = text + (*text == '-' || *text == '+');
+  size_t digits = strspn(at, "0123456789");
+  at += digits;
+  if (*at == '.') {
+    const size_t fraction = strspn(at + 1, "0123456789");
+    digits += fraction;
+    at += 1 + fraction;
+  }
+  if (digits == 0) return 0;
+  if (*at == 'e' || *at == 'E') {
+    at++;
+    at += *at == '-' || *at == '+';
+    const size_t exponent = strspn(at, "0123456789");
+    if (exponent == 0) return 0;
+    at += exponent;
+  }
+  return *at == 0;
+}
+
+static int read_real(const char *text, const sl_config_row *row, double *out) {
+  if (!is_real(text)) return 0;
+  const double value = strtod(text, NULL);
+  if (!isfinite(value) || value < strtod(row->min, NULL) || value > strtod(row->max, NULL)) return 0;
+  *out = value;
+  return 1;
+}
+
+static int read_real32(const char *text, const sl_config_row *row, float *out) {
+  if (!is_real(text)) return 0;
+  const float value = strtof(text, NULL);
+  if (!isfinite(value) || value < strtof(row->min, NULL) || value > strtof(row->max, NULL)) return 0;
+  *out = value;
+  return 1;
+}
+
+static int read_choice(const char *text, const char *words, int *out) {
+  const size_t n = strlen(text);
+  for (int i = 0; *words; i++) {
+    const size_t length = strcspn(words, "|");
+    if (length == n && memcmp(words, text, n) == 0) {
+      *out = i;
+      return 1;
+    }
+    words += length + (words[length] == '|');
+  }
+  return 0;
+}
+
+static int read_bool(const char *text, int *out) {
+  const int yes = strcmp(text, "true") == 0;
+  if (!yes && strcmp(text, "false") != 0) return 0;
+  *out = yes;
+  return 1;
+}
+
+static int read_text(const char *text, int plain, char **out) {
+  if (plain && (strcmp(text, "") == 0 || strcmp(text, "~") == 0 || strcmp(text, "null") == 0)) return 0; /* YAML's null */
+  char *copy = strdup(text);
+  if (!copy) return 0;
+  free(*out);
+  *out = copy;
+  return 1;
+}
+
+static int read_parameter(const char *name, const char *text, sl_config_values *out) {
+  if (!is_real(text) || !isfinite(strtof(text, NULL)) || strlen(text) >= sizeof out->items[0].text) return 0;
+  if (!*name || strlen(name) >= sizeof out->items[0].name) return 0;
+  size_t i = 0;
+  while (i < out->n && strcmp(out->items[i].name, name) != 0) i++;
+  if (i == SL_CONFIG_VALUES_MAX) return 0;
+  snprintf(out->items[i].name, sizeof out->items[i].name, "%s", name);
+  snprintf(out->items[i].text, sizeof out->items[i].text, "%s", text);
+  out->items[i].real = strtod(text, NULL);
+  out->items[i].real32 = strtof(text, NULL);
+  if (i == out->n) out->n++;
+  return 1;
+}
+
+int sl_config_assign(sl_config *config, sl_config_key key, const char *name, const char *text, int plain) {
+  const sl_config_row *row = &sl_config_rows[key];
+  void *value = sl_config_value(config, key);
+  switch (row->type) {
+    case SL_CONFIG_INT:
+      return plain && read_int(text, row, value);
+    case SL_CONFIG_REAL:
+      return plain && read_real(text, row, value);
+    case SL_CONFIG_REAL32:
+      return plain && read_real32(text, row, value);
+    case SL_CONFIG_BOOL:
+      return plain && read_bool(text, value);
+    case SL_CONFIG_CHOICE:
+      return read_choice(text, row->words, value);
+    case SL_CONFIG_TEXT:
+      return read_text(text, plain, value);
+    case SL_CONFIG_VALUES:
+      return plain && name && read_parameter(name, text, value);
+  }
+  return 0;
+}

@@ -1,0 +1,53 @@
+/* The rows of config.def as data, and how a value's text becomes a value (spec F2.2). Internal to the configuration. */
+#ifndef SLUICE_CONFIG_SCHEMA_H
+#define SLUICE_CONFIG_SCHEMA_H
+
+#include "config.h"
+
+typedef enum {
+  SL_CONFIG_INT,
+  SL_CONFIG_REAL,
+  SL_CONFIG_REAL32,
+  SL_CONFIG_BOOL,
+  SL_CONFIG_CHOICE,
+  SL_CONFIG_TEXT,
+  SL_CONFIG_VALUES
+} sl_config_type;
+
+/* min and max for numbers, words for choices, else NULL. offset is that of the value in sl_config. */
+typedef struct {
+  sl_config_type type;
+  const char *section, *key, *standard, *min, *max, *words, *help;
+  size_t offset;
+} sl_config_row;
+
+typedef struct {
+  const char *name, *help;
+} sl_config_section;
+
+extern const sl_config_row sl_config_rows[SL_KEY_COUNT];
+extern const sl_config_section sl_config_sections[];
+extern const size_t sl_config_section_count;
+
+/* Row of a key, SL_KEY_COUNT if there is none; lengths exclude any terminator. */
+sl_config_key sl_config_find(const char *section, size_t section_length, const char *key, size_t key_length);
+/* 1 if a section of that name exists. */
+int sl_config_has_section(const char *section, size_t length);
+
+/* What a row expects, in words: "an integer from 1 to 8". */
+void sl_config_expected(const sl_config_row *row, char *out, size_t size);
+
+/* Sets a value from its text; plain: an unquoted scalar. For SL_CONFIG_VALUES, name is the parameter. Returns 0 and leaves the
+ * configuration as it was if the text is not what the row expects (or memory is short, or there are too many parameters). */
+int sl_config_assign(sl_config *config, sl_config_key key, const char *name, const char *text, int plain);
+
+/* Address of a row's value. */
+void *sl_config_value(sl_config *config, sl_config_key key);
+
+/* Reads a YAML file into config (spec F2.1). */
+sl_status sl_config_read_yaml(sl_config *config, const char *file, sl_error *err);
+
+/* The checks between keys (spec F2.3). */
+sl_status sl_config_check(const sl_config *config, sl_error *err);
+
+#endif
