@@ -136,6 +136,7 @@ sl_status sl_model_config_write(const sl_model_shape *s, const char *file, sl_er
   char eps[SL_DECIMAL_SIZE], theta[SL_DECIMAL_SIZE], text[2048];
   sl_decimal_from_float(eps, s->rms_eps);
   sl_decimal_from_double(theta, s->rope_theta);
+  const char *point = strpbrk(theta, ".e") ? "" : ".0"; /* transformers wants a float */
   const int n = snprintf(text, sizeof text,
                          "{\n"
                          "  \"architectures\": [\"Qwen2ForCausalLM\"],\n"
@@ -150,7 +151,7 @@ sl_status sl_model_config_write(const sl_model_shape *s, const char *file, sl_er
                          "  \"max_position_embeddings\": %zu,\n"
                          "  \"hidden_act\": \"silu\",\n"
                          "  \"rms_norm_eps\": %s,\n"
-                         "  \"rope_theta\": %s,\n"
+                         "  \"rope_theta\": %s%s,\n"
                          "  \"tie_word_embeddings\": %s,\n"
                          "  \"use_sliding_window\": false,\n"
                          "  \"attention_dropout\": 0.0,\n"
@@ -160,7 +161,7 @@ sl_status sl_model_config_write(const sl_model_shape *s, const char *file, sl_er
                          "  \"torch_dtype\": \"float32\"\n"
                          "}\n",
                          s->hidden, s->intermediate, s->layers, s->heads, s->kv_heads, s->head_dim, s->vocab, s->max_positions, eps, theta,
-                         s->tied ? "true" : "false", SL_TOKEN_PAD, SL_TOKEN_EOS);
+                         point, s->tied ? "true" : "false", SL_TOKEN_PAD, SL_TOKEN_EOS);
   const sl_bytes piece = {text, (size_t)n};
   return sl_file_write(file, &piece, 1, err);
 }

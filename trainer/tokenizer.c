@@ -3,6 +3,7 @@
 
 #include "file.h"
 #include "json.h"
+#include "utf8.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,7 +12,7 @@
 #define FILE_MAX ((size_t)16 << 20)
 
 typedef struct {
-  int32_t code; /* point */
+  uint32_t code; /* point */
   uint32_t id;
 } entry;
 
@@ -33,32 +34,15 @@ void sl_tokenizer_destroy(sl_tokenizer *tokenizer) {
 size_t sl_tokenizer_vocab(const sl_tokenizer *tokenizer) { return tokenizer->count + SL_TOKEN_FIRST_CHARACTER; }
 
 static int by_code(const void *left, const void *right) {
-  const int32_t a = ((const entry *)left)->code, b = ((const entry *)right)->code;
+  const uint32_t a = ((const entry *)left)->code, b = ((const entry *)right)->code;
   return a < b ? -1 : a > b;
-}
-
-/* The code point at text[0..size) and its length in bytes; 0 bytes if it is malformed: truncated, overlong, a surrogate, above U+10FFFF, or
- * NUL. */
-static size_t decode_point(const char *text, size_t size, int32_t *code) {
-  static const int32_t least[] = {0, 1, 0x80, 0x800, 0x10000};
-  const unsigned char *at = (const unsigned char *)text;
-  const size_t n = at[0] < 0x80 ? 1 : at[0] < 0xc0 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : at[0] < 0xf8 ? 4 : 0;
-  if (n == 0 || n > size) return 0;
-  int32_t point = n == 1 ? at[0] : at[0] & (0x7f >> n);
-  for (size_t i = 1; i < n; i++) {
-    if ((at[i] & 0xc0) != 0x80) return 0;
-    point = point * 64 + (at[i] & 0x3f);
-  }
-  if (point < least[n] || point > 0x10ffff || (point >= 0xd800 && point < 0xe000)) return 0;
-  *code = point;
-  return n;
 }
 
 static sl_status index_alphabet(sl_tokenizer *t, sl_error *err) {
   const size_t size = strlen(t->alphabet);
   for (size_t at = 0; at < size; t->count++) {
-    int32_t code;
-    const size_t n = decode_point(t->alphabet + at, size - at, &code);
+    uint32_t code;
+    const size_t n = sl_utf8_decode(t->alphabet + at, size - at, &code);
     if (n == 0) return sl_fail(err, SL_ERR_INPUT, "alphabet: malformed UTF-8 at byte %zu", at);
     t->start[t->count] = at;
     t->sorted[t->count] = (entry){code, (uint32_t)t->count + SL_TOKEN_FIRST_CHARACTER};
@@ -70,7 +54,7 @@ static sl_status index_alphabet(sl_tokenizer *t, sl_error *err) {
     if (t->sorted[i].code == t->sorted[i - 1].code) {
       const size_t c = t->sorted[i].id - SL_TOKEN_FIRST_CHARACTER;
       return sl_fail(err, SL_ERR_INPUT, "alphabet: the character '%.*s' (U+%04X) occurs twice", (int)(t->start[c + 1] - t->start[c]),
-                     t->alphabet + t->start[c], (unsigned)t->sorted[i].code);
+                     t->alphabet + t->start[c], t->sorted[i].code);
     }
   return SL_OK;
 }
@@ -100,12 +84,12 @@ sl_status sl_tokenizer_encode(const sl_tokenizer *t, const char *where, const ch
   size_t n = 0, line = 1, column = 1;
   for (size_t at = 0; at < size; n++) {
     entry key = {0, 0};
-    const size_t bytes = decode_point(text + at, size - at, &key.code);
+    const size_t bytes = sl_utf8_decode(text + at, size - at, &key.code);
     if (bytes == 0) return sl_fail(err, SL_ERR_INPUT, "%s:%zu:%zu: malformed UTF-8", where, line, column);
     const entry *found = bsearch(&key, t->sorted, t->count, sizeof *t->sorted, by_code);
     if (!found)
       return sl_fail(err, SL_ERR_INPUT, "%s:%zu:%zu: the character '%.*s' (U+%04X) is not in the tokenizer's alphabet", where, line, column,
-                     (int)bytes, text + at, (unsigned)key.code);
+                     (int)bytes, text + at, key.code);
     if (ids && n == capacity) return sl_fail(err, SL_ERR_USAGE, "%s:%zu:%zu: more than %zu tokens", where, line, column, capacity);
     if (ids) ids[n] = found->id;
     at += bytes;
