@@ -1,0 +1,292 @@
+/* The simulated CUDA runtime: streams hold queues of operations; which stream goes on is drawn from the seed, at every call and at
+ * every wait. An operation is ordered after what its stream, the events it waited for and the host's synchronisations say - and
+ * after nothing else, which is how a missing synchronisation shows. */
+#include "internal.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <cstring>
+#include <deque>
+#include <functional>
+#include <memory>
+
+namespace simt {
+
+namespace {
+
+/* How many operations of each stream are known to be over: a vector clock over streams. */
+typedef std::vector<uint32_t> history;
+
+void join(history &into, const history &other) {
+  if (into.size() < other.size()) into.resize(other.size());
+  for (size_t i = 0; i < other.size(); i++) into[i] = std::max(into[i], other[i]);
+}
+
+struct operation {
+  uint32_t id;
+  std::function<void()> run;
+  event_state *waits_for;
+};
+
+/* Of an operation that was ever enqueued: its place in its stream, and what is ordered before it. */
+struct operation_record {
+  uint32_t stream, index;
+  history before;
+};
+
+}  // namespace
+
+struct stream_state {
+  uint32_t number = 0;
+  std::deque<operation> queue;
+  history seen; /* what is ordered before whatever is enqueued next */
+};
+
+struct event_state {
+  bool recorded = false;
+  uint32_t after = 0; /* the operation that records it */
+  history seen;
+};
+
+namespace {
+
+stream_state default_stream;
+std::vector<stream_state *> streams = {&default_stream};
+std::vector<uint32_t> stream_length = {0};
+history host_seen;
+std::vector<operation_record> records(1);
+std::vector<bool> finished(1);
+int multiprocessors = 1;
+bool bad_call;
+
+struct host_range {
+  const unsigned char *from;
+  size_t bytes;
+  uint32_t op;
+};
+std::vector<host_range> pending_host;
+const unsigned char *arguments;
+size_t arguments_bytes;
+
+stream_state &stream_of(cudaStream_t s) { return s ? *s : default_stream; }
+
+bool ready_to_run(const stream_state &s) {
+  return !s.queue.empty() && (!s.queue.front().waits_for || finished[s.queue.front().waits_for->after]);
+}
+
+bool run_one() {
+  std::vector<stream_state *> can;
+  for (stream_state *s : streams)
+    if (ready_to_run(*s)) can.push_back(s);
+  if (can.empty()) return false;
+  stream_state &s = *can[choice.below(static_cast<uint32_t>(can.size()))];
+  const operation op = s.queue.front();
+  s.queue.pop_front();
+  running.op = op.id;
+  if (op.run) op.run();
+  finished[op.id] = true;
+  return true;
+}
+
+/* The device goes on by itself while the host does other things. */
+void drift() {
+  while (choice.below(3) == 0 && run_one()) {
+  }
+}
+
+uint32_t enqueue(cudaStream_t stream, std::function<void()> run, event_state *waits_for = nullptr) {
+  stream_state &s = stream_of(stream);
+  const uint32_t id = static_cast<uint32_t>(records.size()), index = ++stream_length[s.number];
+  join(s.seen, host_seen);
+  records.push_back({s.number, index, s.seen});
+  finished.push_back(false);
+  s.queue.push_back({id, std::move(run), waits_for});
+  if (s.seen.size() <= s.number) s.seen.resize(s.number + 1);
+  s.seen[s.number] = index;
+  drift();
+  return id;
+}
+
+bool known(const history &h, uint32_t op) {
+  const operation_record &r = records[op];
+  return r.stream < h.size() && h[r.stream] >= r.index;
+}
+
+void host_waits(const history &seen) {
+  join(host_seen, seen);
+  pending_host.erase(std::remove_if(pending_host.begin(), pending_host.end(), [](const host_range &r) { return known(host_seen, r.op); }),
+                     pending_host.end());
+}
+
+void copy_bytes(void *to, const void *from, size_t bytes) {
+  if (bytes == 0) return;
+  if (in_arena(from)) shadow_access(from, bytes, false, false, __builtin_return_address(0));
+  if (in_arena(to)) shadow_access(to, bytes, true, false, __builtin_return_address(0));
+  memcpy(to, from, bytes);
+}
+
+}  // namespace
+
+bool op_before(uint32_t a, uint32_t b) { return known(records[b].before, a); }
+
+bool in_arguments(const void *p) {
+  const unsigned char *c = static_cast<const unsigned char *>(p);
+  return c >= arguments && c < arguments + arguments_bytes;
+}
+
+void host_access(const void *p, size_t bytes, const void *place) {
+  const unsigned char *c = static_cast<const unsigned char *>(p);
+  for (const host_range &r : pending_host)
+    if (c < r.from + r.bytes && r.from < c + bytes)
+      report(bug::unsynchronised_host_read, place, nullptr, -1, "an asynchronous copy may not have arrived");
+  if (in_arena(p)) report(bug::out_of_bounds, place, nullptr, -1, "the host touches device memory");
+}
+
+void enqueue_launch(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes, stream_state *stream, void (*run)(void *),
+                    void (*destroy)(void *), void *captured, size_t bytes) {
+  const unsigned threads = block.x * block.y * block.z;
+  if (threads == 0 || threads > block_threads_max || grid.x * grid.y * grid.z == 0 || shared_bytes > shared_bytes_max) {
+    bad_call = true;
+    destroy(captured);
+    return;
+  }
+  const uint32_t id = static_cast<uint32_t>(records.size());
+  enqueue(stream, [=]() {
+    arguments = static_cast<const unsigned char *>(captured), arguments_bytes = bytes;
+    run_grid(kernel, grid, block, shared_bytes, id, run, captured);
+    arguments_bytes = 0;
+    destroy(captured);
+  });
+}
+
+/* A new run: everything depends on the seed from here on. */
+void begin(uint64_t seed) {
+  choice.seed(seed);
+  streams = {&default_stream};
+  default_stream = stream_state();
+  stream_length = {0};
+  host_seen.clear(), pending_host.clear(), findings.clear();
+  records.assign(1, operation_record());
+  finished.assign(1, false);
+  multiprocessors = 1 + static_cast<int>(choice.below(132));
+  switch_interval = 1 + choice.below(16);
+  access_count = 0;
+  bad_call = false;
+  shadow_reset_all();
+}
+
+}  // namespace simt
+
+using namespace simt;
+
+cudaError_t cudaMalloc(void **p, size_t bytes) {
+  *p = arena_allocate(bytes);
+  return *p ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+
+cudaError_t cudaFree(void *p) {
+  if (!p) return cudaSuccess;
+  cudaDeviceSynchronize();
+  return arena_free(p) ? cudaSuccess : cudaErrorInvalidValue;
+}
+
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
+  std::function<void()> run = [=]() { copy_bytes(to, from, bytes); };
+  if (kind == cudaMemcpyHostToDevice) { /* pageable memory: staged before the call returns */
+    const unsigned char *bytes_from = static_cast<const unsigned char *>(from);
+    const auto staged = std::make_shared<std::vector<unsigned char>>(bytes_from, bytes_from + bytes);
+    run = [=]() { copy_bytes(to, staged->data(), bytes); };
+  }
+  if (kind == cudaMemcpyDeviceToHost) {
+    memset(to, 0xA5, bytes); /* what was there is gone until the copy arrives */
+    pending_host.push_back({static_cast<unsigned char *>(to), bytes, static_cast<uint32_t>(records.size())});
+  }
+  enqueue(stream, run);
+  return cudaSuccess;
+}
+
+cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t stream) {
+  enqueue(stream, [=]() {
+    if (bytes) shadow_access(p, bytes, true, false, nullptr);
+    memset(p, value, bytes);
+  });
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamCreate(cudaStream_t *stream) {
+  *stream = new stream_state;
+  (*stream)->number = static_cast<uint32_t>(stream_length.size());
+  stream_length.push_back(0);
+  streams.push_back(*stream);
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamDestroy(cudaStream_t stream) {
+  cudaStreamSynchronize(stream);
+  streams.erase(std::remove(streams.begin(), streams.end(), stream), streams.end());
+  delete stream;
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  stream_state &s = stream_of(stream);
+  while (!s.queue.empty() && run_one()) {
+  }
+  host_waits(s.seen);
+  return cudaSuccess;
+}
+
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  if (!event->recorded) return cudaSuccess;
+  join(stream_of(stream).seen, event->seen);
+  enqueue(stream, nullptr, event);
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventCreate(cudaEvent_t *event) {
+  *event = new event_state;
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventDestroy(cudaEvent_t event) {
+  delete event;
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  event->recorded = true;
+  event->after = enqueue(stream, nullptr);
+  event->seen = stream_of(stream).seen;
+  return cudaSuccess;
+}
+
+cudaError_t cudaEventSynchronize(cudaEvent_t event) {
+  while (event->recorded && !finished[event->after] && run_one()) {
+  }
+  host_waits(event->seen);
+  return cudaSuccess;
+}
+
+cudaError_t cudaDeviceSynchronize() {
+  while (run_one()) {
+  }
+  for (const stream_state *s : streams) host_waits(s->seen);
+  return cudaSuccess;
+}
+
+cudaError_t cudaGetLastError() {
+  const bool bad = bad_call;
+  bad_call = false;
+  return bad ? cudaErrorInvalidValue : cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int) {
+  snprintf(p->name, sizeof p->name, "SIMT simulator");
+  p->multiProcessorCount = multiprocessors;
+  p->totalGlobalMem = size_t(8) << 30;
+  return cudaSuccess;
+}
+
+const char *cudaGetErrorString(cudaError_t error) {
+  return error == cudaSuccess ? "success" : error == cudaErrorMemoryAllocation ? "out of memory" : "invalid value";
+}

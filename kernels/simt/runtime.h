@@ -1,0 +1,81 @@
+/* The simulator behind simt.h: threads, shared memory, and the part of the CUDA runtime that Sluice uses. Everything that a GPU may
+ * order differently from run to run is ordered here by a seed. */
+#ifndef SLUICE_SIMT_RUNTIME_H
+#define SLUICE_SIMT_RUNTIME_H
+
+#include <cstddef>
+#include <cstdint>
+
+struct dim3 {
+  unsigned x, y, z;
+  constexpr dim3(unsigned x_ = 1, unsigned y_ = 1, unsigned z_ = 1) : x(x_), y(y_), z(z_) {}
+};
+
+namespace simt {
+
+extern dim3 thread_index, block_index, block_size, grid_size;
+
+void *shared_static(const void *key, size_t bytes);
+void *shared_dynamic();
+
+void block_barrier();
+void warp_barrier(uint32_t mask);
+enum class shuffle { index, down, up, exclusive_or };
+uint64_t warp_shuffle(shuffle kind, uint32_t mask, uint64_t value, int operand, int width);
+uint32_t warp_ballot(uint32_t mask, bool predicate);
+
+void async_copy(void *shared, const void *global, size_t bytes);
+void async_commit();
+void async_wait(unsigned groups_left);
+
+enum class atomic_op { add, max, min };
+uint64_t atomic(void *p, size_t bytes, atomic_op op, uint64_t operand);
+void float_atomic();
+
+struct stream_state;
+struct event_state;
+/* A launch waits in its stream with its arguments, a copy of the caller's lambda: run and destroy take it. */
+void enqueue_launch(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes, stream_state *stream, void (*run)(void *),
+                    void (*destroy)(void *), void *arguments, size_t bytes);
+template <typename F>
+void launch(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes, stream_state *stream, F f) {
+  enqueue_launch(
+      kernel, grid, block, shared_bytes, stream, [](void *p) { (*static_cast<F *>(p))(); }, [](void *p) { delete static_cast<F *>(p); },
+      new F(f), sizeof(F));
+}
+
+}  // namespace simt
+
+typedef simt::stream_state *cudaStream_t;
+typedef simt::event_state *cudaEvent_t;
+typedef enum { cudaSuccess = 0, cudaErrorMemoryAllocation = 2, cudaErrorInvalidValue = 1 } cudaError_t;
+typedef enum { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 } cudaMemcpyKind;
+typedef enum { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 } cudaFuncAttribute;
+typedef struct {
+  char name[256];
+  int multiProcessorCount;
+  size_t totalGlobalMem;
+} cudaDeviceProp;
+
+cudaError_t cudaMalloc(void **p, size_t bytes);
+cudaError_t cudaFree(void *p);
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);
+cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t stream);
+cudaError_t cudaStreamCreate(cudaStream_t *stream);
+cudaError_t cudaStreamDestroy(cudaStream_t stream);
+cudaError_t cudaStreamSynchronize(cudaStream_t stream);
+cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
+cudaError_t cudaEventCreate(cudaEvent_t *event);
+cudaError_t cudaEventDestroy(cudaEvent_t event);
+cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
+cudaError_t cudaEventSynchronize(cudaEvent_t event);
+cudaError_t cudaDeviceSynchronize();
+cudaError_t cudaGetLastError();
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int device);
+const char *cudaGetErrorString(cudaError_t error);
+template <typename F>
+cudaError_t cudaFuncSetAttribute(F *, cudaFuncAttribute, int) {
+  return cudaSuccess;
+}
+
+#endif

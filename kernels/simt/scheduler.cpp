@@ -1,0 +1,375 @@
+/* Threads of a block as fibers: who runs next is drawn from the seed, at any access and at every barrier. One block at a time, in
+ * seeded order; conflicts between blocks are found by the shadow, which knows that nothing orders them. */
+#include "internal.h"
+
+#include <cstdlib>
+#include <cstring>
+#include <sys/mman.h>
+
+namespace simt {
+
+dim3 thread_index, block_index, block_size, grid_size;
+generator choice;
+agent running = {0, 0, 0, -1, 0, nullptr, ""};
+uint64_t access_count;
+uint32_t switch_interval = 8;
+
+namespace {
+
+constexpr size_t stack_bytes = 256 * 1024;
+
+enum class state : uint8_t { ready, at_barrier, at_warp, done };
+enum class warp_kind : uint8_t { barrier, shuffle_index, shuffle_down, shuffle_up, shuffle_xor, ballot };
+
+struct pending_copy {
+  void *to;
+  const void *from;
+  size_t bytes;
+  unsigned group;
+  const void *place;
+};
+
+struct fiber {
+  void *stack_pointer;
+  unsigned char *stack;
+  state st;
+  uint32_t epoch;
+  const void *place; /* of the barrier or warp operation it waits in */
+  warp_kind kind;
+  uint32_t mask;
+  uint64_t value, result;
+  int operand, width;
+  unsigned groups_committed;
+  std::vector<pending_copy> copies;
+};
+
+fiber fibers[block_threads_max];
+uint32_t clocks[block_threads_max][warp_lanes]; /* clocks[t][l]: what t has seen of lane l of its warp */
+unsigned ready[block_threads_max], n_ready, n_threads, n_done, current;
+void *host_stack_pointer;
+uint32_t countdown = 1, instances;
+void (*block_body)(void *);
+void *block_arguments;
+
+struct shared_slot {
+  const void *key;
+  size_t offset;
+};
+std::vector<shared_slot> shared_slots;
+size_t shared_used;
+bool inside;
+
+}  // namespace
+
+extern "C" void simt_swap(void **save, void *load);
+__asm__(
+    ".text\n.globl simt_swap\n.type simt_swap,@function\nsimt_swap:\n"
+    "  pushq %rbp\n  pushq %rbx\n  pushq %r12\n  pushq %r13\n  pushq %r14\n  pushq %r15\n"
+    "  movq %rsp, (%rdi)\n  movq %rsi, %rsp\n"
+    "  popq %r15\n  popq %r14\n  popq %r13\n  popq %r12\n  popq %rbx\n  popq %rbp\n  ret\n"
+    ".size simt_swap, .-simt_swap\n");
+
+namespace {
+
+void set_running(unsigned t) {
+  current = t;
+  running.thread = static_cast<int>(t);
+  running.epoch = fibers[t].epoch;
+  running.clock = clocks[t];
+  thread_index = dim3(t % block_size.x, t / block_size.x % block_size.y, t / (block_size.x * block_size.y));
+}
+
+/* A finding of thread t, whoever runs. */
+void report_as(unsigned t, bug kind, const void *place, const void *other_place, int other_thread, const char *detail) {
+  const int thread = running.thread;
+  running.thread = static_cast<int>(t);
+  report(kind, place, other_place, other_thread, detail);
+  running.thread = thread;
+}
+
+/* Wakes what can go on; false if nothing can. */
+bool release_waiting();
+
+void switch_to_next(bool finished) {
+  fiber &from = fibers[current];
+  if (n_ready == 0 && !release_waiting()) {
+    simt_swap(&from.stack_pointer, host_stack_pointer); /* the block is over, or stuck */
+    return;
+  }
+  const unsigned next = ready[choice.below(n_ready)];
+  countdown = 1 + choice.below(2 * switch_interval - 1);
+  const bool same = next == current && !finished;
+  set_running(next); /* also where the thread stays: a barrier may have raised its epoch */
+  if (!same) simt_swap(&from.stack_pointer, fibers[next].stack_pointer);
+}
+
+void remove_ready(unsigned t) {
+  for (unsigned i = 0; i < n_ready; i++)
+    if (ready[i] == t) {
+      ready[i] = ready[--n_ready];
+      return;
+    }
+}
+
+void make_ready(unsigned t) {
+  fibers[t].st = state::ready;
+  ready[n_ready++] = t;
+}
+
+void wait_in(state st, const void *place) {
+  fibers[current].st = st;
+  fibers[current].place = place;
+  remove_ready(current);
+  switch_to_next(false);
+}
+
+void fiber_main() {
+  block_body(block_arguments);
+  if (!fibers[current].copies.empty())
+    report(bug::uninitialised, fibers[current].copies.back().place, nullptr, -1, "asynchronous copy never waited for");
+  fibers[current].st = state::done;
+  n_done++;
+  remove_ready(current);
+  switch_to_next(true);
+  abort();
+}
+
+void prepare(unsigned t) {
+  fiber &f = fibers[t];
+  if (!f.stack)
+    f.stack = static_cast<unsigned char *>(
+        mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+  uintptr_t top = (reinterpret_cast<uintptr_t>(f.stack) + stack_bytes) & ~static_cast<uintptr_t>(15);
+  void **sp = reinterpret_cast<void **>(top);
+  *--sp = nullptr; /* fiber_main never returns; keeps the stack aligned at its entry */
+  *--sp = reinterpret_cast<void *>(fiber_main);
+  for (int i = 0; i < 6; i++) *--sp = nullptr;
+  f.stack_pointer = sp;
+  f.epoch = 0;
+  f.groups_committed = 0;
+  f.copies.clear();
+  memset(clocks[t], 0, sizeof clocks[t]);
+  clocks[t][t % warp_lanes] = 1;
+  make_ready(t);
+}
+
+bool release_barrier() {
+  unsigned waiting = 0, first = 0;
+  for (unsigned t = 0; t < n_threads; t++)
+    if (fibers[t].st == state::at_barrier && waiting++ == 0) first = t;
+  if (waiting == 0 || waiting + n_done != n_threads) return false;
+  for (unsigned t = 0; t < n_threads; t++) {
+    if (fibers[t].st == state::done || fibers[t].place != fibers[first].place) {
+      report_as(first, bug::barrier_divergence, fibers[first].place, fibers[t].st == state::done ? nullptr : fibers[t].place,
+                static_cast<int>(t),
+                fibers[t].st == state::done ? "a thread left the kernel before the barrier" : "threads wait at different barriers");
+      break;
+    }
+  }
+  for (unsigned t = 0; t < n_threads; t++)
+    if (fibers[t].st == state::at_barrier) {
+      fibers[t].epoch++;
+      make_ready(t);
+    }
+  return true;
+}
+
+uint64_t shuffle_result(unsigned t) {
+  const fiber &f = fibers[t];
+  const unsigned base = t / warp_lanes * warp_lanes;
+  const int lane = static_cast<int>(t % warp_lanes), width = f.width, segment = lane / width * width;
+  int source = lane;
+  if (f.kind == warp_kind::shuffle_index) source = segment + (f.operand & (width - 1));
+  if (f.kind == warp_kind::shuffle_down && lane + f.operand < segment + width) source = lane + f.operand;
+  if (f.kind == warp_kind::shuffle_up && lane - f.operand >= segment) source = lane - f.operand;
+  if (f.kind == warp_kind::shuffle_xor && (lane ^ f.operand) < segment + width) source = lane ^ f.operand;
+  if (!(f.mask >> source & 1) || base + static_cast<unsigned>(source) >= n_threads) {
+    report_as(t, bug::shuffle_mask, f.place, nullptr, static_cast<int>(base) + source, "reads a lane that is not in the mask");
+    return 0xDEADBEEFDEADBEEFu;
+  }
+  return fibers[base + static_cast<unsigned>(source)].value;
+}
+
+void complete_warp(unsigned base, uint32_t mask) {
+  uint32_t ballot = 0;
+  for (unsigned l = 0; l < warp_lanes; l++)
+    if (mask >> l & 1 && fibers[base + l].value) ballot |= 1u << l;
+  for (unsigned l = 0; l < warp_lanes; l++) {
+    if (!(mask >> l & 1)) continue;
+    fiber &f = fibers[base + l];
+    f.result = f.kind == warp_kind::ballot ? ballot : f.kind == warp_kind::barrier ? 0 : shuffle_result(base + l);
+  }
+  if (fibers[base + static_cast<unsigned>(__builtin_ctz(mask))].kind == warp_kind::barrier) {
+    uint32_t joined[warp_lanes] = {0};
+    for (unsigned l = 0; l < warp_lanes; l++)
+      if (mask >> l & 1)
+        for (unsigned k = 0; k < warp_lanes; k++) joined[k] = clocks[base + l][k] > joined[k] ? clocks[base + l][k] : joined[k];
+    for (unsigned l = 0; l < warp_lanes; l++)
+      if (mask >> l & 1) {
+        memcpy(clocks[base + l], joined, sizeof joined);
+        clocks[base + l][l]++;
+      }
+  }
+  for (unsigned l = 0; l < warp_lanes; l++)
+    if (mask >> l & 1) make_ready(base + l);
+}
+
+/* Tries to complete the warp operation that thread t waits in. A lane that sits in the mask but can not come is a finding. */
+bool try_warp(unsigned t, bool last_chance) {
+  const fiber &f = fibers[t];
+  const unsigned base = t / warp_lanes * warp_lanes;
+  for (unsigned l = 0; l < warp_lanes; l++) {
+    if (!(f.mask >> l & 1)) continue;
+    const unsigned o = base + l;
+    const bool here = o < n_threads && fibers[o].st == state::at_warp;
+    const bool same = here && fibers[o].mask == f.mask && fibers[o].place == f.place;
+    if (same) continue;
+    if (last_chance) {
+      report_as(t, bug::shuffle_mask, f.place, here ? fibers[o].place : nullptr, static_cast<int>(o),
+                here ? "lanes of one mask meet with different masks or at different places" : "a lane of the mask never arrives");
+    }
+    return false;
+  }
+  complete_warp(base, f.mask);
+  return true;
+}
+
+bool release_waiting() {
+  for (unsigned t = 0; t < n_threads; t++)
+    if (fibers[t].st == state::at_warp && try_warp(t, false)) return true;
+  if (release_barrier()) return true;
+  for (unsigned t = 0; t < n_threads; t++)
+    if (fibers[t].st == state::at_warp && try_warp(t, true)) return true;
+  if (n_done < n_threads) {
+    for (unsigned t = 0; t < n_threads; t++)
+      if (fibers[t].st == state::at_barrier) {
+        report_as(t, bug::barrier_divergence, fibers[t].place, nullptr, -1, "not all threads reach the barrier");
+        break;
+      }
+  }
+  return false;
+}
+
+uint64_t warp_operation(warp_kind kind, uint32_t mask, uint64_t value, int operand, int width, const void *place) {
+  fiber &f = fibers[current];
+  if (!(mask >> (current % warp_lanes) & 1)) report(bug::shuffle_mask, place, nullptr, -1, "the calling lane is not in its own mask");
+  f.kind = kind, f.mask = mask | 1u << (current % warp_lanes), f.value = value, f.operand = operand, f.width = width;
+  f.st = state::at_warp;
+  f.place = place;
+  remove_ready(current);
+  try_warp(current, false);
+  switch_to_next(f.st != state::ready);
+  return fibers[current].result;
+}
+
+void run_block(const char *kernel, unsigned index, size_t shared_bytes, uint32_t op) {
+  running.op = op, running.instance = ++instances, running.block = index, running.kernel = kernel;
+  block_index = dim3(index % grid_size.x, index / grid_size.x % grid_size.y, index / (grid_size.x * grid_size.y));
+  n_threads = block_size.x * block_size.y * block_size.z;
+  n_ready = n_done = 0;
+  shared_begin_block();
+  shared_slots.clear();
+  shared_used = (shared_bytes + 15) / 16 * 16;
+  if (shared_bytes) shadow_allow(shared_base(), shared_bytes);
+  for (unsigned t = 0; t < n_threads; t++) prepare(t);
+  inside = true;
+  set_running(ready[choice.below(n_ready)]);
+  countdown = 1 + choice.below(2 * switch_interval - 1);
+  simt_swap(&host_stack_pointer, fibers[current].stack_pointer);
+  inside = false;
+  running.thread = -1;
+}
+
+}  // namespace
+
+void run_grid(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes, uint32_t op, void (*body)(void *), void *arguments) {
+  grid_size = grid, block_size = block;
+  block_body = body, block_arguments = arguments;
+  const unsigned n = grid.x * grid.y * grid.z;
+  std::vector<unsigned> order(n);
+  for (unsigned i = 0; i < n; i++) order[i] = i;
+  for (unsigned i = n; i-- > 1;) std::swap(order[i], order[choice.below(i + 1)]);
+  for (unsigned i = 0; i < n; i++) run_block(kernel, order[i], shared_bytes, op);
+}
+
+bool on_device() { return inside; }
+
+bool in_running_stack(const void *p) {
+  const unsigned char *c = static_cast<const unsigned char *>(p);
+  return inside && c >= fibers[current].stack && c < fibers[current].stack + stack_bytes;
+}
+
+void maybe_switch() {
+  if (--countdown == 0) switch_to_next(false);
+}
+
+void block_barrier() { wait_in(state::at_barrier, __builtin_return_address(0)); }
+
+void warp_barrier(uint32_t mask) { warp_operation(warp_kind::barrier, mask, 0, 0, 32, __builtin_return_address(0)); }
+
+uint64_t warp_shuffle(shuffle kind, uint32_t mask, uint64_t value, int operand, int width) {
+  const warp_kind k = static_cast<warp_kind>(static_cast<int>(warp_kind::shuffle_index) + static_cast<int>(kind));
+  return warp_operation(k, mask, value, operand, width, __builtin_return_address(0));
+}
+
+uint32_t warp_ballot(uint32_t mask, bool predicate) {
+  return static_cast<uint32_t>(warp_operation(warp_kind::ballot, mask, predicate, 0, 32, __builtin_return_address(0)));
+}
+
+void *shared_static(const void *key, size_t bytes) {
+  for (const shared_slot &s : shared_slots)
+    if (s.key == key) return shared_base() + s.offset;
+  const shared_slot s = {key, shared_used};
+  shared_used = (shared_used + bytes + 15) / 16 * 16 + 16; /* a gap, so that an overrun is out of bounds */
+  shared_slots.push_back(s);
+  if (shared_used > shared_bytes_max)
+    report(bug::out_of_bounds, __builtin_return_address(0), nullptr, -1, "more shared memory than an SM has");
+  shadow_allow(shared_base() + s.offset, bytes);
+  return shared_base() + s.offset;
+}
+
+void *shared_dynamic() { return shared_base(); }
+
+void async_copy(void *shared, const void *global, size_t bytes) {
+  const void *place = __builtin_return_address(0);
+  shadow_access(global, bytes, false, false, place);
+  shadow_begin_async(shared, bytes, place);
+  fiber &f = fibers[current];
+  f.copies.push_back({shared, global, bytes, f.groups_committed, place});
+  maybe_switch();
+}
+
+void async_commit() { fibers[current].groups_committed++; }
+
+/* Copies land only here: whatever is read before has not arrived. */
+void async_wait(unsigned groups_left) {
+  fiber &f = fibers[current];
+  std::vector<pending_copy> left;
+  for (const pending_copy &c : f.copies) {
+    if (c.group + groups_left >= f.groups_committed) {
+      left.push_back(c);
+      continue;
+    }
+    memcpy(c.to, c.from, c.bytes);
+    shadow_access(c.to, c.bytes, true, false, c.place);
+  }
+  f.copies.swap(left);
+  maybe_switch();
+}
+
+uint64_t atomic(void *p, size_t bytes, atomic_op op, uint64_t operand) {
+  shadow_access(p, bytes, false, true, __builtin_return_address(0));
+  shadow_access(p, bytes, true, true, __builtin_return_address(0));
+  uint64_t old = 0;
+  memcpy(&old, p, bytes);
+  const uint64_t next = op == atomic_op::add   ? old + operand
+                        : op == atomic_op::max ? (old > operand ? old : operand)
+                                               : (old < operand ? old : operand);
+  memcpy(p, &next, bytes);
+  maybe_switch();
+  return old;
+}
+
+void float_atomic() { report(bug::float_atomic, __builtin_return_address(0), nullptr, -1, "the order of float atomics is not specified"); }
+
+}  // namespace simt

@@ -1,0 +1,208 @@
+/* The arena of device memory and its shadow: for each four bytes what is valid, what is initialised, who wrote and who read last. Two
+ * accesses conflict if one writes, not both are atomic, and nothing orders them: the same thread, a block barrier between, a
+ * __syncwarp that both took part in, or an ordered pair of operations. Reads: the last two readers are kept. */
+#include "internal.h"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <map>
+#include <sys/mman.h>
+
+namespace simt {
+
+namespace {
+
+constexpr size_t arena_bytes = size_t(8) << 30, word_bytes = 4, red_zone = 256;
+
+struct access {
+  uint32_t op, instance, epoch, clock;
+  int16_t thread;
+  bool atomic, used;
+  uint32_t place; /* offset from the program's start */
+};
+
+struct cell {
+  access write, read[2];
+  uint8_t valid, initialised, freed;
+  uint32_t generation; /* of shared memory: which block */
+};
+
+unsigned char *arena;
+cell *shadow;
+size_t arena_used = shared_bytes_max + red_zone;
+std::map<unsigned char *, size_t> allocations;
+std::multimap<size_t, unsigned char *> free_blocks;
+uint32_t shared_generation;
+
+extern "C" char __executable_start, end;
+
+void map_arena() {
+  const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+  arena = static_cast<unsigned char *>(mmap(nullptr, arena_bytes, PROT_READ | PROT_WRITE, flags, -1, 0));
+  shadow = static_cast<cell *>(mmap(nullptr, arena_bytes / word_bytes * sizeof(cell), PROT_READ | PROT_WRITE, flags, -1, 0));
+  if (arena == MAP_FAILED || shadow == MAP_FAILED) {
+    fprintf(stderr, "simulator: no address space for device memory\n");
+    abort();
+  }
+}
+
+size_t offset_of(const void *p) { return static_cast<size_t>(static_cast<const unsigned char *>(p) - arena); }
+
+uint8_t bits(size_t from, size_t to) { return static_cast<uint8_t>(((1u << (to - from)) - 1) << from); }
+
+uint32_t place_offset(const void *place) { return static_cast<uint32_t>(static_cast<const char *>(place) - &__executable_start); }
+const void *place_of(const access &a) { return &__executable_start + a.place; }
+
+access here(bool atomic, const void *place) {
+  const uint32_t clock = running.thread < 0 || !running.clock ? 0 : running.clock[static_cast<unsigned>(running.thread) % warp_lanes];
+  return {running.op, running.instance, running.epoch, clock, static_cast<int16_t>(running.thread), atomic, true, place_offset(place)};
+}
+
+bool ordered(const access &a, const access &now) {
+  if (a.op != now.op) return op_before(a.op, now.op);
+  if (a.instance != now.instance) return false;
+  if (a.thread == now.thread || a.epoch < now.epoch) return true;
+  const unsigned ta = static_cast<unsigned>(a.thread), tn = static_cast<unsigned>(now.thread);
+  return ta / warp_lanes == tn / warp_lanes && running.clock[ta % warp_lanes] > a.clock;
+}
+
+void check_pair(const access &a, const access &now, const char *what) {
+  if (!a.used || (a.atomic && now.atomic) || ordered(a, now)) return;
+  const char *scope = a.op != now.op ? "between streams" : a.instance != now.instance ? "between blocks" : "within a block";
+  report(bug::race, &__executable_start + now.place, place_of(a), a.thread, std::string(what) + ", " + scope);
+}
+
+void record_read(cell &c, const access &now) {
+  if (c.read[0].used && c.read[0].instance == now.instance && c.read[0].thread == now.thread) {
+    c.read[0] = now;
+    return;
+  }
+  c.read[1] = c.read[0];
+  c.read[0] = now;
+}
+
+void refresh_shared(cell &c) {
+  if (c.generation == shared_generation) return;
+  memset(&c, 0, sizeof c);
+  c.generation = shared_generation;
+}
+
+}  // namespace
+
+bool in_arena(const void *p) { return arena && offset_of(p) < arena_bytes; }
+
+unsigned char *shared_base() {
+  if (!arena) map_arena();
+  return arena;
+}
+
+void shared_begin_block() {
+  shared_base();
+  shared_generation++;
+}
+
+void shadow_allow(void *p, size_t bytes) {
+  size_t at = offset_of(p);
+  for (const size_t stop = at + bytes; at < stop;) {
+    cell &c = shadow[at / word_bytes];
+    if (at < shared_bytes_max) refresh_shared(c);
+    const size_t low = at % word_bytes, high = stop - at + low < word_bytes ? stop - at + low : word_bytes;
+    c.valid = static_cast<uint8_t>(c.valid | bits(low, high));
+    c.initialised = static_cast<uint8_t>(c.initialised & ~bits(low, high));
+    c.freed = 0;
+    c.write.used = c.read[0].used = c.read[1].used = false;
+    at += high - low;
+  }
+}
+
+/* Reuses freed memory first: a use after free then meets somebody else's data, as on a device. */
+void *arena_allocate(size_t bytes) {
+  shared_base();
+  const size_t size = (bytes + red_zone - 1) / red_zone * red_zone + red_zone;
+  unsigned char *p = nullptr;
+  const auto found = free_blocks.find(size);
+  if (found != free_blocks.end()) {
+    p = found->second;
+    free_blocks.erase(found);
+  } else {
+    if (arena_used + size > arena_bytes) return nullptr;
+    p = arena + arena_used;
+    arena_used += size;
+  }
+  allocations[p] = size;
+  memset(p, 0xA5, bytes);
+  shadow_allow(p, bytes);
+  return p;
+}
+
+bool arena_free(void *p) {
+  const auto found = allocations.find(static_cast<unsigned char *>(p));
+  if (found == allocations.end()) return false;
+  const size_t first = offset_of(p) / word_bytes;
+  for (size_t i = 0; i < found->second / word_bytes; i++) shadow[first + i].valid = 0, shadow[first + i].freed = 1;
+  free_blocks.insert({found->second, found->first});
+  allocations.erase(found);
+  return true;
+}
+
+/* Reports and returns false if the bytes may not be touched at all. */
+static bool check_bounds(const cell &c, uint8_t touched, const void *p, const void *place) {
+  if ((c.valid & touched) == touched) return true;
+  char where[64];
+  snprintf(where, sizeof where, "%s memory, offset %zu", offset_of(p) < shared_bytes_max ? "shared" : "global", offset_of(p));
+  report(c.freed ? bug::use_after_free : bug::out_of_bounds, place, nullptr, -1, where);
+  return false;
+}
+
+static void access_word(size_t at, uint8_t touched, bool write, const access &now, const void *p, const void *place) {
+  cell &c = shadow[at / word_bytes];
+  if (at < shared_bytes_max) refresh_shared(c);
+  if (!check_bounds(c, touched, p, place)) return;
+  check_pair(c.write, now, write ? "write after write" : "read after write");
+  if (write) {
+    check_pair(c.read[0], now, "write after read");
+    check_pair(c.read[1], now, "write after read");
+    c.write = now;
+    c.initialised = static_cast<uint8_t>(c.initialised | touched);
+  } else {
+    if ((c.initialised & touched) != touched)
+      report(bug::uninitialised, place, nullptr, -1, at < shared_bytes_max ? "shared memory" : "global memory");
+    record_read(c, now);
+  }
+}
+
+void shadow_access(const void *p, size_t bytes, bool write, bool atomic, const void *place) {
+  access_count++;
+  if (!in_arena(p)) {
+    const char *c = static_cast<const char *>(p);
+    if (in_running_stack(p) || (!write && (in_arguments(p) || (c >= &__executable_start && c < &end)))) return;
+    report(bug::out_of_bounds, place, nullptr, -1, write ? "writes outside device memory" : "reads outside device memory");
+    return;
+  }
+  const size_t first = offset_of(p);
+  if (first % bytes != 0 && bytes <= 16 && (bytes & (bytes - 1)) == 0)
+    report(bug::misaligned, place, nullptr, -1, "address is no multiple of the access size");
+  const access now = here(atomic, place);
+  for (size_t at = first; at < first + bytes;) {
+    const size_t low = at % word_bytes, left = first + bytes - at, high = low + left < word_bytes ? low + left : word_bytes;
+    access_word(at, bits(low, high), write, now, static_cast<const unsigned char *>(p) + (at - first), place);
+    at += high - low;
+  }
+}
+
+void shadow_begin_async(void *p, size_t bytes, const void *place) {
+  shadow_access(p, bytes, true, false, place);
+  const size_t first = offset_of(p) / word_bytes;
+  for (size_t i = 0; in_arena(p) && i < bytes / word_bytes; i++) shadow[first + i].initialised = 0;
+}
+
+void shadow_reset_all() {
+  while (!allocations.empty()) arena_free(allocations.begin()->first);
+  if (!arena) return;
+  madvise(shadow, arena_used / word_bytes * sizeof(cell), MADV_DONTNEED);
+  free_blocks.clear();
+  arena_used = shared_bytes_max + red_zone;
+}
+
+}  // namespace simt

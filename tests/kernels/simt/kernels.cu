@@ -1,0 +1,107 @@
+/* Small kernels for the simulator's own tests: right ones, and for each check one that it must catch (PLANTED numbers below). */
+#include "kernels/simt/simt.h"
+
+#include "kernels.h"
+
+/* Row sums: one block a row, strided lanes, shared tree. `bug` switches one planted failure on. */
+__global__ void row_sum(const float *x, float *y, int n, planted bug) {
+  SL_SHARED(float, s, [64]);
+  const int t = static_cast<int>(threadIdx.x), row = static_cast<int>(blockIdx.x);
+  float a = 0.0f;
+  if (bug == UNINITIALISED_ACCUMULATOR) a = s[t];
+  const int end = bug == OFF_BY_ONE_TAIL ? n + 1 : n;
+  for (int i = t; i < end; i += 64) a += x[row * n + i];
+  s[t] = a;
+  if (bug != DROPPED_BARRIER) __syncthreads();
+  for (int o = 32; o > 0; o /= 2) {
+    if (t < o) {
+      s[t] += s[t + o];
+      if (bug == DIVERGENT_BARRIER && o == 32) __syncthreads();
+    }
+    __syncthreads();
+  }
+  if (bug == FLOAT_ATOMIC) {
+    if (t < 2) atomicAdd(&y[row], s[0] / 2);
+  } else if (t == 0) {
+    y[row] = s[0];
+  }
+}
+
+/* The same by shuffles in one warp. */
+__global__ void warp_sum(const float *x, float *y, int n, planted bug) {
+  const int t = static_cast<int>(threadIdx.x), row = static_cast<int>(blockIdx.x);
+  float a = 0.0f;
+  for (int i = t; i < n; i += 32) a += x[row * n + i];
+  const uint32_t mask = bug == WRONG_MASK ? 0x0000ffffu : 0xffffffffu;
+  for (int o = 16; o > 0; o /= 2) a += __shfl_down_sync(mask, a, o);
+  if (t == 0) y[row] = a;
+}
+
+/* Adds every block's partial sum in the order in which blocks happen to come: a result that depends on the schedule. */
+__global__ void arrival_sum(const float *x, float *y, unsigned *turn, int n) {
+  if (threadIdx.x != 0) return;
+  float a = 0.0f;
+  for (int i = 0; i < n; i++) a += x[static_cast<int>(blockIdx.x) * n + i];
+  y[atomicAdd(turn, 1u)] = a;
+}
+
+/* Double buffering by asynchronous copies, two tiles of 32. */
+__global__ void tile_scale(const float *x, float *y, int tiles, planted bug) {
+  SL_SHARED(float, tile, [2][32]);
+  const int t = static_cast<int>(threadIdx.x);
+  __pipeline_memcpy_async(&tile[0][t], &x[t], 4);
+  __pipeline_commit();
+  for (int i = 0; i < tiles; i++) {
+    if (i + 1 < tiles) __pipeline_memcpy_async(&tile[(i + 1) % 2][t], &x[(i + 1) * 32 + t], 4);
+    __pipeline_commit();
+    if (bug != MISSING_WAIT) __pipeline_wait_prior(1);
+    __syncthreads();
+    y[i * 32 + t] = 2.0f * tile[i % 2][31 - t];
+    __syncthreads();
+  }
+  __pipeline_wait_prior(0);
+}
+
+void launch_row_sum(int rows, const float *x, float *y, int n, planted bug) {
+  SL_LAUNCH(row_sum, static_cast<unsigned>(rows), 64, 0, nullptr, x, y, n, bug);
+}
+
+void launch_warp_sum(int rows, const float *x, float *y, int n, planted bug) {
+  SL_LAUNCH(warp_sum, static_cast<unsigned>(rows), 32, 0, nullptr, x, y, n, bug);
+}
+
+void launch_arrival_sum(int rows, const float *x, float *y, unsigned *turn, int n) {
+  SL_LAUNCH(arrival_sum, static_cast<unsigned>(rows), 32, 0, nullptr, x, y, turn, n);
+}
+
+void launch_tile_scale(const float *x, float *y, int tiles, planted bug) { SL_LAUNCH(tile_scale, 1, 32, 0, nullptr, x, y, tiles, bug); }
+
+/* A chain over two streams: the second must wait for the first. */
+void launch_two_streams(int rows, const float *x, float *y, float *z, int n, bool wait) {
+  cudaStream_t a, b;
+  cudaEvent_t done;
+  cudaDeviceSynchronize(); /* the inputs have arrived */
+  cudaStreamCreate(&a), cudaStreamCreate(&b), cudaEventCreate(&done);
+  SL_LAUNCH(row_sum, static_cast<unsigned>(rows), 64, 0, a, x, y, n, NO_BUG);
+  cudaEventRecord(done, a);
+  if (wait) cudaStreamWaitEvent(b, done, 0);
+  SL_LAUNCH(row_sum, 1, 64, 0, b, y, z, rows, NO_BUG);
+  cudaStreamSynchronize(a), cudaStreamSynchronize(b);
+  cudaStreamDestroy(a), cudaStreamDestroy(b), cudaEventDestroy(done);
+}
+
+/* Rows a block come from the number of SMs: the classic way in which a device property reaches a result. */
+__global__ void grid_sum(const float *x, float *partial, int n) {
+  const int blocks = static_cast<int>(gridDim.x), b = static_cast<int>(blockIdx.x);
+  if (threadIdx.x != 0) return;
+  float a = 0.0f;
+  for (int i = b; i < n; i += blocks) a += x[i];
+  partial[b] = a;
+}
+
+void launch_grid_sum(const float *x, float *partial, int n, int blocks) {
+  SL_LAUNCH(grid_sum, static_cast<unsigned>(blocks), 32, 0, nullptr, x, partial, n);
+}
+
+/* What a launcher does with a result that may not have arrived. */
+float first_of(const float *host) { return host[0]; }
