@@ -11,51 +11,68 @@
 
 #define INDEX_FILE "model.safetensors.index.json"
 
-static sl_status read_tensor(const sl_safetensors *file, const char *path, const sl_tensor_info *want, float *arena, sl_error *err) {
+static sl_status check_tensor(const sl_safetensors *file, const char *path, const sl_tensor_info *want, sl_error *err) {
   const sl_tensor_view *got = sl_safetensors_find(file, want->name);
   if (!got) return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s is missing", path, want->name);
   int same = got->rank == want->rank;
   for (size_t i = 0; same && i < want->rank; i++) same = got->shape[i] == want->shape[i];
-  if (!same && want->rank == 2)
+  if (same) return SL_OK;
+  if (want->rank == 2)
     return sl_fail(err, SL_ERR_INPUT,
                    "%s: tensor %s: config.json needs the shape [%zu, %zu], the file has rank %zu, first size %zu, %zu values", path,
                    want->name, want->shape[0], want->shape[1], got->rank, got->rank ? got->shape[0] : 0, got->count);
-  if (!same)
-    return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: config.json needs the shape [%zu], the file has rank %zu, %zu values", path,
-                   want->name, want->shape[0], got->rank, got->count);
-  return sl_safetensors_read(file, got, arena + want->offset, err);
+  return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: config.json needs the shape [%zu], the file has rank %zu, %zu values", path, want->name,
+                 want->shape[0], got->rank, got->count);
 }
 
 /* Tensors that the registry does not have; a tied model may repeat its embedding as the head. */
-static sl_status check_no_other(const sl_safetensors *file, const char *path, const sl_parameters *p, sl_error *err) {
-  const sl_model_layout *layout = p->layout;
+static sl_status check_no_other(const sl_safetensors *file, const char *path, const sl_model_layout *layout, sl_error *err) {
+  const sl_tensor_view *embedding = sl_safetensors_find(file, layout->tensors[0].name);
   for (size_t i = 0; i < sl_safetensors_count(file); i++) {
     const sl_tensor_view *got = sl_safetensors_at(file, i);
     if (sl_model_layout_find(layout, got->name) < layout->n_tensors) continue;
     if (!layout->shape.tied || strcmp(got->name, "lm_head.weight") != 0)
       return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s is none of the %zu that config.json implies", path, got->name, layout->n_tensors);
-    if (got->count != layout->tensors[0].count || memcmp(got->data, p->data + layout->embed, got->count * sizeof(float)) != 0)
+    if (got->count != embedding->count || memcmp(got->data, embedding->data, got->count * sizeof(float)) != 0)
       return sl_fail(err, SL_ERR_INPUT, "%s: tensor lm_head.weight differs from the embedding, but config.json ties them", path);
   }
   return SL_OK;
 }
 
-static sl_status read_weights(const sl_parameters *p, const char *folder, sl_error *err) {
-  char *path = sl_path_join(folder, SL_MODEL_WEIGHTS_FILE), *index = sl_path_join(folder, INDEX_FILE);
-  sl_safetensors *file = NULL;
+/* The file holds what the layout says; asked before memory is, which a wrong config.json could want without bound. */
+static sl_status check_tensors(const sl_safetensors *file, const char *path, const sl_model_layout *layout, sl_error *err) {
+  sl_status status = SL_OK;
+  for (size_t i = 0; i < layout->n_tensors && status == SL_OK; i++) status = check_tensor(file, path, &layout->tensors[i], err);
+  return status == SL_OK ? check_no_other(file, path, layout, err) : status;
+}
+
+static sl_status open_weights(sl_safetensors **out, const char *folder, const char *path, sl_error *err) {
+  char *index = sl_path_join(folder, INDEX_FILE);
   sl_status status;
-  if (!path || !index)
+  if (!index)
     status = sl_fail(err, SL_ERR_MEMORY, "%s: no memory", folder);
   else if (access(path, F_OK) != 0 && access(index, F_OK) == 0)
     status = sl_fail(err, SL_ERR_INPUT, "%s: sharded weights are not supported; save the model as one " SL_MODEL_WEIGHTS_FILE, index);
   else
-    status = sl_safetensors_open(&file, path, err);
-  for (size_t i = 0; i < p->layout->n_tensors && status == SL_OK; i++)
-    status = read_tensor(file, path, &p->layout->tensors[i], p->data, err);
-  if (status == SL_OK) status = check_no_other(file, path, p, err);
+    status = sl_safetensors_open(out, path, err);
+  free(index);
+  return status;
+}
+
+/* Fills the arena of p, whose layout is given. */
+static sl_status read_weights(sl_parameters *p, const char *folder, sl_error *err) {
+  char *path = sl_path_join(folder, SL_MODEL_WEIGHTS_FILE);
+  sl_safetensors *file = NULL;
+  const sl_model_layout *layout = p->layout;
+  sl_status status = path ? open_weights(&file, folder, path, err) : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", folder);
+  if (status == SL_OK) status = check_tensors(file, path, layout, err);
+  if (status == SL_OK) status = sl_arena_create(&p->data, layout, err);
+  for (size_t i = 0; i < layout->n_tensors && status == SL_OK; i++) {
+    const sl_tensor_info *t = &layout->tensors[i];
+    status = sl_safetensors_read(file, sl_safetensors_find(file, t->name), p->data + t->offset, err);
+  }
   sl_safetensors_close(file);
   free(path);
-  free(index);
   return status;
 }
 
@@ -80,7 +97,7 @@ sl_status sl_model_folder_read(sl_parameters *out, sl_tokenizer **tokenizer, con
   sl_model_shape shape;
   sl_parameters made = {NULL, NULL};
   sl_status status = sl_model_config_read(&shape, path, err);
-  if (status == SL_OK) status = sl_parameters_create(&made, &shape, err);
+  if (status == SL_OK) status = sl_model_layout_create(&made.layout, &shape, err);
   if (status == SL_OK) status = read_weights(&made, path, err);
   if (status == SL_OK && tokenizer) status = read_tokenizer(tokenizer, &shape, path, err);
   if (status != SL_OK) {

@@ -9,9 +9,13 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 TestSuite(model_folder, .init = scratch_make, .fini = scratch_remove);
 
@@ -181,6 +185,8 @@ Test(model_folder, refuses_bad_configurations_with_their_place) {
   } cases[] = {
       {"\"hidden_size\": 6,", "\"hidden_size\": 6,,", "model/config.json:4:20: string or '}' expected"},
       {"\"hidden_size\": 6", "\"hidden_size\": \"6\"", "model/config.json:4:3: hidden_size: expected an integer, found a string"},
+      {"\"hidden_size\": 6", "\"x\": {\"hidden_size\": 1}, \"y\": \"\\\"hidden_size\", \"hidden_size\": []",
+       "model/config.json:4:50: hidden_size: expected an integer, found an array"},
       {"\"hidden_size\": 6", "\"hidden_size\": 0", "model/config.json:4:3: hidden_size: expected an integer from 1 to 2147483647, found 0"},
       {"\"hidden_size\": 6,", "", "model/config.json:1:1: hidden_size: missing; expected an integer"},
       {"\"hidden_size\": 6", "\"hidden_size\": 6, \"hidden_size\": 6", "model/config.json:4:33: duplicate object key"},
@@ -203,6 +209,7 @@ Test(model_folder, refuses_bad_configurations_with_their_place) {
       {"\"intermediate_size\": 5", "\"intermediate_size\": 6",
        "tensor model.layers.0.mlp.gate_proj.weight: config.json needs the shape [6, 6]"},
       {"\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3", "tensor model.layers.2.input_layernorm.weight is missing"},
+      {"\"vocab_size\": 7", "\"vocab_size\": 2147483647", "tensor model.embed_tokens.weight: config.json needs the shape [2147483647, 6]"},
       {"\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1", "tensor model.layers.1."},
       {"\"tie_word_embeddings\": true", "\"tie_word_embeddings\": false", "tensor lm_head.weight is missing"},
       {"}\n", "", "model/config.json:"},
@@ -271,6 +278,31 @@ Test(model_folder, a_refused_write_leaves_the_old_folder) {
   sl_parameters_free(&p);
   sl_parameters_free(&after);
   sl_parameters_free(&before);
+}
+
+/* A writer that is killed at any moment leaves a whole folder: the first model or the second (spec F1.1). */
+Test(model_folder, a_killed_writer_leaves_a_whole_folder) {
+  const char *path = write_model(1);
+  sl_parameters models[2] = {make(1), make(1)};
+  sl_error err;
+  sl_parameters_init(&models[1], 43, 0);
+  for (int round = 0; round < 20; round++) {
+    const pid_t child = fork();
+    for (int i = 0; child == 0; i++)
+      if (sl_model_folder_write(&models[i % 2], NULL, path, NULL) != SL_OK) _exit(1);
+    nanosleep(&(struct timespec){.tv_nsec = 1000000 + 370000 * round}, NULL);
+    cr_assert(child > 0 && kill(child, SIGKILL) == 0);
+    int how;
+    waitpid(child, &how, 0);
+    cr_assert(WIFSIGNALED(how), "the writer failed by itself");
+    sl_parameters after;
+    cr_assert_eq(sl_model_folder_read(&after, NULL, path, &err), SL_OK, "%s", err.message);
+    const size_t size = after.layout->n_floats * sizeof(float);
+    cr_assert(memcmp(after.data, models[0].data, size) == 0 || memcmp(after.data, models[1].data, size) == 0);
+    sl_parameters_free(&after);
+  }
+  sl_parameters_free(&models[0]);
+  sl_parameters_free(&models[1]);
 }
 
 Test(model_folder, refuses_a_tokenizer_larger_than_the_vocabulary) {

@@ -189,7 +189,14 @@ Test(tasks, jsonl_with_a_test_file) {
 Test(tasks, jsonl_is_split_by_prompt) {
   const sl_task_options o = own(P("a", "1") P("b", "1") P("a", "2") P("c", "3") P("d", "4") P("b", "5"), NULL);
   sl_task t = load(&o);
+  static const char *const prompts[] = {"a", "b", "c", "d"}; /* by first occurrence */
+  uint32_t order[4] = {0, 1, 2, 3};
+  sl_random_shuffle(order, 4, 0, 3, 0, 4);
   cr_assert_eq(t.train.n + t.held_out.n, 6);
+  for (size_t i = 0; i < t.held_out.n; i++) {
+    const char *prompt = t.held_out.items[i].prompt;
+    cr_assert(strcmp(prompt, prompts[order[0]]) == 0 || strcmp(prompt, prompts[order[1]]) == 0, "%s is held out", prompt);
+  }
   cr_assert(t.held_out.n >= 2 && t.held_out.n <= 4, "two of four prompts");
   cr_assert_eq(overlap(&t.train, &t.held_out), 0);
   sl_task_free(&t);
