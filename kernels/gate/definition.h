@@ -1,0 +1,60 @@
+/* What a gate file says, parsed: parameters, expressions for both advantage signs, requirements, expected verdicts (spec G1). */
+#ifndef SLUICE_GATE_DEFINITION_H
+#define SLUICE_GATE_DEFINITION_H
+
+#include "kernels/gate/program.h"
+#include "kernels/gate/tree.h"
+
+#include <sluice/gate.h>
+
+#define SL_GATE_NAME_SIZE 32
+#define SL_GATE_REQUIREMENT_LIMIT 16
+
+typedef struct {
+  char name[SL_GATE_NAME_SIZE];
+  sl_decimal low, high;
+  sl_decimal value[2]; /* [0] A <= 0, [1] A > 0 */
+} sl_gate_declared;
+
+/* left <= right for every r in [r_low, r_high] (r_high.e = INT32_MAX: no end) and every value of the parameters in their ranges. */
+typedef struct {
+  sl_ref left, right;
+  sl_decimal r_low, r_high;
+  sl_decimal low[SL_GATE_PARAMETER_LIMIT], high[SL_GATE_PARAMETER_LIMIT];
+  unsigned ranged; /* bit i: parameter i has a range of this requirement's own */
+  int line;
+  char text[160];
+} sl_gate_requirement;
+
+typedef enum {
+  SL_EXPECT_NONE,
+  SL_EXPECT_PROVED,
+  SL_EXPECT_STRICT,
+  SL_EXPECT_WEAK,
+  SL_EXPECT_REFUTED,
+  SL_EXPECT_UNDECIDED
+} sl_gate_expectation;
+
+struct sl_gate_definition {
+  char name[SL_GATE_NAME_SIZE];
+  char cite[256];
+  char file[256];
+  int kernel; /* an sl_gate_family; SL_GATE_EXPRESSION where none is named */
+  sl_gate_declared param[SL_GATE_PARAMETER_LIMIT];
+  char param_name[SL_GATE_PARAMETER_LIMIT][32]; /* as sl_tree_print takes them */
+  int param_count;
+  sl_tree tree;
+  sl_ref f[2], w[2]; /* SL_NO_REF: w follows from f, or f is absent */
+  sl_gate_requirement requirement[SL_GATE_REQUIREMENT_LIMIT];
+  int requirement_count;
+  sl_gate_expectation expect[2][4]; /* P1 to P4 by side */
+  sl_program program[2];            /* f and w with the parameters bound */
+};
+
+/* Parses the text alone (spec G1): no parameter is bound and no program made. */
+sl_status sl_gate_definition_parse(sl_gate_definition *def, const char *text, size_t size, const char *file, sl_error *err);
+
+/* f and w of one side over `tree`, with parameters replaced by their values where value is not NULL. *f is SL_NO_REF for a weight gate. */
+void sl_gate_definition_roots(const sl_gate_definition *def, int positive, const sl_decimal *value, sl_tree *tree, sl_ref *f, sl_ref *w);
+
+#endif

@@ -1,0 +1,172 @@
+/* From a name or a path to a gate the kernels can run (spec G1.3, G3.1). */
+#include "kernels/gate/definition.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static sl_status set_parameters(sl_gate_definition *def, const sl_gate_parameter *parameter, size_t count, sl_error *err) {
+  for (size_t k = 0; k < count; k++) {
+    int i = 0;
+    while (i < def->param_count && strcmp(def->param[i].name, parameter[k].name) != 0) i++;
+    if (i == def->param_count)
+      return sl_fail(err, SL_ERR_USAGE, "%s: gate %s has no parameter '%s'", def->file, def->name, parameter[k].name);
+    const double low = sl_decimal_to_double(def->param[i].low), high = sl_decimal_to_double(def->param[i].high);
+    for (int s = 0; s < 2; s++) {
+      const double v = parameter[k].value[s];
+      if (!(v >= low && v <= high))
+        return sl_fail(err, SL_ERR_INPUT, "%s: parameter %s of gate %s: expected a value in [%.9g, %.9g], found %.9g", def->file,
+                       def->param[i].name, def->name, low, high, v);
+      def->param[i].value[s] = sl_decimal_from_double(v);
+    }
+  }
+  return SL_OK;
+}
+
+static sl_status make_program(sl_gate_definition *def, int s, sl_error *err) {
+  sl_decimal value[SL_GATE_PARAMETER_LIMIT];
+  sl_tree tree;
+  sl_ref f, w;
+  sl_tree_init(&tree);
+  for (int i = 0; i < def->param_count; i++) value[i] = def->param[i].value[s];
+  sl_gate_definition_roots(def, s, value, &tree, &f, &w);
+  sl_status status = tree.failed
+                         ? sl_fail(err, SL_ERR_INPUT, "%s: expected a gate whose derivative has at most %u nodes", def->file, SL_TREE_LIMIT)
+                         : sl_program_compile(&def->program[s], &tree, f, w, err);
+  sl_tree_clear(&tree);
+  return status;
+}
+
+static void run_blocks(const sl_program *program, const double *r, double *f, double *w, size_t n) {
+  double fixed[32 * SL_PROGRAM_LANES];
+  const size_t need = sl_program_scratch(program);
+  double *scratch = need <= sizeof fixed / sizeof *fixed ? fixed : malloc(need * sizeof *scratch);
+  for (size_t i = 0; i < n; i += SL_PROGRAM_LANES) {
+    const size_t lanes = n - i < SL_PROGRAM_LANES ? n - i : SL_PROGRAM_LANES;
+    if (scratch) {
+      sl_program_run(program, scratch, r + i, f ? f + i : NULL, w + i, lanes);
+    } else { /* no memory: NaN, which the boundary refuses (spec N1.5) */
+      for (size_t k = i; k < i + lanes; k++) w[k] = (double)NAN;
+      for (size_t k = i; f && k < i + lanes; k++) f[k] = (double)NAN;
+    }
+  }
+  if (scratch != fixed) free(scratch);
+}
+
+void sl_gate_evaluate64(const sl_gate_definition *gate, int positive, const double *r, double *f, double *w, size_t n) {
+  run_blocks(&gate->program[positive ? 1 : 0], r, f, w, n);
+}
+
+void sl_gate_evaluate(const sl_gate_definition *gate, int positive, const float *r, float *f, float *w, size_t n) {
+  double r64[SL_PROGRAM_LANES], f64[SL_PROGRAM_LANES], w64[SL_PROGRAM_LANES];
+  for (size_t i = 0; i < n; i += SL_PROGRAM_LANES) {
+    const size_t lanes = n - i < SL_PROGRAM_LANES ? n - i : SL_PROGRAM_LANES;
+    for (size_t k = 0; k < lanes; k++) r64[k] = (double)r[i + k];
+    run_blocks(&gate->program[positive ? 1 : 0], r64, f64, w64, lanes);
+    for (size_t k = 0; k < lanes; k++) w[i + k] = (float)w64[k];
+    for (size_t k = 0; f && k < lanes; k++) f[i + k] = (float)f64[k];
+  }
+}
+
+static void evaluate_one(const void *expression, int positive, float r, float *f, float *w) {
+  float value;
+  sl_gate_evaluate(expression, positive, &r, &value, w, 1);
+  if (f) *f = value;
+}
+
+static void fill_gate(sl_gate *out, const sl_gate_definition *def) {
+  *out = (sl_gate){.family = (sl_gate_family)def->kernel};
+  if (def->kernel == SL_GATE_EXPRESSION) {
+    out->function = evaluate_one;
+    out->expression = def;
+  } else if (def->kernel == SL_GATE_CLIP) {
+    out->clip_low = sl_decimal_to_double(def->param[0].value[0]);
+    out->clip_high = sl_decimal_to_double(def->param[1].value[1]);
+  } else if (def->kernel != SL_GATE_IDENTITY) {
+    for (int s = 0; s < 2; s++) out->tau[s] = (float)sl_decimal_to_double(def->param[0].value[s]);
+  }
+}
+
+sl_status sl_gate_parse(sl_gate *out, sl_gate_definition **owner, const char *text, size_t size, const char *file,
+                        const sl_gate_parameter *parameter, size_t count, sl_error *err) {
+  sl_gate_definition *def = malloc(sizeof *def);
+  if (!def) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory for a gate", file);
+  sl_status status = sl_gate_definition_parse(def, text, size, file, err);
+  if (status == SL_OK) status = set_parameters(def, parameter, count, err);
+  for (int s = 0; s < 2 && status == SL_OK; s++) status = make_program(def, s, err);
+  if (status != SL_OK) {
+    sl_gate_definition_free(def);
+    return status;
+  }
+  fill_gate(out, def);
+  *owner = def;
+  return SL_OK;
+}
+
+static sl_status load_file(sl_gate *out, sl_gate_definition **owner, const char *path, const sl_gate_parameter *parameter, size_t count,
+                           sl_error *err) {
+  FILE *in = fopen(path, "rb");
+  if (!in) return sl_fail(err, SL_ERR_IO, "%s: %s", path, strerror(errno));
+  char *text = malloc(65538); /* one byte more than the limit, so that the parser sees the excess */
+  const size_t size = text ? fread(text, 1, 65537, in) : 0;
+  const int failed = ferror(in);
+  fclose(in);
+  sl_status status = SL_OK;
+  if (!text)
+    status = sl_fail(err, SL_ERR_MEMORY, "%s: no memory for a gate file", path);
+  else if (failed)
+    status = sl_fail(err, SL_ERR_IO, "%s: cannot be read", path);
+  else
+    status = sl_gate_parse(out, owner, text, size, path, parameter, count, err);
+  free(text);
+  return status;
+}
+
+sl_status sl_gate_load(sl_gate *out, sl_gate_definition **owner, const char *name_or_path, const sl_gate_parameter *parameter, size_t count,
+                       sl_error *err) {
+  const char *dot = strrchr(name_or_path, '.');
+  if (strchr(name_or_path, '/') || (dot && strcmp(dot, ".gate") == 0)) return load_file(out, owner, name_or_path, parameter, count, err);
+  for (size_t i = 0; i < sl_gate_builtin_count(); i++) {
+    if (strcmp(sl_gate_builtin_name(i), name_or_path) != 0) continue;
+    char file[64];
+    snprintf(file, sizeof file, "%s.gate", name_or_path);
+    return sl_gate_parse(out, owner, sl_gate_builtin_text(i), strlen(sl_gate_builtin_text(i)), file, parameter, count, err);
+  }
+  return sl_fail(err, SL_ERR_USAGE, "no built-in gate '%s' (a path holds a '/' or ends in .gate); 'sluice gate list' names them",
+                 name_or_path);
+}
+
+void sl_gate_definition_free(sl_gate_definition *owner) {
+  if (!owner) return;
+  for (int s = 0; s < 2; s++) sl_program_clear(&owner->program[s]);
+  sl_tree_clear(&owner->tree);
+  free(owner);
+}
+
+const char *sl_gate_definition_name(const sl_gate_definition *gate) { return gate->name; }
+const char *sl_gate_definition_citation(const sl_gate_definition *gate) { return gate->cite; }
+int sl_gate_definition_has_value(const sl_gate_definition *gate, int positive) { return gate->f[positive ? 1 : 0] != SL_NO_REF; }
+size_t sl_gate_definition_parameters(const sl_gate_definition *gate) { return (size_t)gate->param_count; }
+
+sl_gate_parameter_info sl_gate_definition_parameter(const sl_gate_definition *gate, size_t index) {
+  const sl_gate_declared *d = &gate->param[index];
+  return (sl_gate_parameter_info){d->name,
+                                  sl_decimal_to_double(d->low),
+                                  sl_decimal_to_double(d->high),
+                                  {sl_decimal_to_double(d->value[0]), sl_decimal_to_double(d->value[1])}};
+}
+
+int sl_gate_definition_expression(const sl_gate_definition *gate, int positive, int weight, char *buffer, size_t size) {
+  sl_tree tree;
+  sl_ref f, w;
+  sl_tree_init(&tree);
+  sl_gate_definition_roots(gate, positive, NULL, &tree, &f, &w);
+  const sl_ref ref = weight ? w : f;
+  char names[SL_GATE_PARAMETER_LIMIT][32];
+  memcpy(names, gate->param_name, sizeof names);
+  const int fits = !tree.failed && ref != SL_NO_REF && sl_tree_print(buffer, size, &tree, ref, names);
+  sl_tree_clear(&tree);
+  return fits;
+}
