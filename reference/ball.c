@@ -52,7 +52,11 @@ sl_ball sl_ball_sqrt(sl_ball a) {
   return sl_ball_round(root, both > 0.0 ? fmin(a.rad / both, sqrt(a.rad)) : sqrt(a.rad), 0.0);
 }
 
-sl_ball sl_ball_clamp(sl_ball a, double lo, double hi) { return (sl_ball){fmin(fmax(a.mid, lo), hi), a.rad}; }
+sl_ball sl_ball_clamp(sl_ball a, double lo, double hi) {
+  if (a.mid + a.rad <= lo) return sl_exactly(lo);
+  if (a.mid - a.rad >= hi) return sl_exactly(hi);
+  return (sl_ball){fmin(fmax(a.mid, lo), hi), a.rad};
+}
 
 /* f(a + da) where |d log |f|| <= slope on the ball: |f(a + da) - f(a)| <= |f(a)| (e^(slope da) - 1) */
 static sl_ball by_log_slope(double value, double slope, double rad) {
