@@ -5,6 +5,10 @@
 
 #include "kernels/context.h"
 
+#if defined(SL_ISA_avx512) != defined(__AVX512F__)
+#error "compiled for another instruction set than its name says"
+#endif
+
 #define SL_ISA_PASTE2(isa, name) sl_##isa##_##name
 #define SL_ISA_PASTE(isa, name) SL_ISA_PASTE2(isa, name)
 #define SL_ISA_NAME(name) SL_ISA_PASTE(SL_ISA, name)
