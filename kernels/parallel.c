@@ -29,9 +29,14 @@ sl_status sl_parallel_for(sl_context *ctx, size_t n, size_t grain, sl_parallel_b
       body(arg, begin, n - begin < grain ? n : begin + grain, 0);
     }
   } else {
-#pragma omp parallel num_threads(threads) reduction(| : bad)
+#pragma omp parallel num_threads(threads)
     {
-      bad = !sl_environment_ok();
+      if (!sl_environment_ok()) {
+#pragma omp atomic write
+        bad = 1;
+      }
+      /* all have checked before one writes: outputs are untouched on error */
+#pragma omp barrier
 #pragma omp for schedule(dynamic, 1)
       for (size_t r = 0; r < ranges; r++) {
         const size_t begin = r * grain;
