@@ -10,4 +10,23 @@ sl_status sl_check_ids(sl_context *ctx, const char *kernel, const uint32_t *ids,
 /* SL_ERR_NONFINITE if an element is NaN or infinite; the message names its index. */
 sl_status sl_check_finite(sl_context *ctx, const char *kernel, const float *x, size_t n);
 
+/* SL_ERR_INPUT if offsets do not start at 0 or decrease (spec N4.1). */
+sl_status sl_check_seq(sl_context *ctx, const char *kernel, const uint32_t *seq, size_t n_seq);
+
+/* SL_ERR_USAGE for shapes that attention has not: no head, kv_heads that do not divide heads, no component; and sl_check_seq where n_seq is
+ * not 0. */
+sl_status sl_check_attention(sl_context *ctx, const char *kernel, const uint32_t *seq, size_t n_seq, size_t heads, size_t kv_heads,
+                             size_t d);
+
+/* SL_ERR_INPUT if a position is not below the cache's capacity, or a length above it; the message names its index. */
+sl_status sl_check_positions(sl_context *ctx, const char *kernel, const uint32_t *position, size_t n, size_t capacity);
+sl_status sl_check_lengths(sl_context *ctx, const char *kernel, const uint32_t *length, size_t n, size_t capacity);
+
+/* SL_ERR_USAGE for settings of spec N5.5 that make no sense, or an empty vocabulary. */
+sl_status sl_check_sampling(sl_context *ctx, const sl_sampling *how, size_t vocab);
+
+/* SL_ERR_NONFINITE that names the first of the logits [0, vocab) of that row that is, or becomes, non-finite when tempered, or else says
+ * that their spread overflows. For a row whose softmax sums came out non-finite. */
+sl_status sl_fail_logits(sl_context *ctx, const float *logits, float inv_temperature, size_t row, size_t vocab);
+
 #endif

@@ -1,5 +1,6 @@
 /* Gradient of causal grouped-query attention (spec T3.4). Scores are recomputed, nothing of size T x T is stored. */
 #include "attention.h"
+#include "kernels/check.h"
 #include "plain.h"
 
 /* The arrays of one call, and where head h of token i lies in them. */
@@ -29,7 +30,8 @@ static void query_grad(const problem *p, float *dq, float *ds, size_t first, siz
     dq[query_at(p, i, h) + c] = p->scale * dot_onto(0.0f, ds, 1, p->k + key_at(p, first, h) + c, p->kv_heads * p->d, 0, i - first + 1);
 }
 
-/* dk and dv of key token j at kv head g: parts are the query heads of the group, ascending (spec N3.4). prob and ds are scratch of the length. */
+/* dk and dv of key token j at kv head g: parts are the query heads of the group, ascending (spec N3.4). prob and ds are scratch of the
+ * length. */
 static void key_value_grad(const problem *p, float *dk, float *dv, float *prob, float *ds, size_t first, size_t end, size_t j, size_t g) {
   const size_t group = p->heads / p->kv_heads, at = (j * p->kv_heads + g) * p->d, step = p->heads * p->d;
   for (size_t c = 0; c < p->d; c++) dk[at + c] = dv[at + c] = 0.0f;
@@ -47,6 +49,8 @@ static void key_value_grad(const problem *p, float *dk, float *dv, float *prob, 
 sl_status sl_plain_attention_backward(sl_context *ctx, float *dq, float *dk, float *dv, const float *d_o, const float *o, const float *q,
                                       const float *k, const float *v, const float *row_max, const float *row_scale, const uint32_t *seq,
                                       size_t n_seq, size_t heads, size_t kv_heads, size_t d) {
+  const sl_status status = sl_check_attention(ctx, "attention_backward", seq, n_seq, heads, kv_heads, d);
+  if (status) return status;
   const size_t n = longest(seq, n_seq) + 1;
   float *prob = sl_workspace(ctx, 2 * n * sizeof *prob);
   if (!prob) return ctx->error.status;

@@ -1,4 +1,5 @@
 /* Draws one token a row from logits with integer weights (spec N5.5, T4.4). */
+#include "kernels/check.h"
 #include "plain.h"
 #include "softmax.h"
 
@@ -75,17 +76,28 @@ static uint32_t argmax(const float *z, size_t n) {
   return best;
 }
 
+/* A row of tempered logits and its softmax sums. */
+static softmax_sums temper(float *z, const float *logits, float inv_temperature, size_t vocab) {
+  for (size_t v = 0; v < vocab; v++) z[v] = logits[v] * inv_temperature;
+  return softmax_row(z, vocab);
+}
+
 sl_status sl_plain_sample(sl_context *ctx, uint32_t *token, float *logp, float *entropy, const float *logits, const sl_sampling *how,
                           const uint32_t *sequence, const uint32_t *position, size_t b, size_t vocab) {
-  unsigned char *memory = sl_workspace(ctx, vocab * (sizeof(uint64_t) + sizeof(float) + sizeof(uint32_t)) + 1);
+  const sl_status status = sl_check_sampling(ctx, how, vocab);
+  if (status) return status;
+  unsigned char *memory = sl_workspace(ctx, vocab * (sizeof(uint64_t) + sizeof(float) + sizeof(uint32_t)));
   if (!memory) return ctx->error.status;
   const scratch s = {(float *)(void *)(memory + vocab * sizeof(uint64_t)), (uint64_t *)(void *)memory,
                      (uint32_t *)(void *)(memory + vocab * (sizeof(uint64_t) + sizeof(float)))};
   const int greedy = how->temperature == 0.0f;
   const float inv_temperature = greedy ? 1.0f : 1.0f / how->temperature;
   for (size_t i = 0; i < b; i++) {
-    for (size_t v = 0; v < vocab; v++) s.z[v] = logits[i * vocab + v] * inv_temperature;
-    const softmax_sums sums = softmax_row(s.z, vocab);
+    const softmax_sums sums = temper(s.z, logits + i * vocab, inv_temperature, vocab);
+    if (!isfinite(sums.sum) || !isfinite(sums.moment)) return sl_fail_logits(ctx, logits + i * vocab, inv_temperature, i, vocab);
+  }
+  for (size_t i = 0; i < b; i++) {
+    const softmax_sums sums = temper(s.z, logits + i * vocab, inv_temperature, vocab);
     token[i] = greedy ? argmax(s.z, vocab) : draw(s, sums.max, how, sequence[i], position[i], vocab);
     logp[i] = softmax_logprob(sums, s.z[token[i]]);
     entropy[i] = softmax_entropy(sums);
