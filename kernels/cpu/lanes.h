@@ -1,0 +1,114 @@
+/* Vectors of SL_VW floats as the kernels here use them: part loads and stores, fma, and the lane sums of spec N3.6 and N3.8. Not public.
+ *
+ * Zero terms. A part load fills with +0, so a tail or a causal edge adds terms fma(0, x, c) or fma(x, 0, c) to a chain c, x finite. They
+ * leave any c but -0 as it is, and can turn -0 into +0. A later fma(a, b, +-0) with a * b not zero is RN(a * b) for either sign, and with a
+ * * b zero it is a zero again. So a chain or a lane with such terms differs from the chain of the spec at most in the sign of a zero. A sum
+ * of lanes x + +-0 is x, or a zero. At last the chain (or lane) result is added to a total that started at +0 and therefore is never -0: t
+ * + (-0) = t + (+0) for every such t. Hence zero terms never show in a dot or a sum (spec N3.1). */
+#ifndef SLUICE_CPU_LANES_H
+#define SLUICE_CPU_LANES_H
+
+#include <sluice/kernels.h>
+
+#include <immintrin.h>
+#include <stdint.h>
+
+#ifdef __AVX512F__
+#define SL_VW 16
+#else
+#define SL_VW 8
+#endif
+typedef float vf __attribute__((vector_size(SL_VW * 4)));
+typedef double vd8 __attribute__((vector_size(64)));
+
+static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+static inline size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+static inline size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
+
+/* A range this long (ns) pays for handing it to a thread; shorter work stays where it is. ns: a rough cost of one index. */
+#define SL_RANGE_NS 20000
+static inline size_t grain_for(size_t ns) { return ns >= SL_RANGE_NS ? 1 : SL_RANGE_NS / larger(ns, 1); }
+
+#ifdef __AVX512F__
+typedef __mmask16 vmask;
+/* the first n of SL_VW lanes, all for n >= SL_VW */
+static inline vmask v_mask(size_t n) { return n >= 16 ? (vmask)0xffff : (vmask)((1u << n) - 1); }
+static inline vf v_load(const float *p) { return _mm512_loadu_ps(p); }
+static inline void v_store(float *p, vf x) { _mm512_storeu_ps(p, x); }
+static inline vf v_load_part(const float *p, vmask m) { return _mm512_maskz_loadu_ps(m, p); }
+static inline void v_store_part(float *p, vmask m, vf x) { _mm512_mask_storeu_ps(p, m, x); }
+/* lanes of m from x, the others from other */
+static inline vf v_select(vmask m, vf x, vf other) { return _mm512_mask_blend_ps(m, other, x); }
+static inline vf v_set(float x) { return _mm512_set1_ps(x); }
+static inline vf v_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
+static inline vf v_max(vf a, vf b) { return _mm512_max_ps(a, b); }
+static inline vf v_sqrt(vf a) { return _mm512_sqrt_ps(a); }
+static inline vf v_floor(vf a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
+/* a < b ? 0 : x */
+static inline vf v_zero_below(vf x, vf a, vf b) { return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, b, _CMP_NLT_UQ), x); }
+static inline __m256 v_fold(vf v) { return _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1)); }
+#else
+typedef __m256i vmask;
+static const int32_t v_mask_source[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
+static inline vmask v_mask(size_t n) { return _mm256_loadu_si256((const __m256i *)(const void *)(v_mask_source + 8 - smaller(n, 8))); }
+static inline vf v_load(const float *p) { return _mm256_loadu_ps(p); }
+static inline void v_store(float *p, vf x) { _mm256_storeu_ps(p, x); }
+static inline vf v_load_part(const float *p, vmask m) { return _mm256_maskload_ps(p, m); }
+static inline void v_store_part(float *p, vmask m, vf x) { _mm256_maskstore_ps(p, m, x); }
+static inline vf v_select(vmask m, vf x, vf other) { return _mm256_blendv_ps(other, x, _mm256_castsi256_ps(m)); }
+static inline vf v_set(float x) { return _mm256_set1_ps(x); }
+static inline vf v_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
+static inline vf v_max(vf a, vf b) { return _mm256_max_ps(a, b); }
+static inline vf v_sqrt(vf a) { return _mm256_sqrt_ps(a); }
+static inline vf v_floor(vf a) { return _mm256_floor_ps(a); }
+static inline vf v_zero_below(vf x, vf a, vf b) { return _mm256_and_ps(x, _mm256_cmp_ps(a, b, _CMP_NLT_UQ)); }
+#endif
+
+/* The first n elements at p, all SL_VW for n beyond that; a part store is slow on AVX2, so whole vectors take their own way. */
+static inline vf v_load_n(const float *p, size_t n) { return n >= SL_VW ? v_load(p) : v_load_part(p, v_mask(n)); }
+static inline void v_store_n(float *p, size_t n, vf x) {
+  if (n >= SL_VW)
+    v_store(p, x);
+  else
+    v_store_part(p, v_mask(n), x);
+}
+
+static inline vf v_zero(void) { return v_set(0.0f); }
+static inline vf v_abs(vf x) { return v_max(x, -x); }
+
+/* lane j takes lane[j] + lane[j + 4], then + 2, then + 1 (spec N3.6) */
+static inline float v_butterfly8(__m256 v) {
+  __m128 x = _mm_add_ps(_mm256_castps256_ps128(v), _mm256_extractf128_ps(v, 1));
+  x = _mm_add_ps(x, _mm_movehl_ps(x, x));
+  return _mm_cvtss_f32(_mm_add_ss(x, _mm_movehdup_ps(x)));
+}
+
+/* The 32 lanes of a chunk of spec N3.6: lane j in vector j / SL_VW. */
+#define SL_LANE_VECTORS (SL_SUM_LANES / SL_VW)
+typedef struct {
+  vf v[SL_LANE_VECTORS];
+} lanes;
+
+static inline lanes lanes_zero(void) {
+  lanes l;
+  for (int i = 0; i < SL_LANE_VECTORS; i++) l.v[i] = v_zero();
+  return l;
+}
+
+static inline float lanes_total(const lanes *l) {
+#ifdef __AVX512F__
+  return v_butterfly8(v_fold(l->v[0] + l->v[1]));
+#else
+  return v_butterfly8((l->v[0] + l->v[2]) + (l->v[1] + l->v[3]));
+#endif
+}
+
+static inline float v_max_lane(vf x) {
+  float lane[SL_VW], max;
+  v_store(lane, x);
+  max = lane[0];
+  for (int i = 1; i < SL_VW; i++) max = lane[i] > max ? lane[i] : max;
+  return max;
+}
+
+#endif
