@@ -1,0 +1,68 @@
+/* Kernels refuse a thread that flushes subnormals or rounds otherwise, the caller's or a worker's, before they write (spec N1.2). */
+#include "kernel_test.h"
+
+#include <criterion/criterion.h>
+#include <fenv.h>
+#include <immintrin.h>
+#include <omp.h>
+
+enum { N = 200000 };
+static float a[N], y[N];
+
+static sl_context *with_threads(int threads) {
+  sl_context *ctx = NULL;
+  const sl_context_options options = {"cpu", SL_ISA_BEST, threads};
+  cr_assert_eq(sl_context_create(&ctx, &options, NULL), SL_OK);
+  return ctx;
+}
+
+static void expect_refused(sl_context *ctx) {
+  for (size_t i = 0; i < N; i++) a[i] = 1.0f, y[i] = 3.0f;
+  cr_expect_eq(sl_residual_add(ctx, y, a, a, N), SL_ERR_ENVIRONMENT);
+  for (size_t i = 0; i < N; i++) cr_assert_eq(y[i], 3.0f, "y[%zu] was written", i);
+}
+
+Test(environment, the_caller_flushes_subnormals) {
+  sl_context *ctx = with_threads(1);
+  const unsigned flags[] = {0x8000u, 0x0040u, 0x8040u};
+  for (int i = 0; i < 3; i++) {
+    const unsigned before = _mm_getcsr();
+    _mm_setcsr(before | flags[i]);
+    const sl_status status = sl_residual_add(ctx, y, a, a, N);
+    _mm_setcsr(before);
+    cr_expect_eq(status, SL_ERR_ENVIRONMENT);
+  }
+  cr_expect_eq(sl_residual_add(ctx, y, a, a, N), SL_OK);
+  sl_context_destroy(ctx);
+}
+
+Test(environment, the_caller_rounds_upward) {
+  sl_context *ctx = with_threads(1);
+  fesetround(FE_UPWARD);
+  const sl_status status = sl_residual_add(ctx, y, a, a, N);
+  fesetround(FE_TONEAREST);
+  cr_expect_eq(status, SL_ERR_ENVIRONMENT);
+  sl_context_destroy(ctx);
+}
+
+/* Workers of the OpenMP pool keep what is set on them. */
+Test(environment, a_worker_flushes_subnormals) {
+  sl_context *ctx = with_threads(2);
+#pragma omp parallel num_threads(2)
+  if (omp_get_thread_num() == 1) _mm_setcsr(_mm_getcsr() | 0x8040u);
+  expect_refused(ctx);
+#pragma omp parallel num_threads(2)
+  if (omp_get_thread_num() == 1) _mm_setcsr(_mm_getcsr() & ~0x8040u);
+  cr_expect_eq(sl_residual_add(ctx, y, a, a, N), SL_OK);
+  sl_context_destroy(ctx);
+}
+
+Test(environment, an_instruction_set_or_backend_that_is_not_there_is_an_error) {
+  sl_context *ctx = NULL;
+  sl_error err;
+  const sl_context_options options = {"cuda", SL_ISA_BEST, 1};
+  cr_expect_eq(sl_context_create(&ctx, &options, &err), SL_ERR_UNAVAILABLE);
+  const sl_context_options avx512 = {"cpu", SL_ISA_AVX512, 1};
+  cr_expect_eq(sl_context_create(&ctx, &avx512, &err), __builtin_cpu_supports("avx512dq") ? SL_OK : SL_ERR_UNAVAILABLE);
+  sl_context_destroy(ctx);
+}
