@@ -1,0 +1,205 @@
+/* Causal grouped-query attention, forward and decode, in vectors (spec T3.1, T3.2).
+ *
+ * Scores are chains over components, so a vector holds keys: forward turns the keys around once (panel.h), the cache has them so already.
+ * Outputs are chains over keys, so a vector holds components. Rows go in blocks of 16 queries of a head (forward) or of the heads of a
+ * group (decode) that share keys and values. A pair of query and key costs 2 d fmas and one exp: the floor is (2 d / lanes) cycles an fma
+ * unit, plus the exp. Decode reads 8 d bytes of cache a key and kv head: its floor is memory once the cache outgrows L2. Scratch: 16 rows
+ * of scores a thread, and the keys once. */
+#include "kernels/check.h"
+#include "cpu.h"
+#include "panel.h"
+#include "tile.h"
+#include "functions.h"
+
+#include <math.h>
+
+#define ROWS 16
+
+/* Rows that share keys and values. Steps in elements; row_max and row_scale (step stat_row) may be NULL. */
+typedef struct {
+  float *o, *row_max, *row_scale;
+  const float *q, *k, *v;
+  size_t o_row, stat_row, q_row, k_component, v_key, d;
+  float *score, *total; /* scratch: ROWS rows each */
+  size_t score_row, total_row;
+  float scale;
+} rows_job;
+
+/* Scaled scores of s[0..n); returns their maximum. */
+static float scale_row(float *s, size_t n, float scale) {
+  const vf lowest = v_set(-INFINITY), by = v_set(scale);
+  vf max = lowest;
+  for (size_t j = 0; j < n; j += SL_VW) {
+    const vf x = v_load(s + j) * by;
+    v_store(s + j, x);
+    max = v_max(max, n - j >= SL_VW ? x : v_select(v_mask(n - j), x, lowest));
+  }
+  return v_max_lane(max) + 0.0f;
+}
+
+/* s = exp(s - max) over [0, n), +0 from there to `end`; returns the sum (spec N3.6). */
+static float exp_row(float *s, size_t n, size_t end, float max) {
+  const vf m = v_set(max);
+  float total = 0.0f;
+  for (size_t begin = 0; begin < n; begin += SL_SUM_CHUNK) {
+    const size_t stop = smaller(n, begin + SL_SUM_CHUNK);
+    lanes l = lanes_zero();
+    for (size_t i = begin; i < stop; i += SL_SUM_LANES)
+      for (size_t v = 0; v < SL_LANE_VECTORS; v++) {
+        const size_t j = i + v * SL_VW;
+        if (j >= stop) break;
+        vf e = v_exp(v_load(s + j) - m);
+        if (stop - j < SL_VW) e = v_select(v_mask(stop - j), e, v_zero());
+        v_store(s + j, e);
+        l.v[v] += e;
+      }
+    total += lanes_total(&l);
+  }
+  for (size_t j = round_up(n, SL_VW); j < end; j += SL_VW) v_store(s + j, v_zero());
+  return total;
+}
+
+/* Totals of the output, chunks of keys ascending; zero terms beyond a row's own keys do not show (lanes.h). */
+static void weigh_values(const rows_job *r, size_t rows, size_t n) {
+  sl_tile t = {r->total, r->total_row, r->score, r->score_row, 1, r->v, r->v_key};
+  tile_dot(t, rows, r->d, n);
+}
+
+/* Row i attends to the keys [0, first_n + i * more). */
+static void attend(const rows_job *r, size_t rows, size_t first_n, size_t more) {
+  const size_t n = first_n + (rows - 1) * more;
+  const sl_tile scores = {r->score, r->score_row, r->q, r->q_row, 1, r->k, r->k_component};
+  float inverse[ROWS];
+  tile_dot(scores, rows, n, r->d);
+  for (size_t i = 0; i < rows; i++) {
+    float *s = r->score + i * r->score_row;
+    const float max = scale_row(s, first_n + i * more, r->scale);
+    inverse[i] = 1.0f / exp_row(s, first_n + i * more, n, max);
+    if (r->row_max) r->row_max[i * r->stat_row] = max, r->row_scale[i * r->stat_row] = inverse[i];
+  }
+  weigh_values(r, rows, n);
+  for (size_t i = 0; i < rows; i++)
+    for (size_t c = 0; c < r->d; c += SL_VW)
+      v_store_n(r->o + i * r->o_row + c, r->d - c, v_set(inverse[i]) * v_load(r->total + i * r->total_row + c));
+}
+
+/* Scratch of one thread for n keys, in floats. Rows of scores end with a spare vector and lie an odd number of cache lines apart. */
+static size_t score_row_of(size_t n) { return ((n + SL_VW + 15) / 16 | 1) * 16; }
+static size_t scratch_of(size_t n, size_t d) { return ROWS * (score_row_of(n) + round_up(d, 16)); }
+
+static void place_scratch(rows_job *r, float *scratch, size_t n) {
+  r->score = scratch;
+  r->score_row = score_row_of(n);
+  r->total = scratch + ROWS * r->score_row;
+  r->total_row = round_up(r->d, 16);
+}
+
+typedef struct {
+  float *o, *row_max, *row_scale;
+  const float *q, *k, *v;
+  const uint32_t *seq;
+  size_t n_seq, heads, kv_heads, d;
+  float *panels, *scratch;
+  size_t longest, scratch_floats;
+  float scale;
+} forward_job;
+
+/* Queries [begin, end) of sequence s at head h. */
+static void forward_head(const forward_job *f, float *scratch, size_t s, size_t begin, size_t end, size_t h) {
+  const size_t first = f->seq[s], length = f->seq[s + 1] - first, g = h / (f->heads / f->kv_heads), d = f->d;
+  rows_job r = {.v = f->v + (first * f->kv_heads + g) * d, .v_key = f->kv_heads * d, .d = d, .scale = f->scale};
+  r.k_component = panel_stride(length);
+  r.k = f->panels + panel_base(first) * f->kv_heads * d + g * d * r.k_component;
+  r.o_row = r.q_row = f->heads * d;
+  r.stat_row = f->heads;
+  place_scratch(&r, scratch, f->longest);
+  for (size_t i = begin; i < end; i += ROWS) {
+    const size_t at = i * f->heads + h;
+    r.q = f->q + at * d, r.o = f->o + at * d, r.row_max = f->row_max + at, r.row_scale = f->row_scale + at;
+    attend(&r, smaller(ROWS, end - i), i - first + 1, 1);
+  }
+}
+
+static void forward_range(void *arg, size_t begin, size_t end, int thread) {
+  const forward_job *f = arg;
+  float *scratch = f->scratch + (size_t)thread * f->scratch_floats;
+  for (size_t s = sequence_of(f->seq, f->n_seq, begin); begin < end; s++) {
+    const size_t stop = smaller(end, f->seq[s + 1]);
+    for (size_t h = 0; h < f->heads && begin < stop; h++) forward_head(f, scratch, s, begin, stop, h);
+    begin = larger(begin, stop);
+  }
+}
+
+static void panel_range(void *arg, size_t begin, size_t end, int thread) {
+  const forward_job *f = arg;
+  (void)thread;
+  panel_tokens(f->panels, f->k, f->seq, f->n_seq, f->kv_heads * f->d, begin, end);
+}
+
+/* Rough cost of a pair of query and key, and the pairs of an average token. */
+static size_t pair_ns(size_t d) { return d / 16 + 2; }
+static size_t pairs_per_token(const uint32_t *seq, size_t n_seq) {
+  double pairs = 0.0;
+  for (size_t s = 0; s < n_seq; s++) pairs += 0.5 * (double)(seq[s + 1] - seq[s]) * (double)(seq[s + 1] - seq[s]);
+  return (size_t)(pairs / (double)seq[n_seq]) + 1;
+}
+
+sl_status SL_ISA_NAME(attention_forward)(sl_context *ctx, float *o, float *row_max, float *row_scale, const float *q, const float *k,
+                                         const float *v, const uint32_t *seq, size_t n_seq, size_t heads, size_t kv_heads, size_t d) {
+  const sl_status bad = sl_check_attention(ctx, "attention_forward", seq, n_seq, heads, kv_heads, d);
+  const size_t t = n_seq ? seq[n_seq] : 0, width = kv_heads * d;
+  if (bad || t == 0) return bad;
+  forward_job f = {o, row_max, row_scale, q, k, v, seq, n_seq, heads, kv_heads, d, .scale = (float)(1.0 / sqrt((double)d))};
+  for (size_t s = 0; s < n_seq; s++) f.longest = larger(f.longest, seq[s + 1] - seq[s]);
+  f.scratch_floats = scratch_of(f.longest, d);
+  const size_t panel_floats = round_up(panel_base(t) * width, 16);
+  f.panels = sl_workspace(ctx, (panel_floats + f.scratch_floats * (size_t)sl_context_threads(ctx)) * sizeof *f.panels);
+  if (!f.panels) return ctx->error.status;
+  f.scratch = f.panels + panel_floats;
+  const sl_status status = sl_parallel_for(ctx, t, grain_for(width), panel_range, &f);
+  if (status) return status;
+  const size_t grain = grain_for(heads * pairs_per_token(seq, n_seq) * pair_ns(d));
+  return sl_parallel_for(ctx, t, round_up(grain, ROWS), forward_range, &f);
+}
+
+typedef struct {
+  float *o;
+  const float *q, *k, *v;
+  const uint32_t *slot, *position;
+  size_t heads, kv_heads, d, capacity, longest;
+  float *scratch;
+  size_t scratch_floats;
+  float scale;
+} decode_job;
+
+static void decode_range(void *arg, size_t begin, size_t end, int thread) {
+  const decode_job *j = arg;
+  const size_t group = j->heads / j->kv_heads, d = j->d;
+  rows_job r = {.o_row = d, .q_row = d, .k_component = j->capacity, .v_key = d, .d = d, .scale = j->scale};
+  place_scratch(&r, j->scratch + (size_t)thread * j->scratch_floats, j->longest);
+  for (size_t u = begin; u < end; u++) {
+    const size_t row = u / j->kv_heads, g = u % j->kv_heads, cache = (j->slot[row] * j->kv_heads + g) * d * j->capacity;
+    r.k = j->k + cache, r.v = j->v + cache;
+    for (size_t h = 0; h < group; h += ROWS) {
+      const size_t at = (row * j->heads + g * group + h) * d;
+      r.q = j->q + at, r.o = j->o + at;
+      attend(&r, smaller(ROWS, group - h), j->position[row] + (size_t)1, 0);
+    }
+  }
+}
+
+sl_status SL_ISA_NAME(attention_decode)(sl_context *ctx, float *o, const float *q, const float *k_cache, const float *v_cache,
+                                        const uint32_t *slot, const uint32_t *position, size_t b, size_t heads, size_t kv_heads, size_t d,
+                                        size_t capacity) {
+  sl_status status = sl_check_attention(ctx, "attention_decode", NULL, 0, heads, kv_heads, d);
+  if (!status) status = sl_check_positions(ctx, "attention_decode", position, b, capacity);
+  if (status || b == 0) return status;
+  decode_job j = {o, q, k_cache, v_cache, slot, position, heads, kv_heads, d, capacity, .scale = (float)(1.0 / sqrt((double)d))};
+  size_t keys = 0;
+  for (size_t i = 0; i < b; i++) j.longest = larger(j.longest, position[i] + (size_t)1), keys += position[i] + (size_t)1;
+  j.scratch_floats = scratch_of(j.longest, d);
+  j.scratch = sl_workspace(ctx, j.scratch_floats * (size_t)sl_context_threads(ctx) * sizeof *j.scratch);
+  if (!j.scratch) return ctx->error.status;
+  const size_t group = heads / kv_heads;
+  return sl_parallel_for(ctx, b * kv_heads, grain_for(50 + group * (keys / b + 8) * pair_ns(d)), decode_range, &j);
+}

@@ -1,0 +1,275 @@
+/* Draws one token a row from logits with integer weights, in vectors; rows over threads (spec N3.9, N5.5, T4.4).
+ *
+ * A row reads its logits once from memory (4 bytes each) and takes two exps a logit: softmax sums, then weights. Its floor is those exps.
+ * Top-k and top-p find the smallest weight that stays by bisection over the 31 bits of a weight: 31 passes over the row in cache, no sort.
+ */
+#include "kernels/check.h"
+#include "cpu.h"
+#include "lanes.h"
+#include "functions.h"
+
+#include <math.h>
+#include <sluice/functions.h>
+#include <sluice/random.h>
+#include <string.h>
+
+#define WEIGHT_ONE 0x1p40f
+/* Sums of a chunk of weights are exact in binary64. */
+_Static_assert(SL_SUM_CHUNK <= 8192, "2^40 * SL_SUM_CHUNK stays within 2^53");
+
+typedef struct {
+  float max, sum, moment; /* M, l, u of spec N3.9 */
+} sums;
+
+typedef struct {
+  const float *logits;
+  const sl_sampling *how;
+  const uint32_t *sequence, *position;
+  size_t vocab;
+  float inv_temperature;
+  int greedy;
+  unsigned char *bad; /* rows whose sums are not finite */
+  uint32_t *token;    /* results, copied out once no row is bad */
+  float *logp, *entropy;
+  unsigned char *scratch;
+  size_t scratch_bytes;
+} job;
+
+/* Scratch of one thread: tempered logits, weights, chunk results. */
+typedef struct {
+  float *z, *weight;
+  sums *chunk;
+  uint64_t *chunk_weight;
+} row_scratch;
+
+static size_t chunks_of(size_t vocab) { return (vocab + SL_SUM_CHUNK - 1) / SL_SUM_CHUNK; }
+
+static size_t scratch_bytes_of(size_t vocab) {
+  return round_up(2 * round_up(vocab, SL_VW) * sizeof(float) + chunks_of(vocab) * (sizeof(sums) + sizeof(uint64_t)), 64);
+}
+
+static row_scratch scratch_of(const job *j, int thread) {
+  const size_t padded = round_up(j->vocab, SL_VW);
+  unsigned char *p = j->scratch + (size_t)thread * j->scratch_bytes;
+  row_scratch s = {.chunk_weight = (uint64_t *)(void *)p};
+  s.z = (float *)(void *)(s.chunk_weight + chunks_of(j->vocab));
+  s.weight = s.z + padded;
+  s.chunk = (sums *)(void *)(s.weight + padded);
+  return s;
+}
+
+/* Tempered logits of a chunk into z, padded with -inf to a whole vector; their maximum. */
+static float temper(float *z, const float *logits, size_t n, float inv_temperature) {
+  const vf lowest = v_set(-INFINITY), by = v_set(inv_temperature);
+  vf max = lowest;
+  for (size_t i = 0; i < n; i += SL_VW) {
+    vf x = v_load_n(logits + i, n - i) * by;
+    if (n - i < SL_VW) x = v_select(v_mask(n - i), x, lowest);
+    v_store(z + i, x);
+    max = v_max(max, x);
+  }
+  return v_max_lane(max) + 0.0f;
+}
+
+/* l_c and u_c of spec N3.9. Padding has weight +0: its term of u is made +0 too. */
+static sums chunk_sums(const float *z, size_t n, float max) {
+  const vf m = v_set(max);
+  lanes l = lanes_zero(), u = lanes_zero();
+  for (size_t i = 0; i < n; i += SL_SUM_LANES)
+    for (size_t v = 0; v < SL_LANE_VECTORS; v++) {
+      const size_t at = i + v * SL_VW;
+      if (at >= n) break;
+      vf y = v_load(z + at) - m;
+      const vf e = v_exp(y);
+      if (n - at < SL_VW) y = v_select(v_mask(n - at), y, v_zero());
+      l.v[v] += e;
+      u.v[v] = v_fma(e, y, u.v[v]);
+    }
+  const sums s = {max, lanes_total(&l), lanes_total(&u)};
+  return s;
+}
+
+static sums row_sums(const row_scratch *s, const float *logits, size_t vocab, float inv_temperature) {
+  sums total = {-INFINITY, 0.0f, 0.0f};
+  for (size_t c = 0, begin = 0; begin < vocab; c++, begin += SL_SUM_CHUNK) {
+    const size_t n = smaller(SL_SUM_CHUNK, vocab - begin);
+    s->chunk[c] = chunk_sums(s->z + begin, n, temper(s->z + begin, logits + begin, n, inv_temperature));
+    if (s->chunk[c].max > total.max) total.max = s->chunk[c].max;
+  }
+  for (size_t c = 0; c < chunks_of(vocab); c++) {
+    const sums x = s->chunk[c];
+    const float d = x.max - total.max, a = sl_fn_exp(d);
+    total.moment = fmaf(fmaf(x.sum, d, x.moment), a, total.moment);
+    total.sum = fmaf(x.sum, a, total.sum);
+  }
+  return total;
+}
+
+typedef struct {
+  size_t count;
+  uint64_t weight;
+} measure;
+
+#ifdef __AVX512F__
+/* Exact sum of 16 weights in binary64 onto 8 sums. */
+static inline __m512d add_weights(__m512d sum, vf w) {
+  sum = _mm512_add_pd(sum, _mm512_cvtps_pd(_mm512_castps512_ps256(w)));
+  return _mm512_add_pd(sum, _mm512_cvtps_pd(_mm512_extractf32x8_ps(w, 1)));
+}
+static inline double weights_total(__m512d s) { return _mm512_reduce_add_pd(s); }
+static inline __m512d no_weights(void) { return _mm512_setzero_pd(); }
+typedef __m512d weight_sum;
+static inline vf at_least(vf w, vf low, size_t *count) {
+  const __mmask16 m = _mm512_cmp_ps_mask(w, low, _CMP_GE_OQ);
+  *count += (size_t)__builtin_popcount(m);
+  return _mm512_maskz_mov_ps(m, w);
+}
+#else
+static inline __m256d add_weights(__m256d sum, vf w) {
+  sum = _mm256_add_pd(sum, _mm256_cvtps_pd(_mm256_castps256_ps128(w)));
+  return _mm256_add_pd(sum, _mm256_cvtps_pd(_mm256_extractf128_ps(w, 1)));
+}
+static inline double weights_total(__m256d s) { return (s[0] + s[1]) + (s[2] + s[3]); }
+static inline __m256d no_weights(void) { return _mm256_setzero_pd(); }
+typedef __m256d weight_sum;
+static inline vf at_least(vf w, vf low, size_t *count) {
+  const __m256 m = _mm256_cmp_ps(w, low, _CMP_GE_OQ);
+  *count += (size_t)__builtin_popcount((unsigned)_mm256_movemask_ps(m));
+  return _mm256_and_ps(m, w);
+}
+#endif
+
+/* Number and sum of the weights >= low. Padding holds -1, below every low >= 0. */
+static measure measure_above(const float *weight, size_t n, float low) {
+  measure total = {0, 0};
+  const vf bound = v_set(low);
+  for (size_t begin = 0; begin < n; begin += SL_SUM_CHUNK) {
+    const size_t end = smaller(n, begin + SL_SUM_CHUNK);
+    weight_sum sum = no_weights();
+    for (size_t i = begin; i < end; i += SL_VW) sum = add_weights(sum, at_least(v_load(weight + i), bound, &total.count));
+    total.weight += (uint64_t)weights_total(sum);
+  }
+  return total;
+}
+
+static float float_of(uint32_t bits) {
+  float x;
+  memcpy(&x, &bits, sizeof x);
+  return x;
+}
+
+/* What stays of the order (weight descending, index ascending): the first `count`, or the shortest prefix that weighs `need`, whichever the
+ * caller asks. */
+typedef struct {
+  size_t count; /* 0: by weight */
+  double need;
+} demand;
+
+static int enough(measure m, demand d) { return d.count ? m.count >= d.count : (double)m.weight >= d.need; }
+
+/* Sets the weights outside to 0. A weight is a nonnegative float, so its bits are ordered as it is: bisection finds the largest `low` for
+ * which the weights
+ * >= low are enough; those above it stay, and as many of its equals as are needed, by index. */
+static void keep(float *weight, size_t n, demand d) {
+  uint32_t low = 0, high = 0x53800001; /* enough at low, not at high: just above 2^40 nothing is left */
+  while (high - low > 1) {
+    const uint32_t middle = low + (high - low) / 2;
+    if (enough(measure_above(weight, n, float_of(middle)), d))
+      low = middle;
+    else
+      high = middle;
+  }
+  const float edge = float_of(low);
+  measure have = measure_above(weight, n, float_of(low + 1));
+  for (size_t v = 0; v < n; v++) {
+    if (weight[v] > edge) continue;
+    if (weight[v] < edge || enough(have, d))
+      weight[v] = 0.0f;
+    else
+      have.count++, have.weight += (uint64_t)edge;
+  }
+}
+
+/* floor(2^40 exp(z - M)) as floats, which hold them exactly; padded with -1. Chunk sums beside them. */
+static void make_weights(const row_scratch *s, size_t vocab, float max) {
+  const vf m = v_set(max), one = v_set(WEIGHT_ONE);
+  for (size_t i = 0; i < vocab; i += SL_VW) v_store(s->weight + i, v_floor(v_exp(v_load(s->z + i) - m) * one));
+  for (size_t i = vocab; i < round_up(vocab, SL_VW); i++) s->weight[i] = -1.0f;
+}
+
+static void truncate_weights(const row_scratch *s, const sl_sampling *how, size_t vocab) {
+  if (how->top_k && how->top_k < vocab) keep(s->weight, vocab, (demand){how->top_k, 0.0});
+  if (how->top_p < 1.0) keep(s->weight, vocab, (demand){0, ceil(how->top_p * (double)measure_above(s->weight, vocab, 0.0f).weight)});
+}
+
+/* The lowest index whose cumulative weight exceeds mulhi(u, total). */
+static uint32_t draw(const row_scratch *s, const sl_sampling *how, uint32_t sequence, uint32_t position, size_t vocab) {
+  uint64_t total = 0, cumulative = 0;
+  size_t c = 0;
+  for (size_t begin = 0, i = 0; begin < vocab; begin += SL_SUM_CHUNK, i++) {
+    s->chunk_weight[i] = measure_above(s->weight + begin, smaller(SL_SUM_CHUNK, vocab - begin), 0.0f).weight;
+    total += s->chunk_weight[i];
+  }
+  const uint64_t u = sl_random_u64(how->seed, position, sequence, how->step, SL_RANDOM_SAMPLING), x = sl_multiply_high(u, total);
+  while (cumulative + s->chunk_weight[c] <= x) cumulative += s->chunk_weight[c++];
+  size_t v = c * SL_SUM_CHUNK;
+  while (cumulative + (uint64_t)s->weight[v] <= x) cumulative += (uint64_t)s->weight[v++];
+  return (uint32_t)v;
+}
+
+static uint32_t argmax(const float *z, float max) {
+  uint32_t v = 0;
+  while (z[v] != max) v++;
+  return v;
+}
+
+static void sample_row(const job *j, const row_scratch *s, size_t i) {
+  const sums total = row_sums(s, j->logits + i * j->vocab, j->vocab, j->inv_temperature);
+  j->bad[i] = !isfinite(total.sum) || !isfinite(total.moment);
+  if (j->bad[i]) return;
+  if (j->greedy) {
+    j->token[i] = argmax(s->z, total.max);
+  } else {
+    make_weights(s, j->vocab, total.max);
+    truncate_weights(s, j->how, j->vocab);
+    j->token[i] = draw(s, j->how, j->sequence[i], j->position[i], j->vocab);
+  }
+  const float log_sum = sl_fn_log(total.sum);
+  j->logp[i] = (s->z[j->token[i]] - total.max) - log_sum;
+  j->entropy[i] = log_sum - total.moment / total.sum;
+}
+
+static void sample_range(void *arg, size_t begin, size_t end, int thread) {
+  const job *j = arg;
+  const row_scratch s = scratch_of(j, thread);
+  for (size_t i = begin; i < end; i++) sample_row(j, &s, i);
+}
+
+static sl_status place(sl_context *ctx, job *j, size_t b) {
+  const size_t results = round_up(b * (2 * sizeof(float) + sizeof(uint32_t) + 1), 64);
+  j->scratch_bytes = scratch_bytes_of(j->vocab);
+  unsigned char *p = sl_workspace(ctx, results + j->scratch_bytes * (size_t)sl_context_threads(ctx));
+  if (!p) return ctx->error.status;
+  j->token = (uint32_t *)(void *)p;
+  j->logp = (float *)(void *)(j->token + b);
+  j->entropy = j->logp + b;
+  j->bad = (unsigned char *)(void *)(j->entropy + b);
+  j->scratch = p + results;
+  return SL_OK;
+}
+
+sl_status SL_ISA_NAME(sample)(sl_context *ctx, uint32_t *token, float *logp, float *entropy, const float *logits, const sl_sampling *how,
+                              const uint32_t *sequence, const uint32_t *position, size_t b, size_t vocab) {
+  job j = {logits, how, sequence, position, vocab, .greedy = how->temperature == 0.0f};
+  j.inv_temperature = j.greedy ? 1.0f : 1.0f / how->temperature;
+  sl_status status = sl_check_sampling(ctx, how, vocab);
+  if (!status) status = place(ctx, &j, b);
+  if (!status) status = sl_parallel_for(ctx, b, grain_for(200 + vocab * 6), sample_range, &j);
+  if (status) return status;
+  for (size_t i = 0; i < b; i++)
+    if (j.bad[i]) return sl_fail_logits(ctx, logits + i * vocab, j.inv_temperature, i, vocab);
+  memcpy(token, j.token, b * sizeof *token);
+  memcpy(logp, j.logp, b * sizeof *logp);
+  memcpy(entropy, j.entropy, b * sizeof *entropy);
+  return SL_OK;
+}
