@@ -11,11 +11,6 @@ static uint64_t state;
 static void *pool[4096];
 static size_t pool_used;
 
-const char *kind_name(input_kind kind) {
-  static const char *const names[] = {"random", "spread", "cancelling", "subnormal"};
-  return names[kind];
-}
-
 void inputs_begin(const char *test) {
   const char *given = getenv("SLUICE_SEED");
   state = given ? strtoull(given, NULL, 0) : 20250901;
@@ -60,6 +55,7 @@ float *fill(size_t n, input_kind kind, float scale) {
   float *x = take_floats(n);
   for (size_t i = 0; i < n; i++) {
     x[i] = (float)one(kind) * scale;
+    if (kind == ONE_SIDED) x[i] = (i ? 0x1p-24f : 1.0f) * scale;
     if (kind == CANCELLING && i % 2) x[i] = (float)(-(double)x[i - 1] * (1.0 + 0x1p-20 * next_uniform()));
   }
   return x;

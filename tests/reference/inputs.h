@@ -12,10 +12,9 @@ typedef enum {
   SPREAD,     /* random signs, magnitudes from 2^-12 to 2^12 */
   CANCELLING, /* x[2i+1] = -x[2i] (1 + up to 2^-20): what is paired with the same x cancels */
   SUBNORMAL,  /* magnitudes around and below 2^-126 */
+  ONE_SIDED,  /* 1, then 2^-24: every addition to the 1 loses all it can, and all the same way */
   KINDS
 } input_kind;
-
-const char *kind_name(input_kind kind);
 
 /* Prints the seed and starts the stream. */
 void inputs_begin(const char *test);

@@ -8,9 +8,11 @@
 static const size_t lengths[] = {0, 1, 3, 31, 255, 256, 257, 600, 2049};
 #define N_LENGTHS (sizeof lengths / sizeof *lengths)
 
-/* The partner of an operand of that kind. */
+/* The partner of an operand of that kind: what makes it cancel, or lets it stay as it is. */
 static float *partner(size_t n, input_kind kind) {
-  return kind == CANCELLING ? fill_paired(n, 1.0f) : fill(n, kind == SUBNORMAL ? RANDOM : kind, 1.0f);
+  float *x = kind == CANCELLING ? fill_paired(n, 1.0f) : fill(n, kind == SUBNORMAL ? RANDOM : kind, 1.0f);
+  for (size_t i = 0; kind == ONE_SIDED && i < n; i++) x[i] = 1.0f;
+  return x;
 }
 
 Test(plain_linear, forward) {
