@@ -77,7 +77,8 @@ typedef struct {
   size_t heads, kv_heads, d;
 } problem;
 
-/* P_ij and ds_ij of query token i and key token j at head h, M, R and o given. */
+/* P_ij and ds_ij of query token i and key token j at head h. M, R and o are given numbers here, so nothing cancels: s, exp, R, the two
+ * dots of d and their difference are rounded in order; [dp - D] is absolute in |dp| + |D|. */
 static void pair(const problem *a, size_t i, size_t j, size_t h, sl_ball *probability, sl_ball *ds) {
   const size_t qi = (i * a->heads + h) * a->d, kj = (j * a->kv_heads + h * a->kv_heads / a->heads) * a->d, row = i * a->heads + h;
   const sl_ball s = sl_ball_mul(sl_bound_dot(a->q + qi, 1, a->k + kj, 1, a->d), scale_of(a->d));
@@ -86,6 +87,7 @@ static void pair(const problem *a, size_t i, size_t j, size_t h, sl_ball *probab
   *ds = sl_ball_mul(*probability, sl_ball_sub(dp, delta));
 }
 
+/* An anchored dot of ds (with its errors) and k, times scale. */
 static void query_grad(const problem *a, sl_ball *dq, sl_ball *ds, size_t first, size_t i, size_t h) {
   sl_ball unused;
   for (size_t j = first; j <= i; j++) pair(a, i, j, h, &unused, &ds[j - first]);

@@ -17,6 +17,8 @@ sl_status sl_bound_swiglu_forward(sl_ball *y, const float *gate, const float *up
   return SL_OK;
 }
 
+/* du = RN(dy RN(g s)); dg = RN(RN(dy up) RN(s fma(g, RN(1 - s), 1))). The fma crosses 0 near g = -1.28: there its error, of the
+ * size u(|g| s + 1), is absolute, and the walk carries it as such. */
 sl_status sl_bound_swiglu_backward(sl_ball *dgate, sl_ball *dup, const float *dy, const float *gate, const float *up, size_t n) {
   const sl_ball one = sl_exactly(1.0);
   for (size_t i = 0; i < n; i++) {

@@ -160,7 +160,7 @@ static sl_status create(pass *p, const sl_ref_model *m, const sl_reals *weights,
   CREATE(row, longest)
   CREATE(y, longest)
 #undef CREATE
-      mpfr_inits2(precision, p->a, p->b, (mpfr_ptr)0);
+  mpfr_inits2(precision, p->a, p->b, (mpfr_ptr)0);
   p->cosine = calloc(2 * table + 1, sizeof *p->cosine);
   if (!whole || !p->cosine) return SL_ERR_MEMORY;
   p->sine = p->cosine + table;
@@ -174,7 +174,7 @@ static void destroy(pass *p) {
   DESTROY(row, )
   DESTROY(y, )
 #undef DESTROY
-      mpfr_clears(p->a, p->b, (mpfr_ptr)0);
+  mpfr_clears(p->a, p->b, (mpfr_ptr)0);
   free(p->cosine);
 }
 
