@@ -1,8 +1,18 @@
-/* Checks of data that kernels refuse, with the place (spec N1.5, T1.1). Not public. */
+/* What the kernels refuse, with the place (spec N1.5, N4.1, T1.1). Not public. */
 #ifndef SLUICE_CHECK_H
 #define SLUICE_CHECK_H
 
 #include "context.h"
+
+/* The entry check of every kernel, called before any backend: null pointers, misaligned ones, sizes whose product overflows, shapes that
+ * make no sense, and what of the contents is cheap to check (not where the context's memory is on a device). check_arguments.c,
+ * check_loss.c. */
+#define SL_KERNEL(name, params, args, storage, clause, bound) sl_status sl_check_##name(sl_context *ctx, SL_UNPAREN params);
+#include <sluice/kernels.def>
+#undef SL_KERNEL
+
+/* SL_ERR_NONFINITE that names the first token whose policy gradient is not finite (spec O4.2). */
+sl_status sl_check_loss_gradient(sl_context *ctx, const float *d, const sl_gated_loss_batch *batch);
 
 /* SL_ERR_INPUT if an id (of an unmasked slot, where mask is not NULL) is not below vocab; the message names its index. */
 sl_status sl_check_ids(sl_context *ctx, const char *kernel, const uint32_t *ids, const uint8_t *mask, size_t t, size_t vocab);

@@ -72,7 +72,7 @@ size_t sl_linear_pack_bytes(const sl_context *ctx, size_t n, size_t k, sl_pack_k
 
 /* One block, grown to the largest need: a kernel asks once, and after the first step nothing is allocated. */
 void *sl_workspace(sl_context *ctx, size_t bytes) {
-  const size_t rounded = (bytes + WORKSPACE_ALIGN - 1) / WORKSPACE_ALIGN * WORKSPACE_ALIGN;
+  const size_t rounded = (bytes / WORKSPACE_ALIGN + 1) * WORKSPACE_ALIGN; /* never 0: NULL means an error */
   if (rounded < bytes) {
     sl_fail(&ctx->error, SL_ERR_MEMORY, "workspace size overflows");
     return NULL;

@@ -17,6 +17,7 @@ struct sl_context {
   sl_kernel_table table;
   const char *backend;
   int threads;
+  int device_memory; /* arrays lie where the host cannot read: the backend checks their contents itself */
   unsigned char *workspace;
   size_t workspace_bytes, workspace_used;
   sl_error error;

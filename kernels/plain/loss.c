@@ -1,7 +1,10 @@
 /* The gated objective: gradients by log-prob and entropy, and the sums that are reported (spec O1, O2, O4, O5). */
 #include "gate.h"
+#include "kernels/check.h"
 #include "plain.h"
 #include "reduce.h"
+
+#include <string.h>
 
 #define LOG_RATIO_MAX 80.0f
 
@@ -32,12 +35,13 @@ static float sequence_log_ratio(const sl_gated_loss_batch *b, size_t lo, size_t 
 typedef struct {
   double value;
   float slope; /* by logp_new */
+  int clamped;
 } kl_term;
 
 /* KL term of one token (spec O4.3). */
 static kl_term kl_at(sl_kl_kind kind, float difference) {
   const log_ratio y = clamp(difference);
-  kl_term term = {(double)y.x, 1.0f};
+  kl_term term = {(double)y.x, 1.0f, y.clamped};
   if (kind == SL_KL_K2) {
     term.value = (double)y.x * (double)y.x / 2.0;
     term.slope = y.x;
@@ -50,15 +54,17 @@ static kl_term kl_at(sl_kl_kind kind, float difference) {
   return term;
 }
 
-static void count_token(sl_loss_sums *s, float r, sl_gate_point g, float effective, int clamped) {
+/* spec O5.2 */
+static void count_token(sl_loss_sums *s, log_ratio x, float r, float w, float effective) {
   const double y = (double)(r - 1.0f);
+  s->log_ratio_sum += (double)x.x;
   s->y_sum += y;
   s->y_square_sum = fma(y, y, s->y_square_sum);
-  s->weight_sum += (double)g.w;
+  s->weight_sum += (double)w;
   s->effective_sum += (double)effective;
   if (s->tokens == 0 || r > s->ratio_max) s->ratio_max = r;
-  s->below_half += g.w < 0.5f;
-  s->clamped += clamped != 0;
+  s->below_half += w < 0.5f;
+  s->clamped += x.clamped != 0;
   s->tokens++;
 }
 
@@ -68,57 +74,51 @@ static uint32_t count_tokens(const uint8_t *mask, size_t lo, size_t hi) {
   return n;
 }
 
+/* d and e of the tokens of sequence s, and its sums (spec O4.4, O4.6, O5.1). */
 static sl_loss_sums sequence_loss(float *d, float *e, const sl_objective *o, const sl_gated_loss_batch *b, size_t s) {
   const size_t lo = b->seq[s], hi = b->seq[s + 1];
   const double c = b->coefficient[s], ac = (double)b->advantage[s] * c;
-  const int positive = b->advantage[s] > 0.0f;
   const float a = (float)-ac, kl_scale = (float)(o->beta * c), entropy_grad = (float)-(o->gamma * c);
-  const float f1 = sl_gate_at(&o->gate, positive, 1.0f).f;
+  const sl_gate_side gate = sl_gate_for(&o->gate, b->advantage[s] > 0.0f);
   const uint32_t tokens = count_tokens(b->mask, lo, hi);
   log_ratio x = {0.0f, 0};
   if (o->level == SL_LEVEL_SEQUENCE && tokens) x = clamp(sequence_log_ratio(b, lo, hi, tokens));
   sl_loss_sums sums = {0};
   for (size_t i = lo; i < hi; i++) {
-    d[i] = 0.0f;
-    if (e) e[i] = 0.0f;
+    d[i] = e[i] = 0.0f;
     if (!b->mask[i]) continue;
     if (o->level == SL_LEVEL_TOKEN) x = clamp(b->logp_new[i] - b->logp_old[i]);
     const float r = sl_fn_exp(x.x);
-    const sl_gate_point g = sl_gate_at(&o->gate, positive, r);
+    const sl_gate_point g = sl_gate_at(&gate, r);
     const float effective = g.w * r;
     if (!x.clamped && a != 0.0f) d[i] = effective * a;
     if (o->beta > 0.0) {
       const kl_term kl = kl_at(o->kl, b->logp_new[i] - b->logp_ref[i]);
       d[i] = d[i] + kl_scale * kl.slope;
       sums.kl += c * kl.value;
+      sums.kl_clamped += kl.clamped != 0;
     }
-    if (e) e[i] = entropy_grad;
+    if (o->gamma > 0.0) e[i] = entropy_grad;
     if (b->entropy) sums.entropy += c * (double)b->entropy[i];
     sums.objective += ac * (double)g.f;
-    sums.centred += ac * ((double)g.f - (double)f1);
-    count_token(&sums, r, g, effective, x.clamped);
+    sums.centred += ac * g.centred;
+    count_token(&sums, x, r, g.w, effective);
   }
+  if (isnan(sums.objective) || isnan(sums.centred)) sums.objective = sums.centred = (double)NAN; /* absent: one bit pattern */
   return sums;
-}
-
-static sl_status check_inputs(sl_context *ctx, const sl_objective *o, const sl_gated_loss_batch *b) {
-  for (size_t s = 0; s < b->n_seq; s++)
-    for (size_t i = b->seq[s]; i < b->seq[s + 1]; i++) {
-      if (!b->mask[i]) continue;
-      if (!isfinite(b->logp_new[i] - b->logp_old[i]))
-        return sl_fail(&ctx->error, SL_ERR_NONFINITE, "gated_loss: log-ratio of token[%zu] (sequence %zu) is not finite: new %g, old %g", i, s,
-                       (double)b->logp_new[i], (double)b->logp_old[i]);
-      if (o->beta > 0.0 && !isfinite(b->logp_new[i] - b->logp_ref[i]))
-        return sl_fail(&ctx->error, SL_ERR_NONFINITE, "gated_loss: reference log-ratio of token[%zu] (sequence %zu) is not finite: new %g, ref %g", i,
-                       s, (double)b->logp_new[i], (double)b->logp_ref[i]);
-    }
-  return SL_OK;
 }
 
 sl_status sl_plain_gated_loss(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *objective,
                               const sl_gated_loss_batch *batch) {
-  const sl_status status = check_inputs(ctx, objective, batch);
+  const size_t n = batch->n_seq, t = n ? batch->seq[n] : 0;
+  sl_loss_sums *const staged = sl_workspace(ctx, n * sizeof *staged + 2 * t * sizeof *d);
+  if (!staged) return ctx->error.status;
+  float *const staged_d = (float *)(void *)(staged + n), *const staged_e = staged_d + t;
+  for (size_t s = 0; s < n; s++) staged[s] = sequence_loss(staged_d, staged_e, objective, batch, s);
+  const sl_status status = sl_check_loss_gradient(ctx, staged_d, batch);
   if (status) return status;
-  for (size_t s = 0; s < batch->n_seq; s++) sums[s] = sequence_loss(d, e, objective, batch, s);
+  memcpy(d, staged_d, t * sizeof *d);
+  if (e) memcpy(e, staged_e, t * sizeof *e);
+  memcpy(sums, staged, n * sizeof *sums);
   return SL_OK;
 }

@@ -24,13 +24,23 @@ typedef struct {
   uint32_t step;
 } sl_sampling;
 
-typedef enum { SL_GATE_SIGMOID, SL_GATE_ERF, SL_GATE_ARCTAN, SL_GATE_SOFTSIGN, SL_GATE_CLIP, SL_GATE_IDENTITY, SL_GATE_EXPRESSION } sl_gate_family;
+typedef enum {
+  SL_GATE_SIGMOID,
+  SL_GATE_ERF,
+  SL_GATE_ARCTAN,
+  SL_GATE_SOFTSIGN,
+  SL_GATE_CLIP,
+  SL_GATE_IDENTITY,
+  SL_GATE_EXPRESSION
+} sl_gate_family;
 
-/* Value and weight of an expression gate at r (spec O2.4): f may be set to NaN when the gate is a weight only. */
+/* Value and weight of an expression gate at r (spec O2.4): f may be set to NaN when the gate is a weight only. Called from several threads
+ * at once. */
 typedef void (*sl_gate_function)(const void *expression, int positive, float r, float *f, float *w);
 
 /* A gate with the parameters of both advantage signs (spec O2): [0] A <= 0, [1] A > 0.
- * sigmoid, erf, arctan, softsign use tau; clip uses low and high; an expression gate uses function and expression. */
+ * sigmoid, erf, arctan, softsign use tau, in [2^-20, 2^10]; clip uses low and high, in [0, 2^20]; an expression gate uses function and
+ * expression. */
 typedef struct {
   sl_gate_family family;
   float tau[2];
@@ -44,7 +54,8 @@ typedef enum { SL_AGG_SEQUENCE_MEAN, SL_AGG_TOKEN_MEAN, SL_AGG_CONSTANT } sl_agg
 typedef enum { SL_KL_K1, SL_KL_K2, SL_KL_K3 } sl_kl_kind;
 typedef enum { SL_ADV_STD_POPULATION, SL_ADV_STD_SAMPLE, SL_ADV_NO_STD, SL_ADV_LEAVE_ONE_OUT } sl_advantage_kind;
 
-/* The objective of spec/objective.md. beta and gamma 0 switch KL and entropy bonus off. */
+/* The objective of spec/objective.md, whose O6.1 has the settings of the published methods. beta and gamma, in [0, 2^20], are off at 0.
+ * aggregation and constant_length are for sl_objective_coefficients; the kernel sees their coefficients. */
 typedef struct {
   sl_gate gate;
   sl_level level;
@@ -55,8 +66,9 @@ typedef struct {
   double gamma;
 } sl_objective;
 
-/* A micro-batch of the gated loss. Arrays over t tokens: logp_new, logp_old, logp_ref (NULL if beta is 0), entropy (NULL if gamma is 0), mask.
- * Arrays over n_seq sequences: seq offsets (n_seq + 1), advantage, coefficient (spec O4.1; binary64, from sl_objective_coefficients). */
+/* A micro-batch of the gated loss. Arrays over t tokens: logp_new, logp_old, logp_ref (NULL if beta is 0), entropy (NULL if gamma is 0),
+ * mask. Arrays over n_seq sequences: seq offsets (n_seq + 1), advantage, coefficient (spec O4.1; binary64, of the whole step, from
+ * sl_objective_coefficients). Unmasked slots and advantages must be finite (spec O1.3). */
 typedef struct {
   const float *logp_new, *logp_old, *logp_ref, *entropy;
   const uint8_t *mask;
@@ -66,12 +78,16 @@ typedef struct {
   size_t n_seq;
 } sl_gated_loss_batch;
 
-/* Per-sequence sums that the caller adds in ascending order (spec O5.1, O5.2). */
+/* Per-sequence sums that the caller adds in ascending order (spec O5.1, O5.2). objective and centred are NaN where the gate is a weight
+ * only. ratio_max is 0 where tokens is. */
 typedef struct {
   double objective, centred, kl, entropy;
   double y_sum, y_square_sum, weight_sum, effective_sum;
   float ratio_max;
   uint32_t tokens, below_half, clamped;
+  double log_ratio_sum; /* of the clamped log-ratios */
+  uint32_t kl_clamped;  /* tokens whose new - ref lay beyond the clamp */
+  uint32_t zero;        /* 0: no byte of the struct is padding */
 } sl_loss_sums;
 
 /* Scalars of one AdamW step (spec N6.3). */
