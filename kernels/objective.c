@@ -17,36 +17,77 @@ static double ascending_sum(const double *x, size_t n, size_t without) {
   return sum;
 }
 
-/* spec O3.1 */
-static void deviation_advantages(float *advantage, const double *reward, size_t n, sl_advantage_kind kind, double eps) {
+/* Where an advantage goes, or NULL to learn only whether all are finite: the index of the first that is not, else n. */
+typedef struct {
+  float *advantage;
+  size_t first_bad;
+} target;
+
+static void put(target *t, size_t i, double a, int whole) {
+  const float rounded = (float)a;
+  if (t->advantage) t->advantage[i] = rounded;
+  if ((!whole || !isfinite(rounded)) && i < t->first_bad) t->first_bad = i;
+}
+
+/* spec O3.1; a deviation that overflowed would give advantages of 0 */
+static void deviation_advantages(target *t, const double *reward, size_t n, sl_advantage_kind kind, double eps) {
   const double mean = ascending_sum(reward, n, n) / (double)n;
   double squares = 0.0;
   for (size_t i = 0; i < n; i++) squares = fma(reward[i] - mean, reward[i] - mean, squares);
   const double std = sqrt(squares / (kind == SL_ADV_STD_SAMPLE ? (double)n - 1.0 : (double)n));
+  const int whole = isfinite(mean) && (kind == SL_ADV_NO_STD || isfinite(std));
   for (size_t i = 0; i < n; i++) {
     const double c = reward[i] - mean;
-    advantage[i] = (float)(kind == SL_ADV_NO_STD ? c : c / (std + eps));
+    put(t, i, kind == SL_ADV_NO_STD ? c : c / (std + eps), whole);
   }
 }
 
 /* spec O3.2 */
-static void leave_one_out_advantages(float *advantage, const double *reward, size_t n) {
-  for (size_t i = 0; i < n; i++) advantage[i] = (float)(reward[i] - ascending_sum(reward, n, i) / ((double)n - 1.0));
+static void leave_one_out_advantages(target *t, const double *reward, size_t n) {
+  for (size_t i = 0; i < n; i++) put(t, i, reward[i] - ascending_sum(reward, n, i) / ((double)n - 1.0), 1);
 }
 
-static sl_status check_rewards(const double *reward, const uint32_t *group, size_t n_groups, sl_advantage_kind kind, sl_error *err) {
-  for (size_t g = 0; g < n_groups; g++) {
-    if (kind == SL_ADV_LEAVE_ONE_OUT && group[g + 1] - group[g] == 1)
-      return sl_fail(err, SL_ERR_INPUT, "group[%zu] has one sequence: leave-one-out needs at least two", g);
-    for (size_t i = group[g]; i < group[g + 1]; i++)
-      if (!isfinite(reward[i])) return sl_fail(err, SL_ERR_NONFINITE, "reward[%zu] (group %zu) is %g", i, g, reward[i]);
-  }
+/* One group of n rewards that are not all equal; the result is target.first_bad. */
+static size_t group_advantages(float *advantage, const double *reward, size_t n, sl_advantage_kind kind, double eps) {
+  target t = {advantage, n};
+  if (kind == SL_ADV_LEAVE_ONE_OUT)
+    leave_one_out_advantages(&t, reward, n);
+  else
+    deviation_advantages(&t, reward, n, kind, eps);
+  return t.first_bad;
+}
+
+static sl_status check_group(const double *reward, size_t first, size_t end, size_t g, sl_advantage_kind kind, double eps, sl_error *err) {
+  if (kind == SL_ADV_LEAVE_ONE_OUT && end - first == 1)
+    return sl_fail(err, SL_ERR_INPUT, "group[%zu] has one sequence: leave-one-out needs at least two", g);
+  for (size_t i = first; i < end; i++)
+    if (!isfinite(reward[i])) return sl_fail(err, SL_ERR_NONFINITE, "reward[%zu] (group %zu) is %g", i, g, reward[i]);
+  if (all_equal(reward + first, end - first)) return SL_OK;
+  const size_t bad = first + group_advantages(NULL, reward + first, end - first, kind, eps);
+  if (bad < end)
+    return sl_fail(err, SL_ERR_NONFINITE, "the advantage of reward[%zu] = %g (group %zu) is beyond binary32, or the group's sums overflow",
+                   bad, reward[bad], g);
   return SL_OK;
 }
 
-sl_status sl_advantages(float *advantage, size_t *zero_variance, const double *reward, const uint32_t *group, size_t n_groups, sl_advantage_kind kind,
-                        double eps, sl_error *err) {
-  const sl_status status = check_rewards(reward, group, n_groups, kind, err);
+/* spec O3.3, O3.4 */
+static sl_status check_groups(const double *reward, const uint32_t *group, size_t n_groups, sl_advantage_kind kind, double eps,
+                              sl_error *err) {
+  if (!(kind <= SL_ADV_LEAVE_ONE_OUT)) return sl_fail(err, SL_ERR_USAGE, "no such kind of advantage");
+  if (!(isfinite(eps) && eps >= 0.0)) return sl_fail(err, SL_ERR_USAGE, "eps must be finite and at least 0, not %g", eps);
+  if (n_groups && group[0] != 0) return sl_fail(err, SL_ERR_INPUT, "group[0] is %u, not 0", group[0]);
+  sl_status status = SL_OK;
+  for (size_t g = 0; !status && g < n_groups; g++) {
+    if (group[g + 1] < group[g])
+      return sl_fail(err, SL_ERR_INPUT, "group[%zu] is %u, below group[%zu] = %u", g + 1, group[g + 1], g, group[g]);
+    status = check_group(reward, group[g], group[g + 1], g, kind, eps, err);
+  }
+  return status;
+}
+
+sl_status sl_advantages(float *advantage, size_t *zero_variance, const double *reward, const uint32_t *group, size_t n_groups,
+                        sl_advantage_kind kind, double eps, sl_error *err) {
+  const sl_status status = check_groups(reward, group, n_groups, kind, eps, err);
   if (status) return status;
   size_t flat = 0;
   for (size_t g = 0; g < n_groups; g++) {
@@ -55,19 +96,21 @@ sl_status sl_advantages(float *advantage, size_t *zero_variance, const double *r
     if (all_equal(reward + first, n)) { /* spec O3.3 */
       flat++;
       for (size_t i = 0; i < n; i++) advantage[first + i] = 0.0f;
-    } else if (kind == SL_ADV_LEAVE_ONE_OUT) {
-      leave_one_out_advantages(advantage + first, reward + first, n);
     } else {
-      deviation_advantages(advantage + first, reward + first, n, kind, eps);
+      (void)group_advantages(advantage + first, reward + first, n, kind, eps);
     }
   }
   if (zero_variance) *zero_variance = flat;
   return SL_OK;
 }
 
-sl_status sl_objective_coefficients(double *coefficient, const uint32_t *tokens, size_t n_seq, sl_aggregation aggregation, double constant_length,
-                                    sl_error *err) {
+/* spec O4.1 */
+sl_status sl_objective_coefficients(double *coefficient, const uint32_t *tokens, size_t n_seq, sl_aggregation aggregation,
+                                    double constant_length, sl_error *err) {
   double sequences = 0.0, total = 0.0;
+  if (!(aggregation <= SL_AGG_CONSTANT)) return sl_fail(err, SL_ERR_USAGE, "no such aggregation");
+  if (aggregation == SL_AGG_CONSTANT && !(isfinite(constant_length) && constant_length >= 1.0))
+    return sl_fail(err, SL_ERR_USAGE, "the constant length must be finite and at least 1, not %g", constant_length);
   for (size_t i = 0; i < n_seq; i++) {
     sequences += tokens[i] > 0;
     total += (double)tokens[i];
@@ -75,7 +118,9 @@ sl_status sl_objective_coefficients(double *coefficient, const uint32_t *tokens,
   if (total == 0.0) return sl_fail(err, SL_ERR_INPUT, "the step has no unmasked token: nothing to learn from");
   for (size_t i = 0; i < n_seq; i++) {
     const double n = (double)tokens[i];
-    const double count = aggregation == SL_AGG_SEQUENCE_MEAN ? sequences * n : aggregation == SL_AGG_TOKEN_MEAN ? total : sequences * constant_length;
+    const double count = aggregation == SL_AGG_SEQUENCE_MEAN ? sequences * n
+                         : aggregation == SL_AGG_TOKEN_MEAN  ? total
+                                                             : sequences * constant_length;
     coefficient[i] = tokens[i] ? 1.0 / count : 0.0;
   }
   return SL_OK;

@@ -9,15 +9,17 @@
 extern "C" {
 #endif
 
-/* Advantages of n_groups groups; group g holds the sequences [group[g], group[g+1]) (spec O3). *zero_variance, if not NULL, gets the number of groups
- * without variance. SL_ERR_NONFINITE for a non-finite reward (named), SL_ERR_INPUT for a leave-one-out group of one. */
-sl_status sl_advantages(float *advantage, size_t *zero_variance, const double *reward, const uint32_t *group, size_t n_groups, sl_advantage_kind kind,
-                        double eps, sl_error *err);
+/* Advantages of n_groups groups; group g holds the sequences [group[g], group[g+1]), group[0] = 0 (spec O3). *zero_variance, if not NULL,
+ * gets the number of groups without variance: where it is the number of groups, a step has no policy gradient, and its caller should say
+ * so. SL_ERR_NONFINITE for a reward or an advantage that is not finite (named), SL_ERR_INPUT for a leave-one-out group of one or offsets
+ * that decrease, SL_ERR_USAGE for an eps that is negative or not finite. */
+sl_status sl_advantages(float *advantage, size_t *zero_variance, const double *reward, const uint32_t *group, size_t n_groups,
+                        sl_advantage_kind kind, double eps, sl_error *err);
 
 /* The coefficient of a token of each sequence, from tokens[i] = unmasked tokens of sequence i of the whole step (spec O4.1).
- * SL_ERR_INPUT if the step has no unmasked token. */
-sl_status sl_objective_coefficients(double *coefficient, const uint32_t *tokens, size_t n_seq, sl_aggregation aggregation, double constant_length,
-                                    sl_error *err);
+ * SL_ERR_INPUT if the step has no unmasked token, SL_ERR_USAGE for a constant_length below 1. */
+sl_status sl_objective_coefficients(double *coefficient, const uint32_t *tokens, size_t n_seq, sl_aggregation aggregation,
+                                    double constant_length, sl_error *err);
 
 typedef enum { SL_DECAY_CONSTANT, SL_DECAY_LINEAR, SL_DECAY_COSINE } sl_decay_kind;
 
