@@ -59,28 +59,57 @@ static float exp_row(float *s, size_t n, size_t end, float max) {
   return total;
 }
 
-/* Totals of the output, chunks of keys ascending; zero terms beyond a row's own keys do not show (lanes.h). */
-static void weigh_values(const rows_job *r, size_t rows, size_t n) {
-  sl_tile t = {r->total, r->total_row, r->score, r->score_row, 1, r->v, r->v_key};
-  tile_dot(t, rows, r->d, n);
+/* Maximum and inverse sum of the rows' weights, which take the place of their scores. Row i has first_n + i * more keys. */
+static void weigh_rows(const rows_job *r, size_t rows, size_t first_n, size_t more, float *max, float *inverse) {
+  const size_t n = first_n + (rows - 1) * more;
+  for (size_t i = 0; i < rows; i++) {
+    float *s = r->score + i * r->score_row;
+    max[i] = scale_row(s, first_n + i * more, r->scale);
+    inverse[i] = 1.0f / exp_row(s, first_n + i * more, n, max[i]);
+  }
 }
 
-/* Row i attends to the keys [0, first_n + i * more). */
+/* The same for rows of at most SL_SUM_LANES keys, a lane each: the rows are packed, so that one run of exps serves them all. Each row is
+ * stored in whole vectors; what they hold beyond the row is overwritten by the next. */
+static void weigh_short_rows(const rows_job *r, size_t rows, size_t first_n, size_t more, float *max, float *inverse) {
+  float packed[(ROWS + 1) * SL_SUM_LANES];
+  const size_t end = first_n + (rows - 1) * more;
+  size_t at = 0;
+  for (size_t i = 0, n = first_n; i < rows; i++, at += n, n += more) {
+    float *s = r->score + i * r->score_row;
+    max[i] = scale_row(s, n, r->scale);
+    for (size_t j = 0; j < n; j += SL_VW) v_store(packed + at + j, v_load(s + j) - v_set(max[i]));
+  }
+  for (size_t j = 0; j < at; j += SL_VW) v_store(packed + j, v_exp(v_load(packed + j)));
+  at = 0;
+  for (size_t i = 0, n = first_n; i < rows; i++, at += n, n += more) {
+    float *s = r->score + i * r->score_row;
+    lanes l = lanes_zero();
+    for (size_t v = 0; v < SL_LANE_VECTORS && v * SL_VW < end; v++) {
+      if (v * SL_VW < n) l.v[v] = v_load_part(packed + at + v * SL_VW, v_mask(n - v * SL_VW));
+      v_store(s + v * SL_VW, l.v[v]);
+    }
+    inverse[i] = 1.0f / (lanes_total(&l) + 0.0f);
+  }
+}
+
+/* Row i attends to the keys [0, first_n + i * more). Zero terms beyond a row's own keys do not show in its output (lanes.h). */
 static void attend(const rows_job *r, size_t rows, size_t first_n, size_t more) {
   const size_t n = first_n + (rows - 1) * more;
   const sl_tile scores = {r->score, r->score_row, r->q, r->q_row, 1, r->k, r->k_component};
-  float inverse[ROWS];
-  tile_dot(scores, rows, n, r->d);
+  const sl_tile outputs = {r->total, r->total_row, r->score, r->score_row, 1, r->v, r->v_key};
+  float max[ROWS], inverse[ROWS];
+  tile_dot(&scores, rows, n, r->d);
+  if (n <= SL_SUM_LANES)
+    weigh_short_rows(r, rows, first_n, more, max, inverse);
+  else
+    weigh_rows(r, rows, first_n, more, max, inverse);
+  tile_dot(&outputs, rows, r->d, n);
   for (size_t i = 0; i < rows; i++) {
-    float *s = r->score + i * r->score_row;
-    const float max = scale_row(s, first_n + i * more, r->scale);
-    inverse[i] = 1.0f / exp_row(s, first_n + i * more, n, max);
-    if (r->row_max) r->row_max[i * r->stat_row] = max, r->row_scale[i * r->stat_row] = inverse[i];
-  }
-  weigh_values(r, rows, n);
-  for (size_t i = 0; i < rows; i++)
+    if (r->row_max) r->row_max[i * r->stat_row] = max[i], r->row_scale[i * r->stat_row] = inverse[i];
     for (size_t c = 0; c < r->d; c += SL_VW)
       v_store_n(r->o + i * r->o_row + c, r->d - c, v_set(inverse[i]) * v_load(r->total + i * r->total_row + c));
+  }
 }
 
 /* Scratch of one thread for n keys, in floats. Rows of scores end with a spare vector and lie an odd number of cache lines apart. */

@@ -77,8 +77,8 @@ static void make_pairs(const job *b, const tiles *x, tile_range r, size_t length
   const size_t at = panel_base(r.first) * b->kv_heads * b->d + r.g * b->d * stride + r.j0;
   const sl_tile s = {x->p, TILE_ROW, b->q + query, b->heads * b->d, 1, b->key_panels + at, stride};
   const sl_tile dp = {x->ds, TILE_ROW, b->d_o + query, b->heads * b->d, 1, b->value_panels + at, stride};
-  tile_dot(s, rows, keys, b->d);
-  tile_dot(dp, rows, keys, b->d);
+  tile_dot(&s, rows, keys, b->d);
+  tile_dot(&dp, rows, keys, b->d);
   for (size_t i = r.i0; i < r.i1; i++) {
     const size_t row = (r.first + i) * b->heads + r.h, at_row = (i - r.i0) * TILE_ROW;
     pair_row(x->p + at_row, x->ds + at_row, smaller(keys, i + 1 - r.j0), keys, b->scale, b->row_max[row], b->row_scale[row], b->delta[row]);
@@ -93,8 +93,8 @@ static void add_keys(const job *b, const tiles *x, tile_range r) {
     const size_t query = query_at(b, r.first, r.i0 + skip, r.h), key = key_at(b, r.first, r.j0 + j, r.g), at = skip * TILE_ROW + j;
     const sl_tile dk = {b->dk + key, out, x->ds + at, 1, TILE_ROW, b->q + query, width};
     const sl_tile dv = {b->dv + key, out, x->p + at, 1, TILE_ROW, b->d_o + query, width};
-    tile_chunk(dk, SL_TILE_ADD, rows, b->d, n);
-    tile_chunk(dv, SL_TILE_ADD, rows, b->d, n);
+    tile_chunk(&dk, SL_TILE_ADD, rows, b->d, n);
+    tile_chunk(&dv, SL_TILE_ADD, rows, b->d, n);
   }
 }
 
@@ -104,7 +104,7 @@ static void carry_queries(const job *b, const tiles *x, tile_range r, float *cha
   for (size_t i = 0; i < rows; i += step) {
     const size_t n = smaller(step, rows - i);
     const sl_tile dq = {chain + i * row, row, x->ds + i * TILE_ROW, TILE_ROW, 1, b->k + key_at(b, r.first, r.j0, r.g), b->kv_heads * b->d};
-    tile_chunk(dq, SL_TILE_CARRY, n, b->d, smaller(keys, r.i0 + i + n - r.j0));
+    tile_chunk(&dq, SL_TILE_CARRY, n, b->d, smaller(keys, r.i0 + i + n - r.j0));
   }
 }
 

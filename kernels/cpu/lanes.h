@@ -103,12 +103,16 @@ static inline float lanes_total(const lanes *l) {
 #endif
 }
 
-static inline float v_max_lane(vf x) {
-  float lane[SL_VW], max;
-  v_store(lane, x);
-  max = lane[0];
-  for (int i = 1; i < SL_VW; i++) max = lane[i] > max ? lane[i] : max;
-  return max;
+/* The largest lane; which of +0 and -0 is not said. */
+static inline float v_max_lane(vf v) {
+#ifdef __AVX512F__
+  const __m256 y = _mm256_max_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+#else
+  const __m256 y = v;
+#endif
+  __m128 x = _mm_max_ps(_mm256_castps256_ps128(y), _mm256_extractf128_ps(y, 1));
+  x = _mm_max_ps(x, _mm_movehl_ps(x, x));
+  return _mm_cvtss_f32(_mm_max_ss(x, _mm_movehdup_ps(x)));
 }
 
 #endif

@@ -105,49 +105,47 @@ static sums row_sums(const row_scratch *s, const float *logits, size_t vocab, fl
   return total;
 }
 
-typedef struct {
-  size_t count;
-  uint64_t weight;
-} measure;
-
 #ifdef __AVX512F__
+typedef __m512d weight_sum;
+static inline weight_sum no_weights(void) { return _mm512_setzero_pd(); }
 /* Exact sum of 16 weights in binary64 onto 8 sums. */
-static inline __m512d add_weights(__m512d sum, vf w) {
+static inline weight_sum add_weights(weight_sum sum, vf w) {
   sum = _mm512_add_pd(sum, _mm512_cvtps_pd(_mm512_castps512_ps256(w)));
   return _mm512_add_pd(sum, _mm512_cvtps_pd(_mm512_extractf32x8_ps(w, 1)));
 }
-static inline double weights_total(__m512d s) { return _mm512_reduce_add_pd(s); }
-static inline __m512d no_weights(void) { return _mm512_setzero_pd(); }
-typedef __m512d weight_sum;
-static inline vf at_least(vf w, vf low, size_t *count) {
-  const __mmask16 m = _mm512_cmp_ps_mask(w, low, _CMP_GE_OQ);
-  *count += (size_t)__builtin_popcount(m);
-  return _mm512_maskz_mov_ps(m, w);
-}
+static inline double weights_total(weight_sum s) { return _mm512_reduce_add_pd(s); }
+static inline size_t lanes_at_least(vf w, vf low) { return (size_t)__builtin_popcount(_mm512_cmp_ps_mask(w, low, _CMP_GE_OQ)); }
 #else
-static inline __m256d add_weights(__m256d sum, vf w) {
+typedef __m256d weight_sum;
+static inline weight_sum no_weights(void) { return _mm256_setzero_pd(); }
+static inline weight_sum add_weights(weight_sum sum, vf w) {
   sum = _mm256_add_pd(sum, _mm256_cvtps_pd(_mm256_castps256_ps128(w)));
   return _mm256_add_pd(sum, _mm256_cvtps_pd(_mm256_extractf128_ps(w, 1)));
 }
-static inline double weights_total(__m256d s) { return (s[0] + s[1]) + (s[2] + s[3]); }
-static inline __m256d no_weights(void) { return _mm256_setzero_pd(); }
-typedef __m256d weight_sum;
-static inline vf at_least(vf w, vf low, size_t *count) {
-  const __m256 m = _mm256_cmp_ps(w, low, _CMP_GE_OQ);
-  *count += (size_t)__builtin_popcount((unsigned)_mm256_movemask_ps(m));
-  return _mm256_and_ps(m, w);
+static inline double weights_total(weight_sum s) { return (s[0] + s[1]) + (s[2] + s[3]); }
+static inline size_t lanes_at_least(vf w, vf low) {
+  return (size_t)__builtin_popcount((unsigned)_mm256_movemask_ps(_mm256_cmp_ps(w, low, _CMP_GE_OQ)));
 }
 #endif
 
 /* Number and sum of the weights >= low. Padding holds -1, below every low >= 0. */
-static measure measure_above(const float *weight, size_t n, float low) {
-  measure total = {0, 0};
+static size_t count_from(const float *weight, size_t n, float low) {
   const vf bound = v_set(low);
+  size_t count = 0;
+  for (size_t i = 0; i < n; i += SL_VW) count += lanes_at_least(v_load(weight + i), bound);
+  return count;
+}
+
+static uint64_t sum_from(const float *weight, size_t n, float low) {
+  const vf bound = v_set(low);
+  uint64_t total = 0;
   for (size_t begin = 0; begin < n; begin += SL_SUM_CHUNK) {
-    const size_t end = smaller(n, begin + SL_SUM_CHUNK);
     weight_sum sum = no_weights();
-    for (size_t i = begin; i < end; i += SL_VW) sum = add_weights(sum, at_least(v_load(weight + i), bound, &total.count));
-    total.weight += (uint64_t)weights_total(sum);
+    for (size_t i = begin; i < smaller(n, begin + SL_SUM_CHUNK); i += SL_VW) {
+      const vf w = v_load(weight + i);
+      sum = add_weights(sum, v_zero_below(w, w, bound));
+    }
+    total += (uint64_t)weights_total(sum);
   }
   return total;
 }
@@ -158,35 +156,41 @@ static float float_of(uint32_t bits) {
   return x;
 }
 
-/* What stays of the order (weight descending, index ascending): the first `count`, or the shortest prefix that weighs `need`, whichever the
- * caller asks. */
+/* How much of the order (weight descending, index ascending) stays: the first `count`, or, where that is 0, the shortest prefix that weighs
+ * `need`. */
 typedef struct {
-  size_t count; /* 0: by weight */
+  uint64_t count;
   double need;
 } demand;
 
-static int enough(measure m, demand d) { return d.count ? m.count >= d.count : (double)m.weight >= d.need; }
+/* Count or weight, as the demand has it, of the weights >= low. */
+static uint64_t amount_from(const float *weight, size_t n, float low, demand d) {
+  return d.count ? count_from(weight, n, low) : sum_from(weight, n, low);
+}
+static int enough(uint64_t amount, demand d) { return d.count ? amount >= d.count : (double)amount >= d.need; }
+
+#define ABOVE_ALL 0x53800001u /* the bits of the float after 2^40 */
 
 /* Sets the weights outside to 0. A weight is a nonnegative float, so its bits are ordered as it is: bisection finds the largest `low` for
  * which the weights
  * >= low are enough; those above it stay, and as many of its equals as are needed, by index. */
 static void keep(float *weight, size_t n, demand d) {
-  uint32_t low = 0, high = 0x53800001; /* enough at low, not at high: just above 2^40 nothing is left */
+  uint32_t low = 0, high = ABOVE_ALL; /* enough at low, not at high */
   while (high - low > 1) {
     const uint32_t middle = low + (high - low) / 2;
-    if (enough(measure_above(weight, n, float_of(middle)), d))
+    if (enough(amount_from(weight, n, float_of(middle), d), d))
       low = middle;
     else
       high = middle;
   }
   const float edge = float_of(low);
-  measure have = measure_above(weight, n, float_of(low + 1));
+  uint64_t have = amount_from(weight, n, float_of(low + 1), d);
   for (size_t v = 0; v < n; v++) {
     if (weight[v] > edge) continue;
     if (weight[v] < edge || enough(have, d))
       weight[v] = 0.0f;
     else
-      have.count++, have.weight += (uint64_t)edge;
+      have += d.count ? 1 : (uint64_t)edge;
   }
 }
 
@@ -199,7 +203,7 @@ static void make_weights(const row_scratch *s, size_t vocab, float max) {
 
 static void truncate_weights(const row_scratch *s, const sl_sampling *how, size_t vocab) {
   if (how->top_k && how->top_k < vocab) keep(s->weight, vocab, (demand){how->top_k, 0.0});
-  if (how->top_p < 1.0) keep(s->weight, vocab, (demand){0, ceil(how->top_p * (double)measure_above(s->weight, vocab, 0.0f).weight)});
+  if (how->top_p < 1.0) keep(s->weight, vocab, (demand){0, ceil(how->top_p * (double)sum_from(s->weight, vocab, 0.0f))});
 }
 
 /* The lowest index whose cumulative weight exceeds mulhi(u, total). */
@@ -207,7 +211,7 @@ static uint32_t draw(const row_scratch *s, const sl_sampling *how, uint32_t sequ
   uint64_t total = 0, cumulative = 0;
   size_t c = 0;
   for (size_t begin = 0, i = 0; begin < vocab; begin += SL_SUM_CHUNK, i++) {
-    s->chunk_weight[i] = measure_above(s->weight + begin, smaller(SL_SUM_CHUNK, vocab - begin), 0.0f).weight;
+    s->chunk_weight[i] = sum_from(s->weight + begin, smaller(SL_SUM_CHUNK, vocab - begin), 0.0f);
     total += s->chunk_weight[i];
   }
   const uint64_t u = sl_random_u64(how->seed, position, sequence, how->step, SL_RANDOM_SAMPLING), x = sl_multiply_high(u, total);
