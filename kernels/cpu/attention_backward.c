@@ -6,7 +6,6 @@
  * heads, then queries, then keys. Where these are too few or too uneven for the threads, dq and dk, dv walk on their own and the scores are
  * computed twice (7 d). Both walks take the same chunks in the same order. Scratch: two tiles and one row chunk of dq a thread, keys and
  * values turned around once. */
-#include "kernels/check.h"
 #include "cpu.h"
 #include "panel.h"
 #include "tile.h"
@@ -249,7 +248,6 @@ static sl_status place(sl_context *ctx, job *b) {
 sl_status SL_ISA_NAME(attention_backward)(sl_context *ctx, float *dq, float *dk, float *dv, const float *d_o, const float *o,
                                           const float *q, const float *k, const float *v, const float *row_max, const float *row_scale,
                                           const uint32_t *seq, size_t n_seq, size_t heads, size_t kv_heads, size_t d) {
-  sl_status status = sl_check_attention(ctx, "attention_backward", seq, n_seq, heads, kv_heads, d);
   job b = {dq,
            dk,
            dv,
@@ -267,8 +265,9 @@ sl_status SL_ISA_NAME(attention_backward)(sl_context *ctx, float *dq, float *dk,
            d,
            n_seq ? seq[n_seq] : 0,
            .scale = (float)(1.0 / sqrt((double)d))};
-  if (status || b.t == 0) return status;
-  if ((status = place(ctx, &b))) return status;
+  if (b.t == 0) return SL_OK;
+  sl_status status = place(ctx, &b);
+  if (status) return status;
   if ((status = sl_parallel_for(ctx, b.t, grain_for((heads + 2 * kv_heads) * d), prepare_range, &b))) return status;
   double most;
   const double pairs = count_pairs(&b, &most), threads = (double)sl_context_threads(ctx), group = (double)(heads / kv_heads);

@@ -2,7 +2,6 @@
  *
  * Threads split kv heads, components, keys and values, and each walks the tokens (or forks) in order: what is written twice ends as the
  * later one says, whatever the number of threads (spec N1.4). */
-#include "kernels/check.h"
 #include "cpu.h"
 #include "lanes.h"
 
@@ -35,8 +34,6 @@ static size_t units_grain(const sl_context *ctx, size_t n, size_t ns) {
 
 sl_status SL_ISA_NAME(kv_store)(sl_context *ctx, float *k_cache, float *v_cache, const float *k, const float *v, const uint32_t *slot,
                                 const uint32_t *position, size_t t, size_t kv_heads, size_t d, size_t capacity) {
-  const sl_status status = sl_check_positions(ctx, "kv_store", position, t, capacity);
-  if (status) return status;
   store_job j = {k_cache, v_cache, k, v, slot, position, t, kv_heads * d, d, capacity};
   return sl_parallel_for(ctx, j.width, units_grain(ctx, j.width, t * j.width), store_range, &j);
 }
@@ -67,8 +64,6 @@ static void fork_range(void *arg, size_t begin, size_t end, int thread) {
 
 sl_status SL_ISA_NAME(kv_fork)(sl_context *ctx, float *k_cache, float *v_cache, const uint32_t *to, const uint32_t *from,
                                const uint32_t *length, size_t n, size_t kv_heads, size_t d, size_t capacity) {
-  const sl_status status = sl_check_lengths(ctx, "kv_fork", length, n, capacity);
-  if (status) return status;
   fork_job j = {k_cache, v_cache, to, from, length, n, kv_heads, d, capacity};
   size_t floats = 0;
   for (size_t i = 0; i < n; i++) floats += length[i] + 16;

@@ -266,8 +266,7 @@ sl_status SL_ISA_NAME(sample)(sl_context *ctx, uint32_t *token, float *logp, flo
                               const uint32_t *sequence, const uint32_t *position, size_t b, size_t vocab) {
   job j = {logits, how, sequence, position, vocab, .greedy = how->temperature == 0.0f};
   j.inv_temperature = j.greedy ? 1.0f : 1.0f / how->temperature;
-  sl_status status = sl_check_sampling(ctx, how, vocab);
-  if (!status) status = place(ctx, &j, b);
+  sl_status status = place(ctx, &j, b);
   if (!status) status = sl_parallel_for(ctx, b, grain_for(200 + vocab * 6), sample_range, &j);
   if (status) return status;
   for (size_t i = 0; i < b; i++)

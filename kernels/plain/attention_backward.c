@@ -1,6 +1,5 @@
 /* Gradient of causal grouped-query attention (spec T3.4). Scores are recomputed, nothing of size T x T is stored. */
 #include "attention.h"
-#include "kernels/check.h"
 #include "plain.h"
 
 /* The arrays of one call, and where head h of token i lies in them. */
@@ -49,8 +48,6 @@ static void key_value_grad(const problem *p, float *dk, float *dv, float *prob, 
 sl_status sl_plain_attention_backward(sl_context *ctx, float *dq, float *dk, float *dv, const float *d_o, const float *o, const float *q,
                                       const float *k, const float *v, const float *row_max, const float *row_scale, const uint32_t *seq,
                                       size_t n_seq, size_t heads, size_t kv_heads, size_t d) {
-  const sl_status status = sl_check_attention(ctx, "attention_backward", seq, n_seq, heads, kv_heads, d);
-  if (status) return status;
   const size_t n = longest(seq, n_seq) + 1;
   float *prob = sl_workspace(ctx, 2 * n * sizeof *prob);
   if (!prob) return ctx->error.status;

@@ -84,8 +84,6 @@ static softmax_sums temper(float *z, const float *logits, float inv_temperature,
 
 sl_status sl_plain_sample(sl_context *ctx, uint32_t *token, float *logp, float *entropy, const float *logits, const sl_sampling *how,
                           const uint32_t *sequence, const uint32_t *position, size_t b, size_t vocab) {
-  const sl_status status = sl_check_sampling(ctx, how, vocab);
-  if (status) return status;
   unsigned char *memory = sl_workspace(ctx, vocab * (sizeof(uint64_t) + sizeof(float) + sizeof(uint32_t)));
   if (!memory) return ctx->error.status;
   const scratch s = {(float *)(void *)(memory + vocab * sizeof(uint64_t)), (uint64_t *)(void *)memory,
