@@ -32,7 +32,7 @@ static inline size_t grain_for(size_t ns) { return ns >= SL_RANGE_NS ? 1 : SL_RA
 #ifdef __AVX512F__
 typedef __mmask16 vmask;
 /* the first n of SL_VW lanes, all for n >= SL_VW */
-static inline vmask v_mask(size_t n) { return n >= 16 ? (vmask)0xffff : (vmask)((1u << n) - 1); }
+static inline vmask v_mask(size_t n) { return (vmask)((1u << (n < 16 ? n : 16)) - 1); }
 static inline vf v_load(const float *p) { return _mm512_loadu_ps(p); }
 static inline void v_store(float *p, vf x) { _mm512_storeu_ps(p, x); }
 static inline vf v_load_part(const float *p, vmask m) { return _mm512_maskz_loadu_ps(m, p); }
