@@ -1,0 +1,103 @@
+/* Cases of the linear layers (spec T2). */
+#include "pack.h"
+#include "problem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#define PARTS_MAX 3
+#define PACK_ALIGN 64u
+enum { T, N, K, N_SEQ, PACK, N_PARTS = N_SEQ, PART_N };
+
+sl_status sl_pack_weight(void **packed, sl_context *ctx, const float *w, size_t n, size_t k, sl_pack_kind kind, int use) {
+  const size_t bytes = use ? sl_linear_pack_bytes(ctx, n, k, kind) : 0;
+  *packed = NULL;
+  if (bytes == 0) return SL_OK;
+  *packed = aligned_alloc(PACK_ALIGN, (bytes / PACK_ALIGN + 1) * PACK_ALIGN);
+  return *packed ? sl_linear_pack(ctx, *packed, w, n, k, kind) : SL_ERR_MEMORY;
+}
+
+static void sizes(sl_problem *p, size_t budget) {
+  p->size[K] = sl_size(p, 0, 2 * SL_DOT_CHUNK + 40, &budget);
+  p->size[N] = sl_size(p, 0, 150, &budget), p->size[T] = sl_size(p, 0, 150, &budget);
+  p->size[PACK] = sl_source_below(&p->source, 2);
+}
+
+void sl_make_linear_forward(sl_problem *p) {
+  sizes(p, 400000);
+  const size_t t = p->size[T], n = p->size[N], k = p->size[K];
+  sl_add(p, "y", SL_F32, SL_OUT, t * n);
+  sl_add_floats(p, "x", SL_IN, t * k);
+  sl_add_floats(p, "w", SL_IN, n * k);
+  if (sl_source_below(&p->source, 2))
+    sl_add_floats(p, "bias", SL_IN, n);
+  else
+    sl_drop(p);
+  sl_shape(p, "t %zu, n %zu, k %zu, %s bias, %s", t, n, k, p->array[3].data ? "with" : "no", p->size[PACK] ? "packed" : "not packed");
+}
+
+sl_status sl_run_linear_forward(sl_context *ctx, const sl_problem *p, void *const *at) {
+  const size_t n = p->size[N], k = p->size[K];
+  void *packed;
+  sl_status status = sl_pack_weight(&packed, ctx, at[2], n, k, SL_PACK_FORWARD, (int)p->size[PACK]);
+  if (!status) status = sl_linear_forward(ctx, at[0], at[1], at[2], packed, at[3], p->size[T], n, k);
+  free(packed);
+  return status;
+}
+
+/* A pack has no meaning of its own: it is held to the product that it gives. */
+void sl_make_linear_pack(sl_problem *p) {
+  sl_make_linear_forward(p);
+  p->size[PACK] = 1;
+}
+
+sl_status sl_run_linear_pack(sl_context *ctx, const sl_problem *p, void *const *at) { return sl_run_linear_forward(ctx, p, at); }
+
+void sl_make_linear_input_grad(sl_problem *p) {
+  size_t budget = 400000;
+  p->size[K] = sl_size(p, 0, 150, &budget), p->size[T] = sl_size(p, 0, 60, &budget);
+  p->size[N_PARTS] = sl_source_below(&p->source, 8) ? 1 + sl_source_below(&p->source, PARTS_MAX) : 0,
+  p->size[PACK] = sl_source_below(&p->source, 2);
+  sl_add(p, "dx", SL_F32, SL_OUT, p->size[T] * p->size[K]);
+  int n = sl_shape(p, "t %zu, k %zu, %s, parts", p->size[T], p->size[K], p->size[PACK] ? "packed" : "not packed");
+  for (size_t i = 0; i < p->size[N_PARTS]; i++) {
+    size_t left = budget / PARTS_MAX + 1;
+    p->size[PART_N + i] = sl_size(p, 0, SL_DOT_CHUNK + 40, &left);
+    sl_add_floats(p, "part.dy", SL_IN, p->size[T] * p->size[PART_N + i]);
+    sl_add_floats(p, "part.w", SL_IN, p->size[PART_N + i] * p->size[K]);
+    n += snprintf(p->shape + n, sizeof p->shape - (size_t)n, " %zu", p->size[PART_N + i]);
+  }
+}
+
+sl_status sl_run_linear_input_grad(sl_context *ctx, const sl_problem *p, void *const *at) {
+  sl_linear_part parts[PARTS_MAX];
+  void *packs[PARTS_MAX] = {NULL};
+  sl_status status = SL_OK;
+  for (size_t i = 0; !status && i < p->size[N_PARTS]; i++) {
+    const size_t n = p->size[PART_N + i];
+    status = sl_pack_weight(&packs[i], ctx, at[2 + 2 * i], n, p->size[K], SL_PACK_INPUT_GRAD, (int)p->size[PACK]);
+    parts[i] = (sl_linear_part){at[1 + 2 * i], at[2 + 2 * i], packs[i], n};
+  }
+  if (!status) status = sl_linear_input_grad(ctx, at[0], parts, p->size[N_PARTS], p->size[T], p->size[K]);
+  for (size_t i = 0; i < PARTS_MAX; i++) free(packs[i]);
+  return status;
+}
+
+void sl_make_linear_weight_grad(sl_problem *p) {
+  size_t budget = 400000;
+  p->size[N] = sl_size(p, 0, 150, &budget), p->size[K] = sl_size(p, 0, 150, &budget);
+  const uint32_t *seq = sl_add_seq(p, budget < 3 * SL_DOT_CHUNK ? budget : 3 * SL_DOT_CHUNK, &p->size[N_SEQ]);
+  const size_t t = seq[p->size[N_SEQ]];
+  sl_add_floats(p, "dw", SL_INOUT, p->size[N] * p->size[K]);
+  if (sl_source_below(&p->source, 2))
+    sl_add_floats(p, "db", SL_INOUT, p->size[N]);
+  else
+    sl_drop(p);
+  sl_add_floats(p, "dy", SL_IN, t * p->size[N]);
+  sl_add_floats(p, "x", SL_IN, t * p->size[K]);
+  sl_shape(p, "t %zu in %zu sequences, n %zu, k %zu", t, p->size[N_SEQ], p->size[N], p->size[K]);
+}
+
+sl_status sl_run_linear_weight_grad(sl_context *ctx, const sl_problem *p, void *const *at) {
+  return sl_linear_weight_grad(ctx, at[1], at[2], at[3], at[4], at[0], p->size[N_SEQ], p->size[N], p->size[K]);
+}

@@ -1,0 +1,99 @@
+/* Cases of the gated loss (spec O): every gate, level and KL, with and without bonus; log-ratios of every size. */
+#include "problem.h"
+
+#include <math.h>
+#include <stdio.h>
+
+enum { N_SEQ };
+
+/* CISPO's shape, a weight only; and a gate of basic operations with a value. */
+static void capped_ratio(const void *cap, int positive, float r, float *f, float *w) {
+  (void)positive;
+  *f = NAN, *w = fminf(1.0f, *(const float *)cap / r);
+}
+static void algebraic(const void *slope, int positive, float r, float *f, float *w) {
+  const double z = (positive ? 1.0 : 1.5) * (double)*(const float *)slope * ((double)r - 1.0), root = sqrt(1.0 + z * z);
+  *f = (float)(z / root), *w = (float)(1.0 / (root * root * root));
+}
+
+static sl_gate some_gate(sl_problem *p) {
+  static const float cap = 3.0f, slope = 0.8f;
+  static const float taus[] = {1.0f, 1.05f, 0x1p-20f, 7.3f, 0.11f, 0x1p10f};
+  sl_gate g = {.family = (sl_gate_family)sl_source_below(&p->source, SL_GATE_EXPRESSION + 1), .clip_low = 0.2, .clip_high = 0.28};
+  for (int side = 0; side < 2; side++) g.tau[side] = taus[sl_source_below(&p->source, 6)];
+  if (g.family != SL_GATE_EXPRESSION) return g;
+  const int weight_only = sl_source_below(&p->source, 2) != 0;
+  g.function = weight_only ? capped_ratio : algebraic;
+  g.expression = weight_only ? &cap : &slope;
+  return g;
+}
+
+/* On policy, tiny, usual, at the clamp and beyond it. */
+static float log_ratio(sl_source *s) {
+  const double x = sl_source_unit(s);
+  switch (sl_source_below(s, 8)) {
+    case 0:
+      return 0.0f;
+    case 1:
+      return (float)(x * 0x1p-20);
+    case 2:
+      return (float)(x * 5.0);
+    case 3:
+      return (float)(x * 90.0);
+    case 4:
+      return copysignf(80.0f, (float)x) * (1.0f + 0x1p-22f * (float)((int)sl_source_below(s, 5) - 2));
+    default:
+      return (float)(x * 0.3);
+  }
+}
+
+static void add_log_probs(sl_problem *p, size_t t, const uint8_t *mask) {
+  float *old = sl_add_floats(p, "logp_old", SL_IN, t), *new = sl_add(p, "logp_new", SL_F32, SL_IN, t);
+  float *ref = sl_add(p, "logp_ref", SL_F32, SL_IN, t), *entropy = sl_add_floats(p, "entropy", SL_IN, t);
+  for (size_t i = 0; i < t; i++) {
+    new[i] = old[i] + log_ratio(&p->source);
+    ref[i] = new[i] - log_ratio(&p->source);
+    if (!mask[i]) new[i] = sl_poison(p), old[i] = sl_poison(p), ref[i] = sl_poison(p), entropy[i] = sl_poison(p);
+  }
+}
+
+static void add_sequences(sl_problem *p, size_t n) {
+  float *advantage = sl_add_floats(p, "advantage", SL_IN, n);
+  double *coefficient = sl_add(p, "coefficient", SL_F64, SL_IN, n);
+  for (size_t s = 0; s < n; s++) {
+    coefficient[s] = 1.0 / (double)(1 + sl_source_below(&p->source, 50));
+    if (sl_source_below(&p->source, 8) == 0) coefficient[s] = 0.0;
+    if (sl_source_below(&p->source, 8) == 0) advantage[s] = -0.0f;
+  }
+}
+
+void sl_make_gated_loss(sl_problem *p) {
+  const uint32_t *seq = sl_add_seq(p, 3 * SL_SUM_CHUNK, &p->size[N_SEQ]);
+  const size_t n = p->size[N_SEQ], t = seq[n];
+  p->objective = (sl_objective){.gate = some_gate(p), .level = (sl_level)sl_source_below(&p->source, 2)};
+  p->objective.kl = (sl_kl_kind)sl_source_below(&p->source, 3);
+  p->objective.beta = sl_source_below(&p->source, 2) ? 0.04 : 0.0;
+  p->objective.gamma = sl_source_below(&p->source, 2) ? 0.01 : 0.0;
+  add_log_probs(p, t, sl_add_mask(p, t));
+  add_sequences(p, n);
+  sl_add(p, "d", SL_F32, SL_OUT, t);
+  sl_add(p, "e", SL_F32, SL_OUT, t);
+  sl_add(p, "sums", SL_SUMS, SL_OUT, n);
+  sl_shape(p, "t %zu in %zu sequences, gate %d, tau %g and %g, level %d, kl %d, beta %g, gamma %g", t, n, p->objective.gate.family,
+           (double)p->objective.gate.tau[0], (double)p->objective.gate.tau[1], p->objective.level, p->objective.kl, p->objective.beta,
+           p->objective.gamma);
+}
+
+sl_status sl_run_gated_loss(sl_context *ctx, const sl_problem *p, void *const *at) {
+  const sl_objective *o = &p->objective;
+  const sl_gated_loss_batch batch = {.logp_new = at[3],
+                                     .logp_old = at[2],
+                                     .logp_ref = o->beta > 0.0 ? at[4] : NULL,
+                                     .entropy = at[5],
+                                     .mask = at[1],
+                                     .seq = at[0],
+                                     .advantage = at[6],
+                                     .coefficient = at[7],
+                                     .n_seq = p->size[N_SEQ]};
+  return sl_gated_loss(ctx, at[8], at[9], at[10], o, &batch);
+}

@@ -1,0 +1,202 @@
+/* Trials: a problem run in two contexts on guarded copies of its arrays, compared bit for bit. */
+#include "equiv.h"
+#include "problem.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define ARENA_BYTES ((size_t)24 << 20)
+#define GUARD_BYTES 256u
+#define GUARD_PATTERN 0xffu /* NaN, where it is read as a float */
+#define SHIFTS 16u          /* alignments that are tried: multiples of 8 bytes, or of 4 where the type allows */
+
+static const sl_case cases[SL_KERNEL_COUNT] = {
+#define SL_KERNEL(name, params, args, storage, clause, bound) {#name, sl_make_##name, sl_run_##name},
+#include <sluice/kernels.def>
+#undef SL_KERNEL
+};
+
+/* Copies of a problem's arrays for one run. */
+typedef struct {
+  unsigned char *memory;
+  unsigned char *at[SL_ARRAYS_MAX]; /* NULL for an absent array */
+} copies;
+
+struct sl_equiv_trial {
+  sl_kernel_id kernel;
+  uint64_t seed;
+  sl_problem problem;
+  copies golden, other;
+  unsigned runs;
+};
+
+const char *sl_equiv_kernel_name(sl_kernel_id kernel) { return cases[kernel].name; }
+const char *sl_equiv_shape(const sl_equiv_trial *trial) { return trial->problem.shape; }
+
+static size_t array_bytes(const sl_array *a) { return a->count * sl_element_bytes(a->type); }
+
+/* What an output holds before the call: a quiet NaN of a payload that differs from run to run, so that an element that is not written, or
+ * is read, shows. */
+static void poison(unsigned char *data, size_t bytes, unsigned run) {
+  const uint32_t pattern = 0x7fc0a000u + run;
+  for (size_t i = 0; i < bytes; i++) data[i] = (unsigned char)(pattern >> (8 * (i % sizeof pattern)));
+}
+
+static void lay_out(copies *c, const sl_problem *p, unsigned run) {
+  unsigned char *free_byte = c->memory;
+  for (size_t i = 0; i < p->arrays; i++) {
+    const sl_array *a = &p->array[i];
+    const size_t bytes = array_bytes(a), unit = a->type == SL_U8 ? 1 : a->type == SL_F32 || a->type == SL_U32 ? 4 : 8;
+    c->at[i] = NULL;
+    if (!a->data) continue;
+    memset(free_byte, GUARD_PATTERN, bytes + 3 * GUARD_BYTES);
+    c->at[i] = free_byte + GUARD_BYTES + unit * ((run * 7 + i * 3) % SHIFTS);
+    memcpy(c->at[i], a->data, bytes);
+    if (a->role == SL_OUT) poison(c->at[i], bytes, run);
+    free_byte += (bytes / GUARD_BYTES + 4) * GUARD_BYTES;
+  }
+}
+
+static sl_status run(sl_equiv_trial *t, copies *c, sl_context *ctx) {
+  void *at[SL_ARRAYS_MAX];
+  lay_out(c, &t->problem, t->runs++);
+  for (size_t i = 0; i < t->problem.arrays; i++) at[i] = c->at[i];
+  return cases[t->kernel].run(ctx, &t->problem, at);
+}
+
+static sl_status allocate(sl_equiv_trial *t) {
+  const size_t copy_bytes = ARENA_BYTES + SL_ARRAYS_MAX * 5 * GUARD_BYTES;
+  t->problem.arena = malloc(ARENA_BYTES);
+  t->golden.memory = malloc(copy_bytes);
+  t->other.memory = malloc(copy_bytes);
+  t->problem.arena_bytes = ARENA_BYTES;
+  return t->problem.arena && t->golden.memory && t->other.memory ? SL_OK : SL_ERR_MEMORY;
+}
+
+void sl_equiv_end(sl_equiv_trial *t) {
+  if (!t) return;
+  free(t->problem.arena);
+  free(t->golden.memory);
+  free(t->other.memory);
+  free(t);
+}
+
+sl_status sl_equiv_begin(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t seed, sl_context *golden, sl_error *err) {
+  sl_equiv_trial *t = calloc(1, sizeof *t);
+  if (!t || allocate(t)) {
+    sl_equiv_end(t);
+    return sl_fail(err, SL_ERR_MEMORY, "no memory for a trial of %s", cases[kernel].name);
+  }
+  t->kernel = kernel, t->seed = seed;
+  t->problem.source.state = seed * SL_KERNEL_COUNT + (uint64_t)kernel;
+  t->problem.golden = golden;
+  cases[kernel].make(&t->problem);
+  const sl_status status = run(t, &t->golden, golden);
+  if (status) {
+    sl_fail(err, status, "%s, seed %llu, %s: %s", cases[kernel].name, (unsigned long long)seed, t->problem.shape,
+            sl_context_error(golden)->message);
+    sl_equiv_end(t);
+    return status;
+  }
+  *out = t;
+  return SL_OK;
+}
+
+/* Distance in units in the last place: patterns as integers that ascend with the value. */
+static uint64_t ulps(uint64_t a, uint64_t b, uint64_t sign) {
+  const uint64_t x = a & sign ? sign - (a ^ sign) : sign + a, y = b & sign ? sign - (b ^ sign) : sign + b;
+  return x > y ? x - y : y - x;
+}
+
+/* The fields of sl_loss_sums that are compared one by one. */
+static const struct {
+  const char *name;
+  size_t offset, bytes;
+} fields[] = {
+#define FIELD(f) \
+  { #f, offsetof(sl_loss_sums, f), sizeof((sl_loss_sums *)0)->f }
+    FIELD(objective),     FIELD(centred),   FIELD(kl),     FIELD(entropy),    FIELD(y_sum),   FIELD(y_square_sum),  FIELD(weight_sum),
+    FIELD(effective_sum), FIELD(ratio_max), FIELD(tokens), FIELD(below_half), FIELD(clamped), FIELD(log_ratio_sum), FIELD(kl_clamped),
+#undef FIELD
+};
+
+static void describe_sums(char *text, size_t size, const char *name, size_t index, const unsigned char *got, const unsigned char *want) {
+  snprintf(text, size, "%s[%zu] differs", name, index);
+  for (size_t f = 0; f < sizeof fields / sizeof *fields; f++) {
+    uint64_t a = 0, b = 0;
+    memcpy(&a, got + fields[f].offset, fields[f].bytes), memcpy(&b, want + fields[f].offset, fields[f].bytes);
+    if (a == b) continue;
+    snprintf(text, size, "%s[%zu].%s is 0x%0*llx, not 0x%0*llx", name, index, fields[f].name, (int)(2 * fields[f].bytes),
+             (unsigned long long)a, (int)(2 * fields[f].bytes), (unsigned long long)b);
+    return;
+  }
+}
+
+static void describe(char *text, size_t size, const sl_array *array, const unsigned char *got, const unsigned char *want) {
+  const size_t bytes = sl_element_bytes(array->type);
+  size_t i = 0;
+  while (memcmp(got + i * bytes, want + i * bytes, bytes) == 0) i++;
+  got += i * bytes, want += i * bytes;
+  if (array->type == SL_SUMS) {
+    describe_sums(text, size, array->name, i, got, want);
+    return;
+  }
+  uint64_t a = 0, b = 0;
+  memcpy(&a, got, bytes), memcpy(&b, want, bytes);
+  const int digits = (int)(2 * bytes);
+  const int n = snprintf(text, size, "%s[%zu of %zu] is 0x%0*llx, not 0x%0*llx", array->name, i, array->count, digits,
+                         (unsigned long long)a, digits, (unsigned long long)b);
+  if (array->type == SL_F32 || array->type == SL_F64)
+    snprintf(text + n, size - (size_t)n, " (%llu ulps)", (unsigned long long)ulps(a, b, (uint64_t)1 << (8 * bytes - 1)));
+}
+
+/* The guard bytes of an array that are not as they were: 0 if all are. */
+static int guards_differ(char *text, size_t size, const sl_array *array, const unsigned char *at) {
+  const size_t bytes = array_bytes(array);
+  for (size_t k = 1; k <= GUARD_BYTES; k++) {
+    if (at[bytes + k - 1] != GUARD_PATTERN) return snprintf(text, size, "%s was written at byte %zu after its end", array->name, k - 1);
+    if (*(at - k) != GUARD_PATTERN) return snprintf(text, size, "%s was written at byte %zu before its begin", array->name, k);
+  }
+  return 0;
+}
+
+/* The first thing that is wrong with the run in `other`; 0 if nothing is. */
+static int find_difference(char *text, size_t size, const sl_equiv_trial *t) {
+  for (size_t i = 0; i < t->problem.arrays; i++) {
+    const sl_array *a = &t->problem.array[i];
+    const unsigned char *got = t->other.at[i];
+    if (!a->data) continue;
+    if (guards_differ(text, size, a, got)) return 1;
+    const unsigned char *want = a->role == SL_IN ? a->data : t->golden.at[i];
+    if (memcmp(got, want, array_bytes(a)) == 0) continue;
+    describe(text, size, a, got, want);
+    if (a->role == SL_IN) strncat(text, ": an input was written", size - strlen(text) - 1);
+    return 1;
+  }
+  return 0;
+}
+
+sl_status sl_equiv_check(sl_equiv_trial *t, sl_context *ctx, sl_error *err) {
+  char text[400];
+  const sl_status status = run(t, &t->other, ctx);
+  if (status)
+    snprintf(text, sizeof text, "status %s: %.300s", sl_status_name(status), sl_context_error(ctx)->message);
+  else if (!find_difference(text, sizeof text, t))
+    return SL_OK;
+  return sl_fail(err, SL_ERR_MISMATCH, "%s, seed %llu, %s: %s with %d threads: %s", cases[t->kernel].name, (unsigned long long)t->seed,
+                 t->problem.shape, sl_context_backend(ctx), sl_context_threads(ctx), text);
+}
+
+size_t sl_equiv_backends(const sl_equiv_backend **list) {
+  static const sl_equiv_backend backends[] = {
+      {"plain", {"plain", SL_ISA_BEST, 0}}, {"cpu/avx2", {"cpu", SL_ISA_AVX2, 0}}, {"cpu/avx512", {"cpu", SL_ISA_AVX512, 0}}};
+  *list = backends;
+  return sizeof backends / sizeof *backends;
+}
+
+size_t sl_equiv_thread_counts(const int **list) {
+  static const int counts[] = {1, 2, 5};
+  *list = counts;
+  return sizeof counts / sizeof *counts;
+}

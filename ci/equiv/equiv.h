@@ -1,0 +1,36 @@
+/* The equivalence gate: every kernel of spec/kernels.def, on random and adversarial inputs, in a context that is held to another one bit
+ * for bit (spec N1.4, N1.6). A trial is one problem, made from a seed, with the golden context's outputs; any number of contexts is checked
+ * against it. Arrays stand between guard zones, at alignments that differ from run to run; outputs start with poison that differs too. */
+#ifndef SLUICE_EQUIV_H
+#define SLUICE_EQUIV_H
+
+#include <sluice/kernels.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct sl_equiv_trial sl_equiv_trial;
+
+const char *sl_equiv_kernel_name(sl_kernel_id kernel);
+
+/* Makes the problem of that kernel and seed and runs it in `golden`. SL_ERR_MEMORY, or what the kernel returned. */
+sl_status sl_equiv_begin(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t seed, sl_context *golden, sl_error *err);
+void sl_equiv_end(sl_equiv_trial *trial);
+
+/* The shape of the problem, in words. */
+const char *sl_equiv_shape(const sl_equiv_trial *trial);
+
+/* Runs the problem in ctx. SL_ERR_MISMATCH where its status or an output bit differs, an input was written or a guard was; the message
+ * names context, kernel, seed, shape and the first tensor[index] with both bit patterns and the distance in ulps. */
+sl_status sl_equiv_check(sl_equiv_trial *trial, sl_context *ctx, sl_error *err);
+
+/* The contexts that are held to plain. An absent one is not created: sl_context_create says why. */
+typedef struct {
+  const char *name;
+  sl_context_options options; /* threads 0 */
+} sl_equiv_backend;
+size_t sl_equiv_backends(const sl_equiv_backend **list);
+/* Thread counts that each backend is tried with. */
+size_t sl_equiv_thread_counts(const int **list);
+
+#endif

@@ -1,0 +1,166 @@
+/* Random and adversarial sizes and values. */
+#include "problem.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#define ARENA_ALIGN 64u
+
+uint64_t sl_source_u64(sl_source *s) {
+  uint64_t z = s->state += 0x9e3779b97f4a7c15u;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
+uint32_t sl_source_below(sl_source *s, uint32_t n) { return (uint32_t)((sl_source_u64(s) >> 32) * n >> 32); }
+
+double sl_source_unit(sl_source *s) { return (double)(int64_t)sl_source_u64(s) * 0x1p-63; }
+
+size_t sl_element_bytes(sl_element type) {
+  static const size_t bytes[] = {sizeof(float), sizeof(double), sizeof(uint32_t), sizeof(uint8_t), sizeof(sl_loss_sums)};
+  return bytes[type];
+}
+
+int sl_shape(sl_problem *p, const char *format, ...) {
+  va_list args;
+  va_start(args, format);
+  const int n = vsnprintf(p->shape, sizeof p->shape, format, args);
+  va_end(args);
+  return n;
+}
+
+void *sl_add(sl_problem *p, const char *name, sl_element type, sl_role role, size_t count) {
+  const size_t bytes = count * sl_element_bytes(type), rounded = (bytes / ARENA_ALIGN + 1) * ARENA_ALIGN;
+  assert(p->arrays < SL_ARRAYS_MAX && rounded <= p->arena_bytes - p->arena_used);
+  void *data = p->arena + p->arena_used;
+  p->arena_used += rounded;
+  memset(data, 0, rounded);
+  p->array[p->arrays++] = (sl_array){name, type, role, count, data};
+  return data;
+}
+
+void sl_drop(sl_problem *p) { p->array[p->arrays++] = (sl_array){"(absent)", SL_F32, SL_IN, 0, NULL}; }
+
+static float mixed(sl_source *s) {
+  const float x = (float)sl_source_unit(s);
+  switch (sl_source_below(s, 16)) {
+    case 0:
+      return 0.0f;
+    case 1:
+      return -0.0f;
+    case 2:
+      return ldexpf(x, -140);
+    case 3:
+      return ldexpf(x, -75);
+    case 4:
+      return ldexpf(x, 6);
+    default:
+      return ldexpf(x, (int)sl_source_below(s, 24) - 20);
+  }
+}
+
+typedef enum { USUAL, MIXED, CONSTANT, CANCELLING, POWERS, KINDS } kind;
+
+static float value(sl_source *s, kind k, const float *before, size_t i) {
+  switch (k) {
+    case MIXED:
+      return mixed(s);
+    case CONSTANT:
+      return i ? before[0] : (float)sl_source_unit(s);
+    case CANCELLING: /* each odd element nearly undoes the one before it */
+      return i % 2 ? -before[i - 1] * (1.0f + 0x1p-23f * (float)sl_source_below(s, 3)) : (float)sl_source_unit(s);
+    case POWERS:
+      return copysignf(ldexpf(1.0f, (int)sl_source_below(s, 9) - 6), (float)sl_source_unit(s));
+    default:
+      return (float)sl_source_unit(s) * 2.0f;
+  }
+}
+
+float *sl_add_floats(sl_problem *p, const char *name, sl_role role, size_t count) {
+  float *x = sl_add(p, name, SL_F32, role, count);
+  const kind k = (kind)sl_source_below(&p->source, KINDS);
+  for (size_t i = 0; i < count; i++) x[i] = value(&p->source, k, x, i);
+  return x;
+}
+
+size_t sl_size(sl_problem *p, size_t low, size_t high, size_t *budget) {
+  static const size_t boundary[] = {0,
+                                    1,
+                                    2,
+                                    3,
+                                    4,
+                                    5,
+                                    6,
+                                    7,
+                                    8,
+                                    9,
+                                    13,
+                                    15,
+                                    16,
+                                    17,
+                                    31,
+                                    32,
+                                    33,
+                                    48,
+                                    61,
+                                    63,
+                                    64,
+                                    65,
+                                    97,
+                                    96,
+                                    127,
+                                    128,
+                                    129,
+                                    251,
+                                    SL_DOT_CHUNK,
+                                    SL_DOT_CHUNK - 1,
+                                    SL_DOT_CHUNK + 1,
+                                    2 * SL_DOT_CHUNK,
+                                    2 * SL_DOT_CHUNK + 1,
+                                    SL_SUM_CHUNK - 1,
+                                    SL_SUM_CHUNK,
+                                    SL_SUM_CHUNK + 1,
+                                    2 * SL_SUM_CHUNK + 33};
+  const size_t top = high < *budget ? high : *budget < low ? low : *budget;
+  size_t n = low + sl_source_below(&p->source, (uint32_t)(top - low + 1));
+  if (sl_source_below(&p->source, 4)) {
+    const size_t b = boundary[sl_source_below(&p->source, sizeof boundary / sizeof *boundary)];
+    if (b >= low && b <= top) n = b;
+  }
+  *budget /= n ? n : 1;
+  return n;
+}
+
+const uint32_t *sl_add_seq(sl_problem *p, size_t tokens, size_t *n_seq) {
+  const size_t n = sl_source_below(&p->source, 12) ? 1 + sl_source_below(&p->source, 6) : 0;
+  uint32_t *seq = sl_add(p, "seq", SL_U32, SL_IN, n + 1);
+  for (size_t i = 0; i < n; i++) {
+    size_t left = tokens - seq[i];
+    seq[i + 1] = seq[i] + (uint32_t)(left && sl_source_below(&p->source, 5) ? sl_size(p, 0, left, &left) : 0);
+  }
+  *n_seq = n;
+  return seq;
+}
+
+const uint8_t *sl_add_mask(sl_problem *p, size_t t) {
+  uint8_t *mask = sl_add(p, "mask", SL_U8, SL_IN, t);
+  const uint32_t how = sl_source_below(&p->source, 6);
+  for (size_t i = 0; i < t; i++) mask[i] = how == 0 ? 0 : how == 1 ? 1 : (uint8_t)sl_source_below(&p->source, how);
+  return mask;
+}
+
+uint32_t *sl_add_ids(sl_problem *p, const char *name, size_t t, size_t n) {
+  uint32_t *ids = sl_add(p, name, SL_U32, SL_IN, t);
+  const uint32_t few = n > 3 && sl_source_below(&p->source, 2) ? 3 : (uint32_t)n;
+  for (size_t i = 0; i < t; i++) ids[i] = sl_source_below(&p->source, few);
+  return ids;
+}
+
+float sl_poison(sl_problem *p) {
+  static const float poison[] = {NAN, INFINITY, -INFINITY, 1e30f};
+  return poison[sl_source_below(&p->source, 4)];
+}

@@ -1,0 +1,88 @@
+/* Inside of the equivalence gate: problems and how cases make them. */
+#ifndef SLUICE_EQUIV_PROBLEM_H
+#define SLUICE_EQUIV_PROBLEM_H
+
+#include <sluice/kernels.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Random numbers: splitmix64 (Steele, Lea, Flood 2014). */
+typedef struct {
+  uint64_t state;
+} sl_source;
+uint64_t sl_source_u64(sl_source *s);
+uint32_t sl_source_below(sl_source *s, uint32_t n);
+double sl_source_unit(sl_source *s); /* in [-1, 1) */
+
+typedef enum { SL_F32, SL_F64, SL_U32, SL_U8, SL_SUMS } sl_element;
+size_t sl_element_bytes(sl_element type);
+
+/* What a kernel may do with an array: read it, write all of it, or both. */
+typedef enum { SL_IN, SL_OUT, SL_INOUT } sl_role;
+
+typedef struct {
+  const char *name;
+  sl_element type;
+  sl_role role;
+  size_t count;
+  void *data; /* what it holds before the call */
+} sl_array;
+
+#define SL_ARRAYS_MAX 20
+#define SL_SIZES_MAX 8
+
+/* One call of a kernel: its arrays in the order that the case added them, and the arguments that are no arrays. */
+typedef struct {
+  sl_source source;
+  sl_context *golden; /* for cases whose inputs are another kernel's outputs */
+  sl_array array[SL_ARRAYS_MAX];
+  size_t arrays;
+  size_t size[SL_SIZES_MAX];
+  float scalar;
+  sl_objective objective;
+  sl_sampling sampling;
+  sl_adamw adamw;
+  char shape[240];
+  unsigned char *arena;
+  size_t arena_bytes, arena_used;
+} sl_problem;
+
+/* A case: makes a problem, and calls the kernel with arrays at at[0], at[1], ... in place of array[0].data, ... */
+typedef struct {
+  const char *name;
+  void (*make)(sl_problem *p);
+  sl_status (*run)(sl_context *ctx, const sl_problem *p, void *const *at);
+} sl_case;
+
+#define SL_KERNEL(name, params, args, storage, clause, bound) \
+  void sl_make_##name(sl_problem *p);                         \
+  sl_status sl_run_##name(sl_context *ctx, const sl_problem *p, void *const *at);
+#include <sluice/kernels.def>
+#undef SL_KERNEL
+
+/* Says the problem's shape, for messages; returns its length. */
+int sl_shape(sl_problem *p, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+/* Adds an array of zeros. */
+void *sl_add(sl_problem *p, const char *name, sl_element type, sl_role role, size_t count);
+/* Adds an array of floats of a random kind: usual, mixed magnitudes with zeros of both signs and subnormals, constant, cancelling pairs, or
+ * powers of two. */
+float *sl_add_floats(sl_problem *p, const char *name, sl_role role, size_t count);
+/* Sets NULL for an optional array. */
+void sl_drop(sl_problem *p);
+
+/* A size in [low, high] whose product with *budget's other users stays below it: often a boundary of a vector, a chunk or a tile, or a
+ * prime. Divides *budget by it. */
+size_t sl_size(sl_problem *p, size_t low, size_t high, size_t *budget);
+
+/* Offsets of up to 6 sequences with at most `tokens` tokens, lengths 0, 1 and chunk boundaries among them; stores n_seq in *n_seq. */
+const uint32_t *sl_add_seq(sl_problem *p, size_t tokens, size_t *n_seq);
+/* A mask: all, none, or random slots. */
+const uint8_t *sl_add_mask(sl_problem *p, size_t t);
+/* Ids below n; repeated ones are likely. */
+uint32_t *sl_add_ids(sl_problem *p, const char *name, size_t t, size_t n);
+/* What a masked slot may hold: NaN, infinity, 1e30. */
+float sl_poison(sl_problem *p);
+
+#endif

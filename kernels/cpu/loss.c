@@ -1,0 +1,203 @@
+/* The gated loss in blocks of tokens, threaded over sequences (spec O1, O2, O4, O5).
+ *
+ * A token moves about 30 bytes and needs two to four of the functions of spec N2.1, which are elementwise loops here; what is summed is
+ * binary64 in token order, on one lane. A step has thousands of tokens where the model has 10^9 operations: this is never the floor. */
+#include "cpu.h"
+#include "kernels/check.h"
+#include "kernels/plain/gate.h"
+
+#include <math.h>
+#include <string.h>
+
+#define BLOCK 256
+#define LOG_RATIO_MAX 80.0f
+
+typedef struct {
+  float *d, *e;
+  sl_loss_sums *sums;
+  const sl_objective *objective;
+  const sl_gated_loss_batch *batch;
+} loss_job;
+
+/* Columns of one block; masked slots are computed with log-ratio 0 and never used. */
+typedef struct {
+  float x[BLOCK], r[BLOCK], z[BLOCK], w[BLOCK], f[BLOCK], slope[BLOCK];
+  double centred[BLOCK], kl[BLOCK];
+  uint8_t clamped[BLOCK], kl_clamped[BLOCK];
+} block;
+
+/* What is the same for all tokens of a sequence. */
+typedef struct {
+  sl_gate_side gate;
+  double c, ac;
+  float a, kl_scale, entropy_grad;
+  float x; /* of a sequence-level ratio */
+} sequence;
+
+static inline float clamp(float x) { return fminf(fmaxf(x, -LOG_RATIO_MAX), LOG_RATIO_MAX) + 0.0f; }
+
+/* spec O1.2: lanes by slot, masked slots add +0, which cannot show in a lane that started at +0 */
+static float sequence_log_ratio(const sl_gated_loss_batch *b, size_t lo, size_t hi) {
+  double total = 0.0, tokens = 0.0;
+  for (size_t begin = lo; begin < hi; begin += SL_SUM_CHUNK) {
+    const size_t end = hi - begin < SL_SUM_CHUNK ? hi : begin + SL_SUM_CHUNK;
+    double lane[SL_SUM_LANES] = {0};
+    for (size_t i = begin; i < end; i++) {
+      lane[(i - begin) % SL_SUM_LANES] += b->mask[i] ? (double)(b->logp_new[i] - b->logp_old[i]) : 0.0;
+      tokens += b->mask[i] != 0;
+    }
+    for (size_t h = SL_SUM_LANES / 2; h > 0; h /= 2)
+      for (size_t j = 0; j < h; j++) lane[j] += lane[j + h];
+    total += lane[0];
+  }
+  return tokens > 0.0 ? (float)(total / tokens) : 0.0f;
+}
+
+static void fill_ratios(block *k, const loss_job *job, const sequence *q, size_t at, size_t n) {
+  const sl_gated_loss_batch *b = job->batch;
+  for (size_t i = 0; i < n; i++) {
+    const int live = b->mask[at + i] != 0;
+    float x = q->x;
+    if (job->objective->level == SL_LEVEL_TOKEN) x = live ? b->logp_new[at + i] - b->logp_old[at + i] : 0.0f;
+    k->clamped[i] = fabsf(x) > LOG_RATIO_MAX;
+    k->x[i] = clamp(x);
+  }
+  for (size_t i = 0; i < n; i++) k->r[i] = sl_fn_exp(k->x[i]);
+}
+
+/* spec O2.1, O2.3; the loops are apart so that each has one function */
+static void fill_smooth_gate(block *k, const sl_gate_side *g, size_t n) {
+  for (size_t i = 0; i < n; i++) k->z[i] = g->tau * (k->r[i] - 1.0f);
+  switch (g->gate->family) {
+    case SL_GATE_SIGMOID:
+      for (size_t i = 0; i < n; i++) k->w[i] = sl_fn_sech2h(k->z[i]);
+      for (size_t i = 0; i < n; i++) k->f[i] = g->scale * sl_fn_sigmoid(k->z[i]);
+      for (size_t i = 0; i < n; i++) k->centred[i] = (double)(g->centred_scale * sl_fn_tanh(0.5f * k->z[i]));
+      return;
+    case SL_GATE_ERF:
+      for (size_t i = 0; i < n; i++) k->w[i] = sl_fn_gauss(k->z[i]);
+      for (size_t i = 0; i < n; i++) k->f[i] = g->scale * sl_fn_erf(k->z[i]);
+      break;
+    case SL_GATE_ARCTAN:
+      for (size_t i = 0; i < n; i++) k->w[i] = sl_fn_lorentz(k->z[i]);
+      for (size_t i = 0; i < n; i++) k->f[i] = sl_fn_atan(k->z[i]) / g->tau;
+      break;
+    default: /* softsign */
+      for (size_t i = 0; i < n; i++) k->w[i] = sl_fn_softabs2(k->z[i]);
+      for (size_t i = 0; i < n; i++) k->f[i] = (k->r[i] - 1.0f) / (1.0f + fabsf(k->z[i]));
+      break;
+  }
+  for (size_t i = 0; i < n; i++) k->centred[i] = (double)k->f[i];
+}
+
+static void fill_gate(block *k, const sl_gate_side *g, size_t n) {
+  if (g->gate->family < SL_GATE_CLIP) {
+    fill_smooth_gate(k, g, n);
+    return;
+  }
+  for (size_t i = 0; i < n; i++) {
+    const sl_gate_point p = sl_gate_at(g, k->r[i]);
+    k->w[i] = p.w, k->f[i] = p.f, k->centred[i] = p.centred;
+  }
+}
+
+/* spec O4.3 */
+static void fill_kl(block *k, const loss_job *job, size_t at, size_t n) {
+  const sl_gated_loss_batch *b = job->batch;
+  const sl_kl_kind kind = job->objective->kl;
+  for (size_t i = 0; i < n; i++) {
+    const float y = b->mask[at + i] ? b->logp_new[at + i] - b->logp_ref[at + i] : 0.0f;
+    k->kl_clamped[i] = fabsf(y) > LOG_RATIO_MAX;
+    k->z[i] = clamp(y);
+  }
+  for (size_t i = 0; i < n; i++) k->slope[i] = kind == SL_KL_K1 ? 1.0f : kind == SL_KL_K2 ? k->z[i] : -sl_fn_expm1(-k->z[i]);
+  for (size_t i = 0; i < n; i++) {
+    const double y = (double)k->z[i];
+    k->kl[i] = kind == SL_KL_K1 ? y : kind == SL_KL_K2 ? y * y / 2.0 : y - (double)k->slope[i];
+    if (k->kl_clamped[i]) k->slope[i] = 0.0f;
+  }
+}
+
+/* spec O5: chains in token order */
+static void add_token(sl_loss_sums *s, const block *k, size_t i, double ac, float effective) {
+  const double y = (double)(k->r[i] - 1.0f);
+  s->objective += ac * (double)k->f[i];
+  s->centred += ac * k->centred[i];
+  s->log_ratio_sum += (double)k->x[i];
+  s->y_sum += y;
+  s->y_square_sum = fma(y, y, s->y_square_sum);
+  s->weight_sum += (double)k->w[i];
+  s->effective_sum += (double)effective;
+  s->ratio_max = s->tokens == 0 || k->r[i] > s->ratio_max ? k->r[i] : s->ratio_max;
+  s->below_half += k->w[i] < 0.5f;
+  s->clamped += k->clamped[i];
+  s->tokens++;
+}
+
+/* spec O4.2, O4.4, O4.6 */
+static void finish_block(const block *k, const loss_job *job, const sequence *q, sl_loss_sums *sums, size_t at, size_t n) {
+  const sl_objective *o = job->objective;
+  const sl_gated_loss_batch *b = job->batch;
+  for (size_t i = 0; i < n; i++) {
+    const float effective = k->w[i] * k->r[i];
+    float d = k->clamped[i] || q->a == 0.0f ? 0.0f : effective * q->a;
+    job->d[at + i] = job->e[at + i] = 0.0f;
+    if (!b->mask[at + i]) continue;
+    if (o->beta > 0.0) {
+      d = d + q->kl_scale * k->slope[i];
+      sums->kl += q->c * k->kl[i];
+      sums->kl_clamped += k->kl_clamped[i];
+    }
+    job->d[at + i] = d;
+    if (o->gamma > 0.0) job->e[at + i] = q->entropy_grad;
+    if (b->entropy) sums->entropy += q->c * (double)b->entropy[at + i];
+    add_token(sums, k, i, q->ac, effective);
+  }
+}
+
+static sl_loss_sums sequence_loss(const loss_job *job, size_t s) {
+  const sl_objective *o = job->objective;
+  const sl_gated_loss_batch *b = job->batch;
+  const size_t lo = b->seq[s], hi = b->seq[s + 1];
+  const double c = b->coefficient[s], ac = (double)b->advantage[s] * c;
+  const sequence q = {.gate = sl_gate_for(&o->gate, b->advantage[s] > 0.0f),
+                      .c = c,
+                      .ac = ac,
+                      .a = (float)-ac,
+                      .kl_scale = (float)(o->beta * c),
+                      .entropy_grad = (float)-(o->gamma * c),
+                      .x = o->level == SL_LEVEL_SEQUENCE ? sequence_log_ratio(b, lo, hi) : 0.0f};
+  sl_loss_sums sums = {0};
+  block k;
+  for (size_t at = lo; at < hi; at += BLOCK) {
+    const size_t n = hi - at < BLOCK ? hi - at : BLOCK;
+    fill_ratios(&k, job, &q, at, n);
+    fill_gate(&k, &q.gate, n);
+    if (o->beta > 0.0) fill_kl(&k, job, at, n);
+    finish_block(&k, job, &q, &sums, at, n);
+  }
+  if (isnan(sums.objective) || isnan(sums.centred)) sums.objective = sums.centred = (double)NAN;
+  return sums;
+}
+
+static void loss_range(void *arg, size_t begin, size_t end, int thread) {
+  const loss_job *job = arg;
+  (void)thread;
+  for (size_t s = begin; s < end; s++) job->sums[s] = sequence_loss(job, s);
+}
+
+sl_status SL_ISA_NAME(gated_loss)(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *objective,
+                                  const sl_gated_loss_batch *batch) {
+  const size_t n = batch->n_seq, t = n ? batch->seq[n] : 0;
+  sl_loss_sums *const staged = sl_workspace(ctx, n * sizeof *staged + 2 * t * sizeof *d);
+  if (!staged) return ctx->error.status;
+  float *const staged_d = (float *)(void *)(staged + n);
+  loss_job job = {staged_d, staged_d + t, staged, objective, batch};
+  sl_status status = sl_parallel_for(ctx, n, 1, loss_range, &job);
+  if (!status) status = sl_check_loss_gradient(ctx, staged_d, batch);
+  if (status) return status;
+  memcpy(d, staged_d, t * sizeof *d);
+  if (e) memcpy(e, job.e, t * sizeof *e);
+  memcpy(sums, staged, n * sizeof *sums);
+  return SL_OK;
+}
