@@ -8,8 +8,7 @@
 
 #define ARENA_BYTES ((size_t)24 << 20)
 #define GUARD_BYTES 256u
-#define GUARD_PATTERN 0xffu /* NaN, where it is read as a float */
-#define SHIFTS 16u          /* alignments that are tried: multiples of 8 bytes, or of 4 where the type allows */
+#define SHIFTS 16u /* alignments that are tried: multiples of 8 bytes, or of 4 where the type allows */
 
 static const sl_case cases[SL_KERNEL_COUNT] = {
 #define SL_KERNEL(name, params, args, storage, clause, bound) {#name, sl_make_##name, sl_run_##name},
@@ -34,6 +33,10 @@ struct sl_equiv_trial {
 const char *sl_equiv_kernel_name(sl_kernel_id kernel) { return cases[kernel].name; }
 const char *sl_equiv_shape(const sl_equiv_trial *trial) { return trial->problem.shape; }
 
+/* The byte of an array's guard zones. Around inputs it makes a NaN, so that what is read there shows; around outputs another pattern, so
+ * that it shows too where that NaN is written on. */
+static unsigned char guard_byte(const sl_array *a) { return a->role == SL_IN ? 0xff : 0xa5; }
+
 static size_t array_bytes(const sl_array *a) { return a->count * sl_element_bytes(a->type); }
 
 /* What an output holds before the call: a quiet NaN of a payload that differs from run to run, so that an element that is not written, or
@@ -50,7 +53,7 @@ static void lay_out(copies *c, const sl_problem *p, unsigned run) {
     const size_t bytes = array_bytes(a), unit = a->type == SL_U8 ? 1 : a->type == SL_F32 || a->type == SL_U32 ? 4 : 8;
     c->at[i] = NULL;
     if (!a->data) continue;
-    memset(free_byte, GUARD_PATTERN, bytes + 3 * GUARD_BYTES);
+    memset(free_byte, guard_byte(a), bytes + 3 * GUARD_BYTES);
     c->at[i] = free_byte + GUARD_BYTES + unit * ((run * 7 + i * 3) % SHIFTS);
     memcpy(c->at[i], a->data, bytes);
     if (a->role == SL_OUT) poison(c->at[i], bytes, run);
@@ -154,9 +157,10 @@ static void describe(char *text, size_t size, const sl_array *array, const unsig
 /* The guard bytes of an array that are not as they were: 0 if all are. */
 static int guards_differ(char *text, size_t size, const sl_array *array, const unsigned char *at) {
   const size_t bytes = array_bytes(array);
+  const unsigned char guard = guard_byte(array);
   for (size_t k = 1; k <= GUARD_BYTES; k++) {
-    if (at[bytes + k - 1] != GUARD_PATTERN) return snprintf(text, size, "%s was written at byte %zu after its end", array->name, k - 1);
-    if (*(at - k) != GUARD_PATTERN) return snprintf(text, size, "%s was written at byte %zu before its begin", array->name, k);
+    if (at[bytes + k - 1] != guard) return snprintf(text, size, "%s was written at byte %zu after its end", array->name, k - 1);
+    if (*(at - k) != guard) return snprintf(text, size, "%s was written at byte %zu before its begin", array->name, k);
   }
   return 0;
 }

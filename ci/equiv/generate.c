@@ -63,7 +63,7 @@ static float mixed(sl_source *s) {
   }
 }
 
-typedef enum { USUAL, MIXED, CONSTANT, CANCELLING, POWERS, KINDS } kind;
+typedef enum { USUAL, MIXED, CONSTANT, CANCELLING, POWERS, ZEROS, KINDS } kind;
 
 static float value(sl_source *s, kind k, const float *before, size_t i) {
   switch (k) {
@@ -73,6 +73,8 @@ static float value(sl_source *s, kind k, const float *before, size_t i) {
       return i ? before[0] : (float)sl_source_unit(s);
     case CANCELLING: /* each odd element nearly undoes the one before it */
       return i % 2 ? -before[i - 1] * (1.0f + 0x1p-23f * (float)sl_source_below(s, 3)) : (float)sl_source_unit(s);
+    case ZEROS:
+      return sl_source_below(s, 4) ? copysignf(0.0f, (float)sl_source_unit(s)) : (float)sl_source_unit(s);
     case POWERS:
       return copysignf(ldexpf(1.0f, (int)sl_source_below(s, 9) - 6), (float)sl_source_unit(s));
     default:

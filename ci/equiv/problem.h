@@ -66,8 +66,8 @@ int sl_shape(sl_problem *p, const char *format, ...) __attribute__((format(print
 
 /* Adds an array of zeros. */
 void *sl_add(sl_problem *p, const char *name, sl_element type, sl_role role, size_t count);
-/* Adds an array of floats of a random kind: usual, mixed magnitudes with zeros of both signs and subnormals, constant, cancelling pairs, or
- * powers of two. */
+/* Adds an array of floats of a random kind: usual, mixed magnitudes with zeros of both signs and subnormals, constant, cancelling pairs,
+ * powers of two, or mostly zeros. */
 float *sl_add_floats(sl_problem *p, const char *name, sl_role role, size_t count);
 /* Sets NULL for an optional array. */
 void sl_drop(sl_problem *p);
