@@ -154,3 +154,40 @@ Test(planted, attention) {
   }
   free_floats(q), free_floats(k), free_floats(v);
 }
+
+/* Ways to misbehave with right results: taking memory again, writing behind the output, and a second run that differs. */
+static sl_status honest(sl_context *ctx, void *arg, float *out) {
+  (void)ctx, (void)arg;
+  out[0] = 1.0f;
+  return SL_OK;
+}
+
+static sl_status takes_memory(sl_context *ctx, void *arg, float *out) {
+  void **kept = arg;
+  free(kept[0]);
+  kept[0] = kept[1];
+  kept[1] = malloc(kept[0] ? 5000 : 100);
+  return honest(ctx, NULL, out);
+}
+
+static sl_status writes_behind(sl_context *ctx, void *arg, float *out) {
+  out[1] = 0.0f;
+  return honest(ctx, arg, out);
+}
+
+static sl_status remembers(sl_context *ctx, void *arg, float *out) {
+  int *runs = arg;
+  honest(ctx, NULL, out);
+  out[0] += (float)(*runs)++;
+  return SL_OK;
+}
+
+Test(planted, misbehaviour) {
+  void *kept[2] = {NULL, NULL};
+  int runs = 0;
+  cr_expect(runs_agree("honest", honest, honest, NULL, NULL, 1));
+  cr_expect_not(runs_agree("takes memory", takes_memory, honest, kept, NULL, 1));
+  cr_expect_not(runs_agree("writes behind", writes_behind, honest, NULL, NULL, 1));
+  cr_expect_not(runs_agree("remembers", remembers, honest, &runs, NULL, 1));
+  free(kept[0]), free(kept[1]);
+}
