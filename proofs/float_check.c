@@ -1,0 +1,172 @@
+/* Exhaustion over binary32 (spec G5.1). Blocks of neighbours go to the threads; each block also looks at the last float before it. */
+#include "proofs/float_check.h"
+
+#include <sluice/functions.h>
+
+#include <math.h>
+#include <omp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { BLOCK = 4096, ERROR_BLOCKS = 16 };
+static const uint32_t LAST = 0x7f800000u; /* +inf */
+
+static float from_bits(uint32_t u) {
+  float x;
+  memcpy(&x, &u, sizeof x);
+  return x;
+}
+
+const char *sl_float_kind_name(sl_float_kind kind) {
+  static const char *const names[] = {"f' > 1", "f' falls below r = 1", "f' rises above r = 1", "f' not finite"};
+  return names[kind];
+}
+
+int sl_float_holds(const sl_float_report *report) {
+  for (int k = 0; k < SL_FLOAT_KINDS; k++)
+    if (report->violation[k].count) return 0;
+  return report->at_one == 1.0f;
+}
+
+/* The kernels' weight (spec O2.1, O2.2), or the expression's (spec G3.1). w64: before the last rounding where there is one, for the error.
+ */
+static void weights(const sl_gate *gate, const sl_gate_definition *def, int positive, const float *r, float *w, size_t n) {
+  const float tau = gate->tau[positive], high = (float)(1 + gate->clip_high), low = (float)(1 - gate->clip_low);
+  switch (gate->family) {
+    case SL_GATE_SIGMOID:
+      for (size_t i = 0; i < n; i++) w[i] = sl_fn_sech2h(tau * (r[i] - 1.0f));
+      break;
+    case SL_GATE_ERF:
+      for (size_t i = 0; i < n; i++) w[i] = sl_fn_gauss(tau * (r[i] - 1.0f));
+      break;
+    case SL_GATE_ARCTAN:
+      for (size_t i = 0; i < n; i++) w[i] = sl_fn_lorentz(tau * (r[i] - 1.0f));
+      break;
+    case SL_GATE_SOFTSIGN:
+      for (size_t i = 0; i < n; i++) w[i] = sl_fn_softabs2(tau * (r[i] - 1.0f));
+      break;
+    case SL_GATE_CLIP:
+      for (size_t i = 0; i < n; i++) w[i] = positive ? (r[i] <= high ? 1.0f : 0.0f) : (r[i] >= low ? 1.0f : 0.0f);
+      break;
+    case SL_GATE_IDENTITY:
+      for (size_t i = 0; i < n; i++) w[i] = 1.0f;
+      break;
+    case SL_GATE_EXPRESSION:
+      sl_gate_evaluate(def, positive, r, NULL, w, n);
+      break;
+  }
+}
+
+static void note(sl_float_violation *v, float r0, float w0, float r1, float w1) {
+  if (v->count++ == 0) *v = (sl_float_violation){1, {r0, r1}, {w0, w1}};
+}
+
+/* Neighbours i - 1, i of a block; the slow path only where the quick test of the whole block fails. */
+static void inspect(sl_float_report *t, const float *r, const float *w, size_t n) {
+  unsigned bad = 0;
+  for (size_t i = 1; i < n; i++) {
+    const int falls = r[i] <= 1.0f && !(w[i] >= w[i - 1]), rises = r[i] > 1.0f && !(w[i] <= w[i - 1]);
+    bad |= (unsigned)(falls | rises | !(w[i] <= 1.0f) | !(w[i] > -INFINITY));
+  }
+  if (!bad) return;
+  for (size_t i = 1; i < n; i++) {
+    if (!(fabsf(w[i]) < INFINITY)) note(&t->violation[SL_FLOAT_NOT_FINITE], r[i], w[i], r[i], w[i]);
+    if (w[i] > 1.0f) note(&t->violation[SL_FLOAT_ABOVE_ONE], r[i], w[i], r[i], w[i]);
+    if (r[i] <= 1.0f && w[i] < w[i - 1]) note(&t->violation[SL_FLOAT_FALLS_BELOW], r[i - 1], w[i - 1], r[i], w[i]);
+    if (r[i] > 1.0f && w[i] > w[i - 1]) note(&t->violation[SL_FLOAT_RISES_ABOVE], r[i - 1], w[i - 1], r[i], w[i]);
+  }
+}
+
+typedef struct {
+  const sl_gate *gate;
+  const sl_gate_definition *def;
+  int positive;
+  sl_tree tree; /* of the exact weight */
+  sl_ref w;
+} task;
+
+static void check_block(sl_float_report *t, const task *k, uint32_t first) {
+  float r[BLOCK + 1], w[BLOCK + 1];
+  const uint32_t from = first ? first - 1 : 0;
+  uint32_t to = first + BLOCK - 1;
+  if (to > LAST) to = LAST;
+  const size_t n = to - from + 1;
+  for (size_t i = 0; i < n; i++) r[i] = from_bits(from + (uint32_t)i);
+  weights(k->gate, k->def, k->positive, r, w, n);
+  if (first == 0) inspect(t, (float[]){0.0f, 0.0f}, (float[]){w[0], w[0]}, 2); /* r = 0 has no float before it */
+  inspect(t, r, w, n);
+  t->checked += to - first + 1;
+}
+
+/* Error over a run of blocks: the bound by analysis, and the error at one of its floats by balls. */
+static void check_error(sl_float_report *t, const task *k, uint32_t first) {
+  if (first >= LAST) return;
+  uint32_t last = first + ERROR_BLOCKS * BLOCK - 1;
+  if (last >= LAST) last = LAST - 1;
+  double min_w;
+  if (k->gate->family == SL_GATE_CLIP || k->gate->family == SL_GATE_IDENTITY) return; /* 0 or 1: no error but where the join is rounded */
+  const double e = sl_float_error(k->gate, &k->tree, k->w, from_bits(first), from_bits(last), &min_w);
+  int binade;
+  frexp(min_w, &binade);
+  const double ulp = ldexp(1.0, min_w > 0x1p-126 ? binade - 24 : -149), bound = 0.5 + e / ulp;
+  if (!(bound <= t->ulp_bound)) t->ulp_bound = bound;
+  const uint32_t pick = first + (uint32_t)(((uint64_t)first * 2654435761u >> 7) % (last - first + 1));
+  const float r = from_bits(pick);
+  float w;
+  weights(k->gate, k->def, k->positive, &r, &w, 1);
+  const double seen = sl_float_ulps(&k->tree, k->w, r, w);
+  if (seen > t->ulp_seen) t->ulp_seen = seen, t->ulp_at = r;
+}
+
+static void add_report(sl_float_report *all, const sl_float_report *t) {
+  all->checked += t->checked;
+  if (!(t->ulp_bound <= all->ulp_bound)) all->ulp_bound = t->ulp_bound;
+  if (t->ulp_seen > all->ulp_seen) all->ulp_seen = t->ulp_seen, all->ulp_at = t->ulp_at;
+  for (int i = 0; i < SL_FLOAT_KINDS; i++) {
+    sl_float_violation *a = &all->violation[i];
+    const sl_float_violation *b = &t->violation[i];
+    const uint64_t count = a->count + b->count;
+    if (b->count && (!a->count || b->r[0] < a->r[0])) *a = *b;
+    a->count = count;
+  }
+}
+
+static double now_s(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void sl_float_check(sl_float_report *report, const sl_gate *gate, const sl_gate_definition *def, int positive, unsigned stride, int threads,
+                    sl_float_progress progress, void *data) {
+  const double start = now_s();
+  const uint32_t blocks = LAST / BLOCK + 1, one = 0x3f800000u / BLOCK;
+  uint32_t done = 0;
+  *report = (sl_float_report){.ulp_seen = 0};
+  task k = {.gate = gate, .def = def, .positive = positive};
+  sl_decimal value[SL_GATE_PARAMETER_LIMIT];
+  sl_ref f;
+  sl_tree_init(&k.tree);
+  for (int i = 0; i < def->param_count; i++) value[i] = def->param[i].value[positive];
+  sl_gate_definition_roots(def, positive, value, &k.tree, &f, &k.w);
+#pragma omp parallel num_threads(threads > 0 ? threads : omp_get_max_threads())
+  {
+    sl_float_report t = {.ulp_seen = 0};
+#pragma omp for schedule(dynamic, 64)
+    for (uint32_t b = 0; b < blocks; b++) {
+      if (b % stride == 0 || b == one || b + 1 == one || b + 1 == blocks) check_block(&t, &k, b * BLOCK);
+      if (b % ((uint32_t)ERROR_BLOCKS * (stride > 16 ? 16u : 1u)) == 0) check_error(&t, &k, b * BLOCK);
+      if (b % 4096 == 0 && progress) {
+#pragma omp critical(sl_float_progress)
+        progress(data, (double)(done += 4096) / blocks);
+      }
+    }
+#pragma omp critical(sl_float_merge)
+    add_report(report, &t);
+  }
+  const float unit = 1.0f;
+  weights(gate, def, positive, &unit, &report->at_one, 1);
+  sl_tree_clear(&k.tree);
+  report->seconds = now_s() - start;
+}

@@ -1,0 +1,146 @@
+/* Writing certificates (spec G4.1, G4.2, G4.3, G4.4): what was proved, and the boxes, zones and tail exponents that a checker needs to see it without
+ * searching. */
+#include "proofs/prover/verify.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+struct sl_certificate {
+  const sl_gate_definition *def;
+  const sl_verify_options *options;
+  const char *path;
+  FILE *text;
+  char *buffer;
+  size_t size;
+  int failed;
+};
+
+static const char *const goals[] = {"defined", "up", "down", "below", "negative", "curve-up", "curve-down"};
+
+sl_status sl_certificate_open(sl_certificate **out, const char *path, const sl_gate_definition *def, const sl_verify_options *options,
+                              sl_error *err) {
+  sl_certificate *c = calloc(1, sizeof *c);
+  if (!c) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory for a certificate", path);
+  c->def = def, c->options = options, c->path = path;
+  c->text = open_memstream(&c->buffer, &c->size);
+  if (!c->text) {
+    free(c);
+    return sl_fail(err, SL_ERR_MEMORY, "%s: no memory for a certificate", path);
+  }
+  fprintf(c->text, "sluice-certificate 1\ngate %s\n", def->name);
+  *out = c;
+  return SL_OK;
+}
+
+void sl_certificate_side(sl_certificate *c, int positive) {
+  static char text[20000];
+  const sl_gate_definition *def = c->def;
+  const int weight = def->f[positive] == SL_NO_REF;
+  char names[SL_GATE_PARAMETER_LIMIT][32];
+  memcpy(names, def->param_name, sizeof names);
+  if (!sl_tree_print(text, sizeof text, &def->tree, weight ? def->w[positive] : def->f[positive], names)) c->failed = 1;
+  fprintf(c->text, "side %s\n%s %s\n", positive ? "pos" : "neg", weight ? "weight" : "value", text);
+  for (int i = 0; i < def->param_count; i++) {
+    char a[48], b[48];
+    if (c->options->ranged >> i & 1) {
+      sl_decimal_print(a, sizeof a, c->options->low[i]);
+      sl_decimal_print(b, sizeof b, c->options->high[i]);
+      fprintf(c->text, "range %s %s %s\n", def->param[i].name, a, b);
+    } else {
+      sl_decimal_print(a, sizeof a, def->param[i].value[positive]);
+      fprintf(c->text, "parameter %s %s\n", def->param[i].name, a);
+    }
+  }
+}
+
+/* x = m 2^e exactly */
+static void dyadic(FILE *out, const arf_t x) {
+  fmpz_t m, e;
+  fmpz_init(m), fmpz_init(e);
+  arf_get_fmpz_2exp(m, e, x);
+  char *a = fmpz_get_str(NULL, 10, m), *b = fmpz_get_str(NULL, 10, e);
+  fprintf(out, " %s %s", a, b);
+  flint_free(a), flint_free(b);
+  fmpz_clear(m), fmpz_clear(e);
+}
+
+static void ball_ends(FILE *out, const arb_t x, slong prec) {
+  arf_t a, b;
+  arf_init(a), arf_init(b);
+  arb_get_interval_arf(a, b, x, prec);
+  dyadic(out, a), dyadic(out, b);
+  arf_clear(a), arf_clear(b);
+}
+
+static void write_box(FILE *out, const sl_problem *p, arb_srcptr box) {
+  for (int i = 0; i < p->def->param_count; i++)
+    if (p->ranged >> i & 1) ball_ends(out, box + i, 300);
+}
+
+static void write_property(FILE *out, const sl_proof *proof, const sl_problem *p, int i) {
+  const sl_finding *f = &proof->property[i];
+  static const char *const words[] = {"proved", "refuted", "undecided"};
+  fprintf(out, "P%d %s", i + 1, words[f->verdict]);
+  if (f->verdict == SL_PROVED && i == 0) fprintf(out, " tail %ld", proof->tail_defined.exponent);
+  if (f->verdict == SL_PROVED && i == 1)
+    fprintf(out, proof->property[2].verdict == SL_PROVED ? " by-P3" : " below %ld", proof->tail_below.exponent);
+  if (f->verdict == SL_PROVED && i == 2) fprintf(out, " %s tail %ld", f->strict ? "strict" : "weak", proof->tail_slope.exponent);
+  if (i == 3 && f->verdict != SL_UNDECIDED) fprintf(out, " tail %ld", proof->tail_limit.exponent);
+  if (f->verdict == SL_REFUTED && i != 3) {
+    fprintf(out, " %s %d", f->how, f->join);
+    dyadic(out, f->witness.r);
+    for (int k = 0; k < p->def->param_count; k++)
+      if (p->ranged >> k & 1) dyadic(out, arb_midref(f->witness.box + k));
+  }
+  fputc('\n', out);
+}
+
+static void write_segment(FILE *out, const sl_proof *proof, int i) {
+  const sl_segment_proof *s = &proof->segment[i];
+  fprintf(out, "segment %d %s %s %d %d %d %d\n", i, s->want > 0 ? "up" : "down", s->constant ? "constant" : "moving", s->low.order,
+          s->low.shift, s->high.order, s->high.shift);
+}
+
+static void write_region(FILE *out, const sl_claim_list *list, const sl_region *g, const sl_problem *p) {
+  fprintf(out, "region %d %s %ld", g->segment, goals[g->goal], (long)g->order);
+  dyadic(out, g->low), dyadic(out, g->high);
+  fprintf(out, " %zu\n", g->count);
+  for (size_t k = g->first; k < g->first + g->count; k++) {
+    fputc('c', out);
+    dyadic(out, list->claim[k].low), dyadic(out, list->claim[k].high);
+    write_box(out, p, list->claim[k].box);
+    fputc('\n', out);
+  }
+}
+
+void sl_certificate_part(sl_certificate *c, const sl_proof *proof, sl_problem *p) {
+  FILE *out = c->text;
+  fputs("part", out);
+  write_box(out, p, p->box);
+  fprintf(out, "\njoins %d\n", p->joins);
+  for (int i = 0; i < 4; i++) write_property(out, proof, p, i);
+  for (int i = 0; i < p->joins; i++) write_segment(out, proof, i);
+  for (size_t i = 0; i < proof->claims.region_count; i++) write_region(out, &proof->claims, &proof->claims.region[i], p);
+  fputs("end\n", out);
+}
+
+sl_status sl_certificate_close(sl_certificate *c, sl_error *err) {
+  if (!c) return SL_OK;
+  sl_status status = SL_OK;
+  fflush(c->text);
+  const XXH128_hash_t h = XXH3_128bits(c->buffer, c->size);
+  fprintf(c->text, "digest %016llx%016llx\n", (unsigned long long)h.high64, (unsigned long long)h.low64);
+  if (fclose(c->text) != 0 || c->failed) {
+    status =
+        sl_fail(err, SL_ERR_MEMORY, "%s: the certificate does not fit in memory, or its expression exceeds 20,000 characters", c->path);
+  } else {
+    FILE *file = fopen(c->path, "w");
+    if (!file || fwrite(c->buffer, 1, c->size, file) != c->size || fclose(file) != 0)
+      status = sl_fail(err, SL_ERR_IO, "%s: %s", c->path, strerror(errno));
+  }
+  free(c->buffer);
+  free(c);
+  return status;
+}

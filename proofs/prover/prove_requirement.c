@@ -1,0 +1,66 @@
+/* A requirement left <= right over a range of r: left - right < 0 on boxes and in the tail, or exactly constant and <= 0 (spec G1.3, G2.3).
+ */
+#include "proofs/prover/prove_parts.h"
+
+/* left - right <= 0 for all r >= 2^e = end. */
+static int tail_negative(sl_problem *p, int segment, const arf_t low, arf_t end) {
+  const sl_segment *g = &p->segment[segment];
+  for (slong e = 1; e <= 64; e += e < 8 ? 1 : 4) {
+    if (arf_cmp_2exp_si(low, e) > 0) continue;
+    sl_tail_fact fact;
+    sl_tail_fact_init(&fact);
+    sl_tail_examine(&fact, p->field, &g->tree, g->w, p->box, e, 256);
+    const int ok = fact.defined && fact.sign < 0;
+    sl_tail_fact_clear(&fact);
+    arf_set_si_2exp_si(end, 1, e);
+    if (ok) return 1;
+  }
+  return 0;
+}
+
+static int constant_holds(sl_problem *p, int segment) {
+  if (!sl_segment_is_constant(p, segment, p->segment[segment].w)) return 0;
+  const sl_series s = sl_segment_series(p, segment, p->segment[segment].w, 0);
+  return s.n && (sl_exact_is_zero(s.c[0]) || sl_exact_sign(p->field, s.c[0]) < 0);
+}
+
+/* 1 holds, 0 open, -1 refuted */
+static int segment_holds(sl_finding *finding, sl_problem *p, int segment, const arf_t from, const arf_t to, sl_budget *budget) {
+  arf_t low, high, stuck;
+  sl_witness w;
+  sl_claim_list claims;
+  arf_init(low), arf_init(high), arf_init(stuck);
+  sl_witness_init(&w);
+  sl_claims_init(&claims);
+  sl_segment_low(low, p, segment);
+  sl_segment_high(high, p, segment);
+  if (arf_cmp(from, low) > 0) arf_set(low, from);
+  if (to && arf_cmp(to, high) < 0) arf_set(high, to);
+  int result = 1;
+  if (arf_cmp(low, high) <= 0 && !constant_holds(p, segment)) {
+    const int tail = arf_is_inf(high) ? tail_negative(p, segment, low, high) : 1;
+    const sl_search_result s = sl_search(p, segment, SL_GOAL_NEGATIVE, 0, low, high, SL_DEPTH, budget, &claims, &w, stuck);
+    result = s == SL_SEARCH_HOLDS ? tail : s == SL_SEARCH_FAILS ? -1 : 0;
+    if (result < 0) {
+      sl_finding_refute(finding, p, &w, "value", "left - right =");
+    } else if (!result) {
+      char *at = arf_get_str(stuck, 12);
+      if (s == SL_SEARCH_HOLDS)
+        sl_finding_set(finding, SL_UNDECIDED, "holds on boxes; not settled at infinity");
+      else
+        sl_finding_set(finding, SL_UNDECIDED, "not settled next to r = %s", at);
+      flint_free(at);
+    }
+  }
+  arf_clear(low), arf_clear(high), arf_clear(stuck);
+  sl_witness_clear(&w);
+  sl_claims_clear(&claims);
+  return result;
+}
+
+void sl_prove_requirement(sl_finding *finding, sl_problem *p, const arf_t low, const arf_t high, sl_budget *budget) {
+  int ok = 1;
+  sl_finding_set(finding, SL_UNDECIDED, "not reached");
+  for (int i = 0; i < p->joins && finding->verdict != SL_REFUTED; i++) ok &= segment_holds(finding, p, i, low, high, budget) > 0;
+  if (ok) sl_finding_set(finding, SL_PROVED, "on boxes and in the tail");
+}

@@ -1,0 +1,308 @@
+/* Depth-first branch and bound (see search.h). A box that does not hold is halved along its relatively widest side. */
+#include "proofs/prover/search.h"
+
+#include "proofs/prover/ball.h"
+
+#include <stdlib.h>
+#include <time.h>
+
+double sl_clock_s(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void sl_claims_init(sl_claim_list *list) { *list = (sl_claim_list){.count = 0}; }
+
+void sl_claims_truncate(sl_claim_list *list, size_t count) {
+  while (list->count > count) {
+    sl_claim *c = &list->claim[--list->count];
+    arf_clear(c->low), arf_clear(c->high);
+    _arb_vec_clear(c->box, SL_FIELD_PARAMETERS);
+  }
+  while (list->region_count && list->region[list->region_count - 1].first + list->region[list->region_count - 1].count > count) {
+    sl_region *g = &list->region[--list->region_count];
+    arf_clear(g->low), arf_clear(g->high);
+  }
+}
+void sl_claims_clear(sl_claim_list *list) {
+  sl_claims_truncate(list, 0);
+  free(list->claim);
+  free(list->region);
+  sl_claims_init(list);
+}
+
+static void add_claim(sl_claim_list *list, int segment, sl_goal goal, slong order, const arf_t low, const arf_t high, arb_srcptr box) {
+  if (list->count == list->capacity) {
+    list->capacity = list->capacity ? 2 * list->capacity : 64;
+    list->claim = realloc(list->claim, list->capacity * sizeof *list->claim);
+    if (!list->claim) abort(); /* as FLINT does */
+  }
+  sl_claim *c = &list->claim[list->count++];
+  *c = (sl_claim){.segment = segment, .goal = goal, .order = order, .box = _arb_vec_init(SL_FIELD_PARAMETERS)};
+  arf_init(c->low), arf_init(c->high);
+  arf_set(c->low, low), arf_set(c->high, high);
+  _arb_vec_set(c->box, box, SL_FIELD_PARAMETERS);
+}
+
+void sl_claims_region(sl_claim_list *list, int segment, sl_goal goal, slong order, const arf_t low, const arf_t high, size_t first) {
+  if (list->region_count == list->region_capacity) {
+    list->region_capacity = list->region_capacity ? 2 * list->region_capacity : 16;
+    list->region = realloc(list->region, list->region_capacity * sizeof *list->region);
+    if (!list->region) abort();
+  }
+  sl_region *g = &list->region[list->region_count++];
+  *g = (sl_region){.segment = segment, .goal = goal, .order = order, .first = first, .count = list->count - first};
+  arf_init(g->low), arf_init(g->high);
+  arf_set(g->low, low), arf_set(g->high, high);
+}
+
+void sl_witness_init(sl_witness *w) {
+  arf_init(w->r);
+  arb_init(w->value);
+  w->box = _arb_vec_init(SL_FIELD_PARAMETERS);
+}
+void sl_witness_clear(sl_witness *w) {
+  arf_clear(w->r);
+  arb_clear(w->value);
+  _arb_vec_clear(w->box, SL_FIELD_PARAMETERS);
+}
+
+typedef struct {
+  sl_problem *p;
+  int segment;
+  sl_goal goal;
+  slong order;
+  int depth_limit;
+  sl_budget *budget;
+  sl_claim_list *claims;
+  sl_witness *witness;
+  arf_struct *stuck;
+  sl_ball ball;
+  sl_ball value; /* f alone (w of a weight gate): only its undefined nodes convict */
+} search;
+
+static int sign_of(const arb_t x) { return !arb_is_finite(x) ? 0 : arb_is_positive(x) ? 1 : arb_is_negative(x) ? -1 : 0; }
+
+static void middle(arf_t m, const arf_t low, const arf_t high) {
+  arf_add(m, low, high, ARF_PREC_EXACT, ARF_RND_DOWN);
+  arf_mul_2exp_si(m, m, -1);
+}
+
+/* The sign of w' by the mean-value form w'(m) + w''(box) (r - m): where terms of w' cancel, its error falls with the square of the width.
+ */
+static int centred_slope_sign(search *s, const arb_t r, arb_srcptr box, slong prec) {
+  const sl_ref w = s->p->segment[s->segment].w;
+  arb_t slope, curve, m;
+  arb_init(slope), arb_init(curve), arb_init(m);
+  sl_ball_jet(&s->ball, r, box, 3, prec);
+  arb_poly_get_coeff_arb(curve, &s->ball.poly[w], 2);
+  arb_mul_2exp_si(curve, curve, 1);
+  arb_get_mid_arb(m, r);
+  sl_ball_flow(&s->ball, m, box, prec);
+  arb_set(slope, s->ball.flow[w].d);
+  arb_sub(m, r, m, prec);
+  arb_addmul(slope, curve, m, prec);
+  const int sign = sign_of(slope);
+  arb_clear(slope), arb_clear(curve), arb_clear(m);
+  return sign;
+}
+
+/* 1: the goal holds on the whole box; -1: it fails on the whole box; 0: unknown. `value` gets the enclosure that says so. */
+static int judge(search *s, const arb_t r, arb_srcptr box, slong prec, int centred, arb_t value) {
+  const sl_segment *g = &s->p->segment[s->segment];
+  if (s->goal == SL_GOAL_CURVE_UP || s->goal == SL_GOAL_CURVE_DOWN) {
+    sl_ball_jet(&s->ball, r, box, s->order + 1, prec);
+    arb_poly_get_coeff_arb(value, &s->ball.poly[g->w], s->order);
+    return s->goal == SL_GOAL_CURVE_UP ? sign_of(value) : -sign_of(value);
+  }
+  sl_ball_flow(&s->ball, r, box, prec);
+  const sl_flow *w = &s->ball.flow[g->w];
+  switch (s->goal) {
+    case SL_GOAL_DEFINED:
+      arb_set(value, w->v);
+      if (s->ball.undefined && s->value.live[s->ball.where]) return -1;
+      return arb_is_finite(w->v) && (g->f == SL_NO_REF || arb_is_finite(s->ball.flow[g->f].v));
+    case SL_GOAL_UP:
+    case SL_GOAL_DOWN:
+      arb_set(value, w->d);
+      {
+        int sign = sl_ball_slope_sign(&s->ball, g->w);
+        if (!sign && centred && arb_is_finite(w->d)) sign = centred_slope_sign(s, r, box, prec);
+        return s->goal == SL_GOAL_UP ? sign : -sign;
+      }
+    case SL_GOAL_BELOW:
+      arb_set(value, w->v);
+      arb_sub_ui(value, value, 1, prec);
+      {
+        const int sign = sign_of(value);
+        arb_set(value, w->v);
+        return -sign;
+      }
+    default:
+      arb_set(value, w->v);
+      return -(w->sign ? w->sign : sign_of(w->v));
+  }
+}
+
+/* Middle of the parameter box, exact. */
+static void point_box(arb_ptr out, arb_srcptr box) {
+  for (int i = 0; i < SL_FIELD_PARAMETERS; i++) arb_get_mid_arb(out + i, box + i);
+}
+
+/* A box may reach over a join that moves with the parameters: only points of the segment itself convict. */
+static int inside(search *s, const arf_t r, arb_srcptr point) {
+  arb_t c, x;
+  arb_init(c), arb_init(x);
+  arb_set_arf(x, r);
+  sl_exact_ball_at(c, s->p->field, s->p->join[s->segment], point, 512);
+  int ok = arb_le(c, x);
+  if (s->segment + 1 < s->p->joins) {
+    sl_exact_ball_at(c, s->p->field, s->p->join[s->segment + 1], point, 512);
+    ok = ok && arb_le(x, c);
+  }
+  arb_clear(c), arb_clear(x);
+  return ok;
+}
+
+static int refutes(search *s, const arf_t r, arb_srcptr box) {
+  if (s->goal == SL_GOAL_CURVE_UP || s->goal == SL_GOAL_CURVE_DOWN) return 0;
+  arb_ptr point = _arb_vec_init(SL_FIELD_PARAMETERS);
+  arb_t x, value;
+  arb_init(x), arb_init(value);
+  point_box(point, box);
+  arb_set_arf(x, r);
+  int verdict = inside(s, r, point) ? 0 : 1;
+  for (slong prec = 128; prec <= 2048 && verdict == 0; prec *= 4) verdict = judge(s, x, point, prec, 0, value);
+  if (verdict < 0) {
+    arf_set(s->witness->r, r);
+    arb_set(s->witness->value, value);
+    _arb_vec_set(s->witness->box, point, SL_FIELD_PARAMETERS);
+  }
+  arb_clear(x), arb_clear(value);
+  _arb_vec_clear(point, SL_FIELD_PARAMETERS);
+  return verdict < 0;
+}
+
+/* Which side to halve: -1 is r, else a parameter. Widths are relative to the magnitude. */
+static int widest(const arf_t low, const arf_t high, arb_srcptr box) {
+  arb_t r;
+  arb_init(r);
+  arb_set_interval_arf(r, low, high, 64);
+  int side = -1;
+  slong best = arb_rel_error_bits(r);
+  if (arf_is_zero(low)) best = -1;
+  for (int i = 0; i < SL_FIELD_PARAMETERS; i++) {
+    if (arb_is_exact(box + i)) continue;
+    const slong bits = arb_rel_error_bits(box + i);
+    if (bits > best) best = bits, side = i;
+  }
+  arb_clear(r);
+  return side;
+}
+
+/* On wide ranges of r the geometric mean splits better than the arithmetic one; any dyadic point between will do. */
+static void split_point(arf_t m, const arf_t low, const arf_t high) {
+  arf_t eight;
+  arf_init(eight);
+  arf_mul_2exp_si(eight, low, 3);
+  middle(m, low, high);
+  if (arf_sgn(low) > 0 && arf_cmp(high, eight) > 0) {
+    arf_t g;
+    arf_init(g);
+    arf_mul(g, low, high, 53, ARF_RND_DOWN);
+    arf_sqrt(g, g, 20, ARF_RND_DOWN);
+    if (arf_cmp(g, low) > 0 && arf_cmp(g, high) < 0) arf_set(m, g);
+    arf_clear(g);
+  }
+  arf_clear(eight);
+}
+
+static sl_search_result explore(search *s, const arf_t low, const arf_t high, arb_srcptr box, int depth);
+
+static sl_search_result halve(search *s, const arf_t low, const arf_t high, arb_srcptr box, int depth) {
+  const int side = widest(low, high, box);
+  sl_search_result result;
+  arf_t m, a, b;
+  arf_init(m), arf_init(a), arf_init(b);
+  if (side < 0) {
+    split_point(m, low, high);
+    result = explore(s, low, m, box, depth + 1);
+    if (result == SL_SEARCH_HOLDS) result = explore(s, m, high, box, depth + 1);
+  } else {
+    arb_ptr half = _arb_vec_init(SL_FIELD_PARAMETERS);
+    _arb_vec_set(half, box, SL_FIELD_PARAMETERS);
+    arb_get_interval_arf(a, b, box + side, 128);
+    middle(m, a, b);
+    arb_set_interval_arf(half + side, a, m, 256);
+    result = explore(s, low, high, half, depth + 1);
+    arb_set_interval_arf(half + side, m, b, 256);
+    if (result == SL_SEARCH_HOLDS) result = explore(s, low, high, half, depth + 1);
+    _arb_vec_clear(half, SL_FIELD_PARAMETERS);
+  }
+  arf_clear(m), arf_clear(a), arf_clear(b);
+  return result;
+}
+
+static sl_search_result explore(search *s, const arf_t low, const arf_t high, arb_srcptr box, int depth) {
+  if (++s->budget->boxes > s->budget->box_limit || ((s->budget->boxes & 255) == 0 && sl_clock_s() > s->budget->deadline_s)) {
+    if (s->stuck) arf_set(s->stuck, low);
+    return SL_SEARCH_OPEN;
+  }
+  arb_t r, value;
+  arf_t m;
+  arb_init(r), arb_init(value);
+  arf_init(m);
+  arb_set_interval_arf(r, low, high, 512);
+  const int verdict = judge(s, r, box, depth < 20 ? 128 : 256, depth >= 5, value);
+  sl_search_result result = SL_SEARCH_OPEN;
+  middle(m, low, high);
+  if (verdict > 0) {
+    add_claim(s->claims, s->segment, s->goal, s->order, low, high, box);
+    result = SL_SEARCH_HOLDS;
+  } else if (refutes(s, m, box)) {
+    result = SL_SEARCH_FAILS;
+  } else if (depth < s->depth_limit && arf_cmp(low, high) < 0) {
+    result = halve(s, low, high, box, depth);
+  } else if (s->stuck) {
+    arf_set(s->stuck, low);
+  }
+  arb_clear(r), arb_clear(value);
+  arf_clear(m);
+  return result;
+}
+
+static void start(search *s, sl_problem *p, int segment, sl_goal goal, slong order, sl_budget *budget, sl_claim_list *claims,
+                  sl_witness *witness) {
+  *s = (search){.p = p, .segment = segment, .goal = goal, .order = order, .budget = budget, .claims = claims, .witness = witness};
+  const sl_segment *g = &p->segment[segment];
+  sl_ball_init(&s->ball, &g->tree, g->w, goal == SL_GOAL_DEFINED ? g->f : SL_NO_REF);
+  sl_ball_init(&s->value, &g->tree, g->f == SL_NO_REF ? g->w : g->f, SL_NO_REF);
+}
+
+static void finish(search *s) {
+  sl_ball_clear(&s->ball);
+  sl_ball_clear(&s->value);
+}
+
+sl_search_result sl_search(sl_problem *p, int segment, sl_goal goal, slong order, const arf_t low, const arf_t high, int depth,
+                           sl_budget *budget, sl_claim_list *claims, sl_witness *witness, arf_t stuck) {
+  search s;
+  const size_t mark = claims->count;
+  start(&s, p, segment, goal, order, budget, claims, witness);
+  s.depth_limit = depth;
+  s.stuck = stuck;
+  const sl_search_result result = explore(&s, low, high, p->box, 0);
+  finish(&s);
+  if (result == SL_SEARCH_HOLDS) sl_claims_region(claims, segment, goal, order, low, high, mark);
+  if (result != SL_SEARCH_HOLDS) sl_claims_truncate(claims, mark);
+  return result;
+}
+
+int sl_search_point(sl_problem *p, int segment, sl_goal goal, const arf_t r, sl_witness *witness) {
+  search s;
+  start(&s, p, segment, goal, 0, NULL, NULL, witness);
+  const int found = refutes(&s, r, p->box);
+  finish(&s);
+  return found;
+}

@@ -1,0 +1,172 @@
+/* The report for people, and as JUnit. */
+#include "proofs/report.h"
+
+#include <math.h>
+#include <string.h>
+
+const char *sl_verdict_name(sl_verdict verdict) {
+  return verdict == SL_PROVED ? "PROVED" : verdict == SL_REFUTED ? "REFUTED" : "UNDECIDED";
+}
+
+const char *sl_side_name(const sl_report *report, int positive) {
+  return report->same_sides ? "either sign" : positive ? "A > 0" : "A <= 0";
+}
+
+static sl_verdict worse(sl_verdict a, sl_verdict b) {
+  return a == SL_REFUTED || b == SL_REFUTED ? SL_REFUTED : a == SL_UNDECIDED || b == SL_UNDECIDED ? SL_UNDECIDED : SL_PROVED;
+}
+
+sl_verdict sl_report_verdict(const sl_report *report) {
+  sl_verdict v = SL_PROVED;
+  for (int s = 0; s < 2; s++) {
+    if (!(report->sides >> s & 1)) continue;
+    for (int i = 0; i < 4; i++) v = worse(v, report->side[s].property[i].verdict);
+    for (int i = 0; i < report->def->requirement_count; i++) v = worse(v, report->side[s].requirement[i].verdict);
+  }
+  return v;
+}
+
+static void print_parameters(FILE *out, const sl_report *r, int s) {
+  for (int i = 0; i < r->def->param_count; i++) {
+    char a[48], b[48];
+    if (r->options->ranged >> i & 1) {
+      sl_decimal_print(a, sizeof a, r->options->low[i]);
+      sl_decimal_print(b, sizeof b, r->options->high[i]);
+      fprintf(out, ", %s in [%s, %s]", r->def->param[i].name, a, b);
+    } else {
+      sl_decimal_print(a, sizeof a, r->def->param[i].value[s]);
+      fprintf(out, ", %s = %s", r->def->param[i].name, a);
+    }
+  }
+}
+
+static void print_ball(FILE *out, const char *label, const arb_t x) {
+  if (!arb_is_finite(x)) return;
+  char *text = arb_get_str(x, 8, 0);
+  fprintf(out, "  %-22s %s\n", label, text);
+  flint_free(text);
+}
+
+static void print_measures(FILE *out, const sl_side_report *side, int has_value) {
+  const sl_measures *m = &side->measures;
+  if (has_value && m->f_bounded == 1) {
+    print_ball(out, "inf f (at r = 0)", m->f_low);
+    print_ball(out, "sup f (as r -> inf)", m->f_high);
+  } else if (has_value && m->f_bounded == 0) {
+    fprintf(out, "  %-22s no\n", "f bounded");
+  }
+  if (arb_is_finite(m->effective)) {
+    char *text = arb_get_str(m->effective, 8, 0);
+    if (isinf(m->effective_at))
+      fprintf(out, "  %-22s %s, as r -> inf\n", "sup r f'", text);
+    else
+      fprintf(out, "  %-22s %s, at r = %.6g\n", "sup r f'", text, m->effective_at);
+    flint_free(text);
+  }
+  if (m->has_half_below) print_ball(out, "f' = 1/2 below 1 at", m->half_below);
+  print_ball(out, "f' = 1/2 above 1 at", m->half_above);
+  if (side->tail.kind == SL_TAIL_EXPONENTIAL)
+    fprintf(out, "  %-22s %s (log f' ~ -c r^%g)\n", "tail",
+            side->tail.order == 2   ? "Gaussian"
+            : side->tail.order == 1 ? "exponential"
+                                    : "stretched exponential",
+            side->tail.order);
+  else if (side->tail.kind == SL_TAIL_POLYNOMIAL && side->tail.order > 0)
+    fprintf(out, "  %-22s polynomial, r^-%g\n", "tail", side->tail.order);
+}
+
+static void print_float(FILE *out, const sl_report *r, int s) {
+  const sl_float_report *f = &r->binary32[s];
+  fprintf(out, "  binary32 (%s): %llu ratios in %.1f s, %s\n",
+          r->gate->family == SL_GATE_EXPRESSION ? "expression, spec G3.1" : "kernel, spec O2", (unsigned long long)f->checked, f->seconds,
+          sl_float_holds(f) ? "f' <= 1, f'(1) == 1, weakly monotone, finite" : "VIOLATED");
+  if (f->at_one != 1.0f) fprintf(out, "    f'(1) = %.9g\n", (double)f->at_one);
+  for (int k = 0; k < SL_FLOAT_KINDS; k++) {
+    const sl_float_violation *v = &f->violation[k];
+    if (v->count)
+      fprintf(out, "    %llu x %s, first: f'(%.9g) = %.9g, f'(%.9g) = %.9g\n", (unsigned long long)v->count,
+              sl_float_kind_name((sl_float_kind)k), (double)v->r[0], (double)v->w[0], (double)v->r[1], (double)v->w[1]);
+  }
+  if (f->ulp_bound > 0)
+    fprintf(out, "    error: at most %.7g ulp; %.7g ulp seen at r = %.9g\n", f->ulp_bound, f->ulp_seen, (double)f->ulp_at);
+  if (r->gate->family <= SL_GATE_SOFTSIGN)
+    fprintf(out,
+            "    for every tau, by argument: the weight is a correctly rounded function of z and z is monotone in r under rounding (spec "
+            "O2.1)\n");
+}
+
+static void print_side(FILE *out, const sl_report *r, int s) {
+  static const char *const titles[] = {"P1 continuously differentiable", "P2 sup f' = 1, at r = 1", "P3 monotone from r = 1", "P4 f' -> 0"};
+  const sl_side_report *side = &r->side[s];
+  fprintf(out, "%s, %s", r->def->name, sl_side_name(r, s));
+  print_parameters(out, r, s);
+  fprintf(out, "  (%ld boxes, %d part%s, %.1f ms)\n", side->boxes, side->parts, side->parts == 1 ? "" : "s", 1e3 * side->seconds);
+  for (int i = 0; i < 4; i++) {
+    const sl_finding *f = &side->property[i];
+    fprintf(out, "  %-31s %-9s %s%s\n", titles[i], sl_verdict_name(f->verdict),
+            i == 2 && f->verdict == SL_PROVED ? (f->strict ? "strict: " : "weak: ") : "", f->text);
+  }
+  for (int i = 0; i < r->def->requirement_count; i++) {
+    const sl_finding *f = &side->requirement[i];
+    fprintf(out, "  %-31s %-9s %s\n", r->def->requirement[i].text, sl_verdict_name(f->verdict), f->text);
+  }
+  if (!r->options->ranged) print_measures(out, side, r->def->f[s] != SL_NO_REF);
+  if (r->floats) print_float(out, r, s);
+}
+
+void sl_report_text(FILE *out, const sl_report *r) {
+  for (int s = 1; s >= 0; s--)
+    if (r->sides >> s & 1) print_side(out, r, s);
+  const sl_verdict v = sl_report_verdict(r);
+  fprintf(out, "%s: %s\n", r->def->name, v == SL_PROVED ? "ADMISSIBLE, proved" : v == SL_REFUTED ? "NOT ADMISSIBLE, refuted" : "UNDECIDED");
+}
+
+static void escape(FILE *out, const char *text) {
+  for (; *text; text++) {
+    if (*text == '<')
+      fputs("&lt;", out);
+    else if (*text == '>')
+      fputs("&gt;", out);
+    else if (*text == '&')
+      fputs("&amp;", out);
+    else if (*text == '"')
+      fputs("&quot;", out);
+    else
+      fputc(*text, out);
+  }
+}
+
+static void junit_case(FILE *out, const sl_report *r, int s, const char *name, const sl_finding *f) {
+  fputs("  <testcase classname=\"", out);
+  escape(out, r->def->name);
+  fputs(".", out);
+  escape(out, sl_side_name(r, s));
+  fputs("\" name=\"", out);
+  escape(out, name);
+  if (f->verdict == SL_PROVED) {
+    fputs("\"/>\n", out);
+    return;
+  }
+  fprintf(out, "\">\n    <%s message=\"", f->verdict == SL_REFUTED ? "failure" : "error");
+  escape(out, f->text);
+  fprintf(out, "\"/>\n  </testcase>\n");
+}
+
+void sl_report_junit(FILE *out, const sl_report *r) {
+  int tests = 0, failures = 0, errors = 0;
+  for (int s = 0; s < 2; s++)
+    for (int i = 0; (r->sides >> s & 1) && i < 4 + r->def->requirement_count; i++) {
+      const sl_verdict v = i < 4 ? r->side[s].property[i].verdict : r->side[s].requirement[i - 4].verdict;
+      tests++, failures += v == SL_REFUTED, errors += v == SL_UNDECIDED;
+    }
+  fprintf(out,
+          "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"sluice verify\" tests=\"%d\" failures=\"%d\" errors=\"%d\">\n",
+          tests, failures, errors);
+  static const char *const names[] = {"P1", "P2", "P3", "P4"};
+  for (int s = 1; s >= 0; s--) {
+    if (!(r->sides >> s & 1)) continue;
+    for (int i = 0; i < 4; i++) junit_case(out, r, s, names[i], &r->side[s].property[i]);
+    for (int i = 0; i < r->def->requirement_count; i++) junit_case(out, r, s, r->def->requirement[i].text, &r->side[s].requirement[i]);
+  }
+  fputs("</testsuite>\n", out);
+}
