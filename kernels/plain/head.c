@@ -1,5 +1,4 @@
 /* Log-prob and entropy of target tokens without storing the softmax, and their gradient (spec T4.1, T4.2, T4.3). */
-#include "kernels/check.h"
 #include "plain.h"
 #include "softmax.h"
 
@@ -11,8 +10,6 @@ sl_status sl_plain_logprob_forward(sl_context *ctx, float *logp, float *entropy,
                                    const void *packed, const uint32_t *target, const uint8_t *mask, float inv_temperature, size_t t, size_t d,
                                    size_t vocab) {
   (void)packed;
-  const sl_status status = sl_check_ids(ctx, "logprob_forward", target, mask, t, vocab);
-  if (status) return status;
   float *z = sl_workspace(ctx, (vocab ? vocab : 1) * sizeof *z);
   if (!z) return ctx->error.status;
   for (size_t i = 0; i < t; i++) {
@@ -61,8 +58,6 @@ sl_status sl_plain_logprob_backward(sl_context *ctx, float *dh, float *dw, const
                                     const uint32_t *target, const uint8_t *mask, float inv_temperature, const uint32_t *seq, size_t n_seq,
                                     size_t d, size_t vocab) {
   (void)packed;
-  const sl_status status = sl_check_ids(ctx, "logprob_backward", target, mask, n_seq ? seq[n_seq] : 0, vocab);
-  if (status) return status;
   float *g = sl_workspace(ctx, SL_DOT_CHUNK * (vocab ? vocab : 1) * sizeof *g);
   if (!g) return ctx->error.status;
   for (size_t s = 0; s < n_seq; s++)
