@@ -1,0 +1,225 @@
+/* The algorithms of the correctly rounded functions (spec N2.1, N2.2), written once for scalars, SIMD vectors and CUDA: binary64 inside,
+ * one rounding, no branch, no table. Included by functions.h (scalar) and kernels/cpu/vecmath.h (vector), which define: SLC_FN qualifiers
+ * of a function          SLC_D(name), SLC_S(name)    names of the binary64 and of the binary32 function SLC_F64, SLC_F32     types of
+ * values                   SLC_U64                     bits of an SLC_F64 SLC_K(c)             binary64 constant                 SLC_K32(c)
+ * binary32 constant SLC_FMA, SLC_SQRT, SLC_LT, SLC_EQ, SLC_ODD, SLC_SEL    on binary64                 SLC_BITS, SLC_FROM   to and from
+ * bits SLC_LT32, SLC_EQ32, SLC_SEL32, SLC_COPYSIGN            on binary32 SLC_MAP(name, x)     SLC_D(name) of the widened x, rounded to
+ * binary32 SLC_SEL(m, a, b) is a where m holds, else b; a comparison with NaN does not hold. Coefficients come from kernels/functions. That
+ * a function is correctly rounded rests on `sluice sweep` alone; the error bounds given here (relative to the result, u = 2^-53) only say
+ * why few inputs need care. */
+
+/* ---- binary64: arguments hold a binary32 value; results round to the answer ---- */
+
+#define SLC_SHIFTER 0x1.8p52 /* x + SHIFTER is rint(x) in the low bits, for |x| < 2^51 */
+
+/* e^w = scale (1 + q), scale = 2^k, for |w| < 700. q is within 2 u; ln2 high has 42 bits, so that k ln2 high is exact. */
+SLC_FN SLC_F64 SLC_D(exp_parts)(SLC_F64 w, SLC_F64 *scale) {
+  const SLC_F64 shifted = SLC_FMA(w, SLC_K(0x1.71547652b82fep0), SLC_K(SLC_SHIFTER));
+  const SLC_F64 k = shifted - SLC_K(SLC_SHIFTER);
+  SLC_F64 r = SLC_FMA(k, SLC_K(-0x1.62e42fefa38p-1), w);
+  r = SLC_FMA(k, SLC_K(-0x1.ef35793c7673p-45), r);
+  SLC_F64 p = SLC_FMA(r, SLC_K(0x1.aea5672795936p-26), SLC_K(0x1.288d0e83a61bep-22));
+  p = SLC_FMA(r, p, SLC_K(0x1.71de5b89118d9p-19));
+  p = SLC_FMA(r, p, SLC_K(0x1.a019bdceac345p-16));
+  p = SLC_FMA(r, p, SLC_K(0x1.a01a018caee9cp-13));
+  p = SLC_FMA(r, p, SLC_K(0x1.6c16c176de6fdp-10));
+  p = SLC_FMA(r, p, SLC_K(0x1.1111111113fep-7));
+  p = SLC_FMA(r, p, SLC_K(0x1.555555555444cp-5));
+  p = SLC_FMA(r, p, SLC_K(0x1.555555555554fp-3));
+  p = SLC_FMA(r, p, SLC_K(0x1p-1));
+  *scale = SLC_FROM((SLC_BITS(shifted) + 1023) << 52);
+  return SLC_FMA(r * r, p, r);
+}
+
+/* x, moved into [low, high] where it lies outside or is NaN: beyond these ends the rounded result no longer changes. */
+SLC_FN SLC_F64 SLC_D(clamp)(SLC_F64 x, double low, double high) {
+  const SLC_F64 capped = SLC_SEL(SLC_LT(x, SLC_K(high)), x, SLC_K(high));
+  return SLC_SEL(SLC_LT(SLC_K(low), capped), capped, SLC_K(low));
+}
+
+SLC_FN SLC_F64 SLC_D(abs)(SLC_F64 x) { return SLC_FROM(SLC_BITS(x) & 0x7fffffffffffffffu); }
+
+SLC_FN SLC_F64 SLC_D(exp)(SLC_F64 x) {
+  SLC_F64 scale;
+  const SLC_F64 q = SLC_D(exp_parts)(SLC_D(clamp)(x, -104.0, 89.0), &scale);
+  return SLC_FMA(q, scale, scale);
+}
+
+SLC_FN SLC_F64 SLC_D(expm1)(SLC_F64 x) {
+  SLC_F64 scale;
+  const SLC_F64 q = SLC_D(exp_parts)(SLC_D(clamp)(x, -20.0, 89.0), &scale);
+  return SLC_FMA(q, scale, scale - SLC_K(1.0));
+}
+
+/* 1 / (1 + e^-x). */
+SLC_FN SLC_F64 SLC_D(sigmoid)(SLC_F64 x) {
+  SLC_F64 scale;
+  const SLC_F64 q = SLC_D(exp_parts)(SLC_D(clamp)(-x, -20.0, 104.0), &scale);
+  return SLC_K(1.0) / SLC_FMA(q, scale, scale + SLC_K(1.0));
+}
+
+/* (e^2x - 1) / (e^2x + 1) for x >= 0. */
+SLC_FN SLC_F64 SLC_D(tanh)(SLC_F64 x) {
+  SLC_F64 scale;
+  const SLC_F64 q = SLC_D(exp_parts)(SLC_D(clamp)(x + x, 0.0, 20.0), &scale);
+  return SLC_FMA(q, scale, scale - SLC_K(1.0)) / SLC_FMA(q, scale, scale + SLC_K(1.0));
+}
+
+/* sech^2(z/2) = 4 t / (1 + t)^2, t = e^-|z|. */
+SLC_FN SLC_F64 SLC_D(sech2h)(SLC_F64 z) {
+  SLC_F64 scale;
+  const SLC_F64 q = SLC_D(exp_parts)(SLC_D(clamp)(-SLC_D(abs)(z), -106.0, 0.0), &scale);
+  const SLC_F64 t = SLC_FMA(q, scale, scale), d = SLC_FMA(q, scale, scale + SLC_K(1.0));
+  return SLC_K(4.0) * t / (d * d);
+}
+
+/* e^(-z^2); the square of a binary32 is exact. */
+SLC_FN SLC_F64 SLC_D(gauss)(SLC_F64 z) {
+  SLC_F64 scale;
+  const SLC_F64 q = SLC_D(exp_parts)(SLC_D(clamp)(-z * z, -104.0, 0.0), &scale);
+  return SLC_FMA(q, scale, scale);
+}
+
+SLC_FN SLC_F64 SLC_D(lorentz)(SLC_F64 z) { return SLC_K(1.0) / SLC_FMA(z, z, SLC_K(1.0)); }
+
+SLC_FN SLC_F64 SLC_D(softabs2)(SLC_F64 z) {
+  const SLC_F64 d = SLC_D(abs)(z) + SLC_K(1.0);
+  return SLC_K(1.0) / (d * d);
+}
+
+SLC_FN SLC_F64 SLC_D(rsqrt)(SLC_F64 x) { return SLC_K(1.0) / SLC_SQRT(x); }
+
+/* x = 2^e m, m in [sqrt(1/2), sqrt(2)); f = m - 1 is exact; log(1+f) = f - (f^2/2 - s (f^2/2 + z R(z))), s = f / (2 + f), z = s^2: the
+ * leading term has no error. A binary32 subnormal is a normal binary64. */
+SLC_FN SLC_F64 SLC_D(log)(SLC_F64 x) {
+  const SLC_U64 offset = SLC_BITS(x) + (0x3ff0000000000000u - 0x3fe6a09e667f3bcdu);
+  const SLC_F64 e = SLC_FROM((offset >> 52) + 0x4338000000000000u) - SLC_K(SLC_SHIFTER + 1023.0);
+  const SLC_F64 f = SLC_FROM((offset & 0x000fffffffffffffu) + 0x3fe6a09e667f3bcdu) - SLC_K(1.0);
+  const SLC_F64 s = f / (f + SLC_K(2.0)), z = s * s, h = SLC_K(0.5) * f * f;
+  SLC_F64 p = SLC_FMA(z, SLC_K(0x1.2b58bfd81518p-3), SLC_K(0x1.39fe59b326cfap-3));
+  p = SLC_FMA(z, p, SLC_K(0x1.7462b4b7deac3p-3));
+  p = SLC_FMA(z, p, SLC_K(0x1.c71c62e659d66p-3));
+  p = SLC_FMA(z, p, SLC_K(0x1.2492492deee3cp-2));
+  p = SLC_FMA(z, p, SLC_K(0x1.9999999995322p-2));
+  p = SLC_FMA(z, p, SLC_K(0x1.5555555555558p-1));
+  const SLC_F64 rest = SLC_FMA(s, SLC_FMA(z, p, h), e * SLC_K(0x1.ef35793c7673p-45)) - h;
+  return SLC_FMA(e, SLC_K(0x1.62e42fefa38p-1), f + rest);
+}
+
+/* erf x = 1 - e^(-x G(x)) for x >= 0: one polynomial on [0, 4], and expm1 keeps the small results accurate. */
+SLC_FN SLC_F64 SLC_D(erf)(SLC_F64 x) {
+  const SLC_F64 a = SLC_D(clamp)(x, 0.0, 4.0);
+  SLC_F64 g = SLC_FMA(a, SLC_K(0x1.0d6927f2b3dbbp-45), SLC_K(-0x1.3d7b52565f0e7p-40));
+  g = SLC_FMA(a, g, SLC_K(0x1.589de35020595p-36));
+  g = SLC_FMA(a, g, SLC_K(-0x1.c659061e3e3c2p-33));
+  g = SLC_FMA(a, g, SLC_K(0x1.91e4ddaa92df5p-30));
+  g = SLC_FMA(a, g, SLC_K(-0x1.ebb3b3498169dp-28));
+  g = SLC_FMA(a, g, SLC_K(0x1.8fb888b15cd68p-26));
+  g = SLC_FMA(a, g, SLC_K(-0x1.451159c913ee3p-25));
+  g = SLC_FMA(a, g, SLC_K(-0x1.1cc91ae0997bp-24));
+  g = SLC_FMA(a, g, SLC_K(0x1.601f56ff60fe4p-21));
+  g = SLC_FMA(a, g, SLC_K(-0x1.1fae211ba4dfdp-19));
+  g = SLC_FMA(a, g, SLC_K(0x1.b29fe95452858p-19));
+  g = SLC_FMA(a, g, SLC_K(0x1.9e5bd91edb1fap-19));
+  g = SLC_FMA(a, g, SLC_K(-0x1.ef594a955e1aep-16));
+  g = SLC_FMA(a, g, SLC_K(0x1.0e193c887ea2p-14));
+  g = SLC_FMA(a, g, SLC_K(0x1.b2bfe1fb8d02cp-16));
+  g = SLC_FMA(a, g, SLC_K(-0x1.35668a1560ea4p-11));
+  g = SLC_FMA(a, g, SLC_K(0x1.bca69941522c6p-10));
+  g = SLC_FMA(a, g, SLC_K(-0x1.b6b6a95aa9081p-13));
+  g = SLC_FMA(a, g, SLC_K(-0x1.3966858f53fd5p-6));
+  g = SLC_FMA(a, g, SLC_K(0x1.a4f4e2a1a6208p-4));
+  g = SLC_FMA(a, g, SLC_K(0x1.45f306dc9c9p-1));
+  g = SLC_FMA(a, g, SLC_K(0x1.20dd750429b6dp0));
+  SLC_F64 scale;
+  const SLC_F64 q = SLC_D(exp_parts)(-(a * g), &scale);
+  return -SLC_FMA(q, scale, scale - SLC_K(1.0));
+}
+
+/* x >= 0. Below tan(pi/8) directly, above cot(pi/8) as pi/2 - atan(1/x), between as pi/4 + atan((x-1)/(x+1)); one division serves all
+ * three. */
+SLC_FN SLC_F64 SLC_D(atan)(SLC_F64 x) {
+  const SLC_F64 one = SLC_K(1.0), zero = SLC_K(0.0);
+  const SLC_F64 n1 = SLC_SEL(SLC_LT(x, SLC_K(0x1.a8279ap-2)), x, x - one), d1 = SLC_SEL(SLC_LT(x, SLC_K(0x1.a8279ap-2)), one, x + one);
+  const SLC_F64 b1 = SLC_SEL(SLC_LT(x, SLC_K(0x1.a8279ap-2)), zero, SLC_K(0x1.921fb54442d18p-1));
+  const SLC_F64 n = SLC_SEL(SLC_LT(x, SLC_K(0x1.3504f4p1)), n1, -one), d = SLC_SEL(SLC_LT(x, SLC_K(0x1.3504f4p1)), d1, x);
+  const SLC_F64 base = SLC_SEL(SLC_LT(x, SLC_K(0x1.3504f4p1)), b1, SLC_K(0x1.921fb54442d18p0));
+  const SLC_F64 z = n / d, t = z * z;
+  SLC_F64 p = SLC_FMA(t, SLC_K(-0x1.3aebea57b1c2fp-6), SLC_K(0x1.41b53c6566dd2p-5));
+  p = SLC_FMA(t, p, SLC_K(-0x1.a0b8db304ca59p-5));
+  p = SLC_FMA(t, p, SLC_K(0x1.dfece4892d455p-5));
+  p = SLC_FMA(t, p, SLC_K(-0x1.10fae4e8f95bfp-4));
+  p = SLC_FMA(t, p, SLC_K(0x1.3b126be4cc793p-4));
+  p = SLC_FMA(t, p, SLC_K(-0x1.745d0b9b9317dp-4));
+  p = SLC_FMA(t, p, SLC_K(0x1.c71c7188b5fb2p-4));
+  p = SLC_FMA(t, p, SLC_K(-0x1.249249243d6d3p-3));
+  p = SLC_FMA(t, p, SLC_K(0x1.999999999942ap-3));
+  p = SLC_FMA(t, p, SLC_K(-0x1.5555555555555p-2));
+  return base + SLC_FMA(z * t, p, z);
+}
+
+/* sin(x + turn pi/2) for 0 <= x <= 2^17. r = x - k pi/2 with pi/2 in parts of 35, 36 and 53 bits: k has 17 bits, so the first step is exact
+ * and the second too where it cancels; no binary32 in the domain comes closer to a multiple of pi/2 than about 2^-30, where the third part
+ * still leaves 2^-70 relative. */
+SLC_FN SLC_F64 SLC_D(sine)(SLC_F64 x, unsigned turn) {
+  const SLC_F64 a = SLC_D(clamp)(x, 0.0, 0x1p17);
+  const SLC_F64 shifted = SLC_FMA(a, SLC_K(0x1.45f306dc9c883p-1), SLC_K(SLC_SHIFTER));
+  const SLC_F64 k = shifted - SLC_K(SLC_SHIFTER);
+  SLC_F64 r = SLC_FMA(k, SLC_K(-0x1.921fb5444p0), a);
+  r = SLC_FMA(k, SLC_K(-0x1.68c234c4cp-39), r);
+  r = SLC_FMA(k, SLC_K(-0x1.98a2e03707345p-77), r);
+  const SLC_U64 quadrant = SLC_BITS(shifted) + turn;
+  const SLC_F64 t = r * r;
+  SLC_F64 s = SLC_FMA(t, SLC_K(-0x1.8db7d1bd7e296p-41), SLC_K(0x1.60e688071a4d4p-33));
+  s = SLC_FMA(t, s, SLC_K(-0x1.ae63f901681abp-26));
+  s = SLC_FMA(t, s, SLC_K(0x1.71de3a10d87f7p-19));
+  s = SLC_FMA(t, s, SLC_K(-0x1.a01a019fe8debp-13));
+  s = SLC_FMA(t, s, SLC_K(0x1.111111111101fp-7));
+  s = SLC_FMA(t, s, SLC_K(-0x1.5555555555555p-3));
+  SLC_F64 c = SLC_FMA(t, SLC_K(-0x1.9001750eb75f4p-37), SLC_K(0x1.1eea8ed106b4cp-29));
+  c = SLC_FMA(t, c, SLC_K(-0x1.27e4f8fd82362p-22));
+  c = SLC_FMA(t, c, SLC_K(0x1.a01a019e07557p-16));
+  c = SLC_FMA(t, c, SLC_K(-0x1.6c16c16c15f44p-10));
+  c = SLC_FMA(t, c, SLC_K(0x1.5555555555552p-5));
+  c = SLC_FMA(t, c, SLC_K(-0x1p-1));
+  const SLC_F64 y = SLC_SEL(SLC_ODD(quadrant), SLC_FMA(t, c, SLC_K(1.0)), SLC_FMA(r * t, s, r));
+  return SLC_FROM(SLC_BITS(y) ^ ((quadrant & 2u) << 62));
+}
+SLC_FN SLC_F64 SLC_D(sin)(SLC_F64 x) { return SLC_D(sine)(x, 0); }
+SLC_FN SLC_F64 SLC_D(cos)(SLC_F64 x) { return SLC_D(sine)(x, 1); }
+
+/* ---- binary32: special values (spec N2.2) ---- */
+
+SLC_FN SLC_F32 SLC_S(or_nan)(SLC_F32 x, SLC_F32 y) { return SLC_SEL32(SLC_EQ32(x, x), y, SLC_K32(NAN)); }
+
+SLC_FN SLC_F32 SLC_S(exp)(SLC_F32 x) { return SLC_S(or_nan)(x, SLC_MAP(exp, x)); }
+SLC_FN SLC_F32 SLC_S(sigmoid)(SLC_F32 x) { return SLC_S(or_nan)(x, SLC_MAP(sigmoid, x)); }
+SLC_FN SLC_F32 SLC_S(sech2h)(SLC_F32 z) { return SLC_S(or_nan)(z, SLC_MAP(sech2h, z)); }
+SLC_FN SLC_F32 SLC_S(gauss)(SLC_F32 z) { return SLC_S(or_nan)(z, SLC_MAP(gauss, z)); }
+SLC_FN SLC_F32 SLC_S(lorentz)(SLC_F32 z) { return SLC_S(or_nan)(z, SLC_MAP(lorentz, z)); }
+SLC_FN SLC_F32 SLC_S(softabs2)(SLC_F32 z) { return SLC_S(or_nan)(z, SLC_MAP(softabs2, z)); }
+
+/* Odd functions keep the sign of their argument, that of a zero included. */
+SLC_FN SLC_F32 SLC_S(expm1)(SLC_F32 x) { return SLC_S(or_nan)(x, SLC_SEL32(SLC_EQ32(x, SLC_K32(0.0f)), x, SLC_MAP(expm1, x))); }
+SLC_FN SLC_F32 SLC_S(tanh)(SLC_F32 x) { return SLC_S(or_nan)(x, SLC_COPYSIGN(SLC_MAP(tanh, SLC_ABS32(x)), x)); }
+SLC_FN SLC_F32 SLC_S(erf)(SLC_F32 x) { return SLC_S(or_nan)(x, SLC_COPYSIGN(SLC_MAP(erf, SLC_ABS32(x)), x)); }
+SLC_FN SLC_F32 SLC_S(atan)(SLC_F32 x) { return SLC_S(or_nan)(x, SLC_COPYSIGN(SLC_MAP(atan, SLC_ABS32(x)), x)); }
+
+/* [0, inf]: y inside, its end values at 0 and inf; NaN outside. */
+SLC_FN SLC_F32 SLC_S(half_line)(SLC_F32 x, SLC_F32 y, float at_zero, float at_infinity) {
+  const SLC_F32 z =
+      SLC_SEL32(SLC_EQ32(x, SLC_K32(0.0f)), SLC_K32(at_zero), SLC_SEL32(SLC_EQ32(x, SLC_K32(INFINITY)), SLC_K32(at_infinity), y));
+  return SLC_SEL32(SLC_LT32(x, SLC_K32(0.0f)), SLC_K32(NAN), SLC_S(or_nan)(x, z));
+}
+SLC_FN SLC_F32 SLC_S(log)(SLC_F32 x) { return SLC_S(half_line)(x, SLC_MAP(log, x), -INFINITY, INFINITY); }
+SLC_FN SLC_F32 SLC_S(rsqrt)(SLC_F32 x) { return SLC_S(half_line)(x, SLC_MAP(rsqrt, x), INFINITY, 0.0f); }
+
+/* [0, 2^17]; NaN outside. */
+SLC_FN SLC_F32 SLC_S(turn_domain)(SLC_F32 x, SLC_F32 y) {
+  const SLC_F32 below = SLC_SEL32(SLC_LT32(x, SLC_K32(0.0f)), SLC_K32(NAN), y);
+  return SLC_S(or_nan)(x, SLC_SEL32(SLC_LT32(SLC_K32(0x1p17f), x), SLC_K32(NAN), below));
+}
+SLC_FN SLC_F32 SLC_S(sin)(SLC_F32 x) { return SLC_S(turn_domain)(x, SLC_SEL32(SLC_EQ32(x, SLC_K32(0.0f)), x, SLC_MAP(sin, x))); }
+SLC_FN SLC_F32 SLC_S(cos)(SLC_F32 x) { return SLC_S(turn_domain)(x, SLC_MAP(cos, x)); }
+
+#undef SLC_SHIFTER
