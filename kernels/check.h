@@ -11,8 +11,17 @@
 #include <sluice/kernels.def>
 #undef SL_KERNEL
 
-/* SL_ERR_NONFINITE that names the first token whose policy gradient is not finite (spec O4.2). */
-sl_status sl_check_loss_gradient(sl_context *ctx, const float *d, const sl_gated_loss_batch *batch);
+/* What a backend's gated loss staged for t tokens and the batch's sequences. */
+typedef struct {
+  sl_loss_sums *sums;
+  float *d, *e;
+} sl_staged_loss;
+
+/* Takes the context's workspace for it; sums is NULL where there is no memory. */
+sl_staged_loss sl_stage_loss(sl_context *ctx, size_t n_seq, size_t t);
+/* Copies it to the outputs (e may be NULL), or returns SL_ERR_NONFINITE with the first token whose gradient is not finite (spec O4.2). */
+sl_status sl_commit_loss(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_staged_loss *staged,
+                         const sl_gated_loss_batch *batch);
 
 /* SL_ERR_INPUT if an id (of an unmasked slot, where mask is not NULL) is not below vocab; the message names its index. */
 sl_status sl_check_ids(sl_context *ctx, const char *kernel, const uint32_t *ids, const uint8_t *mask, size_t t, size_t vocab);

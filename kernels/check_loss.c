@@ -1,4 +1,5 @@
-/* Entry check of the gated loss: settings of the objective and the batch, with the place (spec O1.3, O2.1, O2.2). */
+/* Entry check of the gated loss: settings of the objective and the batch, with the place (spec O1.3, O2.1, O2.2); and its exit check, which
+ * stands between what a backend staged and the outputs (spec O4.2). */
 #include "check_arguments.h"
 
 #include <math.h>
@@ -78,9 +79,25 @@ sl_status sl_check_gated_loss(sl_context *ctx, float *d, float *e, sl_loss_sums 
   return a.status;
 }
 
-sl_status sl_check_loss_gradient(sl_context *ctx, const float *d, const sl_gated_loss_batch *batch) {
+sl_staged_loss sl_stage_loss(sl_context *ctx, size_t n_seq, size_t t) {
+  sl_staged_loss staged = {sl_workspace(ctx, n_seq * sizeof *staged.sums + 2 * t * sizeof *staged.d), NULL, NULL};
+  if (!staged.sums) return staged;
+  staged.d = (float *)(void *)(staged.sums + n_seq);
+  staged.e = staged.d + t;
+  return staged;
+}
+
+sl_status sl_commit_loss(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_staged_loss *staged,
+                         const sl_gated_loss_batch *batch) {
   for (size_t s = 0; s < batch->n_seq; s++)
     for (size_t i = batch->seq[s]; i < batch->seq[s + 1]; i++)
-      if (!isfinite(d[i])) return refuse(ctx, "the gradient of token", d[i], i, s);
+      if (!isfinite(staged->d[i])) return refuse(ctx, "the gradient of token", staged->d[i], i, s);
+  for (size_t s = 0; s < batch->n_seq; s++) {
+    sums[s] = staged->sums[s];
+    for (size_t i = batch->seq[s]; i < batch->seq[s + 1]; i++) {
+      d[i] = staged->d[i];
+      if (e) e[i] = staged->e[i];
+    }
+  }
   return SL_OK;
 }

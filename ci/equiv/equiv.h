@@ -20,6 +20,9 @@ void sl_equiv_end(sl_equiv_trial *trial);
 /* The shape of the problem, in words. */
 const char *sl_equiv_shape(const sl_equiv_trial *trial);
 
+/* 1 if an output of the golden run holds anything but zeros: what is equal because it is empty or 0 proves nothing. */
+int sl_equiv_says_something(const sl_equiv_trial *trial);
+
 /* Runs the problem in ctx. SL_ERR_MISMATCH where its status or an output bit differs, an input was written or a guard was; the message
  * names context, kernel, seed, shape and the first tensor[index] with both bit patterns and the distance in ulps. */
 sl_status sl_equiv_check(sl_equiv_trial *trial, sl_context *ctx, sl_error *err);

@@ -7,14 +7,12 @@
 #include "kernels/plain/gate.h"
 
 #include <math.h>
-#include <string.h>
 
 #define BLOCK 256
 #define LOG_RATIO_MAX 80.0f
 
 typedef struct {
-  float *d, *e;
-  sl_loss_sums *sums;
+  sl_staged_loss out;
   const sl_objective *objective;
   const sl_gated_loss_batch *batch;
 } loss_job;
@@ -141,15 +139,15 @@ static void finish_block(const block *k, const loss_job *job, const sequence *q,
   for (size_t i = 0; i < n; i++) {
     const float effective = k->w[i] * k->r[i];
     float d = k->clamped[i] || q->a == 0.0f ? 0.0f : effective * q->a;
-    job->d[at + i] = job->e[at + i] = 0.0f;
+    job->out.d[at + i] = job->out.e[at + i] = 0.0f;
     if (!b->mask[at + i]) continue;
     if (o->beta > 0.0) {
       d = d + q->kl_scale * k->slope[i];
       sums->kl += q->c * k->kl[i];
       sums->kl_clamped += k->kl_clamped[i];
     }
-    job->d[at + i] = d;
-    if (o->gamma > 0.0) job->e[at + i] = q->entropy_grad;
+    job->out.d[at + i] = d;
+    if (o->gamma > 0.0) job->out.e[at + i] = q->entropy_grad;
     if (b->entropy) sums->entropy += q->c * (double)b->entropy[at + i];
     add_token(sums, k, i, q->ac, effective);
   }
@@ -183,21 +181,15 @@ static sl_loss_sums sequence_loss(const loss_job *job, size_t s) {
 static void loss_range(void *arg, size_t begin, size_t end, int thread) {
   const loss_job *job = arg;
   (void)thread;
-  for (size_t s = begin; s < end; s++) job->sums[s] = sequence_loss(job, s);
+  for (size_t s = begin; s < end; s++) job->out.sums[s] = sequence_loss(job, s);
 }
 
 sl_status SL_ISA_NAME(gated_loss)(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *objective,
                                   const sl_gated_loss_batch *batch) {
   const size_t n = batch->n_seq, t = n ? batch->seq[n] : 0;
-  sl_loss_sums *const staged = sl_workspace(ctx, n * sizeof *staged + 2 * t * sizeof *d);
-  if (!staged) return ctx->error.status;
-  float *const staged_d = (float *)(void *)(staged + n);
-  loss_job job = {staged_d, staged_d + t, staged, objective, batch};
-  sl_status status = sl_parallel_for(ctx, n, 1, loss_range, &job);
-  if (!status) status = sl_check_loss_gradient(ctx, staged_d, batch);
-  if (status) return status;
-  memcpy(d, staged_d, t * sizeof *d);
-  if (e) memcpy(e, job.e, t * sizeof *e);
-  memcpy(sums, staged, n * sizeof *sums);
-  return SL_OK;
+  const sl_staged_loss staged = sl_stage_loss(ctx, n, t);
+  if (!staged.sums) return ctx->error.status;
+  loss_job job = {staged, objective, batch};
+  const sl_status status = sl_parallel_for(ctx, n, 1, loss_range, &job);
+  return status ? status : sl_commit_loss(ctx, d, e, sums, &staged, batch);
 }

@@ -4,8 +4,6 @@
 #include "plain.h"
 #include "reduce.h"
 
-#include <string.h>
-
 #define LOG_RATIO_MAX 80.0f
 
 typedef struct {
@@ -111,14 +109,8 @@ static sl_loss_sums sequence_loss(float *d, float *e, const sl_objective *o, con
 sl_status sl_plain_gated_loss(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *objective,
                               const sl_gated_loss_batch *batch) {
   const size_t n = batch->n_seq, t = n ? batch->seq[n] : 0;
-  sl_loss_sums *const staged = sl_workspace(ctx, n * sizeof *staged + 2 * t * sizeof *d);
-  if (!staged) return ctx->error.status;
-  float *const staged_d = (float *)(void *)(staged + n), *const staged_e = staged_d + t;
-  for (size_t s = 0; s < n; s++) staged[s] = sequence_loss(staged_d, staged_e, objective, batch, s);
-  const sl_status status = sl_check_loss_gradient(ctx, staged_d, batch);
-  if (status) return status;
-  memcpy(d, staged_d, t * sizeof *d);
-  if (e) memcpy(e, staged_e, t * sizeof *e);
-  memcpy(sums, staged, n * sizeof *sums);
-  return SL_OK;
+  const sl_staged_loss staged = sl_stage_loss(ctx, n, t);
+  if (!staged.sums) return ctx->error.status;
+  for (size_t s = 0; s < n; s++) staged.sums[s] = sequence_loss(staged.d, staged.e, objective, batch, s);
+  return sl_commit_loss(ctx, d, e, sums, &staged, batch);
 }

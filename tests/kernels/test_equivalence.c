@@ -47,6 +47,7 @@ static void check_kernel(sl_kernel_id kernel) {
   sl_context *list[CONTEXTS_MAX], *golden = open_context(&(sl_equiv_backend){"plain", {"plain", SL_ISA_BEST, 0}}, 1);
   const size_t n = open_contexts(list);
   const char *tiny = SL_DOT_CHUNK == 256 ? "" : "-tiny";
+  uint64_t said = 0;
   for (uint64_t s = seed; s < seed + cases; s++) {
     sl_equiv_trial *trial;
     sl_error err;
@@ -55,10 +56,13 @@ static void check_kernel(sl_kernel_id kernel) {
       cr_assert_eq(sl_equiv_check(trial, list[i], &err), SL_OK,
                    "%s\nreplay: SLUICE_SEED=%llu SLUICE_CASES=1 test-equivalence%s --filter 'equivalence/%s'", err.message,
                    (unsigned long long)s, tiny, sl_equiv_kernel_name(kernel));
+    said += (uint64_t)sl_equiv_says_something(trial);
     sl_equiv_end(trial);
   }
-  printf("%s: seeds %llu to %llu, %zu contexts\n", sl_equiv_kernel_name(kernel), (unsigned long long)seed,
-         (unsigned long long)(seed + cases - 1), n);
+  cr_expect(cases < CASES || said > cases / 2, "only %llu of %llu problems have an output that is not 0", (unsigned long long)said,
+            (unsigned long long)cases);
+  printf("%s: seeds %llu to %llu (%llu with an output that is not 0), %zu contexts\n", sl_equiv_kernel_name(kernel),
+         (unsigned long long)seed, (unsigned long long)(seed + cases - 1), (unsigned long long)said, n);
   for (size_t i = 0; i < n; i++) sl_context_destroy(list[i]);
   sl_context_destroy(golden);
 }
