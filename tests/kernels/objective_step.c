@@ -74,16 +74,18 @@ sl_gated_loss_batch batch_of(const step *p) {
   return (sl_gated_loss_batch){p->new, p->old, p->ref, p->entropy, p->mask, p->seq, p->advantage, p->coefficient, p->n_seq};
 }
 
+loss_kernel planted_loss;
+
 static void run(sl_context *ctx, outcome *out, const step *p, const sl_objective *o) {
   const sl_gated_loss_batch batch = batch_of(p);
   memset(out, 0, sizeof *out);
-  const sl_status status = sl_gated_loss(ctx, out->d, out->e, out->sums, o, &batch);
+  const sl_status status = (planted_loss ? planted_loss : sl_gated_loss)(ctx, out->d, out->e, out->sums, o, &batch);
   cr_assert_eq(status, SL_OK, "%s: %s", sl_context_backend(ctx), sl_context_error(ctx)->message);
 }
 
 outcome loss_of(const step *p, const sl_objective *o) {
   sl_context *const *list;
-  const size_t n = cpu_contexts(&list);
+  const size_t n = planted_loss ? 0 : cpu_contexts(&list);
   static outcome want, got;
   run(plain_context(), &want, p, o);
   for (size_t i = 0; i < n; i++) {

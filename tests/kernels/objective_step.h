@@ -33,6 +33,10 @@ void finish_step(step *p, sl_advantage_kind advantages, sl_aggregation aggregati
 step one_sequence(size_t n, float log_ratio);
 
 sl_gated_loss_batch batch_of(const step *p);
+/* Where not NULL, runs in place of every context: a planted failure that a property must catch. */
+typedef sl_status (*loss_kernel)(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *o,
+                                 const sl_gated_loss_batch *b);
+extern loss_kernel planted_loss;
 /* Runs it in plain, checks that the cpu contexts give the same bits, and returns it. */
 outcome loss_of(const step *p, const sl_objective *o);
 

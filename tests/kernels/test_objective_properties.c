@@ -1,4 +1,5 @@
-/* Properties of the objective over random steps (spec O1 to O5): equal bits, not closeness, wherever the clauses promise them. */
+/* Properties of the objective over random steps (spec O1 to O5): equal bits, not closeness, wherever the clauses promise them. Planted
+ * failures at the end: each must break its property. */
 #include "objective_step.h"
 
 #include <criterion/criterion.h>
@@ -13,15 +14,18 @@ static const sl_aggregation aggregations[] = {SL_AGG_SEQUENCE_MEAN, SL_AGG_TOKEN
 /* A property holds for the step that a seed makes, or says what is wrong. */
 typedef int (*property)(source *s, step *p, const sl_objective *o);
 
+static int holds_for(property holds, uint64_t seed) {
+  source s = seeded(seed);
+  step p = random_step(&s);
+  finish_step(&p, advantages[next_below(&s, 4)], aggregations[next_below(&s, 3)]);
+  const sl_objective o = random_objective(&s);
+  return holds(&s, &p, &o);
+}
+
 static void check(const char *name, property holds) {
   const uint64_t first = first_seed(1), count = seed_count(CASES);
-  for (uint64_t seed = first; seed < first + count; seed++) {
-    source s = seeded(seed);
-    step p = random_step(&s);
-    finish_step(&p, advantages[next_below(&s, 4)], aggregations[next_below(&s, 3)]);
-    const sl_objective o = random_objective(&s);
-    cr_assert(holds(&s, &p, &o), REPLAY, (unsigned long long)seed, "objective_properties", name);
-  }
+  for (uint64_t seed = first; seed < first + count; seed++)
+    cr_assert(holds_for(holds, seed), REPLAY, (unsigned long long)seed, "objective_properties", name);
   printf("%s: seeds %llu to %llu\n", name, (unsigned long long)first, (unsigned long long)(first + count - 1));
 }
 
@@ -180,6 +184,10 @@ PROPERTY(zero_advantage_leaves_kl_and_bonus) {
   for (size_t i = 0; i < p->t; i++)
     if (p->mask[i]) other.old[i] = p->new[i] - 0.25f; /* other ratios: they must not matter */
   const outcome a = loss_of(&zero, &with_kl), b = loss_of(&minus, &with_kl), c = loss_of(&other, &with_kl);
+  for (size_t k = 0; k < p->n_seq; k++) /* k1's slope is 1 wherever it is not clamped */
+    for (size_t i = p->seq[k]; i < p->seq[k + 1]; i++)
+      if (with_kl.kl == SL_KL_K1 && p->mask[i] && fabsf(p->new[i] - p->ref[i]) <= 80.0f && a.d[i] != (float)(0.05 * p->coefficient[k]))
+        return 0;
   return same("d", b.d, a.d, sizeof a.d) & same("d", c.d, a.d, sizeof a.d) & same("e", b.e, a.e, sizeof a.e);
 }
 
@@ -262,4 +270,90 @@ PROPERTY(coefficients_add_up_to_one) {
     if (!(fabs(sum - 1.0) <= (double)(p->n_seq + 3) * 0x1p-53)) return 0;
   }
   return 1;
+}
+
+/* The coefficients of the micro-batch in place of the step's. */
+static sl_status of_the_micro_batch(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *o,
+                                    const sl_gated_loss_batch *b) {
+  double c[STEP_SEQUENCES], tokens = 1.0;
+  for (size_t i = 0; i < b->seq[b->n_seq]; i++) tokens += b->mask[i];
+  for (size_t k = 0; k < b->n_seq; k++) c[k] = 1.0 / tokens;
+  sl_gated_loss_batch own = *b;
+  own.coefficient = c;
+  return sl_gated_loss(ctx, d, e, sums, o, &own);
+}
+
+static sl_status mask_multiplied(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *o,
+                                 const sl_gated_loss_batch *b) {
+  const sl_status status = sl_gated_loss(ctx, d, e, sums, o, b);
+  for (size_t i = 0; i < b->seq[b->n_seq]; i++)
+    if (!b->mask[i]) d[i] = 0.0f * b->logp_new[i];
+  return status;
+}
+
+static sl_status only_the_output_clamped(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *o,
+                                         const sl_gated_loss_batch *b) {
+  const sl_status status = sl_gated_loss(ctx, d, e, sums, o, b);
+  for (size_t i = 0; i < b->seq[b->n_seq]; i++)
+    if (b->mask[i] && fabsf(b->logp_new[i] - b->logp_old[i]) > 80.0f) d[i] = 1.0f;
+  return status;
+}
+
+static sl_status sign_of_the_advantage(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *o,
+                                       const sl_gated_loss_batch *b) {
+  float sign[STEP_SEQUENCES];
+  for (size_t k = 0; k < b->n_seq; k++) sign[k] = b->advantage[k] == 0.0f ? 0.0f : copysignf(1.0f, b->advantage[k]);
+  sl_gated_loss_batch own = *b;
+  own.advantage = sign;
+  return sl_gated_loss(ctx, d, e, sums, o, &own);
+}
+
+static sl_status nothing_where_a_is_zero(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *o,
+                                         const sl_gated_loss_batch *b) {
+  const sl_status status = sl_gated_loss(ctx, d, e, sums, o, b);
+  for (size_t k = 0; k < b->n_seq; k++)
+    for (size_t i = b->seq[k]; i < b->seq[k + 1]; i++)
+      if (b->advantage[k] == 0.0f) d[i] = 0.0f;
+  return status;
+}
+
+/* Sequences answer for the one before them. */
+static sl_status shifted_advantages(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *o,
+                                    const sl_gated_loss_batch *b) {
+  float shifted[STEP_SEQUENCES];
+  for (size_t k = 0; k < b->n_seq; k++) shifted[k] = b->advantage[k ? k - 1 : 0];
+  sl_gated_loss_batch own = *b;
+  own.advantage = shifted;
+  return sl_gated_loss(ctx, d, e, sums, o, &own);
+}
+
+/* A gate that pushes twice as hard. */
+static sl_status doubled(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *o, const sl_gated_loss_batch *b) {
+  const sl_status status = sl_gated_loss(ctx, d, e, sums, o, b);
+  for (size_t i = 0; o->gate.family != SL_GATE_IDENTITY && i < b->seq[b->n_seq]; i++) d[i] *= 2.0f;
+  return status;
+}
+
+static const struct {
+  const char *name;
+  loss_kernel wrong;
+  property broken;
+} planted[] = {{"coefficients of the micro-batch", of_the_micro_batch, micro_batches_do_not_show},
+               {"mask multiplied", mask_multiplied, masked_slots_contribute_nothing},
+               {"only the output clamped", only_the_output_clamped, beyond_the_clamp},
+               {"sign of the advantage", sign_of_the_advantage, gradient_is_linear_in_the_advantage},
+               {"nothing where A is 0", nothing_where_a_is_zero, zero_advantage_leaves_kl_and_bonus},
+               {"shifted advantages", shifted_advantages, groups_permute},
+               {"shifted advantages", shifted_advantages, groups_without_variance_give_no_gradient},
+               {"doubled", doubled, on_policy_all_gates_agree},
+               {"doubled", doubled, gates_only_weaken}};
+
+Test(objective_planted, each_breaks_its_property) {
+  for (size_t k = 0; k < sizeof planted / sizeof *planted; k++) {
+    int caught = 0;
+    planted_loss = planted[k].wrong;
+    for (uint64_t seed = 1; seed <= CASES; seed++) caught += !holds_for(planted[k].broken, seed);
+    planted_loss = NULL;
+    cr_expect_gt(caught, 0, "'%s' lives", planted[k].name);
+  }
 }
