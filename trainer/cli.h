@@ -33,9 +33,9 @@ void sl_progress_start(sl_progress *progress);
 void sl_progress_line(sl_progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void sl_progress_end(sl_progress *progress); /* clears the line */
 
-/* Every subcommand. */
+/* Every subcommand of this build. */
 #define SL_COMMAND(name, summary) int sl_cmd_##name(int argc, char **argv);
+#define SL_ABSENT(name, summary, library, option)
 #include "commands.def"
-#undef SL_COMMAND
 
 #endif

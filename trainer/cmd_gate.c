@@ -174,7 +174,6 @@ static int plot_gates(const options *o) {
 
 int sl_cmd_gate(int argc, char **argv) {
   options o = {.out = "gates.svg", .r_max = 4};
-  argp_err_exit_status = SL_EXIT_USAGE;
   argp_parse(&parser, argc, argv, 0, NULL, &o);
   if (strcmp(o.word[0], "list") == 0 && o.words == 1) return list_gates();
   if (strcmp(o.word[0], "show") == 0 && o.words == 2) return show_gate(o.word[1]);
