@@ -21,15 +21,15 @@ sl_status sl_parallel_for(sl_context *ctx, size_t n, size_t grain, sl_parallel_b
   if (grain == 0) grain = 1;
   const size_t ranges = n / grain + (n % grain != 0);
   int bad = 0;
-  const int threads = ranges < (size_t)ctx->threads ? (int)ranges : ctx->threads;
-  if (threads <= 1) {
+  if (ctx->threads <= 1 || ranges <= 1) {
     bad = !sl_environment_ok();
     for (size_t r = 0; !bad && r < ranges; r++) {
       const size_t begin = r * grain;
       body(arg, begin, n - begin < grain ? n : begin + grain, 0);
     }
   } else {
-#pragma omp parallel num_threads(threads)
+    /* Always the whole team, even for fewer ranges: a team that shrinks ends threads, and one that grows makes new ones, with memory. */
+#pragma omp parallel num_threads(ctx->threads)
     {
       if (!sl_environment_ok()) {
 #pragma omp atomic write
