@@ -1,4 +1,5 @@
-/* The correctly rounded functions (spec N2.1) on vectors, lane by lane. Not public. */
+/* The correctly rounded functions (spec N2.1, N2.2) on vectors: vf v_NAME(vf) for each row of functions.def, the algorithms of
+ * sluice/functions_core.h on the two halves of a vector, widened. Not public. */
 #ifndef SLUICE_CPU_FUNCTIONS_H
 #define SLUICE_CPU_FUNCTIONS_H
 
@@ -6,14 +7,59 @@
 
 #include <sluice/functions.h>
 
-static inline vf v_exp(vf x) {
-  for (int i = 0; i < SL_VW; i++) x[i] = sl_fn_exp(x[i]);
-  return x;
-}
+typedef double vf64 __attribute__((vector_size(SL_VW * 4)));
+typedef uint64_t vu64 __attribute__((vector_size(SL_VW * 4)));
+typedef uint32_t vu32 __attribute__((vector_size(SL_VW * 4)));
 
-static inline vf v_sigmoid(vf x) {
-  for (int i = 0; i < SL_VW; i++) x[i] = sl_fn_sigmoid(x[i]);
-  return x;
+#ifdef __AVX512F__
+static inline vf64 v64_low(vf x) { return _mm512_cvtps_pd(_mm512_castps512_ps256(x)); }
+static inline vf64 v64_high(vf x) { return _mm512_cvtps_pd(_mm512_extractf32x8_ps(x, 1)); }
+static inline vf v64_join(vf64 low, vf64 high) {
+  return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(low)), _mm512_cvtpd_ps(high), 1);
 }
+#define SLC_K(c) _mm512_set1_pd(c)
+#define SLC_FMA(a, b, c) _mm512_fmadd_pd(a, b, c)
+#define SLC_SQRT(a) _mm512_sqrt_pd(a)
+#define SLC_LT(a, b) _mm512_cmp_pd_mask(a, b, _CMP_LT_OQ)
+#define SLC_ODD(u) _mm512_test_epi64_mask((__m512i)(u), _mm512_set1_epi64(1))
+#define SLC_SEL(m, a, b) _mm512_mask_blend_pd(m, b, a)
+#define SLC_MIN32(a, b) _mm512_min_ps(a, b)
+#define SLC_MAX32(a, b) _mm512_max_ps(a, b)
+#define SLC_LT32(a, b) _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ)
+#define SLC_EQ32(a, b) _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ)
+#else
+static inline vf64 v64_low(vf x) { return _mm256_cvtps_pd(_mm256_castps256_ps128(x)); }
+static inline vf64 v64_high(vf x) { return _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1)); }
+static inline vf v64_join(vf64 low, vf64 high) { return _mm256_set_m128(_mm256_cvtpd_ps(high), _mm256_cvtpd_ps(low)); }
+#define SLC_K(c) _mm256_set1_pd(c)
+#define SLC_FMA(a, b, c) _mm256_fmadd_pd(a, b, c)
+#define SLC_SQRT(a) _mm256_sqrt_pd(a)
+#define SLC_LT(a, b) _mm256_cmp_pd(a, b, _CMP_LT_OQ)
+#define SLC_ODD(u) (__m256d)((u) << 63) /* a blend looks at the sign alone */
+#define SLC_SEL(m, a, b) _mm256_blendv_pd(b, a, m)
+#define SLC_MIN32(a, b) _mm256_min_ps(a, b)
+#define SLC_MAX32(a, b) _mm256_max_ps(a, b)
+#define SLC_LT32(a, b) _mm256_castps_si256(_mm256_cmp_ps(a, b, _CMP_LT_OQ))
+#define SLC_EQ32(a, b) _mm256_castps_si256(_mm256_cmp_ps(a, b, _CMP_EQ_OQ))
+#endif
+
+static inline vf v_magnitude(vf x) { return (vf)((vu32)x & 0x7fffffffu); }
+static inline vf v_copysign(vf x, vf sign) { return (vf)((vu32)v_magnitude(x) | ((vu32)sign & 0x80000000u)); }
+
+#define SLC_FN static inline
+#define SLC_D(name) v64_##name
+#define SLC_S(name) v_##name
+#define SLC_F64 vf64
+#define SLC_F32 vf
+#define SLC_U64 vu64
+#define SLC_K32 v_set
+#define SLC_BITS(x) ((vu64)(x))
+#define SLC_FROM(u) ((vf64)(u))
+#define SLC_SEL32 v_select
+#define SLC_ABS32 v_magnitude
+#define SLC_COPYSIGN v_copysign
+#define SLC_MAP(name, x) v64_join(v64_##name(v64_low(x)), v64_##name(v64_high(x)))
+
+#include <sluice/functions_core.h>
 
 #endif

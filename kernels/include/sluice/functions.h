@@ -42,32 +42,12 @@ SLC_FN double sl_f64_from(uint64_t bits) {
 #define SLC_LT32 SLC_LT
 #define SLC_EQ32(a, b) ((a) == (b))
 #define SLC_SEL32 SLC_SEL
+#define SLC_MIN32(a, b) ((a) < (b) ? (a) : (b))
+#define SLC_MAX32(a, b) ((a) > (b) ? (a) : (b))
 #define SLC_ABS32 fabsf
 #define SLC_COPYSIGN copysignf
 #define SLC_MAP(name, x) ((float)sl_fn64_##name((double)(x)))
 
 #include <sluice/functions_core.h>
-
-#undef SLC_FN
-#undef SLC_D
-#undef SLC_S
-#undef SLC_F64
-#undef SLC_F32
-#undef SLC_U64
-#undef SLC_K
-#undef SLC_K32
-#undef SLC_FMA
-#undef SLC_SQRT
-#undef SLC_LT
-#undef SLC_SEL
-#undef SLC_ODD
-#undef SLC_BITS
-#undef SLC_FROM
-#undef SLC_LT32
-#undef SLC_EQ32
-#undef SLC_SEL32
-#undef SLC_ABS32
-#undef SLC_COPYSIGN
-#undef SLC_MAP
 
 #endif

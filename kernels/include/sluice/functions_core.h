@@ -1,12 +1,17 @@
 /* The algorithms of the correctly rounded functions (spec N2.1, N2.2), written once for scalars, SIMD vectors and CUDA: binary64 inside,
- * one rounding, no branch, no table. Included by functions.h (scalar) and kernels/cpu/vecmath.h (vector), which define: SLC_FN qualifiers
- * of a function          SLC_D(name), SLC_S(name)    names of the binary64 and of the binary32 function SLC_F64, SLC_F32     types of
- * values                   SLC_U64                     bits of an SLC_F64 SLC_K(c)             binary64 constant                 SLC_K32(c)
- * binary32 constant SLC_FMA, SLC_SQRT, SLC_LT, SLC_EQ, SLC_ODD, SLC_SEL    on binary64                 SLC_BITS, SLC_FROM   to and from
- * bits SLC_LT32, SLC_EQ32, SLC_SEL32, SLC_COPYSIGN            on binary32 SLC_MAP(name, x)     SLC_D(name) of the widened x, rounded to
- * binary32 SLC_SEL(m, a, b) is a where m holds, else b; a comparison with NaN does not hold. Coefficients come from kernels/functions. That
- * a function is correctly rounded rests on `sluice sweep` alone; the error bounds given here (relative to the result, u = 2^-53) only say
- * why few inputs need care. */
+ * one rounding, no branch, no table. functions.h (scalars) and kernels/cpu/functions.h (vectors) include it and say what these stand for:
+ *
+ *   SLC_FN, SLC_D(name), SLC_S(name)      qualifiers of a function; its name on binary64, on binary32
+ *   SLC_F64, SLC_F32, SLC_U64             values; the bits of an SLC_F64
+ *   SLC_K(c), SLC_K32(c)                  constants
+ *   SLC_FMA, SLC_SQRT, SLC_BITS, SLC_FROM on binary64
+ *   SLC_LT, SLC_ODD, SLC_SEL(m, a, b)     comparison and parity of bits give an m; a where m holds, else b. NaN compares false
+ *   SLC_LT32, SLC_EQ32, SLC_SEL32         the same on binary32
+ *   SLC_MIN32, SLC_MAX32                  a < b ? a : b and a > b ? a : b: the second where the first is NaN
+ *   SLC_ABS32, SLC_COPYSIGN               on binary32
+ *   SLC_MAP(name, x)                      SLC_D(name) of the widened x, rounded to binary32
+ *
+ * Coefficients come from kernels/functions. That a function is correctly rounded rests on `sluice sweep` alone. */
 
 /* ---- binary64: arguments hold a binary32 value; results round to the answer ---- */
 
@@ -31,44 +36,36 @@ SLC_FN SLC_F64 SLC_D(exp_parts)(SLC_F64 w, SLC_F64 *scale) {
   return SLC_FMA(r * r, p, r);
 }
 
-/* x, moved into [low, high] where it lies outside or is NaN: beyond these ends the rounded result no longer changes. */
-SLC_FN SLC_F64 SLC_D(clamp)(SLC_F64 x, double low, double high) {
-  const SLC_F64 capped = SLC_SEL(SLC_LT(x, SLC_K(high)), x, SLC_K(high));
-  return SLC_SEL(SLC_LT(SLC_K(low), capped), capped, SLC_K(low));
-}
-
-SLC_FN SLC_F64 SLC_D(abs)(SLC_F64 x) { return SLC_FROM(SLC_BITS(x) & 0x7fffffffffffffffu); }
-
 SLC_FN SLC_F64 SLC_D(exp)(SLC_F64 x) {
   SLC_F64 scale;
-  const SLC_F64 q = SLC_D(exp_parts)(SLC_D(clamp)(x, -104.0, 89.0), &scale);
+  const SLC_F64 q = SLC_D(exp_parts)(x, &scale);
   return SLC_FMA(q, scale, scale);
 }
 
 SLC_FN SLC_F64 SLC_D(expm1)(SLC_F64 x) {
   SLC_F64 scale;
-  const SLC_F64 q = SLC_D(exp_parts)(SLC_D(clamp)(x, -20.0, 89.0), &scale);
+  const SLC_F64 q = SLC_D(exp_parts)(x, &scale);
   return SLC_FMA(q, scale, scale - SLC_K(1.0));
 }
 
 /* 1 / (1 + e^-x). */
 SLC_FN SLC_F64 SLC_D(sigmoid)(SLC_F64 x) {
   SLC_F64 scale;
-  const SLC_F64 q = SLC_D(exp_parts)(SLC_D(clamp)(-x, -20.0, 104.0), &scale);
+  const SLC_F64 q = SLC_D(exp_parts)(-x, &scale);
   return SLC_K(1.0) / SLC_FMA(q, scale, scale + SLC_K(1.0));
 }
 
 /* (e^2x - 1) / (e^2x + 1) for x >= 0. */
 SLC_FN SLC_F64 SLC_D(tanh)(SLC_F64 x) {
   SLC_F64 scale;
-  const SLC_F64 q = SLC_D(exp_parts)(SLC_D(clamp)(x + x, 0.0, 20.0), &scale);
+  const SLC_F64 q = SLC_D(exp_parts)(x + x, &scale);
   return SLC_FMA(q, scale, scale - SLC_K(1.0)) / SLC_FMA(q, scale, scale + SLC_K(1.0));
 }
 
-/* sech^2(z/2) = 4 t / (1 + t)^2, t = e^-|z|. */
+/* sech^2(z/2) = 4 t / (1 + t)^2, t = e^-z, for z >= 0. */
 SLC_FN SLC_F64 SLC_D(sech2h)(SLC_F64 z) {
   SLC_F64 scale;
-  const SLC_F64 q = SLC_D(exp_parts)(SLC_D(clamp)(-SLC_D(abs)(z), -106.0, 0.0), &scale);
+  const SLC_F64 q = SLC_D(exp_parts)(-z, &scale);
   const SLC_F64 t = SLC_FMA(q, scale, scale), d = SLC_FMA(q, scale, scale + SLC_K(1.0));
   return SLC_K(4.0) * t / (d * d);
 }
@@ -76,14 +73,15 @@ SLC_FN SLC_F64 SLC_D(sech2h)(SLC_F64 z) {
 /* e^(-z^2); the square of a binary32 is exact. */
 SLC_FN SLC_F64 SLC_D(gauss)(SLC_F64 z) {
   SLC_F64 scale;
-  const SLC_F64 q = SLC_D(exp_parts)(SLC_D(clamp)(-z * z, -104.0, 0.0), &scale);
+  const SLC_F64 q = SLC_D(exp_parts)(-z * z, &scale);
   return SLC_FMA(q, scale, scale);
 }
 
 SLC_FN SLC_F64 SLC_D(lorentz)(SLC_F64 z) { return SLC_K(1.0) / SLC_FMA(z, z, SLC_K(1.0)); }
 
+/* 1 / (1 + z)^2, z >= 0. */
 SLC_FN SLC_F64 SLC_D(softabs2)(SLC_F64 z) {
-  const SLC_F64 d = SLC_D(abs)(z) + SLC_K(1.0);
+  const SLC_F64 d = z + SLC_K(1.0);
   return SLC_K(1.0) / (d * d);
 }
 
@@ -106,33 +104,32 @@ SLC_FN SLC_F64 SLC_D(log)(SLC_F64 x) {
   return SLC_FMA(e, SLC_K(0x1.62e42fefa38p-1), f + rest);
 }
 
-/* erf x = 1 - e^(-x G(x)) for x >= 0: one polynomial on [0, 4], and expm1 keeps the small results accurate. */
+/* erf x = 1 - e^(-x G(x)) for 0 <= x <= 4: one polynomial, in its even and odd parts; expm1 keeps the small results accurate. */
 SLC_FN SLC_F64 SLC_D(erf)(SLC_F64 x) {
-  const SLC_F64 a = SLC_D(clamp)(x, 0.0, 4.0);
-  SLC_F64 g = SLC_FMA(a, SLC_K(0x1.0d6927f2b3dbbp-45), SLC_K(-0x1.3d7b52565f0e7p-40));
-  g = SLC_FMA(a, g, SLC_K(0x1.589de35020595p-36));
-  g = SLC_FMA(a, g, SLC_K(-0x1.c659061e3e3c2p-33));
-  g = SLC_FMA(a, g, SLC_K(0x1.91e4ddaa92df5p-30));
-  g = SLC_FMA(a, g, SLC_K(-0x1.ebb3b3498169dp-28));
-  g = SLC_FMA(a, g, SLC_K(0x1.8fb888b15cd68p-26));
-  g = SLC_FMA(a, g, SLC_K(-0x1.451159c913ee3p-25));
-  g = SLC_FMA(a, g, SLC_K(-0x1.1cc91ae0997bp-24));
-  g = SLC_FMA(a, g, SLC_K(0x1.601f56ff60fe4p-21));
-  g = SLC_FMA(a, g, SLC_K(-0x1.1fae211ba4dfdp-19));
-  g = SLC_FMA(a, g, SLC_K(0x1.b29fe95452858p-19));
-  g = SLC_FMA(a, g, SLC_K(0x1.9e5bd91edb1fap-19));
-  g = SLC_FMA(a, g, SLC_K(-0x1.ef594a955e1aep-16));
-  g = SLC_FMA(a, g, SLC_K(0x1.0e193c887ea2p-14));
-  g = SLC_FMA(a, g, SLC_K(0x1.b2bfe1fb8d02cp-16));
-  g = SLC_FMA(a, g, SLC_K(-0x1.35668a1560ea4p-11));
-  g = SLC_FMA(a, g, SLC_K(0x1.bca69941522c6p-10));
-  g = SLC_FMA(a, g, SLC_K(-0x1.b6b6a95aa9081p-13));
-  g = SLC_FMA(a, g, SLC_K(-0x1.3966858f53fd5p-6));
-  g = SLC_FMA(a, g, SLC_K(0x1.a4f4e2a1a6208p-4));
-  g = SLC_FMA(a, g, SLC_K(0x1.45f306dc9c9p-1));
-  g = SLC_FMA(a, g, SLC_K(0x1.20dd750429b6dp0));
+  const SLC_F64 t = x * x;
+  SLC_F64 even = SLC_FMA(t, SLC_K(0x1.0d6927f2b3dbbp-45), SLC_K(0x1.589de35020595p-36));
+  even = SLC_FMA(t, even, SLC_K(0x1.91e4ddaa92df5p-30));
+  even = SLC_FMA(t, even, SLC_K(0x1.8fb888b15cd68p-26));
+  even = SLC_FMA(t, even, SLC_K(-0x1.1cc91ae0997bp-24));
+  even = SLC_FMA(t, even, SLC_K(-0x1.1fae211ba4dfdp-19));
+  even = SLC_FMA(t, even, SLC_K(0x1.9e5bd91edb1fap-19));
+  even = SLC_FMA(t, even, SLC_K(0x1.0e193c887ea2p-14));
+  even = SLC_FMA(t, even, SLC_K(-0x1.35668a1560ea4p-11));
+  even = SLC_FMA(t, even, SLC_K(-0x1.b6b6a95aa9081p-13));
+  even = SLC_FMA(t, even, SLC_K(0x1.a4f4e2a1a6208p-4));
+  even = SLC_FMA(t, even, SLC_K(0x1.20dd750429b6dp0));
+  SLC_F64 odd = SLC_FMA(t, SLC_K(-0x1.3d7b52565f0e7p-40), SLC_K(-0x1.c659061e3e3c2p-33));
+  odd = SLC_FMA(t, odd, SLC_K(-0x1.ebb3b3498169dp-28));
+  odd = SLC_FMA(t, odd, SLC_K(-0x1.451159c913ee3p-25));
+  odd = SLC_FMA(t, odd, SLC_K(0x1.601f56ff60fe4p-21));
+  odd = SLC_FMA(t, odd, SLC_K(0x1.b29fe95452858p-19));
+  odd = SLC_FMA(t, odd, SLC_K(-0x1.ef594a955e1aep-16));
+  odd = SLC_FMA(t, odd, SLC_K(0x1.b2bfe1fb8d02cp-16));
+  odd = SLC_FMA(t, odd, SLC_K(0x1.bca69941522c6p-10));
+  odd = SLC_FMA(t, odd, SLC_K(-0x1.3966858f53fd5p-6));
+  odd = SLC_FMA(t, odd, SLC_K(0x1.45f306dc9c9p-1));
   SLC_F64 scale;
-  const SLC_F64 q = SLC_D(exp_parts)(-(a * g), &scale);
+  const SLC_F64 q = SLC_D(exp_parts)(-(x * SLC_FMA(x, odd, even)), &scale);
   return -SLC_FMA(q, scale, scale - SLC_K(1.0));
 }
 
@@ -162,10 +159,9 @@ SLC_FN SLC_F64 SLC_D(atan)(SLC_F64 x) {
  * and the second too where it cancels; no binary32 in the domain comes closer to a multiple of pi/2 than about 2^-30, where the third part
  * still leaves 2^-70 relative. */
 SLC_FN SLC_F64 SLC_D(sine)(SLC_F64 x, unsigned turn) {
-  const SLC_F64 a = SLC_D(clamp)(x, 0.0, 0x1p17);
-  const SLC_F64 shifted = SLC_FMA(a, SLC_K(0x1.45f306dc9c883p-1), SLC_K(SLC_SHIFTER));
+  const SLC_F64 shifted = SLC_FMA(x, SLC_K(0x1.45f306dc9c883p-1), SLC_K(SLC_SHIFTER));
   const SLC_F64 k = shifted - SLC_K(SLC_SHIFTER);
-  SLC_F64 r = SLC_FMA(k, SLC_K(-0x1.921fb5444p0), a);
+  SLC_F64 r = SLC_FMA(k, SLC_K(-0x1.921fb5444p0), x);
   r = SLC_FMA(k, SLC_K(-0x1.68c234c4cp-39), r);
   r = SLC_FMA(k, SLC_K(-0x1.98a2e03707345p-77), r);
   const SLC_U64 quadrant = SLC_BITS(shifted) + turn;
@@ -188,38 +184,67 @@ SLC_FN SLC_F64 SLC_D(sine)(SLC_F64 x, unsigned turn) {
 SLC_FN SLC_F64 SLC_D(sin)(SLC_F64 x) { return SLC_D(sine)(x, 0); }
 SLC_FN SLC_F64 SLC_D(cos)(SLC_F64 x) { return SLC_D(sine)(x, 1); }
 
-/* ---- binary32: special values (spec N2.2) ---- */
+/* ---- binary32: arguments moved to where the rounded result no longer changes, special values (spec N2.2) ---- */
 
 SLC_FN SLC_F32 SLC_S(or_nan)(SLC_F32 x, SLC_F32 y) { return SLC_SEL32(SLC_EQ32(x, x), y, SLC_K32(NAN)); }
+SLC_FN SLC_F32 SLC_S(clamp)(SLC_F32 x, float low, float high) { return SLC_MAX32(SLC_MIN32(x, SLC_K32(high)), SLC_K32(low)); }
+SLC_FN SLC_F32 SLC_S(cap_abs)(SLC_F32 x, float high) { return SLC_MIN32(SLC_ABS32(x), SLC_K32(high)); }
 
-SLC_FN SLC_F32 SLC_S(exp)(SLC_F32 x) { return SLC_S(or_nan)(x, SLC_MAP(exp, x)); }
-SLC_FN SLC_F32 SLC_S(sigmoid)(SLC_F32 x) { return SLC_S(or_nan)(x, SLC_MAP(sigmoid, x)); }
-SLC_FN SLC_F32 SLC_S(sech2h)(SLC_F32 z) { return SLC_S(or_nan)(z, SLC_MAP(sech2h, z)); }
-SLC_FN SLC_F32 SLC_S(gauss)(SLC_F32 z) { return SLC_S(or_nan)(z, SLC_MAP(gauss, z)); }
+SLC_FN SLC_F32 SLC_S(exp)(SLC_F32 x) { return SLC_S(or_nan)(x, SLC_MAP(exp, SLC_S(clamp)(x, -104.0f, 89.0f))); }
+SLC_FN SLC_F32 SLC_S(sigmoid)(SLC_F32 x) { return SLC_S(or_nan)(x, SLC_MAP(sigmoid, SLC_S(clamp)(x, -104.0f, 20.0f))); }
+SLC_FN SLC_F32 SLC_S(sech2h)(SLC_F32 z) { return SLC_S(or_nan)(z, SLC_MAP(sech2h, SLC_S(cap_abs)(z, 106.0f))); }
+SLC_FN SLC_F32 SLC_S(gauss)(SLC_F32 z) { return SLC_S(or_nan)(z, SLC_MAP(gauss, SLC_S(cap_abs)(z, 10.25f))); }
 SLC_FN SLC_F32 SLC_S(lorentz)(SLC_F32 z) { return SLC_S(or_nan)(z, SLC_MAP(lorentz, z)); }
-SLC_FN SLC_F32 SLC_S(softabs2)(SLC_F32 z) { return SLC_S(or_nan)(z, SLC_MAP(softabs2, z)); }
+SLC_FN SLC_F32 SLC_S(softabs2)(SLC_F32 z) { return SLC_S(or_nan)(z, SLC_MAP(softabs2, SLC_ABS32(z))); }
 
-/* Odd functions keep the sign of their argument, that of a zero included. */
-SLC_FN SLC_F32 SLC_S(expm1)(SLC_F32 x) { return SLC_S(or_nan)(x, SLC_SEL32(SLC_EQ32(x, SLC_K32(0.0f)), x, SLC_MAP(expm1, x))); }
-SLC_FN SLC_F32 SLC_S(tanh)(SLC_F32 x) { return SLC_S(or_nan)(x, SLC_COPYSIGN(SLC_MAP(tanh, SLC_ABS32(x)), x)); }
-SLC_FN SLC_F32 SLC_S(erf)(SLC_F32 x) { return SLC_S(or_nan)(x, SLC_COPYSIGN(SLC_MAP(erf, SLC_ABS32(x)), x)); }
-SLC_FN SLC_F32 SLC_S(atan)(SLC_F32 x) { return SLC_S(or_nan)(x, SLC_COPYSIGN(SLC_MAP(atan, SLC_ABS32(x)), x)); }
+/* The result has the sign of the argument, that of a zero included. */
+SLC_FN SLC_F32 SLC_S(signed)(SLC_F32 x, SLC_F32 y) { return SLC_S(or_nan)(x, SLC_COPYSIGN(y, x)); }
+SLC_FN SLC_F32 SLC_S(expm1)(SLC_F32 x) { return SLC_S(signed)(x, SLC_MAP(expm1, SLC_S(clamp)(x, -20.0f, 89.0f))); }
+SLC_FN SLC_F32 SLC_S(tanh)(SLC_F32 x) { return SLC_S(signed)(x, SLC_MAP(tanh, SLC_S(cap_abs)(x, 10.0f))); }
+SLC_FN SLC_F32 SLC_S(erf)(SLC_F32 x) { return SLC_S(signed)(x, SLC_MAP(erf, SLC_S(cap_abs)(x, 4.0f))); }
+SLC_FN SLC_F32 SLC_S(atan)(SLC_F32 x) { return SLC_S(signed)(x, SLC_MAP(atan, SLC_ABS32(x))); }
 
-/* [0, inf]: y inside, its end values at 0 and inf; NaN outside. */
+/* y for 0 < x < inf, the values given at 0 and inf, NaN elsewhere. */
 SLC_FN SLC_F32 SLC_S(half_line)(SLC_F32 x, SLC_F32 y, float at_zero, float at_infinity) {
-  const SLC_F32 z =
-      SLC_SEL32(SLC_EQ32(x, SLC_K32(0.0f)), SLC_K32(at_zero), SLC_SEL32(SLC_EQ32(x, SLC_K32(INFINITY)), SLC_K32(at_infinity), y));
-  return SLC_SEL32(SLC_LT32(x, SLC_K32(0.0f)), SLC_K32(NAN), SLC_S(or_nan)(x, z));
+  const SLC_F32 outside = SLC_SEL32(SLC_EQ32(x, SLC_K32(0.0f)), SLC_K32(at_zero), SLC_K32(NAN));
+  const SLC_F32 inside = SLC_SEL32(SLC_EQ32(x, SLC_K32(INFINITY)), SLC_K32(at_infinity), y);
+  return SLC_SEL32(SLC_LT32(SLC_K32(0.0f), x), inside, outside);
 }
 SLC_FN SLC_F32 SLC_S(log)(SLC_F32 x) { return SLC_S(half_line)(x, SLC_MAP(log, x), -INFINITY, INFINITY); }
 SLC_FN SLC_F32 SLC_S(rsqrt)(SLC_F32 x) { return SLC_S(half_line)(x, SLC_MAP(rsqrt, x), INFINITY, 0.0f); }
 
-/* [0, 2^17]; NaN outside. */
-SLC_FN SLC_F32 SLC_S(turn_domain)(SLC_F32 x, SLC_F32 y) {
-  const SLC_F32 below = SLC_SEL32(SLC_LT32(x, SLC_K32(0.0f)), SLC_K32(NAN), y);
-  return SLC_S(or_nan)(x, SLC_SEL32(SLC_LT32(SLC_K32(0x1p17f), x), SLC_K32(NAN), below));
+/* y for 0 <= x <= 2^17, NaN elsewhere. */
+SLC_FN SLC_F32 SLC_S(turns)(SLC_F32 x, SLC_F32 y) {
+  const SLC_F32 inside = SLC_SEL32(SLC_LT32(SLC_K32(0x1p17f), x), SLC_K32(NAN), y);
+  return SLC_SEL32(SLC_LT32(x, SLC_K32(0.0f)), SLC_K32(NAN), SLC_S(or_nan)(x, inside));
 }
-SLC_FN SLC_F32 SLC_S(sin)(SLC_F32 x) { return SLC_S(turn_domain)(x, SLC_SEL32(SLC_EQ32(x, SLC_K32(0.0f)), x, SLC_MAP(sin, x))); }
-SLC_FN SLC_F32 SLC_S(cos)(SLC_F32 x) { return SLC_S(turn_domain)(x, SLC_MAP(cos, x)); }
+SLC_FN SLC_F32 SLC_S(sin)(SLC_F32 x) {
+  const SLC_F32 y = SLC_MAP(sin, SLC_S(clamp)(x, 0.0f, 0x1p17f));
+  return SLC_S(turns)(x, SLC_SEL32(SLC_EQ32(x, SLC_K32(0.0f)), x, y));
+}
+SLC_FN SLC_F32 SLC_S(cos)(SLC_F32 x) { return SLC_S(turns)(x, SLC_MAP(cos, SLC_S(clamp)(x, 0.0f, 0x1p17f))); }
 
 #undef SLC_SHIFTER
+#undef SLC_FN
+#undef SLC_D
+#undef SLC_S
+#undef SLC_F64
+#undef SLC_F32
+#undef SLC_U64
+#undef SLC_K
+#undef SLC_K32
+#undef SLC_FMA
+#undef SLC_SQRT
+#undef SLC_LT
+#undef SLC_SEL
+#undef SLC_ODD
+#undef SLC_BITS
+#undef SLC_FROM
+#undef SLC_LT32
+#undef SLC_EQ32
+#undef SLC_SEL32
+#undef SLC_MIN32
+#undef SLC_MAX32
+#undef SLC_ABS32
+#undef SLC_COPYSIGN
+#undef SLC_MAP
