@@ -10,15 +10,20 @@
 
 int sl_exit_code(sl_status status) {
   switch (status) {
-    case SL_OK: return SL_EXIT_OK;
+    case SL_OK:
+      return SL_EXIT_OK;
     case SL_ERR_USAGE:
-    case SL_ERR_UNAVAILABLE: return SL_EXIT_USAGE;
+    case SL_ERR_UNAVAILABLE:
+      return SL_EXIT_USAGE;
     case SL_ERR_INPUT:
-    case SL_ERR_NONFINITE: return SL_EXIT_INPUT;
-    case SL_ERR_MISMATCH: return SL_EXIT_FAILED;
+    case SL_ERR_NONFINITE:
+      return SL_EXIT_INPUT;
+    case SL_ERR_MISMATCH:
+      return SL_EXIT_FAILED;
     case SL_ERR_IO:
     case SL_ERR_MEMORY:
-    case SL_ERR_ENVIRONMENT: return SL_EXIT_SYSTEM;
+    case SL_ERR_ENVIRONMENT:
+      return SL_EXIT_SYSTEM;
   }
   return SL_EXIT_SYSTEM;
 }

@@ -45,10 +45,10 @@ static int format_value(const sl_config *config, sl_config_key key, char *out, s
       snprintf(out, size, "%" PRId64, *(const int64_t *)value);
       return 1;
     case SL_CONFIG_REAL:
-      sl_decimal_from_double(out, *(const double *)value);
+      sl_shortest_double(out, *(const double *)value);
       return 1;
     case SL_CONFIG_REAL32:
-      sl_decimal_from_float(out, *(const float *)value);
+      sl_shortest_float(out, *(const float *)value);
       return 1;
     case SL_CONFIG_BOOL:
       snprintf(out, size, "%s", *(const int *)value ? "true" : "false");

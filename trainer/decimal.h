@@ -5,9 +5,9 @@
 #define SL_DECIMAL_SIZE 32
 
 /* out reads back to x by strtod. x is finite. */
-void sl_decimal_from_double(char out[SL_DECIMAL_SIZE], double x);
+void sl_shortest_double(char out[SL_DECIMAL_SIZE], double x);
 
 /* out reads back to x by strtof, and by strtod and one rounding. x is finite. */
-void sl_decimal_from_float(char out[SL_DECIMAL_SIZE], float x);
+void sl_shortest_float(char out[SL_DECIMAL_SIZE], float x);
 
 #endif

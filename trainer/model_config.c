@@ -134,8 +134,8 @@ sl_status sl_model_config_read(sl_model_shape *out, const char *path, sl_error *
 
 sl_status sl_model_config_write(const sl_model_shape *s, const char *file, sl_error *err) {
   char eps[SL_DECIMAL_SIZE], theta[SL_DECIMAL_SIZE], text[2048];
-  sl_decimal_from_float(eps, s->rms_eps);
-  sl_decimal_from_double(theta, s->rope_theta);
+  sl_shortest_float(eps, s->rms_eps);
+  sl_shortest_double(theta, s->rope_theta);
   const char *point = strpbrk(theta, ".e") ? "" : ".0"; /* transformers wants a float */
   const int n = snprintf(text, sizeof text,
                          "{\n"

@@ -1,0 +1,278 @@
+/* Checkpoints (spec F4.5): a model folder with the moments and a state file, written whole or not at all, and checked against its hash. */
+#include "run_files.h"
+
+#include "file.h"
+#include "json.h"
+#include "safetensors.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define MOMENTS_FILE "moments.safetensors"
+#define STATE_FILE "state.json"
+#define STATE_BYTES_MAX ((size_t)1 << 20)
+
+static char *checkpoint_name(const sl_trainer *t) {
+  char *name = malloc(64);
+  if (name) /* names sort in the order of training */
+    snprintf(name, 64, "%d-%s-%09llu", (int)t->phase,
+             t->phase == SL_PHASE_SFT  ? "sft"
+             : t->phase == SL_PHASE_RL ? "rl"
+                                       : "done",
+             (unsigned long long)(t->phase == SL_PHASE_SFT ? t->sft_step : t->rl_step));
+  return name;
+}
+
+static sl_status write_moments(const sl_trainer *t, const char *path, sl_error *err) {
+  const sl_model_layout *layout = t->policy.layout;
+  const size_t n = layout->n_tensors;
+  sl_tensor_view *views = calloc(2 * n, sizeof *views);
+  char(*names)[112] = calloc(2 * n, sizeof *names);
+  sl_status status = views && names ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for a checkpoint");
+  for (size_t i = 0; !status && i < 2 * n; i++) {
+    const sl_tensor_info *tensor = &layout->tensors[i % n];
+    snprintf(names[i], sizeof *names, "%s.%s", i < n ? "m" : "v", tensor->name);
+    views[i] = (sl_tensor_view){names[i],
+                                tensor->rank,
+                                {tensor->shape[0], tensor->shape[1]},
+                                tensor->count,
+                                (i < n ? t->optimizer.m : t->optimizer.v) + tensor->offset};
+  }
+  if (!status) status = sl_safetensors_write(path, views, 2 * n, err);
+  free(views);
+  free(names);
+  return status;
+}
+
+static sl_status write_state(const sl_run_files *run, const sl_trainer *t, const char *path, sl_error *err) {
+  const sl_counters c = sl_trainer_counters(t);
+  char hash[SL_DIGEST_TEXT], text[1024];
+  const sl_status status = sl_trainer_hash(t, hash, err);
+  if (status) return status;
+  const int n = snprintf(text, sizeof text,
+                         "{\"format\":\"sluice-checkpoint\",\"version\":%d,\"phase\":%llu,\"sft_step\":%llu,\"rl_step\":%llu,\"sft_epoch\":"
+                         "%llu,\"sft_offset\":%llu,"
+                         "\"rl_epoch\":%llu,\"rl_offset\":%llu,\"b1_power\":\"%a\",\"b2_power\":\"%a\",\"metrics_size\":%ld,\"ledger_"
+                         "size\":%ld,\"state\":\"%s\"}\n",
+                         SL_CHECKPOINT_VERSION, (unsigned long long)c.phase, (unsigned long long)c.sft_step, (unsigned long long)c.rl_step,
+                         (unsigned long long)c.sft_epoch, (unsigned long long)c.sft_offset, (unsigned long long)c.rl_epoch,
+                         (unsigned long long)c.rl_offset, t->optimizer.state.b1_power, t->optimizer.state.b2_power, ftell(run->metrics),
+                         ftell(run->ledger), hash);
+  const sl_bytes piece = {text, (size_t)n};
+  return sl_file_write(path, &piece, 1, err);
+}
+
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+/* Names of a run's checkpoints, ascending; the caller frees each and the array. Temporary folders of a killed writer are passed over. */
+static sl_status list_checkpoints(char ***out, size_t *count, const char *run, sl_error *err) {
+  char *folder = sl_path_join(run, SL_RUN_CHECKPOINTS);
+  DIR *dir = folder ? opendir(folder) : NULL;
+  sl_status status = dir ? SL_OK : sl_fail(err, SL_ERR_INPUT, "%s: not a run: %s", run, strerror(errno));
+  char **names = NULL;
+  size_t n = 0;
+  for (struct dirent *e; !status && (e = readdir(dir));) {
+    if (e->d_name[0] == '.' || strstr(e->d_name, ".tmp-")) continue;
+    char **more = realloc(names, (n + 1) * sizeof *names), *name = strdup(e->d_name);
+    if (more) names = more;
+    if (!more || !name) {
+      free(name);
+      status = sl_fail(err, SL_ERR_MEMORY, "no memory for a list of checkpoints");
+    } else {
+      names[n++] = name;
+    }
+  }
+  if (dir) closedir(dir);
+  free(folder);
+  if (n) qsort(names, n, sizeof *names, by_name);
+  *out = names, *count = n;
+  return status;
+}
+
+static void free_names(char **names, size_t n) {
+  for (size_t i = 0; i < n; i++) free(names[i]);
+  free(names);
+}
+
+static char *path_of(const char *run, const char *name) {
+  char *folder = sl_path_join(run, SL_RUN_CHECKPOINTS), *path = folder ? sl_path_join(folder, name) : NULL;
+  free(folder);
+  return path;
+}
+
+static sl_status remove_old(const sl_run_files *run, size_t keep, sl_error *err) {
+  char **names;
+  size_t n;
+  sl_status status = list_checkpoints(&names, &n, run->path, err);
+  for (size_t i = 0; !status && i + keep < n; i++) {
+    char *path = path_of(run->path, names[i]);
+    status = path ? sl_folder_remove(path, err) : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+    free(path);
+  }
+  free_names(names, n);
+  return status;
+}
+
+sl_status sl_checkpoint_write(sl_run_files *run, const sl_trainer *t, sl_error *err) {
+  char *name = checkpoint_name(t), *path = name ? path_of(run->path, name) : NULL;
+  free(name);
+  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  sl_folder_write folder;
+  sl_status status = sl_folder_begin(&folder, path, err);
+  free(path);
+  if (status) return status;
+  char *moments = sl_path_join(folder.temporary, MOMENTS_FILE), *state = sl_path_join(folder.temporary, STATE_FILE);
+  if (!moments || !state) status = sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  if (!status) status = sl_model_files_write(&t->policy, t->tokenizer, folder.temporary, err);
+  if (!status) status = write_moments(t, moments, err);
+  if (!status) status = write_state(run, t, state, err);
+  free(moments);
+  free(state);
+  if (status) {
+    sl_folder_abort(&folder);
+    return status;
+  }
+  status = sl_folder_commit(&folder, err);
+  return status ? status : remove_old(run, (size_t)t->config.checkpoint.keep, err);
+}
+
+sl_status sl_checkpoint_newest(char **out, const char *run, sl_error *err) {
+  char **names;
+  size_t n;
+  sl_status status = list_checkpoints(&names, &n, run, err);
+  if (!status && n == 0) status = sl_fail(err, SL_ERR_INPUT, "%s: the run has no checkpoint to go on from", run);
+  if (!status) {
+    *out = path_of(run, names[n - 1]);
+    if (!*out) status = sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  }
+  free_names(names, n);
+  return status;
+}
+
+/* What a state file holds. */
+typedef struct {
+  sl_counters counters;
+  sl_adamw_state adamw;
+  size_t metrics_size, ledger_size;
+  char hash[SL_DIGEST_TEXT];
+} state;
+
+static sl_status hex_real(const sl_json *doc, const char *key, double *out, sl_error *err) {
+  const char *text;
+  const sl_status status = sl_json_text(doc, key, &text, err);
+  if (status) return status;
+  char *end;
+  *out = strtod(text, &end);
+  if (*end || end == text || !(*out >= 0.0 && *out <= 1.0))
+    return sl_json_fail(doc, key, err, "expected a number in [0, 1], found \"%s\"", text);
+  return SL_OK;
+}
+
+static sl_status count_at(const sl_json *doc, const char *key, size_t max, uint64_t *out, sl_error *err) {
+  size_t n;
+  const sl_status status = sl_json_size(doc, key, 0, max, &n, err);
+  if (!status) *out = n;
+  return status;
+}
+
+static sl_status parse_state(const sl_json *doc, state *s, sl_error *err) {
+  const char *format, *hash;
+  size_t version;
+  sl_status status = sl_json_text(doc, "format", &format, err);
+  if (!status && strcmp(format, "sluice-checkpoint") != 0) status = sl_json_fail(doc, "format", err, "expected \"sluice-checkpoint\"");
+  if (!status) status = sl_json_size(doc, "version", 0, 1000000, &version, err);
+  if (!status && version != SL_CHECKPOINT_VERSION)
+    status = sl_json_fail(doc, "version", err, "this program reads version %d, found %zu", SL_CHECKPOINT_VERSION, version);
+  const struct {
+    const char *key;
+    size_t max;
+    uint64_t *at;
+  } counts[] = {{"phase", SL_PHASE_DONE, &s->counters.phase},        {"sft_step", UINT32_MAX, &s->counters.sft_step},
+                {"rl_step", UINT32_MAX, &s->counters.rl_step},       {"sft_epoch", UINT32_MAX, &s->counters.sft_epoch},
+                {"sft_offset", UINT32_MAX, &s->counters.sft_offset}, {"rl_epoch", UINT32_MAX, &s->counters.rl_epoch},
+                {"rl_offset", UINT32_MAX, &s->counters.rl_offset}};
+  for (size_t i = 0; !status && i < sizeof counts / sizeof *counts; i++)
+    status = count_at(doc, counts[i].key, counts[i].max, counts[i].at, err);
+  if (!status) status = hex_real(doc, "b1_power", &s->adamw.b1_power, err);
+  if (!status) status = hex_real(doc, "b2_power", &s->adamw.b2_power, err);
+  if (!status) status = sl_json_size(doc, "metrics_size", 0, SIZE_MAX / 4, &s->metrics_size, err);
+  if (!status) status = sl_json_size(doc, "ledger_size", 0, SIZE_MAX / 4, &s->ledger_size, err);
+  if (!status) status = sl_json_text(doc, "state", &hash, err);
+  if (!status && strlen(hash) != SL_DIGEST_TEXT - 1) status = sl_json_fail(doc, "state", err, "expected 32 hexadecimal digits");
+  if (!status) memcpy(s->hash, hash, SL_DIGEST_TEXT);
+  return status;
+}
+
+static sl_status read_state(const char *folder, state *s, sl_error *err) {
+  char *path = sl_path_join(folder, STATE_FILE), *text = NULL;
+  size_t size;
+  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  sl_status status = sl_file_read(&text, &size, path, STATE_BYTES_MAX, err);
+  if (!status) {
+    sl_json doc;
+    status = sl_json_parse(&doc, path, 1, text, size, err);
+    if (!status) {
+      status = parse_state(&doc, s, err);
+      sl_json_free(&doc);
+    }
+  }
+  free(text);
+  free(path);
+  return status;
+}
+
+static sl_status read_moments(const char *folder, const sl_model_layout *layout, float *m, float *v, sl_error *err) {
+  char *path = sl_path_join(folder, MOMENTS_FILE);
+  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  sl_safetensors *file = NULL;
+  sl_status status = sl_safetensors_open(&file, path, err);
+  for (size_t i = 0; !status && i < 2 * layout->n_tensors; i++) {
+    const sl_tensor_info *tensor = &layout->tensors[i % layout->n_tensors];
+    char name[112];
+    snprintf(name, sizeof name, "%s.%s", i < layout->n_tensors ? "m" : "v", tensor->name);
+    const sl_tensor_view *view = sl_safetensors_find(file, name);
+    if (!view || view->count != tensor->count)
+      status = sl_fail(err, SL_ERR_INPUT, "%s: tensor %s is absent or has another size", path, name);
+    else
+      status = sl_safetensors_read(file, view, (i < layout->n_tensors ? m : v) + tensor->offset, err);
+  }
+  sl_safetensors_close(file);
+  free(path);
+  return status;
+}
+
+static sl_status read_policy(sl_trainer *t, const char *path, sl_error *err) {
+  sl_parameters read;
+  sl_status status = sl_model_folder_read(&read, NULL, path, err);
+  if (status) return status;
+  if (memcmp(&read.layout->shape, &t->policy.layout->shape, sizeof read.layout->shape) != 0)
+    status = sl_fail(err, SL_ERR_MISMATCH, "%s: the model's shape is not that of the run's configuration", path);
+  else
+    memcpy(t->policy.data, read.data, read.layout->n_floats * sizeof *read.data);
+  sl_parameters_free(&read);
+  return status;
+}
+
+sl_status sl_checkpoint_read(sl_trainer *t, const char *path, uint64_t *metrics_size, uint64_t *ledger_size, sl_error *err) {
+  state s;
+  sl_status status = read_state(path, &s, err);
+  if (!status) status = read_policy(t, path, err);
+  if (!status) status = read_moments(path, t->policy.layout, t->optimizer.m, t->optimizer.v, err);
+  if (status) return status;
+  t->phase = (sl_phase)s.counters.phase, t->sft_step = s.counters.sft_step, t->rl_step = s.counters.rl_step;
+  t->optimizer.state = s.adamw;
+  const sl_data_position sft = {(uint32_t)s.counters.sft_epoch, (uint32_t)s.counters.sft_offset};
+  const sl_data_position rl = {(uint32_t)s.counters.rl_epoch, (uint32_t)s.counters.rl_offset};
+  status = sl_data_order_seek(&t->sft_order, sft, err);
+  if (!status) status = sl_data_order_seek(&t->rl_order, rl, err);
+  char hash[SL_DIGEST_TEXT];
+  if (!status) status = sl_trainer_hash(t, hash, err);
+  if (status) return status;
+  if (strcmp(hash, s.hash) != 0)
+    return sl_fail(err, SL_ERR_MISMATCH, "%s: the state's hash is %s, but %s was recorded: the checkpoint is damaged", path, hash, s.hash);
+  *metrics_size = s.metrics_size, *ledger_size = s.ledger_size;
+  return SL_OK;
+}

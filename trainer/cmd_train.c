@@ -1,0 +1,216 @@
+/* sluice train CONFIG and sluice resume RUN. */
+#include "cli.h"
+#include "file.h"
+#include "train.h"
+
+#include <argp.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SETS_MAX 64
+
+typedef struct {
+  const char *path, *sets[SETS_MAX];
+  size_t n_sets;
+  int dry_run, help_config;
+  sl_train_options train;
+} options;
+
+static error_t parse_common(int key, char *arg, struct argp_state *state) {
+  options *o = state->input;
+  switch (key) {
+    case 'q':
+      o->train.quiet = 1;
+      return 0;
+    case 'j':
+      o->train.json = 1;
+      return 0;
+    case ARGP_KEY_ARG:
+      if (o->path) argp_error(state, "one path is enough: '%s' is too much", arg);
+      o->path = arg;
+      return 0;
+    default:
+      return ARGP_ERR_UNKNOWN;
+  }
+}
+
+static error_t parse_train(int key, char *arg, struct argp_state *state) {
+  options *o = state->input;
+  switch (key) {
+    case 's':
+      if (o->n_sets == SETS_MAX) argp_error(state, "at most %d --set", SETS_MAX);
+      o->sets[o->n_sets++] = arg;
+      return 0;
+    case 'n':
+      o->dry_run = 1;
+      return 0;
+    case 'c':
+      o->help_config = 1;
+      return 0;
+    case ARGP_KEY_END:
+      if (!o->path && !o->help_config)
+        argp_error(state, "a configuration is missing; 'default' stands for the built-in one, --help-config prints it");
+      return 0;
+    default:
+      return parse_common(key, arg, state);
+  }
+}
+
+static error_t parse_resume(int key, char *arg, struct argp_state *state) {
+  options *o = state->input;
+  if (key == ARGP_KEY_END && !o->path) argp_error(state, "a run's folder is missing");
+  return parse_common(key, arg, state);
+}
+
+static const struct argp_option train_rows[] = {
+    {"set", 's', "SECTION.KEY=VALUE", 0, "overrides one key of the configuration; may be repeated", 0},
+    {"dry-run", 'n', NULL, 0, "print parameters, memory and steps, and stop", 0},
+    {"help-config", 'c', NULL, 0, "print the default configuration with every key explained", 0},
+    {"quiet", 'q', NULL, 0, "no progress", 0},
+    {"json", 'j', NULL, 0, "the closing summary as one JSON object", 0},
+    {0}};
+static const struct argp_option resume_rows[] = {
+    {"quiet", 'q', NULL, 0, "no progress", 0}, {"json", 'j', NULL, 0, "the closing summary as one JSON object", 0}, {0}};
+
+static const struct argp train_parser = {train_rows,
+                                         parse_train,
+                                         "CONFIG",
+                                         "Trains a policy: supervised warm start, then group-relative policy optimisation under a gate. "
+                                         "CONFIG is a YAML file, or 'default'. The run's "
+                                         "folder (run.out) receives configuration, metrics, ledger, checkpoints and the model. SIGINT or "
+                                         "SIGTERM finish the step and write a checkpoint.",
+                                         NULL,
+                                         NULL,
+                                         NULL};
+static const struct argp resume_parser = {
+    resume_rows, parse_resume,
+    "RUN",       "Goes on with an interrupted run from its newest checkpoint; the result has the bits of an uninterrupted run.",
+    NULL,        NULL,
+    NULL};
+
+static void print_summary(const options *o, const sl_run_files *run, const sl_train_result *r) {
+  if (o->train.json) {
+    printf("{\"run\":\"%s\",\"interrupted\":%s", run->path, r->interrupted ? "true" : "false");
+    if (!isnan(r->success_before)) printf(",\"success_before\":%.9g", r->success_before);
+    if (!isnan(r->success_after)) printf(",\"success_after\":%.9g", r->success_after);
+    printf(",\"state\":\"%s\"}\n", r->state);
+    return;
+  }
+  if (r->interrupted) {
+    printf("Interrupted; a checkpoint is written. 'sluice resume %s' goes on with it.\n", run->path);
+    return;
+  }
+  if (!isnan(r->success_before)) printf("held-out success before RL: %.1f %%\n", 100.0 * r->success_before);
+  if (!isnan(r->success_after)) printf("held-out success after RL:  %.1f %%\n", 100.0 * r->success_after);
+  printf("run:   %s\nstate: %s\n", run->path, r->state);
+}
+
+static int run_to_end(const options *o, const char *command, sl_trainer *t, sl_run_files *run) {
+  sl_error err;
+  sl_train_result result;
+  const sl_status status = sl_train(t, run, &o->train, &result, &err);
+  if (status) return sl_cli_fail(command, &err);
+  print_summary(o, run, &result);
+  return result.interrupted ? SL_EXIT_INTERRUPTED : SL_EXIT_OK;
+}
+
+static void print_plan(const sl_trainer *t) {
+  const sl_config *c = &t->config;
+  const double arena = (double)t->policy.layout->n_floats * sizeof(float) / 1048576.0;
+  size_t buffers = 1;
+  while ((size_t)1 << buffers <= (size_t)c->rl.reduce_shards) buffers++;
+  printf("backend:     %s, %d threads\n", sl_context_backend(t->ctx), sl_context_threads(t->ctx));
+  printf("parameters:  %zu (vocabulary %zu)\n", t->policy.layout->n_parameters, t->policy.layout->shape.vocab);
+  printf("memory:      %.1f MiB parameters, %.1f MiB moments, %.1f MiB gradients (%zu buffers for %lld shards)\n", arena, 2 * arena,
+         (double)buffers * arena, buffers, (long long)c->rl.reduce_shards);
+  printf("problems:    %zu warm start, %zu RL, %zu held out\n", t->task.warm.n, t->task.train.n, t->task.held_out.n);
+  printf("warm start:  at most %lld steps of %lld problems, until held-out success %.2f\n", (long long)c->sft.steps,
+         (long long)c->sft.batch, c->sft.stop_success);
+  printf("RL:          %lld steps of %lld prompts x %lld completions, %lld updates an epoch, %lld epochs\n", (long long)c->rl.steps,
+         (long long)c->rl.prompts, (long long)c->rl.group, (long long)c->rl.updates, (long long)c->rl.epochs);
+  printf("longest:     %zu tokens\n", t->max_length);
+}
+
+static int train(const options *o, const char *command) {
+  sl_error err;
+  sl_config config;
+  const char *file = strcmp(o->path, "default") == 0 ? NULL : o->path;
+  if (sl_config_load(&config, file, o->sets, o->n_sets, &err)) return sl_cli_fail(command, &err);
+  sl_trainer *t;
+  if (sl_trainer_create(&t, &config, &err)) return sl_cli_fail(command, &err);
+  int code;
+  sl_run_files run;
+  if (o->dry_run) {
+    print_plan(t);
+    code = SL_EXIT_OK;
+  } else if (sl_run_create(&run, t->config.run.out, &t->config, &err)) {
+    code = sl_cli_fail(command, &err);
+  } else {
+    code = run_to_end(o, command, t, &run);
+    sl_run_close(&run);
+  }
+  sl_trainer_destroy(t);
+  return code;
+}
+
+int sl_cmd_train(int argc, char **argv) {
+  options o = {0};
+  argp_parse(&train_parser, argc, argv, 0, NULL, &o);
+  if (o.help_config) {
+    sl_error err;
+    return sl_config_print_help(stdout, &err) ? sl_cli_fail(argv[0], &err) : SL_EXIT_OK;
+  }
+  return train(&o, argv[0]);
+}
+
+/* The frozen reference that an RL phase of this run was started with. */
+static sl_status restore_reference(sl_trainer *t, const char *run, sl_error *err) {
+  if (!t->reference_model || *t->config.rl.reference || t->phase == SL_PHASE_SFT) return SL_OK;
+  char *path = sl_path_join(run, SL_RUN_REFERENCE);
+  sl_parameters reference;
+  sl_status status = path ? sl_model_folder_read(&reference, NULL, path, err) : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  if (!status) {
+    if (reference.layout->n_floats == t->reference.layout->n_floats)
+      memcpy(t->reference.data, reference.data, reference.layout->n_floats * sizeof(float));
+    else
+      status = sl_fail(err, SL_ERR_MISMATCH, "%s: the reference's shape is not that of the run", path);
+    sl_parameters_free(&reference);
+  }
+  free(path);
+  return status;
+}
+
+static sl_status reopen(sl_trainer **out, sl_run_files *run, const char *path, sl_error *err) {
+  char *config_path = sl_path_join(path, SL_RUN_CONFIG), *checkpoint = NULL;
+  sl_config config;
+  uint64_t metrics_size = 0, ledger_size = 0;
+  sl_trainer *t = NULL;
+  sl_status status = config_path ? sl_config_load(&config, config_path, NULL, 0, err) : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  if (!status) status = sl_trainer_create(&t, &config, err);
+  if (!status) status = sl_checkpoint_newest(&checkpoint, path, err);
+  if (!status) status = sl_checkpoint_read(t, checkpoint, &metrics_size, &ledger_size, err);
+  if (!status) status = restore_reference(t, path, err);
+  if (!status) status = sl_run_reopen(run, path, metrics_size, ledger_size, err);
+  free(config_path);
+  free(checkpoint);
+  if (status) {
+    sl_trainer_destroy(t);
+    return status;
+  }
+  *out = t;
+  return SL_OK;
+}
+
+int sl_cmd_resume(int argc, char **argv) {
+  options o = {0};
+  argp_parse(&resume_parser, argc, argv, 0, NULL, &o);
+  sl_error err;
+  sl_trainer *t;
+  sl_run_files run;
+  if (reopen(&t, &run, o.path, &err)) return sl_cli_fail(argv[0], &err);
+  const int code = run_to_end(&o, argv[0], t, &run);
+  sl_run_close(&run);
+  sl_trainer_destroy(t);
+  return code;
+}

@@ -1,0 +1,57 @@
+/* Gradient totals of a step over its shards: a binary counter of finished subtrees (spec N4.3, N4.4). */
+#include "gradients.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static size_t head_floats(const sl_model_layout *layout) { return layout->shape.vocab * layout->shape.hidden; }
+
+sl_status sl_gradients_create(sl_gradients *out, sl_context *ctx, const sl_model_layout *layout, size_t shards, sl_error *err) {
+  sl_gradients g = {.ctx = ctx, .layout = layout, .shards = shards};
+  sl_status status = sl_arena_create(&g.total, layout, err);
+  for (size_t i = 0; !status && (size_t)1 << i < shards; i++) status = sl_arena_create(&g.level[i], layout, err);
+  if (!status && layout->shape.tied) {
+    g.head_total = calloc(head_floats(layout), sizeof *g.head_total);
+    if (!g.head_total) status = sl_fail(err, SL_ERR_MEMORY, "no memory for the head's gradient");
+  }
+  if (status) {
+    sl_gradients_free(&g);
+    return status;
+  }
+  *out = g;
+  return SL_OK;
+}
+
+void sl_gradients_free(sl_gradients *g) {
+  sl_arena_free(g->total);
+  for (size_t i = 0; i < SL_SHARD_LEVELS; i++) sl_arena_free(g->level[i]);
+  free(g->head_total);
+  memset(g, 0, sizeof *g);
+}
+
+size_t sl_shard_begin(size_t k, size_t n, size_t shards) { return k * n / shards; }
+
+void sl_gradients_begin_shard(sl_gradients *g) {
+  if (g->done == g->shards) g->done = 0;
+  memset(g->total, 0, g->layout->n_floats * sizeof *g->total);
+  if (g->head_total) memset(g->head_total, 0, head_floats(g->layout) * sizeof *g->head_total);
+}
+
+sl_status sl_gradients_end_shard(sl_gradients *g) {
+  if (g->head_total) {
+    float *embed = g->total + g->layout->embed;
+    const sl_status status = sl_residual_add(g->ctx, embed, g->head_total, embed, head_floats(g->layout));
+    if (status) return status;
+  }
+  size_t i = 0;
+  for (size_t bits = g->done++; bits & 1; bits >>= 1, i++) {
+    const sl_status status = sl_residual_add(g->ctx, g->total, g->level[i], g->total, g->layout->n_floats);
+    if (status) return status;
+  }
+  if (g->done < g->shards) {
+    float *t = g->level[i];
+    g->level[i] = g->total;
+    g->total = t;
+  }
+  return SL_OK;
+}

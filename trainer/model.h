@@ -1,0 +1,57 @@
+/* The policy: forward and backward over packed sequences (spec T5). Shapes: T tokens of one micro-batch, D hidden, H query heads and KV
+ * key/value heads of size d, F feed-forward, V vocabulary. */
+#ifndef SLUICE_MODEL_H
+#define SLUICE_MODEL_H
+
+#include "model_layout.h"
+
+#include <sluice/kernels.h>
+
+/* A micro-batch (spec N4.1). target and mask say which tokens' log-probs are wanted: mask[i] is 1 if the token after i is learnt from, and
+ * target[i] is that token. */
+typedef struct {
+  size_t n_seq;
+  const uint32_t *seq;      /* (n_seq + 1) offsets, seq[0] = 0 */
+  const uint32_t *ids;      /* (T) */
+  const uint32_t *position; /* (T), from 0 in each sequence */
+  const uint32_t *target;   /* (T) */
+  const uint8_t *mask;      /* (T) */
+} sl_batch;
+
+typedef struct sl_model sl_model;
+
+/* A model over parameters that stay the caller's. Holds the activations of up to max_tokens tokens; training 0: of the forward pass of one
+ * layer at a time, for rollouts. After sl_model_create nothing is allocated. SL_ERR_MEMORY, SL_ERR_INPUT. */
+sl_status sl_model_create(sl_model **out, sl_context *ctx, const sl_model_layout *layout, const float *parameters, size_t max_tokens,
+                          int training, sl_error *err);
+void sl_model_destroy(sl_model *model);
+
+/* Rearranges the weights for the backend (spec T2.4); call after every change of the parameters. */
+sl_status sl_model_pack(sl_model *model);
+
+/* logp and entropy (T) of the targets under the softmax of logits * inv_temperature; masked slots +0. */
+sl_status sl_model_forward(sl_model *model, const sl_batch *batch, float inv_temperature, float *logp, float *entropy);
+
+/* Adds the gradient of the last forward to totals: an arena of the layout, and head_total (V, D) if the head is tied (else NULL).
+ * dlogp and dentropy (T); dentropy may be NULL. */
+sl_status sl_model_backward(sl_model *model, const sl_batch *batch, float inv_temperature, const float *dlogp, const float *dentropy,
+                            float *total, float *head_total);
+
+/* What generation needs of the model, layer by layer. */
+typedef struct {
+  float *k_cache, *v_cache; /* of one layer, see kv_store */
+  size_t capacity;          /* positions of a slot */
+} sl_layer_cache;
+
+/* Prefill: forward over whole prompts; stores keys and values of token i at slot[i], position[i]. hidden (T, D) receives the final norm's
+ * output. */
+sl_status sl_model_prefill(sl_model *model, const sl_batch *batch, const sl_layer_cache *caches, const uint32_t *slot, float *hidden);
+
+/* One new token for each of b slots: ids, slot, position (b); hidden (b, D). */
+sl_status sl_model_decode(sl_model *model, size_t b, const uint32_t *ids, const uint32_t *slot, const uint32_t *position,
+                          const sl_layer_cache *caches, float *hidden);
+
+/* Logits (b, V) of hidden rows. */
+sl_status sl_model_logits(sl_model *model, size_t b, const float *hidden, float *logits);
+
+#endif

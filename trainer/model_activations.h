@@ -1,0 +1,55 @@
+/* What a model holds of a micro-batch, and where (spec T5). Not public. */
+#ifndef SLUICE_MODEL_ACTIVATIONS_H
+#define SLUICE_MODEL_ACTIVATIONS_H
+
+#include "model.h"
+
+/* Of one layer; T tokens each. */
+typedef struct {
+  float *input;               /* (T, D) what the layer adds to */
+  float *h1, *rstd1;          /* (T, D), (T) */
+  float *q, *k, *v;           /* (T, H d), (T, KV d), (T, KV d), rotated */
+  float *o;                   /* (T, H d) */
+  float *row_max, *row_scale; /* (T, H) */
+  float *middle;              /* (T, D) after attention */
+  float *h2, *rstd2;          /* (T, D), (T) */
+  float *gate, *up, *act;     /* (T, F) */
+} sl_layer_activations;
+
+/* Backend packs of one layer's weights (spec T2.4); [0] forward, [1] input gradient. NULL where the backend packs nothing. */
+typedef struct {
+  void *q[2], *k[2], *v[2], *o[2], *gate[2], *up[2], *down[2];
+} sl_layer_packs;
+
+struct sl_model {
+  sl_context *ctx;
+  const sl_model_layout *layout;
+  const float *parameters;
+  size_t max_tokens;
+  int training;
+  unsigned char *arena;         /* everything below but `layers` and `packs` */
+  float *cos_table, *sin_table; /* (P, d / 2) */
+  sl_layer_activations *layers; /* of a training model one each; else all the same */
+  sl_layer_packs *packs;
+  void *head_pack[2];
+  float *output;                      /* (T, D) of the last layer */
+  float *hidden, *rstd;               /* (T, D), (T) final norm */
+  float *branch;                      /* (T, D) */
+  float *row_max, *row_sum, *entropy; /* (T) of the softmax; entropy as the forward gave it */
+  float *dx, *dh;                     /* (T, D) */
+  float *dq, *dk, *dv, *d_o;          /* as q, k, v, o */
+  float *dact, *dgate, *dup;          /* (T, F) */
+};
+
+/* Returns the first error of a chain of kernel calls. */
+#define SL_TRY(call)               \
+  do {                             \
+    const sl_status try_ = (call); \
+    if (try_) return try_;         \
+  } while (0)
+
+/* Adds two residual branches of a layer; shared by training, prefill and decoding. Attention itself is the caller's. */
+sl_status sl_layer_qkv(sl_model *m, size_t layer, size_t t, const uint32_t *position);
+sl_status sl_layer_finish(sl_model *m, size_t layer, size_t t, float *next);
+
+#endif

@@ -1,0 +1,57 @@
+/* One AdamW step over an arena of parameters: norm, clipping, update (spec N6). */
+#include "optimizer.h"
+
+#include <math.h>
+#include <string.h>
+
+sl_status sl_optimizer_create(sl_optimizer *out, const sl_model_layout *layout, sl_error *err) {
+  sl_optimizer o = {.layout = layout, .state = {1.0, 1.0}};
+  sl_status status = sl_arena_create(&o.m, layout, err);
+  if (!status) status = sl_arena_create(&o.v, layout, err);
+  if (status) {
+    sl_optimizer_free(&o);
+    return status;
+  }
+  *out = o;
+  return SL_OK;
+}
+
+void sl_optimizer_free(sl_optimizer *o) {
+  sl_arena_free(o->m);
+  sl_arena_free(o->v);
+  o->m = o->v = NULL;
+}
+
+void sl_optimizer_reset(sl_optimizer *o) {
+  memset(o->m, 0, o->layout->n_floats * sizeof *o->m);
+  memset(o->v, 0, o->layout->n_floats * sizeof *o->v);
+  o->state = (sl_adamw_state){1.0, 1.0};
+}
+
+sl_status sl_gradient_norm(sl_context *ctx, const sl_model_layout *layout, const float *gradient, double *norm, sl_error *err) {
+  double total = 0.0;
+  for (size_t i = 0; i < layout->n_tensors; i++) {
+    const sl_tensor_info *t = &layout->tensors[i];
+    double sum;
+    const sl_status status = sl_grad_square_sum(ctx, &sum, gradient + t->offset, t->count);
+    if (status == SL_ERR_NONFINITE) return sl_arena_check(layout, gradient, "gradient", err);
+    if (status) return sl_fail(err, status, "%s", sl_context_error(ctx)->message);
+    total += sum;
+  }
+  *norm = sqrt(total);
+  return SL_OK;
+}
+
+sl_status sl_optimizer_step(sl_optimizer *o, sl_context *ctx, const sl_optimizer_options *options, float *parameters, const float *gradient,
+                            double norm, float lr) {
+  const float scale = sl_clip_scale(norm, options->max_norm), decay = sl_adamw_decay(lr, options->weight_decay);
+  sl_adamw how = sl_adamw_scalars(&o->state, options->b1, options->b2, options->eps, lr, scale);
+  for (size_t i = 0; i < o->layout->n_tensors; i++) {
+    const sl_tensor_info *t = &o->layout->tensors[i];
+    how.decay = t->decays ? decay : 1.0f;
+    const size_t at = t->offset;
+    const sl_status status = sl_adamw_step(ctx, parameters + at, o->m + at, o->v + at, gradient + at, &how, t->count);
+    if (status) return status;
+  }
+  return SL_OK;
+}

@@ -1,0 +1,167 @@
+/* A run's folder and its logs: one JSON object a line, flushed line by line (spec F4.3, F4.4). */
+#include "run_files.h"
+
+#include "file.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static sl_status system_error(sl_error *err, const char *path) { return sl_fail(err, SL_ERR_IO, "%s: %s", path, strerror(errno)); }
+
+/* Makes a folder and its parents. */
+static sl_status make_folder(const char *path, sl_error *err) {
+  char *copy = strdup(path);
+  if (!copy) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  sl_status status = SL_OK;
+  for (char *slash = copy + 1; !status; slash++) {
+    if (*slash && *slash != '/') continue;
+    const char end = *slash;
+    *slash = 0;
+    if (mkdir(copy, 0777) != 0 && errno != EEXIST) status = system_error(err, copy);
+    *slash = end;
+    if (!end) break;
+  }
+  free(copy);
+  return status;
+}
+
+static sl_status open_log(FILE **out, const char *run, const char *name, const char *mode, sl_error *err) {
+  char *path = sl_path_join(run, name);
+  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  *out = fopen(path, mode);
+  const sl_status status = *out ? SL_OK : system_error(err, path);
+  free(path);
+  return status;
+}
+
+static sl_status open_logs(sl_run_files *run, const char *path, const char *mode, sl_error *err) {
+  run->path = strdup(path);
+  if (!run->path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  sl_status status = open_log(&run->metrics, path, SL_RUN_METRICS, mode, err);
+  if (!status) status = open_log(&run->ledger, path, SL_RUN_LEDGER, mode, err);
+  return status;
+}
+
+static sl_status write_config(const char *path, const sl_config *config, sl_error *err) {
+  FILE *file;
+  sl_status status = open_log(&file, path, SL_RUN_CONFIG, "wx", err);
+  if (status) {
+    if (errno == EEXIST)
+      return sl_fail(err, SL_ERR_USAGE, "%s holds a run already: 'sluice resume %s' goes on with it, or choose another run.out", path,
+                     path);
+    return status;
+  }
+  status = sl_config_print(config, file, 0, err);
+  if (fclose(file) != 0 && !status) status = system_error(err, path);
+  return status;
+}
+
+sl_status sl_run_create(sl_run_files *out, const char *path, const sl_config *config, sl_error *err) {
+  sl_run_files run = {0};
+  char *checkpoints = sl_path_join(path, SL_RUN_CHECKPOINTS);
+  if (!checkpoints) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  sl_status status = make_folder(checkpoints, err);
+  free(checkpoints);
+  if (!status) status = write_config(path, config, err);
+  if (!status) status = open_logs(&run, path, "w", err);
+  if (status) {
+    sl_run_close(&run);
+    return status;
+  }
+  *out = run;
+  return SL_OK;
+}
+
+static sl_status cut_back(FILE *file, const char *run, const char *name, uint64_t size, sl_error *err) {
+  struct stat st;
+  if (fstat(fileno(file), &st) != 0) return system_error(err, name);
+  if ((uint64_t)st.st_size < size)
+    return sl_fail(err, SL_ERR_MISMATCH, "%s/%s: %lld bytes, but the checkpoint was written when it had %llu", run, name,
+                   (long long)st.st_size, (unsigned long long)size);
+  if (ftruncate(fileno(file), (off_t)size) != 0 || fseek(file, 0, SEEK_END) != 0) return system_error(err, name);
+  return SL_OK;
+}
+
+sl_status sl_run_reopen(sl_run_files *out, const char *path, uint64_t metrics_size, uint64_t ledger_size, sl_error *err) {
+  sl_run_files run = {0};
+  sl_status status = open_logs(&run, path, "r+", err);
+  if (!status) status = cut_back(run.metrics, path, SL_RUN_METRICS, metrics_size, err);
+  if (!status) status = cut_back(run.ledger, path, SL_RUN_LEDGER, ledger_size, err);
+  if (status) {
+    sl_run_close(&run);
+    return status;
+  }
+  *out = run;
+  return SL_OK;
+}
+
+void sl_run_close(sl_run_files *run) {
+  if (run->metrics) fclose(run->metrics);
+  if (run->ledger) fclose(run->ledger);
+  free(run->path);
+  memset(run, 0, sizeof *run);
+}
+
+static sl_status flush_line(FILE *file, const char *name, sl_error *err) {
+  fputs("}\n", file);
+  return fflush(file) == 0 && !ferror(file) ? SL_OK : system_error(err, name);
+}
+
+static const char *phase_name(const sl_trainer *t) { return t->phase == SL_PHASE_SFT ? "sft" : "rl"; }
+static uint64_t phase_step(const sl_trainer *t) { return t->phase == SL_PHASE_SFT ? t->sft_step : t->rl_step; }
+
+static void open_line(FILE *file, const char *kind, const sl_trainer *t) {
+  fprintf(file, "{\"kind\":\"%s\",\"phase\":\"%s\",\"step\":%llu", kind, phase_name(t), (unsigned long long)phase_step(t));
+}
+
+static void real(FILE *file, const char *key, double x) { fprintf(file, ",\"%s\":%.9g", key, x); }
+static void whole(FILE *file, const char *key, uint64_t x) { fprintf(file, ",\"%s\":%llu", key, (unsigned long long)x); }
+
+static void rl_metrics(FILE *f, const sl_step_report *r) {
+  real(f, "reward_mean", r->reward_mean), real(f, "reward_std", r->reward_std), real(f, "success", r->success);
+  real(f, "zero_variance", r->zero_variance), real(f, "entropy", r->entropy);
+  real(f, "ratio_mean", r->ratio_mean), real(f, "ratio_variance", r->ratio_variance), real(f, "ratio_max", (double)r->ratio_max);
+  real(f, "weight_mean", r->weight_mean), real(f, "weight_below_half", r->below_half), real(f, "effective_weight", r->effective);
+  whole(f, "clamped", r->clamped), real(f, "kl", r->kl), real(f, "objective", r->objective), real(f, "objective_centred", r->centred);
+  real(f, "length_mean", r->length_mean), real(f, "truncated", r->truncated), whole(f, "sampled_tokens", r->sampled_tokens);
+}
+
+sl_status sl_metrics_step(sl_run_files *run, const sl_trainer *t, const sl_step_report *r, const char *state, double seconds,
+                          sl_error *err) {
+  FILE *f = run->metrics;
+  open_line(f, "step", t);
+  real(f, "loss", r->loss);
+  if (t->phase == SL_PHASE_RL) rl_metrics(f, r);
+  real(f, "gradient_norm", r->gradient_norm), real(f, "gradient_norm_max", r->gradient_norm_max), real(f, "lr", r->lr);
+  whole(f, "tokens", r->tokens), whole(f, "trained_tokens", r->trained_tokens), whole(f, "updates", r->updates);
+  real(f, "seconds", seconds), real(f, "tokens_per_second", (double)(r->sampled_tokens + r->trained_tokens) / seconds);
+  fprintf(f, ",\"backend\":\"%s\",\"state\":\"%s\"", sl_context_backend(t->ctx), state);
+  return flush_line(f, SL_RUN_METRICS, err);
+}
+
+sl_status sl_metrics_evaluation(sl_run_files *run, const sl_trainer *t, double success, sl_error *err) {
+  FILE *f = run->metrics;
+  open_line(f, "evaluation", t);
+  real(f, "held_out_success", success);
+  return flush_line(f, SL_RUN_METRICS, err);
+}
+
+sl_status sl_ledger_step(sl_run_files *run, const sl_trainer *t, const sl_step_digests *d, const char *state, sl_error *err) {
+  FILE *f = run->ledger;
+  const sl_model_layout *layout = t->policy.layout;
+  open_line(f, "step", t);
+  fprintf(f, ",\"state\":\"%s\",\"tokens\":\"%s\",\"rewards\":\"%s\",\"logprobs\":\"%s\",\"gradient\":{", state, d->tokens, d->rewards,
+          d->logprobs);
+  for (size_t i = 0; i < layout->n_tensors; i++) fprintf(f, "%s\"%s\":\"%s\"", i ? "," : "", layout->tensors[i].name, d->gradient[i]);
+  fputs("},\"parameters\":{", f);
+  for (size_t i = 0; i < layout->n_tensors; i++) {
+    char digest[SL_DIGEST_TEXT];
+    sl_digest_bytes(digest, t->policy.data + layout->tensors[i].offset, layout->tensors[i].count * sizeof(float));
+    fprintf(f, "%s\"%s\":\"%s\"", i ? "," : "", layout->tensors[i].name, digest);
+  }
+  fputs("}", f);
+  return flush_line(f, SL_RUN_LEDGER, err);
+}

@@ -1,0 +1,44 @@
+/* The files of a run's folder: metrics, ledger, checkpoints (spec F4). */
+#ifndef SLUICE_RUN_FILES_H
+#define SLUICE_RUN_FILES_H
+
+#include "trainer.h"
+
+#include <stdio.h>
+
+#define SL_RUN_CONFIG "config.yaml"
+#define SL_RUN_METRICS "metrics.jsonl"
+#define SL_RUN_LEDGER "ledger.jsonl"
+#define SL_RUN_MODEL "model"
+#define SL_RUN_REFERENCE "reference"
+#define SL_RUN_CHECKPOINTS "checkpoints"
+#define SL_CHECKPOINT_VERSION 1
+
+/* Open logs of a run; path is the run's folder. */
+typedef struct {
+  char *path;
+  FILE *metrics, *ledger;
+} sl_run_files;
+
+/* Makes the run's folder with its configuration; refuses one that holds a run already. */
+sl_status sl_run_create(sl_run_files *out, const char *path, const sl_config *config, sl_error *err);
+/* Opens the logs of an existing run, cut back to the sizes that a checkpoint recorded. */
+sl_status sl_run_reopen(sl_run_files *out, const char *path, uint64_t metrics_size, uint64_t ledger_size, sl_error *err);
+void sl_run_close(sl_run_files *run);
+
+/* Appends one line (spec F4.3, F4.4). */
+sl_status sl_metrics_step(sl_run_files *run, const sl_trainer *trainer, const sl_step_report *report, const char *state, double seconds,
+                          sl_error *err);
+sl_status sl_metrics_evaluation(sl_run_files *run, const sl_trainer *trainer, double success, sl_error *err);
+sl_status sl_ledger_step(sl_run_files *run, const sl_trainer *trainer, const sl_step_digests *digests, const char *state, sl_error *err);
+
+/* Writes checkpoints/PHASE-STEP atomically and removes all but the newest `keep` (spec F4.5). */
+sl_status sl_checkpoint_write(sl_run_files *run, const sl_trainer *trainer, sl_error *err);
+
+/* The newest checkpoint of a run's folder; freed by the caller. SL_ERR_INPUT if there is none. */
+sl_status sl_checkpoint_newest(char **out, const char *run, sl_error *err);
+
+/* Restores a trainer (made from the run's configuration) and tells how long the logs were. SL_ERR_INPUT, SL_ERR_MISMATCH. */
+sl_status sl_checkpoint_read(sl_trainer *trainer, const char *path, uint64_t *metrics_size, uint64_t *ledger_size, sl_error *err);
+
+#endif

@@ -1,0 +1,50 @@
+/* One gradient: forward, loss and backward of the sequences of an optimiser step, shard by shard (spec N4.3, O1 to O5). */
+#ifndef SLUICE_STEP_H
+#define SLUICE_STEP_H
+
+#include "gradients.h"
+#include "model.h"
+
+#include <sluice/objective.h>
+
+/* The sequences of one optimiser step, packed. Arrays over tokens unless said otherwise. */
+typedef struct {
+  size_t max_sequences, max_tokens;
+  size_t n_seq;
+  uint32_t *seq; /* (n_seq + 1) */
+  uint32_t *ids, *position, *target;
+  uint8_t *mask;
+  float *logp_old, *logp_ref; /* logp_ref: 0 unless a reference is used */
+  float *logp, *entropy, *dlogp, *dentropy;
+  float *advantage;    /* (n_seq) */
+  double *coefficient; /* (n_seq) */
+  uint32_t *tokens;    /* (n_seq) unmasked tokens */
+  sl_loss_sums *sums;  /* (n_seq) */
+  uint32_t *local_seq; /* (n_seq + 1) offsets of a micro-batch */
+  void *memory;
+} sl_step;
+
+sl_status sl_step_create(sl_step *out, size_t max_sequences, size_t max_tokens, sl_error *err);
+void sl_step_free(sl_step *step);
+
+/* Appends a sequence whose tokens after the first prompt_length are learnt from. logp_old may be NULL (then 0). */
+void sl_step_clear(sl_step *step);
+void sl_step_add(sl_step *step, const uint32_t *ids, size_t length, size_t prompt_length, const float *logp_old, float advantage);
+
+/* What to differentiate: the gated objective, or the supervised loss of spec O4.5 where objective is NULL. */
+typedef struct {
+  const sl_objective *objective;
+  float inv_temperature;
+  size_t micro_batch; /* sequences at a time; 0: a whole shard */
+} sl_step_options;
+
+/* spec N4.3: shards first. Largest number of tokens that a micro-batch of such steps can hold. */
+size_t sl_micro_batch_tokens(size_t n_seq, size_t shards, size_t micro_batch, size_t max_length);
+
+/* Log-probs alone, of every sequence, into `logp` and `entropy` (T): of the training model or of a frozen reference. */
+sl_status sl_step_logprobs(sl_step *step, sl_model *model, const sl_step_options *options, size_t shards, float *logp, float *entropy);
+
+/* Gradient of the whole step in gradients->total; step->logp, entropy and sums are filled. coefficient must be set. */
+sl_status sl_step_gradient(sl_step *step, sl_model *model, sl_gradients *gradients, const sl_step_options *options);
+
+#endif

@@ -1,0 +1,170 @@
+/* Walks a run through its phases: warm start, policy optimisation, evaluation, checkpoints. */
+#include "train.h"
+
+#include "cli.h"
+#include "file.h"
+
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static volatile sig_atomic_t stop_requested;
+static void request_stop(int signal_number) { stop_requested = signal_number; }
+
+typedef struct {
+  sl_trainer *t;
+  sl_run_files *run;
+  const sl_train_options *options;
+  sl_train_result *result;
+  sl_step_digests digests;
+  sl_progress progress;
+  double begin;
+} walk;
+
+static double now_seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void say(walk *w, const char *phase, uint64_t step, double success) {
+  sl_progress_end(&w->progress);
+  if (!w->options->quiet)
+    fprintf(stderr, "%s %llu: held-out success %.3f [%.0f s]\n", phase, (unsigned long long)step, success, now_seconds() - w->begin);
+}
+
+static sl_status log_step(walk *w, const sl_step_report *report, double seconds, sl_error *err) {
+  char state[SL_DIGEST_TEXT];
+  sl_status status = sl_trainer_hash(w->t, state, err);
+  if (!status) status = sl_metrics_step(w->run, w->t, report, state, seconds, err);
+  if (!status) status = sl_ledger_step(w->run, w->t, &w->digests, state, err);
+  return status;
+}
+
+static sl_status evaluate(walk *w, double *success, sl_error *err) {
+  sl_status status = sl_evaluate(w->t, (size_t)w->t->config.eval.problems, success, NULL, NULL, err);
+  if (!status) status = sl_metrics_evaluation(w->run, w->t, *success, err);
+  if (!status)
+    say(w, w->t->phase == SL_PHASE_SFT ? "warm start" : "rl", w->t->phase == SL_PHASE_SFT ? w->t->sft_step : w->t->rl_step, *success);
+  return status;
+}
+
+static int due(uint64_t step, int64_t every) { return every > 0 && step % (uint64_t)every == 0; }
+
+/* Leaves the loop early where a signal asks for it: the checkpoint is the caller's. *done: RL comes next, whatever a signal says, for a
+ * resumed run must not take one more step than an uninterrupted one. */
+static sl_status warm_start(walk *w, int *done, sl_error *err) {
+  sl_trainer *t = w->t;
+  const sl_config *c = &t->config;
+  double success = 0.0;
+  while (t->sft_step < (uint64_t)c->sft.steps) {
+    if (stop_requested) return SL_OK;
+    sl_step_report report;
+    const double begin = now_seconds();
+    sl_status status = sl_sft_step(t, &report, &w->digests, err);
+    if (!status) status = log_step(w, &report, now_seconds() - begin, err);
+    if (status) return status;
+    sl_progress_line(&w->progress, "warm start %llu/%lld  loss %.3f  %.0f tokens/s", (unsigned long long)t->sft_step,
+                     (long long)c->sft.steps, report.loss, (double)report.trained_tokens / (now_seconds() - begin));
+    const int last = t->sft_step == (uint64_t)c->sft.steps, look = due(t->sft_step, c->sft.eval_every) || last;
+    if (look) status = evaluate(w, &success, err);
+    if (status) return status;
+    if (look && success >= c->sft.stop_success) break;
+    if (due(t->sft_step, c->checkpoint.every)) status = sl_checkpoint_write(w->run, t, err);
+    if (status) return status;
+  }
+  *done = 1;
+  return SL_OK;
+}
+
+static sl_status save_reference(walk *w, sl_error *err) {
+  sl_trainer *t = w->t;
+  if (!t->reference_model || *t->config.rl.reference) return SL_OK;
+  sl_trainer_take_reference(t);
+  char *path = sl_path_join(w->run->path, SL_RUN_REFERENCE);
+  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  const sl_status status = sl_model_folder_write(&t->reference, t->tokenizer, path, err);
+  free(path);
+  return status;
+}
+
+/* From warm start to RL: the moments start afresh, the reference is taken. */
+static sl_status enter_rl(walk *w, sl_error *err) {
+  sl_trainer *t = w->t;
+  t->phase = SL_PHASE_RL;
+  sl_optimizer_reset(&t->optimizer);
+  sl_status status = save_reference(w, err);
+  if (!status) status = evaluate(w, &w->result->success_before, err);
+  if (!status) status = sl_checkpoint_write(w->run, t, err);
+  return status;
+}
+
+static sl_status optimise(walk *w, sl_error *err) {
+  sl_trainer *t = w->t;
+  const sl_config *c = &t->config;
+  while (!stop_requested && t->rl_step < (uint64_t)c->rl.steps) {
+    sl_step_report report;
+    const double begin = now_seconds();
+    sl_status status = sl_rl_step(t, &report, &w->digests, err);
+    const double seconds = now_seconds() - begin;
+    if (!status) status = log_step(w, &report, seconds, err);
+    if (status) return status;
+    sl_progress_line(&w->progress, "rl %llu/%lld  reward %.3f  entropy %.3f  ratio variance %.2e  %.0f tokens/s",
+                     (unsigned long long)t->rl_step, (long long)c->rl.steps, report.reward_mean, report.entropy, report.ratio_variance,
+                     (double)(report.sampled_tokens + report.trained_tokens) / seconds);
+    if (due(t->rl_step, c->eval.every) || t->rl_step == (uint64_t)c->rl.steps) status = evaluate(w, &w->result->success_after, err);
+    if (!status && due(t->rl_step, c->checkpoint.every)) status = sl_checkpoint_write(w->run, t, err);
+    if (status) return status;
+  }
+  return SL_OK;
+}
+
+static sl_status finish(walk *w, sl_error *err) {
+  sl_trainer *t = w->t;
+  t->phase = SL_PHASE_DONE;
+  char *path = sl_path_join(w->run->path, SL_RUN_MODEL);
+  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  const sl_status status = sl_model_folder_write(&t->policy, t->tokenizer, path, err);
+  free(path);
+  return status;
+}
+
+static sl_status walk_phases(walk *w, sl_error *err) {
+  sl_trainer *t = w->t;
+  sl_status status = SL_OK;
+  if (t->phase == SL_PHASE_SFT) {
+    int done = 0;
+    status = warm_start(w, &done, err);
+    if (!status && done) status = enter_rl(w, err);
+  }
+  if (!status && t->phase == SL_PHASE_RL) {
+    status = optimise(w, err);
+    if (!status && t->rl_step == (uint64_t)t->config.rl.steps) status = finish(w, err);
+  }
+  if (!status) status = sl_checkpoint_write(w->run, t, err);
+  return status;
+}
+
+sl_status sl_train(sl_trainer *t, sl_run_files *run, const sl_train_options *options, sl_train_result *result, sl_error *err) {
+  walk w = {.t = t, .run = run, .options = options, .result = result, .begin = now_seconds()};
+  *result = (sl_train_result){.success_before = NAN, .success_after = NAN};
+  w.digests.gradient = calloc(t->policy.layout->n_tensors, sizeof *w.digests.gradient);
+  if (!w.digests.gradient) return sl_fail(err, SL_ERR_MEMORY, "no memory for digests");
+  stop_requested = 0;
+  const struct sigaction action = {.sa_handler = request_stop};
+  struct sigaction old_int, old_term;
+  sigaction(SIGINT, &action, &old_int);
+  sigaction(SIGTERM, &action, &old_term);
+  sl_progress_start(&w.progress);
+  if (options->quiet) w.progress.active = 0;
+  sl_status status = walk_phases(&w, err);
+  sl_progress_end(&w.progress);
+  sigaction(SIGINT, &old_int, NULL);
+  sigaction(SIGTERM, &old_term, NULL);
+  free(w.digests.gradient);
+  result->interrupted = stop_requested != 0 && t->phase != SL_PHASE_DONE;
+  if (!status) status = sl_trainer_hash(t, result->state, err);
+  return status;
+}

@@ -1,0 +1,21 @@
+/* Walks a run through its phases: warm start, policy optimisation, evaluation, checkpoints. */
+#ifndef SLUICE_TRAIN_H
+#define SLUICE_TRAIN_H
+
+#include "run_files.h"
+
+typedef struct {
+  int quiet, json; /* json: the closing summary as one JSON object */
+} sl_train_options;
+
+/* What a finished or interrupted run prints. */
+typedef struct {
+  double success_before, success_after; /* held-out, around RL; NaN if not reached */
+  int interrupted;
+  char state[SL_DIGEST_TEXT];
+} sl_train_result;
+
+/* Trains until the configuration's end, or until SIGINT or SIGTERM: then the step is finished and a checkpoint written. */
+sl_status sl_train(sl_trainer *trainer, sl_run_files *run, const sl_train_options *options, sl_train_result *result, sl_error *err);
+
+#endif

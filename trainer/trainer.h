@@ -1,0 +1,88 @@
+/* A run: configuration, task, policy, optimiser, and where training stands. train.c walks its phases; nothing here depends on time. */
+#ifndef SLUICE_TRAINER_H
+#define SLUICE_TRAINER_H
+
+#include "config.h"
+#include "data_order.h"
+#include "digest.h"
+#include "generate.h"
+#include "model_folder.h"
+#include "step.h"
+
+#include <sluice/gate.h>
+
+typedef enum { SL_PHASE_SFT, SL_PHASE_RL, SL_PHASE_DONE } sl_phase;
+
+typedef struct {
+  sl_config config;
+  sl_task task;
+  sl_tokenizer *tokenizer;
+  sl_context *ctx;
+  sl_parameters policy, reference; /* reference.data NULL unless rl.beta > 0 */
+  sl_optimizer optimizer;
+  sl_gradients gradients;
+  sl_model *model, *reference_model;
+  sl_generator *generator;
+  sl_step step, rollout_step; /* of one update; of a whole rollout (reference log-probs) */
+  sl_objective objective;
+  sl_gate_definition *gate;
+  sl_prompts prompts; /* buffers for the largest batch of prompts */
+  size_t max_length;  /* tokens of a sequence */
+
+  sl_phase phase;
+  uint64_t sft_step, rl_step; /* finished */
+  sl_data_order sft_order, rl_order;
+  double *reward, *reward_in_order; /* (prompts x group) */
+  float *advantage;                 /* likewise */
+  uint32_t *chosen, *group, *update_order, *reward_order;
+} sl_trainer;
+
+/* Loads the task, makes or reads the model, plans all memory. Takes over config, on error too. */
+sl_status sl_trainer_create(sl_trainer **out, sl_config *config, sl_error *err);
+void sl_trainer_destroy(sl_trainer *trainer);
+
+/* The policy as it stands becomes the frozen reference, where rl.beta > 0 and no folder was given. */
+void sl_trainer_take_reference(sl_trainer *trainer);
+
+sl_counters sl_trainer_counters(const sl_trainer *trainer);
+sl_status sl_trainer_hash(const sl_trainer *trainer, char out[SL_DIGEST_TEXT], sl_error *err);
+
+/* A kernel's failure as an error of the run. */
+sl_status sl_trainer_kernel_error(const sl_trainer *trainer, sl_status status, sl_error *err);
+
+/* Encodes problems `chosen[0..n)` of a list into trainer->prompts. */
+sl_status sl_trainer_encode(sl_trainer *trainer, const sl_problems *problems, const uint32_t *chosen, size_t n, sl_error *err);
+
+/* What a step did; metrics.c writes it (spec F4.3). */
+typedef struct {
+  double loss, reward_mean, reward_std, success, zero_variance;
+  double objective, centred, kl, entropy;
+  double ratio_mean, ratio_variance, weight_mean, below_half, effective;
+  float ratio_max;
+  double gradient_norm, gradient_norm_max, lr;
+  double length_mean, truncated;
+  uint64_t tokens, clamped, sampled_tokens, trained_tokens;
+  size_t updates;
+} sl_step_report;
+
+/* Digests of one step (spec F4.4). */
+typedef struct {
+  char tokens[SL_DIGEST_TEXT], rewards[SL_DIGEST_TEXT], logprobs[SL_DIGEST_TEXT];
+  char (*gradient)[SL_DIGEST_TEXT]; /* (n_tensors) of the last update */
+} sl_step_digests;
+
+/* Rewards of a rollout over the problems `chosen`, into trainer->reward. */
+sl_status sl_rewards(sl_trainer *trainer, const sl_rollout *rollout, sl_error *err);
+
+/* Norm, clipping and AdamW with the gradient at hand; adds to the report. */
+sl_status sl_trainer_update(sl_trainer *trainer, float lr, sl_step_report *report, sl_error *err);
+void sl_digest_gradient(const sl_trainer *trainer, sl_step_digests *digests);
+
+sl_status sl_sft_step(sl_trainer *trainer, sl_step_report *report, sl_step_digests *digests, sl_error *err);
+sl_status sl_rl_step(sl_trainer *trainer, sl_step_report *report, sl_step_digests *digests, sl_error *err);
+
+/* Greedy success on the first `limit` (0: all) held-out problems; by_category, if not NULL, is called for each category. */
+typedef void (*sl_category_visitor)(void *user, const char *category, size_t solved, size_t n);
+sl_status sl_evaluate(sl_trainer *trainer, size_t limit, double *success, sl_category_visitor by_category, void *user, sl_error *err);
+
+#endif
