@@ -94,14 +94,33 @@ static void leaf(sl_flow *y, const sl_gate_node *n, const arb_t r, arb_srcptr bo
   }
 }
 
+/* Monotone, so the ends decide: over a wide ball 1/(1 + exp(-a)) would divide by a ball that holds zero. */
 static void arb_sigmoid(arb_t y, const arb_t a, slong prec) {
-  arb_t t;
-  arb_init(t);
-  arb_neg(t, a);
-  arb_exp(t, t, prec);
-  arb_add_ui(t, t, 1, prec);
-  arb_inv(y, t, prec);
-  arb_clear(t);
+  arf_t end[2];
+  arb_t t, u;
+  arb_init(t), arb_init(u);
+  arf_init(end[0]), arf_init(end[1]);
+  if (arb_is_finite(a)) {
+    arb_get_interval_arf(end[0], end[1], a, prec);
+    for (int i = 0; i < 2; i++) {
+      arb_set_arf(t, end[i]);
+      arb_neg(t, t);
+      arb_exp(t, t, prec);
+      arb_add_ui(t, t, 1, prec);
+      arb_inv(i ? u : t, t, prec);
+      if (arf_cmp_2exp_si(end[i], 80) > 0 || (arf_sgn(end[i]) < 0 && arf_cmpabs_2exp_si(end[i], 80) > 0)) { /* beyond what arb_exp takes */
+        arb_zero(i ? u : t);
+        arb_add_error_2exp_si(i ? u : t, -1000000);
+        if (arf_sgn(end[i]) > 0) arb_add_ui(i ? u : t, i ? u : t, 1, prec);
+      }
+      if (i == 0) arb_set(y, t);
+    }
+    arb_union(y, y, u, prec);
+  } else {
+    arb_indeterminate(y);
+  }
+  arb_clear(t), arb_clear(u);
+  arf_clear(end[0]), arf_clear(end[1]);
 }
 
 /* y->v and the outer derivative s for a function of one argument. */
@@ -241,9 +260,18 @@ static void flow_softsign(sl_flow *y, const sl_flow *a, slong prec) { /* v = a/(
 static void flow_open(const sl_ball *b, sl_flow *y, const sl_gate_node *n, slong prec) {
   const sl_flow *a = &b->flow[n->child[0]];
   arb_indeterminate(y->v), arb_indeterminate(y->d), arb_indeterminate(y->l);
-  if (n->op == SL_OP_ABS) arb_abs(y->v, a->v);
-  if (n->op == SL_OP_MIN) arb_min(y->v, a->v, b->flow[n->child[1]].v, prec);
-  if (n->op == SL_OP_MAX) arb_max(y->v, a->v, b->flow[n->child[1]].v, prec);
+  if (n->op == SL_OP_ABS) {
+    arb_abs(y->v, a->v);
+    arb_neg(y->d, a->d);
+    arb_union(y->d, y->d, a->d, prec);
+  } else if (n->op == SL_OP_MIN || n->op == SL_OP_MAX) {
+    const sl_flow *c = &b->flow[n->child[1]];
+    if (n->op == SL_OP_MIN)
+      arb_min(y->v, a->v, c->v, prec);
+    else
+      arb_max(y->v, a->v, c->v, prec);
+    arb_union(y->d, a->d, c->d, prec);
+  }
 }
 
 static void flow_switch(const sl_ball *b, sl_flow *y, const sl_gate_node *n, slong prec) {

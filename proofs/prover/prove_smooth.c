@@ -56,6 +56,20 @@ static int undefined_at(sl_proof *proof, sl_problem *p, int segment, const arf_t
   return found;
 }
 
+/* Boxes close in on a point without a value but need not hit it: try the shortest dyadic numbers within 2^-40 of it. */
+static int undefined_near(sl_proof *proof, sl_problem *p, int segment, const arf_t stuck) {
+  arf_t r, gap;
+  int found = 0;
+  arf_init(r), arf_init(gap);
+  for (slong bits = 1; bits <= 32 && !found; bits++) {
+    arf_set_round(r, stuck, bits, ARF_RND_NEAR);
+    arf_sub(gap, r, stuck, ARF_PREC_EXACT, ARF_RND_DOWN);
+    if (arf_cmpabs_2exp_si(gap, -40) < 0) found = undefined_at(proof, p, segment, r);
+  }
+  arf_clear(r), arf_clear(gap);
+  return found;
+}
+
 /* 1 defined on all of the segment; 0 refuted or open, said in the finding. */
 static int segment_defined(sl_proof *proof, sl_problem *p, int segment, sl_budget *budget) {
   sl_finding *f = &proof->property[0];
@@ -81,6 +95,10 @@ static int segment_defined(sl_proof *proof, sl_problem *p, int segment, sl_budge
         ok = 0;
         break;
       case SL_SEARCH_OPEN:
+        if (undefined_near(proof, p, segment, stuck)) {
+          ok = 0;
+          break;
+        }
         if (tail) {
           char *at = arf_get_str(stuck, 12);
           sl_finding_set(f, SL_UNDECIDED, "f' could not be enclosed next to r = %s", at);

@@ -1,0 +1,300 @@
+/* Interval evaluation of all nodes (see box.h). */
+#include "box.h"
+
+#include <stdlib.h>
+
+void box_init(box_t *b, const expr_t *e) {
+  *b = (box_t){.e = e, .n = e->count, .flow = calloc((size_t)e->count, sizeof(flow_t)), .jet = calloc((size_t)e->count, sizeof(jet_t))};
+  if (!b->flow || !b->jet) abort();
+  for (int i = 0; i < b->n; i++) {
+    mpfi_init2(b->flow[i].v, BITS), mpfi_init2(b->flow[i].d, BITS), mpfi_init2(b->flow[i].l, BITS);
+    jet_init(&b->jet[i]);
+  }
+}
+void box_clear(box_t *b) {
+  for (int i = 0; i < b->n; i++) {
+    mpfi_clear(b->flow[i].v), mpfi_clear(b->flow[i].d), mpfi_clear(b->flow[i].l);
+    jet_clear(&b->jet[i]);
+  }
+  free(b->flow), free(b->jet);
+}
+
+static void quotient(mpfi_t y, const mpfi_t a, const mpfi_t b) {
+  if (sign_of(b))
+    mpfi_div(y, a, b);
+  else
+    nowhere(y);
+}
+
+/* First two Taylor coefficients by the jets; the quotient v'/v where it is a sum or a factor. */
+static void by_jet(flow_t *y, op_t op, const mpq_t q, const flow_t *a) {
+  jet_t x, z;
+  jet_init(&x), jet_init(&z);
+  mpfi_set(x.c[0], a->v), mpfi_set(x.c[1], a->d);
+  if (op == E_POW)
+    jet_pow(&z, &x, q, 2);
+  else
+    jet_fn(&z, op, &x, 2);
+  mpfi_set(y->v, z.c[0]), mpfi_set(y->d, z.c[1]);
+  const int root = op == E_SQRT || (op == E_POW && mpz_cmp_ui(mpq_denref(q), 1) && mpq_sgn(q) > 0);
+  if (root && !bounded(y->v) && bounded(a->v) && mpfi_is_nonneg(a->v)) { /* a root has a value at 0 too, where the slope has none */
+    mpfi_set_fr(x.c[0], &a->v->right);
+    mpfi_set_si(y->v, 0);
+    if (mpfr_sgn(&a->v->right) > 0) {
+      if (op == E_POW)
+        jet_pow(&z, &x, q, 1);
+      else
+        jet_fn(&z, op, &x, 1);
+      mpfr_set(&y->v->right, &z.c[0]->right, MPFR_RNDU);
+    }
+  }
+  quotient(y->l, y->d, y->v);
+  if (op == E_EXP) mpfi_set(y->l, a->d);
+  if (op == E_SIGMOID) {
+    mpfi_neg(x.c[0], a->v);
+    sigmoid_of(x.c[0], x.c[0]);
+    mpfi_mul(y->l, x.c[0], a->d);
+    mpfi_mul(y->d, y->l, y->v);
+  }
+  if (op == E_POW || op == E_SQRT) {
+    mpfi_t f;
+    mpfi_init2(f, BITS);
+    if (op == E_POW)
+      mpfi_set_q(f, q);
+    else
+      mpfi_set_d(f, 0.5);
+    if (bounded(a->l)) mpfi_mul(y->l, a->l, f);
+    mpfi_clear(f);
+  }
+  jet_clear(&x), jet_clear(&z);
+}
+
+static int greater(const mpfi_t a, const mpfi_t b) { return mpfr_greater_p(&a->left, &b->right); }
+
+static void copy_flow(flow_t *y, const flow_t *a, int minus) {
+  if (minus)
+    mpfi_neg(y->v, a->v), mpfi_neg(y->d, a->d);
+  else
+    mpfi_set(y->v, a->v), mpfi_set(y->d, a->d);
+  mpfi_set(y->l, a->l);
+}
+
+/* A switch that the resolution left: decided by the box, or not ok (abs, min, max keep no value here: a checker may refuse more). */
+static void open_switch(flow_t *y, const node_t *n, const flow_t *f) {
+  const flow_t *a = &f[n->a], *b = n->b >= 0 ? &f[n->b] : NULL;
+  const int sign = n->op == E_ABS || n->op == E_SIGN ? sign_of(a->v)
+                   : n->op == E_SOFTSIGN             ? 2
+                   : greater(a->v, b->v)             ? 1
+                   : greater(b->v, a->v)             ? -1
+                                                     : 0;
+  if (sign == 0) {
+    y->ok = 0;
+    nowhere(y->v), nowhere(y->d), nowhere(y->l);
+    return;
+  }
+  switch (n->op) {
+    case E_ABS:
+      copy_flow(y, a, sign < 0);
+      break;
+    case E_SIGN:
+      mpfi_set_si(y->v, sign), mpfi_set_si(y->d, 0), mpfi_set_si(y->l, 0);
+      break;
+    case E_MIN:
+      copy_flow(y, sign < 0 ? a : b, 0);
+      break;
+    case E_MAX:
+      copy_flow(y, sign > 0 ? a : b, 0);
+      break;
+    case E_PICK:
+      copy_flow(y, &f[sign < 0 ? n->c : n->d], 0);
+      break;
+    default: { /* softsign */
+      mpfi_t t;
+      mpfi_init2(t, BITS);
+      mpfi_abs(t, a->v);
+      mpfi_add_si(t, t, 1);
+      mpfi_div(y->v, a->v, t);
+      mpfi_sqr(t, t);
+      mpfi_div(y->d, a->d, t);
+      quotient(y->l, y->d, y->v);
+      mpfi_clear(t);
+    }
+  }
+}
+
+static void node_flow(box_t *b, int i, const mpfi_t r, mpfi_t *params) {
+  const node_t *n = &b->e->node[i];
+  flow_t *f = b->flow, *y = &f[i];
+  const flow_t *a = n->a >= 0 ? &f[n->a] : NULL, *c = n->b >= 0 ? &f[n->b] : NULL;
+  mpfi_t t;
+  mpfi_init2(t, BITS);
+  mpfi_set_si(y->d, 0), mpfi_set_si(y->l, 0);
+  switch (n->op) {
+    case E_NUM:
+      mpfi_set_q(y->v, n->q);
+      break;
+    case E_PI:
+      mpfi_const_pi(y->v);
+      break;
+    case E_E:
+      mpfi_set_si(t, 1);
+      mpfi_exp(y->v, t);
+      break;
+    case E_PARAM:
+      mpfi_set(y->v, params[n->param]);
+      break;
+    case E_R:
+      mpfi_set(y->v, r);
+      mpfi_set_si(y->d, 1);
+      quotient(y->l, y->d, y->v);
+      break;
+    case E_NEG:
+      copy_flow(y, a, 1);
+      break;
+    case E_ADD:
+      mpfi_add(y->v, a->v, c->v);
+      mpfi_add(y->d, a->d, c->d);
+      quotient(y->l, y->d, y->v);
+      break;
+    case E_SUB:
+      mpfi_sub(y->v, a->v, c->v);
+      mpfi_sub(y->d, a->d, c->d);
+      quotient(y->l, y->d, y->v);
+      break;
+    case E_MUL:
+      if (a == c)
+        mpfi_sqr(y->v, a->v);
+      else
+        mpfi_mul(y->v, a->v, c->v);
+      mpfi_mul(y->d, a->d, c->v);
+      mpfi_mul(t, a->v, c->d);
+      mpfi_add(y->d, y->d, t);
+      mpfi_add(y->l, a->l, c->l);
+      break;
+    case E_DIV:
+      quotient(y->v, a->v, c->v);
+      mpfi_mul(t, y->v, c->d);
+      mpfi_sub(t, a->d, t);
+      quotient(y->d, t, c->v);
+      mpfi_sub(y->l, a->l, c->l);
+      break;
+    case E_PICK:
+    case E_SIGN:
+    case E_ABS:
+    case E_MIN:
+    case E_MAX:
+    case E_SOFTSIGN:
+      open_switch(y, n, f);
+      break;
+    default:
+      by_jet(y, n->op, n->q, a);
+      break;
+  }
+  mpfi_clear(t);
+}
+
+static int never_defined(const box_t *b, const node_t *n) {
+  const flow_t *a = n->a >= 0 ? &b->flow[n->a] : NULL;
+  switch (n->op) {
+    case E_DIV:
+      return mpfi_is_zero(b->flow[n->b].v);
+    case E_LOG:
+      return mpfi_is_nonpos(a->v);
+    case E_SQRT:
+      return mpfi_is_strictly_neg(a->v);
+    case E_POW:
+      return (mpz_cmp_ui(mpq_denref(n->q), 1) && mpfi_is_strictly_neg(a->v)) || (mpq_sgn(n->q) < 0 && mpfi_is_zero(a->v));
+    default:
+      return 0;
+  }
+}
+
+void box_flow(box_t *b, const mpfi_t r, mpfi_t *params) {
+  for (int i = 0; i < b->n; i++) {
+    const node_t *n = &b->e->node[i];
+    flow_t *y = &b->flow[i];
+    const int child[] = {n->a, n->b, n->c, n->d};
+    y->ok = 1, y->never = 0;
+    node_flow(b, i, r, params);
+    const int chosen = n->op == E_PICK || n->op == E_MIN || n->op == E_MAX; /* the branch not taken need not have a value */
+    for (int k = 0; k < expr_arity(n->op); k++)
+      if (!chosen || k < 2) y->ok &= b->flow[child[k]].ok;
+    for (int k = 0; k < expr_arity(n->op) && !chosen; k++) y->never |= b->flow[child[k]].never;
+    y->ok = y->ok && bounded(y->v);
+    y->never = y->never || never_defined(b, n);
+  }
+}
+
+int box_slope_sign(const box_t *b, int ref) {
+  const flow_t *y = &b->flow[ref];
+  if (!y->ok) return 0;
+  const int direct = sign_of(y->d);
+  return direct ? direct : sign_of(y->v) * sign_of(y->l);
+}
+
+void box_jet(box_t *b, int ref, const mpfi_t r, mpfi_t *params, int order, mpfi_t out) {
+  const int n = order + 1;
+  for (int i = 0; i <= ref; i++) {
+    const node_t *x = &b->e->node[i];
+    jet_t *y = &b->jet[i];
+    const jet_t *a = x->a >= 0 ? &b->jet[x->a] : NULL, *c = x->b >= 0 ? &b->jet[x->b] : NULL;
+    switch (x->op) {
+      case E_NUM:
+      case E_PI:
+      case E_E:
+      case E_PARAM:
+      case E_R:
+        node_flow(b, i, r, params);
+        jet_const(y, b->flow[i].v);
+        if (n > 1) mpfi_set(y->c[1], b->flow[i].d);
+        break;
+      case E_NEG:
+        for (int k = 0; k < n; k++) mpfi_neg(y->c[k], a->c[k]);
+        break;
+      case E_ADD:
+      case E_SUB:
+        jet_add(y, a, c, x->op == E_SUB, n);
+        break;
+      case E_MUL:
+        jet_mul(y, a, c, n);
+        break;
+      case E_DIV:
+        jet_div(y, a, c, n);
+        break;
+      case E_POW:
+        jet_pow(y, a, x->q, n);
+        break;
+      case E_PICK:
+      case E_SIGN:
+      case E_ABS:
+      case E_MIN:
+      case E_MAX:
+      case E_SOFTSIGN:
+        jet_unknown(y);
+        break;
+      default:
+        jet_fn(y, x->op, a, n);
+        break;
+    }
+  }
+  mpfi_set(out, b->jet[ref].c[order]);
+}
+
+int box_centred_slope(box_t *b, int ref, const mpfi_t r, mpfi_t *params) {
+  mpfi_t curve, m, slope;
+  mpfr_t mid;
+  mpfi_init2(curve, BITS), mpfi_init2(m, BITS), mpfi_init2(slope, BITS);
+  mpfr_init2(mid, BITS);
+  box_jet(b, ref, r, params, 2, curve);
+  mpfi_mul_si(curve, curve, 2);
+  mpfi_mid(mid, r);
+  mpfi_set_fr(m, mid);
+  box_jet(b, ref, m, params, 1, slope);
+  mpfi_sub(m, r, m);
+  mpfi_mul(curve, curve, m);
+  mpfi_add(slope, slope, curve);
+  const int sign = sign_of(slope);
+  mpfi_clear(curve), mpfi_clear(m), mpfi_clear(slope);
+  mpfr_clear(mid);
+  return sign;
+}

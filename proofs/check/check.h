@@ -1,0 +1,18 @@
+/* Reading a certificate and checking it whole. */
+#ifndef SLUICE_CHECK_CHECK_H
+#define SLUICE_CHECK_CHECK_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+typedef struct {
+  int accepted;
+  int line; /* where it was refused */
+  char why[200];
+  char *statement; /* what was verified: gate, side, expression, parameters, verdicts; to be freed */
+} check_result;
+
+/* text is NUL-terminated, size bytes. Never exits; any input gives a verdict. */
+void check_certificate(check_result *out, const char *text, size_t size);
+
+#endif

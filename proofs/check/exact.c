@@ -1,0 +1,386 @@
+/* Exact arithmetic (see exact.h) on GMP rationals. No gcd of polynomials: equality is by cross-multiplication. */
+#include "exact.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static void *grab(size_t n) {
+  void *p = calloc(1, n ? n : 1);
+  if (!p) abort();
+  return p;
+}
+
+static void poly_free(poly_t *p) {
+  for (int i = 0; i < p->n; i++) mpq_clear(p->t[i].c);
+  free(p->t);
+}
+
+void field_init(field_t *k) {
+  memset(k, 0, sizeof *k);
+  for (int i = 0; i < MAX_PARAMS; i++) mpfi_init2(k->box[i], PREC);
+}
+void field_clear(field_t *k) {
+  for (exact_s *a = k->all, *next; a; a = next) {
+    next = a->next;
+    poly_free(&a->num), poly_free(&a->den);
+    free(a);
+  }
+  for (int i = 0; i < MAX_PARAMS; i++) mpfi_clear(k->box[i]);
+}
+
+static int order(const term_t *a, const term_t *b) { return memcmp(a->e, b->e, VARS); }
+
+/* a + s b */
+static poly_t poly_add(const poly_t *a, const poly_t *b, int s) {
+  poly_t y = {0, grab((size_t)(a->n + b->n) * sizeof(term_t))};
+  for (int i = 0, j = 0; i < a->n || j < b->n;) {
+    const int c = i == a->n ? -1 : j == b->n ? 1 : order(&a->t[i], &b->t[j]);
+    term_t *t = &y.t[y.n];
+    mpq_init(t->c);
+    memcpy(t->e, c >= 0 ? a->t[i].e : b->t[j].e, VARS);
+    if (c >= 0) mpq_set(t->c, a->t[i++].c);
+    if (c <= 0) {
+      if (s > 0)
+        mpq_add(t->c, t->c, b->t[j++].c);
+      else
+        mpq_sub(t->c, t->c, b->t[j++].c);
+    }
+    if (mpq_sgn(t->c))
+      y.n++;
+    else
+      mpq_clear(t->c);
+  }
+  return y;
+}
+
+static int by_order(const void *a, const void *b) { return order(b, a); }
+
+/* n = -1 where it grows too large */
+static poly_t poly_mul(const poly_t *a, const poly_t *b) {
+  poly_t y = {0, NULL};
+  if ((long)a->n * b->n > 40L * TERM_MAX) return (poly_t){-1, NULL};
+  y.t = grab((size_t)(a->n * b->n) * sizeof(term_t));
+  for (int i = 0; i < a->n; i++)
+    for (int j = 0; j < b->n; j++) {
+      term_t *t = &y.t[y.n++];
+      mpq_init(t->c);
+      mpq_mul(t->c, a->t[i].c, b->t[j].c);
+      for (int v = 0; v < VARS; v++) {
+        const int e = a->t[i].e[v] + b->t[j].e[v];
+        t->e[v] = (unsigned char)(e > 255 ? 255 : e);
+        if (e > 200) y.n = -1;
+        if (y.n < 0) return y; /* leaks on absurd input only, until the process ends */
+      }
+    }
+  qsort(y.t, (size_t)y.n, sizeof *y.t, by_order);
+  int m = 0;
+  for (int i = 0; i < y.n; i++) {
+    if (m && order(&y.t[m - 1], &y.t[i]) == 0) {
+      mpq_add(y.t[m - 1].c, y.t[m - 1].c, y.t[i].c);
+      mpq_clear(y.t[i].c);
+      if (mpq_sgn(y.t[m - 1].c) == 0) mpq_clear(y.t[--m].c);
+    } else {
+      if (m != i) y.t[m] = y.t[i];
+      m++;
+    }
+  }
+  y.n = m > TERM_MAX ? -1 : m;
+  return y;
+}
+
+/* Divides out the common monomial and the denominator's leading coefficient. */
+static void simplify(exact_s *a) {
+  if (a->num.n == 0) return;
+  unsigned char low[VARS];
+  memset(low, 255, VARS);
+  for (int s = 0; s < 2; s++) {
+    const poly_t *p = s ? &a->den : &a->num;
+    for (int i = 0; i < p->n; i++)
+      for (int v = 0; v < VARS; v++)
+        if (p->t[i].e[v] < low[v]) low[v] = p->t[i].e[v];
+  }
+  mpq_t lead;
+  mpq_init(lead);
+  mpq_set(lead, a->den.t[0].c);
+  for (int s = 0; s < 2; s++) {
+    poly_t *p = s ? &a->den : &a->num;
+    for (int i = 0; i < p->n; i++) {
+      for (int v = 0; v < VARS; v++) p->t[i].e[v] = (unsigned char)(p->t[i].e[v] - low[v]);
+      mpq_div(p->t[i].c, p->t[i].c, lead);
+    }
+  }
+  mpq_clear(lead);
+}
+
+static exact_t make(field_t *k, poly_t num, poly_t den) {
+  if (num.n < 0 || den.n <= 0) return NULL;
+  exact_s *a = grab(sizeof *a);
+  a->num = num, a->den = den;
+  a->next = k->all;
+  k->all = a;
+  simplify(a);
+  return a;
+}
+
+static poly_t poly_one_term(const mpq_t c, int variable) {
+  poly_t p = {0, grab(sizeof(term_t))};
+  if (mpq_sgn(c) == 0) return p;
+  p.n = 1;
+  mpq_init(p.t[0].c);
+  mpq_set(p.t[0].c, c);
+  if (variable >= 0) p.t[0].e[variable] = 1;
+  return p;
+}
+
+static exact_t single(field_t *k, const mpq_t c, int variable) {
+  mpq_t one;
+  mpq_init(one);
+  mpq_set_si(one, 1, 1);
+  const exact_t a = make(k, poly_one_term(c, variable), poly_one_term(one, -1));
+  mpq_clear(one);
+  return a;
+}
+exact_t ex_q(field_t *k, const mpq_t q) { return single(k, q, -1); }
+exact_t ex_si(field_t *k, long p, unsigned long q) {
+  mpq_t c;
+  mpq_init(c);
+  mpq_set_si(c, p, q);
+  mpq_canonicalize(c);
+  const exact_t a = single(k, c, -1);
+  mpq_clear(c);
+  return a;
+}
+static exact_t variable(field_t *k, int v) {
+  mpq_t one;
+  mpq_init(one);
+  mpq_set_si(one, 1, 1);
+  const exact_t a = single(k, one, v);
+  mpq_clear(one);
+  return a;
+}
+exact_t ex_param(field_t *k, int i) { return variable(k, i); }
+exact_t ex_r(field_t *k) { return variable(k, R_VAR); }
+
+static exact_t symbol(field_t *k, op_t op, unsigned root, exact_t arg) {
+  for (int i = 0; i < k->symbols; i++)
+    if (k->symbol[i].op == op && k->symbol[i].root == root && (!arg || ex_equal(k, k->symbol[i].arg, arg)))
+      return variable(k, FIRST_SYMBOL + i);
+  if (k->symbols == SYMBOLS) return NULL;
+  k->symbol[k->symbols].op = op, k->symbol[k->symbols].root = root, k->symbol[k->symbols].arg = arg;
+  return variable(k, FIRST_SYMBOL + k->symbols++);
+}
+exact_t ex_sqrt_pi(field_t *k) { return symbol(k, E_PI, 0, NULL); }
+exact_t ex_e(field_t *k) { return symbol(k, E_E, 0, NULL); }
+
+static int same_poly(const poly_t *a, const poly_t *b) {
+  if (a->n != b->n) return 0;
+  for (int i = 0; i < a->n; i++)
+    if (order(&a->t[i], &b->t[i]) || !mpq_equal(a->t[i].c, b->t[i].c)) return 0;
+  return 1;
+}
+
+static exact_t combine(field_t *k, exact_t a, exact_t b, int s) {
+  if (!a || !b) return NULL;
+  if (ex_zero(b)) return a;
+  if (same_poly(&a->den, &b->den)) {
+    mpq_t one;
+    mpq_init(one);
+    mpq_set_si(one, 1, 1);
+    const poly_t p1 = poly_one_term(one, -1);
+    mpq_clear(one);
+    const poly_t den = poly_mul(&a->den, &p1);
+    poly_t p = p1;
+    poly_free(&p);
+    return make(k, poly_add(&a->num, &b->num, s), den);
+  }
+  poly_t x = poly_mul(&a->num, &b->den), y = poly_mul(&b->num, &a->den);
+  const poly_t den = poly_mul(&a->den, &b->den);
+  if (x.n < 0 || y.n < 0 || den.n < 0) return NULL;
+  const exact_t r = make(k, poly_add(&x, &y, s), den);
+  poly_free(&x), poly_free(&y);
+  return r;
+}
+exact_t ex_add(field_t *k, exact_t a, exact_t b) { return combine(k, a, b, 1); }
+exact_t ex_sub(field_t *k, exact_t a, exact_t b) { return combine(k, a, b, -1); }
+exact_t ex_mul(field_t *k, exact_t a, exact_t b) {
+  if (!a || !b) return NULL;
+  if (ex_zero(a)) return a;
+  return make(k, poly_mul(&a->num, &b->num), poly_mul(&a->den, &b->den));
+}
+static exact_t quotient(field_t *k, exact_t a, exact_t b) { return make(k, poly_mul(&a->num, &b->den), poly_mul(&a->den, &b->num)); }
+exact_t ex_div(field_t *k, exact_t a, exact_t b) {
+  if (!a || !b || ex_zero(b) || (!ex_has_r(k, b) && ex_sign(k, b) == 0)) return NULL;
+  return quotient(k, a, b);
+}
+
+int ex_zero(exact_t a) { return a && a->num.n == 0; }
+int ex_equal(field_t *k, exact_t a, exact_t b) {
+  if (!a || !b) return 0;
+  const exact_t d = ex_sub(k, a, b);
+  return d && d->num.n == 0;
+}
+
+static int poly_has_r(const field_t *k, const poly_t *p) {
+  for (int i = 0; i < p->n; i++) {
+    if (p->t[i].e[R_VAR]) return 1;
+    for (int s = 0; s < k->symbols; s++)
+      if (p->t[i].e[FIRST_SYMBOL + s] && k->symbol[s].arg && ex_has_r(k, k->symbol[s].arg)) return 1;
+  }
+  return 0;
+}
+int ex_has_r(const field_t *k, exact_t a) { return a && (poly_has_r(k, &a->num) || poly_has_r(k, &a->den)); }
+
+/* n where a = n pi/2 */
+static int quarters(field_t *k, exact_t a, long *n) {
+  const exact_t root = ex_sqrt_pi(k), t = a && root ? quotient(k, ex_mul(k, ex_si(k, 2, 1), a), ex_mul(k, root, root)) : NULL;
+  if (!t) return 0;
+  for (long i = -8; i <= 8; i++)
+    if (ex_equal(k, t, ex_si(k, i, 1))) {
+      *n = (i + 8) % 4;
+      return 1;
+    }
+  return 0;
+}
+
+exact_t ex_fn(field_t *k, op_t op, exact_t a) {
+  static const long sine[] = {0, 1, 0, -1};
+  long n;
+  if (!a) return NULL;
+  if (ex_zero(a)) return op == E_LOG ? NULL : ex_si(k, op == E_EXP || op == E_COS, 1);
+  if ((op == E_SIN || op == E_COS) && quarters(k, a, &n)) return ex_si(k, sine[(n + (op == E_COS)) % 4], 1);
+  if (op == E_LOG && ex_equal(k, a, ex_si(k, 1, 1))) return ex_si(k, 0, 1);
+  if (op == E_LOG && !ex_has_r(k, a) && ex_sign(k, a) <= 0) return NULL;
+  if (op == E_EXP)
+    for (int i = 0; i < k->symbols; i++)
+      if (k->symbol[i].op == E_EXP && ex_zero(ex_add(k, k->symbol[i].arg, a)))
+        return quotient(k, ex_si(k, 1, 1), variable(k, FIRST_SYMBOL + i));
+  return symbol(k, op, 0, a);
+}
+
+static exact_t integer_power(field_t *k, exact_t a, long p) {
+  exact_t y = ex_si(k, 1, 1);
+  for (long i = 0; i < labs(p); i++) y = ex_mul(k, y, a);
+  return p < 0 && y && a && !ex_zero(a) ? quotient(k, ex_si(k, 1, 1), y) : y;
+}
+
+exact_t ex_pow(field_t *k, exact_t a, const mpq_t q) {
+  if (!a || mpz_cmpabs_ui(mpq_numref(q), 64) > 0 || mpz_cmp_ui(mpq_denref(q), 64) > 0) return NULL;
+  const long p = mpz_get_si(mpq_numref(q));
+  const unsigned long root = mpz_get_ui(mpq_denref(q));
+  if (p < 0 && ex_zero(a)) return NULL;
+  if (root == 1) return integer_power(k, a, p);
+  if (!ex_has_r(k, a) && ex_sign(k, a) <= 0) return NULL;
+  if (ex_equal(k, a, ex_si(k, 1, 1))) return a;
+  const exact_t s = symbol(k, E_POW, (unsigned)root, a);
+  return s ? integer_power(k, s, p) : NULL;
+}
+
+static void root_up(mpfi_t y, const mpfi_t a, unsigned n) {
+  mpfr_t lo, hi;
+  mpfr_inits2(PREC, lo, hi, (mpfr_ptr)0);
+  mpfi_get_left(lo, a), mpfi_get_right(hi, a);
+  mpfr_rootn_ui(lo, lo, n, MPFR_RNDD);
+  mpfr_rootn_ui(hi, hi, n, MPFR_RNDU);
+  mpfi_interv_fr(y, lo, hi);
+  mpfr_clears(lo, hi, (mpfr_ptr)0);
+}
+
+static void erf_interval(mpfi_t y, const mpfi_t a) {
+  mpfr_t lo, hi;
+  mpfr_inits2(PREC, lo, hi, (mpfr_ptr)0);
+  mpfi_get_left(lo, a), mpfi_get_right(hi, a);
+  mpfr_erf(lo, lo, MPFR_RNDD);
+  mpfr_erf(hi, hi, MPFR_RNDU);
+  mpfi_interv_fr(y, lo, hi);
+  mpfr_clears(lo, hi, (mpfr_ptr)0);
+}
+
+static void symbol_interval(mpfi_t y, field_t *k, int i) {
+  mpfi_t a;
+  mpfi_init2(a, PREC);
+  if (k->symbol[i].arg) ex_interval(a, k, k->symbol[i].arg);
+  switch (k->symbol[i].op) {
+    case E_PI:
+      mpfi_const_pi(y);
+      mpfi_sqrt(y, y);
+      break;
+    case E_E:
+      mpfi_set_si(a, 1);
+      mpfi_exp(y, a);
+      break;
+    case E_POW:
+      root_up(y, a, k->symbol[i].root);
+      break;
+    case E_EXP:
+      mpfi_exp(y, a);
+      break;
+    case E_LOG:
+      mpfi_log(y, a);
+      break;
+    case E_SIN:
+      mpfi_sin(y, a);
+      break;
+    case E_COS:
+      mpfi_cos(y, a);
+      break;
+    case E_ERF:
+      erf_interval(y, a);
+      break;
+    case E_ATAN:
+      mpfi_atan(y, a);
+      break;
+    case E_ASINH:
+      mpfi_asinh(y, a);
+      break;
+    default:
+      mpfi_set_d(y, 0.0);
+      mpfi_log(y, y);
+      break;
+  }
+  mpfi_clear(a);
+}
+
+static void poly_interval(mpfi_t y, field_t *k, const poly_t *p) {
+  mpfi_t term, x;
+  mpfi_init2(term, PREC), mpfi_init2(x, PREC);
+  mpfi_set_si(y, 0);
+  for (int i = 0; i < p->n; i++) {
+    mpfi_set_q(term, p->t[i].c);
+    for (int v = 0; v < VARS; v++) {
+      if (!p->t[i].e[v]) continue;
+      if (v < MAX_PARAMS)
+        mpfi_set(x, k->box[v]);
+      else if (v == R_VAR)
+        mpfi_set_d(x, 0.0), mpfi_inv(x, x); /* r has no value here: everything */
+      else
+        symbol_interval(x, k, v - FIRST_SYMBOL);
+      for (int e = 0; e < p->t[i].e[v]; e++) mpfi_mul(term, term, x);
+    }
+    mpfi_add(y, y, term);
+  }
+  mpfi_clear(term), mpfi_clear(x);
+}
+
+void ex_interval(mpfi_t out, field_t *k, exact_t a) {
+  if (!a) {
+    mpfi_set_d(out, 0.0);
+    mpfi_inv(out, out);
+    return;
+  }
+  mpfi_t den;
+  mpfi_init2(den, PREC);
+  poly_interval(out, k, &a->num);
+  poly_interval(den, k, &a->den);
+  mpfi_div(out, out, den);
+  mpfi_clear(den);
+}
+
+int ex_sign(field_t *k, exact_t a) {
+  if (!a || ex_has_r(k, a)) return 0;
+  mpfi_t x;
+  mpfi_init2(x, PREC);
+  ex_interval(x, k, a);
+  const int s = !mpfi_bounded_p(x) ? 0 : mpfi_is_strictly_pos(x) ? 1 : mpfi_is_strictly_neg(x) ? -1 : 0;
+  mpfi_clear(x);
+  return s;
+}

@@ -1,0 +1,76 @@
+/* The checker's exact numbers: quotients of polynomials with rational coefficients in the parameters, r, and symbols for constants such as
+ * sqrt(pi) or exp(1/2). Equal quotients mean equal numbers; nothing is concluded from unequal ones. */
+#ifndef SLUICE_CHECK_EXACT_H
+#define SLUICE_CHECK_EXACT_H
+
+#include "expr.h"
+
+#include <mpfi.h>
+
+enum { SYMBOLS = 12, R_VAR = MAX_PARAMS, FIRST_SYMBOL, VARS = FIRST_SYMBOL + SYMBOLS, TERM_MAX = 400 };
+
+typedef struct {
+  mpq_t c;
+  unsigned char e[VARS];
+} term_t;
+
+typedef struct {
+  int n;
+  term_t *t; /* by descending exponents, no zero coefficients */
+} poly_t;
+
+typedef struct exact_s {
+  poly_t num, den;
+  struct exact_s *next;
+} exact_s;
+typedef const exact_s *exact_t; /* NULL: not available */
+
+typedef struct {
+  mpfi_t box[MAX_PARAMS];
+  exact_s *all;
+  struct {
+    op_t op;
+    unsigned root;
+    exact_t arg;
+  } symbol[SYMBOLS];
+  int symbols;
+} field_t;
+
+void field_init(field_t *k);
+void field_clear(field_t *k);
+exact_t ex_q(field_t *k, const mpq_t q);
+exact_t ex_si(field_t *k, long p, unsigned long q);
+exact_t ex_param(field_t *k, int i);
+exact_t ex_r(field_t *k);
+exact_t ex_sqrt_pi(field_t *k);
+exact_t ex_e(field_t *k);
+exact_t ex_add(field_t *k, exact_t a, exact_t b);
+exact_t ex_sub(field_t *k, exact_t a, exact_t b);
+exact_t ex_mul(field_t *k, exact_t a, exact_t b);
+exact_t ex_div(field_t *k, exact_t a, exact_t b); /* NULL unless b cannot vanish on the box */
+exact_t ex_fn(field_t *k, op_t op, exact_t a);    /* EXP LOG SIN COS ERF ATAN ASINH */
+exact_t ex_pow(field_t *k, exact_t a, const mpq_t q);
+int ex_zero(exact_t a);
+int ex_equal(field_t *k, exact_t a, exact_t b);
+int ex_has_r(const field_t *k, exact_t a);
+void ex_interval(mpfi_t out, field_t *k, exact_t a);
+int ex_sign(field_t *k, exact_t a); /* over the box; 0: zero or unknown */
+
+enum { PREC = 256, TERMS = 10 };
+
+/* Truncated Taylor series with exact coefficients: c[0 .. n-1] and O(t^n). */
+typedef struct {
+  int n;
+  exact_t c[TERMS];
+} series_t;
+
+series_t se_const(field_t *k, exact_t c);
+series_t se_add(field_t *k, const series_t *a, const series_t *b, int minus);
+series_t se_mul(field_t *k, const series_t *a, const series_t *b);
+series_t se_pow(field_t *k, const series_t *a, const mpq_t q);
+series_t se_fn(field_t *k, op_t op, const series_t *a);
+series_t se_shift(field_t *k, const series_t *a, int by);
+/* Of node ref at r = point + t; point NULL: r stays a symbol. */
+series_t se_expr(field_t *k, const expr_t *e, int ref, exact_t point, int terms);
+
+#endif

@@ -1,0 +1,71 @@
+/* The checker's own expressions: parsed from a certificate's text, differentiated by its own rules. Nodes are shared and come after their
+ * children. */
+#ifndef SLUICE_CHECK_EXPR_H
+#define SLUICE_CHECK_EXPR_H
+
+#include <gmp.h>
+
+enum { MAX_NODES = 4000, MAX_PARAMS = 8, NAME_SIZE = 32 };
+
+typedef enum {
+  E_NUM,
+  E_PI,
+  E_E,
+  E_R,
+  E_PARAM,
+  E_NEG,
+  E_ADD,
+  E_SUB,
+  E_MUL,
+  E_DIV,
+  E_POW,
+  E_PICK,
+  E_SIGN,
+  E_ABS,
+  E_MIN,
+  E_MAX,
+  E_EXP,
+  E_EXPM1,
+  E_LOG,
+  E_LOG1P,
+  E_SQRT,
+  E_SIGMOID,
+  E_SIN,
+  E_COS,
+  E_SINH,
+  E_COSH,
+  E_TANH,
+  E_ERF,
+  E_ATAN,
+  E_ASINH,
+  E_SOFTSIGN,
+  E_COUNT
+} op_t;
+
+typedef struct {
+  op_t op;
+  int a, b, c, d; /* children, -1 */
+  mpq_t q;        /* of NUM; of POW the exponent */
+  int param;
+} node_t;
+
+typedef struct {
+  node_t *node;
+  int count;
+  char names[MAX_PARAMS][NAME_SIZE];
+  int params;
+} expr_t;
+
+void expr_init(expr_t *e);
+void expr_clear(expr_t *e);
+int expr_arity(op_t op);
+int expr_add(expr_t *e, op_t op, int a, int b, int c, int d);
+int expr_num(expr_t *e, const mpq_t q);
+int expr_si(expr_t *e, long v);
+
+/* Parses the text; parameters are e->names, and value[i] (NULL: kept as PARAM) replaces parameter i. -1 on error, with the byte in *at. */
+int expr_parse(expr_t *e, const char *text, mpq_t *value, const int *fixed, int *at);
+int expr_derive(expr_t *e, int ref);
+int parse_decimal(mpq_t q, const char *text, const char **end);
+
+#endif

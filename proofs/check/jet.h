@@ -1,0 +1,32 @@
+/* Taylor coefficients as MPFI intervals: c[0 .. n-1] of a function over an interval. A coefficient that is not bounded means: not known. */
+#ifndef SLUICE_CHECK_JET_H
+#define SLUICE_CHECK_JET_H
+
+#include "expr.h"
+
+#include <mpfi.h>
+
+enum { JET = 10, BITS = 256 };
+
+typedef struct {
+  mpfi_t c[JET];
+} jet_t;
+
+void jet_init(jet_t *y);
+void jet_clear(jet_t *y);
+void jet_set(jet_t *y, const jet_t *a);
+void jet_const(jet_t *y, const mpfi_t c); /* c, 0, 0, ... */
+void jet_unknown(jet_t *y);
+void jet_add(jet_t *y, const jet_t *a, const jet_t *b, int minus, int n);
+void jet_mul(jet_t *y, const jet_t *a, const jet_t *b, int n);
+void jet_div(jet_t *y, const jet_t *a, const jet_t *b, int n);
+void jet_scale(jet_t *y, const jet_t *a, const mpfi_t f, int n);
+void jet_pow(jet_t *y, const jet_t *a, const mpq_t q, int n);
+void jet_fn(jet_t *y, op_t op, const jet_t *a, int n);
+int bounded(mpfi_srcptr x);
+int sign_of(mpfi_srcptr x); /* strictly; 0 for unknown */
+void nowhere(mpfi_t x);     /* [-inf, inf] */
+void erf_of(mpfi_t y, const mpfi_t a);
+void sigmoid_of(mpfi_t y, const mpfi_t a);
+
+#endif

@@ -1,0 +1,58 @@
+/* sluice-check CERT...: re-checks certificates of `sluice verify` on other arithmetic (MPFI, GMP), with its own parser and derivative (spec
+ * G4). */
+#include "check.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum { SIZE_LIMIT = 64 << 20 };
+
+static char *read_file(const char *path, size_t *size) {
+  FILE *in = fopen(path, "rb");
+  char *text = in ? malloc(SIZE_LIMIT + 1) : NULL;
+  *size = text ? fread(text, 1, SIZE_LIMIT, in) : 0;
+  if (text && (ferror(in) || !feof(in))) {
+    free(text);
+    text = NULL;
+    errno = EFBIG;
+  }
+  if (text) text[*size] = '\0';
+  if (in) fclose(in);
+  return text;
+}
+
+int main(int argc, char **argv) {
+  int code = 0;
+  if (argc < 2 || !strcmp(argv[1], "--help")) {
+    fputs(
+        "Usage: sluice-check CERTIFICATE...\nChecks certificates of 'sluice verify' and prints what they establish.\nExit codes: 0 all "
+        "accepted, 1 one was refused, 2 usage, 3 unreadable.\n",
+        argc < 2 ? stderr : stdout);
+    return argc < 2 ? 2 : 0;
+  }
+  for (int i = 1; i < argc; i++) {
+    size_t size;
+    char *text = read_file(argv[i], &size);
+    if (!text) {
+      fprintf(stderr, "sluice-check: error: %s: %s\n", argv[i], strerror(errno));
+      return 3;
+    }
+    struct timespec a, b;
+    check_result r;
+    clock_gettime(CLOCK_MONOTONIC, &a);
+    check_certificate(&r, text, size);
+    clock_gettime(CLOCK_MONOTONIC, &b);
+    const double ms = 1e3 * (double)(b.tv_sec - a.tv_sec) + 1e-6 * (double)(b.tv_nsec - a.tv_nsec);
+    if (r.accepted) {
+      printf("%s: ACCEPTED (%.0f ms)\n%s", argv[i], ms, r.statement);
+    } else {
+      printf("%s:%d: REFUSED: %s (%.0f ms)\n", argv[i], r.line, r.why, ms);
+      code = 1;
+    }
+    free(r.statement);
+    free(text);
+  }
+  return code;
+}

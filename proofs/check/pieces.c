@@ -1,0 +1,214 @@
+/* Cutting an expression at the roots of its affine switches (see side.h). */
+#include "side.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int is_switch(op_t op) { return op == E_PICK || op == E_MIN || op == E_MAX || op == E_ABS || op == E_SIGN || op == E_SOFTSIGN; }
+
+typedef struct {
+  exact_t slope, offset;
+} line_t;
+
+/* Lines of all nodes that are affine in r. */
+static line_t *lines(field_t *k, const expr_t *e) {
+  line_t *v = calloc((size_t)e->count, sizeof *v);
+  char *has_r = calloc((size_t)e->count, 1);
+  if (!v || !has_r) abort();
+  for (int i = 0; i < e->count; i++) {
+    const node_t *n = &e->node[i];
+    const int child[] = {n->a, n->b, n->c, n->d};
+    has_r[i] = n->op == E_R;
+    for (int c = 0; c < expr_arity(n->op); c++) has_r[i] |= has_r[child[c]];
+    const line_t a = n->a >= 0 ? v[n->a] : (line_t){NULL, NULL}, b = n->b >= 0 ? v[n->b] : (line_t){NULL, NULL};
+    if (!has_r[i]) {
+      const series_t s = se_expr(k, e, i, ex_si(k, 0, 1), 1);
+      v[i] = (line_t){ex_si(k, 0, 1), s.n ? s.c[0] : NULL};
+    } else if (n->op == E_R) {
+      v[i] = (line_t){ex_si(k, 1, 1), ex_si(k, 0, 1)};
+    } else if (n->op == E_NEG) {
+      v[i] = (line_t){ex_sub(k, ex_si(k, 0, 1), a.slope), ex_sub(k, ex_si(k, 0, 1), a.offset)};
+    } else if (n->op == E_ADD || n->op == E_SUB) {
+      v[i] = n->op == E_ADD ? (line_t){ex_add(k, a.slope, b.slope), ex_add(k, a.offset, b.offset)}
+                            : (line_t){ex_sub(k, a.slope, b.slope), ex_sub(k, a.offset, b.offset)};
+    } else if (n->op == E_MUL && (ex_zero(a.slope) || ex_zero(b.slope))) {
+      const line_t f = ex_zero(a.slope) ? a : b, l = ex_zero(a.slope) ? b : a;
+      v[i] = (line_t){ex_mul(k, f.offset, l.slope), ex_mul(k, f.offset, l.offset)};
+    } else if (n->op == E_DIV && ex_zero(b.slope)) {
+      v[i] = (line_t){ex_div(k, a.slope, b.offset), ex_div(k, a.offset, b.offset)};
+    }
+  }
+  free(has_r);
+  return v;
+}
+
+static line_t decision(field_t *k, const node_t *n, const line_t *v) {
+  if (n->op == E_ABS || n->op == E_SIGN || n->op == E_SOFTSIGN) return v[n->a];
+  return (line_t){ex_sub(k, v[n->a].slope, v[n->b].slope), ex_sub(k, v[n->a].offset, v[n->b].offset)};
+}
+static exact_t root(field_t *k, line_t g) {
+  if (!g.slope || !g.offset || !ex_sign(k, g.slope)) return NULL;
+  return ex_sub(k, ex_si(k, 0, 1), ex_div(k, g.offset, g.slope));
+}
+
+/* -1 below or at the low end, 0 inside or not certain, 1 at or above the high end */
+static int place(pieces_t *p, exact_t c, int i) {
+  field_t *k = &p->field;
+  if (ex_equal(k, c, p->join[i]) || ex_sign(k, ex_sub(k, c, p->join[i])) < 0) return -1;
+  if (i + 1 < p->joins && (ex_equal(k, c, p->join[i + 1]) || ex_sign(k, ex_sub(k, c, p->join[i + 1])) > 0)) return 1;
+  return 0;
+}
+
+static int insert_join(pieces_t *p, exact_t c) {
+  for (int i = 0; i < p->joins; i++) {
+    const int s = ex_sign(&p->field, ex_sub(&p->field, c, p->join[i]));
+    if (s == 0) return 0;
+    if (s < 0) {
+      if (i == 0 || p->joins == SEGMENTS) return 0;
+      memmove(&p->join[i + 1], &p->join[i], (size_t)(p->joins - i) * sizeof *p->join);
+      p->join[i] = c;
+      p->joins++;
+      return 1;
+    }
+  }
+  if (p->joins == SEGMENTS) return 0;
+  p->join[p->joins++] = c;
+  return 1;
+}
+
+static int replaced(expr_t *e, const node_t *n, const int *map, int sign) {
+  switch (n->op) {
+    case E_ABS:
+      return sign > 0 ? map[n->a] : expr_add(e, E_NEG, map[n->a], -1, -1, -1);
+    case E_SIGN:
+      return expr_si(e, sign);
+    case E_SOFTSIGN:
+      return expr_add(e, E_DIV, map[n->a], expr_add(e, sign > 0 ? E_ADD : E_SUB, expr_si(e, 1), map[n->a], -1, -1), -1, -1);
+    case E_MIN:
+      return sign < 0 ? map[n->a] : map[n->b];
+    case E_MAX:
+      return sign > 0 ? map[n->a] : map[n->b];
+    default:
+      return sign < 0 ? map[n->c] : map[n->d];
+  }
+}
+
+static int copy(expr_t *e, const node_t *n, const int *map) {
+  if (n->op == E_NUM) return expr_num(e, n->q);
+  if (n->op == E_PARAM || n->op == E_POW) { /* carry a number or an index: made by hand */
+    for (int i = 0; i < e->count; i++)
+      if (e->node[i].op == n->op && e->node[i].param == n->param && e->node[i].a == (n->a >= 0 ? map[n->a] : -1) &&
+          mpq_equal(e->node[i].q, n->q))
+        return i;
+    if (e->count == MAX_NODES) return -1;
+    node_t *m = &e->node[e->count];
+    *m = (node_t){.op = n->op, .a = n->a >= 0 ? map[n->a] : -1, .b = -1, .c = -1, .d = -1, .param = n->param};
+    mpq_init(m->q);
+    mpq_set(m->q, n->q);
+    return e->count++;
+  }
+  return expr_add(e, n->op, n->a >= 0 ? map[n->a] : -1, n->b >= 0 ? map[n->b] : -1, n->c >= 0 ? map[n->c] : -1, n->d >= 0 ? map[n->d] : -1);
+}
+
+/* Copies what f and w need, with the switches decided that can be. 1: something was decided; -1 too large. */
+static int pass(pieces_t *p, int i, const expr_t *from, int f, int w, expr_t *to, int *f2, int *w2) {
+  line_t *v = lines(&p->field, from);
+  int *map = calloc((size_t)from->count, sizeof *map), changed = 0, ok = 1;
+  char *live = calloc((size_t)from->count, 1);
+  if (!map || !live) abort();
+  if (f >= 0) live[f] = 1;
+  live[w] = 1;
+  for (int x = from->count - 1; x >= 0; x--) {
+    const node_t *n = &from->node[x];
+    const int child[] = {n->a, n->b, n->c, n->d};
+    for (int c = 0; live[x] && c < expr_arity(n->op); c++) live[child[c]] = 1;
+  }
+  for (int x = 0; x < from->count && ok; x++) {
+    const node_t *n = &from->node[x];
+    if (!live[x]) continue;
+    int sign = 0;
+    if (is_switch(n->op)) {
+      const line_t g = decision(&p->field, n, v);
+      if (g.slope && g.offset && ex_zero(g.slope)) {
+        sign = ex_zero(g.offset) ? -1 : ex_sign(&p->field, g.offset);
+      } else if (root(&p->field, g)) {
+        const int at = place(p, root(&p->field, g), i);
+        sign = at == 0 ? 0 : at < 0 ? ex_sign(&p->field, g.slope) : -ex_sign(&p->field, g.slope);
+      }
+    }
+    changed |= sign != 0;
+    map[x] = sign ? replaced(to, n, map, sign) : copy(to, n, map);
+    ok = map[x] >= 0;
+  }
+  *f2 = f >= 0 ? map[f] : -1, *w2 = map[w];
+  free(v), free(map), free(live);
+  return ok ? changed : -1;
+}
+
+static int resolve(pieces_t *p, int i, const expr_t *e, int f, int w) {
+  piece_t *s = &p->piece[i];
+  const expr_t *from = e;
+  for (int round = 0; round < 12; round++) {
+    expr_t to;
+    int f2, w2;
+    expr_init(&to);
+    const int changed = pass(p, i, from, f, w, &to, &f2, &w2);
+    if (round) expr_clear(&s->e);
+    s->e = to, s->f = f = f2, s->w = w = w2;
+    from = &s->e;
+    if (changed <= 0) return changed == 0;
+  }
+  return 0;
+}
+
+/* The first root inside the piece of a switch that is left; NULL: none. */
+static exact_t open_root(pieces_t *p, int i) {
+  const expr_t *e = &p->piece[i].e;
+  line_t *v = lines(&p->field, e);
+  exact_t found = NULL;
+  for (int x = 0; x < e->count && !found; x++)
+    if (is_switch(e->node[x].op)) found = root(&p->field, decision(&p->field, &e->node[x], v));
+  free(v);
+  return found;
+}
+
+int pieces_make(pieces_t *p, const expr_t *e, int f, int w) {
+  p->joins = 2;
+  p->join[0] = ex_si(&p->field, 0, 1);
+  p->join[1] = ex_si(&p->field, 1, 1);
+  for (int i = 0; i < p->joins; i++) {
+    if (p->piece[i].e.node) expr_clear(&p->piece[i].e), p->piece[i].e.node = NULL;
+    if (!resolve(p, i, e, f, w)) return 0;
+    const exact_t c = open_root(p, i);
+    if (!c) continue;
+    if (!insert_join(p, c)) return 0;
+    i = -1;
+  }
+  for (p->one = 0; !ex_equal(&p->field, p->join[p->one], ex_si(&p->field, 1, 1));) p->one++;
+  return 1;
+}
+
+void pieces_clear(pieces_t *p) {
+  for (int i = 0; i < SEGMENTS; i++)
+    if (p->piece[i].e.node) expr_clear(&p->piece[i].e);
+  field_clear(&p->field);
+}
+
+void piece_ends(mpfr_t low, mpfr_t high, pieces_t *p, int i) {
+  mpfi_t x;
+  mpfi_init2(x, PREC);
+  ex_interval(x, &p->field, p->join[i]);
+  mpfi_get_left(low, x);
+  if (i + 1 < p->joins) {
+    ex_interval(x, &p->field, p->join[i + 1]);
+    mpfi_get_right(high, x);
+  } else {
+    mpfr_set_inf(high, 1);
+  }
+  mpfi_clear(x);
+}
+
+int piece_constant(pieces_t *p, int i) {
+  const series_t s = se_expr(&p->field, &p->piece[i].e, p->piece[i].w, NULL, 2);
+  return s.n == 2 && ex_zero(s.c[1]);
+}

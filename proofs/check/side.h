@@ -1,0 +1,31 @@
+/* One side of a certificate: the gate's expression, cut at its switches; what the parts claim is checked against it. */
+#ifndef SLUICE_CHECK_SIDE_H
+#define SLUICE_CHECK_SIDE_H
+
+#include "box.h"
+#include "exact.h"
+#include "tail.h"
+
+enum { SEGMENTS = 24 };
+
+/* The expression between two joins, without switches that are affine in r. f: -1 for a weight gate. */
+typedef struct {
+  expr_t e;
+  int f, w;
+} piece_t;
+
+typedef struct {
+  field_t field; /* its box is the part's */
+  int joins, one;
+  exact_t join[SEGMENTS];
+  piece_t piece[SEGMENTS];
+} pieces_t;
+
+/* 0 where the joins cannot be ordered on the box. */
+int pieces_make(pieces_t *p, const expr_t *e, int f, int w);
+void pieces_clear(pieces_t *p);
+/* Rounded outward; the last piece's high end is +inf. */
+void piece_ends(mpfr_t low, mpfr_t high, pieces_t *p, int i);
+int piece_constant(pieces_t *p, int i);
+
+#endif

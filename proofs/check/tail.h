@@ -1,0 +1,17 @@
+/* What an expression does for r >= 2^exponent: written exp(h) u^v c(u), u = 1/r, with c and its derivatives enclosed over [0, 2^-exponent]
+ * and an exact series of c at 0, by which leading terms that cancel are dropped. */
+#ifndef SLUICE_CHECK_TAIL_H
+#define SLUICE_CHECK_TAIL_H
+
+#include "exact.h"
+#include "jet.h"
+
+typedef struct {
+  int defined, slope, sign; /* slope and sign: 0 unknown */
+  int zero_limit, other_limit, unbounded;
+  int below_one;
+} tail_t;
+
+void tail_examine(tail_t *out, field_t *k, const expr_t *e, int ref, long exponent);
+
+#endif
