@@ -16,5 +16,6 @@
 #define SL_KERNEL(name, params, args, storage, clause, bound) sl_status SL_ISA_NAME(name)(sl_context * ctx, SL_UNPAREN params);
 #include <sluice/kernels.def>
 #undef SL_KERNEL
+size_t SL_ISA_NAME(linear_pack_bytes)(size_t n, size_t k, sl_pack_kind kind);
 
 #endif

@@ -6,7 +6,7 @@
 #ifndef SLUICE_CPU_PANEL_H
 #define SLUICE_CPU_PANEL_H
 
-#include "lanes.h"
+#include "transpose.h"
 
 static inline size_t panel_stride(size_t length) {
   if (length < 64) return length;
@@ -16,20 +16,6 @@ static inline size_t panel_stride(size_t length) {
 
 /* Where the panels of a sequence begin that starts at token `first`, in rows of length 1: times kv_heads * d for floats. */
 static inline size_t panel_base(size_t first) { return first + first / 2; }
-
-static inline void transpose8(float *to, size_t stride, const float *from, size_t step) {
-  __m256 r[8], s[8];
-  for (size_t i = 0; i < 8; i++) r[i] = _mm256_loadu_ps(from + i * step);
-  for (int i = 0; i < 8; i += 2) s[i] = _mm256_unpacklo_ps(r[i], r[i + 1]), s[i + 1] = _mm256_unpackhi_ps(r[i], r[i + 1]);
-  for (int i = 0; i < 8; i += 4) {
-    r[i] = _mm256_shuffle_ps(s[i], s[i + 2], 0x44), r[i + 1] = _mm256_shuffle_ps(s[i], s[i + 2], 0xee);
-    r[i + 2] = _mm256_shuffle_ps(s[i + 1], s[i + 3], 0x44), r[i + 3] = _mm256_shuffle_ps(s[i + 1], s[i + 3], 0xee);
-  }
-  for (size_t i = 0; i < 4; i++) {
-    _mm256_storeu_ps(to + i * stride, _mm256_permute2f128_ps(r[i], r[i + 4], 0x20));
-    _mm256_storeu_ps(to + (i + 4) * stride, _mm256_permute2f128_ps(r[i], r[i + 4], 0x31));
-  }
-}
 
 /* to[c * stride + i] = from[i * width + c] for n positions and `width` components */
 static void panel_fill(float *to, size_t stride, const float *from, size_t n, size_t width) {

@@ -5,5 +5,5 @@ void SL_ISA_NAME(table)(sl_kernel_table *table) {
 #define SL_CPU_KERNEL(name) table->name = SL_ISA_NAME(name);
 #include "cpu.def"
 #undef SL_CPU_KERNEL
-  (void)table;
+  table->linear_pack_bytes = SL_ISA_NAME(linear_pack_bytes);
 }

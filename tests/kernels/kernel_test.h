@@ -36,7 +36,7 @@ uint32_t *random_seq(source *s, size_t n_seq, uint32_t longest);
 int same_bits(const char *what, const void *got, const void *want, size_t n);
 
 /* Runs `run` in the plain context and in each cpu context on outputs of `floats` floats that start as copies of `initial` (zeros where
- * NULL) and stand before a guard; 1 if every context gives the plain bits, twice, leaves the guard, and takes no memory the second time. */
+ * NULL) and stand before a guard; 1 if every context gives the plain bits each time, leaves the guard, and takes no memory in the end. */
 typedef sl_status (*kernel_run)(sl_context *ctx, void *arg, float *out);
 int all_contexts_agree(const char *what, kernel_run run, void *arg, const float *initial, size_t floats);
 /* 1 if the two give the same bits in the plain context: what a planted failure must fail. */

@@ -1,0 +1,240 @@
+/* The matrix product under linear layers and head: chains of spec N3.2 in registers. Not public.
+ *
+ * A tile of c has SL_GEMM_ROWS rows and SL_GEMM_COLUMNS columns. One chunk of the dot is one run of the micro-kernel: its accumulators
+ * start at +0, are the chains of the chunk, and are added to c at its end, so that the blocking for registers and L1 is the order of the
+ * spec. AVX-512: 12 x 32 (24 chains; each k costs 24 fmas, 2 loads and 12 broadcasts); AVX2: 4 x 24 (12 chains in 16 registers). The fma
+ * units are the limit on both. Operands are packed in panels (k, rows) and (k, columns), filled up with zeros, whose terms do not show
+ * (lanes.h).
+ */
+#ifndef SLUICE_CPU_GEMM_H
+#define SLUICE_CPU_GEMM_H
+
+#include "transpose.h"
+
+#ifdef __AVX512F__
+#define SL_GEMM_ROWS 12
+#define SL_GEMM_VECTORS 2
+#else
+#define SL_GEMM_ROWS 4
+#define SL_GEMM_VECTORS 3
+#endif
+#define SL_GEMM_COLUMNS ((size_t)SL_GEMM_VECTORS * SL_VW)
+
+/* Fmas in 20 us on one core: less is not worth a thread. */
+#define SL_GEMM_GRAIN ((size_t)1 << 20)
+
+#define SL_GEMM_UNROLL _Pragma("GCC unroll 12")
+
+/* Panel (width, padded) from `rows` rows of `width` elements: to[k * padded + i] = from[i * step + k], 0 for i >= rows. */
+static inline void pack_transposed(float *to, size_t padded, const float *from, size_t step, size_t rows, size_t width) {
+  size_t i = 0;
+  for (size_t n; i < rows; i += n, from += n * step) {
+    size_t k = 0;
+    n = rows - i >= 8 ? 8 : rows - i >= 4 ? 4 : 1;
+    if (n == 8)
+      for (; k + 8 <= width; k += 8) transpose8(to + k * padded + i, padded, from + k, step);
+    if (n == 4)
+      for (; k + 4 <= width; k += 4) transpose4(to + k * padded + i, padded, from + k, step);
+    for (; k < width; k++)
+      for (size_t j = 0; j < n; j++) to[k * padded + i + j] = from[j * step + k];
+  }
+  for (; i < padded; i++)
+    for (size_t k = 0; k < width; k++) to[k * padded + i] = 0.0f;
+}
+
+/* Panel (width, padded) from `width` rows of `columns` elements: to[k * padded + j] = from[k * step + j], 0 for j >= columns. */
+static inline void pack_straight(float *to, size_t padded, const float *from, size_t step, size_t columns, size_t width) {
+  for (size_t k = 0; k < width; k++, to += padded, from += step) {
+    if (columns == padded && padded % SL_VW == 0) {
+      for (size_t j = 0; j < padded; j += SL_VW) v_store(to + j, v_load(from + j));
+    } else {
+      for (size_t j = 0; j < columns; j++) to[j] = from[j];
+      for (size_t j = columns; j < padded; j++) to[j] = 0.0f;
+    }
+  }
+}
+
+/* What becomes of the chains: c = 0 + chain, or c += chain; then, where bias is given, c += bias. */
+typedef struct {
+  float *c;
+  size_t c_step;
+  const float *bias; /* of the tile's columns, or NULL */
+  int add;
+} gemm_out;
+
+/* One tile's chains go to an edge of c by way of memory. */
+static inline void gemm_edge(const gemm_out *o, const float *chain, size_t rows, size_t columns) {
+  for (size_t i = 0; i < rows; i++)
+    for (size_t j = 0; j < columns; j++) {
+      float *c = &o->c[i * o->c_step + j];
+      const float total = (o->add ? *c : 0.0f) + chain[i * SL_GEMM_COLUMNS + j];
+      *c = o->bias ? total + o->bias[j] : total;
+    }
+}
+
+/* a: panel (k_count, rows), b: panel (k_count, SL_GEMM_COLUMNS). rows is a constant where this is inlined; used_rows and columns say how
+ * much of the tile is in c. */
+static inline __attribute__((always_inline)) void gemm_rows(const gemm_out *o, const float *a, const float *b, size_t k_count, size_t rows,
+                                                            size_t used_rows, size_t columns) {
+  vf chain[SL_GEMM_ROWS][SL_GEMM_VECTORS], bv[SL_GEMM_VECTORS];
+  SL_GEMM_UNROLL for (size_t r = 0; r < rows; r++) { SL_GEMM_UNROLL for (size_t v = 0; v < SL_GEMM_VECTORS; v++) chain[r][v] = v_zero(); }
+  for (size_t k = 0; k < k_count; k++, a += rows, b += SL_GEMM_COLUMNS) {
+    SL_GEMM_UNROLL for (size_t v = 0; v < SL_GEMM_VECTORS; v++) bv[v] = v_load(b + v * SL_VW);
+    SL_GEMM_UNROLL for (size_t r = 0; r < rows; r++) {
+      const vf av = v_set(a[r]);
+      SL_GEMM_UNROLL for (size_t v = 0; v < SL_GEMM_VECTORS; v++) chain[r][v] = v_fma(av, bv[v], chain[r][v]);
+    }
+  }
+  if (used_rows != rows || columns != SL_GEMM_COLUMNS) {
+    float edge[SL_GEMM_ROWS * SL_GEMM_COLUMNS];
+    SL_GEMM_UNROLL for (size_t r = 0; r < rows; r++) {
+      SL_GEMM_UNROLL for (size_t v = 0; v < SL_GEMM_VECTORS; v++) v_store(edge + r * SL_GEMM_COLUMNS + v * SL_VW, chain[r][v]);
+    }
+    gemm_edge(o, edge, used_rows, columns);
+    return;
+  }
+  SL_GEMM_UNROLL for (size_t r = 0; r < rows; r++) {
+    SL_GEMM_UNROLL for (size_t v = 0; v < SL_GEMM_VECTORS; v++) {
+      float *c = o->c + r * o->c_step + v * SL_VW;
+      vf total = (o->add ? v_load(c) : v_zero()) + chain[r][v];
+      if (o->bias) total = total + v_load(o->bias + v * SL_VW);
+      v_store(c, total);
+    }
+  }
+}
+
+/* Rows of a panel of a: `rows` filled up to a multiple of 4. */
+static inline size_t gemm_padded(size_t rows) { return round_up(rows, 4); }
+
+static inline void gemm_tile(const gemm_out *o, const float *a, const float *b, size_t k_count, size_t rows, size_t columns) {
+  switch (gemm_padded(rows)) {
+#if SL_GEMM_ROWS > 4
+    case 12:
+      gemm_rows(o, a, b, k_count, 12, rows, columns);
+      break;
+    case 8:
+      gemm_rows(o, a, b, k_count, 8, rows, columns);
+      break;
+#endif
+    default:
+      gemm_rows(o, a, b, k_count, 4, rows, columns);
+      break;
+  }
+}
+
+/* Packed b of a reduction over k_count and `columns` columns: chunk by chunk, in it panel by panel. */
+static inline size_t gemm_packed_floats(size_t columns, size_t k_count) { return round_up(columns, SL_GEMM_COLUMNS) * k_count; }
+static inline size_t gemm_panels(size_t columns) { return (columns + SL_GEMM_COLUMNS - 1) / SL_GEMM_COLUMNS; }
+
+/* One panel of b in all chunks. transposed: b is (columns, k_count) in memory, else (k_count, columns); step is that of its rows. */
+static inline void gemm_pack_panel(float *packed, const float *b, size_t step, int transposed, size_t panel, size_t columns,
+                                   size_t k_count) {
+  const size_t first = panel * SL_GEMM_COLUMNS, n = smaller(columns - first, SL_GEMM_COLUMNS);
+  for (size_t k = 0; k < k_count; k += SL_DOT_CHUNK) {
+    const size_t width = smaller(k_count - k, SL_DOT_CHUNK);
+    float *to = packed + gemm_packed_floats(columns, k) + first * width;
+    if (transposed)
+      pack_transposed(to, SL_GEMM_COLUMNS, b + first * step + k, step, n, width);
+    else
+      pack_straight(to, SL_GEMM_COLUMNS, b + k * step + first, step, n, width);
+  }
+}
+
+/* One term of a dot over parts (spec N3.4). */
+typedef struct {
+  const float *a;      /* (rows, k_count) */
+  const float *packed; /* b */
+  size_t a_step, k_count;
+} gemm_part;
+
+/* c (rows, columns) = dot over parts, + bias; onto: c already holds a total that these terms follow. */
+typedef struct {
+  float *c;
+  const float *bias;
+  const gemm_part *parts;
+  size_t c_step, n_parts, columns;
+  int onto;
+} gemm;
+
+static inline size_t gemm_last_part(const gemm *g) {
+  size_t last = g->n_parts;
+  while (last && g->parts[last - 1].k_count == 0) last--;
+  return last;
+}
+
+static inline void gemm_no_terms(const gemm *g, size_t row_begin, size_t row_end, size_t begin, size_t end) {
+  for (size_t i = row_begin; i < row_end; i++)
+    for (size_t j = begin; j < end; j++) {
+      float *c = &g->c[i * g->c_step + j];
+      if (!g->onto) *c = 0.0f;
+      if (g->bias) *c += g->bias[j];
+    }
+}
+
+/* One chunk of one part for rows [row_begin, row_end) and panels [panel_begin, panel_end). The panel of a stays in L1, those of b in L2. */
+static inline void gemm_chunk(const gemm *g, const gemm_part *p, size_t k, int add, const float *bias, size_t row_begin, size_t row_end,
+                              size_t panel_begin, size_t panel_end) {
+  /* + 24: gcc cannot tell that a panel of 4 rows never takes the transpose of 8 */
+  float a[SL_GEMM_ROWS * SL_DOT_CHUNK + 24] __attribute__((aligned(64)));
+  const size_t width = smaller(p->k_count - k, SL_DOT_CHUNK);
+  const float *b = p->packed + gemm_packed_floats(g->columns, k);
+  for (size_t i = row_begin; i < row_end; i += SL_GEMM_ROWS) {
+    const size_t rows = smaller(row_end - i, SL_GEMM_ROWS);
+    pack_transposed(a, gemm_padded(rows), p->a + i * p->a_step + k, p->a_step, rows, width);
+    for (size_t panel = panel_begin; panel < panel_end; panel++) {
+      const size_t j = panel * SL_GEMM_COLUMNS;
+      const gemm_out o = {g->c + i * g->c_step + j, g->c_step, bias ? bias + j : NULL, add};
+      gemm_tile(&o, a, b + j * width, width, rows, smaller(g->columns - j, SL_GEMM_COLUMNS));
+    }
+  }
+}
+
+static inline void gemm_block(const gemm *g, size_t row_begin, size_t row_end, size_t panel_begin, size_t panel_end) {
+  const size_t last = gemm_last_part(g);
+  int add = g->onto;
+  if (last == 0) gemm_no_terms(g, row_begin, row_end, panel_begin * SL_GEMM_COLUMNS, smaller(g->columns, panel_end * SL_GEMM_COLUMNS));
+  for (size_t part = 0; part < last; part++) {
+    const gemm_part *p = &g->parts[part];
+    for (size_t k = 0; k < p->k_count; k += SL_DOT_CHUNK) {
+      const int final = part + 1 == last && p->k_count - k <= SL_DOT_CHUNK;
+      gemm_chunk(g, p, k, add, final ? g->bias : NULL, row_begin, row_end, panel_begin, panel_end);
+      add = 1;
+    }
+  }
+}
+
+/* How a product is cut in blocks for threads: a block's part of b in one chunk fills about a third of an L2 of 1 MiB. */
+#define SL_GEMM_BLOCK_PANELS 12
+#define SL_GEMM_BLOCK_ROWS 240
+typedef struct {
+  gemm g;
+  size_t rows, block_rows, row_blocks, blocks;
+} gemm_plan;
+
+static inline gemm_plan gemm_plan_for(const gemm *g, size_t rows) {
+  size_t terms = 1;
+  for (size_t i = 0; i < g->n_parts; i++) terms += g->parts[i].k_count;
+  gemm_plan p = {.g = *g, .rows = rows};
+  const size_t panels = gemm_panels(g->columns), width = smaller(g->columns + 1, SL_GEMM_BLOCK_PANELS * SL_GEMM_COLUMNS);
+  p.block_rows = smaller(SL_GEMM_BLOCK_ROWS, round_up(SL_GEMM_GRAIN / (width * terms) + 1, SL_GEMM_ROWS));
+  p.row_blocks = (rows + p.block_rows - 1) / p.block_rows;
+  p.blocks = p.row_blocks * ((panels + SL_GEMM_BLOCK_PANELS - 1) / SL_GEMM_BLOCK_PANELS);
+  return p;
+}
+
+static inline void gemm_range(void *arg, size_t begin, size_t end, int thread) {
+  const gemm_plan *p = arg;
+  const size_t panels = gemm_panels(p->g.columns);
+  (void)thread;
+  for (size_t i = begin; i < end; i++) {
+    const size_t row = i % p->row_blocks * p->block_rows, panel = i / p->row_blocks * SL_GEMM_BLOCK_PANELS;
+    gemm_block(&p->g, row, smaller(p->rows, row + p->block_rows), panel, smaller(panels, panel + SL_GEMM_BLOCK_PANELS));
+  }
+}
+
+static inline sl_status gemm_run(sl_context *ctx, const gemm *g, size_t rows) {
+  gemm_plan p = gemm_plan_for(g, rows);
+  return sl_parallel_for(ctx, p.blocks, 1, gemm_range, &p);
+}
+
+#endif
