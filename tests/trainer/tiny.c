@@ -1,0 +1,78 @@
+/* Trainers so small that a whole run takes a fraction of a second. */
+#include "tiny.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <time.h>
+
+static const char *const base[] = {
+    "run.threads=1",      "model.hidden=16",        "model.layers=2",  "model.heads=2", "model.kv_heads=1", "model.head_dim=8",
+    "model.ff=24",        "model.max_positions=16", "task.held_out=8", "sft.steps=4",   "sft.batch=10",     "sft.warmup=2",
+    "sft.eval_every=2",   "sft.stop_success=1",     "rl.steps=4",      "rl.prompts=6",  "rl.group=3",       "rl.updates=2",
+    "rl.epochs=2",        "rl.beta=0.01",           "rl.gamma=0.001",  "rl.warmup=1",   "eval.every=2",     "optimizer.weight_decay=0.1",
+    "checkpoint.every=2", "checkpoint.keep=100"};
+
+size_t tiny_sets(const char *out[TINY_SETS_MAX], const char *const *extra) {
+  size_t n = 0;
+  for (; n < sizeof base / sizeof *base; n++) out[n] = base[n];
+  for (; extra && *extra; extra++) {
+    cr_assert_lt(n, TINY_SETS_MAX);
+    out[n++] = *extra;
+  }
+  return n;
+}
+
+sl_trainer *tiny_trainer(const char *const *extra) {
+  const char *sets[TINY_SETS_MAX];
+  const size_t n = tiny_sets(sets, extra);
+  sl_config config;
+  sl_error err;
+  sl_trainer *t;
+  cr_assert_eq(sl_config_load(&config, NULL, sets, n, &err), SL_OK, "%s", err.message);
+  const sl_status status = sl_trainer_create(&t, &config, &err);
+  if (status == SL_ERR_UNAVAILABLE) {
+    printf("absent, not tested: %s\n", err.message);
+    return NULL;
+  }
+  cr_assert_eq(status, SL_OK, "%s", err.message);
+  return t;
+}
+
+sl_step_digests tiny_digests(const sl_trainer *t) {
+  sl_step_digests digests = {.gradient = calloc(t->policy.layout->n_tensors, sizeof *digests.gradient)};
+  cr_assert_not_null(digests.gradient);
+  return digests;
+}
+
+void tiny_digests_free(sl_step_digests *digests) { free(digests->gradient); }
+
+void tiny_sft(sl_trainer *t, int steps) {
+  sl_step_digests digests = tiny_digests(t);
+  sl_step_report report;
+  sl_error err;
+  for (int i = 0; i < steps; i++) cr_assert_eq(sl_sft_step(t, &report, &digests, &err), SL_OK, "%s", err.message);
+  tiny_digests_free(&digests);
+}
+
+void tiny_rl(sl_trainer *t, int steps) {
+  sl_step_digests digests = tiny_digests(t);
+  sl_step_report report;
+  sl_error err;
+  for (int i = 0; i < steps; i++) cr_assert_eq(sl_rl_step(t, &report, &digests, &err), SL_OK, "%s", err.message);
+  tiny_digests_free(&digests);
+}
+
+const char *tiny_hash(const sl_trainer *t) {
+  static char text[SL_DIGEST_TEXT];
+  sl_error err;
+  cr_assert_eq(sl_trainer_hash(t, text, &err), SL_OK, "%s", err.message);
+  return text;
+}
+
+uint64_t tiny_seed(const char *test) {
+  const char *given = getenv("SLUICE_TEST_SEED");
+  const uint64_t seed = given ? strtoull(given, NULL, 10) : (uint64_t)time(NULL);
+  printf("%s: SLUICE_TEST_SEED=%llu\n", test, (unsigned long long)seed);
+  return seed;
+}

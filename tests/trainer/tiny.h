@@ -1,0 +1,28 @@
+/* Trainers so small that a whole run takes a fraction of a second. */
+#ifndef SLUICE_TESTS_TINY_H
+#define SLUICE_TESTS_TINY_H
+
+#include "trainer/trainer.h"
+
+#define TINY_SETS_MAX 64
+
+/* The tiny configuration as --set arguments, then `extra`, a NULL-terminated list of further ones; returns how many. */
+size_t tiny_sets(const char *out[TINY_SETS_MAX], const char *const *extra);
+
+/* A trainer of the tiny configuration. NULL, and a line that says so, where the backend is not there; any other error fails the test. */
+sl_trainer *tiny_trainer(const char *const *extra);
+
+/* Digests of a step of that trainer. */
+sl_step_digests tiny_digests(const sl_trainer *trainer);
+void tiny_digests_free(sl_step_digests *digests);
+
+/* Steps of a phase; each must succeed. */
+void tiny_sft(sl_trainer *trainer, int steps);
+void tiny_rl(sl_trainer *trainer, int steps);
+
+/* The state hash (spec F4.2). */
+const char *tiny_hash(const sl_trainer *trainer);
+
+/* A seed that differs from run to run, or SLUICE_TEST_SEED; printed. */
+uint64_t tiny_seed(const char *test);
+#endif
