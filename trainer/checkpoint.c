@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define MOMENTS_FILE "moments.safetensors"
 #define STATE_FILE "state.json"
@@ -50,8 +51,7 @@ static sl_status write_moments(const sl_trainer *t, const char *path, sl_error *
 static sl_status write_state(const sl_run_files *run, const sl_trainer *t, const char *path, sl_error *err) {
   const sl_counters c = sl_trainer_counters(t);
   char hash[SL_DIGEST_TEXT], text[1024];
-  const sl_status status = sl_trainer_hash(t, hash, err);
-  if (status) return status;
+  sl_trainer_hash(t, hash);
   const int n = snprintf(text, sizeof text,
                          "{\"format\":\"sluice-checkpoint\",\"version\":%d,\"phase\":%llu,\"sft_step\":%llu,\"rl_step\":%llu,\"sft_epoch\":"
                          "%llu,\"sft_offset\":%llu,"
@@ -116,6 +116,12 @@ static sl_status remove_old(const sl_run_files *run, size_t keep, sl_error *err)
   return status;
 }
 
+/* The sizes that a checkpoint records must not exceed what a crash of the machine leaves. */
+static sl_status flush_logs(const sl_run_files *run, sl_error *err) {
+  if (fsync(fileno(run->metrics)) == 0 && fsync(fileno(run->ledger)) == 0) return SL_OK;
+  return sl_fail(err, SL_ERR_IO, "%s: logs: %s", run->path, strerror(errno));
+}
+
 sl_status sl_checkpoint_write(sl_run_files *run, const sl_trainer *t, sl_error *err) {
   char *name = checkpoint_name(t), *path = name ? path_of(run->path, name) : NULL;
   free(name);
@@ -128,6 +134,7 @@ sl_status sl_checkpoint_write(sl_run_files *run, const sl_trainer *t, sl_error *
   if (!moments || !state) status = sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   if (!status) status = sl_model_files_write(&t->policy, t->tokenizer, folder.temporary, err);
   if (!status) status = write_moments(t, moments, err);
+  if (!status) status = flush_logs(run, err);
   if (!status) status = write_state(run, t, state, err);
   free(moments);
   free(state);
@@ -143,7 +150,8 @@ sl_status sl_checkpoint_newest(char **out, const char *run, sl_error *err) {
   char **names;
   size_t n;
   sl_status status = list_checkpoints(&names, &n, run, err);
-  if (!status && n == 0) status = sl_fail(err, SL_ERR_INPUT, "%s: the run has no checkpoint to go on from", run);
+  if (!status && n == 0)
+    status = sl_fail(err, SL_ERR_INPUT, "%s: the run has no checkpoint to go on from: remove the folder and train anew", run);
   if (!status) {
     *out = path_of(run, names[n - 1]);
     if (!*out) status = sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
@@ -268,9 +276,9 @@ sl_status sl_checkpoint_read(sl_trainer *t, const char *path, uint64_t *metrics_
   const sl_data_position rl = {(uint32_t)s.counters.rl_epoch, (uint32_t)s.counters.rl_offset};
   status = sl_data_order_seek(&t->sft_order, sft, err);
   if (!status) status = sl_data_order_seek(&t->rl_order, rl, err);
-  char hash[SL_DIGEST_TEXT];
-  if (!status) status = sl_trainer_hash(t, hash, err);
   if (status) return status;
+  char hash[SL_DIGEST_TEXT];
+  sl_trainer_hash(t, hash);
   if (strcmp(hash, s.hash) != 0)
     return sl_fail(err, SL_ERR_MISMATCH, "%s: the state's hash is %s, but %s was recorded: the checkpoint is damaged", path, hash, s.hash);
   *metrics_size = s.metrics_size, *ledger_size = s.ledger_size;

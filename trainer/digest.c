@@ -3,7 +3,7 @@
 #include "digest.h"
 
 #include <stdio.h>
-#include <stdlib.h>
+#define XXH_STATIC_LINKING_ONLY /* the size of a state, which then needs no memory of its own */
 #include <xxhash.h>
 
 #define BLOCK ((size_t)1 << 20)
@@ -25,10 +25,9 @@ static void feed_blocks(XXH3_state_t *all, const void *data, size_t size) {
   }
 }
 
-sl_status sl_state_hash(char out[SL_DIGEST_TEXT], const float *parameters, const sl_optimizer *optimizer, const sl_counters *counters,
-                        sl_error *err) {
-  XXH3_state_t *all = XXH3_createState();
-  if (!all) return sl_fail(err, SL_ERR_MEMORY, "no memory for a digest");
+void sl_state_hash(char out[SL_DIGEST_TEXT], const float *parameters, const sl_optimizer *optimizer, const sl_counters *counters) {
+  XXH3_state_t state, *all = &state;
+  XXH3_INITSTATE(all);
   XXH3_128bits_reset(all);
   const sl_model_layout *layout = optimizer->layout;
   const float *const arenas[3] = {parameters, optimizer->m, optimizer->v};
@@ -39,6 +38,4 @@ sl_status sl_state_hash(char out[SL_DIGEST_TEXT], const float *parameters, const
   feed_blocks(all, &optimizer->state.b2_power, sizeof(double));
   feed_blocks(all, counters, sizeof *counters);
   as_text(out, XXH3_128bits_digest(all));
-  XXH3_freeState(all);
-  return SL_OK;
 }

@@ -19,7 +19,6 @@ typedef struct {
 } sl_counters;
 
 /* The state hash: parameters, moments, bias corrections and counters; nothing of backend, threads, time or micro-batch. */
-sl_status sl_state_hash(char out[SL_DIGEST_TEXT], const float *parameters, const sl_optimizer *optimizer, const sl_counters *counters,
-                        sl_error *err);
+void sl_state_hash(char out[SL_DIGEST_TEXT], const float *parameters, const sl_optimizer *optimizer, const sl_counters *counters);
 
 #endif

@@ -1,28 +1,30 @@
 /* Greedy success on held-out problems. */
 #include "trainer.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* The reward of sequence q of a rollout. */
 static sl_status score(const sl_trainer *t, const sl_rollout *r, size_t q, const char *answer, double *out, sl_error *err) {
   const size_t first = r->seq[q] + r->prompt_length[q], n = r->seq[q + 1] - first;
-  char *text;
-  const sl_status status = sl_tokenizer_decode(t->tokenizer, r->ids + first, n, &text, err);
+  for (size_t i = first; i < first + n; i++)
+    if (r->ids[i] >= sl_tokenizer_vocab(t->tokenizer)) {
+      *out = 0.0; /* a model's vocabulary may be larger than its tokenizer's (spec F3.6) */
+      return SL_OK;
+    }
+  const sl_status status = sl_tokenizer_decode_into(t->tokenizer, r->ids + first, n, t->text, err);
   if (status) return status;
-  *out = sl_reward(t->task.reward, text, r->ended[q], answer);
-  free(text);
+  *out = sl_reward(t->task.reward, t->text, r->ended[q], answer);
   return SL_OK;
 }
 
-static void report_categories(const sl_trainer *t, const double *solved, size_t n, sl_category_visitor visit, void *user) {
+static void report_categories(const sl_trainer *t, size_t n, sl_category_visitor visit, void *user) {
   for (size_t i = 0; i < n; i++) {
     const char *category = t->task.held_out.items[i].category;
     size_t first = 0, hits = 0, all = 0;
     while (strcmp(t->task.held_out.items[first].category, category) != 0) first++;
     if (first < i) continue;
     for (size_t j = i; j < n; j++)
-      if (strcmp(t->task.held_out.items[j].category, category) == 0) all++, hits += solved[j] > 0;
+      if (strcmp(t->task.held_out.items[j].category, category) == 0) all++, hits += t->solved[j] > 0;
     visit(user, category, hits, all);
   }
 }
@@ -30,21 +32,19 @@ static void report_categories(const sl_trainer *t, const double *solved, size_t 
 sl_status sl_evaluate(sl_trainer *t, size_t limit, double *success, sl_category_visitor by_category, void *user, sl_error *err) {
   const size_t n = limit && limit < t->task.held_out.n ? limit : t->task.held_out.n;
   const sl_sampling greedy = {.temperature = 0.0f, .top_p = 1.0};
-  double *solved = calloc(n, sizeof *solved), total = 0.0;
-  if (!solved) return sl_fail(err, SL_ERR_MEMORY, "no memory for an evaluation of %zu problems", n);
+  double total = 0.0;
   for (size_t i = 0; i < n; i++) t->chosen[i] = (uint32_t)i;
   sl_rollout r;
   sl_status status = sl_trainer_encode(t, &t->task.held_out, t->chosen, n, err);
   if (!status) status = sl_generate(t->generator, &t->prompts, 1, (size_t)t->config.rl.max_new_tokens, &greedy, &r, err);
   for (size_t i = 0; !status && i < n; i++) {
-    status = score(t, &r, i, t->task.held_out.items[i].answer, &solved[i], err);
-    total += solved[i];
+    status = score(t, &r, i, t->task.held_out.items[i].answer, &t->solved[i], err);
+    total += t->solved[i];
   }
   if (!status) {
     *success = total / (double)n;
-    if (by_category) report_categories(t, solved, n, by_category, user);
+    if (by_category) report_categories(t, n, by_category, user);
   }
-  free(solved);
   return status;
 }
 

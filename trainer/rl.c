@@ -28,7 +28,9 @@ static void describe_rollout(const sl_trainer *t, const sl_rollout *r, sl_step_r
   for (size_t q = 0; q < r->n; q++) {
     sum += t->reward[q];
     report->success += t->reward[q] >= 1.0;
-    length += (double)(r->seq[q + 1] - r->seq[q] - r->prompt_length[q]);
+    const uint32_t n = r->seq[q + 1] - r->seq[q] - r->prompt_length[q];
+    length += (double)n;
+    if (n > report->length_max) report->length_max = n;
     report->truncated += !r->ended[q];
   }
   const double n = (double)r->n, mean = sum / n;
@@ -79,6 +81,7 @@ static void add_sums(sl_step_report *report, const sl_step *s) {
     const sl_loss_sums *x = &s->sums[q];
     report->objective += x->objective, report->centred += x->centred, report->kl += x->kl;
     report->ratio_mean += x->y_sum, report->ratio_variance += x->y_square_sum;
+    report->kl_old_k1 -= x->log_ratio_sum, report->kl_old_k3 += x->y_sum - x->log_ratio_sum;
     report->weight_mean += x->weight_sum, report->effective += x->effective_sum;
     report->below_half += x->below_half, report->clamped += x->clamped, report->tokens += x->tokens;
     if (x->tokens && x->ratio_max > report->ratio_max) report->ratio_max = x->ratio_max;
@@ -92,6 +95,7 @@ static void finish_report(sl_step_report *r) {
   const double y = r->ratio_mean / n;
   r->ratio_mean = 1.0 + y;
   r->ratio_variance = fmax(r->ratio_variance / n - y * y, 0.0);
+  r->kl_old_k1 /= n, r->kl_old_k3 /= n;
   r->weight_mean /= n, r->effective /= n, r->below_half /= n, r->entropy /= n;
   r->objective /= u, r->centred /= u, r->kl /= u, r->gradient_norm /= u;
   r->loss = -r->objective;

@@ -4,6 +4,7 @@
 #include "file.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -75,12 +76,16 @@ sl_status sl_run_create(sl_run_files *out, const char *path, const sl_config *co
   return SL_OK;
 }
 
-static sl_status cut_back(FILE *file, const char *run, const char *name, uint64_t size, sl_error *err) {
+static sl_status check_size(FILE *file, const char *run, const char *name, uint64_t size, sl_error *err) {
   struct stat st;
   if (fstat(fileno(file), &st) != 0) return system_error(err, name);
   if ((uint64_t)st.st_size < size)
     return sl_fail(err, SL_ERR_MISMATCH, "%s/%s: %lld bytes, but the checkpoint was written when it had %llu", run, name,
                    (long long)st.st_size, (unsigned long long)size);
+  return SL_OK;
+}
+
+static sl_status cut_back(FILE *file, const char *name, uint64_t size, sl_error *err) {
   if (ftruncate(fileno(file), (off_t)size) != 0 || fseek(file, 0, SEEK_END) != 0) return system_error(err, name);
   return SL_OK;
 }
@@ -88,8 +93,10 @@ static sl_status cut_back(FILE *file, const char *run, const char *name, uint64_
 sl_status sl_run_reopen(sl_run_files *out, const char *path, uint64_t metrics_size, uint64_t ledger_size, sl_error *err) {
   sl_run_files run = {0};
   sl_status status = open_logs(&run, path, "r+", err);
-  if (!status) status = cut_back(run.metrics, path, SL_RUN_METRICS, metrics_size, err);
-  if (!status) status = cut_back(run.ledger, path, SL_RUN_LEDGER, ledger_size, err);
+  if (!status) status = check_size(run.metrics, path, SL_RUN_METRICS, metrics_size, err);
+  if (!status) status = check_size(run.ledger, path, SL_RUN_LEDGER, ledger_size, err);
+  if (!status) status = cut_back(run.metrics, SL_RUN_METRICS, metrics_size, err); /* nothing is cut unless both are whole */
+  if (!status) status = cut_back(run.ledger, SL_RUN_LEDGER, ledger_size, err);
   if (status) {
     sl_run_close(&run);
     return status;
@@ -117,7 +124,13 @@ static void open_line(FILE *file, const char *kind, const sl_trainer *t) {
   fprintf(file, "{\"kind\":\"%s\",\"phase\":\"%s\",\"step\":%llu", kind, phase_name(t), (unsigned long long)phase_step(t));
 }
 
-static void real(FILE *file, const char *key, double x) { fprintf(file, ",\"%s\":%.9g", key, x); }
+/* JSON has no NaN: the objective of a gate that is a weight only (spec O5.1) is null. */
+static void real(FILE *file, const char *key, double x) {
+  if (isfinite(x))
+    fprintf(file, ",\"%s\":%.9g", key, x);
+  else
+    fprintf(file, ",\"%s\":null", key);
+}
 static void whole(FILE *file, const char *key, uint64_t x) { fprintf(file, ",\"%s\":%llu", key, (unsigned long long)x); }
 
 static void rl_metrics(FILE *f, const sl_step_report *r) {
@@ -125,8 +138,10 @@ static void rl_metrics(FILE *f, const sl_step_report *r) {
   real(f, "zero_variance", r->zero_variance), real(f, "entropy", r->entropy);
   real(f, "ratio_mean", r->ratio_mean), real(f, "ratio_variance", r->ratio_variance), real(f, "ratio_max", (double)r->ratio_max);
   real(f, "weight_mean", r->weight_mean), real(f, "weight_below_half", r->below_half), real(f, "effective_weight", r->effective);
-  whole(f, "clamped", r->clamped), real(f, "kl", r->kl), real(f, "objective", r->objective), real(f, "objective_centred", r->centred);
-  real(f, "length_mean", r->length_mean), real(f, "truncated", r->truncated), whole(f, "sampled_tokens", r->sampled_tokens);
+  whole(f, "clamped", r->clamped), real(f, "kl", r->kl), real(f, "kl_old_k1", r->kl_old_k1);
+  real(f, "kl_old_k3", r->kl_old_k3), real(f, "objective", r->objective), real(f, "objective_centred", r->centred);
+  real(f, "length_mean", r->length_mean), whole(f, "length_max", r->length_max), real(f, "truncated", r->truncated),
+      whole(f, "sampled_tokens", r->sampled_tokens);
 }
 
 sl_status sl_metrics_step(sl_run_files *run, const sl_trainer *t, const sl_step_report *r, const char *state, double seconds,

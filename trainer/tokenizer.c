@@ -100,24 +100,29 @@ sl_status sl_tokenizer_encode(const sl_tokenizer *t, const char *where, const ch
   return SL_OK;
 }
 
-sl_status sl_tokenizer_decode(const sl_tokenizer *t, const uint32_t *ids, size_t n, char **out, sl_error *err) {
-  if (n > (SIZE_MAX - 1) / 4) return sl_fail(err, SL_ERR_MEMORY, "no memory for the text of %zu tokens", n);
-  char *text = malloc(4 * n + 1); /* a code point has at most 4 bytes */
-  if (!text) return sl_fail(err, SL_ERR_MEMORY, "no memory for the text of %zu tokens", n);
+sl_status sl_tokenizer_decode_into(const sl_tokenizer *t, const uint32_t *ids, size_t n, char *out, sl_error *err) {
   size_t size = 0;
   for (size_t i = 0; i < n && ids[i] != SL_TOKEN_EOS; i++) {
     if (ids[i] == SL_TOKEN_PAD) continue;
-    if (ids[i] >= sl_tokenizer_vocab(t)) {
-      free(text);
+    if (ids[i] >= sl_tokenizer_vocab(t))
       return sl_fail(err, SL_ERR_INPUT, "token[%zu] = %u is outside the vocabulary of %zu", i, ids[i], sl_tokenizer_vocab(t));
-    }
     const size_t c = ids[i] - SL_TOKEN_FIRST_CHARACTER, bytes = t->start[c + 1] - t->start[c];
-    memcpy(text + size, t->alphabet + t->start[c], bytes);
+    memcpy(out + size, t->alphabet + t->start[c], bytes);
     size += bytes;
   }
-  text[size] = 0;
-  *out = text;
+  out[size] = 0;
   return SL_OK;
+}
+
+sl_status sl_tokenizer_decode(const sl_tokenizer *t, const uint32_t *ids, size_t n, char **out, sl_error *err) {
+  char *text = n <= (SIZE_MAX - 1) / 4 ? malloc(SL_TEXT_BYTES(n)) : NULL;
+  if (!text) return sl_fail(err, SL_ERR_MEMORY, "no memory for the text of %zu tokens", n);
+  const sl_status status = sl_tokenizer_decode_into(t, ids, n, text, err);
+  if (status)
+    free(text);
+  else
+    *out = text;
+  return status;
 }
 
 static sl_status from_document(sl_tokenizer **out, const sl_json *doc, sl_error *err) {

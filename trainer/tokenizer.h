@@ -28,6 +28,10 @@ sl_status sl_tokenizer_encode(const sl_tokenizer *tokenizer, const char *where, 
  * gives nothing. SL_ERR_INPUT names an id outside the vocabulary and its index. */
 sl_status sl_tokenizer_decode(const sl_tokenizer *tokenizer, const uint32_t *ids, size_t n, char **out, sl_error *err);
 
+/* The same into memory of the caller's, of SL_TEXT_BYTES(n); on error its content is undefined. */
+#define SL_TEXT_BYTES(n) (4 * (size_t)(n) + 1) /* a code point has at most 4 bytes */
+sl_status sl_tokenizer_decode_into(const sl_tokenizer *tokenizer, const uint32_t *ids, size_t n, char *out, sl_error *err);
+
 /* The tokenizer's file (tokenizer.sluice.json in a model folder). Errors name path:line:column. */
 sl_status sl_tokenizer_load(sl_tokenizer **out, const char *path, sl_error *err);
 sl_status sl_tokenizer_save(const sl_tokenizer *tokenizer, const char *path, sl_error *err);

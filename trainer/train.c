@@ -37,8 +37,8 @@ static void say(walk *w, const char *phase, uint64_t step, double success) {
 
 static sl_status log_step(walk *w, const sl_step_report *report, double seconds, sl_error *err) {
   char state[SL_DIGEST_TEXT];
-  sl_status status = sl_trainer_hash(w->t, state, err);
-  if (!status) status = sl_metrics_step(w->run, w->t, report, state, seconds, err);
+  sl_trainer_hash(w->t, state);
+  sl_status status = sl_metrics_step(w->run, w->t, report, state, seconds, err);
   if (!status) status = sl_ledger_step(w->run, w->t, &w->digests, state, err);
   return status;
 }
@@ -136,7 +136,8 @@ static sl_status walk_phases(walk *w, sl_error *err) {
   sl_status status = SL_OK;
   if (t->phase == SL_PHASE_SFT) {
     int done = 0;
-    status = warm_start(w, &done, err);
+    if (t->sft_step == 0) status = sl_checkpoint_write(w->run, t, err); /* from the first moment on, a killed run can be resumed */
+    if (!status) status = warm_start(w, &done, err);
     if (!status && done) status = enter_rl(w, err);
   }
   if (!status && t->phase == SL_PHASE_RL) {
@@ -165,6 +166,6 @@ sl_status sl_train(sl_trainer *t, sl_run_files *run, const sl_train_options *opt
   sigaction(SIGTERM, &old_term, NULL);
   free(w.digests.gradient);
   result->interrupted = stop_requested != 0 && t->phase != SL_PHASE_DONE;
-  if (!status) status = sl_trainer_hash(t, result->state, err);
+  sl_trainer_hash(t, result->state);
   return status;
 }

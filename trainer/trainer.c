@@ -108,11 +108,30 @@ static sl_status make_machinery(sl_trainer *t, sl_error *err) {
   t->group = calloc((size_t)c->rl.prompts + 1, sizeof(uint32_t));
   t->update_order = calloc((size_t)c->rl.prompts, sizeof(uint32_t));
   t->reward_order = calloc(rollout, sizeof(uint32_t));
+  t->solved = calloc(t->task.held_out.n, sizeof(double));
+  t->text = malloc(SL_TEXT_BYTES(t->max_length));
   if (!t->prompts.offset || !t->prompts.ids || !t->reward || !t->reward_in_order || !t->advantage || !t->chosen || !t->group ||
-      !t->update_order || !t->reward_order)
+      !t->update_order || !t->reward_order || !t->solved || !t->text)
     return sl_fail(err, SL_ERR_MEMORY, "no memory for a rollout of %zu sequences", sequences);
   for (size_t p = 0; p <= (size_t)c->rl.prompts; p++) t->group[p] = (uint32_t)(p * (size_t)c->rl.group);
   return SL_OK;
+}
+
+/* Kernels take their workspace from the context, which keeps the largest. One micro-batch as large as any can be, with a zero gradient,
+ * claims it now: later steps allocate nothing. */
+static sl_status claim_workspace(sl_trainer *t, sl_error *err) {
+  const sl_config *c = &t->config;
+  sl_step *s = &t->step;
+  const size_t tokens = sl_micro_batch_tokens(s->max_sequences, (size_t)c->rl.reduce_shards, (size_t)c->rl.micro_batch, t->max_length);
+  memset(t->prompts.ids, 0, t->max_length * sizeof *t->prompts.ids);
+  sl_step_clear(s);
+  for (size_t i = 0; i < tokens / t->max_length; i++) sl_step_add(s, t->prompts.ids, t->max_length, 1, NULL, 0.0f);
+  const sl_batch batch = {s->n_seq, s->seq, s->ids, s->position, s->target, s->mask};
+  sl_gradients_begin_shard(&t->gradients);
+  sl_status status = sl_model_pack(t->model);
+  if (!status) status = sl_model_forward(t->model, &batch, 1.0f, s->logp, s->entropy);
+  if (!status) status = sl_model_backward(t->model, &batch, 1.0f, s->dlogp, s->dentropy, t->gradients.total, t->gradients.head_total);
+  return sl_trainer_kernel_error(t, status, err);
 }
 
 static sl_status make_reference(sl_trainer *t, sl_error *err) {
@@ -144,6 +163,7 @@ static sl_status build(sl_trainer *t, sl_error *err) {
   if (!status) status = load_gate(t, err);
   if (!status) status = plan_lengths(t, err);
   if (!status) status = make_machinery(t, err);
+  if (!status) status = claim_workspace(t, err);
   if (!status) status = make_reference(t, err);
   if (!status) status = sl_data_order_create(&t->sft_order, t->task.warm.n, (uint64_t)c->run.seed, SL_STREAM_SFT, err);
   if (!status) status = sl_data_order_create(&t->rl_order, t->task.train.n, (uint64_t)c->run.seed, SL_STREAM_RL, err);
@@ -186,6 +206,7 @@ void sl_trainer_destroy(sl_trainer *t) {
   free(t->prompts.offset), free(t->prompts.ids);
   free(t->reward), free(t->reward_in_order), free(t->advantage), free(t->chosen), free(t->group), free(t->update_order),
       free(t->reward_order);
+  free(t->solved), free(t->text);
   sl_config_free(&t->config);
   free(t);
 }
@@ -205,9 +226,9 @@ sl_counters sl_trainer_counters(const sl_trainer *t) {
                        t->rl_order.position.offset};
 }
 
-sl_status sl_trainer_hash(const sl_trainer *t, char out[SL_DIGEST_TEXT], sl_error *err) {
+void sl_trainer_hash(const sl_trainer *t, char out[SL_DIGEST_TEXT]) {
   const sl_counters counters = sl_trainer_counters(t);
-  return sl_state_hash(out, t->policy.data, &t->optimizer, &counters, err);
+  sl_state_hash(out, t->policy.data, &t->optimizer, &counters);
 }
 
 sl_status sl_trainer_encode(sl_trainer *t, const sl_problems *problems, const uint32_t *chosen, size_t n, sl_error *err) {

@@ -35,6 +35,8 @@ typedef struct {
   double *reward, *reward_in_order; /* (prompts x group) */
   float *advantage;                 /* likewise */
   uint32_t *chosen, *group, *update_order, *reward_order;
+  double *solved; /* (held-out problems) of an evaluation */
+  char *text;     /* of one completion */
 } sl_trainer;
 
 /* Loads the task, makes or reads the model, plans all memory. Takes over config, on error too. */
@@ -45,7 +47,7 @@ void sl_trainer_destroy(sl_trainer *trainer);
 void sl_trainer_take_reference(sl_trainer *trainer);
 
 sl_counters sl_trainer_counters(const sl_trainer *trainer);
-sl_status sl_trainer_hash(const sl_trainer *trainer, char out[SL_DIGEST_TEXT], sl_error *err);
+void sl_trainer_hash(const sl_trainer *trainer, char out[SL_DIGEST_TEXT]);
 
 /* A kernel's failure as an error of the run. */
 sl_status sl_trainer_kernel_error(const sl_trainer *trainer, sl_status status, sl_error *err);
@@ -60,8 +62,9 @@ typedef struct {
   double ratio_mean, ratio_variance, weight_mean, below_half, effective;
   float ratio_max;
   double gradient_norm, gradient_norm_max, lr;
+  double kl_old_k1, kl_old_k3;
   double length_mean, truncated;
-  uint64_t tokens, clamped, sampled_tokens, trained_tokens;
+  uint64_t length_max, tokens, clamped, sampled_tokens, trained_tokens;
   size_t updates;
 } sl_step_report;
 
