@@ -147,12 +147,13 @@ typedef struct {
   size_t a_step, k_count;
 } gemm_part;
 
-/* c (rows, columns) = dot over parts, + bias; onto: c already holds a total that these terms follow. */
+/* c = dot over parts, + bias; onto: c already holds a total that these terms follow. b has `columns` columns; c begins at column `first`,
+ * that of a panel. */
 typedef struct {
   float *c;
   const float *bias;
   const gemm_part *parts;
-  size_t c_step, n_parts, columns;
+  size_t c_step, n_parts, columns, first;
   int onto;
 } gemm;
 
@@ -165,7 +166,7 @@ static inline size_t gemm_last_part(const gemm *g) {
 static inline void gemm_no_terms(const gemm *g, size_t row_begin, size_t row_end, size_t begin, size_t end) {
   for (size_t i = row_begin; i < row_end; i++)
     for (size_t j = begin; j < end; j++) {
-      float *c = &g->c[i * g->c_step + j];
+      float *c = &g->c[i * g->c_step + j - g->first];
       if (!g->onto) *c = 0.0f;
       if (g->bias) *c += g->bias[j];
     }
@@ -183,7 +184,7 @@ static inline void gemm_chunk(const gemm *g, const gemm_part *p, size_t k, int a
     pack_transposed(a, gemm_padded(rows), p->a + i * p->a_step + k, p->a_step, rows, width);
     for (size_t panel = panel_begin; panel < panel_end; panel++) {
       const size_t j = panel * SL_GEMM_COLUMNS;
-      const gemm_out o = {g->c + i * g->c_step + j, g->c_step, bias ? bias + j : NULL, add};
+      const gemm_out o = {g->c + i * g->c_step + j - g->first, g->c_step, bias ? bias + j : NULL, add};
       gemm_tile(&o, a, b + j * width, width, rows, smaller(g->columns - j, SL_GEMM_COLUMNS));
     }
   }

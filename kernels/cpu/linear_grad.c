@@ -55,7 +55,7 @@ sl_status SL_ISA_NAME(linear_weight_grad)(sl_context *ctx, float *dw, float *db,
   fill_chunks(chunk, seq, n_seq);
   for (size_t first = 0, end; first < n_chunks; first = end) {
     end = block_end(chunk, n_chunks, first);
-    token_gemm g = {dw, dy, x, k, n, k, n, k, chunk + first, end - first, panels};
+    token_gemm g = {dw, dy + chunk[first] * n, x + chunk[first] * k, k, n, k, n, k, chunk + first, end - first, panels};
     const sl_status status = token_gemm_run(ctx, &g);
     if (status) return status;
   }

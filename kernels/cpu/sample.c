@@ -5,8 +5,7 @@
  */
 #include "kernels/check.h"
 #include "cpu.h"
-#include "lanes.h"
-#include "functions.h"
+#include "softmax.h"
 
 #include <math.h>
 #include <sluice/functions.h>
@@ -16,10 +15,6 @@
 #define WEIGHT_ONE 0x1p40f
 /* Sums of a chunk of weights are exact in binary64. */
 _Static_assert(SL_SUM_CHUNK <= 8192, "2^40 * SL_SUM_CHUNK stays within 2^53");
-
-typedef struct {
-  float max, sum, moment; /* M, l, u of spec N3.9 */
-} sums;
 
 typedef struct {
   const float *logits;
@@ -42,8 +37,6 @@ typedef struct {
   uint64_t *chunk_weight;
 } row_scratch;
 
-static size_t chunks_of(size_t vocab) { return (vocab + SL_SUM_CHUNK - 1) / SL_SUM_CHUNK; }
-
 static size_t scratch_bytes_of(size_t vocab) {
   return round_up(2 * round_up(vocab, SL_VW) * sizeof(float) + chunks_of(vocab) * (sizeof(sums) + sizeof(uint64_t)), 64);
 }
@@ -58,51 +51,12 @@ static row_scratch scratch_of(const job *j, int thread) {
   return s;
 }
 
-/* Tempered logits of a chunk into z, padded with -inf to a whole vector; their maximum. */
-static float temper(float *z, const float *logits, size_t n, float inv_temperature) {
-  const vf lowest = v_set(-INFINITY), by = v_set(inv_temperature);
-  vf max = lowest;
-  for (size_t i = 0; i < n; i += SL_VW) {
-    vf x = v_load_n(logits + i, n - i) * by;
-    if (n - i < SL_VW) x = v_select(v_mask(n - i), x, lowest);
-    v_store(z + i, x);
-    max = v_max(max, x);
-  }
-  return v_max_lane(max) + 0.0f;
-}
-
-/* l_c and u_c of spec N3.9. Padding has weight +0: its term of u is made +0 too. */
-static sums chunk_sums(const float *z, size_t n, float max) {
-  const vf m = v_set(max);
-  lanes l = lanes_zero(), u = lanes_zero();
-  for (size_t i = 0; i < n; i += SL_SUM_LANES)
-    for (size_t v = 0; v < SL_LANE_VECTORS; v++) {
-      const size_t at = i + v * SL_VW;
-      if (at >= n) break;
-      vf y = v_load(z + at) - m;
-      const vf e = v_exp(y);
-      if (n - at < SL_VW) y = v_select(v_mask(n - at), y, v_zero());
-      l.v[v] += e;
-      u.v[v] = v_fma(e, y, u.v[v]);
-    }
-  const sums s = {max, lanes_total(&l), lanes_total(&u)};
-  return s;
-}
-
 static sums row_sums(const row_scratch *s, const float *logits, size_t vocab, float inv_temperature) {
-  sums total = {-INFINITY, 0.0f, 0.0f};
   for (size_t c = 0, begin = 0; begin < vocab; c++, begin += SL_SUM_CHUNK) {
     const size_t n = smaller(SL_SUM_CHUNK, vocab - begin);
     s->chunk[c] = chunk_sums(s->z + begin, n, temper(s->z + begin, logits + begin, n, inv_temperature));
-    if (s->chunk[c].max > total.max) total.max = s->chunk[c].max;
   }
-  for (size_t c = 0; c < chunks_of(vocab); c++) {
-    const sums x = s->chunk[c];
-    const float d = x.max - total.max, a = sl_fn_exp(d);
-    total.moment = fmaf(fmaf(x.sum, d, x.moment), a, total.moment);
-    total.sum = fmaf(x.sum, a, total.sum);
-  }
-  return total;
+  return combined_sums(s->chunk, chunks_of(vocab));
 }
 
 #ifdef __AVX512F__

@@ -7,7 +7,8 @@
 
 #include "gemm.h"
 
-/* Chunk i of the tokens is [chunk[i], chunk[i + 1]). dy (tokens, rows) and x (tokens, columns), rows of dy_step and x_step elements. */
+/* Chunk i of the tokens is [chunk[i], chunk[i + 1]); dy and x begin at token chunk[0]. dy (tokens, rows) and x (tokens, columns), rows of
+ * dy_step and x_step elements. */
 typedef struct {
   float *dw; /* (rows, columns), rows of dw_step elements */
   const float *dy, *x;
@@ -29,15 +30,15 @@ static inline float *token_x_panels(const token_gemm *g) {
 /* Index: a panel of dy, or after those a panel of x. */
 static void token_pack_range(void *arg, size_t begin, size_t end, int thread) {
   const token_gemm *g = arg;
-  const size_t tokens = token_count(g), first = g->chunk[0], row_panels = token_row_panels(g);
+  const size_t tokens = token_count(g), row_panels = token_row_panels(g);
   (void)thread;
   for (size_t i = begin; i < end; i++) {
     if (i < row_panels) {
       const size_t row = i * SL_GEMM_ROWS, rows = smaller(g->rows - row, SL_GEMM_ROWS);
-      pack_straight(g->panels + row * tokens, gemm_padded(rows), g->dy + first * g->dy_step + row, g->dy_step, rows, tokens);
+      pack_straight(g->panels + row * tokens, gemm_padded(rows), g->dy + row, g->dy_step, rows, tokens);
     } else {
       const size_t column = (i - row_panels) * SL_GEMM_COLUMNS, columns = smaller(g->columns - column, SL_GEMM_COLUMNS);
-      pack_straight(token_x_panels(g) + column * tokens, SL_GEMM_COLUMNS, g->x + first * g->x_step + column, g->x_step, columns, tokens);
+      pack_straight(token_x_panels(g) + column * tokens, SL_GEMM_COLUMNS, g->x + column, g->x_step, columns, tokens);
     }
   }
 }
@@ -69,7 +70,8 @@ static inline sl_status token_gemm_run(sl_context *ctx, token_gemm *g) {
   const size_t tokens = token_count(g), row_panels = token_row_panels(g), panels = gemm_panels(g->columns);
   const sl_status status = sl_parallel_for(ctx, row_panels + panels, grain_for(tokens * 5), token_pack_range, g);
   if (status) return status;
-  return sl_parallel_for(ctx, row_panels * panels, SL_GEMM_GRAIN / (tokens * SL_GEMM_ROWS * SL_GEMM_COLUMNS) + 1, token_tile_range, g);
+  return sl_parallel_for(ctx, row_panels * panels, SL_GEMM_GRAIN / ((tokens + 1) * SL_GEMM_ROWS * SL_GEMM_COLUMNS) + 1, token_tile_range,
+                         g);
 }
 
 /* Chunks of the tokens of sequences (spec N4.2, anchored at a sequence's first token); returns their number. */
