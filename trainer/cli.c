@@ -33,6 +33,19 @@ int sl_cli_fail(const char *command, const sl_error *err) {
   return sl_exit_code(err->status);
 }
 
+void sl_cli_json_text(FILE *out, const char *text) {
+  fputc('"', out);
+  for (; *text; text++) {
+    if (*text == '"' || *text == '\\')
+      fprintf(out, "\\%c", *text);
+    else if ((unsigned char)*text < 0x20)
+      fprintf(out, "\\u%04x", (unsigned)*text);
+    else
+      fputc(*text, out);
+  }
+  fputc('"', out);
+}
+
 static int64_t now_ms(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);

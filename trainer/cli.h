@@ -6,6 +6,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 /* Exit codes, documented in README: */
 enum {
@@ -23,6 +24,9 @@ int sl_exit_code(sl_status status);
 
 /* Prints "sluice NAME: error: message" to stderr and returns the exit code of the status. */
 int sl_cli_fail(const char *command, const sl_error *err);
+
+/* A text as JSON has it, in quotes. */
+void sl_cli_json_text(FILE *out, const char *text);
 
 /* A progress line on stderr, rewritten in place, at most ten times a second, and only when stderr is a terminal (or SLUICE_PROGRESS=1). */
 typedef struct {

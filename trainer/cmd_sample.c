@@ -2,6 +2,7 @@
 #include "cli.h"
 #include "model_session.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,12 @@ static double number(struct argp_state *state, const char *name, const char *arg
   return x;
 }
 
+static double whole_number(struct argp_state *state, const char *name, const char *arg, double low, double high) {
+  const double x = number(state, name, arg, low, high);
+  if (x != floor(x)) argp_error(state, "--%s: expected a whole number, found '%s'", name, arg);
+  return x;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state) {
   options *o = state->input;
   switch (key) {
@@ -31,22 +38,22 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
       state->child_inputs[0] = &o->backend;
       return 0;
     case 'n':
-      o->count = (size_t)number(state, "count", arg, 1, 10000);
+      o->count = (size_t)whole_number(state, "count", arg, 1, 10000);
       return 0;
     case 'm':
-      o->max_new = (size_t)number(state, "max-new", arg, 1, 100000);
+      o->max_new = (size_t)whole_number(state, "max-new", arg, 1, 100000);
       return 0;
     case 'T':
       o->how.temperature = (float)number(state, "temperature", arg, 0, 100);
       return 0;
     case 'K':
-      o->how.top_k = (uint32_t)number(state, "top-k", arg, 0, 4294967295.0);
+      o->how.top_k = (uint32_t)whole_number(state, "top-k", arg, 0, 4294967295.0);
       return 0;
     case 'P':
       o->how.top_p = number(state, "top-p", arg, 1e-6, 1);
       return 0;
     case 'S':
-      o->how.seed = (uint64_t)number(state, "seed", arg, 0, 9007199254740992.0);
+      o->how.seed = (uint64_t)whole_number(state, "seed", arg, 0, 9007199254740992.0);
       return 0;
     case 'j':
       o->json = 1;
@@ -75,19 +82,6 @@ static const struct argp_child children[] = {{&sl_backend_argp, 0, NULL, 0}, {0}
 static const struct argp parser = {
     rows, parse, "MODEL PROMPT...", "Prints completions of prompts by MODEL, a model folder or a run's folder.", children, NULL, NULL};
 
-static void print_json_text(const char *text) {
-  putchar('"');
-  for (; *text; text++) {
-    if (*text == '"' || *text == '\\')
-      printf("\\%c", *text);
-    else if ((unsigned char)*text < 0x20)
-      printf("\\u%04x", (unsigned)*text);
-    else
-      putchar(*text);
-  }
-  putchar('"');
-}
-
 static sl_status print_completion(const options *o, const sl_session *s, const sl_rollout *r, size_t q, sl_error *err) {
   const char *prompt = o->words[1 + q / o->count];
   const size_t first = r->seq[q] + r->prompt_length[q], n = r->seq[q + 1] - first;
@@ -97,8 +91,8 @@ static sl_status print_completion(const options *o, const sl_session *s, const s
   const sl_status status = sl_tokenizer_decode(s->tokenizer, r->ids + first, n, &text, err);
   if (status) return status;
   if (o->json) {
-    fputs("{\"prompt\":", stdout), print_json_text(prompt);
-    fputs(",\"completion\":", stdout), print_json_text(text);
+    fputs("{\"prompt\":", stdout), sl_cli_json_text(stdout, prompt);
+    fputs(",\"completion\":", stdout), sl_cli_json_text(stdout, text);
     printf(",\"ended\":%s,\"logprob\":%.9g}\n", r->ended[q] ? "true" : "false", logp);
   } else {
     printf("%s%s%s\n", prompt, text, r->ended[q] ? "" : " ...");

@@ -91,7 +91,8 @@ static const struct argp resume_parser = {
 
 static void print_summary(const options *o, const sl_run_files *run, const sl_train_result *r) {
   if (o->train.json) {
-    printf("{\"run\":\"%s\",\"interrupted\":%s", run->path, r->interrupted ? "true" : "false");
+    fputs("{\"run\":", stdout), sl_cli_json_text(stdout, run->path);
+    printf(",\"interrupted\":%s", r->interrupted ? "true" : "false");
     if (!isnan(r->success_before)) printf(",\"success_before\":%.9g", r->success_before);
     if (!isnan(r->success_after)) printf(",\"success_after\":%.9g", r->success_after);
     printf(",\"state\":\"%s\"}\n", r->state);

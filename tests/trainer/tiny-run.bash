@@ -7,7 +7,7 @@ for set in run.threads=1 model.hidden=16 model.layers=1 model.heads=2 model.kv_h
 done
 
 # What bits decide of a run's metrics (spec F4.3).
-metrics() { sed -E 's/,"(seconds|tokens_per_second)":[^,}]*//g' "$1/metrics.jsonl"; }
+metrics() { sed -E 's/,"(seconds|tokens_per_second|backend)":[^,}]*//g' "$1/metrics.jsonl"; }
 
 same_run() { # run, run
   cmp <(metrics "$1") <(metrics "$2") && cmp "$1/ledger.jsonl" "$2/ledger.jsonl" && cmp "$1/model/model.safetensors" "$2/model/model.safetensors"
@@ -26,7 +26,7 @@ expect() {
 }
 
 # The same, and no file under FOLDER changes: expect_kept FOLDER CODE TEXT COMMAND...
-inventory() { (cd "$1" && find . -type f -exec sha256sum {} + | sort); }
+inventory() { find "$1" -type f -printf '%p %i %s %T@\n' | sort; } # a write would show in the time, a replacement in the inode
 expect_kept() {
   local folder=$1
   shift
