@@ -112,12 +112,12 @@ Test(trainer_gradients, shards_cut_the_sequences_in_order) {
     }
 }
 
-static void add_random(sl_step *s, size_t n, uint64_t seed) {
+static void add_random(sl_step *s, size_t n, size_t vocab, uint64_t seed) {
   sl_step_clear(s);
   for (uint32_t q = 0; q < n; q++) {
     uint32_t ids[9];
     const size_t length = 3 + q * 5 % 7;
-    for (uint32_t i = 0; i < length; i++) ids[i] = 1 + (uint32_t)(sl_random_u64(seed, i, q, 0, 6) % 16);
+    for (uint32_t i = 0; i < length; i++) ids[i] = (uint32_t)(sl_random_u64(seed, i, q, 0, 6) % vocab);
     sl_step_add(s, ids, length, 1 + q % 3, NULL, 0.0f);
   }
 }
@@ -143,7 +143,7 @@ static void check_step(sl_trainer *t, size_t n, size_t shards, size_t micro_batc
   cr_assert_eq(sl_gradients_create(&one, t->ctx, t->policy.layout, 1, &err), SL_OK);
   sl_model *m;
   cr_assert_eq(sl_model_create(&m, t->ctx, t->policy.layout, t->policy.data, n * 9, 1, &err), SL_OK);
-  add_random(&all, n, seed);
+  add_random(&all, n, t->policy.layout->shape.vocab, seed);
   cr_assert_eq(sl_objective_coefficients(all.coefficient, all.tokens, n, SL_AGG_TOKEN_MEAN, 0.0, &err), SL_OK);
   leaves l = new_leaves(t->policy.layout->n_floats, shards);
   const sl_step_options whole = {NULL, 1.0f, 0}, options = {NULL, 1.0f, micro_batch};

@@ -147,7 +147,7 @@ Test(trainer_rollout, flags_say_how_completions_end) {
   size_t ended = 0, cut = 0;
   const uint64_t seed = tiny_seed("flags");
   for (uint32_t step = 0; step < 8; step++) {
-    const sl_sampling how = {1.0f, 0, 1.0, seed, step};
+    const sl_sampling how = {3.0f, 0, 1.0, seed, step}; /* hot: both kinds of end are common */
     const sl_rollout r = generate(t, &t->prompts, GROUP, &how);
     for (size_t q = 0; q < r.n; q++) {
       const size_t n = r.seq[q + 1] - r.seq[q] - r.prompt_length[q];

@@ -5,12 +5,12 @@
 #include <stdio.h>
 #include <string.h>
 
-/* State hash after four steps of warm start and four of RL; "" if the backend is not there. */
+/* State hash after eight steps of warm start and four of RL; "" if the backend is not there. */
 static void run(char out[SL_DIGEST_TEXT], const char *const *extra) {
   sl_trainer *t = tiny_trainer(extra);
   *out = 0;
   if (!t) return;
-  tiny_sft(t, 4);
+  tiny_sft(t, 8);
   t->phase = SL_PHASE_RL;
   sl_optimizer_reset(&t->optimizer);
   sl_trainer_take_reference(t);
