@@ -80,7 +80,7 @@ void tiny_sft(sl_trainer *t, int steps) {
   tiny_digests_free(&digests);
 }
 
-void tiny_rl(sl_trainer *t, int steps) {
+int tiny_rl(sl_trainer *t, int steps) {
   sl_step_digests digests = tiny_digests(t);
   sl_step_report report;
   sl_error err;
@@ -89,8 +89,8 @@ void tiny_rl(sl_trainer *t, int steps) {
     cr_assert_eq(sl_rl_step(t, &report, &digests, &err), SL_OK, "%s", err.message);
     taught += report.zero_variance < 1.0 && report.ratio_variance > 0.0;
   }
-  cr_assert_gt(taught, 0, "every group has equal rewards: these steps test nothing");
   tiny_digests_free(&digests);
+  return taught;
 }
 
 const char *tiny_hash(const sl_trainer *t) {

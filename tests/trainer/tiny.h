@@ -18,7 +18,7 @@ void tiny_digests_free(sl_step_digests *digests);
 
 /* Steps of a phase; each must succeed. */
 void tiny_sft(sl_trainer *trainer, int steps);
-void tiny_rl(sl_trainer *trainer, int steps);
+int tiny_rl(sl_trainer *trainer, int steps); /* how many of them had groups of unequal rewards and ratios off 1 */
 
 /* The state hash (spec F4.2). */
 const char *tiny_hash(const sl_trainer *trainer);
