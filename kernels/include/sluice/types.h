@@ -5,6 +5,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The functions of spec/functions.def, in its order (spec N2.1). */
+typedef enum {
+#define SL_FUNCTION(name, low, high) SL_FUNCTION_##name,
+#include <sluice/functions.def>
+#undef SL_FUNCTION
+  SL_FUNCTION_COUNT
+} sl_function_id;
+
 typedef enum { SL_PACK_FORWARD, SL_PACK_INPUT_GRAD } sl_pack_kind;
 
 /* One part of a concatenated input gradient (spec N3.4, T2.2): dy (t, n), w (n, k), its pack or NULL. */
