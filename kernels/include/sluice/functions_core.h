@@ -48,11 +48,14 @@ SLC_FN SLC_F64 SLC_D(expm1)(SLC_F64 x) {
   return SLC_FMA(q, scale, scale - SLC_K(1.0));
 }
 
-/* 1 / (1 + e^-x). */
+/* 1 / (1 + e^-x). Near 0 it is 1/2 + x/4 - x^3/48, where 1/2 + x/4 may be the middle of two binary32 and the cubic term too small for
+ * binary64: one ulp towards 1/2 stands for it. */
 SLC_FN SLC_F64 SLC_D(sigmoid)(SLC_F64 x) {
   SLC_F64 scale;
   const SLC_F64 q = SLC_D(exp_parts)(-x, &scale);
-  return SLC_K(1.0) / SLC_FMA(q, scale, scale + SLC_K(1.0));
+  const SLC_F64 y = SLC_K(1.0) / SLC_FMA(q, scale, scale + SLC_K(1.0));
+  const SLC_F64 up = SLC_SEL(SLC_LT(SLC_K(0.0), x), SLC_K(-0x1p-53), SLC_K(0x1p-54));
+  return y + SLC_SEL(SLC_LT(x * x, SLC_K(0x1p-26)), up, SLC_K(0.0));
 }
 
 /* (e^2x - 1) / (e^2x + 1) for x >= 0. */
@@ -187,6 +190,10 @@ SLC_FN SLC_F64 SLC_D(cos)(SLC_F64 x) { return SLC_D(sine)(x, 1); }
 /* ---- binary32: arguments moved to where the rounded result no longer changes, special values (spec N2.2) ---- */
 
 SLC_FN SLC_F32 SLC_S(or_nan)(SLC_F32 x, SLC_F32 y) { return SLC_SEL32(SLC_EQ32(x, x), y, SLC_K32(NAN)); }
+/* y, but right at the input hard: a result of binary64 on the wrong side of a middle, found by the sweep. */
+SLC_FN SLC_F32 SLC_S(hard)(SLC_F32 x, SLC_F32 y, float hard, float right) {
+  return SLC_SEL32(SLC_EQ32(x, SLC_K32(hard)), SLC_K32(right), y);
+}
 SLC_FN SLC_F32 SLC_S(clamp)(SLC_F32 x, float low, float high) { return SLC_MAX32(SLC_MIN32(x, SLC_K32(high)), SLC_K32(low)); }
 SLC_FN SLC_F32 SLC_S(cap_abs)(SLC_F32 x, float high) { return SLC_MIN32(SLC_ABS32(x), SLC_K32(high)); }
 
@@ -202,7 +209,9 @@ SLC_FN SLC_F32 SLC_S(signed)(SLC_F32 x, SLC_F32 y) { return SLC_S(or_nan)(x, SLC
 SLC_FN SLC_F32 SLC_S(expm1)(SLC_F32 x) { return SLC_S(signed)(x, SLC_MAP(expm1, SLC_S(clamp)(x, -20.0f, 89.0f))); }
 SLC_FN SLC_F32 SLC_S(tanh)(SLC_F32 x) { return SLC_S(signed)(x, SLC_MAP(tanh, SLC_S(cap_abs)(x, 10.0f))); }
 SLC_FN SLC_F32 SLC_S(erf)(SLC_F32 x) { return SLC_S(signed)(x, SLC_MAP(erf, SLC_S(cap_abs)(x, 4.0f))); }
-SLC_FN SLC_F32 SLC_S(atan)(SLC_F32 x) { return SLC_S(signed)(x, SLC_MAP(atan, SLC_ABS32(x))); }
+SLC_FN SLC_F32 SLC_S(atan)(SLC_F32 x) {
+  return SLC_S(signed)(x, SLC_S(hard)(SLC_ABS32(x), SLC_MAP(atan, SLC_ABS32(x)), 0x1.1ad646p-4f, 0x1.1a6386p-4f));
+}
 
 /* y for 0 < x < inf, the values given at 0 and inf, NaN elsewhere. */
 SLC_FN SLC_F32 SLC_S(half_line)(SLC_F32 x, SLC_F32 y, float at_zero, float at_infinity) {
@@ -210,7 +219,15 @@ SLC_FN SLC_F32 SLC_S(half_line)(SLC_F32 x, SLC_F32 y, float at_zero, float at_in
   const SLC_F32 inside = SLC_SEL32(SLC_EQ32(x, SLC_K32(INFINITY)), SLC_K32(at_infinity), y);
   return SLC_SEL32(SLC_LT32(SLC_K32(0.0f), x), inside, outside);
 }
-SLC_FN SLC_F32 SLC_S(log)(SLC_F32 x) { return SLC_S(half_line)(x, SLC_MAP(log, x), -INFINITY, INFINITY); }
+SLC_FN SLC_F32 SLC_S(log)(SLC_F32 x) {
+  SLC_F32 y = SLC_MAP(log, x);
+  y = SLC_S(hard)(x, y, 0x1.827a74p-7f, -0x1.1c2b1ep+2f);
+  y = SLC_S(hard)(x, y, 0x1.2f1fd6p+3f, 0x1.1fcbcep+1f);
+  y = SLC_S(hard)(x, y, 0x1.bacb4ap+25f, 0x1.1e0696p+4f);
+  y = SLC_S(hard)(x, y, 0x1.b121a6p+76f, 0x1.a9a3f2p+5f);
+  y = SLC_S(hard)(x, y, 0x1.6351d8p+95f, 0x1.08b512p+6f);
+  return SLC_S(half_line)(x, y, -INFINITY, INFINITY);
+}
 SLC_FN SLC_F32 SLC_S(rsqrt)(SLC_F32 x) { return SLC_S(half_line)(x, SLC_MAP(rsqrt, x), INFINITY, 0.0f); }
 
 /* y for 0 <= x <= 2^17, NaN elsewhere. */
@@ -219,7 +236,7 @@ SLC_FN SLC_F32 SLC_S(turns)(SLC_F32 x, SLC_F32 y) {
   return SLC_SEL32(SLC_LT32(x, SLC_K32(0.0f)), SLC_K32(NAN), SLC_S(or_nan)(x, inside));
 }
 SLC_FN SLC_F32 SLC_S(sin)(SLC_F32 x) {
-  const SLC_F32 y = SLC_MAP(sin, SLC_S(clamp)(x, 0.0f, 0x1p17f));
+  const SLC_F32 y = SLC_S(hard)(x, SLC_MAP(sin, SLC_S(clamp)(x, 0.0f, 0x1p17f)), 0x1.333330p+13f, -0x1.63f4bap-2f);
   return SLC_S(turns)(x, SLC_SEL32(SLC_EQ32(x, SLC_K32(0.0f)), x, y));
 }
 SLC_FN SLC_F32 SLC_S(cos)(SLC_F32 x) { return SLC_S(turns)(x, SLC_MAP(cos, SLC_S(clamp)(x, 0.0f, 0x1p17f))); }
