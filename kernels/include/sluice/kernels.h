@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-/* Named constants of spec N1.8; a test build overrides them. */
+/* Named constants of spec N1.8; a test build overrides them. Storage is F32 (spec N1.1). */
 #ifndef SL_DOT_CHUNK
 #define SL_DOT_CHUNK 256
 #endif
