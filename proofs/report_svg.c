@@ -1,7 +1,7 @@
 /* The picture of a report: f, f', r f', with the witnesses marked. */
 #include "proofs/report.h"
 
-#include "kernels/gate/plot.h"
+#include "trainer/plot.h"
 
 #include <math.h>
 
@@ -36,9 +36,9 @@ void sl_report_svg(FILE *out, const sl_report *r) {
       if (fabs(w[s][i]) > 5) w[s][i] = (double)NAN;
       if (fabs(e[s][i]) > 5) e[s][i] = (double)NAN;
     }
-    curve[s][0] = (sl_plot_curve){"f - f(1)", x[s], f[s], POINTS};
-    curve[s][1] = (sl_plot_curve){"f'", x[s], w[s], POINTS};
-    curve[s][2] = (sl_plot_curve){"r f'", x[s], e[s], POINTS};
+    curve[s][0] = (sl_plot_curve){"f - f(1)", x[s], f[s], POINTS, 0};
+    curve[s][1] = (sl_plot_curve){"f'", x[s], w[s], POINTS, 0};
+    curve[s][2] = (sl_plot_curve){"r f'", x[s], e[s], POINTS, 0};
     panel[panels] =
         (sl_plot_panel){.title = sl_side_name(r, s), .x_label = "importance ratio r", .curve = curve[s], .curves = 3, .mark = mark[s]};
     for (int i = 0; i < 4; i++) {
@@ -52,5 +52,5 @@ void sl_report_svg(FILE *out, const sl_report *r) {
   }
   char title[200];
   snprintf(title, sizeof title, "%s: %s", r->def->name, sl_verdict_name(sl_report_verdict(r)));
-  sl_plot_write(out, title, panel, panels);
+  sl_plot_write(out, title, NULL, panel, panels, panels);
 }

@@ -1,7 +1,7 @@
 /* sluice gate list | show NAME | plot NAME...: the gates at hand, what a file says, and their curves (spec G1). */
 #include "cli.h"
 
-#include "kernels/gate/plot.h"
+#include "plot.h"
 
 #include <sluice/gate.h>
 
@@ -146,7 +146,7 @@ static int write_plot(const curves *c, const options *o) {
   sl_plot_curve curve[3][GATE_LIMIT];
   sl_plot_panel panel[3];
   for (int k = 0; k < 3; k++) {
-    for (int g = 0; g < gates; g++) curve[k][g] = (sl_plot_curve){c->label[g], c->r, c->y[k][g], POINTS};
+    for (int g = 0; g < gates; g++) curve[k][g] = (sl_plot_curve){c->label[g], c->r, c->y[k][g], POINTS, 0};
     panel[k] = (sl_plot_panel){.title = titles[k], .x_label = "importance ratio r", .curve = curve[k], .curves = (size_t)gates};
   }
   FILE *out = strcmp(o->out, "-") == 0 ? stdout : fopen(o->out, "w");
@@ -154,7 +154,7 @@ static int write_plot(const curves *c, const options *o) {
     fprintf(stderr, "sluice gate: error: %s: %s\n", o->out, strerror(errno));
     return SL_EXIT_SYSTEM;
   }
-  sl_plot_write(out, o->negative ? "Gates for A <= 0" : "Gates for A > 0", panel, 3);
+  sl_plot_write(out, o->negative ? "Gates for A <= 0" : "Gates for A > 0", NULL, panel, 3, 3);
   const int failed = ferror(out) | (out == stdout ? fflush(out) : fclose(out));
   if (failed)
     fprintf(stderr, "sluice gate: error: %s: could not be written\n", o->out);

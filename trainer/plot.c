@@ -3,7 +3,7 @@
 
 #include <math.h>
 
-enum { LEFT = 52, RIGHT = 54, TOP = 52, BOTTOM = 34, MARGIN = 18, HEAD = 62, LABEL_GAP = 12 };
+enum { LEFT = 52, RIGHT = 58, TOP = 52, BOTTOM = 34, MARGIN = 18, HEAD = 62, LABEL_GAP = 12 };
 
 const char *const sl_plot_style =
     ".sl text{font-family:system-ui,'Helvetica Neue',Arial,sans-serif;font-size:11px;fill:#555}"
@@ -100,7 +100,7 @@ static frame make_frame(const sl_plot_panel *p) {
   if (!isfinite(f.x0)) f.x0 = 0, f.x1 = 1;
   if (!isfinite(f.y0)) f.y0 = 0, f.y1 = 1;
   if (!(f.x1 > f.x0)) f.x0 -= 0.5, f.x1 += 0.5;
-  if (!(f.y1 > f.y0)) f.y1 += fmax(fabs(f.y1), 1) * 0.1, f.y0 -= fmax(fabs(f.y0), 1) * 0.1;
+  if (!(f.y1 > f.y0)) f.y1 += fmax(fabs(f.y1), 1) * 0.1;
   const double margin = 0.04 * (f.y1 - f.y0);
   if (f.y1 != p->high) f.y1 += margin;
   if (f.y0 != p->low) f.y0 -= margin;
@@ -147,6 +147,15 @@ static void dots(FILE *out, const frame *f, const sl_plot_curve *c, size_t colou
   }
 }
 
+/* Three digits, two below 0.01, thousands as k: what fits beside a panel. */
+static void short_value(char *out, size_t size, double value) {
+  const double magnitude = fabs(value);
+  if (magnitude >= 1e4 && magnitude < 1e6)
+    snprintf(out, size, "%.3gk", value / 1e3);
+  else
+    snprintf(out, size, magnitude < 0.01 ? "%.2g" : "%.3g", value);
+}
+
 /* The value on which a curve ends, at its end; labels are kept LABEL_GAP apart, those of later curves give way. */
 static void end_labels(FILE *out, const frame *f, const sl_plot_panel *p) {
   double taken[SL_PLOT_COLOURS];
@@ -162,8 +171,10 @@ static void end_labels(FILE *out, const frame *f, const sl_plot_panel *p) {
       for (size_t i = 0; i < count; i++)
         if (fabs(y - taken[i]) < LABEL_GAP) y = taken[i] + (y < taken[i] ? -LABEL_GAP : LABEL_GAP);
     taken[count++] = y;
-    fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" class=\"m\"><tspan class=\"d%zu\">%.3g</tspan></text>\n", map_x(f, curve->x[last - 1]) + 7, y,
-            c % SL_PLOT_COLOURS, value);
+    char label[32];
+    short_value(label, sizeof label, value);
+    fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" class=\"m\"><tspan class=\"d%zu\">%s</tspan></text>\n", map_x(f, curve->x[last - 1]) + 7, y,
+            c % SL_PLOT_COLOURS, label);
   }
 }
 
@@ -176,7 +187,7 @@ static void marks(FILE *out, const frame *f, const sl_plot_panel *p) {
   }
 }
 
-/* Under the title: a short line in each curve's colour and its name. Widths are guessed at 6.2 units a character. */
+/* Under the title: a short line in each curve's colour and its name. Widths are guessed at 6.6 units a character. */
 static void legend(FILE *out, const sl_plot_panel *p) {
   double x = LEFT;
   for (size_t c = 0; c < p->curves; c++) {
@@ -184,7 +195,7 @@ static void legend(FILE *out, const sl_plot_panel *p) {
     text(out, x + 19, 40, "start", "m", p->curve[c].label);
     size_t length = 0;
     for (const char *s = p->curve[c].label; *s; s++) length += ((unsigned char)*s & 0xc0) != 0x80;
-    x += 19 + 6.2 * (double)length + 14;
+    x += 19 + 6.6 * (double)length + 14;
   }
 }
 

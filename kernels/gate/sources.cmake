@@ -13,4 +13,4 @@ endforeach()
 file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/include/sluice/builtin_gates.inc CONTENT "${gate_rows}")
 target_sources(sluice PRIVATE
   gate/tree.c gate/decimal.c gate/derivative.c gate/print.c gate/lexer.c gate/parser.c gate/definition.c gate/program.c gate/functions64.c
-  gate/load.c gate/builtin.c gate/plot.c)
+  gate/load.c gate/builtin.c)

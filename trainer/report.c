@@ -1,0 +1,86 @@
+/* A run's folder, read for its report; the report as text and as JSON. */
+#include "report.h"
+
+#include "file.h"
+#include "json.h"
+#include "run_files.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static sl_status read_config(sl_run_report *r, sl_error *err) {
+  char *path = sl_path_join(r->path, SL_RUN_CONFIG);
+  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  const sl_status status = sl_config_load(&r->config, path, NULL, 0, err);
+  free(path);
+  return status;
+}
+
+static sl_status read_curves(sl_run_report *r, sl_error *err) {
+  char *path = sl_path_join(r->path, SL_RUN_METRICS);
+  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  const sl_status status = sl_run_curves_read(&r->curves, path, err);
+  free(path);
+  return status;
+}
+
+/* The last component of a path, without the slashes that end it. */
+static void last_name(char *out, size_t size, const char *path) {
+  size_t end = strlen(path);
+  while (end > 1 && path[end - 1] == '/') end--;
+  size_t begin = end;
+  while (begin > 0 && path[begin - 1] != '/') begin--;
+  snprintf(out, size, "%.*s", (int)(end - begin), path + begin);
+}
+
+sl_status sl_run_report_read(sl_run_report *out, const char *path, sl_error *err) {
+  sl_run_report r = {.path = path};
+  last_name(r.name, sizeof r.name, path);
+  sl_status status = read_config(&r, err);
+  if (status) return status;
+  status = read_curves(&r, err);
+  if (status) {
+    sl_config_free(&r.config);
+    return status;
+  }
+  const sl_run_curve *success = sl_run_curves_find(&r.curves, "evaluation", "rl", "held_out_success");
+  r.before = sl_run_curve_first(success);
+  r.after = success && success->n > 1 ? sl_run_curve_last(success) : (double)NAN;
+  *out = r;
+  return SL_OK;
+}
+
+void sl_run_report_free(sl_run_report *report) {
+  sl_config_free(&report->config);
+  sl_run_curves_free(&report->curves);
+}
+
+double sl_run_report_steps(const sl_run_report *report, const char *phase) {
+  const double last = sl_run_curve_last(sl_run_curves_find(&report->curves, "step", phase, "step"));
+  return isnan(last) ? 0 : last;
+}
+
+void sl_run_report_text(FILE *out, const sl_run_report *r) {
+  const sl_run_curves *c = &r->curves;
+  if (!isnan(r->before)) fprintf(out, "held-out success before RL  %5.1f %%\n", 100 * r->before);
+  if (!isnan(r->after))
+    fprintf(out, "held-out success after RL   %5.1f %%  (%+.1f points)\n", 100 * r->after, 100 * (r->after - r->before));
+  fprintf(out, "steps                       %.0f of the warm start, %.0f of %lld rollouts\n", sl_run_report_steps(r, "sft"),
+          sl_run_report_steps(r, "rl"), (long long)r->config.rl.steps);
+  fprintf(out, "time in steps               %.0f s, %.0f tokens/s on %s\n", c->seconds, c->seconds > 0 ? c->tokens / c->seconds : 0,
+          c->backend);
+  fprintf(out, "state                       %s\n", c->state);
+}
+
+int sl_run_report_json(FILE *out, const sl_run_report *r) {
+  const sl_run_curves *c = &r->curves;
+  json_t *root = json_pack("{s:s, s:f, s:f, s:f, s:f, s:s, s:s, s:s}", "run", r->path, "sft_steps", sl_run_report_steps(r, "sft"),
+                           "rl_steps", sl_run_report_steps(r, "rl"), "seconds", c->seconds, "tokens", c->tokens, "backend", c->backend,
+                           "state", c->state, "warm_start_state", c->warm);
+  if (!isnan(r->before)) json_object_set_new(root, "success_before", json_real(r->before));
+  if (!isnan(r->after)) json_object_set_new(root, "success_after", json_real(r->after));
+  const int ok = root && json_dumpf(root, out, JSON_INDENT(2)) == 0 && fputc('\n', out) != EOF;
+  json_decref(root);
+  return ok;
+}
