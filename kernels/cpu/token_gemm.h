@@ -1,7 +1,8 @@
 /* Weight gradients as outer products: token dots of spec N4.2 for tiles of dw. Not public.
  *
  * Tokens are rows of dy and x, packed in panels (token, rows of dw) and (token, columns of dw). Each chunk of tokens is one run of the
- * micro-kernel of gemm.h, so c += chain once a chunk: 2 moves of c for as many fmas as the chunk has tokens. */
+ * micro-kernel of gemm.h, so c += chain once a chunk: 2 moves of c for as many fmas as the chunk has tokens. AVX-512 has registers enough
+ * to keep half a tile of totals instead. */
 #ifndef SLUICE_CPU_TOKEN_GEMM_H
 #define SLUICE_CPU_TOKEN_GEMM_H
 
@@ -43,10 +44,50 @@ static void token_pack_range(void *arg, size_t begin, size_t end, int thread) {
   }
 }
 
+#ifdef __AVX512F__
+/* Half a whole tile over all chunks, totals in registers beside the chains: short chunks then cost no moves of dw. */
+#define SL_TOKEN_ROWS 6
+static void token_half_tile(const token_gemm *g, float *dw, const float *a, const float *b) {
+  vf total[SL_TOKEN_ROWS][2];
+  SL_GEMM_UNROLL for (size_t r = 0; r < SL_TOKEN_ROWS; r++) {
+    total[r][0] = v_load(dw + r * g->dw_step);
+    total[r][1] = v_load(dw + r * g->dw_step + SL_VW);
+  }
+  for (size_t i = 0; i < g->n_chunks; i++) {
+    vf chain[SL_TOKEN_ROWS][2];
+    SL_GEMM_UNROLL for (size_t r = 0; r < SL_TOKEN_ROWS; r++) chain[r][0] = chain[r][1] = v_zero();
+    for (size_t t = g->chunk[i]; t < g->chunk[i + 1]; t++, a += SL_GEMM_ROWS, b += SL_GEMM_COLUMNS) {
+      const vf b0 = v_load(b), b1 = v_load(b + SL_VW);
+      SL_GEMM_UNROLL for (size_t r = 0; r < SL_TOKEN_ROWS; r++) {
+        const vf x = v_set(a[r]);
+        chain[r][0] = v_fma(x, b0, chain[r][0]);
+        chain[r][1] = v_fma(x, b1, chain[r][1]);
+      }
+    }
+    SL_GEMM_UNROLL for (size_t r = 0; r < SL_TOKEN_ROWS; r++) {
+      total[r][0] += chain[r][0];
+      total[r][1] += chain[r][1];
+    }
+  }
+  SL_GEMM_UNROLL for (size_t r = 0; r < SL_TOKEN_ROWS; r++) {
+    v_store(dw + r * g->dw_step, total[r][0]);
+    v_store(dw + r * g->dw_step + SL_VW, total[r][1]);
+  }
+}
+#endif
+
 static void token_tile(const token_gemm *g, size_t row, size_t column) {
   const size_t tokens = token_count(g), rows = smaller(g->rows - row, SL_GEMM_ROWS),
                columns = smaller(g->columns - column, SL_GEMM_COLUMNS);
   const float *a = g->panels + row * tokens, *b = token_x_panels(g) + column * tokens;
+#ifdef __AVX512F__
+  if (rows == SL_GEMM_ROWS && columns == SL_GEMM_COLUMNS) {
+    float *dw = g->dw + row * g->dw_step + column;
+    token_half_tile(g, dw, a, b);
+    token_half_tile(g, dw + SL_TOKEN_ROWS * g->dw_step, a + SL_TOKEN_ROWS, b);
+    return;
+  }
+#endif
   const gemm_out o = {g->dw + row * g->dw_step + column, g->dw_step, NULL, 1};
   for (size_t i = 0; i < g->n_chunks; i++) {
     const size_t at = g->chunk[i] - g->chunk[0], n = g->chunk[i + 1] - g->chunk[i];
