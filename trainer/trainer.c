@@ -117,20 +117,30 @@ static sl_status make_machinery(sl_trainer *t, sl_error *err) {
   return SL_OK;
 }
 
-/* Kernels take their workspace from the context, which keeps the largest. One micro-batch as large as any can be, with a zero gradient,
- * claims it now: later steps allocate nothing. */
-static sl_status claim_workspace(sl_trainer *t, sl_error *err) {
+/* The largest micro-batch of such steps: sequences of the longest kind, learnt from throughout. */
+static sl_batch largest_batch(const sl_trainer *t, sl_step *s) {
   const sl_config *c = &t->config;
-  sl_step *s = &t->step;
   const size_t tokens = sl_micro_batch_tokens(s->max_sequences, (size_t)c->rl.reduce_shards, (size_t)c->rl.micro_batch, t->max_length);
   memset(t->prompts.ids, 0, t->max_length * sizeof *t->prompts.ids);
   sl_step_clear(s);
   for (size_t i = 0; i < tokens / t->max_length; i++) sl_step_add(s, t->prompts.ids, t->max_length, 1, NULL, 0.0f);
-  const sl_batch batch = {s->n_seq, s->seq, s->ids, s->position, s->target, s->mask};
+  return (sl_batch){s->n_seq, s->seq, s->ids, s->position, s->target, s->mask};
+}
+
+/* Kernels take their workspace from the context, which keeps the largest. Micro-batches as large as any can be, with a zero gradient,
+ * claim it now: later steps allocate nothing. */
+static sl_status claim_workspace(sl_trainer *t, sl_error *err) {
+  sl_step *s = &t->step, *r = &t->rollout_step;
+  const sl_batch batch = largest_batch(t, s);
   sl_gradients_begin_shard(&t->gradients);
   sl_status status = sl_model_pack(t->model);
   if (!status) status = sl_model_forward(t->model, &batch, 1.0f, s->logp, s->entropy);
   if (!status) status = sl_model_backward(t->model, &batch, 1.0f, s->dlogp, s->dentropy, t->gradients.total, t->gradients.head_total);
+  if (!status && t->reference_model) {
+    const sl_batch rollout = largest_batch(t, r);
+    status = sl_model_pack(t->reference_model);
+    if (!status) status = sl_model_forward(t->reference_model, &rollout, 1.0f, r->logp, r->entropy);
+  }
   return sl_trainer_kernel_error(t, status, err);
 }
 
@@ -163,8 +173,8 @@ static sl_status build(sl_trainer *t, sl_error *err) {
   if (!status) status = load_gate(t, err);
   if (!status) status = plan_lengths(t, err);
   if (!status) status = make_machinery(t, err);
-  if (!status) status = claim_workspace(t, err);
   if (!status) status = make_reference(t, err);
+  if (!status) status = claim_workspace(t, err);
   if (!status) status = sl_data_order_create(&t->sft_order, t->task.warm.n, (uint64_t)c->run.seed, SL_STREAM_SFT, err);
   if (!status) status = sl_data_order_create(&t->rl_order, t->task.train.n, (uint64_t)c->run.seed, SL_STREAM_RL, err);
   return status;
