@@ -163,6 +163,12 @@ static void plain(tail_ctx *t, form_t *y, const form_t *a) {
 }
 
 static void drop_zeros(form_t *y) {
+  int constant = 1;
+  for (int i = 1; i < y->m; i++) constant &= mpfi_is_zero(y->c.c[i]);
+  if (y->ok && constant && y->m == M && y->s.n > 0 && ex_zero(y->s.c[0])) { /* a constant, and it is 0 */
+    mpfi_set_si(y->c.c[0], 0);
+    y->zero = 1;
+  }
   while (y->ok && !y->zero && y->s.n > 0 && ex_zero(y->s.c[0])) {
     if (y->m < 2) {
       y->ok = 0;

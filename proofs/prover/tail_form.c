@@ -50,6 +50,10 @@ int sl_form_is_pole(const sl_tail_form *a) { return a->ok && !a->zero && a->vp <
 /* c(u) = u c1(u) exactly where its exact value at 0 is zero; the Taylor coefficients of c1 over [0, u0] are those of c moved down by one,
  * because c1(u) is the mean of c' over [0, u]. */
 static void drop_leading_zeros(sl_tail_form *y) {
+  if (y->ok && !y->zero && y->s.n > 0 && sl_exact_is_zero(y->s.c[0]) && arb_poly_length(y->c) <= 1) { /* a constant, and it is 0 */
+    arb_poly_zero(y->c);
+    y->zero = 1;
+  }
   while (y->ok && !y->zero && y->s.n > 0 && sl_exact_is_zero(y->s.c[0])) {
     if (y->m < 2) {
       y->ok = 0;
