@@ -48,14 +48,14 @@ SLC_FN SLC_F64 SLC_D(expm1)(SLC_F64 x) {
   return SLC_FMA(q, scale, scale - SLC_K(1.0));
 }
 
-/* 1 / (1 + e^-x). Near 0 it is 1/2 + x/4 - x^3/48, where 1/2 + x/4 may be the middle of two binary32 and the cubic term too small for
- * binary64: one ulp towards 1/2 stands for it. */
+/* 1 / (1 + e^-x). Near 0 it is 1/2 + x/4 - x^3/48, whose last term binary64 cannot hold where 1/2 + x/4 is the middle between two binary32;
+ * x/4 (1 - 2^-27) lies on the right side of that middle, and moves nothing else: for |x| < 2^-12 both corrections are below 2^-27, and a
+ * sum that is not itself a middle is at least 2^-24 x/4 away from one. */
 SLC_FN SLC_F64 SLC_D(sigmoid)(SLC_F64 x) {
   SLC_F64 scale;
   const SLC_F64 q = SLC_D(exp_parts)(-x, &scale);
   const SLC_F64 y = SLC_K(1.0) / SLC_FMA(q, scale, scale + SLC_K(1.0));
-  const SLC_F64 up = SLC_SEL(SLC_LT(SLC_K(0.0), x), SLC_K(-0x1p-53), SLC_K(0x1p-54));
-  return y + SLC_SEL(SLC_LT(x * x, SLC_K(0x1p-26)), up, SLC_K(0.0));
+  return SLC_SEL(SLC_LT(x * x, SLC_K(0x1p-24)), SLC_FMA(x, SLC_K(0x1.ffffffcp-3), SLC_K(0.5)), y);
 }
 
 /* (e^2x - 1) / (e^2x + 1) for x >= 0. */
@@ -84,27 +84,25 @@ SLC_FN SLC_F64 SLC_D(lorentz)(SLC_F64 z) { return SLC_K(1.0) / SLC_FMA(z, z, SLC
 
 /* 1 / (1 + z)^2, z >= 0. */
 SLC_FN SLC_F64 SLC_D(softabs2)(SLC_F64 z) {
-  const SLC_F64 d = z + SLC_K(1.0);
-  return SLC_K(1.0) / (d * d);
+  const SLC_F64 r = SLC_K(1.0) / (z + SLC_K(1.0));
+  return r * r;
 }
 
 SLC_FN SLC_F64 SLC_D(rsqrt)(SLC_F64 x) { return SLC_K(1.0) / SLC_SQRT(x); }
 
-/* x = 2^e m, m in [sqrt(1/2), sqrt(2)); f = m - 1 is exact; log(1+f) = f - (f^2/2 - s (f^2/2 + z R(z))), s = f / (2 + f), z = s^2: the
- * leading term has no error. A binary32 subnormal is a normal binary64. */
+/* x = 2^e m, m in [sqrt(1/2), sqrt(2)); f = m - 1 is exact; log(1 + f) = s + s z R(z), s = 2 f / (2 + f), z = s^2. A binary32 subnormal is
+ * a normal binary64. One binary64 for ln 2 will do: it is off by 2^-54.9 relative. */
 SLC_FN SLC_F64 SLC_D(log)(SLC_F64 x) {
   const SLC_U64 offset = SLC_BITS(x) + (0x3ff0000000000000u - 0x3fe6a09e667f3bcdu);
   const SLC_F64 e = SLC_FROM((offset >> 52) + 0x4338000000000000u) - SLC_K(SLC_SHIFTER + 1023.0);
   const SLC_F64 f = SLC_FROM((offset & 0x000fffffffffffffu) + 0x3fe6a09e667f3bcdu) - SLC_K(1.0);
-  const SLC_F64 s = f / (f + SLC_K(2.0)), z = s * s, h = SLC_K(0.5) * f * f;
-  SLC_F64 p = SLC_FMA(z, SLC_K(0x1.2b58bfd81518p-3), SLC_K(0x1.39fe59b326cfap-3));
-  p = SLC_FMA(z, p, SLC_K(0x1.7462b4b7deac3p-3));
-  p = SLC_FMA(z, p, SLC_K(0x1.c71c62e659d66p-3));
-  p = SLC_FMA(z, p, SLC_K(0x1.2492492deee3cp-2));
-  p = SLC_FMA(z, p, SLC_K(0x1.9999999995322p-2));
-  p = SLC_FMA(z, p, SLC_K(0x1.5555555555558p-1));
-  const SLC_F64 rest = SLC_FMA(s, SLC_FMA(z, p, h), e * SLC_K(0x1.ef35793c7673p-45)) - h;
-  return SLC_FMA(e, SLC_K(0x1.62e42fefa38p-1), f + rest);
+  const SLC_F64 s = f / SLC_FMA(f, SLC_K(0.5), SLC_K(1.0)), z = s * s;
+  SLC_F64 p = SLC_FMA(z, SLC_K(0x1.546c8d4b29818p-16), SLC_K(0x1.7382afc47dbc2p-14));
+  p = SLC_FMA(z, p, SLC_K(0x1.c71fcdfaad7d3p-12));
+  p = SLC_FMA(z, p, SLC_K(0x1.24924629774abp-9));
+  p = SLC_FMA(z, p, SLC_K(0x1.9999999b8713cp-7));
+  p = SLC_FMA(z, p, SLC_K(0x1.55555555552c2p-4));
+  return SLC_FMA(e, SLC_K(0x1.62e42fefa39efp-1), SLC_FMA(s * z, p, s));
 }
 
 /* erf x = 1 - e^(-x G(x)) for 0 <= x <= 4: one polynomial, in its even and odd parts; expm1 keeps the small results accurate. */
@@ -190,19 +188,27 @@ SLC_FN SLC_F64 SLC_D(cos)(SLC_F64 x) { return SLC_D(sine)(x, 1); }
 /* ---- binary32: arguments moved to where the rounded result no longer changes, special values (spec N2.2) ---- */
 
 SLC_FN SLC_F32 SLC_S(or_nan)(SLC_F32 x, SLC_F32 y) { return SLC_SEL32(SLC_EQ32(x, x), y, SLC_K32(NAN)); }
-/* y, but right at the input hard: a result of binary64 on the wrong side of a middle, found by the sweep. */
-SLC_FN SLC_F32 SLC_S(hard)(SLC_F32 x, SLC_F32 y, float hard, float right) {
-  return SLC_SEL32(SLC_EQ32(x, SLC_K32(hard)), SLC_K32(right), y);
-}
+
+/* y, but value where x is at: for the few inputs whose binary64 result, right to half a unit, is the middle between two binary32. */
+SLC_FN SLC_F32 SLC_S(except)(SLC_F32 x, SLC_F32 y, float at, float value) { return SLC_SEL32(SLC_EQ32(x, SLC_K32(at)), SLC_K32(value), y); }
 SLC_FN SLC_F32 SLC_S(clamp)(SLC_F32 x, float low, float high) { return SLC_MAX32(SLC_MIN32(x, SLC_K32(high)), SLC_K32(low)); }
 SLC_FN SLC_F32 SLC_S(cap_abs)(SLC_F32 x, float high) { return SLC_MIN32(SLC_ABS32(x), SLC_K32(high)); }
 
 SLC_FN SLC_F32 SLC_S(exp)(SLC_F32 x) { return SLC_S(or_nan)(x, SLC_MAP(exp, SLC_S(clamp)(x, -104.0f, 89.0f))); }
-SLC_FN SLC_F32 SLC_S(sigmoid)(SLC_F32 x) { return SLC_S(or_nan)(x, SLC_MAP(sigmoid, SLC_S(clamp)(x, -104.0f, 20.0f))); }
+SLC_FN SLC_F32 SLC_S(sigmoid)(SLC_F32 x) {
+  const SLC_F32 y = SLC_MAP(sigmoid, SLC_S(clamp)(x, -104.0f, 20.0f));
+  return SLC_S(or_nan)(x, SLC_S(except)(x, y, -0x1.250c02p-10f, 0x1.ffb6bep-2f));
+}
 SLC_FN SLC_F32 SLC_S(sech2h)(SLC_F32 z) { return SLC_S(or_nan)(z, SLC_MAP(sech2h, SLC_S(cap_abs)(z, 106.0f))); }
-SLC_FN SLC_F32 SLC_S(gauss)(SLC_F32 z) { return SLC_S(or_nan)(z, SLC_MAP(gauss, SLC_S(cap_abs)(z, 10.25f))); }
+SLC_FN SLC_F32 SLC_S(gauss)(SLC_F32 z) {
+  const SLC_F32 a = SLC_S(cap_abs)(z, 10.25f);
+  return SLC_S(or_nan)(z, SLC_S(except)(a, SLC_MAP(gauss, a), 0x1.d9f6ecp0f, 0x1.09e7eap-5f));
+}
 SLC_FN SLC_F32 SLC_S(lorentz)(SLC_F32 z) { return SLC_S(or_nan)(z, SLC_MAP(lorentz, z)); }
-SLC_FN SLC_F32 SLC_S(softabs2)(SLC_F32 z) { return SLC_S(or_nan)(z, SLC_MAP(softabs2, SLC_ABS32(z))); }
+SLC_FN SLC_F32 SLC_S(softabs2)(SLC_F32 z) {
+  const SLC_F32 a = SLC_ABS32(z);
+  return SLC_S(or_nan)(z, SLC_S(except)(a, SLC_MAP(softabs2, a), 0x1.2d5dc4p-9f, 0x1.fda756p-1f));
+}
 
 /* The result has the sign of the argument, that of a zero included. */
 SLC_FN SLC_F32 SLC_S(signed)(SLC_F32 x, SLC_F32 y) { return SLC_S(or_nan)(x, SLC_COPYSIGN(y, x)); }
@@ -210,7 +216,8 @@ SLC_FN SLC_F32 SLC_S(expm1)(SLC_F32 x) { return SLC_S(signed)(x, SLC_MAP(expm1, 
 SLC_FN SLC_F32 SLC_S(tanh)(SLC_F32 x) { return SLC_S(signed)(x, SLC_MAP(tanh, SLC_S(cap_abs)(x, 10.0f))); }
 SLC_FN SLC_F32 SLC_S(erf)(SLC_F32 x) { return SLC_S(signed)(x, SLC_MAP(erf, SLC_S(cap_abs)(x, 4.0f))); }
 SLC_FN SLC_F32 SLC_S(atan)(SLC_F32 x) {
-  return SLC_S(signed)(x, SLC_S(hard)(SLC_ABS32(x), SLC_MAP(atan, SLC_ABS32(x)), 0x1.1ad646p-4f, 0x1.1a6386p-4f));
+  const SLC_F32 a = SLC_ABS32(x);
+  return SLC_S(signed)(x, SLC_S(except)(a, SLC_MAP(atan, a), 0x1.1ad646p-4f, 0x1.1a6386p-4f));
 }
 
 /* y for 0 < x < inf, the values given at 0 and inf, NaN elsewhere. */
@@ -221,11 +228,10 @@ SLC_FN SLC_F32 SLC_S(half_line)(SLC_F32 x, SLC_F32 y, float at_zero, float at_in
 }
 SLC_FN SLC_F32 SLC_S(log)(SLC_F32 x) {
   SLC_F32 y = SLC_MAP(log, x);
-  y = SLC_S(hard)(x, y, 0x1.827a74p-7f, -0x1.1c2b1ep+2f);
-  y = SLC_S(hard)(x, y, 0x1.2f1fd6p+3f, 0x1.1fcbcep+1f);
-  y = SLC_S(hard)(x, y, 0x1.bacb4ap+25f, 0x1.1e0696p+4f);
-  y = SLC_S(hard)(x, y, 0x1.b121a6p+76f, 0x1.a9a3f2p+5f);
-  y = SLC_S(hard)(x, y, 0x1.6351d8p+95f, 0x1.08b512p+6f);
+  y = SLC_S(except)(x, y, 0x1.2f1fd6p3f, 0x1.1fcbcep1f);
+  y = SLC_S(except)(x, y, 0x1.bacb4ap25f, 0x1.1e0696p4f);
+  y = SLC_S(except)(x, y, 0x1.b121a6p76f, 0x1.a9a3f2p5f);
+  y = SLC_S(except)(x, y, 0x1.6351d8p95f, 0x1.08b512p6f);
   return SLC_S(half_line)(x, y, -INFINITY, INFINITY);
 }
 SLC_FN SLC_F32 SLC_S(rsqrt)(SLC_F32 x) { return SLC_S(half_line)(x, SLC_MAP(rsqrt, x), INFINITY, 0.0f); }
@@ -236,8 +242,8 @@ SLC_FN SLC_F32 SLC_S(turns)(SLC_F32 x, SLC_F32 y) {
   return SLC_SEL32(SLC_LT32(x, SLC_K32(0.0f)), SLC_K32(NAN), SLC_S(or_nan)(x, inside));
 }
 SLC_FN SLC_F32 SLC_S(sin)(SLC_F32 x) {
-  const SLC_F32 y = SLC_S(hard)(x, SLC_MAP(sin, SLC_S(clamp)(x, 0.0f, 0x1p17f)), 0x1.333330p+13f, -0x1.63f4bap-2f);
-  return SLC_S(turns)(x, SLC_SEL32(SLC_EQ32(x, SLC_K32(0.0f)), x, y));
+  const SLC_F32 y = SLC_MAP(sin, SLC_S(clamp)(x, 0.0f, 0x1p17f));
+  return SLC_S(turns)(x, SLC_S(except)(x, SLC_SEL32(SLC_EQ32(x, SLC_K32(0.0f)), x, y), 0x1.33333p13f, -0x1.63f4bap-2f));
 }
 SLC_FN SLC_F32 SLC_S(cos)(SLC_F32 x) { return SLC_S(turns)(x, SLC_MAP(cos, SLC_S(clamp)(x, 0.0f, 0x1p17f))); }
 
