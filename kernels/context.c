@@ -2,7 +2,6 @@
 #include "context.h"
 
 #include <float.h>
-#include <omp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +34,8 @@ static sl_status choose_cpu(sl_context *ctx, sl_isa isa, sl_error *err) {
 
 static sl_status choose_backend(sl_context *ctx, const sl_context_options *options, sl_error *err) {
   if (!cpu_has_avx2()) return sl_fail(err, SL_ERR_UNAVAILABLE, "this CPU lacks AVX2 or FMA: Sluice needs x86-64-v3 (spec N1.2)");
-  if (!sl_environment_ok()) return sl_fail(err, SL_ERR_ENVIRONMENT, "this thread does not round to nearest or flushes subnormals (spec N1.2)");
+  if (!sl_environment_ok())
+    return sl_fail(err, SL_ERR_ENVIRONMENT, "this thread does not round to nearest or flushes subnormals (spec N1.2)");
   sl_plain_table(&ctx->table);
   if (strcmp(options->backend, "plain") == 0) {
     ctx->backend = "plain";
@@ -49,8 +49,9 @@ sl_status sl_context_create(sl_context **out, const sl_context_options *options,
   if (options->threads < 0) return sl_fail(err, SL_ERR_USAGE, "threads must be 0 (all) or more, not %d", options->threads);
   sl_context *ctx = calloc(1, sizeof *ctx);
   if (!ctx) return sl_fail(err, SL_ERR_MEMORY, "no memory for a context");
-  ctx->threads = options->threads ? options->threads : omp_get_num_procs();
-  const sl_status status = choose_backend(ctx, options, err);
+  ctx->threads = options->threads ? options->threads : sl_processors();
+  sl_status status = choose_backend(ctx, options, err);
+  if (!status) status = sl_team_create(&ctx->team, ctx->threads, err);
   if (status) {
     free(ctx);
     return status;
@@ -61,6 +62,7 @@ sl_status sl_context_create(sl_context **out, const sl_context_options *options,
 
 void sl_context_destroy(sl_context *ctx) {
   if (!ctx) return;
+  sl_team_destroy(ctx->team);
   free(ctx->workspace);
   free(ctx);
 }
@@ -69,7 +71,9 @@ const sl_error *sl_context_error(const sl_context *ctx) { return &ctx->error; }
 const char *sl_context_backend(const sl_context *ctx) { return ctx->backend; }
 int sl_context_threads(const sl_context *ctx) { return ctx->threads; }
 
-size_t sl_linear_pack_bytes(const sl_context *ctx, size_t n, size_t k, sl_pack_kind kind) { return ctx->table.linear_pack_bytes(n, k, kind); }
+size_t sl_linear_pack_bytes(const sl_context *ctx, size_t n, size_t k, sl_pack_kind kind) {
+  return ctx->table.linear_pack_bytes(n, k, kind);
+}
 
 /* One block, grown to the largest need: a kernel asks once, and after the first step nothing is allocated. */
 void *sl_workspace(sl_context *ctx, size_t bytes) {

@@ -2,6 +2,8 @@
 #ifndef SLUICE_CONTEXT_H
 #define SLUICE_CONTEXT_H
 
+#include "team.h"
+
 #include <sluice/kernels.h>
 
 /* One function pointer a row of spec/kernels.def. A table is filled with the plain kernels and then overridden by those that
@@ -17,6 +19,7 @@ struct sl_context {
   sl_kernel_table table;
   const char *backend;
   int threads;
+  sl_team *team;
   int device_memory; /* arrays lie where the host cannot read: the backend checks their contents itself */
   unsigned char *workspace;
   size_t workspace_bytes, workspace_used;
@@ -28,8 +31,7 @@ struct sl_context {
 void *sl_workspace(sl_context *ctx, size_t bytes);
 
 /* Calls body(arg, begin, end, thread) for disjoint ranges of at most `grain` indices that cover [0, n), on the context's threads, in no
- * particular order. Each thread first checks its environment; the status is SL_ERR_ENVIRONMENT if one fails. */
-typedef void (*sl_parallel_body)(void *arg, size_t begin, size_t end, int thread);
+ * particular order. SL_ERR_ENVIRONMENT if the environment of one is wrong: before any call, unless a call of this job has made it so. */
 sl_status sl_parallel_for(sl_context *ctx, size_t n, size_t grain, sl_parallel_body body, void *arg);
 
 /* 1 if this thread rounds to nearest and keeps subnormals (spec N1.2). */

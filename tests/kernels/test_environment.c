@@ -1,10 +1,13 @@
 /* Kernels refuse a thread that flushes subnormals or rounds otherwise, the caller's or a worker's, before they write (spec N1.2). */
 #include "kernel_test.h"
 
+#include "kernels/context.h"
+
 #include <criterion/criterion.h>
 #include <fenv.h>
 #include <immintrin.h>
-#include <omp.h>
+#include <sched.h>
+#include <stdatomic.h>
 
 enum { N = 200000 };
 static float a[N], y[N];
@@ -22,10 +25,10 @@ static void expect_refused(sl_context *ctx) {
   for (size_t i = 0; i < N; i++) cr_assert_eq(y[i], 3.0f, "y[%zu] was written", i);
 }
 
-Test(environment, the_caller_flushes_subnormals) {
+Test(environment, the_callers_units_flush_or_round_otherwise) {
   sl_context *ctx = with_threads(1);
-  const unsigned flags[] = {0x8000u, 0x0040u, 0x8040u};
-  for (int i = 0; i < 3; i++) {
+  const unsigned flags[] = {0x8000u, 0x0040u, 0x8040u, 0x2000u, 0x6000u}; /* the last two round otherwise */
+  for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
     const unsigned before = _mm_getcsr();
     _mm_setcsr(before | flags[i]);
     const sl_status status = sl_residual_add(ctx, y, a, a, N);
@@ -45,16 +48,31 @@ Test(environment, the_caller_rounds_upward) {
   sl_context_destroy(ctx);
 }
 
-/* Workers of the OpenMP pool keep what is set on them. */
-Test(environment, a_worker_flushes_subnormals) {
-  sl_context *ctx = with_threads(2);
-#pragma omp parallel num_threads(2)
-  if (omp_get_thread_num() == 1) _mm_setcsr(_mm_getcsr() | 0x8040u);
-  expect_refused(ctx);
-#pragma omp parallel num_threads(2)
-  if (omp_get_thread_num() == 1) _mm_setcsr(_mm_getcsr() & ~0x8040u);
-  cr_expect_eq(sl_residual_add(ctx, y, a, a, N), SL_OK);
-  sl_context_destroy(ctx);
+/* Spoils the worker that comes to it; the caller waits for that. */
+typedef struct {
+  atomic_int reached;
+  unsigned control;
+} spoiler;
+
+static void spoil_worker(void *arg, size_t begin, size_t end, int thread) {
+  spoiler *s = arg;
+  (void)begin, (void)end;
+  if (thread > 0) {
+    _mm_setcsr(_mm_getcsr() | s->control);
+    atomic_store(&s->reached, 1);
+  }
+  while (!atomic_load(&s->reached)) sched_yield();
+}
+
+Test(environment, a_worker_is_spoiled) {
+  const unsigned controls[] = {0x8000u, 0x0040u, 0x2000u /* rounds downward */};
+  for (int i = 0; i < 3; i++) {
+    sl_context *ctx = with_threads(2);
+    spoiler s = {.control = controls[i]};
+    cr_expect_eq(sl_parallel_for(ctx, 2, 1, spoil_worker, &s), SL_ERR_ENVIRONMENT);
+    expect_refused(ctx);
+    sl_context_destroy(ctx);
+  }
 }
 
 Test(environment, an_instruction_set_or_backend_that_is_not_there_is_an_error) {

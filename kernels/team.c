@@ -1,0 +1,178 @@
+/* A team of threads that share the ranges of a job (spec N1.2, N1.4); see team.h. The only file with threads. */
+#define _GNU_SOURCE /* sched_getaffinity */
+#include "team.h"
+
+#include "context.h"
+
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdalign.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#if defined(__x86_64__)
+#include <immintrin.h>
+static void pause_a_moment(void) { _mm_pause(); }
+#else
+static void pause_a_moment(void) {}
+#endif
+
+/* How often a worker looks for the next job before it sleeps, and a caller for its workers' end before it lets others run: some 100 us. */
+enum { LOOKS = 4000 };
+
+/* The state of a job: its number in the high half, whether it takes members, how many workers are in it. */
+#define JOB_OPEN ((uint64_t)1 << 31)
+#define JOB_NUMBER ((uint64_t)1 << 32)
+
+typedef struct {
+  pthread_t thread;
+  sl_team *team;
+  int index;
+} worker;
+
+struct sl_team {
+  alignas(64) _Atomic uint64_t state;
+  alignas(64) atomic_size_t next; /* range */
+  alignas(64) size_t n, grain, ranges;
+  sl_parallel_body body;
+  void *arg;
+  int looks, n_workers;
+  atomic_int quit, spoiled, sleepers;
+  pthread_mutex_t lock;
+  pthread_cond_t wake;
+  worker workers[];
+};
+
+int sl_processors(void) {
+  cpu_set_t set;
+  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
+  const long online = sysconf(_SC_NPROCESSORS_ONLN);
+  return online > 0 ? (int)online : 1;
+}
+
+static void take_ranges(sl_team *t, int thread) {
+  for (size_t r; (r = atomic_fetch_add(&t->next, 1)) < t->ranges;) {
+    const size_t begin = r * t->grain, left = t->n - begin;
+    t->body(t->arg, begin, left < t->grain ? t->n : begin + t->grain, thread);
+  }
+}
+
+/* 1 if job `seen` is over for this worker and another one, or the end, has come. */
+static int news(sl_team *t, uint64_t seen) {
+  const uint64_t state = atomic_load(&t->state);
+  return ((state & JOB_OPEN) && state / JOB_NUMBER != seen) || atomic_load(&t->quit);
+}
+
+static void await_news(sl_team *t, uint64_t seen) {
+  for (int i = 0; i < t->looks; i++) {
+    if (news(t, seen)) return;
+    pause_a_moment();
+  }
+  pthread_mutex_lock(&t->lock);
+  while (atomic_fetch_add(&t->sleepers, 1), !news(t, seen)) pthread_cond_wait(&t->wake, &t->lock);
+  pthread_mutex_unlock(&t->lock);
+}
+
+/* Enters the open job, whose fields then hold still until this worker leaves; 0 if it has closed. */
+static int enter(sl_team *t, uint64_t *job) {
+  uint64_t state = atomic_load(&t->state);
+  while (state & JOB_OPEN)
+    if (atomic_compare_exchange_weak(&t->state, &state, state + 1)) {
+      *job = state / JOB_NUMBER;
+      return 1;
+    }
+  return 0;
+}
+
+/* No code but that of jobs runs on a worker, so its environment is as it was when it last left one. */
+static void *work(void *arg) {
+  const worker *w = arg;
+  sl_team *t = w->team;
+  uint64_t job = 0;
+  while (await_news(t, job), !atomic_load(&t->quit)) {
+    if (!enter(t, &job)) continue;
+    take_ranges(t, w->index);
+    if (!sl_environment_ok()) atomic_store(&t->spoiled, 1);
+    atomic_fetch_sub(&t->state, 1);
+  }
+  return NULL;
+}
+
+/* Sleepers are counted before they look for news, and news is made before sleepers are counted: none sleeps through a job. */
+static void wake_workers(sl_team *t) {
+  if (atomic_load(&t->sleepers) == 0) return;
+  pthread_mutex_lock(&t->lock);
+  atomic_store(&t->sleepers, 0);
+  pthread_cond_broadcast(&t->wake);
+  pthread_mutex_unlock(&t->lock);
+}
+
+static void await_members(sl_team *t) {
+  for (int looks = 0; atomic_load(&t->state) & (JOB_OPEN - 1); looks++) {
+    if (looks < t->looks)
+      pause_a_moment();
+    else
+      sched_yield();
+  }
+}
+
+int sl_team_run(sl_team *t, size_t n, size_t grain, sl_parallel_body body, void *arg) {
+  if (atomic_load(&t->spoiled)) return 0;
+  t->n = n, t->grain = grain, t->ranges = n / grain + (n % grain != 0), t->body = body, t->arg = arg;
+  atomic_store(&t->next, 0);
+  const int shared = t->ranges > 1 && t->n_workers > 0;
+  if (shared) {
+    atomic_store(&t->state, (atomic_load(&t->state) / JOB_NUMBER + 1) * JOB_NUMBER | JOB_OPEN);
+    wake_workers(t);
+  }
+  take_ranges(t, 0);
+  if (shared) {
+    atomic_fetch_and(&t->state, ~JOB_OPEN);
+    await_members(t);
+  }
+  return !atomic_load(&t->spoiled);
+}
+
+static int start_workers(sl_team *t, int count) {
+  sigset_t all, before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  for (; t->n_workers < count; t->n_workers++) {
+    worker *w = &t->workers[t->n_workers];
+    w->team = t, w->index = t->n_workers + 1;
+    if (pthread_create(&w->thread, NULL, work, w)) break;
+  }
+  pthread_sigmask(SIG_SETMASK, &before, NULL);
+  return t->n_workers == count;
+}
+
+sl_status sl_team_create(sl_team **out, int threads, sl_error *err) {
+  const size_t bytes = sizeof(sl_team) + (size_t)threads * sizeof(worker);
+  sl_team *t = aligned_alloc(alignof(sl_team), (bytes / alignof(sl_team) + 1) * alignof(sl_team));
+  if (!t) return sl_fail(err, SL_ERR_MEMORY, "no memory for a team of %d threads", threads);
+  *t = (sl_team){.looks = threads > sl_processors() ? 0 : LOOKS};
+  pthread_mutex_init(&t->lock, NULL);
+  pthread_cond_init(&t->wake, NULL);
+  if (!start_workers(t, threads - 1)) {
+    const int got = t->n_workers + 1;
+    sl_team_destroy(t);
+    return sl_fail(err, SL_ERR_MEMORY, "the system gives %d of %d threads", got, threads);
+  }
+  *out = t;
+  return SL_OK;
+}
+
+void sl_team_destroy(sl_team *t) {
+  if (!t) return;
+  atomic_store(&t->quit, 1);
+  pthread_mutex_lock(&t->lock);
+  pthread_cond_broadcast(&t->wake);
+  pthread_mutex_unlock(&t->lock);
+  for (int i = 0; i < t->n_workers; i++) pthread_join(t->workers[i].thread, NULL);
+  pthread_cond_destroy(&t->wake);
+  pthread_mutex_destroy(&t->lock);
+  free(t);
+}
