@@ -35,7 +35,8 @@ static sl_status choose_cpu(sl_context *ctx, sl_isa isa, sl_error *err) {
 
 static sl_status choose_backend(sl_context *ctx, const sl_context_options *options, sl_error *err) {
   if (!cpu_has_avx2()) return sl_fail(err, SL_ERR_UNAVAILABLE, "this CPU lacks AVX2 or FMA: Sluice needs x86-64-v3 (spec N1.2)");
-  if (!sl_environment_ok()) return sl_fail(err, SL_ERR_ENVIRONMENT, "this thread does not round to nearest or flushes subnormals (spec N1.2)");
+  if (!sl_environment_ok())
+    return sl_fail(err, SL_ERR_ENVIRONMENT, "this thread does not round to nearest or flushes subnormals (spec N1.2)");
   sl_plain_table(&ctx->table);
   if (strcmp(options->backend, "plain") == 0) {
     ctx->backend = "plain";
@@ -69,7 +70,9 @@ const sl_error *sl_context_error(const sl_context *ctx) { return &ctx->error; }
 const char *sl_context_backend(const sl_context *ctx) { return ctx->backend; }
 int sl_context_threads(const sl_context *ctx) { return ctx->threads; }
 
-size_t sl_linear_pack_bytes(const sl_context *ctx, size_t n, size_t k, sl_pack_kind kind) { return ctx->table.linear_pack_bytes(n, k, kind); }
+size_t sl_linear_pack_bytes(const sl_context *ctx, size_t n, size_t k, sl_pack_kind kind) {
+  return ctx->table.linear_pack_bytes(n, k, kind);
+}
 
 /* One block, grown to the largest need: a kernel asks once, and after the first step nothing is allocated. */
 void *sl_workspace(sl_context *ctx, size_t bytes) {
