@@ -34,7 +34,7 @@ static sl_status write_moments(const sl_trainer *t, const char *path, sl_error *
   char(*names)[112] = calloc(2 * n, sizeof *names);
   sl_status status = views && names ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for a checkpoint");
   for (size_t i = 0; !status && i < 2 * n; i++) {
-    const sl_tensor_info *tensor = &layout->tensors[i % n];
+    const sl_tensor_info *tensor = &layout->tensors[i < n ? i : i - n];
     snprintf(names[i], sizeof *names, "%s.%s", i < n ? "m" : "v", tensor->name);
     views[i] = (sl_tensor_view){names[i],
                                 tensor->rank,
@@ -237,15 +237,16 @@ static sl_status read_moments(const char *folder, const sl_model_layout *layout,
   if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   sl_safetensors *file = NULL;
   sl_status status = sl_safetensors_open(&file, path, err);
-  for (size_t i = 0; !status && i < 2 * layout->n_tensors; i++) {
-    const sl_tensor_info *tensor = &layout->tensors[i % layout->n_tensors];
+  const size_t n = layout->n_tensors;
+  for (size_t i = 0; !status && i < 2 * n; i++) {
+    const sl_tensor_info *tensor = &layout->tensors[i < n ? i : i - n];
     char name[112];
-    snprintf(name, sizeof name, "%s.%s", i < layout->n_tensors ? "m" : "v", tensor->name);
+    snprintf(name, sizeof name, "%s.%s", i < n ? "m" : "v", tensor->name);
     const sl_tensor_view *view = sl_safetensors_find(file, name);
     if (!view || view->count != tensor->count)
       status = sl_fail(err, SL_ERR_INPUT, "%s: tensor %s is absent or has another size", path, name);
     else
-      status = sl_safetensors_read(file, view, (i < layout->n_tensors ? m : v) + tensor->offset, err);
+      status = sl_safetensors_read(file, view, (i < n ? m : v) + tensor->offset, err);
   }
   sl_safetensors_close(file);
   free(path);

@@ -107,15 +107,21 @@ static frame make_frame(const sl_plot_panel *p) {
   return f;
 }
 
+/* Multiples of a step in [low, high], ends included in spite of rounding: the first, and how many follow it. */
+static double first_tick(double low, double step) { return ceil(low / step - 1e-9) * step; }
+static int tick_count(double low, double high, double step) { return (int)floor((high - first_tick(low, step)) / step + 1e-9); }
+
 static void axes(FILE *out, const frame *f, const char *x_label) {
   char label[32];
   const double sx = sl_plot_step(f->x1 - f->x0, 6), sy = sl_plot_step(f->y1 - f->y0, 4), bottom = f->top + f->height;
-  for (double y = ceil(f->y0 / sy - 1e-9) * sy; y <= f->y1 + 1e-9 * sy; y += sy) {
+  for (int i = 0; i <= tick_count(f->y0, f->y1, sy); i++) {
+    const double y = first_tick(f->y0, sy) + i * sy;
     segment(out, "g", f->left, map_y(f, y), f->left + f->width, map_y(f, y));
     sl_plot_label(label, sizeof label, y, sy);
     text(out, f->left - 6, map_y(f, y) + 4, "end", "m", label);
   }
-  for (double x = ceil(f->x0 / sx - 1e-9) * sx; x <= f->x1 + 1e-9 * sx; x += sx) {
+  for (int i = 0; i <= tick_count(f->x0, f->x1, sx); i++) {
+    const double x = first_tick(f->x0, sx) + i * sx;
     segment(out, "a", map_x(f, x), bottom, map_x(f, x), bottom + 4);
     sl_plot_label(label, sizeof label, x, sx);
     text(out, map_x(f, x), bottom + 16, "middle", "m", label);

@@ -25,6 +25,28 @@ static sl_status read_curves(sl_run_report *r, sl_error *err) {
   return status;
 }
 
+/* The state with which a finished run ended (spec F4.5: its checkpoint's phase is 2); none if it goes on, or its checkpoints were removed.
+ */
+static sl_status read_final(sl_run_report *r, sl_error *err) {
+  char *path = NULL, *file = NULL, *text = NULL;
+  size_t size;
+  sl_json doc = {0};
+  const char *state;
+  if (sl_checkpoint_newest(&path, r->path, err) != SL_OK) return SL_OK;
+  file = sl_path_join(path, "state.json");
+  sl_status status = file ? sl_file_read(&text, &size, file, 1 << 20, err) : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  if (!status) status = sl_json_parse(&doc, file, 1, text, size, err);
+  size_t phase;
+  if (!status) status = sl_json_size(&doc, "phase", 0, SL_PHASE_DONE, &phase, err);
+  if (!status) status = sl_json_text(&doc, "state", &state, err);
+  if (!status && phase == SL_PHASE_DONE) snprintf(r->final, sizeof r->final, "%s", state);
+  if (doc.root) sl_json_free(&doc);
+  free(text);
+  free(file);
+  free(path);
+  return status;
+}
+
 /* The last component of a path, without the slashes that end it. */
 static void last_name(char *out, size_t size, const char *path) {
   size_t end = strlen(path);
@@ -40,8 +62,9 @@ sl_status sl_run_report_read(sl_run_report *out, const char *path, sl_error *err
   sl_status status = read_config(&r, err);
   if (status) return status;
   status = read_curves(&r, err);
+  if (!status) status = read_final(&r, err);
   if (status) {
-    sl_config_free(&r.config);
+    sl_run_report_free(&r);
     return status;
   }
   const sl_run_curve *success = sl_run_curves_find(&r.curves, "evaluation", "rl", "held_out_success");
@@ -70,16 +93,20 @@ void sl_run_report_text(FILE *out, const sl_run_report *r) {
           sl_run_report_steps(r, "rl"), (long long)r->config.rl.steps);
   fprintf(out, "time in steps               %.0f s, %.0f tokens/s on %s\n", c->seconds, c->seconds > 0 ? c->tokens / c->seconds : 0,
           c->backend);
-  fprintf(out, "state                       %s\n", c->state);
+  if (*r->final)
+    fprintf(out, "state hash                  %s\n", r->final);
+  else
+    fprintf(out, "state after the last step   %s\n", c->state);
 }
 
 int sl_run_report_json(FILE *out, const sl_run_report *r) {
   const sl_run_curves *c = &r->curves;
   json_t *root = json_pack("{s:s, s:f, s:f, s:f, s:f, s:s, s:s, s:s}", "run", r->path, "sft_steps", sl_run_report_steps(r, "sft"),
                            "rl_steps", sl_run_report_steps(r, "rl"), "seconds", c->seconds, "tokens", c->tokens, "backend", c->backend,
-                           "state", c->state, "warm_start_state", c->warm);
+                           "last_step_state", c->state, "warm_start_state", c->warm);
   if (!isnan(r->before)) json_object_set_new(root, "success_before", json_real(r->before));
   if (!isnan(r->after)) json_object_set_new(root, "success_after", json_real(r->after));
+  if (*r->final) json_object_set_new(root, "state", json_string(r->final));
   const int ok = root && json_dumpf(root, out, JSON_INDENT(2)) == 0 && fputc('\n', out) != EOF;
   json_decref(root);
   return ok;

@@ -12,10 +12,11 @@ typedef struct {
   char name[128]; /* the folder's own */
   sl_config config;
   sl_run_curves curves;
+  char final[96];       /* state hash of the finished run; "" before that */
   double before, after; /* held-out success at the start of RL and last seen in it; NAN where RL has not begun */
 } sl_run_report;
 
-/* Reads config.yaml and metrics.jsonl of a run's folder; path must outlive the report. */
+/* Reads config.yaml, metrics.jsonl and, of a finished run, the last checkpoint's state; path must outlive the report. */
 sl_status sl_run_report_read(sl_run_report *out, const char *path, sl_error *err);
 void sl_run_report_free(sl_run_report *report);
 

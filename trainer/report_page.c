@@ -116,6 +116,7 @@ static void identity(FILE *out, const sl_run_report *r) {
       "<div class=\"scroll\"><table>\n",
       out);
   identity_row(out, "run", r->path);
+  identity_row(out, "state hash of the finished run", r->final);
   identity_row(out, "state after the last step", r->curves.state);
   identity_row(out, "state after the warm start", r->curves.warm);
   identity_row(out, "backend", r->curves.backend);
@@ -171,6 +172,6 @@ void sl_run_report_picture(FILE *out, const sl_run_report *r) {
   else
     snprintf(title, sizeof title, "Sluice run %.200s: held-out success %.1f %% \u2192 %.1f %%", r->name, 100 * r->before, 100 * r->after);
   snprintf(below, sizeof below, "%.0f rollouts, gate %.60s, %s, state %s", sl_run_report_steps(r, "rl"), r->config.gate.name,
-           r->curves.backend, r->curves.state);
+           r->curves.backend, *r->final ? r->final : r->curves.state);
   sl_plot_write(out, title, below, panel, n, n < columns ? n : columns);
 }

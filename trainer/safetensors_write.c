@@ -29,10 +29,10 @@ static sl_status check_tensor(const char *path, const sl_tensor_view *tensor, sl
 
 /* {"dtype": "F32", "shape": [...], "data_offsets": [begin, end]} */
 static json_t *entry_of(const sl_tensor_view *tensor, size_t begin) {
+  const size_t end = begin + tensor->count * sizeof(float);
   json_t *shape = json_array();
   for (size_t i = 0; i < tensor->rank; i++) json_array_append_new(shape, json_integer((json_int_t)tensor->shape[i]));
-  return json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets", (json_int_t)begin,
-                   (json_int_t)(begin + tensor->count * sizeof(float)));
+  return json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets", (json_int_t)begin, (json_int_t)end);
 }
 
 /* The header, padded with spaces so that the data starts at a multiple of 8 (spec F1.4). Freed by the caller. */

@@ -270,7 +270,7 @@ sl_status SL_ISA_NAME(attention_backward)(sl_context *ctx, float *dq, float *dk,
   if (status) return status;
   if ((status = sl_parallel_for(ctx, b.t, grain_for((heads + 2 * kv_heads) * d), prepare_range, &b))) return status;
   double most;
-  const double pairs = count_pairs(&b, &most), threads = (double)sl_context_threads(ctx), group = (double)(heads / kv_heads);
+  const double pairs = count_pairs(&b, &most), threads = (double)sl_context_threads(ctx), group = (double)heads / (double)kv_heads;
   const size_t ns = d / 4 + 4; /* of a pair, roughly */
   if (threads == 1.0 || 2.0 * threads * most <= pairs * (double)kv_heads) {
     const size_t units = n_seq * kv_heads;

@@ -142,7 +142,7 @@ static void finish_block(const block *k, const loss_job *job, const sequence *q,
     job->out.d[at + i] = job->out.e[at + i] = 0.0f;
     if (!b->mask[at + i]) continue;
     if (o->beta > 0.0) {
-      d = d + q->kl_scale * k->slope[i];
+      d = d + q->kl_scale * k->slope[i]; /* NOLINT(clang-analyzer-core.*): fill_kl ran, for beta > 0; the analyzer drops that */
       sums->kl += q->c * k->kl[i];
       sums->kl_clamped += k->kl_clamped[i];
     }

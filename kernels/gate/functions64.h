@@ -1,5 +1,6 @@
-/* Binary64 functions with the same bits everywhere (spec G3.4, N2.4): fixed sequences of + - * / sqrt fma, comparisons, selections and integer
- * operations on the bits; no libm. No branch depends on the argument, so that loops over them vectorise. Error bounds in functions64.c. */
+/* Binary64 functions with the same bits everywhere (spec G3.4, N2.4): fixed sequences of + - * / sqrt fma, comparisons, selections and
+ * integer operations on the bits; no libm. No branch depends on the argument, so that loops over them vectorise. Error bounds in
+ * functions64.c. */
 #ifndef SLUICE_GATE_FUNCTIONS64_H
 #define SLUICE_GATE_FUNCTIONS64_H
 

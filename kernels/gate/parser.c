@@ -1,6 +1,7 @@
 /* Recursive descent over the expressions of a gate file (spec G1.2), with a limit on depth and size (spec G1.6). */
 #include "kernels/gate/parser.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static const char *const reserved[] = {"gate",      "cite",   "kernel", "param", "in",      "default", "let",  "f",
@@ -10,10 +11,7 @@ static const char *const reserved[] = {"gate",      "cite",   "kernel", "param",
 sl_status sl_parse_sign(sl_parser *p, const char *sign) {
   char what[16];
   if (sl_token_is(&p->lex.token, sign)) return sl_lexer_next(&p->lex);
-  what[0] = '\'';
-  strncpy(what + 1, sign, sizeof what - 3);
-  what[sizeof what - 2] = '\0';
-  strcat(what, "'");
+  snprintf(what, sizeof what, "'%.*s'", (int)sizeof what - 3, sign);
   return sl_lexer_expected(&p->lex, what);
 }
 
@@ -136,7 +134,7 @@ static sl_status named(sl_parser *p, sl_ref *out) {
 
 static sl_status primary(sl_parser *p, sl_ref *out) {
   if (p->lex.token.kind == SL_TOKEN_NUMBER) {
-    sl_decimal value;
+    sl_decimal value = {0, 0};
     const sl_status status = sl_parse_decimal(p, &value);
     if (status == SL_OK) *out = sl_tree_decimal(&p->def->tree, value);
     return status;

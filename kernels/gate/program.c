@@ -32,7 +32,7 @@ static uint32_t constant(sl_program *p, double value) {
 }
 
 /* Constants are folded by the very operation a lane would run, so folding cannot show. */
-static uint32_t emit(sl_program *p, sl_gate_op op, const uint32_t *in) {
+static uint32_t emit(sl_program *p, sl_gate_op op, const uint32_t in[4]) {
   const int arity = sl_op_arity(op);
   const double *operand[4] = {NULL, NULL, NULL, NULL};
   int all = arity > 0;
@@ -59,8 +59,8 @@ static uint32_t emit(sl_program *p, sl_gate_op op, const uint32_t *in) {
   return ins.out;
 }
 
-static uint32_t emit1(sl_program *p, sl_gate_op op, uint32_t a) { return emit(p, op, &a); }
-static uint32_t emit2(sl_program *p, sl_gate_op op, uint32_t a, uint32_t b) { return emit(p, op, (uint32_t[]){a, b}); }
+static uint32_t emit1(sl_program *p, sl_gate_op op, uint32_t a) { return emit(p, op, (uint32_t[4]){a}); }
+static uint32_t emit2(sl_program *p, sl_gate_op op, uint32_t a, uint32_t b) { return emit(p, op, (uint32_t[4]){a, b}); }
 
 /* a^n for n >= 1: bits of n from the top, square and multiply. */
 static uint32_t integer_power(sl_program *p, uint32_t a, uint32_t n) {

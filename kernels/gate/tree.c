@@ -158,8 +158,9 @@ static int rational_decimal(sl_decimal d, int64_t *out) {
 }
 
 static int rational_node(const sl_gate_node *n, int64_t (*v)[2], int64_t *out) {
-  const int64_t *a = sl_op_arity(n->op) > 0 ? v[n->child[0]] : NULL, *b = sl_op_arity(n->op) > 1 ? v[n->child[1]] : NULL;
-  if ((a && a[1] == 0) || (b && b[1] == 0)) return 0;
+  static const int64_t none[2] = {0, 1};
+  const int64_t *a = sl_op_arity(n->op) > 0 ? v[n->child[0]] : none, *b = sl_op_arity(n->op) > 1 ? v[n->child[1]] : none;
+  if (a[1] == 0 || b[1] == 0) return 0;
   switch (n->op) {
     case SL_OP_NUM:
       return rational_decimal(n->num, out);

@@ -25,8 +25,8 @@ static void add_chunk(float *total, const float *dy, const uint32_t *ids, size_t
   }
 }
 
-sl_status sl_plain_embedding_grad(sl_context *ctx, float *total, const float *dy, const uint32_t *ids, const uint32_t *seq, size_t n_seq, size_t d,
-                                  size_t vocab) {
+sl_status sl_plain_embedding_grad(sl_context *ctx, float *total, const float *dy, const uint32_t *ids, const uint32_t *seq, size_t n_seq,
+                                  size_t d, size_t vocab) {
   (void)ctx, (void)vocab;
   for (size_t s = 0; s < n_seq; s++)
     for (size_t begin = seq[s]; begin < seq[s + 1]; begin += SL_DOT_CHUNK)

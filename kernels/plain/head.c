@@ -6,9 +6,9 @@ static void tempered_logits(float *z, const float *h, const float *w, float inv_
   for (size_t v = 0; v < vocab; v++) z[v] = dot(h, w + v * d, d) * inv_temperature;
 }
 
-sl_status sl_plain_logprob_forward(sl_context *ctx, float *logp, float *entropy, float *row_max, float *row_sum, const float *h, const float *w,
-                                   const void *packed, const uint32_t *target, const uint8_t *mask, float inv_temperature, size_t t, size_t d,
-                                   size_t vocab) {
+sl_status sl_plain_logprob_forward(sl_context *ctx, float *logp, float *entropy, float *row_max, float *row_sum, const float *h,
+                                   const float *w, const void *packed, const uint32_t *target, const uint8_t *mask, float inv_temperature,
+                                   size_t t, size_t d, size_t vocab) {
   (void)packed;
   float *z = sl_workspace(ctx, (vocab ? vocab : 1) * sizeof *z);
   if (!z) return ctx->error.status;

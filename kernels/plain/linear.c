@@ -7,8 +7,8 @@ sl_status sl_plain_linear_pack(sl_context *ctx, void *packed, const float *w, si
   return SL_OK;
 }
 
-sl_status sl_plain_linear_forward(sl_context *ctx, float *y, const float *x, const float *w, const void *packed, const float *bias, size_t t,
-                                  size_t n, size_t k) {
+sl_status sl_plain_linear_forward(sl_context *ctx, float *y, const float *x, const float *w, const void *packed, const float *bias,
+                                  size_t t, size_t n, size_t k) {
   (void)ctx, (void)packed;
   for (size_t i = 0; i < t; i++)
     for (size_t j = 0; j < n; j++) {
@@ -29,8 +29,8 @@ sl_status sl_plain_linear_input_grad(sl_context *ctx, float *dx, const sl_linear
   return SL_OK;
 }
 
-sl_status sl_plain_linear_weight_grad(sl_context *ctx, float *dw, float *db, const float *dy, const float *x, const uint32_t *seq, size_t n_seq,
-                                      size_t n, size_t k) {
+sl_status sl_plain_linear_weight_grad(sl_context *ctx, float *dw, float *db, const float *dy, const float *x, const uint32_t *seq,
+                                      size_t n_seq, size_t n, size_t k) {
   (void)ctx;
   for (size_t j = 0; j < n; j++) {
     for (size_t c = 0; c < k; c++) dw[j * k + c] = token_dot(dw[j * k + c], dy + j, n, x + c, k, seq, n_seq);

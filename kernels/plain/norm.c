@@ -34,8 +34,8 @@ sl_status sl_plain_rmsnorm_backward(sl_context *ctx, float *dx, const float *dy,
   return SL_OK;
 }
 
-sl_status sl_plain_rmsnorm_weight_grad(sl_context *ctx, float *total, const float *dy, const float *x, const float *rstd, const uint32_t *seq,
-                                       size_t n_seq, size_t d) {
+sl_status sl_plain_rmsnorm_weight_grad(sl_context *ctx, float *total, const float *dy, const float *x, const float *rstd,
+                                       const uint32_t *seq, size_t n_seq, size_t d) {
   const size_t t = n_seq ? seq[n_seq] : 0;
   float *h = sl_workspace(ctx, (t ? t : 1) * sizeof *h);
   if (!h) return ctx->error.status;

@@ -24,7 +24,8 @@ static inline float dot_onto(float total, const float *a, size_t step_a, const f
 static inline float dot(const float *a, const float *b, size_t n) { return dot_onto(0.0f, a, 1, b, 1, 0, n); }
 
 /* A token dot onto a running total (spec N4.2); b NULL means 1. */
-static inline float token_dot(float total, const float *a, size_t step_a, const float *b, size_t step_b, const uint32_t *seq, size_t n_seq) {
+static inline float token_dot(float total, const float *a, size_t step_a, const float *b, size_t step_b, const uint32_t *seq,
+                              size_t n_seq) {
   static const float one = 1.0f;
   for (size_t s = 0; s < n_seq; s++) {
     const size_t first = seq[s];

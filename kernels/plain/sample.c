@@ -45,14 +45,14 @@ static uint64_t sum_weights(const uint64_t *weight, size_t n) {
 /* Sets the weights outside top-k and top-p to 0. */
 static void truncate_weights(scratch s, const sl_sampling *how, size_t n) {
   sort_candidates(s.weight, s.order, n);
-  size_t keep = how->top_k && how->top_k < n ? how->top_k : n;
+  const size_t keep = how->top_k && how->top_k < n ? how->top_k : n;
   for (size_t i = keep; i < n; i++) s.weight[s.order[i]] = 0;
   if (how->top_p < 1.0) {
     const double need = ceil(how->top_p * (double)sum_weights(s.weight, n));
     uint64_t have = 0;
     size_t i = 0;
     while (i < keep && (double)have < need) have += s.weight[s.order[i++]];
-    for (keep = i; i < n; i++) s.weight[s.order[i]] = 0;
+    for (; i < n; i++) s.weight[s.order[i]] = 0;
   }
 }
 

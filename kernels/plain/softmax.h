@@ -39,7 +39,8 @@ static inline softmax_sums softmax_row(const float *z, size_t n) {
   for (size_t i = 0; i < n; i++)
     if (z[i] > total.max) total.max = z[i];
   total.max += 0.0f;
-  for (size_t begin = 0; begin < n; begin += SL_SUM_CHUNK) softmax_combine(&total, softmax_chunk(z + begin, smaller(SL_SUM_CHUNK, n - begin)));
+  for (size_t begin = 0; begin < n; begin += SL_SUM_CHUNK)
+    softmax_combine(&total, softmax_chunk(z + begin, smaller(SL_SUM_CHUNK, n - begin)));
   return total;
 }
 

@@ -162,6 +162,11 @@ static sl_status honest(sl_context *ctx, void *arg, float *out) {
   return SL_OK;
 }
 
+#ifdef __SANITIZE_ADDRESS__
+#define HEAP_SEEN 0 /* mallinfo2 does not see the sanitizer's allocator */
+#else
+#define HEAP_SEEN 1
+#endif
 static sl_status takes_memory(sl_context *ctx, void *arg, float *out) {
   void **kept = arg, **block = malloc(5000);
   cr_assert_not_null(block);
@@ -186,7 +191,7 @@ Test(planted, misbehaviour) {
   void *kept = NULL;
   int runs = 0;
   cr_expect(runs_agree("honest", honest, honest, NULL, NULL, 1));
-  cr_expect_not(runs_agree("takes memory", takes_memory, honest, &kept, NULL, 1));
+  cr_expect(!HEAP_SEEN || !runs_agree("takes memory", takes_memory, honest, &kept, NULL, 1));
   cr_expect_not(runs_agree("writes behind", writes_behind, honest, NULL, NULL, 1));
   cr_expect_not(runs_agree("remembers", remembers, honest, &runs, NULL, 1));
   for (void **next; kept; kept = next) {

@@ -134,11 +134,13 @@ static int drop_box_only(lines_t *t) {
   drop(t, i, 1);
   return 1;
 }
+/* m f + d; wraps where m is too long for a long: another wrong box. */
+static long scaled(long m, long f, long d) { return (long)((unsigned long)m * (unsigned long)f + (unsigned long)d); }
 static int shrink_box(lines_t *t) { /* low end m 2^e moves up by half the scale: 2m+1, e-1 */
   const int i = find(t, "c ", "");
   char v[40];
   if (i < 0) return 0;
-  sprintf(v, "%ld", 2 * get_field(t, i, 1) + 1);
+  sprintf(v, "%ld", scaled(get_field(t, i, 1), 2, 1));
   const long e = get_field(t, i, 2);
   set_field(t, i, 1, v);
   sprintf(v, "%ld", e - 1);
@@ -149,7 +151,7 @@ static int shrink_box_top(lines_t *t) {
   const int i = find(t, "c ", "");
   char v[40];
   if (i < 0) return 0;
-  sprintf(v, "%ld", 64 * get_field(t, i, 3) - 1);
+  sprintf(v, "%ld", scaled(get_field(t, i, 3), 64, -1));
   const long e = get_field(t, i, 4);
   set_field(t, i, 3, v);
   sprintf(v, "%ld", e - 6);

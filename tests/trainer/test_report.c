@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 TestSuite(report, .init = scratch_make, .fini = scratch_remove);
 
@@ -130,6 +131,31 @@ Test(report, page_and_picture_need_nothing_else) {
   free(page);
   free(picture);
   sl_run_report_free(&r);
+}
+
+Test(report, only_a_finished_run_has_a_state_hash) {
+  static const struct {
+    const char *state, *final, *part;
+  } cases[] = {{"{\"phase\":2,\"state\":\"abc\"}", "abc", "state hash                  abc"},
+               {"{\"phase\":1,\"state\":\"abc\"}", "", "state after the last step   s2"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    sl_run_report r;
+    sl_error err = {0};
+    make_run(run_text);
+    mkdir(scratch_path("checkpoints"), 0777);
+    mkdir(scratch_path("checkpoints/2-done-000000002"), 0777);
+    scratch_text("checkpoints/2-done-000000002/state.json", cases[i].state);
+    cr_assert_eq(sl_run_report_read(&r, scratch_path(""), &err), SL_OK, "%s", err.message);
+    cr_expect_str_eq(r.final, cases[i].final);
+    char *text = written(sl_run_report_text, &r);
+    cr_expect_not_null(strstr(text, cases[i].part), "%s", text);
+    free(text);
+    sl_run_report_free(&r);
+  }
+  sl_run_report r;
+  sl_error err = {0};
+  scratch_text("checkpoints/2-done-000000002/state.json", "{\"phase\":2,");
+  expect_error(sl_run_report_read(&r, scratch_path(""), &err), SL_ERR_INPUT, &err, "2-done-000000002/state.json:1:");
 }
 
 Test(report, a_run_without_evaluations_has_no_figures_for_them) {

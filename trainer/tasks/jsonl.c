@@ -132,7 +132,7 @@ static sl_status copy_sorted(sl_problem_list *out, const sl_problem_list *from, 
     const sl_status status = sl_problem_push(out, from->items[i], err);
     if (status != SL_OK) return status;
   }
-  qsort(out->items, out->n, sizeof *out->items, compare_prompt);
+  if (out->n) qsort(out->items, out->n, sizeof *out->items, compare_prompt);
   return SL_OK;
 }
 
@@ -145,6 +145,7 @@ static sl_status read_two_files(sl_task_lists *out, collector *c, const sl_task_
   c->forbidden = &sorted;
   c->forbidden_file = options->test;
   if (status == SL_OK) status = read_file(c, options->train, err);
+  c->forbidden = NULL;
   free(sorted.items);
   return status;
 }

@@ -31,6 +31,10 @@ sl_status sl_fail(sl_error *err, sl_status status, const char *format, ...)
 #endif
     ;
 
+#ifdef __clang_analyzer__ /* which does not see into it */
+#define sl_fail(err, status, ...) (sl_fail(err, status, __VA_ARGS__), (status))
+#endif
+
 const char *sl_status_name(sl_status status);
 
 #ifdef __cplusplus

@@ -29,10 +29,20 @@ static void true_sigmoid(mpfr_t y, const mpfr_t x) {
 #define TRUTH(name) \
   static void true_##name(mpfr_t y, const mpfr_t x) { mpfr_##name(y, x, MPFR_RNDN); }
 TRUTH(exp)
-TRUTH(expm1) TRUTH(log) TRUTH(log1p) TRUTH(tanh) TRUTH(sinh) TRUTH(cosh) TRUTH(sin) TRUTH(cos) TRUTH(atan) TRUTH(asinh) TRUTH(erf)
+TRUTH(expm1)
+TRUTH(log)
+TRUTH(log1p)
+TRUTH(tanh)
+TRUTH(sinh)
+TRUTH(cosh)
+TRUTH(sin)
+TRUTH(cos)
+TRUTH(atan)
+TRUTH(asinh)
+TRUTH(erf)
 
-    /* |got - truth| in units of the last place of truth (2^-52 relative to its binade). */
-    static double ulps(double got, mpfr_t truth) {
+/* |got - truth| in units of the last place of truth (2^-52 relative to its binade). */
+static double ulps(double got, mpfr_t truth) {
   mpfr_t d;
   mpfr_init2(d, PRECISION);
   mpfr_sub_d(d, truth, got, MPFR_RNDN);
