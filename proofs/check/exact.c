@@ -13,6 +13,7 @@ static void *grab(size_t n) {
 static void poly_free(poly_t *p) {
   for (int i = 0; i < p->n; i++) mpq_clear(p->t[i].c);
   free(p->t);
+  *p = (poly_t){-1, NULL};
 }
 
 void field_init(field_t *k) {
@@ -68,8 +69,10 @@ static poly_t poly_mul(const poly_t *a, const poly_t *b) {
       for (int v = 0; v < VARS; v++) {
         const int e = a->t[i].e[v] + b->t[j].e[v];
         t->e[v] = (unsigned char)(e > 255 ? 255 : e);
-        if (e > 200) y.n = -1;
-        if (y.n < 0) return y; /* leaks on absurd input only, until the process ends */
+        if (e > 200) {
+          poly_free(&y);
+          return y;
+        }
       }
     }
   qsort(y.t, (size_t)y.n, sizeof *y.t, by_order);
@@ -84,7 +87,8 @@ static poly_t poly_mul(const poly_t *a, const poly_t *b) {
       m++;
     }
   }
-  y.n = m > TERM_MAX ? -1 : m;
+  y.n = m;
+  if (m > TERM_MAX) poly_free(&y);
   return y;
 }
 
@@ -113,7 +117,10 @@ static void simplify(exact_s *a) {
 }
 
 static exact_t make(field_t *k, poly_t num, poly_t den) {
-  if (num.n < 0 || den.n <= 0) return NULL;
+  if (num.n < 0 || den.n <= 0) {
+    poly_free(&num), poly_free(&den);
+    return NULL;
+  }
   exact_s *a = grab(sizeof *a);
   a->num = num, a->den = den;
   a->next = k->all;
@@ -194,8 +201,11 @@ static exact_t combine(field_t *k, exact_t a, exact_t b, int s) {
     return make(k, poly_add(&a->num, &b->num, s), den);
   }
   poly_t x = poly_mul(&a->num, &b->den), y = poly_mul(&b->num, &a->den);
-  const poly_t den = poly_mul(&a->den, &b->den);
-  if (x.n < 0 || y.n < 0 || den.n < 0) return NULL;
+  poly_t den = poly_mul(&a->den, &b->den);
+  if (x.n < 0 || y.n < 0 || den.n < 0) {
+    poly_free(&x), poly_free(&y), poly_free(&den);
+    return NULL;
+  }
   const exact_t r = make(k, poly_add(&x, &y, s), den);
   poly_free(&x), poly_free(&y);
   return r;
