@@ -1,13 +1,12 @@
 /* sluice bench step: one training step of a model of hidden size 512 and 8 layers, against the rate of the matrix product alone. */
 #include "bench.h"
+#include "bench_machine.h"
 
 #include "trainer/optimizer.h"
 #include "trainer/step.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 enum { SEQUENCES = 8, LENGTH = 256, TOKENS = SEQUENCES * LENGTH, ROUNDS = 5 };
 
@@ -31,12 +30,6 @@ typedef struct {
   sl_model *model;
   sl_step step;
 } bench;
-
-static double now_seconds(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void fill(sl_step *s) {
   uint32_t ids[LENGTH];
@@ -69,9 +62,9 @@ static sl_status one_step(bench *b, sl_error *err) {
 
 /* Seconds of the product (TOKENS, 512) x (512, 1408), packed once, as a step uses it. */
 static double product_seconds(bench *b, float *y, const float *x, const float *w, void *packed) {
-  const double begin = now_seconds();
+  const double begin = sl_bench_now();
   for (int i = 0; i < 10; i++) sl_linear_forward(b->ctx, y, x, w, packed, NULL, TOKENS, shape.intermediate, shape.hidden);
-  return (now_seconds() - begin) / 10;
+  return (sl_bench_now() - begin) / 10;
 }
 
 static sl_status build(bench *b, const sl_context_options *options, sl_error *err) {
@@ -87,11 +80,6 @@ static sl_status build(bench *b, const sl_context_options *options, sl_error *er
   return SL_OK;
 }
 
-static int by_value(const void *a, const void *b) {
-  const double x = *(const double *)a, y = *(const double *)b;
-  return (x > y) - (x < y);
-}
-
 static sl_status measure(bench *b, int json, sl_error *err) {
   const size_t k = shape.hidden, n = shape.intermediate, bytes = sl_linear_pack_bytes(b->ctx, n, k, SL_PACK_FORWARD);
   float *x = calloc(TOKENS * k, sizeof *x), *w = calloc(n * k, sizeof *w), *y = calloc(TOKENS * n, sizeof *y);
@@ -101,20 +89,19 @@ static sl_status measure(bench *b, int json, sl_error *err) {
   if (!status && packed) status = sl_linear_pack(b->ctx, packed, w, n, k, SL_PACK_FORWARD);
   if (!status) status = one_step(b, err);
   for (int i = 0; !status && i < ROUNDS; i++) {
-    const double begin = now_seconds();
+    const double begin = sl_bench_now();
     status = one_step(b, err);
-    step[i] = now_seconds() - begin;
+    step[i] = sl_bench_now() - begin;
     product[i] = product_seconds(b, y, x, w, packed);
   }
   if (!status) {
-    qsort(step, ROUNDS, sizeof *step, by_value), qsort(product, ROUNDS, sizeof *product, by_value);
-    const double rate = operations(b->policy.layout) / step[ROUNDS / 2] * 1e-9;
-    const double gemm = 2.0 * TOKENS * (double)n * (double)k / product[ROUNDS / 2] * 1e-9;
+    const double seconds = sl_bench_median(step, ROUNDS), rate = operations(b->policy.layout) / seconds * 1e-9;
+    const double gemm = 2.0 * TOKENS * (double)n * (double)k / sl_bench_median(product, ROUNDS) * 1e-9;
     const char *format =
         json ? "{\"backend\":\"%s\",\"threads\":%d,\"tokens_per_second\":%.1f,\"gflops\":%.1f,\"gemm_gflops\":%.1f,\"share\":%.3f}\n"
              : "training step, hidden 512, 8 layers, 2048 tokens, %s, %d threads: %.0f tokens/s, %.1f GFLOP/s; product alone %.1f "
                "GFLOP/s; share %.2f\n";
-    printf(format, sl_context_backend(b->ctx), sl_context_threads(b->ctx), TOKENS / step[ROUNDS / 2], rate, gemm, rate / gemm);
+    printf(format, sl_context_backend(b->ctx), sl_context_threads(b->ctx), TOKENS / seconds, rate, gemm, rate / gemm);
   }
   free(x), free(w), free(y), free(packed);
   return status;

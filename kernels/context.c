@@ -10,7 +10,6 @@
 #endif
 
 #define WORKSPACE_ALIGN 64u
-#define WORKSPACE_MIN ((size_t)1 << 20)
 
 static int cpu_has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
 
@@ -87,14 +86,11 @@ void *sl_workspace(sl_context *ctx, size_t bytes) {
       sl_fail(&ctx->error, SL_ERR_MEMORY, "a kernel must take its workspace in one piece");
       return NULL;
     }
-    /* A power of two: needs vary with the lengths of a step's sequences, and must not grow it again and again. */
-    size_t room = WORKSPACE_MIN;
-    while (room < rounded) room = room <= SIZE_MAX / 2 ? room * 2 : rounded;
     free(ctx->workspace);
-    ctx->workspace = aligned_alloc(WORKSPACE_ALIGN, room);
-    ctx->workspace_bytes = ctx->workspace ? room : 0;
+    ctx->workspace = aligned_alloc(WORKSPACE_ALIGN, rounded);
+    ctx->workspace_bytes = ctx->workspace ? rounded : 0;
     if (!ctx->workspace) {
-      sl_fail(&ctx->error, SL_ERR_MEMORY, "no memory for a workspace of %zu bytes", room);
+      sl_fail(&ctx->error, SL_ERR_MEMORY, "no memory for a workspace of %zu bytes", rounded);
       return NULL;
     }
   }
