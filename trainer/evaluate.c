@@ -29,23 +29,28 @@ static void report_categories(const sl_trainer *t, size_t n, sl_category_visitor
   }
 }
 
-sl_status sl_evaluate(sl_trainer *t, size_t limit, double *success, sl_category_visitor by_category, void *user, sl_error *err) {
-  const size_t n = limit && limit < t->task.held_out.n ? limit : t->task.held_out.n;
+/* Held-out problems [first, first + n), at most as many as the generator takes. */
+static sl_status evaluate_piece(sl_trainer *t, size_t first, size_t n, sl_error *err) {
   const sl_sampling greedy = {.temperature = 0.0f, .top_p = 1.0};
-  double total = 0.0;
-  for (size_t i = 0; i < n; i++) t->chosen[i] = (uint32_t)i;
+  for (size_t i = 0; i < n; i++) t->chosen[i] = (uint32_t)(first + i);
   sl_rollout r;
   sl_status status = sl_trainer_encode(t, &t->task.held_out, t->chosen, n, err);
   if (!status) status = sl_generate(t->generator, &t->prompts, 1, (size_t)t->config.rl.max_new_tokens, &greedy, &r, err);
-  for (size_t i = 0; !status && i < n; i++) {
-    status = score(t, &r, i, t->task.held_out.items[i].answer, &t->solved[i], err);
-    total += t->solved[i];
-  }
-  if (!status) {
-    *success = total / (double)n;
-    if (by_category) report_categories(t, n, by_category, user);
-  }
+  for (size_t i = 0; !status && i < n; i++) status = score(t, &r, i, t->task.held_out.items[first + i].answer, &t->solved[first + i], err);
   return status;
+}
+
+sl_status sl_evaluate(sl_trainer *t, size_t limit, double *success, sl_category_visitor by_category, void *user, sl_error *err) {
+  const size_t n = limit && limit < t->task.held_out.n ? limit : t->task.held_out.n;
+  double total = 0.0;
+  for (size_t first = 0; first < n; first += t->max_sequences) {
+    const sl_status status = evaluate_piece(t, first, n - first < t->max_sequences ? n - first : t->max_sequences, err);
+    if (status) return status;
+  }
+  for (size_t i = 0; i < n; i++) total += t->solved[i];
+  *success = total / (double)n;
+  if (by_category) report_categories(t, n, by_category, user);
+  return SL_OK;
 }
 
 sl_status sl_rewards(sl_trainer *t, const sl_rollout *r, sl_error *err) {

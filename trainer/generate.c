@@ -1,6 +1,7 @@
 /* Rollouts: each prompt is prefilled once, its cache forked to the group, then all open sequences go on together (spec T3.2, T3.3). */
 #include "generate.h"
 
+#include "block.h"
 #include "model_activations.h"
 
 #include <stdlib.h>
@@ -14,67 +15,100 @@ struct sl_generator {
   const sl_model_layout *layout;
   sl_model *model;
   size_t max_sequences, max_length, logit_rows;
+  size_t rows; /* tokens that the model takes at a time: one of each sequence, or a whole sequence */
+  void *block; /* everything below */
   sl_layer_cache *caches;
-  float *cache_memory, *hidden, *logits;
+  float *logits;      /* (logit_rows, V) */
+  float *hidden;      /* (rows, D) of a piece of the prefill */
+  float *last_hidden; /* (max_sequences, D) of the open sequences */
   /* By sequence, tokens at stride max_length while they grow: */
   uint32_t *grid, *length;
   float *grid_logp, *grid_entropy;
   /* Of the sequences that are still open: */
   uint32_t *open, *open_ids, *open_slot, *open_position, *drawn;
   float *drawn_logp, *drawn_entropy;
-  /* Prefill: */
-  uint32_t *prefill_slot, *prefill_position, *fork_to, *fork_from, *fork_length;
-  float *last_hidden;
+  /* Of a piece of the prefill: */
+  uint32_t *piece_seq, *piece_slot, *piece_position;
+  uint32_t *fork_to, *fork_from, *fork_length;
   sl_rollout rollout;
-  void *blocks[32];
-  size_t n_blocks;
 };
 
-static void *own(sl_generator *g, size_t n, size_t size) {
-  void *p = calloc(n ? n : 1, size);
-  if (p) g->blocks[g->n_blocks++] = p;
-  return p;
-}
-
-static int allocate_rows(sl_generator *g) {
-  const size_t n = g->max_sequences, t = n * g->max_length, d = g->layout->shape.hidden;
-  g->grid = own(g, t, 4), g->grid_logp = own(g, t, 4), g->grid_entropy = own(g, t, 4);
-  g->length = own(g, n, 4);
-  g->open = own(g, n, 4), g->open_ids = own(g, n, 4), g->open_slot = own(g, n, 4), g->open_position = own(g, n, 4);
-  g->drawn = own(g, n, 4), g->drawn_logp = own(g, n, 4), g->drawn_entropy = own(g, n, 4);
-  g->prefill_slot = own(g, t, 4), g->prefill_position = own(g, t, 4);
-  g->fork_to = own(g, n, 4), g->fork_from = own(g, n, 4), g->fork_length = own(g, n, 4);
-  g->hidden = own(g, t * d, 4), g->last_hidden = own(g, n * d, 4), g->logits = own(g, g->logit_rows * g->layout->shape.vocab, 4);
-  g->rollout.seq = own(g, n + 1, 4), g->rollout.prompt_length = own(g, n, 4), g->rollout.ended = own(g, n, 1);
-  g->rollout.ids = own(g, t, 4), g->rollout.position = own(g, t, 4), g->rollout.logp = own(g, t, 4), g->rollout.entropy = own(g, t, 4);
-  return g->n_blocks == 26;
-}
-
-static int allocate_caches(sl_generator *g) {
+static void cut_caches(sl_cutter *c, sl_generator *g) {
   const sl_model_shape *s = &g->layout->shape;
-  const size_t one = g->max_sequences * s->kv_heads * s->head_dim * g->max_length;
-  g->cache_memory = own(g, 2 * s->layers * one, sizeof(float));
-  g->caches = own(g, s->layers, sizeof *g->caches);
-  if (!g->cache_memory || !g->caches) return 0;
-  for (size_t l = 0; l < s->layers; l++)
-    g->caches[l] = (sl_layer_cache){g->cache_memory + 2 * l * one, g->cache_memory + (2 * l + 1) * one, g->max_length};
-  return 1;
+  const size_t n = g->max_sequences * g->max_length, width = s->kv_heads * s->head_dim;
+  g->caches = sl_cut(c, s->layers, 1, sizeof *g->caches);
+  for (size_t l = 0; l < s->layers; l++) {
+    float *k = sl_cut(c, n, width, sizeof *k), *v = sl_cut(c, n, width, sizeof *v);
+    if (g->caches) g->caches[l] = (sl_layer_cache){k, v, g->max_length};
+  }
+}
+
+static void cut_generator(sl_cutter *c, sl_generator *g) {
+  const size_t n = g->max_sequences, t = n * g->max_length, d = g->layout->shape.hidden;
+  uint32_t **const by_sequence[] = {&g->length, &g->open,    &g->open_ids,  &g->open_slot,   &g->open_position,
+                                    &g->drawn,  &g->fork_to, &g->fork_from, &g->fork_length, &g->rollout.prompt_length};
+  float **const by_token[] = {&g->grid_logp, &g->grid_entropy, &g->rollout.logp, &g->rollout.entropy};
+  uint32_t **const words_by_token[] = {&g->grid, &g->rollout.ids, &g->rollout.position};
+  for (size_t i = 0; i < sizeof by_sequence / sizeof *by_sequence; i++) *by_sequence[i] = sl_cut(c, n, 1, sizeof(uint32_t));
+  for (size_t i = 0; i < sizeof by_token / sizeof *by_token; i++) *by_token[i] = sl_cut(c, t, 1, sizeof(float));
+  for (size_t i = 0; i < sizeof words_by_token / sizeof *words_by_token; i++) *words_by_token[i] = sl_cut(c, t, 1, sizeof(uint32_t));
+  g->drawn_logp = sl_cut(c, n, 1, sizeof(float)), g->drawn_entropy = sl_cut(c, n, 1, sizeof(float));
+  g->rollout.seq = sl_cut(c, n + 1, 1, sizeof(uint32_t)), g->rollout.ended = sl_cut(c, n, 1, 1);
+  g->piece_seq = sl_cut(c, n + 1, 1, sizeof(uint32_t));
+  g->piece_slot = sl_cut(c, g->rows, 1, sizeof(uint32_t)), g->piece_position = sl_cut(c, g->rows, 1, sizeof(uint32_t));
+  g->logits = sl_cut(c, g->logit_rows, g->layout->shape.vocab, sizeof(float));
+  g->hidden = sl_cut(c, g->rows, d, sizeof(float)), g->last_hidden = sl_cut(c, n, d, sizeof(float));
+  cut_caches(c, g);
+}
+
+/* The shell of a generator: sizes alone. SL_ERR_MEMORY if its tokens cannot be counted in 32 bits. */
+static sl_status prepare(sl_generator *g, sl_context *ctx, const sl_model_layout *layout, size_t max_sequences, size_t max_length,
+                         sl_error *err) {
+  if (max_length == 0 || max_sequences > UINT32_MAX / max_length)
+    return sl_fail(err, SL_ERR_MEMORY, "a rollout of %zu sequences of %zu tokens is too large", max_sequences, max_length);
+  const size_t logit_rows = LOGIT_FLOATS / layout->shape.vocab + 1;
+  *g = (sl_generator){.ctx = ctx,
+                      .layout = layout,
+                      .max_sequences = max_sequences,
+                      .max_length = max_length,
+                      .logit_rows = logit_rows < max_sequences ? logit_rows : max_sequences,
+                      .rows = max_sequences > max_length ? max_sequences : max_length};
+  return SL_OK;
+}
+
+static size_t count_bytes(sl_generator *g) {
+  sl_cutter c = {0};
+  cut_generator(&c, g);
+  return sl_cutter_bytes(&c);
+}
+
+sl_status sl_generator_bytes(sl_generator_memory *out, sl_context *ctx, const sl_model_layout *layout, size_t max_sequences,
+                             size_t max_length, sl_error *err) {
+  sl_generator g;
+  sl_status status = prepare(&g, ctx, layout, max_sequences, max_length, err);
+  size_t activations;
+  if (!status) status = sl_model_bytes(&activations, ctx, layout, g.rows, 0, err);
+  if (status) return status;
+  sl_cutter caches = {0};
+  cut_caches(&caches, &g);
+  out->activations = activations;
+  out->own = count_bytes(&g);
+  out->cache = sl_cutter_bytes(&caches);
+  return SL_OK;
 }
 
 sl_status sl_generator_create(sl_generator **out, sl_context *ctx, const sl_model_layout *layout, const float *parameters,
                               size_t max_sequences, size_t max_length, sl_error *err) {
   sl_generator *g = calloc(1, sizeof *g);
   if (!g) return sl_fail(err, SL_ERR_MEMORY, "no memory for a generator");
-  g->ctx = ctx, g->layout = layout, g->max_sequences = max_sequences, g->max_length = max_length;
-  g->logit_rows = LOGIT_FLOATS / layout->shape.vocab + 1;
-  if (g->logit_rows > max_sequences) g->logit_rows = max_sequences;
-  sl_status status = sl_model_create(&g->model, ctx, layout, parameters, max_sequences * max_length, 0, err);
-  if (!status && (!allocate_rows(g) || !allocate_caches(g)))
-    status = sl_fail(err, SL_ERR_MEMORY, "no memory for a rollout of %zu sequences of %zu tokens", max_sequences, max_length);
+  sl_status status = prepare(g, ctx, layout, max_sequences, max_length, err);
+  if (!status) status = sl_model_create(&g->model, ctx, layout, parameters, g->rows, 0, err);
+  if (!status) status = sl_block_create(&g->block, count_bytes(g), "a rollout and its cache", err);
   if (status) {
     sl_generator_destroy(g);
     return status;
   }
+  cut_generator(&(sl_cutter){.base = g->block}, g);
   *out = g;
   return SL_OK;
 }
@@ -82,7 +116,7 @@ sl_status sl_generator_create(sl_generator **out, sl_context *ctx, const sl_mode
 void sl_generator_destroy(sl_generator *g) {
   if (!g) return;
   sl_model_destroy(g->model);
-  for (size_t i = 0; i < g->n_blocks; i++) free(g->blocks[i]);
+  sl_block_free(g->block);
   free(g);
 }
 
@@ -98,42 +132,66 @@ static sl_status check_sizes(const sl_generator *g, const sl_prompts *prompts, s
   return SL_OK;
 }
 
-/* Runs the prompts through the model and leaves each one's last hidden row, for every sequence of its group, in last_hidden. */
-static sl_status prefill(sl_generator *g, const sl_prompts *prompts, size_t group) {
-  const sl_model_shape *s = &g->layout->shape;
-  const size_t d = s->hidden;
-  size_t forks = 0;
-  for (size_t p = 0; p < prompts->n; p++) {
-    const uint32_t first = prompts->offset[p], n = prompts->offset[p + 1] - first;
-    for (uint32_t i = 0; i < n; i++) g->prefill_slot[first + i] = (uint32_t)(p * group), g->prefill_position[first + i] = i;
-    for (size_t k = 0; k < group; k++) {
-      const size_t q = p * group + k;
-      memcpy(g->grid + q * g->max_length, prompts->ids + first, n * sizeof *g->grid);
-      g->length[q] = n;
-      g->rollout.prompt_length[q] = n;
-      if (k == 0) continue;
-      g->fork_to[forks] = (uint32_t)q, g->fork_from[forks] = (uint32_t)(p * group), g->fork_length[forks] = n;
-      forks++;
-    }
+/* Each prompt begins the sequences of its group. */
+static void place_prompts(sl_generator *g, const sl_prompts *prompts, size_t group) {
+  for (size_t q = 0; q < prompts->n * group; q++) {
+    const uint32_t first = prompts->offset[q / group], n = prompts->offset[q / group + 1] - first;
+    memcpy(g->grid + q * g->max_length, prompts->ids + first, n * sizeof *g->grid);
+    g->length[q] = g->rollout.prompt_length[q] = n;
   }
-  const sl_batch batch = {prompts->n, prompts->offset, prompts->ids, g->prefill_position, NULL, NULL};
-  SL_TRY(sl_model_prefill(g->model, &batch, g->caches, g->prefill_slot, g->hidden));
-  for (size_t l = 0; l < s->layers; l++)
-    SL_TRY(sl_kv_fork(g->ctx, g->caches[l].k_cache, g->caches[l].v_cache, g->fork_to, g->fork_from, g->fork_length, forks, s->kv_heads,
-                      s->head_dim, g->max_length));
-  for (size_t p = 0; p < prompts->n; p++)
-    for (size_t k = 0; k < group; k++)
-      memcpy(g->last_hidden + (p * group + k) * d, g->hidden + (prompts->offset[p + 1] - (size_t)1) * d, d * sizeof *g->hidden);
+}
+
+/* Prompts [first, end) through the model: keys and values to the first sequence of each group, the last hidden row to all of it. */
+static sl_status prefill_piece(sl_generator *g, const sl_prompts *prompts, size_t group, size_t first, size_t end) {
+  const size_t d = g->layout->shape.hidden;
+  const uint32_t base = prompts->offset[first];
+  g->piece_seq[0] = 0;
+  for (size_t p = first; p < end; p++) {
+    const uint32_t at = prompts->offset[p] - base, n = prompts->offset[p + 1] - prompts->offset[p];
+    g->piece_seq[p - first + 1] = at + n;
+    for (uint32_t i = 0; i < n; i++) g->piece_slot[at + i] = (uint32_t)(p * group), g->piece_position[at + i] = i;
+  }
+  const sl_batch batch = {end - first, g->piece_seq, prompts->ids + base, g->piece_position, NULL, NULL};
+  SL_TRY(sl_model_prefill(g->model, &batch, g->caches, g->piece_slot, g->hidden));
+  for (size_t q = first * group; q < end * group; q++)
+    memcpy(g->last_hidden + q * d, g->hidden + (g->piece_seq[q / group - first + 1] - (size_t)1) * d, d * sizeof *g->hidden);
   return SL_OK;
 }
 
+/* The cache of each prompt is copied to the other sequences of its group. */
+static sl_status fork_caches(sl_generator *g, size_t n_prompts, size_t group) {
+  const sl_model_shape *s = &g->layout->shape;
+  size_t forks = 0;
+  for (size_t q = 0; q < n_prompts * group; q++) {
+    if (q % group == 0) continue;
+    g->fork_to[forks] = (uint32_t)q, g->fork_from[forks] = (uint32_t)(q - q % group), g->fork_length[forks] = g->length[q];
+    forks++;
+  }
+  for (size_t l = 0; l < s->layers; l++)
+    SL_TRY(sl_kv_fork(g->ctx, g->caches[l].k_cache, g->caches[l].v_cache, g->fork_to, g->fork_from, g->fork_length, forks, s->kv_heads,
+                      s->head_dim, g->max_length));
+  return SL_OK;
+}
+
+/* As many whole prompts at a time as the model's rows take; a sequence's bits are its own. */
+static sl_status prefill(sl_generator *g, const sl_prompts *prompts, size_t group) {
+  place_prompts(g, prompts, group);
+  for (size_t first = 0; first < prompts->n;) {
+    size_t end = first + 1;
+    while (end < prompts->n && prompts->offset[end + 1] - prompts->offset[first] <= g->rows) end++;
+    SL_TRY(prefill_piece(g, prompts, group, first, end));
+    first = end;
+  }
+  return fork_caches(g, prompts->n, group);
+}
+
 /* Draws the next token of each open sequence from its hidden row. */
-static sl_status draw(sl_generator *g, size_t n_open, const float *hidden, const sl_sampling *how) {
+static sl_status draw(sl_generator *g, size_t n_open, const sl_sampling *how) {
   const sl_model_shape *s = &g->layout->shape;
   for (size_t i = 0; i < n_open; i++) g->open_position[i] = g->length[g->open[i]];
   for (size_t first = 0; first < n_open; first += g->logit_rows) {
     const size_t rows = n_open - first < g->logit_rows ? n_open - first : g->logit_rows;
-    SL_TRY(sl_model_logits(g->model, rows, hidden + first * s->hidden, g->logits));
+    SL_TRY(sl_model_logits(g->model, rows, g->last_hidden + first * s->hidden, g->logits));
     SL_TRY(sl_sample(g->ctx, g->drawn + first, g->drawn_logp + first, g->drawn_entropy + first, g->logits, how, g->open + first,
                      g->open_position + first, rows, s->vocab));
   }
@@ -182,14 +240,27 @@ static sl_status generate(sl_generator *g, const sl_prompts *prompts, size_t gro
   SL_TRY(prefill(g, prompts, group));
   for (size_t q = 0; q < n; q++) g->open[q] = (uint32_t)q;
   size_t n_open = max_new ? n : 0;
-  const float *hidden = g->last_hidden;
   while (n_open) {
-    SL_TRY(draw(g, n_open, hidden, how));
+    SL_TRY(draw(g, n_open, how));
     n_open = append(g, n_open, max_new);
-    if (n_open) SL_TRY(sl_model_decode(g->model, n_open, g->open_ids, g->open_slot, g->open_position, g->caches, g->hidden));
-    hidden = g->hidden;
+    if (n_open) SL_TRY(sl_model_decode(g->model, n_open, g->open_ids, g->open_slot, g->open_position, g->caches, g->last_hidden));
   }
   return SL_OK;
+}
+
+sl_status sl_generator_rehearse(sl_generator *g, sl_error *err) {
+  const sl_sampling how = {.temperature = 1.0f, .top_k = 1, .top_p = 0.5};
+  const size_t n = g->max_sequences, whole = g->rows / g->max_length, rest = g->rows % g->max_length, most = whole + (rest > 0);
+  for (size_t i = 0; i < n; i++) g->open[i] = g->open_slot[i] = (uint32_t)i, g->open_ids[i] = 0;
+  for (size_t i = 0; i < n; i++) g->open_position[i] = (uint32_t)(g->max_length - 1), g->length[i] = (uint32_t)(g->max_length - 1);
+  sl_prompts prompts = {most, g->rollout.seq, g->rollout.ids};
+  for (size_t p = 0; p <= most; p++) prompts.offset[p] = (uint32_t)(p <= whole ? p * g->max_length : g->rows);
+  memset(prompts.ids, 0, g->rows * sizeof *prompts.ids);
+  sl_status status = sl_model_pack(g->model);
+  if (!status) status = prefill_piece(g, &prompts, 1, 0, most);
+  if (!status) status = sl_model_decode(g->model, n, g->open_ids, g->open_slot, g->open_position, g->caches, g->last_hidden);
+  if (!status) status = draw(g, n, &how);
+  return status ? sl_fail(err, status, "%s", sl_context_error(g->ctx)->message) : SL_OK;
 }
 
 sl_status sl_generate(sl_generator *g, const sl_prompts *prompts, size_t group, size_t max_new, const sl_sampling *how, sl_rollout *out,

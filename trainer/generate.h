@@ -25,11 +25,21 @@ typedef struct {
 
 typedef struct sl_generator sl_generator;
 
-/* A generator for up to max_sequences sequences of up to max_length tokens (prompt and completion together). Owns a model without backward
- * pass, its cache and buffers; allocates nothing afterwards. */
+/* A generator for up to max_sequences sequences of up to max_length tokens (prompt and completion together). Owns a cache for all of them,
+ * a model without backward pass that takes max(max_sequences, max_length) tokens at a time, and buffers; allocates nothing afterwards. */
 sl_status sl_generator_create(sl_generator **out, sl_context *ctx, const sl_model_layout *layout, const float *parameters,
                               size_t max_sequences, size_t max_length, sl_error *err);
 void sl_generator_destroy(sl_generator *generator);
+
+/* Bytes that such a generator would take, in two blocks: the model's, and its own, of which the cache is a part. */
+typedef struct {
+  size_t activations, own, cache;
+} sl_generator_memory;
+sl_status sl_generator_bytes(sl_generator_memory *out, sl_context *ctx, const sl_model_layout *layout, size_t max_sequences,
+                             size_t max_length, sl_error *err);
+
+/* Runs the largest prefill, decoding step and draw that there can be, on zeros, so that kernels claim the workspace of all later ones. */
+sl_status sl_generator_rehearse(sl_generator *generator, sl_error *err);
 
 /* `group` completions of each prompt, of at most max_new tokens. Each prompt is prefilled once and its cache forked. The rollout's arrays
  * stay the generator's, valid until the next call. A completion's bits depend on its own tokens and on (how, its number, its positions)

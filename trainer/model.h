@@ -25,6 +25,8 @@ typedef struct sl_model sl_model;
 sl_status sl_model_create(sl_model **out, sl_context *ctx, const sl_model_layout *layout, const float *parameters, size_t max_tokens,
                           int training, sl_error *err);
 void sl_model_destroy(sl_model *model);
+/* Bytes that such a model would take in one block; SIZE_MAX if that overflows. */
+sl_status sl_model_bytes(size_t *out, sl_context *ctx, const sl_model_layout *layout, size_t max_tokens, int training, sl_error *err);
 
 /* Rearranges the weights for the backend (spec T2.4); call after every change of the parameters. */
 sl_status sl_model_pack(sl_model *model);

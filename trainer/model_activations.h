@@ -27,7 +27,7 @@ struct sl_model {
   const float *parameters;
   size_t max_tokens;
   int training;
-  unsigned char *arena;         /* everything below but `layers` and `packs` */
+  void *block;                  /* everything below but `layers` and `packs` */
   float *cos_table, *sin_table; /* (P, d / 2) */
   sl_layer_activations *layers; /* of a training model one each; else all the same */
   sl_layer_packs *packs;

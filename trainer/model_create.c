@@ -1,28 +1,15 @@
-/* A model's memory: one arena, cut once (spec T5). */
+/* A model's memory: one block, cut once (spec T5). */
 #include "model_activations.h"
+
+#include "block.h"
 
 #include <sluice/rope.h>
 
 #include <stdlib.h>
-#include <string.h>
 
-#define ALIGN 64u
+static float *cut_floats(sl_cutter *c, size_t rows, size_t columns) { return sl_cut(c, rows, columns, sizeof(float)); }
 
-/* Cuts pieces from an arena, or only counts while base is NULL. */
-typedef struct {
-  unsigned char *base;
-  size_t used;
-} cutter;
-
-static void *cut(cutter *c, size_t bytes) {
-  void *p = c->base ? c->base + c->used : NULL;
-  c->used += (bytes + ALIGN - 1) / ALIGN * ALIGN;
-  return p;
-}
-
-static float *cut_floats(cutter *c, size_t rows, size_t columns) { return cut(c, rows * columns * sizeof(float)); }
-
-static void cut_layer(cutter *c, sl_layer_activations *a, const sl_model_shape *s, size_t t) {
+static void cut_layer(sl_cutter *c, sl_layer_activations *a, const sl_model_shape *s, size_t t) {
   const size_t d = s->hidden, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim, f = s->intermediate;
   a->input = cut_floats(c, t, d);
   a->h1 = cut_floats(c, t, d), a->rstd1 = cut_floats(c, t, 1);
@@ -33,22 +20,22 @@ static void cut_layer(cutter *c, sl_layer_activations *a, const sl_model_shape *
   a->gate = cut_floats(c, t, f), a->up = cut_floats(c, t, f), a->act = cut_floats(c, t, f);
 }
 
-static void cut_backward(cutter *c, sl_model *m, const sl_model_shape *s, size_t t) {
+static void cut_backward(sl_cutter *c, sl_model *m, const sl_model_shape *s, size_t t) {
   const size_t d = s->hidden, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim, f = s->intermediate;
   m->dx = cut_floats(c, t, d), m->dh = cut_floats(c, t, d);
   m->dq = cut_floats(c, t, q), m->dk = cut_floats(c, t, kv), m->dv = cut_floats(c, t, kv), m->d_o = cut_floats(c, t, q);
   m->dact = cut_floats(c, t, f), m->dgate = cut_floats(c, t, f), m->dup = cut_floats(c, t, f);
 }
 
-static void cut_pack(cutter *c, sl_model *m, void *pack[2], size_t n, size_t k) {
+static void cut_pack(sl_cutter *c, sl_model *m, void *pack[2], size_t n, size_t k) {
   const sl_pack_kind kinds[2] = {SL_PACK_FORWARD, SL_PACK_INPUT_GRAD};
   for (int i = 0; i < 1 + (m->training != 0); i++) {
     const size_t bytes = sl_linear_pack_bytes(m->ctx, n, k, kinds[i]);
-    if (bytes) pack[i] = cut(c, bytes);
+    if (bytes) pack[i] = sl_cut(c, bytes, 1, 1);
   }
 }
 
-static void cut_packs(cutter *c, sl_model *m, const sl_model_shape *s) {
+static void cut_packs(sl_cutter *c, sl_model *m, const sl_model_shape *s) {
   const size_t d = s->hidden, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim, f = s->intermediate;
   for (size_t l = 0; l < s->layers; l++) {
     sl_layer_packs *p = &m->packs[l];
@@ -58,7 +45,7 @@ static void cut_packs(cutter *c, sl_model *m, const sl_model_shape *s) {
   cut_pack(c, m, m->head_pack, s->vocab, d);
 }
 
-static void cut_model(cutter *c, sl_model *m) {
+static void cut_model(sl_cutter *c, sl_model *m) {
   const sl_model_shape *s = &m->layout->shape;
   const size_t t = m->max_tokens;
   m->cos_table = cut_floats(c, s->max_positions, s->head_dim / 2);
@@ -76,28 +63,42 @@ static void cut_model(cutter *c, sl_model *m) {
   cut_packs(c, m, s);
 }
 
-static sl_status build(sl_model *m, sl_error *err) {
-  const sl_model_shape *s = &m->layout->shape;
-  m->layers = calloc(s->layers, sizeof *m->layers);
-  m->packs = calloc(s->layers, sizeof *m->packs);
-  if (!m->layers || !m->packs) return sl_fail(err, SL_ERR_MEMORY, "no memory for a model of %zu layers", s->layers);
-  cutter c = {NULL, 0};
+/* The shell of a model: all but its block. */
+static sl_status prepare(sl_model *m, sl_context *ctx, const sl_model_layout *layout, size_t max_tokens, int training, sl_error *err) {
+  const size_t layers = layout->shape.layers;
+  *m = (sl_model){.ctx = ctx, .layout = layout, .max_tokens = max_tokens, .training = training};
+  m->layers = calloc(layers, sizeof *m->layers);
+  m->packs = calloc(layers, sizeof *m->packs);
+  return m->layers && m->packs ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for a model of %zu layers", layers);
+}
+
+static size_t count_bytes(sl_model *m) {
+  sl_cutter c = {0};
   cut_model(&c, m);
-  const size_t bytes = c.used;
-  m->arena = aligned_alloc(ALIGN, bytes);
-  if (!m->arena) return sl_fail(err, SL_ERR_MEMORY, "no memory for activations of %zu tokens (%zu bytes)", m->max_tokens, bytes);
-  memset(m->arena, 0, bytes);
-  c = (cutter){m->arena, 0};
-  cut_model(&c, m);
-  return sl_rope_tables(m->cos_table, m->sin_table, s->max_positions, s->head_dim, s->rope_theta, err);
+  return sl_cutter_bytes(&c);
+}
+
+sl_status sl_model_bytes(size_t *out, sl_context *ctx, const sl_model_layout *layout, size_t max_tokens, int training, sl_error *err) {
+  sl_model m;
+  const sl_status status = prepare(&m, ctx, layout, max_tokens, training, err);
+  if (!status) *out = count_bytes(&m);
+  free(m.layers);
+  free(m.packs);
+  return status;
 }
 
 sl_status sl_model_create(sl_model **out, sl_context *ctx, const sl_model_layout *layout, const float *parameters, size_t max_tokens,
                           int training, sl_error *err) {
-  sl_model *m = calloc(1, sizeof *m);
+  const sl_model_shape *s = &layout->shape;
+  sl_model *m = malloc(sizeof *m);
   if (!m) return sl_fail(err, SL_ERR_MEMORY, "no memory for a model");
-  m->ctx = ctx, m->layout = layout, m->parameters = parameters, m->max_tokens = max_tokens, m->training = training;
-  const sl_status status = build(m, err);
+  sl_status status = prepare(m, ctx, layout, max_tokens, training, err);
+  m->parameters = parameters;
+  if (!status) status = sl_block_create(&m->block, count_bytes(m), "a model's activations", err);
+  if (!status) {
+    cut_model(&(sl_cutter){.base = m->block}, m);
+    status = sl_rope_tables(m->cos_table, m->sin_table, s->max_positions, s->head_dim, s->rope_theta, err);
+  }
   if (status) {
     sl_model_destroy(m);
     return status;
@@ -110,7 +111,7 @@ void sl_model_destroy(sl_model *model) {
   if (!model) return;
   free(model->layers);
   free(model->packs);
-  free(model->arena);
+  sl_block_free(model->block);
   free(model);
 }
 

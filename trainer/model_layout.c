@@ -1,6 +1,8 @@
 /* The registry of a model's tensors (spec T5.3) and the arenas laid out by it. */
 #include "model_layout.h"
 
+#include "block.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -164,15 +166,16 @@ size_t sl_model_layout_find(const sl_model_layout *layout, const char *name) {
   return i;
 }
 
+size_t sl_arena_bytes(const sl_model_layout *layout) { return layout->n_floats * sizeof(float); }
+
 sl_status sl_arena_create(float **out, const sl_model_layout *layout, sl_error *err) {
-  float *arena = aligned_alloc(GROUP_FLOATS * sizeof(float), layout->n_floats * sizeof(float));
-  if (!arena) return sl_fail(err, SL_ERR_MEMORY, "no memory for %zu floats of a model", layout->n_floats);
-  memset(arena, 0, layout->n_floats * sizeof(float));
-  *out = arena;
-  return SL_OK;
+  void *block;
+  const sl_status status = sl_block_create(&block, sl_arena_bytes(layout), "a model's numbers", err);
+  if (status == SL_OK) *out = block;
+  return status;
 }
 
-void sl_arena_free(float *arena) { free(arena); }
+void sl_arena_free(float *arena) { sl_block_free(arena); }
 
 sl_status sl_arena_check(const sl_model_layout *layout, const float *arena, const char *what, sl_error *err) {
   for (size_t i = 0; i < layout->n_tensors; i++) {

@@ -53,6 +53,7 @@ void sl_model_layout_destroy(sl_model_layout *layout);
 size_t sl_model_layout_find(const sl_model_layout *layout, const char *name);
 
 /* n_floats zeroed floats, aligned to 64 bytes; released by sl_arena_free. */
+size_t sl_arena_bytes(const sl_model_layout *layout);
 sl_status sl_arena_create(float **out, const sl_model_layout *layout, sl_error *err);
 void sl_arena_free(float *arena);
 

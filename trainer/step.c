@@ -124,6 +124,13 @@ sl_status sl_step_gradient(sl_step *s, sl_model *m, sl_gradients *g, const sl_st
   return SL_OK;
 }
 
+sl_status sl_step_rehearse(sl_step *s, sl_model *m, sl_gradients *g, const sl_step_options *o) {
+  for (size_t i = 0; i < s->n_seq; i++) s->coefficient[i] = 0.0;
+  SL_TRY(sl_model_pack(m));
+  sl_gradients_begin_shard(g);
+  return one_micro_batch(s, m, g, o, 0, s->n_seq);
+}
+
 sl_status sl_step_logprobs(sl_step *s, sl_model *m, const sl_step_options *o, size_t shards, float *logp, float *entropy) {
   SL_TRY(sl_model_pack(m));
   const size_t shard = (s->n_seq + shards - 1) / shards, most = o->micro_batch && o->micro_batch < shard ? o->micro_batch : shard;

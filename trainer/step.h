@@ -44,6 +44,10 @@ size_t sl_micro_batch_tokens(size_t n_seq, size_t shards, size_t micro_batch, si
 /* Log-probs alone, of every sequence, into `logp` and `entropy` (T): of the training model or of a frozen reference. */
 sl_status sl_step_logprobs(sl_step *step, sl_model *model, const sl_step_options *options, size_t shards, float *logp, float *entropy);
 
+/* Runs the step's sequences as one micro-batch with coefficients of 0, so that kernels claim their workspace; leaves no trace in a
+ * gradient. */
+sl_status sl_step_rehearse(sl_step *step, sl_model *model, sl_gradients *gradients, const sl_step_options *options);
+
 /* Gradient of the whole step in gradients->total; step->logp, entropy and sums are filled. coefficient must be set. */
 sl_status sl_step_gradient(sl_step *step, sl_model *model, sl_gradients *gradients, const sl_step_options *options);
 

@@ -89,7 +89,7 @@ static sl_status make_machinery(sl_trainer *t, sl_error *err) {
   const sl_config *c = &t->config;
   const size_t shards = (size_t)c->rl.reduce_shards, micro = (size_t)c->rl.micro_batch;
   const size_t rollout = (size_t)(c->rl.prompts * c->rl.group), update = rollout / (size_t)c->rl.updates, batch = (size_t)c->sft.batch;
-  const size_t step_most = larger(update, batch), sequences = larger(rollout, t->task.held_out.n);
+  const size_t step_most = larger(update, batch), sequences = t->max_sequences = rollout;
   const sl_model_layout *layout = t->policy.layout;
   const size_t micro_tokens = sl_micro_batch_tokens(step_most, shards, micro, t->max_length);
   sl_status status = sl_optimizer_create(&t->optimizer, layout, err);
@@ -117,31 +117,29 @@ static sl_status make_machinery(sl_trainer *t, sl_error *err) {
   return SL_OK;
 }
 
-/* The largest micro-batch of such steps: sequences of the longest kind, learnt from throughout. */
-static sl_batch largest_batch(const sl_trainer *t, sl_step *s) {
+/* Fills a step with the largest micro-batch of its kind: sequences of the longest kind, learnt from throughout. */
+static void fill_largest(const sl_trainer *t, sl_step *s) {
   const sl_config *c = &t->config;
   const size_t tokens = sl_micro_batch_tokens(s->max_sequences, (size_t)c->rl.reduce_shards, (size_t)c->rl.micro_batch, t->max_length);
   memset(t->prompts.ids, 0, t->max_length * sizeof *t->prompts.ids);
   sl_step_clear(s);
   for (size_t i = 0; i < tokens / t->max_length; i++) sl_step_add(s, t->prompts.ids, t->max_length, 1, NULL, 0.0f);
-  return (sl_batch){s->n_seq, s->seq, s->ids, s->position, s->target, s->mask};
 }
 
-/* Kernels take their workspace from the context, which keeps the largest. Micro-batches as large as any can be, with a zero gradient,
- * claim it now: later steps allocate nothing. */
-static sl_status claim_workspace(sl_trainer *t, sl_error *err) {
-  sl_step *s = &t->step, *r = &t->rollout_step;
-  const sl_batch batch = largest_batch(t, s);
-  sl_gradients_begin_shard(&t->gradients);
-  sl_status status = sl_model_pack(t->model);
-  if (!status) status = sl_model_forward(t->model, &batch, 1.0f, s->logp, s->entropy);
-  if (!status) status = sl_model_backward(t->model, &batch, 1.0f, s->dlogp, s->dentropy, t->gradients.total, t->gradients.head_total);
+/* Kernels take their workspace from the context, which keeps the largest. Here each runs once on the largest input that it can get, so that
+ * no step allocates anything. */
+static sl_status rehearse(sl_trainer *t, sl_error *err) {
+  const sl_step_options options = {&t->objective, 1.0f / t->config.rl.temperature, 0};
+  double norm;
+  fill_largest(t, &t->step);
+  sl_status status = sl_trainer_kernel_error(t, sl_step_rehearse(&t->step, t->model, &t->gradients, &options), err);
+  if (!status) status = sl_gradient_norm(t->ctx, t->policy.layout, t->gradients.total, &norm, err);
   if (!status && t->reference_model) {
-    const sl_batch rollout = largest_batch(t, r);
-    status = sl_model_pack(t->reference_model);
-    if (!status) status = sl_model_forward(t->reference_model, &rollout, 1.0f, r->logp, r->entropy);
+    sl_step *s = &t->rollout_step;
+    fill_largest(t, s);
+    status = sl_trainer_kernel_error(t, sl_step_logprobs(s, t->reference_model, &options, 1, s->logp_ref, s->entropy), err);
   }
-  return sl_trainer_kernel_error(t, status, err);
+  return status ? status : sl_generator_rehearse(t->generator, err);
 }
 
 static sl_status make_reference(sl_trainer *t, sl_error *err) {
@@ -174,7 +172,7 @@ static sl_status build(sl_trainer *t, sl_error *err) {
   if (!status) status = plan_lengths(t, err);
   if (!status) status = make_machinery(t, err);
   if (!status) status = make_reference(t, err);
-  if (!status) status = claim_workspace(t, err);
+  if (!status) status = rehearse(t, err);
   if (!status) status = sl_data_order_create(&t->sft_order, t->task.warm.n, (uint64_t)c->run.seed, SL_STREAM_SFT, err);
   if (!status) status = sl_data_order_create(&t->rl_order, t->task.train.n, (uint64_t)c->run.seed, SL_STREAM_RL, err);
   return status;

@@ -26,8 +26,9 @@ typedef struct {
   sl_step step, rollout_step; /* of one update; of a whole rollout (reference log-probs) */
   sl_objective objective;
   sl_gate_definition *gate;
-  sl_prompts prompts; /* buffers for the largest batch of prompts */
-  size_t max_length;  /* tokens of a sequence */
+  sl_prompts prompts;   /* buffers for the largest batch of prompts */
+  size_t max_length;    /* tokens of a sequence */
+  size_t max_sequences; /* that are generated at a time: a rollout */
 
   sl_phase phase;
   uint64_t sft_step, rl_step; /* finished */

@@ -12,6 +12,8 @@
 
 static const char *const more_tokens[] = {"rl.max_new_tokens=6", NULL};
 
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
 static sl_rollout generate(sl_trainer *t, const sl_prompts *prompts, size_t group, const sl_sampling *how) {
   sl_rollout r;
   sl_error err;
@@ -117,6 +119,44 @@ Test(trainer_rollout, neighbours_do_not_show) {
   }
   free_copy(&all);
   sl_trainer_destroy(t);
+}
+
+/* A prefill of more tokens than the model takes at a time goes in pieces; those of a generator that is larger do not. */
+Test(trainer_rollout, prefill_in_pieces_does_not_show) {
+  sl_trainer *t = ready(PROMPTS);
+  const sl_sampling how = {1.1f, 0, 1.0, tiny_seed("pieces"), 2};
+  sl_generator *small, *large;
+  sl_error err;
+  sl_generator_memory few, many;
+  const size_t tokens = t->prompts.offset[PROMPTS];
+  cr_assert_eq(sl_generator_create(&small, t->ctx, t->policy.layout, t->policy.data, PROMPTS, t->max_length, &err), SL_OK);
+  cr_assert_gt(tokens, larger(PROMPTS, t->max_length), "one piece would do");
+  cr_assert_eq(sl_generator_bytes(&few, t->ctx, t->policy.layout, PROMPTS, t->max_length, &err), SL_OK);
+  cr_assert_eq(sl_generator_bytes(&many, t->ctx, t->policy.layout, tokens, t->max_length, &err), SL_OK);
+  cr_expect_lt(few.activations, many.activations, "activations of all tokens of a prefill are planned");
+  cr_assert_eq(sl_generator_create(&large, t->ctx, t->policy.layout, t->policy.data, tokens, t->max_length, &err), SL_OK);
+  sl_rollout a, b;
+  cr_assert_eq(sl_generate(small, &t->prompts, 1, NEW_MAX, &how, &a, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_generate(large, &t->prompts, 1, NEW_MAX, &how, &b, &err), SL_OK, "%s", err.message);
+  for (size_t p = 0; p < PROMPTS; p++) cr_expect(same_sequence(&a, p, &b, p), "prompt %zu", p);
+  sl_generator_destroy(small), sl_generator_destroy(large);
+  sl_trainer_destroy(t);
+}
+
+/* An evaluation of more problems than a rollout has sequences goes in pieces. */
+Test(trainer_rollout, evaluation_in_pieces_does_not_show) {
+  static const char *const few_sequences[] = {"rl.max_new_tokens=6", "rl.prompts=2", "rl.group=2", NULL};
+  sl_trainer *whole = tiny_trainer(more_tokens), *pieces = tiny_trainer(few_sequences);
+  sl_error err;
+  double a, b;
+  tiny_sft(whole, 8), tiny_sft(pieces, 8);
+  const size_t n = whole->task.held_out.n;
+  cr_assert(pieces->max_sequences < n && n <= whole->max_sequences && n % pieces->max_sequences != 0);
+  cr_assert_eq(sl_evaluate(whole, 0, &a, NULL, NULL, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_evaluate(pieces, 0, &b, NULL, NULL, &err), SL_OK, "%s", err.message);
+  cr_expect_eq(a, b);
+  cr_expect_eq(memcmp(whole->solved, pieces->solved, n * sizeof(double)), 0);
+  sl_trainer_destroy(whole), sl_trainer_destroy(pieces);
 }
 
 Test(trainer_rollout, fork_is_a_prefill_of_its_own) {

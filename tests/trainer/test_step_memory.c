@@ -1,10 +1,12 @@
-/* No step after the first takes memory: allocations of the trainer and the library are counted by the linker's --wrap. */
+/* No step takes memory, not even the first: allocations of the trainer and the library are counted by the linker's --wrap. */
+#include "kernels/context.h"
 #include "tiny.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
 static size_t allocations;
+static size_t workspace; /* the largest that a kernel asked for: it starts at a megabyte, which a tiny model does not fill */
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
@@ -15,6 +17,13 @@ void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
 
+void *__real_sl_workspace(sl_context *ctx, size_t bytes);
+void *__wrap_sl_workspace(sl_context *ctx, size_t bytes);
+
+void *__wrap_sl_workspace(sl_context *ctx, size_t bytes) {
+  if (bytes > workspace) workspace = bytes;
+  return __real_sl_workspace(ctx, bytes);
+}
 void *__wrap_malloc(size_t size) {
   allocations++;
   return __real_malloc(size);
@@ -49,22 +58,30 @@ static void count(sl_trainer *t, sl_status (*step)(sl_trainer *, sl_step_report 
   tiny_digests_free(&digests);
 }
 
-static void check(const char *backend, const char *threads) {
-  const char *extra[] = {backend, threads, NULL};
+static void expect_none(const char *what, const char *phase, const size_t n[4]) {
+  for (int i = 0; i < 4; i++) cr_expect_eq(n[i], 0, "%s, %s, step %d: %zu allocations", what, phase, i + 1, n[i]);
+}
+
+static void check(const char *const *extra) {
   const size_t before = allocations;
+  workspace = 0;
   sl_trainer *t = tiny_trainer(extra);
+  const size_t claimed = workspace;
   size_t n[4];
+  workspace = 0;
   cr_assert_gt(allocations, before + 20, "the count does not see the trainer"); /* else it proves nothing */
   count(t, sl_sft_step, n);
-  for (int i = 1; i < 4; i++) cr_expect_eq(n[i], 0, "%s %s, warm start, step %d: %zu allocations", backend, threads, i + 1, n[i]);
+  expect_none(extra[0], "warm start", n);
   t->phase = SL_PHASE_RL;
   count(t, sl_rl_step, n);
-  for (int i = 1; i < 4; i++) cr_expect_eq(n[i], 0, "%s %s, RL, step %d: %zu allocations", backend, threads, i + 1, n[i]);
+  expect_none(extra[0], "RL", n);
+  cr_assert_gt(workspace, 0, "no kernel asked for workspace: nothing is shown of it");
+  cr_expect_leq(workspace, claimed, "%s: kernels ask for %zu bytes of workspace, claimed are %zu", extra[0], workspace, claimed);
   sl_trainer_destroy(t);
 }
 
-Test(trainer_memory, steps_after_the_first_take_none) {
-  check("run.backend=plain", "run.threads=1");
-  check("run.backend=cpu", "run.threads=1");
-  check("run.backend=cpu", "run.threads=2");
+Test(trainer_memory, no_step_takes_any) {
+  check((const char *[]){"run.backend=plain", NULL});
+  check((const char *[]){"run.backend=cpu", NULL});
+  check((const char *[]){"run.threads=2", NULL});
 }

@@ -1,0 +1,38 @@
+/* Blocks of memory: the pages are touched at once, so that a run that starts has its memory. */
+#include "block.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* *out = a * b; 0 if that overflows. */
+static int product(size_t a, size_t b, size_t *out) {
+  if (b && a > SIZE_MAX / b) return 0;
+  *out = a * b;
+  return 1;
+}
+
+void *sl_cut(sl_cutter *c, size_t rows, size_t columns, size_t size) {
+  size_t bytes;
+  if (c->overflow || !product(rows, columns, &bytes) || !product(bytes, size, &bytes) || bytes > SIZE_MAX / 2 - c->used) {
+    c->overflow = 1;
+    return NULL;
+  }
+  void *p = c->base ? c->base + c->used : NULL;
+  c->used += (bytes + SL_BLOCK_ALIGN - 1) / SL_BLOCK_ALIGN * SL_BLOCK_ALIGN;
+  return p;
+}
+
+size_t sl_cutter_bytes(const sl_cutter *c) { return c->overflow ? SIZE_MAX : c->used; }
+
+sl_status sl_block_create(void **out, size_t bytes, const char *what, sl_error *err) {
+  if (bytes > SIZE_MAX - SL_BLOCK_ALIGN) return sl_fail(err, SL_ERR_MEMORY, "the size of %s overflows", what);
+  const size_t rounded = (bytes / SL_BLOCK_ALIGN + (bytes % SL_BLOCK_ALIGN || !bytes)) * SL_BLOCK_ALIGN;
+  void *block = aligned_alloc(SL_BLOCK_ALIGN, rounded);
+  if (!block) return sl_fail(err, SL_ERR_MEMORY, "no memory for %s: %.1f MiB", what, (double)bytes / 1048576.0);
+  memset(block, 0, rounded);
+  *out = block;
+  return SL_OK;
+}
+
+void sl_block_free(void *block) { free(block); }
