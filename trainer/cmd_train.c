@@ -182,36 +182,45 @@ static sl_status restore_reference(sl_trainer *t, const char *run, sl_error *err
   return status;
 }
 
-static sl_status reopen(sl_trainer **out, sl_run_files *run, const char *path, sl_error *err) {
-  char *config_path = sl_path_join(path, SL_RUN_CONFIG), *checkpoint = NULL;
-  sl_config config;
+/* A trainer as the newest checkpoint of a run that we hold describes it. */
+static sl_status restore(sl_trainer *t, sl_run_files *run, sl_error *err) {
+  char *checkpoint = NULL;
   uint64_t metrics_size = 0, ledger_size = 0;
-  sl_trainer *t = NULL;
-  sl_status status = config_path ? sl_config_load(&config, config_path, NULL, 0, err) : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  if (!status) status = sl_trainer_create(&t, &config, err);
-  if (!status) status = sl_checkpoint_newest(&checkpoint, path, err);
+  sl_status status = sl_checkpoint_newest(&checkpoint, run->path, err);
   if (!status) status = sl_checkpoint_read(t, checkpoint, &metrics_size, &ledger_size, err);
-  if (!status) status = restore_reference(t, path, err);
-  if (!status) status = sl_run_reopen(run, path, metrics_size, ledger_size, err);
-  free(config_path);
+  if (!status) status = restore_reference(t, run->path, err);
+  if (!status) status = sl_run_reopen(run, metrics_size, ledger_size, err);
   free(checkpoint);
-  if (status) {
-    sl_trainer_destroy(t);
-    return status;
+  return status;
+}
+
+static sl_status load_run_config(sl_config *out, const char *run, sl_error *err) {
+  char *path = sl_path_join(run, SL_RUN_CONFIG);
+  const sl_status status = path ? sl_config_load(out, path, NULL, 0, err) : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  free(path);
+  return status;
+}
+
+static int resume(const options *o, const char *command) {
+  sl_error err;
+  sl_config config;
+  sl_trainer *t = NULL;
+  sl_run_files run;
+  if (load_run_config(&config, o->path, &err)) return sl_cli_fail(command, &err);
+  if (sl_run_open(&run, o->path, &err)) {
+    sl_config_free(&config);
+    return sl_cli_fail(command, &err);
   }
-  *out = t;
-  return SL_OK;
+  sl_status status = sl_trainer_create(&t, &config, &err);
+  if (!status) status = restore(t, &run, &err);
+  const int code = status ? sl_cli_fail(command, &err) : run_to_end(o, command, t, &run);
+  sl_run_close(&run);
+  sl_trainer_destroy(t);
+  return code;
 }
 
 int sl_cmd_resume(int argc, char **argv) {
   options o = {0};
   argp_parse(&resume_parser, argc, argv, 0, NULL, &o);
-  sl_error err;
-  sl_trainer *t;
-  sl_run_files run;
-  if (reopen(&t, &run, o.path, &err)) return sl_cli_fail(argv[0], &err);
-  const int code = run_to_end(&o, argv[0], t, &run);
-  sl_run_close(&run);
-  sl_trainer_destroy(t);
-  return code;
+  return resume(&o, argv[0]);
 }

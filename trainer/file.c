@@ -90,12 +90,14 @@ static int sync_parent(const char *path) {
   return failed;
 }
 
+#define TEMPORARY_MARK ".tmp-"
+
 /* "path.tmp-PID": beside path, so that the rename stays within one file system. */
 static char *temporary_path(const char *path) {
   size_t n = strlen(path);
   while (n > 1 && path[n - 1] == '/') n--;
   char *out = malloc(n + 32);
-  if (out) snprintf(out, n + 32, "%.*s.tmp-%ld", (int)n, path, (long)getpid());
+  if (out) snprintf(out, n + 32, "%.*s" TEMPORARY_MARK "%ld", (int)n, path, (long)getpid());
   return out;
 }
 
@@ -132,6 +134,33 @@ sl_status sl_folder_remove(const char *path, sl_error *err) {
     }
   closedir(folder);
   return rmdir(path) == 0 ? SL_OK : fail_io(err, path, "remove");
+}
+
+/* 1 if entry is "NAME.tmp-PID" for that name, or for any. */
+static int is_leftover(const char *entry, const char *name) {
+  const char *mark = strstr(entry, TEMPORARY_MARK);
+  for (const char *next = mark; next; next = strstr(next + 1, TEMPORARY_MARK)) mark = next;
+  if (!mark) return 0;
+  const char *pid = mark + strlen(TEMPORARY_MARK);
+  if (!*pid || pid[strspn(pid, "0123456789")]) return 0;
+  return !name || (strlen(name) == (size_t)(mark - entry) && strncmp(entry, name, strlen(name)) == 0);
+}
+
+sl_status sl_leftovers_remove(const char *folder, const char *name, sl_error *err) {
+  DIR *dir = opendir(folder);
+  if (!dir) return fail_io(err, folder, "open");
+  sl_status status = SL_OK;
+  for (struct dirent *entry; status == SL_OK && (entry = readdir(dir)) != NULL;) {
+    if (!is_leftover(entry->d_name, name)) continue;
+    char *path = sl_path_join(folder, entry->d_name);
+    if (!path)
+      status = sl_fail(err, SL_ERR_MEMORY, "%s: no memory", folder);
+    else if (unlink(path) != 0) /* a folder, then */
+      status = sl_folder_remove(path, err);
+    free(path);
+  }
+  closedir(dir);
+  return status;
 }
 
 static void folder_free(sl_folder_write *folder) {

@@ -35,6 +35,9 @@ sl_status sl_folder_commit(sl_folder_write *folder, sl_error *err);
 /* Removes the temporary folder. Frees folder. */
 void sl_folder_abort(sl_folder_write *folder);
 
+/* Removes from a folder the temporary files and folders of writers that are gone: NAME.tmp-PID, any NAME if it is NULL. */
+sl_status sl_leftovers_remove(const char *folder, const char *name, sl_error *err);
+
 /* Removes the flat files of a folder and the folder; it does not descend. */
 sl_status sl_folder_remove(const char *path, sl_error *err);
 

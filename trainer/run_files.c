@@ -2,6 +2,7 @@
 #include "run_files.h"
 
 #include "file.h"
+#include "run_lock.h"
 
 #include <errno.h>
 #include <math.h>
@@ -38,42 +39,55 @@ static sl_status open_log(FILE **out, const char *run, const char *name, const c
   return status;
 }
 
-static sl_status open_logs(sl_run_files *run, const char *path, const char *mode, sl_error *err) {
-  run->path = strdup(path);
-  if (!run->path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  sl_status status = open_log(&run->metrics, path, SL_RUN_METRICS, mode, err);
-  if (!status) status = open_log(&run->ledger, path, SL_RUN_LEDGER, mode, err);
+static sl_status open_logs(sl_run_files *run, const char *mode, sl_error *err) {
+  sl_status status = open_log(&run->metrics, run->path, SL_RUN_METRICS, mode, err);
+  if (!status) status = open_log(&run->ledger, run->path, SL_RUN_LEDGER, mode, err);
   return status;
 }
 
-static sl_status write_config(const char *path, const sl_config *config, sl_error *err) {
-  FILE *file;
-  sl_status status = open_log(&file, path, SL_RUN_CONFIG, "wx", err);
-  if (status) {
-    if (errno == EEXIST)
-      return sl_fail(err, SL_ERR_USAGE, "%s holds a run already: 'sluice resume %s' goes on with it, or choose another run.out", path,
-                     path);
-    return status;
-  }
-  status = sl_config_print(config, file, 0, err);
-  if (fclose(file) != 0 && !status) status = system_error(err, path);
+/* Writes the configuration whole or not at all (spec F1.1): it says that a run is there. */
+static sl_status write_config(const char *run, const sl_config *config, sl_error *err) {
+  char *path = sl_path_join(run, SL_RUN_CONFIG), *text = NULL;
+  size_t size = 0;
+  FILE *memory = open_memstream(&text, &size);
+  sl_status status = path && memory ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for a configuration");
+  if (!status && access(path, F_OK) == 0)
+    status = sl_fail(err, SL_ERR_USAGE, "%s holds a run already: 'sluice resume %s' goes on with it, or choose another run.out", run, run);
+  if (!status) status = sl_config_print(config, memory, 0, err);
+  if (memory && fclose(memory) != 0 && !status) status = sl_fail(err, SL_ERR_MEMORY, "no memory for a configuration");
+  const sl_bytes piece = {text, size};
+  if (!status) status = sl_file_write(path, &piece, 1, err);
+  free(text);
+  free(path);
+  return status;
+}
+
+sl_status sl_run_open(sl_run_files *out, const char *path, sl_error *err) {
+  sl_run_files run = {.path = strdup(path), .lock = -1};
+  const sl_status status = run.path ? sl_run_lock(&run.lock, path, err) : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  if (status)
+    sl_run_close(&run);
+  else
+    *out = run;
   return status;
 }
 
 sl_status sl_run_create(sl_run_files *out, const char *path, const sl_config *config, sl_error *err) {
-  sl_run_files run = {0};
+  sl_run_files run;
   char *checkpoints = sl_path_join(path, SL_RUN_CHECKPOINTS);
   if (!checkpoints) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   sl_status status = make_folder(checkpoints, err);
   free(checkpoints);
-  if (!status) status = write_config(path, config, err);
-  if (!status) status = open_logs(&run, path, "w", err);
-  if (status) {
+  if (!status) status = sl_run_open(&run, path, err);
+  if (status) return status;
+  status = write_config(path, config, err);
+  if (!status) status = sl_run_clean(path, err);
+  if (!status) status = open_logs(&run, "w", err);
+  if (status)
     sl_run_close(&run);
-    return status;
-  }
-  *out = run;
-  return SL_OK;
+  else
+    *out = run;
+  return status;
 }
 
 static sl_status check_size(FILE *file, const char *run, const char *name, uint64_t size, sl_error *err) {
@@ -90,26 +104,21 @@ static sl_status cut_back(FILE *file, const char *name, uint64_t size, sl_error 
   return SL_OK;
 }
 
-sl_status sl_run_reopen(sl_run_files *out, const char *path, uint64_t metrics_size, uint64_t ledger_size, sl_error *err) {
-  sl_run_files run = {0};
-  sl_status status = open_logs(&run, path, "r+", err);
-  if (!status) status = check_size(run.metrics, path, SL_RUN_METRICS, metrics_size, err);
-  if (!status) status = check_size(run.ledger, path, SL_RUN_LEDGER, ledger_size, err);
-  if (!status) status = cut_back(run.metrics, SL_RUN_METRICS, metrics_size, err); /* nothing is cut unless both are whole */
-  if (!status) status = cut_back(run.ledger, SL_RUN_LEDGER, ledger_size, err);
-  if (status) {
-    sl_run_close(&run);
-    return status;
-  }
-  *out = run;
-  return SL_OK;
+sl_status sl_run_reopen(sl_run_files *run, uint64_t metrics_size, uint64_t ledger_size, sl_error *err) {
+  sl_status status = open_logs(run, "r+", err);
+  if (!status) status = check_size(run->metrics, run->path, SL_RUN_METRICS, metrics_size, err);
+  if (!status) status = check_size(run->ledger, run->path, SL_RUN_LEDGER, ledger_size, err);
+  if (!status) status = cut_back(run->metrics, SL_RUN_METRICS, metrics_size, err); /* nothing is cut unless both are whole */
+  if (!status) status = cut_back(run->ledger, SL_RUN_LEDGER, ledger_size, err);
+  return status ? status : sl_run_clean(run->path, err);
 }
 
 void sl_run_close(sl_run_files *run) {
   if (run->metrics) fclose(run->metrics);
   if (run->ledger) fclose(run->ledger);
   free(run->path);
-  memset(run, 0, sizeof *run);
+  if (run->lock >= 0) close(run->lock);
+  *run = (sl_run_files){.lock = -1};
 }
 
 static sl_status flush_line(FILE *file, const char *name, sl_error *err) {

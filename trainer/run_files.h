@@ -14,16 +14,19 @@
 #define SL_RUN_CHECKPOINTS "checkpoints"
 #define SL_CHECKPOINT_VERSION 1
 
-/* Open logs of a run; path is the run's folder. */
+/* A run's folder that is ours to write, and its open logs. */
 typedef struct {
   char *path;
+  int lock;
   FILE *metrics, *ledger;
 } sl_run_files;
 
-/* Makes the run's folder with its configuration; refuses one that holds a run already. */
+/* Makes the run's folder with its configuration; refuses one that holds a run already. Locks it (spec F4.7). */
 sl_status sl_run_create(sl_run_files *out, const char *path, const sl_config *config, sl_error *err);
-/* Opens the logs of an existing run, cut back to the sizes that a checkpoint recorded. */
-sl_status sl_run_reopen(sl_run_files *out, const char *path, uint64_t metrics_size, uint64_t ledger_size, sl_error *err);
+/* Locks an existing run's folder; the logs stay closed. */
+sl_status sl_run_open(sl_run_files *out, const char *path, sl_error *err);
+/* Opens its logs, cut back to the sizes that a checkpoint recorded, and removes what killed writers left. */
+sl_status sl_run_reopen(sl_run_files *run, uint64_t metrics_size, uint64_t ledger_size, sl_error *err);
 void sl_run_close(sl_run_files *run);
 
 /* Appends one line (spec F4.3, F4.4). */
