@@ -2,7 +2,6 @@
 #include "run_files.h"
 
 #include "file.h"
-#include "json.h"
 #include "safetensors.h"
 
 #include <dirent.h>
@@ -13,8 +12,6 @@
 #include <unistd.h>
 
 #define MOMENTS_FILE "moments.safetensors"
-#define STATE_FILE "state.json"
-#define STATE_BYTES_MAX ((size_t)1 << 20)
 
 static char *checkpoint_name(const sl_trainer *t) {
   char *name = malloc(64);
@@ -46,23 +43,6 @@ static sl_status write_moments(const sl_trainer *t, const char *path, sl_error *
   free(views);
   free(names);
   return status;
-}
-
-static sl_status write_state(const sl_run_files *run, const sl_trainer *t, const char *path, sl_error *err) {
-  const sl_counters c = sl_trainer_counters(t);
-  char hash[SL_DIGEST_TEXT], text[1024];
-  sl_trainer_hash(t, hash);
-  const int n = snprintf(text, sizeof text,
-                         "{\"format\":\"sluice-checkpoint\",\"version\":%d,\"phase\":%llu,\"sft_step\":%llu,\"rl_step\":%llu,\"sft_epoch\":"
-                         "%llu,\"sft_offset\":%llu,"
-                         "\"rl_epoch\":%llu,\"rl_offset\":%llu,\"b1_power\":\"%a\",\"b2_power\":\"%a\",\"metrics_size\":%ld,\"ledger_"
-                         "size\":%ld,\"state\":\"%s\"}\n",
-                         SL_CHECKPOINT_VERSION, (unsigned long long)c.phase, (unsigned long long)c.sft_step, (unsigned long long)c.rl_step,
-                         (unsigned long long)c.sft_epoch, (unsigned long long)c.sft_offset, (unsigned long long)c.rl_epoch,
-                         (unsigned long long)c.rl_offset, t->optimizer.state.b1_power, t->optimizer.state.b2_power, ftell(run->metrics),
-                         ftell(run->ledger), hash);
-  const sl_bytes piece = {text, (size_t)n};
-  return sl_file_write(path, &piece, 1, err);
 }
 
 static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
@@ -122,6 +102,20 @@ static sl_status flush_logs(const sl_run_files *run, sl_error *err) {
   return sl_fail(err, SL_ERR_IO, "%s: logs: %s", run->path, strerror(errno));
 }
 
+static sl_status write_state(const sl_run_files *run, const sl_trainer *t, const char *folder, sl_error *err) {
+  const long metrics = ftell(run->metrics), ledger = ftell(run->ledger);
+  if (metrics < 0 || ledger < 0) return sl_fail(err, SL_ERR_IO, "%s: logs: %s", run->path, strerror(errno));
+  sl_checkpoint_state s = {.counters = sl_trainer_counters(t),
+                           .adamw = t->optimizer.state,
+                           .success_before = t->success_before,
+                           .success_after = t->success_after,
+                           .metrics_size = (size_t)metrics,
+                           .ledger_size = (size_t)ledger};
+  sl_trainer_hash(t, s.hash);
+  sl_reference_digest(t, s.reference);
+  return sl_checkpoint_state_write(&s, folder, err);
+}
+
 sl_status sl_checkpoint_write(sl_run_files *run, const sl_trainer *t, sl_error *err) {
   char *name = checkpoint_name(t), *path = name ? path_of(run->path, name) : NULL;
   free(name);
@@ -130,14 +124,13 @@ sl_status sl_checkpoint_write(sl_run_files *run, const sl_trainer *t, sl_error *
   sl_status status = sl_folder_begin(&folder, path, err);
   free(path);
   if (status) return status;
-  char *moments = sl_path_join(folder.temporary, MOMENTS_FILE), *state = sl_path_join(folder.temporary, STATE_FILE);
-  if (!moments || !state) status = sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  char *moments = sl_path_join(folder.temporary, MOMENTS_FILE);
+  if (!moments) status = sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   if (!status) status = sl_model_files_write(&t->policy, t->tokenizer, folder.temporary, err);
   if (!status) status = write_moments(t, moments, err);
   if (!status) status = flush_logs(run, err);
-  if (!status) status = write_state(run, t, state, err);
+  if (!status) status = write_state(run, t, folder.temporary, err);
   free(moments);
-  free(state);
   if (status) {
     sl_folder_abort(&folder);
     return status;
@@ -157,78 +150,6 @@ sl_status sl_checkpoint_newest(char **out, const char *run, sl_error *err) {
     if (!*out) status = sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   }
   free_names(names, n);
-  return status;
-}
-
-/* What a state file holds. */
-typedef struct {
-  sl_counters counters;
-  sl_adamw_state adamw;
-  size_t metrics_size, ledger_size;
-  char hash[SL_DIGEST_TEXT];
-} state;
-
-static sl_status hex_real(const sl_json *doc, const char *key, double *out, sl_error *err) {
-  const char *text;
-  const sl_status status = sl_json_text(doc, key, &text, err);
-  if (status) return status;
-  char *end;
-  *out = strtod(text, &end);
-  if (*end || end == text || !(*out >= 0.0 && *out <= 1.0))
-    return sl_json_fail(doc, key, err, "expected a number in [0, 1], found \"%s\"", text);
-  return SL_OK;
-}
-
-static sl_status count_at(const sl_json *doc, const char *key, size_t max, uint64_t *out, sl_error *err) {
-  size_t n;
-  const sl_status status = sl_json_size(doc, key, 0, max, &n, err);
-  if (!status) *out = n;
-  return status;
-}
-
-static sl_status parse_state(const sl_json *doc, state *s, sl_error *err) {
-  const char *format, *hash;
-  size_t version;
-  sl_status status = sl_json_text(doc, "format", &format, err);
-  if (!status && strcmp(format, "sluice-checkpoint") != 0) status = sl_json_fail(doc, "format", err, "expected \"sluice-checkpoint\"");
-  if (!status) status = sl_json_size(doc, "version", 0, 1000000, &version, err);
-  if (!status && version != SL_CHECKPOINT_VERSION)
-    status = sl_json_fail(doc, "version", err, "this program reads version %d, found %zu", SL_CHECKPOINT_VERSION, version);
-  const struct {
-    const char *key;
-    size_t max;
-    uint64_t *at;
-  } counts[] = {{"phase", SL_PHASE_DONE, &s->counters.phase},        {"sft_step", UINT32_MAX, &s->counters.sft_step},
-                {"rl_step", UINT32_MAX, &s->counters.rl_step},       {"sft_epoch", UINT32_MAX, &s->counters.sft_epoch},
-                {"sft_offset", UINT32_MAX, &s->counters.sft_offset}, {"rl_epoch", UINT32_MAX, &s->counters.rl_epoch},
-                {"rl_offset", UINT32_MAX, &s->counters.rl_offset}};
-  for (size_t i = 0; !status && i < sizeof counts / sizeof *counts; i++)
-    status = count_at(doc, counts[i].key, counts[i].max, counts[i].at, err);
-  if (!status) status = hex_real(doc, "b1_power", &s->adamw.b1_power, err);
-  if (!status) status = hex_real(doc, "b2_power", &s->adamw.b2_power, err);
-  if (!status) status = sl_json_size(doc, "metrics_size", 0, SIZE_MAX / 4, &s->metrics_size, err);
-  if (!status) status = sl_json_size(doc, "ledger_size", 0, SIZE_MAX / 4, &s->ledger_size, err);
-  if (!status) status = sl_json_text(doc, "state", &hash, err);
-  if (!status && strlen(hash) != SL_DIGEST_TEXT - 1) status = sl_json_fail(doc, "state", err, "expected 32 hexadecimal digits");
-  if (!status) memcpy(s->hash, hash, SL_DIGEST_TEXT);
-  return status;
-}
-
-static sl_status read_state(const char *folder, state *s, sl_error *err) {
-  char *path = sl_path_join(folder, STATE_FILE), *text = NULL;
-  size_t size;
-  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  sl_status status = sl_file_read(&text, &size, path, STATE_BYTES_MAX, err);
-  if (!status) {
-    sl_json doc;
-    status = sl_json_parse(&doc, path, 1, text, size, err);
-    if (!status) {
-      status = parse_state(&doc, s, err);
-      sl_json_free(&doc);
-    }
-  }
-  free(text);
-  free(path);
   return status;
 }
 
@@ -265,14 +186,15 @@ static sl_status read_policy(sl_trainer *t, const char *path, sl_error *err) {
   return status;
 }
 
-sl_status sl_checkpoint_read(sl_trainer *t, const char *path, uint64_t *metrics_size, uint64_t *ledger_size, sl_error *err) {
-  state s;
-  sl_status status = read_state(path, &s, err);
+sl_status sl_checkpoint_read(sl_trainer *t, const char *path, sl_checkpoint_state *out, sl_error *err) {
+  sl_checkpoint_state s;
+  sl_status status = sl_checkpoint_state_read(&s, path, err);
   if (!status) status = read_policy(t, path, err);
   if (!status) status = read_moments(path, t->policy.layout, t->optimizer.m, t->optimizer.v, err);
   if (status) return status;
   t->phase = (sl_phase)s.counters.phase, t->sft_step = s.counters.sft_step, t->rl_step = s.counters.rl_step;
   t->optimizer.state = s.adamw;
+  t->success_before = s.success_before, t->success_after = s.success_after;
   const sl_data_position sft = {(uint32_t)s.counters.sft_epoch, (uint32_t)s.counters.sft_offset};
   const sl_data_position rl = {(uint32_t)s.counters.rl_epoch, (uint32_t)s.counters.rl_offset};
   status = sl_data_order_seek(&t->sft_order, sft, err);
@@ -282,6 +204,6 @@ sl_status sl_checkpoint_read(sl_trainer *t, const char *path, uint64_t *metrics_
   sl_trainer_hash(t, hash);
   if (strcmp(hash, s.hash) != 0)
     return sl_fail(err, SL_ERR_MISMATCH, "%s: the state's hash is %s, but %s was recorded: the checkpoint is damaged", path, hash, s.hash);
-  *metrics_size = s.metrics_size, *ledger_size = s.ledger_size;
+  *out = s;
   return SL_OK;
 }

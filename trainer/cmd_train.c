@@ -165,31 +165,14 @@ int sl_cmd_train(int argc, char **argv) {
   return train(&o, argv[0]);
 }
 
-/* The frozen reference that an RL phase of this run was started with. */
-static sl_status restore_reference(sl_trainer *t, const char *run, sl_error *err) {
-  if (!t->reference_model || *t->config.rl.reference || t->phase == SL_PHASE_SFT) return SL_OK;
-  char *path = sl_path_join(run, SL_RUN_REFERENCE);
-  sl_parameters reference;
-  sl_status status = path ? sl_model_folder_read(&reference, NULL, path, err) : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  if (!status) {
-    if (reference.layout->n_floats == t->reference.layout->n_floats)
-      memcpy(t->reference.data, reference.data, reference.layout->n_floats * sizeof(float));
-    else
-      status = sl_fail(err, SL_ERR_MISMATCH, "%s: the reference's shape is not that of the run", path);
-    sl_parameters_free(&reference);
-  }
-  free(path);
-  return status;
-}
-
 /* A trainer as the newest checkpoint of a run that we hold describes it. */
 static sl_status restore(sl_trainer *t, sl_run_files *run, sl_error *err) {
   char *checkpoint = NULL;
-  uint64_t metrics_size = 0, ledger_size = 0;
+  sl_checkpoint_state state;
   sl_status status = sl_checkpoint_newest(&checkpoint, run->path, err);
-  if (!status) status = sl_checkpoint_read(t, checkpoint, &metrics_size, &ledger_size, err);
-  if (!status) status = restore_reference(t, run->path, err);
-  if (!status) status = sl_run_reopen(run, metrics_size, ledger_size, err);
+  if (!status) status = sl_checkpoint_read(t, checkpoint, &state, err);
+  if (!status) status = sl_reference_restore(t, run->path, state.reference, err);
+  if (!status) status = sl_run_reopen(run, state.metrics_size, state.ledger_size, err);
   free(checkpoint);
   return status;
 }

@@ -14,6 +14,15 @@ static void as_text(char out[SL_DIGEST_TEXT], XXH128_hash_t h) {
 
 void sl_digest_bytes(char out[SL_DIGEST_TEXT], const void *bytes, size_t size) { as_text(out, XXH3_128bits(bytes, size)); }
 
+void sl_parameters_digest(char out[SL_DIGEST_TEXT], const sl_model_layout *layout, const float *parameters) {
+  XXH3_state_t state, *all = &state;
+  XXH3_INITSTATE(all);
+  XXH3_128bits_reset(all);
+  for (size_t i = 0; i < layout->n_tensors; i++)
+    XXH3_128bits_update(all, parameters + layout->tensors[i].offset, layout->tensors[i].count * sizeof *parameters);
+  as_text(out, XXH3_128bits_digest(all));
+}
+
 /* Feeds the digest of each block of a tensor, with the block's number as seed. */
 static void feed_blocks(XXH3_state_t *all, const void *data, size_t size) {
   const unsigned char *bytes = data;

@@ -12,6 +12,9 @@
 /* The XXH3-128 digest of bytes, as text. */
 void sl_digest_bytes(char out[SL_DIGEST_TEXT], const void *bytes, size_t size);
 
+/* Digest of a model's parameters: the bytes of its tensors, one after the other in registry order. */
+void sl_parameters_digest(char out[SL_DIGEST_TEXT], const sl_model_layout *layout, const float *parameters);
+
 /* Counters that are part of the state, in this order. */
 typedef struct {
   uint64_t phase, sft_step, rl_step;

@@ -2,6 +2,7 @@
 #ifndef SLUICE_RUN_FILES_H
 #define SLUICE_RUN_FILES_H
 
+#include "checkpoint_state.h"
 #include "trainer.h"
 
 #include <stdio.h>
@@ -12,7 +13,6 @@
 #define SL_RUN_MODEL "model"
 #define SL_RUN_REFERENCE "reference"
 #define SL_RUN_CHECKPOINTS "checkpoints"
-#define SL_CHECKPOINT_VERSION 1
 
 /* A run's folder that is ours to write, and its open logs. */
 typedef struct {
@@ -41,7 +41,14 @@ sl_status sl_checkpoint_write(sl_run_files *run, const sl_trainer *trainer, sl_e
 /* The newest checkpoint of a run's folder; freed by the caller. SL_ERR_INPUT if there is none. */
 sl_status sl_checkpoint_newest(char **out, const char *run, sl_error *err);
 
-/* Restores a trainer (made from the run's configuration) and tells how long the logs were. SL_ERR_INPUT, SL_ERR_MISMATCH. */
-sl_status sl_checkpoint_read(sl_trainer *trainer, const char *path, uint64_t *metrics_size, uint64_t *ledger_size, sl_error *err);
+/* Restores a trainer (made from the run's configuration), all but its reference; *state is what the state file says. SL_ERR_INPUT,
+ * SL_ERR_MISMATCH. */
+sl_status sl_checkpoint_read(sl_trainer *trainer, const char *path, sl_checkpoint_state *state, sl_error *err);
+
+/* The frozen reference, where there is one. Digest: "" while there is none. Save: the policy becomes it, and the run's folder keeps it.
+ * Restore: SL_ERR_MISMATCH unless it is the one of the recorded digest. */
+void sl_reference_digest(const sl_trainer *trainer, char out[SL_DIGEST_TEXT]);
+sl_status sl_reference_save(sl_trainer *trainer, const char *run, sl_error *err);
+sl_status sl_reference_restore(sl_trainer *trainer, const char *run, const char *recorded, sl_error *err);
 
 #endif

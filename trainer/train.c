@@ -4,7 +4,6 @@
 #include "cli.h"
 #include "file.h"
 
-#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +16,6 @@ typedef struct {
   sl_trainer *t;
   sl_run_files *run;
   const sl_train_options *options;
-  sl_train_result *result;
   sl_step_digests digests;
   sl_progress progress;
   double begin;
@@ -79,24 +77,13 @@ static sl_status warm_start(walk *w, int *done, sl_error *err) {
   return SL_OK;
 }
 
-static sl_status save_reference(walk *w, sl_error *err) {
-  sl_trainer *t = w->t;
-  if (!t->reference_model || *t->config.rl.reference) return SL_OK;
-  sl_trainer_take_reference(t);
-  char *path = sl_path_join(w->run->path, SL_RUN_REFERENCE);
-  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  const sl_status status = sl_model_folder_write(&t->reference, t->tokenizer, path, err);
-  free(path);
-  return status;
-}
-
 /* From warm start to RL: the moments start afresh, the reference is taken. */
 static sl_status enter_rl(walk *w, sl_error *err) {
   sl_trainer *t = w->t;
   t->phase = SL_PHASE_RL;
   sl_optimizer_reset(&t->optimizer);
-  sl_status status = save_reference(w, err);
-  if (!status) status = evaluate(w, &w->result->success_before, err);
+  sl_status status = sl_reference_save(t, w->run->path, err);
+  if (!status) status = evaluate(w, &t->success_before, err);
   if (!status) status = sl_checkpoint_write(w->run, t, err);
   return status;
 }
@@ -114,7 +101,7 @@ static sl_status optimise(walk *w, sl_error *err) {
     sl_progress_line(&w->progress, "rl %llu/%lld  reward %.3f  entropy %.3f  ratio variance %.2e  %.0f tokens/s",
                      (unsigned long long)t->rl_step, (long long)c->rl.steps, report.reward_mean, report.entropy, report.ratio_variance,
                      (double)(report.sampled_tokens + report.trained_tokens) / seconds);
-    if (due(t->rl_step, c->eval.every) || t->rl_step == (uint64_t)c->rl.steps) status = evaluate(w, &w->result->success_after, err);
+    if (due(t->rl_step, c->eval.every) || t->rl_step == (uint64_t)c->rl.steps) status = evaluate(w, &t->success_after, err);
     if (!status && due(t->rl_step, c->checkpoint.every)) status = sl_checkpoint_write(w->run, t, err);
     if (status) return status;
   }
@@ -149,8 +136,7 @@ static sl_status walk_phases(walk *w, sl_error *err) {
 }
 
 sl_status sl_train(sl_trainer *t, sl_run_files *run, const sl_train_options *options, sl_train_result *result, sl_error *err) {
-  walk w = {.t = t, .run = run, .options = options, .result = result, .begin = now_seconds()};
-  *result = (sl_train_result){.success_before = NAN, .success_after = NAN};
+  walk w = {.t = t, .run = run, .options = options, .begin = now_seconds()};
   w.digests.gradient = calloc(t->policy.layout->n_tensors, sizeof *w.digests.gradient);
   if (!w.digests.gradient) return sl_fail(err, SL_ERR_MEMORY, "no memory for digests");
   stop_requested = 0;
@@ -165,6 +151,7 @@ sl_status sl_train(sl_trainer *t, sl_run_files *run, const sl_train_options *opt
   sigaction(SIGINT, &old_int, NULL);
   sigaction(SIGTERM, &old_term, NULL);
   free(w.digests.gradient);
+  result->success_before = t->success_before, result->success_after = t->success_after;
   result->interrupted = stop_requested != 0 && t->phase != SL_PHASE_DONE;
   sl_trainer_hash(t, result->state);
   return status;

@@ -1,6 +1,7 @@
 /* A run's memory and parts, made in order and released together. */
 #include "trainer.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -185,6 +186,7 @@ sl_status sl_trainer_create(sl_trainer **out, sl_config *config, sl_error *err) 
     return sl_fail(err, SL_ERR_MEMORY, "no memory for a run");
   }
   t->config = *config;
+  t->success_before = t->success_after = NAN;
   const sl_status status = build(t, err);
   if (status) {
     sl_trainer_destroy(t);
@@ -217,11 +219,6 @@ void sl_trainer_destroy(sl_trainer *t) {
   free(t->solved), free(t->text);
   sl_config_free(&t->config);
   free(t);
-}
-
-void sl_trainer_take_reference(sl_trainer *t) {
-  if (!t->reference_model || *t->config.rl.reference) return;
-  memcpy(t->reference.data, t->policy.data, t->policy.layout->n_floats * sizeof *t->policy.data);
 }
 
 sl_counters sl_trainer_counters(const sl_trainer *t) {

@@ -31,7 +31,8 @@ typedef struct {
   size_t max_sequences; /* that are generated at a time: a rollout */
 
   sl_phase phase;
-  uint64_t sft_step, rl_step; /* finished */
+  uint64_t sft_step, rl_step;           /* finished */
+  double success_before, success_after; /* held-out, around RL; NaN if not reached */
   sl_data_order sft_order, rl_order;
   double *reward, *reward_in_order; /* (prompts x group) */
   float *advantage;                 /* likewise */
