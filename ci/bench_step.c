@@ -54,10 +54,9 @@ static sl_status one_step(bench *b, sl_error *err) {
   const sl_optimizer_options adamw = {0.9f, 0.95f, 1e-8f, 0.0, 1.0};
   double norm;
   sl_status status = sl_step_gradient(&b->step, b->model, &b->gradients, &options);
-  if (!status) status = sl_gradient_norm(b->ctx, b->policy.layout, b->gradients.total, &norm, err);
-  if (!status) status = sl_optimizer_step(&b->optimizer, b->ctx, &adamw, b->policy.data, b->gradients.total, norm, 1e-4f);
   if (status) return sl_fail(err, status, "%s", sl_context_error(b->ctx)->message);
-  return SL_OK;
+  status = sl_gradient_norm(b->ctx, b->policy.layout, b->gradients.total, &norm, err);
+  return status ? status : sl_optimizer_step(&b->optimizer, b->ctx, &adamw, b->policy.data, b->gradients.total, norm, 1e-4f, err);
 }
 
 /* Seconds of the product (TOKENS, 512) x (512, 1408), packed once, as a step uses it. */

@@ -42,16 +42,36 @@ sl_status sl_gradient_norm(sl_context *ctx, const sl_model_layout *layout, const
   return SL_OK;
 }
 
+/* What a clipped gradient may be (spec N6.2). */
+#define GRADIENT_MAX 0x1p60f
+
+static sl_status check_magnitude(const sl_model_layout *layout, const float *gradient, float scale, sl_error *err) {
+  for (size_t i = 0; i < layout->n_tensors; i++) {
+    const sl_tensor_info *t = &layout->tensors[i];
+    for (size_t j = 0; j < t->count; j++) {
+      const float g = gradient[t->offset + j] * scale;
+      if (!(fabsf(g) <= GRADIENT_MAX))
+        return sl_fail(err, SL_ERR_NONFINITE, "gradient %s[%zu] is %g, clipped %g: more than 2^60, which the moments cannot hold%s",
+                       t->name, j, (double)gradient[t->offset + j], (double)g, scale < 1.0f ? "" : " (optimizer.max_norm clips)");
+    }
+  }
+  return SL_OK;
+}
+
 sl_status sl_optimizer_step(sl_optimizer *o, sl_context *ctx, const sl_optimizer_options *options, float *parameters, const float *gradient,
-                            double norm, float lr) {
+                            double norm, float lr, sl_error *err) {
   const float scale = sl_clip_scale(norm, options->max_norm), decay = sl_adamw_decay(lr, options->weight_decay);
+  if (norm * (double)scale > 0.5 * (double)GRADIENT_MAX) { /* no element is larger than the norm, whose error is far below a factor of 2 */
+    const sl_status status = check_magnitude(o->layout, gradient, scale, err);
+    if (status) return status;
+  }
   sl_adamw how = sl_adamw_scalars(&o->state, options->b1, options->b2, options->eps, lr, scale);
   for (size_t i = 0; i < o->layout->n_tensors; i++) {
     const sl_tensor_info *t = &o->layout->tensors[i];
     how.decay = t->decays ? decay : 1.0f;
     const size_t at = t->offset;
     const sl_status status = sl_adamw_step(ctx, parameters + at, o->m + at, o->v + at, gradient + at, &how, t->count);
-    if (status) return status;
+    if (status) return sl_fail(err, status, "%s", sl_context_error(ctx)->message);
   }
   return SL_OK;
 }

@@ -27,8 +27,9 @@ void sl_optimizer_reset(sl_optimizer *o);
 /* Norm of a gradient arena before clipping (spec N6.1). A non-finite element is SL_ERR_NONFINITE with its tensor and index. */
 sl_status sl_gradient_norm(sl_context *ctx, const sl_model_layout *layout, const float *gradient, double *norm, sl_error *err);
 
-/* parameters -= ...; lr of this step (spec N6.2, N6.3). */
+/* parameters -= ...; norm is the gradient's, lr that of this step (spec N6.2, N6.3; a zero gradient is no exception, spec N6.6).
+ * SL_ERR_NONFINITE, with tensor and index, for an element that is beyond 2^60 after clipping; then nothing is touched. */
 sl_status sl_optimizer_step(sl_optimizer *o, sl_context *ctx, const sl_optimizer_options *options, float *parameters, const float *gradient,
-                            double norm, float lr);
+                            double norm, float lr, sl_error *err);
 
 #endif

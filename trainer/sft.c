@@ -30,7 +30,7 @@ sl_status sl_trainer_update(sl_trainer *t, float lr, sl_step_report *report, sl_
   report->lr = (double)lr;
   report->updates++;
   report->trained_tokens += t->step.seq[t->step.n_seq];
-  return sl_trainer_kernel_error(t, sl_optimizer_step(&t->optimizer, t->ctx, &options, t->policy.data, t->gradients.total, norm, lr), err);
+  return sl_optimizer_step(&t->optimizer, t->ctx, &options, t->policy.data, t->gradients.total, norm, lr, err);
 }
 
 void sl_digest_gradient(const sl_trainer *t, sl_step_digests *digests) {
