@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { LATE = 10 }; /* rollouts */
+
 static sl_status read_config(sl_run_report *r, sl_error *err) {
   char *path = sl_path_join(r->path, SL_RUN_CONFIG);
   if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
@@ -99,15 +101,27 @@ void sl_run_report_text(FILE *out, const sl_run_report *r) {
     fprintf(out, "state after the last step   %s\n", c->state);
 }
 
+/* Means over the last ten rollouts, or all if there are fewer: one rollout's would be noise. */
+static int add_late_means(json_t *root, const sl_run_report *r) {
+  static const char *const keys[] = {"reward_mean", "entropy", "ratio_variance", "weight_below_half", "effective_weight"};
+  json_t *late = json_object();
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    const sl_run_curve *c = sl_run_curves_find(&r->curves, "step", "rl", keys[i]);
+    if (c) json_object_set_new(late, keys[i], json_real(sl_run_curve_mean(c, LATE)));
+  }
+  return json_object_set_new(root, "last_ten_rollouts", late) == 0;
+}
+
 int sl_run_report_json(FILE *out, const sl_run_report *r) {
   const sl_run_curves *c = &r->curves;
-  json_t *root = json_pack("{s:s, s:f, s:f, s:f, s:f, s:s, s:s, s:s}", "run", r->path, "sft_steps", sl_run_report_steps(r, "sft"),
-                           "rl_steps", sl_run_report_steps(r, "rl"), "seconds", c->seconds, "tokens", c->tokens, "backend", c->backend,
-                           "last_step_state", c->state, "warm_start_state", c->warm);
+  json_t *root = json_pack("{s:s, s:I, s:I, s:f, s:I, s:s, s:s, s:s}", "run", r->path, "sft_steps",
+                           (json_int_t)sl_run_report_steps(r, "sft"), "rl_steps", (json_int_t)sl_run_report_steps(r, "rl"), "seconds",
+                           c->seconds, "tokens", (json_int_t)llround(c->tokens), "backend", c->backend, "last_step_state", c->state,
+                           "warm_start_state", c->warm);
   if (!isnan(r->before)) json_object_set_new(root, "success_before", json_real(r->before));
   if (!isnan(r->after)) json_object_set_new(root, "success_after", json_real(r->after));
   if (*r->final) json_object_set_new(root, "state", json_string(r->final));
-  const int ok = root && json_dumpf(root, out, JSON_INDENT(2)) == 0 && fputc('\n', out) != EOF;
+  const int ok = root && add_late_means(root, r) && json_dumpf(root, out, JSON_INDENT(2)) == 0 && fputc('\n', out) != EOF;
   json_decref(root);
   return ok;
 }

@@ -23,6 +23,14 @@ const sl_run_curve *sl_run_curves_find(const sl_run_curves *curves, const char *
 double sl_run_curve_first(const sl_run_curve *curve) { return curve ? curve->y[0] : (double)NAN; }
 double sl_run_curve_last(const sl_run_curve *curve) { return curve ? curve->y[curve->n - 1] : (double)NAN; }
 
+double sl_run_curve_mean(const sl_run_curve *curve, size_t count) {
+  if (!curve || count == 0) return (double)NAN;
+  if (count > curve->n) count = curve->n;
+  double sum = 0;
+  for (size_t i = curve->n - count; i < curve->n; i++) sum += curve->y[i];
+  return sum / (double)count;
+}
+
 /* Twice the capacity of an array of `size`-byte items once it is full. */
 static int grow(void **items, size_t n, size_t *capacity, size_t size) {
   if (n < *capacity) return 1;

@@ -33,5 +33,7 @@ const sl_run_curve *sl_run_curves_find(const sl_run_curves *curves, const char *
 /* The first and the last value; NAN if there is none. */
 double sl_run_curve_first(const sl_run_curve *curve);
 double sl_run_curve_last(const sl_run_curve *curve);
+/* The mean of the last `count` values, or of all if there are fewer; NAN if there is none. */
+double sl_run_curve_mean(const sl_run_curve *curve, size_t count);
 
 #endif

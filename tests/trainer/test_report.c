@@ -107,6 +107,9 @@ Test(report, a_run_is_read_as_curves) {
   cr_expect_eq(reward->n, 2);
   cr_expect_eq(reward->x[1], 2.0);
   cr_expect_eq(reward->y[1], 0.75);
+  cr_expect_eq(sl_run_curve_mean(reward, 1), 0.75);
+  cr_expect_eq(sl_run_curve_mean(reward, 10), (reward->y[0] + 0.75) / 2);
+  cr_expect(isnan(sl_run_curve_mean(NULL, 10)) && isnan(sl_run_curve_mean(reward, 0)));
   cr_expect_null(sl_run_curves_find(&r.curves, "step", "sft", "reward_mean"));
   sl_run_report_free(&r);
 }
