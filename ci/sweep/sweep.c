@@ -11,13 +11,6 @@
 #define BLOCK 512
 #define BLOCKS_PER_TASK 2048
 
-uint64_t sl_mix64(uint32_t x, uint32_t y) {
-  uint64_t z = ((uint64_t)x << 32 | y) + 0x9e3779b97f4a7c15u;
-  z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ z >> 27) * 0x94d049bb133111ebu;
-  return z ^ z >> 31;
-}
-
 typedef struct {
   const sl_sweep_options *options;
   const sl_ref_estimator *estimator;

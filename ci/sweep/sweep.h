@@ -2,6 +2,8 @@
 #ifndef SLUICE_SWEEP_H
 #define SLUICE_SWEEP_H
 
+#include "mix64.h"
+
 #include "kernels/function_maps.h"
 
 #include <sluice/status.h>
@@ -39,8 +41,5 @@ typedef struct {
 
 /* SL_ERR_MEMORY; a misrounded input is no error. */
 sl_status sl_sweep_run(sl_sweep_result *result, const sl_sweep_options *options, sl_error *err);
-
-/* mix64(x, y) of spec F5.1. */
-uint64_t sl_mix64(uint32_t x, uint32_t y);
 
 #endif
