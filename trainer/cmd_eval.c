@@ -111,7 +111,7 @@ static void print_category(void *user, const char *category, size_t solved, size
 /* Evaluates through a trainer of no steps, whose model is MODEL. */
 static sl_status evaluate(const options *o, sl_config *config, sl_error *err) {
   sl_trainer *t;
-  sl_status status = sl_trainer_create(&t, config, err);
+  sl_status status = sl_trainer_create(&t, config, SL_EXTENT_EVALUATION, err);
   if (status) return status;
   double success;
   int json = o->json;

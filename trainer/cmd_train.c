@@ -65,7 +65,7 @@ static error_t parse_resume(int key, char *arg, struct argp_state *state) {
 
 static const struct argp_option train_rows[] = {
     {"set", 's', "SECTION.KEY=VALUE", 0, "overrides one key of the configuration; may be repeated", 0},
-    {"dry-run", 'n', NULL, 0, "print parameters, memory and steps, and stop", 0},
+    {"dry-run", 'n', NULL, 0, "print parameters, memory (which is not taken) and steps, and stop", 0},
     {"help-config", 'c', NULL, 0, "print the default configuration with every key explained", 0},
     {"quiet", 'q', NULL, 0, "no progress", 0},
     {"json", 'j', NULL, 0, "the closing summary as one JSON object", 0},
@@ -116,15 +116,24 @@ static int run_to_end(const options *o, const char *command, sl_trainer *t, sl_r
   return result.interrupted ? SL_EXIT_INTERRUPTED : SL_EXIT_OK;
 }
 
+static void print_memory(const sl_trainer *t) {
+  const sl_memory_plan *p = &t->plan;
+  const struct {
+    const char *what;
+    size_t bytes;
+  } rows[] = {{"parameters", p->parameters}, {"moments", p->moments}, {"gradients", p->gradients}, {"activations", p->activations},
+              {"rollout", p->rollout},       {"cache", p->cache},     {"reference", p->reference}, {"buffers", p->buffers}};
+  printf("memory:      %.1f MiB, and the kernels' workspace:", (double)sl_memory_plan_bytes(p) / 1048576.0);
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    if (rows[i].bytes) printf("%s %s %.1f", i ? "," : "", rows[i].what, (double)rows[i].bytes / 1048576.0);
+  putchar('\n');
+}
+
 static void print_plan(const sl_trainer *t) {
   const sl_config *c = &t->config;
-  const double arena = (double)t->policy.layout->n_floats * sizeof(float) / 1048576.0;
-  size_t buffers = 1;
-  while ((size_t)1 << buffers <= (size_t)c->rl.reduce_shards) buffers++;
   printf("backend:     %s, %d threads\n", sl_context_backend(t->ctx), sl_context_threads(t->ctx));
   printf("parameters:  %zu (vocabulary %zu)\n", t->policy.layout->n_parameters, t->policy.layout->shape.vocab);
-  printf("memory:      %.1f MiB parameters, %.1f MiB moments, %.1f MiB gradients (%zu buffers for %lld shards)\n", arena, 2 * arena,
-         (double)buffers * arena, buffers, (long long)c->rl.reduce_shards);
+  print_memory(t);
   printf("problems:    %zu warm start, %zu RL, %zu held out\n", t->task.warm.n, t->task.train.n, t->task.held_out.n);
   printf("warm start:  at most %lld steps of %lld problems, until held-out success %.2f\n", (long long)c->sft.steps,
          (long long)c->sft.batch, c->sft.stop_success);
@@ -138,13 +147,16 @@ static int train(const options *o, const char *command) {
   sl_config config;
   const char *file = strcmp(o->path, "default") == 0 ? NULL : o->path;
   if (sl_config_load(&config, file, o->sets, o->n_sets, &err)) return sl_cli_fail(command, &err);
+  if (!o->dry_run && sl_run_check_new(config.run.out, &err)) {
+    sl_config_free(&config);
+    return sl_cli_fail(command, &err);
+  }
   sl_trainer *t;
-  if (sl_trainer_create(&t, &config, &err)) return sl_cli_fail(command, &err);
-  int code;
+  if (sl_trainer_create(&t, &config, o->dry_run ? SL_EXTENT_PLAN : SL_EXTENT_TRAINING, &err)) return sl_cli_fail(command, &err);
+  int code = SL_EXIT_OK;
   sl_run_files run;
   if (o->dry_run) {
     print_plan(t);
-    code = SL_EXIT_OK;
   } else if (sl_run_create(&run, t->config.run.out, &t->config, &err)) {
     code = sl_cli_fail(command, &err);
   } else {
@@ -194,7 +206,7 @@ static int resume(const options *o, const char *command) {
     sl_config_free(&config);
     return sl_cli_fail(command, &err);
   }
-  sl_status status = sl_trainer_create(&t, &config, &err);
+  sl_status status = sl_trainer_create(&t, &config, SL_EXTENT_TRAINING, &err);
   if (!status) status = restore(t, &run, &err);
   const int code = status ? sl_cli_fail(command, &err) : run_to_end(o, command, t, &run);
   sl_run_close(&run);

@@ -1,18 +1,30 @@
 /* Gradient totals of a step over its shards: a binary counter of finished subtrees (spec N4.3, N4.4). */
 #include "gradients.h"
 
-#include <stdlib.h>
+#include "block.h"
+
 #include <string.h>
 
 static size_t head_floats(const sl_model_layout *layout) { return layout->shape.vocab * layout->shape.hidden; }
+
+size_t sl_gradients_buffers(size_t shards) {
+  size_t n = 1;
+  while ((size_t)1 << n <= shards) n++;
+  return n;
+}
+
+size_t sl_gradients_bytes(const sl_model_layout *layout, size_t shards) {
+  return sl_gradients_buffers(shards) * sl_arena_bytes(layout) + (layout->shape.tied ? head_floats(layout) * sizeof(float) : 0);
+}
 
 sl_status sl_gradients_create(sl_gradients *out, sl_context *ctx, const sl_model_layout *layout, size_t shards, sl_error *err) {
   sl_gradients g = {.ctx = ctx, .layout = layout, .shards = shards};
   sl_status status = sl_arena_create(&g.total, layout, err);
   for (size_t i = 0; !status && (size_t)1 << i < shards; i++) status = sl_arena_create(&g.level[i], layout, err);
   if (!status && layout->shape.tied) {
-    g.head_total = calloc(head_floats(layout), sizeof *g.head_total);
-    if (!g.head_total) status = sl_fail(err, SL_ERR_MEMORY, "no memory for the head's gradient");
+    void *block = NULL;
+    status = sl_block_create(&block, head_floats(layout) * sizeof *g.head_total, "the head's gradient", err);
+    g.head_total = block;
   }
   if (status) {
     sl_gradients_free(&g);
@@ -25,7 +37,7 @@ sl_status sl_gradients_create(sl_gradients *out, sl_context *ctx, const sl_model
 void sl_gradients_free(sl_gradients *g) {
   sl_arena_free(g->total);
   for (size_t i = 0; i < SL_SHARD_LEVELS; i++) sl_arena_free(g->level[i]);
-  free(g->head_total);
+  sl_block_free(g->head_total);
   memset(g, 0, sizeof *g);
 }
 

@@ -21,6 +21,9 @@ typedef struct {
 /* shards: a power of two. */
 sl_status sl_gradients_create(sl_gradients *out, sl_context *ctx, const sl_model_layout *layout, size_t shards, sl_error *err);
 void sl_gradients_free(sl_gradients *g);
+/* Arenas that they take, 1 + log2 shards, and all their bytes. */
+size_t sl_gradients_buffers(size_t shards);
+size_t sl_gradients_bytes(const sl_model_layout *layout, size_t shards);
 
 /* First sequence of shard k of n sequences (spec N4.3). */
 size_t sl_shard_begin(size_t k, size_t n, size_t shards);

@@ -59,8 +59,7 @@ static sl_status open_weights(sl_safetensors **out, const char *folder, const ch
   return status;
 }
 
-/* Fills the arena of p, whose layout is given. */
-static sl_status read_weights(sl_parameters *p, const char *folder, sl_error *err) {
+sl_status sl_model_weights_read(sl_parameters *p, const char *folder, sl_error *err) {
   char *path = sl_path_join(folder, SL_MODEL_WEIGHTS_FILE);
   sl_safetensors *file = NULL;
   const sl_model_layout *layout = p->layout;
@@ -93,17 +92,43 @@ static sl_status read_tokenizer(sl_tokenizer **out, const sl_model_shape *shape,
   return status;
 }
 
-sl_status sl_model_folder_read(sl_parameters *out, sl_tokenizer **tokenizer, const char *path, sl_error *err) {
+/* The weights' file is the one that the layout needs. */
+static sl_status check_weights(const char *folder, const sl_model_layout *layout, sl_error *err) {
+  char *path = sl_path_join(folder, SL_MODEL_WEIGHTS_FILE);
+  sl_safetensors *file = NULL;
+  sl_status status = path ? open_weights(&file, folder, path, err) : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", folder);
+  if (status == SL_OK) status = check_tensors(file, path, layout, err);
+  sl_safetensors_close(file);
+  free(path);
+  return status;
+}
+
+sl_status sl_model_folder_describe(sl_model_layout **out, sl_tokenizer **tokenizer, const char *path, sl_error *err) {
   sl_model_shape shape;
-  sl_parameters made = {NULL, NULL};
+  sl_model_layout *layout = NULL;
   sl_status status = sl_model_config_read(&shape, path, err);
-  if (status == SL_OK) status = sl_model_layout_create(&made.layout, &shape, err);
-  if (status == SL_OK) status = read_weights(&made, path, err);
+  if (status == SL_OK) status = sl_model_layout_create(&layout, &shape, err);
+  if (status == SL_OK) status = check_weights(path, layout, err);
   if (status == SL_OK && tokenizer) status = read_tokenizer(tokenizer, &shape, path, err);
   if (status != SL_OK) {
+    sl_model_layout_destroy(layout);
+    return status;
+  }
+  *out = layout;
+  return SL_OK;
+}
+
+sl_status sl_model_folder_read(sl_parameters *out, sl_tokenizer **tokenizer, const char *path, sl_error *err) {
+  sl_parameters made = {NULL, NULL};
+  sl_tokenizer *ours = NULL;
+  sl_status status = sl_model_folder_describe(&made.layout, tokenizer ? &ours : NULL, path, err);
+  if (status == SL_OK) status = sl_model_weights_read(&made, path, err);
+  if (status != SL_OK) {
+    sl_tokenizer_destroy(ours);
     sl_parameters_free(&made);
     return status;
   }
+  if (tokenizer) *tokenizer = ours;
   *out = made;
   return SL_OK;
 }

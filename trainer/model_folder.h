@@ -18,6 +18,11 @@ sl_status sl_model_config_read(sl_model_shape *out, const char *path, sl_error *
  * SL_ERR_NONFINITE names tensor[index]. */
 sl_status sl_model_folder_read(sl_parameters *out, sl_tokenizer **tokenizer, const char *path, sl_error *err);
 
+/* The same in two halves. Describe: all but the numbers, which take the memory. Weights: makes and fills the arena of a layout that it
+ * gave. */
+sl_status sl_model_folder_describe(sl_model_layout **out, sl_tokenizer **tokenizer, const char *path, sl_error *err);
+sl_status sl_model_weights_read(sl_parameters *parameters, const char *path, sl_error *err);
+
 /* Writes a folder that appears whole or not at all and replaces the one at path; tokenizer may be NULL. Refuses NaN and infinity. */
 sl_status sl_model_folder_write(const sl_parameters *parameters, const sl_tokenizer *tokenizer, const char *path, sl_error *err);
 

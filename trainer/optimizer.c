@@ -16,6 +16,8 @@ sl_status sl_optimizer_create(sl_optimizer *out, const sl_model_layout *layout, 
   return SL_OK;
 }
 
+size_t sl_optimizer_bytes(const sl_model_layout *layout) { return 2 * sl_arena_bytes(layout); }
+
 void sl_optimizer_free(sl_optimizer *o) {
   sl_arena_free(o->m);
   sl_arena_free(o->v);

@@ -21,6 +21,7 @@ typedef struct {
 
 sl_status sl_optimizer_create(sl_optimizer *out, const sl_model_layout *layout, sl_error *err);
 void sl_optimizer_free(sl_optimizer *o);
+size_t sl_optimizer_bytes(const sl_model_layout *layout);
 /* Moments back to +0, corrections back to 1: a new phase of training. */
 void sl_optimizer_reset(sl_optimizer *o);
 

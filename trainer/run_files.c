@@ -45,14 +45,22 @@ static sl_status open_logs(sl_run_files *run, const char *mode, sl_error *err) {
   return status;
 }
 
+sl_status sl_run_check_new(const char *run, sl_error *err) {
+  char *path = sl_path_join(run, SL_RUN_CONFIG);
+  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  const int there = access(path, F_OK) == 0;
+  free(path);
+  if (!there) return SL_OK;
+  return sl_fail(err, SL_ERR_USAGE, "%s holds a run already: 'sluice resume %s' goes on with it, or choose another run.out", run, run);
+}
+
 /* Writes the configuration whole or not at all (spec F1.1): it says that a run is there. */
 static sl_status write_config(const char *run, const sl_config *config, sl_error *err) {
   char *path = sl_path_join(run, SL_RUN_CONFIG), *text = NULL;
   size_t size = 0;
   FILE *memory = open_memstream(&text, &size);
   sl_status status = path && memory ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for a configuration");
-  if (!status && access(path, F_OK) == 0)
-    status = sl_fail(err, SL_ERR_USAGE, "%s holds a run already: 'sluice resume %s' goes on with it, or choose another run.out", run, run);
+  if (!status) status = sl_run_check_new(run, err);
   if (!status) status = sl_config_print(config, memory, 0, err);
   if (memory && fclose(memory) != 0 && !status) status = sl_fail(err, SL_ERR_MEMORY, "no memory for a configuration");
   const sl_bytes piece = {text, size};

@@ -21,6 +21,8 @@ typedef struct {
   FILE *metrics, *ledger;
 } sl_run_files;
 
+/* Refuses a folder that holds a run already, before a long preparation; sl_run_create asks again. */
+sl_status sl_run_check_new(const char *path, sl_error *err);
 /* Makes the run's folder with its configuration; refuses one that holds a run already. Locks it (spec F4.7). */
 sl_status sl_run_create(sl_run_files *out, const char *path, const sl_config *config, sl_error *err);
 /* Locks an existing run's folder; the logs stay closed. */

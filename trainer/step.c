@@ -1,35 +1,44 @@
 /* One gradient: forward, loss and backward of the sequences of an optimiser step, shard by shard (spec N4.3, O4). */
 #include "step.h"
 
+#include "block.h"
 #include "model_activations.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+static void cut_step(sl_cutter *c, sl_step *s) {
+  const size_t n = s->max_sequences, t = s->max_tokens;
+  float **const floats[] = {&s->logp_old, &s->logp_ref, &s->logp, &s->entropy, &s->dlogp, &s->dentropy};
+  uint32_t **const words[] = {&s->ids, &s->position, &s->target};
+  s->sums = sl_cut(c, n, 1, sizeof *s->sums);
+  s->coefficient = sl_cut(c, n, 1, sizeof *s->coefficient);
+  s->seq = sl_cut(c, n + 1, 1, sizeof *s->seq), s->local_seq = sl_cut(c, n + 1, 1, sizeof *s->local_seq);
+  s->tokens = sl_cut(c, n, 1, sizeof *s->tokens);
+  s->advantage = sl_cut(c, n, 1, sizeof *s->advantage);
+  for (size_t i = 0; i < sizeof floats / sizeof *floats; i++) *floats[i] = sl_cut(c, t, 1, sizeof(float));
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++) *words[i] = sl_cut(c, t, 1, sizeof(uint32_t));
+  s->mask = sl_cut(c, t, 1, sizeof *s->mask);
+}
+
+size_t sl_step_bytes(size_t max_sequences, size_t max_tokens) {
+  sl_step s = {.max_sequences = max_sequences, .max_tokens = max_tokens};
+  sl_cutter c = {0};
+  cut_step(&c, &s);
+  return sl_cutter_bytes(&c);
+}
 
 sl_status sl_step_create(sl_step *out, size_t max_sequences, size_t max_tokens, sl_error *err) {
   sl_step s = {.max_sequences = max_sequences, .max_tokens = max_tokens};
-  const size_t per_token = 9 * sizeof(float) + sizeof(uint8_t);
-  const size_t per_sequence = sizeof(sl_loss_sums) + sizeof(double) + 4 * sizeof(uint32_t);
-  unsigned char *p = calloc(1, max_tokens * per_token + (max_sequences + 2) * per_sequence + 64);
-  if (!p) return sl_fail(err, SL_ERR_MEMORY, "no memory for a step of %zu sequences", max_sequences);
-  s.memory = p;
-  s.sums = (void *)p, p += max_sequences * sizeof *s.sums;
-  s.coefficient = (void *)p, p += max_sequences * sizeof *s.coefficient;
-  s.seq = (void *)p, p += (max_sequences + 1) * sizeof *s.seq;
-  s.local_seq = (void *)p, p += (max_sequences + 1) * sizeof *s.local_seq;
-  s.tokens = (void *)p, p += max_sequences * sizeof *s.tokens;
-  s.advantage = (void *)p, p += max_sequences * sizeof *s.advantage;
-  float **const floats[] = {&s.logp_old, &s.logp_ref, &s.logp, &s.entropy, &s.dlogp, &s.dentropy};
-  for (size_t i = 0; i < sizeof floats / sizeof *floats; i++) *floats[i] = (void *)p, p += max_tokens * sizeof(float);
-  uint32_t **const words[] = {&s.ids, &s.position, &s.target};
-  for (size_t i = 0; i < sizeof words / sizeof *words; i++) *words[i] = (void *)p, p += max_tokens * sizeof(uint32_t);
-  s.mask = p;
+  if (max_tokens > UINT32_MAX) return sl_fail(err, SL_ERR_MEMORY, "a step of %zu tokens is too large", max_tokens);
+  const sl_status status = sl_block_create(&s.block, sl_step_bytes(max_sequences, max_tokens), "the tokens of a step", err);
+  if (status) return status;
+  cut_step(&(sl_cutter){.base = s.block}, &s);
   *out = s;
   return SL_OK;
 }
 
 void sl_step_free(sl_step *step) {
-  free(step->memory);
+  sl_block_free(step->block);
   memset(step, 0, sizeof *step);
 }
 

@@ -21,11 +21,13 @@ typedef struct {
   uint32_t *tokens;    /* (n_seq) unmasked tokens */
   sl_loss_sums *sums;  /* (n_seq) */
   uint32_t *local_seq; /* (n_seq + 1) offsets of a micro-batch */
-  void *memory;
+  void *block;         /* all of them */
 } sl_step;
 
 sl_status sl_step_create(sl_step *out, size_t max_sequences, size_t max_tokens, sl_error *err);
 void sl_step_free(sl_step *step);
+/* Bytes that such a step takes in one block. */
+size_t sl_step_bytes(size_t max_sequences, size_t max_tokens);
 
 /* Appends a sequence whose tokens after the first prompt_length are learnt from. logp_old may be NULL (then 0). */
 void sl_step_clear(sl_step *step);

@@ -13,6 +13,19 @@
 
 typedef enum { SL_PHASE_SFT, SL_PHASE_RL, SL_PHASE_DONE } sl_phase;
 
+/* What a trainer is made for: to show its plan (no memory is taken), to evaluate a policy, to train it. */
+typedef enum { SL_EXTENT_PLAN, SL_EXTENT_EVALUATION, SL_EXTENT_TRAINING } sl_extent;
+
+/* Bytes of the blocks that a trainer takes, by use. Kernels' workspace, of the context, comes on top. */
+typedef struct {
+  size_t parameters, moments, gradients;
+  size_t activations;    /* of a micro-batch, with packed weights */
+  size_t rollout, cache; /* activations, tokens and logits of a rollout; its keys and values */
+  size_t reference;      /* parameters and activations */
+  size_t buffers;        /* tokens and log-probs of a step, tables */
+} sl_memory_plan;
+size_t sl_memory_plan_bytes(const sl_memory_plan *plan); /* SIZE_MAX if they overflow */
+
 typedef struct {
   sl_config config;
   sl_task task;
@@ -39,11 +52,17 @@ typedef struct {
   uint32_t *chosen, *group, *update_order, *reward_order;
   double *solved; /* (held-out problems) of an evaluation */
   char *text;     /* of one completion */
+  void *tables;   /* prompts and all of the last four lines */
+  sl_memory_plan plan;
 } sl_trainer;
 
-/* Loads the task, makes or reads the model, plans all memory. Takes over config, on error too. */
-sl_status sl_trainer_create(sl_trainer **out, sl_config *config, sl_error *err);
+/* Loads the task, makes or reads the model, plans all memory and takes what the extent needs. Takes over config, on error too. */
+sl_status sl_trainer_create(sl_trainer **out, sl_config *config, sl_extent extent, sl_error *err);
 void sl_trainer_destroy(sl_trainer *trainer);
+
+/* Parts of sl_trainer_create: fills trainer->plan; takes the memory, layouts, parameters and reference being there. */
+sl_status sl_trainer_plan(sl_trainer *trainer, sl_extent extent, sl_error *err);
+sl_status sl_trainer_allocate(sl_trainer *trainer, sl_extent extent, sl_error *err);
 
 /* The policy as it stands becomes the frozen reference, where rl.beta > 0 and no folder was given. */
 void sl_trainer_take_reference(sl_trainer *trainer);

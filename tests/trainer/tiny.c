@@ -55,7 +55,7 @@ sl_trainer *tiny_trainer(const char *const *extra) {
   sl_error err;
   sl_trainer *t;
   cr_assert_eq(sl_config_load(&config, NULL, sets, n, &err), SL_OK, "%s", err.message);
-  const sl_status status = sl_trainer_create(&t, &config, &err);
+  const sl_status status = sl_trainer_create(&t, &config, SL_EXTENT_TRAINING, &err);
   if (status == SL_ERR_UNAVAILABLE) {
     printf("absent, not tested: %s\n", err.message);
     return NULL;

@@ -46,21 +46,33 @@ static sl_status measure_text(const sl_tokenizer *tokenizer, const sl_problem *p
   return status;
 }
 
-/* Every text can be encoded; finds the longest. */
-static sl_status measure(sl_task *task, sl_error *err) {
+static sl_status measure_all(const sl_task *task, const sl_tokenizer *tokenizer, size_t *prompt_max, size_t *answer_max, sl_error *err) {
   const sl_problems *lists[] = {&task->warm, &task->train, &task->held_out};
   static const char *const names[] = {"warm-start", "training", "held-out"};
+  sl_error inner;
+  for (size_t l = 0; l < 3; l++)
+    for (size_t i = 0; i < lists[l]->n; i++) {
+      const sl_problem *p = &lists[l]->items[i];
+      sl_status status = measure_text(tokenizer, p, p->prompt, prompt_max, &inner);
+      if (status == SL_OK) status = measure_text(tokenizer, p, p->answer, answer_max, &inner);
+      if (status != SL_OK) return sl_fail(err, status, "task: %s problem %zu ('%.80s'): %s", names[l], i, p->prompt, inner.message);
+    }
+  return SL_OK;
+}
+
+sl_status sl_task_check(const sl_task *task, const sl_tokenizer *tokenizer, int held_out_only, sl_error *err) {
+  size_t prompt_max = 0, answer_max = 0;
+  const sl_task checked = {.held_out = task->held_out};
+  return measure_all(held_out_only ? &checked : task, tokenizer, &prompt_max, &answer_max, err);
+}
+
+/* Every text can be encoded; finds the longest. */
+static sl_status measure(sl_task *task, sl_error *err) {
   sl_tokenizer *tokenizer;
   sl_error inner;
   sl_status status = sl_tokenizer_create(&tokenizer, task->alphabet, &inner);
   if (status != SL_OK) return sl_fail(err, status, "task: %s", inner.message);
-  for (size_t l = 0; l < 3 && status == SL_OK; l++)
-    for (size_t i = 0; i < lists[l]->n && status == SL_OK; i++) {
-      const sl_problem *p = &lists[l]->items[i];
-      status = measure_text(tokenizer, p, p->prompt, &task->prompt_max, &inner);
-      if (status == SL_OK) status = measure_text(tokenizer, p, p->answer, &task->answer_max, &inner);
-      if (status != SL_OK) sl_fail(err, status, "task: %s problem %zu ('%.80s'): %s", names[l], i, p->prompt, inner.message);
-    }
+  status = measure_all(task, tokenizer, &task->prompt_max, &task->answer_max, err);
   sl_tokenizer_destroy(tokenizer);
   return status;
 }

@@ -46,6 +46,10 @@ typedef struct {
 sl_status sl_task_load(sl_task *out, const sl_task_options *options, sl_error *err);
 void sl_task_free(sl_task *task);
 
+/* Every text can be written in the tokenizer's alphabet; SL_ERR_INPUT names the problem and the character that cannot. */
+struct sl_tokenizer;
+sl_status sl_task_check(const sl_task *task, const struct sl_tokenizer *tokenizer, int held_out_only, sl_error *err);
+
 /* The reward of a completion, 0 or 1 (spec F3.6). It ended if the model closed it with SL_TOKEN_EOS; a truncated one scores 0. The whole
  * completion is read. */
 double sl_reward(sl_reward_kind kind, const char *completion, int ended, const char *answer);
