@@ -4,8 +4,8 @@
 # What the demo needs is the core alone: no MPFR, no Criterion, no prover.
 demo:
 	@ci/install core
-	@cmake -S . -B build/demo -G Ninja -DCMAKE_BUILD_TYPE=Release -DSLUICE_REFERENCE=OFF -DSLUICE_TESTS=OFF -DSLUICE_PROOFS=OFF
-	@cmake --build build/demo
+	@cmake --preset demo
+	@cmake --build --preset demo
 	@ci/demo build/demo/sluice
 
 build:
