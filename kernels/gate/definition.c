@@ -8,20 +8,26 @@
 
 static const char *const kernels[] = {"sigmoid", "erf", "arctan", "softsign", "clip", "identity"};
 
-static sl_status next_name(sl_parser *p, char *out, size_t size, const char *what) {
+static sl_status name_or_text(sl_parser *p, char *out, size_t size, sl_token_kind kind, const char *what) {
   const sl_token t = p->lex.token;
-  if (t.kind != SL_TOKEN_NAME && t.kind != SL_TOKEN_STRING) return sl_lexer_expected(&p->lex, what);
-  const size_t quote = t.kind == SL_TOKEN_STRING, n = t.size - 2 * quote;
-  if (n >= size) return sl_lexer_reject(&p->lex, &t, "expected a shorter text");
+  if (t.kind != kind) return sl_lexer_expected(&p->lex, what);
+  if (*out) return sl_lexer_reject(&p->lex, &t, "expected one 'gate' and one 'cite' in a file, this is a second");
+  const size_t quote = kind == SL_TOKEN_STRING, n = t.size - 2 * quote;
+  if (n >= size)
+    return sl_lexer_reject(
+        &p->lex, &t, kind == SL_TOKEN_STRING ? "expected a text of at most 255 characters" : "expected a name of at most 31 characters");
   memcpy(out, t.start + quote, n);
   out[n] = '\0';
   return sl_lexer_next(&p->lex);
 }
 
 static sl_status statement_kernel(sl_parser *p) {
+  sl_gate_definition *def = p->def;
+  if (def->kernel_line) return sl_lexer_reject(&p->lex, &p->lex.token, "expected one 'kernel' in a file, this is a second");
+  def->kernel_line = p->lex.token.line, def->kernel_column = p->lex.token.column;
   for (int i = 0; i < SL_GATE_EXPRESSION; i++)
     if (sl_token_is(&p->lex.token, kernels[i])) {
-      p->def->kernel = i;
+      def->kernel = i;
       return sl_lexer_next(&p->lex);
     }
   return sl_lexer_expected(&p->lex, "sigmoid, erf, arctan, softsign, clip or identity");
@@ -179,8 +185,8 @@ static sl_status statement(sl_parser *p) {
   int sides = 3;
   sl_status status = sl_lexer_next(&p->lex);
   if (status != SL_OK) return status;
-  if (sl_token_is(&t, "gate")) return next_name(p, p->def->name, sizeof p->def->name, "the gate's name");
-  if (sl_token_is(&t, "cite")) return next_name(p, p->def->cite, sizeof p->def->cite, "a text in double quotes");
+  if (sl_token_is(&t, "gate")) return name_or_text(p, p->def->name, sizeof p->def->name, SL_TOKEN_NAME, "the gate's name");
+  if (sl_token_is(&t, "cite")) return name_or_text(p, p->def->cite, sizeof p->def->cite, SL_TOKEN_STRING, "a text in double quotes");
   if (sl_token_is(&t, "kernel")) return statement_kernel(p);
   if (sl_token_is(&t, "param")) return statement_param(p);
   if (sl_token_is(&t, "let")) return statement_let(p);
@@ -209,8 +215,8 @@ static sl_status check_whole(sl_parser *p) {
   for (int i = 0; i < 2; i++) {
     const char *name = wanted[def->kernel][i];
     if (*name && (i >= def->param_count || strcmp(def->param[i].name, name) != 0))
-      return sl_fail(p->lex.err, SL_ERR_INPUT, "%s:1:1: expected the parameters of kernel %s: %s %s", def->file, kernels[def->kernel],
-                     wanted[def->kernel][0], wanted[def->kernel][1]);
+      return sl_fail(p->lex.err, SL_ERR_INPUT, "%s:%d:%d: expected the parameters of kernel %s first: %s %s", def->file, def->kernel_line,
+                     def->kernel_column, kernels[def->kernel], wanted[def->kernel][0], wanted[def->kernel][1]);
   }
   return SL_OK;
 }

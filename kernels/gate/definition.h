@@ -40,6 +40,7 @@ struct sl_gate_definition {
   char cite[256];
   char file[256];
   int kernel; /* an sl_gate_family; SL_GATE_EXPRESSION where none is named */
+  int kernel_line, kernel_column;
   sl_gate_declared param[SL_GATE_PARAMETER_LIMIT];
   char param_name[SL_GATE_PARAMETER_LIMIT][32]; /* as sl_tree_print takes them */
   int param_count;

@@ -32,9 +32,9 @@ static sl_status make_program(sl_gate_definition *def, int s, sl_error *err) {
   sl_tree_init(&tree);
   for (int i = 0; i < def->param_count; i++) value[i] = def->param[i].value[s];
   sl_gate_definition_roots(def, s, value, &tree, &f, &w);
-  sl_status status = tree.failed
-                         ? sl_fail(err, SL_ERR_INPUT, "%s: expected a gate whose derivative has at most %u nodes", def->file, SL_TREE_LIMIT)
-                         : sl_program_compile(&def->program[s], &tree, f, w, err);
+  sl_status status =
+      tree.failed ? sl_fail(err, SL_ERR_INPUT, "%s:1:1: expected a gate whose derivative has at most %u nodes", def->file, SL_TREE_LIMIT)
+                  : sl_program_compile(&def->program[s], &tree, f, w, err);
   sl_tree_clear(&tree);
   return status;
 }
@@ -89,6 +89,43 @@ static void fill_gate(sl_gate *out, const sl_gate_definition *def) {
   }
 }
 
+/* What the trainer computes for a kernel's gate (spec O2.1, O2.2), in binary64. */
+static double kernel_weight(const sl_gate_definition *def, int s, double r) {
+  const double first = def->param_count ? sl_decimal_to_double(def->param[0].value[s]) : 0, z = first * (r - 1);
+  switch (def->kernel) {
+    case SL_GATE_SIGMOID:
+      return 1 / (cosh(z / 2) * cosh(z / 2));
+    case SL_GATE_ERF:
+      return exp(-z * z);
+    case SL_GATE_ARCTAN:
+      return 1 / (1 + z * z);
+    case SL_GATE_SOFTSIGN:
+      return 1 / ((1 + fabs(z)) * (1 + fabs(z)));
+    case SL_GATE_CLIP:
+      return s ? r <= 1 + sl_decimal_to_double(def->param[1].value[s]) : r >= 1 - first;
+    default:
+      return 1;
+  }
+}
+
+/* What is proved is the expression, what runs is the kernel: a file in which they differ is refused. Both are numbers of [0, 1] in
+ * binary64; 2^-30 leaves room for an expression that cancels 2^22 times its result, and another function is further off at one of these r.
+ */
+static sl_status check_kernel(const sl_gate_definition *def, int s, sl_error *err) {
+  static const double r[] = {0, 0.25, 0.8125, 1, 1.1875, 1.75, 3, 17};
+  enum { POINTS = sizeof r / sizeof *r };
+  double w[POINTS];
+  if (def->kernel == SL_GATE_EXPRESSION) return SL_OK;
+  sl_gate_evaluate64(def, s, r, NULL, w, POINTS);
+  for (int i = 0; i < POINTS; i++) {
+    const double want = kernel_weight(def, s, r[i]);
+    if (!(fabs(w[i] - want) <= 0x1p-30))
+      return sl_fail(err, SL_ERR_INPUT, "%s:%d:%d: expected an expression with the kernel's f' = %.9g at r = %.9g, found %.9g", def->file,
+                     def->kernel_line, def->kernel_column, want, r[i], w[i]);
+  }
+  return SL_OK;
+}
+
 sl_status sl_gate_parse(sl_gate *out, sl_gate_definition **owner, const char *text, size_t size, const char *file,
                         const sl_gate_parameter *parameter, size_t count, sl_error *err) {
   sl_gate_definition *def = malloc(sizeof *def);
@@ -96,6 +133,7 @@ sl_status sl_gate_parse(sl_gate *out, sl_gate_definition **owner, const char *te
   sl_status status = sl_gate_definition_parse(def, text, size, file, err);
   if (status == SL_OK) status = set_parameters(def, parameter, count, err);
   for (int s = 0; s < 2 && status == SL_OK; s++) status = make_program(def, s, err);
+  for (int s = 0; s < 2 && status == SL_OK; s++) status = check_kernel(def, s, err);
   if (status != SL_OK) {
     sl_gate_definition_free(def);
     return status;

@@ -110,15 +110,19 @@ static sl_ref copy_node(sl_tree *to, const sl_gate_node *n, const sl_ref *map, c
   return intern(to, &copy);
 }
 
+void sl_tree_mark(const sl_tree *tree, sl_ref ref, unsigned char *live) {
+  live[ref] = 1;
+  for (uint32_t i = ref + 1; i-- > 0;)
+    if (live[i])
+      for (int k = 0; k < sl_op_arity(tree->node[i].op); k++) live[tree->node[i].child[k]] = 1;
+}
+
 sl_ref sl_tree_copy(sl_tree *to, const sl_tree *from, sl_ref ref, const sl_decimal *value, sl_ref f, sl_ref w) {
   sl_ref *map = calloc((size_t)ref + 1, sizeof *map);
   unsigned char *live = calloc((size_t)ref + 1, 1);
   sl_ref result = 0;
   if (map && live) {
-    live[ref] = 1;
-    for (uint32_t i = ref + 1; i-- > 0;)
-      if (live[i])
-        for (int k = 0; k < sl_op_arity(from->node[i].op); k++) live[from->node[i].child[k]] = 1;
+    sl_tree_mark(from, ref, live);
     for (uint32_t i = 0; i <= ref && !to->failed; i++)
       if (live[i]) map[i] = copy_node(to, &from->node[i], map, value, f, w);
     result = map[ref];

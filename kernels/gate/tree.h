@@ -72,6 +72,9 @@ int sl_tree_rational(const sl_tree *tree, sl_ref ref, int64_t *p, int64_t *q);
 /* The derivative with respect to r, by the rules of spec G3.2. */
 sl_ref sl_tree_derivative(sl_tree *tree, sl_ref ref);
 
+/* Sets live[i] for the nodes that ref needs; live holds ref + 1 bytes. */
+void sl_tree_mark(const sl_tree *tree, sl_ref ref, unsigned char *live);
+
 /* Copies the expression at `ref` of `from` into `to`. PARAM i becomes NUM value[i] where value is not NULL; VALUE and WEIGHT become the
  * given nodes of `to` (SL_NO_REF: kept). */
 sl_ref sl_tree_copy(sl_tree *to, const sl_tree *from, sl_ref ref, const sl_decimal *value, sl_ref f, sl_ref w);

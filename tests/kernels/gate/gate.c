@@ -42,7 +42,7 @@ static const refusal refusals[] = {
     {"gate a\nparam exp in [1, 2] default 1", "t.gate:2:7: expected a new name"},
     {"gate a\nlet z = r let z = r", "t.gate:2:15: expected a new name"},
     {"gate a\nkernel relu", "t.gate:2:8: expected sigmoid"},
-    {"gate a\nkernel sigmoid\nf = r", "t.gate:1:1: expected the parameters of kernel sigmoid: tau"},
+    {"gate a\nkernel sigmoid\nf = r", "t.gate:2:8: expected the parameters of kernel sigmoid first: tau"},
     {"gate a\nf = r\nrequire sup(f) >= 1", "t.gate:3:16: expected '<='"},
     {"gate a\nf = r\nrequire f <= 1 for q in [1, 2]", "t.gate:3:20: expected r or a parameter"},
     {"gate a\nf = f", "t.gate:2:5: expected an expression in r"},
