@@ -38,6 +38,13 @@ static double positive_number(struct argp_state *state, const char *name, const 
   return v;
 }
 
+static long positive_whole(struct argp_state *state, const char *name, const char *arg) {
+  char *end;
+  const long v = strtol(arg, &end, 10);
+  if (*end || end == arg || v < 1 || v > 1000000000) argp_error(state, "%s: expected a positive whole number, found '%s'", name, arg);
+  return v;
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state) {
   options *o = state->input;
   static char tau[64];
@@ -74,10 +81,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
       o->seconds = positive_number(state, "--seconds", arg);
       return 0;
     case OPTION_BOXES:
-      o->boxes = (long)positive_number(state, "--boxes", arg);
+      o->boxes = positive_whole(state, "--boxes", arg);
       return 0;
     case OPTION_THREADS:
-      o->threads = (int)positive_number(state, "--threads", arg);
+      o->threads = (int)positive_whole(state, "--threads", arg);
       return 0;
     case ARGP_KEY_ARG:
       if (o->gate) argp_error(state, "one gate at a time");

@@ -79,7 +79,25 @@ static void copy_flow(flow_t *y, const flow_t *a, int minus) {
   mpfi_set(y->l, a->l);
 }
 
-/* A switch that the resolution left: decided by the box, or not ok (abs, min, max keep no value here: a checker may refuse more). */
+/* Undecided abs, min and max are continuous, with a slope between those of their branches. */
+static void hull(flow_t *y, const node_t *n, const flow_t *a, const flow_t *b) {
+  nowhere(y->l);
+  if (n->op == E_ABS) {
+    mpfi_abs(y->v, a->v);
+    mpfi_neg(y->d, a->d);
+    mpfi_union(y->d, y->d, a->d);
+  } else {
+    mpfr_srcptr high = n->op == E_MIN ? &a->v->right : &b->v->left, low = n->op == E_MIN ? &b->v->right : &a->v->left;
+    mpfi_union(y->v, a->v, b->v);
+    if (n->op == E_MIN)
+      mpfr_min(&y->v->right, high, low, MPFR_RNDU);
+    else
+      mpfr_max(&y->v->left, high, low, MPFR_RNDD);
+    mpfi_union(y->d, a->d, b->d);
+  }
+}
+
+/* A switch that the resolution left: decided by the box, or without a value where it may jump. */
 static void open_switch(flow_t *y, const node_t *n, const flow_t *f) {
   const flow_t *a = &f[n->a], *b = n->b >= 0 ? &f[n->b] : NULL;
   const int sign = n->op == E_ABS || n->op == E_SIGN ? sign_of(a->v)
@@ -87,6 +105,10 @@ static void open_switch(flow_t *y, const node_t *n, const flow_t *f) {
                    : greater(a->v, b->v)             ? 1
                    : greater(b->v, a->v)             ? -1
                                                      : 0;
+  if (sign == 0 && (n->op == E_ABS || n->op == E_MIN || n->op == E_MAX)) {
+    hull(y, n, a, b);
+    return;
+  }
   if (sign == 0) {
     y->ok = 0;
     nowhere(y->v), nowhere(y->d), nowhere(y->l);
@@ -105,9 +127,12 @@ static void open_switch(flow_t *y, const node_t *n, const flow_t *f) {
     case E_MAX:
       copy_flow(y, sign > 0 ? a : b, 0);
       break;
-    case E_PICK:
-      copy_flow(y, &f[sign < 0 ? n->c : n->d], 0);
+    case E_PICK: { /* the other branch need not have a value */
+      const flow_t *c = &f[sign < 0 ? n->c : n->d];
+      copy_flow(y, c, 0);
+      y->ok &= c->ok, y->never |= c->never;
       break;
+    }
     default: { /* softsign */
       mpfi_t t;
       mpfi_init2(t, BITS);
@@ -216,10 +241,10 @@ void box_flow(box_t *b, const mpfi_t r, mpfi_t *params) {
     const int child[] = {n->a, n->b, n->c, n->d};
     y->ok = 1, y->never = 0;
     node_flow(b, i, r, params);
-    const int chosen = n->op == E_PICK || n->op == E_MIN || n->op == E_MAX; /* the branch not taken need not have a value */
-    for (int k = 0; k < expr_arity(n->op); k++)
-      if (!chosen || k < 2) y->ok &= b->flow[child[k]].ok;
-    for (int k = 0; k < expr_arity(n->op) && !chosen; k++) y->never |= b->flow[child[k]].never;
+    for (int k = 0; k < (n->op == E_PICK ? 2 : expr_arity(n->op)); k++) {
+      y->ok &= b->flow[child[k]].ok;
+      y->never |= b->flow[child[k]].never;
+    }
     y->ok = y->ok && bounded(y->v);
     y->never = y->never || never_defined(b, n);
   }
@@ -230,6 +255,26 @@ int box_slope_sign(const box_t *b, int ref) {
   if (!y->ok) return 0;
   const int direct = sign_of(y->d);
   return direct ? direct : sign_of(y->v) * sign_of(y->l);
+}
+
+/* The branch that is certain on the whole box, or nothing. */
+static void jet_switch(const box_t *b, const node_t *n, jet_t *y, int terms) {
+  const jet_t *a = &b->jet[n->a], *c = n->b >= 0 ? &b->jet[n->b] : NULL;
+  const int sign = !c ? sign_of(a->c[0]) : greater(a->c[0], c->c[0]) ? 1 : greater(c->c[0], a->c[0]) ? -1 : 0;
+  mpfi_t s;
+  mpfi_init2(s, BITS);
+  mpfi_set_si(s, sign);
+  if (!sign || n->op == E_SOFTSIGN)
+    jet_unknown(y);
+  else if (n->op == E_SIGN)
+    jet_const(y, s);
+  else if (n->op == E_ABS)
+    jet_scale(y, a, s, terms);
+  else if (n->op == E_PICK)
+    jet_set(y, &b->jet[sign < 0 ? n->c : n->d]);
+  else
+    jet_set(y, (sign < 0) == (n->op == E_MIN) ? a : c);
+  mpfi_clear(s);
 }
 
 void box_jet(box_t *b, int ref, const mpfi_t r, mpfi_t *params, int order, mpfi_t out) {
@@ -270,7 +315,7 @@ void box_jet(box_t *b, int ref, const mpfi_t r, mpfi_t *params, int order, mpfi_
       case E_MIN:
       case E_MAX:
       case E_SOFTSIGN:
-        jet_unknown(y);
+        jet_switch(b, x, y, n);
         break;
       default:
         jet_fn(y, x->op, a, n);

@@ -362,6 +362,8 @@ static int read_all(reader_t *r, const char *text) {
 void check_certificate(check_result *out, const char *text, size_t size) {
   reader_t r = {.at = text, .end = text + size, .out = out, .text = malloc(LINE_MAX_SIZE)};
   size_t length;
+  const mpfr_exp_t least = mpfr_get_emin(), largest = mpfr_get_emax();
+  mpfr_set_emin(mpfr_get_emin_min()), mpfr_set_emax(mpfr_get_emax_max()); /* exp(-r^2) far out is small, not 0 */
   *out = (check_result){.accepted = 0};
   r.statement = open_memstream(&out->statement, &length);
   if (!r.text || !r.statement) abort();
@@ -372,4 +374,5 @@ void check_certificate(check_result *out, const char *text, size_t size) {
   expr_clear(&r.e);
   fclose(r.statement);
   free(r.text);
+  mpfr_set_emin(least), mpfr_set_emax(largest);
 }

@@ -1,125 +1,86 @@
-/* Coverage of a box by boxes that were made by halving: find a cut that no box straddles, and look at both sides. */
+/* Coverage of a box by boxes (spec G4.3): the box is cut at an end of one of them until each piece lies whole in one. Boxes may overlap, as
+ * those of neighbours do by a rounding. */
 #include "part.h"
 
 #include <stdlib.h>
 
+enum { DEPTH = 400, SAMPLES = 16 };
+
 typedef struct {
-  mpfr_t low[MAX_PARAMS + 1], high[MAX_PARAMS + 1]; /* side 0 is r */
+  mpfr_srcptr low[MAX_PARAMS + 1], high[MAX_PARAMS + 1]; /* side 0 is r */
 } range_t;
 
-static void ends(const cell_t *c, int side, mpfr_srcptr *low, mpfr_srcptr *high) {
-  *low = side ? &c->box[side - 1]->left : c->low;
-  *high = side ? &c->box[side - 1]->right : c->high;
-}
+typedef struct {
+  const int *use;
+  long steps; /* left: a certificate of overlapping boxes could cost more than it is worth */
+} work_t;
 
-static int whole(const cell_t *c, range_t *g, const int *use) {
-  for (int s = 0; s <= MAX_PARAMS; s++) {
-    mpfr_srcptr low, high;
-    if (!use[s]) continue;
-    ends(c, s, &low, &high);
-    if (mpfr_greater_p(low, g->low[s]) || mpfr_less_p(high, g->high[s])) return 0;
-  }
+static mpfr_srcptr low_end(const cell_t *c, int side) { return side ? &c->box[side - 1]->left : c->low; }
+static mpfr_srcptr high_end(const cell_t *c, int side) { return side ? &c->box[side - 1]->right : c->high; }
+
+static int holds(const cell_t *c, const range_t *g, const int *use) {
+  for (int s = 0; s <= MAX_PARAMS; s++)
+    if (use[s] && (mpfr_greater_p(low_end(c, s), g->low[s]) || mpfr_less_p(high_end(c, s), g->high[s]))) return 0;
   return 1;
 }
 
-static int descend(const cell_t **cells, int n, range_t *g, const int *use, int depth);
-
-/* Neighbours overlap by a rounding: a box lies on the side that holds all but a sixteenth of it; 0 where it straddles x. */
-static int side_of(const cell_t *c, int side, mpfr_srcptr x) {
-  mpfr_srcptr low, high;
-  mpfr_t left, right, width;
-  ends(c, side, &low, &high);
-  mpfr_inits2(64, left, right, width, (mpfr_ptr)0);
-  mpfr_sub(left, x, low, MPFR_RNDN);
-  mpfr_sub(right, high, x, MPFR_RNDN);
-  mpfr_sub(width, high, low, MPFR_RNDN);
-  mpfr_mul_2si(width, width, -4, MPFR_RNDN);
-  const int result = mpfr_lessequal_p(right, width) ? -1 : mpfr_lessequal_p(left, width) ? 1 : 0;
-  mpfr_clears(left, right, width, (mpfr_ptr)0);
-  return result;
+/* How many boxes the fuller side has, if the range is cut at x. */
+static int fuller(const cell_t **cells, int n, int side, mpfr_srcptr x) {
+  int left = 0, right = 0;
+  for (int i = 0; i < n; i++) left += mpfr_less_p(low_end(cells[i], side), x), right += mpfr_greater_p(high_end(cells[i], side), x);
+  return left > right ? left : right;
 }
 
-/* Whatever is put on which side: a range counts as covered only where one box holds all of it. */
-static int try_cut(const cell_t **cells, int n, range_t *g, const int *use, int side, mpfr_srcptr near, int depth) {
-  mpfr_t x, step;
-  mpfr_init2(x, 512), mpfr_init2(step, 64);
-  mpfr_set(x, near, MPFR_RNDN);
-  for (int i = 0; i < n; i++) { /* the true cut lies in every overlap: take the largest low end of those that start there */
-    mpfr_srcptr low, high;
-    ends(cells[i], side, &low, &high);
-    mpfr_sub(step, high, low, MPFR_RNDN);
-    mpfr_mul_2si(step, step, -4, MPFR_RNDN);
-    mpfr_add(step, step, near, MPFR_RNDN);
-    if (side_of(cells[i], side, near) > 0 && mpfr_less_p(low, step) && mpfr_greater_p(low, x)) mpfr_set(x, low, MPFR_RNDN);
-  }
-  mpfr_clear(step);
-  const cell_t **left = malloc((size_t)n * 2 * sizeof *left), **right = left + n;
-  int nl = 0, nr = 0;
-  if (!left) abort();
-  for (int i = 0; i < n; i++) {
-    if (side_of(cells[i], side, near) < 0)
-      left[nl++] = cells[i];
+/* The end, of some of the boxes, that parts them best. */
+static mpfr_srcptr best_cut(const cell_t **cells, int n, const range_t *g, work_t *w, int *side) {
+  mpfr_srcptr best = NULL;
+  int least = n + 1;
+  for (int s = 0; s <= MAX_PARAMS; s++)
+    for (int k = 0; w->use[s] && k < (n < SAMPLES ? n : SAMPLES); k++)
+      for (int high = 0; high < 2; high++) {
+        const cell_t *c = cells[n < SAMPLES ? k : (int)((long)n * k / SAMPLES)];
+        const mpfr_srcptr x = high ? high_end(c, s) : low_end(c, s);
+        if (!mpfr_greater_p(x, g->low[s]) || !mpfr_less_p(x, g->high[s])) continue;
+        const int most = fuller(cells, n, s, x);
+        w->steps -= n;
+        if (most < least) least = most, best = x, *side = s;
+      }
+  return best;
+}
+
+static int descend(const cell_t **cells, int n, const range_t *g, work_t *w, int depth) {
+  for (int i = 0; i < n; i++)
+    if (holds(cells[i], g, w->use)) return 1;
+  int side = 0;
+  const mpfr_srcptr x = depth < DEPTH && n > 1 && w->steps > 0 ? best_cut(cells, n, g, w, &side) : NULL;
+  if (!x) return 0;
+  const cell_t **half = malloc((size_t)n * sizeof *half);
+  if (!half) abort();
+  int ok = 1;
+  for (int right = 0; right < 2 && ok; right++) {
+    range_t part = *g;
+    int m = 0;
+    if (right)
+      part.low[side] = x;
     else
-      right[nr++] = cells[i];
+      part.high[side] = x;
+    for (int i = 0; i < n; i++)
+      if (right ? mpfr_greater_p(high_end(cells[i], side), x) : mpfr_less_p(low_end(cells[i], side), x)) half[m++] = cells[i];
+    ok = descend(half, m, &part, w, depth + 1);
   }
-  int ok = nl < n && nr < n;
-  if (ok) {
-    mpfr_t keep;
-    mpfr_init2(keep, 512);
-    mpfr_set(keep, g->high[side], MPFR_RNDN);
-    mpfr_set(g->high[side], x, MPFR_RNDN);
-    ok = descend(left, nl, g, use, depth + 1);
-    mpfr_set(g->high[side], keep, MPFR_RNDN);
-    mpfr_set(keep, g->low[side], MPFR_RNDN);
-    mpfr_set(g->low[side], x, MPFR_RNDN);
-    ok = ok && descend(right, nr, g, use, depth + 1);
-    mpfr_set(g->low[side], keep, MPFR_RNDN);
-    mpfr_clear(keep);
-  }
-  mpfr_clear(x);
-  free(left);
+  free(half);
   return ok;
 }
 
-static int clean_cut(const cell_t **cells, int n, const range_t *g, int side, mpfr_srcptr x) {
-  if (mpfr_lessequal_p(x, g->low[side]) || mpfr_greaterequal_p(x, g->high[side])) return 0;
-  int left = 0, right = 0;
-  for (int i = 0; i < n; i++) {
-    const int s = side_of(cells[i], side, x);
-    if (s == 0) return 0;
-    left |= s<0, right |= s> 0;
-  }
-  return left && right;
-}
-
-static int descend(const cell_t **cells, int n, range_t *g, const int *use, int depth) {
-  for (int i = 0; i < n; i++)
-    if (whole(cells[i], g, use)) return 1;
-  if (depth > 300 || n < 2) return 0;
-  for (int round = 0; round < 2; round++) /* the box in the middle of the list first: lists are in the order of halving */
-    for (int s = 0; s <= MAX_PARAMS; s++)
-      for (int k = round ? 0 : n / 2; use[s] && k < (round ? n : n / 2 + 1); k++) {
-        mpfr_srcptr x, high;
-        ends(cells[k], s, &x, &high);
-        if (clean_cut(cells, n, g, s, x)) return try_cut(cells, n, g, use, s, x, depth);
-      }
-  return 0;
-}
-
 int covers(const cell_t *const *cells, int n, const mpfr_t low, const mpfr_t high, const mpfi_t *box, const int *ranged) {
-  range_t g;
+  range_t g = {{low}, {high}};
   int use[MAX_PARAMS + 1] = {low != NULL};
-  for (int s = 0; s <= MAX_PARAMS; s++) {
-    mpfr_init2(g.low[s], 512), mpfr_init2(g.high[s], 512);
-    if (s) use[s] = ranged[s - 1];
-    if (s == 0 && low) mpfr_set(g.low[0], low, MPFR_RNDN), mpfr_set(g.high[0], high, MPFR_RNDN);
-    if (s && use[s]) mpfr_set(g.low[s], &box[s - 1]->left, MPFR_RNDN), mpfr_set(g.high[s], &box[s - 1]->right, MPFR_RNDN);
-  }
+  work_t w = {use, 20000L + 4000L * n};
+  for (int s = 1; s <= MAX_PARAMS; s++) use[s] = ranged[s - 1], g.low[s] = &box[s - 1]->left, g.high[s] = &box[s - 1]->right;
   const cell_t **list = malloc((size_t)(n ? n : 1) * sizeof *list);
   if (!list) abort();
   for (int i = 0; i < n; i++) list[i] = cells[i];
-  const int ok = descend(list, n, &g, use, 0);
+  const int ok = descend(list, n, &g, &w, 0);
   free(list);
-  for (int s = 0; s <= MAX_PARAMS; s++) mpfr_clear(g.low[s]), mpfr_clear(g.high[s]);
   return ok;
 }

@@ -18,6 +18,18 @@ int expr_arity(op_t op) {
   return 1; /* POW: its exponent is a number of the node */
 }
 
+char *expr_live(const expr_t *e, int ref) {
+  char *live = calloc((size_t)ref + 1, 1);
+  if (!live) abort();
+  live[ref] = 1;
+  for (int i = ref; i >= 0; i--) {
+    const node_t *n = &e->node[i];
+    const int child[] = {n->a, n->b, n->c, n->d};
+    for (int c = 0; live[i] && c < expr_arity(n->op); c++) live[child[c]] = 1;
+  }
+  return live;
+}
+
 void expr_init(expr_t *e) {
   memset(e, 0, sizeof *e);
   e->node = calloc(MAX_NODES, sizeof *e->node);

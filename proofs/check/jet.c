@@ -124,7 +124,7 @@ void sigmoid_of(mpfi_t y, const mpfi_t a) {
 
 void jet_pow(jet_t *y, const jet_t *a, const mpq_t q, int n) {
   const long p = mpz_get_si(mpq_numref(q));
-  if (!mpz_fits_sint_p(mpq_numref(q)) || mpz_cmp_ui(mpq_denref(q), 1000000) > 0 || p > 1000 || p < -1000) {
+  if (!mpz_fits_sint_p(mpq_numref(q)) || mpz_cmp_ui(mpq_denref(q), 1000000000) > 0 || p > 1000 || p < -1000) {
     jet_unknown(y);
     return;
   }

@@ -112,18 +112,14 @@ static int zone_holds(const context_t *c, int segment, int high, int order, int 
   return 0;
 }
 
-static exact_t side_value(const context_t *c, int segment, int weight, int join) {
-  const piece_t *s = &c->pieces->piece[segment];
-  const series_t t = se_expr(&c->pieces->field, &s->e, weight ? s->w : s->f, c->pieces->join[join], 1);
-  return t.n ? t.c[0] : NULL;
-}
-
 static const char *check_p1(const context_t *c) {
   pieces_t *p = c->pieces;
-  for (int j = 1; j < p->joins; j++)
-    for (int weight = p->piece[0].f < 0; weight < 2; weight++)
-      if (!ex_equal(&p->field, side_value(c, j - 1, weight, j), side_value(c, j, weight, j)))
-        return "P1: the sides of a join are not shown equal";
+  const int only = p->piece[0].f < 0;
+  for (int j = 0; j < p->joins; j++) {
+    if (!join_same(p, j, only, AT, RIGHT)) return "P1: the value at a join is not shown to be its side's";
+    for (int weight = only; weight < 2 && j; weight++)
+      if (!join_same(p, j, weight, LEFT, RIGHT)) return "P1: the sides of a join are not shown equal";
+  }
   mpfr_t low, high;
   mpfr_inits2(512, low, high, (mpfr_ptr)0);
   const char *bad = "";
@@ -167,9 +163,16 @@ static const char *check_monotone_segment(const context_t *c, int i, int *consta
   return bad;
 }
 
-static int step_sign(const context_t *c, int j) {
-  field_t *k = &c->pieces->field;
-  return ex_sign(k, ex_sub(k, side_value(c, j, 1, j), side_value(c, j - 1, 1, j)));
+/* From one approach of a join to another w goes the way, or stays. */
+static int steps(const context_t *c, int j, side_t from, side_t to, int way) {
+  pieces_t *p = c->pieces;
+  return join_same(p, j, 1, from, to) || ex_sign(&p->field, ex_sub(&p->field, join_value(p, j, 1, to), join_value(p, j, 1, from))) == way;
+}
+
+static int join_goes(const context_t *c, int j) {
+  const int one = c->pieces->one, before = j <= one ? 1 : -1, after = j < one ? 1 : -1;
+  if (!join_alone(c->pieces, j)) return j == 0 || j == one || steps(c, j, LEFT, RIGHT, before);
+  return (j == 0 || steps(c, j, LEFT, AT, before)) && steps(c, j, AT, RIGHT, after);
 }
 
 static const char *check_p3(const context_t *c) {
@@ -180,10 +183,8 @@ static const char *check_p3(const context_t *c) {
     if (*bad) return bad;
     if (constant && c->part->p[2].strict) return "P3: strict, with a constant segment";
   }
-  for (int j = 1; j < p->joins; j++) {
-    if (j == p->one || ex_equal(&p->field, side_value(c, j - 1, 1, j), side_value(c, j, 1, j))) continue;
-    if (step_sign(c, j) != (j < p->one ? 1 : -1)) return "P3: a step at a join goes the wrong way";
-  }
+  for (int j = 0; j < p->joins; j++)
+    if (!join_goes(c, j)) return "P3: a step at a join goes the wrong way";
   return "";
 }
 
@@ -191,7 +192,7 @@ static const char *check_p3(const context_t *c) {
 static const char *check_below(const context_t *c, int i) {
   pieces_t *p = c->pieces;
   if (piece_constant(p, i)) {
-    const exact_t over = ex_sub(&p->field, side_value(c, i, 1, i), ex_si(&p->field, 1, 1));
+    const exact_t over = ex_sub(&p->field, join_value(p, i, 1, RIGHT), ex_si(&p->field, 1, 1));
     if (ex_zero(over) || ex_sign(&p->field, over) < 0) return "";
   }
   mpfr_t low, high, a, b;
@@ -227,12 +228,16 @@ static const char *check_below(const context_t *c, int i) {
 
 static const char *check_p2(const context_t *c) {
   pieces_t *p = c->pieces;
-  for (int side = 0; side < 2; side++)
-    if (!ex_equal(&p->field, side_value(c, p->one - 1 + side, 1, p->one), ex_si(&p->field, 1, 1))) return "P2: f'(1) = 1 is not shown";
+  const exact_t unit = ex_si(&p->field, 1, 1);
+  for (int side = LEFT; side <= RIGHT; side++)
+    if ((side != AT || join_alone(p, p->one)) && !ex_equal(&p->field, join_value(p, p->one, 1, (side_t)side), unit))
+      return "P2: f'(1) = 1 is not shown";
   if (c->part->p[1].by_p3) return c->part->p[2].verdict == V_PROVED ? "" : "P2: rests on P3, which is not claimed";
   for (int i = 0; i < p->joins; i++) {
     const char *bad = check_below(c, i);
     if (*bad) return bad;
+    const exact_t over = join_alone(p, i) ? ex_sub(&p->field, join_value(p, i, 1, AT), unit) : NULL;
+    if (join_alone(p, i) && !ex_zero(over) && ex_sign(&p->field, over) >= 0) return "P2: f' at a join itself is not shown below 1";
   }
   return "";
 }
@@ -278,19 +283,42 @@ static int piece_of(const context_t *c, const mpfr_t r) {
   return found;
 }
 
-static int sides_differ(const context_t *c, int j, int weight) {
-  if (j < 1 || j >= c->pieces->joins || (!weight && c->pieces->piece[0].f < 0)) return 0;
-  field_t *k = &c->pieces->field;
-  return ex_sign(k, ex_sub(k, side_value(c, j, weight, j), side_value(c, j - 1, weight, j))) != 0;
+static int differ(const context_t *c, int j, int weight, side_t a, side_t b) {
+  pieces_t *p = c->pieces;
+  return ex_sign(&p->field, ex_sub(&p->field, join_value(p, j, weight, a), join_value(p, j, weight, b))) != 0;
+}
+
+static int jumps(const context_t *c, int j, int weight) {
+  const pieces_t *p = c->pieces;
+  if (j < 0 || j >= p->joins || (!weight && p->piece[0].f < 0)) return 0;
+  if (j && differ(c, j, weight, LEFT, RIGHT)) return 1;
+  return (weight == (p->piece[0].f < 0)) && differ(c, j, weight, AT, RIGHT);
+}
+
+/* Certainly against the way, and not a step that nobody asks about (see join_goes). */
+static int steps_wrong(const context_t *c, int j) {
+  pieces_t *p = c->pieces;
+  if (j < 0 || j >= p->joins) return 0;
+  const int before = j <= p->one ? 1 : -1, after = j < p->one ? 1 : -1;
+  if (!join_alone(p, j)) return j && j != p->one && !join_same(p, j, 1, LEFT, RIGHT) && steps(c, j, LEFT, RIGHT, -before);
+  return (j && steps(c, j, LEFT, AT, -before)) || steps(c, j, AT, RIGHT, -after);
+}
+
+/* w at join j itself, where it stands alone: the sign of w - 1. */
+static int alone_over(const context_t *c, int j) {
+  pieces_t *p = c->pieces;
+  return j >= 0 && j < p->joins && join_alone(p, j) ? ex_sign(&p->field, ex_sub(&p->field, join_value(p, j, 1, AT), ex_si(&p->field, 1, 1)))
+                                                    : 0;
 }
 
 static int witness_convicts(const context_t *c, const claim_t *q) {
   pieces_t *p = c->pieces;
   mpfi_t r;
   int ok = 0;
-  if (!strcmp(q->how, "jump") || !strcmp(q->how, "jump-value")) return sides_differ(c, q->join, !strcmp(q->how, "jump"));
-  if (!strcmp(q->how, "step"))
-    return q->join > 0 && q->join < p->joins && q->join != p->one && step_sign(c, q->join) == (q->join < p->one ? -1 : 1);
+  if (!strcmp(q->how, "jump") || !strcmp(q->how, "jump-value")) return jumps(c, q->join, !strcmp(q->how, "jump"));
+  if (!strcmp(q->how, "step")) return steps_wrong(c, q->join);
+  if (!strcmp(q->how, "value") && (q->join || !mpfr_sgn(q->r)) && alone_over(c, q->join) > 0) return 1;
+  if (!strcmp(q->how, "one") && join_alone(p, p->one)) return alone_over(c, p->one) != 0;
   mpfi_init2(r, 512);
   mpfi_set_fr(r, q->r);
   const int here = piece_of(c, q->r), first = !strcmp(q->how, "one") ? p->one - 1 : here;

@@ -76,21 +76,37 @@ static int insert_join(pieces_t *p, exact_t c) {
   return 1;
 }
 
+/* A decision: -1, 1, ZERO; 0 is not known. */
+enum { ZERO = 2 };
+
 static int replaced(expr_t *e, const node_t *n, const int *map, int sign) {
   switch (n->op) {
     case E_ABS:
-      return sign > 0 ? map[n->a] : expr_add(e, E_NEG, map[n->a], -1, -1, -1);
+      return sign < 0 ? expr_add(e, E_NEG, map[n->a], -1, -1, -1) : map[n->a];
     case E_SIGN:
-      return expr_si(e, sign);
+      return expr_si(e, sign == ZERO ? 0 : sign);
     case E_SOFTSIGN:
-      return expr_add(e, E_DIV, map[n->a], expr_add(e, sign > 0 ? E_ADD : E_SUB, expr_si(e, 1), map[n->a], -1, -1), -1, -1);
+      return expr_add(e, E_DIV, map[n->a], expr_add(e, sign < 0 ? E_SUB : E_ADD, expr_si(e, 1), map[n->a], -1, -1), -1, -1);
     case E_MIN:
-      return sign < 0 ? map[n->a] : map[n->b];
+      return sign == 1 ? map[n->b] : map[n->a];
     case E_MAX:
-      return sign > 0 ? map[n->a] : map[n->b];
-    default:
-      return sign < 0 ? map[n->c] : map[n->d];
+      return sign < 0 ? map[n->b] : map[n->a];
+    default: /* PICK: a <= b */
+      return sign == 1 ? map[n->d] : map[n->c];
   }
+}
+
+static int sign_or_zero(field_t *k, exact_t x) { return ex_zero(x) ? ZERO : ex_sign(k, x); }
+
+/* The decision on the open piece i, or at join i itself. */
+static int decide(pieces_t *p, line_t g, int i, int at) {
+  field_t *k = &p->field;
+  if (!g.slope || !g.offset) return 0;
+  if (at) return sign_or_zero(k, ex_add(k, ex_mul(k, g.slope, p->join[i]), g.offset));
+  if (ex_zero(g.slope)) return sign_or_zero(k, g.offset);
+  const exact_t c = root(k, g);
+  const int side = c ? place(p, c, i) : 0;
+  return side == 0 ? 0 : side < 0 ? ex_sign(k, g.slope) : -ex_sign(k, g.slope);
 }
 
 static int copy(expr_t *e, const node_t *n, const int *map) {
@@ -111,7 +127,7 @@ static int copy(expr_t *e, const node_t *n, const int *map) {
 }
 
 /* Copies what f and w need, with the switches decided that can be. 1: something was decided; -1 too large. */
-static int pass(pieces_t *p, int i, const expr_t *from, int f, int w, expr_t *to, int *f2, int *w2) {
+static int pass(pieces_t *p, int i, int at, const expr_t *from, int f, int w, expr_t *to, int *f2, int *w2) {
   line_t *v = lines(&p->field, from);
   int *map = calloc((size_t)from->count, sizeof *map), changed = 0, ok = 1;
   char *live = calloc((size_t)from->count, 1);
@@ -126,16 +142,7 @@ static int pass(pieces_t *p, int i, const expr_t *from, int f, int w, expr_t *to
   for (int x = 0; x < from->count && ok; x++) {
     const node_t *n = &from->node[x];
     if (!live[x]) continue;
-    int sign = 0;
-    if (is_switch(n->op)) {
-      const line_t g = decision(&p->field, n, v);
-      if (g.slope && g.offset && ex_zero(g.slope)) {
-        sign = ex_zero(g.offset) ? -1 : ex_sign(&p->field, g.offset);
-      } else if (root(&p->field, g)) {
-        const int at = place(p, root(&p->field, g), i);
-        sign = at == 0 ? 0 : at < 0 ? ex_sign(&p->field, g.slope) : -ex_sign(&p->field, g.slope);
-      }
-    }
+    const int sign = is_switch(n->op) ? decide(p, decision(&p->field, n, v), i, at) : 0;
     changed |= sign != 0;
     map[x] = sign ? replaced(to, n, map, sign) : copy(to, n, map);
     ok = map[x] >= 0;
@@ -145,14 +152,14 @@ static int pass(pieces_t *p, int i, const expr_t *from, int f, int w, expr_t *to
   return ok ? changed : -1;
 }
 
-static int resolve(pieces_t *p, int i, const expr_t *e, int f, int w) {
-  piece_t *s = &p->piece[i];
+static int resolve(pieces_t *p, int i, int at, const expr_t *e, int f, int w) {
+  piece_t *s = at ? &p->at[i] : &p->piece[i];
   const expr_t *from = e;
   for (int round = 0; round < 12; round++) {
     expr_t to;
     int f2, w2;
     expr_init(&to);
-    const int changed = pass(p, i, from, f, w, &to, &f2, &w2);
+    const int changed = pass(p, i, at, from, f, w, &to, &f2, &w2);
     if (round) expr_clear(&s->e);
     s->e = to, s->f = f = f2, s->w = w = w2;
     from = &s->e;
@@ -178,20 +185,60 @@ int pieces_make(pieces_t *p, const expr_t *e, int f, int w) {
   p->join[1] = ex_si(&p->field, 1, 1);
   for (int i = 0; i < p->joins; i++) {
     if (p->piece[i].e.node) expr_clear(&p->piece[i].e), p->piece[i].e.node = NULL;
-    if (!resolve(p, i, e, f, w)) return 0;
+    if (!resolve(p, i, 0, e, f, w)) return 0;
     const exact_t c = open_root(p, i);
     if (!c) continue;
     if (!insert_join(p, c)) return 0;
     i = -1;
   }
+  for (int i = 0; i < p->joins; i++)
+    if (!resolve(p, i, 1, e, f, w)) return 0;
   for (p->one = 0; !ex_equal(&p->field, p->join[p->one], ex_si(&p->field, 1, 1));) p->one++;
   return 1;
 }
 
 void pieces_clear(pieces_t *p) {
-  for (int i = 0; i < SEGMENTS; i++)
+  for (int i = 0; i < SEGMENTS; i++) {
     if (p->piece[i].e.node) expr_clear(&p->piece[i].e);
+    if (p->at[i].e.node) expr_clear(&p->at[i].e);
+  }
   field_clear(&p->field);
+}
+
+static piece_t *approached(pieces_t *p, int join, side_t from) {
+  return from == AT ? &p->at[join] : &p->piece[from == LEFT ? join - 1 : join];
+}
+
+exact_t join_value(pieces_t *p, int join, int weight, side_t from) {
+  const piece_t *s = approached(p, join, from);
+  const series_t t = se_expr(&p->field, &s->e, weight ? s->w : s->f, p->join[join], 1);
+  return t.n ? t.c[0] : NULL;
+}
+
+/* Copies a root's nodes; equal expressions end in the same node. */
+static int copy_root(expr_t *to, const expr_t *from, int ref) {
+  int *map = calloc((size_t)ref + 1, sizeof *map), root;
+  char *live = expr_live(from, ref);
+  if (!map) abort();
+  for (int x = 0; x <= ref; x++)
+    if (live[x] && (map[x] = copy(to, &from->node[x], map)) < 0) map[ref] = -1, x = ref;
+  root = map[ref];
+  free(map), free(live);
+  return root;
+}
+
+int join_same(pieces_t *p, int join, int weight, side_t a, side_t b) {
+  const piece_t *x = approached(p, join, a), *y = approached(p, join, b);
+  expr_t both;
+  expr_init(&both);
+  const int left = copy_root(&both, &x->e, weight ? x->w : x->f), right = copy_root(&both, &y->e, weight ? y->w : y->f);
+  expr_clear(&both);
+  return (left >= 0 && left == right) || ex_equal(&p->field, join_value(p, join, weight, a), join_value(p, join, weight, b));
+}
+
+int join_alone(pieces_t *p, int join) {
+  if (p->piece[0].f >= 0 && (join == 0 || join_same(p, join, 1, LEFT, RIGHT))) return 0;
+  return !join_same(p, join, 1, AT, RIGHT) && !(join && join_same(p, join, 1, AT, LEFT));
 }
 
 void piece_ends(mpfr_t low, mpfr_t high, pieces_t *p, int i) {

@@ -174,16 +174,22 @@ series_t se_shift(field_t *k, const series_t *a, int by) {
   return s;
 }
 
+/* A switch that is decided at the point is so next to it; any other is not known. */
+static series_t switched(field_t *k, const node_t *n, const series_t *v) {
+  const series_t none = {.n = 0}, *a = &v[n->a], *b = n->b >= 0 ? &v[n->b] : NULL;
+  if (!a->n || (b && !b->n)) return none;
+  const int sign = ex_sign(k, b ? ex_sub(k, a->c[0], b->c[0]) : a->c[0]);
+  if (!sign || n->op == E_SOFTSIGN) return none;
+  if (n->op == E_SIGN) return se_const(k, ex_si(k, sign, 1));
+  if (n->op == E_ABS) return sign > 0 ? *a : scale(k, a, -1, 1);
+  if (n->op == E_PICK) return v[sign < 0 ? n->c : n->d];
+  return (sign < 0) == (n->op == E_MIN) ? *a : *b;
+}
+
 series_t se_expr(field_t *k, const expr_t *e, int ref, exact_t point, int terms) {
   series_t *v = calloc((size_t)ref + 1, sizeof *v);
-  char *live = calloc((size_t)ref + 1, 1);
-  if (!v || !live) abort();
-  live[ref] = 1;
-  for (int i = ref; i >= 0; i--) {
-    const node_t *n = &e->node[i];
-    const int child[] = {n->a, n->b, n->c, n->d};
-    for (int c = 0; live[i] && c < expr_arity(n->op); c++) live[child[c]] = 1;
-  }
+  char *live = expr_live(e, ref);
+  if (!v) abort();
   for (int i = 0; i <= ref; i++) {
     const node_t *n = &e->node[i];
     if (!live[i]) continue;
@@ -226,6 +232,7 @@ series_t se_expr(field_t *k, const expr_t *e, int ref, exact_t point, int terms)
       case E_MIN:
       case E_MAX:
       case E_SOFTSIGN:
+        v[i] = switched(k, n, v);
         break;
       default:
         v[i] = se_fn(k, n->op, &v[n->a]);

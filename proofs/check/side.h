@@ -19,11 +19,20 @@ typedef struct {
   int joins, one;
   exact_t join[SEGMENTS];
   piece_t piece[SEGMENTS];
+  piece_t at[SEGMENTS]; /* at the joins themselves */
 } pieces_t;
+
+typedef enum { LEFT, AT, RIGHT } side_t;
 
 /* 0 where the joins cannot be ordered on the box. */
 int pieces_make(pieces_t *p, const expr_t *e, int f, int w);
 void pieces_clear(pieces_t *p);
+/* f or w at a join: from a side (join 0 has no left), or at it. NULL: not known. */
+exact_t join_value(pieces_t *p, int join, int weight, side_t from);
+/* Equal, being one expression or by an identity. */
+int join_same(pieces_t *p, int join, int weight, side_t a, side_t b);
+/* w at the join itself is neither side's. Not asked of w = f' where the sides agree: then f' is their value. */
+int join_alone(pieces_t *p, int join);
 /* Rounded outward; the last piece's high end is +inf. */
 void piece_ends(mpfr_t low, mpfr_t high, pieces_t *p, int i);
 int piece_constant(pieces_t *p, int i);

@@ -530,6 +530,24 @@ static void logarithm(tail_ctx *t, form_t *y, const form_t *a) {
     y->ok = 0;
 }
 
+/* A switch left by the resolution, where its decision has one sign in the whole tail. */
+static void switched(tail_ctx *t, form_t *y, const node_t *n) {
+  form_t d;
+  form_init(&d);
+  form_set(&d, &t->form[n->a]);
+  if (n->b >= 0) {
+    scale_si(t, &d, &t->form[n->b], -1, 1);
+    add(t, &d, &t->form[n->a], &d);
+  }
+  const int sign = csign(&d);
+  y->ok = 0;
+  if (sign && n->op == E_SIGN) form_exact(t, y, ex_si(t->k, sign, 1));
+  if (sign && n->op == E_ABS) scale_si(t, y, &t->form[n->a], sign, 1);
+  if (sign && n->op == E_PICK) form_set(y, &t->form[sign < 0 ? n->c : n->d]);
+  if (sign && (n->op == E_MIN || n->op == E_MAX)) form_set(y, &t->form[(sign < 0) == (n->op == E_MIN) ? n->a : n->b]);
+  form_clear(&d);
+}
+
 static void node_form(tail_ctx *t, int i) {
   const node_t *n = &t->e->node[i];
   form_t *y = &t->form[i], x;
@@ -622,9 +640,16 @@ static void node_form(tail_ctx *t, int i) {
       plus_si(t, &x, a, 1);
       logarithm(t, y, &x);
       break;
+    case E_PICK:
+    case E_SIGN:
+    case E_ABS:
+    case E_MIN:
+    case E_MAX:
+      switched(t, y, n);
+      break;
     default:
       y->ok = 0;
-      break; /* asinh of a pole grows like a logarithm; switches are resolved or not supported */
+      break; /* asinh of a pole grows like a logarithm; softsign is resolved or not supported */
   }
   form_clear(&x);
   mpq_clear(half);
@@ -645,11 +670,8 @@ static int has_value(const tail_ctx *t, int i) {
       return mpz_cmp_ui(mpq_denref(n->q), 1) ? a > 0 : mpq_sgn(n->q) >= 0 || a;
     case E_PICK:
     case E_SIGN:
-    case E_ABS:
-    case E_MIN:
-    case E_MAX:
     case E_SOFTSIGN:
-      return 0;
+      return t->form[i].ok; /* might jump where undecided; abs, min and max cannot */
     default:
       return 1;
   }
@@ -727,17 +749,11 @@ void tail_examine(tail_t *out, field_t *k, const expr_t *e, int ref, long expone
   memset(out, 0, sizeof *out);
   if (exponent < 0 || exponent > 400) return;
   tail_ctx t = {.k = k, .e = e, .exponent = exponent, .form = calloc((size_t)ref + 1, sizeof(form_t))};
-  char *live = calloc((size_t)ref + 1, 1);
-  if (!t.form || !live) abort();
+  char *live = expr_live(e, ref);
+  if (!t.form) abort();
   mpfi_init2(t.u, BITS);
   mpfi_interv_si(t.u, 0, 1);
   mpfi_mul_2si(t.u, t.u, -exponent);
-  live[ref] = 1;
-  for (int i = ref; i >= 0; i--) {
-    const node_t *n = &e->node[i];
-    const int child[] = {n->a, n->b, n->c, n->d};
-    for (int c = 0; live[i] && c < expr_arity(n->op); c++) live[child[c]] = 1;
-  }
   out->defined = 1;
   for (int i = 0; i <= ref; i++) {
     form_init(&t.form[i]);

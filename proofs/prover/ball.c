@@ -21,7 +21,9 @@ void sl_arb_power(arb_t y, const arb_t a, int64_t p, int64_t q, slong prec) {
   arb_t t;
   fmpz_init_set_si(n, p);
   arb_init(t);
-  if (q == 1) {
+  if (p == 0 && !arb_is_finite(a)) { /* a power of what has no value */
+    arb_indeterminate(y);
+  } else if (q == 1) {
     arb_pow_fmpz(y, a, n, prec);
   } else if (arb_is_zero(a) && p > 0) {
     arb_zero(y);
@@ -38,21 +40,13 @@ void sl_arb_power(arb_t y, const arb_t a, int64_t p, int64_t q, slong prec) {
   arb_clear(t);
 }
 
-static void mark(const sl_tree *tree, unsigned char *live, sl_ref ref) {
-  if (ref == SL_NO_REF) return;
-  live[ref] = 1;
-  for (uint32_t i = ref + 1; i-- > 0;)
-    if (live[i])
-      for (int c = 0; c < sl_op_arity(tree->node[i].op); c++) live[tree->node[i].child[c]] = 1;
-}
-
 void sl_ball_init(sl_ball *b, const sl_tree *tree, sl_ref ref, sl_ref other) {
   const uint32_t n = tree->count;
   *b = (sl_ball){
       .tree = tree, .ref = ref, .live = calloc(n, 1), .flow = calloc(n, sizeof(sl_flow)), .poly = calloc(n, sizeof(arb_poly_struct))};
   if (!b->live || !b->flow || !b->poly) abort();
-  mark(tree, b->live, ref);
-  mark(tree, b->live, other);
+  sl_tree_mark(tree, ref, b->live);
+  if (other != SL_NO_REF) sl_tree_mark(tree, other, b->live);
   for (uint32_t i = 0; i < n; i++) {
     arb_init(b->flow[i].v), arb_init(b->flow[i].d), arb_init(b->flow[i].l);
     arb_poly_init(&b->poly[i]);
@@ -460,6 +454,37 @@ int sl_ball_slope_sign(const sl_ball *b, sl_ref ref) {
   return direct ? direct : y->sign * sign_of(y->l);
 }
 
+/* Every coefficient, not the constant one alone. */
+static void jet_unknown(arb_poly_t y, slong order) {
+  arb_poly_zero(y);
+  arb_poly_fit_length(y, order);
+  for (slong i = 0; i < order; i++) arb_indeterminate(y->coeffs + i);
+  _arb_poly_set_length(y, order);
+}
+
+/* A switch keeps the branch that is certain on the whole box. */
+static void jet_switch(arb_poly_t y, const sl_ball *b, const sl_gate_node *n, slong order) {
+  const arb_poly_struct *branch = NULL;
+  arb_t x, zero;
+  arb_init(x), arb_init(zero);
+  arb_poly_get_coeff_arb(x, &b->poly[n->child[0]], 0);
+  if (sl_op_arity(n->op) > 1) arb_poly_get_coeff_arb(zero, &b->poly[n->child[1]], 0);
+  const int sign = arb_gt(x, zero) ? 1 : arb_lt(x, zero) ? -1 : 0;
+  if (n->op == SL_OP_ABS || n->op == SL_OP_PICK)
+    branch = &b->poly[n->child[n->op == SL_OP_ABS ? 0 : sign < 0 ? 2 : 3]];
+  else if (n->op == SL_OP_MIN || n->op == SL_OP_MAX)
+    branch = &b->poly[n->child[(sign < 0) == (n->op == SL_OP_MIN) ? 0 : 1]];
+  if (!sign || n->op == SL_OP_SOFTSIGN)
+    jet_unknown(y, order);
+  else if (n->op == SL_OP_SIGN)
+    arb_poly_set_si(y, sign);
+  else if (n->op == SL_OP_ABS && sign < 0)
+    arb_poly_neg(y, branch);
+  else
+    arb_poly_set(y, branch);
+  arb_clear(x), arb_clear(zero);
+}
+
 static void jet_function(arb_poly_t y, sl_gate_op op, const arb_poly_t a, slong order, slong prec) {
   arb_poly_t t;
   arb_poly_init(t);
@@ -524,13 +549,8 @@ static void jet_function(arb_poly_t y, sl_gate_op op, const arb_poly_t a, slong 
       arb_clear(c);
       break;
     }
-    default: {
-      arb_t c;
-      arb_init(c);
-      arb_indeterminate(c);
-      arb_poly_set_arb(y, c);
-      arb_clear(c);
-    }
+    default:
+      jet_unknown(y, order);
   }
   arb_poly_clear(t);
 }
@@ -539,10 +559,12 @@ static void jet_power(arb_poly_t y, const sl_ball *b, const sl_gate_node *n, con
   int64_t p, q;
   arb_t e;
   arb_init(e);
-  if (!sl_tree_rational(b->tree, n->child[1], &p, &q)) {
-    arb_indeterminate(e);
-    arb_poly_set_arb(y, e);
-  } else if (q == 1 && p >= 0) {
+  arb_poly_get_coeff_arb(e, a, 0);
+  if (!sl_tree_rational(b->tree, n->child[1], &p, &q) || (p == 0 && !arb_is_finite(e))) {
+    jet_unknown(y, order);
+  } else if (p == 0) {
+    arb_poly_one(y);
+  } else if (q == 1 && p > 0) {
     arb_poly_pow_ui_trunc_binexp(y, a, (ulong)p, order, prec);
   } else if (q == 1) {
     arb_poly_pow_ui_trunc_binexp(y, a, (ulong)-p, order, prec);
@@ -581,6 +603,14 @@ static void jet_node(sl_ball *b, sl_ref i, const arb_t r, arb_srcptr box, slong 
       break;
     case SL_OP_POW:
       jet_power(y, b, n, a, order, prec);
+      break;
+    case SL_OP_PICK:
+    case SL_OP_MIN:
+    case SL_OP_MAX:
+    case SL_OP_ABS:
+    case SL_OP_SIGN:
+    case SL_OP_SOFTSIGN:
+      jet_switch(y, b, n, order);
       break;
     default:
       if (a) {

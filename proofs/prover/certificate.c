@@ -115,14 +115,23 @@ static void write_region(FILE *out, const sl_claim_list *list, const sl_region *
   }
 }
 
+/* Does a claimed property rest on the region? */
+static int needed(const sl_proof *proof, const sl_region *g) {
+  const int shape = proof->property[2].verdict == SL_PROVED, top = proof->property[1].verdict == SL_PROVED && !shape;
+  if (g->goal == SL_GOAL_DEFINED) return proof->property[0].verdict == SL_PROVED;
+  return g->goal == SL_GOAL_BELOW ? top : top || shape;
+}
+
 void sl_certificate_part(sl_certificate *c, const sl_proof *proof, sl_problem *p) {
   FILE *out = c->text;
   fputs("part", out);
-  write_box(out, p, p->box);
+  for (int i = 0; i < p->def->param_count; i++)
+    if (p->ranged >> i & 1) dyadic(out, &p->cell.low[i]), dyadic(out, &p->cell.high[i]);
   fprintf(out, "\njoins %d\n", p->joins);
   for (int i = 0; i < 4; i++) write_property(out, proof, p, i);
   for (int i = 0; i < p->joins; i++) write_segment(out, proof, i);
-  for (size_t i = 0; i < proof->claims.region_count; i++) write_region(out, &proof->claims, &proof->claims.region[i], p);
+  for (size_t i = 0; i < proof->claims.region_count; i++)
+    if (needed(proof, &proof->claims.region[i])) write_region(out, &proof->claims, &proof->claims.region[i], p);
   fputs("end\n", out);
 }
 

@@ -160,7 +160,7 @@ static int effective_below(sl_problem *p, double top, sl_budget *budget) {
   int ok = 0;
   sl_finding_init(&f);
   arf_init(zero);
-  if (sl_problem_init_expression(&q, &copy, p->positive, 0, p->box, left, right)) sl_prove_requirement(&f, &q, zero, NULL, budget);
+  if (sl_problem_init_expression(&q, &copy, p->positive, 0, &p->cell, left, right)) sl_prove_requirement(&f, &q, zero, NULL, budget);
   ok = f.verdict == SL_PROVED;
   sl_problem_clear(&q);
   sl_finding_clear(&f);

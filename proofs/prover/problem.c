@@ -5,6 +5,33 @@
 #include <stdlib.h>
 #include <string.h>
 
+void sl_cell_init(sl_cell *cell) {
+  for (int i = 0; i < SL_FIELD_PARAMETERS; i++) arf_init(&cell->low[i]), arf_init(&cell->high[i]);
+}
+void sl_cell_clear(sl_cell *cell) {
+  for (int i = 0; i < SL_FIELD_PARAMETERS; i++) arf_clear(&cell->low[i]), arf_clear(&cell->high[i]);
+}
+void sl_cell_set(sl_cell *to, const sl_cell *from) {
+  for (int i = 0; i < SL_FIELD_PARAMETERS; i++) arf_set(&to->low[i], &from->low[i]), arf_set(&to->high[i], &from->high[i]);
+}
+
+void sl_problem_middle(arb_ptr out, const sl_problem *p) {
+  for (int i = 0; i < SL_FIELD_PARAMETERS; i++) {
+    arb_zero(out + i);
+    if (!(p->ranged >> i & 1)) continue;
+    arf_add(arb_midref(out + i), &p->cell.low[i], &p->cell.high[i], ARF_PREC_EXACT, ARF_RND_DOWN);
+    arb_mul_2exp_si(out + i, out + i, -1);
+  }
+}
+
+void sl_problem_clamp(arb_ptr point, const sl_problem *p) {
+  for (int i = 0; i < SL_FIELD_PARAMETERS; i++) {
+    if (!(p->ranged >> i & 1)) continue;
+    if (arf_cmp(arb_midref(point + i), &p->cell.low[i]) < 0) arb_set_arf(point + i, &p->cell.low[i]);
+    if (arf_cmp(arb_midref(point + i), &p->cell.high[i]) > 0) arb_set_arf(point + i, &p->cell.high[i]);
+  }
+}
+
 typedef struct {
   sl_exact slope, offset; /* of a switch argument that is affine in r; NULL where it is not */
 } affine;
@@ -129,38 +156,47 @@ static int add_roots(sl_problem *p, int segment) {
   return added;
 }
 
-/* Sign of the decision on the open segment, 0 where it changes there or is not known. */
-static int decision_sign(sl_problem *p, affine g, int segment) {
-  if (!g.slope || !g.offset) return 0;
-  if (sl_exact_is_zero(g.slope)) return sl_exact_is_zero(g.offset) ? -1 : sl_exact_sign(p->field, g.offset); /* a <= b holds at equality */
+/* What a switch decides on is ... zero; OPEN: its sign changes or is not known. */
+typedef enum { BELOW = -1, OPEN, ABOVE, EQUAL } outcome;
+
+static outcome sign_outcome(sl_problem *p, sl_exact x) { return sl_exact_is_zero(x) ? EQUAL : (outcome)sl_exact_sign(p->field, x); }
+
+/* On the open segment. */
+static outcome outcome_on(sl_problem *p, affine g, int segment) {
+  if (!g.slope || !g.offset) return OPEN;
+  if (sl_exact_is_zero(g.slope)) return sign_outcome(p, g.offset);
   const sl_exact c = root_of(p, g);
-  if (!c || root_inside(p, c, segment) != 0) return 0;
+  if (!c || root_inside(p, c, segment) != 0) return OPEN;
   const int slope = sl_exact_sign(p->field, g.slope);
-  if (sl_exact_equal(p->field, c, p->join[segment])) return slope;
-  return slope * sl_exact_sign(p->field, sl_exact_sub(p->field, p->join[segment], c));
+  if (sl_exact_equal(p->field, c, p->join[segment])) return (outcome)slope;
+  return (outcome)(slope * sl_exact_sign(p->field, sl_exact_sub(p->field, p->join[segment], c)));
 }
 
-static sl_ref resolved_switch(sl_tree *t, const sl_gate_node *n, const sl_ref *map, int sign) {
+/* At r = join itself. */
+static outcome outcome_at(sl_problem *p, affine g, int join) {
+  return sign_outcome(p, sl_exact_add(p->field, sl_exact_mul(p->field, g.slope, p->join[join]), g.offset));
+}
+
+static sl_ref resolved_switch(sl_tree *t, const sl_gate_node *n, const sl_ref *map, outcome is) {
   const sl_ref a = map[n->child[0]];
   switch (n->op) {
     case SL_OP_ABS:
-      return sign > 0 ? a : sl_tree_unary(t, SL_OP_NEG, a);
+      return is == BELOW ? sl_tree_unary(t, SL_OP_NEG, a) : a;
     case SL_OP_SIGN:
-      return sl_tree_int(t, sign);
+      return sl_tree_int(t, is == EQUAL ? 0 : is);
     case SL_OP_SOFTSIGN:
-      return sl_tree_binary(t, SL_OP_DIV, a, sl_tree_binary(t, sign > 0 ? SL_OP_ADD : SL_OP_SUB, sl_tree_int(t, 1), a));
+      return sl_tree_binary(t, SL_OP_DIV, a, sl_tree_binary(t, is == BELOW ? SL_OP_SUB : SL_OP_ADD, sl_tree_int(t, 1), a));
     case SL_OP_MIN:
-      return sign < 0 ? a : map[n->child[1]];
+      return is == ABOVE ? map[n->child[1]] : a;
     case SL_OP_MAX:
-      return sign > 0 ? a : map[n->child[1]];
+      return is == BELOW ? map[n->child[1]] : a;
     default:
-      return sign < 0 ? map[n->child[2]] : map[n->child[3]]; /* PICK: a <= b */
+      return is == ABOVE ? map[n->child[3]] : map[n->child[2]]; /* PICK: a <= b */
   }
 }
 
-/* One pass over the segment's tree; a switch within a switch may need another. 1 if something was resolved. */
-static int resolve_pass(sl_problem *p, int segment) {
-  sl_segment *s = &p->segment[segment];
+/* One pass over the tree of a segment, or of a join itself; a switch within a switch may need another. 1 if something was resolved. */
+static int resolve_pass(sl_problem *p, sl_segment *s, int index, outcome (*decide)(sl_problem *, affine, int)) {
   const sl_tree *from = &s->tree;
   sl_ref *map = calloc(from->count, sizeof *map);
   sl_tree to;
@@ -171,12 +207,12 @@ static int resolve_pass(sl_problem *p, int segment) {
   analyse(p, from, &x);
   for (uint32_t i = 0; i < from->count; i++) {
     const sl_gate_node *n = &from->node[i];
-    const int sign = is_switch(n->op) ? decision_sign(p, decision(p, n, &x), segment) : 0;
+    const outcome is = is_switch(n->op) ? decide(p, decision(p, n, &x), index) : OPEN;
     sl_ref c[4] = {SL_NO_REF, SL_NO_REF, SL_NO_REF, SL_NO_REF};
-    changed |= sign != 0;
+    changed |= is != OPEN;
     for (int k = 0; k < sl_op_arity(n->op); k++) c[k] = map[n->child[k]];
-    if (sign)
-      map[i] = resolved_switch(&to, n, map, sign);
+    if (is != OPEN)
+      map[i] = resolved_switch(&to, n, map, is);
     else if (n->op == SL_OP_NUM)
       map[i] = sl_tree_decimal(&to, n->num);
     else if (n->op == SL_OP_PARAM)
@@ -196,12 +232,11 @@ static int resolve_pass(sl_problem *p, int segment) {
   return changed;
 }
 
-static void resolve(sl_problem *p, int segment) {
-  sl_segment *s = &p->segment[segment];
+static void resolve(sl_problem *p, sl_segment *s, int index, outcome (*decide)(sl_problem *, affine, int)) {
   sl_tree_clear(&s->tree);
   s->f = p->f == SL_NO_REF ? SL_NO_REF : sl_tree_copy(&s->tree, &p->tree, p->f, NULL, SL_NO_REF, SL_NO_REF);
   s->w = sl_tree_copy(&s->tree, &p->tree, p->w, NULL, SL_NO_REF, SL_NO_REF);
-  while (resolve_pass(p, segment)) continue;
+  while (resolve_pass(p, s, index, decide)) continue;
 }
 
 /* Resolves with the joins known so far, takes in those that this uncovers, and starts over until there are none. */
@@ -210,7 +245,7 @@ static int find_segments(sl_problem *p) {
   p->join[0] = sl_exact_int(p->field, 0);
   p->join[1] = sl_exact_int(p->field, 1);
   for (int i = 0; i < p->joins; i++) {
-    resolve(p, i);
+    resolve(p, &p->segment[i], i, outcome_on);
     const int added = add_roots(p, i);
     if (added < 0) {
       snprintf(p->why, sizeof p->why, "the order of the joins depends on the parameters, or there are more than %d", SL_SEGMENT_LIMIT);
@@ -218,17 +253,20 @@ static int find_segments(sl_problem *p) {
     }
     if (added) i = -1;
   }
+  for (int i = 0; i < p->joins; i++) resolve(p, &p->at[i], i, outcome_at);
   const sl_exact unit = sl_exact_int(p->field, 1);
   for (p->one = 0; !sl_exact_equal(p->field, p->join[p->one], unit);) p->one++;
   return 1;
 }
 
-static void bind(sl_problem *p, const sl_gate_definition *def, int positive, unsigned ranged, arb_srcptr range) {
+static void bind(sl_problem *p, const sl_gate_definition *def, int positive, unsigned ranged, const sl_cell *range) {
   memset(p, 0, sizeof *p);
   p->def = def, p->positive = positive, p->ranged = ranged;
   p->box = _arb_vec_init(SL_FIELD_PARAMETERS);
+  sl_cell_init(&p->cell);
+  sl_cell_set(&p->cell, range);
   for (int i = 0; i < def->param_count; i++)
-    if (ranged >> i & 1) arb_set(p->box + i, range + i);
+    if (ranged >> i & 1) arb_set_interval_arf(p->box + i, &range->low[i], &range->high[i], 512);
   sl_tree_init(&p->tree);
   p->field = sl_field_new(p->box);
 }
@@ -292,14 +330,14 @@ static void bind_roots(sl_problem *p) {
   }
 }
 
-int sl_problem_init(sl_problem *p, const sl_gate_definition *def, int positive, unsigned ranged, arb_srcptr range) {
+int sl_problem_init(sl_problem *p, const sl_gate_definition *def, int positive, unsigned ranged, const sl_cell *range) {
   bind(p, def, positive, ranged, range);
   bind_roots(p);
   return cut(p);
 }
 
-int sl_problem_init_expression(sl_problem *p, const sl_gate_definition *def, int positive, unsigned ranged, arb_srcptr range, sl_ref left,
-                               sl_ref right) {
+int sl_problem_init_expression(sl_problem *p, const sl_gate_definition *def, int positive, unsigned ranged, const sl_cell *range,
+                               sl_ref left, sl_ref right) {
   bind(p, def, positive, ranged, range);
   bind_roots(p);
   const sl_ref a = copy_bound(p, left, p->f, p->w), b = copy_bound(p, right, p->f, p->w);
@@ -309,10 +347,37 @@ int sl_problem_init_expression(sl_problem *p, const sl_gate_definition *def, int
 }
 
 void sl_problem_clear(sl_problem *p) {
-  for (int i = 0; i < SL_SEGMENT_LIMIT; i++) sl_tree_clear(&p->segment[i].tree);
+  for (int i = 0; i < SL_SEGMENT_LIMIT; i++) sl_tree_clear(&p->segment[i].tree), sl_tree_clear(&p->at[i].tree);
   sl_tree_clear(&p->tree);
   sl_field_free(p->field);
   _arb_vec_clear(p->box, SL_FIELD_PARAMETERS);
+  sl_cell_clear(&p->cell);
+}
+
+static const sl_segment *approached(const sl_problem *p, int join, sl_approach from) {
+  return from == SL_AT_JOIN ? &p->at[join] : &p->segment[from == SL_FROM_LEFT ? join - 1 : join];
+}
+
+sl_exact sl_join_value(sl_problem *p, int join, int weight, sl_approach from) {
+  const sl_segment *s = approached(p, join, from);
+  const sl_series v = sl_series_root(p->field, &s->tree, weight ? s->w : s->f, p->join[join], 1);
+  return v.n ? v.c[0] : NULL;
+}
+
+int sl_join_same(sl_problem *p, int join, int weight, sl_approach a, sl_approach b) {
+  const sl_segment *x = approached(p, join, a), *y = approached(p, join, b);
+  sl_tree both; /* equal expressions become one node */
+  sl_tree_init(&both);
+  const sl_ref left = sl_tree_copy(&both, &x->tree, weight ? x->w : x->f, NULL, SL_NO_REF, SL_NO_REF),
+               right = sl_tree_copy(&both, &y->tree, weight ? y->w : y->f, NULL, SL_NO_REF, SL_NO_REF);
+  const int same = left == right && !both.failed;
+  sl_tree_clear(&both);
+  return same || sl_exact_equal(p->field, sl_join_value(p, join, weight, a), sl_join_value(p, join, weight, b));
+}
+
+int sl_join_stands_alone(sl_problem *p, int join) {
+  if (p->f != SL_NO_REF && (join == 0 || sl_join_same(p, join, 1, SL_FROM_LEFT, SL_FROM_RIGHT))) return 0;
+  return !sl_join_same(p, join, 1, SL_AT_JOIN, SL_FROM_RIGHT) && !(join && sl_join_same(p, join, 1, SL_AT_JOIN, SL_FROM_LEFT));
 }
 
 sl_series sl_segment_series(sl_problem *p, int segment, sl_ref ref, int end_is_high) {

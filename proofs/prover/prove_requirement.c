@@ -2,22 +2,6 @@
  */
 #include "proofs/prover/prove_parts.h"
 
-/* left - right <= 0 for all r >= 2^e = end. */
-static int tail_negative(sl_problem *p, int segment, const arf_t low, arf_t end) {
-  const sl_segment *g = &p->segment[segment];
-  for (slong e = 1; e <= 64; e += e < 8 ? 1 : 4) {
-    if (arf_cmp_2exp_si(low, e) > 0) continue;
-    sl_tail_fact fact;
-    sl_tail_fact_init(&fact);
-    sl_tail_examine(&fact, p->field, &g->tree, g->w, p->box, e, 256);
-    const int ok = fact.defined && fact.sign < 0;
-    sl_tail_fact_clear(&fact);
-    arf_set_si_2exp_si(end, 1, e);
-    if (ok) return 1;
-  }
-  return 0;
-}
-
 static int constant_holds(sl_problem *p, int segment) {
   if (!sl_segment_is_constant(p, segment, p->segment[segment].w)) return 0;
   const sl_series s = sl_segment_series(p, segment, p->segment[segment].w, 0);
@@ -38,7 +22,8 @@ static int segment_holds(sl_finding *finding, sl_problem *p, int segment, const 
   if (to && arf_cmp(to, high) < 0) arf_set(high, to);
   int result = 1;
   if (arf_cmp(low, high) <= 0 && !constant_holds(p, segment)) {
-    const int tail = arf_is_inf(high) ? tail_negative(p, segment, low, high) : 1;
+    sl_tail_claim claim;
+    const int tail = arf_is_inf(high) ? sl_tail_from(p, segment, SL_GOAL_NEGATIVE, low, &claim, high) : 1;
     const sl_search_result s = sl_search(p, segment, SL_GOAL_NEGATIVE, 0, low, high, SL_DEPTH, budget, &claims, &w, stuck);
     result = s == SL_SEARCH_HOLDS ? tail : s == SL_SEARCH_FAILS ? -1 : 0;
     if (result < 0) {
@@ -58,9 +43,19 @@ static int segment_holds(sl_finding *finding, sl_problem *p, int segment, const 
   return result;
 }
 
+/* At a join itself the value may be that of neither side. */
+static int join_holds(sl_finding *finding, sl_problem *p, int j) {
+  if (!sl_join_stands_alone(p, j)) return 1;
+  const sl_exact value = sl_join_value(p, j, 1, SL_AT_JOIN);
+  if (sl_exact_is_zero(value) || sl_exact_sign(p->field, value) < 0) return 1;
+  sl_finding_set(finding, SL_UNDECIDED, "not settled at join %d itself, whose value is that of neither side", j);
+  return 0;
+}
+
 void sl_prove_requirement(sl_finding *finding, sl_problem *p, const arf_t low, const arf_t high, sl_budget *budget) {
   int ok = 1;
   sl_finding_set(finding, SL_UNDECIDED, "not reached");
-  for (int i = 0; i < p->joins && finding->verdict != SL_REFUTED; i++) ok &= segment_holds(finding, p, i, low, high, budget) > 0;
+  for (int i = 0; i < p->joins && finding->verdict != SL_REFUTED; i++)
+    ok &= segment_holds(finding, p, i, low, high, budget) > 0 && join_holds(finding, p, i);
   if (ok) sl_finding_set(finding, SL_PROVED, "on boxes and in the tail");
 }

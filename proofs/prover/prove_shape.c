@@ -63,25 +63,6 @@ static int settle_end(sl_proof *proof, sl_problem *p, int segment, int high, int
   return done;
 }
 
-/* w' < 0 (want = -1) for all r >= 2^e, the smallest e that shows it with 2^e >= low. */
-static int settle_tail(sl_proof *proof, sl_problem *p, int segment, int want, const arf_t low, arf_t end) {
-  const sl_segment *g = &p->segment[segment];
-  for (slong e = 1; e <= 64; e += e < 8 ? 1 : 4) {
-    if (arf_cmp_2exp_si(low, e) > 0) continue;
-    sl_tail_fact fact;
-    sl_tail_fact_init(&fact);
-    sl_tail_examine(&fact, p->field, &g->tree, g->w, p->box, e, 256);
-    const int ok = fact.defined && fact.slope_sign == want;
-    sl_tail_fact_clear(&fact);
-    if (!ok) continue;
-    proof->tail_slope = (sl_tail_claim){1, want > 0 ? SL_GOAL_UP : SL_GOAL_DOWN, e};
-    arf_set_si_2exp_si(end, 1, e);
-    return 1;
-  }
-  arf_set_si_2exp_si(end, 1, 44); /* far enough to look for a witness */
-  return 0;
-}
-
 static void open_finding(sl_finding *f, const arf_t stuck, const char *why) {
   char *at = arf_get_str(stuck, 12);
   sl_finding_set(f, SL_UNDECIDED, "%s next to r = %s", why, at);
@@ -108,18 +89,19 @@ static int segment_monotone(sl_proof *proof, sl_problem *p, int segment, int wan
   int result = settle_end(proof, p, segment, 0, want, top, low, &record->low, budget, &w);
   int tail = 1;
   if (result >= 0 && arf_is_inf(high))
-    tail = settle_tail(proof, p, segment, want, low, high);
+    tail = sl_tail_from(p, segment, want > 0 ? SL_GOAL_UP : SL_GOAL_DOWN, low, &proof->tail_slope, high);
   else if (result >= 0)
     result = settle_end(proof, p, segment, 1, want, low, high, &record->high, budget, &w) < 0 ? -1 : result;
   if (result >= 0) {
-    const sl_search_result s =
-        sl_search(p, segment, want > 0 ? SL_GOAL_UP : SL_GOAL_DOWN, 0, low, high, SL_DEPTH, budget, &proof->claims, &w, stuck);
+    sl_search_result s = SL_SEARCH_HOLDS;
+    if (arf_cmp(low, high) < 0)
+      s = sl_search(p, segment, want > 0 ? SL_GOAL_UP : SL_GOAL_DOWN, 0, low, high, SL_DEPTH, budget, &proof->claims, &w, stuck);
     if (s == SL_SEARCH_FAILS)
       result = -1;
     else if (s == SL_SEARCH_OPEN)
       result = 0, open_finding(f, stuck, "the sign of f'' is not settled");
     else if (!tail)
-      result = 0, sl_finding_set(f, SL_UNDECIDED, "the sign of f'' is settled up to r = 2^44, not beyond");
+      result = 0, open_finding(f, high, "the sign of f'' is not settled at infinity, boxes stopped");
     else
       result = 1;
   }
@@ -129,21 +111,15 @@ static int segment_monotone(sl_proof *proof, sl_problem *p, int segment, int wan
   return result;
 }
 
-/* The step of w at join j goes the way that `want` says (or there is none). 1, 0 open, -1 refuted. */
-static int step_monotone(sl_proof *proof, sl_problem *p, int j, int want) {
-  const sl_segment *a = &p->segment[j - 1], *b = &p->segment[j];
-  const sl_series left = sl_series_root(p->field, &a->tree, a->w, p->join[j], 1),
-                  right = sl_series_root(p->field, &b->tree, b->w, p->join[j], 1);
-  if (!left.n || !right.n) {
-    sl_finding_set(&proof->property[2], SL_UNDECIDED, "f' has no exact value at a join");
-    return 0;
-  }
-  if (sl_exact_equal(p->field, left.c[0], right.c[0])) return 1;
-  const sl_exact step = sl_exact_sub(p->field, right.c[0], left.c[0]);
+/* w goes the way that `want` says, or not at all, between two approaches of join j. 1, 0 open, -1 refuted. */
+static int step_monotone(sl_proof *proof, sl_problem *p, int j, sl_approach from, sl_approach to, int want) {
+  sl_finding *f = &proof->property[2];
+  if (sl_join_same(p, j, 1, from, to)) return 1;
+  const sl_exact step = sl_exact_sub(p->field, sl_join_value(p, j, 1, to), sl_join_value(p, j, 1, from));
   const int sign = sl_exact_sign(p->field, step);
   if (sign == want) return 1;
   if (sign == 0) {
-    sl_finding_set(&proof->property[2], SL_UNDECIDED, "the step of f' at a join has no certain sign");
+    sl_finding_set(f, SL_UNDECIDED, step ? "the step of f' at a join has no certain sign" : "f' has no exact value at a join");
     return 0;
   }
   arb_t at, s;
@@ -151,14 +127,23 @@ static int step_monotone(sl_proof *proof, sl_problem *p, int j, int want) {
   sl_exact_ball(at, p->field, p->join[j], 128);
   sl_exact_ball(s, p->field, step, 128);
   char *r = arb_get_str(at, 15, arb_is_exact(at) ? ARB_STR_NO_RADIUS : 0), *size = arb_get_str(s, 12, 0);
-  sl_finding_set(&proof->property[2], SL_REFUTED, "at the join r = %s f' steps by %s, away from monotony", r, size);
-  proof->property[2].has_witness = 1;
-  proof->property[2].how = "step";
-  proof->property[2].join = j;
-  arb_get_ubound_arf(proof->property[2].witness.r, at, 128);
+  sl_finding_set(f, SL_REFUTED, "at the join r = %s f' steps by %s, away from monotony", r, size);
+  f->has_witness = 1;
+  f->how = "step";
+  f->join = j;
+  sl_problem_middle(f->witness.box, p);
+  arb_get_ubound_arf(f->witness.r, at, 128);
   flint_free(r), flint_free(size);
   arb_clear(at), arb_clear(s);
   return -1;
+}
+
+/* From the left to the join itself, where that is neither side's value, and on to the right. */
+static int join_monotone(sl_proof *proof, sl_problem *p, int j) {
+  const int before = j <= p->one ? 1 : -1, after = j < p->one ? 1 : -1;
+  if (!sl_join_stands_alone(p, j)) return j == 0 || j == p->one || step_monotone(proof, p, j, SL_FROM_LEFT, SL_FROM_RIGHT, before) > 0;
+  return (j == 0 || step_monotone(proof, p, j, SL_FROM_LEFT, SL_AT_JOIN, before) > 0) &&
+         step_monotone(proof, p, j, SL_AT_JOIN, SL_FROM_RIGHT, after) > 0;
 }
 
 void sl_prove_monotone(sl_proof *proof, sl_problem *p, sl_budget *budget) {
@@ -174,8 +159,7 @@ void sl_prove_monotone(sl_proof *proof, sl_problem *p, sl_budget *budget) {
     ok &= s > 0;
     strict &= s == 1;
   }
-  for (int j = 1; j < p->joins && f->verdict != SL_REFUTED; j++)
-    if (j != p->one) ok &= step_monotone(proof, p, j, j < p->one ? 1 : -1) > 0;
+  for (int j = 0; j < p->joins && f->verdict != SL_REFUTED; j++) ok &= join_monotone(proof, p, j);
   if (f->verdict == SL_REFUTED || !ok) {
     if (f->verdict != SL_REFUTED && strcmp(f->text, "not reached") == 0) sl_finding_set(f, SL_UNDECIDED, "rests on P1, which is open");
     return;
@@ -192,7 +176,7 @@ static int side_is_off(sl_problem *p, int side, sl_witness *w) {
   arb_init(r);
   arb_one(r);
   sl_ball_init(&piece, &g->tree, g->w, SL_NO_REF);
-  for (int i = 0; i < SL_FIELD_PARAMETERS; i++) arb_get_mid_arb(w->box + i, p->box + i);
+  sl_problem_middle(w->box, p);
   int off = 0;
   for (slong prec = 128; prec <= 4096 && !off; prec *= 4) {
     sl_ball_flow(&piece, r, w->box, prec);
@@ -205,6 +189,23 @@ static int side_is_off(sl_problem *p, int side, sl_witness *w) {
   return off;
 }
 
+/* r = 1 with a value of its own. 1 it is 1 as its sides are, 0 open, -1 refuted. */
+static int alone_is_one(sl_finding *f, sl_problem *p, int sides_are_one) {
+  const sl_exact over = sl_exact_sub(p->field, sl_join_value(p, p->one, 1, SL_AT_JOIN), sl_exact_int(p->field, 1));
+  if (!sl_exact_sign(p->field, over)) {
+    sl_finding_set(f, SL_UNDECIDED, "f'(1) is a piece of its own, and not settled");
+    return sides_are_one && sl_exact_is_zero(over);
+  }
+  sl_witness w;
+  sl_witness_init(&w);
+  sl_problem_middle(w.box, p);
+  arf_one(w.r);
+  sl_exact_ball_at(w.value, p->field, sl_join_value(p, p->one, 1, SL_AT_JOIN), w.box, 128);
+  sl_finding_refute(f, p, &w, "one", "f' =");
+  sl_witness_clear(&w);
+  return -1;
+}
+
 /* f'(1) = 1 from both sides: 1, 0 open, -1 refuted. */
 static int one_at_one(sl_proof *proof, sl_problem *p) {
   sl_finding *f = &proof->property[1];
@@ -215,7 +216,8 @@ static int one_at_one(sl_proof *proof, sl_problem *p) {
     const sl_series s = sl_series_root(p->field, &g->tree, g->w, unit, 1);
     equal = s.n && sl_exact_equal(p->field, s.c[0], unit);
   }
-  if (equal) return 1;
+  if (equal && !sl_join_stands_alone(p, p->one)) return 1;
+  if (sl_join_stands_alone(p, p->one)) return alone_is_one(f, p, equal);
   sl_witness left, right;
   sl_witness_init(&left), sl_witness_init(&right);
   const int l = side_is_off(p, 0, &left), r = side_is_off(p, 1, &right);
@@ -228,26 +230,6 @@ static int one_at_one(sl_proof *proof, sl_problem *p) {
   }
   sl_witness_clear(&left), sl_witness_clear(&right);
   return result;
-}
-
-/* w < 1 for all r >= 2^e = end. */
-static int settle_tail_below(sl_proof *proof, sl_problem *p, int segment, const arf_t low, arf_t end) {
-  const sl_segment *g = &p->segment[segment];
-  for (slong e = 1; e <= 64; e += e < 8 ? 1 : 4) {
-    if (arf_cmp_2exp_si(low, e) > 0) continue;
-    sl_tail_fact fact;
-    sl_tail_fact_init(&fact);
-    sl_tail_examine(&fact, p->field, &g->tree, g->w, p->box, e, 256);
-    arb_sub_ui(fact.range, fact.range, 1, 128);
-    const int ok = fact.defined && arb_is_finite(fact.range) && arb_is_negative(fact.range);
-    sl_tail_fact_clear(&fact);
-    arf_set_si_2exp_si(end, 1, e);
-    if (ok) {
-      proof->tail_below = (sl_tail_claim){1, SL_GOAL_BELOW, e};
-      return 1;
-    }
-  }
-  return 0;
 }
 
 /* w <= 1 on a segment without P3: constants exactly; zones next to r = 1 by the first derivative that does not vanish; boxes; the tail's
@@ -292,7 +274,7 @@ static int segment_below(sl_proof *proof, sl_problem *p, int segment, sl_budget 
     arf_clear(a);
   }
   if (arf_is_inf(high)) {
-    tail = settle_tail_below(proof, p, segment, low, high);
+    tail = sl_tail_from(p, segment, SL_GOAL_BELOW, low, &proof->tail_below, high);
   }
   sl_search_result s = SL_SEARCH_HOLDS;
   if (arf_cmp(low, high) < 0) s = sl_search(p, segment, SL_GOAL_BELOW, 0, low, high, SL_DEPTH, budget, &proof->claims, &w, stuck);
@@ -306,6 +288,28 @@ static int segment_below(sl_proof *proof, sl_problem *p, int segment, sl_budget 
   arf_clear(low), arf_clear(high), arf_clear(top), arf_clear(stuck);
   sl_witness_clear(&w);
   return result;
+}
+
+/* w <= 1 at a join whose value is that of neither side. 0: open or refuted. */
+static int join_below(sl_finding *f, sl_problem *p, int j) {
+  if (!sl_join_stands_alone(p, j)) return 1;
+  const sl_exact value = sl_join_value(p, j, 1, SL_AT_JOIN), over = sl_exact_sub(p->field, value, sl_exact_int(p->field, 1));
+  const int sign = sl_exact_sign(p->field, over);
+  if (sl_exact_is_zero(over) || sign < 0) return 1;
+  if (sign == 0) {
+    sl_finding_set(f, SL_UNDECIDED, "f' at a join itself is not settled");
+    return 0;
+  }
+  sl_witness w;
+  sl_witness_init(&w);
+  sl_problem_middle(w.box, p);
+  sl_exact_ball_at(w.value, p->field, p->join[j], w.box, 128);
+  arf_set(w.r, arb_midref(w.value));
+  sl_exact_ball_at(w.value, p->field, value, w.box, 128);
+  sl_finding_refute(f, p, &w, "value", "f' =");
+  f->join = j;
+  sl_witness_clear(&w);
+  return 0;
 }
 
 void sl_prove_maximum(sl_proof *proof, sl_problem *p, sl_budget *budget) {
@@ -322,6 +326,7 @@ void sl_prove_maximum(sl_proof *proof, sl_problem *p, sl_budget *budget) {
   char kept[sizeof f->text];
   memcpy(kept, f->text, sizeof kept);
   for (int i = 0; i < p->joins && f->verdict != SL_REFUTED; i++) ok &= segment_below(proof, p, i, budget) > 0;
+  for (int j = 0; j < p->joins && f->verdict != SL_REFUTED; j++) ok &= join_below(f, p, j);
   if (f->verdict == SL_REFUTED) return;
   if (ok)
     sl_finding_set(f, SL_PROVED, "f'(1) = 1 exactly, and f' < 1 on boxes and in the tail elsewhere");

@@ -24,26 +24,6 @@ void sl_segment_high(arf_t out, sl_problem *p, int segment) {
   arb_clear(c);
 }
 
-/* Are f and f' defined for all r >= 2^e, e as small as it can be with 2^e above low? */
-static int tail_defined(sl_proof *proof, sl_problem *p, int segment, const arf_t low) {
-  const sl_segment *g = &p->segment[segment];
-  for (slong e = 1; e <= 64; e += e < 8 ? 1 : 8) {
-    if (arf_cmp_2exp_si(low, e) > 0) continue;
-    sl_tail_fact w, f;
-    sl_tail_fact_init(&w), sl_tail_fact_init(&f);
-    sl_tail_examine(&w, p->field, &g->tree, g->w, p->box, e, 256);
-    f.defined = 1;
-    if (g->f != SL_NO_REF) sl_tail_examine(&f, p->field, &g->tree, g->f, p->box, e, 256);
-    const int ok = w.defined && f.defined;
-    sl_tail_fact_clear(&w), sl_tail_fact_clear(&f);
-    if (ok) {
-      proof->tail_defined = (sl_tail_claim){1, SL_GOAL_DEFINED, e};
-      return 1;
-    }
-  }
-  return 0;
-}
-
 static int undefined_at(sl_proof *proof, sl_problem *p, int segment, const arf_t r) {
   sl_witness w;
   sl_witness_init(&w);
@@ -81,8 +61,7 @@ static int segment_defined(sl_proof *proof, sl_problem *p, int segment, sl_budge
   sl_segment_high(high, p, segment);
   int ok = !undefined_at(proof, p, segment, low);
   if (ok && arf_is_inf(high)) {
-    ok = tail_defined(proof, p, segment, low);
-    arf_set_si_2exp_si(high, 1, ok ? proof->tail_defined.exponent : 40);
+    ok = sl_tail_from(p, segment, SL_GOAL_DEFINED, low, &proof->tail_defined, high);
     if (!ok) sl_finding_set(f, SL_UNDECIDED, "no expansion of f and f' at infinity shows that they have values there");
   }
   const int tail = ok;
@@ -112,61 +91,71 @@ static int segment_defined(sl_proof *proof, sl_problem *p, int segment, sl_budge
   return ok;
 }
 
-/* Value (of f, or of w) on both sides of join j: 1 equal, -1 certainly different (refuted), 0 open. */
-static int sides_agree(sl_proof *proof, sl_problem *p, int j, int weight) {
-  const sl_segment *a = &p->segment[j - 1], *b = &p->segment[j];
-  const sl_series left = sl_series_root(p->field, &a->tree, weight ? a->w : a->f, p->join[j], 1);
-  const sl_series right = sl_series_root(p->field, &b->tree, weight ? b->w : b->f, p->join[j], 1);
-  if (left.n && right.n && sl_exact_equal(p->field, left.c[0], right.c[0])) return 1;
+static const char *approach_name(sl_approach from) {
+  return from == SL_AT_JOIN ? "at it" : from == SL_FROM_LEFT ? "from the left" : "from the right";
+}
+
+/* The two values at the parameters' middle are certainly different: said in the finding. */
+static void refute_join(sl_finding *f, sl_problem *p, int j, int weight, const arb_t x, sl_approach a, const arb_t y, sl_approach b) {
+  arb_t at;
+  arb_init(at);
+  sl_exact_ball_at(at, p->field, p->join[j], f->witness.box, 128);
+  char *r = arb_get_str(at, 20, arb_is_exact(at) ? ARB_STR_NO_RADIUS : 0), *l = arb_get_str(x, 15, 0), *h = arb_get_str(y, 15, 0);
+  sl_finding_set(f, SL_REFUTED, "%s at the join r = %s: %s %s, %s %s", weight ? "f' jumps" : "f jumps", r, l, approach_name(a), h,
+                 approach_name(b));
+  f->has_witness = 1;
+  f->how = weight ? "jump" : "jump-value";
+  f->join = j;
+  arb_get_ubound_arf(f->witness.r, at, 128);
+  arb_set(f->witness.value, y);
+  flint_free(r), flint_free(l), flint_free(h);
+  arb_clear(at);
+}
+
+/* f or w at join j by two approaches: 1 equal, -1 certainly different (refuted), 0 open. */
+static int values_agree(sl_proof *proof, sl_problem *p, int j, int weight, sl_approach a, sl_approach b) {
+  sl_finding *f = &proof->property[0];
+  if (sl_join_same(p, j, weight, a, b)) return 1;
+  const sl_exact left = sl_join_value(p, j, weight, a), right = sl_join_value(p, j, weight, b);
   int result = 0;
-  arb_ptr point = _arb_vec_init(SL_FIELD_PARAMETERS);
-  arb_t x, y, at;
-  arb_init(x), arb_init(y), arb_init(at);
-  for (int i = 0; i < SL_FIELD_PARAMETERS; i++) arb_get_mid_arb(point + i, p->box + i);
-  for (slong prec = 128; prec <= 4096 && left.n && right.n; prec *= 4) {
-    sl_exact_ball_at(x, p->field, left.c[0], point, prec);
-    sl_exact_ball_at(y, p->field, right.c[0], point, prec);
-    if (arb_is_finite(x) && arb_is_finite(y) && !arb_overlaps(x, y)) {
-      sl_exact_ball_at(at, p->field, p->join[j], point, 128);
-      char *r = arb_get_str(at, 20, arb_is_exact(at) ? ARB_STR_NO_RADIUS : 0), *l = arb_get_str(x, 15, 0), *h = arb_get_str(y, 15, 0);
-      sl_finding_set(&proof->property[0], SL_REFUTED, "%s at the join r = %s: %s from the left, %s from the right",
-                     weight ? "f' jumps" : "f jumps", r, l, h);
-      proof->property[0].has_witness = 1;
-      proof->property[0].how = weight ? "jump" : "jump-value";
-      proof->property[0].join = j;
-      _arb_vec_set(proof->property[0].witness.box, point, SL_FIELD_PARAMETERS);
-      arb_get_ubound_arf(proof->property[0].witness.r, at, 128);
-      arb_set(proof->property[0].witness.value, y);
-      flint_free(r), flint_free(l), flint_free(h);
-      result = -1;
-      break;
-    }
+  arb_ptr point = f->witness.box;
+  arb_t x, y;
+  arb_init(x), arb_init(y);
+  sl_problem_middle(point, p);
+  for (slong prec = 128; prec <= 4096 && left && right && !result; prec *= 4) {
+    sl_exact_ball_at(x, p->field, left, point, prec);
+    sl_exact_ball_at(y, p->field, right, point, prec);
+    result = arb_is_finite(x) && arb_is_finite(y) && !arb_overlaps(x, y) ? -1 : 0;
   }
-  if (!result) {
-    sl_exact_ball(at, p->field, p->join[j], 128);
-    char *r = arb_get_str(at, 12, 0);
-    sl_finding_set(&proof->property[0], SL_UNDECIDED,
-                   "at the join r = %s the two sides of %s agree as far as they were computed, but no identity shows that they are equal",
-                   r, weight ? "f'" : "f");
+  if (result) {
+    refute_join(f, p, j, weight, x, a, y, b);
+  } else {
+    sl_exact_ball(x, p->field, p->join[j], 128);
+    char *r = arb_get_str(x, 12, 0);
+    sl_finding_set(
+        f, SL_UNDECIDED,
+        "at the join r = %s the values of %s %s and %s agree as far as they were computed, but no identity shows that they are equal", r,
+        weight ? "f'" : "f", approach_name(a), approach_name(b));
     flint_free(r);
   }
-  arb_clear(x), arb_clear(y), arb_clear(at);
-  _arb_vec_clear(point, SL_FIELD_PARAMETERS);
+  arb_clear(x), arb_clear(y);
   return result;
 }
 
-/* A join at which the trees of both sides are the same node needs no look. */
+/* f (of a weight gate: w) at the join itself is what its sides tend to, and so is f'. Join 0 is r = 0, which has one side. */
 static int join_smooth(sl_proof *proof, sl_problem *p, int j) {
-  int ok = 1;
-  if (p->segment[j].f != SL_NO_REF) ok = sides_agree(proof, p, j, 0);
-  return ok == 1 ? sides_agree(proof, p, j, 1) == 1 : 0;
+  const int weight = p->segment[j].f == SL_NO_REF;
+  int ok = values_agree(proof, p, j, weight, SL_AT_JOIN, SL_FROM_RIGHT) == 1;
+  if (ok && j) ok = values_agree(proof, p, j, weight, SL_FROM_LEFT, SL_FROM_RIGHT) == 1;
+  if (ok && j && !weight) ok = values_agree(proof, p, j, 1, SL_FROM_LEFT, SL_FROM_RIGHT) == 1;
+  return ok;
 }
 
 void sl_prove_smooth(sl_proof *proof, sl_problem *p, sl_budget *budget) {
   int ok = 1;
   sl_finding *f = &proof->property[0];
   sl_finding_set(f, SL_UNDECIDED, "not reached");
-  for (int j = 1; j < p->joins && f->verdict != SL_REFUTED; j++) ok &= join_smooth(proof, p, j);
+  for (int j = 0; j < p->joins && f->verdict != SL_REFUTED; j++) ok &= join_smooth(proof, p, j);
   for (int i = 0; i < p->joins && f->verdict != SL_REFUTED; i++) ok &= segment_defined(proof, p, i, budget);
   if (ok)
     sl_finding_set(f, SL_PROVED, "%d analytic pieces, equal in %s at their %d joins", p->joins, p->f == SL_NO_REF ? "f'" : "f and f'",

@@ -107,7 +107,7 @@ static sl_series inverse(sl_field *k, const sl_series *a) {
 
 static sl_series integer_power(sl_field *k, const sl_series *a, int64_t p) {
   sl_series y = sl_series_constant(k, sl_exact_int(k, 1));
-  if (p > 64 || p < -64) return (sl_series){.n = 0};
+  if (p > 64 || p < -64 || a->n == 0) return (sl_series){.n = 0};
   for (int64_t i = 0; i < (p < 0 ? -p : p); i++) y = sl_series_mul(k, &y, a);
   return p < 0 ? inverse(k, &y) : y;
 }
@@ -228,6 +228,30 @@ static sl_series leaf(sl_field *k, const sl_gate_node *n, sl_exact point) {
   }
 }
 
+/* A switch whose decision is certainly not zero at the point keeps its branch next to it; any other is unknown. */
+static sl_series switched(sl_field *k, const sl_gate_node *n, const sl_series *v) {
+  const sl_series *a = &v[n->child[0]], *b = sl_op_arity(n->op) > 1 ? &v[n->child[1]] : NULL;
+  if (!a->n || (b && !b->n)) return (sl_series){.n = 0};
+  const int sign = sl_exact_sign(k, b ? sl_exact_sub(k, a->c[0], b->c[0]) : a->c[0]);
+  if (!sign) return (sl_series){.n = 0};
+  switch (n->op) {
+    case SL_OP_ABS:
+      return sign > 0 ? *a : negated(k, a);
+    case SL_OP_SIGN:
+      return sl_series_constant(k, sl_exact_int(k, sign));
+    case SL_OP_SOFTSIGN: {
+      const sl_series size = sign > 0 ? *a : negated(k, a), bottom = plus_one(k, &size);
+      return sl_series_div(k, a, &bottom);
+    }
+    case SL_OP_MIN:
+      return sign < 0 ? *a : *b;
+    case SL_OP_MAX:
+      return sign > 0 ? *a : *b;
+    default:
+      return v[n->child[sign < 0 ? 2 : 3]];
+  }
+}
+
 static sl_series node(sl_field *k, const sl_tree *tree, const sl_gate_node *n, sl_exact point, const sl_series *v) {
   const int arity = sl_op_arity(n->op);
   const sl_series *a = arity > 0 ? &v[n->child[0]] : NULL, *b = arity > 1 ? &v[n->child[1]] : NULL;
@@ -250,7 +274,7 @@ static sl_series node(sl_field *k, const sl_tree *tree, const sl_gate_node *n, s
     case SL_OP_ABS:
     case SL_OP_SIGN:
     case SL_OP_SOFTSIGN:
-      return (sl_series){.n = 0};
+      return switched(k, n, v);
     default:
       return arity ? sl_series_function(k, n->op, a) : leaf(k, n, point);
   }
@@ -259,10 +283,7 @@ static sl_series node(sl_field *k, const sl_tree *tree, const sl_gate_node *n, s
 void sl_series_tree(sl_field *k, const sl_tree *tree, sl_ref ref, sl_exact point, int terms, sl_series *out) {
   unsigned char *live = calloc((size_t)ref + 1, 1);
   if (!live) abort();
-  live[ref] = 1;
-  for (uint32_t i = ref + 1; i-- > 0;)
-    if (live[i])
-      for (int c = 0; c < sl_op_arity(tree->node[i].op); c++) live[tree->node[i].child[c]] = 1;
+  sl_tree_mark(tree, ref, live);
   for (uint32_t i = 0; i <= ref; i++) {
     out[i] = live[i] ? node(k, tree, &tree->node[i], point, out) : (sl_series){.n = 0};
     out[i].n = least(out[i].n, terms);

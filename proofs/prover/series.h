@@ -22,7 +22,7 @@ sl_series sl_series_function(sl_field *k, sl_gate_op op, const sl_series *a); /*
 sl_series sl_series_shift(const sl_series *a, int by); /* a t^by for by > 0; a / t^-by for by < 0, whose first terms are zero */
 
 /* Of every node up to ref at r = point + t; a NULL point makes r the indeterminate of the field. PICK, MIN, MAX, ABS, SIGN and SOFTSIGN
- * give n = 0: the tree is to be resolved first. out[ref + 1]. */
+ * give n = 0 where their decision may be zero at the point. out[ref + 1]. */
 void sl_series_tree(sl_field *k, const sl_tree *tree, sl_ref ref, sl_exact point, int terms, sl_series *out);
 sl_series sl_series_root(sl_field *k, const sl_tree *tree, sl_ref ref, sl_exact point, int terms);
 

@@ -563,10 +563,7 @@ void sl_tail_examine(sl_tail_fact *fact, sl_field *field, const sl_tree *tree, s
   arb_mul_2exp_si(t.u, t.u, -exponent - 1);
   mag_one(arb_radref(t.u));
   mag_mul_2exp_si(arb_radref(t.u), arb_radref(t.u), -exponent - 1);
-  live[ref] = 1;
-  for (uint32_t i = ref + 1; i-- > 0;)
-    if (live[i])
-      for (int c = 0; c < sl_op_arity(tree->node[i].op); c++) live[tree->node[i].child[c]] = 1;
+  sl_tree_mark(tree, ref, live);
   int defined = 1;
   for (uint32_t i = 0; i <= ref; i++) {
     if (live[i])

@@ -47,10 +47,22 @@ int sl_form_sign(const sl_tail_form *a) {
 
 int sl_form_is_pole(const sl_tail_form *a) { return a->ok && !a->zero && a->vp < 0; }
 
+/* Lowest terms; 0 where they leave the range in which the products here cannot overflow (operands within 10^6, powers within 1000). */
+static int reduce_fraction(slong *p, slong *q) {
+  slong a = *p < 0 ? -*p : *p, b = *q;
+  while (b) {
+    const slong r = a % b;
+    a = b, b = r;
+  }
+  if (a > 1) *p /= a, *q /= a;
+  return *p <= 1000000 && *p >= -1000000 && *q <= 1000000;
+}
+
 /* c(u) = u c1(u) exactly where its exact value at 0 is zero; the Taylor coefficients of c1 over [0, u0] are those of c moved down by one,
  * because c1(u) is the mean of c' over [0, u]. */
 static void drop_leading_zeros(sl_tail_form *y) {
-  if (y->ok && !y->zero && y->s.n > 0 && sl_exact_is_zero(y->s.c[0]) && arb_poly_length(y->c) <= 1) { /* a constant, and it is 0 */
+  if (y->ok && !y->zero && y->m > 1 && y->s.n > 0 && sl_exact_is_zero(y->s.c[0]) &&
+      arb_poly_length(y->c) <= 1) { /* its slope is 0: a constant, and it is 0 */
     arb_poly_zero(y->c);
     y->zero = 1;
   }
@@ -63,16 +75,8 @@ static void drop_leading_zeros(sl_tail_form *y) {
     arb_poly_shift_right(y->c, y->c, 1);
     y->m--;
     y->vp += y->vq;
+    y->ok = reduce_fraction(&y->vp, &y->vq);
   }
-}
-
-static void reduce_fraction(slong *p, slong *q) {
-  slong a = *p < 0 ? -*p : *p, b = *q;
-  while (b) {
-    const slong r = a % b;
-    a = b, b = r;
-  }
-  if (a > 1) *p /= a, *q /= a;
 }
 
 /* Adds the atoms of b, times p/q, to those of y. */
@@ -83,7 +87,7 @@ static void add_atoms(sl_tail_form *y, const sl_tail_form *b, slong p, slong q) 
     if (k < y->atoms && y->h[k].atom == b->h[i].atom) {
       y->h[k].p = y->h[k].p * b->h[i].q * q + p * b->h[i].p * y->h[k].q;
       y->h[k].q *= b->h[i].q * q;
-      reduce_fraction(&y->h[k].p, &y->h[k].q);
+      y->ok = reduce_fraction(&y->h[k].p, &y->h[k].q);
       if (y->h[k].p == 0) {
         memmove(&y->h[k], &y->h[k + 1], (size_t)(y->atoms - k - 1) * sizeof *y->h);
         y->atoms--;
@@ -96,9 +100,8 @@ static void add_atoms(sl_tail_form *y, const sl_tail_form *b, slong p, slong q) 
     }
     memmove(&y->h[k + 1], &y->h[k], (size_t)(y->atoms - k) * sizeof *y->h);
     y->h[k] = (sl_tail_atom){p * b->h[i].p, q * b->h[i].q, b->h[i].atom};
-    reduce_fraction(&y->h[k].p, &y->h[k].q);
+    y->ok = reduce_fraction(&y->h[k].p, &y->h[k].q);
     y->atoms++;
-    if (y->h[k].q > 1000000 || y->h[k].p > 1000000 || y->h[k].p < -1000000) y->ok = 0;
   }
 }
 
@@ -132,7 +135,7 @@ void sl_form_mul(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, const sl_ta
   y->m = least(a->m, b->m);
   y->vp = a->vp * b->vq + b->vp * a->vq;
   y->vq = a->vq * b->vq;
-  reduce_fraction(&y->vp, &y->vq);
+  y->ok = reduce_fraction(&y->vp, &y->vq);
   arb_poly_mullow(y->c, a->c, b->c, y->m, t->prec);
   y->s = sl_series_mul(t->field, &a->s, &b->s);
   add_atoms(y, b, 1, 1);
@@ -146,7 +149,7 @@ void sl_form_power(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, int64_t p
     return;
   }
   y->vp = a->vp * (slong)p, y->vq = a->vq * (slong)q;
-  reduce_fraction(&y->vp, &y->vq);
+  y->ok = reduce_fraction(&y->vp, &y->vq);
   y->s = sl_series_power(t->field, &a->s, p, q);
   y->atoms = 0;
   add_atoms(y, a, (slong)p, (slong)q);
