@@ -39,12 +39,12 @@ void sl_require(sl_arguments *args, int ok, const char *message) {
   if (!args->status && !ok) args->status = sl_fail(&args->ctx->error, SL_ERR_USAGE, "%s: %s", args->kernel, message);
 }
 
-int sl_readable(const sl_arguments *args) { return !args->status && !args->ctx->device_memory; }
+int sl_readable(const sl_arguments *args) { return !args->status && !args->ctx->device; }
 
 size_t sl_tokens(sl_arguments *args, const uint32_t *seq, size_t n_seq) {
   if (n_seq == 0) return 0;
   SL_NEED(args, seq, n_seq, 1, 1);
-  if (!sl_readable(args)) return 0;
+  if (args->status) return 0;
   args->status = sl_check_seq(args->ctx, args->kernel, seq, n_seq);
   return args->status ? 0 : seq[n_seq];
 }

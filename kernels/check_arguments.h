@@ -24,7 +24,7 @@ void sl_require(sl_arguments *args, int ok, const char *message);
 /* 1 while everything holds and the contents of arrays can be read. */
 int sl_readable(const sl_arguments *args);
 
-/* The number of tokens, from offsets that must start at 0 and not decrease; 0 where they cannot be read. */
+/* The number of tokens, from offsets (host memory in every context) that must start at 0 and not decrease; 0 where they do not. */
 size_t sl_tokens(sl_arguments *args, const uint32_t *seq, size_t n_seq);
 
 #endif

@@ -2,6 +2,7 @@
 #include "context.h"
 
 #include <float.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,28 @@ static sl_status choose_cpu(sl_context *ctx, sl_isa isa, sl_error *err) {
   return SL_OK;
 }
 
+#define BACKENDS_MAX 4
+static const sl_backend *added[BACKENDS_MAX];
+
+void sl_backend_add(const sl_backend *backend) {
+  size_t i = 0;
+  while (i < BACKENDS_MAX && added[i] && added[i] != backend) i++;
+  if (i < BACKENDS_MAX) added[i] = backend;
+}
+
+static sl_status choose_added(sl_context *ctx, const char *name, sl_error *err) {
+  char known[160] = "plain, cpu";
+  for (size_t i = 0; i < BACKENDS_MAX && added[i]; i++) {
+    if (strcmp(name, added[i]->name) == 0) {
+      ctx->backend = added[i]->name, ctx->own = added[i];
+      return added[i]->open(ctx, err);
+    }
+    const size_t used = strlen(known);
+    snprintf(known + used, sizeof known - used, ", %s", added[i]->name);
+  }
+  return sl_fail(err, SL_ERR_UNAVAILABLE, "backend '%s' is not in this build; there are: %s", name, known);
+}
+
 static sl_status choose_backend(sl_context *ctx, const sl_context_options *options, sl_error *err) {
   if (!cpu_has_avx2()) return sl_fail(err, SL_ERR_UNAVAILABLE, "this CPU lacks AVX2 or FMA: Sluice needs x86-64-v3 (spec N1.2)");
   if (!sl_environment_ok())
@@ -41,16 +64,20 @@ static sl_status choose_backend(sl_context *ctx, const sl_context_options *optio
     return SL_OK;
   }
   if (strcmp(options->backend, "cpu") == 0) return choose_cpu(ctx, options->isa, err);
-  return sl_fail(err, SL_ERR_UNAVAILABLE, "backend '%s' is not in this build; there are: plain, cpu", options->backend);
+  return choose_added(ctx, options->backend, err);
 }
 
 sl_status sl_context_create(sl_context **out, const sl_context_options *options, sl_error *err) {
   if (options->threads < 0) return sl_fail(err, SL_ERR_USAGE, "threads must be 0 (all) or more, not %d", options->threads);
   sl_context *ctx = calloc(1, sizeof *ctx);
   if (!ctx) return sl_fail(err, SL_ERR_MEMORY, "no memory for a context");
+  ctx->memory = &sl_host_memory;
   ctx->threads = options->threads ? options->threads : sl_processors();
   sl_status status = choose_backend(ctx, options, err);
-  if (!status) status = sl_team_create(&ctx->team, ctx->threads, err);
+  if (!status) {
+    status = sl_team_create(&ctx->team, ctx->threads, err);
+    if (status && ctx->own) ctx->own->close(ctx);
+  }
   if (status) {
     free(ctx);
     return status;
@@ -61,6 +88,7 @@ sl_status sl_context_create(sl_context **out, const sl_context_options *options,
 
 void sl_context_destroy(sl_context *ctx) {
   if (!ctx) return;
+  if (ctx->own) ctx->own->close(ctx);
   sl_team_destroy(ctx->team);
   free(ctx->workspace);
   free(ctx);

@@ -15,12 +15,35 @@ typedef struct {
   size_t (*linear_pack_bytes)(size_t n, size_t k, sl_pack_kind kind);
 } sl_kernel_table;
 
+/* Memory of a context, where its kernels read and write; errors go to the context's. */
+typedef struct {
+  sl_status (*allocate)(sl_context *ctx, void **out, size_t bytes); /* bytes > 0 */
+  void (*release)(sl_context *ctx, void *memory);
+  sl_status (*write)(sl_context *ctx, void *to, const void *from_host, size_t bytes);
+  sl_status (*read)(sl_context *ctx, void *to_host, const void *from, size_t bytes);
+  sl_status (*copy)(sl_context *ctx, void *to, const void *from, size_t bytes);
+  sl_status (*zero)(sl_context *ctx, void *to, size_t bytes);
+  sl_status (*synchronize)(sl_context *ctx);
+} sl_memory;
+extern const sl_memory sl_host_memory;
+
+/* A backend that is a library of its own. open fills table, memory and device, or fails and leaves nothing behind. */
+struct sl_backend {
+  const char *name;
+  sl_status (*open)(sl_context *ctx, sl_error *err);
+  void (*close)(sl_context *ctx);
+};
+
+typedef struct sl_device sl_device; /* kernels/cuda/cuda.h */
+
 struct sl_context {
   sl_kernel_table table;
   const char *backend;
   int threads;
   sl_team *team;
-  int device_memory; /* arrays lie where the host cannot read: the backend checks their contents itself */
+  const sl_memory *memory;
+  const sl_backend *own; /* NULL for plain and cpu */
+  sl_device *device;     /* NULL where arrays are host memory; else the backend checks their contents itself */
   unsigned char *workspace;
   size_t workspace_bytes, workspace_used;
   sl_error error;

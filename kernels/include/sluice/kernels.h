@@ -25,7 +25,7 @@ typedef struct sl_context sl_context;
 typedef enum { SL_ISA_BEST, SL_ISA_AVX2, SL_ISA_AVX512 } sl_isa;
 
 typedef struct {
-  const char *backend; /* "plain" or "cpu"; later "cuda", "simt" */
+  const char *backend; /* "plain" or "cpu"; or one that sl_backend_add has added */
   sl_isa isa;          /* of the cpu backend */
   int threads;         /* 0: all that the system offers */
 } sl_context_options;
@@ -35,8 +35,29 @@ typedef struct {
 sl_status sl_context_create(sl_context **out, const sl_context_options *options, sl_error *err);
 void sl_context_destroy(sl_context *ctx);
 const sl_error *sl_context_error(const sl_context *ctx);
-const char *sl_context_backend(const sl_context *ctx); /* "plain", "cpu/avx2", "cpu/avx512" */
+const char *sl_context_backend(const sl_context *ctx); /* "plain", "cpu/avx2", "cpu/avx512", "simt", "cuda" */
 int sl_context_threads(const sl_context *ctx);
+
+/* Backends that are libraries of their own: cuda (libsluice_cuda), and simt, the same sources on a simulator. A context can be made with
+ * one's name once it is added; adding it again does nothing. Not for use by two threads at once. */
+typedef struct sl_backend sl_backend;
+void sl_backend_add(const sl_backend *backend);
+const sl_backend *sl_cuda_backend(void);
+const sl_backend *sl_simt_backend(void);
+
+/* Memory of a context: host memory for plain and cpu; where sl_context_on_device is 1 the device's, which the host must not touch. The
+ * arrays of a kernel lie there, but for the offsets `seq`, and the structures that a kernel takes by pointer: those are host memory
+ * everywhere. Kernels and copies of one context follow one another in the order of the calls. Kernels may still run when their call
+ * returns; sl_memory_read and sl_context_synchronize wait, and report what went wrong until then: the first such error of a context on
+ * a device. Aligned to 64 bytes; contents are undefined at first; n bytes of 0 are allowed. */
+int sl_context_on_device(const sl_context *ctx);
+sl_status sl_memory_alloc(sl_context *ctx, void **out, size_t bytes);
+void sl_memory_free(sl_context *ctx, void *memory);                                        /* NULL is allowed */
+sl_status sl_memory_write(sl_context *ctx, void *to, const void *from_host, size_t bytes); /* from_host may be reused at once */
+sl_status sl_memory_read(sl_context *ctx, void *to_host, const void *from, size_t bytes);
+sl_status sl_memory_copy(sl_context *ctx, void *to, const void *from, size_t bytes); /* both the context's; disjoint */
+sl_status sl_memory_zero(sl_context *ctx, void *to, size_t bytes);
+sl_status sl_context_synchronize(sl_context *ctx);
 
 /* Bytes that linear_pack fills for w (n, k); 0: this backend does not pack, pass NULL. */
 size_t sl_linear_pack_bytes(const sl_context *ctx, size_t n, size_t k, sl_pack_kind kind);
