@@ -9,7 +9,8 @@ enum { T, D, HEADS, KV_HEADS, N_SEQ, CAPACITY, SLOTS };
 static void head_size(sl_problem *p) {
   p->size[KV_HEADS] = 1 + sl_source_below(&p->source, 3);
   p->size[HEADS] = p->size[KV_HEADS] * (1 + sl_source_below(&p->source, 4));
-  size_t budget = 72;
+  size_t budget = sl_budget(p, 1000);
+  if (budget > 72) budget = 72;
   p->size[D] = sl_size(p, 1, 72, &budget);
 }
 
@@ -28,7 +29,7 @@ static size_t make_sequences(sl_problem *p, size_t pairs) {
 }
 
 void sl_make_attention_forward(sl_problem *p) {
-  const size_t t = make_sequences(p, 1000000), rows = t * p->size[HEADS];
+  const size_t t = make_sequences(p, sl_budget(p, 1000000)), rows = t * p->size[HEADS];
   sl_add(p, "o", SL_F32, SL_OUT, rows * p->size[D]);
   sl_add(p, "row_max", SL_F32, SL_OUT, rows);
   sl_add(p, "row_scale", SL_F32, SL_OUT, rows);
@@ -40,7 +41,7 @@ sl_status sl_run_attention_forward(sl_context *ctx, const sl_problem *p, void *c
 }
 
 void sl_make_attention_backward(sl_problem *p) {
-  const size_t t = make_sequences(p, 200000), rows = t * p->size[HEADS], d = p->size[D], kv = t * p->size[KV_HEADS] * d;
+  const size_t t = make_sequences(p, sl_budget(p, 200000)), rows = t * p->size[HEADS], d = p->size[D], kv = t * p->size[KV_HEADS] * d;
   float *o = sl_add(p, "o", SL_F32, SL_IN, rows * d), *row_max = sl_add(p, "row_max", SL_F32, SL_IN, rows);
   float *row_scale = sl_add(p, "row_scale", SL_F32, SL_IN, rows);
   const sl_array *a = p->array;
@@ -61,7 +62,8 @@ sl_status sl_run_attention_backward(sl_context *ctx, const sl_problem *p, void *
 
 /* Caches as arrays 0 and 1. */
 static size_t make_cache(sl_problem *p, sl_role role) {
-  size_t budget = SL_DOT_CHUNK + 80;
+  size_t budget = sl_budget(p, 20000);
+  if (budget > SL_DOT_CHUNK + 80) budget = SL_DOT_CHUNK + 80;
   head_size(p);
   p->size[CAPACITY] = sl_size(p, 1, budget, &budget), p->size[SLOTS] = 1 + sl_source_below(&p->source, 5);
   const size_t n = p->size[SLOTS] * p->size[KV_HEADS] * p->size[D] * p->size[CAPACITY];
@@ -90,7 +92,8 @@ sl_status sl_run_attention_decode(sl_context *ctx, const sl_problem *p, void *co
 /* Every (slot, position) at most once: t tokens walk through the cache with a stride that is prime to its size. */
 void sl_make_kv_store(sl_problem *p) {
   make_cache(p, SL_INOUT);
-  const size_t places = p->size[SLOTS] * p->size[CAPACITY], t = sl_source_below(&p->source, (uint32_t)places + 1);
+  const size_t places = p->size[SLOTS] * p->size[CAPACITY], most = sl_budget(p, 1000000) / (p->size[KV_HEADS] * p->size[D]);
+  const size_t drawn = sl_source_below(&p->source, (uint32_t)places + 1), t = drawn < most ? drawn : most;
   const size_t stride = places % 7 ? 7 : places % 11 ? 11 : 1;
   p->size[T] = t;
   uint32_t *slot = sl_add(p, "slot", SL_U32, SL_IN, t), *position = sl_add(p, "position", SL_U32, SL_IN, t);

@@ -7,7 +7,7 @@
 enum { T, D, VOCAB, N_SEQ, ALIAS, HEADS };
 
 void sl_make_embedding_forward(sl_problem *p) {
-  size_t budget = 200000;
+  size_t budget = sl_budget(p, 200000);
   p->size[T] = sl_size(p, 0, 300, &budget), p->size[D] = sl_size(p, 0, 700, &budget), p->size[VOCAB] = sl_size(p, 1, 90, &budget);
   sl_add(p, "y", SL_F32, SL_OUT, p->size[T] * p->size[D]);
   sl_add_floats(p, "table", SL_IN, p->size[VOCAB] * p->size[D]);
@@ -20,7 +20,7 @@ sl_status sl_run_embedding_forward(sl_context *ctx, const sl_problem *p, void *c
 }
 
 void sl_make_embedding_grad(sl_problem *p) {
-  size_t budget = 300000;
+  size_t budget = sl_budget(p, 300000);
   p->size[VOCAB] = sl_size(p, 1, 90, &budget), p->size[D] = sl_size(p, 0, 150, &budget);
   const uint32_t *seq = sl_add_seq(p, budget < 3 * SL_DOT_CHUNK ? budget : 3 * SL_DOT_CHUNK, &p->size[N_SEQ]);
   const size_t t = seq[p->size[N_SEQ]];
@@ -35,7 +35,7 @@ sl_status sl_run_embedding_grad(sl_context *ctx, const sl_problem *p, void *cons
 }
 
 static void norm_size(sl_problem *p) {
-  size_t budget = 100000;
+  size_t budget = sl_budget(p, 100000);
   p->size[D] = sl_size(p, 1, 2 * SL_SUM_CHUNK + 40, &budget), p->size[T] = sl_size(p, 0, 60, &budget);
   sl_shape(p, "t %zu, d %zu", p->size[T], p->size[D]);
 }
@@ -76,7 +76,7 @@ sl_status sl_run_rmsnorm_backward(sl_context *ctx, const sl_problem *p, void *co
 }
 
 void sl_make_rmsnorm_weight_grad(sl_problem *p) {
-  size_t budget = 200000;
+  size_t budget = sl_budget(p, 200000);
   p->size[D] = sl_size(p, 1, 300, &budget);
   const uint32_t *seq = sl_add_seq(p, budget < 3 * SL_DOT_CHUNK ? budget : 3 * SL_DOT_CHUNK, &p->size[N_SEQ]);
   const size_t t = seq[p->size[N_SEQ]];
@@ -92,7 +92,7 @@ sl_status sl_run_rmsnorm_weight_grad(sl_context *ctx, const sl_problem *p, void 
 }
 
 static size_t flat_size(sl_problem *p) {
-  size_t budget = 60000;
+  size_t budget = sl_budget(p, 60000);
   p->size[T] = sl_size(p, 0, budget, &budget);
   sl_shape(p, "n %zu", p->size[T]);
   return p->size[T];
@@ -139,7 +139,7 @@ sl_status sl_run_swiglu_backward(sl_context *ctx, const sl_problem *p, void *con
 }
 
 static void make_rope(sl_problem *p, const char *name) {
-  size_t budget = 60000, rows = 40;
+  size_t budget = sl_budget(p, 60000), rows = 40;
   p->size[D] = 2 * sl_size(p, 1, 70, &budget), p->size[HEADS] = sl_size(p, 0, 9, &budget), p->size[T] = sl_size(p, 0, 200, &budget);
   sl_add_floats(p, name, SL_INOUT, p->size[T] * p->size[HEADS] * p->size[D]);
   sl_add_ids(p, "position", p->size[T], rows);

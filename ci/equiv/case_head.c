@@ -4,7 +4,6 @@
 
 #include <assert.h>
 #include <stdio.h>
-#include <stdlib.h>
 
 enum { T, D, VOCAB, N_SEQ, PACK };
 
@@ -31,7 +30,7 @@ static void add_head(sl_problem *p, size_t t) {
 }
 
 void sl_make_logprob_forward(sl_problem *p) {
-  size_t budget = 500000;
+  size_t budget = sl_budget(p, 500000);
   p->size[VOCAB] = sl_size(p, 1, 2 * SL_SUM_CHUNK + 100, &budget), p->size[T] = sl_size(p, 0, 70, &budget);
   p->size[D] = sl_size(p, 0, SL_DOT_CHUNK + 9, &budget);
   add_head(p, p->size[T]);
@@ -46,7 +45,7 @@ sl_status sl_run_logprob_forward(sl_context *ctx, const sl_problem *p, void *con
   void *packed;
   sl_status status = sl_pack_weight(&packed, ctx, at[1], vocab, d, SL_PACK_FORWARD, (int)p->size[PACK]);
   if (!status) status = sl_logprob_forward(ctx, at[4], at[5], at[6], at[7], at[0], at[1], packed, at[2], at[3], p->scalar, t, d, vocab);
-  free(packed);
+  sl_memory_free(ctx, packed);
   return status;
 }
 
@@ -57,7 +56,7 @@ static void spoil(sl_problem *p, float *x, const uint8_t *mask, size_t t) {
 }
 
 void sl_make_logprob_backward(sl_problem *p) {
-  size_t budget = 500000;
+  size_t budget = sl_budget(p, 500000);
   p->size[VOCAB] = sl_size(p, 1, SL_SUM_CHUNK + 100, &budget), p->size[D] = sl_size(p, 0, 60, &budget);
   const uint32_t *seq = sl_add_seq(p, budget < 3 * SL_DOT_CHUNK ? budget : 3 * SL_DOT_CHUNK, &p->size[N_SEQ]);
   const size_t t = seq[p->size[N_SEQ]], d = p->size[D], vocab = p->size[VOCAB];
@@ -89,12 +88,12 @@ sl_status sl_run_logprob_backward(sl_context *ctx, const sl_problem *p, void *co
   if (!status)
     status = sl_logprob_backward(ctx, at[11], at[12], at[9], at[10], at[6], at[7], at[8], at[1], at[2], packed, at[3], at[4], p->scalar,
                                  at[0], p->size[N_SEQ], d, vocab);
-  free(packed);
+  sl_memory_free(ctx, packed);
   return status;
 }
 
 void sl_make_sample(sl_problem *p) {
-  size_t budget = 60000;
+  size_t budget = sl_budget(p, 60000);
   p->size[VOCAB] = sl_size(p, 1, 3 * SL_SUM_CHUNK, &budget), p->size[T] = sl_size(p, 0, 20, &budget);
   const size_t b = p->size[T], vocab = p->size[VOCAB];
   static const float temperatures[] = {0.0f, 1.0f, 1.0f, 0.6f, 2.5f};

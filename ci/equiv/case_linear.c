@@ -3,18 +3,16 @@
 #include "problem.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #define PARTS_MAX 3
-#define PACK_ALIGN 64u
 enum { T, N, K, N_SEQ, PACK, N_PARTS = N_SEQ, PART_N };
 
 sl_status sl_pack_weight(void **packed, sl_context *ctx, const float *w, size_t n, size_t k, sl_pack_kind kind, int use) {
   const size_t bytes = use ? sl_linear_pack_bytes(ctx, n, k, kind) : 0;
   *packed = NULL;
   if (bytes == 0) return SL_OK;
-  *packed = aligned_alloc(PACK_ALIGN, (bytes / PACK_ALIGN + 1) * PACK_ALIGN);
-  return *packed ? sl_linear_pack(ctx, *packed, w, n, k, kind) : SL_ERR_MEMORY;
+  const sl_status status = sl_memory_alloc(ctx, packed, bytes);
+  return status ? status : sl_linear_pack(ctx, *packed, w, n, k, kind);
 }
 
 static void sizes(sl_problem *p, size_t budget) {
@@ -24,7 +22,7 @@ static void sizes(sl_problem *p, size_t budget) {
 }
 
 void sl_make_linear_forward(sl_problem *p) {
-  sizes(p, 400000);
+  sizes(p, sl_budget(p, 400000));
   const size_t t = p->size[T], n = p->size[N], k = p->size[K];
   sl_add(p, "y", SL_F32, SL_OUT, t * n);
   sl_add_floats(p, "x", SL_IN, t * k);
@@ -41,7 +39,7 @@ sl_status sl_run_linear_forward(sl_context *ctx, const sl_problem *p, void *cons
   void *packed;
   sl_status status = sl_pack_weight(&packed, ctx, at[2], n, k, SL_PACK_FORWARD, (int)p->size[PACK]);
   if (!status) status = sl_linear_forward(ctx, at[0], at[1], at[2], packed, at[3], p->size[T], n, k);
-  free(packed);
+  sl_memory_free(ctx, packed);
   return status;
 }
 
@@ -54,7 +52,7 @@ void sl_make_linear_pack(sl_problem *p) {
 sl_status sl_run_linear_pack(sl_context *ctx, const sl_problem *p, void *const *at) { return sl_run_linear_forward(ctx, p, at); }
 
 void sl_make_linear_input_grad(sl_problem *p) {
-  size_t budget = 400000;
+  size_t budget = sl_budget(p, 400000);
   p->size[K] = sl_size(p, 0, 150, &budget), p->size[T] = sl_size(p, 0, 60, &budget);
   p->size[N_PARTS] = sl_source_below(&p->source, 8) ? 1 + sl_source_below(&p->source, PARTS_MAX) : 0,
   p->size[PACK] = sl_source_below(&p->source, 2);
@@ -79,12 +77,12 @@ sl_status sl_run_linear_input_grad(sl_context *ctx, const sl_problem *p, void *c
     parts[i] = (sl_linear_part){at[1 + 2 * i], at[2 + 2 * i], packs[i], n};
   }
   if (!status) status = sl_linear_input_grad(ctx, at[0], parts, p->size[N_PARTS], p->size[T], p->size[K]);
-  for (size_t i = 0; i < PARTS_MAX; i++) free(packs[i]);
+  for (size_t i = 0; i < PARTS_MAX; i++) sl_memory_free(ctx, packs[i]);
   return status;
 }
 
 void sl_make_linear_weight_grad(sl_problem *p) {
-  size_t budget = 400000;
+  size_t budget = sl_budget(p, 400000);
   p->size[N] = sl_size(p, 0, 150, &budget), p->size[K] = sl_size(p, 0, 150, &budget);
   const uint32_t *seq = sl_add_seq(p, budget < 3 * SL_DOT_CHUNK ? budget : 3 * SL_DOT_CHUNK, &p->size[N_SEQ]);
   const size_t t = seq[p->size[N_SEQ]];

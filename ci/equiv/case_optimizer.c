@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 void sl_make_grad_square_sum(sl_problem *p) {
-  size_t budget = 60000;
+  size_t budget = sl_budget(p, 60000);
   p->size[0] = sl_size(p, 0, budget, &budget);
   sl_add(p, "sum", SL_F64, SL_OUT, 1);
   sl_add_floats(p, "g", SL_IN, p->size[0]);
@@ -18,7 +18,7 @@ sl_status sl_run_grad_square_sum(sl_context *ctx, const sl_problem *p, void *con
 }
 
 void sl_make_adamw_step(sl_problem *p) {
-  size_t budget = 60000;
+  size_t budget = sl_budget(p, 60000);
   const size_t n = p->size[0] = sl_size(p, 0, budget, &budget);
   sl_adamw_state state = {1.0, 1.0};
   const uint32_t steps = 1 + sl_source_below(&p->source, 50);

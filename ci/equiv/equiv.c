@@ -8,7 +8,8 @@
 
 #define ARENA_BYTES ((size_t)24 << 20)
 #define GUARD_BYTES 256u
-#define SHIFTS 16u /* alignments that are tried: multiples of 8 bytes, or of 4 where the type allows */
+#define MEMORY_ALIGN 64u /* of sl_memory_alloc */
+#define SHIFTS 16u       /* alignments that are tried: multiples of 8 bytes, or of 4 where the type allows */
 
 static const sl_case cases[SL_KERNEL_COUNT] = {
 #define SL_KERNEL(name, params, args, storage, clause, bound) {#name, sl_make_##name, sl_run_##name},
@@ -61,9 +62,66 @@ static void lay_out(copies *c, const sl_problem *p, unsigned run) {
   }
 }
 
+/* The zones of one array that go to a device with it. The simulator checks bounds and initialisation itself: there an array stands alone
+ * behind the bytes that shift its alignment, and outputs hold nothing. */
+typedef struct {
+  size_t before, after;
+  int fill;
+} zones;
+
+static zones zones_of(sl_context *ctx, const sl_array *a, const unsigned char *at) {
+  if (strcmp(sl_context_backend(ctx), "simt") == 0) return (zones){(uintptr_t)at % MEMORY_ALIGN, 0, a->role != SL_OUT};
+  const size_t shift = (uintptr_t)at % MEMORY_ALIGN;
+  return (zones){shift + (GUARD_BYTES / MEMORY_ALIGN) * MEMORY_ALIGN, GUARD_BYTES, 1};
+}
+
+static sl_status to_device(void **out, sl_context *ctx, const sl_array *a, const unsigned char *at) {
+  const zones z = zones_of(ctx, a, at);
+  const size_t bytes = array_bytes(a);
+  unsigned char *memory;
+  sl_status status = sl_memory_alloc(ctx, (void **)&memory, z.before + bytes + z.after);
+  if (status) return status;
+  *out = memory + z.before;
+  if (z.after) return sl_memory_write(ctx, memory, at - z.before, z.before + bytes + z.after);
+  return z.fill ? sl_memory_write(ctx, *out, at, bytes) : SL_OK;
+}
+
+/* Brings an array back, with its guard zones where it has them, and gives its memory up. */
+static sl_status from_device(sl_context *ctx, const sl_array *a, unsigned char *at, void *device) {
+  const zones z = zones_of(ctx, a, at);
+  unsigned char *memory = (unsigned char *)device - z.before;
+  sl_status status;
+  if (z.after)
+    status = sl_memory_read(ctx, at - z.before, memory, z.before + array_bytes(a) + z.after);
+  else
+    status = sl_memory_read(ctx, at, device, array_bytes(a));
+  sl_memory_free(ctx, memory);
+  return status;
+}
+
+static sl_status run_on_device(sl_equiv_trial *t, copies *c, sl_context *ctx) {
+  void *at[SL_ARRAYS_MAX];
+  sl_status status = SL_OK;
+  size_t here = 0;
+  for (; !status && here < t->problem.arrays; here++) {
+    const sl_array *a = &t->problem.array[here];
+    at[here] = c->at[here];
+    if (a->data && !a->host_only) status = to_device(&at[here], ctx, a, c->at[here]);
+  }
+  if (!status) status = cases[t->kernel].run(ctx, &t->problem, at);
+  for (size_t i = 0; i < here; i++) {
+    const sl_array *a = &t->problem.array[i];
+    if (!a->data || a->host_only) continue;
+    const sl_status arrived = from_device(ctx, a, c->at[i], at[i]);
+    if (!status) status = arrived;
+  }
+  return status;
+}
+
 static sl_status run(sl_equiv_trial *t, copies *c, sl_context *ctx) {
   void *at[SL_ARRAYS_MAX];
   lay_out(c, &t->problem, t->runs++);
+  if (sl_context_on_device(ctx)) return run_on_device(t, c, ctx);
   for (size_t i = 0; i < t->problem.arrays; i++) at[i] = c->at[i];
   return cases[t->kernel].run(ctx, &t->problem, at);
 }
@@ -86,6 +144,10 @@ void sl_equiv_end(sl_equiv_trial *t) {
 }
 
 sl_status sl_equiv_begin(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t seed, sl_context *golden, sl_error *err) {
+  return sl_equiv_begin_small(out, kernel, seed, 1, golden, err);
+}
+
+sl_status sl_equiv_begin_small(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t seed, size_t shrink, sl_context *golden, sl_error *err) {
   sl_equiv_trial *t = calloc(1, sizeof *t);
   if (!t || allocate(t)) {
     sl_equiv_end(t);
@@ -94,6 +156,7 @@ sl_status sl_equiv_begin(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t see
   t->kernel = kernel, t->seed = seed;
   t->problem.source.state = seed * SL_KERNEL_COUNT + (uint64_t)kernel;
   t->problem.golden = golden;
+  t->problem.shrink = shrink;
   cases[kernel].make(&t->problem);
   const sl_status status = run(t, &t->golden, golden);
   if (status) {

@@ -1,6 +1,7 @@
 /* The equivalence gate: every kernel of spec/kernels.def, on random and adversarial inputs, in a context that is held to another one bit
  * for bit (spec N1.4, N1.6). A trial is one problem, made from a seed, with the golden context's outputs; any number of contexts is checked
- * against it. Arrays stand between guard zones, at alignments that differ from run to run; outputs start with poison that differs too. */
+ * against it, on a device too. Arrays stand between guard zones, at alignments that differ from run to run; outputs start with poison that
+ * differs too. */
 #ifndef SLUICE_EQUIV_H
 #define SLUICE_EQUIV_H
 
@@ -15,6 +16,8 @@ const char *sl_equiv_kernel_name(sl_kernel_id kernel);
 
 /* Makes the problem of that kernel and seed and runs it in `golden`. SL_ERR_MEMORY, or what the kernel returned. */
 sl_status sl_equiv_begin(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t seed, sl_context *golden, sl_error *err);
+/* The same with a problem that is about `shrink` times smaller: for contexts in which every access costs. */
+sl_status sl_equiv_begin_small(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t seed, size_t shrink, sl_context *golden, sl_error *err);
 void sl_equiv_end(sl_equiv_trial *trial);
 
 /* The shape of the problem, in words. */

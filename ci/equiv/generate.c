@@ -39,11 +39,11 @@ void *sl_add(sl_problem *p, const char *name, sl_element type, sl_role role, siz
   void *data = p->arena + p->arena_used;
   p->arena_used += rounded;
   memset(data, 0, rounded);
-  p->array[p->arrays++] = (sl_array){name, type, role, count, data};
+  p->array[p->arrays++] = (sl_array){name, type, role, count, data, 0};
   return data;
 }
 
-void sl_drop(sl_problem *p) { p->array[p->arrays++] = (sl_array){"(absent)", SL_F32, SL_IN, 0, NULL}; }
+void sl_drop(sl_problem *p) { p->array[p->arrays++] = (sl_array){"(absent)", SL_F32, SL_IN, 0, NULL, 0}; }
 
 static float mixed(sl_source *s) {
   const float x = (float)sl_source_unit(s);
@@ -88,6 +88,8 @@ float *sl_add_floats(sl_problem *p, const char *name, sl_role role, size_t count
   for (size_t i = 0; i < count; i++) x[i] = value(&p->source, k, x, i);
   return x;
 }
+
+size_t sl_budget(const sl_problem *p, size_t budget) { return budget < p->shrink ? 1 : budget / p->shrink; }
 
 size_t sl_size(sl_problem *p, size_t low, size_t high, size_t *budget) {
   static const size_t boundary[] = {0,
@@ -140,6 +142,7 @@ size_t sl_size(sl_problem *p, size_t low, size_t high, size_t *budget) {
 const uint32_t *sl_add_seq(sl_problem *p, size_t tokens, size_t *n_seq) {
   const size_t n = sl_source_below(&p->source, 12) ? 1 + sl_source_below(&p->source, 6) : 0;
   uint32_t *seq = sl_add(p, "seq", SL_U32, SL_IN, n + 1);
+  p->array[p->arrays - 1].host_only = 1;
   for (size_t i = 0; i < n; i++) {
     size_t left = tokens - seq[i];
     seq[i + 1] = seq[i] + (uint32_t)(left && sl_source_below(&p->source, 5) ? sl_size(p, 0, left, &left) : 0);

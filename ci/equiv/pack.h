@@ -4,7 +4,7 @@
 
 #include <sluice/kernels.h>
 
-/* *packed becomes the pack of w (n, k), to be released with free, or NULL where the context does not pack or `use` is 0. */
+/* *packed becomes the pack of w (n, k), to be released with sl_memory_free, or NULL where the context does not pack or `use` is 0. */
 sl_status sl_pack_weight(void **packed, sl_context *ctx, const float *w, size_t n, size_t k, sl_pack_kind kind, int use);
 
 #endif

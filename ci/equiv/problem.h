@@ -26,7 +26,8 @@ typedef struct {
   sl_element type;
   sl_role role;
   size_t count;
-  void *data; /* what it holds before the call */
+  void *data;    /* what it holds before the call */
+  int host_only; /* offsets: host memory in every context */
 } sl_array;
 
 #define SL_ARRAYS_MAX 20
@@ -43,6 +44,7 @@ typedef struct {
   sl_objective objective;
   sl_sampling sampling;
   sl_adamw adamw;
+  size_t shrink; /* budgets are divided by it: 1, or more where every access costs */
   char shape[240];
   unsigned char *arena;
   size_t arena_bytes, arena_used;
@@ -71,6 +73,9 @@ void *sl_add(sl_problem *p, const char *name, sl_element type, sl_role role, siz
 float *sl_add_floats(sl_problem *p, const char *name, sl_role role, size_t count);
 /* Sets NULL for an optional array. */
 void sl_drop(sl_problem *p);
+
+/* What a case may spend on its sizes. */
+size_t sl_budget(const sl_problem *p, size_t budget);
 
 /* A size in [low, high] whose product with *budget's other users stays below it: often a boundary of a vector, a chunk or a tile, or a
  * prime. Divides *budget by it. */
