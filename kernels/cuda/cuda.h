@@ -4,40 +4,63 @@
 
 #include "device.h"
 
-#ifdef SL_SIMT
-#define SL_DEVICE_NAME(name) sl_simt_##name
-#else
-#define SL_DEVICE_NAME(name) sl_cuda_##name
-#endif
-
 extern "C" {
 #include "kernels/context.h"
 
 #define SL_KERNEL(name, params, args, storage, clause, bound) sl_status SL_DEVICE_NAME(name)(sl_context * ctx, SL_UNPAREN params);
 #include <sluice/kernels.def>
 #undef SL_KERNEL
+size_t SL_DEVICE_NAME(linear_pack_bytes)(size_t n, size_t k, sl_pack_kind kind);
 }
 
-/* Token chunks (spec N4.2): chunk c holds the tokens [chunk_begin[c], chunk_begin[c + 1]); none straddles two sequences. */
-struct sl_device {
-  cudaStream_t stream;
-  unsigned char *workspace;
-  size_t workspace_bytes;
-  /* The last offsets that were uploaded, and their chunks: one upload a micro-batch. */
-  uint32_t *host_seq;
-  size_t host_seq_n, host_seq_capacity;
-  uint32_t *seq, *chunk_begin;           /* device */
-  uint32_t *host_chunk_begin;
-  size_t n_chunks, longest;
+/* The two builds of these sources may be in one program. */
+#define sl_device_workspace SL_DEVICE_NAME(device_workspace)
+#define sl_device_offsets SL_DEVICE_NAME(device_offsets)
+#define sl_device_status SL_DEVICE_NAME(device_status)
+#define sl_device_fail SL_DEVICE_NAME(device_fail)
+
+/* What is wrong with data on the device: a kernel leaves it in its slot of `faults`, and the next wait makes it an error (spec N1.5). */
+enum sl_fault {
+#define SL_FAULT(name, status, format) SL_FAULT_##name,
+#include "faults.def"
+#undef SL_FAULT
+  SL_FAULT_COUNT
 };
 
-/* Device memory for one kernel call; NULL with the context's error set. */
+struct sl_device {
+  cudaStream_t stream;
+  bool smallest_tiles; /* launchers take the smallest instantiation that they have: for the simulator's sake */
+  unsigned char *workspace;
+  size_t workspace_bytes;
+  unsigned long long *faults; /* device: one for each kernel, ~0: none */
+  unsigned long long host_faults[SL_KERNEL_COUNT];
+  size_t findings; /* of the simulator, so far */
+  /* The last offsets that were uploaded, and their token chunks (spec N4.2): chunk c holds the tokens [chunk_begin[c], chunk_begin[c + 1]);
+   * none straddles two sequences. One upload a micro-batch. */
+  uint32_t *host_seq, *host_chunk_begin;
+  uint32_t *seq, *chunk_begin; /* device */
+  size_t n_seq, seq_capacity, n_chunks, chunk_capacity, longest;
+};
+
+/* Device memory until this kernel call's sl_device_status, 256-byte aligned; NULL with the context's error set. In one piece a call. */
 void *sl_device_workspace(sl_context *ctx, size_t bytes);
 
-/* Uploads offsets (host memory on every backend) unless the device has them; then device->seq and device->chunk_begin are valid. */
+/* Uploads offsets unless the device has them; then seq, chunk_begin, n_chunks and longest of the device are valid. */
 sl_status sl_device_offsets(sl_context *ctx, const uint32_t *seq, size_t n_seq);
 
-/* SL_OK, or the error of the last launch, named by kernel. */
+/* The end of every launcher: SL_OK, or the error of a launch, named by kernel. Gives the workspace back. */
 sl_status sl_device_status(sl_context *ctx, const char *kernel);
+
+/* The context's error for what the runtime said. */
+sl_status sl_device_fail(sl_context *ctx, const char *what, cudaError_t error);
+
+namespace sl {
+
+/* Leaves a fault; of several of one kind the lowest index is told. */
+static __device__ __forceinline__ void leave_fault(unsigned long long *faults, sl_kernel_id kernel, sl_fault kind, size_t index) {
+  atomicMin(&faults[kernel], static_cast<unsigned long long>(kind) << 56 | static_cast<unsigned long long>(index));
+}
+
+}  // namespace sl
 
 #endif

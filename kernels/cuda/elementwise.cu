@@ -3,6 +3,8 @@
  * stores are coalesced; a grid stride walks the rest. */
 #include "cuda.h"
 
+#include <sluice/rope.h>
+
 using namespace sl;
 
 static __global__ void residual_add_kernel(float *y, const float *a, const float *b, size_t n) {
@@ -24,11 +26,15 @@ static __global__ void swiglu_backward_kernel(float *dgate, float *dup, const fl
   }
 }
 
-static __global__ void rope_kernel(float *x, const uint32_t *position, const float *cos_table, const float *sin_table, size_t t, size_t heads, size_t d,
-                                   int back) {
+static __global__ void rope_kernel(float *x, const uint32_t *position, const float *cos_table, const float *sin_table, size_t t,
+                                   size_t heads, size_t d, int back, unsigned long long *faults) {
   const size_t half = d / 2, n = t * heads * half;
   for (size_t i = thread_of_grid(); i < n; i += threads_of_grid()) {
-    const size_t row = i / half, c = i % half, at = position[row / heads] * half + c;
+    const size_t row = i / half, c = i % half, p = position[row / heads], at = p * half + c;
+    if (p >= SL_ROPE_POSITIONS) {
+      leave_fault(faults, back ? SL_KERNEL_rope_backward : SL_KERNEL_rope_forward, SL_FAULT_position, row / heads);
+      continue;
+    }
     const float cosine = cos_table[at], sine = back ? -sin_table[at] : sin_table[at];
     const float a = x[row * d + c], b = x[row * d + c + half];
     x[row * d + c] = __fmaf_rn(-b, sine, __fmul_rn(a, cosine));
@@ -36,24 +42,40 @@ static __global__ void rope_kernel(float *x, const uint32_t *position, const flo
   }
 }
 
-static __global__ void embedding_forward_kernel(float *y, const float *table, const uint32_t *ids, size_t t, size_t d) {
-  for (size_t i = thread_of_grid(); i < t * d; i += threads_of_grid()) y[i] = table[ids[i / d] * d + i % d];
+static __global__ void embedding_forward_kernel(float *y, const float *table, const uint32_t *ids, size_t t, size_t d, size_t vocab,
+                                                unsigned long long *faults) {
+  for (size_t i = thread_of_grid(); i < t * d; i += threads_of_grid()) {
+    const size_t id = ids[i / d];
+    if (id < vocab)
+      y[i] = table[id * d + i % d];
+    else
+      leave_fault(faults, SL_KERNEL_embedding_forward, SL_FAULT_id, i / d);
+  }
 }
 
-static __global__ void kv_store_kernel(float *k_cache, float *v_cache, const float *k, const float *v, const uint32_t *slot, const uint32_t *position,
-                                       size_t t, size_t kv_heads, size_t d, size_t capacity) {
+static __global__ void kv_store_kernel(float *k_cache, float *v_cache, const float *k, const float *v, const uint32_t *slot,
+                                       const uint32_t *position, size_t t, size_t kv_heads, size_t d, size_t capacity,
+                                       unsigned long long *faults) {
   for (size_t i = thread_of_grid(); i < t * kv_heads * d; i += threads_of_grid()) {
     const size_t c = i % d, g = i / d % kv_heads, row = i / d / kv_heads, at = (slot[row] * kv_heads + g) * d * capacity, p = position[row];
+    if (p >= capacity) {
+      leave_fault(faults, SL_KERNEL_kv_store, SL_FAULT_position, row);
+      continue;
+    }
     k_cache[at + c * capacity + p] = k[i];
     v_cache[at + p * d + c] = v[i];
   }
 }
 
 /* One block row (blockIdx.y) a fork: lengths differ. */
-static __global__ void kv_fork_kernel(float *k_cache, float *v_cache, const uint32_t *to, const uint32_t *from, const uint32_t *length, size_t n,
-                                      size_t kv_heads, size_t d, size_t capacity) {
+static __global__ void kv_fork_kernel(float *k_cache, float *v_cache, const uint32_t *to, const uint32_t *from, const uint32_t *length,
+                                      size_t n, size_t kv_heads, size_t d, size_t capacity, unsigned long long *faults) {
   for (size_t f = blockIdx.y; f < n; f += gridDim.y) {
     const size_t dst = to[f] * kv_heads * d * capacity, src = from[f] * kv_heads * d * capacity, len = length[f];
+    if (len > capacity) {
+      if (thread_of_grid() == 0) leave_fault(faults, SL_KERNEL_kv_fork, SL_FAULT_length, f);
+      continue;
+    }
     for (size_t i = thread_of_grid(); i < kv_heads * d * len; i += threads_of_grid()) {
       const size_t key_row = i / len * capacity + i % len;
       k_cache[dst + key_row] = k_cache[src + key_row];
@@ -63,9 +85,13 @@ static __global__ void kv_fork_kernel(float *k_cache, float *v_cache, const uint
   }
 }
 
-static __global__ void adamw_kernel(float *p, float *m, float *v, const float *g, sl_adamw how, size_t n) {
+static __global__ void adamw_kernel(float *p, float *m, float *v, const float *g, sl_adamw how, size_t n, unsigned long long *faults) {
   const float floor = 0x1p-100f;
   for (size_t i = thread_of_grid(); i < n; i += threads_of_grid()) {
+    if (!(fabsf(g[i]) < HUGE_VALF)) {
+      leave_fault(faults, SL_KERNEL_adamw_step, SL_FAULT_element, i);
+      continue;
+    }
     const float gi = __fmul_rn(g[i], how.grad_scale);
     float mi = __fmaf_rn(how.b1, m[i], __fmul_rn(how.one_b1, gi));
     float vi = __fmaf_rn(how.b2, v[i], __fmul_rn(__fmul_rn(how.one_b2, gi), gi));
@@ -90,44 +116,49 @@ sl_status SL_DEVICE_NAME(swiglu_forward)(sl_context *ctx, float *y, const float 
   return sl_device_status(ctx, "swiglu_forward");
 }
 
-sl_status SL_DEVICE_NAME(swiglu_backward)(sl_context *ctx, float *dgate, float *dup, const float *dy, const float *gate, const float *up, size_t n) {
+sl_status SL_DEVICE_NAME(swiglu_backward)(sl_context *ctx, float *dgate, float *dup, const float *dy, const float *gate, const float *up,
+                                          size_t n) {
   SL_LAUNCH(swiglu_backward_kernel, blocks_for(n, threads), threads, 0, ctx->device->stream, dgate, dup, dy, gate, up, n);
   return sl_device_status(ctx, "swiglu_backward");
 }
 
-sl_status SL_DEVICE_NAME(rope_forward)(sl_context *ctx, float *x, const uint32_t *position, const float *cos_table, const float *sin_table, size_t t,
-                                       size_t heads, size_t d) {
-  SL_LAUNCH(rope_kernel, blocks_for(t * heads * d / 2, threads), threads, 0, ctx->device->stream, x, position, cos_table, sin_table, t, heads, d, 0);
+sl_status SL_DEVICE_NAME(rope_forward)(sl_context *ctx, float *x, const uint32_t *position, const float *cos_table, const float *sin_table,
+                                       size_t t, size_t heads, size_t d) {
+  SL_LAUNCH(rope_kernel, blocks_for(t * heads * d / 2, threads), threads, 0, ctx->device->stream, x, position, cos_table, sin_table, t,
+            heads, d, 0, ctx->device->faults);
   return sl_device_status(ctx, "rope_forward");
 }
 
-sl_status SL_DEVICE_NAME(rope_backward)(sl_context *ctx, float *dx, const uint32_t *position, const float *cos_table, const float *sin_table, size_t t,
-                                        size_t heads, size_t d) {
-  SL_LAUNCH(rope_kernel, blocks_for(t * heads * d / 2, threads), threads, 0, ctx->device->stream, dx, position, cos_table, sin_table, t, heads, d, 1);
+sl_status SL_DEVICE_NAME(rope_backward)(sl_context *ctx, float *dx, const uint32_t *position, const float *cos_table,
+                                        const float *sin_table, size_t t, size_t heads, size_t d) {
+  SL_LAUNCH(rope_kernel, blocks_for(t * heads * d / 2, threads), threads, 0, ctx->device->stream, dx, position, cos_table, sin_table, t,
+            heads, d, 1, ctx->device->faults);
   return sl_device_status(ctx, "rope_backward");
 }
 
-sl_status SL_DEVICE_NAME(embedding_forward)(sl_context *ctx, float *y, const float *table, const uint32_t *ids, size_t t, size_t d, size_t vocab) {
-  (void)vocab;
-  SL_LAUNCH(embedding_forward_kernel, blocks_for(t * d, threads), threads, 0, ctx->device->stream, y, table, ids, t, d);
+sl_status SL_DEVICE_NAME(embedding_forward)(sl_context *ctx, float *y, const float *table, const uint32_t *ids, size_t t, size_t d,
+                                            size_t vocab) {
+  SL_LAUNCH(embedding_forward_kernel, blocks_for(t * d, threads), threads, 0, ctx->device->stream, y, table, ids, t, d, vocab,
+            ctx->device->faults);
   return sl_device_status(ctx, "embedding_forward");
 }
 
 sl_status SL_DEVICE_NAME(kv_store)(sl_context *ctx, float *k_cache, float *v_cache, const float *k, const float *v, const uint32_t *slot,
                                    const uint32_t *position, size_t t, size_t kv_heads, size_t d, size_t capacity) {
-  SL_LAUNCH(kv_store_kernel, blocks_for(t * kv_heads * d, threads), threads, 0, ctx->device->stream, k_cache, v_cache, k, v, slot, position, t, kv_heads,
-            d, capacity);
+  SL_LAUNCH(kv_store_kernel, blocks_for(t * kv_heads * d, threads), threads, 0, ctx->device->stream, k_cache, v_cache, k, v, slot, position,
+            t, kv_heads, d, capacity, ctx->device->faults);
   return sl_device_status(ctx, "kv_store");
 }
 
-sl_status SL_DEVICE_NAME(kv_fork)(sl_context *ctx, float *k_cache, float *v_cache, const uint32_t *to, const uint32_t *from, const uint32_t *length,
-                                  size_t n, size_t kv_heads, size_t d, size_t capacity) {
+sl_status SL_DEVICE_NAME(kv_fork)(sl_context *ctx, float *k_cache, float *v_cache, const uint32_t *to, const uint32_t *from,
+                                  const uint32_t *length, size_t n, size_t kv_heads, size_t d, size_t capacity) {
   const dim3 grid(blocks_for(kv_heads * d * 16, threads), blocks_for(n, 1), 1);
-  SL_LAUNCH(kv_fork_kernel, grid, threads, 0, ctx->device->stream, k_cache, v_cache, to, from, length, n, kv_heads, d, capacity);
+  SL_LAUNCH(kv_fork_kernel, grid, threads, 0, ctx->device->stream, k_cache, v_cache, to, from, length, n, kv_heads, d, capacity,
+            ctx->device->faults);
   return sl_device_status(ctx, "kv_fork");
 }
 
 sl_status SL_DEVICE_NAME(adamw_step)(sl_context *ctx, float *p, float *m, float *v, const float *g, const sl_adamw *how, size_t n) {
-  SL_LAUNCH(adamw_kernel, blocks_for(n, threads), threads, 0, ctx->device->stream, p, m, v, g, *how, n);
+  SL_LAUNCH(adamw_kernel, blocks_for(n, threads), threads, 0, ctx->device->stream, p, m, v, g, *how, n, ctx->device->faults);
   return sl_device_status(ctx, "adamw_step");
 }

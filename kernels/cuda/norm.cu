@@ -5,7 +5,8 @@
 using namespace sl;
 
 /* Sum of products over a row (spec N3.6), the same in every lane. */
-template <typename F> static __device__ __forceinline__ float row_sum(size_t d, F product) {
+template <typename F>
+static __device__ __forceinline__ float row_sum(size_t d, F product) {
   float total = 0.0f;
   for (size_t begin = 0; begin < d; begin += sum_chunk) {
     const size_t end = begin + sum_chunk < d ? begin + sum_chunk : d;
@@ -26,13 +27,12 @@ static __global__ void rmsnorm_forward_kernel(float *y, float *rstd, const float
   }
 }
 
-static __global__ void rmsnorm_backward_kernel(float *dx, const float *dy, const float *x, const float *w, const float *rstd, const float *residual,
-                                               size_t t, size_t d) {
+static __global__ void rmsnorm_backward_kernel(float *dx, const float *dy, const float *x, const float *w, const float *rstd,
+                                               const float *residual, size_t t, size_t d) {
   for (size_t i = warp_of_grid(); i < t; i += warps_of_grid()) {
     const float *row = x + i * d, *grad = dy + i * d;
     const float r = rstd[i];
-    const float product =
-        row_sum(d, [=](size_t c, float lane) { return __fmaf_rn(__fmul_rn(grad[c], w[c]), __fmul_rn(row[c], r), lane); });
+    const float product = row_sum(d, [=](size_t c, float lane) { return __fmaf_rn(__fmul_rn(grad[c], w[c]), __fmul_rn(row[c], r), lane); });
     const float mean = __fdiv_rn(product, static_cast<float>(d));
     for (size_t c = static_cast<size_t>(lane_of_thread()); c < d; c += lanes) {
       const float g = __fmul_rn(grad[c], w[c]), h = __fmul_rn(row[c], r);
@@ -43,12 +43,13 @@ static __global__ void rmsnorm_backward_kernel(float *dx, const float *dy, const
 }
 
 /* First the chain of every chunk, each on its own; then each column adds its chunks in order (spec N4.2). */
-static __global__ void weight_chains_kernel(float *chains, const float *dy, const float *x, const float *rstd, const uint32_t *chunk_begin, size_t n_chunks,
-                                            size_t d) {
+static __global__ void weight_chains_kernel(float *chains, const float *dy, const float *x, const float *rstd, const uint32_t *chunk_begin,
+                                            size_t n_chunks, size_t d) {
   for (size_t k = blockIdx.y; k < n_chunks; k += gridDim.y)
     for (size_t c = thread_of_grid(); c < d; c += threads_of_grid()) {
       float chain = 0.0f;
-      for (uint32_t i = chunk_begin[k]; i < chunk_begin[k + 1]; i++) chain = __fmaf_rn(dy[i * d + c], __fmul_rn(x[i * d + c], rstd[i]), chain);
+      for (uint32_t i = chunk_begin[k]; i < chunk_begin[k + 1]; i++)
+        chain = __fmaf_rn(dy[i * d + c], __fmul_rn(x[i * d + c], rstd[i]), chain);
       chains[k * d + c] = chain;
     }
 }
@@ -56,17 +57,22 @@ static __global__ void weight_chains_kernel(float *chains, const float *dy, cons
 static __global__ void add_chains_kernel(float *total, const float *chains, size_t n_chunks, size_t d) {
   for (size_t c = thread_of_grid(); c < d; c += threads_of_grid()) {
     float t = total[c];
-    for (size_t k = 0; k < n_chunks; k++) t = __fadd_rn(t, chains[k * d + c]);
+    for (size_t k = 0; k < n_chunks; k++) t = __fadd_rn(t, chains[(SL_PLANTED(swapped_order) ? n_chunks - 1 - k : k) * d + c]);
     total[c] = t;
   }
 }
 
 /* A warp a chunk, in binary64 (spec N3.8); then one thread adds the chunks. */
-static __global__ void square_chunks_kernel(double *chunks, const float *g, size_t n, size_t n_chunks) {
+static __global__ void square_chunks_kernel(double *chunks, const float *g, size_t n, size_t n_chunks, size_t chunk,
+                                            unsigned long long *faults) {
   for (size_t k = warp_of_grid(); k < n_chunks; k += warps_of_grid()) {
-    const size_t begin = k * sum_chunk, end = begin + sum_chunk < n ? begin + sum_chunk : n;
+    const size_t begin = k * chunk, end = begin + chunk < n ? begin + chunk : n;
     double lane = 0.0;
-    for (size_t i = begin + static_cast<size_t>(lane_of_thread()); i < end; i += lanes) lane = fma(static_cast<double>(g[i]), static_cast<double>(g[i]), lane);
+    for (size_t i = begin + static_cast<size_t>(lane_of_thread()); i < end; i += lanes) {
+      const double x = static_cast<double>(g[i]);
+      if (!(fabs(x) < HUGE_VAL)) leave_fault(faults, SL_KERNEL_grad_square_sum, SL_FAULT_element, i);
+      lane = fma(x, x, lane);
+    }
     lane = warp_sum(lane);
     if (lane_of_thread() == 0) chunks[k] = lane;
   }
@@ -81,7 +87,8 @@ static __global__ void add_squares_kernel(double *sum, const double *chunks, siz
 
 static const unsigned threads = 128;
 
-sl_status SL_DEVICE_NAME(rmsnorm_forward)(sl_context *ctx, float *y, float *rstd, const float *x, const float *w, size_t t, size_t d, float eps) {
+sl_status SL_DEVICE_NAME(rmsnorm_forward)(sl_context *ctx, float *y, float *rstd, const float *x, const float *w, size_t t, size_t d,
+                                          float eps) {
   SL_LAUNCH(rmsnorm_forward_kernel, blocks_for(t, threads / lanes), threads, 0, ctx->device->stream, y, rstd, x, w, t, d, eps);
   return sl_device_status(ctx, "rmsnorm_forward");
 }
@@ -92,8 +99,8 @@ sl_status SL_DEVICE_NAME(rmsnorm_backward)(sl_context *ctx, float *dx, const flo
   return sl_device_status(ctx, "rmsnorm_backward");
 }
 
-sl_status SL_DEVICE_NAME(rmsnorm_weight_grad)(sl_context *ctx, float *total, const float *dy, const float *x, const float *rstd, const uint32_t *seq,
-                                              size_t n_seq, size_t d) {
+sl_status SL_DEVICE_NAME(rmsnorm_weight_grad)(sl_context *ctx, float *total, const float *dy, const float *x, const float *rstd,
+                                              const uint32_t *seq, size_t n_seq, size_t d) {
   const sl_status status = sl_device_offsets(ctx, seq, n_seq);
   if (status) return status;
   sl_device *device = ctx->device;
@@ -107,11 +114,18 @@ sl_status SL_DEVICE_NAME(rmsnorm_weight_grad)(sl_context *ctx, float *total, con
 }
 
 sl_status SL_DEVICE_NAME(grad_square_sum)(sl_context *ctx, double *sum, const float *g, size_t n) {
-  const size_t n_chunks = (n + sum_chunk - 1) / sum_chunk;
+  size_t chunk = sum_chunk;
+  cudaDeviceProp property;
+  if (SL_PLANTED(sm_count) && cudaGetDeviceProperties(&property, 0) == cudaSuccess)
+    chunk = n / static_cast<size_t>(property.multiProcessorCount) + 1;
+  const size_t n_chunks = n / chunk + (n % chunk != 0);
   double *chunks = static_cast<double *>(sl_device_workspace(ctx, (n_chunks + 1) * sizeof *chunks));
   if (!chunks) return ctx->error.status;
   sl_device *device = ctx->device;
-  if (n_chunks) SL_LAUNCH(square_chunks_kernel, blocks_for(n_chunks, threads / lanes), threads, 0, device->stream, chunks, g, n, n_chunks);
+  if (n_chunks)
+    SL_LAUNCH(square_chunks_kernel, blocks_for(n_chunks, threads / lanes), threads, 0, device->stream, chunks, g, n, n_chunks, chunk,
+              device->faults);
+  if (SL_PLANTED(arena_reuse)) sl_device_status(ctx, "grad_square_sum");
   SL_LAUNCH(add_squares_kernel, 1, lanes, 0, device->stream, sum, chunks, n_chunks);
   return sl_device_status(ctx, "grad_square_sum");
 }

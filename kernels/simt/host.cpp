@@ -120,8 +120,13 @@ void host_waits(const history &seen) {
 
 void copy_bytes(void *to, const void *from, size_t bytes) {
   if (bytes == 0) return;
-  if (in_arena(from)) shadow_access(from, bytes, false, false, __builtin_return_address(0));
-  if (in_arena(to)) shadow_access(to, bytes, true, false, __builtin_return_address(0));
+  const void *place = __builtin_return_address(0);
+  const unsigned char *source = static_cast<const unsigned char *>(from), *target = static_cast<const unsigned char *>(to);
+  for (size_t i = 0, step; i < bytes; i += step) { /* a copy needs no alignment: in units that have none, or that are long */
+    step = bytes - i > 16 ? bytes - i : 1;
+    if (in_arena(from)) shadow_access(source + i, step, false, false, place);
+    if (in_arena(to)) shadow_access(target + i, step, true, false, place);
+  }
   memcpy(to, from, bytes);
 }
 
@@ -157,6 +162,10 @@ void enqueue_launch(const char *kernel, dim3 grid, dim3 block, size_t shared_byt
     arguments_bytes = 0;
     destroy(captured);
   });
+}
+
+void mark_arena(stream_state *stream, void *p, size_t bytes, bool valid) {
+  enqueue(stream, [=]() { valid ? shadow_allow(p, bytes) : shadow_forbid(p, bytes); });
 }
 
 /* A new run: everything depends on the seed from here on. */

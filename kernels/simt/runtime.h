@@ -32,8 +32,18 @@ enum class atomic_op { add, max, min };
 uint64_t atomic(void *p, size_t bytes, atomic_op op, uint64_t operand);
 void float_atomic();
 
+/* Failures planted in the sources, for tests. */
+enum class plant {
+#define SL_PLANT(name, kernel, found, what) name,
+#include "kernels/cuda/plants.def"
+#undef SL_PLANT
+};
+bool planted(plant p);
+
 struct stream_state;
 struct event_state;
+/* From here on in the stream, memory that was allocated may be touched (and is uninitialised), or may not. */
+void mark_arena(stream_state *stream, void *p, size_t bytes, bool valid);
 /* A launch waits in its stream with its arguments, a copy of the caller's lambda: run and destroy take it. */
 void enqueue_launch(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes, stream_state *stream, void (*run)(void *),
                     void (*destroy)(void *), void *arguments, size_t bytes);

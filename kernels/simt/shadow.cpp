@@ -116,6 +116,11 @@ void shadow_allow(void *p, size_t bytes) {
   }
 }
 
+void shadow_forbid(void *p, size_t bytes) {
+  const size_t first = offset_of(p) / word_bytes;
+  for (size_t i = 0; i < (bytes + word_bytes - 1) / word_bytes; i++) shadow[first + i].valid = 0, shadow[first + i].freed = 1;
+}
+
 /* Reuses freed memory first: a use after free then meets somebody else's data, as on a device. */
 void *arena_allocate(size_t bytes) {
   shared_base();
@@ -139,8 +144,7 @@ void *arena_allocate(size_t bytes) {
 bool arena_free(void *p) {
   const auto found = allocations.find(static_cast<unsigned char *>(p));
   if (found == allocations.end()) return false;
-  const size_t first = offset_of(p) / word_bytes;
-  for (size_t i = 0; i < found->second / word_bytes; i++) shadow[first + i].valid = 0, shadow[first + i].freed = 1;
+  shadow_forbid(p, found->second);
   free_blocks.insert({found->second, found->first});
   allocations.erase(found);
   return true;

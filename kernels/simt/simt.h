@@ -122,7 +122,16 @@ static inline unsigned long long __umul64hi(unsigned long long a, unsigned long 
   return static_cast<unsigned long long>((static_cast<unsigned __int128>(a) * b) >> 64);
 }
 
+/* Arguments are evaluated now, and copied, as on a device. */
+namespace simt {
+template <typename K, typename... Args>
+static inline void launch_kernel(const char *name, dim3 grid, dim3 block, size_t shared_bytes, stream_state *stream, K kernel,
+                                 Args... arguments) {
+  launch(name, grid, block, shared_bytes, stream, [=]() { kernel(arguments...); });
+}
+}  // namespace simt
 #define SL_LAUNCH(kernel, grid, block, shared_bytes, stream, ...) \
-  simt::launch(#kernel, grid, block, shared_bytes, stream, [=]() { kernel(__VA_ARGS__); })
+  simt::launch_kernel(                                            \
+      #kernel, grid, block, shared_bytes, stream, [](auto... arguments) { kernel(arguments...); }, __VA_ARGS__)
 
 #endif

@@ -1,0 +1,260 @@
+/* The device part of a context: stream, memory, workspace, offsets, faults (spec N1.2, N1.5, N1.6). Bytes and operations: none but the
+ * copies that a caller asks for, 4 (N + C) bytes of offsets for each new micro-batch, and 8 bytes a kernel of faults at each wait. */
+#include "cuda.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef SL_SIMT
+#include "kernels/simt/simulation.h"
+#endif
+
+using namespace sl;
+
+static const size_t workspace_min = 65536, workspace_align = 256;
+
+sl_status sl_device_fail(sl_context *ctx, const char *what, cudaError_t error) {
+  const sl_status status = error == cudaErrorMemoryAllocation ? SL_ERR_MEMORY : SL_ERR_IO;
+  return sl_fail(&ctx->error, status, "%s: %s", what, cudaGetErrorString(error));
+}
+
+static sl_status checked(sl_context *ctx, const char *what, cudaError_t error) {
+  return error == cudaSuccess ? SL_OK : sl_device_fail(ctx, what, error);
+}
+
+void *sl_device_workspace(sl_context *ctx, size_t bytes) {
+  sl_device *device = ctx->device;
+  if (ctx->workspace_used || bytes > SIZE_MAX / 4) {
+    sl_fail(&ctx->error, SL_ERR_MEMORY, "a kernel must take its workspace in one piece, of a size that fits");
+    return nullptr;
+  }
+  const size_t rounded = (bytes / workspace_align + 1) * workspace_align;
+  if (rounded > device->workspace_bytes) {
+    size_t room = workspace_min;
+    while (room < rounded) room *= 2;
+    cudaFree(device->workspace); /* waits for the stream */
+    device->workspace = nullptr, device->workspace_bytes = 0;
+    void *p = nullptr;
+    if (checked(ctx, "workspace", cudaMalloc(&p, room))) return nullptr;
+    device->workspace = static_cast<unsigned char *>(p), device->workspace_bytes = room;
+    SL_ARENA_MARK(device->stream, device->workspace, room, false);
+  }
+  SL_ARENA_MARK(device->stream, device->workspace, bytes, true);
+  ctx->workspace_used = rounded;
+  return device->workspace;
+}
+
+sl_status sl_device_status(sl_context *ctx, const char *kernel) {
+  if (ctx->workspace_used) SL_ARENA_MARK(ctx->device->stream, ctx->device->workspace, ctx->workspace_used, false);
+  ctx->workspace_used = 0;
+  return checked(ctx, kernel, cudaGetLastError());
+}
+
+/* Grows a host array and its device twin to n numbers; what they held is lost. */
+static sl_status grow(sl_context *ctx, uint32_t **host, uint32_t **twin, size_t *capacity, size_t n) {
+  if (n <= *capacity) return SL_OK;
+  const size_t room = n + n / 2 + 64;
+  cudaFree(*twin);
+  free(*host);
+  *twin = nullptr, *capacity = 0;
+  void *p = nullptr;
+  *host = static_cast<uint32_t *>(malloc(room * sizeof **host));
+  if (!*host) return sl_fail(&ctx->error, SL_ERR_MEMORY, "no memory for the offsets of a batch");
+  const sl_status status = checked(ctx, "offsets", cudaMalloc(&p, room * sizeof **twin));
+  if (status) return status;
+  *twin = static_cast<uint32_t *>(p), *capacity = room;
+  return SL_OK;
+}
+
+static size_t count_chunks(const uint32_t *seq, size_t n_seq) {
+  size_t n = 0;
+  for (size_t s = 0; s < n_seq; s++) n += (seq[s + 1] - seq[s] + static_cast<size_t>(dot_chunk) - 1) / dot_chunk;
+  return n;
+}
+
+static void cut_chunks(sl_device *device) {
+  size_t n = 0;
+  device->longest = 0;
+  for (size_t s = 0; s < device->n_seq; s++) {
+    const uint32_t begin = device->host_seq[s], end = device->host_seq[s + 1];
+    if (end - begin > device->longest) device->longest = end - begin;
+    for (size_t at = begin; at < end; at += dot_chunk) device->host_chunk_begin[n++] = static_cast<uint32_t>(at);
+  }
+  device->host_chunk_begin[n] = device->n_seq ? device->host_seq[device->n_seq] : 0;
+  device->n_chunks = n;
+}
+
+static sl_status upload(sl_context *ctx, void *to, const void *from, size_t bytes) {
+  return checked(ctx, "copy to the device", cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, ctx->device->stream));
+}
+
+sl_status sl_device_offsets(sl_context *ctx, const uint32_t *seq, size_t n_seq) {
+  sl_device *device = ctx->device;
+  static const uint32_t none[1] = {0};
+  if (n_seq == 0) seq = none;
+  if (device->seq && device->n_seq == n_seq && memcmp(seq, device->host_seq, (n_seq + 1) * sizeof *seq) == 0) return SL_OK;
+  const size_t n_chunks = count_chunks(seq, n_seq);
+  sl_status status = grow(ctx, &device->host_seq, &device->seq, &device->seq_capacity, n_seq + 1);
+  if (!status) status = grow(ctx, &device->host_chunk_begin, &device->chunk_begin, &device->chunk_capacity, n_chunks + 1);
+  if (status) {
+    device->n_seq = SIZE_MAX;
+    return status;
+  }
+  memcpy(device->host_seq, seq, (n_seq + 1) * sizeof *seq);
+  device->n_seq = n_seq;
+  cut_chunks(device);
+  status = upload(ctx, device->seq, device->host_seq, (n_seq + 1) * sizeof *seq);
+  return status ? status : upload(ctx, device->chunk_begin, device->host_chunk_begin, (n_chunks + 1) * sizeof *seq);
+}
+
+static const struct {
+  sl_status status;
+  const char *format;
+} fault_rows[] = {
+#define SL_FAULT(name, status, format) {status, format},
+#include "faults.def"
+#undef SL_FAULT
+};
+
+static const char *const kernel_names[] = {
+#define SL_KERNEL(name, params, args, storage, clause, bound) #name,
+#include <sluice/kernels.def>
+#undef SL_KERNEL
+};
+
+/* The first fault in the order of the registry becomes the context's error. */
+static sl_status report_faults(sl_context *ctx) {
+  sl_device *device = ctx->device;
+  for (size_t k = 0; k < SL_KERNEL_COUNT; k++) {
+    const unsigned long long fault = device->host_faults[k];
+    if (fault == ~0ull) continue;
+    char text[200];
+    const size_t kind = static_cast<size_t>(fault >> 56);
+    snprintf(text, sizeof text, fault_rows[kind].format, fault & ((1ull << 56) - 1));
+    cudaMemsetAsync(device->faults, 0xff, sizeof device->host_faults, device->stream);
+    return sl_fail(&ctx->error, fault_rows[kind].status, "%s: %s", kernel_names[k], text);
+  }
+  return SL_OK;
+}
+
+#ifdef SL_SIMT
+/* A finding of the simulator is an error of the context that waits. */
+static sl_status report_findings(sl_context *ctx) {
+  const size_t n = sl_simulation_findings();
+  if (n <= ctx->device->findings) return SL_OK;
+  char text[600];
+  sl_simulation_describe(ctx->device->findings, text, sizeof text);
+  ctx->device->findings = n;
+  return sl_fail(&ctx->error, SL_ERR_MISMATCH, "simulator: %s", text);
+}
+#else
+static sl_status report_findings(sl_context *) { return SL_OK; }
+#endif
+
+static sl_status device_synchronize(sl_context *ctx) {
+  sl_device *device = ctx->device;
+  const size_t bytes = sizeof device->host_faults;
+  sl_status status =
+      checked(ctx, "faults", cudaMemcpyAsync(device->host_faults, device->faults, bytes, cudaMemcpyDeviceToHost, device->stream));
+  if (!status && !SL_PLANTED(read_without_wait)) status = checked(ctx, "wait", cudaStreamSynchronize(device->stream));
+  if (!status) status = report_faults(ctx);
+  return status ? status : report_findings(ctx);
+}
+
+static sl_status device_allocate(sl_context *ctx, void **out, size_t bytes) {
+  return checked(ctx, "device memory", cudaMalloc(out, bytes));
+}
+
+static void device_release(sl_context *, void *memory) { cudaFree(memory); }
+
+static sl_status device_copy(sl_context *ctx, void *to, const void *from, size_t bytes) {
+  return checked(ctx, "copy", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, ctx->device->stream));
+}
+
+static sl_status device_read(sl_context *ctx, void *to, const void *from, size_t bytes) {
+  const sl_status status = checked(ctx, "copy to the host", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, ctx->device->stream));
+  return status ? status : device_synchronize(ctx);
+}
+
+static sl_status device_zero(sl_context *ctx, void *to, size_t bytes) {
+  return checked(ctx, "zero", cudaMemsetAsync(to, 0, bytes, ctx->device->stream));
+}
+
+static const sl_memory device_memory = {device_allocate, device_release, upload, device_read, device_copy, device_zero, device_synchronize};
+
+template <int Kernel, typename... Args>
+static sl_status absent(sl_context *ctx, Args...) {
+  return sl_fail(&ctx->error, SL_ERR_UNAVAILABLE, "%s: the %s backend has no such kernel (spec N1.6)", kernel_names[Kernel], ctx->backend);
+}
+
+static size_t absent_pack(size_t, size_t, sl_pack_kind) { return 0; }
+
+static void fill_table(sl_kernel_table *table) {
+#define SL_KERNEL(name, params, args, storage, clause, bound) table->name = absent<SL_KERNEL_##name>;
+#include <sluice/kernels.def>
+#undef SL_KERNEL
+#define SL_CUDA_KERNEL(name) table->name = SL_DEVICE_NAME(name);
+#include "cuda.def"
+#undef SL_CUDA_KERNEL
+  table->linear_pack_bytes = absent_pack;
+}
+
+static void device_close(sl_context *ctx) {
+  sl_device *device = ctx->device;
+  if (!device) return;
+  if (device->stream) cudaStreamDestroy(device->stream); /* in the simulator it waits; cudaFree below waits on a device */
+  cudaFree(device->workspace), cudaFree(device->faults), cudaFree(device->seq), cudaFree(device->chunk_begin);
+  free(device->host_seq), free(device->host_chunk_begin);
+  free(device);
+  ctx->device = nullptr;
+}
+
+#ifdef SL_SIMT
+static sl_status find_device(sl_error *) { return SL_OK; }
+#else
+static sl_status find_device(sl_error *err) {
+  int n = 0, major = 0;
+  const cudaError_t error = cudaGetDeviceCount(&n);
+  if (error != cudaSuccess || n == 0)
+    return sl_fail(err, SL_ERR_UNAVAILABLE, "no CUDA device: %s",
+                   error == cudaSuccess ? "the driver lists none" : cudaGetErrorString(error));
+  if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0) != cudaSuccess || major < 8)
+    return sl_fail(err, SL_ERR_UNAVAILABLE, "the CUDA device has compute capability %d.x; this build needs 8.0", major);
+  return SL_OK;
+}
+#endif
+
+static sl_status device_open(sl_context *ctx, sl_error *err) {
+  const sl_status found = find_device(err);
+  if (found) return found;
+  ctx->device = static_cast<sl_device *>(calloc(1, sizeof *ctx->device));
+  if (!ctx->device) return sl_fail(err, SL_ERR_MEMORY, "no memory for a context");
+  sl_device *device = ctx->device;
+  void *faults = nullptr;
+  sl_status status = checked(ctx, "stream", cudaStreamCreate(&device->stream));
+  if (!status) status = checked(ctx, "faults", cudaMalloc(&faults, sizeof device->host_faults));
+  device->faults = static_cast<unsigned long long *>(faults);
+  if (!status) status = checked(ctx, "faults", cudaMemsetAsync(device->faults, 0xff, sizeof device->host_faults, device->stream));
+  if (status) {
+    device_close(ctx);
+    return sl_fail(err, status, "%s", ctx->error.message);
+  }
+  ctx->memory = &device_memory;
+  fill_table(&ctx->table);
+  return SL_OK;
+}
+
+#ifdef SL_SIMT
+extern "C" void sl_simt_smallest_tiles(sl_context *ctx, int smallest) { ctx->device->smallest_tiles = smallest != 0; }
+
+extern "C" const sl_backend *sl_simt_backend(void) {
+  static const sl_backend backend = {"simt", device_open, device_close};
+  return &backend;
+}
+#else
+extern "C" const sl_backend *sl_cuda_backend(void) {
+  static const sl_backend backend = {"cuda", device_open, device_close};
+  return &backend;
+}
+#endif

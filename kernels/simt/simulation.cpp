@@ -1,0 +1,35 @@
+/* The simulator's interface to C programs, and planted failures. */
+#include "simulation.h"
+#include "internal.h"
+#include "simulate.h"
+
+#include <cstdio>
+
+namespace {
+
+const sl_simulation_plant plants[] = {
+#define SL_PLANT(name, kernel, found, what) {#name, #kernel, found, what},
+#include "kernels/cuda/plants.def"
+#undef SL_PLANT
+};
+
+int planted_index = -1;
+
+}  // namespace
+
+bool simt::planted(plant p) { return planted_index == static_cast<int>(p); }
+
+void sl_simulation_begin(uint64_t seed) { simt::begin(seed); }
+uint64_t sl_simulation_accesses(void) { return simt::access_count; }
+size_t sl_simulation_findings(void) { return simt::findings.size(); }
+
+void sl_simulation_describe(size_t index, char *text, size_t size) {
+  snprintf(text, size, "%s", simt::describe(simt::findings[index]).c_str());
+}
+
+size_t sl_simulation_plants(const sl_simulation_plant **list) {
+  *list = plants;
+  return sizeof plants / sizeof *plants;
+}
+
+void sl_simulation_set_plant(int index) { planted_index = index; }
