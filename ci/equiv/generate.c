@@ -89,7 +89,7 @@ float *sl_add_floats(sl_problem *p, const char *name, sl_role role, size_t count
   return x;
 }
 
-size_t sl_budget(const sl_problem *p, size_t budget) { return budget < p->shrink ? 1 : budget / p->shrink; }
+size_t sl_budget(const sl_problem *p, size_t budget) { return p->shrink < 2 ? budget : budget / p->shrink + 1; }
 
 size_t sl_size(sl_problem *p, size_t low, size_t high, size_t *budget) {
   static const size_t boundary[] = {0,

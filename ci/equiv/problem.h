@@ -44,7 +44,7 @@ typedef struct {
   sl_objective objective;
   sl_sampling sampling;
   sl_adamw adamw;
-  size_t shrink; /* budgets are divided by it: 1, or more where every access costs */
+  size_t shrink; /* budgets are divided by it where every access costs; 0 and 1: they are not */
   char shape[240];
   unsigned char *arena;
   size_t arena_bytes, arena_used;
