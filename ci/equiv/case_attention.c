@@ -9,7 +9,7 @@ enum { T, D, HEADS, KV_HEADS, N_SEQ, CAPACITY, SLOTS };
 static void head_size(sl_problem *p) {
   p->size[KV_HEADS] = 1 + sl_source_below(&p->source, 3);
   p->size[HEADS] = p->size[KV_HEADS] * (1 + sl_source_below(&p->source, 4));
-  size_t budget = sl_budget(p, 1000);
+  size_t budget = sl_budget(p, 600);
   if (budget > 72) budget = 72;
   p->size[D] = sl_size(p, 1, 72, &budget);
 }
@@ -92,7 +92,7 @@ sl_status sl_run_attention_decode(sl_context *ctx, const sl_problem *p, void *co
 /* Every (slot, position) at most once: t tokens walk through the cache with a stride that is prime to its size. */
 void sl_make_kv_store(sl_problem *p) {
   make_cache(p, SL_INOUT);
-  const size_t places = p->size[SLOTS] * p->size[CAPACITY], most = sl_budget(p, 400000) / (p->size[KV_HEADS] * p->size[D]);
+  const size_t places = p->size[SLOTS] * p->size[CAPACITY], most = sl_budget(p, 250000) / (p->size[KV_HEADS] * p->size[D]);
   const size_t drawn = sl_source_below(&p->source, (uint32_t)places + 1), t = drawn < most ? drawn : most;
   const size_t stride = places % 7 ? 7 : places % 11 ? 11 : 1;
   p->size[T] = t;
