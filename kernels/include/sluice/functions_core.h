@@ -1,5 +1,6 @@
 /* The algorithms of the correctly rounded functions (spec N2.1, N2.2), written once for scalars, SIMD vectors and CUDA: binary64 inside,
- * one rounding, no branch, no table. functions.h (scalars) and kernels/cpu/functions.h (vectors) include it and say what these stand for:
+ * one rounding, no branch, no table; long polynomials in interleaved chains, so that one waits less for itself. functions.h (scalars) and
+ * kernels/cpu/functions.h (vectors) include it and say what these stand for:
  *
  *   SLC_FN, SLC_D(name), SLC_S(name)      qualifiers of a function; its name on binary64, on binary32
  *   SLC_F64, SLC_F32, SLC_U64             values; the bits of an SLC_F64
@@ -23,17 +24,17 @@ SLC_FN SLC_F64 SLC_D(exp_parts)(SLC_F64 w, SLC_F64 *scale) {
   const SLC_F64 k = shifted - SLC_K(SLC_SHIFTER);
   SLC_F64 r = SLC_FMA(k, SLC_K(-0x1.62e42fefa38p-1), w);
   r = SLC_FMA(k, SLC_K(-0x1.ef35793c7673p-45), r);
-  SLC_F64 p = SLC_FMA(r, SLC_K(0x1.aea5672795936p-26), SLC_K(0x1.288d0e83a61bep-22));
-  p = SLC_FMA(r, p, SLC_K(0x1.71de5b89118d9p-19));
-  p = SLC_FMA(r, p, SLC_K(0x1.a019bdceac345p-16));
-  p = SLC_FMA(r, p, SLC_K(0x1.a01a018caee9cp-13));
-  p = SLC_FMA(r, p, SLC_K(0x1.6c16c176de6fdp-10));
-  p = SLC_FMA(r, p, SLC_K(0x1.1111111113fep-7));
-  p = SLC_FMA(r, p, SLC_K(0x1.555555555444cp-5));
-  p = SLC_FMA(r, p, SLC_K(0x1.555555555554fp-3));
-  p = SLC_FMA(r, p, SLC_K(0x1p-1));
+  const SLC_F64 t = r * r;
+  SLC_F64 even = SLC_FMA(t, SLC_K(0x1.288d0e83a61bep-22), SLC_K(0x1.a019bdceac345p-16));
+  even = SLC_FMA(t, even, SLC_K(0x1.6c16c176de6fdp-10));
+  even = SLC_FMA(t, even, SLC_K(0x1.555555555444cp-5));
+  even = SLC_FMA(t, even, SLC_K(0x1p-1));
+  SLC_F64 odd = SLC_FMA(t, SLC_K(0x1.aea5672795936p-26), SLC_K(0x1.71de5b89118d9p-19));
+  odd = SLC_FMA(t, odd, SLC_K(0x1.a01a018caee9cp-13));
+  odd = SLC_FMA(t, odd, SLC_K(0x1.1111111113fep-7));
+  odd = SLC_FMA(t, odd, SLC_K(0x1.555555555554fp-3));
   *scale = SLC_FROM((SLC_BITS(shifted) + 1023) << 52);
-  return SLC_FMA(r * r, p, r);
+  return SLC_FMA(t, SLC_FMA(r, odd, even), r);
 }
 
 SLC_FN SLC_F64 SLC_D(exp)(SLC_F64 x) {
@@ -105,32 +106,31 @@ SLC_FN SLC_F64 SLC_D(log)(SLC_F64 x) {
   return SLC_FMA(e, SLC_K(0x1.62e42fefa39efp-1), SLC_FMA(s * z, p, s));
 }
 
-/* erf x = 1 - e^(-x G(x)) for 0 <= x <= 4: one polynomial, in its even and odd parts; expm1 keeps the small results accurate. */
+/* erf x = 1 - e^(-x G(x)) for 0 <= x <= 4: one polynomial, in chains by the degree modulo 4; expm1 keeps the small results accurate. */
 SLC_FN SLC_F64 SLC_D(erf)(SLC_F64 x) {
-  const SLC_F64 t = x * x;
-  SLC_F64 even = SLC_FMA(t, SLC_K(0x1.0d6927f2b3dbbp-45), SLC_K(0x1.589de35020595p-36));
-  even = SLC_FMA(t, even, SLC_K(0x1.91e4ddaa92df5p-30));
-  even = SLC_FMA(t, even, SLC_K(0x1.8fb888b15cd68p-26));
-  even = SLC_FMA(t, even, SLC_K(-0x1.1cc91ae0997bp-24));
-  even = SLC_FMA(t, even, SLC_K(-0x1.1fae211ba4dfdp-19));
-  even = SLC_FMA(t, even, SLC_K(0x1.9e5bd91edb1fap-19));
-  even = SLC_FMA(t, even, SLC_K(0x1.0e193c887ea2p-14));
-  even = SLC_FMA(t, even, SLC_K(-0x1.35668a1560ea4p-11));
-  even = SLC_FMA(t, even, SLC_K(-0x1.b6b6a95aa9081p-13));
-  even = SLC_FMA(t, even, SLC_K(0x1.a4f4e2a1a6208p-4));
-  even = SLC_FMA(t, even, SLC_K(0x1.20dd750429b6dp0));
-  SLC_F64 odd = SLC_FMA(t, SLC_K(-0x1.3d7b52565f0e7p-40), SLC_K(-0x1.c659061e3e3c2p-33));
-  odd = SLC_FMA(t, odd, SLC_K(-0x1.ebb3b3498169dp-28));
-  odd = SLC_FMA(t, odd, SLC_K(-0x1.451159c913ee3p-25));
-  odd = SLC_FMA(t, odd, SLC_K(0x1.601f56ff60fe4p-21));
-  odd = SLC_FMA(t, odd, SLC_K(0x1.b29fe95452858p-19));
-  odd = SLC_FMA(t, odd, SLC_K(-0x1.ef594a955e1aep-16));
-  odd = SLC_FMA(t, odd, SLC_K(0x1.b2bfe1fb8d02cp-16));
-  odd = SLC_FMA(t, odd, SLC_K(0x1.bca69941522c6p-10));
-  odd = SLC_FMA(t, odd, SLC_K(-0x1.3966858f53fd5p-6));
-  odd = SLC_FMA(t, odd, SLC_K(0x1.45f306dc9c9p-1));
+  const SLC_F64 x2 = x * x, x4 = x2 * x2;
+  SLC_F64 g0 = SLC_FMA(x4, SLC_K(0x1.589de35020595p-36), SLC_K(0x1.8fb888b15cd68p-26));
+  g0 = SLC_FMA(x4, g0, SLC_K(-0x1.1fae211ba4dfdp-19));
+  g0 = SLC_FMA(x4, g0, SLC_K(0x1.0e193c887ea2p-14));
+  g0 = SLC_FMA(x4, g0, SLC_K(-0x1.b6b6a95aa9081p-13));
+  g0 = SLC_FMA(x4, g0, SLC_K(0x1.20dd750429b6dp0));
+  SLC_F64 g1 = SLC_FMA(x4, SLC_K(-0x1.3d7b52565f0e7p-40), SLC_K(-0x1.ebb3b3498169dp-28));
+  g1 = SLC_FMA(x4, g1, SLC_K(0x1.601f56ff60fe4p-21));
+  g1 = SLC_FMA(x4, g1, SLC_K(-0x1.ef594a955e1aep-16));
+  g1 = SLC_FMA(x4, g1, SLC_K(0x1.bca69941522c6p-10));
+  g1 = SLC_FMA(x4, g1, SLC_K(0x1.45f306dc9c9p-1));
+  SLC_F64 g2 = SLC_FMA(x4, SLC_K(0x1.0d6927f2b3dbbp-45), SLC_K(0x1.91e4ddaa92df5p-30));
+  g2 = SLC_FMA(x4, g2, SLC_K(-0x1.1cc91ae0997bp-24));
+  g2 = SLC_FMA(x4, g2, SLC_K(0x1.9e5bd91edb1fap-19));
+  g2 = SLC_FMA(x4, g2, SLC_K(-0x1.35668a1560ea4p-11));
+  g2 = SLC_FMA(x4, g2, SLC_K(0x1.a4f4e2a1a6208p-4));
+  SLC_F64 g3 = SLC_FMA(x4, SLC_K(-0x1.c659061e3e3c2p-33), SLC_K(-0x1.451159c913ee3p-25));
+  g3 = SLC_FMA(x4, g3, SLC_K(0x1.b29fe95452858p-19));
+  g3 = SLC_FMA(x4, g3, SLC_K(0x1.b2bfe1fb8d02cp-16));
+  g3 = SLC_FMA(x4, g3, SLC_K(-0x1.3966858f53fd5p-6));
+  const SLC_F64 g = SLC_FMA(x, SLC_FMA(x2, g3, g1), SLC_FMA(x2, g2, g0));
   SLC_F64 scale;
-  const SLC_F64 q = SLC_D(exp_parts)(-(x * SLC_FMA(x, odd, even)), &scale);
+  const SLC_F64 q = SLC_D(exp_parts)(-(x * g), &scale);
   return -SLC_FMA(q, scale, scale - SLC_K(1.0));
 }
 
@@ -142,18 +142,17 @@ SLC_FN SLC_F64 SLC_D(atan)(SLC_F64 x) {
   const SLC_F64 b1 = SLC_SEL(SLC_LT(x, SLC_K(0x1.a8279ap-2)), zero, SLC_K(0x1.921fb54442d18p-1));
   const SLC_F64 n = SLC_SEL(SLC_LT(x, SLC_K(0x1.3504f4p1)), n1, -one), d = SLC_SEL(SLC_LT(x, SLC_K(0x1.3504f4p1)), d1, x);
   const SLC_F64 base = SLC_SEL(SLC_LT(x, SLC_K(0x1.3504f4p1)), b1, SLC_K(0x1.921fb54442d18p0));
-  const SLC_F64 z = n / d, t = z * z;
-  SLC_F64 p = SLC_FMA(t, SLC_K(-0x1.3aebea57b1c2fp-6), SLC_K(0x1.41b53c6566dd2p-5));
-  p = SLC_FMA(t, p, SLC_K(-0x1.a0b8db304ca59p-5));
-  p = SLC_FMA(t, p, SLC_K(0x1.dfece4892d455p-5));
-  p = SLC_FMA(t, p, SLC_K(-0x1.10fae4e8f95bfp-4));
-  p = SLC_FMA(t, p, SLC_K(0x1.3b126be4cc793p-4));
-  p = SLC_FMA(t, p, SLC_K(-0x1.745d0b9b9317dp-4));
-  p = SLC_FMA(t, p, SLC_K(0x1.c71c7188b5fb2p-4));
-  p = SLC_FMA(t, p, SLC_K(-0x1.249249243d6d3p-3));
-  p = SLC_FMA(t, p, SLC_K(0x1.999999999942ap-3));
-  p = SLC_FMA(t, p, SLC_K(-0x1.5555555555555p-2));
-  return base + SLC_FMA(z * t, p, z);
+  const SLC_F64 z = n / d, t = z * z, t2 = t * t;
+  SLC_F64 even = SLC_FMA(t2, SLC_K(-0x1.3aebea57b1c2fp-6), SLC_K(-0x1.a0b8db304ca59p-5));
+  even = SLC_FMA(t2, even, SLC_K(-0x1.10fae4e8f95bfp-4));
+  even = SLC_FMA(t2, even, SLC_K(-0x1.745d0b9b9317dp-4));
+  even = SLC_FMA(t2, even, SLC_K(-0x1.249249243d6d3p-3));
+  even = SLC_FMA(t2, even, SLC_K(-0x1.5555555555555p-2));
+  SLC_F64 odd = SLC_FMA(t2, SLC_K(0x1.41b53c6566dd2p-5), SLC_K(0x1.dfece4892d455p-5));
+  odd = SLC_FMA(t2, odd, SLC_K(0x1.3b126be4cc793p-4));
+  odd = SLC_FMA(t2, odd, SLC_K(0x1.c71c7188b5fb2p-4));
+  odd = SLC_FMA(t2, odd, SLC_K(0x1.999999999942ap-3));
+  return base + SLC_FMA(z * t, SLC_FMA(t, odd, even), z);
 }
 
 /* sin(x + turn pi/2) for 0 <= x <= 2^17. r = x - k pi/2 with pi/2 in parts of 35, 36 and 53 bits: k has 17 bits, so the first step is exact
