@@ -19,7 +19,6 @@
 #define SL_VW 8
 #endif
 typedef float vf __attribute__((vector_size(SL_VW * 4)));
-typedef double vd8 __attribute__((vector_size(64)));
 
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t larger(size_t a, size_t b) { return a > b ? a : b; }
