@@ -16,3 +16,14 @@ foreach(part REFERENCE PROOFS)
     target_compile_definitions(sluice_flags INTERFACE SLUICE_HAS_${part}=1)
   endif()
 endforeach()
+
+# Sources compiled for one instruction set, avx2 or avx512; SL_ISA names it (kernels/cpu/cpu.h). The common flags are named first: taken from
+# sluice_flags alone they would come last, and with them its -march.
+function(sluice_add_isa_objects target isa)
+  set(flags_avx2 -march=x86-64-v3 -mprefer-vector-width=256)
+  set(flags_avx512 -march=x86-64-v4 -mprefer-vector-width=512)
+  add_library(${target} OBJECT ${ARGN})
+  target_link_libraries(${target} PRIVATE sluice_flags)
+  target_compile_definitions(${target} PRIVATE SL_ISA=${isa} SL_ISA_${isa})
+  target_compile_options(${target} PRIVATE $<TARGET_PROPERTY:sluice_flags,INTERFACE_COMPILE_OPTIONS> ${flags_${isa}})
+endfunction()
