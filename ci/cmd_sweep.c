@@ -1,7 +1,9 @@
 /* sluice sweep NAME|all: proves functions correctly rounded by exhaustion (spec N2.3). */
 #include "trainer/cli.h"
 
+#include "ci/function_speed.h"
 #include "ci/sweep/sweep.h"
+#include "ci/sweep/table.h"
 #include "ci/sweep/vectors.h"
 
 #include <sluice/kernels.h>
@@ -15,7 +17,7 @@
 typedef struct {
   const char *name, *isa, *check;
   uint64_t stride;
-  int threads, json, vectors, digest_only;
+  int threads, json, vectors, table, digest_only;
 } options;
 
 static uint64_t parse_count(const char *arg, uint64_t limit, const char *name, struct argp_state *state) {
@@ -50,6 +52,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
     case 'v':
       o->vectors = 1;
       return 0;
+    case 'T':
+      o->table = 1;
+      return 0;
     case ARGP_KEY_ARG:
       if (o->name) argp_error(state, "expected one function or 'all'");
       o->name = arg;
@@ -70,6 +75,7 @@ static const struct argp_option option_rows[] = {
     {"digest-only", 'd', 0, 0, "no comparison with MPFR, the digest alone", 0},
     {"json", 'j', 0, 0, "print one JSON object", 0},
     {"vectors", 'v', 0, 0, "print a file of spec/vectors", 0},
+    {"table", 'T', 0, 0, "print a table in Markdown: the proofs, and digests and speed of each vector implementation", 0},
     {0}};
 static const struct argp parser = {
     option_rows,
@@ -89,13 +95,7 @@ static sl_status choose_maps(const sl_function_map **maps, const char *isa, sl_e
   }
   const int wide = strcmp(isa, "avx512") == 0;
   if (!wide && strcmp(isa, "avx2") != 0) return sl_fail(err, SL_ERR_USAGE, "--isa: expected scalar, avx2 or avx512, found '%s'", isa);
-  const sl_context_options how = {.backend = "cpu", .isa = wide ? SL_ISA_AVX512 : SL_ISA_AVX2, .threads = 1};
-  sl_context *ctx = NULL;
-  const sl_status status = sl_context_create(&ctx, &how, err);
-  if (status) return status;
-  sl_context_destroy(ctx);
-  *maps = wide ? sl_avx512_function_maps : sl_avx2_function_maps;
-  return SL_OK;
+  return sl_function_maps_of(maps, NULL, wide ? SL_ISA_AVX512 : SL_ISA_AVX2, err);
 }
 
 typedef struct {
@@ -120,7 +120,7 @@ static void print_witnesses(const sl_sweep_result *r) {
 }
 
 static void print_text(const options *o, sl_function_id f, const sl_sweep_result *r) {
-  printf("%-9s %-7s %11" PRIu64, sl_sweep_function_name(f), o->isa, r->inputs);
+  printf("%-9s %-7s %11" PRIu64, sl_function_name(f), o->isa, r->inputs);
   if (o->digest_only)
     printf(" %11s %10s", "-", "-");
   else
@@ -131,7 +131,7 @@ static void print_text(const options *o, sl_function_id f, const sl_sweep_result
 }
 
 static void print_json(const options *o, sl_function_id f, const sl_sweep_result *r, int first) {
-  printf("%s\n  {\"function\": \"%s\", \"isa\": \"%s\", \"inputs\": %" PRIu64 ", ", first ? "" : ",", sl_sweep_function_name(f), o->isa,
+  printf("%s\n  {\"function\": \"%s\", \"isa\": \"%s\", \"inputs\": %" PRIu64 ", ", first ? "" : ",", sl_function_name(f), o->isa,
          r->inputs);
   if (!o->digest_only) printf("\"misrounded\": %" PRIu64 ", \"fallbacks\": %" PRIu64 ", ", r->misrounded, r->fallbacks);
   printf("\"seconds\": %.1f, \"digest\": \"%016" PRIx64 "%016" PRIx64 "\"}", r->seconds, r->digest.high, r->digest.low);
@@ -149,6 +149,8 @@ static void print_result(const options *o, sl_function_id f, const sl_sweep_resu
 static void print_header(const options *o) {
   if (o->json)
     printf("[");
+  else if (o->table)
+    sl_sweep_table_header(stdout);
   else if (o->vectors)
     sl_sweep_vectors_header(stdout, "sluice " SLUICE_VERSION ", " SLUICE_COMPILER, "sluice sweep all --vectors");
   else
@@ -157,7 +159,7 @@ static void print_header(const options *o) {
 
 /* 1 if the digest is the recorded one. */
 static int digest_agrees(const sl_sweep_vectors *v, sl_function_id f, const sl_sweep_result *r, const char *path) {
-  const char *name = sl_sweep_function_name(f);
+  const char *name = sl_function_name(f);
   if (v->known[f] && v->digest[f].low == r->digest.low && v->digest[f].high == r->digest.high) return 1;
   if (v->known[f])
     fprintf(stderr, "sluice sweep: %s: digest differs from %s, which has %016" PRIx64 "%016" PRIx64 "\n", name, path, v->digest[f].high,
@@ -167,23 +169,35 @@ static int digest_agrees(const sl_sweep_vectors *v, sl_function_id f, const sl_s
   return 0;
 }
 
+/* One function: its sweep, printed. *code becomes that of a failure if an input is misrounded or a digest differs. */
+static sl_status run_one(const options *o, sl_function_id f, sl_function_map map, const sl_sweep_vectors *recorded, int first, int *code,
+                         sl_error *err) {
+  progress p = {.name = sl_function_name(f)};
+  sl_progress_start(&p.line);
+  const sl_sweep_options how = {f, map, o->stride, o->threads, o->digest_only, show_progress, &p};
+  sl_sweep_result r;
+  sl_sweep_row row = {.equal = 1};
+  sl_status status = sl_sweep_run(&r, &how, err);
+  if (status == SL_OK && o->table) status = sl_sweep_table_measure(&row, &how, &r, err);
+  if (status) return status;
+  sl_progress_end(&p.line);
+  if (o->table)
+    sl_sweep_table_row(stdout, f, &r, &row);
+  else
+    print_result(o, f, &r, first);
+  if (r.misrounded || !row.equal || (recorded && !digest_agrees(recorded, f, &r, o->check))) *code = SL_EXIT_FAILED;
+  return SL_OK;
+}
+
 static int run_all(const options *o, const sl_function_map *maps, const sl_sweep_vectors *recorded) {
   const sl_function_id only = sl_sweep_function(o->name);
   int code = SL_EXIT_OK, first = 1;
   sl_error err;
   print_header(o);
-  for (int i = 0; i < SL_FUNCTION_COUNT; i++) {
-    const sl_function_id f = (sl_function_id)i;
-    if (only != SL_FUNCTION_COUNT && only != f) continue;
-    progress p = {.name = sl_sweep_function_name(f)};
-    sl_progress_start(&p.line);
-    const sl_sweep_options how = {f, maps[f], o->stride, o->threads, o->digest_only, show_progress, &p};
-    sl_sweep_result r;
-    if (sl_sweep_run(&r, &how, &err) != SL_OK) return sl_cli_fail("sluice sweep", &err);
-    sl_progress_end(&p.line);
-    print_result(o, f, &r, first);
+  for (int f = 0; f < SL_FUNCTION_COUNT; f++) {
+    if (only != SL_FUNCTION_COUNT && only != (sl_function_id)f) continue;
+    if (run_one(o, (sl_function_id)f, maps[f], recorded, first, &code, &err)) return sl_cli_fail("sluice sweep", &err);
     first = 0;
-    if (r.misrounded || (recorded && !digest_agrees(recorded, f, &r, o->check))) code = SL_EXIT_FAILED;
   }
   if (o->json) printf("\n]\n");
   return code;
@@ -203,6 +217,10 @@ int sl_cmd_sweep(int argc, char **argv) {
   else if (o.vectors && (o.stride != 1 || o.digest_only || strcmp(o.name, "all") != 0 || strcmp(o.isa, "scalar") != 0))
     status = sl_fail(&err, SL_ERR_USAGE,
                      "--vectors records proofs of all scalar functions: it goes with no --stride, --digest-only, --isa or NAME");
+  else if (o.table && (o.json || o.vectors || o.digest_only || strcmp(o.isa, "scalar") != 0))
+    status = sl_fail(&err, SL_ERR_USAGE,
+                     "--table holds proof, digests and speed of every implementation: it goes with no --json, --vectors, "
+                     "--digest-only or --isa");
   else if (o.check)
     status = sl_sweep_vectors_read(&recorded, o.check, &err);
   if (status == SL_OK) status = choose_maps(&maps, o.isa, &err);

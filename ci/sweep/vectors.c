@@ -1,21 +1,15 @@
 /* Reader and writer of spec/vectors/functions.txt (spec F5.2). */
 #include "vectors.h"
 
+#include "ci/function_speed.h"
+
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
 
-static const char *const names[SL_FUNCTION_COUNT] = {
-#define SL_FUNCTION(name, low, high) #name,
-#include <sluice/functions.def>
-#undef SL_FUNCTION
-};
-
-const char *sl_sweep_function_name(sl_function_id function) { return names[function]; }
-
 sl_function_id sl_sweep_function(const char *name) {
   int i = 0;
-  while (i < SL_FUNCTION_COUNT && strcmp(names[i], name) != 0) i++;
+  while (i < SL_FUNCTION_COUNT && strcmp(sl_function_name((sl_function_id)i), name) != 0) i++;
   return (sl_function_id)i;
 }
 
@@ -56,6 +50,6 @@ void sl_sweep_vectors_header(FILE *out, const char *generator, const char *comma
 }
 
 void sl_sweep_vectors_row(FILE *out, sl_function_id function, const sl_sweep_result *r) {
-  fprintf(out, "%s %016" PRIx64 "%016" PRIx64 " %" PRIu64 " %" PRIu64 "\n", names[function], r->digest.high, r->digest.low, r->misrounded,
-          r->fallbacks);
+  fprintf(out, "%s %016" PRIx64 "%016" PRIx64 " %" PRIu64 " %" PRIu64 "\n", sl_function_name(function), r->digest.high, r->digest.low,
+          r->misrounded, r->fallbacks);
 }

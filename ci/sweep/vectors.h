@@ -11,8 +11,6 @@ typedef struct {
   unsigned char known[SL_FUNCTION_COUNT];
 } sl_sweep_vectors;
 
-const char *sl_sweep_function_name(sl_function_id function);
-
 /* The function of that name, or SL_FUNCTION_COUNT. */
 sl_function_id sl_sweep_function(const char *name);
 

@@ -1,6 +1,8 @@
 /* The correctly rounded functions (spec N2.1, N2.2): a strided subset against MPFR for every implementation, special values, and planted
  * failures that a sweep must find. The proofs over all inputs are ci/nightly's. */
+#include "ci/function_speed.h"
 #include "ci/sweep/sweep.h"
+#include "ci/sweep/table.h"
 #include "ci/sweep/vectors.h"
 
 #include <criterion/criterion.h>
@@ -57,7 +59,7 @@ Test(functions, subset_is_correctly_rounded) {
   for (int f = 0; f < SL_FUNCTION_COUNT; f++)
     for (size_t i = 0; i < n; i++) {
       const sl_sweep_result r = run_sweep((sl_function_id)f, all[i].maps[f], STRIDE);
-      cr_expect_eq(r.misrounded, 0, "%s %s: %zu misrounded, first 0x%08x", sl_sweep_function_name((sl_function_id)f), all[i].name,
+      cr_expect_eq(r.misrounded, 0, "%s %s: %zu misrounded, first 0x%08x", sl_function_name((sl_function_id)f), all[i].name,
                    (size_t)r.misrounded, (unsigned)r.witness[0].x);
     }
 }
@@ -74,9 +76,8 @@ Test(functions, vectors_equal_scalars_in_any_tail) {
       for (size_t length = 0; length <= 40; length++) {
         y[length] = 77.0f;
         all[i].maps[f](y, x, length);
-        cr_expect_eq(memcmp(y, want, length * sizeof *y), 0, "%s %s of %zu", sl_sweep_function_name((sl_function_id)f), all[i].name,
-                     length);
-        cr_expect_eq(y[length], 77.0f, "%s %s of %zu writes behind", sl_sweep_function_name((sl_function_id)f), all[i].name, length);
+        cr_expect_eq(memcmp(y, want, length * sizeof *y), 0, "%s %s of %zu", sl_function_name((sl_function_id)f), all[i].name, length);
+        cr_expect_eq(y[length], 77.0f, "%s %s of %zu writes behind", sl_function_name((sl_function_id)f), all[i].name, length);
       }
   }
 }
@@ -111,8 +112,8 @@ static const struct {
 static void expect_at(const implementation *with, sl_function_id f, float x, uint32_t want) {
   float y;
   with->maps[f](&y, &x, 1);
-  cr_expect_eq(bits_of(y), want, "%s %s of %a: 0x%08x, right is 0x%08x", sl_sweep_function_name(f), with->name, (double)x,
-               (unsigned)bits_of(y), (unsigned)want);
+  cr_expect_eq(bits_of(y), want, "%s %s of %a: 0x%08x, right is 0x%08x", sl_function_name(f), with->name, (double)x, (unsigned)bits_of(y),
+               (unsigned)want);
 }
 
 Test(functions, special_values) {
@@ -158,6 +159,20 @@ Test(functions, sweep_finds_one_wrong_ulp) {
   cr_expect_eq(r.witness[0].x, WRONG_AT);
   cr_expect_eq(r.witness[0].got, r.witness[0].want + 1);
   cr_expect(r.digest.low != right.digest.low || r.digest.high != right.digest.high);
+}
+
+/* The table's digests are compared with what the scalar sweep gave. */
+Test(functions, table_finds_one_wrong_ulp) {
+  const sl_function_map maps[] = {sl_plain_function_maps[SL_FUNCTION_exp], one_ulp_once};
+  for (int wrong = 0; wrong < 2; wrong++) {
+    const sl_sweep_options how = {.function = SL_FUNCTION_exp, .map = maps[wrong], .stride = STRIDE, .threads = 2};
+    const sl_sweep_result r = run_sweep(SL_FUNCTION_exp, maps[wrong], STRIDE);
+    sl_sweep_row row;
+    sl_error err;
+    cr_assert_eq(sl_sweep_table_measure(&row, &how, &r, &err), SL_OK, "%s", err.message);
+    for (int i = 0; i < SL_SWEEP_SETS; i++) cr_expect(!row.set[i].here || row.set[i].equal == !wrong);
+    cr_expect(!row.set[0].here || row.equal == !wrong);
+  }
 }
 
 /* Planted: log with its polynomial cut short, atan evaluated in binary32, erf with the sign of zero lost. */
