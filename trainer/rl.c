@@ -101,7 +101,7 @@ static void finish_report(sl_step_report *r) {
   r->loss = -r->objective;
 }
 
-static sl_status update(sl_trainer *t, int on_policy, sl_step_report *report, sl_error *err) {
+static sl_status update(sl_trainer *t, int on_policy, sl_step_report *report, sl_step_digests *digests, sl_error *err) {
   const sl_config *c = &t->config;
   const sl_step_options options = {&t->objective, 1.0f / c->rl.temperature, (size_t)c->rl.micro_batch};
   sl_step *s = &t->step;
@@ -113,10 +113,10 @@ static sl_status update(sl_trainer *t, int on_policy, sl_step_report *report, sl
   add_sums(report, s);
   const float lr =
       sl_learning_rate(c->rl.lr, (sl_decay_kind)c->rl.decay, c->rl.final, (uint64_t)c->rl.warmup, t->rl_step + 1, (uint64_t)c->rl.steps);
-  return sl_trainer_update(t, lr, report, err);
+  return sl_trainer_update(t, lr, report, digests, err);
 }
 
-static sl_status update_all(sl_trainer *t, const sl_rollout *r, sl_step_report *report, sl_error *err) {
+static sl_status update_all(sl_trainer *t, const sl_rollout *r, sl_step_report *report, sl_step_digests *digests, sl_error *err) {
   const sl_config *c = &t->config;
   for (int64_t e = 0; e < c->rl.epochs; e++) {
     for (int64_t p = 0; p < c->rl.prompts; p++) t->update_order[p] = (uint32_t)p;
@@ -125,7 +125,7 @@ static sl_status update_all(sl_trainer *t, const sl_rollout *r, sl_step_report *
                         SL_RANDOM_SHUFFLE);
     for (int64_t u = 0; u < c->rl.updates; u++) {
       gather(t, r, (size_t)u);
-      const sl_status status = update(t, e == 0 && u == 0, report, err);
+      const sl_status status = update(t, e == 0 && u == 0, report, digests, err);
       if (status) return status;
     }
   }
@@ -135,6 +135,7 @@ static sl_status update_all(sl_trainer *t, const sl_rollout *r, sl_step_report *
 sl_status sl_rl_step(sl_trainer *t, sl_step_report *report, sl_step_digests *digests, sl_error *err) {
   const sl_config *c = &t->config;
   memset(report, 0, sizeof *report);
+  digests->updates = 0;
   sl_rollout r;
   size_t flat;
   sl_status status = roll_out(t, &r, err);
@@ -150,10 +151,9 @@ sl_status sl_rl_step(sl_trainer *t, sl_step_report *report, sl_step_digests *dig
   sl_digest_bytes(digests->tokens, r.ids, r.seq[r.n] * sizeof *r.ids);
   sl_digest_bytes(digests->rewards, t->reward, r.n * sizeof *t->reward);
   sl_digest_bytes(digests->logprobs, r.logp, r.seq[r.n] * sizeof *r.logp);
-  status = update_all(t, &r, report, err);
+  status = update_all(t, &r, report, digests, err);
   if (status) return status;
   finish_report(report);
-  sl_digest_gradient(t, digests);
   t->rl_step++;
   return SL_OK;
 }

@@ -181,19 +181,38 @@ sl_status sl_metrics_evaluation(sl_run_files *run, const sl_trainer *t, double s
   return flush_line(f, SL_RUN_METRICS, err);
 }
 
+sl_status sl_ledger_begin(sl_run_files *run, const sl_trainer *t, sl_error *err) {
+  FILE *f = run->ledger;
+  const sl_model_layout *layout = t->policy.layout;
+  if (ftell(f) != 0) return SL_OK;
+  fprintf(f, "{\"kind\":\"ledger\",\"version\":%d,\"tensors\":[", SL_LEDGER_VERSION);
+  for (size_t i = 0; i < layout->n_tensors; i++) fprintf(f, "%s\"%s\"", i ? "," : "", layout->tensors[i].name);
+  fputs("]", f);
+  return flush_line(f, SL_RUN_LEDGER, err);
+}
+
+static void print_digests(FILE *f, const char (*digest)[SL_DIGEST_TEXT], size_t n) {
+  for (size_t i = 0; i < n; i++) fprintf(f, "%s\"%s\"", i ? "," : "[", digest[i]);
+  fputs("]", f);
+}
+
 sl_status sl_ledger_step(sl_run_files *run, const sl_trainer *t, const sl_step_digests *d, const char *state, sl_error *err) {
   FILE *f = run->ledger;
   const sl_model_layout *layout = t->policy.layout;
+  const size_t n = layout->n_tensors;
   open_line(f, "step", t);
-  fprintf(f, ",\"state\":\"%s\",\"tokens\":\"%s\",\"rewards\":\"%s\",\"logprobs\":\"%s\",\"gradient\":{", state, d->tokens, d->rewards,
+  fprintf(f, ",\"state\":\"%s\",\"tokens\":\"%s\",\"rewards\":\"%s\",\"logprobs\":\"%s\",\"gradients\":[", state, d->tokens, d->rewards,
           d->logprobs);
-  for (size_t i = 0; i < layout->n_tensors; i++) fprintf(f, "%s\"%s\":\"%s\"", i ? "," : "", layout->tensors[i].name, d->gradient[i]);
-  fputs("},\"parameters\":{", f);
-  for (size_t i = 0; i < layout->n_tensors; i++) {
+  for (size_t u = 0; u < d->updates; u++) {
+    if (u) fputs(",", f);
+    print_digests(f, (const char(*)[SL_DIGEST_TEXT])d->gradient + u * n, n);
+  }
+  fputs("],\"parameters\":", f);
+  for (size_t i = 0; i < n; i++) {
     char digest[SL_DIGEST_TEXT];
     sl_digest_bytes(digest, t->policy.data + layout->tensors[i].offset, layout->tensors[i].count * sizeof(float));
-    fprintf(f, "%s\"%s\":\"%s\"", i ? "," : "", layout->tensors[i].name, digest);
+    fprintf(f, "%s\"%s\"", i ? "," : "[", digest);
   }
-  fputs("}", f);
+  fputs("]", f);
   return flush_line(f, SL_RUN_LEDGER, err);
 }

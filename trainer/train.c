@@ -137,8 +137,8 @@ static sl_status walk_phases(walk *w, sl_error *err) {
 
 sl_status sl_train(sl_trainer *t, sl_run_files *run, const sl_train_options *options, sl_train_result *result, sl_error *err) {
   walk w = {.t = t, .run = run, .options = options, .begin = now_seconds()};
-  w.digests.gradient = calloc(t->policy.layout->n_tensors, sizeof *w.digests.gradient);
-  if (!w.digests.gradient) return sl_fail(err, SL_ERR_MEMORY, "no memory for digests");
+  sl_status status = sl_step_digests_create(&w.digests, t, err);
+  if (status) return status;
   stop_requested = 0;
   const struct sigaction action = {.sa_handler = request_stop};
   struct sigaction old_int, old_term;
@@ -146,11 +146,12 @@ sl_status sl_train(sl_trainer *t, sl_run_files *run, const sl_train_options *opt
   sigaction(SIGTERM, &action, &old_term);
   sl_progress_start(&w.progress);
   if (options->quiet) w.progress.active = 0;
-  sl_status status = walk_phases(&w, err);
+  status = sl_ledger_begin(run, t, err);
+  if (!status) status = walk_phases(&w, err);
   sl_progress_end(&w.progress);
   sigaction(SIGINT, &old_int, NULL);
   sigaction(SIGTERM, &old_term, NULL);
-  free(w.digests.gradient);
+  sl_step_digests_free(&w.digests);
   result->success_before = t->success_before, result->success_after = t->success_after;
   result->interrupted = stop_requested != 0 && t->phase != SL_PHASE_DONE;
   sl_trainer_hash(t, result->state);

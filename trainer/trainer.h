@@ -92,15 +92,17 @@ typedef struct {
 /* Digests of one step (spec F4.4). */
 typedef struct {
   char tokens[SL_DIGEST_TEXT], rewards[SL_DIGEST_TEXT], logprobs[SL_DIGEST_TEXT];
-  char (*gradient)[SL_DIGEST_TEXT]; /* (n_tensors) of the last update */
+  size_t updates;                   /* of this step, so far */
+  char (*gradient)[SL_DIGEST_TEXT]; /* (updates, n_tensors), room for all that a step can have */
 } sl_step_digests;
+sl_status sl_step_digests_create(sl_step_digests *out, const sl_trainer *trainer, sl_error *err);
+void sl_step_digests_free(sl_step_digests *digests);
 
 /* Rewards of a rollout over the problems `chosen`, into trainer->reward. */
 sl_status sl_rewards(sl_trainer *trainer, const sl_rollout *rollout, sl_error *err);
 
-/* Norm, clipping and AdamW with the gradient at hand; adds to the report. */
-sl_status sl_trainer_update(sl_trainer *trainer, float lr, sl_step_report *report, sl_error *err);
-void sl_digest_gradient(const sl_trainer *trainer, sl_step_digests *digests);
+/* Norm, clipping and AdamW with the gradient at hand; adds to the report and to the digests. */
+sl_status sl_trainer_update(sl_trainer *trainer, float lr, sl_step_report *report, sl_step_digests *digests, sl_error *err);
 
 sl_status sl_sft_step(sl_trainer *trainer, sl_step_report *report, sl_step_digests *digests, sl_error *err);
 sl_status sl_rl_step(sl_trainer *trainer, sl_step_report *report, sl_step_digests *digests, sl_error *err);

@@ -169,6 +169,6 @@ Test(trainer_optimizer, without_advantages_an_update_is_an_update) {
   cr_expect_gt(moved, layout->n_parameters / 2, "the moments moved %zu of %zu parameters", moved, layout->n_parameters);
   cr_expect_eq(wrong, 0, "%zu elements", wrong);
   free(p), free(m), free(v);
-  tiny_digests_free(&digests);
+  sl_step_digests_free(&digests);
   sl_trainer_destroy(t);
 }

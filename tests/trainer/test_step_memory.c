@@ -55,7 +55,7 @@ static void count(sl_trainer *t, sl_status (*step)(sl_trainer *, sl_step_report 
     cr_assert_eq(sl_evaluate(t, 0, &success, NULL, NULL, &err), SL_OK, "%s", err.message);
     out[i] = allocations - before;
   }
-  tiny_digests_free(&digests);
+  sl_step_digests_free(&digests);
 }
 
 static void expect_none(const char *what, const char *phase, const size_t n[4]) {

@@ -65,19 +65,18 @@ sl_trainer *tiny_trainer(const char *const *extra) {
 }
 
 sl_step_digests tiny_digests(const sl_trainer *t) {
-  sl_step_digests digests = {.gradient = calloc(t->policy.layout->n_tensors, sizeof *digests.gradient)};
-  cr_assert_not_null(digests.gradient);
+  sl_step_digests digests;
+  sl_error err;
+  cr_assert_eq(sl_step_digests_create(&digests, t, &err), SL_OK, "%s", err.message);
   return digests;
 }
-
-void tiny_digests_free(sl_step_digests *digests) { free(digests->gradient); }
 
 void tiny_sft(sl_trainer *t, int steps) {
   sl_step_digests digests = tiny_digests(t);
   sl_step_report report;
   sl_error err;
   for (int i = 0; i < steps; i++) cr_assert_eq(sl_sft_step(t, &report, &digests, &err), SL_OK, "%s", err.message);
-  tiny_digests_free(&digests);
+  sl_step_digests_free(&digests);
 }
 
 int tiny_rl(sl_trainer *t, int steps) {
@@ -89,7 +88,7 @@ int tiny_rl(sl_trainer *t, int steps) {
     cr_assert_eq(sl_rl_step(t, &report, &digests, &err), SL_OK, "%s", err.message);
     taught += report.zero_variance < 1.0 && report.ratio_variance > 0.0;
   }
-  tiny_digests_free(&digests);
+  sl_step_digests_free(&digests);
   return taught;
 }
 

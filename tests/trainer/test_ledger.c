@@ -1,0 +1,90 @@
+/* The ledger (spec F4.4): every update's gradient and the parameters, by tensor; planted: one changed bit shows in its tensor's digest
+ * alone. */
+#include "scratch.h"
+#include "tiny.h"
+
+#include "trainer/json.h"
+#include "trainer/run_files.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define UPDATES 4 /* of a tiny step: 2 an epoch, 2 epochs */
+
+static sl_trainer *in_rl(void) {
+  sl_trainer *t = tiny_trainer(NULL);
+  tiny_sft(t, 8);
+  t->phase = SL_PHASE_RL;
+  sl_optimizer_reset(&t->optimizer);
+  sl_trainer_take_reference(t);
+  return t;
+}
+
+static char *after_newline(char *text) {
+  char *newline = strchr(text, '\n');
+  cr_assert_not_null(newline);
+  return newline + 1;
+}
+
+/* Line number `which` of the run's ledger; the caller frees it. */
+static json_t *line(const char *file, size_t which) {
+  static char text[1 << 20];
+  text[scratch_read(file, text, sizeof text - 1)] = 0;
+  char *at = text;
+  for (; which; which--) at = after_newline(at);
+  json_t *root = json_loadb(at, (size_t)(after_newline(at) - 1 - at), JSON_REJECT_DUPLICATES, NULL);
+  cr_assert_not_null(root);
+  return root;
+}
+
+static const char *text_at(const json_t *array, size_t i) {
+  const char *text = json_string_value(json_array_get(array, i));
+  cr_assert(text && strlen(text) == SL_DIGEST_TEXT - 1);
+  return text;
+}
+
+/* Tensors whose digest is not that of the arena; the last of them in *where. */
+static size_t differ(const json_t *digests, const sl_model_layout *layout, const float *arena, size_t *where) {
+  size_t wrong = 0;
+  cr_assert_eq(json_array_size(digests), layout->n_tensors);
+  for (size_t i = 0; i < layout->n_tensors; i++) {
+    char digest[SL_DIGEST_TEXT];
+    sl_digest_bytes(digest, arena + layout->tensors[i].offset, layout->tensors[i].count * sizeof *arena);
+    if (strcmp(text_at(digests, i), digest) != 0) wrong++, *where = i;
+  }
+  return wrong;
+}
+
+Test(ledger, holds_every_update_by_tensor, .init = scratch_make, .fini = scratch_remove) {
+  sl_trainer *t = in_rl();
+  const sl_model_layout *layout = t->policy.layout;
+  sl_step_digests digests = tiny_digests(t);
+  sl_step_report report;
+  sl_run_files run;
+  sl_error err;
+  size_t where;
+  cr_assert_eq(sl_run_create(&run, scratch_path("run"), &t->config, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_rl_step(t, &report, &digests, &err), SL_OK, "%s", err.message);
+  for (int i = 0; i < 2; i++) cr_assert_eq(sl_ledger_begin(&run, t, &err), SL_OK, "%s", err.message); /* the second adds nothing */
+  cr_assert_eq(sl_ledger_step(&run, t, &digests, "state", &err), SL_OK, "%s", err.message);
+  json_t *head = line(scratch_path("run/ledger.jsonl"), 0), *step = line(scratch_path("run/ledger.jsonl"), 1);
+  const json_t *tensors = json_object_get(head, "tensors"), *gradients = json_object_get(step, "gradients");
+  const json_t *parameters = json_object_get(step, "parameters");
+  cr_expect_eq(json_integer_value(json_object_get(head, "version")), SL_LEDGER_VERSION);
+  cr_assert_eq(json_array_size(tensors), layout->n_tensors);
+  for (size_t i = 0; i < layout->n_tensors; i++) cr_expect_str_eq(json_string_value(json_array_get(tensors, i)), layout->tensors[i].name);
+  cr_assert_eq(json_array_size(gradients), UPDATES);
+  for (size_t u = 1; u < UPDATES; u++)
+    cr_expect_str_neq(text_at(json_array_get(gradients, u), 3), text_at(json_array_get(gradients, u - 1), 3), "updates %zu and %zu", u - 1,
+                      u);
+  cr_expect_eq(differ(json_array_get(gradients, UPDATES - 1), layout, t->gradients.total, &where), 0);
+  cr_expect_eq(differ(parameters, layout, t->policy.data, &where), 0);
+  ((uint32_t *)(void *)(t->policy.data + layout->tensors[5].offset))[1] ^= 1u;
+  cr_expect_eq(differ(parameters, layout, t->policy.data, &where), 1);
+  cr_expect_eq(where, 5);
+  json_decref(head), json_decref(step);
+  sl_step_digests_free(&digests);
+  sl_run_close(&run);
+  sl_trainer_destroy(t);
+}
