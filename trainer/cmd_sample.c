@@ -8,12 +8,13 @@
 #include <string.h>
 
 #define PROMPTS_MAX 256
+#define MAX_NEW ((size_t)16) /* unless told otherwise */
 
 typedef struct {
   sl_backend_options backend;
   const char *words[PROMPTS_MAX + 1];
   int n_words, json;
-  size_t count, max_new;
+  size_t count, max_new; /* max_new 0: not told */
   sl_sampling how;
 } options;
 
@@ -70,14 +71,15 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
   }
 }
 
-static const struct argp_option rows[] = {{"count", 'n', "N", 0, "completions of each prompt (default 1)", 0},
-                                          {"max-new", 'm', "N", 0, "longest completion in tokens (default 16)", 0},
-                                          {"temperature", 'T', "T", 0, "0 (default) is greedy", 0},
-                                          {"top-k", 'K', "K", 0, "sample among the K likeliest tokens; 0 (default): off", 0},
-                                          {"top-p", 'P', "P", 0, "sample within this share of probability; 1 (default): off", 0},
-                                          {"seed", 'S', "SEED", 0, "seed of the draws (default 1)", 0},
-                                          {"json", 'j', NULL, 0, "one JSON object a completion", 0},
-                                          {0}};
+static const struct argp_option rows[] = {
+    {"count", 'n', "N", 0, "completions of each prompt (default 1)", 0},
+    {"max-new", 'm', "N", 0, "longest completion in tokens (default: 16, or fewer where the model has no room)", 0},
+    {"temperature", 'T', "T", 0, "0 (default) is greedy", 0},
+    {"top-k", 'K', "K", 0, "sample among the K likeliest tokens; 0 (default): off", 0},
+    {"top-p", 'P', "P", 0, "sample within this share of probability; 1 (default): off", 0},
+    {"seed", 'S', "SEED", 0, "seed of the draws (default 1)", 0},
+    {"json", 'j', NULL, 0, "one JSON object a completion", 0},
+    {0}};
 static const struct argp_child children[] = {{&sl_backend_argp, 0, NULL, 0}, {0}};
 static const struct argp parser = {
     rows, parse, "MODEL PROMPT...", "Prints completions of prompts by MODEL, a model folder or a run's folder.", children, NULL, NULL};
@@ -129,12 +131,15 @@ static sl_status sample(const options *o, const sl_session *s, sl_error *err) {
   size_t longest = 0;
   sl_status status = s->tokenizer ? encode_prompts(o, s, &prompts, &longest, err)
                                   : sl_fail(err, SL_ERR_INPUT, "%s: no tokenizer of Sluice's in the folder", o->words[0]);
-  if (!status && longest + o->max_new > s->parameters.layout->shape.max_positions)
-    status = sl_fail(err, SL_ERR_USAGE, "a prompt of %zu tokens and %zu new ones exceed the model's %zu positions", longest, o->max_new,
-                     s->parameters.layout->shape.max_positions);
+  const size_t positions = s->parameters.layout->shape.max_positions;
+  const size_t fitting = longest < positions && positions - longest < MAX_NEW ? positions - longest : MAX_NEW;
+  const size_t max_new = o->max_new ? o->max_new : fitting;
+  if (!status && (max_new > positions || longest > positions - max_new))
+    status =
+        sl_fail(err, SL_ERR_USAGE, "a prompt of %zu tokens and %zu new ones exceed the model's %zu positions", longest, max_new, positions);
   if (!status)
-    status = sl_generator_create(&g, s->ctx, s->parameters.layout, s->parameters.data, prompts.n * o->count, longest + o->max_new, err);
-  if (!status) status = sl_generate(g, &prompts, o->count, o->max_new, &o->how, &r, err);
+    status = sl_generator_create(&g, s->ctx, s->parameters.layout, s->parameters.data, prompts.n * o->count, longest + max_new, err);
+  if (!status) status = sl_generate(g, &prompts, o->count, max_new, &o->how, &r, err);
   for (size_t q = 0; !status && q < r.n; q++) status = print_completion(o, s, &r, q, err);
   sl_generator_destroy(g);
   free(prompts.offset), free(prompts.ids);
@@ -142,7 +147,7 @@ static sl_status sample(const options *o, const sl_session *s, sl_error *err) {
 }
 
 int sl_cmd_sample(int argc, char **argv) {
-  options o = {.count = 1, .max_new = 16, .how = {.top_p = 1.0, .seed = 1}};
+  options o = {.count = 1, .how = {.top_p = 1.0, .seed = 1}};
   argp_parse(&parser, argc, argv, 0, NULL, &o);
   sl_error err;
   sl_session s;

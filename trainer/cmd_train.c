@@ -79,7 +79,7 @@ static const struct argp train_parser = {train_rows,
                                          "Trains a policy: supervised warm start, then group-relative policy optimisation under a gate. "
                                          "CONFIG is a YAML file, or 'default'. The run's "
                                          "folder (run.out) receives configuration, metrics, ledger, checkpoints and the model. SIGINT or "
-                                         "SIGTERM finish the step and write a checkpoint.",
+                                         "SIGTERM finish the step and write a checkpoint; a second one stops at once.",
                                          NULL,
                                          NULL,
                                          NULL};
@@ -107,11 +107,33 @@ static void print_summary(const options *o, const sl_run_files *run, const sl_tr
   printf("run:   %s\nstate: %s\n", run->path, r->state);
 }
 
+/* What a user would find out after hours: answers that cannot be given, because completions end before them. */
+static void note_long_answers(const sl_trainer *t, const char *command) {
+  const size_t limit = (size_t)t->config.rl.max_new_tokens, n = t->task.train.n;
+  const size_t beyond = t->task.reward == SL_REWARD_EXACT && t->config.rl.steps ? sl_task_answers_beyond(&t->task.train, limit) : 0;
+  if (beyond)
+    fprintf(stderr,
+            "%s: note: %zu of %zu answers are longer than rl.max_new_tokens (%zu, the end token included): they will never be rewarded\n",
+            command, beyond, n, limit);
+}
+
+/* A run that failed is not lost. */
+static void advise(const sl_run_files *run) {
+  char *newest = NULL;
+  if (sl_checkpoint_newest(&newest, run->path, NULL) == SL_OK)
+    fprintf(stderr, "The newest checkpoint is %s; 'sluice resume %s' goes on from there.\n", newest, run->path);
+  free(newest);
+}
+
 static int run_to_end(const options *o, const char *command, sl_trainer *t, sl_run_files *run) {
   sl_error err;
   sl_train_result result;
   const sl_status status = sl_train(t, run, &o->train, &result, &err);
-  if (status) return sl_cli_fail(command, &err);
+  if (status) {
+    const int code = sl_cli_fail(command, &err);
+    advise(run);
+    return code;
+  }
   print_summary(o, run, &result);
   return result.interrupted ? SL_EXIT_INTERRUPTED : SL_EXIT_OK;
 }
@@ -155,6 +177,7 @@ static int train(const options *o, const char *command) {
   if (sl_trainer_create(&t, &config, o->dry_run ? SL_EXTENT_PLAN : SL_EXTENT_TRAINING, &err)) return sl_cli_fail(command, &err);
   int code = SL_EXIT_OK;
   sl_run_files run;
+  note_long_answers(t, command);
   if (o->dry_run) {
     print_plan(t);
   } else if (sl_run_create(&run, t->config.run.out, &t->config, &err)) {

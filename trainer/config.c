@@ -45,18 +45,26 @@ sl_status sl_config_fail(const sl_config *config, sl_config_key key, sl_error *e
                  config->file ? config->file : "configuration", row->section, row->key, message);
 }
 
+/* text is "section.key...", its parts ending at dot and key_end. */
+static sl_status fail_unknown(size_t number, const char *text, const char *dot, const char *key_end, sl_error *err) {
+  const size_t section = (size_t)(dot - text);
+  char known[700];
+  if (sl_config_has_section(text, section)) {
+    sl_config_list_keys(text, section, known, sizeof known);
+    return sl_fail(err, SL_ERR_USAGE, "--set %zu: %.*s: unknown key: expected %s, found %.*s", number, (int)section, text, known,
+                   (int)(key_end - dot - 1), dot + 1);
+  }
+  sl_config_list_sections(known, sizeof known);
+  return sl_fail(err, SL_ERR_USAGE, "--set %zu: unknown section: expected %s, found %.*s", number, known, (int)section, text);
+}
+
 /* One "section.key=value" or "section.key.parameter=value". */
 static sl_status set_argument(sl_config *config, size_t number, const char *text, sl_error *err) {
   const char *equals = strchr(text, '='), *dot = strchr(text, '.');
   if (!equals || !dot || dot > equals) return sl_fail(err, SL_ERR_USAGE, "--set %zu: expected section.key=value, found '%s'", number, text);
   const char *dot2 = memchr(dot + 1, '.', (size_t)(equals - dot - 1)), *key_end = dot2 ? dot2 : equals;
   const sl_config_key key = sl_config_find(text, (size_t)(dot - text), dot + 1, (size_t)(key_end - dot - 1));
-  if (key == SL_KEY_COUNT && !sl_config_has_section(text, (size_t)(dot - text)))
-    return sl_fail(err, SL_ERR_USAGE, "--set %zu: no section '%.*s'; 'sluice train --help-config' lists them", number, (int)(dot - text),
-                   text);
-  if (key == SL_KEY_COUNT)
-    return sl_fail(err, SL_ERR_USAGE, "--set %zu: no key '%.*s'; 'sluice train --help-config' lists them", number, (int)(key_end - text),
-                   text);
+  if (key == SL_KEY_COUNT) return fail_unknown(number, text, dot, key_end, err);
   const sl_config_row *row = &sl_config_rows[key];
   char name[64] = "", expected[256];
   sl_config_expected(row, expected, sizeof expected);

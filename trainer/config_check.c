@@ -44,11 +44,11 @@ static sl_status read_gate(const sl_config *config, sl_gate *gate, sl_error *err
   for (int sign = 0; sign < 2; sign++) {
     const sl_status status = read_only(config, keys[sign], values[sign], names[sign], &real[sign], &real32[sign], err);
     if (status != SL_OK) return status;
-    if (!clip && !(real32[sign] > 0))
-      return sl_config_fail(config, keys[sign], err, "tau: expected a positive number, found %g", (double)real32[sign]);
-    if (clip && (real[sign] < 0 || (sign == 0 && real[sign] > 1)))
-      return sl_config_fail(config, keys[sign], err, "%s: expected %s, found %g", names[sign],
-                            sign ? "a number of at least 0" : "a number from 0 to 1", real[sign]);
+    if (!clip && !(real32[sign] >= 0x1p-20f && real32[sign] <= 0x1p10f)) /* spec O1.3 */
+      return sl_config_fail(config, keys[sign], err, "tau: expected a number from 2^-20 to 2^10, found %g", (double)real32[sign]);
+    if (clip && !(real[sign] >= 0 && real[sign] <= (sign ? 0x1p20 : 1)))
+      return sl_config_fail(config, keys[sign], err, "%s: expected a number from 0 to %s, found %g", names[sign], sign ? "2^20" : "1",
+                            real[sign]);
   }
   *gate = (sl_gate){.family = family};
   if (clip)
@@ -103,6 +103,15 @@ static sl_status check_rl(const sl_config *c, sl_error *err) {
   return SL_OK;
 }
 
+/* 1 - lr * decay is a factor of the weights (spec N6.3). */
+static sl_status check_decay(const sl_config *c, const char *key, double lr, sl_error *err) {
+  const double product = lr * c->optimizer.weight_decay;
+  if (product <= 1.0) return SL_OK;
+  return sl_config_fail(c, SL_KEY_optimizer_weight_decay, err,
+                        "%g times %s (%g) is %g: a step would turn weights around; expected at most 1", c->optimizer.weight_decay, key, lr,
+                        product);
+}
+
 static sl_status check_gate(const sl_config *c, sl_error *err) {
   const size_t n = strlen(c->gate.name);
   if (!sl_config_gate_is_builtin(c) && (n < 6 || strcmp(c->gate.name + n - 5, ".gate") != 0))
@@ -116,5 +125,7 @@ sl_status sl_config_check(const sl_config *config, sl_error *err) {
   sl_status status = check_model(config, err);
   if (status == SL_OK) status = check_task(config, err);
   if (status == SL_OK) status = check_rl(config, err);
+  if (status == SL_OK) status = check_decay(config, "sft.lr", config->sft.lr, err);
+  if (status == SL_OK) status = check_decay(config, "rl.lr", config->rl.lr, err);
   return status == SL_OK ? check_gate(config, err) : status;
 }

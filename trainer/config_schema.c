@@ -76,6 +76,24 @@ void sl_config_expected(const sl_config_row *row, char *out, size_t size) {
   }
 }
 
+/* Appends to a list of names. */
+static void list_name(char *out, size_t size, const char *name) {
+  const size_t used = strlen(out);
+  snprintf(out + used, size - used, "%s%s", used ? ", " : "one of ", name);
+}
+
+void sl_config_list_sections(char *out, size_t size) {
+  *out = 0;
+  for (size_t i = 0; i < sl_config_section_count; i++) list_name(out, size, sl_config_sections[i].name);
+}
+
+void sl_config_list_keys(const char *section, size_t length, char *out, size_t size) {
+  *out = 0;
+  for (size_t i = 0; i < SL_KEY_COUNT; i++)
+    if (strlen(sl_config_rows[i].section) == length && memcmp(sl_config_rows[i].section, section, length) == 0)
+      list_name(out, size, sl_config_rows[i].key);
+}
+
 void *sl_config_value(sl_config *config, sl_config_key key) { return (char *)config + sl_config_rows[key].offset; }
 
 static int read_int(const char *text, const sl_config_row *row, int64_t *out) {

@@ -34,6 +34,10 @@ sl_config_key sl_config_find(const char *section, size_t section_length, const c
 /* 1 if a section of that name exists. */
 int sl_config_has_section(const char *section, size_t length);
 
+/* "one of a, b": the sections; the keys of one. */
+void sl_config_list_sections(char *out, size_t size);
+void sl_config_list_keys(const char *section, size_t section_length, char *out, size_t size);
+
 /* What a row expects, in words: "an integer from 1 to 8". */
 void sl_config_expected(const sl_config_row *row, char *out, size_t size);
 

@@ -118,14 +118,9 @@ static sl_status read_parameters(reader *r, sl_config_key key) {
 }
 
 static sl_status fail_unknown_key(reader *r, const char *section) {
-  char keys[600] = "";
-  size_t used = 0;
-  for (size_t i = 0; i < SL_KEY_COUNT && used < sizeof keys; i++)
-    if (strcmp(sl_config_rows[i].section, section) == 0)
-      used += (size_t)snprintf(keys + used, sizeof keys - used, "%s%s", used ? ", " : "", sl_config_rows[i].key);
   char what[128], expected[700];
   snprintf(what, sizeof what, "%s: unknown key", section);
-  snprintf(expected, sizeof expected, "one of %s", keys);
+  sl_config_list_keys(section, strlen(section), expected, sizeof expected);
   return fail_at(r, what, expected);
 }
 
@@ -143,12 +138,9 @@ static sl_status read_key(reader *r, const char *section) {
 }
 
 static sl_status fail_unknown_section(reader *r) {
-  char names[300] = "one of ";
-  for (size_t i = 0; i < sl_config_section_count; i++) {
-    const size_t used = strlen(names);
-    snprintf(names + used, sizeof names - used, "%s%s", i ? ", " : "", sl_config_sections[i].name);
-  }
-  return fail_at(r, "unknown section", names);
+  char expected[300];
+  sl_config_list_sections(expected, sizeof expected);
+  return fail_at(r, "unknown section", expected);
 }
 
 /* The current event is a section's name; reads the section. */

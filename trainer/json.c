@@ -157,6 +157,8 @@ sl_status sl_json_lines(const char *path, sl_json_visitor each, void *user, sl_e
   size_t size;
   sl_status status = sl_file_read(&text, &size, path, JSON_FILE_MAX, err);
   if (status != SL_OK) return status;
+  if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
+    status = sl_fail(err, SL_ERR_INPUT, "%s:1:1: the file starts with a byte order mark; save it as UTF-8 without one", path);
   size_t line = 1;
   for (size_t start = 0; start < size && status == SL_OK; line++) {
     const char *newline = memchr(text + start, '\n', size - start);

@@ -2,6 +2,7 @@
 #include "cli.h"
 
 #include <argp.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,7 +41,10 @@ static int run(const command *c, int argc, char **argv) {
   char shown[64];
   snprintf(shown, sizeof shown, "sluice %s", c->name);
   argv[0] = shown;
-  return c->run(argc, argv);
+  const int code = c->run(argc, argv);
+  if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+  fprintf(stderr, "%s: error: standard output: %s\n", shown, strerror(errno));
+  return code == SL_EXIT_OK ? SL_EXIT_SYSTEM : code;
 }
 
 int main(int argc, char **argv) {

@@ -129,9 +129,10 @@ void sl_run_close(sl_run_files *run) {
   *run = (sl_run_files){.lock = -1};
 }
 
-static sl_status flush_line(FILE *file, const char *name, sl_error *err) {
+static sl_status flush_line(FILE *file, const sl_run_files *run, const char *name, sl_error *err) {
   fputs("}\n", file);
-  return fflush(file) == 0 && !ferror(file) ? SL_OK : system_error(err, name);
+  if (fflush(file) == 0 && !ferror(file)) return SL_OK;
+  return sl_fail(err, SL_ERR_IO, "%s/%s: %s", run->path, name, strerror(errno));
 }
 
 static const char *phase_name(const sl_trainer *t) { return t->phase == SL_PHASE_SFT ? "sft" : "rl"; }
@@ -171,14 +172,14 @@ sl_status sl_metrics_step(sl_run_files *run, const sl_trainer *t, const sl_step_
   whole(f, "tokens", r->tokens), whole(f, "trained_tokens", r->trained_tokens), whole(f, "updates", r->updates);
   real(f, "seconds", seconds), real(f, "tokens_per_second", (double)(r->sampled_tokens + r->trained_tokens) / seconds);
   fprintf(f, ",\"backend\":\"%s\",\"state\":\"%s\"", sl_context_backend(t->ctx), state);
-  return flush_line(f, SL_RUN_METRICS, err);
+  return flush_line(f, run, SL_RUN_METRICS, err);
 }
 
 sl_status sl_metrics_evaluation(sl_run_files *run, const sl_trainer *t, double success, sl_error *err) {
   FILE *f = run->metrics;
   open_line(f, "evaluation", t);
   real(f, "held_out_success", success);
-  return flush_line(f, SL_RUN_METRICS, err);
+  return flush_line(f, run, SL_RUN_METRICS, err);
 }
 
 sl_status sl_ledger_begin(sl_run_files *run, const sl_trainer *t, sl_error *err) {
@@ -188,7 +189,7 @@ sl_status sl_ledger_begin(sl_run_files *run, const sl_trainer *t, sl_error *err)
   fprintf(f, "{\"kind\":\"ledger\",\"version\":%d,\"tensors\":[", SL_LEDGER_VERSION);
   for (size_t i = 0; i < layout->n_tensors; i++) fprintf(f, "%s\"%s\"", i ? "," : "", layout->tensors[i].name);
   fputs("]", f);
-  return flush_line(f, SL_RUN_LEDGER, err);
+  return flush_line(f, run, SL_RUN_LEDGER, err);
 }
 
 static void print_digests(FILE *f, const char (*digest)[SL_DIGEST_TEXT], size_t n) {
@@ -214,5 +215,5 @@ sl_status sl_ledger_step(sl_run_files *run, const sl_trainer *t, const sl_step_d
     fprintf(f, "%s\"%s\"", i ? "," : "[", digest);
   }
   fputs("]", f);
-  return flush_line(f, SL_RUN_LEDGER, err);
+  return flush_line(f, run, SL_RUN_LEDGER, err);
 }

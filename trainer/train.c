@@ -4,13 +4,27 @@
 #include "cli.h"
 #include "file.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
-static volatile sig_atomic_t stop_requested;
-static void request_stop(int signal_number) { stop_requested = signal_number; }
+static volatile sig_atomic_t stop_requested, announced;
+
+/* The first signal asks for the end of the step, which may take its time; a second one is not kept waiting. */
+static void request_stop(int signal_number) {
+  static const char advice[] = "\nFinishing the step, then a checkpoint. Once more to stop at once, back to the checkpoint before.\n";
+  const int saved = errno;
+  if (stop_requested) {
+    signal(signal_number, SIG_DFL);
+    raise(signal_number);
+  }
+  stop_requested = signal_number;
+  if (announced && write(STDERR_FILENO, advice, sizeof advice - 1) < 0) announced = 0;
+  errno = saved;
+}
 
 typedef struct {
   sl_trainer *t;
@@ -139,7 +153,7 @@ sl_status sl_train(sl_trainer *t, sl_run_files *run, const sl_train_options *opt
   walk w = {.t = t, .run = run, .options = options, .begin = now_seconds()};
   sl_status status = sl_step_digests_create(&w.digests, t, err);
   if (status) return status;
-  stop_requested = 0;
+  stop_requested = 0, announced = !options->quiet;
   const struct sigaction action = {.sa_handler = request_stop};
   struct sigaction old_int, old_term;
   sigaction(SIGINT, &action, &old_int);

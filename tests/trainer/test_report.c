@@ -174,6 +174,25 @@ Test(report, a_run_without_evaluations_has_no_figures_for_them) {
   sl_run_report_free(&r);
 }
 
+/* The objective of a gate that is a weight only is null (spec F4.3): a gap in its curve, and no reason to refuse the rest. */
+Test(report, a_value_that_was_not_finite_is_a_gap) {
+  sl_run_report r;
+  sl_error err = {0};
+  cr_assert_eq(
+      sl_run_report_read(&r,
+                         make_run(STEP("rl", "1", ",\"objective\":null,\"entropy\":2") STEP(
+                             "rl", "2", ",\"objective\":null,\"entropy\":null") STEP("rl", "3", ",\"objective\":null,\"entropy\":1")),
+                         &err),
+      SL_OK, "%s", err.message);
+  cr_expect_null(sl_run_curves_find(&r.curves, "step", "rl", "objective"));
+  const sl_run_curve *entropy = sl_run_curves_find(&r.curves, "step", "rl", "entropy");
+  cr_assert(entropy && entropy->n == 2 && entropy->x[1] == 3.0 && entropy->y[1] == 1.0);
+  char *page = written(sl_run_report_page, &r);
+  cr_expect_not_null(strstr(page, "</html>"));
+  free(page);
+  sl_run_report_free(&r);
+}
+
 /* A first line that is right, then one that is not. */
 static void refused(const char *line, const char *part) {
   sl_run_report r;
@@ -193,7 +212,6 @@ Test(report, bad_metrics_are_refused_with_the_place) {
   refused("{\"kind\":\"step\",\"phase\":3,\"step\":8}\n", "metrics.jsonl:2:16: phase: expected a string, found an integer");
   refused("{\"kind\":\"step\",\"phase\":\"rl\",\"step\":-1}\n", "step: expected an integer from 0");
   refused(STEP("rl", "7", ""), "metrics.jsonl:2:29: step: step 7 comes after step 7");
-  refused(STEP("rl", "8", ",\"entropy\":null"), "entropy: expected a number or a text, found null");
   refused("{\"kind\":\"step\",\"phase\":\"rl\",\"step\":8}\n", "backend: missing");
   refused("{\"kind\":\"step\",\"kind\":\"step\"}\n", "metrics.jsonl:2:");
   refused("{\"kind\":\"evaluation\",\"phase\":\"rl\",\"step\":8,\"a_key_that_is_far_too_long_to_be_one_of_ours_or_of_anybody\":1}\n",

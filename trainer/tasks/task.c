@@ -107,6 +107,18 @@ static sl_status choose_alphabet(sl_task *task, const sl_task_options *options, 
   return task->alphabet ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for an alphabet");
 }
 
+size_t sl_task_answers_beyond(const sl_problems *problems, size_t tokens) {
+  size_t beyond = 0;
+  for (size_t i = 0; i < problems->n; i++) {
+    const char *text = problems->items[i].answer;
+    size_t points = 0;
+    uint32_t point;
+    for (size_t size = strlen(text), n; size > 0 && (n = sl_utf8_decode(text, size, &point)) > 0; text += n, size -= n) points++;
+    beyond += points + 1 > tokens;
+  }
+  return beyond;
+}
+
 sl_status sl_task_load(sl_task *out, const sl_task_options *options, sl_error *err) {
   sl_task_lists lists = {{NULL, 0, 0}, {NULL, 0, 0}, {NULL, 0, 0}};
   sl_task task = {.reward = options->kind == SL_TASK_JSONL ? options->reward : SL_REWARD_EXACT, .pool = sl_text_pool_create()};

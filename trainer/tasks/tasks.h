@@ -50,6 +50,9 @@ void sl_task_free(sl_task *task);
 struct sl_tokenizer;
 sl_status sl_task_check(const sl_task *task, const struct sl_tokenizer *tokenizer, int held_out_only, sl_error *err);
 
+/* How many answers need more than `tokens` tokens, the end token included. */
+size_t sl_task_answers_beyond(const sl_problems *problems, size_t tokens);
+
 /* The reward of a completion, 0 or 1 (spec F3.6). It ended if the model closed it with SL_TOKEN_EOS; a truncated one scores 0. The whole
  * completion is read. */
 double sl_reward(sl_reward_kind kind, const char *completion, int ended, const char *answer);
