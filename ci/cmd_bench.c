@@ -2,7 +2,7 @@
 #include "bench.h"
 
 #include "trainer/cli.h"
-#include "trainer/model_session.h"
+#include "trainer/cli_options.h"
 
 #include <stdio.h>
 #include <stdint.h>

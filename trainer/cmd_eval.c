@@ -9,12 +9,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#define SETS_MAX 64
-
 typedef struct {
   sl_backend_options backend;
-  const char *model, *config, *logprobs, *tokens, *sets[SETS_MAX];
-  size_t n_sets;
+  const char *model, *config, *logprobs, *tokens;
+  sl_set_options sets;
   int json;
 } options;
 
@@ -23,13 +21,10 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
   switch (key) {
     case ARGP_KEY_INIT:
       state->child_inputs[0] = &o->backend;
+      state->child_inputs[1] = &o->sets;
       return 0;
     case 'c':
       o->config = arg;
-      return 0;
-    case 's':
-      if (o->n_sets == SETS_MAX) argp_error(state, "at most %d --set", SETS_MAX);
-      o->sets[o->n_sets++] = arg;
       return 0;
     case 'l':
       o->logprobs = arg;
@@ -55,12 +50,11 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 
 static const struct argp_option rows[] = {
     {"config", 'c', "CONFIG", 0, "where the task is described (default: the run's configuration, else the built-in one)", 0},
-    {"set", 's', "SECTION.KEY=VALUE", 0, "overrides one key of it; may be repeated", 0},
     {"logprobs", 'l', "FILE", 0, "write log-probs of token sequences as JSON lines instead ('-': standard output)", 0},
     {"tokens", 'k', "FILE", 0, "the sequences: JSON lines {\"tokens\": [...]} (default: the held-out problems with their answers)", 0},
     {"json", 'j', NULL, 0, "the result as one JSON object", 0},
     {0}};
-static const struct argp_child children[] = {{&sl_backend_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {{&sl_backend_argp, 0, NULL, 0}, {&sl_set_argp, 0, NULL, 0}, {0}};
 static const struct argp parser = {
     rows, parse, "MODEL", "Greedy success of MODEL (a model folder or a run's folder) on held-out problems.", children, NULL, NULL};
 
@@ -71,7 +65,7 @@ static sl_status load_config(sl_config *out, const options *o, sl_error *err) {
   const char *file = o->config;
   if (!own) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   if (!file && stat(own, &st) == 0) file = own;
-  const sl_status status = sl_config_load(out, file, o->sets, o->n_sets, err);
+  const sl_status status = sl_config_load(out, file, o->sets.items, o->sets.n, err);
   free(own);
   return status;
 }

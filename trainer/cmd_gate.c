@@ -1,5 +1,6 @@
 /* sluice gate list | show NAME | plot NAME...: the gates at hand, what a file says, and their curves (spec G1). */
 #include "cli.h"
+#include "cli_options.h"
 
 #include "plot.h"
 
@@ -24,14 +25,12 @@ typedef struct {
 
 static error_t parse_option(int key, char *arg, struct argp_state *state) {
   options *o = state->input;
-  char *end;
   switch (key) {
     case 'o':
       o->out = arg;
       return 0;
     case 'r':
-      o->r_max = strtod(arg, &end);
-      if (*end || !(o->r_max > 0 && o->r_max <= 1e6)) argp_error(state, "--r-max: expected a number in (0, 1e6], found '%s'", arg);
+      o->r_max = sl_argp_number(state, "r-max", arg, 1e-6, 1e6);
       return 0;
     case 'n':
       o->negative = 1;

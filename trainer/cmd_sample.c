@@ -2,7 +2,6 @@
 #include "cli.h"
 #include "model_session.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,20 +17,6 @@ typedef struct {
   sl_sampling how;
 } options;
 
-static double number(struct argp_state *state, const char *name, const char *arg, double low, double high) {
-  char *end;
-  const double x = strtod(arg, &end);
-  if (*end || end == arg || !(x >= low && x <= high))
-    argp_error(state, "--%s: expected a number from %g to %g, found '%s'", name, low, high, arg);
-  return x;
-}
-
-static double whole_number(struct argp_state *state, const char *name, const char *arg, double low, double high) {
-  const double x = number(state, name, arg, low, high);
-  if (x != floor(x)) argp_error(state, "--%s: expected a whole number, found '%s'", name, arg);
-  return x;
-}
-
 static error_t parse(int key, char *arg, struct argp_state *state) {
   options *o = state->input;
   switch (key) {
@@ -39,22 +24,22 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
       state->child_inputs[0] = &o->backend;
       return 0;
     case 'n':
-      o->count = (size_t)whole_number(state, "count", arg, 1, 10000);
+      o->count = (size_t)sl_argp_whole(state, "count", arg, 1, 10000);
       return 0;
     case 'm':
-      o->max_new = (size_t)whole_number(state, "max-new", arg, 1, 100000);
+      o->max_new = (size_t)sl_argp_whole(state, "max-new", arg, 1, 100000);
       return 0;
     case 'T':
-      o->how.temperature = (float)number(state, "temperature", arg, 0, 100);
+      o->how.temperature = (float)sl_argp_number(state, "temperature", arg, 0, 100);
       return 0;
     case 'K':
-      o->how.top_k = (uint32_t)whole_number(state, "top-k", arg, 0, 4294967295.0);
+      o->how.top_k = (uint32_t)sl_argp_whole(state, "top-k", arg, 0, 4294967295.0);
       return 0;
     case 'P':
-      o->how.top_p = number(state, "top-p", arg, 1e-6, 1);
+      o->how.top_p = sl_argp_number(state, "top-p", arg, 1e-6, 1);
       return 0;
     case 'S':
-      o->how.seed = (uint64_t)whole_number(state, "seed", arg, 0, 9007199254740992.0);
+      o->how.seed = (uint64_t)sl_argp_whole(state, "seed", arg, 0, 9007199254740992.0);
       return 0;
     case 'j':
       o->json = 1;

@@ -1,5 +1,6 @@
 /* sluice train CONFIG and sluice resume RUN. */
 #include "cli.h"
+#include "cli_options.h"
 #include "file.h"
 #include "train.h"
 
@@ -8,11 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SETS_MAX 64
-
 typedef struct {
-  const char *path, *sets[SETS_MAX];
-  size_t n_sets;
+  const char *path;
+  sl_set_options sets;
   int dry_run, help_config;
   sl_train_options train;
 } options;
@@ -38,9 +37,8 @@ static error_t parse_common(int key, char *arg, struct argp_state *state) {
 static error_t parse_train(int key, char *arg, struct argp_state *state) {
   options *o = state->input;
   switch (key) {
-    case 's':
-      if (o->n_sets == SETS_MAX) argp_error(state, "at most %d --set", SETS_MAX);
-      o->sets[o->n_sets++] = arg;
+    case ARGP_KEY_INIT:
+      state->child_inputs[0] = &o->sets;
       return 0;
     case 'n':
       o->dry_run = 1;
@@ -64,7 +62,6 @@ static error_t parse_resume(int key, char *arg, struct argp_state *state) {
 }
 
 static const struct argp_option train_rows[] = {
-    {"set", 's', "SECTION.KEY=VALUE", 0, "overrides one key of the configuration; may be repeated", 0},
     {"dry-run", 'n', NULL, 0, "print parameters, memory (which is not taken) and steps, and stop", 0},
     {"help-config", 'c', NULL, 0, "print the default configuration with every key explained", 0},
     {"quiet", 'q', NULL, 0, "no progress", 0},
@@ -73,6 +70,7 @@ static const struct argp_option train_rows[] = {
 static const struct argp_option resume_rows[] = {
     {"quiet", 'q', NULL, 0, "no progress", 0}, {"json", 'j', NULL, 0, "the closing summary as one JSON object", 0}, {0}};
 
+static const struct argp_child train_children[] = {{&sl_set_argp, 0, NULL, 0}, {0}};
 static const struct argp train_parser = {train_rows,
                                          parse_train,
                                          "CONFIG",
@@ -80,7 +78,7 @@ static const struct argp train_parser = {train_rows,
                                          "CONFIG is a YAML file, or 'default'. The run's "
                                          "folder (run.out) receives configuration, metrics, ledger, checkpoints and the model. SIGINT or "
                                          "SIGTERM finish the step and write a checkpoint; a second one stops at once.",
-                                         NULL,
+                                         train_children,
                                          NULL,
                                          NULL};
 static const struct argp resume_parser = {
@@ -168,7 +166,7 @@ static int train(const options *o, const char *command) {
   sl_error err;
   sl_config config;
   const char *file = strcmp(o->path, "default") == 0 ? NULL : o->path;
-  if (sl_config_load(&config, file, o->sets, o->n_sets, &err)) return sl_cli_fail(command, &err);
+  if (sl_config_load(&config, file, o->sets.items, o->sets.n, &err)) return sl_cli_fail(command, &err);
   if (!o->dry_run && sl_run_check_new(config.run.out, &err)) {
     sl_config_free(&config);
     return sl_cli_fail(command, &err);

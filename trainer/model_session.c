@@ -8,38 +8,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static error_t parse_backend(int key, char *arg, struct argp_state *state) {
-  sl_backend_options *o = state->input;
-  char *end;
-  long n;
-  switch (key) {
-    case ARGP_KEY_INIT:
-      if (!o->backend) o->backend = "cpu";
-      return 0;
-    case 'b':
-      o->backend = arg;
-      return 0;
-    case 'i':
-      if (strcmp(arg, "avx2") != 0 && strcmp(arg, "avx512") != 0 && strcmp(arg, "best") != 0)
-        argp_error(state, "--isa: expected best, avx2 or avx512, found '%s'", arg);
-      o->isa = strcmp(arg, "avx2") == 0 ? SL_ISA_AVX2 : strcmp(arg, "avx512") == 0 ? SL_ISA_AVX512 : SL_ISA_BEST;
-      return 0;
-    case 't':
-      n = strtol(arg, &end, 10);
-      if (*end || end == arg || n < 0 || n > 4096) argp_error(state, "--threads: expected 0 to 4096, found '%s'", arg);
-      o->threads = (int)n;
-      return 0;
-    default:
-      return ARGP_ERR_UNKNOWN;
-  }
-}
-
-static const struct argp_option rows[] = {{"backend", 'b', "NAME", 0, "plain or cpu (default cpu)", 0},
-                                          {"isa", 'i', "NAME", 0, "best, avx2 or avx512, of the cpu backend", 0},
-                                          {"threads", 't', "N", 0, "0 (default): all that the system offers", 0},
-                                          {0}};
-const struct argp sl_backend_argp = {rows, parse_backend, NULL, NULL, NULL, NULL, NULL};
-
 sl_status sl_session_find_model(char **out, const char *path, sl_error *err) {
   char *config = sl_path_join(path, SL_RUN_METRICS), *model = sl_path_join(path, SL_RUN_MODEL);
   struct stat st;

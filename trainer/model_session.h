@@ -2,18 +2,9 @@
 #ifndef SLUICE_MODEL_SESSION_H
 #define SLUICE_MODEL_SESSION_H
 
+#include "cli_options.h"
 #include "generate.h"
 #include "model_folder.h"
-
-#include <argp.h>
-
-/* Options that such commands share; a child parser of argp. */
-typedef struct {
-  const char *backend;
-  sl_isa isa;
-  int threads;
-} sl_backend_options;
-extern const struct argp sl_backend_argp;
 
 typedef struct {
   sl_parameters parameters;

@@ -1,0 +1,31 @@
+/* Options that several subcommands share, as child parsers of argp, and numbers in options. */
+#ifndef SLUICE_CLI_OPTIONS_H
+#define SLUICE_CLI_OPTIONS_H
+
+#include <sluice/kernels.h>
+
+#include <argp.h>
+#include <stddef.h>
+
+/* --backend, --isa, --threads. */
+typedef struct {
+  const char *backend;
+  sl_isa isa;
+  int threads;
+} sl_backend_options;
+extern const struct argp sl_backend_argp;
+
+/* --set SECTION.KEY=VALUE, in the order given. */
+#define SL_SETS_MAX 64
+typedef struct {
+  const char *items[SL_SETS_MAX];
+  size_t n;
+} sl_set_options;
+extern const struct argp sl_set_argp;
+
+/* The number in [low, high] that the argument of --name is; a usage error ends the program. */
+double sl_argp_number(struct argp_state *state, const char *name, const char *arg, double low, double high);
+/* The same, a whole one; high at most 2^53. */
+double sl_argp_whole(struct argp_state *state, const char *name, const char *arg, double low, double high);
+
+#endif
