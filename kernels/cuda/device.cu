@@ -131,6 +131,7 @@ static sl_status report_faults(sl_context *ctx) {
     if (fault == ~0ull) continue;
     char text[200];
     const size_t kind = static_cast<size_t>(fault >> 56);
+    if (kind >= SL_FAULT_COUNT) return sl_fail(&ctx->error, SL_ERR_IO, "%s: memory of the device is damaged", kernel_names[k]);
     snprintf(text, sizeof text, fault_rows[kind].format, fault & ((1ull << 56) - 1));
     cudaMemsetAsync(device->faults, 0xff, sizeof device->host_faults, device->stream);
     return sl_fail(&ctx->error, fault_rows[kind].status, "%s: %s", kernel_names[k], text);

@@ -8,7 +8,7 @@ inline __attribute__((always_inline)) void touch(const void *p, size_t bytes, bo
     simt::host_access(p, bytes, place);
     return;
   }
-  if (simt::in_running_stack(p)) return;
+  if (simt::in_running_stack(p) || (!write && simt::in_arguments(p))) return; /* a thread's own, and constants: nothing to order */
   simt::shadow_access(p, bytes, write, false, place);
   simt::maybe_switch();
 }

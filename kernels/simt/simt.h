@@ -107,6 +107,7 @@ static inline __attribute__((always_inline)) T atomicMin(T *p, T v) {
   return simt::from_bits<T>(simt::atomic(p, sizeof(T), simt::atomic_op::min, simt::to_bits(v)));
 }
 
+static inline int __ffs(int x) { return __builtin_ffs(x); }
 static inline float __fadd_rn(float a, float b) { return a + b; }
 static inline float __fmul_rn(float a, float b) { return a * b; }
 static inline float __fmaf_rn(float a, float b, float c) { return fmaf(a, b, c); }

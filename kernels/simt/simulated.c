@@ -10,10 +10,16 @@
 
 void sl_simt_smallest_tiles(sl_context *ctx, int smallest); /* kernels/cuda/device.cu */
 
+/* The line that replays it: the command has the chunks of spec N1.8, a test program with tiny ones replays itself. */
 static void describe(sl_simulated *run, const sl_simulated_problem *how) {
-  const char *const chunks = SL_DOT_CHUNK == 256 ? "" : " # in the build with tiny chunks";
-  snprintf(run->replay, sizeof run->replay, "sluice simulate %s --case %" PRIu64 " --seed %" PRIu64 " --shrink %zu%s%s",
-           sl_equiv_kernel_name(how->kernel), how->problem, how->seed, how->shrink, how->smallest_tiles ? " --tiles smallest" : "", chunks);
+  const char *name = sl_equiv_kernel_name(how->kernel), *plant = sl_simulation_planted();
+  if (SL_DOT_CHUNK == 256)
+    snprintf(run->replay, sizeof run->replay, "sluice simulate %s --case %" PRIu64 " --seed %" PRIu64 "%s%s%s%s", name, how->problem,
+             how->seed, how->shrink == SL_SIMULATED_SHRINK ? "" : " --shape large", how->smallest_tiles ? "" : " --tiles production",
+             plant ? " --plant " : "", plant ? plant : "");
+  else
+    snprintf(run->replay, sizeof run->replay, "SLUICE_SEED=%" PRIu64 " SLUICE_SEEDS=1 test-simt-kernels-tiny --filter 'simt_kernels/%s'",
+             how->seed, name);
 }
 
 static sl_status check(sl_simulated *run, sl_equiv_trial *trial, const sl_simulated_problem *how, sl_error *err) {

@@ -18,7 +18,7 @@ typedef struct {
 typedef struct {
   uint64_t accesses;
   size_t findings;
-  char shape[240], replay[160];
+  char shape[240], replay[240];
 } sl_simulated;
 
 /* SL_ERR_MISMATCH for a finding or for bits that differ from plain: the message has both where both are. */

@@ -25,8 +25,9 @@ typedef struct {
   const char *name, *kernel, *found, *what;
 } sl_simulation_plant;
 size_t sl_simulation_plants(const sl_simulation_plant **list);
-/* Plants one by its index; -1: none. Stays through sl_simulation_begin. */
+/* Plants one by its index; -1: none. Stays through sl_simulation_begin. The name of what is planted, or NULL. */
 void sl_simulation_set_plant(int index);
+const char *sl_simulation_planted(void);
 
 #ifdef __cplusplus
 }

@@ -1,0 +1,73 @@
+/* The cache of keys and values (spec T3.3): copies. 16 bytes a component that is stored, 16 a component that is forked, no arithmetic;
+ * floor: bytes / bandwidth. Keys lie with positions innermost: a tile of tokens and components is turned in shared memory, so that tokens
+ * of neighbouring positions are written together. */
+#include "cuda.h"
+
+using namespace sl;
+
+constexpr int side = 32, rows_a_step = 8; /* of the tile; a block has side * rows_a_step threads */
+
+static __global__ void kv_store_kernel(float *k_cache, float *v_cache, const float *k, const float *v, const uint32_t *slot,
+                                       const uint32_t *position, size_t t, size_t width, size_t d, size_t capacity,
+                                       unsigned long long *faults) {
+  SL_SHARED(float, tile, [side][side + 1]);
+  const size_t x = threadIdx.x % side, y = threadIdx.x / side;
+  const size_t token0 = static_cast<size_t>(blockIdx.x) * side, component = static_cast<size_t>(blockIdx.y) * side + x;
+  for (size_t r = y; r < side && token0 + r < t; r += rows_a_step) {
+    const size_t token = token0 + r, p = position[token];
+    if (component >= width || p >= capacity) continue;
+    tile[r][x] = k[token * width + component];
+    v_cache[((slot[token] * (width / d) + component / d) * capacity + p) * d + component % d] = v[token * width + component];
+  }
+  if (!SL_PLANTED(dropped_barrier)) __syncthreads();
+  const size_t token = token0 + x, p = token < t ? position[token] : 0;
+  if (token >= t) return;
+  if (p >= capacity) {
+    if (y == 0 && blockIdx.y == 0) leave_fault(faults, SL_KERNEL_kv_store, SL_FAULT_position, token);
+    return;
+  }
+  for (size_t r = y; r < side; r += rows_a_step) {
+    const size_t c = static_cast<size_t>(blockIdx.y) * side + r;
+    if (c < width) k_cache[(slot[token] * width + c) * capacity + p] = tile[x][r];
+  }
+}
+
+/* A block a row of keys (one kv head's component) and as many values. */
+static __global__ void kv_fork_kernel(float *k_cache, float *v_cache, const uint32_t *to, const uint32_t *from, const uint32_t *length,
+                                      size_t n, size_t width, size_t d, size_t capacity, unsigned long long *faults) {
+  for (size_t f = blockIdx.y; f < n; f += gridDim.y) {
+    const size_t len = length[f], target = to[f] * width * capacity, source = from[f] * width * capacity;
+    if (len > capacity) {
+      if (threadIdx.x == 0 && blockIdx.x == 0) leave_fault(faults, SL_KERNEL_kv_fork, SL_FAULT_length, f);
+      continue;
+    }
+    for (size_t row = blockIdx.x; row < width; row += gridDim.x) {
+      const size_t keys = row * capacity, values = row / d * d * capacity + row % d * len;
+      for (size_t i = threadIdx.x; i < len; i += blockDim.x) {
+        k_cache[target + keys + i] = k_cache[source + keys + i];
+        v_cache[target + values + i] = v_cache[source + values + i];
+      }
+    }
+  }
+}
+
+sl_status SL_DEVICE_NAME(kv_store)(sl_context *ctx, float *k_cache, float *v_cache, const float *k, const float *v, const uint32_t *slot,
+                                   const uint32_t *position, size_t t, size_t kv_heads, size_t d, size_t capacity) {
+  const size_t width = kv_heads * d, tiles_x = (t + side - 1) / side, tiles_y = (width + side - 1) / side;
+  if (tiles_x > INT32_MAX || tiles_y > 65535) return sl_fail(&ctx->error, SL_ERR_USAGE, "kv_store: %zu tokens of %zu components", t, width);
+  const dim3 grid(static_cast<unsigned>(tiles_x), static_cast<unsigned>(tiles_y), 1);
+  if (t && width)
+    SL_LAUNCH(kv_store_kernel, grid, side * rows_a_step, 0, ctx->device->stream, k_cache, v_cache, k, v, slot, position, t, width, d,
+              capacity, ctx->device->faults);
+  return sl_device_status(ctx, "kv_store");
+}
+
+sl_status SL_DEVICE_NAME(kv_fork)(sl_context *ctx, float *k_cache, float *v_cache, const uint32_t *to, const uint32_t *from,
+                                  const uint32_t *length, size_t n, size_t kv_heads, size_t d, size_t capacity) {
+  const size_t width = kv_heads * d;
+  const dim3 grid(blocks_for(width, 1), blocks_for(n, 1), 1);
+  if (n && width)
+    SL_LAUNCH(kv_fork_kernel, grid, 64, 0, ctx->device->stream, k_cache, v_cache, to, from, length, n, width, d, capacity,
+              ctx->device->faults);
+  return sl_device_status(ctx, "kv_fork");
+}

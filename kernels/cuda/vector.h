@@ -1,0 +1,52 @@
+/* Four floats at a time: one 16-byte load or store where all arrays of a kernel allow it, else one by one. Neither shows (spec N1.4). */
+#ifndef SLUICE_CUDA_VECTOR_H
+#define SLUICE_CUDA_VECTOR_H
+
+#include "device.h"
+
+namespace sl {
+
+struct four {
+  float v[4];
+};
+
+/* 1 if every pointer is a multiple of 16 bytes. */
+template <typename... P>
+static inline int vectors(const P *...p) {
+  return ((reinterpret_cast<uintptr_t>(p) | ...) % 16) == 0;
+}
+
+/* Elements i ... i + 3 of n; those beyond n are 0. */
+static __device__ __forceinline__ four load4(const float *p, size_t i, size_t n, bool whole) {
+  if (whole) {
+    const float4 f = *reinterpret_cast<const float4 *>(p + i);
+    return {{f.x, f.y, f.z, f.w}};
+  }
+  four f = {{0.0f, 0.0f, 0.0f, 0.0f}};
+  f.v[0] = p[i];
+  if (i + 1 < n) f.v[1] = p[i + 1];
+  if (i + 2 < n) f.v[2] = p[i + 2];
+  if (i + 3 < n) f.v[3] = p[i + 3];
+  return f;
+}
+
+static __device__ __forceinline__ void store4(float *p, size_t i, size_t n, bool whole, const four &f) {
+  if (whole) {
+    *reinterpret_cast<float4 *>(p + i) = make_float4(f.v[0], f.v[1], f.v[2], f.v[3]);
+    return;
+  }
+  p[i] = f.v[0];
+  if (i + 1 < n) p[i + 1] = f.v[1];
+  if (i + 2 < n) p[i + 2] = f.v[2];
+  if (i + 3 < n) p[i + 3] = f.v[3];
+}
+
+/* Calls body(i, whole) for i = 0, 4, 8, ... below n, over the grid; whole: a vector may be taken there. */
+template <typename F>
+static __device__ __forceinline__ void each4(size_t n, int vector, F body) {
+  for (size_t i = 4 * thread_of_grid(); i < n; i += 4 * threads_of_grid()) body(i, vector && i + 4 <= n);
+}
+
+}  // namespace sl
+
+#endif

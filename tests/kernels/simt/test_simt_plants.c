@@ -1,0 +1,75 @@
+/* Failures planted in the sources of kernels/cuda: each is found by the check that plants.def names, within a few seeds. */
+#include "simulated.h"
+#include "simulation.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#define SEEDS 40
+
+static sl_kernel_id kernel_named(const char *name) {
+  sl_kernel_id k = 0;
+  while (k < SL_KERNEL_COUNT && strcmp(sl_equiv_kernel_name(k), name) != 0) k++;
+  cr_assert_lt(k, SL_KERNEL_COUNT, "plants.def: no kernel %s", name);
+  return k;
+}
+
+/* 1 if what the plant promises was found in that run. */
+static int found(const sl_simulation_plant *plant, sl_status status, const sl_simulated *run) {
+  if (strcmp(plant->found, "bits") == 0) return status == SL_ERR_MISMATCH && run->findings == 0;
+  for (size_t i = 0; i < run->findings; i++) {
+    char text[400];
+    sl_simulation_describe(i, text, sizeof text);
+    if (strncmp(text, plant->found, strlen(plant->found)) == 0) return 1;
+  }
+  return 0;
+}
+
+Test(simt_plants, each_is_found_as_promised) {
+  const sl_simulation_plant *plants;
+  const size_t n = sl_simulation_plants(&plants);
+  cr_assert_geq(n, 1);
+  for (size_t i = 0; i < n; i++) {
+    const sl_kernel_id kernel = kernel_named(plants[i].kernel);
+    int seeds_that_find = 0;
+    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+      sl_simulated run;
+      sl_error err;
+      const sl_simulated_problem how = {kernel, seed, seed, SL_SIMULATED_SHRINK, 1};
+      sl_simulation_set_plant((int)i);
+      const sl_status status = sl_simulated_run(&run, &how, &err);
+      if (found(&plants[i], status, &run) && seeds_that_find++ == 0)
+        printf("%s: %s\nreplay: %s\n", plants[i].name, err.message, run.replay);
+    }
+    sl_simulation_set_plant(-1);
+    printf("%s: found under %d of %d seeds\n", plants[i].name, seeds_that_find, SEEDS);
+    cr_expect_gt(seeds_that_find, 0, "%s (%s) was not found in %s as '%s'", plants[i].name, plants[i].what, plants[i].kernel,
+                 plants[i].found);
+  }
+}
+
+/* A fault of the contents is an error of the next wait, with its place; the context goes on. */
+Test(simt_plants, faults_on_the_device_are_errors) {
+  sl_context *ctx;
+  sl_error err;
+  void *table, *ids, *y;
+  const uint32_t wrong[3] = {1, 7, 9}, right[3] = {1, 0, 2};
+  float out[6];
+  sl_backend_add(sl_simt_backend());
+  sl_simulation_begin(1);
+  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){"simt", SL_ISA_BEST, 1}, &err), SL_OK);
+  cr_assert_eq(sl_memory_alloc(ctx, &table, 3 * 2 * sizeof(float)), SL_OK);
+  cr_assert_eq(sl_memory_alloc(ctx, &ids, sizeof wrong), SL_OK);
+  cr_assert_eq(sl_memory_alloc(ctx, &y, sizeof out), SL_OK);
+  cr_assert_eq(sl_memory_zero(ctx, table, 3 * 2 * sizeof(float)), SL_OK);
+  cr_assert_eq(sl_memory_write(ctx, ids, wrong, sizeof wrong), SL_OK);
+  cr_assert_eq(sl_embedding_forward(ctx, y, table, ids, 3, 2, 3), SL_OK);
+  cr_expect_eq(sl_context_synchronize(ctx), SL_ERR_INPUT);
+  cr_expect(strstr(sl_context_error(ctx)->message, "embedding_forward: token[1] is not below the vocabulary"));
+  cr_assert_eq(sl_memory_write(ctx, ids, right, sizeof right), SL_OK);
+  cr_assert_eq(sl_embedding_forward(ctx, y, table, ids, 3, 2, 3), SL_OK);
+  cr_expect_eq(sl_memory_read(ctx, out, y, sizeof out), SL_OK, "%s", sl_context_error(ctx)->message);
+  sl_memory_free(ctx, table), sl_memory_free(ctx, ids), sl_memory_free(ctx, y);
+  sl_context_destroy(ctx);
+}
