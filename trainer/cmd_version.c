@@ -40,10 +40,8 @@ static const struct {
   const char *label, *backend;
   sl_isa isa;
 } backends[] = {
-    {"plain", "plain", SL_ISA_BEST},
-    {"cpu/avx2", "cpu", SL_ISA_AVX2},
-    {"cpu/avx512", "cpu", SL_ISA_AVX512},
-    {"cuda", "cuda", SL_ISA_BEST},
+    {"plain", "plain", SL_ISA_BEST}, {"cpu/avx2", "cpu", SL_ISA_AVX2}, {"cpu/avx512", "cpu", SL_ISA_AVX512},
+    {"simt", "simt", SL_ISA_BEST},   {"cuda", "cuda", SL_ISA_BEST},
 };
 #define BACKEND_COUNT (sizeof backends / sizeof *backends)
 
@@ -111,17 +109,23 @@ static const char *const cpu_kernels[] = {
 #undef SL_CPU_KERNEL
     NULL};
 
-static const char *cpu_cell(const char *kernel) {
-  for (const char *const *name = cpu_kernels; *name; name++)
+static const char *const cuda_kernels[] = {
+#define SL_CUDA_KERNEL(name) #name,
+#include "kernels/cuda/cuda.def"
+#undef SL_CUDA_KERNEL
+    NULL};
+
+static const char *cell(const char *const *list, const char *kernel, const char *otherwise) {
+  for (const char *const *name = list; *name; name++)
     if (strcmp(*name, kernel) == 0) return "yes";
-  return "as plain";
+  return otherwise;
 }
 
 /* The clause column of the registry, T1_1, as the specification writes it: T1.1. */
 static void print_row(const char *kernel, const char *storage, const char *clause, const char *bound) {
   printf("| `sl_%s` | %s | ", kernel, storage);
   for (const char *c = clause; *c; c++) putchar(*c == '_' ? '.' : *c);
-  printf(" | %s | yes | %s |\n", bound, cpu_cell(kernel));
+  printf(" | %s | yes | %s | %s |\n", bound, cell(cpu_kernels, kernel, "as plain"), cell(cuda_kernels, kernel, "no"));
 }
 
 static void print_kernels(void) {
@@ -130,7 +134,7 @@ static void print_kernels(void) {
       "# Kernels\n\n"
       "Clause: where the order of operations is written. Bound: the derivation in reference/bounds.c that the plain kernel's error\n"
       "against the oracle is held to; `exact` is bit equality. Every other backend equals plain bit for bit.\n\n"
-      "| kernel | storage | clause | bound | plain | cpu |\n|---|---|---|---|---|---|");
+      "| kernel | storage | clause | bound | plain | cpu | cuda and simt |\n|---|---|---|---|---|---|---|");
 #define SL_KERNEL(name, params, args, storage, clause, bound) print_row(#name, #storage, #clause, #bound);
 #include <sluice/kernels.def>
 #undef SL_KERNEL

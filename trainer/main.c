@@ -1,6 +1,8 @@
 /* The command `sluice`: the table of subcommands, and nothing else. */
 #include "cli.h"
 
+#include <sluice/kernels.h>
+
 #include <argp.h>
 #include <errno.h>
 #include <stdio.h>
@@ -47,7 +49,18 @@ static int run(const command *c, int argc, char **argv) {
   return code == SL_EXIT_OK ? SL_EXIT_SYSTEM : code;
 }
 
+/* The backends that are libraries of their own. */
+static void add_backends(void) {
+#if SLUICE_HAS_SIMT
+  sl_backend_add(sl_simt_backend());
+#endif
+#if SLUICE_HAS_CUDA
+  sl_backend_add(sl_cuda_backend());
+#endif
+}
+
 int main(int argc, char **argv) {
+  add_backends();
   if (argc < 2) {
     print_help(stderr);
     return SL_EXIT_USAGE;
