@@ -3,6 +3,7 @@
 #include "bench_machine.h"
 
 #include "trainer/optimizer.h"
+#include "trainer/model_session.h"
 #include "trainer/step.h"
 
 #include <stdio.h>
@@ -67,7 +68,7 @@ static double product_seconds(bench *b, float *y, const float *x, const float *w
 }
 
 static sl_status build(bench *b, const sl_context_options *options, sl_error *err) {
-  sl_status status = sl_context_create(&b->ctx, options, err);
+  sl_status status = sl_open_context(&b->ctx, options, err);
   if (!status) status = sl_parameters_create(&b->policy, &shape, err);
   if (!status) status = sl_optimizer_create(&b->optimizer, b->policy.layout, err);
   if (!status) status = sl_gradients_create(&b->gradients, b->ctx, b->policy.layout, 8, err);

@@ -219,7 +219,9 @@ static sl_status find_device(sl_error *err) {
   const cudaError_t error = cudaGetDeviceCount(&n);
   if (error != cudaSuccess || n == 0)
     return sl_fail(err, SL_ERR_UNAVAILABLE, "no CUDA device: %s",
-                   error == cudaSuccess ? "the driver lists none" : cudaGetErrorString(error));
+                   error == cudaSuccess                   ? "the driver lists none"
+                   : error == cudaErrorInsufficientDriver ? "there is no driver, or one that is older than this build's runtime"
+                                                          : cudaGetErrorString(error));
   if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0) != cudaSuccess || major < 8)
     return sl_fail(err, SL_ERR_UNAVAILABLE, "the CUDA device has compute capability %d.x; this build needs 8.0", major);
   return SL_OK;
