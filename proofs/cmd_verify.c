@@ -242,6 +242,12 @@ static int finish(const sl_report *r, const options *o) {
   return v == SL_PROVED ? SL_EXIT_OK : v == SL_REFUTED ? SL_EXIT_FAILED : SL_EXIT_UNDECIDED;
 }
 
+/* FLINT ends the program where memory does not suffice; with the exit code of that, and a word of whom. */
+static _Noreturn void flint_gave_up(void) {
+  fputs("sluice verify: error: FLINT gave up: not enough memory for this gate\n", stderr);
+  exit(SL_EXIT_SYSTEM);
+}
+
 int sl_cmd_verify(int argc, char **argv) {
   options o = {.seconds = 60, .boxes = 400000};
   sl_verify_options v = {.ranged = 0};
@@ -249,6 +255,7 @@ int sl_cmd_verify(int argc, char **argv) {
   sl_gate_definition *def = NULL;
   sl_error err;
   argp_err_exit_status = SL_EXIT_USAGE;
+  flint_set_abort(flint_gave_up);
   argp_parse(&parser, argc, argv, 0, NULL, &o);
   v.seconds = o.seconds, v.boxes = o.boxes;
   if (load(&gate, &def, &o, &v, &err) != SL_OK) {

@@ -225,6 +225,8 @@ static int never_defined(const box_t *b, const node_t *n) {
       return mpfi_is_zero(b->flow[n->b].v);
     case E_LOG:
       return mpfi_is_nonpos(a->v);
+    case E_LOG1P:
+      return mpfr_cmp_si(&a->v->right, -1) <= 0;
     case E_SQRT:
       return mpfi_is_strictly_neg(a->v);
     case E_POW:

@@ -169,10 +169,14 @@ static int steps(const context_t *c, int j, side_t from, side_t to, int way) {
   return join_same(p, j, 1, from, to) || ex_sign(&p->field, ex_sub(&p->field, join_value(p, j, 1, to), join_value(p, j, 1, from))) == way;
 }
 
-static int join_goes(const context_t *c, int j) {
-  const int one = c->pieces->one, before = j <= one ? 1 : -1, after = j < one ? 1 : -1;
-  if (!join_alone(c->pieces, j)) return j == 0 || j == one || steps(c, j, LEFT, RIGHT, before);
-  return (j == 0 || steps(c, j, LEFT, AT, before)) && steps(c, j, AT, RIGHT, after);
+/* Where w = f' tends to the same from both sides, f' is that. */
+static int smooth_join(const context_t *c, int j) {
+  return c->pieces->piece[0].f >= 0 && (j == 0 || join_same(c->pieces, j, 1, LEFT, RIGHT));
+}
+
+static int join_goes(const context_t *c, int j) { /* r = 1 belongs to both sides */
+  const int one = c->pieces->one;
+  return smooth_join(c, j) || ((j == 0 || steps(c, j, LEFT, AT, j <= one ? 1 : -1)) && steps(c, j, AT, RIGHT, j < one ? 1 : -1));
 }
 
 static const char *check_p3(const context_t *c) {
@@ -295,13 +299,14 @@ static int jumps(const context_t *c, int j, int weight) {
   return (weight == (p->piece[0].f < 0)) && differ(c, j, weight, AT, RIGHT);
 }
 
-/* Certainly against the way, and not a step that nobody asks about (see join_goes). */
+static int against(const context_t *c, int j, side_t from, side_t to, int way) {
+  field_t *k = &c->pieces->field;
+  return ex_sign(k, ex_sub(k, join_value(c->pieces, j, 1, to), join_value(c->pieces, j, 1, from))) == -way;
+}
 static int steps_wrong(const context_t *c, int j) {
-  pieces_t *p = c->pieces;
-  if (j < 0 || j >= p->joins) return 0;
-  const int before = j <= p->one ? 1 : -1, after = j < p->one ? 1 : -1;
-  if (!join_alone(p, j)) return j && j != p->one && !join_same(p, j, 1, LEFT, RIGHT) && steps(c, j, LEFT, RIGHT, -before);
-  return (j && steps(c, j, LEFT, AT, -before)) || steps(c, j, AT, RIGHT, -after);
+  const int one = c->pieces->one;
+  if (j < 0 || j >= c->pieces->joins || smooth_join(c, j)) return 0;
+  return (j && against(c, j, LEFT, AT, j <= one ? 1 : -1)) || against(c, j, AT, RIGHT, j < one ? 1 : -1);
 }
 
 /* w at join j itself, where it stands alone: the sign of w - 1. */

@@ -148,8 +148,11 @@ static void reciprocal(tail_ctx *t, form_t *y, const form_t *a) {
 
 /* u^v c with v a non-negative integer and no h, as v = 0. */
 static void plain(tail_ctx *t, form_t *y, const form_t *a) {
+  if (a->ok && a->zero) { /* whatever power of u stood before it */
+    form_exact(t, y, ex_si(t->k, 0, 1));
+    return;
+  }
   form_set(y, a);
-  if (a->zero) return;
   y->ok = a->ok && a->atoms == 0 && mpz_cmp_ui(mpq_denref(a->v), 1) == 0 && mpq_sgn(a->v) >= 0 && mpq_cmp_si(a->v, 500, 1) < 0;
   if (!y->ok) return;
   jet_t u;
@@ -380,30 +383,43 @@ static void add(tail_ctx *t, form_t *y, const form_t *a, const form_t *b) {
   mpq_clear(q);
 }
 
+static int squared(const node_t *n) {
+  return (n->op == E_MUL && n->a == n->b) || (n->op == E_POW && mpq_cmp_si(n->q, 2, 1) == 0) ? n->a : -1;
+}
+
+/* z*z and z^2 are the same exponent: the first of them stands for both. */
+static int first_square(const tail_ctx *t, int ref) {
+  const int z = squared(&t->e->node[ref]);
+  for (int i = 0; z >= 0 && i < ref; i++)
+    if (t->form[i].ok && squared(&t->e->node[i]) == z) return i;
+  return ref;
+}
+
 /* f times node ref as a sum of atoms, into y->atom. */
-static void decompose(const expr_t *e, int ref, const mpq_t f, form_t *y, int depth) {
+static void decompose(const tail_ctx *t, int ref, const mpq_t f, form_t *y, int depth) {
+  const expr_t *e = t->e;
   const node_t *n = &e->node[ref];
   mpq_t g;
   mpq_init(g);
   mpq_set(g, f);
   if (depth < 40 && n->op == E_NEG) {
     mpq_neg(g, g);
-    decompose(e, n->a, g, y, depth + 1);
+    decompose(t, n->a, g, y, depth + 1);
   } else if (depth < 40 && (n->op == E_ADD || n->op == E_SUB)) {
-    decompose(e, n->a, g, y, depth + 1);
+    decompose(t, n->a, g, y, depth + 1);
     if (n->op == E_SUB) mpq_neg(g, g);
-    decompose(e, n->b, g, y, depth + 1);
+    decompose(t, n->b, g, y, depth + 1);
   } else if (depth < 40 && n->op == E_MUL && (e->node[n->a].op == E_NUM || e->node[n->b].op == E_NUM)) {
     const int left = e->node[n->a].op == E_NUM;
     mpq_mul(g, g, e->node[left ? n->a : n->b].q);
-    decompose(e, left ? n->b : n->a, g, y, depth + 1);
+    decompose(t, left ? n->b : n->a, g, y, depth + 1);
   } else if (depth < 40 && n->op == E_DIV && e->node[n->b].op == E_NUM && mpq_sgn(e->node[n->b].q)) {
     mpq_div(g, g, e->node[n->b].q);
-    decompose(e, n->a, g, y, depth + 1);
+    decompose(t, n->a, g, y, depth + 1);
   } else if (mpq_sgn(g)) {
     form_t one;
     form_init(&one);
-    one.atoms = 1, one.atom[0] = ref;
+    one.atoms = 1, one.atom[0] = first_square(t, ref);
     mpq_set(one.f[0], g);
     mpq_set_si(g, 1, 1);
     add_atoms(y, &one, g);
@@ -428,7 +444,7 @@ static void expo(tail_ctx *t, form_t *y, int ref, long s) {
   } else {
     form_exact(t, y, ex_si(t->k, 1, 1));
     y->ok = a.atoms == 0;
-    if (y->ok) decompose(t->e, ref, f, y, 0);
+    if (y->ok) decompose(t, ref, f, y, 0);
     for (int i = 0; i < y->atoms; i++) y->ok = y->ok && t->form[y->atom[i]].ok;
   }
   form_clear(&a);

@@ -135,8 +135,11 @@ static void function(arb_t v, arb_t s, sl_gate_op op, const arb_t a, slong prec)
       arb_inv(s, a, prec);
       break;
     case SL_OP_LOG1P:
-      arb_log1p(v, a, prec);
       arb_add_ui(s, a, 1, prec);
+      if (arf_cmpabs_2exp_si(arb_midref(a), 1) > 0) /* arb_log1p adds exactly, which for a = cosh(2^40) takes terabytes */
+        arb_log(v, s, prec);
+      else
+        arb_log1p(v, a, prec);
       arb_inv(s, s, prec);
       break;
     case SL_OP_SQRT:
@@ -202,17 +205,11 @@ static void function(arb_t v, arb_t s, sl_gate_op op, const arb_t a, slong prec)
 static int certainly_undefined(const sl_ball *b, const sl_gate_node *n) {
   const sl_flow *a = sl_op_arity(n->op) > 0 ? &b->flow[n->child[0]] : NULL, *c = sl_op_arity(n->op) > 1 ? &b->flow[n->child[1]] : NULL;
   int64_t p, q;
-  arb_t t;
   switch (n->op) {
     case SL_OP_LOG:
       return arb_is_nonpositive(a->v);
-    case SL_OP_LOG1P: {
-      arb_init(t);
-      arb_add_ui(t, a->v, 1, ARF_PREC_EXACT);
-      const int bad = arb_is_exact(a->v) ? arb_is_nonpositive(t) : 0;
-      arb_clear(t);
-      return bad;
-    }
+    case SL_OP_LOG1P:
+      return arb_is_exact(a->v) && arf_cmp_si(arb_midref(a->v), -1) <= 0;
     case SL_OP_SQRT:
       return arb_is_negative(a->v);
     case SL_OP_DIV:

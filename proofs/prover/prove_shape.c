@@ -138,12 +138,11 @@ static int step_monotone(sl_proof *proof, sl_problem *p, int j, sl_approach from
   return -1;
 }
 
-/* From the left to the join itself, where that is neither side's value, and on to the right. */
+/* From the left to the join itself and on to the right: r = 1 belongs to both sides of the gate. */
 static int join_monotone(sl_proof *proof, sl_problem *p, int j) {
-  const int before = j <= p->one ? 1 : -1, after = j < p->one ? 1 : -1;
-  if (!sl_join_stands_alone(p, j)) return j == 0 || j == p->one || step_monotone(proof, p, j, SL_FROM_LEFT, SL_FROM_RIGHT, before) > 0;
-  return (j == 0 || step_monotone(proof, p, j, SL_FROM_LEFT, SL_AT_JOIN, before) > 0) &&
-         step_monotone(proof, p, j, SL_AT_JOIN, SL_FROM_RIGHT, after) > 0;
+  if (p->f != SL_NO_REF && (j == 0 || sl_join_same(p, j, 1, SL_FROM_LEFT, SL_FROM_RIGHT))) return 1;
+  return (j == 0 || step_monotone(proof, p, j, SL_FROM_LEFT, SL_AT_JOIN, j <= p->one ? 1 : -1) > 0) &&
+         step_monotone(proof, p, j, SL_AT_JOIN, SL_FROM_RIGHT, j < p->one ? 1 : -1) > 0;
 }
 
 void sl_prove_monotone(sl_proof *proof, sl_problem *p, sl_budget *budget) {

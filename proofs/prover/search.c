@@ -167,6 +167,11 @@ static int inside(search *s, const arf_t r, arb_srcptr point) {
   return ok;
 }
 
+/* Within the exponents of MPFR's numbers. */
+static int plain_size(const arf_t x) {
+  return !arf_is_normal(x) || (arf_cmpabs_2exp_si(x, LONG_MAX / 4) < 0 && arf_cmpabs_2exp_si(x, -LONG_MAX / 4) > 0);
+}
+
 static int refutes(search *s, const arf_t r, arb_srcptr box) {
   if (s->goal == SL_GOAL_CURVE_UP || s->goal == SL_GOAL_CURVE_DOWN) return 0;
   arb_ptr point = _arb_vec_init(SL_FIELD_PARAMETERS);
@@ -176,9 +181,8 @@ static int refutes(search *s, const arf_t r, arb_srcptr box) {
   arb_set_arf(x, r);
   int verdict = inside(s, r, point) ? 0 : 1;
   for (slong prec = 128; prec <= 2048 && verdict == 0; prec *= 4) verdict = judge(s, x, point, prec, 0, value);
-  if (verdict < 0 && s->goal != SL_GOAL_DEFINED && arf_is_normal(arb_midref(value)) &&
-      arf_cmpabs_2exp_si(arb_midref(value), -LONG_MAX / 4) < 0)
-    verdict = 0; /* smaller than MPFR's numbers: the checker could not follow; there may be a plainer witness */
+  if (verdict < 0 && s->goal != SL_GOAL_DEFINED && !plain_size(arb_midref(value)))
+    verdict = 0; /* the checker could not follow; there may be a plainer witness */
   if (verdict < 0) {
     arf_set(s->witness->r, r);
     arb_set(s->witness->value, value);

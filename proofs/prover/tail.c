@@ -44,29 +44,43 @@ static void leaf(sl_tail *t, sl_tail_form *y, const sl_gate_node *n) {
   arb_clear(c);
 }
 
+static sl_ref squared(const sl_tree *tree, const sl_gate_node *n) {
+  const int square = (n->op == SL_OP_MUL && n->child[0] == n->child[1]) || (n->op == SL_OP_POW && sl_tree_is_int(tree, n->child[1], 2));
+  return square ? n->child[0] : SL_NO_REF;
+}
+
+/* z*z and z^2 are one atom: the first node that is either. */
+static sl_ref first_square(const sl_tail *t, sl_ref ref) {
+  const sl_ref z = squared(t->tree, &t->tree->node[ref]);
+  for (uint32_t i = 0; z != SL_NO_REF && i < ref; i++)
+    if (t->form[i].ok && squared(t->tree, &t->tree->node[i]) == z) return i;
+  return ref;
+}
+
 /* Writes p/q times node ref as a combination of atoms: sums, differences, signs and rational factors are taken apart. */
-static void decompose(const sl_tree *tree, sl_ref ref, slong p, slong q, sl_tail_form *out, int depth) {
+static void decompose(const sl_tail *t, sl_ref ref, slong p, slong q, sl_tail_form *out, int depth) {
+  const sl_tree *tree = t->tree;
   const sl_gate_node *n = &tree->node[ref];
   int64_t a, b;
   if (depth < 50) switch (n->op) {
       case SL_OP_NEG:
-        decompose(tree, n->child[0], -p, q, out, depth + 1);
+        decompose(t, n->child[0], -p, q, out, depth + 1);
         return;
       case SL_OP_ADD:
       case SL_OP_SUB:
-        decompose(tree, n->child[0], p, q, out, depth + 1);
-        decompose(tree, n->child[1], n->op == SL_OP_ADD ? p : -p, q, out, depth + 1);
+        decompose(t, n->child[0], p, q, out, depth + 1);
+        decompose(t, n->child[1], n->op == SL_OP_ADD ? p : -p, q, out, depth + 1);
         return;
       case SL_OP_MUL:
         for (int k = 0; k < 2; k++)
           if (sl_tree_rational(tree, n->child[k], &a, &b) && a != 0 && labs(a * p) < 1000000 && b * q < 1000000) {
-            decompose(tree, n->child[1 - k], p * a, q * b, out, depth + 1);
+            decompose(t, n->child[1 - k], p * a, q * b, out, depth + 1);
             return;
           }
         break;
       case SL_OP_DIV:
         if (sl_tree_rational(tree, n->child[1], &a, &b) && a > 0 && a * q < 1000000 && labs(b * p) < 1000000) {
-          decompose(tree, n->child[0], p * b, q * a, out, depth + 1);
+          decompose(t, n->child[0], p * b, q * a, out, depth + 1);
           return;
         }
         break;
@@ -76,13 +90,13 @@ static void decompose(const sl_tree *tree, sl_ref ref, slong p, slong q, sl_tail
   sl_tail_form one;
   sl_form_init(&one);
   one.ok = 1, one.atoms = 1;
-  one.h[0] = (sl_tail_atom){p, q, ref};
+  one.h[0] = (sl_tail_atom){p, q, first_square(t, ref)};
   sl_tail_form sum;
   /* atoms are added by a product of exponentials whose cofactors are 1 */
-  sl_tail t = {.prec = 64};
+  sl_tail product = {.prec = 64};
   out->m = one.m = 1;
   arb_poly_one(out->c), arb_poly_one(one.c);
-  sl_form_mul(&t, &sum, out, &one);
+  sl_form_mul(&product, &sum, out, &one);
   sl_form_clear(out);
   sl_form_clear(&one);
   *out = sum;
@@ -100,7 +114,7 @@ static void exponential(sl_tail *t, sl_tail_form *y, sl_ref ref, slong p, slong 
   } else {
     sl_form_init(y);
     y->ok = a.atoms == 0;
-    if (y->ok) decompose(t->tree, ref, p, q, y, 0);
+    if (y->ok) decompose(t, ref, p, q, y, 0);
     for (int i = 0; i < y->atoms; i++) y->ok &= t->form[y->h[i].atom].ok;
     arb_poly_one(y->c);
     y->m = SL_TAIL_TERMS;

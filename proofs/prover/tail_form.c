@@ -180,8 +180,14 @@ static void raise_by(sl_tail *t, arb_poly_t c, int m, slong by) {
 }
 
 void sl_form_plain(sl_tail *t, sl_tail_form *y, const sl_tail_form *a) {
+  if (a->ok && a->zero) { /* whatever power of u stood before it */
+    arb_t zero;
+    arb_init(zero);
+    sl_form_constant(t, y, zero, sl_exact_int(t->field, 0));
+    arb_clear(zero);
+    return;
+  }
   sl_form_copy(y, a);
-  if (a->zero) return;
   if (!a->ok || a->atoms || a->vq != 1 || a->vp < 0 || a->vp > 1000) {
     y->ok = 0;
     return;

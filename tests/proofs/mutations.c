@@ -317,9 +317,10 @@ enum { CLASSES = sizeof classes / sizeof *classes };
 
 static const struct {
   const char *gate, *range;
-} sources[] = {{"sigmoid", NULL},   {"arctan", NULL},     {"softsign", NULL},  {"erf", NULL},     {"tanh", NULL},  {"mixture", NULL},
-               {"flat_top", NULL},  {"clip", NULL},       {"ripple", NULL},    {"quartic", NULL}, {"floor", NULL}, {"off_centre", NULL},
-               {"late_jump", NULL}, {"reciprocal", NULL}, {"lone_point", NULL}, {"arctan", "0.5 4"}, {"sigmoid", "1 2"}};
+} sources[] = {{"sigmoid", NULL},   {"arctan", NULL},     {"softsign", NULL},  {"erf", NULL},        {"tanh", NULL},
+               {"mixture", NULL},   {"flat_top", NULL},   {"clip", NULL},      {"ripple", NULL},     {"quartic", NULL},
+               {"floor", NULL},     {"off_centre", NULL}, {"late_jump", NULL}, {"reciprocal", NULL}, {"lone_point", NULL},
+               {"arctan", "0.5 4"}, {"sigmoid", "1 2"}};
 enum { SOURCES = sizeof sources / sizeof *sources };
 
 static char *make(int k) {
