@@ -1,14 +1,8 @@
 /* What a part claims, checked with MPFI and exact series (spec G4.3, G4.4). */
-#include "part.h"
+#include "claims.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-typedef struct {
-  const part_t *part;
-  pieces_t *pieces;
-  const int *ranged;
-} context_t;
 
 static int goal_holds(box_t *b, const piece_t *s, goal_t goal, int order, const mpfi_t r, mpfi_t *params) {
   mpfi_t x;
@@ -169,11 +163,6 @@ static int steps(const context_t *c, int j, side_t from, side_t to, int way) {
   return join_same(p, j, 1, from, to) || ex_sign(&p->field, ex_sub(&p->field, join_value(p, j, 1, to), join_value(p, j, 1, from))) == way;
 }
 
-/* Where w = f' tends to the same from both sides, f' is that. */
-static int smooth_join(const context_t *c, int j) {
-  return c->pieces->piece[0].f >= 0 && (j == 0 || join_same(c->pieces, j, 1, LEFT, RIGHT));
-}
-
 static int join_goes(const context_t *c, int j) { /* r = 1 belongs to both sides */
   const int one = c->pieces->one;
   return smooth_join(c, j) || ((j == 0 || steps(c, j, LEFT, AT, j <= one ? 1 : -1)) && steps(c, j, AT, RIGHT, j < one ? 1 : -1));
@@ -246,122 +235,13 @@ static const char *check_p2(const context_t *c) {
   return "";
 }
 
-static const char *check_p4(const context_t *c) {
+const char *check_p4(const context_t *c) {
   pieces_t *p = c->pieces;
   const piece_t *s = &p->piece[p->joins - 1];
   tail_t t;
   tail_examine(&t, &p->field, &s->e, s->w, c->part->p[3].tail);
   if (c->part->p[3].verdict == V_PROVED) return t.zero_limit ? "" : "P4: the limit is not shown to be 0";
   return t.other_limit || t.unbounded ? "" : "P4: the limit is not shown to differ from 0";
-}
-
-/* The part's exact expressions at the witness's parameters. */
-static void at_witness(const context_t *c, const claim_t *q, mpfi_t *keep) {
-  for (int i = 0; i < MAX_PARAMS; i++) {
-    mpfi_init2(keep[i], PREC);
-    mpfi_set(keep[i], c->pieces->field.box[i]);
-    if (c->ranged[i]) mpfi_set(c->pieces->field.box[i], q->at[i]);
-  }
-}
-static void from_witness(const context_t *c, mpfi_t *keep) {
-  for (int i = 0; i < MAX_PARAMS; i++) {
-    mpfi_set(c->pieces->field.box[i], keep[i]);
-    mpfi_clear(keep[i]);
-  }
-}
-
-static int piece_of(const context_t *c, const mpfr_t r) {
-  mpfi_t x;
-  int found = -1;
-  mpfi_init2(x, PREC);
-  for (int i = 0; i < c->pieces->joins; i++) {
-    ex_interval(x, &c->pieces->field, c->pieces->join[i]);
-    if (mpfr_lessequal_p(&x->right, r))
-      found = i; /* certainly at or after join i */
-    else if (mpfr_lessequal_p(&x->left, r))
-      found = -1; /* not certain on which side */
-    else
-      break;
-  }
-  mpfi_clear(x);
-  return found;
-}
-
-static int differ(const context_t *c, int j, int weight, side_t a, side_t b) {
-  pieces_t *p = c->pieces;
-  return ex_sign(&p->field, ex_sub(&p->field, join_value(p, j, weight, a), join_value(p, j, weight, b))) != 0;
-}
-
-static int jumps(const context_t *c, int j, int weight) {
-  const pieces_t *p = c->pieces;
-  if (j < 0 || j >= p->joins || (!weight && p->piece[0].f < 0)) return 0;
-  if (j && differ(c, j, weight, LEFT, RIGHT)) return 1;
-  return (weight == (p->piece[0].f < 0)) && differ(c, j, weight, AT, RIGHT);
-}
-
-static int against(const context_t *c, int j, side_t from, side_t to, int way) {
-  field_t *k = &c->pieces->field;
-  return ex_sign(k, ex_sub(k, join_value(c->pieces, j, 1, to), join_value(c->pieces, j, 1, from))) == -way;
-}
-static int steps_wrong(const context_t *c, int j) {
-  const int one = c->pieces->one;
-  if (j < 0 || j >= c->pieces->joins || smooth_join(c, j)) return 0;
-  return (j && against(c, j, LEFT, AT, j <= one ? 1 : -1)) || against(c, j, AT, RIGHT, j < one ? 1 : -1);
-}
-
-/* w at join j itself, where it stands alone: the sign of w - 1. */
-static int alone_over(const context_t *c, int j) {
-  pieces_t *p = c->pieces;
-  return j >= 0 && j < p->joins && join_alone(p, j) ? ex_sign(&p->field, ex_sub(&p->field, join_value(p, j, 1, AT), ex_si(&p->field, 1, 1)))
-                                                    : 0;
-}
-
-static int witness_convicts(const context_t *c, const claim_t *q) {
-  pieces_t *p = c->pieces;
-  mpfi_t r;
-  int ok = 0;
-  if (!strcmp(q->how, "jump") || !strcmp(q->how, "jump-value")) return jumps(c, q->join, !strcmp(q->how, "jump"));
-  if (!strcmp(q->how, "step")) return steps_wrong(c, q->join);
-  if (!strcmp(q->how, "value") && (q->join || !mpfr_sgn(q->r)) && alone_over(c, q->join) > 0) return 1;
-  if (!strcmp(q->how, "one") && join_alone(p, p->one)) return alone_over(c, p->one) != 0;
-  mpfi_init2(r, 512);
-  mpfi_set_fr(r, q->r);
-  const int here = piece_of(c, q->r), first = !strcmp(q->how, "one") ? p->one - 1 : here;
-  int off = 0, over = 0;
-  for (int i = first; first >= 0 && i <= (!strcmp(q->how, "one") ? p->one : here); i++) {
-    const piece_t *s = &p->piece[i];
-    const int one = mpfr_cmp_ui(q->r, 1);
-    box_t b;
-    mpfi_t d;
-    box_init(&b, &s->e);
-    mpfi_init2(d, BITS);
-    box_flow(&b, r, p->field.box);
-    const flow_t *w = &b.flow[s->w];
-    mpfi_sub_si(d, w->v, 1);
-    if (!strcmp(q->how, "undefined")) ok = b.flow[s->f < 0 ? s->w : s->f].never;
-    if (!strcmp(q->how, "value")) ok = w->ok && sign_of(d) > 0;
-    if (!strcmp(q->how, "slope")) ok = (one < 0 || (one == 0 && i < p->one)) ? box_slope_sign(&b, s->w) < 0 : box_slope_sign(&b, s->w) > 0;
-    if (!strcmp(q->how, "one") && one == 0) off += w->ok && sign_of(d) != 0, over |= w->ok && sign_of(d) > 0;
-    box_clear(&b);
-    mpfi_clear(d);
-  }
-  if (!strcmp(q->how, "one")) ok = off == 2 || over;
-  mpfi_clear(r);
-  return ok;
-}
-
-static const char *check_refuted(const context_t *c, int i) {
-  static const char *const allowed[3] = {"undefined jump jump-value", "one value", "slope step"};
-  const claim_t *q = &c->part->p[i];
-  if (i == 3) return check_p4(c);
-  if (!strstr(allowed[i], q->how) || !*q->how) return "a refutation of a kind that does not belong to its property";
-  for (int k = 0; k < MAX_PARAMS; k++)
-    if (c->ranged[k] && !mpfi_is_inside(q->at[k], c->part->box[k])) return "a witness outside the part";
-  mpfi_t keep[MAX_PARAMS];
-  at_witness(c, q, keep);
-  const int ok = mpfr_sgn(q->r) >= 0 && witness_convicts(c, q);
-  from_witness(c, keep);
-  return ok ? "" : "a witness does not convict";
 }
 
 const char *part_check(const part_t *part, const expr_t *e, int f, int w, const int *ranged) {

@@ -126,7 +126,7 @@ static void power(tail_ctx *t, form_t *y, const form_t *a, const mpq_t q) {
   form_init(&r);
   form_set(&r, a);
   const int integer = mpz_cmp_ui(mpq_denref(q), 1) == 0;
-  r.ok = a->ok && !a->zero && (integer || csign(a) > 0) && (mpq_sgn(q) > 0 || csign(a));
+  r.ok = a->ok && !a->zero && (integer || csign(a) > 0) && (mpq_sgn(q) >= 0 || csign(a));
   if (r.ok) {
     mpq_mul(r.v, a->v, q);
     r.atoms = 0;

@@ -167,6 +167,26 @@ static int inside(search *s, const arf_t r, arb_srcptr point) {
   return ok;
 }
 
+/* At a join the gate is what its own tree says, whatever the piece does that ends there. */
+static int undefined_at_join(search *s, const arf_t r, arb_srcptr point, slong prec) {
+  int result = 1;
+  arb_t c, x;
+  arb_init(c), arb_init(x);
+  arb_set_arf(x, r);
+  for (int j = s->segment; j <= s->segment + 1 && j < s->p->joins && result == 1; j++) {
+    sl_exact_ball_at(c, s->p->field, s->p->join[j], point, prec);
+    if (!arb_overlaps(c, x)) continue;
+    const sl_segment *g = &s->p->at[j];
+    sl_ball at;
+    sl_ball_init(&at, &g->tree, g->f == SL_NO_REF ? g->w : g->f, SL_NO_REF);
+    sl_ball_flow(&at, x, point, prec);
+    result = at.undefined;
+    sl_ball_clear(&at);
+  }
+  arb_clear(c), arb_clear(x);
+  return result;
+}
+
 /* Within the exponents of MPFR's numbers. */
 static int plain_size(const arf_t x) {
   return !arf_is_normal(x) || (arf_cmpabs_2exp_si(x, LONG_MAX / 4) < 0 && arf_cmpabs_2exp_si(x, -LONG_MAX / 4) > 0);
@@ -181,6 +201,7 @@ static int refutes(search *s, const arf_t r, arb_srcptr box) {
   arb_set_arf(x, r);
   int verdict = inside(s, r, point) ? 0 : 1;
   for (slong prec = 128; prec <= 2048 && verdict == 0; prec *= 4) verdict = judge(s, x, point, prec, 0, value);
+  if (verdict < 0 && s->goal == SL_GOAL_DEFINED && !undefined_at_join(s, r, point, 512)) verdict = 0;
   if (verdict < 0 && s->goal != SL_GOAL_DEFINED && !plain_size(arb_midref(value)))
     verdict = 0; /* the checker could not follow; there may be a plainer witness */
   if (verdict < 0) {
@@ -265,11 +286,11 @@ static sl_search_result explore(search *s, const arf_t low, const arf_t high, ar
   arb_set_interval_arf(r, low, high, 512);
   const int verdict = judge(s, r, box, depth < 20 ? 128 : 256, depth >= 5, value);
   sl_search_result result = SL_SEARCH_OPEN;
-  middle(m, low, high);
+  split_point(m, low, high);
   if (verdict > 0) {
     add_claim(s->claims, s->segment, s->goal, s->order, low, high, box);
     result = SL_SEARCH_HOLDS;
-  } else if (refutes(s, m, box)) {
+  } else if (refutes(s, m, box) || (middle(m, low, high), refutes(s, m, box))) { /* the nearer point first: its numbers are plainer */
     result = SL_SEARCH_FAILS;
   } else if (depth < s->depth_limit && arf_cmp(low, high) < 0) {
     result = halve(s, low, high, box, depth);
