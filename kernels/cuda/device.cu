@@ -16,6 +16,7 @@ static const size_t workspace_min = 65536, workspace_align = 256;
 
 sl_status sl_device_fail(sl_context *ctx, const char *what, cudaError_t error) {
   const sl_status status = error == cudaErrorMemoryAllocation ? SL_ERR_MEMORY : SL_ERR_IO;
+  cudaGetLastError(); /* told once */
   return sl_fail(&ctx->error, status, "%s: %s", what, cudaGetErrorString(error));
 }
 
@@ -164,7 +165,10 @@ static sl_status device_synchronize(sl_context *ctx) {
 }
 
 static sl_status device_allocate(sl_context *ctx, void **out, size_t bytes) {
-  return checked(ctx, "device memory", cudaMalloc(out, bytes));
+  void *p = nullptr;
+  const sl_status status = checked(ctx, "device memory", cudaMalloc(&p, bytes));
+  if (!status) *out = p;
+  return status;
 }
 
 static void device_release(sl_context *, void *memory) { cudaFree(memory); }

@@ -20,7 +20,8 @@ const char *bug_name(bug b) {
 void report(bug kind, const void *place, const void *other_place, int other_thread, const std::string &detail) {
   for (const finding &f : findings)
     if (f.kind == kind && f.place == place) return;
-  findings.push_back({kind, on_device() ? running.kernel : "the host or a copy", detail, place, other_place, running.block, running.thread, other_thread});
+  findings.push_back(
+      {kind, on_device() ? running.kernel : "the host or a copy", detail, place, other_place, running.block, running.thread, other_thread});
 }
 
 namespace {

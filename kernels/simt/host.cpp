@@ -118,15 +118,19 @@ void host_waits(const history &seen) {
                      pending_host.end());
 }
 
+/* Accesses of a copy, which needs no alignment: in units that have none, or that are long. */
+void copy_accesses(const void *p, size_t bytes, bool write, const void *place) {
+  const unsigned char *at = static_cast<const unsigned char *>(p);
+  if (!in_arena(p)) return;
+  if (bytes > 16)
+    shadow_access(at, bytes, write, false, place);
+  else
+    for (size_t i = 0; i < bytes; i++) shadow_access(at + i, 1, write, false, place);
+}
+
 void copy_bytes(void *to, const void *from, size_t bytes) {
-  if (bytes == 0) return;
-  const void *place = __builtin_return_address(0);
-  const unsigned char *source = static_cast<const unsigned char *>(from), *target = static_cast<const unsigned char *>(to);
-  for (size_t i = 0, step; i < bytes; i += step) { /* a copy needs no alignment: in units that have none, or that are long */
-    step = bytes - i > 16 ? bytes - i : 1;
-    if (in_arena(from)) shadow_access(source + i, step, false, false, place);
-    if (in_arena(to)) shadow_access(target + i, step, true, false, place);
-  }
+  copy_accesses(from, bytes, false, __builtin_return_address(0));
+  copy_accesses(to, bytes, true, __builtin_return_address(0));
   memcpy(to, from, bytes);
 }
 
@@ -216,7 +220,7 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
 
 cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t stream) {
   enqueue(stream, [=]() {
-    if (bytes) shadow_access(p, bytes, true, false, nullptr);
+    copy_accesses(p, bytes, true, nullptr);
     memset(p, value, bytes);
   });
   return cudaSuccess;

@@ -124,6 +124,7 @@ void shadow_forbid(void *p, size_t bytes) {
 /* Reuses freed memory first: a use after free then meets somebody else's data, as on a device. */
 void *arena_allocate(size_t bytes) {
   shared_base();
+  if (bytes > arena_bytes) return nullptr;
   const size_t size = (bytes + red_zone - 1) / red_zone * red_zone + red_zone;
   unsigned char *p = nullptr;
   const auto found = free_blocks.find(size);

@@ -1,8 +1,26 @@
-/* A user's program against the installed library: one dot product by a linear layer. */
+/* A user's program against the installed library: one dot product by a linear layer; WITH_CUDA: linked with the backend cuda. */
 #include <sluice/kernels.h>
 #include <stdio.h>
 
+#ifdef WITH_CUDA
+/* The backend cuda is linked; whether this machine has a device it says itself. */
+static void say_cuda(void) {
+  sl_context *ctx;
+  sl_error err;
+  sl_backend_add(sl_cuda_backend());
+  if (sl_context_create(&ctx, &(sl_context_options){.backend = "cuda"}, &err)) {
+    printf("%s: %s; ", sl_status_name(err.status), err.message);
+    return;
+  }
+  printf("%s is here; ", sl_context_backend(ctx));
+  sl_context_destroy(ctx);
+}
+#endif
+
 int main(void) {
+#ifdef WITH_CUDA
+  say_cuda();
+#endif
   sl_context *ctx;
   sl_error err;
   const sl_context_options options = {.backend = "cpu", .threads = 1};

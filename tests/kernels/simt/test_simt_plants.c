@@ -48,28 +48,3 @@ Test(simt_plants, each_is_found_as_promised) {
                  plants[i].found);
   }
 }
-
-/* A fault of the contents is an error of the next wait, with its place; the context goes on. */
-Test(simt_plants, faults_on_the_device_are_errors) {
-  sl_context *ctx;
-  sl_error err;
-  void *table, *ids, *y;
-  const uint32_t wrong[3] = {1, 7, 9}, right[3] = {1, 0, 2};
-  float out[6];
-  sl_backend_add(sl_simt_backend());
-  sl_simulation_begin(1);
-  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){"simt", SL_ISA_BEST, 1}, &err), SL_OK);
-  cr_assert_eq(sl_memory_alloc(ctx, &table, 3 * 2 * sizeof(float)), SL_OK);
-  cr_assert_eq(sl_memory_alloc(ctx, &ids, sizeof wrong), SL_OK);
-  cr_assert_eq(sl_memory_alloc(ctx, &y, sizeof out), SL_OK);
-  cr_assert_eq(sl_memory_zero(ctx, table, 3 * 2 * sizeof(float)), SL_OK);
-  cr_assert_eq(sl_memory_write(ctx, ids, wrong, sizeof wrong), SL_OK);
-  cr_assert_eq(sl_embedding_forward(ctx, y, table, ids, 3, 2, 3), SL_OK);
-  cr_expect_eq(sl_context_synchronize(ctx), SL_ERR_INPUT);
-  cr_expect(strstr(sl_context_error(ctx)->message, "embedding_forward: token[1] is not below the vocabulary"));
-  cr_assert_eq(sl_memory_write(ctx, ids, right, sizeof right), SL_OK);
-  cr_assert_eq(sl_embedding_forward(ctx, y, table, ids, 3, 2, 3), SL_OK);
-  cr_expect_eq(sl_memory_read(ctx, out, y, sizeof out), SL_OK, "%s", sl_context_error(ctx)->message);
-  sl_memory_free(ctx, table), sl_memory_free(ctx, ids), sl_memory_free(ctx, y);
-  sl_context_destroy(ctx);
-}
