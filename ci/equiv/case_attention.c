@@ -92,7 +92,7 @@ sl_status sl_run_attention_decode(sl_context *ctx, const sl_problem *p, void *co
 /* Every (slot, position) at most once: t tokens walk through the cache with a stride that is prime to its size. */
 void sl_make_kv_store(sl_problem *p) {
   make_cache(p, SL_INOUT);
-  const size_t places = p->size[SLOTS] * p->size[CAPACITY], most = sl_budget(p, 250000) / (p->size[KV_HEADS] * p->size[D]);
+  const size_t places = p->size[SLOTS] * p->size[CAPACITY], most = sl_budget(p, 200000) / (p->size[KV_HEADS] * p->size[D]);
   const size_t drawn = sl_source_below(&p->source, (uint32_t)places + 1), t = drawn < most ? drawn : most;
   const size_t stride = places % 7 ? 7 : places % 11 ? 11 : 1;
   p->size[T] = t;

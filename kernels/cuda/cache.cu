@@ -11,13 +11,20 @@ static __global__ void kv_store_kernel(float *k_cache, float *v_cache, const flo
                                        const uint32_t *position, size_t t, size_t width, size_t d, size_t capacity,
                                        unsigned long long *faults) {
   SL_SHARED(float, tile, [side][side + 1]);
+  constexpr int steps = side / rows_a_step;
   const size_t x = threadIdx.x % side, y = threadIdx.x / side;
   const size_t token0 = static_cast<size_t>(blockIdx.x) * side, component = static_cast<size_t>(blockIdx.y) * side + x;
-  for (size_t r = y; r < side && token0 + r < t; r += rows_a_step) {
-    const size_t token = token0 + r, p = position[token];
-    if (component >= width || p >= capacity) continue;
-    tile[r][x] = k[token * width + component];
-    v_cache[((slot[token] * (width / d) + component / d) * capacity + p) * d + component % d] = v[token * width + component];
+  float keys[steps], values[steps];
+  for (int s = 0; s < steps; s++) {
+    const size_t own = token0 + y + static_cast<size_t>(s * rows_a_step); /* beyond the end: the last, of which nothing is kept */
+    const size_t at = (own < t ? own : t - 1) * width + (component < width ? component : width - 1);
+    keys[s] = k[at], values[s] = v[at];
+  }
+  for (int s = 0; s < steps; s++) {
+    const size_t r = y + static_cast<size_t>(s * rows_a_step), own = token0 + r, p = own < t ? position[own] : capacity;
+    tile[r][x] = keys[s];
+    if (component < width && p < capacity)
+      v_cache[((slot[own] * (width / d) + component / d) * capacity + p) * d + component % d] = values[s];
   }
   if (!SL_PLANTED(dropped_barrier)) __syncthreads();
   const size_t token = token0 + x, p = token < t ? position[token] : 0;
@@ -44,8 +51,9 @@ static __global__ void kv_fork_kernel(float *k_cache, float *v_cache, const uint
     for (size_t row = blockIdx.x; row < width; row += gridDim.x) {
       const size_t keys = row * capacity, values = row / d * d * capacity + row % d * len;
       for (size_t i = threadIdx.x; i < len; i += blockDim.x) {
-        k_cache[target + keys + i] = k_cache[source + keys + i];
-        v_cache[target + values + i] = v_cache[source + values + i];
+        const float key = k_cache[source + keys + i], value = v_cache[source + values + i];
+        k_cache[target + keys + i] = key;
+        v_cache[target + values + i] = value;
       }
     }
   }

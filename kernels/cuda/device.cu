@@ -30,7 +30,7 @@ void *sl_device_workspace(sl_context *ctx, size_t bytes) {
     sl_fail(&ctx->error, SL_ERR_MEMORY, "a kernel must take its workspace in one piece, of a size that fits");
     return nullptr;
   }
-  const size_t rounded = (bytes / workspace_align + 1) * workspace_align;
+  const size_t rounded = bytes ? (bytes + workspace_align - 1) / workspace_align * workspace_align : workspace_align;
   if (rounded > device->workspace_bytes) {
     size_t room = workspace_min;
     while (room < rounded) room *= 2;

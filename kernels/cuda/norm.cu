@@ -2,18 +2,22 @@
  * backward 12 and 9 (16 and 10 with a residual); weight gradient 8 and 2, and 8 bytes for each column of a chunk of tokens. Bound by
  * memory: floor bytes / bandwidth. A row is read twice; the second time it comes from L1 or L2. */
 #include "cuda.h"
+#include "vector.h"
 
 using namespace sl;
 
-/* Sum of products over a row (spec N3.6), the same in every lane. */
+struct pair {
+  float a, b;
+};
+
+/* Sum of products a b over a row (spec N3.6), the same in every lane. */
 template <typename F>
-static __device__ __forceinline__ float row_sum(size_t d, F product) {
+static __device__ __forceinline__ float row_sum(size_t d, F factors) {
   float total = 0.0f;
   for (size_t begin = 0; begin < d; begin += sum_chunk) {
     const size_t end = begin + sum_chunk < d ? begin + sum_chunk : d;
     float lane = 0.0f;
-#pragma unroll 8
-    for (size_t c = begin + static_cast<size_t>(lane_of_thread()); c < end; c += lanes) lane = product(c, lane);
+    strided(begin + static_cast<size_t>(lane_of_thread()), end, factors, [&](size_t, pair p) { lane = __fmaf_rn(p.a, p.b, lane); });
     total = __fadd_rn(total, warp_sum(lane));
   }
   return total;
@@ -22,27 +26,39 @@ static __device__ __forceinline__ float row_sum(size_t d, F product) {
 static __global__ void rmsnorm_forward_kernel(float *y, float *rstd, const float *x, const float *w, size_t t, size_t d, float eps) {
   for (size_t i = warp_of_grid(); i < t; i += warps_of_grid()) {
     const float *row = x + i * d;
-    const float square = row_sum(d, [=](size_t c, float lane) { return __fmaf_rn(row[c], row[c], lane); });
+    const float square = row_sum(d, [=](size_t c) { return pair{row[c], row[c]}; });
     const float r = sl_fn_rsqrt(__fadd_rn(__fdiv_rn(square, static_cast<float>(d)), eps));
     if (lane_of_thread() == 0) rstd[i] = r;
-#pragma unroll 8
-    for (size_t c = static_cast<size_t>(lane_of_thread()); c < d; c += lanes) y[i * d + c] = __fmul_rn(__fmul_rn(row[c], r), w[c]);
+    strided(
+        static_cast<size_t>(lane_of_thread()), d,
+        [=](size_t c) {
+          return pair{row[c], w[c]};
+        },
+        [=](size_t c, pair p) { y[i * d + c] = __fmul_rn(__fmul_rn(p.a, r), p.b); });
   }
 }
 
+struct gradient {
+  float g, h, residual;
+};
+
+/* dx may be residual: a lane reads its elements of that before it writes them. */
 static __global__ void rmsnorm_backward_kernel(float *dx, const float *dy, const float *x, const float *w, const float *rstd,
                                                const float *residual, size_t t, size_t d) {
   for (size_t i = warp_of_grid(); i < t; i += warps_of_grid()) {
-    const float *row = x + i * d, *grad = dy + i * d;
     const float r = rstd[i];
-    const float product = row_sum(d, [=](size_t c, float lane) { return __fmaf_rn(__fmul_rn(grad[c], w[c]), __fmul_rn(row[c], r), lane); });
-    const float mean = __fdiv_rn(product, static_cast<float>(d));
-#pragma unroll 8
-    for (size_t c = static_cast<size_t>(lane_of_thread()); c < d; c += lanes) {
-      const float g = __fmul_rn(grad[c], w[c]), h = __fmul_rn(row[c], r);
-      const float v = __fmul_rn(r, __fmaf_rn(-h, mean, g));
-      dx[i * d + c] = residual ? __fadd_rn(residual[i * d + c], v) : v;
-    }
+    const auto factors = [=](size_t c) { return pair{__fmul_rn(dy[i * d + c], w[c]), __fmul_rn(x[i * d + c], r)}; };
+    const float mean = __fdiv_rn(row_sum(d, factors), static_cast<float>(d));
+    strided(
+        static_cast<size_t>(lane_of_thread()), d,
+        [=](size_t c) {
+          const pair p = factors(c);
+          return gradient{p.a, p.b, residual ? residual[i * d + c] : 0.0f};
+        },
+        [=](size_t c, gradient p) {
+          const float v = __fmul_rn(r, __fmaf_rn(-p.h, mean, p.g));
+          dx[i * d + c] = residual ? __fadd_rn(p.residual, v) : v;
+        });
   }
 }
 

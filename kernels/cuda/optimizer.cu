@@ -40,27 +40,29 @@ static __global__ void square_chunks_kernel(double *chunks, const float *g, size
                                             unsigned long long *faults) {
   for (size_t k = warp_of_grid(); k < n_chunks; k += warps_of_grid()) {
     const size_t begin = k * chunk, end = begin + chunk < n ? begin + chunk : n;
+    const size_t first = begin + static_cast<size_t>(lane_of_thread());
     double lane = 0.0;
-#pragma unroll 8
-    for (size_t i = begin + static_cast<size_t>(lane_of_thread()); i < end; i += lanes) {
-      if (!finite(g[i])) leave_fault(faults, SL_KERNEL_grad_square_sum, SL_FAULT_element, i);
-      const double x = static_cast<double>(g[i]);
-      lane = fma(x, x, lane);
-    }
+    strided(
+        first, end, [=](size_t i) { return g[i]; },
+        [&](size_t, float x) { lane = fma(static_cast<double>(x), static_cast<double>(x), lane); });
+    if (!(lane < HUGE_VAL)) /* no finite gradient overflows binary64: one of these is not */
+      for (size_t i = first; i < end; i += lanes)
+        if (!finite(g[i])) leave_fault(faults, SL_KERNEL_grad_square_sum, SL_FAULT_element, i);
     lane = warp_sum(lane);
     if (lane_of_thread() == 0) chunks[k] = lane;
   }
 }
 
-/* One warp adds the chunks in order: it loads 32 at once, and every lane adds them all. */
+/* One warp adds the chunks in order: it loads 32 at once, while every lane adds the 32 before. */
 static __global__ void add_squares_kernel(double *sum, const double *chunks, size_t n_chunks) {
-  double total = 0.0;
+  const size_t lane = static_cast<size_t>(lane_of_thread());
+  double total = 0.0, next = lane < n_chunks ? chunks[lane] : 0.0;
   for (size_t first = 0; first < n_chunks; first += lanes) {
-    const size_t mine = first + static_cast<size_t>(lane_of_thread());
-    const double chunk = mine < n_chunks ? chunks[mine] : 0.0;
+    const double chunk = next;
+    if (first + lanes + lane < n_chunks) next = chunks[first + lanes + lane];
     for (int k = 0; k < lanes && first + static_cast<size_t>(k) < n_chunks; k++) total = add(total, __shfl_sync(all_lanes, chunk, k));
   }
-  if (lane_of_thread() == 0) *sum = total;
+  if (lane == 0) *sum = total;
 }
 
 sl_status SL_DEVICE_NAME(adamw_step)(sl_context *ctx, float *p, float *m, float *v, const float *g, const sl_adamw *how, size_t n) {

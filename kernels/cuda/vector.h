@@ -41,10 +41,31 @@ static __device__ __forceinline__ void store4(float *p, size_t i, size_t n, bool
   if (i + 3 < n) p[i + 3] = f.v[3];
 }
 
-/* Calls body(i, whole) for i = 0, 4, 8, ... below n, over the grid; whole: a vector may be taken there. */
+/* Calls body(i, whole) for i = 0, 4, 8, ... below n, over the grid; whole: a vector may be taken there. Two calls, so that no branch stands
+ * between the loads of one. */
 template <typename F>
 static __device__ __forceinline__ void each4(size_t n, int vector, F body) {
-  for (size_t i = 4 * thread_of_grid(); i < n; i += 4 * threads_of_grid()) body(i, vector && i + 4 <= n);
+  for (size_t i = 4 * thread_of_grid(); i < n; i += 4 * threads_of_grid())
+    if (vector && i + 4 <= n)
+      body(i, true);
+    else
+      body(i, false);
+}
+
+/* Calls use(c, load(c)) for c = begin, begin + 32, ... below end, ascending; 8 loads are under way at once, which no store may stand
+ * between. */
+template <typename L, typename U>
+static __device__ __forceinline__ void strided(size_t begin, size_t end, L load, U use) {
+  constexpr int at_once = 8;
+  size_t c = begin;
+  for (; c + (at_once - 1) * lanes < end; c += at_once * lanes) {
+    decltype(load(c)) v[at_once];
+#pragma unroll
+    for (int k = 0; k < at_once; k++) v[k] = load(c + static_cast<size_t>(k * lanes));
+#pragma unroll
+    for (int k = 0; k < at_once; k++) use(c + static_cast<size_t>(k * lanes), v[k]);
+  }
+  for (; c < end; c += lanes) use(c, load(c));
 }
 
 }  // namespace sl
