@@ -34,7 +34,7 @@ static int cell_holds(box_t *b, const piece_t *s, goal_t goal, int order, const 
   mpfi_init2(r, 512);
   mpfi_interv_fr(r, low, high);
   int ok = goal_holds(b, s, goal, order, r, params);
-  if (!ok && depth < 5) {
+  if (!ok && depth < 9) {
     mpfr_t m;
     mpfr_init2(m, 512);
     mpfi_mid(m, r);

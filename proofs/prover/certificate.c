@@ -119,7 +119,8 @@ static void write_region(FILE *out, const sl_claim_list *list, const sl_region *
 static int needed(const sl_proof *proof, const sl_region *g) {
   const int shape = proof->property[2].verdict == SL_PROVED, top = proof->property[1].verdict == SL_PROVED && !shape;
   if (g->goal == SL_GOAL_DEFINED) return proof->property[0].verdict == SL_PROVED;
-  return g->goal == SL_GOAL_BELOW ? top : top || shape;
+  const int next_to_one = arf_cmp_si(g->low, 1) == 0 || arf_cmp_si(g->high, 1) == 0;
+  return g->goal == SL_GOAL_BELOW ? top : shape || (top && next_to_one);
 }
 
 void sl_certificate_part(sl_certificate *c, const sl_proof *proof, sl_problem *p) {
