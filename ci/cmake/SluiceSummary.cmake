@@ -16,6 +16,7 @@ sluice_report("reference (MPFR, OpenBLAS)" ${SLUICE_REFERENCE} "-DSLUICE_REFEREN
 sluice_report("proofs (FLINT/Arb, MPFI)" ${SLUICE_PROOFS} "-DSLUICE_PROOFS=OFF")
 sluice_report("tests (Criterion)" ${SLUICE_TESTS} "-DSLUICE_TESTS=OFF")
 sluice_report("libmvec (peers in sluice bench functions)" "${SLUICE_LIBMVEC}" "the C library has no _ZGVeN16v_erff")
+sluice_report("trainer (jansson, libyaml, xxhash)" ${SLUICE_TRAINER} "-DSLUICE_TRAINER=OFF")
 sluice_report("simt" ${SLUICE_SIMT} "${SLUICE_SIMT_REASON}")
 sluice_report("cuda (sm_80, sm_90, PTX)" ${SLUICE_HAS_CUDA} "${SLUICE_CUDA_REASON}")
 if(SLUICE_COQC)
