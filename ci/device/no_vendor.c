@@ -1,17 +1,9 @@
-/* A build without the cuda backend: the parts of sluice-device that need a device say so (spec N1.6). */
-#include "sweep_device.h"
+/* A build without cuBLAS. */
 #include "vendor.h"
-
-static const char *const why = "this build has no cuda backend; configure with -DSLUICE_CUDA=ON";
-
-sl_status sl_sweep_on_device(sl_function_id function, uint64_t digest[2], sl_error *err) {
-  (void)function, (void)digest;
-  return sl_fail(err, SL_ERR_UNAVAILABLE, "%s", why);
-}
 
 sl_status sl_vendor_open(sl_vendor **out, sl_error *err) {
   (void)out;
-  return sl_fail(err, SL_ERR_UNAVAILABLE, "%s", why);
+  return sl_fail(err, SL_ERR_UNAVAILABLE, "this build has no cuBLAS");
 }
 
 void sl_vendor_close(sl_vendor *vendor) { (void)vendor; }
