@@ -4,6 +4,7 @@
 #include "sweep_device.h"
 
 #include "ci/bench_machine.h"
+#include "ci/function_name.h"
 #include "ci/sweep/vectors.h"
 
 #include <argp.h>
@@ -23,7 +24,7 @@ static const struct argp parser = {NULL, parse, "FILE", "Sweeps every function o
 
 static sl_status check(sl_function_id f, const sl_sweep_vectors *v, const char *path, int *right, sl_error *err) {
   const double begin = sl_bench_now();
-  const char *name = sl_sweep_function_name(f);
+  const char *name = sl_function_name(f);
   uint64_t got[2];
   const sl_status status = sl_sweep_on_device(f, got, err);
   if (status) return status;
