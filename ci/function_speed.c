@@ -39,14 +39,6 @@ const sl_function_peer sl_function_peers[SL_FUNCTION_COUNT] = {
     [SL_FUNCTION_softabs2] = {"r r, r = 1 / (1 + |z|)", GATE, 6, 5},
 };
 
-static const char *const names[SL_FUNCTION_COUNT] = {
-#define SL_FUNCTION(name, low, high) #name,
-#include <sluice/functions.def>
-#undef SL_FUNCTION
-};
-
-const char *sl_function_name(sl_function_id f) { return names[f]; }
-
 const char *sl_libmvec_version(void) {
 #ifdef SLUICE_HAS_LIBMVEC
   static char text[64];
@@ -133,7 +125,7 @@ sl_status sl_function_speed_measure(sl_function_speed *out, sl_function_id f, sl
   peer(a.peer, a.x, ELEMENTS);
   const uint32_t ulps = sl_ulps_apart(a.y, a.peer, ELEMENTS);
   if (ulps > with->ulps)
-    return sl_fail(err, SL_ERR_MISMATCH, "%s is up to %u ulps off %s; %u are allowed", with->peer, (unsigned)ulps, names[f],
+    return sl_fail(err, SL_ERR_MISMATCH, "%s is up to %u ulps off %s; %u are allowed", with->peer, (unsigned)ulps, sl_function_name(f),
                    (unsigned)with->ulps);
   *out = time_pairs(&a, map, peer);
   out->ulps = ulps;

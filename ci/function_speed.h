@@ -3,6 +3,8 @@
 #ifndef SLUICE_FUNCTION_SPEED_H
 #define SLUICE_FUNCTION_SPEED_H
 
+#include "function_name.h"
+
 #include "kernels/function_maps.h"
 
 #include <sluice/kernels.h>
@@ -35,7 +37,5 @@ uint32_t sl_ulps_apart(const float *a, const float *b, size_t n);
 
 /* "libmvec of glibc 2.36", or what is missing. */
 const char *sl_libmvec_version(void);
-
-const char *sl_function_name(sl_function_id f);
 
 #endif

@@ -23,8 +23,10 @@ elseif(NOT SLUICE_NVCC)
 elseif(NOT CMAKE_CXX_COMPILER)
   set(SLUICE_CUDA_REASON "no C++ compiler")
 else()
-  # sm_80 and sm_90, and PTX of the latter for what comes after.
-  set(CMAKE_CUDA_ARCHITECTURES 80-real 90)
+  # sm_80 and sm_90, and PTX of the latter for what comes after; unless others are asked for (ci/gpu builds for its GPU alone).
+  if(NOT CMAKE_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES 80-real 90)
+  endif()
   if(NOT CMAKE_CUDA_COMPILER)
     set(ENV{CUDACXX} ${SLUICE_NVCC})
   endif()

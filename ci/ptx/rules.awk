@@ -31,11 +31,11 @@ function conversion(op,    part, n, to, from) {
   to = part[n - 1]; from = part[n]
   if (has(op, "sat")) return "saturates"
   if (to ~ /^f/ && from ~ /^f/) {
-    if (to == from) return has(op, "rmi") ? "" : "rounds to an integer otherwise than floor (spec N5.5)"
+    if (to == from) return has_any(op, "rmi rpi") ? "" : "rounds to an integer otherwise than by floor or ceil (spec N5.5)"
     return to == "f64" || has(op, "rn") ? "" : "narrows without rounding to nearest (spec N1.1)"
   }
   if (to ~ /^f/) return has(op, "rn") ? "" : "converts an integer without rounding to nearest (spec N1.1)"
-  if (from ~ /^f/) return has_any(op, "rzi rmi") ? "" : "converts to an integer otherwise than by truncation or floor (spec N5.5)"
+  if (from ~ /^f/) return has_any(op, "rzi rmi rpi") ? "" : "converts to an integer otherwise than by truncation, floor or ceil (spec N5.5)"
   return ""
 }
 

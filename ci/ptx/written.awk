@@ -3,7 +3,8 @@
 #   awk -f written.awk SITES SOURCE...
 
 FILENAME == ARGV[1] { site[$1 ":" $2]; next }
-FNR == 1 { comment = 0; start = 1 }
+FNR == 1 { comment = 0; start = 1; macro = 0 }
+macro || /^[ \t]*#/ { macro = /\\$/; start = FNR + 1; next } # a macro's text is in the lines that use it
 {
   text = $0
   if (comment) { if (!sub(/^.*\*\//, "", text)) next; comment = 0 }
@@ -12,7 +13,6 @@ FNR == 1 { comment = 0; start = 1 }
   sub(/\/\/.*$/, "", text)
   sub(/[ \t]+$/, "", text)
   if (text == "") next
-  if (text ~ /^[ \t]*#/) { start = FNR + 1; next }
   if (text ~ /(^|[^A-Za-z0-9_])(__fmaf_rn|__fma_rn|fmaf|fma|SLC_FMA)[ \t]*\(/) {
     found = 0
     for (l = start; l <= FNR; l++) if ((FILENAME ":" l) in site) found = 1

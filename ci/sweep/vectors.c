@@ -1,7 +1,7 @@
 /* Reader and writer of spec/vectors/functions.txt (spec F5.2). */
 #include "vectors.h"
 
-#include "ci/function_speed.h"
+#include "ci/function_name.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -1,0 +1,23 @@
+/* sluice-device WHAT: see device.h. */
+#include "device.h"
+
+#include <argp.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+  const char *name;
+  int (*run)(int argc, char **argv);
+} parts[] = {{"equiv", sl_device_equiv}, {"sweep", sl_device_sweep}, {"bench", sl_device_bench}};
+#define PARTS (sizeof parts / sizeof *parts)
+
+int main(int argc, char **argv) {
+  argp_err_exit_status = SL_DEVICE_USAGE;
+#if SLUICE_HAS_CUDA
+  sl_backend_add(sl_cuda_backend());
+#endif
+  for (size_t i = 0; argc > 1 && i < PARTS; i++)
+    if (strcmp(argv[1], parts[i].name) == 0) return parts[i].run(argc - 1, argv + 1);
+  fprintf(stderr, "usage: sluice-device equiv|sweep|bench [OPTION]..., --help describes each\n");
+  return SL_DEVICE_USAGE;
+}

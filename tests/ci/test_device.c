@@ -1,0 +1,86 @@
+/* sluice-device on stand-ins: a wrong kernel and a wrong digest must fail it, right ones must not (spec N1.4, N2.3). */
+#include "ci/device/device.h"
+#include "ci/device/sweep_device.h"
+#include "ci/sweep/vectors.h"
+#include "kernels/context.h"
+
+#include <criterion/criterion.h>
+#include <criterion/redirect.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define VECTORS SLUICE_SOURCE "/spec/vectors/functions.txt"
+
+/* A device whose digests are those of the file, but for one function's last bit. */
+static sl_function_id wrong_function = SL_FUNCTION_COUNT;
+
+sl_status sl_sweep_on_device(sl_function_id function, uint64_t digest[2], sl_error *err) {
+  sl_sweep_vectors v;
+  const sl_status status = sl_sweep_vectors_read(&v, VECTORS, err);
+  digest[0] = v.digest[function].low ^ (function == wrong_function), digest[1] = v.digest[function].high;
+  return status;
+}
+
+static sl_status wrong_add(sl_context *ctx, float *y, const float *a, const float *b, size_t n) {
+  (void)ctx;
+  for (size_t i = 0; i < n; i++) y[i] = i + 1 == n ? 0.0f : a[i] + b[i];
+  return SL_OK;
+}
+
+/* A backend of plain kernels, one of them wrong. */
+static sl_status open_planted(sl_context *ctx, sl_error *err) {
+  (void)err;
+  sl_plain_table(&ctx->table);
+  ctx->table.residual_add = wrong_add;
+  return SL_OK;
+}
+static void close_planted(sl_context *ctx) { (void)ctx; }
+static const sl_backend planted = {"planted", open_planted, close_planted};
+
+static char *text_of(FILE *out) {
+  static char text[20000];
+  fflush(stdout);
+  text[fread(text, 1, sizeof text - 1, out)] = '\0';
+  return text;
+}
+
+static int run(int (*part)(int, char **), const char *const *arguments) {
+  char *argv[8] = {NULL};
+  int argc = 0;
+  while (arguments[argc]) argv[argc] = strdup(arguments[argc]), argc++;
+  cr_redirect_stdout();
+  const int code = part(argc, argv);
+  for (int i = 0; i < argc; i++) free(argv[i]);
+  return code;
+}
+
+Test(device, right_kernels_pass) {
+  cr_expect_eq(run(sl_device_equiv, (const char *[]){"equiv", "--backend", "cpu", "--cases", "2", NULL}), SL_DEVICE_OK);
+  cr_expect(strstr(text_of(cr_get_redirected_stdout()), "25 of 25 kernels have the bits of plain on cpu/"));
+}
+
+Test(device, a_wrong_kernel_fails_and_says_how_to_replay_it) {
+  sl_backend_add(&planted);
+  cr_expect_eq(run(sl_device_equiv, (const char *[]){"equiv", "--backend", "planted", "--cases", "3", "residual_add", "adamw_step", NULL}),
+               SL_DEVICE_FAILED);
+  const char *text = text_of(cr_get_redirected_stdout());
+  cr_expect(strstr(text, "residual_add         DIFFERS: "), "%s", text);
+  cr_expect(strstr(text, "replay: sluice-device equiv --backend planted --seed "), "%s", text);
+  cr_expect(strstr(text, "1 of 2 kernels have the bits of plain"), "%s", text);
+}
+
+Test(device, recorded_digests_pass) {
+  cr_expect_eq(run(sl_device_sweep, (const char *[]){"sweep", VECTORS, NULL}), SL_DEVICE_OK);
+  cr_expect(strstr(text_of(cr_get_redirected_stdout()), "14 of 14 functions have the recorded digests"));
+}
+
+Test(device, a_wrong_digest_fails) {
+  wrong_function = SL_FUNCTION_erf;
+  cr_expect_eq(run(sl_device_sweep, (const char *[]){"sweep", VECTORS, NULL}), SL_DEVICE_FAILED);
+  cr_expect(strstr(text_of(cr_get_redirected_stdout()), "13 of 14 functions have the recorded digests"));
+}
+
+Test(device, missing_vectors_are_an_error) {
+  cr_redirect_stderr();
+  cr_expect_eq(run(sl_device_sweep, (const char *[]){"sweep", "/no/such/file", NULL}), SL_DEVICE_SYSTEM);
+}
