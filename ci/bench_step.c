@@ -56,8 +56,8 @@ static sl_status one_step(bench *b, sl_error *err) {
   double norm;
   sl_status status = sl_step_gradient(&b->step, b->model, &b->gradients, &options);
   if (status) return sl_fail(err, status, "%s", sl_context_error(b->ctx)->message);
-  status = sl_gradient_norm(b->ctx, b->policy.layout, b->gradients.total, &norm, err);
-  return status ? status : sl_optimizer_step(&b->optimizer, b->ctx, &adamw, b->policy.data, b->gradients.total, norm, 1e-4f, err);
+  status = sl_gradient_norm(&b->optimizer, b->gradients.total, &norm, err);
+  return status ? status : sl_optimizer_step(&b->optimizer, &adamw, b->policy.data, b->gradients.total, norm, 1e-4f, err);
 }
 
 /* Seconds of the product (TOKENS, 512) x (512, 1408), packed once, as a step uses it. */
@@ -70,10 +70,10 @@ static double product_seconds(bench *b, float *y, const float *x, const float *w
 static sl_status build(bench *b, const sl_context_options *options, sl_error *err) {
   sl_status status = sl_open_context(&b->ctx, options, err);
   if (!status) status = sl_parameters_create(&b->policy, &shape, err);
-  if (!status) status = sl_optimizer_create(&b->optimizer, b->policy.layout, err);
+  if (!status) status = sl_optimizer_create(&b->optimizer, b->ctx, b->policy.layout, err);
   if (!status) status = sl_gradients_create(&b->gradients, b->ctx, b->policy.layout, 8, err);
   if (!status) status = sl_model_create(&b->model, b->ctx, b->policy.layout, b->policy.data, TOKENS / 8, 1, err);
-  if (!status) status = sl_step_create(&b->step, SEQUENCES, TOKENS, err);
+  if (!status) status = sl_step_create(&b->step, b->ctx, SEQUENCES, TOKENS, err);
   if (status) return status;
   sl_parameters_init(&b->policy, 1, 0.0);
   fill(&b->step);

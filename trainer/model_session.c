@@ -47,6 +47,7 @@ sl_status sl_session_open(sl_session *out, const char *path, const sl_backend_op
   sl_status status = sl_open_context(&s.ctx, &context, err);
   if (!status) status = sl_session_find_model(&folder, path, err);
   if (!status) status = sl_model_folder_read(&s.parameters, &s.tokenizer, folder, err);
+  if (!status) status = sl_parameters_move(&s.parameters, s.ctx, err);
   free(folder);
   if (status) {
     sl_session_close(&s);
