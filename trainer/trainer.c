@@ -2,7 +2,6 @@
 #include "trainer.h"
 
 #include "block.h"
-#include "model_session.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -114,7 +113,7 @@ static sl_status prepare(sl_trainer *t, sl_extent extent, sl_error *err) {
   const sl_config *c = &t->config;
   static const sl_isa isas[] = {SL_ISA_BEST, SL_ISA_AVX2, SL_ISA_AVX512};
   const sl_context_options options = {c->run.backend, isas[c->run.isa], (int)c->run.threads};
-  sl_status status = sl_open_context(&t->ctx, &options, err);
+  sl_status status = sl_context_create(&t->ctx, &options, err);
   const sl_task_options task = sl_config_task_options(c);
   if (!status) status = sl_task_load(&t->task, &task, err);
   if (!status) status = describe_policy(t, extent, err);
