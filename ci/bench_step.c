@@ -3,7 +3,6 @@
 #include "bench_machine.h"
 
 #include "trainer/optimizer.h"
-#include "trainer/model_session.h"
 #include "trainer/step.h"
 
 #include <stdio.h>
@@ -50,60 +49,83 @@ static double operations(const sl_model_layout *layout) {
   return 2.0 * (3.0 * products * TOKENS + attention);
 }
 
+static sl_status context_error(const bench *b, sl_status status, sl_error *err) {
+  return status ? sl_fail(err, status, "%s", sl_context_error(b->ctx)->message) : SL_OK;
+}
+
 static sl_status one_step(bench *b, sl_error *err) {
   const sl_step_options options = {NULL, 1.0f, 0};
   const sl_optimizer_options adamw = {0.9f, 0.95f, 1e-8f, 0.0, 1.0};
   double norm;
-  sl_status status = sl_step_gradient(&b->step, b->model, &b->gradients, &options);
-  if (status) return sl_fail(err, status, "%s", sl_context_error(b->ctx)->message);
-  status = sl_gradient_norm(b->ctx, b->policy.layout, b->gradients.total, &norm, err);
-  return status ? status : sl_optimizer_step(&b->optimizer, b->ctx, &adamw, b->policy.data, b->gradients.total, norm, 1e-4f, err);
+  sl_status status = context_error(b, sl_step_gradient(&b->step, b->model, &b->gradients, &options), err);
+  if (!status) status = sl_gradient_norm(&b->optimizer, b->gradients.total, &norm, err);
+  if (!status) status = sl_optimizer_step(&b->optimizer, &adamw, b->policy.data, b->gradients.total, norm, 1e-4f, err);
+  return status ? status : context_error(b, sl_context_synchronize(b->ctx), err);
 }
 
-/* Seconds of the product (TOKENS, 512) x (512, 1408), packed once, as a step uses it. */
-static double product_seconds(bench *b, float *y, const float *x, const float *w, void *packed) {
+/* The product (TOKENS, 512) x (512, 1408), packed once, as a step uses it. */
+typedef struct {
+  void *x, *w, *y, *packed;
+} product;
+
+static sl_status make_product(bench *b, product *p, sl_error *err) {
+  const size_t k = shape.hidden, n = shape.intermediate, bytes = sl_linear_pack_bytes(b->ctx, n, k, SL_PACK_FORWARD);
+  sl_status status = sl_block_create(&p->x, b->ctx, TOKENS * k * sizeof(float), "the bench", err);
+  if (!status) status = sl_block_create(&p->w, b->ctx, n * k * sizeof(float), "the bench", err);
+  if (!status) status = sl_block_create(&p->y, b->ctx, TOKENS * n * sizeof(float), "the bench", err);
+  if (status || !bytes) return status;
+  status = sl_block_create(&p->packed, b->ctx, bytes, "the bench", err);
+  return status ? status : context_error(b, sl_linear_pack(b->ctx, p->packed, p->w, n, k, SL_PACK_FORWARD), err);
+}
+
+static void free_product(bench *b, product *p) {
+  void *const blocks[] = {p->x, p->w, p->y, p->packed};
+  for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) sl_block_free(b->ctx, blocks[i]);
+}
+
+/* Its seconds. */
+static double product_seconds(bench *b, const product *p) {
   const double begin = sl_bench_now();
-  for (int i = 0; i < 10; i++) sl_linear_forward(b->ctx, y, x, w, packed, NULL, TOKENS, shape.intermediate, shape.hidden);
+  for (int i = 0; i < 10; i++) sl_linear_forward(b->ctx, p->y, p->x, p->w, p->packed, NULL, TOKENS, shape.intermediate, shape.hidden);
+  sl_context_synchronize(b->ctx);
   return (sl_bench_now() - begin) / 10;
 }
 
 static sl_status build(bench *b, const sl_context_options *options, sl_error *err) {
-  sl_status status = sl_open_context(&b->ctx, options, err);
+  sl_status status = sl_context_create(&b->ctx, options, err);
   if (!status) status = sl_parameters_create(&b->policy, &shape, err);
-  if (!status) status = sl_optimizer_create(&b->optimizer, b->policy.layout, err);
-  if (!status) status = sl_gradients_create(&b->gradients, b->ctx, b->policy.layout, 8, err);
-  if (!status) status = sl_model_create(&b->model, b->ctx, b->policy.layout, b->policy.data, TOKENS / 8, 1, err);
-  if (!status) status = sl_step_create(&b->step, SEQUENCES, TOKENS, err);
   if (status) return status;
   sl_parameters_init(&b->policy, 1, 0.0);
-  fill(&b->step);
-  return SL_OK;
+  status = sl_parameters_move(&b->policy, b->ctx, err);
+  if (!status) status = sl_optimizer_create(&b->optimizer, b->ctx, b->policy.layout, err);
+  if (!status) status = sl_gradients_create(&b->gradients, b->ctx, b->policy.layout, 8, err);
+  if (!status) status = sl_model_create(&b->model, b->ctx, b->policy.layout, b->policy.data, TOKENS / 8, 1, err);
+  if (!status) status = sl_step_create(&b->step, b->ctx, SEQUENCES, TOKENS, err);
+  if (!status) fill(&b->step);
+  return status;
 }
 
 static sl_status measure(bench *b, int json, sl_error *err) {
-  const size_t k = shape.hidden, n = shape.intermediate, bytes = sl_linear_pack_bytes(b->ctx, n, k, SL_PACK_FORWARD);
-  float *x = calloc(TOKENS * k, sizeof *x), *w = calloc(n * k, sizeof *w), *y = calloc(TOKENS * n, sizeof *y);
-  void *packed = bytes ? aligned_alloc(64, (bytes + 63) / 64 * 64) : NULL;
-  sl_status status = x && w && y && (packed || !bytes) ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for the bench");
-  double step[ROUNDS], product[ROUNDS];
-  if (!status && packed) status = sl_linear_pack(b->ctx, packed, w, n, k, SL_PACK_FORWARD);
+  product p = {NULL, NULL, NULL, NULL};
+  double step[ROUNDS], alone[ROUNDS];
+  sl_status status = make_product(b, &p, err);
   if (!status) status = one_step(b, err);
   for (int i = 0; !status && i < ROUNDS; i++) {
     const double begin = sl_bench_now();
     status = one_step(b, err);
     step[i] = sl_bench_now() - begin;
-    product[i] = product_seconds(b, y, x, w, packed);
+    alone[i] = product_seconds(b, &p);
   }
+  free_product(b, &p);
   if (!status) {
     const double seconds = sl_bench_median(step, ROUNDS), rate = operations(b->policy.layout) / seconds * 1e-9;
-    const double gemm = 2.0 * TOKENS * (double)n * (double)k / sl_bench_median(product, ROUNDS) * 1e-9;
+    const double gemm = 2.0 * TOKENS * (double)shape.intermediate * (double)shape.hidden / sl_bench_median(alone, ROUNDS) * 1e-9;
     const char *format =
         json ? "{\"backend\":\"%s\",\"threads\":%d,\"tokens_per_second\":%.1f,\"gflops\":%.1f,\"gemm_gflops\":%.1f,\"share\":%.3f}\n"
              : "training step, hidden 512, 8 layers, 2048 tokens, %s, %d threads: %.0f tokens/s, %.1f GFLOP/s; product alone %.1f "
                "GFLOP/s; share %.2f\n";
     printf(format, sl_context_backend(b->ctx), sl_context_threads(b->ctx), TOKENS / seconds, rate, gemm, rate / gemm);
   }
-  free(x), free(w), free(y), free(packed);
   return status;
 }
 

@@ -25,14 +25,36 @@ void *sl_cut(sl_cutter *c, size_t rows, size_t columns, size_t size) {
 
 size_t sl_cutter_bytes(const sl_cutter *c) { return c->overflow ? SIZE_MAX : c->used; }
 
-sl_status sl_block_create(void **out, size_t bytes, const char *what, sl_error *err) {
-  if (bytes > SIZE_MAX - SL_BLOCK_ALIGN) return sl_fail(err, SL_ERR_MEMORY, "the size of %s overflows", what);
+static sl_status host_block(void **out, size_t bytes) {
   const size_t rounded = (bytes / SL_BLOCK_ALIGN + (bytes % SL_BLOCK_ALIGN || !bytes)) * SL_BLOCK_ALIGN;
   void *block = aligned_alloc(SL_BLOCK_ALIGN, rounded);
-  if (!block) return sl_fail(err, SL_ERR_MEMORY, "no memory for %s: %.1f MiB", what, (double)bytes / 1048576.0);
+  if (!block) return SL_ERR_MEMORY;
   memset(block, 0, rounded);
   *out = block;
   return SL_OK;
 }
 
-void sl_block_free(void *block) { free(block); }
+static sl_status context_block(void **out, sl_context *ctx, size_t bytes) {
+  void *block;
+  sl_status status = sl_memory_alloc(ctx, &block, bytes);
+  if (status) return status;
+  status = sl_memory_zero(ctx, block, bytes);
+  if (status)
+    sl_memory_free(ctx, block);
+  else
+    *out = block;
+  return status;
+}
+
+sl_status sl_block_create(void **out, sl_context *ctx, size_t bytes, const char *what, sl_error *err) {
+  if (bytes > SIZE_MAX - 2 * SL_BLOCK_ALIGN) return sl_fail(err, SL_ERR_MEMORY, "the size of %s overflows", what);
+  const sl_status status = ctx ? context_block(out, ctx, bytes) : host_block(out, bytes);
+  return status ? sl_fail(err, status, "no memory for %s: %.1f MiB", what, (double)bytes / 1048576.0) : SL_OK;
+}
+
+void sl_block_free(sl_context *ctx, void *block) {
+  if (ctx)
+    sl_memory_free(ctx, block);
+  else
+    free(block);
+}

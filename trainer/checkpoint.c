@@ -24,22 +24,34 @@ static char *checkpoint_name(const sl_trainer *t) {
   return name;
 }
 
+/* The moments as the host sees them, m and v. */
+static sl_status view_moments(const sl_trainer *t, float *out[2], sl_error *err) {
+  const sl_optimizer *o = &t->optimizer;
+  sl_status status = sl_arena_view(&out[0], o->ctx, o->layout, o->m, err);
+  if (!status) status = sl_arena_view(&out[1], o->ctx, o->layout, o->v, err);
+  return status;
+}
+
+static void unview_moments(const sl_trainer *t, float *views[2]) {
+  for (int i = 0; i < 2; i++)
+    if (views[i]) sl_arena_unview(views[i], t->optimizer.ctx);
+}
+
 static sl_status write_moments(const sl_trainer *t, const char *path, sl_error *err) {
   const sl_model_layout *layout = t->policy.layout;
   const size_t n = layout->n_tensors;
+  float *moments[2] = {NULL, NULL};
   sl_tensor_view *views = calloc(2 * n, sizeof *views);
   char(*names)[112] = calloc(2 * n, sizeof *names);
-  sl_status status = views && names ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for a checkpoint");
+  sl_status status = views && names ? view_moments(t, moments, err) : sl_fail(err, SL_ERR_MEMORY, "no memory for a checkpoint");
   for (size_t i = 0; !status && i < 2 * n; i++) {
-    const sl_tensor_info *tensor = &layout->tensors[i < n ? i : i - n];
+    const sl_tensor_info *tensor = &layout->tensors[i % n];
     snprintf(names[i], sizeof *names, "%s.%s", i < n ? "m" : "v", tensor->name);
-    views[i] = (sl_tensor_view){names[i],
-                                tensor->rank,
-                                {tensor->shape[0], tensor->shape[1]},
-                                tensor->count,
-                                (i < n ? t->optimizer.m : t->optimizer.v) + tensor->offset};
+    views[i] =
+        (sl_tensor_view){names[i], tensor->rank, {tensor->shape[0], tensor->shape[1]}, tensor->count, moments[i / n] + tensor->offset};
   }
   if (!status) status = sl_safetensors_write(path, views, 2 * n, err);
+  unview_moments(t, moments);
   free(views);
   free(names);
   return status;
@@ -111,9 +123,9 @@ static sl_status write_state(const sl_run_files *run, const sl_trainer *t, const
                            .success_after = t->success_after,
                            .metrics_size = (size_t)metrics,
                            .ledger_size = (size_t)ledger};
-  sl_trainer_hash(t, s.hash);
-  sl_reference_digest(t, s.reference);
-  return sl_checkpoint_state_write(&s, folder, err);
+  sl_status status = sl_trainer_hash(t, s.hash, err);
+  if (!status) status = sl_reference_digest(t, s.reference, err);
+  return status ? status : sl_checkpoint_state_write(&s, folder, err);
 }
 
 sl_status sl_checkpoint_write(sl_run_files *run, const sl_trainer *t, sl_error *err) {
@@ -153,22 +165,35 @@ sl_status sl_checkpoint_newest(char **out, const char *run, sl_error *err) {
   return status;
 }
 
-static sl_status read_moments(const char *folder, const sl_model_layout *layout, float *m, float *v, sl_error *err) {
-  char *path = sl_path_join(folder, MOMENTS_FILE);
-  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  sl_safetensors *file = NULL;
-  sl_status status = sl_safetensors_open(&file, path, err);
-  const size_t n = layout->n_tensors;
-  for (size_t i = 0; !status && i < 2 * n; i++) {
-    const sl_tensor_info *tensor = &layout->tensors[i < n ? i : i - n];
+/* One of the two moments, "m" or "v", from an open file. */
+static sl_status read_moment(const sl_trainer *t, const sl_safetensors *file, const char *path, const char *which, float *arena,
+                             sl_error *err) {
+  const sl_model_layout *layout = t->policy.layout;
+  float *host;
+  sl_status status = sl_arena_create(&host, NULL, layout, err);
+  if (status) return status;
+  for (size_t i = 0; !status && i < layout->n_tensors; i++) {
+    const sl_tensor_info *tensor = &layout->tensors[i];
     char name[112];
-    snprintf(name, sizeof name, "%s.%s", i < n ? "m" : "v", tensor->name);
+    snprintf(name, sizeof name, "%s.%s", which, tensor->name);
     const sl_tensor_view *view = sl_safetensors_find(file, name);
     if (!view || view->count != tensor->count)
       status = sl_fail(err, SL_ERR_INPUT, "%s: tensor %s is absent or has another size", path, name);
     else
-      status = sl_safetensors_read(file, view, (i < n ? m : v) + tensor->offset, err);
+      status = sl_safetensors_read(file, view, host + tensor->offset, err);
   }
+  if (!status) status = sl_arena_write(arena, t->optimizer.ctx, layout, host, err);
+  sl_arena_free(NULL, host);
+  return status;
+}
+
+static sl_status read_moments(const sl_trainer *t, const char *folder, sl_error *err) {
+  char *path = sl_path_join(folder, MOMENTS_FILE);
+  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  sl_safetensors *file = NULL;
+  sl_status status = sl_safetensors_open(&file, path, err);
+  if (!status) status = read_moment(t, file, path, "m", t->optimizer.m, err);
+  if (!status) status = read_moment(t, file, path, "v", t->optimizer.v, err);
   sl_safetensors_close(file);
   free(path);
   return status;
@@ -181,7 +206,7 @@ static sl_status read_policy(sl_trainer *t, const char *path, sl_error *err) {
   if (memcmp(&read.layout->shape, &t->policy.layout->shape, sizeof read.layout->shape) != 0)
     status = sl_fail(err, SL_ERR_MISMATCH, "%s: the model's shape is not that of the run's configuration", path);
   else
-    memcpy(t->policy.data, read.data, read.layout->n_floats * sizeof *read.data);
+    status = sl_arena_write(t->policy.data, t->policy.ctx, read.layout, read.data, err);
   sl_parameters_free(&read);
   return status;
 }
@@ -190,7 +215,7 @@ sl_status sl_checkpoint_read(sl_trainer *t, const char *path, sl_checkpoint_stat
   sl_checkpoint_state s;
   sl_status status = sl_checkpoint_state_read(&s, path, err);
   if (!status) status = read_policy(t, path, err);
-  if (!status) status = read_moments(path, t->policy.layout, t->optimizer.m, t->optimizer.v, err);
+  if (!status) status = read_moments(t, path, err);
   if (status) return status;
   t->phase = (sl_phase)s.counters.phase, t->sft_step = s.counters.sft_step, t->rl_step = s.counters.rl_step;
   t->optimizer.state = s.adamw;
@@ -201,9 +226,9 @@ sl_status sl_checkpoint_read(sl_trainer *t, const char *path, sl_checkpoint_stat
   if (!status) status = sl_data_order_seek(&t->rl_order, rl, err);
   if (status) return status;
   char hash[SL_DIGEST_TEXT];
-  sl_trainer_hash(t, hash);
-  if (strcmp(hash, s.hash) != 0)
+  status = sl_trainer_hash(t, hash, err);
+  if (!status && strcmp(hash, s.hash) != 0)
     return sl_fail(err, SL_ERR_MISMATCH, "%s: the state's hash is %s, but %s was recorded: the checkpoint is damaged", path, hash, s.hash);
-  *out = s;
-  return SL_OK;
+  if (!status) *out = s;
+  return status;
 }

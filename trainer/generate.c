@@ -15,12 +15,13 @@ struct sl_generator {
   const sl_model_layout *layout;
   sl_model *model;
   size_t max_sequences, max_length, logit_rows;
-  size_t rows; /* tokens that the model takes at a time: one of each sequence, or a whole sequence */
-  void *block; /* everything below */
-  sl_layer_cache *caches;
+  size_t rows;        /* tokens that the model takes at a time: one of each sequence, or a whole sequence */
+  void *block;        /* of the context: */
   float *logits;      /* (logit_rows, V) */
   float *hidden;      /* (rows, D) of a piece of the prefill */
   float *last_hidden; /* (max_sequences, D) of the open sequences */
+  sl_mirror mirror;   /* of the host and the context: everything below but the caches' own memory, which is in `block` */
+  sl_layer_cache *caches;
   /* By sequence, tokens at stride max_length while they grow: */
   uint32_t *grid, *length;
   float *grid_logp, *grid_entropy;
@@ -28,7 +29,7 @@ struct sl_generator {
   uint32_t *open, *open_ids, *open_slot, *open_position, *drawn;
   float *drawn_logp, *drawn_entropy;
   /* Of a piece of the prefill: */
-  uint32_t *piece_seq, *piece_slot, *piece_position;
+  uint32_t *piece_seq, *piece_ids, *piece_slot, *piece_position;
   uint32_t *fork_to, *fork_from, *fork_length;
   sl_rollout rollout;
 };
@@ -36,29 +37,35 @@ struct sl_generator {
 static void cut_caches(sl_cutter *c, sl_generator *g) {
   const sl_model_shape *s = &g->layout->shape;
   const size_t n = g->max_sequences * g->max_length, width = s->kv_heads * s->head_dim;
-  g->caches = sl_cut(c, s->layers, 1, sizeof *g->caches);
   for (size_t l = 0; l < s->layers; l++) {
     float *k = sl_cut(c, n, width, sizeof *k), *v = sl_cut(c, n, width, sizeof *v);
     if (g->caches) g->caches[l] = (sl_layer_cache){k, v, g->max_length};
   }
 }
 
-static void cut_generator(sl_cutter *c, sl_generator *g) {
-  const size_t n = g->max_sequences, t = n * g->max_length, d = g->layout->shape.hidden;
+/* What kernels alone touch. */
+static void cut_block(sl_cutter *c, sl_generator *g) {
+  const size_t d = g->layout->shape.hidden;
+  g->logits = sl_cut(c, g->logit_rows, g->layout->shape.vocab, sizeof(float));
+  g->hidden = sl_cut(c, g->rows, d, sizeof(float)), g->last_hidden = sl_cut(c, g->max_sequences, d, sizeof(float));
+  cut_caches(c, g);
+}
+
+static void cut_mirror(sl_cutter *c, sl_generator *g) {
+  const size_t n = g->max_sequences, t = n * g->max_length;
   uint32_t **const by_sequence[] = {&g->length, &g->open,    &g->open_ids,  &g->open_slot,   &g->open_position,
                                     &g->drawn,  &g->fork_to, &g->fork_from, &g->fork_length, &g->rollout.prompt_length};
   float **const by_token[] = {&g->grid_logp, &g->grid_entropy, &g->rollout.logp, &g->rollout.entropy};
   uint32_t **const words_by_token[] = {&g->grid, &g->rollout.ids, &g->rollout.position};
+  uint32_t **const by_row[] = {&g->piece_ids, &g->piece_slot, &g->piece_position};
+  g->caches = sl_cut(c, g->layout->shape.layers, 1, sizeof *g->caches);
   for (size_t i = 0; i < sizeof by_sequence / sizeof *by_sequence; i++) *by_sequence[i] = sl_cut(c, n, 1, sizeof(uint32_t));
   for (size_t i = 0; i < sizeof by_token / sizeof *by_token; i++) *by_token[i] = sl_cut(c, t, 1, sizeof(float));
   for (size_t i = 0; i < sizeof words_by_token / sizeof *words_by_token; i++) *words_by_token[i] = sl_cut(c, t, 1, sizeof(uint32_t));
+  for (size_t i = 0; i < sizeof by_row / sizeof *by_row; i++) *by_row[i] = sl_cut(c, g->rows, 1, sizeof(uint32_t));
   g->drawn_logp = sl_cut(c, n, 1, sizeof(float)), g->drawn_entropy = sl_cut(c, n, 1, sizeof(float));
   g->rollout.seq = sl_cut(c, n + 1, 1, sizeof(uint32_t)), g->rollout.ended = sl_cut(c, n, 1, 1);
   g->piece_seq = sl_cut(c, n + 1, 1, sizeof(uint32_t));
-  g->piece_slot = sl_cut(c, g->rows, 1, sizeof(uint32_t)), g->piece_position = sl_cut(c, g->rows, 1, sizeof(uint32_t));
-  g->logits = sl_cut(c, g->logit_rows, g->layout->shape.vocab, sizeof(float));
-  g->hidden = sl_cut(c, g->rows, d, sizeof(float)), g->last_hidden = sl_cut(c, n, d, sizeof(float));
-  cut_caches(c, g);
 }
 
 /* The shell of a generator: sizes alone. SL_ERR_MEMORY if its tokens cannot be counted in 32 bits. */
@@ -76,9 +83,9 @@ static sl_status prepare(sl_generator *g, sl_context *ctx, const sl_model_layout
   return SL_OK;
 }
 
-static size_t count_bytes(sl_generator *g) {
+static size_t count_bytes(sl_generator *g, void (*cut)(sl_cutter *, sl_generator *)) {
   sl_cutter c = {0};
-  cut_generator(&c, g);
+  cut(&c, g);
   return sl_cutter_bytes(&c);
 }
 
@@ -89,11 +96,10 @@ sl_status sl_generator_bytes(sl_generator_memory *out, sl_context *ctx, const sl
   size_t activations;
   if (!status) status = sl_model_bytes(&activations, ctx, layout, g.rows, 0, err);
   if (status) return status;
-  sl_cutter caches = {0};
-  cut_caches(&caches, &g);
   out->activations = activations;
-  out->own = count_bytes(&g);
-  out->cache = sl_cutter_bytes(&caches);
+  out->cache = count_bytes(&g, cut_caches);
+  out->work = count_bytes(&g, cut_block);
+  out->tokens = sl_mirror_bytes(ctx, count_bytes(&g, cut_mirror));
   return SL_OK;
 }
 
@@ -103,12 +109,14 @@ sl_status sl_generator_create(sl_generator **out, sl_context *ctx, const sl_mode
   if (!g) return sl_fail(err, SL_ERR_MEMORY, "no memory for a generator");
   sl_status status = prepare(g, ctx, layout, max_sequences, max_length, err);
   if (!status) status = sl_model_create(&g->model, ctx, layout, parameters, g->rows, 0, err);
-  if (!status) status = sl_block_create(&g->block, count_bytes(g), "a rollout and its cache", err);
+  if (!status) status = sl_block_create(&g->block, ctx, count_bytes(g, cut_block), "a rollout's cache", err);
+  if (!status) status = sl_mirror_create(&g->mirror, ctx, count_bytes(g, cut_mirror), "a rollout's tokens", err);
   if (status) {
     sl_generator_destroy(g);
     return status;
   }
-  cut_generator(&(sl_cutter){.base = g->block}, g);
+  cut_mirror(&(sl_cutter){.base = g->mirror.host}, g);
+  cut_block(&(sl_cutter){.base = g->block}, g);
   *out = g;
   return SL_OK;
 }
@@ -116,7 +124,8 @@ sl_status sl_generator_create(sl_generator **out, sl_context *ctx, const sl_mode
 void sl_generator_destroy(sl_generator *g) {
   if (!g) return;
   sl_model_destroy(g->model);
-  sl_block_free(g->block);
+  sl_block_free(g->ctx, g->block);
+  sl_mirror_free(&g->mirror);
   free(g);
 }
 
@@ -131,6 +140,13 @@ static sl_status check_sizes(const sl_generator *g, const sl_prompts *prompts, s
   }
   return SL_OK;
 }
+
+/* Where the kernels find an array of the mirror; what the host has put there; what they have. */
+static void *on(const sl_generator *g, const void *host) { return sl_mirror_device(&g->mirror, host); }
+static sl_status push(const sl_generator *g, const uint32_t *words, size_t n) {
+  return sl_mirror_push(&g->mirror, words, n * sizeof *words);
+}
+static sl_status pull(const sl_generator *g, void *words, size_t n) { return sl_mirror_pull(&g->mirror, words, n * sizeof(uint32_t)); }
 
 /* Each prompt begins the sequences of its group. */
 static void place_prompts(sl_generator *g, const sl_prompts *prompts, size_t group) {
@@ -151,10 +167,17 @@ static sl_status prefill_piece(sl_generator *g, const sl_prompts *prompts, size_
     g->piece_seq[p - first + 1] = at + n;
     for (uint32_t i = 0; i < n; i++) g->piece_slot[at + i] = (uint32_t)(p * group), g->piece_position[at + i] = i;
   }
-  const sl_batch batch = {end - first, g->piece_seq, prompts->ids + base, g->piece_position, NULL, NULL};
-  SL_TRY(sl_model_prefill(g->model, &batch, g->caches, g->piece_slot, g->hidden));
-  for (size_t q = first * group; q < end * group; q++)
-    memcpy(g->last_hidden + q * d, g->hidden + (g->piece_seq[q / group - first + 1] - (size_t)1) * d, d * sizeof *g->hidden);
+  const size_t t = g->piece_seq[end - first];
+  memcpy(g->piece_ids, prompts->ids + base, t * sizeof *g->piece_ids);
+  SL_TRY(push(g, g->piece_ids, t));
+  SL_TRY(push(g, g->piece_slot, t));
+  SL_TRY(push(g, g->piece_position, t));
+  const sl_batch batch = {end - first, g->piece_seq, on(g, g->piece_ids), on(g, g->piece_position), NULL, NULL};
+  SL_TRY(sl_model_prefill(g->model, &batch, g->caches, on(g, g->piece_slot), g->hidden));
+  for (size_t q = first * group; q < end * group; q++) {
+    const float *last = g->hidden + (g->piece_seq[q / group - first + 1] - (size_t)1) * d;
+    SL_TRY(sl_memory_copy(g->ctx, g->last_hidden + q * d, last, d * sizeof *last));
+  }
   return SL_OK;
 }
 
@@ -167,9 +190,12 @@ static sl_status fork_caches(sl_generator *g, size_t n_prompts, size_t group) {
     g->fork_to[forks] = (uint32_t)q, g->fork_from[forks] = (uint32_t)(q - q % group), g->fork_length[forks] = g->length[q];
     forks++;
   }
+  SL_TRY(push(g, g->fork_to, forks));
+  SL_TRY(push(g, g->fork_from, forks));
+  SL_TRY(push(g, g->fork_length, forks));
   for (size_t l = 0; l < s->layers; l++)
-    SL_TRY(sl_kv_fork(g->ctx, g->caches[l].k_cache, g->caches[l].v_cache, g->fork_to, g->fork_from, g->fork_length, forks, s->kv_heads,
-                      s->head_dim, g->max_length));
+    SL_TRY(sl_kv_fork(g->ctx, g->caches[l].k_cache, g->caches[l].v_cache, on(g, g->fork_to), on(g, g->fork_from), on(g, g->fork_length),
+                      forks, s->kv_heads, s->head_dim, g->max_length));
   return SL_OK;
 }
 
@@ -189,13 +215,17 @@ static sl_status prefill(sl_generator *g, const sl_prompts *prompts, size_t grou
 static sl_status draw(sl_generator *g, size_t n_open, const sl_sampling *how) {
   const sl_model_shape *s = &g->layout->shape;
   for (size_t i = 0; i < n_open; i++) g->open_position[i] = g->length[g->open[i]];
+  SL_TRY(push(g, g->open, n_open));
+  SL_TRY(push(g, g->open_position, n_open));
   for (size_t first = 0; first < n_open; first += g->logit_rows) {
     const size_t rows = n_open - first < g->logit_rows ? n_open - first : g->logit_rows;
     SL_TRY(sl_model_logits(g->model, rows, g->last_hidden + first * s->hidden, g->logits));
-    SL_TRY(sl_sample(g->ctx, g->drawn + first, g->drawn_logp + first, g->drawn_entropy + first, g->logits, how, g->open + first,
-                     g->open_position + first, rows, s->vocab));
+    SL_TRY(sl_sample(g->ctx, on(g, g->drawn + first), on(g, g->drawn_logp + first), on(g, g->drawn_entropy + first), g->logits, how,
+                     on(g, g->open + first), on(g, g->open_position + first), rows, s->vocab));
   }
-  return SL_OK;
+  SL_TRY(pull(g, g->drawn, n_open));
+  SL_TRY(pull(g, g->drawn_logp, n_open));
+  return pull(g, g->drawn_entropy, n_open);
 }
 
 /* Appends what was drawn; keeps the sequences that go on, in order. */
@@ -214,6 +244,14 @@ static size_t append(sl_generator *g, size_t n_open, size_t max_new) {
     left++;
   }
   return left;
+}
+
+/* The last hidden rows of the open sequences, one token further. */
+static sl_status decode(sl_generator *g, size_t n_open) {
+  SL_TRY(push(g, g->open_ids, n_open));
+  SL_TRY(push(g, g->open_slot, n_open));
+  SL_TRY(push(g, g->open_position, n_open));
+  return sl_model_decode(g->model, n_open, on(g, g->open_ids), on(g, g->open_slot), on(g, g->open_position), g->caches, g->last_hidden);
 }
 
 static void pack_rollout(sl_generator *g, size_t n) {
@@ -243,7 +281,7 @@ static sl_status generate(sl_generator *g, const sl_prompts *prompts, size_t gro
   while (n_open) {
     SL_TRY(draw(g, n_open, how));
     n_open = append(g, n_open, max_new);
-    if (n_open) SL_TRY(sl_model_decode(g->model, n_open, g->open_ids, g->open_slot, g->open_position, g->caches, g->last_hidden));
+    if (n_open) SL_TRY(decode(g, n_open));
   }
   return SL_OK;
 }
@@ -258,7 +296,7 @@ sl_status sl_generator_rehearse(sl_generator *g, sl_error *err) {
   memset(prompts.ids, 0, g->rows * sizeof *prompts.ids);
   sl_status status = sl_model_pack(g->model);
   if (!status) status = prefill_piece(g, &prompts, 1, 0, most);
-  if (!status) status = sl_model_decode(g->model, n, g->open_ids, g->open_slot, g->open_position, g->caches, g->last_hidden);
+  if (!status) status = decode(g, n);
   if (!status) status = draw(g, n, &how);
   return status ? sl_fail(err, status, "%s", sl_context_error(g->ctx)->message) : SL_OK;
 }

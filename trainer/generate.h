@@ -31,9 +31,10 @@ sl_status sl_generator_create(sl_generator **out, sl_context *ctx, const sl_mode
                               size_t max_sequences, size_t max_length, sl_error *err);
 void sl_generator_destroy(sl_generator *generator);
 
-/* Bytes that such a generator would take, in two blocks: the model's, and its own, of which the cache is a part. */
+/* Bytes of the three blocks that such a generator would take: the model's; logits, hidden rows and cache; tokens. cache is a part of work.
+ */
 typedef struct {
-  size_t activations, own, cache;
+  size_t activations, work, cache, tokens;
 } sl_generator_memory;
 sl_status sl_generator_bytes(sl_generator_memory *out, sl_context *ctx, const sl_model_layout *layout, size_t max_sequences,
                              size_t max_length, sl_error *err);

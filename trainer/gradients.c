@@ -19,11 +19,11 @@ size_t sl_gradients_bytes(const sl_model_layout *layout, size_t shards) {
 
 sl_status sl_gradients_create(sl_gradients *out, sl_context *ctx, const sl_model_layout *layout, size_t shards, sl_error *err) {
   sl_gradients g = {.ctx = ctx, .layout = layout, .shards = shards};
-  sl_status status = sl_arena_create(&g.total, layout, err);
-  for (size_t i = 0; !status && (size_t)1 << i < shards; i++) status = sl_arena_create(&g.level[i], layout, err);
+  sl_status status = sl_arena_create(&g.total, ctx, layout, err);
+  for (size_t i = 0; !status && (size_t)1 << i < shards; i++) status = sl_arena_create(&g.level[i], ctx, layout, err);
   if (!status && layout->shape.tied) {
     void *block = NULL;
-    status = sl_block_create(&block, head_floats(layout) * sizeof *g.head_total, "the head's gradient", err);
+    status = sl_block_create(&block, ctx, head_floats(layout) * sizeof *g.head_total, "the head's gradient", err);
     g.head_total = block;
   }
   if (status) {
@@ -35,18 +35,19 @@ sl_status sl_gradients_create(sl_gradients *out, sl_context *ctx, const sl_model
 }
 
 void sl_gradients_free(sl_gradients *g) {
-  sl_arena_free(g->total);
-  for (size_t i = 0; i < SL_SHARD_LEVELS; i++) sl_arena_free(g->level[i]);
-  sl_block_free(g->head_total);
+  sl_arena_free(g->ctx, g->total);
+  for (size_t i = 0; i < SL_SHARD_LEVELS; i++) sl_arena_free(g->ctx, g->level[i]);
+  sl_block_free(g->ctx, g->head_total);
   memset(g, 0, sizeof *g);
 }
 
 size_t sl_shard_begin(size_t k, size_t n, size_t shards) { return k * n / shards; }
 
-void sl_gradients_begin_shard(sl_gradients *g) {
+sl_status sl_gradients_begin_shard(sl_gradients *g) {
   if (g->done == g->shards) g->done = 0;
-  memset(g->total, 0, g->layout->n_floats * sizeof *g->total);
-  if (g->head_total) memset(g->head_total, 0, head_floats(g->layout) * sizeof *g->head_total);
+  const sl_status status = sl_memory_zero(g->ctx, g->total, sl_arena_bytes(g->layout));
+  if (status || !g->head_total) return status;
+  return sl_memory_zero(g->ctx, g->head_total, head_floats(g->layout) * sizeof *g->head_total);
 }
 
 sl_status sl_gradients_end_shard(sl_gradients *g) {

@@ -29,7 +29,7 @@ size_t sl_gradients_bytes(const sl_model_layout *layout, size_t shards);
 size_t sl_shard_begin(size_t k, size_t n, size_t shards);
 
 /* Around each shard of a step, in order: begin zeroes the totals, end combines what is complete. */
-void sl_gradients_begin_shard(sl_gradients *g);
+sl_status sl_gradients_begin_shard(sl_gradients *g);
 sl_status sl_gradients_end_shard(sl_gradients *g);
 
 #endif

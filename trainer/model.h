@@ -7,8 +7,8 @@
 
 #include <sluice/kernels.h>
 
-/* A micro-batch (spec N4.1). target and mask say which tokens' log-probs are wanted: mask[i] is 1 if the token after i is learnt from, and
- * target[i] is that token. */
+/* A micro-batch (spec N4.1): offsets on the host, the other arrays in the context's memory, as all arrays below. target and mask say which
+ * tokens' log-probs are wanted: mask[i] is 1 if the token after i is learnt from, and target[i] is that token. */
 typedef struct {
   size_t n_seq;
   const uint32_t *seq;      /* (n_seq + 1) offsets, seq[0] = 0 */

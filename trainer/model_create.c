@@ -87,17 +87,32 @@ sl_status sl_model_bytes(size_t *out, sl_context *ctx, const sl_model_layout *la
   return status;
 }
 
+/* Made on the host (spec T1.9), then put where the kernels are. */
+static sl_status fill_rope(sl_model *m, sl_error *err) {
+  const sl_model_shape *s = &m->layout->shape;
+  const size_t n = s->max_positions * (s->head_dim / 2), bytes = n * sizeof(float);
+  float *made = malloc(2 * bytes);
+  sl_status status = made ? sl_rope_tables(made, made + n, s->max_positions, s->head_dim, s->rope_theta, err)
+                          : sl_fail(err, SL_ERR_MEMORY, "no memory for the rotary tables of %zu positions", s->max_positions);
+  if (!status) {
+    status = sl_memory_write(m->ctx, m->cos_table, made, bytes);
+    if (!status) status = sl_memory_write(m->ctx, m->sin_table, made + n, bytes);
+    if (status) sl_fail(err, status, "%s", sl_context_error(m->ctx)->message);
+  }
+  free(made);
+  return status;
+}
+
 sl_status sl_model_create(sl_model **out, sl_context *ctx, const sl_model_layout *layout, const float *parameters, size_t max_tokens,
                           int training, sl_error *err) {
-  const sl_model_shape *s = &layout->shape;
   sl_model *m = malloc(sizeof *m);
   if (!m) return sl_fail(err, SL_ERR_MEMORY, "no memory for a model");
   sl_status status = prepare(m, ctx, layout, max_tokens, training, err);
   m->parameters = parameters;
-  if (!status) status = sl_block_create(&m->block, count_bytes(m), "a model's activations", err);
+  if (!status) status = sl_block_create(&m->block, ctx, count_bytes(m), "a model's activations", err);
   if (!status) {
     cut_model(&(sl_cutter){.base = m->block}, m);
-    status = sl_rope_tables(m->cos_table, m->sin_table, s->max_positions, s->head_dim, s->rope_theta, err);
+    status = fill_rope(m, err);
   }
   if (status) {
     sl_model_destroy(m);
@@ -111,7 +126,7 @@ void sl_model_destroy(sl_model *model) {
   if (!model) return;
   free(model->layers);
   free(model->packs);
-  sl_block_free(model->block);
+  sl_block_free(model->ctx, model->block);
   free(model);
 }
 

@@ -65,7 +65,7 @@ sl_status sl_model_weights_read(sl_parameters *p, const char *folder, sl_error *
   const sl_model_layout *layout = p->layout;
   sl_status status = path ? open_weights(&file, folder, path, err) : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", folder);
   if (status == SL_OK) status = check_tensors(file, path, layout, err);
-  if (status == SL_OK) status = sl_arena_create(&p->data, layout, err);
+  if (status == SL_OK) status = sl_arena_create(&p->data, NULL, layout, err);
   for (size_t i = 0; i < layout->n_tensors && status == SL_OK; i++) {
     const sl_tensor_info *t = &layout->tensors[i];
     status = sl_safetensors_read(file, sl_safetensors_find(file, t->name), p->data + t->offset, err);
@@ -119,7 +119,7 @@ sl_status sl_model_folder_describe(sl_model_layout **out, sl_tokenizer **tokeniz
 }
 
 sl_status sl_model_folder_read(sl_parameters *out, sl_tokenizer **tokenizer, const char *path, sl_error *err) {
-  sl_parameters made = {NULL, NULL};
+  sl_parameters made = {NULL, NULL, NULL};
   sl_tokenizer *ours = NULL;
   sl_status status = sl_model_folder_describe(&made.layout, tokenizer ? &ours : NULL, path, err);
   if (status == SL_OK) status = sl_model_weights_read(&made, path, err);
@@ -136,13 +136,15 @@ sl_status sl_model_folder_read(sl_parameters *out, sl_tokenizer **tokenizer, con
 static sl_status write_weights(const sl_parameters *p, const char *path, sl_error *err) {
   const size_t n = p->layout->n_tensors;
   sl_tensor_view *views = calloc(n, sizeof *views);
-  if (!views) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
-  for (size_t i = 0; i < n; i++) {
+  float *data = NULL;
+  sl_status status = views ? sl_arena_view(&data, p->ctx, p->layout, p->data, err) : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
+  for (size_t i = 0; status == SL_OK && i < n; i++) {
     const sl_tensor_info *t = &p->layout->tensors[i];
     views[i] = (sl_tensor_view){
-        .name = t->name, .rank = t->rank, .shape = {t->shape[0], t->shape[1]}, .count = t->count, .data = p->data + t->offset};
+        .name = t->name, .rank = t->rank, .shape = {t->shape[0], t->shape[1]}, .count = t->count, .data = data + t->offset};
   }
-  const sl_status status = sl_safetensors_write(path, views, n, err);
+  if (status == SL_OK) status = sl_safetensors_write(path, views, n, err);
+  if (data) sl_arena_unview(data, p->ctx);
   free(views);
   return status;
 }

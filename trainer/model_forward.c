@@ -69,8 +69,7 @@ sl_status sl_model_forward(sl_model *m, const sl_batch *b, float inv_temperature
   SL_TRY(final_norm(m, t, m->hidden));
   SL_TRY(sl_logprob_forward(m->ctx, logp, entropy, m->row_max, m->row_sum, m->hidden, weight(m, m->layout->head), m->head_pack[0],
                             b->target, b->mask, inv_temperature, t, s->hidden, s->vocab));
-  for (size_t i = 0; i < t; i++) m->entropy[i] = entropy[i];
-  return SL_OK;
+  return sl_memory_copy(m->ctx, m->entropy, entropy, t * sizeof *entropy);
 }
 
 sl_status sl_model_prefill(sl_model *m, const sl_batch *b, const sl_layer_cache *caches, const uint32_t *slot, float *hidden) {

@@ -168,14 +168,46 @@ size_t sl_model_layout_find(const sl_model_layout *layout, const char *name) {
 
 size_t sl_arena_bytes(const sl_model_layout *layout) { return layout->n_floats * sizeof(float); }
 
-sl_status sl_arena_create(float **out, const sl_model_layout *layout, sl_error *err) {
+sl_status sl_arena_create(float **out, sl_context *ctx, const sl_model_layout *layout, sl_error *err) {
   void *block;
-  const sl_status status = sl_block_create(&block, sl_arena_bytes(layout), "a model's numbers", err);
+  const sl_status status = sl_block_create(&block, ctx, sl_arena_bytes(layout), "a model's numbers", err);
   if (status == SL_OK) *out = block;
   return status;
 }
 
-void sl_arena_free(float *arena) { sl_block_free(arena); }
+void sl_arena_free(sl_context *ctx, float *arena) { sl_block_free(ctx, arena); }
+
+static int on_device(const sl_context *ctx) { return ctx && sl_context_on_device(ctx); }
+
+sl_status sl_arena_write(float *arena, sl_context *ctx, const sl_model_layout *layout, const float *from, sl_error *err) {
+  if (!on_device(ctx)) {
+    memcpy(arena, from, sl_arena_bytes(layout));
+    return SL_OK;
+  }
+  const sl_status status = sl_memory_write(ctx, arena, from, sl_arena_bytes(layout));
+  return status ? sl_fail(err, status, "%s", sl_context_error(ctx)->message) : SL_OK;
+}
+
+sl_status sl_arena_view(float **out, sl_context *ctx, const sl_model_layout *layout, float *arena, sl_error *err) {
+  if (!on_device(ctx)) {
+    *out = arena;
+    return SL_OK;
+  }
+  float *copy;
+  sl_status status = sl_arena_create(&copy, NULL, layout, err);
+  if (status != SL_OK) return status;
+  status = sl_memory_read(ctx, copy, arena, sl_arena_bytes(layout));
+  if (status != SL_OK) {
+    sl_arena_free(NULL, copy);
+    return sl_fail(err, status, "%s", sl_context_error(ctx)->message);
+  }
+  *out = copy;
+  return SL_OK;
+}
+
+void sl_arena_unview(float *view, sl_context *ctx) {
+  if (on_device(ctx)) sl_arena_free(NULL, view);
+}
 
 sl_status sl_arena_check(const sl_model_layout *layout, const float *arena, const char *what, sl_error *err) {
   for (size_t i = 0; i < layout->n_tensors; i++) {

@@ -2,7 +2,7 @@
 #ifndef SLUICE_MODEL_LAYOUT_H
 #define SLUICE_MODEL_LAYOUT_H
 
-#include <sluice/status.h>
+#include <sluice/kernels.h>
 
 #include <stddef.h>
 #include <stdint.h>
@@ -52,26 +52,36 @@ void sl_model_layout_destroy(sl_model_layout *layout);
 /* Registry index of the tensor of that name, or n_tensors. */
 size_t sl_model_layout_find(const sl_model_layout *layout, const char *name);
 
-/* n_floats zeroed floats, aligned to 64 bytes; released by sl_arena_free. */
+/* n_floats zeroed floats, aligned to 64 bytes, in the memory of a context (the host's if ctx is NULL); released by sl_arena_free. */
 size_t sl_arena_bytes(const sl_model_layout *layout);
-sl_status sl_arena_create(float **out, const sl_model_layout *layout, sl_error *err);
-void sl_arena_free(float *arena);
+sl_status sl_arena_create(float **out, sl_context *ctx, const sl_model_layout *layout, sl_error *err);
+void sl_arena_free(sl_context *ctx, float *arena);
 
-/* A model's parameters: owns both. */
+/* Fills an arena of a context with numbers of the host. */
+sl_status sl_arena_write(float *arena, sl_context *ctx, const sl_model_layout *layout, const float *from_host, sl_error *err);
+/* An arena where the host can read it: itself, or a copy until sl_arena_unview. */
+sl_status sl_arena_view(float **out, sl_context *ctx, const sl_model_layout *layout, float *arena, sl_error *err);
+void sl_arena_unview(float *view, sl_context *ctx);
+
+/* A model's parameters: owns layout and data. */
 typedef struct {
   sl_model_layout *layout;
   float *data;
+  sl_context *ctx; /* whose memory the data is; NULL: the host's */
 } sl_parameters;
 
-/* A zeroed arena with its layout. */
+/* A zeroed arena of the host with its layout. */
 sl_status sl_parameters_create(sl_parameters *out, const sl_model_shape *shape, sl_error *err);
 void sl_parameters_free(sl_parameters *parameters);
+/* Puts them where the kernels of a context can use them. */
+sl_status sl_parameters_move(sl_parameters *parameters, sl_context *ctx, sl_error *err);
 
-/* Initial parameters (spec T5.4, N5.3). init_std 0: 1/sqrt(fan_in), embedding and head 1/sqrt(hidden); else that deviation for all of them.
+/* Initial parameters (spec T5.4, N5.3), on the host. init_std 0: 1/sqrt(fan_in), embedding and head 1/sqrt(hidden); else that deviation for
+ * all of them.
  */
 void sl_parameters_init(const sl_parameters *parameters, uint64_t seed, double init_std);
 
-/* SL_ERR_NONFINITE, naming tensor[index], if an arena of this layout holds NaN or infinity (spec N1.5). what: "parameter", "gradient", ...
+/* SL_ERR_NONFINITE, naming tensor[index], if an arena of the host holds NaN or infinity (spec N1.5). what: "parameter", "gradient", ...
  */
 sl_status sl_arena_check(const sl_model_layout *layout, const float *arena, const char *what, sl_error *err);
 

@@ -27,26 +27,14 @@ sl_status sl_session_find_model(char **out, const char *path, sl_error *err) {
   return status;
 }
 
-sl_status sl_open_context(sl_context **out, const sl_context_options *options, sl_error *err) {
-  sl_context *ctx;
-  const sl_status status = sl_context_create(&ctx, options, err);
-  if (status) return status;
-  if (sl_context_on_device(ctx)) {
-    sl_context_destroy(ctx);
-    return sl_fail(err, SL_ERR_UNAVAILABLE, "backend '%s': models and training lie in host memory, which its kernels cannot read",
-                   options->backend);
-  }
-  *out = ctx;
-  return SL_OK;
-}
-
 sl_status sl_session_open(sl_session *out, const char *path, const sl_backend_options *options, sl_error *err) {
   sl_session s = {0};
   const sl_context_options context = {options->backend, options->isa, options->threads};
   char *folder = NULL;
-  sl_status status = sl_open_context(&s.ctx, &context, err);
+  sl_status status = sl_context_create(&s.ctx, &context, err);
   if (!status) status = sl_session_find_model(&folder, path, err);
   if (!status) status = sl_model_folder_read(&s.parameters, &s.tokenizer, folder, err);
+  if (!status) status = sl_parameters_move(&s.parameters, s.ctx, err);
   free(folder);
   if (status) {
     sl_session_close(&s);

@@ -20,7 +20,4 @@ sl_status sl_session_find_model(char **out, const char *path, sl_error *err);
 sl_status sl_session_open(sl_session *out, const char *path, const sl_backend_options *options, sl_error *err);
 void sl_session_close(sl_session *session);
 
-/* sl_context_create, and SL_ERR_UNAVAILABLE for a backend that cannot read host memory, where models and training lie. */
-sl_status sl_open_context(sl_context **out, const sl_context_options *options, sl_error *err);
-
 #endif

@@ -7,9 +7,9 @@
 #include <string.h>
 
 sl_status sl_parameters_create(sl_parameters *out, const sl_model_shape *shape, sl_error *err) {
-  sl_parameters made = {NULL, NULL};
+  sl_parameters made = {NULL, NULL, NULL};
   sl_status status = sl_model_layout_create(&made.layout, shape, err);
-  if (status == SL_OK) status = sl_arena_create(&made.data, made.layout, err);
+  if (status == SL_OK) status = sl_arena_create(&made.data, NULL, made.layout, err);
   if (status != SL_OK) {
     sl_parameters_free(&made);
     return status;
@@ -20,8 +20,23 @@ sl_status sl_parameters_create(sl_parameters *out, const sl_model_shape *shape, 
 
 void sl_parameters_free(sl_parameters *parameters) {
   sl_model_layout_destroy(parameters->layout);
-  sl_arena_free(parameters->data);
-  *parameters = (sl_parameters){NULL, NULL};
+  sl_arena_free(parameters->ctx, parameters->data);
+  *parameters = (sl_parameters){NULL, NULL, NULL};
+}
+
+sl_status sl_parameters_move(sl_parameters *p, sl_context *ctx, sl_error *err) {
+  float *there;
+  if (!sl_context_on_device(ctx)) return SL_OK; /* its memory is the host's */
+  sl_status status = sl_arena_create(&there, ctx, p->layout, err);
+  if (status) return status;
+  status = sl_arena_write(there, ctx, p->layout, p->data, err);
+  if (status) {
+    sl_arena_free(ctx, there);
+    return status;
+  }
+  sl_arena_free(p->ctx, p->data);
+  p->data = there, p->ctx = ctx;
+  return SL_OK;
 }
 
 void sl_parameters_init(const sl_parameters *parameters, uint64_t seed, double init_std) {

@@ -211,7 +211,9 @@ sl_status sl_ledger_step(sl_run_files *run, const sl_trainer *t, const sl_step_d
   fputs("],\"parameters\":", f);
   for (size_t i = 0; i < n; i++) {
     char digest[SL_DIGEST_TEXT];
-    sl_digest_bytes(digest, t->policy.data + layout->tensors[i].offset, layout->tensors[i].count * sizeof(float));
+    const sl_tensor_info *tensor = &layout->tensors[i];
+    const sl_status status = sl_digest_array(digest, &t->reader, t->policy.data + tensor->offset, tensor->count * sizeof(float));
+    if (status) return sl_trainer_kernel_error(t, status, err);
     fprintf(f, "%s\"%s\"", i ? "," : "[", digest);
   }
   fputs("]", f);

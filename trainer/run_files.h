@@ -52,7 +52,7 @@ sl_status sl_checkpoint_read(sl_trainer *trainer, const char *path, sl_checkpoin
 
 /* The frozen reference, where there is one. Digest: "" while there is none. Save: the policy becomes it, and the run's folder keeps it.
  * Restore: SL_ERR_MISMATCH unless it is the one of the recorded digest. */
-void sl_reference_digest(const sl_trainer *trainer, char out[SL_DIGEST_TEXT]);
+sl_status sl_reference_digest(const sl_trainer *trainer, char out[SL_DIGEST_TEXT], sl_error *err);
 sl_status sl_reference_save(sl_trainer *trainer, const char *run, sl_error *err);
 sl_status sl_reference_restore(sl_trainer *trainer, const char *run, const char *recorded, sl_error *err);
 

@@ -1,7 +1,6 @@
 /* One gradient: forward, loss and backward of the sequences of an optimiser step, shard by shard (spec N4.3, O4). */
 #include "step.h"
 
-#include "block.h"
 #include "model_activations.h"
 
 #include <string.h>
@@ -20,25 +19,29 @@ static void cut_step(sl_cutter *c, sl_step *s) {
   s->mask = sl_cut(c, t, 1, sizeof *s->mask);
 }
 
-size_t sl_step_bytes(size_t max_sequences, size_t max_tokens) {
+static size_t count_bytes(size_t max_sequences, size_t max_tokens) {
   sl_step s = {.max_sequences = max_sequences, .max_tokens = max_tokens};
   sl_cutter c = {0};
   cut_step(&c, &s);
   return sl_cutter_bytes(&c);
 }
 
-sl_status sl_step_create(sl_step *out, size_t max_sequences, size_t max_tokens, sl_error *err) {
+size_t sl_step_bytes(const sl_context *ctx, size_t max_sequences, size_t max_tokens) {
+  return sl_mirror_bytes(ctx, count_bytes(max_sequences, max_tokens));
+}
+
+sl_status sl_step_create(sl_step *out, sl_context *ctx, size_t max_sequences, size_t max_tokens, sl_error *err) {
   sl_step s = {.max_sequences = max_sequences, .max_tokens = max_tokens};
   if (max_tokens > UINT32_MAX) return sl_fail(err, SL_ERR_MEMORY, "a step of %zu tokens is too large", max_tokens);
-  const sl_status status = sl_block_create(&s.block, sl_step_bytes(max_sequences, max_tokens), "the tokens of a step", err);
+  const sl_status status = sl_mirror_create(&s.mirror, ctx, count_bytes(max_sequences, max_tokens), "the tokens of a step", err);
   if (status) return status;
-  cut_step(&(sl_cutter){.base = s.block}, &s);
+  cut_step(&(sl_cutter){.base = s.mirror.host}, &s);
   *out = s;
   return SL_OK;
 }
 
 void sl_step_free(sl_step *step) {
-  sl_block_free(step->block);
+  sl_mirror_free(&step->mirror);
   memset(step, 0, sizeof *step);
 }
 
@@ -71,58 +74,93 @@ size_t sl_micro_batch_tokens(size_t n_seq, size_t shards, size_t micro_batch, si
   return (micro_batch && micro_batch < shard ? micro_batch : shard) * max_length;
 }
 
+/* Where the kernels find an array of the step. */
+static void *on(const sl_step *s, const void *host) { return sl_mirror_device(&s->mirror, host); }
+
+/* Hands the kernels what the host has filled in. */
+static sl_status push(const sl_step *s) {
+  const size_t n = s->n_seq, t = s->seq[n];
+  const struct {
+    const void *array;
+    size_t bytes;
+  } arrays[] = {{s->ids, t * sizeof *s->ids},
+                {s->position, t * sizeof *s->position},
+                {s->target, t * sizeof *s->target},
+                {s->mask, t * sizeof *s->mask},
+                {s->logp_old, t * sizeof *s->logp_old},
+                {s->logp_ref, t * sizeof *s->logp_ref},
+                {s->advantage, n * sizeof *s->advantage},
+                {s->coefficient, n * sizeof *s->coefficient}};
+  for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) SL_TRY(sl_mirror_push(&s->mirror, arrays[i].array, arrays[i].bytes));
+  return SL_OK;
+}
+
 /* The sequences [begin, end) as a batch of their own. */
 static sl_batch micro_batch(const sl_step *s, size_t begin, size_t end) {
   const uint32_t first = s->seq[begin];
   for (size_t i = begin; i <= end; i++) s->local_seq[i - begin] = s->seq[i] - first;
-  return (sl_batch){end - begin, s->local_seq, s->ids + first, s->position + first, s->target + first, s->mask + first};
+  return (sl_batch){end - begin,           s->local_seq, on(s, s->ids + first), on(s, s->position + first), on(s, s->target + first),
+                    on(s, s->mask + first)};
 }
 
-static sl_status gated(sl_step *s, sl_model *m, const sl_batch *b, const sl_step_options *o, size_t begin) {
+static sl_status gated(const sl_step *s, sl_model *m, const sl_batch *b, const sl_step_options *o, size_t begin) {
   const size_t at = s->seq[begin];
-  const sl_gated_loss_batch loss = {s->logp + at,
-                                    s->logp_old + at,
-                                    o->objective->beta > 0 ? s->logp_ref + at : NULL,
-                                    s->entropy + at,
+  const sl_gated_loss_batch loss = {on(s, s->logp + at),
+                                    on(s, s->logp_old + at),
+                                    o->objective->beta > 0 ? on(s, s->logp_ref + at) : NULL,
+                                    on(s, s->entropy + at),
                                     b->mask,
                                     b->seq,
-                                    s->advantage + begin,
-                                    s->coefficient + begin,
+                                    on(s, s->advantage + begin),
+                                    on(s, s->coefficient + begin),
                                     b->n_seq};
-  return sl_gated_loss(m->ctx, s->dlogp + at, o->objective->gamma > 0 ? s->dentropy + at : NULL, s->sums + begin, o->objective, &loss);
+  float *dentropy = o->objective->gamma > 0 ? on(s, s->dentropy + at) : NULL;
+  return sl_gated_loss(m->ctx, on(s, s->dlogp + at), dentropy, on(s, s->sums + begin), o->objective, &loss);
 }
 
-/* spec O4.5 and O4.6 */
-static void supervised(sl_step *s, const sl_batch *b, size_t begin) {
-  for (size_t q = 0; q < b->n_seq; q++) {
-    const float d = (float)-s->coefficient[begin + q];
+/* The gradient of spec O4.5 and O4.6, which no log-prob enters. */
+static sl_status supervised_gradient(const sl_step *s) {
+  for (size_t q = 0; q < s->n_seq; q++) {
+    const float d = (float)-s->coefficient[q];
+    for (size_t i = s->seq[q]; i < s->seq[q + 1]; i++) s->dlogp[i] = s->mask[i] ? d : 0.0f;
+  }
+  return sl_mirror_push(&s->mirror, s->dlogp, s->seq[s->n_seq] * sizeof *s->dlogp);
+}
+
+static void supervised_sums(const sl_step *s) {
+  for (size_t q = 0; q < s->n_seq; q++) {
     double sum = 0.0;
-    for (size_t i = s->seq[begin + q]; i < s->seq[begin + q + 1]; i++) {
-      s->dlogp[i] = s->mask[i] ? d : 0.0f;
-      if (s->mask[i]) sum += s->coefficient[begin + q] * (double)s->logp[i];
-    }
-    s->sums[begin + q] = (sl_loss_sums){.objective = sum, .tokens = s->tokens[begin + q]};
+    for (size_t i = s->seq[q]; i < s->seq[q + 1]; i++)
+      if (s->mask[i]) sum += s->coefficient[q] * (double)s->logp[i];
+    s->sums[q] = (sl_loss_sums){.objective = sum, .tokens = s->tokens[q]};
   }
 }
 
-static sl_status one_micro_batch(sl_step *s, sl_model *m, sl_gradients *g, const sl_step_options *o, size_t begin, size_t end) {
+static sl_status one_micro_batch(const sl_step *s, sl_model *m, sl_gradients *g, const sl_step_options *o, size_t begin, size_t end) {
   const sl_batch b = micro_batch(s, begin, end);
   const size_t at = s->seq[begin];
   if (b.seq[b.n_seq] == 0) return SL_OK;
-  SL_TRY(sl_model_forward(m, &b, o->inv_temperature, s->logp + at, s->entropy + at));
-  if (o->objective)
-    SL_TRY(gated(s, m, &b, o, begin));
-  else
-    supervised(s, &b, begin);
-  const float *dentropy = o->objective && o->objective->gamma > 0 ? s->dentropy + at : NULL;
-  return sl_model_backward(m, &b, o->inv_temperature, s->dlogp + at, dentropy, g->total, g->head_total);
+  SL_TRY(sl_model_forward(m, &b, o->inv_temperature, on(s, s->logp + at), on(s, s->entropy + at)));
+  if (o->objective) SL_TRY(gated(s, m, &b, o, begin));
+  const float *dentropy = o->objective && o->objective->gamma > 0 ? on(s, s->dentropy + at) : NULL;
+  return sl_model_backward(m, &b, o->inv_temperature, on(s, s->dlogp + at), dentropy, g->total, g->head_total);
+}
+
+/* Takes back what the step is judged by. */
+static sl_status pull(const sl_step *s, const sl_step_options *o) {
+  SL_TRY(sl_mirror_pull(&s->mirror, s->logp, s->seq[s->n_seq] * sizeof *s->logp));
+  if (o->objective) return sl_mirror_pull(&s->mirror, s->sums, s->n_seq * sizeof *s->sums);
+  supervised_sums(s);
+  return SL_OK;
 }
 
 sl_status sl_step_gradient(sl_step *s, sl_model *m, sl_gradients *g, const sl_step_options *o) {
   SL_TRY(sl_model_pack(m));
+  SL_TRY(push(s));
+  if (!o->objective) SL_TRY(supervised_gradient(s));
   for (size_t k = 0; k < g->shards; k++) {
     const size_t end = sl_shard_begin(k + 1, s->n_seq, g->shards);
-    sl_gradients_begin_shard(g);
+    SL_TRY(sl_gradients_begin_shard(g));
     for (size_t begin = sl_shard_begin(k, s->n_seq, g->shards); begin < end;) {
       const size_t stop = o->micro_batch && o->micro_batch < end - begin ? begin + o->micro_batch : end;
       SL_TRY(one_micro_batch(s, m, g, o, begin, stop));
@@ -130,23 +168,27 @@ sl_status sl_step_gradient(sl_step *s, sl_model *m, sl_gradients *g, const sl_st
     }
     SL_TRY(sl_gradients_end_shard(g));
   }
-  return SL_OK;
+  return pull(s, o);
 }
 
 sl_status sl_step_rehearse(sl_step *s, sl_model *m, sl_gradients *g, const sl_step_options *o) {
   for (size_t i = 0; i < s->n_seq; i++) s->coefficient[i] = 0.0;
   SL_TRY(sl_model_pack(m));
-  sl_gradients_begin_shard(g);
-  return one_micro_batch(s, m, g, o, 0, s->n_seq);
+  SL_TRY(push(s));
+  SL_TRY(sl_gradients_begin_shard(g));
+  SL_TRY(one_micro_batch(s, m, g, o, 0, s->n_seq));
+  return pull(s, o);
 }
 
 sl_status sl_step_logprobs(sl_step *s, sl_model *m, const sl_step_options *o, size_t shards, float *logp, float *entropy) {
   SL_TRY(sl_model_pack(m));
+  SL_TRY(push(s));
   const size_t shard = (s->n_seq + shards - 1) / shards, most = o->micro_batch && o->micro_batch < shard ? o->micro_batch : shard;
   for (size_t begin = 0; begin < s->n_seq; begin += most) {
-    const size_t end = s->n_seq - begin < most ? s->n_seq : begin + most;
+    const size_t end = s->n_seq - begin < most ? s->n_seq : begin + most, at = s->seq[begin];
     const sl_batch b = micro_batch(s, begin, end);
-    SL_TRY(sl_model_forward(m, &b, o->inv_temperature, logp + s->seq[begin], entropy + s->seq[begin]));
+    SL_TRY(sl_model_forward(m, &b, o->inv_temperature, on(s, logp + at), on(s, entropy + at)));
   }
-  return SL_OK;
+  SL_TRY(sl_mirror_pull(&s->mirror, logp, s->seq[s->n_seq] * sizeof *logp));
+  return sl_mirror_pull(&s->mirror, entropy, s->seq[s->n_seq] * sizeof *entropy);
 }

@@ -2,12 +2,13 @@
 #ifndef SLUICE_STEP_H
 #define SLUICE_STEP_H
 
+#include "block.h"
 #include "gradients.h"
 #include "model.h"
 
 #include <sluice/objective.h>
 
-/* The sequences of one optimiser step, packed. Arrays over tokens unless said otherwise. */
+/* The sequences of one optimiser step, packed, as the host sees them. Arrays over tokens unless said otherwise. */
 typedef struct {
   size_t max_sequences, max_tokens;
   size_t n_seq;
@@ -21,13 +22,13 @@ typedef struct {
   uint32_t *tokens;    /* (n_seq) unmasked tokens */
   sl_loss_sums *sums;  /* (n_seq) */
   uint32_t *local_seq; /* (n_seq + 1) offsets of a micro-batch */
-  void *block;         /* all of them */
+  sl_mirror mirror;    /* all of them */
 } sl_step;
 
-sl_status sl_step_create(sl_step *out, size_t max_sequences, size_t max_tokens, sl_error *err);
+sl_status sl_step_create(sl_step *out, sl_context *ctx, size_t max_sequences, size_t max_tokens, sl_error *err);
 void sl_step_free(sl_step *step);
-/* Bytes that such a step takes in one block. */
-size_t sl_step_bytes(size_t max_sequences, size_t max_tokens);
+/* Bytes that such a step takes. */
+size_t sl_step_bytes(const sl_context *ctx, size_t max_sequences, size_t max_tokens);
 
 /* Appends a sequence whose tokens after the first prompt_length are learnt from. logp_old may be NULL (then 0). */
 void sl_step_clear(sl_step *step);
@@ -43,7 +44,7 @@ typedef struct {
 /* spec N4.3: shards first. Largest number of tokens that a micro-batch of such steps can hold. */
 size_t sl_micro_batch_tokens(size_t n_seq, size_t shards, size_t micro_batch, size_t max_length);
 
-/* Log-probs alone, of every sequence, into `logp` and `entropy` (T): of the training model or of a frozen reference. */
+/* Log-probs alone, of every sequence, into `logp` and `entropy` (T), arrays of the step: of the training model or of a frozen reference. */
 sl_status sl_step_logprobs(sl_step *step, sl_model *model, const sl_step_options *options, size_t shards, float *logp, float *entropy);
 
 /* Runs the step's sequences as one micro-batch with coefficients of 0, so that kernels claim their workspace; leaves no trace in a

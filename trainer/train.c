@@ -49,8 +49,8 @@ static void say(walk *w, const char *phase, uint64_t step, double success) {
 
 static sl_status log_step(walk *w, const sl_step_report *report, double seconds, sl_error *err) {
   char state[SL_DIGEST_TEXT];
-  sl_trainer_hash(w->t, state);
-  sl_status status = sl_metrics_step(w->run, w->t, report, state, seconds, err);
+  sl_status status = sl_trainer_hash(w->t, state, err);
+  if (!status) status = sl_metrics_step(w->run, w->t, report, state, seconds, err);
   if (!status) status = sl_ledger_step(w->run, w->t, &w->digests, state, err);
   return status;
 }
@@ -95,8 +95,8 @@ static sl_status warm_start(walk *w, int *done, sl_error *err) {
 static sl_status enter_rl(walk *w, sl_error *err) {
   sl_trainer *t = w->t;
   t->phase = SL_PHASE_RL;
-  sl_optimizer_reset(&t->optimizer);
-  sl_status status = sl_reference_save(t, w->run->path, err);
+  sl_status status = sl_trainer_kernel_error(t, sl_optimizer_reset(&t->optimizer), err);
+  if (!status) status = sl_reference_save(t, w->run->path, err);
   if (!status) status = evaluate(w, &t->success_before, err);
   if (!status) status = sl_checkpoint_write(w->run, t, err);
   return status;
@@ -168,6 +168,5 @@ sl_status sl_train(sl_trainer *t, sl_run_files *run, const sl_train_options *opt
   sl_step_digests_free(&w.digests);
   result->success_before = t->success_before, result->success_after = t->success_after;
   result->interrupted = stop_requested != 0 && t->phase != SL_PHASE_DONE;
-  sl_trainer_hash(t, result->state);
-  return status;
+  return status ? status : sl_trainer_hash(t, result->state, err);
 }

@@ -2,7 +2,6 @@
 #include "trainer.h"
 
 #include "block.h"
-#include "model_session.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -114,7 +113,7 @@ static sl_status prepare(sl_trainer *t, sl_extent extent, sl_error *err) {
   const sl_config *c = &t->config;
   static const sl_isa isas[] = {SL_ISA_BEST, SL_ISA_AVX2, SL_ISA_AVX512};
   const sl_context_options options = {c->run.backend, isas[c->run.isa], (int)c->run.threads};
-  sl_status status = sl_open_context(&t->ctx, &options, err);
+  sl_status status = sl_context_create(&t->ctx, &options, err);
   const sl_task_options task = sl_config_task_options(c);
   if (!status) status = sl_task_load(&t->task, &task, err);
   if (!status) status = describe_policy(t, extent, err);
@@ -126,17 +125,18 @@ static sl_status prepare(sl_trainer *t, sl_extent extent, sl_error *err) {
 
 static sl_status fill_policy(sl_trainer *t, sl_error *err) {
   const sl_config *c = &t->config;
-  if (*c->model.folder) return sl_model_weights_read(&t->policy, c->model.folder, err);
-  const sl_status status = sl_arena_create(&t->policy.data, t->policy.layout, err);
-  if (!status) sl_parameters_init(&t->policy, (uint64_t)c->run.seed, c->model.init_std);
-  return status;
+  sl_status status = *c->model.folder ? sl_model_weights_read(&t->policy, c->model.folder, err)
+                                      : sl_arena_create(&t->policy.data, NULL, t->policy.layout, err);
+  if (!status && !*c->model.folder) sl_parameters_init(&t->policy, (uint64_t)c->run.seed, c->model.init_std);
+  return status ? status : sl_parameters_move(&t->policy, t->ctx, err);
 }
 
 static sl_status fill_reference(sl_trainer *t, sl_error *err) {
   const sl_config *c = &t->config;
   if (!t->reference.layout) return SL_OK;
-  if (*c->rl.reference) return sl_model_weights_read(&t->reference, c->rl.reference, err);
-  return sl_arena_create(&t->reference.data, t->reference.layout, err);
+  const sl_status status = *c->rl.reference ? sl_model_weights_read(&t->reference, c->rl.reference, err)
+                                            : sl_arena_create(&t->reference.data, NULL, t->reference.layout, err);
+  return status ? status : sl_parameters_move(&t->reference, t->ctx, err);
 }
 
 static sl_status build(sl_trainer *t, sl_extent extent, sl_error *err) {
@@ -145,6 +145,7 @@ static sl_status build(sl_trainer *t, sl_extent extent, sl_error *err) {
   if (status || extent == SL_EXTENT_PLAN) return status;
   status = fill_policy(t, err);
   if (!status) status = fill_reference(t, err);
+  if (!status) status = sl_digest_reader_create(&t->reader, t->ctx, err);
   if (!status) status = sl_trainer_allocate(t, extent, err);
   if (!status) status = sl_data_order_create(&t->sft_order, t->task.warm.n, (uint64_t)c->run.seed, SL_STREAM_SFT, err);
   if (!status) status = sl_data_order_create(&t->rl_order, t->task.train.n, (uint64_t)c->run.seed, SL_STREAM_RL, err);
@@ -177,6 +178,7 @@ void sl_trainer_destroy(sl_trainer *t) {
   sl_optimizer_free(&t->optimizer);
   sl_step_free(&t->step);
   sl_step_free(&t->rollout_step);
+  sl_digest_reader_free(&t->reader);
   sl_parameters_free(&t->reference);
   sl_parameters_free(&t->policy);
   sl_data_order_free(&t->sft_order);
@@ -185,7 +187,7 @@ void sl_trainer_destroy(sl_trainer *t) {
   sl_tokenizer_destroy(t->tokenizer);
   sl_task_free(&t->task);
   sl_context_destroy(t->ctx);
-  sl_block_free(t->tables);
+  sl_block_free(NULL, t->tables);
   sl_config_free(&t->config);
   free(t);
 }
@@ -200,9 +202,9 @@ sl_counters sl_trainer_counters(const sl_trainer *t) {
                        t->rl_order.position.offset};
 }
 
-void sl_trainer_hash(const sl_trainer *t, char out[SL_DIGEST_TEXT]) {
+sl_status sl_trainer_hash(const sl_trainer *t, char out[SL_DIGEST_TEXT], sl_error *err) {
   const sl_counters counters = sl_trainer_counters(t);
-  sl_state_hash(out, t->policy.data, &t->optimizer, &counters);
+  return sl_trainer_kernel_error(t, sl_state_hash(out, &t->reader, t->policy.data, &t->optimizer, &counters), err);
 }
 
 sl_status sl_trainer_encode(sl_trainer *t, const sl_problems *problems, const uint32_t *chosen, size_t n, sl_error *err) {

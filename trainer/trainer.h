@@ -54,6 +54,7 @@ typedef struct {
   char *text;     /* of one completion */
   void *tables;   /* prompts and all of the last four lines */
   sl_memory_plan plan;
+  sl_digest_reader reader;
 } sl_trainer;
 
 /* Loads the task, makes or reads the model, plans all memory and takes what the extent needs. Takes over config, on error too. */
@@ -65,10 +66,10 @@ sl_status sl_trainer_plan(sl_trainer *trainer, sl_extent extent, sl_error *err);
 sl_status sl_trainer_allocate(sl_trainer *trainer, sl_extent extent, sl_error *err);
 
 /* The policy as it stands becomes the frozen reference, where rl.beta > 0 and no folder was given. */
-void sl_trainer_take_reference(sl_trainer *trainer);
+sl_status sl_trainer_take_reference(sl_trainer *trainer, sl_error *err);
 
 sl_counters sl_trainer_counters(const sl_trainer *trainer);
-void sl_trainer_hash(const sl_trainer *trainer, char out[SL_DIGEST_TEXT]);
+sl_status sl_trainer_hash(const sl_trainer *trainer, char out[SL_DIGEST_TEXT], sl_error *err);
 
 /* A kernel's failure as an error of the run. */
 sl_status sl_trainer_kernel_error(const sl_trainer *trainer, sl_status status, sl_error *err);

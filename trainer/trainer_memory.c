@@ -38,12 +38,12 @@ static size_t table_bytes(sl_trainer *t) {
 static sl_status plan_training(sl_trainer *t, sl_error *err) {
   const sl_model_layout *layout = t->policy.layout;
   sl_memory_plan *p = &t->plan;
-  p->moments = sl_optimizer_bytes(layout);
+  p->moments = sl_optimizer_bytes(t->ctx, layout);
   p->gradients = sl_gradients_bytes(layout, (size_t)t->config.rl.reduce_shards);
-  p->buffers += sl_step_bytes(step_sequences(t), step_sequences(t) * t->max_length);
+  p->buffers += sl_step_bytes(t->ctx, step_sequences(t), step_sequences(t) * t->max_length);
   sl_status status = sl_model_bytes(&p->activations, t->ctx, layout, micro_tokens(t, step_sequences(t)), 1, err);
   if (status || !t->reference.layout) return status;
-  p->buffers += sl_step_bytes(rollout_sequences(t), rollout_sequences(t) * t->max_length);
+  p->buffers += sl_step_bytes(t->ctx, rollout_sequences(t), rollout_sequences(t) * t->max_length);
   status = sl_model_bytes(&p->reference, t->ctx, t->reference.layout, micro_tokens(t, rollout_sequences(t)), 0, err);
   p->reference += sl_arena_bytes(t->reference.layout);
   return status;
@@ -62,8 +62,10 @@ sl_status sl_trainer_plan(sl_trainer *t, sl_extent extent, sl_error *err) {
   sl_generator_memory g;
   sl_status status = sl_generator_bytes(&g, t->ctx, layout, t->max_sequences, t->max_length, err);
   if (status) return status;
-  *p = (sl_memory_plan){
-      .parameters = sl_arena_bytes(layout), .rollout = g.activations + g.own - g.cache, .cache = g.cache, .buffers = table_bytes(t)};
+  *p = (sl_memory_plan){.parameters = sl_arena_bytes(layout),
+                        .rollout = g.activations + g.work - g.cache + g.tokens,
+                        .cache = g.cache,
+                        .buffers = table_bytes(t)};
   if (extent != SL_EXTENT_EVALUATION) status = plan_training(t, err);
   if (!status && sl_memory_plan_bytes(p) == SIZE_MAX) status = sl_fail(err, SL_ERR_MEMORY, "the memory that the run needs overflows");
   return status;
@@ -72,12 +74,12 @@ sl_status sl_trainer_plan(sl_trainer *t, sl_extent extent, sl_error *err) {
 static sl_status allocate_training(sl_trainer *t, sl_error *err) {
   const sl_model_layout *layout = t->policy.layout;
   const size_t most = step_sequences(t), rollout = rollout_sequences(t);
-  sl_status status = sl_optimizer_create(&t->optimizer, layout, err);
+  sl_status status = sl_optimizer_create(&t->optimizer, t->ctx, layout, err);
   if (!status) status = sl_gradients_create(&t->gradients, t->ctx, layout, (size_t)t->config.rl.reduce_shards, err);
   if (!status) status = sl_model_create(&t->model, t->ctx, layout, t->policy.data, micro_tokens(t, most), 1, err);
-  if (!status) status = sl_step_create(&t->step, most, most * t->max_length, err);
+  if (!status) status = sl_step_create(&t->step, t->ctx, most, most * t->max_length, err);
   if (status || !t->reference.layout) return status;
-  status = sl_step_create(&t->rollout_step, rollout, rollout * t->max_length, err);
+  status = sl_step_create(&t->rollout_step, t->ctx, rollout, rollout * t->max_length, err);
   return status ? status
                 : sl_model_create(&t->reference_model, t->ctx, t->reference.layout, t->reference.data, micro_tokens(t, rollout), 0, err);
 }
@@ -96,7 +98,7 @@ static sl_status rehearse_training(sl_trainer *t, sl_error *err) {
   double norm;
   fill_largest(t, &t->step);
   sl_status status = sl_trainer_kernel_error(t, sl_step_rehearse(&t->step, t->model, &t->gradients, &options), err);
-  if (!status) status = sl_gradient_norm(t->ctx, t->policy.layout, t->gradients.total, &norm, err);
+  if (!status) status = sl_gradient_norm(&t->optimizer, t->gradients.total, &norm, err);
   if (status || !t->reference_model) return status;
   sl_step *s = &t->rollout_step;
   fill_largest(t, s);
@@ -105,7 +107,7 @@ static sl_status rehearse_training(sl_trainer *t, sl_error *err) {
 
 sl_status sl_trainer_allocate(sl_trainer *t, sl_extent extent, sl_error *err) {
   const size_t group = (size_t)t->config.rl.group;
-  sl_status status = sl_block_create(&t->tables, table_bytes(t), "the tables of a rollout", err);
+  sl_status status = sl_block_create(&t->tables, NULL, table_bytes(t), "the tables of a rollout", err);
   if (status) return status;
   cut_tables(&(sl_cutter){.base = t->tables}, t);
   for (size_t p = 0; p <= (size_t)t->config.rl.prompts; p++) t->group[p] = (uint32_t)(p * group);

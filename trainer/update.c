@@ -15,11 +15,15 @@ void sl_step_digests_free(sl_step_digests *digests) {
   digests->gradient = NULL;
 }
 
-static void digest_gradient(const sl_trainer *t, sl_step_digests *digests) {
+static sl_status digest_gradient(const sl_trainer *t, sl_step_digests *digests) {
   const sl_model_layout *layout = t->policy.layout;
   char(*out)[SL_DIGEST_TEXT] = digests->gradient + digests->updates++ * layout->n_tensors;
-  for (size_t i = 0; i < layout->n_tensors; i++)
-    sl_digest_bytes(out[i], t->gradients.total + layout->tensors[i].offset, layout->tensors[i].count * sizeof(float));
+  for (size_t i = 0; i < layout->n_tensors; i++) {
+    const sl_tensor_info *tensor = &layout->tensors[i];
+    const sl_status status = sl_digest_array(out[i], &t->reader, t->gradients.total + tensor->offset, tensor->count * sizeof(float));
+    if (status) return status;
+  }
+  return SL_OK;
 }
 
 sl_status sl_trainer_update(sl_trainer *t, float lr, sl_step_report *report, sl_step_digests *digests, sl_error *err) {
@@ -27,13 +31,13 @@ sl_status sl_trainer_update(sl_trainer *t, float lr, sl_step_report *report, sl_
   const sl_optimizer_options options = {c->optimizer.beta1, c->optimizer.beta2, c->optimizer.eps, c->optimizer.weight_decay,
                                         c->optimizer.max_norm};
   double norm;
-  const sl_status status = sl_gradient_norm(t->ctx, t->policy.layout, t->gradients.total, &norm, err);
+  sl_status status = sl_gradient_norm(&t->optimizer, t->gradients.total, &norm, err);
+  if (!status) status = sl_trainer_kernel_error(t, digest_gradient(t, digests), err);
   if (status) return status;
-  digest_gradient(t, digests);
   report->gradient_norm += norm;
   if (norm > report->gradient_norm_max) report->gradient_norm_max = norm;
   report->lr = (double)lr;
   report->updates++;
   report->trained_tokens += t->step.seq[t->step.n_seq];
-  return sl_optimizer_step(&t->optimizer, t->ctx, &options, t->policy.data, t->gradients.total, norm, lr, err);
+  return sl_optimizer_step(&t->optimizer, &options, t->policy.data, t->gradients.total, norm, lr, err);
 }

@@ -16,7 +16,7 @@ static sl_trainer *in_rl(void) {
   tiny_sft(t, 8);
   t->phase = SL_PHASE_RL;
   sl_optimizer_reset(&t->optimizer);
-  sl_trainer_take_reference(t);
+  cr_assert_eq(sl_trainer_take_reference(t, NULL), SL_OK);
   tiny_rl(t, 2);
   return t;
 }

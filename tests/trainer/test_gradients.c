@@ -59,7 +59,7 @@ static void fill(sl_gradients *g, leaves *l, uint64_t seed) {
   const sl_model_layout *layout = g->layout;
   const size_t head = layout->shape.vocab * layout->shape.hidden;
   for (size_t k = 0; k < g->shards; k++) {
-    sl_gradients_begin_shard(g);
+    cr_assert_eq(sl_gradients_begin_shard(g), SL_OK);
     for (size_t i = 0; i < layout->n_floats; i++) {
       cr_assert_eq(g->total[i], 0.0f);
       l->arena[k][i] = g->total[i] = value(seed, k, i, 0);
@@ -138,7 +138,7 @@ static void check_step(sl_trainer *t, size_t n, size_t shards, size_t micro_batc
   sl_step all, part;
   sl_gradients g, one;
   sl_error err;
-  cr_assert_eq(sl_step_create(&all, n, n * 9, &err) | sl_step_create(&part, n, n * 9, &err), SL_OK);
+  cr_assert_eq(sl_step_create(&all, t->ctx, n, n * 9, &err) | sl_step_create(&part, t->ctx, n, n * 9, &err), SL_OK);
   cr_assert_eq(sl_gradients_create(&g, t->ctx, t->policy.layout, shards, &err), SL_OK);
   cr_assert_eq(sl_gradients_create(&one, t->ctx, t->policy.layout, 1, &err), SL_OK);
   sl_model *m;

@@ -13,20 +13,20 @@
 
 static size_t block_bytes, bytes, allocations;
 
-sl_status __real_sl_block_create(void **out, size_t size, const char *what, sl_error *err);
+sl_status __real_sl_block_create(void **out, sl_context *ctx, size_t size, const char *what, sl_error *err);
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *p, size_t size);
 void *__real_aligned_alloc(size_t alignment, size_t size);
-sl_status __wrap_sl_block_create(void **out, size_t size, const char *what, sl_error *err);
+sl_status __wrap_sl_block_create(void **out, sl_context *ctx, size_t size, const char *what, sl_error *err);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
 
-sl_status __wrap_sl_block_create(void **out, size_t size, const char *what, sl_error *err) {
+sl_status __wrap_sl_block_create(void **out, sl_context *ctx, size_t size, const char *what, sl_error *err) {
   block_bytes += size;
-  return __real_sl_block_create(out, size, what, err);
+  return __real_sl_block_create(out, ctx, size, what, err);
 }
 static void count(size_t size) {
   bytes += size;

@@ -216,7 +216,7 @@ Test(model_folder, refuses_bad_configurations_with_their_place) {
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     const char *path = write_model(1);
-    sl_parameters p = {NULL, NULL};
+    sl_parameters p = {NULL, NULL, NULL};
     sl_error err = {SL_OK, ""};
     edit_config(cases[i].from, cases[i].to);
     expect_error(sl_model_folder_read(&p, NULL, path, &err), SL_ERR_INPUT, &err, cases[i].part);

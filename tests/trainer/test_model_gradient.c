@@ -40,7 +40,7 @@ static problem make(const char *tie, const char *backend, uint64_t seed) {
   const char *extra[] = {tie, backend, NULL};
   problem p = {.t = tiny_trainer(extra), .seed = seed};
   sl_error err;
-  cr_assert_eq(sl_step_create(&p.step, SEQUENCES, SEQUENCES * LENGTH, &err), SL_OK);
+  cr_assert_eq(sl_step_create(&p.step, p.t->ctx, SEQUENCES, SEQUENCES * LENGTH, &err), SL_OK);
   p.n = p.t->policy.layout->n_parameters;
   for (uint32_t q = 0; q < SEQUENCES; q++) {
     uint32_t ids[LENGTH];
@@ -74,7 +74,7 @@ static void ours(problem *p, double *out, int packs) {
   }
   cr_assert_eq(sl_model_pack(m), SL_OK);
   g->done = 0;
-  sl_gradients_begin_shard(g);
+  cr_assert_eq(sl_gradients_begin_shard(g), SL_OK);
   cr_assert_eq(sl_model_forward(m, &batch, 1.0f, s->logp, s->entropy), SL_OK);
   cr_assert_eq(sl_model_backward(m, &batch, 1.0f, s->dlogp, s->dentropy, g->total, g->head_total), SL_OK);
   const sl_model_layout *layout = t->policy.layout;

@@ -26,7 +26,7 @@ Test(trainer_optimizer, decay_is_for_matrices_but_the_embedding) {
     options.weight_decay = 0.5;
     fill(t->policy.data, layout, 1.0f);
     memset(t->gradients.total, 0, layout->n_floats * sizeof(float));
-    cr_assert_eq(sl_optimizer_step(&t->optimizer, t->ctx, &options, t->policy.data, t->gradients.total, 0.0, 0.25f, &err), SL_OK);
+    cr_assert_eq(sl_optimizer_step(&t->optimizer, &options, t->policy.data, t->gradients.total, 0.0, 0.25f, &err), SL_OK);
     size_t decayed = 0;
     for (size_t i = 0; i < layout->n_tensors; i++) {
       const sl_tensor_info *tensor = &layout->tensors[i];
@@ -48,8 +48,8 @@ static float moment(sl_trainer *t, float g, double max_norm, double *norm) {
   options.b1 = 0.5f;
   sl_optimizer_reset(&t->optimizer);
   fill(t->gradients.total, t->policy.layout, g);
-  cr_assert_eq(sl_gradient_norm(t->ctx, t->policy.layout, t->gradients.total, norm, &err), SL_OK, "%s", err.message);
-  cr_assert_eq(sl_optimizer_step(&t->optimizer, t->ctx, &options, t->policy.data, t->gradients.total, *norm, 0.001f, &err), SL_OK);
+  cr_assert_eq(sl_gradient_norm(&t->optimizer, t->gradients.total, norm, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_optimizer_step(&t->optimizer, &options, t->policy.data, t->gradients.total, *norm, 0.001f, &err), SL_OK);
   return t->optimizer.m[t->policy.layout->norm];
 }
 
@@ -83,7 +83,7 @@ Test(trainer_optimizer, a_gradient_that_is_not_finite_is_named) {
   const size_t which = sl_model_layout_find(t->policy.layout, "model.layers.1.mlp.up_proj.weight");
   fill(t->gradients.total, t->policy.layout, 1.0f);
   t->gradients.total[t->policy.layout->tensors[which].offset + 5] = NAN;
-  expect_error(sl_gradient_norm(t->ctx, t->policy.layout, t->gradients.total, &norm, &err), SL_ERR_NONFINITE, &err,
+  expect_error(sl_gradient_norm(&t->optimizer, t->gradients.total, &norm, &err), SL_ERR_NONFINITE, &err,
                "model.layers.1.mlp.up_proj.weight[5]");
   cr_expect_eq(norm, -1.0);
   sl_trainer_destroy(t);
@@ -108,19 +108,19 @@ Test(trainer_optimizer, a_gradient_too_large_for_the_moments_is_refused) {
   for (size_t i = 0; i < sizeof large / sizeof *large; i++) {
     fill(g, layout, 1.0f);
     g[at] = large[i];
-    cr_assert_eq(sl_gradient_norm(t->ctx, layout, g, &norm, &err), SL_OK, "%s", err.message);
-    expect_error(sl_optimizer_step(&t->optimizer, t->ctx, &options, t->policy.data, g, norm, 0.1f, &err), SL_ERR_NONFINITE, &err,
+    cr_assert_eq(sl_gradient_norm(&t->optimizer, g, &norm, &err), SL_OK, "%s", err.message);
+    expect_error(sl_optimizer_step(&t->optimizer, &options, t->policy.data, g, norm, 0.1f, &err), SL_ERR_NONFINITE, &err,
                  "model.layers.1.mlp.up_proj.weight[5]");
     cr_expect_eq(memcmp(before, t->policy.data, bytes), 0);
     cr_expect(t->optimizer.state.b1_power == state.b1_power && t->optimizer.v[at] == v);
   }
   options.max_norm = 1.0; /* clips the largest of them to 1 */
-  cr_expect_eq(sl_optimizer_step(&t->optimizer, t->ctx, &options, t->policy.data, g, norm, 0.1f, &err), SL_OK, "%s", err.message);
+  cr_expect_eq(sl_optimizer_step(&t->optimizer, &options, t->policy.data, g, norm, 0.1f, &err), SL_OK, "%s", err.message);
   options.max_norm = 0.0;
   g[at] = 0x1p60f;
   for (int i = 0; i < 200; i++) { /* the moments settle */
-    cr_assert_eq(sl_gradient_norm(t->ctx, layout, g, &norm, &err), SL_OK);
-    cr_assert_eq(sl_optimizer_step(&t->optimizer, t->ctx, &options, t->policy.data, g, norm, 0.1f, &err), SL_OK, "%s", err.message);
+    cr_assert_eq(sl_gradient_norm(&t->optimizer, g, &norm, &err), SL_OK);
+    cr_assert_eq(sl_optimizer_step(&t->optimizer, &options, t->policy.data, g, norm, 0.1f, &err), SL_OK, "%s", err.message);
   }
   cr_expect_eq(sl_arena_check(layout, t->optimizer.v, "v", &err), SL_OK, "%s", err.message);
   cr_expect_eq(sl_arena_check(layout, t->policy.data, "p", &err), SL_OK, "%s", err.message);

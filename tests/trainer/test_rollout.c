@@ -35,7 +35,7 @@ static sl_trainer *ready(size_t n) {
 static size_t differ_from_training(sl_trainer *t, const sl_rollout *r, float temperature) {
   sl_step s;
   sl_error err;
-  cr_assert_eq(sl_step_create(&s, r->n, r->seq[r->n], &err), SL_OK);
+  cr_assert_eq(sl_step_create(&s, t->ctx, r->n, r->seq[r->n], &err), SL_OK);
   for (size_t q = 0; q < r->n; q++)
     sl_step_add(&s, r->ids + r->seq[q], r->seq[q + 1] - r->seq[q], r->prompt_length[q], r->logp + r->seq[q], 0.0f);
   const sl_step_options options = {NULL, 1.0f / temperature, 1};

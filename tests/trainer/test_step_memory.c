@@ -51,7 +51,7 @@ static void count(sl_trainer *t, sl_status (*step)(sl_trainer *, sl_step_report 
   for (int i = 0; i < 4; i++) {
     const size_t before = allocations;
     cr_assert_eq(step(t, &report, &digests, &err), SL_OK, "%s", err.message);
-    sl_trainer_hash(t, hash);
+    cr_assert_eq(sl_trainer_hash(t, hash, &err), SL_OK, "%s", err.message);
     cr_assert_eq(sl_evaluate(t, 0, &success, NULL, NULL, &err), SL_OK, "%s", err.message);
     out[i] = allocations - before;
   }

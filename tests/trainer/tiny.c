@@ -94,7 +94,8 @@ int tiny_rl(sl_trainer *t, int steps) {
 
 const char *tiny_hash(const sl_trainer *t) {
   static char text[SL_DIGEST_TEXT];
-  sl_trainer_hash(t, text);
+  sl_error err;
+  cr_assert_eq(sl_trainer_hash(t, text, &err), SL_OK, "%s", err.message);
   return text;
 }
 
