@@ -1,10 +1,11 @@
-/* Causal grouped-query attention of whole sequences (spec T3.1): a block has a tile of queries of one head and walks the keys twice, for the
- * exact maximum of each row, then for the sum and the weighted values. Scores live in registers and one tile of weights; none is stored.
+/* Causal grouped-query attention of whole sequences (spec T3.1): a block has a tile of queries of one head and walks the keys twice, for
+ * the exact maximum of each row, then for the sum and the weighted values. Scores live in registers and one tile of weights; none is
+ * stored.
  *
- * Floor. Of the T (n + 1) / 2 pairs a head: 3 d fmas a pair (2 d for the two times that a score is made, d for the values), one exp, which is
- * 20 binary64 operations, and 4 additions. Bytes: q and o once, k twice and v once for each tile of 128 queries, from the second-level
- * cache. So fmas are the floor: at 67 Tflop/s (H200, fp32) 3 d * 2 / 67e12 s a pair, and binary64 at half that rate adds 20 / (1.5 d) to it:
- * 21 % at d = 64, 10 % at d = 128. The second score is what an exact maximum costs (a third of the fmas). */
+ * Floor. Of the T (n + 1) / 2 pairs a head: 3 d fmas a pair (2 d for the two times that a score is made, d for the values), one exp, which
+ * is 20 binary64 operations, and 4 additions. Bytes: q and o once, k twice and v once for each tile of 128 queries, from the second-level
+ * cache. So fmas are the floor: at 67 Tflop/s (H200, fp32) 3 d * 2 / 67e12 s a pair, and binary64 at half that rate adds 20 / (1.5 d) to
+ * it: 21 % at d = 64, 10 % at d = 128. The second score is what an exact maximum costs (a third of the fmas). */
 #include "attention_tile.cuh"
 
 using namespace sl;
@@ -144,9 +145,10 @@ struct row_sums {
 };
 
 template <class Tile>
-static __device__ __forceinline__ void store_rows(const forward_problem &a, const attention_sums<Tile> &values, forward_memory<Tile> &memory,
-                                                  const attention_place<Tile> &at, const attention_copy<Tile> &how, const query_tile &t,
-                                                  const float (&max)[Tile::rows_each], size_t stat) {
+static __device__ __forceinline__ void store_rows(const forward_problem &a, const attention_sums<Tile> &values,
+                                                  forward_memory<Tile> &memory, const attention_place<Tile> &at,
+                                                  const attention_copy<Tile> &how, const query_tile &t, const float (&max)[Tile::rows_each],
+                                                  size_t stat) {
 #pragma unroll
   for (int m = 0; m < Tile::rows_each; m++) {
     const size_t row = static_cast<size_t>(at.row + 4 * m);
@@ -185,8 +187,7 @@ static __device__ __forceinline__ void weigh_values(const forward_problem &a, fo
   values.flush(), sums.flush();
 #pragma unroll
   for (int i = 0; i < row_sums<Tile>::each; i++)
-    if (lane_of_thread() == 0)
-      memory.row[0][static_cast<int>(threadIdx.x) / lanes + i * Tile::warps] = __fdiv_rn(1.0f, sums.total[i]);
+    if (lane_of_thread() == 0) memory.row[0][static_cast<int>(threadIdx.x) / lanes + i * Tile::warps] = __fdiv_rn(1.0f, sums.total[i]);
   __syncthreads();
   store_rows(a, values, memory, at, how, t, max, stat);
 }
@@ -205,8 +206,8 @@ static __global__ void __launch_bounds__(Tile::threads, 1) attention_forward_ker
     if (row >= n) continue;
     const size_t count = n - row < Tile::rows ? n - row : Tile::rows, stat = (first + row) * a.heads + h;
     const size_t kv = (first * a.kv_heads + h / (a.heads / a.kv_heads)) * a.d;
-    const query_tile t = {row,  count, a.heads * a.d, a.kv_heads * a.d, (row + count + Tile::cols - 1) / Tile::cols, a.q + stat * a.d, a.k + kv,
-                          a.v + kv};
+    const query_tile t = {row,      count,   a.heads * a.d, a.kv_heads * a.d, (row + count + Tile::cols - 1) / Tile::cols, a.q + stat * a.d,
+                          a.k + kv, a.v + kv};
     how.load(memory.q, t.q, t.query_step, count, Tile::rows);
     float max[Tile::rows_each];
     row_maxima(max, memory, at, how, t, a.scale);
@@ -230,7 +231,8 @@ sl_status SL_DEVICE_NAME(attention_forward)(sl_context *ctx, float *o, float *ro
   const sl_status status = sl_device_offsets(ctx, seq, n_seq);
   if (status || ctx->device->longest == 0) return status;
   const void *const pointers[] = {o, q, k, v};
-  const forward_problem a = {o, row_max, row_scale, q, k, v, ctx->device->seq, n_seq, heads, kv_heads, d, 0, attention_scale(d), copies_vectors(d, pointers, 4)};
+  const forward_problem a = {
+      o, row_max, row_scale, q, k, v, ctx->device->seq, n_seq, heads, kv_heads, d, 0, attention_scale(d), copies_vectors(d, pointers, 4)};
   if (ctx->device->smallest_tiles && d <= 32)
     launch_forward<attention_tile<2, 1, 1, 1, 1>>(ctx, a);
   else if (d <= 64)

@@ -1,10 +1,10 @@
-/* Gradient of causal grouped-query attention (spec T3.4). Two kernels of one text: a block owns a tile of queries and walks the keys for dq,
- * or owns a tile of keys and walks the heads of its group, in each the queries, for dk and dv. Both make scores and dp again, so nothing of
- * size T x T is stored, and no result has two writers: no atomics.
+/* Gradient of causal grouped-query attention (spec T3.4). Two kernels of one text: a block owns a tile of queries and walks the keys for
+ * dq, or owns a tile of keys and walks the heads of its group, in each the queries, for dk and dv. Both make scores and dp again, so
+ * nothing of size T x T is stored, and no result has two writers: no atomics.
  *
- * Floor. 3 d fmas a pair for dq, 4 d for dk and dv, twice an exp (20 binary64 operations): at 67 Tflop/s 14 d / 67e12 s a pair and a head, and
- * binary64 at half that rate adds 40 / (3.5 d): 18 % at d = 64. (5 d fmas would do if scores were made once; that takes atomics or storage.)
- * Bytes: q, k, v, o, do and the gradients once, the walked pair of rows once for each tile of 64, from the second-level cache. */
+ * Floor. 3 d fmas a pair for dq, 4 d for dk and dv, twice an exp (20 binary64 operations): at 67 Tflop/s 14 d / 67e12 s a pair and a head,
+ * and binary64 at half that rate adds 40 / (3.5 d): 18 % at d = 64. (5 d fmas would do if scores were made once; that takes atomics or
+ * storage.) Bytes: q, k, v, o, do and the gradients once, the walked pair of rows once for each tile of 64, from the second-level cache. */
 #include "attention_tile.cuh"
 
 using namespace sl;
@@ -90,8 +90,8 @@ static __device__ __forceinline__ void tile_pairs(backward_memory<Tile, Keys> &m
  * side moves. own_first is the index of own row 0. */
 template <class Tile, bool Keys>
 static __device__ __forceinline__ void walk(const backward_problem &a, backward_memory<Tile, Keys> &memory, const attention_place<Tile> &at,
-                                            const attention_copy<Tile> &how, const row_pair &pair, size_t own_first, size_t end, size_t stat,
-                                            attention_sums<Tile> &from_ds, attention_sums<Tile> &from_p) {
+                                            const attention_copy<Tile> &how, const row_pair &pair, size_t own_first, size_t end,
+                                            size_t stat, attention_sums<Tile> &from_ds, attention_sums<Tile> &from_p) {
   const int d = how.d, own = static_cast<int>(own_first) + at.row;
   size_t first = Keys ? own_first / Tile::cols * Tile::cols : 0;
   how.load(memory.walked[0], pair.a + first * pair.step, pair.step, end - first, Tile::cols);
@@ -143,8 +143,8 @@ static __device__ __forceinline__ void query_tile_grad(const backward_problem &a
 /* dk and dv of a tile of keys of kv head g: the query heads of its group ascending, in each the queries ascending (spec N3.4, N3.5). */
 template <class Tile>
 static __device__ __forceinline__ void key_tile_grad(const backward_problem &a, backward_memory<Tile, true> &memory,
-                                                     const attention_place<Tile> &at, const attention_copy<Tile> &how, size_t first, size_t n,
-                                                     size_t g, size_t row) {
+                                                     const attention_place<Tile> &at, const attention_copy<Tile> &how, size_t first,
+                                                     size_t n, size_t g, size_t row) {
   const size_t count = n - row < Tile::rows ? n - row : Tile::rows, group = a.heads / a.kv_heads, step = a.kv_heads * a.d;
   const size_t own = ((first + row) * a.kv_heads + g) * a.d;
   attention_sums<Tile> dk, dv;
@@ -189,7 +189,8 @@ static void launch_half(sl_context *ctx, backward_problem a) {
   constexpr size_t bytes = sizeof(backward_memory<Tile, Keys>);
   a.tiles = (ctx->device->longest + Tile::rows - 1) / Tile::rows;
   cudaFuncSetAttribute(attention_backward_kernel<Tile, Keys>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
-  SL_LAUNCH((attention_backward_kernel<Tile, Keys>), grid_for(a.n_seq * (Keys ? a.kv_heads : a.heads) * a.tiles), Tile::threads, bytes, ctx->device->stream, a);
+  SL_LAUNCH((attention_backward_kernel<Tile, Keys>), grid_for(a.n_seq * (Keys ? a.kv_heads : a.heads) * a.tiles), Tile::threads, bytes,
+            ctx->device->stream, a);
 }
 
 template <class Tile>
@@ -209,8 +210,24 @@ sl_status SL_DEVICE_NAME(attention_backward)(sl_context *ctx, float *dq, float *
   if (!delta) return ctx->error.status;
   SL_LAUNCH(attention_delta_kernel, grid_for((rows + 127) / 128), 128, 0, ctx->device->stream, delta, d_o, o, rows, d);
   const void *const pointers[] = {dq, dk, dv, d_o, q, k, v};
-  const backward_problem a = {dq, dk, dv, d_o, q, k, v, row_max, row_scale, delta, ctx->device->seq, n_seq, heads, kv_heads, d, 0,
-                              attention_scale(d), copies_vectors(d, pointers, 7)};
+  const backward_problem a = {dq,
+                              dk,
+                              dv,
+                              d_o,
+                              q,
+                              k,
+                              v,
+                              row_max,
+                              row_scale,
+                              delta,
+                              ctx->device->seq,
+                              n_seq,
+                              heads,
+                              kv_heads,
+                              d,
+                              0,
+                              attention_scale(d),
+                              copies_vectors(d, pointers, 7)};
   if (ctx->device->smallest_tiles && d <= 32)
     launch_backward<attention_tile<2, 1, 1, 1, 1>>(ctx, a);
   else if (d <= 64)

@@ -1,6 +1,6 @@
-/* Attention of one new token a sequence over its cache (spec T3.2), the keys split over blocks. The split is the clause's own: chunks of a dot
- * over keys are chains of their own, so blocks make chunk results and the last kernel adds them in order. Scores of the one row, not of T rows,
- * are kept between the kernels: 4 bytes a key and query head.
+/* Attention of one new token a sequence over its cache (spec T3.2), the keys split over blocks. The split is the clause's own: chunks of a
+ * dot over keys are chains of their own, so blocks make chunk results and the last kernel adds them in order. Scores of the one row, not of
+ * T rows, are kept between the kernels: 4 bytes a key and query head.
  *
  * Floor. The cache is read once: 8 d bytes a key and kv head, at the bandwidth of memory (4.8 TB/s, H200); 2 d group fmas on them are less
  * than that takes for groups of up to 8 heads (5.6 fmas a byte are free), which share the loads. Beside it scores are written once and read
@@ -16,9 +16,9 @@ struct decode_problem {
   const float *q, *k_cache, *v_cache;
   const uint32_t *slot, *position;
   size_t b, heads, kv_heads, d, capacity;
-  float *scores;   /* (b, heads, capacity): s, then exp(s - M) */
-  float *maxima;   /* (b, heads, key_blocks) */
-  float *partial;  /* (b, heads, chunks, d) */
+  float *scores;  /* (b, heads, capacity): s, then exp(s - M) */
+  float *maxima;  /* (b, heads, key_blocks) */
+  float *partial; /* (b, heads, chunks, d) */
   size_t key_blocks, chunks;
   float scale;
   unsigned long long *faults;
@@ -127,7 +127,8 @@ static __device__ __forceinline__ float row_maximum(const decode_problem &a, siz
   return __fadd_rn(m, 0.0f);
 }
 
-/* A block a chunk of keys: weights exp(s - M) of it, kept in place of the scores and in shared memory, then its chain for each component. */
+/* A block a chunk of keys: weights exp(s - M) of it, kept in place of the scores and in shared memory, then its chain for each component.
+ */
 template <int KeyThreads, int Threads, int Heads>
 static __global__ void __launch_bounds__(Threads) attention_decode_values(decode_problem a) {
   SL_SHARED(float, weight, [dot_chunk][Heads]);
@@ -220,8 +221,8 @@ static sl_status launch_decode(sl_context *ctx, decode_problem a) {
 }
 
 sl_status SL_DEVICE_NAME(attention_decode)(sl_context *ctx, float *o, const float *q, const float *k_cache, const float *v_cache,
-                                           const uint32_t *slot, const uint32_t *position, size_t b, size_t heads, size_t kv_heads, size_t d,
-                                           size_t capacity) {
+                                           const uint32_t *slot, const uint32_t *position, size_t b, size_t heads, size_t kv_heads,
+                                           size_t d, size_t capacity) {
   if (d > 256) return attention_too_wide(ctx, "attention_decode", d);
   if (b == 0 || capacity == 0) return SL_OK;
   decode_problem a = {};

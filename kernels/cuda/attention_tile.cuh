@@ -1,9 +1,10 @@
 /* What the attention kernels are made of (spec T3.1, T3.4): tiles of rows in shared memory, dots of their rows, and products of a tile of
  * weights with a tile of rows; both in registers, several results a thread.
  *
- * A warp is 4 x 8 threads. In a dot, thread (ty, tx) has the rows ty, ty + 4, ... and the columns tx, tx + 8, ...; it loads four components of
- * each at a time, so a load of 16 bytes serves 4 * min(Rows, Cols) fmas. In a product it has the same rows, and four components in each 32.
- * Rows lie at a pitch of 4 more than a multiple of 4 components: for the head sizes 64 and 128 eight neighbours' loads meet no bank twice. */
+ * A warp is 4 x 8 threads. In a dot, thread (ty, tx) has the rows ty, ty + 4, ... and the columns tx, tx + 8, ...; it loads four components
+ * of each at a time, so a load of 16 bytes serves 4 * min(Rows, Cols) fmas. In a product it has the same rows, and four components in
+ * each 32. Rows lie at a pitch of 4 more than a multiple of 4 components: for the head sizes 64 and 128 eight neighbours' loads meet no
+ * bank twice. */
 #ifndef SLUICE_CUDA_ATTENTION_TILE_CUH
 #define SLUICE_CUDA_ATTENTION_TILE_CUH
 

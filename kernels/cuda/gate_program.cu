@@ -1,5 +1,5 @@
-/* Programs of expression gates on the device (spec G3.1): a thread a ratio interprets the instructions; what it computes lies in global memory,
- * register by register, so that a warp's accesses are one line each.
+/* Programs of expression gates on the device (spec G3.1): a thread a ratio interprets the instructions; what it computes lies in global
+ * memory, register by register, so that a warp's accesses are one line each.
  *
  * Floor. An instruction reads up to two and writes one binary64, 24 bytes a token, from the second-level cache, and is one to 40 binary64
  * operations; a gate of 30 instructions over 10^5 tokens moves 72 MB in it: some 20 us, once a step of some 10^14 operations. */
@@ -41,31 +41,56 @@ struct gate_problem {
 
 static __device__ double operate(sl_gate_op op, double a, double b) {
   switch (op) {
-    case SL_OP_NEG: return -a;
-    case SL_OP_ADD: return a + b;
-    case SL_OP_SUB: return a - b;
-    case SL_OP_MUL: return a * b;
-    case SL_OP_DIV: return a / b;
-    case SL_OP_MIN: return a <= b ? a : b;
-    case SL_OP_MAX: return b <= a ? a : b;
-    case SL_OP_ABS: return fabs(a);
-    case SL_OP_SQRT: return sqrt(a);
-    case SL_OP_SIGN: return gate64::sl_fn64_sign(a);
-    case SL_OP_EXP: return gate64::sl_fn64_exp(a);
-    case SL_OP_EXPM1: return gate64::sl_fn64_expm1(a);
-    case SL_OP_LOG: return gate64::sl_fn64_log(a);
-    case SL_OP_LOG1P: return gate64::sl_fn64_log1p(a);
-    case SL_OP_SIGMOID: return gate64::sl_fn64_sigmoid(a);
-    case SL_OP_SIN: return gate64::sl_fn64_sin(a);
-    case SL_OP_COS: return gate64::sl_fn64_cos(a);
-    case SL_OP_SINH: return gate64::sl_fn64_sinh(a);
-    case SL_OP_COSH: return gate64::sl_fn64_cosh(a);
-    case SL_OP_TANH: return gate64::sl_fn64_tanh(a);
-    case SL_OP_ERF: return gate64::sl_fn64_erf(a);
-    case SL_OP_ATAN: return gate64::sl_fn64_atan(a);
-    case SL_OP_ASINH: return gate64::sl_fn64_asinh(a);
-    case SL_OP_SOFTSIGN: return gate64::sl_fn64_softsign(a);
-    default: return NAN; /* leaves and POW are no operations of a program */
+    case SL_OP_NEG:
+      return -a;
+    case SL_OP_ADD:
+      return a + b;
+    case SL_OP_SUB:
+      return a - b;
+    case SL_OP_MUL:
+      return a * b;
+    case SL_OP_DIV:
+      return a / b;
+    case SL_OP_MIN:
+      return a <= b ? a : b;
+    case SL_OP_MAX:
+      return b <= a ? a : b;
+    case SL_OP_ABS:
+      return fabs(a);
+    case SL_OP_SQRT:
+      return sqrt(a);
+    case SL_OP_SIGN:
+      return gate64::sl_fn64_sign(a);
+    case SL_OP_EXP:
+      return gate64::sl_fn64_exp(a);
+    case SL_OP_EXPM1:
+      return gate64::sl_fn64_expm1(a);
+    case SL_OP_LOG:
+      return gate64::sl_fn64_log(a);
+    case SL_OP_LOG1P:
+      return gate64::sl_fn64_log1p(a);
+    case SL_OP_SIGMOID:
+      return gate64::sl_fn64_sigmoid(a);
+    case SL_OP_SIN:
+      return gate64::sl_fn64_sin(a);
+    case SL_OP_COS:
+      return gate64::sl_fn64_cos(a);
+    case SL_OP_SINH:
+      return gate64::sl_fn64_sinh(a);
+    case SL_OP_COSH:
+      return gate64::sl_fn64_cosh(a);
+    case SL_OP_TANH:
+      return gate64::sl_fn64_tanh(a);
+    case SL_OP_ERF:
+      return gate64::sl_fn64_erf(a);
+    case SL_OP_ATAN:
+      return gate64::sl_fn64_atan(a);
+    case SL_OP_ASINH:
+      return gate64::sl_fn64_asinh(a);
+    case SL_OP_SOFTSIGN:
+      return gate64::sl_fn64_softsign(a);
+    default:
+      return NAN; /* leaves and POW are no operations of a program */
   }
 }
 
@@ -76,9 +101,7 @@ struct gate_registers {
   size_t step;
   uint32_t constants;
   double r;
-  __device__ double read(uint32_t i) const {
-    return i == 0 ? r : i <= constants ? constant[i] : own[(i - constants - 1) * step];
-  }
+  __device__ double read(uint32_t i) const { return i == 0 ? r : i <= constants ? constant[i] : own[(i - constants - 1) * step]; }
 };
 
 static __global__ void __launch_bounds__(block_threads) gate_program_kernel(gate_problem a) {
@@ -141,7 +164,8 @@ static sl_status run_program(sl_context *ctx, const sl_gate *gate, float *f, flo
   for (int s = 0; s < 2 && !status; s++) {
     const sl_program *p = sl_gate_program(gate, s);
     unsigned char *const code = at, *const constant = at + code_bytes(p);
-    a.side[s] = {reinterpret_cast<sl_instruction *>(code), reinterpret_cast<double *>(constant), p->count, constants_of(p), p->value, p->weight};
+    a.side[s] = {
+        reinterpret_cast<sl_instruction *>(code), reinterpret_cast<double *>(constant), p->count, constants_of(p), p->value, p->weight};
     at = constant + constant_bytes(p);
     if (p->count) status = ctx->memory->write(ctx, code, p->code, p->count * sizeof *p->code);
     if (!status) status = ctx->memory->write(ctx, constant, p->constant, p->registers * sizeof(double));

@@ -1,10 +1,10 @@
-/* The gated objective: gradients by log-prob and entropy, and the sums that are reported (spec O1, O2, O4, O5). A block a sequence: tokens are
- * elementwise, two to four functions each; the binary64 chains of O5 run on nine lanes, one a chain, in token order. Gradients and sums go to
- * the workspace, and from there to the outputs once no token of the batch is refused.
+/* The gated objective: gradients by log-prob and entropy, and the sums that are reported (spec O1, O2, O4, O5). A block a sequence: tokens
+ * are elementwise, two to four functions each; the binary64 chains of O5 run on nine lanes, one a chain, in token order. Gradients and sums
+ * go to the workspace, and from there to the outputs once no token of the batch is refused.
  *
- * Floor. 17 to 25 bytes a token and some 100 binary64 operations: 10 ps a token. The chains: one dependent binary64 addition a token, some 8
- * cycles, 4 ns a token of the longest sequence (sequences and chains run beside one another): 16 us at 4096 tokens. Neither is felt in a step,
- * whose matrix products are some 10^10 operations a token. */
+ * Floor. 17 to 25 bytes a token and some 100 binary64 operations: 10 ps a token. The chains: one dependent binary64 addition a token, some
+ * 8 cycles, 4 ns a token of the longest sequence (sequences and chains run beside one another): 16 us at 4096 tokens. Neither is felt in a
+ * step, whose matrix products are some 10^10 operations a token. */
 #include "gate_program.cuh"
 
 using namespace sl;
@@ -22,8 +22,8 @@ struct gate_value {
 };
 
 struct loss_problem {
-  float *d, *e;       /* (t) in the workspace */
-  sl_loss_sums *sums; /* (n_seq) in the workspace */
+  float *d, *e;         /* (t) in the workspace */
+  sl_loss_sums *sums;   /* (n_seq) in the workspace */
   float *ratio, *f, *w; /* (t): of an expression gate */
   sl_gated_loss_batch batch;
   const uint32_t *seq; /* device */

@@ -1,8 +1,10 @@
-/* Draws one token a row from logits (spec N5.5, T4.4): softmax sums and integer weights by chunks over the whole device, then a block a row.
+/* Draws one token a row from logits (spec N5.5, T4.4): softmax sums and integer weights by chunks over the whole device, then a block a
+ * row.
  *
- * Floor. Logits are read twice (8 bytes each; once for greedy), 4 bytes at 4.8 TB/s (H200) being 0.8 ps; each takes an exp for its row's sums and one
- * for its weight, 40 binary64 operations: 1.2 ps at 34 Tflop/s of binary64. So the two exps are the floor, and memory near it. With top-k or
- * top-p weights are kept (4 bytes), and the row's block reads them six times from the second-level cache: not for the path that matters. */
+ * Floor. Logits are read twice (8 bytes each; once for greedy), 4 bytes at 4.8 TB/s (H200) being 0.8 ps; each takes an exp for its row's
+ * sums and one for its weight, 40 binary64 operations: 1.2 ps at 34 Tflop/s of binary64. So the two exps are the floor, and memory near it.
+ * With top-k or top-p weights are kept (4 bytes), and the row's block reads them six times from the second-level cache: not for the path
+ * that matters. */
 #include "sample_scan.cuh"
 
 #include "kernels/philox.h"
@@ -142,8 +144,8 @@ static __global__ void __launch_bounds__(128) sample_weights(sample_problem a) {
 /* One digit of the edge: of the weights that are kept and begin as `edge` does above it, amounts by digit; the largest digit from which on,
  * with `above`, the demand is met, and what lies above that digit. */
 template <int Threads>
-static __device__ __forceinline__ void find_digit(const float *weight, size_t vocab, const kept_weights &kept, const demand &want, int shift,
-                                                  uint32_t &edge, whole &above) {
+static __device__ __forceinline__ void find_digit(const float *weight, size_t vocab, const kept_weights &kept, const demand &want,
+                                                  int shift, uint32_t &edge, whole &above) {
   SL_SHARED(whole, amount, [256]);
   SL_SHARED(whole, result, [2]);
   for (size_t i = threadIdx.x; i < 256; i += Threads) amount[i] = 0;
@@ -181,7 +183,8 @@ static __device__ __forceinline__ whole equals_taken(const demand &want, whole a
 
 /* The prefix of the order, within what is kept, that meets the demand. A zero weight is never drawn, so an edge of 0 keeps all. */
 template <int Threads, int Each>
-static __device__ kept_weights keep_prefix(const float *weight, size_t vocab, const kept_weights &kept, const demand &want) {
+static __device__ __forceinline__ kept_weights keep_prefix(const float *weight, size_t vocab, const kept_weights &kept,
+                                                           const demand &want) {
   uint32_t edge = 0;
   whole above = 0, equals = 0;
   for (int shift = 24; shift >= 0; shift -= 8) find_digit<Threads>(weight, vocab, kept, want, shift, edge, above);
@@ -210,7 +213,7 @@ static __device__ __forceinline__ whole kept_sums(whole *chunk_weight, const flo
 }
 
 template <int Threads, int Each>
-static __device__ kept_weights truncate(const sample_problem &a, size_t row) {
+static __device__ __forceinline__ kept_weights truncate(const sample_problem &a, size_t row) {
   const float *const weight = a.weight + row * a.vocab;
   kept_weights kept = {0, a.vocab};
   if (a.how.top_k && a.how.top_k < a.vocab) kept = keep_prefix<Threads, Each>(weight, a.vocab, kept, demand{a.how.top_k, 0.0});
@@ -236,10 +239,10 @@ static __device__ __forceinline__ size_t draw(const sample_problem &a, size_t ro
   const size_t begin = chunk.index * sum_chunk, n = a.vocab - begin < sum_chunk ? a.vocab - begin : sum_chunk;
   const float max = a.row[row].max;
   return begin + find_item<Threads, Each>(n, x - chunk.before, [&](size_t i) -> whole {
-           const size_t v = begin + i;
-           const float w = a.weight ? a.weight[row * a.vocab + v] : weight_of(a, row, v, max);
-           return kept.holds(w, v) ? static_cast<whole>(w) : 0;
-         }).index;
+                   const size_t v = begin + i;
+                   const float w = a.weight ? a.weight[row * a.vocab + v] : weight_of(a, row, v, max);
+                   return kept.holds(w, v) ? static_cast<whole>(w) : 0;
+                 }).index;
 }
 
 /* The lowest index of the row's maximum (spec N3.7). */

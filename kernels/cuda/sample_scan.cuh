@@ -39,6 +39,7 @@ static __device__ __forceinline__ whole scan_items(const whole (&amount)[Each], 
   SL_SHARED(whole, warp_sums, [Threads / lanes]);
   const int lane = lane_of_thread(), warp = static_cast<int>(threadIdx.x) / lanes;
   whole own = 0, total = 0;
+#pragma unroll
   for (int i = 0; i < Each; i++) own += amount[i];
   whole upto = own;
   for (int h = 1; h < lanes; h *= 2) {
@@ -53,9 +54,11 @@ static __device__ __forceinline__ whole scan_items(const whole (&amount)[Each], 
   }
   whole sum = before + upto - own;
   if (sum <= x && x < before + upto) {
-    int i = 0;
-    while (sum + amount[i] <= x) sum += amount[i++];
-    *found = crossing{first + threadIdx.x * static_cast<size_t>(Each) + static_cast<size_t>(i), sum};
+    int passed = 0; /* items of this thread that lie before it */
+#pragma unroll
+    for (int i = 0; i < Each; i++)
+      if (passed == i && sum + amount[i] <= x) sum += amount[i], passed++;
+    *found = crossing{first + threadIdx.x * static_cast<size_t>(Each) + static_cast<size_t>(passed), sum};
   }
   __syncthreads();
   return total;
@@ -68,6 +71,7 @@ static __device__ __forceinline__ crossing find_item(size_t n, whole x, Amount a
   whole before = 0;
   for (size_t first = 0; first < n && before <= x; first += Threads * Each) {
     whole own[Each];
+#pragma unroll
     for (int i = 0; i < Each; i++) {
       const size_t item = first + threadIdx.x * static_cast<size_t>(Each) + static_cast<size_t>(i);
       own[i] = item < n ? amount(item) : 0;

@@ -80,10 +80,10 @@ static inline T from_bits(uint64_t b) {
 }
 }  // namespace simt
 
-#define SIMT_SHUFFLE(name, kind)                                                                                                         \
-  template <typename T>                                                                                                                  \
+#define SIMT_SHUFFLE(name, kind)                                                                                                           \
+  template <typename T>                                                                                                                    \
   static inline __attribute__((always_inline)) T name(uint32_t mask, T v, int operand, int width = 32, unsigned line = __builtin_LINE()) { \
-    return simt::from_bits<T>(simt::warp_shuffle(simt::shuffle::kind, mask, simt::to_bits(v), operand, width, line));                     \
+    return simt::from_bits<T>(simt::warp_shuffle(simt::shuffle::kind, mask, simt::to_bits(v), operand, width, line));                      \
   }
 SIMT_SHUFFLE(__shfl_sync, index)
 SIMT_SHUFFLE(__shfl_down_sync, down)
@@ -91,9 +91,15 @@ SIMT_SHUFFLE(__shfl_up_sync, up)
 SIMT_SHUFFLE(__shfl_xor_sync, exclusive_or)
 #undef SIMT_SHUFFLE
 
-static inline __attribute__((always_inline)) uint32_t __ballot_sync(uint32_t mask, bool p, unsigned line = __builtin_LINE()) { return simt::warp_ballot(mask, p, line); }
-static inline __attribute__((always_inline)) bool __any_sync(uint32_t mask, bool p, unsigned line = __builtin_LINE()) { return simt::warp_ballot(mask, p, line) != 0; }
-static inline __attribute__((always_inline)) bool __all_sync(uint32_t mask, bool p, unsigned line = __builtin_LINE()) { return simt::warp_ballot(mask, !p, line) == 0; }
+static inline __attribute__((always_inline)) uint32_t __ballot_sync(uint32_t mask, bool p, unsigned line = __builtin_LINE()) {
+  return simt::warp_ballot(mask, p, line);
+}
+static inline __attribute__((always_inline)) bool __any_sync(uint32_t mask, bool p, unsigned line = __builtin_LINE()) {
+  return simt::warp_ballot(mask, p, line) != 0;
+}
+static inline __attribute__((always_inline)) bool __all_sync(uint32_t mask, bool p, unsigned line = __builtin_LINE()) {
+  return simt::warp_ballot(mask, !p, line) == 0;
+}
 static inline uint32_t __activemask() { return 0xffffffffu; }
 
 /* Asynchronous copies global to shared (cp.async). */

@@ -1,5 +1,6 @@
-/* Attention, decoding, sampling and the gated loss under the simulator, held to plain where the equivalence gate's random problems do not reach:
- * every tile, head sizes to 256, addresses that are no multiple of 16, chunk boundaries, ties, the gates of spec/gates, what is refused. */
+/* Attention, decoding, sampling and the gated loss under the simulator, held to plain where the equivalence gate's random problems do not
+ * reach: every tile, head sizes to 256, addresses that are no multiple of 16, chunk boundaries, ties, the gates of spec/gates, what is
+ * refused. */
 #include "kernels/simt/simulation.h"
 #include "tests/kernels/kernel_test.h"
 
@@ -91,7 +92,8 @@ static void run_attention(memory *m, const void *problem, float *result) {
   const size_t size[4] = {q_n, k_n, k_n, q_n};
   float *in[4];
   for (int i = 0; i < 4; i++) host[i] = new_floats(&s, i % 2 ? USUAL : MIXED, size[i]), in[i] = hold(m, host[i], size[i] * sizeof(float));
-  float *const o = hold_zeros(m, q_n * sizeof *o), *const max = hold_zeros(m, rows * sizeof *o), *const scale = hold_zeros(m, rows * sizeof *o);
+  float *const o = hold_zeros(m, q_n * sizeof *o), *const max = hold_zeros(m, rows * sizeof *o),
+               *const scale = hold_zeros(m, rows * sizeof *o);
   float *const dq = hold_zeros(m, q_n * sizeof *o), *const dk = hold_zeros(m, k_n * sizeof *o), *const dv = hold_zeros(m, k_n * sizeof *o);
   expect_ok(m->ctx, sl_attention_forward(m->ctx, o, max, scale, in[0], in[1], in[2], seq, p->n_seq, p->heads, p->kv_heads, p->d));
   expect_ok(m->ctx, sl_attention_backward(m->ctx, dq, dk, dv, in[3], o, in[0], in[1], in[2], max, scale, seq, p->n_seq, p->heads,
@@ -138,7 +140,8 @@ static void run_decode(memory *m, const void *problem, float *result) {
   source s = seeded(cache);
   float *const k = new_floats(&s, MIXED, cache), *const v = new_floats(&s, USUAL, cache), *const q = new_floats(&s, USUAL, q_n);
   float *const o = hold_zeros(m, q_n * sizeof *o);
-  const float *const on_q = hold(m, q, q_n * sizeof *q), *const on_k = hold(m, k, cache * sizeof *k), *const on_v = hold(m, v, cache * sizeof *v);
+  const float *const on_q = hold(m, q, q_n * sizeof *q), *const on_k = hold(m, k, cache * sizeof *k),
+                     *const on_v = hold(m, v, cache * sizeof *v);
   const uint32_t *const on_slot = hold(m, p->b == 4 ? slot : &slot[1], p->b * sizeof *slot);
   const uint32_t *const on_position = hold(m, p->position, p->b * sizeof *slot);
   expect_ok(m->ctx, sl_attention_decode(m->ctx, o, on_q, on_k, on_v, on_slot, on_position, p->b, p->heads, p->kv_heads, p->d, p->capacity));
@@ -148,8 +151,12 @@ static void run_decode(memory *m, const void *problem, float *result) {
 
 Test(simt_families, decoding_across_chunks_and_groups) {
   static const decoding problems[] = {
-      {4, 3, 1, 2, 1030, {1024, 0, 255, 256}}, {4, 9, 1, 3, 513, {511, 512, 257, 254}}, {1, 7, 1, 64, 300, {299}},
-      {1, 16, 2, 65, 40, {38}},                {1, 2, 2, 128, 33, {32}},                {1, 2, 1, 256, 20, {19}},
+      {4, 3, 1, 2, 1030, {1024, 0, 255, 256}},
+      {4, 9, 1, 3, 513, {511, 512, 257, 254}},
+      {1, 7, 1, 64, 300, {299}},
+      {1, 16, 2, 65, 40, {38}},
+      {1, 2, 2, 128, 33, {32}},
+      {1, 2, 1, 256, 20, {19}},
   };
   for (size_t i = 0; i < COUNT(problems); i++)
     for (int smallest = 0; smallest < 2; smallest++) {
@@ -187,7 +194,7 @@ static void run_sample(memory *m, const void *problem, float *result) {
 
 Test(simt_families, sampling_with_ties_and_edges) {
   static const size_t vocabs[] = {1, 2, 31, 33, SL_SUM_CHUNK, 2 * SL_SUM_CHUNK + 1};
-  static const sl_sampling ways[] = {{0.0f, 0, 1.0, 1, 2},   {1.0f, 0, 1.0, 1, 2},     {0.7f, 1, 1.0, 3, 4},     {1.3f, 5, 0.5, 5, 6},
+  static const sl_sampling ways[] = {{0.0f, 0, 1.0, 1, 2},   {1.0f, 0, 1.0, 1, 2},   {0.7f, 1, 1.0, 3, 4},    {1.3f, 5, 0.5, 5, 6},
                                      {1.0f, 0, 0.999, 7, 8}, {1.0f, 0, 1e-9, 9, 10}, {1.0f, 20, 0.99, 11, 12}};
   for (size_t v = 0; v < COUNT(vocabs); v++)
     for (size_t w = 0; w < COUNT(ways); w++) {
@@ -221,8 +228,8 @@ static sl_status loss_in(memory *m, const loss *p, float *d, float *e, sl_loss_s
   for (size_t i = 0; i < t; i++) mask[i] = i % 7 != 2;
   static const float advantage[LOSS_SEQS] = {1.5f, -0.75f, 0.0f, 0.3f};
   static const double coefficient[LOSS_SEQS] = {0.125, 1.0 / 3.0, 0.5, 1.0 / 7.0};
-  const sl_gated_loss_batch batch = {hold(m, in[0], t * 4),   hold(m, in[1], t * 4), hold(m, in[2], t * 4),
-                                     hold(m, in[3], t * 4),   hold(m, mask, t),      seq,
+  const sl_gated_loss_batch batch = {hold(m, in[0], t * 4),  hold(m, in[1], t * 4),    hold(m, in[2], t * 4),
+                                     hold(m, in[3], t * 4),  hold(m, mask, t),         seq,
                                      hold(m, advantage, 16), hold(m, coefficient, 32), LOSS_SEQS};
   const sl_status status = sl_gated_loss(m->ctx, d, e, sums, &p->objective, &batch);
   for (int i = 0; i < 4; i++) free_floats(in[i]);
@@ -230,9 +237,7 @@ static sl_status loss_in(memory *m, const loss *p, float *d, float *e, sl_loss_s
   return status;
 }
 
-static size_t loss_tokens(const loss *p) {
-  return (size_t)p->length[0] + p->length[1] + p->length[2] + p->length[3];
-}
+static size_t loss_tokens(const loss *p) { return (size_t)p->length[0] + p->length[1] + p->length[2] + p->length[3]; }
 
 static void run_loss(memory *m, const void *problem, float *result) {
   const loss *p = problem;
@@ -248,7 +253,8 @@ static void run_loss(memory *m, const void *problem, float *result) {
 static const char all_functions[] =
     "gate all param c in [0, 1] default pos 0.5 neg 0.25\n"
     "f = 0.1*(exp(-r) + expm1(-c*r) + log(1+r) + log1p(r) + sqrt(1+r) + sigmoid(r-1) + sin(r) + cos(c*r) + sinh(r/(1+r)) + cosh(r/(2+r))\n"
-    " + tanh(r) + erf(r-1) + atan(r) + asinh(r) + softsign(r-1) + abs(r-1) + min(r, 1.5) + max(r, c) + r^3 + (1+r)^(1/2) + (1+r)^(1/3) + 1/(1+r))\n";
+    " + tanh(r) + erf(r-1) + atan(r) + asinh(r) + softsign(r-1) + abs(r-1) + min(r, 1.5) + max(r, c) + r^3 + (1+r)^(1/2) + (1+r)^(1/3) + "
+    "1/(1+r))\n";
 
 static void check_gate(const char *name, const sl_gate *gate) {
   for (int level = SL_LEVEL_TOKEN; level <= SL_LEVEL_SEQUENCE; level++) {
