@@ -217,29 +217,33 @@ static __global__ void __launch_bounds__(Tile::threads, 1) attention_forward_ker
   }
 }
 
+/* False where the device has not the shared memory for the tile. */
 template <class Tile>
-static void launch_forward(sl_context *ctx, forward_problem a) {
+static bool launch_forward(sl_context *ctx, forward_problem a) {
   constexpr size_t bytes = sizeof(forward_memory<Tile>);
+  if (!shared_granted(attention_forward_kernel<Tile>, bytes)) return false;
   a.tiles = (ctx->device->longest + Tile::rows - 1) / Tile::rows;
-  cudaFuncSetAttribute(attention_forward_kernel<Tile>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
   SL_LAUNCH(attention_forward_kernel<Tile>, grid_for(a.n_seq * a.heads * a.tiles), Tile::threads, bytes, ctx->device->stream, a);
+  return true;
+}
+
+/* Shared memory of the tiles: 106, 171 and 217 KiB, for devices with 227 (compute capability 9.0); the others need 77 and 87 KiB. */
+static bool choose_forward(sl_context *ctx, const forward_problem &a) {
+  if (ctx->device->smallest_tiles && a.d <= 32) return launch_forward<attention_tile<2, 1, 1, 1, 1>>(ctx, a);
+  if (a.d <= 64 && launch_forward<attention_tile<4, 2, 8, 4, 1>>(ctx, a)) return true;
+  if (a.d <= 128)
+    return (a.d > 64 && launch_forward<attention_tile<4, 2, 8, 4, 2>>(ctx, a)) || launch_forward<attention_tile<4, 2, 4, 2, 2>>(ctx, a);
+  return launch_forward<attention_tile<2, 4, 8, 2, 2>>(ctx, a) || launch_forward<attention_tile<1, 4, 4, 1, 2>>(ctx, a);
 }
 
 sl_status SL_DEVICE_NAME(attention_forward)(sl_context *ctx, float *o, float *row_max, float *row_scale, const float *q, const float *k,
                                             const float *v, const uint32_t *seq, size_t n_seq, size_t heads, size_t kv_heads, size_t d) {
-  if (d > 256) return attention_too_wide(ctx, "attention_forward", d);
+  if (d > 256) return attention_too_large(ctx, "attention_forward", d);
   const sl_status status = sl_device_offsets(ctx, seq, n_seq);
   if (status || ctx->device->longest == 0) return status;
   const void *const pointers[] = {o, q, k, v};
   const forward_problem a = {
       o, row_max, row_scale, q, k, v, ctx->device->seq, n_seq, heads, kv_heads, d, 0, attention_scale(d), copies_vectors(d, pointers, 4)};
-  if (ctx->device->smallest_tiles && d <= 32)
-    launch_forward<attention_tile<2, 1, 1, 1, 1>>(ctx, a);
-  else if (d <= 64)
-    launch_forward<attention_tile<4, 2, 8, 4, 1>>(ctx, a);
-  else if (d <= 128)
-    launch_forward<attention_tile<4, 2, 8, 4, 2>>(ctx, a);
-  else
-    launch_forward<attention_tile<2, 4, 8, 2, 2>>(ctx, a);
+  if (!choose_forward(ctx, a)) return attention_too_large(ctx, "attention_forward", d);
   return sl_device_status(ctx, "attention_forward");
 }

@@ -188,21 +188,33 @@ template <class Tile, bool Keys>
 static void launch_half(sl_context *ctx, backward_problem a) {
   constexpr size_t bytes = sizeof(backward_memory<Tile, Keys>);
   a.tiles = (ctx->device->longest + Tile::rows - 1) / Tile::rows;
-  cudaFuncSetAttribute(attention_backward_kernel<Tile, Keys>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
   SL_LAUNCH((attention_backward_kernel<Tile, Keys>), grid_for(a.n_seq * (Keys ? a.kv_heads : a.heads) * a.tiles), Tile::threads, bytes,
             ctx->device->stream, a);
 }
 
+/* False where the device has not the shared memory for the tile. */
 template <class Tile>
-static void launch_backward(sl_context *ctx, const backward_problem &a) {
+static bool launch_backward(sl_context *ctx, const backward_problem &a) {
+  if (!shared_granted(attention_backward_kernel<Tile, false>, sizeof(backward_memory<Tile, false>))) return false;
+  if (!shared_granted(attention_backward_kernel<Tile, true>, sizeof(backward_memory<Tile, true>))) return false;
   launch_half<Tile, false>(ctx, a);
   launch_half<Tile, true>(ctx, a);
+  return true;
+}
+
+/* Shared memory of the tiles: 105, 171 and 143 KiB, for devices with 227 (compute capability 9.0); the others need 77 and 86 KiB. */
+static bool choose_backward(sl_context *ctx, const backward_problem &a) {
+  if (ctx->device->smallest_tiles && a.d <= 32) return launch_backward<attention_tile<2, 1, 1, 1, 1>>(ctx, a);
+  if (a.d <= 64 && launch_backward<attention_tile<4, 2, 4, 4, 1>>(ctx, a)) return true;
+  if (a.d <= 128)
+    return (a.d > 64 && launch_backward<attention_tile<4, 2, 4, 4, 2>>(ctx, a)) || launch_backward<attention_tile<2, 4, 4, 1, 1>>(ctx, a);
+  return launch_backward<attention_tile<2, 4, 4, 1, 2>>(ctx, a) || launch_backward<attention_tile<1, 4, 2, 1, 2>>(ctx, a);
 }
 
 sl_status SL_DEVICE_NAME(attention_backward)(sl_context *ctx, float *dq, float *dk, float *dv, const float *d_o, const float *o,
                                              const float *q, const float *k, const float *v, const float *row_max, const float *row_scale,
                                              const uint32_t *seq, size_t n_seq, size_t heads, size_t kv_heads, size_t d) {
-  if (d > 256) return attention_too_wide(ctx, "attention_backward", d);
+  if (d > 256) return attention_too_large(ctx, "attention_backward", d);
   const sl_status status = sl_device_offsets(ctx, seq, n_seq);
   if (status || ctx->device->longest == 0) return status;
   const size_t rows = seq[n_seq] * heads;
@@ -228,13 +240,9 @@ sl_status SL_DEVICE_NAME(attention_backward)(sl_context *ctx, float *dq, float *
                               0,
                               attention_scale(d),
                               copies_vectors(d, pointers, 7)};
-  if (ctx->device->smallest_tiles && d <= 32)
-    launch_backward<attention_tile<2, 1, 1, 1, 1>>(ctx, a);
-  else if (d <= 64)
-    launch_backward<attention_tile<4, 2, 4, 4, 1>>(ctx, a);
-  else if (d <= 128)
-    launch_backward<attention_tile<4, 2, 4, 4, 2>>(ctx, a);
-  else
-    launch_backward<attention_tile<2, 4, 4, 1, 2>>(ctx, a);
+  if (!choose_backward(ctx, a)) {
+    sl_device_status(ctx, "attention_backward");
+    return attention_too_large(ctx, "attention_backward", d);
+  }
   return sl_device_status(ctx, "attention_backward");
 }

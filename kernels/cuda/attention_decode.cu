@@ -223,7 +223,7 @@ static sl_status launch_decode(sl_context *ctx, decode_problem a) {
 sl_status SL_DEVICE_NAME(attention_decode)(sl_context *ctx, float *o, const float *q, const float *k_cache, const float *v_cache,
                                            const uint32_t *slot, const uint32_t *position, size_t b, size_t heads, size_t kv_heads,
                                            size_t d, size_t capacity) {
-  if (d > 256) return attention_too_wide(ctx, "attention_decode", d);
+  if (d > 256) return attention_too_large(ctx, "attention_decode", d);
   if (b == 0 || capacity == 0) return SL_OK;
   decode_problem a = {};
   a.o = o, a.q = q, a.k_cache = k_cache, a.v_cache = v_cache, a.slot = slot, a.position = position;

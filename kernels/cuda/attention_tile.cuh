@@ -247,10 +247,20 @@ static inline bool copies_vectors(size_t d, const void *const *pointers, size_t 
   return fits;
 }
 
+/* 1 if a block of the kernel gets that much shared memory: devices differ in what they have, and a smaller tile has the same results. */
+template <typename Kernel>
+static inline bool shared_granted(Kernel *kernel, size_t bytes) {
+  if (cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)) == cudaSuccess) return true;
+  cudaGetLastError(); /* the refusal is no error of a launch */
+  return false;
+}
+
 static inline float attention_scale(size_t d) { return static_cast<float>(1.0 / sqrt(static_cast<double>(d))); }
 
-static inline sl_status attention_too_wide(sl_context *ctx, const char *kernel, size_t d) {
-  return sl_fail(&ctx->error, SL_ERR_UNAVAILABLE, "%s: this backend has no head of more than 256 components, here are %zu", kernel, d);
+static inline sl_status attention_too_large(sl_context *ctx, const char *kernel, size_t d) {
+  if (d > 256)
+    return sl_fail(&ctx->error, SL_ERR_UNAVAILABLE, "%s: this backend has no head of more than 256 components, here are %zu", kernel, d);
+  return sl_fail(&ctx->error, SL_ERR_UNAVAILABLE, "%s: this device has not the shared memory for heads of %zu components", kernel, d);
 }
 
 }  // namespace sl

@@ -219,7 +219,7 @@ static __device__ __forceinline__ kept_weights truncate(const sample_problem &a,
   if (a.how.top_k && a.how.top_k < a.vocab) kept = keep_prefix<Threads, Each>(weight, a.vocab, kept, demand{a.how.top_k, 0.0});
   whole total = kept_sums<Threads>(a.chunk_weight + row * a.chunks, weight, a.vocab, kept);
   if (a.how.top_p < 1.0) {
-    kept = keep_prefix<Threads, Each>(weight, a.vocab, kept, demand{0, ceil(a.how.top_p * static_cast<double>(total))});
+    kept = keep_prefix<Threads, Each>(weight, a.vocab, kept, demand{0, -floor(-(a.how.top_p * static_cast<double>(total)))});
     kept_sums<Threads>(a.chunk_weight + row * a.chunks, weight, a.vocab, kept);
   }
   return kept;

@@ -58,10 +58,11 @@ SL_FN64 double sl_double64(uint64_t u) {
 }
 
 /* c[0] + c[1] x + ..., Horner with fma from the last coefficient. */
-#define SL_HORNER64(y, c, x)                                                                    \
-  do {                                                                                          \
-    y = c[sizeof c / sizeof *c - 1];                                                            \
-    for (int sl_h = (int)(sizeof c / sizeof *c) - 2; sl_h >= 0; sl_h--) y = fma(y, x, c[sl_h]); \
+#define SL_STEP64(y, x, c) fma(y, x, c)
+#define SL_HORNER64(y, c, x)                                                                          \
+  do {                                                                                                \
+    y = c[sizeof c / sizeof *c - 1];                                                                  \
+    for (int sl_h = (int)(sizeof c / sizeof *c) - 2; sl_h >= 0; sl_h--) y = SL_STEP64(y, x, c[sl_h]); \
   } while (0)
 
 #define SL_MAGIC64 0x1.8p52 /* adding and subtracting it rounds to an integer, kept in the low bits of the sum */

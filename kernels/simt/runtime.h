@@ -41,6 +41,9 @@ enum class plant {
 };
 bool planted(plant p);
 
+/* Whether a block may have that much dynamic shared memory: what a device has is drawn from the seed. */
+bool shared_granted(size_t bytes);
+
 struct stream_state;
 struct event_state;
 /* From here on in the stream, memory that was allocated may be touched (and is uninitialised), or may not. */
@@ -85,8 +88,8 @@ cudaError_t cudaGetLastError();
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int device);
 const char *cudaGetErrorString(cudaError_t error);
 template <typename F>
-cudaError_t cudaFuncSetAttribute(F *, cudaFuncAttribute, int) {
-  return cudaSuccess;
+cudaError_t cudaFuncSetAttribute(F *, cudaFuncAttribute, int bytes) {
+  return simt::shared_granted(static_cast<size_t>(bytes)) ? cudaSuccess : cudaErrorInvalidValue;
 }
 
 #endif
