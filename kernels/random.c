@@ -1,37 +1,20 @@
 /* Counter-based random numbers (spec N5). */
+#include "philox.h"
+
 #include <sluice/functions.h>
 #include <sluice/random.h>
 
 #include <math.h>
 
-/* Constants of Salmon et al., "Parallel random numbers: as easy as 1, 2, 3" (SC 2011). */
-#define MULTIPLIER_0 0xD2511F53u
-#define MULTIPLIER_1 0xCD9E8D57u
-#define WEYL_0 0x9E3779B9u
-#define WEYL_1 0xBB67AE85u
-#define ROUNDS 10
-
 /* spec N5.1 */
 void sl_philox(uint32_t out[4], uint64_t seed, uint32_t position, uint32_t sequence, uint32_t step, uint32_t purpose) {
-  uint32_t c0 = position, c1 = sequence, c2 = step, c3 = purpose;
-  uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
-  for (int round = 0; round < ROUNDS; round++) {
-    const uint64_t p0 = (uint64_t)MULTIPLIER_0 * c0, p1 = (uint64_t)MULTIPLIER_1 * c2;
-    c0 = (uint32_t)(p1 >> 32) ^ c1 ^ k0;
-    c2 = (uint32_t)(p0 >> 32) ^ c3 ^ k1;
-    c1 = (uint32_t)p1;
-    c3 = (uint32_t)p0;
-    k0 += WEYL_0;
-    k1 += WEYL_1;
-  }
-  out[0] = c0, out[1] = c1, out[2] = c2, out[3] = c3;
+  out[0] = position, out[1] = sequence, out[2] = step, out[3] = purpose;
+  sl_philox_words(out, seed);
 }
 
 /* spec N5.2 */
 uint64_t sl_random_u64(uint64_t seed, uint32_t position, uint32_t sequence, uint32_t step, uint32_t purpose) {
-  uint32_t x[4];
-  sl_philox(x, seed, position, sequence, step, purpose);
-  return x[0] | (uint64_t)x[1] << 32;
+  return sl_philox_u64(seed, position, sequence, step, purpose);
 }
 
 uint64_t sl_multiply_high(uint64_t a, uint64_t b) {

@@ -7,18 +7,21 @@
 enum { T, D, HEADS, KV_HEADS, N_SEQ, CAPACITY, SLOTS };
 
 static void head_size(sl_problem *p) {
-  p->size[KV_HEADS] = 1 + sl_source_below(&p->source, 3);
-  p->size[HEADS] = p->size[KV_HEADS] * (1 + sl_source_below(&p->source, 4));
+  const uint32_t fewer = p->shrink > 1;
+  p->size[KV_HEADS] = 1 + sl_source_below(&p->source, 3 - fewer);
+  p->size[HEADS] = p->size[KV_HEADS] * (1 + sl_source_below(&p->source, 4 - fewer));
   size_t budget = sl_budget(p, 600);
   if (budget > 72) budget = 72;
   p->size[D] = sl_size(p, 1, 72, &budget);
 }
 
-/* q, k, v of as many tokens as `pairs` products of a query and a key component allow; returns the number of tokens. */
-static size_t make_sequences(sl_problem *p, size_t pairs) {
+/* q, k, v of as many tokens as `pairs` products of a query and a key component allow; returns the number of tokens. Where every access
+ * costs, so does the rest of each tile: then `padded` products, of sequences longer by a tile at each end. */
+static size_t make_sequences(sl_problem *p, size_t pairs, size_t padded) {
   head_size(p);
+  const size_t more = p->shrink > 1 ? 16 : 0, components = p->size[D] + more / 2, most = more ? sl_budget(p, padded) : pairs;
   size_t longest = 1;
-  while ((longest + 1) * (longest + 1) * p->size[HEADS] * p->size[D] < pairs && longest < 2 * SL_DOT_CHUNK + 20) longest++;
+  while ((longest + 1 + more) * (longest + 1 + more) * p->size[HEADS] * components < most && longest < 2 * SL_DOT_CHUNK + 20) longest++;
   const uint32_t *seq = sl_add_seq(p, longest, &p->size[N_SEQ]);
   const size_t t = seq[p->size[N_SEQ]];
   sl_add_floats(p, "q", SL_IN, t * p->size[HEADS] * p->size[D]);
@@ -29,7 +32,7 @@ static size_t make_sequences(sl_problem *p, size_t pairs) {
 }
 
 void sl_make_attention_forward(sl_problem *p) {
-  const size_t t = make_sequences(p, sl_budget(p, 1000000)), rows = t * p->size[HEADS];
+  const size_t t = make_sequences(p, 1000000, 3200000), rows = t * p->size[HEADS];
   sl_add(p, "o", SL_F32, SL_OUT, rows * p->size[D]);
   sl_add(p, "row_max", SL_F32, SL_OUT, rows);
   sl_add(p, "row_scale", SL_F32, SL_OUT, rows);
@@ -41,7 +44,7 @@ sl_status sl_run_attention_forward(sl_context *ctx, const sl_problem *p, void *c
 }
 
 void sl_make_attention_backward(sl_problem *p) {
-  const size_t t = make_sequences(p, sl_budget(p, 200000)), rows = t * p->size[HEADS], d = p->size[D], kv = t * p->size[KV_HEADS] * d;
+  const size_t t = make_sequences(p, 200000, 1600000), rows = t * p->size[HEADS], d = p->size[D], kv = t * p->size[KV_HEADS] * d;
   float *o = sl_add(p, "o", SL_F32, SL_IN, rows * d), *row_max = sl_add(p, "row_max", SL_F32, SL_IN, rows);
   float *row_scale = sl_add(p, "row_scale", SL_F32, SL_IN, rows);
   const sl_array *a = p->array;
@@ -62,9 +65,9 @@ sl_status sl_run_attention_backward(sl_context *ctx, const sl_problem *p, void *
 
 /* Caches as arrays 0 and 1. */
 static size_t make_cache(sl_problem *p, sl_role role) {
-  size_t budget = sl_budget(p, 20000);
-  if (budget > SL_DOT_CHUNK + 80) budget = SL_DOT_CHUNK + 80;
   head_size(p);
+  size_t budget = sl_budget(p, 40000) / p->size[D] + 1;
+  if (budget > SL_DOT_CHUNK + 80) budget = SL_DOT_CHUNK + 80;
   p->size[CAPACITY] = sl_size(p, 1, budget, &budget), p->size[SLOTS] = 1 + sl_source_below(&p->source, 5);
   const size_t n = p->size[SLOTS] * p->size[KV_HEADS] * p->size[D] * p->size[CAPACITY];
   sl_add_floats(p, "k_cache", role, n);
@@ -74,7 +77,7 @@ static size_t make_cache(sl_problem *p, sl_role role) {
 
 void sl_make_attention_decode(sl_problem *p) {
   make_cache(p, SL_IN);
-  const size_t b = sl_source_below(&p->source, 9);
+  const size_t b = sl_source_below(&p->source, p->shrink > 1 ? 5 : 9);
   p->size[T] = b;
   sl_add_ids(p, "slot", b, p->size[SLOTS]);
   sl_add_ids(p, "position", b, p->size[CAPACITY]);

@@ -94,7 +94,7 @@ sl_status sl_run_logprob_backward(sl_context *ctx, const sl_problem *p, void *co
 
 void sl_make_sample(sl_problem *p) {
   size_t budget = sl_budget(p, 60000);
-  p->size[VOCAB] = sl_size(p, 1, 3 * SL_SUM_CHUNK, &budget), p->size[T] = sl_size(p, 0, 20, &budget);
+  p->size[VOCAB] = sl_size(p, 1, 3 * SL_SUM_CHUNK, &budget), p->size[T] = sl_size(p, 0, p->shrink > 1 ? 8 : 20, &budget);
   const size_t b = p->size[T], vocab = p->size[VOCAB];
   static const float temperatures[] = {0.0f, 1.0f, 1.0f, 0.6f, 2.5f};
   static const double shares[] = {1.0, 1.0, 0.9, 0.5, 0.01};

@@ -68,7 +68,7 @@ static void add_sequences(sl_problem *p, size_t n) {
 }
 
 void sl_make_gated_loss(sl_problem *p) {
-  const uint32_t *seq = sl_add_seq(p, 3 * SL_SUM_CHUNK, &p->size[N_SEQ]);
+  const uint32_t *seq = sl_add_seq(p, p->shrink > 1 ? 5 * SL_SUM_CHUNK / 2 : 3 * SL_SUM_CHUNK, &p->size[N_SEQ]);
   const size_t n = p->size[N_SEQ], t = seq[n];
   p->objective = (sl_objective){.gate = some_gate(p), .level = (sl_level)sl_source_below(&p->source, 2)};
   p->objective.kl = (sl_kl_kind)sl_source_below(&p->source, 3);

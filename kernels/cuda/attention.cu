@@ -1,227 +1,249 @@
-/* Causal grouped-query attention, forward and decode (spec T3.1, T3.2). Two passes over keys in tiles of 32: exact maximum, then sum and
- * weighted values; scores are recomputed, never stored. Operations 6 d a pair; bytes: q and o once, k and v once for 16 queries (or for
- * the query heads of a group in decoding, which is bound by reading the cache: 8 d bytes a key). */
-#include "cuda.h"
+/* Causal grouped-query attention of whole sequences (spec T3.1): a block has a tile of queries of one head and walks the keys twice, for
+ * the exact maximum of each row, then for the sum and the weighted values. Scores live in registers and one tile of weights; none is
+ * stored.
+ *
+ * Floor. Of the T (n + 1) / 2 pairs a head: 3 d fmas a pair (2 d for the two times that a score is made, d for the values), one exp, which
+ * is 20 binary64 operations, and 4 additions. Bytes: q and o once, k twice and v once for each tile of 128 queries, from the second-level
+ * cache. So fmas are the floor: at 67 Tflop/s (H200, fp32) 3 d * 2 / 67e12 s a pair, and binary64 at half that rate adds 20 / (1.5 d) to
+ * it: 21 % at d = 64, 10 % at d = 128. The second score is what an exact maximum costs (a third of the fmas). */
+#include "attention_tile.cuh"
 
 using namespace sl;
 
 namespace {
 
-constexpr int tile_keys = lanes, tile_rows = 16, block_threads = 128, rows_a_warp = tile_rows / (block_threads / lanes);
-
-/* Rows of keys or values: component c of key j at at[j * key + c * component]. */
-struct strided {
-  const float *at;
-  size_t key, component;
-};
-
-/* Up to tile_rows query rows of d components that share keys: row r sees the keys [0, first_keys + r * more_keys). */
-struct rows_of_queries {
-  const float *q;
-  float *o, *row_max, *row_scale;
-  size_t q_step, stat_step; /* from row to row */
-  int n;
-  size_t first_keys, more_keys, d;
-  float scale;
-};
-
-} // namespace
-
-/* Shared memory of a block, in floats. */
-static __host__ __device__ size_t shared_floats(size_t d) { return tile_rows * d + tile_keys * (d + 1) + tile_keys * d + tile_rows * (tile_keys + 1) + tile_rows; }
-
-static __device__ void load_keys(float *to, size_t pitch, strided from, size_t first, size_t end, size_t d) {
-  for (size_t e = threadIdx.x; e < tile_keys * d; e += block_threads) {
-    const size_t j = e / d, c = e % d;
-    if (first + j < end) to[j * pitch + c] = from.at[(first + j) * from.key + c * from.component];
-  }
-}
-
-/* Score of a query row and the key of this lane: a dot over d (spec N3.2). */
-static __device__ __forceinline__ float score(const float *q, const float *k, size_t d, float scale) {
-  float total = 0.0f;
-  for (size_t begin = 0; begin < d; begin += dot_chunk) {
-    const size_t end = begin + dot_chunk < d ? begin + dot_chunk : d;
-    float chain = 0.0f;
-    for (size_t c = begin; c < end; c++) chain = __fmaf_rn(q[c], k[c], chain);
-    total = __fadd_rn(total, chain);
-  }
-  return __fmul_rn(total, scale);
-}
-
-/* Outs: results a thread holds, d <= 8 * Outs. All threads of the block call this together. */
-template <int Outs> static __device__ void attend(float *memory, const rows_of_queries &r, strided keys, strided values) {
-  float *q = memory, *k = q + tile_rows * r.d, *v = k + tile_keys * (r.d + 1), *p = v + tile_keys * r.d, *inverse = p + tile_rows * (tile_keys + 1);
-  const int lane = lane_of_thread(), first_row = static_cast<int>(threadIdx.x) / lanes * rows_a_warp;
-  const size_t end = r.first_keys + static_cast<size_t>(r.n - 1) * r.more_keys;
-  for (size_t e = threadIdx.x; e < static_cast<size_t>(r.n) * r.d; e += block_threads) q[e] = r.q[e / r.d * r.q_step + e % r.d];
-
-  float max[rows_a_warp];
-  for (int i = 0; i < rows_a_warp; i++) max[i] = -INFINITY;
-  for (size_t tile = 0; tile < end; tile += tile_keys) {
-    __syncthreads();
-    load_keys(k, r.d + 1, keys, tile, end, r.d);
-    __syncthreads();
-    for (int i = 0; i < rows_a_warp; i++) {
-      const int row = first_row + i;
-      if (row >= r.n || tile + static_cast<size_t>(lane) >= r.first_keys + static_cast<size_t>(row) * r.more_keys) continue;
-      const float s = score(q + static_cast<size_t>(row) * r.d, k + static_cast<size_t>(lane) * (r.d + 1), r.d, r.scale);
-      max[i] = s > max[i] ? s : max[i];
-    }
-  }
-  for (int i = 0; i < rows_a_warp; i++) max[i] = __fadd_rn(warp_max(max[i]), 0.0f);
-
-  float sum[rows_a_warp], part[rows_a_warp], chain[Outs], total[Outs];
-  for (int i = 0; i < rows_a_warp; i++) sum[i] = part[i] = 0.0f;
-#pragma unroll
-  for (int i = 0; i < Outs; i++) chain[i] = total[i] = 0.0f;
-  for (size_t tile = 0; tile < end; tile += tile_keys) {
-    __syncthreads();
-    load_keys(k, r.d + 1, keys, tile, end, r.d);
-    load_keys(v, r.d, values, tile, end, r.d);
-    __syncthreads();
-    for (int i = 0; i < rows_a_warp; i++) {
-      const int row = first_row + i;
-      if (row >= r.n) continue;
-      float e = 0.0f;
-      if (tile + static_cast<size_t>(lane) < r.first_keys + static_cast<size_t>(row) * r.more_keys)
-        e = sl_fn_exp(__fadd_rn(score(q + static_cast<size_t>(row) * r.d, k + static_cast<size_t>(lane) * (r.d + 1), r.d, r.scale), -max[i]));
-      p[row * (tile_keys + 1) + lane] = e;
-      part[i] = __fadd_rn(part[i], e); /* a lane of spec N3.6: +0 for keys that are not seen does not show */
-    }
-    if ((tile + tile_keys) % sum_chunk == 0 || tile + tile_keys >= end)
-      for (int i = 0; i < rows_a_warp; i++) {
-        sum[i] = __fadd_rn(sum[i], warp_sum(part[i]));
-        part[i] = 0.0f;
-      }
-    __syncthreads();
-#pragma unroll
-    for (int i = 0; i < Outs; i++) {
-      const size_t e = threadIdx.x + static_cast<size_t>(i) * block_threads, row = e / r.d, c = e % r.d;
-      if (row >= static_cast<size_t>(r.n)) continue;
-      const size_t seen = r.first_keys + row * r.more_keys, stop = seen < tile + tile_keys ? seen : tile + tile_keys;
-      for (size_t j = tile; j < stop; j++) {
-        chain[i] = __fmaf_rn(p[row * (tile_keys + 1) + (j - tile)], v[(j - tile) * r.d + c], chain[i]);
-        if ((j + 1) % dot_chunk == 0) {
-          total[i] = __fadd_rn(total[i], chain[i]);
-          chain[i] = 0.0f;
-        }
-      }
-    }
-  }
-  for (int i = 0; i < rows_a_warp; i++) {
-    const int row = first_row + i;
-    if (row >= r.n || lane != 0) continue;
-    inverse[row] = __fdiv_rn(1.0f, sum[i]);
-    if (r.row_max) r.row_max[static_cast<size_t>(row) * r.stat_step] = max[i], r.row_scale[static_cast<size_t>(row) * r.stat_step] = inverse[row];
-  }
-  __syncthreads();
-#pragma unroll
-  for (int i = 0; i < Outs; i++) {
-    const size_t e = threadIdx.x + static_cast<size_t>(i) * block_threads, row = e / r.d, c = e % r.d;
-    if (row < static_cast<size_t>(r.n)) r.o[row * r.q_step + c] = __fmul_rn(inverse[row], __fadd_rn(total[i], chain[i]));
-  }
-  __syncthreads();
-}
-
 struct forward_problem {
   float *o, *row_max, *row_scale;
   const float *q, *k, *v;
   const uint32_t *seq;
-  size_t n_seq, heads, kv_heads, d;
+  size_t n_seq, heads, kv_heads, d, tiles;
   float scale;
+  bool vector;
 };
 
-/* Blocks (x: sequence and head; y: tiles of 16 queries, strided). */
-template <int Outs> static __global__ void __launch_bounds__(block_threads) forward_kernel(forward_problem a) {
-  SL_DYNAMIC_SHARED(float, memory);
-  for (size_t x = blockIdx.x; x < a.n_seq * a.heads; x += gridDim.x) {
-    const size_t s = x / a.heads, h = x % a.heads, first = a.seq[s], n = a.seq[s + 1] - first;
-    const size_t kv = (first * a.kv_heads + h / (a.heads / a.kv_heads)) * a.d, step = a.heads * a.d;
-    for (size_t row = static_cast<size_t>(blockIdx.y) * tile_rows; row < n; row += static_cast<size_t>(gridDim.y) * tile_rows) {
-      const size_t at = (first + row) * a.heads + h, left = n - row;
-      const rows_of_queries r = {a.q + at * a.d, a.o + at * a.d, a.row_max + at, a.row_scale + at, step, a.heads, left < tile_rows ? static_cast<int>(left) : tile_rows,
-                                 row + 1, 1, a.d, a.scale};
-      const strided keys = {a.k + kv, a.kv_heads * a.d, 1}, values = {a.v + kv, a.kv_heads * a.d, 1};
-      attend<Outs>(memory, r, keys, values);
+/* One tile of queries: rows [row, row + count) of a sequence of n, at one head; element 0 of them, and of the sequence's keys. */
+struct query_tile {
+  size_t row, count, query_step, key_step, key_tiles;
+  const float *q, *k, *v;
+};
+
+}  // namespace
+
+/* Shared memory of a block. */
+template <class Tile>
+struct forward_memory {
+  float q[Tile::rows * Tile::pitch], rows[2][Tile::cols * Tile::pitch], weights[Tile::rows * Tile::weight_pitch];
+  float row[Tile::warp_cols][Tile::rows]; /* maxima of a row by warps; then [0] its 1 / l */
+};
+
+template <class Tile>
+static __device__ __forceinline__ void load_keys(const attention_copy<Tile> &how, float *to, const float *from, const query_tile &t,
+                                                 size_t tile) {
+  const size_t first = tile * Tile::cols, end = t.row + t.count;
+  if (tile < t.key_tiles) how.load(to, from + first * t.key_step, t.key_step, end - first, Tile::cols);
+  __pipeline_commit();
+}
+
+/* The first pass: rows' exact maxima of this thread's columns of all tiles (spec N3.7). */
+template <class Tile>
+static __device__ __forceinline__ void row_maxima(float (&max)[Tile::rows_each], forward_memory<Tile> &memory,
+                                                  const attention_place<Tile> &at, const attention_copy<Tile> &how, const query_tile &t,
+                                                  float scale) {
+#pragma unroll
+  for (int m = 0; m < Tile::rows_each; m++) max[m] = -INFINITY;
+  load_keys(how, memory.rows[0], t.k, t, 0);
+#pragma unroll 1
+  for (size_t tile = 0; tile < t.key_tiles; tile++) {
+    load_keys(how, memory.rows[(tile + 1) % 2], t.k, t, tile + 1);
+    __pipeline_wait_prior(1);
+    __syncthreads();
+    float s[Tile::rows_each][Tile::cols_each];
+    tile_dots<Tile>(s, at, how.d, memory.q, memory.rows[tile % 2]);
+#pragma unroll
+    for (int m = 0; m < Tile::rows_each; m++)
+#pragma unroll
+      for (int e = 0; e < Tile::cols_each; e++) {
+        const float x = __fmul_rn(s[m][e], scale);
+        const size_t key = tile * Tile::cols + static_cast<size_t>(at.col + 8 * e), last = t.row + static_cast<size_t>(at.row + 4 * m);
+        if (key <= last && x > max[m]) max[m] = x;
+      }
+    if (!SL_PLANTED(attention_no_barrier)) __syncthreads();
+  }
+  __pipeline_wait_prior(0);
+}
+
+/* Every thread of a row gets the row's maximum. */
+template <class Tile>
+static __device__ __forceinline__ void share_maxima(float (&max)[Tile::rows_each], forward_memory<Tile> &memory,
+                                                    const attention_place<Tile> &at) {
+  const int warp_col = static_cast<int>(threadIdx.x) / lanes % Tile::warp_cols;
+#pragma unroll
+  for (int m = 0; m < Tile::rows_each; m++) {
+    for (int h = 4; h > 0; h /= 2) {
+      const float other = __shfl_xor_sync(SL_PLANTED(attention_half_mask) ? 0xffffu : all_lanes, max[m], h);
+      max[m] = other > max[m] ? other : max[m];
     }
+    if (lane_of_thread() % 8 == 0) memory.row[warp_col][at.row + 4 * m] = max[m];
+  }
+  __syncthreads();
+#pragma unroll
+  for (int m = 0; m < Tile::rows_each; m++) {
+    for (int w = 0; w < Tile::warp_cols; w++) {
+      const float other = memory.row[w][at.row + 4 * m];
+      max[m] = other > max[m] ? other : max[m];
+    }
+    max[m] = __fadd_rn(max[m], 0.0f);
   }
 }
 
-struct decode_problem {
-  float *o;
-  const float *q, *k_cache, *v_cache;
-  const uint32_t *slot, *position;
-  size_t b, heads, kv_heads, d, capacity;
-  float scale;
+/* Weights exp(s - M) of one tile; +0 where the row does not see the key. */
+template <class Tile>
+static __device__ __forceinline__ void tile_weights(forward_memory<Tile> &memory, const float (&max)[Tile::rows_each],
+                                                    const attention_place<Tile> &at, const attention_copy<Tile> &how, const query_tile &t,
+                                                    size_t tile, float scale) {
+  float s[Tile::rows_each][Tile::cols_each];
+  tile_dots<Tile>(s, at, how.d, memory.q, memory.rows[0]);
+#pragma unroll
+  for (int m = 0; m < Tile::rows_each; m++)
+#pragma unroll
+    for (int e = 0; e < Tile::cols_each; e++) {
+      const size_t key = tile * Tile::cols + static_cast<size_t>(at.col + 8 * e), last = t.row + static_cast<size_t>(at.row + 4 * m);
+      float w = 0.0f;
+      if (key <= last + SL_PLANTED(attention_late_tail)) w = sl_fn_exp(__fadd_rn(__fmul_rn(s[m][e], scale), -max[m]));
+      memory.weights[(at.row + 4 * m) * Tile::weight_pitch + at.col + 8 * e] = w;
+    }
+}
+
+/* Sums of rows (spec N3.6, N3.5): a warp has the rows warp, warp + warps, ...; a lane its keys. */
+template <class Tile>
+struct row_sums {
+  static constexpr int each = Tile::rows / Tile::warps;
+  float lane_sum[each], total[each];
+  __device__ __forceinline__ row_sums() {
+#pragma unroll
+    for (int i = 0; i < each; i++) lane_sum[i] = total[i] = 0.0f;
+  }
+  __device__ __forceinline__ void flush() {
+#pragma unroll
+    for (int i = 0; i < each; i++) {
+      total[i] = __fadd_rn(total[i], warp_sum(lane_sum[i]));
+      lane_sum[i] = 0.0f;
+    }
+  }
+  /* Adds a tile of weights whose first key has that index. Keys that a row does not see are +0, which does not show. */
+  __device__ __forceinline__ void add(const float *weights, size_t first) {
+    const int lane = lane_of_thread(), warp = static_cast<int>(threadIdx.x) / lanes;
+    const int start = (lane - static_cast<int>(first % lanes) + lanes) % lanes;
+#pragma unroll
+    for (int i = 0; i < each; i++)
+#pragma unroll
+      for (int j = 0; j < Tile::cols; j += lanes)
+        if (start + j < Tile::cols)
+          lane_sum[i] = __fadd_rn(lane_sum[i], weights[(warp + i * Tile::warps) * Tile::weight_pitch + start + j]);
+    if ((first + Tile::cols) % sum_chunk == 0) flush();
+  }
 };
 
-/* A block a (sequence, kv head): the query heads of the group are its rows and share the loads. */
-template <int Outs> static __global__ void __launch_bounds__(block_threads) decode_kernel(decode_problem a) {
-  SL_DYNAMIC_SHARED(float, memory);
-  const size_t group = a.heads / a.kv_heads;
-  for (size_t x = blockIdx.x; x < a.b * a.kv_heads; x += gridDim.x) {
-    const size_t i = x / a.kv_heads, g = x % a.kv_heads, cache = (a.slot[i] * a.kv_heads + g) * a.d * a.capacity;
-    for (size_t h = 0; h < group; h += tile_rows) {
-      const size_t at = (i * a.heads + g * group + h) * a.d, left = group - h;
-      const rows_of_queries r = {a.q + at, a.o + at, nullptr, nullptr, a.d, 0, left < tile_rows ? static_cast<int>(left) : tile_rows, a.position[i] + static_cast<size_t>(1),
-                                 0, a.d, a.scale};
-      const strided keys = {a.k_cache + cache, 1, a.capacity}, values = {a.v_cache + cache, a.d, 1};
-      attend<Outs>(memory, r, keys, values);
-    }
+template <class Tile>
+static __device__ __forceinline__ void store_rows(const forward_problem &a, const attention_sums<Tile> &values,
+                                                  forward_memory<Tile> &memory, const attention_place<Tile> &at,
+                                                  const attention_copy<Tile> &how, const query_tile &t, const float (&max)[Tile::rows_each],
+                                                  size_t stat) {
+#pragma unroll
+  for (int m = 0; m < Tile::rows_each; m++) {
+    const size_t row = static_cast<size_t>(at.row + 4 * m);
+    if (row >= t.count) continue;
+    const float inverse = memory.row[0][row];
+    if (at.col == 0) a.row_max[stat + row * a.heads] = max[m], a.row_scale[stat + row * a.heads] = inverse;
+    store_row(values, at, how, m, a.o + (t.q - a.q) + row * t.query_step, inverse, true);
   }
 }
 
-static float scale_of(size_t d) { return static_cast<float>(1.0 / sqrt(static_cast<double>(d))); }
-
-template <int Outs> static void launch_forward(sl_context *ctx, const forward_problem &a, size_t longest) {
-  const size_t bytes = shared_floats(a.d) * sizeof(float);
-  cudaFuncSetAttribute(forward_kernel<Outs>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
-  const dim3 grid(blocks_for(a.n_seq * a.heads, 1), blocks_for(longest, tile_rows), 1);
-  SL_LAUNCH(forward_kernel<Outs>, grid, block_threads, bytes, ctx->device->stream, a);
+/* The second pass: keys in rows[0], values in rows[1]; each is copied while the other is in use. */
+template <class Tile>
+static __device__ __forceinline__ void weigh_values(const forward_problem &a, forward_memory<Tile> &memory, const attention_place<Tile> &at,
+                                                    const attention_copy<Tile> &how, const query_tile &t,
+                                                    const float (&max)[Tile::rows_each], size_t stat) {
+  attention_sums<Tile> values;
+  row_sums<Tile> sums;
+  load_keys(how, memory.rows[0], t.k, t, 0);
+  load_keys(how, memory.rows[1], t.v, t, 0);
+#pragma unroll 1
+  for (size_t tile = 0; tile < t.key_tiles; tile++) {
+    const size_t first = tile * Tile::cols;
+    __pipeline_wait_prior(1);
+    __syncthreads();
+    tile_weights(memory, max, at, how, t, tile, a.scale);
+    __pipeline_wait_prior(0);
+    __syncthreads();
+    load_keys(how, memory.rows[0], t.k, t, tile + 1);
+    sums.add(memory.weights, first);
+    const int seen = static_cast<int>(t.row + static_cast<size_t>(at.row) + 1 + SL_PLANTED(attention_late_tail) - first);
+    tile_product(values, at, how.d, first + Tile::cols > t.row + 1, memory.weights, memory.rows[1], attention_window{0, seen, 0, 4}, first);
+    __syncthreads();
+    load_keys(how, memory.rows[1], t.v, t, tile + 1);
+  }
+  __pipeline_wait_prior(0);
+  values.flush(), sums.flush();
+#pragma unroll
+  for (int i = 0; i < row_sums<Tile>::each; i++)
+    if (lane_of_thread() == 0) memory.row[0][static_cast<int>(threadIdx.x) / lanes + i * Tile::warps] = __fdiv_rn(1.0f, sums.total[i]);
+  __syncthreads();
+  store_rows(a, values, memory, at, how, t, max, stat);
 }
 
-template <int Outs> static void launch_decode(sl_context *ctx, const decode_problem &a) {
-  const size_t bytes = shared_floats(a.d) * sizeof(float);
-  cudaFuncSetAttribute(decode_kernel<Outs>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
-  SL_LAUNCH(decode_kernel<Outs>, blocks_for(a.b * a.kv_heads, 1), block_threads, bytes, ctx->device->stream, a);
+template <class Tile>
+static __global__ void __launch_bounds__(Tile::threads, 1) attention_forward_kernel(forward_problem a) {
+  SL_DYNAMIC_SHARED(float, dynamic);
+  forward_memory<Tile> &memory = *reinterpret_cast<forward_memory<Tile> *>(dynamic);
+  const attention_place<Tile> at;
+  const attention_copy<Tile> how(a.d, a.vector);
+  how.fill(memory.q, Tile::rows), how.fill(memory.rows[0], Tile::cols), how.fill(memory.rows[1], Tile::cols);
+  const size_t columns = a.n_seq * a.heads;
+  for (size_t x = blockIdx.x; x < columns * a.tiles; x += gridDim.x) { /* late tiles, which have the most keys, first */
+    const size_t s = x % columns / a.heads, h = x % a.heads, row = (a.tiles - 1 - x / columns) * Tile::rows;
+    const size_t first = a.seq[s], n = a.seq[s + 1] - first;
+    if (row >= n) continue;
+    const size_t count = n - row < Tile::rows ? n - row : Tile::rows, stat = (first + row) * a.heads + h;
+    const size_t kv = (first * a.kv_heads + h / (a.heads / a.kv_heads)) * a.d;
+    const query_tile t = {row,      count,   a.heads * a.d, a.kv_heads * a.d, (row + count + Tile::cols - 1) / Tile::cols, a.q + stat * a.d,
+                          a.k + kv, a.v + kv};
+    how.load(memory.q, t.q, t.query_step, count, Tile::rows);
+    float max[Tile::rows_each];
+    row_maxima(max, memory, at, how, t, a.scale);
+    share_maxima(max, memory, at);
+    weigh_values(a, memory, at, how, t, max, stat);
+    __syncthreads();
+  }
 }
 
-static sl_status head_too_large(sl_context *ctx, const char *kernel, size_t d) {
-  return sl_fail(&ctx->error, SL_ERR_UNAVAILABLE, "%s: head size %zu is above 256, which this backend has", kernel, d);
+/* False where the device has not the shared memory for the tile. */
+template <class Tile>
+static bool launch_forward(sl_context *ctx, forward_problem a) {
+  constexpr size_t bytes = sizeof(forward_memory<Tile>);
+  if (!shared_granted(attention_forward_kernel<Tile>, bytes)) return false;
+  a.tiles = (ctx->device->longest + Tile::rows - 1) / Tile::rows;
+  SL_LAUNCH(attention_forward_kernel<Tile>, grid_for(a.n_seq * a.heads * a.tiles), Tile::threads, bytes, ctx->device->stream, a);
+  return true;
 }
 
-sl_status SL_DEVICE_NAME(attention_forward)(sl_context *ctx, float *o, float *row_max, float *row_scale, const float *q, const float *k, const float *v,
-                                            const uint32_t *seq, size_t n_seq, size_t heads, size_t kv_heads, size_t d) {
+/* Shared memory of the tiles: 106, 171 and 217 KiB, for devices with 227 (compute capability 9.0); the others need 77 and 87 KiB. */
+static bool choose_forward(sl_context *ctx, const forward_problem &a) {
+  if (ctx->device->smallest_tiles && a.d <= 32) return launch_forward<attention_tile<2, 1, 1, 1, 1>>(ctx, a);
+  if (a.d <= 64 && launch_forward<attention_tile<4, 2, 8, 4, 1>>(ctx, a)) return true;
+  if (a.d <= 128)
+    return (a.d > 64 && launch_forward<attention_tile<4, 2, 8, 4, 2>>(ctx, a)) || launch_forward<attention_tile<4, 2, 4, 2, 2>>(ctx, a);
+  return launch_forward<attention_tile<2, 4, 8, 2, 2>>(ctx, a) || launch_forward<attention_tile<1, 4, 4, 1, 2>>(ctx, a);
+}
+
+sl_status SL_DEVICE_NAME(attention_forward)(sl_context *ctx, float *o, float *row_max, float *row_scale, const float *q, const float *k,
+                                            const float *v, const uint32_t *seq, size_t n_seq, size_t heads, size_t kv_heads, size_t d) {
+  if (d > 256) return attention_too_large(ctx, "attention_forward", d);
   const sl_status status = sl_device_offsets(ctx, seq, n_seq);
-  if (status) return status;
-  if (n_seq == 0) return SL_OK;
-  const forward_problem a = {o, row_max, row_scale, q, k, v, ctx->device->seq, n_seq, heads, kv_heads, d, scale_of(d)};
-  const size_t longest = ctx->device->longest;
-  if (d > 256) return head_too_large(ctx, "attention_forward", d);
-  if (d <= 16)
-    launch_forward<2>(ctx, a, longest);
-  else if (d <= 64)
-    launch_forward<8>(ctx, a, longest);
-  else if (d <= 128)
-    launch_forward<16>(ctx, a, longest);
-  else
-    launch_forward<32>(ctx, a, longest);
+  if (status || ctx->device->longest == 0) return status;
+  const void *const pointers[] = {o, q, k, v};
+  const forward_problem a = {
+      o, row_max, row_scale, q, k, v, ctx->device->seq, n_seq, heads, kv_heads, d, 0, attention_scale(d), copies_vectors(d, pointers, 4)};
+  if (!choose_forward(ctx, a)) return attention_too_large(ctx, "attention_forward", d);
   return sl_device_status(ctx, "attention_forward");
-}
-
-sl_status SL_DEVICE_NAME(attention_decode)(sl_context *ctx, float *o, const float *q, const float *k_cache, const float *v_cache, const uint32_t *slot,
-                                           const uint32_t *position, size_t b, size_t heads, size_t kv_heads, size_t d, size_t capacity) {
-  if (b == 0) return SL_OK;
-  const decode_problem a = {o, q, k_cache, v_cache, slot, position, b, heads, kv_heads, d, capacity, scale_of(d)};
-  if (d > 256) return head_too_large(ctx, "attention_decode", d);
-  if (d <= 16)
-    launch_decode<2>(ctx, a);
-  else if (d <= 64)
-    launch_decode<8>(ctx, a);
-  else if (d <= 128)
-    launch_decode<16>(ctx, a);
-  else
-    launch_decode<32>(ctx, a);
-  return sl_device_status(ctx, "attention_decode");
 }

@@ -1,189 +1,248 @@
-/* Gradient of causal grouped-query attention (spec T3.4). Two kernels: dq by query tiles, dk and dv by key tiles; both recompute scores in
- * tiles of 32, so nothing of size T x T is stored. Operations 14 d a pair; bytes: q, k, v, o, do and their gradients once a tile row.
- * No atomics: one block owns each result and walks heads and query tiles in the order of the clause. */
-#include "cuda.h"
+/* Gradient of causal grouped-query attention (spec T3.4). Two kernels of one text: a block owns a tile of queries and walks the keys for
+ * dq, or owns a tile of keys and walks the heads of its group, in each the queries, for dk and dv. Both make scores and dp again, so
+ * nothing of size T x T is stored, and no result has two writers: no atomics.
+ *
+ * Floor. 3 d fmas a pair for dq, 4 d for dk and dv, twice an exp (20 binary64 operations): at 67 Tflop/s 14 d / 67e12 s a pair and a head,
+ * and binary64 at half that rate adds 40 / (3.5 d): 18 % at d = 64. (5 d fmas would do if scores were made once; that takes atomics or
+ * storage.) Bytes: q, k, v, o, do and the gradients once, the walked pair of rows once for each tile of 64, from the second-level cache. */
+#include "attention_tile.cuh"
 
 using namespace sl;
 
 namespace {
 
-constexpr int tile = lanes, tile_rows = 16, block_threads = 128, rows_a_warp = tile_rows / (block_threads / lanes);
-
-struct problem {
+struct backward_problem {
   float *dq, *dk, *dv;
   const float *d_o, *q, *k, *v, *row_max, *row_scale, *delta; /* delta (T, H): D of the clause */
   const uint32_t *seq;
-  size_t n_seq, heads, kv_heads, d;
+  size_t n_seq, heads, kv_heads, d, tiles;
   float scale;
+  bool vector;
 };
 
-} // namespace
+/* Rows of two arrays that lie alike, from their first at the sequence's first token. */
+struct row_pair {
+  const float *a, *b;
+  size_t step;
+};
 
-static __device__ __forceinline__ float dot_d(const float *a, const float *b, size_t d) {
-  float total = 0.0f;
-  for (size_t begin = 0; begin < d; begin += dot_chunk) {
-    const size_t end = begin + dot_chunk < d ? begin + dot_chunk : d;
-    float chain = 0.0f;
-    for (size_t c = begin; c < end; c++) chain = __fmaf_rn(a[c], b[c], chain);
-    total = __fadd_rn(total, chain);
+}  // namespace
+
+/* Shared memory of a block. own: the tile's rows of q and do (k and v); walked: those of k and v (q and do). */
+template <class Tile, bool Keys>
+struct backward_memory {
+  static constexpr int stats = Keys ? Tile::cols : Tile::rows;
+  float own[2][Tile::rows * Tile::pitch], walked[2][Tile::cols * Tile::pitch];
+  float ds[Tile::rows * Tile::weight_pitch], p[Keys ? Tile::rows * Tile::weight_pitch : 1];
+  float row_max[stats], row_scale[stats], delta[stats]; /* of the tile's queries */
+};
+
+/* spec T3.4's D; a thread a row. */
+static __global__ void attention_delta_kernel(float *delta, const float *d_o, const float *o, size_t rows, size_t d) {
+  for (size_t i = thread_of_grid(); i < rows; i += threads_of_grid()) {
+    float total = 0.0f;
+    for (size_t begin = 0; begin < d; begin += dot_chunk) {
+      const size_t end = begin + dot_chunk < d ? begin + dot_chunk : d;
+      float chain = 0.0f;
+      for (size_t c = begin; c < end; c++) chain = __fmaf_rn(d_o[i * d + c], o[i * d + c], chain);
+      total = __fadd_rn(total, chain);
+    }
+    delta[i] = total;
   }
-  return total;
 }
 
-static __global__ void delta_kernel(float *delta, const float *d_o, const float *o, size_t rows, size_t d) {
-  for (size_t i = thread_of_grid(); i < rows; i += threads_of_grid()) delta[i] = dot_d(d_o + i * d, o + i * d, d);
+/* Statistics of up to n queries from `row` of (T, H) arrays; the caller synchronises. */
+template <class Tile, class Memory>
+static __device__ __forceinline__ void load_statistics(Memory &memory, const backward_problem &a, size_t at, size_t count) {
+  for (int i = static_cast<int>(threadIdx.x); i < Memory::stats; i += Tile::threads) {
+    const bool there = static_cast<size_t>(i) < count;
+    const size_t row = at + static_cast<size_t>(i) * a.heads;
+    memory.row_max[i] = there ? a.row_max[row] : 0.0f;
+    memory.row_scale[i] = there ? a.row_scale[row] : 0.0f;
+    memory.delta[i] = there ? a.delta[row] : 0.0f;
+  }
 }
 
-/* rows x d values at `step` from row to row into shared memory at `pitch`. */
-static __device__ void load_rows(float *to, size_t pitch, const float *from, size_t step, size_t rows, size_t d) {
-  for (size_t e = threadIdx.x; e < rows * d; e += block_threads) to[e / d * pitch + e % d] = from[e / d * step + e % d];
-}
-
-static __host__ __device__ size_t shared_floats(size_t d) { return 2 * tile_rows * d + 2 * tile * (d + 1) + 2 * tile_rows * (tile + 1) + 3 * tile; }
-
-/* dq of 16 queries of one head: keys in tiles, ascending. */
-template <int Outs> static __global__ void __launch_bounds__(block_threads) query_kernel(problem a) {
-  SL_DYNAMIC_SHARED(float, memory);
-  float *q = memory, *d_o = q + tile_rows * a.d, *k = d_o + tile_rows * a.d, *v = k + tile * (a.d + 1), *ds = v + tile * (a.d + 1);
-  const int lane = lane_of_thread(), first_row = static_cast<int>(threadIdx.x) / lanes * rows_a_warp;
-  for (size_t x = blockIdx.x; x < a.n_seq * a.heads; x += gridDim.x) {
-    const size_t s = x / a.heads, h = x % a.heads, first = a.seq[s], n = a.seq[s + 1] - first;
-    const size_t kv = (first * a.kv_heads + h / (a.heads / a.kv_heads)) * a.d, key_step = a.kv_heads * a.d, step = a.heads * a.d;
-    for (size_t row0 = static_cast<size_t>(blockIdx.y) * tile_rows; row0 < n; row0 += static_cast<size_t>(gridDim.y) * tile_rows) {
-      const size_t rows = n - row0 < tile_rows ? n - row0 : tile_rows, at = ((first + row0) * a.heads + h) * a.d, end = row0 + rows;
-      load_rows(q, a.d, a.q + at, step, rows, a.d);
-      load_rows(d_o, a.d, a.d_o + at, step, rows, a.d);
-      float chain[Outs], total[Outs];
+/* P and ds of the tile's pairs (spec T3.4); +0 for those that the mask leaves out. window: of the walked rows for each own row. */
+template <class Tile, bool Keys>
+static __device__ __forceinline__ void tile_pairs(backward_memory<Tile, Keys> &memory, const attention_place<Tile> &at, int d,
+                                                  const attention_window &window, float scale) {
+  float s[Tile::rows_each][Tile::cols_each], dp[Tile::rows_each][Tile::cols_each];
+  tile_dots<Tile>(s, at, d, memory.own[0], memory.walked[0]);
+  tile_dots<Tile>(dp, at, d, memory.own[1], memory.walked[1]);
 #pragma unroll
-      for (int i = 0; i < Outs; i++) chain[i] = total[i] = 0.0f;
-      for (size_t t0 = 0; t0 < end; t0 += tile) {
-        const size_t keys = end - t0 < tile ? end - t0 : tile;
-        __syncthreads();
-        load_rows(k, a.d + 1, a.k + kv + t0 * key_step, key_step, keys, a.d);
-        load_rows(v, a.d + 1, a.v + kv + t0 * key_step, key_step, keys, a.d);
-        __syncthreads();
-        for (int i = 0; i < rows_a_warp; i++) {
-          const size_t row = static_cast<size_t>(first_row + i), j = t0 + static_cast<size_t>(lane);
-          if (row >= rows || j > row0 + row) continue;
-          const size_t stat = (first + row0 + row) * a.heads + h;
-          const float sc = __fmul_rn(dot_d(q + row * a.d, k + static_cast<size_t>(lane) * (a.d + 1), a.d), a.scale);
-          const float p = __fmul_rn(sl_fn_exp(__fadd_rn(sc, -a.row_max[stat])), a.row_scale[stat]);
-          const float dp = dot_d(d_o + row * a.d, v + static_cast<size_t>(lane) * (a.d + 1), a.d);
-          ds[row * (tile + 1) + static_cast<size_t>(lane)] = __fmul_rn(p, __fadd_rn(dp, -a.delta[stat]));
-        }
-        __syncthreads();
+  for (int m = 0; m < Tile::rows_each; m++)
 #pragma unroll
-        for (int i = 0; i < Outs; i++) {
-          const size_t e = threadIdx.x + static_cast<size_t>(i) * block_threads, row = e / a.d, c = e % a.d;
-          if (row >= rows) continue;
-          const size_t seen = row0 + row + 1, stop = seen < t0 + tile ? seen : t0 + tile;
-          for (size_t j = t0; j < stop; j++) {
-            chain[i] = __fmaf_rn(ds[row * (tile + 1) + (j - t0)], k[(j - t0) * (a.d + 1) + c], chain[i]);
-            if ((j + 1) % dot_chunk == 0) total[i] = __fadd_rn(total[i], chain[i]), chain[i] = 0.0f;
-          }
-        }
+    for (int e = 0; e < Tile::cols_each; e++) {
+      const int row = at.row + 4 * m, col = at.col + 8 * e, query = Keys ? col : row;
+      float p = 0.0f, ds = 0.0f;
+      if (window.holds(col, m)) {
+        const float x = __fadd_rn(__fmul_rn(s[m][e], scale), -memory.row_max[query]);
+        p = __fmul_rn(sl_fn_exp(x), memory.row_scale[query]);
+        ds = __fmul_rn(p, __fadd_rn(dp[m][e], -memory.delta[query]));
       }
-#pragma unroll
-      for (int i = 0; i < Outs; i++) {
-        const size_t e = threadIdx.x + static_cast<size_t>(i) * block_threads, row = e / a.d, c = e % a.d;
-        if (row < rows) a.dq[at + row * step + c] = __fmul_rn(a.scale, __fadd_rn(total[i], chain[i]));
-      }
+      memory.ds[row * Tile::weight_pitch + col] = ds;
+      if (Keys) memory.p[row * Tile::weight_pitch + col] = p;
+    }
+}
+
+/* One walk: tiles of `pair` from index `first` (a multiple of the tile) to `end`; of own row r, indices [low, high) with r added where the
+ * side moves. own_first is the index of own row 0. */
+template <class Tile, bool Keys>
+static __device__ __forceinline__ void walk(const backward_problem &a, backward_memory<Tile, Keys> &memory, const attention_place<Tile> &at,
+                                            const attention_copy<Tile> &how, const row_pair &pair, size_t own_first, size_t end,
+                                            size_t stat, attention_sums<Tile> &from_ds, attention_sums<Tile> &from_p) {
+  const int d = how.d, own = static_cast<int>(own_first) + at.row;
+  size_t first = Keys ? own_first / Tile::cols * Tile::cols : 0;
+  how.load(memory.walked[0], pair.a + first * pair.step, pair.step, end - first, Tile::cols);
+  how.load(memory.walked[1], pair.b + first * pair.step, pair.step, end - first, Tile::cols);
+#pragma unroll 1
+  for (; first < end; first += Tile::cols) {
+    const size_t next = first + Tile::cols;
+    const int from = static_cast<int>(first), left = static_cast<int>(end - first);
+    const attention_window window = Keys ? attention_window{own - from, left, 4, 0} : attention_window{0, own + 1 - from, 0, 4};
+    const bool masked = Keys ? first < own_first + Tile::rows || next > end : next > own_first + 1;
+    if (Keys) load_statistics<Tile>(memory, a, stat + first * a.heads, end - first);
+    __pipeline_commit();
+    __pipeline_wait_prior(0);
+    __syncthreads();
+    tile_pairs<Tile, Keys>(memory, at, d, window, a.scale);
+    __syncthreads();
+    if (Keys) {
+      tile_product(from_p, at, d, masked, memory.p, memory.walked[1], window, first);
       __syncthreads();
     }
+    if (next < end) how.load(memory.walked[1], pair.b + next * pair.step, pair.step, end - next, Tile::cols);
+    tile_product(from_ds, at, d, masked, memory.ds, memory.walked[0], window, first);
+    __syncthreads();
+    if (next < end) how.load(memory.walked[0], pair.a + next * pair.step, pair.step, end - next, Tile::cols);
+  }
+  from_ds.flush();
+  if (Keys) from_p.flush();
+}
+
+/* dq of a tile of queries of one head. */
+template <class Tile>
+static __device__ __forceinline__ void query_tile_grad(const backward_problem &a, backward_memory<Tile, false> &memory,
+                                                       const attention_place<Tile> &at, const attention_copy<Tile> &how, size_t first,
+                                                       size_t n, size_t h, size_t row) {
+  const size_t count = n - row < Tile::rows ? n - row : Tile::rows, stat = (first + row) * a.heads + h, step = a.heads * a.d;
+  const size_t kv = (first * a.kv_heads + h / (a.heads / a.kv_heads)) * a.d;
+  attention_sums<Tile> sums, none;
+  how.load(memory.own[0], a.q + stat * a.d, step, count, Tile::rows);
+  how.load(memory.own[1], a.d_o + stat * a.d, step, count, Tile::rows);
+  load_statistics<Tile>(memory, a, stat, count);
+  walk<Tile, false>(a, memory, at, how, row_pair{a.k + kv, a.v + kv, a.kv_heads * a.d}, row, row + count, 0, sums, none);
+#pragma unroll
+  for (int m = 0; m < Tile::rows_each; m++) {
+    const size_t r = static_cast<size_t>(at.row + 4 * m);
+    if (r < count) store_row(sums, at, how, m, a.dq + stat * a.d + r * step, a.scale, true);
   }
 }
 
-/* dk and dv of 16 keys of one kv head: the query heads of the group ascending, in each the queries ascending (spec N3.4, N3.5). */
-template <int Outs> static __global__ void __launch_bounds__(block_threads) key_kernel(problem a) {
-  SL_DYNAMIC_SHARED(float, memory);
-  float *k = memory, *v = k + tile_rows * a.d, *q = v + tile_rows * a.d, *d_o = q + tile * (a.d + 1), *prob = d_o + tile * (a.d + 1);
-  float *ds = prob + tile_rows * (tile + 1);
-  const int lane = lane_of_thread(), first_row = static_cast<int>(threadIdx.x) / lanes * rows_a_warp;
-  const size_t group = a.heads / a.kv_heads, key_step = a.kv_heads * a.d, step = a.heads * a.d;
-  for (size_t x = blockIdx.x; x < a.n_seq * a.kv_heads; x += gridDim.x) {
-    const size_t s = x / a.kv_heads, g = x % a.kv_heads, first = a.seq[s], n = a.seq[s + 1] - first;
-    for (size_t row0 = static_cast<size_t>(blockIdx.y) * tile_rows; row0 < n; row0 += static_cast<size_t>(gridDim.y) * tile_rows) {
-      const size_t rows = n - row0 < tile_rows ? n - row0 : tile_rows, at = ((first + row0) * a.kv_heads + g) * a.d;
-      load_rows(k, a.d, a.k + at, key_step, rows, a.d);
-      load_rows(v, a.d, a.v + at, key_step, rows, a.d);
-      float dk_chain[Outs], dk_total[Outs], dv_chain[Outs], dv_total[Outs];
+/* dk and dv of a tile of keys of kv head g: the query heads of its group ascending, in each the queries ascending (spec N3.4, N3.5). */
+template <class Tile>
+static __device__ __forceinline__ void key_tile_grad(const backward_problem &a, backward_memory<Tile, true> &memory,
+                                                     const attention_place<Tile> &at, const attention_copy<Tile> &how, size_t first,
+                                                     size_t n, size_t g, size_t row) {
+  const size_t count = n - row < Tile::rows ? n - row : Tile::rows, group = a.heads / a.kv_heads, step = a.kv_heads * a.d;
+  const size_t own = ((first + row) * a.kv_heads + g) * a.d;
+  attention_sums<Tile> dk, dv;
+  how.load(memory.own[0], a.k + own, step, count, Tile::rows);
+  how.load(memory.own[1], a.v + own, step, count, Tile::rows);
+  for (size_t i = 0; i < group; i++) {
+    const size_t h = g * group + (SL_PLANTED(attention_heads_swapped) ? group - 1 - i : i), stat = first * a.heads + h;
+    walk<Tile, true>(a, memory, at, how, row_pair{a.q + stat * a.d, a.d_o + stat * a.d, a.heads * a.d}, row, n, stat, dk, dv);
+  }
 #pragma unroll
-      for (int i = 0; i < Outs; i++) dk_chain[i] = dk_total[i] = dv_chain[i] = dv_total[i] = 0.0f;
-      for (size_t h = g * group; h < (g + 1) * group; h++) {
-        for (size_t t0 = row0 / tile * tile; t0 < n; t0 += tile) {
-          const size_t queries = n - t0 < tile ? n - t0 : tile, q_at = ((first + t0) * a.heads + h) * a.d;
-          __syncthreads();
-          load_rows(q, a.d + 1, a.q + q_at, step, queries, a.d);
-          load_rows(d_o, a.d + 1, a.d_o + q_at, step, queries, a.d);
-          __syncthreads();
-          for (int i = 0; i < rows_a_warp; i++) {
-            const size_t row = static_cast<size_t>(first_row + i), l = static_cast<size_t>(lane);
-            if (row >= rows || l >= queries || t0 + l < row0 + row) continue;
-            const size_t stat = (first + t0 + l) * a.heads + h;
-            const float sc = __fmul_rn(dot_d(q + l * (a.d + 1), k + row * a.d, a.d), a.scale);
-            const float p = __fmul_rn(sl_fn_exp(__fadd_rn(sc, -a.row_max[stat])), a.row_scale[stat]);
-            const float dp = dot_d(d_o + l * (a.d + 1), v + row * a.d, a.d);
-            prob[row * (tile + 1) + l] = p;
-            ds[row * (tile + 1) + l] = __fmul_rn(p, __fadd_rn(dp, -a.delta[stat]));
-          }
-          __syncthreads();
-#pragma unroll
-          for (int i = 0; i < Outs; i++) {
-            const size_t e = threadIdx.x + static_cast<size_t>(i) * block_threads, row = e / a.d, c = e % a.d;
-            if (row >= rows) continue;
-            for (size_t j = t0 > row0 + row ? t0 : row0 + row; j < t0 + queries; j++) {
-              dk_chain[i] = __fmaf_rn(ds[row * (tile + 1) + (j - t0)], q[(j - t0) * (a.d + 1) + c], dk_chain[i]);
-              dv_chain[i] = __fmaf_rn(prob[row * (tile + 1) + (j - t0)], d_o[(j - t0) * (a.d + 1) + c], dv_chain[i]);
-              if ((j + 1) % dot_chunk == 0 || j + 1 == n) {
-                dk_total[i] = __fadd_rn(dk_total[i], dk_chain[i]), dk_chain[i] = 0.0f;
-                dv_total[i] = __fadd_rn(dv_total[i], dv_chain[i]), dv_chain[i] = 0.0f;
-              }
-            }
-          }
-        }
-      }
-#pragma unroll
-      for (int i = 0; i < Outs; i++) {
-        const size_t e = threadIdx.x + static_cast<size_t>(i) * block_threads, row = e / a.d, c = e % a.d;
-        if (row >= rows) continue;
-        a.dk[at + row * key_step + c] = __fmul_rn(a.scale, dk_total[i]);
-        a.dv[at + row * key_step + c] = dv_total[i];
-      }
-      __syncthreads();
-    }
+  for (int m = 0; m < Tile::rows_each; m++) {
+    const size_t r = static_cast<size_t>(at.row + 4 * m);
+    if (r >= count) continue;
+    store_row(dk, at, how, m, a.dk + own + r * step, a.scale, true);
+    store_row(dv, at, how, m, a.dv + own + r * step, 1.0f, false);
   }
 }
 
-template <int Outs> static void launch(sl_context *ctx, const problem &a, size_t longest) {
-  const size_t bytes = shared_floats(a.d) * sizeof(float);
-  cudaFuncSetAttribute(query_kernel<Outs>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
-  cudaFuncSetAttribute(key_kernel<Outs>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes));
-  const unsigned tiles = blocks_for(longest, tile_rows);
-  SL_LAUNCH(query_kernel<Outs>, dim3(blocks_for(a.n_seq * a.heads, 1), tiles, 1), block_threads, bytes, ctx->device->stream, a);
-  SL_LAUNCH(key_kernel<Outs>, dim3(blocks_for(a.n_seq * a.kv_heads, 1), tiles, 1), block_threads, bytes, ctx->device->stream, a);
+template <class Tile, bool Keys>
+static __global__ void __launch_bounds__(Tile::threads, 1) attention_backward_kernel(backward_problem a) {
+  SL_DYNAMIC_SHARED(float, dynamic);
+  typedef backward_memory<Tile, Keys> memory_type;
+  memory_type &memory = *reinterpret_cast<memory_type *>(dynamic);
+  const attention_place<Tile> at;
+  const attention_copy<Tile> how(a.d, a.vector);
+  for (int i = 0; i < 2; i++) how.fill(memory.own[i], Tile::rows), how.fill(memory.walked[i], Tile::cols);
+  const size_t heads = Keys ? a.kv_heads : a.heads, columns = a.n_seq * heads;
+  for (size_t x = blockIdx.x; x < columns * a.tiles; x += gridDim.x) { /* tiles with the most pairs first */
+    const size_t s = x % columns / heads, tile = Keys ? x / columns : a.tiles - 1 - x / columns, row = tile * Tile::rows;
+    const size_t first = a.seq[s], n = a.seq[s + 1] - first;
+    if (row >= n) continue;
+    if constexpr (Keys)
+      key_tile_grad<Tile>(a, memory, at, how, first, n, x % heads, row);
+    else
+      query_tile_grad<Tile>(a, memory, at, how, first, n, x % heads, row);
+    __syncthreads();
+  }
 }
 
-sl_status SL_DEVICE_NAME(attention_backward)(sl_context *ctx, float *dq, float *dk, float *dv, const float *d_o, const float *o, const float *q,
-                                             const float *k, const float *v, const float *row_max, const float *row_scale, const uint32_t *seq,
-                                             size_t n_seq, size_t heads, size_t kv_heads, size_t d) {
+template <class Tile, bool Keys>
+static void launch_half(sl_context *ctx, backward_problem a) {
+  constexpr size_t bytes = sizeof(backward_memory<Tile, Keys>);
+  a.tiles = (ctx->device->longest + Tile::rows - 1) / Tile::rows;
+  SL_LAUNCH((attention_backward_kernel<Tile, Keys>), grid_for(a.n_seq * (Keys ? a.kv_heads : a.heads) * a.tiles), Tile::threads, bytes,
+            ctx->device->stream, a);
+}
+
+/* False where the device has not the shared memory for the tile. */
+template <class Tile>
+static bool launch_backward(sl_context *ctx, const backward_problem &a) {
+  if (!shared_granted(attention_backward_kernel<Tile, false>, sizeof(backward_memory<Tile, false>))) return false;
+  if (!shared_granted(attention_backward_kernel<Tile, true>, sizeof(backward_memory<Tile, true>))) return false;
+  launch_half<Tile, false>(ctx, a);
+  launch_half<Tile, true>(ctx, a);
+  return true;
+}
+
+/* Shared memory of the tiles: 105, 171 and 143 KiB, for devices with 227 (compute capability 9.0); the others need 77 and 86 KiB. */
+static bool choose_backward(sl_context *ctx, const backward_problem &a) {
+  if (ctx->device->smallest_tiles && a.d <= 32) return launch_backward<attention_tile<2, 1, 1, 1, 1>>(ctx, a);
+  if (a.d <= 64 && launch_backward<attention_tile<4, 2, 4, 4, 1>>(ctx, a)) return true;
+  if (a.d <= 128)
+    return (a.d > 64 && launch_backward<attention_tile<4, 2, 4, 4, 2>>(ctx, a)) || launch_backward<attention_tile<2, 4, 4, 1, 1>>(ctx, a);
+  return launch_backward<attention_tile<2, 4, 4, 1, 2>>(ctx, a) || launch_backward<attention_tile<1, 4, 2, 1, 2>>(ctx, a);
+}
+
+sl_status SL_DEVICE_NAME(attention_backward)(sl_context *ctx, float *dq, float *dk, float *dv, const float *d_o, const float *o,
+                                             const float *q, const float *k, const float *v, const float *row_max, const float *row_scale,
+                                             const uint32_t *seq, size_t n_seq, size_t heads, size_t kv_heads, size_t d) {
+  if (d > 256) return attention_too_large(ctx, "attention_backward", d);
   const sl_status status = sl_device_offsets(ctx, seq, n_seq);
-  if (status) return status;
-  const size_t rows = n_seq ? seq[n_seq] * heads : 0;
-  if (rows == 0) return SL_OK;
-  if (d > 256) return sl_fail(&ctx->error, SL_ERR_UNAVAILABLE, "attention_backward: head size %zu is above 256, which this backend has", d);
+  if (status || ctx->device->longest == 0) return status;
+  const size_t rows = seq[n_seq] * heads;
   float *delta = static_cast<float *>(sl_device_workspace(ctx, rows * sizeof *delta));
   if (!delta) return ctx->error.status;
-  SL_LAUNCH(delta_kernel, blocks_for(rows, 128), 128, 0, ctx->device->stream, delta, d_o, o, rows, d);
-  const problem a = {dq, dk, dv, d_o, q, k, v, row_max, row_scale, delta, ctx->device->seq, n_seq, heads, kv_heads, d,
-                     static_cast<float>(1.0 / sqrt(static_cast<double>(d)))};
-  const size_t longest = ctx->device->longest;
-  if (d <= 16)
-    launch<2>(ctx, a, longest);
-  else if (d <= 64)
-    launch<8>(ctx, a, longest);
-  else if (d <= 128)
-    launch<16>(ctx, a, longest);
-  else
-    launch<32>(ctx, a, longest);
+  SL_LAUNCH(attention_delta_kernel, grid_for((rows + 127) / 128), 128, 0, ctx->device->stream, delta, d_o, o, rows, d);
+  const void *const pointers[] = {dq, dk, dv, d_o, q, k, v};
+  const backward_problem a = {dq,
+                              dk,
+                              dv,
+                              d_o,
+                              q,
+                              k,
+                              v,
+                              row_max,
+                              row_scale,
+                              delta,
+                              ctx->device->seq,
+                              n_seq,
+                              heads,
+                              kv_heads,
+                              d,
+                              0,
+                              attention_scale(d),
+                              copies_vectors(d, pointers, 7)};
+  if (!choose_backward(ctx, a)) {
+    sl_device_status(ctx, "attention_backward");
+    return attention_too_large(ctx, "attention_backward", d);
+  }
   return sl_device_status(ctx, "attention_backward");
 }

@@ -76,6 +76,11 @@ static void evaluate_one(const void *expression, int positive, float r, float *f
   if (f) *f = value;
 }
 
+const sl_program *sl_gate_program(const sl_gate *gate, int positive) {
+  if (gate->function != evaluate_one) return NULL;
+  return &((const sl_gate_definition *)gate->expression)->program[positive ? 1 : 0];
+}
+
 static void fill_gate(sl_gate *out, const sl_gate_definition *def) {
   *out = (sl_gate){.family = (sl_gate_family)def->kernel};
   if (def->kernel == SL_GATE_EXPRESSION) {

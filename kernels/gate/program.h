@@ -4,12 +4,15 @@
 
 #include "kernels/gate/tree.h"
 
+#include <sluice/types.h>
+
 /* Binary64 operations. A POW node becomes MULs and SQRTs, or LOG, MUL, EXP (spec G3.3). */
 typedef struct {
   sl_gate_op op;
   uint32_t out, in[4]; /* registers */
 } sl_instruction;
 
+/* Registers: 0 holds r, then come the constants, then what is computed. */
 typedef struct {
   sl_instruction *code;
   uint32_t count, capacity;
@@ -32,6 +35,9 @@ size_t sl_program_scratch(const sl_program *program);
 void sl_program_run(const sl_program *program, double *scratch, const double *r, double *f, double *w, size_t n);
 
 /* One operation over n lanes; also used to fold constants. */
-void sl_operation_run(sl_gate_op op, double *restrict y, const double *const in[4], size_t n);
+void sl_operation_run(sl_gate_op op, double *y, const double *const in[4], size_t n);
+
+/* The program of one side of a gate that came from a file (spec G3.1); NULL for a gate whose function is the caller's own. */
+const sl_program *sl_gate_program(const sl_gate *gate, int positive);
 
 #endif

@@ -57,6 +57,9 @@ history host_seen;
 std::vector<operation_record> records(1);
 std::vector<bool> finished(1);
 int multiprocessors = 1;
+/* Of compute capabilities 8.9, 8.0 and 9.0. */
+constexpr size_t shared_limits[] = {99 * 1024, 163 * 1024, 227 * 1024};
+size_t shared_limit = shared_limits[2];
 bool bad_call;
 
 struct host_range {
@@ -136,6 +139,8 @@ void copy_bytes(void *to, const void *from, size_t bytes) {
 
 }  // namespace
 
+bool shared_granted(size_t bytes) { return bytes <= shared_limit; }
+
 bool op_before(uint32_t a, uint32_t b) { return known(records[b].before, a); }
 
 bool in_arguments(const void *p) {
@@ -154,7 +159,7 @@ void host_access(const void *p, size_t bytes, const void *place) {
 void enqueue_launch(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes, stream_state *stream, void (*run)(void *),
                     void (*destroy)(void *), void *captured, size_t bytes) {
   const unsigned threads = block.x * block.y * block.z;
-  if (threads == 0 || threads > block_threads_max || grid.x * grid.y * grid.z == 0 || shared_bytes > shared_bytes_max) {
+  if (threads == 0 || threads > block_threads_max || grid.x * grid.y * grid.z == 0 || shared_bytes > shared_limit) {
     bad_call = true;
     destroy(captured);
     return;
@@ -183,6 +188,7 @@ void begin(uint64_t seed) {
   finished.assign(1, false);
   multiprocessors = 1 + static_cast<int>(choice.below(132));
   switch_interval = 1 + choice.below(16);
+  shared_limit = shared_limits[choice.below(3)];
   access_count = 0;
   bad_call = false;
   shadow_reset_all();

@@ -18,11 +18,12 @@ extern dim3 thread_index, block_index, block_size, grid_size;
 void *shared_static(const void *key, size_t bytes);
 void *shared_dynamic();
 
-void block_barrier();
-void warp_barrier(uint32_t mask);
+/* `line` tells operations apart: the compiler may have made several calls of one in the source. */
+void block_barrier(unsigned line = __builtin_LINE());
+void warp_barrier(uint32_t mask, unsigned line);
 enum class shuffle { index, down, up, exclusive_or };
-uint64_t warp_shuffle(shuffle kind, uint32_t mask, uint64_t value, int operand, int width);
-uint32_t warp_ballot(uint32_t mask, bool predicate);
+uint64_t warp_shuffle(shuffle kind, uint32_t mask, uint64_t value, int operand, int width, unsigned line);
+uint32_t warp_ballot(uint32_t mask, bool predicate, unsigned line);
 
 void async_copy(void *shared, const void *global, size_t bytes);
 void async_commit();
@@ -39,6 +40,9 @@ enum class plant {
 #undef SL_PLANT
 };
 bool planted(plant p);
+
+/* Whether a block may have that much dynamic shared memory: what a device has is drawn from the seed. */
+bool shared_granted(size_t bytes);
 
 struct stream_state;
 struct event_state;
@@ -84,8 +88,8 @@ cudaError_t cudaGetLastError();
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int device);
 const char *cudaGetErrorString(cudaError_t error);
 template <typename F>
-cudaError_t cudaFuncSetAttribute(F *, cudaFuncAttribute, int) {
-  return cudaSuccess;
+cudaError_t cudaFuncSetAttribute(F *, cudaFuncAttribute, int bytes) {
+  return simt::shared_granted(static_cast<size_t>(bytes)) ? cudaSuccess : cudaErrorInvalidValue;
 }
 
 #endif

@@ -35,6 +35,7 @@ struct fiber {
   state st;
   uint32_t epoch;
   const void *place; /* of the barrier or warp operation it waits in */
+  unsigned line;     /* what tells it from others */
   warp_kind kind;
   uint32_t mask;
   uint64_t value, result;
@@ -116,9 +117,9 @@ void make_ready(unsigned t) {
   ready[n_ready++] = t;
 }
 
-void wait_in(state st, const void *place) {
+void wait_in(state st, const void *place, unsigned line) {
   fibers[current].st = st;
-  fibers[current].place = place;
+  fibers[current].place = place, fibers[current].line = line;
   remove_ready(current);
   switch_to_next(false);
 }
@@ -159,7 +160,7 @@ bool release_barrier() {
     if (fibers[t].st == state::at_barrier && waiting++ == 0) first = t;
   if (waiting == 0 || waiting + n_done != n_threads) return false;
   for (unsigned t = 0; t < n_threads; t++) {
-    if (fibers[t].st == state::done || fibers[t].place != fibers[first].place) {
+    if (fibers[t].st == state::done || fibers[t].line != fibers[first].line) {
       report_as(first, bug::barrier_divergence, fibers[first].place, fibers[t].st == state::done ? nullptr : fibers[t].place,
                 static_cast<int>(t),
                 fibers[t].st == state::done ? "a thread left the kernel before the barrier" : "threads wait at different barriers");
@@ -222,7 +223,7 @@ bool try_warp(unsigned t, bool last_chance) {
     if (!(f.mask >> l & 1)) continue;
     const unsigned o = base + l;
     const bool here = o < n_threads && fibers[o].st == state::at_warp;
-    const bool same = here && fibers[o].mask == f.mask && fibers[o].place == f.place;
+    const bool same = here && fibers[o].mask == f.mask && fibers[o].line == f.line;
     if (same) continue;
     if (last_chance) {
       report_as(t, bug::shuffle_mask, f.place, here ? fibers[o].place : nullptr, static_cast<int>(o),
@@ -250,12 +251,12 @@ bool release_waiting() {
   return false;
 }
 
-uint64_t warp_operation(warp_kind kind, uint32_t mask, uint64_t value, int operand, int width, const void *place) {
+uint64_t warp_operation(warp_kind kind, uint32_t mask, uint64_t value, int operand, int width, const void *place, unsigned line) {
   fiber &f = fibers[current];
   if (!(mask >> (current % warp_lanes) & 1)) report(bug::shuffle_mask, place, nullptr, -1, "the calling lane is not in its own mask");
   f.kind = kind, f.mask = mask | 1u << (current % warp_lanes), f.value = value, f.operand = operand, f.width = width;
   f.st = state::at_warp;
-  f.place = place;
+  f.place = place, f.line = line;
   remove_ready(current);
   try_warp(current, false);
   switch_to_next(f.st != state::ready);
@@ -303,17 +304,17 @@ void maybe_switch() {
   if (--countdown == 0) switch_to_next(false);
 }
 
-void block_barrier() { wait_in(state::at_barrier, __builtin_return_address(0)); }
+void block_barrier(unsigned line) { wait_in(state::at_barrier, __builtin_return_address(0), line); }
 
-void warp_barrier(uint32_t mask) { warp_operation(warp_kind::barrier, mask, 0, 0, 32, __builtin_return_address(0)); }
+void warp_barrier(uint32_t mask, unsigned line) { warp_operation(warp_kind::barrier, mask, 0, 0, 32, __builtin_return_address(0), line); }
 
-uint64_t warp_shuffle(shuffle kind, uint32_t mask, uint64_t value, int operand, int width) {
+uint64_t warp_shuffle(shuffle kind, uint32_t mask, uint64_t value, int operand, int width, unsigned line) {
   const warp_kind k = static_cast<warp_kind>(static_cast<int>(warp_kind::shuffle_index) + static_cast<int>(kind));
-  return warp_operation(k, mask, value, operand, width, __builtin_return_address(0));
+  return warp_operation(k, mask, value, operand, width, __builtin_return_address(0), line);
 }
 
-uint32_t warp_ballot(uint32_t mask, bool predicate) {
-  return static_cast<uint32_t>(warp_operation(warp_kind::ballot, mask, predicate, 0, 32, __builtin_return_address(0)));
+uint32_t warp_ballot(uint32_t mask, bool predicate, unsigned line) {
+  return static_cast<uint32_t>(warp_operation(warp_kind::ballot, mask, predicate, 0, 32, __builtin_return_address(0), line));
 }
 
 void *shared_static(const void *key, size_t bytes) {

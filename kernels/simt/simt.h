@@ -60,7 +60,9 @@ static inline float2 make_float2(float x, float y) { return {x, y}; }
 #define SL_DYNAMIC_SHARED(type, name) type *name = static_cast<type *>(simt::shared_dynamic())
 
 #define __syncthreads() simt::block_barrier()
-static inline __attribute__((always_inline)) void __syncwarp(uint32_t mask = 0xffffffffu) { simt::warp_barrier(mask); }
+static inline __attribute__((always_inline)) void __syncwarp(uint32_t mask = 0xffffffffu, unsigned line = __builtin_LINE()) {
+  simt::warp_barrier(mask, line);
+}
 
 namespace simt {
 template <typename T>
@@ -78,10 +80,10 @@ static inline T from_bits(uint64_t b) {
 }
 }  // namespace simt
 
-#define SIMT_SHUFFLE(name, kind)                                                                                \
-  template <typename T>                                                                                         \
-  static inline __attribute__((always_inline)) T name(uint32_t mask, T v, int operand, int width = 32) {        \
-    return simt::from_bits<T>(simt::warp_shuffle(simt::shuffle::kind, mask, simt::to_bits(v), operand, width)); \
+#define SIMT_SHUFFLE(name, kind)                                                                                                           \
+  template <typename T>                                                                                                                    \
+  static inline __attribute__((always_inline)) T name(uint32_t mask, T v, int operand, int width = 32, unsigned line = __builtin_LINE()) { \
+    return simt::from_bits<T>(simt::warp_shuffle(simt::shuffle::kind, mask, simt::to_bits(v), operand, width, line));                      \
   }
 SIMT_SHUFFLE(__shfl_sync, index)
 SIMT_SHUFFLE(__shfl_down_sync, down)
@@ -89,9 +91,15 @@ SIMT_SHUFFLE(__shfl_up_sync, up)
 SIMT_SHUFFLE(__shfl_xor_sync, exclusive_or)
 #undef SIMT_SHUFFLE
 
-static inline __attribute__((always_inline)) uint32_t __ballot_sync(uint32_t mask, bool p) { return simt::warp_ballot(mask, p); }
-static inline __attribute__((always_inline)) bool __any_sync(uint32_t mask, bool p) { return simt::warp_ballot(mask, p) != 0; }
-static inline __attribute__((always_inline)) bool __all_sync(uint32_t mask, bool p) { return simt::warp_ballot(mask, !p) == 0; }
+static inline __attribute__((always_inline)) uint32_t __ballot_sync(uint32_t mask, bool p, unsigned line = __builtin_LINE()) {
+  return simt::warp_ballot(mask, p, line);
+}
+static inline __attribute__((always_inline)) bool __any_sync(uint32_t mask, bool p, unsigned line = __builtin_LINE()) {
+  return simt::warp_ballot(mask, p, line) != 0;
+}
+static inline __attribute__((always_inline)) bool __all_sync(uint32_t mask, bool p, unsigned line = __builtin_LINE()) {
+  return simt::warp_ballot(mask, !p, line) == 0;
+}
 static inline uint32_t __activemask() { return 0xffffffffu; }
 
 /* Asynchronous copies global to shared (cp.async). */
