@@ -24,7 +24,7 @@ void sl_make_embedding_grad(sl_problem *p) {
   p->size[VOCAB] = sl_size(p, 1, 90, &budget), p->size[D] = sl_size(p, 0, 150, &budget);
   const uint32_t *seq = sl_add_seq(p, budget < 3 * SL_DOT_CHUNK ? budget : 3 * SL_DOT_CHUNK, &p->size[N_SEQ]);
   const size_t t = seq[p->size[N_SEQ]];
-  sl_add_floats(p, "total", SL_INOUT, p->size[VOCAB] * p->size[D]);
+  sl_add_total(p, "total", p->size[VOCAB] * p->size[D]);
   sl_add_floats(p, "dy", SL_IN, t * p->size[D]);
   sl_add_ids(p, "ids", t, p->size[VOCAB]);
   sl_shape(p, "t %zu in %zu sequences, d %zu, vocab %zu", t, p->size[N_SEQ], p->size[D], p->size[VOCAB]);
@@ -80,7 +80,7 @@ void sl_make_rmsnorm_weight_grad(sl_problem *p) {
   p->size[D] = sl_size(p, 1, 300, &budget);
   const uint32_t *seq = sl_add_seq(p, budget < 3 * SL_DOT_CHUNK ? budget : 3 * SL_DOT_CHUNK, &p->size[N_SEQ]);
   const size_t t = seq[p->size[N_SEQ]];
-  sl_add_floats(p, "total", SL_INOUT, p->size[D]);
+  sl_add_total(p, "total", p->size[D]);
   sl_add_floats(p, "dy", SL_IN, t * p->size[D]);
   sl_add_floats(p, "x", SL_IN, t * p->size[D]);
   sl_add_floats(p, "rstd", SL_IN, t);

@@ -56,7 +56,7 @@ static void spoil(sl_problem *p, float *x, const uint8_t *mask, size_t t) {
 }
 
 void sl_make_logprob_backward(sl_problem *p) {
-  size_t budget = sl_budget(p, 500000);
+  size_t budget = sl_budget(p, 120000); /* three products */
   p->size[VOCAB] = sl_size(p, 1, SL_SUM_CHUNK + 100, &budget), p->size[D] = sl_size(p, 0, 60, &budget);
   const uint32_t *seq = sl_add_seq(p, budget < 3 * SL_DOT_CHUNK ? budget : 3 * SL_DOT_CHUNK, &p->size[N_SEQ]);
   const size_t t = seq[p->size[N_SEQ]], d = p->size[D], vocab = p->size[VOCAB];
@@ -76,7 +76,7 @@ void sl_make_logprob_backward(sl_problem *p) {
   else
     sl_drop(p);
   sl_add(p, "dh", SL_F32, SL_OUT, t * d);
-  sl_add_floats(p, "dw", SL_INOUT, vocab * d);
+  sl_add_total(p, "dw", vocab * d);
   sl_shape(p, "t %zu in %zu sequences, d %zu, vocab %zu, 1/T %g, %s", t, p->size[N_SEQ], d, vocab, (double)p->scalar,
            p->size[PACK] ? "packed" : "not packed");
 }

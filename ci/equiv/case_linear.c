@@ -86,9 +86,9 @@ void sl_make_linear_weight_grad(sl_problem *p) {
   p->size[N] = sl_size(p, 0, 150, &budget), p->size[K] = sl_size(p, 0, 150, &budget);
   const uint32_t *seq = sl_add_seq(p, budget < 3 * SL_DOT_CHUNK ? budget : 3 * SL_DOT_CHUNK, &p->size[N_SEQ]);
   const size_t t = seq[p->size[N_SEQ]];
-  sl_add_floats(p, "dw", SL_INOUT, p->size[N] * p->size[K]);
+  sl_add_total(p, "dw", p->size[N] * p->size[K]);
   if (sl_source_below(&p->source, 2))
-    sl_add_floats(p, "db", SL_INOUT, p->size[N]);
+    sl_add_total(p, "db", p->size[N]);
   else
     sl_drop(p);
   sl_add_floats(p, "dy", SL_IN, t * p->size[N]);

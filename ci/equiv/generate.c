@@ -89,6 +89,12 @@ float *sl_add_floats(sl_problem *p, const char *name, sl_role role, size_t count
   return x;
 }
 
+float *sl_add_total(sl_problem *p, const char *name, size_t count) {
+  float *x = sl_add_floats(p, name, SL_INOUT, count);
+  for (size_t i = 0; i < count; i++) x[i] += 0.0f;
+  return x;
+}
+
 size_t sl_budget(const sl_problem *p, size_t budget) { return p->shrink < 2 ? budget : budget / p->shrink + 1; }
 
 size_t sl_size(sl_problem *p, size_t low, size_t high, size_t *budget) {

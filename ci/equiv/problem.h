@@ -71,6 +71,9 @@ void *sl_add(sl_problem *p, const char *name, sl_element type, sl_role role, siz
 /* Adds an array of floats of a random kind: usual, mixed magnitudes with zeros of both signs and subnormals, constant, cancelling pairs,
  * powers of two, or mostly zeros. */
 float *sl_add_floats(sl_problem *p, const char *name, sl_role role, size_t count);
+
+/* A running total (SL_INOUT): floats without -0, which no total is (spec N3.1). */
+float *sl_add_total(sl_problem *p, const char *name, size_t count);
 /* Sets NULL for an optional array. */
 void sl_drop(sl_problem *p);
 

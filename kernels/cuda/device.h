@@ -3,6 +3,7 @@
 #ifndef SLUICE_CUDA_DEVICE_H
 #define SLUICE_CUDA_DEVICE_H
 
+/* SL_LOAD and SL_STORE: one access to a float2 or float4, on the device and under the simulator. */
 #ifdef __CUDACC__
 #include <cuda_pipeline.h>
 #include <cuda_runtime.h>
@@ -12,6 +13,8 @@
 #define SL_DEVICE_NAME(name) sl_cuda_##name
 #define SL_PLANTED(name) false
 #define SL_ARENA_MARK(stream, p, bytes, valid) ((void)0)
+#define SL_LOAD(p) (*(p))
+#define SL_STORE(p, v) (*(p) = (v))
 #else
 #include "kernels/simt/simt.h"
 #define SL_SIMT 1
@@ -20,6 +23,8 @@
 #define SL_PLANTED(name) simt::planted(simt::plant::name)
 /* Memory of the arena that may, or may no longer, be touched by what follows in the stream. */
 #define SL_ARENA_MARK(stream, p, bytes, valid) simt::mark_arena(stream, p, bytes, valid)
+#define SL_LOAD(p) simt_load(p)
+#define SL_STORE(p, v) simt_store(p, v)
 #endif
 
 #include <math.h>

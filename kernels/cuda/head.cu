@@ -1,163 +1,182 @@
-/* Log-prob and entropy fused with the head, and their gradient (spec T4.1, T4.2, T4.3). Logits exist only for a tile of rows x
- * vocabulary within a fixed workspace; each is written and read once: 8 bytes against 2 D operations, so for D >= 896 the product
- * is the floor. Three floats a row and chunk are all that is kept of a forward tile. */
-#include "gemm.cuh"
+/* Log-prob and entropy fused with the head (spec T4.1, T4.2), and what its gradient shares with it. Logits exist only for a tile of rows
+ * x vocabulary, within a fixed workspace. Masked rows cost nothing: the others are gathered on the device.
+ *
+ * Operations 2 t d vocab for the logits, an exp in binary64 for each (some 25 operations, half rate on a device made for it). Bytes: the
+ * weights once a tile of rows, and each logit written and read once, 8 bytes against 2 d operations: for d >= 896 the product's fma rate is
+ * the floor. Three floats a row and chunk are all that is kept of a tile. */
+#include "head.h"
 
-using namespace sl;
+namespace sl {
 
-static const size_t workspace_bytes = static_cast<size_t>(256) << 20, tile_columns = 8 * sum_chunk;
-static const unsigned threads = 128;
+/* One warp: a ballot for each 32 rows gives each its place. */
+static __global__ void find_rows_kernel(head_rows rows, head_gather g, const uint32_t *chunk_begin, unsigned long long *faults) {
+  const size_t lane = static_cast<size_t>(lane_of_thread());
+  uint32_t found = 0;
+  for (size_t r0 = 0; r0 < g.n; r0 += lanes) {
+    const size_t r = r0 + lane;
+    const bool there = r < g.n && g.mask[g.first + r];
+    const uint32_t votes = __ballot_sync(all_lanes, there), at = found + static_cast<uint32_t>(__popc(votes & ((1u << lane) - 1)));
+    if (r < g.n) rows.before[r] = at;
+    if (there) rows.row[at] = static_cast<uint32_t>(r);
+    if (there && g.target[g.first + r] >= g.vocab) leave_fault(faults, g.kernel, SL_FAULT_id, g.first + r);
+    found += static_cast<uint32_t>(__popc(votes));
+  }
+  if (lane == 0) rows.before[g.n] = found;
+  __syncwarp();
+  for (size_t c = lane; rows.table && c <= g.n_chunks; c += lanes) rows.table[c] = rows.before[chunk_begin[g.first_chunk + c] - g.first];
+}
 
-struct head_tile {
-  const float *logits; /* (rows, columns), columns of them in use */
-  size_t first_row, rows, first_column, columns, ld;
+static __global__ void gather_kernel(head_rows rows, head_gather g) {
+  const size_t n = *rows.used * g.d;
+  for (size_t i = thread_of_grid(); i < n; i += threads_of_grid()) rows.h[i] = g.h[(g.first + rows.row[i / g.d]) * g.d + i % g.d];
+}
+
+void gather_rows(sl_context *ctx, head_rows *rows, const head_gather &g) {
+  const sl_device *device = ctx->device;
+  rows->used = rows->before + g.n;
+  SL_LAUNCH(find_rows_kernel, 1, lanes, 0, device->stream, *rows, g, device->chunk_begin, device->faults);
+  SL_LAUNCH(gather_kernel, blocks_for(g.n * g.d, head_threads), head_threads, 0, device->stream, *rows, g);
+}
+
+head_tile head_tile_of(sl_context *ctx, size_t t, size_t d, size_t vocab) {
+  static_assert(sum_chunk % dot_chunk == 0, "a tile's columns are whole chunks of both kinds");
+  const bool smallest = ctx->device->smallest_tiles;
+  const size_t chunks = vocab / sum_chunk + 1, most_columns = (smallest ? 1 : 8) * static_cast<size_t>(sum_chunk);
+  const size_t columns = vocab < most_columns ? (vocab + 3) / 4 * 4 : most_columns, of_row = columns + 2 * d + 3 * chunks + 16;
+  const size_t fit = (head_workspace_floats - scratch_max - 4096) / of_row, most_rows = smallest ? static_cast<size_t>(dot_chunk) : 2048;
+  const size_t rows = fit < most_rows ? fit : most_rows;
+  return {rows < dot_chunk ? 0 : t < rows ? t : rows, columns};
+}
+
+void launch_logits(sl_context *ctx, const head_rows &rows, size_t n, const float *w, size_t d, size_t v, size_t columns, size_t ld,
+                   float *scratch, size_t scratch_floats) {
+  gemm_product p = product_of(rows.logits, ld, n, columns);
+  add_part(&p, rows.h, d, w + v * d, d, d);
+  p.m_used = rows.used;
+  launch_gemm(ctx, both_k, p, scratch, scratch_floats);
+}
+
+/* Chunk results (spec N3.9) of a tile's rows: stats[(chunk * 3 + i) * rows + row] is max, sum or moment. */
+struct head_stats {
+  float *stats, *target_logit;
+  size_t rows, chunks;
 };
 
-/* A warp a (row, chunk): its maximum, sum and moment (spec N3.9); the target's logit on the way. */
-static __global__ void chunk_stats_kernel(float *stats, float *target_logit, head_tile tile, const uint32_t *target, const uint8_t *mask, float inv_temperature,
-                                          size_t chunks_of_row) {
-  const size_t chunks = (tile.columns + sum_chunk - 1) / sum_chunk;
-  for (size_t w = warp_of_grid(); w < tile.rows * chunks; w += warps_of_grid()) {
-    const size_t r = w / chunks, chunk = w % chunks, row = tile.first_row + r;
-    if (!mask[row]) continue;
-    const float *z = tile.logits + r * tile.ld + chunk * sum_chunk;
-    const size_t left = tile.columns - chunk * sum_chunk, n = left < sum_chunk ? left : sum_chunk;
-    float max = -INFINITY;
-    for (size_t v = static_cast<size_t>(lane_of_thread()); v < n; v += lanes) {
-      const float y = __fmul_rn(z[v], inv_temperature);
-      max = y > max ? y : max;
-      if (tile.first_column + chunk * sum_chunk + v == target[row]) target_logit[row] = y;
+struct head_columns {
+  size_t first, n, ld, vocab;
+};
+
+/* A warp a (row, chunk); a lane keeps its elements in registers, so that a logit is read once. */
+static __global__ void __launch_bounds__(head_threads, 5)
+    chunk_stats_kernel(head_stats out, head_rows rows, head_columns columns, const uint32_t *target, float inv_temperature) {
+  constexpr int each = sum_chunk / lanes;
+  const size_t chunks = (columns.n + sum_chunk - 1) / sum_chunk, used = *rows.used;
+  for (size_t w = warp_of_grid(); w < used * chunks; w += warps_of_grid()) {
+    const size_t i = w / chunks, chunk = w % chunks, left = columns.n - chunk * sum_chunk;
+    const int n = static_cast<int>(left < sum_chunk ? left : sum_chunk), lane = lane_of_thread();
+    const float *z = rows.logits + i * columns.ld + chunk * sum_chunk;
+    const size_t id = target[rows.row[i]],
+                 wanted = (id < columns.vocab ? id : 0) - columns.first - chunk * sum_chunk; /* or a fault is left */
+    float y[each], max = -INFINITY;
+#pragma unroll
+    for (int e = 0; e < each; e++) {
+      const int v = e * lanes + lane;
+      if (v >= n) break;
+      y[e] = __fmul_rn(z[v], inv_temperature);
+      max = y[e] > max ? y[e] : max;
+      if (static_cast<size_t>(v) == wanted) out.target_logit[i] = y[e];
     }
     max = __fadd_rn(warp_max(max), 0.0f);
     float sum = 0.0f, moment = 0.0f;
-    for (size_t v = static_cast<size_t>(lane_of_thread()); v < n; v += lanes) {
-      const float y = __fadd_rn(__fmul_rn(z[v], inv_temperature), -max), e = sl_fn_exp(y);
-      sum = __fadd_rn(sum, e);
-      moment = __fmaf_rn(e, y, moment);
+#pragma unroll
+    for (int e = 0; e < each; e++) {
+      if (e * lanes + lane >= n) break;
+      const float d = __fadd_rn(y[e], -max), p = sl_fn_exp(d);
+      sum = __fadd_rn(sum, p);
+      moment = __fmaf_rn(p, d, moment);
     }
-    sum = warp_sum(sum);
-    moment = warp_sum(moment);
-    if (lane_of_thread() == 0) {
-      float *s = stats + (row * chunks_of_row + tile.first_column / sum_chunk + chunk) * 3;
-      s[0] = max, s[1] = sum, s[2] = moment;
-    }
+    sum = warp_sum(sum), moment = warp_sum(moment);
+    if (lane != 0) continue;
+    float *s = out.stats + (columns.first / sum_chunk + chunk) * 3 * out.rows + i;
+    s[0] = max, s[out.rows] = sum, s[2 * out.rows] = moment;
   }
 }
 
-static __global__ void combine_stats_kernel(float *logp, float *entropy, float *row_max, float *row_sum, const float *stats, const float *target_logit,
-                                            const uint8_t *mask, size_t t, size_t chunks) {
-  for (size_t row = thread_of_grid(); row < t; row += threads_of_grid()) {
-    float lp = 0.0f, h = 0.0f, max = 0.0f, sum = 0.0f;
-    if (mask[row]) {
-      const float *s = stats + row * chunks * 3;
-      max = -INFINITY;
-      for (size_t c = 0; c < chunks; c++) max = s[3 * c] > max ? s[3 * c] : max;
-      max = __fadd_rn(max, 0.0f);
-      float moment = 0.0f;
-      for (size_t c = 0; c < chunks; c++) {
-        const float d = __fadd_rn(s[3 * c], -max), a = sl_fn_exp(d);
-        moment = __fmaf_rn(__fmaf_rn(s[3 * c + 1], d, s[3 * c + 2]), a, moment);
-        sum = __fmaf_rn(s[3 * c + 1], a, sum);
-      }
-      const float log_sum = sl_fn_log(sum);
-      lp = __fadd_rn(__fadd_rn(target_logit[row], -max), -log_sum);
-      h = __fadd_rn(log_sum, -__fdiv_rn(moment, sum));
-    }
-    logp[row] = lp, entropy[row] = h, row_max[row] = max, row_sum[row] = sum;
-  }
-}
-
-struct row_grads {
-  const float *dlogp, *dentropy, *entropy, *row_max, *row_sum;
-  const uint32_t *target;
-  const uint8_t *mask;
-  float inv_temperature;
+struct head_outputs {
+  float *logp, *entropy, *row_max, *row_sum;
 };
 
-/* Overwrites a tile of logits with their gradients; masked rows become +0. */
-static __global__ void logit_grad_kernel(float *logits, head_tile tile, row_grads g) {
-  for (size_t i = thread_of_grid(); i < tile.rows * tile.columns; i += threads_of_grid()) {
-    const size_t r = i / tile.columns, c = i % tile.columns, row = tile.first_row + r;
-    float *z = logits + r * tile.ld + c;
-    if (!g.mask[row]) {
-      *z = 0.0f;
-      continue;
+/* A thread a row, masked or not: its chunks ascending (spec N3.9). */
+static __global__ void combine_stats_kernel(head_outputs out, head_stats in, head_rows rows, size_t first, size_t n) {
+  for (size_t r = thread_of_grid(); r < n; r += threads_of_grid()) {
+    float logp = 0.0f, entropy = 0.0f, max = 0.0f, sum = 0.0f;
+    const size_t i = rows.before[r];
+    if (rows.before[r + 1] > i) {
+      const float *s = in.stats + i;
+      max = -INFINITY;
+      for (size_t c = 0; c < in.chunks; c++) max = s[3 * c * in.rows] > max ? s[3 * c * in.rows] : max;
+      max = __fadd_rn(max, 0.0f);
+      float moment = 0.0f;
+      for (size_t c = 0; c < in.chunks; c++, s += 3 * in.rows) {
+        const float d = __fadd_rn(s[0], -max), a = sl_fn_exp(d);
+        moment = __fmaf_rn(__fmaf_rn(s[in.rows], d, s[2 * in.rows]), a, moment);
+        sum = __fmaf_rn(s[in.rows], a, sum);
+      }
+      const float log_sum = sl_fn_log(sum);
+      logp = __fadd_rn(__fadd_rn(in.target_logit[i], -max), -log_sum);
+      entropy = __fadd_rn(log_sum, -__fdiv_rn(moment, sum));
     }
-    const float y = __fadd_rn(__fmul_rn(*z, g.inv_temperature), -g.row_max[row]), sum = g.row_sum[row];
-    const float p = __fmul_rn(sl_fn_exp(y), __fdiv_rn(1.0f, sum)), de = g.dentropy ? g.dentropy[row] : 0.0f;
-    float q = __fmul_rn(g.dlogp[row], tile.first_column + c == g.target[row] ? __fadd_rn(1.0f, -p) : -p);
-    if (de != 0.0f) q = __fmaf_rn(-__fmul_rn(de, p), __fadd_rn(__fadd_rn(y, -sl_fn_log(sum)), g.entropy[row]), q);
-    *z = __fmul_rn(q, g.inv_temperature);
+    out.logp[first + r] = logp, out.entropy[first + r] = entropy, out.row_max[first + r] = max, out.row_sum[first + r] = sum;
   }
 }
 
-/* Rows with the masked ones as 0: what those hold may be NaN and must not meet the product (spec N1.7). */
-static __global__ void unmasked_rows_kernel(float *to, const float *h, const uint8_t *mask, size_t first_row, size_t rows, size_t d) {
-  for (size_t i = thread_of_grid(); i < rows * d; i += threads_of_grid()) to[i] = mask[first_row + i / d] ? h[first_row * d + i] : 0.0f;
+/* The arrays of the forward direction; returns the floats that they take. */
+static size_t lay_out(float *base, head_rows *rows, head_stats *stats, float **scratch, const head_tile &tile, size_t d, size_t vocab,
+                      size_t scratch_floats) {
+  head_arena a = {base, 0};
+  *rows = take_rows(&a, tile, d);
+  stats->rows = tile.rows, stats->chunks = (vocab + sum_chunk - 1) / sum_chunk;
+  stats->stats = a.take<float>(3 * stats->chunks * tile.rows), stats->target_logit = a.take<float>(tile.rows);
+  *scratch = a.take<float>(scratch_floats);
+  return a.used;
 }
 
-static size_t rows_that_fit(size_t columns, size_t d) {
-  const size_t rows = workspace_bytes / sizeof(float) / (columns + d);
-  return rows < dot_chunk ? static_cast<size_t>(dot_chunk) : rows;
-}
+}  // namespace sl
 
-sl_status SL_DEVICE_NAME(logprob_forward)(sl_context *ctx, float *logp, float *entropy, float *row_max, float *row_sum, const float *h, const float *w,
-                                          const void *packed, const uint32_t *target, const uint8_t *mask, float inv_temperature, size_t t, size_t d,
-                                          size_t vocab) {
+using namespace sl;
+
+sl_status SL_DEVICE_NAME(logprob_forward)(sl_context *ctx, float *logp, float *entropy, float *row_max, float *row_sum, const float *h,
+                                          const float *w, const void *packed, const uint32_t *target, const uint8_t *mask,
+                                          float inv_temperature, size_t t, size_t d, size_t vocab) {
   (void)packed;
   if (t == 0) return SL_OK;
-  const size_t columns = vocab < tile_columns ? vocab : tile_columns, fit = rows_that_fit(columns, 0), rows = t < fit ? t : fit;
-  const size_t chunks = (vocab + sum_chunk - 1) / sum_chunk;
-  float *logits = static_cast<float *>(sl_device_workspace(ctx, (rows * columns + t * (3 * chunks + 1)) * sizeof *logits));
-  if (!logits) return ctx->error.status;
-  float *stats = logits + rows * columns, *target_logit = stats + 3 * t * chunks;
-  for (size_t r = 0; r < t; r += rows)
-    for (size_t v = 0; v < vocab; v += columns) {
-      const head_tile tile = {logits, r, t - r < rows ? t - r : rows, v, vocab - v < columns ? vocab - v : columns, columns};
-      launch_gemm<true, true>(ctx, {logits, columns, {h + r * d, d, tile.rows}, {w + v * d, d, tile.columns}, uniform_chunks(d), nullptr, 0});
-      const size_t warps = tile.rows * ((tile.columns + sum_chunk - 1) / sum_chunk);
-      SL_LAUNCH(chunk_stats_kernel, blocks_for(warps, threads / lanes), threads, 0, ctx->device->stream, stats, target_logit, tile, target, mask,
-                inv_temperature, chunks);
-    }
-  SL_LAUNCH(combine_stats_kernel, blocks_for(t, threads), threads, 0, ctx->device->stream, logp, entropy, row_max, row_sum, stats, target_logit, mask, t,
-            chunks);
-  return sl_device_status(ctx, "logprob_forward");
-}
-
-/* One tile of rows: whole token chunks, so that the weight gradient's chains stay whole (spec N4.2). */
-static void backward_rows(sl_context *ctx, float *dh, float *dw, float *logits, float *rows_of_h, const float *h, const float *w, const row_grads &g,
-                          size_t first_chunk, size_t n_chunks, size_t columns, size_t d, size_t vocab) {
-  sl_device *device = ctx->device;
-  const size_t first = device->host_chunk_begin[first_chunk], rows = device->host_chunk_begin[first_chunk + n_chunks] - first;
-  SL_LAUNCH(unmasked_rows_kernel, blocks_for(rows * d, threads), threads, 0, device->stream, rows_of_h, h, g.mask, first, rows, d);
-  for (size_t v = 0; v < vocab; v += columns) {
-    const head_tile tile = {logits, first, rows, v, vocab - v < columns ? vocab - v : columns, columns};
-    launch_gemm<true, true>(ctx, {logits, columns, {rows_of_h, d, rows}, {w + v * d, d, tile.columns}, uniform_chunks(d), nullptr, 0});
-    SL_LAUNCH(logit_grad_kernel, blocks_for(rows * tile.columns, threads), threads, 0, device->stream, logits, tile, g);
-    launch_gemm<true, false>(ctx, {dh + first * d, d, {logits, columns, rows}, {w + v * d, d, d}, uniform_chunks(tile.columns), nullptr, v > 0});
-    const chunking tokens = {device->chunk_begin + first_chunk, n_chunks, 0, first};
-    launch_gemm<false, false>(ctx, {dw + v * d, d, {logits, columns, tile.columns}, {rows_of_h, d, d}, tokens, nullptr, 1});
-  }
-}
-
-sl_status SL_DEVICE_NAME(logprob_backward)(sl_context *ctx, float *dh, float *dw, const float *dlogp, const float *dentropy, const float *entropy,
-                                           const float *row_max, const float *row_sum, const float *h, const float *w, const void *packed,
-                                           const uint32_t *target, const uint8_t *mask, float inv_temperature, const uint32_t *seq, size_t n_seq,
-                                           size_t d, size_t vocab) {
-  (void)packed;
-  const sl_status status = sl_device_offsets(ctx, seq, n_seq);
+  const sl_status status = gemm_sizes(ctx, "logprob_forward", t, vocab, d);
   if (status) return status;
-  const sl_device *device = ctx->device;
-  const size_t t = n_seq ? seq[n_seq] : 0, columns = vocab < tile_columns ? vocab : tile_columns, fit = rows_that_fit(columns, d), rows = t < fit ? t : fit;
-  if (t == 0) return SL_OK;
-  float *logits = static_cast<float *>(sl_device_workspace(ctx, rows * (columns + d) * sizeof *logits));
-  if (!logits) return ctx->error.status;
-  const row_grads g = {dlogp, dentropy, entropy, row_max, row_sum, target, mask, inv_temperature};
-  for (size_t chunk = 0; chunk < device->n_chunks;) {
-    size_t n = 1;
-    while (chunk + n < device->n_chunks && device->host_chunk_begin[chunk + n + 1] - device->host_chunk_begin[chunk] <= rows) n++;
-    backward_rows(ctx, dh, dw, logits, logits + rows * columns, h, w, g, chunk, n, columns, d, vocab);
-    chunk += n;
+  const head_tile tile = head_tile_of(ctx, t, d, vocab);
+  if (tile.rows == 0) return sl_fail(&ctx->error, SL_ERR_MEMORY, "logprob_forward: rows of %zu do not fit the head's workspace", d);
+  gemm_product p = product_of(nullptr, tile.columns, tile.rows, tile.columns);
+  add_part(&p, nullptr, d, nullptr, d, d);
+  const size_t scratch_floats = gemm_scratch(ctx, p);
+  head_rows rows;
+  head_stats stats;
+  float *scratch;
+  float *base = static_cast<float *>(
+      sl_device_workspace(ctx, lay_out(nullptr, &rows, &stats, &scratch, tile, d, vocab, scratch_floats) * sizeof(float)));
+  if (!base) return ctx->error.status;
+  lay_out(base, &rows, &stats, &scratch, tile, d, vocab, scratch_floats);
+  const cudaStream_t stream = ctx->device->stream;
+  const head_outputs out = {logp, entropy, row_max, row_sum};
+  for (size_t r = 0; r < t; r += tile.rows) {
+    const size_t n = t - r < tile.rows ? t - r : tile.rows;
+    gather_rows(ctx, &rows, {SL_KERNEL_logprob_forward, h, target, mask, r, n, d, vocab, 0, 0});
+    for (size_t v = 0; v < vocab; v += tile.columns) {
+      const head_columns columns = {v, vocab - v < tile.columns ? vocab - v : tile.columns, tile.columns, vocab};
+      launch_logits(ctx, rows, n, w, d, v, columns.n, columns.ld, scratch, scratch_floats);
+      const size_t warps = n * ((columns.n + sum_chunk - 1) / sum_chunk);
+      SL_LAUNCH(chunk_stats_kernel, blocks_for(warps, head_threads / lanes), head_threads, 0, stream, stats, rows, columns, target + r,
+                inv_temperature);
+    }
+    SL_LAUNCH(combine_stats_kernel, blocks_for(n, head_threads), head_threads, 0, stream, out, stats, rows, r, n);
   }
-  return sl_device_status(ctx, "logprob_backward");
+  return sl_device_status(ctx, "logprob_forward");
 }

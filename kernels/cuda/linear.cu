@@ -1,57 +1,88 @@
-/* Linear layers (spec T2): three layouts of the one product in gemm.cuh, and the bias gradient. */
-#include "gemm.cuh"
+/* Linear layers (spec T2): three layouts of the product of gemm.h, and the bias gradient. Bytes, operations and floor of the products are
+ * those of gemm.cu. The bias gradient reads dy once, 4 t n bytes for t n additions: memory is its floor. */
+#include "gemm.h"
 
 using namespace sl;
 
-static __global__ void bias_chains_kernel(float *chains, const float *dy, const uint32_t *chunk_begin, size_t n_chunks, size_t n) {
-  for (size_t k = blockIdx.y; k < n_chunks; k += gridDim.y)
-    for (size_t j = thread_of_grid(); j < n; j += threads_of_grid()) {
-      float chain = 0.0f;
-      for (uint32_t i = chunk_begin[k]; i < chunk_begin[k + 1]; i++) chain = __fmaf_rn(dy[i * n + j], 1.0f, chain);
-      chains[k * n + j] = chain;
+/* A block owns 32 columns. Its warps take a chunk of tokens each, side by side; the first then adds their results in order. */
+template <int Warps>
+static __global__ void __launch_bounds__(Warps *lanes)
+    bias_grad_kernel(float *total, const float *dy, const uint32_t *chunk_begin, size_t n_chunks, size_t n) {
+  SL_SHARED(float, result, [Warps][lanes]);
+  const int warp = static_cast<int>(threadIdx.x) / lanes, lane = lane_of_thread();
+  const size_t j = static_cast<size_t>(blockIdx.x) * lanes + static_cast<size_t>(lane);
+  float t = warp == 0 && j < n ? total[j] : 0.0f;
+  for (size_t first = 0; first < n_chunks; first += Warps) {
+    const size_t c = first + static_cast<size_t>(warp), here = n_chunks - first < Warps ? n_chunks - first : Warps;
+    float chain = 0.0f;
+    if (c < n_chunks && j < n) {
+#pragma unroll 8
+      for (size_t i = chunk_begin[c]; i < chunk_begin[c + 1]; i++) chain = __fmaf_rn(dy[i * n + j], 1.0f, chain);
     }
-}
-
-static __global__ void add_bias_chains_kernel(float *total, const float *chains, size_t n_chunks, size_t n) {
-  for (size_t j = thread_of_grid(); j < n; j += threads_of_grid()) {
-    float t = total[j];
-    for (size_t k = 0; k < n_chunks; k++) t = __fadd_rn(t, chains[k * n + j]);
-    total[j] = t;
+    result[warp][lane] = chain;
+    __syncthreads();
+    for (size_t w = 0; warp == 0 && w < here; w++) t = __fadd_rn(t, result[w][lane]);
+    __syncthreads();
   }
+  if (warp == 0 && j < n) total[j] = t;
 }
 
+/* The identity (spec T2.4): nothing is kept. */
 sl_status SL_DEVICE_NAME(linear_pack)(sl_context *ctx, void *packed, const float *w, size_t n, size_t k, sl_pack_kind kind) {
-  (void)ctx, (void)packed, (void)w, (void)n, (void)k, (void)kind; /* the identity (spec T2.4) */
+  (void)ctx, (void)packed, (void)w, (void)n, (void)k, (void)kind;
   return SL_OK;
 }
 
-sl_status SL_DEVICE_NAME(linear_forward)(sl_context *ctx, float *y, const float *x, const float *w, const void *packed, const float *bias, size_t t,
-                                         size_t n, size_t k) {
+static sl_status run_product(sl_context *ctx, const char *kernel, gemm_layout layout, const gemm_product &p) {
+  const size_t floats = gemm_scratch(ctx, p);
+  float *scratch = floats ? static_cast<float *>(sl_device_workspace(ctx, floats * sizeof *scratch)) : nullptr;
+  if (floats && !scratch) return ctx->error.status;
+  launch_gemm(ctx, layout, p, scratch, floats);
+  return sl_device_status(ctx, kernel);
+}
+
+sl_status SL_DEVICE_NAME(linear_forward)(sl_context *ctx, float *y, const float *x, const float *w, const void *packed, const float *bias,
+                                         size_t t, size_t n, size_t k) {
   (void)packed;
-  launch_gemm<true, true>(ctx, {y, n, {x, k, t}, {w, k, n}, uniform_chunks(k), bias, 0});
-  return sl_device_status(ctx, "linear_forward");
-}
-
-/* One launch a part, in order: the totals wait in dx (spec N3.4). */
-sl_status SL_DEVICE_NAME(linear_input_grad)(sl_context *ctx, float *dx, const sl_linear_part *parts, size_t n_parts, size_t t, size_t k) {
-  for (size_t p = 0; p < n_parts; p++)
-    launch_gemm<true, false>(ctx, {dx, k, {parts[p].dy, parts[p].n, t}, {parts[p].w, k, k}, uniform_chunks(parts[p].n), nullptr, p > 0});
-  return sl_device_status(ctx, "linear_input_grad");
-}
-
-sl_status SL_DEVICE_NAME(linear_weight_grad)(sl_context *ctx, float *dw, float *db, const float *dy, const float *x, const uint32_t *seq, size_t n_seq,
-                                             size_t n, size_t k) {
-  const sl_status status = sl_device_offsets(ctx, seq, n_seq);
+  const sl_status status = gemm_sizes(ctx, "linear_forward", t, n, k);
   if (status) return status;
-  sl_device *device = ctx->device;
-  const chunking chunks = {device->chunk_begin, device->n_chunks, 0, 0};
-  launch_gemm<false, false>(ctx, {dw, k, {dy, n, n}, {x, k, k}, chunks, nullptr, 1});
-  if (db && device->n_chunks) {
-    float *chains = static_cast<float *>(sl_device_workspace(ctx, device->n_chunks * n * sizeof *chains));
-    if (!chains) return ctx->error.status;
-    const dim3 grid(blocks_for(n, 128), blocks_for(device->n_chunks, 1), 1);
-    SL_LAUNCH(bias_chains_kernel, grid, 128, 0, device->stream, chains, dy, device->chunk_begin, device->n_chunks, n);
-    SL_LAUNCH(add_bias_chains_kernel, blocks_for(n, 128), 128, 0, device->stream, db, chains, device->n_chunks, n);
+  gemm_product p = product_of(y, n, t, n);
+  add_part(&p, x, k, w, k, k);
+  p.bias = bias;
+  return run_product(ctx, "linear_forward", both_k, p);
+}
+
+/* One launch for up to parts_max parts; between launches the totals wait in dx (spec N3.4). */
+sl_status SL_DEVICE_NAME(linear_input_grad)(sl_context *ctx, float *dx, const sl_linear_part *parts, size_t n_parts, size_t t, size_t k) {
+  for (size_t i = 0; i < n_parts; i++) {
+    const sl_status status = gemm_sizes(ctx, "linear_input_grad", t, parts[i].n, k);
+    if (status) return status;
   }
-  return sl_device_status(ctx, "linear_weight_grad");
+  size_t i = 0;
+  do {
+    gemm_product p = product_of(dx, k, t, k);
+    p.accumulate = i > 0;
+    for (; i < n_parts && p.n_parts < parts_max; i++) add_part(&p, parts[i].dy, parts[i].n, parts[i].w, k, parts[i].n);
+    const sl_status status = run_product(ctx, "linear_input_grad", a_k_b_row, p);
+    if (status) return status;
+  } while (i < n_parts);
+  return SL_OK;
+}
+
+sl_status SL_DEVICE_NAME(linear_weight_grad)(sl_context *ctx, float *dw, float *db, const float *dy, const float *x, const uint32_t *seq,
+                                             size_t n_seq, size_t n, size_t k) {
+  sl_status status = sl_device_offsets(ctx, seq, n_seq);
+  if (!status) status = gemm_sizes(ctx, "linear_weight_grad", n, k, 0);
+  const sl_device *device = ctx->device;
+  if (status || device->n_chunks == 0) return status;
+  if (db && n && device->smallest_tiles)
+    SL_LAUNCH((bias_grad_kernel<2>), static_cast<unsigned>((n + lanes - 1) / lanes), 2 * lanes, 0, device->stream, db, dy,
+              device->chunk_begin, device->n_chunks, n);
+  else if (db && n)
+    SL_LAUNCH((bias_grad_kernel<32>), static_cast<unsigned>((n + lanes - 1) / lanes), 32 * lanes, 0, device->stream, db, dy,
+              device->chunk_begin, device->n_chunks, n);
+  gemm_product p = product_of(dw, k, n, k);
+  set_table(&p, dy, n, x, k, device->chunk_begin, device->n_chunks, 0);
+  p.accumulate = 1;
+  return run_product(ctx, "linear_weight_grad", both_row, p);
 }

@@ -1,3 +1,4 @@
 # The .cu files: compiled by nvcc for the backend "cuda", and as C++ under the simulator for the backend "simt".
-set(SLUICE_CUDA_SOURCES device.cu elementwise.cu embedding.cu rotary.cu cache.cu norm.cu optimizer.cu)
+set(SLUICE_CUDA_SOURCES
+  device.cu elementwise.cu embedding.cu rotary.cu cache.cu gemm.cu head.cu head_backward.cu linear.cu norm.cu optimizer.cu)
 list(TRANSFORM SLUICE_CUDA_SOURCES PREPEND ${CMAKE_SOURCE_DIR}/kernels/cuda/)

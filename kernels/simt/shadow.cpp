@@ -64,7 +64,7 @@ bool ordered(const access &a, const access &now) {
   if (a.instance != now.instance) return false;
   if (a.thread == now.thread || a.epoch < now.epoch) return true;
   const unsigned ta = static_cast<unsigned>(a.thread), tn = static_cast<unsigned>(now.thread);
-  return ta / warp_lanes == tn / warp_lanes && running.clock[ta % warp_lanes] > a.clock;
+  return ta / warp_lanes == tn / warp_lanes && running.clock[ta % warp_lanes] >= a.clock;
 }
 
 void check_pair(const access &a, const access &now, const char *what) {
@@ -178,13 +178,13 @@ static void access_word(size_t at, uint8_t touched, bool write, const access &no
 }
 
 void shadow_access(const void *p, size_t bytes, bool write, bool atomic, const void *place) {
-  access_count++;
   if (!in_arena(p)) {
     const char *c = static_cast<const char *>(p);
     if (in_running_stack(p) || (!write && (in_arguments(p) || (c >= &__executable_start && c < &end)))) return;
     report(bug::out_of_bounds, place, nullptr, -1, write ? "writes outside device memory" : "reads outside device memory");
     return;
   }
+  access_count++; /* arguments and constants, which nothing can change, are not counted */
   const size_t first = offset_of(p);
   if (first % bytes != 0 && bytes <= 16 && (bytes & (bytes - 1)) == 0)
     report(bug::misaligned, place, nullptr, -1, "address is no multiple of the access size");

@@ -28,6 +28,21 @@ struct alignas(8) float2 {
 struct alignas(16) uint4 {
   unsigned x, y, z, w;
 };
+/* One access of 8 or 16 bytes, as a GPU's vector load or store is: the compiler would cut the copy of a struct into its members. */
+typedef float simt_float2 __attribute__((vector_size(8), may_alias));
+typedef float simt_float4 __attribute__((vector_size(16), may_alias));
+static inline __attribute__((always_inline)) float2 simt_load(const float2 *p) {
+  const simt_float2 v = *reinterpret_cast<const simt_float2 *>(p);
+  return {v[0], v[1]};
+}
+static inline __attribute__((always_inline)) float4 simt_load(const float4 *p) {
+  const simt_float4 v = *reinterpret_cast<const simt_float4 *>(p);
+  return {v[0], v[1], v[2], v[3]};
+}
+static inline __attribute__((always_inline)) void simt_store(float4 *p, float4 v) {
+  *reinterpret_cast<simt_float4 *>(p) = simt_float4{v.x, v.y, v.z, v.w};
+}
+
 static inline float4 make_float4(float x, float y, float z, float w) { return {x, y, z, w}; }
 static inline float2 make_float2(float x, float y) { return {x, y}; }
 
@@ -117,6 +132,7 @@ template <typename T>
 static inline T __ldg(const T *p) {
   return *p;
 }
+static inline int __popc(unsigned x) { return __builtin_popcount(x); }
 static inline unsigned __float_as_uint(float x) { return static_cast<unsigned>(simt::to_bits(x)); }
 static inline float __uint_as_float(unsigned x) { return simt::from_bits<float>(x); }
 static inline unsigned long long __umul64hi(unsigned long long a, unsigned long long b) {
