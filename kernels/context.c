@@ -19,7 +19,7 @@ static int cpu_has_avx512(void) {
          __builtin_cpu_supports("avx512vl");
 }
 
-static sl_status choose_cpu(sl_context *ctx, sl_isa isa, sl_error *err) {
+sl_status sl_cpu_open(sl_context *ctx, sl_isa isa, sl_error *err) {
   if (isa == SL_ISA_BEST) isa = cpu_has_avx512() ? SL_ISA_AVX512 : SL_ISA_AVX2;
   if (isa == SL_ISA_AVX512) {
     if (!cpu_has_avx512()) return sl_fail(err, SL_ERR_UNAVAILABLE, "this CPU has no AVX-512 (F, DQ, BW, VL)");
@@ -63,7 +63,7 @@ static sl_status choose_backend(sl_context *ctx, const sl_context_options *optio
     ctx->backend = "plain";
     return SL_OK;
   }
-  if (strcmp(options->backend, "cpu") == 0) return choose_cpu(ctx, options->isa, err);
+  if (strcmp(options->backend, "cpu") == 0) return sl_cpu_open(ctx, options->isa, err);
   return choose_added(ctx, options->backend, err);
 }
 

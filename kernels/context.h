@@ -60,6 +60,9 @@ sl_status sl_parallel_for(sl_context *ctx, size_t n, size_t grain, sl_parallel_b
 /* 1 if this thread rounds to nearest and keeps subnormals (spec N1.2). */
 int sl_environment_ok(void);
 
+/* Makes ctx one of the cpu backend: its table and its name. SL_ERR_UNAVAILABLE for an instruction set that is not there. */
+sl_status sl_cpu_open(sl_context *ctx, sl_isa isa, sl_error *err);
+
 /* The backends: each overrides the entries of *table that it has. */
 void sl_plain_table(sl_kernel_table *table);
 void sl_avx2_table(sl_kernel_table *table);

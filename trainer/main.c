@@ -2,6 +2,9 @@
 #include "cli.h"
 
 #include <sluice/kernels.h>
+#if SLUICE_HAS_VENDOR
+#include "kernels/vendor/vendor.h"
+#endif
 
 #include <argp.h>
 #include <errno.h>
@@ -56,6 +59,9 @@ static void add_backends(void) {
 #endif
 #if SLUICE_HAS_CUDA
   sl_backend_add(sl_cuda_backend());
+#endif
+#if SLUICE_HAS_VENDOR
+  sl_backend_add(sl_openblas_backend());
 #endif
 }
 

@@ -35,6 +35,9 @@ void sl_ball_refresh(sl_ball *b, sl_ref i, const arb_t r, arb_srcptr box, slong 
 /* 1, -1: the derivative of node ref certainly has this sign; 0 unknown. After sl_ball_flow. */
 int sl_ball_slope_sign(const sl_ball *b, sl_ref ref);
 
+/* A node without children. */
+void sl_ball_leaf(sl_flow *y, const sl_gate_node *n, const arb_t r, arb_srcptr box, slong prec);
+
 /* Taylor coefficients below `order` of the root into b->poly[ref]; indeterminate where a switch is not decided. */
 void sl_ball_jet(sl_ball *b, const arb_t r, arb_srcptr box, slong order, slong prec);
 

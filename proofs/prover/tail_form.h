@@ -23,4 +23,7 @@ int sl_form_flat(sl_tail *t, arb_poly_t y, const sl_tail_form *d, slong vp, slon
 int sl_form_sign(const sl_tail_form *a); /* of c, hence of the form */
 int sl_form_is_pole(const sl_tail_form *a);
 
+/* t->form[i] of a node from its children's. */
+void sl_form_node(sl_tail *t, sl_ref i);
+
 #endif

@@ -1,0 +1,181 @@
+/* Taylor coefficients of the nodes of a tree in ball arithmetic (see ball.h). */
+#include "proofs/prover/ball.h"
+
+#include <arb_hypgeom.h>
+
+/* Every coefficient, not the constant one alone. */
+static void jet_unknown(arb_poly_t y, slong order) {
+  arb_poly_zero(y);
+  arb_poly_fit_length(y, order);
+  for (slong i = 0; i < order; i++) arb_indeterminate(y->coeffs + i);
+  _arb_poly_set_length(y, order);
+}
+
+/* A switch keeps the branch that is certain on the whole box. */
+static void jet_switch(arb_poly_t y, const sl_ball *b, const sl_gate_node *n, slong order) {
+  const arb_poly_struct *branch = NULL;
+  arb_t x, zero;
+  arb_init(x), arb_init(zero);
+  arb_poly_get_coeff_arb(x, &b->poly[n->child[0]], 0);
+  if (sl_op_arity(n->op) > 1) arb_poly_get_coeff_arb(zero, &b->poly[n->child[1]], 0);
+  const int sign = arb_gt(x, zero) ? 1 : arb_lt(x, zero) ? -1 : 0;
+  if (n->op == SL_OP_ABS || n->op == SL_OP_PICK)
+    branch = &b->poly[n->child[n->op == SL_OP_ABS ? 0 : sign < 0 ? 2 : 3]];
+  else if (n->op == SL_OP_MIN || n->op == SL_OP_MAX)
+    branch = &b->poly[n->child[(sign < 0) == (n->op == SL_OP_MIN) ? 0 : 1]];
+  if (!sign || n->op == SL_OP_SOFTSIGN)
+    jet_unknown(y, order);
+  else if (n->op == SL_OP_SIGN)
+    arb_poly_set_si(y, sign);
+  else if (n->op == SL_OP_ABS && sign < 0)
+    arb_poly_neg(y, branch);
+  else
+    arb_poly_set(y, branch);
+  arb_clear(x), arb_clear(zero);
+}
+
+static void jet_function(arb_poly_t y, sl_gate_op op, const arb_poly_t a, slong order, slong prec) {
+  arb_poly_t t;
+  arb_poly_init(t);
+  switch (op) {
+    case SL_OP_EXP:
+      arb_poly_exp_series(y, a, order, prec);
+      break;
+    case SL_OP_EXPM1:
+      arb_poly_exp_series(y, a, order, prec);
+      arb_poly_add_si(y, y, -1, prec);
+      break;
+    case SL_OP_LOG:
+      arb_poly_log_series(y, a, order, prec);
+      break;
+    case SL_OP_LOG1P:
+      arb_poly_add_si(t, a, 1, prec);
+      arb_poly_log_series(y, t, order, prec);
+      break;
+    case SL_OP_SQRT:
+      arb_poly_sqrt_series(y, a, order, prec);
+      break;
+    case SL_OP_SIGMOID:
+      arb_poly_neg(t, a);
+      arb_poly_exp_series(t, t, order, prec);
+      arb_poly_add_si(t, t, 1, prec);
+      arb_poly_inv_series(y, t, order, prec);
+      break;
+    case SL_OP_TANH:
+      arb_poly_sinh_cosh_series(y, t, a, order, prec);
+      arb_poly_div_series(y, y, t, order, prec);
+      break;
+    case SL_OP_SIN:
+      arb_poly_sin_series(y, a, order, prec);
+      break;
+    case SL_OP_COS:
+      arb_poly_cos_series(y, a, order, prec);
+      break;
+    case SL_OP_SINH:
+      arb_poly_sinh_series(y, a, order, prec);
+      break;
+    case SL_OP_COSH:
+      arb_poly_cosh_series(y, a, order, prec);
+      break;
+    case SL_OP_ERF:
+      arb_hypgeom_erf_series(y, a, order, prec);
+      break;
+    case SL_OP_ATAN:
+      arb_poly_atan_series(y, a, order, prec);
+      break;
+    case SL_OP_ASINH: { /* y' = a'/sqrt(1+a^2) */
+      arb_t c;
+      arb_init(c);
+      arb_poly_get_coeff_arb(c, a, 0);
+      arb_asinh(c, c, prec);
+      arb_poly_mullow(t, a, a, order, prec);
+      arb_poly_add_si(t, t, 1, prec);
+      arb_poly_rsqrt_series(t, t, order, prec);
+      arb_poly_derivative(y, a, prec);
+      arb_poly_mullow(y, y, t, order - 1, prec);
+      arb_poly_integral(y, y, prec);
+      arb_poly_set_coeff_arb(y, 0, c);
+      arb_clear(c);
+      break;
+    }
+    default:
+      jet_unknown(y, order);
+  }
+  arb_poly_clear(t);
+}
+
+static void jet_power(arb_poly_t y, const sl_ball *b, const sl_gate_node *n, const arb_poly_t a, slong order, slong prec) {
+  int64_t p, q;
+  arb_t e;
+  arb_init(e);
+  arb_poly_get_coeff_arb(e, a, 0);
+  if (!sl_tree_rational(b->tree, n->child[1], &p, &q) || (p == 0 && !arb_is_finite(e))) {
+    jet_unknown(y, order);
+  } else if (p == 0) {
+    arb_poly_one(y);
+  } else if (q == 1 && p > 0) {
+    arb_poly_pow_ui_trunc_binexp(y, a, (ulong)p, order, prec);
+  } else if (q == 1) {
+    arb_poly_pow_ui_trunc_binexp(y, a, (ulong)-p, order, prec);
+    arb_poly_inv_series(y, y, order, prec);
+  } else {
+    arb_set_si(e, p);
+    arb_div_si(e, e, q, prec);
+    arb_poly_log_series(y, a, order, prec);
+    arb_poly_scalar_mul(y, y, e, prec);
+    arb_poly_exp_series(y, y, order, prec);
+  }
+  arb_clear(e);
+}
+
+static void jet_node(sl_ball *b, sl_ref i, const arb_t r, arb_srcptr box, slong order, slong prec) {
+  const sl_gate_node *n = &b->tree->node[i];
+  arb_poly_struct *y = &b->poly[i];
+  const arb_poly_struct *a = sl_op_arity(n->op) > 0 ? &b->poly[n->child[0]] : NULL,
+                        *c = sl_op_arity(n->op) > 1 ? &b->poly[n->child[1]] : NULL;
+  sl_flow t;
+  switch (n->op) {
+    case SL_OP_NEG:
+      arb_poly_neg(y, a);
+      break;
+    case SL_OP_ADD:
+      arb_poly_add(y, a, c, prec);
+      break;
+    case SL_OP_SUB:
+      arb_poly_sub(y, a, c, prec);
+      break;
+    case SL_OP_MUL:
+      arb_poly_mullow(y, a, c, order, prec);
+      break;
+    case SL_OP_DIV:
+      arb_poly_div_series(y, a, c, order, prec);
+      break;
+    case SL_OP_POW:
+      jet_power(y, b, n, a, order, prec);
+      break;
+    case SL_OP_PICK:
+    case SL_OP_MIN:
+    case SL_OP_MAX:
+    case SL_OP_ABS:
+    case SL_OP_SIGN:
+    case SL_OP_SOFTSIGN:
+      jet_switch(y, b, n, order);
+      break;
+    default:
+      if (a) {
+        jet_function(y, n->op, a, order, prec);
+      } else {
+        arb_init(t.v), arb_init(t.d), arb_init(t.l);
+        sl_ball_leaf(&t, n, r, box, prec);
+        arb_poly_zero(y);
+        arb_poly_set_coeff_arb(y, 0, t.v);
+        if (order > 1) arb_poly_set_coeff_arb(y, 1, t.d);
+        arb_clear(t.v), arb_clear(t.d), arb_clear(t.l);
+      }
+  }
+}
+
+void sl_ball_jet(sl_ball *b, const arb_t r, arb_srcptr box, slong order, slong prec) {
+  for (uint32_t i = 0; i < b->tree->count; i++)
+    if (b->live[i]) jet_node(b, i, r, box, order, prec);
+}
