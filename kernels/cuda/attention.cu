@@ -194,7 +194,7 @@ static __device__ __forceinline__ void weigh_values(const forward_problem &a, fo
 
 template <class Tile>
 static __global__ void __launch_bounds__(Tile::threads, 1) attention_forward_kernel(forward_problem a) {
-  SL_DYNAMIC_SHARED(float, dynamic);
+  SL_DYNAMIC_SHARED(float4, dynamic); /* for its alignment */
   forward_memory<Tile> &memory = *reinterpret_cast<forward_memory<Tile> *>(dynamic);
   const attention_place<Tile> at;
   const attention_copy<Tile> how(a.d, a.vector);

@@ -165,7 +165,7 @@ static __device__ __forceinline__ void key_tile_grad(const backward_problem &a, 
 
 template <class Tile, bool Keys>
 static __global__ void __launch_bounds__(Tile::threads, 1) attention_backward_kernel(backward_problem a) {
-  SL_DYNAMIC_SHARED(float, dynamic);
+  SL_DYNAMIC_SHARED(float4, dynamic); /* for its alignment */
   typedef backward_memory<Tile, Keys> memory_type;
   memory_type &memory = *reinterpret_cast<memory_type *>(dynamic);
   const attention_place<Tile> at;
