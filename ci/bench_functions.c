@@ -29,12 +29,10 @@ static void print_text(sl_function_id f, const char *isa, const sl_function_spee
 
 static void print_json(sl_function_id f, const char *isa, const sl_function_speed *s, int first) {
   const sl_function_peer *p = &sl_function_peers[f];
-  printf(
-      "%s\n  {\"function\": \"%s\", \"isa\": \"%s\", \"ns\": %.4f, \"peer_ns\": %.4f, \"ratio\": %.3f, \"goal\": %g, \"met\": %s, "
-      "\"peer\": "
-      "\"%s\", \"peer_ulps\": %u, \"low\": %g, \"high\": %g}",
-      first ? "" : ",", sl_function_name(f), isa, s->ns, s->peer_ns, s->ratio, p->goal, s->ratio <= p->goal ? "true" : "false", p->peer,
-      (unsigned)s->ulps, (double)p->low, (double)p->high);
+  printf("%s\n  {\"function\": \"%s\", \"isa\": \"%s\", \"ns\": %.4f, \"peer_ns\": %.4f, \"ratio\": %.3f, ", first ? "" : ",",
+         sl_function_name(f), isa, s->ns, s->peer_ns, s->ratio);
+  printf("\"goal\": %g, \"met\": %s, \"peer\": \"%s\", \"peer_ulps\": %u, \"low\": %g, \"high\": %g}", p->goal,
+         s->ratio <= p->goal ? "true" : "false", p->peer, (unsigned)s->ulps, (double)p->low, (double)p->high);
 }
 
 /* An instruction set, or a peer, that is not there is said so and no error. */

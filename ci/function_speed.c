@@ -106,8 +106,8 @@ static double nanoseconds(sl_function_map map, float *y, const float *x) {
   return (sl_bench_now() - begin) * 1e9 / (REPEATS * ELEMENTS);
 }
 
-/* The same from another place of the stack. libmvec's functions take up to five times as long from some places, which ones address
- * randomisation decides: in one process of some ten a dozen of 64. A median over all places does not see them. */
+/* The same from another place of the stack. From some places libmvec's functions take up to five times as long (seen: a dozen of 64, in one
+ * process of ten, by the luck of address randomisation). A median over all places does not see them. */
 static double nanoseconds_from(size_t place, sl_function_map map, float *y, const float *x) {
   volatile char shift[64 * (place % 64 + 1)];
   shift[0] = 0;
