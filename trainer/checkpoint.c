@@ -45,10 +45,10 @@ static sl_status write_moments(const sl_trainer *t, const char *path, sl_error *
   char(*names)[112] = calloc(2 * n, sizeof *names);
   sl_status status = views && names ? view_moments(t, moments, err) : sl_fail(err, SL_ERR_MEMORY, "no memory for a checkpoint");
   for (size_t i = 0; !status && i < 2 * n; i++) {
-    const sl_tensor_info *tensor = &layout->tensors[i % n];
+    const sl_tensor_info *tensor = &layout->tensors[i < n ? i : i - n];
     snprintf(names[i], sizeof *names, "%s.%s", i < n ? "m" : "v", tensor->name);
-    views[i] =
-        (sl_tensor_view){names[i], tensor->rank, {tensor->shape[0], tensor->shape[1]}, tensor->count, moments[i / n] + tensor->offset};
+    views[i] = (sl_tensor_view){
+        names[i], tensor->rank, {tensor->shape[0], tensor->shape[1]}, tensor->count, moments[i < n ? 0 : 1] + tensor->offset};
   }
   if (!status) status = sl_safetensors_write(path, views, 2 * n, err);
   unview_moments(t, moments);
