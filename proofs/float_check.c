@@ -9,7 +9,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { BLOCK = 4096, ERROR_BLOCKS = 16 };
+enum { BLOCK = 4096, ERROR_BLOCKS = 16, ERROR_SPLITS = 64 };
 static const uint32_t LAST = 0x7f800000u; /* +inf */
 
 static float from_bits(uint32_t u) {
@@ -29,9 +29,9 @@ int sl_float_holds(const sl_float_report *report) {
   return report->at_one == 1.0f;
 }
 
-/* The kernels' weight (spec O2.1, O2.2), or the expression's (spec G3.1). w64: before the last rounding where there is one, for the error.
- */
-static void weights(const sl_gate *gate, const sl_gate_definition *def, int positive, const float *r, float *w, size_t n) {
+void sl_float_weights(const sl_float_weight *k, const float *r, float *w, size_t n) {
+  const sl_gate *gate = k->gate;
+  const int positive = k->positive;
   const float tau = gate->tau[positive], high = (float)(1 + gate->clip_high), low = (float)(1 - gate->clip_low);
   switch (gate->family) {
     case SL_GATE_SIGMOID:
@@ -53,7 +53,7 @@ static void weights(const sl_gate *gate, const sl_gate_definition *def, int posi
       for (size_t i = 0; i < n; i++) w[i] = 1.0f;
       break;
     case SL_GATE_EXPRESSION:
-      sl_gate_evaluate(def, positive, r, NULL, w, n);
+      sl_gate_evaluate(k->def, positive, r, NULL, w, n);
       break;
   }
 }
@@ -78,44 +78,59 @@ static void inspect(sl_float_report *t, const float *r, const float *w, size_t n
   }
 }
 
-typedef struct {
-  const sl_gate *gate;
-  const sl_gate_definition *def;
-  int positive;
-  sl_tree tree; /* of the exact weight */
-  sl_ref w;
-} task;
-
-static void check_block(sl_float_report *t, const task *k, uint32_t first) {
-  float r[BLOCK + 1], w[BLOCK + 1];
+static void check_block(sl_float_report *t, const sl_float_weight *k, uint32_t first) {
+  float r[BLOCK + 1] = {0}, w[BLOCK + 1];
   const uint32_t from = first ? first - 1 : 0;
   uint32_t to = first + BLOCK - 1;
   if (to > LAST) to = LAST;
   const size_t n = to - from + 1;
   for (size_t i = 0; i < n; i++) r[i] = from_bits(from + (uint32_t)i);
-  weights(k->gate, k->def, k->positive, r, w, n);
+  sl_float_weights(k, r, w, n);
   if (first == 0) inspect(t, (float[]){0.0f, 0.0f}, (float[]){w[0], w[0]}, 2); /* r = 0 has no float before it */
   inspect(t, r, w, n);
   t->checked += to - first + 1;
 }
 
-/* Error over a run of blocks: the bound by analysis, and the error at one of its floats by balls. */
-static void check_error(sl_float_report *t, const task *k, uint32_t first) {
+static float weight_at(const sl_float_weight *k, float r) {
+  float w;
+  sl_float_weights(k, &r, &w, 1);
+  return w;
+}
+
+static double in_ulps(double error, double min_w) {
+  int binade;
+  frexp(min_w, &binade);
+  return error / ldexp(1.0, min_w > 0x1p-126 ? binade - 24 : -149);
+}
+
+/* An upper bound of the error over floats first to last, in ulps, by analysis. Where a value overflows or underflows on the way analysis
+ * has none: there the ends bound it, for the weights between are monotone (or the report has violations). A range with a join, or with a
+ * ratio that has no weight, is halved, `splits` times in all. */
+static double error_bound(const sl_float_weight *k, uint32_t first, uint32_t last, int *splits) {
+  const float low = from_bits(first), high = from_bits(last);
+  double min_w;
+  const double error = sl_float_error(k, low, high, &min_w), bound = 0.5 + in_ulps(error, min_w);
+  if (isfinite(bound)) return bound;
+  const double apart = sl_float_apart(k, low, high, weight_at(k, low), weight_at(k, high), &min_w), between = in_ulps(apart, min_w);
+  if (isfinite(between)) return between;
+  if (first == last || *splits == 0) return INFINITY;
+  --*splits;
+  const uint32_t middle = first + (last - first) / 2;
+  const double left = error_bound(k, first, middle, splits), right = error_bound(k, middle + 1, last, splits);
+  return left > right ? left : right;
+}
+
+/* Error over a run of blocks: the bound, and the error at one of its floats by balls. */
+static void check_error(sl_float_report *t, const sl_float_weight *k, uint32_t first) {
   if (first >= LAST) return;
   uint32_t last = first + ERROR_BLOCKS * BLOCK - 1;
   if (last >= LAST) last = LAST - 1;
-  double min_w;
   if (k->gate->family == SL_GATE_CLIP || k->gate->family == SL_GATE_IDENTITY) return; /* 0 or 1: no error but where the join is rounded */
-  const double e = sl_float_error(k->gate, &k->tree, k->w, from_bits(first), from_bits(last), &min_w);
-  int binade;
-  frexp(min_w, &binade);
-  const double ulp = ldexp(1.0, min_w > 0x1p-126 ? binade - 24 : -149), bound = 0.5 + e / ulp;
+  int splits = isfinite(t->ulp_bound) ? ERROR_SPLITS : 0;
+  const double bound = error_bound(k, first, last, &splits);
   if (!(bound <= t->ulp_bound)) t->ulp_bound = bound;
-  const uint32_t pick = first + (uint32_t)(((uint64_t)first * 2654435761u >> 7) % (last - first + 1));
-  const float r = from_bits(pick);
-  float w;
-  weights(k->gate, k->def, k->positive, &r, &w, 1);
-  const double seen = sl_float_ulps(&k->tree, k->w, r, w);
+  const float r = from_bits(first + (uint32_t)(((uint64_t)first * 2654435761u >> 7) % (last - first + 1)));
+  const double seen = sl_float_ulps(k, r, weight_at(k, r));
   if (seen > t->ulp_seen) t->ulp_seen = seen, t->ulp_at = r;
 }
 
@@ -144,11 +159,15 @@ void sl_float_check(sl_float_report *report, const sl_gate *gate, const sl_gate_
   const uint32_t blocks = LAST / BLOCK + 1, one = 0x3f800000u / BLOCK;
   uint32_t done = 0;
   *report = (sl_float_report){.ulp_seen = 0};
-  task k = {.gate = gate, .def = def, .positive = positive};
+  sl_float_weight k = {.gate = gate, .def = def, .positive = positive};
   sl_decimal value[SL_GATE_PARAMETER_LIMIT];
   sl_ref f;
   sl_tree_init(&k.tree);
-  for (int i = 0; i < def->param_count; i++) value[i] = def->param[i].value[positive];
+  for (int i = 0; i < def->param_count; i++) {
+    value[i] = def->param[i].value[positive];
+    if (gate->family != SL_GATE_EXPRESSION && strcmp(def->param[i].name, "tau") == 0)
+      k.tau_error = sl_float_tau_error(gate, positive, value[i]);
+  }
   sl_gate_definition_roots(def, positive, value, &k.tree, &f, &k.w);
 #pragma omp parallel num_threads(threads > 0 ? threads : omp_get_max_threads())
   {
@@ -166,7 +185,7 @@ void sl_float_check(sl_float_report *report, const sl_gate *gate, const sl_gate_
     add_report(report, &t);
   }
   const float unit = 1.0f;
-  weights(gate, def, positive, &unit, &report->at_one, 1);
+  sl_float_weights(&k, &unit, &report->at_one, 1);
   sl_tree_clear(&k.tree);
   report->seconds = now_s() - start;
 }

@@ -148,9 +148,17 @@ static double expression_error(const sl_tree *tree, sl_ref w, const arb_t r, arb
   return error;
 }
 
-/* A kernel's weight is W(z) correctly rounded, z = RN(tau RN(r - 1)) with tau in binary32: z is off by three roundings, relative 3 * 2^-24
- * (1 + 2^-22), and |dW| <= |z W'(z)| times that, W' taken over z widened by as much. z W'(z) = (r - 1) dw/dr. */
-static double kernel_error(const sl_tree *tree, sl_ref w, const arb_t r, arb_t value) {
+/* Relative distance of z = RN(tau32 RN(r - 1)) from tau (r - 1), up to second order: tau's own rounding; the difference's, which is exact
+ * on [1/2, 2] (Sterbenz) and, as long as the spacing of floats is at most 1, above; the product's, exact for a power of two. */
+static double argument_error(const sl_gate *gate, int positive, double tau_error, float low, float high) {
+  int binade;
+  const int exact_difference = low >= 0.5f && high <= 0x1p24f, power_of_two = frexpf(gate->tau[positive], &binade) == 0.5f;
+  return tau_error + (exact_difference ? 0 : 0x1p-24) + (power_of_two ? 0 : 0x1p-24);
+}
+
+/* A kernel's weight is W(z) correctly rounded, z off by a relative `off` of at most 3 * 2^-24, and |dW| <= |z W'(z)| times that, W' taken
+ * over z widened by as much. z W'(z) = (r - 1) dw/dr. */
+static double kernel_error(const sl_tree *tree, sl_ref w, const arb_t r, double off, arb_t value) {
   sl_ball b;
   arb_t wide, t;
   arb_init(wide), arb_init(t);
@@ -167,35 +175,75 @@ static double kernel_error(const sl_tree *tree, sl_ref w, const arb_t r, arb_t v
   arb_set(value, b.flow[w].v);
   arb_sub_ui(t, wide, 1, 64);
   arb_mul(t, t, b.flow[w].d, 64);
-  double error = up(t) * 3 * 0x1p-24 * (1 + 0x1p-20);
+  double error = off == 0 ? 0 : up(t) * off * (1 + 0x1p-20);
   if (!isfinite(error)) error = 2 * mag_get_d(arb_radref(value)) * (1 + 0x1p-20); /* a kink in the block: both values lie in the ball */
   sl_ball_clear(&b);
   arb_clear(wide), arb_clear(t);
   return error;
 }
 
-double sl_float_error(const sl_gate *gate, const sl_tree *tree, sl_ref w, float low, float high, double *min_w) {
+double sl_float_tau_error(const sl_gate *gate, int positive, sl_decimal tau) {
+  arb_t exact, t;
+  arb_init(exact), arb_init(t);
+  sl_arb_decimal(exact, tau, 128);
+  arb_set_d(t, (double)gate->tau[positive]);
+  arb_sub(t, t, exact, 128);
+  arb_div(t, t, exact, 128);
+  const double error = arb_contains_zero(t) ? 0 : up(t);
+  arb_clear(exact), arb_clear(t);
+  return error;
+}
+
+double sl_float_error(const sl_float_weight *k, float low, float high, double *min_w) {
   arb_t r, a, b, value;
   arb_init(r), arb_init(a), arb_init(b), arb_init(value);
   arb_set_d(a, (double)low);
   arb_set_d(b, (double)high);
   arb_union(r, a, b, 64);
-  const double error = gate->family == SL_GATE_EXPRESSION ? expression_error(tree, w, r, value) : kernel_error(tree, w, r, value);
+  double error;
+  if (k->gate->family == SL_GATE_EXPRESSION)
+    error = expression_error(&k->tree, k->w, r, value);
+  else
+    error = kernel_error(&k->tree, k->w, r, argument_error(k->gate, k->positive, k->tau_error, low, high), value);
   *min_w = arb_is_finite(value) ? down(value) : 0;
   arb_clear(r), arb_clear(a), arb_clear(b), arb_clear(value);
   return error;
 }
 
-double sl_float_ulps(const sl_tree *tree, sl_ref w, float r, float got) {
+double sl_float_apart(const sl_float_weight *k, float low, float high, float w_low, float w_high, double *min_w) {
+  sl_ball b;
+  arb_t r, t;
+  arb_init(r), arb_init(t);
+  arb_set_d(r, (double)low);
+  arb_set_d(t, (double)high);
+  arb_union(r, r, t, 128);
+  sl_ball_init(&b, &k->tree, k->w, SL_NO_REF);
+  b.ties = 1;
+  sl_ball_flow(&b, r, NULL, 128);
+  const arb_struct *v = b.flow[k->w].v;
+  double apart = 0;
+  for (int i = 0; i < 2; i++) {
+    arb_set_d(t, (double)(i ? w_high : w_low));
+    arb_sub(t, t, v, 128);
+    apart = fmax(apart, up(t));
+  }
+  *min_w = arb_is_finite(v) ? down(v) : 0;
+  sl_ball_clear(&b);
+  arb_clear(r), arb_clear(t);
+  return apart;
+}
+
+double sl_float_ulps(const sl_float_weight *k, float r, float got) {
   sl_ball b;
   arb_t x, d;
   double ulps = -1;
   arb_init(x), arb_init(d);
   arb_set_d(x, (double)r);
-  sl_ball_init(&b, tree, w, SL_NO_REF);
+  sl_ball_init(&b, &k->tree, k->w, SL_NO_REF);
+  b.ties = 1;
   for (slong prec = 128; prec <= 512 && ulps < 0; prec *= 2) {
     sl_ball_flow(&b, x, NULL, prec);
-    const arb_struct *v = b.flow[w].v;
+    const arb_struct *v = b.flow[k->w].v;
     if (!arb_is_finite(v) || !isfinite(got)) continue;
     int binade;
     frexp(arf_get_d(arb_midref(v), ARF_RND_DOWN), &binade);

@@ -226,6 +226,7 @@ static int choose(const sl_ball *b, const sl_gate_node *n) {
   const arb_struct *a = b->flow[n->child[0]].v;
   if (n->op == SL_OP_ABS || n->op == SL_OP_SIGN || n->op == SL_OP_SOFTSIGN) return arb_is_positive(a) ? 1 : arb_is_negative(a) ? -1 : 0;
   const arb_struct *c = b->flow[n->child[1]].v;
+  if (b->ties && n->op == SL_OP_PICK && arb_le(a, c)) return -1;
   return arb_gt(a, c) ? 1 : arb_lt(a, c) ? -1 : 0;
 }
 

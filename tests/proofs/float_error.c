@@ -1,0 +1,86 @@
+/* The bound of a weight's binary32 error holds at every float that is tried (spec G5.2), and a kernel that computes another gate exceeds
+ * it. */
+#include "proofs/float_check.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { TRIALS = 400, NEIGHBOURS = 65536 };
+
+static float from_bits(uint32_t u) {
+  float x;
+  memcpy(&x, &u, sizeof x);
+  return x;
+}
+
+static sl_float_report fast(const sl_gate *gate, const sl_gate_definition *def, int positive) {
+  sl_float_report report;
+  sl_float_check(&report, gate, def, positive, 64, 1, NULL, NULL);
+  return report;
+}
+
+/* The bound stands above what was seen, and within a tenth of an ulp of `expected` or below it. */
+static void expect_bound(const char *name, int positive, double expected) {
+  sl_gate gate;
+  sl_gate_definition *def;
+  sl_error err;
+  cr_assert_eq(sl_gate_load(&gate, &def, name, NULL, 0, &err), SL_OK, "%s", err.message);
+  const sl_float_report report = fast(&gate, def, positive);
+  cr_expect_leq(report.ulp_seen, report.ulp_bound, "%s: %g seen, bound %g", name, report.ulp_seen, report.ulp_bound);
+  cr_expect_leq(report.ulp_bound, expected + 0.1, "%s: bound %g, expected %g", name, report.ulp_bound, expected);
+  sl_gate_definition_free(def);
+}
+
+Test(float_error, bounds_are_finite_and_tight) {
+  expect_bound("sigmoid", 1, 0.9);
+  expect_bound("erf", 1, 2.0);
+  expect_bound("arctan", 1, 2.6);
+  expect_bound("softsign", 1, 2.6);
+  expect_bound("tanh", 1, 0.5);
+  expect_bound("gudermannian", 1, 0.5); /* cosh overflows on the way */
+  expect_bound("mixture", 1, 0.5);
+  expect_bound("asymmetric", 1, 0.5); /* a join */
+}
+
+/* Weights of a single float, from the report of a gate with one: bound against error at many floats of all magnitudes. */
+static int exceeded(const char *name, float other_tau) {
+  sl_gate gate;
+  sl_gate_definition *def;
+  sl_error err;
+  cr_assert_eq(sl_gate_load(&gate, &def, name, NULL, 0, &err), SL_OK, "%s", err.message);
+  sl_float_weight k = {.gate = &gate, .def = def};
+  sl_decimal value[SL_GATE_PARAMETER_LIMIT];
+  sl_ref f;
+  sl_tree_init(&k.tree);
+  for (int i = 0; i < def->param_count; i++) value[i] = def->param[i].value[0];
+  sl_gate_definition_roots(def, 0, value, &k.tree, &f, &k.w);
+  if (gate.family != SL_GATE_EXPRESSION) k.tau_error = sl_float_tau_error(&gate, 0, value[0]);
+  if (other_tau != 0) gate.tau[0] = other_tau;
+  int over = 0;
+  uint64_t state = 1;
+  for (int i = 0; i < TRIALS; i++) {
+    state = state * 6364136223846793005u + 1442695040888963407u;
+    const uint32_t first = (uint32_t)((state >> 33) % (0x7f800000u - NEIGHBOURS)), at = first + (uint32_t)(state >> 20) % NEIGHBOURS;
+    double min_w;
+    const double error = sl_float_error(&k, from_bits(first), from_bits(first + NEIGHBOURS - 1), &min_w);
+    float r = from_bits(at), w;
+    sl_float_weights(&k, &r, &w, 1);
+    const double seen = sl_float_ulps(&k, r, w);
+    int binade;
+    frexp(min_w, &binade);
+    const double ulp = ldexp(1.0, min_w > 0x1p-126 ? binade - 24 : -149);
+    over += seen > 0.5 + error / ulp;
+  }
+  sl_tree_clear(&k.tree);
+  sl_gate_definition_free(def);
+  return over;
+}
+
+Test(float_error, no_float_that_is_tried_exceeds_its_bound) {
+  static const char *const names[] = {"sigmoid", "erf", "arctan", "softsign", "tanh", "quartic", "student", "asymmetric"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++) cr_expect_eq(exceeded(names[i], 0), 0, "%s", names[i]);
+}
+
+Test(float_error, a_kernel_with_another_tau_exceeds_it) { cr_expect_gt(exceeded("sigmoid", 1.0500002f), 0); }
