@@ -21,7 +21,7 @@ typedef struct {
   sl_ref ref;
   sl_flow *flow;
   arb_poly_struct *poly;
-  int ties; /* set by a caller who wants values, not slopes: a piece that ends with <= holds where both sides are certainly equal */
+  int ties;      /* set by a caller who wants values, not slopes: a piece that ends with <= holds where both sides are certainly equal */
   int undefined; /* set by sl_ball_flow: some node certainly has no value on the whole box */
   sl_ref where;
 } sl_ball;
