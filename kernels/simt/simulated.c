@@ -12,14 +12,16 @@ void sl_simt_smallest_tiles(sl_context *ctx, int smallest); /* kernels/cuda/devi
 
 /* The line that replays it: the command has the chunks of spec N1.8, a test program with tiny ones replays itself. */
 static void describe(sl_simulated *run, const sl_simulated_problem *how) {
-  const char *name = sl_equiv_kernel_name(how->kernel), *plant = sl_simulation_planted();
-  if (SL_DOT_CHUNK == 256)
+  const char *name = sl_equiv_kernel_name(how->kernel);
+  if (SL_DOT_CHUNK == 256) {
+    const char *plant = sl_simulation_planted();
     snprintf(run->replay, sizeof run->replay, "sluice simulate %s --case %" PRIu64 " --seed %" PRIu64 "%s%s%s%s", name, how->problem,
              how->seed, how->shrink == SL_SIMULATED_SHRINK ? "" : " --shape large", how->smallest_tiles ? "" : " --tiles production",
              plant ? " --plant " : "", plant ? plant : "");
-  else
+  } else {
     snprintf(run->replay, sizeof run->replay, "SLUICE_SEED=%" PRIu64 " SLUICE_SEEDS=1 test-simt-kernels-tiny --filter 'simt_kernels/%s'",
              how->seed, name);
+  }
 }
 
 static sl_status check(sl_simulated *run, sl_equiv_trial *trial, const sl_simulated_problem *how, sl_error *err) {
