@@ -15,9 +15,7 @@
 static sl_trainer *in_rl(void) {
   sl_trainer *t = tiny_trainer(NULL);
   tiny_sft(t, 8);
-  t->phase = SL_PHASE_RL;
-  sl_optimizer_reset(&t->optimizer);
-  cr_assert_eq(sl_trainer_take_reference(t, NULL), SL_OK);
+  tiny_begin_rl(t);
   return t;
 }
 

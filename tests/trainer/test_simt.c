@@ -26,9 +26,7 @@ static void run(hashes *out, const char *backend, int rollouts) {
   int taught = 0;
   tiny_sft(t, WARM_STEPS);
   memcpy(out->after_warm_start, tiny_hash(t), SL_DIGEST_TEXT);
-  t->phase = SL_PHASE_RL;
-  sl_optimizer_reset(&t->optimizer);
-  cr_assert_eq(sl_trainer_take_reference(t, NULL), SL_OK);
+  tiny_begin_rl(t);
   for (int i = 0; i < rollouts; i++) {
     taught += tiny_rl(t, 1);
     memcpy(out->after[i], tiny_hash(t), SL_DIGEST_TEXT);

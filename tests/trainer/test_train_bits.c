@@ -11,9 +11,7 @@ static void run(char out[SL_DIGEST_TEXT], const char *const *extra) {
   *out = 0;
   if (!t) return;
   tiny_sft(t, 8);
-  t->phase = SL_PHASE_RL;
-  sl_optimizer_reset(&t->optimizer);
-  cr_assert_eq(sl_trainer_take_reference(t, NULL), SL_OK);
+  tiny_begin_rl(t);
   cr_assert_gt(tiny_rl(t, 4), 0, "every group has equal rewards: these steps show nothing of advantages");
   memcpy(out, tiny_hash(t), SL_DIGEST_TEXT);
   sl_trainer_destroy(t);

@@ -79,6 +79,12 @@ void tiny_sft(sl_trainer *t, int steps) {
   sl_step_digests_free(&digests);
 }
 
+void tiny_begin_rl(sl_trainer *t) {
+  t->phase = SL_PHASE_RL;
+  sl_optimizer_reset(&t->optimizer);
+  cr_assert_eq(sl_trainer_take_reference(t, NULL), SL_OK);
+}
+
 int tiny_rl(sl_trainer *t, int steps) {
   sl_step_digests digests = tiny_digests(t);
   sl_step_report report;

@@ -17,6 +17,7 @@ sl_step_digests tiny_digests(const sl_trainer *trainer);
 
 /* Steps of a phase; each must succeed. */
 void tiny_sft(sl_trainer *trainer, int steps);
+void tiny_begin_rl(sl_trainer *trainer);     /* ends the warm start */
 int tiny_rl(sl_trainer *trainer, int steps); /* how many of them had groups of unequal rewards and ratios off 1 */
 
 /* The state hash (spec F4.2). */
