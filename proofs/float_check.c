@@ -106,17 +106,20 @@ static double in_ulps(double error, double min_w) {
 /* An upper bound of the error over floats first to last, in ulps, by analysis. Where a value overflows or underflows on the way analysis
  * has none: there the ends bound it, for the weights between are monotone (or the report has violations). A range with a join, or with a
  * ratio that has no weight, is halved, `splits` times in all. */
-static double error_bound(const sl_float_weight *k, uint32_t first, uint32_t last, int *splits) {
+static double error_bound(sl_float_report *t, const sl_float_weight *k, uint32_t first, uint32_t last, int *splits) {
   const float low = from_bits(first), high = from_bits(last);
   double min_w;
   const double error = sl_float_error(k, low, high, &min_w), bound = 0.5 + in_ulps(error, min_w);
   if (isfinite(bound)) return bound;
   const double apart = sl_float_apart(k, low, high, weight_at(k, low), weight_at(k, high), &min_w), between = in_ulps(apart, min_w);
-  if (isfinite(between)) return between;
+  if (isfinite(between)) {
+    t->by_ends = 1;
+    return between;
+  }
   if (first == last || *splits == 0) return INFINITY;
   --*splits;
   const uint32_t middle = first + (last - first) / 2;
-  const double left = error_bound(k, first, middle, splits), right = error_bound(k, middle + 1, last, splits);
+  const double left = error_bound(t, k, first, middle, splits), right = error_bound(t, k, middle + 1, last, splits);
   return left > right ? left : right;
 }
 
@@ -127,7 +130,7 @@ static void check_error(sl_float_report *t, const sl_float_weight *k, uint32_t f
   if (last >= LAST) last = LAST - 1;
   if (k->gate->family == SL_GATE_CLIP || k->gate->family == SL_GATE_IDENTITY) return; /* 0 or 1: no error but where the join is rounded */
   int splits = isfinite(t->ulp_bound) ? ERROR_SPLITS : 0;
-  const double bound = error_bound(k, first, last, &splits);
+  const double bound = error_bound(t, k, first, last, &splits);
   if (!(bound <= t->ulp_bound)) t->ulp_bound = bound;
   const float r = from_bits(first + (uint32_t)(((uint64_t)first * 2654435761u >> 7) % (last - first + 1)));
   const double seen = sl_float_ulps(k, r, weight_at(k, r));
@@ -137,6 +140,7 @@ static void check_error(sl_float_report *t, const sl_float_weight *k, uint32_t f
 static void add_report(sl_float_report *all, const sl_float_report *t) {
   all->checked += t->checked;
   if (!(t->ulp_bound <= all->ulp_bound)) all->ulp_bound = t->ulp_bound;
+  all->by_ends |= t->by_ends;
   if (t->ulp_seen > all->ulp_seen) all->ulp_seen = t->ulp_seen, all->ulp_at = t->ulp_at;
   for (int i = 0; i < SL_FLOAT_KINDS; i++) {
     sl_float_violation *a = &all->violation[i];
@@ -184,6 +188,8 @@ void sl_float_check(sl_float_report *report, const sl_gate *gate, const sl_gate_
 #pragma omp critical(sl_float_merge)
     add_report(report, &t);
   }
+  if (report->by_ends && (report->violation[SL_FLOAT_FALLS_BELOW].count || report->violation[SL_FLOAT_RISES_ABOVE].count))
+    report->ulp_bound = INFINITY;
   const float unit = 1.0f;
   sl_float_weights(&k, &unit, &report->at_one, 1);
   sl_tree_clear(&k.tree);

@@ -19,6 +19,7 @@ typedef struct {
   float at_one;
   double ulp_seen, ulp_bound; /* largest error found by balls at a point, and an upper bound over all ratios; infinity: no bound */
   float ulp_at;
+  int by_ends; /* ulp_bound rests on monotony somewhere: with stride > 1 on that between the floats that were looked at */
   double seconds;
 } sl_float_report;
 
