@@ -11,6 +11,9 @@
 #ifndef SL_SUM_CHUNK
 #define SL_SUM_CHUNK 1024
 #endif
+#ifndef SL_KEY_CHUNK
+#define SL_KEY_CHUNK 64
+#endif
 #ifndef SL_SUM_LANES
 #define SL_SUM_LANES 32
 #endif

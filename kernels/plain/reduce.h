@@ -34,20 +34,23 @@ static inline float token_dot(float total, const float *a, size_t step_a, const 
   return total;
 }
 
-/* spec N3.6: the sum of x[0..n), or of products with y where y is not NULL */
+/* A chunk of spec N3.6: lanes and butterfly of x[0..n), or of products with y where y is not NULL. */
+static inline float lane_sum(const float *x, const float *y, size_t n) {
+  float lane[SL_SUM_LANES] = {0};
+  for (size_t i = 0; i < n; i++) {
+    float *l = &lane[i % SL_SUM_LANES];
+    *l = y ? fmaf(x[i], y[i], *l) : *l + x[i];
+  }
+  for (size_t h = SL_SUM_LANES / 2; h > 0; h /= 2)
+    for (size_t j = 0; j < h; j++) lane[j] += lane[j + h];
+  return lane[0];
+}
+
+/* spec N3.6 */
 static inline float sum_of(const float *x, const float *y, size_t n) {
   float total = 0.0f;
-  for (size_t begin = 0; begin < n; begin += SL_SUM_CHUNK) {
-    const size_t end = smaller(n, begin + SL_SUM_CHUNK);
-    float lane[SL_SUM_LANES] = {0};
-    for (size_t i = begin; i < end; i++) {
-      float *l = &lane[(i - begin) % SL_SUM_LANES];
-      *l = y ? fmaf(x[i], y[i], *l) : *l + x[i];
-    }
-    for (size_t h = SL_SUM_LANES / 2; h > 0; h /= 2)
-      for (size_t j = 0; j < h; j++) lane[j] += lane[j + h];
-    total += lane[0];
-  }
+  for (size_t begin = 0; begin < n; begin += SL_SUM_CHUNK)
+    total += lane_sum(x + begin, y ? y + begin : NULL, smaller(SL_SUM_CHUNK, n - begin));
   return total;
 }
 

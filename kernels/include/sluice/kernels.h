@@ -18,6 +18,9 @@ extern "C" {
 #ifndef SL_SUM_CHUNK
 #define SL_SUM_CHUNK 1024
 #endif
+#ifndef SL_KEY_CHUNK
+#define SL_KEY_CHUNK 64
+#endif
 #define SL_SUM_LANES 32
 
 typedef struct sl_context sl_context;
