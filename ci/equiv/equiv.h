@@ -23,6 +23,10 @@ void sl_equiv_end(sl_equiv_trial *trial);
 /* The shape of the problem, in words. */
 const char *sl_equiv_shape(const sl_equiv_trial *trial);
 
+/* One array of a problem: what it holds before the call and, NULL for an input, after the golden run. */
+typedef void sl_equiv_visitor(void *arg, const void *before, const void *after, size_t bytes);
+void sl_equiv_visit(const sl_equiv_trial *trial, sl_equiv_visitor *visit, void *arg);
+
 /* 1 if an output of the golden run holds anything but zeros: what is equal because it is empty or 0 proves nothing. */
 int sl_equiv_says_something(const sl_equiv_trial *trial);
 
