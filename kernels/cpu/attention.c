@@ -3,7 +3,7 @@
  * Scores are chains over components, so a vector holds keys: forward turns the keys around once (panel.h), the cache has them so already.
  * Outputs are chains over keys, so a vector holds components. Rows go in blocks of 16 queries of a head (forward) or of the heads of a
  * group (decode) that share keys and values, key chunk by key chunk. A pair of query and key costs 2 d fmas and one exp: the floor is
- * (2 d / lanes) cycles an fma unit, plus the exp; joining a chunk adds 2 d operations and two exps a row, 1/64 of that. A block
+ * (2 d / lanes) cycles an fma unit, plus the exp; joining a chunk adds 2 d operations and one exp a row, 1/64 of that. A block
  * reads its keys and values once, 8 d bytes a key, and decode from a cache: its floor is memory once the cache outgrows L2. Scratch: 16
  * rows of one chunk's scores and of outputs a thread, which stay in L1, and the keys once. */
 #include "cpu.h"
@@ -14,8 +14,8 @@
 #include <math.h>
 
 #define ROWS 16
-/* Rows of scores end with a spare vector and lie an odd number of cache lines apart. */
-#define SCORE_ROW (((SL_KEY_CHUNK + SL_VW + 15) / 16 | 1) * 16)
+/* Whole vectors of either instruction set. */
+#define SCORE_ROW ((SL_KEY_CHUNK + 15) / 16 * 16)
 
 /* Rows that share keys and values. Steps in elements; row_max and row_scale (step stat_row) may be NULL. */
 typedef struct {
@@ -36,42 +36,44 @@ typedef struct {
 
 static inline size_t keys_of(const chunk_rows *c, size_t i) { return smaller(c->keys, c->first + i * c->more); }
 
-/* Scaled scores of s[0..n); returns their maximum. */
-static inline float scale_row(float *s, size_t n, float scale) {
+/* The largest of s[0..n) * scale; -inf takes the rest of the last vector. */
+static inline float max_row(float *s, size_t n, float scale) {
   const vf lowest = v_set(-INFINITY), by = v_set(scale);
   vf max = lowest;
-  for (size_t j = 0; j < n; j += SL_VW) {
-    const vf x = v_load(s + j) * by;
+  size_t j = 0;
+  for (; j + SL_VW <= n; j += SL_VW) max = v_max(max, v_load(s + j) * by);
+  if (j < n) {
+    const vf x = v_select(v_mask(n - j), v_load(s + j), lowest);
     v_store(s + j, x);
-    max = v_max(max, n - j >= SL_VW ? x : v_select(v_mask(n - j), x, lowest));
+    max = v_max(max, x * by);
   }
   return v_max_lane(max) + 0.0f;
 }
 
-/* s = exp(s - max) over [0, n), +0 from there to `end`; returns the sum (lanes and butterfly of spec N3.6). */
-static inline float exp_row(float *s, size_t n, size_t end, float max) {
-  const vf m = v_set(max);
+/* The lanes and butterfly of spec N3.6 over whole vectors. */
+static inline float sum_row(const float *s, size_t end) {
   lanes l = lanes_zero();
-  for (size_t i = 0; i < n; i += SL_SUM_LANES)
-    for (size_t v = 0; v < SL_LANE_VECTORS; v++) {
-      const size_t j = i + v * SL_VW;
-      if (j >= n) break;
-      vf e = v_exp(v_load(s + j) - m);
-      if (n - j < SL_VW) e = v_select(v_mask(n - j), e, v_zero());
-      v_store(s + j, e);
-      l.v[v] += e;
-    }
-  for (size_t j = round_up(n, SL_VW); j < end; j += SL_VW) v_store(s + j, v_zero());
+  for (size_t i = 0; i < end; i += SL_SUM_LANES)
+    for (size_t v = 0; v < SL_LANE_VECTORS && i + v * SL_VW < end; v++) l.v[v] += v_load(s + i + v * SL_VW);
   return lanes_total(&l);
 }
 
-/* Maximum and sum of the rows' weights, which take the place of their scores. */
+/* Maximum and sum of the rows' weights, which take the place of their scores: +0 beyond a row's own keys. Maxima, exps and sums in turn, so
+ * that none waits for another of its row. */
 static void weigh_rows(const chunk_rows *c, float *max, float *sum) {
-  for (size_t i = 0; i < c->rows; i++) {
+  const size_t end = round_up(c->keys, SL_VW), rows = c->rows;
+  for (size_t i = 0; i < rows; i++) {
     float *s = c->score + i * SCORE_ROW;
-    max[i] = scale_row(s, keys_of(c, i), c->scale);
-    sum[i] = exp_row(s, keys_of(c, i), c->keys, max[i]);
+    max[i] = max_row(s, keys_of(c, i), c->scale);
+    for (size_t j = round_up(keys_of(c, i), SL_VW); j < end; j += SL_VW) v_store(s + j, v_set(-INFINITY));
   }
+  const vf by = v_set(c->scale);
+  for (size_t i = 0; i < rows; i++) {
+    float *s = c->score + i * SCORE_ROW;
+    const vf m = v_set(max[i]);
+    for (size_t j = 0; j < end; j += SL_VW) v_store(s + j, v_exp(v_load(s + j) * by - m));
+  }
+  for (size_t i = 0; i < rows; i++) sum[i] = sum_row(c->score + i * SCORE_ROW, end);
 }
 
 /* The same for at most SL_SUM_LANES keys, a lane each: the rows are packed, so that one run of exps serves them all. Each row is stored in
@@ -82,8 +84,8 @@ static void weigh_short_rows(const chunk_rows *c, float *max, float *sum) {
   for (size_t i = 0; i < c->rows; i++) {
     float *s = c->score + i * SCORE_ROW;
     const size_t n = keys_of(c, i);
-    max[i] = scale_row(s, n, c->scale);
-    for (size_t j = 0; j < n; j += SL_VW) v_store(packed + at + j, v_load(s + j) - v_set(max[i]));
+    max[i] = max_row(s, n, c->scale);
+    for (size_t j = 0; j < n; j += SL_VW) v_store(packed + at + j, v_load(s + j) * v_set(c->scale) - v_set(max[i]));
     at += n;
   }
   for (size_t j = 0; j < at; j += SL_VW) v_store(packed + j, v_exp(v_load(packed + j)));
@@ -106,30 +108,34 @@ typedef struct {
   float max[ROWS], sum[ROWS], chunk_max[ROWS], chunk_sum[ROWS], keep[ROWS], take[ROWS];
 } softmax_rows;
 
-static void join_sums(softmax_rows *x) {
-  for (size_t i = 0; i < ROWS; i += SL_VW) {
-    const vf before = v_load(x->max + i), chunk = v_load(x->chunk_max + i), joined = v_max(before, chunk);
-    const vf keep = v_exp(before - joined), take = v_exp(chunk - joined);
+/* One of a and b is 1, the other is exp(-|M - m|) <= 1. */
+static void join_sums(softmax_rows *x, size_t rows) {
+  const vf one = v_set(1.0f);
+  for (size_t i = 0; i < rows; i += SL_VW) {
+    const vf before = v_load(x->max + i), chunk = v_load(x->chunk_max + i), less = v_exp(-v_abs(before - chunk));
+    const vf keep = v_max(less, v_zero_below(one, before, chunk)), take = v_max(less, v_zero_below(one, chunk, before));
     v_store(x->keep + i, keep), v_store(x->take + i, take);
     v_store(x->sum + i, v_fma(v_load(x->chunk_sum + i), take, v_load(x->sum + i) * keep));
-    v_store(x->max + i, joined);
+    v_store(x->max + i, v_max(before, chunk));
   }
 }
 
 /* Joins the outputs of a chunk, w of spec T3.1, to those before it. */
 static void join_outputs(const rows_job *r, const softmax_rows *x, size_t begin, size_t end) {
+  const size_t d = r->d;
   for (size_t i = begin; i < end; i++) {
     const vf keep = v_set(x->keep[i]), take = v_set(x->take[i]);
     float *o = r->total + i * r->total_row;
     const float *w = r->chunk + i * r->total_row;
-    for (size_t c = 0; c < r->d; c += SL_VW) v_store(o + c, v_fma(v_load(w + c), take, v_load(o + c) * keep));
+    for (size_t c = 0; c < d; c += SL_VW) v_store(o + c, v_fma(v_load(w + c), take, v_load(o + c) * keep));
   }
 }
 
-/* Joins the key chunk at `begin` to the rows that reach it; each row has `more` keys than the one before. Zero terms beyond a row's own
- * keys, and a first chunk that is stored instead of joined to +0, do not show in its output: they change no more than the sign of a zero
- * (lanes.h), which the + 0 at the end of spec T3.1 takes away. */
-static void join_chunk(const rows_job *r, softmax_rows *x, size_t rows, size_t first_n, size_t more, size_t begin) {
+/* Joins the key chunk at `begin` to the rows that reach it (inline, or short sequences lose 5% to its arguments); each row has `more` keys
+ * than the one before. Zero terms beyond a row's own keys, and a first chunk that is stored instead of joined to +0, do not show in its
+ * output: they change no more than the sign of a zero (lanes.h), which the + 0 at the end of spec T3.1 takes away. */
+static inline __attribute__((always_inline)) void join_chunk(const rows_job *r, softmax_rows *x, size_t rows, size_t first_n, size_t more,
+                                                             size_t begin) {
   const size_t skip = first_n > begin ? 0 : begin - first_n + 1, here = first_n + skip * more - begin;
   float *score = r->score + skip * SCORE_ROW, *max = begin ? x->chunk_max : x->max, *sum = begin ? x->chunk_sum : x->sum;
   float *w = begin ? r->chunk : r->total;
@@ -144,14 +150,21 @@ static void join_chunk(const rows_job *r, softmax_rows *x, size_t rows, size_t f
     weigh_rows(&c, max + skip, sum + skip);
   tile_chunk(&outputs, SL_TILE_SET, c.rows, r->d, c.keys);
   if (begin == 0) return;
-  join_sums(x);
+  join_sums(x, rows);
   join_outputs(r, x, skip, rows);
+}
+
+/* By vectors: gcc else calls for a slow string store. */
+static inline void clear(softmax_rows *x) {
+  for (size_t i = 0; i < ROWS; i += SL_VW)
+    v_store(x->max + i, v_zero()), v_store(x->sum + i, v_zero()), v_store(x->chunk_max + i, v_zero()), v_store(x->chunk_sum + i, v_zero());
 }
 
 /* Row i attends to the keys [0, first_n + i * more), more being 0 or 1. */
 static void attend(const rows_job *r, size_t rows, size_t first_n, size_t more) {
   const size_t n = first_n + (rows - 1) * more;
-  softmax_rows x = {0};
+  softmax_rows x;
+  clear(&x);
   for (size_t begin = 0; begin < n; begin += SL_KEY_CHUNK) join_chunk(r, &x, rows, first_n, more, begin);
   for (size_t i = 0; i < rows; i++) {
     const float inverse = 1.0f / x.sum[i];
