@@ -23,21 +23,29 @@ typedef struct {
 
 /* One query against keys 0..n-1; s is scratch of n. The kernel's maximum M lies within `shift` of the exact one; the outputs do not
  * depend on the constant subtracted. Weights are in units of e^(M - max), in which underflow is at most eta e^shift; 1/l takes the
- * units back. p: exponent error, then one rounding. l: additions only, so no underflow. */
+ * units back.
+ *
+ * A term of chunk c of C is p, times b of its own chunk, times a of each later one. Exponents: s <= m_c <= M and M only grows, so the
+ * rounded differences s - m_c, m_c - M, M - M' are of one sign and their magnitudes add up to M - s: together they cost what the one
+ * difference would. Roundings: p; those of its chunk, at most SL_KEY_CHUNK fmas for o, lanes and butterfly for l; joining exp(b) and the
+ * fma of its own chunk (none in the first, where b = 1 meets +0), then exp(a), the product and the fma of each later one: at most
+ * 3(C - 1). Underflow: each of the at most C factors once, where the others and p are at most 1; the fmas of a chain; two a join. */
 static void attend(sl_ball *o, sl_ball *row_max, sl_ball *row_scale, sl_ball *s, const float *q, rows k, rows v, size_t n, size_t d) {
   for (size_t j = 0; j < n; j++) s[j] = sl_ball_mul(sl_bound_dot(q, 1, k.at + j * k.key, k.component, d), scale_of(d));
   const double max = sl_largest_mid(s, n), shift = sl_largest_rad(s, n), underflow = SL_ETA * exp(shift);
+  const size_t chunk = sl_least(n, SL_KEY_CHUNK), joins = sl_chunks(n, SL_KEY_CHUNK) - 1;
+  const double join_underflow = 2.0 * (double)joins / (double)n * underflow;
   sl_ball_sum total = {0};
   for (size_t j = 0; j < n; j++) {
     const double p = exp(s[j].mid - max);
-    s[j] = sl_ball_round(p, p * expm1(sl_exponent_error(s[j], max, shift)), underflow);
+    s[j] = sl_ball_round(p, p * expm1(sl_exponent_error(s[j], max, shift)), (double)(joins + 1) * underflow);
     sl_ball_sum_add(&total, s[j]);
   }
-  const sl_ball inverse = sl_ball_div(sl_exactly(1.0), sl_ball_sum_end(&total, sl_sum_depth(n), 0.0));
+  const sl_ball inverse = sl_ball_div(sl_exactly(1.0), sl_ball_sum_end(&total, sl_sum_depth(chunk) + 3 * joins, join_underflow));
   for (size_t c = 0; c < d; c++) {
     sl_ball_sum sum = {0};
     for (size_t j = 0; j < n; j++) sl_ball_sum_product(&sum, s[j], sl_of_float(v.at[j * v.key + c * v.component]));
-    o[c] = sl_ball_slack(sl_ball_mul(inverse, sl_ball_sum_end(&sum, sl_dot_depth(n), underflow)));
+    o[c] = sl_ball_slack(sl_ball_mul(inverse, sl_ball_sum_end(&sum, chunk + 3 * joins, underflow + join_underflow)));
   }
   if (!row_max) return;
   *row_max = sl_ball_slack((sl_ball){max, shift});

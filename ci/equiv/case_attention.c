@@ -6,13 +6,21 @@
 
 enum { T, D, HEADS, KV_HEADS, N_SEQ, CAPACITY, SLOTS };
 
-static void head_size(sl_problem *p) {
+/* Every fourth problem is narrow, so that it can be long: several key chunks are joined (spec T3.1). Returns whether it is. */
+static int head_size(sl_problem *p) {
   const uint32_t fewer = p->shrink > 1;
+  if (sl_source_below(&p->source, 4) == 0) {
+    p->size[KV_HEADS] = 1;
+    p->size[HEADS] = 1 + sl_source_below(&p->source, 2);
+    p->size[D] = 1 + sl_source_below(&p->source, 4);
+    return 1;
+  }
   p->size[KV_HEADS] = 1 + sl_source_below(&p->source, 3 - fewer);
   p->size[HEADS] = p->size[KV_HEADS] * (1 + sl_source_below(&p->source, 4 - fewer));
   size_t budget = sl_budget(p, 600);
   if (budget > 72) budget = 72;
   p->size[D] = sl_size(p, 1, 72, &budget);
+  return 0;
 }
 
 /* q, k, v of as many tokens as `pairs` products of a query and a key component allow; returns the number of tokens. Where every access
@@ -65,10 +73,10 @@ sl_status sl_run_attention_backward(sl_context *ctx, const sl_problem *p, void *
 
 /* Caches as arrays 0 and 1. */
 static size_t make_cache(sl_problem *p, sl_role role) {
-  head_size(p);
+  const size_t least = head_size(p) ? SL_KEY_CHUNK + 1 : 1;
   size_t budget = sl_budget(p, 40000) / p->size[D] + 1;
   if (budget > SL_DOT_CHUNK + 80) budget = SL_DOT_CHUNK + 80;
-  p->size[CAPACITY] = sl_size(p, 1, budget, &budget), p->size[SLOTS] = 1 + sl_source_below(&p->source, 5);
+  p->size[CAPACITY] = sl_size(p, least, budget, &budget), p->size[SLOTS] = 1 + sl_source_below(&p->source, 5);
   const size_t n = p->size[SLOTS] * p->size[KV_HEADS] * p->size[D] * p->size[CAPACITY];
   sl_add_floats(p, "k_cache", role, n);
   sl_add_floats(p, "v_cache", role, n);
@@ -80,7 +88,8 @@ void sl_make_attention_decode(sl_problem *p) {
   const size_t b = sl_source_below(&p->source, p->shrink > 1 ? 5 : 9);
   p->size[T] = b;
   sl_add_ids(p, "slot", b, p->size[SLOTS]);
-  sl_add_ids(p, "position", b, p->size[CAPACITY]);
+  uint32_t *position = sl_add_ids(p, "position", b, p->size[CAPACITY]);
+  for (size_t i = 0; i < b; i += 2) position[i] = (uint32_t)p->size[CAPACITY] - 1 - position[i]; /* late ones: many keys */
   sl_add_floats(p, "q", SL_IN, b * p->size[HEADS] * p->size[D]);
   sl_add(p, "o", SL_F32, SL_OUT, b * p->size[HEADS] * p->size[D]);
   sl_shape(p, "b %zu, heads %zu, kv heads %zu, d %zu, capacity %zu, slots %zu", b, p->size[HEADS], p->size[KV_HEADS], p->size[D],

@@ -44,7 +44,7 @@ static void attend(float *o, float *row_max, float *row_scale, const float *q, s
     join_chunk(&row, o, s, max, v, begin, end, d);
   }
   const float inverse = 1.0f / row.sum;
-  for (size_t c = 0; c < d; c++) o[c] = inverse * o[c];
+  for (size_t c = 0; c < d; c++) o[c] = inverse * o[c] + 0.0f;
   if (row_max) *row_max = row.max, *row_scale = inverse;
 }
 

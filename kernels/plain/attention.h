@@ -14,11 +14,4 @@ typedef struct {
 
 static inline float attention_scale(size_t d) { return (float)(1.0 / sqrt((double)d)); }
 
-static inline size_t longest(const uint32_t *seq, size_t n_seq) {
-  size_t n = 0;
-  for (size_t r = 0; r < n_seq; r++)
-    if (seq[r + 1] - seq[r] > n) n = seq[r + 1] - seq[r];
-  return n;
-}
-
 #endif

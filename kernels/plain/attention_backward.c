@@ -45,6 +45,13 @@ static void key_value_grad(const problem *p, float *dk, float *dv, float *prob, 
   for (size_t c = 0; c < p->d; c++) dk[at + c] *= p->scale;
 }
 
+static size_t longest(const uint32_t *seq, size_t n_seq) {
+  size_t n = 0;
+  for (size_t r = 0; r < n_seq; r++)
+    if (seq[r + 1] - seq[r] > n) n = seq[r + 1] - seq[r];
+  return n;
+}
+
 sl_status sl_plain_attention_backward(sl_context *ctx, float *dq, float *dk, float *dv, const float *d_o, const float *o, const float *q,
                                       const float *k, const float *v, const float *row_max, const float *row_scale, const uint32_t *seq,
                                       size_t n_seq, size_t heads, size_t kv_heads, size_t d) {

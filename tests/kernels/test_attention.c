@@ -2,6 +2,7 @@
 #include "kernel_test.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -54,12 +55,23 @@ Test(attention, groups_and_head_sizes) {
 }
 
 Test(attention, lengths) {
-  static const uint32_t lengths[] = {0, 1, 2, 3, 5, 7, 15, 16, 17, 31, 33, 47, 63, 64, 65, 67, 97, 129};
+  static const uint32_t lengths[] = {0, 1, 2, 3, 5, 7, 15, 16, 17, 31, 33, 47, 63, 64, 65, 67, 97, 127, 128, 129, 193, 257};
   for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
     const uint32_t length[] = {1, 0, lengths[i], 2};
     check(new_seq(length, 4), 4, 3, 1, 16, (kind)(i % KINDS), 5200 + i);
   }
   check(new_seq(NULL, 0), 0, 3, 1, 16, USUAL, 5300);
+}
+
+Test(attention, around_the_key_chunk) {
+  static const uint32_t away[] = {SL_KEY_CHUNK - 1,     SL_KEY_CHUNK,     SL_KEY_CHUNK + 1,
+                                  2 * SL_KEY_CHUNK - 1, 2 * SL_KEY_CHUNK, 2 * SL_KEY_CHUNK + 1};
+  for (size_t i = 0; i < sizeof away / sizeof *away; i++) {
+    const uint32_t length[] = {away[i], 5, away[i]}; /* the last one's blocks of queries begin elsewhere */
+    check(new_seq(length, 3), 3, 4, 2, 12, (kind)(i % KINDS), 5350 + i);
+  }
+  const uint32_t longer[] = {7 * SL_KEY_CHUNK + 3};
+  check(new_seq(longer, 1), 1, 2, 1, 20, USUAL, 5360);
 }
 
 Test(attention, around_the_chunk) {
@@ -162,9 +174,87 @@ static void check_decode(size_t n_seq, uint32_t longest, size_t heads, size_t kv
   free_floats(q), free_floats(k), free_floats(v), free_floats(o), free(seq);
 }
 
+/* Chosen scores: q is 1 in component 0 and d is 16, so that a key's component 0 is four times its score, exactly. */
+enum { CHOSEN = 3 * SL_KEY_CHUNK + 5 };
+static size_t chunk_of(size_t j) { return j / SL_KEY_CHUNK; }
+static float low(size_t j) { return -(float)(j % 7); }
+static float first_chunk(size_t j) { return j == 3 ? 9.0f : low(j); }
+static float middle_chunk(size_t j) { return j == SL_KEY_CHUNK + 5 ? 9.0f : low(j); }
+static float last_chunk(size_t j) { return j == CHOSEN - 2 ? 9.0f : low(j); }
+static float border(size_t j) { return j == SL_KEY_CHUNK - 1 || j == SL_KEY_CHUNK ? 9.0f : low(j); }
+static float equal_maxima(size_t j) { return j % SL_KEY_CHUNK == chunk_of(j) + 1 ? 9.0f : low(j); }
+static float all_equal(size_t j) { return 0.0f * (float)j - 10.0f; }
+static float zeros(size_t j) { return j % 2 ? 0.0f : -0x1p-149f; } /* a quarter of it rounds to -0 */
+static float rising(size_t j) { return 800.0f * (float)chunk_of(j) + low(j); }
+static float falling(size_t j) { return low(j) - 800.0f * (float)chunk_of(j); }
+static float subnormal(size_t j) { return 380.0f * (float)chunk_of(j) + low(j); }
+static float far_below(size_t j) { return -1e30f - 1e25f * (float)j; }
+static const struct {
+  const char *name;
+  float (*key)(size_t j);
+} chosen[] = {{"maximum in the first chunk", first_chunk},
+              {"maximum in a middle chunk", middle_chunk},
+              {"maximum in the last chunk", last_chunk},
+              {"maximum on both sides of a border", border},
+              {"equal maxima", equal_maxima},
+              {"all equal", all_equal},
+              {"zeros of both signs", zeros},
+              {"a is 0", rising},
+              {"b is 0", falling},
+              {"a is subnormal", subnormal},
+              {"far below 0", far_below}};
+
+/* Forward, backward and decode in all contexts; the saved maximum is the exact one, and never -0. */
+static void check_chosen(const char *name, float (*chosen_key)(size_t j)) {
+  enum { H = 2, D = 16, N = CHOSEN };
+  static const uint32_t seq[] = {0, N};
+  source s = seeded(5970);
+  float *q = zero_floats(N * H * D), *k = zero_floats(N * D), *v = new_floats(&s, MIXED, N * D), *d_o = new_floats(&s, USUAL, N * H * D),
+        *o = zero_floats(N * H * (D + 2));
+  for (size_t i = 0; i < N * H; i++) q[i * D] = 1.0f;
+  for (size_t j = 0; j < N; j++) k[j * D] = chosen_key(j);
+  problem p = {q, k, v, d_o, o, o + N * H * D, o + N * H * (D + 1), seq, 1, N, H, 1, D};
+  cr_expect(all_contexts_agree(name, forward, &p, NULL, N * H * (D + 2)), "%s", name);
+  forward(plain_context(), &p, o);
+  cr_expect(all_contexts_agree(name, backward, &p, NULL, N * H * D + 2 * N * D), "%s", name);
+  float max = -INFINITY;
+  for (size_t i = 0; i < N; i++) {
+    max = fmaxf(max, k[i * D] * 0.25f) + 0.0f;
+    cr_expect(same_bits("maximum", p.row_max + i * H, &max, sizeof max), "%s, query %zu", name, i);
+  }
+  sl_context *const *list;
+  const size_t contexts = cpu_contexts(&list);
+  for (size_t c = 0; c <= contexts; c++) {
+    cache x = {2, N, nan_cache(2 * D * N), nan_cache(2 * D * N)};
+    cr_expect(decode_equals(c < contexts ? list[c] : plain_context(), &p, &x, o, N), "decode, %s", name);
+    free_floats(x.keys), free_floats(x.values);
+  }
+  free_floats(q), free_floats(k), free_floats(v), free_floats(d_o), free_floats(o);
+}
+
+Test(attention, chosen_scores) {
+  for (size_t i = 0; i < sizeof chosen / sizeof *chosen; i++) check_chosen(chosen[i].name, chosen[i].key);
+}
+
+/* A chunk's -0 meets -0: the first chunk's subnormal values vanish under a larger score, and the second's are a product that underflows and
+ * a -0. The next token's value is above 0: a term of p = +0 with it would make +0 of that (spec T3.1). */
+Test(attention, a_term_beyond_the_edge_does_not_show) {
+  enum { N = SL_KEY_CHUNK + 3, AT = SL_KEY_CHUNK + 1 };
+  static const uint32_t seq[] = {0, N};
+  float q[N], k[N] = {0}, v[N], o[3 * N];
+  for (size_t j = 0; j < N; j++) q[j] = 1.0f, v[j] = j < AT ? -0x1p-149f : 1.0f;
+  k[AT - 1] = 100.0f, k[AT] = 200.0f, v[AT] = -0.0f;
+  problem p = {.q = q, .k = k, .v = v, .seq = seq, .n_seq = 1, .t = N, .heads = 1, .kv_heads = 1, .d = 1};
+  const float zero = 0.0f;
+  forward(plain_context(), &p, o);
+  cr_expect(same_bits("a zero", o + AT, &zero, sizeof zero));
+  cr_expect(all_contexts_agree("attention_forward", forward, &p, NULL, 3 * N));
+}
+
 Test(attention, decode_equals_forward) {
   for (size_t group = 1; group <= 7; group++) check_decode(9, 21, group * 2, 2, 2 * group + 4, 21, (kind)(group % KINDS), 5800 + group);
   check_decode(3, 70, 18, 1, 16, 71, USUAL, 5900);
+  check_decode(3, 2 * SL_KEY_CHUNK + 2, 10, 2, 24, 2 * SL_KEY_CHUNK + 2, MIXED, 5910);
   check_decode(2, SL_DOT_CHUNK + 40, 3, 1, 16, SL_DOT_CHUNK + 64, USUAL, 5950);
   check_decode(200, 12, 6, 2, 16, 16, USUAL, 5960);
 }

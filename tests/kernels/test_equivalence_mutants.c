@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <equiv.h>
 #include <math.h>
+#include <sluice/functions.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -273,6 +274,39 @@ static sl_status future_key(sl_context *ctx, float *o, const float *q, const flo
   return SL_OK;
 }
 MUTANT(future_key, attention_decode, future_key, "o[")
+
+/* One query of the exact maximum first, then one chunk of all keys. */
+static void attend_at_once(float *o, float *s, const float *q, const float *k, const float *v, size_t n, size_t d, size_t capacity) {
+  float max = -INFINITY, sum = 0.0f;
+  for (size_t j = 0; j < n; j++) {
+    float chain = 0.0f;
+    for (size_t c = 0; c < d; c++) chain = fmaf(q[c], k[c * capacity + j], chain);
+    s[j] = chain * (float)(1.0 / sqrt((double)d));
+    max = fmaxf(max, s[j] + 0.0f);
+  }
+  for (size_t j = 0; j < n; j++) s[j] = sl_fn_exp(s[j] - max), sum += s[j];
+  for (size_t c = 0; c < d; c++) {
+    float chain = 0.0f;
+    for (size_t j = 0; j < n; j++) chain = fmaf(s[j], v[j * d + c], chain);
+    o[c] = 1.0f / sum * chain + 0.0f;
+  }
+}
+
+/* Key chunks are not joined: rows of up to one chunk are right. */
+static sl_status one_key_chunk(sl_context *ctx, float *o, const float *q, const float *k_cache, const float *v_cache, const uint32_t *slot,
+                               const uint32_t *position, size_t b, size_t heads, size_t kv_heads, size_t d, size_t capacity) {
+  const sl_status status = sl_plain_attention_decode(ctx, o, q, k_cache, v_cache, slot, position, b, heads, kv_heads, d, capacity);
+  float *s = malloc(capacity * sizeof *s);
+  cr_assert_not_null(s);
+  for (size_t i = 0; !status && i < b * heads; i++) {
+    const size_t r = i / heads, kv = (slot[r] * kv_heads + i % heads / (heads / kv_heads)) * d * capacity;
+    if (position[r] >= SL_KEY_CHUNK)
+      attend_at_once(o + i * d, s, q + i * d, k_cache + kv, v_cache + kv, position[r] + (size_t)1, d, capacity);
+  }
+  free(s);
+  return status;
+}
+MUTANT(one_key_chunk, attention_decode, one_key_chunk, "o[")
 
 /* Sequences run into each other: chunks of the token dot are not anchored. */
 static sl_status one_sequence(sl_context *ctx, float *total, const float *dy, const float *x, const float *rstd, const uint32_t *seq,

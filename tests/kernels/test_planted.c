@@ -71,88 +71,153 @@ Test(planted, sums) {
   free_floats(x), free_floats(w);
 }
 
+/* Attention. The first rules are orders of the softmax that spec T3.1 does not have. */
 typedef enum {
   A_RIGHT,
-  NO_CHUNKS,
+  ONE_CHUNK,
+  CHUNKS_OF_THE_DOT,
   CHUNKS_FROM_THE_QUERY,
+  CHUNKS_DESCENDING,
+  MAXIMUM_AT_ONCE,
+  JOIN_UNFUSED,
+  JOIN_FUSED_THE_OTHER_WAY,
+  SUM_IN_ONE_CHAIN,
+  DIVIDED_AT_THE_END,
+  ZERO_WITH_ITS_SIGN,
   LAST_KEY_DROPPED,
   A_KEY_TOO_MANY,
   SCALED_QUERY,
-  DIVIDED_BEFORE,
   A_RULES
 } attention_rule;
-static const char *const attention_names[] = {"right",          "no chunks",    "chunks from the query backwards", "last key dropped",
-                                              "a key too many", "scaled query", "divided before the dot"};
+static const char *const attention_names[] = {"right",
+                                              "one chunk for all keys",
+                                              "chunks of the dot's size",
+                                              "chunks from the query backwards",
+                                              "chunks joined descending",
+                                              "the row's maximum at once",
+                                              "join with two products rounded",
+                                              "join that rounds the chunk's product",
+                                              "chunk summed in one chain",
+                                              "divided by the sum",
+                                              "a zero keeps its sign",
+                                              "last key dropped",
+                                              "a key too many",
+                                              "scaled query"};
 
+enum { HEAD = 12 };
 typedef struct {
   const float *q, *k, *v;
-  size_t n, d;
+  size_t n;
   attention_rule r;
 } attention_inputs;
 
 static sl_status attention(sl_context *ctx, void *arg, float *out) {
   const attention_inputs *in = arg;
   const uint32_t seq[] = {0, (uint32_t)in->n};
-  return sl_attention_forward(ctx, out, out + in->n * in->d, out + in->n * (in->d + 1), in->q, in->k, in->v, seq, 1, 1, 1, in->d);
+  return sl_attention_forward(ctx, out, out + in->n * HEAD, out + in->n * (HEAD + 1), in->q, in->k, in->v, seq, 1, 1, 1, HEAD);
 }
 
-static float dot(const float *a, const float *b, size_t step, size_t n, size_t anchor, int chunked) {
+static float dot(const float *a, const float *b) {
   float total = 0.0f, chain = 0.0f;
-  for (size_t i = 0; i < n; i++) {
-    if (chunked && i && (i + anchor) % SL_DOT_CHUNK == 0) total += chain, chain = 0.0f;
-    chain = fmaf(a[i], b[i * step], chain);
+  for (size_t i = 0; i < HEAD; i++) {
+    if (i && i % SL_DOT_CHUNK == 0) total += chain, chain = 0.0f;
+    chain = fmaf(a[i], b[i], chain);
   }
   return total + chain;
 }
 
-static float lane_sum(const float *x, size_t n) {
-  float total = 0.0f;
-  for (size_t at = 0; at < n; at += SL_SUM_CHUNK) {
-    float lane[SL_SUM_LANES] = {0};
-    for (size_t i = at; i < n && i < at + SL_SUM_CHUNK; i++) lane[i % SL_SUM_LANES] += x[i];
-    for (size_t h = SL_SUM_LANES / 2; h > 0; h /= 2)
-      for (size_t j = 0; j < h; j++) lane[j] += lane[j + h];
-    total += lane[0];
+static float largest(const float *x, size_t n) {
+  float max = -INFINITY;
+  for (size_t j = 0; j < n; j++) max = x[j] > max ? x[j] : max;
+  return max + 0.0f;
+}
+
+static float chunk_weight(const float *x, size_t n, attention_rule r) {
+  float lane[SL_SUM_LANES] = {0};
+  for (size_t i = 0; i < n; i++) lane[r == SUM_IN_ONE_CHAIN ? 0 : i % SL_SUM_LANES] += x[i];
+  for (size_t h = SL_SUM_LANES / 2; h > 0; h /= 2)
+    for (size_t j = 0; j < h; j++) lane[j] += lane[j + h];
+  return lane[0];
+}
+
+/* x, of a chunk, joined to y, of those before it. */
+static float join(float x, float b, float y, float a, attention_rule r) {
+  if (r == JOIN_UNFUSED) return x * b + y * a;
+  return r == JOIN_FUSED_THE_OTHER_WAY ? fmaf(y, a, x * b) : fmaf(x, b, y * a);
+}
+
+typedef struct {
+  float max, sum;
+} softmax;
+
+/* The keys [begin, end), whose scores are s[begin..end), joined to a row with the outputs o; whole: the row's maximum. */
+static void join_keys(const attention_inputs *in, softmax *row, float *o, float *s, size_t begin, size_t end, float whole) {
+  const float max = in->r == MAXIMUM_AT_ONCE ? whole : largest(s + begin, end - begin), joined = fmaxf(row->max, max);
+  const float a = sl_fn_exp(row->max - joined), b = sl_fn_exp(max - joined);
+  for (size_t j = begin; j < end; j++) s[j] = sl_fn_exp(s[j] - max);
+  row->sum = join(chunk_weight(s + begin, end - begin, in->r), b, row->sum, a, in->r);
+  for (size_t c = 0; c < HEAD; c++) {
+    float w = 0.0f;
+    for (size_t j = begin; j < end; j++) w = fmaf(s[j], in->v[j * HEAD + c], w);
+    o[c] = join(w, b, o[c], a, in->r);
   }
-  return total;
+  row->max = joined;
 }
 
 static void planted_row(const attention_inputs *in, size_t i, float *s, float *o, float *max_out, float *scale_out) {
-  const size_t d = in->d, n = in->r == LAST_KEY_DROPPED && i ? i : in->r == A_KEY_TOO_MANY && i + 1 < in->n ? i + 2 : i + 1;
-  const float scale = (float)(1.0 / sqrt((double)d));
-  float q[64], max = -INFINITY;
-  for (size_t c = 0; c < d; c++) q[c] = in->q[i * d + c] * (in->r == SCALED_QUERY ? scale : 1.0f);
-  for (size_t j = 0; j < n; j++) {
-    s[j] = dot(q, in->k + j * d, 1, d, 0, 1) * (in->r == SCALED_QUERY ? 1.0f : scale);
-    if (s[j] > max) max = s[j];
+  const size_t n = in->r == LAST_KEY_DROPPED && i ? i : in->r == A_KEY_TOO_MANY && i + 1 < in->n ? i + 2 : i + 1;
+  const float scale = (float)(1.0 / sqrt((double)HEAD));
+  float q[HEAD];
+  for (size_t c = 0; c < HEAD; c++) q[c] = in->q[i * HEAD + c] * (in->r == SCALED_QUERY ? scale : 1.0f), o[c] = 0.0f;
+  for (size_t j = 0; j < n; j++) s[j] = dot(q, in->k + j * HEAD) * (in->r == SCALED_QUERY ? 1.0f : scale);
+  const size_t size = in->r == ONE_CHUNK ? n : in->r == CHUNKS_OF_THE_DOT ? SL_DOT_CHUNK : SL_KEY_CHUNK;
+  const size_t first = in->r == CHUNKS_FROM_THE_QUERY ? (n - 1) % size + 1 : size, chunks = (n + 2 * size - first - 1) / size;
+  const float whole = largest(s, n);
+  softmax row = {-INFINITY, 0.0f};
+  for (size_t k = 0; k < chunks; k++) {
+    const size_t end = first + (in->r == CHUNKS_DESCENDING ? chunks - 1 - k : k) * size;
+    join_keys(in, &row, o, s, end > size ? end - size : 0, end < n ? end : n, whole);
   }
-  for (size_t j = 0; j < n; j++) s[j] = sl_fn_exp(s[j] - (max + 0.0f));
-  const float inverse = 1.0f / lane_sum(s, n);
-  for (size_t j = 0; j < n && in->r == DIVIDED_BEFORE; j++) s[j] *= inverse;
-  const size_t anchor = in->r == CHUNKS_FROM_THE_QUERY ? SL_DOT_CHUNK - n % SL_DOT_CHUNK : 0;
-  for (size_t c = 0; c < d; c++) o[c] = (in->r == DIVIDED_BEFORE ? 1.0f : inverse) * dot(s, in->v + c, d, n, anchor, in->r != NO_CHUNKS);
-  *max_out = max + 0.0f, *scale_out = inverse;
+  const float inverse = 1.0f / row.sum, zero = in->r == ZERO_WITH_ITS_SIGN ? -0.0f : 0.0f;
+  for (size_t c = 0; c < HEAD; c++) o[c] = (in->r == DIVIDED_AT_THE_END ? o[c] / row.sum : inverse * o[c]) + zero;
+  *max_out = row.max, *scale_out = inverse;
 }
 
 static sl_status planted_attention(sl_context *ctx, void *arg, float *out) {
   const attention_inputs *in = arg;
   float *s = malloc((in->n + 1) * sizeof *s);
   (void)ctx;
-  for (size_t i = 0; i < in->n; i++) planted_row(in, i, s, out + i * in->d, out + in->n * in->d + i, out + in->n * (in->d + 1) + i);
+  for (size_t i = 0; i < in->n; i++) planted_row(in, i, s, out + i * HEAD, out + in->n * HEAD + i, out + in->n * (HEAD + 1) + i);
   free(s);
   return SL_OK;
 }
 
+static int planted_agrees(const float *q, const float *k, const float *v, size_t n, attention_rule r) {
+  attention_inputs in = {q, k, v, n, r};
+  return runs_agree(attention_names[r], planted_attention, attention, &in, NULL, n * (HEAD + 2));
+}
+
+/* A row with O = -0: the second chunk is so much larger that the first one's subnormal values vanish, and its own are a product that
+ * underflows and a -0. The next row sees a value above 0. */
+static void make_minus_zero(float *q, float *k, float *v) {
+  for (size_t i = 0; i < SL_KEY_CHUNK + 3; i++) {
+    const float score = i == SL_KEY_CHUNK ? 100.0f : i == SL_KEY_CHUNK + 1 ? 200.0f : 0.0f;
+    const float value = i <= SL_KEY_CHUNK ? -0x1p-149f : i == SL_KEY_CHUNK + 1 ? -0.0f : 1.0f;
+    for (size_t c = 0; c < HEAD; c++) q[i * HEAD + c] = c == 0, k[i * HEAD + c] = c ? 0.0f : score * sqrtf(HEAD), v[i * HEAD + c] = value;
+  }
+}
+
 Test(planted, attention) {
   source s = seeded(12);
-  enum { N = 2 * SL_DOT_CHUNK + 7, D = 12 };
-  float *q = new_floats(&s, USUAL, N * D), *k = new_floats(&s, USUAL, N * D), *v = new_floats(&s, USUAL, N * D);
+  enum { N = 5 * SL_KEY_CHUNK + 7, FEW = SL_KEY_CHUNK + 3 };
+  float *q = new_floats(&s, USUAL, N * HEAD), *k = new_floats(&s, USUAL, N * HEAD), *v = new_floats(&s, USUAL, N * HEAD);
+  float *few_q = zero_floats(FEW * HEAD), *few_k = zero_floats(FEW * HEAD), *few_v = zero_floats(FEW * HEAD);
+  make_minus_zero(few_q, few_k, few_v);
   for (attention_rule r = A_RIGHT; r < A_RULES; r++) {
-    attention_inputs in = {q, k, v, N, D, r};
-    cr_expect_eq(runs_agree(attention_names[r], planted_attention, attention, &in, NULL, N * (D + 2)), r == A_RIGHT, "%s",
-                 attention_names[r]);
+    const int right = r == A_RIGHT || (r == CHUNKS_OF_THE_DOT && SL_DOT_CHUNK == SL_KEY_CHUNK);
+    cr_expect_eq(planted_agrees(q, k, v, N, r) && planted_agrees(few_q, few_k, few_v, FEW, r), right, "%s", attention_names[r]);
   }
-  free_floats(q), free_floats(k), free_floats(v);
+  free_floats(q), free_floats(k), free_floats(v), free_floats(few_q), free_floats(few_k), free_floats(few_v);
 }
 
 /* Ways to misbehave with right results: taking memory again, writing behind the output, and a second run that differs. */

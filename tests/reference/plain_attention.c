@@ -3,6 +3,7 @@
 #include "inputs.h"
 #include "plain_context.h"
 
+#include <math.h>
 #include <string.h>
 
 /* A batch of queries, keys, values and gradients. Scores stay below about 2^9: beyond, softmax turns the rounding of a score into
@@ -30,6 +31,15 @@ static problem make_problem(input_kind kind, float scale, const uint32_t *seq, s
                      take_floats(t * heads),
                      take_floats(t * heads)};
   return p;
+}
+
+/* Scores that rise or fall by `step` a key, so that the factors a or b of a join underflow (spec T3.1). */
+static void make_slope(const problem *p, float step) {
+  const float root = sqrtf((float)p->d);
+  for (size_t i = 0; i < p->t * p->heads * p->d; i++) p->q[i] = 1.0f;
+  for (size_t r = 0; r < p->n_seq; r++)
+    for (size_t j = p->seq[r]; j < p->seq[r + 1]; j++)
+      for (size_t c = 0; c < p->kv_heads * p->d; c++) p->k[j * p->kv_heads * p->d + c] = step / root * (float)(j - p->seq[r]);
 }
 
 static const uint32_t short_seq[] = {0, 1, 1, 34, 51};
@@ -76,8 +86,12 @@ Test(plain_attention, forward_and_backward) {
       const problem p = make_problem(kind, sharp ? 8.0f : 1.0f, short_seq, 4, 4, 2, 6);
       check(ctx, &c, &p);
     }
-  const problem p = make_problem(RANDOM, 1.0f, long_seq, 2, 2, 1, 4);
-  check(ctx, &c, &p);
+  const float steps[] = {0.0f, 0.01f, -0.01f, 1.75f, -1.75f};
+  for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
+    const problem p = make_problem(RANDOM, 1.0f, long_seq, 2, 2, 1, 4);
+    if (i) make_slope(&p, steps[i]);
+    check(ctx, &c, &p);
+  }
   comparison_end(&c.o, SLACK_LIMIT);
   comparison_end(&c.max, SLACK_LIMIT);
   comparison_end(&c.scale, SLACK_LIMIT);
