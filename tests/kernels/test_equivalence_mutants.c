@@ -271,6 +271,45 @@ static sl_status chained_ratio(sl_context *ctx, float *d, float *e, sl_loss_sums
 }
 MUTANT(ratio_in_a_chain, gated_loss, chained_ratio, "[")
 
+/* A digest that does not see where an element lies. */
+static sl_status digest_without_index(sl_context *ctx, uint64_t *digest, const float *x, size_t n) {
+  digest[0] = digest[1] = 0;
+  for (size_t i = 0; i < n; i++) {
+    uint64_t one[2];
+    const sl_status status = sl_plain_tensor_digest(ctx, one, x + i, 1);
+    if (status) return status;
+    digest[0] += one[0];
+    digest[1] += digest[0] < one[0];
+  }
+  return SL_OK;
+}
+MUTANT(digest_without_index, tensor_digest, digest_without_index, "digest[")
+
+/* Elements in descending order, under ascending indices. */
+static sl_status digest_reversed(sl_context *ctx, uint64_t *digest, const float *x, size_t n) {
+  float *const reversed = malloc((n + 1) * sizeof *reversed);
+  cr_assert_not_null(reversed);
+  for (size_t i = 0; i < n; i++) reversed[i] = x[n - 1 - i];
+  const sl_status status = sl_plain_tensor_digest(ctx, digest, reversed, n);
+  free(reversed);
+  return status;
+}
+MUTANT(digest_of_another_order, tensor_digest, digest_reversed, "digest[")
+
+/* Whole vectors of four. */
+static sl_status digest_truncated(sl_context *ctx, uint64_t *digest, const float *x, size_t n) {
+  return sl_plain_tensor_digest(ctx, digest, x, n / 4 * 4);
+}
+MUTANT(digest_without_tail, tensor_digest, digest_truncated, "digest[")
+
+/* The sum modulo 2^64. */
+static sl_status digest_without_carry(sl_context *ctx, uint64_t *digest, const float *x, size_t n) {
+  const sl_status status = sl_plain_tensor_digest(ctx, digest, x, n);
+  digest[1] = 0;
+  return status;
+}
+MUTANT(digest_without_carry, tensor_digest, digest_without_carry, "digest[1")
+
 /* A head of the array that depends on the pointer's alignment is summed on its own. */
 static sl_status aligned_sum(sl_context *ctx, double *sum, const float *g, size_t n) {
   size_t head = (64 - (uintptr_t)g % 64) % 64 / sizeof *g;

@@ -278,6 +278,24 @@ Test(simt_families, square_sums_by_levels) {
     for (size_t n = chunks * SL_SUM_CHUNK - 1; n < chunks * SL_SUM_CHUNK + 2; n++) check("square sum", run_square_sum, &n, 2, 0, 0);
 }
 
+/* ---- the digest ---- */
+
+static void run_digest(memory *m, const void *problem, float *result) {
+  const size_t n = *(const size_t *)problem;
+  source s = seeded(n);
+  float *const x = new_floats(&s, MIXED, n);
+  uint64_t *const digest = hold_zeros(m, 2 * sizeof *digest);
+  expect_ok(m->ctx, sl_tensor_digest(m->ctx, digest, hold(m, x, n * sizeof *x), n));
+  expect_ok(m->ctx, sl_memory_read(m->ctx, result, digest, 2 * sizeof *digest));
+  free_floats(x);
+}
+
+/* One block, and several; whole vectors and tails. */
+Test(simt_families, digests_of_every_split) {
+  static const size_t n[] = {0, 1, 3, 4, 5, 1023, 1024, 1025, 2047, 3073, 20002};
+  for (size_t i = 0; i < COUNT(n); i++) check("digest", run_digest, &n[i], 4, 0, 0);
+}
+
 static const char all_functions[] =
     "gate all param c in [0, 1] default pos 0.5 neg 0.25\n"
     "f = 0.1*(exp(-r) + expm1(-c*r) + log(1+r) + log1p(r) + sqrt(1+r) + sigmoid(r-1) + sin(r) + cos(c*r) + sinh(r/(1+r)) + cosh(r/(2+r))\n"
