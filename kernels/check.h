@@ -14,6 +14,7 @@
 /* What a backend's gated loss staged for t tokens and the batch's sequences. */
 typedef struct {
   sl_loss_sums *sums;
+  double *chunk; /* for a sequence that begins at lo: from lo / SL_SUM_CHUNK + its number, one a chunk of spec O1.2 */
   float *d, *e;
 } sl_staged_loss;
 

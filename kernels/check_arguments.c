@@ -220,3 +220,11 @@ sl_status sl_check_adamw_step(sl_context *ctx, float *p, float *m, float *v, con
   if (sl_readable(&a)) a.status = sl_check_finite(ctx, "adamw_step", g, n); /* it would reach the parameters (spec N1.5) */
   return a.status;
 }
+
+/* Any bits are digested: NaN and infinity too. */
+sl_status sl_check_tensor_digest(sl_context *ctx, uint64_t *digest, const float *x, size_t n) {
+  sl_arguments a = {ctx, "tensor_digest", SL_OK};
+  SL_NEED(&a, digest, 2, 1, 1), SL_NEED(&a, x, n, 1, 1);
+  sl_require(&a, n >> 32 == 0, "x has 2^32 elements or more, and such a tensor has no digest (spec F5.3)");
+  return a.status;
+}

@@ -80,9 +80,12 @@ sl_status sl_check_gated_loss(sl_context *ctx, float *d, float *e, sl_loss_sums 
 }
 
 sl_staged_loss sl_stage_loss(sl_context *ctx, size_t n_seq, size_t t) {
-  sl_staged_loss staged = {sl_workspace(ctx, n_seq * sizeof *staged.sums + 2 * t * sizeof *staged.d), NULL, NULL};
+  const size_t chunks = t / SL_SUM_CHUNK + n_seq;
+  sl_staged_loss staged = {0};
+  staged.sums = sl_workspace(ctx, n_seq * sizeof *staged.sums + chunks * sizeof *staged.chunk + 2 * t * sizeof *staged.d);
   if (!staged.sums) return staged;
-  staged.d = (float *)(void *)(staged.sums + n_seq);
+  staged.chunk = (double *)(void *)(staged.sums + n_seq);
+  staged.d = (float *)(void *)(staged.chunk + chunks);
   staged.e = staged.d + t;
   return staged;
 }

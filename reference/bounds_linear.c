@@ -73,11 +73,18 @@ sl_status sl_bound_embedding_grad(sl_ball *total, const float *total0, const flo
   return SL_OK;
 }
 
-/* Binary64 sum of exact products (spec N3.8): the same depth with u = 2^-53; squares of binary32 are normal or zero in binary64. */
+/* Binary64 sum of exact products (spec N3.8), u = 2^-53; squares of binary32 are normal or zero in binary64. The exact sum is taken in
+ * twice the digits (Knuth's sum of two), for the n additions of a chain would show beside the few roundings of a path through the levels.
+ */
 sl_status sl_bound_grad_square_sum(sl_ball *sum, const float *g, size_t n) {
-  double squares = 0.0;
-  for (size_t i = 0; i < n; i++) squares += (double)g[i] * (double)g[i];
-  const double nu = (double)sl_product_sum_depth(n) * SL_U64;
+  double squares = 0.0, lost = 0.0;
+  for (size_t i = 0; i < n; i++) {
+    const double x = (double)g[i] * (double)g[i], s = squares + x, back = s - squares;
+    lost += (squares - (s - back)) + (x - back);
+    squares = s;
+  }
+  squares += lost;
+  const double nu = (double)(sl_sum64_depth(n) + (n > 1)) * SL_U64; /* one for squares: it is rounded too */
   *sum = sl_ball_slack((sl_ball){squares, nu / (1.0 - nu) * squares});
   return SL_OK;
 }

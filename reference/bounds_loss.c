@@ -23,13 +23,13 @@ static sl_ball sum64_end(const sum64 *s) {
   return sl_ball_slack((sl_ball){s->mid, s->error + (double)(s->terms + 4) * SL_U64 * s->magnitude});
 }
 
-/* Mean log-ratio of a sequence (spec O1.2): each difference rounded, binary64 sum and division, one rounding. */
+/* Mean log-ratio of a sequence (spec O1.2): each difference rounded, binary64 sum by levels and division, one rounding. */
 static sl_ball sequence_log_ratio(const sl_gated_loss_batch *b, size_t lo, size_t hi) {
   sum64 sum = {0};
   for (size_t i = lo; i < hi; i++)
     if (b->mask[i]) sum64_add(&sum, 1.0, sl_ball_sub(sl_of_float(b->logp_new[i]), sl_of_float(b->logp_old[i])));
   const double n = sum.terms ? (double)sum.terms : 1.0;
-  return sl_ball_round(sum.mid / n, (sum.error + (double)(sum.terms + 4) * SL_U64 * sum.magnitude) / n, SL_ETA);
+  return sl_ball_round(sum.mid / n, (sum.error + (double)(sl_sum64_depth(hi - lo) + 1) * SL_U64 * sum.magnitude) / n, SL_ETA);
 }
 
 typedef struct {

@@ -31,7 +31,7 @@ enum {
 #undef SL_ORACLE
 #undef OUT
 
-/* Rows whose result is exact: copies, and the token of a draw (spec N5.5, with exp correctly rounded by MPFR). */
+/* Rows whose result is exact: copies, digests, and the token of a draw (spec N5.5, with exp correctly rounded by MPFR). */
 void sl_ref_embedding_forward(float *y, const float *table, const uint32_t *ids, size_t t, size_t d);
 void sl_ref_kv_store(float *k_cache, float *v_cache, const float *k, const float *v, const uint32_t *slot, const uint32_t *position,
                      size_t t, size_t kv_heads, size_t d, size_t capacity);
@@ -39,5 +39,6 @@ void sl_ref_kv_fork(float *k_cache, float *v_cache, const uint32_t *to, const ui
                     size_t kv_heads, size_t d, size_t capacity);
 sl_status sl_ref_sample_token(uint32_t *token, const float *logits, const sl_sampling *how, const uint32_t *sequence,
                               const uint32_t *position, size_t b, size_t vocab);
+void sl_ref_tensor_digest(uint64_t *digest, const float *x, size_t n); /* low and high 64 bits */
 
 #endif

@@ -46,4 +46,12 @@ static inline size_t sl_product_sum_depth(size_t n) {
 /* spec N3.6, sum: as before, but a lane's first addition is exact. */
 static inline size_t sl_sum_depth(size_t n) { return n ? sl_product_sum_depth(n) - 1 : 0; }
 
+/* spec N3.8, sum64 and sum64 of products of binary32, which binary64 holds exactly: at each level a lane's first addition is exact. */
+static inline size_t sl_sum64_depth(size_t n) {
+  size_t depth = 0;
+  for (; n > 0; n = n > 1 ? sl_chunks(n, SL_SUM_CHUNK) : 0)
+    depth += sl_chunks(sl_least(n, SL_SUM_CHUNK), SL_SUM_LANES) - 1 + sl_butterfly_depth(n);
+  return depth;
+}
+
 #endif

@@ -15,6 +15,7 @@ typedef struct {
   float *a[ARRAYS], *rstd, *w, *tables;
   uint32_t *ids;
   double *sum;
+  uint64_t *digest;
 } arrays;
 
 static sl_status run_copy(void *arg) {
@@ -64,6 +65,11 @@ static sl_status run_grad_square_sum(void *arg) {
   return sl_grad_square_sum(s->ctx, s->sum, s->a[1], s->n);
 }
 
+static sl_status run_tensor_digest(void *arg) {
+  const arrays *s = arg;
+  return sl_tensor_digest(s->ctx, s->digest, s->a[1], s->n);
+}
+
 /* Moments and parameters stay bounded over any number of steps. */
 static sl_status run_adamw_step(void *arg) {
   const arrays *s = arg;
@@ -76,21 +82,17 @@ static const struct {
   const char *name;
   double bytes; /* an element */
   sl_status (*run)(void *arg);
-} kernels[] = {{"residual_add", 12, run_residual_add},
-               {"swiglu_forward", 12, run_swiglu_forward},
-               {"swiglu_backward", 20, run_swiglu_backward},
-               {"rmsnorm_forward", 8, run_rmsnorm_forward},
-               {"rmsnorm_backward", 16, run_rmsnorm_backward},
-               {"rope_forward", 8, run_rope_forward},
-               {"embedding_forward", 8, run_embedding_forward},
-               {"grad_square_sum", 4, run_grad_square_sum},
-               {"adamw_step", 28, run_adamw_step}};
+} kernels[] = {{"residual_add", 12, run_residual_add},          {"swiglu_forward", 12, run_swiglu_forward},
+               {"swiglu_backward", 20, run_swiglu_backward},    {"rmsnorm_forward", 8, run_rmsnorm_forward},
+               {"rmsnorm_backward", 16, run_rmsnorm_backward},  {"rope_forward", 8, run_rope_forward},
+               {"embedding_forward", 8, run_embedding_forward}, {"grad_square_sum", 4, run_grad_square_sum},
+               {"tensor_digest", 4, run_tensor_digest},         {"adamw_step", 28, run_adamw_step}};
 #define KERNELS (sizeof kernels / sizeof *kernels)
 
 static void release(arrays *s) {
   for (size_t i = 0; i < ARRAYS; i++) sl_memory_free(s->ctx, s->a[i]);
   sl_memory_free(s->ctx, s->rstd), sl_memory_free(s->ctx, s->w), sl_memory_free(s->ctx, s->tables);
-  sl_memory_free(s->ctx, s->ids), sl_memory_free(s->ctx, s->sum);
+  sl_memory_free(s->ctx, s->ids), sl_memory_free(s->ctx, s->sum), sl_memory_free(s->ctx, s->digest);
 }
 
 /* Ids below both the positions of the rotary tables and the rows of the embedding. */
@@ -123,6 +125,7 @@ static sl_status make(arrays *s) {
   if (!status) status = sl_bench_floats(s->ctx, &s->w, WIDTH, 12);
   if (!status) status = make_tables(s);
   if (!status) status = sl_memory_alloc(s->ctx, (void **)&s->sum, sizeof *s->sum);
+  if (!status) status = sl_memory_alloc(s->ctx, (void **)&s->digest, 2 * sizeof *s->digest);
   return status ? status : make_ids(s);
 }
 

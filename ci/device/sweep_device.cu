@@ -1,7 +1,7 @@
 /* The sweep on a device (spec N2.3, F5.1). Its operations are those of 2^32 evaluations, about 40 of binary64 each; it moves no memory. */
 #include "sweep_device.h"
 
-#include "ci/sweep/mix64.h"
+#include "kernels/mix64.h"
 
 #include <cuda_runtime.h>
 #include <sluice/functions.h>

@@ -57,6 +57,19 @@ static void add_log_probs(sl_problem *p, size_t t, const uint8_t *mask) {
   }
 }
 
+/* Large log-ratios that cancel over the sequence, and tiny ones that do not: else every sum of a sequence is exact in binary64, or rounds
+ * to the same binary32, and its order could not show (spec O1.2). */
+static void spread_log_ratios(sl_problem *p, size_t t, const uint8_t *mask) {
+  float *const old = p->array[2].data, *const new = p->array[3].data;
+  for (size_t i = 0; i < t; i++) {
+    const size_t mirror = t - 1 - i;
+    const int pair = i != mirror && mask[i] && mask[mirror] && (i < mirror ? i : mirror) % 3;
+    if (!mask[i]) continue;
+    old[i] = 0.0f;
+    new[i] = pair &&i > mirror ? -new[mirror] : (float)sl_source_unit(&p->source) * (pair ? 60.0f : 0x1p-45f);
+  }
+}
+
 static void add_sequences(sl_problem *p, size_t n) {
   float *advantage = sl_add_floats(p, "advantage", SL_IN, n);
   double *coefficient = sl_add(p, "coefficient", SL_F64, SL_IN, n);
@@ -67,14 +80,28 @@ static void add_sequences(sl_problem *p, size_t n) {
   }
 }
 
+/* Offsets; some of one sequence with more chunks than there are lanes, or where chunks are short than a chunk has elements (spec O1.2). */
+static const uint32_t *add_offsets(sl_problem *p) {
+  const int small = p->shrink > 1, short_chunks = SL_SUM_CHUNK < 1024;
+  if (sl_source_below(&p->source, small ? 20 : 6) || (small && !short_chunks))
+    return sl_add_seq(p, small ? 5 * SL_SUM_CHUNK / 2 : 3 * SL_SUM_CHUNK, &p->size[N_SEQ]);
+  uint32_t *seq = sl_add(p, "seq", SL_U32, SL_IN, 2);
+  p->array[p->arrays - 1].host_only = 1;
+  p->size[N_SEQ] = 1;
+  seq[1] = (uint32_t)(SL_SUM_CHUNK * (short_chunks ? SL_SUM_CHUNK : SL_SUM_LANES)) + sl_source_below(&p->source, 2 * SL_SUM_CHUNK);
+  return seq;
+}
+
 void sl_make_gated_loss(sl_problem *p) {
-  const uint32_t *seq = sl_add_seq(p, p->shrink > 1 ? 5 * SL_SUM_CHUNK / 2 : 3 * SL_SUM_CHUNK, &p->size[N_SEQ]);
+  const uint32_t *seq = add_offsets(p);
   const size_t n = p->size[N_SEQ], t = seq[n];
   p->objective = (sl_objective){.gate = some_gate(p), .level = (sl_level)sl_source_below(&p->source, 2)};
   p->objective.kl = (sl_kl_kind)sl_source_below(&p->source, 3);
   p->objective.beta = sl_source_below(&p->source, 2) ? 0.04 : 0.0;
   p->objective.gamma = sl_source_below(&p->source, 2) ? 0.01 : 0.0;
-  add_log_probs(p, t, sl_add_mask(p, t));
+  const uint8_t *mask = sl_add_mask(p, t);
+  add_log_probs(p, t, mask);
+  if (n == 1 && sl_source_below(&p->source, 3)) spread_log_ratios(p, t, mask);
   add_sequences(p, n);
   sl_add(p, "d", SL_F32, SL_OUT, t);
   sl_add(p, "e", SL_F32, SL_OUT, t);

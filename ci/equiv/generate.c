@@ -21,7 +21,7 @@ uint32_t sl_source_below(sl_source *s, uint32_t n) { return (uint32_t)((sl_sourc
 double sl_source_unit(sl_source *s) { return (double)(int64_t)sl_source_u64(s) * 0x1p-63; }
 
 size_t sl_element_bytes(sl_element type) {
-  static const size_t bytes[] = {sizeof(float), sizeof(double), sizeof(uint32_t), sizeof(uint8_t), sizeof(sl_loss_sums)};
+  static const size_t bytes[] = {sizeof(float), sizeof(double), sizeof(uint32_t), sizeof(uint8_t), sizeof(sl_loss_sums), sizeof(uint64_t)};
   return bytes[type];
 }
 

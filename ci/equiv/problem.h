@@ -15,7 +15,7 @@ uint64_t sl_source_u64(sl_source *s);
 uint32_t sl_source_below(sl_source *s, uint32_t n);
 double sl_source_unit(sl_source *s); /* in [-1, 1) */
 
-typedef enum { SL_F32, SL_F64, SL_U32, SL_U8, SL_SUMS } sl_element;
+typedef enum { SL_F32, SL_F64, SL_U32, SL_U8, SL_SUMS, SL_U64 } sl_element;
 size_t sl_element_bytes(sl_element type);
 
 /* What a kernel may do with an array: read it, write all of it, or both. */

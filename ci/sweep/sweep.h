@@ -2,7 +2,7 @@
 #ifndef SLUICE_SWEEP_H
 #define SLUICE_SWEEP_H
 
-#include "mix64.h"
+#include "kernels/mix64.h"
 
 #include "kernels/function_maps.h"
 

@@ -102,6 +102,33 @@ static inline float lanes_total(const lanes *l) {
 #endif
 }
 
+/* The butterfly of spec N3.8 over a chunk's 32 lanes. */
+static inline double lanes64_total(double *lane) {
+  for (size_t h = SL_SUM_LANES / 2; h > 0; h /= 2)
+    for (size_t j = 0; j < h; j++) lane[j] += lane[j + h];
+  return lane[0];
+}
+
+/* Sums a list of chunk results by levels, in place, until one is left (spec N3.8); +0 for none. A chunk's result goes where only it and
+ * chunks before it were. */
+static inline double sum64_levels(double *list, size_t n) {
+  while (n > 1) {
+    const size_t chunks = (n + SL_SUM_CHUNK - 1) / SL_SUM_CHUNK;
+    for (size_t c = 0; c < chunks; c++) {
+      const double *x = list + c * SL_SUM_CHUNK;
+      const size_t in_chunk = smaller(SL_SUM_CHUNK, n - c * SL_SUM_CHUNK);
+      double lane[SL_SUM_LANES] = {0};
+      size_t i = 0;
+      for (; i + SL_SUM_LANES <= in_chunk; i += SL_SUM_LANES)
+        for (size_t k = 0; k < SL_SUM_LANES; k++) lane[k] += x[i + k];
+      for (size_t k = 0; i + k < in_chunk; k++) lane[k] += x[i + k];
+      list[c] = lanes64_total(lane);
+    }
+    n = chunks;
+  }
+  return n ? list[0] : 0.0;
+}
+
 /* The largest lane; which of +0 and -0 is not said. */
 static inline float v_max_lane(vf v) {
 #ifdef __AVX512F__

@@ -5,6 +5,7 @@
 #include "cpu.h"
 #include "kernels/check.h"
 #include "kernels/plain/gate.h"
+#include "lanes.h"
 
 #include <math.h>
 
@@ -34,9 +35,10 @@ typedef struct {
 
 static inline float clamp(float x) { return fminf(fmaxf(x, -LOG_RATIO_MAX), LOG_RATIO_MAX) + 0.0f; }
 
-/* spec O1.2: lanes by slot, masked slots add +0, which cannot show in a lane that started at +0 */
-static float sequence_log_ratio(const sl_gated_loss_batch *b, size_t lo, size_t hi) {
-  double total = 0.0, tokens = 0.0;
+/* spec O1.2: lanes by slot, masked slots add +0, which cannot show in a lane that started at +0. chunk: one number a chunk. */
+static float sequence_log_ratio(double *chunk, const sl_gated_loss_batch *b, size_t lo, size_t hi) {
+  double tokens = 0.0;
+  size_t chunks = 0;
   for (size_t begin = lo; begin < hi; begin += SL_SUM_CHUNK) {
     const size_t end = hi - begin < SL_SUM_CHUNK ? hi : begin + SL_SUM_CHUNK;
     double lane[SL_SUM_LANES] = {0};
@@ -44,11 +46,9 @@ static float sequence_log_ratio(const sl_gated_loss_batch *b, size_t lo, size_t 
       lane[(i - begin) % SL_SUM_LANES] += b->mask[i] ? (double)(b->logp_new[i] - b->logp_old[i]) : 0.0;
       tokens += b->mask[i] != 0;
     }
-    for (size_t h = SL_SUM_LANES / 2; h > 0; h /= 2)
-      for (size_t j = 0; j < h; j++) lane[j] += lane[j + h];
-    total += lane[0];
+    chunk[chunks++] = lanes64_total(lane);
   }
-  return tokens > 0.0 ? (float)(total / tokens) : 0.0f;
+  return tokens > 0.0 ? (float)(sum64_levels(chunk, chunks) / tokens) : 0.0f;
 }
 
 static void fill_ratios(block *k, const loss_job *job, const sequence *q, size_t at, size_t n) {
@@ -164,7 +164,7 @@ static sl_loss_sums sequence_loss(const loss_job *job, size_t s) {
                       .a = (float)-ac,
                       .kl_scale = (float)(o->beta * c),
                       .entropy_grad = (float)-(o->gamma * c),
-                      .x = o->level == SL_LEVEL_SEQUENCE ? sequence_log_ratio(b, lo, hi) : 0.0f};
+                      .x = o->level == SL_LEVEL_SEQUENCE ? sequence_log_ratio(job->out.chunk + lo / SL_SUM_CHUNK + s, b, lo, hi) : 0.0f};
   sl_loss_sums sums = {0};
   block k;
   for (size_t at = lo; at < hi; at += BLOCK) {

@@ -1,7 +1,7 @@
 /* Gradient square sum and AdamW in vectors (spec N6.1, N6.3).
  *
  * The square sum reads 4 bytes an element for one binary64 fma; a step of AdamW moves 28 for about a dozen operations, one division and one
- * root. Floor of both: memory. */
+ * root. Floor of both: memory. The levels above the chunks of the square sum are a thousandth of its elements: one thread takes them. */
 #include "kernels/check.h"
 #include "cpu.h"
 #include "lanes.h"
@@ -35,9 +35,7 @@ static double square_chunk(const float *g, size_t n) {
     for (size_t k = 0; k < D_VECTORS; k++) v[k] = d_square(d_load(g + i + k * DW), v[k]);
   for (size_t k = 0; k < D_VECTORS; k++) d_store(lane + k * DW, v[k]);
   for (size_t k = 0; i + k < n; k++) lane[k] = fma((double)g[i + k], (double)g[i + k], lane[k]);
-  for (size_t h = SL_SUM_LANES / 2; h > 0; h /= 2)
-    for (size_t k = 0; k < h; k++) lane[k] += lane[k + h];
-  return lane[0];
+  return lanes64_total(lane);
 }
 
 typedef struct {
@@ -59,8 +57,7 @@ sl_status SL_ISA_NAME(grad_square_sum)(sl_context *ctx, double *sum, const float
   if (!j.chunk) return ctx->error.status;
   const sl_status status = sl_parallel_for(ctx, chunks, grain_for(SL_SUM_CHUNK / 10), square_range, &j);
   if (status) return status;
-  double total = 0.0;
-  for (size_t c = 0; c < chunks; c++) total += j.chunk[c];
+  const double total = sum64_levels(j.chunk, chunks);
   if (!isfinite(total)) return sl_check_finite(ctx, "grad_square_sum", g, n);
   *sum = total;
   return SL_OK;

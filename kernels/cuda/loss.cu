@@ -104,14 +104,49 @@ static __device__ __forceinline__ gate_value gate_of(const loss_problem &a, bool
   return gate_value{r, 1.0f, static_cast<double>(r) - 1.0};
 }
 
-/* The mean log-ratio of the unmasked tokens of [lo, hi) (spec O1.2): a warp a chunk, the chunks ascending; 0 where there is none. */
+namespace {
+
+/* The levels of spec N3.8 above the chunks of one sequence, in a warp's registers: every warp keeps the same. A sequence has fewer than
+ * 2^32 tokens, so that five levels of 64 or more chunk results do. */
+struct sum_levels {
+  static constexpr int levels = 5;
+  double lane[levels];
+
+  /* Takes result number c of a level. */
+  __device__ __forceinline__ void push(int level, double x, size_t c) {
+    const size_t own = static_cast<size_t>(lane_of_thread());
+#pragma unroll
+    for (int k = 0; k < levels; k++) {
+      if (k < level) continue;
+      if (c % lanes == own) lane[k] = add(lane[k], x);
+      if ((c + 1) % sum_chunk) return;
+      x = warp_sum(lane[k]), lane[k] = 0.0, c /= sum_chunk;
+    }
+  }
+
+  /* The sum of the n results of the lowest level. */
+  __device__ __forceinline__ double end(size_t n) {
+#pragma unroll
+    for (int k = 0; k < levels - 1; k++) {
+      const size_t full = n / sum_chunk;
+      if (n % sum_chunk) push(k + 1, warp_sum(lane[k]), full);
+      n = full + (n % sum_chunk != 0);
+    }
+    return warp_sum(lane[levels - 1]);
+  }
+};
+
+}  // namespace
+
+/* The mean log-ratio of the unmasked tokens of [lo, hi) (spec O1.2): a warp a chunk, then the levels above; 0 where there is none. */
 template <int Threads>
 static __device__ __forceinline__ float sequence_log_ratio(const sl_gated_loss_batch &b, size_t lo, size_t hi) {
   constexpr int warps = Threads / lanes;
   SL_SHARED(double, chunk_sum, [warps]);
   SL_SHARED(uint32_t, chunk_tokens, [warps]);
   const size_t warp = threadIdx.x / lanes, lane = threadIdx.x % lanes;
-  double total = 0.0;
+  sum_levels above = {};
+  size_t chunks = 0;
   uint32_t tokens = 0;
   for (size_t round = lo; round < hi; round += warps * sum_chunk) {
     const size_t begin = round + warp * sum_chunk, end = begin + sum_chunk < hi ? begin + sum_chunk : hi;
@@ -123,9 +158,10 @@ static __device__ __forceinline__ float sequence_log_ratio(const sl_gated_loss_b
     for (int h = lanes / 2; h > 0; h /= 2) n += __shfl_xor_sync(all_lanes, n, h);
     if (lane == 0) chunk_sum[warp] = sum, chunk_tokens[warp] = n;
     __syncthreads();
-    for (int w = 0; w < warps; w++) total += chunk_sum[w], tokens += chunk_tokens[w];
+    for (size_t w = 0; w < warps && round + w * sum_chunk < hi; w++) above.push(0, chunk_sum[w], chunks++), tokens += chunk_tokens[w];
     __syncthreads();
   }
+  const double total = above.end(chunks);
   return tokens ? static_cast<float>(total / static_cast<double>(tokens)) : 0.0f;
 }
 

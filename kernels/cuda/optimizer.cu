@@ -1,6 +1,6 @@
 /* Square sum of a gradient and AdamW (spec N6.1, N6.3). Bytes and operations an element: adamw_step 28 and 16, one pass; grad_square_sum 4
- * and one binary64 fma. Bound by memory: floor bytes / bandwidth. The square sum's last step adds N / 1024 chunks one after the other:
- * N / 1024 binary64 additions of latency, 1/10 of the time of a large tensor's pass over memory for each 4 cycles that one takes. */
+ * and one binary64 fma. Bound by memory: floor bytes / bandwidth. The levels of the square sum above its chunks read N / 128 bytes, and are
+ * a launch each: one for a million elements, two for 10^9. */
 #include "cuda.h"
 #include "vector.h"
 
@@ -53,16 +53,30 @@ static __global__ void square_chunks_kernel(double *chunks, const float *g, size
   }
 }
 
-/* One warp adds the chunks in order: it loads 32 at once, while every lane adds the 32 before. */
-static __global__ void add_squares_kernel(double *sum, const double *chunks, size_t n_chunks) {
-  const size_t lane = static_cast<size_t>(lane_of_thread());
-  double total = 0.0, next = lane < n_chunks ? chunks[lane] : 0.0;
-  for (size_t first = 0; first < n_chunks; first += lanes) {
-    const double chunk = next;
-    if (first + lanes + lane < n_chunks) next = chunks[first + lanes + lane];
-    for (int k = 0; k < lanes && first + static_cast<size_t>(k) < n_chunks; k++) total = add(total, __shfl_sync(all_lanes, chunk, k));
+/* A level of spec N3.8: a warp a chunk of chunk results. */
+static __global__ void sum_chunks_kernel(double *sums, const double *list, size_t n, size_t n_chunks) {
+  for (size_t k = warp_of_grid(); k < n_chunks; k += warps_of_grid()) {
+    const size_t begin = k * sum_chunk, end = begin + sum_chunk < n ? begin + sum_chunk : n;
+    const size_t first = begin + static_cast<size_t>(lane_of_thread());
+    double lane = 0.0, sum = 0.0;
+    strided(
+        first, end, [=](size_t i) { return list[i]; }, [&](size_t, double x) { lane = add(lane, x); });
+    if (SL_PLANTED(level_chained))
+      for (int l = 0; l < lanes; l++) sum = add(sum, __shfl_sync(all_lanes, lane, l));
+    else
+      sum = warp_sum(lane);
+    if (lane_of_thread() == 0) sums[k] = sum;
   }
-  if (lane == 0) *sum = total;
+}
+
+/* A list of chunk results to its sum: level by level from one half of `list` to the other, which begins at `other`. */
+static void sum_levels(sl_context *ctx, double *sum, double *list, double *other, size_t n) {
+  while (n > 1) {
+    const size_t n_chunks = (n - 1) / sum_chunk + 1;
+    double *const to = n_chunks == 1 ? sum : other;
+    SL_LAUNCH(sum_chunks_kernel, blocks_for(n_chunks, 8), 8 * lanes, 0, ctx->device->stream, to, list, n, n_chunks);
+    other = list, list = to, n = n_chunks;
+  }
 }
 
 sl_status SL_DEVICE_NAME(adamw_step)(sl_context *ctx, float *p, float *m, float *v, const float *g, const sl_adamw *how, size_t n) {
@@ -79,14 +93,12 @@ sl_status SL_DEVICE_NAME(grad_square_sum)(sl_context *ctx, double *sum, const fl
   cudaDeviceProp property;
   if (SL_PLANTED(sm_count) && cudaGetDeviceProperties(&property, 0) == cudaSuccess)
     chunk = n / static_cast<size_t>(property.multiProcessorCount) + 1;
-  const size_t n_chunks = n / chunk + (n % chunk != 0);
-  double *chunks = static_cast<double *>(sl_device_workspace(ctx, (n_chunks + 1) * sizeof *chunks));
-  if (!chunks) return ctx->error.status;
-  const sl_device *device = ctx->device;
-  if (n_chunks)
-    SL_LAUNCH(square_chunks_kernel, blocks_for(n_chunks, threads / lanes), threads, 0, device->stream, chunks, g, n, n_chunks, chunk,
-              device->faults);
+  const size_t n_chunks = n ? (n - 1) / chunk + 1 : 1, half = n_chunks / sum_chunk + 1;
+  double *const list = static_cast<double *>(sl_device_workspace(ctx, (n_chunks + half) * sizeof *list));
+  if (!list) return ctx->error.status;
+  SL_LAUNCH(square_chunks_kernel, blocks_for(n_chunks, threads / lanes), threads, 0, ctx->device->stream, n_chunks == 1 ? sum : list, g, n,
+            n_chunks, chunk, ctx->device->faults);
   if (SL_PLANTED(arena_reuse)) sl_device_status(ctx, "grad_square_sum");
-  SL_LAUNCH(add_squares_kernel, 1, lanes, 0, device->stream, sum, chunks, n_chunks);
+  sum_levels(ctx, sum, list, list + n_chunks, n_chunks);
   return sl_device_status(ctx, "grad_square_sum");
 }

@@ -16,18 +16,11 @@ static log_ratio clamp(float x) {
   return r;
 }
 
-/* The mean log-ratio of the sequence [lo, hi) over its unmasked tokens (spec O1.2): N3.8 with masked slots as +0. */
+/* The mean log-ratio of the sequence [lo, hi) over its unmasked tokens (spec O1.2): sum64 with masked slots as +0. */
 static float sequence_log_ratio(const sl_gated_loss_batch *b, size_t lo, size_t hi, uint32_t tokens) {
-  double total = 0.0;
-  for (size_t begin = lo; begin < hi; begin += SL_SUM_CHUNK) {
-    double lane[SL_SUM_LANES] = {0};
-    for (size_t i = begin; i < smaller(hi, begin + SL_SUM_CHUNK); i++)
-      if (b->mask[i]) lane[(i - begin) % SL_SUM_LANES] += (double)(b->logp_new[i] - b->logp_old[i]);
-    for (size_t h = SL_SUM_LANES / 2; h > 0; h /= 2)
-      for (size_t j = 0; j < h; j++) lane[j] += lane[j + h];
-    total += lane[0];
-  }
-  return (float)(total / (double)tokens);
+  sum64 sum = {0};
+  for (size_t i = lo; i < hi; i++) sum64_add(&sum, 0, b->mask[i] ? (double)(b->logp_new[i] - b->logp_old[i]) : 0.0, 1.0);
+  return (float)(sum64_end(&sum) / (double)tokens);
 }
 
 typedef struct {

@@ -5,6 +5,7 @@
 #include <sluice/kernels.h>
 
 #include <math.h>
+#include <string.h>
 
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
@@ -54,21 +55,36 @@ static inline float sum_of(const float *x, const float *y, size_t n) {
   return total;
 }
 
-/* spec N3.8: the same in binary64, of x[0..n) squared */
-static inline double square_sum64(const float *x, size_t n) {
-  double total = 0.0;
-  for (size_t begin = 0; begin < n; begin += SL_SUM_CHUNK) {
-    const size_t end = smaller(n, begin + SL_SUM_CHUNK);
-    double lane[SL_SUM_LANES] = {0};
-    for (size_t i = begin; i < end; i++) {
-      double *l = &lane[(i - begin) % SL_SUM_LANES];
-      *l = fma((double)x[i], (double)x[i], *l);
-    }
-    for (size_t h = SL_SUM_LANES / 2; h > 0; h /= 2)
-      for (size_t j = 0; j < h; j++) lane[j] += lane[j + h];
-    total += lane[0];
-  }
-  return total;
+/* sum64 of spec N3.8, term by term: level 0 takes the terms, each level above takes the results of the chunks below it as they are full, so
+ * that no list of them is stored. */
+#define SUM64_LEVELS 11 /* 64^11 terms are more than there can be */
+typedef struct {
+  double lane[SUM64_LEVELS][SL_SUM_LANES];
+  size_t terms[SUM64_LEVELS]; /* in the chunk at hand */
+} sum64;
+
+static inline double butterfly64(double *lane) {
+  for (size_t h = SL_SUM_LANES / 2; h > 0; h /= 2)
+    for (size_t j = 0; j < h; j++) lane[j] += lane[j + h];
+  return lane[0];
+}
+
+/* Adds a * b on a level; fma(x, 1, lane) is lane + x. */
+static inline void sum64_add(sum64 *s, int level, double a, double b) {
+  double *l = &s->lane[level][s->terms[level] % SL_SUM_LANES];
+  *l = fma(a, b, *l);
+  if (++s->terms[level] < SL_SUM_CHUNK) return;
+  const double result = butterfly64(s->lane[level]);
+  memset(s->lane[level], 0, sizeof s->lane[level]);
+  s->terms[level] = 0;
+  sum64_add(s, level + 1, result, 1.0);
+}
+
+/* The sum; s is used up. A list of one result is that result, for none is -0. */
+static inline double sum64_end(sum64 *s) {
+  for (int level = 0; level < SUM64_LEVELS - 1; level++)
+    if (s->terms[level]) sum64_add(s, level + 1, butterfly64(s->lane[level]), 1.0);
+  return butterfly64(s->lane[SUM64_LEVELS - 1]);
 }
 
 #endif

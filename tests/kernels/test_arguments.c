@@ -83,7 +83,8 @@ static void spoil_kernel(const sl_case *c) {
 #undef SL_KERNEL
 
 /* Small arrays that any call below may point to; none may be written. */
-static float f[64], out[64];
+static float f[64];
+static _Alignas(8) float out[64];
 static uint32_t u[] = {0, 1, 2, 3}, written[4];
 static uint8_t ones[4] = {1, 1, 1, 1};
 static const uint32_t all_of_them[] = {0, 4};
@@ -132,6 +133,8 @@ Test(refused, sizes_whose_product_overflows) {
   const sl_sampling how = {.temperature = 1.0f, .top_p = 1.0};
   expect(sl_sample(ctx, written, out, out, f, &how, u, u, TOO_MANY, TOO_MANY), SL_ERR_MEMORY, "sample: logits of");
   expect(sl_grad_square_sum(ctx, (double *)(void *)out, f, SIZE_MAX), SL_ERR_MEMORY, "grad_square_sum: g of");
+  expect(sl_tensor_digest(ctx, (uint64_t *)(void *)out, f, SIZE_MAX), SL_ERR_MEMORY, "tensor_digest: x of");
+  expect(sl_tensor_digest(ctx, (uint64_t *)(void *)out, f, (size_t)1 << 32), SL_ERR_USAGE, "tensor_digest: x has 2^32 elements or more");
   const sl_adamw step = {1, 0, 0, 1, 1, 1, 1, 0, 0, 1};
   expect(sl_adamw_step(ctx, out, out, out, f, &step, SIZE_MAX), SL_ERR_MEMORY, "adamw_step: p of");
 }
@@ -290,6 +293,14 @@ Test(refused, gradients_that_are_not_finite) {
   expect_loss(&o, &good, SL_ERR_NONFINITE, "gated_loss: the gradient of token[2] (sequence 1) is inf");
   sl_context_destroy(ctx);
   ctx = scalar, logp_new[2] = -3.0f, advantage[1] = -1.0f;
+}
+
+/* Bits are digested, not numbers: NaN and infinity are no error (spec F5.3). */
+Test(refused, not_the_bits_of_a_digest) {
+  const float x[] = {NAN, INFINITY};
+  uint64_t digest[2] = {0, 0};
+  cr_expect_eq(sl_tensor_digest(ctx, digest, x, 2), SL_OK);
+  cr_expect(digest[0] && digest[1] < 2);
 }
 
 /* With nothing to do, pointers may be NULL. */

@@ -45,6 +45,20 @@ Test(optimizer, sizes) {
     }
 }
 
+/* Where one level of chunk results ends, where their list is longer than a chunk, and tails of both (spec N3.8). */
+Test(optimizer, square_sums_of_many_chunks) {
+  static const size_t chunks[] = {31, 32, 33, 63, 64, 65, SL_SUM_CHUNK - 1, SL_SUM_CHUNK, SL_SUM_CHUNK + 1, 2 * SL_SUM_CHUNK + 33};
+  for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++)
+    for (int more = -1; more < 2; more++) {
+      source s = seeded(7100 + i);
+      const size_t n = chunks[i] * SL_SUM_CHUNK + (size_t)more;
+      float *g = new_floats(&s, MIXED, n);
+      inputs x = {.g = g, .n = n};
+      cr_expect(all_contexts_agree("grad_square_sum", square, &x, NULL, 2), "n %zu", n);
+      free_floats(g);
+    }
+}
+
 /* spec N6.3: moments decay to a zero, not to subnormals. */
 Test(optimizer, small_moments_become_zero) {
   sl_context *const *list;

@@ -250,6 +250,52 @@ static void run_loss(memory *m, const void *problem, float *result) {
   expect_ok(m->ctx, sl_memory_read(m->ctx, result + 2 * t, sums, LOSS_SEQS * sizeof *sums));
 }
 
+/* A sequence's ratio over more chunks than warps, and where chunks are short over more than a chunk has elements (spec O1.2). */
+Test(simt_families, ratios_of_long_sequences) {
+  const uint32_t chunks = SL_SUM_CHUNK < 1024 ? SL_SUM_CHUNK + 1 : 3;
+  const loss p = {{.gate = {.family = SL_GATE_CLIP, .clip_low = 0.2, .clip_high = 0.28}, .level = SL_LEVEL_SEQUENCE},
+                  {chunks * SL_SUM_CHUNK + 3, 0, 5, SL_SUM_CHUNK},
+                  {-1.0f, 0.0f}};
+  for (int smallest = 0; smallest < 2; smallest++)
+    check("ratio of a long sequence", run_loss, &p, 2 * loss_tokens(&p) + LOSS_SEQS * SUMS_FLOATS, smallest, 0);
+}
+
+/* ---- the square sum ---- */
+
+static void run_square_sum(memory *m, const void *problem, float *result) {
+  const size_t n = *(const size_t *)problem;
+  source s = seeded(n);
+  float *const g = new_floats(&s, MIXED, n);
+  double *const sum = hold_zeros(m, sizeof *sum);
+  expect_ok(m->ctx, sl_grad_square_sum(m->ctx, sum, hold(m, g, n * sizeof *g), n));
+  expect_ok(m->ctx, sl_memory_read(m->ctx, result, sum, sizeof *sum));
+  free_floats(g);
+}
+
+Test(simt_families, square_sums_by_levels) {
+  const size_t list = SL_SUM_CHUNK < 1024 ? SL_SUM_CHUNK : SL_SUM_LANES;
+  for (size_t chunks = list - 1; chunks < list + 2; chunks++)
+    for (size_t n = chunks * SL_SUM_CHUNK - 1; n < chunks * SL_SUM_CHUNK + 2; n++) check("square sum", run_square_sum, &n, 2, 0, 0);
+}
+
+/* ---- the digest ---- */
+
+static void run_digest(memory *m, const void *problem, float *result) {
+  const size_t n = *(const size_t *)problem;
+  source s = seeded(n);
+  float *const x = new_floats(&s, MIXED, n);
+  uint64_t *const digest = hold_zeros(m, 2 * sizeof *digest);
+  expect_ok(m->ctx, sl_tensor_digest(m->ctx, digest, hold(m, x, n * sizeof *x), n));
+  expect_ok(m->ctx, sl_memory_read(m->ctx, result, digest, 2 * sizeof *digest));
+  free_floats(x);
+}
+
+/* One block, and several; whole vectors and tails. */
+Test(simt_families, digests_of_every_split) {
+  static const size_t n[] = {0, 1, 3, 4, 5, 1023, 1024, 1025, 2047, 3073, 20002};
+  for (size_t i = 0; i < COUNT(n); i++) check("digest", run_digest, &n[i], 4, 0, 0);
+}
+
 static const char all_functions[] =
     "gate all param c in [0, 1] default pos 0.5 neg 0.25\n"
     "f = 0.1*(exp(-r) + expm1(-c*r) + log(1+r) + log1p(r) + sqrt(1+r) + sigmoid(r-1) + sin(r) + cos(c*r) + sinh(r/(1+r)) + cosh(r/(2+r))\n"

@@ -1,6 +1,6 @@
-/* mix64 of spec F5.1, for the host and for a device. */
-#ifndef SLUICE_SWEEP_MIX64_H
-#define SLUICE_SWEEP_MIX64_H
+/* mix64 of spec F5.1, for the host and for a device. Not public. */
+#ifndef SLUICE_MIX64_H
+#define SLUICE_MIX64_H
 
 #include <stdint.h>
 
