@@ -156,7 +156,7 @@ sl_status SL_DEVICE_NAME(logprob_forward)(sl_context *ctx, float *logp, float *e
   if (tile.rows == 0) return sl_fail(&ctx->error, SL_ERR_MEMORY, "logprob_forward: rows of %zu do not fit the head's workspace", d);
   gemm_product p = product_of(nullptr, tile.columns, tile.rows, tile.columns);
   add_part(&p, nullptr, d, nullptr, d, d);
-  const size_t scratch_floats = gemm_scratch(ctx, p);
+  const size_t scratch_floats = gemm_scratch(ctx, both_k, p);
   head_rows rows;
   head_stats stats;
   float *scratch;

@@ -75,7 +75,7 @@ static size_t scratch_of(sl_context *ctx, const head_tile &tile, size_t n_chunks
   add_part(&logits, nullptr, 0, nullptr, 0, d);
   add_part(&dh, nullptr, 0, nullptr, 0, tile.columns);
   set_table(&dw, nullptr, 0, nullptr, 0, nullptr, n_chunks < tile.rows ? n_chunks : tile.rows, 0);
-  return larger(larger(gemm_scratch(ctx, logits), gemm_scratch(ctx, dh)), gemm_scratch(ctx, dw));
+  return larger(larger(gemm_scratch(ctx, both_k, logits), gemm_scratch(ctx, a_k_b_row, dh)), gemm_scratch(ctx, both_row, dw));
 }
 
 static size_t lay_out(float *base, head_backward *b) {

@@ -34,7 +34,7 @@ sl_status SL_DEVICE_NAME(linear_pack)(sl_context *ctx, void *packed, const float
 }
 
 static sl_status run_product(sl_context *ctx, const char *kernel, gemm_layout layout, const gemm_product &p) {
-  const size_t floats = gemm_scratch(ctx, p);
+  const size_t floats = gemm_scratch(ctx, layout, p);
   float *scratch = floats ? static_cast<float *>(sl_device_workspace(ctx, floats * sizeof *scratch)) : nullptr;
   if (floats && !scratch) return ctx->error.status;
   launch_gemm(ctx, layout, p, scratch, floats);
