@@ -16,8 +16,8 @@ static __global__ void __launch_bounds__(Warps *lanes)
     const size_t c = first + static_cast<size_t>(warp), here = n_chunks - first < Warps ? n_chunks - first : Warps;
     float chain = 0.0f;
     if (c < n_chunks && j < n) {
-#pragma unroll 8
-      for (size_t i = chunk_begin[c]; i < chunk_begin[c + 1]; i++) chain = __fmaf_rn(dy[i * n + j], 1.0f, chain);
+#pragma unroll 16
+      for (size_t i = chunk_begin[c], end = chunk_begin[c + 1]; i < end; i++) chain = __fmaf_rn(dy[i * n + j], 1.0f, chain);
     }
     result[warp][lane] = chain;
     __syncthreads();
