@@ -144,9 +144,11 @@ static __global__ void combine_stats_kernel(head_outputs out, head_stats in, hea
     if (rows.before[r + 1] > i) {
       const float *s = in.stats + i;
       max = -INFINITY;
+#pragma unroll 8
       for (size_t c = 0; c < in.chunks; c++) max = s[3 * c * in.rows] > max ? s[3 * c * in.rows] : max;
       max = __fadd_rn(max, 0.0f);
       float moment = 0.0f;
+#pragma unroll 4
       for (size_t c = 0; c < in.chunks; c++, s += 3 * in.rows) {
         const float d = __fadd_rn(s[0], -max), a = sl_fn_exp(d);
         moment = __fmaf_rn(__fmaf_rn(s[in.rows], d, s[2 * in.rows]), a, moment);
