@@ -4,16 +4,16 @@
  * 128 x 128 does 32 operations for each byte that it takes from L2, so the floor is the fma rate: 2 m n k / (128 fma an SM and clock);
  * for m <= 8 (decoding) it is the reading of the weights, 4 n k bytes. Splitting costs 8 bytes a result and chunk of 512 operations.
  *
- * Tiles run in waves of as many blocks as the device holds; the last wave is seldom full, and a weight's gradient may be less than one. The
- * tiles of the last wave, or all of them, are therefore split by chunks where that is expected to take less time (plan_of): 896 x 4864
- * results are 266 tiles, two waves of 132 and two tiles, which unsplit take a third wave. */
+ * Tiles run in waves of as many blocks as the device holds; the last wave is seldom full, and a weight's gradient may be less than one.
+ * plan_of therefore weighs tiles, and the tiles of the last wave, or all of them, split by chunks: 896 x 4864 results are 266 large tiles,
+ * two waves of 132 and two tiles, which unsplit take a third wave; 256 x 512 are 8 large ones, or 32 medium ones in less time. */
 #include "gemm.cuh"
 
 namespace sl {
 
 /* Tiles: BM, BN, BK, TM, TN, stages, blocks an SM. */
 typedef gemm_tile<128, 128, 16, 8, 8, 2, 1> large_tile;
-typedef gemm_tile<64, 64, 16, 8, 4, 2, 3> medium_tile;
+typedef gemm_tile<64, 64, 16, 8, 4, 3, 3> medium_tile; /* three: a lone block has no other's work to wait with */
 typedef gemm_tile<8, 64, 32, 4, 2, 4, 4> narrow_tile;
 typedef gemm_tile<16, 16, 4, 2, 2, 2, 1> smallest_tile; /* for the simulator */
 
@@ -21,61 +21,71 @@ constexpr size_t chunks_a_launch = 32768;
 
 enum tile_choice { large, medium, narrow, smallest };
 
-/* narrow has no layout without k contiguous: that is the gradient of a weight of few outputs, which is never the bulk. */
-static tile_choice tile_for(sl_context *ctx, gemm_layout layout, const gemm_product &p) {
-  if (ctx->device->smallest_tiles) return smallest;
-  if (p.m <= 8 && layout != both_row) return narrow;
-  return p.m > 64 && p.n > 64 ? large : medium;
-}
-
-struct tile_size {
-  size_t m, n, blocks; /* results; how many run on a multiprocessor at once */
+/* Results of a tile, its floats of scratch, the blocks that share a multiprocessor, and the clocks that a chunk takes of each of 1, 2, ...
+ * of them: issued instructions and what they wait for, estimated, to compare tiles with. Narrow tiles wait for memory. */
+struct tile_cost {
+  size_t m, n, blocks;
+  double clocks[4];
 };
-
 template <typename T>
-static constexpr tile_size size_of() {
-  return {T::BM, T::BN, T::Blocks};
+static constexpr tile_cost cost_of(double one, double two, double three, double four) {
+  return {T::BM, T::BN, T::Blocks, {one, two, three, four}};
 }
-
-static tile_size size_of(tile_choice t) {
-  return t == large    ? size_of<large_tile>()
-         : t == medium ? size_of<medium_tile>()
-         : t == narrow ? size_of<narrow_tile>()
-                       : size_of<smallest_tile>();
-}
+static const tile_cost tile_costs[] = {cost_of<large_tile>(39e3, 0, 0, 0), cost_of<medium_tile>(12.5e3, 23e3, 34e3, 0),
+                                       cost_of<narrow_tile>(4e3, 6e3, 9e3, 12e3), cost_of<smallest_tile>(39e3, 0, 0, 0)};
 
 static size_t parts_of(size_t n, size_t each) { return n / each + (n % each != 0); }
 static size_t smaller_of(size_t a, size_t b) { return a < b ? a : b; }
 
-/* Tiles [0, whole) have a block each for all chunks; of the others each chunk has its own, `pass` chunks a launch. */
-struct gemm_plan {
-  size_t whole, pass, floats; /* floats: of scratch */
-};
-
-/* Time of splitting, in chunks of one block: waves that begin and end more often, the results through memory and back, and the launches. */
-static double split_cost(size_t blocks, size_t slots) {
-  return 1.08 * static_cast<double>(parts_of(blocks, slots)) + 0.25 * static_cast<double>(blocks) / static_cast<double>(slots) + 0.3;
+/* Clocks for that many blocks of a chunk each. */
+static double waves(const tile_cost &t, size_t processors, size_t blocks) {
+  const size_t slots = processors * t.blocks, rest = blocks % slots;
+  return static_cast<double>(blocks / slots) * t.clocks[t.blocks - 1] + (rest ? t.clocks[parts_of(rest, processors) - 1] : 0.0);
 }
 
-/* What takes the least time on a device with that many multiprocessors, with at most that much scratch. None of it can show (spec N3.3). */
-static gemm_plan plan_of(sl_context *ctx, gemm_layout layout, const gemm_product &p, size_t scratch_floats) {
-  const tile_choice choice = tile_for(ctx, layout, p);
-  const tile_size size = size_of(choice);
-  const size_t processors = static_cast<size_t>(ctx->device->processors), chunks = p.n_chunks;
-  const size_t slots = choice == smallest ? processors % 4 + 1 : processors * size.blocks, most = choice == smallest ? 3 : chunks_a_launch;
-  const size_t tiles = parts_of(p.m, size.m) * parts_of(p.n, size.n), candidates[] = {tiles % slots, tiles};
-  gemm_plan best = {tiles, 0, 0};
-  double least = 0.97 * static_cast<double>(parts_of(tiles, slots) * chunks);
+/* The same where their results go through memory to combine_kernel, at 2300 bytes a clock. */
+static double split_waves(const tile_cost &t, size_t processors, size_t blocks) {
+  return 1.05 * waves(t, processors, blocks) + static_cast<double>(blocks * t.m * t.n) * (8 / 2300.0) + 6e3;
+}
+
+/* Tiles [0, whole) have a block each for all chunks; of the others each chunk has its own, `pass` chunks a launch. */
+struct gemm_plan {
+  tile_choice tile;
+  size_t whole, pass, floats; /* floats: of scratch */
+  double clocks;
+};
+
+/* The least of: no tile split, the tiles of the last wave, all. */
+static gemm_plan plan_of_tile(tile_choice tile, size_t processors, const gemm_product &p, size_t scratch_floats) {
+  const tile_cost &t = tile_costs[tile];
+  const size_t tiles = parts_of(p.m, t.m) * parts_of(p.n, t.n), chunks = p.n_chunks, most = tile == smallest ? 3 : chunks_a_launch;
+  gemm_plan best = {tile, tiles, 0, 0, static_cast<double>(chunks) * waves(t, processors, tiles)};
+  const size_t candidates[] = {tiles % (processors * t.blocks), tiles};
   for (size_t split : candidates) {
-    const size_t tile_floats = split * size.m * size.n;
-    const size_t pass = split ? smaller_of(smaller_of(chunks, most), scratch_floats / tile_floats) : 0;
+    const size_t floats = split * t.m * t.n, pass = split ? smaller_of(smaller_of(chunks, most), scratch_floats / floats) : 0;
     if (pass < 2) continue;
-    double cost =
-        static_cast<double>((tiles - split) / slots * chunks) + static_cast<double>(chunks / pass) * split_cost(split * pass, slots);
-    if (chunks % pass) cost += split_cost(split * (chunks % pass), slots);
-    if (cost < least) least = cost, best = {tiles - split, pass, pass * tile_floats};
+    double clocks = split < tiles ? 4e3 + static_cast<double>(chunks) * waves(t, processors, tiles - split) : 0.0;
+    clocks += static_cast<double>(chunks / pass) * split_waves(t, processors, split * pass);
+    if (chunks % pass) clocks += split_waves(t, processors, split * (chunks % pass));
+    if (clocks < best.clocks) best = {tile, tiles - split, pass, pass * floats, clocks};
   }
   return best;
+}
+
+/* What takes the least time on a device with that many multiprocessors, with at most that much scratch. None of it can show (spec N3.3).
+ * There is no narrow tile without k contiguous: that is the gradient of a weight of few outputs, which is never the bulk. */
+static gemm_plan plan_of(sl_context *ctx, gemm_layout layout, const gemm_product &p, size_t scratch_floats) {
+  const size_t processors = static_cast<size_t>(ctx->device->processors);
+  if (ctx->device->smallest_tiles) return plan_of_tile(smallest, processors, p, scratch_floats);
+  if (p.m <= 8 && layout != both_row) return plan_of_tile(narrow, processors, p, scratch_floats);
+  const gemm_plan finer = plan_of_tile(medium, processors, p, scratch_floats);
+  if (p.m <= 64 || p.n <= 64) return finer;
+  const gemm_plan coarser = plan_of_tile(large, processors, p, scratch_floats);
+#ifdef SL_SIMT /* its problems are small: that each tile is tried comes from the seed */
+  return processors % 2 ? finer : coarser;
+#else
+  return coarser.clocks <= finer.clocks ? coarser : finer;
+#endif
 }
 
 /* C = (C or +0) + the results of `chunks` chunks, ascending, + bias, for the tiles from first_tile on; the ends only where this launch is
@@ -116,13 +126,12 @@ static void launch_tile(sl_context *ctx, const gemm_product &p, float *scratch, 
 
 template <bool AK, bool BK, int Vec>
 static void launch_layout(sl_context *ctx, const gemm_product &p, float *scratch, const gemm_plan &plan) {
-  const tile_choice tile = tile_for(ctx, AK ? both_k : both_row, p);
 #ifdef SL_SIMT
-  if (tile == smallest) return launch_tile<smallest_tile, AK, BK, Vec>(ctx, p, scratch, plan);
+  if (plan.tile == smallest) return launch_tile<smallest_tile, AK, BK, Vec>(ctx, p, scratch, plan);
 #endif
-  if (tile == large) return launch_tile<large_tile, AK, BK, Vec>(ctx, p, scratch, plan);
+  if (plan.tile == large) return launch_tile<large_tile, AK, BK, Vec>(ctx, p, scratch, plan);
   if constexpr (AK)
-    if (tile == narrow) return launch_tile<narrow_tile, AK, BK, Vec>(ctx, p, scratch, plan);
+    if (plan.tile == narrow) return launch_tile<narrow_tile, AK, BK, Vec>(ctx, p, scratch, plan);
   launch_tile<medium_tile, AK, BK, Vec>(ctx, p, scratch, plan);
 }
 

@@ -204,7 +204,7 @@ void begin(uint64_t seed) {
   host_seen.clear(), pending_host.clear(), findings.clear();
   records.assign(1, operation_record());
   finished.assign(1, false);
-  multiprocessors = 1 + static_cast<int>(choice.below(132));
+  multiprocessors = 1 + static_cast<int>(choice.below(choice.below(4) ? 4 : 132)); /* mostly few: problems are small */
   switch_interval = 1 + choice.below(16);
   shared_limit = shared_limits[choice.below(3)];
   shared_grants.clear();
