@@ -1,7 +1,7 @@
-# Compiler flags of every target: warnings are errors, no contraction (spec N1.3), x86-64-v3 floor (spec N1.2).
+# Compiler flags of every target: warnings are errors unless -DSLUICE_WERROR=OFF, no contraction (spec N1.3), x86-64-v3 floor (spec N1.2).
 add_library(sluice_flags INTERFACE)
 target_compile_options(sluice_flags INTERFACE
-  -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes -Werror
+  -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes ${SLUICE_WERROR_FLAG}
   -ffp-contract=off -fno-fast-math -fno-math-errno -fvisibility=hidden)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|amd64")
   target_compile_options(sluice_flags INTERFACE -march=x86-64-v3)

@@ -37,14 +37,17 @@ struct backward_memory {
   float row_max[stats], row_scale[stats], delta[stats]; /* of the tile's queries */
 };
 
-/* spec T3.4's D; a thread a row. */
-static __global__ void attention_delta_kernel(float *delta, const float *d_o, const float *o, size_t rows, size_t d) {
+/* spec T3.4's D; a thread a row, four components at a time where they can be loaded so. */
+static __global__ void attention_delta_kernel(float *delta, const float *d_o, const float *o, size_t rows, size_t d, bool vector) {
   for (size_t i = thread_of_grid(); i < rows; i += threads_of_grid()) {
     float total = 0.0f;
     for (size_t begin = 0; begin < d; begin += dot_chunk) {
       const size_t end = begin + dot_chunk < d ? begin + dot_chunk : d;
       float chain = 0.0f;
-      for (size_t c = begin; c < end; c++) chain = __fmaf_rn(d_o[i * d + c], o[i * d + c], chain);
+      if (vector)
+        for (size_t c = begin; c < end; c += 4) chain = dot4(load4(d_o + i * d + c), load4(o + i * d + c), chain);
+      else
+        for (size_t c = begin; c < end; c++) chain = __fmaf_rn(d_o[i * d + c], o[i * d + c], chain);
       total = __fadd_rn(total, chain);
     }
     delta[i] = total;
@@ -220,7 +223,9 @@ sl_status SL_DEVICE_NAME(attention_backward)(sl_context *ctx, float *dq, float *
   const size_t rows = seq[n_seq] * heads;
   float *delta = static_cast<float *>(sl_device_workspace(ctx, rows * sizeof *delta));
   if (!delta) return ctx->error.status;
-  SL_LAUNCH(attention_delta_kernel, grid_for((rows + 127) / 128), 128, 0, ctx->device->stream, delta, d_o, o, rows, d);
+  const void *const outputs[] = {d_o, o};
+  SL_LAUNCH(attention_delta_kernel, grid_for((rows + 127) / 128), 128, 0, ctx->device->stream, delta, d_o, o, rows, d,
+            copies_vectors(d, outputs, 2));
   const void *const pointers[] = {dq, dk, dv, d_o, q, k, v};
   const backward_problem a = {dq,
                               dk,

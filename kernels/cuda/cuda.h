@@ -29,11 +29,16 @@ enum sl_fault {
 
 struct sl_device {
   cudaStream_t stream;
+  int processors;      /* multiprocessors: what a launcher may look at, and no result may show (spec N1.4) */
   bool smallest_tiles; /* launchers take the smallest instantiation that they have: for the simulator's sake */
   unsigned char *workspace;
   size_t workspace_bytes;
   unsigned long long *faults; /* device: one for each kernel, ~0: none */
-  unsigned long long host_faults[SL_KERNEL_COUNT];
+  /* Host memory that copies may touch while the host goes on: the faults as they were at the last wait, and what uploads have taken from
+   * their callers since then. */
+  unsigned long long *host_faults;
+  unsigned char *staging;
+  size_t staged;
   size_t findings; /* of the simulator, so far */
   /* The last offsets that were uploaded, and their token chunks (spec N4.2): chunk c holds the tokens [chunk_begin[c], chunk_begin[c + 1]);
    * none straddles two sequences. One upload a micro-batch. */

@@ -12,7 +12,12 @@
 
 using namespace sl;
 
-static const size_t workspace_min = 65536, workspace_align = 256;
+static const size_t workspace_min = 65536, workspace_align = 256, faults_bytes = SL_KERNEL_COUNT * sizeof(unsigned long long);
+#ifdef SL_SIMT
+static const size_t staging_bytes = 2048; /* so that it is full often */
+#else
+static const size_t staging_bytes = static_cast<size_t>(1) << 20;
+#endif
 
 sl_status sl_device_fail(sl_context *ctx, const char *what, cudaError_t error) {
   const sl_status status = error == cudaErrorMemoryAllocation ? SL_ERR_MEMORY : SL_ERR_IO;
@@ -86,8 +91,29 @@ static void cut_chunks(sl_device *device) {
   device->n_chunks = n;
 }
 
+/* Everything that is under way arrives. */
+static sl_status wait(sl_context *ctx) {
+  const sl_status status = checked(ctx, "wait", cudaStreamSynchronize(ctx->device->stream));
+  if (!status) ctx->device->staged = 0;
+  return status;
+}
+
+/* The caller may write to `from` at once. What an asynchronous copy from pageable memory promises of that is not said: it is taken from the
+ * caller to page-locked memory, and only what does not fit there is waited for. */
 static sl_status upload(sl_context *ctx, void *to, const void *from, size_t bytes) {
-  return checked(ctx, "copy to the device", cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, ctx->device->stream));
+  sl_device *device = ctx->device;
+  const bool fits = bytes <= staging_bytes;
+  if (fits && bytes > staging_bytes - device->staged && !SL_PLANTED(staging_reused)) {
+    const sl_status status = wait(ctx);
+    if (status) return status;
+  }
+  if (SL_PLANTED(staging_reused) && bytes > staging_bytes - device->staged) device->staged = 0;
+  if (fits) {
+    from = memcpy(device->staging + device->staged, from, bytes);
+    device->staged += (bytes + workspace_align - 1) / workspace_align * workspace_align;
+  }
+  const sl_status status = checked(ctx, "copy to the device", cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, device->stream));
+  return status || fits ? status : wait(ctx);
 }
 
 sl_status sl_device_offsets(sl_context *ctx, const uint32_t *seq, size_t n_seq) {
@@ -134,7 +160,7 @@ static sl_status report_faults(sl_context *ctx) {
     const size_t kind = static_cast<size_t>(fault >> 56);
     if (kind >= SL_FAULT_COUNT) return sl_fail(&ctx->error, SL_ERR_IO, "%s: memory of the device is damaged", kernel_names[k]);
     snprintf(text, sizeof text, fault_rows[kind].format, fault & ((1ull << 56) - 1));
-    cudaMemsetAsync(device->faults, 0xff, sizeof device->host_faults, device->stream);
+    cudaMemsetAsync(device->faults, 0xff, faults_bytes, device->stream);
     return sl_fail(&ctx->error, fault_rows[kind].status, "%s: %s", kernel_names[k], text);
   }
   return SL_OK;
@@ -156,10 +182,9 @@ static sl_status report_findings(sl_context *) { return SL_OK; }
 
 static sl_status device_synchronize(sl_context *ctx) {
   sl_device *device = ctx->device;
-  const size_t bytes = sizeof device->host_faults;
   sl_status status =
-      checked(ctx, "faults", cudaMemcpyAsync(device->host_faults, device->faults, bytes, cudaMemcpyDeviceToHost, device->stream));
-  if (!status && !SL_PLANTED(read_without_wait)) status = checked(ctx, "wait", cudaStreamSynchronize(device->stream));
+      checked(ctx, "faults", cudaMemcpyAsync(device->host_faults, device->faults, faults_bytes, cudaMemcpyDeviceToHost, device->stream));
+  if (!status && !SL_PLANTED(read_without_wait)) status = wait(ctx);
   if (!status) status = report_faults(ctx);
   return status ? status : report_findings(ctx);
 }
@@ -210,6 +235,7 @@ static void device_close(sl_context *ctx) {
   if (!device) return;
   if (device->stream) cudaStreamDestroy(device->stream); /* in the simulator it waits; cudaFree below waits on a device */
   cudaFree(device->workspace), cudaFree(device->faults), cudaFree(device->seq), cudaFree(device->chunk_begin);
+  cudaFreeHost(device->host_faults), cudaFreeHost(device->staging);
   free(device->host_seq), free(device->host_chunk_begin);
   free(device);
   ctx->device = nullptr;
@@ -218,19 +244,45 @@ static void device_close(sl_context *ctx) {
 #ifdef SL_SIMT
 static sl_status find_device(sl_error *) { return SL_OK; }
 #else
+/* cudaSetDevice makes the device's context: what stands in its way is told here. */
 static sl_status find_device(sl_error *err) {
   int n = 0, major = 0;
-  const cudaError_t error = cudaGetDeviceCount(&n);
-  if (error != cudaSuccess || n == 0)
+  cudaError_t error = cudaGetDeviceCount(&n);
+  if (error == cudaSuccess && n > 0) error = cudaSetDevice(0);
+  if (error != cudaSuccess || n == 0) {
+    cudaGetLastError();
     return sl_fail(err, SL_ERR_UNAVAILABLE, "no CUDA device: %s",
                    error == cudaSuccess                   ? "the driver lists none"
                    : error == cudaErrorInsufficientDriver ? "there is no driver, or one that is older than this build's runtime"
-                                                          : cudaGetErrorString(error));
+                   : error == cudaErrorDevicesUnavailable
+                       ? "device 0 is in use by a process that has it alone, or its compute mode forbids it"
+                   : error == cudaErrorMemoryAllocation ? "the memory of device 0 is full"
+                                                        : cudaGetErrorString(error));
+  }
   if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0) != cudaSuccess || major < 8)
     return sl_fail(err, SL_ERR_UNAVAILABLE, "the CUDA device has compute capability %d.x; this build needs 8.0", major);
   return SL_OK;
 }
 #endif
+
+/* The first launch: here a build without code for the device is told. */
+static __global__ void clear_faults_kernel(unsigned long long *faults) {
+  if (threadIdx.x < SL_KERNEL_COUNT) faults[threadIdx.x] = ~0ull;
+}
+
+static sl_status make_faults(sl_context *ctx) {
+  static_assert(SL_KERNEL_COUNT <= 64, "a thread a fault");
+  sl_device *device = ctx->device;
+  void *faults = nullptr, *host_faults = nullptr, *staging = nullptr;
+  sl_status status = checked(ctx, "faults", cudaMalloc(&faults, faults_bytes));
+  if (!status) status = checked(ctx, "page-locked memory", cudaMallocHost(&host_faults, faults_bytes));
+  if (!status) status = checked(ctx, "page-locked memory", cudaMallocHost(&staging, staging_bytes));
+  device->faults = static_cast<unsigned long long *>(faults), device->host_faults = static_cast<unsigned long long *>(host_faults);
+  device->staging = static_cast<unsigned char *>(staging);
+  if (status) return status;
+  SL_LAUNCH(clear_faults_kernel, 1, 64, 0, device->stream, device->faults);
+  return checked(ctx, "first launch", cudaGetLastError());
+}
 
 static sl_status device_open(sl_context *ctx, sl_error *err) {
   const sl_status found = find_device(err);
@@ -238,14 +290,12 @@ static sl_status device_open(sl_context *ctx, sl_error *err) {
   ctx->device = static_cast<sl_device *>(calloc(1, sizeof *ctx->device));
   if (!ctx->device) return sl_fail(err, SL_ERR_MEMORY, "no memory for a context");
   sl_device *device = ctx->device;
-  void *faults = nullptr;
-  sl_status status = checked(ctx, "stream", cudaStreamCreate(&device->stream));
-  if (!status) status = checked(ctx, "faults", cudaMalloc(&faults, sizeof device->host_faults));
-  device->faults = static_cast<unsigned long long *>(faults);
-  if (!status) status = checked(ctx, "faults", cudaMemsetAsync(device->faults, 0xff, sizeof device->host_faults, device->stream));
+  sl_status status = checked(ctx, "device", cudaDeviceGetAttribute(&device->processors, cudaDevAttrMultiProcessorCount, 0));
+  if (!status) status = checked(ctx, "stream", cudaStreamCreate(&device->stream));
+  if (!status) status = make_faults(ctx);
   if (status) {
     device_close(ctx);
-    return sl_fail(err, status, "%s", ctx->error.message);
+    return sl_fail(err, status == SL_ERR_MEMORY ? status : SL_ERR_UNAVAILABLE, "the CUDA device: %s", ctx->error.message);
   }
   ctx->memory = &device_memory;
   fill_table(&ctx->table);

@@ -84,7 +84,8 @@ static __global__ void embedding_grad_kernel(float *total, const float *dy, cons
 
 sl_status SL_DEVICE_NAME(embedding_forward)(sl_context *ctx, float *y, const float *table, const uint32_t *ids, size_t t, size_t d,
                                             size_t vocab) {
-  const unsigned threads = d > 256 ? 128 : 32;
+  const size_t quads = d ? (d + 3) / 4 : 1;
+  const unsigned threads = quads >= 256 ? 256 : static_cast<unsigned>((quads + lanes - 1) / lanes * lanes);
   const int vector = vectors(y, table) && d % 4 == 0;
   if (t)
     SL_LAUNCH(embedding_forward_kernel, blocks_for(t, 1), threads, 0, ctx->device->stream, y, table, ids, t, d, vocab, vector,

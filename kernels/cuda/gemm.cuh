@@ -250,22 +250,22 @@ static __device__ __forceinline__ void add_bias(float (&total)[T::TM][T::TN], co
   }
 }
 
-/* The block's corner. Blocks that run together take `band` tiles of rows times as many columns as there are blocks for, so that both
+/* The corner of a tile of C. Tiles that run together take `band` tiles of rows times as many columns as there are blocks for, so that both
  * operands are read from the L2 cache. */
 template <typename T>
-static __device__ __forceinline__ void place_block(unsigned &m0, unsigned &n0, unsigned m, unsigned n) {
+static __device__ __forceinline__ void place_tile(unsigned &m0, unsigned &n0, unsigned tile, unsigned m, unsigned n) {
   constexpr unsigned band = 8;
   const unsigned down = (m + T::BM - 1) / T::BM, across = (n + T::BN - 1) / T::BN;
-  const unsigned first = blockIdx.x / (band * across) * band, height = down - first < band ? down - first : band,
-                 i = blockIdx.x % (band * across);
+  const unsigned first = tile / (band * across) * band, height = down - first < band ? down - first : band, i = tile % (band * across);
   m0 = (first + i % height) * T::BM;
   n0 = i / height * T::BN;
 }
 
-/* Split: block y owns chunk first_chunk + y, and leaves its result in results, (chunk, m, n), to combine_kernel. */
+/* Block x owns the tile first_tile + x. Split: block y owns its chunk first_chunk + y, and leaves the result in results, (chunk, tile, BM,
+ * BN), to combine_kernel. */
 template <typename T, bool AK, bool BK, int Vec, bool Split>
 __global__ void __launch_bounds__(T::threads, T::Blocks)
-    gemm_kernel(gemm_product p, float *results, unsigned first_chunk, unsigned stop_chunk) {
+    gemm_kernel(gemm_product p, float *results, unsigned first_tile, unsigned first_chunk, unsigned stop_chunk) {
   constexpr int a_floats = buffer_floats<T::BM, T::BK, AK>, b_floats = buffer_floats<T::BN, T::BK, BK>;
   SL_SHARED(float4, a_vectors, [T::Stages * a_floats / 4]); /* float4: for the alignment */
   SL_SHARED(float4, b_vectors, [T::Stages * b_floats / 4]);
@@ -275,7 +275,7 @@ __global__ void __launch_bounds__(T::threads, T::Blocks)
   int tx = warp % (T::across / T::warp_across) * T::warp_across + lane % T::warp_across;
   int ty = warp / (T::across / T::warp_across) * (lanes / T::warp_across) + lane / T::warp_across;
   unsigned m0, n0;
-  place_block<T>(m0, n0, p.m, p.n);
+  place_tile<T>(m0, n0, first_tile + blockIdx.x, p.m, p.n);
   const unsigned m_used = p.m_used && *p.m_used < p.m ? *p.m_used : p.m;
   if (m0 >= m_used) return;
   const int rows = static_cast<int>(m_used - m0 < T::BM ? m_used - m0 : T::BM),
@@ -313,8 +313,8 @@ __global__ void __launch_bounds__(T::threads, T::Blocks)
   __pipeline_wait_prior(0);
   tx = anew(tx), ty = anew(ty);
   if (Split) {
-    float *const r = results + (static_cast<size_t>(blockIdx.y) * p.m + m0) * p.n + n0;
-    each_result<T, AK, BK, group>(chain, ty, tx, p.n, rows, columns, [&](size_t at, const float *v) { store<group>(&r[at], v); });
+    float *const r = results + (static_cast<size_t>(blockIdx.y) * gridDim.x + blockIdx.x) * (T::BM * T::BN);
+    each_result<T, AK, BK, group>(chain, ty, tx, T::BN, rows, columns, [&](size_t at, const float *v) { store<group>(&r[at], v); });
     return;
   }
   if (p.bias) add_bias<T, BK>(total, p.bias + n0, tx, columns);

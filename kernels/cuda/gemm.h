@@ -67,7 +67,7 @@ sl_status gemm_sizes(sl_context *ctx, const char *kernel, size_t m, size_t n, si
 /* Floats of scratch with which launch_gemm is fastest: at most scratch_max, or a few chunks' results with the smallest tiles. It takes any
  * amount, none too, and the result is the same. */
 constexpr size_t scratch_max = static_cast<size_t>(16) << 20;
-size_t gemm_scratch(sl_context *ctx, const gemm_product &p);
+size_t gemm_scratch(sl_context *ctx, gemm_layout layout, const gemm_product &p);
 
 /* p.m x p.n results; the caller has seen to gemm_sizes. */
 void launch_gemm(sl_context *ctx, gemm_layout layout, const gemm_product &p, float *scratch, size_t scratch_floats);

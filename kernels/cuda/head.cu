@@ -8,18 +8,30 @@
 
 namespace sl {
 
-/* One warp: a ballot for each 32 rows gives each its place. */
+/* One warp: a ballot for each 32 rows gives each its place. Eight times 32 rows are read at once: a warp alone waits for all that it reads.
+ */
 static __global__ void find_rows_kernel(head_rows rows, head_gather g, const uint32_t *chunk_begin, unsigned long long *faults) {
+  constexpr int at_once = 8;
   const size_t lane = static_cast<size_t>(lane_of_thread());
   uint32_t found = 0;
-  for (size_t r0 = 0; r0 < g.n; r0 += lanes) {
-    const size_t r = r0 + lane;
-    const bool there = r < g.n && g.mask[g.first + r];
-    const uint32_t votes = __ballot_sync(all_lanes, there), at = found + static_cast<uint32_t>(__popc(votes & ((1u << lane) - 1)));
-    if (r < g.n) rows.before[r] = at;
-    if (there) rows.row[at] = static_cast<uint32_t>(r);
-    if (there && g.target[g.first + r] >= g.vocab) leave_fault(faults, g.kernel, SL_FAULT_id, g.first + r);
-    found += static_cast<uint32_t>(__popc(votes));
+  for (size_t r0 = lane; r0 - lane < g.n; r0 += at_once * lanes) {
+    uint8_t there[at_once];
+    uint32_t target[at_once];
+#pragma unroll
+    for (int k = 0; k < at_once; k++)
+      there[k] = r0 + static_cast<size_t>(k * lanes) < g.n ? g.mask[g.first + r0 + static_cast<size_t>(k * lanes)] : 0;
+#pragma unroll
+    for (int k = 0; k < at_once; k++) target[k] = there[k] ? g.target[g.first + r0 + static_cast<size_t>(k * lanes)] : 0;
+#pragma unroll
+    for (int k = 0; k < at_once; k++) {
+      const size_t r = r0 + static_cast<size_t>(k * lanes);
+      const uint32_t votes = __ballot_sync(all_lanes, there[k] != 0),
+                     at = found + static_cast<uint32_t>(__popc(votes & ((1u << lane) - 1)));
+      if (r < g.n) rows.before[r] = at;
+      if (there[k]) rows.row[at] = static_cast<uint32_t>(r);
+      if (there[k] && target[k] >= g.vocab) leave_fault(faults, g.kernel, SL_FAULT_id, g.first + r);
+      found += static_cast<uint32_t>(__popc(votes));
+    }
   }
   if (lane == 0) rows.before[g.n] = found;
   __syncwarp();
@@ -66,37 +78,55 @@ struct head_columns {
   size_t first, n, ld, vocab;
 };
 
-/* A warp a (row, chunk); a lane keeps its elements in registers, so that a logit is read once. */
-static __global__ void __launch_bounds__(head_threads, 5)
+constexpr int of_lane = sum_chunk / lanes; /* elements of a chunk */
+
+/* A lane's elements of a chunk of n, tempered: in registers, so that a logit is read once. Where the chunk is Whole no test stands between
+ * the loads, which are then all under way at once. */
+template <bool Whole>
+static __device__ __forceinline__ void load_chunk(float (&y)[of_lane], const float *z, int n, float inv_temperature) {
+  const int lane = lane_of_thread();
+#pragma unroll
+  for (int e = 0; e < of_lane; e++) y[e] = Whole || e * lanes + lane < n ? z[e * lanes + lane] : 0.0f;
+#pragma unroll
+  for (int e = 0; e < of_lane; e++) y[e] = Whole || e * lanes + lane < n ? __fmul_rn(y[e], inv_temperature) : -INFINITY;
+}
+
+template <bool Whole>
+static __device__ __forceinline__ void add_chunk(float &sum, float &moment, const float (&y)[of_lane], int n, float max) {
+#pragma unroll
+  for (int e = 0; e < of_lane; e++) {
+    if (!Whole && e * lanes + lane_of_thread() >= n) break;
+    const float d = __fadd_rn(y[e], -max), p = sl_fn_exp(d);
+    sum = __fadd_rn(sum, p);
+    moment = __fmaf_rn(p, d, moment);
+  }
+}
+
+/* A warp a (row, chunk). */
+static __global__ void __launch_bounds__(head_threads, 4)
     chunk_stats_kernel(head_stats out, head_rows rows, head_columns columns, const uint32_t *target, float inv_temperature) {
-  constexpr int each = sum_chunk / lanes;
   const size_t chunks = (columns.n + sum_chunk - 1) / sum_chunk, used = *rows.used;
   for (size_t w = warp_of_grid(); w < used * chunks; w += warps_of_grid()) {
     const size_t i = w / chunks, chunk = w % chunks, left = columns.n - chunk * sum_chunk;
-    const int n = static_cast<int>(left < sum_chunk ? left : sum_chunk), lane = lane_of_thread();
+    const int n = static_cast<int>(left < sum_chunk ? left : sum_chunk);
     const float *z = rows.logits + i * columns.ld + chunk * sum_chunk;
+    float y[of_lane], max = -INFINITY, sum = 0.0f, moment = 0.0f;
+    if (n == sum_chunk)
+      load_chunk<true>(y, z, n, inv_temperature);
+    else
+      load_chunk<false>(y, z, n, inv_temperature);
+#pragma unroll
+    for (int e = 0; e < of_lane; e++) max = y[e] > max ? y[e] : max;
+    max = __fadd_rn(warp_max(max), 0.0f);
+    if (n == sum_chunk)
+      add_chunk<true>(sum, moment, y, n, max);
+    else
+      add_chunk<false>(sum, moment, y, n, max);
+    sum = warp_sum(sum), moment = warp_sum(moment);
+    if (lane_of_thread() != 0) continue;
     const size_t id = target[rows.row[i]],
                  wanted = (id < columns.vocab ? id : 0) - columns.first - chunk * sum_chunk; /* or a fault is left */
-    float y[each], max = -INFINITY;
-#pragma unroll
-    for (int e = 0; e < each; e++) {
-      const int v = e * lanes + lane;
-      if (v >= n) break;
-      y[e] = __fmul_rn(z[v], inv_temperature);
-      max = y[e] > max ? y[e] : max;
-      if (static_cast<size_t>(v) == wanted) out.target_logit[i] = y[e];
-    }
-    max = __fadd_rn(warp_max(max), 0.0f);
-    float sum = 0.0f, moment = 0.0f;
-#pragma unroll
-    for (int e = 0; e < each; e++) {
-      if (e * lanes + lane >= n) break;
-      const float d = __fadd_rn(y[e], -max), p = sl_fn_exp(d);
-      sum = __fadd_rn(sum, p);
-      moment = __fmaf_rn(p, d, moment);
-    }
-    sum = warp_sum(sum), moment = warp_sum(moment);
-    if (lane != 0) continue;
+    if (wanted < static_cast<size_t>(n)) out.target_logit[i] = __fmul_rn(z[wanted], inv_temperature);
     float *s = out.stats + (columns.first / sum_chunk + chunk) * 3 * out.rows + i;
     s[0] = max, s[out.rows] = sum, s[2 * out.rows] = moment;
   }
@@ -114,9 +144,11 @@ static __global__ void combine_stats_kernel(head_outputs out, head_stats in, hea
     if (rows.before[r + 1] > i) {
       const float *s = in.stats + i;
       max = -INFINITY;
+#pragma unroll 8
       for (size_t c = 0; c < in.chunks; c++) max = s[3 * c * in.rows] > max ? s[3 * c * in.rows] : max;
       max = __fadd_rn(max, 0.0f);
       float moment = 0.0f;
+#pragma unroll 4
       for (size_t c = 0; c < in.chunks; c++, s += 3 * in.rows) {
         const float d = __fadd_rn(s[0], -max), a = sl_fn_exp(d);
         moment = __fmaf_rn(__fmaf_rn(s[in.rows], d, s[2 * in.rows]), a, moment);
@@ -156,7 +188,7 @@ sl_status SL_DEVICE_NAME(logprob_forward)(sl_context *ctx, float *logp, float *e
   if (tile.rows == 0) return sl_fail(&ctx->error, SL_ERR_MEMORY, "logprob_forward: rows of %zu do not fit the head's workspace", d);
   gemm_product p = product_of(nullptr, tile.columns, tile.rows, tile.columns);
   add_part(&p, nullptr, d, nullptr, d, d);
-  const size_t scratch_floats = gemm_scratch(ctx, p);
+  const size_t scratch_floats = gemm_scratch(ctx, both_k, p);
   head_rows rows;
   head_stats stats;
   float *scratch;

@@ -16,8 +16,8 @@ static __global__ void __launch_bounds__(Warps *lanes)
     const size_t c = first + static_cast<size_t>(warp), here = n_chunks - first < Warps ? n_chunks - first : Warps;
     float chain = 0.0f;
     if (c < n_chunks && j < n) {
-#pragma unroll 8
-      for (size_t i = chunk_begin[c]; i < chunk_begin[c + 1]; i++) chain = __fmaf_rn(dy[i * n + j], 1.0f, chain);
+#pragma unroll 16
+      for (size_t i = chunk_begin[c], end = chunk_begin[c + 1]; i < end; i++) chain = __fmaf_rn(dy[i * n + j], 1.0f, chain);
     }
     result[warp][lane] = chain;
     __syncthreads();
@@ -34,7 +34,7 @@ sl_status SL_DEVICE_NAME(linear_pack)(sl_context *ctx, void *packed, const float
 }
 
 static sl_status run_product(sl_context *ctx, const char *kernel, gemm_layout layout, const gemm_product &p) {
-  const size_t floats = gemm_scratch(ctx, p);
+  const size_t floats = gemm_scratch(ctx, layout, p);
   float *scratch = floats ? static_cast<float *>(sl_device_workspace(ctx, floats * sizeof *scratch)) : nullptr;
   if (floats && !scratch) return ctx->error.status;
   launch_gemm(ctx, layout, p, scratch, floats);

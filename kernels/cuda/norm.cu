@@ -69,7 +69,7 @@ static __global__ void weight_chains_kernel(float *chains, const float *dy, cons
     const size_t begin = chunk_begin[k], end = chunk_begin[k + 1];
     for (size_t c = thread_of_grid(); c < d; c += threads_of_grid()) {
       float chain = 0.0f;
-#pragma unroll 8
+#pragma unroll 16
       for (size_t i = begin; i < end; i++) chain = __fmaf_rn(dy[i * d + c], __fmul_rn(x[i * d + c], rstd[i]), chain);
       chains[k * d + c] = chain;
     }

@@ -5,6 +5,8 @@
  * sums and one for its weight, 40 binary64 operations: 1.2 ps at 34 Tflop/s of binary64. So the two exps are the floor, and memory near it.
  * With top-k or top-p weights are kept (4 bytes), and the row's block reads them six times from the second-level cache: not for the path
  * that matters. */
+#include "vector.h"
+
 #include "sample_scan.cuh"
 
 #include "kernels/philox.h"
@@ -59,8 +61,8 @@ static __device__ __forceinline__ float tempered(const sample_problem &a, size_t
 }
 
 /* floor(2^40 exp(z - M)): a float holds it exactly. */
-static __device__ __forceinline__ float weight_of(const sample_problem &a, size_t row, size_t v, float max) {
-  return floorf(__fmul_rn(0x1p40f, sl_fn_exp(__fadd_rn(tempered(a, row, v), -max))));
+static __device__ __forceinline__ float weight_of(const sample_problem &a, float logit, float max) {
+  return floorf(__fmul_rn(0x1p40f, sl_fn_exp(__fadd_rn(__fmul_rn(logit, a.inv_temperature), -max))));
 }
 
 /* A warp a chunk of a row: its maximum and its sums (spec N3.9). */
@@ -69,17 +71,15 @@ static __global__ void __launch_bounds__(128) sample_chunks(sample_problem a) {
     const size_t row = x / a.chunks, begin = x % a.chunks * sum_chunk, lane = threadIdx.x % lanes;
     const size_t end = begin + sum_chunk < a.vocab ? begin + sum_chunk : a.vocab;
     float m = -INFINITY, sum = 0.0f, moment = 0.0f;
-    for (size_t v = begin + lane; v < end; v += lanes) {
-      const float z = tempered(a, row, v);
-      m = z > m ? z : m;
-    }
+    const auto logit = [&](size_t v) { return tempered(a, row, v); };
+    strided(begin + lane, end, logit, [&](size_t, float z) { m = z > m ? z : m; });
     m = __fadd_rn(warp_max(m), 0.0f);
     if (SL_PLANTED(sample_uninitialised)) sum = a.chunk_sum[x];
-    for (size_t v = begin + lane; v < end; v += lanes) {
-      const float y = __fadd_rn(tempered(a, row, v), -m), e = sl_fn_exp(y);
+    strided(begin + lane, end, logit, [&](size_t, float z) {
+      const float y = __fadd_rn(z, -m), e = sl_fn_exp(y);
       sum = __fadd_rn(sum, e);
       moment = __fmaf_rn(e, y, moment);
-    }
+    });
     sum = warp_sum(sum), moment = warp_sum(moment);
     if (lane == 0) a.chunk_max[x] = m, a.chunk_sum[x] = sum, a.chunk_moment[x] = moment;
   }
@@ -131,11 +131,13 @@ static __global__ void __launch_bounds__(128) sample_weights(sample_problem a) {
     const size_t end = begin + sum_chunk < a.vocab ? begin + sum_chunk : a.vocab;
     const float max = a.row[row].max;
     whole sum = 0;
-    for (size_t v = begin + lane; v < end; v += lanes) {
-      const float w = weight_of(a, row, v, max);
-      if (a.weight) a.weight[row * a.vocab + v] = w;
-      sum += static_cast<whole>(w);
-    }
+    strided(
+        begin + lane, end, [&](size_t v) { return a.logits[row * a.vocab + v]; },
+        [&](size_t v, float logit) {
+          const float w = weight_of(a, logit, max);
+          if (a.weight) a.weight[row * a.vocab + v] = w;
+          sum += static_cast<whole>(w);
+        });
     sum = warp_total(sum);
     if (lane == 0) a.chunk_weight[x] = sum;
   }
@@ -240,7 +242,7 @@ static __device__ __forceinline__ size_t draw(const sample_problem &a, size_t ro
   const float max = a.row[row].max;
   return begin + find_item<Threads, Each>(n, x - chunk.before, [&](size_t i) -> whole {
                    const size_t v = begin + i;
-                   const float w = a.weight ? a.weight[row * a.vocab + v] : weight_of(a, row, v, max);
+                   const float w = a.weight ? a.weight[row * a.vocab + v] : weight_of(a, a.logits[row * a.vocab + v], max);
                    return kept.holds(w, v) ? static_cast<whole>(w) : 0;
                  }).index;
 }

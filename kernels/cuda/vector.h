@@ -19,7 +19,7 @@ static inline int vectors(const P *...p) {
 /* Elements i ... i + 3 of n; those beyond n are 0. */
 static __device__ __forceinline__ four load4(const float *p, size_t i, size_t n, bool whole) {
   if (whole) {
-    const float4 f = *reinterpret_cast<const float4 *>(p + i);
+    const float4 f = SL_LOAD(reinterpret_cast<const float4 *>(p + i));
     return {{f.x, f.y, f.z, f.w}};
   }
   four f = {{0.0f, 0.0f, 0.0f, 0.0f}};
@@ -32,7 +32,7 @@ static __device__ __forceinline__ four load4(const float *p, size_t i, size_t n,
 
 static __device__ __forceinline__ void store4(float *p, size_t i, size_t n, bool whole, const four &f) {
   if (whole) {
-    *reinterpret_cast<float4 *>(p + i) = make_float4(f.v[0], f.v[1], f.v[2], f.v[3]);
+    SL_STORE(reinterpret_cast<float4 *>(p + i), make_float4(f.v[0], f.v[1], f.v[2], f.v[3]));
     return;
   }
   p[i] = f.v[0];

@@ -5,10 +5,11 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <deque>
 #include <functional>
-#include <memory>
+#include <map>
 
 namespace simt {
 
@@ -60,7 +61,8 @@ int multiprocessors = 1;
 /* Of compute capabilities 8.9, 8.0 and 9.0. */
 constexpr size_t shared_limits[] = {99 * 1024, 163 * 1024, 227 * 1024};
 size_t shared_limit = shared_limits[2];
-bool bad_call;
+std::map<const void *, size_t> shared_grants; /* dynamic bytes, by kernel */
+cudaError_t bad_call = cudaSuccess;
 
 struct host_range {
   const unsigned char *from;
@@ -141,6 +143,22 @@ void copy_bytes(void *to, const void *from, size_t bytes) {
 
 bool shared_granted(size_t bytes) { return bytes <= shared_limit; }
 
+bool grant_shared(const void *kernel, size_t bytes) {
+  if (!shared_granted(bytes)) return false;
+  shared_grants[kernel] = bytes;
+  return true;
+}
+
+/* What a device refuses of a launch. */
+static cudaError_t refused(const void *kernel, dim3 grid, dim3 block, size_t shared_bytes) {
+  const size_t threads = static_cast<size_t>(block.x) * block.y * block.z;
+  if (threads == 0 || threads > block_threads_max || block.z > 64) return cudaErrorInvalidConfiguration;
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.x > INT32_MAX || grid.y > 65535 || grid.z > 65535)
+    return cudaErrorInvalidConfiguration;
+  const auto grant = shared_grants.find(kernel);
+  return shared_bytes > (grant == shared_grants.end() ? shared_unasked : grant->second) ? cudaErrorInvalidValue : cudaSuccess;
+}
+
 bool op_before(uint32_t a, uint32_t b) { return known(records[b].before, a); }
 
 bool in_arguments(const void *p) {
@@ -156,11 +174,11 @@ void host_access(const void *p, size_t bytes, const void *place) {
   if (in_arena(p)) report(bug::out_of_bounds, place, nullptr, -1, "the host touches device memory");
 }
 
-void enqueue_launch(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes, stream_state *stream, void (*run)(void *),
-                    void (*destroy)(void *), void *captured, size_t bytes) {
-  const unsigned threads = block.x * block.y * block.z;
-  if (threads == 0 || threads > block_threads_max || grid.x * grid.y * grid.z == 0 || shared_bytes > shared_limit) {
-    bad_call = true;
+void enqueue_launch(const char *kernel, const void *address, dim3 grid, dim3 block, size_t shared_bytes, stream_state *stream,
+                    void (*run)(void *), void (*destroy)(void *), void *captured, size_t bytes) {
+  const cudaError_t error = refused(address, grid, block, shared_bytes);
+  if (error) {
+    bad_call = error;
     destroy(captured);
     return;
   }
@@ -186,11 +204,12 @@ void begin(uint64_t seed) {
   host_seen.clear(), pending_host.clear(), findings.clear();
   records.assign(1, operation_record());
   finished.assign(1, false);
-  multiprocessors = 1 + static_cast<int>(choice.below(132));
+  multiprocessors = 1 + static_cast<int>(choice.below(choice.below(4) ? 4 : 132)); /* mostly few: problems are small */
   switch_interval = 1 + choice.below(16);
   shared_limit = shared_limits[choice.below(3)];
+  shared_grants.clear();
   access_count = 0;
-  bad_call = false;
+  bad_call = cudaSuccess;
   shadow_reset_all();
 }
 
@@ -209,13 +228,18 @@ cudaError_t cudaFree(void *p) {
   return arena_free(p) ? cudaSuccess : cudaErrorInvalidValue;
 }
 
+cudaError_t cudaMallocHost(void **p, size_t bytes) {
+  *p = malloc(bytes);
+  return *p ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+
+cudaError_t cudaFreeHost(void *p) {
+  free(p);
+  return cudaSuccess;
+}
+
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
-  std::function<void()> run = [=]() { copy_bytes(to, from, bytes); };
-  if (kind == cudaMemcpyHostToDevice) { /* pageable memory: staged before the call returns */
-    const unsigned char *bytes_from = static_cast<const unsigned char *>(from);
-    const auto staged = std::make_shared<std::vector<unsigned char>>(bytes_from, bytes_from + bytes);
-    run = [=]() { copy_bytes(to, staged->data(), bytes); };
-  }
+  const std::function<void()> run = [=]() { copy_bytes(to, from, bytes); }; /* what lies there when its turn comes, pageable or not */
   if (kind == cudaMemcpyDeviceToHost) {
     memset(to, 0xA5, bytes); /* what was there is gone until the copy arrives */
     pending_host.push_back({static_cast<unsigned char *>(to), bytes, static_cast<uint32_t>(records.size())});
@@ -294,9 +318,9 @@ cudaError_t cudaDeviceSynchronize() {
 }
 
 cudaError_t cudaGetLastError() {
-  const bool bad = bad_call;
-  bad_call = false;
-  return bad ? cudaErrorInvalidValue : cudaSuccess;
+  const cudaError_t bad = bad_call;
+  bad_call = cudaSuccess;
+  return bad;
 }
 
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int) {
@@ -306,6 +330,14 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int) {
   return cudaSuccess;
 }
 
+cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr, int) {
+  *value = multiprocessors;
+  return cudaSuccess;
+}
+
 const char *cudaGetErrorString(cudaError_t error) {
-  return error == cudaSuccess ? "success" : error == cudaErrorMemoryAllocation ? "out of memory" : "invalid value";
+  return error == cudaSuccess                     ? "success"
+         : error == cudaErrorMemoryAllocation     ? "out of memory"
+         : error == cudaErrorInvalidConfiguration ? "invalid configuration argument"
+                                                  : "invalid argument";
 }

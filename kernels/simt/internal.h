@@ -65,6 +65,7 @@ bool op_before(uint32_t a, uint32_t b);
 
 /* The arena of device memory and its shadow (shadow.cpp). */
 bool in_arena(const void *p);
+bool in_shared(const void *p);
 void *arena_allocate(size_t bytes);
 bool arena_free(void *p);
 unsigned char *shared_base();

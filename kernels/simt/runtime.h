@@ -41,30 +41,43 @@ enum class plant {
 };
 bool planted(plant p);
 
-/* Whether a block may have that much dynamic shared memory: what a device has is drawn from the seed. */
+/* Whether a block may have that much shared memory: what a device has is drawn from the seed. */
 bool shared_granted(size_t bytes);
+/* What cudaFuncSetAttribute grants: a kernel that has not asked gets no more than shared_unasked dynamic bytes. */
+constexpr size_t shared_unasked = 48 * 1024;
+bool grant_shared(const void *kernel, size_t bytes);
+
+/* Arguments of a launch lie behind one another in constant memory, each at its alignment. */
+constexpr size_t parameter_bytes_max = 4096;
+template <typename... Args>
+constexpr size_t parameter_bytes() {
+  size_t used = 0;
+  ((used = (used + alignof(Args) - 1) / alignof(Args) * alignof(Args) + sizeof(Args)), ...);
+  return used;
+}
 
 struct stream_state;
 struct event_state;
 /* From here on in the stream, memory that was allocated may be touched (and is uninitialised), or may not. */
 void mark_arena(stream_state *stream, void *p, size_t bytes, bool valid);
 /* A launch waits in its stream with its arguments, a copy of the caller's lambda: run and destroy take it. */
-void enqueue_launch(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes, stream_state *stream, void (*run)(void *),
-                    void (*destroy)(void *), void *arguments, size_t bytes);
+void enqueue_launch(const char *kernel, const void *address, dim3 grid, dim3 block, size_t shared_bytes, stream_state *stream,
+                    void (*run)(void *), void (*destroy)(void *), void *arguments, size_t bytes);
 template <typename F>
-void launch(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes, stream_state *stream, F f) {
+void launch(const char *kernel, const void *address, dim3 grid, dim3 block, size_t shared_bytes, stream_state *stream, F f) {
   enqueue_launch(
-      kernel, grid, block, shared_bytes, stream, [](void *p) { (*static_cast<F *>(p))(); }, [](void *p) { delete static_cast<F *>(p); },
-      new F(f), sizeof(F));
+      kernel, address, grid, block, shared_bytes, stream, [](void *p) { (*static_cast<F *>(p))(); },
+      [](void *p) { delete static_cast<F *>(p); }, new F(f), sizeof(F));
 }
 
 }  // namespace simt
 
 typedef simt::stream_state *cudaStream_t;
 typedef simt::event_state *cudaEvent_t;
-typedef enum { cudaSuccess = 0, cudaErrorMemoryAllocation = 2, cudaErrorInvalidValue = 1 } cudaError_t;
+typedef enum { cudaSuccess = 0, cudaErrorMemoryAllocation = 2, cudaErrorInvalidValue = 1, cudaErrorInvalidConfiguration = 9 } cudaError_t;
 typedef enum { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 } cudaMemcpyKind;
 typedef enum { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 } cudaFuncAttribute;
+typedef enum { cudaDevAttrMultiProcessorCount = 16 } cudaDeviceAttr;
 typedef struct {
   char name[256];
   int multiProcessorCount;
@@ -73,6 +86,8 @@ typedef struct {
 
 cudaError_t cudaMalloc(void **p, size_t bytes);
 cudaError_t cudaFree(void *p);
+cudaError_t cudaMallocHost(void **p, size_t bytes);
+cudaError_t cudaFreeHost(void *p);
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);
 cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t stream);
 cudaError_t cudaStreamCreate(cudaStream_t *stream);
@@ -86,10 +101,11 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event);
 cudaError_t cudaDeviceSynchronize();
 cudaError_t cudaGetLastError();
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int device);
+cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int device);
 const char *cudaGetErrorString(cudaError_t error);
 template <typename F>
-cudaError_t cudaFuncSetAttribute(F *, cudaFuncAttribute, int bytes) {
-  return simt::shared_granted(static_cast<size_t>(bytes)) ? cudaSuccess : cudaErrorInvalidValue;
+cudaError_t cudaFuncSetAttribute(F *kernel, cudaFuncAttribute, int bytes) {
+  return simt::grant_shared(reinterpret_cast<const void *>(kernel), static_cast<size_t>(bytes)) ? cudaSuccess : cudaErrorInvalidValue;
 }
 
 #endif

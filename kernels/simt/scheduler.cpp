@@ -57,7 +57,7 @@ struct shared_slot {
   size_t offset;
 };
 std::vector<shared_slot> shared_slots;
-size_t shared_used;
+size_t shared_used, shared_static_bytes, shared_dynamic_bytes;
 bool inside;
 
 }  // namespace
@@ -271,6 +271,7 @@ void run_block(const char *kernel, unsigned index, size_t shared_bytes, uint32_t
   shared_begin_block();
   shared_slots.clear();
   shared_used = (shared_bytes + 15) / 16 * 16;
+  shared_static_bytes = 0, shared_dynamic_bytes = shared_bytes;
   if (shared_bytes) shadow_allow(shared_base(), shared_bytes);
   for (unsigned t = 0; t < n_threads; t++) prepare(t);
   inside = true;
@@ -323,8 +324,9 @@ void *shared_static(const void *key, size_t bytes) {
   const shared_slot s = {key, shared_used};
   shared_used = (shared_used + bytes + 15) / 16 * 16 + 16; /* a gap, so that an overrun is out of bounds */
   shared_slots.push_back(s);
-  if (shared_used > shared_bytes_max)
-    report(bug::out_of_bounds, __builtin_return_address(0), nullptr, -1, "more shared memory than an SM has");
+  shared_static_bytes += (bytes + 15) / 16 * 16;
+  if (shared_static_bytes > shared_unasked || !shared_granted(shared_static_bytes + shared_dynamic_bytes))
+    report(bug::out_of_bounds, __builtin_return_address(0), nullptr, -1, "more shared memory than a block may have");
   shadow_allow(shared_base() + s.offset, bytes);
   return shared_base() + s.offset;
 }
@@ -333,6 +335,9 @@ void *shared_dynamic() { return shared_base(); }
 
 void async_copy(void *shared, const void *global, size_t bytes) {
   const void *place = __builtin_return_address(0);
+  if (bytes != 4 && bytes != 8 && bytes != 16) report(bug::misaligned, place, nullptr, -1, "an asynchronous copy moves 4, 8 or 16 bytes");
+  if (!in_shared(shared) || in_shared(global) || !in_arena(global))
+    report(bug::out_of_bounds, place, nullptr, -1, "an asynchronous copy goes from global to shared memory");
   shadow_access(global, bytes, false, false, place);
   shadow_begin_async(shared, bytes, place);
   fiber &f = fibers[current];

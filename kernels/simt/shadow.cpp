@@ -91,6 +91,7 @@ void refresh_shared(cell &c) {
 }  // namespace
 
 bool in_arena(const void *p) { return arena && offset_of(p) < arena_bytes; }
+bool in_shared(const void *p) { return arena && offset_of(p) < shared_bytes_max; }
 
 unsigned char *shared_base() {
   if (!arena) map_arena();

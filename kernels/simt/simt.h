@@ -100,7 +100,6 @@ static inline __attribute__((always_inline)) bool __any_sync(uint32_t mask, bool
 static inline __attribute__((always_inline)) bool __all_sync(uint32_t mask, bool p, unsigned line = __builtin_LINE()) {
   return simt::warp_ballot(mask, !p, line) == 0;
 }
-static inline uint32_t __activemask() { return 0xffffffffu; }
 
 /* Asynchronous copies global to shared (cp.async). */
 static inline __attribute__((always_inline)) void __pipeline_memcpy_async(void *shared, const void *global, size_t bytes) {
@@ -150,13 +149,15 @@ static inline unsigned long long __umul64hi(unsigned long long a, unsigned long 
 /* Arguments are evaluated now, and copied, as on a device. */
 namespace simt {
 template <typename K, typename... Args>
-static inline void launch_kernel(const char *name, dim3 grid, dim3 block, size_t shared_bytes, stream_state *stream, K kernel,
-                                 Args... arguments) {
-  launch(name, grid, block, shared_bytes, stream, [=]() { kernel(arguments...); });
+static inline void launch_kernel(const char *name, const void *address, dim3 grid, dim3 block, size_t shared_bytes, stream_state *stream,
+                                 K kernel, Args... arguments) {
+  static_assert(parameter_bytes<Args...>() <= parameter_bytes_max, "more arguments than a launch may have");
+  launch(name, address, grid, block, shared_bytes, stream, [=]() { kernel(arguments...); });
 }
 }  // namespace simt
-#define SL_LAUNCH(kernel, grid, block, shared_bytes, stream, ...) \
-  simt::launch_kernel(                                            \
-      #kernel, grid, block, shared_bytes, stream, [](auto... arguments) { kernel(arguments...); }, __VA_ARGS__)
+#define SL_LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                                                                          \
+  simt::launch_kernel(                                                                                                                     \
+      #kernel, reinterpret_cast<const void *>(kernel), grid, block, shared_bytes, stream, [](auto... arguments) { kernel(arguments...); }, \
+      __VA_ARGS__)
 
 #endif

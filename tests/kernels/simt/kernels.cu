@@ -62,6 +62,66 @@ __global__ void tile_scale(const float *x, float *y, int tiles, planted bug) {
   __pipeline_wait_prior(0);
 }
 
+/* Lanes of one warp exchange through shared memory. __syncwarp orders that, among the lanes that it names; a vote lets lanes meet, and
+ * orders no memory. */
+__global__ void warp_exchange(const float *x, float *y, int rounds, planted bug) {
+  SL_SHARED(float, s, [32]);
+  const int t = static_cast<int>(threadIdx.x);
+  const uint32_t lanes = bug != HALF_SYNCWARP ? 0xffffffffu : t < 16 ? 0x0000ffffu : 0xffff0000u;
+  for (int i = 0; i < rounds; i++) {
+    s[t] = x[i * 32 + t];
+    if (bug == VOTE_FOR_SYNCWARP)
+      __any_sync(lanes, true);
+    else if (bug != DROPPED_SYNCWARP)
+      __syncwarp(lanes);
+    y[i * 32 + t] = s[31 - t];
+    __syncwarp();
+  }
+}
+
+/* Asynchronous copies of 16 bytes, whose both ends must be aligned to that. */
+__global__ void vector_copy(const float *x, float *y, planted bug) {
+  SL_SHARED(float4, tile, [8]);
+  float *s = reinterpret_cast<float *>(&tile[0]);
+  const int t = static_cast<int>(threadIdx.x);
+  const float *from = bug == COPY_FROM_SHARED ? s : x + 4 * t + (bug == MISALIGNED_COPY);
+  if (t < 8) __pipeline_memcpy_async(s + 4 * t, from, bug == ODD_COPY ? 12 : 16);
+  __pipeline_commit();
+  __pipeline_wait_prior(0);
+  __syncthreads();
+  y[t] = s[t];
+}
+
+__global__ void nothing(int) {}
+
+/* 40 KiB of static shared memory, on top of the launch's dynamic bytes. */
+__global__ void large_static(float *y) {
+  SL_SHARED(float, s, [10 * 1024]);
+  s[threadIdx.x] = 1.0f;
+  y[threadIdx.x] = s[threadIdx.x];
+}
+
+cudaError_t try_launch(dim3 grid, dim3 block, size_t shared_bytes, size_t asked) {
+  if (asked) {
+    const cudaError_t error = cudaFuncSetAttribute(nothing, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(asked));
+    if (error) return error;
+  }
+  SL_LAUNCH(nothing, grid, block, shared_bytes, nullptr, 0);
+  return cudaGetLastError();
+}
+
+void launch_large_static(float *y, size_t dynamic_bytes) {
+  if (cudaFuncSetAttribute(large_static, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(dynamic_bytes)) != cudaSuccess)
+    return;
+  SL_LAUNCH(large_static, 1, 32, dynamic_bytes, nullptr, y);
+}
+
+void launch_warp_exchange(const float *x, float *y, int rounds, planted bug) {
+  SL_LAUNCH(warp_exchange, 1, 32, 0, nullptr, x, y, rounds, bug);
+}
+
+void launch_vector_copy(const float *x, float *y, planted bug) { SL_LAUNCH(vector_copy, 1, 32, 0, nullptr, x, y, bug); }
+
 void launch_row_sum(int rows, const float *x, float *y, int n, planted bug) {
   SL_LAUNCH(row_sum, static_cast<unsigned>(rows), 64, 0, nullptr, x, y, n, bug);
 }

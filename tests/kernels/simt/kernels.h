@@ -2,6 +2,8 @@
 #ifndef SLUICE_TESTS_SIMT_KERNELS_H
 #define SLUICE_TESTS_SIMT_KERNELS_H
 
+#include "kernels/simt/runtime.h"
+
 enum planted {
   NO_BUG,
   DROPPED_BARRIER,
@@ -10,7 +12,13 @@ enum planted {
   OFF_BY_ONE_TAIL,
   FLOAT_ATOMIC,
   WRONG_MASK,
-  MISSING_WAIT
+  MISSING_WAIT,
+  DROPPED_SYNCWARP,
+  VOTE_FOR_SYNCWARP,
+  HALF_SYNCWARP,
+  MISALIGNED_COPY,
+  ODD_COPY,
+  COPY_FROM_SHARED
 };
 
 void launch_row_sum(int rows, const float *x, float *y, int n, planted bug);
@@ -19,6 +27,12 @@ void launch_arrival_sum(int rows, const float *x, float *y, unsigned *turn, int 
 void launch_tile_scale(const float *x, float *y, int tiles, planted bug);
 void launch_two_streams(int rows, const float *x, float *y, float *z, int n, bool wait);
 void launch_grid_sum(const float *x, float *partial, int n, int blocks);
+void launch_warp_exchange(const float *x, float *y, int rounds, planted bug);
+void launch_vector_copy(const float *x, float *y, planted bug);
 float first_of(const float *host);
+
+/* Launches a kernel that does nothing, having asked for `asked` bytes of dynamic shared memory unless that is 0: the launch's error. */
+cudaError_t try_launch(dim3 grid, dim3 block, size_t shared_bytes, size_t asked);
+void launch_large_static(float *y, size_t dynamic_bytes);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <criterion/criterion.h>
 
+#include <array>
 #include <cstdio>
 #include <cstring>
 #include <set>
@@ -35,6 +36,7 @@ float *upload(const std::vector<float> &x) {
   void *p;
   cudaMalloc(&p, x.size() * sizeof(float));
   cudaMemcpyAsync(p, x.data(), x.size() * sizeof(float), cudaMemcpyHostToDevice, nullptr);
+  cudaStreamSynchronize(nullptr);
   return static_cast<float *>(p);
 }
 
@@ -79,6 +81,73 @@ Test(simt, right_kernels_are_clean) {
   expect_clean(under_seeds(rows, [](float *x, float *y) { launch_warp_sum(rows, x, y, columns, NO_BUG); }));
   expect_clean(under_seeds(96, [](float *x, float *y) { launch_tile_scale(x, y, 3, NO_BUG); }));
   expect_clean(under_seeds(rows + 1, [](float *x, float *y) { launch_two_streams(rows, x, y, y + rows, columns, true); }));
+  expect_clean(under_seeds(128, [](float *x, float *y) { launch_warp_exchange(x, y, 4, NO_BUG); }));
+  expect_clean(under_seeds(32, [](float *x, float *y) { launch_vector_copy(x, y, NO_BUG); }));
+}
+
+/* Lanes of a warp run in any order, as threads that a GPU schedules independently do. */
+Test(simt, warp_exchange_without_syncwarp) {
+  const outcome o = under_seeds(128, [](float *x, float *y) { launch_warp_exchange(x, y, 4, DROPPED_SYNCWARP); });
+  cr_expect(o.bugs.count(simt::bug::race));
+  cr_expect_gt(o.hashes.size(), 1u);
+}
+
+Test(simt, a_vote_orders_no_memory) {
+  const outcome o = under_seeds(128, [](float *x, float *y) { launch_warp_exchange(x, y, 4, VOTE_FOR_SYNCWARP); });
+  cr_expect(o.bugs.count(simt::bug::race));
+}
+
+Test(simt, syncwarp_orders_the_lanes_that_it_names) {
+  const outcome o = under_seeds(128, [](float *x, float *y) { launch_warp_exchange(x, y, 4, HALF_SYNCWARP); });
+  cr_expect(o.bugs.count(simt::bug::race));
+}
+
+Test(simt, asynchronous_copies_are_aligned) {
+  for (planted bug : {MISALIGNED_COPY, ODD_COPY}) {
+    const outcome o = under_seeds(
+        32, [=](float *x, float *y) { launch_vector_copy(x, y, bug); }, 4);
+    cr_expect(o.bugs.count(simt::bug::misaligned), "planted %d", bug);
+  }
+}
+
+Test(simt, asynchronous_copies_come_from_global_memory) {
+  const outcome o = under_seeds(
+      32, [](float *x, float *y) { launch_vector_copy(x, y, COPY_FROM_SHARED); }, 4);
+  cr_expect(o.bugs.count(simt::bug::out_of_bounds));
+}
+
+Test(simt, limits_of_a_launch) {
+  simt::begin(1);
+  cr_expect_eq(try_launch(dim3(1, 1, 1), dim3(1024, 1, 1), 48 * 1024, 0), cudaSuccess);
+  for (const dim3 &grid : {dim3(0, 1, 1), dim3(0x80000000u, 1, 1), dim3(1, 65536, 1), dim3(1, 1, 65536)})
+    cr_expect_eq(try_launch(grid, dim3(32, 1, 1), 0, 0), cudaErrorInvalidConfiguration, "grid %u x %u x %u", grid.x, grid.y, grid.z);
+  for (const dim3 &block : {dim3(0, 1, 1), dim3(1025, 1, 1), dim3(64, 32, 1), dim3(1, 1, 65), dim3(65536, 65536, 1)})
+    cr_expect_eq(try_launch(dim3(1, 1, 1), block, 0, 0), cudaErrorInvalidConfiguration, "block %u x %u x %u", block.x, block.y, block.z);
+  cr_expect_eq(cudaGetLastError(), cudaSuccess, "told twice");
+}
+
+Test(simt, shared_memory_over_48_KiB_is_asked_for) {
+  simt::begin(1);
+  cr_expect_eq(try_launch(dim3(1, 1, 1), dim3(32, 1, 1), 48 * 1024 + 4, 0), cudaErrorInvalidValue);
+  cr_expect_eq(try_launch(dim3(1, 1, 1), dim3(32, 1, 1), 64 * 1024, 64 * 1024), cudaSuccess);
+  cr_expect_eq(try_launch(dim3(1, 1, 1), dim3(32, 1, 1), 64 * 1024 + 4, 64 * 1024), cudaErrorInvalidValue);
+  cr_expect_eq(try_launch(dim3(1, 1, 1), dim3(32, 1, 1), 0, 228 * 1024), cudaErrorInvalidValue);
+  simt::begin(2);
+  cr_expect_eq(try_launch(dim3(1, 1, 1), dim3(32, 1, 1), 64 * 1024, 0), cudaErrorInvalidValue, "granted in another run");
+}
+
+/* A device has 99, 163 or 227 KiB for a block: 40 and 64 are too much for the first. */
+Test(simt, static_and_dynamic_shared_memory) {
+  const outcome o = under_seeds(
+      32, [](float *, float *y) { launch_large_static(y, 64 * 1024); }, 40);
+  cr_expect(o.bugs.count(simt::bug::out_of_bounds));
+  expect_clean(under_seeds(
+      32, [](float *, float *y) { launch_large_static(y, 48 * 1024); }, 40));
+}
+
+Test(simt, arguments_lie_at_their_alignment) {
+  static_assert(simt::parameter_bytes<>() == 0 && simt::parameter_bytes<char, double, char>() == 17);
+  static_assert(simt::parameter_bytes<std::array<char, 5000>>() > simt::parameter_bytes_max, "what launch_kernel refuses");
 }
 
 Test(simt, dropped_barrier_is_a_race) {
@@ -136,6 +205,18 @@ Test(simt, copy_without_synchronisation) {
     first_of(host.data());
   });
   cr_expect(o.bugs.count(simt::bug::unsynchronised_host_read));
+}
+
+/* A copy takes what lies there when its turn comes. */
+Test(simt, host_memory_written_before_it_is_copied) {
+  std::vector<float> host(rows);
+  const outcome o = under_seeds(rows, [&](float *, float *y) {
+    for (size_t i = 0; i < rows; i++) host[i] = 1.0f;
+    cudaMemcpyAsync(y, host.data(), rows * sizeof(float), cudaMemcpyHostToDevice, nullptr);
+    for (size_t i = 0; i < rows; i++) host[i] = 2.0f;
+    cudaStreamSynchronize(nullptr);
+  });
+  cr_expect_gt(o.hashes.size(), 1u);
 }
 
 Test(simt, use_after_free) {

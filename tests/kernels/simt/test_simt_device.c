@@ -3,20 +3,23 @@
 #include "simulation.h"
 
 #include <criterion/criterion.h>
+#include <inttypes.h>
 #include <math.h>
 #include <sluice/kernels.h>
 #include <stdint.h>
 #include <string.h>
 
-static sl_context *open_context(const char *backend) {
+static sl_context *open_seeded(const char *backend, uint64_t seed) {
   sl_context *ctx;
   sl_error err;
   sl_backend_add(sl_simt_backend());
   sl_backend_add(sl_simt_backend());
-  sl_simulation_begin(1);
+  sl_simulation_begin(seed);
   cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){backend, SL_ISA_BEST, 2}, &err), SL_OK, "%s", err.message);
   return ctx;
 }
+
+static sl_context *open_context(const char *backend) { return open_seeded(backend, 1); }
 
 Test(memory, copies_keep_their_bytes_and_their_order) {
   static const char *const backends[] = {"plain", "cpu", "simt"};
@@ -39,6 +42,31 @@ Test(memory, copies_keep_their_bytes_and_their_order) {
     cr_assert_eq(sl_memory_read(ctx, got, a, 501), SL_OK);
     cr_expect(got[0] == 0 && got[499] == 0 && got[500] == wanted[500], "%s: zeroed wrongly", backends[b]);
     sl_memory_free(ctx, a), sl_memory_free(ctx, c), sl_memory_free(ctx, NULL);
+    sl_context_destroy(ctx);
+  }
+}
+
+/* Small writes wait in memory of the context, which is full again and again; large ones are waited for. */
+Test(memory, what_was_written_may_be_overwritten_at_once) {
+  for (uint64_t seed = 1; seed <= 50; seed++) {
+    sl_context *ctx = open_seeded("simt", seed);
+    enum { WRITES = 40, BYTES = 300, LARGE = 5000 };
+    unsigned char from[LARGE], got[LARGE];
+    void *small[WRITES], *large;
+    cr_assert_eq(sl_memory_alloc(ctx, &large, LARGE), SL_OK);
+    for (int i = 0; i < WRITES; i++) {
+      cr_assert_eq(sl_memory_alloc(ctx, &small[i], BYTES), SL_OK);
+      memset(from, i, sizeof from);
+      cr_assert_eq(sl_memory_write(ctx, small[i], from, BYTES), SL_OK);
+      cr_assert_eq(i % 7 ? SL_OK : sl_memory_write(ctx, large, from, LARGE), SL_OK);
+    }
+    memset(from, 255, sizeof from);
+    for (int i = 0; i < WRITES; i++) {
+      cr_assert_eq(sl_memory_read(ctx, got, small[i], BYTES), SL_OK, "%s", sl_context_error(ctx)->message);
+      cr_expect(got[0] == i && got[BYTES - 1] == i, "seed %" PRIu64 ": write %d holds %d", seed, i, got[0]);
+    }
+    cr_assert_eq(sl_memory_read(ctx, got, large, LARGE), SL_OK);
+    cr_expect(got[0] == 35 && got[LARGE - 1] == 35);
     sl_context_destroy(ctx);
   }
 }
