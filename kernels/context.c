@@ -32,7 +32,7 @@ sl_status sl_cpu_open(sl_context *ctx, sl_isa isa, sl_error *err) {
   return SL_OK;
 }
 
-#define BACKENDS_MAX 4
+#define BACKENDS_MAX 8
 static const sl_backend *added[BACKENDS_MAX];
 
 void sl_backend_add(const sl_backend *backend) {

@@ -1,6 +1,8 @@
 /* sluice-device WHAT: see device.h. */
 #include "device.h"
 
+#include "kernels/vendor/vendor.h"
+
 #include <argp.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,6 +17,9 @@ int main(int argc, char **argv) {
   argp_err_exit_status = SL_DEVICE_USAGE;
 #if SLUICE_HAS_CUDA
   sl_backend_add(sl_cuda_backend());
+#endif
+#if SLUICE_HAS_CUBLAS
+  sl_backend_add(sl_cuda_cublas_backend());
 #endif
   for (size_t i = 0; argc > 1 && i < PARTS; i++)
     if (strcmp(argv[1], parts[i].name) == 0) return parts[i].run(argc - 1, argv + 1);
