@@ -10,7 +10,11 @@
 static const struct {
   const char *name;
   int (*run)(int argc, char **argv);
-} parts[] = {{"equiv", sl_device_equiv}, {"sweep", sl_device_sweep}, {"bench", sl_device_bench}, {"step", sl_device_step}};
+} parts[] = {{"equiv", sl_device_equiv},
+             {"sweep", sl_device_sweep},
+             {"bench", sl_device_bench},
+             {"step", sl_device_step},
+             {"train", sl_device_train}};
 #define PARTS (sizeof parts / sizeof *parts)
 
 int main(int argc, char **argv) {
@@ -23,6 +27,6 @@ int main(int argc, char **argv) {
 #endif
   for (size_t i = 0; argc > 1 && i < PARTS; i++)
     if (strcmp(argv[1], parts[i].name) == 0) return parts[i].run(argc - 1, argv + 1);
-  fprintf(stderr, "usage: sluice-device equiv|sweep|bench|step [OPTION]..., --help describes each\n");
+  fprintf(stderr, "usage: sluice-device equiv|sweep|train|bench|step [OPTION]..., --help describes each\n");
   return SL_DEVICE_USAGE;
 }
