@@ -1,4 +1,5 @@
-# The vendors' libraries, which only opt-in backends and tests use: the target PkgConfig::OPENBLAS, and CUDA::cublas with the cuda backend.
+# The vendors' libraries, which only opt-in backends and tests use: the targets PkgConfig::OPENBLAS and, with the
+# cuda backend, sluice_libcublas.
 # With SLUICE_VENDOR what is there gets into the command: SLUICE_HAS_OPENBLAS, SLUICE_HAS_CUBLAS. What is off has a reason.
 set(SLUICE_HAS_OPENBLAS OFF)
 set(SLUICE_HAS_CUBLAS OFF)
@@ -6,8 +7,18 @@ find_package(PkgConfig QUIET)
 if(PKG_CONFIG_FOUND)
   pkg_check_modules(OPENBLAS QUIET IMPORTED_TARGET GLOBAL openblas)
 endif()
+# Not by FindCUDAToolkit: that of CMake 3.25 fails on a toolkit 13 that is no whole installation. nvcc's own folders get no run path otherwise.
 if(SLUICE_HAS_CUDA)
-  find_package(CUDAToolkit QUIET)
+  find_library(SLUICE_CUBLAS_LIBRARY cublas HINTS ${CMAKE_CUDA_IMPLICIT_LINK_DIRECTORIES})
+  find_path(SLUICE_CUBLAS_INCLUDE cublas_v2.h HINTS ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})
+  mark_as_advanced(SLUICE_CUBLAS_LIBRARY SLUICE_CUBLAS_INCLUDE)
+  if(SLUICE_CUBLAS_LIBRARY AND SLUICE_CUBLAS_INCLUDE)
+    get_filename_component(cublas_folder ${SLUICE_CUBLAS_LIBRARY} DIRECTORY)
+    add_library(sluice_libcublas INTERFACE)
+    target_link_libraries(sluice_libcublas INTERFACE ${SLUICE_CUBLAS_LIBRARY})
+    target_include_directories(sluice_libcublas SYSTEM INTERFACE ${SLUICE_CUBLAS_INCLUDE})
+    target_link_options(sluice_libcublas INTERFACE LINKER:-rpath,${cublas_folder})
+  endif()
 endif()
 
 if(NOT TARGET PkgConfig::OPENBLAS)
@@ -19,7 +30,7 @@ else()
 endif()
 if(NOT SLUICE_HAS_CUDA)
   set(SLUICE_CUBLAS_REASON "no cuda: ${SLUICE_CUDA_REASON}")
-elseif(NOT TARGET CUDA::cublas)
+elseif(NOT TARGET sluice_libcublas)
   set(SLUICE_CUBLAS_REASON "the CUDA toolkit has no cuBLAS")
 elseif(SLUICE_VENDOR)
   set(SLUICE_HAS_CUBLAS ON)
