@@ -4,8 +4,16 @@
 
 #include <sluice/kernels.h>
 
-/* Prints its result on standard output, as text or as JSON lines. options->backend is "cpu" unless the user says otherwise. */
-#define SL_BENCH(name, summary) sl_status sl_bench_##name(const sl_context_options *options, int json, sl_error *err);
+/* shape and tokens are of `step`: NULL and 0 unless given. */
+typedef struct {
+  int json;
+  const struct sl_step_kind *shape;
+  size_t tokens;
+} sl_bench_options;
+
+/* Prints its result on standard output, as text or as JSON lines. context->backend is "cpu" unless the user says otherwise. */
+#define SL_BENCH(name, summary) \
+  sl_status sl_bench_##name(const sl_context_options *context, const sl_bench_options *options, sl_error *err);
 #include "bench.def"
 #undef SL_BENCH
 

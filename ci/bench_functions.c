@@ -66,19 +66,19 @@ static sl_status measure_set(const instruction_set *set, int json, int *first, s
   return SL_OK;
 }
 
-sl_status sl_bench_functions(const sl_context_options *options, int json, sl_error *err) {
-  if (strcmp(options->backend, "cpu") != 0) return sl_fail(err, SL_ERR_USAGE, "bench functions is of the cpu backend");
-  if (options->threads > 1) return sl_fail(err, SL_ERR_USAGE, "bench functions is of one thread");
+sl_status sl_bench_functions(const sl_context_options *context, const sl_bench_options *options, sl_error *err) {
+  if (strcmp(context->backend, "cpu") != 0) return sl_fail(err, SL_ERR_USAGE, "bench functions is of the cpu backend");
+  if (context->threads > 1) return sl_fail(err, SL_ERR_USAGE, "bench functions is of one thread");
   const double load = sl_bench_load();
   int first = 1;
   sl_status status = SL_OK;
-  print_header(json);
+  print_header(options->json);
   for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
-    if (options->isa != SL_ISA_BEST && options->isa != sets[i].isa) continue;
-    status = measure_set(&sets[i], json, &first, err);
-    if (status && (status != SL_ERR_UNAVAILABLE || options->isa != SL_ISA_BEST)) return status;
+    if (context->isa != SL_ISA_BEST && context->isa != sets[i].isa) continue;
+    status = measure_set(&sets[i], options->json, &first, err);
+    if (status && (status != SL_ERR_UNAVAILABLE || context->isa != SL_ISA_BEST)) return status;
   }
-  printf(json ? "\n], \"load_before\": %.2f, \"load_after\": %.2f}\n" : "load of the machine: %.2f before, %.2f after\n", load,
+  printf(options->json ? "\n], \"load_before\": %.2f, \"load_after\": %.2f}\n" : "load of the machine: %.2f before, %.2f after\n", load,
          sl_bench_load());
   return SL_OK;
 }

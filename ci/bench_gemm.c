@@ -240,12 +240,12 @@ static sl_status run_again(const sl_context_options *options, int json, const ch
   return sl_fail(err, SL_ERR_IO, "cannot run itself again");
 }
 
-sl_status sl_bench_gemm(const sl_context_options *options, int json, sl_error *err) {
+sl_status sl_bench_gemm(const sl_context_options *context, const sl_bench_options *options, sl_error *err) {
   const char *role = getenv(ROLE);
   if (role && strcmp(role, ROLE_PROBE) == 0) return probe(err);
-  if (role && strcmp(role, ROLE_MEASURE) == 0) return measure(options, json, err);
-  if (strcmp(options->backend, "cpu") != 0) return sl_fail(err, SL_ERR_USAGE, "bench gemm is of the cpu backend");
-  const char *core = best_core(!json);
+  if (role && strcmp(role, ROLE_MEASURE) == 0) return measure(context, options->json, err);
+  if (strcmp(context->backend, "cpu") != 0) return sl_fail(err, SL_ERR_USAGE, "bench gemm is of the cpu backend");
+  const char *core = best_core(!options->json);
   if (!core) return sl_fail(err, SL_ERR_UNAVAILABLE, "no core type of OpenBLAS runs here");
-  return run_again(options, json, core, err);
+  return run_again(context, options->json, core, err);
 }

@@ -41,3 +41,13 @@ double sl_bench_load(void) {
   double load;
   return getloadavg(&load, 1) == 1 ? load : -1.0;
 }
+
+double sl_bench_memory_available(void) {
+  char line[256];
+  double kib = -1.0;
+  FILE *f = fopen("/proc/meminfo", "r");
+  while (f && kib < 0.0 && fgets(line, sizeof line, f))
+    if (sscanf(line, "MemAvailable: %lf kB", &kib) != 1) kib = -1.0;
+  if (f) fclose(f);
+  return kib < 0.0 ? -1.0 : 1024.0 * kib;
+}

@@ -12,5 +12,7 @@ double sl_bench_median(double *x, size_t n);
 const char *sl_bench_cpu(void);
 /* Runnable tasks in the last minute, or -1: what else the machine was doing. */
 double sl_bench_load(void);
+/* Bytes of memory that this machine can give, or -1 where that is not known. */
+double sl_bench_memory_available(void);
 
 #endif

@@ -1,5 +1,6 @@
 /* sluice bench WHAT: ratios measured side by side on this machine. */
 #include "bench.h"
+#include "step_speed.h"
 
 #include "trainer/cli.h"
 #include "trainer/cli_options.h"
@@ -11,7 +12,7 @@
 
 typedef struct {
   const char *name, *summary;
-  sl_status (*run)(const sl_context_options *options, int json, sl_error *err);
+  sl_status (*run)(const sl_context_options *context, const sl_bench_options *options, sl_error *err);
 } bench;
 
 static const bench benches[] = {
@@ -24,7 +25,7 @@ static const bench benches[] = {
 typedef struct {
   sl_backend_options backend;
   const bench *what;
-  int json;
+  sl_bench_options bench;
 } options;
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
@@ -34,7 +35,14 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
       state->child_inputs[0] = &o->backend;
       return 0;
     case 'j':
-      o->json = 1;
+      o->bench.json = 1;
+      return 0;
+    case 's':
+      o->bench.shape = sl_step_kind_named(arg);
+      if (!o->bench.shape) argp_error(state, "--shape: expected small or qwen2.5-0.5b, found '%s'", arg);
+      return 0;
+    case 'n':
+      o->bench.tokens = (size_t)sl_argp_whole(state, "tokens", arg, 2, (double)SL_STEP_TOKENS_MAX);
       return 0;
     case ARGP_KEY_ARG:
       for (size_t i = 0; i < BENCH_COUNT; i++)
@@ -46,6 +54,8 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
       return 0;
     case ARGP_KEY_END:
       if (!o->what) argp_error(state, "what to measure is missing");
+      if ((o->bench.shape || o->bench.tokens) && strcmp(o->what->name, "step") != 0)
+        argp_error(state, "--shape and --tokens are of 'step'");
       return 0;
     default:
       return ARGP_ERR_UNKNOWN;
@@ -63,7 +73,10 @@ static char *list_benches(int key, const char *text, void *input) {
   return strdup(list);
 }
 
-static const struct argp_option rows[] = {{"json", 'j', NULL, 0, "results as JSON lines", 0}, {0}};
+static const struct argp_option rows[] = {{"json", 'j', NULL, 0, "results as JSON lines", 0},
+                                          {"shape", 's', "NAME", 0, "of step: small (default: hidden 512, 8 layers) or qwen2.5-0.5b", 0},
+                                          {"tokens", 'n', "N", 0, "of step: tokens (default 2048)", 0},
+                                          {0}};
 static const struct argp_child children[] = {{&sl_backend_argp, 0, NULL, 0}, {0}};
 static const struct argp parser = {rows,     parse,        "WHAT", "Measures kernels side by side with what they are compared to.\v",
                                    children, list_benches, NULL};
@@ -73,5 +86,5 @@ int sl_cmd_bench(int argc, char **argv) {
   argp_parse(&parser, argc, argv, 0, NULL, &o);
   const sl_context_options context = {o.backend.backend, o.backend.isa, o.backend.threads};
   sl_error err;
-  return o.what->run(&context, o.json, &err) ? sl_cli_fail(argv[0], &err) : SL_EXIT_OK;
+  return o.what->run(&context, &o.bench, &err) ? sl_cli_fail(argv[0], &err) : SL_EXIT_OK;
 }

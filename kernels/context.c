@@ -32,7 +32,7 @@ sl_status sl_cpu_open(sl_context *ctx, sl_isa isa, sl_error *err) {
   return SL_OK;
 }
 
-#define BACKENDS_MAX 4
+#define BACKENDS_MAX 8
 static const sl_backend *added[BACKENDS_MAX];
 
 void sl_backend_add(const sl_backend *backend) {
@@ -74,7 +74,7 @@ sl_status sl_context_create(sl_context **out, const sl_context_options *options,
   ctx->memory = &sl_host_memory;
   ctx->threads = options->threads ? options->threads : sl_processors();
   sl_status status = choose_backend(ctx, options, err);
-  if (ctx->own) ctx->threads = 1; /* its kernels run elsewhere */
+  if (sl_context_on_device(ctx)) ctx->threads = 1; /* its kernels run elsewhere */
   if (!status) {
     status = sl_team_create(&ctx->team, ctx->threads, err);
     if (status && ctx->own) ctx->own->close(ctx);

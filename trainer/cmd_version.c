@@ -39,9 +39,15 @@ static const struct argp parser = {
 static const struct {
   const char *label, *backend;
   sl_isa isa;
+  const char *note; /* of one that is available */
 } backends[] = {
-    {"plain", "plain", SL_ISA_BEST}, {"cpu/avx2", "cpu", SL_ISA_AVX2}, {"cpu/avx512", "cpu", SL_ISA_AVX512},
-    {"simt", "simt", SL_ISA_BEST},   {"cuda", "cuda", SL_ISA_BEST},
+    {"plain", "plain", SL_ISA_BEST, ""},
+    {"cpu/avx2", "cpu", SL_ISA_AVX2, ""},
+    {"cpu/avx512", "cpu", SL_ISA_AVX512, ""},
+    {"simt", "simt", SL_ISA_BEST, ""},
+    {"cuda", "cuda", SL_ISA_BEST, ""},
+    {"openblas", "openblas", SL_ISA_BEST, ", with other bits: linear layers by OpenBLAS"},
+    {"cublas", "cublas", SL_ISA_BEST, ", with other bits: linear layers by cuBLAS"},
 };
 #define BACKEND_COUNT (sizeof backends / sizeof *backends)
 
@@ -77,7 +83,7 @@ static void print_text(void) {
   printf("sluice %s, numerics version 1\ncompiler %s\nbackends:\n", SLUICE_VERSION, SLUICE_COMPILER);
   for (size_t i = 0; i < BACKEND_COUNT; i++) {
     if (backend_available(i, &err))
-      printf("  %-12s available\n", backends[i].label);
+      printf("  %-12s available%s\n", backends[i].label, backends[i].note);
     else
       printf("  %-12s absent: %s\n", backends[i].label, err.message);
   }

@@ -1,10 +1,9 @@
 /* The command `sluice`: the table of subcommands, and nothing else. */
 #include "cli.h"
 
-#include <sluice/kernels.h>
-#if SLUICE_HAS_VENDOR
 #include "kernels/vendor/vendor.h"
-#endif
+
+#include <sluice/kernels.h>
 
 #include <argp.h>
 #include <errno.h>
@@ -60,8 +59,11 @@ static void add_backends(void) {
 #if SLUICE_HAS_CUDA
   sl_backend_add(sl_cuda_backend());
 #endif
-#if SLUICE_HAS_VENDOR
+#if SLUICE_HAS_OPENBLAS
   sl_backend_add(sl_openblas_backend());
+#endif
+#if SLUICE_HAS_CUBLAS
+  sl_backend_add(sl_cuda_cublas_backend());
 #endif
 }
 

@@ -1,6 +1,8 @@
 /* One step of group-relative policy optimisation: rollout, rewards, advantages, then several updates (spec O1 to O5). */
 #include "trainer.h"
 
+#include "kernels/vendor/vendor.h"
+
 #include <sluice/random.h>
 
 #include <math.h>
@@ -67,8 +69,11 @@ static void gather(sl_trainer *t, const sl_rollout *r, size_t u) {
     }
 }
 
-/* On policy, decoding and training must have the same bits: every ratio is exactly 1 (spec T3.2). */
-static sl_status check_on_policy(const sl_step *s, sl_error *err) {
+/* On policy, decoding and training must have the same bits: every ratio is exactly 1 (spec T3.2). A vendor's products promise nothing like
+ * it: there the ratios are what they are. */
+static sl_status check_on_policy(const sl_trainer *t, sl_error *err) {
+  const sl_step *s = &t->step;
+  if (sl_vendor_bounded(t->ctx, SL_KERNEL_linear_forward)) return SL_OK;
   for (size_t i = 0; i < s->seq[s->n_seq]; i++)
     if (s->mask[i] && s->logp[i] != s->logp_old[i])
       return sl_fail(err, SL_ERR_MISMATCH, "log-prob of token[%zu] of the first update: %a in training, %a in the rollout", i,
@@ -108,7 +113,7 @@ static sl_status update(sl_trainer *t, int on_policy, sl_step_report *report, sl
   sl_status status =
       sl_objective_coefficients(s->coefficient, s->tokens, s->n_seq, t->objective.aggregation, t->objective.constant_length, err);
   if (!status) status = sl_trainer_kernel_error(t, sl_step_gradient(s, t->model, &t->gradients, &options), err);
-  if (!status && on_policy) status = check_on_policy(s, err);
+  if (!status && on_policy) status = check_on_policy(t, err);
   if (status) return status;
   add_sums(report, s);
   const float lr =

@@ -11,14 +11,16 @@ target_include_directories(sluice_flags INTERFACE
   ${CMAKE_SOURCE_DIR}/kernels/include ${CMAKE_BINARY_DIR}/include ${CMAKE_SOURCE_DIR})
 
 # What is in this build; a subcommand that is not says so (trainer/commands.def).
-foreach(part REFERENCE PROOFS SIMT VENDOR)
+foreach(part REFERENCE PROOFS SIMT)
   if(SLUICE_${part})
     target_compile_definitions(sluice_flags INTERFACE SLUICE_HAS_${part}=1)
   endif()
 endforeach()
-if(SLUICE_HAS_CUDA)
-  target_compile_definitions(sluice_flags INTERFACE SLUICE_HAS_CUDA=1)
-endif()
+foreach(part CUDA OPENBLAS CUBLAS)
+  if(SLUICE_HAS_${part})
+    target_compile_definitions(sluice_flags INTERFACE SLUICE_HAS_${part}=1)
+  endif()
+endforeach()
 
 # Sources compiled for one instruction set, avx2 or avx512; SL_ISA names it (kernels/cpu/cpu.h). The common flags are named first: taken from
 # sluice_flags alone they would come last, and with them its -march.

@@ -1,11 +1,13 @@
-"""PyTorch as a peer of `sluice-device bench` and `sluice bench step`: eager, binary32, TF32 off, deterministic algorithms. Copies, products, and
-training steps (forward, backward, AdamW) of two Qwen2 shapes on random weights. Usage: bench_torch.py [--device cuda|cpu] [--shrink N] [--seconds S]"""
+"""PyTorch as a peer of `sluice-device bench` and `sluice-device step`: eager, binary32, TF32 off, deterministic algorithms. Training steps
+(forward, loss of all tokens but the first of a sequence, backward, clipping, AdamW) of two Qwen2 shapes on random weights, copies and products. Usage: bench_torch.py [--device cuda|cpu] [--shrink N] [--seconds S]"""
 import argparse, os, statistics, time
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what deterministic cuBLAS asks for
 import torch
 import torch.nn.functional as F
 
+if not hasattr(torch.nn, "RMSNorm"):
+    raise SystemExit(f"PyTorch {torch.__version__} has no RMSNorm: 2.4 is needed")
 parser = argparse.ArgumentParser()
 parser.add_argument("--device", default="cuda")
 parser.add_argument("--shrink", type=int, default=1, help="divides sizes, so that a trial run is short")
@@ -102,15 +104,15 @@ def train(name, sequences, length, **shape):
     line(f"training step, {name}" + (f", sizes / {args.shrink}" if args.shrink > 1 else ""), seconds(step, rounds=5), sequences * length, "tokens/s")
 
 
-n = 2**26 // args.shrink
+print(f"PyTorch {torch.__version__} on {torch.cuda.get_device_name() if device.type == 'cuda' else 'the CPU'}", flush=True)
+s = args.shrink
+train("Qwen2.5-0.5B, 4 x 512 tokens", 4, 512 // s, hidden=896 // s, layers=max(1, 24 // s), heads=14, kv_heads=2, ff=4864 // s, vocab=151936 // s)
+train("hidden 512, 8 layers, 8 x 256 tokens", 8, 256 // s, hidden=512 // s, layers=max(1, 8 // s), heads=8, kv_heads=2, ff=1408 // s, vocab=1024)
+n = 2**26 // s
 a, b = random(n), random(n)
-print(f"PyTorch {torch.__version__} on {torch.cuda.get_device_name() if device.type == 'cuda' else 'the CPU'}")
 line(f"copy of {n * 4 / 2**20:.1f} MiB", seconds(lambda: a.copy_(b)), 8e-9 * n, "GB/s")
 del a, b
 for t, n, k in (4096, 4096, 4096), (8192, 4864, 896), (8192, 896, 4864), (64, 4864, 896):
-    t, n, k = -(-t // args.shrink), -(-n // args.shrink), -(-k // args.shrink)
+    t, n, k = -(-t // s), -(-n // s), -(-k // s)
     x, w = random(t, k), random(n, k)
     line(f"product {t} x {n} x {k}", seconds(lambda: x @ w.T), 2e-12 * t * n * k, "TFLOP/s")
-s = args.shrink
-train("hidden 512, 8 layers, 8 x 256 tokens", 8, 256 // s, hidden=512 // s, layers=max(1, 8 // s), heads=8, kv_heads=2, ff=1408 // s, vocab=1024)
-train("Qwen2.5-0.5B, 4 x 512 tokens", 4, 512 // s, hidden=896 // s, layers=max(1, 24 // s), heads=14, kv_heads=2, ff=4864 // s, vocab=151936 // s)

@@ -11,6 +11,8 @@ enum { SL_DEVICE_OK = 0, SL_DEVICE_FAILED = 1, SL_DEVICE_USAGE = 2, SL_DEVICE_IN
 int sl_device_equiv(int argc, char **argv);
 int sl_device_sweep(int argc, char **argv);
 int sl_device_bench(int argc, char **argv);
+int sl_device_step(int argc, char **argv);
+int sl_device_train(int argc, char **argv);
 
 /* Prints "sluice-device WHAT: error: message"; the exit code of the error. */
 int sl_device_error(const char *what, const sl_error *err);

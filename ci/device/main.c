@@ -1,6 +1,8 @@
 /* sluice-device WHAT: see device.h. */
 #include "device.h"
 
+#include "kernels/vendor/vendor.h"
+
 #include <argp.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,7 +10,11 @@
 static const struct {
   const char *name;
   int (*run)(int argc, char **argv);
-} parts[] = {{"equiv", sl_device_equiv}, {"sweep", sl_device_sweep}, {"bench", sl_device_bench}};
+} parts[] = {{"equiv", sl_device_equiv},
+             {"sweep", sl_device_sweep},
+             {"bench", sl_device_bench},
+             {"step", sl_device_step},
+             {"train", sl_device_train}};
 #define PARTS (sizeof parts / sizeof *parts)
 
 int main(int argc, char **argv) {
@@ -16,8 +22,11 @@ int main(int argc, char **argv) {
 #if SLUICE_HAS_CUDA
   sl_backend_add(sl_cuda_backend());
 #endif
+#if SLUICE_HAS_CUBLAS
+  sl_backend_add(sl_cuda_cublas_backend());
+#endif
   for (size_t i = 0; argc > 1 && i < PARTS; i++)
     if (strcmp(argv[1], parts[i].name) == 0) return parts[i].run(argc - 1, argv + 1);
-  fprintf(stderr, "usage: sluice-device equiv|sweep|bench [OPTION]..., --help describes each\n");
+  fprintf(stderr, "usage: sluice-device equiv|sweep|train|bench|step [OPTION]..., --help describes each\n");
   return SL_DEVICE_USAGE;
 }

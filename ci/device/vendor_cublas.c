@@ -1,7 +1,8 @@
-/* cuBLAS. It stores matrices by columns: a row-major (r, c) is its (c, r). */
+/* cuBLAS at its fastest in binary32. */
 #include "vendor.h"
 
-#include <cublas_v2.h>
+#include "kernels/vendor/cublas_product.h"
+
 #include <cuda_runtime_api.h>
 #include <stdlib.h>
 
@@ -31,18 +32,17 @@ void sl_vendor_close(sl_vendor *v) {
 
 sl_status sl_vendor_product(sl_vendor *v, sl_product_kind kind, float *out, const float *left, const float *right, size_t t, size_t n,
                             size_t k) {
-  const float one = 1.0f, zero = 0.0f;
   const int it = (int)t, in = (int)n, ik = (int)k;
   cublasStatus_t status;
   switch (kind) {
     case SL_PRODUCT_FORWARD:
-      status = cublasSgemm(v->handle, CUBLAS_OP_T, CUBLAS_OP_N, in, it, ik, &one, right, ik, left, ik, &zero, out, in);
+      status = sl_cublas_forward(v->handle, out, left, right, it, in, ik, 0.0f);
       break;
     case SL_PRODUCT_INPUT_GRAD:
-      status = cublasSgemm(v->handle, CUBLAS_OP_N, CUBLAS_OP_N, ik, it, in, &one, right, ik, left, in, &zero, out, ik);
+      status = sl_cublas_input_grad(v->handle, out, left, right, it, in, ik, 0.0f);
       break;
     default:
-      status = cublasSgemm(v->handle, CUBLAS_OP_N, CUBLAS_OP_T, ik, in, it, &one, right, ik, left, in, &zero, out, ik);
+      status = sl_cublas_weight_grad(v->handle, out, left, right, it, in, ik, 0.0f);
   }
   return status == CUBLAS_STATUS_SUCCESS ? SL_OK : SL_ERR_IO;
 }

@@ -1,6 +1,10 @@
-/* Trials: a problem run in two contexts on guarded copies of its arrays, compared bit for bit. */
+/* Trials: a problem run in two contexts on guarded copies of its arrays, compared bit for bit; but what a vendor computes, with its bound,
+ * and with itself. */
 #include "equiv.h"
+#include "bound_linear.h"
 #include "problem.h"
+
+#include "kernels/vendor/vendor.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,7 +31,7 @@ struct sl_equiv_trial {
   sl_kernel_id kernel;
   uint64_t seed;
   sl_problem problem;
-  copies golden, other;
+  copies golden, other, again; /* again: a vendor's second run */
   unsigned runs;
 };
 
@@ -69,8 +73,13 @@ typedef struct {
   int fill;
 } zones;
 
+static int on_simulator(const sl_context *ctx) {
+  const char *name = sl_context_backend(ctx), *last = strrchr(name, '+');
+  return strcmp(last ? last + 1 : name, "simt") == 0;
+}
+
 static zones zones_of(sl_context *ctx, const sl_array *a, const unsigned char *at) {
-  if (strcmp(sl_context_backend(ctx), "simt") == 0) return (zones){(uintptr_t)at % MEMORY_ALIGN, 0, a->role != SL_OUT};
+  if (on_simulator(ctx)) return (zones){(uintptr_t)at % MEMORY_ALIGN, 0, a->role != SL_OUT};
   const size_t shift = (uintptr_t)at % MEMORY_ALIGN;
   return (zones){shift + (GUARD_BYTES / MEMORY_ALIGN) * MEMORY_ALIGN, GUARD_BYTES, 1};
 }
@@ -118,19 +127,20 @@ static sl_status run_on_device(sl_equiv_trial *t, copies *c, sl_context *ctx) {
   return status;
 }
 
-static sl_status run(sl_equiv_trial *t, copies *c, sl_context *ctx) {
+static sl_status run(sl_equiv_trial *t, copies *c, sl_context *ctx, unsigned layout) {
   void *at[SL_ARRAYS_MAX];
-  lay_out(c, &t->problem, t->runs++);
+  lay_out(c, &t->problem, layout);
   if (sl_context_on_device(ctx)) return run_on_device(t, c, ctx);
   for (size_t i = 0; i < t->problem.arrays; i++) at[i] = c->at[i];
   return cases[t->kernel].run(ctx, &t->problem, at);
 }
 
+#define COPY_BYTES (ARENA_BYTES + SL_ARRAYS_MAX * 5 * GUARD_BYTES)
+
 static sl_status allocate(sl_equiv_trial *t) {
-  const size_t copy_bytes = ARENA_BYTES + SL_ARRAYS_MAX * 5 * GUARD_BYTES;
   t->problem.arena = malloc(ARENA_BYTES);
-  t->golden.memory = malloc(copy_bytes);
-  t->other.memory = malloc(copy_bytes);
+  t->golden.memory = malloc(COPY_BYTES);
+  t->other.memory = malloc(COPY_BYTES);
   t->problem.arena_bytes = ARENA_BYTES;
   return t->problem.arena && t->golden.memory && t->other.memory ? SL_OK : SL_ERR_MEMORY;
 }
@@ -140,6 +150,7 @@ void sl_equiv_end(sl_equiv_trial *t) {
   free(t->problem.arena);
   free(t->golden.memory);
   free(t->other.memory);
+  free(t->again.memory);
   free(t);
 }
 
@@ -166,7 +177,7 @@ sl_status sl_equiv_begin_small(sl_equiv_trial **out, sl_kernel_id kernel, uint64
   t->problem.golden = golden;
   t->problem.shrink = shrink;
   cases[kernel].make(&t->problem);
-  const sl_status status = run(t, &t->golden, golden);
+  const sl_status status = run(t, &t->golden, golden, t->runs++);
   if (status) {
     sl_fail(err, status, "%s, seed %llu, %s: %s", cases[kernel].name, (unsigned long long)seed, t->problem.shape,
             sl_context_error(golden)->message);
@@ -250,13 +261,31 @@ static int guards_differ(char *text, size_t size, const sl_array *array, const u
   return 0;
 }
 
+/* The first element of a vendor's output that is beyond the bound of any order. */
+static int beyond_bound(char *text, size_t size, const sl_equiv_trial *t, size_t array) {
+  const sl_array *a = &t->problem.array[array];
+  for (size_t i = 0; i < a->count; i++) {
+    const sl_exact_sum e = sl_exact_linear(t->kernel, &t->problem, array, i);
+    float got;
+    memcpy(&got, t->other.at[array] + i * sizeof got, sizeof got);
+    if (!sl_within_bound(&e, got))
+      return snprintf(text, size, "%s[%zu of %zu] is %.9g, not %.9g: %.3g times the bound of a sum of %zu in any order", a->name, i,
+                      a->count, (double)got, e.sum, sl_share_of_bound(&e, got), e.n);
+  }
+  return 0;
+}
+
 /* The first thing that is wrong with the run in `other`; 0 if nothing is. */
-static int find_difference(char *text, size_t size, const sl_equiv_trial *t) {
+static int find_difference(char *text, size_t size, const sl_equiv_trial *t, int bounded) {
   for (size_t i = 0; i < t->problem.arrays; i++) {
     const sl_array *a = &t->problem.array[i];
     const unsigned char *got = t->other.at[i];
     if (!a->data) continue;
     if (guards_differ(text, size, a, got)) return 1;
+    if (bounded && a->role != SL_IN) {
+      if (beyond_bound(text, size, t, i)) return 1;
+      continue;
+    }
     const unsigned char *want = a->role == SL_IN ? a->data : t->golden.at[i];
     if (memcmp(got, want, array_bytes(a)) == 0) continue;
     describe(text, size, a, got, want);
@@ -266,13 +295,40 @@ static int find_difference(char *text, size_t size, const sl_equiv_trial *t) {
   return 0;
 }
 
+/* A second run of a vendor's kernel, with the first one's alignments, has the first one's bits. */
+static sl_status repeat(char *text, size_t size, sl_equiv_trial *t, sl_context *ctx, unsigned layout) {
+  if (!t->again.memory) t->again.memory = malloc(COPY_BYTES);
+  if (!t->again.memory) {
+    snprintf(text, size, "no memory for a second run");
+    return SL_ERR_MEMORY;
+  }
+  const sl_status status = run(t, &t->again, ctx, layout);
+  if (status) {
+    snprintf(text, size, "a second run: status %s: %.300s", sl_status_name(status), sl_context_error(ctx)->message);
+    return status;
+  }
+  for (size_t i = 0; i < t->problem.arrays; i++) {
+    const sl_array *a = &t->problem.array[i];
+    if (!a->data || memcmp(t->again.at[i], t->other.at[i], array_bytes(a)) == 0) continue;
+    describe(text, size, a, t->again.at[i], t->other.at[i]);
+    strncat(text, ": a second run differs", size - strlen(text) - 1);
+    return SL_ERR_MISMATCH;
+  }
+  return SL_OK;
+}
+
 sl_status sl_equiv_check(sl_equiv_trial *t, sl_context *ctx, sl_error *err) {
   char text[400];
-  const sl_status status = run(t, &t->other, ctx);
+  const int bounded = sl_vendor_bounded(ctx, t->kernel);
+  const unsigned layout = t->runs++;
+  sl_status status = run(t, &t->other, ctx, layout);
   if (status)
     snprintf(text, sizeof text, "status %s: %.300s", sl_status_name(status), sl_context_error(ctx)->message);
-  else if (!find_difference(text, sizeof text, t))
-    return SL_OK;
+  else if (find_difference(text, sizeof text, t, bounded))
+    status = SL_ERR_MISMATCH;
+  else if (bounded)
+    status = repeat(text, sizeof text, t, ctx, layout + SHIFTS);
+  if (!status) return SL_OK;
   return sl_fail(err, SL_ERR_MISMATCH, "%s, seed %llu, %s: %s with %d threads: %s", cases[t->kernel].name, (unsigned long long)t->seed,
                  t->problem.shape, sl_context_backend(ctx), sl_context_threads(ctx), text);
 }

@@ -31,7 +31,8 @@ void sl_equiv_visit(const sl_equiv_trial *trial, sl_equiv_visitor *visit, void *
 int sl_equiv_says_something(const sl_equiv_trial *trial);
 
 /* Runs the problem in ctx. SL_ERR_MISMATCH where its status or an output bit differs, an input was written or a guard was; the message
- * names context, kernel, seed, shape and the first tensor[index] with both bit patterns and the distance in ulps. */
+ * names context, kernel, seed, shape and the first tensor[index] with both bit patterns and the distance in ulps. A vendor's kernel
+ * (kernels/vendor/vendor.h) runs twice: every output is to lie within the bound for any order of its sum, and the bits are to repeat. */
 sl_status sl_equiv_check(sl_equiv_trial *trial, sl_context *ctx, sl_error *err);
 
 /* The contexts that are held to plain. An absent one is not created: sl_context_create says why. */

@@ -40,6 +40,7 @@ struct sl_device {
   unsigned char *staging;
   size_t staged;
   size_t findings; /* of the simulator, so far */
+  void *vendor;    /* of the backend cublas (kernels/vendor) */
   /* The last offsets that were uploaded, and their token chunks (spec N4.2): chunk c holds the tokens [chunk_begin[c], chunk_begin[c + 1]);
    * none straddles two sequences. One upload a micro-batch. */
   uint32_t *host_seq, *host_chunk_begin;

@@ -5,13 +5,7 @@
 
 #include <cblas.h>
 #include <limits.h>
-#include <math.h>
 #include <string.h>
-
-double sl_vendor_dot_bound(size_t n, double magnitude) {
-  const double r = ((double)n + 1.0) * 0x1p-24;
-  return r < 0.5 ? r / (1.0 - r) * magnitude + (double)n * 0x1p-150 : INFINITY;
-}
 
 static sl_status check_sizes(sl_context *ctx, const char *kernel, size_t t, size_t n, size_t k) {
   if (t <= INT_MAX && n <= INT_MAX && k <= INT_MAX) return SL_OK;

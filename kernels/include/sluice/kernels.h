@@ -38,7 +38,7 @@ typedef struct {
 sl_status sl_context_create(sl_context **out, const sl_context_options *options, sl_error *err);
 void sl_context_destroy(sl_context *ctx);
 const sl_error *sl_context_error(const sl_context *ctx);
-const char *sl_context_backend(const sl_context *ctx); /* "plain", "cpu/avx2", "cpu/avx512", "simt", "cuda" */
+const char *sl_context_backend(const sl_context *ctx); /* "plain", "cpu/avx2", "cpu/avx512", "simt", "cuda"; a vendor's: "cublas+cuda" */
 int sl_context_threads(const sl_context *ctx);
 
 /* Backends that are libraries of their own: cuda (libsluice_cuda), and simt, the same sources on a simulator. A context can be made with
