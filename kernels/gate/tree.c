@@ -19,6 +19,9 @@ static const char *const texts[] = {
 
 int sl_op_arity(sl_gate_op op) { return arities[op]; }
 const char *sl_op_text(sl_gate_op op) { return texts[op]; }
+int sl_op_is_switch(sl_gate_op op) {
+  return op == SL_OP_PICK || op == SL_OP_MIN || op == SL_OP_MAX || op == SL_OP_ABS || op == SL_OP_SIGN || op == SL_OP_SOFTSIGN;
+}
 
 void sl_tree_init(sl_tree *tree) { memset(tree, 0, sizeof *tree); }
 

@@ -42,6 +42,7 @@ typedef struct {
 
 int sl_op_arity(sl_gate_op op);
 const char *sl_op_text(sl_gate_op op);
+int sl_op_is_switch(sl_gate_op op); /* made of branches by a decision: PICK, MIN, MAX, ABS, SIGN, SOFTSIGN */
 
 void sl_tree_init(sl_tree *tree);
 void sl_tree_clear(sl_tree *tree);

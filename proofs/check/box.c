@@ -147,12 +147,7 @@ static void open_switch(flow_t *y, const node_t *n, const flow_t *f) {
   }
 }
 
-static void node_flow(box_t *b, int i, const mpfi_t r, mpfi_t *params) {
-  const node_t *n = &b->e->node[i];
-  flow_t *f = b->flow, *y = &f[i];
-  const flow_t *a = n->a >= 0 ? &f[n->a] : NULL, *c = n->b >= 0 ? &f[n->b] : NULL;
-  mpfi_t t;
-  mpfi_init2(t, BITS);
+static void leaf(flow_t *y, const node_t *n, const mpfi_t r, mpfi_t *params) {
   mpfi_set_si(y->d, 0), mpfi_set_si(y->l, 0);
   switch (n->op) {
     case E_NUM:
@@ -162,17 +157,58 @@ static void node_flow(box_t *b, int i, const mpfi_t r, mpfi_t *params) {
       mpfi_const_pi(y->v);
       break;
     case E_E:
-      mpfi_set_si(t, 1);
-      mpfi_exp(y->v, t);
+      mpfi_set_si(y->v, 1);
+      mpfi_exp(y->v, y->v);
       break;
     case E_PARAM:
       mpfi_set(y->v, params[n->param]);
       break;
-    case E_R:
+    default:
       mpfi_set(y->v, r);
       mpfi_set_si(y->d, 1);
       quotient(y->l, y->d, y->v);
       break;
+  }
+}
+
+static void product(flow_t *y, const flow_t *a, const flow_t *c) {
+  mpfi_t t;
+  mpfi_init2(t, BITS);
+  if (a == c)
+    mpfi_sqr(y->v, a->v);
+  else
+    mpfi_mul(y->v, a->v, c->v);
+  mpfi_mul(y->d, a->d, c->v);
+  mpfi_mul(t, a->v, c->d);
+  mpfi_add(y->d, y->d, t);
+  mpfi_add(y->l, a->l, c->l);
+  mpfi_clear(t);
+}
+
+static void ratio(flow_t *y, const flow_t *a, const flow_t *c) {
+  mpfi_t t;
+  mpfi_init2(t, BITS);
+  quotient(y->v, a->v, c->v);
+  mpfi_mul(t, y->v, c->d);
+  mpfi_sub(t, a->d, t);
+  quotient(y->d, t, c->v);
+  mpfi_sub(y->l, a->l, c->l);
+  mpfi_clear(t);
+}
+
+static void node_flow(box_t *b, int i, const mpfi_t r, mpfi_t *params) {
+  const node_t *n = &b->e->node[i];
+  flow_t *f = b->flow, *y = &f[i];
+  if (expr_arity(n->op) == 0) {
+    leaf(y, n, r, params);
+    return;
+  }
+  if (expr_is_switch(n->op)) {
+    open_switch(y, n, f);
+    return;
+  }
+  const flow_t *a = &f[n->a], *c = &f[n->b >= 0 ? n->b : n->a];
+  switch (n->op) {
     case E_NEG:
       copy_flow(y, a, 1);
       break;
@@ -187,35 +223,15 @@ static void node_flow(box_t *b, int i, const mpfi_t r, mpfi_t *params) {
       quotient(y->l, y->d, y->v);
       break;
     case E_MUL:
-      if (a == c)
-        mpfi_sqr(y->v, a->v);
-      else
-        mpfi_mul(y->v, a->v, c->v);
-      mpfi_mul(y->d, a->d, c->v);
-      mpfi_mul(t, a->v, c->d);
-      mpfi_add(y->d, y->d, t);
-      mpfi_add(y->l, a->l, c->l);
+      product(y, a, c);
       break;
     case E_DIV:
-      quotient(y->v, a->v, c->v);
-      mpfi_mul(t, y->v, c->d);
-      mpfi_sub(t, a->d, t);
-      quotient(y->d, t, c->v);
-      mpfi_sub(y->l, a->l, c->l);
-      break;
-    case E_PICK:
-    case E_SIGN:
-    case E_ABS:
-    case E_MIN:
-    case E_MAX:
-    case E_SOFTSIGN:
-      open_switch(y, n, f);
+      ratio(y, a, c);
       break;
     default:
       by_jet(y, n->op, n->q, a);
       break;
   }
-  mpfi_clear(t);
 }
 
 static int never_defined(const box_t *b, const node_t *n) {
@@ -279,51 +295,45 @@ static void jet_switch(const box_t *b, const node_t *n, jet_t *y, int terms) {
   mpfi_clear(s);
 }
 
-void box_jet(box_t *b, int ref, const mpfi_t r, mpfi_t *params, int order, mpfi_t out) {
-  const int n = order + 1;
-  for (int i = 0; i <= ref; i++) {
-    const node_t *x = &b->e->node[i];
-    jet_t *y = &b->jet[i];
-    const jet_t *a = x->a >= 0 ? &b->jet[x->a] : NULL, *c = x->b >= 0 ? &b->jet[x->b] : NULL;
-    switch (x->op) {
-      case E_NUM:
-      case E_PI:
-      case E_E:
-      case E_PARAM:
-      case E_R:
-        node_flow(b, i, r, params);
-        jet_const(y, b->flow[i].v);
-        if (n > 1) mpfi_set(y->c[1], b->flow[i].d);
-        break;
-      case E_NEG:
-        for (int k = 0; k < n; k++) mpfi_neg(y->c[k], a->c[k]);
-        break;
-      case E_ADD:
-      case E_SUB:
-        jet_add(y, a, c, x->op == E_SUB, n);
-        break;
-      case E_MUL:
-        jet_mul(y, a, c, n);
-        break;
-      case E_DIV:
-        jet_div(y, a, c, n);
-        break;
-      case E_POW:
-        jet_pow(y, a, x->q, n);
-        break;
-      case E_PICK:
-      case E_SIGN:
-      case E_ABS:
-      case E_MIN:
-      case E_MAX:
-      case E_SOFTSIGN:
-        jet_switch(b, x, y, n);
-        break;
-      default:
-        jet_fn(y, x->op, a, n);
-        break;
-    }
+static void node_jet(box_t *b, int i, const mpfi_t r, mpfi_t *params, int terms) {
+  const node_t *n = &b->e->node[i];
+  jet_t *y = &b->jet[i];
+  if (expr_arity(n->op) == 0) {
+    leaf(&b->flow[i], n, r, params);
+    jet_const(y, b->flow[i].v);
+    if (terms > 1) mpfi_set(y->c[1], b->flow[i].d);
+    return;
   }
+  if (expr_is_switch(n->op)) {
+    jet_switch(b, n, y, terms);
+    return;
+  }
+  const jet_t *a = &b->jet[n->a], *c = &b->jet[n->b >= 0 ? n->b : n->a];
+  switch (n->op) {
+    case E_NEG:
+      for (int k = 0; k < terms; k++) mpfi_neg(y->c[k], a->c[k]);
+      break;
+    case E_ADD:
+    case E_SUB:
+      jet_add(y, a, c, n->op == E_SUB, terms);
+      break;
+    case E_MUL:
+      jet_mul(y, a, c, terms);
+      break;
+    case E_DIV:
+      jet_div(y, a, c, terms);
+      break;
+    case E_POW:
+      jet_pow(y, a, n->q, terms);
+      break;
+    default:
+      jet_fn(y, n->op, a, terms);
+      break;
+  }
+}
+
+void box_jet(box_t *b, int ref, const mpfi_t r, mpfi_t *params, int order, mpfi_t out) {
+  for (int i = 0; i <= ref; i++) node_jet(b, i, r, params, order + 1);
   mpfi_set(out, b->jet[ref].c[order]);
 }
 

@@ -58,6 +58,13 @@ static int word(reader_t *r, const char *want) {
   return t && strcmp(t, want) == 0;
 }
 static int done(reader_t *r) { return r->token == NULL; }
+/* Copies a text that fits; 0 for one that does not. */
+static int keep(char *out, size_t size, const char *text) {
+  const size_t bytes = strlen(text) + 1;
+  if (bytes > size) return 0;
+  memcpy(out, text, bytes);
+  return 1;
+}
 
 static int integer(reader_t *r, long low, long high, long *out) {
   const char *t = field(r);
@@ -101,8 +108,7 @@ static int read_property(reader_t *r, claim_t *p, int i) {
   if (p->verdict == V_REFUTED && i != 3) {
     const char *how = field(r);
     long join;
-    if (!how || strlen(how) >= sizeof p->how) return refuse(r, "expected what refutes");
-    strcpy(p->how, how);
+    if (!how || !keep(p->how, sizeof p->how, how)) return refuse(r, "expected what refutes");
     if (!integer(r, 0, SEGMENTS, &join) || !dyadic(r, p->r)) return refuse(r, "expected a witness");
     p->join = (int)join;
     for (int k = 0; k < MAX_PARAMS; k++) {
@@ -237,9 +243,8 @@ static int read_part(reader_t *r, cell_t *box) {
 static int read_parameter(reader_t *r, const char *kind) {
   expr_t *e = &r->e;
   const char *name = field(r), *a = field(r), *end;
-  if (!name || !a || e->params == MAX_PARAMS || strlen(name) >= NAME_SIZE) return refuse(r, "expected a parameter");
+  if (!name || !a || e->params == MAX_PARAMS || !keep(e->names[e->params], NAME_SIZE, name)) return refuse(r, "expected a parameter");
   const int i = e->params++;
-  strcpy(e->names[i], name);
   r->fixed[i] = !strcmp(kind, "parameter");
   r->ranged[i] = !r->fixed[i];
   if (!parse_decimal(r->fixed[i] ? r->value[i] : r->low[i], a, &end) || *end) return refuse(r, "expected a number");
@@ -280,10 +285,10 @@ static int read_side(reader_t *r, char *source) {
   const int bit = sign[0] == 'p' ? 2 : 1;
   if (r->sides & bit) return refuse(r, "a side twice");
   r->sides |= bit;
-  if (!next_line(r) || !(t = field(r)) || (strcmp(t, "value") && strcmp(t, "weight")) || !r->token)
+  if (!next_line(r) || !(t = field(r)) || (strcmp(t, "value") && strcmp(t, "weight")) || !r->token ||
+      !keep(source, LINE_MAX_SIZE, r->token))
     return refuse(r, "expected value or weight");
   const int weight = t[0] == 'w';
-  strcpy(source, r->token);
   fprintf(r->statement, "side %s, %s %s", bit == 2 ? "pos" : "neg", t, source);
   memset(r->seen, 0, sizeof r->seen);
   r->weak = 0;

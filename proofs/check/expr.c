@@ -18,6 +18,8 @@ int expr_arity(op_t op) {
   return 1; /* POW: its exponent is a number of the node */
 }
 
+int expr_is_switch(op_t op) { return op == E_PICK || op == E_MIN || op == E_MAX || op == E_ABS || op == E_SIGN || op == E_SOFTSIGN; }
+
 char *expr_live(const expr_t *e, int ref) {
   char *live = calloc((size_t)ref + 1, 1);
   if (!live) abort();

@@ -59,6 +59,7 @@ typedef struct {
 void expr_init(expr_t *e);
 void expr_clear(expr_t *e);
 int expr_arity(op_t op);
+int expr_is_switch(op_t op);               /* made of branches by a decision */
 char *expr_live(const expr_t *e, int ref); /* 1 for the nodes that ref needs, ref + 1 of them; to be freed */
 int expr_add(expr_t *e, op_t op, int a, int b, int c, int d);
 int expr_num(expr_t *e, const mpq_t q);

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int is_switch(op_t op) { return op == E_PICK || op == E_MIN || op == E_MAX || op == E_ABS || op == E_SIGN || op == E_SOFTSIGN; }
-
 typedef struct {
   exact_t slope, offset;
 } line_t;
@@ -142,7 +140,7 @@ static int pass(pieces_t *p, int i, int at, const expr_t *from, int f, int w, ex
   for (int x = 0; x < from->count && ok; x++) {
     const node_t *n = &from->node[x];
     if (!live[x]) continue;
-    const int sign = is_switch(n->op) ? decide(p, decision(&p->field, n, v), i, at) : 0;
+    const int sign = expr_is_switch(n->op) ? decide(p, decision(&p->field, n, v), i, at) : 0;
     changed |= sign != 0;
     map[x] = sign ? replaced(to, n, map, sign) : copy(to, n, map);
     ok = map[x] >= 0;
@@ -174,7 +172,7 @@ static exact_t open_root(pieces_t *p, int i) {
   line_t *v = lines(&p->field, e);
   exact_t found = NULL;
   for (int x = 0; x < e->count && !found; x++)
-    if (is_switch(e->node[x].op)) found = root(&p->field, decision(&p->field, &e->node[x], v));
+    if (expr_is_switch(e->node[x].op)) found = root(&p->field, decision(&p->field, &e->node[x], v));
   free(v);
   return found;
 }

@@ -183,7 +183,45 @@ static series_t switched(field_t *k, const node_t *n, const series_t *v) {
   if (n->op == E_SIGN) return se_const(k, ex_si(k, sign, 1));
   if (n->op == E_ABS) return sign > 0 ? *a : scale(k, a, -1, 1);
   if (n->op == E_PICK) return v[sign < 0 ? n->c : n->d];
-  return (sign < 0) == (n->op == E_MIN) ? *a : *b;
+  return v[(sign < 0) == (n->op == E_MIN) ? n->a : n->b];
+}
+
+static series_t leaf(field_t *k, const node_t *n, exact_t point) {
+  switch (n->op) {
+    case E_NUM:
+      return se_const(k, ex_q(k, n->q));
+    case E_PI:
+      return se_const(k, ex_mul(k, ex_sqrt_pi(k), ex_sqrt_pi(k)));
+    case E_E:
+      return se_const(k, ex_e(k));
+    case E_PARAM:
+      return se_const(k, ex_param(k, n->param));
+    default: {
+      series_t r = se_const(k, point ? point : ex_r(k));
+      r.c[1] = ex_si(k, 1, 1);
+      return r;
+    }
+  }
+}
+
+static series_t node(field_t *k, const node_t *n, exact_t point, const series_t *v) {
+  if (expr_arity(n->op) == 0) return leaf(k, n, point);
+  if (expr_is_switch(n->op)) return switched(k, n, v);
+  switch (n->op) {
+    case E_NEG:
+      return scale(k, &v[n->a], -1, 1);
+    case E_ADD:
+    case E_SUB:
+      return se_add(k, &v[n->a], &v[n->b], n->op == E_SUB);
+    case E_MUL:
+      return se_mul(k, &v[n->a], &v[n->b]);
+    case E_DIV:
+      return divide(k, &v[n->a], &v[n->b]);
+    case E_POW:
+      return se_pow(k, &v[n->a], n->q);
+    default:
+      return se_fn(k, n->op, &v[n->a]);
+  }
 }
 
 series_t se_expr(field_t *k, const expr_t *e, int ref, exact_t point, int terms) {
@@ -191,53 +229,8 @@ series_t se_expr(field_t *k, const expr_t *e, int ref, exact_t point, int terms)
   char *live = expr_live(e, ref);
   if (!v) abort();
   for (int i = 0; i <= ref; i++) {
-    const node_t *n = &e->node[i];
     if (!live[i]) continue;
-    switch (n->op) {
-      case E_NUM:
-        v[i] = se_const(k, ex_q(k, n->q));
-        break;
-      case E_PI:
-        v[i] = se_const(k, ex_mul(k, ex_sqrt_pi(k), ex_sqrt_pi(k)));
-        break;
-      case E_E:
-        v[i] = se_const(k, ex_e(k));
-        break;
-      case E_PARAM:
-        v[i] = se_const(k, ex_param(k, n->param));
-        break;
-      case E_R:
-        v[i] = se_const(k, point ? point : ex_r(k));
-        v[i].c[1] = ex_si(k, 1, 1);
-        break;
-      case E_NEG:
-        v[i] = scale(k, &v[n->a], -1, 1);
-        break;
-      case E_ADD:
-      case E_SUB:
-        v[i] = se_add(k, &v[n->a], &v[n->b], n->op == E_SUB);
-        break;
-      case E_MUL:
-        v[i] = se_mul(k, &v[n->a], &v[n->b]);
-        break;
-      case E_DIV:
-        v[i] = divide(k, &v[n->a], &v[n->b]);
-        break;
-      case E_POW:
-        v[i] = se_pow(k, &v[n->a], n->q);
-        break;
-      case E_PICK:
-      case E_SIGN:
-      case E_ABS:
-      case E_MIN:
-      case E_MAX:
-      case E_SOFTSIGN:
-        v[i] = switched(k, n, v);
-        break;
-      default:
-        v[i] = se_fn(k, n->op, &v[n->a]);
-        break;
-    }
+    v[i] = node(k, &e->node[i], point, v);
     v[i].n = least(v[i].n, terms);
   }
   const series_t s = v[ref];

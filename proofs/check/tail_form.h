@@ -51,5 +51,7 @@ int tf_flat(tail_ctx *t, jet_t *y, const form_t *d, const mpq_t w, const jet_t *
 void tf_small(mpfi_t y, const tail_ctx *t, const mpq_t x);
 /* Adds b's atoms, times a factor, to y's. */
 void tf_add_atoms(form_t *y, const form_t *b, const mpq_t times);
+/* t->form[i] of a node from its children's. */
+void tf_node(tail_ctx *t, int i);
 
 #endif

@@ -13,25 +13,25 @@ static void jet_unknown(arb_poly_t y, slong order) {
 
 /* A switch keeps the branch that is certain on the whole box. */
 static void jet_switch(arb_poly_t y, const sl_ball *b, const sl_gate_node *n, slong order) {
-  const arb_poly_struct *branch = NULL;
-  arb_t x, zero;
-  arb_init(x), arb_init(zero);
-  arb_poly_get_coeff_arb(x, &b->poly[n->child[0]], 0);
-  if (sl_op_arity(n->op) > 1) arb_poly_get_coeff_arb(zero, &b->poly[n->child[1]], 0);
-  const int sign = arb_gt(x, zero) ? 1 : arb_lt(x, zero) ? -1 : 0;
-  if (n->op == SL_OP_ABS || n->op == SL_OP_PICK)
-    branch = &b->poly[n->child[n->op == SL_OP_ABS ? 0 : sign < 0 ? 2 : 3]];
-  else if (n->op == SL_OP_MIN || n->op == SL_OP_MAX)
-    branch = &b->poly[n->child[(sign < 0) == (n->op == SL_OP_MIN) ? 0 : 1]];
+  const arb_poly_struct *a = &b->poly[n->child[0]];
+  arb_t x, other;
+  arb_init(x), arb_init(other);
+  arb_poly_get_coeff_arb(x, a, 0);
+  if (sl_op_arity(n->op) > 1) arb_poly_get_coeff_arb(other, &b->poly[n->child[1]], 0);
+  const int sign = arb_gt(x, other) ? 1 : arb_lt(x, other) ? -1 : 0;
   if (!sign || n->op == SL_OP_SOFTSIGN)
     jet_unknown(y, order);
   else if (n->op == SL_OP_SIGN)
     arb_poly_set_si(y, sign);
-  else if (n->op == SL_OP_ABS && sign < 0)
-    arb_poly_neg(y, branch);
+  else if (n->op == SL_OP_PICK)
+    arb_poly_set(y, &b->poly[n->child[sign < 0 ? 2 : 3]]);
+  else if (n->op != SL_OP_ABS)
+    arb_poly_set(y, &b->poly[n->child[(sign < 0) == (n->op == SL_OP_MIN) ? 0 : 1]]);
+  else if (sign < 0)
+    arb_poly_neg(y, a);
   else
-    arb_poly_set(y, branch);
-  arb_clear(x), arb_clear(zero);
+    arb_poly_set(y, a);
+  arb_clear(x), arb_clear(other);
 }
 
 static void jet_function(arb_poly_t y, sl_gate_op op, const arb_poly_t a, slong order, slong prec) {
@@ -128,12 +128,29 @@ static void jet_power(arb_poly_t y, const sl_ball *b, const sl_gate_node *n, con
   arb_clear(e);
 }
 
+static void jet_leaf(arb_poly_t y, const sl_gate_node *n, const arb_t r, arb_srcptr box, slong order, slong prec) {
+  sl_flow t;
+  arb_init(t.v), arb_init(t.d), arb_init(t.l);
+  sl_ball_leaf(&t, n, r, box, prec);
+  arb_poly_zero(y);
+  arb_poly_set_coeff_arb(y, 0, t.v);
+  if (order > 1) arb_poly_set_coeff_arb(y, 1, t.d);
+  arb_clear(t.v), arb_clear(t.d), arb_clear(t.l);
+}
+
 static void jet_node(sl_ball *b, sl_ref i, const arb_t r, arb_srcptr box, slong order, slong prec) {
   const sl_gate_node *n = &b->tree->node[i];
   arb_poly_struct *y = &b->poly[i];
-  const arb_poly_struct *a = sl_op_arity(n->op) > 0 ? &b->poly[n->child[0]] : NULL,
-                        *c = sl_op_arity(n->op) > 1 ? &b->poly[n->child[1]] : NULL;
-  sl_flow t;
+  const int arity = sl_op_arity(n->op);
+  if (arity == 0) {
+    jet_leaf(y, n, r, box, order, prec);
+    return;
+  }
+  if (sl_op_is_switch(n->op)) {
+    jet_switch(y, b, n, order);
+    return;
+  }
+  const arb_poly_struct *a = &b->poly[n->child[0]], *c = &b->poly[n->child[arity > 1 ? 1 : 0]];
   switch (n->op) {
     case SL_OP_NEG:
       arb_poly_neg(y, a);
@@ -153,25 +170,9 @@ static void jet_node(sl_ball *b, sl_ref i, const arb_t r, arb_srcptr box, slong 
     case SL_OP_POW:
       jet_power(y, b, n, a, order, prec);
       break;
-    case SL_OP_PICK:
-    case SL_OP_MIN:
-    case SL_OP_MAX:
-    case SL_OP_ABS:
-    case SL_OP_SIGN:
-    case SL_OP_SOFTSIGN:
-      jet_switch(y, b, n, order);
-      break;
     default:
-      if (a) {
-        jet_function(y, n->op, a, order, prec);
-      } else {
-        arb_init(t.v), arb_init(t.d), arb_init(t.l);
-        sl_ball_leaf(&t, n, r, box, prec);
-        arb_poly_zero(y);
-        arb_poly_set_coeff_arb(y, 0, t.v);
-        if (order > 1) arb_poly_set_coeff_arb(y, 1, t.d);
-        arb_clear(t.v), arb_clear(t.d), arb_clear(t.l);
-      }
+      jet_function(y, n->op, a, order, prec);
+      break;
   }
 }
 

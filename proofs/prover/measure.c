@@ -100,7 +100,8 @@ static void half_width(sl_measures *m, const sl_proof *proof, sl_problem *p) {
   value_at(v, p, r, 1);
   m->has_half_below = arb_lt(v, half);
   if (m->has_half_below) half_between(m->half_below, p, 1.0, 0.0);
-  for (double b = 1.0 / 1024; b < 1e12; b *= 2) {
+  for (int e = -10; e < 40; e++) {
+    const double b = ldexp(1.0, e);
     arf_set_d(r, 1 + b);
     value_at(v, p, r, 1);
     if (arb_lt(v, half)) {

@@ -42,10 +42,6 @@ typedef struct {
   unsigned char *has_r;
 } analysis;
 
-static int is_switch(sl_gate_op op) {
-  return op == SL_OP_PICK || op == SL_OP_MIN || op == SL_OP_MAX || op == SL_OP_ABS || op == SL_OP_SIGN || op == SL_OP_SOFTSIGN;
-}
-
 static affine line_of(sl_field *k, const sl_gate_node *n, const affine *v) {
   const affine none = {NULL, NULL};
   const affine a = sl_op_arity(n->op) > 0 ? v[n->child[0]] : none, b = sl_op_arity(n->op) > 1 ? v[n->child[1]] : none;
@@ -144,7 +140,7 @@ static int add_roots(sl_problem *p, int segment) {
   int added = 0;
   analyse(p, t, &x);
   for (uint32_t i = 0; i < t->count && added == 0; i++) {
-    if (!is_switch(t->node[i].op)) continue;
+    if (!sl_op_is_switch(t->node[i].op)) continue;
     const sl_exact c = root_of(p, decision(p, &t->node[i], &x));
     const int inside = c ? root_inside(p, c, segment) : 0;
     if (inside < 0 || (inside > 0 && !add_join(p, c)))
@@ -207,7 +203,7 @@ static int resolve_pass(sl_problem *p, sl_segment *s, int index, outcome (*decid
   analyse(p, from, &x);
   for (uint32_t i = 0; i < from->count; i++) {
     const sl_gate_node *n = &from->node[i];
-    const outcome is = is_switch(n->op) ? decide(p, decision(p, n, &x), index) : OPEN;
+    const outcome is = sl_op_is_switch(n->op) ? decide(p, decision(p, n, &x), index) : OPEN;
     sl_ref c[4] = {SL_NO_REF, SL_NO_REF, SL_NO_REF, SL_NO_REF};
     changed |= is != OPEN;
     for (int k = 0; k < sl_op_arity(n->op); k++) c[k] = map[n->child[k]];

@@ -275,7 +275,7 @@ static sl_search_result halve(search *s, const arf_t low, const arf_t high, arb_
 }
 
 static sl_search_result explore(search *s, const arf_t low, const arf_t high, arb_srcptr box, int depth) {
-  if (++s->budget->boxes > s->budget->box_limit || ((s->budget->boxes & 255) == 0 && sl_clock_s() > s->budget->deadline_s)) {
+  if (++s->budget->boxes > s->budget->box_limit || sl_clock_s() > s->budget->deadline_s) {
     if (s->stuck) arf_set(s->stuck, low);
     return SL_SEARCH_OPEN;
   }

@@ -243,18 +243,18 @@ static sl_series switched(sl_field *k, const sl_gate_node *n, const sl_series *v
       const sl_series size = sign > 0 ? *a : negated(k, a), bottom = plus_one(k, &size);
       return sl_series_div(k, a, &bottom);
     }
-    case SL_OP_MIN:
-      return sign < 0 ? *a : *b;
-    case SL_OP_MAX:
-      return sign > 0 ? *a : *b;
-    default:
+    case SL_OP_PICK:
       return v[n->child[sign < 0 ? 2 : 3]];
+    default:
+      return v[n->child[(sign < 0) == (n->op == SL_OP_MIN) ? 0 : 1]];
   }
 }
 
 static sl_series node(sl_field *k, const sl_tree *tree, const sl_gate_node *n, sl_exact point, const sl_series *v) {
   const int arity = sl_op_arity(n->op);
-  const sl_series *a = arity > 0 ? &v[n->child[0]] : NULL, *b = arity > 1 ? &v[n->child[1]] : NULL;
+  if (arity == 0) return leaf(k, n, point);
+  if (sl_op_is_switch(n->op)) return switched(k, n, v);
+  const sl_series *a = &v[n->child[0]], *b = &v[n->child[arity > 1 ? 1 : 0]];
   int64_t p, q;
   switch (n->op) {
     case SL_OP_NEG:
@@ -268,15 +268,8 @@ static sl_series node(sl_field *k, const sl_tree *tree, const sl_gate_node *n, s
       return sl_series_div(k, a, b);
     case SL_OP_POW:
       return sl_tree_rational(tree, n->child[1], &p, &q) ? sl_series_power(k, a, p, q) : (sl_series){.n = 0};
-    case SL_OP_PICK:
-    case SL_OP_MIN:
-    case SL_OP_MAX:
-    case SL_OP_ABS:
-    case SL_OP_SIGN:
-    case SL_OP_SOFTSIGN:
-      return switched(k, n, v);
     default:
-      return arity ? sl_series_function(k, n->op, a) : leaf(k, n, point);
+      return sl_series_function(k, n->op, a);
   }
 }
 

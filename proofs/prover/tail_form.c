@@ -27,6 +27,14 @@ void sl_form_constant(sl_tail *t, sl_tail_form *y, const arb_t value, sl_exact e
   y->s = sl_series_constant(t->field, exact);
 }
 
+void sl_form_int(sl_tail *t, sl_tail_form *y, slong value) {
+  arb_t c;
+  arb_init(c);
+  arb_set_si(c, value);
+  sl_form_constant(t, y, c, sl_exact_int(t->field, value));
+  arb_clear(c);
+}
+
 void sl_form_r(sl_tail *t, sl_tail_form *y) {
   sl_form_init(y);
   y->ok = 1, y->m = SL_TAIL_TERMS, y->vp = -1;
@@ -301,4 +309,12 @@ void sl_form_add(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, const sl_ta
   }
   sl_form_clear(&gap);
   sl_form_clear(&d);
+}
+
+void sl_form_affine(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, slong p, slong q, slong offset) {
+  sl_tail_form s, c;
+  sl_form_scale(t, &s, a, p, q);
+  sl_form_int(t, &c, offset);
+  sl_form_add(t, y, &s, &c);
+  sl_form_clear(&s), sl_form_clear(&c);
 }

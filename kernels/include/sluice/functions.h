@@ -25,7 +25,8 @@ SLC_FN double sl_f64_from(uint64_t bits) {
   return x;
 }
 
-#define SLC_D(name) sl_fn64_##name
+/* The binary64 inner parts; kernels/gate/functions64.h has functions of binary64 arguments, under other names. */
+#define SLC_D(name) sl_inner64_##name
 #define SLC_S(name) sl_fn_##name
 #define SLC_F64 double
 #define SLC_F32 float
@@ -46,7 +47,7 @@ SLC_FN double sl_f64_from(uint64_t bits) {
 #define SLC_MAX32(a, b) ((a) > (b) ? (a) : (b))
 #define SLC_ABS32 fabsf
 #define SLC_COPYSIGN copysignf
-#define SLC_MAP(name, x) ((float)sl_fn64_##name((double)(x)))
+#define SLC_MAP(name, x) ((float)sl_inner64_##name((double)(x)))
 
 #include <sluice/functions_core.h>
 

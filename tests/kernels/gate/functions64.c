@@ -2,6 +2,8 @@
  * names them. */
 #include "kernels/gate/functions64.h"
 
+#include <sluice/functions.h> /* the two do not collide */
+
 #include <criterion/criterion.h>
 #include <mpfr.h>
 
