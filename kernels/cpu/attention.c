@@ -36,18 +36,18 @@ typedef struct {
 
 static inline size_t keys_of(const chunk_rows *c, size_t i) { return smaller(c->keys, c->first + i * c->more); }
 
-/* The largest of s[0..n) * scale; -inf takes the rest of the last vector. */
+/* The largest of s[0..n) * scale, which is that of s, scaled: rounding is monotone. -inf takes the rest of the last vector. */
 static inline float max_row(float *s, size_t n, float scale) {
-  const vf lowest = v_set(-INFINITY), by = v_set(scale);
+  const vf lowest = v_set(-INFINITY);
   vf max = lowest;
   size_t j = 0;
-  for (; j + SL_VW <= n; j += SL_VW) max = v_max(max, v_load(s + j) * by);
+  for (; j + SL_VW <= n; j += SL_VW) max = v_max(max, v_load(s + j));
   if (j < n) {
     const vf x = v_select(v_mask(n - j), v_load(s + j), lowest);
     v_store(s + j, x);
-    max = v_max(max, x * by);
+    max = v_max(max, x);
   }
-  return v_max_lane(max) + 0.0f;
+  return v_max_lane(max) * scale + 0.0f;
 }
 
 /* The lanes and butterfly of spec N3.6 over whole vectors. */
