@@ -154,7 +154,7 @@ static inline __attribute__((always_inline)) void join_chunk(const rows_job *r, 
   join_outputs(r, x, skip, rows);
 }
 
-/* By vectors: gcc else calls for a slow string store. */
+/* Lanes without a row are joined too. By vectors: gcc else calls for a slow string store. */
 static inline void clear(softmax_rows *x) {
   for (size_t i = 0; i < ROWS; i += SL_VW)
     v_store(x->max + i, v_zero()), v_store(x->sum + i, v_zero()), v_store(x->chunk_max + i, v_zero()), v_store(x->chunk_sum + i, v_zero());
@@ -164,7 +164,7 @@ static inline void clear(softmax_rows *x) {
 static void attend(const rows_job *r, size_t rows, size_t first_n, size_t more) {
   const size_t n = first_n + (rows - 1) * more;
   softmax_rows x;
-  clear(&x);
+  if (n > SL_KEY_CHUNK) clear(&x);
   for (size_t begin = 0; begin < n; begin += SL_KEY_CHUNK) join_chunk(r, &x, rows, first_n, more, begin);
   for (size_t i = 0; i < rows; i++) {
     const float inverse = 1.0f / x.sum[i];
