@@ -36,18 +36,18 @@ typedef struct {
 
 static inline size_t keys_of(const chunk_rows *c, size_t i) { return smaller(c->keys, c->first + i * c->more); }
 
-/* The largest of s[0..n) * scale; -inf takes the rest of the last vector. */
+/* The largest of s[0..n) * scale, which is that of s, scaled: rounding is monotone. -inf takes the rest of the last vector. */
 static inline float max_row(float *s, size_t n, float scale) {
-  const vf lowest = v_set(-INFINITY), by = v_set(scale);
+  const vf lowest = v_set(-INFINITY);
   vf max = lowest;
   size_t j = 0;
-  for (; j + SL_VW <= n; j += SL_VW) max = v_max(max, v_load(s + j) * by);
+  for (; j + SL_VW <= n; j += SL_VW) max = v_max(max, v_load(s + j));
   if (j < n) {
     const vf x = v_select(v_mask(n - j), v_load(s + j), lowest);
     v_store(s + j, x);
-    max = v_max(max, x * by);
+    max = v_max(max, x);
   }
-  return v_max_lane(max) + 0.0f;
+  return v_max_lane(max) * scale + 0.0f;
 }
 
 /* The lanes and butterfly of spec N3.6 over whole vectors. */
@@ -154,7 +154,7 @@ static inline __attribute__((always_inline)) void join_chunk(const rows_job *r, 
   join_outputs(r, x, skip, rows);
 }
 
-/* By vectors: gcc else calls for a slow string store. */
+/* Lanes without a row are joined too. By vectors: gcc else calls for a slow string store. */
 static inline void clear(softmax_rows *x) {
   for (size_t i = 0; i < ROWS; i += SL_VW)
     v_store(x->max + i, v_zero()), v_store(x->sum + i, v_zero()), v_store(x->chunk_max + i, v_zero()), v_store(x->chunk_sum + i, v_zero());
@@ -164,7 +164,7 @@ static inline void clear(softmax_rows *x) {
 static void attend(const rows_job *r, size_t rows, size_t first_n, size_t more) {
   const size_t n = first_n + (rows - 1) * more;
   softmax_rows x;
-  clear(&x);
+  if (n > SL_KEY_CHUNK) clear(&x);
   for (size_t begin = 0; begin < n; begin += SL_KEY_CHUNK) join_chunk(r, &x, rows, first_n, more, begin);
   for (size_t i = 0; i < rows; i++) {
     const float inverse = 1.0f / x.sum[i];
