@@ -189,7 +189,7 @@ void begin(uint64_t seed) {
   multiprocessors = 1 + static_cast<int>(choice.below(132));
   switch_interval = 1 + choice.below(16);
   shared_limit = shared_limits[choice.below(3)];
-  access_count = 0;
+  access_count = bytes_to_host = 0;
   bad_call = false;
   shadow_reset_all();
 }
@@ -217,6 +217,7 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
     run = [=]() { copy_bytes(to, staged->data(), bytes); };
   }
   if (kind == cudaMemcpyDeviceToHost) {
+    bytes_to_host += bytes;
     memset(to, 0xA5, bytes); /* what was there is gone until the copy arrives */
     pending_host.push_back({static_cast<unsigned char *>(to), bytes, static_cast<uint32_t>(records.size())});
   }
