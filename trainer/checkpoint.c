@@ -123,7 +123,7 @@ static sl_status write_state(const sl_run_files *run, const sl_trainer *t, const
                            .success_after = t->success_after,
                            .metrics_size = (size_t)metrics,
                            .ledger_size = (size_t)ledger};
-  sl_status status = sl_trainer_hash(t, s.hash, err);
+  sl_status status = sl_trainer_hash(t, 0, s.hash, err);
   if (!status) status = sl_reference_digest(t, s.reference, err);
   return status ? status : sl_checkpoint_state_write(&s, folder, err);
 }
@@ -226,7 +226,7 @@ sl_status sl_checkpoint_read(sl_trainer *t, const char *path, sl_checkpoint_stat
   if (!status) status = sl_data_order_seek(&t->rl_order, rl, err);
   if (status) return status;
   char hash[SL_DIGEST_TEXT];
-  status = sl_trainer_hash(t, hash, err);
+  status = sl_trainer_hash(t, 0, hash, err);
   if (!status && strcmp(hash, s.hash) != 0)
     return sl_fail(err, SL_ERR_MISMATCH, "%s: the state's hash is %s, but %s was recorded: the checkpoint is damaged", path, hash, s.hash);
   if (!status) *out = s;

@@ -4,7 +4,7 @@
 
 #include "digest.h"
 
-#define SL_CHECKPOINT_VERSION 2
+#define SL_CHECKPOINT_VERSION 3
 
 typedef struct {
   sl_counters counters;
@@ -12,7 +12,7 @@ typedef struct {
   double success_before, success_after; /* held-out, around RL; NaN if not reached */
   size_t metrics_size, ledger_size;     /* bytes of the logs */
   char hash[SL_DIGEST_TEXT];            /* of the state */
-  char reference[SL_DIGEST_TEXT];       /* of the frozen reference's parameters; "" if there is none */
+  char reference[SL_DIGEST_TEXT];       /* of the digests of the frozen reference's tensors; "" if there is none */
 } sl_checkpoint_state;
 
 /* folder/state.json */

@@ -18,7 +18,7 @@ sl_status sl_trainer_take_reference(sl_trainer *t, sl_error *err) {
 sl_status sl_reference_digest(const sl_trainer *t, char out[SL_DIGEST_TEXT], sl_error *err) {
   *out = 0;
   if (!t->reference_model || (is_own(t) && t->phase == SL_PHASE_SFT)) return SL_OK;
-  return sl_trainer_kernel_error(t, sl_parameters_digest(out, &t->reader, t->reference.layout, t->reference.data), err);
+  return sl_parameters_digest(out, t->ctx, t->reference.layout, t->reference.data, err);
 }
 
 sl_status sl_reference_save(sl_trainer *t, const char *run, sl_error *err) {

@@ -192,30 +192,25 @@ sl_status sl_ledger_begin(sl_run_files *run, const sl_trainer *t, sl_error *err)
   return flush_line(f, run, SL_RUN_LEDGER, err);
 }
 
-static void print_digests(FILE *f, const char (*digest)[SL_DIGEST_TEXT], size_t n) {
-  for (size_t i = 0; i < n; i++) fprintf(f, "%s\"%s\"", i ? "," : "[", digest[i]);
+static void print_digests(FILE *f, const sl_digests *digests, size_t arena) {
+  for (size_t i = 0; i < digests->layout->n_tensors; i++) {
+    char text[SL_DIGEST_TEXT];
+    sl_digests_text(text, digests, arena, i);
+    fprintf(f, "%s\"%s\"", i ? "," : "[", text);
+  }
   fputs("]", f);
 }
 
 sl_status sl_ledger_step(sl_run_files *run, const sl_trainer *t, const sl_step_digests *d, const char *state, sl_error *err) {
   FILE *f = run->ledger;
-  const sl_model_layout *layout = t->policy.layout;
-  const size_t n = layout->n_tensors;
   open_line(f, "step", t);
   fprintf(f, ",\"state\":\"%s\",\"tokens\":\"%s\",\"rewards\":\"%s\",\"logprobs\":\"%s\",\"gradients\":[", state, d->tokens, d->rewards,
           d->logprobs);
   for (size_t u = 0; u < d->updates; u++) {
     if (u) fputs(",", f);
-    print_digests(f, (const char(*)[SL_DIGEST_TEXT])d->gradient + u * n, n);
+    print_digests(f, &t->digests, SL_DIGESTS_STATE + u);
   }
   fputs("],\"parameters\":", f);
-  for (size_t i = 0; i < n; i++) {
-    char digest[SL_DIGEST_TEXT];
-    const sl_tensor_info *tensor = &layout->tensors[i];
-    const sl_status status = sl_digest_array(digest, &t->reader, t->policy.data + tensor->offset, tensor->count * sizeof(float));
-    if (status) return sl_trainer_kernel_error(t, status, err);
-    fprintf(f, "%s\"%s\"", i ? "," : "[", digest);
-  }
-  fputs("]", f);
+  print_digests(f, &t->digests, SL_DIGESTS_PARAMETERS);
   return flush_line(f, run, SL_RUN_LEDGER, err);
 }

@@ -13,7 +13,7 @@
 #define SL_RUN_MODEL "model"
 #define SL_RUN_REFERENCE "reference"
 #define SL_RUN_CHECKPOINTS "checkpoints"
-#define SL_LEDGER_VERSION 1
+#define SL_LEDGER_VERSION 2
 
 /* A run's folder that is ours to write, and its open logs. */
 typedef struct {
@@ -38,6 +38,7 @@ sl_status sl_metrics_step(sl_run_files *run, const sl_trainer *trainer, const sl
 sl_status sl_metrics_evaluation(sl_run_files *run, const sl_trainer *trainer, double success, sl_error *err);
 /* The ledger's first line, in a new run. */
 sl_status sl_ledger_begin(sl_run_files *run, const sl_trainer *trainer, sl_error *err);
+/* Once sl_trainer_hash has read the step's digests; state is what it gave. */
 sl_status sl_ledger_step(sl_run_files *run, const sl_trainer *trainer, const sl_step_digests *digests, const char *state, sl_error *err);
 
 /* Writes checkpoints/PHASE-STEP atomically and removes all but the newest `keep` (spec F4.5). */

@@ -49,7 +49,7 @@ static void say(walk *w, const char *phase, uint64_t step, double success) {
 
 static sl_status log_step(walk *w, const sl_step_report *report, double seconds, sl_error *err) {
   char state[SL_DIGEST_TEXT];
-  sl_status status = sl_trainer_hash(w->t, state, err);
+  sl_status status = sl_trainer_hash(w->t, w->digests.updates, state, err);
   if (!status) status = sl_metrics_step(w->run, w->t, report, state, seconds, err);
   if (!status) status = sl_ledger_step(w->run, w->t, &w->digests, state, err);
   return status;
@@ -151,8 +151,6 @@ static sl_status walk_phases(walk *w, sl_error *err) {
 
 sl_status sl_train(sl_trainer *t, sl_run_files *run, const sl_train_options *options, sl_train_result *result, sl_error *err) {
   walk w = {.t = t, .run = run, .options = options, .begin = now_seconds()};
-  sl_status status = sl_step_digests_create(&w.digests, t, err);
-  if (status) return status;
   stop_requested = 0, announced = !options->quiet;
   const struct sigaction action = {.sa_handler = request_stop};
   struct sigaction old_int, old_term;
@@ -160,13 +158,12 @@ sl_status sl_train(sl_trainer *t, sl_run_files *run, const sl_train_options *opt
   sigaction(SIGTERM, &action, &old_term);
   sl_progress_start(&w.progress);
   if (options->quiet) w.progress.active = 0;
-  status = sl_ledger_begin(run, t, err);
+  sl_status status = sl_ledger_begin(run, t, err);
   if (!status) status = walk_phases(&w, err);
   sl_progress_end(&w.progress);
   sigaction(SIGINT, &old_int, NULL);
   sigaction(SIGTERM, &old_term, NULL);
-  sl_step_digests_free(&w.digests);
   result->success_before = t->success_before, result->success_after = t->success_after;
   result->interrupted = stop_requested != 0 && t->phase != SL_PHASE_DONE;
-  return status ? status : sl_trainer_hash(t, result->state, err);
+  return status ? status : sl_trainer_hash(t, 0, result->state, err);
 }

@@ -145,7 +145,6 @@ static sl_status build(sl_trainer *t, sl_extent extent, sl_error *err) {
   if (status || extent == SL_EXTENT_PLAN) return status;
   status = fill_policy(t, err);
   if (!status) status = fill_reference(t, err);
-  if (!status) status = sl_digest_reader_create(&t->reader, t->ctx, err);
   if (!status) status = sl_trainer_allocate(t, extent, err);
   if (!status) status = sl_data_order_create(&t->sft_order, t->task.warm.n, (uint64_t)c->run.seed, SL_STREAM_SFT, err);
   if (!status) status = sl_data_order_create(&t->rl_order, t->task.train.n, (uint64_t)c->run.seed, SL_STREAM_RL, err);
@@ -178,7 +177,7 @@ void sl_trainer_destroy(sl_trainer *t) {
   sl_optimizer_free(&t->optimizer);
   sl_step_free(&t->step);
   sl_step_free(&t->rollout_step);
-  sl_digest_reader_free(&t->reader);
+  sl_digests_free(&t->digests);
   sl_parameters_free(&t->reference);
   sl_parameters_free(&t->policy);
   sl_data_order_free(&t->sft_order);
@@ -202,9 +201,15 @@ sl_counters sl_trainer_counters(const sl_trainer *t) {
                        t->rl_order.position.offset};
 }
 
-sl_status sl_trainer_hash(const sl_trainer *t, char out[SL_DIGEST_TEXT], sl_error *err) {
+sl_status sl_trainer_hash(const sl_trainer *t, size_t gradients, char out[SL_DIGEST_TEXT], sl_error *err) {
   const sl_counters counters = sl_trainer_counters(t);
-  return sl_trainer_kernel_error(t, sl_state_hash(out, &t->reader, t->policy.data, &t->optimizer, &counters), err);
+  const float *const arenas[SL_DIGESTS_STATE] = {t->policy.data, t->optimizer.m, t->optimizer.v};
+  sl_status status = SL_OK;
+  for (size_t a = 0; !status && a < SL_DIGESTS_STATE; a++) status = sl_digests_take(&t->digests, a, arenas[a]);
+  if (!status) status = sl_digests_read(&t->digests, SL_DIGESTS_STATE + gradients);
+  if (status) return sl_trainer_kernel_error(t, status, err);
+  sl_state_hash(out, &t->digests, &t->optimizer.state, &counters);
+  return SL_OK;
 }
 
 sl_status sl_trainer_encode(sl_trainer *t, const sl_problems *problems, const uint32_t *chosen, size_t n, sl_error *err) {

@@ -54,7 +54,7 @@ typedef struct {
   char *text;     /* of one completion */
   void *tables;   /* prompts and all of the last four lines */
   sl_memory_plan plan;
-  sl_digest_reader reader;
+  sl_digests digests; /* of the state, then of the gradients of a step's updates */
 } sl_trainer;
 
 /* Loads the task, makes or reads the model, plans all memory and takes what the extent needs. Takes over config, on error too. */
@@ -69,7 +69,9 @@ sl_status sl_trainer_allocate(sl_trainer *trainer, sl_extent extent, sl_error *e
 sl_status sl_trainer_take_reference(sl_trainer *trainer, sl_error *err);
 
 sl_counters sl_trainer_counters(const sl_trainer *trainer);
-sl_status sl_trainer_hash(const sl_trainer *trainer, char out[SL_DIGEST_TEXT], sl_error *err);
+/* The state hash (spec F4.2). Takes the digests of parameters and moments, and brings them to the host with those of `gradients` updates.
+ */
+sl_status sl_trainer_hash(const sl_trainer *trainer, size_t gradients, char out[SL_DIGEST_TEXT], sl_error *err);
 
 /* A kernel's failure as an error of the run. */
 sl_status sl_trainer_kernel_error(const sl_trainer *trainer, sl_status status, sl_error *err);
@@ -90,14 +92,13 @@ typedef struct {
   size_t updates;
 } sl_step_report;
 
-/* Digests of one step (spec F4.4). */
+/* Digests of one step (spec F4.4): of host data as text; of tensors in trainer->digests, read by sl_trainer_hash. */
 typedef struct {
   char tokens[SL_DIGEST_TEXT], rewards[SL_DIGEST_TEXT], logprobs[SL_DIGEST_TEXT];
-  size_t updates;                   /* of this step, so far */
-  char (*gradient)[SL_DIGEST_TEXT]; /* (updates, n_tensors), room for all that a step can have */
+  size_t updates; /* of this step, so far: gradient u is arena SL_DIGESTS_STATE + u */
 } sl_step_digests;
-sl_status sl_step_digests_create(sl_step_digests *out, const sl_trainer *trainer, sl_error *err);
-void sl_step_digests_free(sl_step_digests *digests);
+/* Arenas that trainer->digests has room for: the state and all the gradients that a step can have. */
+size_t sl_trainer_digest_arenas(const sl_trainer *trainer);
 
 /* Rewards of a rollout over the problems `chosen`, into trainer->reward. */
 sl_status sl_rewards(sl_trainer *trainer, const sl_rollout *rollout, sl_error *err);

@@ -41,6 +41,7 @@ static sl_status plan_training(sl_trainer *t, sl_error *err) {
   p->moments = sl_optimizer_bytes(t->ctx, layout);
   p->gradients = sl_gradients_bytes(layout, (size_t)t->config.rl.reduce_shards);
   p->buffers += sl_step_bytes(t->ctx, step_sequences(t), step_sequences(t) * t->max_length);
+  p->buffers += sl_digests_bytes(t->ctx, layout, sl_trainer_digest_arenas(t));
   sl_status status = sl_model_bytes(&p->activations, t->ctx, layout, micro_tokens(t, step_sequences(t)), 1, err);
   if (status || !t->reference.layout) return status;
   p->buffers += sl_step_bytes(t->ctx, rollout_sequences(t), rollout_sequences(t) * t->max_length);
@@ -78,6 +79,7 @@ static sl_status allocate_training(sl_trainer *t, sl_error *err) {
   if (!status) status = sl_gradients_create(&t->gradients, t->ctx, layout, (size_t)t->config.rl.reduce_shards, err);
   if (!status) status = sl_model_create(&t->model, t->ctx, layout, t->policy.data, micro_tokens(t, most), 1, err);
   if (!status) status = sl_step_create(&t->step, t->ctx, most, most * t->max_length, err);
+  if (!status) status = sl_digests_create(&t->digests, t->ctx, layout, sl_trainer_digest_arenas(t), err);
   if (status || !t->reference.layout) return status;
   status = sl_step_create(&t->rollout_step, t->ctx, rollout, rollout * t->max_length, err);
   return status ? status

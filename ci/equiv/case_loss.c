@@ -61,6 +61,7 @@ static void add_log_probs(sl_problem *p, size_t t, const uint8_t *mask) {
  * to the same binary32, and its order could not show (spec O1.2). */
 static void spread_log_ratios(sl_problem *p, size_t t, const uint8_t *mask) {
   float *const old = p->array[2].data, *const new = p->array[3].data;
+  p->objective.level = SL_LEVEL_SEQUENCE, p->objective.beta = 0.0;
   for (size_t i = 0; i < t; i++) {
     const size_t mirror = t - 1 - i;
     const int pair = i != mirror && mask[i] && mask[mirror] && (i < mirror ? i : mirror) % 3;
@@ -83,7 +84,7 @@ static void add_sequences(sl_problem *p, size_t n) {
 /* Offsets; some of one sequence with more chunks than there are lanes, or where chunks are short than a chunk has elements (spec O1.2). */
 static const uint32_t *add_offsets(sl_problem *p) {
   const int small = p->shrink > 1, short_chunks = SL_SUM_CHUNK < 1024;
-  if (sl_source_below(&p->source, small ? 20 : 6) || (small && !short_chunks))
+  if (sl_source_below(&p->source, small ? 20 : 4) || (small && !short_chunks))
     return sl_add_seq(p, small ? 5 * SL_SUM_CHUNK / 2 : 3 * SL_SUM_CHUNK, &p->size[N_SEQ]);
   uint32_t *seq = sl_add(p, "seq", SL_U32, SL_IN, 2);
   p->array[p->arrays - 1].host_only = 1;
@@ -101,7 +102,7 @@ void sl_make_gated_loss(sl_problem *p) {
   p->objective.gamma = sl_source_below(&p->source, 2) ? 0.01 : 0.0;
   const uint8_t *mask = sl_add_mask(p, t);
   add_log_probs(p, t, mask);
-  if (n == 1 && sl_source_below(&p->source, 3)) spread_log_ratios(p, t, mask);
+  if (n == 1 && sl_source_below(&p->source, 4)) spread_log_ratios(p, t, mask);
   add_sequences(p, n);
   sl_add(p, "d", SL_F32, SL_OUT, t);
   sl_add(p, "e", SL_F32, SL_OUT, t);

@@ -208,7 +208,7 @@ void begin(uint64_t seed) {
   switch_interval = 1 + choice.below(16);
   shared_limit = shared_limits[choice.below(3)];
   shared_grants.clear();
-  access_count = 0;
+  access_count = bytes_to_host = 0;
   bad_call = cudaSuccess;
   shadow_reset_all();
 }
@@ -241,6 +241,7 @@ cudaError_t cudaFreeHost(void *p) {
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
   const std::function<void()> run = [=]() { copy_bytes(to, from, bytes); }; /* what lies there when its turn comes, pageable or not */
   if (kind == cudaMemcpyDeviceToHost) {
+    bytes_to_host += bytes;
     memset(to, 0xA5, bytes); /* what was there is gone until the copy arrives */
     pending_host.push_back({static_cast<unsigned char *>(to), bytes, static_cast<uint32_t>(records.size())});
   }

@@ -86,7 +86,7 @@ void run_grid(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes, ui
 /* Host memory that an asynchronous copy will still write (host.cpp): reading it before synchronisation is a finding. */
 void host_access(const void *p, size_t bytes, const void *place);
 
-extern uint64_t access_count;
+extern uint64_t access_count, bytes_to_host;
 extern uint32_t switch_interval; /* threads switch after 1 ... 2n-1 accesses */
 
 }  // namespace simt

@@ -11,7 +11,7 @@ namespace simt {
 dim3 thread_index, block_index, block_size, grid_size;
 generator choice;
 agent running = {0, 0, 0, -1, 0, nullptr, ""};
-uint64_t access_count;
+uint64_t access_count, bytes_to_host;
 uint32_t switch_interval = 8;
 
 namespace {

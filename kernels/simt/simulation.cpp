@@ -21,6 +21,7 @@ bool simt::planted(plant p) { return planted_index == static_cast<int>(p); }
 
 void sl_simulation_begin(uint64_t seed) { simt::begin(seed); }
 uint64_t sl_simulation_accesses(void) { return simt::access_count; }
+uint64_t sl_simulation_bytes_to_host(void) { return simt::bytes_to_host; }
 size_t sl_simulation_findings(void) { return simt::findings.size(); }
 
 void sl_simulation_describe(size_t index, char *text, size_t size) {

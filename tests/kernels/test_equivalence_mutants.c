@@ -251,7 +251,22 @@ static sl_status one_level(sl_context *ctx, double *sum, const float *g, size_t 
 }
 MUTANT(levels_left_out, grad_square_sum, one_level, "sum[")
 
-/* The log-ratio of a sequence by one chain over its chunks (spec O1.2). */
+/* The sum of a sequence's log-ratios by one chain over its chunks; n: its unmasked tokens. */
+static double chained_sum(const sl_gated_loss_batch *b, size_t lo, size_t hi, double *n) {
+  double total = 0.0;
+  *n = 0.0;
+  for (size_t begin = lo; begin < hi; begin += SL_SUM_CHUNK) {
+    double lane[SL_SUM_LANES] = {0};
+    for (size_t i = begin; i < hi && i < begin + SL_SUM_CHUNK; i++)
+      if (b->mask[i]) lane[(i - begin) % SL_SUM_LANES] += (double)(b->logp_new[i] - b->logp_old[i]), *n += 1.0;
+    for (size_t h = SL_SUM_LANES / 2; h > 0; h /= 2)
+      for (size_t j = 0; j < h; j++) lane[j] += lane[j + h];
+    total += lane[0];
+  }
+  return total;
+}
+
+/* Log-ratios of sequences from such sums (spec O1.2). */
 static sl_status chained_ratio(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *o,
                                const sl_gated_loss_batch *b) {
   const size_t t = b->n_seq ? b->seq[b->n_seq] : 0;
@@ -259,9 +274,8 @@ static sl_status chained_ratio(sl_context *ctx, float *d, float *e, sl_loss_sums
   float *const new = calloc(t + 1, sizeof *new), *const old = calloc(t + 1, sizeof *old);
   cr_assert(new &&old);
   for (size_t s = 0; s < b->n_seq; s++) {
-    double total = 0.0, n = 0.0;
-    for (size_t i = b->seq[s]; i < b->seq[s + 1]; i++)
-      if (b->mask[i]) total += (double)(b->logp_new[i] - b->logp_old[i]), n += 1.0;
+    double n;
+    const double total = chained_sum(b, b->seq[s], b->seq[s + 1], &n);
     for (size_t i = b->seq[s]; n > 0.0 && i < b->seq[s + 1]; i++) new[i] = (float)(total / n);
   }
   sl_gated_loss_batch changed = *b;

@@ -83,3 +83,28 @@ Test(trainer_checkpoint, a_write_that_fails_leaves_the_old_one, .init = scratch_
   sl_run_close(&run);
   sl_trainer_destroy(t);
 }
+
+/* Version 2 had another state hash (spec F4.2): the message names both. */
+Test(trainer_checkpoint, an_older_version_is_refused, .init = scratch_make, .fini = scratch_remove) {
+  sl_run_files run;
+  sl_checkpoint_state state;
+  sl_error err;
+  char *checkpoint, path[4096];
+  static char text[1 << 16];
+  sl_trainer *t = in_rl();
+  cr_assert_eq(sl_run_create(&run, scratch_path("run"), &t->config, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_checkpoint_write(&run, t, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_checkpoint_newest(&checkpoint, run.path, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_checkpoint_read(t, checkpoint, &state, &err), SL_OK, "%s", err.message);
+  snprintf(path, sizeof path, "%s/state.json", checkpoint);
+  text[scratch_read(path, text, sizeof text - 1)] = 0;
+  char *version = strstr(text, "\"version\":3");
+  cr_assert_not_null(version);
+  version[strlen("\"version\":")] = '2';
+  FILE *f = fopen(path, "wb");
+  cr_assert(f && fputs(text, f) >= 0 && fclose(f) == 0);
+  expect_error(sl_checkpoint_read(t, checkpoint, &state, &err), SL_ERR_INPUT, &err, "version: this program reads version 3, found 2");
+  free(checkpoint);
+  sl_run_close(&run);
+  sl_trainer_destroy(t);
+}

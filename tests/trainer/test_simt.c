@@ -1,5 +1,5 @@
 /* Whole steps of the trainer on the simulated device, with tiny chunks: the hash that the CPU gives after each of 20 rollouts, whatever
- * order the simulator's threads take (spec N1.4); and another one where a kernel adds in another order. */
+ * order the simulator's threads take (spec N1.4); another one where a kernel adds in another order; and what a step brings to the host. */
 #include "kernels/simt/simulation.h"
 #include "tiny.h"
 
@@ -69,4 +69,47 @@ Test(simt_train, a_kernel_that_adds_in_another_order_shows_in_the_hash) {
   sl_simulation_set_plant(plant("gemm_swapped_order"));
   run(&simt, "run.backend=simt", 0);
   cr_expect_str_neq(simt.after_warm_start, cpu.after_warm_start);
+}
+
+typedef struct {
+  uint64_t sft, rl; /* bytes to the host of a step, its state hash included */
+  size_t tensors, floats;
+} traffic;
+
+/* One token a completion, so that what is sampled does not change how much is copied. */
+static traffic traffic_of(const char *const *model) {
+  const char *extra[8] = {"run.backend=simt", "rl.max_new_tokens=1", "rl.epochs=1"};
+  for (size_t i = 0; model[i]; i++) extra[3 + i] = model[i];
+  add_simt(1);
+  sl_trainer *t = tiny_trainer(extra);
+  cr_assert_not_null(t);
+  traffic out = {.tensors = t->policy.layout->n_tensors, .floats = t->policy.layout->n_floats};
+  for (int rl = 0; rl < 2; rl++) {
+    sl_step_report report;
+    sl_step_digests digests;
+    char state[SL_DIGEST_TEXT];
+    sl_error err;
+    const uint64_t before = sl_simulation_bytes_to_host();
+    cr_assert_eq((rl ? sl_rl_step : sl_sft_step)(t, &report, &digests, &err), SL_OK, "%s", err.message);
+    cr_assert_eq(sl_trainer_hash(t, digests.updates, state, &err), SL_OK, "%s", err.message);
+    *(rl ? &out.rl : &out.sft) = sl_simulation_bytes_to_host() - before;
+    if (!rl) tiny_begin_rl(t);
+  }
+  sl_trainer_destroy(t);
+  return out;
+}
+
+/* Nothing of the size of the parameters is read back: 16 bytes a tensor and arena (spec F5.3), and the 8 of a gradient's squares. */
+Test(simt_train, a_step_brings_digests_to_the_host_not_tensors) {
+  const traffic base = traffic_of((const char *[]){NULL});
+  const traffic wide = traffic_of((const char *[]){"model.ff=96", "model.hidden=32", NULL});
+  const traffic deep = traffic_of((const char *[]){"model.layers=3", NULL});
+  const uint64_t updates = 2, more = deep.tensors - base.tensors;
+  printf("%zu floats: %llu and %llu bytes a step; %zu floats: %llu and %llu\n", base.floats, (unsigned long long)base.sft,
+         (unsigned long long)base.rl, wide.floats, (unsigned long long)wide.sft, (unsigned long long)wide.rl);
+  cr_assert(base.sft > 0 && wide.floats > 2 * base.floats && more > 0);
+  cr_expect_eq(wide.sft, base.sft);
+  cr_expect_eq(wide.rl, base.rl);
+  cr_expect_eq(deep.sft - base.sft, more * (16 * (SL_DIGESTS_STATE + 1) + 8));
+  cr_expect_eq(deep.rl - base.rl, more * (16 * (SL_DIGESTS_STATE + updates) + 8 * updates));
 }

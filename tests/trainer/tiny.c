@@ -64,19 +64,11 @@ sl_trainer *tiny_trainer(const char *const *extra) {
   return t;
 }
 
-sl_step_digests tiny_digests(const sl_trainer *t) {
-  sl_step_digests digests;
-  sl_error err;
-  cr_assert_eq(sl_step_digests_create(&digests, t, &err), SL_OK, "%s", err.message);
-  return digests;
-}
-
 void tiny_sft(sl_trainer *t, int steps) {
-  sl_step_digests digests = tiny_digests(t);
+  sl_step_digests digests;
   sl_step_report report;
   sl_error err;
   for (int i = 0; i < steps; i++) cr_assert_eq(sl_sft_step(t, &report, &digests, &err), SL_OK, "%s", err.message);
-  sl_step_digests_free(&digests);
 }
 
 void tiny_begin_rl(sl_trainer *t) {
@@ -86,7 +78,7 @@ void tiny_begin_rl(sl_trainer *t) {
 }
 
 int tiny_rl(sl_trainer *t, int steps) {
-  sl_step_digests digests = tiny_digests(t);
+  sl_step_digests digests;
   sl_step_report report;
   sl_error err;
   int taught = 0;
@@ -94,14 +86,13 @@ int tiny_rl(sl_trainer *t, int steps) {
     cr_assert_eq(sl_rl_step(t, &report, &digests, &err), SL_OK, "%s", err.message);
     taught += report.zero_variance < 1.0 && report.ratio_variance > 0.0;
   }
-  sl_step_digests_free(&digests);
   return taught;
 }
 
 const char *tiny_hash(const sl_trainer *t) {
   static char text[SL_DIGEST_TEXT];
   sl_error err;
-  cr_assert_eq(sl_trainer_hash(t, text, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_trainer_hash(t, 0, text, &err), SL_OK, "%s", err.message);
   return text;
 }
 

@@ -12,9 +12,6 @@ size_t tiny_sets(const char *out[TINY_SETS_MAX], const char *const *extra);
 /* A trainer of the tiny configuration. NULL, and a line that says so, where the backend is not there; any other error fails the test. */
 sl_trainer *tiny_trainer(const char *const *extra);
 
-/* Digests of a step of that trainer; freed by sl_step_digests_free. */
-sl_step_digests tiny_digests(const sl_trainer *trainer);
-
 /* Steps of a phase; each must succeed. */
 void tiny_sft(sl_trainer *trainer, int steps);
 void tiny_begin_rl(sl_trainer *trainer);     /* ends the warm start */
