@@ -132,7 +132,9 @@ sl_status sl_device_offsets(sl_context *ctx, const uint32_t *seq, size_t n_seq) 
   device->n_seq = n_seq;
   cut_chunks(device);
   status = upload(ctx, device->seq, device->host_seq, (n_seq + 1) * sizeof *seq);
-  return status ? status : upload(ctx, device->chunk_begin, device->host_chunk_begin, (n_chunks + 1) * sizeof *seq);
+  if (!status) status = upload(ctx, device->chunk_begin, device->host_chunk_begin, (n_chunks + 1) * sizeof *seq);
+  if (status) device->n_seq = SIZE_MAX; /* what the device has is not known */
+  return status;
 }
 
 static const struct {

@@ -103,7 +103,7 @@ static __device__ __forceinline__ void add_chunk(float &sum, float &moment, cons
 }
 
 /* A warp a (row, chunk). */
-static __global__ void __launch_bounds__(head_threads, 4)
+static __global__ void __launch_bounds__(head_threads, 3)
     chunk_stats_kernel(head_stats out, head_rows rows, head_columns columns, const uint32_t *target, float inv_temperature) {
   const size_t chunks = (columns.n + sum_chunk - 1) / sum_chunk, used = *rows.used;
   for (size_t w = warp_of_grid(); w < used * chunks; w += warps_of_grid()) {
