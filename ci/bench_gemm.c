@@ -110,6 +110,12 @@ static void become_probe(int out, const char *core) {
   _exit(127);
 }
 
+/* The rate in a probe's line, 0 if the line is not of this core type. */
+static double rate_in(const char *line, const char *core) {
+  const size_t n = strcspn(line, " ");
+  return n == strlen(core) && strncasecmp(line, core, n) == 0 ? strtod(line + n, NULL) : 0.0;
+}
+
 /* The rate of a core type, 0 if it does not run here (an instruction that the CPU lacks ends the child) or gives a wrong result. */
 static double core_rate(const char *core) {
   int ends[2];
@@ -117,15 +123,13 @@ static double core_rate(const char *core) {
   const pid_t child = fork();
   if (child == 0) become_probe(ends[1], core);
   close(ends[1]);
-  char line[128] = "", name[64] = "";
+  char line[128] = "";
   FILE *f = fdopen(ends[0], "r");
   if (f && !fgets(line, sizeof line, f)) line[0] = '\0';
   if (f) fclose(f);
   int status = 0;
   if (child > 0) waitpid(child, &status, 0);
-  double gflops = 0.0;
-  if (child < 0 || status || sscanf(line, "%63s %lf", name, &gflops) != 2) return 0.0;
-  return strcasecmp(name, core) == 0 ? gflops : 0.0;
+  return child < 0 || status ? 0.0 : rate_in(line, core);
 }
 
 static const char *best_core(int talk) {

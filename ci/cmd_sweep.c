@@ -1,5 +1,6 @@
 /* sluice sweep NAME|all: proves functions correctly rounded by exhaustion (spec N2.3). */
 #include "trainer/cli.h"
+#include "trainer/cli_options.h"
 
 #include "ci/function_speed.h"
 #include "ci/sweep/sweep.h"
@@ -11,7 +12,6 @@
 #include <argp.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 typedef struct {
@@ -20,22 +20,14 @@ typedef struct {
   int threads, json, vectors, table, digest_only;
 } options;
 
-static uint64_t parse_count(const char *arg, uint64_t limit, const char *name, struct argp_state *state) {
-  char *end;
-  const unsigned long long n = strtoull(arg, &end, 10);
-  if (*end || end == arg || *arg == '-' || n < 1 || n > limit)
-    argp_error(state, "%s: expected an integer from 1 to %" PRIu64 ", found '%s'", name, limit, arg);
-  return n;
-}
-
 static error_t parse_option(int key, char *arg, struct argp_state *state) {
   options *o = state->input;
   switch (key) {
     case 's':
-      o->stride = parse_count(arg, SL_SWEEP_INPUTS, "--stride", state);
+      o->stride = (uint64_t)sl_argp_whole(state, "stride", arg, 1, (double)SL_SWEEP_INPUTS);
       return 0;
     case 't':
-      o->threads = (int)parse_count(arg, 1024, "--threads", state);
+      o->threads = (int)sl_argp_whole(state, "threads", arg, 1, 1024);
       return 0;
     case 'i':
       o->isa = arg;

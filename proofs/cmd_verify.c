@@ -1,5 +1,6 @@
 /* sluice verify GATE: P1 to P4 and the designer's requirements over the reals, and the gate as binary32 code (spec G2, G5). */
 #include "trainer/cli.h"
+#include "trainer/cli_options.h"
 
 #include "proofs/report.h"
 
@@ -31,26 +32,12 @@ typedef struct {
   long boxes;
 } options;
 
-static double positive_number(struct argp_state *state, const char *name, const char *arg) {
-  char *end;
-  const double v = strtod(arg, &end);
-  if (*end || !(v > 0 && v < 1e9)) argp_error(state, "%s: expected a positive number, found '%s'", name, arg);
-  return v;
-}
-
-static long positive_whole(struct argp_state *state, const char *name, const char *arg) {
-  char *end;
-  const long v = strtol(arg, &end, 10);
-  if (*end || end == arg || v < 1 || v > 1000000000) argp_error(state, "%s: expected a positive whole number, found '%s'", name, arg);
-  return v;
-}
-
 static error_t parse_option(int key, char *arg, struct argp_state *state) {
   options *o = state->input;
   static char tau[64];
   switch (key) {
     case OPTION_TAU:
-      snprintf(tau, sizeof tau, "tau=%s", arg);
+      if ((size_t)snprintf(tau, sizeof tau, "tau=%s", arg) >= sizeof tau) argp_error(state, "--tau: '%s' is too long", arg);
       arg = tau; /* fall through */
     case OPTION_PARAM:
       if (o->settings == SL_GATE_PARAMETER_LIMIT) argp_error(state, "at most %d --param", SL_GATE_PARAMETER_LIMIT);
@@ -78,13 +65,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
       o->expect = 1;
       return 0;
     case OPTION_SECONDS:
-      o->seconds = positive_number(state, "--seconds", arg);
+      o->seconds = sl_argp_number(state, "seconds", arg, 1e-6, 1e9);
       return 0;
     case OPTION_BOXES:
-      o->boxes = positive_whole(state, "--boxes", arg);
+      o->boxes = (long)sl_argp_whole(state, "boxes", arg, 1, 1e9);
       return 0;
     case OPTION_THREADS:
-      o->threads = (int)positive_whole(state, "--threads", arg);
+      o->threads = (int)sl_argp_whole(state, "threads", arg, 1, 4096);
       return 0;
     case ARGP_KEY_ARG:
       if (o->gate) argp_error(state, "one gate at a time");
@@ -126,7 +113,8 @@ static const struct argp parser = {
 /* "NAME=V" or "NAME=A:B" into the definition and the ranges. */
 static sl_status apply_setting(sl_gate_definition *def, sl_verify_options *v, const char *setting, sl_error *err) {
   char text[96], *value, *colon;
-  snprintf(text, sizeof text, "%s", setting);
+  if ((size_t)snprintf(text, sizeof text, "%s", setting) >= sizeof text)
+    return sl_fail(err, SL_ERR_USAGE, "--param: '%s' is too long", setting);
   if (!(value = strchr(text, '='))) return sl_fail(err, SL_ERR_USAGE, "--param: expected NAME=VALUE or NAME=LOW:HIGH, found '%s'", setting);
   *value++ = '\0';
   int i = 0;

@@ -105,8 +105,7 @@ static void merge(const sweep *s, const sl_sweep_result *part, uint64_t inputs) 
 static void run_tasks(const sweep *s, uint64_t inputs) {
   const sl_sweep_options *o = s->options;
   const uint64_t task = (uint64_t)BLOCK * BLOCKS_PER_TASK, tasks = (inputs + task - 1) / task;
-  const int threads = o->threads ? o->threads : omp_get_num_procs();
-#pragma omp parallel for schedule(dynamic) num_threads(threads)
+#pragma omp parallel for schedule(dynamic) num_threads(o->threads ? o->threads : omp_get_num_procs())
   for (uint64_t k = 0; k < tasks; k++) {
     sl_sweep_result part = {0};
     const uint64_t begin = k * task, end = begin + task < inputs ? begin + task : inputs;

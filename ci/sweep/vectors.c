@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 sl_function_id sl_sweep_function(const char *name) {
@@ -13,12 +14,27 @@ sl_function_id sl_sweep_function(const char *name) {
   return (sl_function_id)i;
 }
 
+static int read_space(const char **at) { return *(*at)++ == ' '; }
+
+/* `least` to `most` digits in base 10 or 16, and *at behind them; 0 where other text stands, or a number beyond 64 bits. */
+static int read_number(uint64_t *out, const char **at, int base, size_t least, size_t most) {
+  char text[24] = "";
+  const size_t all = strspn(*at, base == 16 ? "0123456789abcdef" : "0123456789"), n = all < most ? all : most;
+  if (n < least) return 0;
+  memcpy(text, *at, n);
+  *at += n;
+  errno = 0;
+  *out = strtoull(text, NULL, base);
+  return !errno;
+}
+
 static sl_status read_row(sl_sweep_vectors *v, const char *line, const char *path, int number, sl_error *err) {
-  char name[32];
+  char name[32] = "";
   uint64_t high, low, misrounded, fallbacks;
-  int end = 0;
-  if (sscanf(line, "%31s %16" SCNx64 "%16" SCNx64 " %" SCNu64 " %" SCNu64 " %n", name, &high, &low, &misrounded, &fallbacks, &end) != 5 ||
-      line[end])
+  const char *at = line + strcspn(line, " ");
+  if ((size_t)(at - line) < sizeof name) memcpy(name, line, (size_t)(at - line));
+  if (!*name || !read_space(&at) || !read_number(&high, &at, 16, 16, 16) || !read_number(&low, &at, 16, 16, 16) || !read_space(&at) ||
+      !read_number(&misrounded, &at, 10, 1, 20) || !read_space(&at) || !read_number(&fallbacks, &at, 10, 1, 20) || (*at != '\n' && *at))
     return sl_fail(err, SL_ERR_INPUT, "%s:%d: expected 'function digest misrounded fallbacks' (spec F5.2)", path, number);
   const sl_function_id f = sl_sweep_function(name);
   if (f == SL_FUNCTION_COUNT) return sl_fail(err, SL_ERR_INPUT, "%s:%d: there is no function '%s'", path, number, name);

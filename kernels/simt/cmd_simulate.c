@@ -1,5 +1,6 @@
 /* sluice simulate KERNEL|all: the CUDA sources under the SIMT simulator, held to plain, seed by seed; replays any seed exactly. */
 #include "trainer/cli.h"
+#include "trainer/cli_options.h"
 
 #include "simulated.h"
 #include "simulation.h"
@@ -7,7 +8,6 @@
 #include <argp.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
@@ -20,14 +20,6 @@ typedef struct {
   int smallest_tiles, list;
 } options;
 
-static uint64_t parse_count(const char *arg, const char *name, struct argp_state *state) {
-  char *end;
-  const unsigned long long n = strtoull(arg, &end, 10);
-  if (*end || end == arg || *arg == '-' || n < 1 || n > UINT32_MAX)
-    argp_error(state, "%s: expected an integer from 1 to %" PRIu32 ", found '%s'", name, UINT32_MAX, arg);
-  return n;
-}
-
 /* 1 for `first`, 0 for `second`. */
 static int parse_choice(const char *arg, const char *name, const char *first, const char *second, struct argp_state *state) {
   if (strcmp(arg, first) != 0 && strcmp(arg, second) != 0) argp_error(state, "%s: expected %s or %s, found '%s'", name, first, second, arg);
@@ -38,13 +30,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
   options *o = state->input;
   switch (key) {
     case 'n':
-      o->seeds = parse_count(arg, "--seeds", state);
+      o->seeds = (uint64_t)sl_argp_whole(state, "seeds", arg, 1, UINT32_MAX);
       return 0;
     case 's':
-      o->seed = parse_count(arg, "--seed", state);
+      o->seed = (uint64_t)sl_argp_whole(state, "seed", arg, 1, UINT32_MAX);
       return 0;
     case 'c':
-      o->problem = parse_count(arg, "--case", state);
+      o->problem = (uint64_t)sl_argp_whole(state, "case", arg, 1, UINT32_MAX);
       return 0;
     case 'z':
       o->shrink = parse_choice(arg, "--shape", "small", "large", state) ? SL_SIMULATED_SHRINK : LARGE_SHRINK;

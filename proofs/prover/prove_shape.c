@@ -69,6 +69,14 @@ static void open_finding(sl_finding *f, const arf_t stuck, const char *why) {
   flint_free(at);
 }
 
+/* top: the high end, or a place from which to look for a zone at the low one. */
+static void segment_ends(arf_t low, arf_t high, arf_t top, sl_problem *p, int segment) {
+  sl_segment_low(low, p, segment);
+  sl_segment_high(high, p, segment);
+  arf_set(top, high);
+  if (arf_is_inf(top)) arf_add_ui(top, low, 4, ARF_PREC_EXACT, ARF_RND_DOWN);
+}
+
 /* 1 strictly monotone, 2 constant, 0 open, -1 refuted (both said in the finding). */
 static int segment_monotone(sl_proof *proof, sl_problem *p, int segment, int want, sl_budget *budget) {
   sl_finding *f = &proof->property[2];
@@ -82,10 +90,7 @@ static int segment_monotone(sl_proof *proof, sl_problem *p, int segment, int wan
   sl_witness w;
   arf_init(low), arf_init(high), arf_init(top), arf_init(stuck);
   sl_witness_init(&w);
-  sl_segment_low(low, p, segment);
-  sl_segment_high(high, p, segment);
-  arf_set(top, high);
-  if (arf_is_inf(top)) arf_add_ui(top, low, 4, ARF_PREC_EXACT, ARF_RND_DOWN);
+  segment_ends(low, high, top, p, segment);
   int result = settle_end(proof, p, segment, 0, want, top, low, &record->low, budget, &w);
   int tail = 1;
   if (result >= 0 && arf_is_inf(high))
@@ -245,10 +250,7 @@ static int segment_below(sl_proof *proof, sl_problem *p, int segment, sl_budget 
   sl_end_zone zone = {1, 0};
   arf_init(low), arf_init(high), arf_init(top), arf_init(stuck);
   sl_witness_init(&w);
-  sl_segment_low(low, p, segment);
-  sl_segment_high(high, p, segment);
-  arf_set(top, high);
-  if (arf_is_inf(top)) arf_add_ui(top, low, 4, ARF_PREC_EXACT, ARF_RND_DOWN);
+  segment_ends(low, high, top, p, segment);
   int result = 1, tail = 1;
   if (segment == p->one) { /* zone or strict slope next to r = 1 */
     result = settle_end(proof, p, segment, 0, -1, top, low, &zone, budget, &w);

@@ -134,7 +134,8 @@ Test(field, a8_gate_at_the_largest_ratio) {
  * (2^-24 relative, or 2^-150 where it is subnormal). */
 Test(field, a9_weight_in_the_tail) {
   float before = 1.0f;
-  for (float z = 16.5f; z < 100.0f; z += 0.5f) {
+  for (int twice = 33; twice < 200; twice++) {
+    const float z = 0.5f * (float)twice;
     step p = one_sequence(1, 0.0f);
     const sl_objective o = objective_of(SL_GATE_SIGMOID, z); /* ratio 2: z = tau */
     p.new[0] = 0.0f, p.old[0] = -0x1.62e43p-1f;              /* RN(log 2) */
@@ -154,7 +155,8 @@ Test(field, a9_weight_in_the_tail) {
 Test(field, a10_k3_gradient_far_out) {
   const sl_objective o = with_k3(0.1);
   float before = 0.0f;
-  for (float y = 0.5f; y < 80.0f; y += 0.5f) {
+  for (int twice = 1; twice < 160; twice++) {
+    const float y = 0.5f * (float)twice;
     step p = one_sequence(1, 0.0f);
     p.advantage[0] = 0.0f;
     p.new[0] = -81.0f, p.old[0] = -81.0f, p.ref[0] = -81.0f + y;

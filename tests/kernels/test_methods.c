@@ -7,11 +7,11 @@
 /* A method: its settings, and what multiplies -A c in a token's gradient, as a function of the ratio. */
 typedef struct {
   const char *name;
+  double (*factor)(double r, double a);
   sl_gate gate;
   sl_level level;
   sl_aggregation aggregation;
   sl_advantage_kind advantage;
-  double (*factor)(double r, double a);
   int on_policy;
 } method;
 
@@ -42,32 +42,32 @@ static void cispo(const void *unused, int positive, float r, float *f, float *w)
 }
 
 static const method methods[] = {
-    {"GRPO", {.family = SL_GATE_CLIP, .clip_low = 0.2, .clip_high = 0.2}, SL_LEVEL_TOKEN, SL_AGG_SEQUENCE_MEAN, SL_ADV_STD_SAMPLE, ppo, 0},
+    {"GRPO", ppo, {.family = SL_GATE_CLIP, .clip_low = 0.2, .clip_high = 0.2}, SL_LEVEL_TOKEN, SL_AGG_SEQUENCE_MEAN, SL_ADV_STD_SAMPLE, 0},
     {"PPO, clip-higher",
+     clip_higher,
      {.family = SL_GATE_CLIP, .clip_low = 0.2, .clip_high = 0.28},
      SL_LEVEL_TOKEN,
      SL_AGG_TOKEN_MEAN,
      SL_ADV_NO_STD,
-     clip_higher,
      0},
     {"DAPO",
+     clip_higher,
      {.family = SL_GATE_CLIP, .clip_low = 0.2, .clip_high = 0.28},
      SL_LEVEL_TOKEN,
      SL_AGG_TOKEN_MEAN,
      SL_ADV_STD_POPULATION,
-     clip_higher,
      0},
-    {"Dr.GRPO", {.family = SL_GATE_CLIP, .clip_low = 0.2, .clip_high = 0.2}, SL_LEVEL_TOKEN, SL_AGG_CONSTANT, SL_ADV_NO_STD, ppo, 0},
-    {"RLOO", {.family = SL_GATE_IDENTITY}, SL_LEVEL_SEQUENCE, SL_AGG_CONSTANT, SL_ADV_LEAVE_ONE_OUT, one, 1},
+    {"Dr.GRPO", ppo, {.family = SL_GATE_CLIP, .clip_low = 0.2, .clip_high = 0.2}, SL_LEVEL_TOKEN, SL_AGG_CONSTANT, SL_ADV_NO_STD, 0},
+    {"RLOO", one, {.family = SL_GATE_IDENTITY}, SL_LEVEL_SEQUENCE, SL_AGG_CONSTANT, SL_ADV_LEAVE_ONE_OUT, 1},
     {"GSPO",
+     gspo,
      {.family = SL_GATE_CLIP, .clip_low = 3e-4, .clip_high = 4e-4},
      SL_LEVEL_SEQUENCE,
      SL_AGG_SEQUENCE_MEAN,
      SL_ADV_STD_POPULATION,
-     gspo,
      0},
-    {"SAPO", {.family = SL_GATE_SIGMOID, .tau = {1.05f, 1.0f}}, SL_LEVEL_TOKEN, SL_AGG_SEQUENCE_MEAN, SL_ADV_STD_POPULATION, sapo, 0},
-    {"CISPO", {.family = SL_GATE_EXPRESSION, .function = cispo}, SL_LEVEL_TOKEN, SL_AGG_TOKEN_MEAN, SL_ADV_STD_POPULATION, capped, 0},
+    {"SAPO", sapo, {.family = SL_GATE_SIGMOID, .tau = {1.05f, 1.0f}}, SL_LEVEL_TOKEN, SL_AGG_SEQUENCE_MEAN, SL_ADV_STD_POPULATION, 0},
+    {"CISPO", capped, {.family = SL_GATE_EXPRESSION, .function = cispo}, SL_LEVEL_TOKEN, SL_AGG_TOKEN_MEAN, SL_ADV_STD_POPULATION, 0},
 };
 
 #define LENGTH_CONSTANT 32.0

@@ -58,7 +58,7 @@ static int same_sequence(const outcome *a, const step *p, size_t i, const outcom
 
 /* Permuting groups permutes advantages, gradients and sums. */
 PROPERTY(groups_permute) {
-  uint32_t order[STEP_SEQUENCES];
+  uint32_t order[STEP_SEQUENCES] = {0};
   step q = {.n_groups = p->n_groups};
   for (uint32_t g = 0; g < p->n_groups; g++) order[g] = g;
   for (size_t g = p->n_groups; g-- > 1;) {

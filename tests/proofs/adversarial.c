@@ -44,7 +44,7 @@ static void try(const trick *t, int *decided) {
   sl_error err;
   sl_certificate *certificate;
   sl_side_report report;
-  sl_verify_options v = {.seconds = 10, .boxes = 5000};
+  sl_verify_options v = {.seconds = 1000, .boxes = 5000}; /* boxes bound the work: no verdict depends on how busy the machine is */
   check_result r;
   close(mkstemp(path));
   snprintf(text, sizeof text, "gate %s\n%s", t->name, t->body);

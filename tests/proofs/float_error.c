@@ -49,7 +49,7 @@ static int exceeded(const char *name, float other_tau) {
   sl_error err;
   cr_assert_eq(sl_gate_load(&gate, &def, name, NULL, 0, &err), SL_OK, "%s", err.message);
   sl_float_weight k = {.gate = &gate, .def = def};
-  sl_decimal value[SL_GATE_PARAMETER_LIMIT];
+  sl_decimal value[SL_GATE_PARAMETER_LIMIT] = {{0}};
   sl_ref f;
   sl_tree_init(&k.tree);
   for (int i = 0; i < def->param_count; i++) value[i] = def->param[i].value[0];

@@ -76,18 +76,16 @@ static int swap_word(lines_t *t, const char *prefix, const char *from, const cha
 /* Field k of a line becomes v. */
 static void set_field(lines_t *t, int i, int k, const char *v) {
   char *copy = strdup(t->line[i]), *y = calloc(strlen(copy) + strlen(v) + 2, 1), *save = NULL;
-  int n = 0;
-  for (char *f = strtok_r(copy, " ", &save); f; f = strtok_r(NULL, " ", &save), n++) {
-    if (n) strcat(y, " ");
-    strcat(y, n == k ? v : f);
-  }
+  int n = 0, at = 0;
+  for (char *f = strtok_r(copy, " ", &save); f; f = strtok_r(NULL, " ", &save), n++)
+    at += sprintf(y + at, "%s%s", n ? " " : "", n == k ? v : f);
   free(copy);
   put(t, i, y);
 }
 static long get_field(const lines_t *t, int i, int k) {
   char *copy = strdup(t->line[i]), *save = NULL, *f = strtok_r(copy, " ", &save);
   for (; f && k; k--) f = strtok_r(NULL, " ", &save);
-  const long v = f ? atol(f) : 0;
+  const long v = f ? strtol(f, NULL, 10) : 0;
   free(copy);
   return v;
 }

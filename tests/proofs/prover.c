@@ -77,7 +77,7 @@ Test(prover, hard_gates, .timeout = 120) {
   for (size_t i = 0; i < sizeof trials / sizeof *trials; i++) {
     sl_gate_definition *def;
     sl_side_report report;
-    const sl_verify_options v = {.seconds = 20, .boxes = 60000};
+    const sl_verify_options v = {.seconds = 1000, .boxes = 60000};
     load_text(trials[i].gate, &def);
     sl_verify_side(&report, def, 1, &v, NULL);
     for (int k = 0; k < 4; k++)
@@ -98,7 +98,7 @@ Test(prover, never_proves_a_planted_bump, .timeout = 120) {
     snprintf(body, sizeof body, "weight = 1/(1 + (r - 1)^2) + 1e-%d*(r - 1)^2*exp(-1e%d*(r - %d)^2)", size, width, place);
     sl_gate_definition *def;
     sl_side_report report;
-    const sl_verify_options v = {.seconds = 10, .boxes = 20000};
+    const sl_verify_options v = {.seconds = 1000, .boxes = 20000};
     load_text(body, &def);
     sl_verify_side(&report, def, 1, &v, NULL);
     /* the bump's slope is about size * place^2 * sqrt(width); the gate's is place^-3: where the first is larger P3 is false */

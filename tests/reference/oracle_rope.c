@@ -14,9 +14,10 @@ static void check(double theta, size_t d, const float *inv_freq) {
   float *cosine = take_floats(POSITIONS * half), *sine = take_floats(POSITIONS * half);
   sl_ref_rope_tables(cosine, sine, POSITIONS, d, theta);
   for (size_t i = 0; i < POSITIONS * half; i++) {
-    const float angle = (float)(i / half) * inv_freq[i % half];
-    cr_assert_eq(cosine[i], sl_fn_cos(angle), "cos of position %zu, component %zu", i / half, i % half);
-    cr_assert_eq(sine[i], sl_fn_sin(angle), "sin of position %zu, component %zu", i / half, i % half);
+    const size_t position = i / half;
+    const float angle = (float)position * inv_freq[i % half];
+    cr_assert_eq(cosine[i], sl_fn_cos(angle), "cos of position %zu, component %zu", position, i % half);
+    cr_assert_eq(sine[i], sl_fn_sin(angle), "sin of position %zu, component %zu", position, i % half);
   }
   inputs_end();
 }

@@ -104,7 +104,7 @@ Test(ledger, holds_every_update_by_tensor, .init = scratch_make, .fini = scratch
   char state[SL_DIGEST_TEXT], by_hand[SL_DIGEST_TEXT];
   sl_run_files run;
   sl_error err;
-  size_t where;
+  size_t where = 0;
   cr_assert_eq(sl_run_create(&run, scratch_path("run"), &t->config, &err), SL_OK, "%s", err.message);
   cr_assert_eq(sl_rl_step(t, &report, &digests, &err), SL_OK, "%s", err.message);
   for (int i = 0; i < 2; i++) cr_assert_eq(sl_ledger_begin(&run, t, &err), SL_OK, "%s", err.message); /* the second adds nothing */

@@ -103,7 +103,7 @@ static size_t status_bytes(const char *key) {
   size_t kb = 0;
   FILE *file = fopen("/proc/self/status", "r");
   while (file && fgets(line, sizeof line, file))
-    if (strncmp(line, key, strlen(key)) == 0) sscanf(line + strlen(key), ": %zu", &kb);
+    if (strncmp(line, key, strlen(key)) == 0 && line[strlen(key)] == ':') kb = strtoull(line + strlen(key) + 1, NULL, 10);
   if (file) fclose(file);
   return kb * 1024;
 }

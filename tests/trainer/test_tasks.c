@@ -34,9 +34,12 @@ static size_t overlap(sl_problems *list, const sl_problems *held) {
 }
 
 static int is_right(const sl_problem *p) {
-  long a, b, c;
-  char op;
-  if (sscanf(p->prompt, "%ld%c%ld=", &a, &op, &b) != 3 || sscanf(p->answer, "%ld", &c) != 1 || p->category[0] != op) return 0;
+  char *at, *end;
+  const long a = strtol(p->prompt, &at, 10);
+  const char op = *at;
+  if (at == p->prompt || op != p->category[0]) return 0;
+  const long b = strtol(at + 1, &end, 10), c = strtol(p->answer, &at, 10);
+  if (strcmp(end, "=") != 0 || at == p->answer || *at) return 0;
   return op == '+' ? a + b == c : op == '-' ? a - b == c : op == '*' ? a * b == c : a == b * c && b != 0;
 }
 

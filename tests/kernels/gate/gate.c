@@ -90,7 +90,7 @@ Test(gate, limits_on_depth_and_size) {
 Test(gate, a_tree_that_doubles_at_every_let_is_read_at_once) {
   char text[4096] = "gate a let a0 = r + 1\n";
   for (int i = 1; i < 60; i++) sprintf(text + strlen(text), "let a%d = a%d*a%d\n", i, i - 1, i - 1);
-  strcat(text, "f = a59");
+  sprintf(text + strlen(text), "f = a59");
   sl_gate_definition *def = NULL;
   sl_error err;
   cr_assert_eq(load(text, &def, &err), SL_OK);
