@@ -24,7 +24,7 @@ static void print_success(FILE *out, const char *key, double x) {
 
 static void print_state(FILE *out, const sl_checkpoint_state *s) {
   const sl_counters *c = &s->counters;
-  fprintf(out, "{\"format\":\"sluice-checkpoint\",\"version\":%d", SL_CHECKPOINT_VERSION);
+  fprintf(out, "{\"format\":\"sluice-checkpoint\",\"version\":%d,\"numerics\":%d", SL_CHECKPOINT_VERSION, SL_NUMERICS_VERSION);
   const struct {
     const char *key;
     uint64_t value;
@@ -86,15 +86,19 @@ static sl_status digest_at(const sl_json *doc, const char *key, int may_be_empty
   return SL_OK;
 }
 
+static sl_status parse_version(const sl_json *doc, const char *key, size_t ours, sl_error *err) {
+  size_t found;
+  const sl_status status = sl_json_size(doc, key, 0, 1000000, &found, err);
+  if (status || found == ours) return status;
+  return sl_json_fail(doc, key, err, "this program reads version %zu, found %zu", ours, found);
+}
+
 static sl_status parse_head(const sl_json *doc, sl_error *err) {
   const char *format;
-  size_t version;
   sl_status status = sl_json_text(doc, "format", &format, err);
   if (!status && strcmp(format, "sluice-checkpoint") != 0) status = sl_json_fail(doc, "format", err, "expected \"sluice-checkpoint\"");
-  if (!status) status = sl_json_size(doc, "version", 0, 1000000, &version, err);
-  if (!status && version != SL_CHECKPOINT_VERSION)
-    status = sl_json_fail(doc, "version", err, "this program reads version %d, found %zu", SL_CHECKPOINT_VERSION, version);
-  return status;
+  if (!status) status = parse_version(doc, "version", SL_CHECKPOINT_VERSION, err);
+  return status ? status : parse_version(doc, "numerics", SL_NUMERICS_VERSION, err);
 }
 
 static sl_status parse_state(const sl_json *doc, sl_checkpoint_state *s, sl_error *err) {

@@ -80,7 +80,7 @@ static int backend_available(size_t i, sl_error *err) {
 
 static void print_text(void) {
   sl_error err;
-  printf("sluice %s, numerics version 1\ncompiler %s\nbackends:\n", SLUICE_VERSION, SLUICE_COMPILER);
+  printf("sluice %s, numerics version %d\ncompiler %s\nbackends:\n", SLUICE_VERSION, SL_NUMERICS_VERSION, SLUICE_COMPILER);
   for (size_t i = 0; i < BACKEND_COUNT; i++) {
     if (backend_available(i, &err))
       printf("  %-12s available%s\n", backends[i].label, backends[i].note);
@@ -101,8 +101,8 @@ static int print_json(void) {
   json_t *available = json_object(), *built = json_object();
   for (size_t i = 0; i < BACKEND_COUNT; i++) json_object_set_new(available, backends[i].label, json_boolean(backend_available(i, &err)));
   for (size_t i = 0; i < PART_COUNT; i++) json_object_set_new(built, parts[i].label, json_boolean(parts[i].on));
-  json_t *root = json_pack("{s:s, s:i, s:s, s:o, s:o}", "version", SLUICE_VERSION, "numerics", 1, "compiler", SLUICE_COMPILER, "backends",
-                           available, "parts", built);
+  json_t *root = json_pack("{s:s, s:i, s:s, s:o, s:o}", "version", SLUICE_VERSION, "numerics", SL_NUMERICS_VERSION, "compiler",
+                           SLUICE_COMPILER, "backends", available, "parts", built);
   const int failed = !root || json_dumpf(root, stdout, JSON_INDENT(2)) != 0;
   if (!failed) putchar('\n');
   json_decref(root);

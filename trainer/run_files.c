@@ -186,7 +186,7 @@ sl_status sl_ledger_begin(sl_run_files *run, const sl_trainer *t, sl_error *err)
   FILE *f = run->ledger;
   const sl_model_layout *layout = t->policy.layout;
   if (ftell(f) != 0) return SL_OK;
-  fprintf(f, "{\"kind\":\"ledger\",\"version\":%d,\"tensors\":[", SL_LEDGER_VERSION);
+  fprintf(f, "{\"kind\":\"ledger\",\"version\":%d,\"numerics\":%d,\"tensors\":[", SL_LEDGER_VERSION, SL_NUMERICS_VERSION);
   for (size_t i = 0; i < layout->n_tensors; i++) fprintf(f, "%s\"%s\"", i ? "," : "", layout->tensors[i].name);
   fputs("]", f);
   return flush_line(f, run, SL_RUN_LEDGER, err);

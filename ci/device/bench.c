@@ -65,7 +65,7 @@ sl_status sl_time_pairs(sl_timing *timing, const sl_timed *a, const sl_timed *b)
   for (size_t i = 0; !status && i < SL_BENCH_PAIRS; i++) {
     status = repeat(&ta[i], a, calls_a);
     if (!status) status = repeat(&tb[i], b, calls_b);
-    ratio[i] = tb[i] / ta[i];
+    if (!status) ratio[i] = tb[i] / ta[i];
   }
   if (status) return status;
   *timing = (sl_timing){sl_bench_median(ta, SL_BENCH_PAIRS), sl_bench_median(tb, SL_BENCH_PAIRS), sl_bench_median(ratio, SL_BENCH_PAIRS)};

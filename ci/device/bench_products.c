@@ -110,7 +110,7 @@ static const char *time_product(product *p, sl_timing *timing) {
 static void measure_shape(sl_device_bench_on *on, sl_vendor *vendor, shape s) {
   s.t = (s.t + on->shrink - 1) / on->shrink, s.n = (s.n + on->shrink - 1) / on->shrink, s.k = (s.k + on->shrink - 1) / on->shrink;
   product p = {.ctx = on->ctx, .vendor = vendor, .s = s};
-  sl_timing timing;
+  sl_timing timing = {0};
   const char *why = time_product(&p, &timing);
   product_free(&p);
   if (why) {

@@ -11,10 +11,7 @@ extern "C" {
 
 #include <stdlib.h>
 
-/* The binary64 functions of the clause have the names of the binary32 ones' inner parts. */
-namespace gate64 {
 #include "kernels/gate/functions64.h"
-}
 
 using namespace sl;
 
@@ -60,35 +57,35 @@ static __device__ double operate(sl_gate_op op, double a, double b) {
     case SL_OP_SQRT:
       return sqrt(a);
     case SL_OP_SIGN:
-      return gate64::sl_fn64_sign(a);
+      return sl_fn64_sign(a);
     case SL_OP_EXP:
-      return gate64::sl_fn64_exp(a);
+      return sl_fn64_exp(a);
     case SL_OP_EXPM1:
-      return gate64::sl_fn64_expm1(a);
+      return sl_fn64_expm1(a);
     case SL_OP_LOG:
-      return gate64::sl_fn64_log(a);
+      return sl_fn64_log(a);
     case SL_OP_LOG1P:
-      return gate64::sl_fn64_log1p(a);
+      return sl_fn64_log1p(a);
     case SL_OP_SIGMOID:
-      return gate64::sl_fn64_sigmoid(a);
+      return sl_fn64_sigmoid(a);
     case SL_OP_SIN:
-      return gate64::sl_fn64_sin(a);
+      return sl_fn64_sin(a);
     case SL_OP_COS:
-      return gate64::sl_fn64_cos(a);
+      return sl_fn64_cos(a);
     case SL_OP_SINH:
-      return gate64::sl_fn64_sinh(a);
+      return sl_fn64_sinh(a);
     case SL_OP_COSH:
-      return gate64::sl_fn64_cosh(a);
+      return sl_fn64_cosh(a);
     case SL_OP_TANH:
-      return gate64::sl_fn64_tanh(a);
+      return sl_fn64_tanh(a);
     case SL_OP_ERF:
-      return gate64::sl_fn64_erf(a);
+      return sl_fn64_erf(a);
     case SL_OP_ATAN:
-      return gate64::sl_fn64_atan(a);
+      return sl_fn64_atan(a);
     case SL_OP_ASINH:
-      return gate64::sl_fn64_asinh(a);
+      return sl_fn64_asinh(a);
     case SL_OP_SOFTSIGN:
-      return gate64::sl_fn64_softsign(a);
+      return sl_fn64_softsign(a);
     default:
       return NAN; /* leaves and POW are no operations of a program */
   }

@@ -114,6 +114,7 @@ Test(ledger, holds_every_update_by_tensor, .init = scratch_make, .fini = scratch
   const json_t *tensors = json_object_get(head, "tensors"), *gradients = json_object_get(step, "gradients");
   const json_t *parameters = json_object_get(step, "parameters");
   cr_expect_eq(json_integer_value(json_object_get(head, "version")), SL_LEDGER_VERSION);
+  cr_expect_eq(json_integer_value(json_object_get(head, "numerics")), 1);
   cr_expect_str_eq(json_string_value(json_object_get(step, "state")), state);
   state_by_hand(by_hand, t);
   cr_expect_str_eq(state, by_hand);

@@ -23,6 +23,13 @@ extern "C" {
 #endif
 #define SL_SUM_LANES 32
 
+/* Version of the numerics that this build follows; 0 for a test build with other chunks (spec N1.8). */
+#if SL_DOT_CHUNK == 256 && SL_SUM_CHUNK == 1024 && SL_KEY_CHUNK == 64
+#define SL_NUMERICS_VERSION 1
+#else
+#define SL_NUMERICS_VERSION 0
+#endif
+
 typedef struct sl_context sl_context;
 
 typedef enum { SL_ISA_BEST, SL_ISA_AVX2, SL_ISA_AVX512 } sl_isa;
