@@ -149,9 +149,12 @@ static sl_status one_micro_batch(const sl_step *s, sl_model *m, sl_gradients *g,
 /* Takes back what the step is judged by. */
 static sl_status pull(const sl_step *s, const sl_step_options *o) {
   SL_TRY(sl_mirror_pull(&s->mirror, s->logp, s->seq[s->n_seq] * sizeof *s->logp));
-  if (o->objective) return sl_mirror_pull(&s->mirror, s->sums, s->n_seq * sizeof *s->sums);
-  supervised_sums(s);
-  return SL_OK;
+  if (!o->objective) {
+    supervised_sums(s);
+    return SL_OK;
+  }
+  SL_TRY(sl_mirror_pull(&s->mirror, s->entropy, s->seq[s->n_seq] * sizeof *s->entropy));
+  return sl_mirror_pull(&s->mirror, s->sums, s->n_seq * sizeof *s->sums);
 }
 
 sl_status sl_step_gradient(sl_step *s, sl_model *m, sl_gradients *g, const sl_step_options *o) {

@@ -71,6 +71,28 @@ Test(simt_train, a_kernel_that_adds_in_another_order_shows_in_the_hash) {
   cr_expect_str_neq(simt.after_warm_start, cpu.after_warm_start);
 }
 
+/* What metrics.jsonl says of a step (spec F4.3) does not depend on where it ran. */
+static sl_step_report report_of(const char *backend) {
+  sl_trainer *t = begin(backend);
+  sl_step_report report;
+  sl_step_digests digests;
+  sl_error err;
+  tiny_sft(t, 2);
+  tiny_begin_rl(t);
+  cr_assert_eq(sl_rl_step(t, &report, &digests, &err), SL_OK, "%s", err.message);
+  sl_trainer_destroy(t);
+  return report;
+}
+
+Test(simt_train, the_report_of_a_step_is_that_of_the_cpu) {
+  const sl_step_report cpu = report_of("run.backend=cpu");
+  add_simt(1);
+  const sl_step_report simt = report_of("run.backend=simt");
+  cr_expect_gt(cpu.entropy, 0.0);
+  cr_expect_eq(simt.entropy, cpu.entropy, "entropy %g, on the cpu %g", simt.entropy, cpu.entropy);
+  cr_expect_eq(memcmp(&simt, &cpu, sizeof cpu), 0);
+}
+
 typedef struct {
   uint64_t sft, rl; /* bytes to the host of a step, its state hash included */
   size_t tensors, floats;
@@ -78,8 +100,8 @@ typedef struct {
 
 /* One token a completion, so that what is sampled does not change how much is copied. */
 static traffic traffic_of(const char *const *model) {
-  const char *extra[8] = {"run.backend=simt", "rl.max_new_tokens=1", "rl.epochs=1"};
-  for (size_t i = 0; model[i]; i++) extra[3 + i] = model[i];
+  const char *extra[12] = {"run.backend=simt", "rl.max_new_tokens=1", "rl.epochs=1", "rl.prompts=2", "rl.group=2", "sft.batch=4"};
+  for (size_t i = 0; model[i]; i++) extra[6 + i] = model[i];
   add_simt(1);
   sl_trainer *t = tiny_trainer(extra);
   cr_assert_not_null(t);
