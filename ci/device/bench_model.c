@@ -154,7 +154,7 @@ void sl_bench_model(sl_device_bench_on *on) {
     double operations;
   } kernels[] = {{"logprob_forward", run_logprob_forward, 2.0 * head},
                  {"logprob_backward", run_logprob_backward, 6.0 * head},
-                 {"attention_forward", run_attention_forward, 6.0 * HEAD * pairs},
+                 {"attention_forward", run_attention_forward, 4.0 * HEAD * pairs},
                  {"attention_backward", run_attention_backward, 10.0 * HEAD * pairs}};
   printf("head of %zu rows, attention of %d sequences of %zu\n", m.rows, SEQUENCES, m.length);
   if (make(&m)) {

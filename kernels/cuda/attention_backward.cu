@@ -2,8 +2,8 @@
  * dq, or owns a tile of keys and walks the heads of its group, in each the queries, for dk and dv. Both make scores and dp again, so
  * nothing of size T x T is stored, and no result has two writers: no atomics.
  *
- * Floor. 3 d fmas a pair for dq, 4 d for dk and dv, twice an exp (20 binary64 operations): at 67 Tflop/s 14 d / 67e12 s a pair and a head,
- * and binary64 at half that rate adds 40 / (3.5 d): 18 % at d = 64. (5 d fmas would do if scores were made once; that takes atomics or
+ * Floor. 3 d fmas a pair for dq, 4 d for dk and dv, twice an exp (16 binary64 operations): at 67 Tflop/s 14 d / 67e12 s a pair and a head,
+ * and binary64 at half that rate adds 32 / (3.5 d): 14 % at d = 64. (5 d fmas would do if scores were made once; that takes atomics or
  * storage.) Bytes: q, k, v, o, do and the gradients once, the walked pair of rows once for each tile of 64, from the second-level cache. */
 #include "attention_tile.cuh"
 
@@ -139,7 +139,7 @@ static __device__ __forceinline__ void query_tile_grad(const backward_problem &a
 #pragma unroll
   for (int m = 0; m < Tile::rows_each; m++) {
     const size_t r = static_cast<size_t>(at.row + 4 * m);
-    if (r < count) store_row(sums, at, how, m, a.dq + stat * a.d + r * step, a.scale, true);
+    if (r < count) store_row<Tile>(sums.total, at, how, m, a.dq + stat * a.d + r * step, a.scale, true);
   }
 }
 
@@ -161,8 +161,8 @@ static __device__ __forceinline__ void key_tile_grad(const backward_problem &a, 
   for (int m = 0; m < Tile::rows_each; m++) {
     const size_t r = static_cast<size_t>(at.row + 4 * m);
     if (r >= count) continue;
-    store_row(dk, at, how, m, a.dk + own + r * step, a.scale, true);
-    store_row(dv, at, how, m, a.dv + own + r * step, 1.0f, false);
+    store_row<Tile>(dk.total, at, how, m, a.dk + own + r * step, a.scale, true);
+    store_row<Tile>(dv.total, at, how, m, a.dv + own + r * step, 1.0f, false);
   }
 }
 
@@ -205,7 +205,7 @@ static bool launch_backward(sl_context *ctx, const backward_problem &a) {
   return true;
 }
 
-/* Shared memory of the tiles: 105, 171 and 143 KiB, for devices with 227 (compute capability 9.0); the others need 77 and 86 KiB. */
+/* Shared memory of the tiles: 105, 169 and 141 KiB, for devices with 227 (compute capability 9.0); the others need 77 and 85 KiB. */
 static bool choose_backward(sl_context *ctx, const backward_problem &a) {
   if (ctx->device->smallest_tiles && a.d <= 32) return launch_backward<attention_tile<2, 1, 1, 1, 1>>(ctx, a);
   if (a.d <= 64 && launch_backward<attention_tile<4, 2, 4, 4, 1>>(ctx, a)) return true;

@@ -3,8 +3,12 @@
  *
  * A warp is 4 x 8 threads. In a dot, thread (ty, tx) has the rows ty, ty + 4, ... and the columns tx, tx + 8, ...; it loads four components
  * of each at a time, so a load of 16 bytes serves 4 * min(Rows, Cols) fmas. In a product it has the same rows, and four components in
- * each 32. Rows lie at a pitch of 4 more than a multiple of 4 components: for the head sizes 64 and 128 eight neighbours' loads meet no
- * bank twice. */
+ * each 32.
+ *
+ * Banks of shared memory. The hardware takes a warp's 16-byte loads by halves of 16 lanes, each at once if neighbours (lanes that differ in
+ * bit 0, or in bit 1) have one address and the rest meets no bank twice. So tx is bits 1 to 3 of the lane, ty bits 4 and 0: eight rows at
+ * a pitch of 4 more than a multiple of 32 fill the 32 banks once, two rows a part of them. Weights are written one by one, at ty pitch +
+ * tx: at a pitch of 8 more than a multiple of 32 each lane has its own bank. */
 #ifndef SLUICE_CUDA_ATTENTION_TILE_CUH
 #define SLUICE_CUDA_ATTENTION_TILE_CUH
 
@@ -12,7 +16,7 @@
 
 namespace sl {
 
-static_assert(dot_chunk % 4 == 0 && sum_chunk % lanes == 0, "tiles are walked in fours, sums in lanes");
+static_assert(dot_chunk % 4 == 0, "tiles are walked in fours");
 
 /* WarpRows x WarpCols warps; RowsEach x ColsEach results of a dot and RowsEach x 4 Parts of a product for each thread. */
 template <int WarpRows, int WarpCols, int RowsEach, int ColsEach, int Parts>
@@ -20,10 +24,8 @@ struct attention_tile {
   static constexpr int warp_rows = WarpRows, warp_cols = WarpCols, rows_each = RowsEach, cols_each = ColsEach, parts = Parts;
   static constexpr int threads = lanes * WarpRows * WarpCols, warps = WarpRows * WarpCols;
   static constexpr int rows = 4 * RowsEach * WarpRows, cols = 8 * ColsEach * WarpCols, components = lanes * Parts * WarpCols;
-  static constexpr int pitch = components + 4, weight_pitch = cols + 4; /* of rows of components, of rows of weights */
+  static constexpr int pitch = components + 4, weight_pitch = cols + 8; /* of rows of components, of rows of weights */
   static_assert(dot_chunk % cols == 0 || cols % dot_chunk == 0, "a tile ends where a chunk does, or holds whole ones");
-  static_assert(sum_chunk % cols == 0, "a tile lies in one chunk of a sum");
-  static_assert(rows % warps == 0, "warps share the rows of a sum evenly");
 };
 
 /* A thread's place in its tile. */
@@ -31,7 +33,7 @@ template <class Tile>
 struct attention_place {
   int row, col, component; /* first of each */
   __device__ attention_place() {
-    const int lane = lane_of_thread(), warp = static_cast<int>(threadIdx.x) / lanes, tx = lane % 8, ty = lane / 8;
+    const int lane = lane_of_thread(), warp = static_cast<int>(threadIdx.x) / lanes, tx = lane / 2 % 8, ty = lane / 16 * 2 + lane % 2;
     row = warp / Tile::warp_cols * (4 * Tile::rows_each) + ty;
     col = warp % Tile::warp_cols * (8 * Tile::cols_each) + tx;
     component = warp % Tile::warp_cols * (lanes * Tile::parts) + 4 * tx;
@@ -58,6 +60,28 @@ struct attention_copy {
   }
   /* Starts copying `count` rows, `step` elements apart; the rest of `rows` rows becomes 0. The caller commits and waits. */
   __device__ __forceinline__ void load(float *to, const float *from, size_t step, size_t count, int rows) const {
+    if (vector && step_units == 0)
+      load_columns(to, from, step, count < static_cast<size_t>(rows) ? static_cast<int>(count) : rows, rows);
+    else
+      load_units(to, from, step, count, rows);
+  }
+
+ private:
+  /* Where the threads are whole rows: each has one unit of every so many rows, and two pointers to move. */
+  __device__ __forceinline__ void load_columns(float *to, const float *from, size_t step, int count, int rows) const {
+    to += first_row * Tile::pitch + first_unit * 4;
+    from += static_cast<size_t>(first_row) * step + static_cast<size_t>(first_unit * 4);
+    int row = first_row;
+#pragma unroll 4
+    for (; row < count; row += step_rows) {
+      __pipeline_memcpy_async(to, from, 16);
+      to += step_rows * Tile::pitch, from += static_cast<size_t>(step_rows) * step;
+    }
+#pragma unroll 1
+    for (; row < rows; row += step_rows, to += step_rows * Tile::pitch)
+      SL_STORE(reinterpret_cast<float4 *>(to), make_float4(0.0f, 0.0f, 0.0f, 0.0f));
+  }
+  __device__ __forceinline__ void load_units(float *to, const float *from, size_t step, size_t count, int rows) const {
     int row = first_row, unit = first_unit;
     while (row < rows) {
       const int width = vector ? 4 : 1;
@@ -169,9 +193,9 @@ struct attention_window {
 
 static __device__ __forceinline__ float component_of(float4 v, int i) { return i == 0 ? v.x : i == 1 ? v.y : i == 2 ? v.z : v.w; }
 
-/* chain += weight * v for four rows of v, ascending, from place j of the tile. */
-template <class Tile, bool Masked>
-static __device__ __forceinline__ void product_run(attention_sums<Tile> &sums, const float *weights, const float *v,
+/* chain += weight * v for four rows of v, ascending, from place j of the tile, and Parts times four components. */
+template <class Tile, bool Masked, int Parts>
+static __device__ __forceinline__ void product_run(float (&sums)[Tile::rows_each][4 * Parts], const float *weights, const float *v,
                                                    const attention_window &window, int j) {
   float4 w[Tile::rows_each];
 #pragma unroll
@@ -179,11 +203,11 @@ static __device__ __forceinline__ void product_run(attention_sums<Tile> &sums, c
 #pragma unroll
   for (int i = 0; i < 4; i++)
 #pragma unroll
-    for (int f = 0; f < Tile::parts; f++) {
+    for (int f = 0; f < Parts; f++) {
       const float4 x = load4(v + (j + i) * Tile::pitch + f * lanes);
 #pragma unroll
       for (int m = 0; m < Tile::rows_each; m++) {
-        float *chain = &sums.chain[m][4 * f];
+        float *chain = &sums[m][4 * f];
         const float weight = component_of(w[m], i);
         if (Masked && !window.holds(j + i, m)) continue;
         chain[0] = __fmaf_rn(weight, x.x, chain[0]);
@@ -203,7 +227,7 @@ static __device__ __forceinline__ void tile_product(attention_sums<Tile> &sums, 
 #pragma unroll 1
   for (int begin = 0; begin < Tile::cols; begin += run) {
 #pragma unroll 1
-    for (int j = begin; j < begin + run; j += 4) product_run<Tile, Masked>(sums, weights, v, window, j);
+    for (int j = begin; j < begin + run; j += 4) product_run<Tile, Masked, Tile::parts>(sums.chain, weights, v, window, j);
     if ((first + static_cast<size_t>(begin + run)) % dot_chunk == 0) sums.flush();
   }
 }
@@ -219,16 +243,16 @@ static __device__ __forceinline__ void tile_product(attention_sums<Tile> &sums, 
     tile_product<Tile, false>(sums, at, weights, v, window, first);
 }
 
-/* Components of row m of the thread into y, the row's first: totals, times factor where scaled. */
+/* Components of row m of the thread's results into y, the row's first; times factor where scaled. */
 template <class Tile>
-static __device__ __forceinline__ void store_row(const attention_sums<Tile> &sums, const attention_place<Tile> &at,
+static __device__ __forceinline__ void store_row(const float (&sums)[Tile::rows_each][4 * Tile::parts], const attention_place<Tile> &at,
                                                  const attention_copy<Tile> &how, int m, float *y, float factor, bool scaled) {
 #pragma unroll
   for (int f = 0; f < Tile::parts; f++) {
     const int c = at.component + f * lanes;
     float x[4];
 #pragma unroll
-    for (int e = 0; e < 4; e++) x[e] = scaled ? __fmul_rn(factor, sums.total[m][4 * f + e]) : sums.total[m][4 * f + e];
+    for (int e = 0; e < 4; e++) x[e] = scaled ? __fmul_rn(factor, sums[m][4 * f + e]) : sums[m][4 * f + e];
     if (how.vector && c < how.d) SL_STORE(reinterpret_cast<float4 *>(y + c), make_float4(x[0], x[1], x[2], x[3]));
     if (how.vector) continue;
 #pragma unroll

@@ -34,7 +34,7 @@
 namespace sl {
 
 constexpr unsigned all_lanes = 0xffffffffu;
-constexpr int lanes = SL_SUM_LANES, dot_chunk = SL_DOT_CHUNK, sum_chunk = SL_SUM_CHUNK;
+constexpr int lanes = SL_SUM_LANES, dot_chunk = SL_DOT_CHUNK, sum_chunk = SL_SUM_CHUNK, key_chunk = SL_KEY_CHUNK;
 
 static __device__ __forceinline__ float add(float a, float b) { return __fadd_rn(a, b); }
 static __device__ __forceinline__ double add(double a, double b) { return a + b; }

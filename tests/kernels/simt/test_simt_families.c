@@ -124,6 +124,9 @@ Test(simt_families, attention_across_chunks) {
   static const uint32_t n[] = {63, 64, 65, 127, 128, 129, 255, 256, 257};
   for (size_t i = 0; i < COUNT(n); i++) check_attention((sequences){{n[i], 0}, 2, 1, 1, 3}, n[i] < 200, 0);
   check_attention((sequences){{SL_SUM_CHUNK + 1}, 1, 1, 1, 2}, 0, 0);
+  static const size_t d[] = {64, 128, 160};
+  for (size_t i = 0; i < COUNT(d); i++) check_attention((sequences){{SL_KEY_CHUNK + 1, 2 * SL_KEY_CHUNK + 1}, 2, 1, 1, d[i]}, 0, i == 1);
+  check_attention((sequences){{200, 65}, 2, 2, 1, 8}, 0, 0);
 }
 
 /* ---- decoding ---- */
@@ -157,6 +160,9 @@ Test(simt_families, decoding_across_chunks_and_groups) {
       {1, 16, 2, 65, 40, {38}},
       {1, 2, 2, 128, 33, {32}},
       {1, 2, 1, 256, 20, {19}},
+      {4, 8, 1, 64, 200, {62, 63, 64, 199}},
+      {4, 2, 2, 128, 132, {0, 127, 128, 131}},
+      {1, 3, 1, 255, 130, {128}},
   };
   for (size_t i = 0; i < COUNT(problems); i++)
     for (int smallest = 0; smallest < 2; smallest++) {

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #define SEEDS 40
+#define SEEDS_MOST 200 /* what shows in rare shapes only is looked for on, up to here */
 
 static sl_kernel_id kernel_named(const char *name) {
   sl_kernel_id k = 0;
@@ -33,7 +34,8 @@ Test(simt_plants, each_is_found_as_promised) {
   for (size_t i = 0; i < n; i++) {
     const sl_kernel_id kernel = kernel_named(plants[i].kernel);
     int seeds_that_find = 0;
-    for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+    uint64_t seed = 1;
+    for (; seed <= SEEDS || (!seeds_that_find && seed <= SEEDS_MOST); seed++) {
       sl_simulated run;
       sl_error err;
       const sl_simulated_problem how = {kernel, seed, seed, SL_SIMULATED_SHRINK, 1};
@@ -43,7 +45,7 @@ Test(simt_plants, each_is_found_as_promised) {
         printf("%s: %s\nreplay: %s\n", plants[i].name, err.message, run.replay);
     }
     sl_simulation_set_plant(-1);
-    printf("%s: found under %d of %d seeds\n", plants[i].name, seeds_that_find, SEEDS);
+    printf("%s: found under %d of %d seeds\n", plants[i].name, seeds_that_find, (int)seed - 1);
     cr_expect_gt(seeds_that_find, 0, "%s (%s) was not found in %s as '%s'", plants[i].name, plants[i].what, plants[i].kernel,
                  plants[i].found);
   }
