@@ -165,7 +165,8 @@ static void attend(const rows_job *r, size_t rows, size_t first_n, size_t more) 
   const size_t n = first_n + (rows - 1) * more;
   softmax_rows x;
   if (n > SL_KEY_CHUNK) clear(&x);
-  for (size_t begin = 0; begin < n; begin += SL_KEY_CHUNK) join_chunk(r, &x, rows, first_n, more, begin);
+  join_chunk(r, &x, rows, first_n, more, 0);
+  for (size_t begin = SL_KEY_CHUNK; begin < n; begin += SL_KEY_CHUNK) join_chunk(r, &x, rows, first_n, more, begin);
   for (size_t i = 0; i < rows; i++) {
     const float inverse = 1.0f / x.sum[i];
     if (r->row_max) r->row_max[i * r->stat_row] = x.max[i], r->row_scale[i * r->stat_row] = inverse;

@@ -292,7 +292,9 @@ static __global__ void __launch_bounds__(Tile::threads, 1) attention_forward_ker
       if (r >= count) continue;
       const float inverse = __fdiv_rn(1.0f, rows.sum[m]);
       if (at.col == 0) a.row_max[stat + r * a.heads] = rows.max[m], a.row_scale[stat + r * a.heads] = inverse;
-      store_row<Tile>(rows.o, at, how, m, a.o + (t.q - a.q) + r * t.query_step, inverse, true);
+#pragma unroll
+      for (int c = 0; c < 4 * Tile::parts; c++) rows.o[m][c] = __fadd_rn(__fmul_rn(inverse, rows.o[m][c]), 0.0f);
+      store_row<Tile>(rows.o, at, how, m, a.o + (t.q - a.q) + r * t.query_step, 1.0f, false);
     }
     __syncthreads();
   }

@@ -328,7 +328,7 @@ static __global__ void __launch_bounds__(Threads) attention_decode_join(decode_p
       }
       __syncthreads();
     }
-    if (c < a.d) a.o[row * a.d + c] = __fmul_rn(__fdiv_rn(1.0f, l), o);
+    if (c < a.d) a.o[row * a.d + c] = __fadd_rn(__fmul_rn(__fdiv_rn(1.0f, l), o), 0.0f);
   }
 }
 

@@ -129,6 +129,28 @@ Test(simt_families, attention_across_chunks) {
   check_attention((sequences){{200, 65}, 2, 2, 1, 8}, 0, 0);
 }
 
+/* A chunk's -0 meets -0, and only the + 0 at the end of spec T3.1 makes +0 of it: subnormal values that vanish under a larger score, then a
+ * product that underflows and a -0. */
+static void run_edge(memory *m, const void *problem, float *result) {
+  enum { N = SL_KEY_CHUNK + 3, AT = SL_KEY_CHUNK + 1 };
+  static const uint32_t seq[] = {0, N}, slot[] = {0}, position[] = {AT};
+  float q[N], k[N] = {0}, v[N];
+  (void)problem;
+  for (size_t j = 0; j < N; j++) q[j] = 1.0f, v[j] = j < AT ? -0x1p-149f : 1.0f;
+  k[AT - 1] = 100.0f, k[AT] = 200.0f, v[AT] = -0.0f;
+  const float *const on_q = hold(m, q, sizeof q), *const on_k = hold(m, k, sizeof k), *const on_v = hold(m, v, sizeof v);
+  float *const o = hold_zeros(m, sizeof v), *const max = hold_zeros(m, sizeof v), *const scale = hold_zeros(m, sizeof v);
+  float *const decoded = hold_zeros(m, sizeof *decoded);
+  expect_ok(m->ctx, sl_attention_forward(m->ctx, o, max, scale, on_q, on_k, on_v, seq, 1, 1, 1, 1));
+  const uint32_t *const on_slot = hold(m, slot, sizeof slot), *const on_position = hold(m, position, sizeof position);
+  expect_ok(m->ctx, sl_attention_decode(m->ctx, decoded, on_q, on_k, on_v, on_slot, on_position, 1, 1, 1, 1, N));
+  expect_ok(m->ctx, sl_memory_read(m->ctx, result, o, N * sizeof *result));
+  expect_ok(m->ctx, sl_memory_read(m->ctx, result + N, decoded, sizeof *result));
+  cr_expect(result[AT] == 0.0f && !signbit(result[AT]) && !signbit(result[N]), "a zero below 0");
+}
+
+Test(simt_families, attention_ends_above_zero) { check("attention whose output is a zero", run_edge, NULL, SL_KEY_CHUNK + 4, 0, 0); }
+
 /* ---- decoding ---- */
 
 typedef struct {
