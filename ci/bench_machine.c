@@ -45,9 +45,10 @@ double sl_bench_load(void) {
 double sl_bench_memory_available(void) {
   char line[256];
   double kib = -1.0;
+  static const char key[] = "MemAvailable:";
   FILE *f = fopen("/proc/meminfo", "r");
   while (f && kib < 0.0 && fgets(line, sizeof line, f))
-    if (sscanf(line, "MemAvailable: %lf kB", &kib) != 1) kib = -1.0;
+    if (strncmp(line, key, strlen(key)) == 0) kib = strtod(line + strlen(key), NULL);
   if (f) fclose(f);
   return kib < 0.0 ? -1.0 : 1024.0 * kib;
 }

@@ -53,8 +53,9 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
       argp_error(state, "no bench '%s'", arg);
       return 0;
     case ARGP_KEY_END:
-      if (!o->what) argp_error(state, "what to measure is missing");
-      if ((o->bench.shape || o->bench.tokens) && strcmp(o->what->name, "step") != 0)
+      if (!o->what)
+        argp_error(state, "what to measure is missing");
+      else if ((o->bench.shape || o->bench.tokens) && strcmp(o->what->name, "step") != 0)
         argp_error(state, "--shape and --tokens are of 'step'");
       return 0;
     default:

@@ -170,7 +170,9 @@ static void planted_row(const attention_inputs *in, size_t i, float *s, float *o
   float q[HEAD];
   for (size_t c = 0; c < HEAD; c++) q[c] = in->q[i * HEAD + c] * (in->r == SCALED_QUERY ? scale : 1.0f), o[c] = 0.0f;
   for (size_t j = 0; j < n; j++) s[j] = dot(q, in->k + j * HEAD) * (in->r == SCALED_QUERY ? 1.0f : scale);
-  const size_t size = in->r == ONE_CHUNK ? n : in->r == CHUNKS_OF_THE_DOT ? SL_DOT_CHUNK : SL_KEY_CHUNK;
+  size_t size = SL_KEY_CHUNK;
+  if (in->r == ONE_CHUNK) size = n;
+  if (in->r == CHUNKS_OF_THE_DOT) size = SL_DOT_CHUNK;
   const size_t first = in->r == CHUNKS_FROM_THE_QUERY ? (n - 1) % size + 1 : size, chunks = (n + 2 * size - first - 1) / size;
   const float whole = largest(s, n);
   softmax row = {-INFINITY, 0.0f};

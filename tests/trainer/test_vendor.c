@@ -13,7 +13,7 @@ static void train(char hash[SL_DIGEST_TEXT]) {
   tiny_sft(t, 4);
   tiny_begin_rl(t);
   tiny_rl(t, 3);
-  strcpy(hash, tiny_hash(t));
+  memcpy(hash, tiny_hash(t), SL_DIGEST_TEXT);
   sl_trainer_destroy(t);
 }
 
