@@ -52,8 +52,7 @@ static sl_status reference_logprobs(sl_trainer *t, const sl_rollout *r, sl_error
   sl_step_clear(s);
   for (size_t q = 0; q < r->n; q++) sl_step_add(s, r->ids + r->seq[q], r->seq[q + 1] - r->seq[q], r->prompt_length[q], NULL, 0.0f);
   const sl_step_options options = {NULL, 1.0f / t->config.rl.temperature, (size_t)t->config.rl.micro_batch};
-  return sl_trainer_kernel_error(
-      t, sl_step_logprobs(s, t->reference_model, &options, (size_t)t->config.rl.reduce_shards, s->logp_ref, s->entropy), err);
+  return sl_trainer_kernel_error(t, sl_step_logprobs(s, t->reference_model, &options, s->logp_ref, s->entropy), err);
 }
 
 /* The sequences of update u of an epoch, whole groups at a time. */
