@@ -15,7 +15,7 @@ enum { ROUNDS = 5, PRODUCTS = 10 };
 #define LONG_ENOUGH 60.0 /* seconds after which no further round begins */
 #define GIB 0x1p30
 
-/* All sequences of Qwen2.5-0.5B in one micro-batch, as PyTorch has them. */
+/* Qwen2.5-0.5B in one shard: each further one would take another 2.5 GiB. */
 static const sl_step_kind kinds[] = {{"small",
                                       "hidden 512, 8 layers",
                                       {.hidden = 512,
@@ -75,6 +75,7 @@ typedef struct {
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 static size_t longest(const bench *b) { return b->kind->shape.max_positions; }
 static size_t length_of(const bench *b, size_t q) { return smaller(b->tokens - q * longest(b), longest(b)); }
+/* All sequences are one micro-batch, as PyTorch has them. */
 static size_t micro_tokens(const bench *b) { return sl_micro_batch_tokens(b->sequences, b->kind->shards, 0, longest(b)); }
 static size_t product_n(const bench *b) { return b->kind->shape.intermediate; }
 static size_t product_k(const bench *b) { return b->kind->shape.hidden; }
@@ -95,8 +96,9 @@ static sl_status announce(const bench *b, sl_error *err) {
   if (status) return status;
   const int apart = sl_context_on_device(b->ctx);
   const double arena = (double)sl_arena_bytes(b->layout);
-  const double all = arena + (double)sl_optimizer_bytes(b->ctx, b->layout) + (double)sl_gradients_bytes(b->layout, b->kind->shards) +
-                     (double)model + (double)sl_step_bytes(b->ctx, b->sequences, b->tokens) + (double)product_bytes(b);
+  const double all = arena + (double)sl_optimizer_bytes(b->ctx, b->layout) +
+                     (double)sl_gradients_bytes(b->layout, b->kind->shards, b->kind->shards) + (double)model +
+                     (double)sl_step_bytes(b->ctx, b->sequences, b->tokens) + (double)product_bytes(b);
   const double here = apart ? arena : all, there = sl_bench_memory_available();
   if (all > GIB) {
     fprintf(stderr, "%s, %zu tokens: takes %.1f GiB", b->kind->what, b->tokens, all / GIB);
@@ -163,7 +165,7 @@ static sl_status build(bench *b, const sl_context_options *options, sl_error *er
   sl_progress_line(&b->progress, "%s: making the model", b->kind->what);
   status = make_parameters(b, err);
   if (!status) status = sl_optimizer_create(&b->optimizer, b->ctx, b->layout, err);
-  if (!status) status = sl_gradients_create(&b->gradients, b->ctx, b->layout, b->kind->shards, err);
+  if (!status) status = sl_gradients_create(&b->gradients, b->ctx, b->layout, b->kind->shards, b->kind->shards, err);
   if (!status) status = sl_model_create(&b->model, b->ctx, b->layout, b->parameters, micro_tokens(b), 1, err);
   if (!status) status = sl_step_create(&b->step, b->ctx, b->sequences, b->tokens, err);
   if (!status) fill(b);

@@ -1,4 +1,4 @@
-/* Gradient totals of a step over its shards: a binary counter of finished subtrees (spec N4.3, N4.4). */
+/* Gradient totals of a step over its shards: a stack of finished subtrees under the totals of a group (spec N4.3, N4.4). */
 #include "gradients.h"
 
 #include "block.h"
@@ -7,64 +7,88 @@
 
 static size_t head_floats(const sl_model_layout *layout) { return layout->shape.vocab * layout->shape.hidden; }
 
-size_t sl_gradients_buffers(size_t shards) {
-  size_t n = 1;
-  while ((size_t)1 << n <= shards) n++;
+/* Each head's total begins at a multiple of 16 floats, as groups of an arena do. */
+static size_t head_stride(const sl_model_layout *layout) { return (head_floats(layout) + 15) / 16 * 16; }
+
+/* Subtrees wait for at most one neighbour of each size from a group's up to S / 2. */
+static size_t count_arenas(size_t shards, size_t at_once) {
+  size_t n = at_once;
+  for (; at_once < shards; at_once *= 2) n++;
   return n;
 }
 
-size_t sl_gradients_bytes(const sl_model_layout *layout, size_t shards) {
-  return sl_gradients_buffers(shards) * sl_arena_bytes(layout) + (layout->shape.tied ? head_floats(layout) * sizeof(float) : 0);
+static void cut_totals(sl_cutter *c, sl_gradients *g) {
+  g->total = sl_cut(c, count_arenas(g->shards, g->at_once), g->layout->n_floats, sizeof *g->total);
+  if (g->layout->shape.tied) g->head_total = sl_cut(c, g->at_once, head_stride(g->layout), sizeof *g->head_total);
 }
 
-sl_status sl_gradients_create(sl_gradients *out, sl_context *ctx, const sl_model_layout *layout, size_t shards, sl_error *err) {
-  sl_gradients g = {.ctx = ctx, .layout = layout, .shards = shards};
-  sl_status status = sl_arena_create(&g.total, ctx, layout, err);
-  for (size_t i = 0; !status && (size_t)1 << i < shards; i++) status = sl_arena_create(&g.level[i], ctx, layout, err);
-  if (!status && layout->shape.tied) {
-    void *block = NULL;
-    status = sl_block_create(&block, ctx, head_floats(layout) * sizeof *g.head_total, "the head's gradient", err);
-    g.head_total = block;
-  }
-  if (status) {
-    sl_gradients_free(&g);
-    return status;
-  }
-  *out = g;
+size_t sl_gradients_bytes(const sl_model_layout *layout, size_t shards, size_t at_once) {
+  sl_gradients g = {.layout = layout, .shards = shards, .at_once = at_once};
+  sl_cutter c = {0};
+  cut_totals(&c, &g);
+  return sl_cutter_bytes(&c);
+}
+
+sl_status sl_gradients_create(sl_gradients *out, sl_context *ctx, const sl_model_layout *layout, size_t shards, size_t at_once,
+                              sl_error *err) {
+  void *block;
+  const sl_status status = sl_block_create(&block, ctx, sl_gradients_bytes(layout, shards, at_once), "the gradients of a step", err);
+  if (status) return status;
+  *out = (sl_gradients){.ctx = ctx, .layout = layout, .shards = shards, .at_once = at_once};
+  cut_totals(&(sl_cutter){.base = block}, out);
   return SL_OK;
 }
 
 void sl_gradients_free(sl_gradients *g) {
-  sl_arena_free(g->ctx, g->total);
-  for (size_t i = 0; i < SL_SHARD_LEVELS; i++) sl_arena_free(g->ctx, g->level[i]);
-  sl_block_free(g->ctx, g->head_total);
+  sl_block_free(g->ctx, g->total);
   memset(g, 0, sizeof *g);
 }
 
 size_t sl_shard_begin(size_t k, size_t n, size_t shards) { return k * n / shards; }
 
-sl_status sl_gradients_begin_shard(sl_gradients *g) {
-  if (g->done == g->shards) g->done = 0;
-  const sl_status status = sl_memory_zero(g->ctx, g->total, sl_arena_bytes(g->layout));
-  if (status || !g->head_total) return status;
-  return sl_memory_zero(g->ctx, g->head_total, head_floats(g->layout) * sizeof *g->head_total);
+/* Finished subtrees that wait: their sizes are the bits of the count. */
+static size_t count_waiting(size_t done) {
+  size_t n = 0;
+  for (; done; done &= done - 1) n++;
+  return n;
 }
 
-sl_status sl_gradients_end_shard(sl_gradients *g) {
-  if (g->head_total) {
-    float *embed = g->total + g->layout->embed;
-    const sl_status status = sl_residual_add(g->ctx, embed, g->head_total, embed, head_floats(g->layout));
+float *sl_gradients_total(const sl_gradients *g, size_t i) { return g->total + (count_waiting(g->done) + i) * g->layout->n_floats; }
+
+float *sl_gradients_head_total(const sl_gradients *g, size_t i) {
+  return g->head_total ? g->head_total + i * head_stride(g->layout) : NULL;
+}
+
+sl_status sl_gradients_begin_group(sl_gradients *g) {
+  if (g->done == g->shards) g->done = 0;
+  const sl_status status = sl_memory_zero(g->ctx, sl_gradients_total(g, 0), g->at_once * sl_arena_bytes(g->layout));
+  if (status || !g->head_total) return status;
+  return sl_memory_zero(g->ctx, g->head_total, g->at_once * head_stride(g->layout) * sizeof *g->head_total);
+}
+
+/* The arena `count` arenas to the right is added to `left`. */
+static sl_status add(const sl_gradients *g, float *left, size_t count) {
+  return sl_residual_add(g->ctx, left, left, left + count * g->layout->n_floats, g->layout->n_floats);
+}
+
+static sl_status add_heads(const sl_gradients *g) {
+  for (size_t i = 0; g->head_total && i < g->at_once; i++) {
+    float *embed = sl_gradients_total(g, i) + g->layout->embed;
+    const sl_status status = sl_residual_add(g->ctx, embed, sl_gradients_head_total(g, i), embed, head_floats(g->layout));
     if (status) return status;
-  }
-  size_t i = 0;
-  for (size_t bits = g->done++; bits & 1; bits >>= 1, i++) {
-    const sl_status status = sl_residual_add(g->ctx, g->total, g->level[i], g->total, g->layout->n_floats);
-    if (status) return status;
-  }
-  if (g->done < g->shards) {
-    float *t = g->level[i];
-    g->level[i] = g->total;
-    g->total = t;
   }
   return SL_OK;
+}
+
+sl_status sl_gradients_end_group(sl_gradients *g) {
+  sl_status status = add_heads(g);
+  for (size_t half = 1; !status && half < g->at_once; half *= 2)
+    for (size_t i = 0; !status && i < g->at_once; i += 2 * half) status = add(g, sl_gradients_total(g, i), half);
+  float *group = sl_gradients_total(g, 0);
+  for (size_t groups = g->done / g->at_once; !status && groups & 1; groups >>= 1) {
+    group -= g->layout->n_floats;
+    status = add(g, group, 1);
+  }
+  if (!status) g->done += g->at_once;
+  return status;
 }

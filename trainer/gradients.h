@@ -1,4 +1,5 @@
-/* Gradient totals of a step over its shards (spec N4.3, N4.4): 1 + log2 S arenas, whatever the number of sequences. */
+/* Gradient totals of a step over its shards (spec N4.3, N4.4): for G shards at once G + log2(S / G) arenas, whatever the number of
+ * sequences. */
 #ifndef SLUICE_GRADIENTS_H
 #define SLUICE_GRADIENTS_H
 
@@ -6,30 +7,32 @@
 
 #include <sluice/kernels.h>
 
-#define SL_SHARD_LEVELS 11 /* reduce_shards <= 1024 */
-
 typedef struct {
   sl_context *ctx;
   const sl_model_layout *layout;
-  size_t shards;
-  float *total;                  /* of the current shard; after the last one, of the step */
-  float *head_total;             /* (V, D) if the head is tied, else NULL */
-  float *level[SL_SHARD_LEVELS]; /* subtrees of 2^i shards that wait for their right neighbour */
-  size_t done;                   /* shards finished */
+  size_t shards, at_once; /* of a group: at_once divides shards */
+  float *total;      /* arenas: finished subtrees that wait for their right neighbour, then the group's shards; after the last group the
+                        first is the step's gradient */
+  float *head_total; /* (V, D) for each shard of the group if the head is tied, else NULL */
+  size_t done;       /* shards finished */
 } sl_gradients;
 
-/* shards: a power of two. */
-sl_status sl_gradients_create(sl_gradients *out, sl_context *ctx, const sl_model_layout *layout, size_t shards, sl_error *err);
+/* shards, at_once: powers of two, at_once <= shards. */
+sl_status sl_gradients_create(sl_gradients *out, sl_context *ctx, const sl_model_layout *layout, size_t shards, size_t at_once,
+                              sl_error *err);
 void sl_gradients_free(sl_gradients *g);
-/* Arenas that they take, 1 + log2 shards, and all their bytes. */
-size_t sl_gradients_buffers(size_t shards);
-size_t sl_gradients_bytes(const sl_model_layout *layout, size_t shards);
+/* What they take; SIZE_MAX if that overflows. */
+size_t sl_gradients_bytes(const sl_model_layout *layout, size_t shards, size_t at_once);
 
 /* First sequence of shard k of n sequences (spec N4.3). */
 size_t sl_shard_begin(size_t k, size_t n, size_t shards);
 
-/* Around each shard of a step, in order: begin zeroes the totals, end combines what is complete. */
-sl_status sl_gradients_begin_shard(sl_gradients *g);
-sl_status sl_gradients_end_shard(sl_gradients *g);
+/* Around each group of shards of a step, in order: begin zeroes the totals, end combines what is complete. */
+sl_status sl_gradients_begin_group(sl_gradients *g);
+sl_status sl_gradients_end_group(sl_gradients *g);
+
+/* Totals of shard i of the group: an arena; (V, D) of the head, NULL unless it is tied. */
+float *sl_gradients_total(const sl_gradients *g, size_t i);
+float *sl_gradients_head_total(const sl_gradients *g, size_t i);
 
 #endif

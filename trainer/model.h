@@ -34,10 +34,19 @@ sl_status sl_model_pack(sl_model *model);
 /* logp and entropy (T) of the targets under the softmax of logits * inv_temperature; masked slots +0. */
 sl_status sl_model_forward(sl_model *model, const sl_batch *batch, float inv_temperature, float *logp, float *entropy);
 
-/* Adds the gradient of the last forward to totals: an arena of the layout, and head_total (V, D) if the head is tied (else NULL).
- * dlogp and dentropy (T); dentropy may be NULL. */
-sl_status sl_model_backward(sl_model *model, const sl_batch *batch, float inv_temperature, const float *dlogp, const float *dentropy,
-                            float *total, float *head_total);
+/* A shard of a batch (spec N4.3): sequences that follow one another, the first of whose tokens is token `first` of the batch, and the
+ * totals that their gradient is added to. */
+typedef struct {
+  size_t n_seq, first;
+  const uint32_t *seq; /* (n_seq + 1) offsets from `first`, seq[0] = 0, on the host */
+  float *total;        /* an arena of the layout */
+  float *head_total;   /* (V, D) if the head is tied, else NULL */
+} sl_shard;
+
+/* Adds the gradient of the last forward to the totals of the shards that the batch is made of; all have tokens. dlogp and dentropy (T);
+ * dentropy may be NULL. */
+sl_status sl_model_backward(sl_model *model, const sl_batch *batch, const sl_shard *shards, size_t n_shards, float inv_temperature,
+                            const float *dlogp, const float *dentropy);
 
 /* What generation needs of the model, layer by layer. */
 typedef struct {

@@ -51,9 +51,8 @@ static sl_status reference_logprobs(sl_trainer *t, const sl_rollout *r, sl_error
   sl_step *s = &t->rollout_step;
   sl_step_clear(s);
   for (size_t q = 0; q < r->n; q++) sl_step_add(s, r->ids + r->seq[q], r->seq[q + 1] - r->seq[q], r->prompt_length[q], NULL, 0.0f);
-  const sl_step_options options = {NULL, 1.0f / t->config.rl.temperature, (size_t)t->config.rl.micro_batch};
-  return sl_trainer_kernel_error(
-      t, sl_step_logprobs(s, t->reference_model, &options, (size_t)t->config.rl.reduce_shards, s->logp_ref, s->entropy), err);
+  const sl_step_options options = {NULL, 1.0f / t->config.rl.temperature, t->micro_batch};
+  return sl_trainer_kernel_error(t, sl_step_logprobs(s, t->reference_model, &options, s->logp_ref, s->entropy), err);
 }
 
 /* The sequences of update u of an epoch, whole groups at a time. */
@@ -108,7 +107,7 @@ static void finish_report(sl_step_report *r) {
 
 static sl_status update(sl_trainer *t, int on_policy, sl_step_report *report, sl_step_digests *digests, sl_error *err) {
   const sl_config *c = &t->config;
-  const sl_step_options options = {&t->objective, 1.0f / c->rl.temperature, (size_t)c->rl.micro_batch};
+  const sl_step_options options = {&t->objective, 1.0f / c->rl.temperature, t->micro_batch};
   sl_step *s = &t->step;
   sl_status status =
       sl_objective_coefficients(s->coefficient, s->tokens, s->n_seq, t->objective.aggregation, t->objective.constant_length, err);

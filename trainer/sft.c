@@ -25,7 +25,7 @@ sl_status sl_sft_step(sl_trainer *t, sl_step_report *report, sl_step_digests *di
     const sl_status status = add_problem(t, &t->task.warm.items[sl_data_order_next(&t->sft_order)], err);
     if (status) return status;
   }
-  const sl_step_options options = {NULL, 1.0f, (size_t)c->rl.micro_batch};
+  const sl_step_options options = {NULL, 1.0f, t->micro_batch};
   sl_status status = sl_objective_coefficients(t->step.coefficient, t->step.tokens, t->step.n_seq, SL_AGG_TOKEN_MEAN, 0.0, err);
   if (!status) status = sl_trainer_kernel_error(t, sl_step_gradient(&t->step, t->model, &t->gradients, &options), err);
   if (status) return status;

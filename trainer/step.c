@@ -1,4 +1,4 @@
-/* One gradient: forward, loss and backward of the sequences of an optimiser step, shard by shard (spec N4.3, O4). */
+/* One gradient: forward, loss and backward of the sequences of an optimiser step, whole shards at once (spec N4.3, O4). */
 #include "step.h"
 
 #include "model_activations.h"
@@ -12,6 +12,7 @@ static void cut_step(sl_cutter *c, sl_step *s) {
   s->sums = sl_cut(c, n, 1, sizeof *s->sums);
   s->coefficient = sl_cut(c, n, 1, sizeof *s->coefficient);
   s->seq = sl_cut(c, n + 1, 1, sizeof *s->seq), s->local_seq = sl_cut(c, n + 1, 1, sizeof *s->local_seq);
+  s->shard_seq = sl_cut(c, n, 2, sizeof *s->shard_seq), s->shards = sl_cut(c, n, 1, sizeof *s->shards);
   s->tokens = sl_cut(c, n, 1, sizeof *s->tokens);
   s->advantage = sl_cut(c, n, 1, sizeof *s->advantage);
   for (size_t i = 0; i < sizeof floats / sizeof *floats; i++) *floats[i] = sl_cut(c, t, 1, sizeof(float));
@@ -69,9 +70,19 @@ void sl_step_add(sl_step *s, const uint32_t *ids, size_t length, size_t prompt_l
   s->seq[s->n_seq] = (uint32_t)(at + length);
 }
 
-size_t sl_micro_batch_tokens(size_t n_seq, size_t shards, size_t micro_batch, size_t max_length) {
+static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+size_t sl_shards_at_once(size_t n_seq, size_t shards, size_t micro_batch) {
   const size_t shard = (n_seq + shards - 1) / shards;
-  return (micro_batch && micro_batch < shard ? micro_batch : shard) * max_length;
+  size_t n = 1;
+  while (n < shards && (!micro_batch || 2 * n * shard <= micro_batch)) n *= 2;
+  return n;
+}
+
+size_t sl_micro_batch_tokens(size_t n_seq, size_t shards, size_t micro_batch, size_t max_length) {
+  const size_t groups = shards / sl_shards_at_once(n_seq, shards, micro_batch), group = (n_seq + groups - 1) / groups;
+  return (micro_batch ? smaller(micro_batch, group) : group) * max_length;
 }
 
 /* Where the kernels find an array of the step. */
@@ -136,14 +147,36 @@ static void supervised_sums(const sl_step *s) {
   }
 }
 
-static sl_status one_micro_batch(const sl_step *s, sl_model *m, sl_gradients *g, const sl_step_options *o, size_t begin, size_t end) {
+/* The shards of the group from shard k on that have tokens in the sequences [begin, end). */
+static size_t cut_shards(const sl_step *s, const sl_gradients *g, size_t k, size_t begin, size_t end) {
+  uint32_t *seq = s->shard_seq;
+  size_t n = 0;
+  for (size_t i = 0; i < g->at_once; i++) {
+    const size_t first = larger(begin, sl_shard_begin(k + i, s->n_seq, g->shards));
+    const size_t stop = smaller(end, sl_shard_begin(k + i + 1, s->n_seq, g->shards));
+    if (first >= stop || s->seq[first] == s->seq[stop]) continue;
+    for (size_t q = first; q <= stop; q++) seq[q - first] = s->seq[q] - s->seq[first];
+    s->shards[n++] = (sl_shard){stop - first, s->seq[first] - s->seq[begin], seq, sl_gradients_total(g, i), sl_gradients_head_total(g, i)};
+    seq += stop - first + 1;
+  }
+  return n;
+}
+
+static sl_status one_micro_batch(const sl_step *s, sl_model *m, sl_gradients *g, const sl_step_options *o, size_t k, size_t begin,
+                                 size_t end) {
   const sl_batch b = micro_batch(s, begin, end);
   const size_t at = s->seq[begin];
   if (b.seq[b.n_seq] == 0) return SL_OK;
   SL_TRY(sl_model_forward(m, &b, o->inv_temperature, on(s, s->logp + at), on(s, s->entropy + at)));
   if (o->objective) SL_TRY(gated(s, m, &b, o, begin));
   const float *dentropy = o->objective && o->objective->gamma > 0 ? on(s, s->dentropy + at) : NULL;
-  return sl_model_backward(m, &b, o->inv_temperature, on(s, s->dlogp + at), dentropy, g->total, g->head_total);
+  const size_t n_shards = cut_shards(s, g, k, begin, end);
+  return sl_model_backward(m, &b, s->shards, n_shards, o->inv_temperature, on(s, s->dlogp + at), dentropy);
+}
+
+/* Where the micro-batch ends that begins there: after `micro_batch` sequences, but no later than `end`. */
+static size_t stop_of(const sl_step_options *o, size_t begin, size_t end) {
+  return o->micro_batch ? smaller(begin + o->micro_batch, end) : end;
 }
 
 /* Takes back what the step is judged by. */
@@ -161,36 +194,38 @@ sl_status sl_step_gradient(sl_step *s, sl_model *m, sl_gradients *g, const sl_st
   SL_TRY(sl_model_pack(m));
   SL_TRY(push(s));
   if (!o->objective) SL_TRY(supervised_gradient(s));
-  for (size_t k = 0; k < g->shards; k++) {
-    const size_t end = sl_shard_begin(k + 1, s->n_seq, g->shards);
-    SL_TRY(sl_gradients_begin_shard(g));
+  for (size_t k = 0; k < g->shards; k += g->at_once) {
+    const size_t end = sl_shard_begin(k + g->at_once, s->n_seq, g->shards);
+    SL_TRY(sl_gradients_begin_group(g));
     for (size_t begin = sl_shard_begin(k, s->n_seq, g->shards); begin < end;) {
-      const size_t stop = o->micro_batch && o->micro_batch < end - begin ? begin + o->micro_batch : end;
-      SL_TRY(one_micro_batch(s, m, g, o, begin, stop));
+      const size_t stop = stop_of(o, begin, end);
+      SL_TRY(one_micro_batch(s, m, g, o, k, begin, stop));
       begin = stop;
     }
-    SL_TRY(sl_gradients_end_shard(g));
+    SL_TRY(sl_gradients_end_group(g));
   }
   return pull(s, o);
 }
 
+/* No group is larger than the last, and no shard than its last. */
 sl_status sl_step_rehearse(sl_step *s, sl_model *m, sl_gradients *g, const sl_step_options *o) {
+  const size_t k = g->shards - g->at_once, begin = sl_shard_begin(k, s->n_seq, g->shards);
   for (size_t i = 0; i < s->n_seq; i++) s->coefficient[i] = 0.0;
   SL_TRY(sl_model_pack(m));
   SL_TRY(push(s));
-  SL_TRY(sl_gradients_begin_shard(g));
-  SL_TRY(one_micro_batch(s, m, g, o, 0, s->n_seq));
+  SL_TRY(sl_gradients_begin_group(g));
+  SL_TRY(one_micro_batch(s, m, g, o, k, begin, stop_of(o, begin, s->n_seq)));
   return pull(s, o);
 }
 
-sl_status sl_step_logprobs(sl_step *s, sl_model *m, const sl_step_options *o, size_t shards, float *logp, float *entropy) {
+sl_status sl_step_logprobs(sl_step *s, sl_model *m, const sl_step_options *o, float *logp, float *entropy) {
   SL_TRY(sl_model_pack(m));
   SL_TRY(push(s));
-  const size_t shard = (s->n_seq + shards - 1) / shards, most = o->micro_batch && o->micro_batch < shard ? o->micro_batch : shard;
-  for (size_t begin = 0; begin < s->n_seq; begin += most) {
-    const size_t end = s->n_seq - begin < most ? s->n_seq : begin + most, at = s->seq[begin];
+  for (size_t begin = 0; begin < s->n_seq;) {
+    const size_t end = stop_of(o, begin, s->n_seq), at = s->seq[begin];
     const sl_batch b = micro_batch(s, begin, end);
     SL_TRY(sl_model_forward(m, &b, o->inv_temperature, on(s, logp + at), on(s, entropy + at)));
+    begin = end;
   }
   SL_TRY(sl_mirror_pull(&s->mirror, logp, s->seq[s->n_seq] * sizeof *logp));
   return sl_mirror_pull(&s->mirror, entropy, s->seq[s->n_seq] * sizeof *entropy);

@@ -1,4 +1,4 @@
-/* One gradient: forward, loss and backward of the sequences of an optimiser step, shard by shard (spec N4.3, O1 to O5). */
+/* One gradient: forward, loss and backward of the sequences of an optimiser step, whole shards at once (spec N4.3, O1 to O5). */
 #ifndef SLUICE_STEP_H
 #define SLUICE_STEP_H
 
@@ -22,6 +22,8 @@ typedef struct {
   uint32_t *tokens;    /* (n_seq) unmasked tokens */
   sl_loss_sums *sums;  /* (n_seq) */
   uint32_t *local_seq; /* (n_seq + 1) offsets of a micro-batch */
+  uint32_t *shard_seq; /* (2 n_seq) offsets of its shards, one after the other; */
+  sl_shard *shards;    /* (n_seq) those of them that have tokens */
   sl_mirror mirror;    /* all of them */
 } sl_step;
 
@@ -38,17 +40,20 @@ void sl_step_add(sl_step *step, const uint32_t *ids, size_t length, size_t promp
 typedef struct {
   const sl_objective *objective;
   float inv_temperature;
-  size_t micro_batch; /* sequences at a time; 0: a whole shard */
+  size_t micro_batch; /* most sequences at a time; 0: all. A gradient takes whole shards, as many as its totals are for, and cuts a shard
+                         that is larger. */
 } sl_step_options;
 
-/* spec N4.3: shards first. Largest number of tokens that a micro-batch of such steps can hold. */
+/* How many shards of a step can be taken at once: all, or the largest power of two with at most micro_batch sequences, but 1 at least. */
+size_t sl_shards_at_once(size_t n_seq, size_t shards, size_t micro_batch);
+/* Largest number of tokens that a micro-batch of such steps can hold. */
 size_t sl_micro_batch_tokens(size_t n_seq, size_t shards, size_t micro_batch, size_t max_length);
 
 /* Log-probs alone, of every sequence, into `logp` and `entropy` (T), arrays of the step: of the training model or of a frozen reference. */
-sl_status sl_step_logprobs(sl_step *step, sl_model *model, const sl_step_options *options, size_t shards, float *logp, float *entropy);
+sl_status sl_step_logprobs(sl_step *step, sl_model *model, const sl_step_options *options, float *logp, float *entropy);
 
-/* Runs the step's sequences as one micro-batch with coefficients of 0, so that kernels claim their workspace; leaves no trace in a
- * gradient. */
+/* Runs the largest micro-batch that sl_step_gradient makes of the step's sequences, with coefficients of 0, so that kernels claim their
+ * workspace; leaves no trace in a gradient. */
 sl_status sl_step_rehearse(sl_step *step, sl_model *model, sl_gradients *gradients, const sl_step_options *options);
 
 /* Gradient of the whole step in gradients->total; step->logp, entropy and sums are filled. coefficient must be set. */

@@ -56,7 +56,7 @@ static sl_status begin(run *r, const char *backend, sl_error *err) {
   const sl_model_layout *layout = r->policy.layout;
   status = sl_parameters_move(&r->policy, r->ctx, err);
   if (!status) status = sl_optimizer_create(&r->optimizer, r->ctx, layout, err);
-  if (!status) status = sl_gradients_create(&r->gradients, r->ctx, layout, SHARDS, err);
+  if (!status) status = sl_gradients_create(&r->gradients, r->ctx, layout, SHARDS, SHARDS, err);
   if (!status)
     status = sl_model_create(&r->model, r->ctx, layout, r->policy.data, sl_micro_batch_tokens(WARM_BATCH, SHARDS, 0, LENGTH), 1, err);
   if (!status) status = sl_step_create(&r->step, r->ctx, WARM_BATCH, (size_t)WARM_BATCH * LENGTH, err);

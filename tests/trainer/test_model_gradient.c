@@ -74,9 +74,10 @@ static void ours(problem *p, double *out, int packs) {
   }
   cr_assert_eq(sl_model_pack(m), SL_OK);
   g->done = 0;
-  cr_assert_eq(sl_gradients_begin_shard(g), SL_OK);
+  cr_assert_eq(sl_gradients_begin_group(g), SL_OK);
   cr_assert_eq(sl_model_forward(m, &batch, 1.0f, s->logp, s->entropy), SL_OK);
-  cr_assert_eq(sl_model_backward(m, &batch, 1.0f, s->dlogp, s->dentropy, g->total, g->head_total), SL_OK);
+  const sl_shard all = {s->n_seq, 0, s->seq, g->total, g->head_total};
+  cr_assert_eq(sl_model_backward(m, &batch, &all, 1, 1.0f, s->dlogp, s->dentropy), SL_OK);
   const sl_model_layout *layout = t->policy.layout;
   for (size_t i = 0, at = 0; i < layout->n_tensors; i++)
     for (size_t j = 0; j < layout->tensors[i].count; j++) out[at++] = (double)g->total[layout->tensors[i].offset + j];
