@@ -26,7 +26,8 @@ struct sl_generator {
   uint32_t *grid, *length;
   float *grid_logp, *grid_entropy;
   /* Of the sequences that are still open: */
-  uint32_t *open, *open_ids, *open_slot, *open_position, *drawn;
+  uint32_t *open, *open_ids, *open_slot, *open_position;
+  uint32_t *drawn; /* this and the next two lie one after the other and come to the host in one copy */
   float *drawn_logp, *drawn_entropy;
   /* Of a piece of the prefill: */
   uint32_t *piece_seq, *piece_ids, *piece_slot, *piece_position;
@@ -53,8 +54,9 @@ static void cut_block(sl_cutter *c, sl_generator *g) {
 
 static void cut_mirror(sl_cutter *c, sl_generator *g) {
   const size_t n = g->max_sequences, t = n * g->max_length;
-  uint32_t **const by_sequence[] = {&g->length, &g->open,    &g->open_ids,  &g->open_slot,   &g->open_position,
-                                    &g->drawn,  &g->fork_to, &g->fork_from, &g->fork_length, &g->rollout.prompt_length};
+  uint32_t **const by_sequence[] = {&g->length,    &g->open,          &g->open_ids,
+                                    &g->open_slot, &g->open_position, &g->fork_to,
+                                    &g->fork_from, &g->fork_length,   &g->rollout.prompt_length};
   float **const by_token[] = {&g->grid_logp, &g->grid_entropy, &g->rollout.logp, &g->rollout.entropy};
   uint32_t **const words_by_token[] = {&g->grid, &g->rollout.ids, &g->rollout.position};
   uint32_t **const by_row[] = {&g->piece_ids, &g->piece_slot, &g->piece_position};
@@ -63,6 +65,7 @@ static void cut_mirror(sl_cutter *c, sl_generator *g) {
   for (size_t i = 0; i < sizeof by_token / sizeof *by_token; i++) *by_token[i] = sl_cut(c, t, 1, sizeof(float));
   for (size_t i = 0; i < sizeof words_by_token / sizeof *words_by_token; i++) *words_by_token[i] = sl_cut(c, t, 1, sizeof(uint32_t));
   for (size_t i = 0; i < sizeof by_row / sizeof *by_row; i++) *by_row[i] = sl_cut(c, g->rows, 1, sizeof(uint32_t));
+  g->drawn = sl_cut(c, n, 1, sizeof(uint32_t));
   g->drawn_logp = sl_cut(c, n, 1, sizeof(float)), g->drawn_entropy = sl_cut(c, n, 1, sizeof(float));
   g->rollout.seq = sl_cut(c, n + 1, 1, sizeof(uint32_t)), g->rollout.ended = sl_cut(c, n, 1, 1);
   g->piece_seq = sl_cut(c, n + 1, 1, sizeof(uint32_t));
@@ -141,12 +144,16 @@ static sl_status check_sizes(const sl_generator *g, const sl_prompts *prompts, s
   return SL_OK;
 }
 
-/* Where the kernels find an array of the mirror; what the host has put there; what they have. */
+/* Where the kernels find an array of the mirror; what the host has put there. */
 static void *on(const sl_generator *g, const void *host) { return sl_mirror_device(&g->mirror, host); }
 static sl_status push(const sl_generator *g, const uint32_t *words, size_t n) {
   return sl_mirror_push(&g->mirror, words, n * sizeof *words);
 }
-static sl_status pull(const sl_generator *g, void *words, size_t n) { return sl_mirror_pull(&g->mirror, words, n * sizeof(uint32_t)); }
+/* What was drawn for n sequences, in one copy: each is a wait, which costs more than the bytes between the arrays. */
+static sl_status pull_drawn(const sl_generator *g, size_t n) {
+  const size_t bytes = (size_t)((const unsigned char *)(g->drawn_entropy + n) - (const unsigned char *)g->drawn);
+  return sl_mirror_pull(&g->mirror, g->drawn, bytes);
+}
 
 /* Each prompt begins the sequences of its group. */
 static void place_prompts(sl_generator *g, const sl_prompts *prompts, size_t group) {
@@ -223,9 +230,7 @@ static sl_status draw(sl_generator *g, size_t n_open, const sl_sampling *how) {
     SL_TRY(sl_sample(g->ctx, on(g, g->drawn + first), on(g, g->drawn_logp + first), on(g, g->drawn_entropy + first), g->logits, how,
                      on(g, g->open + first), on(g, g->open_position + first), rows, s->vocab));
   }
-  SL_TRY(pull(g, g->drawn, n_open));
-  SL_TRY(pull(g, g->drawn_logp, n_open));
-  return pull(g, g->drawn_entropy, n_open);
+  return pull_drawn(g, n_open);
 }
 
 /* Appends what was drawn; keeps the sequences that go on, in order. */
