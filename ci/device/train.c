@@ -16,6 +16,7 @@
 
 enum { LARGEST = 4, SUMS = LARGEST * LARGEST, PROMPT = 4, ANSWER = 2, LENGTH = PROMPT + ANSWER, WARM_STEPS = 40, WARM_BATCH = 16 };
 enum { PROMPTS = 8, GROUP = 4, ROLLOUT = PROMPTS * GROUP, UPDATES = 2, UPDATE = ROLLOUT / UPDATES, SHARDS = 8, SEED = 1 };
+enum { ARENAS = 3, STATE_BYTES = ARENAS * 2 * sizeof(uint64_t) };
 enum { DIGIT = SL_TOKEN_FIRST_CHARACTER, PLUS = DIGIT + 10, EQUALS, VOCAB };
 
 static const sl_model_shape shape = {.hidden = 32,
@@ -41,7 +42,8 @@ typedef struct {
   sl_model *model;
   sl_generator *generator;
   sl_step step;
-  double reward; /* mean of the last rollout */
+  sl_mirror state; /* (ARENAS, 2) 64-bit words: digests of parameters, first and second moments */
+  double reward;   /* mean of the last rollout */
 } run;
 
 static sl_status kernel_error(const run *r, sl_status status, sl_error *err) {
@@ -60,12 +62,14 @@ static sl_status begin(run *r, const char *backend, sl_error *err) {
   if (!status)
     status = sl_model_create(&r->model, r->ctx, layout, r->policy.data, sl_micro_batch_tokens(WARM_BATCH, SHARDS, 0, LENGTH), 1, err);
   if (!status) status = sl_step_create(&r->step, r->ctx, WARM_BATCH, (size_t)WARM_BATCH * LENGTH, err);
+  if (!status) status = sl_mirror_create(&r->state, r->ctx, STATE_BYTES, "the digests of a state", err);
   if (!status) status = sl_generator_create(&r->generator, r->ctx, layout, r->policy.data, ROLLOUT, LENGTH, err);
   return status;
 }
 
 static void end(run *r) {
   sl_generator_destroy(r->generator);
+  sl_mirror_free(&r->state);
   sl_step_free(&r->step);
   sl_model_destroy(r->model);
   sl_gradients_free(&r->gradients);
@@ -147,45 +151,35 @@ static sl_status rl_step(run *r, uint32_t number, sl_error *err) {
   return status;
 }
 
-/* Mixes an arena's bits into h, in order (the finalizer of splitmix64). */
-static sl_status mix(uint64_t *h, const run *r, float *arena, sl_error *err) {
-  float *view;
-  const sl_status status = sl_arena_view(&view, r->ctx, r->policy.layout, arena, err);
-  if (status) return status;
-  for (size_t i = 0; i < r->policy.layout->n_floats; i++) {
-    uint32_t bits;
-    memcpy(&bits, view + i, sizeof bits);
-    uint64_t z = (*h ^ bits) + 0x9e3779b97f4a7c15u;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    *h = z ^ (z >> 31);
-  }
-  sl_arena_unview(view, r->ctx);
-  return SL_OK;
+/* The digests (spec F5.3) of parameters and moments, padding and all, into the host's side of r->state. */
+static sl_status take_state(run *r, sl_error *err) {
+  const float *const arenas[ARENAS] = {r->policy.data, r->optimizer.m, r->optimizer.v};
+  uint64_t *const digest = sl_mirror_device(&r->state, r->state.host);
+  sl_status status = SL_OK;
+  for (size_t i = 0; !status && i < ARENAS; i++) status = sl_tensor_digest(r->ctx, digest + 2 * i, arenas[i], r->policy.layout->n_floats);
+  if (!status) status = sl_mirror_pull(&r->state, r->state.host, STATE_BYTES);
+  return kernel_error(r, status, err);
 }
 
-static sl_status state_of(uint64_t *h, const run *r, sl_error *err) {
-  *h = 0;
-  sl_status status = mix(h, r, r->policy.data, err);
-  if (!status) status = mix(h, r, r->optimizer.m, err);
-  return status ? status : mix(h, r, r->optimizer.v, err);
+static void print_state(const run *r, size_t warm, size_t rl) {
+  printf("%s after a warm start of %zu steps and %zu of RL, mean reward %.3f:", sl_context_backend(r->ctx), warm, rl, r->reward);
+  const uint64_t *digest = (const void *)r->state.host;
+  for (size_t i = 0; i < ARENAS; i++) printf(" %016" PRIx64 "%016" PRIx64, digest[2 * i + 1], digest[2 * i]);
+  printf("\n");
 }
 
 /* Steps side by side until the first that differs; *same: all are the same. */
 static sl_status compare(run r[2], size_t steps, int *same, sl_error *err) {
-  uint64_t state[2] = {0, 0};
   sl_status status = SL_OK;
   *same = 1;
   for (size_t i = 0; !status && *same && i < WARM_STEPS + steps; i++) {
     for (int k = 0; !status && k < 2; k++) {
       status = i < WARM_STEPS ? warm_step(&r[k], err) : rl_step(&r[k], (uint32_t)(i - WARM_STEPS), err);
-      if (!status) status = state_of(&state[k], &r[k], err);
+      if (!status) status = take_state(&r[k], err);
     }
-    *same = state[0] == state[1];
+    *same = !status && memcmp(r[0].state.host, r[1].state.host, STATE_BYTES) == 0;
     if (!status && (!*same || i + 1 == WARM_STEPS + steps))
-      for (int k = 0; k < 2; k++)
-        printf("%s after a warm start of %zu steps and %zu of RL, mean reward %.3f: %016" PRIx64 "\n", sl_context_backend(r[k].ctx),
-               i < WARM_STEPS ? i + 1 : (size_t)WARM_STEPS, i < WARM_STEPS ? 0 : i + 1 - WARM_STEPS, r[k].reward, state[k]);
+      for (int k = 0; k < 2; k++) print_state(&r[k], i < WARM_STEPS ? i + 1 : WARM_STEPS, i < WARM_STEPS ? 0 : i + 1 - WARM_STEPS);
   }
   return status;
 }
