@@ -8,8 +8,7 @@
 
 #include <string.h>
 
-/* Of mix64 over elements: the sum modulo 2^64, and that of the high halves. The low halves sum to all - 2^32 high modulo 2^64, exactly:
- * they are fewer than 2^32. */
+/* Of mix64 over elements: the sum modulo 2^64, and that of the high halves. */
 typedef struct {
   uint64_t all, high;
 } half_sums;
@@ -98,7 +97,6 @@ sl_status SL_ISA_NAME(tensor_digest)(sl_context *ctx, uint64_t *digest, const fl
   if (status) return status;
   half_sums s = {0, 0};
   for (size_t t = 0; t < threads; t++) s.all += j.of_thread[t * LINE].all, s.high += j.of_thread[t * LINE].high;
-  digest[0] = s.all;
-  digest[1] = (s.high >> 32) + (s.all < s.high << 32); /* the carry of the low halves */
+  sl_mix64_digest(digest, s.all, s.high);
   return SL_OK;
 }

@@ -10,8 +10,7 @@ using namespace sl;
 
 namespace {
 
-/* Of mix64 over elements: the sum modulo 2^64, and that of the high halves. The low halves sum to all - 2^32 high modulo 2^64, exactly:
- * they are fewer than 2^32. */
+/* Of mix64 over elements: the sum modulo 2^64, and that of the high halves. */
 struct half_sums {
   unsigned long long all, high;
 };
@@ -44,11 +43,6 @@ static __device__ __forceinline__ half_sums block_halves(half_sums s) {
   return s;
 }
 
-static __device__ __forceinline__ void put_digest(uint64_t *digest, const half_sums &s) {
-  digest[0] = s.all;
-  digest[1] = (s.high >> 32) + (s.all < s.high << 32); /* the carry of the low halves */
-}
-
 /* parts: (2, blocks), or NULL where there is one block. */
 static __global__ void __launch_bounds__(digest_threads)
     digest_kernel(uint64_t *digest, unsigned long long *parts, const float *x, size_t n, int vector) {
@@ -63,14 +57,14 @@ static __global__ void __launch_bounds__(digest_threads)
   if (parts)
     parts[blockIdx.x] = s.all, parts[gridDim.x + blockIdx.x] = s.high;
   else
-    put_digest(digest, s);
+    sl_mix64_digest(digest, s.all, s.high);
 }
 
 static __global__ void __launch_bounds__(digest_threads) digest_parts_kernel(uint64_t *digest, const unsigned long long *parts, size_t n) {
   half_sums s = {0, 0};
   for (size_t i = threadIdx.x; i < n; i += digest_threads) s.all += parts[i], s.high += parts[n + i];
   s = block_halves(s);
-  if (threadIdx.x == 0) put_digest(digest, s);
+  if (threadIdx.x == 0) sl_mix64_digest(digest, s.all, s.high);
 }
 
 sl_status SL_DEVICE_NAME(tensor_digest)(sl_context *ctx, uint64_t *digest, const float *x, size_t n) {

@@ -1,4 +1,5 @@
 /* The tensor digest (spec F5.3): known values, cpu equals plain for every split, one changed element shows. */
+#include "kernels/mix64.h"
 #include "kernel_test.h"
 
 #include <criterion/criterion.h>
@@ -68,4 +69,13 @@ Test(digest, a_changed_element_shows) {
     memcpy(&x[i], &bits, sizeof bits);
   }
   free_floats(x);
+}
+
+/* The carry of the low halves, which random tensors of 10^5 elements have once in 10^5: 0x1ffffffff * 2^32 + 0x100000005. */
+Test(digest, low_halves_carry) {
+  uint64_t digest[2];
+  sl_mix64_digest(digest, 5, 0x1ffffffff);
+  cr_expect(digest[0] == 5 && digest[1] == 2);
+  sl_mix64_digest(digest, 0xffffffff00000005, 0x1ffffffff);
+  cr_expect(digest[0] == 0xffffffff00000005 && digest[1] == 1);
 }
