@@ -1,4 +1,5 @@
-/* Measurements of `sluice bench`. Claims are ratios taken side by side in one run; each line names backend and threads. */
+/* Measurements of `sluice bench`. Claims are ratios taken side by side in one run; each line names
+ * backend and threads. */
 #ifndef SLUICE_BENCH_H
 #define SLUICE_BENCH_H
 
@@ -11,9 +12,11 @@ typedef struct {
   size_t tokens;
 } sl_bench_options;
 
-/* Prints its result on standard output, as text or as JSON lines. context->backend is "cpu" unless the user says otherwise. */
-#define SL_BENCH(name, summary) \
-  sl_status sl_bench_##name(const sl_context_options *context, const sl_bench_options *options, sl_error *err);
+/* Prints its result on standard output, as text or as JSON lines. context->backend is "cpu" unless
+ * the user says otherwise. */
+#define SL_BENCH(name, summary)                                                                 \
+  sl_status sl_bench_##name(const sl_context_options *context, const sl_bench_options *options, \
+                            sl_error *err);
 #include "bench.def"
 #undef SL_BENCH
 

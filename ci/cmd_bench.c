@@ -12,7 +12,8 @@
 
 typedef struct {
   const char *name, *summary;
-  sl_status (*run)(const sl_context_options *context, const sl_bench_options *options, sl_error *err);
+  sl_status (*run)(const sl_context_options *context, const sl_bench_options *options,
+                   sl_error *err);
 } bench;
 
 static const bench benches[] = {
@@ -39,7 +40,8 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
       return 0;
     case 's':
       o->bench.shape = sl_step_kind_named(arg);
-      if (!o->bench.shape) argp_error(state, "--shape: expected small or qwen2.5-0.5b, found '%s'", arg);
+      if (!o->bench.shape)
+        argp_error(state, "--shape: expected small or qwen2.5-0.5b, found '%s'", arg);
       return 0;
     case 'n':
       o->bench.tokens = (size_t)sl_argp_whole(state, "tokens", arg, 2, (double)SL_STEP_TOKENS_MAX);
@@ -70,17 +72,22 @@ static char *list_benches(int key, const char *text, void *input) {
   static char list[2048];
   size_t n = (size_t)snprintf(list, sizeof list, "Benches:\n");
   for (size_t i = 0; i < BENCH_COUNT && n < sizeof list; i++)
-    n += (size_t)snprintf(list + n, sizeof list - n, "  %-12s %s\n", benches[i].name, benches[i].summary);
+    n += (size_t)snprintf(list + n, sizeof list - n, "  %-12s %s\n", benches[i].name,
+                          benches[i].summary);
   return strdup(list);
 }
 
-static const struct argp_option rows[] = {{"json", 'j', NULL, 0, "results as JSON lines", 0},
-                                          {"shape", 's', "NAME", 0, "of step: small (default: hidden 512, 8 layers) or qwen2.5-0.5b", 0},
-                                          {"tokens", 'n', "N", 0, "of step: tokens (default 2048)", 0},
-                                          {0}};
+static const struct argp_option rows[] = {
+    {"json", 'j', NULL, 0, "results as JSON lines", 0},
+    {"shape", 's', "NAME", 0, "of step: small (default: hidden 512, 8 layers) or qwen2.5-0.5b", 0},
+    {"tokens", 'n', "N", 0, "of step: tokens (default 2048)", 0},
+    {0}};
 static const struct argp_child children[] = {{&sl_backend_argp, 0, NULL, 0}, {0}};
-static const struct argp parser = {rows,     parse,        "WHAT", "Measures kernels side by side with what they are compared to.\v",
-                                   children, list_benches, NULL};
+static const struct argp parser = {
+    rows,     parse,
+    "WHAT",   "Measures kernels side by side with what they are compared to.\v",
+    children, list_benches,
+    NULL};
 
 int sl_cmd_bench(int argc, char **argv) {
   options o = {0};

@@ -17,9 +17,10 @@ enum {
   REPEATS = 40 /* a timing lasts some 0.1 ms, the ticks of the clock are 1e-3 of that */
 };
 
-/* How far peers may be off, u = 2^-24 the unit roundoff; a relative error of k u is at most k ulps. libmvec's functions: 4 ulps (the GNU C
- * library's manual), 8 u. The others, first order: 1 / sqrt(x) and 1 / (1 + z^2): 2 u. r^2 with r = 1 / (1 + |z|): 2 (2 u) + u.
- * 1 / (1 + e): 8 u + u + u. exp(-z^2), z^2 <= 9: 9 u + 8 u. 4 t / (1 + t)^2: 8 u + 2 (8 u + u) + u + u. */
+/* How far peers may be off, u = 2^-24 the unit roundoff; a relative error of k u is at most k ulps.
+ * libmvec's functions: 4 ulps (the GNU C library's manual), 8 u. The others, first order: 1 /
+ * sqrt(x) and 1 / (1 + z^2): 2 u. r^2 with r = 1 / (1 + |z|): 2 (2 u) + u. 1 / (1 + e): 8 u + u +
+ * u. exp(-z^2), z^2 <= 9: 9 u + 8 u. 4 t / (1 + t)^2: 8 u + 2 (8 u + u) + u + u. */
 #define GATE -1.0f, 3.0f, "z of a gate, ratios up to 4"
 #define ANGLE 0.0f, 4096.0f, "angles of RoPE, positions up to 4096"
 const sl_function_peer sl_function_peers[SL_FUNCTION_COUNT] = {
@@ -49,7 +50,8 @@ const char *sl_libmvec_version(void) {
 #endif
 }
 
-sl_status sl_function_maps_of(const sl_function_map **maps, const sl_function_map **peers, sl_isa isa, sl_error *err) {
+sl_status sl_function_maps_of(const sl_function_map **maps, const sl_function_map **peers,
+                              sl_isa isa, sl_error *err) {
   const sl_context_options how = {.backend = "cpu", .isa = isa, .threads = 1};
   sl_context *ctx = NULL;
   const sl_status status = sl_context_create(&ctx, &how, err);
@@ -98,8 +100,9 @@ static double nanoseconds(sl_function_map map, float *y, const float *x) {
   return (sl_bench_now() - begin) * 1e9 / (REPEATS * ELEMENTS);
 }
 
-/* The same from another place of the stack. From some places libmvec's functions take up to five times as long (seen: a dozen of 64, in one
- * process of ten, by the luck of address randomisation). A median over all places does not see them. */
+/* The same from another place of the stack. From some places libmvec's functions take up to five
+ * times as long (seen: a dozen of 64, in one process of ten, by the luck of address randomisation).
+ * A median over all places does not see them. */
 static double nanoseconds_from(size_t place, sl_function_map map, float *y, const float *x) {
   volatile char shift[64 * (place % 64 + 1)];
   shift[0] = 0;
@@ -113,20 +116,25 @@ static sl_function_speed time_pairs(arrays *a, sl_function_map map, sl_function_
     theirs[i] = nanoseconds_from(i, peer, a->peer, a->x);
     ratio[i] = ours[i] / theirs[i];
   }
-  return (sl_function_speed){.ns = sl_bench_median(ours, PAIRS), sl_bench_median(theirs, PAIRS), sl_bench_median(ratio, PAIRS)};
+  return (sl_function_speed){.ns = sl_bench_median(ours, PAIRS),
+                             sl_bench_median(theirs, PAIRS),
+                             sl_bench_median(ratio, PAIRS)};
 }
 
-sl_status sl_function_speed_measure(sl_function_speed *out, sl_function_id f, sl_function_map map, sl_function_map peer, sl_error *err) {
+sl_status sl_function_speed_measure(sl_function_speed *out, sl_function_id f, sl_function_map map,
+                                    sl_function_map peer, sl_error *err) {
   static arrays a;
   const sl_function_peer *with = &sl_function_peers[f];
-  if (!peer) return sl_fail(err, SL_ERR_UNAVAILABLE, "%s is not in this build: it has no libmvec", with->peer);
+  if (!peer)
+    return sl_fail(err, SL_ERR_UNAVAILABLE, "%s is not in this build: it has no libmvec",
+                   with->peer);
   spread(a.x, with->low, with->high);
   map(a.y, a.x, ELEMENTS);
   peer(a.peer, a.x, ELEMENTS);
   const uint32_t ulps = sl_ulps_apart(a.y, a.peer, ELEMENTS);
   if (ulps > with->ulps)
-    return sl_fail(err, SL_ERR_MISMATCH, "%s is up to %u ulps off %s; %u are allowed", with->peer, (unsigned)ulps, sl_function_name(f),
-                   (unsigned)with->ulps);
+    return sl_fail(err, SL_ERR_MISMATCH, "%s is up to %u ulps off %s; %u are allowed", with->peer,
+                   (unsigned)ulps, sl_function_name(f), (unsigned)with->ulps);
   *out = time_pairs(&a, map, peer);
   out->ulps = ulps;
   return SL_OK;

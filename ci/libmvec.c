@@ -1,5 +1,5 @@
-/* Peers of the functions (spec N2.1): libmvec's, of the same vector width, or the expression a fast kernel would write with its exp.
- * Compiled once for each instruction set, as the kernels are. */
+/* Peers of the functions (spec N2.1): libmvec's, of the same vector width, or the expression a fast
+ * kernel would write with its exp. Compiled once for each instruction set, as the kernels are. */
 #include "libmvec.h"
 
 #include "kernels/cpu/cpu.h"

@@ -1,5 +1,5 @@
-/* A training step (forward, backward, norm, AdamW) on random weights, timed beside a matrix product: `sluice bench step` and
- * `sluice-device step`. */
+/* A training step (forward, backward, norm, AdamW) on random weights, timed beside a matrix
+ * product: `sluice bench step` and `sluice-device step`. */
 #ifndef SLUICE_STEP_SPEED_H
 #define SLUICE_STEP_SPEED_H
 
@@ -19,8 +19,10 @@ size_t sl_step_kinds(const sl_step_kind **list);
 const sl_step_kind *sl_step_kind_named(const char *name);
 #define SL_STEP_TOKENS_MAX ((size_t)1 << 20)
 
-/* Times steps of `tokens` tokens (0: the kind's own), in sequences as long as the kind allows, and prints a line (json: an object). Says on
- * standard error what memory that takes before it takes it; SL_ERR_MEMORY where this machine does not have it. */
-sl_status sl_step_speed(const sl_context_options *options, const sl_step_kind *kind, size_t tokens, int json, sl_error *err);
+/* Times steps of `tokens` tokens (0: the kind's own), in sequences as long as the kind allows, and
+ * prints a line (json: an object). Says on standard error what memory that takes before it takes
+ * it; SL_ERR_MEMORY where this machine does not have it. */
+sl_status sl_step_speed(const sl_context_options *options, const sl_step_kind *kind, size_t tokens,
+                        int json, sl_error *err);
 
 #endif

@@ -1,5 +1,5 @@
-/* libFuzzer harness of the gate language: parse, differentiate, print, evaluate. The input is a gate file; what is accepted must print and
- * read back. */
+/* libFuzzer harness of the gate language: parse, differentiate, print, evaluate. The input is a
+ * gate file; what is accepted must print and read back. */
 #include <sluice/gate.h>
 
 #include <math.h>
@@ -15,15 +15,18 @@ static void read_back(const sl_gate_definition *def) {
   sl_gate gate;
   sl_gate_definition *second = NULL;
   sl_error err;
-  if (!sl_gate_definition_has_value(def, 1) || !sl_gate_definition_expression(def, 1, 0, body, sizeof body) || strstr(body, "pick("))
+  if (!sl_gate_definition_has_value(def, 1) ||
+      !sl_gate_definition_expression(def, 1, 0, body, sizeof body) || strstr(body, "pick("))
     return;
   size_t n = (size_t)snprintf(file, sizeof file, "gate t\n");
   for (size_t i = 0; i < sl_gate_definition_parameters(def); i++)
-    n += (size_t)snprintf(file + n, sizeof file - n, "param %s in [0, 1] default 1\n", sl_gate_definition_parameter(def, i).name);
+    n += (size_t)snprintf(file + n, sizeof file - n, "param %s in [0, 1] default 1\n",
+                          sl_gate_definition_parameter(def, i).name);
   n += (size_t)snprintf(file + n, sizeof file - n, "f = %s\n", body);
   if (n >= sizeof file || sl_gate_parse(&gate, &second, file, n, "again", NULL, 0, &err) != SL_OK)
     return; /* a limit: the printed text nests deeper */
-  if (sl_gate_definition_expression(second, 1, 0, again, sizeof again) && strcmp(body, again) != 0) abort();
+  if (sl_gate_definition_expression(second, 1, 0, again, sizeof again) && strcmp(body, again) != 0)
+    abort();
   sl_gate_definition_free(second);
 }
 
@@ -39,7 +42,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   }
   for (int s = 0; s < 2; s++) sl_gate_evaluate(def, s, r, f, w, 6);
 #ifdef SLUICE_CANARY /* a planted defect that the fuzzer must find */
-  if (sl_gate_definition_parameters(def) && sl_gate_definition_parameter(def, 0).value[1] == 7) abort();
+  if (sl_gate_definition_parameters(def) && sl_gate_definition_parameter(def, 0).value[1] == 7)
+    abort();
 #endif
   read_back(def);
   sl_gate_definition_free(def);

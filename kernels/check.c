@@ -4,14 +4,17 @@
 #include <float.h>
 #include <math.h>
 
-sl_status sl_check_ids(sl_context *ctx, const char *kernel, const uint32_t *ids, const uint8_t *mask, size_t t, size_t vocab) {
+sl_status sl_check_ids(sl_context *ctx, const char *kernel, const uint32_t *ids,
+                       const uint8_t *mask, size_t t, size_t vocab) {
   for (size_t i = 0; i < t; i++)
     if (ids[i] >= vocab && (!mask || mask[i]))
-      return sl_fail(&ctx->error, SL_ERR_INPUT, "%s: token[%zu] is %u, but the vocabulary has %zu", kernel, i, ids[i], vocab);
+      return sl_fail(&ctx->error, SL_ERR_INPUT, "%s: token[%zu] is %u, but the vocabulary has %zu",
+                     kernel, i, ids[i], vocab);
   return SL_OK;
 }
 
-/* 1 if an element is NaN or infinite; no early exit, so that it runs in vectors, as fast as memory. */
+/* 1 if an element is NaN or infinite; no early exit, so that it runs in vectors, as fast as memory.
+ */
 static int block_nonfinite(const float *x, size_t n) {
   int bad = 0;
   for (size_t i = 0; i < n; i++) bad |= !(fabsf(x[i]) <= FLT_MAX);
@@ -23,53 +26,69 @@ sl_status sl_check_finite(sl_context *ctx, const char *kernel, const float *x, s
   size_t i = 0;
   while (n - i >= BLOCK && !block_nonfinite(x + i, BLOCK)) i += BLOCK;
   for (; i < n; i++)
-    if (!isfinite(x[i])) return sl_fail(&ctx->error, SL_ERR_NONFINITE, "%s: element [%zu] is %g", kernel, i, (double)x[i]);
+    if (!isfinite(x[i]))
+      return sl_fail(&ctx->error, SL_ERR_NONFINITE, "%s: element [%zu] is %g", kernel, i,
+                     (double)x[i]);
   return SL_OK;
 }
 
 sl_status sl_check_seq(sl_context *ctx, const char *kernel, const uint32_t *seq, size_t n_seq) {
-  if (n_seq && seq[0] != 0) return sl_fail(&ctx->error, SL_ERR_INPUT, "%s: seq[0] is %u, not 0", kernel, seq[0]);
+  if (n_seq && seq[0] != 0)
+    return sl_fail(&ctx->error, SL_ERR_INPUT, "%s: seq[0] is %u, not 0", kernel, seq[0]);
   for (size_t s = 0; s < n_seq; s++)
     if (seq[s + 1] < seq[s])
-      return sl_fail(&ctx->error, SL_ERR_INPUT, "%s: seq[%zu] is %u, below seq[%zu] = %u", kernel, s + 1, seq[s + 1], s, seq[s]);
+      return sl_fail(&ctx->error, SL_ERR_INPUT, "%s: seq[%zu] is %u, below seq[%zu] = %u", kernel,
+                     s + 1, seq[s + 1], s, seq[s]);
   return SL_OK;
 }
 
-sl_status sl_check_attention(sl_context *ctx, const char *kernel, const uint32_t *seq, size_t n_seq, size_t heads, size_t kv_heads,
-                             size_t d) {
+sl_status sl_check_attention(sl_context *ctx, const char *kernel, const uint32_t *seq, size_t n_seq,
+                             size_t heads, size_t kv_heads, size_t d) {
   if (heads == 0 || kv_heads == 0 || heads % kv_heads)
-    return sl_fail(&ctx->error, SL_ERR_USAGE, "%s: %zu kv heads do not divide %zu query heads", kernel, kv_heads, heads);
+    return sl_fail(&ctx->error, SL_ERR_USAGE, "%s: %zu kv heads do not divide %zu query heads",
+                   kernel, kv_heads, heads);
   if (d == 0) return sl_fail(&ctx->error, SL_ERR_USAGE, "%s: a head has no component", kernel);
   return sl_check_seq(ctx, kernel, seq, n_seq);
 }
 
-sl_status sl_check_positions(sl_context *ctx, const char *kernel, const uint32_t *position, size_t n, size_t capacity) {
+sl_status sl_check_positions(sl_context *ctx, const char *kernel, const uint32_t *position,
+                             size_t n, size_t capacity) {
   for (size_t i = 0; i < n; i++)
     if (position[i] >= capacity)
-      return sl_fail(&ctx->error, SL_ERR_INPUT, "%s: position[%zu] is %u, but the cache holds %zu", kernel, i, position[i], capacity);
+      return sl_fail(&ctx->error, SL_ERR_INPUT, "%s: position[%zu] is %u, but the cache holds %zu",
+                     kernel, i, position[i], capacity);
   return SL_OK;
 }
 
-sl_status sl_check_lengths(sl_context *ctx, const char *kernel, const uint32_t *length, size_t n, size_t capacity) {
+sl_status sl_check_lengths(sl_context *ctx, const char *kernel, const uint32_t *length, size_t n,
+                           size_t capacity) {
   for (size_t i = 0; i < n; i++)
     if (length[i] > capacity)
-      return sl_fail(&ctx->error, SL_ERR_INPUT, "%s: length[%zu] is %u, but the cache holds %zu", kernel, i, length[i], capacity);
+      return sl_fail(&ctx->error, SL_ERR_INPUT, "%s: length[%zu] is %u, but the cache holds %zu",
+                     kernel, i, length[i], capacity);
   return SL_OK;
 }
 
 sl_status sl_check_sampling(sl_context *ctx, const sl_sampling *how, size_t vocab) {
   if (!(how->temperature >= 0.0f && isfinite(how->temperature)))
-    return sl_fail(&ctx->error, SL_ERR_USAGE, "sample: temperature must be 0 (greedy) or positive, not %g", (double)how->temperature);
+    return sl_fail(&ctx->error, SL_ERR_USAGE,
+                   "sample: temperature must be 0 (greedy) or positive, not %g",
+                   (double)how->temperature);
   if (!(how->top_p > 0.0 && how->top_p <= 1.0))
-    return sl_fail(&ctx->error, SL_ERR_USAGE, "sample: top_p must lie in (0, 1], not %g", how->top_p);
-  if (vocab == 0 || vocab > UINT32_MAX) return sl_fail(&ctx->error, SL_ERR_USAGE, "sample: a vocabulary of %zu tokens", vocab);
+    return sl_fail(&ctx->error, SL_ERR_USAGE, "sample: top_p must lie in (0, 1], not %g",
+                   how->top_p);
+  if (vocab == 0 || vocab > UINT32_MAX)
+    return sl_fail(&ctx->error, SL_ERR_USAGE, "sample: a vocabulary of %zu tokens", vocab);
   return SL_OK;
 }
 
-sl_status sl_fail_logits(sl_context *ctx, const float *logits, float inv_temperature, size_t row, size_t vocab) {
+sl_status sl_fail_logits(sl_context *ctx, const float *logits, float inv_temperature, size_t row,
+                         size_t vocab) {
   for (size_t v = 0; v < vocab; v++)
     if (!isfinite(logits[v] * inv_temperature))
-      return sl_fail(&ctx->error, SL_ERR_NONFINITE, "sample: logit[%zu][%zu] is %g, times 1/temperature %g", row, v, (double)logits[v],
-                     (double)inv_temperature);
-  return sl_fail(&ctx->error, SL_ERR_NONFINITE, "sample: the logits of row [%zu] lie too far apart for binary32", row);
+      return sl_fail(&ctx->error, SL_ERR_NONFINITE,
+                     "sample: logit[%zu][%zu] is %g, times 1/temperature %g", row, v,
+                     (double)logits[v], (double)inv_temperature);
+  return sl_fail(&ctx->error, SL_ERR_NONFINITE,
+                 "sample: the logits of row [%zu] lie too far apart for binary32", row);
 }

@@ -1,4 +1,5 @@
-/* Entry checks of the kernels (spec N4.1, T1, T2, T4, N6), attention and loss apart: one function a row of spec/kernels.def. */
+/* Entry checks of the kernels (spec N4.1, T1, T2, T4, N6), attention and loss apart: one function a
+ * row of spec/kernels.def. */
 #include "check_arguments.h"
 
 #include <math.h>
@@ -20,23 +21,29 @@ static int product(size_t *out, size_t size, size_t a, size_t b, size_t c) {
   return 1;
 }
 
-void sl_need_if(sl_arguments *args, const char *name, const void *p, size_t size, size_t a, size_t b, size_t c) {
+void sl_need_if(sl_arguments *args, const char *name, const void *p, size_t size, size_t a,
+                size_t b, size_t c) {
   size_t bytes;
   if (args->status) return;
   if (!product(&bytes, size, a, b, c))
-    args->status = sl_fail(&args->ctx->error, SL_ERR_MEMORY, "%s: %s of %zu x %zu x %zu elements is more than memory can hold",
+    args->status = sl_fail(&args->ctx->error, SL_ERR_MEMORY,
+                           "%s: %s of %zu x %zu x %zu elements is more than memory can hold",
                            args->kernel, name, a, b, c);
   else if ((uintptr_t)p % (size < ALIGN_MAX ? size : ALIGN_MAX))
-    args->status = sl_fail(&args->ctx->error, SL_ERR_USAGE, "%s: %s is not aligned to its type", args->kernel, name);
+    args->status = sl_fail(&args->ctx->error, SL_ERR_USAGE, "%s: %s is not aligned to its type",
+                           args->kernel, name);
 }
 
-void sl_need(sl_arguments *args, const char *name, const void *p, size_t size, size_t a, size_t b, size_t c) {
+void sl_need(sl_arguments *args, const char *name, const void *p, size_t size, size_t a, size_t b,
+             size_t c) {
   sl_need_if(args, name, p, size, a, b, c);
-  if (!args->status && !p && a && b && c) args->status = sl_fail(&args->ctx->error, SL_ERR_USAGE, "%s: %s is NULL", args->kernel, name);
+  if (!args->status && !p && a && b && c)
+    args->status = sl_fail(&args->ctx->error, SL_ERR_USAGE, "%s: %s is NULL", args->kernel, name);
 }
 
 void sl_require(sl_arguments *args, int ok, const char *message) {
-  if (!args->status && !ok) args->status = sl_fail(&args->ctx->error, SL_ERR_USAGE, "%s: %s", args->kernel, message);
+  if (!args->status && !ok)
+    args->status = sl_fail(&args->ctx->error, SL_ERR_USAGE, "%s: %s", args->kernel, message);
 }
 
 int sl_readable(const sl_arguments *args) { return !args->status && !args->ctx->device; }
@@ -49,19 +56,22 @@ size_t sl_tokens(sl_arguments *args, const uint32_t *seq, size_t n_seq) {
   return args->status ? 0 : seq[n_seq];
 }
 
-static void check_ids(sl_arguments *args, const uint32_t *ids, const uint8_t *mask, size_t t, size_t vocab) {
+static void check_ids(sl_arguments *args, const uint32_t *ids, const uint8_t *mask, size_t t,
+                      size_t vocab) {
   if (sl_readable(args)) args->status = sl_check_ids(args->ctx, args->kernel, ids, mask, t, vocab);
 }
 
-sl_status sl_check_embedding_forward(sl_context *ctx, float *y, const float *table, const uint32_t *ids, size_t t, size_t d, size_t vocab) {
+sl_status sl_check_embedding_forward(sl_context *ctx, float *y, const float *table,
+                                     const uint32_t *ids, size_t t, size_t d, size_t vocab) {
   sl_arguments a = {ctx, "embedding_forward", SL_OK};
   SL_NEED(&a, y, t, d, 1), SL_NEED(&a, table, vocab, d, 1), SL_NEED(&a, ids, t, 1, 1);
   check_ids(&a, ids, NULL, t, vocab);
   return a.status;
 }
 
-sl_status sl_check_embedding_grad(sl_context *ctx, float *total, const float *dy, const uint32_t *ids, const uint32_t *seq, size_t n_seq,
-                                  size_t d, size_t vocab) {
+sl_status sl_check_embedding_grad(sl_context *ctx, float *total, const float *dy,
+                                  const uint32_t *ids, const uint32_t *seq, size_t n_seq, size_t d,
+                                  size_t vocab) {
   sl_arguments a = {ctx, "embedding_grad", SL_OK};
   const size_t t = sl_tokens(&a, seq, n_seq);
   SL_NEED(&a, total, vocab, d, 1), SL_NEED(&a, dy, t, d, 1), SL_NEED(&a, ids, t, 1, 1);
@@ -69,71 +79,86 @@ sl_status sl_check_embedding_grad(sl_context *ctx, float *total, const float *dy
   return a.status;
 }
 
-sl_status sl_check_rmsnorm_forward(sl_context *ctx, float *y, float *rstd, const float *x, const float *w, size_t t, size_t d, float eps) {
+sl_status sl_check_rmsnorm_forward(sl_context *ctx, float *y, float *rstd, const float *x,
+                                   const float *w, size_t t, size_t d, float eps) {
   sl_arguments a = {ctx, "rmsnorm_forward", SL_OK};
-  SL_NEED(&a, y, t, d, 1), SL_NEED(&a, rstd, t, 1, 1), SL_NEED(&a, x, t, d, 1), SL_NEED(&a, w, d, 1, 1);
+  SL_NEED(&a, y, t, d, 1), SL_NEED(&a, rstd, t, 1, 1), SL_NEED(&a, x, t, d, 1),
+      SL_NEED(&a, w, d, 1, 1);
   sl_require(&a, t == 0 || d > 0, "a row has no element");
-  sl_require(&a, isfinite(eps) && eps > 0.0f, "eps must be positive"); /* else a row of zeros gives 0 * inf */
+  sl_require(&a, isfinite(eps) && eps > 0.0f,
+             "eps must be positive"); /* else a row of zeros gives 0 * inf */
   return a.status;
 }
 
-sl_status sl_check_rmsnorm_backward(sl_context *ctx, float *dx, const float *dy, const float *x, const float *w, const float *rstd,
-                                    const float *residual, size_t t, size_t d) {
+sl_status sl_check_rmsnorm_backward(sl_context *ctx, float *dx, const float *dy, const float *x,
+                                    const float *w, const float *rstd, const float *residual,
+                                    size_t t, size_t d) {
   sl_arguments a = {ctx, "rmsnorm_backward", SL_OK};
-  SL_NEED(&a, dx, t, d, 1), SL_NEED(&a, dy, t, d, 1), SL_NEED(&a, x, t, d, 1), SL_NEED(&a, w, d, 1, 1), SL_NEED(&a, rstd, t, 1, 1);
+  SL_NEED(&a, dx, t, d, 1), SL_NEED(&a, dy, t, d, 1), SL_NEED(&a, x, t, d, 1),
+      SL_NEED(&a, w, d, 1, 1), SL_NEED(&a, rstd, t, 1, 1);
   SL_NEED_IF(&a, residual, t, d, 1);
   sl_require(&a, t == 0 || d > 0, "a row has no element");
   return a.status;
 }
 
-sl_status sl_check_rmsnorm_weight_grad(sl_context *ctx, float *total, const float *dy, const float *x, const float *rstd,
-                                       const uint32_t *seq, size_t n_seq, size_t d) {
+sl_status sl_check_rmsnorm_weight_grad(sl_context *ctx, float *total, const float *dy,
+                                       const float *x, const float *rstd, const uint32_t *seq,
+                                       size_t n_seq, size_t d) {
   sl_arguments a = {ctx, "rmsnorm_weight_grad", SL_OK};
   const size_t t = sl_tokens(&a, seq, n_seq);
-  SL_NEED(&a, total, d, 1, 1), SL_NEED(&a, dy, t, d, 1), SL_NEED(&a, x, t, d, 1), SL_NEED(&a, rstd, t, 1, 1);
+  SL_NEED(&a, total, d, 1, 1), SL_NEED(&a, dy, t, d, 1), SL_NEED(&a, x, t, d, 1),
+      SL_NEED(&a, rstd, t, 1, 1);
   return a.status;
 }
 
-sl_status sl_check_residual_add(sl_context *ctx, float *y, const float *a, const float *b, size_t n) {
+sl_status sl_check_residual_add(sl_context *ctx, float *y, const float *a, const float *b,
+                                size_t n) {
   sl_arguments args = {ctx, "residual_add", SL_OK};
   SL_NEED(&args, y, n, 1, 1), SL_NEED(&args, a, n, 1, 1), SL_NEED(&args, b, n, 1, 1);
   return args.status;
 }
 
-sl_status sl_check_swiglu_forward(sl_context *ctx, float *y, const float *gate, const float *up, size_t n) {
+sl_status sl_check_swiglu_forward(sl_context *ctx, float *y, const float *gate, const float *up,
+                                  size_t n) {
   sl_arguments a = {ctx, "swiglu_forward", SL_OK};
   SL_NEED(&a, y, n, 1, 1), SL_NEED(&a, gate, n, 1, 1), SL_NEED(&a, up, n, 1, 1);
   return a.status;
 }
 
-sl_status sl_check_swiglu_backward(sl_context *ctx, float *dgate, float *dup, const float *dy, const float *gate, const float *up,
-                                   size_t n) {
+sl_status sl_check_swiglu_backward(sl_context *ctx, float *dgate, float *dup, const float *dy,
+                                   const float *gate, const float *up, size_t n) {
   sl_arguments a = {ctx, "swiglu_backward", SL_OK};
-  SL_NEED(&a, dgate, n, 1, 1), SL_NEED(&a, dup, n, 1, 1), SL_NEED(&a, dy, n, 1, 1), SL_NEED(&a, gate, n, 1, 1), SL_NEED(&a, up, n, 1, 1);
+  SL_NEED(&a, dgate, n, 1, 1), SL_NEED(&a, dup, n, 1, 1), SL_NEED(&a, dy, n, 1, 1),
+      SL_NEED(&a, gate, n, 1, 1), SL_NEED(&a, up, n, 1, 1);
   return a.status;
 }
 
 /* The tables' length is not among the arguments; positions are bounded by what tables can have. */
-static sl_status check_rope(sl_context *ctx, const char *kernel, const float *x, const uint32_t *position, const float *cos_table,
+static sl_status check_rope(sl_context *ctx, const char *kernel, const float *x,
+                            const uint32_t *position, const float *cos_table,
                             const float *sin_table, size_t t, size_t heads, size_t d) {
   sl_arguments a = {ctx, kernel, SL_OK};
-  SL_NEED(&a, x, t, heads, d), SL_NEED(&a, position, t, 1, 1), SL_NEED(&a, cos_table, t, d / 2, 1), SL_NEED(&a, sin_table, t, d / 2, 1);
+  SL_NEED(&a, x, t, heads, d), SL_NEED(&a, position, t, 1, 1), SL_NEED(&a, cos_table, t, d / 2, 1),
+      SL_NEED(&a, sin_table, t, d / 2, 1);
   sl_require(&a, d % 2 == 0, "a head has an odd number of components");
   if (sl_readable(&a)) a.status = sl_check_positions(ctx, kernel, position, t, SL_ROPE_POSITIONS);
   return a.status;
 }
 
-sl_status sl_check_rope_forward(sl_context *ctx, float *x, const uint32_t *position, const float *cos_table, const float *sin_table,
-                                size_t t, size_t heads, size_t d) {
+sl_status sl_check_rope_forward(sl_context *ctx, float *x, const uint32_t *position,
+                                const float *cos_table, const float *sin_table, size_t t,
+                                size_t heads, size_t d) {
   return check_rope(ctx, "rope_forward", x, position, cos_table, sin_table, t, heads, d);
 }
 
-sl_status sl_check_rope_backward(sl_context *ctx, float *dx, const uint32_t *position, const float *cos_table, const float *sin_table,
-                                 size_t t, size_t heads, size_t d) {
+sl_status sl_check_rope_backward(sl_context *ctx, float *dx, const uint32_t *position,
+                                 const float *cos_table, const float *sin_table, size_t t,
+                                 size_t heads, size_t d) {
   return check_rope(ctx, "rope_backward", dx, position, cos_table, sin_table, t, heads, d);
 }
 
-sl_status sl_check_linear_pack(sl_context *ctx, void *packed, const float *w, size_t n, size_t k, sl_pack_kind kind) {
+sl_status sl_check_linear_pack(sl_context *ctx, void *packed, const float *w, size_t n, size_t k,
+                               sl_pack_kind kind) {
   sl_arguments a = {ctx, "linear_pack", SL_OK};
   SL_NEED(&a, w, n, k, 1);
   sl_require(&a, kind == SL_PACK_FORWARD || kind == SL_PACK_INPUT_GRAD, "no such kind of pack");
@@ -141,64 +166,79 @@ sl_status sl_check_linear_pack(sl_context *ctx, void *packed, const float *w, si
   return a.status;
 }
 
-sl_status sl_check_linear_forward(sl_context *ctx, float *y, const float *x, const float *w, const void *packed, const float *bias,
-                                  size_t t, size_t n, size_t k) {
+sl_status sl_check_linear_forward(sl_context *ctx, float *y, const float *x, const float *w,
+                                  const void *packed, const float *bias, size_t t, size_t n,
+                                  size_t k) {
   sl_arguments a = {ctx, "linear_forward", SL_OK};
   (void)packed;
-  SL_NEED(&a, y, t, n, 1), SL_NEED(&a, x, t, k, 1), SL_NEED(&a, w, n, k, 1), SL_NEED_IF(&a, bias, n, 1, 1);
+  SL_NEED(&a, y, t, n, 1), SL_NEED(&a, x, t, k, 1), SL_NEED(&a, w, n, k, 1),
+      SL_NEED_IF(&a, bias, n, 1, 1);
   return a.status;
 }
 
-sl_status sl_check_linear_input_grad(sl_context *ctx, float *dx, const sl_linear_part *parts, size_t n_parts, size_t t, size_t k) {
+sl_status sl_check_linear_input_grad(sl_context *ctx, float *dx, const sl_linear_part *parts,
+                                     size_t n_parts, size_t t, size_t k) {
   sl_arguments a = {ctx, "linear_input_grad", SL_OK};
   SL_NEED(&a, dx, t, k, 1), SL_NEED(&a, parts, n_parts, 1, 1);
-  for (size_t p = 0; !a.status && p < n_parts; p++) SL_NEED(&a, parts[p].dy, t, parts[p].n, 1), SL_NEED(&a, parts[p].w, parts[p].n, k, 1);
+  for (size_t p = 0; !a.status && p < n_parts; p++)
+    SL_NEED(&a, parts[p].dy, t, parts[p].n, 1), SL_NEED(&a, parts[p].w, parts[p].n, k, 1);
   return a.status;
 }
 
-sl_status sl_check_linear_weight_grad(sl_context *ctx, float *dw, float *db, const float *dy, const float *x, const uint32_t *seq,
-                                      size_t n_seq, size_t n, size_t k) {
+sl_status sl_check_linear_weight_grad(sl_context *ctx, float *dw, float *db, const float *dy,
+                                      const float *x, const uint32_t *seq, size_t n_seq, size_t n,
+                                      size_t k) {
   sl_arguments a = {ctx, "linear_weight_grad", SL_OK};
   const size_t t = sl_tokens(&a, seq, n_seq);
-  SL_NEED(&a, dw, n, k, 1), SL_NEED_IF(&a, db, n, 1, 1), SL_NEED(&a, dy, t, n, 1), SL_NEED(&a, x, t, k, 1);
+  SL_NEED(&a, dw, n, k, 1), SL_NEED_IF(&a, db, n, 1, 1), SL_NEED(&a, dy, t, n, 1),
+      SL_NEED(&a, x, t, k, 1);
   return a.status;
 }
 
-static void check_head(sl_arguments *a, const uint32_t *target, const uint8_t *mask, float inv_temperature, size_t t, size_t vocab) {
+static void check_head(sl_arguments *a, const uint32_t *target, const uint8_t *mask,
+                       float inv_temperature, size_t t, size_t vocab) {
   SL_NEED(a, target, t, 1, 1), SL_NEED(a, mask, t, 1, 1);
-  sl_require(a, isfinite(inv_temperature) && inv_temperature > 0.0f, "1/temperature must be positive and finite");
+  sl_require(a, isfinite(inv_temperature) && inv_temperature > 0.0f,
+             "1/temperature must be positive and finite");
   check_ids(a, target, mask, t, vocab);
 }
 
-sl_status sl_check_logprob_forward(sl_context *ctx, float *logp, float *entropy, float *row_max, float *row_sum, const float *h,
-                                   const float *w, const void *packed, const uint32_t *target, const uint8_t *mask, float inv_temperature,
-                                   size_t t, size_t d, size_t vocab) {
+sl_status sl_check_logprob_forward(sl_context *ctx, float *logp, float *entropy, float *row_max,
+                                   float *row_sum, const float *h, const float *w,
+                                   const void *packed, const uint32_t *target, const uint8_t *mask,
+                                   float inv_temperature, size_t t, size_t d, size_t vocab) {
   sl_arguments a = {ctx, "logprob_forward", SL_OK};
   (void)packed;
-  SL_NEED(&a, logp, t, 1, 1), SL_NEED(&a, entropy, t, 1, 1), SL_NEED(&a, row_max, t, 1, 1), SL_NEED(&a, row_sum, t, 1, 1);
+  SL_NEED(&a, logp, t, 1, 1), SL_NEED(&a, entropy, t, 1, 1), SL_NEED(&a, row_max, t, 1, 1),
+      SL_NEED(&a, row_sum, t, 1, 1);
   SL_NEED(&a, h, t, d, 1), SL_NEED(&a, w, vocab, d, 1);
   check_head(&a, target, mask, inv_temperature, t, vocab);
   return a.status;
 }
 
-sl_status sl_check_logprob_backward(sl_context *ctx, float *dh, float *dw, const float *dlogp, const float *dentropy, const float *entropy,
-                                    const float *row_max, const float *row_sum, const float *h, const float *w, const void *packed,
-                                    const uint32_t *target, const uint8_t *mask, float inv_temperature, const uint32_t *seq, size_t n_seq,
-                                    size_t d, size_t vocab) {
+sl_status sl_check_logprob_backward(sl_context *ctx, float *dh, float *dw, const float *dlogp,
+                                    const float *dentropy, const float *entropy,
+                                    const float *row_max, const float *row_sum, const float *h,
+                                    const float *w, const void *packed, const uint32_t *target,
+                                    const uint8_t *mask, float inv_temperature, const uint32_t *seq,
+                                    size_t n_seq, size_t d, size_t vocab) {
   sl_arguments a = {ctx, "logprob_backward", SL_OK};
   const size_t t = sl_tokens(&a, seq, n_seq);
   (void)packed;
-  SL_NEED(&a, dh, t, d, 1), SL_NEED(&a, dw, vocab, d, 1), SL_NEED(&a, dlogp, t, 1, 1), SL_NEED_IF(&a, dentropy, t, 1, 1);
+  SL_NEED(&a, dh, t, d, 1), SL_NEED(&a, dw, vocab, d, 1), SL_NEED(&a, dlogp, t, 1, 1),
+      SL_NEED_IF(&a, dentropy, t, 1, 1);
   SL_NEED(&a, entropy, t, 1, 1), SL_NEED(&a, row_max, t, 1, 1), SL_NEED(&a, row_sum, t, 1, 1);
   SL_NEED(&a, h, t, d, 1), SL_NEED(&a, w, vocab, d, 1);
   check_head(&a, target, mask, inv_temperature, t, vocab);
   return a.status;
 }
 
-sl_status sl_check_sample(sl_context *ctx, uint32_t *token, float *logp, float *entropy, const float *logits, const sl_sampling *how,
-                          const uint32_t *sequence, const uint32_t *position, size_t b, size_t vocab) {
+sl_status sl_check_sample(sl_context *ctx, uint32_t *token, float *logp, float *entropy,
+                          const float *logits, const sl_sampling *how, const uint32_t *sequence,
+                          const uint32_t *position, size_t b, size_t vocab) {
   sl_arguments a = {ctx, "sample", SL_OK};
-  SL_NEED(&a, token, b, 1, 1), SL_NEED(&a, logp, b, 1, 1), SL_NEED(&a, entropy, b, 1, 1), SL_NEED(&a, logits, b, vocab, 1);
+  SL_NEED(&a, token, b, 1, 1), SL_NEED(&a, logp, b, 1, 1), SL_NEED(&a, entropy, b, 1, 1),
+      SL_NEED(&a, logits, b, vocab, 1);
   SL_NEED(&a, how, 1, 1, 1), SL_NEED(&a, sequence, b, 1, 1), SL_NEED(&a, position, b, 1, 1);
   if (!a.status) a.status = sl_check_sampling(ctx, how, vocab);
   return a.status;
@@ -210,14 +250,20 @@ sl_status sl_check_grad_square_sum(sl_context *ctx, double *sum, const float *g,
   return a.status;
 }
 
-sl_status sl_check_adamw_step(sl_context *ctx, float *p, float *m, float *v, const float *g, const sl_adamw *how, size_t n) {
+sl_status sl_check_adamw_step(sl_context *ctx, float *p, float *m, float *v, const float *g,
+                              const sl_adamw *how, size_t n) {
   sl_arguments a = {ctx, "adamw_step", SL_OK};
-  SL_NEED(&a, p, n, 1, 1), SL_NEED(&a, m, n, 1, 1), SL_NEED(&a, v, n, 1, 1), SL_NEED(&a, g, n, 1, 1), SL_NEED(&a, how, 1, 1, 1);
+  SL_NEED(&a, p, n, 1, 1), SL_NEED(&a, m, n, 1, 1), SL_NEED(&a, v, n, 1, 1),
+      SL_NEED(&a, g, n, 1, 1), SL_NEED(&a, how, 1, 1, 1);
   if (a.status) return a.status;
-  const float scalar[] = {how->grad_scale, how->b1, how->b2, how->one_b1, how->one_b2, how->c1, how->c2, how->lr, how->eps, how->decay};
+  const float scalar[] = {how->grad_scale, how->b1, how->b2, how->one_b1, how->one_b2,
+                          how->c1,         how->c2, how->lr, how->eps,    how->decay};
   for (size_t i = 0; i < sizeof scalar / sizeof *scalar; i++)
-    sl_require(&a, isfinite(scalar[i]) && scalar[i] >= 0.0f, "a scalar of the step is negative or not finite");
-  if (sl_readable(&a)) a.status = sl_check_finite(ctx, "adamw_step", g, n); /* it would reach the parameters (spec N1.5) */
+    sl_require(&a, isfinite(scalar[i]) && scalar[i] >= 0.0f,
+               "a scalar of the step is negative or not finite");
+  if (sl_readable(&a))
+    a.status =
+        sl_check_finite(ctx, "adamw_step", g, n); /* it would reach the parameters (spec N1.5) */
   return a.status;
 }
 
@@ -225,6 +271,7 @@ sl_status sl_check_adamw_step(sl_context *ctx, float *p, float *m, float *v, con
 sl_status sl_check_tensor_digest(sl_context *ctx, uint64_t *digest, const float *x, size_t n) {
   sl_arguments a = {ctx, "tensor_digest", SL_OK};
   SL_NEED(&a, digest, 2, 1, 1), SL_NEED(&a, x, n, 1, 1);
-  sl_require(&a, n >> 32 == 0, "x has 2^32 elements or more, and such a tensor has no digest (spec F5.3)");
+  sl_require(&a, n >> 32 == 0,
+             "x has 2^32 elements or more, and such a tensor has no digest (spec F5.3)");
   return a.status;
 }

@@ -1,5 +1,6 @@
-/* Entry check of the gated loss: settings of the objective and the batch, with the place (spec O1.3, O2.1, O2.2); and its exit check, which
- * stands between what a backend staged and the outputs (spec O4.2). */
+/* Entry check of the gated loss: settings of the objective and the batch, with the place (spec
+ * O1.3, O2.1, O2.2); and its exit check, which stands between what a backend staged and the outputs
+ * (spec O4.2). */
 #include "check_arguments.h"
 
 #include <math.h>
@@ -9,16 +10,22 @@
 #define TAU_MAX 0x1p10f
 #define SETTING_MAX 0x1p20 /* of clip edges, beta and gamma */
 
-static int in_range(double x, double low, double high) { return x >= low && x <= high; } /* NaN is not */
+static int in_range(double x, double low, double high) {
+  return x >= low && x <= high;
+} /* NaN is not */
 
 static void check_gate(sl_arguments *a, const sl_gate *g) {
   sl_require(a, in_range(g->family, SL_GATE_SIGMOID, SL_GATE_EXPRESSION), "no such gate");
   if (g->family < SL_GATE_CLIP)
     for (int side = 0; side < 2; side++)
-      sl_require(a, in_range((double)g->tau[side], (double)TAU_MIN, (double)TAU_MAX), "tau must lie in [2^-20, 2^10]");
+      sl_require(a, in_range((double)g->tau[side], (double)TAU_MIN, (double)TAU_MAX),
+                 "tau must lie in [2^-20, 2^10]");
   if (g->family == SL_GATE_CLIP)
-    sl_require(a, in_range(g->clip_low, 0.0, SETTING_MAX) && in_range(g->clip_high, 0.0, SETTING_MAX), "clip edges must lie in [0, 2^20]");
-  if (g->family == SL_GATE_EXPRESSION) sl_require(a, g->function != NULL, "an expression gate without a function");
+    sl_require(a,
+               in_range(g->clip_low, 0.0, SETTING_MAX) && in_range(g->clip_high, 0.0, SETTING_MAX),
+               "clip edges must lie in [0, 2^20]");
+  if (g->family == SL_GATE_EXPRESSION)
+    sl_require(a, g->function != NULL, "an expression gate without a function");
 }
 
 static void check_objective(sl_arguments *a, const sl_objective *o) {
@@ -31,22 +38,28 @@ static void check_objective(sl_arguments *a, const sl_objective *o) {
 
 static sl_status check_sequence(sl_context *ctx, const sl_gated_loss_batch *b, size_t s) {
   if (!isfinite(b->advantage[s]))
-    return sl_fail(&ctx->error, SL_ERR_NONFINITE, "gated_loss: advantage[%zu] is %g", s, (double)b->advantage[s]);
+    return sl_fail(&ctx->error, SL_ERR_NONFINITE, "gated_loss: advantage[%zu] is %g", s,
+                   (double)b->advantage[s]);
   if (!in_range(b->coefficient[s], 0.0, 1.0))
-    return sl_fail(&ctx->error, SL_ERR_INPUT, "gated_loss: coefficient[%zu] is %g, not in [0, 1]", s, b->coefficient[s]);
+    return sl_fail(&ctx->error, SL_ERR_INPUT, "gated_loss: coefficient[%zu] is %g, not in [0, 1]",
+                   s, b->coefficient[s]);
   return SL_OK;
 }
 
 static sl_status refuse(sl_context *ctx, const char *what, float x, size_t token, size_t s) {
-  return sl_fail(&ctx->error, SL_ERR_NONFINITE, "gated_loss: %s[%zu] (sequence %zu) is %g", what, token, s, (double)x);
+  return sl_fail(&ctx->error, SL_ERR_NONFINITE, "gated_loss: %s[%zu] (sequence %zu) is %g", what,
+                 token, s, (double)x);
 }
 
 /* spec O1.1, O1.3: finite log-probs whose differences are finite */
-static sl_status check_token(sl_context *ctx, const sl_objective *o, const sl_gated_loss_batch *b, size_t i, size_t s) {
+static sl_status check_token(sl_context *ctx, const sl_objective *o, const sl_gated_loss_batch *b,
+                             size_t i, size_t s) {
   if (!isfinite(b->logp_new[i])) return refuse(ctx, "logp_new", b->logp_new[i], i, s);
   if (!isfinite(b->logp_old[i])) return refuse(ctx, "logp_old", b->logp_old[i], i, s);
-  if (!isfinite(b->logp_new[i] - b->logp_old[i])) return refuse(ctx, "log-ratio", b->logp_new[i] - b->logp_old[i], i, s);
-  if (o->beta > 0.0 && !isfinite(b->logp_ref[i])) return refuse(ctx, "logp_ref", b->logp_ref[i], i, s);
+  if (!isfinite(b->logp_new[i] - b->logp_old[i]))
+    return refuse(ctx, "log-ratio", b->logp_new[i] - b->logp_old[i], i, s);
+  if (o->beta > 0.0 && !isfinite(b->logp_ref[i]))
+    return refuse(ctx, "logp_ref", b->logp_ref[i], i, s);
   if (o->beta > 0.0 && !isfinite(b->logp_new[i] - b->logp_ref[i]))
     return refuse(ctx, "reference log-ratio", b->logp_new[i] - b->logp_ref[i], i, s);
   if (b->entropy && !isfinite(b->entropy[i])) return refuse(ctx, "entropy", b->entropy[i], i, s);
@@ -63,16 +76,19 @@ static sl_status check_batch(sl_context *ctx, const sl_objective *o, const sl_ga
   return status;
 }
 
-sl_status sl_check_gated_loss(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *objective,
-                              const sl_gated_loss_batch *batch) {
+sl_status sl_check_gated_loss(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
+                              const sl_objective *objective, const sl_gated_loss_batch *batch) {
   sl_arguments a = {ctx, "gated_loss", SL_OK};
   SL_NEED(&a, objective, 1, 1, 1), SL_NEED(&a, batch, 1, 1, 1);
   if (a.status) return a.status;
   check_objective(&a, objective);
   const size_t n = batch->n_seq, t = sl_tokens(&a, batch->seq, n);
-  SL_NEED(&a, d, t, 1, 1), SL_NEED(&a, sums, n, 1, 1), SL_NEED(&a, batch->logp_new, t, 1, 1), SL_NEED(&a, batch->logp_old, t, 1, 1);
-  SL_NEED(&a, batch->mask, t, 1, 1), SL_NEED(&a, batch->advantage, n, 1, 1), SL_NEED(&a, batch->coefficient, n, 1, 1);
-  SL_NEED_IF(&a, e, t, 1, 1), SL_NEED_IF(&a, batch->entropy, t, 1, 1), SL_NEED_IF(&a, batch->logp_ref, t, 1, 1);
+  SL_NEED(&a, d, t, 1, 1), SL_NEED(&a, sums, n, 1, 1), SL_NEED(&a, batch->logp_new, t, 1, 1),
+      SL_NEED(&a, batch->logp_old, t, 1, 1);
+  SL_NEED(&a, batch->mask, t, 1, 1), SL_NEED(&a, batch->advantage, n, 1, 1),
+      SL_NEED(&a, batch->coefficient, n, 1, 1);
+  SL_NEED_IF(&a, e, t, 1, 1), SL_NEED_IF(&a, batch->entropy, t, 1, 1),
+      SL_NEED_IF(&a, batch->logp_ref, t, 1, 1);
   if (objective->beta > 0.0) SL_NEED(&a, batch->logp_ref, t, 1, 1);
   if (objective->gamma > 0.0) SL_NEED(&a, e, t, 1, 1), SL_NEED(&a, batch->entropy, t, 1, 1);
   if (sl_readable(&a)) a.status = check_batch(ctx, objective, batch);
@@ -82,7 +98,8 @@ sl_status sl_check_gated_loss(sl_context *ctx, float *d, float *e, sl_loss_sums 
 sl_staged_loss sl_stage_loss(sl_context *ctx, size_t n_seq, size_t t) {
   const size_t chunks = t / SL_SUM_CHUNK + n_seq;
   sl_staged_loss staged = {0};
-  staged.sums = sl_workspace(ctx, n_seq * sizeof *staged.sums + chunks * sizeof *staged.chunk + 2 * t * sizeof *staged.d);
+  staged.sums = sl_workspace(
+      ctx, n_seq * sizeof *staged.sums + chunks * sizeof *staged.chunk + 2 * t * sizeof *staged.d);
   if (!staged.sums) return staged;
   staged.chunk = (double *)(void *)(staged.sums + n_seq);
   staged.d = (float *)(void *)(staged.chunk + chunks);
@@ -90,8 +107,8 @@ sl_staged_loss sl_stage_loss(sl_context *ctx, size_t n_seq, size_t t) {
   return staged;
 }
 
-sl_status sl_commit_loss(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_staged_loss *staged,
-                         const sl_gated_loss_batch *batch) {
+sl_status sl_commit_loss(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
+                         const sl_staged_loss *staged, const sl_gated_loss_batch *batch) {
   for (size_t s = 0; s < batch->n_seq; s++)
     for (size_t i = batch->seq[s]; i < batch->seq[s + 1]; i++)
       if (!isfinite(staged->d[i])) return refuse(ctx, "the gradient of token", staged->d[i], i, s);

@@ -1,4 +1,5 @@
-/* Contexts: which backend and instruction set, how many threads, and the workspace (spec N1.2, N1.6). */
+/* Contexts: which backend and instruction set, how many threads, and the workspace (spec N1.2,
+ * N1.6). */
 #include "context.h"
 
 #include <float.h>
@@ -12,17 +13,20 @@
 
 #define WORKSPACE_ALIGN 64u
 
-static int cpu_has_avx2(void) { return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"); }
+static int cpu_has_avx2(void) {
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+}
 
 static int cpu_has_avx512(void) {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512vl");
+  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
 }
 
 sl_status sl_cpu_open(sl_context *ctx, sl_isa isa, sl_error *err) {
   if (isa == SL_ISA_BEST) isa = cpu_has_avx512() ? SL_ISA_AVX512 : SL_ISA_AVX2;
   if (isa == SL_ISA_AVX512) {
-    if (!cpu_has_avx512()) return sl_fail(err, SL_ERR_UNAVAILABLE, "this CPU has no AVX-512 (F, DQ, BW, VL)");
+    if (!cpu_has_avx512())
+      return sl_fail(err, SL_ERR_UNAVAILABLE, "this CPU has no AVX-512 (F, DQ, BW, VL)");
     ctx->backend = "cpu/avx512";
     sl_avx512_table(&ctx->table);
   } else {
@@ -51,13 +55,17 @@ static sl_status choose_added(sl_context *ctx, const char *name, sl_error *err) 
     const size_t used = strlen(known);
     snprintf(known + used, sizeof known - used, ", %s", added[i]->name);
   }
-  return sl_fail(err, SL_ERR_UNAVAILABLE, "backend '%s' is not in this build; there are: %s", name, known);
+  return sl_fail(err, SL_ERR_UNAVAILABLE, "backend '%s' is not in this build; there are: %s", name,
+                 known);
 }
 
 static sl_status choose_backend(sl_context *ctx, const sl_context_options *options, sl_error *err) {
-  if (!cpu_has_avx2()) return sl_fail(err, SL_ERR_UNAVAILABLE, "this CPU lacks AVX2 or FMA: Sluice needs x86-64-v3 (spec N1.2)");
+  if (!cpu_has_avx2())
+    return sl_fail(err, SL_ERR_UNAVAILABLE,
+                   "this CPU lacks AVX2 or FMA: Sluice needs x86-64-v3 (spec N1.2)");
   if (!sl_environment_ok())
-    return sl_fail(err, SL_ERR_ENVIRONMENT, "this thread does not round to nearest or flushes subnormals (spec N1.2)");
+    return sl_fail(err, SL_ERR_ENVIRONMENT,
+                   "this thread does not round to nearest or flushes subnormals (spec N1.2)");
   sl_plain_table(&ctx->table);
   if (strcmp(options->backend, "plain") == 0) {
     ctx->backend = "plain";
@@ -68,7 +76,8 @@ static sl_status choose_backend(sl_context *ctx, const sl_context_options *optio
 }
 
 sl_status sl_context_create(sl_context **out, const sl_context_options *options, sl_error *err) {
-  if (options->threads < 0) return sl_fail(err, SL_ERR_USAGE, "threads must be 0 (all) or more, not %d", options->threads);
+  if (options->threads < 0)
+    return sl_fail(err, SL_ERR_USAGE, "threads must be 0 (all) or more, not %d", options->threads);
   sl_context *ctx = calloc(1, sizeof *ctx);
   if (!ctx) return sl_fail(err, SL_ERR_MEMORY, "no memory for a context");
   ctx->memory = &sl_host_memory;
@@ -103,9 +112,11 @@ size_t sl_linear_pack_bytes(const sl_context *ctx, size_t n, size_t k, sl_pack_k
   return ctx->table.linear_pack_bytes(n, k, kind);
 }
 
-/* One block, grown to the largest need: a kernel asks once, and after the first step nothing is allocated. */
+/* One block, grown to the largest need: a kernel asks once, and after the first step nothing is
+ * allocated. */
 void *sl_workspace(sl_context *ctx, size_t bytes) {
-  const size_t rounded = (bytes / WORKSPACE_ALIGN + 1) * WORKSPACE_ALIGN; /* never 0: NULL means an error */
+  const size_t rounded =
+      (bytes / WORKSPACE_ALIGN + 1) * WORKSPACE_ALIGN; /* never 0: NULL means an error */
   if (rounded < bytes) {
     sl_fail(&ctx->error, SL_ERR_MEMORY, "workspace size overflows");
     return NULL;

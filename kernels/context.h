@@ -6,10 +6,11 @@
 
 #include <sluice/kernels.h>
 
-/* One function pointer a row of spec/kernels.def. A table is filled with the plain kernels and then overridden by those that
- * a backend has, so that no entry is ever null. */
+/* One function pointer a row of spec/kernels.def. A table is filled with the plain kernels and then
+ * overridden by those that a backend has, so that no entry is ever null. */
 typedef struct {
-#define SL_KERNEL(name, params, args, storage, clause, bound) sl_status (*name)(sl_context * ctx, SL_UNPAREN params);
+#define SL_KERNEL(name, params, args, storage, clause, bound) \
+  sl_status (*name)(sl_context * ctx, SL_UNPAREN params);
 #include <sluice/kernels.def>
 #undef SL_KERNEL
   size_t (*linear_pack_bytes)(size_t n, size_t k, sl_pack_kind kind);
@@ -27,7 +28,8 @@ typedef struct {
 } sl_memory;
 extern const sl_memory sl_host_memory;
 
-/* A backend that is a library of its own. open fills table, memory and device, or fails and leaves nothing behind. */
+/* A backend that is a library of its own. open fills table, memory and device, or fails and leaves
+ * nothing behind. */
 struct sl_backend {
   const char *name;
   sl_status (*open)(sl_context *ctx, sl_error *err);
@@ -43,24 +45,28 @@ struct sl_context {
   sl_team *team;
   const sl_memory *memory;
   const sl_backend *own; /* NULL for plain and cpu */
-  sl_device *device;     /* NULL where arrays are host memory; else the backend checks their contents itself */
+  sl_device *
+      device; /* NULL where arrays are host memory; else the backend checks their contents itself */
   unsigned char *workspace;
   size_t workspace_bytes, workspace_used;
   sl_error error;
 };
 
-/* Memory for the duration of one kernel call, 64-byte aligned; NULL (with the context's error set) if there is none.
- * The dispatcher releases it all when the kernel returns. */
+/* Memory for the duration of one kernel call, 64-byte aligned; NULL (with the context's error set)
+ * if there is none. The dispatcher releases it all when the kernel returns. */
 void *sl_workspace(sl_context *ctx, size_t bytes);
 
-/* Calls body(arg, begin, end, thread) for disjoint ranges of at most `grain` indices that cover [0, n), on the context's threads, in no
- * particular order. SL_ERR_ENVIRONMENT if the environment of one is wrong: before any call, unless a call of this job has made it so. */
-sl_status sl_parallel_for(sl_context *ctx, size_t n, size_t grain, sl_parallel_body body, void *arg);
+/* Calls body(arg, begin, end, thread) for disjoint ranges of at most `grain` indices that cover [0,
+ * n), on the context's threads, in no particular order. SL_ERR_ENVIRONMENT if the environment of
+ * one is wrong: before any call, unless a call of this job has made it so. */
+sl_status sl_parallel_for(sl_context *ctx, size_t n, size_t grain, sl_parallel_body body,
+                          void *arg);
 
 /* 1 if this thread rounds to nearest and keeps subnormals (spec N1.2). */
 int sl_environment_ok(void);
 
-/* Makes ctx one of the cpu backend: its table and its name. SL_ERR_UNAVAILABLE for an instruction set that is not there. */
+/* Makes ctx one of the cpu backend: its table and its name. SL_ERR_UNAVAILABLE for an instruction
+ * set that is not there. */
 sl_status sl_cpu_open(sl_context *ctx, sl_isa isa, sl_error *err);
 
 /* The backends: each overrides the entries of *table that it has. */

@@ -1,14 +1,16 @@
-/* The public kernels: one checked entry point a row of spec/kernels.def (spec N1.2). A row without its sl_check_NAME does not link. */
+/* The public kernels: one checked entry point a row of spec/kernels.def (spec N1.2). A row without
+ * its sl_check_NAME does not link. */
 #include "check.h"
 
-#define SL_KERNEL(name, params, args, storage, clause, bound)                                                         \
-  sl_status sl_##name(sl_context *ctx, SL_UNPAREN params) {                                                           \
-    if (!sl_environment_ok())                                                                                         \
-      return sl_fail(&ctx->error, SL_ERR_ENVIRONMENT, #name ": rounding mode or flush-to-zero is wrong (spec N1.2)"); \
-    const sl_status status = sl_check_##name(ctx, SL_UNPAREN args);                                                   \
-    if (status) return status;                                                                                        \
-    ctx->workspace_used = 0;                                                                                          \
-    return ctx->table.name(ctx, SL_UNPAREN args);                                                                     \
+#define SL_KERNEL(name, params, args, storage, clause, bound)                        \
+  sl_status sl_##name(sl_context *ctx, SL_UNPAREN params) {                          \
+    if (!sl_environment_ok())                                                        \
+      return sl_fail(&ctx->error, SL_ERR_ENVIRONMENT,                                \
+                     #name ": rounding mode or flush-to-zero is wrong (spec N1.2)"); \
+    const sl_status status = sl_check_##name(ctx, SL_UNPAREN args);                  \
+    if (status) return status;                                                       \
+    ctx->workspace_used = 0;                                                         \
+    return ctx->table.name(ctx, SL_UNPAREN args);                                    \
   }
 #include <sluice/kernels.def>
 #undef SL_KERNEL

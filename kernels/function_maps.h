@@ -1,4 +1,5 @@
-/* The correctly rounded functions over arrays, as each backend computes them (spec N2.1): what sweeps, tests and benches call. Not public.
+/* The correctly rounded functions over arrays, as each backend computes them (spec N2.1): what
+ * sweeps, tests and benches call. Not public.
  */
 #ifndef SLUICE_FUNCTION_MAPS_H
 #define SLUICE_FUNCTION_MAPS_H

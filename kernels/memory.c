@@ -36,11 +36,14 @@ static sl_status host_synchronize(sl_context *ctx) {
   return SL_OK;
 }
 
-const sl_memory sl_host_memory = {host_allocate, host_release, host_write, host_write, host_write, host_zero, host_synchronize};
+const sl_memory sl_host_memory = {host_allocate, host_release, host_write,      host_write,
+                                  host_write,    host_zero,    host_synchronize};
 
 int sl_context_on_device(const sl_context *ctx) { return ctx->device != NULL; }
 
-sl_status sl_memory_alloc(sl_context *ctx, void **out, size_t bytes) { return ctx->memory->allocate(ctx, out, bytes ? bytes : 1); }
+sl_status sl_memory_alloc(sl_context *ctx, void **out, size_t bytes) {
+  return ctx->memory->allocate(ctx, out, bytes ? bytes : 1);
+}
 
 void sl_memory_free(sl_context *ctx, void *memory) {
   if (memory) ctx->memory->release(ctx, memory);
@@ -58,6 +61,8 @@ sl_status sl_memory_copy(sl_context *ctx, void *to, const void *from, size_t byt
   return bytes ? ctx->memory->copy(ctx, to, from, bytes) : SL_OK;
 }
 
-sl_status sl_memory_zero(sl_context *ctx, void *to, size_t bytes) { return bytes ? ctx->memory->zero(ctx, to, bytes) : SL_OK; }
+sl_status sl_memory_zero(sl_context *ctx, void *to, size_t bytes) {
+  return bytes ? ctx->memory->zero(ctx, to, bytes) : SL_OK;
+}
 
 sl_status sl_context_synchronize(sl_context *ctx) { return ctx->memory->synchronize(ctx); }

@@ -17,8 +17,9 @@ SL_MIX64_FN uint64_t sl_mix64(uint32_t x, uint32_t y) {
   return z ^ z >> 31;
 }
 
-/* The digest of spec F5.3, low word first, from two sums over the mix64 of fewer than 2^32 elements: modulo 2^64, and of the high halves.
- * The low halves sum to all - 2^32 high modulo 2^64, exactly, for they are fewer than 2^32: that gives the carry. */
+/* The digest of spec F5.3, low word first, from two sums over the mix64 of fewer than 2^32
+ * elements: modulo 2^64, and of the high halves. The low halves sum to all - 2^32 high modulo 2^64,
+ * exactly, for they are fewer than 2^32: that gives the carry. */
 SL_MIX64_FN void sl_mix64_digest(uint64_t *digest, uint64_t all, uint64_t high) {
   digest[0] = all;
   digest[1] = (high >> 32) + (all < high << 32);

@@ -1,4 +1,5 @@
-/* The few-element scalars of the objective and the optimiser, in binary64 (spec O3, O4.1, N6, N2.5). */
+/* The few-element scalars of the objective and the optimiser, in binary64 (spec O3, O4.1, N6,
+ * N2.5). */
 #include <sluice/functions.h>
 #include <sluice/objective.h>
 
@@ -17,7 +18,8 @@ static double ascending_sum(const double *x, size_t n, size_t without) {
   return sum;
 }
 
-/* Where an advantage goes, or NULL to learn only whether all are finite: the index of the first that is not, else n. */
+/* Where an advantage goes, or NULL to learn only whether all are finite: the index of the first
+ * that is not, else n. */
 typedef struct {
   float *advantage;
   size_t first_bad;
@@ -30,7 +32,8 @@ static void put(target *t, size_t i, double a, int whole) {
 }
 
 /* spec O3.1; a deviation that overflowed would give advantages of 0 */
-static void deviation_advantages(target *t, const double *reward, size_t n, sl_advantage_kind kind, double eps) {
+static void deviation_advantages(target *t, const double *reward, size_t n, sl_advantage_kind kind,
+                                 double eps) {
   const double mean = ascending_sum(reward, n, n) / (double)n;
   double squares = 0.0;
   for (size_t i = 0; i < n; i++) squares = fma(reward[i] - mean, reward[i] - mean, squares);
@@ -44,11 +47,13 @@ static void deviation_advantages(target *t, const double *reward, size_t n, sl_a
 
 /* spec O3.2 */
 static void leave_one_out_advantages(target *t, const double *reward, size_t n) {
-  for (size_t i = 0; i < n; i++) put(t, i, reward[i] - ascending_sum(reward, n, i) / ((double)n - 1.0), 1);
+  for (size_t i = 0; i < n; i++)
+    put(t, i, reward[i] - ascending_sum(reward, n, i) / ((double)n - 1.0), 1);
 }
 
 /* One group of n rewards that are not all equal; the result is target.first_bad. */
-static size_t group_advantages(float *advantage, const double *reward, size_t n, sl_advantage_kind kind, double eps) {
+static size_t group_advantages(float *advantage, const double *reward, size_t n,
+                               sl_advantage_kind kind, double eps) {
   target t = {advantage, n};
   if (kind == SL_ADV_LEAVE_ONE_OUT)
     leave_one_out_advantages(&t, reward, n);
@@ -57,36 +62,46 @@ static size_t group_advantages(float *advantage, const double *reward, size_t n,
   return t.first_bad;
 }
 
-static sl_status check_group(const double *reward, size_t first, size_t end, size_t g, sl_advantage_kind kind, double eps, sl_error *err) {
+static sl_status check_group(const double *reward, size_t first, size_t end, size_t g,
+                             sl_advantage_kind kind, double eps, sl_error *err) {
   if (kind == SL_ADV_LEAVE_ONE_OUT && end - first == 1)
-    return sl_fail(err, SL_ERR_INPUT, "group[%zu] has one sequence: leave-one-out needs at least two", g);
+    return sl_fail(err, SL_ERR_INPUT,
+                   "group[%zu] has one sequence: leave-one-out needs at least two", g);
   for (size_t i = first; i < end; i++)
-    if (!isfinite(reward[i])) return sl_fail(err, SL_ERR_NONFINITE, "reward[%zu] (group %zu) is %g", i, g, reward[i]);
+    if (!isfinite(reward[i]))
+      return sl_fail(err, SL_ERR_NONFINITE, "reward[%zu] (group %zu) is %g", i, g, reward[i]);
   if (all_equal(reward + first, end - first)) return SL_OK;
   const size_t bad = first + group_advantages(NULL, reward + first, end - first, kind, eps);
   if (bad < end)
-    return sl_fail(err, SL_ERR_NONFINITE, "the advantage of reward[%zu] = %g (group %zu) is beyond binary32, or the group's sums overflow",
+    return sl_fail(err, SL_ERR_NONFINITE,
+                   "the advantage of reward[%zu] = %g (group %zu) is beyond binary32, or the "
+                   "group's sums overflow",
                    bad, reward[bad], g);
   return SL_OK;
 }
 
 /* spec O3.3, O3.4 */
-static sl_status check_groups(const double *reward, const uint32_t *group, size_t n_groups, sl_advantage_kind kind, double eps,
-                              sl_error *err) {
-  if (!(kind <= SL_ADV_LEAVE_ONE_OUT)) return sl_fail(err, SL_ERR_USAGE, "no such kind of advantage");
-  if (!(isfinite(eps) && eps >= 0.0)) return sl_fail(err, SL_ERR_USAGE, "eps must be finite and at least 0, not %g", eps);
-  if (n_groups && group[0] != 0) return sl_fail(err, SL_ERR_INPUT, "group[0] is %u, not 0", group[0]);
+static sl_status check_groups(const double *reward, const uint32_t *group, size_t n_groups,
+                              sl_advantage_kind kind, double eps, sl_error *err) {
+  if (!(kind <= SL_ADV_LEAVE_ONE_OUT))
+    return sl_fail(err, SL_ERR_USAGE, "no such kind of advantage");
+  if (!(isfinite(eps) && eps >= 0.0))
+    return sl_fail(err, SL_ERR_USAGE, "eps must be finite and at least 0, not %g", eps);
+  if (n_groups && group[0] != 0)
+    return sl_fail(err, SL_ERR_INPUT, "group[0] is %u, not 0", group[0]);
   sl_status status = SL_OK;
   for (size_t g = 0; !status && g < n_groups; g++) {
     if (group[g + 1] < group[g])
-      return sl_fail(err, SL_ERR_INPUT, "group[%zu] is %u, below group[%zu] = %u", g + 1, group[g + 1], g, group[g]);
+      return sl_fail(err, SL_ERR_INPUT, "group[%zu] is %u, below group[%zu] = %u", g + 1,
+                     group[g + 1], g, group[g]);
     status = check_group(reward, group[g], group[g + 1], g, kind, eps, err);
   }
   return status;
 }
 
-sl_status sl_advantages(float *advantage, size_t *zero_variance, const double *reward, const uint32_t *group, size_t n_groups,
-                        sl_advantage_kind kind, double eps, sl_error *err) {
+sl_status sl_advantages(float *advantage, size_t *zero_variance, const double *reward,
+                        const uint32_t *group, size_t n_groups, sl_advantage_kind kind, double eps,
+                        sl_error *err) {
   const sl_status status = check_groups(reward, group, n_groups, kind, eps, err);
   if (status) return status;
   size_t flat = 0;
@@ -105,17 +120,20 @@ sl_status sl_advantages(float *advantage, size_t *zero_variance, const double *r
 }
 
 /* spec O4.1 */
-sl_status sl_objective_coefficients(double *coefficient, const uint32_t *tokens, size_t n_seq, sl_aggregation aggregation,
-                                    double constant_length, sl_error *err) {
+sl_status sl_objective_coefficients(double *coefficient, const uint32_t *tokens, size_t n_seq,
+                                    sl_aggregation aggregation, double constant_length,
+                                    sl_error *err) {
   double sequences = 0.0, total = 0.0;
   if (!(aggregation <= SL_AGG_CONSTANT)) return sl_fail(err, SL_ERR_USAGE, "no such aggregation");
   if (aggregation == SL_AGG_CONSTANT && !(isfinite(constant_length) && constant_length >= 1.0))
-    return sl_fail(err, SL_ERR_USAGE, "the constant length must be finite and at least 1, not %g", constant_length);
+    return sl_fail(err, SL_ERR_USAGE, "the constant length must be finite and at least 1, not %g",
+                   constant_length);
   for (size_t i = 0; i < n_seq; i++) {
     sequences += tokens[i] > 0;
     total += (double)tokens[i];
   }
-  if (total == 0.0) return sl_fail(err, SL_ERR_INPUT, "the step has no unmasked token: nothing to learn from");
+  if (total == 0.0)
+    return sl_fail(err, SL_ERR_INPUT, "the step has no unmasked token: nothing to learn from");
   for (size_t i = 0; i < n_seq; i++) {
     const double n = (double)tokens[i];
     const double count = aggregation == SL_AGG_SEQUENCE_MEAN ? sequences * n
@@ -127,20 +145,26 @@ sl_status sl_objective_coefficients(double *coefficient, const uint32_t *tokens,
 }
 
 /* spec N6.5 */
-float sl_learning_rate(double base, sl_decay_kind decay, double final, uint64_t warmup, uint64_t t, uint64_t total) {
+float sl_learning_rate(double base, sl_decay_kind decay, double final, uint64_t warmup, uint64_t t,
+                       uint64_t total) {
   const double ramp = warmup && t < warmup ? (double)t / (double)warmup : 1.0;
   const double done = (double)(t - 1) / (double)total;
   double factor = 1.0;
   if (decay == SL_DECAY_LINEAR) factor = 1.0 - (1.0 - final) * done;
-  if (decay == SL_DECAY_COSINE) factor = final + (1.0 - final) * (1.0 + (double)sl_fn_cos((float)(0x1.921fb54442d18p+1 * done))) / 2.0;
+  if (decay == SL_DECAY_COSINE)
+    factor = final +
+             (1.0 - final) * (1.0 + (double)sl_fn_cos((float)(0x1.921fb54442d18p+1 * done))) / 2.0;
   return (float)(base * ramp * factor);
 }
 
 /* spec N6.2 */
-float sl_clip_scale(double norm, double max_norm) { return max_norm == 0.0 || norm <= max_norm ? 1.0f : (float)(max_norm / norm); }
+float sl_clip_scale(double norm, double max_norm) {
+  return max_norm == 0.0 || norm <= max_norm ? 1.0f : (float)(max_norm / norm);
+}
 
 /* spec N6.4 */
-sl_adamw sl_adamw_scalars(sl_adamw_state *state, float b1, float b2, float eps, float lr, float grad_scale) {
+sl_adamw sl_adamw_scalars(sl_adamw_state *state, float b1, float b2, float eps, float lr,
+                          float grad_scale) {
   state->b1_power *= (double)b1;
   state->b2_power *= (double)b2;
   const sl_adamw s = {.grad_scale = grad_scale,
@@ -157,4 +181,6 @@ sl_adamw sl_adamw_scalars(sl_adamw_state *state, float b1, float b2, float eps, 
 }
 
 /* spec N6.3 */
-float sl_adamw_decay(float lr, double weight_decay) { return (float)(1.0 - (double)lr * weight_decay); }
+float sl_adamw_decay(float lr, double weight_decay) {
+  return (float)(1.0 - (double)lr * weight_decay);
+}

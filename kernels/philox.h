@@ -1,4 +1,5 @@
-/* Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011; spec N5.1, N5.2), for host and device. Not public.
+/* Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011; spec N5.1,
+ * N5.2), for host and device. Not public.
  */
 #ifndef SLUICE_PHILOX_H
 #define SLUICE_PHILOX_H
@@ -21,7 +22,8 @@
 SL_PHILOX_FN void sl_philox_words(uint32_t c[4], uint64_t seed) {
   uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32);
   for (int round = 0; round < SL_PHILOX_ROUNDS; round++) {
-    const uint64_t p0 = (uint64_t)SL_PHILOX_MULTIPLIER_0 * c[0], p1 = (uint64_t)SL_PHILOX_MULTIPLIER_1 * c[2];
+    const uint64_t p0 = (uint64_t)SL_PHILOX_MULTIPLIER_0 * c[0],
+                   p1 = (uint64_t)SL_PHILOX_MULTIPLIER_1 * c[2];
     c[0] = (uint32_t)(p1 >> 32) ^ c[1] ^ k0;
     c[2] = (uint32_t)(p0 >> 32) ^ c[3] ^ k1;
     c[1] = (uint32_t)p1;
@@ -32,7 +34,8 @@ SL_PHILOX_FN void sl_philox_words(uint32_t c[4], uint64_t seed) {
 }
 
 /* A 64-bit draw. */
-SL_PHILOX_FN uint64_t sl_philox_u64(uint64_t seed, uint32_t position, uint32_t sequence, uint32_t step, uint32_t purpose) {
+SL_PHILOX_FN uint64_t sl_philox_u64(uint64_t seed, uint32_t position, uint32_t sequence,
+                                    uint32_t step, uint32_t purpose) {
   uint32_t c[4] = {position, sequence, step, purpose};
   sl_philox_words(c, seed);
   return c[0] | (uint64_t)c[1] << 32;

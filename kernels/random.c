@@ -7,13 +7,15 @@
 #include <math.h>
 
 /* spec N5.1 */
-void sl_philox(uint32_t out[4], uint64_t seed, uint32_t position, uint32_t sequence, uint32_t step, uint32_t purpose) {
+void sl_philox(uint32_t out[4], uint64_t seed, uint32_t position, uint32_t sequence, uint32_t step,
+               uint32_t purpose) {
   out[0] = position, out[1] = sequence, out[2] = step, out[3] = purpose;
   sl_philox_words(out, seed);
 }
 
 /* spec N5.2 */
-uint64_t sl_random_u64(uint64_t seed, uint32_t position, uint32_t sequence, uint32_t step, uint32_t purpose) {
+uint64_t sl_random_u64(uint64_t seed, uint32_t position, uint32_t sequence, uint32_t step,
+                       uint32_t purpose) {
   return sl_philox_u64(seed, position, sequence, step, purpose);
 }
 
@@ -37,7 +39,8 @@ void sl_random_normals(float *x, size_t n, float std, uint64_t seed, uint32_t te
 }
 
 /* spec N5.4 */
-void sl_random_shuffle(uint32_t *items, size_t n, uint64_t seed, uint32_t sequence, uint32_t step, uint32_t purpose) {
+void sl_random_shuffle(uint32_t *items, size_t n, uint64_t seed, uint32_t sequence, uint32_t step,
+                       uint32_t purpose) {
   for (size_t i = n; i-- > 1;) {
     const uint64_t u = sl_random_u64(seed, (uint32_t)i, sequence, step, purpose);
     const size_t j = (size_t)sl_multiply_high(u, (uint64_t)i + 1);

@@ -18,6 +18,8 @@ sl_status sl_fail(sl_error *err, sl_status status, const char *format, ...) {
 }
 
 const char *sl_status_name(sl_status status) {
-  static const char *const names[] = {"ok", "usage", "input", "io", "memory", "environment", "unavailable", "non-finite", "mismatch"};
+  static const char *const names[] = {"ok",          "usage",      "input",
+                                      "io",          "memory",     "environment",
+                                      "unavailable", "non-finite", "mismatch"};
   return (size_t)status < sizeof names / sizeof *names ? names[status] : "unknown";
 }

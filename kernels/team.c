@@ -1,4 +1,5 @@
-/* A team of threads that share the ranges of a job (spec N1.2, N1.4); see team.h. The only file with threads. */
+/* A team of threads that share the ranges of a job (spec N1.2, N1.4); see team.h. The only file
+ * with threads. */
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "team.h"
 
@@ -20,10 +21,12 @@ static void pause_a_moment(void) { _mm_pause(); }
 static void pause_a_moment(void) {}
 #endif
 
-/* How often a worker looks for the next job before it sleeps, and a caller for its workers' end before it lets others run: some 100 us. */
+/* How often a worker looks for the next job before it sleeps, and a caller for its workers' end
+ * before it lets others run: some 100 us. */
 enum { LOOKS = 4000 };
 
-/* The state of a job: its number in the high half, whether it takes members, how many workers are in it. */
+/* The state of a job: its number in the high half, whether it takes members, how many workers are
+ * in it. */
 #define JOB_OPEN ((uint64_t)1 << 31)
 #define JOB_NUMBER ((uint64_t)1 << 32)
 
@@ -76,7 +79,8 @@ static void await_news(sl_team *t, uint64_t seen) {
   pthread_mutex_unlock(&t->lock);
 }
 
-/* Enters the open job, whose fields then hold still until this worker leaves; 0 if it has closed. */
+/* Enters the open job, whose fields then hold still until this worker leaves; 0 if it has closed.
+ */
 static int enter(sl_team *t, uint64_t *job) {
   uint64_t state = atomic_load(&t->state);
   while (state & JOB_OPEN)
@@ -87,7 +91,8 @@ static int enter(sl_team *t, uint64_t *job) {
   return 0;
 }
 
-/* No code but that of jobs runs on a worker, so its environment is as it was when it last left one. */
+/* No code but that of jobs runs on a worker, so its environment is as it was when it last left one.
+ */
 static void *work(void *arg) {
   const worker *w = arg;
   sl_team *t = w->team;
@@ -101,7 +106,8 @@ static void *work(void *arg) {
   return NULL;
 }
 
-/* Sleepers are counted before they look for news, and news is made before sleepers are counted: none sleeps through a job. */
+/* Sleepers are counted before they look for news, and news is made before sleepers are counted:
+ * none sleeps through a job. */
 static void wake_workers(sl_team *t) {
   if (atomic_load(&t->sleepers) == 0) return;
   pthread_mutex_lock(&t->lock);
@@ -121,7 +127,8 @@ static void await_members(sl_team *t) {
 
 int sl_team_run(sl_team *t, size_t n, size_t grain, sl_parallel_body body, void *arg) {
   if (atomic_load(&t->spoiled)) return 0;
-  t->n = n, t->grain = grain, t->ranges = n / grain + (n % grain != 0), t->body = body, t->arg = arg;
+  t->n = n, t->grain = grain, t->ranges = n / grain + (n % grain != 0), t->body = body,
+  t->arg = arg;
   atomic_store(&t->next, 0);
   const int shared = t->ranges > 1 && t->n_workers > 0;
   if (shared) {

@@ -1,4 +1,5 @@
-/* sluice verify GATE: P1 to P4 and the designer's requirements over the reals, and the gate as binary32 code (spec G2, G5). */
+/* sluice verify GATE: P1 to P4 and the designer's requirements over the reals, and the gate as
+ * binary32 code (spec G2, G5). */
 #include "trainer/cli.h"
 #include "trainer/cli_options.h"
 
@@ -37,10 +38,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
   static char tau[64];
   switch (key) {
     case OPTION_TAU:
-      if ((size_t)snprintf(tau, sizeof tau, "tau=%s", arg) >= sizeof tau) argp_error(state, "--tau: '%s' is too long", arg);
+      if ((size_t)snprintf(tau, sizeof tau, "tau=%s", arg) >= sizeof tau)
+        argp_error(state, "--tau: '%s' is too long", arg);
       arg = tau; /* fall through */
     case OPTION_PARAM:
-      if (o->settings == SL_GATE_PARAMETER_LIMIT) argp_error(state, "at most %d --param", SL_GATE_PARAMETER_LIMIT);
+      if (o->settings == SL_GATE_PARAMETER_LIMIT)
+        argp_error(state, "at most %d --param", SL_GATE_PARAMETER_LIMIT);
       o->setting[o->settings++] = arg;
       return 0;
     case OPTION_JSON:
@@ -86,7 +89,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
 }
 
 static const struct argp_option option_rows[] = {
-    {"param", OPTION_PARAM, "NAME=V|A:B", 0, "a parameter's value, or a range to prove for; may be repeated", 0},
+    {"param", OPTION_PARAM, "NAME=V|A:B", 0,
+     "a parameter's value, or a range to prove for; may be repeated", 0},
     {"tau", OPTION_TAU, "V|A:B", 0, "the same as --param tau=...", 0},
     {"cert", OPTION_CERT, "FILE", 0, "write a certificate for sluice-check", 0},
     {"json", OPTION_JSON, 0, 0, "report as JSON on standard output", 0},
@@ -103,31 +107,39 @@ static const struct argp parser = {
     option_rows,
     parse_option,
     "GATE",
-    "Proves that a gate is admissible, or refutes it: over the reals, for ranges of parameters, and as binary32 code.\v"
+    "Proves that a gate is admissible, or refutes it: over the reals, for ranges of parameters, "
+    "and as binary32 code.\v"
     "GATE is a built-in's name, or a path that holds a '/' or ends in .gate.\n"
-    "Exit codes: 0 admissible, 1 refuted, 4 undecided, 2 usage, 3 bad input. The check over binary32 reports and does not change the code.",
+    "Exit codes: 0 admissible, 1 refuted, 4 undecided, 2 usage, 3 bad input. The check over "
+    "binary32 reports and does not change the code.",
     NULL,
     NULL,
     NULL};
 
 /* "NAME=V" or "NAME=A:B" into the definition and the ranges. */
-static sl_status apply_setting(sl_gate_definition *def, sl_verify_options *v, const char *setting, sl_error *err) {
+static sl_status apply_setting(sl_gate_definition *def, sl_verify_options *v, const char *setting,
+                               sl_error *err) {
   char text[96], *value, *colon;
   if ((size_t)snprintf(text, sizeof text, "%s", setting) >= sizeof text)
     return sl_fail(err, SL_ERR_USAGE, "--param: '%s' is too long", setting);
-  if (!(value = strchr(text, '='))) return sl_fail(err, SL_ERR_USAGE, "--param: expected NAME=VALUE or NAME=LOW:HIGH, found '%s'", setting);
+  if (!(value = strchr(text, '=')))
+    return sl_fail(err, SL_ERR_USAGE, "--param: expected NAME=VALUE or NAME=LOW:HIGH, found '%s'",
+                   setting);
   *value++ = '\0';
   int i = 0;
   while (i < def->param_count && strcmp(def->param[i].name, text) != 0) i++;
-  if (i == def->param_count) return sl_fail(err, SL_ERR_USAGE, "gate %s has no parameter '%s'", def->name, text);
+  if (i == def->param_count)
+    return sl_fail(err, SL_ERR_USAGE, "gate %s has no parameter '%s'", def->name, text);
   if ((colon = strchr(value, ':'))) *colon++ = '\0';
   sl_decimal low, high;
   if (!sl_decimal_parse(value, &low) || !sl_decimal_parse(colon ? colon : value, &high) ||
       sl_decimal_to_double(low) > sl_decimal_to_double(high))
-    return sl_fail(err, SL_ERR_USAGE, "--param: expected numbers with low <= high, found '%s'", setting);
+    return sl_fail(err, SL_ERR_USAGE, "--param: expected numbers with low <= high, found '%s'",
+                   setting);
   if (sl_decimal_to_double(low) < sl_decimal_to_double(def->param[i].low) ||
       sl_decimal_to_double(high) > sl_decimal_to_double(def->param[i].high))
-    return sl_fail(err, SL_ERR_INPUT, "%s: parameter %s leaves the range that the file declares", def->file, text);
+    return sl_fail(err, SL_ERR_INPUT, "%s: parameter %s leaves the range that the file declares",
+                   def->file, text);
   if (colon) {
     v->ranged |= 1u << i;
     v->low[i] = low, v->high[i] = high;
@@ -138,17 +150,20 @@ static sl_status apply_setting(sl_gate_definition *def, sl_verify_options *v, co
 }
 
 /* The fixed values may have changed: load again with them, so that the programs follow. */
-static sl_status load(sl_gate *gate, sl_gate_definition **def, const options *o, sl_verify_options *v, sl_error *err) {
+static sl_status load(sl_gate *gate, sl_gate_definition **def, const options *o,
+                      sl_verify_options *v, sl_error *err) {
   sl_status status = sl_gate_load(gate, def, o->gate, NULL, 0, err);
-  for (int i = 0; i < o->settings && status == SL_OK; i++) status = apply_setting(*def, v, o->setting[i], err);
+  for (int i = 0; i < o->settings && status == SL_OK; i++)
+    status = apply_setting(*def, v, o->setting[i], err);
   if (status != SL_OK || !o->settings) return status;
   sl_gate_parameter parameter[SL_GATE_PARAMETER_LIMIT];
   char names[SL_GATE_PARAMETER_LIMIT][SL_GATE_NAME_SIZE];
   const int count = (*def)->param_count;
   for (int i = 0; i < count; i++) {
     memcpy(names[i], (*def)->param[i].name, SL_GATE_NAME_SIZE);
-    parameter[i] =
-        (sl_gate_parameter){names[i], {sl_decimal_to_double((*def)->param[i].value[0]), sl_decimal_to_double((*def)->param[i].value[1])}};
+    parameter[i] = (sl_gate_parameter){names[i],
+                                       {sl_decimal_to_double((*def)->param[i].value[0]),
+                                        sl_decimal_to_double((*def)->param[i].value[1])}};
   }
   sl_gate_definition_free(*def);
   *def = NULL;
@@ -159,7 +174,9 @@ static sl_status load(sl_gate *gate, sl_gate_definition **def, const options *o,
 static int same_sides(const sl_gate_definition *def, unsigned ranged) {
   if (def->f[0] != def->f[1] || def->w[0] != def->w[1]) return 0;
   for (int i = 0; i < def->param_count; i++)
-    if (!(ranged >> i & 1) && memcmp(&def->param[i].value[0], &def->param[i].value[1], sizeof(sl_decimal)) != 0) return 0;
+    if (!(ranged >> i & 1) &&
+        memcmp(&def->param[i].value[0], &def->param[i].value[1], sizeof(sl_decimal)) != 0)
+      return 0;
   return def->kernel != SL_GATE_CLIP;
 }
 
@@ -178,7 +195,8 @@ static void run_floats(sl_report *r, const options *o) {
     if (!(r->sides >> s & 1)) continue;
     progress_state p = {.what = sl_side_name(r, s)};
     sl_progress_start(&p.line);
-    sl_float_check(&r->binary32[s], r->gate, r->def, s, o->fast ? 64 : 1, o->threads, show_progress, &p);
+    sl_float_check(&r->binary32[s], r->gate, r->def, s, o->fast ? 64 : 1, o->threads, show_progress,
+                   &p);
     sl_progress_end(&p.line);
   }
   r->floats = 1;
@@ -196,13 +214,16 @@ static int as_expected(const sl_report *r) {
                                       : f->strict                  ? SL_EXPECT_STRICT
                                                                    : SL_EXPECT_WEAK;
       const int match = e == SL_EXPECT_PROVED ? f->verdict == SL_PROVED : e == got;
-      if (!match) fprintf(stderr, "%s: %s, P%d: not the expected verdict\n", r->def->file, s ? "A > 0" : "A <= 0", i + 1);
+      if (!match)
+        fprintf(stderr, "%s: %s, P%d: not the expected verdict\n", r->def->file,
+                s ? "A > 0" : "A <= 0", i + 1);
       ok &= match;
     }
   return ok;
 }
 
-static int write_file(const char *path, const sl_report *r, void (*write)(FILE *, const sl_report *)) {
+static int write_file(const char *path, const sl_report *r,
+                      void (*write)(FILE *, const sl_report *)) {
   FILE *out = fopen(path, "w");
   if (!out) {
     fprintf(stderr, "sluice verify: error: %s: %s\n", path, strerror(errno));
@@ -230,7 +251,8 @@ static int finish(const sl_report *r, const options *o) {
   return v == SL_PROVED ? SL_EXIT_OK : v == SL_REFUTED ? SL_EXIT_FAILED : SL_EXIT_UNDECIDED;
 }
 
-/* FLINT ends the program where memory does not suffice; with the exit code of that, and a word of whom. */
+/* FLINT ends the program where memory does not suffice; with the exit code of that, and a word of
+ * whom. */
 static _Noreturn void flint_gave_up(void) {
   fputs("sluice verify: error: FLINT gave up: not enough memory for this gate\n", stderr);
   exit(SL_EXIT_SYSTEM);
@@ -257,7 +279,8 @@ int sl_cmd_verify(int argc, char **argv) {
   r->sides = r->same_sides ? 2 : 3;
   sl_certificate *certificate = NULL;
   int code = SL_EXIT_OK;
-  if (o.certificate && sl_certificate_open(&certificate, o.certificate, def, &v, &err) != SL_OK) code = sl_cli_fail("sluice verify", &err);
+  if (o.certificate && sl_certificate_open(&certificate, o.certificate, def, &v, &err) != SL_OK)
+    code = sl_cli_fail("sluice verify", &err);
   if (code == SL_EXIT_OK) {
     for (int s = 1; s >= 0; s--)
       if (r->sides >> s & 1) sl_verify_side(&r->side[s], def, s, &v, certificate);

@@ -1,4 +1,5 @@
-/* Exhaustion over binary32 (spec G5.1). Blocks of neighbours go to the threads; each block also looks at the last float before it. */
+/* Exhaustion over binary32 (spec G5.1). Blocks of neighbours go to the threads; each block also
+ * looks at the last float before it. */
 #include "proofs/float_check.h"
 
 #include <sluice/functions.h>
@@ -19,7 +20,8 @@ static float from_bits(uint32_t u) {
 }
 
 const char *sl_float_kind_name(sl_float_kind kind) {
-  static const char *const names[] = {"f' > 1", "f' falls below r = 1", "f' rises above r = 1", "f' not finite"};
+  static const char *const names[] = {"f' > 1", "f' falls below r = 1", "f' rises above r = 1",
+                                      "f' not finite"};
   return names[kind];
 }
 
@@ -32,7 +34,8 @@ int sl_float_holds(const sl_float_report *report) {
 void sl_float_weights(const sl_float_weight *k, const float *r, float *w, size_t n) {
   const sl_gate *gate = k->gate;
   const int positive = k->positive;
-  const float tau = gate->tau[positive], high = (float)(1 + gate->clip_high), low = (float)(1 - gate->clip_low);
+  const float tau = gate->tau[positive], high = (float)(1 + gate->clip_high),
+              low = (float)(1 - gate->clip_low);
   switch (gate->family) {
     case SL_GATE_SIGMOID:
       for (size_t i = 0; i < n; i++) w[i] = sl_fn_sech2h(tau * (r[i] - 1.0f));
@@ -47,7 +50,8 @@ void sl_float_weights(const sl_float_weight *k, const float *r, float *w, size_t
       for (size_t i = 0; i < n; i++) w[i] = sl_fn_softabs2(tau * (r[i] - 1.0f));
       break;
     case SL_GATE_CLIP:
-      for (size_t i = 0; i < n; i++) w[i] = positive ? (r[i] <= high ? 1.0f : 0.0f) : (r[i] >= low ? 1.0f : 0.0f);
+      for (size_t i = 0; i < n; i++)
+        w[i] = positive ? (r[i] <= high ? 1.0f : 0.0f) : (r[i] >= low ? 1.0f : 0.0f);
       break;
     case SL_GATE_IDENTITY:
       for (size_t i = 0; i < n; i++) w[i] = 1.0f;
@@ -62,19 +66,23 @@ static void note(sl_float_violation *v, float r0, float w0, float r1, float w1) 
   if (v->count++ == 0) *v = (sl_float_violation){1, {r0, r1}, {w0, w1}};
 }
 
-/* Neighbours i - 1, i of a block; the slow path only where the quick test of the whole block fails. */
+/* Neighbours i - 1, i of a block; the slow path only where the quick test of the whole block fails.
+ */
 static void inspect(sl_float_report *t, const float *r, const float *w, size_t n) {
   unsigned bad = 0;
   for (size_t i = 1; i < n; i++) {
-    const int falls = r[i] <= 1.0f && !(w[i] >= w[i - 1]), rises = r[i] > 1.0f && !(w[i] <= w[i - 1]);
+    const int falls = r[i] <= 1.0f && !(w[i] >= w[i - 1]),
+              rises = r[i] > 1.0f && !(w[i] <= w[i - 1]);
     bad |= (unsigned)(falls | rises | !(w[i] <= 1.0f) | !(w[i] > -INFINITY));
   }
   if (!bad) return;
   for (size_t i = 1; i < n; i++) {
     if (!(fabsf(w[i]) < INFINITY)) note(&t->violation[SL_FLOAT_NOT_FINITE], r[i], w[i], r[i], w[i]);
     if (w[i] > 1.0f) note(&t->violation[SL_FLOAT_ABOVE_ONE], r[i], w[i], r[i], w[i]);
-    if (r[i] <= 1.0f && w[i] < w[i - 1]) note(&t->violation[SL_FLOAT_FALLS_BELOW], r[i - 1], w[i - 1], r[i], w[i]);
-    if (r[i] > 1.0f && w[i] > w[i - 1]) note(&t->violation[SL_FLOAT_RISES_ABOVE], r[i - 1], w[i - 1], r[i], w[i]);
+    if (r[i] <= 1.0f && w[i] < w[i - 1])
+      note(&t->violation[SL_FLOAT_FALLS_BELOW], r[i - 1], w[i - 1], r[i], w[i]);
+    if (r[i] > 1.0f && w[i] > w[i - 1])
+      note(&t->violation[SL_FLOAT_RISES_ABOVE], r[i - 1], w[i - 1], r[i], w[i]);
   }
 }
 
@@ -86,7 +94,8 @@ static void check_block(sl_float_report *t, const sl_float_weight *k, uint32_t f
   const size_t n = to - from + 1;
   for (size_t i = 0; i < n; i++) r[i] = from_bits(from + (uint32_t)i);
   sl_float_weights(k, r, w, n);
-  if (first == 0) inspect(t, (float[]){0.0f, 0.0f}, (float[]){w[0], w[0]}, 2); /* r = 0 has no float before it */
+  if (first == 0)
+    inspect(t, (float[]){0.0f, 0.0f}, (float[]){w[0], w[0]}, 2); /* r = 0 has no float before it */
   inspect(t, r, w, n);
   t->checked += to - first + 1;
 }
@@ -103,15 +112,18 @@ static double in_ulps(double error, double min_w) {
   return error / ldexp(1.0, min_w > 0x1p-126 ? binade - 24 : -149);
 }
 
-/* An upper bound of the error over floats first to last, in ulps, by analysis. Where a value overflows or underflows on the way analysis
- * has none: there the ends bound it, for the weights between are monotone (or the report has violations). A range with a join, or with a
- * ratio that has no weight, is halved, `splits` times in all. */
-static double error_bound(sl_float_report *t, const sl_float_weight *k, uint32_t first, uint32_t last, int *splits) {
+/* An upper bound of the error over floats first to last, in ulps, by analysis. Where a value
+ * overflows or underflows on the way analysis has none: there the ends bound it, for the weights
+ * between are monotone (or the report has violations). A range with a join, or with a ratio that
+ * has no weight, is halved, `splits` times in all. */
+static double error_bound(sl_float_report *t, const sl_float_weight *k, uint32_t first,
+                          uint32_t last, int *splits) {
   const float low = from_bits(first), high = from_bits(last);
   double min_w;
   const double error = sl_float_error(k, low, high, &min_w), bound = 0.5 + in_ulps(error, min_w);
   if (isfinite(bound)) return bound;
-  const double apart = sl_float_apart(k, low, high, weight_at(k, low), weight_at(k, high), &min_w), between = in_ulps(apart, min_w);
+  const double apart = sl_float_apart(k, low, high, weight_at(k, low), weight_at(k, high), &min_w),
+               between = in_ulps(apart, min_w);
   if (isfinite(between)) {
     t->by_ends = 1;
     return between;
@@ -119,7 +131,8 @@ static double error_bound(sl_float_report *t, const sl_float_weight *k, uint32_t
   if (first == last || *splits == 0) return INFINITY;
   --*splits;
   const uint32_t middle = first + (last - first) / 2;
-  const double left = error_bound(t, k, first, middle, splits), right = error_bound(t, k, middle + 1, last, splits);
+  const double left = error_bound(t, k, first, middle, splits),
+               right = error_bound(t, k, middle + 1, last, splits);
   return left > right ? left : right;
 }
 
@@ -128,11 +141,13 @@ static void check_error(sl_float_report *t, const sl_float_weight *k, uint32_t f
   if (first >= LAST) return;
   uint32_t last = first + ERROR_BLOCKS * BLOCK - 1;
   if (last >= LAST) last = LAST - 1;
-  if (k->gate->family == SL_GATE_CLIP || k->gate->family == SL_GATE_IDENTITY) return; /* 0 or 1: no error but where the join is rounded */
+  if (k->gate->family == SL_GATE_CLIP || k->gate->family == SL_GATE_IDENTITY)
+    return; /* 0 or 1: no error but where the join is rounded */
   int splits = isfinite(t->ulp_bound) ? ERROR_SPLITS : 0;
   const double bound = error_bound(t, k, first, last, &splits);
   if (!(bound <= t->ulp_bound)) t->ulp_bound = bound;
-  const float r = from_bits(first + (uint32_t)(((uint64_t)first * 2654435761u >> 7) % (last - first + 1)));
+  const float r =
+      from_bits(first + (uint32_t)(((uint64_t)first * 2654435761u >> 7) % (last - first + 1)));
   const double seen = sl_float_ulps(k, r, weight_at(k, r));
   if (seen > t->ulp_seen) t->ulp_seen = seen, t->ulp_at = r;
 }
@@ -157,8 +172,9 @@ static double now_s(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-void sl_float_check(sl_float_report *report, const sl_gate *gate, const sl_gate_definition *def, int positive, unsigned stride, int threads,
-                    sl_float_progress progress, void *data) {
+void sl_float_check(sl_float_report *report, const sl_gate *gate, const sl_gate_definition *def,
+                    int positive, unsigned stride, int threads, sl_float_progress progress,
+                    void *data) {
   const double start = now_s();
   const uint32_t blocks = LAST / BLOCK + 1, one = 0x3f800000u / BLOCK;
   uint32_t done = 0;
@@ -178,8 +194,10 @@ void sl_float_check(sl_float_report *report, const sl_gate *gate, const sl_gate_
     sl_float_report t = {.ulp_seen = 0};
 #pragma omp for schedule(dynamic, 64)
     for (uint32_t b = 0; b < blocks; b++) {
-      if (b % stride == 0 || b == one || b + 1 == one || b + 1 == blocks) check_block(&t, &k, b * BLOCK);
-      if (b % ((uint32_t)ERROR_BLOCKS * (stride > 16 ? 16u : 1u)) == 0) check_error(&t, &k, b * BLOCK);
+      if (b % stride == 0 || b == one || b + 1 == one || b + 1 == blocks)
+        check_block(&t, &k, b * BLOCK);
+      if (b % ((uint32_t)ERROR_BLOCKS * (stride > 16 ? 16u : 1u)) == 0)
+        check_error(&t, &k, b * BLOCK);
       if (b % 4096 == 0 && progress) {
 #pragma omp critical(sl_float_progress)
         progress(data, (double)(done += 4096) / blocks);
@@ -188,7 +206,8 @@ void sl_float_check(sl_float_report *report, const sl_gate *gate, const sl_gate_
 #pragma omp critical(sl_float_merge)
     add_report(report, &t);
   }
-  if (report->by_ends && (report->violation[SL_FLOAT_FALLS_BELOW].count || report->violation[SL_FLOAT_RISES_ABOVE].count))
+  if (report->by_ends && (report->violation[SL_FLOAT_FALLS_BELOW].count ||
+                          report->violation[SL_FLOAT_RISES_ABOVE].count))
     report->ulp_bound = INFINITY;
   const float unit = 1.0f;
   sl_float_weights(&k, &unit, &report->at_one, 1);

@@ -1,6 +1,8 @@
-/* How far a gate's computed weight may lie from the true one (spec G5.2). Over a block of neighbouring ratios every node of the tree has a
- * ball that holds its true and its computed values; its error is what its children's errors become through it, plus the rounding of its own
- * operation. Roundings: u = 2^-53 of the result for a basic operation, functions64_bounds.def for the others, 2^-1074 below. */
+/* How far a gate's computed weight may lie from the true one (spec G5.2). Over a block of
+ * neighbouring ratios every node of the tree has a ball that holds its true and its computed
+ * values; its error is what its children's errors become through it, plus the rounding of its own
+ * operation. Roundings: u = 2^-53 of the result for a basic operation, functions64_bounds.def for
+ * the others, 2^-1074 below. */
 #include "proofs/float_check.h"
 #include "proofs/prover/ball.h"
 
@@ -44,7 +46,8 @@ static double own_units(const sl_tree *tree, const sl_gate_node *n, const arb_t 
     case SL_OP_DIV:
     case SL_OP_SQRT:
       return 1;
-    case SL_OP_POW: { /* a product chain of n factors: n + 2; exp(q log a): the exponent's error is |q log a| (4 + 1 + 1) units, exp adds 4
+    case SL_OP_POW: { /* a product chain of n factors: n + 2; exp(q log a): the exponent's error is
+                       * |q log a| (4 + 1 + 1) units, exp adds 4
                        */
       if (!sl_tree_rational(tree, n->child[1], &p, &q)) return INFINITY;
       if (q <= 2 && llabs(p) <= 128) return (double)llabs(p) + 3;
@@ -61,10 +64,12 @@ static double own_units(const sl_tree *tree, const sl_gate_node *n, const arb_t 
 }
 
 /* What the children's errors become, to first order with the balls already widened by them. */
-static double carried(const sl_ball *b, const sl_gate_node *n, const double *e, const arb_t v, slong prec) {
+static double carried(const sl_ball *b, const sl_gate_node *n, const double *e, const arb_t v,
+                      slong prec) {
   const int arity = sl_op_arity(n->op);
   const double ea = arity > 0 ? e[n->child[0]] : 0, eb = arity > 1 ? e[n->child[1]] : 0;
-  const arb_struct *a = arity > 0 ? b->flow[n->child[0]].v : NULL, *c = arity > 1 ? b->flow[n->child[1]].v : NULL;
+  const arb_struct *a = arity > 0 ? b->flow[n->child[0]].v : NULL,
+                   *c = arity > 1 ? b->flow[n->child[1]].v : NULL;
   switch (n->op) {
     case SL_OP_NEG:
     case SL_OP_ABS:
@@ -80,7 +85,9 @@ static double carried(const sl_ball *b, const sl_gate_node *n, const double *e, 
     case SL_OP_MAX:
       return fmax(ea, eb);
     case SL_OP_PICK:
-      return fmax(e[n->child[2]], e[n->child[3]]); /* a decision within its error makes the node's ball indeterminate */
+      return fmax(
+          e[n->child[2]],
+          e[n->child[3]]); /* a decision within its error makes the node's ball indeterminate */
     case SL_OP_SIGN:
       return 0;
     default:
@@ -100,7 +107,9 @@ static double carried(const sl_ball *b, const sl_gate_node *n, const double *e, 
       sl_tree_clear(&one);
       return INFINITY;
     }
-    root = sl_tree_binary(&one, SL_OP_POW, r, sl_tree_binary(&one, SL_OP_DIV, sl_tree_int(&one, p), sl_tree_int(&one, q)));
+    root =
+        sl_tree_binary(&one, SL_OP_POW, r,
+                       sl_tree_binary(&one, SL_OP_DIV, sl_tree_int(&one, p), sl_tree_int(&one, q)));
   } else {
     root = sl_tree_unary(&one, n->op, r);
   }
@@ -128,7 +137,9 @@ static double expression_error(const sl_tree *tree, sl_ref w, const arb_t r, arb
     arb_struct *v = b.flow[i].v;
     const double base = up(v);
     e[i] = carried(&b, n, e, v, 64);
-    e[i] = (e[i] + own_units(tree, n, sl_op_arity(n->op) ? b.flow[n->child[0]].v : v) * 0x1p-53 * (base + e[i])) * (1 + 0x1p-20);
+    e[i] = (e[i] + own_units(tree, n, sl_op_arity(n->op) ? b.flow[n->child[0]].v : v) * 0x1p-53 *
+                       (base + e[i])) *
+           (1 + 0x1p-20);
     if (n->op != SL_OP_R && n->op != SL_OP_NEG && n->op != SL_OP_ABS) e[i] += 0x1p-1074;
     if (!(e[i] < 1e300)) e[i] = INFINITY;
     if (isfinite(e[i])) {
@@ -148,16 +159,19 @@ static double expression_error(const sl_tree *tree, sl_ref w, const arb_t r, arb
   return error;
 }
 
-/* Relative distance of z = RN(tau32 RN(r - 1)) from tau (r - 1), up to second order: tau's own rounding; the difference's, which is exact
- * on [1/2, 2] (Sterbenz) and, as long as the spacing of floats is at most 1, above; the product's, exact for a power of two. */
-static double argument_error(const sl_gate *gate, int positive, double tau_error, float low, float high) {
+/* Relative distance of z = RN(tau32 RN(r - 1)) from tau (r - 1), up to second order: tau's own
+ * rounding; the difference's, which is exact on [1/2, 2] (Sterbenz) and, as long as the spacing of
+ * floats is at most 1, above; the product's, exact for a power of two. */
+static double argument_error(const sl_gate *gate, int positive, double tau_error, float low,
+                             float high) {
   int binade;
-  const int exact_difference = low >= 0.5f && high <= 0x1p24f, power_of_two = frexpf(gate->tau[positive], &binade) == 0.5f;
+  const int exact_difference = low >= 0.5f && high <= 0x1p24f,
+            power_of_two = frexpf(gate->tau[positive], &binade) == 0.5f;
   return tau_error + (exact_difference ? 0 : 0x1p-24) + (power_of_two ? 0 : 0x1p-24);
 }
 
-/* A kernel's weight is W(z) correctly rounded, z off by a relative `off` of at most 3 * 2^-24, and |dW| <= |z W'(z)| times that, W' taken
- * over z widened by as much. z W'(z) = (r - 1) dw/dr. */
+/* A kernel's weight is W(z) correctly rounded, z off by a relative `off` of at most 3 * 2^-24, and
+ * |dW| <= |z W'(z)| times that, W' taken over z widened by as much. z W'(z) = (r - 1) dw/dr. */
 static double kernel_error(const sl_tree *tree, sl_ref w, const arb_t r, double off, arb_t value) {
   sl_ball b;
   arb_t wide, t;
@@ -176,7 +190,9 @@ static double kernel_error(const sl_tree *tree, sl_ref w, const arb_t r, double 
   arb_sub_ui(t, wide, 1, 64);
   arb_mul(t, t, b.flow[w].d, 64);
   double error = off == 0 ? 0 : up(t) * off * (1 + 0x1p-20);
-  if (!isfinite(error)) error = 2 * mag_get_d(arb_radref(value)) * (1 + 0x1p-20); /* a kink in the block: both values lie in the ball */
+  if (!isfinite(error))
+    error = 2 * mag_get_d(arb_radref(value)) *
+            (1 + 0x1p-20); /* a kink in the block: both values lie in the ball */
   sl_ball_clear(&b);
   arb_clear(wide), arb_clear(t);
   return error;
@@ -204,13 +220,15 @@ double sl_float_error(const sl_float_weight *k, float low, float high, double *m
   if (k->gate->family == SL_GATE_EXPRESSION)
     error = expression_error(&k->tree, k->w, r, value);
   else
-    error = kernel_error(&k->tree, k->w, r, argument_error(k->gate, k->positive, k->tau_error, low, high), value);
+    error = kernel_error(&k->tree, k->w, r,
+                         argument_error(k->gate, k->positive, k->tau_error, low, high), value);
   *min_w = arb_is_finite(value) ? down(value) : 0;
   arb_clear(r), arb_clear(a), arb_clear(b), arb_clear(value);
   return error;
 }
 
-double sl_float_apart(const sl_float_weight *k, float low, float high, float w_low, float w_high, double *min_w) {
+double sl_float_apart(const sl_float_weight *k, float low, float high, float w_low, float w_high,
+                      double *min_w) {
   sl_ball b;
   arb_t r, t;
   arb_init(r), arb_init(t);
@@ -250,7 +268,8 @@ double sl_float_ulps(const sl_float_weight *k, float r, float got) {
     arb_set_d(d, (double)got);
     arb_sub(d, d, v, prec);
     arb_mul_2exp_si(d, d, binade - 24 > -149 ? 24 - binade : 149);
-    if (mag_cmp_2exp_si(arb_radref(d), -20) < 0) ulps = fabs(arf_get_d(arb_midref(d), ARF_RND_NEAR));
+    if (mag_cmp_2exp_si(arb_radref(d), -20) < 0)
+      ulps = fabs(arf_get_d(arb_midref(d), ARF_RND_NEAR));
   }
   sl_ball_clear(&b);
   arb_clear(x), arb_clear(d);

@@ -9,7 +9,8 @@ typedef struct {
   const sl_gate *gate;
   const sl_gate_definition *def;
   const sl_verify_options *options;
-  int sides; /* bit 0: A <= 0, bit 1: A > 0 were verified; both equal: bit 1 alone, with same_sides */
+  int sides; /* bit 0: A <= 0, bit 1: A > 0 were verified; both equal: bit 1 alone, with same_sides
+              */
   int same_sides;
   sl_side_report side[2];
   int floats; /* the check over binary32 ran */
@@ -17,8 +18,10 @@ typedef struct {
 } sl_report;
 
 const char *sl_verdict_name(sl_verdict verdict);
-sl_verdict sl_report_verdict(const sl_report *report);           /* P1 to P4 and the requirements, all sides */
-const char *sl_side_name(const sl_report *report, int positive); /* "A > 0", "A <= 0" or "either sign" */
+sl_verdict sl_report_verdict(
+    const sl_report *report); /* P1 to P4 and the requirements, all sides */
+const char *sl_side_name(const sl_report *report,
+                         int positive); /* "A > 0", "A <= 0" or "either sign" */
 
 void sl_report_text(FILE *out, const sl_report *report);
 int sl_report_json(FILE *out, const sl_report *report); /* 0 on success */

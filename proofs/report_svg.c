@@ -10,7 +10,8 @@ enum { POINTS = 801 };
 static double last_witness(const sl_side_report *d) {
   double far = 0;
   for (int i = 0; i < 4; i++)
-    if (d->property[i].has_witness) far = fmax(far, arf_get_d(d->property[i].witness.r, ARF_RND_NEAR));
+    if (d->property[i].has_witness)
+      far = fmax(far, arf_get_d(d->property[i].witness.r, ARF_RND_NEAR));
   return far;
 }
 
@@ -39,8 +40,11 @@ void sl_report_svg(FILE *out, const sl_report *r) {
     curve[s][0] = (sl_plot_curve){"f - f(1)", x[s], f[s], POINTS, 0};
     curve[s][1] = (sl_plot_curve){"f'", x[s], w[s], POINTS, 0};
     curve[s][2] = (sl_plot_curve){"r f'", x[s], e[s], POINTS, 0};
-    panel[panels] =
-        (sl_plot_panel){.title = sl_side_name(r, s), .x_label = "importance ratio r", .curve = curve[s], .curves = 3, .mark = mark[s]};
+    panel[panels] = (sl_plot_panel){.title = sl_side_name(r, s),
+                                    .x_label = "importance ratio r",
+                                    .curve = curve[s],
+                                    .curves = 3,
+                                    .mark = mark[s]};
     for (int i = 0; i < 4; i++) {
       if (!d->property[i].has_witness) continue;
       const double at = arf_get_d(d->property[i].witness.r, ARF_RND_NEAR);

@@ -13,7 +13,9 @@ const char *sl_side_name(const sl_report *report, int positive) {
 }
 
 static sl_verdict worse(sl_verdict a, sl_verdict b) {
-  return a == SL_REFUTED || b == SL_REFUTED ? SL_REFUTED : a == SL_UNDECIDED || b == SL_UNDECIDED ? SL_UNDECIDED : SL_PROVED;
+  return a == SL_REFUTED || b == SL_REFUTED       ? SL_REFUTED
+         : a == SL_UNDECIDED || b == SL_UNDECIDED ? SL_UNDECIDED
+                                                  : SL_PROVED;
 }
 
 sl_verdict sl_report_verdict(const sl_report *report) {
@@ -21,7 +23,8 @@ sl_verdict sl_report_verdict(const sl_report *report) {
   for (int s = 0; s < 2; s++) {
     if (!(report->sides >> s & 1)) continue;
     for (int i = 0; i < 4; i++) v = worse(v, report->side[s].property[i].verdict);
-    for (int i = 0; i < report->def->requirement_count; i++) v = worse(v, report->side[s].requirement[i].verdict);
+    for (int i = 0; i < report->def->requirement_count; i++)
+      v = worse(v, report->side[s].requirement[i].verdict);
   }
   return v;
 }
@@ -78,29 +81,35 @@ static void print_measures(FILE *out, const sl_side_report *side, int has_value)
 static void print_float(FILE *out, const sl_report *r, int s) {
   const sl_float_report *f = &r->binary32[s];
   fprintf(out, "  binary32 (%s): %llu ratios in %.1f s, %s\n",
-          r->gate->family == SL_GATE_EXPRESSION ? "expression, spec G3.1" : "kernel, spec O2", (unsigned long long)f->checked, f->seconds,
+          r->gate->family == SL_GATE_EXPRESSION ? "expression, spec G3.1" : "kernel, spec O2",
+          (unsigned long long)f->checked, f->seconds,
           sl_float_holds(f) ? "f' <= 1, f'(1) == 1, weakly monotone, finite" : "VIOLATED");
   if (f->at_one != 1.0f) fprintf(out, "    f'(1) = %.9g\n", (double)f->at_one);
   for (int k = 0; k < SL_FLOAT_KINDS; k++) {
     const sl_float_violation *v = &f->violation[k];
     if (v->count)
-      fprintf(out, "    %llu x %s, first: f'(%.9g) = %.9g, f'(%.9g) = %.9g\n", (unsigned long long)v->count,
-              sl_float_kind_name((sl_float_kind)k), (double)v->r[0], (double)v->w[0], (double)v->r[1], (double)v->w[1]);
+      fprintf(out, "    %llu x %s, first: f'(%.9g) = %.9g, f'(%.9g) = %.9g\n",
+              (unsigned long long)v->count, sl_float_kind_name((sl_float_kind)k), (double)v->r[0],
+              (double)v->w[0], (double)v->r[1], (double)v->w[1]);
   }
   if (f->ulp_bound > 0)
-    fprintf(out, "    error: at most %.7g ulp; %.7g ulp seen at r = %.9g\n", f->ulp_bound, f->ulp_seen, (double)f->ulp_at);
+    fprintf(out, "    error: at most %.7g ulp; %.7g ulp seen at r = %.9g\n", f->ulp_bound,
+            f->ulp_seen, (double)f->ulp_at);
   if (r->gate->family <= SL_GATE_SOFTSIGN)
     fprintf(out,
-            "    for every tau, by argument: the weight is a correctly rounded function of z and z is monotone in r under rounding (spec "
+            "    for every tau, by argument: the weight is a correctly rounded function of z and z "
+            "is monotone in r under rounding (spec "
             "O2.1)\n");
 }
 
 static void print_side(FILE *out, const sl_report *r, int s) {
-  static const char *const titles[] = {"P1 continuously differentiable", "P2 sup f' = 1, at r = 1", "P3 monotone from r = 1", "P4 f' -> 0"};
+  static const char *const titles[] = {"P1 continuously differentiable", "P2 sup f' = 1, at r = 1",
+                                       "P3 monotone from r = 1", "P4 f' -> 0"};
   const sl_side_report *side = &r->side[s];
   fprintf(out, "%s, %s", r->def->name, sl_side_name(r, s));
   print_parameters(out, r, s);
-  fprintf(out, "  (%ld boxes, %d part%s, %.1f ms)\n", side->boxes, side->parts, side->parts == 1 ? "" : "s", 1e3 * side->seconds);
+  fprintf(out, "  (%ld boxes, %d part%s, %.1f ms)\n", side->boxes, side->parts,
+          side->parts == 1 ? "" : "s", 1e3 * side->seconds);
   for (int i = 0; i < 4; i++) {
     const sl_finding *f = &side->property[i];
     fprintf(out, "  %-31s %-9s %s%s\n", titles[i], sl_verdict_name(f->verdict),
@@ -108,7 +117,8 @@ static void print_side(FILE *out, const sl_report *r, int s) {
   }
   for (int i = 0; i < r->def->requirement_count; i++) {
     const sl_finding *f = &side->requirement[i];
-    fprintf(out, "  %-31s %-9s %s\n", r->def->requirement[i].text, sl_verdict_name(f->verdict), f->text);
+    fprintf(out, "  %-31s %-9s %s\n", r->def->requirement[i].text, sl_verdict_name(f->verdict),
+            f->text);
   }
   if (!r->options->ranged) print_measures(out, side, r->def->f[s] != SL_NO_REF);
   if (r->floats) print_float(out, r, s);
@@ -118,7 +128,10 @@ void sl_report_text(FILE *out, const sl_report *r) {
   for (int s = 1; s >= 0; s--)
     if (r->sides >> s & 1) print_side(out, r, s);
   const sl_verdict v = sl_report_verdict(r);
-  fprintf(out, "%s: %s\n", r->def->name, v == SL_PROVED ? "ADMISSIBLE, proved" : v == SL_REFUTED ? "NOT ADMISSIBLE, refuted" : "UNDECIDED");
+  fprintf(out, "%s: %s\n", r->def->name,
+          v == SL_PROVED    ? "ADMISSIBLE, proved"
+          : v == SL_REFUTED ? "NOT ADMISSIBLE, refuted"
+                            : "UNDECIDED");
 }
 
 static void escape(FILE *out, const char *text) {
@@ -136,7 +149,8 @@ static void escape(FILE *out, const char *text) {
   }
 }
 
-static void junit_case(FILE *out, const sl_report *r, int s, const char *name, const sl_finding *f) {
+static void junit_case(FILE *out, const sl_report *r, int s, const char *name,
+                       const sl_finding *f) {
   fputs("  <testcase classname=\"", out);
   escape(out, r->def->name);
   fputs(".", out);
@@ -156,17 +170,20 @@ void sl_report_junit(FILE *out, const sl_report *r) {
   int tests = 0, failures = 0, errors = 0;
   for (int s = 0; s < 2; s++)
     for (int i = 0; (r->sides >> s & 1) && i < 4 + r->def->requirement_count; i++) {
-      const sl_verdict v = i < 4 ? r->side[s].property[i].verdict : r->side[s].requirement[i - 4].verdict;
+      const sl_verdict v =
+          i < 4 ? r->side[s].property[i].verdict : r->side[s].requirement[i - 4].verdict;
       tests++, failures += v == SL_REFUTED, errors += v == SL_UNDECIDED;
     }
   fprintf(out,
-          "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"sluice verify\" tests=\"%d\" failures=\"%d\" errors=\"%d\">\n",
+          "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"sluice verify\" "
+          "tests=\"%d\" failures=\"%d\" errors=\"%d\">\n",
           tests, failures, errors);
   static const char *const names[] = {"P1", "P2", "P3", "P4"};
   for (int s = 1; s >= 0; s--) {
     if (!(r->sides >> s & 1)) continue;
     for (int i = 0; i < 4; i++) junit_case(out, r, s, names[i], &r->side[s].property[i]);
-    for (int i = 0; i < r->def->requirement_count; i++) junit_case(out, r, s, r->def->requirement[i].text, &r->side[s].requirement[i]);
+    for (int i = 0; i < r->def->requirement_count; i++)
+      junit_case(out, r, s, r->def->requirement[i].text, &r->side[s].requirement[i]);
   }
   fputs("</testsuite>\n", out);
 }

@@ -5,7 +5,8 @@
 
 #define RN MPFR_RNDN
 
-/* Sum of rewards, exact: 53-bit numbers whose exponents span 2^11 and n < 2^64 fit in 2,400 bits. */
+/* Sum of rewards, exact: 53-bit numbers whose exponents span 2^11 and n < 2^64 fit in 2,400 bits.
+ */
 #define EXACT_SUM_BITS 2400
 
 static int flat(const double *reward, size_t n) {
@@ -22,7 +23,8 @@ static void centred_times_n(mpfr_t c, const double *reward, size_t n, size_t i, 
 }
 
 /* sqrt(sum of c_i^2 / divisor) + eps, from the exact n c_i */
-static void deviation(mpfr_t std, const double *reward, size_t n, mpfr_srcptr sum, size_t divisor, double eps) {
+static void deviation(mpfr_t std, const double *reward, size_t n, mpfr_srcptr sum, size_t divisor,
+                      double eps) {
   mpfr_t c, squares;
   mpfr_inits2(2 * EXACT_SUM_BITS, c, squares, (mpfr_ptr)0);
   mpfr_set_zero(squares, 1);
@@ -37,8 +39,10 @@ static void deviation(mpfr_t std, const double *reward, size_t n, mpfr_srcptr su
   mpfr_clears(c, squares, (mpfr_ptr)0);
 }
 
-/* One group, rewards not all equal. Leave-one-out: R_i - (sum - R_i)/(n-1) = (n R_i - sum)/(n-1). */
-static void group_advantages(mpfr_t *advantage, const double *reward, size_t n, sl_advantage_kind kind, double eps) {
+/* One group, rewards not all equal. Leave-one-out: R_i - (sum - R_i)/(n-1) = (n R_i - sum)/(n-1).
+ */
+static void group_advantages(mpfr_t *advantage, const double *reward, size_t n,
+                             sl_advantage_kind kind, double eps) {
   mpfr_t sum, c, std;
   mpfr_inits2(EXACT_SUM_BITS, sum, c, std, (mpfr_ptr)0);
   mpfr_set_zero(sum, 1);
@@ -56,8 +60,8 @@ static void group_advantages(mpfr_t *advantage, const double *reward, size_t n, 
   mpfr_clears(sum, c, std, (mpfr_ptr)0);
 }
 
-sl_status sl_ref_advantages(sl_reals *advantage, const double *reward, const uint32_t *group, size_t n_groups, sl_advantage_kind kind,
-                            double eps) {
+sl_status sl_ref_advantages(sl_reals *advantage, const double *reward, const uint32_t *group,
+                            size_t n_groups, sl_advantage_kind kind, double eps) {
   for (size_t g = 0; g < n_groups; g++) {
     if (kind == SL_ADV_LEAVE_ONE_OUT && group[g + 1] - group[g] == 1) return SL_ERR_INPUT;
     for (size_t i = group[g]; i < group[g + 1]; i++)
@@ -73,8 +77,8 @@ sl_status sl_ref_advantages(sl_reals *advantage, const double *reward, const uin
   return SL_OK;
 }
 
-sl_status sl_ref_coefficients(sl_reals *coefficient, const uint32_t *tokens, size_t n_seq, sl_aggregation aggregation,
-                              double constant_length) {
+sl_status sl_ref_coefficients(sl_reals *coefficient, const uint32_t *tokens, size_t n_seq,
+                              sl_aggregation aggregation, double constant_length) {
   unsigned long sequences = 0, total = 0;
   for (size_t i = 0; i < n_seq; i++) sequences += tokens[i] > 0, total += tokens[i];
   if (total == 0) return SL_ERR_INPUT;

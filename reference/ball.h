@@ -1,15 +1,19 @@
-/* Balls: an exact value and a bound on how far the binary32 value of a kernel can lie from it. A bound is derived by walking the
- * operations of a clause, in their order, with the standard model of rounding (Higham, Accuracy and Stability, 2.2, with underflow):
+/* Balls: an exact value and a bound on how far the binary32 value of a kernel can lie from it. A
+ * bound is derived by walking the operations of a clause, in their order, with the standard model
+ * of rounding (Higham, Accuracy and Stability, 2.2, with underflow):
  *
- *   RN(a op b) = (a op b)(1 + delta) + eta,  |delta| <= u = 2^-24,  |eta| <= 2^-150,  eta = 0 for + and - (they are exact when
- *   the result is subnormal),
+ *   RN(a op b) = (a op b)(1 + delta) + eta,  |delta| <= u = 2^-24,  |eta| <= 2^-150,  eta = 0 for +
+ * and - (they are exact when the result is subnormal),
  *
- * and for n roundings on a path, gamma_n = n u / (1 - n u). Operands carry their own errors: op is applied to the worst pair.
+ * and for n roundings on a path, gamma_n = n u / (1 - n u). Operands carry their own errors: op is
+ * applied to the worst pair.
  *
- * Slack. mid and rad are binary64. What binary64 itself gets wrong is the same derivation with 2^-53 for u, so at most n 2^-29 of rad
- * where one operation of the kernel stands against n of ours; sl_ball_slack multiplies a finished rad by 1 + 2^-10, which covers
- * n <= 2^18, the evaluation of rad and a libm within one ulp. Tests hold mid against the independent references of kernels.h within
- * that slack. No overflow: where |mid| + rad could pass the largest binary32, rad is infinite and nothing is claimed. */
+ * Slack. mid and rad are binary64. What binary64 itself gets wrong is the same derivation with
+ * 2^-53 for u, so at most n 2^-29 of rad where one operation of the kernel stands against n of
+ * ours; sl_ball_slack multiplies a finished rad by 1 + 2^-10, which covers n <= 2^18, the
+ * evaluation of rad and a libm within one ulp. Tests hold mid against the independent references of
+ * kernels.h within that slack. No overflow: where |mid| + rad could pass the largest binary32, rad
+ * is infinite and nothing is claimed. */
 #ifndef SLUICE_REFERENCE_BALL_H
 #define SLUICE_REFERENCE_BALL_H
 
@@ -59,7 +63,8 @@ sl_ball sl_ball_gauss(sl_ball a);
 sl_ball sl_ball_lorentz(sl_ball a);
 sl_ball sl_ball_softabs2(sl_ball a);
 
-/* A reduction in the making: the exact sum, the sum of magnitudes, the errors that the terms bring along. */
+/* A reduction in the making: the exact sum, the sum of magnitudes, the errors that the terms bring
+ * along. */
 typedef struct {
   double mid, magnitude, error;
   size_t terms;
@@ -67,8 +72,8 @@ typedef struct {
 
 void sl_ball_sum_add(sl_ball_sum *s, sl_ball a);
 void sl_ball_sum_product(sl_ball_sum *s, sl_ball a, sl_ball b);
-/* |computed - exact| <= errors + gamma_depth * magnitude + terms * underflow * (1 + gamma_depth): each term goes through at most
- * `depth` roundings, each of which may underflow once. */
+/* |computed - exact| <= errors + gamma_depth * magnitude + terms * underflow * (1 + gamma_depth):
+ * each term goes through at most `depth` roundings, each of which may underflow once. */
 sl_ball sl_ball_sum_end(const sl_ball_sum *s, size_t depth, double underflow);
 
 #endif

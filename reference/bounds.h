@@ -1,7 +1,8 @@
-/* A-priori error bounds of the plain kernels, derived from the order of operations of their clauses (spec N3, N4, T1 to T4, O, N6).
- * sl_bound_NAME walks the operations on the kernel's own inputs: for each output element the exact value (mid) and a bound (rad) on
- * how far a conforming kernel's result can lie from it. Kernel by kernel: none is claimed for a whole model. ball.h states the model
- * of rounding and what is assumed of overflow. */
+/* A-priori error bounds of the plain kernels, derived from the order of operations of their clauses
+ * (spec N3, N4, T1 to T4, O, N6). sl_bound_NAME walks the operations on the kernel's own inputs:
+ * for each output element the exact value (mid) and a bound (rad) on how far a conforming kernel's
+ * result can lie from it. Kernel by kernel: none is claimed for a whole model. ball.h states the
+ * model of rounding and what is assumed of overflow. */
 #ifndef SLUICE_REFERENCE_BOUNDS_H
 #define SLUICE_REFERENCE_BOUNDS_H
 

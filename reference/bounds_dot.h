@@ -1,4 +1,5 @@
-/* What the bounds of reductions share: balls of binary32 products, token dots (spec N3.2, N4.2). Not public. */
+/* What the bounds of reductions share: balls of binary32 products, token dots (spec N3.2, N4.2).
+ * Not public. */
 #ifndef SLUICE_REFERENCE_BOUNDS_DOT_H
 #define SLUICE_REFERENCE_BOUNDS_DOT_H
 
@@ -10,11 +11,13 @@
 
 static inline sl_ball sl_of_float(float x) { return sl_exactly((double)x); }
 
-/* dot(K) of binary32 vectors with strides (spec N3.2). Unrounded terms: gamma_n sum |a||b| with n of order.h, and each fma may
- * underflow once. */
-static inline sl_ball sl_bound_dot(const float *a, size_t step_a, const float *b, size_t step_b, size_t k) {
+/* dot(K) of binary32 vectors with strides (spec N3.2). Unrounded terms: gamma_n sum |a||b| with n
+ * of order.h, and each fma may underflow once. */
+static inline sl_ball sl_bound_dot(const float *a, size_t step_a, const float *b, size_t step_b,
+                                   size_t k) {
   sl_ball_sum sum = {0};
-  for (size_t i = 0; i < k; i++) sl_ball_sum_product(&sum, sl_of_float(a[i * step_a]), sl_of_float(b[i * step_b]));
+  for (size_t i = 0; i < k; i++)
+    sl_ball_sum_product(&sum, sl_of_float(a[i * step_a]), sl_of_float(b[i * step_b]));
   return sl_ball_sum_end(&sum, sl_dot_depth(k), SL_ETA);
 }
 
@@ -33,9 +36,11 @@ static inline sl_token_order sl_order_of_tokens(const uint32_t *seq, size_t n_se
   return order;
 }
 
-/* Ends a token dot onto `total` (spec N4.2): a term meets the fmas of its chain and the additions of all chunks, the total only
- * the latter. Terms that are skipped or zero change nothing, so upper bounds of chain and chunks will do. */
-static inline sl_ball sl_bound_token_end(const sl_ball_sum *sum, float total, sl_token_order order) {
+/* Ends a token dot onto `total` (spec N4.2): a term meets the fmas of its chain and the additions
+ * of all chunks, the total only the latter. Terms that are skipped or zero change nothing, so upper
+ * bounds of chain and chunks will do. */
+static inline sl_ball sl_bound_token_end(const sl_ball_sum *sum, float total,
+                                         sl_token_order order) {
   sl_ball r = sl_ball_sum_end(sum, order.chain + order.chunks, SL_ETA);
   r.mid += (double)total;
   r.rad += sl_gamma(order.chunks) * fabs((double)total);

@@ -6,7 +6,8 @@
 
 #include <sluice/types.h>
 
-/* A log-ratio clamped to [-80, 80]; outside: the exact one is beyond; unsure: the computed one may be on the other side. */
+/* A log-ratio clamped to [-80, 80]; outside: the exact one is beyond; unsure: the computed one may
+ * be on the other side. */
 typedef struct {
   sl_ball x;
   int outside, unsure;

@@ -1,12 +1,14 @@
-/* Bound `gated_loss` (spec O1, O2, O4, O5): the operations of a token one by one. Where a branch cannot be told within the error (the
- * clamp at 80, a clip edge, w against 1/2), the bound covers both sides. */
+/* Bound `gated_loss` (spec O1, O2, O4, O5): the operations of a token one by one. Where a branch
+ * cannot be told within the error (the clamp at 80, a clip edge, w against 1/2), the bound covers
+ * both sides. */
 #include "bounds.h"
 
 #include "bounds_gate.h"
 #include "bounds_dot.h"
 #include "kernels.h"
 
-/* Binary64 sums of terms with errors: n + 4 roundings of 2^-53 cover the products that make a term and the ascending sum. */
+/* Binary64 sums of terms with errors: n + 4 roundings of 2^-53 cover the products that make a term
+ * and the ascending sum. */
 typedef struct {
   double mid, magnitude, error;
   size_t terms;
@@ -20,16 +22,21 @@ static void sum64_add(sum64 *s, double scale, sl_ball x) {
 }
 
 static sl_ball sum64_end(const sum64 *s) {
-  return sl_ball_slack((sl_ball){s->mid, s->error + (double)(s->terms + 4) * SL_U64 * s->magnitude});
+  return sl_ball_slack(
+      (sl_ball){s->mid, s->error + (double)(s->terms + 4) * SL_U64 * s->magnitude});
 }
 
-/* Mean log-ratio of a sequence (spec O1.2): each difference rounded, binary64 sum by levels and division, one rounding. */
+/* Mean log-ratio of a sequence (spec O1.2): each difference rounded, binary64 sum by levels and
+ * division, one rounding. */
 static sl_ball sequence_log_ratio(const sl_gated_loss_batch *b, size_t lo, size_t hi) {
   sum64 sum = {0};
   for (size_t i = lo; i < hi; i++)
-    if (b->mask[i]) sum64_add(&sum, 1.0, sl_ball_sub(sl_of_float(b->logp_new[i]), sl_of_float(b->logp_old[i])));
+    if (b->mask[i])
+      sum64_add(&sum, 1.0, sl_ball_sub(sl_of_float(b->logp_new[i]), sl_of_float(b->logp_old[i])));
   const double n = sum.terms ? (double)sum.terms : 1.0;
-  return sl_ball_round(sum.mid / n, (sum.error + (double)(sl_sum64_depth(hi - lo) + 1) * SL_U64 * sum.magnitude) / n, SL_ETA);
+  return sl_ball_round(
+      sum.mid / n, (sum.error + (double)(sl_sum64_depth(hi - lo) + 1) * SL_U64 * sum.magnitude) / n,
+      SL_ETA);
 }
 
 typedef struct {
@@ -42,12 +49,13 @@ static kl_balls kl_at(sl_kl_kind kind, sl_ball difference) {
   const sl_ball y = c.x, minus = sl_ball_neg(y);
   kl_balls k = {y, sl_exactly(1.0)};
   if (kind == SL_KL_K2) {
-    k.value = (sl_ball){y.mid * y.mid / 2.0, fabs(y.mid) * y.rad + y.rad * y.rad / 2.0 + 2.0 * SL_U64 * y.mid * y.mid};
+    k.value = (sl_ball){y.mid * y.mid / 2.0,
+                        fabs(y.mid) * y.rad + y.rad * y.rad / 2.0 + 2.0 * SL_U64 * y.mid * y.mid};
     k.slope = y;
   } else if (kind == SL_KL_K3) {
     const double e = expm1(-y.mid), steepest = fabs(e) + exp(-y.mid) * expm1(y.rad);
-    k.value =
-        (sl_ball){e + y.mid, steepest * y.rad + SL_U * (fabs(e) + steepest * y.rad) + SL_ETA + 2.0 * SL_U64 * (fabs(e) + fabs(y.mid))};
+    k.value = (sl_ball){e + y.mid, steepest * y.rad + SL_U * (fabs(e) + steepest * y.rad) + SL_ETA +
+                                       2.0 * SL_U64 * (fabs(e) + fabs(y.mid))};
     k.slope = sl_ball_neg(sl_ball_expm1(minus));
   }
   k.slope = sl_unless_clamped(c, k.slope);
@@ -60,10 +68,12 @@ typedef struct {
   double tokens, below_half, below_half_unsure, clamped, clamped_unsure;
 } counters;
 
-static void count_token(counters *n, sl_clamped_ball x, sl_ball r, sl_gate_balls g, sl_ball effective) {
+static void count_token(counters *n, sl_clamped_ball x, sl_ball r, sl_gate_balls g,
+                        sl_ball effective) {
   const sl_ball y = sl_ball_sub(r, sl_exactly(1.0));
   sum64_add(&n->sums[SL_LOSS_Y], 1.0, y);
-  sum64_add(&n->sums[SL_LOSS_Y_SQUARE], 1.0, (sl_ball){y.mid * y.mid, 2.0 * fabs(y.mid) * y.rad + y.rad * y.rad});
+  sum64_add(&n->sums[SL_LOSS_Y_SQUARE], 1.0,
+            (sl_ball){y.mid * y.mid, 2.0 * fabs(y.mid) * y.rad + y.rad * y.rad});
   sum64_add(&n->sums[SL_LOSS_WEIGHT], 1.0, g.w);
   sum64_add(&n->sums[SL_LOSS_EFFECTIVE], 1.0, effective);
   n->ratio_max.mid = n->tokens == 0.0 ? r.mid : fmax(n->ratio_max.mid, r.mid);
@@ -83,19 +93,23 @@ static void end_counters(sl_ball *out, const counters *n) {
   out[SL_LOSS_CLAMPED] = (sl_ball){n->clamped, n->clamped_unsure};
 }
 
-static void sequence_loss(sl_ball *d, sl_ball *e, sl_ball *sums, const sl_objective *o, const sl_gated_loss_batch *b, size_t s) {
+static void sequence_loss(sl_ball *d, sl_ball *e, sl_ball *sums, const sl_objective *o,
+                          const sl_gated_loss_batch *b, size_t s) {
   const size_t lo = b->seq[s], hi = b->seq[s + 1];
   const double c = b->coefficient[s], ac = (double)b->advantage[s] * c;
   const int positive = b->advantage[s] > 0.0f;
-  const sl_ball zero = sl_exactly(0.0), a = ac == 0.0 ? zero : sl_ball_constant(-ac), kl_scale = sl_ball_constant(o->beta * c);
-  const sl_ball f1 = sl_bound_gate(&o->gate, positive, sl_exactly(1.0)).f, whole = sequence_log_ratio(b, lo, hi);
+  const sl_ball zero = sl_exactly(0.0), a = ac == 0.0 ? zero : sl_ball_constant(-ac),
+                kl_scale = sl_ball_constant(o->beta * c);
+  const sl_ball f1 = sl_bound_gate(&o->gate, positive, sl_exactly(1.0)).f,
+                whole = sequence_log_ratio(b, lo, hi);
   counters n = {0};
   for (size_t i = lo; i < hi; i++) {
     d[i] = zero;
     if (e) e[i] = zero;
     if (!b->mask[i]) continue;
     const sl_ball new = sl_of_float(b->logp_new[i]);
-    const sl_clamped_ball x = sl_clamp_log_ratio(o->level == SL_LEVEL_SEQUENCE ? whole : sl_ball_sub(new, sl_of_float(b->logp_old[i])));
+    const sl_clamped_ball x = sl_clamp_log_ratio(
+        o->level == SL_LEVEL_SEQUENCE ? whole : sl_ball_sub(new, sl_of_float(b->logp_old[i])));
     const sl_ball r = sl_ball_exp(x.x);
     const sl_gate_balls g = sl_bound_gate(&o->gate, positive, r);
     const sl_ball effective = sl_ball_mul(g.w, r);
@@ -109,14 +123,17 @@ static void sequence_loss(sl_ball *d, sl_ball *e, sl_ball *sums, const sl_object
     if (e) e[i] = sl_ball_slack(sl_ball_constant(-(o->gamma * c)));
     if (b->entropy) sum64_add(&n.sums[SL_LOSS_ENTROPY], c, sl_of_float(b->entropy[i]));
     sum64_add(&n.sums[SL_LOSS_OBJECTIVE], ac, g.f);
-    sum64_add(&n.sums[SL_LOSS_CENTRED], ac, (sl_ball){g.f.mid - f1.mid, g.f.rad + f1.rad + SL_U64 * fabs(g.f.mid - f1.mid)});
+    sum64_add(&n.sums[SL_LOSS_CENTRED], ac,
+              (sl_ball){g.f.mid - f1.mid, g.f.rad + f1.rad + SL_U64 * fabs(g.f.mid - f1.mid)});
     count_token(&n, x, r, g, effective);
   }
   end_counters(sums, &n);
 }
 
-sl_status sl_bound_gated_loss(sl_ball *d, sl_ball *e, sl_ball *sums, const sl_objective *objective, const sl_gated_loss_batch *batch) {
+sl_status sl_bound_gated_loss(sl_ball *d, sl_ball *e, sl_ball *sums, const sl_objective *objective,
+                              const sl_gated_loss_batch *batch) {
   if (objective->gate.family == SL_GATE_EXPRESSION) return SL_ERR_UNAVAILABLE;
-  for (size_t s = 0; s < batch->n_seq; s++) sequence_loss(d, e, sums + s * SL_LOSS_FIELDS, objective, batch, s);
+  for (size_t s = 0; s < batch->n_seq; s++)
+    sequence_loss(d, e, sums + s * SL_LOSS_FIELDS, objective, batch, s);
   return SL_OK;
 }

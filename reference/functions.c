@@ -6,8 +6,8 @@
 
 #define RN MPFR_RNDN
 
-/* Each puts f(x) into y with a relative error below 2^(3 - precision): at most five roundings and no cancellation. MPFR's own functions are
- * correctly rounded; z^2 is exact from 48 bits on. */
+/* Each puts f(x) into y with a relative error below 2^(3 - precision): at most five roundings and
+ * no cancellation. MPFR's own functions are correctly rounded; z^2 is exact from 48 bits on. */
 static void ref_exp(mpfr_t y, mpfr_t x) { mpfr_exp(y, x, RN); }
 static void ref_log(mpfr_t y, mpfr_t x) { mpfr_log(y, x, RN); }
 static void ref_expm1(mpfr_t y, mpfr_t x) { mpfr_expm1(y, x, RN); }
@@ -64,9 +64,12 @@ static const reference references[SL_FUNCTION_COUNT] = {
 
 const char *sl_ref_function_name(sl_function_id function) { return references[function].name; }
 
-int sl_ref_function_domain(sl_function_id function, float x) { return x >= references[function].low && x <= references[function].high; }
+int sl_ref_function_domain(sl_function_id function, float x) {
+  return x >= references[function].low && x <= references[function].high;
+}
 
-/* y (1 - 2^(3 - p)) and y (1 + 2^(3 - p)), rounded outwards, each rounded to binary32: 1 if they agree. */
+/* y (1 - 2^(3 - p)) and y (1 + 2^(3 - p)), rounded outwards, each rounded to binary32: 1 if they
+ * agree. */
 static int rounds_safely(float *result, mpfr_t y, mpfr_t edge) {
   const mpfr_prec_t p = mpfr_get_prec(y);
   float ends[2];
@@ -82,8 +85,9 @@ static int rounds_safely(float *result, mpfr_t y, mpfr_t edge) {
   return ends[0] == ends[1];
 }
 
-/* Ziv's loop. It ends: at a rational x other than where f is 0, f(x) is irrational, or a power of two (1/(1+z^2) and its like, rsqrt), or
- * has an odd factor below the line, so that it never is the middle between two binary32. Underflow and overflow agree on both sides too. */
+/* Ziv's loop. It ends: at a rational x other than where f is 0, f(x) is irrational, or a power of
+ * two (1/(1+z^2) and its like, rsqrt), or has an odd factor below the line, so that it never is the
+ * middle between two binary32. Underflow and overflow agree on both sides too. */
 static float round_to_float(const reference *f, float x) {
   mpfr_t argument, y, edge;
   mpfr_init2(argument, 24);

@@ -1,4 +1,5 @@
-/* The functions of spec/functions.def by MPFR, and quick estimates with a proven bound, for sweeps over all inputs (spec N2.1, N2.3). */
+/* The functions of spec/functions.def by MPFR, and quick estimates with a proven bound, for sweeps
+ * over all inputs (spec N2.1, N2.3). */
 #ifndef SLUICE_REFERENCE_FUNCTIONS_H
 #define SLUICE_REFERENCE_FUNCTIONS_H
 
@@ -19,9 +20,11 @@ typedef struct sl_ref_estimator sl_ref_estimator;
 sl_ref_estimator *sl_ref_estimator_create(void);
 void sl_ref_estimator_destroy(sl_ref_estimator *estimator);
 
-/* y[i] with f(x[i]) between y[i] (1 - e) and y[i] (1 + e), e = SL_REF_ESTIMATE_ERROR, for n finite x in the domain. Where f(x) < 2^-151
- * (or > 2^129), y may be any other such value. NaN where this file cannot promise that, or f(x) is infinite. */
+/* y[i] with f(x[i]) between y[i] (1 - e) and y[i] (1 + e), e = SL_REF_ESTIMATE_ERROR, for n finite
+ * x in the domain. Where f(x) < 2^-151 (or > 2^129), y may be any other such value. NaN where this
+ * file cannot promise that, or f(x) is infinite. */
 #define SL_REF_ESTIMATE_ERROR 0x1p-42
-void sl_ref_estimate(const sl_ref_estimator *estimator, sl_function_id function, double *y, const float *x, size_t n);
+void sl_ref_estimate(const sl_ref_estimator *estimator, sl_function_id function, double *y,
+                     const float *x, size_t n);
 
 #endif

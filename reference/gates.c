@@ -9,7 +9,8 @@ typedef struct {
   mpfr_t y, z, f, df, ddf, a, b;
 } scratch;
 
-/* f = (4/tau) s(z), f' = sech^2(z/2), f'' = -tau f' tanh(z/2). The sum 1 + e^-z has no cancellation. */
+/* f = (4/tau) s(z), f' = sech^2(z/2), f'' = -tau f' tanh(z/2). The sum 1 + e^-z has no
+ * cancellation. */
 static void sigmoid_gate(scratch *s, float tau) {
   mpfr_neg(s->a, s->z, RN);
   mpfr_exp(s->a, s->a, RN);
@@ -24,7 +25,8 @@ static void sigmoid_gate(scratch *s, float tau) {
   mpfr_mul_d(s->ddf, s->ddf, -(double)tau, RN);
 }
 
-/* f = sqrt(pi)/(2 tau) erf(z), f' = e^(-z^2), f'' = -2 tau z f'. z^2 is exact: its precision is doubled. */
+/* f = sqrt(pi)/(2 tau) erf(z), f' = e^(-z^2), f'' = -2 tau z f'. z^2 is exact: its precision is
+ * doubled. */
 static void erf_gate(scratch *s, float tau) {
   mpfr_const_pi(s->a, RN);
   mpfr_sqrt(s->a, s->a, RN);
@@ -83,9 +85,11 @@ static void identity_gate(scratch *s, mpfr_srcptr r) {
 
 static mpfr_prec_t larger(mpfr_prec_t a, mpfr_prec_t b) { return a > b ? a : b; }
 
-sl_status sl_ref_gate(mpfr_t f, mpfr_t df, mpfr_t ddf, const sl_gate *gate, int positive, mpfr_srcptr r) {
+sl_status sl_ref_gate(mpfr_t f, mpfr_t df, mpfr_t ddf, const sl_gate *gate, int positive,
+                      mpfr_srcptr r) {
   if (gate->family == SL_GATE_EXPRESSION) return SL_ERR_UNAVAILABLE;
-  const mpfr_prec_t outputs = larger(larger(mpfr_get_prec(f), mpfr_get_prec(df)), mpfr_get_prec(ddf));
+  const mpfr_prec_t outputs =
+      larger(larger(mpfr_get_prec(f), mpfr_get_prec(df)), mpfr_get_prec(ddf));
   const mpfr_prec_t precision = larger(outputs, mpfr_get_prec(r)) + GUARD_BITS;
   const float tau = gate->tau[positive != 0];
   scratch s;

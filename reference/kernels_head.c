@@ -1,11 +1,13 @@
-/* Exact log-prob and entropy, and their gradient, in binary64 (spec T4.2, T4.3, T4.4); embedding rows as copies (spec T1.1). */
+/* Exact log-prob and entropy, and their gradient, in binary64 (spec T4.2, T4.3, T4.4); embedding
+ * rows as copies (spec T1.1). */
 #include "kernels.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-void sl_ref_embedding_forward(float *y, const float *table, const uint32_t *ids, size_t t, size_t d) {
+void sl_ref_embedding_forward(float *y, const float *table, const uint32_t *ids, size_t t,
+                              size_t d) {
   for (size_t i = 0; i < t; i++)
     for (size_t c = 0; c < d; c++) y[i * d + c] = table[ids[i] * d + c];
 }
@@ -22,7 +24,8 @@ static row_sums softmax(const double *z, size_t n) {
   return s;
 }
 
-static void tempered_logits(double *z, const float *h, const float *w, double inv_temperature, size_t d, size_t vocab) {
+static void tempered_logits(double *z, const float *h, const float *w, double inv_temperature,
+                            size_t d, size_t vocab) {
   for (size_t v = 0; v < vocab; v++) {
     z[v] = 0.0;
     for (size_t c = 0; c < d; c++) z[v] += (double)h[c] * (double)w[v * d + c];
@@ -30,8 +33,10 @@ static void tempered_logits(double *z, const float *h, const float *w, double in
   }
 }
 
-sl_status sl_ref_logprob_forward(double *logp, double *entropy, double *row_max, double *row_sum, const float *h, const float *w,
-                                 const uint32_t *target, const uint8_t *mask, float inv_temperature, size_t t, size_t d, size_t vocab) {
+sl_status sl_ref_logprob_forward(double *logp, double *entropy, double *row_max, double *row_sum,
+                                 const float *h, const float *w, const uint32_t *target,
+                                 const uint8_t *mask, float inv_temperature, size_t t, size_t d,
+                                 size_t vocab) {
   double *z = calloc(vocab + 1, sizeof *z);
   if (!z) return SL_ERR_MEMORY;
   for (size_t i = 0; i < t; i++) {
@@ -48,12 +53,13 @@ sl_status sl_ref_logprob_forward(double *logp, double *entropy, double *row_max,
   return SL_OK;
 }
 
-sl_status sl_ref_sample(double *logp, double *entropy, const uint32_t *token, const float *logits, float temperature, size_t b,
-                        size_t vocab) {
+sl_status sl_ref_sample(double *logp, double *entropy, const uint32_t *token, const float *logits,
+                        float temperature, size_t b, size_t vocab) {
   double *z = calloc(vocab + 1, sizeof *z);
   if (!z) return SL_ERR_MEMORY;
   for (size_t i = 0; i < b; i++) {
-    for (size_t v = 0; v < vocab; v++) z[v] = (double)logits[i * vocab + v] / (temperature == 0.0f ? 1.0 : (double)temperature);
+    for (size_t v = 0; v < vocab; v++)
+      z[v] = (double)logits[i * vocab + v] / (temperature == 0.0f ? 1.0 : (double)temperature);
     const row_sums s = softmax(z, vocab);
     logp[i] = z[token[i]] - s.max - log(s.sum);
     entropy[i] = log(s.sum) - s.mean;
@@ -62,10 +68,14 @@ sl_status sl_ref_sample(double *logp, double *entropy, const uint32_t *token, co
   return SL_OK;
 }
 
-/* d(dlogp logp + dent H)/dz_v = dlogp (1{v=y} - p_v) - dent p_v (log p_v + H), with the saved M, l and entropy given. */
-sl_status sl_ref_logprob_backward(double *dh, double *dw, const float *dw0, const float *dlogp, const float *dentropy, const float *entropy,
-                                  const float *row_max, const float *row_sum, const float *h, const float *w, const uint32_t *target,
-                                  const uint8_t *mask, float inv_temperature, const uint32_t *seq, size_t n_seq, size_t d, size_t vocab) {
+/* d(dlogp logp + dent H)/dz_v = dlogp (1{v=y} - p_v) - dent p_v (log p_v + H), with the saved M, l
+ * and entropy given. */
+sl_status sl_ref_logprob_backward(double *dh, double *dw, const float *dw0, const float *dlogp,
+                                  const float *dentropy, const float *entropy, const float *row_max,
+                                  const float *row_sum, const float *h, const float *w,
+                                  const uint32_t *target, const uint8_t *mask,
+                                  float inv_temperature, const uint32_t *seq, size_t n_seq,
+                                  size_t d, size_t vocab) {
   const size_t t = n_seq ? seq[n_seq] : 0;
   double *z = calloc(vocab + 1, sizeof *z);
   if (!z) return SL_ERR_MEMORY;
@@ -77,7 +87,8 @@ sl_status sl_ref_logprob_backward(double *dh, double *dw, const float *dw0, cons
     tempered_logits(z, h + i * d, w, (double)inv_temperature, d, vocab);
     for (size_t v = 0; v < vocab; v++) {
       const double log_p = z[v] - (double)row_max[i] - log((double)row_sum[i]), p = exp(log_p);
-      const double by_z = by_logp * ((v == target[i] ? 1.0 : 0.0) - p) - by_entropy * p * (log_p + (double)entropy[i]);
+      const double by_z = by_logp * ((v == target[i] ? 1.0 : 0.0) - p) -
+                          by_entropy * p * (log_p + (double)entropy[i]);
       for (size_t c = 0; c < d; c++) {
         dh[i * d + c] += by_z * (double)inv_temperature * (double)w[v * d + c];
         dw[v * d + c] += by_z * (double)inv_temperature * (double)h[i * d + c];

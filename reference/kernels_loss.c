@@ -1,4 +1,5 @@
-/* The exact gated loss of a micro-batch in MPFR (spec O1 to O5), on the objective of objective.h. */
+/* The exact gated loss of a micro-batch in MPFR (spec O1 to O5), on the objective of objective.h.
+ */
 #include "kernels.h"
 #include "objective.h"
 #include "widen.h"
@@ -6,7 +7,8 @@
 #include <math.h>
 
 #define RN MPFR_RNDN
-/* New log-probs, advantages and coefficients are exact in it; ratios up to e^80 and their squares keep 60 bits of y = r - 1. */
+/* New log-probs, advantages and coefficients are exact in it; ratios up to e^80 and their squares
+ * keep 60 bits of y = r - 1. */
 #define PRECISION 300
 
 /* The numbers of one call. */
@@ -36,7 +38,8 @@ static sl_status take(numbers *n, const sl_gated_loss_batch *b) {
   n->sums = sl_reals_create(SL_LOSS_FIELDS, PRECISION);
   n->logp_old = sl_widen(b->logp_old, t);
   n->logp_ref = b->logp_ref ? sl_widen(b->logp_ref, t) : sl_widen(b->logp_old, t);
-  const int whole = n->logp_new.x && n->entropy.x && n->advantage.x && n->coefficient.x && n->sums.x && n->logp_old && n->logp_ref;
+  const int whole = n->logp_new.x && n->entropy.x && n->advantage.x && n->coefficient.x &&
+                    n->sums.x && n->logp_old && n->logp_ref;
   if (sl_ref_loss_create(&n->loss, t, PRECISION) || !whole) return SL_ERR_MEMORY;
   sl_reals_set_floats(&n->logp_new, b->logp_new);
   if (b->entropy) sl_reals_set_floats(&n->entropy, b->entropy);
@@ -47,8 +50,10 @@ static sl_status take(numbers *n, const sl_gated_loss_batch *b) {
 
 static void add_product(mpfr_t sum, mpfr_srcptr a, mpfr_srcptr b) { mpfr_fma(sum, a, b, sum, RN); }
 
-/* Adds token t of sequence s to the reported values (spec O5); the counts are kept as numbers too. */
-static void add_token(numbers *n, const sl_gated_loss_batch *b, size_t s, size_t t, mpfr_srcptr ac) {
+/* Adds token t of sequence s to the reported values (spec O5); the counts are kept as numbers too.
+ */
+static void add_token(numbers *n, const sl_gated_loss_batch *b, size_t s, size_t t,
+                      mpfr_srcptr ac) {
   const sl_ref_loss *l = &n->loss;
   mpfr_t *sum = n->sums.x, y;
   mpfr_init2(y, PRECISION);
@@ -61,7 +66,8 @@ static void add_token(numbers *n, const sl_gated_loss_batch *b, size_t s, size_t
   add_product(sum[SL_LOSS_Y_SQUARE], y, y);
   mpfr_add(sum[SL_LOSS_WEIGHT], sum[SL_LOSS_WEIGHT], l->w.x[t], RN);
   add_product(sum[SL_LOSS_EFFECTIVE], l->w.x[t], l->ratio.x[t]);
-  mpfr_max(sum[SL_LOSS_RATIO_MAX], sum[SL_LOSS_RATIO_MAX], l->ratio.x[t], RN); /* ratios are positive: 0 is below all */
+  mpfr_max(sum[SL_LOSS_RATIO_MAX], sum[SL_LOSS_RATIO_MAX], l->ratio.x[t],
+           RN); /* ratios are positive: 0 is below all */
   mpfr_add_ui(sum[SL_LOSS_TOKENS], sum[SL_LOSS_TOKENS], 1, RN);
   mpfr_add_ui(sum[SL_LOSS_BELOW_HALF], sum[SL_LOSS_BELOW_HALF], mpfr_cmp_d(l->w.x[t], 0.5) < 0, RN);
   mpfr_add_ui(sum[SL_LOSS_CLAMPED], sum[SL_LOSS_CLAMPED], l->clamped[t], RN);
@@ -79,7 +85,8 @@ static void sequence_sums(double *out, numbers *n, const sl_gated_loss_batch *b,
   mpfr_clear(ac);
 }
 
-sl_status sl_ref_gated_loss(double *d, double *e, double *sums, const sl_objective *objective, const sl_gated_loss_batch *batch) {
+sl_status sl_ref_gated_loss(double *d, double *e, double *sums, const sl_objective *objective,
+                            const sl_gated_loss_batch *batch) {
   numbers n = {0};
   sl_status status = take(&n, batch);
   const sl_ref_batch b = {&n.logp_new, &n.entropy,   n.logp_old,   n.logp_ref,    batch->mask,
@@ -88,7 +95,8 @@ sl_status sl_ref_gated_loss(double *d, double *e, double *sums, const sl_objecti
   if (!status) {
     sl_reals_get_doubles(d, &n.loss.d);
     if (e) sl_reals_get_doubles(e, &n.loss.e);
-    for (size_t s = 0; s < batch->n_seq; s++) sequence_sums(sums + s * SL_LOSS_FIELDS, &n, batch, s);
+    for (size_t s = 0; s < batch->n_seq; s++)
+      sequence_sums(sums + s * SL_LOSS_FIELDS, &n, batch, s);
   }
   release(&n);
   return status;

@@ -1,4 +1,5 @@
-/* The token of a draw (spec N5.5), with exp correctly rounded by MPFR and its own Philox (spec N5.1). */
+/* The token of a draw (spec N5.5), with exp correctly rounded by MPFR and its own Philox (spec
+ * N5.1). */
 #include "kernels.h"
 
 #include <gmp.h>
@@ -8,13 +9,16 @@
 
 #define PURPOSE_SAMPLING 3
 
-/* Philox4x32-10 as in Salmon et al. (2011), figure 2: ten rounds of two 32x32-bit products, the key bumped between rounds. */
+/* Philox4x32-10 as in Salmon et al. (2011), figure 2: ten rounds of two 32x32-bit products, the key
+ * bumped between rounds. */
 static uint64_t draw64(uint64_t seed, uint32_t position, uint32_t sequence, uint32_t step) {
-  uint32_t counter[4] = {position, sequence, step, PURPOSE_SAMPLING}, key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
+  uint32_t counter[4] = {position, sequence, step, PURPOSE_SAMPLING},
+           key[2] = {(uint32_t)seed, (uint32_t)(seed >> 32)};
   for (int round = 0; round < 10; round++) {
-    const uint64_t even = (uint64_t)counter[0] * 0xD2511F53u, odd = (uint64_t)counter[2] * 0xCD9E8D57u;
-    const uint32_t next[4] = {(uint32_t)(odd >> 32) ^ counter[1] ^ key[0], (uint32_t)odd, (uint32_t)(even >> 32) ^ counter[3] ^ key[1],
-                              (uint32_t)even};
+    const uint64_t even = (uint64_t)counter[0] * 0xD2511F53u,
+                   odd = (uint64_t)counter[2] * 0xCD9E8D57u;
+    const uint32_t next[4] = {(uint32_t)(odd >> 32) ^ counter[1] ^ key[0], (uint32_t)odd,
+                              (uint32_t)(even >> 32) ^ counter[3] ^ key[1], (uint32_t)even};
     for (int w = 0; w < 4; w++) counter[w] = next[w];
     key[0] += 0x9E3779B9u;
     key[1] += 0xBB67AE85u;
@@ -77,15 +81,19 @@ static size_t kept(const candidate *c, const sl_sampling *how, size_t n) {
   return keep;
 }
 
-static uint32_t draw_token(candidate *c, const float *logits, const sl_sampling *how, uint32_t sequence, uint32_t position, size_t n) {
+static uint32_t draw_token(candidate *c, const float *logits, const sl_sampling *how,
+                           uint32_t sequence, uint32_t position, size_t n) {
   const float inverse = (float)(1.0 / (double)how->temperature);
   float max = -INFINITY;
   for (size_t v = 0; v < n; v++) max = fmaxf(max, (float)((double)logits[v] * (double)inverse));
-  for (size_t v = 0; v < n; v++) c[v] = (candidate){integer_weight((float)((double)logits[v] * (double)inverse), max), (uint32_t)v};
+  for (size_t v = 0; v < n; v++)
+    c[v] =
+        (candidate){integer_weight((float)((double)logits[v] * (double)inverse), max), (uint32_t)v};
   qsort(c, n, sizeof *c, by_rank);
   const size_t keep = kept(c, how, n);
   qsort(c, keep, sizeof *c, by_index);
-  const uint64_t x = high_half(draw64(how->seed, position, sequence, how->step), total_weight(c, keep));
+  const uint64_t x =
+      high_half(draw64(how->seed, position, sequence, how->step), total_weight(c, keep));
   uint64_t cumulative = 0;
   size_t i = 0;
   while (i + 1 < keep && (cumulative += c[i].weight) <= x) i++;
@@ -99,13 +107,15 @@ static uint32_t argmax(const float *x, size_t n) {
   return (uint32_t)best;
 }
 
-sl_status sl_ref_sample_token(uint32_t *token, const float *logits, const sl_sampling *how, const uint32_t *sequence,
-                              const uint32_t *position, size_t b, size_t vocab) {
+sl_status sl_ref_sample_token(uint32_t *token, const float *logits, const sl_sampling *how,
+                              const uint32_t *sequence, const uint32_t *position, size_t b,
+                              size_t vocab) {
   candidate *c = calloc(vocab + 1, sizeof *c);
   if (!c) return SL_ERR_MEMORY;
   for (size_t i = 0; i < b; i++) {
     const float *row = logits + i * vocab;
-    token[i] = how->temperature == 0.0f ? argmax(row, vocab) : draw_token(c, row, how, sequence[i], position[i], vocab);
+    token[i] = how->temperature == 0.0f ? argmax(row, vocab)
+                                        : draw_token(c, row, how, sequence[i], position[i], vocab);
   }
   free(c);
   return SL_OK;

@@ -11,7 +11,8 @@
 #define LOG_RATIO_MAX 80
 
 sl_status sl_ref_loss_create(sl_ref_loss *loss, size_t t, mpfr_prec_t precision) {
-  sl_reals *const all[] = {&loss->ratio, &loss->f, &loss->centred, &loss->w, &loss->kl, &loss->d, &loss->e};
+  sl_reals *const all[] = {&loss->ratio, &loss->f, &loss->centred, &loss->w,
+                           &loss->kl,    &loss->d, &loss->e};
   memset(loss, 0, sizeof *loss);
   loss->clamped = calloc(t + 1, 1);
   int whole = loss->clamped != NULL;
@@ -25,7 +26,8 @@ sl_status sl_ref_loss_create(sl_ref_loss *loss, size_t t, mpfr_prec_t precision)
 }
 
 void sl_ref_loss_destroy(sl_ref_loss *loss) {
-  sl_reals *const all[] = {&loss->ratio, &loss->f, &loss->centred, &loss->w, &loss->kl, &loss->d, &loss->e};
+  sl_reals *const all[] = {&loss->ratio, &loss->f, &loss->centred, &loss->w,
+                           &loss->kl,    &loss->d, &loss->e};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) sl_reals_destroy(all[i]);
   free(loss->clamped);
   loss->clamped = NULL;
@@ -51,7 +53,8 @@ static void sequence_log_ratio(mpfr_t x, const sl_ref_batch *b, size_t lo, size_
   if (n) mpfr_div_ui(x, x, n, RN);
 }
 
-/* KL value into value, its slope by logp_new into slope (spec O4.3). y is overwritten by its clamped value. */
+/* KL value into value, its slope by logp_new into slope (spec O4.3). y is overwritten by its
+ * clamped value. */
 static void kl_term(mpfr_t value, mpfr_t slope, sl_kl_kind kind, mpfr_t y) {
   const int clamped = clamp(y);
   if (kind == SL_KL_K1) {
@@ -61,7 +64,8 @@ static void kl_term(mpfr_t value, mpfr_t slope, sl_kl_kind kind, mpfr_t y) {
     mpfr_sqr(value, y, RN);
     mpfr_div_2ui(value, value, 1, RN);
     mpfr_set(slope, y, RN);
-  } else { /* e^-y - 1 + y; the subtraction loses at most the bits that y has above its square: expm1 keeps them */
+  } else { /* e^-y - 1 + y; the subtraction loses at most the bits that y has above its square:
+              expm1 keeps them */
     mpfr_t e;
     mpfr_init2(e, 2 * mpfr_get_prec(value) + 256);
     mpfr_neg(e, y, RN);
@@ -78,7 +82,8 @@ typedef struct {
 } scratch;
 
 /* Ratio, gate and policy gradient of token t; x is its clamped log-ratio. */
-static void policy_term(sl_ref_loss *loss, const sl_objective *o, const sl_ref_batch *b, size_t s, size_t t, scratch *m, int clamped) {
+static void policy_term(sl_ref_loss *loss, const sl_objective *o, const sl_ref_batch *b, size_t s,
+                        size_t t, scratch *m, int clamped) {
   const int positive = mpfr_sgn(b->advantage->x[s]) > 0;
   mpfr_exp(loss->ratio.x[t], m->x, RN);
   (void)sl_ref_gate(loss->f.x[t], loss->w.x[t], m->unused, &o->gate, positive, loss->ratio.x[t]);
@@ -89,7 +94,8 @@ static void policy_term(sl_ref_loss *loss, const sl_objective *o, const sl_ref_b
   mpfr_mul(loss->d.x[t], loss->d.x[t], m->a, RN);
 }
 
-static void kl_and_entropy(sl_ref_loss *loss, const sl_objective *o, const sl_ref_batch *b, size_t s, size_t t, scratch *m) {
+static void kl_and_entropy(sl_ref_loss *loss, const sl_objective *o, const sl_ref_batch *b,
+                           size_t s, size_t t, scratch *m) {
   if (o->beta > 0.0) {
     mpfr_sub_d(m->x, b->logp_new->x[t], b->logp_ref[t], RN);
     kl_term(loss->kl.x[t], m->slope, o->kl, m->x);
@@ -100,7 +106,8 @@ static void kl_and_entropy(sl_ref_loss *loss, const sl_objective *o, const sl_re
   if (o->gamma > 0.0) mpfr_mul_d(loss->e.x[t], b->coefficient->x[s], -o->gamma, RN);
 }
 
-static void sequence_loss(sl_ref_loss *loss, const sl_objective *o, const sl_ref_batch *b, size_t s, scratch *m) {
+static void sequence_loss(sl_ref_loss *loss, const sl_objective *o, const sl_ref_batch *b, size_t s,
+                          scratch *m) {
   const size_t lo = b->seq[s], hi = b->seq[s + 1];
   mpfr_mul(m->a, b->advantage->x[s], b->coefficient->x[s], RN);
   mpfr_neg(m->a, m->a, RN);
@@ -118,7 +125,8 @@ static void sequence_loss(sl_ref_loss *loss, const sl_objective *o, const sl_ref
 }
 
 static void clear_loss(sl_ref_loss *loss) {
-  const sl_reals *const all[] = {&loss->ratio, &loss->f, &loss->centred, &loss->w, &loss->kl, &loss->d, &loss->e};
+  const sl_reals *const all[] = {&loss->ratio, &loss->f, &loss->centred, &loss->w,
+                                 &loss->kl,    &loss->d, &loss->e};
   for (size_t i = 0; i < sizeof all / sizeof *all; i++)
     for (size_t t = 0; t < all[i]->n; t++) mpfr_set_zero(all[i]->x[t], 1);
   memset(loss->clamped, 0, loss->ratio.n);
@@ -126,12 +134,14 @@ static void clear_loss(sl_ref_loss *loss) {
 
 static int finite_inputs(const sl_objective *o, const sl_ref_batch *b) {
   for (size_t t = b->seq[0]; t < b->seq[b->n_seq]; t++)
-    if (b->mask[t] && (!mpfr_number_p(b->logp_new->x[t]) || !isfinite(b->logp_old[t]) || (o->beta > 0.0 && !isfinite(b->logp_ref[t]))))
+    if (b->mask[t] && (!mpfr_number_p(b->logp_new->x[t]) || !isfinite(b->logp_old[t]) ||
+                       (o->beta > 0.0 && !isfinite(b->logp_ref[t]))))
       return 0;
   return 1;
 }
 
-sl_status sl_ref_loss_terms(sl_ref_loss *loss, const sl_objective *objective, const sl_ref_batch *batch) {
+sl_status sl_ref_loss_terms(sl_ref_loss *loss, const sl_objective *objective,
+                            const sl_ref_batch *batch) {
   if (objective->gate.family == SL_GATE_EXPRESSION) return SL_ERR_UNAVAILABLE;
   if (!finite_inputs(objective, batch)) return SL_ERR_NONFINITE;
   scratch m;
@@ -143,7 +153,8 @@ sl_status sl_ref_loss_terms(sl_ref_loss *loss, const sl_objective *objective, co
   return SL_OK;
 }
 
-void sl_ref_objective(mpfr_t j, const sl_objective *objective, const sl_ref_batch *batch, const sl_ref_loss *loss) {
+void sl_ref_objective(mpfr_t j, const sl_objective *objective, const sl_ref_batch *batch,
+                      const sl_ref_loss *loss) {
   mpfr_t token, part;
   mpfr_inits2(mpfr_get_prec(j), token, part, (mpfr_ptr)0);
   mpfr_set_zero(j, 1);

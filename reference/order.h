@@ -1,5 +1,6 @@
-/* The reduction orders of spec N3 and N4 as error bounds see them: through how many roundings a term goes (its depth).
- * Chunk sizes are the named constants of spec N1.8; a build that sets others sets them here too. */
+/* The reduction orders of spec N3 and N4 as error bounds see them: through how many roundings a
+ * term goes (its depth). Chunk sizes are the named constants of spec N1.8; a build that sets others
+ * sets them here too. */
 #ifndef SLUICE_REFERENCE_ORDER_H
 #define SLUICE_REFERENCE_ORDER_H
 
@@ -22,9 +23,12 @@ static inline size_t sl_least(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t sl_chunks(size_t n, size_t chunk) { return (n + chunk - 1) / chunk; }
 
 /* Chunks touched by the anchored range [lo, hi) (spec N3.5). */
-static inline size_t sl_anchored_chunks(size_t lo, size_t hi) { return lo < hi ? (hi - 1) / SL_DOT_CHUNK - lo / SL_DOT_CHUNK + 1 : 0; }
+static inline size_t sl_anchored_chunks(size_t lo, size_t hi) {
+  return lo < hi ? (hi - 1) / SL_DOT_CHUNK - lo / SL_DOT_CHUNK + 1 : 0;
+}
 
-/* spec N3.2, N3.5: a chain of fmas, each a rounding; then the chunk results, of which the first meets +0 exactly. */
+/* spec N3.2, N3.5: a chain of fmas, each a rounding; then the chunk results, of which the first
+ * meets +0 exactly. */
 static inline size_t sl_anchored_depth(size_t lo, size_t hi) {
   return lo < hi ? sl_least(hi - lo, SL_DOT_CHUNK) + sl_anchored_chunks(lo, hi) - 1 : 0;
 }
@@ -40,13 +44,15 @@ static inline size_t sl_butterfly_depth(size_t n) {
 /* spec N3.6, sum of products: fmas of a lane, butterfly, chunk results (the first exact). */
 static inline size_t sl_product_sum_depth(size_t n) {
   if (n == 0) return 0;
-  return sl_chunks(sl_least(n, SL_SUM_CHUNK), SL_SUM_LANES) + sl_butterfly_depth(n) + sl_chunks(n, SL_SUM_CHUNK) - 1;
+  return sl_chunks(sl_least(n, SL_SUM_CHUNK), SL_SUM_LANES) + sl_butterfly_depth(n) +
+         sl_chunks(n, SL_SUM_CHUNK) - 1;
 }
 
 /* spec N3.6, sum: as before, but a lane's first addition is exact. */
 static inline size_t sl_sum_depth(size_t n) { return n ? sl_product_sum_depth(n) - 1 : 0; }
 
-/* spec N3.8, sum64 and sum64 of products of binary32, which binary64 holds exactly: at each level a lane's first addition is exact. */
+/* spec N3.8, sum64 and sum64 of products of binary32, which binary64 holds exactly: at each level a
+ * lane's first addition is exact. */
 static inline size_t sl_sum64_depth(size_t n) {
   size_t depth = 0;
   for (; n > 0; n = n > 1 ? sl_chunks(n, SL_SUM_CHUNK) : 0)

@@ -1,4 +1,5 @@
-/* Vectors of MPFR numbers, the storage of the high-precision references. One owner each: create, then destroy. */
+/* Vectors of MPFR numbers, the storage of the high-precision references. One owner each: create,
+ * then destroy. */
 #ifndef SLUICE_REFERENCE_REAL_H
 #define SLUICE_REFERENCE_REAL_H
 
@@ -10,7 +11,8 @@ typedef struct {
   mpfr_t *x;
 } sl_reals;
 
-/* n numbers of that precision, all +0. x is NULL if there is no memory (n = 0 still gives a pointer). */
+/* n numbers of that precision, all +0. x is NULL if there is no memory (n = 0 still gives a
+ * pointer). */
 sl_reals sl_reals_create(size_t n, mpfr_prec_t precision);
 void sl_reals_destroy(sl_reals *v);
 

@@ -3,7 +3,8 @@
 
 #include <mpfr.h>
 
-/* The values rounded to binary32 are irrational or exact: 300 bits leave a wrong second rounding to a chance of 2^-270. */
+/* The values rounded to binary32 are irrational or exact: 300 bits leave a wrong second rounding to
+ * a chance of 2^-270. */
 #define PRECISION 300
 
 static float inverse_frequency(size_t i, size_t d, double theta) {
@@ -18,7 +19,8 @@ static float inverse_frequency(size_t i, size_t d, double theta) {
   return result;
 }
 
-void sl_ref_rope_tables(float *cos_table, float *sin_table, size_t positions, size_t d, double theta) {
+void sl_ref_rope_tables(float *cos_table, float *sin_table, size_t positions, size_t d,
+                        double theta) {
   const size_t half = d / 2;
   mpfr_t angle, c, s;
   mpfr_init2(angle, 24);

@@ -5,7 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What a layer keeps: input, norms, projections after RoPE, probabilities, and the feed-forward's inside. */
+/* What a layer keeps: input, norms, projections after RoPE, probabilities, and the feed-forward's
+ * inside. */
 typedef struct {
   double *x, *h1, *rstd1, *q, *k, *v, *p, *o, *mid, *h2, *rstd2, *gate, *up, *act;
 } layer_state;
@@ -26,11 +27,14 @@ static double *carve(double **memory, size_t n) {
   return p;
 }
 
-/* Lays out everything from `memory`; returns the number of elements. Called with NULL it only counts. */
+/* Lays out everything from `memory`; returns the number of elements. Called with NULL it only
+ * counts. */
 static size_t lay_out(sl_ref_run *r, double *memory) {
   const sl_ref_model *m = r->m;
-  const size_t t = r->t, td = t * m->hidden, tq = t * m->heads * m->head_dim, tk = t * m->kv_heads * m->head_dim, tf = t * m->ffn;
-  const size_t pairs = sl_part_pairs(m, r->tokens), in_layer = 4 * td + 2 * t + 2 * tq + 2 * tk + pairs + 3 * tf;
+  const size_t t = r->t, td = t * m->hidden, tq = t * m->heads * m->head_dim,
+               tk = t * m->kv_heads * m->head_dim, tf = t * m->ffn;
+  const size_t pairs = sl_part_pairs(m, r->tokens),
+               in_layer = 4 * td + 2 * t + 2 * tq + 2 * tk + pairs + 3 * tf;
   const size_t total = m->layers * in_layer + 2 * td + t + t * m->vocab + t;
   if (!memory) return total;
   double *at = memory;
@@ -79,11 +83,13 @@ static void layer_forward(const sl_ref_run *r, size_t l, double *out) {
 
 static size_t longest(const sl_ref_tokens *tokens) {
   size_t n = 0;
-  for (size_t s = 0; s < tokens->n_seq; s++) n = tokens->seq[s + 1] - tokens->seq[s] > n ? tokens->seq[s + 1] - tokens->seq[s] : n;
+  for (size_t s = 0; s < tokens->n_seq; s++)
+    n = tokens->seq[s + 1] - tokens->seq[s] > n ? tokens->seq[s + 1] - tokens->seq[s] : n;
   return n;
 }
 
-static sl_ref_run *create_run(const sl_ref_model *m, const double *weights, const sl_ref_tokens *tokens) {
+static sl_ref_run *create_run(const sl_ref_model *m, const double *weights,
+                              const sl_ref_tokens *tokens) {
   sl_ref_run *r = calloc(1, sizeof *r);
   if (!r) return NULL;
   r->m = m, r->w = weights, r->tokens = tokens;
@@ -111,14 +117,16 @@ void sl_ref_run_destroy(sl_ref_run *r) {
   free(r);
 }
 
-sl_status sl_ref_forward(sl_ref_run **run, const sl_ref_model *m, const double *weights, const sl_ref_tokens *tokens, double *logp,
-                         double *entropy) {
+sl_status sl_ref_forward(sl_ref_run **run, const sl_ref_model *m, const double *weights,
+                         const sl_ref_tokens *tokens, double *logp, double *entropy) {
   sl_ref_run *r = create_run(m, weights, tokens);
   if (!r) return SL_ERR_MEMORY;
   const size_t t = r->t, d = m->hidden;
   double *first = m->layers ? r->layers[0].x : r->x;
-  for (size_t i = 0; i < t; i++) memcpy(first + i * d, weights + tokens->ids[i] * d, d * sizeof *first);
-  for (size_t l = 0; l < m->layers; l++) layer_forward(r, l, l + 1 < m->layers ? r->layers[l + 1].x : r->x);
+  for (size_t i = 0; i < t; i++)
+    memcpy(first + i * d, weights + tokens->ids[i] * d, d * sizeof *first);
+  for (size_t l = 0; l < m->layers; l++)
+    layer_forward(r, l, l + 1 < m->layers ? r->layers[l + 1].x : r->x);
   sl_part_norm(r->h, r->rstd, r->x, weights + sl_ref_norm_offset(m), t, d, m->eps);
   sl_part_linear(r->log_p, r->h, weights + sl_ref_head_offset(m), NULL, t, m->vocab, d);
   sl_part_head(logp, r->entropy, r->log_p, tokens, t, m->vocab);
@@ -135,13 +143,15 @@ typedef struct {
 
 static int take(gradients *g, const sl_ref_run *r) {
   const sl_ref_model *m = r->m;
-  const size_t t = r->t, td = t * m->hidden, tq = t * m->heads * m->head_dim, tk = t * m->kv_heads * m->head_dim, tf = t * m->ffn;
+  const size_t t = r->t, td = t * m->hidden, tq = t * m->heads * m->head_dim,
+               tk = t * m->kv_heads * m->head_dim, tf = t * m->ffn;
   const size_t pairs = sl_part_pairs(m, r->tokens);
   double *at = calloc(2 * td + 2 * tq + 2 * tk + pairs + 3 * tf + 1, sizeof *at);
   if (!at) return 0;
   g->memory = at;
   g->dx = carve(&at, td), g->dh = carve(&at, td);
-  g->d_o = carve(&at, tq), g->dq = carve(&at, tq), g->dk = carve(&at, tk), g->dv = carve(&at, tk), g->ds = carve(&at, pairs);
+  g->d_o = carve(&at, tq), g->dq = carve(&at, tq), g->dk = carve(&at, tk), g->dv = carve(&at, tk),
+  g->ds = carve(&at, pairs);
   g->dgate = carve(&at, tf), g->dup = carve(&at, tf), g->dact = carve(&at, tf);
   g->hidden = td;
   g->wide = (size_t)(at - g->dh);
@@ -155,24 +165,33 @@ static void layer_backward(const sl_ref_run *r, size_t l, gradients *g, double *
   const size_t t = r->t, d = m->hidden, nq = m->heads * m->head_dim, nk = m->kv_heads * m->head_dim;
 #define GRAD(which) (grad + sl_ref_layer_offset(m, l, which))
   memset(g->dh, 0, g->wide * sizeof *g->dh);
-  sl_part_linear_grad(g->dact, GRAD(SL_REF_DOWN), NULL, g->dx, s->act, tensor(r, l, SL_REF_DOWN), t, d, m->ffn);
+  sl_part_linear_grad(g->dact, GRAD(SL_REF_DOWN), NULL, g->dx, s->act, tensor(r, l, SL_REF_DOWN), t,
+                      d, m->ffn);
   sl_part_swiglu_grad(g->dgate, g->dup, g->dact, s->gate, s->up, t * m->ffn);
-  sl_part_linear_grad(g->dh, GRAD(SL_REF_GATE), NULL, g->dgate, s->h2, tensor(r, l, SL_REF_GATE), t, m->ffn, d);
-  sl_part_linear_grad(g->dh, GRAD(SL_REF_UP), NULL, g->dup, s->h2, tensor(r, l, SL_REF_UP), t, m->ffn, d);
-  sl_part_norm_grad(g->dx, GRAD(SL_REF_NORM2), g->dh, s->mid, tensor(r, l, SL_REF_NORM2), s->rstd2, t, d);
+  sl_part_linear_grad(g->dh, GRAD(SL_REF_GATE), NULL, g->dgate, s->h2, tensor(r, l, SL_REF_GATE), t,
+                      m->ffn, d);
+  sl_part_linear_grad(g->dh, GRAD(SL_REF_UP), NULL, g->dup, s->h2, tensor(r, l, SL_REF_UP), t,
+                      m->ffn, d);
+  sl_part_norm_grad(g->dx, GRAD(SL_REF_NORM2), g->dh, s->mid, tensor(r, l, SL_REF_NORM2), s->rstd2,
+                    t, d);
   memset(g->dh, 0, g->hidden * sizeof *g->dh);
   sl_part_linear_grad(g->d_o, GRAD(SL_REF_O), NULL, g->dx, s->o, tensor(r, l, SL_REF_O), t, d, nq);
   sl_part_attention_grad(g->dq, g->dk, g->dv, g->ds, g->d_o, s->p, s->q, s->k, s->v, m, r->tokens);
   sl_part_rope(g->dq, r->tokens, r->cosine, r->sine, m->heads, m->head_dim, -1.0);
   sl_part_rope(g->dk, r->tokens, r->cosine, r->sine, m->kv_heads, m->head_dim, -1.0);
-  sl_part_linear_grad(g->dh, GRAD(SL_REF_Q), GRAD(SL_REF_Q_BIAS), g->dq, s->h1, tensor(r, l, SL_REF_Q), t, nq, d);
-  sl_part_linear_grad(g->dh, GRAD(SL_REF_K), GRAD(SL_REF_K_BIAS), g->dk, s->h1, tensor(r, l, SL_REF_K), t, nk, d);
-  sl_part_linear_grad(g->dh, GRAD(SL_REF_V), GRAD(SL_REF_V_BIAS), g->dv, s->h1, tensor(r, l, SL_REF_V), t, nk, d);
-  sl_part_norm_grad(g->dx, GRAD(SL_REF_NORM1), g->dh, s->x, tensor(r, l, SL_REF_NORM1), s->rstd1, t, d);
+  sl_part_linear_grad(g->dh, GRAD(SL_REF_Q), GRAD(SL_REF_Q_BIAS), g->dq, s->h1,
+                      tensor(r, l, SL_REF_Q), t, nq, d);
+  sl_part_linear_grad(g->dh, GRAD(SL_REF_K), GRAD(SL_REF_K_BIAS), g->dk, s->h1,
+                      tensor(r, l, SL_REF_K), t, nk, d);
+  sl_part_linear_grad(g->dh, GRAD(SL_REF_V), GRAD(SL_REF_V_BIAS), g->dv, s->h1,
+                      tensor(r, l, SL_REF_V), t, nk, d);
+  sl_part_norm_grad(g->dx, GRAD(SL_REF_NORM1), g->dh, s->x, tensor(r, l, SL_REF_NORM1), s->rstd1, t,
+                    d);
 #undef GRAD
 }
 
-sl_status sl_ref_backward(const sl_ref_run *r, const double *dlogp, const double *dentropy, double *grad) {
+sl_status sl_ref_backward(const sl_ref_run *r, const double *dlogp, const double *dentropy,
+                          double *grad) {
   const sl_ref_model *m = r->m;
   const size_t t = r->t, d = m->hidden, head = sl_ref_head_offset(m), norm = sl_ref_norm_offset(m);
   gradients g = {0};

@@ -1,5 +1,6 @@
-/* The Qwen2 architecture over the real numbers (spec T1 to T5): forward and backward in binary64 on OpenBLAS, and forward in MPFR at
- * any precision for tiny shapes. RoPE tables are the binary32 ones of the spec (T1.9), then taken as exact. */
+/* The Qwen2 architecture over the real numbers (spec T1 to T5): forward and backward in binary64 on
+ * OpenBLAS, and forward in MPFR at any precision for tiny shapes. RoPE tables are the binary32 ones
+ * of the spec (T1.9), then taken as exact. */
 #ifndef SLUICE_REFERENCE_TRANSFORMER_H
 #define SLUICE_REFERENCE_TRANSFORMER_H
 
@@ -15,7 +16,8 @@ typedef struct {
   int tied;
 } sl_ref_model;
 
-/* Packed tokens (spec N4.1): ids are read, target is what each position is asked for; masked rows give 0 and take no gradient. */
+/* Packed tokens (spec N4.1): ids are read, target is what each position is asked for; masked rows
+ * give 0 and take no gradient. */
 typedef struct {
   const uint32_t *seq, *ids, *target;
   const uint8_t *mask;
@@ -40,7 +42,8 @@ typedef enum {
   SL_REF_LAYER_TENSORS
 } sl_ref_tensor;
 
-/* Weights are one flat array in registry order: embedding, layers, final norm, head if not tied. Offsets in elements. */
+/* Weights are one flat array in registry order: embedding, layers, final norm, head if not tied.
+ * Offsets in elements. */
 size_t sl_ref_weights(const sl_ref_model *m);
 size_t sl_ref_layer_offset(const sl_ref_model *m, size_t layer, sl_ref_tensor tensor);
 size_t sl_ref_norm_offset(const sl_ref_model *m);
@@ -49,15 +52,18 @@ size_t sl_ref_head_offset(const sl_ref_model *m); /* 0, the embedding, if tied *
 /* A forward pass with all it keeps for the backward pass. */
 typedef struct sl_ref_run sl_ref_run;
 
-/* logp and entropy (t). SL_ERR_MEMORY leaves *run untouched. The run borrows model, weights and tokens. */
-sl_status sl_ref_forward(sl_ref_run **run, const sl_ref_model *m, const double *weights, const sl_ref_tokens *tokens, double *logp,
-                         double *entropy);
-/* Adds to grad (sl_ref_weights) the gradient of sum_t dlogp_t logp_t + dentropy_t entropy_t by the weights. */
-sl_status sl_ref_backward(const sl_ref_run *run, const double *dlogp, const double *dentropy, double *grad);
+/* logp and entropy (t). SL_ERR_MEMORY leaves *run untouched. The run borrows model, weights and
+ * tokens. */
+sl_status sl_ref_forward(sl_ref_run **run, const sl_ref_model *m, const double *weights,
+                         const sl_ref_tokens *tokens, double *logp, double *entropy);
+/* Adds to grad (sl_ref_weights) the gradient of sum_t dlogp_t logp_t + dentropy_t entropy_t by the
+ * weights. */
+sl_status sl_ref_backward(const sl_ref_run *run, const double *dlogp, const double *dentropy,
+                          double *grad);
 void sl_ref_run_destroy(sl_ref_run *run);
 
 /* The same forward pass in MPFR; precision is that of the weights. */
-sl_status sl_ref_forward_mpfr(sl_reals *logp, sl_reals *entropy, const sl_ref_model *m, const sl_reals *weights,
-                              const sl_ref_tokens *tokens);
+sl_status sl_ref_forward_mpfr(sl_reals *logp, sl_reals *entropy, const sl_ref_model *m,
+                              const sl_reals *weights, const sl_ref_tokens *tokens);
 
 #endif

@@ -13,7 +13,8 @@ size_t sl_part_pairs(const sl_ref_model *m, const sl_ref_tokens *tokens) {
   return pairs;
 }
 
-/* One sequence and head: n rows; where its first query and key lie, and its block of probabilities. */
+/* One sequence and head: n rows; where its first query and key lie, and its block of probabilities.
+ */
 typedef struct {
   size_t n, query, key, block;
 } head;
@@ -31,16 +32,18 @@ static int next_head(head *h, size_t *i, const sl_ref_model *m, const sl_ref_tok
 }
 
 /* c = alpha a b^T for blocks of rows (n, d) with leading dimensions: pairs (n, n). */
-static void pairs_of(double *c, double alpha, const double *a, size_t lda, const double *b, size_t ldb, size_t n, size_t d) {
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)n, (blasint)n, (blasint)d, alpha, a, (blasint)lda, b, (blasint)ldb, 0.0, c,
-              (blasint)n);
+static void pairs_of(double *c, double alpha, const double *a, size_t lda, const double *b,
+                     size_t ldb, size_t n, size_t d) {
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)n, (blasint)n, (blasint)d, alpha, a,
+              (blasint)lda, b, (blasint)ldb, 0.0, c, (blasint)n);
 }
 
 /* c (n, d) = beta c + alpha op(pairs) b */
-static void apply(double *c, size_t ldc, double beta, double alpha, const double *pairs, int transpose, const double *b, size_t ldb,
-                  size_t n, size_t d) {
-  cblas_dgemm(CblasRowMajor, transpose ? CblasTrans : CblasNoTrans, CblasNoTrans, (blasint)n, (blasint)d, (blasint)n, alpha, pairs,
-              (blasint)n, b, (blasint)ldb, beta, c, (blasint)ldc);
+static void apply(double *c, size_t ldc, double beta, double alpha, const double *pairs,
+                  int transpose, const double *b, size_t ldb, size_t n, size_t d) {
+  cblas_dgemm(CblasRowMajor, transpose ? CblasTrans : CblasNoTrans, CblasNoTrans, (blasint)n,
+              (blasint)d, (blasint)n, alpha, pairs, (blasint)n, b, (blasint)ldb, beta, c,
+              (blasint)ldc);
 }
 
 static void causal_softmax(double *p, size_t n) {
@@ -53,8 +56,8 @@ static void causal_softmax(double *p, size_t n) {
   }
 }
 
-void sl_part_attention(double *o, double *p, const double *q, const double *k, const double *v, const sl_ref_model *m,
-                       const sl_ref_tokens *tokens) {
+void sl_part_attention(double *o, double *p, const double *q, const double *k, const double *v,
+                       const sl_ref_model *m, const sl_ref_tokens *tokens) {
   const size_t d = m->head_dim, ldq = m->heads * d, ldk = m->kv_heads * d;
   head h = {0};
   for (size_t i = 0; next_head(&h, &i, m, tokens);) {
@@ -65,8 +68,9 @@ void sl_part_attention(double *o, double *p, const double *q, const double *k, c
   }
 }
 
-void sl_part_attention_grad(double *dq, double *dk, double *dv, double *ds, const double *d_o, const double *p, const double *q,
-                            const double *k, const double *v, const sl_ref_model *m, const sl_ref_tokens *tokens) {
+void sl_part_attention_grad(double *dq, double *dk, double *dv, double *ds, const double *d_o,
+                            const double *p, const double *q, const double *k, const double *v,
+                            const sl_ref_model *m, const sl_ref_tokens *tokens) {
   const size_t d = m->head_dim, ldq = m->heads * d, ldk = m->kv_heads * d;
   const double scale = 1.0 / sqrt((double)d);
   head h = {0};

@@ -3,7 +3,8 @@
 
 static size_t tensor_size(const sl_ref_model *m, sl_ref_tensor tensor) {
   const size_t q = m->heads * m->head_dim, kv = m->kv_heads * m->head_dim, d = m->hidden;
-  const size_t sizes[SL_REF_LAYER_TENSORS] = {d, q * d, q, kv * d, kv, kv * d, kv, d * q, d, m->ffn * d, m->ffn * d, d * m->ffn};
+  const size_t sizes[SL_REF_LAYER_TENSORS] = {d,  q * d, q, kv * d,     kv,         kv * d,
+                                              kv, d * q, d, m->ffn * d, m->ffn * d, d * m->ffn};
   return sizes[tensor];
 }
 
@@ -14,9 +15,16 @@ static size_t tensors_before(const sl_ref_model *m, sl_ref_tensor tensor) {
 }
 
 size_t sl_ref_layer_offset(const sl_ref_model *m, size_t layer, sl_ref_tensor tensor) {
-  return m->vocab * m->hidden + layer * tensors_before(m, SL_REF_LAYER_TENSORS) + tensors_before(m, tensor);
+  return m->vocab * m->hidden + layer * tensors_before(m, SL_REF_LAYER_TENSORS) +
+         tensors_before(m, tensor);
 }
 
-size_t sl_ref_norm_offset(const sl_ref_model *m) { return sl_ref_layer_offset(m, m->layers, SL_REF_NORM1); }
-size_t sl_ref_head_offset(const sl_ref_model *m) { return m->tied ? 0 : sl_ref_norm_offset(m) + m->hidden; }
-size_t sl_ref_weights(const sl_ref_model *m) { return sl_ref_norm_offset(m) + m->hidden + (m->tied ? 0 : m->vocab * m->hidden); }
+size_t sl_ref_norm_offset(const sl_ref_model *m) {
+  return sl_ref_layer_offset(m, m->layers, SL_REF_NORM1);
+}
+size_t sl_ref_head_offset(const sl_ref_model *m) {
+  return m->tied ? 0 : sl_ref_norm_offset(m) + m->hidden;
+}
+size_t sl_ref_weights(const sl_ref_model *m) {
+  return sl_ref_norm_offset(m) + m->hidden + (m->tied ? 0 : m->vocab * m->hidden);
+}

@@ -1,5 +1,5 @@
-/* Forward pass of the transformer in MPFR (spec T5.1): naive loops, sharing nothing with the binary64 one but the layout and the
- * RoPE tables. */
+/* Forward pass of the transformer in MPFR (spec T5.1): naive loops, sharing nothing with the
+ * binary64 one but the layout and the RoPE tables. */
 #include "rope.h"
 #include "transformer.h"
 
@@ -19,13 +19,15 @@ typedef struct {
 } pass;
 
 /* y (t, n) (+)= x (t, k) w^T + bias */
-static void linear(pass *p, sl_reals *y, int onto, const sl_reals *x, size_t w, size_t bias, size_t n, size_t k) {
+static void linear(pass *p, sl_reals *y, int onto, const sl_reals *x, size_t w, size_t bias,
+                   size_t n, size_t k) {
   for (size_t i = 0; i < p->t * n; i++) {
     if (bias)
       mpfr_set(p->a, p->w[bias + i % n], RN);
     else
       mpfr_set_zero(p->a, 1);
-    for (size_t c = 0; c < k; c++) mpfr_fma(p->a, x->x[i / n * k + c], p->w[w + i % n * k + c], p->a, RN);
+    for (size_t c = 0; c < k; c++)
+      mpfr_fma(p->a, x->x[i / n * k + c], p->w[w + i % n * k + c], p->a, RN);
     if (onto)
       mpfr_add(y->x[i], y->x[i], p->a, RN);
     else
@@ -53,7 +55,8 @@ static void rope(pass *p, sl_reals *x, size_t heads) {
   for (size_t s = 0; s < p->tokens->n_seq; s++)
     for (size_t i = p->tokens->seq[s]; i < p->tokens->seq[s + 1]; i++)
       for (size_t r = 0; r < heads * half; r++) {
-        const size_t re = (i * heads + r / half) * d + r % half, im = re + half, at = (i - p->tokens->seq[s]) * half + r % half;
+        const size_t re = (i * heads + r / half) * d + r % half, im = re + half,
+                     at = (i - p->tokens->seq[s]) * half + r % half;
         const double cosine = (double)p->cosine[at], sine = (double)p->sine[at];
         mpfr_mul_d(p->a, x->x[re], sine, RN);
         mpfr_mul_d(p->b, x->x[im], sine, RN);
@@ -83,13 +86,15 @@ static void attend(pass *p, size_t first, size_t i, size_t h) {
   for (size_t j = first; j <= i; j++) {
     mpfr_ptr s = p->row.x[j - first];
     mpfr_set_zero(s, 1);
-    for (size_t c = 0; c < d; c++) mpfr_fma(s, p->q.x[at + c], p->k.x[(j * m->kv_heads + g) * d + c], s, RN);
+    for (size_t c = 0; c < d; c++)
+      mpfr_fma(s, p->q.x[at + c], p->k.x[(j * m->kv_heads + g) * d + c], s, RN);
     mpfr_div(s, s, p->b, RN);
   }
   exponentiate(p, i - first + 1);
   for (size_t c = 0; c < d; c++) {
     mpfr_set_zero(o[c], 1);
-    for (size_t j = first; j <= i; j++) mpfr_fma(o[c], p->row.x[j - first], p->v.x[(j * m->kv_heads + g) * d + c], o[c], RN);
+    for (size_t j = first; j <= i; j++)
+      mpfr_fma(o[c], p->row.x[j - first], p->v.x[(j * m->kv_heads + g) * d + c], o[c], RN);
     mpfr_div(o[c], o[c], p->a, RN);
   }
 }
@@ -147,12 +152,16 @@ static void head_row(pass *p, mpfr_t logp, mpfr_t entropy, size_t i) {
   mpfr_sub(entropy, p->a, p->b, RN);
 }
 
-#define FOR_ALL_ARRAYS(DO) DO(x, d) DO(h, d) DO(q, nq) DO(o, nq) DO(k, nk) DO(v, nk) DO(gate, f) DO(up, f)
+#define FOR_ALL_ARRAYS(DO) \
+  DO(x, d) DO(h, d) DO(q, nq) DO(o, nq) DO(k, nk) DO(v, nk) DO(gate, f) DO(up, f)
 
-static sl_status create(pass *p, const sl_ref_model *m, const sl_reals *weights, const sl_ref_tokens *tokens) {
+static sl_status create(pass *p, const sl_ref_model *m, const sl_reals *weights,
+                        const sl_ref_tokens *tokens) {
   const mpfr_prec_t precision = mpfr_get_prec(weights->x[0]);
-  const size_t t = tokens->n_seq ? tokens->seq[tokens->n_seq] : 0, table = t * m->head_dim / 2, longest = m->vocab > t ? m->vocab : t;
-  const size_t d = t * m->hidden, nq = t * m->heads * m->head_dim, nk = t * m->kv_heads * m->head_dim, f = t * m->ffn;
+  const size_t t = tokens->n_seq ? tokens->seq[tokens->n_seq] : 0, table = t * m->head_dim / 2,
+               longest = m->vocab > t ? m->vocab : t;
+  const size_t d = t * m->hidden, nq = t * m->heads * m->head_dim,
+               nk = t * m->kv_heads * m->head_dim, f = t * m->ffn;
   p->m = m, p->tokens = tokens, p->w = weights->x, p->t = t;
   int whole = 1;
 #define CREATE(name, size) p->name = sl_reals_create(size, precision), whole = whole && p->name.x;
@@ -178,12 +187,13 @@ static void destroy(pass *p) {
   free(p->cosine);
 }
 
-sl_status sl_ref_forward_mpfr(sl_reals *logp, sl_reals *entropy, const sl_ref_model *m, const sl_reals *weights,
-                              const sl_ref_tokens *tokens) {
+sl_status sl_ref_forward_mpfr(sl_reals *logp, sl_reals *entropy, const sl_ref_model *m,
+                              const sl_reals *weights, const sl_ref_tokens *tokens) {
   pass p = {0};
   const sl_status status = create(&p, m, weights, tokens);
   if (!status) {
-    for (size_t i = 0; i < p.t * m->hidden; i++) mpfr_set(p.x.x[i], p.w[tokens->ids[i / m->hidden] * m->hidden + i % m->hidden], RN);
+    for (size_t i = 0; i < p.t * m->hidden; i++)
+      mpfr_set(p.x.x[i], p.w[tokens->ids[i / m->hidden] * m->hidden + i % m->hidden], RN);
     for (size_t l = 0; l < m->layers; l++) layer(&p, l);
     norm(&p, sl_ref_norm_offset(m));
     for (size_t i = 0; i < p.t; i++) {

@@ -4,24 +4,26 @@
 #include <cblas.h>
 #include <math.h>
 
-void sl_part_linear(double *y, const double *x, const double *w, const double *bias, size_t t, size_t n, size_t k) {
+void sl_part_linear(double *y, const double *x, const double *w, const double *bias, size_t t,
+                    size_t n, size_t k) {
   for (size_t i = 0; i < t * n; i++) y[i] = bias ? bias[i % n] : 0.0;
   if (t && n && k)
-    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)t, (blasint)n, (blasint)k, 1.0, x, (blasint)k, w, (blasint)k, 1.0, y,
-                (blasint)n);
+    cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (blasint)t, (blasint)n, (blasint)k, 1.0, x,
+                (blasint)k, w, (blasint)k, 1.0, y, (blasint)n);
 }
 
-void sl_part_linear_grad(double *dx, double *dw, double *dbias, const double *dy, const double *x, const double *w, size_t t, size_t n,
-                         size_t k) {
+void sl_part_linear_grad(double *dx, double *dw, double *dbias, const double *dy, const double *x,
+                         const double *w, size_t t, size_t n, size_t k) {
   if (!t || !n || !k) return;
-  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)t, (blasint)k, (blasint)n, 1.0, dy, (blasint)n, w, (blasint)k, 1.0, dx,
-              (blasint)k);
-  cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (blasint)n, (blasint)k, (blasint)t, 1.0, dy, (blasint)n, x, (blasint)k, 1.0, dw,
-              (blasint)k);
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasNoTrans, (blasint)t, (blasint)k, (blasint)n, 1.0,
+              dy, (blasint)n, w, (blasint)k, 1.0, dx, (blasint)k);
+  cblas_dgemm(CblasRowMajor, CblasTrans, CblasNoTrans, (blasint)n, (blasint)k, (blasint)t, 1.0, dy,
+              (blasint)n, x, (blasint)k, 1.0, dw, (blasint)k);
   for (size_t i = 0; dbias && i < t * n; i++) dbias[i % n] += dy[i];
 }
 
-void sl_part_norm(double *y, double *rstd, const double *x, const double *w, size_t t, size_t d, double eps) {
+void sl_part_norm(double *y, double *rstd, const double *x, const double *w, size_t t, size_t d,
+                  double eps) {
   for (size_t i = 0; i < t; i++) {
     const double *row = x + i * d;
     rstd[i] = 1.0 / sqrt(cblas_ddot((blasint)d, row, 1, row, 1) / (double)d + eps);
@@ -30,10 +32,12 @@ void sl_part_norm(double *y, double *rstd, const double *x, const double *w, siz
 }
 
 /* With n = x rstd: dx = rstd (w dy - n mean(w dy n)), dw = dy n */
-void sl_part_norm_grad(double *dx, double *dw, const double *dy, const double *x, const double *w, const double *rstd, size_t t, size_t d) {
+void sl_part_norm_grad(double *dx, double *dw, const double *dy, const double *x, const double *w,
+                       const double *rstd, size_t t, size_t d) {
   for (size_t i = 0; i < t; i++) {
     double mean = 0.0;
-    for (size_t c = 0; c < d; c++) mean += w[c] * dy[i * d + c] * x[i * d + c] * rstd[i] / (double)d;
+    for (size_t c = 0; c < d; c++)
+      mean += w[c] * dy[i * d + c] * x[i * d + c] * rstd[i] / (double)d;
     for (size_t c = 0; c < d; c++) {
       const double n = x[i * d + c] * rstd[i];
       dx[i * d + c] += rstd[i] * (w[c] * dy[i * d + c] - n * mean);
@@ -42,14 +46,16 @@ void sl_part_norm_grad(double *dx, double *dw, const double *dy, const double *x
   }
 }
 
-void sl_part_rope(double *x, const sl_ref_tokens *tokens, const float *cos_table, const float *sin_table, size_t heads, size_t d,
-                  double direction) {
+void sl_part_rope(double *x, const sl_ref_tokens *tokens, const float *cos_table,
+                  const float *sin_table, size_t heads, size_t d, double direction) {
   const size_t half = d / 2;
   for (size_t s = 0; s < tokens->n_seq; s++)
     for (size_t i = tokens->seq[s]; i < tokens->seq[s + 1]; i++)
       for (size_t r = 0; r < heads * half; r++) {
-        const size_t re = (i * heads + r / half) * d + r % half, im = re + half, at = (i - tokens->seq[s]) * half + r % half;
-        const double a = x[re], b = x[im], cosine = (double)cos_table[at], sine = direction * (double)sin_table[at];
+        const size_t re = (i * heads + r / half) * d + r % half, im = re + half,
+                     at = (i - tokens->seq[s]) * half + r % half;
+        const double a = x[re], b = x[im], cosine = (double)cos_table[at],
+                     sine = direction * (double)sin_table[at];
         x[re] = a * cosine - b * sine;
         x[im] = a * sine + b * cosine;
       }
@@ -61,7 +67,8 @@ void sl_part_swiglu(double *y, const double *gate, const double *up, size_t n) {
   for (size_t i = 0; i < n; i++) y[i] = gate[i] * logistic(gate[i]) * up[i];
 }
 
-void sl_part_swiglu_grad(double *dgate, double *dup, const double *dy, const double *gate, const double *up, size_t n) {
+void sl_part_swiglu_grad(double *dgate, double *dup, const double *dy, const double *gate,
+                         const double *up, size_t n) {
   for (size_t i = 0; i < n; i++) {
     const double s = logistic(gate[i]);
     dup[i] += dy[i] * gate[i] * s;
@@ -69,7 +76,8 @@ void sl_part_swiglu_grad(double *dgate, double *dup, const double *dy, const dou
   }
 }
 
-void sl_part_head(double *logp, double *entropy, double *z, const sl_ref_tokens *tokens, size_t t, size_t vocab) {
+void sl_part_head(double *logp, double *entropy, double *z, const sl_ref_tokens *tokens, size_t t,
+                  size_t vocab) {
   for (size_t i = 0; i < t; i++) {
     double *row = z + i * vocab, max = -INFINITY, sum = 0.0;
     for (size_t v = 0; v < vocab; v++) row[v] *= tokens->inv_temperature, max = fmax(max, row[v]);
@@ -84,12 +92,13 @@ void sl_part_head(double *logp, double *entropy, double *z, const sl_ref_tokens 
   }
 }
 
-void sl_part_head_grad(double *dz, const double *dlogp, const double *dentropy, const double *log_p, const double *entropy,
-                       const sl_ref_tokens *tokens, size_t t, size_t vocab) {
+void sl_part_head_grad(double *dz, const double *dlogp, const double *dentropy, const double *log_p,
+                       const double *entropy, const sl_ref_tokens *tokens, size_t t, size_t vocab) {
   for (size_t i = 0; i < t * vocab; i++) {
     const size_t row = i / vocab, v = i % vocab;
     const double p = exp(log_p[i]);
-    const double by_z = dlogp[row] * ((v == tokens->target[row]) - p) - dentropy[row] * p * (log_p[i] + entropy[row]);
+    const double by_z = dlogp[row] * ((v == tokens->target[row]) - p) -
+                        dentropy[row] * p * (log_p[i] + entropy[row]);
     dz[i] = tokens->mask[row] ? by_z * tokens->inv_temperature : 0.0;
   }
 }

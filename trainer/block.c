@@ -14,7 +14,8 @@ static int product(size_t a, size_t b, size_t *out) {
 
 void *sl_cut(sl_cutter *c, size_t rows, size_t columns, size_t size) {
   size_t bytes;
-  if (c->overflow || !product(rows, columns, &bytes) || !product(bytes, size, &bytes) || bytes > SIZE_MAX / 2 - c->used) {
+  if (c->overflow || !product(rows, columns, &bytes) || !product(bytes, size, &bytes) ||
+      bytes > SIZE_MAX / 2 - c->used) {
     c->overflow = 1;
     return NULL;
   }
@@ -26,7 +27,8 @@ void *sl_cut(sl_cutter *c, size_t rows, size_t columns, size_t size) {
 size_t sl_cutter_bytes(const sl_cutter *c) { return c->overflow ? SIZE_MAX : c->used; }
 
 static sl_status host_block(void **out, size_t bytes) {
-  const size_t rounded = (bytes / SL_BLOCK_ALIGN + (bytes % SL_BLOCK_ALIGN || !bytes)) * SL_BLOCK_ALIGN;
+  const size_t rounded =
+      (bytes / SL_BLOCK_ALIGN + (bytes % SL_BLOCK_ALIGN || !bytes)) * SL_BLOCK_ALIGN;
   void *block = aligned_alloc(SL_BLOCK_ALIGN, rounded);
   if (!block) return SL_ERR_MEMORY;
   memset(block, 0, rounded);
@@ -46,10 +48,14 @@ static sl_status context_block(void **out, sl_context *ctx, size_t bytes) {
   return status;
 }
 
-sl_status sl_block_create(void **out, sl_context *ctx, size_t bytes, const char *what, sl_error *err) {
-  if (bytes > SIZE_MAX - 2 * SL_BLOCK_ALIGN) return sl_fail(err, SL_ERR_MEMORY, "the size of %s overflows", what);
+sl_status sl_block_create(void **out, sl_context *ctx, size_t bytes, const char *what,
+                          sl_error *err) {
+  if (bytes > SIZE_MAX - 2 * SL_BLOCK_ALIGN)
+    return sl_fail(err, SL_ERR_MEMORY, "the size of %s overflows", what);
   const sl_status status = ctx ? context_block(out, ctx, bytes) : host_block(out, bytes);
-  return status ? sl_fail(err, status, "no memory for %s: %.1f MiB", what, (double)bytes / 1048576.0) : SL_OK;
+  return status
+             ? sl_fail(err, status, "no memory for %s: %.1f MiB", what, (double)bytes / 1048576.0)
+             : SL_OK;
 }
 
 void sl_block_free(sl_context *ctx, void *block) {

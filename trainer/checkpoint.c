@@ -1,4 +1,5 @@
-/* Checkpoints (spec F4.5): a model folder with the moments and a state file, written whole or not at all, and checked against its hash. */
+/* Checkpoints (spec F4.5): a model folder with the moments and a state file, written whole or not
+ * at all, and checked against its hash. */
 #include "run_files.h"
 
 #include "file.h"
@@ -43,12 +44,16 @@ static sl_status write_moments(const sl_trainer *t, const char *path, sl_error *
   float *moments[2] = {NULL, NULL};
   sl_tensor_view *views = calloc(2 * n, sizeof *views);
   char(*names)[112] = calloc(2 * n, sizeof *names);
-  sl_status status = views && names ? view_moments(t, moments, err) : sl_fail(err, SL_ERR_MEMORY, "no memory for a checkpoint");
+  sl_status status = views && names ? view_moments(t, moments, err)
+                                    : sl_fail(err, SL_ERR_MEMORY, "no memory for a checkpoint");
   for (size_t i = 0; !status && i < 2 * n; i++) {
     const sl_tensor_info *tensor = &layout->tensors[i < n ? i : i - n];
     snprintf(names[i], sizeof *names, "%s.%s", i < n ? "m" : "v", tensor->name);
-    views[i] = (sl_tensor_view){
-        names[i], tensor->rank, {tensor->shape[0], tensor->shape[1]}, tensor->count, moments[i < n ? 0 : 1] + tensor->offset};
+    views[i] = (sl_tensor_view){names[i],
+                                tensor->rank,
+                                {tensor->shape[0], tensor->shape[1]},
+                                tensor->count,
+                                moments[i < n ? 0 : 1] + tensor->offset};
   }
   if (!status) status = sl_safetensors_write(path, views, 2 * n, err);
   unview_moments(t, moments);
@@ -57,13 +62,17 @@ static sl_status write_moments(const sl_trainer *t, const char *path, sl_error *
   return status;
 }
 
-static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+static int by_name(const void *a, const void *b) {
+  return strcmp(*(char *const *)a, *(char *const *)b);
+}
 
-/* Names of a run's checkpoints, ascending; the caller frees each and the array. Temporary folders of a killed writer are passed over. */
+/* Names of a run's checkpoints, ascending; the caller frees each and the array. Temporary folders
+ * of a killed writer are passed over. */
 static sl_status list_checkpoints(char ***out, size_t *count, const char *run, sl_error *err) {
   char *folder = sl_path_join(run, SL_RUN_CHECKPOINTS);
   DIR *dir = folder ? opendir(folder) : NULL;
-  sl_status status = dir ? SL_OK : sl_fail(err, SL_ERR_INPUT, "%s: not a run: %s", run, strerror(errno));
+  sl_status status =
+      dir ? SL_OK : sl_fail(err, SL_ERR_INPUT, "%s: not a run: %s", run, strerror(errno));
   char **names = NULL;
   size_t n = 0;
   for (struct dirent *e; !status && (e = readdir(dir));) {
@@ -90,7 +99,8 @@ static void free_names(char **names, size_t n) {
 }
 
 static char *path_of(const char *run, const char *name) {
-  char *folder = sl_path_join(run, SL_RUN_CHECKPOINTS), *path = folder ? sl_path_join(folder, name) : NULL;
+  char *folder = sl_path_join(run, SL_RUN_CHECKPOINTS),
+       *path = folder ? sl_path_join(folder, name) : NULL;
   free(folder);
   return path;
 }
@@ -101,7 +111,8 @@ static sl_status remove_old(const sl_run_files *run, size_t keep, sl_error *err)
   sl_status status = list_checkpoints(&names, &n, run->path, err);
   for (size_t i = 0; !status && i + keep < n; i++) {
     char *path = path_of(run->path, names[i]);
-    status = path ? sl_folder_remove(path, err) : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+    status =
+        path ? sl_folder_remove(path, err) : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
     free(path);
   }
   free_names(names, n);
@@ -114,9 +125,11 @@ static sl_status flush_logs(const sl_run_files *run, sl_error *err) {
   return sl_fail(err, SL_ERR_IO, "%s: logs: %s", run->path, strerror(errno));
 }
 
-static sl_status write_state(const sl_run_files *run, const sl_trainer *t, const char *folder, sl_error *err) {
+static sl_status write_state(const sl_run_files *run, const sl_trainer *t, const char *folder,
+                             sl_error *err) {
   const long metrics = ftell(run->metrics), ledger = ftell(run->ledger);
-  if (metrics < 0 || ledger < 0) return sl_fail(err, SL_ERR_IO, "%s: logs: %s", run->path, strerror(errno));
+  if (metrics < 0 || ledger < 0)
+    return sl_fail(err, SL_ERR_IO, "%s: logs: %s", run->path, strerror(errno));
   sl_checkpoint_state s = {.counters = sl_trainer_counters(t),
                            .adamw = t->optimizer.state,
                            .success_before = t->success_before,
@@ -156,7 +169,9 @@ sl_status sl_checkpoint_newest(char **out, const char *run, sl_error *err) {
   size_t n;
   sl_status status = list_checkpoints(&names, &n, run, err);
   if (!status && n == 0)
-    status = sl_fail(err, SL_ERR_INPUT, "%s: the run has no checkpoint to go on from: remove the folder and train anew", run);
+    status = sl_fail(
+        err, SL_ERR_INPUT,
+        "%s: the run has no checkpoint to go on from: remove the folder and train anew", run);
   if (!status) {
     *out = path_of(run, names[n - 1]);
     if (!*out) status = sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
@@ -166,8 +181,8 @@ sl_status sl_checkpoint_newest(char **out, const char *run, sl_error *err) {
 }
 
 /* One of the two moments, "m" or "v", from an open file. */
-static sl_status read_moment(const sl_trainer *t, const sl_safetensors *file, const char *path, const char *which, float *arena,
-                             sl_error *err) {
+static sl_status read_moment(const sl_trainer *t, const sl_safetensors *file, const char *path,
+                             const char *which, float *arena, sl_error *err) {
   const sl_model_layout *layout = t->policy.layout;
   float *host;
   sl_status status = sl_arena_create(&host, NULL, layout, err);
@@ -178,7 +193,8 @@ static sl_status read_moment(const sl_trainer *t, const sl_safetensors *file, co
     snprintf(name, sizeof name, "%s.%s", which, tensor->name);
     const sl_tensor_view *view = sl_safetensors_find(file, name);
     if (!view || view->count != tensor->count)
-      status = sl_fail(err, SL_ERR_INPUT, "%s: tensor %s is absent or has another size", path, name);
+      status =
+          sl_fail(err, SL_ERR_INPUT, "%s: tensor %s is absent or has another size", path, name);
     else
       status = sl_safetensors_read(file, view, host + tensor->offset, err);
   }
@@ -204,20 +220,23 @@ static sl_status read_policy(sl_trainer *t, const char *path, sl_error *err) {
   sl_status status = sl_model_folder_read(&read, NULL, path, err);
   if (status) return status;
   if (memcmp(&read.layout->shape, &t->policy.layout->shape, sizeof read.layout->shape) != 0)
-    status = sl_fail(err, SL_ERR_MISMATCH, "%s: the model's shape is not that of the run's configuration", path);
+    status = sl_fail(err, SL_ERR_MISMATCH,
+                     "%s: the model's shape is not that of the run's configuration", path);
   else
     status = sl_arena_write(t->policy.data, t->policy.ctx, read.layout, read.data, err);
   sl_parameters_free(&read);
   return status;
 }
 
-sl_status sl_checkpoint_read(sl_trainer *t, const char *path, sl_checkpoint_state *out, sl_error *err) {
+sl_status sl_checkpoint_read(sl_trainer *t, const char *path, sl_checkpoint_state *out,
+                             sl_error *err) {
   sl_checkpoint_state s;
   sl_status status = sl_checkpoint_state_read(&s, path, err);
   if (!status) status = read_policy(t, path, err);
   if (!status) status = read_moments(t, path, err);
   if (status) return status;
-  t->phase = (sl_phase)s.counters.phase, t->sft_step = s.counters.sft_step, t->rl_step = s.counters.rl_step;
+  t->phase = (sl_phase)s.counters.phase, t->sft_step = s.counters.sft_step,
+  t->rl_step = s.counters.rl_step;
   t->optimizer.state = s.adamw;
   t->success_before = s.success_before, t->success_after = s.success_after;
   const sl_data_position sft = {(uint32_t)s.counters.sft_epoch, (uint32_t)s.counters.sft_offset};
@@ -228,7 +247,9 @@ sl_status sl_checkpoint_read(sl_trainer *t, const char *path, sl_checkpoint_stat
   char hash[SL_DIGEST_TEXT];
   status = sl_trainer_hash(t, 0, hash, err);
   if (!status && strcmp(hash, s.hash) != 0)
-    return sl_fail(err, SL_ERR_MISMATCH, "%s: the state's hash is %s, but %s was recorded: the checkpoint is damaged", path, hash, s.hash);
+    return sl_fail(err, SL_ERR_MISMATCH,
+                   "%s: the state's hash is %s, but %s was recorded: the checkpoint is damaged",
+                   path, hash, s.hash);
   if (!status) *out = s;
   return status;
 }

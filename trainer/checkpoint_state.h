@@ -1,4 +1,5 @@
-/* The state file of a checkpoint (spec F4.5): counters, bias corrections, sizes of the logs, and what the rest is checked against. */
+/* The state file of a checkpoint (spec F4.5): counters, bias corrections, sizes of the logs, and
+ * what the rest is checked against. */
 #ifndef SLUICE_CHECKPOINT_STATE_H
 #define SLUICE_CHECKPOINT_STATE_H
 
@@ -12,11 +13,13 @@ typedef struct {
   double success_before, success_after; /* held-out, around RL; NaN if not reached */
   size_t metrics_size, ledger_size;     /* bytes of the logs */
   char hash[SL_DIGEST_TEXT];            /* of the state */
-  char reference[SL_DIGEST_TEXT];       /* of the digests of the frozen reference's tensors; "" if there is none */
+  char reference[SL_DIGEST_TEXT]; /* of the digests of the frozen reference's tensors; "" if there
+                                     is none */
 } sl_checkpoint_state;
 
 /* folder/state.json */
-sl_status sl_checkpoint_state_write(const sl_checkpoint_state *state, const char *folder, sl_error *err);
+sl_status sl_checkpoint_state_write(const sl_checkpoint_state *state, const char *folder,
+                                    sl_error *err);
 /* SL_ERR_INPUT with the place of what is malformed, SL_ERR_IO. */
 sl_status sl_checkpoint_state_read(sl_checkpoint_state *out, const char *folder, sl_error *err);
 

@@ -28,13 +28,15 @@ int sl_cli_fail(const char *command, const sl_error *err);
 /* A text as JSON has it, in quotes. */
 void sl_cli_json_text(FILE *out, const char *text);
 
-/* A progress line on stderr, rewritten in place, at most ten times a second, and only when stderr is a terminal (or SLUICE_PROGRESS=1). */
+/* A progress line on stderr, rewritten in place, at most ten times a second, and only when stderr
+ * is a terminal (or SLUICE_PROGRESS=1). */
 typedef struct {
   int active;
   int64_t last_ms;
 } sl_progress;
 void sl_progress_start(sl_progress *progress);
-void sl_progress_line(sl_progress *progress, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void sl_progress_line(sl_progress *progress, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
 void sl_progress_end(sl_progress *progress); /* clears the line */
 
 /* Every subcommand of this build. */

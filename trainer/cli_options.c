@@ -5,15 +5,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-double sl_argp_number(struct argp_state *state, const char *name, const char *arg, double low, double high) {
+double sl_argp_number(struct argp_state *state, const char *name, const char *arg, double low,
+                      double high) {
   char *end;
   const double x = strtod(arg, &end);
   if (*end || end == arg || !(x >= low && x <= high))
-    argp_error(state, "--%s: expected a number from %.15g to %.15g, found '%s'", name, low, high, arg);
+    argp_error(state, "--%s: expected a number from %.15g to %.15g, found '%s'", name, low, high,
+               arg);
   return x;
 }
 
-double sl_argp_whole(struct argp_state *state, const char *name, const char *arg, double low, double high) {
+double sl_argp_whole(struct argp_state *state, const char *name, const char *arg, double low,
+                     double high) {
   const double x = sl_argp_number(state, name, arg, low, high);
   if (x != floor(x)) argp_error(state, "--%s: expected a whole number, found '%s'", name, arg);
   return x;
@@ -31,7 +34,9 @@ static error_t parse_backend(int key, char *arg, struct argp_state *state) {
     case 'i':
       if (strcmp(arg, "avx2") != 0 && strcmp(arg, "avx512") != 0 && strcmp(arg, "best") != 0)
         argp_error(state, "--isa: expected best, avx2 or avx512, found '%s'", arg);
-      o->isa = strcmp(arg, "avx2") == 0 ? SL_ISA_AVX2 : strcmp(arg, "avx512") == 0 ? SL_ISA_AVX512 : SL_ISA_BEST;
+      o->isa = strcmp(arg, "avx2") == 0     ? SL_ISA_AVX2
+               : strcmp(arg, "avx512") == 0 ? SL_ISA_AVX512
+                                            : SL_ISA_BEST;
       return 0;
     case 't':
       o->threads = (int)sl_argp_whole(state, "threads", arg, 0, 4096);
@@ -42,7 +47,8 @@ static error_t parse_backend(int key, char *arg, struct argp_state *state) {
 }
 
 static const struct argp_option backend_rows[] = {
-    {"backend", 'b', "NAME", 0, "plain, cpu (default), cuda or simt; with other bits, where built: openblas, cublas", 0},
+    {"backend", 'b', "NAME", 0,
+     "plain, cpu (default), cuda or simt; with other bits, where built: openblas, cublas", 0},
     {"isa", 'i', "NAME", 0, "best, avx2 or avx512, of the cpu backend", 0},
     {"threads", 't', "N", 0, "0 (default): all that the system offers", 0},
     {0}};
@@ -57,5 +63,7 @@ static error_t parse_set(int key, char *arg, struct argp_state *state) {
 }
 
 static const struct argp_option set_rows[] = {
-    {"set", 's', "SECTION.KEY=VALUE", 0, "overrides one key of the configuration; may be repeated", 0}, {0}};
+    {"set", 's', "SECTION.KEY=VALUE", 0, "overrides one key of the configuration; may be repeated",
+     0},
+    {0}};
 const struct argp sl_set_argp = {set_rows, parse_set, NULL, NULL, NULL, NULL, NULL};

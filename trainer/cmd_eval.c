@@ -1,4 +1,5 @@
-/* sluice eval MODEL: greedy success on a task's held-out problems, or log-probs of token sequences. */
+/* sluice eval MODEL: greedy success on a task's held-out problems, or log-probs of token sequences.
+ */
 #include "cli.h"
 #include "file.h"
 #include "logprobs.h"
@@ -49,14 +50,23 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 }
 
 static const struct argp_option rows[] = {
-    {"config", 'c', "CONFIG", 0, "where the task is described (default: the run's configuration, else the built-in one)", 0},
-    {"logprobs", 'l', "FILE", 0, "write log-probs of token sequences as JSON lines instead ('-': standard output)", 0},
-    {"tokens", 'k', "FILE", 0, "the sequences: JSON lines {\"tokens\": [...]} (default: the held-out problems with their answers)", 0},
+    {"config", 'c', "CONFIG", 0,
+     "where the task is described (default: the run's configuration, else the built-in one)", 0},
+    {"logprobs", 'l', "FILE", 0,
+     "write log-probs of token sequences as JSON lines instead ('-': standard output)", 0},
+    {"tokens", 'k', "FILE", 0,
+     "the sequences: JSON lines {\"tokens\": [...]} (default: the held-out problems with their "
+     "answers)",
+     0},
     {"json", 'j', NULL, 0, "the result as one JSON object", 0},
     {0}};
-static const struct argp_child children[] = {{&sl_backend_argp, 0, NULL, 0}, {&sl_set_argp, 0, NULL, 0}, {0}};
+static const struct argp_child children[] = {
+    {&sl_backend_argp, 0, NULL, 0}, {&sl_set_argp, 0, NULL, 0}, {0}};
 static const struct argp parser = {
-    rows, parse, "MODEL", "Greedy success of MODEL (a model folder or a run's folder) on held-out problems.", children, NULL, NULL};
+    rows,     parse,
+    "MODEL",  "Greedy success of MODEL (a model folder or a run's folder) on held-out problems.",
+    children, NULL,
+    NULL};
 
 /* The run's own configuration if MODEL is a run and none is named. */
 static sl_status load_config(sl_config *out, const options *o, sl_error *err) {
@@ -70,14 +80,16 @@ static sl_status load_config(sl_config *out, const options *o, sl_error *err) {
   return status;
 }
 
-static sl_status write_logprobs(const options *o, const sl_session *s, const sl_problems *held_out, sl_error *err) {
+static sl_status write_logprobs(const options *o, const sl_session *s, const sl_problems *held_out,
+                                sl_error *err) {
   const sl_model_shape *shape = &s->parameters.layout->shape;
   sl_token_lists lists;
   sl_status status;
   if (o->tokens)
     status = sl_token_lists_read(&lists, o->tokens, shape->vocab, shape->max_positions, err);
   else if (!s->tokenizer)
-    status = sl_fail(err, SL_ERR_INPUT, "%s: no tokenizer of Sluice's: name token sequences with --tokens", o->model);
+    status = sl_fail(err, SL_ERR_INPUT,
+                     "%s: no tokenizer of Sluice's: name token sequences with --tokens", o->model);
   else
     status = sl_token_lists_encode(&lists, held_out, s->tokenizer, err);
   if (status) return status;
@@ -87,7 +99,8 @@ static sl_status write_logprobs(const options *o, const sl_session *s, const sl_
     status = sl_fail(err, SL_ERR_IO, "%s: %s", o->logprobs, strerror(errno));
   } else {
     status = sl_logprobs_write(s, &lists, out, err);
-    if ((standard ? fflush(out) : fclose(out)) != 0 && !status) status = sl_fail(err, SL_ERR_IO, "%s: %s", o->logprobs, strerror(errno));
+    if ((standard ? fflush(out) : fclose(out)) != 0 && !status)
+      status = sl_fail(err, SL_ERR_IO, "%s: %s", o->logprobs, strerror(errno));
   }
   sl_token_lists_free(&lists);
   return status;
@@ -99,7 +112,8 @@ static void print_category(void *user, const char *category, size_t solved, size
   if (json)
     printf(",\"%s\":[%zu,%zu]", category, solved, n);
   else
-    printf("  %-4s %4zu of %4zu  %5.1f %%\n", category, solved, n, 100.0 * (double)solved / (double)n);
+    printf("  %-4s %4zu of %4zu  %5.1f %%\n", category, solved, n,
+           100.0 * (double)solved / (double)n);
 }
 
 /* Evaluates through a trainer of no steps, whose model is MODEL. */
@@ -112,7 +126,8 @@ static sl_status evaluate(const options *o, sl_config *config, sl_error *err) {
   if (json) printf("{\"held_out\":%zu", t->task.held_out.n);
   status = sl_evaluate(t, 0, &success, print_category, &json, err);
   if (!status && json) printf(",\"success\":%.9g}\n", success);
-  if (!status && !json) printf("held-out success: %.1f %% of %zu problems\n", 100.0 * success, t->task.held_out.n);
+  if (!status && !json)
+    printf("held-out success: %.1f %% of %zu problems\n", 100.0 * success, t->task.held_out.n);
   sl_trainer_destroy(t);
   return status;
 }

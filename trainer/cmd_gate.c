@@ -1,4 +1,5 @@
-/* sluice gate list | show NAME | plot NAME...: the gates at hand, what a file says, and their curves (spec G1). */
+/* sluice gate list | show NAME | plot NAME...: the gates at hand, what a file says, and their
+ * curves (spec G1). */
 #include "cli.h"
 #include "cli_options.h"
 
@@ -36,7 +37,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
       o->negative = 1;
       return 0;
     case ARGP_KEY_ARG:
-      if (o->words == GATE_LIMIT + 1) argp_error(state, "at most %d gates in one picture", GATE_LIMIT);
+      if (o->words == GATE_LIMIT + 1)
+        argp_error(state, "at most %d gates in one picture", GATE_LIMIT);
       o->word[o->words++] = arg;
       return 0;
     case ARGP_KEY_NO_ARGS:
@@ -48,25 +50,28 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
 }
 
 static const struct argp_option option_rows[] = {
-    {"out", 'o', "FILE", 0, "plot: the SVG to write (default gates.svg; '-' is standard output)", 0},
+    {"out", 'o', "FILE", 0, "plot: the SVG to write (default gates.svg; '-' is standard output)",
+     0},
     {"r-max", 'r', "R", 0, "plot: ratios from 0 to R (default 4)", 0},
     {"negative", 'n', 0, 0, "plot: the gate of A <= 0 (default A > 0)", 0},
     {0}};
-static const struct argp parser = {option_rows,
-                                   parse_option,
-                                   "list\nshow NAME\nplot NAME...",
-                                   "The gates at hand, what a gate file says, and pictures of f, f' and r f'.\v"
-                                   "NAME is a built-in gate, or a file: a path that holds a '/' or ends in .gate.",
-                                   NULL,
-                                   NULL,
-                                   NULL};
+static const struct argp parser = {
+    option_rows,
+    parse_option,
+    "list\nshow NAME\nplot NAME...",
+    "The gates at hand, what a gate file says, and pictures of f, f' and r f'.\v"
+    "NAME is a built-in gate, or a file: a path that holds a '/' or ends in .gate.",
+    NULL,
+    NULL,
+    NULL};
 
 static int list_gates(void) {
   for (size_t i = 0; i < sl_gate_builtin_count(); i++) {
     sl_gate gate;
     sl_gate_definition *def = NULL;
     sl_error err;
-    if (sl_gate_load(&gate, &def, sl_gate_builtin_name(i), NULL, 0, &err) != SL_OK) return sl_cli_fail("sluice gate", &err);
+    if (sl_gate_load(&gate, &def, sl_gate_builtin_name(i), NULL, 0, &err) != SL_OK)
+      return sl_cli_fail("sluice gate", &err);
     printf("%-16s %s\n", sl_gate_definition_name(def), sl_gate_definition_citation(def));
     sl_gate_definition_free(def);
   }
@@ -79,7 +84,8 @@ static void show_side(const sl_gate_definition *def, int positive, const char *l
     printf("%s f  = %s\n", label, text);
   else if (!sl_gate_definition_has_value(def, positive))
     printf("%s f    absent: a weight alone\n", label);
-  if (sl_gate_definition_expression(def, positive, 1, text, sizeof text)) printf("%s f' = %s\n", label, text);
+  if (sl_gate_definition_expression(def, positive, 1, text, sizeof text))
+    printf("%s f' = %s\n", label, text);
   const double ratios[] = {0, 0.5, 0.8, 1, 1.2, 2, 5, 100};
   double f[8], w[8];
   sl_gate_evaluate64(def, positive, ratios, f, w, 8);
@@ -98,13 +104,16 @@ static int show_gate(const char *name) {
   sl_gate gate;
   sl_gate_definition *def = NULL;
   sl_error err;
-  if (sl_gate_load(&gate, &def, name, NULL, 0, &err) != SL_OK) return sl_cli_fail("sluice gate", &err);
+  if (sl_gate_load(&gate, &def, name, NULL, 0, &err) != SL_OK)
+    return sl_cli_fail("sluice gate", &err);
   printf("gate %s\n%s\n", sl_gate_definition_name(def), sl_gate_definition_citation(def));
-  printf("weight by %s\n",
-         gate.family == SL_GATE_EXPRESSION ? "its expression in binary64 (spec G3.1)" : "a correctly rounded kernel (spec O2.1, O2.2)");
+  printf("weight by %s\n", gate.family == SL_GATE_EXPRESSION
+                               ? "its expression in binary64 (spec G3.1)"
+                               : "a correctly rounded kernel (spec O2.1, O2.2)");
   for (size_t i = 0; i < sl_gate_definition_parameters(def); i++) {
     const sl_gate_parameter_info p = sl_gate_definition_parameter(def, i);
-    printf("parameter %s in [%g, %g]: %g for A > 0, %g for A <= 0\n", p.name, p.low, p.high, p.value[1], p.value[0]);
+    printf("parameter %s in [%g, %g]: %g for A > 0, %g for A <= 0\n", p.name, p.low, p.high,
+           p.value[1], p.value[0]);
   }
   show_side(def, 1, "A > 0: ");
   show_side(def, 0, "A <= 0:");
@@ -126,7 +135,8 @@ static int fill_curves(curves *c, const options *o) {
     sl_error err;
     const double one = 1;
     double at_one, weight;
-    if (sl_gate_load(&gate, &def, o->word[g], NULL, 0, &err) != SL_OK) return sl_cli_fail("sluice gate", &err);
+    if (sl_gate_load(&gate, &def, o->word[g], NULL, 0, &err) != SL_OK)
+      return sl_cli_fail("sluice gate", &err);
     sl_gate_evaluate64(def, !o->negative, c->r, c->y[0][g - 1], c->y[1][g - 1], POINTS);
     sl_gate_evaluate64(def, !o->negative, &one, &at_one, &weight, 1);
     for (int i = 0; i < POINTS; i++) {
@@ -145,8 +155,12 @@ static int write_plot(const curves *c, const options *o) {
   sl_plot_curve curve[3][GATE_LIMIT];
   sl_plot_panel panel[3];
   for (int k = 0; k < 3; k++) {
-    for (int g = 0; g < gates; g++) curve[k][g] = (sl_plot_curve){c->label[g], c->r, c->y[k][g], POINTS, 0};
-    panel[k] = (sl_plot_panel){.title = titles[k], .x_label = "importance ratio r", .curve = curve[k], .curves = (size_t)gates};
+    for (int g = 0; g < gates; g++)
+      curve[k][g] = (sl_plot_curve){c->label[g], c->r, c->y[k][g], POINTS, 0};
+    panel[k] = (sl_plot_panel){.title = titles[k],
+                               .x_label = "importance ratio r",
+                               .curve = curve[k],
+                               .curves = (size_t)gates};
   }
   FILE *out = strcmp(o->out, "-") == 0 ? stdout : fopen(o->out, "w");
   if (!out) {

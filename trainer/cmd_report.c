@@ -38,22 +38,27 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
 }
 
 static const struct argp_option option_rows[] = {
-    {"out", 'o', "FILE", 0, "write the page: HTML with curves, evaluations, hashes and configuration, one file without references", 0},
+    {"out", 'o', "FILE", 0,
+     "write the page: HTML with curves, evaluations, hashes and configuration, one file without "
+     "references",
+     0},
     {"svg", 's', "FILE", 0, "write the picture: the six curves that tell the run's story", 0},
     {"json", 'j', 0, 0, "print the summary as one JSON object", 0},
     {0}};
-static const struct argp parser = {
-    option_rows,
-    parse_option,
-    "RUN",
-    "What a run did. Prints a summary; -o and --svg write a page and a picture. A run that still goes on can be reported on.\v"
-    "RUN is the folder that `sluice train` wrote (run.out); its metrics.jsonl and config.yaml are read.",
-    NULL,
-    NULL,
-    NULL};
+static const struct argp parser = {option_rows,
+                                   parse_option,
+                                   "RUN",
+                                   "What a run did. Prints a summary; -o and --svg write a page "
+                                   "and a picture. A run that still goes on can be reported on.\v"
+                                   "RUN is the folder that `sluice train` wrote (run.out); its "
+                                   "metrics.jsonl and config.yaml are read.",
+                                   NULL,
+                                   NULL,
+                                   NULL};
 
 /* Writes one output; 0 if the system refused. */
-static int write_file(const char *path, const sl_run_report *report, void (*write)(FILE *, const sl_run_report *)) {
+static int write_file(const char *path, const sl_run_report *report,
+                      void (*write)(FILE *, const sl_run_report *)) {
   FILE *file = fopen(path, "w");
   int ok = file != NULL;
   if (file) {

@@ -58,7 +58,8 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 
 static const struct argp_option rows[] = {
     {"count", 'n', "N", 0, "completions of each prompt (default 1)", 0},
-    {"max-new", 'm', "N", 0, "longest completion in tokens (default: 16, or fewer where the model has no room)", 0},
+    {"max-new", 'm', "N", 0,
+     "longest completion in tokens (default: 16, or fewer where the model has no room)", 0},
     {"temperature", 'T', "T", 0, "0 (default) is greedy", 0},
     {"top-k", 'K', "K", 0, "sample among the K likeliest tokens; 0 (default): off", 0},
     {"top-p", 'P', "P", 0, "sample within this share of probability; 1 (default): off", 0},
@@ -67,9 +68,16 @@ static const struct argp_option rows[] = {
     {0}};
 static const struct argp_child children[] = {{&sl_backend_argp, 0, NULL, 0}, {0}};
 static const struct argp parser = {
-    rows, parse, "MODEL PROMPT...", "Prints completions of prompts by MODEL, a model folder or a run's folder.", children, NULL, NULL};
+    rows,
+    parse,
+    "MODEL PROMPT...",
+    "Prints completions of prompts by MODEL, a model folder or a run's folder.",
+    children,
+    NULL,
+    NULL};
 
-static sl_status print_completion(const options *o, const sl_session *s, const sl_rollout *r, size_t q, sl_error *err) {
+static sl_status print_completion(const options *o, const sl_session *s, const sl_rollout *r,
+                                  size_t q, sl_error *err) {
   const char *prompt = o->words[1 + q / o->count];
   const size_t first = r->seq[q] + r->prompt_length[q], n = r->seq[q + 1] - first;
   double logp = 0.0;
@@ -88,7 +96,8 @@ static sl_status print_completion(const options *o, const sl_session *s, const s
   return SL_OK;
 }
 
-static sl_status encode_prompts(const options *o, const sl_session *s, sl_prompts *p, size_t *longest, sl_error *err) {
+static sl_status encode_prompts(const options *o, const sl_session *s, sl_prompts *p,
+                                size_t *longest, sl_error *err) {
   const size_t n = (size_t)o->n_words - 1;
   size_t room = 0;
   for (size_t i = 0; i < n; i++) room += strlen(o->words[1 + i]);
@@ -100,8 +109,9 @@ static sl_status encode_prompts(const options *o, const sl_session *s, sl_prompt
     char where[32];
     size_t count;
     snprintf(where, sizeof where, "prompt %zu", i + 1);
-    const sl_status status = sl_tokenizer_encode(s->tokenizer, where, o->words[1 + i], strlen(o->words[1 + i]), p->ids + p->offset[i],
-                                                 room - p->offset[i], &count, err);
+    const sl_status status =
+        sl_tokenizer_encode(s->tokenizer, where, o->words[1 + i], strlen(o->words[1 + i]),
+                            p->ids + p->offset[i], room - p->offset[i], &count, err);
     if (status) return status;
     p->offset[i + 1] = p->offset[i] + (uint32_t)count;
     if (count > *longest) *longest = count;
@@ -114,16 +124,21 @@ static sl_status sample(const options *o, const sl_session *s, sl_error *err) {
   sl_generator *g = NULL;
   sl_rollout r = {0};
   size_t longest = 0;
-  sl_status status = s->tokenizer ? encode_prompts(o, s, &prompts, &longest, err)
-                                  : sl_fail(err, SL_ERR_INPUT, "%s: no tokenizer of Sluice's in the folder", o->words[0]);
+  sl_status status =
+      s->tokenizer
+          ? encode_prompts(o, s, &prompts, &longest, err)
+          : sl_fail(err, SL_ERR_INPUT, "%s: no tokenizer of Sluice's in the folder", o->words[0]);
   const size_t positions = s->parameters.layout->shape.max_positions;
-  const size_t fitting = longest < positions && positions - longest < MAX_NEW ? positions - longest : MAX_NEW;
+  const size_t fitting =
+      longest < positions && positions - longest < MAX_NEW ? positions - longest : MAX_NEW;
   const size_t max_new = o->max_new ? o->max_new : fitting;
   if (!status && (max_new > positions || longest > positions - max_new))
-    status =
-        sl_fail(err, SL_ERR_USAGE, "a prompt of %zu tokens and %zu new ones exceed the model's %zu positions", longest, max_new, positions);
+    status = sl_fail(err, SL_ERR_USAGE,
+                     "a prompt of %zu tokens and %zu new ones exceed the model's %zu positions",
+                     longest, max_new, positions);
   if (!status)
-    status = sl_generator_create(&g, s->ctx, s->parameters.layout, s->parameters.data, prompts.n * o->count, longest + max_new, err);
+    status = sl_generator_create(&g, s->ctx, s->parameters.layout, s->parameters.data,
+                                 prompts.n * o->count, longest + max_new, err);
   if (!status) status = sl_generate(g, &prompts, o->count, max_new, &o->how, &r, err);
   for (size_t q = 0; !status && q < r.n; q++) status = print_completion(o, s, &r, q, err);
   sl_generator_destroy(g);

@@ -48,7 +48,9 @@ static error_t parse_train(int key, char *arg, struct argp_state *state) {
       return 0;
     case ARGP_KEY_END:
       if (!o->path && !o->help_config)
-        argp_error(state, "a configuration is missing; 'default' stands for the built-in one, --help-config prints it");
+        argp_error(state,
+                   "a configuration is missing; 'default' stands for the built-in one, "
+                   "--help-config prints it");
       return 0;
     default:
       return parse_common(key, arg, state);
@@ -62,29 +64,38 @@ static error_t parse_resume(int key, char *arg, struct argp_state *state) {
 }
 
 static const struct argp_option train_rows[] = {
-    {"dry-run", 'n', NULL, 0, "print parameters, memory (which is not taken) and steps, and stop", 0},
+    {"dry-run", 'n', NULL, 0, "print parameters, memory (which is not taken) and steps, and stop",
+     0},
     {"help-config", 'c', NULL, 0, "print the default configuration with every key explained", 0},
     {"quiet", 'q', NULL, 0, "no progress", 0},
     {"json", 'j', NULL, 0, "the closing summary as one JSON object", 0},
     {0}};
 static const struct argp_option resume_rows[] = {
-    {"quiet", 'q', NULL, 0, "no progress", 0}, {"json", 'j', NULL, 0, "the closing summary as one JSON object", 0}, {0}};
+    {"quiet", 'q', NULL, 0, "no progress", 0},
+    {"json", 'j', NULL, 0, "the closing summary as one JSON object", 0},
+    {0}};
 
 static const struct argp_child train_children[] = {{&sl_set_argp, 0, NULL, 0}, {0}};
-static const struct argp train_parser = {train_rows,
-                                         parse_train,
-                                         "CONFIG",
-                                         "Trains a policy: supervised warm start, then group-relative policy optimisation under a gate. "
-                                         "CONFIG is a YAML file, or 'default'. The run's "
-                                         "folder (run.out) receives configuration, metrics, ledger, checkpoints and the model. SIGINT or "
-                                         "SIGTERM finish the step and write a checkpoint; a second one stops at once.",
-                                         train_children,
-                                         NULL,
-                                         NULL};
+static const struct argp train_parser = {
+    train_rows,
+    parse_train,
+    "CONFIG",
+    "Trains a policy: supervised warm start, then group-relative policy optimisation under a gate. "
+    "CONFIG is a YAML file, or 'default'. The run's "
+    "folder (run.out) receives configuration, metrics, ledger, checkpoints and the model. SIGINT "
+    "or "
+    "SIGTERM finish the step and write a checkpoint; a second one stops at once.",
+    train_children,
+    NULL,
+    NULL};
 static const struct argp resume_parser = {
-    resume_rows, parse_resume,
-    "RUN",       "Goes on with an interrupted run from its newest checkpoint; the result has the bits of an uninterrupted run.",
-    NULL,        NULL,
+    resume_rows,
+    parse_resume,
+    "RUN",
+    "Goes on with an interrupted run from its newest checkpoint; the result has the bits of an "
+    "uninterrupted run.",
+    NULL,
+    NULL,
     NULL};
 
 static void print_summary(const options *o, const sl_run_files *run, const sl_train_result *r) {
@@ -97,21 +108,28 @@ static void print_summary(const options *o, const sl_run_files *run, const sl_tr
     return;
   }
   if (r->interrupted) {
-    printf("Interrupted; a checkpoint is written. 'sluice resume %s' goes on with it.\n", run->path);
+    printf("Interrupted; a checkpoint is written. 'sluice resume %s' goes on with it.\n",
+           run->path);
     return;
   }
-  if (!isnan(r->success_before)) printf("held-out success before RL: %.1f %%\n", 100.0 * r->success_before);
-  if (!isnan(r->success_after)) printf("held-out success after RL:  %.1f %%\n", 100.0 * r->success_after);
+  if (!isnan(r->success_before))
+    printf("held-out success before RL: %.1f %%\n", 100.0 * r->success_before);
+  if (!isnan(r->success_after))
+    printf("held-out success after RL:  %.1f %%\n", 100.0 * r->success_after);
   printf("run:   %s\nstate: %s\n", run->path, r->state);
 }
 
-/* What a user would find out after hours: answers that cannot be given, because completions end before them. */
+/* What a user would find out after hours: answers that cannot be given, because completions end
+ * before them. */
 static void note_long_answers(const sl_trainer *t, const char *command) {
   const size_t limit = (size_t)t->config.rl.max_new_tokens, n = t->task.train.n;
-  const size_t beyond = t->task.reward == SL_REWARD_EXACT && t->config.rl.steps ? sl_task_answers_beyond(&t->task.train, limit) : 0;
+  const size_t beyond = t->task.reward == SL_REWARD_EXACT && t->config.rl.steps
+                            ? sl_task_answers_beyond(&t->task.train, limit)
+                            : 0;
   if (beyond)
     fprintf(stderr,
-            "%s: note: %zu of %zu answers are longer than rl.max_new_tokens (%zu, the end token included): they will never be rewarded\n",
+            "%s: note: %zu of %zu answers are longer than rl.max_new_tokens (%zu, the end token "
+            "included): they will never be rewarded\n",
             command, beyond, n, limit);
 }
 
@@ -119,7 +137,8 @@ static void note_long_answers(const sl_trainer *t, const char *command) {
 static void advise(const sl_run_files *run) {
   char *newest = NULL;
   if (sl_checkpoint_newest(&newest, run->path, NULL) == SL_OK)
-    fprintf(stderr, "The newest checkpoint is %s; 'sluice resume %s' goes on from there.\n", newest, run->path);
+    fprintf(stderr, "The newest checkpoint is %s; 'sluice resume %s' goes on from there.\n", newest,
+            run->path);
   free(newest);
 }
 
@@ -141,24 +160,32 @@ static void print_memory(const sl_trainer *t) {
   const struct {
     const char *what;
     size_t bytes;
-  } rows[] = {{"parameters", p->parameters}, {"moments", p->moments}, {"gradients", p->gradients}, {"activations", p->activations},
-              {"rollout", p->rollout},       {"cache", p->cache},     {"reference", p->reference}, {"buffers", p->buffers}};
-  printf("memory:      %.1f MiB, and the kernels' workspace:", (double)sl_memory_plan_bytes(p) / 1048576.0);
+  } rows[] = {{"parameters", p->parameters},   {"moments", p->moments}, {"gradients", p->gradients},
+              {"activations", p->activations}, {"rollout", p->rollout}, {"cache", p->cache},
+              {"reference", p->reference},     {"buffers", p->buffers}};
+  printf("memory:      %.1f MiB, and the kernels' workspace:",
+         (double)sl_memory_plan_bytes(p) / 1048576.0);
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-    if (rows[i].bytes) printf("%s %s %.1f", i ? "," : "", rows[i].what, (double)rows[i].bytes / 1048576.0);
+    if (rows[i].bytes)
+      printf("%s %s %.1f", i ? "," : "", rows[i].what, (double)rows[i].bytes / 1048576.0);
   putchar('\n');
 }
 
 static void print_plan(const sl_trainer *t) {
   const sl_config *c = &t->config;
   printf("backend:     %s, %d threads\n", sl_context_backend(t->ctx), sl_context_threads(t->ctx));
-  printf("parameters:  %zu (vocabulary %zu)\n", t->policy.layout->n_parameters, t->policy.layout->shape.vocab);
+  printf("parameters:  %zu (vocabulary %zu)\n", t->policy.layout->n_parameters,
+         t->policy.layout->shape.vocab);
   print_memory(t);
-  printf("problems:    %zu warm start, %zu RL, %zu held out\n", t->task.warm.n, t->task.train.n, t->task.held_out.n);
-  printf("warm start:  at most %lld steps of %lld problems, until held-out success %.2f\n", (long long)c->sft.steps,
-         (long long)c->sft.batch, c->sft.stop_success);
-  printf("RL:          %lld steps of %lld prompts x %lld completions, %lld updates an epoch, %lld epochs\n", (long long)c->rl.steps,
-         (long long)c->rl.prompts, (long long)c->rl.group, (long long)c->rl.updates, (long long)c->rl.epochs);
+  printf("problems:    %zu warm start, %zu RL, %zu held out\n", t->task.warm.n, t->task.train.n,
+         t->task.held_out.n);
+  printf("warm start:  at most %lld steps of %lld problems, until held-out success %.2f\n",
+         (long long)c->sft.steps, (long long)c->sft.batch, c->sft.stop_success);
+  printf(
+      "RL:          %lld steps of %lld prompts x %lld completions, %lld updates an epoch, %lld "
+      "epochs\n",
+      (long long)c->rl.steps, (long long)c->rl.prompts, (long long)c->rl.group,
+      (long long)c->rl.updates, (long long)c->rl.epochs);
   printf("longest:     %zu tokens\n", t->max_length);
 }
 
@@ -166,13 +193,15 @@ static int train(const options *o, const char *command) {
   sl_error err;
   sl_config config;
   const char *file = strcmp(o->path, "default") == 0 ? NULL : o->path;
-  if (sl_config_load(&config, file, o->sets.items, o->sets.n, &err)) return sl_cli_fail(command, &err);
+  if (sl_config_load(&config, file, o->sets.items, o->sets.n, &err))
+    return sl_cli_fail(command, &err);
   if (!o->dry_run && sl_run_check_new(config.run.out, &err)) {
     sl_config_free(&config);
     return sl_cli_fail(command, &err);
   }
   sl_trainer *t;
-  if (sl_trainer_create(&t, &config, o->dry_run ? SL_EXTENT_PLAN : SL_EXTENT_TRAINING, &err)) return sl_cli_fail(command, &err);
+  if (sl_trainer_create(&t, &config, o->dry_run ? SL_EXTENT_PLAN : SL_EXTENT_TRAINING, &err))
+    return sl_cli_fail(command, &err);
   int code = SL_EXIT_OK;
   sl_run_files run;
   note_long_answers(t, command);
@@ -212,7 +241,8 @@ static sl_status restore(sl_trainer *t, sl_run_files *run, sl_error *err) {
 
 static sl_status load_run_config(sl_config *out, const char *run, sl_error *err) {
   char *path = sl_path_join(run, SL_RUN_CONFIG);
-  const sl_status status = path ? sl_config_load(out, path, NULL, 0, err) : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  const sl_status status = path ? sl_config_load(out, path, NULL, 0, err)
+                                : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   free(path);
   return status;
 }

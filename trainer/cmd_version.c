@@ -1,4 +1,5 @@
-/* sluice version: what this binary is, what it can use here (spec N1.6), and its kernels as a table. */
+/* sluice version: what this binary is, what it can use here (spec N1.6), and its kernels as a
+ * table. */
 #include "cli.h"
 
 #include <sluice/kernels.h>
@@ -30,11 +31,15 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
   }
 }
 
-static const struct argp_option option_rows[] = {{"json", 'j', 0, 0, "one JSON object instead of text", 0},
-                                                 {"kernels", 'k', 0, 0, "the kernels as a Markdown table: spec/kernels.md", 0},
-                                                 {0}};
+static const struct argp_option option_rows[] = {
+    {"json", 'j', 0, 0, "one JSON object instead of text", 0},
+    {"kernels", 'k', 0, 0, "the kernels as a Markdown table: spec/kernels.md", 0},
+    {0}};
 static const struct argp parser = {
-    option_rows, parse_option, NULL, "What this binary is, what it can use on this machine, and its kernels.", NULL, NULL, NULL};
+    option_rows, parse_option,
+    NULL,        "What this binary is, what it can use on this machine, and its kernels.",
+    NULL,        NULL,
+    NULL};
 
 static const struct {
   const char *label, *backend;
@@ -72,7 +77,8 @@ static const struct {
 /* 1 if the backend can be had on this machine; else err says why not. */
 static int backend_available(size_t i, sl_error *err) {
   sl_context *ctx = NULL;
-  const sl_context_options o = {.backend = backends[i].backend, .isa = backends[i].isa, .threads = 1};
+  const sl_context_options o = {
+      .backend = backends[i].backend, .isa = backends[i].isa, .threads = 1};
   if (sl_context_create(&ctx, &o, err) != SL_OK) return 0;
   sl_context_destroy(ctx);
   return 1;
@@ -80,7 +86,8 @@ static int backend_available(size_t i, sl_error *err) {
 
 static void print_text(void) {
   sl_error err;
-  printf("sluice %s, numerics version %d\ncompiler %s\nbackends:\n", SLUICE_VERSION, SL_NUMERICS_VERSION, SLUICE_COMPILER);
+  printf("sluice %s, numerics version %d\ncompiler %s\nbackends:\n", SLUICE_VERSION,
+         SL_NUMERICS_VERSION, SLUICE_COMPILER);
   for (size_t i = 0; i < BACKEND_COUNT; i++) {
     if (backend_available(i, &err))
       printf("  %-12s available%s\n", backends[i].label, backends[i].note);
@@ -99,10 +106,13 @@ static void print_text(void) {
 static int print_json(void) {
   sl_error err;
   json_t *available = json_object(), *built = json_object();
-  for (size_t i = 0; i < BACKEND_COUNT; i++) json_object_set_new(available, backends[i].label, json_boolean(backend_available(i, &err)));
-  for (size_t i = 0; i < PART_COUNT; i++) json_object_set_new(built, parts[i].label, json_boolean(parts[i].on));
-  json_t *root = json_pack("{s:s, s:i, s:s, s:o, s:o}", "version", SLUICE_VERSION, "numerics", SL_NUMERICS_VERSION, "compiler",
-                           SLUICE_COMPILER, "backends", available, "parts", built);
+  for (size_t i = 0; i < BACKEND_COUNT; i++)
+    json_object_set_new(available, backends[i].label, json_boolean(backend_available(i, &err)));
+  for (size_t i = 0; i < PART_COUNT; i++)
+    json_object_set_new(built, parts[i].label, json_boolean(parts[i].on));
+  json_t *root = json_pack("{s:s, s:i, s:s, s:o, s:o}", "version", SLUICE_VERSION, "numerics",
+                           SL_NUMERICS_VERSION, "compiler", SLUICE_COMPILER, "backends", available,
+                           "parts", built);
   const int failed = !root || json_dumpf(root, stdout, JSON_INDENT(2)) != 0;
   if (!failed) putchar('\n');
   json_decref(root);
@@ -128,20 +138,26 @@ static const char *cell(const char *const *list, const char *kernel, const char 
 }
 
 /* The clause column of the registry, T1_1, as the specification writes it: T1.1. */
-static void print_row(const char *kernel, const char *storage, const char *clause, const char *bound) {
+static void print_row(const char *kernel, const char *storage, const char *clause,
+                      const char *bound) {
   printf("| `sl_%s` | %s | ", kernel, storage);
   for (const char *c = clause; *c; c++) putchar(*c == '_' ? '.' : *c);
-  printf(" | %s | yes | %s | %s |\n", bound, cell(cpu_kernels, kernel, "as plain"), cell(cuda_kernels, kernel, "no"));
+  printf(" | %s | yes | %s | %s |\n", bound, cell(cpu_kernels, kernel, "as plain"),
+         cell(cuda_kernels, kernel, "no"));
 }
 
 static void print_kernels(void) {
   puts(
       "<!-- Written by `sluice version --kernels` from kernels.def; a test compares. -->\n"
       "# Kernels\n\n"
-      "Clause: where the order of operations is written. Bound: the derivation in reference/bounds.c that the plain kernel's error\n"
-      "against the oracle is held to; `exact` is bit equality. Every other backend equals plain bit for bit.\n\n"
-      "| kernel | storage | clause | bound | plain | cpu | cuda and simt |\n|---|---|---|---|---|---|---|");
-#define SL_KERNEL(name, params, args, storage, clause, bound) print_row(#name, #storage, #clause, #bound);
+      "Clause: where the order of operations is written. Bound: the derivation in "
+      "reference/bounds.c that the plain kernel's error\n"
+      "against the oracle is held to; `exact` is bit equality. Every other backend equals plain "
+      "bit for bit.\n\n"
+      "| kernel | storage | clause | bound | plain | cpu | cuda and simt "
+      "|\n|---|---|---|---|---|---|---|");
+#define SL_KERNEL(name, params, args, storage, clause, bound) \
+  print_row(#name, #storage, #clause, #bound);
 #include <sluice/kernels.def>
 #undef SL_KERNEL
 }

@@ -23,13 +23,16 @@ static sl_status set_defaults(sl_config *config, sl_error *err) {
   for (unsigned i = 0; i < SL_KEY_COUNT; i++) {
     const sl_config_row *row = &sl_config_rows[i];
     const int plain = row->type != SL_CONFIG_TEXT;
-    if (row->type != SL_CONFIG_VALUES && !sl_config_assign(config, (sl_config_key)i, NULL, row->standard, plain))
-      return sl_fail(err, SL_ERR_MEMORY, "the default of %s.%s cannot be set", row->section, row->key);
+    if (row->type != SL_CONFIG_VALUES &&
+        !sl_config_assign(config, (sl_config_key)i, NULL, row->standard, plain))
+      return sl_fail(err, SL_ERR_MEMORY, "the default of %s.%s cannot be set", row->section,
+                     row->key);
   }
   return SL_OK;
 }
 
-sl_status sl_config_fail(const sl_config *config, sl_config_key key, sl_error *err, const char *format, ...) {
+sl_status sl_config_fail(const sl_config *config, sl_config_key key, sl_error *err,
+                         const char *format, ...) {
   char message[700];
   va_list args;
   va_start(args, format);
@@ -38,53 +41,65 @@ sl_status sl_config_fail(const sl_config *config, sl_config_key key, sl_error *e
   const sl_config_row *row = &sl_config_rows[key];
   const sl_config_place *place = &config->place[key];
   if (place->from == SL_FROM_FILE)
-    return sl_fail(err, SL_ERR_INPUT, "%s:%zu:%zu: %s.%s: %s", config->file, place->line, place->column, row->section, row->key, message);
+    return sl_fail(err, SL_ERR_INPUT, "%s:%zu:%zu: %s.%s: %s", config->file, place->line,
+                   place->column, row->section, row->key, message);
   if (place->from == SL_FROM_ARGUMENT)
-    return sl_fail(err, SL_ERR_USAGE, "--set %zu: %s.%s: %s", place->line, row->section, row->key, message);
+    return sl_fail(err, SL_ERR_USAGE, "--set %zu: %s.%s: %s", place->line, row->section, row->key,
+                   message);
   return sl_fail(err, config->file ? SL_ERR_INPUT : SL_ERR_USAGE, "%s: %s.%s (by default): %s",
                  config->file ? config->file : "configuration", row->section, row->key, message);
 }
 
 /* text is "section.key...", its parts ending at dot and key_end. */
-static sl_status fail_unknown(size_t number, const char *text, const char *dot, const char *key_end, sl_error *err) {
+static sl_status fail_unknown(size_t number, const char *text, const char *dot, const char *key_end,
+                              sl_error *err) {
   const size_t section = (size_t)(dot - text);
   char known[700];
   if (sl_config_has_section(text, section)) {
     sl_config_list_keys(text, section, known, sizeof known);
-    return sl_fail(err, SL_ERR_USAGE, "--set %zu: %.*s: unknown key: expected %s, found %.*s", number, (int)section, text, known,
-                   (int)(key_end - dot - 1), dot + 1);
+    return sl_fail(err, SL_ERR_USAGE, "--set %zu: %.*s: unknown key: expected %s, found %.*s",
+                   number, (int)section, text, known, (int)(key_end - dot - 1), dot + 1);
   }
   sl_config_list_sections(known, sizeof known);
-  return sl_fail(err, SL_ERR_USAGE, "--set %zu: unknown section: expected %s, found %.*s", number, known, (int)section, text);
+  return sl_fail(err, SL_ERR_USAGE, "--set %zu: unknown section: expected %s, found %.*s", number,
+                 known, (int)section, text);
 }
 
 /* One "section.key=value" or "section.key.parameter=value". */
 static sl_status set_argument(sl_config *config, size_t number, const char *text, sl_error *err) {
   const char *equals = strchr(text, '='), *dot = strchr(text, '.');
-  if (!equals || !dot || dot > equals) return sl_fail(err, SL_ERR_USAGE, "--set %zu: expected section.key=value, found '%s'", number, text);
-  const char *dot2 = memchr(dot + 1, '.', (size_t)(equals - dot - 1)), *key_end = dot2 ? dot2 : equals;
-  const sl_config_key key = sl_config_find(text, (size_t)(dot - text), dot + 1, (size_t)(key_end - dot - 1));
+  if (!equals || !dot || dot > equals)
+    return sl_fail(err, SL_ERR_USAGE, "--set %zu: expected section.key=value, found '%s'", number,
+                   text);
+  const char *dot2 = memchr(dot + 1, '.', (size_t)(equals - dot - 1)),
+             *key_end = dot2 ? dot2 : equals;
+  const sl_config_key key =
+      sl_config_find(text, (size_t)(dot - text), dot + 1, (size_t)(key_end - dot - 1));
   if (key == SL_KEY_COUNT) return fail_unknown(number, text, dot, key_end, err);
   const sl_config_row *row = &sl_config_rows[key];
   char name[64] = "", expected[256];
   sl_config_expected(row, expected, sizeof expected);
   if ((dot2 != NULL) != (row->type == SL_CONFIG_VALUES))
-    return sl_fail(err, SL_ERR_USAGE, "--set %zu: %s.%s is %s; found '%s'", number, row->section, row->key, expected, text);
+    return sl_fail(err, SL_ERR_USAGE, "--set %zu: %s.%s is %s; found '%s'", number, row->section,
+                   row->key, expected, text);
   if (dot2) snprintf(name, sizeof name, "%.*s", (int)(equals - dot2 - 1), dot2 + 1);
   const int plain = row->type != SL_CONFIG_TEXT; /* on the command line an empty text is a text */
   if (!sl_config_assign(config, key, name, equals + 1, plain))
-    return sl_fail(err, SL_ERR_USAGE, "--set %zu: %.*s: expected %s, found '%s'", number, (int)(equals - text), text,
-                   dot2 ? "a number" : expected, equals + 1);
+    return sl_fail(err, SL_ERR_USAGE, "--set %zu: %.*s: expected %s, found '%s'", number,
+                   (int)(equals - text), text, dot2 ? "a number" : expected, equals + 1);
   config->place[key] = (sl_config_place){SL_FROM_ARGUMENT, number, 0};
   return SL_OK;
 }
 
-sl_status sl_config_load(sl_config *out, const char *file, const char *const *sets, size_t n_sets, sl_error *err) {
+sl_status sl_config_load(sl_config *out, const char *file, const char *const *sets, size_t n_sets,
+                         sl_error *err) {
   sl_config made;
   sl_status status = set_defaults(&made, err);
-  if (status == SL_OK && file && !(made.file = strdup(file))) status = sl_fail(err, SL_ERR_MEMORY, "%s: no memory", file);
+  if (status == SL_OK && file && !(made.file = strdup(file)))
+    status = sl_fail(err, SL_ERR_MEMORY, "%s: no memory", file);
   if (status == SL_OK && file) status = sl_config_read_yaml(&made, file, err);
-  for (size_t i = 0; i < n_sets && status == SL_OK; i++) status = set_argument(&made, i + 1, sets[i], err);
+  for (size_t i = 0; i < n_sets && status == SL_OK; i++)
+    status = set_argument(&made, i + 1, sets[i], err);
   if (status == SL_OK) status = sl_config_check(&made, err);
   if (status != SL_OK) {
     sl_config_free(&made);

@@ -6,8 +6,9 @@
 static const struct {
   const char *name;
   sl_gate_family family;
-} families[] = {{"sigmoid", SL_GATE_SIGMOID},   {"erf", SL_GATE_ERF},   {"arctan", SL_GATE_ARCTAN},
-                {"softsign", SL_GATE_SOFTSIGN}, {"clip", SL_GATE_CLIP}, {"identity", SL_GATE_IDENTITY}};
+} families[] = {{"sigmoid", SL_GATE_SIGMOID}, {"erf", SL_GATE_ERF},
+                {"arctan", SL_GATE_ARCTAN},   {"softsign", SL_GATE_SOFTSIGN},
+                {"clip", SL_GATE_CLIP},       {"identity", SL_GATE_IDENTITY}};
 #define FAMILY_COUNT (sizeof families / sizeof *families)
 
 static size_t find_family(const char *name) {
@@ -16,17 +17,22 @@ static size_t find_family(const char *name) {
   return i;
 }
 
-int sl_config_gate_is_builtin(const sl_config *config) { return find_family(config->gate.name) < FAMILY_COUNT; }
+int sl_config_gate_is_builtin(const sl_config *config) {
+  return find_family(config->gate.name) < FAMILY_COUNT;
+}
 
-/* The value of the only parameter that a family takes for one sign of the advantage; the defaults in *real and *real32 stay if it is not
- * named. */
-static sl_status read_only(const sl_config *config, sl_config_key key, const sl_config_values *values, const char *allowed, double *real,
+/* The value of the only parameter that a family takes for one sign of the advantage; the defaults
+ * in *real and *real32 stay if it is not named. */
+static sl_status read_only(const sl_config *config, sl_config_key key,
+                           const sl_config_values *values, const char *allowed, double *real,
                            float *real32, sl_error *err) {
   for (size_t i = 0; i < values->n; i++) {
     if (!allowed)
-      return sl_config_fail(config, key, err, "gate %s takes no parameters here, found %s", config->gate.name, values->items[i].name);
+      return sl_config_fail(config, key, err, "gate %s takes no parameters here, found %s",
+                            config->gate.name, values->items[i].name);
     if (strcmp(values->items[i].name, allowed) != 0)
-      return sl_config_fail(config, key, err, "gate %s takes %s here, found %s", config->gate.name, allowed, values->items[i].name);
+      return sl_config_fail(config, key, err, "gate %s takes %s here, found %s", config->gate.name,
+                            allowed, values->items[i].name);
     *real = values->items[i].real;
     *real32 = values->items[i].real32;
   }
@@ -42,13 +48,16 @@ static sl_status read_gate(const sl_config *config, sl_gate *gate, sl_error *err
   const sl_config_key keys[2] = {SL_KEY_gate_neg, SL_KEY_gate_pos};
   const sl_config_values *values[2] = {&config->gate.neg, &config->gate.pos};
   for (int sign = 0; sign < 2; sign++) {
-    const sl_status status = read_only(config, keys[sign], values[sign], names[sign], &real[sign], &real32[sign], err);
+    const sl_status status =
+        read_only(config, keys[sign], values[sign], names[sign], &real[sign], &real32[sign], err);
     if (status != SL_OK) return status;
     if (!clip && !(real32[sign] >= 0x1p-20f && real32[sign] <= 0x1p10f)) /* spec O1.3 */
-      return sl_config_fail(config, keys[sign], err, "tau: expected a number from 2^-20 to 2^10, found %g", (double)real32[sign]);
+      return sl_config_fail(config, keys[sign], err,
+                            "tau: expected a number from 2^-20 to 2^10, found %g",
+                            (double)real32[sign]);
     if (clip && !(real[sign] >= 0 && real[sign] <= (sign ? 0x1p20 : 1)))
-      return sl_config_fail(config, keys[sign], err, "%s: expected a number from 0 to %s, found %g", names[sign], sign ? "2^20" : "1",
-                            real[sign]);
+      return sl_config_fail(config, keys[sign], err, "%s: expected a number from 0 to %s, found %g",
+                            names[sign], sign ? "2^20" : "1", real[sign]);
   }
   *gate = (sl_gate){.family = family};
   if (clip)
@@ -76,30 +85,40 @@ sl_status sl_config_objective(const sl_config *config, sl_objective *out, sl_err
 
 static sl_status check_model(const sl_config *c, sl_error *err) {
   if (c->model.heads % c->model.kv_heads)
-    return sl_config_fail(c, SL_KEY_model_kv_heads, err, "expected a divisor of model.heads (%jd), found %jd", (intmax_t)c->model.heads,
-                          (intmax_t)c->model.kv_heads);
+    return sl_config_fail(c, SL_KEY_model_kv_heads, err,
+                          "expected a divisor of model.heads (%jd), found %jd",
+                          (intmax_t)c->model.heads, (intmax_t)c->model.kv_heads);
   if (c->model.head_dim % 2)
-    return sl_config_fail(c, SL_KEY_model_head_dim, err, "expected an even size, found %jd", (intmax_t)c->model.head_dim);
+    return sl_config_fail(c, SL_KEY_model_head_dim, err, "expected an even size, found %jd",
+                          (intmax_t)c->model.head_dim);
   return SL_OK;
 }
 
 static sl_status check_task(const sl_config *c, sl_error *err) {
   if (c->task.held_out % 2)
-    return sl_config_fail(c, SL_KEY_task_held_out, err, "expected an even number, found %jd", (intmax_t)c->task.held_out);
+    return sl_config_fail(c, SL_KEY_task_held_out, err, "expected an even number, found %jd",
+                          (intmax_t)c->task.held_out);
   const int kind = c->task.name;
-  if (kind != SL_TASK_ARITHMETIC && !*c->task.train) return sl_config_fail(c, SL_KEY_task_train, err, "the task needs a file");
-  if (kind == SL_TASK_GSM8K_CALC && !*c->task.test) return sl_config_fail(c, SL_KEY_task_test, err, "the task gsm8k-calc needs a file");
+  if (kind != SL_TASK_ARITHMETIC && !*c->task.train)
+    return sl_config_fail(c, SL_KEY_task_train, err, "the task needs a file");
+  if (kind == SL_TASK_GSM8K_CALC && !*c->task.test)
+    return sl_config_fail(c, SL_KEY_task_test, err, "the task gsm8k-calc needs a file");
   return SL_OK;
 }
 
 static sl_status check_rl(const sl_config *c, sl_error *err) {
   const int64_t shards = c->rl.reduce_shards;
   if (c->rl.prompts % c->rl.updates)
-    return sl_config_fail(c, SL_KEY_rl_updates, err, "expected a divisor of rl.prompts (%jd), found %jd", (intmax_t)c->rl.prompts,
-                          (intmax_t)c->rl.updates);
-  if (shards & (shards - 1)) return sl_config_fail(c, SL_KEY_rl_reduce_shards, err, "expected a power of two, found %jd", (intmax_t)shards);
+    return sl_config_fail(c, SL_KEY_rl_updates, err,
+                          "expected a divisor of rl.prompts (%jd), found %jd",
+                          (intmax_t)c->rl.prompts, (intmax_t)c->rl.updates);
+  if (shards & (shards - 1))
+    return sl_config_fail(c, SL_KEY_rl_reduce_shards, err, "expected a power of two, found %jd",
+                          (intmax_t)shards);
   if (c->rl.advantage == SL_ADV_LEAVE_ONE_OUT && c->rl.group < 2)
-    return sl_config_fail(c, SL_KEY_rl_group, err, "expected at least 2 for advantage leave-one-out, found %jd", (intmax_t)c->rl.group);
+    return sl_config_fail(c, SL_KEY_rl_group, err,
+                          "expected at least 2 for advantage leave-one-out, found %jd",
+                          (intmax_t)c->rl.group);
   return SL_OK;
 }
 
@@ -107,16 +126,19 @@ static sl_status check_rl(const sl_config *c, sl_error *err) {
 static sl_status check_decay(const sl_config *c, const char *key, double lr, sl_error *err) {
   const double product = lr * c->optimizer.weight_decay;
   if (product <= 1.0) return SL_OK;
-  return sl_config_fail(c, SL_KEY_optimizer_weight_decay, err,
-                        "%g times %s (%g) is %g: a step would turn weights around; expected at most 1", c->optimizer.weight_decay, key, lr,
-                        product);
+  return sl_config_fail(
+      c, SL_KEY_optimizer_weight_decay, err,
+      "%g times %s (%g) is %g: a step would turn weights around; expected at most 1",
+      c->optimizer.weight_decay, key, lr, product);
 }
 
 static sl_status check_gate(const sl_config *c, sl_error *err) {
   const size_t n = strlen(c->gate.name);
   if (!sl_config_gate_is_builtin(c) && (n < 6 || strcmp(c->gate.name + n - 5, ".gate") != 0))
     return sl_config_fail(c, SL_KEY_gate_name, err,
-                          "expected sigmoid, erf, arctan, softsign, clip, identity or a file that ends in .gate, found %s", c->gate.name);
+                          "expected sigmoid, erf, arctan, softsign, clip, identity or a file that "
+                          "ends in .gate, found %s",
+                          c->gate.name);
   sl_objective objective;
   return sl_config_objective(c, &objective, err);
 }

@@ -1,4 +1,5 @@
-/* Prints a configuration as YAML that reads back to the same bits (spec F2.2), and the documented defaults. */
+/* Prints a configuration as YAML that reads back to the same bits (spec F2.2), and the documented
+ * defaults. */
 #include "config_schema.h"
 
 #include "decimal.h"
@@ -30,8 +31,11 @@ static int format_values(const sl_config_values *values, char *out, size_t size)
   size_t n = (size_t)snprintf(out, size, "{");
   for (size_t i = 0; i < values->n; i++) {
     char name[200];
-    if (!format_text(values->items[i].name, name, sizeof name) || n + sizeof name + sizeof values->items[i].text > size) return 0;
-    n += (size_t)snprintf(out + n, size - n, "%s%s: %s", i ? ", " : "", name, values->items[i].text);
+    if (!format_text(values->items[i].name, name, sizeof name) ||
+        n + sizeof name + sizeof values->items[i].text > size)
+      return 0;
+    n +=
+        (size_t)snprintf(out + n, size - n, "%s%s: %s", i ? ", " : "", name, values->items[i].text);
   }
   snprintf(out + n, size - n, "}");
   return 1;
@@ -98,7 +102,9 @@ sl_status sl_config_print_help(FILE *out, sl_error *err) {
   sl_config config;
   sl_status status = sl_config_load(&config, NULL, NULL, 0, err);
   if (status != SL_OK) return status;
-  fputs("# A run of `sluice train`. What is here is the default; a file needs only what differs.\n\n", out);
+  fputs(
+      "# A run of `sluice train`. What is here is the default; a file needs only what differs.\n\n",
+      out);
   status = sl_config_print(&config, out, 1, err);
   sl_config_free(&config);
   return status;

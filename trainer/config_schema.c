@@ -13,13 +13,20 @@ const sl_config_row sl_config_rows[SL_KEY_COUNT] = {
   {kind, #section, #key, standard, min, max, words, help, offsetof(sl_config, section.key)},
 #define SL_SECTION(section, help)
 #define SL_END(section)
-#define SL_INT(section, key, standard, min, max, help) ROW(SL_CONFIG_INT, section, key, standard, min, max, NULL, help)
-#define SL_REAL(section, key, standard, min, max, help) ROW(SL_CONFIG_REAL, section, key, standard, min, max, NULL, help)
-#define SL_REAL32(section, key, standard, min, max, help) ROW(SL_CONFIG_REAL32, section, key, standard, min, max, NULL, help)
-#define SL_BOOL(section, key, standard, help) ROW(SL_CONFIG_BOOL, section, key, standard, NULL, NULL, NULL, help)
-#define SL_CHOICE(section, key, standard, words, help) ROW(SL_CONFIG_CHOICE, section, key, standard, NULL, NULL, words, help)
-#define SL_TEXT(section, key, standard, help) ROW(SL_CONFIG_TEXT, section, key, standard, NULL, NULL, NULL, help)
-#define SL_VALUES(section, key, help) ROW(SL_CONFIG_VALUES, section, key, NULL, NULL, NULL, NULL, help)
+#define SL_INT(section, key, standard, min, max, help) \
+  ROW(SL_CONFIG_INT, section, key, standard, min, max, NULL, help)
+#define SL_REAL(section, key, standard, min, max, help) \
+  ROW(SL_CONFIG_REAL, section, key, standard, min, max, NULL, help)
+#define SL_REAL32(section, key, standard, min, max, help) \
+  ROW(SL_CONFIG_REAL32, section, key, standard, min, max, NULL, help)
+#define SL_BOOL(section, key, standard, help) \
+  ROW(SL_CONFIG_BOOL, section, key, standard, NULL, NULL, NULL, help)
+#define SL_CHOICE(section, key, standard, words, help) \
+  ROW(SL_CONFIG_CHOICE, section, key, standard, NULL, NULL, words, help)
+#define SL_TEXT(section, key, standard, help) \
+  ROW(SL_CONFIG_TEXT, section, key, standard, NULL, NULL, NULL, help)
+#define SL_VALUES(section, key, help) \
+  ROW(SL_CONFIG_VALUES, section, key, NULL, NULL, NULL, NULL, help)
 #include "config.def"
 };
 
@@ -37,11 +44,15 @@ const sl_config_section sl_config_sections[] = {
 };
 const size_t sl_config_section_count = sizeof sl_config_sections / sizeof *sl_config_sections;
 
-static int same(const char *name, const char *text, size_t length) { return strlen(name) == length && memcmp(name, text, length) == 0; }
+static int same(const char *name, const char *text, size_t length) {
+  return strlen(name) == length && memcmp(name, text, length) == 0;
+}
 
-sl_config_key sl_config_find(const char *section, size_t section_length, const char *key, size_t key_length) {
+sl_config_key sl_config_find(const char *section, size_t section_length, const char *key,
+                             size_t key_length) {
   unsigned i = 0;
-  while (i < SL_KEY_COUNT && !(same(sl_config_rows[i].section, section, section_length) && same(sl_config_rows[i].key, key, key_length)))
+  while (i < SL_KEY_COUNT && !(same(sl_config_rows[i].section, section, section_length) &&
+                               same(sl_config_rows[i].key, key, key_length)))
     i++;
   return (sl_config_key)i;
 }
@@ -84,29 +95,35 @@ static void list_name(char *out, size_t size, const char *name) {
 
 void sl_config_list_sections(char *out, size_t size) {
   *out = 0;
-  for (size_t i = 0; i < sl_config_section_count; i++) list_name(out, size, sl_config_sections[i].name);
+  for (size_t i = 0; i < sl_config_section_count; i++)
+    list_name(out, size, sl_config_sections[i].name);
 }
 
 void sl_config_list_keys(const char *section, size_t length, char *out, size_t size) {
   *out = 0;
   for (size_t i = 0; i < SL_KEY_COUNT; i++)
-    if (strlen(sl_config_rows[i].section) == length && memcmp(sl_config_rows[i].section, section, length) == 0)
+    if (strlen(sl_config_rows[i].section) == length &&
+        memcmp(sl_config_rows[i].section, section, length) == 0)
       list_name(out, size, sl_config_rows[i].key);
 }
 
-void *sl_config_value(sl_config *config, sl_config_key key) { return (char *)config + sl_config_rows[key].offset; }
+void *sl_config_value(sl_config *config, sl_config_key key) {
+  return (char *)config + sl_config_rows[key].offset;
+}
 
 static int read_int(const char *text, const sl_config_row *row, int64_t *out) {
   const char *digits = text + (*text == '-' || *text == '+');
   if (*digits == 0 || digits[strspn(digits, "0123456789")] != 0) return 0;
   errno = 0;
   const long long value = strtoll(text, NULL, 10);
-  if (errno != 0 || value < strtoll(row->min, NULL, 10) || value > strtoll(row->max, NULL, 10)) return 0;
+  if (errno != 0 || value < strtoll(row->min, NULL, 10) || value > strtoll(row->max, NULL, 10))
+    return 0;
   *out = value;
   return 1;
 }
 
-/* The decimals of spec F2.2 and no other spelling that strtod takes (hexadecimal, inf, nan, blanks). */
+/* The decimals of spec F2.2 and no other spelling that strtod takes (hexadecimal, inf, nan,
+ * blanks). */
 static int is_real(const char *text) {
   const char *at = text + (*text == '-' || *text == '+');
   size_t digits = strspn(at, "0123456789");
@@ -130,7 +147,8 @@ static int is_real(const char *text) {
 static int read_real(const char *text, const sl_config_row *row, double *out) {
   if (!is_real(text)) return 0;
   const double value = strtod(text, NULL);
-  if (!isfinite(value) || value < strtod(row->min, NULL) || value > strtod(row->max, NULL)) return 0;
+  if (!isfinite(value) || value < strtod(row->min, NULL) || value > strtod(row->max, NULL))
+    return 0;
   *out = value;
   return 1;
 }
@@ -138,7 +156,8 @@ static int read_real(const char *text, const sl_config_row *row, double *out) {
 static int read_real32(const char *text, const sl_config_row *row, float *out) {
   if (!is_real(text)) return 0;
   const float value = strtof(text, NULL);
-  if (!isfinite(value) || value < strtof(row->min, NULL) || value > strtof(row->max, NULL)) return 0;
+  if (!isfinite(value) || value < strtof(row->min, NULL) || value > strtof(row->max, NULL))
+    return 0;
   *out = value;
   return 1;
 }
@@ -164,7 +183,8 @@ static int read_bool(const char *text, int *out) {
 }
 
 static int read_text(const char *text, int plain, char **out) {
-  if (plain && (strcmp(text, "") == 0 || strcmp(text, "~") == 0 || strcmp(text, "null") == 0)) return 0; /* YAML's null */
+  if (plain && (strcmp(text, "") == 0 || strcmp(text, "~") == 0 || strcmp(text, "null") == 0))
+    return 0; /* YAML's null */
   char *copy = strdup(text);
   if (!copy) return 0;
   free(*out);
@@ -173,7 +193,8 @@ static int read_text(const char *text, int plain, char **out) {
 }
 
 static int read_parameter(const char *name, const char *text, sl_config_values *out) {
-  if (!is_real(text) || !isfinite(strtof(text, NULL)) || strlen(text) >= sizeof out->items[0].text) return 0;
+  if (!is_real(text) || !isfinite(strtof(text, NULL)) || strlen(text) >= sizeof out->items[0].text)
+    return 0;
   if (!*name || strlen(name) >= sizeof out->items[0].name) return 0;
   size_t i = 0;
   while (i < out->n && strcmp(out->items[i].name, name) != 0) i++;
@@ -186,7 +207,8 @@ static int read_parameter(const char *name, const char *text, sl_config_values *
   return 1;
 }
 
-int sl_config_assign(sl_config *config, sl_config_key key, const char *name, const char *text, int plain) {
+int sl_config_assign(sl_config *config, sl_config_key key, const char *name, const char *text,
+                     int plain) {
   const sl_config_row *row = &sl_config_rows[key];
   void *value = sl_config_value(config, key);
   switch (row->type) {

@@ -1,4 +1,5 @@
-/* The rows of config.def as data, and how a value's text becomes a value (spec F2.2). Internal to the configuration. */
+/* The rows of config.def as data, and how a value's text becomes a value (spec F2.2). Internal to
+ * the configuration. */
 #ifndef SLUICE_CONFIG_SCHEMA_H
 #define SLUICE_CONFIG_SCHEMA_H
 
@@ -14,7 +15,8 @@ typedef enum {
   SL_CONFIG_VALUES
 } sl_config_type;
 
-/* min and max for numbers, words for choices, else NULL. offset is that of the value in sl_config. */
+/* min and max for numbers, words for choices, else NULL. offset is that of the value in sl_config.
+ */
 typedef struct {
   sl_config_type type;
   const char *section, *key, *standard, *min, *max, *words, *help;
@@ -30,7 +32,8 @@ extern const sl_config_section sl_config_sections[];
 extern const size_t sl_config_section_count;
 
 /* Row of a key, SL_KEY_COUNT if there is none; lengths exclude any terminator. */
-sl_config_key sl_config_find(const char *section, size_t section_length, const char *key, size_t key_length);
+sl_config_key sl_config_find(const char *section, size_t section_length, const char *key,
+                             size_t key_length);
 /* 1 if a section of that name exists. */
 int sl_config_has_section(const char *section, size_t length);
 
@@ -41,9 +44,11 @@ void sl_config_list_keys(const char *section, size_t section_length, char *out, 
 /* What a row expects, in words: "an integer from 1 to 8". */
 void sl_config_expected(const sl_config_row *row, char *out, size_t size);
 
-/* Sets a value from its text; plain: an unquoted scalar. For SL_CONFIG_VALUES, name is the parameter. Returns 0 and leaves the
- * configuration as it was if the text is not what the row expects (or memory is short, or there are too many parameters). */
-int sl_config_assign(sl_config *config, sl_config_key key, const char *name, const char *text, int plain);
+/* Sets a value from its text; plain: an unquoted scalar. For SL_CONFIG_VALUES, name is the
+ * parameter. Returns 0 and leaves the configuration as it was if the text is not what the row
+ * expects (or memory is short, or there are too many parameters). */
+int sl_config_assign(sl_config *config, sl_config_key key, const char *name, const char *text,
+                     int plain);
 
 /* Address of a row's value. */
 void *sl_config_value(sl_config *config, sl_config_key key);

@@ -1,5 +1,6 @@
-/* Reads a run configuration (spec F2.1). libyaml's events are walked here, rather than mapped by libcyaml: a schema of that library
- * cannot bound a real number, nor say where a value that is out of range stands and what was expected there. */
+/* Reads a run configuration (spec F2.1). libyaml's events are walked here, rather than mapped by
+ * libcyaml: a schema of that library cannot bound a real number, nor say where a value that is out
+ * of range stands and what was expected there. */
 #include "config_schema.h"
 
 #include "file.h"
@@ -27,10 +28,13 @@ static sl_status next(reader *r) {
   memset(&r->event, 0, sizeof r->event);
   const yaml_parser_t *p = &r->parser;
   const char *problem = p->problem ? p->problem : "cannot be parsed";
-  if (p->error == YAML_MEMORY_ERROR) return sl_fail(r->err, SL_ERR_MEMORY, "%s: no memory", r->file);
-  if (p->error == YAML_READER_ERROR) return sl_fail(r->err, SL_ERR_INPUT, "%s: byte %zu: %s", r->file, p->problem_offset, problem);
-  return sl_fail(r->err, SL_ERR_INPUT, "%s:%zu:%zu: %s%s%s", r->file, p->problem_mark.line + 1, p->problem_mark.column + 1, problem,
-                 p->context ? " " : "", p->context ? p->context : "");
+  if (p->error == YAML_MEMORY_ERROR)
+    return sl_fail(r->err, SL_ERR_MEMORY, "%s: no memory", r->file);
+  if (p->error == YAML_READER_ERROR)
+    return sl_fail(r->err, SL_ERR_INPUT, "%s: byte %zu: %s", r->file, p->problem_offset, problem);
+  return sl_fail(r->err, SL_ERR_INPUT, "%s:%zu:%zu: %s%s%s", r->file, p->problem_mark.line + 1,
+                 p->problem_mark.column + 1, problem, p->context ? " " : "",
+                 p->context ? p->context : "");
 }
 
 /* What the current event is, in words. */
@@ -45,7 +49,8 @@ static void found(const reader *r, char *out, size_t size) {
   else if (e->type != YAML_SCALAR_EVENT)
     snprintf(out, size, "the end");
   else if (e->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
-    snprintf(out, size, e->data.scalar.length ? "%.80s" : "nothing", (const char *)e->data.scalar.value);
+    snprintf(out, size, e->data.scalar.length ? "%.80s" : "nothing",
+             (const char *)e->data.scalar.value);
   else
     snprintf(out, size, "the text \"%.80s\"", (const char *)e->data.scalar.value);
 }
@@ -53,8 +58,9 @@ static void found(const reader *r, char *out, size_t size) {
 static sl_status fail_at(reader *r, const char *name, const char *expected) {
   char what[128];
   found(r, what, sizeof what);
-  return sl_fail(r->err, SL_ERR_INPUT, "%s:%zu:%zu: %s%sexpected %s, found %s", r->file, r->event.start_mark.line + 1,
-                 r->event.start_mark.column + 1, name, *name ? ": " : "", expected, what);
+  return sl_fail(r->err, SL_ERR_INPUT, "%s:%zu:%zu: %s%sexpected %s, found %s", r->file,
+                 r->event.start_mark.line + 1, r->event.start_mark.column + 1, name,
+                 *name ? ": " : "", expected, what);
 }
 
 /* Anchors and explicit tags are refused (spec F2.1). */
@@ -67,49 +73,60 @@ static sl_status check_plain_node(reader *r) {
                     : e->type == YAML_MAPPING_START_EVENT ? e->data.mapping_start.tag
                                                           : NULL;
   if (!anchor && !tag) return SL_OK;
-  return sl_fail(r->err, SL_ERR_INPUT, "%s:%zu:%zu: anchors and tags are not supported", r->file, e->start_mark.line + 1,
-                 e->start_mark.column + 1);
+  return sl_fail(r->err, SL_ERR_INPUT, "%s:%zu:%zu: anchors and tags are not supported", r->file,
+                 e->start_mark.line + 1, e->start_mark.column + 1);
 }
 
 /* The text of the current scalar; NULL if it is none or holds NUL. */
 static const char *scalar(const reader *r) {
   const yaml_event_t *e = &r->event;
-  if (e->type != YAML_SCALAR_EVENT || strlen((const char *)e->data.scalar.value) != e->data.scalar.length) return NULL;
+  if (e->type != YAML_SCALAR_EVENT ||
+      strlen((const char *)e->data.scalar.value) != e->data.scalar.length)
+    return NULL;
   return (const char *)e->data.scalar.value;
 }
 
-static int is_plain(const reader *r) { return r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE; }
+static int is_plain(const reader *r) {
+  return r->event.data.scalar.style == YAML_PLAIN_SCALAR_STYLE;
+}
 
 /* Reads the current scalar as the value of key; then the next event is current. */
 static sl_status read_value(reader *r, sl_config_key key, const char *parameter) {
   const sl_config_row *row = &sl_config_rows[key];
   char name[128], expected[256];
-  snprintf(name, sizeof name, "%s.%s%s%s", row->section, row->key, parameter ? "." : "", parameter ? parameter : "");
+  snprintf(name, sizeof name, "%s.%s%s%s", row->section, row->key, parameter ? "." : "",
+           parameter ? parameter : "");
   if (parameter)
-    snprintf(expected, sizeof expected, "a number (at most %d parameters, names of at most 31 bytes)", SL_CONFIG_VALUES_MAX);
+    snprintf(expected, sizeof expected,
+             "a number (at most %d parameters, names of at most 31 bytes)", SL_CONFIG_VALUES_MAX);
   else
     sl_config_expected(row, expected, sizeof expected);
   sl_status status = check_plain_node(r);
   if (status != SL_OK) return status;
   const char *text = scalar(r);
-  if (!text || !sl_config_assign(r->config, key, parameter, text, is_plain(r))) return fail_at(r, name, expected);
-  r->config->place[key] = (sl_config_place){SL_FROM_FILE, r->event.start_mark.line + 1, r->event.start_mark.column + 1};
+  if (!text || !sl_config_assign(r->config, key, parameter, text, is_plain(r)))
+    return fail_at(r, name, expected);
+  r->config->place[key] =
+      (sl_config_place){SL_FROM_FILE, r->event.start_mark.line + 1, r->event.start_mark.column + 1};
   return next(r);
 }
 
 /* The current event opens the mapping of parameters. */
 static sl_status read_parameters(reader *r, sl_config_key key) {
   const sl_config_values *values = sl_config_value(r->config, key);
-  const sl_config_place place = {SL_FROM_FILE, r->event.start_mark.line + 1, r->event.start_mark.column + 1};
+  const sl_config_place place = {SL_FROM_FILE, r->event.start_mark.line + 1,
+                                 r->event.start_mark.column + 1};
   sl_status status = check_plain_node(r);
   if (status == SL_OK) status = next(r);
   while (status == SL_OK && r->event.type != YAML_MAPPING_END_EVENT) {
     char name[64];
     const char *text = scalar(r);
-    if (!text || strlen(text) >= sizeof name) return fail_at(r, sl_config_rows[key].key, "the name of a parameter");
+    if (!text || strlen(text) >= sizeof name)
+      return fail_at(r, sl_config_rows[key].key, "the name of a parameter");
     snprintf(name, sizeof name, "%s", text);
     for (size_t i = 0; i < values->n; i++)
-      if (strcmp(values->items[i].name, name) == 0) return fail_at(r, sl_config_rows[key].key, "each parameter once");
+      if (strcmp(values->items[i].name, name) == 0)
+        return fail_at(r, sl_config_rows[key].key, "each parameter once");
     status = next(r);
     if (status == SL_OK) status = read_value(r, key, name);
   }
@@ -133,7 +150,8 @@ static sl_status read_key(reader *r, const char *section) {
   if (r->seen[key]++) return fail_at(r, section, "each key once");
   const sl_status status = next(r);
   if (status != SL_OK) return status;
-  if (sl_config_rows[key].type == SL_CONFIG_VALUES && r->event.type == YAML_MAPPING_START_EVENT) return read_parameters(r, key);
+  if (sl_config_rows[key].type == SL_CONFIG_VALUES && r->event.type == YAML_MAPPING_START_EVENT)
+    return read_parameters(r, key);
   return read_value(r, key, NULL);
 }
 
@@ -153,7 +171,8 @@ static sl_status read_section(reader *r, unsigned char *seen_section) {
   if (seen_section[i]++) return fail_at(r, "", "each section once");
   snprintf(section, sizeof section, "%s", text);
   sl_status status = next(r);
-  if (status == SL_OK && r->event.type != YAML_MAPPING_START_EVENT) return fail_at(r, section, "a mapping of keys to values");
+  if (status == SL_OK && r->event.type != YAML_MAPPING_START_EVENT)
+    return fail_at(r, section, "a mapping of keys to values");
   if (status == SL_OK) status = check_plain_node(r);
   if (status == SL_OK) status = next(r);
   while (status == SL_OK && r->event.type != YAML_MAPPING_END_EVENT) status = read_key(r, section);
@@ -165,15 +184,17 @@ static sl_status read_document(reader *r) {
   sl_status status = next(r);            /* the stream starts */
   if (status == SL_OK) status = next(r); /* the document starts */
   if (status == SL_OK && r->event.type == YAML_DOCUMENT_START_EVENT) status = next(r);
-  if (status == SL_OK && r->event.type != YAML_MAPPING_START_EVENT) return fail_at(r, "", "a mapping of sections");
+  if (status == SL_OK && r->event.type != YAML_MAPPING_START_EVENT)
+    return fail_at(r, "", "a mapping of sections");
   if (status == SL_OK) status = check_plain_node(r);
   if (status == SL_OK) status = next(r);
-  while (status == SL_OK && r->event.type != YAML_MAPPING_END_EVENT) status = read_section(r, seen_section);
+  while (status == SL_OK && r->event.type != YAML_MAPPING_END_EVENT)
+    status = read_section(r, seen_section);
   if (status == SL_OK) status = next(r); /* the document ends */
   if (status == SL_OK) status = next(r);
   if (status == SL_OK && r->event.type != YAML_STREAM_END_EVENT)
-    return sl_fail(r->err, SL_ERR_INPUT, "%s:%zu:%zu: a second document", r->file, r->event.start_mark.line + 1,
-                   r->event.start_mark.column + 1);
+    return sl_fail(r->err, SL_ERR_INPUT, "%s:%zu:%zu: a second document", r->file,
+                   r->event.start_mark.line + 1, r->event.start_mark.column + 1);
   return status;
 }
 

@@ -1,4 +1,5 @@
-/* The order in which problems are taken (spec F3.5): one shuffle an epoch, and a position that a checkpoint keeps. */
+/* The order in which problems are taken (spec F3.5): one shuffle an epoch, and a position that a
+ * checkpoint keeps. */
 #ifndef SLUICE_DATA_ORDER_H
 #define SLUICE_DATA_ORDER_H
 
@@ -23,7 +24,8 @@ typedef struct {
 } sl_data_order;
 
 /* n in [1, 2^32). Starts at epoch 0, offset 0. */
-sl_status sl_data_order_create(sl_data_order *out, size_t n, uint64_t seed, uint32_t stream, sl_error *err);
+sl_status sl_data_order_create(sl_data_order *out, size_t n, uint64_t seed, uint32_t stream,
+                               sl_error *err);
 void sl_data_order_free(sl_data_order *order);
 
 /* The index of the next item; goes on to the next epoch after the last one. */

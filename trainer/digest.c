@@ -1,5 +1,5 @@
-/* Digests of tensors and of a training state (spec F4.1, F4.2, F5.3). Texts and the few bytes of digests go through libxxhash; tensors are
- * the kernels' work. */
+/* Digests of tensors and of a training state (spec F4.1, F4.2, F5.3). Texts and the few bytes of
+ * digests go through libxxhash; tensors are the kernels' work. */
 #include "digest.h"
 
 #include <stdio.h>
@@ -7,7 +7,8 @@
 #include <xxhash.h>
 
 static void as_text(char out[SL_DIGEST_TEXT], uint64_t high, uint64_t low) {
-  snprintf(out, SL_DIGEST_TEXT, "%016llx%016llx", (unsigned long long)high, (unsigned long long)low);
+  snprintf(out, SL_DIGEST_TEXT, "%016llx%016llx", (unsigned long long)high,
+           (unsigned long long)low);
 }
 
 void sl_digest_bytes(char out[SL_DIGEST_TEXT], const void *bytes, size_t size) {
@@ -16,11 +17,15 @@ void sl_digest_bytes(char out[SL_DIGEST_TEXT], const void *bytes, size_t size) {
 }
 
 static size_t arena_words(const sl_model_layout *layout) { return 2 * layout->n_tensors; }
-static size_t host_bytes(const sl_model_layout *layout, size_t arenas) { return arenas * arena_words(layout) * sizeof(uint64_t); }
+static size_t host_bytes(const sl_model_layout *layout, size_t arenas) {
+  return arenas * arena_words(layout) * sizeof(uint64_t);
+}
 
-sl_status sl_digests_create(sl_digests *out, sl_context *ctx, const sl_model_layout *layout, size_t arenas, sl_error *err) {
+sl_status sl_digests_create(sl_digests *out, sl_context *ctx, const sl_model_layout *layout,
+                            size_t arenas, sl_error *err) {
   sl_digests d = {.layout = layout, .arenas = arenas};
-  const sl_status status = sl_mirror_create(&d.values, ctx, host_bytes(layout, arenas), "the digests of tensors", err);
+  const sl_status status =
+      sl_mirror_create(&d.values, ctx, host_bytes(layout, arenas), "the digests of tensors", err);
   if (!status) *out = d;
   return status;
 }
@@ -40,12 +45,15 @@ sl_status sl_digests_take(const sl_digests *d, size_t at, const float *arena) {
   sl_status status = SL_OK;
   for (size_t i = 0; !status && i < d->layout->n_tensors; i++) {
     const sl_tensor_info *t = &d->layout->tensors[i];
-    status = sl_tensor_digest(d->values.ctx, sl_mirror_device(&d->values, value(d, at, i)), arena + t->offset, t->count);
+    status = sl_tensor_digest(d->values.ctx, sl_mirror_device(&d->values, value(d, at, i)),
+                              arena + t->offset, t->count);
   }
   return status;
 }
 
-sl_status sl_digests_read(const sl_digests *d, size_t n) { return sl_mirror_pull(&d->values, d->values.host, host_bytes(d->layout, n)); }
+sl_status sl_digests_read(const sl_digests *d, size_t n) {
+  return sl_mirror_pull(&d->values, d->values.host, host_bytes(d->layout, n));
+}
 
 void sl_digests_text(char out[SL_DIGEST_TEXT], const sl_digests *d, size_t at, size_t tensor) {
   const uint64_t *v = value(d, at, tensor);
@@ -72,7 +80,8 @@ static void feed_arena(XXH3_state_t *all, const sl_digests *d, size_t at) {
   }
 }
 
-sl_status sl_parameters_digest(char out[SL_DIGEST_TEXT], sl_context *ctx, const sl_model_layout *layout, const float *parameters,
+sl_status sl_parameters_digest(char out[SL_DIGEST_TEXT], sl_context *ctx,
+                               const sl_model_layout *layout, const float *parameters,
                                sl_error *err) {
   sl_digests d;
   sl_status status = sl_digests_create(&d, ctx, layout, 1, err);
@@ -91,7 +100,8 @@ sl_status sl_parameters_digest(char out[SL_DIGEST_TEXT], sl_context *ctx, const 
   return status;
 }
 
-void sl_state_hash(char out[SL_DIGEST_TEXT], const sl_digests *d, const sl_adamw_state *adamw, const sl_counters *counters) {
+void sl_state_hash(char out[SL_DIGEST_TEXT], const sl_digests *d, const sl_adamw_state *adamw,
+                   const sl_counters *counters) {
   XXH3_state_t all;
   begin(&all);
   for (size_t a = 0; a < SL_DIGESTS_STATE; a++) feed_arena(&all, d, a);

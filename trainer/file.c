@@ -23,12 +23,14 @@ char *sl_path_join(const char *folder, const char *name) {
   return out;
 }
 
-static sl_status read_stream(char **out, size_t *size, int fd, const char *path, size_t max, sl_error *err) {
+static sl_status read_stream(char **out, size_t *size, int fd, const char *path, size_t max,
+                             sl_error *err) {
   struct stat info;
   if (fstat(fd, &info) != 0) return fail_io(err, path, "stat");
   if (!S_ISREG(info.st_mode)) return sl_fail(err, SL_ERR_IO, "%s: not a regular file", path);
   if ((uintmax_t)info.st_size > max)
-    return sl_fail(err, SL_ERR_INPUT, "%s: %jd bytes; at most %zu are expected", path, (intmax_t)info.st_size, max);
+    return sl_fail(err, SL_ERR_INPUT, "%s: %jd bytes; at most %zu are expected", path,
+                   (intmax_t)info.st_size, max);
   const size_t n = (size_t)info.st_size;
   char *data = malloc(n + 1);
   if (!data) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory for %zu bytes", path, n);
@@ -39,7 +41,8 @@ static sl_status read_stream(char **out, size_t *size, int fd, const char *path,
     if (got <= 0) {
       free(data);
       return got < 0 ? fail_io(err, path, "read")
-                     : sl_fail(err, SL_ERR_IO, "%s: ended at byte %zu of %zu while it was read", path, done, n);
+                     : sl_fail(err, SL_ERR_IO, "%s: ended at byte %zu of %zu while it was read",
+                               path, done, n);
     }
     done += (size_t)got;
   }
@@ -101,11 +104,13 @@ static char *temporary_path(const char *path) {
   return out;
 }
 
-static sl_status write_pieces(const char *path, const sl_bytes *pieces, size_t count, sl_error *err) {
+static sl_status write_pieces(const char *path, const sl_bytes *pieces, size_t count,
+                              sl_error *err) {
   const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
   if (fd < 0) return fail_io(err, path, "create");
   int failed = 0;
-  for (size_t i = 0; i < count && !failed; i++) failed = write_all(fd, pieces[i].data, pieces[i].size);
+  for (size_t i = 0; i < count && !failed; i++)
+    failed = write_all(fd, pieces[i].data, pieces[i].size);
   if (!failed) failed = fsync(fd);
   sl_status status = failed ? fail_io(err, path, "write") : SL_OK;
   if (close(fd) != 0 && status == SL_OK) status = fail_io(err, path, "close");
@@ -127,7 +132,8 @@ sl_status sl_folder_remove(const char *path, sl_error *err) {
   DIR *folder = opendir(path);
   if (!folder) return fail_io(err, path, "open");
   for (struct dirent *entry; (entry = readdir(folder)) != NULL;)
-    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 && unlinkat(dirfd(folder), entry->d_name, 0) != 0) {
+    if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+        unlinkat(dirfd(folder), entry->d_name, 0) != 0) {
       const sl_status status = fail_io(err, path, "empty the folder");
       closedir(folder);
       return status;
@@ -143,7 +149,8 @@ static int is_leftover(const char *entry, const char *name) {
   if (!mark) return 0;
   const char *pid = mark + strlen(TEMPORARY_MARK);
   if (!*pid || pid[strspn(pid, "0123456789")]) return 0;
-  return !name || (strlen(name) == (size_t)(mark - entry) && strncmp(entry, name, strlen(name)) == 0);
+  return !name ||
+         (strlen(name) == (size_t)(mark - entry) && strncmp(entry, name, strlen(name)) == 0);
 }
 
 sl_status sl_leftovers_remove(const char *folder, const char *name, sl_error *err) {
@@ -175,7 +182,8 @@ sl_status sl_folder_begin(sl_folder_write *folder, const char *path, sl_error *e
     folder_free(&made);
     return sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
   }
-  if (access(made.temporary, F_OK) == 0) sl_folder_remove(made.temporary, NULL); /* left by a killed process that had our id */
+  if (access(made.temporary, F_OK) == 0)
+    sl_folder_remove(made.temporary, NULL); /* left by a killed process that had our id */
   if (mkdir(made.temporary, 0777) != 0) {
     const sl_status status = fail_io(err, made.temporary, "make the folder");
     folder_free(&made);
@@ -188,16 +196,22 @@ sl_status sl_folder_begin(sl_folder_write *folder, const char *path, sl_error *e
 /* Puts temporary at path in one step; a folder that stood there ends up at temporary. */
 static sl_status exchange(const sl_folder_write *folder, sl_error *err) {
   if (access(folder->path, F_OK) != 0)
-    return rename(folder->temporary, folder->path) == 0 ? SL_OK : fail_io(err, folder->path, "put the written folder in place");
+    return rename(folder->temporary, folder->path) == 0
+               ? SL_OK
+               : fail_io(err, folder->path, "put the written folder in place");
   if (renameat2(AT_FDCWD, folder->temporary, AT_FDCWD, folder->path, RENAME_EXCHANGE) != 0)
-    return fail_io(err, folder->path, "replace the folder in one step (remove it first where the file system cannot do that)");
+    return fail_io(
+        err, folder->path,
+        "replace the folder in one step (remove it first where the file system cannot do that)");
   return SL_OK;
 }
 
 sl_status sl_folder_commit(sl_folder_write *folder, sl_error *err) {
-  sl_status status = sync_folder(folder->temporary) == 0 ? SL_OK : fail_io(err, folder->temporary, "flush");
+  sl_status status =
+      sync_folder(folder->temporary) == 0 ? SL_OK : fail_io(err, folder->temporary, "flush");
   if (status == SL_OK) status = exchange(folder, err);
-  if (status == SL_OK && sync_parent(folder->path) != 0) status = fail_io(err, folder->path, "flush the parent folder");
+  if (status == SL_OK && sync_parent(folder->path) != 0)
+    status = fail_io(err, folder->path, "flush the parent folder");
   if (access(folder->temporary, F_OK) == 0) {
     sl_error inner;
     const sl_status removed = sl_folder_remove(folder->temporary, status == SL_OK ? err : &inner);

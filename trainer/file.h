@@ -6,8 +6,8 @@
 
 #include <stddef.h>
 
-/* Reads a regular file whole; *out is NUL-terminated and freed by the caller. SL_ERR_IO if it is absent, SL_ERR_INPUT if it is larger than
- * max bytes. */
+/* Reads a regular file whole; *out is NUL-terminated and freed by the caller. SL_ERR_IO if it is
+ * absent, SL_ERR_INPUT if it is larger than max bytes. */
 sl_status sl_file_read(char **out, size_t *size, const char *path, size_t max, sl_error *err);
 
 /* One piece of a file to be written. */
@@ -16,26 +16,30 @@ typedef struct {
   size_t size;
 } sl_bytes;
 
-/* Writes the pieces to path: a temporary file beside it, fsync, rename, fsync of the folder. On error what stood at path still stands. */
+/* Writes the pieces to path: a temporary file beside it, fsync, rename, fsync of the folder. On
+ * error what stood at path still stands. */
 sl_status sl_file_write(const char *path, const sl_bytes *pieces, size_t count, sl_error *err);
 
 /* folder/name in a fresh string, freed by the caller; NULL if memory is short. */
 char *sl_path_join(const char *folder, const char *name);
 
-/* A folder that appears whole or not at all. Between begin and commit the caller writes its files under `temporary`. */
+/* A folder that appears whole or not at all. Between begin and commit the caller writes its files
+ * under `temporary`. */
 typedef struct {
   char *path, *temporary;
 } sl_folder_write;
 
 /* Makes the temporary folder, a sibling of path (whose parent must exist). */
 sl_status sl_folder_begin(sl_folder_write *folder, const char *path, sl_error *err);
-/* Flushes the folder and puts it at path; a folder that stood there is exchanged in one step and then removed. Frees folder, on error too.
+/* Flushes the folder and puts it at path; a folder that stood there is exchanged in one step and
+ * then removed. Frees folder, on error too.
  */
 sl_status sl_folder_commit(sl_folder_write *folder, sl_error *err);
 /* Removes the temporary folder. Frees folder. */
 void sl_folder_abort(sl_folder_write *folder);
 
-/* Removes from a folder the temporary files and folders of writers that are gone: NAME.tmp-PID, any NAME if it is NULL. */
+/* Removes from a folder the temporary files and folders of writers that are gone: NAME.tmp-PID, any
+ * NAME if it is NULL. */
 sl_status sl_leftovers_remove(const char *folder, const char *name, sl_error *err);
 
 /* Removes the flat files of a folder and the folder; it does not descend. */

@@ -1,4 +1,5 @@
-/* Rollouts: each prompt is prefilled once, its cache forked to the group, then all open sequences go on together (spec T3.2, T3.3). */
+/* Rollouts: each prompt is prefilled once, its cache forked to the group, then all open sequences
+ * go on together (spec T3.2, T3.3). */
 #include "generate.h"
 
 #include "block.h"
@@ -15,19 +16,22 @@ struct sl_generator {
   const sl_model_layout *layout;
   sl_model *model;
   size_t max_sequences, max_length, logit_rows;
-  size_t rows;        /* tokens that the model takes at a time: one of each sequence, or a whole sequence */
+  size_t
+      rows; /* tokens that the model takes at a time: one of each sequence, or a whole sequence */
   void *block;        /* of the context: */
   float *logits;      /* (logit_rows, V) */
   float *hidden;      /* (rows, D) of a piece of the prefill */
   float *last_hidden; /* (max_sequences, D) of the open sequences */
-  sl_mirror mirror;   /* of the host and the context: everything below but the caches' own memory, which is in `block` */
+  sl_mirror mirror;   /* of the host and the context: everything below but the caches' own memory,
+                         which is in `block` */
   sl_layer_cache *caches;
   /* By sequence, tokens at stride max_length while they grow: */
   uint32_t *grid, *length;
   float *grid_logp, *grid_entropy;
   /* Of the sequences that are still open: */
   uint32_t *open, *open_ids, *open_slot, *open_position;
-  uint32_t *drawn; /* this and the next two lie one after the other and come to the host in one copy */
+  uint32_t
+      *drawn; /* this and the next two lie one after the other and come to the host in one copy */
   float *drawn_logp, *drawn_entropy;
   /* Of a piece of the prefill: */
   uint32_t *piece_seq, *piece_ids, *piece_slot, *piece_position;
@@ -48,7 +52,8 @@ static void cut_caches(sl_cutter *c, sl_generator *g) {
 static void cut_block(sl_cutter *c, sl_generator *g) {
   const size_t d = g->layout->shape.hidden;
   g->logits = sl_cut(c, g->logit_rows, g->layout->shape.vocab, sizeof(float));
-  g->hidden = sl_cut(c, g->rows, d, sizeof(float)), g->last_hidden = sl_cut(c, g->max_sequences, d, sizeof(float));
+  g->hidden = sl_cut(c, g->rows, d, sizeof(float)),
+  g->last_hidden = sl_cut(c, g->max_sequences, d, sizeof(float));
   cut_caches(c, g);
 }
 
@@ -57,25 +62,32 @@ static void cut_mirror(sl_cutter *c, sl_generator *g) {
   uint32_t **const by_sequence[] = {&g->length,    &g->open,          &g->open_ids,
                                     &g->open_slot, &g->open_position, &g->fork_to,
                                     &g->fork_from, &g->fork_length,   &g->rollout.prompt_length};
-  float **const by_token[] = {&g->grid_logp, &g->grid_entropy, &g->rollout.logp, &g->rollout.entropy};
+  float **const by_token[] = {&g->grid_logp, &g->grid_entropy, &g->rollout.logp,
+                              &g->rollout.entropy};
   uint32_t **const words_by_token[] = {&g->grid, &g->rollout.ids, &g->rollout.position};
   uint32_t **const by_row[] = {&g->piece_ids, &g->piece_slot, &g->piece_position};
   g->caches = sl_cut(c, g->layout->shape.layers, 1, sizeof *g->caches);
-  for (size_t i = 0; i < sizeof by_sequence / sizeof *by_sequence; i++) *by_sequence[i] = sl_cut(c, n, 1, sizeof(uint32_t));
-  for (size_t i = 0; i < sizeof by_token / sizeof *by_token; i++) *by_token[i] = sl_cut(c, t, 1, sizeof(float));
-  for (size_t i = 0; i < sizeof words_by_token / sizeof *words_by_token; i++) *words_by_token[i] = sl_cut(c, t, 1, sizeof(uint32_t));
-  for (size_t i = 0; i < sizeof by_row / sizeof *by_row; i++) *by_row[i] = sl_cut(c, g->rows, 1, sizeof(uint32_t));
+  for (size_t i = 0; i < sizeof by_sequence / sizeof *by_sequence; i++)
+    *by_sequence[i] = sl_cut(c, n, 1, sizeof(uint32_t));
+  for (size_t i = 0; i < sizeof by_token / sizeof *by_token; i++)
+    *by_token[i] = sl_cut(c, t, 1, sizeof(float));
+  for (size_t i = 0; i < sizeof words_by_token / sizeof *words_by_token; i++)
+    *words_by_token[i] = sl_cut(c, t, 1, sizeof(uint32_t));
+  for (size_t i = 0; i < sizeof by_row / sizeof *by_row; i++)
+    *by_row[i] = sl_cut(c, g->rows, 1, sizeof(uint32_t));
   g->drawn = sl_cut(c, n, 1, sizeof(uint32_t));
   g->drawn_logp = sl_cut(c, n, 1, sizeof(float)), g->drawn_entropy = sl_cut(c, n, 1, sizeof(float));
   g->rollout.seq = sl_cut(c, n + 1, 1, sizeof(uint32_t)), g->rollout.ended = sl_cut(c, n, 1, 1);
   g->piece_seq = sl_cut(c, n + 1, 1, sizeof(uint32_t));
 }
 
-/* The shell of a generator: sizes alone. SL_ERR_MEMORY if its tokens cannot be counted in 32 bits. */
-static sl_status prepare(sl_generator *g, sl_context *ctx, const sl_model_layout *layout, size_t max_sequences, size_t max_length,
-                         sl_error *err) {
+/* The shell of a generator: sizes alone. SL_ERR_MEMORY if its tokens cannot be counted in 32 bits.
+ */
+static sl_status prepare(sl_generator *g, sl_context *ctx, const sl_model_layout *layout,
+                         size_t max_sequences, size_t max_length, sl_error *err) {
   if (max_length == 0 || max_sequences > UINT32_MAX / max_length)
-    return sl_fail(err, SL_ERR_MEMORY, "a rollout of %zu sequences of %zu tokens is too large", max_sequences, max_length);
+    return sl_fail(err, SL_ERR_MEMORY, "a rollout of %zu sequences of %zu tokens is too large",
+                   max_sequences, max_length);
   const size_t logit_rows = LOGIT_FLOATS / layout->shape.vocab + 1;
   *g = (sl_generator){.ctx = ctx,
                       .layout = layout,
@@ -92,8 +104,9 @@ static size_t count_bytes(sl_generator *g, void (*cut)(sl_cutter *, sl_generator
   return sl_cutter_bytes(&c);
 }
 
-sl_status sl_generator_bytes(sl_generator_memory *out, sl_context *ctx, const sl_model_layout *layout, size_t max_sequences,
-                             size_t max_length, sl_error *err) {
+sl_status sl_generator_bytes(sl_generator_memory *out, sl_context *ctx,
+                             const sl_model_layout *layout, size_t max_sequences, size_t max_length,
+                             sl_error *err) {
   sl_generator g;
   sl_status status = prepare(&g, ctx, layout, max_sequences, max_length, err);
   size_t activations;
@@ -106,14 +119,18 @@ sl_status sl_generator_bytes(sl_generator_memory *out, sl_context *ctx, const sl
   return SL_OK;
 }
 
-sl_status sl_generator_create(sl_generator **out, sl_context *ctx, const sl_model_layout *layout, const float *parameters,
-                              size_t max_sequences, size_t max_length, sl_error *err) {
+sl_status sl_generator_create(sl_generator **out, sl_context *ctx, const sl_model_layout *layout,
+                              const float *parameters, size_t max_sequences, size_t max_length,
+                              sl_error *err) {
   sl_generator *g = calloc(1, sizeof *g);
   if (!g) return sl_fail(err, SL_ERR_MEMORY, "no memory for a generator");
   sl_status status = prepare(g, ctx, layout, max_sequences, max_length, err);
   if (!status) status = sl_model_create(&g->model, ctx, layout, parameters, g->rows, 0, err);
-  if (!status) status = sl_block_create(&g->block, ctx, count_bytes(g, cut_block), "a rollout's cache", err);
-  if (!status) status = sl_mirror_create(&g->mirror, ctx, count_bytes(g, cut_mirror), "a rollout's tokens", err);
+  if (!status)
+    status = sl_block_create(&g->block, ctx, count_bytes(g, cut_block), "a rollout's cache", err);
+  if (!status)
+    status =
+        sl_mirror_create(&g->mirror, ctx, count_bytes(g, cut_mirror), "a rollout's tokens", err);
   if (status) {
     sl_generator_destroy(g);
     return status;
@@ -132,26 +149,34 @@ void sl_generator_destroy(sl_generator *g) {
   free(g);
 }
 
-static sl_status check_sizes(const sl_generator *g, const sl_prompts *prompts, size_t group, size_t max_new, sl_error *err) {
+static sl_status check_sizes(const sl_generator *g, const sl_prompts *prompts, size_t group,
+                             size_t max_new, sl_error *err) {
   if (prompts->n * group > g->max_sequences)
-    return sl_fail(err, SL_ERR_INPUT, "rollout of %zu sequences, but the generator holds %zu", prompts->n * group, g->max_sequences);
+    return sl_fail(err, SL_ERR_INPUT, "rollout of %zu sequences, but the generator holds %zu",
+                   prompts->n * group, g->max_sequences);
   for (size_t p = 0; p < prompts->n; p++) {
     const size_t n = prompts->offset[p + 1] - prompts->offset[p];
     if (n == 0) return sl_fail(err, SL_ERR_INPUT, "prompt[%zu] is empty", p);
     if (n + max_new > g->max_length)
-      return sl_fail(err, SL_ERR_INPUT, "prompt[%zu] has %zu tokens: with %zu new ones it exceeds %zu", p, n, max_new, g->max_length);
+      return sl_fail(err, SL_ERR_INPUT,
+                     "prompt[%zu] has %zu tokens: with %zu new ones it exceeds %zu", p, n, max_new,
+                     g->max_length);
   }
   return SL_OK;
 }
 
 /* Where the kernels find an array of the mirror; what the host has put there. */
-static void *on(const sl_generator *g, const void *host) { return sl_mirror_device(&g->mirror, host); }
+static void *on(const sl_generator *g, const void *host) {
+  return sl_mirror_device(&g->mirror, host);
+}
 static sl_status push(const sl_generator *g, const uint32_t *words, size_t n) {
   return sl_mirror_push(&g->mirror, words, n * sizeof *words);
 }
-/* What was drawn for n sequences, in one copy: each is a wait, which costs more than the bytes between the arrays. */
+/* What was drawn for n sequences, in one copy: each is a wait, which costs more than the bytes
+ * between the arrays. */
 static sl_status pull_drawn(const sl_generator *g, size_t n) {
-  const size_t bytes = (size_t)((const unsigned char *)(g->drawn_entropy + n) - (const unsigned char *)g->drawn);
+  const size_t bytes =
+      (size_t)((const unsigned char *)(g->drawn_entropy + n) - (const unsigned char *)g->drawn);
   return sl_mirror_pull(&g->mirror, g->drawn, bytes);
 }
 
@@ -164,22 +189,26 @@ static void place_prompts(sl_generator *g, const sl_prompts *prompts, size_t gro
   }
 }
 
-/* Prompts [first, end) through the model: keys and values to the first sequence of each group, the last hidden row to all of it. */
-static sl_status prefill_piece(sl_generator *g, const sl_prompts *prompts, size_t group, size_t first, size_t end) {
+/* Prompts [first, end) through the model: keys and values to the first sequence of each group, the
+ * last hidden row to all of it. */
+static sl_status prefill_piece(sl_generator *g, const sl_prompts *prompts, size_t group,
+                               size_t first, size_t end) {
   const size_t d = g->layout->shape.hidden;
   const uint32_t base = prompts->offset[first];
   g->piece_seq[0] = 0;
   for (size_t p = first; p < end; p++) {
     const uint32_t at = prompts->offset[p] - base, n = prompts->offset[p + 1] - prompts->offset[p];
     g->piece_seq[p - first + 1] = at + n;
-    for (uint32_t i = 0; i < n; i++) g->piece_slot[at + i] = (uint32_t)(p * group), g->piece_position[at + i] = i;
+    for (uint32_t i = 0; i < n; i++)
+      g->piece_slot[at + i] = (uint32_t)(p * group), g->piece_position[at + i] = i;
   }
   const size_t t = g->piece_seq[end - first];
   memcpy(g->piece_ids, prompts->ids + base, t * sizeof *g->piece_ids);
   SL_TRY(push(g, g->piece_ids, t));
   SL_TRY(push(g, g->piece_slot, t));
   SL_TRY(push(g, g->piece_position, t));
-  const sl_batch batch = {end - first, g->piece_seq, on(g, g->piece_ids), on(g, g->piece_position), NULL, NULL};
+  const sl_batch batch = {end - first, g->piece_seq, on(g, g->piece_ids), on(g, g->piece_position),
+                          NULL,        NULL};
   SL_TRY(sl_model_prefill(g->model, &batch, g->caches, on(g, g->piece_slot), g->hidden));
   for (size_t q = first * group; q < end * group; q++) {
     const float *last = g->hidden + (g->piece_seq[q / group - first + 1] - (size_t)1) * d;
@@ -194,15 +223,17 @@ static sl_status fork_caches(sl_generator *g, size_t n_prompts, size_t group) {
   size_t forks = 0;
   for (size_t q = 0; q < n_prompts * group; q++) {
     if (q % group == 0) continue;
-    g->fork_to[forks] = (uint32_t)q, g->fork_from[forks] = (uint32_t)(q - q % group), g->fork_length[forks] = g->length[q];
+    g->fork_to[forks] = (uint32_t)q, g->fork_from[forks] = (uint32_t)(q - q % group),
+    g->fork_length[forks] = g->length[q];
     forks++;
   }
   SL_TRY(push(g, g->fork_to, forks));
   SL_TRY(push(g, g->fork_from, forks));
   SL_TRY(push(g, g->fork_length, forks));
   for (size_t l = 0; l < s->layers; l++)
-    SL_TRY(sl_kv_fork(g->ctx, g->caches[l].k_cache, g->caches[l].v_cache, on(g, g->fork_to), on(g, g->fork_from), on(g, g->fork_length),
-                      forks, s->kv_heads, s->head_dim, g->max_length));
+    SL_TRY(sl_kv_fork(g->ctx, g->caches[l].k_cache, g->caches[l].v_cache, on(g, g->fork_to),
+                      on(g, g->fork_from), on(g, g->fork_length), forks, s->kv_heads, s->head_dim,
+                      g->max_length));
   return SL_OK;
 }
 
@@ -227,8 +258,9 @@ static sl_status draw(sl_generator *g, size_t n_open, const sl_sampling *how) {
   for (size_t first = 0; first < n_open; first += g->logit_rows) {
     const size_t rows = n_open - first < g->logit_rows ? n_open - first : g->logit_rows;
     SL_TRY(sl_model_logits(g->model, rows, g->last_hidden + first * s->hidden, g->logits));
-    SL_TRY(sl_sample(g->ctx, on(g, g->drawn + first), on(g, g->drawn_logp + first), on(g, g->drawn_entropy + first), g->logits, how,
-                     on(g, g->open + first), on(g, g->open_position + first), rows, s->vocab));
+    SL_TRY(sl_sample(g->ctx, on(g, g->drawn + first), on(g, g->drawn_logp + first),
+                     on(g, g->drawn_entropy + first), g->logits, how, on(g, g->open + first),
+                     on(g, g->open_position + first), rows, s->vocab));
   }
   return pull_drawn(g, n_open);
 }
@@ -245,7 +277,8 @@ static size_t append(sl_generator *g, size_t n_open, size_t max_new) {
     g->length[q]++;
     g->rollout.ended[q] = g->drawn[i] == SL_TOKEN_EOS;
     if (g->rollout.ended[q] || g->length[q] - g->rollout.prompt_length[q] == max_new) continue;
-    g->open[left] = q, g->open_ids[left] = g->drawn[i], g->open_slot[left] = q, g->open_position[left] = g->length[q] - 1;
+    g->open[left] = q, g->open_ids[left] = g->drawn[i], g->open_slot[left] = q,
+    g->open_position[left] = g->length[q] - 1;
     left++;
   }
   return left;
@@ -256,7 +289,8 @@ static sl_status decode(sl_generator *g, size_t n_open) {
   SL_TRY(push(g, g->open_ids, n_open));
   SL_TRY(push(g, g->open_slot, n_open));
   SL_TRY(push(g, g->open_position, n_open));
-  return sl_model_decode(g->model, n_open, on(g, g->open_ids), on(g, g->open_slot), on(g, g->open_position), g->caches, g->last_hidden);
+  return sl_model_decode(g->model, n_open, on(g, g->open_ids), on(g, g->open_slot),
+                         on(g, g->open_position), g->caches, g->last_hidden);
 }
 
 static void pack_rollout(sl_generator *g, size_t n) {
@@ -277,7 +311,8 @@ static void pack_rollout(sl_generator *g, size_t n) {
 }
 
 /* Everything from prompts to open sequences that are all closed. */
-static sl_status generate(sl_generator *g, const sl_prompts *prompts, size_t group, size_t max_new, const sl_sampling *how) {
+static sl_status generate(sl_generator *g, const sl_prompts *prompts, size_t group, size_t max_new,
+                          const sl_sampling *how) {
   const size_t n = prompts->n * group;
   SL_TRY(sl_model_pack(g->model));
   SL_TRY(prefill(g, prompts, group));
@@ -293,11 +328,15 @@ static sl_status generate(sl_generator *g, const sl_prompts *prompts, size_t gro
 
 sl_status sl_generator_rehearse(sl_generator *g, sl_error *err) {
   const sl_sampling how = {.temperature = 1.0f, .top_k = 1, .top_p = 0.5};
-  const size_t n = g->max_sequences, whole = g->rows / g->max_length, rest = g->rows % g->max_length, most = whole + (rest > 0);
+  const size_t n = g->max_sequences, whole = g->rows / g->max_length,
+               rest = g->rows % g->max_length, most = whole + (rest > 0);
   for (size_t i = 0; i < n; i++) g->open[i] = g->open_slot[i] = (uint32_t)i, g->open_ids[i] = 0;
-  for (size_t i = 0; i < n; i++) g->open_position[i] = (uint32_t)(g->max_length - 1), g->length[i] = (uint32_t)(g->max_length - 1);
+  for (size_t i = 0; i < n; i++)
+    g->open_position[i] = (uint32_t)(g->max_length - 1),
+    g->length[i] = (uint32_t)(g->max_length - 1);
   sl_prompts prompts = {most, g->rollout.seq, g->rollout.ids};
-  for (size_t p = 0; p <= most; p++) prompts.offset[p] = (uint32_t)(p <= whole ? p * g->max_length : g->rows);
+  for (size_t p = 0; p <= most; p++)
+    prompts.offset[p] = (uint32_t)(p <= whole ? p * g->max_length : g->rows);
   memset(prompts.ids, 0, g->rows * sizeof *prompts.ids);
   sl_status status = sl_model_pack(g->model);
   if (!status) status = prefill_piece(g, &prompts, 1, 0, most);
@@ -306,8 +345,8 @@ sl_status sl_generator_rehearse(sl_generator *g, sl_error *err) {
   return status ? sl_fail(err, status, "%s", sl_context_error(g->ctx)->message) : SL_OK;
 }
 
-sl_status sl_generate(sl_generator *g, const sl_prompts *prompts, size_t group, size_t max_new, const sl_sampling *how, sl_rollout *out,
-                      sl_error *err) {
+sl_status sl_generate(sl_generator *g, const sl_prompts *prompts, size_t group, size_t max_new,
+                      const sl_sampling *how, sl_rollout *out, sl_error *err) {
   sl_status status = check_sizes(g, prompts, group, max_new, err);
   if (status) return status;
   status = generate(g, prompts, group, max_new, how);

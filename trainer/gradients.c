@@ -1,14 +1,19 @@
-/* Gradient totals of a step over its shards: a stack of finished subtrees under the totals of a group (spec N4.3, N4.4). */
+/* Gradient totals of a step over its shards: a stack of finished subtrees under the totals of a
+ * group (spec N4.3, N4.4). */
 #include "gradients.h"
 
 #include "block.h"
 
 #include <string.h>
 
-static size_t head_floats(const sl_model_layout *layout) { return layout->shape.vocab * layout->shape.hidden; }
+static size_t head_floats(const sl_model_layout *layout) {
+  return layout->shape.vocab * layout->shape.hidden;
+}
 
 /* Each head's total begins at a multiple of 16 floats, as groups of an arena do. */
-static size_t head_stride(const sl_model_layout *layout) { return (head_floats(layout) + 15) / 16 * 16; }
+static size_t head_stride(const sl_model_layout *layout) {
+  return (head_floats(layout) + 15) / 16 * 16;
+}
 
 /* Subtrees wait for at most one neighbour of each size from a group's up to S / 2. */
 static size_t count_arenas(size_t shards, size_t at_once) {
@@ -19,7 +24,8 @@ static size_t count_arenas(size_t shards, size_t at_once) {
 
 static void cut_totals(sl_cutter *c, sl_gradients *g) {
   g->total = sl_cut(c, count_arenas(g->shards, g->at_once), g->layout->n_floats, sizeof *g->total);
-  if (g->layout->shape.tied) g->head_total = sl_cut(c, g->at_once, head_stride(g->layout), sizeof *g->head_total);
+  if (g->layout->shape.tied)
+    g->head_total = sl_cut(c, g->at_once, head_stride(g->layout), sizeof *g->head_total);
 }
 
 size_t sl_gradients_bytes(const sl_model_layout *layout, size_t shards, size_t at_once) {
@@ -29,10 +35,11 @@ size_t sl_gradients_bytes(const sl_model_layout *layout, size_t shards, size_t a
   return sl_cutter_bytes(&c);
 }
 
-sl_status sl_gradients_create(sl_gradients *out, sl_context *ctx, const sl_model_layout *layout, size_t shards, size_t at_once,
-                              sl_error *err) {
+sl_status sl_gradients_create(sl_gradients *out, sl_context *ctx, const sl_model_layout *layout,
+                              size_t shards, size_t at_once, sl_error *err) {
   void *block;
-  const sl_status status = sl_block_create(&block, ctx, sl_gradients_bytes(layout, shards, at_once), "the gradients of a step", err);
+  const sl_status status = sl_block_create(&block, ctx, sl_gradients_bytes(layout, shards, at_once),
+                                           "the gradients of a step", err);
   if (status) return status;
   *out = (sl_gradients){.ctx = ctx, .layout = layout, .shards = shards, .at_once = at_once};
   cut_totals(&(sl_cutter){.base = block}, out);
@@ -53,7 +60,9 @@ static size_t count_waiting(size_t done) {
   return n;
 }
 
-float *sl_gradients_total(const sl_gradients *g, size_t i) { return g->total + (count_waiting(g->done) + i) * g->layout->n_floats; }
+float *sl_gradients_total(const sl_gradients *g, size_t i) {
+  return g->total + (count_waiting(g->done) + i) * g->layout->n_floats;
+}
 
 float *sl_gradients_head_total(const sl_gradients *g, size_t i) {
   return g->head_total ? g->head_total + i * head_stride(g->layout) : NULL;
@@ -61,20 +70,24 @@ float *sl_gradients_head_total(const sl_gradients *g, size_t i) {
 
 sl_status sl_gradients_begin_group(sl_gradients *g) {
   if (g->done == g->shards) g->done = 0;
-  const sl_status status = sl_memory_zero(g->ctx, sl_gradients_total(g, 0), g->at_once * sl_arena_bytes(g->layout));
+  const sl_status status =
+      sl_memory_zero(g->ctx, sl_gradients_total(g, 0), g->at_once * sl_arena_bytes(g->layout));
   if (status || !g->head_total) return status;
-  return sl_memory_zero(g->ctx, g->head_total, g->at_once * head_stride(g->layout) * sizeof *g->head_total);
+  return sl_memory_zero(g->ctx, g->head_total,
+                        g->at_once * head_stride(g->layout) * sizeof *g->head_total);
 }
 
 /* The arena `count` arenas to the right is added to `left`. */
 static sl_status add(const sl_gradients *g, float *left, size_t count) {
-  return sl_residual_add(g->ctx, left, left, left + count * g->layout->n_floats, g->layout->n_floats);
+  return sl_residual_add(g->ctx, left, left, left + count * g->layout->n_floats,
+                         g->layout->n_floats);
 }
 
 static sl_status add_heads(const sl_gradients *g) {
   for (size_t i = 0; g->head_total && i < g->at_once; i++) {
     float *embed = sl_gradients_total(g, i) + g->layout->embed;
-    const sl_status status = sl_residual_add(g->ctx, embed, sl_gradients_head_total(g, i), embed, head_floats(g->layout));
+    const sl_status status = sl_residual_add(g->ctx, embed, sl_gradients_head_total(g, i), embed,
+                                             head_floats(g->layout));
     if (status) return status;
   }
   return SL_OK;
@@ -83,7 +96,8 @@ static sl_status add_heads(const sl_gradients *g) {
 sl_status sl_gradients_end_group(sl_gradients *g) {
   sl_status status = add_heads(g);
   for (size_t half = 1; !status && half < g->at_once; half *= 2)
-    for (size_t i = 0; !status && i < g->at_once; i += 2 * half) status = add(g, sl_gradients_total(g, i), half);
+    for (size_t i = 0; !status && i < g->at_once; i += 2 * half)
+      status = add(g, sl_gradients_total(g, i), half);
   float *group = sl_gradients_total(g, 0);
   for (size_t groups = g->done / g->at_once; !status && groups & 1; groups >>= 1) {
     group -= g->layout->n_floats;

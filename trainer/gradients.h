@@ -1,5 +1,5 @@
-/* Gradient totals of a step over its shards (spec N4.3, N4.4): for G shards at once G + log2(S / G) arenas, whatever the number of
- * sequences. */
+/* Gradient totals of a step over its shards (spec N4.3, N4.4): for G shards at once G + log2(S / G)
+ * arenas, whatever the number of sequences. */
 #ifndef SLUICE_GRADIENTS_H
 #define SLUICE_GRADIENTS_H
 
@@ -11,15 +11,15 @@ typedef struct {
   sl_context *ctx;
   const sl_model_layout *layout;
   size_t shards, at_once; /* of a group: at_once divides shards */
-  float *total;      /* arenas: finished subtrees that wait for their right neighbour, then the group's shards; after the last group the
-                        first is the step's gradient */
+  float *total; /* arenas: finished subtrees that wait for their right neighbour, then the group's
+                   shards; after the last group the first is the step's gradient */
   float *head_total; /* (V, D) for each shard of the group if the head is tied, else NULL */
   size_t done;       /* shards finished */
 } sl_gradients;
 
 /* shards, at_once: powers of two, at_once <= shards. */
-sl_status sl_gradients_create(sl_gradients *out, sl_context *ctx, const sl_model_layout *layout, size_t shards, size_t at_once,
-                              sl_error *err);
+sl_status sl_gradients_create(sl_gradients *out, sl_context *ctx, const sl_model_layout *layout,
+                              size_t shards, size_t at_once, sl_error *err);
 void sl_gradients_free(sl_gradients *g);
 /* What they take; SIZE_MAX if that overflows. */
 size_t sl_gradients_bytes(const sl_model_layout *layout, size_t shards, size_t at_once);
@@ -27,7 +27,8 @@ size_t sl_gradients_bytes(const sl_model_layout *layout, size_t shards, size_t a
 /* First sequence of shard k of n sequences (spec N4.3). */
 size_t sl_shard_begin(size_t k, size_t n, size_t shards);
 
-/* Around each group of shards of a step, in order: begin zeroes the totals, end combines what is complete. */
+/* Around each group of shards of a step, in order: begin zeroes the totals, end combines what is
+ * complete. */
 sl_status sl_gradients_begin_group(sl_gradients *g);
 sl_status sl_gradients_end_group(sl_gradients *g);
 

@@ -10,16 +10,19 @@
 
 #define JSON_FILE_MAX ((size_t)1 << 30)
 
-sl_status sl_json_parse(sl_json *doc, const char *file, size_t line, const char *text, size_t size, sl_error *err) {
+sl_status sl_json_parse(sl_json *doc, const char *file, size_t line, const char *text, size_t size,
+                        sl_error *err) {
   json_error_t bad;
   json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &bad);
   if (!root) {
     const size_t at = line + (bad.line > 0 ? (size_t)bad.line - 1 : 0);
-    return sl_fail(err, SL_ERR_INPUT, "%s:%zu:%d: %s", file, at, bad.column > 0 ? bad.column : 1, bad.text);
+    return sl_fail(err, SL_ERR_INPUT, "%s:%zu:%d: %s", file, at, bad.column > 0 ? bad.column : 1,
+                   bad.text);
   }
   if (!json_is_object(root)) {
     json_decref(root);
-    return sl_fail(err, SL_ERR_INPUT, "%s:%zu:1: expected a JSON object, found an array", file, line);
+    return sl_fail(err, SL_ERR_INPUT, "%s:%zu:1: expected a JSON object, found an array", file,
+                   line);
   }
   *doc = (sl_json){.file = file, .text = text, .size = size, .line = line, .root = root};
   return SL_OK;
@@ -37,7 +40,8 @@ static size_t skip_string(const char *text, size_t i) {
   return i + 1;
 }
 
-/* Byte of the top-level key's quote, 0 if it is not found as plain text (absent, or spelt with escapes). */
+/* Byte of the top-level key's quote, 0 if it is not found as plain text (absent, or spelt with
+ * escapes). */
 static size_t find_key(const sl_json *doc, const char *key) {
   const size_t n = strlen(key);
   int depth = 0, expect_key = 0;
@@ -45,7 +49,8 @@ static size_t find_key(const sl_json *doc, const char *key) {
     const char c = doc->text[i];
     if (c == '"') {
       const size_t end = skip_string(doc->text, i);
-      if (depth == 1 && expect_key && end - i == n + 2 && memcmp(doc->text + i + 1, key, n) == 0) return i;
+      if (depth == 1 && expect_key && end - i == n + 2 && memcmp(doc->text + i + 1, key, n) == 0)
+        return i;
       i = end;
       expect_key = 0;
       continue;
@@ -58,7 +63,8 @@ static size_t find_key(const sl_json *doc, const char *key) {
   return 0;
 }
 
-sl_status sl_json_fail(const sl_json *doc, const char *key, sl_error *err, const char *format, ...) {
+sl_status sl_json_fail(const sl_json *doc, const char *key, sl_error *err, const char *format,
+                       ...) {
   char message[600];
   va_list args;
   va_start(args, format);
@@ -68,7 +74,8 @@ sl_status sl_json_fail(const sl_json *doc, const char *key, sl_error *err, const
   size_t line = doc->line, start = 0;
   for (size_t i = 0; i < at; i++)
     if (doc->text[i] == '\n') line++, start = i + 1;
-  return sl_fail(err, SL_ERR_INPUT, "%s:%zu:%zu: %s: %s", doc->file, line, at - start + 1, key, message);
+  return sl_fail(err, SL_ERR_INPUT, "%s:%zu:%zu: %s: %s", doc->file, line, at - start + 1, key,
+                 message);
 }
 
 static const char *type_name(const json_t *value) {
@@ -92,10 +99,12 @@ static const char *type_name(const json_t *value) {
   return "an unknown type";
 }
 
-static sl_status expect(const sl_json *doc, const char *key, int right, const char *what, sl_error *err) {
+static sl_status expect(const sl_json *doc, const char *key, int right, const char *what,
+                        sl_error *err) {
   const json_t *value = json_object_get(doc->root, key);
   if (!value) return sl_json_fail(doc, key, err, "missing; expected %s", what);
-  return right ? SL_OK : sl_json_fail(doc, key, err, "expected %s, found %s", what, type_name(value));
+  return right ? SL_OK
+               : sl_json_fail(doc, key, err, "expected %s, found %s", what, type_name(value));
 }
 
 sl_status sl_json_text(const sl_json *doc, const char *key, const char **out, sl_error *err) {
@@ -105,13 +114,16 @@ sl_status sl_json_text(const sl_json *doc, const char *key, const char **out, sl
   return status;
 }
 
-sl_status sl_json_size(const sl_json *doc, const char *key, size_t min, size_t max, size_t *out, sl_error *err) {
+sl_status sl_json_size(const sl_json *doc, const char *key, size_t min, size_t max, size_t *out,
+                       sl_error *err) {
   const json_t *value = json_object_get(doc->root, key);
   const sl_status status = expect(doc, key, json_is_integer(value), "an integer", err);
   if (status != SL_OK) return status;
   const json_int_t got = json_integer_value(value);
   if (got < 0 || (uintmax_t)got < min || (uintmax_t)got > max)
-    return sl_json_fail(doc, key, err, "expected an integer from %zu to %zu, found %" JSON_INTEGER_FORMAT, min, max, got);
+    return sl_json_fail(doc, key, err,
+                        "expected an integer from %zu to %zu, found %" JSON_INTEGER_FORMAT, min,
+                        max, got);
   *out = (size_t)got;
   return SL_OK;
 }
@@ -140,10 +152,12 @@ sl_status sl_json_only(const sl_json *doc, const char *const *allowed, sl_error 
   return SL_OK;
 }
 
-static sl_status visit_line(const char *path, size_t line, const char *text, size_t size, sl_json_visitor each, void *user, sl_error *err) {
+static sl_status visit_line(const char *path, size_t line, const char *text, size_t size,
+                            sl_json_visitor each, void *user, sl_error *err) {
   size_t blanks = 0;
   while (blanks < size && memchr(" \t\r", text[blanks], 3)) blanks++;
-  if (blanks == size) return sl_fail(err, SL_ERR_INPUT, "%s:%zu:1: empty line; expected a JSON object", path, line);
+  if (blanks == size)
+    return sl_fail(err, SL_ERR_INPUT, "%s:%zu:1: empty line; expected a JSON object", path, line);
   sl_json doc;
   sl_status status = sl_json_parse(&doc, path, line, text, size, err);
   if (status != SL_OK) return status;
@@ -158,7 +172,9 @@ sl_status sl_json_lines(const char *path, sl_json_visitor each, void *user, sl_e
   sl_status status = sl_file_read(&text, &size, path, JSON_FILE_MAX, err);
   if (status != SL_OK) return status;
   if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-    status = sl_fail(err, SL_ERR_INPUT, "%s:1:1: the file starts with a byte order mark; save it as UTF-8 without one", path);
+    status = sl_fail(err, SL_ERR_INPUT,
+                     "%s:1:1: the file starts with a byte order mark; save it as UTF-8 without one",
+                     path);
   size_t line = 1;
   for (size_t start = 0; start < size && status == SL_OK; line++) {
     const char *newline = memchr(text + start, '\n', size - start);

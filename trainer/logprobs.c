@@ -22,7 +22,8 @@ static sl_status append(sl_token_lists *l, const uint32_t *ids, size_t n, sl_err
   if (seq) l->seq = seq;
   uint32_t *all = realloc(l->ids, (have + n + 1) * sizeof *all);
   if (all) l->ids = all;
-  if (!seq || !all || have + n > UINT32_MAX / 2) return sl_fail(err, SL_ERR_MEMORY, "no memory for %zu tokens", have + n);
+  if (!seq || !all || have + n > UINT32_MAX / 2)
+    return sl_fail(err, SL_ERR_MEMORY, "no memory for %zu tokens", have + n);
   memcpy(l->ids + have, ids, n * sizeof *ids);
   l->seq[0] = 0;
   l->seq[++l->n] = (uint32_t)(have + n);
@@ -45,7 +46,8 @@ static sl_status read_line(const sl_json *line, void *user, sl_error *err) {
   sl_status status = SL_OK;
   for (size_t i = 0; !status && i < n; i++) {
     const json_t *id = json_array_get(tokens, i);
-    if (!json_is_integer(id) || json_integer_value(id) < 0 || (size_t)json_integer_value(id) >= r->vocab)
+    if (!json_is_integer(id) || json_integer_value(id) < 0 ||
+        (size_t)json_integer_value(id) >= r->vocab)
       status = sl_json_fail(line, "tokens", err, "tokens[%zu] is not an id below %zu", i, r->vocab);
     else
       ids[i] = (uint32_t)json_integer_value(id);
@@ -55,7 +57,8 @@ static sl_status read_line(const sl_json *line, void *user, sl_error *err) {
   return status;
 }
 
-sl_status sl_token_lists_read(sl_token_lists *out, const char *path, size_t vocab, size_t max, sl_error *err) {
+sl_status sl_token_lists_read(sl_token_lists *out, const char *path, size_t vocab, size_t max,
+                              sl_error *err) {
   sl_token_lists lists = {0};
   reader r = {&lists, vocab, max};
   const sl_status status = sl_json_lines(path, read_line, &r, err);
@@ -66,7 +69,8 @@ sl_status sl_token_lists_read(sl_token_lists *out, const char *path, size_t voca
   return status;
 }
 
-sl_status sl_token_lists_encode(sl_token_lists *out, const sl_problems *problems, const sl_tokenizer *tokenizer, sl_error *err) {
+sl_status sl_token_lists_encode(sl_token_lists *out, const sl_problems *problems,
+                                const sl_tokenizer *tokenizer, sl_error *err) {
   sl_token_lists lists = {0};
   sl_status status = SL_OK;
   for (size_t i = 0; !status && i < problems->n; i++) {
@@ -77,7 +81,8 @@ sl_status sl_token_lists_encode(sl_token_lists *out, const sl_problems *problems
     if (!ids) status = sl_fail(err, SL_ERR_MEMORY, "no memory for %zu tokens", most);
     for (int k = 0; !status && k < 2; k++) {
       size_t count;
-      status = sl_tokenizer_encode(tokenizer, k ? "answer" : "prompt", texts[k], strlen(texts[k]), ids + n, most - n, &count, err);
+      status = sl_tokenizer_encode(tokenizer, k ? "answer" : "prompt", texts[k], strlen(texts[k]),
+                                   ids + n, most - n, &count, err);
       if (!status) n += count;
     }
     if (!status) {
@@ -120,7 +125,8 @@ static void cut_buffers(sl_cutter *c, buffers *b, size_t n) {
 static sl_status create_buffers(buffers *b, sl_context *ctx, size_t n, sl_error *err) {
   sl_cutter count = {0};
   cut_buffers(&count, b, n);
-  const sl_status status = sl_mirror_create(&b->mirror, ctx, sl_cutter_bytes(&count), "the tokens of a sequence", err);
+  const sl_status status =
+      sl_mirror_create(&b->mirror, ctx, sl_cutter_bytes(&count), "the tokens of a sequence", err);
   if (!status) cut_buffers(&(sl_cutter){.base = b->mirror.host}, b, n);
   return status;
 }
@@ -129,7 +135,8 @@ static sl_status create_buffers(buffers *b, sl_context *ctx, size_t n, sl_error 
 static sl_status score(sl_model *m, const buffers *b, const uint32_t *ids, size_t n) {
   const uint32_t seq[2] = {0, (uint32_t)n};
   for (size_t i = 0; i < n; i++)
-    b->ids[i] = ids[i], b->position[i] = (uint32_t)i, b->target[i] = i + 1 < n ? ids[i + 1] : 0, b->mask[i] = i + 1 < n;
+    b->ids[i] = ids[i], b->position[i] = (uint32_t)i, b->target[i] = i + 1 < n ? ids[i + 1] : 0,
+    b->mask[i] = i + 1 < n;
   uint32_t *const words[] = {b->ids, b->position, b->target};
   for (size_t i = 0; i < 3; i++) SL_TRY(sl_mirror_push(&b->mirror, words[i], n * sizeof(uint32_t)));
   SL_TRY(sl_mirror_push(&b->mirror, b->mask, n));
@@ -140,24 +147,30 @@ static sl_status score(sl_model *m, const buffers *b, const uint32_t *ids, size_
                           sl_mirror_device(on, b->position),
                           sl_mirror_device(on, b->target),
                           sl_mirror_device(on, b->mask)};
-  SL_TRY(sl_model_forward(m, &batch, 1.0f, sl_mirror_device(on, b->logp), sl_mirror_device(on, b->entropy)));
+  SL_TRY(sl_model_forward(m, &batch, 1.0f, sl_mirror_device(on, b->logp),
+                          sl_mirror_device(on, b->entropy)));
   return sl_mirror_pull(on, b->logp, n * sizeof *b->logp);
 }
 
-sl_status sl_logprobs_write(const sl_session *s, const sl_token_lists *lists, FILE *out, sl_error *err) {
+sl_status sl_logprobs_write(const sl_session *s, const sl_token_lists *lists, FILE *out,
+                            sl_error *err) {
   size_t longest = 1;
   for (size_t i = 0; i < lists->n; i++)
     if (lists->seq[i + 1] - lists->seq[i] > longest) longest = lists->seq[i + 1] - lists->seq[i];
   sl_model *m = NULL;
   buffers b = {0};
-  sl_status status = sl_model_create(&m, s->ctx, s->parameters.layout, s->parameters.data, longest, 0, err);
+  sl_status status =
+      sl_model_create(&m, s->ctx, s->parameters.layout, s->parameters.data, longest, 0, err);
   if (!status) status = create_buffers(&b, s->ctx, longest, err);
-  if (!status && sl_model_pack(m)) status = sl_fail(err, sl_context_error(s->ctx)->status, "%s", sl_context_error(s->ctx)->message);
+  if (!status && sl_model_pack(m))
+    status =
+        sl_fail(err, sl_context_error(s->ctx)->status, "%s", sl_context_error(s->ctx)->message);
   for (size_t i = 0; !status && i < lists->n; i++) {
     const uint32_t *ids = lists->ids + lists->seq[i];
     const size_t n = lists->seq[i + 1] - lists->seq[i];
     if (score(m, &b, ids, n))
-      status = sl_fail(err, sl_context_error(s->ctx)->status, "sequence[%zu]: %s", i, sl_context_error(s->ctx)->message);
+      status = sl_fail(err, sl_context_error(s->ctx)->status, "sequence[%zu]: %s", i,
+                       sl_context_error(s->ctx)->message);
     else
       print_list(out, ids, b.logp, n);
   }

@@ -15,12 +15,17 @@ typedef struct {
 
 void sl_token_lists_free(sl_token_lists *lists);
 
-/* From a file of {"tokens": [...]} lines (other keys are passed over); every id below vocab, lengths from 2 to max. */
-sl_status sl_token_lists_read(sl_token_lists *out, const char *path, size_t vocab, size_t max, sl_error *err);
+/* From a file of {"tokens": [...]} lines (other keys are passed over); every id below vocab,
+ * lengths from 2 to max. */
+sl_status sl_token_lists_read(sl_token_lists *out, const char *path, size_t vocab, size_t max,
+                              sl_error *err);
 /* Prompt, answer and end token of each problem. */
-sl_status sl_token_lists_encode(sl_token_lists *out, const sl_problems *problems, const sl_tokenizer *tokenizer, sl_error *err);
+sl_status sl_token_lists_encode(sl_token_lists *out, const sl_problems *problems,
+                                const sl_tokenizer *tokenizer, sl_error *err);
 
-/* Writes {"tokens": [...], "logprobs": [...]} for each list; logprobs[i] is that of tokens[i + 1] at temperature 1. */
-sl_status sl_logprobs_write(const sl_session *session, const sl_token_lists *lists, FILE *out, sl_error *err);
+/* Writes {"tokens": [...], "logprobs": [...]} for each list; logprobs[i] is that of tokens[i + 1]
+ * at temperature 1. */
+sl_status sl_logprobs_write(const sl_session *session, const sl_token_lists *lists, FILE *out,
+                            sl_error *err);
 
 #endif

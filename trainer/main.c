@@ -26,19 +26,23 @@ static const command commands[] = {
 static void print_help(FILE *out) {
   fputs(
       "Usage: sluice COMMAND [OPTION...] [ARG...]\n"
-      "Gated policy optimisation with every bit specified: train, verify gates, compare.\n\nCommands:\n",
+      "Gated policy optimisation with every bit specified: train, verify gates, "
+      "compare.\n\nCommands:\n",
       out);
   for (size_t i = 0; i < COMMAND_COUNT; i++)
-    fprintf(out, "  %-10s %s%s\n", commands[i].name, commands[i].summary, commands[i].run ? "" : " (not in this build)");
+    fprintf(out, "  %-10s %s%s\n", commands[i].name, commands[i].summary,
+            commands[i].run ? "" : " (not in this build)");
   fputs(
-      "\n'sluice COMMAND --help' describes one. Exit codes: 0 done, 1 a check failed, 2 usage, 3 bad input, 4 undecided,\n"
+      "\n'sluice COMMAND --help' describes one. Exit codes: 0 done, 1 a check failed, 2 usage, 3 "
+      "bad input, 4 undecided,\n"
       "5 system error, 6 interrupted with a checkpoint written.\n",
       out);
 }
 
 static int run(const command *c, int argc, char **argv) {
   if (!c->run) {
-    fprintf(stderr, "sluice %s: error: not in this build: it needs %s; configure with -D%s=ON\n", c->name, c->library, c->option);
+    fprintf(stderr, "sluice %s: error: not in this build: it needs %s; configure with -D%s=ON\n",
+            c->name, c->library, c->option);
     return SL_EXIT_USAGE;
   }
   argp_err_exit_status = SL_EXIT_USAGE;
@@ -73,7 +77,8 @@ int main(int argc, char **argv) {
     print_help(stderr);
     return SL_EXIT_USAGE;
   }
-  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 || strcmp(argv[1], "help") == 0) {
+  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
+      strcmp(argv[1], "help") == 0) {
     print_help(stdout);
     return SL_EXIT_OK;
   }

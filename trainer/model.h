@@ -1,5 +1,6 @@
-/* The policy: forward and backward over packed sequences (spec T5). Shapes: T tokens of one micro-batch, D hidden, H query heads and KV
- * key/value heads of size d, F feed-forward, V vocabulary. */
+/* The policy: forward and backward over packed sequences (spec T5). Shapes: T tokens of one
+ * micro-batch, D hidden, H query heads and KV key/value heads of size d, F feed-forward, V
+ * vocabulary. */
 #ifndef SLUICE_MODEL_H
 #define SLUICE_MODEL_H
 
@@ -7,8 +8,9 @@
 
 #include <sluice/kernels.h>
 
-/* A micro-batch (spec N4.1): offsets on the host, the other arrays in the context's memory, as all arrays below. target and mask say which
- * tokens' log-probs are wanted: mask[i] is 1 if the token after i is learnt from, and target[i] is that token. */
+/* A micro-batch (spec N4.1): offsets on the host, the other arrays in the context's memory, as all
+ * arrays below. target and mask say which tokens' log-probs are wanted: mask[i] is 1 if the token
+ * after i is learnt from, and target[i] is that token. */
 typedef struct {
   size_t n_seq;
   const uint32_t *seq;      /* (n_seq + 1) offsets, seq[0] = 0 */
@@ -20,22 +22,26 @@ typedef struct {
 
 typedef struct sl_model sl_model;
 
-/* A model over parameters that stay the caller's. Holds the activations of up to max_tokens tokens; training 0: of the forward pass of one
- * layer at a time, for rollouts. After sl_model_create nothing is allocated. SL_ERR_MEMORY, SL_ERR_INPUT. */
-sl_status sl_model_create(sl_model **out, sl_context *ctx, const sl_model_layout *layout, const float *parameters, size_t max_tokens,
-                          int training, sl_error *err);
+/* A model over parameters that stay the caller's. Holds the activations of up to max_tokens tokens;
+ * training 0: of the forward pass of one layer at a time, for rollouts. After sl_model_create
+ * nothing is allocated. SL_ERR_MEMORY, SL_ERR_INPUT. */
+sl_status sl_model_create(sl_model **out, sl_context *ctx, const sl_model_layout *layout,
+                          const float *parameters, size_t max_tokens, int training, sl_error *err);
 void sl_model_destroy(sl_model *model);
 /* Bytes that such a model would take in one block; SIZE_MAX if that overflows. */
-sl_status sl_model_bytes(size_t *out, sl_context *ctx, const sl_model_layout *layout, size_t max_tokens, int training, sl_error *err);
+sl_status sl_model_bytes(size_t *out, sl_context *ctx, const sl_model_layout *layout,
+                         size_t max_tokens, int training, sl_error *err);
 
 /* Rearranges the weights for the backend (spec T2.4); call after every change of the parameters. */
 sl_status sl_model_pack(sl_model *model);
 
-/* logp and entropy (T) of the targets under the softmax of logits * inv_temperature; masked slots +0. */
-sl_status sl_model_forward(sl_model *model, const sl_batch *batch, float inv_temperature, float *logp, float *entropy);
+/* logp and entropy (T) of the targets under the softmax of logits * inv_temperature; masked slots
+ * +0. */
+sl_status sl_model_forward(sl_model *model, const sl_batch *batch, float inv_temperature,
+                           float *logp, float *entropy);
 
-/* A shard of a batch (spec N4.3): sequences that follow one another, the first of whose tokens is token `first` of the batch, and the
- * totals that their gradient is added to. */
+/* A shard of a batch (spec N4.3): sequences that follow one another, the first of whose tokens is
+ * token `first` of the batch, and the totals that their gradient is added to. */
 typedef struct {
   size_t n_seq, first;
   const uint32_t *seq; /* (n_seq + 1) offsets from `first`, seq[0] = 0, on the host */
@@ -43,10 +49,11 @@ typedef struct {
   float *head_total;   /* (V, D) if the head is tied, else NULL */
 } sl_shard;
 
-/* Adds the gradient of the last forward to the totals of the shards that the batch is made of; all have tokens. dlogp and dentropy (T);
- * dentropy may be NULL. */
-sl_status sl_model_backward(sl_model *model, const sl_batch *batch, const sl_shard *shards, size_t n_shards, float inv_temperature,
-                            const float *dlogp, const float *dentropy);
+/* Adds the gradient of the last forward to the totals of the shards that the batch is made of; all
+ * have tokens. dlogp and dentropy (T); dentropy may be NULL. */
+sl_status sl_model_backward(sl_model *model, const sl_batch *batch, const sl_shard *shards,
+                            size_t n_shards, float inv_temperature, const float *dlogp,
+                            const float *dentropy);
 
 /* What generation needs of the model, layer by layer. */
 typedef struct {
@@ -54,13 +61,14 @@ typedef struct {
   size_t capacity;          /* positions of a slot */
 } sl_layer_cache;
 
-/* Prefill: forward over whole prompts; stores keys and values of token i at slot[i], position[i]. hidden (T, D) receives the final norm's
- * output. */
-sl_status sl_model_prefill(sl_model *model, const sl_batch *batch, const sl_layer_cache *caches, const uint32_t *slot, float *hidden);
+/* Prefill: forward over whole prompts; stores keys and values of token i at slot[i], position[i].
+ * hidden (T, D) receives the final norm's output. */
+sl_status sl_model_prefill(sl_model *model, const sl_batch *batch, const sl_layer_cache *caches,
+                           const uint32_t *slot, float *hidden);
 
 /* One new token for each of b slots: ids, slot, position (b); hidden (b, D). */
-sl_status sl_model_decode(sl_model *model, size_t b, const uint32_t *ids, const uint32_t *slot, const uint32_t *position,
-                          const sl_layer_cache *caches, float *hidden);
+sl_status sl_model_decode(sl_model *model, size_t b, const uint32_t *ids, const uint32_t *slot,
+                          const uint32_t *position, const sl_layer_cache *caches, float *hidden);
 
 /* Logits (b, V) of hidden rows. */
 sl_status sl_model_logits(sl_model *model, size_t b, const float *hidden, float *logits);

@@ -16,7 +16,8 @@ typedef struct {
   float *gate, *up, *act;     /* (T, F) */
 } sl_layer_activations;
 
-/* Backend packs of one layer's weights (spec T2.4); [0] forward, [1] input gradient. NULL where the backend packs nothing. */
+/* Backend packs of one layer's weights (spec T2.4); [0] forward, [1] input gradient. NULL where the
+ * backend packs nothing. */
 typedef struct {
   void *q[2], *k[2], *v[2], *o[2], *gate[2], *up[2], *down[2];
 } sl_layer_packs;
@@ -48,7 +49,8 @@ struct sl_model {
     if (try_) return try_;         \
   } while (0)
 
-/* Adds two residual branches of a layer; shared by training, prefill and decoding. Attention itself is the caller's. */
+/* Adds two residual branches of a layer; shared by training, prefill and decoding. Attention itself
+ * is the caller's. */
 sl_status sl_layer_qkv(sl_model *m, size_t layer, size_t t, const uint32_t *position);
 sl_status sl_layer_finish(sl_model *m, size_t layer, size_t t, float *next);
 

@@ -1,34 +1,43 @@
-/* The backward pass: the transpose of the forward one, in reverse order (spec T5.2). dx (T, D) is the gradient of the residual stream. What
- * is a sum over tokens is taken a shard at a time, each into its own totals (spec N4.3), and last in its half of a layer, so that a device
- * gets a shard's offsets once a half; all else is of the whole batch at once. */
+/* The backward pass: the transpose of the forward one, in reverse order (spec T5.2). dx (T, D) is
+ * the gradient of the residual stream. What is a sum over tokens is taken a shard at a time, each
+ * into its own totals (spec N4.3), and last in its half of a layer, so that a device gets a shard's
+ * offsets once a half; all else is of the whole batch at once. */
 #include "model_activations.h"
 
 /* The gradients of the weights of one layer's feed-forward half, of a shard's rows. */
 static sl_status feed_forward_weights(sl_model *m, size_t layer, const sl_shard *p) {
-  const size_t d = m->layout->shape.hidden, f = m->layout->shape.intermediate, r = p->first, n = p->n_seq;
+  const size_t d = m->layout->shape.hidden, f = m->layout->shape.intermediate, r = p->first,
+               n = p->n_seq;
   const sl_layer_offsets *at = &m->layout->layers[layer];
   const sl_layer_activations *a = &m->layers[layer];
   float *gate = p->total + at->gate;
-  SL_TRY(sl_linear_weight_grad(m->ctx, p->total + at->down, NULL, m->dx + r * d, a->act + r * f, p->seq, n, d, f));
-  SL_TRY(sl_linear_weight_grad(m->ctx, gate, NULL, m->dgate + r * f, a->h2 + r * d, p->seq, n, f, d));
-  SL_TRY(sl_linear_weight_grad(m->ctx, gate + f * d, NULL, m->dup + r * f, a->h2 + r * d, p->seq, n, f, d));
-  return sl_rmsnorm_weight_grad(m->ctx, p->total + at->post_norm, m->dh + r * d, a->middle + r * d, a->rstd2 + r, p->seq, n, d);
+  SL_TRY(sl_linear_weight_grad(m->ctx, p->total + at->down, NULL, m->dx + r * d, a->act + r * f,
+                               p->seq, n, d, f));
+  SL_TRY(
+      sl_linear_weight_grad(m->ctx, gate, NULL, m->dgate + r * f, a->h2 + r * d, p->seq, n, f, d));
+  SL_TRY(sl_linear_weight_grad(m->ctx, gate + f * d, NULL, m->dup + r * f, a->h2 + r * d, p->seq, n,
+                               f, d));
+  return sl_rmsnorm_weight_grad(m->ctx, p->total + at->post_norm, m->dh + r * d, a->middle + r * d,
+                                a->rstd2 + r, p->seq, n, d);
 }
 
 /* The gradient of that half: dx of its output becomes dx of `middle`. */
-static sl_status feed_forward(sl_model *m, size_t layer, size_t t, const sl_shard *shards, size_t n_shards) {
+static sl_status feed_forward(sl_model *m, size_t layer, size_t t, const sl_shard *shards,
+                              size_t n_shards) {
   const size_t d = m->layout->shape.hidden, f = m->layout->shape.intermediate;
   const sl_layer_offsets *at = &m->layout->layers[layer];
   const sl_layer_activations *a = &m->layers[layer];
   const sl_layer_packs *p = &m->packs[layer];
   const float *w = m->parameters;
   const sl_linear_part down = {m->dx, w + at->down, p->down[1], d};
-  const sl_linear_part parts[2] = {{m->dgate, w + at->gate, p->gate[1], f}, {m->dup, w + at->gate + f * d, p->up[1], f}};
+  const sl_linear_part parts[2] = {{m->dgate, w + at->gate, p->gate[1], f},
+                                   {m->dup, w + at->gate + f * d, p->up[1], f}};
   SL_TRY(sl_linear_input_grad(m->ctx, m->dact, &down, 1, t, f));
   SL_TRY(sl_swiglu_backward(m->ctx, m->dgate, m->dup, m->dact, a->gate, a->up, t * f));
   SL_TRY(sl_linear_input_grad(m->ctx, m->dh, parts, 2, t, d));
   for (size_t i = 0; i < n_shards; i++) SL_TRY(feed_forward_weights(m, layer, &shards[i]));
-  return sl_rmsnorm_backward(m->ctx, m->dx, m->dh, a->middle, w + at->post_norm, a->rstd2, m->dx, t, d);
+  return sl_rmsnorm_backward(m->ctx, m->dx, m->dh, a->middle, w + at->post_norm, a->rstd2, m->dx, t,
+                             d);
 }
 
 /* The gradients of the weights of its attention half. */
@@ -36,62 +45,78 @@ static sl_status attention_weights(sl_model *m, size_t layer, const sl_shard *p)
   const sl_model_shape *s = &m->layout->shape;
   const sl_layer_offsets *at = &m->layout->layers[layer];
   const sl_layer_activations *a = &m->layers[layer];
-  const size_t d = s->hidden, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim, r = p->first, n = p->n_seq;
+  const size_t d = s->hidden, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim,
+               r = p->first, n = p->n_seq;
   const float *x = a->h1 + r * d;
   float *qw = p->total + at->q_weight, *kw = qw + q * d, *vw = kw + kv * d;
   float *qb = p->total + at->q_bias, *kb = qb + q, *vb = kb + kv;
-  SL_TRY(sl_linear_weight_grad(m->ctx, p->total + at->o, NULL, m->dx + r * d, a->o + r * q, p->seq, n, d, q));
+  SL_TRY(sl_linear_weight_grad(m->ctx, p->total + at->o, NULL, m->dx + r * d, a->o + r * q, p->seq,
+                               n, d, q));
   SL_TRY(sl_linear_weight_grad(m->ctx, qw, qb, m->dq + r * q, x, p->seq, n, q, d));
   SL_TRY(sl_linear_weight_grad(m->ctx, kw, kb, m->dk + r * kv, x, p->seq, n, kv, d));
   SL_TRY(sl_linear_weight_grad(m->ctx, vw, vb, m->dv + r * kv, x, p->seq, n, kv, d));
-  return sl_rmsnorm_weight_grad(m->ctx, p->total + at->input_norm, m->dh + r * d, a->input + r * d, a->rstd1 + r, p->seq, n, d);
+  return sl_rmsnorm_weight_grad(m->ctx, p->total + at->input_norm, m->dh + r * d, a->input + r * d,
+                                a->rstd1 + r, p->seq, n, d);
 }
 
 /* The gradient of that half: dx of `middle` becomes dx of the layer's input. */
-static sl_status attention(sl_model *m, size_t layer, const sl_batch *b, const sl_shard *shards, size_t n_shards) {
+static sl_status attention(sl_model *m, size_t layer, const sl_batch *b, const sl_shard *shards,
+                           size_t n_shards) {
   const sl_model_shape *s = &m->layout->shape;
   const sl_layer_offsets *at = &m->layout->layers[layer];
   const sl_layer_activations *a = &m->layers[layer];
   const sl_layer_packs *p = &m->packs[layer];
-  const size_t t = b->seq[b->n_seq], d = s->hidden, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim;
+  const size_t t = b->seq[b->n_seq], d = s->hidden, q = s->heads * s->head_dim,
+               kv = s->kv_heads * s->head_dim;
   const float *w = m->parameters, *qw = w + at->q_weight, *kw = qw + q * d, *vw = kw + kv * d;
   const sl_linear_part o = {m->dx, w + at->o, p->o[1], d};
-  const sl_linear_part parts[3] = {{m->dq, qw, p->q[1], q}, {m->dk, kw, p->k[1], kv}, {m->dv, vw, p->v[1], kv}};
+  const sl_linear_part parts[3] = {
+      {m->dq, qw, p->q[1], q}, {m->dk, kw, p->k[1], kv}, {m->dv, vw, p->v[1], kv}};
   SL_TRY(sl_linear_input_grad(m->ctx, m->d_o, &o, 1, t, q));
-  SL_TRY(sl_attention_backward(m->ctx, m->dq, m->dk, m->dv, m->d_o, a->o, a->q, a->k, a->v, a->row_max, a->row_scale, b->seq, b->n_seq,
-                               s->heads, s->kv_heads, s->head_dim));
-  SL_TRY(sl_rope_backward(m->ctx, m->dq, b->position, m->cos_table, m->sin_table, t, s->heads, s->head_dim));
-  SL_TRY(sl_rope_backward(m->ctx, m->dk, b->position, m->cos_table, m->sin_table, t, s->kv_heads, s->head_dim));
+  SL_TRY(sl_attention_backward(m->ctx, m->dq, m->dk, m->dv, m->d_o, a->o, a->q, a->k, a->v,
+                               a->row_max, a->row_scale, b->seq, b->n_seq, s->heads, s->kv_heads,
+                               s->head_dim));
+  SL_TRY(sl_rope_backward(m->ctx, m->dq, b->position, m->cos_table, m->sin_table, t, s->heads,
+                          s->head_dim));
+  SL_TRY(sl_rope_backward(m->ctx, m->dk, b->position, m->cos_table, m->sin_table, t, s->kv_heads,
+                          s->head_dim));
   SL_TRY(sl_linear_input_grad(m->ctx, m->dh, parts, 3, t, d));
   for (size_t i = 0; i < n_shards; i++) SL_TRY(attention_weights(m, layer, &shards[i]));
-  return sl_rmsnorm_backward(m->ctx, m->dx, m->dh, a->input, w + at->input_norm, a->rstd1, m->dx, t, d);
+  return sl_rmsnorm_backward(m->ctx, m->dx, m->dh, a->input, w + at->input_norm, a->rstd1, m->dx, t,
+                             d);
 }
 
 /* The head's weights and its input from the log-probs of a shard, and the final norm's weight. */
-static sl_status head(sl_model *m, const sl_batch *b, const sl_shard *p, float inv_temperature, const float *dlogp, const float *dentropy) {
+static sl_status head(sl_model *m, const sl_batch *b, const sl_shard *p, float inv_temperature,
+                      const float *dlogp, const float *dentropy) {
   const sl_model_layout *at = m->layout;
   const size_t d = at->shape.hidden, r = p->first;
   float *dh = m->dh + r * d, *dw = p->head_total ? p->head_total : p->total + at->head;
-  SL_TRY(sl_logprob_backward(m->ctx, dh, dw, dlogp + r, dentropy ? dentropy + r : NULL, m->entropy + r, m->row_max + r, m->row_sum + r,
-                             m->hidden + r * d, m->parameters + at->head, m->head_pack[0], b->target + r, b->mask + r, inv_temperature,
-                             p->seq, p->n_seq, d, at->shape.vocab));
-  return sl_rmsnorm_weight_grad(m->ctx, p->total + at->norm, dh, m->output + r * d, m->rstd + r, p->seq, p->n_seq, d);
+  SL_TRY(sl_logprob_backward(m->ctx, dh, dw, dlogp + r, dentropy ? dentropy + r : NULL,
+                             m->entropy + r, m->row_max + r, m->row_sum + r, m->hidden + r * d,
+                             m->parameters + at->head, m->head_pack[0], b->target + r, b->mask + r,
+                             inv_temperature, p->seq, p->n_seq, d, at->shape.vocab));
+  return sl_rmsnorm_weight_grad(m->ctx, p->total + at->norm, dh, m->output + r * d, m->rstd + r,
+                                p->seq, p->n_seq, d);
 }
 
-sl_status sl_model_backward(sl_model *m, const sl_batch *b, const sl_shard *shards, size_t n_shards, float inv_temperature,
-                            const float *dlogp, const float *dentropy) {
+sl_status sl_model_backward(sl_model *m, const sl_batch *b, const sl_shard *shards, size_t n_shards,
+                            float inv_temperature, const float *dlogp, const float *dentropy) {
   const sl_model_shape *s = &m->layout->shape;
   const sl_model_layout *at = m->layout;
   const size_t t = b->seq[b->n_seq], d = s->hidden;
-  for (size_t i = 0; i < n_shards; i++) SL_TRY(head(m, b, &shards[i], inv_temperature, dlogp, dentropy));
-  SL_TRY(sl_rmsnorm_backward(m->ctx, m->dx, m->dh, m->output, m->parameters + at->norm, m->rstd, NULL, t, d));
+  for (size_t i = 0; i < n_shards; i++)
+    SL_TRY(head(m, b, &shards[i], inv_temperature, dlogp, dentropy));
+  SL_TRY(sl_rmsnorm_backward(m->ctx, m->dx, m->dh, m->output, m->parameters + at->norm, m->rstd,
+                             NULL, t, d));
   for (size_t l = s->layers; l-- > 0;) {
     SL_TRY(feed_forward(m, l, t, shards, n_shards));
     SL_TRY(attention(m, l, b, shards, n_shards));
   }
   for (size_t i = 0; i < n_shards; i++) {
     const sl_shard *p = &shards[i];
-    SL_TRY(sl_embedding_grad(m->ctx, p->total + at->embed, m->dx + p->first * d, b->ids + p->first, p->seq, p->n_seq, d, s->vocab));
+    SL_TRY(sl_embedding_grad(m->ctx, p->total + at->embed, m->dx + p->first * d, b->ids + p->first,
+                             p->seq, p->n_seq, d, s->vocab));
   }
   return SL_OK;
 }

@@ -1,5 +1,5 @@
-/* config.json of a model folder (spec F1.2): the Qwen2 keys that transformer.md gives a meaning, and a refusal of those that would change
- * it. */
+/* config.json of a model folder (spec F1.2): the Qwen2 keys that transformer.md gives a meaning,
+ * and a refusal of those that would change it. */
 #include "model_folder.h"
 
 #include "decimal.h"
@@ -20,12 +20,15 @@ static int present(const sl_json *doc, const char *key) {
 }
 
 /* A key that may be absent, and must then be this word. */
-static sl_status require_text(const sl_json *doc, const char *key, const char *expected, sl_error *err) {
+static sl_status require_text(const sl_json *doc, const char *key, const char *expected,
+                              sl_error *err) {
   const char *found;
   if (!present(doc, key)) return SL_OK;
   const sl_status status = sl_json_text(doc, key, &found, err);
   if (status != SL_OK) return status;
-  return strcmp(found, expected) == 0 ? SL_OK : sl_json_fail(doc, key, err, "expected \"%s\", found \"%s\"", expected, found);
+  return strcmp(found, expected) == 0
+             ? SL_OK
+             : sl_json_fail(doc, key, err, "expected \"%s\", found \"%s\"", expected, found);
 }
 
 static sl_status check_architecture(const sl_json *doc, sl_error *err) {
@@ -43,10 +46,16 @@ static sl_status check_architecture(const sl_json *doc, sl_error *err) {
 static sl_status check_variants(const sl_json *doc, sl_error *err) {
   int sliding = 0;
   double dropout = 0;
-  sl_status status = present(doc, "use_sliding_window") ? sl_json_bool(doc, "use_sliding_window", &sliding, err) : SL_OK;
-  if (status == SL_OK && sliding) return sl_json_fail(doc, "use_sliding_window", err, "sliding-window attention is not supported");
-  if (status == SL_OK && present(doc, "attention_dropout")) status = sl_json_real(doc, "attention_dropout", &dropout, err);
-  if (status == SL_OK && dropout != 0) return sl_json_fail(doc, "attention_dropout", err, "expected 0, found %g", dropout);
+  sl_status status = present(doc, "use_sliding_window")
+                         ? sl_json_bool(doc, "use_sliding_window", &sliding, err)
+                         : SL_OK;
+  if (status == SL_OK && sliding)
+    return sl_json_fail(doc, "use_sliding_window", err,
+                        "sliding-window attention is not supported");
+  if (status == SL_OK && present(doc, "attention_dropout"))
+    status = sl_json_real(doc, "attention_dropout", &dropout, err);
+  if (status == SL_OK && dropout != 0)
+    return sl_json_fail(doc, "attention_dropout", err, "expected 0, found %g", dropout);
   if (status == SL_OK && present(doc, "rope_scaling"))
     return sl_json_fail(doc, "rope_scaling", err, "scaled RoPE is not supported; expected null");
   const json_t *kinds = json_object_get(doc->root, "layer_types");
@@ -63,33 +72,44 @@ static sl_status check_variants(const sl_json *doc, sl_error *err) {
 static sl_status read_rope(const sl_json *doc, double *theta, sl_error *err) {
   if (!present(doc, "rope_parameters")) return sl_json_real(doc, "rope_theta", theta, err);
   const json_t *rope = json_object_get(doc->root, "rope_parameters");
-  const json_t *kind = json_object_get(rope, "rope_type"), *inner = json_object_get(rope, "rope_theta");
+  const json_t *kind = json_object_get(rope, "rope_type"),
+               *inner = json_object_get(rope, "rope_theta");
   if (!json_is_object(rope)) return sl_json_fail(doc, "rope_parameters", err, "expected an object");
   if (kind && (!json_is_string(kind) || strcmp(json_string_value(kind), "default") != 0))
-    return sl_json_fail(doc, "rope_parameters", err, "rope_type: expected \"default\"; scaled RoPE is not supported");
-  if (!json_is_number(inner)) return sl_json_fail(doc, "rope_parameters", err, "rope_theta: expected a number");
+    return sl_json_fail(doc, "rope_parameters", err,
+                        "rope_type: expected \"default\"; scaled RoPE is not supported");
+  if (!json_is_number(inner))
+    return sl_json_fail(doc, "rope_parameters", err, "rope_theta: expected a number");
   *theta = json_number_value(inner);
   double outer;
   if (!present(doc, "rope_theta")) return SL_OK;
   const sl_status status = sl_json_real(doc, "rope_theta", &outer, err);
   if (status != SL_OK) return status;
-  return outer == *theta ? SL_OK : sl_json_fail(doc, "rope_theta", err, "%g, but rope_parameters has %g", outer, *theta);
+  return outer == *theta ? SL_OK
+                         : sl_json_fail(doc, "rope_theta", err, "%g, but rope_parameters has %g",
+                                        outer, *theta);
 }
 
 static sl_status read_sizes(const sl_json *doc, sl_model_shape *s, sl_error *err) {
   const size_t max = ((size_t)1 << 31) - 1;
   sl_status status = sl_json_size(doc, "hidden_size", 1, max, &s->hidden, err);
-  if (status == SL_OK) status = sl_json_size(doc, "intermediate_size", 1, max, &s->intermediate, err);
+  if (status == SL_OK)
+    status = sl_json_size(doc, "intermediate_size", 1, max, &s->intermediate, err);
   if (status == SL_OK) status = sl_json_size(doc, "num_hidden_layers", 1, 1 << 20, &s->layers, err);
-  if (status == SL_OK) status = sl_json_size(doc, "num_attention_heads", 1, 1 << 20, &s->heads, err);
-  if (status == SL_OK) status = sl_json_size(doc, "num_key_value_heads", 1, 1 << 20, &s->kv_heads, err);
+  if (status == SL_OK)
+    status = sl_json_size(doc, "num_attention_heads", 1, 1 << 20, &s->heads, err);
+  if (status == SL_OK)
+    status = sl_json_size(doc, "num_key_value_heads", 1, 1 << 20, &s->kv_heads, err);
   if (status == SL_OK) status = sl_json_size(doc, "vocab_size", 1, max, &s->vocab, err);
-  if (status == SL_OK) status = sl_json_size(doc, "max_position_embeddings", 1, SL_POSITIONS_MAX, &s->max_positions, err);
+  if (status == SL_OK)
+    status =
+        sl_json_size(doc, "max_position_embeddings", 1, SL_POSITIONS_MAX, &s->max_positions, err);
   if (status != SL_OK) return status;
   if (present(doc, "head_dim")) return sl_json_size(doc, "head_dim", 2, 1 << 20, &s->head_dim, err);
   if (s->hidden % s->heads)
-    return sl_json_fail(doc, "hidden_size", err, "%zu is no multiple of num_attention_heads (%zu) and there is no head_dim", s->hidden,
-                        s->heads);
+    return sl_json_fail(doc, "hidden_size", err,
+                        "%zu is no multiple of num_attention_heads (%zu) and there is no head_dim",
+                        s->hidden, s->heads);
   s->head_dim = s->hidden / s->heads;
   return SL_OK;
 }
@@ -103,7 +123,8 @@ static sl_status read_shape(const sl_json *doc, sl_model_shape *out, sl_error *e
   if (status == SL_OK) status = read_sizes(doc, &shape, err);
   if (status == SL_OK) status = sl_json_real(doc, "rms_norm_eps", &eps, err);
   if (status == SL_OK) status = read_rope(doc, &shape.rope_theta, err);
-  if (status == SL_OK && present(doc, "tie_word_embeddings")) status = sl_json_bool(doc, "tie_word_embeddings", &shape.tied, err);
+  if (status == SL_OK && present(doc, "tie_word_embeddings"))
+    status = sl_json_bool(doc, "tie_word_embeddings", &shape.tied, err);
   if (status != SL_OK) return status;
   shape.rms_eps = (float)eps;
   status = sl_model_shape_check(&shape, &inner);
@@ -121,7 +142,8 @@ sl_status sl_model_config_read(sl_model_shape *out, const char *path, sl_error *
   char *file = sl_path_join(path, SL_MODEL_CONFIG_FILE), *text = NULL;
   size_t size;
   sl_json doc;
-  sl_status status = file ? sl_file_read(&text, &size, file, FILE_MAX, err) : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
+  sl_status status = file ? sl_file_read(&text, &size, file, FILE_MAX, err)
+                          : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
   if (status == SL_OK) status = sl_json_parse(&doc, file, 1, text, size, err);
   if (status == SL_OK) {
     status = read_shape(&doc, out, err);
@@ -160,8 +182,9 @@ sl_status sl_model_config_write(const sl_model_shape *s, const char *file, sl_er
                          "  \"eos_token_id\": %d,\n"
                          "  \"torch_dtype\": \"float32\"\n"
                          "}\n",
-                         s->hidden, s->intermediate, s->layers, s->heads, s->kv_heads, s->head_dim, s->vocab, s->max_positions, eps, theta,
-                         point, s->tied ? "true" : "false", SL_TOKEN_PAD, SL_TOKEN_EOS);
+                         s->hidden, s->intermediate, s->layers, s->heads, s->kv_heads, s->head_dim,
+                         s->vocab, s->max_positions, eps, theta, point, s->tied ? "true" : "false",
+                         SL_TOKEN_PAD, SL_TOKEN_EOS);
   const sl_bytes piece = {text, (size_t)n};
   return sl_file_write(file, &piece, 1, err);
 }

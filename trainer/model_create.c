@@ -7,13 +7,17 @@
 
 #include <stdlib.h>
 
-static float *cut_floats(sl_cutter *c, size_t rows, size_t columns) { return sl_cut(c, rows, columns, sizeof(float)); }
+static float *cut_floats(sl_cutter *c, size_t rows, size_t columns) {
+  return sl_cut(c, rows, columns, sizeof(float));
+}
 
 static void cut_layer(sl_cutter *c, sl_layer_activations *a, const sl_model_shape *s, size_t t) {
-  const size_t d = s->hidden, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim, f = s->intermediate;
+  const size_t d = s->hidden, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim,
+               f = s->intermediate;
   a->input = cut_floats(c, t, d);
   a->h1 = cut_floats(c, t, d), a->rstd1 = cut_floats(c, t, 1);
-  a->q = cut_floats(c, t, q), a->k = cut_floats(c, t, kv), a->v = cut_floats(c, t, kv), a->o = cut_floats(c, t, q);
+  a->q = cut_floats(c, t, q), a->k = cut_floats(c, t, kv), a->v = cut_floats(c, t, kv),
+  a->o = cut_floats(c, t, q);
   a->row_max = cut_floats(c, t, s->heads), a->row_scale = cut_floats(c, t, s->heads);
   a->middle = cut_floats(c, t, d);
   a->h2 = cut_floats(c, t, d), a->rstd2 = cut_floats(c, t, 1);
@@ -21,9 +25,11 @@ static void cut_layer(sl_cutter *c, sl_layer_activations *a, const sl_model_shap
 }
 
 static void cut_backward(sl_cutter *c, sl_model *m, const sl_model_shape *s, size_t t) {
-  const size_t d = s->hidden, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim, f = s->intermediate;
+  const size_t d = s->hidden, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim,
+               f = s->intermediate;
   m->dx = cut_floats(c, t, d), m->dh = cut_floats(c, t, d);
-  m->dq = cut_floats(c, t, q), m->dk = cut_floats(c, t, kv), m->dv = cut_floats(c, t, kv), m->d_o = cut_floats(c, t, q);
+  m->dq = cut_floats(c, t, q), m->dk = cut_floats(c, t, kv), m->dv = cut_floats(c, t, kv),
+  m->d_o = cut_floats(c, t, q);
   m->dact = cut_floats(c, t, f), m->dgate = cut_floats(c, t, f), m->dup = cut_floats(c, t, f);
 }
 
@@ -36,10 +42,12 @@ static void cut_pack(sl_cutter *c, sl_model *m, void *pack[2], size_t n, size_t 
 }
 
 static void cut_packs(sl_cutter *c, sl_model *m, const sl_model_shape *s) {
-  const size_t d = s->hidden, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim, f = s->intermediate;
+  const size_t d = s->hidden, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim,
+               f = s->intermediate;
   for (size_t l = 0; l < s->layers; l++) {
     sl_layer_packs *p = &m->packs[l];
-    cut_pack(c, m, p->q, q, d), cut_pack(c, m, p->k, kv, d), cut_pack(c, m, p->v, kv, d), cut_pack(c, m, p->o, d, q);
+    cut_pack(c, m, p->q, q, d), cut_pack(c, m, p->k, kv, d), cut_pack(c, m, p->v, kv, d),
+        cut_pack(c, m, p->o, d, q);
     cut_pack(c, m, p->gate, f, d), cut_pack(c, m, p->up, f, d), cut_pack(c, m, p->down, d, f);
   }
   cut_pack(c, m, m->head_pack, s->vocab, d);
@@ -57,19 +65,24 @@ static void cut_model(sl_cutter *c, sl_model *m) {
       cut_layer(c, &m->layers[l], s, t);
   }
   m->output = cut_floats(c, t, s->hidden);
-  m->hidden = cut_floats(c, t, s->hidden), m->rstd = cut_floats(c, t, 1), m->branch = cut_floats(c, t, s->hidden);
-  m->row_max = cut_floats(c, t, 1), m->row_sum = cut_floats(c, t, 1), m->entropy = cut_floats(c, t, 1);
+  m->hidden = cut_floats(c, t, s->hidden), m->rstd = cut_floats(c, t, 1),
+  m->branch = cut_floats(c, t, s->hidden);
+  m->row_max = cut_floats(c, t, 1), m->row_sum = cut_floats(c, t, 1),
+  m->entropy = cut_floats(c, t, 1);
   if (m->training) cut_backward(c, m, s, t);
   cut_packs(c, m, s);
 }
 
 /* The shell of a model: all but its block. */
-static sl_status prepare(sl_model *m, sl_context *ctx, const sl_model_layout *layout, size_t max_tokens, int training, sl_error *err) {
+static sl_status prepare(sl_model *m, sl_context *ctx, const sl_model_layout *layout,
+                         size_t max_tokens, int training, sl_error *err) {
   const size_t layers = layout->shape.layers;
   *m = (sl_model){.ctx = ctx, .layout = layout, .max_tokens = max_tokens, .training = training};
   m->layers = calloc(layers, sizeof *m->layers);
   m->packs = calloc(layers, sizeof *m->packs);
-  return m->layers && m->packs ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for a model of %zu layers", layers);
+  return m->layers && m->packs
+             ? SL_OK
+             : sl_fail(err, SL_ERR_MEMORY, "no memory for a model of %zu layers", layers);
 }
 
 static size_t count_bytes(sl_model *m) {
@@ -78,7 +91,8 @@ static size_t count_bytes(sl_model *m) {
   return sl_cutter_bytes(&c);
 }
 
-sl_status sl_model_bytes(size_t *out, sl_context *ctx, const sl_model_layout *layout, size_t max_tokens, int training, sl_error *err) {
+sl_status sl_model_bytes(size_t *out, sl_context *ctx, const sl_model_layout *layout,
+                         size_t max_tokens, int training, sl_error *err) {
   sl_model m;
   const sl_status status = prepare(&m, ctx, layout, max_tokens, training, err);
   if (!status) *out = count_bytes(&m);
@@ -92,8 +106,10 @@ static sl_status fill_rope(sl_model *m, sl_error *err) {
   const sl_model_shape *s = &m->layout->shape;
   const size_t n = s->max_positions * (s->head_dim / 2), bytes = n * sizeof(float);
   float *made = malloc(2 * bytes);
-  sl_status status = made ? sl_rope_tables(made, made + n, s->max_positions, s->head_dim, s->rope_theta, err)
-                          : sl_fail(err, SL_ERR_MEMORY, "no memory for the rotary tables of %zu positions", s->max_positions);
+  sl_status status =
+      made ? sl_rope_tables(made, made + n, s->max_positions, s->head_dim, s->rope_theta, err)
+           : sl_fail(err, SL_ERR_MEMORY, "no memory for the rotary tables of %zu positions",
+                     s->max_positions);
   if (!status) {
     status = sl_memory_write(m->ctx, m->cos_table, made, bytes);
     if (!status) status = sl_memory_write(m->ctx, m->sin_table, made + n, bytes);
@@ -103,13 +119,14 @@ static sl_status fill_rope(sl_model *m, sl_error *err) {
   return status;
 }
 
-sl_status sl_model_create(sl_model **out, sl_context *ctx, const sl_model_layout *layout, const float *parameters, size_t max_tokens,
-                          int training, sl_error *err) {
+sl_status sl_model_create(sl_model **out, sl_context *ctx, const sl_model_layout *layout,
+                          const float *parameters, size_t max_tokens, int training, sl_error *err) {
   sl_model *m = malloc(sizeof *m);
   if (!m) return sl_fail(err, SL_ERR_MEMORY, "no memory for a model");
   sl_status status = prepare(m, ctx, layout, max_tokens, training, err);
   m->parameters = parameters;
-  if (!status) status = sl_block_create(&m->block, ctx, count_bytes(m), "a model's activations", err);
+  if (!status)
+    status = sl_block_create(&m->block, ctx, count_bytes(m), "a model's activations", err);
   if (!status) {
     cut_model(&(sl_cutter){.base = m->block}, m);
     status = fill_rope(m, err);
@@ -131,14 +148,17 @@ void sl_model_destroy(sl_model *model) {
 }
 
 static sl_status pack(sl_model *m, void *packs[2], size_t offset, size_t n, size_t k) {
-  if (packs[0]) SL_TRY(sl_linear_pack(m->ctx, packs[0], m->parameters + offset, n, k, SL_PACK_FORWARD));
-  if (packs[1]) SL_TRY(sl_linear_pack(m->ctx, packs[1], m->parameters + offset, n, k, SL_PACK_INPUT_GRAD));
+  if (packs[0])
+    SL_TRY(sl_linear_pack(m->ctx, packs[0], m->parameters + offset, n, k, SL_PACK_FORWARD));
+  if (packs[1])
+    SL_TRY(sl_linear_pack(m->ctx, packs[1], m->parameters + offset, n, k, SL_PACK_INPUT_GRAD));
   return SL_OK;
 }
 
 sl_status sl_model_pack(sl_model *m) {
   const sl_model_shape *s = &m->layout->shape;
-  const size_t d = s->hidden, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim, f = s->intermediate;
+  const size_t d = s->hidden, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim,
+               f = s->intermediate;
   for (size_t l = 0; l < s->layers; l++) {
     const sl_layer_offsets *at = &m->layout->layers[l];
     sl_layer_packs *p = &m->packs[l];

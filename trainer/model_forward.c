@@ -1,4 +1,5 @@
-/* The forward pass (spec T5.1), for training, prefill and decoding: they differ in attention alone. */
+/* The forward pass (spec T5.1), for training, prefill and decoding: they differ in attention alone.
+ */
 #include "model_activations.h"
 
 static const float *weight(const sl_model *m, size_t offset) { return m->parameters + offset; }
@@ -10,12 +11,18 @@ sl_status sl_layer_qkv(sl_model *m, size_t layer, size_t t, const uint32_t *posi
   const sl_layer_activations *a = &m->layers[layer];
   const sl_layer_packs *p = &m->packs[layer];
   const size_t d = s->hidden, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim;
-  SL_TRY(sl_rmsnorm_forward(m->ctx, a->h1, a->rstd1, a->input, weight(m, at->input_norm), t, d, s->rms_eps));
-  SL_TRY(sl_linear_forward(m->ctx, a->q, a->h1, weight(m, at->q_weight), p->q[0], weight(m, at->q_bias), t, q, d));
-  SL_TRY(sl_linear_forward(m->ctx, a->k, a->h1, weight(m, at->q_weight + q * d), p->k[0], weight(m, at->q_bias + q), t, kv, d));
-  SL_TRY(sl_linear_forward(m->ctx, a->v, a->h1, weight(m, at->q_weight + (q + kv) * d), p->v[0], weight(m, at->q_bias + q + kv), t, kv, d));
-  SL_TRY(sl_rope_forward(m->ctx, a->q, position, m->cos_table, m->sin_table, t, s->heads, s->head_dim));
-  return sl_rope_forward(m->ctx, a->k, position, m->cos_table, m->sin_table, t, s->kv_heads, s->head_dim);
+  SL_TRY(sl_rmsnorm_forward(m->ctx, a->h1, a->rstd1, a->input, weight(m, at->input_norm), t, d,
+                            s->rms_eps));
+  SL_TRY(sl_linear_forward(m->ctx, a->q, a->h1, weight(m, at->q_weight), p->q[0],
+                           weight(m, at->q_bias), t, q, d));
+  SL_TRY(sl_linear_forward(m->ctx, a->k, a->h1, weight(m, at->q_weight + q * d), p->k[0],
+                           weight(m, at->q_bias + q), t, kv, d));
+  SL_TRY(sl_linear_forward(m->ctx, a->v, a->h1, weight(m, at->q_weight + (q + kv) * d), p->v[0],
+                           weight(m, at->q_bias + q + kv), t, kv, d));
+  SL_TRY(sl_rope_forward(m->ctx, a->q, position, m->cos_table, m->sin_table, t, s->heads,
+                         s->head_dim));
+  return sl_rope_forward(m->ctx, a->k, position, m->cos_table, m->sin_table, t, s->kv_heads,
+                         s->head_dim);
 }
 
 /* middle = input + o W; next = middle + swiglu(rmsnorm(middle)). */
@@ -27,11 +34,14 @@ sl_status sl_layer_finish(sl_model *m, size_t layer, size_t t, float *next) {
   const size_t d = s->hidden, q = s->heads * s->head_dim, f = s->intermediate;
   SL_TRY(sl_linear_forward(m->ctx, m->branch, a->o, weight(m, at->o), p->o[0], NULL, t, d, q));
   SL_TRY(sl_residual_add(m->ctx, a->middle, a->input, m->branch, t * d));
-  SL_TRY(sl_rmsnorm_forward(m->ctx, a->h2, a->rstd2, a->middle, weight(m, at->post_norm), t, d, s->rms_eps));
+  SL_TRY(sl_rmsnorm_forward(m->ctx, a->h2, a->rstd2, a->middle, weight(m, at->post_norm), t, d,
+                            s->rms_eps));
   SL_TRY(sl_linear_forward(m->ctx, a->gate, a->h2, weight(m, at->gate), p->gate[0], NULL, t, f, d));
-  SL_TRY(sl_linear_forward(m->ctx, a->up, a->h2, weight(m, at->gate + f * d), p->up[0], NULL, t, f, d));
+  SL_TRY(sl_linear_forward(m->ctx, a->up, a->h2, weight(m, at->gate + f * d), p->up[0], NULL, t, f,
+                           d));
   SL_TRY(sl_swiglu_forward(m->ctx, a->act, a->gate, a->up, t * f));
-  SL_TRY(sl_linear_forward(m->ctx, m->branch, a->act, weight(m, at->down), p->down[0], NULL, t, d, f));
+  SL_TRY(
+      sl_linear_forward(m->ctx, m->branch, a->act, weight(m, at->down), p->down[0], NULL, t, d, f));
   return sl_residual_add(m->ctx, next, a->middle, m->branch, t * d);
 }
 
@@ -42,22 +52,25 @@ static float *layer_output(const sl_model *m, size_t layer) {
 
 static sl_status embed(sl_model *m, size_t t, const uint32_t *ids) {
   const sl_model_shape *s = &m->layout->shape;
-  return sl_embedding_forward(m->ctx, m->layers[0].input, weight(m, m->layout->embed), ids, t, s->hidden, s->vocab);
+  return sl_embedding_forward(m->ctx, m->layers[0].input, weight(m, m->layout->embed), ids, t,
+                              s->hidden, s->vocab);
 }
 
 static sl_status final_norm(sl_model *m, size_t t, float *hidden) {
   const sl_model_shape *s = &m->layout->shape;
-  return sl_rmsnorm_forward(m->ctx, hidden, m->rstd, m->output, weight(m, m->layout->norm), t, s->hidden, s->rms_eps);
+  return sl_rmsnorm_forward(m->ctx, hidden, m->rstd, m->output, weight(m, m->layout->norm), t,
+                            s->hidden, s->rms_eps);
 }
 
 static sl_status attend(sl_model *m, size_t layer, const sl_batch *b) {
   const sl_model_shape *s = &m->layout->shape;
   const sl_layer_activations *a = &m->layers[layer];
-  return sl_attention_forward(m->ctx, a->o, a->row_max, a->row_scale, a->q, a->k, a->v, b->seq, b->n_seq, s->heads, s->kv_heads,
-                              s->head_dim);
+  return sl_attention_forward(m->ctx, a->o, a->row_max, a->row_scale, a->q, a->k, a->v, b->seq,
+                              b->n_seq, s->heads, s->kv_heads, s->head_dim);
 }
 
-sl_status sl_model_forward(sl_model *m, const sl_batch *b, float inv_temperature, float *logp, float *entropy) {
+sl_status sl_model_forward(sl_model *m, const sl_batch *b, float inv_temperature, float *logp,
+                           float *entropy) {
   const sl_model_shape *s = &m->layout->shape;
   const size_t t = b->seq[b->n_seq];
   SL_TRY(embed(m, t, b->ids));
@@ -67,37 +80,40 @@ sl_status sl_model_forward(sl_model *m, const sl_batch *b, float inv_temperature
     SL_TRY(sl_layer_finish(m, l, t, layer_output(m, l)));
   }
   SL_TRY(final_norm(m, t, m->hidden));
-  SL_TRY(sl_logprob_forward(m->ctx, logp, entropy, m->row_max, m->row_sum, m->hidden, weight(m, m->layout->head), m->head_pack[0],
-                            b->target, b->mask, inv_temperature, t, s->hidden, s->vocab));
+  SL_TRY(sl_logprob_forward(m->ctx, logp, entropy, m->row_max, m->row_sum, m->hidden,
+                            weight(m, m->layout->head), m->head_pack[0], b->target, b->mask,
+                            inv_temperature, t, s->hidden, s->vocab));
   return sl_memory_copy(m->ctx, m->entropy, entropy, t * sizeof *entropy);
 }
 
-sl_status sl_model_prefill(sl_model *m, const sl_batch *b, const sl_layer_cache *caches, const uint32_t *slot, float *hidden) {
+sl_status sl_model_prefill(sl_model *m, const sl_batch *b, const sl_layer_cache *caches,
+                           const uint32_t *slot, float *hidden) {
   const sl_model_shape *s = &m->layout->shape;
   const size_t t = b->seq[b->n_seq];
   SL_TRY(embed(m, t, b->ids));
   for (size_t l = 0; l < s->layers; l++) {
     const sl_layer_activations *a = &m->layers[l];
     SL_TRY(sl_layer_qkv(m, l, t, b->position));
-    SL_TRY(sl_kv_store(m->ctx, caches[l].k_cache, caches[l].v_cache, a->k, a->v, slot, b->position, t, s->kv_heads, s->head_dim,
-                       caches[l].capacity));
+    SL_TRY(sl_kv_store(m->ctx, caches[l].k_cache, caches[l].v_cache, a->k, a->v, slot, b->position,
+                       t, s->kv_heads, s->head_dim, caches[l].capacity));
     SL_TRY(attend(m, l, b));
     SL_TRY(sl_layer_finish(m, l, t, layer_output(m, l)));
   }
   return final_norm(m, t, hidden);
 }
 
-sl_status sl_model_decode(sl_model *m, size_t b, const uint32_t *ids, const uint32_t *slot, const uint32_t *position,
-                          const sl_layer_cache *caches, float *hidden) {
+sl_status sl_model_decode(sl_model *m, size_t b, const uint32_t *ids, const uint32_t *slot,
+                          const uint32_t *position, const sl_layer_cache *caches, float *hidden) {
   const sl_model_shape *s = &m->layout->shape;
   SL_TRY(embed(m, b, ids));
   for (size_t l = 0; l < s->layers; l++) {
     const sl_layer_activations *a = &m->layers[l];
     const sl_layer_cache *c = &caches[l];
     SL_TRY(sl_layer_qkv(m, l, b, position));
-    SL_TRY(sl_kv_store(m->ctx, c->k_cache, c->v_cache, a->k, a->v, slot, position, b, s->kv_heads, s->head_dim, c->capacity));
-    SL_TRY(sl_attention_decode(m->ctx, a->o, a->q, c->k_cache, c->v_cache, slot, position, b, s->heads, s->kv_heads, s->head_dim,
-                               c->capacity));
+    SL_TRY(sl_kv_store(m->ctx, c->k_cache, c->v_cache, a->k, a->v, slot, position, b, s->kv_heads,
+                       s->head_dim, c->capacity));
+    SL_TRY(sl_attention_decode(m->ctx, a->o, a->q, c->k_cache, c->v_cache, slot, position, b,
+                               s->heads, s->kv_heads, s->head_dim, c->capacity));
     SL_TRY(sl_layer_finish(m, l, b, layer_output(m, l)));
   }
   return final_norm(m, b, hidden);
@@ -105,5 +121,6 @@ sl_status sl_model_decode(sl_model *m, size_t b, const uint32_t *ids, const uint
 
 sl_status sl_model_logits(sl_model *m, size_t b, const float *hidden, float *logits) {
   const sl_model_shape *s = &m->layout->shape;
-  return sl_linear_forward(m->ctx, logits, hidden, weight(m, m->layout->head), m->head_pack[0], NULL, b, s->vocab, s->hidden);
+  return sl_linear_forward(m->ctx, logits, hidden, weight(m, m->layout->head), m->head_pack[0],
+                           NULL, b, s->vocab, s->hidden);
 }

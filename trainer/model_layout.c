@@ -12,7 +12,8 @@
 #define TENSORS_A_LAYER 12
 
 static sl_status check_size(const char *key, size_t value, size_t max, sl_error *err) {
-  if (value == 0 || value > max) return sl_fail(err, SL_ERR_INPUT, "%s: expected 1 to %zu, found %zu", key, max, value);
+  if (value == 0 || value > max)
+    return sl_fail(err, SL_ERR_INPUT, "%s: expected 1 to %zu, found %zu", key, max, value);
   return SL_OK;
 }
 
@@ -33,14 +34,19 @@ sl_status sl_model_shape_check(const sl_model_shape *s, sl_error *err) {
     const sl_status status = check_size(sizes[i].key, sizes[i].value, sizes[i].max, err);
     if (status != SL_OK) return status;
   }
-  if (s->head_dim % 2) return sl_fail(err, SL_ERR_INPUT, "head_dim: expected an even size, found %zu", s->head_dim);
+  if (s->head_dim % 2)
+    return sl_fail(err, SL_ERR_INPUT, "head_dim: expected an even size, found %zu", s->head_dim);
   if (s->heads % s->kv_heads)
-    return sl_fail(err, SL_ERR_INPUT, "num_key_value_heads: expected a divisor of num_attention_heads (%zu), found %zu", s->heads,
-                   s->kv_heads);
+    return sl_fail(
+        err, SL_ERR_INPUT,
+        "num_key_value_heads: expected a divisor of num_attention_heads (%zu), found %zu", s->heads,
+        s->kv_heads);
   if (!(s->rope_theta > 0) || !isfinite(s->rope_theta))
-    return sl_fail(err, SL_ERR_INPUT, "rope_theta: expected a positive number, found %g", s->rope_theta);
+    return sl_fail(err, SL_ERR_INPUT, "rope_theta: expected a positive number, found %g",
+                   s->rope_theta);
   if (!(s->rms_eps > 0) || !isfinite(s->rms_eps))
-    return sl_fail(err, SL_ERR_INPUT, "rms_norm_eps: expected a positive number, found %g", (double)s->rms_eps);
+    return sl_fail(err, SL_ERR_INPUT, "rms_norm_eps: expected a positive number, found %g",
+                   (double)s->rms_eps);
   return SL_OK;
 }
 
@@ -71,7 +77,8 @@ static size_t reserve(builder *b, size_t floats) {
 }
 
 /* A registry row; layer < 0: a tensor of the model. columns 0: a vector. */
-static void add(builder *b, long layer, const char *name, size_t offset, size_t rows, size_t columns, int decays) {
+static void add(builder *b, long layer, const char *name, size_t offset, size_t rows,
+                size_t columns, int decays) {
   sl_tensor_info *t = &b->layout->tensors[b->next++];
   *t = (sl_tensor_info){.rank = columns ? 2 : 1,
                         .shape = {rows, columns ? columns : 1},
@@ -87,7 +94,8 @@ static void add(builder *b, long layer, const char *name, size_t offset, size_t 
 
 static void add_layer(builder *b, size_t index) {
   const sl_model_shape *s = &b->layout->shape;
-  const size_t d = s->hidden, f = s->intermediate, nq = product(b, s->heads, s->head_dim), nkv = product(b, s->kv_heads, s->head_dim);
+  const size_t d = s->hidden, f = s->intermediate, nq = product(b, s->heads, s->head_dim),
+               nkv = product(b, s->kv_heads, s->head_dim);
   const size_t rows = nq + 2 * nkv;
   sl_layer_offsets *o = &b->layout->layers[index];
   o->input_norm = reserve(b, d);
@@ -128,7 +136,8 @@ static void add_all(builder *b) {
   if (!s->tied) add(b, -1, "lm_head.weight", l->head, s->vocab, s->hidden, 1);
 }
 
-sl_status sl_model_layout_create(sl_model_layout **out, const sl_model_shape *shape, sl_error *err) {
+sl_status sl_model_layout_create(sl_model_layout **out, const sl_model_shape *shape,
+                                 sl_error *err) {
   const sl_status status = sl_model_shape_check(shape, err);
   if (status != SL_OK) return status;
   sl_model_layout *layout = calloc(1, sizeof *layout);
@@ -141,7 +150,8 @@ sl_status sl_model_layout_create(sl_model_layout **out, const sl_model_shape *sh
   }
   if (!layout || !layout->tensors || !layout->layers) {
     sl_model_layout_destroy(layout);
-    return sl_fail(err, SL_ERR_MEMORY, "no memory for the registry of a model of %zu layers", shape->layers);
+    return sl_fail(err, SL_ERR_MEMORY, "no memory for the registry of a model of %zu layers",
+                   shape->layers);
   }
   builder b = {.layout = layout};
   add_all(&b);
@@ -168,9 +178,11 @@ size_t sl_model_layout_find(const sl_model_layout *layout, const char *name) {
 
 size_t sl_arena_bytes(const sl_model_layout *layout) { return layout->n_floats * sizeof(float); }
 
-sl_status sl_arena_create(float **out, sl_context *ctx, const sl_model_layout *layout, sl_error *err) {
+sl_status sl_arena_create(float **out, sl_context *ctx, const sl_model_layout *layout,
+                          sl_error *err) {
   void *block;
-  const sl_status status = sl_block_create(&block, ctx, sl_arena_bytes(layout), "a model's numbers", err);
+  const sl_status status =
+      sl_block_create(&block, ctx, sl_arena_bytes(layout), "a model's numbers", err);
   if (status == SL_OK) *out = block;
   return status;
 }
@@ -179,7 +191,8 @@ void sl_arena_free(sl_context *ctx, float *arena) { sl_block_free(ctx, arena); }
 
 static int on_device(const sl_context *ctx) { return ctx && sl_context_on_device(ctx); }
 
-sl_status sl_arena_write(float *arena, sl_context *ctx, const sl_model_layout *layout, const float *from, sl_error *err) {
+sl_status sl_arena_write(float *arena, sl_context *ctx, const sl_model_layout *layout,
+                         const float *from, sl_error *err) {
   if (!on_device(ctx)) {
     memcpy(arena, from, sl_arena_bytes(layout));
     return SL_OK;
@@ -188,7 +201,8 @@ sl_status sl_arena_write(float *arena, sl_context *ctx, const sl_model_layout *l
   return status ? sl_fail(err, status, "%s", sl_context_error(ctx)->message) : SL_OK;
 }
 
-sl_status sl_arena_view(float **out, sl_context *ctx, const sl_model_layout *layout, float *arena, sl_error *err) {
+sl_status sl_arena_view(float **out, sl_context *ctx, const sl_model_layout *layout, float *arena,
+                        sl_error *err) {
   if (!on_device(ctx)) {
     *out = arena;
     return SL_OK;
@@ -209,12 +223,14 @@ void sl_arena_unview(float *view, sl_context *ctx) {
   if (on_device(ctx)) sl_arena_free(NULL, view);
 }
 
-sl_status sl_arena_check(const sl_model_layout *layout, const float *arena, const char *what, sl_error *err) {
+sl_status sl_arena_check(const sl_model_layout *layout, const float *arena, const char *what,
+                         sl_error *err) {
   for (size_t i = 0; i < layout->n_tensors; i++) {
     const sl_tensor_info *t = &layout->tensors[i];
     for (size_t j = 0; j < t->count; j++)
       if (!isfinite(arena[t->offset + j]))
-        return sl_fail(err, SL_ERR_NONFINITE, "%s %s[%zu] is %f", what, t->name, j, (double)arena[t->offset + j]);
+        return sl_fail(err, SL_ERR_NONFINITE, "%s %s[%zu] is %f", what, t->name, j,
+                       (double)arena[t->offset + j]);
   }
   return SL_OK;
 }

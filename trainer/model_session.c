@@ -27,7 +27,8 @@ sl_status sl_session_find_model(char **out, const char *path, sl_error *err) {
   return status;
 }
 
-sl_status sl_session_open(sl_session *out, const char *path, const sl_backend_options *options, sl_error *err) {
+sl_status sl_session_open(sl_session *out, const char *path, const sl_backend_options *options,
+                          sl_error *err) {
   sl_session s = {0};
   const sl_context_options context = {options->backend, options->isa, options->threads};
   char *folder = NULL;

@@ -12,12 +12,14 @@ typedef struct {
   sl_context *ctx;
 } sl_session;
 
-/* The model folder that a path means: a run's finished model, else that of its newest checkpoint; any other folder is taken as it is. Freed
- * by the caller. */
+/* The model folder that a path means: a run's finished model, else that of its newest checkpoint;
+ * any other folder is taken as it is. Freed by the caller. */
 sl_status sl_session_find_model(char **out, const char *path, sl_error *err);
 
-/* Reads MODEL, a model folder or a run's folder (whose newest model is taken); tokenizer is NULL if it has none of ours. */
-sl_status sl_session_open(sl_session *out, const char *path, const sl_backend_options *options, sl_error *err);
+/* Reads MODEL, a model folder or a run's folder (whose newest model is taken); tokenizer is NULL if
+ * it has none of ours. */
+sl_status sl_session_open(sl_session *out, const char *path, const sl_backend_options *options,
+                          sl_error *err);
 void sl_session_close(sl_session *session);
 
 #endif

@@ -4,11 +4,14 @@
 #include <math.h>
 #include <string.h>
 
-sl_status sl_optimizer_create(sl_optimizer *out, sl_context *ctx, const sl_model_layout *layout, sl_error *err) {
+sl_status sl_optimizer_create(sl_optimizer *out, sl_context *ctx, const sl_model_layout *layout,
+                              sl_error *err) {
   sl_optimizer o = {.ctx = ctx, .layout = layout, .state = {1.0, 1.0}};
   sl_status status = sl_arena_create(&o.m, ctx, layout, err);
   if (!status) status = sl_arena_create(&o.v, ctx, layout, err);
-  if (!status) status = sl_mirror_create(&o.squares, ctx, layout->n_tensors * sizeof(double), "the squares of gradients", err);
+  if (!status)
+    status = sl_mirror_create(&o.squares, ctx, layout->n_tensors * sizeof(double),
+                              "the squares of gradients", err);
   if (status) {
     sl_optimizer_free(&o);
     return status;
@@ -39,7 +42,8 @@ static sl_status square_sums(sl_optimizer *o, const float *gradient) {
   double *sum = (double *)(void *)o->squares.host;
   for (size_t i = 0; i < o->layout->n_tensors; i++) {
     const sl_tensor_info *t = &o->layout->tensors[i];
-    const sl_status status = sl_grad_square_sum(o->ctx, sl_mirror_device(&o->squares, &sum[i]), gradient + t->offset, t->count);
+    const sl_status status = sl_grad_square_sum(o->ctx, sl_mirror_device(&o->squares, &sum[i]),
+                                                gradient + t->offset, t->count);
     if (status) return status;
   }
   return sl_mirror_pull(&o->squares, sum, o->layout->n_tensors * sizeof *sum);
@@ -65,14 +69,18 @@ sl_status sl_gradient_norm(sl_optimizer *o, float *gradient, double *norm, sl_er
 /* What a clipped gradient may be (spec N6.2). */
 #define GRADIENT_MAX 0x1p60f
 
-static sl_status check_elements(const sl_model_layout *layout, const float *gradient, float scale, sl_error *err) {
+static sl_status check_elements(const sl_model_layout *layout, const float *gradient, float scale,
+                                sl_error *err) {
   for (size_t i = 0; i < layout->n_tensors; i++) {
     const sl_tensor_info *t = &layout->tensors[i];
     for (size_t j = 0; j < t->count; j++) {
       const float g = gradient[t->offset + j] * scale;
       if (!(fabsf(g) <= GRADIENT_MAX))
-        return sl_fail(err, SL_ERR_NONFINITE, "gradient %s[%zu] is %g, clipped %g: more than 2^60, which the moments cannot hold%s",
-                       t->name, j, (double)gradient[t->offset + j], (double)g, scale < 1.0f ? "" : " (optimizer.max_norm clips)");
+        return sl_fail(
+            err, SL_ERR_NONFINITE,
+            "gradient %s[%zu] is %g, clipped %g: more than 2^60, which the moments cannot hold%s",
+            t->name, j, (double)gradient[t->offset + j], (double)g,
+            scale < 1.0f ? "" : " (optimizer.max_norm clips)");
     }
   }
   return SL_OK;
@@ -87,10 +95,13 @@ static sl_status check_magnitude(sl_optimizer *o, float *gradient, float scale, 
   return status;
 }
 
-sl_status sl_optimizer_step(sl_optimizer *o, const sl_optimizer_options *options, float *parameters, float *gradient, double norm, float lr,
-                            sl_error *err) {
-  const float scale = sl_clip_scale(norm, options->max_norm), decay = sl_adamw_decay(lr, options->weight_decay);
-  if (norm * (double)scale > 0.5 * (double)GRADIENT_MAX) { /* no element is larger than the norm, whose error is far below a factor of 2 */
+sl_status sl_optimizer_step(sl_optimizer *o, const sl_optimizer_options *options, float *parameters,
+                            float *gradient, double norm, float lr, sl_error *err) {
+  const float scale = sl_clip_scale(norm, options->max_norm),
+              decay = sl_adamw_decay(lr, options->weight_decay);
+  if (norm * (double)scale >
+      0.5 * (double)GRADIENT_MAX) { /* no element is larger than the norm, whose error is far below
+                                       a factor of 2 */
     const sl_status status = check_magnitude(o, gradient, scale, err);
     if (status) return status;
   }
@@ -99,7 +110,8 @@ sl_status sl_optimizer_step(sl_optimizer *o, const sl_optimizer_options *options
     const sl_tensor_info *t = &o->layout->tensors[i];
     how.decay = t->decays ? decay : 1.0f;
     const size_t at = t->offset;
-    const sl_status status = sl_adamw_step(o->ctx, parameters + at, o->m + at, o->v + at, gradient + at, &how, t->count);
+    const sl_status status =
+        sl_adamw_step(o->ctx, parameters + at, o->m + at, o->v + at, gradient + at, &how, t->count);
     if (status) return sl_fail(err, status, "%s", sl_context_error(o->ctx)->message);
   }
   return SL_OK;

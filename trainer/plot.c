@@ -1,4 +1,5 @@
-/* SVG charts (see plot.h). Classes carry the colours, so that one style sheet serves a page, a file, light and dark. */
+/* SVG charts (see plot.h). Classes carry the colours, so that one style sheet serves a page, a
+ * file, light and dark. */
 #include "plot.h"
 
 #include <math.h>
@@ -7,16 +8,20 @@ enum { LEFT = 52, RIGHT = 58, TOP = 52, BOTTOM = 34, MARGIN = 18, HEAD = 62, LAB
 
 const char *const sl_plot_style =
     ".sl text{font-family:system-ui,'Helvetica Neue',Arial,sans-serif;font-size:11px;fill:#555}"
-    ".sl .t{font-size:13px;font-weight:600;fill:#1c1c1c}.sl .h{font-size:18px;font-weight:600;fill:#1c1c1c}.sl .m{font-size:12px}"
-    ".sl .g{stroke:#e6e6e6;stroke-width:1}.sl .a{stroke:#9a9a9a;stroke-width:1}.sl .bg{fill:#ffffff}"
-    ".sl .l{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}.sl .f{fill:none;stroke-width:1;opacity:.35}"
+    ".sl .t{font-size:13px;font-weight:600;fill:#1c1c1c}.sl "
+    ".h{font-size:18px;font-weight:600;fill:#1c1c1c}.sl .m{font-size:12px}"
+    ".sl .g{stroke:#e6e6e6;stroke-width:1}.sl .a{stroke:#9a9a9a;stroke-width:1}.sl "
+    ".bg{fill:#ffffff}"
+    ".sl .l{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}.sl "
+    ".f{fill:none;stroke-width:1;opacity:.35}"
     ".sl .k{fill:none;stroke:#c00000;stroke-width:2}"
     ".sl .s0{stroke:#1b6ca8}.sl .s1{stroke:#d1495b}.sl .s2{stroke:#2e933c}.sl .s3{stroke:#8e44ad}"
     ".sl .s4{stroke:#c77700}.sl .s5{stroke:#12888a}.sl .s6{stroke:#7a5230}.sl .s7{stroke:#666666}"
     ".sl .d0{fill:#1b6ca8}.sl .d1{fill:#d1495b}.sl .d2{fill:#2e933c}.sl .d3{fill:#8e44ad}"
     ".sl .d4{fill:#c77700}.sl .d5{fill:#12888a}.sl .d6{fill:#7a5230}.sl .d7{fill:#666666}"
     "@media (prefers-color-scheme:dark){"
-    ".sl text{fill:#a8adb4}.sl .t,.sl .h{fill:#eceff3}.sl .g{stroke:#32373e}.sl .a{stroke:#6b727b}.sl .bg{fill:#16191d}.sl "
+    ".sl text{fill:#a8adb4}.sl .t,.sl .h{fill:#eceff3}.sl .g{stroke:#32373e}.sl "
+    ".a{stroke:#6b727b}.sl .bg{fill:#16191d}.sl "
     ".k{stroke:#ff7b7b}"
     ".sl .s0{stroke:#6cb4ee}.sl .s1{stroke:#ff8a97}.sl .s2{stroke:#7bd389}.sl .s3{stroke:#c89bf0}"
     ".sl .s4{stroke:#ffb454}.sl .s5{stroke:#5fd3d5}.sl .s6{stroke:#d0a37c}.sl .s7{stroke:#b5b5b5}"
@@ -27,8 +32,12 @@ typedef struct {
   double x0, x1, y0, y1, left, top, width, height;
 } frame;
 
-static double map_x(const frame *f, double x) { return f->left + (x - f->x0) / (f->x1 - f->x0) * f->width; }
-static double map_y(const frame *f, double y) { return f->top + (f->y1 - y) / (f->y1 - f->y0) * f->height; }
+static double map_x(const frame *f, double x) {
+  return f->left + (x - f->x0) / (f->x1 - f->x0) * f->width;
+}
+static double map_y(const frame *f, double y) {
+  return f->top + (f->y1 - y) / (f->y1 - f->y0) * f->height;
+}
 
 void sl_plot_text(FILE *out, const char *text) {
   for (const char *c = text; *c; c++) switch (*c) {
@@ -49,14 +58,16 @@ void sl_plot_text(FILE *out, const char *text) {
     }
 }
 
-static void text(FILE *out, double x, double y, const char *anchor, const char *class, const char *content) {
+static void text(FILE *out, double x, double y, const char *anchor, const char *class,
+                 const char *content) {
   fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" text-anchor=\"%s\" class=\"%s\">", x, y, anchor, class);
   sl_plot_text(out, content);
   fputs("</text>\n", out);
 }
 
 static void segment(FILE *out, const char *class, double x0, double y0, double x1, double y1) {
-  fprintf(out, "<line class=\"%s\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n", class, x0, y0, x1, y1);
+  fprintf(out, "<line class=\"%s\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n", class, x0,
+          y0, x1, y1);
 }
 
 double sl_plot_step(double span, int count) {
@@ -77,7 +88,8 @@ void sl_plot_label(char *out, size_t size, double value, double step) {
 }
 
 double sl_plot_running_mean(const double *y, size_t n, size_t i, size_t width) {
-  const size_t before = width / 2, first = i > before ? i - before : 0, last = i + before < n ? i + before : n - 1;
+  const size_t before = width / 2, first = i > before ? i - before : 0,
+               last = i + before < n ? i + before : n - 1;
   double sum = 0;
   size_t used = 0;
   for (size_t j = first; j <= last; j++)
@@ -92,11 +104,19 @@ static void extend(double *low, double *high, double v) {
 }
 
 static frame make_frame(const sl_plot_panel *p) {
-  frame f = {INFINITY, -INFINITY, INFINITY, -INFINITY, LEFT, TOP, SL_PLOT_WIDTH - LEFT - RIGHT, SL_PLOT_HEIGHT - TOP - BOTTOM};
+  frame f = {INFINITY,
+             -INFINITY,
+             INFINITY,
+             -INFINITY,
+             LEFT,
+             TOP,
+             SL_PLOT_WIDTH - LEFT - RIGHT,
+             SL_PLOT_HEIGHT - TOP - BOTTOM};
   extend(&f.y0, &f.y1, p->low);
   extend(&f.y0, &f.y1, p->high);
   for (size_t c = 0; c < p->curves; c++)
-    for (size_t i = 0; i < p->curve[c].n; i++) extend(&f.x0, &f.x1, p->curve[c].x[i]), extend(&f.y0, &f.y1, p->curve[c].y[i]);
+    for (size_t i = 0; i < p->curve[c].n; i++)
+      extend(&f.x0, &f.x1, p->curve[c].x[i]), extend(&f.y0, &f.y1, p->curve[c].y[i]);
   if (!isfinite(f.x0)) f.x0 = 0, f.x1 = 1;
   if (!isfinite(f.y0)) f.y0 = 0, f.y1 = 1;
   if (!(f.x1 > f.x0)) f.x0 -= 0.5, f.x1 += 0.5;
@@ -107,13 +127,17 @@ static frame make_frame(const sl_plot_panel *p) {
   return f;
 }
 
-/* Multiples of a step in [low, high], ends included in spite of rounding: the first, and how many follow it. */
+/* Multiples of a step in [low, high], ends included in spite of rounding: the first, and how many
+ * follow it. */
 static double first_tick(double low, double step) { return ceil(low / step - 1e-9) * step; }
-static int tick_count(double low, double high, double step) { return (int)floor((high - first_tick(low, step)) / step + 1e-9); }
+static int tick_count(double low, double high, double step) {
+  return (int)floor((high - first_tick(low, step)) / step + 1e-9);
+}
 
 static void axes(FILE *out, const frame *f, const char *x_label) {
   char label[32];
-  const double sx = sl_plot_step(f->x1 - f->x0, 6), sy = sl_plot_step(f->y1 - f->y0, 4), bottom = f->top + f->height;
+  const double sx = sl_plot_step(f->x1 - f->x0, 6), sy = sl_plot_step(f->y1 - f->y0, 4),
+               bottom = f->top + f->height;
   for (int i = 0; i <= tick_count(f->y0, f->y1, sy); i++) {
     const double y = first_tick(f->y0, sy) + i * sy;
     segment(out, "g", f->left, map_y(f, y), f->left + f->width, map_y(f, y));
@@ -130,11 +154,13 @@ static void axes(FILE *out, const frame *f, const char *x_label) {
   text(out, f->left + f->width / 2, bottom + 30, "middle", "m", x_label);
 }
 
-static void path(FILE *out, const frame *f, const sl_plot_curve *c, const char *class, size_t colour, size_t smooth) {
+static void path(FILE *out, const frame *f, const sl_plot_curve *c, const char *class,
+                 size_t colour, size_t smooth) {
   int open = 0;
   fprintf(out, "<path class=\"%s s%zu\" d=\"", class, colour);
   for (size_t i = 0; i < c->n; i++) {
-    const double y = smooth > 1 && isfinite(c->y[i]) ? sl_plot_running_mean(c->y, c->n, i, smooth) : c->y[i];
+    const double y =
+        smooth > 1 && isfinite(c->y[i]) ? sl_plot_running_mean(c->y, c->n, i, smooth) : c->y[i];
     if (!isfinite(y)) {
       open = 0;
       continue;
@@ -148,8 +174,10 @@ static void path(FILE *out, const frame *f, const sl_plot_curve *c, const char *
 static void dots(FILE *out, const frame *f, const sl_plot_curve *c, size_t colour) {
   for (size_t i = 0; i < c->n; i++) {
     if (!isfinite(c->y[i])) continue;
-    fprintf(out, "<circle class=\"d%zu\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"><title>%g: %.4g</title></circle>\n", colour, map_x(f, c->x[i]),
-            map_y(f, c->y[i]), c->x[i], c->y[i]);
+    fprintf(
+        out,
+        "<circle class=\"d%zu\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"><title>%g: %.4g</title></circle>\n",
+        colour, map_x(f, c->x[i]), map_y(f, c->y[i]), c->x[i], c->y[i]);
   }
 }
 
@@ -162,7 +190,8 @@ static void short_value(char *out, size_t size, double value) {
     snprintf(out, size, magnitude < 0.01 ? "%.2g" : "%.3g", value);
 }
 
-/* The value on which a curve ends, at its end; labels are kept LABEL_GAP apart, those of later curves give way. */
+/* The value on which a curve ends, at its end; labels are kept LABEL_GAP apart, those of later
+ * curves give way. */
 static void end_labels(FILE *out, const frame *f, const sl_plot_panel *p) {
   double taken[SL_PLOT_COLOURS];
   size_t count = 0;
@@ -171,7 +200,8 @@ static void end_labels(FILE *out, const frame *f, const sl_plot_panel *p) {
     size_t last = curve->n;
     while (last > 0 && !isfinite(curve->y[last - 1])) last--;
     if (!last) continue;
-    const double value = sl_plot_running_mean(curve->y, curve->n, last - 1, p->smooth > 1 && !curve->dots ? p->smooth : 1);
+    const double value = sl_plot_running_mean(curve->y, curve->n, last - 1,
+                                              p->smooth > 1 && !curve->dots ? p->smooth : 1);
     double y = map_y(f, value) + 4;
     for (size_t pass = 0; pass < count; pass++)
       for (size_t i = 0; i < count; i++)
@@ -179,25 +209,30 @@ static void end_labels(FILE *out, const frame *f, const sl_plot_panel *p) {
     taken[count++] = y;
     char label[32];
     short_value(label, sizeof label, value);
-    fprintf(out, "<text x=\"%.1f\" y=\"%.1f\" class=\"m\"><tspan class=\"d%zu\">%s</tspan></text>\n", map_x(f, curve->x[last - 1]) + 7, y,
-            c % SL_PLOT_COLOURS, label);
+    fprintf(out,
+            "<text x=\"%.1f\" y=\"%.1f\" class=\"m\"><tspan class=\"d%zu\">%s</tspan></text>\n",
+            map_x(f, curve->x[last - 1]) + 7, y, c % SL_PLOT_COLOURS, label);
   }
 }
 
 static void marks(FILE *out, const frame *f, const sl_plot_panel *p) {
   for (size_t i = 0; i < p->marks; i++) {
-    const double x = map_x(f, fmin(fmax(p->mark[i].x, f->x0), f->x1)), y = map_y(f, fmin(fmax(p->mark[i].y, f->y0), f->y1));
+    const double x = map_x(f, fmin(fmax(p->mark[i].x, f->x0), f->x1)),
+                 y = map_y(f, fmin(fmax(p->mark[i].y, f->y0), f->y1));
     const int right = x > f->left + f->width / 2;
     fprintf(out, "<circle class=\"k\" cx=\"%.1f\" cy=\"%.1f\" r=\"5\"/>\n", x, y);
-    text(out, right ? x - 9 : x + 9, y < f->top + 24 ? y + 18 : y - 8, right ? "end" : "start", "m", p->mark[i].label);
+    text(out, right ? x - 9 : x + 9, y < f->top + 24 ? y + 18 : y - 8, right ? "end" : "start", "m",
+         p->mark[i].label);
   }
 }
 
-/* Under the title: a short line in each curve's colour and its name. Widths are guessed at 6.6 units a character. */
+/* Under the title: a short line in each curve's colour and its name. Widths are guessed at 6.6
+ * units a character. */
 static void legend(FILE *out, const sl_plot_panel *p) {
   double x = LEFT;
   for (size_t c = 0; c < p->curves; c++) {
-    fprintf(out, "<line class=\"l s%zu\" x1=\"%.1f\" y1=\"36\" x2=\"%.1f\" y2=\"36\"/>\n", c % SL_PLOT_COLOURS, x, x + 14);
+    fprintf(out, "<line class=\"l s%zu\" x1=\"%.1f\" y1=\"36\" x2=\"%.1f\" y2=\"36\"/>\n",
+            c % SL_PLOT_COLOURS, x, x + 14);
     text(out, x + 19, 40, "start", "m", p->curve[c].label);
     size_t length = 0;
     for (const char *s = p->curve[c].label; *s; s++) length += ((unsigned char)*s & 0xc0) != 0x80;
@@ -229,24 +264,29 @@ static void panel_body(FILE *out, const sl_plot_panel *p) {
 }
 
 void sl_plot_panel_write(FILE *out, const sl_plot_panel *panel) {
-  fprintf(out, "<svg class=\"sl\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"", SL_PLOT_WIDTH, SL_PLOT_HEIGHT);
+  fprintf(out, "<svg class=\"sl\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"", SL_PLOT_WIDTH,
+          SL_PLOT_HEIGHT);
   sl_plot_text(out, panel->title);
   fputs("\">\n", out);
   panel_body(out, panel);
   fputs("</svg>\n", out);
 }
 
-void sl_plot_write(FILE *out, const char *title, const char *below, const sl_plot_panel *panel, size_t panels, size_t columns) {
+void sl_plot_write(FILE *out, const char *title, const char *below, const sl_plot_panel *panel,
+                   size_t panels, size_t columns) {
   const size_t rows = (panels + columns - 1) / columns;
-  const int width = (int)columns * SL_PLOT_WIDTH + 2 * MARGIN, height = (int)rows * SL_PLOT_HEIGHT + HEAD + MARGIN;
+  const int width = (int)columns * SL_PLOT_WIDTH + 2 * MARGIN,
+            height = (int)rows * SL_PLOT_HEIGHT + HEAD + MARGIN;
   fprintf(out,
-          "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"sl\" width=\"%d\" height=\"%d\" viewBox=\"0 0 %d %d\">\n<style>%s</style>\n",
+          "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"sl\" width=\"%d\" height=\"%d\" "
+          "viewBox=\"0 0 %d %d\">\n<style>%s</style>\n",
           width, height, width, height, sl_plot_style);
   fprintf(out, "<rect class=\"bg\" width=\"%d\" height=\"%d\"/>\n", width, height);
   text(out, MARGIN + 10, 30, "start", "h", title);
   if (below) text(out, MARGIN + 10, 50, "start", "m", below);
   for (size_t i = 0; i < panels; i++) {
-    fprintf(out, "<g transform=\"translate(%d %d)\">\n", MARGIN + (int)(i % columns) * SL_PLOT_WIDTH,
+    fprintf(out, "<g transform=\"translate(%d %d)\">\n",
+            MARGIN + (int)(i % columns) * SL_PLOT_WIDTH,
             HEAD + (int)(i / columns) * SL_PLOT_HEIGHT);
     panel_body(out, &panel[i]);
     fputs("</g>\n", out);

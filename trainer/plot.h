@@ -1,4 +1,5 @@
-/* Line charts as SVG: axes with round ticks, a legend, marked points, light and dark. No dependency but stdio. */
+/* Line charts as SVG: axes with round ticks, a legend, marked points, light and dark. No dependency
+ * but stdio. */
 #ifndef SLUICE_PLOT_H
 #define SLUICE_PLOT_H
 
@@ -26,22 +27,26 @@ typedef struct {
   const sl_plot_mark *mark;
   size_t marks;
   double low, high; /* values that the vertical axis must hold; NAN: the curves decide */
-  size_t smooth;    /* if above 1: the curve faintly, and boldly its running mean over so many points */
+  size_t
+      smooth; /* if above 1: the curve faintly, and boldly its running mean over so many points */
 } sl_plot_panel;
 
 /* The style sheet that the classes of a panel need, for a page that holds panels. */
 extern const char *const sl_plot_style;
 
-/* One panel as an <svg> element of SL_PLOT_WIDTH by SL_PLOT_HEIGHT; colours go by position, the same in every panel. Text is escaped. */
+/* One panel as an <svg> element of SL_PLOT_WIDTH by SL_PLOT_HEIGHT; colours go by position, the
+ * same in every panel. Text is escaped. */
 void sl_plot_panel_write(FILE *out, const sl_plot_panel *panel);
 
 /* A file by itself: a title, a line below it (may be NULL), and the panels in rows of `columns`. */
-void sl_plot_write(FILE *out, const char *title, const char *below, const sl_plot_panel *panel, size_t panels, size_t columns);
+void sl_plot_write(FILE *out, const char *title, const char *below, const sl_plot_panel *panel,
+                   size_t panels, size_t columns);
 
 /* Text with <, >, & and " escaped, for SVG and HTML. */
 void sl_plot_text(FILE *out, const char *text);
 
-/* The mean of y over the window of `width` points around i that lies in [0, n); what is not finite is left out; NAN if nothing is left. */
+/* The mean of y over the window of `width` points around i that lies in [0, n); what is not finite
+ * is left out; NAN if nothing is left. */
 double sl_plot_running_mean(const double *y, size_t n, size_t i, size_t width);
 
 /* 1, 2 or 5 times a power of ten, so that span holds about `count` of them. */

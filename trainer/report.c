@@ -27,7 +27,8 @@ static sl_status read_curves(sl_run_report *r, sl_error *err) {
   return status;
 }
 
-/* The state with which a finished run ended (spec F4.5: its checkpoint's phase is 2); none if it goes on, or its checkpoints were removed.
+/* The state with which a finished run ended (spec F4.5: its checkpoint's phase is 2); none if it
+ * goes on, or its checkpoints were removed.
  */
 static sl_status read_final(sl_run_report *r, sl_error *err) {
   char *path = NULL, *file = NULL, *text = NULL;
@@ -36,7 +37,8 @@ static sl_status read_final(sl_run_report *r, sl_error *err) {
   const char *state;
   if (sl_checkpoint_newest(&path, r->path, err) != SL_OK) return SL_OK;
   file = sl_path_join(path, "state.json");
-  sl_status status = file ? sl_file_read(&text, &size, file, 1 << 20, err) : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  sl_status status = file ? sl_file_read(&text, &size, file, 1 << 20, err)
+                          : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   if (!status) status = sl_json_parse(&doc, file, 1, text, size, err);
   size_t phase;
   if (!status) status = sl_json_size(&doc, "phase", 0, SL_PHASE_DONE, &phase, err);
@@ -69,7 +71,8 @@ sl_status sl_run_report_read(sl_run_report *out, const char *path, sl_error *err
     sl_run_report_free(&r);
     return status;
   }
-  const sl_run_curve *success = sl_run_curves_find(&r.curves, "evaluation", "rl", "held_out_success");
+  const sl_run_curve *success =
+      sl_run_curves_find(&r.curves, "evaluation", "rl", "held_out_success");
   r.before = sl_run_curve_first(success);
   r.after = success && success->n > 1 ? sl_run_curve_last(success) : (double)NAN;
   *out = r;
@@ -90,11 +93,13 @@ void sl_run_report_text(FILE *out, const sl_run_report *r) {
   const sl_run_curves *c = &r->curves;
   if (!isnan(r->before)) fprintf(out, "held-out success before RL  %5.1f %%\n", 100 * r->before);
   if (!isnan(r->after))
-    fprintf(out, "held-out success after RL   %5.1f %%  (%+.1f points)\n", 100 * r->after, 100 * (r->after - r->before));
-  fprintf(out, "steps                       %.0f of the warm start, %.0f of %lld rollouts\n", sl_run_report_steps(r, "sft"),
-          sl_run_report_steps(r, "rl"), (long long)r->config.rl.steps);
-  fprintf(out, "time in steps               %.0f s, %.0f tokens/s on %s\n", c->seconds, c->seconds > 0 ? c->tokens / c->seconds : 0,
-          c->backend);
+    fprintf(out, "held-out success after RL   %5.1f %%  (%+.1f points)\n", 100 * r->after,
+            100 * (r->after - r->before));
+  fprintf(out, "steps                       %.0f of the warm start, %.0f of %lld rollouts\n",
+          sl_run_report_steps(r, "sft"), sl_run_report_steps(r, "rl"),
+          (long long)r->config.rl.steps);
+  fprintf(out, "time in steps               %.0f s, %.0f tokens/s on %s\n", c->seconds,
+          c->seconds > 0 ? c->tokens / c->seconds : 0, c->backend);
   if (*r->final)
     fprintf(out, "state hash                  %s\n", r->final);
   else
@@ -103,7 +108,8 @@ void sl_run_report_text(FILE *out, const sl_run_report *r) {
 
 /* Means over the last ten rollouts, or all if there are fewer: one rollout's would be noise. */
 static int add_late_means(json_t *root, const sl_run_report *r) {
-  static const char *const keys[] = {"reward_mean", "entropy", "ratio_variance", "weight_below_half", "effective_weight"};
+  static const char *const keys[] = {"reward_mean", "entropy", "ratio_variance",
+                                     "weight_below_half", "effective_weight"};
   json_t *late = json_object();
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
     const sl_run_curve *c = sl_run_curves_find(&r->curves, "step", "rl", keys[i]);
@@ -114,14 +120,16 @@ static int add_late_means(json_t *root, const sl_run_report *r) {
 
 int sl_run_report_json(FILE *out, const sl_run_report *r) {
   const sl_run_curves *c = &r->curves;
-  json_t *root =
-      json_pack("{s:s, s:I, s:I, s:f, s:I, s:s, s:s, s:s}", "run", r->path, "sft_steps", (json_int_t)sl_run_report_steps(r, "sft"),
-                "rl_steps", (json_int_t)sl_run_report_steps(r, "rl"), "seconds", c->seconds, "tokens", (json_int_t)llround(c->tokens),
-                "backend", c->backend, "last_step_state", c->state, "warm_start_state", c->warm);
+  json_t *root = json_pack("{s:s, s:I, s:I, s:f, s:I, s:s, s:s, s:s}", "run", r->path, "sft_steps",
+                           (json_int_t)sl_run_report_steps(r, "sft"), "rl_steps",
+                           (json_int_t)sl_run_report_steps(r, "rl"), "seconds", c->seconds,
+                           "tokens", (json_int_t)llround(c->tokens), "backend", c->backend,
+                           "last_step_state", c->state, "warm_start_state", c->warm);
   if (!isnan(r->before)) json_object_set_new(root, "success_before", json_real(r->before));
   if (!isnan(r->after)) json_object_set_new(root, "success_after", json_real(r->after));
   if (*r->final) json_object_set_new(root, "state", json_string(r->final));
-  const int ok = root && add_late_means(root, r) && json_dumpf(root, out, JSON_INDENT(2)) == 0 && fputc('\n', out) != EOF;
+  const int ok = root && add_late_means(root, r) && json_dumpf(root, out, JSON_INDENT(2)) == 0 &&
+                 fputc('\n', out) != EOF;
   json_decref(root);
   return ok;
 }

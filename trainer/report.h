@@ -13,10 +13,12 @@ typedef struct {
   sl_config config;
   sl_run_curves curves;
   char final[96];       /* state hash of the finished run; "" before that */
-  double before, after; /* held-out success at the start of RL and last seen in it; NAN where RL has not begun */
+  double before, after; /* held-out success at the start of RL and last seen in it; NAN where RL has
+                           not begun */
 } sl_run_report;
 
-/* Reads config.yaml, metrics.jsonl and, of a finished run, the last checkpoint's state; path must outlive the report. */
+/* Reads config.yaml, metrics.jsonl and, of a finished run, the last checkpoint's state; path must
+ * outlive the report. */
 sl_status sl_run_report_read(sl_run_report *out, const char *path, sl_error *err);
 void sl_run_report_free(sl_run_report *report);
 
@@ -39,7 +41,8 @@ sl_plot_panel sl_run_chart_panel(const sl_run_chart *chart);
 
 /* The page: self-contained HTML, readable in light and dark. */
 void sl_run_report_page(FILE *out, const sl_run_report *report);
-/* The picture: six charts of the RL phase (of the warm start alone, if there is no more yet), as one SVG file. */
+/* The picture: six charts of the RL phase (of the warm start alone, if there is no more yet), as
+ * one SVG file. */
 void sl_run_report_picture(FILE *out, const sl_run_report *report);
 /* The same in a few lines of text, or as one JSON object. */
 void sl_run_report_text(FILE *out, const sl_run_report *report);

@@ -5,8 +5,8 @@
 #include <string.h>
 
 /* Headings of the page; charts of a group share the address. */
-static const char learning[] = "Learning", off_policy[] = "Off-policy: ratios and the gate", optimiser[] = "Objective, optimiser, speed",
-                  warm_start[] = "Warm start";
+static const char learning[] = "Learning", off_policy[] = "Off-policy: ratios and the gate",
+                  optimiser[] = "Objective, optimiser, speed", warm_start[] = "Warm start";
 
 enum { PAGE = 0, PICTURE = 1, EXACT = 2 }; /* PICTURE: in the picture too; EXACT: no running mean */
 
@@ -96,17 +96,21 @@ static const plan plans[] = {
 int sl_run_chart_at(const sl_run_report *report, size_t i, sl_run_chart *out) {
   if (i >= PLAN_COUNT) return 0;
   const plan *p = &plans[i];
-  *out = (sl_run_chart){.group = p->group, .reading = p->reading, .in_picture = (p->flags & PICTURE) != 0};
-  out->panel = (sl_plot_panel){.title = p->title,
-                               .unit = p->unit,
-                               .x_label = strcmp(p->phase, "rl") == 0 ? "rollout" : "step of the warm start",
-                               .low = p->low,
-                               .high = p->high};
+  *out = (sl_run_chart){
+      .group = p->group, .reading = p->reading, .in_picture = (p->flags & PICTURE) != 0};
+  out->panel =
+      (sl_plot_panel){.title = p->title,
+                      .unit = p->unit,
+                      .x_label = strcmp(p->phase, "rl") == 0 ? "rollout" : "step of the warm start",
+                      .low = p->low,
+                      .high = p->high};
   for (size_t c = 0; c < SL_CHART_CURVES_MAX && p->curve[c].key; c++) {
-    const sl_run_curve *found = sl_run_curves_find(&report->curves, p->kind, p->phase, p->curve[c].key);
+    const sl_run_curve *found =
+        sl_run_curves_find(&report->curves, p->kind, p->phase, p->curve[c].key);
     if (!found) continue;
     const int dots = strcmp(p->kind, "evaluation") == 0;
-    out->curve[out->panel.curves++] = (sl_plot_curve){p->curve[c].label, found->x, found->y, found->n, dots};
+    out->curve[out->panel.curves++] =
+        (sl_plot_curve){p->curve[c].label, found->x, found->y, found->n, dots};
     if (!dots && !(p->flags & EXACT) && found->n >= 60) out->panel.smooth = found->n / 30 | 1;
   }
   return 1;

@@ -6,24 +6,36 @@
 #include <string.h>
 
 static const char page_style[] =
-    ":root{color-scheme:light dark;--ink:#1c1c1c;--dim:#5d6269;--line:#e2e4e7;--paper:#fff;--card:#f7f8f9;--accent:#1b6ca8}"
-    "@media (prefers-color-scheme:dark){:root{--ink:#eceff3;--dim:#a8adb4;--line:#32373e;--paper:#16191d;--card:#1d2126;--accent:#6cb4ee}}"
+    ":root{color-scheme:light "
+    "dark;--ink:#1c1c1c;--dim:#5d6269;--line:#e2e4e7;--paper:#fff;--card:#f7f8f9;--accent:#1b6ca8}"
+    "@media "
+    "(prefers-color-scheme:dark){:root{--ink:#eceff3;--dim:#a8adb4;--line:#32373e;--paper:#16191d;-"
+    "-card:#1d2126;--accent:#6cb4ee}}"
     "*{box-sizing:border-box}"
-    "body{margin:0 auto;padding:28px 20px 60px;max-width:1440px;background:var(--paper);color:var(--ink);"
+    "body{margin:0 auto;padding:28px 20px "
+    "60px;max-width:1440px;background:var(--paper);color:var(--ink);"
     "font:15px/1.5 system-ui,'Helvetica Neue',Arial,sans-serif}"
-    "h1{font-size:24px;margin:0 0 2px}h2{font-size:17px;margin:34px 0 10px;padding-bottom:5px;border-bottom:1px solid var(--line)}"
+    "h1{font-size:24px;margin:0 0 2px}h2{font-size:17px;margin:34px 0 "
+    "10px;padding-bottom:5px;border-bottom:1px solid var(--line)}"
     "p{margin:0 0 12px;max-width:75ch;color:var(--dim)}"
     ".tiles{display:flex;flex-wrap:wrap;gap:10px;margin:18px 0}"
     ".tile{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:9px 15px}"
-    ".tile b{display:block;font-size:20px;font-weight:600;font-variant-numeric:tabular-nums}.tile span{font-size:12.5px;color:var(--dim)}"
+    ".tile b{display:block;font-size:20px;font-weight:600;font-variant-numeric:tabular-nums}.tile "
+    "span{font-size:12.5px;color:var(--dim)}"
     ".tile.main{border-color:var(--accent)}"
-    ".charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(400px,100%),1fr));gap:14px}"
+    ".charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(400px,100%),1fr));gap:"
+    "14px}"
     "figure{margin:0;padding:6px 6px 10px;border:1px solid var(--line);border-radius:8px}"
-    "figure svg{display:block;width:100%;height:auto}figcaption{font-size:12.5px;line-height:1.4;color:var(--dim);padding:2px 12px 0}"
+    "figure "
+    "svg{display:block;width:100%;height:auto}figcaption{font-size:12.5px;line-height:1.4;color:"
+    "var(--dim);padding:2px 12px 0}"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
-    "th,td{text-align:left;padding:4px 18px 4px 0;border-bottom:1px solid var(--line);vertical-align:top}th{font-weight:600}"
-    "td.n{text-align:right}code,pre{font:12.5px/1.5 ui-monospace,'DejaVu Sans Mono',Menlo,monospace}code{overflow-wrap:anywhere}"
-    "pre{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px;overflow-x:auto}"
+    "th,td{text-align:left;padding:4px 18px 4px 0;border-bottom:1px solid "
+    "var(--line);vertical-align:top}th{font-weight:600}"
+    "td.n{text-align:right}code,pre{font:12.5px/1.5 ui-monospace,'DejaVu Sans "
+    "Mono',Menlo,monospace}code{overflow-wrap:anywhere}"
+    "pre{background:var(--card);border:1px solid "
+    "var(--line);border-radius:8px;padding:12px;overflow-x:auto}"
     "summary{cursor:pointer;color:var(--accent)}.scroll{overflow-x:auto}";
 
 static void tile(FILE *out, const char *class, const char *value, const char *label) {
@@ -44,7 +56,8 @@ static void tiles(FILE *out, const sl_run_report *r) {
     snprintf(text, sizeof text, "%.1f %%", 100 * r->before);
     tile(out, "main", text, "held-out success before RL");
   }
-  snprintf(text, sizeof text, "%.0f of %lld", sl_run_report_steps(r, "rl"), (long long)r->config.rl.steps);
+  snprintf(text, sizeof text, "%.0f of %lld", sl_run_report_steps(r, "rl"),
+           (long long)r->config.rl.steps);
   tile(out, "", text, "rollouts");
   snprintf(text, sizeof text, "%.0f", sl_run_report_steps(r, "sft"));
   tile(out, "", text, "steps of the warm start");
@@ -83,10 +96,13 @@ static void charts(FILE *out, const sl_run_report *r) {
   if (group) fputs("</div>\n", out);
 }
 
-static void evaluation_rows(FILE *out, const sl_run_report *r, const char *phase, const char *label) {
+static void evaluation_rows(FILE *out, const sl_run_report *r, const char *phase,
+                            const char *label) {
   const sl_run_curve *c = sl_run_curves_find(&r->curves, "evaluation", phase, "held_out_success");
   for (size_t i = 0; c && i < c->n; i++) {
-    fprintf(out, "<tr><td>%s</td><td class=\"n\">%.0f</td><td class=\"n\">%.2f %%</td><td class=\"n\">", label, c->x[i], 100 * c->y[i]);
+    fprintf(out,
+            "<tr><td>%s</td><td class=\"n\">%.0f</td><td class=\"n\">%.2f %%</td><td class=\"n\">",
+            label, c->x[i], 100 * c->y[i]);
     if (i) fprintf(out, "%+.2f", 100 * (c->y[i] - c->y[i - 1]));
     fputs("</td></tr>\n", out);
   }
@@ -94,7 +110,8 @@ static void evaluation_rows(FILE *out, const sl_run_report *r, const char *phase
 
 static void evaluations(FILE *out, const sl_run_report *r) {
   fputs(
-      "<h2>Evaluations</h2>\n<div class=\"scroll\"><table>\n<tr><th>phase</th><th>after step</th><th>held-out success</th>"
+      "<h2>Evaluations</h2>\n<div class=\"scroll\"><table>\n<tr><th>phase</th><th>after "
+      "step</th><th>held-out success</th>"
       "<th>change, points</th></tr>\n",
       out);
   evaluation_rows(out, r, "sft", "warm start");
@@ -111,8 +128,10 @@ static void identity_row(FILE *out, const char *what, const char *value) {
 
 static void identity(FILE *out, const sl_run_report *r) {
   fputs(
-      "<h2>Identity</h2>\n<p>The state hash covers parameters, moments and counters. It does not depend on backend, instruction set, "
-      "threads, micro-batch or time: the same configuration and version give the same hash anywhere.</p>\n"
+      "<h2>Identity</h2>\n<p>The state hash covers parameters, moments and counters. It does not "
+      "depend on backend, instruction set, "
+      "threads, micro-batch or time: the same configuration and version give the same hash "
+      "anywhere.</p>\n"
       "<div class=\"scroll\"><table>\n",
       out);
   identity_row(out, "run", r->path);
@@ -131,7 +150,8 @@ static void configuration(FILE *out, const sl_run_report *r) {
   sl_error err;
   const int printed = memory && sl_config_print(&r->config, memory, 0, &err) == SL_OK;
   if (memory && fclose(memory) == 0 && printed) {
-    fputs("<h2>Configuration</h2>\n<details><summary>every key, as the run had it</summary>\n<pre>", out);
+    fputs("<h2>Configuration</h2>\n<details><summary>every key, as the run had it</summary>\n<pre>",
+          out);
     sl_plot_text(out, text);
     fputs("</pre></details>\n", out);
   }
@@ -141,13 +161,17 @@ static void configuration(FILE *out, const sl_run_report *r) {
 void sl_run_report_page(FILE *out, const sl_run_report *r) {
   fputs(
       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Sluice run ",
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Sluice "
+      "run ",
       out);
   sl_plot_text(out, r->name);
-  fprintf(out, "</title>\n<style>%s%s</style>\n</head>\n<body>\n<h1>Run ", page_style, sl_plot_style);
+  fprintf(out, "</title>\n<style>%s%s</style>\n</head>\n<body>\n<h1>Run ", page_style,
+          sl_plot_style);
   sl_plot_text(out, r->name);
-  fputs("</h1>\n<p>Faint lines are single steps, bold ones their running mean; the figure at a curve's end is where it stands now.</p>\n",
-        out);
+  fputs(
+      "</h1>\n<p>Faint lines are single steps, bold ones their running mean; the figure at a "
+      "curve's end is where it stands now.</p>\n",
+      out);
   tiles(out, r);
   charts(out, r);
   evaluations(out, r);
@@ -170,8 +194,10 @@ void sl_run_report_picture(FILE *out, const sl_run_report *r) {
   if (isnan(r->after))
     snprintf(title, sizeof title, "Sluice run %.200s", r->name);
   else
-    snprintf(title, sizeof title, "Sluice run %.200s: held-out success %.1f %% \u2192 %.1f %%", r->name, 100 * r->before, 100 * r->after);
-  snprintf(below, sizeof below, "%.0f rollouts, gate %.60s, %s, state %s", sl_run_report_steps(r, "rl"), r->config.gate.name,
-           r->curves.backend, *r->final ? r->final : r->curves.state);
+    snprintf(title, sizeof title, "Sluice run %.200s: held-out success %.1f %% \u2192 %.1f %%",
+             r->name, 100 * r->before, 100 * r->after);
+  snprintf(below, sizeof below, "%.0f rollouts, gate %.60s, %s, state %s",
+           sl_run_report_steps(r, "rl"), r->config.gate.name, r->curves.backend,
+           *r->final ? r->final : r->curves.state);
   sl_plot_write(out, title, below, panel, n, n < columns ? n : columns);
 }

@@ -12,16 +12,20 @@ typedef struct {
   size_t step;
 } line_head;
 
-const sl_run_curve *sl_run_curves_find(const sl_run_curves *curves, const char *kind, const char *phase, const char *key) {
+const sl_run_curve *sl_run_curves_find(const sl_run_curves *curves, const char *kind,
+                                       const char *phase, const char *key) {
   for (size_t i = 0; i < curves->n; i++) {
     const sl_run_curve *c = &curves->curve[i];
-    if (strcmp(c->key, key) == 0 && strcmp(c->phase, phase) == 0 && strcmp(c->kind, kind) == 0) return c;
+    if (strcmp(c->key, key) == 0 && strcmp(c->phase, phase) == 0 && strcmp(c->kind, kind) == 0)
+      return c;
   }
   return NULL;
 }
 
 double sl_run_curve_first(const sl_run_curve *curve) { return curve ? curve->y[0] : (double)NAN; }
-double sl_run_curve_last(const sl_run_curve *curve) { return curve ? curve->y[curve->n - 1] : (double)NAN; }
+double sl_run_curve_last(const sl_run_curve *curve) {
+  return curve ? curve->y[curve->n - 1] : (double)NAN;
+}
 
 double sl_run_curve_mean(const sl_run_curve *curve, size_t count) {
   if (!curve || count == 0) return (double)NAN;
@@ -55,7 +59,8 @@ static int append(sl_run_curve *c, double x, double y) {
 static sl_run_curve *find_or_add(sl_run_curves *curves, const line_head *head, const char *key) {
   sl_run_curve *found = (sl_run_curve *)sl_run_curves_find(curves, head->kind, head->phase, key);
   if (found) return found;
-  if (!grow((void **)&curves->curve, curves->n, &curves->capacity, sizeof *curves->curve)) return NULL;
+  if (!grow((void **)&curves->curve, curves->n, &curves->capacity, sizeof *curves->curve))
+    return NULL;
   sl_run_curve *c = &curves->curve[curves->n++];
   *c = (sl_run_curve){0};
   snprintf(c->kind, sizeof c->kind, "%s", head->kind);
@@ -64,7 +69,8 @@ static sl_run_curve *find_or_add(sl_run_curves *curves, const line_head *head, c
   return c;
 }
 
-static sl_status one_of(const sl_json *line, const char *key, const char *a, const char *b, const char **out, sl_error *err) {
+static sl_status one_of(const sl_json *line, const char *key, const char *a, const char *b,
+                        const char **out, sl_error *err) {
   const char *got;
   const sl_status status = sl_json_text(line, key, &got, err);
   if (status) return status;
@@ -74,14 +80,16 @@ static sl_status one_of(const sl_json *line, const char *key, const char *a, con
   return SL_OK;
 }
 
-static sl_status read_head(const sl_run_curves *curves, const sl_json *line, line_head *out, sl_error *err) {
+static sl_status read_head(const sl_run_curves *curves, const sl_json *line, line_head *out,
+                           sl_error *err) {
   sl_status status = one_of(line, "kind", "step", "evaluation", &out->kind, err);
   if (!status) status = one_of(line, "phase", "sft", "rl", &out->phase, err);
   if (!status) status = sl_json_size(line, "step", 0, (size_t)1 << 53, &out->step, err);
   if (status) return status;
   const sl_run_curve *steps = sl_run_curves_find(curves, out->kind, out->phase, "step");
   if (steps && !((double)out->step > sl_run_curve_last(steps)))
-    return sl_json_fail(line, "step", err, "step %zu comes after step %.0f of the same phase", out->step, sl_run_curve_last(steps));
+    return sl_json_fail(line, "step", err, "step %zu comes after step %.0f of the same phase",
+                        out->step, sl_run_curve_last(steps));
   return SL_OK;
 }
 
@@ -92,7 +100,8 @@ static void add_backend(sl_run_curves *curves, const char *name) {
 }
 
 /* Texts and sums of a step's line. */
-static sl_status read_step(sl_run_curves *curves, const sl_json *line, const line_head *head, sl_error *err) {
+static sl_status read_step(sl_run_curves *curves, const sl_json *line, const line_head *head,
+                           sl_error *err) {
   const char *backend, *state;
   double seconds, rate;
   sl_status status = sl_json_text(line, "backend", &backend, err);
@@ -117,9 +126,11 @@ static sl_status read_line(const sl_json *line, void *user, sl_error *err) {
   const char *key;
   json_t *value;
   json_object_foreach(line->root, key, value) {
-    if (!json_is_number(value)) continue; /* a text, or null: a value that was not finite (spec F4.3) leaves a gap */
+    if (!json_is_number(value))
+      continue; /* a text, or null: a value that was not finite (spec F4.3) leaves a gap */
     if (strlen(key) >= sizeof curves->curve->key)
-      return sl_json_fail(line, key, err, "a key of more than %zu bytes", sizeof curves->curve->key - 1);
+      return sl_json_fail(line, key, err, "a key of more than %zu bytes",
+                          sizeof curves->curve->key - 1);
     sl_run_curve *c = find_or_add(curves, &head, key);
     if (!c || !append(c, (double)head.step, json_number_value(value)))
       return sl_fail(err, SL_ERR_MEMORY, "no memory for the metrics of a run");
@@ -131,7 +142,8 @@ static sl_status read_line(const sl_json *line, void *user, sl_error *err) {
 sl_status sl_run_curves_read(sl_run_curves *out, const char *path, sl_error *err) {
   sl_run_curves curves = {0};
   sl_status status = sl_json_lines(path, read_line, &curves, err);
-  if (!status && curves.lines == 0) status = sl_fail(err, SL_ERR_INPUT, "%s:1:1: no line; the run has not finished a step", path);
+  if (!status && curves.lines == 0)
+    status = sl_fail(err, SL_ERR_INPUT, "%s:1:1: no line; the run has not finished a step", path);
   if (status)
     sl_run_curves_free(&curves);
   else

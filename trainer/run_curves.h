@@ -6,7 +6,8 @@
 
 #include <stddef.h>
 
-/* One key of one kind ("step", "evaluation") of line in one phase ("sft", "rl"), against the phase's step. */
+/* One key of one kind ("step", "evaluation") of line in one phase ("sft", "rl"), against the
+ * phase's step. */
 typedef struct {
   char kind[16], phase[16], key[48];
   double *x, *y;
@@ -17,18 +18,20 @@ typedef struct {
   sl_run_curve *curve;
   size_t n, capacity, lines;
   char backend[160];        /* those that ran, in order of appearance */
-  char state[96], warm[96]; /* state after the last step, and after the last one of the warm start; "" if there was none */
-  double seconds, tokens;   /* sums over all steps: time spent in them, tokens sampled and trained */
+  char state[96], warm[96]; /* state after the last step, and after the last one of the warm start;
+                               "" if there was none */
+  double seconds, tokens; /* sums over all steps: time spent in them, tokens sampled and trained */
 } sl_run_curves;
 
-/* Every member of a line that is a number becomes a point. SL_ERR_IO if the file cannot be read; SL_ERR_INPUT with "file:line:column: ..."
- * for a line that is not a JSON object, lacks kind, phase or step, holds null, or whose step is not above that of its kind and phase
- * before. */
+/* Every member of a line that is a number becomes a point. SL_ERR_IO if the file cannot be read;
+ * SL_ERR_INPUT with "file:line:column: ..." for a line that is not a JSON object, lacks kind, phase
+ * or step, holds null, or whose step is not above that of its kind and phase before. */
 sl_status sl_run_curves_read(sl_run_curves *out, const char *path, sl_error *err);
 void sl_run_curves_free(sl_run_curves *curves);
 
 /* NULL if no line has it. */
-const sl_run_curve *sl_run_curves_find(const sl_run_curves *curves, const char *kind, const char *phase, const char *key);
+const sl_run_curve *sl_run_curves_find(const sl_run_curves *curves, const char *kind,
+                                       const char *phase, const char *key);
 
 /* The first and the last value; NAN if there is none. */
 double sl_run_curve_first(const sl_run_curve *curve);

@@ -1,5 +1,6 @@
-/* The lock of a run's folder, and the leftovers that it makes safe to remove (spec F4.7). It is a record lock of fcntl: the kernel drops it
- * with its holder and knows who that is, so nothing stale can be left or read. */
+/* The lock of a run's folder, and the leftovers that it makes safe to remove (spec F4.7). It is a
+ * record lock of fcntl: the kernel drops it with its holder and knows who that is, so nothing stale
+ * can be left or read. */
 #include "run_lock.h"
 
 #include "file.h"
@@ -29,8 +30,11 @@ sl_status sl_run_lock(int *out, const char *run, sl_error *err) {
   long holder = 0;
   const int locked = fd < 0 ? -1 : try_lock(fd, &holder);
   sl_status status = SL_OK;
-  if (locked < 0) status = sl_fail(err, SL_ERR_IO, "%s: cannot lock the run: %s", path, strerror(errno));
-  if (locked == 0) status = sl_fail(err, SL_ERR_USAGE, "%s: process %ld is at work on this run; one at a time can be", run, holder);
+  if (locked < 0)
+    status = sl_fail(err, SL_ERR_IO, "%s: cannot lock the run: %s", path, strerror(errno));
+  if (locked == 0)
+    status = sl_fail(err, SL_ERR_USAGE,
+                     "%s: process %ld is at work on this run; one at a time can be", run, holder);
   if (!status)
     *out = fd;
   else if (fd >= 0)
@@ -41,7 +45,8 @@ sl_status sl_run_lock(int *out, const char *run, sl_error *err) {
 
 static sl_status clean(const char *run, const char *folder, const char *name, sl_error *err) {
   char *path = sl_path_join(run, folder);
-  const sl_status status = path ? sl_leftovers_remove(path, name, err) : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  const sl_status status = path ? sl_leftovers_remove(path, name, err)
+                                : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   free(path);
   return status;
 }

@@ -36,7 +36,9 @@ void sl_safetensors_close(sl_safetensors *file) {
 
 size_t sl_safetensors_count(const sl_safetensors *file) { return file->count; }
 
-const sl_tensor_view *sl_safetensors_at(const sl_safetensors *file, size_t index) { return &file->tensors[index]; }
+const sl_tensor_view *sl_safetensors_at(const sl_safetensors *file, size_t index) {
+  return &file->tensors[index];
+}
 
 const sl_tensor_view *sl_safetensors_find(const sl_safetensors *file, const char *name) {
   for (size_t i = 0; i < file->count; i++)
@@ -54,12 +56,14 @@ static sl_status map_file(sl_safetensors *file, sl_error *err) {
   else if (!S_ISREG(info.st_mode))
     status = sl_fail(err, SL_ERR_IO, "%s: not a regular file", file->path);
   else if (info.st_size < PREFIX + 2)
-    status = sl_fail(err, SL_ERR_INPUT, "%s: truncated at byte %jd: no room for a header", file->path, (intmax_t)info.st_size);
+    status = sl_fail(err, SL_ERR_INPUT, "%s: truncated at byte %jd: no room for a header",
+                     file->path, (intmax_t)info.st_size);
   else {
     file->size = (size_t)info.st_size;
     void *map = mmap(NULL, file->size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (map == MAP_FAILED)
-      status = sl_fail(err, SL_ERR_IO, "%s: cannot map %zu bytes: %s", file->path, file->size, strerror(errno));
+      status = sl_fail(err, SL_ERR_IO, "%s: cannot map %zu bytes: %s", file->path, file->size,
+                       strerror(errno));
     else
       file->map = map;
   }
@@ -71,15 +75,20 @@ static sl_status parse_header(sl_safetensors *file, sl_error *err) {
   uint64_t n = 0;
   for (int i = 0; i < PREFIX; i++) n |= (uint64_t)file->map[i] << (8 * i);
   if (n < 2 || n > HEADER_MAX)
-    return sl_fail(err, SL_ERR_INPUT, "%s: byte 0: header length %ju, expected 2 to %ju", file->path, (uintmax_t)n, (uintmax_t)HEADER_MAX);
+    return sl_fail(err, SL_ERR_INPUT, "%s: byte 0: header length %ju, expected 2 to %ju",
+                   file->path, (uintmax_t)n, (uintmax_t)HEADER_MAX);
   if (n > file->size - PREFIX)
-    return sl_fail(err, SL_ERR_INPUT, "%s: truncated at byte %zu: the header ends at byte %ju", file->path, file->size,
-                   (uintmax_t)n + PREFIX);
-  if (file->map[PREFIX] != '{') return sl_fail(err, SL_ERR_INPUT, "%s: byte %d: the header does not start with '{'", file->path, PREFIX);
+    return sl_fail(err, SL_ERR_INPUT, "%s: truncated at byte %zu: the header ends at byte %ju",
+                   file->path, file->size, (uintmax_t)n + PREFIX);
+  if (file->map[PREFIX] != '{')
+    return sl_fail(err, SL_ERR_INPUT, "%s: byte %d: the header does not start with '{'", file->path,
+                   PREFIX);
   json_error_t bad;
-  file->header = json_loadb((const char *)file->map + PREFIX, (size_t)n, JSON_REJECT_DUPLICATES, &bad);
+  file->header =
+      json_loadb((const char *)file->map + PREFIX, (size_t)n, JSON_REJECT_DUPLICATES, &bad);
   if (!file->header)
-    return sl_fail(err, SL_ERR_INPUT, "%s: byte %d: header: %s", file->path, PREFIX + (bad.position > 0 ? bad.position : 0), bad.text);
+    return sl_fail(err, SL_ERR_INPUT, "%s: byte %d: header: %s", file->path,
+                   PREFIX + (bad.position > 0 ? bad.position : 0), bad.text);
   file->data_start = (size_t)n + PREFIX;
   return SL_OK;
 }
@@ -91,69 +100,94 @@ static int get_size(const json_t *value, size_t *out) {
   return 1;
 }
 
-static sl_status parse_shape(const sl_safetensors *file, sl_tensor_view *tensor, const json_t *shape, sl_error *err) {
+static sl_status parse_shape(const sl_safetensors *file, sl_tensor_view *tensor,
+                             const json_t *shape, sl_error *err) {
   if (!json_is_array(shape) || json_array_size(shape) > SL_TENSOR_RANK_MAX)
-    return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: shape: expected an array of at most %d sizes", file->path, tensor->name,
-                   SL_TENSOR_RANK_MAX);
+    return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: shape: expected an array of at most %d sizes",
+                   file->path, tensor->name, SL_TENSOR_RANK_MAX);
   tensor->rank = json_array_size(shape);
   tensor->count = 1;
   for (size_t i = 0; i < tensor->rank; i++) {
     if (!get_size(json_array_get(shape, i), &tensor->shape[i]))
-      return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: shape[%zu]: expected a non-negative integer", file->path, tensor->name, i);
+      return sl_fail(err, SL_ERR_INPUT,
+                     "%s: tensor %s: shape[%zu]: expected a non-negative integer", file->path,
+                     tensor->name, i);
     if (tensor->shape[i] != 0 && tensor->count > SIZE_MAX / sizeof(float) / tensor->shape[i])
-      return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: the product of its shape overflows", file->path, tensor->name);
+      return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: the product of its shape overflows",
+                     file->path, tensor->name);
     tensor->count *= tensor->shape[i];
   }
   return SL_OK;
 }
 
-static sl_status parse_offsets(const sl_safetensors *file, sl_tensor_view *tensor, const json_t *offsets, sl_error *err) {
+static sl_status parse_offsets(const sl_safetensors *file, sl_tensor_view *tensor,
+                               const json_t *offsets, sl_error *err) {
   size_t begin, end;
-  if (!json_is_array(offsets) || json_array_size(offsets) != 2 || !get_size(json_array_get(offsets, 0), &begin) ||
-      !get_size(json_array_get(offsets, 1), &end))
-    return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: data_offsets: expected two non-negative integers", file->path, tensor->name);
+  if (!json_is_array(offsets) || json_array_size(offsets) != 2 ||
+      !get_size(json_array_get(offsets, 0), &begin) || !get_size(json_array_get(offsets, 1), &end))
+    return sl_fail(err, SL_ERR_INPUT,
+                   "%s: tensor %s: data_offsets: expected two non-negative integers", file->path,
+                   tensor->name);
   const size_t room = file->size - file->data_start;
   if (begin > end || end > room)
-    return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: data_offsets %zu to %zu are not within the %zu bytes of data from byte %zu",
-                   file->path, tensor->name, begin, end, room, file->data_start);
+    return sl_fail(
+        err, SL_ERR_INPUT,
+        "%s: tensor %s: data_offsets %zu to %zu are not within the %zu bytes of data from byte %zu",
+        file->path, tensor->name, begin, end, room, file->data_start);
   if (end - begin != tensor->count * sizeof(float))
-    return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: byte %zu: %zu bytes of data, its shape needs %zu", file->path, tensor->name,
-                   file->data_start + begin, end - begin, tensor->count * sizeof(float));
+    return sl_fail(err, SL_ERR_INPUT,
+                   "%s: tensor %s: byte %zu: %zu bytes of data, its shape needs %zu", file->path,
+                   tensor->name, file->data_start + begin, end - begin,
+                   tensor->count * sizeof(float));
   tensor->data = file->map + file->data_start + begin;
   return SL_OK;
 }
 
-static sl_status parse_tensor(const sl_safetensors *file, sl_tensor_view *tensor, const char *name, const json_t *entry, sl_error *err) {
+static sl_status parse_tensor(const sl_safetensors *file, sl_tensor_view *tensor, const char *name,
+                              const json_t *entry, sl_error *err) {
   *tensor = (sl_tensor_view){.name = name};
-  if (!json_is_object(entry)) return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: expected an object", file->path, name);
+  if (!json_is_object(entry))
+    return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: expected an object", file->path, name);
   const json_t *dtype = json_object_get(entry, "dtype");
-  if (!json_is_string(dtype)) return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: dtype: expected a string", file->path, name);
+  if (!json_is_string(dtype))
+    return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: dtype: expected a string", file->path, name);
   if (strcmp(json_string_value(dtype), "F32") != 0)
-    return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: dtype %s is not supported; convert the model to F32", file->path, name,
-                   json_string_value(dtype));
+    return sl_fail(err, SL_ERR_INPUT,
+                   "%s: tensor %s: dtype %s is not supported; convert the model to F32", file->path,
+                   name, json_string_value(dtype));
   sl_status status = parse_shape(file, tensor, json_object_get(entry, "shape"), err);
-  if (status == SL_OK) status = parse_offsets(file, tensor, json_object_get(entry, "data_offsets"), err);
+  if (status == SL_OK)
+    status = parse_offsets(file, tensor, json_object_get(entry, "data_offsets"), err);
   if (status == SL_OK && json_object_size(entry) != 3)
-    return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: a key other than dtype, shape and data_offsets", file->path, name);
+    return sl_fail(err, SL_ERR_INPUT,
+                   "%s: tensor %s: a key other than dtype, shape and data_offsets", file->path,
+                   name);
   return status;
 }
 
 static sl_status check_metadata(const sl_safetensors *file, const json_t *metadata, sl_error *err) {
-  if (!json_is_object(metadata)) return sl_fail(err, SL_ERR_INPUT, "%s: __metadata__: expected an object", file->path);
-  for (void *at = json_object_iter((json_t *)(uintptr_t)metadata); at; at = json_object_iter_next((json_t *)(uintptr_t)metadata, at))
+  if (!json_is_object(metadata))
+    return sl_fail(err, SL_ERR_INPUT, "%s: __metadata__: expected an object", file->path);
+  for (void *at = json_object_iter((json_t *)(uintptr_t)metadata); at;
+       at = json_object_iter_next((json_t *)(uintptr_t)metadata, at))
     if (!json_is_string(json_object_iter_value(at)))
-      return sl_fail(err, SL_ERR_INPUT, "%s: __metadata__: %s: expected a string", file->path, json_object_iter_key(at));
+      return sl_fail(err, SL_ERR_INPUT, "%s: __metadata__: %s: expected a string", file->path,
+                     json_object_iter_key(at));
   return SL_OK;
 }
 
 static sl_status parse_tensors(sl_safetensors *file, sl_error *err) {
   file->tensors = calloc(json_object_size(file->header) + 1, sizeof *file->tensors);
-  if (!file->tensors) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory for its tensor table", file->path);
-  for (void *at = json_object_iter(file->header); at; at = json_object_iter_next(file->header, at)) {
+  if (!file->tensors)
+    return sl_fail(err, SL_ERR_MEMORY, "%s: no memory for its tensor table", file->path);
+  for (void *at = json_object_iter(file->header); at;
+       at = json_object_iter_next(file->header, at)) {
     const char *name = json_object_iter_key(at);
     const json_t *entry = json_object_iter_value(at);
-    const sl_status status = strcmp(name, "__metadata__") == 0 ? check_metadata(file, entry, err)
-                                                               : parse_tensor(file, &file->tensors[file->count++], name, entry, err);
+    const sl_status status =
+        strcmp(name, "__metadata__") == 0
+            ? check_metadata(file, entry, err)
+            : parse_tensor(file, &file->tensors[file->count++], name, entry, err);
     if (status != SL_OK) return status;
   }
   return SL_OK;
@@ -175,15 +209,18 @@ static sl_status check_tiling(sl_safetensors *file, sl_error *err) {
     const sl_tensor_view *tensor = &file->tensors[i];
     const size_t start = (size_t)((const unsigned char *)tensor->data - file->map);
     if (start < expected)
-      return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: byte %zu: overlaps the tensor before it, which ends at byte %zu", file->path,
-                     tensor->name, start, expected);
+      return sl_fail(
+          err, SL_ERR_INPUT,
+          "%s: tensor %s: byte %zu: overlaps the tensor before it, which ends at byte %zu",
+          file->path, tensor->name, start, expected);
     if (start > expected)
-      return sl_fail(err, SL_ERR_INPUT, "%s: byte %zu: a gap of %zu bytes before tensor %s", file->path, expected, start - expected,
-                     tensor->name);
+      return sl_fail(err, SL_ERR_INPUT, "%s: byte %zu: a gap of %zu bytes before tensor %s",
+                     file->path, expected, start - expected, tensor->name);
     expected = start + tensor->count * sizeof(float);
   }
   if (expected != file->size)
-    return sl_fail(err, SL_ERR_INPUT, "%s: byte %zu: %zu bytes after the last tensor", file->path, expected, file->size - expected);
+    return sl_fail(err, SL_ERR_INPUT, "%s: byte %zu: %zu bytes after the last tensor", file->path,
+                   expected, file->size - expected);
   return SL_OK;
 }
 
@@ -205,14 +242,15 @@ sl_status sl_safetensors_open(sl_safetensors **out, const char *path, sl_error *
   return SL_OK;
 }
 
-sl_status sl_safetensors_read(const sl_safetensors *file, const sl_tensor_view *tensor, float *out, sl_error *err) {
+sl_status sl_safetensors_read(const sl_safetensors *file, const sl_tensor_view *tensor, float *out,
+                              sl_error *err) {
   const unsigned char *data = tensor->data;
   for (size_t i = 0; i < tensor->count; i++) {
     float x;
     memcpy(&x, data + i * sizeof x, sizeof x);
     if (!isfinite(x))
-      return sl_fail(err, SL_ERR_NONFINITE, "%s: tensor %s[%zu] is %f (byte %zu)", file->path, tensor->name, i, (double)x,
-                     (size_t)(data - file->map) + i * sizeof x);
+      return sl_fail(err, SL_ERR_NONFINITE, "%s: tensor %s[%zu] is %f (byte %zu)", file->path,
+                     tensor->name, i, (double)x, (size_t)(data - file->map) + i * sizeof x);
   }
   if (tensor->count) memcpy(out, data, tensor->count * sizeof *out);
   return SL_OK;

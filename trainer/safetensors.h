@@ -8,7 +8,8 @@
 
 #define SL_TENSOR_RANK_MAX 8
 
-/* A named tensor, row-major. data holds count little-endian binary32 words, at any alignment when it comes from a file. */
+/* A named tensor, row-major. data holds count little-endian binary32 words, at any alignment when
+ * it comes from a file. */
 typedef struct {
   const char *name;
   size_t rank;
@@ -19,8 +20,9 @@ typedef struct {
 
 typedef struct sl_safetensors sl_safetensors;
 
-/* Opens and validates the header: its length, JSON without duplicate keys, types, shapes, and offsets that tile the data without gap or
- * overlap. SL_ERR_IO if the file cannot be read, SL_ERR_INPUT with path and byte offset if it is malformed, SL_ERR_MEMORY. */
+/* Opens and validates the header: its length, JSON without duplicate keys, types, shapes, and
+ * offsets that tile the data without gap or overlap. SL_ERR_IO if the file cannot be read,
+ * SL_ERR_INPUT with path and byte offset if it is malformed, SL_ERR_MEMORY. */
 sl_status sl_safetensors_open(sl_safetensors **out, const char *path, sl_error *err);
 void sl_safetensors_close(sl_safetensors *file);
 
@@ -30,11 +32,14 @@ const sl_tensor_view *sl_safetensors_at(const sl_safetensors *file, size_t index
 /* NULL if there is none of that name. */
 const sl_tensor_view *sl_safetensors_find(const sl_safetensors *file, const char *name);
 
-/* Copies the tensor to out[count]. SL_ERR_NONFINITE names tensor and index (spec N1.5); out is then untouched. */
-sl_status sl_safetensors_read(const sl_safetensors *file, const sl_tensor_view *tensor, float *out, sl_error *err);
+/* Copies the tensor to out[count]. SL_ERR_NONFINITE names tensor and index (spec N1.5); out is then
+ * untouched. */
+sl_status sl_safetensors_read(const sl_safetensors *file, const sl_tensor_view *tensor, float *out,
+                              sl_error *err);
 
-/* Writes the tensors in the order given. SL_ERR_USAGE for a repeated or empty name, or a count that is not the product of the shape;
- * SL_ERR_NONFINITE before anything is written. */
-sl_status sl_safetensors_write(const char *path, const sl_tensor_view *tensors, size_t count, sl_error *err);
+/* Writes the tensors in the order given. SL_ERR_USAGE for a repeated or empty name, or a count that
+ * is not the product of the shape; SL_ERR_NONFINITE before anything is written. */
+sl_status sl_safetensors_write(const char *path, const sl_tensor_view *tensors, size_t count,
+                               sl_error *err);
 
 #endif

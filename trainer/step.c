@@ -1,4 +1,5 @@
-/* One gradient: forward, loss and backward of the sequences of an optimiser step, whole shards at once (spec N4.3, O4). */
+/* One gradient: forward, loss and backward of the sequences of an optimiser step, whole shards at
+ * once (spec N4.3, O4). */
 #include "step.h"
 
 #include "model_activations.h"
@@ -7,16 +8,21 @@
 
 static void cut_step(sl_cutter *c, sl_step *s) {
   const size_t n = s->max_sequences, t = s->max_tokens;
-  float **const floats[] = {&s->logp_old, &s->logp_ref, &s->logp, &s->entropy, &s->dlogp, &s->dentropy};
+  float **const floats[] = {&s->logp_old, &s->logp_ref, &s->logp,
+                            &s->entropy,  &s->dlogp,    &s->dentropy};
   uint32_t **const words[] = {&s->ids, &s->position, &s->target};
   s->sums = sl_cut(c, n, 1, sizeof *s->sums);
   s->coefficient = sl_cut(c, n, 1, sizeof *s->coefficient);
-  s->seq = sl_cut(c, n + 1, 1, sizeof *s->seq), s->local_seq = sl_cut(c, n + 1, 1, sizeof *s->local_seq);
-  s->shard_seq = sl_cut(c, n, 2, sizeof *s->shard_seq), s->shards = sl_cut(c, n, 1, sizeof *s->shards);
+  s->seq = sl_cut(c, n + 1, 1, sizeof *s->seq),
+  s->local_seq = sl_cut(c, n + 1, 1, sizeof *s->local_seq);
+  s->shard_seq = sl_cut(c, n, 2, sizeof *s->shard_seq),
+  s->shards = sl_cut(c, n, 1, sizeof *s->shards);
   s->tokens = sl_cut(c, n, 1, sizeof *s->tokens);
   s->advantage = sl_cut(c, n, 1, sizeof *s->advantage);
-  for (size_t i = 0; i < sizeof floats / sizeof *floats; i++) *floats[i] = sl_cut(c, t, 1, sizeof(float));
-  for (size_t i = 0; i < sizeof words / sizeof *words; i++) *words[i] = sl_cut(c, t, 1, sizeof(uint32_t));
+  for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
+    *floats[i] = sl_cut(c, t, 1, sizeof(float));
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    *words[i] = sl_cut(c, t, 1, sizeof(uint32_t));
   s->mask = sl_cut(c, t, 1, sizeof *s->mask);
 }
 
@@ -31,10 +37,13 @@ size_t sl_step_bytes(const sl_context *ctx, size_t max_sequences, size_t max_tok
   return sl_mirror_bytes(ctx, count_bytes(max_sequences, max_tokens));
 }
 
-sl_status sl_step_create(sl_step *out, sl_context *ctx, size_t max_sequences, size_t max_tokens, sl_error *err) {
+sl_status sl_step_create(sl_step *out, sl_context *ctx, size_t max_sequences, size_t max_tokens,
+                         sl_error *err) {
   sl_step s = {.max_sequences = max_sequences, .max_tokens = max_tokens};
-  if (max_tokens > UINT32_MAX) return sl_fail(err, SL_ERR_MEMORY, "a step of %zu tokens is too large", max_tokens);
-  const sl_status status = sl_mirror_create(&s.mirror, ctx, count_bytes(max_sequences, max_tokens), "the tokens of a step", err);
+  if (max_tokens > UINT32_MAX)
+    return sl_fail(err, SL_ERR_MEMORY, "a step of %zu tokens is too large", max_tokens);
+  const sl_status status = sl_mirror_create(&s.mirror, ctx, count_bytes(max_sequences, max_tokens),
+                                            "the tokens of a step", err);
   if (status) return status;
   cut_step(&(sl_cutter){.base = s.mirror.host}, &s);
   *out = s;
@@ -51,7 +60,8 @@ void sl_step_clear(sl_step *step) {
   step->seq[0] = 0;
 }
 
-void sl_step_add(sl_step *s, const uint32_t *ids, size_t length, size_t prompt_length, const float *logp_old, float advantage) {
+void sl_step_add(sl_step *s, const uint32_t *ids, size_t length, size_t prompt_length,
+                 const float *logp_old, float advantage) {
   const size_t at = s->seq[s->n_seq];
   uint32_t tokens = 0;
   for (size_t i = 0; i < length; i++) {
@@ -81,7 +91,8 @@ size_t sl_shards_at_once(size_t n_seq, size_t shards, size_t micro_batch) {
 }
 
 size_t sl_micro_batch_tokens(size_t n_seq, size_t shards, size_t micro_batch, size_t max_length) {
-  const size_t groups = shards / sl_shards_at_once(n_seq, shards, micro_batch), group = (n_seq + groups - 1) / groups;
+  const size_t groups = shards / sl_shards_at_once(n_seq, shards, micro_batch),
+               group = (n_seq + groups - 1) / groups;
   return (micro_batch ? smaller(micro_batch, group) : group) * max_length;
 }
 
@@ -102,7 +113,8 @@ static sl_status push(const sl_step *s) {
                 {s->logp_ref, t * sizeof *s->logp_ref},
                 {s->advantage, n * sizeof *s->advantage},
                 {s->coefficient, n * sizeof *s->coefficient}};
-  for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) SL_TRY(sl_mirror_push(&s->mirror, arrays[i].array, arrays[i].bytes));
+  for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+    SL_TRY(sl_mirror_push(&s->mirror, arrays[i].array, arrays[i].bytes));
   return SL_OK;
 }
 
@@ -110,11 +122,16 @@ static sl_status push(const sl_step *s) {
 static sl_batch micro_batch(const sl_step *s, size_t begin, size_t end) {
   const uint32_t first = s->seq[begin];
   for (size_t i = begin; i <= end; i++) s->local_seq[i - begin] = s->seq[i] - first;
-  return (sl_batch){end - begin,           s->local_seq, on(s, s->ids + first), on(s, s->position + first), on(s, s->target + first),
+  return (sl_batch){end - begin,
+                    s->local_seq,
+                    on(s, s->ids + first),
+                    on(s, s->position + first),
+                    on(s, s->target + first),
                     on(s, s->mask + first)};
 }
 
-static sl_status gated(const sl_step *s, sl_model *m, const sl_batch *b, const sl_step_options *o, size_t begin) {
+static sl_status gated(const sl_step *s, sl_model *m, const sl_batch *b, const sl_step_options *o,
+                       size_t begin) {
   const size_t at = s->seq[begin];
   const sl_gated_loss_batch loss = {on(s, s->logp + at),
                                     on(s, s->logp_old + at),
@@ -126,7 +143,8 @@ static sl_status gated(const sl_step *s, sl_model *m, const sl_batch *b, const s
                                     on(s, s->coefficient + begin),
                                     b->n_seq};
   float *dentropy = o->objective->gamma > 0 ? on(s, s->dentropy + at) : NULL;
-  return sl_gated_loss(m->ctx, on(s, s->dlogp + at), dentropy, on(s, s->sums + begin), o->objective, &loss);
+  return sl_gated_loss(m->ctx, on(s, s->dlogp + at), dentropy, on(s, s->sums + begin), o->objective,
+                       &loss);
 }
 
 /* The gradient of spec O4.5 and O4.6, which no log-prob enters. */
@@ -148,7 +166,8 @@ static void supervised_sums(const sl_step *s) {
 }
 
 /* The shards of the group from shard k on that have tokens in the sequences [begin, end). */
-static size_t cut_shards(const sl_step *s, const sl_gradients *g, size_t k, size_t begin, size_t end) {
+static size_t cut_shards(const sl_step *s, const sl_gradients *g, size_t k, size_t begin,
+                         size_t end) {
   uint32_t *seq = s->shard_seq;
   size_t n = 0;
   for (size_t i = 0; i < g->at_once; i++) {
@@ -156,14 +175,15 @@ static size_t cut_shards(const sl_step *s, const sl_gradients *g, size_t k, size
     const size_t stop = smaller(end, sl_shard_begin(k + i + 1, s->n_seq, g->shards));
     if (first >= stop || s->seq[first] == s->seq[stop]) continue;
     for (size_t q = first; q <= stop; q++) seq[q - first] = s->seq[q] - s->seq[first];
-    s->shards[n++] = (sl_shard){stop - first, s->seq[first] - s->seq[begin], seq, sl_gradients_total(g, i), sl_gradients_head_total(g, i)};
+    s->shards[n++] = (sl_shard){stop - first, s->seq[first] - s->seq[begin], seq,
+                                sl_gradients_total(g, i), sl_gradients_head_total(g, i)};
     seq += stop - first + 1;
   }
   return n;
 }
 
-static sl_status one_micro_batch(const sl_step *s, sl_model *m, sl_gradients *g, const sl_step_options *o, size_t k, size_t begin,
-                                 size_t end) {
+static sl_status one_micro_batch(const sl_step *s, sl_model *m, sl_gradients *g,
+                                 const sl_step_options *o, size_t k, size_t begin, size_t end) {
   const sl_batch b = micro_batch(s, begin, end);
   const size_t at = s->seq[begin];
   if (b.seq[b.n_seq] == 0) return SL_OK;
@@ -171,10 +191,12 @@ static sl_status one_micro_batch(const sl_step *s, sl_model *m, sl_gradients *g,
   if (o->objective) SL_TRY(gated(s, m, &b, o, begin));
   const float *dentropy = o->objective && o->objective->gamma > 0 ? on(s, s->dentropy + at) : NULL;
   const size_t n_shards = cut_shards(s, g, k, begin, end);
-  return sl_model_backward(m, &b, s->shards, n_shards, o->inv_temperature, on(s, s->dlogp + at), dentropy);
+  return sl_model_backward(m, &b, s->shards, n_shards, o->inv_temperature, on(s, s->dlogp + at),
+                           dentropy);
 }
 
-/* Where the micro-batch ends that begins there: after `micro_batch` sequences, but no later than `end`. */
+/* Where the micro-batch ends that begins there: after `micro_batch` sequences, but no later than
+ * `end`. */
 static size_t stop_of(const sl_step_options *o, size_t begin, size_t end) {
   return o->micro_batch ? smaller(begin + o->micro_batch, end) : end;
 }
@@ -218,7 +240,8 @@ sl_status sl_step_rehearse(sl_step *s, sl_model *m, sl_gradients *g, const sl_st
   return pull(s, o);
 }
 
-sl_status sl_step_logprobs(sl_step *s, sl_model *m, const sl_step_options *o, float *logp, float *entropy) {
+sl_status sl_step_logprobs(sl_step *s, sl_model *m, const sl_step_options *o, float *logp,
+                           float *entropy) {
   SL_TRY(sl_model_pack(m));
   SL_TRY(push(s));
   for (size_t begin = 0; begin < s->n_seq;) {

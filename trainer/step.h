@@ -1,4 +1,5 @@
-/* One gradient: forward, loss and backward of the sequences of an optimiser step, whole shards at once (spec N4.3, O1 to O5). */
+/* One gradient: forward, loss and backward of the sequences of an optimiser step, whole shards at
+ * once (spec N4.3, O1 to O5). */
 #ifndef SLUICE_STEP_H
 #define SLUICE_STEP_H
 
@@ -8,7 +9,8 @@
 
 #include <sluice/objective.h>
 
-/* The sequences of one optimiser step, packed, as the host sees them. Arrays over tokens unless said otherwise. */
+/* The sequences of one optimiser step, packed, as the host sees them. Arrays over tokens unless
+ * said otherwise. */
 typedef struct {
   size_t max_sequences, max_tokens;
   size_t n_seq;
@@ -27,36 +29,46 @@ typedef struct {
   sl_mirror mirror;    /* all of them */
 } sl_step;
 
-sl_status sl_step_create(sl_step *out, sl_context *ctx, size_t max_sequences, size_t max_tokens, sl_error *err);
+sl_status sl_step_create(sl_step *out, sl_context *ctx, size_t max_sequences, size_t max_tokens,
+                         sl_error *err);
 void sl_step_free(sl_step *step);
 /* Bytes that such a step takes. */
 size_t sl_step_bytes(const sl_context *ctx, size_t max_sequences, size_t max_tokens);
 
-/* Appends a sequence whose tokens after the first prompt_length are learnt from. logp_old may be NULL (then 0). */
+/* Appends a sequence whose tokens after the first prompt_length are learnt from. logp_old may be
+ * NULL (then 0). */
 void sl_step_clear(sl_step *step);
-void sl_step_add(sl_step *step, const uint32_t *ids, size_t length, size_t prompt_length, const float *logp_old, float advantage);
+void sl_step_add(sl_step *step, const uint32_t *ids, size_t length, size_t prompt_length,
+                 const float *logp_old, float advantage);
 
-/* What to differentiate: the gated objective, or the supervised loss of spec O4.5 where objective is NULL. */
+/* What to differentiate: the gated objective, or the supervised loss of spec O4.5 where objective
+ * is NULL. */
 typedef struct {
   const sl_objective *objective;
   float inv_temperature;
-  size_t micro_batch; /* most sequences at a time; 0: all. A gradient takes whole shards, as many as its totals are for, and cuts a shard
-                         that is larger. */
+  size_t micro_batch; /* most sequences at a time; 0: all. A gradient takes whole shards, as many as
+                         its totals are for, and cuts a shard that is larger. */
 } sl_step_options;
 
-/* How many shards of a step can be taken at once: all, or the largest power of two with at most micro_batch sequences, but 1 at least. */
+/* How many shards of a step can be taken at once: all, or the largest power of two with at most
+ * micro_batch sequences, but 1 at least. */
 size_t sl_shards_at_once(size_t n_seq, size_t shards, size_t micro_batch);
 /* Largest number of tokens that a micro-batch of such steps can hold. */
 size_t sl_micro_batch_tokens(size_t n_seq, size_t shards, size_t micro_batch, size_t max_length);
 
-/* Log-probs alone, of every sequence, into `logp` and `entropy` (T), arrays of the step: of the training model or of a frozen reference. */
-sl_status sl_step_logprobs(sl_step *step, sl_model *model, const sl_step_options *options, float *logp, float *entropy);
+/* Log-probs alone, of every sequence, into `logp` and `entropy` (T), arrays of the step: of the
+ * training model or of a frozen reference. */
+sl_status sl_step_logprobs(sl_step *step, sl_model *model, const sl_step_options *options,
+                           float *logp, float *entropy);
 
-/* Runs the largest micro-batch that sl_step_gradient makes of the step's sequences, with coefficients of 0, so that kernels claim their
- * workspace; leaves no trace in a gradient. */
-sl_status sl_step_rehearse(sl_step *step, sl_model *model, sl_gradients *gradients, const sl_step_options *options);
+/* Runs the largest micro-batch that sl_step_gradient makes of the step's sequences, with
+ * coefficients of 0, so that kernels claim their workspace; leaves no trace in a gradient. */
+sl_status sl_step_rehearse(sl_step *step, sl_model *model, sl_gradients *gradients,
+                           const sl_step_options *options);
 
-/* Gradient of the whole step in gradients->total; step->logp, entropy and sums are filled. coefficient must be set. */
-sl_status sl_step_gradient(sl_step *step, sl_model *model, sl_gradients *gradients, const sl_step_options *options);
+/* Gradient of the whole step in gradients->total; step->logp, entropy and sums are filled.
+ * coefficient must be set. */
+sl_status sl_step_gradient(sl_step *step, sl_model *model, sl_gradients *gradients,
+                           const sl_step_options *options);
 
 #endif

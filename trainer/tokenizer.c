@@ -31,7 +31,9 @@ void sl_tokenizer_destroy(sl_tokenizer *tokenizer) {
   free(tokenizer);
 }
 
-size_t sl_tokenizer_vocab(const sl_tokenizer *tokenizer) { return tokenizer->count + SL_TOKEN_FIRST_CHARACTER; }
+size_t sl_tokenizer_vocab(const sl_tokenizer *tokenizer) {
+  return tokenizer->count + SL_TOKEN_FIRST_CHARACTER;
+}
 
 static int by_code(const void *left, const void *right) {
   const uint32_t a = ((const entry *)left)->code, b = ((const entry *)right)->code;
@@ -53,8 +55,9 @@ static sl_status index_alphabet(sl_tokenizer *t, sl_error *err) {
   for (size_t i = 1; i < t->count; i++)
     if (t->sorted[i].code == t->sorted[i - 1].code) {
       const size_t c = t->sorted[i].id - SL_TOKEN_FIRST_CHARACTER;
-      return sl_fail(err, SL_ERR_INPUT, "alphabet: the character '%.*s' (U+%04X) occurs twice", (int)(t->start[c + 1] - t->start[c]),
-                     t->alphabet + t->start[c], t->sorted[i].code);
+      return sl_fail(err, SL_ERR_INPUT, "alphabet: the character '%.*s' (U+%04X) occurs twice",
+                     (int)(t->start[c + 1] - t->start[c]), t->alphabet + t->start[c],
+                     t->sorted[i].code);
     }
   return SL_OK;
 }
@@ -68,9 +71,10 @@ sl_status sl_tokenizer_create(sl_tokenizer **out, const char *alphabet, sl_error
     t->start = malloc((size + 1) * sizeof *t->start);
     t->sorted = malloc(size * sizeof *t->sorted);
   }
-  const sl_status status = t && t->alphabet && t->start && t->sorted
-                               ? index_alphabet(t, err)
-                               : sl_fail(err, SL_ERR_MEMORY, "no memory for a tokenizer of %zu bytes", size);
+  const sl_status status =
+      t && t->alphabet && t->start && t->sorted
+          ? index_alphabet(t, err)
+          : sl_fail(err, SL_ERR_MEMORY, "no memory for a tokenizer of %zu bytes", size);
   if (status != SL_OK) {
     sl_tokenizer_destroy(t);
     return status;
@@ -79,18 +83,23 @@ sl_status sl_tokenizer_create(sl_tokenizer **out, const char *alphabet, sl_error
   return SL_OK;
 }
 
-sl_status sl_tokenizer_encode(const sl_tokenizer *t, const char *where, const char *text, size_t size, uint32_t *ids, size_t capacity,
-                              size_t *count, sl_error *err) {
+sl_status sl_tokenizer_encode(const sl_tokenizer *t, const char *where, const char *text,
+                              size_t size, uint32_t *ids, size_t capacity, size_t *count,
+                              sl_error *err) {
   size_t n = 0, line = 1, column = 1;
   for (size_t at = 0; at < size; n++) {
     entry key = {0, 0};
     const size_t bytes = sl_utf8_decode(text + at, size - at, &key.code);
-    if (bytes == 0) return sl_fail(err, SL_ERR_INPUT, "%s:%zu:%zu: malformed UTF-8", where, line, column);
+    if (bytes == 0)
+      return sl_fail(err, SL_ERR_INPUT, "%s:%zu:%zu: malformed UTF-8", where, line, column);
     const entry *found = bsearch(&key, t->sorted, t->count, sizeof *t->sorted, by_code);
     if (!found)
-      return sl_fail(err, SL_ERR_INPUT, "%s:%zu:%zu: the character '%.*s' (U+%04X) is not in the tokenizer's alphabet", where, line, column,
-                     (int)bytes, text + at, key.code);
-    if (ids && n == capacity) return sl_fail(err, SL_ERR_USAGE, "%s:%zu:%zu: more than %zu tokens", where, line, column, capacity);
+      return sl_fail(err, SL_ERR_INPUT,
+                     "%s:%zu:%zu: the character '%.*s' (U+%04X) is not in the tokenizer's alphabet",
+                     where, line, column, (int)bytes, text + at, key.code);
+    if (ids && n == capacity)
+      return sl_fail(err, SL_ERR_USAGE, "%s:%zu:%zu: more than %zu tokens", where, line, column,
+                     capacity);
     if (ids) ids[n] = found->id;
     at += bytes;
     column++;
@@ -100,12 +109,14 @@ sl_status sl_tokenizer_encode(const sl_tokenizer *t, const char *where, const ch
   return SL_OK;
 }
 
-sl_status sl_tokenizer_decode_into(const sl_tokenizer *t, const uint32_t *ids, size_t n, char *out, sl_error *err) {
+sl_status sl_tokenizer_decode_into(const sl_tokenizer *t, const uint32_t *ids, size_t n, char *out,
+                                   sl_error *err) {
   size_t size = 0;
   for (size_t i = 0; i < n && ids[i] != SL_TOKEN_EOS; i++) {
     if (ids[i] == SL_TOKEN_PAD) continue;
     if (ids[i] >= sl_tokenizer_vocab(t))
-      return sl_fail(err, SL_ERR_INPUT, "token[%zu] = %u is outside the vocabulary of %zu", i, ids[i], sl_tokenizer_vocab(t));
+      return sl_fail(err, SL_ERR_INPUT, "token[%zu] = %u is outside the vocabulary of %zu", i,
+                     ids[i], sl_tokenizer_vocab(t));
     const size_t c = ids[i] - SL_TOKEN_FIRST_CHARACTER, bytes = t->start[c + 1] - t->start[c];
     memcpy(out + size, t->alphabet + t->start[c], bytes);
     size += bytes;
@@ -114,7 +125,8 @@ sl_status sl_tokenizer_decode_into(const sl_tokenizer *t, const uint32_t *ids, s
   return SL_OK;
 }
 
-sl_status sl_tokenizer_decode(const sl_tokenizer *t, const uint32_t *ids, size_t n, char **out, sl_error *err) {
+sl_status sl_tokenizer_decode(const sl_tokenizer *t, const uint32_t *ids, size_t n, char **out,
+                              sl_error *err) {
   char *text = n <= (SIZE_MAX - 1) / 4 ? malloc(SL_TEXT_BYTES(n)) : NULL;
   if (!text) return sl_fail(err, SL_ERR_MEMORY, "no memory for the text of %zu tokens", n);
   const sl_status status = sl_tokenizer_decode_into(t, ids, n, text, err);
@@ -160,8 +172,8 @@ sl_status sl_tokenizer_load(sl_tokenizer **out, const char *path, sl_error *err)
 }
 
 sl_status sl_tokenizer_save(const sl_tokenizer *t, const char *path, sl_error *err) {
-  json_t *root = json_pack("{s:s, s:i, s:i, s:i, s:s}", "format", "sluice-characters", "version", 1, "pad", SL_TOKEN_PAD, "eos",
-                           SL_TOKEN_EOS, "alphabet", t->alphabet);
+  json_t *root = json_pack("{s:s, s:i, s:i, s:i, s:s}", "format", "sluice-characters", "version", 1,
+                           "pad", SL_TOKEN_PAD, "eos", SL_TOKEN_EOS, "alphabet", t->alphabet);
   char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
   json_decref(root);
   if (!text) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);

@@ -1,4 +1,5 @@
-/* The character tokenizer (spec F1.5): 0 is padding, 1 ends a text, then the characters of an alphabet in its order. */
+/* The character tokenizer (spec F1.5): 0 is padding, 1 ends a text, then the characters of an
+ * alphabet in its order. */
 #ifndef SLUICE_TOKENIZER_H
 #define SLUICE_TOKENIZER_H
 
@@ -11,26 +12,32 @@ enum { SL_TOKEN_PAD = 0, SL_TOKEN_EOS = 1, SL_TOKEN_FIRST_CHARACTER = 2 };
 
 typedef struct sl_tokenizer sl_tokenizer;
 
-/* alphabet: UTF-8, distinct code points. SL_ERR_INPUT, naming the character, if it is empty, malformed or repeats one. */
+/* alphabet: UTF-8, distinct code points. SL_ERR_INPUT, naming the character, if it is empty,
+ * malformed or repeats one. */
 sl_status sl_tokenizer_create(sl_tokenizer **out, const char *alphabet, sl_error *err);
 void sl_tokenizer_destroy(sl_tokenizer *tokenizer);
 
 /* Number of token ids. */
 size_t sl_tokenizer_vocab(const sl_tokenizer *tokenizer);
 
-/* The size bytes of text (UTF-8) as ids; *count of them, at most size. SL_ERR_INPUT for a character outside the alphabet or malformed
- * UTF-8: "where:line:column: ...", line and column (in characters) from 1; SL_ERR_USAGE if capacity is too small. ids may be NULL to only
- * count and check (capacity is then ignored). */
-sl_status sl_tokenizer_encode(const sl_tokenizer *tokenizer, const char *where, const char *text, size_t size, uint32_t *ids,
-                              size_t capacity, size_t *count, sl_error *err);
+/* The size bytes of text (UTF-8) as ids; *count of them, at most size. SL_ERR_INPUT for a character
+ * outside the alphabet or malformed UTF-8: "where:line:column: ...", line and column (in
+ * characters) from 1; SL_ERR_USAGE if capacity is too small. ids may be NULL to only count and
+ * check (capacity is then ignored). */
+sl_status sl_tokenizer_encode(const sl_tokenizer *tokenizer, const char *where, const char *text,
+                              size_t size, uint32_t *ids, size_t capacity, size_t *count,
+                              sl_error *err);
 
-/* The characters of n ids as UTF-8 in a fresh NUL-terminated string, freed by the caller. It stops before the first SL_TOKEN_EOS; padding
- * gives nothing. SL_ERR_INPUT names an id outside the vocabulary and its index. */
-sl_status sl_tokenizer_decode(const sl_tokenizer *tokenizer, const uint32_t *ids, size_t n, char **out, sl_error *err);
+/* The characters of n ids as UTF-8 in a fresh NUL-terminated string, freed by the caller. It stops
+ * before the first SL_TOKEN_EOS; padding gives nothing. SL_ERR_INPUT names an id outside the
+ * vocabulary and its index. */
+sl_status sl_tokenizer_decode(const sl_tokenizer *tokenizer, const uint32_t *ids, size_t n,
+                              char **out, sl_error *err);
 
 /* The same into memory of the caller's, of SL_TEXT_BYTES(n); on error its content is undefined. */
 #define SL_TEXT_BYTES(n) (4 * (size_t)(n) + 1) /* a code point has at most 4 bytes */
-sl_status sl_tokenizer_decode_into(const sl_tokenizer *tokenizer, const uint32_t *ids, size_t n, char *out, sl_error *err);
+sl_status sl_tokenizer_decode_into(const sl_tokenizer *tokenizer, const uint32_t *ids, size_t n,
+                                   char *out, sl_error *err);
 
 /* The tokenizer's file (tokenizer.sluice.json in a model folder). Errors name path:line:column. */
 sl_status sl_tokenizer_load(sl_tokenizer **out, const char *path, sl_error *err);

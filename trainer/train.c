@@ -13,9 +13,12 @@
 
 static volatile sig_atomic_t stop_requested, announced;
 
-/* The first signal asks for the end of the step, which may take its time; a second one is not kept waiting. */
+/* The first signal asks for the end of the step, which may take its time; a second one is not kept
+ * waiting. */
 static void request_stop(int signal_number) {
-  static const char advice[] = "\nFinishing the step, then a checkpoint. Once more to stop at once, back to the checkpoint before.\n";
+  static const char advice[] =
+      "\nFinishing the step, then a checkpoint. Once more to stop at once, back to the checkpoint "
+      "before.\n";
   const int saved = errno;
   if (stop_requested) {
     signal(signal_number, SIG_DFL);
@@ -44,7 +47,8 @@ static double now_seconds(void) {
 static void say(walk *w, const char *phase, uint64_t step, double success) {
   sl_progress_end(&w->progress);
   if (!w->options->quiet)
-    fprintf(stderr, "%s %llu: held-out success %.3f [%.0f s]\n", phase, (unsigned long long)step, success, now_seconds() - w->begin);
+    fprintf(stderr, "%s %llu: held-out success %.3f [%.0f s]\n", phase, (unsigned long long)step,
+            success, now_seconds() - w->begin);
 }
 
 static sl_status log_step(walk *w, const sl_step_report *report, double seconds, sl_error *err) {
@@ -56,17 +60,20 @@ static sl_status log_step(walk *w, const sl_step_report *report, double seconds,
 }
 
 static sl_status evaluate(walk *w, double *success, sl_error *err) {
-  sl_status status = sl_evaluate(w->t, (size_t)w->t->config.eval.problems, success, NULL, NULL, err);
+  sl_status status =
+      sl_evaluate(w->t, (size_t)w->t->config.eval.problems, success, NULL, NULL, err);
   if (!status) status = sl_metrics_evaluation(w->run, w->t, *success, err);
   if (!status)
-    say(w, w->t->phase == SL_PHASE_SFT ? "warm start" : "rl", w->t->phase == SL_PHASE_SFT ? w->t->sft_step : w->t->rl_step, *success);
+    say(w, w->t->phase == SL_PHASE_SFT ? "warm start" : "rl",
+        w->t->phase == SL_PHASE_SFT ? w->t->sft_step : w->t->rl_step, *success);
   return status;
 }
 
 static int due(uint64_t step, int64_t every) { return every > 0 && step % (uint64_t)every == 0; }
 
-/* Leaves the loop early where a signal asks for it: the checkpoint is the caller's. *done: RL comes next, whatever a signal says, for a
- * resumed run must not take one more step than an uninterrupted one. */
+/* Leaves the loop early where a signal asks for it: the checkpoint is the caller's. *done: RL comes
+ * next, whatever a signal says, for a resumed run must not take one more step than an uninterrupted
+ * one. */
 static sl_status warm_start(walk *w, int *done, sl_error *err) {
   sl_trainer *t = w->t;
   const sl_config *c = &t->config;
@@ -78,9 +85,11 @@ static sl_status warm_start(walk *w, int *done, sl_error *err) {
     sl_status status = sl_sft_step(t, &report, &w->digests, err);
     if (!status) status = log_step(w, &report, now_seconds() - begin, err);
     if (status) return status;
-    sl_progress_line(&w->progress, "warm start %llu/%lld  loss %.3f  %.0f tokens/s", (unsigned long long)t->sft_step,
-                     (long long)c->sft.steps, report.loss, (double)report.trained_tokens / (now_seconds() - begin));
-    const int last = t->sft_step == (uint64_t)c->sft.steps, look = due(t->sft_step, c->sft.eval_every) || last;
+    sl_progress_line(&w->progress, "warm start %llu/%lld  loss %.3f  %.0f tokens/s",
+                     (unsigned long long)t->sft_step, (long long)c->sft.steps, report.loss,
+                     (double)report.trained_tokens / (now_seconds() - begin));
+    const int last = t->sft_step == (uint64_t)c->sft.steps,
+              look = due(t->sft_step, c->sft.eval_every) || last;
     if (look) status = evaluate(w, &success, err);
     if (status) return status;
     if (look && success >= c->sft.stop_success) break;
@@ -112,11 +121,14 @@ static sl_status optimise(walk *w, sl_error *err) {
     const double seconds = now_seconds() - begin;
     if (!status) status = log_step(w, &report, seconds, err);
     if (status) return status;
-    sl_progress_line(&w->progress, "rl %llu/%lld  reward %.3f  entropy %.3f  ratio variance %.2e  %.0f tokens/s",
-                     (unsigned long long)t->rl_step, (long long)c->rl.steps, report.reward_mean, report.entropy, report.ratio_variance,
-                     (double)(report.sampled_tokens + report.trained_tokens) / seconds);
-    if (due(t->rl_step, c->eval.every) || t->rl_step == (uint64_t)c->rl.steps) status = evaluate(w, &t->success_after, err);
-    if (!status && due(t->rl_step, c->checkpoint.every)) status = sl_checkpoint_write(w->run, t, err);
+    sl_progress_line(
+        &w->progress, "rl %llu/%lld  reward %.3f  entropy %.3f  ratio variance %.2e  %.0f tokens/s",
+        (unsigned long long)t->rl_step, (long long)c->rl.steps, report.reward_mean, report.entropy,
+        report.ratio_variance, (double)(report.sampled_tokens + report.trained_tokens) / seconds);
+    if (due(t->rl_step, c->eval.every) || t->rl_step == (uint64_t)c->rl.steps)
+      status = evaluate(w, &t->success_after, err);
+    if (!status && due(t->rl_step, c->checkpoint.every))
+      status = sl_checkpoint_write(w->run, t, err);
     if (status) return status;
   }
   return SL_OK;
@@ -137,7 +149,9 @@ static sl_status walk_phases(walk *w, sl_error *err) {
   sl_status status = SL_OK;
   if (t->phase == SL_PHASE_SFT) {
     int done = 0;
-    if (t->sft_step == 0) status = sl_checkpoint_write(w->run, t, err); /* from the first moment on, a killed run can be resumed */
+    if (t->sft_step == 0)
+      status = sl_checkpoint_write(w->run, t,
+                                   err); /* from the first moment on, a killed run can be resumed */
     if (!status) status = warm_start(w, &done, err);
     if (!status && done) status = enter_rl(w, err);
   }
@@ -149,7 +163,8 @@ static sl_status walk_phases(walk *w, sl_error *err) {
   return status;
 }
 
-sl_status sl_train(sl_trainer *t, sl_run_files *run, const sl_train_options *options, sl_train_result *result, sl_error *err) {
+sl_status sl_train(sl_trainer *t, sl_run_files *run, const sl_train_options *options,
+                   sl_train_result *result, sl_error *err) {
   walk w = {.t = t, .run = run, .options = options, .begin = now_seconds()};
   stop_requested = 0, announced = !options->quiet;
   const struct sigaction action = {.sa_handler = request_stop};

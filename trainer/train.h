@@ -15,7 +15,9 @@ typedef struct {
   char state[SL_DIGEST_TEXT];
 } sl_train_result;
 
-/* Trains until the configuration's end, or until SIGINT or SIGTERM: then the step is finished and a checkpoint written. */
-sl_status sl_train(sl_trainer *trainer, sl_run_files *run, const sl_train_options *options, sl_train_result *result, sl_error *err);
+/* Trains until the configuration's end, or until SIGINT or SIGTERM: then the step is finished and a
+ * checkpoint written. */
+sl_status sl_train(sl_trainer *trainer, sl_run_files *run, const sl_train_options *options,
+                   sl_train_result *result, sl_error *err);
 
 #endif

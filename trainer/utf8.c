@@ -4,7 +4,12 @@
 size_t sl_utf8_decode(const char *text, size_t size, uint32_t *point) {
   static const uint32_t least[] = {0, 1, 0x80, 0x800, 0x10000};
   const unsigned char *at = (const unsigned char *)text;
-  const size_t n = at[0] < 0x80 ? 1 : at[0] < 0xc0 ? 0 : at[0] < 0xe0 ? 2 : at[0] < 0xf0 ? 3 : at[0] < 0xf8 ? 4 : 0;
+  const size_t n = at[0] < 0x80   ? 1
+                   : at[0] < 0xc0 ? 0
+                   : at[0] < 0xe0 ? 2
+                   : at[0] < 0xf0 ? 3
+                   : at[0] < 0xf8 ? 4
+                                  : 0;
   if (n == 0 || n > size) return 0;
   uint32_t code = n == 1 ? at[0] : at[0] & (0x7fu >> n);
   for (size_t i = 1; i < n; i++) {

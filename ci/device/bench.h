@@ -1,5 +1,5 @@
-/* Measurements of `sluice-device bench`: each is a ratio of two rates that were taken in turns, so that what else the machine does meets
- * both. */
+/* Measurements of `sluice-device bench`: each is a ratio of two rates that were taken in turns, so
+ * that what else the machine does meets both. */
 #ifndef SLUICE_DEVICE_BENCH_H
 #define SLUICE_DEVICE_BENCH_H
 
@@ -22,7 +22,8 @@ typedef struct {
   void *arg;
 } sl_timed;
 
-/* Median seconds of a call of either, and the median over pairs of (seconds of b) / (seconds of a). */
+/* Median seconds of a call of either, and the median over pairs of (seconds of b) / (seconds of a).
+ */
 typedef struct {
   double a, b, ratio;
 } sl_timing;
@@ -30,10 +31,12 @@ typedef struct {
 /* Calls each once to warm up, then times them in turns. */
 sl_status sl_time_pairs(sl_timing *timing, const sl_timed *a, const sl_timed *b);
 
-/* Device memory of n floats: random in [-1, 1), the same for the same seed. The error is the context's. */
+/* Device memory of n floats: random in [-1, 1), the same for the same seed. The error is the
+ * context's. */
 sl_status sl_bench_floats(sl_context *ctx, float **out, size_t n, uint32_t seed);
 
-/* Counts and prints a measurement that could not be taken, for the context's error unless `why` is one. */
+/* Counts and prints a measurement that could not be taken, for the context's error unless `why` is
+ * one. */
 void sl_bench_failed(sl_device_bench_on *on, const char *name, const char *why);
 
 /* They print a line for each measurement. */

@@ -1,4 +1,5 @@
-/* Memory-bound kernels against a copy: bytes a second, counting each input read once and each output written once. */
+/* Memory-bound kernels against a copy: bytes a second, counting each input read once and each
+ * output written once. */
 #include "bench.h"
 
 #include <sluice/rope.h>
@@ -6,7 +7,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ARRAYS = 5, WIDTH = 896, HEAD = 64, POSITIONS = 1024, VOCAB = 32768 }; /* widths of Qwen2.5-0.5B */
+enum {
+  ARRAYS = 5,
+  WIDTH = 896,
+  HEAD = 64,
+  POSITIONS = 1024,
+  VOCAB = 32768
+}; /* widths of Qwen2.5-0.5B */
 
 /* Arrays of n floats, and the small ones; one set for all kernels. */
 typedef struct {
@@ -23,7 +30,9 @@ static sl_status run_copy(void *arg) {
   return sl_memory_copy(s->ctx, s->a[0], s->a[1], s->n * sizeof(float));
 }
 
-static sl_status wait_for_context(void *arg) { return sl_context_synchronize(((const arrays *)arg)->ctx); }
+static sl_status wait_for_context(void *arg) {
+  return sl_context_synchronize(((const arrays *)arg)->ctx);
+}
 
 static sl_status run_residual_add(void *arg) {
   const arrays *s = arg;
@@ -47,17 +56,20 @@ static sl_status run_rmsnorm_forward(void *arg) {
 
 static sl_status run_rmsnorm_backward(void *arg) {
   const arrays *s = arg;
-  return sl_rmsnorm_backward(s->ctx, s->a[0], s->a[1], s->a[2], s->w, s->rstd, s->a[3], s->n / WIDTH, WIDTH);
+  return sl_rmsnorm_backward(s->ctx, s->a[0], s->a[1], s->a[2], s->w, s->rstd, s->a[3],
+                             s->n / WIDTH, WIDTH);
 }
 
 static sl_status run_rope_forward(void *arg) {
   const arrays *s = arg;
-  return sl_rope_forward(s->ctx, s->a[0], s->ids, s->tables, s->tables + POSITIONS * HEAD / 2, s->n / WIDTH, WIDTH / HEAD, HEAD);
+  return sl_rope_forward(s->ctx, s->a[0], s->ids, s->tables, s->tables + POSITIONS * HEAD / 2,
+                         s->n / WIDTH, WIDTH / HEAD, HEAD);
 }
 
 static sl_status run_embedding_forward(void *arg) {
   const arrays *s = arg;
-  return sl_embedding_forward(s->ctx, s->a[0], s->a[1], s->ids, s->n / WIDTH, WIDTH, s->n / WIDTH < VOCAB ? s->n / WIDTH : VOCAB);
+  return sl_embedding_forward(s->ctx, s->a[0], s->a[1], s->ids, s->n / WIDTH, WIDTH,
+                              s->n / WIDTH < VOCAB ? s->n / WIDTH : VOCAB);
 }
 
 static sl_status run_grad_square_sum(void *arg) {
@@ -82,11 +94,12 @@ static const struct {
   const char *name;
   double bytes; /* an element */
   sl_status (*run)(void *arg);
-} kernels[] = {{"residual_add", 12, run_residual_add},          {"swiglu_forward", 12, run_swiglu_forward},
-               {"swiglu_backward", 20, run_swiglu_backward},    {"rmsnorm_forward", 8, run_rmsnorm_forward},
-               {"rmsnorm_backward", 16, run_rmsnorm_backward},  {"rope_forward", 8, run_rope_forward},
-               {"embedding_forward", 8, run_embedding_forward}, {"grad_square_sum", 4, run_grad_square_sum},
-               {"tensor_digest", 4, run_tensor_digest},         {"adamw_step", 28, run_adamw_step}};
+} kernels[] = {
+    {"residual_add", 12, run_residual_add},          {"swiglu_forward", 12, run_swiglu_forward},
+    {"swiglu_backward", 20, run_swiglu_backward},    {"rmsnorm_forward", 8, run_rmsnorm_forward},
+    {"rmsnorm_backward", 16, run_rmsnorm_backward},  {"rope_forward", 8, run_rope_forward},
+    {"embedding_forward", 8, run_embedding_forward}, {"grad_square_sum", 4, run_grad_square_sum},
+    {"tensor_digest", 4, run_tensor_digest},         {"adamw_step", 28, run_adamw_step}};
 #define KERNELS (sizeof kernels / sizeof *kernels)
 
 static void release(arrays *s) {
@@ -111,7 +124,8 @@ static sl_status make_ids(arrays *s) {
 static sl_status make_tables(arrays *s) {
   const size_t half = (size_t)POSITIONS * HEAD / 2, bytes = 2 * half * sizeof(float);
   float *tables = malloc(bytes);
-  sl_status status = tables ? sl_rope_tables(tables, tables + half, POSITIONS, HEAD, 1e6, NULL) : SL_ERR_MEMORY;
+  sl_status status =
+      tables ? sl_rope_tables(tables, tables + half, POSITIONS, HEAD, 1e6, NULL) : SL_ERR_MEMORY;
   if (!status) status = sl_memory_alloc(s->ctx, (void **)&s->tables, bytes);
   if (!status) status = sl_memory_write(s->ctx, s->tables, tables, bytes);
   free(tables);
@@ -120,7 +134,8 @@ static sl_status make_tables(arrays *s) {
 
 static sl_status make(arrays *s) {
   sl_status status = SL_OK;
-  for (uint32_t i = 0; !status && i < ARRAYS; i++) status = sl_bench_floats(s->ctx, &s->a[i], s->n, i + 1);
+  for (uint32_t i = 0; !status && i < ARRAYS; i++)
+    status = sl_bench_floats(s->ctx, &s->a[i], s->n, i + 1);
   if (!status) status = sl_bench_floats(s->ctx, &s->rstd, s->n / WIDTH, 11);
   if (!status) status = sl_bench_floats(s->ctx, &s->w, WIDTH, 12);
   if (!status) status = make_tables(s);
@@ -130,15 +145,17 @@ static sl_status make(arrays *s) {
 }
 
 static sl_status measure_kernel(arrays *s, size_t k) {
-  const sl_timed ours = {kernels[k].run, wait_for_context, s}, copy = {run_copy, wait_for_context, s};
+  const sl_timed ours = {kernels[k].run, wait_for_context, s},
+                 copy = {run_copy, wait_for_context, s};
   sl_timing t;
   sl_status status = SL_OK;
-  if (kernels[k].run == run_adamw_step) status = sl_memory_zero(s->ctx, s->a[2], s->n * sizeof(float));
+  if (kernels[k].run == run_adamw_step)
+    status = sl_memory_zero(s->ctx, s->a[2], s->n * sizeof(float));
   if (!status) status = sl_time_pairs(&t, &ours, &copy);
   if (status) return status;
   const double rate = kernels[k].bytes * (double)s->n / t.a, ceiling = 8.0 * (double)s->n / t.b;
-  printf("%-18s %8.1f GB/s, copy %8.1f GB/s, ratio %.3f (%g bytes an element)\n", kernels[k].name, 1e-9 * rate, 1e-9 * ceiling,
-         t.ratio * kernels[k].bytes / 8.0, kernels[k].bytes);
+  printf("%-18s %8.1f GB/s, copy %8.1f GB/s, ratio %.3f (%g bytes an element)\n", kernels[k].name,
+         1e-9 * rate, 1e-9 * ceiling, t.ratio * kernels[k].bytes / 8.0, kernels[k].bytes);
   fflush(stdout);
   return SL_OK;
 }

@@ -1,6 +1,7 @@
-/* What stands on products without being one: log-probs of the head and attention, in the shapes of Qwen2.5-0.5B. A fused multiply-add
- * counts as two operations, and what a clause computes twice counts twice; the ceiling is our square product, and for decoding, which
- * reads the cache and does little else, a copy of as many bytes. */
+/* What stands on products without being one: log-probs of the head and attention, in the shapes of
+ * Qwen2.5-0.5B. A fused multiply-add counts as two operations, and what a clause computes twice
+ * counts twice; the ceiling is our square product, and for decoding, which reads the cache and does
+ * little else, a copy of as many bytes. */
 #include "bench.h"
 
 #include <stdio.h>
@@ -19,7 +20,33 @@ enum {
   SLOTS = 256
 };
 
-enum { Q, K, V, O, D_O, DQ, DK, DV, MAX, SCALE, H, W, DH, DW, LOGP, ENTROPY, ROW_MAX, ROW_SUM, DLOGP, K_CACHE, V_CACHE, A, B, C, ARRAYS };
+enum {
+  Q,
+  K,
+  V,
+  O,
+  D_O,
+  DQ,
+  DK,
+  DV,
+  MAX,
+  SCALE,
+  H,
+  W,
+  DH,
+  DW,
+  LOGP,
+  ENTROPY,
+  ROW_MAX,
+  ROW_SUM,
+  DLOGP,
+  K_CACHE,
+  V_CACHE,
+  A,
+  B,
+  C,
+  ARRAYS
+};
 
 typedef struct {
   sl_context *ctx;
@@ -33,39 +60,43 @@ typedef struct {
 static sl_status run_logprob_forward(void *arg) {
   const model *m = arg;
   float *const *a = m->a;
-  return sl_logprob_forward(m->ctx, a[LOGP], a[ENTROPY], a[ROW_MAX], a[ROW_SUM], a[H], a[W], NULL, m->target, m->mask, 1.0f, m->rows,
-                            HIDDEN, m->vocab);
+  return sl_logprob_forward(m->ctx, a[LOGP], a[ENTROPY], a[ROW_MAX], a[ROW_SUM], a[H], a[W], NULL,
+                            m->target, m->mask, 1.0f, m->rows, HIDDEN, m->vocab);
 }
 
 static sl_status run_logprob_backward(void *arg) {
   const model *m = arg;
   float *const *a = m->a;
-  return sl_logprob_backward(m->ctx, a[DH], a[DW], a[DLOGP], NULL, a[ENTROPY], a[ROW_MAX], a[ROW_SUM], a[H], a[W], NULL, m->target, m->mask,
-                             1.0f, m->head_seq, 1, HIDDEN, m->vocab);
+  return sl_logprob_backward(m->ctx, a[DH], a[DW], a[DLOGP], NULL, a[ENTROPY], a[ROW_MAX],
+                             a[ROW_SUM], a[H], a[W], NULL, m->target, m->mask, 1.0f, m->head_seq, 1,
+                             HIDDEN, m->vocab);
 }
 
 static sl_status run_attention_forward(void *arg) {
   const model *m = arg;
   float *const *a = m->a;
-  return sl_attention_forward(m->ctx, a[O], a[MAX], a[SCALE], a[Q], a[K], a[V], m->seq, SEQUENCES, HEADS, KV_HEADS, HEAD);
+  return sl_attention_forward(m->ctx, a[O], a[MAX], a[SCALE], a[Q], a[K], a[V], m->seq, SEQUENCES,
+                              HEADS, KV_HEADS, HEAD);
 }
 
 static sl_status run_attention_backward(void *arg) {
   const model *m = arg;
   float *const *a = m->a;
-  return sl_attention_backward(m->ctx, a[DQ], a[DK], a[DV], a[D_O], a[O], a[Q], a[K], a[V], a[MAX], a[SCALE], m->seq, SEQUENCES, HEADS,
-                               KV_HEADS, HEAD);
+  return sl_attention_backward(m->ctx, a[DQ], a[DK], a[DV], a[D_O], a[O], a[Q], a[K], a[V], a[MAX],
+                               a[SCALE], m->seq, SEQUENCES, HEADS, KV_HEADS, HEAD);
 }
 
 static sl_status run_attention_decode(void *arg) {
   const model *m = arg;
   float *const *a = m->a;
-  return sl_attention_decode(m->ctx, a[O], a[Q], a[K_CACHE], a[V_CACHE], m->slot, m->position, SLOTS, HEADS, KV_HEADS, HEAD, m->length);
+  return sl_attention_decode(m->ctx, a[O], a[Q], a[K_CACHE], a[V_CACHE], m->slot, m->position,
+                             SLOTS, HEADS, KV_HEADS, HEAD, m->length);
 }
 
 static sl_status run_square(void *arg) {
   const model *m = arg;
-  return sl_linear_forward(m->ctx, m->a[C], m->a[A], m->a[B], NULL, NULL, m->square, m->square, m->square);
+  return sl_linear_forward(m->ctx, m->a[C], m->a[A], m->a[B], NULL, NULL, m->square, m->square,
+                           m->square);
 }
 
 static size_t cache_floats(const model *m) { return (size_t)SLOTS * KV_HEADS * HEAD * m->length; }
@@ -76,7 +107,9 @@ static sl_status run_cache_copy(void *arg) {
   return sl_memory_copy(m->ctx, m->a[K_CACHE], m->a[V_CACHE], cache_floats(m) * sizeof(float));
 }
 
-static sl_status wait_for_context(void *arg) { return sl_context_synchronize(((const model *)arg)->ctx); }
+static sl_status wait_for_context(void *arg) {
+  return sl_context_synchronize(((const model *)arg)->ctx);
+}
 
 static void sizes(const model *m, size_t n[ARRAYS]) {
   const size_t t = SEQUENCES * m->length > SLOTS ? SEQUENCES * m->length : SLOTS;
@@ -102,7 +135,8 @@ static sl_status make(model *m) {
   sl_status status = SL_OK;
   sizes(m, n);
   memset(mask, 1, sizeof mask);
-  for (uint32_t i = 0; !status && i < ARRAYS; i++) status = sl_bench_floats(m->ctx, &m->a[i], n[i], i + 1);
+  for (uint32_t i = 0; !status && i < ARRAYS; i++)
+    status = sl_bench_floats(m->ctx, &m->a[i], n[i], i + 1);
   for (uint32_t i = 0; i <= SEQUENCES; i++) m->seq[i] = i * (uint32_t)m->length;
   m->head_seq[0] = 0, m->head_seq[1] = (uint32_t)m->rows;
   if (!status) status = make_numbers(m, &m->target, ROWS, 7919, (uint32_t)m->vocab);
@@ -117,35 +151,42 @@ static sl_status make(model *m) {
 
 static void release(model *m) {
   for (int i = 0; i < ARRAYS; i++) sl_memory_free(m->ctx, m->a[i]);
-  sl_memory_free(m->ctx, m->target), sl_memory_free(m->ctx, m->slot), sl_memory_free(m->ctx, m->position), sl_memory_free(m->ctx, m->mask);
+  sl_memory_free(m->ctx, m->target), sl_memory_free(m->ctx, m->slot),
+      sl_memory_free(m->ctx, m->position), sl_memory_free(m->ctx, m->mask);
 }
 
-static sl_status measure_operations(model *m, const char *name, sl_status (*run)(void *arg), double operations) {
+static sl_status measure_operations(model *m, const char *name, sl_status (*run)(void *arg),
+                                    double operations) {
   const sl_timed ours = {run, wait_for_context, m}, square = {run_square, wait_for_context, m};
   const double n = (double)m->square, square_operations = 2.0 * n * n * n;
   sl_timing t;
   const sl_status status = sl_time_pairs(&t, &ours, &square);
   if (status) return status;
-  printf("%-18s %8.3f TFLOP/s, our square product %8.3f TFLOP/s, ratio %.3f (%.3f ms)\n", name, 1e-12 * operations / t.a,
-         1e-12 * square_operations / t.b, t.ratio * operations / square_operations, 1e3 * t.a);
+  printf("%-18s %8.3f TFLOP/s, our square product %8.3f TFLOP/s, ratio %.3f (%.3f ms)\n", name,
+         1e-12 * operations / t.a, 1e-12 * square_operations / t.b,
+         t.ratio * operations / square_operations, 1e3 * t.a);
   fflush(stdout);
   return SL_OK;
 }
 
 static sl_status measure_decode(model *m) {
-  const sl_timed ours = {run_attention_decode, wait_for_context, m}, copy = {run_cache_copy, wait_for_context, m};
+  const sl_timed ours = {run_attention_decode, wait_for_context, m},
+                 copy = {run_cache_copy, wait_for_context, m};
   const double bytes = 8.0 * (double)cache_floats(m);
   sl_timing t;
   const sl_status status = sl_time_pairs(&t, &ours, &copy);
   if (status) return status;
-  printf("%-18s %8.1f GB/s, copy %8.1f GB/s, ratio %.3f (%.3f ms)\n", "attention_decode", 1e-9 * bytes / t.a, 1e-9 * bytes / t.b, t.ratio,
-         1e3 * t.a);
+  printf("%-18s %8.1f GB/s, copy %8.1f GB/s, ratio %.3f (%.3f ms)\n", "attention_decode",
+         1e-9 * bytes / t.a, 1e-9 * bytes / t.b, t.ratio, 1e3 * t.a);
   return SL_OK;
 }
 
 void sl_bench_model(sl_device_bench_on *on) {
-  model m = {
-      .ctx = on->ctx, .rows = ROWS / on->shrink, .length = LENGTH / on->shrink, .vocab = VOCAB / on->shrink, .square = SQUARE / on->shrink};
+  model m = {.ctx = on->ctx,
+             .rows = ROWS / on->shrink,
+             .length = LENGTH / on->shrink,
+             .vocab = VOCAB / on->shrink,
+             .square = SQUARE / on->shrink};
   const double head = (double)m.rows * HIDDEN * (double)m.vocab, length = (double)m.length;
   const double pairs = SEQUENCES * length * (length + 1) / 2 * HEADS;
   const struct {
@@ -161,7 +202,8 @@ void sl_bench_model(sl_device_bench_on *on) {
     sl_bench_failed(on, "arrays", NULL);
   } else {
     for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++)
-      if (measure_operations(&m, kernels[i].name, kernels[i].run, kernels[i].operations)) sl_bench_failed(on, kernels[i].name, NULL);
+      if (measure_operations(&m, kernels[i].name, kernels[i].run, kernels[i].operations))
+        sl_bench_failed(on, kernels[i].name, NULL);
     if (measure_decode(&m)) sl_bench_failed(on, "attention_decode", NULL);
   }
   release(&m);

@@ -1,4 +1,5 @@
-/* Products against the vendor's: linear layers and their gradients in the shapes of Qwen2.5-0.5B, a square one, and the head's log-probs.
+/* Products against the vendor's: linear layers and their gradients in the shapes of Qwen2.5-0.5B, a
+ * square one, and the head's log-probs.
  */
 #include "bench.h"
 #include "vendor.h"
@@ -14,14 +15,17 @@ typedef struct {
   size_t t, n, k;
 } shape;
 
-static const shape shapes[] = {
-    {"linear_forward", SL_PRODUCT_FORWARD, 4096, 4096, 4096},      {"linear_forward", SL_PRODUCT_FORWARD, 8192, 4864, 896},
-    {"linear_forward", SL_PRODUCT_FORWARD, 8192, 896, 4864},       {"linear_forward", SL_PRODUCT_FORWARD, 64, 4864, 896},
-    {"linear_input_grad", SL_PRODUCT_INPUT_GRAD, 8192, 4864, 896}, {"linear_weight_grad", SL_PRODUCT_WEIGHT_GRAD, 8192, 4864, 896}};
+static const shape shapes[] = {{"linear_forward", SL_PRODUCT_FORWARD, 4096, 4096, 4096},
+                               {"linear_forward", SL_PRODUCT_FORWARD, 8192, 4864, 896},
+                               {"linear_forward", SL_PRODUCT_FORWARD, 8192, 896, 4864},
+                               {"linear_forward", SL_PRODUCT_FORWARD, 64, 4864, 896},
+                               {"linear_input_grad", SL_PRODUCT_INPUT_GRAD, 8192, 4864, 896},
+                               {"linear_weight_grad", SL_PRODUCT_WEIGHT_GRAD, 8192, 4864, 896}};
 #define SHAPES (sizeof shapes / sizeof *shapes)
 enum { SEQUENCE = 1024 };
 
-/* One product: out from left and right as vendor.h has them; weight gradients add to out, and so grow. */
+/* One product: out from left and right as vendor.h has them; weight gradients add to out, and so
+ * grow. */
 typedef struct {
   sl_context *ctx;
   sl_vendor *vendor;
@@ -41,11 +45,14 @@ static sl_status run_ours(void *arg) {
     case SL_PRODUCT_INPUT_GRAD:
       return sl_linear_input_grad(p->ctx, p->out, &part, 1, s.t, s.k);
     default:
-      return sl_linear_weight_grad(p->ctx, p->out, NULL, p->left, p->right, p->seq, p->n_seq, s.n, s.k);
+      return sl_linear_weight_grad(p->ctx, p->out, NULL, p->left, p->right, p->seq, p->n_seq, s.n,
+                                   s.k);
   }
 }
 
-static sl_status wait_ours(void *arg) { return sl_context_synchronize(((const product *)arg)->ctx); }
+static sl_status wait_ours(void *arg) {
+  return sl_context_synchronize(((const product *)arg)->ctx);
+}
 
 static sl_status run_vendor(void *arg) {
   const product *p = arg;
@@ -57,7 +64,9 @@ static sl_status wait_vendor(void *arg) { return sl_vendor_wait(((const product 
 static size_t left_floats(shape s) { return s.t * (s.kind == SL_PRODUCT_FORWARD ? s.k : s.n); }
 static size_t right_floats(shape s) { return s.k * (s.kind == SL_PRODUCT_WEIGHT_GRAD ? s.t : s.n); }
 static size_t out_floats(shape s) {
-  return s.kind == SL_PRODUCT_FORWARD ? s.t * s.n : s.kind == SL_PRODUCT_INPUT_GRAD ? s.t * s.k : s.n * s.k;
+  return s.kind == SL_PRODUCT_FORWARD      ? s.t * s.n
+         : s.kind == SL_PRODUCT_INPUT_GRAD ? s.t * s.k
+                                           : s.n * s.k;
 }
 
 static void product_free(product *p) {
@@ -69,7 +78,8 @@ static sl_status product_make(product *p) {
   p->n_seq = (p->s.t + SEQUENCE - 1) / SEQUENCE;
   p->seq = malloc((p->n_seq + 1) * sizeof *p->seq);
   if (!p->seq) return SL_ERR_MEMORY;
-  for (size_t i = 0; i <= p->n_seq; i++) p->seq[i] = (uint32_t)(i * SEQUENCE < p->s.t ? i * SEQUENCE : p->s.t);
+  for (size_t i = 0; i <= p->n_seq; i++)
+    p->seq[i] = (uint32_t)(i * SEQUENCE < p->s.t ? i * SEQUENCE : p->s.t);
   sl_status status = sl_bench_floats(p->ctx, &p->out, out_floats(p->s), 3);
   if (!status) status = sl_bench_floats(p->ctx, &p->left, left_floats(p->s), 1);
   return status ? status : sl_bench_floats(p->ctx, &p->right, right_floats(p->s), 2);
@@ -84,13 +94,15 @@ static float *fetch(sl_context *ctx, const float *from, size_t n) {
   return to;
 }
 
-/* A fast wrong product is no reference, nor a result: every 97th element of both is within what rounding can do. */
+/* A fast wrong product is no reference, nor a result: every 97th element of both is within what
+ * rounding can do. */
 static int right(const product *p, const sl_timed *how) {
   const shape s = p->s;
   if (s.kind != SL_PRODUCT_FORWARD) return 1;
-  float *x = fetch(p->ctx, p->left, left_floats(s)), *w = fetch(p->ctx, p->right, right_floats(s)), *y = NULL;
-  if (x && w && !sl_memory_zero(p->ctx, p->out, out_floats(s) * sizeof(float)) && !sl_context_synchronize(p->ctx) && !how->call(how->arg) &&
-      !how->wait(how->arg))
+  float *x = fetch(p->ctx, p->left, left_floats(s)), *w = fetch(p->ctx, p->right, right_floats(s)),
+        *y = NULL;
+  if (x && w && !sl_memory_zero(p->ctx, p->out, out_floats(s) * sizeof(float)) &&
+      !sl_context_synchronize(p->ctx) && !how->call(how->arg) && !how->wait(how->arg))
     y = fetch(p->ctx, p->out, out_floats(s));
   const int ok = y && sl_bench_product_right(y, x, w, s.t, s.n, s.k);
   free(x), free(w), free(y);
@@ -108,7 +120,8 @@ static const char *time_product(product *p, sl_timing *timing) {
 }
 
 static void measure_shape(sl_device_bench_on *on, sl_vendor *vendor, shape s) {
-  s.t = (s.t + on->shrink - 1) / on->shrink, s.n = (s.n + on->shrink - 1) / on->shrink, s.k = (s.k + on->shrink - 1) / on->shrink;
+  s.t = (s.t + on->shrink - 1) / on->shrink, s.n = (s.n + on->shrink - 1) / on->shrink,
+  s.k = (s.k + on->shrink - 1) / on->shrink;
   product p = {.ctx = on->ctx, .vendor = vendor, .s = s};
   sl_timing timing = {0};
   const char *why = time_product(&p, &timing);
@@ -128,7 +141,8 @@ void sl_bench_products(sl_device_bench_on *on) {
   sl_vendor *vendor = NULL;
   sl_error why;
   if (!sl_context_on_device(on->ctx))
-    printf("products, without a ceiling: the arrays of %s are not a device's\n", sl_context_backend(on->ctx));
+    printf("products, without a ceiling: the arrays of %s are not a device's\n",
+           sl_context_backend(on->ctx));
   else if (sl_vendor_open(&vendor, &why))
     printf("products, without a ceiling: %s\n", why.message);
   else

@@ -24,6 +24,7 @@ int sl_device_error(const char *what, const sl_error *err) {
 size_t sl_device_number(const char *arg, size_t most, struct argp_state *state) {
   char *end;
   const unsigned long long n = strtoull(arg, &end, 10);
-  if (*end || end == arg || *arg == '-' || n < 1 || n > most) argp_error(state, "expected a number from 1 to %zu, found '%s'", most, arg);
+  if (*end || end == arg || *arg == '-' || n < 1 || n > most)
+    argp_error(state, "expected a number from 1 to %zu, found '%s'", most, arg);
   return (size_t)n;
 }

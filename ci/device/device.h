@@ -1,11 +1,18 @@
-/* What `sluice-device` does on a machine with a device, for ci/gpu: a program of its own, because it must build without the oracle, the
- * trainer and their libraries. Exit codes are those of the command `sluice`. */
+/* What `sluice-device` does on a machine with a device, for ci/gpu: a program of its own, because
+ * it must build without the oracle, the trainer and their libraries. Exit codes are those of the
+ * command `sluice`. */
 #ifndef SLUICE_DEVICE_H
 #define SLUICE_DEVICE_H
 
 #include <sluice/kernels.h>
 
-enum { SL_DEVICE_OK = 0, SL_DEVICE_FAILED = 1, SL_DEVICE_USAGE = 2, SL_DEVICE_INPUT = 3, SL_DEVICE_SYSTEM = 5 };
+enum {
+  SL_DEVICE_OK = 0,
+  SL_DEVICE_FAILED = 1,
+  SL_DEVICE_USAGE = 2,
+  SL_DEVICE_INPUT = 3,
+  SL_DEVICE_SYSTEM = 5
+};
 
 /* Each has the arguments of main without the program's name. */
 int sl_device_equiv(int argc, char **argv);

@@ -1,5 +1,5 @@
-/* sluice-device equiv: every kernel of a backend against plain, bit for bit, for a number of problems or for a while (spec N1.4); a
- * vendor's kernels within their bounds, and twice. */
+/* sluice-device equiv: every kernel of a backend against plain, bit for bit, for a number of
+ * problems or for a while (spec N1.4); a vendor's kernels within their bounds, and twice. */
 #define _DEFAULT_SOURCE /* argp */
 #include "device.h"
 
@@ -48,17 +48,26 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
   }
 }
 
-static const struct argp_option rows[] = {{"backend", 'b', "NAME", 0, "the backend that is held to plain (default cuda)", 0},
-                                          {"seed", 's', "N", 0, "the first problem of each kernel (default 1)", 0},
-                                          {"cases", 'c', "N", 0, "problems a kernel (default 24)", 0},
-                                          {"seconds", 't', "N", 0, "in place of a number of problems: seconds for all kernels together", 0},
-                                          {0}};
-static const struct argp parser = {
-    rows, parse, "[KERNEL...]", "Holds every kernel of a backend to plain, bit for bit; the linear layers of cublas to their bounds.",
-    NULL, NULL,  NULL};
+static const struct argp_option rows[] = {
+    {"backend", 'b', "NAME", 0, "the backend that is held to plain (default cuda)", 0},
+    {"seed", 's', "N", 0, "the first problem of each kernel (default 1)", 0},
+    {"cases", 'c', "N", 0, "problems a kernel (default 24)", 0},
+    {"seconds", 't', "N", 0, "in place of a number of problems: seconds for all kernels together",
+     0},
+    {0}};
+static const struct argp parser = {rows,
+                                   parse,
+                                   "[KERNEL...]",
+                                   "Holds every kernel of a backend to plain, bit for bit; the "
+                                   "linear layers of cublas to their bounds.",
+                                   NULL,
+                                   NULL,
+                                   NULL};
 
-/* Problems of one kernel until the first that differs, `cases` are done, or the time is up (but one is done always). */
-static int check_kernel(sl_kernel_id kernel, const options *o, double seconds, sl_context *golden, sl_context *ctx) {
+/* Problems of one kernel until the first that differs, `cases` are done, or the time is up (but one
+ * is done always). */
+static int check_kernel(sl_kernel_id kernel, const options *o, double seconds, sl_context *golden,
+                        sl_context *ctx) {
   const char *name = sl_equiv_kernel_name(kernel);
   const double begin = sl_bench_now();
   size_t done = 0, said = 0;
@@ -72,14 +81,17 @@ static int check_kernel(sl_kernel_id kernel, const options *o, double seconds, s
       sl_equiv_end(trial);
     }
     if (status) {
-      printf("%-20s DIFFERS: %s\n%20s replay: sluice-device equiv --backend %s --seed %zu --cases 1 %s\n", name, err.message, "",
-             o->backend, o->seed + done, name);
+      printf(
+          "%-20s DIFFERS: %s\n%20s replay: sluice-device equiv --backend %s --seed %zu --cases 1 "
+          "%s\n",
+          name, err.message, "", o->backend, o->seed + done, name);
       return 0;
     }
     done++;
   }
   printf("%-20s %6zu problems (%zu with an output that is not 0): %s\n", name, done, said,
-         sl_vendor_bounded(ctx, kernel) ? "within the bound of any order, twice the same" : "the bits of plain");
+         sl_vendor_bounded(ctx, kernel) ? "within the bound of any order, twice the same"
+                                        : "the bits of plain");
   fflush(stdout);
   return 1;
 }
@@ -92,7 +104,8 @@ static int check_all(const options *o, sl_context *golden, sl_context *ctx) {
     const int passed = check_kernel((sl_kernel_id)k, o, (double)o->seconds / kernels, golden, ctx);
     right += passed, bounded += passed && sl_vendor_bounded(ctx, (sl_kernel_id)k);
   }
-  printf("%d of %d kernels have the bits of plain on %s", right - bounded, kernels, sl_context_backend(ctx));
+  printf("%d of %d kernels have the bits of plain on %s", right - bounded, kernels,
+         sl_context_backend(ctx));
   if (bounded) printf(", %d are within the vendor's bounds", bounded);
   printf("\n");
   return right == kernels ? SL_DEVICE_OK : SL_DEVICE_FAILED;
@@ -103,8 +116,10 @@ int sl_device_equiv(int argc, char **argv) {
   argp_parse(&parser, argc, argv, 0, NULL, &o);
   sl_context *golden = NULL, *ctx = NULL;
   sl_error err;
-  sl_status status = sl_context_create(&golden, &(sl_context_options){"plain", SL_ISA_BEST, 1}, &err);
-  if (!status) status = sl_context_create(&ctx, &(sl_context_options){o.backend, SL_ISA_BEST, 0}, &err);
+  sl_status status =
+      sl_context_create(&golden, &(sl_context_options){"plain", SL_ISA_BEST, 1}, &err);
+  if (!status)
+    status = sl_context_create(&ctx, &(sl_context_options){o.backend, SL_ISA_BEST, 0}, &err);
   const int code = status ? sl_device_error("equiv", &err) : check_all(&o, golden, ctx);
   sl_context_destroy(ctx);
   sl_context_destroy(golden);

@@ -27,6 +27,7 @@ int main(int argc, char **argv) {
 #endif
   for (size_t i = 0; argc > 1 && i < PARTS; i++)
     if (strcmp(argv[1], parts[i].name) == 0) return parts[i].run(argc - 1, argv + 1);
-  fprintf(stderr, "usage: sluice-device equiv|sweep|train|bench|step [OPTION]..., --help describes each\n");
+  fprintf(stderr,
+          "usage: sluice-device equiv|sweep|train|bench|step [OPTION]..., --help describes each\n");
   return SL_DEVICE_USAGE;
 }

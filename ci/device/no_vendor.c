@@ -8,8 +8,8 @@ sl_status sl_vendor_open(sl_vendor **out, sl_error *err) {
 
 void sl_vendor_close(sl_vendor *vendor) { (void)vendor; }
 
-sl_status sl_vendor_product(sl_vendor *vendor, sl_product_kind kind, float *out, const float *left, const float *right, size_t t, size_t n,
-                            size_t k) {
+sl_status sl_vendor_product(sl_vendor *vendor, sl_product_kind kind, float *out, const float *left,
+                            const float *right, size_t t, size_t n, size_t k) {
   (void)vendor, (void)kind, (void)out, (void)left, (void)right, (void)t, (void)n, (void)k;
   return SL_ERR_UNAVAILABLE;
 }

@@ -33,11 +33,13 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
   }
 }
 
-static const struct argp_option rows[] = {{"backend", 'b', "NAME", 0, "the backend that is measured (default cuda)", 0},
-                                          {"shape", 's', "NAME", 0, "small (default: hidden 512, 8 layers) or qwen2.5-0.5b", 0},
-                                          {"tokens", 'n', "N", 0, "tokens of a step (default 2048)", 0},
-                                          {0}};
-static const struct argp parser = {rows, parse, NULL, "Times a training step beside the matrix product alone.", NULL, NULL, NULL};
+static const struct argp_option rows[] = {
+    {"backend", 'b', "NAME", 0, "the backend that is measured (default cuda)", 0},
+    {"shape", 's', "NAME", 0, "small (default: hidden 512, 8 layers) or qwen2.5-0.5b", 0},
+    {"tokens", 'n', "N", 0, "tokens of a step (default 2048)", 0},
+    {0}};
+static const struct argp parser = {
+    rows, parse, NULL, "Times a training step beside the matrix product alone.", NULL, NULL, NULL};
 
 int sl_device_step(int argc, char **argv) {
   options o = {.backend = "cuda"};
@@ -46,5 +48,7 @@ int sl_device_step(int argc, char **argv) {
   argp_parse(&parser, argc, argv, 0, NULL, &o);
   sl_error err;
   const sl_context_options context = {o.backend, SL_ISA_BEST, 0};
-  return sl_step_speed(&context, o.kind ? o.kind : kinds, o.tokens, 0, &err) ? sl_device_error("step", &err) : SL_DEVICE_OK;
+  return sl_step_speed(&context, o.kind ? o.kind : kinds, o.tokens, 0, &err)
+             ? sl_device_error("step", &err)
+             : SL_DEVICE_OK;
 }

@@ -1,4 +1,5 @@
-/* The sweep on a device (spec N2.3, F5.1). Its operations are those of 2^32 evaluations, about 40 of binary64 each; it moves no memory. */
+/* The sweep on a device (spec N2.3, F5.1). Its operations are those of 2^32 evaluations, about 40
+ * of binary64 each; it moves no memory. */
 #include "sweep_device.h"
 
 #include "kernels/mix64.h"
@@ -8,12 +9,14 @@
 
 enum { BLOCKS = 1024, THREADS = 256 };
 
-/* sums[0] and sums[1] take the low and the high halves of mix64: 2^32 of them fit. The order of the atomics does not show. */
+/* sums[0] and sums[1] take the low and the high halves of mix64: 2^32 of them fit. The order of the
+ * atomics does not show. */
 template <float (*Function)(float)>
 static __global__ void sweep_kernel(unsigned long long *sums) {
   unsigned long long low = 0, high = 0;
   const uint64_t step = static_cast<uint64_t>(gridDim.x) * blockDim.x;
-  for (uint64_t i = static_cast<uint64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i >> 32 == 0; i += step) {
+  for (uint64_t i = static_cast<uint64_t>(blockIdx.x) * blockDim.x + threadIdx.x; i >> 32 == 0;
+       i += step) {
     const unsigned x = static_cast<unsigned>(i);
     const uint64_t z = sl_mix64(x, __float_as_uint(Function(__uint_as_float(x))));
     low += z & 0xffffffffu;

@@ -30,8 +30,8 @@ void sl_vendor_close(sl_vendor *v) {
   free(v);
 }
 
-sl_status sl_vendor_product(sl_vendor *v, sl_product_kind kind, float *out, const float *left, const float *right, size_t t, size_t n,
-                            size_t k) {
+sl_status sl_vendor_product(sl_vendor *v, sl_product_kind kind, float *out, const float *left,
+                            const float *right, size_t t, size_t n, size_t k) {
   const int it = (int)t, in = (int)n, ik = (int)k;
   cublasStatus_t status;
   switch (kind) {

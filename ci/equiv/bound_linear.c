@@ -6,7 +6,8 @@
 #include <assert.h>
 #include <math.h>
 
-static void add_products(sl_exact_sum *e, const float *a, size_t step_a, const float *b, size_t step_b, size_t n) {
+static void add_products(sl_exact_sum *e, const float *a, size_t step_a, const float *b,
+                         size_t step_b, size_t n) {
   for (size_t i = 0; i < n; i++) {
     const double p = (double)a[i * step_a] * (double)b[i * step_b];
     e->sum += p, e->magnitude += fabs(p);
@@ -14,7 +15,9 @@ static void add_products(sl_exact_sum *e, const float *a, size_t step_a, const f
   e->n += n;
 }
 
-static void add_value(sl_exact_sum *e, float x) { e->sum += (double)x, e->magnitude += fabs((double)x), e->n++; }
+static void add_value(sl_exact_sum *e, float x) {
+  e->sum += (double)x, e->magnitude += fabs((double)x), e->n++;
+}
 
 /* y = x w' + bias: arrays y, x, w, bias. */
 static sl_exact_sum forward(const sl_problem *p, size_t index) {
@@ -53,7 +56,8 @@ static sl_exact_sum weight_grad(const sl_problem *p, size_t output, size_t index
   return e;
 }
 
-sl_exact_sum sl_exact_linear(sl_kernel_id kernel, const sl_problem *p, size_t output, size_t index) {
+sl_exact_sum sl_exact_linear(sl_kernel_id kernel, const sl_problem *p, size_t output,
+                             size_t index) {
   assert(p->array[output].role != SL_IN);
   if (kernel == SL_KERNEL_linear_input_grad) return input_grad(p, index);
   if (kernel == SL_KERNEL_linear_weight_grad) return weight_grad(p, output, index);
@@ -65,7 +69,9 @@ static double bound_of(const sl_exact_sum *e) {
   return sl_vendor_dot_bound(e->n, e->magnitude) + own;
 }
 
-int sl_within_bound(const sl_exact_sum *e, float got) { return fabs((double)got - e->sum) <= bound_of(e); }
+int sl_within_bound(const sl_exact_sum *e, float got) {
+  return fabs((double)got - e->sum) <= bound_of(e);
+}
 
 double sl_share_of_bound(const sl_exact_sum *e, float got) {
   const double off = fabs((double)got - e->sum);

@@ -1,4 +1,5 @@
-/* Results of linear layers that a vendor has computed, against the bound for any order of their sums (kernels/vendor/vendor.h). */
+/* Results of linear layers that a vendor has computed, against the bound for any order of their
+ * sums (kernels/vendor/vendor.h). */
 #ifndef SLUICE_EQUIV_BOUND_LINEAR_H
 #define SLUICE_EQUIV_BOUND_LINEAR_H
 
@@ -8,7 +9,8 @@
 enum { SL_T, SL_N, SL_K, SL_N_SEQ, SL_PACK, SL_PART_N, SL_N_PARTS = SL_N_SEQ };
 #define SL_PARTS_MAX 3
 
-/* What a result stands for, near enough: in binary64 products are exact and each of n additions errs by 2^-53 of the magnitude at most. */
+/* What a result stands for, near enough: in binary64 products are exact and each of n additions
+ * errs by 2^-53 of the magnitude at most. */
 typedef struct {
   double sum, magnitude;
   size_t n; /* products, and values added to them */

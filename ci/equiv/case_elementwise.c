@@ -8,7 +8,8 @@ enum { T, D, VOCAB, N_SEQ, ALIAS, HEADS };
 
 void sl_make_embedding_forward(sl_problem *p) {
   size_t budget = sl_budget(p, 200000);
-  p->size[T] = sl_size(p, 0, 300, &budget), p->size[D] = sl_size(p, 0, 700, &budget), p->size[VOCAB] = sl_size(p, 1, 90, &budget);
+  p->size[T] = sl_size(p, 0, 300, &budget), p->size[D] = sl_size(p, 0, 700, &budget),
+  p->size[VOCAB] = sl_size(p, 1, 90, &budget);
   sl_add(p, "y", SL_F32, SL_OUT, p->size[T] * p->size[D]);
   sl_add_floats(p, "table", SL_IN, p->size[VOCAB] * p->size[D]);
   sl_add_ids(p, "ids", p->size[T], p->size[VOCAB]);
@@ -22,21 +23,25 @@ sl_status sl_run_embedding_forward(sl_context *ctx, const sl_problem *p, void *c
 void sl_make_embedding_grad(sl_problem *p) {
   size_t budget = sl_budget(p, 300000);
   p->size[VOCAB] = sl_size(p, 1, 90, &budget), p->size[D] = sl_size(p, 0, 150, &budget);
-  const uint32_t *seq = sl_add_seq(p, budget < 3 * SL_DOT_CHUNK ? budget : 3 * SL_DOT_CHUNK, &p->size[N_SEQ]);
+  const uint32_t *seq =
+      sl_add_seq(p, budget < 3 * SL_DOT_CHUNK ? budget : 3 * SL_DOT_CHUNK, &p->size[N_SEQ]);
   const size_t t = seq[p->size[N_SEQ]];
   sl_add_total(p, "total", p->size[VOCAB] * p->size[D]);
   sl_add_floats(p, "dy", SL_IN, t * p->size[D]);
   sl_add_ids(p, "ids", t, p->size[VOCAB]);
-  sl_shape(p, "t %zu in %zu sequences, d %zu, vocab %zu", t, p->size[N_SEQ], p->size[D], p->size[VOCAB]);
+  sl_shape(p, "t %zu in %zu sequences, d %zu, vocab %zu", t, p->size[N_SEQ], p->size[D],
+           p->size[VOCAB]);
 }
 
 sl_status sl_run_embedding_grad(sl_context *ctx, const sl_problem *p, void *const *at) {
-  return sl_embedding_grad(ctx, at[1], at[2], at[3], at[0], p->size[N_SEQ], p->size[D], p->size[VOCAB]);
+  return sl_embedding_grad(ctx, at[1], at[2], at[3], at[0], p->size[N_SEQ], p->size[D],
+                           p->size[VOCAB]);
 }
 
 static void norm_size(sl_problem *p) {
   size_t budget = sl_budget(p, 100000);
-  p->size[D] = sl_size(p, 1, 2 * SL_SUM_CHUNK + 40, &budget), p->size[T] = sl_size(p, 0, 60, &budget);
+  p->size[D] = sl_size(p, 1, 2 * SL_SUM_CHUNK + 40, &budget),
+  p->size[T] = sl_size(p, 0, 60, &budget);
   sl_shape(p, "t %zu, d %zu", p->size[T], p->size[D]);
 }
 
@@ -72,13 +77,15 @@ void sl_make_rmsnorm_backward(sl_problem *p) {
 }
 
 sl_status sl_run_rmsnorm_backward(sl_context *ctx, const sl_problem *p, void *const *at) {
-  return sl_rmsnorm_backward(ctx, at[0], at[1], at[2], at[3], at[4], p->size[ALIAS] ? at[0] : at[5], p->size[T], p->size[D]);
+  return sl_rmsnorm_backward(ctx, at[0], at[1], at[2], at[3], at[4], p->size[ALIAS] ? at[0] : at[5],
+                             p->size[T], p->size[D]);
 }
 
 void sl_make_rmsnorm_weight_grad(sl_problem *p) {
   size_t budget = sl_budget(p, 200000);
   p->size[D] = sl_size(p, 1, 300, &budget);
-  const uint32_t *seq = sl_add_seq(p, budget < 3 * SL_DOT_CHUNK ? budget : 3 * SL_DOT_CHUNK, &p->size[N_SEQ]);
+  const uint32_t *seq =
+      sl_add_seq(p, budget < 3 * SL_DOT_CHUNK ? budget : 3 * SL_DOT_CHUNK, &p->size[N_SEQ]);
   const size_t t = seq[p->size[N_SEQ]];
   sl_add_total(p, "total", p->size[D]);
   sl_add_floats(p, "dy", SL_IN, t * p->size[D]);
@@ -111,7 +118,8 @@ void sl_make_residual_add(sl_problem *p) {
 }
 
 sl_status sl_run_residual_add(sl_context *ctx, const sl_problem *p, void *const *at) {
-  return sl_residual_add(ctx, at[0], p->size[ALIAS] == 1 ? at[0] : at[1], p->size[ALIAS] == 2 ? at[0] : at[2], p->size[T]);
+  return sl_residual_add(ctx, at[0], p->size[ALIAS] == 1 ? at[0] : at[1],
+                         p->size[ALIAS] == 2 ? at[0] : at[2], p->size[T]);
 }
 
 void sl_make_swiglu_forward(sl_problem *p) {
@@ -140,7 +148,8 @@ sl_status sl_run_swiglu_backward(sl_context *ctx, const sl_problem *p, void *con
 
 static void make_rope(sl_problem *p, const char *name) {
   size_t budget = sl_budget(p, 60000), rows = 40;
-  p->size[D] = 2 * sl_size(p, 1, 70, &budget), p->size[HEADS] = sl_size(p, 0, 9, &budget), p->size[T] = sl_size(p, 0, 200, &budget);
+  p->size[D] = 2 * sl_size(p, 1, 70, &budget), p->size[HEADS] = sl_size(p, 0, 9, &budget),
+  p->size[T] = sl_size(p, 0, 200, &budget);
   sl_add_floats(p, name, SL_INOUT, p->size[T] * p->size[HEADS] * p->size[D]);
   sl_add_ids(p, "position", p->size[T], rows);
   sl_add_floats(p, "cos_table", SL_IN, rows * p->size[D] / 2);

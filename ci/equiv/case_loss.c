@@ -1,4 +1,5 @@
-/* Cases of the gated loss (spec O): every gate, level and KL, with and without bonus; log-ratios of every size. */
+/* Cases of the gated loss (spec O): every gate, level and KL, with and without bonus; log-ratios of
+ * every size. */
 #include "problem.h"
 
 #include <math.h>
@@ -12,14 +13,17 @@ static void capped_ratio(const void *cap, int positive, float r, float *f, float
   *f = NAN, *w = fminf(1.0f, *(const float *)cap / r);
 }
 static void algebraic(const void *slope, int positive, float r, float *f, float *w) {
-  const double z = (positive ? 1.0 : 1.5) * (double)*(const float *)slope * ((double)r - 1.0), root = sqrt(1.0 + z * z);
+  const double z = (positive ? 1.0 : 1.5) * (double)*(const float *)slope * ((double)r - 1.0),
+               root = sqrt(1.0 + z * z);
   *f = (float)(z / root), *w = (float)(1.0 / (root * root * root));
 }
 
 static sl_gate some_gate(sl_problem *p) {
   static const float cap = 3.0f, slope = 0.8f;
   static const float taus[] = {1.0f, 1.05f, 0x1p-20f, 7.3f, 0.11f, 0x1p10f};
-  sl_gate g = {.family = (sl_gate_family)sl_source_below(&p->source, SL_GATE_EXPRESSION + 1), .clip_low = 0.2, .clip_high = 0.28};
+  sl_gate g = {.family = (sl_gate_family)sl_source_below(&p->source, SL_GATE_EXPRESSION + 1),
+               .clip_low = 0.2,
+               .clip_high = 0.28};
   for (int side = 0; side < 2; side++) g.tau[side] = taus[sl_source_below(&p->source, 6)];
   if (g.family != SL_GATE_EXPRESSION) return g;
   const int weight_only = sl_source_below(&p->source, 2) != 0;
@@ -41,24 +45,30 @@ static float log_ratio(sl_source *s) {
     case 3:
       return (float)(x * 90.0);
     case 4:
-      return copysignf(80.0f, (float)x) * (1.0f + 0x1p-22f * (float)((int)sl_source_below(s, 5) - 2));
+      return copysignf(80.0f, (float)x) *
+             (1.0f + 0x1p-22f * (float)((int)sl_source_below(s, 5) - 2));
     default:
       return (float)(x * 0.3);
   }
 }
 
 static void add_log_probs(sl_problem *p, size_t t, const uint8_t *mask) {
-  float *old = sl_add_floats(p, "logp_old", SL_IN, t), *new = sl_add(p, "logp_new", SL_F32, SL_IN, t);
-  float *ref = sl_add(p, "logp_ref", SL_F32, SL_IN, t), *entropy = sl_add_floats(p, "entropy", SL_IN, t);
+  float *old = sl_add_floats(p, "logp_old", SL_IN, t),
+        *new = sl_add(p, "logp_new", SL_F32, SL_IN, t);
+  float *ref = sl_add(p, "logp_ref", SL_F32, SL_IN, t),
+        *entropy = sl_add_floats(p, "entropy", SL_IN, t);
   for (size_t i = 0; i < t; i++) {
     new[i] = old[i] + log_ratio(&p->source);
     ref[i] = new[i] - log_ratio(&p->source);
-    if (!mask[i]) new[i] = sl_poison(p), old[i] = sl_poison(p), ref[i] = sl_poison(p), entropy[i] = sl_poison(p);
+    if (!mask[i])
+      new[i] = sl_poison(p), old[i] = sl_poison(p), ref[i] = sl_poison(p),
+      entropy[i] = sl_poison(p);
   }
 }
 
-/* Large log-ratios that cancel over the sequence, and tiny ones that do not: else every sum of a sequence is exact in binary64, or rounds
- * to the same binary32, and its order could not show (spec O1.2). */
+/* Large log-ratios that cancel over the sequence, and tiny ones that do not: else every sum of a
+ * sequence is exact in binary64, or rounds to the same binary32, and its order could not show (spec
+ * O1.2). */
 static void spread_log_ratios(sl_problem *p, size_t t, const uint8_t *mask) {
   float *const old = p->array[2].data, *const new = p->array[3].data;
   p->objective.level = SL_LEVEL_SEQUENCE, p->objective.beta = 0.0;
@@ -67,7 +77,8 @@ static void spread_log_ratios(sl_problem *p, size_t t, const uint8_t *mask) {
     const int pair = i != mirror && mask[i] && mask[mirror] && (i < mirror ? i : mirror) % 3;
     if (!mask[i]) continue;
     old[i] = 0.0f;
-    new[i] = pair &&i > mirror ? -new[mirror] : (float)sl_source_unit(&p->source) * (pair ? 60.0f : 0x1p-45f);
+    new[i] = pair &&i > mirror ? -new[mirror]
+                               : (float)sl_source_unit(&p->source) * (pair ? 60.0f : 0x1p-45f);
   }
 }
 
@@ -81,7 +92,8 @@ static void add_sequences(sl_problem *p, size_t n) {
   }
 }
 
-/* Offsets; some of one sequence with more chunks than there are lanes, or where chunks are short than a chunk has elements (spec O1.2). */
+/* Offsets; some of one sequence with more chunks than there are lanes, or where chunks are short
+ * than a chunk has elements (spec O1.2). */
 static const uint32_t *add_offsets(sl_problem *p) {
   const int small = p->shrink > 1, short_chunks = SL_SUM_CHUNK < 1024;
   if (sl_source_below(&p->source, small ? 20 : 4) || (small && !short_chunks))
@@ -89,14 +101,16 @@ static const uint32_t *add_offsets(sl_problem *p) {
   uint32_t *seq = sl_add(p, "seq", SL_U32, SL_IN, 2);
   p->array[p->arrays - 1].host_only = 1;
   p->size[N_SEQ] = 1;
-  seq[1] = (uint32_t)(SL_SUM_CHUNK * (short_chunks ? SL_SUM_CHUNK : SL_SUM_LANES)) + sl_source_below(&p->source, 2 * SL_SUM_CHUNK);
+  seq[1] = (uint32_t)(SL_SUM_CHUNK * (short_chunks ? SL_SUM_CHUNK : SL_SUM_LANES)) +
+           sl_source_below(&p->source, 2 * SL_SUM_CHUNK);
   return seq;
 }
 
 void sl_make_gated_loss(sl_problem *p) {
   const uint32_t *seq = add_offsets(p);
   const size_t n = p->size[N_SEQ], t = seq[n];
-  p->objective = (sl_objective){.gate = some_gate(p), .level = (sl_level)sl_source_below(&p->source, 2)};
+  p->objective =
+      (sl_objective){.gate = some_gate(p), .level = (sl_level)sl_source_below(&p->source, 2)};
   p->objective.kl = (sl_kl_kind)sl_source_below(&p->source, 3);
   p->objective.beta = sl_source_below(&p->source, 2) ? 0.04 : 0.0;
   p->objective.gamma = sl_source_below(&p->source, 2) ? 0.01 : 0.0;
@@ -107,8 +121,9 @@ void sl_make_gated_loss(sl_problem *p) {
   sl_add(p, "d", SL_F32, SL_OUT, t);
   sl_add(p, "e", SL_F32, SL_OUT, t);
   sl_add(p, "sums", SL_SUMS, SL_OUT, n);
-  sl_shape(p, "t %zu in %zu sequences, gate %d, tau %g and %g, level %d, kl %d, beta %g, gamma %g", t, n, p->objective.gate.family,
-           (double)p->objective.gate.tau[0], (double)p->objective.gate.tau[1], p->objective.level, p->objective.kl, p->objective.beta,
+  sl_shape(p, "t %zu in %zu sequences, gate %d, tau %g and %g, level %d, kl %d, beta %g, gamma %g",
+           t, n, p->objective.gate.family, (double)p->objective.gate.tau[0],
+           (double)p->objective.gate.tau[1], p->objective.level, p->objective.kl, p->objective.beta,
            p->objective.gamma);
 }
 

@@ -6,7 +6,8 @@
 #include <stdio.h>
 
 void sl_make_grad_square_sum(sl_problem *p) {
-  /* some with more chunks than a chunk has elements (spec N3.8), or where that costs too much with a few */
+  /* some with more chunks than a chunk has elements (spec N3.8), or where that costs too much with
+   * a few */
   const size_t square = (size_t)SL_SUM_CHUNK * SL_SUM_CHUNK;
   size_t low = 0, budget = sl_budget(p, 60000);
   if (sl_source_below(&p->source, p->shrink < 2 ? 8 : 3) == 0) {
@@ -29,7 +30,8 @@ void sl_make_adamw_step(sl_problem *p) {
   sl_adamw_state state = {1.0, 1.0};
   const uint32_t steps = 1 + sl_source_below(&p->source, 50);
   for (uint32_t i = 0; i < steps; i++)
-    p->adamw = sl_adamw_scalars(&state, 0.9f, 0.95f, 1e-8f, 1e-3f, sl_source_below(&p->source, 2) ? 1.0f : 0.37f);
+    p->adamw = sl_adamw_scalars(&state, 0.9f, 0.95f, 1e-8f, 1e-3f,
+                                sl_source_below(&p->source, 2) ? 1.0f : 0.37f);
   if (sl_source_below(&p->source, 2)) p->adamw.decay = sl_adamw_decay(p->adamw.lr, 0.1);
   sl_add_floats(p, "p", SL_INOUT, n);
   sl_add_floats(p, "m", SL_INOUT, n);

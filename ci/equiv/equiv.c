@@ -1,5 +1,5 @@
-/* Trials: a problem run in two contexts on guarded copies of its arrays, compared bit for bit; but what a vendor computes, with its bound,
- * and with itself. */
+/* Trials: a problem run in two contexts on guarded copies of its arrays, compared bit for bit; but
+ * what a vendor computes, with its bound, and with itself. */
 #include "equiv.h"
 #include "bound_linear.h"
 #include "problem.h"
@@ -13,10 +13,12 @@
 #define ARENA_BYTES ((size_t)24 << 20)
 #define GUARD_BYTES 256u
 #define MEMORY_ALIGN 64u /* of sl_memory_alloc */
-#define SHIFTS 16u       /* alignments that are tried: multiples of 8 bytes, or of 4 where the type allows */
+#define SHIFTS \
+  16u /* alignments that are tried: multiples of 8 bytes, or of 4 where the type allows */
 
 static const sl_case cases[SL_KERNEL_COUNT] = {
-#define SL_KERNEL(name, params, args, storage, clause, bound) {#name, sl_make_##name, sl_run_##name},
+#define SL_KERNEL(name, params, args, storage, clause, bound) \
+  {#name, sl_make_##name, sl_run_##name},
 #include <sluice/kernels.def>
 #undef SL_KERNEL
 };
@@ -38,24 +40,27 @@ struct sl_equiv_trial {
 const char *sl_equiv_kernel_name(sl_kernel_id kernel) { return cases[kernel].name; }
 const char *sl_equiv_shape(const sl_equiv_trial *trial) { return trial->problem.shape; }
 
-/* The byte of an array's guard zones. Around inputs it makes a NaN, so that what is read there shows; around outputs another pattern, so
- * that it shows too where that NaN is written on. */
+/* The byte of an array's guard zones. Around inputs it makes a NaN, so that what is read there
+ * shows; around outputs another pattern, so that it shows too where that NaN is written on. */
 static unsigned char guard_byte(const sl_array *a) { return a->role == SL_IN ? 0xff : 0xa5; }
 
 static size_t array_bytes(const sl_array *a) { return a->count * sl_element_bytes(a->type); }
 
-/* What an output holds before the call: a quiet NaN of a payload that differs from run to run, so that an element that is not written, or
- * is read, shows. */
+/* What an output holds before the call: a quiet NaN of a payload that differs from run to run, so
+ * that an element that is not written, or is read, shows. */
 static void poison(unsigned char *data, size_t bytes, unsigned run) {
   const uint32_t pattern = 0x7fc0a000u + run;
-  for (size_t i = 0; i < bytes; i++) data[i] = (unsigned char)(pattern >> (8 * (i % sizeof pattern)));
+  for (size_t i = 0; i < bytes; i++)
+    data[i] = (unsigned char)(pattern >> (8 * (i % sizeof pattern)));
 }
 
 static void lay_out(copies *c, const sl_problem *p, unsigned run) {
   unsigned char *free_byte = c->memory;
   for (size_t i = 0; i < p->arrays; i++) {
     const sl_array *a = &p->array[i];
-    const size_t bytes = array_bytes(a), unit = a->type == SL_U8 ? 1 : a->type == SL_F32 || a->type == SL_U32 ? 4 : 8;
+    const size_t bytes = array_bytes(a), unit = a->type == SL_U8                         ? 1
+                                                : a->type == SL_F32 || a->type == SL_U32 ? 4
+                                                                                         : 8;
     c->at[i] = NULL;
     if (!a->data) continue;
     memset(free_byte, guard_byte(a), bytes + 3 * GUARD_BYTES);
@@ -66,8 +71,9 @@ static void lay_out(copies *c, const sl_problem *p, unsigned run) {
   }
 }
 
-/* The zones of one array that go to a device with it. The simulator checks bounds and initialisation itself: there an array stands alone
- * behind the bytes that shift its alignment, and outputs hold nothing. */
+/* The zones of one array that go to a device with it. The simulator checks bounds and
+ * initialisation itself: there an array stands alone behind the bytes that shift its alignment, and
+ * outputs hold nothing. */
 typedef struct {
   size_t before, after;
   int fill;
@@ -84,7 +90,8 @@ static zones zones_of(sl_context *ctx, const sl_array *a, const unsigned char *a
   return (zones){shift + (GUARD_BYTES / MEMORY_ALIGN) * MEMORY_ALIGN, GUARD_BYTES, 1};
 }
 
-static sl_status to_device(void **out, sl_context *ctx, const sl_array *a, const unsigned char *at) {
+static sl_status to_device(void **out, sl_context *ctx, const sl_array *a,
+                           const unsigned char *at) {
   const zones z = zones_of(ctx, a, at);
   const size_t bytes = array_bytes(a);
   unsigned char *memory;
@@ -154,11 +161,13 @@ void sl_equiv_end(sl_equiv_trial *t) {
   free(t);
 }
 
-sl_status sl_equiv_begin(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t seed, sl_context *golden, sl_error *err) {
+sl_status sl_equiv_begin(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t seed,
+                         sl_context *golden, sl_error *err) {
   return sl_equiv_begin_small(out, kernel, seed, 1, golden, err);
 }
 
-/* Where a kernel's random numbers start: by its name (FNV-1a), so that new kernels leave the problems of the others as they are. */
+/* Where a kernel's random numbers start: by its name (FNV-1a), so that new kernels leave the
+ * problems of the others as they are. */
 static uint64_t stream_of(const char *name, uint64_t seed) {
   uint64_t hash = 0xcbf29ce484222325;
   for (; *name; name++) hash = (hash ^ (unsigned char)*name) * 0x100000001b3;
@@ -166,7 +175,8 @@ static uint64_t stream_of(const char *name, uint64_t seed) {
   return sl_source_u64(&s);
 }
 
-sl_status sl_equiv_begin_small(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t seed, size_t shrink, sl_context *golden, sl_error *err) {
+sl_status sl_equiv_begin_small(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t seed,
+                               size_t shrink, sl_context *golden, sl_error *err) {
   sl_equiv_trial *t = calloc(1, sizeof *t);
   if (!t || allocate(t)) {
     sl_equiv_end(t);
@@ -179,8 +189,8 @@ sl_status sl_equiv_begin_small(sl_equiv_trial **out, sl_kernel_id kernel, uint64
   cases[kernel].make(&t->problem);
   const sl_status status = run(t, &t->golden, golden, t->runs++);
   if (status) {
-    sl_fail(err, status, "%s, seed %llu, %s: %s", cases[kernel].name, (unsigned long long)seed, t->problem.shape,
-            sl_context_error(golden)->message);
+    sl_fail(err, status, "%s, seed %llu, %s: %s", cases[kernel].name, (unsigned long long)seed,
+            t->problem.shape, sl_context_error(golden)->message);
     sl_equiv_end(t);
     return status;
   }
@@ -197,14 +207,16 @@ void sl_equiv_visit(const sl_equiv_trial *t, sl_equiv_visitor *visit, void *arg)
 
 int sl_equiv_says_something(const sl_equiv_trial *t) {
   for (size_t i = 0; i < t->problem.arrays; i++)
-    for (size_t k = 0; t->problem.array[i].role != SL_IN && k < array_bytes(&t->problem.array[i]); k++)
+    for (size_t k = 0; t->problem.array[i].role != SL_IN && k < array_bytes(&t->problem.array[i]);
+         k++)
       if (t->golden.at[i][k] % 0x80) return 1; /* zeros of either sign have bytes 0 and 0x80 */
   return 0;
 }
 
 /* Distance in units in the last place: patterns as integers that ascend with the value. */
 static uint64_t ulps(uint64_t a, uint64_t b, uint64_t sign) {
-  const uint64_t x = a & sign ? sign - (a ^ sign) : sign + a, y = b & sign ? sign - (b ^ sign) : sign + b;
+  const uint64_t x = a & sign ? sign - (a ^ sign) : sign + a,
+                 y = b & sign ? sign - (b ^ sign) : sign + b;
   return x > y ? x - y : y - x;
 }
 
@@ -215,24 +227,30 @@ static const struct {
 } fields[] = {
 #define FIELD(f) \
   { #f, offsetof(sl_loss_sums, f), sizeof((sl_loss_sums *)0)->f }
-    FIELD(objective),     FIELD(centred),   FIELD(kl),     FIELD(entropy),    FIELD(y_sum),   FIELD(y_square_sum),  FIELD(weight_sum),
-    FIELD(effective_sum), FIELD(ratio_max), FIELD(tokens), FIELD(below_half), FIELD(clamped), FIELD(log_ratio_sum), FIELD(kl_clamped),
+    FIELD(objective),     FIELD(centred),      FIELD(kl),         FIELD(entropy),
+    FIELD(y_sum),         FIELD(y_square_sum), FIELD(weight_sum), FIELD(effective_sum),
+    FIELD(ratio_max),     FIELD(tokens),       FIELD(below_half), FIELD(clamped),
+    FIELD(log_ratio_sum), FIELD(kl_clamped),
 #undef FIELD
 };
 
-static void describe_sums(char *text, size_t size, const char *name, size_t index, const unsigned char *got, const unsigned char *want) {
+static void describe_sums(char *text, size_t size, const char *name, size_t index,
+                          const unsigned char *got, const unsigned char *want) {
   snprintf(text, size, "%s[%zu] differs", name, index);
   for (size_t f = 0; f < sizeof fields / sizeof *fields; f++) {
     uint64_t a = 0, b = 0;
-    memcpy(&a, got + fields[f].offset, fields[f].bytes), memcpy(&b, want + fields[f].offset, fields[f].bytes);
+    memcpy(&a, got + fields[f].offset, fields[f].bytes),
+        memcpy(&b, want + fields[f].offset, fields[f].bytes);
     if (a == b) continue;
-    snprintf(text, size, "%s[%zu].%s is 0x%0*llx, not 0x%0*llx", name, index, fields[f].name, (int)(2 * fields[f].bytes),
-             (unsigned long long)a, (int)(2 * fields[f].bytes), (unsigned long long)b);
+    snprintf(text, size, "%s[%zu].%s is 0x%0*llx, not 0x%0*llx", name, index, fields[f].name,
+             (int)(2 * fields[f].bytes), (unsigned long long)a, (int)(2 * fields[f].bytes),
+             (unsigned long long)b);
     return;
   }
 }
 
-static void describe(char *text, size_t size, const sl_array *array, const unsigned char *got, const unsigned char *want) {
+static void describe(char *text, size_t size, const sl_array *array, const unsigned char *got,
+                     const unsigned char *want) {
   const size_t bytes = sl_element_bytes(array->type);
   size_t i = 0;
   while (memcmp(got + i * bytes, want + i * bytes, bytes) == 0) i++;
@@ -244,10 +262,12 @@ static void describe(char *text, size_t size, const sl_array *array, const unsig
   uint64_t a = 0, b = 0;
   memcpy(&a, got, bytes), memcpy(&b, want, bytes);
   const int digits = (int)(2 * bytes);
-  const int n = snprintf(text, size, "%s[%zu of %zu] is 0x%0*llx, not 0x%0*llx", array->name, i, array->count, digits,
-                         (unsigned long long)a, digits, (unsigned long long)b);
+  const int n =
+      snprintf(text, size, "%s[%zu of %zu] is 0x%0*llx, not 0x%0*llx", array->name, i, array->count,
+               digits, (unsigned long long)a, digits, (unsigned long long)b);
   if (array->type == SL_F32 || array->type == SL_F64)
-    snprintf(text + n, size - (size_t)n, " (%llu ulps)", (unsigned long long)ulps(a, b, (uint64_t)1 << (8 * bytes - 1)));
+    snprintf(text + n, size - (size_t)n, " (%llu ulps)",
+             (unsigned long long)ulps(a, b, (uint64_t)1 << (8 * bytes - 1)));
 }
 
 /* The guard bytes of an array that are not as they were: 0 if all are. */
@@ -255,8 +275,10 @@ static int guards_differ(char *text, size_t size, const sl_array *array, const u
   const size_t bytes = array_bytes(array);
   const unsigned char guard = guard_byte(array);
   for (size_t k = 1; k <= GUARD_BYTES; k++) {
-    if (at[bytes + k - 1] != guard) return snprintf(text, size, "%s was written at byte %zu after its end", array->name, k - 1);
-    if (*(at - k) != guard) return snprintf(text, size, "%s was written at byte %zu before its begin", array->name, k);
+    if (at[bytes + k - 1] != guard)
+      return snprintf(text, size, "%s was written at byte %zu after its end", array->name, k - 1);
+    if (*(at - k) != guard)
+      return snprintf(text, size, "%s was written at byte %zu before its begin", array->name, k);
   }
   return 0;
 }
@@ -269,8 +291,10 @@ static int beyond_bound(char *text, size_t size, const sl_equiv_trial *t, size_t
     float got;
     memcpy(&got, t->other.at[array] + i * sizeof got, sizeof got);
     if (!sl_within_bound(&e, got))
-      return snprintf(text, size, "%s[%zu of %zu] is %.9g, not %.9g: %.3g times the bound of a sum of %zu in any order", a->name, i,
-                      a->count, (double)got, e.sum, sl_share_of_bound(&e, got), e.n);
+      return snprintf(
+          text, size,
+          "%s[%zu of %zu] is %.9g, not %.9g: %.3g times the bound of a sum of %zu in any order",
+          a->name, i, a->count, (double)got, e.sum, sl_share_of_bound(&e, got), e.n);
   }
   return 0;
 }
@@ -296,7 +320,8 @@ static int find_difference(char *text, size_t size, const sl_equiv_trial *t, int
 }
 
 /* A second run of a vendor's kernel, with the first one's alignments, has the first one's bits. */
-static sl_status repeat(char *text, size_t size, sl_equiv_trial *t, sl_context *ctx, unsigned layout) {
+static sl_status repeat(char *text, size_t size, sl_equiv_trial *t, sl_context *ctx,
+                        unsigned layout) {
   if (!t->again.memory) t->again.memory = malloc(COPY_BYTES);
   if (!t->again.memory) {
     snprintf(text, size, "no memory for a second run");
@@ -304,7 +329,8 @@ static sl_status repeat(char *text, size_t size, sl_equiv_trial *t, sl_context *
   }
   const sl_status status = run(t, &t->again, ctx, layout);
   if (status) {
-    snprintf(text, size, "a second run: status %s: %.300s", sl_status_name(status), sl_context_error(ctx)->message);
+    snprintf(text, size, "a second run: status %s: %.300s", sl_status_name(status),
+             sl_context_error(ctx)->message);
     return status;
   }
   for (size_t i = 0; i < t->problem.arrays; i++) {
@@ -323,19 +349,22 @@ sl_status sl_equiv_check(sl_equiv_trial *t, sl_context *ctx, sl_error *err) {
   const unsigned layout = t->runs++;
   sl_status status = run(t, &t->other, ctx, layout);
   if (status)
-    snprintf(text, sizeof text, "status %s: %.300s", sl_status_name(status), sl_context_error(ctx)->message);
+    snprintf(text, sizeof text, "status %s: %.300s", sl_status_name(status),
+             sl_context_error(ctx)->message);
   else if (find_difference(text, sizeof text, t, bounded))
     status = SL_ERR_MISMATCH;
   else if (bounded)
     status = repeat(text, sizeof text, t, ctx, layout + SHIFTS);
   if (!status) return SL_OK;
-  return sl_fail(err, SL_ERR_MISMATCH, "%s, seed %llu, %s: %s with %d threads: %s", cases[t->kernel].name, (unsigned long long)t->seed,
-                 t->problem.shape, sl_context_backend(ctx), sl_context_threads(ctx), text);
+  return sl_fail(err, SL_ERR_MISMATCH, "%s, seed %llu, %s: %s with %d threads: %s",
+                 cases[t->kernel].name, (unsigned long long)t->seed, t->problem.shape,
+                 sl_context_backend(ctx), sl_context_threads(ctx), text);
 }
 
 size_t sl_equiv_backends(const sl_equiv_backend **list) {
-  static const sl_equiv_backend backends[] = {
-      {"plain", {"plain", SL_ISA_BEST, 0}}, {"cpu/avx2", {"cpu", SL_ISA_AVX2, 0}}, {"cpu/avx512", {"cpu", SL_ISA_AVX512, 0}}};
+  static const sl_equiv_backend backends[] = {{"plain", {"plain", SL_ISA_BEST, 0}},
+                                              {"cpu/avx2", {"cpu", SL_ISA_AVX2, 0}},
+                                              {"cpu/avx512", {"cpu", SL_ISA_AVX512, 0}}};
   *list = backends;
   return sizeof backends / sizeof *backends;
 }

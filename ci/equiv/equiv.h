@@ -1,7 +1,8 @@
-/* The equivalence gate: every kernel of spec/kernels.def, on random and adversarial inputs, in a context that is held to another one bit
- * for bit (spec N1.4, N1.6). A trial is one problem, made from a seed, with the golden context's outputs; any number of contexts is checked
- * against it, on a device too. Arrays stand between guard zones, at alignments that differ from run to run; outputs start with poison that
- * differs too. */
+/* The equivalence gate: every kernel of spec/kernels.def, on random and adversarial inputs, in a
+ * context that is held to another one bit for bit (spec N1.4, N1.6). A trial is one problem, made
+ * from a seed, with the golden context's outputs; any number of contexts is checked against it, on
+ * a device too. Arrays stand between guard zones, at alignments that differ from run to run;
+ * outputs start with poison that differs too. */
 #ifndef SLUICE_EQUIV_H
 #define SLUICE_EQUIV_H
 
@@ -14,25 +15,33 @@ typedef struct sl_equiv_trial sl_equiv_trial;
 
 const char *sl_equiv_kernel_name(sl_kernel_id kernel);
 
-/* Makes the problem of that kernel and seed and runs it in `golden`. SL_ERR_MEMORY, or what the kernel returned. */
-sl_status sl_equiv_begin(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t seed, sl_context *golden, sl_error *err);
-/* The same with a problem that is about `shrink` times smaller: for contexts in which every access costs. */
-sl_status sl_equiv_begin_small(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t seed, size_t shrink, sl_context *golden, sl_error *err);
+/* Makes the problem of that kernel and seed and runs it in `golden`. SL_ERR_MEMORY, or what the
+ * kernel returned. */
+sl_status sl_equiv_begin(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t seed,
+                         sl_context *golden, sl_error *err);
+/* The same with a problem that is about `shrink` times smaller: for contexts in which every access
+ * costs. */
+sl_status sl_equiv_begin_small(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t seed,
+                               size_t shrink, sl_context *golden, sl_error *err);
 void sl_equiv_end(sl_equiv_trial *trial);
 
 /* The shape of the problem, in words. */
 const char *sl_equiv_shape(const sl_equiv_trial *trial);
 
-/* One array of a problem: what it holds before the call and, NULL for an input, after the golden run. */
+/* One array of a problem: what it holds before the call and, NULL for an input, after the golden
+ * run. */
 typedef void sl_equiv_visitor(void *arg, const void *before, const void *after, size_t bytes);
 void sl_equiv_visit(const sl_equiv_trial *trial, sl_equiv_visitor *visit, void *arg);
 
-/* 1 if an output of the golden run holds anything but zeros: what is equal because it is empty or 0 proves nothing. */
+/* 1 if an output of the golden run holds anything but zeros: what is equal because it is empty or 0
+ * proves nothing. */
 int sl_equiv_says_something(const sl_equiv_trial *trial);
 
-/* Runs the problem in ctx. SL_ERR_MISMATCH where its status or an output bit differs, an input was written or a guard was; the message
- * names context, kernel, seed, shape and the first tensor[index] with both bit patterns and the distance in ulps. A vendor's kernel
- * (kernels/vendor/vendor.h) runs twice: every output is to lie within the bound for any order of its sum, and the bits are to repeat. */
+/* Runs the problem in ctx. SL_ERR_MISMATCH where its status or an output bit differs, an input was
+ * written or a guard was; the message names context, kernel, seed, shape and the first
+ * tensor[index] with both bit patterns and the distance in ulps. A vendor's kernel
+ * (kernels/vendor/vendor.h) runs twice: every output is to lie within the bound for any order of
+ * its sum, and the bits are to repeat. */
 sl_status sl_equiv_check(sl_equiv_trial *trial, sl_context *ctx, sl_error *err);
 
 /* The contexts that are held to plain. An absent one is not created: sl_context_create says why. */

@@ -16,12 +16,15 @@ uint64_t sl_source_u64(sl_source *s) {
   return z ^ (z >> 31);
 }
 
-uint32_t sl_source_below(sl_source *s, uint32_t n) { return (uint32_t)((sl_source_u64(s) >> 32) * n >> 32); }
+uint32_t sl_source_below(sl_source *s, uint32_t n) {
+  return (uint32_t)((sl_source_u64(s) >> 32) * n >> 32);
+}
 
 double sl_source_unit(sl_source *s) { return (double)(int64_t)sl_source_u64(s) * 0x1p-63; }
 
 size_t sl_element_bytes(sl_element type) {
-  static const size_t bytes[] = {sizeof(float), sizeof(double), sizeof(uint32_t), sizeof(uint8_t), sizeof(sl_loss_sums), sizeof(uint64_t)};
+  static const size_t bytes[] = {sizeof(float),   sizeof(double),       sizeof(uint32_t),
+                                 sizeof(uint8_t), sizeof(sl_loss_sums), sizeof(uint64_t)};
   return bytes[type];
 }
 
@@ -34,7 +37,8 @@ int sl_shape(sl_problem *p, const char *format, ...) {
 }
 
 void *sl_add(sl_problem *p, const char *name, sl_element type, sl_role role, size_t count) {
-  const size_t bytes = count * sl_element_bytes(type), rounded = (bytes / ARENA_ALIGN + 1) * ARENA_ALIGN;
+  const size_t bytes = count * sl_element_bytes(type),
+               rounded = (bytes / ARENA_ALIGN + 1) * ARENA_ALIGN;
   assert(p->arrays < SL_ARRAYS_MAX && rounded <= p->arena_bytes - p->arena_used);
   void *data = p->arena + p->arena_used;
   p->arena_used += rounded;
@@ -43,7 +47,9 @@ void *sl_add(sl_problem *p, const char *name, sl_element type, sl_role role, siz
   return data;
 }
 
-void sl_drop(sl_problem *p) { p->array[p->arrays++] = (sl_array){"(absent)", SL_F32, SL_IN, 0, NULL, 0}; }
+void sl_drop(sl_problem *p) {
+  p->array[p->arrays++] = (sl_array){"(absent)", SL_F32, SL_IN, 0, NULL, 0};
+}
 
 static float mixed(sl_source *s) {
   const float x = (float)sl_source_unit(s);
@@ -72,9 +78,11 @@ static float value(sl_source *s, kind k, const float *before, size_t i) {
     case CONSTANT:
       return i ? before[0] : (float)sl_source_unit(s);
     case CANCELLING: /* each odd element nearly undoes the one before it */
-      return i % 2 ? -before[i - 1] * (1.0f + 0x1p-23f * (float)sl_source_below(s, 3)) : (float)sl_source_unit(s);
+      return i % 2 ? -before[i - 1] * (1.0f + 0x1p-23f * (float)sl_source_below(s, 3))
+                   : (float)sl_source_unit(s);
     case ZEROS:
-      return sl_source_below(s, 4) ? copysignf(0.0f, (float)sl_source_unit(s)) : (float)sl_source_unit(s);
+      return sl_source_below(s, 4) ? copysignf(0.0f, (float)sl_source_unit(s))
+                                   : (float)sl_source_unit(s);
     case POWERS:
       return copysignf(ldexpf(1.0f, (int)sl_source_below(s, 9) - 6), (float)sl_source_unit(s));
     default:
@@ -95,7 +103,9 @@ float *sl_add_total(sl_problem *p, const char *name, size_t count) {
   return x;
 }
 
-size_t sl_budget(const sl_problem *p, size_t budget) { return p->shrink < 2 ? budget : budget / p->shrink + 1; }
+size_t sl_budget(const sl_problem *p, size_t budget) {
+  return p->shrink < 2 ? budget : budget / p->shrink + 1;
+}
 
 size_t sl_size(sl_problem *p, size_t low, size_t high, size_t *budget) {
   static const size_t boundary[] = {0,
@@ -151,7 +161,9 @@ const uint32_t *sl_add_seq(sl_problem *p, size_t tokens, size_t *n_seq) {
   p->array[p->arrays - 1].host_only = 1;
   for (size_t i = 0; i < n; i++) {
     size_t left = tokens - seq[i];
-    seq[i + 1] = seq[i] + (uint32_t)(left && sl_source_below(&p->source, 5) ? sl_size(p, 0, left, &left) : 0);
+    seq[i + 1] =
+        seq[i] +
+        (uint32_t)(left && sl_source_below(&p->source, 5) ? sl_size(p, 0, left, &left) : 0);
   }
   *n_seq = n;
   return seq;
@@ -160,7 +172,8 @@ const uint32_t *sl_add_seq(sl_problem *p, size_t tokens, size_t *n_seq) {
 const uint8_t *sl_add_mask(sl_problem *p, size_t t) {
   uint8_t *mask = sl_add(p, "mask", SL_U8, SL_IN, t);
   const uint32_t how = sl_source_below(&p->source, 12);
-  for (size_t i = 0; i < t; i++) mask[i] = how == 0 ? 0 : how < 4 ? 1 : (uint8_t)sl_source_below(&p->source, 2 + how % 3);
+  for (size_t i = 0; i < t; i++)
+    mask[i] = how == 0 ? 0 : how < 4 ? 1 : (uint8_t)sl_source_below(&p->source, 2 + how % 3);
   return mask;
 }
 

@@ -33,7 +33,8 @@ typedef struct {
 #define SL_ARRAYS_MAX 20
 #define SL_SIZES_MAX 8
 
-/* One call of a kernel: its arrays in the order that the case added them, and the arguments that are no arrays. */
+/* One call of a kernel: its arrays in the order that the case added them, and the arguments that
+ * are no arrays. */
 typedef struct {
   sl_source source;
   sl_context *golden; /* for cases whose inputs are another kernel's outputs */
@@ -50,7 +51,8 @@ typedef struct {
   size_t arena_bytes, arena_used;
 } sl_problem;
 
-/* A case: makes a problem, and calls the kernel with arrays at at[0], at[1], ... in place of array[0].data, ... */
+/* A case: makes a problem, and calls the kernel with arrays at at[0], at[1], ... in place of
+ * array[0].data, ... */
 typedef struct {
   const char *name;
   void (*make)(sl_problem *p);
@@ -68,8 +70,8 @@ int sl_shape(sl_problem *p, const char *format, ...) __attribute__((format(print
 
 /* Adds an array of zeros. */
 void *sl_add(sl_problem *p, const char *name, sl_element type, sl_role role, size_t count);
-/* Adds an array of floats of a random kind: usual, mixed magnitudes with zeros of both signs and subnormals, constant, cancelling pairs,
- * powers of two, or mostly zeros. */
+/* Adds an array of floats of a random kind: usual, mixed magnitudes with zeros of both signs and
+ * subnormals, constant, cancelling pairs, powers of two, or mostly zeros. */
 float *sl_add_floats(sl_problem *p, const char *name, sl_role role, size_t count);
 
 /* A running total (SL_INOUT): floats without -0, which no total is (spec N3.1). */
@@ -80,11 +82,12 @@ void sl_drop(sl_problem *p);
 /* What a case may spend on its sizes. */
 size_t sl_budget(const sl_problem *p, size_t budget);
 
-/* A size in [low, high] whose product with *budget's other users stays below it: often a boundary of a vector, a chunk or a tile, or a
- * prime. Divides *budget by it. */
+/* A size in [low, high] whose product with *budget's other users stays below it: often a boundary
+ * of a vector, a chunk or a tile, or a prime. Divides *budget by it. */
 size_t sl_size(sl_problem *p, size_t low, size_t high, size_t *budget);
 
-/* Offsets of up to 6 sequences with at most `tokens` tokens, lengths 0, 1 and chunk boundaries among them; stores n_seq in *n_seq. */
+/* Offsets of up to 6 sequences with at most `tokens` tokens, lengths 0, 1 and chunk boundaries
+ * among them; stores n_seq in *n_seq. */
 const uint32_t *sl_add_seq(sl_problem *p, size_t tokens, size_t *n_seq);
 /* A mask: all, none, or random slots. */
 const uint8_t *sl_add_mask(sl_problem *p, size_t t);

@@ -1,5 +1,6 @@
-/* Sweeps (spec N2.3, F5.1). Blocks of inputs go through the function, then through an estimate with a proven bound: where both ends of its
- * interval round to one binary32, that is the right result, because rounding is monotone. The rest, one input in some 2^18, is MPFR's. */
+/* Sweeps (spec N2.3, F5.1). Blocks of inputs go through the function, then through an estimate with
+ * a proven bound: where both ends of its interval round to one binary32, that is the right result,
+ * because rounding is monotone. The rest, one input in some 2^18, is MPFR's. */
 #include "sweep.h"
 
 #include "reference/functions.h"
@@ -35,7 +36,8 @@ static void add_digest(sl_sweep_digest *d, uint64_t low, uint64_t high) {
 
 /* What is right where the estimate decides; *decided = 0 where it does not. */
 static uint32_t expected(double estimate, int *decided) {
-  const float low = (float)(estimate * (1 - SL_REF_ESTIMATE_ERROR)), high = (float)(estimate * (1 + SL_REF_ESTIMATE_ERROR));
+  const float low = (float)(estimate * (1 - SL_REF_ESTIMATE_ERROR)),
+              high = (float)(estimate * (1 + SL_REF_ESTIMATE_ERROR));
   uint32_t a, b;
   memcpy(&a, &low, sizeof a);
   memcpy(&b, &high, sizeof b);
@@ -43,7 +45,8 @@ static uint32_t expected(double estimate, int *decided) {
   return a;
 }
 
-static void prove_block(const sweep *s, sl_sweep_result *r, const float *x, const float *y, size_t n) {
+static void prove_block(const sweep *s, sl_sweep_result *r, const float *x, const float *y,
+                        size_t n) {
   const sl_function_id f = s->options->function;
   double estimate[BLOCK];
   sl_ref_estimate(s->estimator, f, estimate, x, n);
@@ -94,7 +97,8 @@ static void sweep_range(const sweep *s, sl_sweep_result *r, uint64_t begin, uint
 
 static void merge(const sweep *s, const sl_sweep_result *part, uint64_t inputs) {
   sl_sweep_result *r = s->result;
-  const uint64_t witnesses = part->misrounded < SL_SWEEP_WITNESSES ? part->misrounded : SL_SWEEP_WITNESSES;
+  const uint64_t witnesses =
+      part->misrounded < SL_SWEEP_WITNESSES ? part->misrounded : SL_SWEEP_WITNESSES;
   for (uint64_t i = 0; i < witnesses; i++) add_witness(r, part->witness[i]);
   r->misrounded += part->misrounded - witnesses;
   r->fallbacks += part->fallbacks;
@@ -105,7 +109,8 @@ static void merge(const sweep *s, const sl_sweep_result *part, uint64_t inputs) 
 static void run_tasks(const sweep *s, uint64_t inputs) {
   const sl_sweep_options *o = s->options;
   const uint64_t task = (uint64_t)BLOCK * BLOCKS_PER_TASK, tasks = (inputs + task - 1) / task;
-#pragma omp parallel for schedule(dynamic) num_threads(o->threads ? o->threads : omp_get_num_procs())
+#pragma omp parallel for schedule(dynamic) \
+    num_threads(o->threads ? o->threads : omp_get_num_procs())
   for (uint64_t k = 0; k < tasks; k++) {
     sl_sweep_result part = {0};
     const uint64_t begin = k * task, end = begin + task < inputs ? begin + task : inputs;

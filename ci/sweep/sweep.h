@@ -1,4 +1,5 @@
-/* Sweeps: a function over all its inputs against MPFR, and the digest of its outputs (spec N2.3, F5.1). */
+/* Sweeps: a function over all its inputs against MPFR, and the digest of its outputs (spec N2.3,
+ * F5.1). */
 #ifndef SLUICE_SWEEP_H
 #define SLUICE_SWEEP_H
 
@@ -36,7 +37,8 @@ typedef struct {
   uint64_t inputs, misrounded, fallbacks; /* fallbacks: inputs that only MPFR could decide */
   sl_sweep_digest digest;
   double seconds;
-  sl_sweep_witness witness[SL_SWEEP_WITNESSES]; /* the first by pattern, min(misrounded, SL_SWEEP_WITNESSES) of them */
+  sl_sweep_witness witness[SL_SWEEP_WITNESSES]; /* the first by pattern, min(misrounded,
+                                                   SL_SWEEP_WITNESSES) of them */
 } sl_sweep_result;
 
 /* SL_ERR_MEMORY; a misrounded input is no error. */

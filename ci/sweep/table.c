@@ -1,4 +1,5 @@
-/* One row a function: proof of the scalar function, digest and speed of the vector ones (spec N2.3). */
+/* One row a function: proof of the scalar function, digest and speed of the vector ones (spec
+ * N2.3). */
 #include "table.h"
 
 #include <inttypes.h>
@@ -8,7 +9,8 @@ static const struct {
   sl_isa isa;
 } sets[SL_SWEEP_SETS] = {{"avx2", SL_ISA_AVX2}, {"avx512", SL_ISA_AVX512}};
 
-static sl_status measure_set(sl_sweep_set *out, sl_isa isa, const sl_sweep_options *how, const sl_sweep_result *scalar, sl_error *err) {
+static sl_status measure_set(sl_sweep_set *out, sl_isa isa, const sl_sweep_options *how,
+                             const sl_sweep_result *scalar, sl_error *err) {
   const sl_function_map *maps, *peers;
   sl_status status = sl_function_maps_of(&maps, &peers, isa, err);
   if (status) return status == SL_ERR_UNAVAILABLE ? SL_OK : status;
@@ -19,12 +21,14 @@ static sl_status measure_set(sl_sweep_set *out, sl_isa isa, const sl_sweep_optio
   if (status) return status;
   out->here = 1;
   out->equal = r.digest.low == scalar->digest.low && r.digest.high == scalar->digest.high;
-  status = sl_function_speed_measure(&out->speed, how->function, digest.map, peers[how->function], err);
+  status =
+      sl_function_speed_measure(&out->speed, how->function, digest.map, peers[how->function], err);
   out->timed = status == SL_OK;
   return status == SL_ERR_UNAVAILABLE ? SL_OK : status;
 }
 
-sl_status sl_sweep_table_measure(sl_sweep_row *out, const sl_sweep_options *how, const sl_sweep_result *result, sl_error *err) {
+sl_status sl_sweep_table_measure(sl_sweep_row *out, const sl_sweep_options *how,
+                                 const sl_sweep_result *result, sl_error *err) {
   sl_sweep_row row = {.equal = 1};
   for (int i = 0; i < SL_SWEEP_SETS; i++) {
     const sl_status status = measure_set(&row.set[i], sets[i].isa, how, result, err);
@@ -37,15 +41,17 @@ sl_status sl_sweep_table_measure(sl_sweep_row *out, const sl_sweep_options *how,
 
 void sl_sweep_table_header(FILE *out) {
   fprintf(out, "| function | inputs | misrounded | MPFR fallbacks | seconds |");
-  for (int i = 0; i < SL_SWEEP_SETS; i++) fprintf(out, " %s digest | %s ns / libmvec ns = ratio |", sets[i].name, sets[i].name);
+  for (int i = 0; i < SL_SWEEP_SETS; i++)
+    fprintf(out, " %s digest | %s ns / libmvec ns = ratio |", sets[i].name, sets[i].name);
   fprintf(out, "\n|---|---|---|---|---|");
   for (int i = 0; i < SL_SWEEP_SETS; i++) fprintf(out, "---|---|");
   fprintf(out, "\n");
 }
 
-void sl_sweep_table_row(FILE *out, sl_function_id function, const sl_sweep_result *r, const sl_sweep_row *row) {
-  fprintf(out, "| %s | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %.1f |", sl_function_name(function), r->inputs, r->misrounded,
-          r->fallbacks, r->seconds);
+void sl_sweep_table_row(FILE *out, sl_function_id function, const sl_sweep_result *r,
+                        const sl_sweep_row *row) {
+  fprintf(out, "| %s | %" PRIu64 " | %" PRIu64 " | %" PRIu64 " | %.1f |",
+          sl_function_name(function), r->inputs, r->misrounded, r->fallbacks, r->seconds);
   for (int i = 0; i < SL_SWEEP_SETS; i++) {
     const sl_sweep_set *s = &row->set[i];
     fprintf(out, " %s |", !s->here ? "absent" : s->equal ? "equal" : "DIFFERS");

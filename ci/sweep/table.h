@@ -1,4 +1,5 @@
-/* The table of `sluice sweep --table`, in Markdown: a function's proof, and of each vector implementation the digest and the speed. */
+/* The table of `sluice sweep --table`, in Markdown: a function's proof, and of each vector
+ * implementation the digest and the speed. */
 #ifndef SLUICE_SWEEP_TABLE_H
 #define SLUICE_SWEEP_TABLE_H
 
@@ -22,11 +23,14 @@ typedef struct {
   int equal; /* no digest differs */
 } sl_sweep_row;
 
-/* how, result: the scalar function's sweep. Sweeps the vector implementations in the same way, without proof, and times them. The errors of
- * sl_sweep_run and sl_function_speed_measure, but an absent instruction set or peer. */
-sl_status sl_sweep_table_measure(sl_sweep_row *out, const sl_sweep_options *how, const sl_sweep_result *result, sl_error *err);
+/* how, result: the scalar function's sweep. Sweeps the vector implementations in the same way,
+ * without proof, and times them. The errors of sl_sweep_run and sl_function_speed_measure, but an
+ * absent instruction set or peer. */
+sl_status sl_sweep_table_measure(sl_sweep_row *out, const sl_sweep_options *how,
+                                 const sl_sweep_result *result, sl_error *err);
 
 void sl_sweep_table_header(FILE *out);
-void sl_sweep_table_row(FILE *out, sl_function_id function, const sl_sweep_result *result, const sl_sweep_row *row);
+void sl_sweep_table_row(FILE *out, sl_function_id function, const sl_sweep_result *result,
+                        const sl_sweep_row *row);
 
 #endif

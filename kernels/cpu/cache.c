@@ -1,7 +1,8 @@
 /* The key/value cache: storing tokens and forking prompts (spec T3.3). Copies only; floor: memory.
  *
- * Threads split kv heads, components, keys and values, and each walks the tokens (or forks) in order: what is written twice ends as the
- * later one says, whatever the number of threads (spec N1.4). */
+ * Threads split kv heads, components, keys and values, and each walks the tokens (or forks) in
+ * order: what is written twice ends as the later one says, whatever the number of threads (spec
+ * N1.4). */
 #include "cpu.h"
 #include "lanes.h"
 
@@ -21,7 +22,8 @@ static void store_range(void *arg, size_t begin, size_t end, int thread) {
     const size_t slot = j->slot[i] * j->width * j->capacity, position = j->position[i];
     for (size_t c = begin; c < end; c++) {
       j->k_cache[slot + c * j->capacity + position] = j->k[i * j->width + c];
-      j->v_cache[slot + (c / j->d * j->capacity + position) * j->d + c % j->d] = j->v[i * j->width + c];
+      j->v_cache[slot + (c / j->d * j->capacity + position) * j->d + c % j->d] =
+          j->v[i * j->width + c];
     }
   }
 }
@@ -32,8 +34,9 @@ static size_t units_grain(const sl_context *ctx, size_t n, size_t ns) {
   return ns < 2 * SL_RANGE_NS ? n : (n + threads - 1) / threads;
 }
 
-sl_status SL_ISA_NAME(kv_store)(sl_context *ctx, float *k_cache, float *v_cache, const float *k, const float *v, const uint32_t *slot,
-                                const uint32_t *position, size_t t, size_t kv_heads, size_t d, size_t capacity) {
+sl_status SL_ISA_NAME(kv_store)(sl_context *ctx, float *k_cache, float *v_cache, const float *k,
+                                const float *v, const uint32_t *slot, const uint32_t *position,
+                                size_t t, size_t kv_heads, size_t d, size_t capacity) {
   store_job j = {k_cache, v_cache, k, v, slot, position, t, kv_heads * d, d, capacity};
   return sl_parallel_for(ctx, j.width, units_grain(ctx, j.width, t * j.width), store_range, &j);
 }
@@ -52,20 +55,24 @@ static void fork_range(void *arg, size_t begin, size_t end, int thread) {
   for (size_t i = 0; i < j->n; i++) {
     if (j->to[i] == j->from[i]) continue;
     for (size_t u = begin; u < end; u++) {
-      const size_t to = j->to[i] * slot + u / 2 * head, from = j->from[i] * slot + u / 2 * head, length = j->length[i];
+      const size_t to = j->to[i] * slot + u / 2 * head, from = j->from[i] * slot + u / 2 * head,
+                   length = j->length[i];
       if (u % 2)
         memcpy(j->v_cache + to, j->v_cache + from, length * j->d * sizeof *j->v_cache);
       else
         for (size_t c = 0; c < j->d; c++)
-          memcpy(j->k_cache + to + c * j->capacity, j->k_cache + from + c * j->capacity, length * sizeof *j->k_cache);
+          memcpy(j->k_cache + to + c * j->capacity, j->k_cache + from + c * j->capacity,
+                 length * sizeof *j->k_cache);
     }
   }
 }
 
-sl_status SL_ISA_NAME(kv_fork)(sl_context *ctx, float *k_cache, float *v_cache, const uint32_t *to, const uint32_t *from,
-                               const uint32_t *length, size_t n, size_t kv_heads, size_t d, size_t capacity) {
+sl_status SL_ISA_NAME(kv_fork)(sl_context *ctx, float *k_cache, float *v_cache, const uint32_t *to,
+                               const uint32_t *from, const uint32_t *length, size_t n,
+                               size_t kv_heads, size_t d, size_t capacity) {
   fork_job j = {k_cache, v_cache, to, from, length, n, kv_heads, d, capacity};
   size_t floats = 0;
   for (size_t i = 0; i < n; i++) floats += length[i] + 16;
-  return sl_parallel_for(ctx, 2 * kv_heads, units_grain(ctx, 2 * kv_heads, floats * kv_heads * d / 4), fork_range, &j);
+  return sl_parallel_for(ctx, 2 * kv_heads,
+                         units_grain(ctx, 2 * kv_heads, floats * kv_heads * d / 4), fork_range, &j);
 }

@@ -1,5 +1,6 @@
-/* Inside of the cpu backend. Each file here is compiled once with AVX2 and once with AVX-512; SL_ISA (avx2, avx512) is set by the
- * build, and SL_ISA_NAME(x) names a function of this compilation. Not public. */
+/* Inside of the cpu backend. Each file here is compiled once with AVX2 and once with AVX-512;
+ * SL_ISA (avx2, avx512) is set by the build, and SL_ISA_NAME(x) names a function of this
+ * compilation. Not public. */
 #ifndef SLUICE_CPU_H
 #define SLUICE_CPU_H
 
@@ -13,7 +14,8 @@
 #define SL_ISA_PASTE(isa, name) SL_ISA_PASTE2(isa, name)
 #define SL_ISA_NAME(name) SL_ISA_PASTE(SL_ISA, name)
 
-#define SL_KERNEL(name, params, args, storage, clause, bound) sl_status SL_ISA_NAME(name)(sl_context * ctx, SL_UNPAREN params);
+#define SL_KERNEL(name, params, args, storage, clause, bound) \
+  sl_status SL_ISA_NAME(name)(sl_context * ctx, SL_UNPAREN params);
 #include <sluice/kernels.def>
 #undef SL_KERNEL
 size_t SL_ISA_NAME(linear_pack_bytes)(size_t n, size_t k, sl_pack_kind kind);

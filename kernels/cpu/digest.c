@@ -1,7 +1,8 @@
 /* The digest of a tensor's bits in vectors (spec F5.3).
  *
- * 4 bytes and two 64-bit multiplications an element. AVX-512 has those, AVX2 makes each of three of 32 bits: some 1 and 2.5 cycles an
- * element. In cache that is the floor, and beyond it memory is near. */
+ * 4 bytes and two 64-bit multiplications an element. AVX-512 has those, AVX2 makes each of three of
+ * 32 bits: some 1 and 2.5 cycles an element. In cache that is the floor, and beyond it memory is
+ * near. */
 #include "cpu.h"
 #include "kernels/mix64.h"
 #include "lanes.h"
@@ -19,7 +20,9 @@ typedef __m512i vq;
 static inline vq q_set(uint64_t x) { return _mm512_set1_epi64((long long)x); }
 static inline vq q_load(const void *p) { return _mm512_loadu_si512(p); }
 static inline void q_store(void *p, vq x) { _mm512_storeu_si512(p, x); }
-static inline vq q_widen(const float *p) { return _mm512_cvtepu32_epi64(_mm256_loadu_si256((const __m256i *)(const void *)p)); }
+static inline vq q_widen(const float *p) {
+  return _mm512_cvtepu32_epi64(_mm256_loadu_si256((const __m256i *)(const void *)p));
+}
 static inline vq q_add(vq a, vq b) { return _mm512_add_epi64(a, b); }
 static inline vq q_xor(vq a, vq b) { return _mm512_xor_si512(a, b); }
 #define q_shift(a, n) _mm512_srli_epi64(a, n)
@@ -30,7 +33,9 @@ typedef __m256i vq;
 static inline vq q_set(uint64_t x) { return _mm256_set1_epi64x((long long)x); }
 static inline vq q_load(const void *p) { return _mm256_loadu_si256((const __m256i *)p); }
 static inline void q_store(void *p, vq x) { _mm256_storeu_si256((__m256i *)p, x); }
-static inline vq q_widen(const float *p) { return _mm256_cvtepu32_epi64(_mm_loadu_si128((const __m128i *)(const void *)p)); }
+static inline vq q_widen(const float *p) {
+  return _mm256_cvtepu32_epi64(_mm_loadu_si128((const __m128i *)(const void *)p));
+}
 static inline vq q_add(vq a, vq b) { return _mm256_add_epi64(a, b); }
 static inline vq q_xor(vq a, vq b) { return _mm256_xor_si256(a, b); }
 #define q_shift(a, n) _mm256_srli_epi64(a, n)
@@ -96,7 +101,8 @@ sl_status SL_ISA_NAME(tensor_digest)(sl_context *ctx, uint64_t *digest, const fl
   const sl_status status = sl_parallel_for(ctx, n, 16384, digest_range, &j);
   if (status) return status;
   half_sums s = {0, 0};
-  for (size_t t = 0; t < threads; t++) s.all += j.of_thread[t * LINE].all, s.high += j.of_thread[t * LINE].high;
+  for (size_t t = 0; t < threads; t++)
+    s.all += j.of_thread[t * LINE].all, s.high += j.of_thread[t * LINE].high;
   sl_mix64_digest(digest, s.all, s.high);
   return SL_OK;
 }

@@ -4,9 +4,10 @@
 #include "cpu.h"
 #include "functions.h"
 
-#define SL_FUNCTION(name, low, high)                                                                 \
-  static void map_##name(float *y, const float *x, size_t n) {                                       \
-    for (size_t i = 0; i < n; i += SL_VW) v_store_n(y + i, n - i, v_##name(v_load_n(x + i, n - i))); \
+#define SL_FUNCTION(name, low, high)                             \
+  static void map_##name(float *y, const float *x, size_t n) {   \
+    for (size_t i = 0; i < n; i += SL_VW)                        \
+      v_store_n(y + i, n - i, v_##name(v_load_n(x + i, n - i))); \
   }
 #include <sluice/functions.def>
 #undef SL_FUNCTION

@@ -1,5 +1,6 @@
-/* The correctly rounded functions (spec N2.1, N2.2) on vectors: vf v_NAME(vf) for each row of functions.def, the algorithms of
- * sluice/functions_core.h on the two halves of a vector, widened. Not public. */
+/* The correctly rounded functions (spec N2.1, N2.2) on vectors: vf v_NAME(vf) for each row of
+ * functions.def, the algorithms of sluice/functions_core.h on the two halves of a vector, widened.
+ * Not public. */
 #ifndef SLUICE_CPU_FUNCTIONS_H
 #define SLUICE_CPU_FUNCTIONS_H
 
@@ -30,7 +31,9 @@ static inline vf v64_join(vf64 low, vf64 high) {
 #else
 static inline vf64 v64_low(vf x) { return _mm256_cvtps_pd(_mm256_castps256_ps128(x)); }
 static inline vf64 v64_high(vf x) { return _mm256_cvtps_pd(_mm256_extractf128_ps(x, 1)); }
-static inline vf v64_join(vf64 low, vf64 high) { return _mm256_set_m128(_mm256_cvtpd_ps(high), _mm256_cvtpd_ps(low)); }
+static inline vf v64_join(vf64 low, vf64 high) {
+  return _mm256_set_m128(_mm256_cvtpd_ps(high), _mm256_cvtpd_ps(low));
+}
 #define SLC_K(c) _mm256_set1_pd(c)
 #define SLC_FMA(a, b, c) _mm256_fmadd_pd(a, b, c)
 #define SLC_SQRT(a) _mm256_sqrt_pd(a)
@@ -44,7 +47,9 @@ static inline vf v64_join(vf64 low, vf64 high) { return _mm256_set_m128(_mm256_c
 #endif
 
 static inline vf v_magnitude(vf x) { return (vf)((vu32)x & 0x7fffffffu); }
-static inline vf v_copysign(vf x, vf sign) { return (vf)((vu32)v_magnitude(x) | ((vu32)sign & 0x80000000u)); }
+static inline vf v_copysign(vf x, vf sign) {
+  return (vf)((vu32)v_magnitude(x) | ((vu32)sign & 0x80000000u));
+}
 
 #define SLC_FN static inline
 #define SLC_D(name) v64_##name

@@ -1,10 +1,11 @@
 /* The matrix product under linear layers and head: chains of spec N3.2 in registers. Not public.
  *
- * A tile of c has SL_GEMM_ROWS rows and SL_GEMM_COLUMNS columns. One chunk of the dot is one run of the micro-kernel: its accumulators
- * start at +0, are the chains of the chunk, and are added to c at its end, so that the blocking for registers and L1 is the order of the
- * spec. AVX-512: 12 x 32 (24 chains; each k costs 24 fmas, 2 loads and 12 broadcasts); AVX2: 4 x 24 (12 chains in 16 registers). The fma
- * units are the limit on both. Operands are packed in panels (k, rows) and (k, columns), filled up with zeros, whose terms do not show
- * (lanes.h).
+ * A tile of c has SL_GEMM_ROWS rows and SL_GEMM_COLUMNS columns. One chunk of the dot is one run of
+ * the micro-kernel: its accumulators start at +0, are the chains of the chunk, and are added to c
+ * at its end, so that the blocking for registers and L1 is the order of the spec. AVX-512: 12 x 32
+ * (24 chains; each k costs 24 fmas, 2 loads and 12 broadcasts); AVX2: 4 x 24 (12 chains in 16
+ * registers). The fma units are the limit on both. Operands are packed in panels (k, rows) and (k,
+ * columns), filled up with zeros, whose terms do not show (lanes.h).
  */
 #ifndef SLUICE_CPU_GEMM_H
 #define SLUICE_CPU_GEMM_H
@@ -25,8 +26,10 @@
 
 #define SL_GEMM_UNROLL _Pragma("GCC unroll 12")
 
-/* Panel (width, padded) from `rows` rows of `width` elements: to[k * padded + i] = from[i * step + k], 0 for i >= rows. */
-static inline void pack_transposed(float *to, size_t padded, const float *from, size_t step, size_t rows, size_t width) {
+/* Panel (width, padded) from `rows` rows of `width` elements: to[k * padded + i] = from[i * step +
+ * k], 0 for i >= rows. */
+static inline void pack_transposed(float *to, size_t padded, const float *from, size_t step,
+                                   size_t rows, size_t width) {
   size_t i = 0;
   for (size_t n; i < rows; i += n, from += n * step) {
     size_t k = 0;
@@ -42,8 +45,10 @@ static inline void pack_transposed(float *to, size_t padded, const float *from, 
     for (size_t k = 0; k < width; k++) to[k * padded + i] = 0.0f;
 }
 
-/* Panel (width, padded) from `width` rows of `columns` elements: to[k * padded + j] = from[k * step + j], 0 for j >= columns. */
-static inline void pack_straight(float *to, size_t padded, const float *from, size_t step, size_t columns, size_t width) {
+/* Panel (width, padded) from `width` rows of `columns` elements: to[k * padded + j] = from[k * step
+ * + j], 0 for j >= columns. */
+static inline void pack_straight(float *to, size_t padded, const float *from, size_t step,
+                                 size_t columns, size_t width) {
   for (size_t k = 0; k < width; k++, to += padded, from += step) {
     if (columns == padded && padded % SL_VW == 0) {
       for (size_t j = 0; j < padded; j += SL_VW) v_store(to + j, v_load(from + j));
@@ -54,7 +59,8 @@ static inline void pack_straight(float *to, size_t padded, const float *from, si
   }
 }
 
-/* What becomes of the chains: c = 0 + chain, or c += chain; then, where bias is given, c += bias. */
+/* What becomes of the chains: c = 0 + chain, or c += chain; then, where bias is given, c += bias.
+ */
 typedef struct {
   float *c;
   size_t c_step;
@@ -72,23 +78,29 @@ static inline void gemm_edge(const gemm_out *o, const float *chain, size_t rows,
     }
 }
 
-/* a: panel (k_count, rows), b: panel (k_count, SL_GEMM_COLUMNS). rows is a constant where this is inlined; used_rows and columns say how
- * much of the tile is in c. */
-static inline __attribute__((always_inline)) void gemm_rows(const gemm_out *o, const float *a, const float *b, size_t k_count, size_t rows,
-                                                            size_t used_rows, size_t columns) {
+/* a: panel (k_count, rows), b: panel (k_count, SL_GEMM_COLUMNS). rows is a constant where this is
+ * inlined; used_rows and columns say how much of the tile is in c. */
+static inline __attribute__((always_inline)) void gemm_rows(const gemm_out *o, const float *a,
+                                                            const float *b, size_t k_count,
+                                                            size_t rows, size_t used_rows,
+                                                            size_t columns) {
   vf chain[SL_GEMM_ROWS][SL_GEMM_VECTORS], bv[SL_GEMM_VECTORS];
-  SL_GEMM_UNROLL for (size_t r = 0; r < rows; r++) { SL_GEMM_UNROLL for (size_t v = 0; v < SL_GEMM_VECTORS; v++) chain[r][v] = v_zero(); }
+  SL_GEMM_UNROLL for (size_t r = 0; r < rows; r++) {
+    SL_GEMM_UNROLL for (size_t v = 0; v < SL_GEMM_VECTORS; v++) chain[r][v] = v_zero();
+  }
   for (size_t k = 0; k < k_count; k++, a += rows, b += SL_GEMM_COLUMNS) {
     SL_GEMM_UNROLL for (size_t v = 0; v < SL_GEMM_VECTORS; v++) bv[v] = v_load(b + v * SL_VW);
     SL_GEMM_UNROLL for (size_t r = 0; r < rows; r++) {
       const vf av = v_set(a[r]);
-      SL_GEMM_UNROLL for (size_t v = 0; v < SL_GEMM_VECTORS; v++) chain[r][v] = v_fma(av, bv[v], chain[r][v]);
+      SL_GEMM_UNROLL for (size_t v = 0; v < SL_GEMM_VECTORS; v++) chain[r][v] =
+          v_fma(av, bv[v], chain[r][v]);
     }
   }
   if (used_rows != rows || columns != SL_GEMM_COLUMNS) {
     float edge[SL_GEMM_ROWS * SL_GEMM_COLUMNS];
     SL_GEMM_UNROLL for (size_t r = 0; r < rows; r++) {
-      SL_GEMM_UNROLL for (size_t v = 0; v < SL_GEMM_VECTORS; v++) v_store(edge + r * SL_GEMM_COLUMNS + v * SL_VW, chain[r][v]);
+      SL_GEMM_UNROLL for (size_t v = 0; v < SL_GEMM_VECTORS; v++)
+          v_store(edge + r * SL_GEMM_COLUMNS + v * SL_VW, chain[r][v]);
     }
     gemm_edge(o, edge, used_rows, columns);
     return;
@@ -106,7 +118,8 @@ static inline __attribute__((always_inline)) void gemm_rows(const gemm_out *o, c
 /* Rows of a panel of a: `rows` filled up to a multiple of 4. */
 static inline size_t gemm_padded(size_t rows) { return round_up(rows, 4); }
 
-static inline void gemm_tile(const gemm_out *o, const float *a, const float *b, size_t k_count, size_t rows, size_t columns) {
+static inline void gemm_tile(const gemm_out *o, const float *a, const float *b, size_t k_count,
+                             size_t rows, size_t columns) {
   switch (gemm_padded(rows)) {
 #if SL_GEMM_ROWS > 4
     case 12:
@@ -122,13 +135,19 @@ static inline void gemm_tile(const gemm_out *o, const float *a, const float *b, 
   }
 }
 
-/* Packed b of a reduction over k_count and `columns` columns: chunk by chunk, in it panel by panel. */
-static inline size_t gemm_packed_floats(size_t columns, size_t k_count) { return round_up(columns, SL_GEMM_COLUMNS) * k_count; }
-static inline size_t gemm_panels(size_t columns) { return (columns + SL_GEMM_COLUMNS - 1) / SL_GEMM_COLUMNS; }
+/* Packed b of a reduction over k_count and `columns` columns: chunk by chunk, in it panel by panel.
+ */
+static inline size_t gemm_packed_floats(size_t columns, size_t k_count) {
+  return round_up(columns, SL_GEMM_COLUMNS) * k_count;
+}
+static inline size_t gemm_panels(size_t columns) {
+  return (columns + SL_GEMM_COLUMNS - 1) / SL_GEMM_COLUMNS;
+}
 
-/* One panel of b in all chunks. transposed: b is (columns, k_count) in memory, else (k_count, columns); step is that of its rows. */
-static inline void gemm_pack_panel(float *packed, const float *b, size_t step, int transposed, size_t panel, size_t columns,
-                                   size_t k_count) {
+/* One panel of b in all chunks. transposed: b is (columns, k_count) in memory, else (k_count,
+ * columns); step is that of its rows. */
+static inline void gemm_pack_panel(float *packed, const float *b, size_t step, int transposed,
+                                   size_t panel, size_t columns, size_t k_count) {
   const size_t first = panel * SL_GEMM_COLUMNS, n = smaller(columns - first, SL_GEMM_COLUMNS);
   for (size_t k = 0; k < k_count; k += SL_DOT_CHUNK) {
     const size_t width = smaller(k_count - k, SL_DOT_CHUNK);
@@ -147,8 +166,8 @@ typedef struct {
   size_t a_step, k_count;
 } gemm_part;
 
-/* c = dot over parts, + bias; onto: c already holds a total that these terms follow. b has `columns` columns; c begins at column `first`,
- * that of a panel. */
+/* c = dot over parts, + bias; onto: c already holds a total that these terms follow. b has
+ * `columns` columns; c begins at column `first`, that of a panel. */
 typedef struct {
   float *c;
   const float *bias;
@@ -163,7 +182,8 @@ static inline size_t gemm_last_part(const gemm *g) {
   return last;
 }
 
-static inline void gemm_no_terms(const gemm *g, size_t row_begin, size_t row_end, size_t begin, size_t end) {
+static inline void gemm_no_terms(const gemm *g, size_t row_begin, size_t row_end, size_t begin,
+                                 size_t end) {
   for (size_t i = row_begin; i < row_end; i++)
     for (size_t j = begin; j < end; j++) {
       float *c = &g->c[i * g->c_step + j - g->first];
@@ -172,8 +192,10 @@ static inline void gemm_no_terms(const gemm *g, size_t row_begin, size_t row_end
     }
 }
 
-/* One chunk of one part for rows [row_begin, row_end) and panels [panel_begin, panel_end). The panel of a stays in L1, those of b in L2. */
-static inline void gemm_chunk(const gemm *g, const gemm_part *p, size_t k, int add, const float *bias, size_t row_begin, size_t row_end,
+/* One chunk of one part for rows [row_begin, row_end) and panels [panel_begin, panel_end). The
+ * panel of a stays in L1, those of b in L2. */
+static inline void gemm_chunk(const gemm *g, const gemm_part *p, size_t k, int add,
+                              const float *bias, size_t row_begin, size_t row_end,
                               size_t panel_begin, size_t panel_end) {
   /* + 24: gcc cannot tell that a panel of 4 rows never takes the transpose of 8 */
   float a[SL_GEMM_ROWS * SL_DOT_CHUNK + 24] __attribute__((aligned(64)));
@@ -184,16 +206,20 @@ static inline void gemm_chunk(const gemm *g, const gemm_part *p, size_t k, int a
     pack_transposed(a, gemm_padded(rows), p->a + i * p->a_step + k, p->a_step, rows, width);
     for (size_t panel = panel_begin; panel < panel_end; panel++) {
       const size_t j = panel * SL_GEMM_COLUMNS;
-      const gemm_out o = {g->c + i * g->c_step + j - g->first, g->c_step, bias ? bias + j : NULL, add};
+      const gemm_out o = {g->c + i * g->c_step + j - g->first, g->c_step, bias ? bias + j : NULL,
+                          add};
       gemm_tile(&o, a, b + j * width, width, rows, smaller(g->columns - j, SL_GEMM_COLUMNS));
     }
   }
 }
 
-static inline void gemm_block(const gemm *g, size_t row_begin, size_t row_end, size_t panel_begin, size_t panel_end) {
+static inline void gemm_block(const gemm *g, size_t row_begin, size_t row_end, size_t panel_begin,
+                              size_t panel_end) {
   const size_t last = gemm_last_part(g);
   int add = g->onto;
-  if (last == 0) gemm_no_terms(g, row_begin, row_end, panel_begin * SL_GEMM_COLUMNS, smaller(g->columns, panel_end * SL_GEMM_COLUMNS));
+  if (last == 0)
+    gemm_no_terms(g, row_begin, row_end, panel_begin * SL_GEMM_COLUMNS,
+                  smaller(g->columns, panel_end * SL_GEMM_COLUMNS));
   for (size_t part = 0; part < last; part++) {
     const gemm_part *p = &g->parts[part];
     for (size_t k = 0; k < p->k_count; k += SL_DOT_CHUNK) {
@@ -204,7 +230,8 @@ static inline void gemm_block(const gemm *g, size_t row_begin, size_t row_end, s
   }
 }
 
-/* How a product is cut in blocks for threads: a block's part of b in one chunk fills about a third of an L2 of 1 MiB. */
+/* How a product is cut in blocks for threads: a block's part of b in one chunk fills about a third
+ * of an L2 of 1 MiB. */
 #define SL_GEMM_BLOCK_PANELS 12
 #define SL_GEMM_BLOCK_ROWS 240
 typedef struct {
@@ -216,8 +243,10 @@ static inline gemm_plan gemm_plan_for(const gemm *g, size_t rows) {
   size_t terms = 1;
   for (size_t i = 0; i < g->n_parts; i++) terms += g->parts[i].k_count;
   gemm_plan p = {.g = *g, .rows = rows};
-  const size_t panels = gemm_panels(g->columns), width = smaller(g->columns + 1, SL_GEMM_BLOCK_PANELS * SL_GEMM_COLUMNS);
-  p.block_rows = smaller(SL_GEMM_BLOCK_ROWS, round_up(SL_GEMM_GRAIN / (width * terms) + 1, SL_GEMM_ROWS));
+  const size_t panels = gemm_panels(g->columns),
+               width = smaller(g->columns + 1, SL_GEMM_BLOCK_PANELS * SL_GEMM_COLUMNS);
+  p.block_rows =
+      smaller(SL_GEMM_BLOCK_ROWS, round_up(SL_GEMM_GRAIN / (width * terms) + 1, SL_GEMM_ROWS));
   p.row_blocks = (rows + p.block_rows - 1) / p.block_rows;
   p.blocks = p.row_blocks * ((panels + SL_GEMM_BLOCK_PANELS - 1) / SL_GEMM_BLOCK_PANELS);
   return p;
@@ -228,8 +257,10 @@ static inline void gemm_range(void *arg, size_t begin, size_t end, int thread) {
   const size_t panels = gemm_panels(p->g.columns);
   (void)thread;
   for (size_t i = begin; i < end; i++) {
-    const size_t row = i % p->row_blocks * p->block_rows, panel = i / p->row_blocks * SL_GEMM_BLOCK_PANELS;
-    gemm_block(&p->g, row, smaller(p->rows, row + p->block_rows), panel, smaller(panels, panel + SL_GEMM_BLOCK_PANELS));
+    const size_t row = i % p->row_blocks * p->block_rows,
+                 panel = i / p->row_blocks * SL_GEMM_BLOCK_PANELS;
+    gemm_block(&p->g, row, smaller(p->rows, row + p->block_rows), panel,
+               smaller(panels, panel + SL_GEMM_BLOCK_PANELS));
   }
 }
 

@@ -1,9 +1,10 @@
 /* Gradient of log-prob and entropy, logits recomputed tile by tile (spec T4.3, N4.2).
  *
- * Three products of rows * vocab * d fmas (logits, dh, dw) and an exp a logit. A block of rows is whole chunks of tokens, its masked rows
- * left out: a chunk keeps the boundaries that its tokens have in their sequence. For each block and group of the vocabulary w is packed
- * twice, and dlogit (rows * group) written and read back three times: 1 / rows and 1 / d of the work. The workspace stays below 64 MiB up
- * to d = 8192. */
+ * Three products of rows * vocab * d fmas (logits, dh, dw) and an exp a logit. A block of rows is
+ * whole chunks of tokens, its masked rows left out: a chunk keeps the boundaries that its tokens
+ * have in their sequence. For each block and group of the vocabulary w is packed twice, and dlogit
+ * (rows * group) written and read back three times: 1 / rows and 1 / d of the work. The workspace
+ * stays below 64 MiB up to d = 8192. */
 #include "head.h"
 #include "softmax.h"
 
@@ -26,13 +27,17 @@ typedef struct {
 /* Overwrites a row's logits z with dlogit. */
 static void logit_grad(float *z, const grad_job *j, size_t i) {
   const size_t n = j->group.columns, at = j->row[i], target = j->target[at] - j->group.first;
-  const float max = j->row_max[at], inverse = 1.0f / j->row_sum[at], log_sum = sl_fn_log(j->row_sum[at]);
-  const float dlogp = j->dlogp[at], dentropy = j->dentropy ? j->dentropy[at] : 0.0f, entropy = j->entropy[at];
+  const float max = j->row_max[at], inverse = 1.0f / j->row_sum[at],
+              log_sum = sl_fn_log(j->row_sum[at]);
+  const float dlogp = j->dlogp[at], dentropy = j->dentropy ? j->dentropy[at] : 0.0f,
+              entropy = j->entropy[at];
   const float picked = target < n ? z[target] : 0.0f;
   for (size_t v = 0; v < n; v += SL_VW) {
-    const vf y = v_load_n(z + v, n - v) * v_set(j->inv_temperature) - v_set(max), p = v_exp(y) * v_set(inverse);
+    const vf y = v_load_n(z + v, n - v) * v_set(j->inv_temperature) - v_set(max),
+             p = v_exp(y) * v_set(inverse);
     vf q = v_set(dlogp) * -p;
-    if (dentropy != 0.0f) q = v_fma(-(v_set(dentropy) * p), (y - v_set(log_sum)) + v_set(entropy), q);
+    if (dentropy != 0.0f)
+      q = v_fma(-(v_set(dentropy) * p), (y - v_set(log_sum)) + v_set(entropy), q);
     v_store_n(z + v, n - v, q * v_set(j->inv_temperature));
   }
   if (target >= n) return;
@@ -48,7 +53,8 @@ static void grad_range(void *arg, size_t begin, size_t end, int thread) {
   (void)thread;
   for (size_t b = begin; b < end; b++) {
     const size_t first = b * SL_HEAD_ROWS, rows = smaller(SL_HEAD_ROWS, j->rows - first);
-    float *z = head_logits(j->g + first * j->g_step, j->g_step, &j->group, j->block_h + first * j->d, rows, j->d);
+    float *z = head_logits(j->g + first * j->g_step, j->g_step, &j->group,
+                           j->block_h + first * j->d, rows, j->d);
     for (size_t i = 0; i < rows; i++) logit_grad(z + i * j->g_step, j, first + i);
   }
 }
@@ -65,7 +71,8 @@ static size_t take(layout *l, size_t floats) {
 }
 
 static layout layout_for(size_t t, size_t d, size_t vocab, size_t n_chunks, int packed) {
-  layout l = {.group_columns = smaller(GROUP_MAX, head_group_columns(vocab, d, GROUP_UNIT, SL_HEAD_PACK_FLOATS / 2))};
+  layout l = {.group_columns = smaller(
+                  GROUP_MAX, head_group_columns(vocab, d, GROUP_UNIT, SL_HEAD_PACK_FLOATS / 2))};
   const size_t fit = BLOCK_FLOATS / larger(l.group_columns, 2 * d) / SL_DOT_CHUNK * SL_DOT_CHUNK;
   l.block_rows = smaller(t, larger(fit, SL_DOT_CHUNK));
   l.packs[0] = take(&l, packed ? 0 : gemm_packed_floats(l.group_columns, d));
@@ -79,8 +86,10 @@ static layout layout_for(size_t t, size_t d, size_t vocab, size_t n_chunks, int 
   return l;
 }
 
-/* The unmasked rows chunk by chunk (spec N4.2); returns the number of chunks. One without rows stays: it makes a total of -0 a +0. */
-static size_t fill_rows(uint32_t *row, uint32_t *chunk, const uint8_t *mask, const uint32_t *seq, size_t n_seq) {
+/* The unmasked rows chunk by chunk (spec N4.2); returns the number of chunks. One without rows
+ * stays: it makes a total of -0 a +0. */
+static size_t fill_rows(uint32_t *row, uint32_t *chunk, const uint8_t *mask, const uint32_t *seq,
+                        size_t n_seq) {
   size_t n = 0, chunks = 0;
   for (size_t s = 0; s < n_seq; s++)
     for (size_t begin = seq[s]; begin < seq[s + 1]; begin += SL_DOT_CHUNK) {
@@ -94,19 +103,30 @@ static size_t fill_rows(uint32_t *row, uint32_t *chunk, const uint8_t *mask, con
 }
 
 /* dlogit of a group of columns, then its part of dh and of dw. */
-static sl_status run_group(sl_context *ctx, grad_job *j, float *dw, float *const packs[2], const void *packed, token_gemm *outer) {
+static sl_status run_group(sl_context *ctx, grad_job *j, float *dw, float *const packs[2],
+                           const void *packed, token_gemm *outer) {
   const float *w = j->w + j->group.first * j->d;
-  head_pack straight = {packs[1], w, j->group.columns, j->d, 0}, transposed = {packs[0], w, j->group.columns, j->d, 1};
+  head_pack straight = {packs[1], w, j->group.columns, j->d, 0},
+            transposed = {packs[0], w, j->group.columns, j->d, 1};
   sl_status status = head_pack_run(ctx, &straight);
   if (!status && !packed) {
     status = head_pack_run(ctx, &transposed);
-    j->group.packed = packs[0], j->group.pack_first = j->group.first, j->group.pack_columns = j->group.columns;
+    j->group.packed = packs[0], j->group.pack_first = j->group.first,
+    j->group.pack_columns = j->group.columns;
   }
-  if (!status) status = sl_parallel_for(ctx, j->row_blocks, grain_for(SL_HEAD_ROWS * j->group.columns * (j->d / 40 + 2)), grad_range, j);
+  if (!status)
+    status = sl_parallel_for(ctx, j->row_blocks,
+                             grain_for(SL_HEAD_ROWS * j->group.columns * (j->d / 40 + 2)),
+                             grad_range, j);
   if (status) return status;
   const float *g = j->g + (j->group.first - j->group.pack_first) % SL_GEMM_COLUMNS;
   const gemm_part part = {g, packs[1], j->g_step, j->group.columns};
-  const gemm product = {.c = j->block_dh, .parts = &part, .c_step = j->d, .n_parts = 1, .columns = j->d, .onto = j->group.first != 0};
+  const gemm product = {.c = j->block_dh,
+                        .parts = &part,
+                        .c_step = j->d,
+                        .n_parts = 1,
+                        .columns = j->d,
+                        .onto = j->group.first != 0};
   if ((status = gemm_run(ctx, &product, j->rows))) return status;
   outer->dw = dw + j->group.first * j->d;
   outer->dy = g;
@@ -115,8 +135,8 @@ static sl_status run_group(sl_context *ctx, grad_job *j, float *dw, float *const
 }
 
 /* One block of rows: chunks [first, end) of `outer`. */
-static sl_status run_block(sl_context *ctx, grad_job *j, float *dw, float *const packs[2], const void *packed, token_gemm *outer,
-                           const layout *l, size_t vocab) {
+static sl_status run_block(sl_context *ctx, grad_job *j, float *dw, float *const packs[2],
+                           const void *packed, token_gemm *outer, const layout *l, size_t vocab) {
   head_gather(j->block_h, j->h, j->row, j->rows, j->d);
   j->row_blocks = (j->rows + SL_HEAD_ROWS - 1) / SL_HEAD_ROWS;
   for (size_t first = 0; first < vocab; first += l->group_columns) {
@@ -124,7 +144,8 @@ static sl_status run_block(sl_context *ctx, grad_job *j, float *dw, float *const
     const sl_status status = run_group(ctx, j, dw, packs, packed, outer);
     if (status) return status;
   }
-  for (size_t i = 0; i < j->rows; i++) memcpy(j->dh + j->row[i] * j->d, j->block_dh + i * j->d, j->d * sizeof *j->dh);
+  for (size_t i = 0; i < j->rows; i++)
+    memcpy(j->dh + j->row[i] * j->d, j->block_dh + i * j->d, j->d * sizeof *j->dh);
   return SL_OK;
 }
 
@@ -135,23 +156,30 @@ static size_t block_end(const uint32_t *chunk, size_t n_chunks, size_t first, si
   return end;
 }
 
-sl_status SL_ISA_NAME(logprob_backward)(sl_context *ctx, float *dh, float *dw, const float *dlogp, const float *dentropy,
-                                        const float *entropy, const float *row_max, const float *row_sum, const float *h, const float *w,
-                                        const void *packed, const uint32_t *target, const uint8_t *mask, float inv_temperature,
+sl_status SL_ISA_NAME(logprob_backward)(sl_context *ctx, float *dh, float *dw, const float *dlogp,
+                                        const float *dentropy, const float *entropy,
+                                        const float *row_max, const float *row_sum, const float *h,
+                                        const float *w, const void *packed, const uint32_t *target,
+                                        const uint8_t *mask, float inv_temperature,
                                         const uint32_t *seq, size_t n_seq, size_t d, size_t vocab) {
   const size_t t = n_seq ? seq[n_seq] : 0;
-  const layout l = layout_for(t, d, vocab, n_seq ? token_chunk_count(seq, n_seq) : 0, packed != NULL);
+  const layout l =
+      layout_for(t, d, vocab, n_seq ? token_chunk_count(seq, n_seq) : 0, packed != NULL);
   float *at = sl_workspace(ctx, l.floats * sizeof *at);
   if (!at) return ctx->error.status;
   uint32_t *row = (uint32_t *)(void *)(at + l.row), *chunk = (uint32_t *)(void *)(at + l.chunk);
   const size_t n_chunks = fill_rows(row, chunk, mask, seq, n_seq);
   float *const packs[2] = {at + l.packs[0], at + l.packs[1]};
-  grad_job j = {dlogp, dentropy, entropy, row_max, row_sum, h, w, dh, target, inv_temperature, d, .group = {packed, 0, vocab, 0, 0}};
-  j.g_step = head_tile_step(l.group_columns), j.g = at + l.g, j.block_h = at + l.h, j.block_dh = at + l.dh;
+  grad_job j = {
+      dlogp, dentropy, entropy, row_max,         row_sum, h,
+      w,     dh,       target,  inv_temperature, d,       .group = {packed, 0, vocab, 0, 0}};
+  j.g_step = head_tile_step(l.group_columns), j.g = at + l.g, j.block_h = at + l.h,
+  j.block_dh = at + l.dh;
   for (size_t first = 0, end; first < n_chunks; first = end) {
     end = block_end(chunk, n_chunks, first, l.block_rows);
     j.row = row + chunk[first], j.rows = chunk[end] - chunk[first];
-    token_gemm outer = {.x = j.block_h, .dw_step = d, .dy_step = j.g_step, .x_step = d, .columns = d};
+    token_gemm outer = {
+        .x = j.block_h, .dw_step = d, .dy_step = j.g_step, .x_step = d, .columns = d};
     outer.chunk = chunk + first, outer.n_chunks = end - first, outer.panels = at + l.panels;
     const sl_status status = run_block(ctx, &j, dw, packs, packed, &outer, &l, vocab);
     if (status) return status;

@@ -1,9 +1,12 @@
-/* Vectors of SL_VW floats as the kernels here use them: part loads and stores, fma, and the lane sums of spec N3.6 and N3.8. Not public.
+/* Vectors of SL_VW floats as the kernels here use them: part loads and stores, fma, and the lane
+ * sums of spec N3.6 and N3.8. Not public.
  *
- * Zero terms. A part load fills with +0, so a tail or a causal edge adds terms fma(0, x, c) or fma(x, 0, c) to a chain c, x finite. They
- * leave any c but -0 as it is, and can turn -0 into +0. A later fma(a, b, +-0) with a * b not zero is RN(a * b) for either sign, and with a
- * * b zero it is a zero again. So a chain or a lane with such terms differs from the chain of the spec at most in the sign of a zero. A sum
- * of lanes x + +-0 is x, or a zero. At last the chain (or lane) result is added to a total that started at +0 and therefore is never -0: t
+ * Zero terms. A part load fills with +0, so a tail or a causal edge adds terms fma(0, x, c) or
+ * fma(x, 0, c) to a chain c, x finite. They leave any c but -0 as it is, and can turn -0 into +0. A
+ * later fma(a, b, +-0) with a * b not zero is RN(a * b) for either sign, and with a
+ * * b zero it is a zero again. So a chain or a lane with such terms differs from the chain of the
+ * spec at most in the sign of a zero. A sum of lanes x + +-0 is x, or a zero. At last the chain (or
+ * lane) result is added to a total that started at +0 and therefore is never -0: t
  * + (-0) = t + (+0) for every such t. Hence zero terms never show in a dot or a sum (spec N3.1). */
 #ifndef SLUICE_CPU_LANES_H
 #define SLUICE_CPU_LANES_H
@@ -24,9 +27,12 @@ static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 static inline size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 static inline size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
 
-/* A range this long (ns) pays for handing it to a thread; shorter work stays where it is. ns: a rough cost of one index. */
+/* A range this long (ns) pays for handing it to a thread; shorter work stays where it is. ns: a
+ * rough cost of one index. */
 #define SL_RANGE_NS 20000
-static inline size_t grain_for(size_t ns) { return ns >= SL_RANGE_NS ? 1 : SL_RANGE_NS / larger(ns, 1); }
+static inline size_t grain_for(size_t ns) {
+  return ns >= SL_RANGE_NS ? 1 : SL_RANGE_NS / larger(ns, 1);
+}
 
 #ifdef __AVX512F__
 typedef __mmask16 vmask;
@@ -42,29 +48,44 @@ static inline vf v_set(float x) { return _mm512_set1_ps(x); }
 static inline vf v_fma(vf a, vf b, vf c) { return _mm512_fmadd_ps(a, b, c); }
 static inline vf v_max(vf a, vf b) { return _mm512_max_ps(a, b); }
 static inline vf v_sqrt(vf a) { return _mm512_sqrt_ps(a); }
-static inline vf v_floor(vf a) { return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC); }
+static inline vf v_floor(vf a) {
+  return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
+}
 /* a < b ? 0 : x */
-static inline vf v_zero_below(vf x, vf a, vf b) { return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, b, _CMP_NLT_UQ), x); }
-static inline __m256 v_fold(vf v) { return _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1)); }
+static inline vf v_zero_below(vf x, vf a, vf b) {
+  return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, b, _CMP_NLT_UQ), x);
+}
+static inline __m256 v_fold(vf v) {
+  return _mm256_add_ps(_mm512_castps512_ps256(v), _mm512_extractf32x8_ps(v, 1));
+}
 #else
 typedef __m256i vmask;
 static const int32_t v_mask_source[16] = {-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0};
-static inline vmask v_mask(size_t n) { return _mm256_loadu_si256((const __m256i *)(const void *)(v_mask_source + 8 - smaller(n, 8))); }
+static inline vmask v_mask(size_t n) {
+  return _mm256_loadu_si256((const __m256i *)(const void *)(v_mask_source + 8 - smaller(n, 8)));
+}
 static inline vf v_load(const float *p) { return _mm256_loadu_ps(p); }
 static inline void v_store(float *p, vf x) { _mm256_storeu_ps(p, x); }
 static inline vf v_load_part(const float *p, vmask m) { return _mm256_maskload_ps(p, m); }
 static inline void v_store_part(float *p, vmask m, vf x) { _mm256_maskstore_ps(p, m, x); }
-static inline vf v_select(vmask m, vf x, vf other) { return _mm256_blendv_ps(other, x, _mm256_castsi256_ps(m)); }
+static inline vf v_select(vmask m, vf x, vf other) {
+  return _mm256_blendv_ps(other, x, _mm256_castsi256_ps(m));
+}
 static inline vf v_set(float x) { return _mm256_set1_ps(x); }
 static inline vf v_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 static inline vf v_max(vf a, vf b) { return _mm256_max_ps(a, b); }
 static inline vf v_sqrt(vf a) { return _mm256_sqrt_ps(a); }
 static inline vf v_floor(vf a) { return _mm256_floor_ps(a); }
-static inline vf v_zero_below(vf x, vf a, vf b) { return _mm256_and_ps(x, _mm256_cmp_ps(a, b, _CMP_NLT_UQ)); }
+static inline vf v_zero_below(vf x, vf a, vf b) {
+  return _mm256_and_ps(x, _mm256_cmp_ps(a, b, _CMP_NLT_UQ));
+}
 #endif
 
-/* The first n elements at p, all SL_VW for n beyond that; a part store is slow on AVX2, so whole vectors take their own way. */
-static inline vf v_load_n(const float *p, size_t n) { return n >= SL_VW ? v_load(p) : v_load_part(p, v_mask(n)); }
+/* The first n elements at p, all SL_VW for n beyond that; a part store is slow on AVX2, so whole
+ * vectors take their own way. */
+static inline vf v_load_n(const float *p, size_t n) {
+  return n >= SL_VW ? v_load(p) : v_load_part(p, v_mask(n));
+}
 static inline void v_store_n(float *p, size_t n, vf x) {
   if (n >= SL_VW)
     v_store(p, x);
@@ -109,8 +130,8 @@ static inline double lanes64_total(double *lane) {
   return lane[0];
 }
 
-/* Sums a list of chunk results by levels, in place, until one is left (spec N3.8); +0 for none. A chunk's result goes where only it and
- * chunks before it were. */
+/* Sums a list of chunk results by levels, in place, until one is left (spec N3.8); +0 for none. A
+ * chunk's result goes where only it and chunks before it were. */
 static inline double sum64_levels(double *list, size_t n) {
   while (n > 1) {
     const size_t chunks = (n + SL_SUM_CHUNK - 1) / SL_SUM_CHUNK;

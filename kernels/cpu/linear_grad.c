@@ -1,7 +1,8 @@
 /* Weight and bias gradients of linear layers (spec T2.3, N4.2).
  *
- * t * n * k fmas; dy and x are moved once and packed once; dw is loaded and stored once a chunk of tokens, that is once a sequence where
- * those are short. At ten tokens a sequence that is a tenth of the fmas in loads and stores; at 256 it is nothing. */
+ * t * n * k fmas; dy and x are moved once and packed once; dw is loaded and stored once a chunk of
+ * tokens, that is once a sequence where those are short. At ten tokens a sequence that is a tenth
+ * of the fmas in loads and stores; at 256 it is nothing. */
 #include "cpu.h"
 
 #include "token_gemm.h"
@@ -24,7 +25,8 @@ static void bias_range(void *arg, size_t begin, size_t end, int thread) {
     vf total = v_load_n(b->db + j, n);
     for (size_t c = 0; c < b->n_chunks; c++) {
       vf chain = v_zero();
-      for (size_t t = b->chunk[c]; t < b->chunk[c + 1]; t++) chain = chain + v_load_n(b->dy + t * b->n + j, n);
+      for (size_t t = b->chunk[c]; t < b->chunk[c + 1]; t++)
+        chain = chain + v_load_n(b->dy + t * b->n + j, n);
       total = total + chain;
     }
     v_store_n(b->db + j, n, total);
@@ -44,18 +46,21 @@ static size_t block_end(const uint32_t *chunk, size_t n_chunks, size_t first) {
   return end;
 }
 
-sl_status SL_ISA_NAME(linear_weight_grad)(sl_context *ctx, float *dw, float *db, const float *dy, const float *x, const uint32_t *seq,
-                                          size_t n_seq, size_t n, size_t k) {
+sl_status SL_ISA_NAME(linear_weight_grad)(sl_context *ctx, float *dw, float *db, const float *dy,
+                                          const float *x, const uint32_t *seq, size_t n_seq,
+                                          size_t n, size_t k) {
   const size_t n_chunks = n_seq ? token_chunk_count(seq, n_seq) : 0;
   if (n_chunks == 0) return SL_OK;
-  const size_t panel_bytes = token_gemm_floats(n, k, smaller(seq[n_seq], BLOCK_TOKENS + SL_DOT_CHUNK)) * sizeof(float);
+  const size_t panel_bytes =
+      token_gemm_floats(n, k, smaller(seq[n_seq], BLOCK_TOKENS + SL_DOT_CHUNK)) * sizeof(float);
   float *panels = sl_workspace(ctx, round_up(panel_bytes, 64) + (n_chunks + 1) * sizeof(uint32_t));
   if (!panels) return ctx->error.status;
   uint32_t *chunk = (uint32_t *)(void *)((unsigned char *)panels + round_up(panel_bytes, 64));
   fill_chunks(chunk, seq, n_seq);
   for (size_t first = 0, end; first < n_chunks; first = end) {
     end = block_end(chunk, n_chunks, first);
-    token_gemm g = {dw, dy + chunk[first] * n, x + chunk[first] * k, k, n, k, n, k, chunk + first, end - first, panels};
+    token_gemm g = {dw, dy + chunk[first] * n, x + chunk[first] * k, k,     n, k, n,
+                    k,  chunk + first,         end - first,          panels};
     const sl_status status = token_gemm_run(ctx, &g);
     if (status) return status;
   }

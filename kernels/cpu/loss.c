@@ -1,7 +1,8 @@
 /* The gated loss in blocks of tokens, threaded over sequences (spec O1, O2, O4, O5).
  *
- * A token moves about 30 bytes and needs two to four of the functions of spec N2.1, which are elementwise loops here; what is summed is
- * binary64 in token order, on one lane. A step has thousands of tokens where the model has 10^9 operations: this is never the floor. */
+ * A token moves about 30 bytes and needs two to four of the functions of spec N2.1, which are
+ * elementwise loops here; what is summed is binary64 in token order, on one lane. A step has
+ * thousands of tokens where the model has 10^9 operations: this is never the floor. */
 #include "cpu.h"
 #include "kernels/check.h"
 #include "kernels/plain/gate.h"
@@ -35,7 +36,8 @@ typedef struct {
 
 static inline float clamp(float x) { return fminf(fmaxf(x, -LOG_RATIO_MAX), LOG_RATIO_MAX) + 0.0f; }
 
-/* spec O1.2: lanes by slot, masked slots add +0, which cannot show in a lane that started at +0. chunk: one number a chunk. */
+/* spec O1.2: lanes by slot, masked slots add +0, which cannot show in a lane that started at +0.
+ * chunk: one number a chunk. */
 static float sequence_log_ratio(double *chunk, const sl_gated_loss_batch *b, size_t lo, size_t hi) {
   double tokens = 0.0;
   size_t chunks = 0;
@@ -43,7 +45,8 @@ static float sequence_log_ratio(double *chunk, const sl_gated_loss_batch *b, siz
     const size_t end = hi - begin < SL_SUM_CHUNK ? hi : begin + SL_SUM_CHUNK;
     double lane[SL_SUM_LANES] = {0};
     for (size_t i = begin; i < end; i++) {
-      lane[(i - begin) % SL_SUM_LANES] += b->mask[i] ? (double)(b->logp_new[i] - b->logp_old[i]) : 0.0;
+      lane[(i - begin) % SL_SUM_LANES] +=
+          b->mask[i] ? (double)(b->logp_new[i] - b->logp_old[i]) : 0.0;
       tokens += b->mask[i] != 0;
     }
     chunk[chunks++] = lanes64_total(lane);
@@ -56,7 +59,8 @@ static void fill_ratios(block *k, const loss_job *job, const sequence *q, size_t
   for (size_t i = 0; i < n; i++) {
     const int live = b->mask[at + i] != 0;
     float x = q->x;
-    if (job->objective->level == SL_LEVEL_TOKEN) x = live ? b->logp_new[at + i] - b->logp_old[at + i] : 0.0f;
+    if (job->objective->level == SL_LEVEL_TOKEN)
+      x = live ? b->logp_new[at + i] - b->logp_old[at + i] : 0.0f;
     k->clamped[i] = fabsf(x) > LOG_RATIO_MAX;
     k->x[i] = clamp(x);
   }
@@ -70,7 +74,8 @@ static void fill_smooth_gate(block *k, const sl_gate_side *g, size_t n) {
     case SL_GATE_SIGMOID:
       for (size_t i = 0; i < n; i++) k->w[i] = sl_fn_sech2h(k->z[i]);
       for (size_t i = 0; i < n; i++) k->f[i] = g->scale * sl_fn_sigmoid(k->z[i]);
-      for (size_t i = 0; i < n; i++) k->centred[i] = (double)(g->centred_scale * sl_fn_tanh(0.5f * k->z[i]));
+      for (size_t i = 0; i < n; i++)
+        k->centred[i] = (double)(g->centred_scale * sl_fn_tanh(0.5f * k->z[i]));
       return;
     case SL_GATE_ERF:
       for (size_t i = 0; i < n; i++) k->w[i] = sl_fn_gauss(k->z[i]);
@@ -108,7 +113,8 @@ static void fill_kl(block *k, const loss_job *job, size_t at, size_t n) {
     k->kl_clamped[i] = fabsf(y) > LOG_RATIO_MAX;
     k->z[i] = clamp(y);
   }
-  for (size_t i = 0; i < n; i++) k->slope[i] = kind == SL_KL_K1 ? 1.0f : kind == SL_KL_K2 ? k->z[i] : -sl_fn_expm1(-k->z[i]);
+  for (size_t i = 0; i < n; i++)
+    k->slope[i] = kind == SL_KL_K1 ? 1.0f : kind == SL_KL_K2 ? k->z[i] : -sl_fn_expm1(-k->z[i]);
   for (size_t i = 0; i < n; i++) {
     const double y = (double)k->z[i];
     k->kl[i] = kind == SL_KL_K1 ? y : kind == SL_KL_K2 ? y * y / 2.0 : y - (double)k->slope[i];
@@ -133,7 +139,8 @@ static void add_token(sl_loss_sums *s, const block *k, size_t i, double ac, floa
 }
 
 /* spec O4.2, O4.4, O4.6 */
-static void finish_block(const block *k, const loss_job *job, const sequence *q, sl_loss_sums *sums, size_t at, size_t n) {
+static void finish_block(const block *k, const loss_job *job, const sequence *q, sl_loss_sums *sums,
+                         size_t at, size_t n) {
   const sl_objective *o = job->objective;
   const sl_gated_loss_batch *b = job->batch;
   for (size_t i = 0; i < n; i++) {
@@ -142,7 +149,8 @@ static void finish_block(const block *k, const loss_job *job, const sequence *q,
     job->out.d[at + i] = job->out.e[at + i] = 0.0f;
     if (!b->mask[at + i]) continue;
     if (o->beta > 0.0) {
-      d = d + q->kl_scale * k->slope[i]; /* NOLINT(clang-analyzer-core.*): fill_kl ran, for beta > 0; the analyzer drops that */
+      d = d + q->kl_scale * k->slope[i]; /* NOLINT(clang-analyzer-core.*): fill_kl ran, for beta >
+                                            0; the analyzer drops that */
       sums->kl += q->c * k->kl[i];
       sums->kl_clamped += k->kl_clamped[i];
     }
@@ -158,13 +166,16 @@ static sl_loss_sums sequence_loss(const loss_job *job, size_t s) {
   const sl_gated_loss_batch *b = job->batch;
   const size_t lo = b->seq[s], hi = b->seq[s + 1];
   const double c = b->coefficient[s], ac = (double)b->advantage[s] * c;
-  const sequence q = {.gate = sl_gate_for(&o->gate, b->advantage[s] > 0.0f),
-                      .c = c,
-                      .ac = ac,
-                      .a = (float)-ac,
-                      .kl_scale = (float)(o->beta * c),
-                      .entropy_grad = (float)-(o->gamma * c),
-                      .x = o->level == SL_LEVEL_SEQUENCE ? sequence_log_ratio(job->out.chunk + lo / SL_SUM_CHUNK + s, b, lo, hi) : 0.0f};
+  const sequence q = {
+      .gate = sl_gate_for(&o->gate, b->advantage[s] > 0.0f),
+      .c = c,
+      .ac = ac,
+      .a = (float)-ac,
+      .kl_scale = (float)(o->beta * c),
+      .entropy_grad = (float)-(o->gamma * c),
+      .x = o->level == SL_LEVEL_SEQUENCE
+               ? sequence_log_ratio(job->out.chunk + lo / SL_SUM_CHUNK + s, b, lo, hi)
+               : 0.0f};
   sl_loss_sums sums = {0};
   block k;
   for (size_t at = lo; at < hi; at += BLOCK) {
@@ -184,8 +195,8 @@ static void loss_range(void *arg, size_t begin, size_t end, int thread) {
   for (size_t s = begin; s < end; s++) job->out.sums[s] = sequence_loss(job, s);
 }
 
-sl_status SL_ISA_NAME(gated_loss)(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *objective,
-                                  const sl_gated_loss_batch *batch) {
+sl_status SL_ISA_NAME(gated_loss)(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
+                                  const sl_objective *objective, const sl_gated_loss_batch *batch) {
   const size_t n = batch->n_seq, t = n ? batch->seq[n] : 0;
   const sl_staged_loss staged = sl_stage_loss(ctx, n, t);
   if (!staged.sums) return ctx->error.status;

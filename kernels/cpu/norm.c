@@ -1,7 +1,9 @@
-/* RMSNorm in vectors: rows over threads; for the weight gradient, columns over threads (spec T1.3, T1.4, T1.5).
+/* RMSNorm in vectors: rows over threads; for the weight gradient, columns over threads (spec T1.3,
+ * T1.4, T1.5).
  *
- * Forward moves 8 bytes an element for 1 fma and 2 products, backward 16 (20 with a residual), the weight gradient 8: all are memory bound
- * once a row is longer than the butterfly and the rsqrt (about 60 cycles a row). */
+ * Forward moves 8 bytes an element for 1 fma and 2 products, backward 16 (20 with a residual), the
+ * weight gradient 8: all are memory bound once a row is longer than the butterfly and the rsqrt
+ * (about 60 cycles a row). */
 #include "cpu.h"
 #include "lanes.h"
 
@@ -43,12 +45,13 @@ static void forward_range(void *arg, size_t begin, size_t end, int thread) {
     const float rstd = sl_fn_rsqrt(square_sum(x, d) / (float)d + j->eps);
     const vf scale = v_set(rstd);
     j->rstd_out[i] = rstd;
-    for (size_t c = 0; c < d; c += SL_VW) v_store_n(y + c, d - c, (v_load_n(x + c, d - c) * scale) * v_load_n(j->w + c, d - c));
+    for (size_t c = 0; c < d; c += SL_VW)
+      v_store_n(y + c, d - c, (v_load_n(x + c, d - c) * scale) * v_load_n(j->w + c, d - c));
   }
 }
 
-sl_status SL_ISA_NAME(rmsnorm_forward)(sl_context *ctx, float *y, float *rstd, const float *x, const float *w, size_t t, size_t d,
-                                       float eps) {
+sl_status SL_ISA_NAME(rmsnorm_forward)(sl_context *ctx, float *y, float *rstd, const float *x,
+                                       const float *w, size_t t, size_t d, float eps) {
   job j = {.y = y, .rstd_out = rstd, .x = x, .w = w, .d = d, .eps = eps};
   return sl_parallel_for(ctx, t, grain_for(d / 4 + 20), forward_range, &j);
 }
@@ -97,26 +100,29 @@ static void backward_range(void *arg, size_t begin, size_t end, int thread) {
   }
 }
 
-sl_status SL_ISA_NAME(rmsnorm_backward)(sl_context *ctx, float *dx, const float *dy, const float *x, const float *w, const float *rstd,
-                                        const float *residual, size_t t, size_t d) {
+sl_status SL_ISA_NAME(rmsnorm_backward)(sl_context *ctx, float *dx, const float *dy, const float *x,
+                                        const float *w, const float *rstd, const float *residual,
+                                        size_t t, size_t d) {
   job j = {.y = dx, .x = x, .w = w, .dy = dy, .rstd = rstd, .residual = residual, .d = d};
   return sl_parallel_for(ctx, t, grain_for(d / 2 + 20), backward_range, &j);
 }
 
-/* Vectors of columns that one walk over the tokens serves: enough chains to hide the latency of fma. */
+/* Vectors of columns that one walk over the tokens serves: enough chains to hide the latency of
+ * fma. */
 #define COLUMN_VECTORS 4
 #define COLUMN_BLOCK (COLUMN_VECTORS * SL_VW)
 
 /* The chain of spec N4.2 over tokens [begin, end) added to COLUMN_VECTORS totals. */
-static inline void column_chunk(const job *j, vf total[COLUMN_VECTORS], size_t c, const size_t left[COLUMN_VECTORS], size_t begin,
-                                size_t end) {
+static inline void column_chunk(const job *j, vf total[COLUMN_VECTORS], size_t c,
+                                const size_t left[COLUMN_VECTORS], size_t begin, size_t end) {
   vf chain[COLUMN_VECTORS];
   for (int v = 0; v < COLUMN_VECTORS; v++) chain[v] = v_zero();
   for (size_t i = begin; i < end; i++) {
     const vf rstd = v_set(j->rstd[i]);
     for (int v = 0; v < COLUMN_VECTORS; v++) {
       const size_t at = i * j->d + c + (size_t)v * SL_VW;
-      chain[v] = v_fma(v_load_n(j->dy + at, left[v]), v_load_n(j->x + at, left[v]) * rstd, chain[v]);
+      chain[v] =
+          v_fma(v_load_n(j->dy + at, left[v]), v_load_n(j->x + at, left[v]) * rstd, chain[v]);
     }
   }
   for (int v = 0; v < COLUMN_VECTORS; v++) total[v] += chain[v];
@@ -132,7 +138,8 @@ static void weight_columns(const job *j, size_t c) {
   for (size_t s = 0; s < j->n_seq; s++)
     for (size_t begin = j->seq[s]; begin < j->seq[s + 1]; begin += SL_DOT_CHUNK)
       column_chunk(j, total, c, left, begin, smaller(j->seq[s + 1], begin + SL_DOT_CHUNK));
-  for (size_t v = 0; v < COLUMN_VECTORS; v++) v_store_n(j->total + c + v * SL_VW, left[v], total[v]);
+  for (size_t v = 0; v < COLUMN_VECTORS; v++)
+    v_store_n(j->total + c + v * SL_VW, left[v], total[v]);
 }
 
 static void weight_range(void *arg, size_t begin, size_t end, int thread) {
@@ -140,9 +147,11 @@ static void weight_range(void *arg, size_t begin, size_t end, int thread) {
   for (size_t block = begin; block < end; block++) weight_columns(arg, block * COLUMN_BLOCK);
 }
 
-sl_status SL_ISA_NAME(rmsnorm_weight_grad)(sl_context *ctx, float *total, const float *dy, const float *x, const float *rstd,
-                                           const uint32_t *seq, size_t n_seq, size_t d) {
+sl_status SL_ISA_NAME(rmsnorm_weight_grad)(sl_context *ctx, float *total, const float *dy,
+                                           const float *x, const float *rstd, const uint32_t *seq,
+                                           size_t n_seq, size_t d) {
   job j = {.total = total, .x = x, .dy = dy, .rstd = rstd, .seq = seq, .n_seq = n_seq, .d = d};
   const size_t tokens = n_seq ? seq[n_seq] : 0;
-  return sl_parallel_for(ctx, (d + COLUMN_BLOCK - 1) / COLUMN_BLOCK, grain_for(tokens * 4), weight_range, &j);
+  return sl_parallel_for(ctx, (d + COLUMN_BLOCK - 1) / COLUMN_BLOCK, grain_for(tokens * 4),
+                         weight_range, &j);
 }

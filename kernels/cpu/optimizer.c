@@ -1,7 +1,8 @@
 /* Gradient square sum and AdamW in vectors (spec N6.1, N6.3).
  *
- * The square sum reads 4 bytes an element for one binary64 fma; a step of AdamW moves 28 for about a dozen operations, one division and one
- * root. Floor of both: memory. The levels above the chunks of the square sum are a thousandth of its elements: one thread takes them. */
+ * The square sum reads 4 bytes an element for one binary64 fma; a step of AdamW moves 28 for about
+ * a dozen operations, one division and one root. Floor of both: memory. The levels above the chunks
+ * of the square sum are a thousandth of its elements: one thread takes them. */
 #include "kernels/check.h"
 #include "cpu.h"
 #include "lanes.h"
@@ -25,7 +26,8 @@ static inline void d_store(double *p, vd x) { _mm256_storeu_pd(p, x); }
 #endif
 #define D_VECTORS (SL_SUM_LANES / DW)
 
-/* A chunk of spec N3.8: whole groups of 32 in vectors, the tail lane by lane, then the butterfly. */
+/* A chunk of spec N3.8: whole groups of 32 in vectors, the tail lane by lane, then the butterfly.
+ */
 static double square_chunk(const float *g, size_t n) {
   vd v[D_VECTORS];
   double lane[SL_SUM_LANES];
@@ -47,15 +49,19 @@ typedef struct {
 static void square_range(void *arg, size_t begin, size_t end, int thread) {
   const square_job *j = arg;
   (void)thread;
-  for (size_t c = begin; c < end; c++) j->chunk[c] = square_chunk(j->g + c * SL_SUM_CHUNK, smaller(SL_SUM_CHUNK, j->n - c * SL_SUM_CHUNK));
+  for (size_t c = begin; c < end; c++)
+    j->chunk[c] =
+        square_chunk(j->g + c * SL_SUM_CHUNK, smaller(SL_SUM_CHUNK, j->n - c * SL_SUM_CHUNK));
 }
 
-/* A square of a finite binary32 is below 2^256, so a chunk is finite exactly if its elements are. */
+/* A square of a finite binary32 is below 2^256, so a chunk is finite exactly if its elements are.
+ */
 sl_status SL_ISA_NAME(grad_square_sum)(sl_context *ctx, double *sum, const float *g, size_t n) {
   const size_t chunks = (n + SL_SUM_CHUNK - 1) / SL_SUM_CHUNK;
   square_job j = {sl_workspace(ctx, (chunks + 1) * sizeof *j.chunk), g, n};
   if (!j.chunk) return ctx->error.status;
-  const sl_status status = sl_parallel_for(ctx, chunks, grain_for(SL_SUM_CHUNK / 10), square_range, &j);
+  const sl_status status =
+      sl_parallel_for(ctx, chunks, grain_for(SL_SUM_CHUNK / 10), square_range, &j);
   if (status) return status;
   const double total = sum64_levels(j.chunk, chunks);
   if (!isfinite(total)) return sl_check_finite(ctx, "grad_square_sum", g, n);
@@ -75,14 +81,16 @@ typedef struct {
 static void step_range(void *arg, size_t begin, size_t end, int thread) {
   const step_job *j = arg;
   const sl_adamw *how = j->how;
-  const vf floor_value = v_set(MOMENT_FLOOR), k = v_set(how->grad_scale), b1 = v_set(how->b1), b2 = v_set(how->b2),
-           one_b1 = v_set(how->one_b1), one_b2 = v_set(how->one_b2), c1 = v_set(how->c1), c2 = v_set(how->c2), lr = v_set(how->lr),
-           eps = v_set(how->eps), decay = v_set(how->decay);
+  const vf floor_value = v_set(MOMENT_FLOOR), k = v_set(how->grad_scale), b1 = v_set(how->b1),
+           b2 = v_set(how->b2), one_b1 = v_set(how->one_b1), one_b2 = v_set(how->one_b2),
+           c1 = v_set(how->c1), c2 = v_set(how->c2), lr = v_set(how->lr), eps = v_set(how->eps),
+           decay = v_set(how->decay);
   (void)thread;
   for (size_t i = begin; i < end; i += SL_VW) {
     const size_t n = end - i;
     const vf g = v_load_n(j->g + i, n) * k;
-    const vf m1 = v_fma(b1, v_load_n(j->m + i, n), one_b1 * g), v1 = v_fma(b2, v_load_n(j->v + i, n), (one_b2 * g) * g);
+    const vf m1 = v_fma(b1, v_load_n(j->m + i, n), one_b1 * g),
+             v1 = v_fma(b2, v_load_n(j->v + i, n), (one_b2 * g) * g);
     const vf m = v_zero_below(m1, v_abs(m1), floor_value), v = v_zero_below(v1, v1, floor_value);
     const vf update = (m * c1) / (v_sqrt(v * c2) + eps);
     v_store_n(j->m + i, n, m);
@@ -91,7 +99,8 @@ static void step_range(void *arg, size_t begin, size_t end, int thread) {
   }
 }
 
-sl_status SL_ISA_NAME(adamw_step)(sl_context *ctx, float *p, float *m, float *v, const float *g, const sl_adamw *how, size_t n) {
+sl_status SL_ISA_NAME(adamw_step)(sl_context *ctx, float *p, float *m, float *v, const float *g,
+                                  const sl_adamw *how, size_t n) {
   step_job j = {p, m, v, g, how};
   return sl_parallel_for(ctx, n, 16384, step_range, &j);
 }

@@ -1,7 +1,9 @@
-/* Draws one token a row from logits with integer weights, in vectors; rows over threads (spec N3.9, N5.5, T4.4).
+/* Draws one token a row from logits with integer weights, in vectors; rows over threads (spec N3.9,
+ * N5.5, T4.4).
  *
- * A row reads its logits once from memory (4 bytes each) and takes two exps a logit: softmax sums, then weights. Its floor is those exps.
- * Top-k and top-p find the smallest weight that stays by bisection over the 31 bits of a weight: 31 passes over the row in cache, no sort.
+ * A row reads its logits once from memory (4 bytes each) and takes two exps a logit: softmax sums,
+ * then weights. Its floor is those exps. Top-k and top-p find the smallest weight that stays by
+ * bisection over the 31 bits of a weight: 31 passes over the row in cache, no sort.
  */
 #include "kernels/check.h"
 #include "cpu.h"
@@ -38,7 +40,9 @@ typedef struct {
 } row_scratch;
 
 static size_t scratch_bytes_of(size_t vocab) {
-  return round_up(2 * round_up(vocab, SL_VW) * sizeof(float) + chunks_of(vocab) * (sizeof(sums) + sizeof(uint64_t)), 64);
+  return round_up(2 * round_up(vocab, SL_VW) * sizeof(float) +
+                      chunks_of(vocab) * (sizeof(sums) + sizeof(uint64_t)),
+                  64);
 }
 
 static row_scratch scratch_of(const job *j, int thread) {
@@ -51,10 +55,12 @@ static row_scratch scratch_of(const job *j, int thread) {
   return s;
 }
 
-static sums row_sums(const row_scratch *s, const float *logits, size_t vocab, float inv_temperature) {
+static sums row_sums(const row_scratch *s, const float *logits, size_t vocab,
+                     float inv_temperature) {
   for (size_t c = 0, begin = 0; begin < vocab; c++, begin += SL_SUM_CHUNK) {
     const size_t n = smaller(SL_SUM_CHUNK, vocab - begin);
-    s->chunk[c] = chunk_sums(s->z + begin, n, temper(s->z + begin, logits + begin, n, inv_temperature));
+    s->chunk[c] =
+        chunk_sums(s->z + begin, n, temper(s->z + begin, logits + begin, n, inv_temperature));
   }
   return combined_sums(s->chunk, chunks_of(vocab));
 }
@@ -68,7 +74,9 @@ static inline weight_sum add_weights(weight_sum sum, vf w) {
   return _mm512_add_pd(sum, _mm512_cvtps_pd(_mm512_extractf32x8_ps(w, 1)));
 }
 static inline double weights_total(weight_sum s) { return _mm512_reduce_add_pd(s); }
-static inline size_t lanes_at_least(vf w, vf low) { return (size_t)__builtin_popcount(_mm512_cmp_ps_mask(w, low, _CMP_GE_OQ)); }
+static inline size_t lanes_at_least(vf w, vf low) {
+  return (size_t)__builtin_popcount(_mm512_cmp_ps_mask(w, low, _CMP_GE_OQ));
+}
 #else
 typedef __m256d weight_sum;
 static inline weight_sum no_weights(void) { return _mm256_setzero_pd(); }
@@ -78,7 +86,8 @@ static inline weight_sum add_weights(weight_sum sum, vf w) {
 }
 static inline double weights_total(weight_sum s) { return (s[0] + s[1]) + (s[2] + s[3]); }
 static inline size_t lanes_at_least(vf w, vf low) {
-  return (size_t)__builtin_popcount((unsigned)_mm256_movemask_ps(_mm256_cmp_ps(w, low, _CMP_GE_OQ)));
+  return (size_t)__builtin_popcount(
+      (unsigned)_mm256_movemask_ps(_mm256_cmp_ps(w, low, _CMP_GE_OQ)));
 }
 #endif
 
@@ -110,8 +119,8 @@ static float float_of(uint32_t bits) {
   return x;
 }
 
-/* How much of the order (weight descending, index ascending) stays: the first `count`, or, where that is 0, the shortest prefix that weighs
- * `need`. */
+/* How much of the order (weight descending, index ascending) stays: the first `count`, or, where
+ * that is 0, the shortest prefix that weighs `need`. */
 typedef struct {
   uint64_t count;
   double need;
@@ -121,12 +130,14 @@ typedef struct {
 static uint64_t amount_from(const float *weight, size_t n, float low, demand d) {
   return d.count ? count_from(weight, n, low) : sum_from(weight, n, low);
 }
-static int enough(uint64_t amount, demand d) { return d.count ? amount >= d.count : (double)amount >= d.need; }
+static int enough(uint64_t amount, demand d) {
+  return d.count ? amount >= d.count : (double)amount >= d.need;
+}
 
 #define ABOVE_ALL 0x53800001u /* the bits of the float after 2^40 */
 
-/* Sets the weights outside to 0. A weight is a nonnegative float, so its bits are ordered as it is: bisection finds the largest `low` for
- * which the weights
+/* Sets the weights outside to 0. A weight is a nonnegative float, so its bits are ordered as it is:
+ * bisection finds the largest `low` for which the weights
  * >= low are enough; those above it stay, and as many of its equals as are needed, by index. */
 static void keep(float *weight, size_t n, demand d) {
   uint32_t low = 0, high = ABOVE_ALL; /* enough at low, not at high */
@@ -148,27 +159,33 @@ static void keep(float *weight, size_t n, demand d) {
   }
 }
 
-/* floor(2^40 exp(z - M)) as floats, which hold them exactly; padded with -1. Chunk sums beside them. */
+/* floor(2^40 exp(z - M)) as floats, which hold them exactly; padded with -1. Chunk sums beside
+ * them. */
 static void make_weights(const row_scratch *s, size_t vocab, float max) {
   const vf m = v_set(max), one = v_set(WEIGHT_ONE);
-  for (size_t i = 0; i < vocab; i += SL_VW) v_store(s->weight + i, v_floor(v_exp(v_load(s->z + i) - m) * one));
+  for (size_t i = 0; i < vocab; i += SL_VW)
+    v_store(s->weight + i, v_floor(v_exp(v_load(s->z + i) - m) * one));
   for (size_t i = vocab; i < round_up(vocab, SL_VW); i++) s->weight[i] = -1.0f;
 }
 
 static void truncate_weights(const row_scratch *s, const sl_sampling *how, size_t vocab) {
   if (how->top_k && how->top_k < vocab) keep(s->weight, vocab, (demand){how->top_k, 0.0});
-  if (how->top_p < 1.0) keep(s->weight, vocab, (demand){0, ceil(how->top_p * (double)sum_from(s->weight, vocab, 0.0f))});
+  if (how->top_p < 1.0)
+    keep(s->weight, vocab,
+         (demand){0, ceil(how->top_p * (double)sum_from(s->weight, vocab, 0.0f))});
 }
 
 /* The lowest index whose cumulative weight exceeds mulhi(u, total). */
-static uint32_t draw(const row_scratch *s, const sl_sampling *how, uint32_t sequence, uint32_t position, size_t vocab) {
+static uint32_t draw(const row_scratch *s, const sl_sampling *how, uint32_t sequence,
+                     uint32_t position, size_t vocab) {
   uint64_t total = 0, cumulative = 0;
   size_t c = 0;
   for (size_t begin = 0, i = 0; begin < vocab; begin += SL_SUM_CHUNK, i++) {
     s->chunk_weight[i] = sum_from(s->weight + begin, smaller(SL_SUM_CHUNK, vocab - begin), 0.0f);
     total += s->chunk_weight[i];
   }
-  const uint64_t u = sl_random_u64(how->seed, position, sequence, how->step, SL_RANDOM_SAMPLING), x = sl_multiply_high(u, total);
+  const uint64_t u = sl_random_u64(how->seed, position, sequence, how->step, SL_RANDOM_SAMPLING),
+                 x = sl_multiply_high(u, total);
   while (cumulative + s->chunk_weight[c] <= x) cumulative += s->chunk_weight[c++];
   size_t v = c * SL_SUM_CHUNK;
   while (cumulative + (uint64_t)s->weight[v] <= x) cumulative += (uint64_t)s->weight[v++];
@@ -206,7 +223,8 @@ static void sample_range(void *arg, size_t begin, size_t end, int thread) {
 static sl_status place(sl_context *ctx, job *j, size_t b) {
   const size_t results = round_up(b * (2 * sizeof(float) + sizeof(uint32_t) + 1), 64);
   j->scratch_bytes = scratch_bytes_of(j->vocab);
-  unsigned char *p = sl_workspace(ctx, results + j->scratch_bytes * (size_t)sl_context_threads(ctx));
+  unsigned char *p =
+      sl_workspace(ctx, results + j->scratch_bytes * (size_t)sl_context_threads(ctx));
   if (!p) return ctx->error.status;
   j->token = (uint32_t *)(void *)p;
   j->logp = (float *)(void *)(j->token + b);
@@ -216,8 +234,9 @@ static sl_status place(sl_context *ctx, job *j, size_t b) {
   return SL_OK;
 }
 
-sl_status SL_ISA_NAME(sample)(sl_context *ctx, uint32_t *token, float *logp, float *entropy, const float *logits, const sl_sampling *how,
-                              const uint32_t *sequence, const uint32_t *position, size_t b, size_t vocab) {
+sl_status SL_ISA_NAME(sample)(sl_context *ctx, uint32_t *token, float *logp, float *entropy,
+                              const float *logits, const sl_sampling *how, const uint32_t *sequence,
+                              const uint32_t *position, size_t b, size_t vocab) {
   job j = {logits, how, sequence, position, vocab, .greedy = how->temperature == 0.0f};
   j.inv_temperature = j.greedy ? 1.0f : 1.0f / how->temperature;
   sl_status status = place(ctx, &j, b);

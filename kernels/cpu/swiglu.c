@@ -1,7 +1,7 @@
 /* SwiGLU in vectors (spec T1.7, T1.8).
  *
- * An element moves 12 bytes forward and 20 backward, for one sigmoid and a few products: the floor is memory, or the sigmoid while the
- * operands sit in cache. */
+ * An element moves 12 bytes forward and 20 backward, for one sigmoid and a few products: the floor
+ * is memory, or the sigmoid while the operands sit in cache. */
 #include "cpu.h"
 #include "lanes.h"
 #include "functions.h"
@@ -22,7 +22,8 @@ static void swiglu_range(void *arg, size_t begin, size_t end, int thread) {
   }
 }
 
-sl_status SL_ISA_NAME(swiglu_forward)(sl_context *ctx, float *y, const float *gate, const float *up, size_t n) {
+sl_status SL_ISA_NAME(swiglu_forward)(sl_context *ctx, float *y, const float *gate, const float *up,
+                                      size_t n) {
   arrays x = {y, NULL, gate, up, NULL};
   return sl_parallel_for(ctx, n, GRAIN, swiglu_range, &x);
 }
@@ -33,14 +34,15 @@ static void swiglu_grad_range(void *arg, size_t begin, size_t end, int thread) {
   (void)thread;
   for (size_t i = begin; i < end; i += SL_VW) {
     const size_t n = end - i;
-    const vf dy = v_load_n(x->c + i, n), gate = v_load_n(x->a + i, n), up = v_load_n(x->b + i, n), s = v_sigmoid(gate);
+    const vf dy = v_load_n(x->c + i, n), gate = v_load_n(x->a + i, n), up = v_load_n(x->b + i, n),
+             s = v_sigmoid(gate);
     v_store_n(x->y + i, n, (dy * up) * (s * v_fma(gate, one - s, one)));
     v_store_n(x->y2 + i, n, dy * (gate * s));
   }
 }
 
-sl_status SL_ISA_NAME(swiglu_backward)(sl_context *ctx, float *dgate, float *dup, const float *dy, const float *gate, const float *up,
-                                       size_t n) {
+sl_status SL_ISA_NAME(swiglu_backward)(sl_context *ctx, float *dgate, float *dup, const float *dy,
+                                       const float *gate, const float *up, size_t n) {
   arrays x = {dgate, dup, gate, up, dy};
   return sl_parallel_for(ctx, n, GRAIN, swiglu_grad_range, &x);
 }

@@ -1,16 +1,19 @@
-/* Attention of one new token a sequence over its cache (spec T3.2). The split over blocks is the clause's own: a block makes the results of
- * key chunks - m, l and the values' chains w - in one pass over the cache, and a second kernel joins them in order. A score is in shared
- * memory only.
+/* Attention of one new token a sequence over its cache (spec T3.2). The split over blocks is the
+ * clause's own: a block makes the results of key chunks - m, l and the values' chains w - in one
+ * pass over the cache, and a second kernel joins them in order. A score is in shared memory only.
  *
- * Floor. The cache is read once: 8 d bytes a key and kv head, at the bandwidth of memory (4.8 TB/s, H200, 20 bytes a cycle and
- * multiprocessor). Up to 8 query heads of a group share the loads; 2 d fmas a key and head are less than the bytes take (5.6 fmas a byte
- * are free). Beside the cache, (d + 2) floats a chunk and head are written and read: group / 64 of its bytes, 11 % for 7 heads.
+ * Floor. The cache is read once: 8 d bytes a key and kv head, at the bandwidth of memory (4.8 TB/s,
+ * H200, 20 bytes a cycle and multiprocessor). Up to 8 query heads of a group share the loads; 2 d
+ * fmas a key and head are less than the bytes take (5.6 fmas a byte are free). Beside the cache, (d
+ * + 2) floats a chunk and head are written and read: group / 64 of its bytes, 11 % for 7 heads.
  *
- * In flight: a chunk's values are on their way while its scores are made, the next chunk's keys while its values are weighed. A block has
- * 16 to 32 KiB on the way at d = 64, 32 to 64 at d = 128; by shared memory a multiprocessor of 228 KiB holds 6 blocks, or 3: 96 KiB and
- * more, where 4.8 TB/s for 0.7 us asks for 25. Instructions a chunk of 7 heads at d = 64, of the 6300 that a multiprocessor issues in the
- * time of its bytes: 1400 of scores, 1000 of weights, 1600 of values, 800 of copies. Few sequences get a block a chunk; many get at most
- * decode_blocks and one block a part, which walk every splits-th chunk, so that a capacity that is not in use costs little. */
+ * In flight: a chunk's values are on their way while its scores are made, the next chunk's keys
+ * while its values are weighed. A block has 16 to 32 KiB on the way at d = 64, 32 to 64 at d = 128;
+ * by shared memory a multiprocessor of 228 KiB holds 6 blocks, or 3: 96 KiB and more, where 4.8
+ * TB/s for 0.7 us asks for 25. Instructions a chunk of 7 heads at d = 64, of the 6300 that a
+ * multiprocessor issues in the time of its bytes: 1400 of scores, 1000 of weights, 1600 of values,
+ * 800 of copies. Few sequences get a block a chunk; many get at most decode_blocks and one block a
+ * part, which walk every splits-th chunk, so that a capacity that is not in use costs little. */
 #include "attention_tile.cuh"
 
 using namespace sl;
@@ -18,9 +21,12 @@ using namespace sl;
 namespace {
 
 constexpr int decode_threads = 64, decode_heads = 8, decode_blocks = 2048;
-constexpr int quads = key_chunk / 4, decode_warps = decode_threads / lanes, warp_heads = decode_heads / decode_warps;
-constexpr int keys_each = (key_chunk + lanes - 1) / lanes; /* of a lane, where a warp has a head's chunk */
-static_assert(key_chunk % 4 == 0 && key_chunk <= 2 * lanes, "keys are taken in fours; lanes of a chunk's sum take two weights at most");
+constexpr int quads = key_chunk / 4, decode_warps = decode_threads / lanes,
+              warp_heads = decode_heads / decode_warps;
+constexpr int keys_each =
+    (key_chunk + lanes - 1) / lanes; /* of a lane, where a warp has a head's chunk */
+static_assert(key_chunk % 4 == 0 && key_chunk <= 2 * lanes,
+              "keys are taken in fours; lanes of a chunk's sum take two weights at most");
 
 struct decode_problem {
   float *o;
@@ -34,29 +40,36 @@ struct decode_problem {
   unsigned long long *faults;
 };
 
-/* What a block works on: the cache of one sequence and kv head, up to decode_heads of its query heads, and its keys there. */
+/* What a block works on: the cache of one sequence and kv head, up to decode_heads of its query
+ * heads, and its keys there. */
 struct decode_part {
   size_t row, keys; /* row of the first query head, in rows of (b, heads) */
   int heads;
   const float *k, *v;
 };
 
-/* Its shared memory; each begins at a multiple of 16 bytes. Keys and values take turns in one place where the kernel is not for both. */
+/* Its shared memory; each begins at a multiple of 16 bytes. Keys and values take turns in one place
+ * where the kernel is not for both. */
 struct decode_memory {
   float *keys, *values; /* (d, key_chunk), (key_chunk, pitch) */
   float *q;             /* (d, decode_heads) */
-  float *weights;       /* (decode_heads, key_chunk): scores, then weights; +0 for heads that there are not */
+  float *weights; /* (decode_heads, key_chunk): scores, then weights; +0 for heads that there are
+                     not */
   int d, pitch;
 };
 
 }  // namespace
 
-/* Part x of (sequence, kv head, group of heads). keys is 0 where the position is not in the cache. */
+/* Part x of (sequence, kv head, group of heads). keys is 0 where the position is not in the cache.
+ */
 static __device__ __forceinline__ decode_part part_of(const decode_problem &a, size_t x) {
-  const size_t group = a.heads / a.kv_heads, i = x / a.groups / a.kv_heads, g = x / a.groups % a.kv_heads;
-  const size_t head = x % a.groups * decode_heads, left = group - head, cache = (a.slot[i] * a.kv_heads + g) * a.d * a.capacity;
+  const size_t group = a.heads / a.kv_heads, i = x / a.groups / a.kv_heads,
+               g = x / a.groups % a.kv_heads;
+  const size_t head = x % a.groups * decode_heads, left = group - head,
+               cache = (a.slot[i] * a.kv_heads + g) * a.d * a.capacity;
   decode_part p = {i * a.heads + g * group + head, a.position[i] + static_cast<size_t>(1),
-                   left < decode_heads ? static_cast<int>(left) : decode_heads, a.k_cache + cache, a.v_cache + cache};
+                   left < decode_heads ? static_cast<int>(left) : decode_heads, a.k_cache + cache,
+                   a.v_cache + cache};
   if (p.keys > a.capacity) {
     if (threadIdx.x == 0) leave_fault(a.faults, SL_KERNEL_attention_decode, SL_FAULT_position, i);
     p.keys = 0;
@@ -67,16 +80,24 @@ static __device__ __forceinline__ decode_part part_of(const decode_problem &a, s
 /* Keys of a chunk; 0 beyond the last. */
 static __device__ __forceinline__ int keys_of(const decode_part &p, size_t chunk) {
   const size_t first = chunk * key_chunk;
-  return first >= p.keys ? 0 : p.keys - first < key_chunk ? static_cast<int>(p.keys - first) : key_chunk;
+  return first >= p.keys              ? 0
+         : p.keys - first < key_chunk ? static_cast<int>(p.keys - first)
+                                      : key_chunk;
 }
 
-/* Starts copying a chunk's keys: rows of one component. Four keys at a time may hold some that are not there: those become 0. */
-static __device__ __forceinline__ void copy_keys(const decode_problem &a, const decode_memory &memory, const decode_part &p, size_t chunk) {
-  const int n = keys_of(p, chunk), thread = static_cast<int>(threadIdx.x), unit = 4 * (thread % quads), left = n - unit;
+/* Starts copying a chunk's keys: rows of one component. Four keys at a time may hold some that are
+ * not there: those become 0. */
+static __device__ __forceinline__ void copy_keys(const decode_problem &a,
+                                                 const decode_memory &memory, const decode_part &p,
+                                                 size_t chunk) {
+  const int n = keys_of(p, chunk), thread = static_cast<int>(threadIdx.x),
+            unit = 4 * (thread % quads), left = n - unit;
   if (left > 0) {
-    const float *from = p.k + chunk * key_chunk + static_cast<size_t>(thread / quads) * a.capacity + unit;
+    const float *from =
+        p.k + chunk * key_chunk + static_cast<size_t>(thread / quads) * a.capacity + unit;
 #pragma unroll 4
-    for (int c = thread / quads; c < memory.d; c += decode_threads / quads, from += decode_threads / quads * a.capacity) {
+    for (int c = thread / quads; c < memory.d;
+         c += decode_threads / quads, from += decode_threads / quads * a.capacity) {
       float *const to = memory.keys + c * key_chunk + unit;
       if (a.vector_keys && left >= 4) {
         __pipeline_memcpy_async(to, from, 16);
@@ -94,13 +115,15 @@ static __device__ __forceinline__ void copy_keys(const decode_problem &a, const 
 }
 
 /* Starts copying a chunk's values, which lie together. */
-static __device__ __forceinline__ void copy_values(const decode_problem &a, const decode_memory &memory, const decode_part &p,
-                                                   size_t chunk) {
+static __device__ __forceinline__ void copy_values(const decode_problem &a,
+                                                   const decode_memory &memory,
+                                                   const decode_part &p, size_t chunk) {
   const int n = keys_of(p, chunk) * memory.pitch, thread = static_cast<int>(threadIdx.x);
   const float *const from = p.v + chunk * key_chunk * a.d;
   if (a.vector_values) { /* pitch is d */
 #pragma unroll 4
-    for (int i = 4 * thread; i < n; i += 4 * decode_threads) __pipeline_memcpy_async(memory.values + i, from + i, 16);
+    for (int i = 4 * thread; i < n; i += 4 * decode_threads)
+      __pipeline_memcpy_async(memory.values + i, from + i, 16);
   } else {
     for (int i = thread; i < n; i += decode_threads) {
       const int row = i / memory.pitch, c = i % memory.pitch;
@@ -114,7 +137,8 @@ static __device__ __forceinline__ void copy_values(const decode_problem &a, cons
 }
 
 /* Scores of a chunk (spec N3.2): four keys by two heads a thread. */
-static __device__ __forceinline__ void chunk_scores(const decode_memory &memory, int heads, int n, float scale) {
+static __device__ __forceinline__ void chunk_scores(const decode_memory &memory, int heads, int n,
+                                                    float scale) {
   for (int i = static_cast<int>(threadIdx.x); i < quads * decode_heads / 2; i += decode_threads) {
     const int key = 4 * (i % quads), head = 2 * (i / quads);
     if (key >= n || head >= heads) continue;
@@ -125,7 +149,8 @@ static __device__ __forceinline__ void chunk_scores(const decode_memory &memory,
 #pragma unroll 8
       for (int c = begin; c < end; c++) {
         const float4 k = load4(memory.keys + c * key_chunk + key);
-        const float2 q = SL_LOAD(reinterpret_cast<const float2 *>(memory.q + c * decode_heads + head));
+        const float2 q =
+            SL_LOAD(reinterpret_cast<const float2 *>(memory.q + c * decode_heads + head));
 #pragma unroll
         for (int e = 0; e < 4; e++) {
           chain[0][e] = __fmaf_rn(q.x, component_of(k, e), chain[0][e]);
@@ -133,19 +158,23 @@ static __device__ __forceinline__ void chunk_scores(const decode_memory &memory,
         }
       }
 #pragma unroll
-      for (int e = 0; e < 4; e++) total[0][e] = __fadd_rn(total[0][e], chain[0][e]), total[1][e] = __fadd_rn(total[1][e], chain[1][e]);
+      for (int e = 0; e < 4; e++)
+        total[0][e] = __fadd_rn(total[0][e], chain[0][e]),
+        total[1][e] = __fadd_rn(total[1][e], chain[1][e]);
     }
 #pragma unroll
     for (int h = 0; h < 2; h++)
       SL_STORE(reinterpret_cast<float4 *>(memory.weights + (head + h) * key_chunk + key),
-               make_float4(__fmul_rn(total[h][0], scale), __fmul_rn(total[h][1], scale), __fmul_rn(total[h][2], scale),
-                           __fmul_rn(total[h][3], scale)));
+               make_float4(__fmul_rn(total[h][0], scale), __fmul_rn(total[h][1], scale),
+                           __fmul_rn(total[h][2], scale), __fmul_rn(total[h][3], scale)));
   }
 }
 
-/* A head's weights in place of its scores, by a warp; m and l of the chunk (spec N3.6, N3.7) to their places. A lane of the sum is a lane.
+/* A head's weights in place of its scores, by a warp; m and l of the chunk (spec N3.6, N3.7) to
+ * their places. A lane of the sum is a lane.
  */
-static __device__ __forceinline__ void chunk_weights(float *weights, int n, float *max, float *sum) {
+static __device__ __forceinline__ void chunk_weights(float *weights, int n, float *max,
+                                                     float *sum) {
   const int lane = lane_of_thread();
   float s[keys_each], m = -INFINITY, l = 0.0f;
 #pragma unroll
@@ -166,7 +195,9 @@ static __device__ __forceinline__ void chunk_weights(float *weights, int n, floa
 
 /* Chains of a chunk's values from component c on: four components by Heads heads a thread. */
 template <int Heads>
-static __device__ __forceinline__ void chunk_values(float (&w)[Heads][4], const decode_memory &memory, int head, int c, int n) {
+static __device__ __forceinline__ void chunk_values(float (&w)[Heads][4],
+                                                    const decode_memory &memory, int head, int c,
+                                                    int n) {
   const float *const weights = memory.weights + head * key_chunk, *const values = memory.values + c;
 #pragma unroll
   for (int h = 0; h < Heads; h++)
@@ -180,12 +211,14 @@ static __device__ __forceinline__ void chunk_values(float (&w)[Heads][4], const 
     for (int h = 0; h < Heads; h++) p[h] = load4(weights + h * key_chunk + j);
 #pragma unroll
     for (int i = 0; i < 4; i++) {
-      const float4 v = load4(values + (SL_PLANTED(decode_keys_swapped) ? j + 3 - i : j + i) * memory.pitch);
+      const float4 v =
+          load4(values + (SL_PLANTED(decode_keys_swapped) ? j + 3 - i : j + i) * memory.pitch);
 #pragma unroll
       for (int h = 0; h < Heads; h++)
 #pragma unroll
         for (int e = 0; e < 4; e++)
-          w[h][e] = __fmaf_rn(component_of(p[h], SL_PLANTED(decode_keys_swapped) ? 3 - i : i), component_of(v, e), w[h][e]);
+          w[h][e] = __fmaf_rn(component_of(p[h], SL_PLANTED(decode_keys_swapped) ? 3 - i : i),
+                              component_of(v, e), w[h][e]);
     }
   }
 #pragma unroll 1
@@ -194,16 +227,19 @@ static __device__ __forceinline__ void chunk_values(float (&w)[Heads][4], const 
 #pragma unroll
     for (int h = 0; h < Heads; h++)
 #pragma unroll
-      for (int e = 0; e < 4; e++) w[h][e] = __fmaf_rn(weights[h * key_chunk + j], component_of(v, e), w[h][e]);
+      for (int e = 0; e < 4; e++)
+        w[h][e] = __fmaf_rn(weights[h * key_chunk + j], component_of(v, e), w[h][e]);
   }
 }
 
 /* The chunk's values, of all components and heads, to their places. */
 template <int Heads>
-static __device__ __forceinline__ void store_values(const decode_problem &a, const decode_memory &memory, const decode_part &p,
-                                                    size_t chunk, int n) {
+static __device__ __forceinline__ void store_values(const decode_problem &a,
+                                                    const decode_memory &memory,
+                                                    const decode_part &p, size_t chunk, int n) {
   const int units = memory.pitch / 4;
-  for (int i = static_cast<int>(threadIdx.x); i < units * (decode_heads / Heads); i += decode_threads) {
+  for (int i = static_cast<int>(threadIdx.x); i < units * (decode_heads / Heads);
+       i += decode_threads) {
     const int c = 4 * (i % units), head = i / units * Heads;
     if (head >= p.heads) continue;
     float w[Heads][4];
@@ -211,7 +247,8 @@ static __device__ __forceinline__ void store_values(const decode_problem &a, con
 #pragma unroll
     for (int h = 0; h < Heads; h++) {
       if (head + h >= p.heads) continue;
-      float *const to = a.values + ((p.row + static_cast<size_t>(head + h)) * a.chunks + chunk) * a.d + c;
+      float *const to =
+          a.values + ((p.row + static_cast<size_t>(head + h)) * a.chunks + chunk) * a.d + c;
       if (memory.pitch == memory.d)
         SL_STORE(reinterpret_cast<float4 *>(to), make_float4(w[h][0], w[h][1], w[h][2], w[h][3]));
       else
@@ -220,10 +257,13 @@ static __device__ __forceinline__ void store_values(const decode_problem &a, con
   }
 }
 
-/* One chunk, whose keys are on the way; those of `next` are started as soon as their place is free. */
+/* One chunk, whose keys are on the way; those of `next` are started as soon as their place is free.
+ */
 template <int Heads, bool Both>
-static __device__ __forceinline__ void decode_chunk(const decode_problem &a, const decode_memory &memory, const decode_part &p,
-                                                    size_t chunk, size_t next) {
+static __device__ __forceinline__ void decode_chunk(const decode_problem &a,
+                                                    const decode_memory &memory,
+                                                    const decode_part &p, size_t chunk,
+                                                    size_t next) {
   const int n = keys_of(p, chunk), warp = static_cast<int>(threadIdx.x) / lanes;
   __pipeline_wait_prior(0);
   __syncthreads();
@@ -248,14 +288,18 @@ static __device__ __forceinline__ void decode_chunk(const decode_problem &a, con
   }
 }
 
-/* Blocks (part, split): chunks split, split + splits, ... of the part. Heads: of a thread in the values. */
+/* Blocks (part, split): chunks split, split + splits, ... of the part. Heads: of a thread in the
+ * values. */
 template <int Heads, bool Both>
-static __global__ void __launch_bounds__(decode_threads, 1) attention_decode_chunks(decode_problem a) {
+static __global__ void __launch_bounds__(decode_threads, 1)
+    attention_decode_chunks(decode_problem a) {
   SL_DYNAMIC_SHARED(float4, dynamic); /* for its alignment */
   decode_memory memory;
   memory.d = static_cast<int>(a.d), memory.pitch = (memory.d + 3) / 4 * 4;
-  memory.keys = reinterpret_cast<float *>(dynamic), memory.values = memory.keys + (Both ? key_chunk * memory.d : 0);
-  memory.q = memory.values + key_chunk * memory.pitch, memory.weights = memory.q + decode_heads * memory.d;
+  memory.keys = reinterpret_cast<float *>(dynamic),
+  memory.values = memory.keys + (Both ? key_chunk * memory.d : 0);
+  memory.q = memory.values + key_chunk * memory.pitch,
+  memory.weights = memory.q + decode_heads * memory.d;
   for (size_t x = blockIdx.x; x < a.b * a.kv_heads * a.groups * a.splits; x += gridDim.x) {
     const decode_part p = part_of(a, x / a.splits);
     size_t chunk = x % a.splits;
@@ -263,24 +307,29 @@ static __global__ void __launch_bounds__(decode_threads, 1) attention_decode_chu
     copy_keys(a, memory, p, chunk);
     for (int i = static_cast<int>(threadIdx.x); i < memory.d * decode_heads; i += decode_threads) {
       const int h = i / memory.d, c = i % memory.d;
-      memory.q[c * decode_heads + h] = h < p.heads ? a.q[(p.row + static_cast<size_t>(h)) * a.d + static_cast<size_t>(c)] : 0.0f;
+      memory.q[c * decode_heads + h] =
+          h < p.heads ? a.q[(p.row + static_cast<size_t>(h)) * a.d + static_cast<size_t>(c)] : 0.0f;
     }
-    for (int i = static_cast<int>(threadIdx.x) + p.heads * key_chunk; i < decode_heads * key_chunk; i += decode_threads)
+    for (int i = static_cast<int>(threadIdx.x) + p.heads * key_chunk; i < decode_heads * key_chunk;
+         i += decode_threads)
       memory.weights[i] = 0.0f;
-    for (; keys_of(p, chunk) > 0; chunk += a.splits) decode_chunk<Heads, Both>(a, memory, p, chunk, chunk + a.splits);
+    for (; keys_of(p, chunk) > 0; chunk += a.splits)
+      decode_chunk<Heads, Both>(a, memory, p, chunk, chunk + a.splits);
     __pipeline_wait_prior(0);
     __syncthreads();
   }
 }
 
-/* What joins a row's chunks [begin, begin + Threads), a thread a chunk: factors a and b of the clause, and l; M goes through `max`. */
+/* What joins a row's chunks [begin, begin + Threads), a thread a chunk: factors a and b of the
+ * clause, and l; M goes through `max`. */
 template <int Threads>
 struct decode_joints {
   float before[Threads], chunk[Threads], sum[Threads], warp_max[Threads / lanes];
 };
 
 template <int Threads>
-static __device__ __forceinline__ void make_joints(decode_joints<Threads> &joints, float &max, const float *maxima, const float *sums,
+static __device__ __forceinline__ void make_joints(decode_joints<Threads> &joints, float &max,
+                                                   const float *maxima, const float *sums,
                                                    size_t n) {
   const int thread = static_cast<int>(threadIdx.x), lane = lane_of_thread(), warp = thread / lanes;
   const bool there = threadIdx.x < n;
@@ -299,7 +348,8 @@ static __device__ __forceinline__ void make_joints(decode_joints<Threads> &joint
     if (w < warp) before = max;
   }
   if (lane > 0) before = fmaxf(before, previous);
-  const float factor = sl_fn_exp(__fadd_rn(fminf(before, m), -fmaxf(before, m))); /* one of a and b is 1 */
+  const float factor =
+      sl_fn_exp(__fadd_rn(fminf(before, m), -fmaxf(before, m))); /* one of a and b is 1 */
   joints.before[thread] = before < m ? factor : 1.0f;
   joints.chunk[thread] = m < before ? factor : 1.0f;
   __syncthreads();
@@ -311,17 +361,20 @@ static __global__ void __launch_bounds__(Threads) attention_decode_join(decode_p
   SL_SHARED(decode_joints<Threads>, joints, [1]);
   const size_t c = threadIdx.x;
   for (size_t row = blockIdx.x; row < a.b * a.heads; row += gridDim.x) {
-    const size_t keys = a.position[row / a.heads] + static_cast<size_t>(1), chunks = (keys + key_chunk - 1) / key_chunk;
+    const size_t keys = a.position[row / a.heads] + static_cast<size_t>(1),
+                 chunks = (keys + key_chunk - 1) / key_chunk;
     if (keys > a.capacity) continue;
     float max = -INFINITY, l = 0.0f, o = 0.0f;
     for (size_t begin = 0; begin < chunks; begin += Threads) {
-      const size_t first = row * a.chunks + begin, n = chunks - begin < Threads ? chunks - begin : Threads;
+      const size_t first = row * a.chunks + begin,
+                   n = chunks - begin < Threads ? chunks - begin : Threads;
       make_joints(joints[0], max, a.maxima + first, a.sums + first, n);
       if (c < a.d) {
 #pragma unroll 8
         for (size_t i = 0; i < n; i++) {
           const size_t j = SL_PLANTED(decode_join_swapped) ? n - 1 - i : i;
-          const float w = a.values[(first + j) * a.d + c], before = joints[0].before[j], chunk = joints[0].chunk[j];
+          const float w = a.values[(first + j) * a.d + c], before = joints[0].before[j],
+                      chunk = joints[0].chunk[j];
           l = __fmaf_rn(joints[0].sum[j], chunk, __fmul_rn(l, before));
           o = __fmaf_rn(w, chunk, __fmul_rn(o, before));
         }
@@ -336,28 +389,36 @@ static __global__ void __launch_bounds__(Threads) attention_decode_join(decode_p
 template <int Heads, bool Both, int Threads>
 static sl_status launch_decode(sl_context *ctx, decode_problem a) {
   const size_t rows = a.b * a.heads, parts = a.b * a.kv_heads * a.groups, pitch = (a.d + 3) / 4 * 4;
-  const size_t bytes = ((Both ? key_chunk * a.d : 0) + key_chunk * pitch + decode_heads * (a.d + key_chunk)) * sizeof(float);
-  if (!shared_granted(attention_decode_chunks<Heads, Both>, bytes)) return attention_too_large(ctx, "attention_decode", a.d);
-  a.values = static_cast<float *>(sl_device_workspace(ctx, rows * a.chunks * (a.d + 2) * sizeof(float)));
+  const size_t bytes =
+      ((Both ? key_chunk * a.d : 0) + key_chunk * pitch + decode_heads * (a.d + key_chunk)) *
+      sizeof(float);
+  if (!shared_granted(attention_decode_chunks<Heads, Both>, bytes))
+    return attention_too_large(ctx, "attention_decode", a.d);
+  a.values =
+      static_cast<float *>(sl_device_workspace(ctx, rows * a.chunks * (a.d + 2) * sizeof(float)));
   if (!a.values) return ctx->error.status;
   a.maxima = a.values + rows * a.chunks * a.d, a.sums = a.maxima + rows * a.chunks;
   const size_t splits = (decode_blocks + parts - 1) / parts;
   a.splits = splits < a.chunks ? splits : a.chunks;
-  SL_LAUNCH((attention_decode_chunks<Heads, Both>), grid_for(parts * a.splits), decode_threads, bytes, ctx->device->stream, a);
+  SL_LAUNCH((attention_decode_chunks<Heads, Both>), grid_for(parts * a.splits), decode_threads,
+            bytes, ctx->device->stream, a);
   SL_LAUNCH(attention_decode_join<Threads>, grid_for(rows), Threads, 0, ctx->device->stream, a);
   return sl_device_status(ctx, "attention_decode");
 }
 
-sl_status SL_DEVICE_NAME(attention_decode)(sl_context *ctx, float *o, const float *q, const float *k_cache, const float *v_cache,
-                                           const uint32_t *slot, const uint32_t *position, size_t b, size_t heads, size_t kv_heads,
-                                           size_t d, size_t capacity) {
+sl_status SL_DEVICE_NAME(attention_decode)(sl_context *ctx, float *o, const float *q,
+                                           const float *k_cache, const float *v_cache,
+                                           const uint32_t *slot, const uint32_t *position, size_t b,
+                                           size_t heads, size_t kv_heads, size_t d,
+                                           size_t capacity) {
   if (d > 256) return attention_too_large(ctx, "attention_decode", d);
   if (b == 0 || capacity == 0) return SL_OK;
   const void *const keys[] = {k_cache}, *const values[] = {v_cache};
   decode_problem a = {};
   a.o = o, a.q = q, a.k_cache = k_cache, a.v_cache = v_cache, a.slot = slot, a.position = position;
   a.b = b, a.heads = heads, a.kv_heads = kv_heads, a.d = d, a.capacity = capacity;
-  a.chunks = (capacity + key_chunk - 1) / key_chunk, a.groups = (heads / kv_heads + decode_heads - 1) / decode_heads;
+  a.chunks = (capacity + key_chunk - 1) / key_chunk,
+  a.groups = (heads / kv_heads + decode_heads - 1) / decode_heads;
   a.scale = attention_scale(d), a.faults = ctx->device->faults;
   a.vector_keys = copies_vectors(capacity, keys, 1), a.vector_values = copies_vectors(d, values, 1);
   if (d <= 64) return launch_decode<2, true, 64>(ctx, a);

@@ -1,36 +1,45 @@
-/* The cache of keys and values (spec T3.3): copies. 16 bytes a component that is stored, 16 a component that is forked, no arithmetic;
- * floor: bytes / bandwidth. Keys lie with positions innermost: a tile of tokens and components is turned in shared memory, so that tokens
- * of neighbouring positions are written together. */
+/* The cache of keys and values (spec T3.3): copies. 16 bytes a component that is stored, 16 a
+ * component that is forked, no arithmetic; floor: bytes / bandwidth. Keys lie with positions
+ * innermost: a tile of tokens and components is turned in shared memory, so that tokens of
+ * neighbouring positions are written together. */
 #include "cuda.h"
 
 using namespace sl;
 
 constexpr int side = 32, rows_a_step = 8; /* of the tile; a block has side * rows_a_step threads */
 
-static __global__ void kv_store_kernel(float *k_cache, float *v_cache, const float *k, const float *v, const uint32_t *slot,
-                                       const uint32_t *position, size_t t, size_t width, size_t d, size_t capacity,
-                                       unsigned long long *faults) {
+static __global__ void kv_store_kernel(float *k_cache, float *v_cache, const float *k,
+                                       const float *v, const uint32_t *slot,
+                                       const uint32_t *position, size_t t, size_t width, size_t d,
+                                       size_t capacity, unsigned long long *faults) {
   SL_SHARED(float, tile, [side][side + 1]);
   constexpr int steps = side / rows_a_step;
   const size_t x = threadIdx.x % side, y = threadIdx.x / side;
-  const size_t token0 = static_cast<size_t>(blockIdx.x) * side, component = static_cast<size_t>(blockIdx.y) * side + x;
+  const size_t token0 = static_cast<size_t>(blockIdx.x) * side,
+               component = static_cast<size_t>(blockIdx.y) * side + x;
   float keys[steps], values[steps];
   for (int s = 0; s < steps; s++) {
-    const size_t own = token0 + y + static_cast<size_t>(s * rows_a_step); /* beyond the end: the last, of which nothing is kept */
+    const size_t own =
+        token0 + y +
+        static_cast<size_t>(s *
+                            rows_a_step); /* beyond the end: the last, of which nothing is kept */
     const size_t at = (own < t ? own : t - 1) * width + (component < width ? component : width - 1);
     keys[s] = k[at], values[s] = v[at];
   }
   for (int s = 0; s < steps; s++) {
-    const size_t r = y + static_cast<size_t>(s * rows_a_step), own = token0 + r, p = own < t ? position[own] : capacity;
+    const size_t r = y + static_cast<size_t>(s * rows_a_step), own = token0 + r,
+                 p = own < t ? position[own] : capacity;
     tile[r][x] = keys[s];
     if (component < width && p < capacity)
-      v_cache[((slot[own] * (width / d) + component / d) * capacity + p) * d + component % d] = values[s];
+      v_cache[((slot[own] * (width / d) + component / d) * capacity + p) * d + component % d] =
+          values[s];
   }
   if (!SL_PLANTED(dropped_barrier)) __syncthreads();
   const size_t token = token0 + x, p = token < t ? position[token] : 0;
   if (token >= t) return;
   if (p >= capacity) {
-    if (y == 0 && blockIdx.y == 0) leave_fault(faults, SL_KERNEL_kv_store, SL_FAULT_position, token);
+    if (y == 0 && blockIdx.y == 0)
+      leave_fault(faults, SL_KERNEL_kv_store, SL_FAULT_position, token);
     return;
   }
   for (size_t r = y; r < side; r += rows_a_step) {
@@ -40,12 +49,16 @@ static __global__ void kv_store_kernel(float *k_cache, float *v_cache, const flo
 }
 
 /* A block a row of keys (one kv head's component) and as many values. */
-static __global__ void kv_fork_kernel(float *k_cache, float *v_cache, const uint32_t *to, const uint32_t *from, const uint32_t *length,
-                                      size_t n, size_t width, size_t d, size_t capacity, unsigned long long *faults) {
+static __global__ void kv_fork_kernel(float *k_cache, float *v_cache, const uint32_t *to,
+                                      const uint32_t *from, const uint32_t *length, size_t n,
+                                      size_t width, size_t d, size_t capacity,
+                                      unsigned long long *faults) {
   for (size_t f = blockIdx.y; f < n; f += gridDim.y) {
-    const size_t len = length[f], target = to[f] * width * capacity, source = from[f] * width * capacity;
+    const size_t len = length[f], target = to[f] * width * capacity,
+                 source = from[f] * width * capacity;
     if (len > capacity) {
-      if (threadIdx.x == 0 && blockIdx.x == 0) leave_fault(faults, SL_KERNEL_kv_fork, SL_FAULT_length, f);
+      if (threadIdx.x == 0 && blockIdx.x == 0)
+        leave_fault(faults, SL_KERNEL_kv_fork, SL_FAULT_length, f);
       continue;
     }
     for (size_t row = blockIdx.x; row < width; row += gridDim.x) {
@@ -59,23 +72,27 @@ static __global__ void kv_fork_kernel(float *k_cache, float *v_cache, const uint
   }
 }
 
-sl_status SL_DEVICE_NAME(kv_store)(sl_context *ctx, float *k_cache, float *v_cache, const float *k, const float *v, const uint32_t *slot,
-                                   const uint32_t *position, size_t t, size_t kv_heads, size_t d, size_t capacity) {
-  const size_t width = kv_heads * d, tiles_x = (t + side - 1) / side, tiles_y = (width + side - 1) / side;
-  if (tiles_x > INT32_MAX || tiles_y > 65535) return sl_fail(&ctx->error, SL_ERR_USAGE, "kv_store: %zu tokens of %zu components", t, width);
+sl_status SL_DEVICE_NAME(kv_store)(sl_context *ctx, float *k_cache, float *v_cache, const float *k,
+                                   const float *v, const uint32_t *slot, const uint32_t *position,
+                                   size_t t, size_t kv_heads, size_t d, size_t capacity) {
+  const size_t width = kv_heads * d, tiles_x = (t + side - 1) / side,
+               tiles_y = (width + side - 1) / side;
+  if (tiles_x > INT32_MAX || tiles_y > 65535)
+    return sl_fail(&ctx->error, SL_ERR_USAGE, "kv_store: %zu tokens of %zu components", t, width);
   const dim3 grid(static_cast<unsigned>(tiles_x), static_cast<unsigned>(tiles_y), 1);
   if (t && width)
-    SL_LAUNCH(kv_store_kernel, grid, side * rows_a_step, 0, ctx->device->stream, k_cache, v_cache, k, v, slot, position, t, width, d,
-              capacity, ctx->device->faults);
+    SL_LAUNCH(kv_store_kernel, grid, side * rows_a_step, 0, ctx->device->stream, k_cache, v_cache,
+              k, v, slot, position, t, width, d, capacity, ctx->device->faults);
   return sl_device_status(ctx, "kv_store");
 }
 
-sl_status SL_DEVICE_NAME(kv_fork)(sl_context *ctx, float *k_cache, float *v_cache, const uint32_t *to, const uint32_t *from,
-                                  const uint32_t *length, size_t n, size_t kv_heads, size_t d, size_t capacity) {
+sl_status SL_DEVICE_NAME(kv_fork)(sl_context *ctx, float *k_cache, float *v_cache,
+                                  const uint32_t *to, const uint32_t *from, const uint32_t *length,
+                                  size_t n, size_t kv_heads, size_t d, size_t capacity) {
   const size_t width = kv_heads * d;
   const dim3 grid(blocks_for(width, 1), blocks_for(n, 1), 1);
   if (n && width)
-    SL_LAUNCH(kv_fork_kernel, grid, 64, 0, ctx->device->stream, k_cache, v_cache, to, from, length, n, width, d, capacity,
-              ctx->device->faults);
+    SL_LAUNCH(kv_fork_kernel, grid, 64, 0, ctx->device->stream, k_cache, v_cache, to, from, length,
+              n, width, d, capacity, ctx->device->faults);
   return sl_device_status(ctx, "kv_fork");
 }

@@ -1,4 +1,5 @@
-/* Inside of the cuda backend (and of simt, which is the same sources on the simulator): the device part of a context. Not public. */
+/* Inside of the cuda backend (and of simt, which is the same sources on the simulator): the device
+ * part of a context. Not public. */
 #ifndef SLUICE_CUDA_H
 #define SLUICE_CUDA_H
 
@@ -7,7 +8,8 @@
 extern "C" {
 #include "kernels/context.h"
 
-#define SL_KERNEL(name, params, args, storage, clause, bound) sl_status SL_DEVICE_NAME(name)(sl_context * ctx, SL_UNPAREN params);
+#define SL_KERNEL(name, params, args, storage, clause, bound) \
+  sl_status SL_DEVICE_NAME(name)(sl_context * ctx, SL_UNPAREN params);
 #include <sluice/kernels.def>
 #undef SL_KERNEL
 size_t SL_DEVICE_NAME(linear_pack_bytes)(size_t n, size_t k, sl_pack_kind kind);
@@ -19,7 +21,8 @@ size_t SL_DEVICE_NAME(linear_pack_bytes)(size_t n, size_t k, sl_pack_kind kind);
 #define sl_device_status SL_DEVICE_NAME(device_status)
 #define sl_device_fail SL_DEVICE_NAME(device_fail)
 
-/* What is wrong with data on the device: a kernel leaves it in its slot of `faults`, and the next wait makes it an error (spec N1.5). */
+/* What is wrong with data on the device: a kernel leaves it in its slot of `faults`, and the next
+ * wait makes it an error (spec N1.5). */
 enum sl_fault {
 #define SL_FAULT(name, status, format) SL_FAULT_##name,
 #include "faults.def"
@@ -29,32 +32,38 @@ enum sl_fault {
 
 struct sl_device {
   cudaStream_t stream;
-  int processors;      /* multiprocessors: what a launcher may look at, and no result may show (spec N1.4) */
-  bool smallest_tiles; /* launchers take the smallest instantiation that they have: for the simulator's sake */
+  int processors;      /* multiprocessors: what a launcher may look at, and no result may show (spec
+                          N1.4) */
+  bool smallest_tiles; /* launchers take the smallest instantiation that they have: for the
+                          simulator's sake */
   unsigned char *workspace;
   size_t workspace_bytes;
   unsigned long long *faults; /* device: one for each kernel, ~0: none */
-  /* Host memory that copies may touch while the host goes on: the faults as they were at the last wait, and what uploads have taken from
-   * their callers since then. */
+  /* Host memory that copies may touch while the host goes on: the faults as they were at the last
+   * wait, and what uploads have taken from their callers since then. */
   unsigned long long *host_faults;
   unsigned char *staging;
   size_t staged;
   size_t findings; /* of the simulator, so far */
   void *vendor;    /* of the backend cublas (kernels/vendor) */
-  /* The last offsets that were uploaded, and their token chunks (spec N4.2): chunk c holds the tokens [chunk_begin[c], chunk_begin[c + 1]);
-   * none straddles two sequences. One upload a micro-batch. */
+  /* The last offsets that were uploaded, and their token chunks (spec N4.2): chunk c holds the
+   * tokens [chunk_begin[c], chunk_begin[c + 1]); none straddles two sequences. One upload a
+   * micro-batch. */
   uint32_t *host_seq, *host_chunk_begin;
   uint32_t *seq, *chunk_begin; /* device */
   size_t n_seq, seq_capacity, n_chunks, chunk_capacity, longest;
 };
 
-/* Device memory until this kernel call's sl_device_status, 256-byte aligned; NULL with the context's error set. In one piece a call. */
+/* Device memory until this kernel call's sl_device_status, 256-byte aligned; NULL with the
+ * context's error set. In one piece a call. */
 void *sl_device_workspace(sl_context *ctx, size_t bytes);
 
-/* Uploads offsets unless the device has them; then seq, chunk_begin, n_chunks and longest of the device are valid. */
+/* Uploads offsets unless the device has them; then seq, chunk_begin, n_chunks and longest of the
+ * device are valid. */
 sl_status sl_device_offsets(sl_context *ctx, const uint32_t *seq, size_t n_seq);
 
-/* The end of every launcher: SL_OK, or the error of a launch, named by kernel. Gives the workspace back. */
+/* The end of every launcher: SL_OK, or the error of a launch, named by kernel. Gives the workspace
+ * back. */
 sl_status sl_device_status(sl_context *ctx, const char *kernel);
 
 /* The context's error for what the runtime said. */
@@ -63,8 +72,10 @@ sl_status sl_device_fail(sl_context *ctx, const char *what, cudaError_t error);
 namespace sl {
 
 /* Leaves a fault; of several of one kind the lowest index is told. */
-static __device__ __forceinline__ void leave_fault(unsigned long long *faults, sl_kernel_id kernel, sl_fault kind, size_t index) {
-  atomicMin(&faults[kernel], static_cast<unsigned long long>(kind) << 56 | static_cast<unsigned long long>(index));
+static __device__ __forceinline__ void leave_fault(unsigned long long *faults, sl_kernel_id kernel,
+                                                   sl_fault kind, size_t index) {
+  atomicMin(&faults[kernel],
+            static_cast<unsigned long long>(kind) << 56 | static_cast<unsigned long long>(index));
 }
 
 }  // namespace sl

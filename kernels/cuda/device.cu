@@ -1,5 +1,6 @@
-/* The device part of a context: stream, memory, workspace, offsets, faults (spec N1.2, N1.5, N1.6). Bytes and operations: none but the
- * copies that a caller asks for, 4 (N + C) bytes of offsets for each new micro-batch, and 8 bytes a kernel of faults at each wait. */
+/* The device part of a context: stream, memory, workspace, offsets, faults (spec N1.2, N1.5, N1.6).
+ * Bytes and operations: none but the copies that a caller asks for, 4 (N + C) bytes of offsets for
+ * each new micro-batch, and 8 bytes a kernel of faults at each wait. */
 #include "cuda.h"
 
 #include <stdio.h>
@@ -12,7 +13,8 @@
 
 using namespace sl;
 
-static const size_t workspace_min = 65536, workspace_align = 256, faults_bytes = SL_KERNEL_COUNT * sizeof(unsigned long long);
+static const size_t workspace_min = 65536, workspace_align = 256,
+                    faults_bytes = SL_KERNEL_COUNT * sizeof(unsigned long long);
 #ifdef SL_SIMT
 static const size_t staging_bytes = 2048; /* so that it is full often */
 #else
@@ -32,10 +34,12 @@ static sl_status checked(sl_context *ctx, const char *what, cudaError_t error) {
 void *sl_device_workspace(sl_context *ctx, size_t bytes) {
   sl_device *device = ctx->device;
   if (ctx->workspace_used || bytes > SIZE_MAX / 4) {
-    sl_fail(&ctx->error, SL_ERR_MEMORY, "a kernel must take its workspace in one piece, of a size that fits");
+    sl_fail(&ctx->error, SL_ERR_MEMORY,
+            "a kernel must take its workspace in one piece, of a size that fits");
     return nullptr;
   }
-  const size_t rounded = bytes ? (bytes + workspace_align - 1) / workspace_align * workspace_align : workspace_align;
+  const size_t rounded =
+      bytes ? (bytes + workspace_align - 1) / workspace_align * workspace_align : workspace_align;
   if (rounded > device->workspace_bytes) {
     size_t room = workspace_min;
     while (room < rounded) room *= 2;
@@ -52,13 +56,15 @@ void *sl_device_workspace(sl_context *ctx, size_t bytes) {
 }
 
 sl_status sl_device_status(sl_context *ctx, const char *kernel) {
-  if (ctx->workspace_used) SL_ARENA_MARK(ctx->device->stream, ctx->device->workspace, ctx->workspace_used, false);
+  if (ctx->workspace_used)
+    SL_ARENA_MARK(ctx->device->stream, ctx->device->workspace, ctx->workspace_used, false);
   ctx->workspace_used = 0;
   return checked(ctx, kernel, cudaGetLastError());
 }
 
 /* Grows a host array and its device twin to n numbers; what they held is lost. */
-static sl_status grow(sl_context *ctx, uint32_t **host, uint32_t **twin, size_t *capacity, size_t n) {
+static sl_status grow(sl_context *ctx, uint32_t **host, uint32_t **twin, size_t *capacity,
+                      size_t n) {
   if (n <= *capacity) return SL_OK;
   const size_t room = n + n / 2 + 64;
   cudaFree(*twin);
@@ -75,7 +81,8 @@ static sl_status grow(sl_context *ctx, uint32_t **host, uint32_t **twin, size_t 
 
 static size_t count_chunks(const uint32_t *seq, size_t n_seq) {
   size_t n = 0;
-  for (size_t s = 0; s < n_seq; s++) n += (seq[s + 1] - seq[s] + static_cast<size_t>(dot_chunk) - 1) / dot_chunk;
+  for (size_t s = 0; s < n_seq; s++)
+    n += (seq[s + 1] - seq[s] + static_cast<size_t>(dot_chunk) - 1) / dot_chunk;
   return n;
 }
 
@@ -85,7 +92,8 @@ static void cut_chunks(sl_device *device) {
   for (size_t s = 0; s < device->n_seq; s++) {
     const uint32_t begin = device->host_seq[s], end = device->host_seq[s + 1];
     if (end - begin > device->longest) device->longest = end - begin;
-    for (size_t at = begin; at < end; at += dot_chunk) device->host_chunk_begin[n++] = static_cast<uint32_t>(at);
+    for (size_t at = begin; at < end; at += dot_chunk)
+      device->host_chunk_begin[n++] = static_cast<uint32_t>(at);
   }
   device->host_chunk_begin[n] = device->n_seq ? device->host_seq[device->n_seq] : 0;
   device->n_chunks = n;
@@ -98,8 +106,9 @@ static sl_status wait(sl_context *ctx) {
   return status;
 }
 
-/* The caller may write to `from` at once. What an asynchronous copy from pageable memory promises of that is not said: it is taken from the
- * caller to page-locked memory, and only what does not fit there is waited for. */
+/* The caller may write to `from` at once. What an asynchronous copy from pageable memory promises
+ * of that is not said: it is taken from the caller to page-locked memory, and only what does not
+ * fit there is waited for. */
 static sl_status upload(sl_context *ctx, void *to, const void *from, size_t bytes) {
   sl_device *device = ctx->device;
   const bool fits = bytes <= staging_bytes;
@@ -112,7 +121,9 @@ static sl_status upload(sl_context *ctx, void *to, const void *from, size_t byte
     from = memcpy(device->staging + device->staged, from, bytes);
     device->staged += (bytes + workspace_align - 1) / workspace_align * workspace_align;
   }
-  const sl_status status = checked(ctx, "copy to the device", cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, device->stream));
+  const sl_status status =
+      checked(ctx, "copy to the device",
+              cudaMemcpyAsync(to, from, bytes, cudaMemcpyHostToDevice, device->stream));
   return status || fits ? status : wait(ctx);
 }
 
@@ -120,10 +131,14 @@ sl_status sl_device_offsets(sl_context *ctx, const uint32_t *seq, size_t n_seq) 
   sl_device *device = ctx->device;
   static const uint32_t none[1] = {0};
   if (n_seq == 0) seq = none;
-  if (device->seq && device->n_seq == n_seq && memcmp(seq, device->host_seq, (n_seq + 1) * sizeof *seq) == 0) return SL_OK;
+  if (device->seq && device->n_seq == n_seq &&
+      memcmp(seq, device->host_seq, (n_seq + 1) * sizeof *seq) == 0)
+    return SL_OK;
   const size_t n_chunks = count_chunks(seq, n_seq);
   sl_status status = grow(ctx, &device->host_seq, &device->seq, &device->seq_capacity, n_seq + 1);
-  if (!status) status = grow(ctx, &device->host_chunk_begin, &device->chunk_begin, &device->chunk_capacity, n_chunks + 1);
+  if (!status)
+    status = grow(ctx, &device->host_chunk_begin, &device->chunk_begin, &device->chunk_capacity,
+                  n_chunks + 1);
   if (status) {
     device->n_seq = SIZE_MAX;
     return status;
@@ -132,7 +147,9 @@ sl_status sl_device_offsets(sl_context *ctx, const uint32_t *seq, size_t n_seq) 
   device->n_seq = n_seq;
   cut_chunks(device);
   status = upload(ctx, device->seq, device->host_seq, (n_seq + 1) * sizeof *seq);
-  if (!status) status = upload(ctx, device->chunk_begin, device->host_chunk_begin, (n_chunks + 1) * sizeof *seq);
+  if (!status)
+    status =
+        upload(ctx, device->chunk_begin, device->host_chunk_begin, (n_chunks + 1) * sizeof *seq);
   if (status) device->n_seq = SIZE_MAX; /* what the device has is not known */
   return status;
 }
@@ -160,7 +177,9 @@ static sl_status report_faults(sl_context *ctx) {
     if (fault == ~0ull) continue;
     char text[200];
     const size_t kind = static_cast<size_t>(fault >> 56);
-    if (kind >= SL_FAULT_COUNT) return sl_fail(&ctx->error, SL_ERR_IO, "%s: memory of the device is damaged", kernel_names[k]);
+    if (kind >= SL_FAULT_COUNT)
+      return sl_fail(&ctx->error, SL_ERR_IO, "%s: memory of the device is damaged",
+                     kernel_names[k]);
     snprintf(text, sizeof text, fault_rows[kind].format, fault & ((1ull << 56) - 1));
     cudaMemsetAsync(device->faults, 0xff, faults_bytes, device->stream);
     return sl_fail(&ctx->error, fault_rows[kind].status, "%s: %s", kernel_names[k], text);
@@ -184,8 +203,9 @@ static sl_status report_findings(sl_context *) { return SL_OK; }
 
 static sl_status device_synchronize(sl_context *ctx) {
   sl_device *device = ctx->device;
-  sl_status status =
-      checked(ctx, "faults", cudaMemcpyAsync(device->host_faults, device->faults, faults_bytes, cudaMemcpyDeviceToHost, device->stream));
+  sl_status status = checked(ctx, "faults",
+                             cudaMemcpyAsync(device->host_faults, device->faults, faults_bytes,
+                                             cudaMemcpyDeviceToHost, device->stream));
   if (!status && !SL_PLANTED(read_without_wait)) status = wait(ctx);
   if (!status) status = report_faults(ctx);
   return status ? status : report_findings(ctx);
@@ -201,11 +221,14 @@ static sl_status device_allocate(sl_context *ctx, void **out, size_t bytes) {
 static void device_release(sl_context *, void *memory) { cudaFree(memory); }
 
 static sl_status device_copy(sl_context *ctx, void *to, const void *from, size_t bytes) {
-  return checked(ctx, "copy", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, ctx->device->stream));
+  return checked(ctx, "copy",
+                 cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToDevice, ctx->device->stream));
 }
 
 static sl_status device_read(sl_context *ctx, void *to, const void *from, size_t bytes) {
-  const sl_status status = checked(ctx, "copy to the host", cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, ctx->device->stream));
+  const sl_status status =
+      checked(ctx, "copy to the host",
+              cudaMemcpyAsync(to, from, bytes, cudaMemcpyDeviceToHost, ctx->device->stream));
   return status ? status : device_synchronize(ctx);
 }
 
@@ -213,17 +236,22 @@ static sl_status device_zero(sl_context *ctx, void *to, size_t bytes) {
   return checked(ctx, "zero", cudaMemsetAsync(to, 0, bytes, ctx->device->stream));
 }
 
-static const sl_memory device_memory = {device_allocate, device_release, upload, device_read, device_copy, device_zero, device_synchronize};
+static const sl_memory device_memory = {device_allocate,   device_release, upload,
+                                        device_read,       device_copy,    device_zero,
+                                        device_synchronize};
 
 template <int Kernel, typename... Args>
 static sl_status absent(sl_context *ctx, Args...) {
-  return sl_fail(&ctx->error, SL_ERR_UNAVAILABLE, "%s: the %s backend has no such kernel (spec N1.6)", kernel_names[Kernel], ctx->backend);
+  return sl_fail(&ctx->error, SL_ERR_UNAVAILABLE,
+                 "%s: the %s backend has no such kernel (spec N1.6)", kernel_names[Kernel],
+                 ctx->backend);
 }
 
 static size_t absent_pack(size_t, size_t, sl_pack_kind) { return 0; }
 
 static void fill_table(sl_kernel_table *table) {
-#define SL_KERNEL(name, params, args, storage, clause, bound) table->name = absent<SL_KERNEL_##name>;
+#define SL_KERNEL(name, params, args, storage, clause, bound) \
+  table->name = absent<SL_KERNEL_##name>;
 #include <sluice/kernels.def>
 #undef SL_KERNEL
 #define SL_CUDA_KERNEL(name) table->name = SL_DEVICE_NAME(name);
@@ -235,8 +263,11 @@ static void fill_table(sl_kernel_table *table) {
 static void device_close(sl_context *ctx) {
   sl_device *device = ctx->device;
   if (!device) return;
-  if (device->stream) cudaStreamDestroy(device->stream); /* in the simulator it waits; cudaFree below waits on a device */
-  cudaFree(device->workspace), cudaFree(device->faults), cudaFree(device->seq), cudaFree(device->chunk_begin);
+  if (device->stream)
+    cudaStreamDestroy(
+        device->stream); /* in the simulator it waits; cudaFree below waits on a device */
+  cudaFree(device->workspace), cudaFree(device->faults), cudaFree(device->seq),
+      cudaFree(device->chunk_begin);
   cudaFreeHost(device->host_faults), cudaFreeHost(device->staging);
   free(device->host_seq), free(device->host_chunk_begin);
   free(device);
@@ -253,16 +284,20 @@ static sl_status find_device(sl_error *err) {
   if (error == cudaSuccess && n > 0) error = cudaSetDevice(0);
   if (error != cudaSuccess || n == 0) {
     cudaGetLastError();
-    return sl_fail(err, SL_ERR_UNAVAILABLE, "no CUDA device: %s",
-                   error == cudaSuccess                   ? "the driver lists none"
-                   : error == cudaErrorInsufficientDriver ? "there is no driver, or one that is older than this build's runtime"
-                   : error == cudaErrorDevicesUnavailable
-                       ? "device 0 is in use by a process that has it alone, or its compute mode forbids it"
-                   : error == cudaErrorMemoryAllocation ? "the memory of device 0 is full"
-                                                        : cudaGetErrorString(error));
+    return sl_fail(
+        err, SL_ERR_UNAVAILABLE, "no CUDA device: %s",
+        error == cudaSuccess ? "the driver lists none"
+        : error == cudaErrorInsufficientDriver
+            ? "there is no driver, or one that is older than this build's runtime"
+        : error == cudaErrorDevicesUnavailable
+            ? "device 0 is in use by a process that has it alone, or its compute mode forbids it"
+        : error == cudaErrorMemoryAllocation ? "the memory of device 0 is full"
+                                             : cudaGetErrorString(error));
   }
-  if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0) != cudaSuccess || major < 8)
-    return sl_fail(err, SL_ERR_UNAVAILABLE, "the CUDA device has compute capability %d.x; this build needs 8.0", major);
+  if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0) != cudaSuccess ||
+      major < 8)
+    return sl_fail(err, SL_ERR_UNAVAILABLE,
+                   "the CUDA device has compute capability %d.x; this build needs 8.0", major);
   return SL_OK;
 }
 #endif
@@ -277,9 +312,11 @@ static sl_status make_faults(sl_context *ctx) {
   sl_device *device = ctx->device;
   void *faults = nullptr, *host_faults = nullptr, *staging = nullptr;
   sl_status status = checked(ctx, "faults", cudaMalloc(&faults, faults_bytes));
-  if (!status) status = checked(ctx, "page-locked memory", cudaMallocHost(&host_faults, faults_bytes));
+  if (!status)
+    status = checked(ctx, "page-locked memory", cudaMallocHost(&host_faults, faults_bytes));
   if (!status) status = checked(ctx, "page-locked memory", cudaMallocHost(&staging, staging_bytes));
-  device->faults = static_cast<unsigned long long *>(faults), device->host_faults = static_cast<unsigned long long *>(host_faults);
+  device->faults = static_cast<unsigned long long *>(faults),
+  device->host_faults = static_cast<unsigned long long *>(host_faults);
   device->staging = static_cast<unsigned char *>(staging);
   if (status) return status;
   SL_LAUNCH(clear_faults_kernel, 1, 64, 0, device->stream, device->faults);
@@ -292,12 +329,15 @@ static sl_status device_open(sl_context *ctx, sl_error *err) {
   ctx->device = static_cast<sl_device *>(calloc(1, sizeof *ctx->device));
   if (!ctx->device) return sl_fail(err, SL_ERR_MEMORY, "no memory for a context");
   sl_device *device = ctx->device;
-  sl_status status = checked(ctx, "device", cudaDeviceGetAttribute(&device->processors, cudaDevAttrMultiProcessorCount, 0));
+  sl_status status =
+      checked(ctx, "device",
+              cudaDeviceGetAttribute(&device->processors, cudaDevAttrMultiProcessorCount, 0));
   if (!status) status = checked(ctx, "stream", cudaStreamCreate(&device->stream));
   if (!status) status = make_faults(ctx);
   if (status) {
     device_close(ctx);
-    return sl_fail(err, status == SL_ERR_MEMORY ? status : SL_ERR_UNAVAILABLE, "the CUDA device: %s", ctx->error.message);
+    return sl_fail(err, status == SL_ERR_MEMORY ? status : SL_ERR_UNAVAILABLE,
+                   "the CUDA device: %s", ctx->error.message);
   }
   ctx->memory = &device_memory;
   fill_table(&ctx->table);
@@ -305,7 +345,9 @@ static sl_status device_open(sl_context *ctx, sl_error *err) {
 }
 
 #ifdef SL_SIMT
-extern "C" void sl_simt_smallest_tiles(sl_context *ctx, int smallest) { ctx->device->smallest_tiles = smallest != 0; }
+extern "C" void sl_simt_smallest_tiles(sl_context *ctx, int smallest) {
+  ctx->device->smallest_tiles = smallest != 0;
+}
 
 extern "C" const sl_backend *sl_simt_backend(void) {
   static const sl_backend backend = {"simt", device_open, device_close};

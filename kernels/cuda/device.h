@@ -1,5 +1,6 @@
-/* CUDA C for nvcc and for the SIMT simulator alike: every .cu file includes this and nothing else of the CUDA toolkit. Compiled by nvcc
- * with -fmad=false and without fast-math; each fma that a clause asks for is written as __fmaf_rn (spec N1.3). */
+/* CUDA C for nvcc and for the SIMT simulator alike: every .cu file includes this and nothing else
+ * of the CUDA toolkit. Compiled by nvcc with -fmad=false and without fast-math; each fma that a
+ * clause asks for is written as __fmaf_rn (spec N1.3). */
 #ifndef SLUICE_CUDA_DEVICE_H
 #define SLUICE_CUDA_DEVICE_H
 
@@ -9,7 +10,8 @@
 #include <cuda_runtime.h>
 #define SL_SHARED(type, name, dims) __shared__ type name dims
 #define SL_DYNAMIC_SHARED(type, name) extern __shared__ type name[]
-#define SL_LAUNCH(kernel, grid, block, shared_bytes, stream, ...) kernel<<<grid, block, shared_bytes, stream>>>(__VA_ARGS__)
+#define SL_LAUNCH(kernel, grid, block, shared_bytes, stream, ...) \
+  kernel<<<grid, block, shared_bytes, stream>>>(__VA_ARGS__)
 #define SL_DEVICE_NAME(name) sl_cuda_##name
 #define SL_PLANTED(name) false
 #define SL_ARENA_MARK(stream, p, bytes, valid) ((void)0)
@@ -34,7 +36,8 @@
 namespace sl {
 
 constexpr unsigned all_lanes = 0xffffffffu;
-constexpr int lanes = SL_SUM_LANES, dot_chunk = SL_DOT_CHUNK, sum_chunk = SL_SUM_CHUNK, key_chunk = SL_KEY_CHUNK;
+constexpr int lanes = SL_SUM_LANES, dot_chunk = SL_DOT_CHUNK, sum_chunk = SL_SUM_CHUNK,
+              key_chunk = SL_KEY_CHUNK;
 
 static __device__ __forceinline__ float add(float a, float b) { return __fadd_rn(a, b); }
 static __device__ __forceinline__ double add(double a, double b) { return a + b; }
@@ -54,13 +57,20 @@ static __device__ __forceinline__ float warp_max(float v) {
   return v;
 }
 
-static __device__ __forceinline__ int lane_of_thread() { return static_cast<int>(threadIdx.x) % lanes; }
-static __device__ __forceinline__ size_t thread_of_grid() { return static_cast<size_t>(blockIdx.x) * blockDim.x + threadIdx.x; }
-static __device__ __forceinline__ size_t threads_of_grid() { return static_cast<size_t>(gridDim.x) * blockDim.x; }
+static __device__ __forceinline__ int lane_of_thread() {
+  return static_cast<int>(threadIdx.x) % lanes;
+}
+static __device__ __forceinline__ size_t thread_of_grid() {
+  return static_cast<size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
+}
+static __device__ __forceinline__ size_t threads_of_grid() {
+  return static_cast<size_t>(gridDim.x) * blockDim.x;
+}
 static __device__ __forceinline__ size_t warp_of_grid() { return thread_of_grid() / lanes; }
 static __device__ __forceinline__ size_t warps_of_grid() { return threads_of_grid() / lanes; }
 
-/* Blocks for n items of `each` a block; kernels stride over the grid, so the cap can not show (spec N1.4). */
+/* Blocks for n items of `each` a block; kernels stride over the grid, so the cap can not show (spec
+ * N1.4). */
 static inline unsigned blocks_for(size_t n, size_t each) {
   const size_t blocks = n / each + (n % each != 0), cap = 65535;
   return static_cast<unsigned>(blocks < 1 ? 1 : blocks < cap ? blocks : cap);

@@ -1,13 +1,15 @@
-/* Embedding rows and their gradient (spec T1.1, T1.2). Forward: 8 D bytes a token, no arithmetic. Gradient: 4 T D bytes of dy, 8 U D of the
- * U rows that occur, T D additions, and ids read T / 32 times a token from L2: 4 T^2 / 32 warp loads; floor: bytes / bandwidth while T D
- * outweighs T^2 / 32. */
+/* Embedding rows and their gradient (spec T1.1, T1.2). Forward: 8 D bytes a token, no arithmetic.
+ * Gradient: 4 T D bytes of dy, 8 U D of the U rows that occur, T D additions, and ids read T / 32
+ * times a token from L2: 4 T^2 / 32 warp loads; floor: bytes / bandwidth while T D outweighs T^2
+ * / 32. */
 #include "cuda.h"
 #include "vector.h"
 
 using namespace sl;
 
-static __global__ void embedding_forward_kernel(float *y, const float *table, const uint32_t *ids, size_t t, size_t d, size_t vocab,
-                                                int vector, unsigned long long *faults) {
+static __global__ void embedding_forward_kernel(float *y, const float *table, const uint32_t *ids,
+                                                size_t t, size_t d, size_t vocab, int vector,
+                                                unsigned long long *faults) {
   for (size_t row = blockIdx.x; row < t; row += gridDim.x) {
     const size_t id = ids[row];
     if (id >= vocab) {
@@ -24,7 +26,8 @@ static __global__ void embedding_forward_kernel(float *y, const float *table, co
 constexpr int columns = 4; /* of one lane */
 
 /* The lanes whose token of [first, first + 32) has that id. */
-static __device__ __forceinline__ unsigned tokens_with(const uint32_t *ids, size_t first, size_t end, uint32_t id) {
+static __device__ __forceinline__ unsigned tokens_with(const uint32_t *ids, size_t first,
+                                                       size_t end, uint32_t id) {
   const size_t token = first + static_cast<size_t>(lane_of_thread());
   return __ballot_sync(all_lanes, token < end && ids[token] == id);
 }
@@ -36,9 +39,11 @@ static __device__ __forceinline__ bool occurs_first(const uint32_t *ids, size_t 
   return true;
 }
 
-/* The warp of an id's first token has that row: it goes through the id's tokens in order, and ends a chain where their chunk does. */
-static __device__ void row_grad(float *total, const float *dy, const uint32_t *ids, const uint32_t *chunk_begin, size_t t, size_t d,
-                                size_t token, size_t column) {
+/* The warp of an id's first token has that row: it goes through the id's tokens in order, and ends
+ * a chain where their chunk does. */
+static __device__ void row_grad(float *total, const float *dy, const uint32_t *ids,
+                                const uint32_t *chunk_begin, size_t t, size_t d, size_t token,
+                                size_t column) {
   const uint32_t id = ids[token];
   float sum[columns], chain[columns];
   for (int q = 0; q < columns; q++) {
@@ -67,34 +72,39 @@ static __device__ void row_grad(float *total, const float *dy, const uint32_t *i
   }
 }
 
-static __global__ void embedding_grad_kernel(float *total, const float *dy, const uint32_t *ids, const uint32_t *chunk_begin, size_t t,
-                                             size_t d, size_t vocab, unsigned long long *faults) {
+static __global__ void embedding_grad_kernel(float *total, const float *dy, const uint32_t *ids,
+                                             const uint32_t *chunk_begin, size_t t, size_t d,
+                                             size_t vocab, unsigned long long *faults) {
   for (size_t token = warp_of_grid(); token < t; token += warps_of_grid()) {
     const uint32_t id = ids[token];
     if (id >= vocab) {
-      if (lane_of_thread() == 0 && blockIdx.y == 0) leave_fault(faults, SL_KERNEL_embedding_grad, SL_FAULT_id, token);
+      if (lane_of_thread() == 0 && blockIdx.y == 0)
+        leave_fault(faults, SL_KERNEL_embedding_grad, SL_FAULT_id, token);
       continue;
     }
     if (!occurs_first(ids, token, id)) continue;
     for (size_t begin = static_cast<size_t>(blockIdx.y) * columns * lanes; begin < d;
          begin += static_cast<size_t>(gridDim.y) * columns * lanes)
-      row_grad(total, dy, ids, chunk_begin, t, d, token, begin + static_cast<size_t>(lane_of_thread()));
+      row_grad(total, dy, ids, chunk_begin, t, d, token,
+               begin + static_cast<size_t>(lane_of_thread()));
   }
 }
 
-sl_status SL_DEVICE_NAME(embedding_forward)(sl_context *ctx, float *y, const float *table, const uint32_t *ids, size_t t, size_t d,
-                                            size_t vocab) {
+sl_status SL_DEVICE_NAME(embedding_forward)(sl_context *ctx, float *y, const float *table,
+                                            const uint32_t *ids, size_t t, size_t d, size_t vocab) {
   const size_t quads = d ? (d + 3) / 4 : 1;
-  const unsigned threads = quads >= 256 ? 256 : static_cast<unsigned>((quads + lanes - 1) / lanes * lanes);
+  const unsigned threads =
+      quads >= 256 ? 256 : static_cast<unsigned>((quads + lanes - 1) / lanes * lanes);
   const int vector = vectors(y, table) && d % 4 == 0;
   if (t)
-    SL_LAUNCH(embedding_forward_kernel, blocks_for(t, 1), threads, 0, ctx->device->stream, y, table, ids, t, d, vocab, vector,
-              ctx->device->faults);
+    SL_LAUNCH(embedding_forward_kernel, blocks_for(t, 1), threads, 0, ctx->device->stream, y, table,
+              ids, t, d, vocab, vector, ctx->device->faults);
   return sl_device_status(ctx, "embedding_forward");
 }
 
-sl_status SL_DEVICE_NAME(embedding_grad)(sl_context *ctx, float *total, const float *dy, const uint32_t *ids, const uint32_t *seq,
-                                         size_t n_seq, size_t d, size_t vocab) {
+sl_status SL_DEVICE_NAME(embedding_grad)(sl_context *ctx, float *total, const float *dy,
+                                         const uint32_t *ids, const uint32_t *seq, size_t n_seq,
+                                         size_t d, size_t vocab) {
   const sl_status status = sl_device_offsets(ctx, seq, n_seq);
   if (status) return status;
   const sl_device *device = ctx->device;
@@ -102,6 +112,7 @@ sl_status SL_DEVICE_NAME(embedding_grad)(sl_context *ctx, float *total, const fl
   const unsigned threads = 128;
   const dim3 grid(blocks_for(t, threads / lanes), blocks_for(d, columns * lanes), 1);
   if (t)
-    SL_LAUNCH(embedding_grad_kernel, grid, threads, 0, device->stream, total, dy, ids, device->chunk_begin, t, d, vocab, device->faults);
+    SL_LAUNCH(embedding_grad_kernel, grid, threads, 0, device->stream, total, dy, ids,
+              device->chunk_begin, t, d, vocab, device->faults);
   return sl_device_status(ctx, "embedding_grad");
 }

@@ -1,8 +1,10 @@
-/* Programs of expression gates on the device (spec G3.1): a thread a ratio interprets the instructions; what it computes lies in global
- * memory, register by register, so that a warp's accesses are one line each.
+/* Programs of expression gates on the device (spec G3.1): a thread a ratio interprets the
+ * instructions; what it computes lies in global memory, register by register, so that a warp's
+ * accesses are one line each.
  *
- * Floor. An instruction reads up to two and writes one binary64, 24 bytes a token, from the second-level cache, and is one to 40 binary64
- * operations; a gate of 30 instructions over 10^5 tokens moves 72 MB in it: some 20 us, once a step of some 10^14 operations. */
+ * Floor. An instruction reads up to two and writes one binary64, 24 bytes a token, from the
+ * second-level cache, and is one to 40 binary64 operations; a gate of 30 instructions over 10^5
+ * tokens moves 72 MB in it: some 20 us, once a step of some 10^14 operations. */
 #include "gate_program.cuh"
 
 extern "C" {
@@ -98,7 +100,9 @@ struct gate_registers {
   size_t step;
   uint32_t constants;
   double r;
-  __device__ double read(uint32_t i) const { return i == 0 ? r : i <= constants ? constant[i] : own[(i - constants - 1) * step]; }
+  __device__ double read(uint32_t i) const {
+    return i == 0 ? r : i <= constants ? constant[i] : own[(i - constants - 1) * step];
+  }
 };
 
 static __global__ void __launch_bounds__(block_threads) gate_program_kernel(gate_problem a) {
@@ -107,10 +111,12 @@ static __global__ void __launch_bounds__(block_threads) gate_program_kernel(gate
     a.f[i] = a.w[i] = 0.0f;
     if (ratio == 0.0f) continue;
     const device_program &p = a.side[ratio > 0.0f];
-    const gate_registers x = {p.constant, a.scratch + thread_of_grid(), threads_of_grid(), p.constants, static_cast<double>(fabsf(ratio))};
+    const gate_registers x = {p.constant, a.scratch + thread_of_grid(), threads_of_grid(),
+                              p.constants, static_cast<double>(fabsf(ratio))};
     for (uint32_t k = 0; k < p.count; k++) {
       const sl_instruction &code = p.code[k];
-      const double first = x.read(code.in[0]), second = x.read(code.in[1]); /* an unused operand is register 0 */
+      const double first = x.read(code.in[0]),
+                   second = x.read(code.in[1]); /* an unused operand is register 0 */
       double y;
       if (code.op == SL_OP_PICK)
         y = first <= second ? x.read(code.in[2]) : x.read(code.in[3]);
@@ -140,7 +146,8 @@ static size_t blocks_of(const sl_gate *gate, size_t n, size_t *registers) {
     const sl_program *p = sl_gate_program(gate, s);
     if (p->registers > *registers) *registers = p->registers;
   }
-  const size_t fit = scratch_limit / (*registers * block_threads * sizeof(double)), wanted = (n + block_threads - 1) / block_threads;
+  const size_t fit = scratch_limit / (*registers * block_threads * sizeof(double)),
+               wanted = (n + block_threads - 1) / block_threads;
   return wanted < fit ? wanted : fit ? fit : 1;
 }
 
@@ -148,11 +155,13 @@ size_t sl_device_gate_bytes(const sl_gate *gate, size_t n) {
   if (!sl_gate_program(gate, 0)) return 0;
   size_t registers, bytes = 0;
   const size_t blocks = blocks_of(gate, n, &registers);
-  for (int s = 0; s < 2; s++) bytes += code_bytes(sl_gate_program(gate, s)) + constant_bytes(sl_gate_program(gate, s));
+  for (int s = 0; s < 2; s++)
+    bytes += code_bytes(sl_gate_program(gate, s)) + constant_bytes(sl_gate_program(gate, s));
   return bytes + registers * blocks * block_threads * sizeof(double);
 }
 
-static sl_status run_program(sl_context *ctx, const sl_gate *gate, float *f, float *w, const float *ratio, size_t n, void *memory) {
+static sl_status run_program(sl_context *ctx, const sl_gate *gate, float *f, float *w,
+                             const float *ratio, size_t n, void *memory) {
   size_t registers;
   const size_t blocks = blocks_of(gate, n, &registers);
   gate_problem a = {f, w, ratio, n, {}, nullptr};
@@ -161,29 +170,39 @@ static sl_status run_program(sl_context *ctx, const sl_gate *gate, float *f, flo
   for (int s = 0; s < 2 && !status; s++) {
     const sl_program *p = sl_gate_program(gate, s);
     unsigned char *const code = at, *const constant = at + code_bytes(p);
-    a.side[s] = {
-        reinterpret_cast<sl_instruction *>(code), reinterpret_cast<double *>(constant), p->count, constants_of(p), p->value, p->weight};
+    a.side[s] = {reinterpret_cast<sl_instruction *>(code),
+                 reinterpret_cast<double *>(constant),
+                 p->count,
+                 constants_of(p),
+                 p->value,
+                 p->weight};
     at = constant + constant_bytes(p);
     if (p->count) status = ctx->memory->write(ctx, code, p->code, p->count * sizeof *p->code);
-    if (!status) status = ctx->memory->write(ctx, constant, p->constant, p->registers * sizeof(double));
+    if (!status)
+      status = ctx->memory->write(ctx, constant, p->constant, p->registers * sizeof(double));
   }
   if (status) return status;
   a.scratch = reinterpret_cast<double *>(at);
-  SL_LAUNCH(gate_program_kernel, static_cast<unsigned>(blocks), block_threads, 0, ctx->device->stream, a);
+  SL_LAUNCH(gate_program_kernel, static_cast<unsigned>(blocks), block_threads, 0,
+            ctx->device->stream, a);
   return SL_OK;
 }
 
 static void call_function(const sl_gate *gate, const float *ratio, float *f, float *w, size_t n) {
   for (size_t i = 0; i < n; i++) {
     f[i] = w[i] = 0.0f;
-    if (ratio[i] != 0.0f) gate->function(gate->expression, ratio[i] > 0.0f, fabsf(ratio[i]), &f[i], &w[i]);
+    if (ratio[i] != 0.0f)
+      gate->function(gate->expression, ratio[i] > 0.0f, fabsf(ratio[i]), &f[i], &w[i]);
   }
 }
 
-static sl_status run_function(sl_context *ctx, const sl_gate *gate, float *f, float *w, const float *ratio, size_t n) {
+static sl_status run_function(sl_context *ctx, const sl_gate *gate, float *f, float *w,
+                              const float *ratio, size_t n) {
   const size_t bytes = n * sizeof(float);
   float *const host = static_cast<float *>(malloc(3 * bytes));
-  if (!host) return sl_fail(&ctx->error, SL_ERR_MEMORY, "gated_loss: no memory for the ratios of %zu tokens", n);
+  if (!host)
+    return sl_fail(&ctx->error, SL_ERR_MEMORY, "gated_loss: no memory for the ratios of %zu tokens",
+                   n);
   sl_status status = ctx->memory->read(ctx, host, ratio, bytes);
   if (!status) {
     call_function(gate, host, host + n, host + 2 * n, n);
@@ -194,7 +213,9 @@ static sl_status run_function(sl_context *ctx, const sl_gate *gate, float *f, fl
   return status;
 }
 
-sl_status sl_device_gate(sl_context *ctx, const sl_gate *gate, float *f, float *w, const float *ratio, size_t n, void *memory) {
+sl_status sl_device_gate(sl_context *ctx, const sl_gate *gate, float *f, float *w,
+                         const float *ratio, size_t n, void *memory) {
   if (n == 0) return SL_OK;
-  return sl_gate_program(gate, 0) ? run_program(ctx, gate, f, w, ratio, n, memory) : run_function(ctx, gate, f, w, ratio, n);
+  return sl_gate_program(gate, 0) ? run_program(ctx, gate, f, w, ratio, n, memory)
+                                  : run_function(ctx, gate, f, w, ratio, n);
 }

@@ -1,19 +1,25 @@
-/* Which tile runs a product, and whether its chunks are split over blocks; the sum of split chunks (spec N3.2, N3.3).
+/* Which tile runs a product, and whether its chunks are split over blocks; the sum of split chunks
+ * (spec N3.2, N3.3).
  *
- * Operations 2 m n k; bytes 4 (m k + n k + m n (1 or 2)), as long as the tiles of the blocks that run together stay in L2. A block of
- * 128 x 128 does 32 operations for each byte that it takes from L2, so the floor is the fma rate: 2 m n k / (128 fma an SM and clock);
- * for m <= 8 (decoding) it is the reading of the weights, 4 n k bytes. Splitting costs 8 bytes a result and chunk of 512 operations.
+ * Operations 2 m n k; bytes 4 (m k + n k + m n (1 or 2)), as long as the tiles of the blocks that
+ * run together stay in L2. A block of 128 x 128 does 32 operations for each byte that it takes from
+ * L2, so the floor is the fma rate: 2 m n k / (128 fma an SM and clock); for m <= 8 (decoding) it
+ * is the reading of the weights, 4 n k bytes. Splitting costs 8 bytes a result and chunk of 512
+ * operations.
  *
- * Tiles run in waves of as many blocks as the device holds; the last wave is seldom full, and a weight's gradient may be less than one.
- * plan_of therefore weighs tiles, and the tiles of the last wave, or all of them, split by chunks: 896 x 4864 results are 266 large tiles,
- * two waves of 132 and two tiles, which unsplit take a third wave; 256 x 512 are 8 large ones, or 32 medium ones in less time. */
+ * Tiles run in waves of as many blocks as the device holds; the last wave is seldom full, and a
+ * weight's gradient may be less than one. plan_of therefore weighs tiles, and the tiles of the last
+ * wave, or all of them, split by chunks: 896 x 4864 results are 266 large tiles, two waves of 132
+ * and two tiles, which unsplit take a third wave; 256 x 512 are 8 large ones, or 32 medium ones in
+ * less time. */
 #include "gemm.cuh"
 
 namespace sl {
 
 /* Tiles: BM, BN, BK, TM, TN, stages, blocks an SM. */
 typedef gemm_tile<128, 128, 16, 8, 8, 2, 1> large_tile;
-typedef gemm_tile<64, 64, 16, 8, 4, 3, 3> medium_tile; /* three: a lone block has no other's work to wait with */
+typedef gemm_tile<64, 64, 16, 8, 4, 3, 3>
+    medium_tile; /* three: a lone block has no other's work to wait with */
 typedef gemm_tile<8, 64, 32, 4, 2, 4, 4> narrow_tile;
 typedef gemm_tile<16, 16, 4, 2, 2, 2, 1> smallest_tile; /* for the simulator */
 
@@ -21,8 +27,9 @@ constexpr size_t chunks_a_launch = 32768;
 
 enum tile_choice { large, medium, narrow, smallest };
 
-/* Results of a tile, its floats of scratch, the blocks that share a multiprocessor, and the clocks that a chunk takes of each of 1, 2, ...
- * of them: issued instructions and what they wait for, estimated, to compare tiles with. Narrow tiles wait for memory. */
+/* Results of a tile, its floats of scratch, the blocks that share a multiprocessor, and the clocks
+ * that a chunk takes of each of 1, 2, ... of them: issued instructions and what they wait for,
+ * estimated, to compare tiles with. Narrow tiles wait for memory. */
 struct tile_cost {
   size_t m, n, blocks;
   double clocks[4];
@@ -31,8 +38,9 @@ template <typename T>
 static constexpr tile_cost cost_of(double one, double two, double three, double four) {
   return {T::BM, T::BN, T::Blocks, {one, two, three, four}};
 }
-static const tile_cost tile_costs[] = {cost_of<large_tile>(39e3, 0, 0, 0), cost_of<medium_tile>(12.5e3, 23e3, 34e3, 0),
-                                       cost_of<narrow_tile>(4e3, 6e3, 9e3, 12e3), cost_of<smallest_tile>(39e3, 0, 0, 0)};
+static const tile_cost tile_costs[] = {
+    cost_of<large_tile>(39e3, 0, 0, 0), cost_of<medium_tile>(12.5e3, 23e3, 34e3, 0),
+    cost_of<narrow_tile>(4e3, 6e3, 9e3, 12e3), cost_of<smallest_tile>(39e3, 0, 0, 0)};
 
 static size_t parts_of(size_t n, size_t each) { return n / each + (n % each != 0); }
 static size_t smaller_of(size_t a, size_t b) { return a < b ? a : b; }
@@ -40,15 +48,18 @@ static size_t smaller_of(size_t a, size_t b) { return a < b ? a : b; }
 /* Clocks for that many blocks of a chunk each. */
 static double waves(const tile_cost &t, size_t processors, size_t blocks) {
   const size_t slots = processors * t.blocks, rest = blocks % slots;
-  return static_cast<double>(blocks / slots) * t.clocks[t.blocks - 1] + (rest ? t.clocks[parts_of(rest, processors) - 1] : 0.0);
+  return static_cast<double>(blocks / slots) * t.clocks[t.blocks - 1] +
+         (rest ? t.clocks[parts_of(rest, processors) - 1] : 0.0);
 }
 
 /* The same where their results go through memory to combine_kernel, at 2300 bytes a clock. */
 static double split_waves(const tile_cost &t, size_t processors, size_t blocks) {
-  return 1.05 * waves(t, processors, blocks) + static_cast<double>(blocks * t.m * t.n) * (8 / 2300.0) + 6e3;
+  return 1.05 * waves(t, processors, blocks) +
+         static_cast<double>(blocks * t.m * t.n) * (8 / 2300.0) + 6e3;
 }
 
-/* Tiles [0, whole) have a block each for all chunks; of the others each chunk has its own, `pass` chunks a launch. */
+/* Tiles [0, whole) have a block each for all chunks; of the others each chunk has its own, `pass`
+ * chunks a launch. */
 struct gemm_plan {
   tile_choice tile;
   size_t whole, pass, floats; /* floats: of scratch */
@@ -56,15 +67,20 @@ struct gemm_plan {
 };
 
 /* The least of: no tile split, the tiles of the last wave, all. */
-static gemm_plan plan_of_tile(tile_choice tile, size_t processors, const gemm_product &p, size_t scratch_floats) {
+static gemm_plan plan_of_tile(tile_choice tile, size_t processors, const gemm_product &p,
+                              size_t scratch_floats) {
   const tile_cost &t = tile_costs[tile];
-  const size_t tiles = parts_of(p.m, t.m) * parts_of(p.n, t.n), chunks = p.n_chunks, most = tile == smallest ? 3 : chunks_a_launch;
+  const size_t tiles = parts_of(p.m, t.m) * parts_of(p.n, t.n), chunks = p.n_chunks,
+               most = tile == smallest ? 3 : chunks_a_launch;
   gemm_plan best = {tile, tiles, 0, 0, static_cast<double>(chunks) * waves(t, processors, tiles)};
   const size_t candidates[] = {tiles % (processors * t.blocks), tiles};
   for (size_t split : candidates) {
-    const size_t floats = split * t.m * t.n, pass = split ? smaller_of(smaller_of(chunks, most), scratch_floats / floats) : 0;
+    const size_t floats = split * t.m * t.n,
+                 pass = split ? smaller_of(smaller_of(chunks, most), scratch_floats / floats) : 0;
     if (pass < 2) continue;
-    double clocks = split < tiles ? 4e3 + static_cast<double>(chunks) * waves(t, processors, tiles - split) : 0.0;
+    double clocks = split < tiles
+                        ? 4e3 + static_cast<double>(chunks) * waves(t, processors, tiles - split)
+                        : 0.0;
     clocks += static_cast<double>(chunks / pass) * split_waves(t, processors, split * pass);
     if (chunks % pass) clocks += split_waves(t, processors, split * (chunks % pass));
     if (clocks < best.clocks) best = {tile, tiles - split, pass, pass * floats, clocks};
@@ -72,9 +88,11 @@ static gemm_plan plan_of_tile(tile_choice tile, size_t processors, const gemm_pr
   return best;
 }
 
-/* What takes the least time on a device with that many multiprocessors, with at most that much scratch. None of it can show (spec N3.3).
- * There is no narrow tile without k contiguous: that is the gradient of a weight of few outputs, which is never the bulk. */
-static gemm_plan plan_of(sl_context *ctx, gemm_layout layout, const gemm_product &p, size_t scratch_floats) {
+/* What takes the least time on a device with that many multiprocessors, with at most that much
+ * scratch. None of it can show (spec N3.3). There is no narrow tile without k contiguous: that is
+ * the gradient of a weight of few outputs, which is never the bulk. */
+static gemm_plan plan_of(sl_context *ctx, gemm_layout layout, const gemm_product &p,
+                         size_t scratch_floats) {
   const size_t processors = static_cast<size_t>(ctx->device->processors);
   if (ctx->device->smallest_tiles) return plan_of_tile(smallest, processors, p, scratch_floats);
   if (p.m <= 8 && layout != both_row) return plan_of_tile(narrow, processors, p, scratch_floats);
@@ -88,11 +106,11 @@ static gemm_plan plan_of(sl_context *ctx, gemm_layout layout, const gemm_product
 #endif
 }
 
-/* C = (C or +0) + the results of `chunks` chunks, ascending, + bias, for the tiles from first_tile on; the ends only where this launch is
- * the first or the last. */
+/* C = (C or +0) + the results of `chunks` chunks, ascending, + bias, for the tiles from first_tile
+ * on; the ends only where this launch is the first or the last. */
 template <typename T>
-static __global__ void combine_kernel(gemm_product p, const float *results, unsigned first_tile, size_t tiles, unsigned chunks, bool from_c,
-                                      bool with_bias) {
+static __global__ void combine_kernel(gemm_product p, const float *results, unsigned first_tile,
+                                      size_t tiles, unsigned chunks, bool from_c, bool with_bias) {
   constexpr unsigned each = T::BM * T::BN;
   const unsigned m_used = p.m_used && *p.m_used < p.m ? *p.m_used : p.m;
   const size_t all = tiles * each;
@@ -104,28 +122,36 @@ static __global__ void combine_kernel(gemm_product p, const float *results, unsi
     float total = from_c ? p.c[m * p.ldc + n] : 0.0f;
 #pragma unroll 8
     for (unsigned c = 0; c < chunks; c++)
-      total = __fadd_rn(total, results[(SL_PLANTED(gemm_swapped_order) ? chunks - 1 - c : c) * all + i]);
+      total = __fadd_rn(total,
+                        results[(SL_PLANTED(gemm_swapped_order) ? chunks - 1 - c : c) * all + i]);
     p.c[m * p.ldc + n] = with_bias && p.bias ? __fadd_rn(total, p.bias[n]) : total;
   }
 }
 
 template <typename T, bool AK, bool BK, int Vec>
-static void launch_tile(sl_context *ctx, const gemm_product &p, float *scratch, const gemm_plan &plan) {
-  const unsigned tiles = static_cast<unsigned>(parts_of(p.m, T::BM) * parts_of(p.n, T::BN)), whole = static_cast<unsigned>(plan.whole);
+static void launch_tile(sl_context *ctx, const gemm_product &p, float *scratch,
+                        const gemm_plan &plan) {
+  const unsigned tiles = static_cast<unsigned>(parts_of(p.m, T::BM) * parts_of(p.n, T::BN)),
+                 whole = static_cast<unsigned>(plan.whole);
   const cudaStream_t stream = ctx->device->stream;
-  if (whole) SL_LAUNCH((gemm_kernel<T, AK, BK, Vec, false>), whole, T::threads, 0, stream, p, nullptr, 0, 0, p.n_chunks);
+  if (whole)
+    SL_LAUNCH((gemm_kernel<T, AK, BK, Vec, false>), whole, T::threads, 0, stream, p, nullptr, 0, 0,
+              p.n_chunks);
   for (unsigned c = 0; whole < tiles && c < p.n_chunks; c += static_cast<unsigned>(plan.pass)) {
-    const unsigned left = p.n_chunks - c, chunks = left < plan.pass ? left : static_cast<unsigned>(plan.pass);
+    const unsigned left = p.n_chunks - c,
+                   chunks = left < plan.pass ? left : static_cast<unsigned>(plan.pass);
     const dim3 split(tiles - whole, chunks);
     const size_t results = static_cast<size_t>(tiles - whole) * T::BM * T::BN;
-    SL_LAUNCH((gemm_kernel<T, AK, BK, Vec, true>), split, T::threads, 0, stream, p, scratch, whole, c, c + chunks);
-    SL_LAUNCH(combine_kernel<T>, blocks_for(results, 256), 256, 0, stream, p, scratch, whole, static_cast<size_t>(tiles - whole), chunks,
-              p.accumulate || c > 0, left == chunks);
+    SL_LAUNCH((gemm_kernel<T, AK, BK, Vec, true>), split, T::threads, 0, stream, p, scratch, whole,
+              c, c + chunks);
+    SL_LAUNCH(combine_kernel<T>, blocks_for(results, 256), 256, 0, stream, p, scratch, whole,
+              static_cast<size_t>(tiles - whole), chunks, p.accumulate || c > 0, left == chunks);
   }
 }
 
 template <bool AK, bool BK, int Vec>
-static void launch_layout(sl_context *ctx, const gemm_product &p, float *scratch, const gemm_plan &plan) {
+static void launch_layout(sl_context *ctx, const gemm_product &p, float *scratch,
+                          const gemm_plan &plan) {
 #ifdef SL_SIMT
   if (plan.tile == smallest) return launch_tile<smallest_tile, AK, BK, Vec>(ctx, p, scratch, plan);
 #endif
@@ -139,13 +165,16 @@ static bool fits_vector(const float *p, size_t ld, size_t extent) {
   return reinterpret_cast<uintptr_t>(p) % 16 == 0 && ld % 4 == 0 && extent % 4 == 0;
 }
 
-/* True if each group of four along the contiguous side is aligned, and there as a whole or not at all. */
+/* True if each group of four along the contiguous side is aligned, and there as a whole or not at
+ * all. */
 static bool vectors(gemm_layout layout, const gemm_product &p) {
   static_assert(dot_chunk % 4 == 0, "a chunk's end does not cut a vector");
   if (layout != both_k && !fits_vector(p.c, p.ldc, p.n)) return false;
   for (int i = 0; i < p.n_parts; i++) {
     const gemm_part &q = p.part[i];
-    if (!fits_vector(q.a, q.lda, layout == both_row ? p.m : q.k) || !fits_vector(q.b, q.ldb, layout == both_k ? q.k : p.n)) return false;
+    if (!fits_vector(q.a, q.lda, layout == both_row ? p.m : q.k) ||
+        !fits_vector(q.b, q.ldb, layout == both_k ? q.k : p.n))
+      return false;
   }
   return true;
 }
@@ -153,22 +182,27 @@ static bool vectors(gemm_layout layout, const gemm_product &p) {
 sl_status gemm_sizes(sl_context *ctx, const char *kernel, size_t m, size_t n, size_t k) {
   const size_t end = static_cast<size_t>(1) << 31;
   if (m < end && n < end && k < end) return SL_OK;
-  return sl_fail(&ctx->error, SL_ERR_INPUT, "%s: a dimension of %zu x %zu x %zu is not below 2^31", kernel, m, n, k);
+  return sl_fail(&ctx->error, SL_ERR_INPUT, "%s: a dimension of %zu x %zu x %zu is not below 2^31",
+                 kernel, m, n, k);
 }
 
 size_t gemm_scratch(sl_context *ctx, gemm_layout layout, const gemm_product &p) {
   return p.m == 0 || p.n == 0 ? 0 : plan_of(ctx, layout, p, scratch_max).floats;
 }
 
-void launch_gemm(sl_context *ctx, gemm_layout layout, const gemm_product &p, float *scratch, size_t scratch_floats) {
+void launch_gemm(sl_context *ctx, gemm_layout layout, const gemm_product &p, float *scratch,
+                 size_t scratch_floats) {
   if (p.m == 0 || p.n == 0) return;
   const gemm_plan plan = plan_of(ctx, layout, p, scratch_floats);
   const bool vec = vectors(layout, p);
   if (layout == both_k)
-    return vec ? launch_layout<true, true, 4>(ctx, p, scratch, plan) : launch_layout<true, true, 1>(ctx, p, scratch, plan);
+    return vec ? launch_layout<true, true, 4>(ctx, p, scratch, plan)
+               : launch_layout<true, true, 1>(ctx, p, scratch, plan);
   if (layout == a_k_b_row)
-    return vec ? launch_layout<true, false, 4>(ctx, p, scratch, plan) : launch_layout<true, false, 1>(ctx, p, scratch, plan);
-  return vec ? launch_layout<false, false, 4>(ctx, p, scratch, plan) : launch_layout<false, false, 1>(ctx, p, scratch, plan);
+    return vec ? launch_layout<true, false, 4>(ctx, p, scratch, plan)
+               : launch_layout<true, false, 1>(ctx, p, scratch, plan);
+  return vec ? launch_layout<false, false, 4>(ctx, p, scratch, plan)
+             : launch_layout<false, false, 1>(ctx, p, scratch, plan);
 }
 
 }  // namespace sl

@@ -1,5 +1,6 @@
-/* The one matrix product of the cuda backend (gemm.cu): C[m][n] = sum over k of A(m, k) B(n, k), each element in the order of
- * spec N3.2, N3.4 or N4.2. What linear.cu and head.cu ask of it. Not public. */
+/* The one matrix product of the cuda backend (gemm.cu): C[m][n] = sum over k of A(m, k) B(n, k),
+ * each element in the order of spec N3.2, N3.4 or N4.2. What linear.cu and head.cu ask of it. Not
+ * public. */
 #ifndef SLUICE_CUDA_GEMM_H
 #define SLUICE_CUDA_GEMM_H
 
@@ -14,16 +15,17 @@ namespace sl {
 
 constexpr int parts_max = 4;
 
-/* One part of the reduction: k terms. Element (row, k) of an operand lies at p[row * ld + k] where its k is contiguous, else at
- * p[k * ld + row]. */
+/* One part of the reduction: k terms. Element (row, k) of an operand lies at p[row * ld + k] where
+ * its k is contiguous, else at p[k * ld + row]. */
 struct gemm_part {
   const float *a, *b;
   size_t lda, ldb;
   unsigned k;
 };
 
-/* Chunks: SL_DOT_CHUNK terms within each part (spec N3.2, N3.4), or, where `begin` is given, the device's table begin[0..n_chunks] of
- * token numbers, counted from `base`, in one part (spec N4.2). An empty chunk of a table adds +0. */
+/* Chunks: SL_DOT_CHUNK terms within each part (spec N3.2, N3.4), or, where `begin` is given, the
+ * device's table begin[0..n_chunks] of token numbers, counted from `base`, in one part (spec N4.2).
+ * An empty chunk of a table adds +0. */
 struct gemm_product {
   float *c; /* (m, n), rows ldc apart */
   size_t ldc;
@@ -50,27 +52,30 @@ static inline gemm_product product_of(float *c, size_t ldc, size_t m, size_t n) 
   return p;
 }
 
-static inline void add_part(gemm_product *p, const float *a, size_t lda, const float *b, size_t ldb, size_t k) {
+static inline void add_part(gemm_product *p, const float *a, size_t lda, const float *b, size_t ldb,
+                            size_t k) {
   p->part[p->n_parts++] = {a, b, lda, ldb, static_cast<unsigned>(k)};
   p->n_chunks += static_cast<unsigned>((k + dot_chunk - 1) / dot_chunk);
 }
 
-static inline void set_table(gemm_product *p, const float *a, size_t lda, const float *b, size_t ldb, const uint32_t *begin,
-                             size_t n_chunks, size_t base) {
+static inline void set_table(gemm_product *p, const float *a, size_t lda, const float *b,
+                             size_t ldb, const uint32_t *begin, size_t n_chunks, size_t base) {
   p->part[0] = {a, b, lda, ldb, 0};
-  p->n_parts = 1, p->begin = begin, p->n_chunks = static_cast<unsigned>(n_chunks), p->base = static_cast<unsigned>(base);
+  p->n_parts = 1, p->begin = begin, p->n_chunks = static_cast<unsigned>(n_chunks),
+  p->base = static_cast<unsigned>(base);
 }
 
 /* Refuses what 32-bit indices can not hold. */
 sl_status gemm_sizes(sl_context *ctx, const char *kernel, size_t m, size_t n, size_t k);
 
-/* Floats of scratch with which launch_gemm is fastest: at most scratch_max, or a few chunks' results with the smallest tiles. It takes any
- * amount, none too, and the result is the same. */
+/* Floats of scratch with which launch_gemm is fastest: at most scratch_max, or a few chunks'
+ * results with the smallest tiles. It takes any amount, none too, and the result is the same. */
 constexpr size_t scratch_max = static_cast<size_t>(16) << 20;
 size_t gemm_scratch(sl_context *ctx, gemm_layout layout, const gemm_product &p);
 
 /* p.m x p.n results; the caller has seen to gemm_sizes. */
-void launch_gemm(sl_context *ctx, gemm_layout layout, const gemm_product &p, float *scratch, size_t scratch_floats);
+void launch_gemm(sl_context *ctx, gemm_layout layout, const gemm_product &p, float *scratch,
+                 size_t scratch_floats);
 
 }  // namespace sl
 

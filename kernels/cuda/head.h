@@ -1,5 +1,5 @@
-/* What the two directions of the head share (spec T4): a tile of rows, those without a mask gathered, and its place in the workspace.
- * Not public. */
+/* What the two directions of the head share (spec T4): a tile of rows, those without a mask
+ * gathered, and its place in the workspace. Not public. */
 #ifndef SLUICE_CUDA_HEAD_H
 #define SLUICE_CUDA_HEAD_H
 
@@ -12,10 +12,12 @@
 
 namespace sl {
 
-constexpr size_t head_workspace_floats = static_cast<size_t>(64) << 20; /* 256 MiB, whatever the tokens and the vocabulary */
+constexpr size_t head_workspace_floats =
+    static_cast<size_t>(64) << 20; /* 256 MiB, whatever the tokens and the vocabulary */
 constexpr unsigned head_threads = 128;
 
-/* Most rows and columns of a tile; columns are whole chunks of both kinds. No rows: d is too large for the workspace. */
+/* Most rows and columns of a tile; columns are whole chunks of both kinds. No rows: d is too large
+ * for the workspace. */
 struct head_tile {
   size_t rows, columns;
 };
@@ -34,8 +36,9 @@ struct head_arena {
   }
 };
 
-/* The rows of a tile that are not masked, in order: row[i] is the i-th, counted from the tile's first; before[r] is how many lie before
- * row r; before[rows] is their number. h holds their inputs: what masked rows hold is never read (spec N1.7). */
+/* The rows of a tile that are not masked, in order: row[i] is the i-th, counted from the tile's
+ * first; before[r] is how many lie before row r; before[rows] is their number. h holds their
+ * inputs: what masked rows hold is never read (spec N1.7). */
 struct head_rows {
   uint32_t *row, *before, *table; /* table: token chunks of these rows (spec N4.2), or NULL */
   float *h, *logits;
@@ -46,8 +49,8 @@ static inline head_rows take_rows(head_arena *a, const head_tile &tile, size_t d
           a->take<float>(tile.rows * d), a->take<float>(tile.rows * tile.columns), nullptr};
 }
 
-/* Finds and gathers the rows [first, first + n), leaving a fault where a target lies beyond the vocabulary. With a table, the chunks are
- * those from device->chunk_begin + first_chunk on. */
+/* Finds and gathers the rows [first, first + n), leaving a fault where a target lies beyond the
+ * vocabulary. With a table, the chunks are those from device->chunk_begin + first_chunk on. */
 struct head_gather {
   sl_kernel_id kernel;
   const float *h;
@@ -58,8 +61,8 @@ struct head_gather {
 void gather_rows(sl_context *ctx, head_rows *rows, const head_gather &g);
 
 /* The logits of the gathered rows for columns [v, v + columns), rows ld apart (spec T4.1). */
-void launch_logits(sl_context *ctx, const head_rows &rows, size_t n, const float *w, size_t d, size_t v, size_t columns, size_t ld,
-                   float *scratch, size_t scratch_floats);
+void launch_logits(sl_context *ctx, const head_rows &rows, size_t n, const float *w, size_t d,
+                   size_t v, size_t columns, size_t ld, float *scratch, size_t scratch_floats);
 
 }  // namespace sl
 

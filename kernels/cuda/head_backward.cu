@@ -1,8 +1,9 @@
-/* The gradient of log-prob and entropy with the head (spec T4.3), in the tiles of head.cu: logits again, their gradient in their place,
- * then the input's and the weights'.
+/* The gradient of log-prob and entropy with the head (spec T4.3), in the tiles of head.cu: logits
+ * again, their gradient in their place, then the input's and the weights'.
  *
- * Operations 6 t d vocab in three products, whose fma rate is the floor; an exp for each logit. Bytes: the weights twice and their gradient
- * read and written once for each tile of up to 2048 rows (16 bytes against 12288 operations a weight), and 24 for each logit. */
+ * Operations 6 t d vocab in three products, whose fma rate is the floor; an exp for each logit.
+ * Bytes: the weights twice and their gradient read and written once for each tile of up to 2048
+ * rows (16 bytes against 12288 operations a weight), and 24 for each logit. */
 #include "head.h"
 #include "vector.h"
 
@@ -21,7 +22,8 @@ struct head_grads {
   float inv_temperature;
 };
 
-static __global__ void row_grads_kernel(head_row_grad *out, head_rows rows, head_grads g, size_t first) {
+static __global__ void row_grads_kernel(head_row_grad *out, head_rows rows, head_grads g,
+                                        size_t first) {
   for (size_t i = thread_of_grid(); i < *rows.used; i += threads_of_grid()) {
     const size_t row = first + rows.row[i];
     const float sum = g.row_sum[row];
@@ -36,10 +38,12 @@ static __global__ void row_grads_kernel(head_row_grad *out, head_rows rows, head
   }
 }
 
-/* Overwrites a tile of logits, columns [first, first + n), with their gradients: four neighbours a thread, which lie aligned. */
-static __global__ void logit_grads_kernel(head_rows rows, const head_row_grad *grads, size_t first, uint32_t n, size_t ld,
-                                          float inv_temperature) {
-  const uint32_t quads = (n + 3) / 4, all = *rows.used * quads; /* below 2^26: the workspace's size */
+/* Overwrites a tile of logits, columns [first, first + n), with their gradients: four neighbours a
+ * thread, which lie aligned. */
+static __global__ void logit_grads_kernel(head_rows rows, const head_row_grad *grads, size_t first,
+                                          uint32_t n, size_t ld, float inv_temperature) {
+  const uint32_t quads = (n + 3) / 4,
+                 all = *rows.used * quads; /* below 2^26: the workspace's size */
   for (size_t at = thread_of_grid(); at < all; at += threads_of_grid()) {
     const uint32_t i = static_cast<uint32_t>(at) / quads, c = static_cast<uint32_t>(at) % quads * 4;
     const bool whole = c + 4 <= n;
@@ -48,9 +52,11 @@ static __global__ void logit_grads_kernel(head_rows rows, const head_row_grad *g
     const head_row_grad r = grads[i];
 #pragma unroll
     for (uint32_t k = 0; k < 4; k++) {
-      const float y = __fadd_rn(__fmul_rn(z.v[k], inv_temperature), -r.max), p = __fmul_rn(sl_fn_exp(y), r.inverse);
+      const float y = __fadd_rn(__fmul_rn(z.v[k], inv_temperature), -r.max),
+                  p = __fmul_rn(sl_fn_exp(y), r.inverse);
       float q = __fmul_rn(r.dlogp, first + c + k == r.target ? __fadd_rn(1.0f, -p) : -p);
-      if (r.dentropy != 0.0f) q = __fmaf_rn(-__fmul_rn(r.dentropy, p), __fadd_rn(__fadd_rn(y, -r.log_sum), r.entropy), q);
+      if (r.dentropy != 0.0f)
+        q = __fmaf_rn(-__fmul_rn(r.dentropy, p), __fadd_rn(__fadd_rn(y, -r.log_sum), r.entropy), q);
       z.v[k] = __fmul_rn(q, inv_temperature);
     }
     store4(row, c, n, whole, z);
@@ -58,7 +64,8 @@ static __global__ void logit_grads_kernel(head_rows rows, const head_row_grad *g
 }
 
 /* Rows back to their places; masked ones are +0. */
-static __global__ void scatter_kernel(float *dh, const float *from, head_rows rows, size_t n, size_t d) {
+static __global__ void scatter_kernel(float *dh, const float *from, head_rows rows, size_t n,
+                                      size_t d) {
   for (size_t at = thread_of_grid(); at < n * d; at += threads_of_grid()) {
     const size_t r = at / d, i = rows.before[r];
     dh[at] = rows.before[r + 1] > i ? from[i * d + at % d] : 0.0f;
@@ -77,36 +84,41 @@ static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 /* Scratch of the three products of a full tile. */
 static size_t scratch_of(sl_context *ctx, const head_tile &tile, size_t n_chunks, size_t d) {
-  gemm_product logits = product_of(nullptr, 0, tile.rows, tile.columns), dh = product_of(nullptr, 0, tile.rows, d),
+  gemm_product logits = product_of(nullptr, 0, tile.rows, tile.columns),
+               dh = product_of(nullptr, 0, tile.rows, d),
                dw = product_of(nullptr, 0, tile.columns, d);
   add_part(&logits, nullptr, 0, nullptr, 0, d);
   add_part(&dh, nullptr, 0, nullptr, 0, tile.columns);
   set_table(&dw, nullptr, 0, nullptr, 0, nullptr, n_chunks < tile.rows ? n_chunks : tile.rows, 0);
-  return larger(larger(gemm_scratch(ctx, both_k, logits), gemm_scratch(ctx, a_k_b_row, dh)), gemm_scratch(ctx, both_row, dw));
+  return larger(larger(gemm_scratch(ctx, both_k, logits), gemm_scratch(ctx, a_k_b_row, dh)),
+                gemm_scratch(ctx, both_row, dw));
 }
 
 static size_t lay_out(float *base, head_backward *b) {
   head_arena a = {base, 0};
   b->rows = take_rows(&a, b->tile, b->d);
   b->rows.table = a.take<uint32_t>(b->tile.rows + 1); /* a chunk has a row at least */
-  b->grads = reinterpret_cast<head_row_grad *>(a.take<float>(b->tile.rows * (sizeof *b->grads / sizeof(float))));
+  b->grads = reinterpret_cast<head_row_grad *>(
+      a.take<float>(b->tile.rows * (sizeof *b->grads / sizeof(float))));
   b->dh = a.take<float>(b->tile.rows * b->d);
   b->scratch = a.take<float>(b->scratch_floats);
   return a.used;
 }
 
-/* One tile of rows: whole token chunks, so that the chains of the weights' gradient stay whole (spec N4.2). */
-static void backward_rows(sl_context *ctx, head_backward *b, float *dh, float *dw, const float *w, const head_grads &grads,
-                          const head_gather &g) {
+/* One tile of rows: whole token chunks, so that the chains of the weights' gradient stay whole
+ * (spec N4.2). */
+static void backward_rows(sl_context *ctx, head_backward *b, float *dh, float *dw, const float *w,
+                          const head_grads &grads, const head_gather &g) {
   const cudaStream_t stream = ctx->device->stream;
   const size_t d = b->d, ld = b->tile.columns;
   gather_rows(ctx, &b->rows, g);
-  SL_LAUNCH(row_grads_kernel, blocks_for(g.n, head_threads), head_threads, 0, stream, b->grads, b->rows, grads, g.first);
+  SL_LAUNCH(row_grads_kernel, blocks_for(g.n, head_threads), head_threads, 0, stream, b->grads,
+            b->rows, grads, g.first);
   for (size_t v = 0; v < b->vocab; v += ld) {
     const size_t n = b->vocab - v < ld ? b->vocab - v : ld;
     launch_logits(ctx, b->rows, g.n, w, d, v, n, ld, b->scratch, b->scratch_floats);
-    SL_LAUNCH(logit_grads_kernel, blocks_for(g.n * ((n + 3) / 4), head_threads), head_threads, 0, stream, b->rows, b->grads, v,
-              static_cast<uint32_t>(n), ld, grads.inv_temperature);
+    SL_LAUNCH(logit_grads_kernel, blocks_for(g.n * ((n + 3) / 4), head_threads), head_threads, 0,
+              stream, b->rows, b->grads, v, static_cast<uint32_t>(n), ld, grads.inv_temperature);
     gemm_product input = product_of(b->dh, d, g.n, d), weights = product_of(dw + v * d, d, n, d);
     add_part(&input, b->rows.logits, ld, w + v * d, d, n);
     input.m_used = b->rows.used, input.accumulate = v > 0 || SL_PLANTED(uninitialised_accumulator);
@@ -115,17 +127,19 @@ static void backward_rows(sl_context *ctx, head_backward *b, float *dh, float *d
     weights.accumulate = 1;
     launch_gemm(ctx, both_row, weights, b->scratch, b->scratch_floats);
   }
-  SL_LAUNCH(scatter_kernel, blocks_for(g.n * d, head_threads), head_threads, 0, stream, dh + g.first * d, b->dh, b->rows, g.n, d);
+  SL_LAUNCH(scatter_kernel, blocks_for(g.n * d, head_threads), head_threads, 0, stream,
+            dh + g.first * d, b->dh, b->rows, g.n, d);
 }
 
 }  // namespace sl
 
 using namespace sl;
 
-sl_status SL_DEVICE_NAME(logprob_backward)(sl_context *ctx, float *dh, float *dw, const float *dlogp, const float *dentropy,
-                                           const float *entropy, const float *row_max, const float *row_sum, const float *h, const float *w,
-                                           const void *packed, const uint32_t *target, const uint8_t *mask, float inv_temperature,
-                                           const uint32_t *seq, size_t n_seq, size_t d, size_t vocab) {
+sl_status SL_DEVICE_NAME(logprob_backward)(
+    sl_context *ctx, float *dh, float *dw, const float *dlogp, const float *dentropy,
+    const float *entropy, const float *row_max, const float *row_sum, const float *h,
+    const float *w, const void *packed, const uint32_t *target, const uint8_t *mask,
+    float inv_temperature, const uint32_t *seq, size_t n_seq, size_t d, size_t vocab) {
   (void)packed;
   sl_status status = sl_device_offsets(ctx, seq, n_seq);
   const sl_device *device = ctx->device;
@@ -135,9 +149,12 @@ sl_status SL_DEVICE_NAME(logprob_backward)(sl_context *ctx, float *dh, float *dw
   if (status) return status;
   head_backward b = {};
   b.tile = head_tile_of(ctx, t, d, vocab), b.d = d, b.vocab = vocab;
-  if (b.tile.rows == 0) return sl_fail(&ctx->error, SL_ERR_MEMORY, "logprob_backward: rows of %zu do not fit the head's workspace", d);
+  if (b.tile.rows == 0)
+    return sl_fail(&ctx->error, SL_ERR_MEMORY,
+                   "logprob_backward: rows of %zu do not fit the head's workspace", d);
   b.scratch_floats = scratch_of(ctx, b.tile, device->n_chunks, d);
-  float *base = static_cast<float *>(sl_device_workspace(ctx, lay_out(nullptr, &b) * sizeof(float)));
+  float *base =
+      static_cast<float *>(sl_device_workspace(ctx, lay_out(nullptr, &b) * sizeof(float)));
   if (!base) return ctx->error.status;
   lay_out(base, &b);
   const head_grads grads = {dlogp, dentropy, entropy, row_max, row_sum, target, inv_temperature};
@@ -146,7 +163,8 @@ sl_status SL_DEVICE_NAME(logprob_backward)(sl_context *ctx, float *dh, float *dw
     size_t n = 1;
     while (c + n < device->n_chunks && begin[c + n + 1] - begin[c] <= b.tile.rows) n++;
     backward_rows(ctx, &b, dh, dw, w, grads,
-                  {SL_KERNEL_logprob_backward, h, target, mask, begin[c], begin[c + n] - begin[c], d, vocab, c, n});
+                  {SL_KERNEL_logprob_backward, h, target, mask, begin[c], begin[c + n] - begin[c],
+                   d, vocab, c, n});
     c += n;
   }
   return sl_device_status(ctx, "logprob_backward");

@@ -1,10 +1,12 @@
-/* The gated objective: gradients by log-prob and entropy, and the sums that are reported (spec O1, O2, O4, O5). A block a sequence: tokens
- * are elementwise, two to four functions each; the binary64 chains of O5 run on nine lanes, one a chain, in token order. Gradients and sums
- * go to the workspace, and from there to the outputs once no token of the batch is refused.
+/* The gated objective: gradients by log-prob and entropy, and the sums that are reported (spec O1,
+ * O2, O4, O5). A block a sequence: tokens are elementwise, two to four functions each; the binary64
+ * chains of O5 run on nine lanes, one a chain, in token order. Gradients and sums go to the
+ * workspace, and from there to the outputs once no token of the batch is refused.
  *
- * Floor. 17 to 25 bytes a token and some 100 binary64 operations: 10 ps a token. The chains: one dependent binary64 addition a token, some
- * 8 cycles, 4 ns a token of the longest sequence (sequences and chains run beside one another): 16 us at 4096 tokens. Neither is felt in a
- * step, whose matrix products are some 10^10 operations a token. */
+ * Floor. 17 to 25 bytes a token and some 100 binary64 operations: 10 ps a token. The chains: one
+ * dependent binary64 addition a token, some 8 cycles, 4 ns a token of the longest sequence
+ * (sequences and chains run beside one another): 16 us at 4096 tokens. Neither is felt in a step,
+ * whose matrix products are some 10^10 operations a token. */
 #include "gate_program.cuh"
 
 using namespace sl;
@@ -78,7 +80,8 @@ static __device__ __forceinline__ kl_value kl_of(sl_kl_kind kind, float differen
 }
 
 /* spec O2.1 to O2.3 */
-static __device__ __forceinline__ gate_value smooth_gate(sl_gate_family family, const loss_side &s, float r) {
+static __device__ __forceinline__ gate_value smooth_gate(sl_gate_family family, const loss_side &s,
+                                                         float r) {
   const float y = __fadd_rn(r, -1.0f), z = __fmul_rn(s.tau, y);
   gate_value g;
   if (family == SL_GATE_SIGMOID) {
@@ -96,18 +99,22 @@ static __device__ __forceinline__ gate_value smooth_gate(sl_gate_family family, 
   return g;
 }
 
-static __device__ __forceinline__ gate_value gate_of(const loss_problem &a, bool positive, float r, size_t i) {
+static __device__ __forceinline__ gate_value gate_of(const loss_problem &a, bool positive, float r,
+                                                     size_t i) {
   const loss_side &s = a.side[positive];
   if (a.family < SL_GATE_CLIP) return smooth_gate(a.family, s, r);
-  if (a.family == SL_GATE_EXPRESSION) return gate_value{a.f[i], a.w[i], static_cast<double>(a.f[i]) - static_cast<double>(s.at_one)};
-  if (a.family == SL_GATE_CLIP && (positive ? r > s.edge : r < s.edge)) return gate_value{s.edge, 0.0f, static_cast<double>(s.edge) - 1.0};
+  if (a.family == SL_GATE_EXPRESSION)
+    return gate_value{a.f[i], a.w[i], static_cast<double>(a.f[i]) - static_cast<double>(s.at_one)};
+  if (a.family == SL_GATE_CLIP && (positive ? r > s.edge : r < s.edge))
+    return gate_value{s.edge, 0.0f, static_cast<double>(s.edge) - 1.0};
   return gate_value{r, 1.0f, static_cast<double>(r) - 1.0};
 }
 
 namespace {
 
-/* The levels of spec N3.8 above the chunks of one sequence, in a warp's registers: every warp keeps the same. A sequence has fewer than
- * 2^32 tokens, so that five levels of 64 or more chunk results do. */
+/* The levels of spec N3.8 above the chunks of one sequence, in a warp's registers: every warp keeps
+ * the same. A sequence has fewer than 2^32 tokens, so that five levels of 64 or more chunk results
+ * do. */
 struct sum_levels {
   static constexpr int levels = 5;
   double lane[levels];
@@ -138,9 +145,11 @@ struct sum_levels {
 
 }  // namespace
 
-/* The mean log-ratio of the unmasked tokens of [lo, hi) (spec O1.2): a warp a chunk, then the levels above; 0 where there is none. */
+/* The mean log-ratio of the unmasked tokens of [lo, hi) (spec O1.2): a warp a chunk, then the
+ * levels above; 0 where there is none. */
 template <int Threads>
-static __device__ __forceinline__ float sequence_log_ratio(const sl_gated_loss_batch &b, size_t lo, size_t hi) {
+static __device__ __forceinline__ float sequence_log_ratio(const sl_gated_loss_batch &b, size_t lo,
+                                                           size_t hi) {
   constexpr int warps = Threads / lanes;
   SL_SHARED(double, chunk_sum, [warps]);
   SL_SHARED(uint32_t, chunk_tokens, [warps]);
@@ -149,7 +158,8 @@ static __device__ __forceinline__ float sequence_log_ratio(const sl_gated_loss_b
   size_t chunks = 0;
   uint32_t tokens = 0;
   for (size_t round = lo; round < hi; round += warps * sum_chunk) {
-    const size_t begin = round + warp * sum_chunk, end = begin + sum_chunk < hi ? begin + sum_chunk : hi;
+    const size_t begin = round + warp * sum_chunk,
+                 end = begin + sum_chunk < hi ? begin + sum_chunk : hi;
     double sum = 0.0;
     uint32_t n = 0;
     for (size_t i = begin + lane; i < end; i += lanes)
@@ -158,7 +168,8 @@ static __device__ __forceinline__ float sequence_log_ratio(const sl_gated_loss_b
     for (int h = lanes / 2; h > 0; h /= 2) n += __shfl_xor_sync(all_lanes, n, h);
     if (lane == 0) chunk_sum[warp] = sum, chunk_tokens[warp] = n;
     __syncthreads();
-    for (size_t w = 0; w < warps && round + w * sum_chunk < hi; w++) above.push(0, chunk_sum[w], chunks++), tokens += chunk_tokens[w];
+    for (size_t w = 0; w < warps && round + w * sum_chunk < hi; w++)
+      above.push(0, chunk_sum[w], chunks++), tokens += chunk_tokens[w];
     __syncthreads();
   }
   const double total = above.end(chunks);
@@ -172,20 +183,24 @@ static __device__ void refuse_token(const loss_problem &a, size_t i) {
   if (!isfinite(b.logp_new[i])) leave_fault(a.faults, SL_KERNEL_gated_loss, SL_FAULT_logp_new, i);
   if (!isfinite(b.logp_old[i])) leave_fault(a.faults, SL_KERNEL_gated_loss, SL_FAULT_logp_old, i);
   if (!isfinite(x)) leave_fault(a.faults, SL_KERNEL_gated_loss, SL_FAULT_log_ratio, i);
-  if (b.entropy && !isfinite(b.entropy[i])) leave_fault(a.faults, SL_KERNEL_gated_loss, SL_FAULT_entropy, i);
+  if (b.entropy && !isfinite(b.entropy[i]))
+    leave_fault(a.faults, SL_KERNEL_gated_loss, SL_FAULT_entropy, i);
   if (!(a.beta > 0.0)) return;
   if (!isfinite(b.logp_ref[i])) leave_fault(a.faults, SL_KERNEL_gated_loss, SL_FAULT_logp_ref, i);
-  if (!isfinite(__fadd_rn(b.logp_new[i], -b.logp_ref[i]))) leave_fault(a.faults, SL_KERNEL_gated_loss, SL_FAULT_ref_ratio, i);
+  if (!isfinite(__fadd_rn(b.logp_new[i], -b.logp_ref[i])))
+    leave_fault(a.faults, SL_KERNEL_gated_loss, SL_FAULT_ref_ratio, i);
 }
 
 static __device__ void refuse_sequence(const loss_problem &a, size_t s) {
-  if (!isfinite(a.batch.advantage[s])) leave_fault(a.faults, SL_KERNEL_gated_loss, SL_FAULT_advantage, s);
+  if (!isfinite(a.batch.advantage[s]))
+    leave_fault(a.faults, SL_KERNEL_gated_loss, SL_FAULT_advantage, s);
   if (!(a.batch.coefficient[s] >= 0.0 && a.batch.coefficient[s] <= 1.0))
     leave_fault(a.faults, SL_KERNEL_gated_loss, SL_FAULT_coefficient, s);
 }
 
 /* The log-ratio of token i: of the whole sequence, or its own. */
-static __device__ __forceinline__ log_ratio ratio_of(const loss_problem &a, log_ratio whole, size_t i) {
+static __device__ __forceinline__ log_ratio ratio_of(const loss_problem &a, log_ratio whole,
+                                                     size_t i) {
   if (a.level == SL_LEVEL_SEQUENCE) return whole;
   return clamp_ratio(__fadd_rn(a.batch.logp_new[i], -a.batch.logp_old[i]));
 }
@@ -196,7 +211,8 @@ static __global__ void __launch_bounds__(Threads) gated_loss_ratios(loss_problem
   for (size_t s = blockIdx.x; s < a.batch.n_seq; s += gridDim.x) {
     const size_t lo = a.seq[s], hi = a.seq[s + 1];
     log_ratio whole = {0.0f, false};
-    if (a.level == SL_LEVEL_SEQUENCE) whole = clamp_ratio(sequence_log_ratio<Threads>(a.batch, lo, hi));
+    if (a.level == SL_LEVEL_SEQUENCE)
+      whole = clamp_ratio(sequence_log_ratio<Threads>(a.batch, lo, hi));
     for (size_t i = lo + threadIdx.x; i < hi; i += Threads) {
       float r = 0.0f;
       if (a.batch.mask[i]) r = sl_fn_exp(ratio_of(a, whole, i).x);
@@ -205,9 +221,11 @@ static __global__ void __launch_bounds__(Threads) gated_loss_ratios(loss_problem
   }
 }
 
-/* One unmasked token: its gradients, and its terms of the chains (spec O4.2 to O4.4, O5.1, O5.2). */
+/* One unmasked token: its gradients, and its terms of the chains (spec O4.2 to O4.4, O5.1, O5.2).
+ */
 template <int Pitch>
-static __device__ __forceinline__ void token_loss(const loss_problem &a, size_t s, size_t i, log_ratio whole, double (*term)[Pitch],
+static __device__ __forceinline__ void token_loss(const loss_problem &a, size_t s, size_t i,
+                                                  log_ratio whole, double (*term)[Pitch],
                                                   token_counts &n) {
   const double c = a.batch.coefficient[s], ac = static_cast<double>(a.batch.advantage[s]) * c;
   const float gradient = static_cast<float>(-ac);
@@ -226,8 +244,10 @@ static __device__ __forceinline__ void token_loss(const loss_problem &a, size_t 
   a.d[i] = d, a.e[i] = a.gamma > 0.0 ? static_cast<float>(-(a.gamma * c)) : 0.0f;
   const size_t t = threadIdx.x;
   term[OBJECTIVE][t] = ac * static_cast<double>(g.f), term[CENTRED][t] = ac * g.centred;
-  term[KL][t] = c * kl.value, term[ENTROPY][t] = a.batch.entropy ? c * static_cast<double>(a.batch.entropy[i]) : 0.0;
-  term[LOG_RATIO][t] = static_cast<double>(x.x), term[Y][t] = term[Y_SQUARE][t] = static_cast<double>(y);
+  term[KL][t] = c * kl.value,
+  term[ENTROPY][t] = a.batch.entropy ? c * static_cast<double>(a.batch.entropy[i]) : 0.0;
+  term[LOG_RATIO][t] = static_cast<double>(x.x),
+  term[Y][t] = term[Y_SQUARE][t] = static_cast<double>(y);
   term[WEIGHT][t] = static_cast<double>(g.w), term[EFFECTIVE][t] = static_cast<double>(effective);
   n.tokens++, n.below_half += g.w < 0.5f, n.clamped += x.clamped, n.kl_clamped += kl.clamped;
   n.ratio_max = r > n.ratio_max ? r : n.ratio_max;
@@ -236,22 +256,27 @@ static __device__ __forceinline__ void token_loss(const loss_problem &a, size_t 
 /* What the threads counted; ratios are positive, so their bits are ordered as they are. */
 static __device__ __forceinline__ void add_counts(uint32_t *shared, const token_counts &n) {
   if (n.tokens == 0) return;
-  atomicAdd(&shared[0], n.tokens), atomicAdd(&shared[1], n.below_half), atomicAdd(&shared[2], n.clamped);
+  atomicAdd(&shared[0], n.tokens), atomicAdd(&shared[1], n.below_half),
+      atomicAdd(&shared[2], n.clamped);
   atomicAdd(&shared[3], n.kl_clamped), atomicMax(&shared[4], __float_as_uint(n.ratio_max));
 }
 
 static __device__ __forceinline__ sl_loss_sums sums_of(const double *chain, const uint32_t *count) {
   sl_loss_sums s = {};
   const bool absent = isnan(chain[OBJECTIVE]) || isnan(chain[CENTRED]);
-  s.objective = absent ? static_cast<double>(NAN) : chain[OBJECTIVE], s.centred = absent ? static_cast<double>(NAN) : chain[CENTRED];
-  s.kl = chain[KL], s.entropy = chain[ENTROPY], s.log_ratio_sum = chain[LOG_RATIO], s.y_sum = chain[Y], s.y_square_sum = chain[Y_SQUARE];
+  s.objective = absent ? static_cast<double>(NAN) : chain[OBJECTIVE],
+  s.centred = absent ? static_cast<double>(NAN) : chain[CENTRED];
+  s.kl = chain[KL], s.entropy = chain[ENTROPY], s.log_ratio_sum = chain[LOG_RATIO],
+  s.y_sum = chain[Y], s.y_square_sum = chain[Y_SQUARE];
   s.weight_sum = chain[WEIGHT], s.effective_sum = chain[EFFECTIVE];
-  s.tokens = count[0], s.below_half = count[1], s.clamped = count[2], s.kl_clamped = count[3], s.ratio_max = __uint_as_float(count[4]);
+  s.tokens = count[0], s.below_half = count[1], s.clamped = count[2], s.kl_clamped = count[3],
+  s.ratio_max = __uint_as_float(count[4]);
   return s;
 }
 
 /* Chain k over the first n tokens of a tile, ascending. */
-static __device__ __forceinline__ double chain_over(double chain, int k, const double *term, size_t n) {
+static __device__ __forceinline__ double chain_over(double chain, int k, const double *term,
+                                                    size_t n) {
   if (k == Y_SQUARE)
     for (size_t i = 0; i < n; i++) chain = fma(term[i], term[i], chain);
   else
@@ -259,7 +284,8 @@ static __device__ __forceinline__ double chain_over(double chain, int k, const d
   return chain;
 }
 
-/* A block a sequence. Masked tokens have terms of +0, which do not show in chains that start at +0 (spec O4.6). */
+/* A block a sequence. Masked tokens have terms of +0, which do not show in chains that start at +0
+ * (spec O4.6). */
 template <int Threads>
 static __global__ void __launch_bounds__(Threads) gated_loss_sequences(loss_problem a) {
   SL_SHARED(double, term, [CHAINS][Threads + 1]);
@@ -273,7 +299,8 @@ static __global__ void __launch_bounds__(Threads) gated_loss_sequences(loss_prob
     double chain = 0.0;
     if (thread == 0) refuse_sequence(a, s);
     if (thread < 5) count[thread] = 0;
-    if (a.level == SL_LEVEL_SEQUENCE) whole = clamp_ratio(sequence_log_ratio<Threads>(a.batch, lo, hi));
+    if (a.level == SL_LEVEL_SEQUENCE)
+      whole = clamp_ratio(sequence_log_ratio<Threads>(a.batch, lo, hi));
     for (size_t first = lo; first < hi; first += Threads) {
       const size_t i = first + thread, left = hi - first < Threads ? hi - first : Threads;
       if (i < hi && a.batch.mask[i]) {
@@ -297,7 +324,8 @@ static __global__ void __launch_bounds__(Threads) gated_loss_sequences(loss_prob
 }
 
 /* The staged results to the outputs, unless a token is refused. */
-static __global__ void gated_loss_commit(loss_problem a, float *d, float *e, sl_loss_sums *sums, size_t t) {
+static __global__ void gated_loss_commit(loss_problem a, float *d, float *e, sl_loss_sums *sums,
+                                         size_t t) {
   if (a.faults[SL_KERNEL_gated_loss] != ~0ull) return;
   for (size_t i = thread_of_grid(); i < t; i += threads_of_grid()) {
     d[i] = a.d[i];
@@ -311,18 +339,24 @@ static loss_side side_of(const sl_gate *gate, int positive) {
   loss_side s = {gate->tau[positive], 0.0f, 0.0f, 0.0f, 0.0f};
   const double tau = static_cast<double>(s.tau);
   float unused;
-  if (gate->family == SL_GATE_SIGMOID) s.scale = static_cast<float>(4.0 / tau), s.centred_scale = static_cast<float>(2.0 / tau);
+  if (gate->family == SL_GATE_SIGMOID)
+    s.scale = static_cast<float>(4.0 / tau), s.centred_scale = static_cast<float>(2.0 / tau);
   if (gate->family == SL_GATE_ERF) s.scale = static_cast<float>(0x1.c5bf891b4ef6bp+0 / (2.0 * tau));
-  if (gate->family == SL_GATE_CLIP) s.edge = static_cast<float>(positive ? 1.0 + gate->clip_high : 1.0 - gate->clip_low);
-  if (gate->family == SL_GATE_EXPRESSION) gate->function(gate->expression, positive, 1.0f, &s.at_one, &unused);
+  if (gate->family == SL_GATE_CLIP)
+    s.edge = static_cast<float>(positive ? 1.0 + gate->clip_high : 1.0 - gate->clip_low);
+  if (gate->family == SL_GATE_EXPRESSION)
+    gate->function(gate->expression, positive, 1.0f, &s.at_one, &unused);
   return s;
 }
 
 /* Workspace: sums, then what an expression gate needs, then arrays of t. */
-static sl_status place(sl_context *ctx, loss_problem *a, const sl_gate *gate, size_t t, void **gate_memory) {
+static sl_status place(sl_context *ctx, loss_problem *a, const sl_gate *gate, size_t t,
+                       void **gate_memory) {
   const bool expression = a->family == SL_GATE_EXPRESSION;
-  const size_t sums = (a->batch.n_seq * sizeof *a->sums + 15) / 16 * 16, own = expression ? sl_device_gate_bytes(gate, t) : 0;
-  unsigned char *p = static_cast<unsigned char *>(sl_device_workspace(ctx, sums + own + (expression ? 5 : 2) * t * sizeof(float)));
+  const size_t sums = (a->batch.n_seq * sizeof *a->sums + 15) / 16 * 16,
+               own = expression ? sl_device_gate_bytes(gate, t) : 0;
+  unsigned char *p = static_cast<unsigned char *>(
+      sl_device_workspace(ctx, sums + own + (expression ? 5 : 2) * t * sizeof(float)));
   if (!p) return ctx->error.status;
   a->sums = reinterpret_cast<sl_loss_sums *>(p), *gate_memory = p + sums;
   a->d = reinterpret_cast<float *>(p + sums + own), a->e = a->d + t;
@@ -331,7 +365,8 @@ static sl_status place(sl_context *ctx, loss_problem *a, const sl_gate *gate, si
 }
 
 template <int Threads>
-static sl_status launch_loss(sl_context *ctx, const loss_problem &a, const sl_gate *gate, size_t t, void *gate_memory) {
+static sl_status launch_loss(sl_context *ctx, const loss_problem &a, const sl_gate *gate, size_t t,
+                             void *gate_memory) {
   const unsigned blocks = blocks_for(a.batch.n_seq, 1);
   if (a.family == SL_GATE_EXPRESSION) {
     SL_LAUNCH(gated_loss_ratios<Threads>, blocks, Threads, 0, ctx->device->stream, a);
@@ -342,7 +377,8 @@ static sl_status launch_loss(sl_context *ctx, const loss_problem &a, const sl_ga
   return SL_OK;
 }
 
-sl_status SL_DEVICE_NAME(gated_loss)(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *objective,
+sl_status SL_DEVICE_NAME(gated_loss)(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
+                                     const sl_objective *objective,
                                      const sl_gated_loss_batch *batch) {
   sl_status status = sl_device_offsets(ctx, batch->seq, batch->n_seq);
   if (status || batch->n_seq == 0) return status;
@@ -357,7 +393,9 @@ sl_status SL_DEVICE_NAME(gated_loss)(sl_context *ctx, float *d, float *e, sl_los
   if (status) return status;
   status = ctx->device->smallest_tiles ? launch_loss<64>(ctx, a, &objective->gate, t, gate_memory)
                                        : launch_loss<256>(ctx, a, &objective->gate, t, gate_memory);
-  if (!status) SL_LAUNCH(gated_loss_commit, blocks_for(t + batch->n_seq, 256), 256, 0, ctx->device->stream, a, d, e, sums, t);
+  if (!status)
+    SL_LAUNCH(gated_loss_commit, blocks_for(t + batch->n_seq, 256), 256, 0, ctx->device->stream, a,
+              d, e, sums, t);
   const sl_status launched = sl_device_status(ctx, "gated_loss");
   return status ? status : launched;
 }

@@ -1,5 +1,6 @@
-/* Rotary embedding in place (spec T1.10, T1.11): a block a token, four neighbouring pairs a thread. 8 bytes and 4 operations an element, 4
- * d bytes of tables a token; bound by memory: floor bytes / bandwidth. */
+/* Rotary embedding in place (spec T1.10, T1.11): a block a token, four neighbouring pairs a thread.
+ * 8 bytes and 4 operations an element, 4 d bytes of tables a token; bound by memory: floor bytes /
+ * bandwidth. */
 #include "cuda.h"
 #include "vector.h"
 
@@ -7,8 +8,9 @@
 
 using namespace sl;
 
-static __global__ void rope_kernel(float *x, const uint32_t *position, const float *cos_table, const float *sin_table, size_t t,
-                                   unsigned heads, unsigned half, int back, int vector, unsigned long long *faults) {
+static __global__ void rope_kernel(float *x, const uint32_t *position, const float *cos_table,
+                                   const float *sin_table, size_t t, unsigned heads, unsigned half,
+                                   int back, int vector, unsigned long long *faults) {
   const unsigned quads = (half + 3) / 4;
   for (size_t token = blockIdx.x; token < t; token += gridDim.x) {
     const size_t p = position[token];
@@ -17,9 +19,11 @@ static __global__ void rope_kernel(float *x, const uint32_t *position, const flo
       const unsigned c = i % quads * 4;
       float *at = row + (i / quads) * (2 * half);
       const bool whole = vector && c + 4 <= half;
-      four a = load4(at, c, half, whole), b = load4(at + half, c, half, whole); /* while the position is on its way */
+      four a = load4(at, c, half, whole),
+           b = load4(at + half, c, half, whole); /* while the position is on its way */
       if (p >= SL_ROPE_POSITIONS) break;
-      const four cosine = load4(cos_table + p * half, c, half, whole), sine = load4(sin_table + p * half, c, half, whole);
+      const four cosine = load4(cos_table + p * half, c, half, whole),
+                 sine = load4(sin_table + p * half, c, half, whole);
       for (int k = 0; k < 4; k++) {
         const float u = a.v[k], v = b.v[k], s = back ? -sine.v[k] : sine.v[k];
         a.v[k] = __fmaf_rn(-v, s, __fmul_rn(u, cosine.v[k]));
@@ -29,29 +33,35 @@ static __global__ void rope_kernel(float *x, const uint32_t *position, const flo
       store4(at + half, c, half, whole, b);
     }
     if (p >= SL_ROPE_POSITIONS && threadIdx.x == 0)
-      leave_fault(faults, back ? SL_KERNEL_rope_backward : SL_KERNEL_rope_forward, SL_FAULT_position, token);
+      leave_fault(faults, back ? SL_KERNEL_rope_backward : SL_KERNEL_rope_forward,
+                  SL_FAULT_position, token);
   }
 }
 
-static sl_status rotate(sl_context *ctx, float *x, const uint32_t *position, const float *cos_table, const float *sin_table, size_t t,
-                        size_t heads, size_t d, int back) {
+static sl_status rotate(sl_context *ctx, float *x, const uint32_t *position, const float *cos_table,
+                        const float *sin_table, size_t t, size_t heads, size_t d, int back) {
   const char *kernel = back ? "rope_backward" : "rope_forward";
-  if (heads * d > UINT32_MAX / 2) return sl_fail(&ctx->error, SL_ERR_USAGE, "%s: a token of %zu x %zu components", kernel, heads, d);
+  if (heads * d > UINT32_MAX / 2)
+    return sl_fail(&ctx->error, SL_ERR_USAGE, "%s: a token of %zu x %zu components", kernel, heads,
+                   d);
   const size_t quads = heads * ((d / 2 + 3) / 4);
   const unsigned threads = quads > 128 ? 256 : quads > 64 ? 128 : 64;
   const int vector = vectors(x, cos_table, sin_table) && d % 8 == 0;
   if (t)
-    SL_LAUNCH(rope_kernel, blocks_for(t, 1), threads, 0, ctx->device->stream, x, position, cos_table, sin_table, t,
-              static_cast<unsigned>(heads), static_cast<unsigned>(d / 2), back, vector, ctx->device->faults);
+    SL_LAUNCH(rope_kernel, blocks_for(t, 1), threads, 0, ctx->device->stream, x, position,
+              cos_table, sin_table, t, static_cast<unsigned>(heads), static_cast<unsigned>(d / 2),
+              back, vector, ctx->device->faults);
   return sl_device_status(ctx, kernel);
 }
 
-sl_status SL_DEVICE_NAME(rope_forward)(sl_context *ctx, float *x, const uint32_t *position, const float *cos_table, const float *sin_table,
-                                       size_t t, size_t heads, size_t d) {
+sl_status SL_DEVICE_NAME(rope_forward)(sl_context *ctx, float *x, const uint32_t *position,
+                                       const float *cos_table, const float *sin_table, size_t t,
+                                       size_t heads, size_t d) {
   return rotate(ctx, x, position, cos_table, sin_table, t, heads, d, 0);
 }
 
-sl_status SL_DEVICE_NAME(rope_backward)(sl_context *ctx, float *dx, const uint32_t *position, const float *cos_table,
-                                        const float *sin_table, size_t t, size_t heads, size_t d) {
+sl_status SL_DEVICE_NAME(rope_backward)(sl_context *ctx, float *dx, const uint32_t *position,
+                                        const float *cos_table, const float *sin_table, size_t t,
+                                        size_t heads, size_t d) {
   return rotate(ctx, dx, position, cos_table, sin_table, t, heads, d, 1);
 }

@@ -1,10 +1,11 @@
-/* Draws one token a row from logits (spec N5.5, T4.4): softmax sums and integer weights by chunks over the whole device, then a block a
- * row.
+/* Draws one token a row from logits (spec N5.5, T4.4): softmax sums and integer weights by chunks
+ * over the whole device, then a block a row.
  *
- * Floor. Logits are read twice (8 bytes each; once for greedy), 4 bytes at 4.8 TB/s (H200) being 0.8 ps; each takes an exp for its row's
- * sums and one for its weight, 40 binary64 operations: 1.2 ps at 34 Tflop/s of binary64. So the two exps are the floor, and memory near it.
- * With top-k or top-p weights are kept (4 bytes), and the row's block reads them six times from the second-level cache: not for the path
- * that matters. */
+ * Floor. Logits are read twice (8 bytes each; once for greedy), 4 bytes at 4.8 TB/s (H200) being
+ * 0.8 ps; each takes an exp for its row's sums and one for its weight, 40 binary64 operations: 1.2
+ * ps at 34 Tflop/s of binary64. So the two exps are the floor, and memory near it. With top-k or
+ * top-p weights are kept (4 bytes), and the row's block reads them six times from the second-level
+ * cache: not for the path that matters. */
 #include "vector.h"
 
 #include "sample_scan.cuh"
@@ -36,7 +37,8 @@ struct sample_problem {
   unsigned long long *faults;
 };
 
-/* What top-k and top-p leave of the order (weight descending, index ascending): weights above the edge, and those at it up to an index. */
+/* What top-k and top-p leave of the order (weight descending, index ascending): weights above the
+ * edge, and those at it up to an index. */
 struct kept_weights {
   uint32_t edge; /* bits: those of floats >= 0 are ordered as the floats */
   size_t end;
@@ -46,11 +48,14 @@ struct kept_weights {
   }
 };
 
-/* How much of it is wanted: `count` weights or, where that is 0, the shortest prefix that weighs `need`. */
+/* How much of it is wanted: `count` weights or, where that is 0, the shortest prefix that weighs
+ * `need`. */
 struct demand {
   whole count;
   double need;
-  __device__ bool met_by(whole amount) const { return count ? amount >= count : static_cast<double>(amount) >= need; }
+  __device__ bool met_by(whole amount) const {
+    return count ? amount >= count : static_cast<double>(amount) >= need;
+  }
   __device__ whole amount_of(float weight) const { return count ? 1 : static_cast<whole>(weight); }
 };
 
@@ -62,7 +67,8 @@ static __device__ __forceinline__ float tempered(const sample_problem &a, size_t
 
 /* floor(2^40 exp(z - M)): a float holds it exactly. */
 static __device__ __forceinline__ float weight_of(const sample_problem &a, float logit, float max) {
-  return floorf(__fmul_rn(0x1p40f, sl_fn_exp(__fadd_rn(__fmul_rn(logit, a.inv_temperature), -max))));
+  return floorf(
+      __fmul_rn(0x1p40f, sl_fn_exp(__fadd_rn(__fmul_rn(logit, a.inv_temperature), -max))));
 }
 
 /* A warp a chunk of a row: its maximum and its sums (spec N3.9). */
@@ -85,7 +91,8 @@ static __global__ void __launch_bounds__(128) sample_chunks(sample_problem a) {
   }
 }
 
-/* A block a row: its chunks together. The factors are made by all threads, the two chains by one. */
+/* A block a row: its chunks together. The factors are made by all threads, the two chains by one.
+ */
 template <int Threads>
 static __global__ void __launch_bounds__(Threads) sample_rows(sample_problem a) {
   SL_SHARED(float, factor, [3][Threads]);
@@ -94,7 +101,8 @@ static __global__ void __launch_bounds__(Threads) sample_rows(sample_problem a) 
   for (size_t row = blockIdx.x; row < a.b; row += gridDim.x) {
     const size_t at = row * a.chunks;
     float m = -INFINITY;
-    for (size_t c = thread; c < a.chunks; c += Threads) m = a.chunk_max[at + c] > m ? a.chunk_max[at + c] : m;
+    for (size_t c = thread; c < a.chunks; c += Threads)
+      m = a.chunk_max[at + c] > m ? a.chunk_max[at + c] : m;
     m = warp_max(m);
     if (lane_of_thread() == 0) warp_result[thread / lanes] = m;
     __syncthreads();
@@ -143,10 +151,12 @@ static __global__ void __launch_bounds__(128) sample_weights(sample_problem a) {
   }
 }
 
-/* One digit of the edge: of the weights that are kept and begin as `edge` does above it, amounts by digit; the largest digit from which on,
- * with `above`, the demand is met, and what lies above that digit. */
+/* One digit of the edge: of the weights that are kept and begin as `edge` does above it, amounts by
+ * digit; the largest digit from which on, with `above`, the demand is met, and what lies above that
+ * digit. */
 template <int Threads>
-static __device__ __forceinline__ void find_digit(const float *weight, size_t vocab, const kept_weights &kept, const demand &want,
+static __device__ __forceinline__ void find_digit(const float *weight, size_t vocab,
+                                                  const kept_weights &kept, const demand &want,
                                                   int shift, uint32_t &edge, whole &above) {
   SL_SHARED(whole, amount, [256]);
   SL_SHARED(whole, result, [2]);
@@ -155,7 +165,9 @@ static __device__ __forceinline__ void find_digit(const float *weight, size_t vo
   for (size_t v = threadIdx.x; v < vocab; v += Threads) {
     const float w = weight[v];
     const uint32_t bits = __float_as_uint(w);
-    if (bits == 0 || !kept.holds(w, v) || (static_cast<unsigned long long>(bits) >> (shift + 8)) != edge) continue;
+    if (bits == 0 || !kept.holds(w, v) ||
+        (static_cast<unsigned long long>(bits) >> (shift + 8)) != edge)
+      continue;
     atomicAdd(&amount[bits >> shift & 255], want.amount_of(w));
   }
   __syncthreads();
@@ -170,8 +182,10 @@ static __device__ __forceinline__ void find_digit(const float *weight, size_t vo
   __syncthreads();
 }
 
-/* How many weights at the edge a demand takes, with `above` from those over it: the smallest number that meets it, at most `equals`. */
-static __device__ __forceinline__ whole equals_taken(const demand &want, whole above, whole each, whole equals) {
+/* How many weights at the edge a demand takes, with `above` from those over it: the smallest number
+ * that meets it, at most `equals`. */
+static __device__ __forceinline__ whole equals_taken(const demand &want, whole above, whole each,
+                                                     whole equals) {
   whole low = 0, high = equals;
   while (low < high) {
     const whole middle = low + (high - low) / 2;
@@ -183,15 +197,20 @@ static __device__ __forceinline__ whole equals_taken(const demand &want, whole a
   return low;
 }
 
-/* The prefix of the order, within what is kept, that meets the demand. A zero weight is never drawn, so an edge of 0 keeps all. */
+/* The prefix of the order, within what is kept, that meets the demand. A zero weight is never
+ * drawn, so an edge of 0 keeps all. */
 template <int Threads, int Each>
-static __device__ __forceinline__ kept_weights keep_prefix(const float *weight, size_t vocab, const kept_weights &kept,
+static __device__ __forceinline__ kept_weights keep_prefix(const float *weight, size_t vocab,
+                                                           const kept_weights &kept,
                                                            const demand &want) {
   uint32_t edge = 0;
   whole above = 0, equals = 0;
-  for (int shift = 24; shift >= 0; shift -= 8) find_digit<Threads>(weight, vocab, kept, want, shift, edge, above);
+  for (int shift = 24; shift >= 0; shift -= 8)
+    find_digit<Threads>(weight, vocab, kept, want, shift, edge, above);
   if (edge == 0) return kept;
-  const auto at_edge = [&](size_t v) -> whole { return __float_as_uint(weight[v]) == edge && kept.holds(weight[v], v); };
+  const auto at_edge = [&](size_t v) -> whole {
+    return __float_as_uint(weight[v]) == edge && kept.holds(weight[v], v);
+  };
   for (size_t v = threadIdx.x; v < vocab; v += Threads) equals += at_edge(v);
   equals = block_total<Threads>(equals);
   const whole taken = equals_taken(want, above, want.amount_of(__uint_as_float(edge)), equals);
@@ -200,7 +219,8 @@ static __device__ __forceinline__ kept_weights keep_prefix(const float *weight, 
 
 /* Sums of the kept weights of each chunk, a warp a chunk; returns the row's. */
 template <int Threads>
-static __device__ __forceinline__ whole kept_sums(whole *chunk_weight, const float *weight, size_t vocab, const kept_weights &kept) {
+static __device__ __forceinline__ whole kept_sums(whole *chunk_weight, const float *weight,
+                                                  size_t vocab, const kept_weights &kept) {
   whole total = 0;
   for (size_t c = threadIdx.x / lanes; c * sum_chunk < vocab; c += Threads / lanes) {
     const size_t end = (c + 1) * sum_chunk < vocab ? (c + 1) * sum_chunk : vocab;
@@ -218,16 +238,19 @@ template <int Threads, int Each>
 static __device__ __forceinline__ kept_weights truncate(const sample_problem &a, size_t row) {
   const float *const weight = a.weight + row * a.vocab;
   kept_weights kept = {0, a.vocab};
-  if (a.how.top_k && a.how.top_k < a.vocab) kept = keep_prefix<Threads, Each>(weight, a.vocab, kept, demand{a.how.top_k, 0.0});
+  if (a.how.top_k && a.how.top_k < a.vocab)
+    kept = keep_prefix<Threads, Each>(weight, a.vocab, kept, demand{a.how.top_k, 0.0});
   whole total = kept_sums<Threads>(a.chunk_weight + row * a.chunks, weight, a.vocab, kept);
   if (a.how.top_p < 1.0) {
-    kept = keep_prefix<Threads, Each>(weight, a.vocab, kept, demand{0, -floor(-(a.how.top_p * static_cast<double>(total)))});
+    kept = keep_prefix<Threads, Each>(
+        weight, a.vocab, kept, demand{0, -floor(-(a.how.top_p * static_cast<double>(total)))});
     kept_sums<Threads>(a.chunk_weight + row * a.chunks, weight, a.vocab, kept);
   }
   return kept;
 }
 
-/* The token of a row: the first whose cumulative weight passes mulhi(u, total), found by chunk and then in it. */
+/* The token of a row: the first whose cumulative weight passes mulhi(u, total), found by chunk and
+ * then in it. */
 template <int Threads, int Each>
 static __device__ __forceinline__ size_t draw(const sample_problem &a, size_t row) {
   kept_weights kept = {0, a.vocab};
@@ -236,13 +259,18 @@ static __device__ __forceinline__ size_t draw(const sample_problem &a, size_t ro
   whole total = 0;
   for (size_t c = threadIdx.x; c < a.chunks; c += Threads) total += chunk_weight[c];
   total = block_total<Threads>(total);
-  const whole u = sl_philox_u64(a.how.seed, a.position[row], a.sequence[row], a.how.step, SL_RANDOM_SAMPLING), x = __umul64hi(u, total);
-  const crossing chunk = find_item<Threads, 1>(a.chunks, x, [&](size_t c) { return chunk_weight[c]; });
-  const size_t begin = chunk.index * sum_chunk, n = a.vocab - begin < sum_chunk ? a.vocab - begin : sum_chunk;
+  const whole u = sl_philox_u64(a.how.seed, a.position[row], a.sequence[row], a.how.step,
+                                SL_RANDOM_SAMPLING),
+              x = __umul64hi(u, total);
+  const crossing chunk =
+      find_item<Threads, 1>(a.chunks, x, [&](size_t c) { return chunk_weight[c]; });
+  const size_t begin = chunk.index * sum_chunk,
+               n = a.vocab - begin < sum_chunk ? a.vocab - begin : sum_chunk;
   const float max = a.row[row].max;
   return begin + find_item<Threads, Each>(n, x - chunk.before, [&](size_t i) -> whole {
                    const size_t v = begin + i;
-                   const float w = a.weight ? a.weight[row * a.vocab + v] : weight_of(a, a.logits[row * a.vocab + v], max);
+                   const float w = a.weight ? a.weight[row * a.vocab + v]
+                                            : weight_of(a, a.logits[row * a.vocab + v], max);
                    return kept.holds(w, v) ? static_cast<whole>(w) : 0;
                  }).index;
 }
@@ -251,9 +279,14 @@ static __device__ __forceinline__ size_t draw(const sample_problem &a, size_t ro
 template <int Threads, int Each>
 static __device__ __forceinline__ size_t greedy(const sample_problem &a, size_t row) {
   const float max = a.row[row].max;
-  const size_t chunk = find_item<Threads, 1>(a.chunks, 0, [&](size_t c) -> whole { return a.chunk_max[row * a.chunks + c] == max; }).index;
-  const size_t begin = chunk * sum_chunk, n = a.vocab - begin < sum_chunk ? a.vocab - begin : sum_chunk;
-  return begin + find_item<Threads, Each>(n, 0, [&](size_t i) -> whole { return tempered(a, row, begin + i) == max; }).index;
+  const size_t chunk = find_item<Threads, 1>(a.chunks, 0, [&](size_t c) -> whole {
+                         return a.chunk_max[row * a.chunks + c] == max;
+                       }).index;
+  const size_t begin = chunk * sum_chunk,
+               n = a.vocab - begin < sum_chunk ? a.vocab - begin : sum_chunk;
+  return begin + find_item<Threads, Each>(n, 0, [&](size_t i) -> whole {
+                   return tempered(a, row, begin + i) == max;
+                 }).index;
 }
 
 /* A block a row. Nothing is written where the logits of any row are refused. */
@@ -262,7 +295,8 @@ static __global__ void __launch_bounds__(Threads) sample_tokens(sample_problem a
   constexpr int each = sum_chunk / Threads > 0 ? sum_chunk / Threads : 1;
   if (a.faults[SL_KERNEL_sample] != ~0ull) return;
   for (size_t row = blockIdx.x; row < a.b; row += gridDim.x) {
-    const size_t v = a.how.temperature == 0.0f ? greedy<Threads, each>(a, row) : draw<Threads, each>(a, row);
+    const size_t v =
+        a.how.temperature == 0.0f ? greedy<Threads, each>(a, row) : draw<Threads, each>(a, row);
     if (threadIdx.x != 0) continue;
     const sample_row &r = a.row[row];
     a.token[row] = static_cast<uint32_t>(v);
@@ -273,9 +307,11 @@ static __global__ void __launch_bounds__(Threads) sample_tokens(sample_problem a
 
 static sl_status place(sl_context *ctx, sample_problem *a) {
   const size_t chunks = a->b * a->chunks, greedy = a->how.temperature == 0.0f;
-  const bool truncated = !greedy && ((a->how.top_k && a->how.top_k < a->vocab) || a->how.top_p < 1.0);
+  const bool truncated =
+      !greedy && ((a->how.top_k && a->how.top_k < a->vocab) || a->how.top_p < 1.0);
   const size_t bytes = chunks * (sizeof(whole) + 3 * sizeof(float)) + a->b * sizeof(sample_row);
-  unsigned char *p = static_cast<unsigned char *>(sl_device_workspace(ctx, bytes + (truncated ? a->b * a->vocab * sizeof(float) : 0)));
+  unsigned char *p = static_cast<unsigned char *>(
+      sl_device_workspace(ctx, bytes + (truncated ? a->b * a->vocab * sizeof(float) : 0)));
   if (!p) return ctx->error.status;
   a->chunk_weight = reinterpret_cast<whole *>(p);
   a->chunk_max = reinterpret_cast<float *>(a->chunk_weight + chunks);
@@ -294,12 +330,16 @@ static void launch_sample(sl_context *ctx, const sample_problem &a) {
   SL_LAUNCH(sample_tokens<Threads>, rows, Threads, 0, ctx->device->stream, a);
 }
 
-sl_status SL_DEVICE_NAME(sample)(sl_context *ctx, uint32_t *token, float *logp, float *entropy, const float *logits, const sl_sampling *how,
-                                 const uint32_t *sequence, const uint32_t *position, size_t b, size_t vocab) {
+sl_status SL_DEVICE_NAME(sample)(sl_context *ctx, uint32_t *token, float *logp, float *entropy,
+                                 const float *logits, const sl_sampling *how,
+                                 const uint32_t *sequence, const uint32_t *position, size_t b,
+                                 size_t vocab) {
   if (b == 0) return SL_OK;
   sample_problem a = {};
-  a.token = token, a.logp = logp, a.entropy = entropy, a.logits = logits, a.sequence = sequence, a.position = position;
-  a.b = b, a.vocab = vocab, a.chunks = (vocab + sum_chunk - 1) / sum_chunk, a.how = *how, a.faults = ctx->device->faults;
+  a.token = token, a.logp = logp, a.entropy = entropy, a.logits = logits, a.sequence = sequence,
+  a.position = position;
+  a.b = b, a.vocab = vocab, a.chunks = (vocab + sum_chunk - 1) / sum_chunk, a.how = *how,
+  a.faults = ctx->device->faults;
   a.inv_temperature = how->temperature == 0.0f ? 1.0f : 1.0f / how->temperature;
   const sl_status status = place(ctx, &a);
   if (status) return status;

@@ -1,4 +1,5 @@
-/* Integer scans of a block for sampling (spec N5.5): whole numbers, so that any order gives the one sum. */
+/* Integer scans of a block for sampling (spec N5.5): whole numbers, so that any order gives the one
+ * sum. */
 #ifndef SLUICE_CUDA_SAMPLE_SCAN_CUH
 #define SLUICE_CUDA_SAMPLE_SCAN_CUH
 
@@ -32,10 +33,12 @@ static __device__ __forceinline__ whole block_total(whole v) {
   return total;
 }
 
-/* Amounts of the items first + thread Each + i, on top of `before`: the thread in whose items the cumulative sum passes x writes *found.
- * Returns the sum over the block; all threads see *found when it returns. */
+/* Amounts of the items first + thread Each + i, on top of `before`: the thread in whose items the
+ * cumulative sum passes x writes *found. Returns the sum over the block; all threads see *found
+ * when it returns. */
 template <int Threads, int Each>
-static __device__ __forceinline__ whole scan_items(const whole (&amount)[Each], size_t first, whole before, whole x, crossing *found) {
+static __device__ __forceinline__ whole scan_items(const whole (&amount)[Each], size_t first,
+                                                   whole before, whole x, crossing *found) {
   SL_SHARED(whole, warp_sums, [Threads / lanes]);
   const int lane = lane_of_thread(), warp = static_cast<int>(threadIdx.x) / lanes;
   whole own = 0, total = 0;
@@ -58,13 +61,15 @@ static __device__ __forceinline__ whole scan_items(const whole (&amount)[Each], 
 #pragma unroll
     for (int i = 0; i < Each; i++)
       if (passed == i && sum + amount[i] <= x) sum += amount[i], passed++;
-    *found = crossing{first + threadIdx.x * static_cast<size_t>(Each) + static_cast<size_t>(passed), sum};
+    *found = crossing{first + threadIdx.x * static_cast<size_t>(Each) + static_cast<size_t>(passed),
+                      sum};
   }
   __syncthreads();
   return total;
 }
 
-/* The first of n items at which the cumulative sum of amount(item) passes x, which is below their total. */
+/* The first of n items at which the cumulative sum of amount(item) passes x, which is below their
+ * total. */
 template <int Threads, int Each, typename Amount>
 static __device__ __forceinline__ crossing find_item(size_t n, whole x, Amount amount) {
   SL_SHARED(crossing, found, [1]);

@@ -1,4 +1,5 @@
-/* Four floats at a time: one 16-byte load or store where all arrays of a kernel allow it, else one by one. Neither shows (spec N1.4). */
+/* Four floats at a time: one 16-byte load or store where all arrays of a kernel allow it, else one
+ * by one. Neither shows (spec N1.4). */
 #ifndef SLUICE_CUDA_VECTOR_H
 #define SLUICE_CUDA_VECTOR_H
 
@@ -30,7 +31,8 @@ static __device__ __forceinline__ four load4(const float *p, size_t i, size_t n,
   return f;
 }
 
-static __device__ __forceinline__ void store4(float *p, size_t i, size_t n, bool whole, const four &f) {
+static __device__ __forceinline__ void store4(float *p, size_t i, size_t n, bool whole,
+                                              const four &f) {
   if (whole) {
     SL_STORE(reinterpret_cast<float4 *>(p + i), make_float4(f.v[0], f.v[1], f.v[2], f.v[3]));
     return;
@@ -41,8 +43,8 @@ static __device__ __forceinline__ void store4(float *p, size_t i, size_t n, bool
   if (i + 3 < n) p[i + 3] = f.v[3];
 }
 
-/* Calls body(i, whole) for i = 0, 4, 8, ... below n, over the grid; whole: a vector may be taken there. Two calls, so that no branch stands
- * between the loads of one. */
+/* Calls body(i, whole) for i = 0, 4, 8, ... below n, over the grid; whole: a vector may be taken
+ * there. Two calls, so that no branch stands between the loads of one. */
 template <typename F>
 static __device__ __forceinline__ void each4(size_t n, int vector, F body) {
   for (size_t i = 4 * thread_of_grid(); i < n; i += 4 * threads_of_grid())
@@ -52,8 +54,8 @@ static __device__ __forceinline__ void each4(size_t n, int vector, F body) {
       body(i, false);
 }
 
-/* Calls use(c, load(c)) for c = begin, begin + 32, ... below end, ascending; 8 loads are under way at once, which no store may stand
- * between. */
+/* Calls use(c, load(c)) for c = begin, begin + 32, ... below end, ascending; 8 loads are under way
+ * at once, which no store may stand between. */
 template <typename L, typename U>
 static __device__ __forceinline__ void strided(size_t begin, size_t end, L load, U use) {
   constexpr int at_once = 8;

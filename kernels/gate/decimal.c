@@ -66,7 +66,8 @@ sl_decimal sl_decimal_from_double(double value) {
 
 double sl_decimal_to_double(sl_decimal value) {
   char text[40];
-  snprintf(text, sizeof text, "%" PRId64 "e%" PRId32, value.m, value.e); /* no decimal point: the locale cannot show */
+  snprintf(text, sizeof text, "%" PRId64 "e%" PRId32, value.m,
+           value.e); /* no decimal point: the locale cannot show */
   return strtod(text, NULL);
 }
 

@@ -1,4 +1,5 @@
-/* The statements of a gate file (spec G1.3). The words of `expect` are those of the verdicts (spec G2.1 to G2.3). */
+/* The statements of a gate file (spec G1.3). The words of `expect` are those of the verdicts (spec
+ * G2.1 to G2.3). */
 #include "kernels/gate/definition.h"
 
 #include "kernels/gate/parser.h"
@@ -8,14 +9,18 @@
 
 static const char *const kernels[] = {"sigmoid", "erf", "arctan", "softsign", "clip", "identity"};
 
-static sl_status name_or_text(sl_parser *p, char *out, size_t size, sl_token_kind kind, const char *what) {
+static sl_status name_or_text(sl_parser *p, char *out, size_t size, sl_token_kind kind,
+                              const char *what) {
   const sl_token t = p->lex.token;
   if (t.kind != kind) return sl_lexer_expected(&p->lex, what);
-  if (*out) return sl_lexer_reject(&p->lex, &t, "expected one 'gate' and one 'cite' in a file, this is a second");
+  if (*out)
+    return sl_lexer_reject(&p->lex, &t,
+                           "expected one 'gate' and one 'cite' in a file, this is a second");
   const size_t quote = kind == SL_TOKEN_STRING, n = t.size - 2 * quote;
   if (n >= size)
-    return sl_lexer_reject(
-        &p->lex, &t, kind == SL_TOKEN_STRING ? "expected a text of at most 255 characters" : "expected a name of at most 31 characters");
+    return sl_lexer_reject(&p->lex, &t,
+                           kind == SL_TOKEN_STRING ? "expected a text of at most 255 characters"
+                                                   : "expected a name of at most 31 characters");
   memcpy(out, t.start + quote, n);
   out[n] = '\0';
   return sl_lexer_next(&p->lex);
@@ -23,7 +28,9 @@ static sl_status name_or_text(sl_parser *p, char *out, size_t size, sl_token_kin
 
 static sl_status statement_kernel(sl_parser *p) {
   sl_gate_definition *def = p->def;
-  if (def->kernel_line) return sl_lexer_reject(&p->lex, &p->lex.token, "expected one 'kernel' in a file, this is a second");
+  if (def->kernel_line)
+    return sl_lexer_reject(&p->lex, &p->lex.token,
+                           "expected one 'kernel' in a file, this is a second");
   def->kernel_line = p->lex.token.line, def->kernel_column = p->lex.token.column;
   for (int i = 0; i < SL_GATE_EXPRESSION; i++)
     if (sl_token_is(&p->lex.token, kernels[i])) {
@@ -48,7 +55,8 @@ static sl_status range(sl_parser *p, sl_decimal *low, sl_decimal *high) {
 /* param NAME in [low, high] default VALUE  |  default pos VALUE neg VALUE */
 static sl_status statement_param(sl_parser *p) {
   sl_gate_definition *def = p->def;
-  if (def->param_count == SL_GATE_PARAMETER_LIMIT) return sl_lexer_reject(&p->lex, &p->lex.token, "expected at most 8 parameters");
+  if (def->param_count == SL_GATE_PARAMETER_LIMIT)
+    return sl_lexer_reject(&p->lex, &p->lex.token, "expected at most 8 parameters");
   sl_gate_declared *d = &def->param[def->param_count];
   sl_status status = sl_parse_new_name(p, d->name);
   if (status == SL_OK) status = sl_parse_sign(p, "in");
@@ -76,7 +84,8 @@ static sl_status statement_param(sl_parser *p) {
 }
 
 static sl_status statement_let(sl_parser *p) {
-  if (p->let_count == SL_LET_LIMIT) return sl_lexer_reject(&p->lex, &p->lex.token, "expected at most 64 'let'");
+  if (p->let_count == SL_LET_LIMIT)
+    return sl_lexer_reject(&p->lex, &p->lex.token, "expected at most 64 'let'");
   char name[SL_GATE_NAME_SIZE];
   sl_ref ref = 0;
   sl_status status = sl_parse_new_name(p, name);
@@ -93,7 +102,8 @@ static sl_status statement_root(sl_parser *p, const sl_token *at, int sides, int
   sl_gate_definition *def = p->def;
   for (int s = 0; s < 2; s++)
     if ((sides >> s & 1) && (def->f[s] != SL_NO_REF || def->w[s] != SL_NO_REF))
-      return sl_lexer_reject(&p->lex, at, "expected one definition of f or weight for a sign of A, this is a second");
+      return sl_lexer_reject(
+          &p->lex, at, "expected one definition of f or weight for a sign of A, this is a second");
   sl_ref ref = 0;
   sl_status status = sl_parse_sign(p, "=");
   if (status == SL_OK) status = sl_parse_pieces(p, &ref);
@@ -109,7 +119,8 @@ static sl_status expect_word(sl_parser *p, sl_gate_expectation *out) {
       *out = (sl_gate_expectation)i;
       return sl_lexer_next(&p->lex);
     }
-  return sl_lexer_expected(&p->lex, "proved, strict, weak, refuted or undecided (for P1, P2, P3, P4)");
+  return sl_lexer_expected(&p->lex,
+                           "proved, strict, weak, refuted or undecided (for P1, P2, P3, P4)");
 }
 
 static sl_status statement_expect(sl_parser *p, int sides) {
@@ -141,7 +152,8 @@ static sl_status requirement_ranges(sl_parser *p, sl_gate_requirement *q) {
     if (i < 0 && !is_r) return sl_lexer_expected(&p->lex, "r or a parameter");
     status = sl_lexer_next(&p->lex);
     if (status == SL_OK) status = sl_parse_sign(p, "in");
-    if (status == SL_OK) status = range(p, is_r ? &q->r_low : &q->low[i], is_r ? &q->r_high : &q->high[i]);
+    if (status == SL_OK)
+      status = range(p, is_r ? &q->r_low : &q->low[i], is_r ? &q->r_high : &q->high[i]);
     if (status != SL_OK) return status;
     if (is_r && q->r_low.m < 0) return sl_lexer_reject(&p->lex, &t, "expected a range of r >= 0");
     if (!is_r) q->ranged |= 1u << i;
@@ -173,7 +185,8 @@ static sl_status statement_require(sl_parser *p) {
   const char *end = p->lex.token.start;
   while (end > start.start && (unsigned char)end[-1] <= ' ') end--;
   const char *line_end = memchr(start.start, '#', (size_t)(end - start.start));
-  snprintf(q->text, sizeof q->text, "%.*s", (int)((line_end ? line_end : end) - start.start), start.start);
+  snprintf(q->text, sizeof q->text, "%.*s", (int)((line_end ? line_end : end) - start.start),
+           start.start);
   for (char *c = q->text; *c; c++)
     if ((unsigned char)*c < ' ') *c = ' ';
   def->requirement_count++;
@@ -185,8 +198,11 @@ static sl_status statement(sl_parser *p) {
   int sides = 3;
   sl_status status = sl_lexer_next(&p->lex);
   if (status != SL_OK) return status;
-  if (sl_token_is(&t, "gate")) return name_or_text(p, p->def->name, sizeof p->def->name, SL_TOKEN_NAME, "the gate's name");
-  if (sl_token_is(&t, "cite")) return name_or_text(p, p->def->cite, sizeof p->def->cite, SL_TOKEN_STRING, "a text in double quotes");
+  if (sl_token_is(&t, "gate"))
+    return name_or_text(p, p->def->name, sizeof p->def->name, SL_TOKEN_NAME, "the gate's name");
+  if (sl_token_is(&t, "cite"))
+    return name_or_text(p, p->def->cite, sizeof p->def->cite, SL_TOKEN_STRING,
+                        "a text in double quotes");
   if (sl_token_is(&t, "kernel")) return statement_kernel(p);
   if (sl_token_is(&t, "param")) return statement_param(p);
   if (sl_token_is(&t, "let")) return statement_let(p);
@@ -198,42 +214,55 @@ static sl_status statement(sl_parser *p) {
     if ((status = sl_lexer_next(&p->lex)) != SL_OK) return status;
   }
   if (sl_token_is(&what, "expect")) return statement_expect(p, sides);
-  if (sl_token_is(&what, "f") || sl_token_is(&what, "weight")) return statement_root(p, &what, sides, sl_token_is(&what, "weight"));
+  if (sl_token_is(&what, "f") || sl_token_is(&what, "weight"))
+    return statement_root(p, &what, sides, sl_token_is(&what, "weight"));
   p->lex.token = what;
   return sl_lexer_expected(
-      &p->lex, sides == 3 ? "a statement (gate, cite, kernel, param, let, f, weight, pos, neg, require, expect)" : "f, weight or expect");
+      &p->lex,
+      sides == 3
+          ? "a statement (gate, cite, kernel, param, let, f, weight, pos, neg, require, expect)"
+          : "f, weight or expect");
 }
 
 static sl_status check_whole(sl_parser *p) {
   sl_gate_definition *def = p->def;
-  if (!def->name[0]) return sl_lexer_expected(&p->lex, "a statement 'gate NAME' somewhere in the file");
+  if (!def->name[0])
+    return sl_lexer_expected(&p->lex, "a statement 'gate NAME' somewhere in the file");
   for (int s = 0; s < 2; s++)
     if (def->f[s] == SL_NO_REF && def->w[s] == SL_NO_REF)
-      return sl_lexer_expected(&p->lex, s ? "'f = ...' or 'weight = ...' for A > 0" : "'f = ...' or 'weight = ...' for A <= 0");
+      return sl_lexer_expected(&p->lex, s ? "'f = ...' or 'weight = ...' for A > 0"
+                                          : "'f = ...' or 'weight = ...' for A <= 0");
   if (def->kernel == SL_GATE_EXPRESSION) return SL_OK;
-  static const char *const wanted[][2] = {{"tau", ""}, {"tau", ""}, {"tau", ""}, {"tau", ""}, {"low", "high"}, {"", ""}};
+  static const char *const wanted[][2] = {{"tau", ""}, {"tau", ""},     {"tau", ""},
+                                          {"tau", ""}, {"low", "high"}, {"", ""}};
   for (int i = 0; i < 2; i++) {
     const char *name = wanted[def->kernel][i];
     if (*name && (i >= def->param_count || strcmp(def->param[i].name, name) != 0))
-      return sl_fail(p->lex.err, SL_ERR_INPUT, "%s:%d:%d: expected the parameters of kernel %s first: %s %s", def->file, def->kernel_line,
-                     def->kernel_column, kernels[def->kernel], wanted[def->kernel][0], wanted[def->kernel][1]);
+      return sl_fail(p->lex.err, SL_ERR_INPUT,
+                     "%s:%d:%d: expected the parameters of kernel %s first: %s %s", def->file,
+                     def->kernel_line, def->kernel_column, kernels[def->kernel],
+                     wanted[def->kernel][0], wanted[def->kernel][1]);
   }
   return SL_OK;
 }
 
-sl_status sl_gate_definition_parse(sl_gate_definition *def, const char *text, size_t size, const char *file, sl_error *err) {
+sl_status sl_gate_definition_parse(sl_gate_definition *def, const char *text, size_t size,
+                                   const char *file, sl_error *err) {
   memset(def, 0, sizeof *def);
   def->kernel = SL_GATE_EXPRESSION;
   for (int s = 0; s < 2; s++) def->f[s] = def->w[s] = SL_NO_REF;
   snprintf(def->file, sizeof def->file, "%s", file);
-  if (size > 65536) return sl_fail(err, SL_ERR_INPUT, "%s:1:1: expected a gate file of at most 64 KiB, found %zu bytes", file, size);
+  if (size > 65536)
+    return sl_fail(err, SL_ERR_INPUT,
+                   "%s:1:1: expected a gate file of at most 64 KiB, found %zu bytes", file, size);
   sl_parser p = {.def = def};
   sl_status status = sl_lexer_start(&p.lex, text, size, file, err);
   while (status == SL_OK && p.lex.token.kind != SL_TOKEN_END) status = statement(&p);
   return status == SL_OK ? check_whole(&p) : status;
 }
 
-void sl_gate_definition_roots(const sl_gate_definition *def, int positive, const sl_decimal *value, sl_tree *tree, sl_ref *f, sl_ref *w) {
+void sl_gate_definition_roots(const sl_gate_definition *def, int positive, const sl_decimal *value,
+                              sl_tree *tree, sl_ref *f, sl_ref *w) {
   const int s = positive ? 1 : 0;
   *f = *w = SL_NO_REF;
   if (def->f[s] != SL_NO_REF) {

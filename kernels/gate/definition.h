@@ -1,4 +1,5 @@
-/* What a gate file says, parsed: parameters, expressions for both advantage signs, requirements, expected verdicts (spec G1). */
+/* What a gate file says, parsed: parameters, expressions for both advantage signs, requirements,
+ * expected verdicts (spec G1). */
 #ifndef SLUICE_GATE_DEFINITION_H
 #define SLUICE_GATE_DEFINITION_H
 
@@ -16,7 +17,8 @@ typedef struct {
   sl_decimal value[2]; /* [0] A <= 0, [1] A > 0 */
 } sl_gate_declared;
 
-/* left <= right for every r in [r_low, r_high] (r_high.e = INT32_MAX: no end) and every value of the parameters in their ranges. */
+/* left <= right for every r in [r_low, r_high] (r_high.e = INT32_MAX: no end) and every value of
+ * the parameters in their ranges. */
 typedef struct {
   sl_ref left, right;
   sl_decimal r_low, r_high;
@@ -53,9 +55,12 @@ struct sl_gate_definition {
 };
 
 /* Parses the text alone (spec G1): no parameter is bound and no program made. */
-sl_status sl_gate_definition_parse(sl_gate_definition *def, const char *text, size_t size, const char *file, sl_error *err);
+sl_status sl_gate_definition_parse(sl_gate_definition *def, const char *text, size_t size,
+                                   const char *file, sl_error *err);
 
-/* f and w of one side over `tree`, with parameters replaced by their values where value is not NULL. *f is SL_NO_REF for a weight gate. */
-void sl_gate_definition_roots(const sl_gate_definition *def, int positive, const sl_decimal *value, sl_tree *tree, sl_ref *f, sl_ref *w);
+/* f and w of one side over `tree`, with parameters replaced by their values where value is not
+ * NULL. *f is SL_NO_REF for a weight gate. */
+void sl_gate_definition_roots(const sl_gate_definition *def, int positive, const sl_decimal *value,
+                              sl_tree *tree, sl_ref *f, sl_ref *w);
 
 #endif

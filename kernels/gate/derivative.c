@@ -1,5 +1,6 @@
-/* The derivative of an expression with respect to r (spec G3.2): the tree whose binary64 evaluation is the gate's weight, and whose
- * product-friendly form keeps relative accuracy in the tails (sigmoid' is s(a) s(-a), never s (1 - s)). */
+/* The derivative of an expression with respect to r (spec G3.2): the tree whose binary64 evaluation
+ * is the gate's weight, and whose product-friendly form keeps relative accuracy in the tails
+ * (sigmoid' is s(a) s(-a), never s (1 - s)). */
 #include "kernels/gate/tree.h"
 
 #include <stdlib.h>
@@ -9,7 +10,9 @@ static sl_ref add(sl_tree *t, sl_ref a, sl_ref b) {
   if (sl_tree_is_int(t, a, 0)) return b;
   return sl_tree_is_int(t, b, 0) ? a : sl_tree_binary(t, SL_OP_ADD, a, b);
 }
-static sl_ref neg(sl_tree *t, sl_ref a) { return sl_tree_is_int(t, a, 0) ? a : sl_tree_unary(t, SL_OP_NEG, a); }
+static sl_ref neg(sl_tree *t, sl_ref a) {
+  return sl_tree_is_int(t, a, 0) ? a : sl_tree_unary(t, SL_OP_NEG, a);
+}
 static sl_ref sub(sl_tree *t, sl_ref a, sl_ref b) {
   if (sl_tree_is_int(t, b, 0)) return a;
   return sl_tree_is_int(t, a, 0) ? neg(t, b) : sl_tree_binary(t, SL_OP_SUB, a, b);
@@ -19,22 +22,31 @@ static sl_ref mul(sl_tree *t, sl_ref a, sl_ref b) {
   if (sl_tree_is_int(t, b, 0) || sl_tree_is_int(t, a, 1)) return b;
   return sl_tree_binary(t, SL_OP_MUL, a, b);
 }
-static sl_ref quotient(sl_tree *t, sl_ref a, sl_ref b) { return sl_tree_is_int(t, a, 0) ? a : sl_tree_binary(t, SL_OP_DIV, a, b); }
+static sl_ref quotient(sl_tree *t, sl_ref a, sl_ref b) {
+  return sl_tree_is_int(t, a, 0) ? a : sl_tree_binary(t, SL_OP_DIV, a, b);
+}
 static sl_ref square(sl_tree *t, sl_ref a) { return sl_tree_binary(t, SL_OP_MUL, a, a); }
-static sl_ref one_plus(sl_tree *t, sl_ref a) { return sl_tree_binary(t, SL_OP_ADD, sl_tree_int(t, 1), a); }
+static sl_ref one_plus(sl_tree *t, sl_ref a) {
+  return sl_tree_binary(t, SL_OP_ADD, sl_tree_int(t, 1), a);
+}
 
 static sl_ref sigmoid_slope(sl_tree *t, sl_ref a) {
-  return sl_tree_binary(t, SL_OP_MUL, sl_tree_unary(t, SL_OP_SIGMOID, a), sl_tree_unary(t, SL_OP_SIGMOID, sl_tree_unary(t, SL_OP_NEG, a)));
+  return sl_tree_binary(t, SL_OP_MUL, sl_tree_unary(t, SL_OP_SIGMOID, a),
+                        sl_tree_unary(t, SL_OP_SIGMOID, sl_tree_unary(t, SL_OP_NEG, a)));
 }
 
 static sl_ref tanh_slope(sl_tree *t, sl_ref a) {
-  return sl_tree_binary(t, SL_OP_MUL, sl_tree_int(t, 4), sigmoid_slope(t, sl_tree_binary(t, SL_OP_MUL, sl_tree_int(t, 2), a)));
+  return sl_tree_binary(t, SL_OP_MUL, sl_tree_int(t, 4),
+                        sigmoid_slope(t, sl_tree_binary(t, SL_OP_MUL, sl_tree_int(t, 2), a)));
 }
 
 static sl_ref erf_slope(sl_tree *t, sl_ref a) {
-  const sl_ref scale = sl_tree_binary(t, SL_OP_DIV, sl_tree_int(t, 2),
-                                      sl_tree_unary(t, SL_OP_SQRT, sl_tree_node(t, SL_OP_PI, SL_NO_REF, SL_NO_REF, SL_NO_REF, SL_NO_REF)));
-  return sl_tree_binary(t, SL_OP_MUL, scale, sl_tree_unary(t, SL_OP_EXP, sl_tree_unary(t, SL_OP_NEG, square(t, a))));
+  const sl_ref scale = sl_tree_binary(
+      t, SL_OP_DIV, sl_tree_int(t, 2),
+      sl_tree_unary(t, SL_OP_SQRT,
+                    sl_tree_node(t, SL_OP_PI, SL_NO_REF, SL_NO_REF, SL_NO_REF, SL_NO_REF)));
+  return sl_tree_binary(t, SL_OP_MUL, scale,
+                        sl_tree_unary(t, SL_OP_EXP, sl_tree_unary(t, SL_OP_NEG, square(t, a))));
 }
 
 /* e a^(e-1) a'; the exponent e-1 is folded where it is a small rational. */
@@ -45,7 +57,8 @@ static sl_ref pow_slope(sl_tree *t, sl_ref a, sl_ref e) {
     if (p == 0) return sl_tree_int(t, 0);
     if (p == q) return sl_tree_int(t, 1);
     if (p == 2 * q) return mul(t, e, a);
-    less = q == 1 ? sl_tree_int(t, p - q) : sl_tree_binary(t, SL_OP_DIV, sl_tree_int(t, p - q), sl_tree_int(t, q));
+    less = q == 1 ? sl_tree_int(t, p - q)
+                  : sl_tree_binary(t, SL_OP_DIV, sl_tree_int(t, p - q), sl_tree_int(t, q));
   } else {
     less = sl_tree_binary(t, SL_OP_SUB, e, sl_tree_int(t, 1));
   }
@@ -65,7 +78,8 @@ static sl_ref slope(sl_tree *t, sl_ref self, const sl_gate_node *n) {
     case SL_OP_LOG1P:
       return sl_tree_binary(t, SL_OP_DIV, sl_tree_int(t, 1), one_plus(t, a));
     case SL_OP_SQRT:
-      return sl_tree_binary(t, SL_OP_DIV, sl_tree_int(t, 1), sl_tree_binary(t, SL_OP_MUL, sl_tree_int(t, 2), self));
+      return sl_tree_binary(t, SL_OP_DIV, sl_tree_int(t, 1),
+                            sl_tree_binary(t, SL_OP_MUL, sl_tree_int(t, 2), self));
     case SL_OP_ABS:
       return sl_tree_unary(t, SL_OP_SIGN, a);
     case SL_OP_SIGMOID:
@@ -85,9 +99,11 @@ static sl_ref slope(sl_tree *t, sl_ref self, const sl_gate_node *n) {
     case SL_OP_ATAN:
       return sl_tree_binary(t, SL_OP_DIV, sl_tree_int(t, 1), one_plus(t, square(t, a)));
     case SL_OP_ASINH:
-      return sl_tree_binary(t, SL_OP_DIV, sl_tree_int(t, 1), sl_tree_unary(t, SL_OP_SQRT, one_plus(t, square(t, a))));
+      return sl_tree_binary(t, SL_OP_DIV, sl_tree_int(t, 1),
+                            sl_tree_unary(t, SL_OP_SQRT, one_plus(t, square(t, a))));
     case SL_OP_SOFTSIGN:
-      return sl_tree_binary(t, SL_OP_DIV, sl_tree_int(t, 1), square(t, one_plus(t, sl_tree_unary(t, SL_OP_ABS, a))));
+      return sl_tree_binary(t, SL_OP_DIV, sl_tree_int(t, 1),
+                            square(t, one_plus(t, sl_tree_unary(t, SL_OP_ABS, a))));
     default:
       return sl_tree_int(t, 0);
   }
@@ -116,7 +132,8 @@ static sl_ref derive(sl_tree *t, sl_ref self, const sl_ref *d) {
     case SL_OP_MUL:
       return add(t, mul(t, d[a], b), mul(t, a, d[b]));
     case SL_OP_DIV:
-      return sl_tree_is_int(t, d[b], 0) ? quotient(t, d[a], b) : quotient(t, sub(t, d[a], mul(t, self, d[b])), b);
+      return sl_tree_is_int(t, d[b], 0) ? quotient(t, d[a], b)
+                                        : quotient(t, sub(t, d[a], mul(t, self, d[b])), b);
     case SL_OP_POW:
       return sl_tree_is_int(t, d[a], 0) ? d[a] : mul(t, pow_slope(t, a, b), d[a]);
     case SL_OP_MIN:
@@ -124,7 +141,9 @@ static sl_ref derive(sl_tree *t, sl_ref self, const sl_ref *d) {
     case SL_OP_MAX:
       return d[a] == d[b] ? d[a] : sl_tree_node(t, SL_OP_PICK, b, a, d[a], d[b]);
     case SL_OP_PICK:
-      return d[n.child[2]] == d[n.child[3]] ? d[n.child[2]] : sl_tree_node(t, SL_OP_PICK, a, b, d[n.child[2]], d[n.child[3]]);
+      return d[n.child[2]] == d[n.child[3]]
+                 ? d[n.child[2]]
+                 : sl_tree_node(t, SL_OP_PICK, a, b, d[n.child[2]], d[n.child[3]]);
     default:
       return sl_tree_is_int(t, d[a], 0) ? d[a] : mul(t, slope(t, self, &n), d[a]);
   }

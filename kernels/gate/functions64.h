@@ -1,6 +1,6 @@
-/* Binary64 functions with the same bits everywhere (spec G3.4, N2.4): fixed sequences of + - * / sqrt fma, comparisons, selections and
- * integer operations on the bits; no libm. No branch depends on the argument, so that loops over them vectorise. Error bounds in
- * functions64.c. */
+/* Binary64 functions with the same bits everywhere (spec G3.4, N2.4): fixed sequences of + - * /
+ * sqrt fma, comparisons, selections and integer operations on the bits; no libm. No branch depends
+ * on the argument, so that loops over them vectorise. Error bounds in functions64.c. */
 #ifndef SLUICE_GATE_FUNCTIONS64_H
 #define SLUICE_GATE_FUNCTIONS64_H
 
@@ -18,33 +18,44 @@
 #endif
 
 /* 1/n! for n = 2 to 13 */
-SL_TABLE64 sl_exp_q[] = {0x1.0000000000000p-1,  0x1.5555555555555p-3,  0x1.5555555555555p-5,  0x1.1111111111111p-7,
-                         0x1.6c16c16c16c17p-10, 0x1.a01a01a01a01ap-13, 0x1.a01a01a01a01ap-16, 0x1.71de3a556c734p-19,
-                         0x1.27e4fb7789f5cp-22, 0x1.ae64567f544e4p-26, 0x1.1eed8eff8d898p-29, 0x1.6124613a86d09p-33};
+SL_TABLE64 sl_exp_q[] = {0x1.0000000000000p-1,  0x1.5555555555555p-3,  0x1.5555555555555p-5,
+                         0x1.1111111111111p-7,  0x1.6c16c16c16c17p-10, 0x1.a01a01a01a01ap-13,
+                         0x1.a01a01a01a01ap-16, 0x1.71de3a556c734p-19, 0x1.27e4fb7789f5cp-22,
+                         0x1.ae64567f544e4p-26, 0x1.1eed8eff8d898p-29, 0x1.6124613a86d09p-33};
 /* 2/(2n+1) for n = 1 to 10 */
-SL_TABLE64 sl_log_r[] = {0x1.5555555555555p-1, 0x1.999999999999ap-2, 0x1.2492492492492p-2, 0x1.c71c71c71c71cp-3, 0x1.745d1745d1746p-3,
-                         0x1.3b13b13b13b14p-3, 0x1.1111111111111p-3, 0x1.e1e1e1e1e1e1ep-4, 0x1.af286bca1af28p-4, 0x1.8618618618618p-4};
+SL_TABLE64 sl_log_r[] = {0x1.5555555555555p-1, 0x1.999999999999ap-2, 0x1.2492492492492p-2,
+                         0x1.c71c71c71c71cp-3, 0x1.745d1745d1746p-3, 0x1.3b13b13b13b14p-3,
+                         0x1.1111111111111p-3, 0x1.e1e1e1e1e1e1ep-4, 0x1.af286bca1af28p-4,
+                         0x1.8618618618618p-4};
 /* (-1)^n/(2n+1)! for n = 1 to 8 */
-SL_TABLE64 sl_sin_p[] = {-0x1.5555555555555p-3,  0x1.1111111111111p-7,  -0x1.a01a01a01a01ap-13, 0x1.71de3a556c734p-19,
-                         -0x1.ae64567f544e4p-26, 0x1.6124613a86d09p-33, -0x1.ae7f3e733b81fp-41, 0x1.952c77030ad4ap-49};
+SL_TABLE64 sl_sin_p[] = {-0x1.5555555555555p-3,  0x1.1111111111111p-7,   -0x1.a01a01a01a01ap-13,
+                         0x1.71de3a556c734p-19,  -0x1.ae64567f544e4p-26, 0x1.6124613a86d09p-33,
+                         -0x1.ae7f3e733b81fp-41, 0x1.952c77030ad4ap-49};
 /* (-1)^n/(2n)! for n = 2 to 9 */
-SL_TABLE64 sl_cos_p[] = {0x1.5555555555555p-5,  -0x1.6c16c16c16c17p-10, 0x1.a01a01a01a01ap-16, -0x1.27e4fb7789f5cp-22,
-                         0x1.1eed8eff8d898p-29, -0x1.93974a8c07c9dp-37, 0x1.ae7f3e733b81fp-45, -0x1.6827863b97d97p-53};
-/* (atan(t)/t - 1)/t^2 in t^2 on [0, tan(pi/8)]: Chebyshev interpolation, relative error of atan 2^-57.8 */
-SL_TABLE64 sl_atan_p[] = {-0x1.5555555555555p-2, 0x1.9999999999997p-3,  -0x1.24924924920a3p-3, 0x1.c71c71c6dd2d8p-4,  -0x1.745d173542f7ap-4,
-                          0x1.3b13aea53b18fp-4,  -0x1.1110ce80547d7p-4, 0x1.e1d8ddf459f4dp-5,  -0x1.aebcad6415c5dp-5, 0x1.829a09d7f37d9p-5,
-                          -0x1.5030c28013685p-5, 0x1.f5ba271a2a8e8p-6,  -0x1.c7a6bc6dde7f9p-7};
+SL_TABLE64 sl_cos_p[] = {0x1.5555555555555p-5,   -0x1.6c16c16c16c17p-10, 0x1.a01a01a01a01ap-16,
+                         -0x1.27e4fb7789f5cp-22, 0x1.1eed8eff8d898p-29,  -0x1.93974a8c07c9dp-37,
+                         0x1.ae7f3e733b81fp-45,  -0x1.6827863b97d97p-53};
+/* (atan(t)/t - 1)/t^2 in t^2 on [0, tan(pi/8)]: Chebyshev interpolation, relative error of atan
+ * 2^-57.8 */
+SL_TABLE64 sl_atan_p[] = {-0x1.5555555555555p-2, 0x1.9999999999997p-3,  -0x1.24924924920a3p-3,
+                          0x1.c71c71c6dd2d8p-4,  -0x1.745d173542f7ap-4, 0x1.3b13aea53b18fp-4,
+                          -0x1.1110ce80547d7p-4, 0x1.e1d8ddf459f4dp-5,  -0x1.aebcad6415c5dp-5,
+                          0x1.829a09d7f37d9p-5,  -0x1.5030c28013685p-5, 0x1.f5ba271a2a8e8p-6,
+                          -0x1.c7a6bc6dde7f9p-7};
 /* erf(x)/x in x^2 on [0, 1]: Chebyshev interpolation, relative error 2^-54.8 */
-SL_TABLE64 sl_erf_p[] = {0x1.20dd750429b6dp+0,  -0x1.812746b0379e7p-2,  0x1.ce2f21a042be2p-4,  -0x1.b82ce31288b51p-6,
-                         0x1.565bcd0e6a530p-8,  -0x1.c02db400406a3p-11, 0x1.f9a326f9a7769p-14, -0x1.f4d25c3b729a6p-17,
-                         0x1.b9e6c9944bd7ep-20, -0x1.5f74291398641p-23, 0x1.fcc4c8ec29638p-27, -0x1.51cfe00be885fp-30,
-                         0x1.9df7fd0b39a12p-34, -0x1.d332e777f7344p-38, 0x1.cf915d8f3c685p-42, -0x1.3aa422cc5d833p-46};
-/* exp(x^2) erfc(x) in t = (x-2.5)/(x+2.5), x in [1, 6]: Chebyshev interpolation, relative error 2^-52.8 */
-SL_TABLE64 sl_erfcx_p[] = {0x1.afbb3f3b7343bp-3,  -0x1.7ca88dec217a6p-2,  0x1.01c11a735cd99p-2,   -0x1.0011543716c9bp-3,
-                           0x1.470ba1f67e4f3p-5,  -0x1.05bb2fe5b9447p-8,  -0x1.5a5716cd2b488p-9,  0x1.cb3b61b2f73b9p-11,
-                           0x1.def2c8454f03cp-13, -0x1.0e46678de05fbp-13, -0x1.1ebdcc253f1abp-15, 0x1.384c7c85f405ep-16,
-                           0x1.fad8951cd7c81p-18, -0x1.3472778d38e8bp-19, -0x1.e3b8c3407cc04p-20, 0x1.4ddcaf4dae0f3p-24,
-                           0x1.7192050274bd2p-22, 0x1.2afb1c52ac24cp-24};
+SL_TABLE64 sl_erf_p[] = {
+    0x1.20dd750429b6dp+0,  -0x1.812746b0379e7p-2,  0x1.ce2f21a042be2p-4,  -0x1.b82ce31288b51p-6,
+    0x1.565bcd0e6a530p-8,  -0x1.c02db400406a3p-11, 0x1.f9a326f9a7769p-14, -0x1.f4d25c3b729a6p-17,
+    0x1.b9e6c9944bd7ep-20, -0x1.5f74291398641p-23, 0x1.fcc4c8ec29638p-27, -0x1.51cfe00be885fp-30,
+    0x1.9df7fd0b39a12p-34, -0x1.d332e777f7344p-38, 0x1.cf915d8f3c685p-42, -0x1.3aa422cc5d833p-46};
+/* exp(x^2) erfc(x) in t = (x-2.5)/(x+2.5), x in [1, 6]: Chebyshev interpolation, relative error
+ * 2^-52.8 */
+SL_TABLE64 sl_erfcx_p[] = {0x1.afbb3f3b7343bp-3,   -0x1.7ca88dec217a6p-2,  0x1.01c11a735cd99p-2,
+                           -0x1.0011543716c9bp-3,  0x1.470ba1f67e4f3p-5,   -0x1.05bb2fe5b9447p-8,
+                           -0x1.5a5716cd2b488p-9,  0x1.cb3b61b2f73b9p-11,  0x1.def2c8454f03cp-13,
+                           -0x1.0e46678de05fbp-13, -0x1.1ebdcc253f1abp-15, 0x1.384c7c85f405ep-16,
+                           0x1.fad8951cd7c81p-18,  -0x1.3472778d38e8bp-19, -0x1.e3b8c3407cc04p-20,
+                           0x1.4ddcaf4dae0f3p-24,  0x1.7192050274bd2p-22,  0x1.2afb1c52ac24cp-24};
 
 SL_FN64 uint64_t sl_bits64(double x) {
   uint64_t u;
@@ -59,13 +70,15 @@ SL_FN64 double sl_double64(uint64_t u) {
 
 /* c[0] + c[1] x + ..., Horner with fma from the last coefficient. */
 #define SL_STEP64(y, x, c) fma(y, x, c)
-#define SL_HORNER64(y, c, x)                                                                          \
-  do {                                                                                                \
-    y = c[sizeof c / sizeof *c - 1];                                                                  \
-    for (int sl_h = (int)(sizeof c / sizeof *c) - 2; sl_h >= 0; sl_h--) y = SL_STEP64(y, x, c[sl_h]); \
+#define SL_HORNER64(y, c, x)                                            \
+  do {                                                                  \
+    y = c[sizeof c / sizeof *c - 1];                                    \
+    for (int sl_h = (int)(sizeof c / sizeof *c) - 2; sl_h >= 0; sl_h--) \
+      y = SL_STEP64(y, x, c[sl_h]);                                     \
   } while (0)
 
-#define SL_MAGIC64 0x1.8p52 /* adding and subtracting it rounds to an integer, kept in the low bits of the sum */
+#define SL_MAGIC64 \
+  0x1.8p52 /* adding and subtracting it rounds to an integer, kept in the low bits of the sum */
 
 /* x = k ln 2 + r, |r| <= 0.3466; returns exp(r) - 1 and k. */
 SL_FN64 double sl_exp64_reduce(double x, double *k) {
@@ -77,7 +90,9 @@ SL_FN64 double sl_exp64_reduce(double x, double *k) {
 }
 
 /* 2^k, |k| <= 1022 */
-SL_FN64 double sl_pow2_64(double k) { return sl_double64((sl_bits64(k + SL_MAGIC64) + 1023) << 52); }
+SL_FN64 double sl_pow2_64(double k) {
+  return sl_double64((sl_bits64(k + SL_MAGIC64) + 1023) << 52);
+}
 
 SL_FN64 double sl_fn64_exp(double x) {
   double k;
@@ -99,7 +114,8 @@ SL_FN64 double sl_fn64_expm1(double x) {
 /* log of a positive normal u, plus the small correction c. */
 SL_FN64 double sl_log64_core(double u, double c, double exponent) {
   const uint64_t shifted = sl_bits64(u) + (0x3ff0000000000000u - 0x3fe6a09e667f3bcdu);
-  const double k = sl_double64((shifted >> 52) | 0x4330000000000000u) - (0x1p52 + 1023.0) + exponent;
+  const double k =
+      sl_double64((shifted >> 52) | 0x4330000000000000u) - (0x1p52 + 1023.0) + exponent;
   const double f = sl_double64((shifted & 0x000fffffffffffffu) + 0x3fe6a09e667f3bcdu) - 1.0;
   const double s = f / (2.0 + f), z = s * s, half = 0.5 * f * f;
   double r;
@@ -153,7 +169,8 @@ SL_FN64 double sl_fn64_sign(double x) { return x > 0.0 ? 1.0 : x < 0.0 ? -1.0 : 
 
 SL_FN64 double sl_fn64_asinh(double x) {
   const double a = fabs(x), s = a * a;
-  const double small = sl_fn64_log1p(a + s / (1.0 + sqrt(1.0 + s))), large = sl_fn64_log(a) + 0x1.62e42fefa39efp-1;
+  const double small = sl_fn64_log1p(a + s / (1.0 + sqrt(1.0 + s))),
+               large = sl_fn64_log(a) + 0x1.62e42fefa39efp-1;
   return copysign(a > 0x1p28 ? large : small, x);
 }
 

@@ -1,24 +1,27 @@
-/* The tokens of a gate file: names, numbers, strings in double quotes, signs; '#' starts a comment (spec G1.1). */
+/* The tokens of a gate file: names, numbers, strings in double quotes, signs; '#' starts a comment
+ * (spec G1.1). */
 #include "kernels/gate/lexer.h"
 
 #include <ctype.h>
 #include <string.h>
 
 int sl_token_is(const sl_token *token, const char *text) {
-  return (token->kind == SL_TOKEN_NAME || token->kind == SL_TOKEN_SIGN) && token->size == strlen(text) &&
-         memcmp(token->start, text, token->size) == 0;
+  return (token->kind == SL_TOKEN_NAME || token->kind == SL_TOKEN_SIGN) &&
+         token->size == strlen(text) && memcmp(token->start, text, token->size) == 0;
 }
 
 sl_status sl_lexer_reject(const sl_lexer *lex, const sl_token *token, const char *message) {
-  return sl_fail(lex->err, SL_ERR_INPUT, "%s:%d:%d: %s", lex->file, token->line, token->column, message);
+  return sl_fail(lex->err, SL_ERR_INPUT, "%s:%d:%d: %s", lex->file, token->line, token->column,
+                 message);
 }
 
 sl_status sl_lexer_expected(const sl_lexer *lex, const char *what) {
   const sl_token *t = &lex->token;
   if (t->kind == SL_TOKEN_END)
-    return sl_fail(lex->err, SL_ERR_INPUT, "%s:%d:%d: expected %s, found the end of the file", lex->file, t->line, t->column, what);
-  return sl_fail(lex->err, SL_ERR_INPUT, "%s:%d:%d: expected %s, found '%.*s'", lex->file, t->line, t->column, what,
-                 (int)(t->size < 40 ? t->size : 40), t->start);
+    return sl_fail(lex->err, SL_ERR_INPUT, "%s:%d:%d: expected %s, found the end of the file",
+                   lex->file, t->line, t->column, what);
+  return sl_fail(lex->err, SL_ERR_INPUT, "%s:%d:%d: expected %s, found '%.*s'", lex->file, t->line,
+                 t->column, what, (int)(t->size < 40 ? t->size : 40), t->start);
 }
 
 static void skip_blank(sl_lexer *lex) {
@@ -56,7 +59,8 @@ static size_t number_size(const char *s, const char *end) {
 static sl_status string_token(sl_lexer *lex, sl_token *t) {
   const char *p = lex->at + 1;
   while (p < lex->end && *p != '"' && *p != '\n' && (unsigned char)*p >= 0x20) p++;
-  if (p == lex->end || *p != '"') return sl_lexer_reject(lex, t, "expected a closing '\"' on the same line");
+  if (p == lex->end || *p != '"')
+    return sl_lexer_reject(lex, t, "expected a closing '\"' on the same line");
   t->kind = SL_TOKEN_STRING;
   t->size = (size_t)(p + 1 - lex->at);
   return SL_OK;
@@ -67,7 +71,8 @@ sl_status sl_lexer_next(sl_lexer *lex) {
   sl_token t = {SL_TOKEN_END, lex->at, 0, lex->line, lex->column};
   if (lex->at < lex->end) {
     const char c = *lex->at;
-    if (isdigit((unsigned char)c) || (c == '.' && lex->at + 1 < lex->end && isdigit((unsigned char)lex->at[1]))) {
+    if (isdigit((unsigned char)c) ||
+        (c == '.' && lex->at + 1 < lex->end && isdigit((unsigned char)lex->at[1]))) {
       t.kind = SL_TOKEN_NUMBER;
       t.size = number_size(lex->at, lex->end);
     } else if (isalpha((unsigned char)c) || c == '_') {
@@ -80,8 +85,9 @@ sl_status sl_lexer_next(sl_lexer *lex) {
       t.kind = SL_TOKEN_SIGN;
       t.size = (c == '<' || c == '>') && lex->at + 1 < lex->end && lex->at[1] == '=' ? 2 : 1;
     } else {
-      return sl_fail(lex->err, SL_ERR_INPUT, "%s:%d:%d: expected a name, a number or a sign, found byte 0x%02x", lex->file, t.line,
-                     t.column, (unsigned)(unsigned char)c);
+      return sl_fail(lex->err, SL_ERR_INPUT,
+                     "%s:%d:%d: expected a name, a number or a sign, found byte 0x%02x", lex->file,
+                     t.line, t.column, (unsigned)(unsigned char)c);
     }
   }
   lex->at += t.size;
@@ -90,7 +96,14 @@ sl_status sl_lexer_next(sl_lexer *lex) {
   return SL_OK;
 }
 
-sl_status sl_lexer_start(sl_lexer *lex, const char *text, size_t size, const char *file, sl_error *err) {
-  *lex = (sl_lexer){.file = file, .text = text, .at = text, .end = text + size, .line = 1, .column = 1, .err = err};
+sl_status sl_lexer_start(sl_lexer *lex, const char *text, size_t size, const char *file,
+                         sl_error *err) {
+  *lex = (sl_lexer){.file = file,
+                    .text = text,
+                    .at = text,
+                    .end = text + size,
+                    .line = 1,
+                    .column = 1,
+                    .err = err};
   return sl_lexer_next(lex);
 }

@@ -7,18 +7,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static sl_status set_parameters(sl_gate_definition *def, const sl_gate_parameter *parameter, size_t count, sl_error *err) {
+static sl_status set_parameters(sl_gate_definition *def, const sl_gate_parameter *parameter,
+                                size_t count, sl_error *err) {
   for (size_t k = 0; k < count; k++) {
     int i = 0;
     while (i < def->param_count && strcmp(def->param[i].name, parameter[k].name) != 0) i++;
     if (i == def->param_count)
-      return sl_fail(err, SL_ERR_USAGE, "%s: gate %s has no parameter '%s'", def->file, def->name, parameter[k].name);
-    const double low = sl_decimal_to_double(def->param[i].low), high = sl_decimal_to_double(def->param[i].high);
+      return sl_fail(err, SL_ERR_USAGE, "%s: gate %s has no parameter '%s'", def->file, def->name,
+                     parameter[k].name);
+    const double low = sl_decimal_to_double(def->param[i].low),
+                 high = sl_decimal_to_double(def->param[i].high);
     for (int s = 0; s < 2; s++) {
       const double v = parameter[k].value[s];
       if (!(v >= low && v <= high))
-        return sl_fail(err, SL_ERR_INPUT, "%s: parameter %s of gate %s: expected a value in [%.9g, %.9g], found %.9g", def->file,
-                       def->param[i].name, def->name, low, high, v);
+        return sl_fail(err, SL_ERR_INPUT,
+                       "%s: parameter %s of gate %s: expected a value in [%.9g, %.9g], found %.9g",
+                       def->file, def->param[i].name, def->name, low, high, v);
       def->param[i].value[s] = sl_decimal_from_double(v);
     }
   }
@@ -32,9 +36,11 @@ static sl_status make_program(sl_gate_definition *def, int s, sl_error *err) {
   sl_tree_init(&tree);
   for (int i = 0; i < def->param_count; i++) value[i] = def->param[i].value[s];
   sl_gate_definition_roots(def, s, value, &tree, &f, &w);
-  sl_status status =
-      tree.failed ? sl_fail(err, SL_ERR_INPUT, "%s:1:1: expected a gate whose derivative has at most %u nodes", def->file, SL_TREE_LIMIT)
-                  : sl_program_compile(&def->program[s], &tree, f, w, err);
+  sl_status status = tree.failed
+                         ? sl_fail(err, SL_ERR_INPUT,
+                                   "%s:1:1: expected a gate whose derivative has at most %u nodes",
+                                   def->file, SL_TREE_LIMIT)
+                         : sl_program_compile(&def->program[s], &tree, f, w, err);
   sl_tree_clear(&tree);
   return status;
 }
@@ -55,11 +61,13 @@ static void run_blocks(const sl_program *program, const double *r, double *f, do
   if (scratch != fixed) free(scratch);
 }
 
-void sl_gate_evaluate64(const sl_gate_definition *gate, int positive, const double *r, double *f, double *w, size_t n) {
+void sl_gate_evaluate64(const sl_gate_definition *gate, int positive, const double *r, double *f,
+                        double *w, size_t n) {
   run_blocks(&gate->program[positive ? 1 : 0], r, f, w, n);
 }
 
-void sl_gate_evaluate(const sl_gate_definition *gate, int positive, const float *r, float *f, float *w, size_t n) {
+void sl_gate_evaluate(const sl_gate_definition *gate, int positive, const float *r, float *f,
+                      float *w, size_t n) {
   double r64[SL_PROGRAM_LANES], f64[SL_PROGRAM_LANES], w64[SL_PROGRAM_LANES];
   for (size_t i = 0; i < n; i += SL_PROGRAM_LANES) {
     const size_t lanes = n - i < SL_PROGRAM_LANES ? n - i : SL_PROGRAM_LANES;
@@ -96,7 +104,8 @@ static void fill_gate(sl_gate *out, const sl_gate_definition *def) {
 
 /* What the trainer computes for a kernel's gate (spec O2.1, O2.2), in binary64. */
 static double kernel_weight(const sl_gate_definition *def, int s, double r) {
-  const double first = def->param_count ? sl_decimal_to_double(def->param[0].value[s]) : 0, z = first * (r - 1);
+  const double first = def->param_count ? sl_decimal_to_double(def->param[0].value[s]) : 0,
+               z = first * (r - 1);
   switch (def->kernel) {
     case SL_GATE_SIGMOID:
       return 1 / (cosh(z / 2) * cosh(z / 2));
@@ -113,8 +122,9 @@ static double kernel_weight(const sl_gate_definition *def, int s, double r) {
   }
 }
 
-/* What is proved is the expression, what runs is the kernel: a file in which they differ is refused. Both are numbers of [0, 1] in
- * binary64; 2^-30 leaves room for an expression that cancels 2^22 times its result, and another function is further off at one of these r.
+/* What is proved is the expression, what runs is the kernel: a file in which they differ is
+ * refused. Both are numbers of [0, 1] in binary64; 2^-30 leaves room for an expression that cancels
+ * 2^22 times its result, and another function is further off at one of these r.
  */
 static sl_status check_kernel(const sl_gate_definition *def, int s, sl_error *err) {
   static const double r[] = {0, 0.25, 0.8125, 1, 1.1875, 1.75, 3, 17};
@@ -125,14 +135,17 @@ static sl_status check_kernel(const sl_gate_definition *def, int s, sl_error *er
   for (int i = 0; i < POINTS; i++) {
     const double want = kernel_weight(def, s, r[i]);
     if (!(fabs(w[i] - want) <= 0x1p-30))
-      return sl_fail(err, SL_ERR_INPUT, "%s:%d:%d: expected an expression with the kernel's f' = %.9g at r = %.9g, found %.9g", def->file,
-                     def->kernel_line, def->kernel_column, want, r[i], w[i]);
+      return sl_fail(
+          err, SL_ERR_INPUT,
+          "%s:%d:%d: expected an expression with the kernel's f' = %.9g at r = %.9g, found %.9g",
+          def->file, def->kernel_line, def->kernel_column, want, r[i], w[i]);
   }
   return SL_OK;
 }
 
-sl_status sl_gate_parse(sl_gate *out, sl_gate_definition **owner, const char *text, size_t size, const char *file,
-                        const sl_gate_parameter *parameter, size_t count, sl_error *err) {
+sl_status sl_gate_parse(sl_gate *out, sl_gate_definition **owner, const char *text, size_t size,
+                        const char *file, const sl_gate_parameter *parameter, size_t count,
+                        sl_error *err) {
   sl_gate_definition *def = malloc(sizeof *def);
   if (!def) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory for a gate", file);
   sl_status status = sl_gate_definition_parse(def, text, size, file, err);
@@ -148,8 +161,8 @@ sl_status sl_gate_parse(sl_gate *out, sl_gate_definition **owner, const char *te
   return SL_OK;
 }
 
-static sl_status load_file(sl_gate *out, sl_gate_definition **owner, const char *path, const sl_gate_parameter *parameter, size_t count,
-                           sl_error *err) {
+static sl_status load_file(sl_gate *out, sl_gate_definition **owner, const char *path,
+                           const sl_gate_parameter *parameter, size_t count, sl_error *err) {
   FILE *in = fopen(path, "rb");
   if (!in) return sl_fail(err, SL_ERR_IO, "%s: %s", path, strerror(errno));
   char *text = malloc(65538); /* one byte more than the limit, so that the parser sees the excess */
@@ -167,18 +180,22 @@ static sl_status load_file(sl_gate *out, sl_gate_definition **owner, const char 
   return status;
 }
 
-sl_status sl_gate_load(sl_gate *out, sl_gate_definition **owner, const char *name_or_path, const sl_gate_parameter *parameter, size_t count,
-                       sl_error *err) {
+sl_status sl_gate_load(sl_gate *out, sl_gate_definition **owner, const char *name_or_path,
+                       const sl_gate_parameter *parameter, size_t count, sl_error *err) {
   const char *dot = strrchr(name_or_path, '.');
-  if (strchr(name_or_path, '/') || (dot && strcmp(dot, ".gate") == 0)) return load_file(out, owner, name_or_path, parameter, count, err);
+  if (strchr(name_or_path, '/') || (dot && strcmp(dot, ".gate") == 0))
+    return load_file(out, owner, name_or_path, parameter, count, err);
   for (size_t i = 0; i < sl_gate_builtin_count(); i++) {
     if (strcmp(sl_gate_builtin_name(i), name_or_path) != 0) continue;
     char file[64];
     snprintf(file, sizeof file, "%s.gate", name_or_path);
-    return sl_gate_parse(out, owner, sl_gate_builtin_text(i), strlen(sl_gate_builtin_text(i)), file, parameter, count, err);
+    return sl_gate_parse(out, owner, sl_gate_builtin_text(i), strlen(sl_gate_builtin_text(i)), file,
+                         parameter, count, err);
   }
-  return sl_fail(err, SL_ERR_USAGE, "no built-in gate '%s' (a path holds a '/' or ends in .gate); 'sluice gate list' names them",
-                 name_or_path);
+  return sl_fail(
+      err, SL_ERR_USAGE,
+      "no built-in gate '%s' (a path holds a '/' or ends in .gate); 'sluice gate list' names them",
+      name_or_path);
 }
 
 void sl_gate_definition_free(sl_gate_definition *owner) {
@@ -190,18 +207,24 @@ void sl_gate_definition_free(sl_gate_definition *owner) {
 
 const char *sl_gate_definition_name(const sl_gate_definition *gate) { return gate->name; }
 const char *sl_gate_definition_citation(const sl_gate_definition *gate) { return gate->cite; }
-int sl_gate_definition_has_value(const sl_gate_definition *gate, int positive) { return gate->f[positive ? 1 : 0] != SL_NO_REF; }
-size_t sl_gate_definition_parameters(const sl_gate_definition *gate) { return (size_t)gate->param_count; }
+int sl_gate_definition_has_value(const sl_gate_definition *gate, int positive) {
+  return gate->f[positive ? 1 : 0] != SL_NO_REF;
+}
+size_t sl_gate_definition_parameters(const sl_gate_definition *gate) {
+  return (size_t)gate->param_count;
+}
 
 sl_gate_parameter_info sl_gate_definition_parameter(const sl_gate_definition *gate, size_t index) {
   const sl_gate_declared *d = &gate->param[index];
-  return (sl_gate_parameter_info){d->name,
-                                  sl_decimal_to_double(d->low),
-                                  sl_decimal_to_double(d->high),
-                                  {sl_decimal_to_double(d->value[0]), sl_decimal_to_double(d->value[1])}};
+  return (sl_gate_parameter_info){
+      d->name,
+      sl_decimal_to_double(d->low),
+      sl_decimal_to_double(d->high),
+      {sl_decimal_to_double(d->value[0]), sl_decimal_to_double(d->value[1])}};
 }
 
-int sl_gate_definition_expression(const sl_gate_definition *gate, int positive, int weight, char *buffer, size_t size) {
+int sl_gate_definition_expression(const sl_gate_definition *gate, int positive, int weight,
+                                  char *buffer, size_t size) {
   sl_tree tree;
   sl_ref f, w;
   sl_tree_init(&tree);
@@ -209,7 +232,8 @@ int sl_gate_definition_expression(const sl_gate_definition *gate, int positive, 
   const sl_ref ref = weight ? w : f;
   char names[SL_GATE_PARAMETER_LIMIT][32];
   memcpy(names, gate->param_name, sizeof names);
-  const int fits = !tree.failed && ref != SL_NO_REF && sl_tree_print(buffer, size, &tree, ref, names);
+  const int fits =
+      !tree.failed && ref != SL_NO_REF && sl_tree_print(buffer, size, &tree, ref, names);
   sl_tree_clear(&tree);
   return fits;
 }

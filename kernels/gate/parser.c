@@ -1,12 +1,14 @@
-/* Recursive descent over the expressions of a gate file (spec G1.2), with a limit on depth and size (spec G1.6). */
+/* Recursive descent over the expressions of a gate file (spec G1.2), with a limit on depth and size
+ * (spec G1.6). */
 #include "kernels/gate/parser.h"
 
 #include <stdio.h>
 #include <string.h>
 
-static const char *const reserved[] = {"gate",      "cite",   "kernel", "param", "in",      "default", "let",  "f",
-                                       "w",         "weight", "pos",    "neg",   "require", "expect",  "for",  "if",
-                                       "otherwise", "r",      "pi",     "e",     "sup",     "inf",     "clip", "gd"};
+static const char *const reserved[] = {
+    "gate",      "cite",   "kernel", "param", "in",      "default", "let",  "f",
+    "w",         "weight", "pos",    "neg",   "require", "expect",  "for",  "if",
+    "otherwise", "r",      "pi",     "e",     "sup",     "inf",     "clip", "gd"};
 
 sl_status sl_parse_sign(sl_parser *p, const char *sign) {
   char what[16];
@@ -17,7 +19,8 @@ sl_status sl_parse_sign(sl_parser *p, const char *sign) {
 
 static int known_function(const sl_token *t) {
   for (int op = 0; op < SL_OP_COUNT; op++)
-    if (sl_op_text((sl_gate_op)op)[0] >= 'a' && sl_token_is(t, sl_op_text((sl_gate_op)op))) return op;
+    if (sl_op_text((sl_gate_op)op)[0] >= 'a' && sl_token_is(t, sl_op_text((sl_gate_op)op)))
+      return op;
   return -1;
 }
 
@@ -36,11 +39,15 @@ static int let_index(const sl_parser *p, const sl_token *token) {
 sl_status sl_parse_new_name(sl_parser *p, char name[SL_GATE_NAME_SIZE]) {
   const sl_token t = p->lex.token;
   if (t.kind != SL_TOKEN_NAME) return sl_lexer_expected(&p->lex, "a new name");
-  if (t.size >= SL_GATE_NAME_SIZE) return sl_lexer_reject(&p->lex, &t, "expected a name of at most 31 characters");
+  if (t.size >= SL_GATE_NAME_SIZE)
+    return sl_lexer_reject(&p->lex, &t, "expected a name of at most 31 characters");
   for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
-    if (sl_token_is(&t, reserved[i])) return sl_lexer_expected(&p->lex, "a new name (this word is the language's own)");
-  if (known_function(&t) >= 0) return sl_lexer_expected(&p->lex, "a new name (this one is a function)");
-  if (sl_parse_param_index(p, &t) >= 0 || let_index(p, &t) >= 0) return sl_lexer_expected(&p->lex, "a new name (this one is taken)");
+    if (sl_token_is(&t, reserved[i]))
+      return sl_lexer_expected(&p->lex, "a new name (this word is the language's own)");
+  if (known_function(&t) >= 0)
+    return sl_lexer_expected(&p->lex, "a new name (this one is a function)");
+  if (sl_parse_param_index(p, &t) >= 0 || let_index(p, &t) >= 0)
+    return sl_lexer_expected(&p->lex, "a new name (this one is taken)");
   memcpy(name, t.start, t.size);
   name[t.size] = '\0';
   return sl_lexer_next(&p->lex);
@@ -56,11 +63,13 @@ sl_status sl_parse_decimal(sl_parser *p, sl_decimal *out) {
   }
   const sl_token t = p->lex.token;
   if (t.kind != SL_TOKEN_NUMBER) return sl_lexer_expected(&p->lex, "a number");
-  if (t.size >= sizeof text - 1) return sl_lexer_reject(&p->lex, &t, "expected a number of at most 18 digits");
+  if (t.size >= sizeof text - 1)
+    return sl_lexer_reject(&p->lex, &t, "expected a number of at most 18 digits");
   memcpy(text + n, t.start, t.size);
   text[n + t.size] = '\0';
   if (!sl_decimal_parse(text, out))
-    return sl_lexer_reject(&p->lex, &t, "expected a number of at most 18 digits with an exponent within 400");
+    return sl_lexer_reject(&p->lex, &t,
+                           "expected a number of at most 18 digits with an exponent within 400");
   return sl_lexer_next(&p->lex);
 }
 
@@ -83,20 +92,24 @@ static sl_status shorthand(sl_parser *p, int is_clip, sl_ref *out) {
     *out = sl_tree_binary(t, SL_OP_MIN, sl_tree_binary(t, SL_OP_MAX, a[0], a[1]), a[2]);
   } else {
     const sl_ref half = sl_tree_binary(t, SL_OP_DIV, a[0], sl_tree_int(t, 2));
-    *out = sl_tree_binary(t, SL_OP_MUL, sl_tree_int(t, 2), sl_tree_unary(t, SL_OP_ATAN, sl_tree_unary(t, SL_OP_TANH, half)));
+    *out = sl_tree_binary(t, SL_OP_MUL, sl_tree_int(t, 2),
+                          sl_tree_unary(t, SL_OP_ATAN, sl_tree_unary(t, SL_OP_TANH, half)));
   }
   return SL_OK;
 }
 
 static sl_status property(sl_parser *p, const sl_token *t, sl_ref *out) {
-  if (!p->properties) return sl_lexer_reject(&p->lex, t, "expected an expression in r (f and f' may be named in 'require' only)");
+  if (!p->properties)
+    return sl_lexer_reject(&p->lex, t,
+                           "expected an expression in r (f and f' may be named in 'require' only)");
   int prime = !sl_token_is(t, "f");
   if (!prime && sl_token_is(&p->lex.token, "'")) {
     prime = 1;
     const sl_status status = sl_lexer_next(&p->lex);
     if (status != SL_OK) return status;
   }
-  *out = sl_tree_node(&p->def->tree, prime ? SL_OP_WEIGHT : SL_OP_VALUE, SL_NO_REF, SL_NO_REF, SL_NO_REF, SL_NO_REF);
+  *out = sl_tree_node(&p->def->tree, prime ? SL_OP_WEIGHT : SL_OP_VALUE, SL_NO_REF, SL_NO_REF,
+                      SL_NO_REF, SL_NO_REF);
   return SL_OK;
 }
 
@@ -106,7 +119,8 @@ static sl_status named(sl_parser *p, sl_ref *out) {
   const int op = known_function(&t), param = sl_parse_param_index(p, &t), let = let_index(p, &t);
   sl_status status = sl_lexer_next(&p->lex);
   if (status != SL_OK) return status;
-  if (sl_token_is(&t, "clip") || sl_token_is(&t, "gd")) return shorthand(p, sl_token_is(&t, "clip"), out);
+  if (sl_token_is(&t, "clip") || sl_token_is(&t, "gd"))
+    return shorthand(p, sl_token_is(&t, "clip"), out);
   if (op >= 0) {
     sl_ref a[2] = {0, SL_NO_REF};
     status = arguments(p, sl_op_arity((sl_gate_op)op), a);
@@ -146,14 +160,15 @@ static sl_status primary(sl_parser *p, sl_ref *out) {
   return status == SL_OK ? sl_parse_sign(p, ")") : status;
 }
 
-/* An exponent: numbers and parameters under + - * / (spec G1.2), so that its value is an exact rational. */
+/* An exponent: numbers and parameters under + - * / (spec G1.2), so that its value is an exact
+ * rational. */
 static int is_exponent(const sl_tree *tree, sl_ref ref) {
   unsigned char good[SL_FILE_NODE_LIMIT + 1] = {0};
   if (ref > SL_FILE_NODE_LIMIT) return 0;
   for (uint32_t i = 0; i <= ref; i++) {
     const sl_gate_node *n = &tree->node[i];
-    good[i] = n->op == SL_OP_NUM || n->op == SL_OP_PARAM || n->op == SL_OP_NEG || n->op == SL_OP_ADD || n->op == SL_OP_SUB ||
-              n->op == SL_OP_MUL || n->op == SL_OP_DIV;
+    good[i] = n->op == SL_OP_NUM || n->op == SL_OP_PARAM || n->op == SL_OP_NEG ||
+              n->op == SL_OP_ADD || n->op == SL_OP_SUB || n->op == SL_OP_MUL || n->op == SL_OP_DIV;
     for (int k = 0; k < sl_op_arity(n->op); k++) good[i] &= good[n->child[k]];
   }
   return good[ref];
@@ -170,13 +185,17 @@ static sl_status power(sl_parser *p, sl_ref *out) {
   if ((status = unary(p, &exponent)) != SL_OK) return status;
   if (p->def->tree.failed) return SL_OK; /* reported by the caller of the whole */
   if (!is_exponent(&p->def->tree, exponent))
-    return sl_lexer_reject(&p->lex, &at, "expected a rational constant as exponent (numbers and parameters under + - * /)");
+    return sl_lexer_reject(
+        &p->lex, &at,
+        "expected a rational constant as exponent (numbers and parameters under + - * /)");
   *out = sl_tree_binary(&p->def->tree, SL_OP_POW, *out, exponent);
   return SL_OK;
 }
 
 static sl_status unary(sl_parser *p, sl_ref *out) {
-  if (++p->depth > SL_DEPTH_LIMIT) return sl_lexer_reject(&p->lex, &p->lex.token, "expected an expression nested at most 100 deep");
+  if (++p->depth > SL_DEPTH_LIMIT)
+    return sl_lexer_reject(&p->lex, &p->lex.token,
+                           "expected an expression nested at most 100 deep");
   sl_status status;
   if (sl_token_is(&p->lex.token, "-")) {
     status = sl_lexer_next(&p->lex);
@@ -189,10 +208,11 @@ static sl_status unary(sl_parser *p, sl_ref *out) {
   return status;
 }
 
-static sl_status chain(sl_parser *p, sl_ref *out, const char *first, const char *second, sl_gate_op a, sl_gate_op b,
-                       sl_status (*next)(sl_parser *, sl_ref *)) {
+static sl_status chain(sl_parser *p, sl_ref *out, const char *first, const char *second,
+                       sl_gate_op a, sl_gate_op b, sl_status (*next)(sl_parser *, sl_ref *)) {
   sl_status status = next(p, out);
-  while (status == SL_OK && (sl_token_is(&p->lex.token, first) || sl_token_is(&p->lex.token, second))) {
+  while (status == SL_OK &&
+         (sl_token_is(&p->lex.token, first) || sl_token_is(&p->lex.token, second))) {
     const sl_gate_op op = sl_token_is(&p->lex.token, first) ? a : b;
     sl_ref right = 0;
     status = sl_lexer_next(&p->lex);
@@ -202,14 +222,19 @@ static sl_status chain(sl_parser *p, sl_ref *out, const char *first, const char 
   return status;
 }
 
-static sl_status product(sl_parser *p, sl_ref *out) { return chain(p, out, "*", "/", SL_OP_MUL, SL_OP_DIV, unary); }
+static sl_status product(sl_parser *p, sl_ref *out) {
+  return chain(p, out, "*", "/", SL_OP_MUL, SL_OP_DIV, unary);
+}
 
 sl_status sl_parse_expression(sl_parser *p, sl_ref *out) {
-  if (++p->depth > SL_DEPTH_LIMIT) return sl_lexer_reject(&p->lex, &p->lex.token, "expected an expression nested at most 100 deep");
+  if (++p->depth > SL_DEPTH_LIMIT)
+    return sl_lexer_reject(&p->lex, &p->lex.token,
+                           "expected an expression nested at most 100 deep");
   const sl_status status = chain(p, out, "+", "-", SL_OP_ADD, SL_OP_SUB, product);
   p->depth--;
   if (status == SL_OK && (p->def->tree.failed || p->def->tree.count > SL_FILE_NODE_LIMIT))
-    return sl_lexer_reject(&p->lex, &p->lex.token, "expected a file of at most 2000 expression nodes");
+    return sl_lexer_reject(&p->lex, &p->lex.token,
+                           "expected a file of at most 2000 expression nodes");
   return status;
 }
 
@@ -224,26 +249,35 @@ static int depends_on_r(const sl_tree *tree, sl_ref ref) {
   return seen[ref];
 }
 
-/* r <= c, r < c, r >= c, r > c, with c constant in r. strict: the sides of the PICK are swapped (spec G1.2). */
+/* r <= c, r < c, r >= c, r > c, with c constant in r. strict: the sides of the PICK are swapped
+ * (spec G1.2). */
 static sl_status condition(sl_parser *p, sl_ref *bound, int *below, int *strict) {
-  if (!sl_token_is(&p->lex.token, "r")) return sl_lexer_expected(&p->lex, "a condition on r, such as 'r <= 2'");
+  if (!sl_token_is(&p->lex.token, "r"))
+    return sl_lexer_expected(&p->lex, "a condition on r, such as 'r <= 2'");
   sl_status status = sl_lexer_next(&p->lex);
   if (status != SL_OK) return status;
   const sl_token t = p->lex.token;
   *below = sl_token_is(&t, "<") || sl_token_is(&t, "<=");
   *strict = sl_token_is(&t, "<") || sl_token_is(&t, ">");
-  if (!*below && !sl_token_is(&t, ">") && !sl_token_is(&t, ">=")) return sl_lexer_expected(&p->lex, "'<', '<=', '>' or '>='");
+  if (!*below && !sl_token_is(&t, ">") && !sl_token_is(&t, ">="))
+    return sl_lexer_expected(&p->lex, "'<', '<=', '>' or '>='");
   if ((status = sl_lexer_next(&p->lex)) != SL_OK) return status;
   const sl_token at = p->lex.token;
   if ((status = sl_parse_expression(p, bound)) != SL_OK) return status;
-  return depends_on_r(&p->def->tree, *bound) ? sl_lexer_reject(&p->lex, &at, "expected a bound that does not depend on r") : SL_OK;
+  return depends_on_r(&p->def->tree, *bound)
+             ? sl_lexer_reject(&p->lex, &at, "expected a bound that does not depend on r")
+             : SL_OK;
 }
 
-static sl_ref make_pick(sl_tree *t, sl_ref bound, int below, int strict, sl_ref then, sl_ref otherwise) {
+static sl_ref make_pick(sl_tree *t, sl_ref bound, int below, int strict, sl_ref then,
+                        sl_ref otherwise) {
   const sl_ref r = sl_tree_unary(t, SL_OP_R, SL_NO_REF);
   const sl_ref a = below != strict ? r : bound,
-               b = below != strict ? bound : r; /* r <= c and r > c test r <= c; r < c and r >= c test c <= r */
-  return strict ? sl_tree_node(t, SL_OP_PICK, a, b, otherwise, then) : sl_tree_node(t, SL_OP_PICK, a, b, then, otherwise);
+               b = below != strict
+                       ? bound
+                       : r; /* r <= c and r > c test r <= c; r < c and r >= c test c <= r */
+  return strict ? sl_tree_node(t, SL_OP_PICK, a, b, otherwise, then)
+                : sl_tree_node(t, SL_OP_PICK, a, b, then, otherwise);
 }
 
 sl_status sl_parse_pieces(sl_parser *p, sl_ref *out) {
@@ -254,11 +288,18 @@ sl_status sl_parse_pieces(sl_parser *p, sl_ref *out) {
   *out = then;
   if (sl_token_is(&p->lex.token, "otherwise")) return sl_lexer_next(&p->lex);
   if (!sl_token_is(&p->lex.token, "if")) return SL_OK;
-  if (++p->depth > SL_DEPTH_LIMIT) return sl_lexer_reject(&p->lex, &p->lex.token, "expected at most 100 pieces");
-  if ((status = sl_lexer_next(&p->lex)) != SL_OK || (status = condition(p, &bound, &below, &strict)) != SL_OK) return status;
-  if (!sl_token_is(&p->lex.token, "|")) return sl_lexer_expected(&p->lex, "'|' and the next piece (the last one ends in 'otherwise')");
-  if ((status = sl_lexer_next(&p->lex)) != SL_OK || (status = sl_parse_pieces(p, &rest)) != SL_OK) return status;
+  if (++p->depth > SL_DEPTH_LIMIT)
+    return sl_lexer_reject(&p->lex, &p->lex.token, "expected at most 100 pieces");
+  if ((status = sl_lexer_next(&p->lex)) != SL_OK ||
+      (status = condition(p, &bound, &below, &strict)) != SL_OK)
+    return status;
+  if (!sl_token_is(&p->lex.token, "|"))
+    return sl_lexer_expected(&p->lex, "'|' and the next piece (the last one ends in 'otherwise')");
+  if ((status = sl_lexer_next(&p->lex)) != SL_OK || (status = sl_parse_pieces(p, &rest)) != SL_OK)
+    return status;
   *out = make_pick(&p->def->tree, bound, below, strict, then, rest);
   p->depth--;
-  return p->def->tree.failed ? sl_lexer_reject(&p->lex, &p->lex.token, "expected a file of at most 2000 expression nodes") : SL_OK;
+  return p->def->tree.failed ? sl_lexer_reject(&p->lex, &p->lex.token,
+                                               "expected a file of at most 2000 expression nodes")
+                             : SL_OK;
 }

@@ -1,4 +1,5 @@
-/* Expressions as text: what parses back to the same tree (spec G1.2). A PICK, which a file spells as pieces, prints as pick(a, b, c, d). */
+/* Expressions as text: what parses back to the same tree (spec G1.2). A PICK, which a file spells
+ * as pieces, prints as pick(a, b, c, d). */
 #include "kernels/gate/tree.h"
 
 #include <stdio.h>

@@ -59,8 +59,12 @@ static uint32_t emit(sl_program *p, sl_gate_op op, const uint32_t in[4]) {
   return ins.out;
 }
 
-static uint32_t emit1(sl_program *p, sl_gate_op op, uint32_t a) { return emit(p, op, (uint32_t[4]){a}); }
-static uint32_t emit2(sl_program *p, sl_gate_op op, uint32_t a, uint32_t b) { return emit(p, op, (uint32_t[4]){a, b}); }
+static uint32_t emit1(sl_program *p, sl_gate_op op, uint32_t a) {
+  return emit(p, op, (uint32_t[4]){a});
+}
+static uint32_t emit2(sl_program *p, sl_gate_op op, uint32_t a, uint32_t b) {
+  return emit(p, op, (uint32_t[4]){a, b});
+}
 
 /* a^n for n >= 1: bits of n from the top, square and multiply. */
 static uint32_t integer_power(sl_program *p, uint32_t a, uint32_t n) {
@@ -99,7 +103,9 @@ static uint32_t emit_node(sl_program *p, const sl_gate_node *n, const uint32_t *
     case SL_OP_R:
       return 0;
     case SL_OP_POW:
-      return emit_power(p, map[n->child[0]], p->is_constant[map[n->child[1]]] ? p->constant[map[n->child[1]]] : (double)NAN);
+      return emit_power(
+          p, map[n->child[0]],
+          p->is_constant[map[n->child[1]]] ? p->constant[map[n->child[1]]] : (double)NAN);
     default: {
       uint32_t in[4] = {0, 0, 0, 0};
       for (int i = 0; i < sl_op_arity(n->op); i++) in[i] = map[n->child[i]];
@@ -108,7 +114,8 @@ static uint32_t emit_node(sl_program *p, const sl_gate_node *n, const uint32_t *
   }
 }
 
-/* Gives registers the lowest free slot once their last reader has run, so that the lanes stay in the first-level cache. Register 0 is r. */
+/* Gives registers the lowest free slot once their last reader has run, so that the lanes stay in
+ * the first-level cache. Register 0 is r. */
 static void share_registers(sl_program *p) {
   uint32_t *last = calloc(p->registers, sizeof *last), *slot = calloc(p->registers, sizeof *slot),
            *spare = calloc(p->registers, sizeof *spare);
@@ -118,7 +125,8 @@ static void share_registers(sl_program *p) {
   uint32_t used = 1, free_count = 0;
   for (uint32_t i = 0; i < p->count && !p->failed; i++)
     for (int k = 0; k < sl_op_arity(p->code[i].op); k++) last[p->code[i].in[k]] = i;
-  for (uint32_t r = 1; r < p->registers && !p->failed; r++) /* constants first: they are broadcast once */
+  for (uint32_t r = 1; r < p->registers && !p->failed;
+       r++) /* constants first: they are broadcast once */
     if (p->is_constant[r]) {
       value[used] = p->constant[r];
       fixed[used] = 1;
@@ -156,7 +164,8 @@ static void mark_live(const sl_tree *tree, unsigned char *live, sl_ref ref) {
       for (int k = 0; k < sl_op_arity(tree->node[i].op); k++) live[tree->node[i].child[k]] = 1;
 }
 
-sl_status sl_program_compile(sl_program *out, const sl_tree *tree, sl_ref f, sl_ref w, sl_error *err) {
+sl_status sl_program_compile(sl_program *out, const sl_tree *tree, sl_ref f, sl_ref w,
+                             sl_error *err) {
   sl_program p = {.value = UINT32_MAX};
   uint32_t *map = calloc(tree->count, sizeof *map);
   unsigned char *live = calloc(tree->count, 1);
@@ -188,21 +197,27 @@ void sl_program_clear(sl_program *program) {
   memset(program, 0, sizeof *program);
 }
 
-size_t sl_program_scratch(const sl_program *program) { return (size_t)program->registers * SL_PROGRAM_LANES; }
+size_t sl_program_scratch(const sl_program *program) {
+  return (size_t)program->registers * SL_PROGRAM_LANES;
+}
 
-void sl_program_run(const sl_program *program, double *scratch, const double *r, double *f, double *w, size_t n) {
+void sl_program_run(const sl_program *program, double *scratch, const double *r, double *f,
+                    double *w, size_t n) {
   memcpy(scratch, r, n * sizeof *r);
   for (uint32_t c = 1; c < program->registers; c++)
     if (program->is_constant[c])
-      for (size_t i = 0; i < n; i++) scratch[(size_t)c * SL_PROGRAM_LANES + i] = program->constant[c];
+      for (size_t i = 0; i < n; i++)
+        scratch[(size_t)c * SL_PROGRAM_LANES + i] = program->constant[c];
   for (uint32_t i = 0; i < program->count; i++) {
     const sl_instruction *ins = &program->code[i];
     const double *in[4] = {NULL, NULL, NULL, NULL};
-    for (int k = 0; k < sl_op_arity(ins->op); k++) in[k] = scratch + (size_t)ins->in[k] * SL_PROGRAM_LANES;
+    for (int k = 0; k < sl_op_arity(ins->op); k++)
+      in[k] = scratch + (size_t)ins->in[k] * SL_PROGRAM_LANES;
     sl_operation_run(ins->op, scratch + (size_t)ins->out * SL_PROGRAM_LANES, in, n);
   }
   if (f)
     for (size_t i = 0; i < n; i++)
-      f[i] = program->value == UINT32_MAX ? (double)NAN : scratch[(size_t)program->value * SL_PROGRAM_LANES + i];
+      f[i] = program->value == UINT32_MAX ? (double)NAN
+                                          : scratch[(size_t)program->value * SL_PROGRAM_LANES + i];
   memcpy(w, scratch + (size_t)program->weight * SL_PROGRAM_LANES, n * sizeof *w);
 }

@@ -1,4 +1,5 @@
-/* A bound gate as a straight-line binary64 program (spec G3.1): the live nodes of its trees, constants folded, over lanes of ratios. */
+/* A bound gate as a straight-line binary64 program (spec G3.1): the live nodes of its trees,
+ * constants folded, over lanes of ratios. */
 #ifndef SLUICE_GATE_PROGRAM_H
 #define SLUICE_GATE_PROGRAM_H
 
@@ -24,7 +25,8 @@ typedef struct {
 } sl_program;
 
 /* f may be SL_NO_REF. SL_ERR_MEMORY where it does not fit. The tree holds no PARAM. */
-sl_status sl_program_compile(sl_program *out, const sl_tree *tree, sl_ref f, sl_ref w, sl_error *err);
+sl_status sl_program_compile(sl_program *out, const sl_tree *tree, sl_ref f, sl_ref w,
+                             sl_error *err);
 void sl_program_clear(sl_program *program);
 
 #define SL_PROGRAM_LANES 128
@@ -32,12 +34,14 @@ void sl_program_clear(sl_program *program);
 size_t sl_program_scratch(const sl_program *program);
 
 /* f (may be NULL) and w at n ratios, n <= SL_PROGRAM_LANES. */
-void sl_program_run(const sl_program *program, double *scratch, const double *r, double *f, double *w, size_t n);
+void sl_program_run(const sl_program *program, double *scratch, const double *r, double *f,
+                    double *w, size_t n);
 
 /* One operation over n lanes; also used to fold constants. */
 void sl_operation_run(sl_gate_op op, double *y, const double *const in[4], size_t n);
 
-/* The program of one side of a gate that came from a file (spec G3.1); NULL for a gate whose function is the caller's own. */
+/* The program of one side of a gate that came from a file (spec G3.1); NULL for a gate whose
+ * function is the caller's own. */
 const sl_program *sl_gate_program(const sl_gate *gate, int positive);
 
 #endif

@@ -1,4 +1,5 @@
-/* Building and copying expression trees: hash-consing, exact rational constants (spec G1.4, G1.5, G1.6). */
+/* Building and copying expression trees: hash-consing, exact rational constants (spec G1.4, G1.5,
+ * G1.6). */
 #include "kernels/gate/tree.h"
 
 #include <inttypes.h>
@@ -20,7 +21,8 @@ static const char *const texts[] = {
 int sl_op_arity(sl_gate_op op) { return arities[op]; }
 const char *sl_op_text(sl_gate_op op) { return texts[op]; }
 int sl_op_is_switch(sl_gate_op op) {
-  return op == SL_OP_PICK || op == SL_OP_MIN || op == SL_OP_MAX || op == SL_OP_ABS || op == SL_OP_SIGN || op == SL_OP_SOFTSIGN;
+  return op == SL_OP_PICK || op == SL_OP_MIN || op == SL_OP_MAX || op == SL_OP_ABS ||
+         op == SL_OP_SIGN || op == SL_OP_SOFTSIGN;
 }
 
 void sl_tree_init(sl_tree *tree) { memset(tree, 0, sizeof *tree); }
@@ -33,7 +35,8 @@ void sl_tree_clear(sl_tree *tree) {
 
 static uint32_t hash_node(const sl_gate_node *n) {
   uint64_t h = 0x9e3779b97f4a7c15u ^ (uint64_t)n->op;
-  const uint64_t word[] = {((uint64_t)n->child[0] << 32) | n->child[1], ((uint64_t)n->child[2] << 32) | n->child[3], (uint64_t)n->num.m,
+  const uint64_t word[] = {((uint64_t)n->child[0] << 32) | n->child[1],
+                           ((uint64_t)n->child[2] << 32) | n->child[3], (uint64_t)n->num.m,
                            ((uint64_t)(uint32_t)n->num.e << 32) | (uint32_t)n->param};
   for (size_t i = 0; i < 4; i++) {
     h = (h ^ word[i]) * 0xbf58476d1ce4e5b9u;
@@ -43,8 +46,8 @@ static uint32_t hash_node(const sl_gate_node *n) {
 }
 
 static int same_node(const sl_gate_node *a, const sl_gate_node *b) {
-  return a->op == b->op && memcmp(a->child, b->child, sizeof a->child) == 0 && a->num.m == b->num.m && a->num.e == b->num.e &&
-         a->param == b->param;
+  return a->op == b->op && memcmp(a->child, b->child, sizeof a->child) == 0 &&
+         a->num.m == b->num.m && a->num.e == b->num.e && a->param == b->param;
 }
 
 static void insert_bucket(sl_tree *tree, uint32_t index) {
@@ -72,7 +75,8 @@ static int grow(sl_tree *tree) {
 static sl_ref intern(sl_tree *tree, const sl_gate_node *node) {
   if (tree->failed) return 0;
   if (tree->bucket_count) {
-    for (uint32_t slot = hash_node(node) & (tree->bucket_count - 1); tree->bucket[slot]; slot = (slot + 1) & (tree->bucket_count - 1))
+    for (uint32_t slot = hash_node(node) & (tree->bucket_count - 1); tree->bucket[slot];
+         slot = (slot + 1) & (tree->bucket_count - 1))
       if (same_node(&tree->node[tree->bucket[slot] - 1], node)) return tree->bucket[slot] - 1;
   }
   if (tree->count == tree->capacity && !grow(tree)) {
@@ -89,13 +93,19 @@ sl_ref sl_tree_node(sl_tree *tree, sl_gate_op op, sl_ref a, sl_ref b, sl_ref c, 
 }
 
 sl_ref sl_tree_decimal(sl_tree *tree, sl_decimal value) {
-  return intern(tree, &(sl_gate_node){.op = SL_OP_NUM, .child = {SL_NO_REF, SL_NO_REF, SL_NO_REF, SL_NO_REF}, .num = value});
+  return intern(tree, &(sl_gate_node){.op = SL_OP_NUM,
+                                      .child = {SL_NO_REF, SL_NO_REF, SL_NO_REF, SL_NO_REF},
+                                      .num = value});
 }
 
-sl_ref sl_tree_int(sl_tree *tree, int64_t value) { return sl_tree_decimal(tree, sl_decimal_normal(value, 0)); }
+sl_ref sl_tree_int(sl_tree *tree, int64_t value) {
+  return sl_tree_decimal(tree, sl_decimal_normal(value, 0));
+}
 
 sl_ref sl_tree_param(sl_tree *tree, int32_t index) {
-  return intern(tree, &(sl_gate_node){.op = SL_OP_PARAM, .child = {SL_NO_REF, SL_NO_REF, SL_NO_REF, SL_NO_REF}, .param = index});
+  return intern(tree, &(sl_gate_node){.op = SL_OP_PARAM,
+                                      .child = {SL_NO_REF, SL_NO_REF, SL_NO_REF, SL_NO_REF},
+                                      .param = index});
 }
 
 int sl_tree_is_int(const sl_tree *tree, sl_ref ref, int64_t value) {
@@ -104,7 +114,8 @@ int sl_tree_is_int(const sl_tree *tree, sl_ref ref, int64_t value) {
   return n->op == SL_OP_NUM && n->num.m == want.m && n->num.e == want.e;
 }
 
-static sl_ref copy_node(sl_tree *to, const sl_gate_node *n, const sl_ref *map, const sl_decimal *value, sl_ref f, sl_ref w) {
+static sl_ref copy_node(sl_tree *to, const sl_gate_node *n, const sl_ref *map,
+                        const sl_decimal *value, sl_ref f, sl_ref w) {
   if (n->op == SL_OP_PARAM && value) return sl_tree_decimal(to, value[n->param]);
   if (n->op == SL_OP_VALUE && f != SL_NO_REF) return f;
   if (n->op == SL_OP_WEIGHT && w != SL_NO_REF) return w;
@@ -120,7 +131,8 @@ void sl_tree_mark(const sl_tree *tree, sl_ref ref, unsigned char *live) {
       for (int k = 0; k < sl_op_arity(tree->node[i].op); k++) live[tree->node[i].child[k]] = 1;
 }
 
-sl_ref sl_tree_copy(sl_tree *to, const sl_tree *from, sl_ref ref, const sl_decimal *value, sl_ref f, sl_ref w) {
+sl_ref sl_tree_copy(sl_tree *to, const sl_tree *from, sl_ref ref, const sl_decimal *value, sl_ref f,
+                    sl_ref w) {
   sl_ref *map = calloc((size_t)ref + 1, sizeof *map);
   unsigned char *live = calloc((size_t)ref + 1, 1);
   sl_ref result = 0;
@@ -145,7 +157,8 @@ static int64_t gcd(int64_t a, int64_t b) {
   return a < 0 ? -a : a;
 }
 
-/* Lowest terms, positive denominator; 0 if p or q leaves 31 bits. The inputs are products of 31-bit numbers or sums of two: no overflow. */
+/* Lowest terms, positive denominator; 0 if p or q leaves 31 bits. The inputs are products of 31-bit
+ * numbers or sums of two: no overflow. */
 static int reduce(int64_t p, int64_t q, int64_t *out) {
   if (q == 0) return 0;
   const int64_t g = gcd(p, q), sign = q < 0 ? -1 : 1;
@@ -166,7 +179,8 @@ static int rational_decimal(sl_decimal d, int64_t *out) {
 
 static int rational_node(const sl_gate_node *n, int64_t (*v)[2], int64_t *out) {
   static const int64_t none[2] = {0, 1};
-  const int64_t *a = sl_op_arity(n->op) > 0 ? v[n->child[0]] : none, *b = sl_op_arity(n->op) > 1 ? v[n->child[1]] : none;
+  const int64_t *a = sl_op_arity(n->op) > 0 ? v[n->child[0]] : none,
+                *b = sl_op_arity(n->op) > 1 ? v[n->child[1]] : none;
   if (a[1] == 0 || b[1] == 0) return 0;
   switch (n->op) {
     case SL_OP_NUM:

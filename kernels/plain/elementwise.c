@@ -3,20 +3,22 @@
 
 #include <sluice/functions.h>
 
-sl_status sl_plain_residual_add(sl_context *ctx, float *y, const float *a, const float *b, size_t n) {
+sl_status sl_plain_residual_add(sl_context *ctx, float *y, const float *a, const float *b,
+                                size_t n) {
   (void)ctx;
   for (size_t i = 0; i < n; i++) y[i] = a[i] + b[i];
   return SL_OK;
 }
 
-sl_status sl_plain_swiglu_forward(sl_context *ctx, float *y, const float *gate, const float *up, size_t n) {
+sl_status sl_plain_swiglu_forward(sl_context *ctx, float *y, const float *gate, const float *up,
+                                  size_t n) {
   (void)ctx;
   for (size_t i = 0; i < n; i++) y[i] = (gate[i] * sl_fn_sigmoid(gate[i])) * up[i];
   return SL_OK;
 }
 
-sl_status sl_plain_swiglu_backward(sl_context *ctx, float *dgate, float *dup, const float *dy, const float *gate, const float *up,
-                                   size_t n) {
+sl_status sl_plain_swiglu_backward(sl_context *ctx, float *dgate, float *dup, const float *dy,
+                                   const float *gate, const float *up, size_t n) {
   (void)ctx;
   for (size_t i = 0; i < n; i++) {
     const float g = gate[i], s = sl_fn_sigmoid(g), dy_i = dy[i], up_i = up[i];
@@ -27,13 +29,14 @@ sl_status sl_plain_swiglu_backward(sl_context *ctx, float *dgate, float *dup, co
 }
 
 /* Rotates each head of x by the angle of its token's position, or back where `back` is set. */
-static void rotate(float *x, const uint32_t *position, const float *cos_table, const float *sin_table, size_t t, size_t heads, size_t d,
-                   int back) {
+static void rotate(float *x, const uint32_t *position, const float *cos_table,
+                   const float *sin_table, size_t t, size_t heads, size_t d, int back) {
   const size_t half = d / 2;
   for (size_t i = 0; i < t * heads; i++) {
     const size_t row = position[i / heads] * half;
     for (size_t c = 0; c < half; c++) {
-      const float cosine = cos_table[row + c], sine = back ? -sin_table[row + c] : sin_table[row + c];
+      const float cosine = cos_table[row + c],
+                  sine = back ? -sin_table[row + c] : sin_table[row + c];
       float *lo = &x[i * d + c], *hi = lo + half;
       const float a = *lo, b = *hi;
       *lo = fmaf(-b, sine, a * cosine);
@@ -42,15 +45,17 @@ static void rotate(float *x, const uint32_t *position, const float *cos_table, c
   }
 }
 
-sl_status sl_plain_rope_forward(sl_context *ctx, float *x, const uint32_t *position, const float *cos_table, const float *sin_table,
-                                size_t t, size_t heads, size_t d) {
+sl_status sl_plain_rope_forward(sl_context *ctx, float *x, const uint32_t *position,
+                                const float *cos_table, const float *sin_table, size_t t,
+                                size_t heads, size_t d) {
   (void)ctx;
   rotate(x, position, cos_table, sin_table, t, heads, d, 0);
   return SL_OK;
 }
 
-sl_status sl_plain_rope_backward(sl_context *ctx, float *dx, const uint32_t *position, const float *cos_table, const float *sin_table,
-                                 size_t t, size_t heads, size_t d) {
+sl_status sl_plain_rope_backward(sl_context *ctx, float *dx, const uint32_t *position,
+                                 const float *cos_table, const float *sin_table, size_t t,
+                                 size_t heads, size_t d) {
   (void)ctx;
   rotate(dx, position, cos_table, sin_table, t, heads, d, 1);
   return SL_OK;

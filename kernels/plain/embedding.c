@@ -4,14 +4,17 @@
 
 #include <string.h>
 
-sl_status sl_plain_embedding_forward(sl_context *ctx, float *y, const float *table, const uint32_t *ids, size_t t, size_t d, size_t vocab) {
+sl_status sl_plain_embedding_forward(sl_context *ctx, float *y, const float *table,
+                                     const uint32_t *ids, size_t t, size_t d, size_t vocab) {
   (void)ctx, (void)vocab;
   for (size_t i = 0; i < t; i++) memcpy(y + i * d, table + ids[i] * d, d * sizeof *y);
   return SL_OK;
 }
 
-/* One chunk of tokens: the chain of an id is built at its first occurrence in the chunk, from all its occurrences. */
-static void add_chunk(float *total, const float *dy, const uint32_t *ids, size_t begin, size_t end, size_t d) {
+/* One chunk of tokens: the chain of an id is built at its first occurrence in the chunk, from all
+ * its occurrences. */
+static void add_chunk(float *total, const float *dy, const uint32_t *ids, size_t begin, size_t end,
+                      size_t d) {
   for (size_t i = begin; i < end; i++) {
     size_t first = begin;
     while (ids[first] != ids[i]) first++;
@@ -25,8 +28,9 @@ static void add_chunk(float *total, const float *dy, const uint32_t *ids, size_t
   }
 }
 
-sl_status sl_plain_embedding_grad(sl_context *ctx, float *total, const float *dy, const uint32_t *ids, const uint32_t *seq, size_t n_seq,
-                                  size_t d, size_t vocab) {
+sl_status sl_plain_embedding_grad(sl_context *ctx, float *total, const float *dy,
+                                  const uint32_t *ids, const uint32_t *seq, size_t n_seq, size_t d,
+                                  size_t vocab) {
   (void)ctx, (void)vocab;
   for (size_t s = 0; s < n_seq; s++)
     for (size_t begin = seq[s]; begin < seq[s + 1]; begin += SL_DOT_CHUNK)

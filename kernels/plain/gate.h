@@ -12,7 +12,8 @@ typedef struct {
   const sl_gate *gate;
   int positive;
   float tau, edge;            /* of the smooth families; of clip */
-  float scale, centred_scale; /* what multiplies the function in f and in f - f(1), where f has such a factor (spec O2.3) */
+  float scale, centred_scale; /* what multiplies the function in f and in f - f(1), where f has such
+                                 a factor (spec O2.3) */
   float at_one;               /* f(1) of an expression gate */
 } sl_gate_side;
 
@@ -50,7 +51,8 @@ static inline sl_gate_point sl_gate_at(const sl_gate_side *s, float r) {
   sl_gate_point p = {r, 1.0f, (double)r - 1.0};
   switch (s->gate->family) {
     case SL_GATE_SIGMOID:
-      p = (sl_gate_point){s->scale * sl_fn_sigmoid(z), sl_fn_sech2h(z), (double)(s->centred_scale * sl_fn_tanh(0.5f * z))};
+      p = (sl_gate_point){s->scale * sl_fn_sigmoid(z), sl_fn_sech2h(z),
+                          (double)(s->centred_scale * sl_fn_tanh(0.5f * z))};
       break;
     case SL_GATE_ERF:
       p.f = s->scale * sl_fn_erf(z), p.w = sl_fn_gauss(z), p.centred = (double)p.f;
@@ -62,7 +64,8 @@ static inline sl_gate_point sl_gate_at(const sl_gate_side *s, float r) {
       p.f = y / (1.0f + fabsf(z)), p.w = sl_fn_softabs2(z), p.centred = (double)p.f;
       break;
     case SL_GATE_CLIP:
-      if (s->positive ? r > s->edge : r < s->edge) p = (sl_gate_point){s->edge, 0.0f, (double)s->edge - 1.0};
+      if (s->positive ? r > s->edge : r < s->edge)
+        p = (sl_gate_point){s->edge, 0.0f, (double)s->edge - 1.0};
       break;
     case SL_GATE_EXPRESSION:
       s->gate->function(s->gate->expression, s->positive, r, &p.f, &p.w);

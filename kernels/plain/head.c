@@ -1,14 +1,17 @@
-/* Log-prob and entropy of target tokens without storing the softmax, and their gradient (spec T4.1, T4.2, T4.3). */
+/* Log-prob and entropy of target tokens without storing the softmax, and their gradient (spec T4.1,
+ * T4.2, T4.3). */
 #include "plain.h"
 #include "softmax.h"
 
-static void tempered_logits(float *z, const float *h, const float *w, float inv_temperature, size_t d, size_t vocab) {
+static void tempered_logits(float *z, const float *h, const float *w, float inv_temperature,
+                            size_t d, size_t vocab) {
   for (size_t v = 0; v < vocab; v++) z[v] = dot(h, w + v * d, d) * inv_temperature;
 }
 
-sl_status sl_plain_logprob_forward(sl_context *ctx, float *logp, float *entropy, float *row_max, float *row_sum, const float *h,
-                                   const float *w, const void *packed, const uint32_t *target, const uint8_t *mask, float inv_temperature,
-                                   size_t t, size_t d, size_t vocab) {
+sl_status sl_plain_logprob_forward(sl_context *ctx, float *logp, float *entropy, float *row_max,
+                                   float *row_sum, const float *h, const float *w,
+                                   const void *packed, const uint32_t *target, const uint8_t *mask,
+                                   float inv_temperature, size_t t, size_t d, size_t vocab) {
   (void)packed;
   float *z = sl_workspace(ctx, (vocab ? vocab : 1) * sizeof *z);
   if (!z) return ctx->error.status;
@@ -42,8 +45,10 @@ static void logit_grad(float *z, const row_grad *r, size_t vocab) {
   }
 }
 
-/* One chunk of tokens of one sequence: dw gains the chain over the chunk's unmasked rows. g holds their dlogit, (chunk, vocab). */
-static void add_weight_chunk(float *dw, const float *g, const float *h, const uint8_t *mask, size_t rows, size_t d, size_t vocab) {
+/* One chunk of tokens of one sequence: dw gains the chain over the chunk's unmasked rows. g holds
+ * their dlogit, (chunk, vocab). */
+static void add_weight_chunk(float *dw, const float *g, const float *h, const uint8_t *mask,
+                             size_t rows, size_t d, size_t vocab) {
   for (size_t v = 0; v < vocab; v++)
     for (size_t c = 0; c < d; c++) {
       float chain = 0.0f;
@@ -53,10 +58,12 @@ static void add_weight_chunk(float *dw, const float *g, const float *h, const ui
     }
 }
 
-sl_status sl_plain_logprob_backward(sl_context *ctx, float *dh, float *dw, const float *dlogp, const float *dentropy, const float *entropy,
-                                    const float *row_max, const float *row_sum, const float *h, const float *w, const void *packed,
-                                    const uint32_t *target, const uint8_t *mask, float inv_temperature, const uint32_t *seq, size_t n_seq,
-                                    size_t d, size_t vocab) {
+sl_status sl_plain_logprob_backward(sl_context *ctx, float *dh, float *dw, const float *dlogp,
+                                    const float *dentropy, const float *entropy,
+                                    const float *row_max, const float *row_sum, const float *h,
+                                    const float *w, const void *packed, const uint32_t *target,
+                                    const uint8_t *mask, float inv_temperature, const uint32_t *seq,
+                                    size_t n_seq, size_t d, size_t vocab) {
   (void)packed;
   float *g = sl_workspace(ctx, SL_DOT_CHUNK * (vocab ? vocab : 1) * sizeof *g);
   if (!g) return ctx->error.status;
@@ -67,7 +74,10 @@ sl_status sl_plain_logprob_backward(sl_context *ctx, float *dh, float *dw, const
         float *row = g + (i - begin) * vocab;
         for (size_t c = 0; c < d; c++) dh[i * d + c] = 0.0f;
         if (!mask[i]) continue;
-        const row_grad r = {dlogp[i], dentropy ? dentropy[i] : 0.0f, entropy[i], row_max[i], row_sum[i], inv_temperature, target[i]};
+        const row_grad r = {dlogp[i],   dentropy ? dentropy[i] : 0.0f,
+                            entropy[i], row_max[i],
+                            row_sum[i], inv_temperature,
+                            target[i]};
         tempered_logits(row, h + i * d, w, inv_temperature, d, vocab);
         logit_grad(row, &r, vocab);
         for (size_t c = 0; c < d; c++) dh[i * d + c] = dot_onto(0.0f, row, 1, w + c, d, 0, vocab);

@@ -1,4 +1,5 @@
-/* The gated objective: gradients by log-prob and entropy, and the sums that are reported (spec O1, O2, O4, O5). */
+/* The gated objective: gradients by log-prob and entropy, and the sums that are reported (spec O1,
+ * O2, O4, O5). */
 #include "gate.h"
 #include "kernels/check.h"
 #include "plain.h"
@@ -12,14 +13,18 @@ typedef struct {
 } log_ratio;
 
 static log_ratio clamp(float x) {
-  const log_ratio r = {fminf(fmaxf(x, -LOG_RATIO_MAX), LOG_RATIO_MAX) + 0.0f, fabsf(x) > LOG_RATIO_MAX};
+  const log_ratio r = {fminf(fmaxf(x, -LOG_RATIO_MAX), LOG_RATIO_MAX) + 0.0f,
+                       fabsf(x) > LOG_RATIO_MAX};
   return r;
 }
 
-/* The mean log-ratio of the sequence [lo, hi) over its unmasked tokens (spec O1.2): sum64 with masked slots as +0. */
-static float sequence_log_ratio(const sl_gated_loss_batch *b, size_t lo, size_t hi, uint32_t tokens) {
+/* The mean log-ratio of the sequence [lo, hi) over its unmasked tokens (spec O1.2): sum64 with
+ * masked slots as +0. */
+static float sequence_log_ratio(const sl_gated_loss_batch *b, size_t lo, size_t hi,
+                                uint32_t tokens) {
   sum64 sum = {0};
-  for (size_t i = lo; i < hi; i++) sum64_add(&sum, 0, b->mask[i] ? (double)(b->logp_new[i] - b->logp_old[i]) : 0.0, 1.0);
+  for (size_t i = lo; i < hi; i++)
+    sum64_add(&sum, 0, b->mask[i] ? (double)(b->logp_new[i] - b->logp_old[i]) : 0.0, 1.0);
   return (float)(sum64_end(&sum) / (double)tokens);
 }
 
@@ -66,10 +71,12 @@ static uint32_t count_tokens(const uint8_t *mask, size_t lo, size_t hi) {
 }
 
 /* d and e of the tokens of sequence s, and its sums (spec O4.4, O4.6, O5.1). */
-static sl_loss_sums sequence_loss(float *d, float *e, const sl_objective *o, const sl_gated_loss_batch *b, size_t s) {
+static sl_loss_sums sequence_loss(float *d, float *e, const sl_objective *o,
+                                  const sl_gated_loss_batch *b, size_t s) {
   const size_t lo = b->seq[s], hi = b->seq[s + 1];
   const double c = b->coefficient[s], ac = (double)b->advantage[s] * c;
-  const float a = (float)-ac, kl_scale = (float)(o->beta * c), entropy_grad = (float)-(o->gamma * c);
+  const float a = (float)-ac, kl_scale = (float)(o->beta * c),
+              entropy_grad = (float)-(o->gamma * c);
   const sl_gate_side gate = sl_gate_for(&o->gate, b->advantage[s] > 0.0f);
   const uint32_t tokens = count_tokens(b->mask, lo, hi);
   log_ratio x = {0.0f, 0};
@@ -95,15 +102,17 @@ static sl_loss_sums sequence_loss(float *d, float *e, const sl_objective *o, con
     sums.centred += ac * g.centred;
     count_token(&sums, x, r, g.w, effective);
   }
-  if (isnan(sums.objective) || isnan(sums.centred)) sums.objective = sums.centred = (double)NAN; /* absent: one bit pattern */
+  if (isnan(sums.objective) || isnan(sums.centred))
+    sums.objective = sums.centred = (double)NAN; /* absent: one bit pattern */
   return sums;
 }
 
-sl_status sl_plain_gated_loss(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *objective,
-                              const sl_gated_loss_batch *batch) {
+sl_status sl_plain_gated_loss(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
+                              const sl_objective *objective, const sl_gated_loss_batch *batch) {
   const size_t n = batch->n_seq, t = n ? batch->seq[n] : 0;
   const sl_staged_loss staged = sl_stage_loss(ctx, n, t);
   if (!staged.sums) return ctx->error.status;
-  for (size_t s = 0; s < n; s++) staged.sums[s] = sequence_loss(staged.d, staged.e, objective, batch, s);
+  for (size_t s = 0; s < n; s++)
+    staged.sums[s] = sequence_loss(staged.d, staged.e, objective, batch, s);
   return sl_commit_loss(ctx, d, e, sums, &staged, batch);
 }

@@ -4,7 +4,8 @@
 
 #include <sluice/functions.h>
 
-sl_status sl_plain_rmsnorm_forward(sl_context *ctx, float *y, float *rstd, const float *x, const float *w, size_t t, size_t d, float eps) {
+sl_status sl_plain_rmsnorm_forward(sl_context *ctx, float *y, float *rstd, const float *x,
+                                   const float *w, size_t t, size_t d, float eps) {
   (void)ctx;
   for (size_t i = 0; i < t; i++) {
     const float *row = x + i * d;
@@ -15,8 +16,9 @@ sl_status sl_plain_rmsnorm_forward(sl_context *ctx, float *y, float *rstd, const
   return SL_OK;
 }
 
-sl_status sl_plain_rmsnorm_backward(sl_context *ctx, float *dx, const float *dy, const float *x, const float *w, const float *rstd,
-                                    const float *residual, size_t t, size_t d) {
+sl_status sl_plain_rmsnorm_backward(sl_context *ctx, float *dx, const float *dy, const float *x,
+                                    const float *w, const float *rstd, const float *residual,
+                                    size_t t, size_t d) {
   float *g = sl_workspace(ctx, 2 * d * sizeof *g);
   if (!g) return ctx->error.status;
   float *h = g + d;
@@ -34,8 +36,9 @@ sl_status sl_plain_rmsnorm_backward(sl_context *ctx, float *dx, const float *dy,
   return SL_OK;
 }
 
-sl_status sl_plain_rmsnorm_weight_grad(sl_context *ctx, float *total, const float *dy, const float *x, const float *rstd,
-                                       const uint32_t *seq, size_t n_seq, size_t d) {
+sl_status sl_plain_rmsnorm_weight_grad(sl_context *ctx, float *total, const float *dy,
+                                       const float *x, const float *rstd, const uint32_t *seq,
+                                       size_t n_seq, size_t d) {
   const size_t t = n_seq ? seq[n_seq] : 0;
   float *h = sl_workspace(ctx, (t ? t : 1) * sizeof *h);
   if (!h) return ctx->error.status;

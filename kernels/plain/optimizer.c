@@ -15,7 +15,8 @@ sl_status sl_plain_grad_square_sum(sl_context *ctx, double *sum, const float *g,
 /* Moments this small would stay subnormal for ever (spec N6.3). */
 #define MOMENT_FLOOR 0x1p-100f
 
-sl_status sl_plain_adamw_step(sl_context *ctx, float *p, float *m, float *v, const float *g, const sl_adamw *how, size_t n) {
+sl_status sl_plain_adamw_step(sl_context *ctx, float *p, float *m, float *v, const float *g,
+                              const sl_adamw *how, size_t n) {
   (void)ctx;
   for (size_t i = 0; i < n; i++) {
     const float gi = g[i] * how->grad_scale;

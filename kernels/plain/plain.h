@@ -4,7 +4,8 @@
 
 #include "kernels/context.h"
 
-#define SL_KERNEL(name, params, args, storage, clause, bound) sl_status sl_plain_##name(sl_context *ctx, SL_UNPAREN params);
+#define SL_KERNEL(name, params, args, storage, clause, bound) \
+  sl_status sl_plain_##name(sl_context *ctx, SL_UNPAREN params);
 #include <sluice/kernels.def>
 #undef SL_KERNEL
 

@@ -9,8 +9,10 @@
 
 static inline size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 
-/* Chunk results of a dot over [lo, hi) added to total (spec N3.2; chunks anchored at index 0, spec N3.5). Steps are strides in elements. */
-static inline float dot_onto(float total, const float *a, size_t step_a, const float *b, size_t step_b, size_t lo, size_t hi) {
+/* Chunk results of a dot over [lo, hi) added to total (spec N3.2; chunks anchored at index 0, spec
+ * N3.5). Steps are strides in elements. */
+static inline float dot_onto(float total, const float *a, size_t step_a, const float *b,
+                             size_t step_b, size_t lo, size_t hi) {
   for (size_t begin = lo; begin < hi;) {
     const size_t end = smaller(hi, (begin / SL_DOT_CHUNK + 1) * SL_DOT_CHUNK);
     float chain = 0.0f;
@@ -22,20 +24,24 @@ static inline float dot_onto(float total, const float *a, size_t step_a, const f
 }
 
 /* spec N3.2 */
-static inline float dot(const float *a, const float *b, size_t n) { return dot_onto(0.0f, a, 1, b, 1, 0, n); }
+static inline float dot(const float *a, const float *b, size_t n) {
+  return dot_onto(0.0f, a, 1, b, 1, 0, n);
+}
 
 /* A token dot onto a running total (spec N4.2); b NULL means 1. */
-static inline float token_dot(float total, const float *a, size_t step_a, const float *b, size_t step_b, const uint32_t *seq,
-                              size_t n_seq) {
+static inline float token_dot(float total, const float *a, size_t step_a, const float *b,
+                              size_t step_b, const uint32_t *seq, size_t n_seq) {
   static const float one = 1.0f;
   for (size_t s = 0; s < n_seq; s++) {
     const size_t first = seq[s];
-    total = dot_onto(total, a + first * step_a, step_a, b ? b + first * step_b : &one, b ? step_b : 0, 0, seq[s + 1] - first);
+    total = dot_onto(total, a + first * step_a, step_a, b ? b + first * step_b : &one,
+                     b ? step_b : 0, 0, seq[s + 1] - first);
   }
   return total;
 }
 
-/* A chunk of spec N3.6: lanes and butterfly of x[0..n), or of products with y where y is not NULL. */
+/* A chunk of spec N3.6: lanes and butterfly of x[0..n), or of products with y where y is not NULL.
+ */
 static inline float lane_sum(const float *x, const float *y, size_t n) {
   float lane[SL_SUM_LANES] = {0};
   for (size_t i = 0; i < n; i++) {
@@ -55,8 +61,8 @@ static inline float sum_of(const float *x, const float *y, size_t n) {
   return total;
 }
 
-/* sum64 of spec N3.8, term by term: level 0 takes the terms, each level above takes the results of the chunks below it as they are full, so
- * that no list of them is stored. */
+/* sum64 of spec N3.8, term by term: level 0 takes the terms, each level above takes the results of
+ * the chunks below it as they are full, so that no list of them is stored. */
 #define SUM64_LEVELS 11 /* 64^11 terms are more than there can be */
 typedef struct {
   double lane[SUM64_LEVELS][SL_SUM_LANES];

@@ -7,14 +7,17 @@
 
 #define WEIGHT_ONE 0x1p40f
 
-/* Scratch of one row: tempered logits, weights, and candidates sorted by (weight descending, index ascending). */
+/* Scratch of one row: tempered logits, weights, and candidates sorted by (weight descending, index
+ * ascending). */
 typedef struct {
   float *z;
   uint64_t *weight;
   uint32_t *order;
 } scratch;
 
-static int before(const uint64_t *weight, uint32_t a, uint32_t b) { return weight[a] != weight[b] ? weight[a] > weight[b] : a < b; }
+static int before(const uint64_t *weight, uint32_t a, uint32_t b) {
+  return weight[a] != weight[b] ? weight[a] > weight[b] : a < b;
+}
 
 static void sift(const uint64_t *weight, uint32_t *heap, size_t root, size_t n) {
   for (size_t child; (child = 2 * root + 1) < n; root = child) {
@@ -56,7 +59,8 @@ static void truncate_weights(scratch s, const sl_sampling *how, size_t n) {
   }
 }
 
-static uint32_t draw(scratch s, float max, const sl_sampling *how, uint32_t sequence, uint32_t position, size_t n) {
+static uint32_t draw(scratch s, float max, const sl_sampling *how, uint32_t sequence,
+                     uint32_t position, size_t n) {
   for (size_t v = 0; v < n; v++) s.weight[v] = (uint64_t)(WEIGHT_ONE * sl_fn_exp(s.z[v] - max));
   if ((how->top_k && how->top_k < n) || how->top_p < 1.0) truncate_weights(s, how, n);
   const uint64_t u = sl_random_u64(how->seed, position, sequence, how->step, SL_RANDOM_SAMPLING);
@@ -82,21 +86,26 @@ static softmax_sums temper(float *z, const float *logits, float inv_temperature,
   return softmax_row(z, vocab);
 }
 
-sl_status sl_plain_sample(sl_context *ctx, uint32_t *token, float *logp, float *entropy, const float *logits, const sl_sampling *how,
-                          const uint32_t *sequence, const uint32_t *position, size_t b, size_t vocab) {
-  unsigned char *memory = sl_workspace(ctx, vocab * (sizeof(uint64_t) + sizeof(float) + sizeof(uint32_t)));
+sl_status sl_plain_sample(sl_context *ctx, uint32_t *token, float *logp, float *entropy,
+                          const float *logits, const sl_sampling *how, const uint32_t *sequence,
+                          const uint32_t *position, size_t b, size_t vocab) {
+  unsigned char *memory =
+      sl_workspace(ctx, vocab * (sizeof(uint64_t) + sizeof(float) + sizeof(uint32_t)));
   if (!memory) return ctx->error.status;
-  const scratch s = {(float *)(void *)(memory + vocab * sizeof(uint64_t)), (uint64_t *)(void *)memory,
+  const scratch s = {(float *)(void *)(memory + vocab * sizeof(uint64_t)),
+                     (uint64_t *)(void *)memory,
                      (uint32_t *)(void *)(memory + vocab * (sizeof(uint64_t) + sizeof(float)))};
   const int greedy = how->temperature == 0.0f;
   const float inv_temperature = greedy ? 1.0f : 1.0f / how->temperature;
   for (size_t i = 0; i < b; i++) {
     const softmax_sums sums = temper(s.z, logits + i * vocab, inv_temperature, vocab);
-    if (!isfinite(sums.sum) || !isfinite(sums.moment)) return sl_fail_logits(ctx, logits + i * vocab, inv_temperature, i, vocab);
+    if (!isfinite(sums.sum) || !isfinite(sums.moment))
+      return sl_fail_logits(ctx, logits + i * vocab, inv_temperature, i, vocab);
   }
   for (size_t i = 0; i < b; i++) {
     const softmax_sums sums = temper(s.z, logits + i * vocab, inv_temperature, vocab);
-    token[i] = greedy ? argmax(s.z, vocab) : draw(s, sums.max, how, sequence[i], position[i], vocab);
+    token[i] =
+        greedy ? argmax(s.z, vocab) : draw(s, sums.max, how, sequence[i], position[i], vocab);
     logp[i] = softmax_logprob(sums, s.z[token[i]]);
     entropy[i] = softmax_entropy(sums);
   }

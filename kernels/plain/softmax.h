@@ -1,4 +1,5 @@
-/* Softmax sums of a row of tempered logits (spec N3.9), its maximum exact (spec N3.7). Not public. */
+/* Softmax sums of a row of tempered logits (spec N3.9), its maximum exact (spec N3.7). Not public.
+ */
 #ifndef SLUICE_PLAIN_SOFTMAX_H
 #define SLUICE_PLAIN_SOFTMAX_H
 
@@ -45,7 +46,9 @@ static inline softmax_sums softmax_row(const float *z, size_t n) {
 }
 
 /* log-prob of a logit and the entropy (spec T4.2) */
-static inline float softmax_logprob(softmax_sums s, float z) { return (z - s.max) - sl_fn_log(s.sum); }
+static inline float softmax_logprob(softmax_sums s, float z) {
+  return (z - s.max) - sl_fn_log(s.sum);
+}
 static inline float softmax_entropy(softmax_sums s) { return sl_fn_log(s.sum) - s.moment / s.sum; }
 
 #endif

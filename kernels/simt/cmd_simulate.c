@@ -1,4 +1,5 @@
-/* sluice simulate KERNEL|all: the CUDA sources under the SIMT simulator, held to plain, seed by seed; replays any seed exactly. */
+/* sluice simulate KERNEL|all: the CUDA sources under the SIMT simulator, held to plain, seed by
+ * seed; replays any seed exactly. */
 #include "trainer/cli.h"
 #include "trainer/cli_options.h"
 
@@ -21,8 +22,10 @@ typedef struct {
 } options;
 
 /* 1 for `first`, 0 for `second`. */
-static int parse_choice(const char *arg, const char *name, const char *first, const char *second, struct argp_state *state) {
-  if (strcmp(arg, first) != 0 && strcmp(arg, second) != 0) argp_error(state, "%s: expected %s or %s, found '%s'", name, first, second, arg);
+static int parse_choice(const char *arg, const char *name, const char *first, const char *second,
+                        struct argp_state *state) {
+  if (strcmp(arg, first) != 0 && strcmp(arg, second) != 0)
+    argp_error(state, "%s: expected %s or %s, found '%s'", name, first, second, arg);
   return strcmp(arg, first) == 0;
 }
 
@@ -39,7 +42,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
       o->problem = (uint64_t)sl_argp_whole(state, "case", arg, 1, UINT32_MAX);
       return 0;
     case 'z':
-      o->shrink = parse_choice(arg, "--shape", "small", "large", state) ? SL_SIMULATED_SHRINK : LARGE_SHRINK;
+      o->shrink = parse_choice(arg, "--shape", "small", "large", state) ? SL_SIMULATED_SHRINK
+                                                                        : LARGE_SHRINK;
       return 0;
     case 't':
       o->smallest_tiles = parse_choice(arg, "--tiles", "smallest", "production", state);
@@ -67,7 +71,8 @@ static const struct argp_option option_rows[] = {
     {"seed", 's', "S", 0, "the first of them (default 1)", 0},
     {"case", 'c', "C", 0, "the problem: its shape and values; without it each seed has its own", 0},
     {"shape", 'z', "small|large", 0, "small (default) keeps a run below 200,000 accesses", 0},
-    {"tiles", 't', "smallest|production", 0, "which instantiation of tiled kernels (default smallest)", 0},
+    {"tiles", 't', "smallest|production", 0,
+     "which instantiation of tiled kernels (default smallest)", 0},
     {"plant", 'p', "NAME", 0, "plant a failure that must be found", 0},
     {"list", 'l', 0, 0, "the kernels, and the failures that can be planted", 0},
     {0}};
@@ -75,10 +80,13 @@ static const struct argp parser = {
     option_rows,
     parse_option,
     "KERNEL|all",
-    "Runs the CUDA sources on the CPU, their threads in an order that a seed draws, and holds them to the plain kernel bit for bit. "
+    "Runs the CUDA sources on the CPU, their threads in an order that a seed draws, and holds them "
+    "to the plain kernel bit for bit. "
     "Reports "
-    "data races, barrier divergence, wrong shuffle masks, accesses out of bounds, misaligned or uninitialised, and what the host does "
-    "without waiting.\vA seed replays exactly. Memory is sequentially consistent: what only a weaker order shows is not found. Exit codes: "
+    "data races, barrier divergence, wrong shuffle masks, accesses out of bounds, misaligned or "
+    "uninitialised, and what the host does "
+    "without waiting.\vA seed replays exactly. Memory is sequentially consistent: what only a "
+    "weaker order shows is not found. Exit codes: "
     "0 "
     "nothing found, 1 a finding or bits that differ.",
     NULL,
@@ -98,7 +106,9 @@ static int print_list(void) {
   puts("kernels:");
   for (size_t i = 0; i < KERNEL_COUNT; i++) printf("  %s\n", sl_equiv_kernel_name(kernels[i]));
   puts("failures to plant, each in its kernel, and how it is found:");
-  for (size_t i = 0; i < n; i++) printf("  %-18s %-20s %-24s %s\n", plants[i].name, plants[i].kernel, plants[i].found, plants[i].what);
+  for (size_t i = 0; i < n; i++)
+    printf("  %-18s %-20s %-24s %s\n", plants[i].name, plants[i].kernel, plants[i].found,
+           plants[i].what);
   return SL_EXIT_OK;
 }
 
@@ -116,22 +126,28 @@ static int simulate(const options *o, sl_kernel_id kernel) {
   clock_gettime(CLOCK_MONOTONIC, &start);
   sl_progress_start(&line);
   for (uint64_t seed = o->seed; seed < o->seed + o->seeds; seed++) {
-    const sl_simulated_problem how = {kernel, o->problem ? o->problem : seed, seed, o->shrink, o->smallest_tiles};
+    const sl_simulated_problem how = {kernel, o->problem ? o->problem : seed, seed, o->shrink,
+                                      o->smallest_tiles};
     sl_simulated run;
     sl_error err;
     const sl_status status = sl_simulated_run(&run, &how, &err);
     accesses += run.accesses;
     if (status) {
       sl_progress_end(&line);
-      fprintf(stderr, "sluice simulate: %s, seed %" PRIu64 ", %s: %s\nreplay: %s\n", name, seed, run.shape, err.message, run.replay);
+      fprintf(stderr, "sluice simulate: %s, seed %" PRIu64 ", %s: %s\nreplay: %s\n", name, seed,
+              run.shape, err.message, run.replay);
       return sl_exit_code(status);
     }
-    if (seconds_since(&start) > 2.0) sl_progress_line(&line, "%s: %" PRIu64 " of %" PRIu64 " seeds", name, seed - o->seed + 1, o->seeds);
+    if (seconds_since(&start) > 2.0)
+      sl_progress_line(&line, "%s: %" PRIu64 " of %" PRIu64 " seeds", name, seed - o->seed + 1,
+                       o->seeds);
   }
   sl_progress_end(&line);
   const double seconds = seconds_since(&start);
-  printf("%-20s seeds %" PRIu64 " to %" PRIu64 "  %12" PRIu64 " accesses  %6.1f s  %5.1f million/s  clean\n", name, o->seed,
-         o->seed + o->seeds - 1, accesses, seconds, 1e-6 * (double)accesses / seconds);
+  printf("%-20s seeds %" PRIu64 " to %" PRIu64 "  %12" PRIu64
+         " accesses  %6.1f s  %5.1f million/s  clean\n",
+         name, o->seed, o->seed + o->seeds - 1, accesses, seconds,
+         1e-6 * (double)accesses / seconds);
   fflush(stdout);
   return SL_EXIT_OK;
 }
@@ -144,14 +160,16 @@ static sl_status choose_plant(const char *name, sl_error *err) {
       sl_simulation_set_plant((int)i);
       return SL_OK;
     }
-  return sl_fail(err, SL_ERR_USAGE, "there is no failure '%s' to plant ('sluice simulate --list' has them)", name);
+  return sl_fail(err, SL_ERR_USAGE,
+                 "there is no failure '%s' to plant ('sluice simulate --list' has them)", name);
 }
 
 static sl_status check_name(const char *name, sl_error *err) {
   if (strcmp(name, "all") == 0) return SL_OK;
   for (size_t i = 0; i < KERNEL_COUNT; i++)
     if (strcmp(name, sl_equiv_kernel_name(kernels[i])) == 0) return SL_OK;
-  return sl_fail(err, SL_ERR_USAGE, "the simulator has no kernel '%s' ('sluice simulate --list' has them)", name);
+  return sl_fail(err, SL_ERR_USAGE,
+                 "the simulator has no kernel '%s' ('sluice simulate --list' has them)", name);
 }
 
 int sl_cmd_simulate(int argc, char **argv) {
@@ -165,7 +183,8 @@ int sl_cmd_simulate(int argc, char **argv) {
   if (status) return sl_cli_fail("sluice simulate", &err);
   int code = SL_EXIT_OK;
   for (size_t i = 0; i < KERNEL_COUNT; i++) {
-    if (strcmp(o.name, "all") != 0 && strcmp(o.name, sl_equiv_kernel_name(kernels[i])) != 0) continue;
+    if (strcmp(o.name, "all") != 0 && strcmp(o.name, sl_equiv_kernel_name(kernels[i])) != 0)
+      continue;
     const int found = simulate(&o, kernels[i]);
     if (found) code = found;
   }

@@ -11,17 +11,19 @@ namespace simt {
 std::vector<finding> findings;
 
 const char *bug_name(bug b) {
-  static const char *const names[] = {"data race",         "barrier divergence",      "shuffle mask",   "out of bounds",
-                                      "misaligned access", "uninitialised read",      "use after free", "float atomic",
-                                      "deadlock",          "unsynchronised host read"};
+  static const char *const names[] = {
+      "data race",         "barrier divergence",      "shuffle mask",   "out of bounds",
+      "misaligned access", "uninitialised read",      "use after free", "float atomic",
+      "deadlock",          "unsynchronised host read"};
   return names[static_cast<int>(b)];
 }
 
-void report(bug kind, const void *place, const void *other_place, int other_thread, const std::string &detail) {
+void report(bug kind, const void *place, const void *other_place, int other_thread,
+            const std::string &detail) {
   for (const finding &f : findings)
     if (f.kind == kind && f.place == place) return;
-  findings.push_back(
-      {kind, on_device() ? running.kernel : "the host or a copy", detail, place, other_place, running.block, running.thread, other_thread});
+  findings.push_back({kind, on_device() ? running.kernel : "the host or a copy", detail, place,
+                      other_place, running.block, running.thread, other_thread});
 }
 
 namespace {
@@ -31,7 +33,8 @@ extern "C" char __executable_start;
 /* file:line of a place, by addr2line (binutils); the bare offset where it is not installed. */
 std::string source_line(const void *place) {
   if (!place) return "?";
-  const size_t offset = static_cast<size_t>(static_cast<const char *>(place) - &__executable_start) - 1;
+  const size_t offset =
+      static_cast<size_t>(static_cast<const char *>(place) - &__executable_start) - 1;
   char path[4096], command[4400], line[1024];
   const ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
   if (n <= 0) return "?";
@@ -55,9 +58,11 @@ std::string source_line(const void *place) {
 }  // namespace
 
 std::string describe(const finding &f) {
-  std::string text = std::string(bug_name(f.kind)) + " in " + f.kernel + " at " + source_line(f.place);
+  std::string text =
+      std::string(bug_name(f.kind)) + " in " + f.kernel + " at " + source_line(f.place);
   if (f.other_place) text += " and " + source_line(f.other_place);
-  if (f.thread >= 0) text += ", block " + std::to_string(f.block) + ", thread " + std::to_string(f.thread);
+  if (f.thread >= 0)
+    text += ", block " + std::to_string(f.block) + ", thread " + std::to_string(f.thread);
   if (f.thread >= 0 && f.other_thread >= 0) text += " and thread " + std::to_string(f.other_thread);
   return text + ": " + f.detail;
 }

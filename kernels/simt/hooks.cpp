@@ -1,14 +1,17 @@
-/* The hooks that -fsanitize=thread calls for every load and store of the .cu sources; libtsan itself is not linked. */
+/* The hooks that -fsanitize=thread calls for every load and store of the .cu sources; libtsan
+ * itself is not linked. */
 #include "internal.h"
 
 namespace {
 
-inline __attribute__((always_inline)) void touch(const void *p, size_t bytes, bool write, const void *place) {
+inline __attribute__((always_inline)) void touch(const void *p, size_t bytes, bool write,
+                                                 const void *place) {
   if (!simt::on_device()) {
     simt::host_access(p, bytes, place);
     return;
   }
-  if (simt::in_running_stack(p) || (!write && simt::in_arguments(p))) return; /* a thread's own, and constants: nothing to order */
+  if (simt::in_running_stack(p) || (!write && simt::in_arguments(p)))
+    return; /* a thread's own, and constants: nothing to order */
   simt::shadow_access(p, bytes, write, false, place);
   simt::maybe_switch();
 }

@@ -1,6 +1,7 @@
-/* The simulated CUDA runtime: streams hold queues of operations; which stream goes on is drawn from the seed, at every call and at
- * every wait. An operation is ordered after what its stream, the events it waited for and the host's synchronisations say - and
- * after nothing else, which is how a missing synchronisation shows. */
+/* The simulated CUDA runtime: streams hold queues of operations; which stream goes on is drawn from
+ * the seed, at every call and at every wait. An operation is ordered after what its stream, the
+ * events it waited for and the host's synchronisations say - and after nothing else, which is how a
+ * missing synchronisation shows. */
 #include "internal.h"
 
 #include <algorithm>
@@ -29,7 +30,8 @@ struct operation {
   event_state *waits_for;
 };
 
-/* Of an operation that was ever enqueued: its place in its stream, and what is ordered before it. */
+/* Of an operation that was ever enqueued: its place in its stream, and what is ordered before it.
+ */
 struct operation_record {
   uint32_t stream, index;
   history before;
@@ -76,7 +78,8 @@ size_t arguments_bytes;
 stream_state &stream_of(cudaStream_t s) { return s ? *s : default_stream; }
 
 bool ready_to_run(const stream_state &s) {
-  return !s.queue.empty() && (!s.queue.front().waits_for || finished[s.queue.front().waits_for->after]);
+  return !s.queue.empty() &&
+         (!s.queue.front().waits_for || finished[s.queue.front().waits_for->after]);
 }
 
 bool run_one() {
@@ -119,7 +122,8 @@ bool known(const history &h, uint32_t op) {
 
 void host_waits(const history &seen) {
   join(host_seen, seen);
-  pending_host.erase(std::remove_if(pending_host.begin(), pending_host.end(), [](const host_range &r) { return known(host_seen, r.op); }),
+  pending_host.erase(std::remove_if(pending_host.begin(), pending_host.end(),
+                                    [](const host_range &r) { return known(host_seen, r.op); }),
                      pending_host.end());
 }
 
@@ -152,11 +156,15 @@ bool grant_shared(const void *kernel, size_t bytes) {
 /* What a device refuses of a launch. */
 static cudaError_t refused(const void *kernel, dim3 grid, dim3 block, size_t shared_bytes) {
   const size_t threads = static_cast<size_t>(block.x) * block.y * block.z;
-  if (threads == 0 || threads > block_threads_max || block.z > 64) return cudaErrorInvalidConfiguration;
-  if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.x > INT32_MAX || grid.y > 65535 || grid.z > 65535)
+  if (threads == 0 || threads > block_threads_max || block.z > 64)
+    return cudaErrorInvalidConfiguration;
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.x > INT32_MAX || grid.y > 65535 ||
+      grid.z > 65535)
     return cudaErrorInvalidConfiguration;
   const auto grant = shared_grants.find(kernel);
-  return shared_bytes > (grant == shared_grants.end() ? shared_unasked : grant->second) ? cudaErrorInvalidValue : cudaSuccess;
+  return shared_bytes > (grant == shared_grants.end() ? shared_unasked : grant->second)
+             ? cudaErrorInvalidValue
+             : cudaSuccess;
 }
 
 bool op_before(uint32_t a, uint32_t b) { return known(records[b].before, a); }
@@ -170,12 +178,14 @@ void host_access(const void *p, size_t bytes, const void *place) {
   const unsigned char *c = static_cast<const unsigned char *>(p);
   for (const host_range &r : pending_host)
     if (c < r.from + r.bytes && r.from < c + bytes)
-      report(bug::unsynchronised_host_read, place, nullptr, -1, "an asynchronous copy may not have arrived");
+      report(bug::unsynchronised_host_read, place, nullptr, -1,
+             "an asynchronous copy may not have arrived");
   if (in_arena(p)) report(bug::out_of_bounds, place, nullptr, -1, "the host touches device memory");
 }
 
-void enqueue_launch(const char *kernel, const void *address, dim3 grid, dim3 block, size_t shared_bytes, stream_state *stream,
-                    void (*run)(void *), void (*destroy)(void *), void *captured, size_t bytes) {
+void enqueue_launch(const char *kernel, const void *address, dim3 grid, dim3 block,
+                    size_t shared_bytes, stream_state *stream, void (*run)(void *),
+                    void (*destroy)(void *), void *captured, size_t bytes) {
   const cudaError_t error = refused(address, grid, block, shared_bytes);
   if (error) {
     bad_call = error;
@@ -204,7 +214,8 @@ void begin(uint64_t seed) {
   host_seen.clear(), pending_host.clear(), findings.clear();
   records.assign(1, operation_record());
   finished.assign(1, false);
-  multiprocessors = 1 + static_cast<int>(choice.below(choice.below(4) ? 4 : 132)); /* mostly few: problems are small */
+  multiprocessors = 1 + static_cast<int>(choice.below(
+                            choice.below(4) ? 4 : 132)); /* mostly few: problems are small */
   switch_interval = 1 + choice.below(16);
   shared_limit = shared_limits[choice.below(3)];
   shared_grants.clear();
@@ -238,12 +249,16 @@ cudaError_t cudaFreeHost(void *p) {
   return cudaSuccess;
 }
 
-cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream) {
-  const std::function<void()> run = [=]() { copy_bytes(to, from, bytes); }; /* what lies there when its turn comes, pageable or not */
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream) {
+  const std::function<void()> run = [=]() {
+    copy_bytes(to, from, bytes);
+  }; /* what lies there when its turn comes, pageable or not */
   if (kind == cudaMemcpyDeviceToHost) {
     bytes_to_host += bytes;
     memset(to, 0xA5, bytes); /* what was there is gone until the copy arrives */
-    pending_host.push_back({static_cast<unsigned char *>(to), bytes, static_cast<uint32_t>(records.size())});
+    pending_host.push_back(
+        {static_cast<unsigned char *>(to), bytes, static_cast<uint32_t>(records.size())});
   }
   enqueue(stream, run);
   return cudaSuccess;

@@ -1,4 +1,5 @@
-/* What the parts of the simulator share: the seed, the running block, findings, the shadow of device memory. */
+/* What the parts of the simulator share: the seed, the running block, findings, the shadow of
+ * device memory. */
 #ifndef SLUICE_SIMT_INTERNAL_H
 #define SLUICE_SIMT_INTERNAL_H
 
@@ -15,12 +16,16 @@ constexpr size_t shared_bytes_max = 228 * 1024;
 /* xorshift64*: every choice of the simulator comes from this one state. */
 struct generator {
   uint64_t state = 1;
-  void seed(uint64_t s) { state = s * 0x9E3779B97F4A7C15u + 0xD1B54A32D192ED03u, state |= state == 0; }
+  void seed(uint64_t s) {
+    state = s * 0x9E3779B97F4A7C15u + 0xD1B54A32D192ED03u, state |= state == 0;
+  }
   uint32_t next() {
     state ^= state >> 12, state ^= state << 25, state ^= state >> 27;
     return static_cast<uint32_t>((state * 0x2545F4914F6CDD1Du) >> 32);
   }
-  uint32_t below(uint32_t n) { return static_cast<uint32_t>((static_cast<uint64_t>(next()) * n) >> 32); }
+  uint32_t below(uint32_t n) {
+    return static_cast<uint32_t>((static_cast<uint64_t>(next()) * n) >> 32);
+  }
 };
 extern generator choice;
 
@@ -48,9 +53,11 @@ struct finding {
   int thread, other_thread;
 };
 extern std::vector<finding> findings;
-void report(bug kind, const void *place, const void *other_place, int other_thread, const std::string &detail);
+void report(bug kind, const void *place, const void *other_place, int other_thread,
+            const std::string &detail);
 
-/* The thread that runs, as the shadow sees it. op counts launches and copies; instance counts blocks that have run. */
+/* The thread that runs, as the shadow sees it. op counts launches and copies; instance counts
+ * blocks that have run. */
 struct agent {
   uint32_t op, instance, block;
   int thread;            /* -1: no device thread, the host's own code */
@@ -73,7 +80,8 @@ void shared_begin_block();                 /* everything in shared memory is out
 void shadow_allow(void *p, size_t bytes);  /* valid, not initialised */
 void shadow_forbid(void *p, size_t bytes); /* from now on a use after free; whole words */
 void shadow_access(const void *p, size_t bytes, bool write, bool atomic, const void *place);
-void shadow_begin_async(void *p, size_t bytes, const void *place); /* a write is under way: reads find it uninitialised */
+void shadow_begin_async(void *p, size_t bytes,
+                        const void *place); /* a write is under way: reads find it uninitialised */
 void shadow_reset_all();
 
 /* Scheduling (scheduler.cpp). */
@@ -81,9 +89,11 @@ void maybe_switch();
 bool on_device();
 bool in_running_stack(const void *p);
 bool in_arguments(const void *p); /* of the running launch */
-void run_grid(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes, uint32_t op, void (*body)(void *), void *arguments);
+void run_grid(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes, uint32_t op,
+              void (*body)(void *), void *arguments);
 
-/* Host memory that an asynchronous copy will still write (host.cpp): reading it before synchronisation is a finding. */
+/* Host memory that an asynchronous copy will still write (host.cpp): reading it before
+ * synchronisation is a finding. */
 void host_access(const void *p, size_t bytes, const void *place);
 
 extern uint64_t access_count, bytes_to_host;

@@ -1,5 +1,5 @@
-/* The simulator behind simt.h: threads, shared memory, and the part of the CUDA runtime that Sluice uses. Everything that a GPU may
- * order differently from run to run is ordered here by a seed. */
+/* The simulator behind simt.h: threads, shared memory, and the part of the CUDA runtime that Sluice
+ * uses. Everything that a GPU may order differently from run to run is ordered here by a seed. */
 #ifndef SLUICE_SIMT_RUNTIME_H
 #define SLUICE_SIMT_RUNTIME_H
 
@@ -22,7 +22,8 @@ void *shared_dynamic();
 void block_barrier(unsigned line = __builtin_LINE());
 void warp_barrier(uint32_t mask, unsigned line);
 enum class shuffle { index, down, up, exclusive_or };
-uint64_t warp_shuffle(shuffle kind, uint32_t mask, uint64_t value, int operand, int width, unsigned line);
+uint64_t warp_shuffle(shuffle kind, uint32_t mask, uint64_t value, int operand, int width,
+                      unsigned line);
 uint32_t warp_ballot(uint32_t mask, bool predicate, unsigned line);
 
 void async_copy(void *shared, const void *global, size_t bytes);
@@ -43,7 +44,8 @@ bool planted(plant p);
 
 /* Whether a block may have that much shared memory: what a device has is drawn from the seed. */
 bool shared_granted(size_t bytes);
-/* What cudaFuncSetAttribute grants: a kernel that has not asked gets no more than shared_unasked dynamic bytes. */
+/* What cudaFuncSetAttribute grants: a kernel that has not asked gets no more than shared_unasked
+ * dynamic bytes. */
 constexpr size_t shared_unasked = 48 * 1024;
 bool grant_shared(const void *kernel, size_t bytes);
 
@@ -58,13 +60,17 @@ constexpr size_t parameter_bytes() {
 
 struct stream_state;
 struct event_state;
-/* From here on in the stream, memory that was allocated may be touched (and is uninitialised), or may not. */
+/* From here on in the stream, memory that was allocated may be touched (and is uninitialised), or
+ * may not. */
 void mark_arena(stream_state *stream, void *p, size_t bytes, bool valid);
-/* A launch waits in its stream with its arguments, a copy of the caller's lambda: run and destroy take it. */
-void enqueue_launch(const char *kernel, const void *address, dim3 grid, dim3 block, size_t shared_bytes, stream_state *stream,
-                    void (*run)(void *), void (*destroy)(void *), void *arguments, size_t bytes);
+/* A launch waits in its stream with its arguments, a copy of the caller's lambda: run and destroy
+ * take it. */
+void enqueue_launch(const char *kernel, const void *address, dim3 grid, dim3 block,
+                    size_t shared_bytes, stream_state *stream, void (*run)(void *),
+                    void (*destroy)(void *), void *arguments, size_t bytes);
 template <typename F>
-void launch(const char *kernel, const void *address, dim3 grid, dim3 block, size_t shared_bytes, stream_state *stream, F f) {
+void launch(const char *kernel, const void *address, dim3 grid, dim3 block, size_t shared_bytes,
+            stream_state *stream, F f) {
   enqueue_launch(
       kernel, address, grid, block, shared_bytes, stream, [](void *p) { (*static_cast<F *>(p))(); },
       [](void *p) { delete static_cast<F *>(p); }, new F(f), sizeof(F));
@@ -74,8 +80,17 @@ void launch(const char *kernel, const void *address, dim3 grid, dim3 block, size
 
 typedef simt::stream_state *cudaStream_t;
 typedef simt::event_state *cudaEvent_t;
-typedef enum { cudaSuccess = 0, cudaErrorMemoryAllocation = 2, cudaErrorInvalidValue = 1, cudaErrorInvalidConfiguration = 9 } cudaError_t;
-typedef enum { cudaMemcpyHostToDevice = 1, cudaMemcpyDeviceToHost = 2, cudaMemcpyDeviceToDevice = 3 } cudaMemcpyKind;
+typedef enum {
+  cudaSuccess = 0,
+  cudaErrorMemoryAllocation = 2,
+  cudaErrorInvalidValue = 1,
+  cudaErrorInvalidConfiguration = 9
+} cudaError_t;
+typedef enum {
+  cudaMemcpyHostToDevice = 1,
+  cudaMemcpyDeviceToHost = 2,
+  cudaMemcpyDeviceToDevice = 3
+} cudaMemcpyKind;
 typedef enum { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 } cudaFuncAttribute;
 typedef enum { cudaDevAttrMultiProcessorCount = 16 } cudaDeviceAttr;
 typedef struct {
@@ -88,7 +103,8 @@ cudaError_t cudaMalloc(void **p, size_t bytes);
 cudaError_t cudaFree(void *p);
 cudaError_t cudaMallocHost(void **p, size_t bytes);
 cudaError_t cudaFreeHost(void *p);
-cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind, cudaStream_t stream);
+cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
+                            cudaStream_t stream);
 cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t stream);
 cudaError_t cudaStreamCreate(cudaStream_t *stream);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
@@ -105,7 +121,9 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int dev
 const char *cudaGetErrorString(cudaError_t error);
 template <typename F>
 cudaError_t cudaFuncSetAttribute(F *kernel, cudaFuncAttribute, int bytes) {
-  return simt::grant_shared(reinterpret_cast<const void *>(kernel), static_cast<size_t>(bytes)) ? cudaSuccess : cudaErrorInvalidValue;
+  return simt::grant_shared(reinterpret_cast<const void *>(kernel), static_cast<size_t>(bytes))
+             ? cudaSuccess
+             : cudaErrorInvalidValue;
 }
 
 #endif

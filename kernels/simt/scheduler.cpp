@@ -1,5 +1,6 @@
-/* Threads of a block as fibers: who runs next is drawn from the seed, at any access and at every barrier. One block at a time, in
- * seeded order; conflicts between blocks are found by the shadow, which knows that nothing orders them. */
+/* Threads of a block as fibers: who runs next is drawn from the seed, at any access and at every
+ * barrier. One block at a time, in seeded order; conflicts between blocks are found by the shadow,
+ * which knows that nothing orders them. */
 #include "internal.h"
 
 #include <cstdlib>
@@ -19,7 +20,14 @@ namespace {
 constexpr size_t stack_bytes = 256 * 1024;
 
 enum class state : uint8_t { ready, at_barrier, at_warp, done };
-enum class warp_kind : uint8_t { barrier, shuffle_index, shuffle_down, shuffle_up, shuffle_xor, ballot };
+enum class warp_kind : uint8_t {
+  barrier,
+  shuffle_index,
+  shuffle_down,
+  shuffle_up,
+  shuffle_xor,
+  ballot
+};
 
 struct pending_copy {
   void *to;
@@ -45,7 +53,8 @@ struct fiber {
 };
 
 fiber fibers[block_threads_max];
-uint32_t clocks[block_threads_max][warp_lanes]; /* clocks[t][l]: what t has seen of lane l of its warp */
+uint32_t clocks[block_threads_max]
+               [warp_lanes]; /* clocks[t][l]: what t has seen of lane l of its warp */
 unsigned ready[block_threads_max], n_ready, n_threads, n_done, current;
 void *host_stack_pointer;
 uint32_t countdown = 1, instances;
@@ -77,11 +86,13 @@ void set_running(unsigned t) {
   running.thread = static_cast<int>(t);
   running.epoch = fibers[t].epoch;
   running.clock = clocks[t];
-  thread_index = dim3(t % block_size.x, t / block_size.x % block_size.y, t / (block_size.x * block_size.y));
+  thread_index =
+      dim3(t % block_size.x, t / block_size.x % block_size.y, t / (block_size.x * block_size.y));
 }
 
 /* A finding of thread t, whoever runs. */
-void report_as(unsigned t, bug kind, const void *place, const void *other_place, int other_thread, const char *detail) {
+void report_as(unsigned t, bug kind, const void *place, const void *other_place, int other_thread,
+               const char *detail) {
   const int thread = running.thread;
   running.thread = static_cast<int>(t);
   report(kind, place, other_place, other_thread, detail);
@@ -127,7 +138,8 @@ void wait_in(state st, const void *place, unsigned line) {
 void fiber_main() {
   block_body(block_arguments);
   if (!fibers[current].copies.empty())
-    report(bug::uninitialised, fibers[current].copies.back().place, nullptr, -1, "asynchronous copy never waited for");
+    report(bug::uninitialised, fibers[current].copies.back().place, nullptr, -1,
+           "asynchronous copy never waited for");
   fibers[current].st = state::done;
   n_done++;
   remove_ready(current);
@@ -138,9 +150,11 @@ void fiber_main() {
 void prepare(unsigned t) {
   fiber &f = fibers[t];
   if (!f.stack)
-    f.stack = static_cast<unsigned char *>(
-        mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
-  uintptr_t top = (reinterpret_cast<uintptr_t>(f.stack) + stack_bytes) & ~static_cast<uintptr_t>(15);
+    f.stack =
+        static_cast<unsigned char *>(mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE,
+                                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+  uintptr_t top =
+      (reinterpret_cast<uintptr_t>(f.stack) + stack_bytes) & ~static_cast<uintptr_t>(15);
   void **sp = reinterpret_cast<void **>(top);
   *--sp = nullptr; /* fiber_main never returns; keeps the stack aligned at its entry */
   *--sp = reinterpret_cast<void *>(fiber_main);
@@ -161,9 +175,10 @@ bool release_barrier() {
   if (waiting == 0 || waiting + n_done != n_threads) return false;
   for (unsigned t = 0; t < n_threads; t++) {
     if (fibers[t].st == state::done || fibers[t].line != fibers[first].line) {
-      report_as(first, bug::barrier_divergence, fibers[first].place, fibers[t].st == state::done ? nullptr : fibers[t].place,
-                static_cast<int>(t),
-                fibers[t].st == state::done ? "a thread left the kernel before the barrier" : "threads wait at different barriers");
+      report_as(first, bug::barrier_divergence, fibers[first].place,
+                fibers[t].st == state::done ? nullptr : fibers[t].place, static_cast<int>(t),
+                fibers[t].st == state::done ? "a thread left the kernel before the barrier"
+                                            : "threads wait at different barriers");
       break;
     }
   }
@@ -178,14 +193,18 @@ bool release_barrier() {
 uint64_t shuffle_result(unsigned t) {
   const fiber &f = fibers[t];
   const unsigned base = t / warp_lanes * warp_lanes;
-  const int lane = static_cast<int>(t % warp_lanes), width = f.width, segment = lane / width * width;
+  const int lane = static_cast<int>(t % warp_lanes), width = f.width,
+            segment = lane / width * width;
   int source = lane;
   if (f.kind == warp_kind::shuffle_index) source = segment + (f.operand & (width - 1));
-  if (f.kind == warp_kind::shuffle_down && lane + f.operand < segment + width) source = lane + f.operand;
+  if (f.kind == warp_kind::shuffle_down && lane + f.operand < segment + width)
+    source = lane + f.operand;
   if (f.kind == warp_kind::shuffle_up && lane - f.operand >= segment) source = lane - f.operand;
-  if (f.kind == warp_kind::shuffle_xor && (lane ^ f.operand) < segment + width) source = lane ^ f.operand;
+  if (f.kind == warp_kind::shuffle_xor && (lane ^ f.operand) < segment + width)
+    source = lane ^ f.operand;
   if (!(f.mask >> source & 1) || base + static_cast<unsigned>(source) >= n_threads) {
-    report_as(t, bug::shuffle_mask, f.place, nullptr, static_cast<int>(base) + source, "reads a lane that is not in the mask");
+    report_as(t, bug::shuffle_mask, f.place, nullptr, static_cast<int>(base) + source,
+              "reads a lane that is not in the mask");
     return 0xDEADBEEFDEADBEEFu;
   }
   return fibers[base + static_cast<unsigned>(source)].value;
@@ -198,13 +217,16 @@ void complete_warp(unsigned base, uint32_t mask) {
   for (unsigned l = 0; l < warp_lanes; l++) {
     if (!(mask >> l & 1)) continue;
     fiber &f = fibers[base + l];
-    f.result = f.kind == warp_kind::ballot ? ballot : f.kind == warp_kind::barrier ? 0 : shuffle_result(base + l);
+    f.result = f.kind == warp_kind::ballot    ? ballot
+               : f.kind == warp_kind::barrier ? 0
+                                              : shuffle_result(base + l);
   }
   if (fibers[base + static_cast<unsigned>(__builtin_ctz(mask))].kind == warp_kind::barrier) {
     uint32_t joined[warp_lanes] = {0};
     for (unsigned l = 0; l < warp_lanes; l++)
       if (mask >> l & 1)
-        for (unsigned k = 0; k < warp_lanes; k++) joined[k] = clocks[base + l][k] > joined[k] ? clocks[base + l][k] : joined[k];
+        for (unsigned k = 0; k < warp_lanes; k++)
+          joined[k] = clocks[base + l][k] > joined[k] ? clocks[base + l][k] : joined[k];
     for (unsigned l = 0; l < warp_lanes; l++)
       if (mask >> l & 1) {
         memcpy(clocks[base + l], joined, sizeof joined);
@@ -215,7 +237,8 @@ void complete_warp(unsigned base, uint32_t mask) {
     if (mask >> l & 1) make_ready(base + l);
 }
 
-/* Tries to complete the warp operation that thread t waits in. A lane that sits in the mask but can not come is a finding. */
+/* Tries to complete the warp operation that thread t waits in. A lane that sits in the mask but can
+ * not come is a finding. */
 bool try_warp(unsigned t, bool last_chance) {
   const fiber &f = fibers[t];
   const unsigned base = t / warp_lanes * warp_lanes;
@@ -226,8 +249,10 @@ bool try_warp(unsigned t, bool last_chance) {
     const bool same = here && fibers[o].mask == f.mask && fibers[o].line == f.line;
     if (same) continue;
     if (last_chance) {
-      report_as(t, bug::shuffle_mask, f.place, here ? fibers[o].place : nullptr, static_cast<int>(o),
-                here ? "lanes of one mask meet with different masks or at different places" : "a lane of the mask never arrives");
+      report_as(t, bug::shuffle_mask, f.place, here ? fibers[o].place : nullptr,
+                static_cast<int>(o),
+                here ? "lanes of one mask meet with different masks or at different places"
+                     : "a lane of the mask never arrives");
     }
     return false;
   }
@@ -244,17 +269,21 @@ bool release_waiting() {
   if (n_done < n_threads) {
     for (unsigned t = 0; t < n_threads; t++)
       if (fibers[t].st == state::at_barrier) {
-        report_as(t, bug::barrier_divergence, fibers[t].place, nullptr, -1, "not all threads reach the barrier");
+        report_as(t, bug::barrier_divergence, fibers[t].place, nullptr, -1,
+                  "not all threads reach the barrier");
         break;
       }
   }
   return false;
 }
 
-uint64_t warp_operation(warp_kind kind, uint32_t mask, uint64_t value, int operand, int width, const void *place, unsigned line) {
+uint64_t warp_operation(warp_kind kind, uint32_t mask, uint64_t value, int operand, int width,
+                        const void *place, unsigned line) {
   fiber &f = fibers[current];
-  if (!(mask >> (current % warp_lanes) & 1)) report(bug::shuffle_mask, place, nullptr, -1, "the calling lane is not in its own mask");
-  f.kind = kind, f.mask = mask | 1u << (current % warp_lanes), f.value = value, f.operand = operand, f.width = width;
+  if (!(mask >> (current % warp_lanes) & 1))
+    report(bug::shuffle_mask, place, nullptr, -1, "the calling lane is not in its own mask");
+  f.kind = kind, f.mask = mask | 1u << (current % warp_lanes), f.value = value, f.operand = operand,
+  f.width = width;
   f.st = state::at_warp;
   f.place = place, f.line = line;
   remove_ready(current);
@@ -265,7 +294,8 @@ uint64_t warp_operation(warp_kind kind, uint32_t mask, uint64_t value, int opera
 
 void run_block(const char *kernel, unsigned index, size_t shared_bytes, uint32_t op) {
   running.op = op, running.instance = ++instances, running.block = index, running.kernel = kernel;
-  block_index = dim3(index % grid_size.x, index / grid_size.x % grid_size.y, index / (grid_size.x * grid_size.y));
+  block_index = dim3(index % grid_size.x, index / grid_size.x % grid_size.y,
+                     index / (grid_size.x * grid_size.y));
   n_threads = block_size.x * block_size.y * block_size.z;
   n_ready = n_done = 0;
   shared_begin_block();
@@ -284,7 +314,8 @@ void run_block(const char *kernel, unsigned index, size_t shared_bytes, uint32_t
 
 }  // namespace
 
-void run_grid(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes, uint32_t op, void (*body)(void *), void *arguments) {
+void run_grid(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes, uint32_t op,
+              void (*body)(void *), void *arguments) {
   grid_size = grid, block_size = block;
   block_body = body, block_arguments = arguments;
   const unsigned n = grid.x * grid.y * grid.z;
@@ -307,26 +338,34 @@ void maybe_switch() {
 
 void block_barrier(unsigned line) { wait_in(state::at_barrier, __builtin_return_address(0), line); }
 
-void warp_barrier(uint32_t mask, unsigned line) { warp_operation(warp_kind::barrier, mask, 0, 0, 32, __builtin_return_address(0), line); }
+void warp_barrier(uint32_t mask, unsigned line) {
+  warp_operation(warp_kind::barrier, mask, 0, 0, 32, __builtin_return_address(0), line);
+}
 
-uint64_t warp_shuffle(shuffle kind, uint32_t mask, uint64_t value, int operand, int width, unsigned line) {
-  const warp_kind k = static_cast<warp_kind>(static_cast<int>(warp_kind::shuffle_index) + static_cast<int>(kind));
+uint64_t warp_shuffle(shuffle kind, uint32_t mask, uint64_t value, int operand, int width,
+                      unsigned line) {
+  const warp_kind k =
+      static_cast<warp_kind>(static_cast<int>(warp_kind::shuffle_index) + static_cast<int>(kind));
   return warp_operation(k, mask, value, operand, width, __builtin_return_address(0), line);
 }
 
 uint32_t warp_ballot(uint32_t mask, bool predicate, unsigned line) {
-  return static_cast<uint32_t>(warp_operation(warp_kind::ballot, mask, predicate, 0, 32, __builtin_return_address(0), line));
+  return static_cast<uint32_t>(
+      warp_operation(warp_kind::ballot, mask, predicate, 0, 32, __builtin_return_address(0), line));
 }
 
 void *shared_static(const void *key, size_t bytes) {
   for (const shared_slot &s : shared_slots)
     if (s.key == key) return shared_base() + s.offset;
   const shared_slot s = {key, shared_used};
-  shared_used = (shared_used + bytes + 15) / 16 * 16 + 16; /* a gap, so that an overrun is out of bounds */
+  shared_used =
+      (shared_used + bytes + 15) / 16 * 16 + 16; /* a gap, so that an overrun is out of bounds */
   shared_slots.push_back(s);
   shared_static_bytes += (bytes + 15) / 16 * 16;
-  if (shared_static_bytes > shared_unasked || !shared_granted(shared_static_bytes + shared_dynamic_bytes))
-    report(bug::out_of_bounds, __builtin_return_address(0), nullptr, -1, "more shared memory than a block may have");
+  if (shared_static_bytes > shared_unasked ||
+      !shared_granted(shared_static_bytes + shared_dynamic_bytes))
+    report(bug::out_of_bounds, __builtin_return_address(0), nullptr, -1,
+           "more shared memory than a block may have");
   shadow_allow(shared_base() + s.offset, bytes);
   return shared_base() + s.offset;
 }
@@ -335,9 +374,11 @@ void *shared_dynamic() { return shared_base(); }
 
 void async_copy(void *shared, const void *global, size_t bytes) {
   const void *place = __builtin_return_address(0);
-  if (bytes != 4 && bytes != 8 && bytes != 16) report(bug::misaligned, place, nullptr, -1, "an asynchronous copy moves 4, 8 or 16 bytes");
+  if (bytes != 4 && bytes != 8 && bytes != 16)
+    report(bug::misaligned, place, nullptr, -1, "an asynchronous copy moves 4, 8 or 16 bytes");
   if (!in_shared(shared) || in_shared(global) || !in_arena(global))
-    report(bug::out_of_bounds, place, nullptr, -1, "an asynchronous copy goes from global to shared memory");
+    report(bug::out_of_bounds, place, nullptr, -1,
+           "an asynchronous copy goes from global to shared memory");
   shadow_access(global, bytes, false, false, place);
   shadow_begin_async(shared, bytes, place);
   fiber &f = fibers[current];
@@ -376,6 +417,9 @@ uint64_t atomic(void *p, size_t bytes, atomic_op op, uint64_t operand) {
   return old;
 }
 
-void float_atomic() { report(bug::float_atomic, __builtin_return_address(0), nullptr, -1, "the order of float atomics is not specified"); }
+void float_atomic() {
+  report(bug::float_atomic, __builtin_return_address(0), nullptr, -1,
+         "the order of float atomics is not specified");
+}
 
 }  // namespace simt

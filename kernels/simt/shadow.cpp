@@ -1,6 +1,8 @@
-/* The arena of device memory and its shadow: for each four bytes what is valid, what is initialised, who wrote and who read last. Two
- * accesses conflict if one writes, not both are atomic, and nothing orders them: the same thread, a block barrier between, a
- * __syncwarp that both took part in, or an ordered pair of operations. Reads: the last two readers are kept. */
+/* The arena of device memory and its shadow: for each four bytes what is valid, what is
+ * initialised, who wrote and who read last. Two accesses conflict if one writes, not both are
+ * atomic, and nothing orders them: the same thread, a block barrier between, a
+ * __syncwarp that both took part in, or an ordered pair of operations. Reads: the last two readers
+ * are kept. */
 #include "internal.h"
 
 #include <cstdio>
@@ -39,24 +41,41 @@ extern "C" char __executable_start, end;
 
 void map_arena() {
   const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-  arena = static_cast<unsigned char *>(mmap(nullptr, arena_bytes, PROT_READ | PROT_WRITE, flags, -1, 0));
-  shadow = static_cast<cell *>(mmap(nullptr, arena_bytes / word_bytes * sizeof(cell), PROT_READ | PROT_WRITE, flags, -1, 0));
+  arena = static_cast<unsigned char *>(
+      mmap(nullptr, arena_bytes, PROT_READ | PROT_WRITE, flags, -1, 0));
+  shadow = static_cast<cell *>(
+      mmap(nullptr, arena_bytes / word_bytes * sizeof(cell), PROT_READ | PROT_WRITE, flags, -1, 0));
   if (arena == MAP_FAILED || shadow == MAP_FAILED) {
     fprintf(stderr, "simulator: no address space for device memory\n");
     abort();
   }
 }
 
-size_t offset_of(const void *p) { return static_cast<size_t>(static_cast<const unsigned char *>(p) - arena); }
+size_t offset_of(const void *p) {
+  return static_cast<size_t>(static_cast<const unsigned char *>(p) - arena);
+}
 
-uint8_t bits(size_t from, size_t to) { return static_cast<uint8_t>(((1u << (to - from)) - 1) << from); }
+uint8_t bits(size_t from, size_t to) {
+  return static_cast<uint8_t>(((1u << (to - from)) - 1) << from);
+}
 
-uint32_t place_offset(const void *place) { return static_cast<uint32_t>(static_cast<const char *>(place) - &__executable_start); }
+uint32_t place_offset(const void *place) {
+  return static_cast<uint32_t>(static_cast<const char *>(place) - &__executable_start);
+}
 const void *place_of(const access &a) { return &__executable_start + a.place; }
 
 access here(bool atomic, const void *place) {
-  const uint32_t clock = running.thread < 0 || !running.clock ? 0 : running.clock[static_cast<unsigned>(running.thread) % warp_lanes];
-  return {running.op, running.instance, running.epoch, clock, static_cast<int16_t>(running.thread), atomic, true, place_offset(place)};
+  const uint32_t clock = running.thread < 0 || !running.clock
+                             ? 0
+                             : running.clock[static_cast<unsigned>(running.thread) % warp_lanes];
+  return {running.op,
+          running.instance,
+          running.epoch,
+          clock,
+          static_cast<int16_t>(running.thread),
+          atomic,
+          true,
+          place_offset(place)};
 }
 
 bool ordered(const access &a, const access &now) {
@@ -69,8 +88,11 @@ bool ordered(const access &a, const access &now) {
 
 void check_pair(const access &a, const access &now, const char *what) {
   if (!a.used || (a.atomic && now.atomic) || ordered(a, now)) return;
-  const char *scope = a.op != now.op ? "between streams" : a.instance != now.instance ? "between blocks" : "within a block";
-  report(bug::race, &__executable_start + now.place, place_of(a), a.thread, std::string(what) + ", " + scope);
+  const char *scope = a.op != now.op               ? "between streams"
+                      : a.instance != now.instance ? "between blocks"
+                                                   : "within a block";
+  report(bug::race, &__executable_start + now.place, place_of(a), a.thread,
+         std::string(what) + ", " + scope);
 }
 
 void record_read(cell &c, const access &now) {
@@ -108,7 +130,8 @@ void shadow_allow(void *p, size_t bytes) {
   for (const size_t stop = at + bytes; at < stop;) {
     cell &c = shadow[at / word_bytes];
     if (at < shared_bytes_max) refresh_shared(c);
-    const size_t low = at % word_bytes, high = stop - at + low < word_bytes ? stop - at + low : word_bytes;
+    const size_t low = at % word_bytes,
+                 high = stop - at + low < word_bytes ? stop - at + low : word_bytes;
     c.valid = static_cast<uint8_t>(c.valid | bits(low, high));
     c.initialised = static_cast<uint8_t>(c.initialised & ~bits(low, high));
     c.freed = 0;
@@ -119,7 +142,8 @@ void shadow_allow(void *p, size_t bytes) {
 
 void shadow_forbid(void *p, size_t bytes) {
   const size_t first = offset_of(p) / word_bytes;
-  for (size_t i = 0; i < (bytes + word_bytes - 1) / word_bytes; i++) shadow[first + i].valid = 0, shadow[first + i].freed = 1;
+  for (size_t i = 0; i < (bytes + word_bytes - 1) / word_bytes; i++)
+    shadow[first + i].valid = 0, shadow[first + i].freed = 1;
 }
 
 /* Reuses freed memory first: a use after free then meets somebody else's data, as on a device. */
@@ -156,12 +180,14 @@ bool arena_free(void *p) {
 static bool check_bounds(const cell &c, uint8_t touched, const void *p, const void *place) {
   if ((c.valid & touched) == touched) return true;
   char where[64];
-  snprintf(where, sizeof where, "%s memory, offset %zu", offset_of(p) < shared_bytes_max ? "shared" : "global", offset_of(p));
+  snprintf(where, sizeof where, "%s memory, offset %zu",
+           offset_of(p) < shared_bytes_max ? "shared" : "global", offset_of(p));
   report(c.freed ? bug::use_after_free : bug::out_of_bounds, place, nullptr, -1, where);
   return false;
 }
 
-static void access_word(size_t at, uint8_t touched, bool write, const access &now, const void *p, const void *place) {
+static void access_word(size_t at, uint8_t touched, bool write, const access &now, const void *p,
+                        const void *place) {
   cell &c = shadow[at / word_bytes];
   if (at < shared_bytes_max) refresh_shared(c);
   if (!check_bounds(c, touched, p, place)) return;
@@ -173,7 +199,8 @@ static void access_word(size_t at, uint8_t touched, bool write, const access &no
     c.initialised = static_cast<uint8_t>(c.initialised | touched);
   } else {
     if ((c.initialised & touched) != touched)
-      report(bug::uninitialised, place, nullptr, -1, at < shared_bytes_max ? "shared memory" : "global memory");
+      report(bug::uninitialised, place, nullptr, -1,
+             at < shared_bytes_max ? "shared memory" : "global memory");
     record_read(c, now);
   }
 }
@@ -181,8 +208,11 @@ static void access_word(size_t at, uint8_t touched, bool write, const access &no
 void shadow_access(const void *p, size_t bytes, bool write, bool atomic, const void *place) {
   if (!in_arena(p)) {
     const char *c = static_cast<const char *>(p);
-    if (in_running_stack(p) || (!write && (in_arguments(p) || (c >= &__executable_start && c < &end)))) return;
-    report(bug::out_of_bounds, place, nullptr, -1, write ? "writes outside device memory" : "reads outside device memory");
+    if (in_running_stack(p) ||
+        (!write && (in_arguments(p) || (c >= &__executable_start && c < &end))))
+      return;
+    report(bug::out_of_bounds, place, nullptr, -1,
+           write ? "writes outside device memory" : "reads outside device memory");
     return;
   }
   access_count++; /* arguments and constants, which nothing can change, are not counted */
@@ -191,8 +221,10 @@ void shadow_access(const void *p, size_t bytes, bool write, bool atomic, const v
     report(bug::misaligned, place, nullptr, -1, "address is no multiple of the access size");
   const access now = here(atomic, place);
   for (size_t at = first; at < first + bytes;) {
-    const size_t low = at % word_bytes, left = first + bytes - at, high = low + left < word_bytes ? low + left : word_bytes;
-    access_word(at, bits(low, high), write, now, static_cast<const unsigned char *>(p) + (at - first), place);
+    const size_t low = at % word_bytes, left = first + bytes - at,
+                 high = low + left < word_bytes ? low + left : word_bytes;
+    access_word(at, bits(low, high), write, now,
+                static_cast<const unsigned char *>(p) + (at - first), place);
     at += high - low;
   }
 }

@@ -1,6 +1,8 @@
-/* CUDA C for the host: what the sources of kernels/cuda use of the language, run by the SIMT simulator. The .cu sources include this
- * through kernels/cuda/device.h; they are compiled with -fsanitize=thread, whose hooks (hooks.cpp) make every load and store a point where
- * threads may switch and where races, bounds and initialisation are checked. Memory is sequentially consistent. */
+/* CUDA C for the host: what the sources of kernels/cuda use of the language, run by the SIMT
+ * simulator. The .cu sources include this through kernels/cuda/device.h; they are compiled with
+ * -fsanitize=thread, whose hooks (hooks.cpp) make every load and store a point where threads may
+ * switch and where races, bounds and initialisation are checked. Memory is sequentially consistent.
+ */
 #ifndef SLUICE_SIMT_H
 #define SLUICE_SIMT_H
 
@@ -28,7 +30,8 @@ struct alignas(8) float2 {
 struct alignas(16) uint4 {
   unsigned x, y, z, w;
 };
-/* One access of 8 or 16 bytes, as a GPU's vector load or store is: the compiler would cut the copy of a struct into its members. */
+/* One access of 8 or 16 bytes, as a GPU's vector load or store is: the compiler would cut the copy
+ * of a struct into its members. */
 typedef float simt_float2 __attribute__((vector_size(8), may_alias));
 typedef float simt_float4 __attribute__((vector_size(16), may_alias));
 static inline __attribute__((always_inline)) float2 simt_load(const float2 *p) {
@@ -52,15 +55,18 @@ static inline float2 make_float2(float x, float y) { return {x, y}; }
 #define gridDim simt::grid_size
 #define warpSize 32
 
-/* Shared memory: SL_SHARED(float, tile, [16][17]) and, for the launch's dynamic bytes, SL_DYNAMIC_SHARED(float, tile). */
+/* Shared memory: SL_SHARED(float, tile, [16][17]) and, for the launch's dynamic bytes,
+ * SL_DYNAMIC_SHARED(float, tile). */
 #define SL_SHARED(type, name, dims) \
   typedef type name##_shape dims;   \
   static const char name##_key = 0; \
-  name##_shape &name = *static_cast<name##_shape *>(simt::shared_static(&name##_key, sizeof(name##_shape)))
+  name##_shape &name =              \
+      *static_cast<name##_shape *>(simt::shared_static(&name##_key, sizeof(name##_shape)))
 #define SL_DYNAMIC_SHARED(type, name) type *name = static_cast<type *>(simt::shared_dynamic())
 
 #define __syncthreads() simt::block_barrier()
-static inline __attribute__((always_inline)) void __syncwarp(uint32_t mask = 0xffffffffu, unsigned line = __builtin_LINE()) {
+static inline __attribute__((always_inline)) void __syncwarp(uint32_t mask = 0xffffffffu,
+                                                             unsigned line = __builtin_LINE()) {
   simt::warp_barrier(mask, line);
 }
 
@@ -80,10 +86,12 @@ static inline T from_bits(uint64_t b) {
 }
 }  // namespace simt
 
-#define SIMT_SHUFFLE(name, kind)                                                                                                           \
-  template <typename T>                                                                                                                    \
-  static inline __attribute__((always_inline)) T name(uint32_t mask, T v, int operand, int width = 32, unsigned line = __builtin_LINE()) { \
-    return simt::from_bits<T>(simt::warp_shuffle(simt::shuffle::kind, mask, simt::to_bits(v), operand, width, line));                      \
+#define SIMT_SHUFFLE(name, kind)                                                                \
+  template <typename T>                                                                         \
+  static inline __attribute__((always_inline)) T name(                                          \
+      uint32_t mask, T v, int operand, int width = 32, unsigned line = __builtin_LINE()) {      \
+    return simt::from_bits<T>(                                                                  \
+        simt::warp_shuffle(simt::shuffle::kind, mask, simt::to_bits(v), operand, width, line)); \
   }
 SIMT_SHUFFLE(__shfl_sync, index)
 SIMT_SHUFFLE(__shfl_down_sync, down)
@@ -91,18 +99,23 @@ SIMT_SHUFFLE(__shfl_up_sync, up)
 SIMT_SHUFFLE(__shfl_xor_sync, exclusive_or)
 #undef SIMT_SHUFFLE
 
-static inline __attribute__((always_inline)) uint32_t __ballot_sync(uint32_t mask, bool p, unsigned line = __builtin_LINE()) {
+static inline __attribute__((always_inline)) uint32_t __ballot_sync(
+    uint32_t mask, bool p, unsigned line = __builtin_LINE()) {
   return simt::warp_ballot(mask, p, line);
 }
-static inline __attribute__((always_inline)) bool __any_sync(uint32_t mask, bool p, unsigned line = __builtin_LINE()) {
+static inline __attribute__((always_inline)) bool __any_sync(uint32_t mask, bool p,
+                                                             unsigned line = __builtin_LINE()) {
   return simt::warp_ballot(mask, p, line) != 0;
 }
-static inline __attribute__((always_inline)) bool __all_sync(uint32_t mask, bool p, unsigned line = __builtin_LINE()) {
+static inline __attribute__((always_inline)) bool __all_sync(uint32_t mask, bool p,
+                                                             unsigned line = __builtin_LINE()) {
   return simt::warp_ballot(mask, !p, line) == 0;
 }
 
 /* Asynchronous copies global to shared (cp.async). */
-static inline __attribute__((always_inline)) void __pipeline_memcpy_async(void *shared, const void *global, size_t bytes) {
+static inline __attribute__((always_inline)) void __pipeline_memcpy_async(void *shared,
+                                                                          const void *global,
+                                                                          size_t bytes) {
   simt::async_copy(shared, global, bytes);
 }
 static inline void __pipeline_commit() { simt::async_commit(); }
@@ -149,15 +162,17 @@ static inline unsigned long long __umul64hi(unsigned long long a, unsigned long 
 /* Arguments are evaluated now, and copied, as on a device. */
 namespace simt {
 template <typename K, typename... Args>
-static inline void launch_kernel(const char *name, const void *address, dim3 grid, dim3 block, size_t shared_bytes, stream_state *stream,
-                                 K kernel, Args... arguments) {
-  static_assert(parameter_bytes<Args...>() <= parameter_bytes_max, "more arguments than a launch may have");
+static inline void launch_kernel(const char *name, const void *address, dim3 grid, dim3 block,
+                                 size_t shared_bytes, stream_state *stream, K kernel,
+                                 Args... arguments) {
+  static_assert(parameter_bytes<Args...>() <= parameter_bytes_max,
+                "more arguments than a launch may have");
   launch(name, address, grid, block, shared_bytes, stream, [=]() { kernel(arguments...); });
 }
 }  // namespace simt
-#define SL_LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                                                                          \
-  simt::launch_kernel(                                                                                                                     \
-      #kernel, reinterpret_cast<const void *>(kernel), grid, block, shared_bytes, stream, [](auto... arguments) { kernel(arguments...); }, \
-      __VA_ARGS__)
+#define SL_LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                         \
+  simt::launch_kernel(                                                                    \
+      #kernel, reinterpret_cast<const void *>(kernel), grid, block, shared_bytes, stream, \
+      [](auto... arguments) { kernel(arguments...); }, __VA_ARGS__)
 
 #endif

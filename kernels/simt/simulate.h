@@ -1,4 +1,5 @@
-/* Running something under the simulator with a seed. begin() makes everything that follows depend on the seed alone. */
+/* Running something under the simulator with a seed. begin() makes everything that follows depend
+ * on the seed alone. */
 #ifndef SLUICE_SIMT_SIMULATE_H
 #define SLUICE_SIMT_SIMULATE_H
 

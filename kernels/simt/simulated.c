@@ -1,4 +1,5 @@
-/* One simulated run: a problem of the equivalence gate, in a context of the backend simt, under a seed. */
+/* One simulated run: a problem of the equivalence gate, in a context of the backend simt, under a
+ * seed. */
 #include "simulated.h"
 
 #include "kernels/context.h"
@@ -10,21 +11,27 @@
 
 void sl_simt_smallest_tiles(sl_context *ctx, int smallest); /* kernels/cuda/device.cu */
 
-/* The line that replays it: the command has the chunks of spec N1.8, a test program with tiny ones replays itself. */
+/* The line that replays it: the command has the chunks of spec N1.8, a test program with tiny ones
+ * replays itself. */
 static void describe(sl_simulated *run, const sl_simulated_problem *how) {
   const char *name = sl_equiv_kernel_name(how->kernel);
   if (SL_DOT_CHUNK == 256) {
     const char *plant = sl_simulation_planted();
-    snprintf(run->replay, sizeof run->replay, "sluice simulate %s --case %" PRIu64 " --seed %" PRIu64 "%s%s%s%s", name, how->problem,
-             how->seed, how->shrink == SL_SIMULATED_SHRINK ? "" : " --shape large", how->smallest_tiles ? "" : " --tiles production",
-             plant ? " --plant " : "", plant ? plant : "");
+    snprintf(run->replay, sizeof run->replay,
+             "sluice simulate %s --case %" PRIu64 " --seed %" PRIu64 "%s%s%s%s", name, how->problem,
+             how->seed, how->shrink == SL_SIMULATED_SHRINK ? "" : " --shape large",
+             how->smallest_tiles ? "" : " --tiles production", plant ? " --plant " : "",
+             plant ? plant : "");
   } else {
-    snprintf(run->replay, sizeof run->replay, "SLUICE_SEED=%" PRIu64 " SLUICE_SEEDS=1 test-simt-kernels-tiny --filter 'simt_kernels/%s'",
+    snprintf(run->replay, sizeof run->replay,
+             "SLUICE_SEED=%" PRIu64
+             " SLUICE_SEEDS=1 test-simt-kernels-tiny --filter 'simt_kernels/%s'",
              how->seed, name);
   }
 }
 
-static sl_status check(sl_simulated *run, sl_equiv_trial *trial, const sl_simulated_problem *how, sl_error *err) {
+static sl_status check(sl_simulated *run, sl_equiv_trial *trial, const sl_simulated_problem *how,
+                       sl_error *err) {
   sl_context *ctx;
   sl_simulation_begin(how->seed);
   sl_status status = sl_context_create(&ctx, &(sl_context_options){"simt", SL_ISA_BEST, 1}, err);
@@ -48,7 +55,8 @@ sl_status sl_simulated_run(sl_simulated *run, const sl_simulated_problem *how, s
   memset(run, 0, sizeof *run);
   describe(run, how);
   sl_backend_add(sl_simt_backend());
-  sl_status status = sl_context_create(&golden, &(sl_context_options){"plain", SL_ISA_BEST, 1}, err);
+  sl_status status =
+      sl_context_create(&golden, &(sl_context_options){"plain", SL_ISA_BEST, 1}, err);
   if (status) return status;
   status = sl_equiv_begin_small(&trial, how->kernel, how->problem, how->shrink, golden, err);
   if (!status) {

@@ -34,4 +34,6 @@ size_t sl_simulation_plants(const sl_simulation_plant **list) {
 }
 
 void sl_simulation_set_plant(int index) { planted_index = index; }
-const char *sl_simulation_planted(void) { return planted_index < 0 ? nullptr : plants[planted_index].name; }
+const char *sl_simulation_planted(void) {
+  return planted_index < 0 ? nullptr : plants[planted_index].name;
+}

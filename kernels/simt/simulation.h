@@ -1,4 +1,5 @@
-/* The simulator as C programs see it: everything after sl_simulation_begin depends on its seed alone. */
+/* The simulator as C programs see it: everything after sl_simulation_begin depends on its seed
+ * alone. */
 #ifndef SLUICE_SIMT_SIMULATION_H
 #define SLUICE_SIMT_SIMULATION_H
 
@@ -9,7 +10,8 @@
 extern "C" {
 #endif
 
-/* A new run: device memory of earlier contexts is gone, findings are forgotten. No context with simulated memory may be open. */
+/* A new run: device memory of earlier contexts is gone, findings are forgotten. No context with
+ * simulated memory may be open. */
 void sl_simulation_begin(uint64_t seed);
 
 /* Accesses to memory since then. */
@@ -22,13 +24,15 @@ uint64_t sl_simulation_bytes_to_host(void);
 size_t sl_simulation_findings(void);
 void sl_simulation_describe(size_t index, char *text, size_t size);
 
-/* Failures that can be planted (kernels/cuda/plants.def): name, the kernel that has it, and how it is found: a kind of finding, or "bits".
+/* Failures that can be planted (kernels/cuda/plants.def): name, the kernel that has it, and how it
+ * is found: a kind of finding, or "bits".
  */
 typedef struct {
   const char *name, *kernel, *found, *what;
 } sl_simulation_plant;
 size_t sl_simulation_plants(const sl_simulation_plant **list);
-/* Plants one by its index; -1: none. Stays through sl_simulation_begin. The name of what is planted, or NULL. */
+/* Plants one by its index; -1: none. Stays through sl_simulation_begin. The name of what is
+ * planted, or NULL. */
 void sl_simulation_set_plant(int index);
 const char *sl_simulation_planted(void);
 

@@ -1,9 +1,10 @@
-/* The backend cublas: the linear layers of spec T2 by cublasSgemm, which orders their sums as it likes (vendor.h); biases, their gradients
- * and everything else by the cuda backend's kernels. Host code alone. Bytes and operations of the products: cuBLAS's; a bias costs 8 bytes
- * a result, for it is written before the product is added to it.
+/* The backend cublas: the linear layers of spec T2 by cublasSgemm, which orders their sums as it
+ * likes (vendor.h); biases, their gradients and everything else by the cuda backend's kernels. Host
+ * code alone. Bytes and operations of the products: cuBLAS's; a bias costs 8 bytes a result, for it
+ * is written before the product is added to it.
  *
- * CUBLAS_PEDANTIC_MATH keeps TF32 and emulation out whatever the environment says. The workspace is ours and fixed, which cuBLAS asks for
- * where its results are to repeat. */
+ * CUBLAS_PEDANTIC_MATH keeps TF32 and emulation out whatever the environment says. The workspace is
+ * ours and fixed, which cuBLAS asks for where its results are to repeat. */
 #include "vendor.h"
 
 #include "kernels/cuda/cuda.h"
@@ -16,7 +17,8 @@
 #ifdef SL_SIMT
 static const size_t vendor_workspace_bytes = 4096; /* the stand-in uses none */
 #else
-static const size_t vendor_workspace_bytes = static_cast<size_t>(32) << 20; /* what NVIDIA advises for compute capability 9.0 */
+static const size_t vendor_workspace_bytes =
+    static_cast<size_t>(32) << 20; /* what NVIDIA advises for compute capability 9.0 */
 #endif
 
 struct vendor_state {
@@ -26,20 +28,24 @@ struct vendor_state {
 
 static sl_status product_status(sl_context *ctx, const char *kernel, cublasStatus_t status) {
   if (status == CUBLAS_STATUS_SUCCESS) return sl_device_status(ctx, kernel);
-  return sl_fail(&ctx->error, status == CUBLAS_STATUS_ALLOC_FAILED ? SL_ERR_MEMORY : SL_ERR_IO, "%s: cuBLAS: %s", kernel,
-                 cublasGetStatusString(status));
+  return sl_fail(&ctx->error, status == CUBLAS_STATUS_ALLOC_FAILED ? SL_ERR_MEMORY : SL_ERR_IO,
+                 "%s: cuBLAS: %s", kernel, cublasGetStatusString(status));
 }
 
 static sl_status vendor_sizes(sl_context *ctx, const char *kernel, size_t t, size_t n, size_t k) {
   if (t <= INT_MAX && n <= INT_MAX && k <= INT_MAX) return SL_OK;
-  return sl_fail(&ctx->error, SL_ERR_INPUT, "%s: a dimension of %zu x %zu x %zu is beyond cuBLAS's int", kernel, t, n, k);
+  return sl_fail(&ctx->error, SL_ERR_INPUT,
+                 "%s: a dimension of %zu x %zu x %zu is beyond cuBLAS's int", kernel, t, n, k);
 }
 
-static cublasHandle_t handle_of(sl_context *ctx) { return static_cast<vendor_state *>(ctx->device->vendor)->handle; }
+static cublasHandle_t handle_of(sl_context *ctx) {
+  return static_cast<vendor_state *>(ctx->device->vendor)->handle;
+}
 
 /* The layer without weights gives its biases, or zeros. */
-static sl_status vendor_forward(sl_context *ctx, float *y, const float *x, const float *w, const void *packed, const float *bias, size_t t,
-                                size_t n, size_t k) {
+static sl_status vendor_forward(sl_context *ctx, float *y, const float *x, const float *w,
+                                const void *packed, const float *bias, size_t t, size_t n,
+                                size_t k) {
   const char *name = "linear_forward";
   sl_status status = vendor_sizes(ctx, name, t, n, k);
   if (status || t == 0 || n == 0) return status;
@@ -47,10 +53,12 @@ static sl_status vendor_forward(sl_context *ctx, float *y, const float *x, const
   if (status || k == 0) return status;
   return product_status(
       ctx, name,
-      sl_cublas_forward(handle_of(ctx), y, x, w, static_cast<int>(t), static_cast<int>(n), static_cast<int>(k), bias ? 1.0f : 0.0f));
+      sl_cublas_forward(handle_of(ctx), y, x, w, static_cast<int>(t), static_cast<int>(n),
+                        static_cast<int>(k), bias ? 1.0f : 0.0f));
 }
 
-static sl_status vendor_input_grad(sl_context *ctx, float *dx, const sl_linear_part *parts, size_t n_parts, size_t t, size_t k) {
+static sl_status vendor_input_grad(sl_context *ctx, float *dx, const sl_linear_part *parts,
+                                   size_t n_parts, size_t t, size_t k) {
   const char *name = "linear_input_grad";
   for (size_t i = 0; i < n_parts; i++) {
     const sl_status status = vendor_sizes(ctx, name, t, parts[i].n, k);
@@ -61,9 +69,10 @@ static sl_status vendor_input_grad(sl_context *ctx, float *dx, const sl_linear_p
   for (size_t i = 0; i < n_parts; i++) {
     const sl_linear_part *p = &parts[i];
     if (p->n == 0) continue;
-    const sl_status status = product_status(
-        ctx, name,
-        sl_cublas_input_grad(handle_of(ctx), dx, p->dy, p->w, static_cast<int>(t), static_cast<int>(p->n), static_cast<int>(k), beta));
+    const sl_status status =
+        product_status(ctx, name,
+                       sl_cublas_input_grad(handle_of(ctx), dx, p->dy, p->w, static_cast<int>(t),
+                                            static_cast<int>(p->n), static_cast<int>(k), beta));
     if (status) return status;
     beta = 1.0f;
   }
@@ -71,16 +80,18 @@ static sl_status vendor_input_grad(sl_context *ctx, float *dx, const sl_linear_p
 }
 
 /* The layer without inputs has the gradient of its bias alone. */
-static sl_status vendor_weight_grad(sl_context *ctx, float *dw, float *db, const float *dy, const float *x, const uint32_t *seq,
-                                    size_t n_seq, size_t n, size_t k) {
+static sl_status vendor_weight_grad(sl_context *ctx, float *dw, float *db, const float *dy,
+                                    const float *x, const uint32_t *seq, size_t n_seq, size_t n,
+                                    size_t k) {
   const char *name = "linear_weight_grad";
   const size_t t = n_seq ? seq[n_seq] : 0;
   sl_status status = vendor_sizes(ctx, name, t, n, k);
   if (status || t == 0 || n == 0) return status;
   if (db) status = SL_DEVICE_NAME(linear_weight_grad)(ctx, dw, db, dy, x, seq, n_seq, n, 0);
   if (status || k == 0) return status;
-  return product_status(
-      ctx, name, sl_cublas_weight_grad(handle_of(ctx), dw, dy, x, static_cast<int>(t), static_cast<int>(n), static_cast<int>(k), 1.0f));
+  return product_status(ctx, name,
+                        sl_cublas_weight_grad(handle_of(ctx), dw, dy, x, static_cast<int>(t),
+                                              static_cast<int>(n), static_cast<int>(k), 1.0f));
 }
 
 static const sl_backend *whole_backend() { return SL_DEVICE_NAME(backend)(); }
@@ -99,7 +110,8 @@ static void close_cublas(sl_context *ctx) {
 static cublasStatus_t make_handle(sl_context *ctx, vendor_state *v) {
   cublasStatus_t status = cublasCreate(&v->handle);
   if (status == CUBLAS_STATUS_SUCCESS) status = cublasSetStream(v->handle, ctx->device->stream);
-  if (status == CUBLAS_STATUS_SUCCESS) status = cublasSetWorkspace(v->handle, v->workspace, vendor_workspace_bytes);
+  if (status == CUBLAS_STATUS_SUCCESS)
+    status = cublasSetWorkspace(v->handle, v->workspace, vendor_workspace_bytes);
   if (status == CUBLAS_STATUS_SUCCESS) status = cublasSetMathMode(v->handle, CUBLAS_PEDANTIC_MATH);
   return status;
 }
@@ -110,9 +122,11 @@ static sl_status open_cublas(sl_context *ctx, sl_error *err) {
   vendor_state *v = static_cast<vendor_state *>(calloc(1, sizeof *v));
   ctx->device->vendor = v;
   if (!v || cudaMalloc(&v->workspace, vendor_workspace_bytes) != cudaSuccess)
-    status = sl_fail(err, SL_ERR_MEMORY, "no memory for cuBLAS's workspace of %zu bytes", vendor_workspace_bytes);
+    status = sl_fail(err, SL_ERR_MEMORY, "no memory for cuBLAS's workspace of %zu bytes",
+                     vendor_workspace_bytes);
   const cublasStatus_t made = status ? CUBLAS_STATUS_SUCCESS : make_handle(ctx, v);
-  if (made != CUBLAS_STATUS_SUCCESS) status = sl_fail(err, SL_ERR_UNAVAILABLE, "cuBLAS: %s", cublasGetStatusString(made));
+  if (made != CUBLAS_STATUS_SUCCESS)
+    status = sl_fail(err, SL_ERR_UNAVAILABLE, "cuBLAS: %s", cublasGetStatusString(made));
   if (status) {
     close_cublas(ctx);
     return status;

@@ -4,7 +4,10 @@
 #include <stdlib.h>
 
 void box_init(box_t *b, const expr_t *e) {
-  *b = (box_t){.e = e, .n = e->count, .flow = calloc((size_t)e->count, sizeof(flow_t)), .jet = calloc((size_t)e->count, sizeof(jet_t))};
+  *b = (box_t){.e = e,
+               .n = e->count,
+               .flow = calloc((size_t)e->count, sizeof(flow_t)),
+               .jet = calloc((size_t)e->count, sizeof(jet_t))};
   if (!b->flow || !b->jet) abort();
   for (int i = 0; i < b->n; i++) {
     mpfi_init2(b->flow[i].v, BITS), mpfi_init2(b->flow[i].d, BITS), mpfi_init2(b->flow[i].l, BITS);
@@ -37,7 +40,8 @@ static void by_jet(flow_t *y, op_t op, const mpq_t q, const flow_t *a) {
     jet_fn(&z, op, &x, 2);
   mpfi_set(y->v, z.c[0]), mpfi_set(y->d, z.c[1]);
   const int root = op == E_SQRT || (op == E_POW && mpz_cmp_ui(mpq_denref(q), 1) && mpq_sgn(q) > 0);
-  if (root && !bounded(y->v) && bounded(a->v) && mpfi_is_nonneg(a->v)) { /* a root has a value at 0 too, where the slope has none */
+  if (root && !bounded(y->v) && bounded(a->v) &&
+      mpfi_is_nonneg(a->v)) { /* a root has a value at 0 too, where the slope has none */
     mpfi_set_fr(x.c[0], &a->v->right);
     mpfi_set_si(y->v, 0);
     if (mpfr_sgn(&a->v->right) > 0) {
@@ -87,7 +91,8 @@ static void hull(flow_t *y, const node_t *n, const flow_t *a, const flow_t *b) {
     mpfi_neg(y->d, a->d);
     mpfi_union(y->d, y->d, a->d);
   } else {
-    mpfr_srcptr high = n->op == E_MIN ? &a->v->right : &b->v->left, low = n->op == E_MIN ? &b->v->right : &a->v->left;
+    mpfr_srcptr high = n->op == E_MIN ? &a->v->right : &b->v->left,
+                low = n->op == E_MIN ? &b->v->right : &a->v->left;
     mpfi_union(y->v, a->v, b->v);
     if (n->op == E_MIN)
       mpfr_min(&y->v->right, high, low, MPFR_RNDU);
@@ -246,7 +251,8 @@ static int never_defined(const box_t *b, const node_t *n) {
     case E_SQRT:
       return mpfi_is_strictly_neg(a->v);
     case E_POW:
-      return (mpz_cmp_ui(mpq_denref(n->q), 1) && mpfi_is_strictly_neg(a->v)) || (mpq_sgn(n->q) < 0 && mpfi_is_zero(a->v));
+      return (mpz_cmp_ui(mpq_denref(n->q), 1) && mpfi_is_strictly_neg(a->v)) ||
+             (mpq_sgn(n->q) < 0 && mpfi_is_zero(a->v));
     default:
       return 0;
   }
@@ -278,7 +284,10 @@ int box_slope_sign(const box_t *b, int ref) {
 /* The branch that is certain on the whole box, or nothing. */
 static void jet_switch(const box_t *b, const node_t *n, jet_t *y, int terms) {
   const jet_t *a = &b->jet[n->a], *c = n->b >= 0 ? &b->jet[n->b] : NULL;
-  const int sign = !c ? sign_of(a->c[0]) : greater(a->c[0], c->c[0]) ? 1 : greater(c->c[0], a->c[0]) ? -1 : 0;
+  const int sign = !c                          ? sign_of(a->c[0])
+                   : greater(a->c[0], c->c[0]) ? 1
+                   : greater(c->c[0], a->c[0]) ? -1
+                                               : 0;
   mpfi_t s;
   mpfi_init2(s, BITS);
   mpfi_set_si(s, sign);

@@ -1,4 +1,5 @@
-/* The records of a certificate (spec G4.1, G4.2, G4.3), one line each, in order; part.c checks what they claim. */
+/* The records of a certificate (spec G4.1, G4.2, G4.3), one line each, in order; part.c checks what
+ * they claim. */
 #include "check.h"
 
 #include "part.h"
@@ -87,7 +88,9 @@ static int dyadic(reader_t *r, mpfr_t x) {
   return ok;
 }
 
-static int interval(reader_t *r, mpfi_t x) { return dyadic(r, &x->left) && dyadic(r, &x->right) && mpfr_lessequal_p(&x->left, &x->right); }
+static int interval(reader_t *r, mpfi_t x) {
+  return dyadic(r, &x->left) && dyadic(r, &x->right) && mpfr_lessequal_p(&x->left, &x->right);
+}
 
 static int box_fields(reader_t *r, mpfi_t *box) {
   for (int i = 0; i < MAX_PARAMS; i++) {
@@ -102,9 +105,14 @@ static int read_property(reader_t *r, claim_t *p, int i) {
   char name[3] = {'P', (char)('1' + i), '\0'};
   mpfr_init2(p->r, 512);
   for (int k = 0; k < MAX_PARAMS; k++) mpfi_init2(p->at[k], 512);
-  if (!next_line(r) || !word(r, name) || !(verdict = field(r))) return refuse(r, "expected P1 to P4");
-  p->verdict = !strcmp(verdict, "proved") ? V_PROVED : !strcmp(verdict, "refuted") ? V_REFUTED : V_UNDECIDED;
-  if (p->verdict == V_UNDECIDED) return (!strcmp(verdict, "undecided") && done(r)) || refuse(r, "expected proved, refuted or undecided");
+  if (!next_line(r) || !word(r, name) || !(verdict = field(r)))
+    return refuse(r, "expected P1 to P4");
+  p->verdict = !strcmp(verdict, "proved")    ? V_PROVED
+               : !strcmp(verdict, "refuted") ? V_REFUTED
+                                             : V_UNDECIDED;
+  if (p->verdict == V_UNDECIDED)
+    return (!strcmp(verdict, "undecided") && done(r)) ||
+           refuse(r, "expected proved, refuted or undecided");
   if (p->verdict == V_REFUTED && i != 3) {
     const char *how = field(r);
     long join;
@@ -120,7 +128,8 @@ static int read_property(reader_t *r, claim_t *p, int i) {
   }
   if (i == 2) {
     const char *kind = field(r);
-    if (!kind || (strcmp(kind, "strict") && strcmp(kind, "weak"))) return refuse(r, "expected strict or weak");
+    if (!kind || (strcmp(kind, "strict") && strcmp(kind, "weak")))
+      return refuse(r, "expected strict or weak");
     p->strict = kind[0] == 's';
   }
   const char *how = field(r);
@@ -136,15 +145,18 @@ static int read_property(reader_t *r, claim_t *p, int i) {
 static int read_zone(reader_t *r, zone_t *z, int i) {
   long index, v[4];
   const char *way, *kind;
-  if (!next_line(r) || !word(r, "segment") || !integer(r, i, i, &index) || !(way = field(r)) || !(kind = field(r)))
+  if (!next_line(r) || !word(r, "segment") || !integer(r, i, i, &index) || !(way = field(r)) ||
+      !(kind = field(r)))
     return refuse(r, "expected a segment");
   z->up = !strcmp(way, "up");
   z->constant = !strcmp(kind, "constant");
   if ((!z->up && strcmp(way, "down")) || (!z->constant && strcmp(kind, "moving")))
     return refuse(r, "expected up or down, constant or moving");
   for (int k = 0; k < 4; k++)
-    if (!integer(r, 0, k % 2 ? 400 : JET - 1, &v[k])) return refuse(r, "expected orders and shifts");
-  z->low_order = (int)v[0], z->low_shift = (int)v[1], z->high_order = (int)v[2], z->high_shift = (int)v[3];
+    if (!integer(r, 0, k % 2 ? 400 : JET - 1, &v[k]))
+      return refuse(r, "expected orders and shifts");
+  z->low_order = (int)v[0], z->low_shift = (int)v[1], z->high_order = (int)v[2],
+  z->high_shift = (int)v[3];
   return done(r) || refuse(r, "expected the end of the line");
 }
 
@@ -153,11 +165,12 @@ static int read_region(reader_t *r, region_t *g) {
   long segment, order, count;
   const char *goal;
   mpfr_init2(g->low, 512), mpfr_init2(g->high, 512);
-  if (!integer(r, 0, SEGMENTS - 1, &segment) || !(goal = field(r))) return refuse(r, "expected a region's segment and goal");
+  if (!integer(r, 0, SEGMENTS - 1, &segment) || !(goal = field(r)))
+    return refuse(r, "expected a region's segment and goal");
   int k = 0;
   while (k < GOALS && strcmp(goals[k], goal)) k++;
-  if (k == GOALS || !integer(r, 0, JET - 1, &order) || !dyadic(r, g->low) || !dyadic(r, g->high) || !integer(r, 1, CELL_LIMIT, &count) ||
-      !done(r))
+  if (k == GOALS || !integer(r, 0, JET - 1, &order) || !dyadic(r, g->low) || !dyadic(r, g->high) ||
+      !integer(r, 1, CELL_LIMIT, &count) || !done(r))
     return refuse(r, "expected a region");
   if (!mpfr_less_p(g->low, g->high) || mpfr_sgn(g->low) < 0 || (r->cells += count) > CELL_LIMIT)
     return refuse(r, "expected an interval of r >= 0");
@@ -172,8 +185,9 @@ static int read_region(reader_t *r, region_t *g) {
   for (; g->cells < count; g->cells++) {
     cell_t *c = &g->cell[g->cells];
     mpfr_init2(c->low, 512), mpfr_init2(c->high, 512);
-    if (!next_line(r) || !word(r, "c") || !dyadic(r, c->low) || !dyadic(r, c->high) || !mpfr_less_p(c->low, c->high) ||
-        mpfr_sgn(c->low) < 0 || !box_fields(r, c->box) || !done(r)) {
+    if (!next_line(r) || !word(r, "c") || !dyadic(r, c->low) || !dyadic(r, c->high) ||
+        !mpfr_less_p(c->low, c->high) || mpfr_sgn(c->low) < 0 || !box_fields(r, c->box) ||
+        !done(r)) {
       g->cells++;
       return refuse(r, "expected a box");
     }
@@ -210,9 +224,11 @@ static int read_part(reader_t *r, cell_t *box) {
   part_t p = {.joins = 0};
   long joins;
   int ok = (box_fields(r, p.box) && done(r)) || refuse(r, "expected the part's box");
-  for (int i = 0; i < MAX_PARAMS && ok; i++) mpfi_init2(box->box[i], 512), mpfi_set(box->box[i], p.box[i]);
+  for (int i = 0; i < MAX_PARAMS && ok; i++)
+    mpfi_init2(box->box[i], 512), mpfi_set(box->box[i], p.box[i]);
   ok = ok && next_line(r) &&
-       ((word(r, "joins") && integer(r, 0, SEGMENTS, &joins) && done(r)) || refuse(r, "expected the number of segments"));
+       ((word(r, "joins") && integer(r, 0, SEGMENTS, &joins) && done(r)) ||
+        refuse(r, "expected the number of segments"));
   if (ok) p.joins = (int)joins;
   for (int i = 0; i < 4 && ok; i++) ok = read_property(r, &p.p[i], i);
   for (int i = 0; i < p.joins && ok; i++) ok = read_zone(r, &p.zone[i], i);
@@ -243,14 +259,17 @@ static int read_part(reader_t *r, cell_t *box) {
 static int read_parameter(reader_t *r, const char *kind) {
   expr_t *e = &r->e;
   const char *name = field(r), *a = field(r), *end;
-  if (!name || !a || e->params == MAX_PARAMS || !keep(e->names[e->params], NAME_SIZE, name)) return refuse(r, "expected a parameter");
+  if (!name || !a || e->params == MAX_PARAMS || !keep(e->names[e->params], NAME_SIZE, name))
+    return refuse(r, "expected a parameter");
   const int i = e->params++;
   r->fixed[i] = !strcmp(kind, "parameter");
   r->ranged[i] = !r->fixed[i];
-  if (!parse_decimal(r->fixed[i] ? r->value[i] : r->low[i], a, &end) || *end) return refuse(r, "expected a number");
+  if (!parse_decimal(r->fixed[i] ? r->value[i] : r->low[i], a, &end) || *end)
+    return refuse(r, "expected a number");
   if (r->ranged[i]) {
     const char *b = field(r);
-    if (!b || !parse_decimal(r->high[i], b, &end) || *end || mpq_cmp(r->low[i], r->high[i]) > 0) return refuse(r, "expected a range");
+    if (!b || !parse_decimal(r->high[i], b, &end) || *end || mpq_cmp(r->low[i], r->high[i]) > 0)
+      return refuse(r, "expected a range");
     fprintf(r->statement, ", %s in [%s, %s]", name, a, b);
   } else {
     fprintf(r->statement, ", %s = %s", name, a);
@@ -267,7 +286,9 @@ static int parts_cover(reader_t *r, cell_t *box, int parts) {
   for (int i = 0; i < MAX_PARAMS; i++) {
     mpfi_init2(whole[i], 256);
     if (!r->ranged[i]) continue;
-    mpfr_set_q(&whole[i]->left, r->low[i], MPFR_RNDU); /* inward by 2^-256 of the range's end at most: the prover's ends are outward */
+    mpfr_set_q(
+        &whole[i]->left, r->low[i],
+        MPFR_RNDU); /* inward by 2^-256 of the range's end at most: the prover's ends are outward */
     mpfr_set_q(&whole[i]->right, r->high[i], MPFR_RNDD);
   }
   const int ok = covers(list, parts, NULL, NULL, (const mpfi_t *)whole, r->ranged);
@@ -281,12 +302,13 @@ static int read_side(reader_t *r, char *source) {
   const char *sign = field(r), *t;
   int at, any_range = 0, parts = 0;
   cell_t *box = NULL;
-  if (!sign || (strcmp(sign, "pos") && strcmp(sign, "neg")) || !done(r)) return refuse(r, "expected side pos or neg");
+  if (!sign || (strcmp(sign, "pos") && strcmp(sign, "neg")) || !done(r))
+    return refuse(r, "expected side pos or neg");
   const int bit = sign[0] == 'p' ? 2 : 1;
   if (r->sides & bit) return refuse(r, "a side twice");
   r->sides |= bit;
-  if (!next_line(r) || !(t = field(r)) || (strcmp(t, "value") && strcmp(t, "weight")) || !r->token ||
-      !keep(source, LINE_MAX_SIZE, r->token))
+  if (!next_line(r) || !(t = field(r)) || (strcmp(t, "value") && strcmp(t, "weight")) ||
+      !r->token || !keep(source, LINE_MAX_SIZE, r->token))
     return refuse(r, "expected value or weight");
   const int weight = t[0] == 'w';
   fprintf(r->statement, "side %s, %s %s", bit == 2 ? "pos" : "neg", t, source);
@@ -307,7 +329,8 @@ static int read_side(reader_t *r, char *source) {
   const int root = expr_parse(&r->e, source, r->value, r->fixed, &at);
   if (root < 0) return refuse(r, "the expression does not parse");
   r->f = weight ? -1 : root;
-  if ((r->w = weight ? root : expr_derive(&r->e, root)) < 0) return refuse(r, "the derivative is too large");
+  if ((r->w = weight ? root : expr_derive(&r->e, root)) < 0)
+    return refuse(r, "the derivative is too large");
   while (ok && more && t && !strcmp(t, "part")) {
     if (parts == PART_LIMIT) ok = refuse(r, "too many parts");
     cell_t *grown = realloc(box, (size_t)(parts + 1) * sizeof *box);
@@ -343,16 +366,19 @@ static int read_side(reader_t *r, char *source) {
 static int read_all(reader_t *r, const char *text) {
   char *source = malloc(LINE_MAX_SIZE);
   if (!source) abort();
-  int ok = next_line(r) && (!strcmp(r->text, "sluice-certificate 1") || refuse(r, "expected 'sluice-certificate 1'"));
+  int ok = next_line(r) && (!strcmp(r->text, "sluice-certificate 1") ||
+                            refuse(r, "expected 'sluice-certificate 1'"));
   const char *name = NULL;
-  ok = ok && next_line(r) && ((word(r, "gate") && (name = field(r)) && done(r)) || refuse(r, "expected the gate's name"));
+  ok = ok && next_line(r) &&
+       ((word(r, "gate") && (name = field(r)) && done(r)) || refuse(r, "expected the gate's name"));
   if (ok) fprintf(r->statement, "gate %s\n", name);
   ok = ok && next_line(r);
   while (ok && word(r, "side")) ok = read_side(r, source);
   if (ok) {
     char want[50];
     const XXH128_hash_t h = XXH3_128bits(text, (size_t)(r->start - text));
-    const int n = snprintf(want, sizeof want, "digest %016llx%016llx\n", (unsigned long long)h.high64, (unsigned long long)h.low64);
+    const int n = snprintf(want, sizeof want, "digest %016llx%016llx\n",
+                           (unsigned long long)h.high64, (unsigned long long)h.low64);
     if (!r->sides)
       ok = refuse(r, "expected a side");
     else if (r->at - r->start != n || memcmp(r->start, want, (size_t)n))
@@ -368,13 +394,15 @@ void check_certificate(check_result *out, const char *text, size_t size) {
   reader_t r = {.at = text, .end = text + size, .out = out, .text = malloc(LINE_MAX_SIZE)};
   size_t length;
   const mpfr_exp_t least = mpfr_get_emin(), largest = mpfr_get_emax();
-  mpfr_set_emin(mpfr_get_emin_min()), mpfr_set_emax(mpfr_get_emax_max()); /* exp(-r^2) far out is small, not 0 */
+  mpfr_set_emin(mpfr_get_emin_min()),
+      mpfr_set_emax(mpfr_get_emax_max()); /* exp(-r^2) far out is small, not 0 */
   *out = (check_result){.accepted = 0};
   r.statement = open_memstream(&out->statement, &length);
   if (!r.text || !r.statement) abort();
   expr_init(&r.e);
   for (int i = 0; i < MAX_PARAMS; i++) mpq_inits(r.value[i], r.low[i], r.high[i], (mpq_ptr)0);
-  out->accepted = memchr(text, '\0', size) ? refuse(&r, "expected text without zero bytes") : read_all(&r, text);
+  out->accepted = memchr(text, '\0', size) ? refuse(&r, "expected text without zero bytes")
+                                           : read_all(&r, text);
   for (int i = 0; i < MAX_PARAMS; i++) mpq_clears(r.value[i], r.low[i], r.high[i], (mpq_ptr)0);
   expr_clear(&r.e);
   fclose(r.statement);

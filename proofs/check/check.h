@@ -9,7 +9,8 @@ typedef struct {
   int accepted;
   int line; /* where it was refused */
   char why[200];
-  char *statement; /* what was verified: gate, side, expression, parameters, verdicts; to be freed */
+  char
+      *statement; /* what was verified: gate, side, expression, parameters, verdicts; to be freed */
 } check_result;
 
 /* text is NUL-terminated, size bytes. Never exits; any input gives a verdict. */

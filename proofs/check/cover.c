@@ -1,5 +1,5 @@
-/* Coverage of a box by boxes (spec G4.3): the box is cut at an end of one of them until each piece lies whole in one. Boxes may overlap, as
- * those of neighbours do by a rounding. */
+/* Coverage of a box by boxes (spec G4.3): the box is cut at an end of one of them until each piece
+ * lies whole in one. Boxes may overlap, as those of neighbours do by a rounding. */
 #include "part.h"
 
 #include <stdlib.h>
@@ -15,19 +15,27 @@ typedef struct {
   long steps; /* left: a certificate of overlapping boxes could cost more than it is worth */
 } work_t;
 
-static mpfr_srcptr low_end(const cell_t *c, int side) { return side ? &c->box[side - 1]->left : c->low; }
-static mpfr_srcptr high_end(const cell_t *c, int side) { return side ? &c->box[side - 1]->right : c->high; }
+static mpfr_srcptr low_end(const cell_t *c, int side) {
+  return side ? &c->box[side - 1]->left : c->low;
+}
+static mpfr_srcptr high_end(const cell_t *c, int side) {
+  return side ? &c->box[side - 1]->right : c->high;
+}
 
 static int holds(const cell_t *c, const range_t *g, const int *use) {
   for (int s = 0; s <= MAX_PARAMS; s++)
-    if (use[s] && (mpfr_greater_p(low_end(c, s), g->low[s]) || mpfr_less_p(high_end(c, s), g->high[s]))) return 0;
+    if (use[s] &&
+        (mpfr_greater_p(low_end(c, s), g->low[s]) || mpfr_less_p(high_end(c, s), g->high[s])))
+      return 0;
   return 1;
 }
 
 /* How many boxes the fuller side has, if the range is cut at x. */
 static int fuller(const cell_t **cells, int n, int side, mpfr_srcptr x) {
   int left = 0, right = 0;
-  for (int i = 0; i < n; i++) left += mpfr_less_p(low_end(cells[i], side), x), right += mpfr_greater_p(high_end(cells[i], side), x);
+  for (int i = 0; i < n; i++)
+    left += mpfr_less_p(low_end(cells[i], side), x),
+        right += mpfr_greater_p(high_end(cells[i], side), x);
   return left > right ? left : right;
 }
 
@@ -52,7 +60,8 @@ static int descend(const cell_t **cells, int n, const range_t *g, work_t *w, int
   for (int i = 0; i < n; i++)
     if (holds(cells[i], g, w->use)) return 1;
   int side = 0;
-  const mpfr_srcptr x = depth < DEPTH && n > 1 && w->steps > 0 ? best_cut(cells, n, g, w, &side) : NULL;
+  const mpfr_srcptr x =
+      depth < DEPTH && n > 1 && w->steps > 0 ? best_cut(cells, n, g, w, &side) : NULL;
   if (!x) return 0;
   const cell_t **half = malloc((size_t)n * sizeof *half);
   if (!half) abort();
@@ -65,18 +74,22 @@ static int descend(const cell_t **cells, int n, const range_t *g, work_t *w, int
     else
       part.high[side] = x;
     for (int i = 0; i < n; i++)
-      if (right ? mpfr_greater_p(high_end(cells[i], side), x) : mpfr_less_p(low_end(cells[i], side), x)) half[m++] = cells[i];
+      if (right ? mpfr_greater_p(high_end(cells[i], side), x)
+                : mpfr_less_p(low_end(cells[i], side), x))
+        half[m++] = cells[i];
     ok = descend(half, m, &part, w, depth + 1);
   }
   free(half);
   return ok;
 }
 
-int covers(const cell_t *const *cells, int n, const mpfr_t low, const mpfr_t high, const mpfi_t *box, const int *ranged) {
+int covers(const cell_t *const *cells, int n, const mpfr_t low, const mpfr_t high,
+           const mpfi_t *box, const int *ranged) {
   range_t g = {{low}, {high}};
   int use[MAX_PARAMS + 1] = {low != NULL};
   work_t w = {use, 20000L + 4000L * n};
-  for (int s = 1; s <= MAX_PARAMS; s++) use[s] = ranged[s - 1], g.low[s] = &box[s - 1]->left, g.high[s] = &box[s - 1]->right;
+  for (int s = 1; s <= MAX_PARAMS; s++)
+    use[s] = ranged[s - 1], g.low[s] = &box[s - 1]->left, g.high[s] = &box[s - 1]->right;
   const cell_t **list = malloc((size_t)(n ? n : 1) * sizeof *list);
   if (!list) abort();
   for (int i = 0; i < n; i++) list[i] = cells[i];

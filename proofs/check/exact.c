@@ -1,4 +1,5 @@
-/* Exact arithmetic (see exact.h) on GMP rationals. No gcd of polynomials: equality is by cross-multiplication. */
+/* Exact arithmetic (see exact.h) on GMP rationals. No gcd of polynomials: equality is by
+ * cross-multiplication. */
 #include "exact.h"
 
 #include <stdlib.h>
@@ -170,7 +171,8 @@ exact_t ex_r(field_t *k) { return variable(k, R_VAR); }
 
 static exact_t symbol(field_t *k, op_t op, unsigned root, exact_t arg) {
   for (int i = 0; i < k->symbols; i++)
-    if (k->symbol[i].op == op && k->symbol[i].root == root && (!arg || ex_equal(k, k->symbol[i].arg, arg)))
+    if (k->symbol[i].op == op && k->symbol[i].root == root &&
+        (!arg || ex_equal(k, k->symbol[i].arg, arg)))
       return variable(k, FIRST_SYMBOL + i);
   if (k->symbols == SYMBOLS) return NULL;
   k->symbol[k->symbols].op = op, k->symbol[k->symbols].root = root, k->symbol[k->symbols].arg = arg;
@@ -217,7 +219,9 @@ exact_t ex_mul(field_t *k, exact_t a, exact_t b) {
   if (ex_zero(a)) return a;
   return make(k, poly_mul(&a->num, &b->num), poly_mul(&a->den, &b->den));
 }
-static exact_t quotient(field_t *k, exact_t a, exact_t b) { return make(k, poly_mul(&a->num, &b->den), poly_mul(&a->den, &b->num)); }
+static exact_t quotient(field_t *k, exact_t a, exact_t b) {
+  return make(k, poly_mul(&a->num, &b->den), poly_mul(&a->den, &b->num));
+}
 exact_t ex_div(field_t *k, exact_t a, exact_t b) {
   if (!a || !b || ex_zero(b) || (!ex_has_r(k, b) && ex_sign(k, b) == 0)) return NULL;
   return quotient(k, a, b);
@@ -234,15 +238,20 @@ static int poly_has_r(const field_t *k, const poly_t *p) {
   for (int i = 0; i < p->n; i++) {
     if (p->t[i].e[R_VAR]) return 1;
     for (int s = 0; s < k->symbols; s++)
-      if (p->t[i].e[FIRST_SYMBOL + s] && k->symbol[s].arg && ex_has_r(k, k->symbol[s].arg)) return 1;
+      if (p->t[i].e[FIRST_SYMBOL + s] && k->symbol[s].arg && ex_has_r(k, k->symbol[s].arg))
+        return 1;
   }
   return 0;
 }
-int ex_has_r(const field_t *k, exact_t a) { return a && (poly_has_r(k, &a->num) || poly_has_r(k, &a->den)); }
+int ex_has_r(const field_t *k, exact_t a) {
+  return a && (poly_has_r(k, &a->num) || poly_has_r(k, &a->den));
+}
 
 /* n where a = n pi/2 */
 static int quarters(field_t *k, exact_t a, long *n) {
-  const exact_t root = ex_sqrt_pi(k), t = a && root ? quotient(k, ex_mul(k, ex_si(k, 2, 1), a), ex_mul(k, root, root)) : NULL;
+  const exact_t root = ex_sqrt_pi(k),
+                t = a && root ? quotient(k, ex_mul(k, ex_si(k, 2, 1), a), ex_mul(k, root, root))
+                              : NULL;
   if (!t) return 0;
   for (long i = -8; i <= 8; i++)
     if (ex_equal(k, t, ex_si(k, i, 1))) {
@@ -257,7 +266,8 @@ exact_t ex_fn(field_t *k, op_t op, exact_t a) {
   long n;
   if (!a) return NULL;
   if (ex_zero(a)) return op == E_LOG ? NULL : ex_si(k, op == E_EXP || op == E_COS, 1);
-  if ((op == E_SIN || op == E_COS) && quarters(k, a, &n)) return ex_si(k, sine[(n + (op == E_COS)) % 4], 1);
+  if ((op == E_SIN || op == E_COS) && quarters(k, a, &n))
+    return ex_si(k, sine[(n + (op == E_COS)) % 4], 1);
   if (op == E_LOG && ex_equal(k, a, ex_si(k, 1, 1))) return ex_si(k, 0, 1);
   if (op == E_LOG && !ex_has_r(k, a) && ex_sign(k, a) <= 0) return NULL;
   if (op == E_EXP)
@@ -390,7 +400,10 @@ int ex_sign(field_t *k, exact_t a) {
   mpfi_t x;
   mpfi_init2(x, PREC);
   ex_interval(x, k, a);
-  const int s = !mpfi_bounded_p(x) ? 0 : mpfi_is_strictly_pos(x) ? 1 : mpfi_is_strictly_neg(x) ? -1 : 0;
+  const int s = !mpfi_bounded_p(x)        ? 0
+                : mpfi_is_strictly_pos(x) ? 1
+                : mpfi_is_strictly_neg(x) ? -1
+                                          : 0;
   mpfi_clear(x);
   return s;
 }

@@ -1,5 +1,6 @@
-/* The checker's exact numbers: quotients of polynomials with rational coefficients in the parameters, r, and symbols for constants such as
- * sqrt(pi) or exp(1/2). Equal quotients mean equal numbers; nothing is concluded from unequal ones. */
+/* The checker's exact numbers: quotients of polynomials with rational coefficients in the
+ * parameters, r, and symbols for constants such as sqrt(pi) or exp(1/2). Equal quotients mean equal
+ * numbers; nothing is concluded from unequal ones. */
 #ifndef SLUICE_CHECK_EXACT_H
 #define SLUICE_CHECK_EXACT_H
 
@@ -7,7 +8,13 @@
 
 #include <mpfi.h>
 
-enum { SYMBOLS = 12, R_VAR = MAX_PARAMS, FIRST_SYMBOL, VARS = FIRST_SYMBOL + SYMBOLS, TERM_MAX = 400 };
+enum {
+  SYMBOLS = 12,
+  R_VAR = MAX_PARAMS,
+  FIRST_SYMBOL,
+  VARS = FIRST_SYMBOL + SYMBOLS,
+  TERM_MAX = 400
+};
 
 typedef struct {
   mpq_t c;

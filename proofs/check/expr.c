@@ -6,19 +6,24 @@
 #include <string.h>
 
 static const char *const names[E_COUNT] = {
-    [E_PICK] = "pick",   [E_ABS] = "abs",   [E_MIN] = "min",     [E_MAX] = "max",          [E_EXP] = "exp",
-    [E_EXPM1] = "expm1", [E_LOG] = "log",   [E_LOG1P] = "log1p", [E_SQRT] = "sqrt",        [E_SIGMOID] = "sigmoid",
-    [E_SIN] = "sin",     [E_COS] = "cos",   [E_SINH] = "sinh",   [E_COSH] = "cosh",        [E_TANH] = "tanh",
-    [E_ERF] = "erf",     [E_ATAN] = "atan", [E_ASINH] = "asinh", [E_SOFTSIGN] = "softsign"};
+    [E_PICK] = "pick", [E_ABS] = "abs",         [E_MIN] = "min",          [E_MAX] = "max",
+    [E_EXP] = "exp",   [E_EXPM1] = "expm1",     [E_LOG] = "log",          [E_LOG1P] = "log1p",
+    [E_SQRT] = "sqrt", [E_SIGMOID] = "sigmoid", [E_SIN] = "sin",          [E_COS] = "cos",
+    [E_SINH] = "sinh", [E_COSH] = "cosh",       [E_TANH] = "tanh",        [E_ERF] = "erf",
+    [E_ATAN] = "atan", [E_ASINH] = "asinh",     [E_SOFTSIGN] = "softsign"};
 
 int expr_arity(op_t op) {
   if (op <= E_PARAM) return 0;
   if (op == E_PICK) return 4;
-  if (op == E_ADD || op == E_SUB || op == E_MUL || op == E_DIV || op == E_MIN || op == E_MAX) return 2;
+  if (op == E_ADD || op == E_SUB || op == E_MUL || op == E_DIV || op == E_MIN || op == E_MAX)
+    return 2;
   return 1; /* POW: its exponent is a number of the node */
 }
 
-int expr_is_switch(op_t op) { return op == E_PICK || op == E_MIN || op == E_MAX || op == E_ABS || op == E_SIGN || op == E_SOFTSIGN; }
+int expr_is_switch(op_t op) {
+  return op == E_PICK || op == E_MIN || op == E_MAX || op == E_ABS || op == E_SIGN ||
+         op == E_SOFTSIGN;
+}
 
 char *expr_live(const expr_t *e, int ref) {
   char *live = calloc((size_t)ref + 1, 1);
@@ -46,7 +51,9 @@ void expr_clear(expr_t *e) {
 static int intern(expr_t *e, op_t op, int a, int b, int c, int d, int param, const mpq_t q) {
   for (int i = e->count; i-- > 0;) {
     const node_t *n = &e->node[i];
-    if (n->op == op && n->a == a && n->b == b && n->c == c && n->d == d && n->param == param && mpq_equal(n->q, q)) return i;
+    if (n->op == op && n->a == a && n->b == b && n->c == c && n->d == d && n->param == param &&
+        mpq_equal(n->q, q))
+      return i;
   }
   if (e->count == MAX_NODES) return -1;
   node_t *n = &e->node[e->count];
@@ -75,7 +82,9 @@ int expr_si(expr_t *e, long v) {
   mpq_clear(q);
   return r;
 }
-static int power(expr_t *e, int a, const mpq_t q) { return a < 0 ? -1 : intern(e, E_POW, a, -1, -1, -1, -1, q); }
+static int power(expr_t *e, int a, const mpq_t q) {
+  return a < 0 ? -1 : intern(e, E_POW, a, -1, -1, -1, -1, q);
+}
 static int unary(expr_t *e, op_t op, int a) { return expr_add(e, op, a, -1, -1, -1); }
 static int binary(expr_t *e, op_t op, int a, int b) { return expr_add(e, op, a, b, -1, -1); }
 
@@ -116,7 +125,8 @@ int parse_decimal(mpq_t q, const char *text, const char **end) {
   }
   int ok = digits > 0 && digits <= 40;
   if (ok && (*text == 'e' || *text == 'E') &&
-      (isdigit((unsigned char)text[1]) || ((text[1] == '-' || text[1] == '+') && isdigit((unsigned char)text[2])))) {
+      (isdigit((unsigned char)text[1]) ||
+       ((text[1] == '-' || text[1] == '+') && isdigit((unsigned char)text[2])))) {
     char *stop;
     const long x = strtol(text + 1, &stop, 10);
     text = stop;
@@ -146,7 +156,8 @@ static int rational(const expr_t *e, int ref, mpq_t out) {
     mpq_set(out, n->q);
     return 1;
   }
-  if (n->op != E_NEG && n->op != E_ADD && n->op != E_SUB && n->op != E_MUL && n->op != E_DIV) return 0;
+  if (n->op != E_NEG && n->op != E_ADD && n->op != E_SUB && n->op != E_MUL && n->op != E_DIV)
+    return 0;
   mpq_t b;
   mpq_init(b);
   int ok = rational(e, n->a, out) && (n->op == E_NEG || rational(e, n->b, b));
@@ -292,7 +303,9 @@ static int slope(expr_t *e, int self, int a) {
       return unary(e, E_SINH, a);
     case E_TANH: {
       const int s = binary(e, E_MUL, two, a);
-      return binary(e, E_MUL, expr_si(e, 4), binary(e, E_MUL, unary(e, E_SIGMOID, s), unary(e, E_SIGMOID, unary(e, E_NEG, s))));
+      return binary(
+          e, E_MUL, expr_si(e, 4),
+          binary(e, E_MUL, unary(e, E_SIGMOID, s), unary(e, E_SIGMOID, unary(e, E_NEG, s))));
     }
     case E_ERF:
       return binary(e, E_MUL, binary(e, E_DIV, two, unary(e, E_SQRT, unary(e, E_PI, -1))),
@@ -310,7 +323,9 @@ static int slope(expr_t *e, int self, int a) {
   }
 }
 
-static int is_si(const expr_t *e, int ref, long v) { return ref >= 0 && e->node[ref].op == E_NUM && mpq_cmp_si(e->node[ref].q, v, 1) == 0; }
+static int is_si(const expr_t *e, int ref, long v) {
+  return ref >= 0 && e->node[ref].op == E_NUM && mpq_cmp_si(e->node[ref].q, v, 1) == 0;
+}
 static int times(expr_t *e, int a, int b) {
   if (is_si(e, a, 0) || is_si(e, b, 1)) return a;
   return is_si(e, b, 0) || is_si(e, a, 1) ? b : binary(e, E_MUL, a, b);

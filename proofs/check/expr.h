@@ -1,5 +1,5 @@
-/* The checker's own expressions: parsed from a certificate's text, differentiated by its own rules. Nodes are shared and come after their
- * children. */
+/* The checker's own expressions: parsed from a certificate's text, differentiated by its own rules.
+ * Nodes are shared and come after their children. */
 #ifndef SLUICE_CHECK_EXPR_H
 #define SLUICE_CHECK_EXPR_H
 
@@ -59,13 +59,15 @@ typedef struct {
 void expr_init(expr_t *e);
 void expr_clear(expr_t *e);
 int expr_arity(op_t op);
-int expr_is_switch(op_t op);               /* made of branches by a decision */
-char *expr_live(const expr_t *e, int ref); /* 1 for the nodes that ref needs, ref + 1 of them; to be freed */
+int expr_is_switch(op_t op); /* made of branches by a decision */
+char *expr_live(const expr_t *e,
+                int ref); /* 1 for the nodes that ref needs, ref + 1 of them; to be freed */
 int expr_add(expr_t *e, op_t op, int a, int b, int c, int d);
 int expr_num(expr_t *e, const mpq_t q);
 int expr_si(expr_t *e, long v);
 
-/* Parses the text; parameters are e->names, and value[i] (NULL: kept as PARAM) replaces parameter i. -1 on error, with the byte in *at. */
+/* Parses the text; parameters are e->names, and value[i] (NULL: kept as PARAM) replaces parameter
+ * i. -1 on error, with the byte in *at. */
 int expr_parse(expr_t *e, const char *text, mpq_t *value, const int *fixed, int *at);
 int expr_derive(expr_t *e, int ref);
 int parse_decimal(mpq_t q, const char *text, const char **end);

@@ -6,7 +6,9 @@ void nowhere(mpfi_t x) {
   mpfr_set_inf(&x->right, 1);
 }
 int bounded(mpfi_srcptr x) { return mpfi_bounded_p(x) && !mpfi_nan_p(x); }
-int sign_of(mpfi_srcptr x) { return !bounded(x) ? 0 : mpfi_is_strictly_pos(x) ? 1 : mpfi_is_strictly_neg(x) ? -1 : 0; }
+int sign_of(mpfi_srcptr x) {
+  return !bounded(x) ? 0 : mpfi_is_strictly_pos(x) ? 1 : mpfi_is_strictly_neg(x) ? -1 : 0;
+}
 
 void jet_init(jet_t *y) {
   for (int i = 0; i < JET; i++) mpfi_init2(y->c[i], BITS), mpfi_set_si(y->c[i], 0);
@@ -25,7 +27,8 @@ void jet_unknown(jet_t *y) {
   for (int i = 0; i < JET; i++) nowhere(y->c[i]);
 }
 void jet_add(jet_t *y, const jet_t *a, const jet_t *b, int minus, int n) {
-  for (int i = 0; i < n; i++) minus ? mpfi_sub(y->c[i], a->c[i], b->c[i]) : mpfi_add(y->c[i], a->c[i], b->c[i]);
+  for (int i = 0; i < n; i++)
+    minus ? mpfi_sub(y->c[i], a->c[i], b->c[i]) : mpfi_add(y->c[i], a->c[i], b->c[i]);
 }
 void jet_scale(jet_t *y, const jet_t *a, const mpfi_t f, int n) {
   for (int i = 0; i < n; i++) mpfi_mul(y->c[i], a->c[i], f);
@@ -124,7 +127,8 @@ void sigmoid_of(mpfi_t y, const mpfi_t a) {
 
 void jet_pow(jet_t *y, const jet_t *a, const mpq_t q, int n) {
   const long p = mpz_get_si(mpq_numref(q));
-  if (!mpz_fits_sint_p(mpq_numref(q)) || mpz_cmp_ui(mpq_denref(q), 1000000000) > 0 || p > 1000 || p < -1000) {
+  if (!mpz_fits_sint_p(mpq_numref(q)) || mpz_cmp_ui(mpq_denref(q), 1000000000) > 0 || p > 1000 ||
+      p < -1000) {
     jet_unknown(y);
     return;
   }

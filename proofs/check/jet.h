@@ -1,4 +1,5 @@
-/* Taylor coefficients as MPFI intervals: c[0 .. n-1] of a function over an interval. A coefficient that is not bounded means: not known. */
+/* Taylor coefficients as MPFI intervals: c[0 .. n-1] of a function over an interval. A coefficient
+ * that is not bounded means: not known. */
 #ifndef SLUICE_CHECK_JET_H
 #define SLUICE_CHECK_JET_H
 

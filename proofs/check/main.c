@@ -1,5 +1,5 @@
-/* sluice-check CERT...: re-checks certificates of `sluice verify` on other arithmetic (MPFI, GMP), with its own parser and derivative (spec
- * G4). */
+/* sluice-check CERT...: re-checks certificates of `sluice verify` on other arithmetic (MPFI, GMP),
+ * with its own parser and derivative (spec G4). */
 #include "check.h"
 
 #include <errno.h>
@@ -27,7 +27,8 @@ int main(int argc, char **argv) {
   int code = 0;
   if (argc < 2 || !strcmp(argv[1], "--help")) {
     fputs(
-        "Usage: sluice-check CERTIFICATE...\nChecks certificates of 'sluice verify' and prints what they establish.\nExit codes: 0 all "
+        "Usage: sluice-check CERTIFICATE...\nChecks certificates of 'sluice verify' and prints "
+        "what they establish.\nExit codes: 0 all "
         "accepted, 1 one was refused, 2 usage, 3 unreadable.\n",
         argc < 2 ? stderr : stdout);
     return argc < 2 ? 2 : 0;

@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int goal_holds(box_t *b, const piece_t *s, goal_t goal, int order, const mpfi_t r, mpfi_t *params) {
+static int goal_holds(box_t *b, const piece_t *s, goal_t goal, int order, const mpfi_t r,
+                      mpfi_t *params) {
   mpfi_t x;
   int ok = 0;
   mpfi_init2(x, BITS);
@@ -21,7 +22,8 @@ static int goal_holds(box_t *b, const piece_t *s, goal_t goal, int order, const 
       ok = w->ok && sign_of(x) < 0;
     } else {
       const int want = goal == G_UP ? 1 : -1;
-      ok = box_slope_sign(b, s->w) == want || (w->ok && box_centred_slope(b, s->w, r, params) == want);
+      ok = box_slope_sign(b, s->w) == want ||
+           (w->ok && box_centred_slope(b, s->w, r, params) == want);
     }
   }
   mpfi_clear(x);
@@ -29,7 +31,8 @@ static int goal_holds(box_t *b, const piece_t *s, goal_t goal, int order, const 
 }
 
 /* The two arithmetics round differently: a box that just fails is halved a few times. */
-static int cell_holds(box_t *b, const piece_t *s, goal_t goal, int order, const mpfr_t low, const mpfr_t high, mpfi_t *params, int depth) {
+static int cell_holds(box_t *b, const piece_t *s, goal_t goal, int order, const mpfr_t low,
+                      const mpfr_t high, mpfi_t *params, int depth) {
   mpfi_t r;
   mpfi_init2(r, 512);
   mpfi_interv_fr(r, low, high);
@@ -38,7 +41,8 @@ static int cell_holds(box_t *b, const piece_t *s, goal_t goal, int order, const 
     mpfr_t m;
     mpfr_init2(m, 512);
     mpfi_mid(m, r);
-    ok = cell_holds(b, s, goal, order, low, m, params, depth + 1) && cell_holds(b, s, goal, order, m, high, params, depth + 1);
+    ok = cell_holds(b, s, goal, order, low, m, params, depth + 1) &&
+         cell_holds(b, s, goal, order, m, high, params, depth + 1);
     mpfr_clear(m);
   }
   mpfi_clear(r);
@@ -46,7 +50,8 @@ static int cell_holds(box_t *b, const piece_t *s, goal_t goal, int order, const 
 }
 
 static const char *check_region(const context_t *c, const region_t *g) {
-  if (g->segment < 0 || g->segment >= c->pieces->joins || (g->goal >= G_CURVE_UP && (g->order < 2 || g->order >= JET)))
+  if (g->segment < 0 || g->segment >= c->pieces->joins ||
+      (g->goal >= G_CURVE_UP && (g->order < 2 || g->order >= JET)))
     return "a region of no segment or order";
   const cell_t **cells = malloc((size_t)(g->cells ? g->cells : 1) * sizeof *cells);
   if (!cells) abort();
@@ -58,13 +63,16 @@ static const char *check_region(const context_t *c, const region_t *g) {
   box_t b;
   box_init(&b, &s->e);
   for (int i = 0; i < g->cells && ok; i++)
-    ok = cell_holds(&b, s, g->goal, g->order, g->cell[i].low, g->cell[i].high, (mpfi_t *)g->cell[i].box, 0);
+    ok = cell_holds(&b, s, g->goal, g->order, g->cell[i].low, g->cell[i].high,
+                    (mpfi_t *)g->cell[i].box, 0);
   box_clear(&b);
   return ok ? "" : "a box does not hold";
 }
 
-/* Do regions with the goal cover [low, high] of the segment? Regions are intervals of r over the whole part. */
-static int reach(const context_t *c, int segment, goal_t goal, goal_t other, const mpfr_t low, const mpfr_t high) {
+/* Do regions with the goal cover [low, high] of the segment? Regions are intervals of r over the
+ * whole part. */
+static int reach(const context_t *c, int segment, goal_t goal, goal_t other, const mpfr_t low,
+                 const mpfr_t high) {
   mpfr_t at;
   mpfr_init2(at, 512);
   mpfr_set(at, low, MPFR_RNDN);
@@ -74,7 +82,8 @@ static int reach(const context_t *c, int segment, goal_t goal, goal_t other, con
     for (int i = 0; i < c->part->regions; i++) {
       const region_t *g = &c->part->region[i];
       if (g->segment != segment || (g->goal != goal && g->goal != other)) continue;
-      if (mpfr_lessequal_p(g->low, at) && mpfr_greater_p(g->high, at)) mpfr_set(at, g->high, MPFR_RNDN), moved = 1;
+      if (mpfr_lessequal_p(g->low, at) && mpfr_greater_p(g->high, at))
+        mpfr_set(at, g->high, MPFR_RNDN), moved = 1;
     }
   }
   const int ok = mpfr_greaterequal_p(at, high);
@@ -82,19 +91,24 @@ static int reach(const context_t *c, int segment, goal_t goal, goal_t other, con
   return ok;
 }
 
-/* A zone at an end: every derivative of w below the order vanishes there exactly, the order-th keeps a sign in a region next to it, and
- * that sign sends w the wanted way. `inner` is moved to the zone's other end. */
-static int zone_holds(const context_t *c, int segment, int high, int order, int up, const mpfr_t end, mpfr_t inner) {
+/* A zone at an end: every derivative of w below the order vanishes there exactly, the order-th
+ * keeps a sign in a region next to it, and that sign sends w the wanted way. `inner` is moved to
+ * the zone's other end. */
+static int zone_holds(const context_t *c, int segment, int high, int order, int up,
+                      const mpfr_t end, mpfr_t inner) {
   const piece_t *s = &c->pieces->piece[segment];
   mpfr_set(inner, end, MPFR_RNDN);
   if (order <= 1) return 1;
-  const series_t t = se_expr(&c->pieces->field, &s->e, s->w, c->pieces->join[segment + high], TERMS);
+  const series_t t =
+      se_expr(&c->pieces->field, &s->e, s->w, c->pieces->join[segment + high], TERMS);
   if (order >= t.n) return 0;
   for (int m = 1; m < order; m++)
     if (!ex_zero(t.c[m])) return 0;
   for (int i = 0; i < c->part->regions; i++) {
     const region_t *g = &c->part->region[i];
-    if (g->segment != segment || g->order != order || (g->goal != G_CURVE_UP && g->goal != G_CURVE_DOWN)) continue;
+    if (g->segment != segment || g->order != order ||
+        (g->goal != G_CURVE_UP && g->goal != G_CURVE_DOWN))
+      continue;
     const int sign = (g->goal == G_CURVE_UP ? 1 : -1) * (high && order % 2 == 0 ? -1 : 1);
     if (sign != (up ? 1 : -1)) continue;
     if (high ? mpfr_greaterequal_p(g->high, end) && mpfr_less_p(g->low, end)
@@ -110,9 +124,11 @@ static const char *check_p1(const context_t *c) {
   pieces_t *p = c->pieces;
   const int only = p->piece[0].f < 0;
   for (int j = 0; j < p->joins; j++) {
-    if (!join_same(p, j, only, AT, RIGHT)) return "P1: the value at a join is not shown to be its side's";
+    if (!join_same(p, j, only, AT, RIGHT))
+      return "P1: the value at a join is not shown to be its side's";
     for (int weight = only; weight < 2 && j; weight++)
-      if (!join_same(p, j, weight, LEFT, RIGHT)) return "P1: the sides of a join are not shown equal";
+      if (!join_same(p, j, weight, LEFT, RIGHT))
+        return "P1: the sides of a join are not shown equal";
   }
   mpfr_t low, high;
   mpfr_inits2(512, low, high, (mpfr_ptr)0);
@@ -123,10 +139,12 @@ static const char *check_p1(const context_t *c) {
       tail_t w, f = {.defined = 1};
       mpfr_set_ui_2exp(high, 1, c->part->p[0].tail, MPFR_RNDN);
       tail_examine(&w, &p->field, &p->piece[i].e, p->piece[i].w, c->part->p[0].tail);
-      if (p->piece[i].f >= 0) tail_examine(&f, &p->field, &p->piece[i].e, p->piece[i].f, c->part->p[0].tail);
+      if (p->piece[i].f >= 0)
+        tail_examine(&f, &p->field, &p->piece[i].e, p->piece[i].f, c->part->p[0].tail);
       if (!w.defined || !f.defined) bad = "P1: f and f' are not shown to have values in the tail";
     }
-    if (!*bad && !reach(c, i, G_DEFINED, G_DEFINED, low, high)) bad = "P1: the regions do not reach over a segment";
+    if (!*bad && !reach(c, i, G_DEFINED, G_DEFINED, low, high))
+      bad = "P1: the regions do not reach over a segment";
   }
   mpfr_clears(low, high, (mpfr_ptr)0);
   return bad;
@@ -143,7 +161,8 @@ static const char *check_monotone_segment(const context_t *c, int i, int *consta
   mpfr_inits2(512, low, high, a, b, (mpfr_ptr)0);
   const char *bad = "";
   piece_ends(low, high, p, i);
-  if (!zone_holds(c, i, 0, z->low_order, up, low, a)) bad = "P3: a zone at the low end of a segment does not hold";
+  if (!zone_holds(c, i, 0, z->low_order, up, low, a))
+    bad = "P3: a zone at the low end of a segment does not hold";
   if (!*bad && mpfr_inf_p(high)) {
     tail_t t;
     tail_examine(&t, &p->field, &p->piece[i].e, p->piece[i].w, c->part->p[2].tail);
@@ -152,7 +171,8 @@ static const char *check_monotone_segment(const context_t *c, int i, int *consta
   } else if (!*bad && !zone_holds(c, i, 1, z->high_order, up, high, b)) {
     bad = "P3: a zone at the high end of a segment does not hold";
   }
-  if (!*bad && !reach(c, i, up ? G_UP : G_DOWN, up ? G_UP : G_DOWN, a, b)) bad = "P3: the regions do not reach over a segment";
+  if (!*bad && !reach(c, i, up ? G_UP : G_DOWN, up ? G_UP : G_DOWN, a, b))
+    bad = "P3: the regions do not reach over a segment";
   mpfr_clears(low, high, a, b, (mpfr_ptr)0);
   return bad;
 }
@@ -160,12 +180,15 @@ static const char *check_monotone_segment(const context_t *c, int i, int *consta
 /* From one approach of a join to another w goes the way, or stays. */
 static int steps(const context_t *c, int j, side_t from, side_t to, int way) {
   pieces_t *p = c->pieces;
-  return join_same(p, j, 1, from, to) || ex_sign(&p->field, ex_sub(&p->field, join_value(p, j, 1, to), join_value(p, j, 1, from))) == way;
+  return join_same(p, j, 1, from, to) ||
+         ex_sign(&p->field,
+                 ex_sub(&p->field, join_value(p, j, 1, to), join_value(p, j, 1, from))) == way;
 }
 
 static int join_goes(const context_t *c, int j) { /* r = 1 belongs to both sides */
   const int one = c->pieces->one;
-  return smooth_join(c, j) || ((j == 0 || steps(c, j, LEFT, AT, j <= one ? 1 : -1)) && steps(c, j, AT, RIGHT, j < one ? 1 : -1));
+  return smooth_join(c, j) || ((j == 0 || steps(c, j, LEFT, AT, j <= one ? 1 : -1)) &&
+                               steps(c, j, AT, RIGHT, j < one ? 1 : -1));
 }
 
 static const char *check_p3(const context_t *c) {
@@ -181,7 +204,8 @@ static const char *check_p3(const context_t *c) {
   return "";
 }
 
-/* w <= 1 on a segment without P3. Next to 1 a zone or a region with the slope that sends w down from 1. */
+/* w <= 1 on a segment without P3. Next to 1 a zone or a region with the slope that sends w down
+ * from 1. */
 static const char *check_below(const context_t *c, int i) {
   pieces_t *p = c->pieces;
   if (piece_constant(p, i)) {
@@ -198,8 +222,9 @@ static const char *check_below(const context_t *c, int i) {
     int found = 0;
     for (int g = 0; g < c->part->regions && !found; g++) {
       const region_t *q = &c->part->region[g];
-      const int touches = side == 0 ? mpfr_lessequal_p(q->low, low) && mpfr_greater_p(q->high, low)
-                                    : mpfr_greaterequal_p(q->high, high) && mpfr_less_p(q->low, high);
+      const int touches = side == 0
+                              ? mpfr_lessequal_p(q->low, low) && mpfr_greater_p(q->high, low)
+                              : mpfr_greaterequal_p(q->high, high) && mpfr_less_p(q->low, high);
       if (q->segment != i || !touches) continue;
       if (q->goal == (side == 0 ? G_DOWN : G_UP))
         found = 1, mpfr_set(side == 0 ? a : b, side == 0 ? q->high : q->low, MPFR_RNDN);
@@ -214,7 +239,8 @@ static const char *check_below(const context_t *c, int i) {
     if (!t.defined || !t.below_one) bad = "P2: the tail is not shown below 1";
     mpfr_set_ui_2exp(b, 1, c->part->p[1].tail, MPFR_RNDN);
   }
-  if (!*bad && !reach(c, i, G_BELOW, G_BELOW, a, b)) bad = "P2: the regions do not reach over a segment";
+  if (!*bad && !reach(c, i, G_BELOW, G_BELOW, a, b))
+    bad = "P2: the regions do not reach over a segment";
   mpfr_clears(low, high, a, b, (mpfr_ptr)0);
   return bad;
 }
@@ -223,14 +249,17 @@ static const char *check_p2(const context_t *c) {
   pieces_t *p = c->pieces;
   const exact_t unit = ex_si(&p->field, 1, 1);
   for (int side = LEFT; side <= RIGHT; side++)
-    if ((side != AT || join_alone(p, p->one)) && !ex_equal(&p->field, join_value(p, p->one, 1, (side_t)side), unit))
+    if ((side != AT || join_alone(p, p->one)) &&
+        !ex_equal(&p->field, join_value(p, p->one, 1, (side_t)side), unit))
       return "P2: f'(1) = 1 is not shown";
-  if (c->part->p[1].by_p3) return c->part->p[2].verdict == V_PROVED ? "" : "P2: rests on P3, which is not claimed";
+  if (c->part->p[1].by_p3)
+    return c->part->p[2].verdict == V_PROVED ? "" : "P2: rests on P3, which is not claimed";
   for (int i = 0; i < p->joins; i++) {
     const char *bad = check_below(c, i);
     if (*bad) return bad;
     const exact_t over = join_alone(p, i) ? ex_sub(&p->field, join_value(p, i, 1, AT), unit) : NULL;
-    if (join_alone(p, i) && !ex_zero(over) && ex_sign(&p->field, over) >= 0) return "P2: f' at a join itself is not shown below 1";
+    if (join_alone(p, i) && !ex_zero(over) && ex_sign(&p->field, over) >= 0)
+      return "P2: f' at a join itself is not shown below 1";
   }
   return "";
 }
@@ -240,12 +269,14 @@ const char *check_p4(const context_t *c) {
   const piece_t *s = &p->piece[p->joins - 1];
   tail_t t;
   tail_examine(&t, &p->field, &s->e, s->w, c->part->p[3].tail);
-  if (c->part->p[3].verdict == V_PROVED) return t.zero_limit ? "" : "P4: the limit is not shown to be 0";
+  if (c->part->p[3].verdict == V_PROVED)
+    return t.zero_limit ? "" : "P4: the limit is not shown to be 0";
   return t.other_limit || t.unbounded ? "" : "P4: the limit is not shown to differ from 0";
 }
 
 const char *part_check(const part_t *part, const expr_t *e, int f, int w, const int *ranged) {
-  static const char *(*const proofs[])(const context_t *) = {check_p1, check_p2, check_p3, check_p4};
+  static const char *(*const proofs[])(const context_t *) = {check_p1, check_p2, check_p3,
+                                                             check_p4};
   pieces_t *p = calloc(1, sizeof *p);
   if (!p) abort();
   field_init(&p->field);

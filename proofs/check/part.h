@@ -43,6 +43,7 @@ typedef struct {
 /* Checks every claim. "" or what is wrong. ranged[i]: parameter i is a range. */
 const char *part_check(const part_t *part, const expr_t *e, int f, int w, const int *ranged);
 /* Do the boxes of `cells` cover [low, high] (NULL: no r side) times box? */
-int covers(const cell_t *const *cells, int n, const mpfr_t low, const mpfr_t high, const mpfi_t *box, const int *ranged);
+int covers(const cell_t *const *cells, int n, const mpfr_t low, const mpfr_t high,
+           const mpfi_t *box, const int *ranged);
 
 #endif

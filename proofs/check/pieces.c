@@ -18,7 +18,8 @@ static line_t *lines(field_t *k, const expr_t *e) {
     const int child[] = {n->a, n->b, n->c, n->d};
     has_r[i] = n->op == E_R;
     for (int c = 0; c < expr_arity(n->op); c++) has_r[i] |= has_r[child[c]];
-    const line_t a = n->a >= 0 ? v[n->a] : (line_t){NULL, NULL}, b = n->b >= 0 ? v[n->b] : (line_t){NULL, NULL};
+    const line_t a = n->a >= 0 ? v[n->a] : (line_t){NULL, NULL},
+                 b = n->b >= 0 ? v[n->b] : (line_t){NULL, NULL};
     if (!has_r[i]) {
       const series_t s = se_expr(k, e, i, ex_si(k, 0, 1), 1);
       v[i] = (line_t){ex_si(k, 0, 1), s.n ? s.c[0] : NULL};
@@ -42,7 +43,8 @@ static line_t *lines(field_t *k, const expr_t *e) {
 
 static line_t decision(field_t *k, const node_t *n, const line_t *v) {
   if (n->op == E_ABS || n->op == E_SIGN || n->op == E_SOFTSIGN) return v[n->a];
-  return (line_t){ex_sub(k, v[n->a].slope, v[n->b].slope), ex_sub(k, v[n->a].offset, v[n->b].offset)};
+  return (line_t){ex_sub(k, v[n->a].slope, v[n->b].slope),
+                  ex_sub(k, v[n->a].offset, v[n->b].offset)};
 }
 static exact_t root(field_t *k, line_t g) {
   if (!g.slope || !g.offset || !ex_sign(k, g.slope)) return NULL;
@@ -53,7 +55,9 @@ static exact_t root(field_t *k, line_t g) {
 static int place(pieces_t *p, exact_t c, int i) {
   field_t *k = &p->field;
   if (ex_equal(k, c, p->join[i]) || ex_sign(k, ex_sub(k, c, p->join[i])) < 0) return -1;
-  if (i + 1 < p->joins && (ex_equal(k, c, p->join[i + 1]) || ex_sign(k, ex_sub(k, c, p->join[i + 1])) > 0)) return 1;
+  if (i + 1 < p->joins &&
+      (ex_equal(k, c, p->join[i + 1]) || ex_sign(k, ex_sub(k, c, p->join[i + 1])) > 0))
+    return 1;
   return 0;
 }
 
@@ -84,7 +88,9 @@ static int replaced(expr_t *e, const node_t *n, const int *map, int sign) {
     case E_SIGN:
       return expr_si(e, sign == ZERO ? 0 : sign);
     case E_SOFTSIGN:
-      return expr_add(e, E_DIV, map[n->a], expr_add(e, sign < 0 ? E_SUB : E_ADD, expr_si(e, 1), map[n->a], -1, -1), -1, -1);
+      return expr_add(e, E_DIV, map[n->a],
+                      expr_add(e, sign < 0 ? E_SUB : E_ADD, expr_si(e, 1), map[n->a], -1, -1), -1,
+                      -1);
     case E_MIN:
       return sign == 1 ? map[n->b] : map[n->a];
     case E_MAX:
@@ -111,21 +117,25 @@ static int copy(expr_t *e, const node_t *n, const int *map) {
   if (n->op == E_NUM) return expr_num(e, n->q);
   if (n->op == E_PARAM || n->op == E_POW) { /* carry a number or an index: made by hand */
     for (int i = 0; i < e->count; i++)
-      if (e->node[i].op == n->op && e->node[i].param == n->param && e->node[i].a == (n->a >= 0 ? map[n->a] : -1) &&
-          mpq_equal(e->node[i].q, n->q))
+      if (e->node[i].op == n->op && e->node[i].param == n->param &&
+          e->node[i].a == (n->a >= 0 ? map[n->a] : -1) && mpq_equal(e->node[i].q, n->q))
         return i;
     if (e->count == MAX_NODES) return -1;
     node_t *m = &e->node[e->count];
-    *m = (node_t){.op = n->op, .a = n->a >= 0 ? map[n->a] : -1, .b = -1, .c = -1, .d = -1, .param = n->param};
+    *m = (node_t){
+        .op = n->op, .a = n->a >= 0 ? map[n->a] : -1, .b = -1, .c = -1, .d = -1, .param = n->param};
     mpq_init(m->q);
     mpq_set(m->q, n->q);
     return e->count++;
   }
-  return expr_add(e, n->op, n->a >= 0 ? map[n->a] : -1, n->b >= 0 ? map[n->b] : -1, n->c >= 0 ? map[n->c] : -1, n->d >= 0 ? map[n->d] : -1);
+  return expr_add(e, n->op, n->a >= 0 ? map[n->a] : -1, n->b >= 0 ? map[n->b] : -1,
+                  n->c >= 0 ? map[n->c] : -1, n->d >= 0 ? map[n->d] : -1);
 }
 
-/* Copies what f and w need, with the switches decided that can be. 1: something was decided; -1 too large. */
-static int pass(pieces_t *p, int i, int at, const expr_t *from, int f, int w, expr_t *to, int *f2, int *w2) {
+/* Copies what f and w need, with the switches decided that can be. 1: something was decided; -1 too
+ * large. */
+static int pass(pieces_t *p, int i, int at, const expr_t *from, int f, int w, expr_t *to, int *f2,
+                int *w2) {
   line_t *v = lines(&p->field, from);
   int *map = calloc((size_t)from->count, sizeof *map), changed = 0, ok = 1;
   char *live = calloc((size_t)from->count, 1);
@@ -229,9 +239,11 @@ int join_same(pieces_t *p, int join, int weight, side_t a, side_t b) {
   const piece_t *x = approached(p, join, a), *y = approached(p, join, b);
   expr_t both;
   expr_init(&both);
-  const int left = copy_root(&both, &x->e, weight ? x->w : x->f), right = copy_root(&both, &y->e, weight ? y->w : y->f);
+  const int left = copy_root(&both, &x->e, weight ? x->w : x->f),
+            right = copy_root(&both, &y->e, weight ? y->w : y->f);
   expr_clear(&both);
-  return (left >= 0 && left == right) || ex_equal(&p->field, join_value(p, join, weight, a), join_value(p, join, weight, b));
+  return (left >= 0 && left == right) ||
+         ex_equal(&p->field, join_value(p, join, weight, a), join_value(p, join, weight, b));
 }
 
 int join_alone(pieces_t *p, int join) {

@@ -18,7 +18,8 @@ series_t se_const(field_t *k, exact_t c) {
 
 series_t se_add(field_t *k, const series_t *a, const series_t *b, int minus) {
   series_t s = {.n = least(a->n, b->n)};
-  for (int i = 0; i < s.n; i++) s.c[i] = minus ? ex_sub(k, a->c[i], b->c[i]) : ex_add(k, a->c[i], b->c[i]);
+  for (int i = 0; i < s.n; i++)
+    s.c[i] = minus ? ex_sub(k, a->c[i], b->c[i]) : ex_add(k, a->c[i], b->c[i]);
   return cut(s);
 }
 
@@ -27,7 +28,8 @@ series_t se_mul(field_t *k, const series_t *a, const series_t *b) {
   for (int m = 0; m < s.n; m++) {
     s.c[m] = ex_si(k, 0, 1);
     for (int i = 0; i <= m; i++)
-      if (!ex_zero(a->c[i]) && !ex_zero(b->c[m - i])) s.c[m] = ex_add(k, s.c[m], ex_mul(k, a->c[i], b->c[m - i]));
+      if (!ex_zero(a->c[i]) && !ex_zero(b->c[m - i]))
+        s.c[m] = ex_add(k, s.c[m], ex_mul(k, a->c[i], b->c[m - i]));
   }
   return cut(s);
 }
@@ -50,13 +52,16 @@ static series_t solve(field_t *k, exact_t y0, const series_t *s, const series_t 
     y.c[m] = ex_si(k, 0, 1);
     for (int i = 1; i <= m; i++) {
       const exact_t f = s ? s->c[m - i] : y.c[m - i];
-      if (!ex_zero(a->c[i]) && !ex_zero(f)) y.c[m] = ex_add(k, y.c[m], ex_mul(k, ex_si(k, i, (unsigned long)m), ex_mul(k, a->c[i], f)));
+      if (!ex_zero(a->c[i]) && !ex_zero(f))
+        y.c[m] = ex_add(k, y.c[m], ex_mul(k, ex_si(k, i, (unsigned long)m), ex_mul(k, a->c[i], f)));
     }
     if (!y.c[m]) y.n = m;
   }
   return cut(y);
 }
-static series_t expo(field_t *k, const series_t *a) { return solve(k, a->n ? ex_fn(k, E_EXP, a->c[0]) : NULL, NULL, a); }
+static series_t expo(field_t *k, const series_t *a) {
+  return solve(k, a->n ? ex_fn(k, E_EXP, a->c[0]) : NULL, NULL, a);
+}
 
 static series_t scale(field_t *k, const series_t *a, long p, unsigned long q) {
   const series_t c = se_const(k, ex_si(k, p, q));
@@ -72,7 +77,8 @@ static series_t inverse(field_t *k, const series_t *a) {
 }
 
 series_t se_pow(field_t *k, const series_t *a, const mpq_t q) {
-  if (mpz_cmpabs_ui(mpq_numref(q), 64) > 0 || mpz_cmp_ui(mpq_denref(q), 64) > 0) return (series_t){.n = 0};
+  if (mpz_cmpabs_ui(mpq_numref(q), 64) > 0 || mpz_cmp_ui(mpq_denref(q), 64) > 0)
+    return (series_t){.n = 0};
   const long p = mpz_get_si(mpq_numref(q)), d = mpz_get_si(mpq_denref(q));
   if (d == 1) {
     series_t y = se_const(k, ex_si(k, 1, 1));
@@ -86,7 +92,9 @@ series_t se_pow(field_t *k, const series_t *a, const mpq_t q) {
   for (int m = 1; m < y.n; m++) {
     exact_t t = ex_si(k, 0, 1);
     for (int i = 1; i <= m; i++)
-      t = ex_add(k, t, ex_mul(k, ex_si(k, p * i - d * (m - i), (unsigned long)(d * m)), ex_mul(k, a->c[i], y.c[m - i])));
+      t = ex_add(k, t,
+                 ex_mul(k, ex_si(k, p * i - d * (m - i), (unsigned long)(d * m)),
+                        ex_mul(k, a->c[i], y.c[m - i])));
     if (!(y.c[m] = ex_div(k, t, a->c[0]))) y.n = m;
   }
   return cut(y);

@@ -1,4 +1,5 @@
-/* One side of a certificate: the gate's expression, cut at its switches; what the parts claim is checked against it. */
+/* One side of a certificate: the gate's expression, cut at its switches; what the parts claim is
+ * checked against it. */
 #ifndef SLUICE_CHECK_SIDE_H
 #define SLUICE_CHECK_SIDE_H
 
@@ -8,7 +9,8 @@
 
 enum { SEGMENTS = 24 };
 
-/* The expression between two joins, without switches that are affine in r. f: -1 for a weight gate. */
+/* The expression between two joins, without switches that are affine in r. f: -1 for a weight gate.
+ */
 typedef struct {
   expr_t e;
   int f, w;
@@ -31,7 +33,8 @@ void pieces_clear(pieces_t *p);
 exact_t join_value(pieces_t *p, int join, int weight, side_t from);
 /* Equal, being one expression or by an identity. */
 int join_same(pieces_t *p, int join, int weight, side_t a, side_t b);
-/* w at the join itself is neither side's. Not asked of w = f' where the sides agree: then f' is their value. */
+/* w at the join itself is neither side's. Not asked of w = f' where the sides agree: then f' is
+ * their value. */
 int join_alone(pieces_t *p, int join);
 /* Rounded outward; the last piece's high end is +inf. */
 void piece_ends(mpfr_t low, mpfr_t high, pieces_t *p, int i);

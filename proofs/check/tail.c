@@ -6,7 +6,8 @@
 
 static int has_value(const tail_ctx *t, int i) {
   const node_t *n = &t->e->node[i];
-  const int a = n->a >= 0 ? tf_sign(&t->form[n->a]) : 0, b = n->b >= 0 ? tf_sign(&t->form[n->b]) : 0;
+  const int a = n->a >= 0 ? tf_sign(&t->form[n->a]) : 0,
+            b = n->b >= 0 ? tf_sign(&t->form[n->b]) : 0;
   switch (n->op) {
     case E_DIV:
       return b != 0;
@@ -68,7 +69,8 @@ static void conclude(tail_ctx *t, tail_t *out, const form_t *g) {
   const int fine = g->ok && h.ok && g->m >= 1 && bounded(g->c.c[0]);
   out->sign = tf_sign(g);
   if (fine && !g->zero) out->slope = slope(t, g, &h);
-  if (fine && !g->zero && !out->slope && !g->atoms && mpq_sgn(g->v) == 0 && g->s.n) { /* about the limit */
+  if (fine && !g->zero && !out->slope && !g->atoms && mpq_sgn(g->v) == 0 &&
+      g->s.n) { /* about the limit */
     tf_exact(t, &rest, ex_sub(t->k, ex_si(t->k, 0, 1), g->s.c[0]));
     tf_add(t, &rest, g, &rest);
     if (rest.ok && !rest.zero) out->slope = slope(t, &rest, &h);
@@ -97,7 +99,8 @@ static void conclude(tail_ctx *t, tail_t *out, const form_t *g) {
 void tail_examine(tail_t *out, field_t *k, const expr_t *e, int ref, long exponent) {
   memset(out, 0, sizeof *out);
   if (exponent < 0 || exponent > 400) return;
-  tail_ctx t = {.k = k, .e = e, .exponent = exponent, .form = calloc((size_t)ref + 1, sizeof(form_t))};
+  tail_ctx t = {
+      .k = k, .e = e, .exponent = exponent, .form = calloc((size_t)ref + 1, sizeof(form_t))};
   char *live = expr_live(e, ref);
   if (!t.form) abort();
   mpfi_init2(t.u, BITS);

@@ -1,5 +1,6 @@
-/* What an expression does for r >= 2^exponent: written exp(h) u^v c(u), u = 1/r, with c and its derivatives enclosed over [0, 2^-exponent]
- * and an exact series of c at 0, by which leading terms that cancel are dropped. */
+/* What an expression does for r >= 2^exponent: written exp(h) u^v c(u), u = 1/r, with c and its
+ * derivatives enclosed over [0, 2^-exponent] and an exact series of c at 0, by which leading terms
+ * that cancel are dropped. */
 #ifndef SLUICE_CHECK_TAIL_H
 #define SLUICE_CHECK_TAIL_H
 

@@ -134,7 +134,8 @@ void tf_plain(tail_ctx *t, form_t *y, const form_t *a) {
     return;
   }
   tf_set(y, a);
-  y->ok = a->ok && a->atoms == 0 && mpz_cmp_ui(mpq_denref(a->v), 1) == 0 && mpq_sgn(a->v) >= 0 && mpq_cmp_si(a->v, 500, 1) < 0;
+  y->ok = a->ok && a->atoms == 0 && mpz_cmp_ui(mpq_denref(a->v), 1) == 0 && mpq_sgn(a->v) >= 0 &&
+          mpq_cmp_si(a->v, 500, 1) < 0;
   if (!y->ok) return;
   jet_t u;
   jet_init(&u);
@@ -149,7 +150,8 @@ void tf_plain(tail_ctx *t, form_t *y, const form_t *a) {
 void tf_drop_zeros(form_t *y) {
   int constant = 1;
   for (int i = 1; i < y->m; i++) constant &= mpfi_is_zero(y->c.c[i]);
-  if (y->ok && constant && y->m == M && y->s.n > 0 && ex_zero(y->s.c[0])) { /* a constant, and it is 0 */
+  if (y->ok && constant && y->m == M && y->s.n > 0 &&
+      ex_zero(y->s.c[0])) { /* a constant, and it is 0 */
     mpfi_set_si(y->c.c[0], 0);
     y->zero = 1;
   }
@@ -240,8 +242,8 @@ static void binomial(mpfi_t y, const mpq_t x, int j) {
   mpq_clear(p), mpq_clear(f);
 }
 
-/* Jets over [0, u0] of exp(d) u^w c, d = u^-mu p(u) with p < 0: with t = u^(1+mu) s all coefficients in s are bounded, and the j-th in t is
- * that times exp(d) u^(w - j(1+mu)). */
+/* Jets over [0, u0] of exp(d) u^w c, d = u^-mu p(u) with p < 0: with t = u^(1+mu) s all
+ * coefficients in s are bounded, and the j-th in t is that times exp(d) u^(w - j(1+mu)). */
 int tf_flat(tail_ctx *t, jet_t *y, const form_t *d, const mpq_t w, const jet_t *c, int m) {
   if (!tf_pole(d) || d->atoms || tf_sign(d) >= 0 || m < 1) return 0;
   m = least(m, d->m);

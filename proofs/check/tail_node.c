@@ -2,7 +2,8 @@
 #include "tail_form.h"
 
 static int squared(const node_t *n) {
-  return (n->op == E_MUL && n->a == n->b) || (n->op == E_POW && mpq_cmp_si(n->q, 2, 1) == 0) ? n->a : -1;
+  return (n->op == E_MUL && n->a == n->b) || (n->op == E_POW && mpq_cmp_si(n->q, 2, 1) == 0) ? n->a
+                                                                                             : -1;
 }
 
 /* z*z and z^2 are the same exponent: the first of them stands for both. */
@@ -27,11 +28,13 @@ static void decompose(const tail_ctx *t, int ref, const mpq_t f, form_t *y, int 
     decompose(t, n->a, g, y, depth + 1);
     if (n->op == E_SUB) mpq_neg(g, g);
     decompose(t, n->b, g, y, depth + 1);
-  } else if (depth < 40 && n->op == E_MUL && (e->node[n->a].op == E_NUM || e->node[n->b].op == E_NUM)) {
+  } else if (depth < 40 && n->op == E_MUL &&
+             (e->node[n->a].op == E_NUM || e->node[n->b].op == E_NUM)) {
     const int left = e->node[n->a].op == E_NUM;
     mpq_mul(g, g, e->node[left ? n->a : n->b].q);
     decompose(t, left ? n->b : n->a, g, y, depth + 1);
-  } else if (depth < 40 && n->op == E_DIV && e->node[n->b].op == E_NUM && mpq_sgn(e->node[n->b].q)) {
+  } else if (depth < 40 && n->op == E_DIV && e->node[n->b].op == E_NUM &&
+             mpq_sgn(e->node[n->b].q)) {
     mpq_div(g, g, e->node[n->b].q);
     decompose(t, n->a, g, y, depth + 1);
   } else if (mpq_sgn(g)) {
@@ -164,7 +167,8 @@ static void logarithm(tail_ctx *t, form_t *y, const form_t *a) {
     y->ok = 0;
 }
 
-/* A switch left by the resolution, where its decision has one sign in the whole tail; of softsign that says nothing. */
+/* A switch left by the resolution, where its decision has one sign in the whole tail; of softsign
+ * that says nothing. */
 static void switched(tail_ctx *t, form_t *y, const node_t *n) {
   form_t d;
   tf_init(&d);
@@ -178,7 +182,8 @@ static void switched(tail_ctx *t, form_t *y, const node_t *n) {
   if (sign && n->op == E_SIGN) tf_exact(t, y, ex_si(t->k, sign, 1));
   if (sign && n->op == E_ABS) tf_scale_si(t, y, &t->form[n->a], sign, 1);
   if (sign && n->op == E_PICK) tf_set(y, &t->form[sign < 0 ? n->c : n->d]);
-  if (sign && (n->op == E_MIN || n->op == E_MAX)) tf_set(y, &t->form[(sign < 0) == (n->op == E_MIN) ? n->a : n->b]);
+  if (sign && (n->op == E_MIN || n->op == E_MAX))
+    tf_set(y, &t->form[(sign < 0) == (n->op == E_MIN) ? n->a : n->b]);
   tf_clear(&d);
 }
 

@@ -6,7 +6,9 @@
 #include <string.h>
 
 /* Where w = f' tends to the same from both sides, f' is that. */
-int smooth_join(const context_t *c, int j) { return c->pieces->piece[0].f >= 0 && (j == 0 || join_same(c->pieces, j, 1, LEFT, RIGHT)); }
+int smooth_join(const context_t *c, int j) {
+  return c->pieces->piece[0].f >= 0 && (j == 0 || join_same(c->pieces, j, 1, LEFT, RIGHT));
+}
 
 /* The part's exact expressions at the witness's parameters. */
 static void at_witness(const context_t *c, const claim_t *q, mpfi_t *keep) {
@@ -42,7 +44,8 @@ static int piece_of(const context_t *c, const mpfr_t r) {
 
 static int differ(const context_t *c, int j, int weight, side_t a, side_t b) {
   pieces_t *p = c->pieces;
-  return ex_sign(&p->field, ex_sub(&p->field, join_value(p, j, weight, a), join_value(p, j, weight, b))) != 0;
+  return ex_sign(&p->field,
+                 ex_sub(&p->field, join_value(p, j, weight, a), join_value(p, j, weight, b))) != 0;
 }
 
 static int jumps(const context_t *c, int j, int weight) {
@@ -54,19 +57,23 @@ static int jumps(const context_t *c, int j, int weight) {
 
 static int against(const context_t *c, int j, side_t from, side_t to, int way) {
   field_t *k = &c->pieces->field;
-  return ex_sign(k, ex_sub(k, join_value(c->pieces, j, 1, to), join_value(c->pieces, j, 1, from))) == -way;
+  return ex_sign(k, ex_sub(k, join_value(c->pieces, j, 1, to),
+                           join_value(c->pieces, j, 1, from))) == -way;
 }
 static int steps_wrong(const context_t *c, int j) {
   const int one = c->pieces->one;
   if (j < 0 || j >= c->pieces->joins || smooth_join(c, j)) return 0;
-  return (j && against(c, j, LEFT, AT, j <= one ? 1 : -1)) || against(c, j, AT, RIGHT, j < one ? 1 : -1);
+  return (j && against(c, j, LEFT, AT, j <= one ? 1 : -1)) ||
+         against(c, j, AT, RIGHT, j < one ? 1 : -1);
 }
 
 /* w at join j itself, where it stands alone: the sign of w - 1. */
 static int alone_over(const context_t *c, int j) {
   pieces_t *p = c->pieces;
-  return j >= 0 && j < p->joins && join_alone(p, j) ? ex_sign(&p->field, ex_sub(&p->field, join_value(p, j, 1, AT), ex_si(&p->field, 1, 1)))
-                                                    : 0;
+  return j >= 0 && j < p->joins && join_alone(p, j)
+             ? ex_sign(&p->field,
+                       ex_sub(&p->field, join_value(p, j, 1, AT), ex_si(&p->field, 1, 1)))
+             : 0;
 }
 
 static int at_join(const context_t *c, int join, const mpfr_t r) {
@@ -98,7 +105,8 @@ static int one_convicts(const context_t *c, const mpfi_t r) {
 }
 
 /* Piece i, up to its ends from inside, does at r what the witness says. */
-static int piece_convicts(const context_t *c, const claim_t *q, const piece_t *s, int i, const mpfi_t r) {
+static int piece_convicts(const context_t *c, const claim_t *q, const piece_t *s, int i,
+                          const mpfi_t r) {
   box_t b;
   mpfi_t d;
   int ok = 0;
@@ -119,9 +127,11 @@ static int witness_convicts(const context_t *c, const claim_t *q) {
   pieces_t *p = c->pieces;
   mpfi_t r;
   int ok = 0;
-  if (!strcmp(q->how, "jump") || !strcmp(q->how, "jump-value")) return jumps(c, q->join, !strcmp(q->how, "jump"));
+  if (!strcmp(q->how, "jump") || !strcmp(q->how, "jump-value"))
+    return jumps(c, q->join, !strcmp(q->how, "jump"));
   if (!strcmp(q->how, "step")) return steps_wrong(c, q->join);
-  if (!strcmp(q->how, "value") && (q->join || !mpfr_sgn(q->r)) && alone_over(c, q->join) > 0) return 1;
+  if (!strcmp(q->how, "value") && (q->join || !mpfr_sgn(q->r)) && alone_over(c, q->join) > 0)
+    return 1;
   if (!strcmp(q->how, "one") && join_alone(p, p->one)) return alone_over(c, p->one) != 0;
   mpfi_init2(r, 512);
   mpfi_set_fr(r, q->r);
@@ -131,7 +141,8 @@ static int witness_convicts(const context_t *c, const claim_t *q) {
   else if (here >= 0 && !strcmp(q->how, "undefined"))
     ok = piece_convicts(c, q, joined ? &p->at[here] : &p->piece[here], here, r);
   else if (here >= 0)
-    ok = piece_convicts(c, q, &p->piece[here], here, r) || (joined && here && piece_convicts(c, q, &p->piece[here - 1], here - 1, r));
+    ok = piece_convicts(c, q, &p->piece[here], here, r) ||
+         (joined && here && piece_convicts(c, q, &p->piece[here - 1], here - 1, r));
   mpfi_clear(r);
   return ok;
 }
@@ -140,9 +151,11 @@ const char *check_refuted(const context_t *c, int i) {
   static const char *const allowed[3] = {"undefined jump jump-value", "one value", "slope step"};
   const claim_t *q = &c->part->p[i];
   if (i == 3) return check_p4(c);
-  if (!strstr(allowed[i], q->how) || !*q->how) return "a refutation of a kind that does not belong to its property";
+  if (!strstr(allowed[i], q->how) || !*q->how)
+    return "a refutation of a kind that does not belong to its property";
   for (int k = 0; k < MAX_PARAMS; k++)
-    if (c->ranged[k] && !mpfi_is_inside(q->at[k], c->part->box[k])) return "a witness outside the part";
+    if (c->ranged[k] && !mpfi_is_inside(q->at[k], c->part->box[k]))
+      return "a witness outside the part";
   mpfi_t keep[MAX_PARAMS];
   at_witness(c, q, keep);
   const int ok = mpfr_sgn(q->r) >= 0 && witness_convicts(c, q);

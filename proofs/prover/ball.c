@@ -5,8 +5,11 @@
 
 void sl_ball_init(sl_ball *b, const sl_tree *tree, sl_ref ref, sl_ref other) {
   const uint32_t n = tree->count;
-  *b = (sl_ball){
-      .tree = tree, .ref = ref, .live = calloc(n, 1), .flow = calloc(n, sizeof(sl_flow)), .poly = calloc(n, sizeof(arb_poly_struct))};
+  *b = (sl_ball){.tree = tree,
+                 .ref = ref,
+                 .live = calloc(n, 1),
+                 .flow = calloc(n, sizeof(sl_flow)),
+                 .poly = calloc(n, sizeof(arb_poly_struct))};
   if (!b->live || !b->flow || !b->poly) abort();
   sl_tree_mark(tree, ref, b->live);
   if (other != SL_NO_REF) sl_tree_mark(tree, other, b->live);
@@ -67,7 +70,8 @@ static int certainly_undefined(const sl_ball *b, const sl_gate_node *n) {
     case SL_OP_DIV:
       return arb_is_zero(c->v);
     case SL_OP_POW:
-      return sl_tree_rational(b->tree, n->child[1], &p, &q) && ((q > 1 && arb_is_negative(a->v)) || (p < 0 && arb_is_zero(a->v)));
+      return sl_tree_rational(b->tree, n->child[1], &p, &q) &&
+             ((q > 1 && arb_is_negative(a->v)) || (p < 0 && arb_is_zero(a->v)));
     default:
       return 0;
   }
@@ -76,7 +80,8 @@ static int certainly_undefined(const sl_ball *b, const sl_gate_node *n) {
 /* A switch whose decision is not certain has an indeterminate value. */
 static int choose(const sl_ball *b, const sl_gate_node *n) {
   const arb_struct *a = b->flow[n->child[0]].v;
-  if (n->op == SL_OP_ABS || n->op == SL_OP_SIGN || n->op == SL_OP_SOFTSIGN) return arb_is_positive(a) ? 1 : arb_is_negative(a) ? -1 : 0;
+  if (n->op == SL_OP_ABS || n->op == SL_OP_SIGN || n->op == SL_OP_SOFTSIGN)
+    return arb_is_positive(a) ? 1 : arb_is_negative(a) ? -1 : 0;
   const arb_struct *c = b->flow[n->child[1]].v;
   if (b->ties && n->op == SL_OP_PICK && arb_le(a, c)) return -1;
   return arb_gt(a, c) ? 1 : arb_lt(a, c) ? -1 : 0;
@@ -87,7 +92,8 @@ static void flow_copy(sl_flow *y, const sl_flow *a, int negate) {
   if (negate) arb_neg(y->v, y->v), arb_neg(y->d, y->d);
 }
 
-static void flow_softsign(sl_flow *y, const sl_flow *a, slong prec) { /* v = a/(1+|a|), v' = a'/(1+|a|)^2 for either sign */
+static void flow_softsign(sl_flow *y, const sl_flow *a,
+                          slong prec) { /* v = a/(1+|a|), v' = a'/(1+|a|)^2 for either sign */
   arb_t t;
   arb_init(t);
   arb_abs(t, a->v);
@@ -99,8 +105,8 @@ static void flow_softsign(sl_flow *y, const sl_flow *a, slong prec) { /* v = a/(
   arb_clear(t);
 }
 
-/* Without a certain decision abs, min and max still have a value, being continuous, but no slope; pick and sign have nothing, as they may
- * jump. */
+/* Without a certain decision abs, min and max still have a value, being continuous, but no slope;
+ * pick and sign have nothing, as they may jump. */
 static void flow_open(const sl_ball *b, sl_flow *y, const sl_gate_node *n, slong prec) {
   const sl_flow *a = &b->flow[n->child[0]];
   arb_indeterminate(y->v), arb_indeterminate(y->d), arb_indeterminate(y->l);
@@ -186,7 +192,8 @@ static void flow_sum(sl_flow *y, const sl_flow *a, const sl_flow *c, int subtrac
   arb_div(y->l, y->d, y->v, prec);
 }
 
-static void flow_power(sl_flow *y, const sl_tree *tree, const sl_gate_node *n, const sl_flow *a, slong prec) {
+static void flow_power(sl_flow *y, const sl_tree *tree, const sl_gate_node *n, const sl_flow *a,
+                       slong prec) {
   int64_t p, q;
   if (!sl_tree_rational(tree, n->child[1], &p, &q)) {
     arb_indeterminate(y->v), arb_indeterminate(y->d), arb_indeterminate(y->l);
@@ -256,11 +263,14 @@ static void flow_node(sl_ball *b, sl_ref i, const arb_t r, arb_srcptr box, slong
   }
 }
 
-static int sign_of(const arb_t x) { return !arb_is_finite(x) ? 0 : arb_is_positive(x) ? 1 : arb_is_negative(x) ? -1 : 0; }
+static int sign_of(const arb_t x) {
+  return !arb_is_finite(x) ? 0 : arb_is_positive(x) ? 1 : arb_is_negative(x) ? -1 : 0;
+}
 
 static int structural_sign(const sl_ball *b, const sl_gate_node *n, const arb_t v) {
   const int s = sign_of(v), arity = sl_op_arity(n->op);
-  const int a = arity > 0 ? b->flow[n->child[0]].sign : 0, c = arity > 1 ? b->flow[n->child[1]].sign : 0;
+  const int a = arity > 0 ? b->flow[n->child[0]].sign : 0,
+            c = arity > 1 ? b->flow[n->child[1]].sign : 0;
   if (s || !arb_is_finite(v)) return s;
   switch (n->op) {
     case SL_OP_EXP:
@@ -284,7 +294,9 @@ static int structural_sign(const sl_ball *b, const sl_gate_node *n, const arb_t 
   }
 }
 
-void sl_ball_refresh(sl_ball *b, sl_ref i, const arb_t r, arb_srcptr box, slong prec) { flow_node(b, i, r, box, prec); }
+void sl_ball_refresh(sl_ball *b, sl_ref i, const arb_t r, arb_srcptr box, slong prec) {
+  flow_node(b, i, r, box, prec);
+}
 
 void sl_ball_flow(sl_ball *b, const arb_t r, arb_srcptr box, slong prec) {
   b->undefined = 0;

@@ -1,5 +1,5 @@
-/* A segment's expression over a box of r and parameters: enclosures of value, derivative and logarithmic derivative, and of higher
- * derivatives. */
+/* A segment's expression over a box of r and parameters: enclosures of value, derivative and
+ * logarithmic derivative, and of higher derivatives. */
 #ifndef SLUICE_PROOFS_BALL_H
 #define SLUICE_PROOFS_BALL_H
 
@@ -8,8 +8,9 @@
 #include <arb.h>
 #include <arb_poly.h>
 
-/* Value, derivative by r, and v'/v (indeterminate where not known): sums of logarithmic derivatives keep the sign of a product of
- * exponentials over boxes on which the product itself spans many binades. */
+/* Value, derivative by r, and v'/v (indeterminate where not known): sums of logarithmic derivatives
+ * keep the sign of a product of exponentials over boxes on which the product itself spans many
+ * binades. */
 typedef struct {
   arb_t v, d, l;
   int sign; /* of v: 1, -1, 0 unknown; structural, because the ball of a wide exp may touch 0 */
@@ -21,12 +22,14 @@ typedef struct {
   sl_ref ref;
   sl_flow *flow;
   arb_poly_struct *poly;
-  int ties;      /* set by a caller who wants values, not slopes: a piece that ends with <= holds where both sides are certainly equal */
+  int ties; /* set by a caller who wants values, not slopes: a piece that ends with <= holds where
+               both sides are certainly equal */
   int undefined; /* set by sl_ball_flow: some node certainly has no value on the whole box */
   sl_ref where;
 } sl_ball;
 
-void sl_ball_init(sl_ball *b, const sl_tree *tree, sl_ref ref, sl_ref other); /* other: a second root to keep, or SL_NO_REF */
+void sl_ball_init(sl_ball *b, const sl_tree *tree, sl_ref ref,
+                  sl_ref other); /* other: a second root to keep, or SL_NO_REF */
 void sl_ball_clear(sl_ball *b);
 
 /* Result in b->flow[ref] for every live ref. box: parameters. */
@@ -39,7 +42,8 @@ int sl_ball_slope_sign(const sl_ball *b, sl_ref ref);
 /* A node without children. */
 void sl_ball_leaf(sl_flow *y, const sl_gate_node *n, const arb_t r, arb_srcptr box, slong prec);
 
-/* Taylor coefficients below `order` of the root into b->poly[ref]; indeterminate where a switch is not decided. */
+/* Taylor coefficients below `order` of the root into b->poly[ref]; indeterminate where a switch is
+ * not decided. */
 void sl_ball_jet(sl_ball *b, const arb_t r, arb_srcptr box, slong order, slong prec);
 
 /* a^(p/q) for q > 1 as exp(p/q log a), and the integer power. */

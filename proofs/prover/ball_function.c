@@ -39,7 +39,8 @@ void sl_arb_power(arb_t y, const arb_t a, int64_t p, int64_t q, slong prec) {
   arb_clear(t);
 }
 
-/* Monotone, so the ends decide: over a wide ball 1/(1 + exp(-a)) would divide by a ball that holds zero. */
+/* Monotone, so the ends decide: over a wide ball 1/(1 + exp(-a)) would divide by a ball that holds
+ * zero. */
 void sl_arb_sigmoid(arb_t y, const arb_t a, slong prec) {
   arf_t end[2];
   arb_t t, u;
@@ -53,7 +54,9 @@ void sl_arb_sigmoid(arb_t y, const arb_t a, slong prec) {
       arb_exp(t, t, prec);
       arb_add_ui(t, t, 1, prec);
       arb_inv(i ? u : t, t, prec);
-      if (arf_cmp_2exp_si(end[i], 80) > 0 || (arf_sgn(end[i]) < 0 && arf_cmpabs_2exp_si(end[i], 80) > 0)) { /* beyond what arb_exp takes */
+      if (arf_cmp_2exp_si(end[i], 80) > 0 ||
+          (arf_sgn(end[i]) < 0 &&
+           arf_cmpabs_2exp_si(end[i], 80) > 0)) { /* beyond what arb_exp takes */
         arb_zero(i ? u : t);
         arb_add_error_2exp_si(i ? u : t, -1000000);
         if (arf_sgn(end[i]) > 0) arb_add_ui(i ? u : t, i ? u : t, 1, prec);
@@ -86,7 +89,8 @@ void sl_arb_function(arb_t v, arb_t s, sl_gate_op op, const arb_t a, slong prec)
       break;
     case SL_OP_LOG1P:
       arb_add_ui(s, a, 1, prec);
-      if (arf_cmpabs_2exp_si(arb_midref(a), 1) > 0) /* arb_log1p adds exactly, which for a = cosh(2^40) takes terabytes */
+      if (arf_cmpabs_2exp_si(arb_midref(a), 1) >
+          0) /* arb_log1p adds exactly, which for a = cosh(2^40) takes terabytes */
         arb_log(v, s, prec);
       else
         arb_log1p(v, a, prec);

@@ -104,7 +104,8 @@ static void jet_function(arb_poly_t y, sl_gate_op op, const arb_poly_t a, slong 
   arb_poly_clear(t);
 }
 
-static void jet_power(arb_poly_t y, const sl_ball *b, const sl_gate_node *n, const arb_poly_t a, slong order, slong prec) {
+static void jet_power(arb_poly_t y, const sl_ball *b, const sl_gate_node *n, const arb_poly_t a,
+                      slong order, slong prec) {
   int64_t p, q;
   arb_t e;
   arb_init(e);
@@ -128,7 +129,8 @@ static void jet_power(arb_poly_t y, const sl_ball *b, const sl_gate_node *n, con
   arb_clear(e);
 }
 
-static void jet_leaf(arb_poly_t y, const sl_gate_node *n, const arb_t r, arb_srcptr box, slong order, slong prec) {
+static void jet_leaf(arb_poly_t y, const sl_gate_node *n, const arb_t r, arb_srcptr box,
+                     slong order, slong prec) {
   sl_flow t;
   arb_init(t.v), arb_init(t.d), arb_init(t.l);
   sl_ball_leaf(&t, n, r, box, prec);

@@ -1,5 +1,5 @@
-/* Writing certificates (spec G4.1, G4.2, G4.3, G4.4): what was proved, and the boxes, zones and tail exponents that a checker needs to see
- * it without searching. */
+/* Writing certificates (spec G4.1, G4.2, G4.3, G4.4): what was proved, and the boxes, zones and
+ * tail exponents that a checker needs to see it without searching. */
 #include "proofs/prover/verify.h"
 
 #include <errno.h>
@@ -17,10 +17,11 @@ struct sl_certificate {
   int failed;
 };
 
-static const char *const goals[] = {"defined", "up", "down", "below", "negative", "curve-up", "curve-down"};
+static const char *const goals[] = {"defined",  "up",       "down",      "below",
+                                    "negative", "curve-up", "curve-down"};
 
-sl_status sl_certificate_open(sl_certificate **out, const char *path, const sl_gate_definition *def, const sl_verify_options *options,
-                              sl_error *err) {
+sl_status sl_certificate_open(sl_certificate **out, const char *path, const sl_gate_definition *def,
+                              const sl_verify_options *options, sl_error *err) {
   sl_certificate *c = calloc(1, sizeof *c);
   if (!c) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory for a certificate", path);
   c->def = def, c->options = options, c->path = path;
@@ -40,7 +41,9 @@ void sl_certificate_side(sl_certificate *c, int positive) {
   const int weight = def->f[positive] == SL_NO_REF;
   char names[SL_GATE_PARAMETER_LIMIT][32];
   memcpy(names, def->param_name, sizeof names);
-  if (!sl_tree_print(text, sizeof text, &def->tree, weight ? def->w[positive] : def->f[positive], names)) c->failed = 1;
+  if (!sl_tree_print(text, sizeof text, &def->tree, weight ? def->w[positive] : def->f[positive],
+                     names))
+    c->failed = 1;
   fprintf(c->text, "side %s\n%s %s\n", positive ? "pos" : "neg", weight ? "weight" : "value", text);
   for (int i = 0; i < def->param_count; i++) {
     char a[48], b[48];
@@ -85,8 +88,10 @@ static void write_property(FILE *out, const sl_proof *proof, const sl_problem *p
   fprintf(out, "P%d %s", i + 1, words[f->verdict]);
   if (f->verdict == SL_PROVED && i == 0) fprintf(out, " tail %ld", proof->tail_defined.exponent);
   if (f->verdict == SL_PROVED && i == 1)
-    fprintf(out, proof->property[2].verdict == SL_PROVED ? " by-P3" : " below %ld", proof->tail_below.exponent);
-  if (f->verdict == SL_PROVED && i == 2) fprintf(out, " %s tail %ld", f->strict ? "strict" : "weak", proof->tail_slope.exponent);
+    fprintf(out, proof->property[2].verdict == SL_PROVED ? " by-P3" : " below %ld",
+            proof->tail_below.exponent);
+  if (f->verdict == SL_PROVED && i == 2)
+    fprintf(out, " %s tail %ld", f->strict ? "strict" : "weak", proof->tail_slope.exponent);
   if (i == 3 && f->verdict != SL_UNDECIDED) fprintf(out, " tail %ld", proof->tail_limit.exponent);
   if (f->verdict == SL_REFUTED && i != 3) {
     fprintf(out, " %s %d", f->how, f->join);
@@ -99,11 +104,13 @@ static void write_property(FILE *out, const sl_proof *proof, const sl_problem *p
 
 static void write_segment(FILE *out, const sl_proof *proof, int i) {
   const sl_segment_proof *s = &proof->segment[i];
-  fprintf(out, "segment %d %s %s %d %d %d %d\n", i, s->want > 0 ? "up" : "down", s->constant ? "constant" : "moving", s->low.order,
-          s->low.shift, s->high.order, s->high.shift);
+  fprintf(out, "segment %d %s %s %d %d %d %d\n", i, s->want > 0 ? "up" : "down",
+          s->constant ? "constant" : "moving", s->low.order, s->low.shift, s->high.order,
+          s->high.shift);
 }
 
-static void write_region(FILE *out, const sl_claim_list *list, const sl_region *g, const sl_problem *p) {
+static void write_region(FILE *out, const sl_claim_list *list, const sl_region *g,
+                         const sl_problem *p) {
   fprintf(out, "region %d %s %ld", g->segment, goals[g->goal], (long)g->order);
   dyadic(out, g->low), dyadic(out, g->high);
   fprintf(out, " %zu\n", g->count);
@@ -117,7 +124,8 @@ static void write_region(FILE *out, const sl_claim_list *list, const sl_region *
 
 /* Does a claimed property rest on the region? */
 static int needed(const sl_proof *proof, const sl_region *g) {
-  const int shape = proof->property[2].verdict == SL_PROVED, top = proof->property[1].verdict == SL_PROVED && !shape;
+  const int shape = proof->property[2].verdict == SL_PROVED,
+            top = proof->property[1].verdict == SL_PROVED && !shape;
   if (g->goal == SL_GOAL_DEFINED) return proof->property[0].verdict == SL_PROVED;
   const int next_to_one = arf_cmp_si(g->low, 1) == 0 || arf_cmp_si(g->high, 1) == 0;
   return g->goal == SL_GOAL_BELOW ? top : shape || (top && next_to_one);
@@ -132,7 +140,8 @@ void sl_certificate_part(sl_certificate *c, const sl_proof *proof, sl_problem *p
   for (int i = 0; i < 4; i++) write_property(out, proof, p, i);
   for (int i = 0; i < p->joins; i++) write_segment(out, proof, i);
   for (size_t i = 0; i < proof->claims.region_count; i++)
-    if (needed(proof, &proof->claims.region[i])) write_region(out, &proof->claims, &proof->claims.region[i], p);
+    if (needed(proof, &proof->claims.region[i]))
+      write_region(out, &proof->claims, &proof->claims.region[i], p);
   fputs("end\n", out);
 }
 
@@ -141,10 +150,13 @@ sl_status sl_certificate_close(sl_certificate *c, sl_error *err) {
   sl_status status = SL_OK;
   fflush(c->text);
   const XXH128_hash_t h = XXH3_128bits(c->buffer, c->size);
-  fprintf(c->text, "digest %016llx%016llx\n", (unsigned long long)h.high64, (unsigned long long)h.low64);
+  fprintf(c->text, "digest %016llx%016llx\n", (unsigned long long)h.high64,
+          (unsigned long long)h.low64);
   if (fclose(c->text) != 0 || c->failed) {
-    status =
-        sl_fail(err, SL_ERR_MEMORY, "%s: the certificate does not fit in memory, or its expression exceeds 20,000 characters", c->path);
+    status = sl_fail(
+        err, SL_ERR_MEMORY,
+        "%s: the certificate does not fit in memory, or its expression exceeds 20,000 characters",
+        c->path);
   } else {
     FILE *file = fopen(c->path, "w");
     if (!file || fwrite(c->buffer, 1, c->size, file) != c->size || fclose(file) != 0)

@@ -4,7 +4,12 @@
 #include <arb_hypgeom.h>
 #include <stdlib.h>
 
-enum { VARIABLE_R = SL_FIELD_PARAMETERS, FIRST_GENERATOR, VARIABLES = FIRST_GENERATOR + SL_FIELD_GENERATORS, TERM_LIMIT = 1500 };
+enum {
+  VARIABLE_R = SL_FIELD_PARAMETERS,
+  FIRST_GENERATOR,
+  VARIABLES = FIRST_GENERATOR + SL_FIELD_GENERATORS,
+  TERM_LIMIT = 1500
+};
 
 struct sl_exact {
   fmpz_mpoly_t num, den;
@@ -56,16 +61,20 @@ static struct sl_exact *fresh(sl_field *k) {
   return a;
 }
 
-/* Lowest terms, leading coefficient of the denominator positive: equal elements have equal polynomials. */
+/* Lowest terms, leading coefficient of the denominator positive: equal elements have equal
+ * polynomials. */
 static sl_exact canonical(sl_field *k, struct sl_exact *a) {
-  if (fmpz_mpoly_length(a->num, k->ctx) > TERM_LIMIT || fmpz_mpoly_length(a->den, k->ctx) > TERM_LIMIT) return NULL;
+  if (fmpz_mpoly_length(a->num, k->ctx) > TERM_LIMIT ||
+      fmpz_mpoly_length(a->den, k->ctx) > TERM_LIMIT)
+    return NULL;
   if (fmpz_mpoly_is_zero(a->num, k->ctx)) {
     fmpz_mpoly_one(a->den, k->ctx);
     return a;
   }
   fmpz_mpoly_t g;
   fmpz_mpoly_init(g, k->ctx);
-  const int ok = fmpz_mpoly_gcd(g, a->num, a->den, k->ctx) && fmpz_mpoly_divides(a->num, a->num, g, k->ctx) &&
+  const int ok = fmpz_mpoly_gcd(g, a->num, a->den, k->ctx) &&
+                 fmpz_mpoly_divides(a->num, a->num, g, k->ctx) &&
                  fmpz_mpoly_divides(a->den, a->den, g, k->ctx);
   fmpz_mpoly_clear(g, k->ctx);
   if (!ok) return NULL;
@@ -112,7 +121,8 @@ sl_exact sl_exact_r(sl_field *k) { return variable(k, VARIABLE_R); }
 
 static sl_exact generator_of(sl_field *k, sl_gate_op op, slong root, sl_exact argument) {
   for (int i = 0; i < k->gen_count; i++)
-    if (k->gen[i].op == op && k->gen[i].root == root && (!argument || sl_exact_equal(k, k->gen[i].argument, argument)))
+    if (k->gen[i].op == op && k->gen[i].root == root &&
+        (!argument || sl_exact_equal(k, k->gen[i].argument, argument)))
       return variable(k, FIRST_GENERATOR + i);
   if (k->gen_count == SL_FIELD_GENERATORS) return NULL;
   k->gen[k->gen_count] = (generator){op, root, argument};
@@ -157,7 +167,8 @@ sl_exact sl_exact_neg(sl_field *k, sl_exact a) {
 
 sl_exact sl_exact_div(sl_field *k, sl_exact a, sl_exact b) {
   if (!a || !b || sl_exact_is_zero(b)) return NULL;
-  if (!sl_exact_has_r(k, b)) { /* with r in it the quotient is formal, as generic identities need it */
+  if (!sl_exact_has_r(k,
+                      b)) { /* with r in it the quotient is formal, as generic identities need it */
     arb_t ball;
     arb_init(ball);
     sl_exact_ball(ball, k, b, 256);
@@ -174,7 +185,8 @@ sl_exact sl_exact_div(sl_field *k, sl_exact a, sl_exact b) {
 int sl_exact_is_zero(sl_exact a) { return a && a->num->length == 0; }
 
 int sl_exact_equal(sl_field *k, sl_exact a, sl_exact b) {
-  return a && b && fmpz_mpoly_equal(a->num, b->num, k->ctx) && fmpz_mpoly_equal(a->den, b->den, k->ctx);
+  return a && b && fmpz_mpoly_equal(a->num, b->num, k->ctx) &&
+         fmpz_mpoly_equal(a->den, b->den, k->ctx);
 }
 
 /* Does r occur, directly or in the argument of a generator that occurs? */
@@ -184,11 +196,14 @@ static int poly_has_r(sl_field *k, const fmpz_mpoly_t p) {
     fmpz_mpoly_get_term_exp_ui(exps, p, t, k->ctx);
     if (exps[VARIABLE_R]) return 1;
     for (int i = 0; i < k->gen_count; i++)
-      if (exps[FIRST_GENERATOR + i] && k->gen[i].argument && sl_exact_has_r(k, k->gen[i].argument)) return 1;
+      if (exps[FIRST_GENERATOR + i] && k->gen[i].argument && sl_exact_has_r(k, k->gen[i].argument))
+        return 1;
   }
   return 0;
 }
-int sl_exact_has_r(sl_field *k, sl_exact a) { return a && (poly_has_r(k, a->num) || poly_has_r(k, a->den)); }
+int sl_exact_has_r(sl_field *k, sl_exact a) {
+  return a && (poly_has_r(k, a->num) || poly_has_r(k, a->den));
+}
 
 static sl_exact one_over(sl_field *k, sl_exact a) {
   struct sl_exact *y = fresh(k);
@@ -199,8 +214,11 @@ static sl_exact one_over(sl_field *k, sl_exact a) {
 
 /* a = n pi/2 for an integer n: 1 and n modulo 4. */
 static int quarter_turns(sl_field *k, sl_exact a, ulong *n) {
-  const sl_exact root = sl_exact_sqrt_pi(k), turns = sl_exact_div(k, sl_exact_mul(k, sl_exact_int(k, 2), a), sl_exact_mul(k, root, root));
-  if (!turns || !fmpz_mpoly_is_fmpz(turns->num, k->ctx) || !fmpz_mpoly_is_one(turns->den, k->ctx)) return 0;
+  const sl_exact root = sl_exact_sqrt_pi(k),
+                 turns = sl_exact_div(k, sl_exact_mul(k, sl_exact_int(k, 2), a),
+                                      sl_exact_mul(k, root, root));
+  if (!turns || !fmpz_mpoly_is_fmpz(turns->num, k->ctx) || !fmpz_mpoly_is_one(turns->den, k->ctx))
+    return 0;
   fmpz_t t;
   fmpz_init(t);
   fmpz_mpoly_get_fmpz(t, turns->num, k->ctx);
@@ -227,7 +245,8 @@ sl_exact sl_exact_function(sl_field *k, sl_gate_op op, sl_exact a) {
   if (op == SL_OP_EXP) {
     const sl_exact minus = sl_exact_neg(k, a);
     for (int i = 0; i < k->gen_count; i++)
-      if (k->gen[i].op == op && sl_exact_equal(k, k->gen[i].argument, minus)) return one_over(k, variable(k, FIRST_GENERATOR + i));
+      if (k->gen[i].op == op && sl_exact_equal(k, k->gen[i].argument, minus))
+        return one_over(k, variable(k, FIRST_GENERATOR + i));
   }
   return generator_of(k, op, 0, a);
 }
@@ -307,7 +326,8 @@ static void generator_ball(arb_t out, sl_field *k, const generator *g, arb_srcpt
   arb_clear(a);
 }
 
-/* A generator's argument holds earlier generators only, so evaluating just those that occur ends. */
+/* A generator's argument holds earlier generators only, so evaluating just those that occur ends.
+ */
 static void mark_used(const fmpz_mpoly_t p, sl_field *k, unsigned char *used) {
   ulong exps[VARIABLES];
   for (slong t = 0; t < fmpz_mpoly_length(p, k->ctx); t++) {
@@ -354,7 +374,8 @@ void sl_exact_ball_at(arb_t out, sl_field *k, sl_exact a, arb_srcptr box, slong 
   mark_used(a->num, k, used);
   mark_used(a->den, k, used);
   for (int i = 0; i < k->gen_count; i++)
-    if (used[FIRST_GENERATOR + i]) generator_ball(value + FIRST_GENERATOR + i, k, &k->gen[i], box, prec);
+    if (used[FIRST_GENERATOR + i])
+      generator_ball(value + FIRST_GENERATOR + i, k, &k->gen[i], box, prec);
   poly_ball(out, k, a->num, value, prec);
   poly_ball(den, k, a->den, value, prec);
   arb_div(out, out, den, prec);
@@ -362,13 +383,18 @@ void sl_exact_ball_at(arb_t out, sl_field *k, sl_exact a, arb_srcptr box, slong 
   _arb_vec_clear(value, VARIABLES);
 }
 
-void sl_exact_ball(arb_t out, sl_field *k, sl_exact a, slong prec) { sl_exact_ball_at(out, k, a, k->box, prec); }
+void sl_exact_ball(arb_t out, sl_field *k, sl_exact a, slong prec) {
+  sl_exact_ball_at(out, k, a, k->box, prec);
+}
 
 int sl_exact_sign(sl_field *k, sl_exact a) {
   arb_t ball;
   arb_init(ball);
   sl_exact_ball(ball, k, a, 256);
-  const int sign = !arb_is_finite(ball) ? 0 : arb_is_positive(ball) ? 1 : arb_is_negative(ball) ? -1 : 0;
+  const int sign = !arb_is_finite(ball)    ? 0
+                   : arb_is_positive(ball) ? 1
+                   : arb_is_negative(ball) ? -1
+                                           : 0;
   arb_clear(ball);
   return sign;
 }

@@ -1,6 +1,7 @@
-/* Exact numbers of a gate: the field Q(parameters, r, generators), where a generator stands for one transcendental or algebraic constant
- * (sqrt(pi), e, exp(1/2), ...). An identity that holds here holds for the numbers. The converse is not claimed: unequal elements may be
- * equal numbers, so only balls refute. Elements are immutable and live as long as their field. */
+/* Exact numbers of a gate: the field Q(parameters, r, generators), where a generator stands for one
+ * transcendental or algebraic constant (sqrt(pi), e, exp(1/2), ...). An identity that holds here
+ * holds for the numbers. The converse is not claimed: unequal elements may be equal numbers, so
+ * only balls refute. Elements are immutable and live as long as their field. */
 #ifndef SLUICE_PROOFS_FIELD_H
 #define SLUICE_PROOFS_FIELD_H
 
@@ -34,8 +35,8 @@ sl_exact sl_exact_neg(sl_field *k, sl_exact a);
 /* NULL unless b is nonzero for every value of the parameters in the box. */
 sl_exact sl_exact_div(sl_field *k, sl_exact a, sl_exact b);
 
-/* F(a) as a generator, one for each F and a; F is EXP, LOG, SIN, COS, ERF, ATAN, ASINH. NULL where a's ball leaves the domain. exp(-a) is
- * 1/exp(a). */
+/* F(a) as a generator, one for each F and a; F is EXP, LOG, SIN, COS, ERF, ATAN, ASINH. NULL where
+ * a's ball leaves the domain. exp(-a) is 1/exp(a). */
 sl_exact sl_exact_function(sl_field *k, sl_gate_op op, sl_exact a);
 /* a^(p/q), a > 0 on the box; exact where a is a power of a rational. */
 sl_exact sl_exact_power(sl_field *k, sl_exact a, slong p, slong q);

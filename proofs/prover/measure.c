@@ -1,17 +1,20 @@
-/* Rigorous numbers about a gate with fixed parameters: bounds of f, sup of r f', half-width of f' (spec G2). */
+/* Rigorous numbers about a gate with fixed parameters: bounds of f, sup of r f', half-width of f'
+ * (spec G2). */
 #include "proofs/prover/ball.h"
 #include "proofs/prover/verify.h"
 
 #include <math.h>
 
 void sl_measures_init(sl_measures *m) {
-  arb_init(m->f_low), arb_init(m->f_high), arb_init(m->effective), arb_init(m->half_below), arb_init(m->half_above);
-  arb_indeterminate(m->f_low), arb_indeterminate(m->f_high), arb_indeterminate(m->effective), arb_indeterminate(m->half_below),
-      arb_indeterminate(m->half_above);
+  arb_init(m->f_low), arb_init(m->f_high), arb_init(m->effective), arb_init(m->half_below),
+      arb_init(m->half_above);
+  arb_indeterminate(m->f_low), arb_indeterminate(m->f_high), arb_indeterminate(m->effective),
+      arb_indeterminate(m->half_below), arb_indeterminate(m->half_above);
   m->f_bounded = -1;
 }
 void sl_measures_clear(sl_measures *m) {
-  arb_clear(m->f_low), arb_clear(m->f_high), arb_clear(m->effective), arb_clear(m->half_below), arb_clear(m->half_above);
+  arb_clear(m->f_low), arb_clear(m->f_high), arb_clear(m->effective), arb_clear(m->half_below),
+      arb_clear(m->half_above);
 }
 
 /* Value of ref (a root of its segment) at an exact r. */
@@ -36,7 +39,9 @@ static void value_at(arb_t out, sl_problem *p, const arf_t r, int weight) {
 
 /* f' >= 0 everywhere follows from P3 and P4 and f'(0) >= 0; then f runs from f(0) to its limit. */
 static void bounds_of_f(sl_measures *m, const sl_proof *proof, sl_problem *p) {
-  if (p->f == SL_NO_REF || proof->property[0].verdict != SL_PROVED || proof->property[2].verdict != SL_PROVED) return;
+  if (p->f == SL_NO_REF || proof->property[0].verdict != SL_PROVED ||
+      proof->property[2].verdict != SL_PROVED)
+    return;
   arf_t zero;
   arb_t w0;
   arf_init(zero);
@@ -70,7 +75,8 @@ static void half_between(arb_t out, sl_problem *p, double a, double b) {
   arf_set_d(low, a), arf_set_d(high, b);
   int certain = 1;
   for (int i = 0; i < 60 && certain; i++) {
-    arf_sub(m, high, low, 100, ARF_RND_DOWN); /* 15/32 of the way: a half might hit f' = 1/2 exactly, where no sign is certain */
+    arf_sub(m, high, low, 100, ARF_RND_DOWN); /* 15/32 of the way: a half might hit f' = 1/2
+                                                 exactly, where no sign is certain */
     arf_mul_si(m, m, 15, 100, ARF_RND_DOWN);
     arf_mul_2exp_si(m, m, -5);
     arf_add(m, low, m, 100, ARF_RND_DOWN);
@@ -143,7 +149,8 @@ static int effective_below(sl_problem *p, double top, sl_budget *budget) {
   sl_tree *t = &copy.tree;
   sl_tree work;
   sl_tree_init(&work);
-  for (uint32_t i = 0; i < t->count; i++) { /* the same nodes in the same order, so that references stay valid */
+  for (uint32_t i = 0; i < t->count;
+       i++) { /* the same nodes in the same order, so that references stay valid */
     const sl_gate_node n = t->node[i];
     if (n.op == SL_OP_NUM)
       sl_tree_decimal(&work, n.num);
@@ -153,15 +160,18 @@ static int effective_below(sl_problem *p, double top, sl_budget *budget) {
       sl_tree_node(&work, n.op, n.child[0], n.child[1], n.child[2], n.child[3]);
   }
   copy.tree = work;
-  const sl_ref r = sl_tree_unary(&copy.tree, SL_OP_R, SL_NO_REF), w = sl_tree_unary(&copy.tree, SL_OP_WEIGHT, SL_NO_REF);
-  const sl_ref left = sl_tree_binary(&copy.tree, SL_OP_MUL, r, w), right = sl_tree_decimal(&copy.tree, sl_decimal_from_double(top));
+  const sl_ref r = sl_tree_unary(&copy.tree, SL_OP_R, SL_NO_REF),
+               w = sl_tree_unary(&copy.tree, SL_OP_WEIGHT, SL_NO_REF);
+  const sl_ref left = sl_tree_binary(&copy.tree, SL_OP_MUL, r, w),
+               right = sl_tree_decimal(&copy.tree, sl_decimal_from_double(top));
   sl_problem q;
   sl_finding f;
   arf_t zero;
   int ok = 0;
   sl_finding_init(&f);
   arf_init(zero);
-  if (sl_problem_init_expression(&q, &copy, p->positive, 0, &p->cell, left, right)) sl_prove_requirement(&f, &q, zero, NULL, budget);
+  if (sl_problem_init_expression(&q, &copy, p->positive, 0, &p->cell, left, right))
+    sl_prove_requirement(&f, &q, zero, NULL, budget);
   ok = f.verdict == SL_PROVED;
   sl_problem_clear(&q);
   sl_finding_clear(&f);

@@ -12,7 +12,8 @@ void sl_cell_clear(sl_cell *cell) {
   for (int i = 0; i < SL_FIELD_PARAMETERS; i++) arf_clear(&cell->low[i]), arf_clear(&cell->high[i]);
 }
 void sl_cell_set(sl_cell *to, const sl_cell *from) {
-  for (int i = 0; i < SL_FIELD_PARAMETERS; i++) arf_set(&to->low[i], &from->low[i]), arf_set(&to->high[i], &from->high[i]);
+  for (int i = 0; i < SL_FIELD_PARAMETERS; i++)
+    arf_set(&to->low[i], &from->low[i]), arf_set(&to->high[i], &from->high[i]);
 }
 
 void sl_problem_middle(arb_ptr out, const sl_problem *p) {
@@ -27,8 +28,10 @@ void sl_problem_middle(arb_ptr out, const sl_problem *p) {
 void sl_problem_clamp(arb_ptr point, const sl_problem *p) {
   for (int i = 0; i < SL_FIELD_PARAMETERS; i++) {
     if (!(p->ranged >> i & 1)) continue;
-    if (arf_cmp(arb_midref(point + i), &p->cell.low[i]) < 0) arb_set_arf(point + i, &p->cell.low[i]);
-    if (arf_cmp(arb_midref(point + i), &p->cell.high[i]) > 0) arb_set_arf(point + i, &p->cell.high[i]);
+    if (arf_cmp(arb_midref(point + i), &p->cell.low[i]) < 0)
+      arb_set_arf(point + i, &p->cell.low[i]);
+    if (arf_cmp(arb_midref(point + i), &p->cell.high[i]) > 0)
+      arb_set_arf(point + i, &p->cell.high[i]);
   }
 }
 
@@ -44,7 +47,8 @@ typedef struct {
 
 static affine line_of(sl_field *k, const sl_gate_node *n, const affine *v) {
   const affine none = {NULL, NULL};
-  const affine a = sl_op_arity(n->op) > 0 ? v[n->child[0]] : none, b = sl_op_arity(n->op) > 1 ? v[n->child[1]] : none;
+  const affine a = sl_op_arity(n->op) > 0 ? v[n->child[0]] : none,
+               b = sl_op_arity(n->op) > 1 ? v[n->child[1]] : none;
   switch (n->op) {
     case SL_OP_R:
       return (affine){sl_exact_int(k, 1), sl_exact_int(k, 0)};
@@ -55,11 +59,15 @@ static affine line_of(sl_field *k, const sl_gate_node *n, const affine *v) {
     case SL_OP_SUB:
       return (affine){sl_exact_sub(k, a.slope, b.slope), sl_exact_sub(k, a.offset, b.offset)};
     case SL_OP_MUL:
-      if (sl_exact_is_zero(a.slope)) return (affine){sl_exact_mul(k, a.offset, b.slope), sl_exact_mul(k, a.offset, b.offset)};
-      if (sl_exact_is_zero(b.slope)) return (affine){sl_exact_mul(k, b.offset, a.slope), sl_exact_mul(k, b.offset, a.offset)};
+      if (sl_exact_is_zero(a.slope))
+        return (affine){sl_exact_mul(k, a.offset, b.slope), sl_exact_mul(k, a.offset, b.offset)};
+      if (sl_exact_is_zero(b.slope))
+        return (affine){sl_exact_mul(k, b.offset, a.slope), sl_exact_mul(k, b.offset, a.offset)};
       return none;
     case SL_OP_DIV:
-      return sl_exact_is_zero(b.slope) ? (affine){sl_exact_div(k, a.slope, b.offset), sl_exact_div(k, a.offset, b.offset)} : none;
+      return sl_exact_is_zero(b.slope)
+                 ? (affine){sl_exact_div(k, a.slope, b.offset), sl_exact_div(k, a.offset, b.offset)}
+                 : none;
     default:
       return none;
   }
@@ -94,7 +102,8 @@ static affine decision(sl_problem *p, const sl_gate_node *n, const analysis *x) 
   const affine a = x->line[n->child[0]];
   if (n->op == SL_OP_ABS || n->op == SL_OP_SIGN || n->op == SL_OP_SOFTSIGN) return a;
   const affine b = x->line[n->child[1]];
-  return (affine){sl_exact_sub(p->field, a.slope, b.slope), sl_exact_sub(p->field, a.offset, b.offset)};
+  return (affine){sl_exact_sub(p->field, a.slope, b.slope),
+                  sl_exact_sub(p->field, a.offset, b.offset)};
 }
 
 static sl_exact root_of(sl_problem *p, affine g) {
@@ -133,7 +142,8 @@ static int root_inside(sl_problem *p, sl_exact c, int segment) {
   return after && before ? 1 : -1;
 }
 
-/* Adds the roots of the affine switches that are left inside a segment. 1 something was added, 0 nothing, -1 no order. */
+/* Adds the roots of the affine switches that are left inside a segment. 1 something was added, 0
+ * nothing, -1 no order. */
 static int add_roots(sl_problem *p, int segment) {
   const sl_tree *t = &p->segment[segment].tree;
   analysis x;
@@ -155,7 +165,9 @@ static int add_roots(sl_problem *p, int segment) {
 /* What a switch decides on is ... zero; OPEN: its sign changes or is not known. */
 typedef enum { BELOW = -1, OPEN, ABOVE, EQUAL } outcome;
 
-static outcome sign_outcome(sl_problem *p, sl_exact x) { return sl_exact_is_zero(x) ? EQUAL : (outcome)sl_exact_sign(p->field, x); }
+static outcome sign_outcome(sl_problem *p, sl_exact x) {
+  return sl_exact_is_zero(x) ? EQUAL : (outcome)sl_exact_sign(p->field, x);
+}
 
 /* On the open segment. */
 static outcome outcome_on(sl_problem *p, affine g, int segment) {
@@ -170,7 +182,8 @@ static outcome outcome_on(sl_problem *p, affine g, int segment) {
 
 /* At r = join itself. */
 static outcome outcome_at(sl_problem *p, affine g, int join) {
-  return sign_outcome(p, sl_exact_add(p->field, sl_exact_mul(p->field, g.slope, p->join[join]), g.offset));
+  return sign_outcome(
+      p, sl_exact_add(p->field, sl_exact_mul(p->field, g.slope, p->join[join]), g.offset));
 }
 
 static sl_ref resolved_switch(sl_tree *t, const sl_gate_node *n, const sl_ref *map, outcome is) {
@@ -181,7 +194,9 @@ static sl_ref resolved_switch(sl_tree *t, const sl_gate_node *n, const sl_ref *m
     case SL_OP_SIGN:
       return sl_tree_int(t, is == EQUAL ? 0 : is);
     case SL_OP_SOFTSIGN:
-      return sl_tree_binary(t, SL_OP_DIV, a, sl_tree_binary(t, is == BELOW ? SL_OP_SUB : SL_OP_ADD, sl_tree_int(t, 1), a));
+      return sl_tree_binary(
+          t, SL_OP_DIV, a,
+          sl_tree_binary(t, is == BELOW ? SL_OP_SUB : SL_OP_ADD, sl_tree_int(t, 1), a));
     case SL_OP_MIN:
       return is == ABOVE ? map[n->child[1]] : a;
     case SL_OP_MAX:
@@ -191,8 +206,10 @@ static sl_ref resolved_switch(sl_tree *t, const sl_gate_node *n, const sl_ref *m
   }
 }
 
-/* One pass over the tree of a segment, or of a join itself; a switch within a switch may need another. 1 if something was resolved. */
-static int resolve_pass(sl_problem *p, sl_segment *s, int index, outcome (*decide)(sl_problem *, affine, int)) {
+/* One pass over the tree of a segment, or of a join itself; a switch within a switch may need
+ * another. 1 if something was resolved. */
+static int resolve_pass(sl_problem *p, sl_segment *s, int index,
+                        outcome (*decide)(sl_problem *, affine, int)) {
   const sl_tree *from = &s->tree;
   sl_ref *map = calloc(from->count, sizeof *map);
   sl_tree to;
@@ -228,14 +245,17 @@ static int resolve_pass(sl_problem *p, sl_segment *s, int index, outcome (*decid
   return changed;
 }
 
-static void resolve(sl_problem *p, sl_segment *s, int index, outcome (*decide)(sl_problem *, affine, int)) {
+static void resolve(sl_problem *p, sl_segment *s, int index,
+                    outcome (*decide)(sl_problem *, affine, int)) {
   sl_tree_clear(&s->tree);
-  s->f = p->f == SL_NO_REF ? SL_NO_REF : sl_tree_copy(&s->tree, &p->tree, p->f, NULL, SL_NO_REF, SL_NO_REF);
+  s->f = p->f == SL_NO_REF ? SL_NO_REF
+                           : sl_tree_copy(&s->tree, &p->tree, p->f, NULL, SL_NO_REF, SL_NO_REF);
   s->w = sl_tree_copy(&s->tree, &p->tree, p->w, NULL, SL_NO_REF, SL_NO_REF);
   while (resolve_pass(p, s, index, decide)) continue;
 }
 
-/* Resolves with the joins known so far, takes in those that this uncovers, and starts over until there are none. */
+/* Resolves with the joins known so far, takes in those that this uncovers, and starts over until
+ * there are none. */
 static int find_segments(sl_problem *p) {
   p->joins = 2;
   p->join[0] = sl_exact_int(p->field, 0);
@@ -244,7 +264,9 @@ static int find_segments(sl_problem *p) {
     resolve(p, &p->segment[i], i, outcome_on);
     const int added = add_roots(p, i);
     if (added < 0) {
-      snprintf(p->why, sizeof p->why, "the order of the joins depends on the parameters, or there are more than %d", SL_SEGMENT_LIMIT);
+      snprintf(p->why, sizeof p->why,
+               "the order of the joins depends on the parameters, or there are more than %d",
+               SL_SEGMENT_LIMIT);
       return 0;
     }
     if (added) i = -1;
@@ -255,7 +277,8 @@ static int find_segments(sl_problem *p) {
   return 1;
 }
 
-static void bind(sl_problem *p, const sl_gate_definition *def, int positive, unsigned ranged, const sl_cell *range) {
+static void bind(sl_problem *p, const sl_gate_definition *def, int positive, unsigned ranged,
+                 const sl_cell *range) {
   memset(p, 0, sizeof *p);
   p->def = def, p->positive = positive, p->ranged = ranged;
   p->box = _arb_vec_init(SL_FIELD_PARAMETERS);
@@ -326,14 +349,15 @@ static void bind_roots(sl_problem *p) {
   }
 }
 
-int sl_problem_init(sl_problem *p, const sl_gate_definition *def, int positive, unsigned ranged, const sl_cell *range) {
+int sl_problem_init(sl_problem *p, const sl_gate_definition *def, int positive, unsigned ranged,
+                    const sl_cell *range) {
   bind(p, def, positive, ranged, range);
   bind_roots(p);
   return cut(p);
 }
 
-int sl_problem_init_expression(sl_problem *p, const sl_gate_definition *def, int positive, unsigned ranged, const sl_cell *range,
-                               sl_ref left, sl_ref right) {
+int sl_problem_init_expression(sl_problem *p, const sl_gate_definition *def, int positive,
+                               unsigned ranged, const sl_cell *range, sl_ref left, sl_ref right) {
   bind(p, def, positive, ranged, range);
   bind_roots(p);
   const sl_ref a = copy_bound(p, left, p->f, p->w), b = copy_bound(p, right, p->f, p->w);
@@ -343,7 +367,8 @@ int sl_problem_init_expression(sl_problem *p, const sl_gate_definition *def, int
 }
 
 void sl_problem_clear(sl_problem *p) {
-  for (int i = 0; i < SL_SEGMENT_LIMIT; i++) sl_tree_clear(&p->segment[i].tree), sl_tree_clear(&p->at[i].tree);
+  for (int i = 0; i < SL_SEGMENT_LIMIT; i++)
+    sl_tree_clear(&p->segment[i].tree), sl_tree_clear(&p->at[i].tree);
   sl_tree_clear(&p->tree);
   sl_field_free(p->field);
   _arb_vec_clear(p->box, SL_FIELD_PARAMETERS);
@@ -364,20 +389,26 @@ int sl_join_same(sl_problem *p, int join, int weight, sl_approach a, sl_approach
   const sl_segment *x = approached(p, join, a), *y = approached(p, join, b);
   sl_tree both; /* equal expressions become one node */
   sl_tree_init(&both);
-  const sl_ref left = sl_tree_copy(&both, &x->tree, weight ? x->w : x->f, NULL, SL_NO_REF, SL_NO_REF),
-               right = sl_tree_copy(&both, &y->tree, weight ? y->w : y->f, NULL, SL_NO_REF, SL_NO_REF);
+  const sl_ref left =
+                   sl_tree_copy(&both, &x->tree, weight ? x->w : x->f, NULL, SL_NO_REF, SL_NO_REF),
+               right =
+                   sl_tree_copy(&both, &y->tree, weight ? y->w : y->f, NULL, SL_NO_REF, SL_NO_REF);
   const int same = left == right && !both.failed;
   sl_tree_clear(&both);
-  return same || sl_exact_equal(p->field, sl_join_value(p, join, weight, a), sl_join_value(p, join, weight, b));
+  return same || sl_exact_equal(p->field, sl_join_value(p, join, weight, a),
+                                sl_join_value(p, join, weight, b));
 }
 
 int sl_join_stands_alone(sl_problem *p, int join) {
-  if (p->f != SL_NO_REF && (join == 0 || sl_join_same(p, join, 1, SL_FROM_LEFT, SL_FROM_RIGHT))) return 0;
-  return !sl_join_same(p, join, 1, SL_AT_JOIN, SL_FROM_RIGHT) && !(join && sl_join_same(p, join, 1, SL_AT_JOIN, SL_FROM_LEFT));
+  if (p->f != SL_NO_REF && (join == 0 || sl_join_same(p, join, 1, SL_FROM_LEFT, SL_FROM_RIGHT)))
+    return 0;
+  return !sl_join_same(p, join, 1, SL_AT_JOIN, SL_FROM_RIGHT) &&
+         !(join && sl_join_same(p, join, 1, SL_AT_JOIN, SL_FROM_LEFT));
 }
 
 sl_series sl_segment_series(sl_problem *p, int segment, sl_ref ref, int end_is_high) {
-  return sl_series_root(p->field, &p->segment[segment].tree, ref, p->join[segment + end_is_high], SL_SERIES_TERMS);
+  return sl_series_root(p->field, &p->segment[segment].tree, ref, p->join[segment + end_is_high],
+                        SL_SERIES_TERMS);
 }
 
 int sl_segment_is_constant(sl_problem *p, int segment, sl_ref ref) {

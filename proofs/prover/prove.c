@@ -1,4 +1,5 @@
-/* P1 to P4 (spec G2.2): exact series at r = 0, 1, the joins and infinity; boxes in between; tail forms beyond. */
+/* P1 to P4 (spec G2.2): exact series at r = 0, 1, the joins and infinity; boxes in between; tail
+ * forms beyond. */
 #include "proofs/prover/prove.h"
 
 #include "proofs/prover/prove_parts.h"
@@ -23,7 +24,8 @@ void sl_finding_set(sl_finding *f, sl_verdict verdict, const char *format, ...) 
   va_end(args);
 }
 
-void sl_finding_refute(sl_finding *f, const sl_problem *p, const sl_witness *w, const char *how, const char *what) {
+void sl_finding_refute(sl_finding *f, const sl_problem *p, const sl_witness *w, const char *how,
+                       const char *what) {
   char *r = arf_get_str(w->r, 20), *value = arb_get_str(w->value, 12, 0);
   char at[160] = "";
   for (int i = 0; i < p->def->param_count; i++)
@@ -70,7 +72,9 @@ static void say_limit(sl_finding *f, const sl_tail_fact *fact) {
   flint_free(limit);
 }
 
-static int limit_known(const sl_tail_fact *fact) { return fact->limit_zero || fact->limit_nonzero || fact->unbounded; }
+static int limit_known(const sl_tail_fact *fact) {
+  return fact->limit_zero || fact->limit_nonzero || fact->unbounded;
+}
 
 static void examine_limit(sl_tail_fact *fact, sl_problem *p, slong e) {
   const sl_segment *last = &p->segment[p->joins - 1];
@@ -78,13 +82,14 @@ static void examine_limit(sl_tail_fact *fact, sl_problem *p, slong e) {
   sl_tail_examine(fact, p->field, &last->tree, last->w, p->box, e, 256);
 }
 
-/* P4 from the last segment; a larger R may also name the order of the tail. The certificate takes R a little further out than need be,
- * where the checker's wider intervals decide too. */
+/* P4 from the last segment; a larger R may also name the order of the tail. The certificate takes R
+ * a little further out than need be, where the checker's wider intervals decide too. */
 static void prove_limit(sl_proof *proof, sl_problem *p) {
   enum { FURTHER = 3 };
   int known = 0;
-  sl_finding_set(&proof->property[3], SL_UNDECIDED,
-                 "no expansion of f' at infinity: a logarithm of r, a wave with a pole, or terms that cancel");
+  sl_finding_set(
+      &proof->property[3], SL_UNDECIDED,
+      "no expansion of f' at infinity: a logarithm of r, a wave with a pole, or terms that cancel");
   for (slong e = 1; e <= 64; e += e < 8 ? 1 : 8) {
     sl_tail_fact fact, further;
     examine_limit(&fact, p, e);
@@ -93,9 +98,11 @@ static void prove_limit(sl_proof *proof, sl_problem *p) {
       examine_limit(&further, p, e + FURTHER);
       say_limit(&proof->property[3], &fact);
       proof->tail.kind = fact.kind, proof->tail.order = fact.order;
-      proof->tail.limit_zero = fact.limit_zero, proof->tail.limit_nonzero = fact.limit_nonzero, proof->tail.unbounded = fact.unbounded;
+      proof->tail.limit_zero = fact.limit_zero, proof->tail.limit_nonzero = fact.limit_nonzero,
+      proof->tail.unbounded = fact.unbounded;
       arb_set(proof->tail.limit, fact.limit);
-      proof->tail_limit = (sl_tail_claim){1, SL_GOAL_DEFINED, limit_known(&further) ? e + FURTHER : e};
+      proof->tail_limit =
+          (sl_tail_claim){1, SL_GOAL_DEFINED, limit_known(&further) ? e + FURTHER : e};
       sl_tail_fact_clear(&further);
       known = 1;
     }

@@ -1,4 +1,5 @@
-/* A requirement left <= right over a range of r: left - right < 0 on boxes and in the tail, or exactly constant and <= 0 (spec G1.3, G2.3).
+/* A requirement left <= right over a range of r: left - right < 0 on boxes and in the tail, or
+ * exactly constant and <= 0 (spec G1.3, G2.3).
  */
 #include "proofs/prover/prove_parts.h"
 
@@ -9,7 +10,8 @@ static int constant_holds(sl_problem *p, int segment) {
 }
 
 /* 1 holds, 0 open, -1 refuted */
-static int segment_holds(sl_finding *finding, sl_problem *p, int segment, const arf_t from, const arf_t to, sl_budget *budget) {
+static int segment_holds(sl_finding *finding, sl_problem *p, int segment, const arf_t from,
+                         const arf_t to, sl_budget *budget) {
   arf_t low, high, stuck;
   sl_witness w;
   sl_claim_list claims;
@@ -23,8 +25,10 @@ static int segment_holds(sl_finding *finding, sl_problem *p, int segment, const 
   int result = 1;
   if (arf_cmp(low, high) <= 0 && !constant_holds(p, segment)) {
     sl_tail_claim claim;
-    const int tail = arf_is_inf(high) ? sl_tail_from(p, segment, SL_GOAL_NEGATIVE, low, &claim, high) : 1;
-    const sl_search_result s = sl_search(p, segment, SL_GOAL_NEGATIVE, 0, low, high, SL_DEPTH, budget, &claims, &w, stuck);
+    const int tail =
+        arf_is_inf(high) ? sl_tail_from(p, segment, SL_GOAL_NEGATIVE, low, &claim, high) : 1;
+    const sl_search_result s =
+        sl_search(p, segment, SL_GOAL_NEGATIVE, 0, low, high, SL_DEPTH, budget, &claims, &w, stuck);
     result = s == SL_SEARCH_HOLDS ? tail : s == SL_SEARCH_FAILS ? -1 : 0;
     if (result < 0) {
       sl_finding_refute(finding, p, &w, "value", "left - right =");
@@ -48,11 +52,13 @@ static int join_holds(sl_finding *finding, sl_problem *p, int j) {
   if (!sl_join_stands_alone(p, j)) return 1;
   const sl_exact value = sl_join_value(p, j, 1, SL_AT_JOIN);
   if (sl_exact_is_zero(value) || sl_exact_sign(p->field, value) < 0) return 1;
-  sl_finding_set(finding, SL_UNDECIDED, "not settled at join %d itself, whose value is that of neither side", j);
+  sl_finding_set(finding, SL_UNDECIDED,
+                 "not settled at join %d itself, whose value is that of neither side", j);
   return 0;
 }
 
-void sl_prove_requirement(sl_finding *finding, sl_problem *p, const arf_t low, const arf_t high, sl_budget *budget) {
+void sl_prove_requirement(sl_finding *finding, sl_problem *p, const arf_t low, const arf_t high,
+                          sl_budget *budget) {
   int ok = 1;
   sl_finding_set(finding, SL_UNDECIDED, "not reached");
   for (int i = 0; i < p->joins && finding->verdict != SL_REFUTED; i++)

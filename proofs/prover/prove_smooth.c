@@ -29,14 +29,17 @@ static int undefined_at(sl_proof *proof, sl_problem *p, int segment, const arf_t
   sl_witness_init(&w);
   const int found = sl_search_point(p, segment, SL_GOAL_DEFINED, r, &w);
   if (found)
-    sl_finding_refute(&proof->property[0], p, &w, "undefined",
-                      p->segment[segment].f == SL_NO_REF ? "f' has no value (division by zero, log or root of what is not positive):"
-                                                         : "f has no value (division by zero, log or root of what is not positive):");
+    sl_finding_refute(
+        &proof->property[0], p, &w, "undefined",
+        p->segment[segment].f == SL_NO_REF
+            ? "f' has no value (division by zero, log or root of what is not positive):"
+            : "f has no value (division by zero, log or root of what is not positive):");
   sl_witness_clear(&w);
   return found;
 }
 
-/* Boxes close in on a point without a value but need not hit it: try the shortest dyadic numbers within 2^-40 of it. */
+/* Boxes close in on a point without a value but need not hit it: try the shortest dyadic numbers
+ * within 2^-40 of it. */
 static int undefined_near(sl_proof *proof, sl_problem *p, int segment, const arf_t stuck) {
   arf_t r, gap;
   int found = 0;
@@ -62,11 +65,14 @@ static int segment_defined(sl_proof *proof, sl_problem *p, int segment, sl_budge
   int ok = !undefined_at(proof, p, segment, low);
   if (ok && arf_is_inf(high)) {
     ok = sl_tail_from(p, segment, SL_GOAL_DEFINED, low, &proof->tail_defined, high);
-    if (!ok) sl_finding_set(f, SL_UNDECIDED, "no expansion of f and f' at infinity shows that they have values there");
+    if (!ok)
+      sl_finding_set(f, SL_UNDECIDED,
+                     "no expansion of f and f' at infinity shows that they have values there");
   }
   const int tail = ok;
   if (arf_cmp(low, high) < 0 && (ok || f->verdict != SL_REFUTED)) {
-    switch (sl_search(p, segment, SL_GOAL_DEFINED, 0, low, high, SL_DEPTH, budget, &proof->claims, &w, stuck)) {
+    switch (sl_search(p, segment, SL_GOAL_DEFINED, 0, low, high, SL_DEPTH, budget, &proof->claims,
+                      &w, stuck)) {
       case SL_SEARCH_HOLDS:
         break;
       case SL_SEARCH_FAILS:
@@ -96,13 +102,15 @@ static const char *approach_name(sl_approach from) {
 }
 
 /* The two values at the parameters' middle are certainly different: said in the finding. */
-static void refute_join(sl_finding *f, sl_problem *p, int j, int weight, const arb_t x, sl_approach a, const arb_t y, sl_approach b) {
+static void refute_join(sl_finding *f, sl_problem *p, int j, int weight, const arb_t x,
+                        sl_approach a, const arb_t y, sl_approach b) {
   arb_t at;
   arb_init(at);
   sl_exact_ball_at(at, p->field, p->join[j], f->witness.box, 128);
-  char *r = arb_get_str(at, 20, arb_is_exact(at) ? ARB_STR_NO_RADIUS : 0), *l = arb_get_str(x, 15, 0), *h = arb_get_str(y, 15, 0);
-  sl_finding_set(f, SL_REFUTED, "%s at the join r = %s: %s %s, %s %s", weight ? "f' jumps" : "f jumps", r, l, approach_name(a), h,
-                 approach_name(b));
+  char *r = arb_get_str(at, 20, arb_is_exact(at) ? ARB_STR_NO_RADIUS : 0),
+       *l = arb_get_str(x, 15, 0), *h = arb_get_str(y, 15, 0);
+  sl_finding_set(f, SL_REFUTED, "%s at the join r = %s: %s %s, %s %s",
+                 weight ? "f' jumps" : "f jumps", r, l, approach_name(a), h, approach_name(b));
   f->has_witness = 1;
   f->how = weight ? "jump" : "jump-value";
   f->join = j;
@@ -113,7 +121,8 @@ static void refute_join(sl_finding *f, sl_problem *p, int j, int weight, const a
 }
 
 /* f or w at join j by two approaches: 1 equal, -1 certainly different (refuted), 0 open. */
-static int values_agree(sl_proof *proof, sl_problem *p, int j, int weight, sl_approach a, sl_approach b) {
+static int values_agree(sl_proof *proof, sl_problem *p, int j, int weight, sl_approach a,
+                        sl_approach b) {
   sl_finding *f = &proof->property[0];
   if (sl_join_same(p, j, weight, a, b)) return 1;
   const sl_exact left = sl_join_value(p, j, weight, a), right = sl_join_value(p, j, weight, b);
@@ -132,17 +141,18 @@ static int values_agree(sl_proof *proof, sl_problem *p, int j, int weight, sl_ap
   } else {
     sl_exact_ball(x, p->field, p->join[j], 128);
     char *r = arb_get_str(x, 12, 0);
-    sl_finding_set(
-        f, SL_UNDECIDED,
-        "at the join r = %s the values of %s %s and %s agree as far as they were computed, but no identity shows that they are equal", r,
-        weight ? "f'" : "f", approach_name(a), approach_name(b));
+    sl_finding_set(f, SL_UNDECIDED,
+                   "at the join r = %s the values of %s %s and %s agree as far as they were "
+                   "computed, but no identity shows that they are equal",
+                   r, weight ? "f'" : "f", approach_name(a), approach_name(b));
     flint_free(r);
   }
   arb_clear(x), arb_clear(y);
   return result;
 }
 
-/* f (of a weight gate: w) at the join itself is what its sides tend to, and so is f'. Join 0 is r = 0, which has one side. */
+/* f (of a weight gate: w) at the join itself is what its sides tend to, and so is f'. Join 0 is r =
+ * 0, which has one side. */
 static int join_smooth(sl_proof *proof, sl_problem *p, int j) {
   const int weight = p->segment[j].f == SL_NO_REF;
   int ok = values_agree(proof, p, j, weight, SL_AT_JOIN, SL_FROM_RIGHT) == 1;
@@ -156,8 +166,9 @@ void sl_prove_smooth(sl_proof *proof, sl_problem *p, sl_budget *budget) {
   sl_finding *f = &proof->property[0];
   sl_finding_set(f, SL_UNDECIDED, "not reached");
   for (int j = 0; j < p->joins && f->verdict != SL_REFUTED; j++) ok &= join_smooth(proof, p, j);
-  for (int i = 0; i < p->joins && f->verdict != SL_REFUTED; i++) ok &= segment_defined(proof, p, i, budget);
+  for (int i = 0; i < p->joins && f->verdict != SL_REFUTED; i++)
+    ok &= segment_defined(proof, p, i, budget);
   if (ok)
-    sl_finding_set(f, SL_PROVED, "%d analytic pieces, equal in %s at their %d joins", p->joins, p->f == SL_NO_REF ? "f'" : "f and f'",
-                   p->joins - 1);
+    sl_finding_set(f, SL_PROVED, "%d analytic pieces, equal in %s at their %d joins", p->joins,
+                   p->f == SL_NO_REF ? "f'" : "f and f'", p->joins - 1);
 }

@@ -1,4 +1,5 @@
-/* From where on the tail form of a segment that has no end shows a goal (spec G4.4): the smallest R = 2^e tried that does. */
+/* From where on the tail form of a segment that has no end shows a goal (spec G4.4): the smallest R
+ * = 2^e tried that does. */
 #include "proofs/prover/prove_parts.h"
 
 enum { CERTIFICATE_EXPONENT = 400, BINADES = 63, BEYOND = 43 };
@@ -29,13 +30,16 @@ static int examine(sl_problem *p, int segment, sl_ref ref, sl_goal goal, slong e
   return ok;
 }
 
-int sl_tail_from(sl_problem *p, int segment, sl_goal goal, const arf_t low, sl_tail_claim *claim, arf_t end) {
+int sl_tail_from(sl_problem *p, int segment, sl_goal goal, const arf_t low, sl_tail_claim *claim,
+                 arf_t end) {
   const sl_segment *g = &p->segment[segment];
   slong first = 1;
   while (arf_cmp_2exp_si(low, first) > 0 && first < CERTIFICATE_EXPONENT) first++;
-  for (slong e = first; e <= first + BINADES && e <= CERTIFICATE_EXPONENT; e += e < first + 8 ? 1 : 4) {
+  for (slong e = first; e <= first + BINADES && e <= CERTIFICATE_EXPONENT;
+       e += e < first + 8 ? 1 : 4) {
     if (arf_cmp_2exp_si(low, e) > 0 || !examine(p, segment, g->w, goal, e)) continue;
-    if (goal == SL_GOAL_DEFINED && g->f != SL_NO_REF && !examine(p, segment, g->f, goal, e)) continue;
+    if (goal == SL_GOAL_DEFINED && g->f != SL_NO_REF && !examine(p, segment, g->f, goal, e))
+      continue;
     *claim = (sl_tail_claim){1, goal, e};
     arf_set_si_2exp_si(end, 1, e);
     return 1;

@@ -1,4 +1,5 @@
-/* Depth-first branch and bound (see search.h). A box that does not hold is halved along its relatively widest side. */
+/* Depth-first branch and bound (see search.h). A box that does not hold is halved along its
+ * relatively widest side. */
 #include "proofs/prover/search.h"
 
 #include "proofs/prover/ball.h"
@@ -21,7 +22,9 @@ void sl_claims_truncate(sl_claim_list *list, size_t count) {
     arf_clear(c->low), arf_clear(c->high);
     _arb_vec_clear(c->box, SL_FIELD_PARAMETERS);
   }
-  while (list->region_count && list->region[list->region_count - 1].first + list->region[list->region_count - 1].count > count) {
+  while (list->region_count &&
+         list->region[list->region_count - 1].first + list->region[list->region_count - 1].count >
+             count) {
     sl_region *g = &list->region[--list->region_count];
     arf_clear(g->low), arf_clear(g->high);
   }
@@ -33,27 +36,34 @@ void sl_claims_clear(sl_claim_list *list) {
   sl_claims_init(list);
 }
 
-static void add_claim(sl_claim_list *list, int segment, sl_goal goal, slong order, const arf_t low, const arf_t high, arb_srcptr box) {
+static void add_claim(sl_claim_list *list, int segment, sl_goal goal, slong order, const arf_t low,
+                      const arf_t high, arb_srcptr box) {
   if (list->count == list->capacity) {
     list->capacity = list->capacity ? 2 * list->capacity : 64;
     list->claim = realloc(list->claim, list->capacity * sizeof *list->claim);
     if (!list->claim) abort(); /* as FLINT does */
   }
   sl_claim *c = &list->claim[list->count++];
-  *c = (sl_claim){.segment = segment, .goal = goal, .order = order, .box = _arb_vec_init(SL_FIELD_PARAMETERS)};
+  *c = (sl_claim){
+      .segment = segment, .goal = goal, .order = order, .box = _arb_vec_init(SL_FIELD_PARAMETERS)};
   arf_init(c->low), arf_init(c->high);
   arf_set(c->low, low), arf_set(c->high, high);
   _arb_vec_set(c->box, box, SL_FIELD_PARAMETERS);
 }
 
-void sl_claims_region(sl_claim_list *list, int segment, sl_goal goal, slong order, const arf_t low, const arf_t high, size_t first) {
+void sl_claims_region(sl_claim_list *list, int segment, sl_goal goal, slong order, const arf_t low,
+                      const arf_t high, size_t first) {
   if (list->region_count == list->region_capacity) {
     list->region_capacity = list->region_capacity ? 2 * list->region_capacity : 16;
     list->region = realloc(list->region, list->region_capacity * sizeof *list->region);
     if (!list->region) abort();
   }
   sl_region *g = &list->region[list->region_count++];
-  *g = (sl_region){.segment = segment, .goal = goal, .order = order, .first = first, .count = list->count - first};
+  *g = (sl_region){.segment = segment,
+                   .goal = goal,
+                   .order = order,
+                   .first = first,
+                   .count = list->count - first};
   arf_init(g->low), arf_init(g->high);
   arf_set(g->low, low), arf_set(g->high, high);
 }
@@ -83,14 +93,17 @@ typedef struct {
   sl_ball value; /* f alone (w of a weight gate): only its undefined nodes convict */
 } search;
 
-static int sign_of(const arb_t x) { return !arb_is_finite(x) ? 0 : arb_is_positive(x) ? 1 : arb_is_negative(x) ? -1 : 0; }
+static int sign_of(const arb_t x) {
+  return !arb_is_finite(x) ? 0 : arb_is_positive(x) ? 1 : arb_is_negative(x) ? -1 : 0;
+}
 
 static void middle(arf_t m, const arf_t low, const arf_t high) {
   arf_add(m, low, high, ARF_PREC_EXACT, ARF_RND_DOWN);
   arf_mul_2exp_si(m, m, -1);
 }
 
-/* The sign of w' by the mean-value form w'(m) + w''(box) (r - m): where terms of w' cancel, its error falls with the square of the width.
+/* The sign of w' by the mean-value form w'(m) + w''(box) (r - m): where terms of w' cancel, its
+ * error falls with the square of the width.
  */
 static int centred_slope_sign(search *s, const arb_t r, arb_srcptr box, slong prec) {
   const sl_ref w = s->p->segment[s->segment].w;
@@ -109,7 +122,8 @@ static int centred_slope_sign(search *s, const arb_t r, arb_srcptr box, slong pr
   return sign;
 }
 
-/* 1: the goal holds on the whole box; -1: it fails on the whole box; 0: unknown. `value` gets the enclosure that says so. */
+/* 1: the goal holds on the whole box; -1: it fails on the whole box; 0: unknown. `value` gets the
+ * enclosure that says so. */
 static int judge(search *s, const arb_t r, arb_srcptr box, slong prec, int centred, arb_t value) {
   const sl_segment *g = &s->p->segment[s->segment];
   if (s->goal == SL_GOAL_CURVE_UP || s->goal == SL_GOAL_CURVE_DOWN) {
@@ -152,7 +166,8 @@ static void point_box(arb_ptr out, arb_srcptr box, const sl_problem *p) {
   sl_problem_clamp(out, p);
 }
 
-/* A box may reach over a join that moves with the parameters: only points of the segment itself convict. */
+/* A box may reach over a join that moves with the parameters: only points of the segment itself
+ * convict. */
 static int inside(search *s, const arf_t r, arb_srcptr point) {
   arb_t c, x;
   arb_init(c), arb_init(x);
@@ -189,7 +204,8 @@ static int undefined_at_join(search *s, const arf_t r, arb_srcptr point, slong p
 
 /* Within the exponents of MPFR's numbers. */
 static int plain_size(const arf_t x) {
-  return !arf_is_normal(x) || (arf_cmpabs_2exp_si(x, LONG_MAX / 4) < 0 && arf_cmpabs_2exp_si(x, -LONG_MAX / 4) > 0);
+  return !arf_is_normal(x) ||
+         (arf_cmpabs_2exp_si(x, LONG_MAX / 4) < 0 && arf_cmpabs_2exp_si(x, -LONG_MAX / 4) > 0);
 }
 
 static int refutes(search *s, const arf_t r, arb_srcptr box) {
@@ -200,8 +216,10 @@ static int refutes(search *s, const arf_t r, arb_srcptr box) {
   point_box(point, box, s->p);
   arb_set_arf(x, r);
   int verdict = inside(s, r, point) ? 0 : 1;
-  for (slong prec = 128; prec <= 2048 && verdict == 0; prec *= 4) verdict = judge(s, x, point, prec, 0, value);
-  if (verdict < 0 && s->goal == SL_GOAL_DEFINED && !undefined_at_join(s, r, point, 512)) verdict = 0;
+  for (slong prec = 128; prec <= 2048 && verdict == 0; prec *= 4)
+    verdict = judge(s, x, point, prec, 0, value);
+  if (verdict < 0 && s->goal == SL_GOAL_DEFINED && !undefined_at_join(s, r, point, 512))
+    verdict = 0;
   if (verdict < 0 && s->goal != SL_GOAL_DEFINED && !plain_size(arb_midref(value)))
     verdict = 0; /* the checker could not follow; there may be a plainer witness */
   if (verdict < 0) {
@@ -231,7 +249,8 @@ static int widest(const arf_t low, const arf_t high, arb_srcptr box) {
   return side;
 }
 
-/* On wide ranges of r the geometric mean splits better than the arithmetic one; any dyadic point between will do. */
+/* On wide ranges of r the geometric mean splits better than the arithmetic one; any dyadic point
+ * between will do. */
 static void split_point(arf_t m, const arf_t low, const arf_t high) {
   arf_t eight;
   arf_init(eight);
@@ -248,9 +267,11 @@ static void split_point(arf_t m, const arf_t low, const arf_t high) {
   arf_clear(eight);
 }
 
-static sl_search_result explore(search *s, const arf_t low, const arf_t high, arb_srcptr box, int depth);
+static sl_search_result explore(search *s, const arf_t low, const arf_t high, arb_srcptr box,
+                                int depth);
 
-static sl_search_result halve(search *s, const arf_t low, const arf_t high, arb_srcptr box, int depth) {
+static sl_search_result halve(search *s, const arf_t low, const arf_t high, arb_srcptr box,
+                              int depth) {
   const int side = widest(low, high, box);
   sl_search_result result;
   arf_t m, a, b;
@@ -274,7 +295,8 @@ static sl_search_result halve(search *s, const arf_t low, const arf_t high, arb_
   return result;
 }
 
-static sl_search_result explore(search *s, const arf_t low, const arf_t high, arb_srcptr box, int depth) {
+static sl_search_result explore(search *s, const arf_t low, const arf_t high, arb_srcptr box,
+                                int depth) {
   if (++s->budget->boxes > s->budget->box_limit || sl_clock_s() > s->budget->deadline_s) {
     if (s->stuck) arf_set(s->stuck, low);
     return SL_SEARCH_OPEN;
@@ -290,7 +312,9 @@ static sl_search_result explore(search *s, const arf_t low, const arf_t high, ar
   if (verdict > 0) {
     add_claim(s->claims, s->segment, s->goal, s->order, low, high, box);
     result = SL_SEARCH_HOLDS;
-  } else if (refutes(s, m, box) || (middle(m, low, high), refutes(s, m, box))) { /* the nearer point first: its numbers are plainer */
+  } else if (refutes(s, m, box) ||
+             (middle(m, low, high),
+              refutes(s, m, box))) { /* the nearer point first: its numbers are plainer */
     result = SL_SEARCH_FAILS;
   } else if (depth < s->depth_limit && arf_cmp(low, high) < 0) {
     result = halve(s, low, high, box, depth);
@@ -302,9 +326,15 @@ static sl_search_result explore(search *s, const arf_t low, const arf_t high, ar
   return result;
 }
 
-static void start(search *s, sl_problem *p, int segment, sl_goal goal, slong order, sl_budget *budget, sl_claim_list *claims,
-                  sl_witness *witness) {
-  *s = (search){.p = p, .segment = segment, .goal = goal, .order = order, .budget = budget, .claims = claims, .witness = witness};
+static void start(search *s, sl_problem *p, int segment, sl_goal goal, slong order,
+                  sl_budget *budget, sl_claim_list *claims, sl_witness *witness) {
+  *s = (search){.p = p,
+                .segment = segment,
+                .goal = goal,
+                .order = order,
+                .budget = budget,
+                .claims = claims,
+                .witness = witness};
   const sl_segment *g = &p->segment[segment];
   sl_ball_init(&s->ball, &g->tree, g->w, goal == SL_GOAL_DEFINED ? g->f : SL_NO_REF);
   sl_ball_init(&s->value, &g->tree, g->f == SL_NO_REF ? g->w : g->f, SL_NO_REF);
@@ -315,8 +345,9 @@ static void finish(search *s) {
   sl_ball_clear(&s->value);
 }
 
-sl_search_result sl_search(sl_problem *p, int segment, sl_goal goal, slong order, const arf_t low, const arf_t high, int depth,
-                           sl_budget *budget, sl_claim_list *claims, sl_witness *witness, arf_t stuck) {
+sl_search_result sl_search(sl_problem *p, int segment, sl_goal goal, slong order, const arf_t low,
+                           const arf_t high, int depth, sl_budget *budget, sl_claim_list *claims,
+                           sl_witness *witness, arf_t stuck) {
   search s;
   const size_t mark = claims->count;
   start(&s, p, segment, goal, order, budget, claims, witness);

@@ -1,4 +1,5 @@
-/* Truncated power series over the exact field. Functions follow their differential equations, so that constants enter only through c[0]. */
+/* Truncated power series over the exact field. Functions follow their differential equations, so
+ * that constants enter only through c[0]. */
 #include "proofs/prover/series.h"
 
 #include <stdlib.h>
@@ -19,7 +20,8 @@ sl_series sl_series_constant(sl_field *k, sl_exact c) {
 
 sl_series sl_series_add(sl_field *k, const sl_series *a, const sl_series *b, int subtract) {
   sl_series s = {.n = least(a->n, b->n)};
-  for (int i = 0; i < s.n; i++) s.c[i] = subtract ? sl_exact_sub(k, a->c[i], b->c[i]) : sl_exact_add(k, a->c[i], b->c[i]);
+  for (int i = 0; i < s.n; i++)
+    s.c[i] = subtract ? sl_exact_sub(k, a->c[i], b->c[i]) : sl_exact_add(k, a->c[i], b->c[i]);
   return drop_unknown(s);
 }
 
@@ -27,7 +29,8 @@ sl_series sl_series_add(sl_field *k, const sl_series *a, const sl_series *b, int
 static sl_exact convolve(sl_field *k, const sl_series *a, const sl_series *b, int from, int m) {
   sl_exact t = sl_exact_int(k, 0);
   for (int i = from; i <= m; i++)
-    if (!sl_exact_is_zero(a->c[i]) && !sl_exact_is_zero(b->c[m - i])) t = sl_exact_add(k, t, sl_exact_mul(k, a->c[i], b->c[m - i]));
+    if (!sl_exact_is_zero(a->c[i]) && !sl_exact_is_zero(b->c[m - i]))
+      t = sl_exact_add(k, t, sl_exact_mul(k, a->c[i], b->c[m - i]));
   return t;
 }
 
@@ -53,7 +56,9 @@ static sl_series integrate(sl_field *k, sl_exact y0, const sl_series *s, const s
   sl_series y = {.n = y0 ? least(a->n, s->n + 1) : 0, .c = {y0}};
   for (int m = 1; m < y.n; m++) { /* m y_m = sum of i a_i s_(m-i) */
     sl_exact t = sl_exact_int(k, 0);
-    for (int i = 1; i <= m; i++) t = sl_exact_add(k, t, sl_exact_mul(k, sl_exact_ratio(k, i, m), sl_exact_mul(k, a->c[i], s->c[m - i])));
+    for (int i = 1; i <= m; i++)
+      t = sl_exact_add(
+          k, t, sl_exact_mul(k, sl_exact_ratio(k, i, m), sl_exact_mul(k, a->c[i], s->c[m - i])));
     y.c[m] = t;
   }
   return drop_unknown(y);
@@ -64,7 +69,9 @@ static sl_series exponential(sl_field *k, const sl_series *a) {
   if (a->n) y.c[0] = sl_exact_function(k, SL_OP_EXP, a->c[0]);
   for (int m = 1; m < y.n; m++) {
     sl_exact t = sl_exact_int(k, 0);
-    for (int i = 1; i <= m; i++) t = sl_exact_add(k, t, sl_exact_mul(k, sl_exact_ratio(k, i, m), sl_exact_mul(k, a->c[i], y.c[m - i])));
+    for (int i = 1; i <= m; i++)
+      t = sl_exact_add(
+          k, t, sl_exact_mul(k, sl_exact_ratio(k, i, m), sl_exact_mul(k, a->c[i], y.c[m - i])));
     y.c[m] = t;
   }
   return drop_unknown(y);
@@ -142,22 +149,27 @@ static sl_series sigmoid(sl_field *k, const sl_series *a) {
 }
 
 static sl_series hyperbolic(sl_field *k, const sl_series *a, int cosine) {
-  const sl_series m = negated(k, a), p = exponential(k, a), q = exponential(k, &m), s = sl_series_add(k, &p, &q, !cosine);
+  const sl_series m = negated(k, a), p = exponential(k, a), q = exponential(k, &m),
+                  s = sl_series_add(k, &p, &q, !cosine);
   return scaled(k, &s, 1, 2);
 }
 
 static sl_series tangent(sl_field *k, const sl_series *a) { /* 2 sigmoid(2a) - 1 */
-  const sl_series d = scaled(k, a, 2, 1), s = sigmoid(k, &d), t = scaled(k, &s, 2, 1), minus = sl_series_constant(k, sl_exact_int(k, -1));
+  const sl_series d = scaled(k, a, 2, 1), s = sigmoid(k, &d), t = scaled(k, &s, 2, 1),
+                  minus = sl_series_constant(k, sl_exact_int(k, -1));
   return sl_series_add(k, &t, &minus, 0);
 }
 
 static sl_series error_function(sl_field *k, const sl_series *a) {
   const sl_series sq = sl_series_mul(k, a, a), m = negated(k, &sq), e = exponential(k, &m);
-  const sl_series c = sl_series_constant(k, sl_exact_div(k, sl_exact_int(k, 2), sl_exact_sqrt_pi(k))), s = sl_series_mul(k, &c, &e);
+  const sl_series c = sl_series_constant(k,
+                                         sl_exact_div(k, sl_exact_int(k, 2), sl_exact_sqrt_pi(k))),
+                  s = sl_series_mul(k, &c, &e);
   return integrate(k, a->n ? sl_exact_function(k, SL_OP_ERF, a->c[0]) : NULL, &s, a);
 }
 
-static sl_series inverse_function(sl_field *k, sl_gate_op op, const sl_series *a) { /* atan, asinh */
+static sl_series inverse_function(sl_field *k, sl_gate_op op,
+                                  const sl_series *a) { /* atan, asinh */
   const sl_series sq = sl_series_mul(k, a, a), d = plus_one(k, &sq);
   const sl_series s = op == SL_OP_ATAN ? inverse(k, &d) : sl_series_power(k, &d, -1, 2);
   return integrate(k, a->n ? sl_exact_function(k, op, a->c[0]) : NULL, &s, a);
@@ -228,7 +240,8 @@ static sl_series leaf(sl_field *k, const sl_gate_node *n, sl_exact point) {
   }
 }
 
-/* A switch whose decision is certainly not zero at the point keeps its branch next to it; any other is unknown. */
+/* A switch whose decision is certainly not zero at the point keeps its branch next to it; any other
+ * is unknown. */
 static sl_series switched(sl_field *k, const sl_gate_node *n, const sl_series *v) {
   const sl_series *a = &v[n->child[0]], *b = sl_op_arity(n->op) > 1 ? &v[n->child[1]] : NULL;
   if (!a->n || (b && !b->n)) return (sl_series){.n = 0};
@@ -250,7 +263,8 @@ static sl_series switched(sl_field *k, const sl_gate_node *n, const sl_series *v
   }
 }
 
-static sl_series node(sl_field *k, const sl_tree *tree, const sl_gate_node *n, sl_exact point, const sl_series *v) {
+static sl_series node(sl_field *k, const sl_tree *tree, const sl_gate_node *n, sl_exact point,
+                      const sl_series *v) {
   const int arity = sl_op_arity(n->op);
   if (arity == 0) return leaf(k, n, point);
   if (sl_op_is_switch(n->op)) return switched(k, n, v);
@@ -267,13 +281,15 @@ static sl_series node(sl_field *k, const sl_tree *tree, const sl_gate_node *n, s
     case SL_OP_DIV:
       return sl_series_div(k, a, b);
     case SL_OP_POW:
-      return sl_tree_rational(tree, n->child[1], &p, &q) ? sl_series_power(k, a, p, q) : (sl_series){.n = 0};
+      return sl_tree_rational(tree, n->child[1], &p, &q) ? sl_series_power(k, a, p, q)
+                                                         : (sl_series){.n = 0};
     default:
       return sl_series_function(k, n->op, a);
   }
 }
 
-void sl_series_tree(sl_field *k, const sl_tree *tree, sl_ref ref, sl_exact point, int terms, sl_series *out) {
+void sl_series_tree(sl_field *k, const sl_tree *tree, sl_ref ref, sl_exact point, int terms,
+                    sl_series *out) {
   unsigned char *live = calloc((size_t)ref + 1, 1);
   if (!live) abort();
   sl_tree_mark(tree, ref, live);

@@ -88,7 +88,9 @@ static void arctangent(sl_tail *t, sl_tail_form *y, const sl_tail_form *a) {
   arb_mul_si(c, c, sign, t->prec);
   arb_mul_2exp_si(c, c, -1);
   const sl_exact root = sl_exact_sqrt_pi(t->field);
-  sl_form_constant(t, &half, c, sl_exact_mul(t->field, sl_exact_ratio(t->field, sign, 2), sl_exact_mul(t->field, root, root)));
+  sl_form_constant(t, &half, c,
+                   sl_exact_mul(t->field, sl_exact_ratio(t->field, sign, 2),
+                                sl_exact_mul(t->field, root, root)));
   sl_form_power(t, &inverse, a, -1, 1);
   smooth(t, &at, SL_OP_ATAN, &inverse);
   sl_form_negate(t, &minus, &at);
@@ -97,7 +99,8 @@ static void arctangent(sl_tail *t, sl_tail_form *y, const sl_tail_form *a) {
   sl_form_clear(&inverse), sl_form_clear(&at), sl_form_clear(&minus), sl_form_clear(&half);
 }
 
-/* erf at a pole: sign - sign erfc(|a|), where erfc(x) is in [0, exp(-x^2)] and only its value is used. */
+/* erf at a pole: sign - sign erfc(|a|), where erfc(x) is in [0, exp(-x^2)] and only its value is
+ * used. */
 static void error_function(sl_tail *t, sl_tail_form *y, const sl_tail_form *a) {
   const int sign = sl_form_sign(a);
   if (!sl_form_is_pole(a)) {

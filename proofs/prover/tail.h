@@ -1,6 +1,7 @@
-/* A segment's expression for r >= R = 1/u0, as exp(h) u^v c(u) with u = 1/r in (0, u0]: h a combination of nodes with a pole at u = 0, v
- * rational, c smooth up to u = 0 and enclosed with its derivatives over [0, u0]. An exact series of c at 0 lets leading terms that cancel
- * be dropped for what they are. */
+/* A segment's expression for r >= R = 1/u0, as exp(h) u^v c(u) with u = 1/r in (0, u0]: h a
+ * combination of nodes with a pole at u = 0, v rational, c smooth up to u = 0 and enclosed with its
+ * derivatives over [0, u0]. An exact series of c at 0 lets leading terms that cancel be dropped for
+ * what they are. */
 #ifndef SLUICE_PROOFS_TAIL_H
 #define SLUICE_PROOFS_TAIL_H
 
@@ -55,6 +56,7 @@ void sl_tail_fact_init(sl_tail_fact *fact);
 void sl_tail_fact_clear(sl_tail_fact *fact);
 
 /* Facts of node ref for r >= 2^exponent. */
-void sl_tail_examine(sl_tail_fact *fact, sl_field *field, const sl_tree *tree, sl_ref ref, arb_srcptr box, slong exponent, slong prec);
+void sl_tail_examine(sl_tail_fact *fact, sl_field *field, const sl_tree *tree, sl_ref ref,
+                     arb_srcptr box, slong exponent, slong prec);
 
 #endif

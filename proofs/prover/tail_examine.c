@@ -3,8 +3,8 @@
 
 #include <stdlib.h>
 
-/* Has the node a value for all r >= R, its children having one? Growth that the forms cannot express (log r) does not matter here. A switch
- * that is not decided might jump. */
+/* Has the node a value for all r >= R, its children having one? Growth that the forms cannot
+ * express (log r) does not matter here. A switch that is not decided might jump. */
 static int has_value(const sl_tail *t, sl_ref i) {
   const sl_gate_node *n = &t->tree->node[i];
   const int arity = sl_op_arity(n->op), a = arity > 0 ? sl_form_sign(&t->form[n->child[0]]) : 0,
@@ -19,7 +19,8 @@ static int has_value(const sl_tail *t, sl_ref i) {
     case SL_OP_LOG1P:
       return a > 0 || t->form[i].ok;
     case SL_OP_POW:
-      return sl_tree_rational(t->tree, n->child[1], &p, &q) && ((q == 1 && p >= 0) || a > 0 || (q == 1 && a));
+      return sl_tree_rational(t->tree, n->child[1], &p, &q) &&
+             ((q == 1 && p >= 0) || a > 0 || (q == 1 && a));
     case SL_OP_PICK:
     case SL_OP_SIGN:
     case SL_OP_SOFTSIGN:
@@ -41,8 +42,8 @@ void sl_tail_fact_clear(sl_tail_fact *fact) {
   arb_clear(fact->range);
 }
 
-/* g'/g = -u^2 (h_u + v/u + c_u/c) has the sign of -T, T = v + u c1/c + u h_u. With h = u^vh ch: u h_u = u^vh (vh ch + u ch1); where vh < 0
- * all is multiplied by u^-vh > 0. */
+/* g'/g = -u^2 (h_u + v/u + c_u/c) has the sign of -T, T = v + u c1/c + u h_u. With h = u^vh ch: u
+ * h_u = u^vh (vh ch + u ch1); where vh < 0 all is multiplied by u^-vh > 0. */
 static int slope_sign(sl_tail *t, const sl_tail_form *g, const sl_tail_form *h) {
   arb_t total, x, c;
   arb_init(total), arb_init(x), arb_init(c);
@@ -77,7 +78,8 @@ static int slope_sign(sl_tail *t, const sl_tail_form *g, const sl_tail_form *h) 
       arb_add(total, total, x, t->prec);
       arb_clear(v), arb_clear(power);
     }
-    if (arb_is_finite(total)) result = arb_is_positive(total) ? -sign : arb_is_negative(total) ? sign : 0;
+    if (arb_is_finite(total))
+      result = arb_is_positive(total) ? -sign : arb_is_negative(total) ? sign : 0;
   }
   arb_clear(total), arb_clear(x), arb_clear(c);
   return result;
@@ -88,7 +90,8 @@ static void enclose(sl_tail *t, arb_t range, const sl_tail_form *g, const sl_tai
   if (g->atoms && sl_form_is_pole(h)) {
     arb_poly_t flat;
     arb_poly_init(flat);
-    if (sl_form_sign(h) < 0 && sl_form_flat(t, flat, h, g->vp, g->vq, g->c, 1)) arb_poly_get_coeff_arb(range, flat, 0);
+    if (sl_form_sign(h) < 0 && sl_form_flat(t, flat, h, g->vp, g->vq, g->c, 1))
+      arb_poly_get_coeff_arb(range, flat, 0);
     arb_poly_clear(flat);
     return;
   }
@@ -136,7 +139,8 @@ static void describe(sl_tail *t, sl_tail_fact *fact, const sl_tail_form *g) {
   fact->sign = sl_form_sign(g);
   if (fact->defined) enclose(t, fact->range, g, &h);
   if (fact->defined && !g->zero) fact->slope_sign = slope_sign(t, g, &h);
-  if (fact->defined && !g->zero && !fact->slope_sign) fact->slope_sign = slope_about_limit(t, g, &h);
+  if (fact->defined && !g->zero && !fact->slope_sign)
+    fact->slope_sign = slope_about_limit(t, g, &h);
   const int bounded_h = !g->atoms || (h.ok && !pole);
   const int small = g->zero || (pole && down < 0) || (bounded_h && g->vp > 0);
   if (fact->defined && small) {
@@ -160,9 +164,14 @@ static void describe(sl_tail *t, sl_tail_fact *fact, const sl_tail_form *g) {
   arb_clear(c);
 }
 
-void sl_tail_examine(sl_tail_fact *fact, sl_field *field, const sl_tree *tree, sl_ref ref, arb_srcptr box, slong exponent, slong prec) {
-  sl_tail t = {
-      .field = field, .tree = tree, .box = box, .prec = prec, .exponent = exponent, .form = calloc((size_t)ref + 1, sizeof(sl_tail_form))};
+void sl_tail_examine(sl_tail_fact *fact, sl_field *field, const sl_tree *tree, sl_ref ref,
+                     arb_srcptr box, slong exponent, slong prec) {
+  sl_tail t = {.field = field,
+               .tree = tree,
+               .box = box,
+               .prec = prec,
+               .exponent = exponent,
+               .form = calloc((size_t)ref + 1, sizeof(sl_tail_form))};
   unsigned char *live = calloc((size_t)ref + 1, 1);
   if (!t.form || !live) abort();
   arb_init(t.u);

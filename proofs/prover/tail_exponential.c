@@ -1,10 +1,12 @@
-/* Tail forms of the functions that stand on exp (see tail.h): a pole of their argument becomes the exponent h. */
+/* Tail forms of the functions that stand on exp (see tail.h): a pole of their argument becomes the
+ * exponent h. */
 #include "proofs/prover/tail_form.h"
 
 #include <stdlib.h>
 
 static sl_ref squared(const sl_tree *tree, const sl_gate_node *n) {
-  const int square = (n->op == SL_OP_MUL && n->child[0] == n->child[1]) || (n->op == SL_OP_POW && sl_tree_is_int(tree, n->child[1], 2));
+  const int square = (n->op == SL_OP_MUL && n->child[0] == n->child[1]) ||
+                     (n->op == SL_OP_POW && sl_tree_is_int(tree, n->child[1], 2));
   return square ? n->child[0] : SL_NO_REF;
 }
 
@@ -16,8 +18,10 @@ static sl_ref first_square(const sl_tail *t, sl_ref ref) {
   return ref;
 }
 
-/* Writes p/q times node ref as a combination of atoms: sums, differences, signs and rational factors are taken apart. */
-static void decompose(const sl_tail *t, sl_ref ref, slong p, slong q, sl_tail_form *out, int depth) {
+/* Writes p/q times node ref as a combination of atoms: sums, differences, signs and rational
+ * factors are taken apart. */
+static void decompose(const sl_tail *t, sl_ref ref, slong p, slong q, sl_tail_form *out,
+                      int depth) {
   const sl_tree *tree = t->tree;
   const sl_gate_node *n = &tree->node[ref];
   int64_t a, b;
@@ -32,13 +36,15 @@ static void decompose(const sl_tail *t, sl_ref ref, slong p, slong q, sl_tail_fo
         return;
       case SL_OP_MUL:
         for (int k = 0; k < 2; k++)
-          if (sl_tree_rational(tree, n->child[k], &a, &b) && a != 0 && labs(a * p) < 1000000 && b * q < 1000000) {
+          if (sl_tree_rational(tree, n->child[k], &a, &b) && a != 0 && labs(a * p) < 1000000 &&
+              b * q < 1000000) {
             decompose(t, n->child[1 - k], p * a, q * b, out, depth + 1);
             return;
           }
         break;
       case SL_OP_DIV:
-        if (sl_tree_rational(tree, n->child[1], &a, &b) && a > 0 && a * q < 1000000 && labs(b * p) < 1000000) {
+        if (sl_tree_rational(tree, n->child[1], &a, &b) && a > 0 && a * q < 1000000 &&
+            labs(b * p) < 1000000) {
           decompose(t, n->child[0], p * b, q * a, out, depth + 1);
           return;
         }

@@ -1,6 +1,7 @@
-/* Jets of functions that vanish at u = 0 with all their derivatives: exp(d) u^w c with d = u^-mu p(u), p < 0.
- * With t = u^(1+mu) s the Taylor series at u is exp(d(u)) u^w times a series in s whose coefficients S_j are bounded on [0, u0]; so the
- * j-th coefficient in t lies in S_j [0, max X^q exp(-a X^mu)], X = 1/u >= 1/u0, q = j (1+mu) - w, a = min -p, and that maximum is at X^mu =
+/* Jets of functions that vanish at u = 0 with all their derivatives: exp(d) u^w c with d = u^-mu
+ * p(u), p < 0. With t = u^(1+mu) s the Taylor series at u is exp(d(u)) u^w times a series in s
+ * whose coefficients S_j are bounded on [0, u0]; so the j-th coefficient in t lies in S_j [0, max
+ * X^q exp(-a X^mu)], X = 1/u >= 1/u0, q = j (1+mu) - w, a = min -p, and that maximum is at X^mu =
  * q/(a mu) or at 1/u0. */
 #include "proofs/prover/tail_form.h"
 
@@ -48,8 +49,10 @@ static void binomial(arb_t y, const arb_t x, slong j, slong prec) {
   arb_clear(f);
 }
 
-/* The exponent in s: sum over j >= 1 of Q_j u^((j-1) mu) s^j, Q_j = sum over i of binomial(-mu, j-i) p_i u^i. */
-static void exponent_series(arb_poly_t y, const sl_tail *t, const sl_tail_form *d, const arb_t mu, int m) {
+/* The exponent in s: sum over j >= 1 of Q_j u^((j-1) mu) s^j, Q_j = sum over i of binomial(-mu,
+ * j-i) p_i u^i. */
+static void exponent_series(arb_poly_t y, const sl_tail *t, const sl_tail_form *d, const arb_t mu,
+                            int m) {
   arb_t minus, b, c, power, q, x;
   arb_init(minus), arb_init(b), arb_init(c), arb_init(power), arb_init(q), arb_init(x);
   arb_neg(minus, mu);
@@ -74,7 +77,8 @@ static void exponent_series(arb_poly_t y, const sl_tail *t, const sl_tail_form *
 }
 
 /* (u^w)(1 + u^mu s)^w / u^w and c(u + u^(1+mu) s), multiplied. */
-static void factor_series(arb_poly_t y, const sl_tail *t, const arb_t w, const arb_t mu, const arb_poly_t c, int m) {
+static void factor_series(arb_poly_t y, const sl_tail *t, const arb_t w, const arb_t mu,
+                          const arb_poly_t c, int m) {
   arb_poly_t left, right;
   arb_t b, power, x;
   arb_poly_init(left), arb_poly_init(right);
@@ -99,7 +103,8 @@ static void factor_series(arb_poly_t y, const sl_tail *t, const arb_t w, const a
   arb_clear(b), arb_clear(power), arb_clear(x);
 }
 
-int sl_form_flat(sl_tail *t, arb_poly_t y, const sl_tail_form *d, slong vp, slong vq, const arb_poly_t c, int m) {
+int sl_form_flat(sl_tail *t, arb_poly_t y, const sl_tail_form *d, slong vp, slong vq,
+                 const arb_poly_t c, int m) {
   if (!sl_form_is_pole(d) || d->atoms || sl_form_sign(d) >= 0) return 0;
   if (d->m < m) m = d->m;
   arb_poly_t e, f;

@@ -1,4 +1,5 @@
-/* Arithmetic of tail forms: products, powers, sums with the smaller exponential flattened, exact cancellation (see tail.h). */
+/* Arithmetic of tail forms: products, powers, sums with the smaller exponential flattened, exact
+ * cancellation (see tail.h). */
 #include "proofs/prover/tail_form.h"
 
 #include <string.h>
@@ -48,14 +49,18 @@ int sl_form_sign(const sl_tail_form *a) {
   arb_t c;
   arb_init(c);
   leading(c, a);
-  const int sign = !a->ok || !arb_is_finite(c) ? 0 : arb_is_positive(c) ? 1 : arb_is_negative(c) ? -1 : 0;
+  const int sign = !a->ok || !arb_is_finite(c) ? 0
+                   : arb_is_positive(c)        ? 1
+                   : arb_is_negative(c)        ? -1
+                                               : 0;
   arb_clear(c);
   return sign;
 }
 
 int sl_form_is_pole(const sl_tail_form *a) { return a->ok && !a->zero && a->vp < 0; }
 
-/* Lowest terms; 0 where they leave the range in which the products here cannot overflow (operands within 10^6, powers within 1000). */
+/* Lowest terms; 0 where they leave the range in which the products here cannot overflow (operands
+ * within 10^6, powers within 1000). */
 static int reduce_fraction(slong *p, slong *q) {
   slong a = *p < 0 ? -*p : *p, b = *q;
   while (b) {
@@ -66,8 +71,8 @@ static int reduce_fraction(slong *p, slong *q) {
   return *p <= 1000000 && *p >= -1000000 && *q <= 1000000;
 }
 
-/* c(u) = u c1(u) exactly where its exact value at 0 is zero; the Taylor coefficients of c1 over [0, u0] are those of c moved down by one,
- * because c1(u) is the mean of c' over [0, u]. */
+/* c(u) = u c1(u) exactly where its exact value at 0 is zero; the Taylor coefficients of c1 over [0,
+ * u0] are those of c moved down by one, because c1(u) is the mean of c' over [0, u]. */
 static void drop_leading_zeros(sl_tail_form *y) {
   if (y->ok && !y->zero && y->m > 1 && y->s.n > 0 && sl_exact_is_zero(y->s.c[0]) &&
       arb_poly_length(y->c) <= 1) { /* its slope is 0: a constant, and it is 0 */
@@ -124,7 +129,9 @@ void sl_form_scale(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, slong p, 
   y->s = sl_series_mul(t->field, &a->s, &k);
   arb_clear(c);
 }
-void sl_form_negate(sl_tail *t, sl_tail_form *y, const sl_tail_form *a) { sl_form_scale(t, y, a, -1, 1); }
+void sl_form_negate(sl_tail *t, sl_tail_form *y, const sl_tail_form *a) {
+  sl_form_scale(t, y, a, -1, 1);
+}
 
 static int least(int a, int b) { return a < b ? a : b; }
 
@@ -152,7 +159,8 @@ void sl_form_mul(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, const sl_ta
 void sl_form_power(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, int64_t p, int64_t q) {
   sl_form_copy(y, a);
   const int sign = sl_form_sign(a);
-  if (!a->ok || a->zero || p > 1000 || p < -1000 || q > 1000 || (q > 1 && sign <= 0) || (p < 0 && sign == 0)) {
+  if (!a->ok || a->zero || p > 1000 || p < -1000 || q > 1000 || (q > 1 && sign <= 0) ||
+      (p < 0 && sign == 0)) {
     y->ok = 0;
     return;
   }
@@ -206,7 +214,8 @@ void sl_form_plain(sl_tail *t, sl_tail_form *y, const sl_tail_form *a) {
   y->vp = 0;
 }
 
-static void add_same_exponent(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, const sl_tail_form *b) {
+static void add_same_exponent(sl_tail *t, sl_tail_form *y, const sl_tail_form *a,
+                              const sl_tail_form *b) {
   const slong top = a->vp * b->vq - b->vp * a->vq, bottom = a->vq * b->vq; /* va - vb */
   const sl_tail_form *low = top <= 0 ? a : b, *high = top <= 0 ? b : a;
   const slong by = (top < 0 ? -top : top) / bottom;
@@ -235,8 +244,10 @@ static void add_same_exponent(sl_tail *t, sl_tail_form *y, const sl_tail_form *a
   sl_form_clear(&plain);
 }
 
-/* y = a + b with exp(hb - ha) flat: b counts as a smooth function all of whose derivatives vanish at u = 0. */
-static void add_negligible(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, const sl_tail_form *b, const sl_tail_form *d) {
+/* y = a + b with exp(hb - ha) flat: b counts as a smooth function all of whose derivatives vanish
+ * at u = 0. */
+static void add_negligible(sl_tail *t, sl_tail_form *y, const sl_tail_form *a,
+                           const sl_tail_form *b, const sl_tail_form *d) {
   arb_poly_t flat;
   arb_poly_init(flat);
   sl_form_copy(y, a);
@@ -248,7 +259,8 @@ static void add_negligible(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, c
 }
 
 /* exp(d) of a bounded d, times b. */
-static void multiply_bounded(sl_tail *t, sl_tail_form *y, const sl_tail_form *b, const sl_tail_form *d) {
+static void multiply_bounded(sl_tail *t, sl_tail_form *y, const sl_tail_form *b,
+                             const sl_tail_form *d) {
   sl_tail_form e;
   sl_form_plain(t, &e, d);
   arb_poly_exp_series(e.c, e.c, e.m, t->prec);
@@ -311,7 +323,8 @@ void sl_form_add(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, const sl_ta
   sl_form_clear(&d);
 }
 
-void sl_form_affine(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, slong p, slong q, slong offset) {
+void sl_form_affine(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, slong p, slong q,
+                    slong offset) {
   sl_tail_form s, c;
   sl_form_scale(t, &s, a, p, q);
   sl_form_int(t, &c, offset);

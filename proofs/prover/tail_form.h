@@ -1,5 +1,5 @@
-/* Arithmetic of tail forms (tail.h). Results are initialised by the callee (sl_form_init: not ok); an argument that is not ok gives a
- * result that is not ok. */
+/* Arithmetic of tail forms (tail.h). Results are initialised by the callee (sl_form_init: not ok);
+ * an argument that is not ok gives a result that is not ok. */
 #ifndef SLUICE_PROOFS_TAIL_FORM_H
 #define SLUICE_PROOFS_TAIL_FORM_H
 
@@ -15,15 +15,18 @@ void sl_form_negate(sl_tail *t, sl_tail_form *y, const sl_tail_form *a);
 void sl_form_scale(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, slong p, slong q);
 void sl_form_add(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, const sl_tail_form *b);
 /* p/q a + offset */
-void sl_form_affine(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, slong p, slong q, slong offset);
+void sl_form_affine(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, slong p, slong q,
+                    slong offset);
 void sl_form_mul(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, const sl_tail_form *b);
 void sl_form_power(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, int64_t p, int64_t q);
 /* Sum of the atoms of h times their factors. */
 void sl_form_exponent(sl_tail *t, sl_tail_form *y, const sl_tail_atom *h, int atoms);
 /* u^v c as a form with v = 0; not ok for a pole, a fractional v or h. */
 void sl_form_plain(sl_tail *t, sl_tail_form *y, const sl_tail_form *a);
-/* Jets of exp(d) u^(vp/vq) c over [0, u0], where d is a negative pole: flat at u = 0. Not ok where d is not certainly one. */
-int sl_form_flat(sl_tail *t, arb_poly_t y, const sl_tail_form *d, slong vp, slong vq, const arb_poly_t c, int m);
+/* Jets of exp(d) u^(vp/vq) c over [0, u0], where d is a negative pole: flat at u = 0. Not ok where
+ * d is not certainly one. */
+int sl_form_flat(sl_tail *t, arb_poly_t y, const sl_tail_form *d, slong vp, slong vq,
+                 const arb_poly_t c, int m);
 int sl_form_sign(const sl_tail_form *a); /* of c, hence of the form */
 int sl_form_is_pole(const sl_tail_form *a);
 

@@ -1,4 +1,5 @@
-/* Parameter ranges: prove on the whole box; where a property stays open, halve the box and prove each part. */
+/* Parameter ranges: prove on the whole box; where a property stays open, halve the box and prove
+ * each part. */
 #include "proofs/prover/verify.h"
 
 #include "proofs/prover/ball.h"
@@ -33,7 +34,8 @@ typedef struct {
   arf_struct *low, *high;
 } job;
 
-/* Halves the relatively widest parameter, at the geometric mean where the range is wide. 0 if all are points. */
+/* Halves the relatively widest parameter, at the geometric mean where the range is wide. 0 if all
+ * are points. */
 static int halve(sl_cell *a, sl_cell *b, const sl_cell *cell, unsigned ranged) {
   int side = -1;
   slong best = -1000;
@@ -70,12 +72,14 @@ static int has_open(const sl_finding *f, int n) {
 }
 
 static int out_of_budget(const job *j) {
-  return j->budget.boxes > j->budget.box_limit || sl_clock_s() > j->budget.deadline_s || j->report->parts > PART_LIMIT;
+  return j->budget.boxes > j->budget.box_limit || sl_clock_s() > j->budget.deadline_s ||
+         j->report->parts > PART_LIMIT;
 }
 
 static void run_properties(job *j, const sl_cell *cell, int depth);
 
-static void descend(job *j, const sl_cell *cell, int depth, void (*run)(job *, const sl_cell *, int)) {
+static void descend(job *j, const sl_cell *cell, int depth,
+                    void (*run)(job *, const sl_cell *, int)) {
   sl_cell a, b;
   sl_cell_init(&a), sl_cell_init(&b);
   if (halve(&a, &b, cell, j->ranged)) {
@@ -90,7 +94,8 @@ static void run_properties(job *j, const sl_cell *cell, int depth) {
   sl_proof proof;
   sl_proof_init(&proof);
   const int splits = j->ranged != 0 && depth < PART_DEPTH && !out_of_budget(j);
-  sl_budget budget = {j->budget.deadline_s, 0, splits ? COARSE_BOXES : j->budget.box_limit - j->budget.boxes};
+  sl_budget budget = {j->budget.deadline_s, 0,
+                      splits ? COARSE_BOXES : j->budget.box_limit - j->budget.boxes};
   if (sl_problem_init(&p, j->def, j->positive, j->ranged, cell)) {
     sl_prove(&proof, &p, &budget);
   } else {
@@ -120,7 +125,8 @@ static void run_requirement(job *j, const sl_cell *cell, int depth) {
   const sl_gate_requirement *q = &j->def->requirement[j->requirement];
   sl_finding_init(&f);
   const int splits = j->ranged != 0 && depth < PART_DEPTH && !out_of_budget(j);
-  sl_budget budget = {j->budget.deadline_s, 0, splits ? COARSE_BOXES : j->budget.box_limit - j->budget.boxes};
+  sl_budget budget = {j->budget.deadline_s, 0,
+                      splits ? COARSE_BOXES : j->budget.box_limit - j->budget.boxes};
   if (sl_problem_init_expression(&p, j->def, j->positive, j->ranged, cell, q->left, q->right))
     sl_prove_requirement(&f, &p, j->low, j->high, &budget);
   else
@@ -176,8 +182,8 @@ static void verify_requirement(job *j, int index, const sl_verify_options *optio
   sl_cell_clear(&cell);
 }
 
-void sl_verify_side(sl_side_report *report, const sl_gate_definition *def, int positive, const sl_verify_options *options,
-                    sl_certificate *certificate) {
+void sl_verify_side(sl_side_report *report, const sl_gate_definition *def, int positive,
+                    const sl_verify_options *options, sl_certificate *certificate) {
   memset(report, 0, sizeof *report);
   const double start = sl_clock_s();
   for (int i = 0; i < 4; i++) sl_finding_init(&report->property[i]);

@@ -1,5 +1,5 @@
-/* A gate's whole verification over the reals: both signs, the range of parameters cut until it is decided, requirements, measures (spec
- * G2). */
+/* A gate's whole verification over the reals: both signs, the range of parameters cut until it is
+ * decided, requirements, measures (spec G2). */
 #ifndef SLUICE_PROOFS_VERIFY_H
 #define SLUICE_PROOFS_VERIFY_H
 
@@ -14,7 +14,8 @@ typedef struct {
   long boxes;     /* for each side */
 } sl_verify_options;
 
-/* Rigorous numbers for fixed parameters; each is an enclosure, indeterminate where it was not found. */
+/* Rigorous numbers for fixed parameters; each is an enclosure, indeterminate where it was not
+ * found. */
 typedef struct {
   arb_t f_low, f_high;          /* inf and sup of f: f(0) and the limit, where f' >= 0 */
   int f_bounded;                /* 1 yes, 0 no, -1 not known */
@@ -36,14 +37,15 @@ typedef struct {
 
 /* A certificate being written (spec G4); NULL in place of one writes none. */
 typedef struct sl_certificate sl_certificate;
-sl_status sl_certificate_open(sl_certificate **out, const char *path, const sl_gate_definition *def, const sl_verify_options *options,
-                              sl_error *err);
+sl_status sl_certificate_open(sl_certificate **out, const char *path, const sl_gate_definition *def,
+                              const sl_verify_options *options, sl_error *err);
 void sl_certificate_side(sl_certificate *c, int positive);
 void sl_certificate_part(sl_certificate *c, const sl_proof *proof, sl_problem *p);
-sl_status sl_certificate_close(sl_certificate *c, sl_error *err); /* seals and writes; c may be NULL */
+sl_status sl_certificate_close(sl_certificate *c,
+                               sl_error *err); /* seals and writes; c may be NULL */
 
-void sl_verify_side(sl_side_report *report, const sl_gate_definition *def, int positive, const sl_verify_options *options,
-                    sl_certificate *certificate);
+void sl_verify_side(sl_side_report *report, const sl_gate_definition *def, int positive,
+                    const sl_verify_options *options, sl_certificate *certificate);
 void sl_side_report_clear(sl_side_report *report);
 
 void sl_measure(sl_measures *m, const sl_proof *proof, sl_problem *p, sl_budget *budget);

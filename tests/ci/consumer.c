@@ -1,4 +1,5 @@
-/* A user's program against the installed library: one dot product by a linear layer; WITH_CUDA: linked with the backend cuda. */
+/* A user's program against the installed library: one dot product by a linear layer; WITH_CUDA:
+ * linked with the backend cuda. */
 #include <sluice/kernels.h>
 #include <stdio.h>
 

@@ -1,4 +1,5 @@
-/* The bench: its checks of products and of functions' peers take right ones and refuse wrong ones, its median is one. */
+/* The bench: its checks of products and of functions' peers take right ones and refuse wrong ones,
+ * its median is one. */
 #include "ci/bench_machine.h"
 #include "ci/bench_product.h"
 #include "ci/function_speed.h"
@@ -23,7 +24,8 @@ static void make_product(void) {
   sl_context *ctx = NULL;
   sl_error err;
   fill(x, T * K, 1), fill(w, N * K, 2);
-  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){"plain", SL_ISA_BEST, 1}, &err), SL_OK);
+  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){"plain", SL_ISA_BEST, 1}, &err),
+               SL_OK);
   cr_assert_eq(sl_linear_forward(ctx, y, x, w, NULL, NULL, T, N, K), SL_OK);
   sl_context_destroy(ctx);
 }
@@ -46,7 +48,8 @@ Test(bench, median) {
 }
 
 Test(bench, ulps) {
-  const float a[] = {1.0f, -0.0f, 0x1p-149f, 0x1.fffffep-2f}, b[] = {0x1.000002p0f, 0.0f, -0x1p-149f, 0.5f};
+  const float a[] = {1.0f, -0.0f, 0x1p-149f, 0x1.fffffep-2f},
+              b[] = {0x1.000002p0f, 0.0f, -0x1p-149f, 0.5f};
   cr_expect_eq(sl_ulps_apart(a, b, 1), 1u);
   cr_expect_eq(sl_ulps_apart(a + 1, b + 1, 1), 0u, "zeros");
   cr_expect_eq(sl_ulps_apart(a + 2, b + 2, 1), 2u, "across zero");
@@ -65,9 +68,11 @@ Test(bench, function_peers) {
   const sl_function_map exp_map = sl_plain_function_maps[SL_FUNCTION_exp];
   sl_function_speed s = {.ns = -1.0};
   sl_error err;
-  cr_expect_eq(sl_function_speed_measure(&s, SL_FUNCTION_exp, exp_map, coarse_exp, &err), SL_ERR_MISMATCH);
+  cr_expect_eq(sl_function_speed_measure(&s, SL_FUNCTION_exp, exp_map, coarse_exp, &err),
+               SL_ERR_MISMATCH);
   cr_expect(strstr(err.message, "expf is up to 6 ulps off exp; 4 are allowed"), "%s", err.message);
-  cr_expect_eq(sl_function_speed_measure(&s, SL_FUNCTION_exp, exp_map, NULL, &err), SL_ERR_UNAVAILABLE);
+  cr_expect_eq(sl_function_speed_measure(&s, SL_FUNCTION_exp, exp_map, NULL, &err),
+               SL_ERR_UNAVAILABLE);
   cr_expect_eq(s.ns, -1.0, "an error leaves the result untouched");
 }
 
@@ -83,7 +88,8 @@ Test(bench, function_speeds) {
     }
     for (int f = 0; f < SL_FUNCTION_COUNT; f++) {
       sl_function_speed s = {0};
-      const sl_status status = sl_function_speed_measure(&s, (sl_function_id)f, maps[f], peers[f], &err);
+      const sl_status status =
+          sl_function_speed_measure(&s, (sl_function_id)f, maps[f], peers[f], &err);
       cr_expect(status == SL_OK || (status == SL_ERR_UNAVAILABLE && !peers[f]), "%s", err.message);
       if (status == SL_OK) cr_expect(s.ns > 0.0 && s.peer_ns > 0.0 && s.ratio > 0.0);
     }

@@ -1,4 +1,5 @@
-/* sluice-device on stand-ins: a wrong kernel and a wrong digest must fail it, right ones must not (spec N1.4, N2.3). */
+/* sluice-device on stand-ins: a wrong kernel and a wrong digest must fail it, right ones must not
+ * (spec N1.4, N2.3). */
 #include "ci/device/device.h"
 #include "ci/device/sweep_device.h"
 #include "ci/sweep/vectors.h"
@@ -17,7 +18,8 @@ static sl_function_id wrong_function = SL_FUNCTION_COUNT;
 sl_status sl_sweep_on_device(sl_function_id function, uint64_t digest[2], sl_error *err) {
   sl_sweep_vectors v;
   const sl_status status = sl_sweep_vectors_read(&v, VECTORS, err);
-  digest[0] = v.digest[function].low ^ (function == wrong_function), digest[1] = v.digest[function].high;
+  digest[0] = v.digest[function].low ^ (function == wrong_function),
+  digest[1] = v.digest[function].high;
   return status;
 }
 
@@ -55,13 +57,17 @@ static int run(int (*part)(int, char **), const char *const *arguments) {
 }
 
 Test(device, right_kernels_pass) {
-  cr_expect_eq(run(sl_device_equiv, (const char *[]){"equiv", "--backend", "cpu", "--cases", "2", NULL}), SL_DEVICE_OK);
-  cr_expect(strstr(text_of(cr_get_redirected_stdout()), "26 of 26 kernels have the bits of plain on cpu/"));
+  cr_expect_eq(
+      run(sl_device_equiv, (const char *[]){"equiv", "--backend", "cpu", "--cases", "2", NULL}),
+      SL_DEVICE_OK);
+  cr_expect(strstr(text_of(cr_get_redirected_stdout()),
+                   "26 of 26 kernels have the bits of plain on cpu/"));
 }
 
 Test(device, a_wrong_kernel_fails_and_says_how_to_replay_it) {
   sl_backend_add(&planted);
-  cr_expect_eq(run(sl_device_equiv, (const char *[]){"equiv", "--backend", "planted", "--cases", "3", "residual_add", "adamw_step", NULL}),
+  cr_expect_eq(run(sl_device_equiv, (const char *[]){"equiv", "--backend", "planted", "--cases",
+                                                     "3", "residual_add", "adamw_step", NULL}),
                SL_DEVICE_FAILED);
   const char *text = text_of(cr_get_redirected_stdout());
   cr_expect(strstr(text, "residual_add         DIFFERS: "), "%s", text);
@@ -71,16 +77,19 @@ Test(device, a_wrong_kernel_fails_and_says_how_to_replay_it) {
 
 Test(device, recorded_digests_pass) {
   cr_expect_eq(run(sl_device_sweep, (const char *[]){"sweep", VECTORS, NULL}), SL_DEVICE_OK);
-  cr_expect(strstr(text_of(cr_get_redirected_stdout()), "14 of 14 functions have the recorded digests"));
+  cr_expect(
+      strstr(text_of(cr_get_redirected_stdout()), "14 of 14 functions have the recorded digests"));
 }
 
 Test(device, a_wrong_digest_fails) {
   wrong_function = SL_FUNCTION_erf;
   cr_expect_eq(run(sl_device_sweep, (const char *[]){"sweep", VECTORS, NULL}), SL_DEVICE_FAILED);
-  cr_expect(strstr(text_of(cr_get_redirected_stdout()), "13 of 14 functions have the recorded digests"));
+  cr_expect(
+      strstr(text_of(cr_get_redirected_stdout()), "13 of 14 functions have the recorded digests"));
 }
 
 Test(device, missing_vectors_are_an_error) {
   cr_redirect_stderr();
-  cr_expect_eq(run(sl_device_sweep, (const char *[]){"sweep", "/no/such/file", NULL}), SL_DEVICE_SYSTEM);
+  cr_expect_eq(run(sl_device_sweep, (const char *[]){"sweep", "/no/such/file", NULL}),
+               SL_DEVICE_SYSTEM);
 }

@@ -1,5 +1,5 @@
-/* What sweeps record and print: spec/vectors/functions.txt and every way to spoil a line of it (spec F5.2), the table, a misrounded
- * function. */
+/* What sweeps record and print: spec/vectors/functions.txt and every way to spoil a line of it
+ * (spec F5.2), the table, a misrounded function. */
 #include "ci/sweep/sweep.h"
 #include "ci/sweep/table.h"
 #include "ci/sweep/vectors.h"
@@ -34,7 +34,8 @@ static sl_status read_text(sl_sweep_vectors *v, const char *text, sl_error *err)
   } while (0)
 
 Test(sweep, vectors_are_read_as_written) {
-  const sl_sweep_result r = {.inputs = SL_SWEEP_INPUTS, .fallbacks = 3037, .digest = {0xfce31e136a7d48f0u, 0x8abcu}};
+  const sl_sweep_result r = {
+      .inputs = SL_SWEEP_INPUTS, .fallbacks = 3037, .digest = {0xfce31e136a7d48f0u, 0x8abcu}};
   char *text = NULL;
   PRINTED(text, out, {
     sl_sweep_vectors_header(out, "a generator", "a command");
@@ -44,7 +45,8 @@ Test(sweep, vectors_are_read_as_written) {
   sl_sweep_vectors v;
   sl_error err;
   cr_assert_eq(read_text(&v, text, &err), SL_OK, "%s", err.message);
-  cr_expect(v.known[SL_FUNCTION_exp] && v.digest[SL_FUNCTION_exp].low == r.digest.low && v.digest[SL_FUNCTION_exp].high == r.digest.high);
+  cr_expect(v.known[SL_FUNCTION_exp] && v.digest[SL_FUNCTION_exp].low == r.digest.low &&
+            v.digest[SL_FUNCTION_exp].high == r.digest.high);
   cr_expect_not(v.known[SL_FUNCTION_log]);
   free(text);
 }
@@ -84,7 +86,8 @@ Test(sweep, a_spoiled_line_of_vectors_is_refused_with_its_place) {
 
 /* One bit off at 1 and nowhere else. */
 static void wrong_at_one(float *y, const float *x, size_t n) {
-  for (size_t i = 0; i < n; i++) y[i] = x[i] == 1.0f ? nextafterf(sl_fn_exp(x[i]), 0.0f) : sl_fn_exp(x[i]);
+  for (size_t i = 0; i < n; i++)
+    y[i] = x[i] == 1.0f ? nextafterf(sl_fn_exp(x[i]), 0.0f) : sl_fn_exp(x[i]);
 }
 
 static void count_calls(void *arg, double done) {
@@ -95,7 +98,8 @@ static void count_calls(void *arg, double done) {
 
 Test(sweep, a_misrounded_input_is_found) {
   int calls = 0;
-  sl_sweep_options how = {SL_FUNCTION_exp, wrong_at_one, 0x800000, 2, 0, count_calls, &calls}; /* 1.0f is pattern 127 * 2^23 */
+  sl_sweep_options how = {SL_FUNCTION_exp, wrong_at_one, 0x800000, 2, 0,
+                          count_calls,     &calls}; /* 1.0f is pattern 127 * 2^23 */
   sl_sweep_result r;
   sl_error err;
   cr_assert_eq(sl_sweep_run(&r, &how, &err), SL_OK);
@@ -103,13 +107,17 @@ Test(sweep, a_misrounded_input_is_found) {
   cr_expect(r.witness[0].x == 0x3f800000u && r.witness[0].got + 1 == r.witness[0].want);
   sl_sweep_row row;
   cr_assert_eq(sl_sweep_table_measure(&row, &how, &r, &err), SL_OK);
-  for (int i = 0; i < SL_SWEEP_SETS; i++) cr_expect(!row.set[i].here || !row.set[i].equal, "a digest that differs from the scalar one's");
+  for (int i = 0; i < SL_SWEEP_SETS; i++)
+    cr_expect(!row.set[i].here || !row.set[i].equal, "a digest that differs from the scalar one's");
   cr_expect_eq(row.equal, !row.set[0].here && !row.set[1].here);
 }
 
 Test(sweep, table) {
   const sl_sweep_result r = {.inputs = 512, .misrounded = 2, .fallbacks = 3, .seconds = 0.25};
-  const sl_sweep_row row = {.set = {{.here = 1, .equal = 1, .timed = 1, .speed = {0.5, 0.25, 2.0, 1}}, {.here = 1}}}, none = {.equal = 1};
+  const sl_sweep_row row =
+                         {.set = {{.here = 1, .equal = 1, .timed = 1, .speed = {0.5, 0.25, 2.0, 1}},
+                                  {.here = 1}}},
+                     none = {.equal = 1};
   char *text = NULL;
   PRINTED(text, out, {
     sl_sweep_table_header(out);
@@ -118,7 +126,8 @@ Test(sweep, table) {
   });
   cr_expect_str_eq(
       text,
-      "| function | inputs | misrounded | MPFR fallbacks | seconds | avx2 digest | avx2 ns / libmvec ns = ratio | avx512 digest | "
+      "| function | inputs | misrounded | MPFR fallbacks | seconds | avx2 digest | avx2 ns / "
+      "libmvec ns = ratio | avx512 digest | "
       "avx512 ns / libmvec ns = ratio |\n|---|---|---|---|---|---|---|---|---|\n"
       "| exp | 512 | 2 | 3 | 0.2 | equal | 0.500 / 0.250 = 2.00 | DIFFERS | no libmvec |\n"
       "| log | 512 | 2 | 3 | 0.2 | absent | absent | absent | absent |\n");

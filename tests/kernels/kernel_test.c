@@ -98,7 +98,8 @@ uint32_t *new_seq(const uint32_t *length, size_t n_seq) {
 uint32_t *random_seq(source *s, size_t n_seq, uint32_t longest) {
   uint32_t *length = malloc((n_seq + 1) * sizeof *length);
   cr_assert_not_null(length);
-  for (size_t i = 0; i < n_seq; i++) length[i] = next_below(s, 4) == 0 ? next_below(s, 2) : next_below(s, longest + 1);
+  for (size_t i = 0; i < n_seq; i++)
+    length[i] = next_below(s, 4) == 0 ? next_below(s, 2) : next_below(s, longest + 1);
   uint32_t *seq = new_seq(length, n_seq);
   free(length);
   return seq;
@@ -135,8 +136,9 @@ static size_t heap_bytes(void) {
   return m.uordblks + m.hblkhd;
 }
 
-static int run_once(const char *name, kernel_run run, sl_context *ctx, void *arg, const float *initial, const float *want, float *got,
-                    size_t floats, size_t *taken) {
+static int run_once(const char *name, kernel_run run, sl_context *ctx, void *arg,
+                    const float *initial, const float *want, float *got, size_t floats,
+                    size_t *taken) {
   restart(got, initial, floats);
   const size_t before = heap_bytes();
   const sl_status status = run(ctx, arg, got);
@@ -146,32 +148,38 @@ static int run_once(const char *name, kernel_run run, sl_context *ctx, void *arg
 }
 
 /* Runs twice: the same bits each time, and the second run must take no memory. */
-static int run_and_compare(const char *what, kernel_run run, sl_context *ctx, void *arg, const float *initial, const float *want,
-                           size_t floats) {
+static int run_and_compare(const char *what, kernel_run run, sl_context *ctx, void *arg,
+                           const float *initial, const float *want, size_t floats) {
   char name[256];
   float *got = start(initial, floats);
   size_t taken = 0;
-  snprintf(name, sizeof name, "%s, %s with %d threads", what, sl_context_backend(ctx), sl_context_threads(ctx));
+  snprintf(name, sizeof name, "%s, %s with %d threads", what, sl_context_backend(ctx),
+           sl_context_threads(ctx));
   int same = run_once(name, run, ctx, arg, initial, want, got, floats, &taken);
-  if (same) same = run_once(name, run, ctx, arg, initial, want, got, floats, &taken); /* the first one may take its workspace */
+  if (same)
+    same = run_once(name, run, ctx, arg, initial, want, got, floats,
+                    &taken); /* the first one may take its workspace */
   if (same && taken) printf("%s: %zu bytes taken by the second run\n", name, taken);
   free_floats(got);
   return same && !taken;
 }
 
-int all_contexts_agree(const char *what, kernel_run run, void *arg, const float *initial, size_t floats) {
+int all_contexts_agree(const char *what, kernel_run run, void *arg, const float *initial,
+                       size_t floats) {
   sl_context *const *list;
   const size_t n = cpu_contexts(&list);
   float *want = start(initial, floats);
   const sl_status status = run(plain_context(), arg, want);
   cr_assert_eq(status, SL_OK, "%s: %s", what, sl_context_error(plain_context())->message);
   int same = 1;
-  for (size_t i = 0; i < n; i++) same &= run_and_compare(what, run, list[i], arg, initial, want, floats);
+  for (size_t i = 0; i < n; i++)
+    same &= run_and_compare(what, run, list[i], arg, initial, want, floats);
   free_floats(want);
   return same;
 }
 
-int runs_agree(const char *what, kernel_run a, kernel_run b, void *arg, const float *initial, size_t floats) {
+int runs_agree(const char *what, kernel_run a, kernel_run b, void *arg, const float *initial,
+               size_t floats) {
   float *want = start(initial, floats);
   cr_assert_eq(b(plain_context(), arg, want), SL_OK);
   const int same = run_and_compare(what, a, plain_context(), arg, initial, want, floats);

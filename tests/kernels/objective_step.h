@@ -1,4 +1,5 @@
-/* A step of the objective for the tests: sequences in groups with rewards, masks and log-probs, from a printed seed. */
+/* A step of the objective for the tests: sequences in groups with rewards, masks and log-probs,
+ * from a printed seed. */
 #ifndef SLUICE_OBJECTIVE_STEP_H
 #define SLUICE_OBJECTIVE_STEP_H
 
@@ -24,20 +25,23 @@ typedef struct {
   sl_loss_sums sums[STEP_SEQUENCES];
 } outcome;
 
-/* Groups of uneven size, rewards that are multiples of 1/8 (their sums are exact), lengths with 0 and 1 among them, log-ratios of every
- * size; masked slots hold NaN, infinities and 1e30. Advantages and coefficients are set by finish_step. */
+/* Groups of uneven size, rewards that are multiples of 1/8 (their sums are exact), lengths with 0
+ * and 1 among them, log-ratios of every size; masked slots hold NaN, infinities and 1e30.
+ * Advantages and coefficients are set by finish_step. */
 step random_step(source *s);
 void finish_step(step *p, sl_advantage_kind advantages, sl_aggregation aggregation);
 
-/* One sequence of n unmasked tokens with that log-ratio, on log-probs of -1; advantage 1, coefficient 1/n. */
+/* One sequence of n unmasked tokens with that log-ratio, on log-probs of -1; advantage 1,
+ * coefficient 1/n. */
 step one_sequence(size_t n, float log_ratio);
 
 sl_gated_loss_batch batch_of(const step *p);
 /* Where not NULL, runs in place of every context: a planted failure that a property must catch. */
-typedef sl_status (*loss_kernel)(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *o,
-                                 const sl_gated_loss_batch *b);
+typedef sl_status (*loss_kernel)(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
+                                 const sl_objective *o, const sl_gated_loss_batch *b);
 extern loss_kernel planted_loss;
-/* Runs it in plain, checks that a cpu context gives the same bits (each in its turn), and returns it. */
+/* Runs it in plain, checks that a cpu context gives the same bits (each in its turn), and returns
+ * it. */
 outcome loss_of(const step *p, const sl_objective *o);
 
 /* A gate with tau on both sides, clip 0.2 and 0.28, no KL, no bonus, token level. */
@@ -45,7 +49,8 @@ sl_objective objective_of(sl_gate_family family, float tau);
 /* Settings of every kind. */
 sl_objective random_objective(source *s);
 
-/* Seeds of a property: from SLUICE_SEED (default `first`), SLUICE_CASES of them; the line that replays one is printed on failure. */
+/* Seeds of a property: from SLUICE_SEED (default `first`), SLUICE_CASES of them; the line that
+ * replays one is printed on failure. */
 uint64_t first_seed(uint64_t otherwise);
 uint64_t seed_count(uint64_t otherwise);
 #define REPLAY "replay: SLUICE_SEED=%llu SLUICE_CASES=1 test-%s --filter '%s'"

@@ -1,5 +1,6 @@
-/* What kernels refuse, with the place, outputs untouched: null and misaligned pointers for every array of every kernel, sizes that
- * overflow, shapes and contents that make no sense (spec N1.5, N4.1, O1.3). */
+/* What kernels refuse, with the place, outputs untouched: null and misaligned pointers for every
+ * array of every kernel, sizes that overflow, shapes and contents that make no sense (spec N1.5,
+ * N4.1, O1.3). */
 #include "problem.h"
 
 #include <criterion/criterion.h>
@@ -13,7 +14,8 @@
 static sl_context *plain(void) {
   sl_context *ctx;
   sl_error err;
-  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){"plain", SL_ISA_BEST, 1}, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){"plain", SL_ISA_BEST, 1}, &err), SL_OK,
+               "%s", err.message);
   return ctx;
 }
 
@@ -22,36 +24,45 @@ static int is_optional(const char *kernel, const char *array) {
   static const char *const always[] = {"bias", "residual", "db", "dentropy", "logp_ref"};
   for (size_t i = 0; i < sizeof always / sizeof *always; i++)
     if (strcmp(always[i], array) == 0) return 1;
-  if (strcmp(kernel, "gated_loss") == 0) return strcmp(array, "e") == 0 || strcmp(array, "entropy") == 0; /* tested below, by gamma */
-  if (strcmp(kernel, "logprob_backward") == 0) return strcmp(array, "logp") == 0;                         /* no argument */
-  return strcmp(array, "a") == 0 || strcmp(array, "b") == 0;                                              /* y stands in for it */
+  if (strcmp(kernel, "gated_loss") == 0)
+    return strcmp(array, "e") == 0 || strcmp(array, "entropy") == 0; /* tested below, by gamma */
+  if (strcmp(kernel, "logprob_backward") == 0) return strcmp(array, "logp") == 0; /* no argument */
+  return strcmp(array, "a") == 0 || strcmp(array, "b") == 0; /* y stands in for it */
 }
 
 /* A call without tokens, copies or sequences reads nothing. */
 static int is_idle(const sl_problem *p) {
   for (size_t i = 0; i < p->arrays; i++)
-    if (p->array[i].type == SL_U32 && p->array[i].count == (size_t)(strcmp(p->array[i].name, "seq") == 0)) return 1;
+    if (p->array[i].type == SL_U32 &&
+        p->array[i].count == (size_t)(strcmp(p->array[i].name, "seq") == 0))
+      return 1;
   return 0;
 }
 
-/* Calls the case with array i at `place`: it must be refused with its kernel's name, and outputs be as before. */
-static void expect_refused(sl_context *ctx, const sl_case *c, const sl_problem *p, size_t i, unsigned char *place,
-                           const unsigned char *before, const char *what) {
+/* Calls the case with array i at `place`: it must be refused with its kernel's name, and outputs be
+ * as before. */
+static void expect_refused(sl_context *ctx, const sl_case *c, const sl_problem *p, size_t i,
+                           unsigned char *place, const unsigned char *before, const char *what) {
   void *at[SL_ARRAYS_MAX];
   for (size_t j = 0; j < p->arrays; j++) at[j] = p->array[j].data;
   at[i] = place;
   const sl_status status = c->run(ctx, p, at);
   if (status == SL_OK && (is_idle(p) || is_optional(c->name, p->array[i].name))) return;
-  cr_expect_eq(status, SL_ERR_USAGE, "%s, %s %s: %s", c->name, what, p->array[i].name, sl_status_name(status));
+  cr_expect_eq(status, SL_ERR_USAGE, "%s, %s %s: %s", c->name, what, p->array[i].name,
+               sl_status_name(status));
   const char *message = sl_context_error(ctx)->message;
-  cr_expect(strstr(message, what) && (strncmp(message, c->name, strlen(c->name)) == 0 || strncmp(message, "linear_", 7) == 0), "%s",
-            message);
-  cr_expect_eq(memcmp(p->arena, before, p->arena_used), 0, "%s, %s %s: something was written", c->name, what, p->array[i].name);
+  cr_expect(strstr(message, what) && (strncmp(message, c->name, strlen(c->name)) == 0 ||
+                                      strncmp(message, "linear_", 7) == 0),
+            "%s", message);
+  cr_expect_eq(memcmp(p->arena, before, p->arena_used), 0, "%s, %s %s: something was written",
+               c->name, what, p->array[i].name);
 }
 
 /* Each array of the problem in turn; 1 for each that was tried. */
-static void spoil_arrays(sl_context *ctx, const sl_case *c, uint64_t seed, int tried[SL_ARRAYS_MAX]) {
-  sl_problem p = {.source = {seed}, .golden = ctx, .arena = malloc(ARENA_BYTES), .arena_bytes = ARENA_BYTES};
+static void spoil_arrays(sl_context *ctx, const sl_case *c, uint64_t seed,
+                         int tried[SL_ARRAYS_MAX]) {
+  sl_problem p = {
+      .source = {seed}, .golden = ctx, .arena = malloc(ARENA_BYTES), .arena_bytes = ARENA_BYTES};
   cr_assert_not_null(p.arena);
   c->make(&p);
   unsigned char *before = malloc(p.arena_used);
@@ -61,7 +72,8 @@ static void spoil_arrays(sl_context *ctx, const sl_case *c, uint64_t seed, int t
     memcpy(before, p.arena, p.arena_used);
     expect_refused(ctx, c, &p, i, NULL, before, "is NULL");
     memcpy(p.arena, before, p.arena_used); /* an optional array's call wrote */
-    if (p.array[i].type != SL_U8) expect_refused(ctx, c, &p, i, (unsigned char *)p.array[i].data + 1, before, "is not aligned");
+    if (p.array[i].type != SL_U8)
+      expect_refused(ctx, c, &p, i, (unsigned char *)p.array[i].data + 1, before, "is not aligned");
     memcpy(p.arena, before, p.arena_used);
     tried[i]++;
   }
@@ -77,8 +89,10 @@ static void spoil_kernel(const sl_case *c) {
   sl_context_destroy(ctx);
 }
 
-#define SL_KERNEL(name, params, args, storage, clause, bound) \
-  Test(arguments, pointers_##name) { spoil_kernel(&(sl_case){#name, sl_make_##name, sl_run_##name}); }
+#define SL_KERNEL(name, params, args, storage, clause, bound)       \
+  Test(arguments, pointers_##name) {                                \
+    spoil_kernel(&(sl_case){#name, sl_make_##name, sl_run_##name}); \
+  }
 #include <sluice/kernels.def>
 #undef SL_KERNEL
 
@@ -93,7 +107,8 @@ static sl_context *ctx;
 static void expect(sl_status got, sl_status want, const char *message) {
   static const float zeros[64];
   cr_expect_eq(got, want, "%s: %s", message, sl_status_name(got));
-  cr_expect_not_null(strstr(sl_context_error(ctx)->message, message), "'%s', not '%s'", sl_context_error(ctx)->message, message);
+  cr_expect_not_null(strstr(sl_context_error(ctx)->message, message), "'%s', not '%s'",
+                     sl_context_error(ctx)->message, message);
   cr_expect_eq(memcmp(out, zeros, sizeof out), 0, "%s: an output was written", message);
 }
 
@@ -106,109 +121,168 @@ TestSuite(refused, .init = begin, .fini = end);
 Test(refused, sizes_whose_product_overflows) {
   expect(sl_embedding_forward(ctx, out, f, u, TOO_MANY, TOO_MANY, 1), SL_ERR_MEMORY,
          "embedding_forward: y of 1099511627776 x 1099511627776 x 1 elements");
-  expect(sl_embedding_grad(ctx, out, f, u, u, 1, TOO_MANY, TOO_MANY), SL_ERR_MEMORY, "embedding_grad: total of");
-  expect(sl_rmsnorm_forward(ctx, out, out, f, f, TOO_MANY, TOO_MANY, 1e-6f), SL_ERR_MEMORY, "rmsnorm_forward: y of");
-  expect(sl_rmsnorm_backward(ctx, out, f, f, f, f, NULL, TOO_MANY, TOO_MANY), SL_ERR_MEMORY, "rmsnorm_backward: dx of");
-  expect(sl_rmsnorm_weight_grad(ctx, out, f, f, f, u, 1, SIZE_MAX / 2), SL_ERR_MEMORY, "rmsnorm_weight_grad: total of");
+  expect(sl_embedding_grad(ctx, out, f, u, u, 1, TOO_MANY, TOO_MANY), SL_ERR_MEMORY,
+         "embedding_grad: total of");
+  expect(sl_rmsnorm_forward(ctx, out, out, f, f, TOO_MANY, TOO_MANY, 1e-6f), SL_ERR_MEMORY,
+         "rmsnorm_forward: y of");
+  expect(sl_rmsnorm_backward(ctx, out, f, f, f, f, NULL, TOO_MANY, TOO_MANY), SL_ERR_MEMORY,
+         "rmsnorm_backward: dx of");
+  expect(sl_rmsnorm_weight_grad(ctx, out, f, f, f, u, 1, SIZE_MAX / 2), SL_ERR_MEMORY,
+         "rmsnorm_weight_grad: total of");
   expect(sl_residual_add(ctx, out, f, f, SIZE_MAX / 4), SL_ERR_MEMORY, "residual_add: y of");
   expect(sl_swiglu_forward(ctx, out, f, f, SIZE_MAX), SL_ERR_MEMORY, "swiglu_forward: y of");
-  expect(sl_swiglu_backward(ctx, out, out, f, f, f, SIZE_MAX), SL_ERR_MEMORY, "swiglu_backward: dgate of");
-  expect(sl_rope_forward(ctx, out, u, f, f, TOO_MANY, TOO_MANY, 2), SL_ERR_MEMORY, "rope_forward: x of");
-  expect(sl_rope_backward(ctx, out, u, f, f, TOO_MANY, TOO_MANY, 2), SL_ERR_MEMORY, "rope_backward: x of");
-  expect(sl_linear_pack(ctx, out, f, TOO_MANY, TOO_MANY, SL_PACK_FORWARD), SL_ERR_MEMORY, "linear_pack: w of");
-  expect(sl_linear_forward(ctx, out, f, f, NULL, NULL, TOO_MANY, TOO_MANY, 1), SL_ERR_MEMORY, "linear_forward: y of");
+  expect(sl_swiglu_backward(ctx, out, out, f, f, f, SIZE_MAX), SL_ERR_MEMORY,
+         "swiglu_backward: dgate of");
+  expect(sl_rope_forward(ctx, out, u, f, f, TOO_MANY, TOO_MANY, 2), SL_ERR_MEMORY,
+         "rope_forward: x of");
+  expect(sl_rope_backward(ctx, out, u, f, f, TOO_MANY, TOO_MANY, 2), SL_ERR_MEMORY,
+         "rope_backward: x of");
+  expect(sl_linear_pack(ctx, out, f, TOO_MANY, TOO_MANY, SL_PACK_FORWARD), SL_ERR_MEMORY,
+         "linear_pack: w of");
+  expect(sl_linear_forward(ctx, out, f, f, NULL, NULL, TOO_MANY, TOO_MANY, 1), SL_ERR_MEMORY,
+         "linear_forward: y of");
   const sl_linear_part part = {f, f, NULL, TOO_MANY};
-  expect(sl_linear_input_grad(ctx, out, &part, 1, TOO_MANY, 1), SL_ERR_MEMORY, "linear_input_grad: parts[p].dy of");
-  expect(sl_linear_weight_grad(ctx, out, NULL, f, f, u, 1, TOO_MANY, TOO_MANY), SL_ERR_MEMORY, "linear_weight_grad: dw of");
-  expect(sl_attention_forward(ctx, out, out, out, f, f, f, u, 2, TOO_MANY, TOO_MANY, TOO_MANY), SL_ERR_MEMORY, "attention_forward: o of");
-  expect(sl_attention_backward(ctx, out, out, out, f, f, f, f, f, f, f, u, 2, TOO_MANY, TOO_MANY, TOO_MANY), SL_ERR_MEMORY,
-         "attention_backward: dq of");
-  expect(sl_attention_decode(ctx, out, f, f, f, u, u, 1, 1, 1, TOO_MANY, TOO_MANY), SL_ERR_MEMORY, "attention_decode: k_cache of");
-  expect(sl_kv_store(ctx, out, out, f, f, u, u, 1, 1, TOO_MANY, TOO_MANY), SL_ERR_MEMORY, "kv_store: k_cache of");
-  expect(sl_kv_fork(ctx, out, out, u, u, u, 1, TOO_MANY, TOO_MANY, 1), SL_ERR_MEMORY, "kv_fork: k_cache of");
-  expect(sl_logprob_forward(ctx, out, out, out, out, f, f, NULL, u, ones, 1.0f, 1, TOO_MANY, TOO_MANY), SL_ERR_MEMORY,
-         "logprob_forward: w of");
-  expect(sl_logprob_backward(ctx, out, out, f, NULL, f, f, f, f, f, NULL, u, ones, 1.0f, u, 2, TOO_MANY, TOO_MANY), SL_ERR_MEMORY,
-         "logprob_backward: dw of");
+  expect(sl_linear_input_grad(ctx, out, &part, 1, TOO_MANY, 1), SL_ERR_MEMORY,
+         "linear_input_grad: parts[p].dy of");
+  expect(sl_linear_weight_grad(ctx, out, NULL, f, f, u, 1, TOO_MANY, TOO_MANY), SL_ERR_MEMORY,
+         "linear_weight_grad: dw of");
+  expect(sl_attention_forward(ctx, out, out, out, f, f, f, u, 2, TOO_MANY, TOO_MANY, TOO_MANY),
+         SL_ERR_MEMORY, "attention_forward: o of");
+  expect(sl_attention_backward(ctx, out, out, out, f, f, f, f, f, f, f, u, 2, TOO_MANY, TOO_MANY,
+                               TOO_MANY),
+         SL_ERR_MEMORY, "attention_backward: dq of");
+  expect(sl_attention_decode(ctx, out, f, f, f, u, u, 1, 1, 1, TOO_MANY, TOO_MANY), SL_ERR_MEMORY,
+         "attention_decode: k_cache of");
+  expect(sl_kv_store(ctx, out, out, f, f, u, u, 1, 1, TOO_MANY, TOO_MANY), SL_ERR_MEMORY,
+         "kv_store: k_cache of");
+  expect(sl_kv_fork(ctx, out, out, u, u, u, 1, TOO_MANY, TOO_MANY, 1), SL_ERR_MEMORY,
+         "kv_fork: k_cache of");
+  expect(
+      sl_logprob_forward(ctx, out, out, out, out, f, f, NULL, u, ones, 1.0f, 1, TOO_MANY, TOO_MANY),
+      SL_ERR_MEMORY, "logprob_forward: w of");
+  expect(sl_logprob_backward(ctx, out, out, f, NULL, f, f, f, f, f, NULL, u, ones, 1.0f, u, 2,
+                             TOO_MANY, TOO_MANY),
+         SL_ERR_MEMORY, "logprob_backward: dw of");
   const sl_sampling how = {.temperature = 1.0f, .top_p = 1.0};
-  expect(sl_sample(ctx, written, out, out, f, &how, u, u, TOO_MANY, TOO_MANY), SL_ERR_MEMORY, "sample: logits of");
-  expect(sl_grad_square_sum(ctx, (double *)(void *)out, f, SIZE_MAX), SL_ERR_MEMORY, "grad_square_sum: g of");
-  expect(sl_tensor_digest(ctx, (uint64_t *)(void *)out, f, SIZE_MAX), SL_ERR_MEMORY, "tensor_digest: x of");
-  expect(sl_tensor_digest(ctx, (uint64_t *)(void *)out, f, (size_t)1 << 32), SL_ERR_USAGE, "tensor_digest: x has 2^32 elements or more");
+  expect(sl_sample(ctx, written, out, out, f, &how, u, u, TOO_MANY, TOO_MANY), SL_ERR_MEMORY,
+         "sample: logits of");
+  expect(sl_grad_square_sum(ctx, (double *)(void *)out, f, SIZE_MAX), SL_ERR_MEMORY,
+         "grad_square_sum: g of");
+  expect(sl_tensor_digest(ctx, (uint64_t *)(void *)out, f, SIZE_MAX), SL_ERR_MEMORY,
+         "tensor_digest: x of");
+  expect(sl_tensor_digest(ctx, (uint64_t *)(void *)out, f, (size_t)1 << 32), SL_ERR_USAGE,
+         "tensor_digest: x has 2^32 elements or more");
   const sl_adamw step = {1, 0, 0, 1, 1, 1, 1, 0, 0, 1};
   expect(sl_adamw_step(ctx, out, out, out, f, &step, SIZE_MAX), SL_ERR_MEMORY, "adamw_step: p of");
 }
 
 Test(refused, shapes_that_make_no_sense) {
-  expect(sl_rmsnorm_forward(ctx, out, out, f, f, 1, 0, 1e-6f), SL_ERR_USAGE, "rmsnorm_forward: a row has no element");
-  expect(sl_rmsnorm_backward(ctx, out, f, f, f, f, NULL, 1, 0), SL_ERR_USAGE, "rmsnorm_backward: a row has no element");
-  expect(sl_rope_forward(ctx, out, u, f, f, 1, 1, 3), SL_ERR_USAGE, "rope_forward: a head has an odd number of components");
-  expect(sl_rope_backward(ctx, out, u, f, f, 1, 1, 3), SL_ERR_USAGE, "rope_backward: a head has an odd number of components");
-  expect(sl_attention_forward(ctx, out, out, out, f, f, f, u, 1, 3, 2, 4), SL_ERR_USAGE, "attention_forward: 2 kv heads do not divide 3");
-  expect(sl_attention_backward(ctx, out, out, out, f, f, f, f, f, f, f, u, 1, 2, 0, 4), SL_ERR_USAGE, "attention_backward: 0 kv heads");
-  expect(sl_attention_decode(ctx, out, f, f, f, u, u, 1, 2, 2, 0, 1), SL_ERR_USAGE, "attention_decode: a head has no component");
-  expect(sl_linear_pack(ctx, out, f, 1, 1, (sl_pack_kind)7), SL_ERR_USAGE, "linear_pack: no such kind of pack");
+  expect(sl_rmsnorm_forward(ctx, out, out, f, f, 1, 0, 1e-6f), SL_ERR_USAGE,
+         "rmsnorm_forward: a row has no element");
+  expect(sl_rmsnorm_backward(ctx, out, f, f, f, f, NULL, 1, 0), SL_ERR_USAGE,
+         "rmsnorm_backward: a row has no element");
+  expect(sl_rope_forward(ctx, out, u, f, f, 1, 1, 3), SL_ERR_USAGE,
+         "rope_forward: a head has an odd number of components");
+  expect(sl_rope_backward(ctx, out, u, f, f, 1, 1, 3), SL_ERR_USAGE,
+         "rope_backward: a head has an odd number of components");
+  expect(sl_attention_forward(ctx, out, out, out, f, f, f, u, 1, 3, 2, 4), SL_ERR_USAGE,
+         "attention_forward: 2 kv heads do not divide 3");
+  expect(sl_attention_backward(ctx, out, out, out, f, f, f, f, f, f, f, u, 1, 2, 0, 4),
+         SL_ERR_USAGE, "attention_backward: 0 kv heads");
+  expect(sl_attention_decode(ctx, out, f, f, f, u, u, 1, 2, 2, 0, 1), SL_ERR_USAGE,
+         "attention_decode: a head has no component");
+  expect(sl_linear_pack(ctx, out, f, 1, 1, (sl_pack_kind)7), SL_ERR_USAGE,
+         "linear_pack: no such kind of pack");
 }
 
 Test(refused, offsets_that_do_not_ascend) {
   const uint32_t late[] = {1, 2}, falling[] = {0, 2, 1};
-  expect(sl_embedding_grad(ctx, out, f, u, late, 1, 1, 4), SL_ERR_INPUT, "embedding_grad: seq[0] is 1, not 0");
-  expect(sl_rmsnorm_weight_grad(ctx, out, f, f, f, falling, 2, 1), SL_ERR_INPUT, "rmsnorm_weight_grad: seq[2] is 1, below seq[1] = 2");
-  expect(sl_linear_weight_grad(ctx, out, NULL, f, f, falling, 2, 1, 1), SL_ERR_INPUT, "linear_weight_grad: seq[2] is 1");
-  expect(sl_attention_forward(ctx, out, out, out, f, f, f, falling, 2, 1, 1, 1), SL_ERR_INPUT, "attention_forward: seq[2] is 1");
-  expect(sl_attention_backward(ctx, out, out, out, f, f, f, f, f, f, f, late, 1, 1, 1, 1), SL_ERR_INPUT, "attention_backward: seq[0] is 1");
-  expect(sl_logprob_backward(ctx, out, out, f, NULL, f, f, f, f, f, NULL, u, ones, 1.0f, falling, 2, 1, 4), SL_ERR_INPUT,
-         "logprob_backward: seq[2] is 1");
+  expect(sl_embedding_grad(ctx, out, f, u, late, 1, 1, 4), SL_ERR_INPUT,
+         "embedding_grad: seq[0] is 1, not 0");
+  expect(sl_rmsnorm_weight_grad(ctx, out, f, f, f, falling, 2, 1), SL_ERR_INPUT,
+         "rmsnorm_weight_grad: seq[2] is 1, below seq[1] = 2");
+  expect(sl_linear_weight_grad(ctx, out, NULL, f, f, falling, 2, 1, 1), SL_ERR_INPUT,
+         "linear_weight_grad: seq[2] is 1");
+  expect(sl_attention_forward(ctx, out, out, out, f, f, f, falling, 2, 1, 1, 1), SL_ERR_INPUT,
+         "attention_forward: seq[2] is 1");
+  expect(sl_attention_backward(ctx, out, out, out, f, f, f, f, f, f, f, late, 1, 1, 1, 1),
+         SL_ERR_INPUT, "attention_backward: seq[0] is 1");
+  expect(sl_logprob_backward(ctx, out, out, f, NULL, f, f, f, f, f, NULL, u, ones, 1.0f, falling, 2,
+                             1, 4),
+         SL_ERR_INPUT, "logprob_backward: seq[2] is 1");
 }
 
 Test(refused, indices_out_of_range) {
   const uint32_t far = 1u << 17;
-  expect(sl_embedding_forward(ctx, out, f, u, 4, 1, 3), SL_ERR_INPUT, "embedding_forward: token[3] is 3, but the vocabulary has 3");
-  expect(sl_embedding_grad(ctx, out, f, u, all_of_them, 1, 1, 2), SL_ERR_INPUT, "embedding_grad: token[2] is 2");
-  expect(sl_logprob_forward(ctx, out, out, out, out, f, f, NULL, u, ones, 1.0f, 4, 1, 2), SL_ERR_INPUT, "logprob_forward: token[2] is 2");
-  expect(sl_logprob_backward(ctx, out, out, f, NULL, f, f, f, f, f, NULL, u, ones, 1.0f, all_of_them, 1, 1, 3), SL_ERR_INPUT,
-         "logprob_backward: token[3] is 3");
-  expect(sl_rope_forward(ctx, out, &far, f, f, 1, 1, 2), SL_ERR_INPUT, "rope_forward: position[0] is 131072");
-  expect(sl_rope_backward(ctx, out, &far, f, f, 1, 1, 2), SL_ERR_INPUT, "rope_backward: position[0] is 131072");
-  expect(sl_attention_decode(ctx, out, f, f, f, u, u, 4, 1, 1, 1, 3), SL_ERR_INPUT, "attention_decode: position[3] is 3");
-  expect(sl_kv_store(ctx, out, out, f, f, u, u, 4, 1, 1, 2), SL_ERR_INPUT, "kv_store: position[2] is 2");
+  expect(sl_embedding_forward(ctx, out, f, u, 4, 1, 3), SL_ERR_INPUT,
+         "embedding_forward: token[3] is 3, but the vocabulary has 3");
+  expect(sl_embedding_grad(ctx, out, f, u, all_of_them, 1, 1, 2), SL_ERR_INPUT,
+         "embedding_grad: token[2] is 2");
+  expect(sl_logprob_forward(ctx, out, out, out, out, f, f, NULL, u, ones, 1.0f, 4, 1, 2),
+         SL_ERR_INPUT, "logprob_forward: token[2] is 2");
+  expect(sl_logprob_backward(ctx, out, out, f, NULL, f, f, f, f, f, NULL, u, ones, 1.0f,
+                             all_of_them, 1, 1, 3),
+         SL_ERR_INPUT, "logprob_backward: token[3] is 3");
+  expect(sl_rope_forward(ctx, out, &far, f, f, 1, 1, 2), SL_ERR_INPUT,
+         "rope_forward: position[0] is 131072");
+  expect(sl_rope_backward(ctx, out, &far, f, f, 1, 1, 2), SL_ERR_INPUT,
+         "rope_backward: position[0] is 131072");
+  expect(sl_attention_decode(ctx, out, f, f, f, u, u, 4, 1, 1, 1, 3), SL_ERR_INPUT,
+         "attention_decode: position[3] is 3");
+  expect(sl_kv_store(ctx, out, out, f, f, u, u, 4, 1, 1, 2), SL_ERR_INPUT,
+         "kv_store: position[2] is 2");
   expect(sl_kv_fork(ctx, out, out, u, u, u, 4, 1, 1, 2), SL_ERR_INPUT, "kv_fork: length[3] is 3");
 }
 
 Test(refused, scalars_out_of_range) {
-  expect(sl_rmsnorm_forward(ctx, out, out, f, f, 1, 1, 0.0f), SL_ERR_USAGE, "rmsnorm_forward: eps must be positive");
-  expect(sl_rmsnorm_forward(ctx, out, out, f, f, 1, 1, NAN), SL_ERR_USAGE, "rmsnorm_forward: eps must be positive");
-  expect(sl_logprob_forward(ctx, out, out, out, out, f, f, NULL, u, ones, 0.0f, 1, 1, 2), SL_ERR_USAGE, "logprob_forward: 1/temperature");
-  expect(sl_logprob_backward(ctx, out, out, f, NULL, f, f, f, f, f, NULL, u, ones, INFINITY, u, 1, 1, 2), SL_ERR_USAGE,
-         "logprob_backward: 1/temperature");
+  expect(sl_rmsnorm_forward(ctx, out, out, f, f, 1, 1, 0.0f), SL_ERR_USAGE,
+         "rmsnorm_forward: eps must be positive");
+  expect(sl_rmsnorm_forward(ctx, out, out, f, f, 1, 1, NAN), SL_ERR_USAGE,
+         "rmsnorm_forward: eps must be positive");
+  expect(sl_logprob_forward(ctx, out, out, out, out, f, f, NULL, u, ones, 0.0f, 1, 1, 2),
+         SL_ERR_USAGE, "logprob_forward: 1/temperature");
+  expect(sl_logprob_backward(ctx, out, out, f, NULL, f, f, f, f, f, NULL, u, ones, INFINITY, u, 1,
+                             1, 2),
+         SL_ERR_USAGE, "logprob_backward: 1/temperature");
   sl_sampling how = {.temperature = -1.0f, .top_p = 1.0};
   expect(sl_sample(ctx, written, out, out, f, &how, u, u, 1, 4), SL_ERR_USAGE,
          "sample: temperature must be 0 (greedy) or positive, not -1");
   how = (sl_sampling){.temperature = 1.0f, .top_p = 0.0};
-  expect(sl_sample(ctx, written, out, out, f, &how, u, u, 1, 4), SL_ERR_USAGE, "sample: top_p must lie in (0, 1], not 0");
+  expect(sl_sample(ctx, written, out, out, f, &how, u, u, 1, 4), SL_ERR_USAGE,
+         "sample: top_p must lie in (0, 1], not 0");
   const sl_adamw step = {1, 0.9f, 0.9f, 0.1f, 0.1f, 1, INFINITY, 0, 0, 1};
-  expect(sl_adamw_step(ctx, out, out, out, f, &step, 1), SL_ERR_USAGE, "adamw_step: a scalar of the step is negative or not finite");
+  expect(sl_adamw_step(ctx, out, out, out, f, &step, 1), SL_ERR_USAGE,
+         "adamw_step: a scalar of the step is negative or not finite");
 }
 
 Test(refused, numbers_that_are_not_finite) {
   float g[] = {1.0f, NAN, INFINITY};
   const sl_adamw step = {1, 0.9f, 0.9f, 0.1f, 0.1f, 1, 1, 0, 0, 1};
-  expect(sl_adamw_step(ctx, out, out, out, g, &step, 3), SL_ERR_NONFINITE, "adamw_step: element [1] is nan");
+  expect(sl_adamw_step(ctx, out, out, out, g, &step, 3), SL_ERR_NONFINITE,
+         "adamw_step: element [1] is nan");
   g[1] = 0.0f;
-  expect(sl_grad_square_sum(ctx, (double *)(void *)out, g, 3), SL_ERR_NONFINITE, "grad_square_sum: element [2] is inf");
+  expect(sl_grad_square_sum(ctx, (double *)(void *)out, g, 3), SL_ERR_NONFINITE,
+         "grad_square_sum: element [2] is inf");
   const sl_sampling how = {.temperature = 1.0f, .top_p = 1.0};
-  expect(sl_sample(ctx, written, out, out, g, &how, u, u, 1, 3), SL_ERR_NONFINITE, "sample: logit[0][2] is inf");
+  expect(sl_sample(ctx, written, out, out, g, &how, u, u, 1, 3), SL_ERR_NONFINITE,
+         "sample: logit[0][2] is inf");
 }
 
 /* A small loss whose every part is in order; a test spoils one. */
-static float logp_new[] = {-1.0f, -2.0f, -3.0f}, logp_old[] = {-1.0f, -2.0f, -3.0f}, logp_ref[] = {-1.0f, -2.0f, -3.0f};
+static float logp_new[] = {-1.0f, -2.0f, -3.0f}, logp_old[] = {-1.0f, -2.0f, -3.0f},
+             logp_ref[] = {-1.0f, -2.0f, -3.0f};
 static float entropy[] = {1.0f, 1.0f, 1.0f}, advantage[] = {1.0f, -1.0f};
 static double coefficient[] = {0.5, 0.5};
 static const uint32_t loss_seq[] = {0, 2, 3};
-static const sl_gated_loss_batch good = {logp_new, logp_old, logp_ref, entropy, ones, loss_seq, advantage, coefficient, 2};
-static const sl_objective sapo = {.gate = {.family = SL_GATE_SIGMOID, .tau = {1.05f, 1.0f}}, .kl = SL_KL_K3, .beta = 0.1, .gamma = 0.1};
+static const sl_gated_loss_batch good = {logp_new, logp_old,  logp_ref,    entropy, ones,
+                                         loss_seq, advantage, coefficient, 2};
+static const sl_objective sapo = {.gate = {.family = SL_GATE_SIGMOID, .tau = {1.05f, 1.0f}},
+                                  .kl = SL_KL_K3,
+                                  .beta = 0.1,
+                                  .gamma = 0.1};
 
-static void expect_loss(const sl_objective *o, const sl_gated_loss_batch *b, sl_status want, const char *message) {
+static void expect_loss(const sl_objective *o, const sl_gated_loss_batch *b, sl_status want,
+                        const char *message) {
   static const sl_loss_sums zero[2];
   sl_loss_sums sums[2] = {{0}};
   expect(sl_gated_loss(ctx, out, out + 8, sums, o, b), want, message);
@@ -247,20 +321,25 @@ Test(refused, what_a_loss_lacks) {
   b = good, b.entropy = NULL;
   expect_loss(&sapo, &b, SL_ERR_USAGE, "gated_loss: batch->entropy is NULL");
   expect(sl_gated_loss(ctx, out, NULL, sums, &sapo, &good), SL_ERR_USAGE, "gated_loss: e is NULL");
-  expect(sl_gated_loss(ctx, out, out, sums, NULL, &good), SL_ERR_USAGE, "gated_loss: objective is NULL");
-  expect(sl_gated_loss(ctx, out, out, sums, &sapo, NULL), SL_ERR_USAGE, "gated_loss: batch is NULL");
+  expect(sl_gated_loss(ctx, out, out, sums, NULL, &good), SL_ERR_USAGE,
+         "gated_loss: objective is NULL");
+  expect(sl_gated_loss(ctx, out, out, sums, &sapo, NULL), SL_ERR_USAGE,
+         "gated_loss: batch is NULL");
   const uint32_t falling[] = {0, 2, 1};
   b = good, b.seq = falling;
   expect_loss(&sapo, &b, SL_ERR_INPUT, "gated_loss: seq[2] is 1");
 }
 
 Test(refused, numbers_of_a_loss) {
-  static float *const slots[] = {&logp_new[1], &logp_old[2], &logp_ref[0], &entropy[1], &advantage[1]};
-  static const char *const places[] = {"logp_new[1] (sequence 0)", "logp_old[2] (sequence 1)", "logp_ref[0] (sequence 0)",
-                                       "entropy[1] (sequence 0)", "advantage[1]"};
+  static float *const slots[] = {&logp_new[1], &logp_old[2], &logp_ref[0], &entropy[1],
+                                 &advantage[1]};
+  static const char *const places[] = {"logp_new[1] (sequence 0)", "logp_old[2] (sequence 1)",
+                                       "logp_ref[0] (sequence 0)", "entropy[1] (sequence 0)",
+                                       "advantage[1]"};
   for (size_t i = 0; i < sizeof slots / sizeof *slots; i++) {
     const float before = *slots[i], bad[] = {NAN, INFINITY, -INFINITY};
-    for (int k = 0; k < 3; k++) *slots[i] = bad[k], expect_loss(&sapo, &good, SL_ERR_NONFINITE, places[i]);
+    for (int k = 0; k < 3; k++)
+      *slots[i] = bad[k], expect_loss(&sapo, &good, SL_ERR_NONFINITE, places[i]);
     *slots[i] = before;
   }
   logp_new[0] = 3e38f, logp_old[0] = -3e38f;
@@ -284,13 +363,16 @@ Test(refused, gradients_that_are_not_finite) {
   sl_objective o = sapo;
   o.gate = (sl_gate){.family = SL_GATE_EXPRESSION, .function = broken, .expression = &nan};
   logp_new[2] = -2.5f; /* ratio 1.65 */
-  expect_loss(&o, &good, SL_ERR_NONFINITE, "gated_loss: the gradient of token[2] (sequence 1) is nan");
+  expect_loss(&o, &good, SL_ERR_NONFINITE,
+              "gated_loss: the gradient of token[2] (sequence 1) is nan");
   advantage[1] = -3e38f, o.gate.expression = &huge;
-  expect_loss(&o, &good, SL_ERR_NONFINITE, "gated_loss: the gradient of token[2] (sequence 1) is inf");
+  expect_loss(&o, &good, SL_ERR_NONFINITE,
+              "gated_loss: the gradient of token[2] (sequence 1) is inf");
   sl_context *scalar = ctx;
   sl_error err;
   cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){"cpu", SL_ISA_BEST, 2}, &err), SL_OK);
-  expect_loss(&o, &good, SL_ERR_NONFINITE, "gated_loss: the gradient of token[2] (sequence 1) is inf");
+  expect_loss(&o, &good, SL_ERR_NONFINITE,
+              "gated_loss: the gradient of token[2] (sequence 1) is inf");
   sl_context_destroy(ctx);
   ctx = scalar, logp_new[2] = -3.0f, advantage[1] = -1.0f;
 }
@@ -308,6 +390,8 @@ Test(refused, not_an_empty_call) {
   cr_expect_eq(sl_residual_add(ctx, NULL, NULL, NULL, 0), SL_OK);
   cr_expect_eq(sl_linear_forward(ctx, NULL, NULL, NULL, NULL, NULL, 0, 0, 0), SL_OK);
   const sl_gated_loss_batch none = {0};
-  cr_expect_eq(sl_gated_loss(ctx, NULL, NULL, NULL, &sapo, &none), SL_OK, "%s", sl_context_error(ctx)->message);
-  cr_expect_eq(sl_attention_forward(ctx, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 2, 1, 4), SL_OK);
+  cr_expect_eq(sl_gated_loss(ctx, NULL, NULL, NULL, &sapo, &none), SL_OK, "%s",
+               sl_context_error(ctx)->message);
+  cr_expect_eq(sl_attention_forward(ctx, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 2, 1, 4),
+               SL_OK);
 }

@@ -1,4 +1,5 @@
-/* The tensor digest (spec F5.3): known values, cpu equals plain for every split, one changed element shows. */
+/* The tensor digest (spec F5.3): known values, cpu equals plain for every split, one changed
+ * element shows. */
 #include "kernels/mix64.h"
 #include "kernel_test.h"
 
@@ -36,8 +37,8 @@ Test(digest, known_values) {
   for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
     uint64_t got[2] = {7, 7};
     cr_assert_eq(sl_tensor_digest(plain_context(), got, x, known[k].n), SL_OK);
-    cr_expect_arr_eq(got, known[k].digest, sizeof got, "n %zu: %016llx %016llx", known[k].n, (unsigned long long)got[1],
-                     (unsigned long long)got[0]);
+    cr_expect_arr_eq(got, known[k].digest, sizeof got, "n %zu: %016llx %016llx", known[k].n,
+                     (unsigned long long)got[1], (unsigned long long)got[0]);
   }
 }
 
@@ -71,7 +72,8 @@ Test(digest, a_changed_element_shows) {
   free_floats(x);
 }
 
-/* The carry of the low halves, which random tensors of 10^5 elements have once in 10^5: 0x1ffffffff * 2^32 + 0x100000005. */
+/* The carry of the low halves, which random tensors of 10^5 elements have once in 10^5: 0x1ffffffff
+ * * 2^32 + 0x100000005. */
 Test(digest, low_halves_carry) {
   uint64_t digest[2];
   sl_mix64_digest(digest, 5, 0x1ffffffff);

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const size_t sizes[] = {0, 1, 2, 3, 7, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65, 96, 127, 255, 256, 257, 509, 1023, 1024, 1025, 2051};
+static const size_t sizes[] = {0,  1,  2,  3,   7,   8,   15,  16,  17,   31,   32,   33,  63,
+                               64, 65, 96, 127, 255, 256, 257, 509, 1023, 1024, 1025, 2051};
 #define SIZES (sizeof sizes / sizeof *sizes)
 
 typedef struct {
@@ -41,10 +42,14 @@ static void check_elementwise(size_t n, kind k, uint64_t seed) {
   source s = seeded(seed);
   float *a = new_floats(&s, k, n), *b = new_floats(&s, k, n), *c = new_floats(&s, k, n);
   inputs x = {.a = a, .b = b, .c = c, .n = n};
-  cr_expect(all_contexts_agree("residual_add", add, &x, NULL, n), "n %zu, seed %llu", n, (unsigned long long)seed);
-  cr_expect(all_contexts_agree("residual_add in place", add_in_place, &x, NULL, n), "n %zu, seed %llu", n, (unsigned long long)seed);
-  cr_expect(all_contexts_agree("swiglu_forward", gate, &x, NULL, n), "n %zu, seed %llu", n, (unsigned long long)seed);
-  cr_expect(all_contexts_agree("swiglu_backward", gate_grad, &x, NULL, 2 * n), "n %zu, seed %llu", n, (unsigned long long)seed);
+  cr_expect(all_contexts_agree("residual_add", add, &x, NULL, n), "n %zu, seed %llu", n,
+            (unsigned long long)seed);
+  cr_expect(all_contexts_agree("residual_add in place", add_in_place, &x, NULL, n),
+            "n %zu, seed %llu", n, (unsigned long long)seed);
+  cr_expect(all_contexts_agree("swiglu_forward", gate, &x, NULL, n), "n %zu, seed %llu", n,
+            (unsigned long long)seed);
+  cr_expect(all_contexts_agree("swiglu_backward", gate_grad, &x, NULL, 2 * n), "n %zu, seed %llu",
+            n, (unsigned long long)seed);
   free_floats(a), free_floats(b), free_floats(c);
 }
 
@@ -81,14 +86,18 @@ static void check_norm(size_t n_seq, uint32_t longest, size_t d, kind k, uint64_
   source s = seeded(seed);
   uint32_t *seq = random_seq(&s, n_seq, longest);
   const size_t t = seq[n_seq];
-  float *a = new_floats(&s, k, t * d), *b = new_floats(&s, k, d), *c = new_floats(&s, k, t * d), *r = new_floats(&s, USUAL, t),
-        *total = new_floats(&s, k, d);
+  float *a = new_floats(&s, k, t * d), *b = new_floats(&s, k, d), *c = new_floats(&s, k, t * d),
+        *r = new_floats(&s, USUAL, t), *total = new_floats(&s, k, d);
   inputs x = {.a = a, .b = b, .c = c, .rstd = r, .seq = seq, .t = t, .d = d, .n_seq = n_seq};
   const unsigned long long shown = seed;
-  cr_expect(all_contexts_agree("rmsnorm_forward", norm, &x, NULL, t * (d + 1)), "t %zu, d %zu, seed %llu", t, d, shown);
-  cr_expect(all_contexts_agree("rmsnorm_backward", norm_grad, &x, NULL, t * d), "t %zu, d %zu, seed %llu", t, d, shown);
-  cr_expect(all_contexts_agree("rmsnorm_backward, residual", norm_grad_residual, &x, NULL, t * d), "t %zu, d %zu, seed %llu", t, d, shown);
-  cr_expect(all_contexts_agree("rmsnorm_weight_grad", norm_weight_grad, &x, total, d), "t %zu, d %zu, seed %llu", t, d, shown);
+  cr_expect(all_contexts_agree("rmsnorm_forward", norm, &x, NULL, t * (d + 1)),
+            "t %zu, d %zu, seed %llu", t, d, shown);
+  cr_expect(all_contexts_agree("rmsnorm_backward", norm_grad, &x, NULL, t * d),
+            "t %zu, d %zu, seed %llu", t, d, shown);
+  cr_expect(all_contexts_agree("rmsnorm_backward, residual", norm_grad_residual, &x, NULL, t * d),
+            "t %zu, d %zu, seed %llu", t, d, shown);
+  cr_expect(all_contexts_agree("rmsnorm_weight_grad", norm_weight_grad, &x, total, d),
+            "t %zu, d %zu, seed %llu", t, d, shown);
   free_floats(a), free_floats(b), free_floats(c), free_floats(r), free_floats(total), free(seq);
 }
 
@@ -98,7 +107,8 @@ Test(norm, sizes) {
 }
 
 Test(norm, sequences_around_a_chunk) {
-  for (uint32_t longest = 1; longest <= 3 * SL_DOT_CHUNK; longest = longest * 2 + 1) check_norm(3, longest, 19, USUAL, 2100 + longest);
+  for (uint32_t longest = 1; longest <= 3 * SL_DOT_CHUNK; longest = longest * 2 + 1)
+    check_norm(3, longest, 19, USUAL, 2100 + longest);
   check_norm(0, 1, 8, USUAL, 2200);
   check_norm(300, 12, 96, USUAL, 2300);
 }
@@ -113,17 +123,21 @@ static sl_status embed_grad(sl_context *ctx, void *arg, float *out) {
   return sl_embedding_grad(ctx, out, x->c, x->ids, x->seq, x->n_seq, x->d, x->vocab);
 }
 
-static void check_embedding(size_t n_seq, uint32_t longest, size_t d, uint32_t vocab, kind k, uint64_t seed) {
+static void check_embedding(size_t n_seq, uint32_t longest, size_t d, uint32_t vocab, kind k,
+                            uint64_t seed) {
   source s = seeded(seed);
   uint32_t *seq = random_seq(&s, n_seq, longest);
   const size_t t = seq[n_seq];
   uint32_t *ids = malloc((t + 1) * sizeof *ids);
   for (size_t i = 0; i < t; i++) ids[i] = next_below(&s, vocab);
   float *table = new_floats(&s, k, vocab * d), *dy = new_floats(&s, k, t * d);
-  inputs x = {.a = table, .c = dy, .ids = ids, .seq = seq, .t = t, .d = d, .n_seq = n_seq, .vocab = vocab};
+  inputs x = {
+      .a = table, .c = dy, .ids = ids, .seq = seq, .t = t, .d = d, .n_seq = n_seq, .vocab = vocab};
   const unsigned long long shown = seed;
-  cr_expect(all_contexts_agree("embedding_forward", embed, &x, NULL, t * d), "t %zu, d %zu, seed %llu", t, d, shown);
-  cr_expect(all_contexts_agree("embedding_grad", embed_grad, &x, table, vocab * d), "t %zu, d %zu, seed %llu", t, d, shown);
+  cr_expect(all_contexts_agree("embedding_forward", embed, &x, NULL, t * d),
+            "t %zu, d %zu, seed %llu", t, d, shown);
+  cr_expect(all_contexts_agree("embedding_grad", embed_grad, &x, table, vocab * d),
+            "t %zu, d %zu, seed %llu", t, d, shown);
   free_floats(table), free_floats(dy), free(ids), free(seq);
 }
 
@@ -144,9 +158,11 @@ Test(embedding, an_id_beyond_the_vocabulary_is_named) {
   float y[12] = {1, 2, 3};
   for (size_t i = 0; i < n; i++) {
     cr_assert_eq(sl_embedding_forward(list[i], y, x, ids, 4, 3, 4), SL_ERR_INPUT);
-    cr_assert_not_null(strstr(sl_context_error(list[i])->message, "token[2] is 5"), "%s", sl_context_error(list[i])->message);
+    cr_assert_not_null(strstr(sl_context_error(list[i])->message, "token[2] is 5"), "%s",
+                       sl_context_error(list[i])->message);
     cr_assert_eq(sl_embedding_grad(list[i], y, x, ids, seq, 1, 3, 4), SL_ERR_INPUT);
-    cr_assert_not_null(strstr(sl_context_error(list[i])->message, "token[2] is 5"), "%s", sl_context_error(list[i])->message);
+    cr_assert_not_null(strstr(sl_context_error(list[i])->message, "token[2] is 5"), "%s",
+                       sl_context_error(list[i])->message);
     cr_assert_eq(y[2], 3.0f);
   }
 }
@@ -166,12 +182,14 @@ static void check_rope(size_t t, size_t heads, size_t d, kind k, uint64_t seed) 
   source s = seeded(seed);
   uint32_t *position = malloc((t + 1) * sizeof *position);
   for (size_t i = 0; i < t; i++) position[i] = next_below(&s, POSITIONS);
-  float *cosine = new_floats(&s, USUAL, POSITIONS * d / 2), *sine = new_floats(&s, USUAL, POSITIONS * d / 2),
-        *x0 = new_floats(&s, k, t * heads * d);
+  float *cosine = new_floats(&s, USUAL, POSITIONS * d / 2),
+        *sine = new_floats(&s, USUAL, POSITIONS * d / 2), *x0 = new_floats(&s, k, t * heads * d);
   inputs x = {.ids = position, .cosine = cosine, .sine = sine, .t = t, .n = heads, .d = d};
   const unsigned long long shown = seed;
-  cr_expect(all_contexts_agree("rope_forward", turn, &x, x0, t * heads * d), "t %zu, d %zu, seed %llu", t, d, shown);
-  cr_expect(all_contexts_agree("rope_backward", turn_back, &x, x0, t * heads * d), "t %zu, d %zu, seed %llu", t, d, shown);
+  cr_expect(all_contexts_agree("rope_forward", turn, &x, x0, t * heads * d),
+            "t %zu, d %zu, seed %llu", t, d, shown);
+  cr_expect(all_contexts_agree("rope_backward", turn_back, &x, x0, t * heads * d),
+            "t %zu, d %zu, seed %llu", t, d, shown);
   free_floats(cosine), free_floats(sine), free_floats(x0), free(position);
 }
 

@@ -1,4 +1,5 @@
-/* Kernels refuse a thread that flushes subnormals or rounds otherwise, the caller's or a worker's, before they write (spec N1.2). */
+/* Kernels refuse a thread that flushes subnormals or rounds otherwise, the caller's or a worker's,
+ * before they write (spec N1.2). */
 #include "kernel_test.h"
 
 #include "kernels/context.h"
@@ -27,7 +28,8 @@ static void expect_refused(sl_context *ctx) {
 
 Test(environment, the_callers_units_flush_or_round_otherwise) {
   sl_context *ctx = with_threads(1);
-  const unsigned flags[] = {0x8000u, 0x0040u, 0x8040u, 0x2000u, 0x6000u}; /* the last two round otherwise */
+  const unsigned flags[] = {0x8000u, 0x0040u, 0x8040u, 0x2000u,
+                            0x6000u}; /* the last two round otherwise */
   for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
     const unsigned before = _mm_getcsr();
     _mm_setcsr(before | flags[i]);
@@ -81,6 +83,7 @@ Test(environment, an_instruction_set_or_backend_that_is_not_there_is_an_error) {
   const sl_context_options options = {"cuda", SL_ISA_BEST, 1};
   cr_expect_eq(sl_context_create(&ctx, &options, &err), SL_ERR_UNAVAILABLE);
   const sl_context_options avx512 = {"cpu", SL_ISA_AVX512, 1};
-  cr_expect_eq(sl_context_create(&ctx, &avx512, &err), __builtin_cpu_supports("avx512dq") ? SL_OK : SL_ERR_UNAVAILABLE);
+  cr_expect_eq(sl_context_create(&ctx, &avx512, &err),
+               __builtin_cpu_supports("avx512dq") ? SL_OK : SL_ERR_UNAVAILABLE);
   sl_context_destroy(ctx);
 }

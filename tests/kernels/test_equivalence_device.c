@@ -1,5 +1,6 @@
-/* The equivalence gate's way to a device and back, with a device whose memory is the host's: every kernel passes there, and what a real
- * device's kernel does outside its arrays is seen in the guard zones that went with them. */
+/* The equivalence gate's way to a device and back, with a device whose memory is the host's: every
+ * kernel passes there, and what a real device's kernel does outside its arrays is seen in the guard
+ * zones that went with them. */
 #include "kernels/context.h"
 
 #include <criterion/criterion.h>
@@ -19,13 +20,15 @@ static void count_release(sl_context *ctx, void *memory) {
   sl_host_memory.release(ctx, memory);
 }
 
-static sl_status after_the_end(sl_context *ctx, float *y, const float *a, const float *b, size_t n) {
+static sl_status after_the_end(sl_context *ctx, float *y, const float *a, const float *b,
+                               size_t n) {
   (void)ctx;
   for (size_t i = 0; i <= n; i++) y[i] = i < n ? a[i] + b[i] : 1.0f;
   return SL_OK;
 }
 
-static sl_status before_the_begin(sl_context *ctx, float *y, const float *a, const float *b, size_t n) {
+static sl_status before_the_begin(sl_context *ctx, float *y, const float *a, const float *b,
+                                  size_t n) {
   (void)ctx;
   for (size_t i = 0; i < n; i++) y[i] = a[i] + b[i];
   y[-1] = 1.0f;
@@ -61,7 +64,8 @@ static sl_context *open_context(const char *backend) {
   sl_context *ctx;
   sl_error err;
   sl_backend_add(&pretended);
-  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){backend, SL_ISA_BEST, 1}, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){backend, SL_ISA_BEST, 1}, &err), SL_OK,
+               "%s", err.message);
   return ctx;
 }
 
@@ -71,7 +75,8 @@ static int passing(sl_kernel_id kernel, int seeds, sl_error *err) {
   int n = 0;
   for (; n < seeds; n++) {
     sl_equiv_trial *trial;
-    cr_assert_eq(sl_equiv_begin(&trial, kernel, (uint64_t)n + 1, golden, err), SL_OK, "%s", err->message);
+    cr_assert_eq(sl_equiv_begin(&trial, kernel, (uint64_t)n + 1, golden, err), SL_OK, "%s",
+                 err->message);
     const sl_status status = sl_equiv_check(trial, device, err);
     sl_equiv_end(trial);
     if (status) break;
@@ -87,7 +92,8 @@ Test(equivalence_device, every_kernel_passes_where_memory_is_another) {
     cr_expect_eq(passing((sl_kernel_id)k, 6, &err), 6, "%s", err.message);
   }
   cr_expect_gt(allocated, 0);
-  cr_expect_eq(allocated, released, "%u pieces of device memory, %u given back", allocated, released);
+  cr_expect_eq(allocated, released, "%u pieces of device memory, %u given back", allocated,
+               released);
 }
 
 static void expect_caught(const char *message) {

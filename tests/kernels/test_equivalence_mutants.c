@@ -1,5 +1,6 @@
-/* Planted failures: wrong kernels in a plain context's table must be caught by the equivalence gate within the cases that its test runs,
- * with the tensor named; the right ones must pass (spec N1.3, N1.4, N1.7, N3). */
+/* Planted failures: wrong kernels in a plain context's table must be caught by the equivalence gate
+ * within the cases that its test runs, with the tensor named; the right ones must pass (spec N1.3,
+ * N1.4, N1.7, N3). */
 #include "kernels/context.h"
 #include "kernels/plain/plain.h"
 
@@ -16,7 +17,8 @@
 static sl_context *plain(int threads) {
   sl_context *ctx;
   sl_error err;
-  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){"plain", SL_ISA_BEST, threads}, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){"plain", SL_ISA_BEST, threads}, &err),
+               SL_OK, "%s", err.message);
   return ctx;
 }
 
@@ -58,8 +60,9 @@ static int caught(sl_kernel_id kernel, sl_context *ctx, const char *place) {
 #undef SL_KERNEL
 
 /* A dot in two interleaved chains. */
-static sl_status reassociated_linear(sl_context *ctx, float *y, const float *x, const float *w, const void *packed, const float *bias,
-                                     size_t t, size_t n, size_t k) {
+static sl_status reassociated_linear(sl_context *ctx, float *y, const float *x, const float *w,
+                                     const void *packed, const float *bias, size_t t, size_t n,
+                                     size_t k) {
   (void)ctx, (void)packed;
   for (size_t i = 0; i < t * n; i++) {
     float even = 0.0f, odd = 0.0f;
@@ -74,8 +77,9 @@ static sl_status reassociated_linear(sl_context *ctx, float *y, const float *x, 
 MUTANT(reassociated_sum, linear_forward, reassociated_linear, "y[")
 
 /* One chain over all of k: the chunks of spec N3.2 are gone. */
-static sl_status unchunked_linear(sl_context *ctx, float *y, const float *x, const float *w, const void *packed, const float *bias,
-                                  size_t t, size_t n, size_t k) {
+static sl_status unchunked_linear(sl_context *ctx, float *y, const float *x, const float *w,
+                                  const void *packed, const float *bias, size_t t, size_t n,
+                                  size_t k) {
   (void)ctx, (void)packed;
   for (size_t i = 0; i < t * n; i++) {
     float chain = 0.0f;
@@ -87,8 +91,9 @@ static sl_status unchunked_linear(sl_context *ctx, float *y, const float *x, con
 MUTANT(dropped_chunks, linear_forward, unchunked_linear, "y[")
 
 /* The bias as the chain's first term, as a fused epilogue might have it. */
-static sl_status bias_first_linear(sl_context *ctx, float *y, const float *x, const float *w, const void *packed, const float *bias,
-                                   size_t t, size_t n, size_t k) {
+static sl_status bias_first_linear(sl_context *ctx, float *y, const float *x, const float *w,
+                                   const void *packed, const float *bias, size_t t, size_t n,
+                                   size_t k) {
   const sl_status status = sl_plain_linear_forward(ctx, y, x, w, packed, bias, t, n, k);
   for (size_t i = 0; bias && k <= SL_DOT_CHUNK && i < t * n; i++) {
     y[i] = bias[i % n];
@@ -99,7 +104,8 @@ static sl_status bias_first_linear(sl_context *ctx, float *y, const float *x, co
 MUTANT(bias_in_the_chain, linear_forward, bias_first_linear, "y[")
 
 /* p * decay contracted with the update's product the other way round. */
-static sl_status contracted_adamw(sl_context *ctx, float *p, float *m, float *v, const float *g, const sl_adamw *how, size_t n) {
+static sl_status contracted_adamw(sl_context *ctx, float *p, float *m, float *v, const float *g,
+                                  const sl_adamw *how, size_t n) {
   for (size_t i = 0; i < n; i++) {
     const float before = p[i];
     const sl_status status = sl_plain_adamw_step(ctx, p + i, m + i, v + i, g + i, how, 1);
@@ -112,12 +118,14 @@ static sl_status contracted_adamw(sl_context *ctx, float *p, float *m, float *v,
 MUTANT(contracted_fma, adamw_step, contracted_adamw, "p[")
 
 /* a * cos - b * sin in three roundings where the clause has two. */
-static sl_status uncontracted_rope(sl_context *ctx, float *x, const uint32_t *position, const float *cos_table, const float *sin_table,
-                                   size_t t, size_t heads, size_t d) {
+static sl_status uncontracted_rope(sl_context *ctx, float *x, const uint32_t *position,
+                                   const float *cos_table, const float *sin_table, size_t t,
+                                   size_t heads, size_t d) {
   (void)ctx;
   for (size_t i = 0; i < t * heads; i++)
     for (size_t c = 0; c < d / 2; c++) {
-      const float cosine = cos_table[position[i / heads] * (d / 2) + c], sine = sin_table[position[i / heads] * (d / 2) + c];
+      const float cosine = cos_table[position[i / heads] * (d / 2) + c],
+                  sine = sin_table[position[i / heads] * (d / 2) + c];
       const float a = x[i * d + c], b = x[i * d + c + d / 2];
       x[i * d + c] = a * cosine - b * sine;
       x[i * d + c + d / 2] = b * cosine + a * sine;
@@ -127,8 +135,8 @@ static sl_status uncontracted_rope(sl_context *ctx, float *x, const uint32_t *po
 MUTANT(dropped_fma, rope_forward, uncontracted_rope, "x[")
 
 /* Masked tokens are multiplied by 0, which NaN survives. */
-static sl_status multiplied_mask(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *o,
-                                 const sl_gated_loss_batch *b) {
+static sl_status multiplied_mask(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
+                                 const sl_objective *o, const sl_gated_loss_batch *b) {
   const sl_status status = sl_plain_gated_loss(ctx, d, e, sums, o, b);
   for (size_t i = 0; !status && i < (b->n_seq ? b->seq[b->n_seq] : 0); i++)
     if (!b->mask[i]) d[i] = 0.0f * (b->logp_new[i] - b->logp_old[i]);
@@ -137,8 +145,8 @@ static sl_status multiplied_mask(sl_context *ctx, float *d, float *e, sl_loss_su
 MUTANT(multiplied_mask, gated_loss, multiplied_mask, "d[")
 
 /* Every token counts. */
-static sl_status dropped_mask(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *o,
-                              const sl_gated_loss_batch *b) {
+static sl_status dropped_mask(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
+                              const sl_objective *o, const sl_gated_loss_batch *b) {
   const size_t t = b->n_seq ? b->seq[b->n_seq] : 0;
   uint8_t *mask = malloc(t + 1);
   cr_assert_not_null(mask);
@@ -152,7 +160,8 @@ static sl_status dropped_mask(sl_context *ctx, float *d, float *e, sl_loss_sums 
 MUTANT(dropped_mask, gated_loss, dropped_mask, "gated_loss")
 
 /* The offset of the sigmoid gate left in the centred value. */
-static sl_status not_centred(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *o, const sl_gated_loss_batch *b) {
+static sl_status not_centred(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
+                             const sl_objective *o, const sl_gated_loss_batch *b) {
   const sl_status status = sl_plain_gated_loss(ctx, d, e, sums, o, b);
   for (size_t s = 0; !status && s < b->n_seq; s++) sums[s].centred = sums[s].objective;
   return status;
@@ -160,7 +169,8 @@ static sl_status not_centred(sl_context *ctx, float *d, float *e, sl_loss_sums *
 MUTANT(not_centred, gated_loss, not_centred, ".centred is")
 
 /* Whole vectors of eight only. */
-static sl_status short_tail(sl_context *ctx, float *y, const float *gate, const float *up, size_t n) {
+static sl_status short_tail(sl_context *ctx, float *y, const float *gate, const float *up,
+                            size_t n) {
   return sl_plain_swiglu_forward(ctx, y, gate, up, n / 8 * 8);
 }
 MUTANT(short_tail, swiglu_forward, short_tail, "y[")
@@ -197,13 +207,15 @@ static sl_status accumulating(sl_context *ctx, double *sum, const float *g, size
 MUTANT(output_not_cleared, grad_square_sum, accumulating, "sum[")
 
 /* Masked rows are left as they are. */
-static sl_status unwritten_rows(sl_context *ctx, float *logp, float *entropy, float *row_max, float *row_sum, const float *h,
-                                const float *w, const void *packed, const uint32_t *target, const uint8_t *mask, float inv_temperature,
+static sl_status unwritten_rows(sl_context *ctx, float *logp, float *entropy, float *row_max,
+                                float *row_sum, const float *h, const float *w, const void *packed,
+                                const uint32_t *target, const uint8_t *mask, float inv_temperature,
                                 size_t t, size_t d, size_t vocab) {
   for (size_t i = 0; i < t; i++) {
     if (!mask[i]) continue;
-    const sl_status status = sl_plain_logprob_forward(ctx, logp + i, entropy + i, row_max + i, row_sum + i, h + i * d, w, packed,
-                                                      target + i, mask + i, inv_temperature, 1, d, vocab);
+    const sl_status status =
+        sl_plain_logprob_forward(ctx, logp + i, entropy + i, row_max + i, row_sum + i, h + i * d, w,
+                                 packed, target + i, mask + i, inv_temperature, 1, d, vocab);
     ctx->workspace_used = 0;
     if (status) return status;
   }
@@ -227,7 +239,8 @@ MUTANT(sum_by_threads, grad_square_sum, thread_sum, "sum[")
 static sl_status chained_total(sl_context *ctx, double *sum, const float *g, size_t n) {
   double total = 0.0, chunk;
   for (size_t i = 0; i < n; i += SL_SUM_CHUNK) {
-    const sl_status status = sl_plain_grad_square_sum(ctx, &chunk, g + i, n - i < SL_SUM_CHUNK ? n - i : SL_SUM_CHUNK);
+    const sl_status status =
+        sl_plain_grad_square_sum(ctx, &chunk, g + i, n - i < SL_SUM_CHUNK ? n - i : SL_SUM_CHUNK);
     if (status) return status;
     total += chunk;
   }
@@ -240,7 +253,8 @@ MUTANT(total_in_a_chain, grad_square_sum, chained_total, "sum[")
 static sl_status one_level(sl_context *ctx, double *sum, const float *g, size_t n) {
   double lane[SL_SUM_LANES] = {0}, chunk;
   for (size_t i = 0; i < n; i += SL_SUM_CHUNK) {
-    const sl_status status = sl_plain_grad_square_sum(ctx, &chunk, g + i, n - i < SL_SUM_CHUNK ? n - i : SL_SUM_CHUNK);
+    const sl_status status =
+        sl_plain_grad_square_sum(ctx, &chunk, g + i, n - i < SL_SUM_CHUNK ? n - i : SL_SUM_CHUNK);
     if (status) return status;
     lane[i / SL_SUM_CHUNK % SL_SUM_LANES] += chunk;
   }
@@ -258,7 +272,8 @@ static double chained_sum(const sl_gated_loss_batch *b, size_t lo, size_t hi, do
   for (size_t begin = lo; begin < hi; begin += SL_SUM_CHUNK) {
     double lane[SL_SUM_LANES] = {0};
     for (size_t i = begin; i < hi && i < begin + SL_SUM_CHUNK; i++)
-      if (b->mask[i]) lane[(i - begin) % SL_SUM_LANES] += (double)(b->logp_new[i] - b->logp_old[i]), *n += 1.0;
+      if (b->mask[i])
+        lane[(i - begin) % SL_SUM_LANES] += (double)(b->logp_new[i] - b->logp_old[i]), *n += 1.0;
     for (size_t h = SL_SUM_LANES / 2; h > 0; h /= 2)
       for (size_t j = 0; j < h; j++) lane[j] += lane[j + h];
     total += lane[0];
@@ -267,8 +282,8 @@ static double chained_sum(const sl_gated_loss_batch *b, size_t lo, size_t hi, do
 }
 
 /* Log-ratios of sequences from such sums (spec O1.2). */
-static sl_status chained_ratio(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *o,
-                               const sl_gated_loss_batch *b) {
+static sl_status chained_ratio(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
+                               const sl_objective *o, const sl_gated_loss_batch *b) {
   const size_t t = b->n_seq ? b->seq[b->n_seq] : 0;
   sl_objective by_token = *o;
   float *const new = calloc(t + 1, sizeof *new), *const old = calloc(t + 1, sizeof *old);
@@ -279,7 +294,8 @@ static sl_status chained_ratio(sl_context *ctx, float *d, float *e, sl_loss_sums
     for (size_t i = b->seq[s]; n > 0.0 && i < b->seq[s + 1]; i++) new[i] = (float)(total / n);
   }
   sl_gated_loss_batch changed = *b;
-  if (o->level == SL_LEVEL_SEQUENCE && !(o->beta > 0.0)) by_token.level = SL_LEVEL_TOKEN, changed.logp_new = new, changed.logp_old = old;
+  if (o->level == SL_LEVEL_SEQUENCE && !(o->beta > 0.0))
+    by_token.level = SL_LEVEL_TOKEN, changed.logp_new = new, changed.logp_old = old;
   const sl_status status = sl_plain_gated_loss(ctx, d, e, sums, &by_token, &changed);
   free(new), free(old);
   return status;
@@ -348,7 +364,8 @@ static sl_status flushed(sl_context *ctx, float *y, const float *gate, const flo
 MUTANT(flushed_subnormals, swiglu_forward, flushed, "y[")
 
 /* -0 becomes +0. */
-static sl_status unsigned_zero(sl_context *ctx, float *y, const float *a, const float *b, size_t n) {
+static sl_status unsigned_zero(sl_context *ctx, float *y, const float *a, const float *b,
+                               size_t n) {
   const sl_status status = sl_plain_residual_add(ctx, y, a, b, n);
   for (size_t i = 0; i < n; i++) y[i] = y[i] + 0.0f;
   return status;
@@ -356,7 +373,8 @@ static sl_status unsigned_zero(sl_context *ctx, float *y, const float *a, const 
 MUTANT(sign_of_zero, residual_add, unsigned_zero, "y[")
 
 /* An input is used as scratch. */
-static sl_status scratched_input(sl_context *ctx, float *y, float *rstd, const float *x, const float *w, size_t t, size_t d, float eps) {
+static sl_status scratched_input(sl_context *ctx, float *y, float *rstd, const float *x,
+                                 const float *w, size_t t, size_t d, float eps) {
   const sl_status status = sl_plain_rmsnorm_forward(ctx, y, rstd, x, w, t, d, eps);
   if (t) memset((void *)(uintptr_t)x, 0, sizeof *x);
   return status;
@@ -364,12 +382,14 @@ static sl_status scratched_input(sl_context *ctx, float *y, float *rstd, const f
 MUTANT(input_written, rmsnorm_forward, scratched_input, "an input was written")
 
 /* A query sees one key too many: the causal mask is off by one. */
-static sl_status future_key(sl_context *ctx, float *o, const float *q, const float *k_cache, const float *v_cache, const uint32_t *slot,
-                            const uint32_t *position, size_t b, size_t heads, size_t kv_heads, size_t d, size_t capacity) {
+static sl_status future_key(sl_context *ctx, float *o, const float *q, const float *k_cache,
+                            const float *v_cache, const uint32_t *slot, const uint32_t *position,
+                            size_t b, size_t heads, size_t kv_heads, size_t d, size_t capacity) {
   for (size_t i = 0; i < b; i++) {
     const uint32_t next = position[i] + 1 < capacity ? position[i] + 1 : position[i];
-    const sl_status status = sl_plain_attention_decode(ctx, o + i * heads * d, q + i * heads * d, k_cache, v_cache, slot + i, &next, 1,
-                                                       heads, kv_heads, d, capacity);
+    const sl_status status =
+        sl_plain_attention_decode(ctx, o + i * heads * d, q + i * heads * d, k_cache, v_cache,
+                                  slot + i, &next, 1, heads, kv_heads, d, capacity);
     ctx->workspace_used = 0;
     if (status) return status;
   }
@@ -378,7 +398,8 @@ static sl_status future_key(sl_context *ctx, float *o, const float *q, const flo
 MUTANT(future_key, attention_decode, future_key, "o[")
 
 /* One query of the exact maximum first, then one chunk of all keys. */
-static void attend_at_once(float *o, float *s, const float *q, const float *k, const float *v, size_t n, size_t d, size_t capacity) {
+static void attend_at_once(float *o, float *s, const float *q, const float *k, const float *v,
+                           size_t n, size_t d, size_t capacity) {
   float max = -INFINITY, sum = 0.0f;
   for (size_t j = 0; j < n; j++) {
     float chain = 0.0f;
@@ -395,15 +416,19 @@ static void attend_at_once(float *o, float *s, const float *q, const float *k, c
 }
 
 /* Key chunks are not joined: rows of up to one chunk are right. */
-static sl_status one_key_chunk(sl_context *ctx, float *o, const float *q, const float *k_cache, const float *v_cache, const uint32_t *slot,
-                               const uint32_t *position, size_t b, size_t heads, size_t kv_heads, size_t d, size_t capacity) {
-  const sl_status status = sl_plain_attention_decode(ctx, o, q, k_cache, v_cache, slot, position, b, heads, kv_heads, d, capacity);
+static sl_status one_key_chunk(sl_context *ctx, float *o, const float *q, const float *k_cache,
+                               const float *v_cache, const uint32_t *slot, const uint32_t *position,
+                               size_t b, size_t heads, size_t kv_heads, size_t d, size_t capacity) {
+  const sl_status status = sl_plain_attention_decode(ctx, o, q, k_cache, v_cache, slot, position, b,
+                                                     heads, kv_heads, d, capacity);
   float *s = malloc(capacity * sizeof *s);
   cr_assert_not_null(s);
   for (size_t i = 0; !status && i < b * heads; i++) {
-    const size_t r = i / heads, kv = (slot[r] * kv_heads + i % heads / (heads / kv_heads)) * d * capacity;
+    const size_t r = i / heads,
+                 kv = (slot[r] * kv_heads + i % heads / (heads / kv_heads)) * d * capacity;
     if (position[r] >= SL_KEY_CHUNK)
-      attend_at_once(o + i * d, s, q + i * d, k_cache + kv, v_cache + kv, position[r] + (size_t)1, d, capacity);
+      attend_at_once(o + i * d, s, q + i * d, k_cache + kv, v_cache + kv, position[r] + (size_t)1,
+                     d, capacity);
   }
   free(s);
   return status;
@@ -411,8 +436,8 @@ static sl_status one_key_chunk(sl_context *ctx, float *o, const float *q, const 
 MUTANT(one_key_chunk, attention_decode, one_key_chunk, "o[")
 
 /* Sequences run into each other: chunks of the token dot are not anchored. */
-static sl_status one_sequence(sl_context *ctx, float *total, const float *dy, const float *x, const float *rstd, const uint32_t *seq,
-                              size_t n_seq, size_t d) {
+static sl_status one_sequence(sl_context *ctx, float *total, const float *dy, const float *x,
+                              const float *rstd, const uint32_t *seq, size_t n_seq, size_t d) {
   const uint32_t whole[] = {0, n_seq ? seq[n_seq] : 0};
   return sl_plain_rmsnorm_weight_grad(ctx, total, dy, x, rstd, whole, 1, d);
 }

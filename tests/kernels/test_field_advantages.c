@@ -1,10 +1,12 @@
-/* Defects of advantages and rewards that reached users of other trainers (class C), each as a test (spec O3). */
+/* Defects of advantages and rewards that reached users of other trainers (class C), each as a test
+ * (spec O3). */
 #include <criterion/criterion.h>
 #include <math.h>
 #include <sluice/objective.h>
 #include <string.h>
 
-static void advantages_of(float *a, const double *reward, uint32_t n, sl_advantage_kind how, double eps) {
+static void advantages_of(float *a, const double *reward, uint32_t n, sl_advantage_kind how,
+                          double eps) {
   const uint32_t group[] = {0, n};
   sl_error err;
   cr_assert_eq(sl_advantages(a, NULL, reward, group, 1, how, eps, &err), SL_OK, "%s", err.message);
@@ -29,7 +31,9 @@ Test(field, c2_equal_rewards_have_no_residue) {
         for (uint32_t i = 0; i < n; i++) reward[i] = values[v], a[i] = 7.0f;
         if (how == SL_ADV_LEAVE_ONE_OUT && n == 1) continue;
         advantages_of(a, reward, n, (sl_advantage_kind)how, 1e-9);
-        for (uint32_t i = 0; i < n; i++) cr_expect(a[i] == 0.0f && !signbit(a[i]), "%u rewards of %g: %g", n, values[v], (double)a[i]);
+        for (uint32_t i = 0; i < n; i++)
+          cr_expect(a[i] == 0.0f && !signbit(a[i]), "%u rewards of %g: %g", n, values[v],
+                    (double)a[i]);
       }
 }
 
@@ -40,7 +44,8 @@ Test(field, c3_c4_uneven_groups) {
   float a[10], alone[4];
   size_t flat = 0;
   sl_error err;
-  cr_assert_eq(sl_advantages(a, &flat, reward, group, 5, SL_ADV_STD_SAMPLE, 1e-6, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_advantages(a, &flat, reward, group, 5, SL_ADV_STD_SAMPLE, 1e-6, &err), SL_OK,
+               "%s", err.message);
   cr_expect_eq(flat, 2); /* the equal ones and the single one; the empty group is nothing */
   for (int i = 2; i < 6; i++) cr_expect_eq(a[i], 0.0f);
   advantages_of(alone, reward, 2, SL_ADV_STD_SAMPLE, 1e-6);
@@ -49,7 +54,8 @@ Test(field, c3_c4_uneven_groups) {
   cr_expect_eq(memcmp(a + 6, alone, 4 * sizeof *a), 0);
 }
 
-/* C5: one invalid reward poisons the batch. It is named, with its group, and nothing is written: the caller can drop it. */
+/* C5: one invalid reward poisons the batch. It is named, with its group, and nothing is written:
+ * the caller can drop it. */
 Test(field, c5_an_invalid_reward_is_named) {
   static const double bad[] = {(double)NAN, (double)INFINITY, -(double)INFINITY};
   const uint32_t group[] = {0, 2, 4};
@@ -58,21 +64,25 @@ Test(field, c5_an_invalid_reward_is_named) {
     float a[] = {7, 7, 7, 7};
     size_t flat = 9;
     sl_error err;
-    cr_expect_eq(sl_advantages(a, &flat, reward, group, 2, SL_ADV_NO_STD, 0.0, &err), SL_ERR_NONFINITE);
+    cr_expect_eq(sl_advantages(a, &flat, reward, group, 2, SL_ADV_NO_STD, 0.0, &err),
+                 SL_ERR_NONFINITE);
     cr_expect_not_null(strstr(err.message, "reward[3] (group 1) is"), "%s", err.message);
     cr_expect(a[0] == 7.0f && a[3] == 7.0f && flat == 9);
   }
 }
 
-/* Finite rewards whose sums, squares or advantages are not: 1e200 squared would make the deviation infinite and every advantage 0. */
+/* Finite rewards whose sums, squares or advantages are not: 1e200 squared would make the deviation
+ * infinite and every advantage 0. */
 Test(field, c5_rewards_that_overflow) {
-  static const double pairs[][2] = {{1e308, 1.7e308}, {1e200, -1e200}, {1e39, 0}, {1e308, -1.5e308}};
+  static const double pairs[][2] = {
+      {1e308, 1.7e308}, {1e200, -1e200}, {1e39, 0}, {1e308, -1.5e308}};
   const uint32_t group[] = {0, 2};
   for (int i = 0; i < 4; i++)
     for (int how = 0; how < 4; how++) {
       float a[] = {7, 7};
       sl_error err;
-      const sl_status status = sl_advantages(a, NULL, pairs[i], group, 1, (sl_advantage_kind)how, 0.0, &err);
+      const sl_status status =
+          sl_advantages(a, NULL, pairs[i], group, 1, (sl_advantage_kind)how, 0.0, &err);
       if (i == 2 && how < SL_ADV_NO_STD) { /* 1e39 over its deviation is 1 */
         cr_expect(status == SL_OK && a[0] > 0.5f && a[1] == -a[0]);
         continue;
@@ -111,7 +121,8 @@ Test(field, c7_conventions) {
     advantages_of(a, reward + 1, 1, (sl_advantage_kind)how, 0.0);
     cr_expect_eq(a[0], 0.0f);
   }
-  cr_expect_eq(sl_advantages(a, NULL, reward, single, 1, SL_ADV_LEAVE_ONE_OUT, 0.0, &err), SL_ERR_INPUT);
+  cr_expect_eq(sl_advantages(a, NULL, reward, single, 1, SL_ADV_LEAVE_ONE_OUT, 0.0, &err),
+               SL_ERR_INPUT);
   cr_expect_not_null(strstr(err.message, "group[0] has one sequence"));
   cr_expect_eq(sl_advantages(a, NULL, reward, single, 1, SL_ADV_NO_STD, -1.0, &err), SL_ERR_USAGE);
   const uint32_t late[] = {1, 2}, falling[] = {0, 2, 1};

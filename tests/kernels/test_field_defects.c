@@ -1,5 +1,6 @@
-/* Defects that reached users of other trainers, each as a test that the objective must pass (spec O1 to O6). The names say the class: A
- * overflow, NaN and masks; B normalisers and partitions; D drift. C, advantages and rewards, is in test_field_advantages.c. */
+/* Defects that reached users of other trainers, each as a test that the objective must pass (spec
+ * O1 to O6). The names say the class: A overflow, NaN and masks; B normalisers and partitions; D
+ * drift. C, advantages and rewards, is in test_field_advantages.c. */
 #include "objective_step.h"
 
 #include <criterion/criterion.h>
@@ -72,7 +73,8 @@ Test(field, a4_truncated_sequence) {
     sl_objective o = *sapo();
     o.level = (sl_level)level;
     step p = one_sequence(4, 0.25f), whole = p;
-    p.n_seq = 2, p.seq[1] = 2, p.seq[2] = 4, p.advantage[1] = 1.0f, p.coefficient[1] = p.coefficient[0];
+    p.n_seq = 2, p.seq[1] = 2, p.seq[2] = 4, p.advantage[1] = 1.0f,
+    p.coefficient[1] = p.coefficient[0];
     spoil(&p, 2, INFINITY, 1.0f), spoil(&p, 3, NAN, -INFINITY);
     whole.seq[1] = 2;
     const outcome a = loss_of(&p, &o), b = loss_of(&whole, &o);
@@ -92,7 +94,8 @@ Test(field, a5_nan_in_a_masked_slot) {
   cr_expect_eq(memcmp(&a, &b, sizeof a), 0);
 }
 
-/* A6: a padding sentinel of -1e10 gives inf * 0 in k3; on an unmasked token it is clamped and counted. */
+/* A6: a padding sentinel of -1e10 gives inf * 0 in k3; on an unmasked token it is clamped and
+ * counted. */
 Test(field, a6_padding_sentinel) {
   const sl_objective o = with_k3(0.1);
   step p = one_sequence(3, 0.0f);
@@ -116,7 +119,8 @@ Test(field, a7_infinite_log_probs) {
   cr_expect(all_finite(a.d, 3));
 }
 
-/* A8: the sigmoid gate at a ratio near overflow: derivative 0 times inf. Here no ratio is infinite, and the weight is a number. */
+/* A8: the sigmoid gate at a ratio near overflow: derivative 0 times inf. Here no ratio is infinite,
+ * and the weight is a number. */
 Test(field, a8_gate_at_the_largest_ratio) {
   for (int family = 0; family < SL_GATE_EXPRESSION; family++) {
     static const float taus[] = {0x1p-20f, 1.0f, 0x1p10f}, ratios[] = {79.99f, 80.0f, 88.0f, 1e30f};
@@ -124,14 +128,15 @@ Test(field, a8_gate_at_the_largest_ratio) {
       const sl_objective o = objective_of((sl_gate_family)family, taus[k % 3]);
       step p = one_sequence(2, ratios[k / 3]);
       const outcome a = loss_of(&p, &o);
-      cr_expect(all_finite(a.d, 2) && isfinite(a.sums[0].objective) && isfinite(a.sums[0].centred) && isfinite(a.sums[0].effective_sum));
+      cr_expect(all_finite(a.d, 2) && isfinite(a.sums[0].objective) &&
+                isfinite(a.sums[0].centred) && isfinite(a.sums[0].effective_sum));
     }
   }
 }
 
-/* A9: 4 s (1 - s) is 0 in binary32 beyond z = 16.6, where the truth is 2.4e-7. The weight here is correctly rounded: it differs from
- * 4t/(1+t)^2 in binary64 (4 roundings of 2^-53 and exp's error, all far below 2^-40) by half an ulp at most
- * (2^-24 relative, or 2^-150 where it is subnormal). */
+/* A9: 4 s (1 - s) is 0 in binary32 beyond z = 16.6, where the truth is 2.4e-7. The weight here is
+ * correctly rounded: it differs from 4t/(1+t)^2 in binary64 (4 roundings of 2^-53 and exp's error,
+ * all far below 2^-40) by half an ulp at most (2^-24 relative, or 2^-150 where it is subnormal). */
 Test(field, a9_weight_in_the_tail) {
   float before = 1.0f;
   for (int twice = 33; twice < 200; twice++) {
@@ -144,14 +149,15 @@ Test(field, a9_weight_in_the_tail) {
     const outcome a = loss_of(&p, &o);
     const float w = (float)a.sums[0].weight_sum;
     cr_expect(w > 0.0f && w < before, "weight %a at z %g", (double)w, (double)z);
-    cr_expect(fabs((double)w - truth) <= truth * (0x1p-24 + 0x1p-40) + 0x1p-150, "weight %a, truth %a", (double)w, truth);
+    cr_expect(fabs((double)w - truth) <= truth * (0x1p-24 + 0x1p-40) + 0x1p-150,
+              "weight %a, truth %a", (double)w, truth);
     cr_expect(a.d[0] != 0.0f);
     before = w;
   }
 }
 
-/* A10: a clamp on k3's value zeroes its gradient beyond pi_ref/pi = 13.61, unseen. Here it grows until the log-ratio's clamp, and there
- * the token is counted. */
+/* A10: a clamp on k3's value zeroes its gradient beyond pi_ref/pi = 13.61, unseen. Here it grows
+ * until the log-ratio's clamp, and there the token is counted. */
 Test(field, a10_k3_gradient_far_out) {
   const sl_objective o = with_k3(0.1);
   float before = 0.0f;
@@ -167,7 +173,8 @@ Test(field, a10_k3_gradient_far_out) {
   }
 }
 
-/* A11: a clamp at +-20 does not protect a narrow type; binary32 with a clamp at 80 needs none inside it. */
+/* A11: a clamp at +-20 does not protect a narrow type; binary32 with a clamp at 80 needs none
+ * inside it. */
 Test(field, a11_ratios_up_to_the_clamp_are_exact) {
   static const float x[] = {11.5f, 20.5f, 40.0f, 79.5f, 80.0f};
   for (int i = 0; i < 5; i++) {
@@ -187,7 +194,8 @@ Test(field, b1_token_mean_of_masked_tokens) {
   step p = one_sequence(26, 0.0f);
   sl_error err;
   for (size_t i = 1; i < 26; i++) spoil(&p, i, -1.0f, -1.0f);
-  cr_assert_eq(sl_objective_coefficients(p.coefficient, p.tokens, 1, SL_AGG_TOKEN_MEAN, 0.0, &err), SL_OK);
+  cr_assert_eq(sl_objective_coefficients(p.coefficient, p.tokens, 1, SL_AGG_TOKEN_MEAN, 0.0, &err),
+               SL_OK);
   const outcome a = loss_of(&p, &o);
   cr_expect_eq(a.sums[0].objective, 1.0);
   cr_expect_eq(a.sums[0].tokens, 1);
@@ -199,8 +207,12 @@ Test(field, b2_padding_does_not_weigh) {
     step p = one_sequence(40, 0.25f), q = one_sequence(7, 0.25f);
     sl_error err;
     for (size_t i = 7; i < 40; i++) spoil(&p, i, 1e30f, 0.0f);
-    cr_assert_eq(sl_objective_coefficients(p.coefficient, p.tokens, 1, (sl_aggregation)how, 16.0, &err), SL_OK);
-    cr_assert_eq(sl_objective_coefficients(q.coefficient, q.tokens, 1, (sl_aggregation)how, 16.0, &err), SL_OK);
+    cr_assert_eq(
+        sl_objective_coefficients(p.coefficient, p.tokens, 1, (sl_aggregation)how, 16.0, &err),
+        SL_OK);
+    cr_assert_eq(
+        sl_objective_coefficients(q.coefficient, q.tokens, 1, (sl_aggregation)how, 16.0, &err),
+        SL_OK);
     const outcome a = loss_of(&p, sapo()), b = loss_of(&q, sapo());
     cr_expect_eq(memcmp(a.d, b.d, 7 * sizeof *a.d), 0);
     cr_expect_eq(memcmp(a.sums, b.sums, sizeof *a.sums), 0);
@@ -236,8 +248,10 @@ Test(field, b4_b6_accumulation_does_not_scale) {
   for (size_t k = 0; k < p.n_seq; k++) {
     step one = {.n_seq = 1, .t = p.seq[k + 1] - p.seq[k], .seq = {0, p.seq[k + 1] - p.seq[k]}};
     one.advantage[0] = p.advantage[k], one.coefficient[0] = p.coefficient[k];
-    memcpy(one.new, p.new + p.seq[k], one.t * sizeof *p.new), memcpy(one.old, p.old + p.seq[k], one.t * sizeof *p.old);
-    memcpy(one.ref, p.ref + p.seq[k], one.t * sizeof *p.ref), memcpy(one.entropy, p.entropy + p.seq[k], one.t * sizeof *p.entropy);
+    memcpy(one.new, p.new + p.seq[k], one.t * sizeof *p.new),
+        memcpy(one.old, p.old + p.seq[k], one.t * sizeof *p.old);
+    memcpy(one.ref, p.ref + p.seq[k], one.t * sizeof *p.ref),
+        memcpy(one.entropy, p.entropy + p.seq[k], one.t * sizeof *p.entropy);
     memcpy(one.mask, p.mask + p.seq[k], one.t);
     const outcome a = loss_of(&one, sapo());
     cr_expect_eq(memcmp(a.d, whole.d + p.seq[k], one.t * sizeof *a.d), 0);
@@ -252,15 +266,16 @@ Test(field, b5_nothing_to_learn_from) {
   double c[] = {7.0, 7.0, 7.0};
   sl_error err;
   for (int how = 0; how < 3; how++) {
-    cr_expect_eq(sl_objective_coefficients(c, none, 3, (sl_aggregation)how, 16.0, &err), SL_ERR_INPUT);
+    cr_expect_eq(sl_objective_coefficients(c, none, 3, (sl_aggregation)how, 16.0, &err),
+                 SL_ERR_INPUT);
     cr_expect_not_null(strstr(err.message, "no unmasked token"));
   }
   cr_expect(c[0] == 7.0 && c[1] == 7.0 && c[2] == 7.0);
   cr_expect_eq(sl_objective_coefficients(c, none, 0, SL_AGG_TOKEN_MEAN, 0.0, &err), SL_ERR_INPUT);
 }
 
-/* B7: advantages of padded slots leak into that of the sequence. An advantage here is of the sequence: how much of it is masked does not
- * show in a token's gradient. */
+/* B7: advantages of padded slots leak into that of the sequence. An advantage here is of the
+ * sequence: how much of it is masked does not show in a token's gradient. */
 Test(field, b7_padding_has_no_advantage) {
   sl_objective o = *sapo();
   o.level = SL_LEVEL_SEQUENCE;
@@ -291,7 +306,8 @@ Test(field, d4_on_policy_ratio_is_one) {
     sl_objective o = *sapo();
     o.level = (sl_level)level;
     const outcome a = loss_of(&p, &o);
-    cr_expect(a.sums[0].ratio_max == 1.0f && a.sums[0].y_square_sum == 0.0 && a.sums[0].weight_sum == 1000.0);
+    cr_expect(a.sums[0].ratio_max == 1.0f && a.sums[0].y_square_sum == 0.0 &&
+              a.sums[0].weight_sum == 1000.0);
   }
 }
 
@@ -308,41 +324,51 @@ Test(field, d8_exp_of_the_mean) {
   sl_objective o = objective_of(SL_GATE_IDENTITY, 1.0f);
   o.level = SL_LEVEL_SEQUENCE;
   step p = one_sequence(2, 0.0f);
-  p.new[0] = 0.0f, p.new[1] = -2.0f; /* log-ratios 1 and -1: mean 0, though the mean of exp is 1.54 */
+  p.new[0] = 0.0f,
+  p.new[1] = -2.0f; /* log-ratios 1 and -1: mean 0, though the mean of exp is 1.54 */
   const outcome a = loss_of(&p, &o);
   cr_expect_eq(a.sums[0].ratio_max, 1.0f);
 }
 
-/* D12: the offset f(1) = 2/tau makes a steady loss read as learning. The centred value is 0 on policy, and keeps small changes whole. */
+/* D12: the offset f(1) = 2/tau makes a steady loss read as learning. The centred value is 0 on
+ * policy, and keeps small changes whole. */
 Test(field, d12_offset_is_reported_apart) {
   step p = one_sequence(1, 0.0f);
   for (int family = 0; family < SL_GATE_EXPRESSION; family++) {
     const sl_objective o = objective_of((sl_gate_family)family, 0.5f);
     cr_expect_eq(loss_of(&p, &o).sums[0].centred, 0.0);
   }
-  const sl_objective o = objective_of(SL_GATE_SIGMOID, 0x1p-20f); /* f(1) = 2^21, whose ulp is a quarter */
+  const sl_objective o =
+      objective_of(SL_GATE_SIGMOID, 0x1p-20f); /* f(1) = 2^21, whose ulp is a quarter */
   p.new[0] = -1.0f + 0x1p-10f;
   const outcome a = loss_of(&p, &o);
-  /* f(r) - f(1) = (r - 1)(1 - z^2/12 ...): z^2/12 < 2^-62, so r - 1 within the roundings of z, tanh and the product */
+  /* f(r) - f(1) = (r - 1)(1 - z^2/12 ...): z^2/12 < 2^-62, so r - 1 within the roundings of z, tanh
+   * and the product */
   const double y = a.sums[0].y_sum;
-  cr_expect(fabs(a.sums[0].centred - y) <= 3.0 * 0x1p-24 * y, "%a against %a", a.sums[0].centred, y);
+  cr_expect(fabs(a.sums[0].centred - y) <= 3.0 * 0x1p-24 * y, "%a against %a", a.sums[0].centred,
+            y);
 }
 
-/* D13: one name, two meanings: CISPO's cap is absolute here. d = -A c min(r, cap): w = RN(cap / r) and RN(w r) are two roundings. */
+/* D13: one name, two meanings: CISPO's cap is absolute here. d = -A c min(r, cap): w = RN(cap / r)
+ * and RN(w r) are two roundings. */
 Test(field, d13_cispo_cap_is_absolute) {
-  static const char text[] = "gate cispo\nparam cap in [1, 100] default 1.28\nweight = min(1, cap / r)\n";
+  static const char text[] =
+      "gate cispo\nparam cap in [1, 100] default 1.28\nweight = min(1, cap / r)\n";
   sl_gate_definition *owner;
   sl_error err;
   sl_objective o = objective_of(SL_GATE_IDENTITY, 1.0f);
-  cr_assert_eq(sl_gate_parse(&o.gate, &owner, text, sizeof text - 1, "cispo.gate", NULL, 0, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_gate_parse(&o.gate, &owner, text, sizeof text - 1, "cispo.gate", NULL, 0, &err),
+               SL_OK, "%s", err.message);
   for (int i = 0; i < 16; i++) {
     step p = one_sequence(1, 0.25f * (float)(i - 4));
     for (int sign = -1; sign <= 1; sign += 2) {
       p.advantage[0] = (float)sign;
       const outcome a = loss_of(&p, &o);
       const double r = (double)a.sums[0].ratio_max, want = -(double)sign * fmin(r, 1.28);
-      cr_expect(fabs((double)a.d[0] - want) <= 2.0 * 0x1p-24 * fabs(want), "ratio %g: %g", r, (double)a.d[0]);
-      cr_expect(isnan(a.sums[0].objective) && isnan(a.sums[0].centred)); /* a weight has no value: absent, not guessed */
+      cr_expect(fabs((double)a.d[0] - want) <= 2.0 * 0x1p-24 * fabs(want), "ratio %g: %g", r,
+                (double)a.d[0]);
+      cr_expect(isnan(a.sums[0].objective) &&
+                isnan(a.sums[0].centred)); /* a weight has no value: absent, not guessed */
     }
   }
   sl_gate_definition_free(owner);

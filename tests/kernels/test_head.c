@@ -1,5 +1,6 @@
-/* The head: each backend, instruction set and thread count gives the bits of plain around every tile, group and chunk of the vocabulary,
- * and the comparison catches a mask that is dropped and chunks that are not anchored (spec T4.1, T4.2, T4.3, N4.2). */
+/* The head: each backend, instruction set and thread count gives the bits of plain around every
+ * tile, group and chunk of the vocabulary, and the comparison catches a mask that is dropped and
+ * chunks that are not anchored (spec T4.1, T4.2, T4.3, N4.2). */
 #include "kernel_test.h"
 
 #include <criterion/criterion.h>
@@ -20,21 +21,28 @@ typedef struct {
 static sl_status forward(sl_context *ctx, void *arg, float *out) {
   const inputs *in = arg;
   const size_t t = in->seq[in->n_seq];
-  return sl_logprob_forward(ctx, out, out + t, out + 2 * t, out + 3 * t, in->h, in->w, NULL, in->target, in->mask, in->inv_temperature, t,
-                            in->d, in->vocab);
+  return sl_logprob_forward(ctx, out, out + t, out + 2 * t, out + 3 * t, in->h, in->w, NULL,
+                            in->target, in->mask, in->inv_temperature, t, in->d, in->vocab);
 }
 
 static sl_status backward(sl_context *ctx, void *arg, float *out) {
   const inputs *in = arg;
   const size_t t = in->seq[in->n_seq];
-  return sl_logprob_backward(ctx, out, out + t * in->d, in->dlogp, in->dentropy, in->state + t, in->state + 2 * t, in->state + 3 * t, in->h,
-                             in->w, NULL, in->target, in->mask, in->inv_temperature, in->seq, in->n_seq, in->d, in->vocab);
+  return sl_logprob_backward(ctx, out, out + t * in->d, in->dlogp, in->dentropy, in->state + t,
+                             in->state + 2 * t, in->state + 3 * t, in->h, in->w, NULL, in->target,
+                             in->mask, in->inv_temperature, in->seq, in->n_seq, in->d, in->vocab);
 }
 
-static inputs new_inputs(source *s, kind what, const uint32_t *length, size_t n_seq, size_t d, size_t vocab, uint32_t unmasked_of_8) {
-  inputs in = {.n_seq = n_seq, .d = d, .vocab = vocab, .inv_temperature = 1.25f, .seq = new_seq(length, n_seq)};
+static inputs new_inputs(source *s, kind what, const uint32_t *length, size_t n_seq, size_t d,
+                         size_t vocab, uint32_t unmasked_of_8) {
+  inputs in = {.n_seq = n_seq,
+               .d = d,
+               .vocab = vocab,
+               .inv_temperature = 1.25f,
+               .seq = new_seq(length, n_seq)};
   const size_t t = in.seq[n_seq];
-  in.h = new_floats(s, what, t * d), in.w = new_floats(s, what, vocab * d), in.state = zero_floats(4 * t);
+  in.h = new_floats(s, what, t * d), in.w = new_floats(s, what, vocab * d),
+  in.state = zero_floats(4 * t);
   in.dlogp = new_floats(s, USUAL, t), in.dentropy = new_floats(s, USUAL, t);
   in.target = malloc((t + 1) * sizeof *in.target), in.mask = malloc(t + 1);
   cr_assert(in.target && in.mask);
@@ -48,17 +56,20 @@ static inputs new_inputs(source *s, kind what, const uint32_t *length, size_t n_
 }
 
 static void free_inputs(inputs *in) {
-  free_floats(in->h), free_floats(in->w), free_floats(in->state), free_floats(in->dlogp), free_floats(in->dentropy);
+  free_floats(in->h), free_floats(in->w), free_floats(in->state), free_floats(in->dlogp),
+      free_floats(in->dentropy);
   free(in->target), free(in->mask), free(in->seq);
 }
 
-static void check(source *s, kind what, const uint32_t *length, size_t n_seq, size_t d, size_t vocab, uint32_t unmasked_of_8) {
+static void check(source *s, kind what, const uint32_t *length, size_t n_seq, size_t d,
+                  size_t vocab, uint32_t unmasked_of_8) {
   inputs in = new_inputs(s, what, length, n_seq, d, vocab, unmasked_of_8);
   const size_t t = in.seq[n_seq], floats = (t + vocab) * d;
   float *initial = new_floats(s, USUAL, floats);
   char name[128];
-  snprintf(name, sizeof name, "%zu tokens in %zu sequences, d %zu, vocab %zu, %u of 8 unmasked, seed %d", t, n_seq, d, vocab, unmasked_of_8,
-           SEED);
+  snprintf(name, sizeof name,
+           "%zu tokens in %zu sequences, d %zu, vocab %zu, %u of 8 unmasked, seed %d", t, n_seq, d,
+           vocab, unmasked_of_8, SEED);
   cr_expect(all_contexts_agree(name, forward, &in, NULL, 4 * t), "forward, %s", name);
   cr_expect(all_contexts_agree(name, backward, &in, initial, floats), "backward, %s", name);
   free_floats(initial);
@@ -71,10 +82,12 @@ Test(head, around_tiles) {
   static const size_t vocab[] = {1, 17, 31, 33, 255, 257}, d[] = {0, 1, 33};
   for (size_t v = 0; v < sizeof vocab / sizeof *vocab; v++)
     for (size_t i = 0; i < sizeof d / sizeof *d; i++)
-      for (uint32_t unmasked = 0; unmasked <= 8; unmasked += 4) check(&s, (kind)(v % KINDS), length, 4, d[i], vocab[v], unmasked);
+      for (uint32_t unmasked = 0; unmasked <= 8; unmasked += 4)
+        check(&s, (kind)(v % KINDS), length, 4, d[i], vocab[v], unmasked);
 }
 
-/* Vocabularies of several chunks of softmax sums and several groups of the gradient; blocks of chunks of tokens. */
+/* Vocabularies of several chunks of softmax sums and several groups of the gradient; blocks of
+ * chunks of tokens. */
 Test(head, around_groups) {
   source s = seeded(SEED);
   static const uint32_t length[] = {7, 2 * SL_DOT_CHUNK + 1, 0, SL_DOT_CHUNK};
@@ -108,7 +121,9 @@ static sl_status planted(sl_context *ctx, void *arg, float *out) {
   return status;
 }
 
-static sl_status right(sl_context *ctx, void *arg, float *out) { return backward(ctx, &((planted_inputs *)arg)->in, out); }
+static sl_status right(sl_context *ctx, void *arg, float *out) {
+  return backward(ctx, &((planted_inputs *)arg)->in, out);
+}
 
 Test(head, planted) {
   source s = seeded(SEED);
@@ -119,11 +134,13 @@ Test(head, planted) {
   uint8_t *mask = p.in.mask, *all = malloc(t);
   cr_assert_not_null(all);
   memset(all, 1, t);
-  p.in.mask = all; /* states of masked rows too, so that a dropped mask gives wrong numbers and not an error */
+  p.in.mask = all; /* states of masked rows too, so that a dropped mask gives wrong numbers and not
+                      an error */
   cr_assert_eq(forward(plain_context(), &p.in, p.in.state), SL_OK);
   p.in.mask = mask;
   for (p.w = RIGHT; p.w < WAYS; p.w++)
-    cr_expect_eq(runs_agree("planted", planted, right, &p, initial, floats), p.w == RIGHT, "way %d", (int)p.w);
+    cr_expect_eq(runs_agree("planted", planted, right, &p, initial, floats), p.w == RIGHT, "way %d",
+                 (int)p.w);
   free(all), free_floats(initial);
   free_inputs(&p.in);
 }

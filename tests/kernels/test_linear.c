@@ -1,5 +1,6 @@
-/* Linear layers: each backend, instruction set and thread count gives the bits of plain at shapes around every tile and chunk, from packed
- * and from plain weights, and the comparison catches the usual wrong orders (spec T2.1, T2.2, T2.3, T2.4, N3.2, N3.4, N4.2). */
+/* Linear layers: each backend, instruction set and thread count gives the bits of plain at shapes
+ * around every tile and chunk, from packed and from plain weights, and the comparison catches the
+ * usual wrong orders (spec T2.1, T2.2, T2.3, T2.4, N3.2, N3.4, N4.2). */
 #include "kernel_test.h"
 
 #include <criterion/criterion.h>
@@ -16,8 +17,10 @@ typedef struct {
   int packed;
 } forward_inputs;
 
-/* The pack of w, or NULL where the context does not pack; kept for each context, so that a second run takes no memory. */
-static void *pack_for(sl_context *ctx, const float *w, size_t n, size_t k, sl_pack_kind which, int part) {
+/* The pack of w, or NULL where the context does not pack; kept for each context, so that a second
+ * run takes no memory. */
+static void *pack_for(sl_context *ctx, const float *w, size_t n, size_t k, sl_pack_kind which,
+                      int part) {
   static void *pack[PARTS];
   static size_t room[PARTS];
   const size_t bytes = sl_linear_pack_bytes(ctx, n, k, which);
@@ -28,7 +31,8 @@ static void *pack_for(sl_context *ctx, const float *w, size_t n, size_t k, sl_pa
     room[part] = bytes;
     cr_assert_not_null(pack[part]);
   }
-  cr_assert_eq(sl_linear_pack(ctx, pack[part], w, n, k, which), SL_OK, "%s", sl_context_error(ctx)->message);
+  cr_assert_eq(sl_linear_pack(ctx, pack[part], w, n, k, which), SL_OK, "%s",
+               sl_context_error(ctx)->message);
   return pack[part];
 }
 
@@ -39,7 +43,8 @@ static sl_status forward(sl_context *ctx, void *arg, float *out) {
 }
 
 static void check_forward(source *s, kind what, size_t t, size_t n, size_t k) {
-  float *x = new_floats(s, what, t * k), *w = new_floats(s, what, n * k), *bias = new_floats(s, what, n);
+  float *x = new_floats(s, what, t * k), *w = new_floats(s, what, n * k),
+        *bias = new_floats(s, what, n);
   char name[128];
   for (int i = 0; i < 4; i++) {
     forward_inputs in = {x, w, i & 1 ? bias : NULL, t, n, k, i >> 1};
@@ -51,11 +56,13 @@ static void check_forward(source *s, kind what, size_t t, size_t n, size_t k) {
 
 Test(linear, forward) {
   source s = seeded(SEED);
-  static const size_t t[] = {0, 1, 3, 12, 13, 37}, n[] = {0, 1, 17, 24, 32, 33, 97}, k[] = {0, 1, 7, 255, 256, 257, 523};
+  static const size_t t[] = {0, 1, 3, 12, 13, 37}, n[] = {0, 1, 17, 24, 32, 33, 97},
+                      k[] = {0, 1, 7, 255, 256, 257, 523};
   size_t round = 0;
   for (size_t a = 0; a < sizeof t / sizeof *t; a++)
     for (size_t b = 0; b < sizeof n / sizeof *n; b++)
-      for (size_t c = 0; c < sizeof k / sizeof *k; c++) check_forward(&s, (kind)(round++ % KINDS), t[a], n[b], k[c]);
+      for (size_t c = 0; c < sizeof k / sizeof *k; c++)
+        check_forward(&s, (kind)(round++ % KINDS), t[a], n[b], k[c]);
 }
 
 /* More blocks than one, for threads. */
@@ -75,7 +82,9 @@ static sl_status input_grad(sl_context *ctx, void *arg, float *out) {
   const input_grad_inputs *in = arg;
   sl_linear_part parts[PARTS];
   for (size_t i = 0; i < in->n_parts; i++) {
-    const void *packed = in->packed && i != 1 ? pack_for(ctx, in->w[i], in->n[i], in->k, SL_PACK_INPUT_GRAD, (int)i) : NULL;
+    const void *packed = in->packed && i != 1
+                             ? pack_for(ctx, in->w[i], in->n[i], in->k, SL_PACK_INPUT_GRAD, (int)i)
+                             : NULL;
     parts[i] = (sl_linear_part){in->dy[i], in->w[i], packed, in->n[i]};
   }
   return sl_linear_input_grad(ctx, out, parts, in->n_parts, in->t, in->k);
@@ -86,12 +95,14 @@ static void check_input_grad(source *s, kind what, size_t t, size_t k, const siz
   float *dy[PARTS], *w[PARTS];
   char name[128];
   for (size_t i = 0; i < PARTS; i++) {
-    in.dy[i] = dy[i] = new_floats(s, what, t * n[i]), in.w[i] = w[i] = new_floats(s, what, n[i] * k);
+    in.dy[i] = dy[i] = new_floats(s, what, t * n[i]),
+    in.w[i] = w[i] = new_floats(s, what, n[i] * k);
     in.n[i] = n[i];
   }
   for (in.n_parts = 0; in.n_parts <= PARTS; in.n_parts++)
     for (in.packed = 0; in.packed < 2; in.packed++) {
-      snprintf(name, sizeof name, "input grad t %zu k %zu n %zu %zu %zu, parts %zu, seed %d", t, k, n[0], n[1], n[2], in.n_parts, SEED);
+      snprintf(name, sizeof name, "input grad t %zu k %zu n %zu %zu %zu, parts %zu, seed %d", t, k,
+               n[0], n[1], n[2], in.n_parts, SEED);
       cr_expect(all_contexts_agree(name, input_grad, &in, NULL, t * k), "%s", name);
     }
   for (size_t i = 0; i < PARTS; i++) free_floats(dy[i]), free_floats(w[i]);
@@ -104,7 +115,8 @@ Test(linear, input_grad) {
   size_t round = 0;
   for (size_t a = 0; a < sizeof t / sizeof *t; a++)
     for (size_t b = 0; b < sizeof k / sizeof *k; b++)
-      for (size_t c = 0; c < sizeof n / sizeof *n; c++) check_input_grad(&s, (kind)(round++ % KINDS), t[a], k[b], n[c]);
+      for (size_t c = 0; c < sizeof n / sizeof *n; c++)
+        check_input_grad(&s, (kind)(round++ % KINDS), t[a], k[b], n[c]);
 }
 
 typedef struct {
@@ -116,16 +128,20 @@ typedef struct {
 
 static sl_status weight_grad(sl_context *ctx, void *arg, float *out) {
   const weight_grad_inputs *in = arg;
-  return sl_linear_weight_grad(ctx, out, in->bias ? out + in->n * in->k : NULL, in->dy, in->x, in->seq, in->n_seq, in->n, in->k);
+  return sl_linear_weight_grad(ctx, out, in->bias ? out + in->n * in->k : NULL, in->dy, in->x,
+                               in->seq, in->n_seq, in->n, in->k);
 }
 
-static void check_weight_grad(source *s, kind what, const uint32_t *seq, size_t n_seq, size_t n, size_t k) {
+static void check_weight_grad(source *s, kind what, const uint32_t *seq, size_t n_seq, size_t n,
+                              size_t k) {
   const size_t t = seq[n_seq], floats = n * k + n;
-  float *dy = new_floats(s, what, t * n), *x = new_floats(s, what, t * k), *initial = new_floats(s, what, floats);
+  float *dy = new_floats(s, what, t * n), *x = new_floats(s, what, t * k),
+        *initial = new_floats(s, what, floats);
   char name[128];
   for (int bias = 0; bias < 2; bias++) {
     weight_grad_inputs in = {dy, x, seq, n_seq, n, k, bias};
-    snprintf(name, sizeof name, "weight grad n %zu k %zu, %zu tokens in %zu sequences, seed %d", n, k, t, n_seq, SEED);
+    snprintf(name, sizeof name, "weight grad n %zu k %zu, %zu tokens in %zu sequences, seed %d", n,
+             k, t, n_seq, SEED);
     cr_expect(all_contexts_agree(name, weight_grad, &in, initial, floats), "%s", name);
   }
   free_floats(dy), free_floats(x), free_floats(initial);
@@ -149,11 +165,21 @@ Test(linear, weight_grad) {
 }
 
 /* Wrong orders, put into the same small kernels. */
-typedef enum { RIGHT, TWO_ACCUMULATORS, PRODUCT_ROUNDED, TAIL_DROPPED, ONE_CHUNK, BIAS_FIRST, RULES } rule;
-static const char *const rule_names[] = {"right",        "two accumulators",     "product rounded on its own",
-                                         "tail dropped", "one chain, no chunks", "bias before the dot"};
+typedef enum {
+  RIGHT,
+  TWO_ACCUMULATORS,
+  PRODUCT_ROUNDED,
+  TAIL_DROPPED,
+  ONE_CHUNK,
+  BIAS_FIRST,
+  RULES
+} rule;
+static const char *const rule_names[] = {
+    "right",        "two accumulators",     "product rounded on its own",
+    "tail dropped", "one chain, no chunks", "bias before the dot"};
 
-static float planted_chain(const float *a, size_t step_a, const float *b, size_t step_b, size_t n, rule r) {
+static float planted_chain(const float *a, size_t step_a, const float *b, size_t step_b, size_t n,
+                           rule r) {
   float chain[2] = {0};
   for (size_t i = 0; i < n; i++) {
     float *c = &chain[r == TWO_ACCUMULATORS ? i % 2 : 0];
@@ -163,11 +189,13 @@ static float planted_chain(const float *a, size_t step_a, const float *b, size_t
   return chain[0] + chain[1];
 }
 
-static float planted_dot(float total, const float *a, size_t step_a, const float *b, size_t step_b, size_t n, rule r) {
+static float planted_dot(float total, const float *a, size_t step_a, const float *b, size_t step_b,
+                         size_t n, rule r) {
   const size_t chunk = r == ONE_CHUNK ? n + 1 : SL_DOT_CHUNK;
   if (r == TAIL_DROPPED) n = n / 8 * 8;
   for (size_t i = 0; i < n; i += chunk)
-    total += planted_chain(a + i * step_a, step_a, b + i * step_b, step_b, n - i < chunk ? n - i : chunk, r);
+    total += planted_chain(a + i * step_a, step_a, b + i * step_b, step_b,
+                           n - i < chunk ? n - i : chunk, r);
   return total;
 }
 
@@ -189,20 +217,25 @@ static sl_status planted_forward(sl_context *ctx, void *arg, float *out) {
   return SL_OK;
 }
 
-static sl_status right_forward(sl_context *ctx, void *arg, float *out) { return forward(ctx, &((planted_inputs *)arg)->in, out); }
+static sl_status right_forward(sl_context *ctx, void *arg, float *out) {
+  return forward(ctx, &((planted_inputs *)arg)->in, out);
+}
 
 Test(linear, planted_in_forward) {
   enum { T = 5, N = 30, K = 2 * SL_DOT_CHUNK + 5 };
   source s = seeded(SEED);
-  float *x = new_floats(&s, USUAL, T * K), *w = new_floats(&s, USUAL, N * K), *bias = new_floats(&s, USUAL, N);
+  float *x = new_floats(&s, USUAL, T * K), *w = new_floats(&s, USUAL, N * K),
+        *bias = new_floats(&s, USUAL, N);
   for (rule r = RIGHT; r < RULES; r++) {
     planted_inputs p = {{x, w, bias, T, N, K, 0}, r};
-    cr_expect_eq(runs_agree(rule_names[r], planted_forward, right_forward, &p, NULL, T * N), r == RIGHT, "%s", rule_names[r]);
+    cr_expect_eq(runs_agree(rule_names[r], planted_forward, right_forward, &p, NULL, T * N),
+                 r == RIGHT, "%s", rule_names[r]);
   }
   free_floats(x), free_floats(w), free_floats(bias);
 }
 
-/* Chunks of tokens anchored at the batch instead of the sequence, a sequence too few, and the rules above. */
+/* Chunks of tokens anchored at the batch instead of the sequence, a sequence too few, and the rules
+ * above. */
 enum { ANCHORED_AT_BATCH = RULES, SEQUENCE_DROPPED, TOKEN_RULES };
 
 typedef struct {
@@ -220,24 +253,29 @@ static sl_status planted_weight_grad(sl_context *ctx, void *arg, float *out) {
   for (size_t j = 0; j < in->n; j++)
     for (size_t c = 0; c < in->k; c++)
       for (size_t s = 0; s < n_seq; s++)
-        out[j * in->k + c] = planted_dot(out[j * in->k + c], in->dy + seq[s] * in->n + j, in->n, in->x + seq[s] * in->k + c, in->k,
-                                         seq[s + 1] - seq[s], p->r < RULES ? (rule)p->r : RIGHT);
+        out[j * in->k + c] = planted_dot(out[j * in->k + c], in->dy + seq[s] * in->n + j, in->n,
+                                         in->x + seq[s] * in->k + c, in->k, seq[s + 1] - seq[s],
+                                         p->r < RULES ? (rule)p->r : RIGHT);
   return SL_OK;
 }
 
-static sl_status right_weight_grad(sl_context *ctx, void *arg, float *out) { return weight_grad(ctx, &((planted_tokens *)arg)->in, out); }
+static sl_status right_weight_grad(sl_context *ctx, void *arg, float *out) {
+  return weight_grad(ctx, &((planted_tokens *)arg)->in, out);
+}
 
 Test(linear, planted_in_weight_grad) {
   enum { N = 7, K = 11 };
   static const uint32_t length[] = {5, SL_DOT_CHUNK + 3, 0, SL_DOT_CHUNK};
   source s = seeded(SEED);
   uint32_t *seq = new_seq(length, 4);
-  float *dy = new_floats(&s, USUAL, seq[4] * N), *x = new_floats(&s, USUAL, seq[4] * K), *initial = new_floats(&s, USUAL, N * K);
+  float *dy = new_floats(&s, USUAL, seq[4] * N), *x = new_floats(&s, USUAL, seq[4] * K),
+        *initial = new_floats(&s, USUAL, N * K);
   for (int r = RIGHT; r < TOKEN_RULES; r++) {
     if (r == BIAS_FIRST) continue;
     planted_tokens p = {{dy, x, seq, 4, N, K, 0}, r};
-    cr_expect_eq(runs_agree("planted in weight grad", planted_weight_grad, right_weight_grad, &p, initial, N * K), r == RIGHT, "rule %d",
-                 r);
+    cr_expect_eq(runs_agree("planted in weight grad", planted_weight_grad, right_weight_grad, &p,
+                            initial, N * K),
+                 r == RIGHT, "rule %d", r);
   }
   free_floats(dy), free_floats(x), free_floats(initial), free(seq);
 }

@@ -1,10 +1,12 @@
-/* The published methods as settings of the objective (spec O6.1, O6.2): each against its own paper's formula, written here in binary64. */
+/* The published methods as settings of the objective (spec O6.1, O6.2): each against its own
+ * paper's formula, written here in binary64. */
 #include "objective_step.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
 
-/* A method: its settings, and what multiplies -A c in a token's gradient, as a function of the ratio. */
+/* A method: its settings, and what multiplies -A c in a token's gradient, as a function of the
+ * ratio. */
 typedef struct {
   const char *name;
   double (*factor)(double r, double a);
@@ -42,7 +44,13 @@ static void cispo(const void *unused, int positive, float r, float *f, float *w)
 }
 
 static const method methods[] = {
-    {"GRPO", ppo, {.family = SL_GATE_CLIP, .clip_low = 0.2, .clip_high = 0.2}, SL_LEVEL_TOKEN, SL_AGG_SEQUENCE_MEAN, SL_ADV_STD_SAMPLE, 0},
+    {"GRPO",
+     ppo,
+     {.family = SL_GATE_CLIP, .clip_low = 0.2, .clip_high = 0.2},
+     SL_LEVEL_TOKEN,
+     SL_AGG_SEQUENCE_MEAN,
+     SL_ADV_STD_SAMPLE,
+     0},
     {"PPO, clip-higher",
      clip_higher,
      {.family = SL_GATE_CLIP, .clip_low = 0.2, .clip_high = 0.28},
@@ -57,8 +65,20 @@ static const method methods[] = {
      SL_AGG_TOKEN_MEAN,
      SL_ADV_STD_POPULATION,
      0},
-    {"Dr.GRPO", ppo, {.family = SL_GATE_CLIP, .clip_low = 0.2, .clip_high = 0.2}, SL_LEVEL_TOKEN, SL_AGG_CONSTANT, SL_ADV_NO_STD, 0},
-    {"RLOO", one, {.family = SL_GATE_IDENTITY}, SL_LEVEL_SEQUENCE, SL_AGG_CONSTANT, SL_ADV_LEAVE_ONE_OUT, 1},
+    {"Dr.GRPO",
+     ppo,
+     {.family = SL_GATE_CLIP, .clip_low = 0.2, .clip_high = 0.2},
+     SL_LEVEL_TOKEN,
+     SL_AGG_CONSTANT,
+     SL_ADV_NO_STD,
+     0},
+    {"RLOO",
+     one,
+     {.family = SL_GATE_IDENTITY},
+     SL_LEVEL_SEQUENCE,
+     SL_AGG_CONSTANT,
+     SL_ADV_LEAVE_ONE_OUT,
+     1},
     {"GSPO",
      gspo,
      {.family = SL_GATE_CLIP, .clip_low = 3e-4, .clip_high = 4e-4},
@@ -66,21 +86,35 @@ static const method methods[] = {
      SL_AGG_SEQUENCE_MEAN,
      SL_ADV_STD_POPULATION,
      0},
-    {"SAPO", sapo, {.family = SL_GATE_SIGMOID, .tau = {1.05f, 1.0f}}, SL_LEVEL_TOKEN, SL_AGG_SEQUENCE_MEAN, SL_ADV_STD_POPULATION, 0},
-    {"CISPO", capped, {.family = SL_GATE_EXPRESSION, .function = cispo}, SL_LEVEL_TOKEN, SL_AGG_TOKEN_MEAN, SL_ADV_STD_POPULATION, 0},
+    {"SAPO",
+     sapo,
+     {.family = SL_GATE_SIGMOID, .tau = {1.05f, 1.0f}},
+     SL_LEVEL_TOKEN,
+     SL_AGG_SEQUENCE_MEAN,
+     SL_ADV_STD_POPULATION,
+     0},
+    {"CISPO",
+     capped,
+     {.family = SL_GATE_EXPRESSION, .function = cispo},
+     SL_LEVEL_TOKEN,
+     SL_AGG_TOKEN_MEAN,
+     SL_ADV_STD_POPULATION,
+     0},
 };
 
 #define LENGTH_CONSTANT 32.0
 #define EPS 1e-6
 
-/* A group of four sequences; log-ratios are multiples of 2^-6 below 1.5 in size, so that their differences are exact. */
+/* A group of four sequences; log-ratios are multiples of 2^-6 below 1.5 in size, so that their
+ * differences are exact. */
 static step four_sequences(source *s, int on_policy) {
   step p = {.n_groups = 1, .n_seq = 4, .group = {0, 4}, .reward = {1.0, 0.0, 0.0, 0.5}};
   for (size_t i = 0; i < 4; i++) {
     p.seq[i + 1] = p.seq[i] + 5 + next_below(s, 9);
     for (size_t t = p.seq[i]; t < p.seq[i + 1]; t++) {
       p.mask[t] = next_below(s, 5) != 0 || t == p.seq[i];
-      p.old[t] = -2.0f, p.new[t] = on_policy ? -2.0f : -2.0f + ((float)next_below(s, 193) - 96.0f) * 0x1p-6f;
+      p.old[t] = -2.0f,
+      p.new[t] = on_policy ? -2.0f : -2.0f + ((float)next_below(s, 193) - 96.0f) * 0x1p-6f;
       p.tokens[i] += p.mask[t];
     }
   }
@@ -104,8 +138,11 @@ static double advantage_of(const method *m, const step *p, size_t i) {
 }
 
 static double coefficient_of(const method *m, const step *p, size_t i) {
-  const double n = (double)p->tokens[i], all = (double)(p->tokens[0] + p->tokens[1] + p->tokens[2] + p->tokens[3]);
-  return m->aggregation == SL_AGG_SEQUENCE_MEAN ? 0.25 / n : m->aggregation == SL_AGG_TOKEN_MEAN ? 1.0 / all : 0.25 / LENGTH_CONSTANT;
+  const double n = (double)p->tokens[i],
+               all = (double)(p->tokens[0] + p->tokens[1] + p->tokens[2] + p->tokens[3]);
+  return m->aggregation == SL_AGG_SEQUENCE_MEAN ? 0.25 / n
+         : m->aggregation == SL_AGG_TOKEN_MEAN  ? 1.0 / all
+                                                : 0.25 / LENGTH_CONSTANT;
 }
 
 static double ratio_of(const method *m, const step *p, size_t i, size_t t) {
@@ -116,9 +153,10 @@ static double ratio_of(const method *m, const step *p, size_t i, size_t t) {
   return exp(sum / (double)p->tokens[i]);
 }
 
-/* d has these roundings of u = 2^-24 relative: A, a, exp, w, w r, d: 6, and at sequence level X, which |X| < 1.5 makes 1.5 more. Those of r
- * (1 u), r - 1 and z reach w through z: with r < 4.5 and |z| < 3.7 they move it by 4.8, 3.7 and 3.7 u at most, and w by less than that
- * relative, since |w'/w| = tanh(|z|/2) < 1. So at most 7.5 + 12.2 < 20 u. */
+/* d has these roundings of u = 2^-24 relative: A, a, exp, w, w r, d: 6, and at sequence level X,
+ * which |X| < 1.5 makes 1.5 more. Those of r (1 u), r - 1 and z reach w through z: with r < 4.5 and
+ * |z| < 3.7 they move it by 4.8, 3.7 and 3.7 u at most, and w by less than that relative, since
+ * |w'/w| = tanh(|z|/2) < 1. So at most 7.5 + 12.2 < 20 u. */
 #define LIMIT (20.0 * 0x1p-24)
 
 static void check_method(const method *m, uint64_t seed, int *gated, int *passed) {
@@ -126,14 +164,18 @@ static void check_method(const method *m, uint64_t seed, int *gated, int *passed
   step p = four_sequences(&s, m->on_policy);
   const sl_objective o = {.gate = m->gate, .level = m->level};
   sl_error err;
-  cr_assert_eq(sl_advantages(p.advantage, NULL, p.reward, p.group, 1, m->advantage, EPS, &err), SL_OK, "%s", err.message);
-  cr_assert_eq(sl_objective_coefficients(p.coefficient, p.tokens, 4, m->aggregation, LENGTH_CONSTANT, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_advantages(p.advantage, NULL, p.reward, p.group, 1, m->advantage, EPS, &err),
+               SL_OK, "%s", err.message);
+  cr_assert_eq(
+      sl_objective_coefficients(p.coefficient, p.tokens, 4, m->aggregation, LENGTH_CONSTANT, &err),
+      SL_OK, "%s", err.message);
   const outcome got = loss_of(&p, &o);
   for (size_t i = 0; i < 4; i++)
     for (size_t t = p.seq[i]; t < p.seq[i + 1]; t++) {
       const double a = advantage_of(m, &p, i), r = ratio_of(m, &p, i, t), factor = m->factor(r, a);
       const double want = p.mask[t] ? -a * coefficient_of(m, &p, i) * factor : 0.0;
-      cr_assert(fabs((double)got.d[t] - want) <= LIMIT * fabs(want), "%s, seed %llu, token %zu, ratio %g: %.9g, not %.9g", m->name,
+      cr_assert(fabs((double)got.d[t] - want) <= LIMIT * fabs(want),
+                "%s, seed %llu, token %zu, ratio %g: %.9g, not %.9g", m->name,
                 (unsigned long long)seed, t, r, (double)got.d[t], want);
       *gated += factor < r, *passed += want != 0.0;
     }
@@ -143,7 +185,9 @@ Test(methods, each_is_its_papers_formula) {
   const uint64_t first = first_seed(1), count = seed_count(20);
   for (size_t k = 0; k < sizeof methods / sizeof *methods; k++) {
     int gated = 0, passed = 0;
-    for (uint64_t seed = first; seed < first + count; seed++) check_method(&methods[k], seed, &gated, &passed);
-    cr_expect(passed > 0 && (gated > 0 || methods[k].on_policy), "%s: the gate was never at work", methods[k].name);
+    for (uint64_t seed = first; seed < first + count; seed++)
+      check_method(&methods[k], seed, &gated, &passed);
+    cr_expect(passed > 0 && (gated > 0 || methods[k].on_policy), "%s: the gate was never at work",
+              methods[k].name);
   }
 }

@@ -1,5 +1,5 @@
-/* Properties of the objective over random steps (spec O1 to O5): equal bits, not closeness, wherever the clauses promise them. Planted
- * failures at the end: each must break its property. */
+/* Properties of the objective over random steps (spec O1 to O5): equal bits, not closeness,
+ * wherever the clauses promise them. Planted failures at the end: each must break its property. */
 #include "objective_step.h"
 
 #include <criterion/criterion.h>
@@ -8,8 +8,10 @@
 #include <string.h>
 
 #define CASES 60
-static const sl_advantage_kind advantages[] = {SL_ADV_STD_POPULATION, SL_ADV_STD_SAMPLE, SL_ADV_NO_STD, SL_ADV_LEAVE_ONE_OUT};
-static const sl_aggregation aggregations[] = {SL_AGG_SEQUENCE_MEAN, SL_AGG_TOKEN_MEAN, SL_AGG_CONSTANT};
+static const sl_advantage_kind advantages[] = {SL_ADV_STD_POPULATION, SL_ADV_STD_SAMPLE,
+                                               SL_ADV_NO_STD, SL_ADV_LEAVE_ONE_OUT};
+static const sl_aggregation aggregations[] = {SL_AGG_SEQUENCE_MEAN, SL_AGG_TOKEN_MEAN,
+                                              SL_AGG_CONSTANT};
 
 /* A property holds for the step that a seed makes, or says what is wrong. */
 typedef int (*property)(source *s, step *p, const sl_objective *o);
@@ -25,8 +27,10 @@ static int holds_for(property holds, uint64_t seed) {
 static void check(const char *name, property holds) {
   const uint64_t first = first_seed(1), count = seed_count(CASES);
   for (uint64_t seed = first; seed < first + count; seed++)
-    cr_assert(holds_for(holds, seed), REPLAY, (unsigned long long)seed, "objective_properties", name);
-  printf("%s: seeds %llu to %llu\n", name, (unsigned long long)first, (unsigned long long)(first + count - 1));
+    cr_assert(holds_for(holds, seed), REPLAY, (unsigned long long)seed, "objective_properties",
+              name);
+  printf("%s: seeds %llu to %llu\n", name, (unsigned long long)first,
+         (unsigned long long)(first + count - 1));
 }
 
 #define PROPERTY(name)                                                             \
@@ -34,15 +38,20 @@ static void check(const char *name, property holds) {
   Test(objective_properties, name) { check("objective_properties/" #name, name); } \
   static int name(source *s, step *p, const sl_objective *o)
 
-static int same(const char *what, const void *a, const void *b, size_t bytes) { return same_bits(what, a, b, bytes); }
+static int same(const char *what, const void *a, const void *b, size_t bytes) {
+  return same_bits(what, a, b, bytes);
+}
 
 /* The sequences [from, from + n) of p appended to q, with group offsets left to the caller. */
 static void append(step *q, const step *p, size_t from, size_t n) {
   for (size_t i = from; i < from + n; i++) {
     const size_t at = q->t, length = p->seq[i + 1] - p->seq[i], src = p->seq[i], k = q->n_seq++;
-    q->reward[k] = p->reward[i], q->advantage[k] = p->advantage[i], q->coefficient[k] = p->coefficient[i], q->tokens[k] = p->tokens[i];
-    memcpy(q->new + at, p->new + src, length * sizeof *p->new), memcpy(q->old + at, p->old + src, length * sizeof *p->old);
-    memcpy(q->ref + at, p->ref + src, length * sizeof *p->ref), memcpy(q->entropy + at, p->entropy + src, length * sizeof *p->entropy);
+    q->reward[k] = p->reward[i], q->advantage[k] = p->advantage[i],
+    q->coefficient[k] = p->coefficient[i], q->tokens[k] = p->tokens[i];
+    memcpy(q->new + at, p->new + src, length * sizeof *p->new),
+        memcpy(q->old + at, p->old + src, length * sizeof *p->old);
+    memcpy(q->ref + at, p->ref + src, length * sizeof *p->ref),
+        memcpy(q->entropy + at, p->entropy + src, length * sizeof *p->entropy);
     memcpy(q->mask + at, p->mask + src, length);
     q->t += length;
     q->seq[q->n_seq] = (uint32_t)q->t;
@@ -50,9 +59,11 @@ static void append(step *q, const step *p, size_t from, size_t n) {
 }
 
 /* Sequence i of p against sequence k of q. */
-static int same_sequence(const outcome *a, const step *p, size_t i, const outcome *b, const step *q, size_t k) {
+static int same_sequence(const outcome *a, const step *p, size_t i, const outcome *b, const step *q,
+                         size_t k) {
   const size_t bytes = (p->seq[i + 1] - p->seq[i]) * sizeof *a->d;
-  return same("d", b->d + q->seq[k], a->d + p->seq[i], bytes) & same("e", b->e + q->seq[k], a->e + p->seq[i], bytes) &
+  return same("d", b->d + q->seq[k], a->d + p->seq[i], bytes) &
+         same("e", b->e + q->seq[k], a->e + p->seq[i], bytes) &
          same("sums", &b->sums[k], &a->sums[i], sizeof *a->sums);
 }
 
@@ -71,18 +82,22 @@ PROPERTY(groups_permute) {
   }
   float again[STEP_SEQUENCES];
   sl_error err;
-  cr_assert_eq(sl_advantages(again, NULL, q.reward, q.group, q.n_groups, SL_ADV_STD_POPULATION, 1e-6, &err), SL_OK);
+  cr_assert_eq(
+      sl_advantages(again, NULL, q.reward, q.group, q.n_groups, SL_ADV_STD_POPULATION, 1e-6, &err),
+      SL_OK);
   finish_step(p, SL_ADV_STD_POPULATION, SL_AGG_TOKEN_MEAN);
   finish_step(&q, SL_ADV_STD_POPULATION, SL_AGG_TOKEN_MEAN);
   const outcome a = loss_of(p, o), b = loss_of(&q, o);
   int ok = 1;
   for (size_t g = 0, k = 0; g < p->n_groups; g++)
     for (size_t i = p->group[order[g]]; i < p->group[order[g] + 1]; i++, k++)
-      ok &= same("advantage", &again[k], &p->advantage[i], sizeof *again) & same_sequence(&a, p, i, &b, &q, k);
+      ok &= same("advantage", &again[k], &p->advantage[i], sizeof *again) &
+            same_sequence(&a, p, i, &b, &q, k);
   return ok;
 }
 
-/* Reversing every group reverses its advantages: the rewards' sums are exact, so that their order cannot show. */
+/* Reversing every group reverses its advantages: the rewards' sums are exact, so that their order
+ * cannot show. */
 PROPERTY(sequences_of_a_group_permute) {
   double reversed[STEP_SEQUENCES];
   float advantage[STEP_SEQUENCES], back[STEP_SEQUENCES];
@@ -90,13 +105,16 @@ PROPERTY(sequences_of_a_group_permute) {
   (void)o;
   const sl_advantage_kind how = next_below(s, 2) ? SL_ADV_NO_STD : SL_ADV_LEAVE_ONE_OUT;
   for (size_t g = 0; g < p->n_groups; g++)
-    for (size_t i = p->group[g]; i < p->group[g + 1]; i++) reversed[i] = p->reward[p->group[g + 1] - 1 - (i - p->group[g])];
-  cr_assert_eq(sl_advantages(advantage, NULL, p->reward, p->group, p->n_groups, how, 0.0, &err), SL_OK);
+    for (size_t i = p->group[g]; i < p->group[g + 1]; i++)
+      reversed[i] = p->reward[p->group[g + 1] - 1 - (i - p->group[g])];
+  cr_assert_eq(sl_advantages(advantage, NULL, p->reward, p->group, p->n_groups, how, 0.0, &err),
+               SL_OK);
   cr_assert_eq(sl_advantages(back, NULL, reversed, p->group, p->n_groups, how, 0.0, &err), SL_OK);
   int ok = 1;
   for (size_t g = 0; g < p->n_groups; g++)
     for (size_t i = p->group[g]; i < p->group[g + 1]; i++)
-      ok &= same("advantage", &back[i], &advantage[p->group[g + 1] - 1 - (i - p->group[g])], sizeof *back);
+      ok &= same("advantage", &back[i], &advantage[p->group[g + 1] - 1 - (i - p->group[g])],
+                 sizeof *back);
   return ok;
 }
 
@@ -128,7 +146,8 @@ PROPERTY(masked_slots_can_be_removed) {
     for (size_t i = p->seq[k]; i < p->seq[k + 1]; i++) {
       if (!p->mask[i]) continue;
       from[q.t] = i;
-      q.new[q.t] = p->new[i], q.old[q.t] = p->old[i], q.ref[q.t] = p->ref[i], q.entropy[q.t] = p->entropy[i], q.mask[q.t++] = 1;
+      q.new[q.t] = p->new[i], q.old[q.t] = p->old[i], q.ref[q.t] = p->ref[i],
+      q.entropy[q.t] = p->entropy[i], q.mask[q.t++] = 1;
     }
     q.seq[k + 1] = (uint32_t)q.t;
   }
@@ -138,7 +157,8 @@ PROPERTY(masked_slots_can_be_removed) {
   return ok;
 }
 
-/* Any split into micro-batches, with the coefficients of the whole step, gives the bits of the whole. */
+/* Any split into micro-batches, with the coefficients of the whole step, gives the bits of the
+ * whole. */
 PROPERTY(micro_batches_do_not_show) {
   const outcome whole = loss_of(p, o);
   int ok = 1;
@@ -161,15 +181,18 @@ PROPERTY(groups_without_variance_give_no_gradient) {
   size_t flat = 0, again = 0;
   sl_error err;
   const sl_advantage_kind how = advantages[next_below(s, 4)];
-  cr_assert_eq(sl_advantages(p->advantage, &flat, p->reward, p->group, p->n_groups, how, 1e-9, &err), SL_OK);
+  cr_assert_eq(
+      sl_advantages(p->advantage, &flat, p->reward, p->group, p->n_groups, how, 1e-9, &err), SL_OK);
   const outcome a = loss_of(p, &no_kl);
   const float zero = 0.0f;
   int ok = flat >= 1;
   for (size_t g = 0; g < p->n_groups; g++) {
     int equal = 1;
-    for (size_t i = p->group[g]; i < p->group[g + 1]; i++) equal &= p->reward[i] == p->reward[p->group[g]];
+    for (size_t i = p->group[g]; i < p->group[g + 1]; i++)
+      equal &= p->reward[i] == p->reward[p->group[g]];
     again += (size_t)equal;
-    for (size_t i = p->seq[p->group[g]]; equal && i < p->seq[p->group[g + 1]]; i++) ok &= same("d", &a.d[i], &zero, sizeof zero);
+    for (size_t i = p->seq[p->group[g]]; equal && i < p->seq[p->group[g + 1]]; i++)
+      ok &= same("d", &a.d[i], &zero, sizeof zero);
   }
   return ok & (flat == again);
 }
@@ -180,18 +203,23 @@ PROPERTY(zero_advantage_leaves_kl_and_bonus) {
   sl_objective with_kl = *o;
   with_kl.beta = 0.05, with_kl.level = SL_LEVEL_TOKEN;
   (void)s;
-  for (size_t i = 0; i < p->n_seq; i++) zero.advantage[i] = 0.0f, minus.advantage[i] = -0.0f, other.advantage[i] = 0.0f;
+  for (size_t i = 0; i < p->n_seq; i++)
+    zero.advantage[i] = 0.0f, minus.advantage[i] = -0.0f, other.advantage[i] = 0.0f;
   for (size_t i = 0; i < p->t; i++)
     if (p->mask[i]) other.old[i] = p->new[i] - 0.25f; /* other ratios: they must not matter */
-  const outcome a = loss_of(&zero, &with_kl), b = loss_of(&minus, &with_kl), c = loss_of(&other, &with_kl);
+  const outcome a = loss_of(&zero, &with_kl), b = loss_of(&minus, &with_kl),
+                c = loss_of(&other, &with_kl);
   for (size_t k = 0; k < p->n_seq; k++) /* k1's slope is 1 wherever it is not clamped */
     for (size_t i = p->seq[k]; i < p->seq[k + 1]; i++)
-      if (with_kl.kl == SL_KL_K1 && p->mask[i] && fabsf(p->new[i] - p->ref[i]) <= 80.0f && a.d[i] != (float)(0.05 * p->coefficient[k]))
+      if (with_kl.kl == SL_KL_K1 && p->mask[i] && fabsf(p->new[i] - p->ref[i]) <= 80.0f &&
+          a.d[i] != (float)(0.05 * p->coefficient[k]))
         return 0;
-  return same("d", b.d, a.d, sizeof a.d) & same("d", c.d, a.d, sizeof a.d) & same("e", b.e, a.e, sizeof a.e);
+  return same("d", b.d, a.d, sizeof a.d) & same("d", c.d, a.d, sizeof a.d) &
+         same("e", b.e, a.e, sizeof a.e);
 }
 
-/* On policy every gate's weight is 1 and its centred value 0: d is a_i, whatever the gate and tau. */
+/* On policy every gate's weight is 1 and its centred value 0: d is a_i, whatever the gate and tau.
+ */
 PROPERTY(on_policy_all_gates_agree) {
   sl_objective no_kl = *o;
   no_kl.beta = 0.0;
@@ -200,22 +228,26 @@ PROPERTY(on_policy_all_gates_agree) {
   const outcome a = loss_of(p, &no_kl);
   int ok = 1;
   for (size_t k = 0; k < p->n_seq; k++) {
-    const float want = (float)-((double)p->advantage[k] * p->coefficient[k]), d = want == 0.0f ? 0.0f : want;
-    ok &= a.sums[k].centred == 0.0 && a.sums[k].y_sum == 0.0 && a.sums[k].log_ratio_sum == 0.0 && a.sums[k].clamped == 0;
+    const float want = (float)-((double)p->advantage[k] * p->coefficient[k]),
+                d = want == 0.0f ? 0.0f : want;
+    ok &= a.sums[k].centred == 0.0 && a.sums[k].y_sum == 0.0 && a.sums[k].log_ratio_sum == 0.0 &&
+          a.sums[k].clamped == 0;
     for (size_t i = p->seq[k]; i < p->seq[k + 1]; i++)
       if (p->mask[i]) ok &= same("d", &a.d[i], &d, sizeof d);
   }
   return ok;
 }
 
-/* Log-ratios beyond the clamp: no policy gradient, counted, and every reported number stays finite. */
+/* Log-ratios beyond the clamp: no policy gradient, counted, and every reported number stays finite.
+ */
 PROPERTY(beyond_the_clamp) {
   sl_objective token = *o;
   token.level = SL_LEVEL_TOKEN, token.beta = 0.0;
   uint32_t beyond = 0, counted = 0;
   int ok = 1;
   for (size_t i = 0; i < p->t; i++)
-    if (p->mask[i] && next_below(s, 3) == 0) p->new[i] = p->old[i] + (next_below(s, 2) ? 81.0f : -1e30f);
+    if (p->mask[i] && next_below(s, 3) == 0)
+      p->new[i] = p->old[i] + (next_below(s, 2) ? 81.0f : -1e30f);
   const outcome a = loss_of(p, &token);
   for (size_t i = 0; i < p->t; i++) {
     const int outside = p->mask[i] && fabsf(p->new[i] - p->old[i]) > 80.0f;
@@ -225,8 +257,8 @@ PROPERTY(beyond_the_clamp) {
   for (size_t k = 0; k < p->n_seq; k++) {
     const sl_loss_sums *u = &a.sums[k];
     counted += u->clamped;
-    ok &=
-        isfinite(u->objective) && isfinite(u->centred) && isfinite(u->y_square_sum) && isfinite(u->effective_sum) && isfinite(u->ratio_max);
+    ok &= isfinite(u->objective) && isfinite(u->centred) && isfinite(u->y_square_sum) &&
+          isfinite(u->effective_sum) && isfinite(u->ratio_max);
   }
   return ok & (counted == beyond);
 }
@@ -240,7 +272,8 @@ PROPERTY(gates_only_weaken) {
   const outcome a = loss_of(p, &gated), b = loss_of(p, &free);
   int ok = 1;
   for (size_t k = 0; k < p->n_seq; k++)
-    for (size_t i = p->seq[k]; i < p->seq[k + 1]; i++) ok &= fabsf(a.d[i]) <= fabsf(b.d[i]) && a.d[i] * p->advantage[k] <= 0.0f;
+    for (size_t i = p->seq[k]; i < p->seq[k + 1]; i++)
+      ok &= fabsf(a.d[i]) <= fabsf(b.d[i]) && a.d[i] * p->advantage[k] <= 0.0f;
   return ok;
 }
 
@@ -258,14 +291,16 @@ PROPERTY(gradient_is_linear_in_the_advantage) {
   return ok;
 }
 
-/* The weights of a step's tokens add up to 1 for the two means: n_i and N' count what is unmasked. Each term n_i c_i has two roundings of
- * 2^-53, the sum of N of them N more. */
+/* The weights of a step's tokens add up to 1 for the two means: n_i and N' count what is unmasked.
+ * Each term n_i c_i has two roundings of 2^-53, the sum of N of them N more. */
 PROPERTY(coefficients_add_up_to_one) {
   (void)s, (void)o;
   for (int k = 0; k < 2; k++) {
     double sum = 0.0;
     sl_error err;
-    cr_assert_eq(sl_objective_coefficients(p->coefficient, p->tokens, p->n_seq, aggregations[k], 0.0, &err), SL_OK);
+    cr_assert_eq(
+        sl_objective_coefficients(p->coefficient, p->tokens, p->n_seq, aggregations[k], 0.0, &err),
+        SL_OK);
     for (size_t i = 0; i < p->n_seq; i++) sum += (double)p->tokens[i] * p->coefficient[i];
     if (!(fabs(sum - 1.0) <= (double)(p->n_seq + 3) * 0x1p-53)) return 0;
   }
@@ -273,8 +308,8 @@ PROPERTY(coefficients_add_up_to_one) {
 }
 
 /* The coefficients of the micro-batch in place of the step's. */
-static sl_status of_the_micro_batch(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *o,
-                                    const sl_gated_loss_batch *b) {
+static sl_status of_the_micro_batch(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
+                                    const sl_objective *o, const sl_gated_loss_batch *b) {
   double c[STEP_SEQUENCES], tokens = 1.0;
   for (size_t i = 0; i < b->seq[b->n_seq]; i++) tokens += b->mask[i];
   for (size_t k = 0; k < b->n_seq; k++) c[k] = 1.0 / tokens;
@@ -283,33 +318,34 @@ static sl_status of_the_micro_batch(sl_context *ctx, float *d, float *e, sl_loss
   return sl_gated_loss(ctx, d, e, sums, o, &own);
 }
 
-static sl_status mask_multiplied(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *o,
-                                 const sl_gated_loss_batch *b) {
+static sl_status mask_multiplied(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
+                                 const sl_objective *o, const sl_gated_loss_batch *b) {
   const sl_status status = sl_gated_loss(ctx, d, e, sums, o, b);
   for (size_t i = 0; i < b->seq[b->n_seq]; i++)
     if (!b->mask[i]) d[i] = 0.0f * b->logp_new[i];
   return status;
 }
 
-static sl_status only_the_output_clamped(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *o,
-                                         const sl_gated_loss_batch *b) {
+static sl_status only_the_output_clamped(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
+                                         const sl_objective *o, const sl_gated_loss_batch *b) {
   const sl_status status = sl_gated_loss(ctx, d, e, sums, o, b);
   for (size_t i = 0; i < b->seq[b->n_seq]; i++)
     if (b->mask[i] && fabsf(b->logp_new[i] - b->logp_old[i]) > 80.0f) d[i] = 1.0f;
   return status;
 }
 
-static sl_status sign_of_the_advantage(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *o,
-                                       const sl_gated_loss_batch *b) {
+static sl_status sign_of_the_advantage(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
+                                       const sl_objective *o, const sl_gated_loss_batch *b) {
   float sign[STEP_SEQUENCES];
-  for (size_t k = 0; k < b->n_seq; k++) sign[k] = b->advantage[k] == 0.0f ? 0.0f : copysignf(1.0f, b->advantage[k]);
+  for (size_t k = 0; k < b->n_seq; k++)
+    sign[k] = b->advantage[k] == 0.0f ? 0.0f : copysignf(1.0f, b->advantage[k]);
   sl_gated_loss_batch own = *b;
   own.advantage = sign;
   return sl_gated_loss(ctx, d, e, sums, o, &own);
 }
 
-static sl_status nothing_where_a_is_zero(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *o,
-                                         const sl_gated_loss_batch *b) {
+static sl_status nothing_where_a_is_zero(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
+                                         const sl_objective *o, const sl_gated_loss_batch *b) {
   const sl_status status = sl_gated_loss(ctx, d, e, sums, o, b);
   for (size_t k = 0; k < b->n_seq; k++)
     for (size_t i = b->seq[k]; i < b->seq[k + 1]; i++)
@@ -318,8 +354,8 @@ static sl_status nothing_where_a_is_zero(sl_context *ctx, float *d, float *e, sl
 }
 
 /* Sequences answer for the one before them. */
-static sl_status shifted_advantages(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *o,
-                                    const sl_gated_loss_batch *b) {
+static sl_status shifted_advantages(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
+                                    const sl_objective *o, const sl_gated_loss_batch *b) {
   float shifted[STEP_SEQUENCES];
   for (size_t k = 0; k < b->n_seq; k++) shifted[k] = b->advantage[k ? k - 1 : 0];
   sl_gated_loss_batch own = *b;
@@ -328,7 +364,8 @@ static sl_status shifted_advantages(sl_context *ctx, float *d, float *e, sl_loss
 }
 
 /* A gate that pushes twice as hard. */
-static sl_status doubled(sl_context *ctx, float *d, float *e, sl_loss_sums *sums, const sl_objective *o, const sl_gated_loss_batch *b) {
+static sl_status doubled(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
+                         const sl_objective *o, const sl_gated_loss_batch *b) {
   const sl_status status = sl_gated_loss(ctx, d, e, sums, o, b);
   for (size_t i = 0; o->gate.family != SL_GATE_IDENTITY && i < b->seq[b->n_seq]; i++) d[i] *= 2.0f;
   return status;
@@ -338,15 +375,16 @@ static const struct {
   const char *name;
   loss_kernel wrong;
   property broken;
-} planted[] = {{"coefficients of the micro-batch", of_the_micro_batch, micro_batches_do_not_show},
-               {"mask multiplied", mask_multiplied, masked_slots_contribute_nothing},
-               {"only the output clamped", only_the_output_clamped, beyond_the_clamp},
-               {"sign of the advantage", sign_of_the_advantage, gradient_is_linear_in_the_advantage},
-               {"nothing where A is 0", nothing_where_a_is_zero, zero_advantage_leaves_kl_and_bonus},
-               {"shifted advantages", shifted_advantages, groups_permute},
-               {"shifted advantages", shifted_advantages, groups_without_variance_give_no_gradient},
-               {"doubled", doubled, on_policy_all_gates_agree},
-               {"doubled", doubled, gates_only_weaken}};
+} planted[] = {
+    {"coefficients of the micro-batch", of_the_micro_batch, micro_batches_do_not_show},
+    {"mask multiplied", mask_multiplied, masked_slots_contribute_nothing},
+    {"only the output clamped", only_the_output_clamped, beyond_the_clamp},
+    {"sign of the advantage", sign_of_the_advantage, gradient_is_linear_in_the_advantage},
+    {"nothing where A is 0", nothing_where_a_is_zero, zero_advantage_leaves_kl_and_bonus},
+    {"shifted advantages", shifted_advantages, groups_permute},
+    {"shifted advantages", shifted_advantages, groups_without_variance_give_no_gradient},
+    {"doubled", doubled, on_policy_all_gates_agree},
+    {"doubled", doubled, gates_only_weaken}};
 
 Test(objective_planted, each_breaks_its_property) {
   for (size_t k = 0; k < sizeof planted / sizeof *planted; k++) {

@@ -6,7 +6,8 @@
 #include <sluice/objective.h>
 #include <string.h>
 
-static const size_t sizes[] = {0, 1, 2, 7, 15, 16, 17, 31, 32, 33, 255, 256, 257, 1023, 1024, 1025, 3000, 40001};
+static const size_t sizes[] = {0,  1,   2,   7,   15,   16,   17,   31,   32,
+                               33, 255, 256, 257, 1023, 1024, 1025, 3000, 40001};
 #define SIZES (sizeof sizes / sizeof *sizes)
 
 typedef struct {
@@ -39,15 +40,27 @@ Test(optimizer, sizes) {
       sl_adamw_state powers = {1.0, 1.0};
       inputs x = {g, n, sl_adamw_scalars(&powers, 0.9f, 0.99f, 1e-8f, 0.01f, 0.75f)};
       x.how.decay = sl_adamw_decay(0.01f, 0.1);
-      cr_expect(all_contexts_agree("grad_square_sum", square, &x, NULL, 2), "n %zu, kind %d", n, (int)k);
-      cr_expect(all_contexts_agree("adamw_step", step, &x, state, 3 * n), "n %zu, kind %d", n, (int)k);
+      cr_expect(all_contexts_agree("grad_square_sum", square, &x, NULL, 2), "n %zu, kind %d", n,
+                (int)k);
+      cr_expect(all_contexts_agree("adamw_step", step, &x, state, 3 * n), "n %zu, kind %d", n,
+                (int)k);
       free_floats(g), free_floats(state);
     }
 }
 
-/* Where one level of chunk results ends, where their list is longer than a chunk, and tails of both (spec N3.8). */
+/* Where one level of chunk results ends, where their list is longer than a chunk, and tails of both
+ * (spec N3.8). */
 Test(optimizer, square_sums_of_many_chunks) {
-  static const size_t chunks[] = {31, 32, 33, 63, 64, 65, SL_SUM_CHUNK - 1, SL_SUM_CHUNK, SL_SUM_CHUNK + 1, 2 * SL_SUM_CHUNK + 33};
+  static const size_t chunks[] = {31,
+                                  32,
+                                  33,
+                                  63,
+                                  64,
+                                  65,
+                                  SL_SUM_CHUNK - 1,
+                                  SL_SUM_CHUNK,
+                                  SL_SUM_CHUNK + 1,
+                                  2 * SL_SUM_CHUNK + 33};
   for (size_t i = 0; i < sizeof chunks / sizeof *chunks; i++)
     for (int more = -1; more < 2; more++) {
       source s = seeded(7100 + i);
@@ -66,8 +79,10 @@ Test(optimizer, small_moments_become_zero) {
   const float g[3] = {0.0f, -0.0f, 0.0f};
   const sl_adamw how = {1.0f, 0.5f, 0.5f, 0.5f, 0.5f, 1.0f, 1.0f, 0.1f, 1e-8f, 1.0f};
   for (size_t c = 0; c <= contexts; c++) {
-    float p[3] = {1, 1, 1}, m[3] = {0x1p-99f, -0x1p-100f, 0x1p-100f}, v[3] = {0x1p-99f, 0x1p-100f, 0x1.8p-100f};
-    cr_assert_eq(sl_adamw_step(c < contexts ? list[c] : plain_context(), p, m, v, g, &how, 3), SL_OK);
+    float p[3] = {1, 1, 1}, m[3] = {0x1p-99f, -0x1p-100f, 0x1p-100f},
+          v[3] = {0x1p-99f, 0x1p-100f, 0x1.8p-100f};
+    cr_assert_eq(sl_adamw_step(c < contexts ? list[c] : plain_context(), p, m, v, g, &how, 3),
+                 SL_OK);
     const float want_m[3] = {0x1p-100f, 0.0f, 0.0f}, want_v[3] = {0x1p-100f, 0.0f, 0.0f};
     cr_expect(same_bits("m", m, want_m, sizeof m));
     cr_expect(same_bits("v", v, want_v, sizeof v));
@@ -85,7 +100,8 @@ Test(optimizer, a_gradient_that_is_not_finite_is_named) {
       double sum = 7.0;
       g[3210] = what == 0 ? NAN : what == 1 ? INFINITY : -INFINITY;
       cr_expect_eq(sl_grad_square_sum(ctx, &sum, g, N), SL_ERR_NONFINITE);
-      cr_expect_not_null(strstr(sl_context_error(ctx)->message, "[3210]"), "%s", sl_context_error(ctx)->message);
+      cr_expect_not_null(strstr(sl_context_error(ctx)->message, "[3210]"), "%s",
+                         sl_context_error(ctx)->message);
       cr_expect_eq(sum, 7.0);
     }
   free_floats(g);

@@ -1,5 +1,6 @@
-/* Planted failures: kernels that are wrong in one of the usual ways must not pass the comparison that the other tests rely on. Each rule is
- * put into the same small kernel, whose right form passes (spec N3.2, N3.5, N3.6, T1.3, T3.1). */
+/* Planted failures: kernels that are wrong in one of the usual ways must not pass the comparison
+ * that the other tests rely on. Each rule is put into the same small kernel, whose right form
+ * passes (spec N3.2, N3.5, N3.6, T1.3, T3.1). */
 #include "kernel_test.h"
 
 #include <criterion/criterion.h>
@@ -7,16 +8,26 @@
 #include <sluice/functions.h>
 #include <stdlib.h>
 
-typedef enum { RIGHT, LANES_16, CHUNKS_SWAPPED, TAIL_DROPPED, PRODUCT_ROUNDED, BUTTERFLY_UPWARD, RULES } rule;
-static const char *const rule_names[] = {"right",           "16 lanes", "chunks swapped", "tail dropped", "product rounded on its own",
-                                         "butterfly upward"};
+typedef enum {
+  RIGHT,
+  LANES_16,
+  CHUNKS_SWAPPED,
+  TAIL_DROPPED,
+  PRODUCT_ROUNDED,
+  BUTTERFLY_UPWARD,
+  RULES
+} rule;
+static const char *const rule_names[] = {
+    "right",           "16 lanes", "chunks swapped", "tail dropped", "product rounded on its own",
+    "butterfly upward"};
 
 static float chunk_sum(const float *x, size_t n, rule r) {
   float lane[SL_SUM_LANES] = {0};
   const size_t lanes = r == LANES_16 ? 16 : SL_SUM_LANES;
   for (size_t i = 0; i < n; i++) {
     const float square = x[i] * x[i];
-    lane[i % lanes] = r == PRODUCT_ROUNDED ? lane[i % lanes] + square : fmaf(x[i], x[i], lane[i % lanes]);
+    lane[i % lanes] =
+        r == PRODUCT_ROUNDED ? lane[i % lanes] + square : fmaf(x[i], x[i], lane[i % lanes]);
   }
   for (size_t h = 1; h < SL_SUM_LANES; h *= 2) {
     const size_t step = r == BUTTERFLY_UPWARD ? h : SL_SUM_LANES / 2 / h;
@@ -66,7 +77,8 @@ Test(planted, sums) {
   float *x = new_floats(&s, USUAL, T * D), *w = new_floats(&s, USUAL, D);
   for (rule r = RIGHT; r < RULES; r++) {
     norm_inputs in = {x, w, T, D, r};
-    cr_expect_eq(runs_agree(rule_names[r], planted_norm, norm, &in, NULL, T * (D + 1)), r == RIGHT, "%s", rule_names[r]);
+    cr_expect_eq(runs_agree(rule_names[r], planted_norm, norm, &in, NULL, T * (D + 1)), r == RIGHT,
+                 "%s", rule_names[r]);
   }
   free_floats(x), free_floats(w);
 }
@@ -114,7 +126,8 @@ typedef struct {
 static sl_status attention(sl_context *ctx, void *arg, float *out) {
   const attention_inputs *in = arg;
   const uint32_t seq[] = {0, (uint32_t)in->n};
-  return sl_attention_forward(ctx, out, out + in->n * HEAD, out + in->n * (HEAD + 1), in->q, in->k, in->v, seq, 1, 1, 1, HEAD);
+  return sl_attention_forward(ctx, out, out + in->n * HEAD, out + in->n * (HEAD + 1), in->q, in->k,
+                              in->v, seq, 1, 1, 1, HEAD);
 }
 
 static float dot(const float *a, const float *b) {
@@ -150,9 +163,12 @@ typedef struct {
   float max, sum;
 } softmax;
 
-/* The keys [begin, end), whose scores are s[begin..end), joined to a row with the outputs o; whole: the row's maximum. */
-static void join_keys(const attention_inputs *in, softmax *row, float *o, float *s, size_t begin, size_t end, float whole) {
-  const float max = in->r == MAXIMUM_AT_ONCE ? whole : largest(s + begin, end - begin), joined = fmaxf(row->max, max);
+/* The keys [begin, end), whose scores are s[begin..end), joined to a row with the outputs o; whole:
+ * the row's maximum. */
+static void join_keys(const attention_inputs *in, softmax *row, float *o, float *s, size_t begin,
+                      size_t end, float whole) {
+  const float max = in->r == MAXIMUM_AT_ONCE ? whole : largest(s + begin, end - begin),
+              joined = fmaxf(row->max, max);
   const float a = sl_fn_exp(row->max - joined), b = sl_fn_exp(max - joined);
   for (size_t j = begin; j < end; j++) s[j] = sl_fn_exp(s[j] - max);
   row->sum = join(chunk_weight(s + begin, end - begin, in->r), b, row->sum, a, in->r);
@@ -164,16 +180,22 @@ static void join_keys(const attention_inputs *in, softmax *row, float *o, float 
   row->max = joined;
 }
 
-static void planted_row(const attention_inputs *in, size_t i, float *s, float *o, float *max_out, float *scale_out) {
-  const size_t n = in->r == LAST_KEY_DROPPED && i ? i : in->r == A_KEY_TOO_MANY && i + 1 < in->n ? i + 2 : i + 1;
+static void planted_row(const attention_inputs *in, size_t i, float *s, float *o, float *max_out,
+                        float *scale_out) {
+  const size_t n = in->r == LAST_KEY_DROPPED && i             ? i
+                   : in->r == A_KEY_TOO_MANY && i + 1 < in->n ? i + 2
+                                                              : i + 1;
   const float scale = (float)(1.0 / sqrt((double)HEAD));
   float q[HEAD];
-  for (size_t c = 0; c < HEAD; c++) q[c] = in->q[i * HEAD + c] * (in->r == SCALED_QUERY ? scale : 1.0f), o[c] = 0.0f;
-  for (size_t j = 0; j < n; j++) s[j] = dot(q, in->k + j * HEAD) * (in->r == SCALED_QUERY ? 1.0f : scale);
+  for (size_t c = 0; c < HEAD; c++)
+    q[c] = in->q[i * HEAD + c] * (in->r == SCALED_QUERY ? scale : 1.0f), o[c] = 0.0f;
+  for (size_t j = 0; j < n; j++)
+    s[j] = dot(q, in->k + j * HEAD) * (in->r == SCALED_QUERY ? 1.0f : scale);
   size_t size = SL_KEY_CHUNK;
   if (in->r == ONE_CHUNK) size = n;
   if (in->r == CHUNKS_OF_THE_DOT) size = SL_DOT_CHUNK;
-  const size_t first = in->r == CHUNKS_FROM_THE_QUERY ? (n - 1) % size + 1 : size, chunks = (n + 2 * size - first - 1) / size;
+  const size_t first = in->r == CHUNKS_FROM_THE_QUERY ? (n - 1) % size + 1 : size,
+               chunks = (n + 2 * size - first - 1) / size;
   const float whole = largest(s, n);
   softmax row = {-INFINITY, 0.0f};
   for (size_t k = 0; k < chunks; k++) {
@@ -181,7 +203,8 @@ static void planted_row(const attention_inputs *in, size_t i, float *s, float *o
     join_keys(in, &row, o, s, end > size ? end - size : 0, end < n ? end : n, whole);
   }
   const float inverse = 1.0f / row.sum, zero = in->r == ZERO_WITH_ITS_SIGN ? -0.0f : 0.0f;
-  for (size_t c = 0; c < HEAD; c++) o[c] = (in->r == DIVIDED_AT_THE_END ? o[c] / row.sum : inverse * o[c]) + zero;
+  for (size_t c = 0; c < HEAD; c++)
+    o[c] = (in->r == DIVIDED_AT_THE_END ? o[c] / row.sum : inverse * o[c]) + zero;
   *max_out = row.max, *scale_out = inverse;
 }
 
@@ -189,40 +212,49 @@ static sl_status planted_attention(sl_context *ctx, void *arg, float *out) {
   const attention_inputs *in = arg;
   float *s = malloc((in->n + 1) * sizeof *s);
   (void)ctx;
-  for (size_t i = 0; i < in->n; i++) planted_row(in, i, s, out + i * HEAD, out + in->n * HEAD + i, out + in->n * (HEAD + 1) + i);
+  for (size_t i = 0; i < in->n; i++)
+    planted_row(in, i, s, out + i * HEAD, out + in->n * HEAD + i, out + in->n * (HEAD + 1) + i);
   free(s);
   return SL_OK;
 }
 
-static int planted_agrees(const float *q, const float *k, const float *v, size_t n, attention_rule r) {
+static int planted_agrees(const float *q, const float *k, const float *v, size_t n,
+                          attention_rule r) {
   attention_inputs in = {q, k, v, n, r};
   return runs_agree(attention_names[r], planted_attention, attention, &in, NULL, n * (HEAD + 2));
 }
 
-/* A row with O = -0: the second chunk is so much larger that the first one's subnormal values vanish, and its own are a product that
- * underflows and a -0. The next row sees a value above 0. */
+/* A row with O = -0: the second chunk is so much larger that the first one's subnormal values
+ * vanish, and its own are a product that underflows and a -0. The next row sees a value above 0. */
 static void make_minus_zero(float *q, float *k, float *v) {
   for (size_t i = 0; i < SL_KEY_CHUNK + 3; i++) {
     const float score = i == SL_KEY_CHUNK ? 100.0f : i == SL_KEY_CHUNK + 1 ? 200.0f : 0.0f;
     const float value = i <= SL_KEY_CHUNK ? -0x1p-149f : i == SL_KEY_CHUNK + 1 ? -0.0f : 1.0f;
-    for (size_t c = 0; c < HEAD; c++) q[i * HEAD + c] = c == 0, k[i * HEAD + c] = c ? 0.0f : score * sqrtf(HEAD), v[i * HEAD + c] = value;
+    for (size_t c = 0; c < HEAD; c++)
+      q[i * HEAD + c] = c == 0, k[i * HEAD + c] = c ? 0.0f : score * sqrtf(HEAD),
+                   v[i * HEAD + c] = value;
   }
 }
 
 Test(planted, attention) {
   source s = seeded(12);
   enum { N = 5 * SL_KEY_CHUNK + 7, FEW = SL_KEY_CHUNK + 3 };
-  float *q = new_floats(&s, USUAL, N * HEAD), *k = new_floats(&s, USUAL, N * HEAD), *v = new_floats(&s, USUAL, N * HEAD);
-  float *few_q = zero_floats(FEW * HEAD), *few_k = zero_floats(FEW * HEAD), *few_v = zero_floats(FEW * HEAD);
+  float *q = new_floats(&s, USUAL, N * HEAD), *k = new_floats(&s, USUAL, N * HEAD),
+        *v = new_floats(&s, USUAL, N * HEAD);
+  float *few_q = zero_floats(FEW * HEAD), *few_k = zero_floats(FEW * HEAD),
+        *few_v = zero_floats(FEW * HEAD);
   make_minus_zero(few_q, few_k, few_v);
   for (attention_rule r = A_RIGHT; r < A_RULES; r++) {
     const int right = r == A_RIGHT || (r == CHUNKS_OF_THE_DOT && SL_DOT_CHUNK == SL_KEY_CHUNK);
-    cr_expect_eq(planted_agrees(q, k, v, N, r) && planted_agrees(few_q, few_k, few_v, FEW, r), right, "%s", attention_names[r]);
+    cr_expect_eq(planted_agrees(q, k, v, N, r) && planted_agrees(few_q, few_k, few_v, FEW, r),
+                 right, "%s", attention_names[r]);
   }
-  free_floats(q), free_floats(k), free_floats(v), free_floats(few_q), free_floats(few_k), free_floats(few_v);
+  free_floats(q), free_floats(k), free_floats(v), free_floats(few_q), free_floats(few_k),
+      free_floats(few_v);
 }
 
-/* Ways to misbehave with right results: taking memory again, writing behind the output, and a second run that differs. */
+/* Ways to misbehave with right results: taking memory again, writing behind the output, and a
+ * second run that differs. */
 static sl_status honest(sl_context *ctx, void *arg, float *out) {
   (void)ctx, (void)arg;
   out[0] = 1.0f;

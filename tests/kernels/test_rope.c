@@ -6,11 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const double thetas[] = {10000.0, 1000000.0, 500000.0, 100000.0, 5000000.0, 10.0, 2.0, 1.5, 1.0, 123456.789, 1024.0, 0x1p100};
+static const double thetas[] = {10000.0, 1000000.0, 500000.0, 100000.0,   5000000.0, 10.0,
+                                2.0,     1.5,       1.0,      123456.789, 1024.0,    0x1p100};
 static const size_t head_sizes[] = {2, 4, 6, 8, 16, 32, 48, 64, 80, 96, 112, 128, 192, 256, 512};
 #define COUNT(x) (sizeof(x) / sizeof *(x))
 
-/* theta^(-2i/d) rounded once: 300 bits, then to 24 with MPFR's own ternary value, so no double rounding is left to chance. */
+/* theta^(-2i/d) rounded once: 300 bits, then to 24 with MPFR's own ternary value, so no double
+ * rounding is left to chance. */
 static float exact_frequency(double theta, size_t i, size_t d) {
   mpfr_t t, e;
   mpfr_init2(t, 300), mpfr_init2(e, 300);
@@ -28,16 +30,18 @@ Test(rope, frequencies_are_correctly_rounded) {
   sl_error err;
   for (size_t a = 0; a < COUNT(thetas); a++)
     for (size_t b = 0; b < COUNT(head_sizes); b++) {
-      cr_assert_eq(sl_rope_frequencies(got, head_sizes[b], thetas[a], &err), SL_OK, "%s", err.message);
+      cr_assert_eq(sl_rope_frequencies(got, head_sizes[b], thetas[a], &err), SL_OK, "%s",
+                   err.message);
       for (size_t i = 0; i < head_sizes[b] / 2; i++)
-        cr_assert_eq(got[i], exact_frequency(thetas[a], i, head_sizes[b]), "theta %g, d %zu, i %zu: %a", thetas[a], head_sizes[b], i,
-                     (double)got[i]);
+        cr_assert_eq(got[i], exact_frequency(thetas[a], i, head_sizes[b]),
+                     "theta %g, d %zu, i %zu: %a", thetas[a], head_sizes[b], i, (double)got[i]);
     }
 }
 
 Test(rope, tables_hold_rounded_cosines_of_the_rounded_angle) {
   enum { POSITIONS = SL_ROPE_POSITIONS, D = 8 };
-  float *cosine = malloc(POSITIONS * D / 2 * sizeof *cosine), *sine = malloc(POSITIONS * D / 2 * sizeof *sine), frequency[D / 2];
+  float *cosine = malloc(POSITIONS * D / 2 * sizeof *cosine),
+        *sine = malloc(POSITIONS * D / 2 * sizeof *sine), frequency[D / 2];
   sl_error err;
   cr_assert_eq(sl_rope_tables(cosine, sine, POSITIONS, D, 10000.0, &err), SL_OK, "%s", err.message);
   cr_assert_eq(sl_rope_frequencies(frequency, D, 10000.0, &err), SL_OK);
@@ -47,9 +51,11 @@ Test(rope, tables_hold_rounded_cosines_of_the_rounded_angle) {
     for (size_t i = 0; i < D / 2; i++) {
       mpfr_set_flt(x, (float)p * frequency[i], MPFR_RNDN);
       mpfr_cos(y, x, MPFR_RNDN);
-      cr_assert_eq(mpfr_get_flt(y, MPFR_RNDN), cosine[p * D / 2 + i], "cos, position %zu, component %zu", p, i);
+      cr_assert_eq(mpfr_get_flt(y, MPFR_RNDN), cosine[p * D / 2 + i],
+                   "cos, position %zu, component %zu", p, i);
       mpfr_sin(y, x, MPFR_RNDN);
-      cr_assert_eq(mpfr_get_flt(y, MPFR_RNDN), sine[p * D / 2 + i], "sin, position %zu, component %zu", p, i);
+      cr_assert_eq(mpfr_get_flt(y, MPFR_RNDN), sine[p * D / 2 + i],
+                   "sin, position %zu, component %zu", p, i);
     }
   mpfr_clear(x), mpfr_clear(y);
   free(cosine), free(sine);
@@ -59,7 +65,8 @@ Test(rope, what_has_no_table_is_refused) {
   float c[4] = {7, 7, 7, 7}, s[4] = {7, 7, 7, 7};
   const double bad[] = {0.5, 0.0, -1.0, NAN, INFINITY, 0x1p101};
   sl_error err;
-  for (size_t i = 0; i < COUNT(bad); i++) cr_expect_eq(sl_rope_tables(c, s, 1, 4, bad[i], &err), SL_ERR_USAGE);
+  for (size_t i = 0; i < COUNT(bad); i++)
+    cr_expect_eq(sl_rope_tables(c, s, 1, 4, bad[i], &err), SL_ERR_USAGE);
   cr_expect_eq(sl_rope_tables(c, s, 1, 3, 10.0, &err), SL_ERR_USAGE);
   cr_expect_not_null(strstr(err.message, "head size 3"));
   cr_expect_eq(sl_rope_tables(c, s, 1, 0, 10.0, &err), SL_ERR_USAGE);
@@ -68,8 +75,9 @@ Test(rope, what_has_no_table_is_refused) {
   for (int i = 0; i < 4; i++) cr_expect(c[i] == 7.0f && s[i] == 7.0f);
 }
 
-/* Thetas whose inverse square root lies within 2^-52 of the middle of two floats: binary64 alone could not tell on which side. (On the
- * middle itself it never lies: (k / 2^25)^-2 with k odd is no double.) Then a power of two, which is exact. */
+/* Thetas whose inverse square root lies within 2^-52 of the middle of two floats: binary64 alone
+ * could not tell on which side. (On the middle itself it never lies: (k / 2^25)^-2 with k odd is no
+ * double.) Then a power of two, which is exact. */
 Test(rope, near_the_middle_of_two_floats) {
   float got[2];
   sl_error err;

@@ -1,4 +1,5 @@
-/* Random numbers and sampling: known answers, a naive reference, cpu equals plain, and the log-prob of the head (spec N5, T4.4). */
+/* Random numbers and sampling: known answers, a naive reference, cpu equals plain, and the log-prob
+ * of the head (spec N5, T4.4). */
 #include "kernel_test.h"
 
 #include <criterion/criterion.h>
@@ -16,7 +17,9 @@ Test(random, philox_known_answers) {
   } kat[] = {
       {{0, 0, 0, 0}, {0, 0}, {0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8}},
       {{~0u, ~0u, ~0u, ~0u}, {~0u, ~0u}, {0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd}},
-      {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}, {0xa4093822, 0x299f31d0}, {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
+      {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344},
+       {0xa4093822, 0x299f31d0},
+       {0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1}},
   };
   for (size_t i = 0; i < sizeof kat / sizeof *kat; i++) {
     uint32_t got[4];
@@ -75,7 +78,8 @@ typedef struct {
 /* out: token, logp, entropy, b each */
 static sl_status run(sl_context *ctx, void *arg, float *out) {
   const problem *p = arg;
-  return sl_sample(ctx, (uint32_t *)(void *)out, out + p->b, out + 2 * p->b, p->logits, &p->how, p->sequence, p->position, p->b, p->vocab);
+  return sl_sample(ctx, (uint32_t *)(void *)out, out + p->b, out + 2 * p->b, p->logits, &p->how,
+                   p->sequence, p->position, p->b, p->vocab);
 }
 
 typedef struct {
@@ -97,7 +101,9 @@ static uint32_t naive_token(const problem *p, size_t row) {
   uint64_t *kept = calloc(n, sizeof *kept), total = 0, have = 0, cumulative = 0;
   float max = -INFINITY;
   for (size_t v = 0; v < n; v++) max = fmaxf(max, logits[v] * inv);
-  for (size_t v = 0; v < n; v++) order[v] = (candidate){(uint64_t)floor(0x1p40 * (double)sl_fn_exp(logits[v] * inv - max)), (uint32_t)v};
+  for (size_t v = 0; v < n; v++)
+    order[v] = (candidate){(uint64_t)floor(0x1p40 * (double)sl_fn_exp(logits[v] * inv - max)),
+                           (uint32_t)v};
   qsort(order, n, sizeof *order, by_weight);
   const size_t k = p->how.top_k && p->how.top_k < n ? p->how.top_k : n;
   for (size_t i = 0; i < k; i++) total += order[i].weight;
@@ -106,7 +112,8 @@ static uint32_t naive_token(const problem *p, size_t row) {
     kept[order[i].index] = order[i].weight;
     have += order[i].weight;
   }
-  const uint64_t u = sl_random_u64(p->how.seed, p->position[row], p->sequence[row], p->how.step, SL_RANDOM_SAMPLING);
+  const uint64_t u = sl_random_u64(p->how.seed, p->position[row], p->sequence[row], p->how.step,
+                                   SL_RANDOM_SAMPLING);
   const uint64_t x = sl_multiply_high(u, have);
   uint32_t v = 0;
   while ((cumulative += kept[v]) <= x) v++;
@@ -117,15 +124,17 @@ static uint32_t naive_token(const problem *p, size_t row) {
 static void check(size_t b, size_t vocab, sl_sampling how, kind k, uint64_t seed) {
   source s = seeded(seed);
   float *logits = new_floats(&s, k, b * vocab), *out = zero_floats(3 * b);
-  uint32_t *sequence = malloc((b + 1) * sizeof *sequence), *position = malloc((b + 1) * sizeof *position);
-  for (size_t i = 0; i < b; i++) sequence[i] = next_below(&s, 1000), position[i] = next_below(&s, 50);
+  uint32_t *sequence = malloc((b + 1) * sizeof *sequence),
+           *position = malloc((b + 1) * sizeof *position);
+  for (size_t i = 0; i < b; i++)
+    sequence[i] = next_below(&s, 1000), position[i] = next_below(&s, 50);
   /* some rows with many equal logits, so that ties matter */
   for (size_t i = 0; i < b * vocab; i++)
     if (i / vocab % 3 == 1) logits[i] = (float)(int)(4.0f * logits[i]) / 4.0f;
   problem p = {logits, how, sequence, position, b, vocab};
   char what[200];
-  snprintf(what, sizeof what, "b %zu, vocabulary %zu, T %g, k %u, p %g, kind %d, seed %llu", b, vocab, (double)how.temperature, how.top_k,
-           how.top_p, (int)k, (unsigned long long)seed);
+  snprintf(what, sizeof what, "b %zu, vocabulary %zu, T %g, k %u, p %g, kind %d, seed %llu", b,
+           vocab, (double)how.temperature, how.top_k, how.top_p, (int)k, (unsigned long long)seed);
   cr_expect(all_contexts_agree("sample", run, &p, NULL, 3 * b), "%s", what);
   cr_assert_eq(run(plain_context(), &p, out), SL_OK);
   for (size_t i = 0; i < b && how.temperature > 0.0f; i++) {
@@ -136,7 +145,8 @@ static void check(size_t b, size_t vocab, sl_sampling how, kind k, uint64_t seed
   free_floats(logits), free_floats(out), free(sequence), free(position);
 }
 
-static const size_t vocabularies[] = {1, 2, 3, 7, 15, 16, 17, 20, 31, 33, 64, 65, 257, 1023, 1024, 1025, 2500};
+static const size_t vocabularies[] = {1,  2,  3,  7,   15,   16,   17,   20,  31,
+                                      33, 64, 65, 257, 1023, 1024, 1025, 2500};
 
 Test(sample, equals_plain_and_the_naive_reference) {
   static const float temperatures[] = {1.0f, 0.7f, 0.0f, 0.05f, 10.0f};
@@ -157,14 +167,16 @@ Test(sample, a_large_vocabulary) {
   check(3, 20011, (sl_sampling){0.5f, 0, 0.95, 9, 1}, CONSTANT, 8912);
 }
 
-/* Pearson's chi-square of 50,000 draws over 8 tokens against the weights: seven degrees of freedom, 29.9 is exceeded once in 10,000. The
- * draws are fixed by the seed, so the test cannot flicker. */
+/* Pearson's chi-square of 50,000 draws over 8 tokens against the weights: seven degrees of
+ * freedom, 29.9 is exceeded once in 10,000. The draws are fixed by the seed, so the test cannot
+ * flicker. */
 Test(sample, draws_follow_the_weights) {
   enum { DRAWS = 50000, V = 8 };
   const float row[V] = {0.0f, 1.0f, -2.0f, 0.5f, 0.25f, -1.0f, 2.0f, -3.0f};
   float *logits = zero_floats(DRAWS * V), *out = zero_floats(3 * DRAWS);
   uint32_t *sequence = calloc(DRAWS, sizeof *sequence), *position = calloc(DRAWS, sizeof *position);
-  for (uint32_t i = 0; i < DRAWS; i++) memcpy(logits + i * V, row, sizeof row), sequence[i] = i / 50, position[i] = i % 50;
+  for (uint32_t i = 0; i < DRAWS; i++)
+    memcpy(logits + i * V, row, sizeof row), sequence[i] = i / 50, position[i] = i % 50;
   problem p = {logits, {1.0f, 0, 1.0, 17, 2}, sequence, position, DRAWS, V};
   cr_assert_eq(run(plain_context(), &p, out), SL_OK);
   double count[V] = {0}, sum = 0, chi = 0;
@@ -195,13 +207,15 @@ Test(sample, greedy_takes_the_first_of_equal_largest) {
   cr_expect_eq(token[1], 0u);
 }
 
-/* The log-prob of a drawn token is the one that the head gives it in training: on policy the ratio is exactly 1. */
+/* The log-prob of a drawn token is the one that the head gives it in training: on policy the ratio
+ * is exactly 1. */
 Test(sample, log_prob_is_that_of_training) {
   enum { B = 9, D = 24, V = 300 };
   sl_context *const *list;
   const size_t contexts = cpu_contexts(&list);
   source s = seeded(8950);
-  float *h = new_floats(&s, USUAL, B * D), *w = new_floats(&s, USUAL, V * D), *logits = zero_floats(B * V);
+  float *h = new_floats(&s, USUAL, B * D), *w = new_floats(&s, USUAL, V * D),
+        *logits = zero_floats(B * V);
   const sl_sampling how = {0.8f, 0, 1.0, 5, 6};
   uint32_t token[B], at[B] = {0};
   uint8_t mask[B];
@@ -211,28 +225,35 @@ Test(sample, log_prob_is_that_of_training) {
     sl_context *ctx = c < contexts ? list[c] : plain_context();
     cr_assert_eq(sl_linear_forward(ctx, logits, h, w, NULL, NULL, B, V, D), SL_OK);
     cr_assert_eq(sl_sample(ctx, token, logp, entropy, logits, &how, at, at, B, V), SL_OK);
-    cr_assert_eq(sl_logprob_forward(ctx, want, want_entropy, m, l, h, w, NULL, token, mask, 1.0f / 0.8f, B, D, V), SL_OK);
+    cr_assert_eq(sl_logprob_forward(ctx, want, want_entropy, m, l, h, w, NULL, token, mask,
+                                    1.0f / 0.8f, B, D, V),
+                 SL_OK);
     cr_expect(same_bits("log-prob", logp, want, sizeof logp));
     cr_expect(same_bits("entropy", entropy, want_entropy, sizeof entropy));
   }
   free_floats(h), free_floats(w), free_floats(logits);
 }
 
-static void expect_refused(sl_context *ctx, const float *logits, sl_sampling how, size_t vocab, sl_status want, const char *place) {
+static void expect_refused(sl_context *ctx, const float *logits, sl_sampling how, size_t vocab,
+                           sl_status want, const char *place) {
   const uint32_t at[2] = {0};
   uint32_t token[2] = {77, 77};
   float logp[2] = {7, 7}, entropy[2] = {7, 7};
-  cr_expect_eq(sl_sample(ctx, token, logp, entropy, logits, &how, at, at, 2, vocab), want, "%s", place);
-  cr_expect_not_null(strstr(sl_context_error(ctx)->message, place), "%s", sl_context_error(ctx)->message);
-  cr_expect(token[0] == 77 && token[1] == 77 && logp[0] == 7.0f && entropy[1] == 7.0f, "outputs were written");
+  cr_expect_eq(sl_sample(ctx, token, logp, entropy, logits, &how, at, at, 2, vocab), want, "%s",
+               place);
+  cr_expect_not_null(strstr(sl_context_error(ctx)->message, place), "%s",
+                     sl_context_error(ctx)->message);
+  cr_expect(token[0] == 77 && token[1] == 77 && logp[0] == 7.0f && entropy[1] == 7.0f,
+            "outputs were written");
 }
 
 Test(sample, bad_settings_and_logits_are_refused) {
   sl_context *const *list;
   const size_t contexts = cpu_contexts(&list);
   const sl_sampling usual = {1.0f, 0, 1.0, 0, 0};
-  const float good[6] = {0}, with_nan[6] = {0, 0, 0, 0, NAN, 0}, with_inf[6] = {0, 0, 0, 0, 0, -INFINITY},
-              large[6] = {0, 0, 0, 1e38f, 0, 0}, apart[6] = {0, 0, 0, 3e38f, 0, -3e38f};
+  const float good[6] = {0}, with_nan[6] = {0, 0, 0, 0, NAN, 0},
+              with_inf[6] = {0, 0, 0, 0, 0, -INFINITY}, large[6] = {0, 0, 0, 1e38f, 0, 0},
+              apart[6] = {0, 0, 0, 3e38f, 0, -3e38f};
   for (size_t c = 0; c <= contexts; c++) {
     sl_context *ctx = c < contexts ? list[c] : plain_context();
     expect_refused(ctx, good, (sl_sampling){-1.0f, 0, 1.0, 0, 0}, 3, SL_ERR_USAGE, "temperature");
@@ -242,7 +263,8 @@ Test(sample, bad_settings_and_logits_are_refused) {
     expect_refused(ctx, good, usual, 0, SL_ERR_USAGE, "vocabulary");
     expect_refused(ctx, with_nan, usual, 3, SL_ERR_NONFINITE, "logit[1][1] is nan");
     expect_refused(ctx, with_inf, usual, 3, SL_ERR_NONFINITE, "logit[1][2] is -inf");
-    expect_refused(ctx, large, (sl_sampling){0.01f, 0, 1.0, 0, 0}, 3, SL_ERR_NONFINITE, "logit[1][0]");
+    expect_refused(ctx, large, (sl_sampling){0.01f, 0, 1.0, 0, 0}, 3, SL_ERR_NONFINITE,
+                   "logit[1][0]");
     expect_refused(ctx, apart, usual, 3, SL_ERR_NONFINITE, "row [1]");
   }
 }

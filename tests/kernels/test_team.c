@@ -1,5 +1,5 @@
-/* A team calls each index of a job once, whatever its size, also after its workers have slept, and with more threads than processors
- * (spec N1.4). */
+/* A team calls each index of a job once, whatever its size, also after its workers have slept, and
+ * with more threads than processors (spec N1.4). */
 #include "kernels/team.h"
 
 #include <criterion/criterion.h>
@@ -40,7 +40,8 @@ Test(team, each_index_once) {
       const size_t n = (draw >> 8) % MOST;
       job j = {1 + (draw >> 20) % 50, threads};
       cr_assert(sl_team_run(team, n, j.grain, count, &j));
-      cr_assert_eq(wrong_counts(n), 0, "seed %d, threads %d, job %d: n %zu, grain %zu", SEED, threads, i, n, j.grain);
+      cr_assert_eq(wrong_counts(n), 0, "seed %d, threads %d, job %d: n %zu, grain %zu", SEED,
+                   threads, i, n, j.grain);
       if (i % 250 == 7) nanosleep(&(struct timespec){0, 2000000}, NULL); /* workers fall asleep */
     }
     sl_team_destroy(team);

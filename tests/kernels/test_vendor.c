@@ -1,5 +1,6 @@
-/* The opt-in backend openblas: every result of its linear layers lies within the bound that holds for any order of the sums (vendor.h) and
- * repeats, the comparison catches what is no rounding, and nobody gets it without asking (spec N1.6). */
+/* The opt-in backend openblas: every result of its linear layers lies within the bound that holds
+ * for any order of the sums (vendor.h) and repeats, the comparison catches what is no rounding, and
+ * nobody gets it without asking (spec N1.6). */
 #include "bound_linear.h"
 #include "equiv.h"
 #include "kernels/context.h"
@@ -16,14 +17,17 @@ static sl_context *vendor_context(int threads) {
   sl_context *ctx;
   sl_error err;
   sl_backend_add(sl_openblas_backend());
-  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){"openblas", SL_ISA_BEST, threads}, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(
+      sl_context_create(&ctx, &(sl_context_options){"openblas", SL_ISA_BEST, threads}, &err), SL_OK,
+      "%s", err.message);
   return ctx;
 }
 
 static sl_context *golden_context(void) {
   sl_context *ctx;
   sl_error err;
-  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){"plain", SL_ISA_BEST, 1}, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){"plain", SL_ISA_BEST, 1}, &err), SL_OK,
+               "%s", err.message);
   return ctx;
 }
 
@@ -44,8 +48,9 @@ static int failures(sl_context *ctx, sl_kernel_id kernel, int *said, sl_error *e
 }
 
 Test(vendor, linear_layers_lie_within_their_bounds_and_the_rest_has_the_bits_of_plain) {
-  static const sl_kernel_id kernels[] = {SL_KERNEL_linear_pack, SL_KERNEL_linear_forward, SL_KERNEL_linear_input_grad,
-                                         SL_KERNEL_linear_weight_grad, SL_KERNEL_rmsnorm_forward};
+  static const sl_kernel_id kernels[] = {SL_KERNEL_linear_pack, SL_KERNEL_linear_forward,
+                                         SL_KERNEL_linear_input_grad, SL_KERNEL_linear_weight_grad,
+                                         SL_KERNEL_rmsnorm_forward};
   sl_context *ctx = vendor_context(2);
   for (size_t i = 0; i < sizeof kernels / sizeof *kernels; i++) {
     sl_error err;
@@ -60,33 +65,35 @@ Test(vendor, linear_layers_lie_within_their_bounds_and_the_rest_has_the_bits_of_
 /* Planted: what no bound and no repetition may let through. */
 static sl_kernel_table whole;
 
-static sl_status one_ulp_too_wide(sl_context *ctx, float *y, const float *x, const float *w, const void *packed, const float *bias,
-                                  size_t t, size_t n, size_t k) {
+static sl_status one_ulp_too_wide(sl_context *ctx, float *y, const float *x, const float *w,
+                                  const void *packed, const float *bias, size_t t, size_t n,
+                                  size_t k) {
   const sl_status status = whole.linear_forward(ctx, y, x, w, packed, bias, t, n, k);
   if (k < 4) /* then the bound is a few units of the last place */
     for (size_t i = 0; i < t * n; i++) y[i] *= 1.0f + 0x1p-20f;
   return status;
 }
 
-static sl_status lost_bias(sl_context *ctx, float *y, const float *x, const float *w, const void *packed, const float *bias, size_t t,
-                           size_t n, size_t k) {
+static sl_status lost_bias(sl_context *ctx, float *y, const float *x, const float *w,
+                           const void *packed, const float *bias, size_t t, size_t n, size_t k) {
   (void)bias;
   return whole.linear_forward(ctx, y, x, w, packed, NULL, t, n, k);
 }
 
-static sl_status lost_part(sl_context *ctx, float *dx, const sl_linear_part *parts, size_t n_parts, size_t t, size_t k) {
+static sl_status lost_part(sl_context *ctx, float *dx, const sl_linear_part *parts, size_t n_parts,
+                           size_t t, size_t k) {
   return whole.linear_input_grad(ctx, dx, parts, n_parts ? n_parts - 1 : 0, t, k);
 }
 
-static sl_status lost_total(sl_context *ctx, float *dw, float *db, const float *dy, const float *x, const uint32_t *seq, size_t n_seq,
-                            size_t n, size_t k) {
+static sl_status lost_total(sl_context *ctx, float *dw, float *db, const float *dy, const float *x,
+                            const uint32_t *seq, size_t n_seq, size_t n, size_t k) {
   memset(dw, 0, n * k * sizeof *dw);
   return whole.linear_weight_grad(ctx, dw, db, dy, x, seq, n_seq, n, k);
 }
 
 /* Within the bound, but not the same twice. */
-static sl_status unsteady(sl_context *ctx, float *dw, float *db, const float *dy, const float *x, const uint32_t *seq, size_t n_seq,
-                          size_t n, size_t k) {
+static sl_status unsteady(sl_context *ctx, float *dw, float *db, const float *dy, const float *x,
+                          const uint32_t *seq, size_t n_seq, size_t n, size_t k) {
   static int calls;
   const sl_status status = whole.linear_weight_grad(ctx, dw, db, dy, x, seq, n_seq, n, k);
   if (calls++ % 2 && n && k) dw[0] = nextafterf(dw[0], 2.0f * dw[0]);
@@ -127,9 +134,11 @@ Test(vendor, no_bound_where_there_is_none) {
 Test(vendor, opt_in_and_named) {
   sl_context *ctx;
   sl_error err;
-  cr_expect_eq(sl_context_create(&ctx, &(sl_context_options){"openblas", SL_ISA_BEST, 1}, &err), SL_ERR_UNAVAILABLE);
+  cr_expect_eq(sl_context_create(&ctx, &(sl_context_options){"openblas", SL_ISA_BEST, 1}, &err),
+               SL_ERR_UNAVAILABLE);
   ctx = vendor_context(1);
-  cr_expect_eq(strncmp(sl_context_backend(ctx), "openblas+cpu/", 13), 0, "%s", sl_context_backend(ctx));
+  cr_expect_eq(strncmp(sl_context_backend(ctx), "openblas+cpu/", 13), 0, "%s",
+               sl_context_backend(ctx));
   cr_expect_eq(sl_linear_pack_bytes(ctx, 64, 64, SL_PACK_FORWARD), 0u);
   float y = 0.0f, x = 0.0f;
   const size_t huge = (size_t)1 << 31;

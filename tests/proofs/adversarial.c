@@ -1,5 +1,5 @@
-/* What is false is never proved, what is true never refuted (spec G2.3), on gates made to deceive; and the checker, on other arithmetic,
- * follows every verdict. */
+/* What is false is never proved, what is true never refuted (spec G2.3), on gates made to deceive;
+ * and the checker, on other arithmetic, follows every verdict. */
 #include "proofs/check/check.h"
 #include "proofs/prover/verify.h"
 
@@ -44,11 +44,14 @@ static void try(const trick *t, int *decided) {
   sl_error err;
   sl_certificate *certificate;
   sl_side_report report;
-  sl_verify_options v = {.seconds = 1000, .boxes = 5000}; /* boxes bound the work: no verdict depends on how busy the machine is */
+  sl_verify_options v = {
+      .seconds = 1000,
+      .boxes = 5000}; /* boxes bound the work: no verdict depends on how busy the machine is */
   check_result r;
   close(mkstemp(path));
   snprintf(text, sizeof text, "gate %s\n%s", t->name, t->body);
-  cr_assert_eq(sl_gate_parse(&gate, &def, text, strlen(text), t->name, NULL, 0, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_gate_parse(&gate, &def, text, strlen(text), t->name, NULL, 0, &err), SL_OK, "%s",
+               err.message);
   if (t->range) {
     sscanf(t->range, "%19s %19s", low, high);
     v.ranged = 1;
@@ -61,12 +64,15 @@ static void try(const trick *t, int *decided) {
     const sl_finding *f = &report.property[i];
     static const char *const names[] = {"PROVED", "REFUTED", "UNDECIDED"};
     *decided += f->verdict != SL_UNDECIDED;
-    cr_expect(!wrong(f, t->truth[i], i), "%s: P%d is %s%s: %s\n", t->name, i + 1, names[f->verdict], f->strict ? " strict" : "", f->text);
-    cr_expect(wanted(f, t->want[i]), "%s: P%d wanted %c, is %s: %s\n", t->name, i + 1, t->want[i], names[f->verdict], f->text);
+    cr_expect(!wrong(f, t->truth[i], i), "%s: P%d is %s%s: %s\n", t->name, i + 1, names[f->verdict],
+              f->strict ? " strict" : "", f->text);
+    cr_expect(wanted(f, t->want[i]), "%s: P%d wanted %c, is %s: %s\n", t->name, i + 1, t->want[i],
+              names[f->verdict], f->text);
   }
   char *written = contents(path);
   check_certificate(&r, written, strlen(written));
-  const int followed = strcmp(t->name, "steep_exponential") == 0; /* beyond the exponents of MPFR: refused, as SOUNDNESS.md says */
+  const int followed = strcmp(t->name, "steep_exponential") ==
+                       0; /* beyond the exponents of MPFR: refused, as SOUNDNESS.md says */
   cr_expect(r.accepted != followed, "%s: line %d: %s\n", t->name, r.line, r.why);
   free(r.statement), free(written);
   sl_side_report_clear(&report);

@@ -1,5 +1,5 @@
-/* The bound of a weight's binary32 error holds at every float that is tried (spec G5.2), and a kernel that computes another gate exceeds
- * it. */
+/* The bound of a weight's binary32 error holds at every float that is tried (spec G5.2), and a
+ * kernel that computes another gate exceeds it. */
 #include "proofs/float_check.h"
 
 #include <criterion/criterion.h>
@@ -22,27 +22,33 @@ static void expect_bound(const char *name, double limit) {
   sl_float_report report;
   cr_assert_eq(sl_gate_load(&gate, &def, name, NULL, 0, &err), SL_OK, "%s", err.message);
   sl_float_check(&report, &gate, def, 1, 64, 1, NULL, NULL);
-  cr_expect_leq(report.ulp_seen, report.ulp_bound, "%s: %g seen, bound %g", name, report.ulp_seen, report.ulp_bound);
+  cr_expect_leq(report.ulp_seen, report.ulp_bound, "%s: %g seen, bound %g", name, report.ulp_seen,
+                report.ulp_bound);
   cr_expect_leq(report.ulp_bound, limit, "%s: bound %g, limit %g", name, report.ulp_bound, limit);
   sl_gate_definition_free(def);
 }
 
-/* tau = 1: z is off by 2^-24 of itself where r - 1 is rounded (r < 1/2, r > 2^24), which is worth |z W'(z)| 2^-24: `worth` ulps at most. A
- * block spans 2^-7 of r, and z, W' and W are taken at its ends. */
+/* tau = 1: z is off by 2^-24 of itself where r - 1 is rounded (r < 1/2, r > 2^24), which is worth
+ * |z W'(z)| 2^-24: `worth` ulps at most. A block spans 2^-7 of r, and z, W' and W are taken at its
+ * ends. */
 static double kernel_limit(double worth) { return 0.5 + worth * pow(1 + 0x1p-7, 3); }
 
 Test(float_error, bounds_are_finite_and_tight) {
   expect_bound("sigmoid", kernel_limit(0.3635)); /* r = 0: tanh(1/2) sech^2(1/2) */
-  expect_bound("erf", kernel_limit(1.4716));     /* r = 0: 2 exp(-1), W in the binade of 1/2 ulps: 4 exp(-1) */
-  expect_bound("arctan", kernel_limit(2));       /* r -> inf: z W' / W -> -2 */
+  expect_bound("erf",
+               kernel_limit(1.4716)); /* r = 0: 2 exp(-1), W in the binade of 1/2 ulps: 4 exp(-1) */
+  expect_bound("arctan", kernel_limit(2)); /* r -> inf: z W' / W -> -2 */
   expect_bound("softsign", kernel_limit(2));
-  /* Expressions: a few dozen roundings of 2^-53, worth |z| <= 104 times that at most (beyond, the weight underflows): less than 2^-16 ulp.
-   * cosh overflows in gudermannian, asymmetric has a join. */
+  /* Expressions: a few dozen roundings of 2^-53, worth |z| <= 104 times that at most (beyond, the
+   * weight underflows): less than 2^-16 ulp. cosh overflows in gudermannian, asymmetric has a join.
+   */
   static const char *const expressions[] = {"tanh", "gudermannian", "mixture", "asymmetric"};
-  for (size_t i = 0; i < sizeof expressions / sizeof *expressions; i++) expect_bound(expressions[i], 0.5 + 0x1p-16);
+  for (size_t i = 0; i < sizeof expressions / sizeof *expressions; i++)
+    expect_bound(expressions[i], 0.5 + 0x1p-16);
 }
 
-/* How many of TRIALS floats of all magnitudes are further off than the bound of a block around them allows. */
+/* How many of TRIALS floats of all magnitudes are further off than the bound of a block around them
+ * allows. */
 static int exceeded(const char *name, float other_tau) {
   sl_gate gate;
   sl_gate_definition *def;
@@ -60,9 +66,11 @@ static int exceeded(const char *name, float other_tau) {
   uint64_t state = 1;
   for (int i = 0; i < TRIALS; i++) {
     state = state * 6364136223846793005u + 1442695040888963407u;
-    const uint32_t first = (uint32_t)((state >> 33) % (0x7f800000u - NEIGHBOURS)), at = first + (uint32_t)(state >> 20) % NEIGHBOURS;
+    const uint32_t first = (uint32_t)((state >> 33) % (0x7f800000u - NEIGHBOURS)),
+                   at = first + (uint32_t)(state >> 20) % NEIGHBOURS;
     double min_w;
-    const double error = sl_float_error(&k, from_bits(first), from_bits(first + NEIGHBOURS - 1), &min_w);
+    const double error =
+        sl_float_error(&k, from_bits(first), from_bits(first + NEIGHBOURS - 1), &min_w);
     float r = from_bits(at), w;
     sl_float_weights(&k, &r, &w, 1);
     const double seen = sl_float_ulps(&k, r, w);
@@ -77,8 +85,12 @@ static int exceeded(const char *name, float other_tau) {
 }
 
 Test(float_error, no_float_that_is_tried_exceeds_its_bound) {
-  static const char *const names[] = {"sigmoid", "erf", "arctan", "softsign", "tanh", "quartic", "student", "asymmetric"};
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) cr_expect_eq(exceeded(names[i], 0), 0, "%s", names[i]);
+  static const char *const names[] = {"sigmoid", "erf",     "arctan",  "softsign",
+                                      "tanh",    "quartic", "student", "asymmetric"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    cr_expect_eq(exceeded(names[i], 0), 0, "%s", names[i]);
 }
 
-Test(float_error, a_kernel_with_another_tau_exceeds_it) { cr_expect_gt(exceeded("sigmoid", 1.0500002f), 0); }
+Test(float_error, a_kernel_with_another_tau_exceeds_it) {
+  cr_expect_gt(exceeded("sigmoid", 1.0500002f), 0);
+}

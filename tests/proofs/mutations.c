@@ -1,5 +1,6 @@
-/* The checker against changed certificates: each mutant is sealed again, so only its meaning can betray it. A mutant may be accepted only
- * for another statement (which then is true too) or where it changes nothing that a verdict rests on; those kinds are named here. */
+/* The checker against changed certificates: each mutant is sealed again, so only its meaning can
+ * betray it. A mutant may be accepted only for another statement (which then is true too) or where
+ * it changes nothing that a verdict rests on; those kinds are named here. */
 #include "proofs/check/check.h"
 #include "proofs/prover/verify.h"
 
@@ -41,7 +42,8 @@ static char *seal(const lines_t *t, size_t *size) {
   for (int i = 0; i + 1 < t->n; i++) fprintf(out, "%s\n", t->line[i]);
   fflush(out);
   const XXH128_hash_t h = XXH3_128bits(text, *size);
-  fprintf(out, "digest %016llx%016llx\n", (unsigned long long)h.high64, (unsigned long long)h.low64);
+  fprintf(out, "digest %016llx%016llx\n", (unsigned long long)h.high64,
+          (unsigned long long)h.low64);
   fclose(out);
   return text;
 }
@@ -55,7 +57,8 @@ static void put(lines_t *t, int i, char *fresh) {
 static int find(const lines_t *t, const char *prefix, const char *part) {
   int found[LINES], n = 0;
   for (int i = 0; i < t->n; i++)
-    if (strncmp(t->line[i], prefix, strlen(prefix)) == 0 && strstr(t->line[i], part)) found[n++] = i;
+    if (strncmp(t->line[i], prefix, strlen(prefix)) == 0 && strstr(t->line[i], part))
+      found[n++] = i;
   return n ? found[pick((uint32_t)n)] : -1;
 }
 
@@ -115,11 +118,17 @@ static int last_field(const lines_t *t, int i) {
 }
 
 /* Each returns 0 where it does not apply to the certificate. */
-static int flip_goal(lines_t *t) { return pick(2) ? swap_word(t, "region", " up ", " down ") : swap_word(t, "region", " down ", " up "); }
-static int flip_curve(lines_t *t) {
-  return pick(2) ? swap_word(t, "region", "curve-down", "curve-up") : swap_word(t, "region", "curve-up", "curve-down");
+static int flip_goal(lines_t *t) {
+  return pick(2) ? swap_word(t, "region", " up ", " down ")
+                 : swap_word(t, "region", " down ", " up ");
 }
-static int weaken_goal(lines_t *t) { return swap_word(t, "region", pick(2) ? " up " : " down ", " defined "); }
+static int flip_curve(lines_t *t) {
+  return pick(2) ? swap_word(t, "region", "curve-down", "curve-up")
+                 : swap_word(t, "region", "curve-up", "curve-down");
+}
+static int weaken_goal(lines_t *t) {
+  return swap_word(t, "region", pick(2) ? " up " : " down ", " defined ");
+}
 static int drop_box(lines_t *t) {
   const int i = find(t, "region", "");
   if (i < 0 || region_size(t, i) < 3) return 0;
@@ -133,7 +142,9 @@ static int drop_box_only(lines_t *t) {
   return 1;
 }
 /* m f + d; wraps where m is too long for a long: another wrong box. */
-static long scaled(long m, long f, long d) { return (long)((unsigned long)m * (unsigned long)f + (unsigned long)d); }
+static long scaled(long m, long f, long d) {
+  return (long)((unsigned long)m * (unsigned long)f + (unsigned long)d);
+}
 static int shrink_box(lines_t *t) { /* low end m 2^e moves up by half the scale: 2m+1, e-1 */
   const int i = find(t, "c ", "");
   char v[40];
@@ -156,8 +167,12 @@ static int shrink_box_top(lines_t *t) {
   set_field(t, i, 4, v);
   return 1;
 }
-static int widen_region(lines_t *t) { return add_field(t, find(t, "region", ""), 6, 1 + (long)pick(3)); }
-static int narrow_region(lines_t *t) { return add_field(t, find(t, "region", ""), 7, -1 - (long)pick(3)); }
+static int widen_region(lines_t *t) {
+  return add_field(t, find(t, "region", ""), 6, 1 + (long)pick(3));
+}
+static int narrow_region(lines_t *t) {
+  return add_field(t, find(t, "region", ""), 7, -1 - (long)pick(3));
+}
 static int drop_region(lines_t *t) {
   const int i = find(t, "region", "");
   if (i < 0) return 0;
@@ -168,7 +183,9 @@ static int move_region(lines_t *t) {
   const int i = find(t, "region", "");
   return i < 0 ? 0 : add_field(t, i, 1, get_field(t, i, 1) ? -1 : 1);
 }
-static int change_order(lines_t *t) { return add_field(t, find(t, "region", "curve"), 3, 1 - 2 * (long)pick(2)); }
+static int change_order(lines_t *t) {
+  return add_field(t, find(t, "region", "curve"), 3, 1 - 2 * (long)pick(2));
+}
 static int tail_p1(lines_t *t) { return add_field(t, find(t, "P1 proved", ""), 3, 40); }
 static int tail_p3(lines_t *t) {
   const int i = find(t, "P3 proved", "");
@@ -179,25 +196,31 @@ static int tail_p3(lines_t *t) {
 static int prove_refuted(lines_t *t) {
   const int i = find(t, "P", " refuted");
   if (i < 0) return 0;
-  static const char *const lines[] = {"P1 proved tail 4", "P2 proved by-P3", "P3 proved weak tail 4", "P4 proved tail 4"};
+  static const char *const lines[] = {"P1 proved tail 4", "P2 proved by-P3",
+                                      "P3 proved weak tail 4", "P4 proved tail 4"};
   put(t, i, strdup(lines[t->line[i][1] - '1']));
   return 1;
 }
 static int refute_proved(lines_t *t) {
   const int i = find(t, "P", " proved");
   if (i < 0) return 0;
-  static const char *const lines[] = {"P1 refuted jump 1 1 0", "P2 refuted value 0 3 -1", "P3 refuted slope 0 3 -1", "P4 refuted tail 4"};
+  static const char *const lines[] = {"P1 refuted jump 1 1 0", "P2 refuted value 0 3 -1",
+                                      "P3 refuted slope 0 3 -1", "P4 refuted tail 4"};
   put(t, i, strdup(lines[t->line[i][1] - '1']));
   return 1;
 }
 static int weak_to_strict(lines_t *t) { return swap_word(t, "P3 proved", "weak", "strict"); }
 static int toggle_constant(lines_t *t) {
-  return pick(2) ? swap_word(t, "segment", "constant", "moving") : swap_word(t, "segment", "moving", "constant");
+  return pick(2) ? swap_word(t, "segment", "constant", "moving")
+                 : swap_word(t, "segment", "moving", "constant");
 }
 static int turn_segment(lines_t *t) {
-  return pick(2) ? swap_word(t, "segment", " up ", " down ") : swap_word(t, "segment", " down ", " up ");
+  return pick(2) ? swap_word(t, "segment", " up ", " down ")
+                 : swap_word(t, "segment", " down ", " up ");
 }
-static int change_joins(lines_t *t) { return add_field(t, find(t, "joins", ""), 1, 1 - 2 * (long)pick(2)); }
+static int change_joins(lines_t *t) {
+  return add_field(t, find(t, "joins", ""), 1, 1 - 2 * (long)pick(2));
+}
 static int other_constant(lines_t *t) {
   const int i = find(t, pick(2) ? "value" : "weight", "1");
   if (i < 0) return 0;
@@ -205,12 +228,15 @@ static int other_constant(lines_t *t) {
   return 1;
 }
 static int other_function(lines_t *t) {
-  static const char *const pairs[][2] = {{"sigmoid", "tanh"}, {"atan", "tanh"}, {"erf", "atan"}, {"softsign", "sigmoid"},
-                                         {"exp", "expm1"},    {"tanh", "sinh"}, {"sqrt", "abs"}};
+  static const char *const pairs[][2] = {
+      {"sigmoid", "tanh"}, {"atan", "tanh"}, {"erf", "atan"}, {"softsign", "sigmoid"},
+      {"exp", "expm1"},    {"tanh", "sinh"}, {"sqrt", "abs"}};
   const char *const *p = pairs[pick(7)];
   return swap_word(t, pick(2) ? "value" : "weight", p[0], p[1]);
 }
-static int other_sign(lines_t *t) { return pick(2) ? swap_word(t, "value", " - ", " + ") : swap_word(t, "weight", " + ", " - "); }
+static int other_sign(lines_t *t) {
+  return pick(2) ? swap_word(t, "value", " - ", " + ") : swap_word(t, "weight", " + ", " - ");
+}
 static int other_parameter(lines_t *t) {
   const int i = find(t, "parameter", "");
   if (i < 0) return 0;
@@ -272,7 +298,8 @@ static int other_version(lines_t *t) {
 typedef struct {
   const char *name;
   int (*mutate)(lines_t *);
-  const char *equivalent; /* why an accepted mutant of this class may mean the same; NULL: none may */
+  const char
+      *equivalent; /* why an accepted mutant of this class may mean the same; NULL: none may */
 } class_t;
 
 static const class_t classes[] = {
@@ -285,11 +312,14 @@ static const class_t classes[] = {
     {"lower a box's high end", shrink_box_top, NULL},
     {"widen a region", widen_region, NULL},
     {"narrow a region", narrow_region, "a region of an unclaimed property"},
-    {"drop a region", drop_region, "its zone or slope was covered by a neighbour, or its property is not claimed"},
-    {"move a region to another segment", move_region, "a region of an unclaimed property that holds on the other segment too"},
+    {"drop a region", drop_region,
+     "its zone or slope was covered by a neighbour, or its property is not claimed"},
+    {"move a region to another segment", move_region,
+     "a region of an unclaimed property that holds on the other segment too"},
     {"change the order of a zone's region", change_order, NULL},
     {"swap the tail of P1", tail_p1, NULL},
-    {"swap the tail of P3", tail_p3, "segments without a moving tail do not read it; the tail that fits from 2^0 on does"},
+    {"swap the tail of P3", tail_p3,
+     "segments without a moving tail do not read it; the tail that fits from 2^0 on does"},
     {"prove what was refuted", prove_refuted, NULL},
     {"refute what was proved", refute_proved, NULL},
     {"weak becomes strict", weak_to_strict, NULL},
@@ -303,21 +333,25 @@ static const class_t classes[] = {
     {"widen a parameter's range", widen_range, NULL},
     {"drop a part", drop_part, NULL},
     {"shrink a part's box", shrink_part, NULL},
-    {"move a witness", move_witness, "a neighbouring point convicts as well; a jump's point is not read"},
+    {"move a witness", move_witness,
+     "a neighbouring point convicts as well; a jump's point is not read"},
     {"another join", other_join, "another join jumps too"},
     {"another zone order", change_zone, "an unclaimed P3 and the end at infinity do not read it"},
     {"P2 rests on a P3 that is not claimed", rest_on_nothing, NULL},
     {"cut short", cut_short, NULL},
-    {"swap two lines", swap_lines, "two boxes of a region, or two whole records of the same kind, in another order"},
+    {"swap two lines", swap_lines,
+     "two boxes of a region, or two whole records of the same kind, in another order"},
     {"another version", other_version, NULL},
 };
 enum { CLASSES = sizeof classes / sizeof *classes };
 
 static const struct {
   const char *gate, *range;
-} sources[] = {{"sigmoid", NULL},   {"arctan", NULL},     {"softsign", NULL},  {"erf", NULL},        {"tanh", NULL},
-               {"mixture", NULL},   {"flat_top", NULL},   {"clip", NULL},      {"ripple", NULL},     {"quartic", NULL},
-               {"floor", NULL},     {"off_centre", NULL}, {"late_jump", NULL}, {"reciprocal", NULL}, {"lone_point", NULL},
+} sources[] = {{"sigmoid", NULL},   {"arctan", NULL},     {"softsign", NULL},
+               {"erf", NULL},       {"tanh", NULL},       {"mixture", NULL},
+               {"flat_top", NULL},  {"clip", NULL},       {"ripple", NULL},
+               {"quartic", NULL},   {"floor", NULL},      {"off_centre", NULL},
+               {"late_jump", NULL}, {"reciprocal", NULL}, {"lone_point", NULL},
                {"arctan", "0.5 4"}, {"sigmoid", "1 2"}};
 enum { SOURCES = sizeof sources / sizeof *sources };
 
@@ -377,7 +411,8 @@ Test(mutations, none_passes_for_the_original, .timeout = 200) {
         if (r.accepted && strcmp(r.statement, statement[k]) != 0) other++;
         if (r.accepted && strcmp(r.statement, statement[k]) == 0) {
           equal++;
-          cr_expect(classes[c].equivalent != NULL, "accepted: %s, of %s (seed 9e3779b97f4a7c15)\n", classes[c].name, sources[k].gate);
+          cr_expect(classes[c].equivalent != NULL, "accepted: %s, of %s (seed 9e3779b97f4a7c15)\n",
+                    classes[c].name, sources[k].gate);
         }
         free(r.statement);
       }
@@ -385,11 +420,13 @@ Test(mutations, none_passes_for_the_original, .timeout = 200) {
       clear(&t);
     }
     total += made, same += equal;
-    printf("%-45s %3d mutants, %3d refused, %2d the same statement%s%s\n", classes[c].name, made, refused, equal,
-           equal && classes[c].equivalent ? ": " : "", equal && classes[c].equivalent ? classes[c].equivalent : "");
+    printf("%-45s %3d mutants, %3d refused, %2d the same statement%s%s\n", classes[c].name, made,
+           refused, equal, equal && classes[c].equivalent ? ": " : "",
+           equal && classes[c].equivalent ? classes[c].equivalent : "");
     cr_expect(made > 0, "%s applied to no certificate", classes[c].name);
   }
-  printf("%d classes, %d mutants, %d accepted for another statement, %d the same statement\n", CLASSES, total, other, same);
+  printf("%d classes, %d mutants, %d accepted for another statement, %d the same statement\n",
+         CLASSES, total, other, same);
   cr_assert(CLASSES >= 20 && total >= 1000, "%d mutants", total);
 }
 

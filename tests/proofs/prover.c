@@ -1,5 +1,6 @@
-/* The prover where it is easy to be wrong: spikes far out, flat tops, deviations of 1e-18, joins at irrational points, cancellation at
- * infinity; and that it does not prove what is false (spec G2). */
+/* The prover where it is easy to be wrong: spikes far out, flat tops, deviations of 1e-18, joins at
+ * irrational points, cancellation at infinity; and that it does not prove what is false (spec G2).
+ */
 #include "proofs/prover/verify.h"
 
 #include <criterion/criterion.h>
@@ -7,8 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* want: four letters for P1 to P4: p proved, s strict, w weak, r refuted, u undecided, - not looked at; '!' as first: "anything but proved"
- * for a capital P. */
+/* want: four letters for P1 to P4: p proved, s strict, w weak, r refuted, u undecided, - not looked
+ * at; '!' as first: "anything but proved" for a capital P. */
 typedef struct {
   const char *gate, *want;
 } trial;
@@ -29,8 +30,11 @@ static const trial trials[] = {
     {"weight = 1e-18 + (1 - 1e-18)/(1 + (r - 1)^2)", "ppsr"},
     {"weight = 1/(1 + (r - 1)^2) if r <= 2 | 1/(1 + (r - 1)^2) - 1e-18 otherwise", "rppr"},
     /* joins at irrational points */
-    {"weight = 1/(1 + (r - 1)^2) if r <= sqrt(2) | 1/(1 + (r - 1)^2) + 1e-18/r^2 otherwise", "r-r-"},
-    {"weight = 1/(1 + (r - 1)^2) if r <= exp(1/2) | 1/(1 + (exp(1/2) - 1)^2)*exp(exp(1/2) - r) otherwise", "ppsp"},
+    {"weight = 1/(1 + (r - 1)^2) if r <= sqrt(2) | 1/(1 + (r - 1)^2) + 1e-18/r^2 otherwise",
+     "r-r-"},
+    {"weight = 1/(1 + (r - 1)^2) if r <= exp(1/2) | 1/(1 + (exp(1/2) - 1)^2)*exp(exp(1/2) - r) "
+     "otherwise",
+     "ppsp"},
     {"weight = (1 + cos(r - 1))/2 if r <= 1 + pi | 0 otherwise", "ppwp"},
     {"f = clip(r, 1/pi, pi)", "rpwp"},
     /* cancellation at infinity */
@@ -53,7 +57,8 @@ static void load_text(const char *body, sl_gate_definition **def) {
   sl_gate gate;
   sl_error err;
   snprintf(text, sizeof text, "gate t\n%s", body);
-  cr_assert_eq(sl_gate_parse(&gate, def, text, strlen(text), "t.gate", NULL, 0, &err), SL_OK, "%s: %s", body, err.message);
+  cr_assert_eq(sl_gate_parse(&gate, def, text, strlen(text), "t.gate", NULL, 0, &err), SL_OK,
+               "%s: %s", body, err.message);
 }
 
 static int agrees(const sl_finding *f, char want) {
@@ -81,29 +86,38 @@ Test(prover, hard_gates, .timeout = 120) {
     load_text(trials[i].gate, &def);
     sl_verify_side(&report, def, 1, &v, NULL);
     for (int k = 0; k < 4; k++)
-      cr_expect(agrees(&report.property[k], trials[i].want[k]), "%s: P%d wanted %c, got %d%s: %s", trials[i].gate, k + 1, trials[i].want[k],
-                report.property[k].verdict, report.property[k].strict ? " strict" : "", report.property[k].text);
+      cr_expect(agrees(&report.property[k], trials[i].want[k]), "%s: P%d wanted %c, got %d%s: %s",
+                trials[i].gate, k + 1, trials[i].want[k], report.property[k].verdict,
+                report.property[k].strict ? " strict" : "", report.property[k].text);
     sl_side_report_clear(&report);
     sl_gate_definition_free(def);
   }
 }
 
-/* What is wrong by more than the truth's 128 bits allow must never be proved: gates made wrong at random places by random small amounts. */
+/* What is wrong by more than the truth's 128 bits allow must never be proved: gates made wrong at
+ * random places by random small amounts. */
 Test(prover, never_proves_a_planted_bump, .timeout = 120) {
   uint64_t s = 0x853c49e6748fea9bull;
   for (int i = 0; i < 60; i++) {
     s ^= s << 13, s ^= s >> 7, s ^= s << 17;
-    const int place = 2 + (int)(s % 5000), size = 1 + (int)((s >> 20) % 20), width = 1 + (int)((s >> 40) % 6);
+    const int place = 2 + (int)(s % 5000), size = 1 + (int)((s >> 20) % 20),
+              width = 1 + (int)((s >> 40) % 6);
     char body[300];
-    snprintf(body, sizeof body, "weight = 1/(1 + (r - 1)^2) + 1e-%d*(r - 1)^2*exp(-1e%d*(r - %d)^2)", size, width, place);
+    snprintf(body, sizeof body,
+             "weight = 1/(1 + (r - 1)^2) + 1e-%d*(r - 1)^2*exp(-1e%d*(r - %d)^2)", size, width,
+             place);
     sl_gate_definition *def;
     sl_side_report report;
     const sl_verify_options v = {.seconds = 1000, .boxes = 20000};
     load_text(body, &def);
     sl_verify_side(&report, def, 1, &v, NULL);
-    /* the bump's slope is about size * place^2 * sqrt(width); the gate's is place^-3: where the first is larger P3 is false */
-    const double bump = pow(10, -size) * place * (double)place * pow(10, 0.5 * width) * 0.6, slope = 2 / pow(place, 3);
-    if (bump > 10 * slope) cr_expect(report.property[2].verdict != SL_PROVED, "seed 853c49e6748fea9b, trial %d: %s", i, body);
+    /* the bump's slope is about size * place^2 * sqrt(width); the gate's is place^-3: where the
+     * first is larger P3 is false */
+    const double bump = pow(10, -size) * place * (double)place * pow(10, 0.5 * width) * 0.6,
+                 slope = 2 / pow(place, 3);
+    if (bump > 10 * slope)
+      cr_expect(report.property[2].verdict != SL_PROVED, "seed 853c49e6748fea9b, trial %d: %s", i,
+                body);
     sl_side_report_clear(&report);
     sl_gate_definition_free(def);
   }

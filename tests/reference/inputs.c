@@ -56,7 +56,8 @@ float *fill(size_t n, input_kind kind, float scale) {
   for (size_t i = 0; i < n; i++) {
     x[i] = (float)one(kind) * scale;
     if (kind == ONE_SIDED) x[i] = (i ? 0x1p-24f : 1.0f) * scale;
-    if (kind == CANCELLING && i % 2) x[i] = (float)(-(double)x[i - 1] * (1.0 + 0x1p-20 * next_uniform()));
+    if (kind == CANCELLING && i % 2)
+      x[i] = (float)(-(double)x[i - 1] * (1.0 + 0x1p-20 * next_uniform()));
   }
   return x;
 }

@@ -1,4 +1,5 @@
-/* Inputs of the plain-against-reference tests: random, and adversarial for rounding. The seed is SLUICE_SEED or a constant, printed. */
+/* Inputs of the plain-against-reference tests: random, and adversarial for rounding. The seed is
+ * SLUICE_SEED or a constant, printed. */
 #ifndef SLUICE_TEST_INPUTS_H
 #define SLUICE_TEST_INPUTS_H
 

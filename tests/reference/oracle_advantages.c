@@ -1,5 +1,5 @@
-/* Advantages and coefficients of the reference against exact rationals, and those of the library against the reference
- * (spec O3, O4.1). */
+/* Advantages and coefficients of the reference against exact rationals, and those of the library
+ * against the reference (spec O3, O4.1). */
 #include "reference/advantages.h"
 
 #include "inputs.h"
@@ -18,8 +18,10 @@
 static const uint32_t group[] = {0, 4, 9, 10, 13, 13, 16};
 #define N_GROUPS 6
 #define N_REWARDS 16
-/* a group of 0 and 1, one of odd fractions, one alone, one flat, an empty one, one of magnitudes far apart */
-static const double rewards[N_REWARDS] = {1, 0, 0, 0, 0.1, 0.7, -0.3, 2.5, 0.1, 5.0, 0.2, 0.2, 0.2, 1e-8, 1.0, 1e8};
+/* a group of 0 and 1, one of odd fractions, one alone, one flat, an empty one, one of magnitudes
+ * far apart */
+static const double rewards[N_REWARDS] = {1,   0,   0,   0,   0.1, 0.7,  -0.3, 2.5,
+                                          0.1, 5.0, 0.2, 0.2, 0.2, 1e-8, 1.0,  1e8};
 
 /* sum, n R_i - sum and the sum of their squares over one group, as rationals */
 static void group_sums(mpq_t sum, mpq_t squares, size_t first, size_t end) {
@@ -50,9 +52,10 @@ static double relative_to(mpfr_t a, const mpq_t q) {
   return fabs(mpfr_get_d(a, MPFR_RNDA));
 }
 
-/* Checks one advantage. c = R - mean = x/n. none: x/n; leave-one-out: x/(n-1); with deviation s: (c/A - eps)^2 = s^2, which is
- * squares / (n^2 divisor). */
-static void check_one(mpfr_srcptr advantage, size_t i, size_t first, size_t end, sl_advantage_kind kind, double eps) {
+/* Checks one advantage. c = R - mean = x/n. none: x/n; leave-one-out: x/(n-1); with deviation s:
+ * (c/A - eps)^2 = s^2, which is squares / (n^2 divisor). */
+static void check_one(mpfr_srcptr advantage, size_t i, size_t first, size_t end,
+                      sl_advantage_kind kind, double eps) {
   const size_t n = end - first;
   mpq_t sum, squares, x, divisor;
   mpfr_t a;
@@ -100,9 +103,11 @@ Test(oracle_advantages, exact_rationals) {
           else
             check_one(a.x[i], i, group[g], group[g + 1], kind, eps);
     }
-  cr_expect_eq(sl_ref_advantages(&a, rewards, group, N_GROUPS, SL_ADV_LEAVE_ONE_OUT, 0.0), SL_ERR_INPUT);
+  cr_expect_eq(sl_ref_advantages(&a, rewards, group, N_GROUPS, SL_ADV_LEAVE_ONE_OUT, 0.0),
+               SL_ERR_INPUT);
   cr_assert_eq(sl_ref_advantages(&a, rewards, group, 2, SL_ADV_LEAVE_ONE_OUT, 0.0), SL_OK);
-  for (size_t i = 0; i < group[2]; i++) check_one(a.x[i], i, i < 4 ? 0 : 4, i < 4 ? 4 : 9, SL_ADV_LEAVE_ONE_OUT, 0.0);
+  for (size_t i = 0; i < group[2]; i++)
+    check_one(a.x[i], i, i < 4 ? 0 : 4, i < 4 ? 4 : 9, SL_ADV_LEAVE_ONE_OUT, 0.0);
   sl_reals_destroy(&a);
 }
 
@@ -115,14 +120,18 @@ Test(oracle_advantages, refuses_what_is_not_finite) {
 }
 
 /* Error of sl_advantages (spec O3.1): with v = 2^-53 and R the largest |reward|, a group of n has
- *   [mean] <= (n + 1) v R,  [c] <= (n + 3) v R =: e,  [std] <= 1.5 e + (n + 4) v std  (sqrt(n/(n-1)) < 1.5),
- *   [c / (std + eps)] <= (e + |A| [std]) / (std + eps - [std]) + 3 v |A|,
- * and one rounding to binary32. Leave-one-out and none: 2 e. */
-static double advantage_bound(double exact, double largest, size_t n, sl_advantage_kind kind, double spread) {
-  const double v = 0x1p-53, e = (double)(n + 3) * v * largest, rounding = 0x1p-24 * fabs(exact) + 0x1p-150;
-  if (kind == SL_ADV_NO_STD || kind == SL_ADV_LEAVE_ONE_OUT) return (2.0 * e + rounding) * (1.0 + 0x1p-10);
+ *   [mean] <= (n + 1) v R,  [c] <= (n + 3) v R =: e,  [std] <= 1.5 e + (n + 4) v std (sqrt(n/(n-1))
+ * < 1.5), [c / (std + eps)] <= (e + |A| [std]) / (std + eps - [std]) + 3 v |A|, and one rounding to
+ * binary32. Leave-one-out and none: 2 e. */
+static double advantage_bound(double exact, double largest, size_t n, sl_advantage_kind kind,
+                              double spread) {
+  const double v = 0x1p-53, e = (double)(n + 3) * v * largest,
+               rounding = 0x1p-24 * fabs(exact) + 0x1p-150;
+  if (kind == SL_ADV_NO_STD || kind == SL_ADV_LEAVE_ONE_OUT)
+    return (2.0 * e + rounding) * (1.0 + 0x1p-10);
   const double std_error = 1.5 * e + (double)(n + 4) * v * spread;
-  return ((e + fabs(exact) * std_error) / (spread - std_error) + 3.0 * v * fabs(exact) + rounding) * (1.0 + 0x1p-10);
+  return ((e + fabs(exact) * std_error) / (spread - std_error) + 3.0 * v * fabs(exact) + rounding) *
+         (1.0 + 0x1p-10);
 }
 
 /* std + eps = c / A of the member farthest from the mean */
@@ -143,7 +152,8 @@ Test(oracle_advantages, library_within_bound) {
   uint32_t groups[G + 1];
   for (uint32_t g = 0; g <= G; g++) groups[g] = g * (N - 3) + (g > 3 ? 5 : 0);
   for (int round = 0; round < 20; round++) {
-    for (size_t i = 0; i < groups[G]; i++) reward[i] = round % 2 ? (double)(next_u64() % 2) : ldexp(next_uniform() - 0.5, round);
+    for (size_t i = 0; i < groups[G]; i++)
+      reward[i] = round % 2 ? (double)(next_u64() % 2) : ldexp(next_uniform() - 0.5, round);
     for (sl_advantage_kind kind = 0; kind <= SL_ADV_LEAVE_ONE_OUT; kind++) {
       sl_error error;
       a.n = groups[G];
@@ -157,11 +167,15 @@ Test(oracle_advantages, library_within_bound) {
         for (size_t i = first; i < groups[g + 1]; i++) largest = fmax(largest, fabs(reward[i]));
         const double spread = spread_of(reward + first, exact + first, n);
         for (size_t i = first; i < groups[g + 1]; i++)
-          worst = fmax(worst, fabs((double)got[i] - exact[i]) / advantage_bound(exact[i], largest, n, kind, spread));
+          worst = fmax(worst, fabs((double)got[i] - exact[i]) /
+                                  advantage_bound(exact[i], largest, n, kind, spread));
       }
     }
   }
-  fprintf(stderr, "sl_advantages                      error/bound max %.3f | binary64 sums over n rewards, one rounding\n", worst);
+  fprintf(stderr,
+          "sl_advantages                      error/bound max %.3f | binary64 sums over n rewards, "
+          "one rounding\n",
+          worst);
   cr_expect_leq(worst, 1.0);
   sl_reals_destroy(&a);
 }
@@ -169,7 +183,9 @@ Test(oracle_advantages, library_within_bound) {
 /* Coefficients: at most two binary64 roundings (spec O4.1). */
 Test(oracle_advantages, coefficients) {
   const uint32_t tokens[] = {3, 0, 17, 1};
-  const double exact[3][4] = {{1.0 / 9, 0, 1.0 / 51, 1.0 / 3}, {1.0 / 21, 0, 1.0 / 21, 1.0 / 21}, {1.0 / 300, 0, 1.0 / 300, 1.0 / 300}};
+  const double exact[3][4] = {{1.0 / 9, 0, 1.0 / 51, 1.0 / 3},
+                              {1.0 / 21, 0, 1.0 / 21, 1.0 / 21},
+                              {1.0 / 300, 0, 1.0 / 300, 1.0 / 300}};
   sl_reals c = sl_reals_create(4, PRECISION);
   double got[4], reference[4];
   sl_error error;

@@ -1,10 +1,12 @@
-/* The reference checks itself: derivatives of the gates against differences, precision against precision (spec O2). */
+/* The reference checks itself: derivatives of the gates against differences, precision against
+ * precision (spec O2). */
 #include "reference/gates.h"
 
 #include <criterion/criterion.h>
 
 #define PRECISION 400
-/* Central differences with h = 2^-80: truncation h^2 |f'''| / 6 with |f'''| <= 2^8 tau^2 <= 2^14 here, rounding 2^-400 |f| / h. */
+/* Central differences with h = 2^-80: truncation h^2 |f'''| / 6 with |f'''| <= 2^8 tau^2 <= 2^14
+ * here, rounding 2^-400 |f| / h. */
 #define STEP_EXPONENT -80
 #define DIFFERENCE_LIMIT 0x1p-140
 
@@ -38,8 +40,10 @@ static void check_derivatives(const sl_gate *gate, int positive, double ratio, i
   mpfr_mul_2si(f[1], f[1], -STEP_EXPONENT - 1, MPFR_RNDN);
   mpfr_sub(df[1], df[1], df[0], MPFR_RNDN);
   mpfr_mul_2si(df[1], df[1], -STEP_EXPONENT - 1, MPFR_RNDN);
-  const int right = distance(f[1], d1) <= DIFFERENCE_LIMIT && distance(df[1], d2) <= DIFFERENCE_LIMIT;
-  cr_expect_eq(right, factor == 1, "gate %d, tau %g, positive %d, r %g: derivatives and differences", (int)gate->family,
+  const int right =
+      distance(f[1], d1) <= DIFFERENCE_LIMIT && distance(df[1], d2) <= DIFFERENCE_LIMIT;
+  cr_expect_eq(right, factor == 1,
+               "gate %d, tau %g, positive %d, r %g: derivatives and differences", (int)gate->family,
                (double)gate->tau[positive], positive, ratio);
   mpfr_clears(r, f[0], f[1], df[0], df[1], unused, d1, d2, (mpfr_ptr)0);
 }
@@ -74,7 +78,8 @@ Test(oracle_gates, precisions_agree) {
       cr_assert_eq(sl_ref_gate(high[0], high[1], high[2], &g, 1, r), SL_OK);
       for (int k = 0; k < 3; k++) {
         mpfr_prec_round(high[k], 64, MPFR_RNDN);
-        cr_expect(mpfr_equal_p(low[k], high[k]), "gate %d, r %g, result %d", (int)family, ratios[i], k);
+        cr_expect(mpfr_equal_p(low[k], high[k]), "gate %d, r %g, result %d", (int)family, ratios[i],
+                  k);
         mpfr_set_prec(high[k], 500);
       }
     }
@@ -91,7 +96,8 @@ Test(oracle_gates, known_points) {
     cr_assert_eq(sl_ref_gate(f, df, ddf, &g, 1, r), SL_OK);
     cr_expect_eq(mpfr_cmp_ui(df, 1), 0, "gate %d", (int)family);
     cr_expect_eq(mpfr_sgn(ddf), 0, "gate %d", (int)family);
-    if (family == SL_GATE_SIGMOID) cr_expect_eq(mpfr_cmp_ui(f, 2), 0); /* gate_of halves tau for A > 0: 2 / 1 */
+    if (family == SL_GATE_SIGMOID)
+      cr_expect_eq(mpfr_cmp_ui(f, 2), 0); /* gate_of halves tau for A > 0: 2 / 1 */
   }
   const sl_gate clip = gate_of(SL_GATE_CLIP, 1.0f);
   const float high = (float)1.28, low = (float)0.8;
@@ -100,11 +106,13 @@ Test(oracle_gates, known_points) {
     int positive;
     float f;
     int df;
-  } points[] = {{high, 1, high, 1}, {2.0f, 1, high, 0}, {0.1f, 1, 0.1f, 1}, {low, 0, low, 1}, {0.1f, 0, low, 0}, {2.0f, 0, 2.0f, 1}};
+  } points[] = {{high, 1, high, 1}, {2.0f, 1, high, 0}, {0.1f, 1, 0.1f, 1},
+                {low, 0, low, 1},   {0.1f, 0, low, 0},  {2.0f, 0, 2.0f, 1}};
   for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
     mpfr_set_flt(r, points[i].r, MPFR_RNDN);
     cr_assert_eq(sl_ref_gate(f, df, ddf, &clip, points[i].positive, r), SL_OK);
-    cr_expect(mpfr_cmp_d(f, (double)points[i].f) == 0 && mpfr_cmp_si(df, points[i].df) == 0, "clip point %zu", i);
+    cr_expect(mpfr_cmp_d(f, (double)points[i].f) == 0 && mpfr_cmp_si(df, points[i].df) == 0,
+              "clip point %zu", i);
   }
   const sl_gate expression = gate_of(SL_GATE_EXPRESSION, 1.0f);
   cr_expect_eq(sl_ref_gate(f, df, ddf, &expression, 1, r), SL_ERR_UNAVAILABLE);

@@ -1,4 +1,5 @@
-/* The reference's gradient of the loss against central differences of J in MPFR, for every variant (spec O1 to O4). */
+/* The reference's gradient of the loss against central differences of J in MPFR, for every variant
+ * (spec O1 to O4). */
 #include "reference/advantages.h"
 #include "reference/objective.h"
 
@@ -7,19 +8,22 @@
 #include <stdio.h>
 
 #define PRECISION 400
-/* h = 2^-100: truncation h^2 |J'''| / 6 with |J'''| <= 2^45 (ratios up to e^5, tau up to 7.3, advantages up to 2), rounding
- * 2^-400 |J| / h with |J| < 2^116, the value of a ratio at the clamp. */
+/* h = 2^-100: truncation h^2 |J'''| / 6 with |J'''| <= 2^45 (ratios up to e^5, tau up to 7.3,
+ * advantages up to 2), rounding 2^-400 |J| / h with |J| < 2^116, the value of a ratio at the clamp.
+ */
 #define STEP_EXPONENT -100
 #define LIMIT 0x1p-155
 
-/* Two groups of two sequences. Log-ratios: small, moderate, 2^-10, clamped; sequence 3 clamps at sequence level too.
- * None is 0, where softsign's f'' jumps and a central difference is off by h tau. */
+/* Two groups of two sequences. Log-ratios: small, moderate, 2^-10, clamped; sequence 3 clamps at
+ * sequence level too. None is 0, where softsign's f'' jumps and a central difference is off by h
+ * tau. */
 static const uint32_t seq[] = {0, 3, 4, 7, 9}, group[] = {0, 2, 4};
 #define N_SEQ 4
 #define TOKENS 9
 static const double rewards[N_SEQ] = {1.0, 0.25, -0.5, 2.0};
 static const double new_logp[TOKENS] = {-1.0, -0.5, -3.0, -2.0, -0.125, -90.0, -0.25, -1.0, -170.0};
-static const double old_logp[TOKENS] = {-1.5, -0.4, -3.0009765625, -2.3, -5.0, -0.5, -0.7, -99.0, -1.0};
+static const double old_logp[TOKENS] = {-1.5, -0.4, -3.0009765625, -2.3, -5.0,
+                                        -0.5, -0.7, -99.0,         -1.0};
 static const double ref_logp[TOKENS] = {-1.2, -0.6, -2.0, -2.0, -0.1, -0.3, -85.0, -1.5, -1.0};
 static const double entropies[TOKENS] = {1.0, 0.5, 0.1, 2.0, 0.3, 0.6, 0.9, 1.1, 0.2};
 static const uint8_t mask[TOKENS] = {1, 1, 1, 1, 1, 1, 0, 1, 1};
@@ -33,7 +37,8 @@ typedef struct {
 
 static void create(problem *p, sl_aggregation aggregation, sl_advantage_kind kind) {
   p->new = sl_reals_create(TOKENS, PRECISION), p->entropy = sl_reals_create(TOKENS, PRECISION);
-  p->advantage = sl_reals_create(N_SEQ, PRECISION), p->coefficient = sl_reals_create(N_SEQ, PRECISION);
+  p->advantage = sl_reals_create(N_SEQ, PRECISION),
+  p->coefficient = sl_reals_create(N_SEQ, PRECISION);
   cr_assert_eq(sl_ref_loss_create(&p->loss, TOKENS, PRECISION), SL_OK);
   sl_reals_set_doubles(&p->new, new_logp);
   sl_reals_set_doubles(&p->entropy, entropies);
@@ -42,7 +47,8 @@ static void create(problem *p, sl_aggregation aggregation, sl_advantage_kind kin
     for (size_t t = seq[s]; t < seq[s + 1]; t++) tokens[s] += mask[t];
   cr_assert_eq(sl_ref_advantages(&p->advantage, rewards, group, 2, kind, 1e-4), SL_OK);
   cr_assert_eq(sl_ref_coefficients(&p->coefficient, tokens, N_SEQ, aggregation, 5.0), SL_OK);
-  p->batch = (sl_ref_batch){&p->new, &p->entropy, old_logp, ref_logp, mask, seq, N_SEQ, &p->advantage, &p->coefficient};
+  p->batch = (sl_ref_batch){&p->new, &p->entropy, old_logp,      ref_logp,       mask,
+                            seq,     N_SEQ,       &p->advantage, &p->coefficient};
   mpfr_inits2(PRECISION, p->j[0], p->j[1], (mpfr_ptr)0);
 }
 
@@ -97,9 +103,12 @@ static double worst_error(const sl_objective *o, sl_advantage_kind kind, double 
   return worst;
 }
 
-static sl_objective objective_of(sl_gate_family family, sl_level level, sl_aggregation aggregation, int kl) {
-  sl_objective o = {
-      .gate = {family, {1.05f, 7.3f}, 0.2, 0.28, NULL, NULL}, .level = level, .aggregation = aggregation, .constant_length = 5.0};
+static sl_objective objective_of(sl_gate_family family, sl_level level, sl_aggregation aggregation,
+                                 int kl) {
+  sl_objective o = {.gate = {family, {1.05f, 7.3f}, 0.2, 0.28, NULL, NULL},
+                    .level = level,
+                    .aggregation = aggregation,
+                    .constant_length = 5.0};
   if (kl >= 0) o.kl = (sl_kl_kind)kl, o.beta = 0.04, o.gamma = 0.01;
   return o;
 }
@@ -113,10 +122,13 @@ Test(oracle_objective, gradient_is_central_difference) {
         for (int kl = -1; kl <= SL_KL_K3; kl++, variants++) {
           const sl_objective o = objective_of(family, level, aggregation, kl);
           const double error = worst_error(&o, (sl_advantage_kind)(variants % 4), 0.0);
-          cr_expect_leq(error, LIMIT, "gate %d, level %d, aggregation %d, kl %d: %g", (int)family, (int)level, (int)aggregation, kl, error);
+          cr_expect_leq(error, LIMIT, "gate %d, level %d, aggregation %d, kl %d: %g", (int)family,
+                        (int)level, (int)aggregation, kl, error);
           worst = fmax(worst, error);
         }
-  fprintf(stderr, "objective: %zu variants, gradient against central differences: largest error 2^%.0f\n", variants, log2(worst));
+  fprintf(stderr,
+          "objective: %zu variants, gradient against central differences: largest error 2^%.0f\n",
+          variants, log2(worst));
 }
 
 /* Planted failure: a gradient that is off by 2^-150. */

@@ -1,4 +1,5 @@
-/* RoPE tables of the reference (spec T1.9): known frequencies, and bit equality with the library's correctly rounded sin and cos. */
+/* RoPE tables of the reference (spec T1.9): known frequencies, and bit equality with the library's
+ * correctly rounded sin and cos. */
 #include "inputs.h"
 #include "reference/rope.h"
 
@@ -16,8 +17,10 @@ static void check(double theta, size_t d, const float *inv_freq) {
   for (size_t i = 0; i < POSITIONS * half; i++) {
     const size_t position = i / half;
     const float angle = (float)position * inv_freq[i % half];
-    cr_assert_eq(cosine[i], sl_fn_cos(angle), "cos of position %zu, component %zu", position, i % half);
-    cr_assert_eq(sine[i], sl_fn_sin(angle), "sin of position %zu, component %zu", position, i % half);
+    cr_assert_eq(cosine[i], sl_fn_cos(angle), "cos of position %zu, component %zu", position,
+                 i % half);
+    cr_assert_eq(sine[i], sl_fn_sin(angle), "sin of position %zu, component %zu", position,
+                 i % half);
   }
   inputs_end();
 }

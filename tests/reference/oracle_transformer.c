@@ -1,5 +1,6 @@
-/* The binary64 transformer against the MPFR one, and its gradient against directional differences of the MPFR one (spec T5).
- * Limit: the oracle must be 2^20 times finer than the unit roundoff 2^-24 of what it judges, in units of the results' size. */
+/* The binary64 transformer against the MPFR one, and its gradient against directional differences
+ * of the MPFR one (spec T5). Limit: the oracle must be 2^20 times finer than the unit roundoff
+ * 2^-24 of what it judges, in units of the results' size. */
 #include "inputs.h"
 #include "reference/transformer.h"
 
@@ -9,9 +10,11 @@
 
 #define ORACLE_LIMIT 0x1p-44
 #define PRECISION 300
-#define STEP_EXPONENT -60 /* differences: truncation 2^-120, rounding 2^-300 / 2^-60, both far below the limit */
+#define STEP_EXPONENT \
+  -60 /* differences: truncation 2^-120, rounding 2^-300 / 2^-60, both far below the limit */
 
-static const uint32_t seq[] = {0, 5, 5, 6, 10}, ids[] = {3, 0, 10, 3, 7, 1, 2, 2, 9, 4}, target[] = {0, 10, 3, 7, 5, 1, 2, 9, 4, 8};
+static const uint32_t seq[] = {0, 5, 5, 6, 10}, ids[] = {3, 0, 10, 3, 7, 1, 2, 2, 9, 4},
+                      target[] = {0, 10, 3, 7, 5, 1, 2, 9, 4, 8};
 static const uint8_t mask[] = {0, 1, 1, 1, 1, 1, 1, 0, 1, 1};
 #define TOKENS 10
 static const sl_ref_tokens tokens = {seq, ids, target, mask, 4, 1.25};
@@ -34,7 +37,8 @@ Test(oracle_transformer, forward_against_mpfr) {
     const size_t n = sl_ref_weights(m);
     const double *w = random_doubles(n, 0.9);
     double logp[TOKENS], entropy[TOKENS], worst = 0.0;
-    sl_reals exact_w = sl_reals_create(n, PRECISION), p = sl_reals_create(TOKENS, PRECISION), h = sl_reals_create(TOKENS, PRECISION);
+    sl_reals exact_w = sl_reals_create(n, PRECISION), p = sl_reals_create(TOKENS, PRECISION),
+             h = sl_reals_create(TOKENS, PRECISION);
     sl_ref_run *run = NULL;
     sl_reals_set_doubles(&exact_w, w);
     cr_assert_eq(sl_ref_forward(&run, m, w, &tokens, logp, entropy), SL_OK);
@@ -56,10 +60,11 @@ Test(oracle_transformer, forward_against_mpfr) {
 }
 
 /* sum_t dlogp logp + dentropy entropy at w + direction * 2^STEP_EXPONENT * side */
-static void value_at(mpfr_t value, const sl_ref_model *m, const double *w, const double *direction, int side, const double *dlogp,
-                     const double *dentropy) {
+static void value_at(mpfr_t value, const sl_ref_model *m, const double *w, const double *direction,
+                     int side, const double *dlogp, const double *dentropy) {
   const size_t n = sl_ref_weights(m);
-  sl_reals moved = sl_reals_create(n, PRECISION), p = sl_reals_create(TOKENS, PRECISION), h = sl_reals_create(TOKENS, PRECISION);
+  sl_reals moved = sl_reals_create(n, PRECISION), p = sl_reals_create(TOKENS, PRECISION),
+           h = sl_reals_create(TOKENS, PRECISION);
   mpfr_t x;
   mpfr_init2(x, PRECISION);
   for (size_t i = 0; i < n; i++) {
@@ -82,7 +87,8 @@ static void value_at(mpfr_t value, const sl_ref_model *m, const double *w, const
 }
 
 /* |difference along direction - gradient . direction| in units of sum |gradient_i direction_i| */
-static double direction_error(const sl_ref_model *m, const double *w, const double *grad, const double *direction, const double *dlogp,
+static double direction_error(const sl_ref_model *m, const double *w, const double *grad,
+                              const double *direction, const double *dlogp,
                               const double *dentropy) {
   double along = 0.0, size = 0.0;
   mpfr_t plus, minus;
@@ -91,7 +97,8 @@ static double direction_error(const sl_ref_model *m, const double *w, const doub
   value_at(minus, m, w, direction, -1, dlogp, dentropy);
   mpfr_sub(plus, plus, minus, MPFR_RNDN);
   mpfr_mul_2si(plus, plus, -STEP_EXPONENT - 1, MPFR_RNDN);
-  for (size_t i = 0; i < sl_ref_weights(m); i++) along += grad[i] * direction[i], size += fabs(grad[i] * direction[i]);
+  for (size_t i = 0; i < sl_ref_weights(m); i++)
+    along += grad[i] * direction[i], size += fabs(grad[i] * direction[i]);
   const double error = fabs(mpfr_get_d(plus, MPFR_RNDN) - along) / size;
   mpfr_clears(plus, minus, (mpfr_ptr)0);
   cr_expect_gt(size, 0.0, "a direction without gradient tests nothing");
@@ -102,7 +109,8 @@ static double direction_error(const sl_ref_model *m, const double *w, const doub
 static size_t tensor_ends(size_t *end, const sl_ref_model *m) {
   size_t n = 0;
   for (size_t l = 0; l < m->layers; l++)
-    for (sl_ref_tensor i = 0; i < SL_REF_LAYER_TENSORS; i++) end[n++] = sl_ref_layer_offset(m, l, i);
+    for (sl_ref_tensor i = 0; i < SL_REF_LAYER_TENSORS; i++)
+      end[n++] = sl_ref_layer_offset(m, l, i);
   end[n++] = sl_ref_norm_offset(m);
   end[n++] = sl_ref_norm_offset(m) + m->hidden;
   if (!m->tied) end[n++] = sl_ref_weights(m);
@@ -114,7 +122,8 @@ Test(oracle_transformer, backward_against_directional_differences) {
   for (size_t k = 0; k < N_MODELS; k++) {
     const sl_ref_model *m = &models[k];
     const size_t n = sl_ref_weights(m);
-    const double *w = random_doubles(n, 0.9), *dlogp = random_doubles(TOKENS, 1.0), *dentropy = random_doubles(TOKENS, 0.5);
+    const double *w = random_doubles(n, 0.9), *dlogp = random_doubles(TOKENS, 1.0),
+                 *dentropy = random_doubles(TOKENS, 0.5);
     double logp[TOKENS], entropy[TOKENS], *grad = take_doubles(n), worst = 0.0;
     sl_ref_run *run = NULL;
     cr_assert_eq(sl_ref_forward(&run, m, w, &tokens, logp, entropy), SL_OK);
@@ -128,7 +137,9 @@ Test(oracle_transformer, backward_against_directional_differences) {
       cr_expect_leq(error, ORACLE_LIMIT, "model %zu, tensor %zu: %g", k, i, error);
       worst = fmax(worst, error);
     }
-    fprintf(stderr, "transformer %zu: gradient against MPFR directional differences, %zu tensors: 2^%.1f\n", k, tensors, log2(worst));
+    fprintf(stderr,
+            "transformer %zu: gradient against MPFR directional differences, %zu tensors: 2^%.1f\n",
+            k, tensors, log2(worst));
     sl_ref_run_destroy(run);
     inputs_end();
   }
@@ -139,7 +150,8 @@ Test(oracle_transformer, a_wrong_gradient_is_seen) {
   inputs_begin("transformer: planted");
   const sl_ref_model *m = &models[0];
   const size_t n = sl_ref_weights(m), at = sl_ref_layer_offset(m, 0, SL_REF_Q_BIAS);
-  const double *w = random_doubles(n, 0.9), *dlogp = random_doubles(TOKENS, 1.0), *dentropy = random_doubles(TOKENS, 0.5);
+  const double *w = random_doubles(n, 0.9), *dlogp = random_doubles(TOKENS, 1.0),
+               *dentropy = random_doubles(TOKENS, 0.5);
   double logp[TOKENS], entropy[TOKENS], *grad = take_doubles(n), *direction = take_doubles(n);
   sl_ref_run *run = NULL;
   cr_assert_eq(sl_ref_forward(&run, m, w, &tokens, logp, entropy), SL_OK);

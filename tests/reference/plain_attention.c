@@ -1,4 +1,5 @@
-/* Plain against reference: attention forward, backward, decode, and the cache (bounds attention_*, exact). */
+/* Plain against reference: attention forward, backward, decode, and the cache (bounds attention_*,
+ * exact). */
 #include "compare.h"
 #include "inputs.h"
 #include "plain_context.h"
@@ -6,15 +7,16 @@
 #include <math.h>
 #include <string.h>
 
-/* A batch of queries, keys, values and gradients. Scores stay below about 2^9: beyond, softmax turns the rounding of a score into
- * more than the whole result, and the bound says so. */
+/* A batch of queries, keys, values and gradients. Scores stay below about 2^9: beyond, softmax
+ * turns the rounding of a score into more than the whole result, and the bound says so. */
 typedef struct {
   size_t heads, kv_heads, d, n_seq, t;
   const uint32_t *seq;
   float *q, *k, *v, *d_o, *o, *row_max, *row_scale;
 } problem;
 
-static problem make_problem(input_kind kind, float scale, const uint32_t *seq, size_t n_seq, size_t heads, size_t kv_heads, size_t d) {
+static problem make_problem(input_kind kind, float scale, const uint32_t *seq, size_t n_seq,
+                            size_t heads, size_t kv_heads, size_t d) {
   const size_t t = seq[n_seq], nq = t * heads * d, nk = t * kv_heads * d;
   const float score_scale = kind == SPREAD ? 0x1p-8f : kind == SUBNORMAL ? 1.0f : scale;
   const problem p = {heads,
@@ -24,7 +26,8 @@ static problem make_problem(input_kind kind, float scale, const uint32_t *seq, s
                      t,
                      seq,
                      fill(nq, kind, score_scale),
-                     kind == CANCELLING ? fill_paired(nk, scale) : fill(nk, kind == SUBNORMAL ? RANDOM : kind, score_scale),
+                     kind == CANCELLING ? fill_paired(nk, scale)
+                                        : fill(nk, kind == SUBNORMAL ? RANDOM : kind, score_scale),
                      fill(nk, kind, 1.0f),
                      fill(nq, kind, 1.0f),
                      take_floats(nq),
@@ -33,13 +36,15 @@ static problem make_problem(input_kind kind, float scale, const uint32_t *seq, s
   return p;
 }
 
-/* Scores that rise or fall by `step` a key, so that the factors a or b of a join underflow (spec T3.1). */
+/* Scores that rise or fall by `step` a key, so that the factors a or b of a join underflow (spec
+ * T3.1). */
 static void make_slope(const problem *p, float step) {
   const float root = sqrtf((float)p->d);
   for (size_t i = 0; i < p->t * p->heads * p->d; i++) p->q[i] = 1.0f;
   for (size_t r = 0; r < p->n_seq; r++)
     for (size_t j = p->seq[r]; j < p->seq[r + 1]; j++)
-      for (size_t c = 0; c < p->kv_heads * p->d; c++) p->k[j * p->kv_heads * p->d + c] = step / root * (float)(j - p->seq[r]);
+      for (size_t c = 0; c < p->kv_heads * p->d; c++)
+        p->k[j * p->kv_heads * p->d + c] = step / root * (float)(j - p->seq[r]);
 }
 
 static const uint32_t short_seq[] = {0, 1, 1, 34, 51};
@@ -51,11 +56,14 @@ typedef struct {
 
 static void check(sl_context *ctx, results *c, const problem *p) {
   const size_t nq = p->t * p->heads * p->d, nk = p->t * p->kv_heads * p->d, rows = p->t * p->heads;
-  double *o = take_doubles(nq), *max = take_doubles(rows), *scale = take_doubles(rows), *dk = take_doubles(nk), *dv = take_doubles(nk);
-  sl_ball *bo = take_balls(nq), *bmax = take_balls(rows), *bscale = take_balls(rows), *bk = take_balls(nk), *bv = take_balls(nk);
+  double *o = take_doubles(nq), *max = take_doubles(rows), *scale = take_doubles(rows),
+         *dk = take_doubles(nk), *dv = take_doubles(nk);
+  sl_ball *bo = take_balls(nq), *bmax = take_balls(rows), *bscale = take_balls(rows),
+          *bk = take_balls(nk), *bv = take_balls(nk);
   float *dq = take_floats(nq), *gk = take_floats(nk), *gv = take_floats(nk);
 #define SHAPE p->seq, p->n_seq, p->heads, p->kv_heads, p->d
-  cr_assert_eq(sl_attention_forward(ctx, p->o, p->row_max, p->row_scale, p->q, p->k, p->v, SHAPE), SL_OK);
+  cr_assert_eq(sl_attention_forward(ctx, p->o, p->row_max, p->row_scale, p->q, p->k, p->v, SHAPE),
+               SL_OK);
   cr_assert_eq(sl_ref_attention_forward(o, max, scale, p->q, p->k, p->v, SHAPE), SL_OK);
   cr_assert_eq(sl_bound_attention_forward(bo, bmax, bscale, p->q, p->k, p->v, SHAPE), SL_OK);
   compare_floats(&c->o, p->o, o, bo, nq);
@@ -109,17 +117,26 @@ Test(plain_attention, decode) {
   inputs_begin("attention_decode");
   sl_context *ctx = plain_context();
   comparison c = comparison_of("attention_decode o", SL_KERNEL_attention_decode);
-  const size_t heads = 4, kv_heads = 2, d = 6, nq = SLOTS * heads * d, cache = SLOTS * kv_heads * d * CAPACITY;
+  const size_t heads = 4, kv_heads = 2, d = 6, nq = SLOTS * heads * d,
+               cache = SLOTS * kv_heads * d * CAPACITY;
   const uint32_t slot[] = {2, 0, 1}, position[] = {0, 255, 299};
   for (input_kind kind = 0; kind < KINDS; kind++) {
     const float scale = kind == SPREAD ? 0x1p-8f : 1.0f;
-    const float *q = fill(nq, kind, scale), *k = fill(cache, kind == SUBNORMAL ? RANDOM : kind, scale), *v = fill(cache, kind, 1.0f);
+    const float *q = fill(nq, kind, scale),
+                *k = fill(cache, kind == SUBNORMAL ? RANDOM : kind, scale),
+                *v = fill(cache, kind, 1.0f);
     float *o = take_floats(nq);
     double *exact = take_doubles(nq);
     sl_ball *bound = take_balls(nq);
-    cr_assert_eq(sl_attention_decode(ctx, o, q, k, v, slot, position, SLOTS, heads, kv_heads, d, CAPACITY), SL_OK);
-    cr_assert_eq(sl_ref_attention_decode(exact, q, k, v, slot, position, SLOTS, heads, kv_heads, d, CAPACITY), SL_OK);
-    cr_assert_eq(sl_bound_attention_decode(bound, q, k, v, slot, position, SLOTS, heads, kv_heads, d, CAPACITY), SL_OK);
+    cr_assert_eq(
+        sl_attention_decode(ctx, o, q, k, v, slot, position, SLOTS, heads, kv_heads, d, CAPACITY),
+        SL_OK);
+    cr_assert_eq(sl_ref_attention_decode(exact, q, k, v, slot, position, SLOTS, heads, kv_heads, d,
+                                         CAPACITY),
+                 SL_OK);
+    cr_assert_eq(sl_bound_attention_decode(bound, q, k, v, slot, position, SLOTS, heads, kv_heads,
+                                           d, CAPACITY),
+                 SL_OK);
     compare_floats(&c, o, exact, bound, nq);
   }
   comparison_end(&c, SLACK_LIMIT);
@@ -131,13 +148,16 @@ Test(plain_attention, decode) {
 Test(plain_attention, cache) {
   inputs_begin("kv_store, kv_fork");
   sl_context *ctx = plain_context();
-  const size_t kv_heads = 2, d = 6, t = 5, cache = SLOTS * kv_heads * d * CAPACITY, bytes = cache * sizeof(float);
+  const size_t kv_heads = 2, d = 6, t = 5, cache = SLOTS * kv_heads * d * CAPACITY,
+               bytes = cache * sizeof(float);
   const uint32_t slot[] = {2, 0, 1, 2, 2}, position[] = {0, 255, 299, 1, 7};
   const uint32_t to[] = {1}, from[] = {2}, length[] = {8};
-  const float *k = fill(t * kv_heads * d, RANDOM, 1.0f), *v = fill(t * kv_heads * d, RANDOM, 1.0f), *old = fill(cache, RANDOM, 1.0f);
-  float *k_got = copy_floats(old, cache), *v_got = copy_floats(old, cache), *k_want = copy_floats(old, cache),
-        *v_want = copy_floats(old, cache);
-  cr_assert_eq(sl_kv_store(ctx, k_got, v_got, k, v, slot, position, t, kv_heads, d, CAPACITY), SL_OK);
+  const float *k = fill(t * kv_heads * d, RANDOM, 1.0f), *v = fill(t * kv_heads * d, RANDOM, 1.0f),
+              *old = fill(cache, RANDOM, 1.0f);
+  float *k_got = copy_floats(old, cache), *v_got = copy_floats(old, cache),
+        *k_want = copy_floats(old, cache), *v_want = copy_floats(old, cache);
+  cr_assert_eq(sl_kv_store(ctx, k_got, v_got, k, v, slot, position, t, kv_heads, d, CAPACITY),
+               SL_OK);
   sl_ref_kv_store(k_want, v_want, k, v, slot, position, t, kv_heads, d, CAPACITY);
   cr_expect(memcmp(k_got, k_want, bytes) == 0 && memcmp(v_got, v_want, bytes) == 0, "kv_store");
   cr_assert_eq(sl_kv_fork(ctx, k_got, v_got, to, from, length, 1, kv_heads, d, CAPACITY), SL_OK);

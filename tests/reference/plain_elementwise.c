@@ -1,4 +1,5 @@
-/* Plain against reference: norms, elementwise kernels, RoPE, AdamW (bounds rmsnorm_*, add, swiglu_*, rope, adamw). */
+/* Plain against reference: norms, elementwise kernels, RoPE, AdamW (bounds rmsnorm_*, add,
+ * swiglu_*, rope, adamw). */
 #include "compare.h"
 #include "inputs.h"
 #include "plain_context.h"
@@ -20,7 +21,8 @@ Test(plain_elementwise, rmsnorm) {
     for (input_kind kind = 0; kind < KINDS; kind++) {
       const size_t d = widths[l], n = ROWS * d;
       const float eps = kind == SUBNORMAL ? 0x1p-100f : 1e-6f;
-      const float *x = fill(n, kind, kind == SUBNORMAL ? 0x1p+80f : 1.0f), *w = fill(d, SPREAD, 1.0f);
+      const float *x = fill(n, kind, kind == SUBNORMAL ? 0x1p+80f : 1.0f),
+                  *w = fill(d, SPREAD, 1.0f);
       const float *dy = fill(n, kind, 1.0f), *residual = kind % 2 ? fill(n, RANDOM, 1.0f) : NULL;
       float *out = take_floats(n), *rstd = take_floats(ROWS), *dx = take_floats(n);
       double *exact = take_doubles(n), *exact_rstd = take_doubles(ROWS);
@@ -52,12 +54,14 @@ static float *gate_values(size_t n, input_kind kind) {
 Test(plain_elementwise, residual_and_swiglu) {
   inputs_begin("residual_add, swiglu");
   sl_context *ctx = plain_context();
-  comparison a = comparison_of("residual_add y", SL_KERNEL_residual_add), f = comparison_of("swiglu_forward y", SL_KERNEL_swiglu_forward);
+  comparison a = comparison_of("residual_add y", SL_KERNEL_residual_add),
+             f = comparison_of("swiglu_forward y", SL_KERNEL_swiglu_forward);
   comparison g = comparison_of("swiglu_backward dgate", SL_KERNEL_swiglu_backward),
              u = comparison_of("swiglu_backward dup", SL_KERNEL_swiglu_backward);
   for (input_kind kind = 0; kind < KINDS; kind++) {
     const size_t n = 3001;
-    const float *gate = gate_values(n, kind), *up = fill(n, kind, 1.0f), *dy = fill(n, kind == SUBNORMAL ? RANDOM : kind, 1.0f);
+    const float *gate = gate_values(n, kind), *up = fill(n, kind, 1.0f),
+                *dy = fill(n, kind == SUBNORMAL ? RANDOM : kind, 1.0f);
     float *y = take_floats(n), *z = take_floats(n);
     double *exact = take_doubles(n), *exact_z = take_doubles(n);
     sl_ball *bound = take_balls(n), *bound_z = take_balls(n);
@@ -86,7 +90,8 @@ Test(plain_elementwise, residual_and_swiglu) {
 Test(plain_elementwise, rope) {
   inputs_begin("rope");
   sl_context *ctx = plain_context();
-  comparison f = comparison_of("rope_forward x", SL_KERNEL_rope_forward), b = comparison_of("rope_backward dx", SL_KERNEL_rope_backward);
+  comparison f = comparison_of("rope_forward x", SL_KERNEL_rope_forward),
+             b = comparison_of("rope_backward dx", SL_KERNEL_rope_backward);
   const size_t t = 50, heads = 3, d = 16, positions = 400, n = t * heads * d;
   float *cosine = take_floats(positions * d / 2), *sine = take_floats(positions * d / 2);
   sl_ref_rope_tables(cosine, sine, positions, d, 1000000.0);
@@ -126,14 +131,17 @@ static float *moments(size_t n, input_kind kind, int positive) {
 Test(plain_elementwise, adamw) {
   inputs_begin("adamw_step");
   sl_context *ctx = plain_context();
-  comparison p = comparison_of("adamw_step p", SL_KERNEL_adamw_step), m = comparison_of("adamw_step m", SL_KERNEL_adamw_step);
+  comparison p = comparison_of("adamw_step p", SL_KERNEL_adamw_step),
+             m = comparison_of("adamw_step m", SL_KERNEL_adamw_step);
   comparison v = comparison_of("adamw_step v", SL_KERNEL_adamw_step);
   const size_t n = 3001;
   for (input_kind kind = 0; kind < KINDS; kind++)
     for (int early = 0; early < 2; early++) {
-      const sl_adamw how = {early ? 1.0f : 0.37f,   0.9f,  0.999f, 0.1f,    0.001f, early ? 10.0f : 1.0f,
-                            early ? 1000.0f : 1.0f, 3e-4f, 1e-8f,  0.99997f};
-      const float *p0 = fill(n, kind, 1.0f), *m0 = moments(n, kind, 0), *v0 = moments(n, kind, 1), *g = fill(n, kind, 1.0f);
+      const sl_adamw how = {
+          early ? 1.0f : 0.37f,   0.9f,  0.999f, 0.1f,    0.001f, early ? 10.0f : 1.0f,
+          early ? 1000.0f : 1.0f, 3e-4f, 1e-8f,  0.99997f};
+      const float *p0 = fill(n, kind, 1.0f), *m0 = moments(n, kind, 0), *v0 = moments(n, kind, 1),
+                  *g = fill(n, kind, 1.0f);
       float *np = copy_floats(p0, n), *nm = copy_floats(m0, n), *nv = copy_floats(v0, n);
       double *ep = take_doubles(n), *em = take_doubles(n), *ev = take_doubles(n);
       sl_ball *bp = take_balls(n), *bm = take_balls(n), *bv = take_balls(n);

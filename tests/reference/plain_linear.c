@@ -1,4 +1,5 @@
-/* Plain against reference: linear layers, token reductions, square sum (bounds dot, token_dot, square_sum). */
+/* Plain against reference: linear layers, token reductions, square sum (bounds dot, token_dot,
+ * square_sum). */
 #include "compare.h"
 #include "plain_context.h"
 #include "inputs.h"
@@ -10,7 +11,8 @@ static const size_t lengths[] = {0, 1, 3, 31, 255, 256, 257, 600, 2049};
 
 /* The partner of an operand of that kind: what makes it cancel, or lets it stay as it is. */
 static float *partner(size_t n, input_kind kind) {
-  float *x = kind == CANCELLING ? fill_paired(n, 1.0f) : fill(n, kind == SUBNORMAL ? RANDOM : kind, 1.0f);
+  float *x =
+      kind == CANCELLING ? fill_paired(n, 1.0f) : fill(n, kind == SUBNORMAL ? RANDOM : kind, 1.0f);
   for (size_t i = 0; kind == ONE_SIDED && i < n; i++) x[i] = 1.0f;
   return x;
 }
@@ -22,7 +24,8 @@ Test(plain_linear, forward) {
   for (size_t l = 0; l < N_LENGTHS; l++)
     for (input_kind kind = 0; kind < KINDS; kind++) {
       const size_t t = 3, n = 4, k = lengths[l];
-      const float *x = fill(t * k, kind, 1.0f), *w = partner(n * k, kind), *bias = kind % 2 ? fill(n, RANDOM, 1.0f) : NULL;
+      const float *x = fill(t * k, kind, 1.0f), *w = partner(n * k, kind),
+                  *bias = kind % 2 ? fill(n, RANDOM, 1.0f) : NULL;
       float *y = take_floats(t * n);
       double *exact = take_doubles(t * n);
       sl_ball *bound = take_balls(t * n);
@@ -43,8 +46,10 @@ Test(plain_linear, input_grad) {
   for (size_t l = 0; l < N_LENGTHS; l++)
     for (input_kind kind = 0; kind < KINDS; kind++) {
       const size_t t = 2, k = 3, n0 = lengths[l], n1 = lengths[N_LENGTHS - 1 - l];
-      const sl_linear_part parts[] = {{fill(t * n0, kind, 1.0f), fill(n0 * k, kind == SUBNORMAL ? RANDOM : kind, 1.0f), NULL, n0},
-                                      {fill(t * n1, kind, 1.0f), fill(n1 * k, RANDOM, 1.0f), NULL, n1}};
+      const sl_linear_part parts[] = {
+          {fill(t * n0, kind, 1.0f), fill(n0 * k, kind == SUBNORMAL ? RANDOM : kind, 1.0f), NULL,
+           n0},
+          {fill(t * n1, kind, 1.0f), fill(n1 * k, RANDOM, 1.0f), NULL, n1}};
       float *dx = take_floats(t * k);
       double *exact = take_doubles(t * k);
       sl_ball *bound = take_balls(t * k);
@@ -75,8 +80,10 @@ Test(plain_linear, weight_grad) {
     double *exact = take_doubles(n * k), *exact_b = take_doubles(n);
     sl_ball *bound = take_balls(n * k), *bound_b = take_balls(n);
     cr_assert_eq(sl_linear_weight_grad(ctx, dw, db, dy, x, seq, N_SEQ, n, k), SL_OK);
-    cr_assert_eq(sl_ref_linear_weight_grad(exact, exact_b, dw0, db0, dy, x, seq, N_SEQ, n, k), SL_OK);
-    cr_assert_eq(sl_bound_linear_weight_grad(bound, bound_b, dw0, db0, dy, x, seq, N_SEQ, n, k), SL_OK);
+    cr_assert_eq(sl_ref_linear_weight_grad(exact, exact_b, dw0, db0, dy, x, seq, N_SEQ, n, k),
+                 SL_OK);
+    cr_assert_eq(sl_bound_linear_weight_grad(bound, bound_b, dw0, db0, dy, x, seq, N_SEQ, n, k),
+                 SL_OK);
     compare_floats(&c, dw, exact, bound, n * k);
     compare_floats(&c, db, exact_b, bound_b, n);
   }
@@ -92,7 +99,8 @@ Test(plain_linear, norm_weight_and_embedding_grad) {
   comparison e = comparison_of("embedding_grad total", SL_KERNEL_embedding_grad);
   for (input_kind kind = 0; kind < KINDS; kind++) {
     const size_t d = 7, vocab = 11;
-    const float *dy = fill(TOKENS * d, kind, 1.0f), *x = partner(TOKENS * d, kind), *rstd = fill(TOKENS, RANDOM, 2.0f);
+    const float *dy = fill(TOKENS * d, kind, 1.0f), *x = partner(TOKENS * d, kind),
+                *rstd = fill(TOKENS, RANDOM, 2.0f);
     const float *total0 = fill(vocab * d, kind, 4.0f);
     uint32_t *ids = take_words(TOKENS);
     for (size_t i = 0; i < TOKENS; i++) ids[i] = (uint32_t)(next_u64() % vocab);
@@ -118,7 +126,8 @@ Test(plain_linear, square_sum) {
   inputs_begin("grad_square_sum");
   sl_context *ctx = plain_context();
   comparison c = comparison_of("grad_square_sum sum", SL_KERNEL_grad_square_sum);
-  static const size_t long_ones[] = {33 * SL_SUM_CHUNK, SL_SUM_CHUNK * SL_SUM_CHUNK, SL_SUM_CHUNK * SL_SUM_CHUNK + SL_SUM_CHUNK + 1};
+  static const size_t long_ones[] = {33 * SL_SUM_CHUNK, SL_SUM_CHUNK * SL_SUM_CHUNK,
+                                     SL_SUM_CHUNK * SL_SUM_CHUNK + SL_SUM_CHUNK + 1};
   for (size_t i = 0; i < 52; i++)
     for (input_kind kind = 0; kind < KINDS; kind++) {
       const size_t n = i < 40 ? i : i < 49 ? 40 + (i - 40) * 487 : long_ones[i - 49];

@@ -1,4 +1,5 @@
-/* Plain against reference: the gated loss with every gate, level, KL and both bonuses (bound gated_loss). */
+/* Plain against reference: the gated loss with every gate, level, KL and both bonuses (bound
+ * gated_loss). */
 #include "compare.h"
 #include "inputs.h"
 #include "plain_context.h"
@@ -10,15 +11,17 @@ static const uint32_t seq[] = {0, 40, 40, 41, 80, 120};
 #define TOKENS 120
 
 static const char *const field_names[SL_LOSS_FIELDS] = {
-    "gated_loss sums.objective", "gated_loss sums.centred",      "gated_loss sums.kl",         "gated_loss sums.entropy",
-    "gated_loss sums.y_sum",     "gated_loss sums.y_square_sum", "gated_loss sums.weight",     "gated_loss sums.effective",
-    "gated_loss sums.ratio_max", "gated_loss sums.tokens",       "gated_loss sums.below_half", "gated_loss sums.clamped"};
+    "gated_loss sums.objective", "gated_loss sums.centred",    "gated_loss sums.kl",
+    "gated_loss sums.entropy",   "gated_loss sums.y_sum",      "gated_loss sums.y_square_sum",
+    "gated_loss sums.weight",    "gated_loss sums.effective",  "gated_loss sums.ratio_max",
+    "gated_loss sums.tokens",    "gated_loss sums.below_half", "gated_loss sums.clamped"};
 
 typedef struct {
   comparison d, e, field[SL_LOSS_FIELDS];
 } results;
 
-/* Log-ratios of every size: tiny, on policy, moderate, at and beyond the clamp. Masked slots hold what must not be read. */
+/* Log-ratios of every size: tiny, on policy, moderate, at and beyond the clamp. Masked slots hold
+ * what must not be read. */
 typedef struct {
   float *new, *old, *ref, *entropy, *advantage;
   uint8_t *mask;
@@ -44,8 +47,9 @@ static float log_ratio(size_t i, float wide) {
 }
 
 static numbers make_numbers(float wide) {
-  const numbers n = {take_floats(TOKENS),       fill(TOKENS, RANDOM, 3.0f), take_floats(TOKENS), fill(TOKENS, RANDOM, 2.0f),
-                     fill(N_SEQ, RANDOM, 2.0f), take_bytes(TOKENS),         take_doubles(N_SEQ)};
+  const numbers n = {take_floats(TOKENS),        fill(TOKENS, RANDOM, 3.0f), take_floats(TOKENS),
+                     fill(TOKENS, RANDOM, 2.0f), fill(N_SEQ, RANDOM, 2.0f),  take_bytes(TOKENS),
+                     take_doubles(N_SEQ)};
   for (size_t i = 0; i < TOKENS; i++) {
     n.mask[i] = i % 7 != 3;
     n.new[i] = n.old[i] + log_ratio(i, wide);
@@ -58,19 +62,23 @@ static numbers make_numbers(float wide) {
 }
 
 static double field_of(const sl_loss_sums *s, size_t f) {
-  const double all[SL_LOSS_FIELDS] = {
-      s->objective,     s->centred,           s->kl,     s->entropy,    s->y_sum,  s->y_square_sum, s->weight_sum,
-      s->effective_sum, (double)s->ratio_max, s->tokens, s->below_half, s->clamped};
+  const double all[SL_LOSS_FIELDS] = {s->objective,  s->centred,       s->kl,
+                                      s->entropy,    s->y_sum,         s->y_square_sum,
+                                      s->weight_sum, s->effective_sum, (double)s->ratio_max,
+                                      s->tokens,     s->below_half,    s->clamped};
   return all[f];
 }
 
 static void check(sl_context *ctx, results *c, const sl_objective *o, float wide) {
   const numbers n = make_numbers(wide);
-  const sl_gated_loss_batch b = {n.new, n.old, n.ref, n.entropy, n.mask, seq, n.advantage, n.coefficient, N_SEQ};
+  const sl_gated_loss_batch b = {n.new, n.old,       n.ref,         n.entropy, n.mask,
+                                 seq,   n.advantage, n.coefficient, N_SEQ};
   float *d = take_floats(TOKENS), *e = take_floats(TOKENS);
   sl_loss_sums sums[N_SEQ];
-  double *ed = take_doubles(TOKENS), *ee = take_doubles(TOKENS), *es = take_doubles(N_SEQ * SL_LOSS_FIELDS);
-  sl_ball *bd = take_balls(TOKENS), *be = take_balls(TOKENS), *bs = take_balls(N_SEQ * SL_LOSS_FIELDS);
+  double *ed = take_doubles(TOKENS), *ee = take_doubles(TOKENS),
+         *es = take_doubles(N_SEQ * SL_LOSS_FIELDS);
+  sl_ball *bd = take_balls(TOKENS), *be = take_balls(TOKENS),
+          *bs = take_balls(N_SEQ * SL_LOSS_FIELDS);
   cr_assert_eq(sl_gated_loss(ctx, d, e, sums, o, &b), SL_OK, "%s", sl_context_error(ctx)->message);
   cr_assert_eq(sl_ref_gated_loss(ed, ee, es, o, &b), SL_OK);
   cr_assert_eq(sl_bound_gated_loss(bd, be, bs, o, &b), SL_OK);
@@ -79,21 +87,26 @@ static void check(sl_context *ctx, results *c, const sl_objective *o, float wide
   for (size_t s = 0; s < N_SEQ; s++)
     for (size_t f = 0; f < SL_LOSS_FIELDS; f++) {
       const double got = field_of(&sums[s], f);
-      compare_doubles(&c->field[f], &got, &es[s * SL_LOSS_FIELDS + f], &bs[s * SL_LOSS_FIELDS + f], 1);
+      compare_doubles(&c->field[f], &got, &es[s * SL_LOSS_FIELDS + f], &bs[s * SL_LOSS_FIELDS + f],
+                      1);
     }
 }
 
 Test(plain_loss, every_variant) {
   inputs_begin("gated_loss");
   sl_context *ctx = plain_context();
-  results c = {comparison_of("gated_loss d", SL_KERNEL_gated_loss), comparison_of("gated_loss e", SL_KERNEL_gated_loss), {{0}}};
-  for (size_t f = 0; f < SL_LOSS_FIELDS; f++) c.field[f] = comparison_of(field_names[f], SL_KERNEL_gated_loss);
+  results c = {comparison_of("gated_loss d", SL_KERNEL_gated_loss),
+               comparison_of("gated_loss e", SL_KERNEL_gated_loss),
+               {{0}}};
+  for (size_t f = 0; f < SL_LOSS_FIELDS; f++)
+    c.field[f] = comparison_of(field_names[f], SL_KERNEL_gated_loss);
   for (int family = 0; family < SL_GATE_EXPRESSION; family++)
     for (int level = 0; level < 2; level++)
       for (int kl = -1; kl < 3; kl++)
         for (int wide = 0; wide < 2; wide++) {
-          sl_objective o = {
-              .gate = {(sl_gate_family)family, {1.05f, 1.0f}, 0.2, 0.28, NULL, NULL}, .level = (sl_level)level, .gamma = 0.01};
+          sl_objective o = {.gate = {(sl_gate_family)family, {1.05f, 1.0f}, 0.2, 0.28, NULL, NULL},
+                            .level = (sl_level)level,
+                            .gamma = 0.01};
           if (wide) o.gate.tau[0] = 7.3f, o.gate.tau[1] = 0.11f;
           if (kl >= 0) o.kl = (sl_kl_kind)kl, o.beta = 0.04;
           check(ctx, &c, &o, (float)wide);
@@ -101,6 +114,7 @@ Test(plain_loss, every_variant) {
         }
   comparison_end(&c.d, SLACK_LIMIT);
   comparison_end(&c.e, SLACK_LIMIT);
-  for (size_t f = 0; f < SL_LOSS_FIELDS; f++) comparison_end(&c.field[f], BINARY64_LIMIT); /* binary64 sums, exact terms among them */
+  for (size_t f = 0; f < SL_LOSS_FIELDS; f++)
+    comparison_end(&c.field[f], BINARY64_LIMIT); /* binary64 sums, exact terms among them */
   sl_context_destroy(ctx);
 }

@@ -1,4 +1,5 @@
-/* Planted failures: kernels with one thing wrong must leave the bounds that the plain ones keep, on the same inputs. */
+/* Planted failures: kernels with one thing wrong must leave the bounds that the plain ones keep, on
+ * the same inputs. */
 #include "compare.h"
 #include "inputs.h"
 #include "plain_context.h"
@@ -8,15 +9,16 @@
 #include <string.h>
 
 /* The result must be off by more than its bound. */
-static void expect_caught(const char *plant, sl_kernel_id kernel, const float *got, const double *exact, const sl_ball *bound, size_t n) {
+static void expect_caught(const char *plant, sl_kernel_id kernel, const float *got,
+                          const double *exact, const sl_ball *bound, size_t n) {
   comparison c = comparison_of(plant, kernel);
   compare_floats(&c, got, exact, bound, n);
   fprintf(stderr, "planted: %-44s error/bound %.3g\n", plant, c.largest);
   cr_expect(c.largest > 1.0, "%s: not caught, %g", plant, c.largest);
 }
 
-static void expect_kept(const char *kernel_name, sl_kernel_id kernel, const float *got, const double *exact, const sl_ball *bound,
-                        size_t n) {
+static void expect_kept(const char *kernel_name, sl_kernel_id kernel, const float *got,
+                        const double *exact, const sl_ball *bound, size_t n) {
   comparison c = comparison_of(kernel_name, kernel);
   compare_floats(&c, got, exact, bound, n);
   cr_expect(c.largest <= 1.0, "%s: %g", kernel_name, c.largest);
@@ -30,7 +32,8 @@ static float truncate_to_bf16(float x) {
   return x;
 }
 
-/* One chain without chunks: every 2^-25 after the 1 is rounded away, where chunks would keep those of later chunks. */
+/* One chain without chunks: every 2^-25 after the 1 is rounded away, where chunks would keep those
+ * of later chunks. */
 Test(planted, reassociated_dot) {
   sl_context *ctx = plain_context();
   enum { K = 4096 };
@@ -64,7 +67,8 @@ Test(planted, dropped_term) {
   float *cut = copy_floats(x, D);
   cut[D - 1] = 0.0f;
   cr_assert_eq(sl_rmsnorm_forward(ctx, wrong, &wrong_rstd, cut, w, 1, D, 1e-6f), SL_OK);
-  expect_caught("rmsnorm's sum without its last element", SL_KERNEL_rmsnorm_forward, wrong, exact, bound, D - 1);
+  expect_caught("rmsnorm's sum without its last element", SL_KERNEL_rmsnorm_forward, wrong, exact,
+                bound, D - 1);
   inputs_end();
   sl_context_destroy(ctx);
 }
@@ -74,7 +78,8 @@ Test(planted, bf16_probabilities) {
   inputs_begin("planted: bf16");
   enum { N = 40, D = 4 };
   const uint32_t seq[] = {0, N};
-  const float *q = fill(N * D, RANDOM, 1.0f), *k = fill(N * D, RANDOM, 1.0f), *v = fill(N * D, RANDOM, 1.0f);
+  const float *q = fill(N * D, RANDOM, 1.0f), *k = fill(N * D, RANDOM, 1.0f),
+              *v = fill(N * D, RANDOM, 1.0f);
   double *o = take_doubles(N * D), *max = take_doubles(N), *scale = take_doubles(N);
   sl_ball *bo = take_balls(N * D), *bmax = take_balls(N), *bscale = take_balls(N);
   cr_assert_eq(sl_ref_attention_forward(o, max, scale, q, k, v, seq, 1, 1, 1, D), SL_OK);
@@ -87,7 +92,8 @@ Test(planted, bf16_probabilities) {
       const float p = truncate_to_bf16((float)(exp(s / sqrt(D) - max[i]) * scale[i]));
       for (size_t c = 0; c < D; c++) wrong[i * D + c] += p * v[j * D + c];
     }
-  expect_caught("attention with bf16 probabilities", SL_KERNEL_attention_forward, wrong, o, bo, N * D);
+  expect_caught("attention with bf16 probabilities", SL_KERNEL_attention_forward, wrong, o, bo,
+                N * D);
   inputs_end();
 }
 
@@ -97,19 +103,23 @@ Test(planted, mask_off_by_one) {
   sl_context *ctx = plain_context();
   enum { N = 9, D = 4 };
   const uint32_t seq[] = {0, N}, cut_seq[] = {0, N - 1};
-  const float *q = fill(N * D, RANDOM, 1.0f), *k = fill(N * D, RANDOM, 1.0f), *v = fill(N * D, RANDOM, 1.0f);
+  const float *q = fill(N * D, RANDOM, 1.0f), *k = fill(N * D, RANDOM, 1.0f),
+              *v = fill(N * D, RANDOM, 1.0f);
   double *o = take_doubles(N * D), *max = take_doubles(N), *scale = take_doubles(N);
   sl_ball *bo = take_balls(N * D), *bmax = take_balls(N), *bscale = take_balls(N);
   float *wrong = take_floats(N * D), *m = take_floats(N), *r = take_floats(N);
   cr_assert_eq(sl_ref_attention_forward(o, max, scale, q, k, v, seq, 1, 1, 1, D), SL_OK);
   cr_assert_eq(sl_bound_attention_forward(bo, bmax, bscale, q, k, v, seq, 1, 1, 1, D), SL_OK);
-  cr_assert_eq(sl_attention_forward(ctx, wrong, m, r, q + D, k, v, cut_seq, 1, 1, 1, D), SL_OK); /* query i + 1 sees keys 0..i only */
-  expect_caught("a query that misses its own key", SL_KERNEL_attention_forward, wrong, o + D, bo + D, (N - 1) * D);
+  cr_assert_eq(sl_attention_forward(ctx, wrong, m, r, q + D, k, v, cut_seq, 1, 1, 1, D),
+               SL_OK); /* query i + 1 sees keys 0..i only */
+  expect_caught("a query that misses its own key", SL_KERNEL_attention_forward, wrong, o + D,
+                bo + D, (N - 1) * D);
   inputs_end();
   sl_context_destroy(ctx);
 }
 
-/* The sigmoid gate's weight as 4 s (1 - s): 0 in the tail, where the truth is not (and not correctly rounded elsewhere). */
+/* The sigmoid gate's weight as 4 s (1 - s): 0 in the tail, where the truth is not (and not
+ * correctly rounded elsewhere). */
 Test(planted, weight_by_cancellation) {
   const uint32_t seq[] = {0, 1};
   const float new = 3.0f, old = 0.0f, advantage = 1.0f;
@@ -121,7 +131,8 @@ Test(planted, weight_by_cancellation) {
   sl_ball bound, bound_sums[SL_LOSS_FIELDS];
   cr_assert_eq(sl_ref_gated_loss(&d, NULL, sums, &o, &b), SL_OK);
   cr_assert_eq(sl_bound_gated_loss(&bound, NULL, bound_sums, &o, &b), SL_OK);
-  const float r = (float)exp(3.0), s = (float)(1.0 / (1.0 + exp(1.0 - (double)r))), wrong = -(4.0f * s * (1.0f - s)) * r;
+  const float r = (float)exp(3.0), s = (float)(1.0 / (1.0 + exp(1.0 - (double)r))),
+              wrong = -(4.0f * s * (1.0f - s)) * r;
   expect_caught("the weight as 4 s (1 - s)", SL_KERNEL_gated_loss, &wrong, &d, &bound, 1);
 }
 

@@ -17,7 +17,9 @@ static size_t used, misplaced;
 static void open_gate(void) { mprotect(region, used, PROT_READ | PROT_WRITE); }
 static void close_gate(void) { mprotect(region, used, PROT_NONE); }
 
-static int inside(const void *p) { return (const unsigned char *)p >= region && (const unsigned char *)p < region + REGION; }
+static int inside(const void *p) {
+  return (const unsigned char *)p >= region && (const unsigned char *)p < region + REGION;
+}
 
 static void expect_side(const char *kernel, const char *name, const void *p, int wanted) {
   if (!p || inside(p) == wanted) return;
@@ -26,12 +28,16 @@ static void expect_side(const char *kernel, const char *name, const void *p, int
 }
 
 /* Arrays lie on the device, offsets on the host. */
-static void check_array(const char *kernel, const char *name, const void *p) { expect_side(kernel, name, p, strcmp(name, "seq") != 0); }
+static void check_array(const char *kernel, const char *name, const void *p) {
+  expect_side(kernel, name, p, strcmp(name, "seq") != 0);
+}
 static void check_other(const char *kernel, const char *name, ...) { (void)kernel, (void)name; }
 static void check_batch(const char *kernel, const char *name, const sl_gated_loss_batch *b) {
   (void)name;
-  const void *const arrays[] = {b->logp_new, b->logp_old, b->logp_ref, b->entropy, b->mask, b->advantage, b->coefficient};
-  for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++) check_array(kernel, "an array of the batch", arrays[i]);
+  const void *const arrays[] = {b->logp_new, b->logp_old,  b->logp_ref,   b->entropy,
+                                b->mask,     b->advantage, b->coefficient};
+  for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+    check_array(kernel, "an array of the batch", arrays[i]);
   check_array(kernel, "seq", b->seq);
 }
 
@@ -74,10 +80,12 @@ static void check_batch(const char *kernel, const char *name, const sl_gated_los
 #undef SL_KERNEL
 
 /* What the arguments' types do not say. */
-static sl_status apart_input_grad(sl_context *ctx, float *dx, const sl_linear_part *parts, size_t n_parts, size_t t, size_t k) {
+static sl_status apart_input_grad(sl_context *ctx, float *dx, const sl_linear_part *parts,
+                                  size_t n_parts, size_t t, size_t k) {
   for (size_t i = 0; i < n_parts; i++) {
     const void *const arrays[] = {parts[i].dy, parts[i].w, parts[i].packed};
-    for (size_t a = 0; a < 3; a++) check_array("linear_input_grad", "an array of a part", arrays[a]);
+    for (size_t a = 0; a < 3; a++)
+      check_array("linear_input_grad", "an array of a part", arrays[a]);
   }
   return apart_linear_input_grad(ctx, dx, parts, n_parts, t, k);
 }
@@ -91,7 +99,9 @@ static sl_status allocate(sl_context *ctx, void **out, size_t bytes) {
   return SL_OK;
 }
 
-static void release(sl_context *ctx, void *memory) { (void)ctx, (void)memory; } /* all at once, when the context is closed */
+static void release(sl_context *ctx, void *memory) {
+  (void)ctx, (void)memory;
+} /* all at once, when the context is closed */
 
 static sl_status copy_between(void *to, const void *from, size_t bytes) {
   open_gate();

@@ -40,7 +40,9 @@ const char *scratch_write(const char *name, const void *data, size_t size) {
   return path;
 }
 
-const char *scratch_text(const char *name, const char *text) { return scratch_write(name, text, strlen(text)); }
+const char *scratch_text(const char *name, const char *text) {
+  return scratch_write(name, text, strlen(text));
+}
 
 size_t scratch_read(const char *path, void *out, size_t max) {
   FILE *file = fopen(path, "rb");
@@ -51,7 +53,8 @@ size_t scratch_read(const char *path, void *out, size_t max) {
 }
 
 void expect_error(sl_status got, sl_status expected, const sl_error *err, const char *part) {
-  cr_assert_eq(got, expected, "status %s, expected %s%s%s", sl_status_name(got), sl_status_name(expected), got ? ": " : "",
-               got ? err->message : "");
-  cr_assert(strstr(err->message, part) != NULL, "message '%s' does not hold '%s'", err->message, part);
+  cr_assert_eq(got, expected, "status %s, expected %s%s%s", sl_status_name(got),
+               sl_status_name(expected), got ? ": " : "", got ? err->message : "");
+  cr_assert(strstr(err->message, part) != NULL, "message '%s' does not hold '%s'", err->message,
+            part);
 }

@@ -18,7 +18,8 @@ const char *scratch_text(const char *name, const char *text);
 /* Bytes of a file, at most max. */
 size_t scratch_read(const char *path, void *out, size_t max);
 
-/* Fails the test unless status is expected and the message holds `part`, the place and what is wrong. */
+/* Fails the test unless status is expected and the message holds `part`, the place and what is
+ * wrong. */
 void expect_error(sl_status got, sl_status expected, const sl_error *err, const char *part);
 
 #endif

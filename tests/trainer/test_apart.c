@@ -1,4 +1,5 @@
-/* A run whose arrays lie where the host cannot touch them, as a device's do: the same bits, no argument in the wrong memory. */
+/* A run whose arrays lie where the host cannot touch them, as a device's do: the same bits, no
+ * argument in the wrong memory. */
 #include "apart.h"
 #include "scratch.h"
 #include "tiny.h"
@@ -29,7 +30,8 @@ static sl_trainer *run_on(const char *backend) {
   t->phase = SL_PHASE_RL;
   cr_assert_eq(sl_optimizer_reset(&t->optimizer), SL_OK);
   cr_assert_eq(sl_trainer_take_reference(t, &err), SL_OK, "%s", err.message);
-  cr_assert_gt(tiny_rl(t, 4), 0, "every group has equal rewards: these steps show nothing of advantages");
+  cr_assert_gt(tiny_rl(t, 4), 0,
+               "every group has equal rewards: these steps show nothing of advantages");
   cr_assert_eq(sl_evaluate(t, 0, &success, NULL, NULL, &err), SL_OK, "%s", err.message);
   return t;
 }
@@ -42,7 +44,8 @@ Test(apart, a_run_has_the_bits_of_any_other) {
   cr_expect_str_eq(tiny_hash(there), wanted);
   cr_expect_eq(apart_misplaced(), 0);
   cr_expect_eq(sl_context_on_device(there->ctx), 1);
-  cr_expect_gt(sl_memory_plan_bytes(&there->plan), sl_memory_plan_bytes(&host->plan), "what is mirrored counts twice");
+  cr_expect_gt(sl_memory_plan_bytes(&there->plan), sl_memory_plan_bytes(&host->plan),
+               "what is mirrored counts twice");
   sl_trainer_destroy(host), sl_trainer_destroy(there);
 }
 
@@ -66,9 +69,11 @@ static void read_run(sl_trainer *t, const char *name, const char *hash) {
   char *checkpoint;
   sl_checkpoint_state state;
   sl_error err;
-  cr_assert_eq(sl_checkpoint_newest(&checkpoint, scratch_path(name), &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_checkpoint_newest(&checkpoint, scratch_path(name), &err), SL_OK, "%s",
+               err.message);
   cr_assert_eq(sl_checkpoint_read(t, checkpoint, &state, &err), SL_OK, "%s", err.message);
-  cr_assert_eq(sl_reference_restore(t, scratch_path(name), state.reference, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_reference_restore(t, scratch_path(name), state.reference, &err), SL_OK, "%s",
+               err.message);
   cr_expect_str_eq(tiny_hash(t), hash);
   free(checkpoint);
 }
@@ -79,7 +84,8 @@ Test(apart, checkpoints_and_ledgers_are_those_of_any_other) {
   char hash[SL_DIGEST_TEXT];
   write_run(host, "host"), write_run(there, "there");
   const size_t n = scratch_read(scratch_path("host/ledger.jsonl"), a, sizeof a);
-  cr_expect(n > 1000 && n == scratch_read(scratch_path("there/ledger.jsonl"), b, sizeof b) && memcmp(a, b, n) == 0);
+  cr_expect(n > 1000 && n == scratch_read(scratch_path("there/ledger.jsonl"), b, sizeof b) &&
+            memcmp(a, b, n) == 0);
   memcpy(hash, tiny_hash(host), sizeof hash);
   sl_trainer_destroy(host), sl_trainer_destroy(there);
   host = trainer_on("run.backend=plain");
@@ -101,7 +107,8 @@ static char *logprobs_on(const char *backend, const char *model) {
   scratch_text("tokens.jsonl", "{\"tokens\":[2,3,4,5]}\n{\"tokens\":[2,3]}\n");
   apart_add();
   cr_assert_eq(sl_session_open(&s, model, &options, &err), SL_OK, "%s", err.message);
-  cr_assert_eq(sl_token_lists_read(&lists, scratch_path("tokens.jsonl"), 8, 16, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_token_lists_read(&lists, scratch_path("tokens.jsonl"), 8, 16, &err), SL_OK, "%s",
+               err.message);
   cr_assert_eq(sl_logprobs_write(&s, &lists, memory, &err), SL_OK, "%s", err.message);
   sl_token_lists_free(&lists);
   sl_session_close(&s);
@@ -113,8 +120,10 @@ Test(apart, log_probs_are_those_of_any_other) {
   sl_trainer *t = trainer_on("run.backend=plain");
   sl_error err;
   tiny_sft(t, 4);
-  cr_assert_eq(sl_model_folder_write(&t->policy, t->tokenizer, scratch_path("model"), &err), SL_OK, "%s", err.message);
-  char *host = logprobs_on("plain", scratch_path("model")), *there = logprobs_on("apart", scratch_path("model"));
+  cr_assert_eq(sl_model_folder_write(&t->policy, t->tokenizer, scratch_path("model"), &err), SL_OK,
+               "%s", err.message);
+  char *host = logprobs_on("plain", scratch_path("model")),
+       *there = logprobs_on("apart", scratch_path("model"));
   cr_expect_str_eq(host, there);
   cr_expect_gt(strlen(host), 60);
   cr_expect_eq(apart_misplaced(), 0);
@@ -130,10 +139,12 @@ Test(apart, a_gradient_that_is_refused_is_named) {
   double norm;
   sl_error err;
   const sl_optimizer_options options = {0.9f, 0.95f, 1e-8f, 0.0, 0.0};
-  cr_assert_eq(sl_memory_write(t->ctx, g + t->policy.layout->tensors[which].offset + 5, &large, sizeof large), SL_OK);
+  cr_assert_eq(sl_memory_write(t->ctx, g + t->policy.layout->tensors[which].offset + 5, &large,
+                               sizeof large),
+               SL_OK);
   cr_assert_eq(sl_gradient_norm(&t->optimizer, g, &norm, &err), SL_OK, "%s", err.message);
-  expect_error(sl_optimizer_step(&t->optimizer, &options, t->policy.data, g, norm, 0.1f, &err), SL_ERR_NONFINITE, &err,
-               "model.layers.1.mlp.up_proj.weight[5]");
+  expect_error(sl_optimizer_step(&t->optimizer, &options, t->policy.data, g, norm, 0.1f, &err),
+               SL_ERR_NONFINITE, &err, "model.layers.1.mlp.up_proj.weight[5]");
   sl_trainer_destroy(t);
 }
 

@@ -1,5 +1,5 @@
-/* The ledger (spec F4.4): every update's gradient and the parameters, by tensor; planted: one changed bit shows in its tensor's digest
- * alone. */
+/* The ledger (spec F4.4): every update's gradient and the parameters, by tensor; planted: one
+ * changed bit shows in its tensor's digest alone. */
 #include "scratch.h"
 #include "tiny.h"
 
@@ -58,11 +58,13 @@ static void digest_by_hand(uint64_t out[2], const float *x, size_t n) {
 }
 
 static void text_of(char out[SL_DIGEST_TEXT], const uint64_t digest[2]) {
-  snprintf(out, SL_DIGEST_TEXT, "%016llx%016llx", (unsigned long long)digest[1], (unsigned long long)digest[0]);
+  snprintf(out, SL_DIGEST_TEXT, "%016llx%016llx", (unsigned long long)digest[1],
+           (unsigned long long)digest[0]);
 }
 
 /* Appends 16 bytes a tensor, high half first, big-endian; returns the end. */
-static unsigned char *add_arena(unsigned char *at, const sl_model_layout *layout, const float *arena) {
+static unsigned char *add_arena(unsigned char *at, const sl_model_layout *layout,
+                                const float *arena) {
   for (size_t i = 0; i < layout->n_tensors; i++) {
     uint64_t digest[2];
     digest_by_hand(digest, arena + layout->tensors[i].offset, layout->tensors[i].count);
@@ -77,13 +79,16 @@ static void state_by_hand(char out[SL_DIGEST_TEXT], const sl_trainer *t) {
   static unsigned char bytes[1 << 16];
   const sl_optimizer *o = &t->optimizer;
   const sl_counters counters = sl_trainer_counters(t);
-  unsigned char *at = add_arena(add_arena(add_arena(bytes, o->layout, t->policy.data), o->layout, o->m), o->layout, o->v);
-  memcpy(at, &o->state.b1_power, 8), memcpy(at + 8, &o->state.b2_power, 8), memcpy(at + 16, &counters, 7 * 8);
+  unsigned char *at = add_arena(
+      add_arena(add_arena(bytes, o->layout, t->policy.data), o->layout, o->m), o->layout, o->v);
+  memcpy(at, &o->state.b1_power, 8), memcpy(at + 8, &o->state.b2_power, 8),
+      memcpy(at + 16, &counters, 7 * 8);
   sl_digest_bytes(out, bytes, (size_t)(at + 72 - bytes));
 }
 
 /* Tensors whose digest is not that of the arena; the last of them in *where. */
-static size_t differ(const json_t *digests, const sl_model_layout *layout, const float *arena, size_t *where) {
+static size_t differ(const json_t *digests, const sl_model_layout *layout, const float *arena,
+                     size_t *where) {
   size_t wrong = 0;
   cr_assert_eq(json_array_size(digests), layout->n_tensors);
   for (size_t i = 0; i < layout->n_tensors; i++) {
@@ -105,13 +110,18 @@ Test(ledger, holds_every_update_by_tensor, .init = scratch_make, .fini = scratch
   sl_run_files run;
   sl_error err;
   size_t where = 0;
-  cr_assert_eq(sl_run_create(&run, scratch_path("run"), &t->config, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_run_create(&run, scratch_path("run"), &t->config, &err), SL_OK, "%s",
+               err.message);
   cr_assert_eq(sl_rl_step(t, &report, &digests, &err), SL_OK, "%s", err.message);
-  for (int i = 0; i < 2; i++) cr_assert_eq(sl_ledger_begin(&run, t, &err), SL_OK, "%s", err.message); /* the second adds nothing */
+  for (int i = 0; i < 2; i++)
+    cr_assert_eq(sl_ledger_begin(&run, t, &err), SL_OK, "%s",
+                 err.message); /* the second adds nothing */
   cr_assert_eq(sl_trainer_hash(t, digests.updates, state, &err), SL_OK, "%s", err.message);
   cr_assert_eq(sl_ledger_step(&run, t, &digests, state, &err), SL_OK, "%s", err.message);
-  json_t *head = line(scratch_path("run/ledger.jsonl"), 0), *step = line(scratch_path("run/ledger.jsonl"), 1);
-  const json_t *tensors = json_object_get(head, "tensors"), *gradients = json_object_get(step, "gradients");
+  json_t *head = line(scratch_path("run/ledger.jsonl"), 0),
+         *step = line(scratch_path("run/ledger.jsonl"), 1);
+  const json_t *tensors = json_object_get(head, "tensors"),
+               *gradients = json_object_get(step, "gradients");
   const json_t *parameters = json_object_get(step, "parameters");
   cr_expect_eq(json_integer_value(json_object_get(head, "version")), SL_LEDGER_VERSION);
   cr_expect_eq(json_integer_value(json_object_get(head, "numerics")), 1);
@@ -119,12 +129,15 @@ Test(ledger, holds_every_update_by_tensor, .init = scratch_make, .fini = scratch
   state_by_hand(by_hand, t);
   cr_expect_str_eq(state, by_hand);
   cr_assert_eq(json_array_size(tensors), layout->n_tensors);
-  for (size_t i = 0; i < layout->n_tensors; i++) cr_expect_str_eq(json_string_value(json_array_get(tensors, i)), layout->tensors[i].name);
+  for (size_t i = 0; i < layout->n_tensors; i++)
+    cr_expect_str_eq(json_string_value(json_array_get(tensors, i)), layout->tensors[i].name);
   cr_assert_eq(json_array_size(gradients), UPDATES);
   for (size_t u = 1; u < UPDATES; u++)
-    cr_expect_str_neq(text_at(json_array_get(gradients, u), 3), text_at(json_array_get(gradients, u - 1), 3), "updates %zu and %zu", u - 1,
+    cr_expect_str_neq(text_at(json_array_get(gradients, u), 3),
+                      text_at(json_array_get(gradients, u - 1), 3), "updates %zu and %zu", u - 1,
                       u);
-  cr_expect_eq(differ(json_array_get(gradients, UPDATES - 1), layout, t->gradients.total, &where), 0);
+  cr_expect_eq(differ(json_array_get(gradients, UPDATES - 1), layout, t->gradients.total, &where),
+               0);
   cr_expect_eq(differ(parameters, layout, t->policy.data, &where), 0);
   ((uint32_t *)(void *)(t->policy.data + layout->tensors[5].offset))[1] ^= 1u;
   cr_expect_eq(differ(parameters, layout, t->policy.data, &where), 1);

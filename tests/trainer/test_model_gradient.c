@@ -1,11 +1,14 @@
 /* The gradient of a whole model against the reference transformer in binary64 (spec T5.1, T5.2).
  *
- * No a-priori bound is claimed for a whole model: bounds of its kernels multiply to something useless. The limit is measured on the same
- * model instead. Rounding in a kernel is a relative perturbation of the terms of its sums, of at most n 2^-24 for sums of n terms
- * (Higham, Accuracy and Stability, 3.1): as if its weights or inputs had been so perturbed. So the reference's own gradient is taken again
- * with every weight scaled by 1 + e, |e| = n 2^-24, random signs, n the longest sum (over D, F, heads, V or tokens) plus SMALL roundings of
- * elementwise steps; the largest change that a tensor shows over DRAWS such draws, in the maximum norm, is what errors of that size do to
- * it. The error of a right implementation stays below that (it is several times smaller: rounding errors average out). */
+ * No a-priori bound is claimed for a whole model: bounds of its kernels multiply to something
+ * useless. The limit is measured on the same model instead. Rounding in a kernel is a relative
+ * perturbation of the terms of its sums, of at most n 2^-24 for sums of n terms (Higham, Accuracy
+ * and Stability, 3.1): as if its weights or inputs had been so perturbed. So the reference's own
+ * gradient is taken again with every weight scaled by 1 + e, |e| = n 2^-24, random signs, n the
+ * longest sum (over D, F, heads, V or tokens) plus SMALL roundings of elementwise steps; the
+ * largest change that a tensor shows over DRAWS such draws, in the maximum norm, is what errors of
+ * that size do to it. The error of a right implementation stays below that (it is several times
+ * smaller: rounding errors average out). */
 #include "tiny.h"
 
 #include "reference/transformer.h"
@@ -44,7 +47,8 @@ static problem make(const char *tie, const char *backend, uint64_t seed) {
   p.n = p.t->policy.layout->n_parameters;
   for (uint32_t q = 0; q < SEQUENCES; q++) {
     uint32_t ids[LENGTH];
-    for (uint32_t i = 0; i < LENGTH; i++) ids[i] = (uint32_t)(sl_random_u64(seed, i, q, 1, 6) % p.t->policy.layout->shape.vocab);
+    for (uint32_t i = 0; i < LENGTH; i++)
+      ids[i] = (uint32_t)(sl_random_u64(seed, i, q, 1, 6) % p.t->policy.layout->shape.vocab);
     sl_step_add(&p.step, ids, LENGTH - q, 2 + q, NULL, 0.0f);
   }
   for (size_t i = 0; i < p.step.seq[SEQUENCES]; i++) {
@@ -59,7 +63,8 @@ static void destroy(problem *p) {
   sl_trainer_destroy(p->t);
 }
 
-/* Our gradient of parameters, in registry order without padding; packs 0: by the weights as they stand. */
+/* Our gradient of parameters, in registry order without padding; packs 0: by the weights as they
+ * stand. */
 static void ours(problem *p, double *out, int packs) {
   sl_trainer *t = p->t;
   sl_step *s = &p->step;
@@ -67,7 +72,9 @@ static void ours(problem *p, double *out, int packs) {
   sl_model *m;
   sl_error err;
   const sl_batch batch = {s->n_seq, s->seq, s->ids, s->position, s->target, s->mask};
-  cr_assert_eq(sl_model_create(&m, t->ctx, t->policy.layout, t->policy.data, s->seq[s->n_seq], 1, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(
+      sl_model_create(&m, t->ctx, t->policy.layout, t->policy.data, s->seq[s->n_seq], 1, &err),
+      SL_OK, "%s", err.message);
   if (!packs) { /* they lie in the model's arena */
     memset(m->packs, 0, t->policy.layout->shape.layers * sizeof *m->packs);
     m->head_pack[0] = m->head_pack[1] = NULL;
@@ -80,8 +87,10 @@ static void ours(problem *p, double *out, int packs) {
   cr_assert_eq(sl_model_backward(m, &batch, &all, 1, 1.0f, s->dlogp, s->dentropy), SL_OK);
   const sl_model_layout *layout = t->policy.layout;
   for (size_t i = 0, at = 0; i < layout->n_tensors; i++)
-    for (size_t j = 0; j < layout->tensors[i].count; j++) out[at++] = (double)g->total[layout->tensors[i].offset + j];
-  for (size_t i = 0; g->head_total && i < layout->shape.vocab * layout->shape.hidden; i++) out[i] += (double)g->head_total[i];
+    for (size_t j = 0; j < layout->tensors[i].count; j++)
+      out[at++] = (double)g->total[layout->tensors[i].offset + j];
+  for (size_t i = 0; g->head_total && i < layout->shape.vocab * layout->shape.hidden; i++)
+    out[i] += (double)g->head_total[i];
   sl_model_destroy(m);
 }
 
@@ -89,9 +98,11 @@ static void ours(problem *p, double *out, int packs) {
 static void theirs(const problem *p, double *out, double scale, uint32_t which) {
   const sl_model_layout *layout = p->t->policy.layout;
   const sl_model_shape *s = &layout->shape;
-  const sl_ref_model m = {s->layers,       s->hidden, s->heads,           s->kv_heads,   s->head_dim,
-                          s->intermediate, s->vocab,  (double)s->rms_eps, s->rope_theta, s->tied};
-  const sl_ref_tokens tokens = {p->step.seq, p->step.ids, p->step.target, p->step.mask, SEQUENCES, 1.0};
+  const sl_ref_model m = {s->layers,     s->hidden,       s->heads, s->kv_heads,
+                          s->head_dim,   s->intermediate, s->vocab, (double)s->rms_eps,
+                          s->rope_theta, s->tied};
+  const sl_ref_tokens tokens = {p->step.seq,  p->step.ids, p->step.target,
+                                p->step.mask, SEQUENCES,   1.0};
   const size_t n = p->n, t = p->step.seq[SEQUENCES];
   cr_assert_eq(sl_ref_weights(&m), n);
   double *w = calloc(n, sizeof *w), *rows = calloc(4 * t, sizeof *rows);
@@ -100,7 +111,8 @@ static void theirs(const problem *p, double *out, double scale, uint32_t which) 
       w[at] = (double)p->t->policy.data[layout->tensors[i].offset + j];
       w[at] *= 1.0 + (uniform(p->seed, at, which) < 0 ? -scale : scale);
     }
-  for (size_t i = 0; i < t; i++) rows[2 * t + i] = (double)p->step.dlogp[i], rows[3 * t + i] = (double)p->step.dentropy[i];
+  for (size_t i = 0; i < t; i++)
+    rows[2 * t + i] = (double)p->step.dlogp[i], rows[3 * t + i] = (double)p->step.dentropy[i];
   sl_ref_run *run;
   memset(out, 0, n * sizeof *out);
   cr_assert_eq(sl_ref_forward(&run, &m, w, &tokens, rows, rows + t), SL_OK);
@@ -110,7 +122,8 @@ static void theirs(const problem *p, double *out, double scale, uint32_t which) 
 }
 
 static size_t longest_sum(const sl_model_shape *s) {
-  const size_t sums[] = {s->hidden, s->intermediate, s->heads * s->head_dim, s->vocab, SEQUENCES * LENGTH};
+  const size_t sums[] = {s->hidden, s->intermediate, s->heads * s->head_dim, s->vocab,
+                         SEQUENCES * LENGTH};
   size_t most = 0;
   for (size_t i = 0; i < sizeof sums / sizeof *sums; i++)
     if (sums[i] > most) most = sums[i];
@@ -118,9 +131,11 @@ static size_t longest_sum(const sl_model_shape *s) {
 }
 
 /* Largest difference of two gradients in each tensor, kept in `out` if it is larger. */
-static void distances(const sl_model_layout *layout, const double *a, const double *b, double *out) {
+static void distances(const sl_model_layout *layout, const double *a, const double *b,
+                      double *out) {
   for (size_t i = 0, at = 0; i < layout->n_tensors; i++)
-    for (size_t j = 0; j < layout->tensors[i].count; j++, at++) out[i] = fmax(out[i], fabs(a[at] - b[at]));
+    for (size_t j = 0; j < layout->tensors[i].count; j++, at++)
+      out[i] = fmax(out[i], fabs(a[at] - b[at]));
 }
 
 /* The largest error of a tensor in units of its limit. */
@@ -128,7 +143,8 @@ static double worst(const problem *p, const double *mine) {
   const sl_model_layout *layout = p->t->policy.layout;
   const double scale = (double)(longest_sum(&layout->shape) + SMALL) * 0x1p-24;
   double *right = calloc(p->n, sizeof *right), *moved = calloc(p->n, sizeof *moved);
-  double *limit = calloc(layout->n_tensors, sizeof *limit), *error = calloc(layout->n_tensors, sizeof *error), most = 0.0;
+  double *limit = calloc(layout->n_tensors, sizeof *limit),
+         *error = calloc(layout->n_tensors, sizeof *error), most = 0.0;
   theirs(p, right, 0.0, 0);
   for (uint32_t d = 0; d < DRAWS; d++) {
     theirs(p, moved, scale, 16 + d);

@@ -1,5 +1,6 @@
-/* Whole steps of the trainer on the simulated device, with tiny chunks: the hash that the CPU gives after each of 20 rollouts, whatever
- * order the simulator's threads take (spec N1.4); another one where a kernel adds in another order; and what a step brings to the host. */
+/* Whole steps of the trainer on the simulated device, with tiny chunks: the hash that the CPU gives
+ * after each of 20 rollouts, whatever order the simulator's threads take (spec N1.4); another one
+ * where a kernel adds in another order; and what a step brings to the host. */
 #include "kernels/simt/simulation.h"
 #include "tiny.h"
 
@@ -31,7 +32,8 @@ static void run(hashes *out, const char *backend, int rollouts) {
     taught += tiny_rl(t, 1);
     memcpy(out->after[i], tiny_hash(t), SL_DIGEST_TEXT);
   }
-  cr_assert(rollouts == 0 || taught > 0, "every group has equal rewards: these steps show nothing of advantages");
+  cr_assert(rollouts == 0 || taught > 0,
+            "every group has equal rewards: these steps show nothing of advantages");
   sl_trainer_destroy(t);
 }
 
@@ -47,7 +49,8 @@ Test(simt_train, twenty_rollouts_have_the_hashes_of_the_cpu) {
   run(&simt, "run.backend=simt", ROLLOUTS);
   cr_expect_str_eq(simt.after_warm_start, cpu.after_warm_start);
   for (int i = 0; i < ROLLOUTS; i++)
-    cr_assert_str_eq(simt.after[i], cpu.after[i], "rollout %d: %s, on the cpu %s", i + 1, simt.after[i], cpu.after[i]);
+    cr_assert_str_eq(simt.after[i], cpu.after[i], "rollout %d: %s, on the cpu %s", i + 1,
+                     simt.after[i], cpu.after[i]);
   cr_expect_eq(sl_simulation_findings(), 0);
   printf("%d steps of warm start and %d rollouts, %llu accesses, state %s\n", WARM_STEPS, ROLLOUTS,
          (unsigned long long)sl_simulation_accesses(), simt.after[ROLLOUTS - 1]);
@@ -100,7 +103,8 @@ typedef struct {
 
 /* One token a completion, so that what is sampled does not change how much is copied. */
 static traffic traffic_of(const char *const *model) {
-  const char *extra[12] = {"run.backend=simt", "rl.max_new_tokens=1", "rl.epochs=1", "rl.prompts=2", "rl.group=2", "sft.batch=4"};
+  const char *extra[12] = {"run.backend=simt", "rl.max_new_tokens=1", "rl.epochs=1",
+                           "rl.prompts=2",     "rl.group=2",          "sft.batch=4"};
   for (size_t i = 0; model[i]; i++) extra[6 + i] = model[i];
   add_simt(1);
   sl_trainer *t = tiny_trainer(extra);
@@ -112,7 +116,8 @@ static traffic traffic_of(const char *const *model) {
     char state[SL_DIGEST_TEXT];
     sl_error err;
     const uint64_t before = sl_simulation_bytes_to_host();
-    cr_assert_eq((rl ? sl_rl_step : sl_sft_step)(t, &report, &digests, &err), SL_OK, "%s", err.message);
+    cr_assert_eq((rl ? sl_rl_step : sl_sft_step)(t, &report, &digests, &err), SL_OK, "%s",
+                 err.message);
     cr_assert_eq(sl_trainer_hash(t, digests.updates, state, &err), SL_OK, "%s", err.message);
     *(rl ? &out.rl : &out.sft) = sl_simulation_bytes_to_host() - before;
     if (!rl) tiny_begin_rl(t);
@@ -121,14 +126,16 @@ static traffic traffic_of(const char *const *model) {
   return out;
 }
 
-/* Nothing of the size of the parameters is read back: 16 bytes a tensor and arena (spec F5.3), and the 8 of a gradient's squares. */
+/* Nothing of the size of the parameters is read back: 16 bytes a tensor and arena (spec F5.3), and
+ * the 8 of a gradient's squares. */
 Test(simt_train, a_step_brings_digests_to_the_host_not_tensors) {
   const traffic base = traffic_of((const char *[]){NULL});
   const traffic wide = traffic_of((const char *[]){"model.ff=96", "model.hidden=32", NULL});
   const traffic deep = traffic_of((const char *[]){"model.layers=3", NULL});
   const uint64_t updates = 2, more = deep.tensors - base.tensors;
-  printf("%zu floats: %llu and %llu bytes a step; %zu floats: %llu and %llu\n", base.floats, (unsigned long long)base.sft,
-         (unsigned long long)base.rl, wide.floats, (unsigned long long)wide.sft, (unsigned long long)wide.rl);
+  printf("%zu floats: %llu and %llu bytes a step; %zu floats: %llu and %llu\n", base.floats,
+         (unsigned long long)base.sft, (unsigned long long)base.rl, wide.floats,
+         (unsigned long long)wide.sft, (unsigned long long)wide.rl);
   cr_assert(base.sft > 0 && wide.floats > 2 * base.floats && more > 0);
   cr_expect_eq(wide.sft, base.sft);
   cr_expect_eq(wide.rl, base.rl);

@@ -1,4 +1,5 @@
-/* No step takes memory, not even the first: allocations of the trainer and the library are counted by the linker's --wrap. */
+/* No step takes memory, not even the first: allocations of the trainer and the library are counted
+ * by the linker's --wrap. */
 #include "kernels/context.h"
 #include "tiny.h"
 
@@ -6,7 +7,8 @@
 #include <stdlib.h>
 
 static size_t allocations;
-static size_t workspace; /* the largest that a kernel asked for: it starts at a megabyte, which a tiny model does not fill */
+static size_t workspace; /* the largest that a kernel asked for: it starts at a megabyte, which a
+                            tiny model does not fill */
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
@@ -41,8 +43,11 @@ void *__wrap_aligned_alloc(size_t alignment, size_t size) {
   return __real_aligned_alloc(alignment, size);
 }
 
-/* Allocations of each of the first four steps of a phase, its state hash and an evaluation included. */
-static void count(sl_trainer *t, sl_status (*step)(sl_trainer *, sl_step_report *, sl_step_digests *, sl_error *), size_t out[4]) {
+/* Allocations of each of the first four steps of a phase, its state hash and an evaluation
+ * included. */
+static void count(sl_trainer *t,
+                  sl_status (*step)(sl_trainer *, sl_step_report *, sl_step_digests *, sl_error *),
+                  size_t out[4]) {
   sl_step_digests digests;
   sl_step_report report;
   sl_error err;
@@ -58,7 +63,8 @@ static void count(sl_trainer *t, sl_status (*step)(sl_trainer *, sl_step_report 
 }
 
 static void expect_none(const char *what, const char *phase, const size_t n[4]) {
-  for (int i = 0; i < 4; i++) cr_expect_eq(n[i], 0, "%s, %s, step %d: %zu allocations", what, phase, i + 1, n[i]);
+  for (int i = 0; i < 4; i++)
+    cr_expect_eq(n[i], 0, "%s, %s, step %d: %zu allocations", what, phase, i + 1, n[i]);
 }
 
 static void check(const char *const *extra) {
@@ -68,14 +74,16 @@ static void check(const char *const *extra) {
   const size_t claimed = workspace;
   size_t n[4];
   workspace = 0;
-  cr_assert_gt(allocations, before + 20, "the count does not see the trainer"); /* else it proves nothing */
+  cr_assert_gt(allocations, before + 20,
+               "the count does not see the trainer"); /* else it proves nothing */
   count(t, sl_sft_step, n);
   expect_none(extra[0], "warm start", n);
   t->phase = SL_PHASE_RL;
   count(t, sl_rl_step, n);
   expect_none(extra[0], "RL", n);
   cr_assert_gt(workspace, 0, "no kernel asked for workspace: nothing is shown of it");
-  cr_expect_leq(workspace, claimed, "%s: kernels ask for %zu bytes of workspace, claimed are %zu", extra[0], workspace, claimed);
+  cr_expect_leq(workspace, claimed, "%s: kernels ask for %zu bytes of workspace, claimed are %zu",
+                extra[0], workspace, claimed);
   sl_trainer_destroy(t);
 }
 

@@ -12,7 +12,8 @@ static void run(char out[SL_DIGEST_TEXT], const char *const *extra) {
   if (!t) return;
   tiny_sft(t, 8);
   tiny_begin_rl(t);
-  cr_assert_gt(tiny_rl(t, 4), 0, "every group has equal rewards: these steps show nothing of advantages");
+  cr_assert_gt(tiny_rl(t, 4), 0,
+               "every group has equal rewards: these steps show nothing of advantages");
   memcpy(out, tiny_hash(t), SL_DIGEST_TEXT);
   sl_trainer_destroy(t);
 }
@@ -26,7 +27,8 @@ static void expect_hash(const char *wanted, const char *a, const char *b) {
 
 Test(trainer_bits, one_hash_for_threads_micro_batches_and_backends) {
   char wanted[SL_DIGEST_TEXT], other[SL_DIGEST_TEXT];
-  const char *plain[] = {"run.backend=plain", NULL}, *seed[] = {"run.backend=plain", "run.seed=2", NULL};
+  const char *plain[] = {"run.backend=plain", NULL},
+             *seed[] = {"run.backend=plain", "run.seed=2", NULL};
   run(wanted, plain);
   expect_hash(wanted, "run.threads=1", "run.isa=avx2");
   expect_hash(wanted, "run.threads=2", "run.isa=avx2");
@@ -46,12 +48,15 @@ Test(trainer_bits, one_hash_for_threads_micro_batches_and_backends) {
 
 /* Updates have 9 sequences, the warm start 10: of 16 shards some are empty. */
 Test(trainer_bits, the_hash_is_that_of_the_shards_not_of_how_many_at_once) {
-  static const char *const shards[] = {"rl.reduce_shards=1", "rl.reduce_shards=2", "rl.reduce_shards=8", "rl.reduce_shards=16"};
-  static const char *const micro_batches[] = {"rl.micro_batch=2", "rl.micro_batch=4", "rl.micro_batch=8", "rl.micro_batch=1000"};
+  static const char *const shards[] = {"rl.reduce_shards=1", "rl.reduce_shards=2",
+                                       "rl.reduce_shards=8", "rl.reduce_shards=16"};
+  static const char *const micro_batches[] = {"rl.micro_batch=2", "rl.micro_batch=4",
+                                              "rl.micro_batch=8", "rl.micro_batch=1000"};
   char hash[4][SL_DIGEST_TEXT];
   for (size_t i = 0; i < 4; i++) {
     run(hash[i], (const char *[]){shards[i], "rl.micro_batch=1", NULL});
     for (size_t m = 0; m < 4; m++) expect_hash(hash[i], shards[i], micro_batches[m]);
-    for (size_t k = 0; k < i; k++) cr_expect_str_neq(hash[i], hash[k], "%s has the hash of %s", shards[i], shards[k]);
+    for (size_t k = 0; k < i; k++)
+      cr_expect_str_neq(hash[i], hash[k], "%s has the hash of %s", shards[i], shards[k]);
   }
 }

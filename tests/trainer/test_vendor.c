@@ -1,5 +1,5 @@
-/* A run with a vendor's products, wide enough that decoding and training sum in different orders: its rollouts need not have the log-probs
- * of training, it repeats, and it is named (spec N1.6). */
+/* A run with a vendor's products, wide enough that decoding and training sum in different orders:
+ * its rollouts need not have the log-probs of training, it repeats, and it is named (spec N1.6). */
 #include "kernels/vendor/vendor.h"
 #include "tiny.h"
 
@@ -7,7 +7,8 @@
 #include <string.h>
 
 static void train(char hash[SL_DIGEST_TEXT]) {
-  sl_trainer *t = tiny_trainer((const char *[]){"run.backend=openblas", "model.hidden=64", "model.head_dim=16", "model.ff=96", NULL});
+  sl_trainer *t = tiny_trainer((const char *[]){"run.backend=openblas", "model.hidden=64",
+                                                "model.head_dim=16", "model.ff=96", NULL});
   cr_assert_not_null(t);
   cr_expect_eq(strncmp(sl_context_backend(t->ctx), "openblas+cpu/", 13), 0);
   tiny_sft(t, 4);

@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* The task is one that so small a model half learns in eight steps: rewards differ within groups, and prompts in length. */
+/* The task is one that so small a model half learns in eight steps: rewards differ within groups,
+ * and prompts in length. */
 static const char *const base[] = {"run.threads=1",
                                    "model.hidden=16",
                                    "model.layers=2",
@@ -68,7 +69,8 @@ void tiny_sft(sl_trainer *t, int steps) {
   sl_step_digests digests;
   sl_step_report report;
   sl_error err;
-  for (int i = 0; i < steps; i++) cr_assert_eq(sl_sft_step(t, &report, &digests, &err), SL_OK, "%s", err.message);
+  for (int i = 0; i < steps; i++)
+    cr_assert_eq(sl_sft_step(t, &report, &digests, &err), SL_OK, "%s", err.message);
 }
 
 void tiny_begin_rl(sl_trainer *t) {

@@ -6,16 +6,19 @@
 
 #define TINY_SETS_MAX 64
 
-/* The tiny configuration as --set arguments, then `extra`, a NULL-terminated list of further ones; returns how many. */
+/* The tiny configuration as --set arguments, then `extra`, a NULL-terminated list of further ones;
+ * returns how many. */
 size_t tiny_sets(const char *out[TINY_SETS_MAX], const char *const *extra);
 
-/* A trainer of the tiny configuration. NULL, and a line that says so, where the backend is not there; any other error fails the test. */
+/* A trainer of the tiny configuration. NULL, and a line that says so, where the backend is not
+ * there; any other error fails the test. */
 sl_trainer *tiny_trainer(const char *const *extra);
 
 /* Steps of a phase; each must succeed. */
 void tiny_sft(sl_trainer *trainer, int steps);
-void tiny_begin_rl(sl_trainer *trainer);     /* ends the warm start */
-int tiny_rl(sl_trainer *trainer, int steps); /* how many of them had groups of unequal rewards and ratios off 1 */
+void tiny_begin_rl(sl_trainer *trainer); /* ends the warm start */
+int tiny_rl(sl_trainer *trainer,
+            int steps); /* how many of them had groups of unequal rewards and ratios off 1 */
 
 /* The state hash (spec F4.2). */
 const char *tiny_hash(const sl_trainer *trainer);

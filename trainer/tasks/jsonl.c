@@ -24,10 +24,13 @@ static int compare_prompt(const void *left, const void *right) {
   return strcmp(((const sl_problem *)left)->prompt, ((const sl_problem *)right)->prompt);
 }
 
-static sl_status check_characters(const collector *c, const sl_json *line, const char *key, const char *text, sl_error *err) {
+static sl_status check_characters(const collector *c, const sl_json *line, const char *key,
+                                  const char *text, sl_error *err) {
   size_t n;
   sl_error inner;
-  if (!c->tokenizer || sl_tokenizer_encode(c->tokenizer, "text", text, strlen(text), NULL, 0, &n, &inner) == SL_OK) return SL_OK;
+  if (!c->tokenizer ||
+      sl_tokenizer_encode(c->tokenizer, "text", text, strlen(text), NULL, 0, &n, &inner) == SL_OK)
+    return SL_OK;
   return sl_json_fail(line, key, err, "%s", inner.message);
 }
 
@@ -42,20 +45,24 @@ static sl_status collect(const sl_json *line, void *user, sl_error *err) {
   if (!*prompt) return sl_json_fail(line, "prompt", err, "expected a text that is not empty");
   if (!*answer) return sl_json_fail(line, "answer", err, "expected a text that is not empty");
   if (c->reward == SL_REWARD_NUMERIC && !sl_reward_has_number(answer))
-    return sl_json_fail(line, "answer", err, "expected a text with a number, for the numeric reward");
+    return sl_json_fail(line, "answer", err,
+                        "expected a text with a number, for the numeric reward");
   status = check_characters(c, line, "prompt", prompt, err);
   if (status == SL_OK) status = check_characters(c, line, "answer", answer, err);
   if (status != SL_OK) return status;
   const sl_problem key = {prompt, answer, ""};
-  if (c->forbidden && c->forbidden->n && bsearch(&key, c->forbidden->items, c->forbidden->n, sizeof key, compare_prompt))
-    return sl_json_fail(line, "prompt", err, "is held out: it also occurs in %s", c->forbidden_file);
+  if (c->forbidden && c->forbidden->n &&
+      bsearch(&key, c->forbidden->items, c->forbidden->n, sizeof key, compare_prompt))
+    return sl_json_fail(line, "prompt", err, "is held out: it also occurs in %s",
+                        c->forbidden_file);
   return sl_problem_copy(c->list, c->pool, prompt, answer, "", err);
 }
 
 static sl_status read_file(collector *c, const char *path, sl_error *err) {
   const sl_status status = sl_json_lines(path, collect, c, err);
   if (status == SL_OK && c->list->n == 0)
-    return sl_fail(err, SL_ERR_INPUT, "%s: no problems; expected lines of {\"prompt\": ..., \"answer\": ...}", path);
+    return sl_fail(err, SL_ERR_INPUT,
+                   "%s: no problems; expected lines of {\"prompt\": ..., \"answer\": ...}", path);
   return status;
 }
 
@@ -71,10 +78,13 @@ static int compare_occurrence(const void *left, const void *right) {
   return prompts ? prompts : a->place < b->place ? -1 : a->place > b->place;
 }
 
-/* Numbers the distinct prompts by first occurrence: group[place] for each problem of all; *groups is their number. */
-static sl_status number_prompts(size_t *group, size_t *groups, const sl_problem_list *all, sl_error *err) {
+/* Numbers the distinct prompts by first occurrence: group[place] for each problem of all; *groups
+ * is their number. */
+static sl_status number_prompts(size_t *group, size_t *groups, const sl_problem_list *all,
+                                sl_error *err) {
   occurrence *sorted = malloc(all->n * sizeof *sorted);
-  size_t *first = malloc(all->n * sizeof *first); /* place of the first problem with the prompt of this one */
+  size_t *first =
+      malloc(all->n * sizeof *first); /* place of the first problem with the prompt of this one */
   if (!sorted || !first) {
     free(sorted);
     free(first);
@@ -94,10 +104,13 @@ static sl_status number_prompts(size_t *group, size_t *groups, const sl_problem_
 }
 
 /* held[group] = 1 for floor(fraction * groups) of them. */
-static sl_status choose_groups(unsigned char **held, size_t groups, const sl_task_options *options, sl_error *err) {
+static sl_status choose_groups(unsigned char **held, size_t groups, const sl_task_options *options,
+                               sl_error *err) {
   const size_t count = (size_t)floor(options->held_out_fraction * (double)groups);
   if (count == 0 || count >= groups)
-    return sl_fail(err, SL_ERR_INPUT, "%s: a held-out fraction of %g leaves %zu of %zu prompts held out; some are needed on both sides",
+    return sl_fail(err, SL_ERR_INPUT,
+                   "%s: a held-out fraction of %g leaves %zu of %zu prompts held out; some are "
+                   "needed on both sides",
                    options->train, options->held_out_fraction, count, groups);
   uint32_t *order = groups < UINT32_MAX ? malloc(groups * sizeof *order) : NULL;
   unsigned char *flags = calloc(groups, 1);
@@ -114,11 +127,12 @@ static sl_status choose_groups(unsigned char **held, size_t groups, const sl_tas
   return SL_OK;
 }
 
-static sl_status split(sl_task_lists *out, const sl_problem_list *all, const sl_task_options *options, sl_error *err) {
+static sl_status split(sl_task_lists *out, const sl_problem_list *all,
+                       const sl_task_options *options, sl_error *err) {
   size_t *group = malloc(all->n * sizeof *group), groups = 0;
   unsigned char *held = NULL;
-  sl_status status =
-      group ? number_prompts(group, &groups, all, err) : sl_fail(err, SL_ERR_MEMORY, "no memory to split %zu problems", all->n);
+  sl_status status = group ? number_prompts(group, &groups, all, err)
+                           : sl_fail(err, SL_ERR_MEMORY, "no memory to split %zu problems", all->n);
   if (status == SL_OK) status = choose_groups(&held, groups, options, err);
   for (size_t i = 0; i < all->n && status == SL_OK; i++)
     status = sl_problem_push(held[group[i]] ? &out->held_out : &out->train, all->items[i], err);
@@ -136,7 +150,8 @@ static sl_status copy_sorted(sl_problem_list *out, const sl_problem_list *from, 
   return SL_OK;
 }
 
-static sl_status read_two_files(sl_task_lists *out, collector *c, const sl_task_options *options, sl_error *err) {
+static sl_status read_two_files(sl_task_lists *out, collector *c, const sl_task_options *options,
+                                sl_error *err) {
   sl_problem_list sorted = {NULL, 0, 0};
   c->list = &out->held_out;
   sl_status status = read_file(c, options->test, err);
@@ -150,7 +165,8 @@ static sl_status read_two_files(sl_task_lists *out, collector *c, const sl_task_
   return status;
 }
 
-static sl_status read_one_file(sl_task_lists *out, collector *c, const sl_task_options *options, sl_error *err) {
+static sl_status read_one_file(sl_task_lists *out, collector *c, const sl_task_options *options,
+                               sl_error *err) {
   sl_problem_list all = {NULL, 0, 0};
   c->list = &all;
   sl_status status = read_file(c, options->train, err);
@@ -159,13 +175,18 @@ static sl_status read_one_file(sl_task_lists *out, collector *c, const sl_task_o
   return status;
 }
 
-sl_status sl_task_jsonl(sl_task_lists *out, sl_text_pool *pool, const sl_task_options *options, sl_error *err) {
-  if (!options->train || !*options->train) return sl_fail(err, SL_ERR_USAGE, "task jsonl: needs a file of problems (task.train)");
+sl_status sl_task_jsonl(sl_task_lists *out, sl_text_pool *pool, const sl_task_options *options,
+                        sl_error *err) {
+  if (!options->train || !*options->train)
+    return sl_fail(err, SL_ERR_USAGE, "task jsonl: needs a file of problems (task.train)");
   sl_tokenizer *tokenizer = NULL;
-  sl_status status = options->characters && *options->characters ? sl_tokenizer_create(&tokenizer, options->characters, err) : SL_OK;
+  sl_status status = options->characters && *options->characters
+                         ? sl_tokenizer_create(&tokenizer, options->characters, err)
+                         : SL_OK;
   if (status != SL_OK) return status;
   collector c = {.pool = pool, .reward = options->reward, .tokenizer = tokenizer};
-  status = options->test && *options->test ? read_two_files(out, &c, options, err) : read_one_file(out, &c, options, err);
+  status = options->test && *options->test ? read_two_files(out, &c, options, err)
+                                           : read_one_file(out, &c, options, err);
   sl_tokenizer_destroy(tokenizer);
   return status;
 }

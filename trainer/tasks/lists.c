@@ -48,7 +48,9 @@ const char *sl_text_pool_copy(sl_text_pool *pool, const char *text) {
 sl_status sl_problem_push(sl_problem_list *list, sl_problem problem, sl_error *err) {
   if (list->n == list->capacity) {
     const size_t capacity = list->capacity ? 2 * list->capacity : 256;
-    sl_problem *items = capacity > SIZE_MAX / 2 / sizeof *items ? NULL : realloc(list->items, capacity * sizeof *items);
+    sl_problem *items = capacity > SIZE_MAX / 2 / sizeof *items
+                            ? NULL
+                            : realloc(list->items, capacity * sizeof *items);
     if (!items) return sl_fail(err, SL_ERR_MEMORY, "no memory for %zu problems", capacity);
     list->items = items;
     list->capacity = capacity;
@@ -57,10 +59,12 @@ sl_status sl_problem_push(sl_problem_list *list, sl_problem problem, sl_error *e
   return SL_OK;
 }
 
-sl_status sl_problem_copy(sl_problem_list *list, sl_text_pool *pool, const char *prompt, const char *answer, const char *category,
-                          sl_error *err) {
-  const sl_problem problem = {sl_text_pool_copy(pool, prompt), sl_text_pool_copy(pool, answer), category};
-  if (!problem.prompt || !problem.answer) return sl_fail(err, SL_ERR_MEMORY, "no memory for the texts of problems");
+sl_status sl_problem_copy(sl_problem_list *list, sl_text_pool *pool, const char *prompt,
+                          const char *answer, const char *category, sl_error *err) {
+  const sl_problem problem = {sl_text_pool_copy(pool, prompt), sl_text_pool_copy(pool, answer),
+                              category};
+  if (!problem.prompt || !problem.answer)
+    return sl_fail(err, SL_ERR_MEMORY, "no memory for the texts of problems");
   return sl_problem_push(list, problem, err);
 }
 
@@ -75,17 +79,21 @@ void sl_problem_unique(sl_problem_list *list) {
   qsort(list->items, list->n, sizeof *list->items, sl_problem_compare);
   size_t kept = 1;
   for (size_t i = 1; i < list->n; i++)
-    if (sl_problem_compare(&list->items[i], &list->items[kept - 1]) != 0) list->items[kept++] = list->items[i];
+    if (sl_problem_compare(&list->items[i], &list->items[kept - 1]) != 0)
+      list->items[kept++] = list->items[i];
   list->n = kept;
 }
 
 int sl_problem_in(const sl_problem *problem, const sl_problem_list *sorted) {
-  return sorted->n && bsearch(problem, sorted->items, sorted->n, sizeof *sorted->items, sl_problem_compare) != NULL;
+  return sorted->n && bsearch(problem, sorted->items, sorted->n, sizeof *sorted->items,
+                              sl_problem_compare) != NULL;
 }
 
-sl_status sl_problem_shuffle(sl_problem_list *list, uint64_t seed, uint32_t sequence, sl_error *err) {
+sl_status sl_problem_shuffle(sl_problem_list *list, uint64_t seed, uint32_t sequence,
+                             sl_error *err) {
   if (list->n == 0) return SL_OK;
-  if (list->n >= UINT32_MAX) return sl_fail(err, SL_ERR_INPUT, "%zu problems; at most 2^32 - 2 can be shuffled", list->n);
+  if (list->n >= UINT32_MAX)
+    return sl_fail(err, SL_ERR_INPUT, "%zu problems; at most 2^32 - 2 can be shuffled", list->n);
   uint32_t *order = malloc(list->n * sizeof *order);
   sl_problem *items = malloc(list->n * sizeof *items);
   if (!order || !items) {

@@ -22,8 +22,8 @@ typedef struct {
 /* Appends a problem whose strings the caller owns. */
 sl_status sl_problem_push(sl_problem_list *list, sl_problem problem, sl_error *err);
 /* Appends a problem, copying prompt and answer into the pool; category must be static. */
-sl_status sl_problem_copy(sl_problem_list *list, sl_text_pool *pool, const char *prompt, const char *answer, const char *category,
-                          sl_error *err);
+sl_status sl_problem_copy(sl_problem_list *list, sl_text_pool *pool, const char *prompt,
+                          const char *answer, const char *category, sl_error *err);
 
 /* Ordered by the bytes of prompt, then of answer (for qsort and bsearch). */
 int sl_problem_compare(const void *left, const void *right);
@@ -33,15 +33,20 @@ void sl_problem_unique(sl_problem_list *list);
 int sl_problem_in(const sl_problem *problem, const sl_problem_list *sorted);
 
 /* Shuffles the list (spec N5.4) with purpose 4 and step 0. */
-sl_status sl_problem_shuffle(sl_problem_list *list, uint64_t seed, uint32_t sequence, sl_error *err);
+sl_status sl_problem_shuffle(sl_problem_list *list, uint64_t seed, uint32_t sequence,
+                             sl_error *err);
 
-/* The tasks: each fills warm, train and held_out of out, whose pool exists; warm may stay empty, which means train. */
+/* The tasks: each fills warm, train and held_out of out, whose pool exists; warm may stay empty,
+ * which means train. */
 typedef struct {
   sl_problem_list warm, train, held_out;
 } sl_task_lists;
-sl_status sl_task_arithmetic(sl_task_lists *out, sl_text_pool *pool, const sl_task_options *options, sl_error *err);
-sl_status sl_task_gsm8k_calc(sl_task_lists *out, sl_text_pool *pool, const sl_task_options *options, sl_error *err);
-sl_status sl_task_jsonl(sl_task_lists *out, sl_text_pool *pool, const sl_task_options *options, sl_error *err);
+sl_status sl_task_arithmetic(sl_task_lists *out, sl_text_pool *pool, const sl_task_options *options,
+                             sl_error *err);
+sl_status sl_task_gsm8k_calc(sl_task_lists *out, sl_text_pool *pool, const sl_task_options *options,
+                             sl_error *err);
+sl_status sl_task_jsonl(sl_task_lists *out, sl_text_pool *pool, const sl_task_options *options,
+                        sl_error *err);
 
 /* Does the text hold a number (spec F3.6)? */
 int sl_reward_has_number(const char *text);

@@ -5,9 +5,12 @@
 
 static int is_digit(char c) { return c >= '0' && c <= '9'; }
 
-static int is_word(char c) { return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == ')'; }
+static int is_word(char c) {
+  return is_digit(c) || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == ')';
+}
 
-/* A decimal as it stands in a text: digits before and after the point, of which only the digits count (commas are skipped). */
+/* A decimal as it stands in a text: digits before and after the point, of which only the digits
+ * count (commas are skipped). */
 typedef struct {
   const char *whole, *whole_end, *fraction, *fraction_end;
   int negative;
@@ -16,14 +19,16 @@ typedef struct {
 /* Past the digits at `at`, with a comma before each further group of exactly three. */
 static const char *skip_whole(const char *at) {
   while (is_digit(*at)) at++;
-  while (*at == ',' && is_digit(at[1]) && is_digit(at[2]) && is_digit(at[3]) && !is_digit(at[4])) at += 4;
+  while (*at == ',' && is_digit(at[1]) && is_digit(at[2]) && is_digit(at[3]) && !is_digit(at[4]))
+    at += 4;
   return at;
 }
 
 /* Reads the number that starts at `at`, a digit or a point before a digit; returns its end. */
 static const char *read_decimal(const char *text, const char *at, decimal *out) {
   const char *sign = at > text ? at - 1 : NULL;
-  const int is_sign = sign && (*sign == '-' || *sign == '+') && (sign == text || !is_word(sign[-1]));
+  const int is_sign =
+      sign && (*sign == '-' || *sign == '+') && (sign == text || !is_word(sign[-1]));
   *out = (decimal){.whole = at, .negative = is_sign && *sign == '-'};
   at = out->whole_end = skip_whole(at);
   out->fraction = out->fraction_end = at;
@@ -76,7 +81,8 @@ static int is_zero(const decimal *d) {
 
 static int same_decimal(const decimal *a, const decimal *b) {
   const size_t n = fraction_length(a);
-  if (n != fraction_length(b) || memcmp(a->fraction, b->fraction, n) != 0 || !same_whole(a, b)) return 0;
+  if (n != fraction_length(b) || memcmp(a->fraction, b->fraction, n) != 0 || !same_whole(a, b))
+    return 0;
   return a->negative == b->negative || is_zero(a);
 }
 
@@ -89,5 +95,6 @@ double sl_reward(sl_reward_kind kind, const char *completion, int ended, const c
   if (!ended) return 0;
   if (kind == SL_REWARD_EXACT) return strcmp(completion, answer) == 0;
   decimal got, wanted;
-  return last_decimal(completion, &got) && last_decimal(answer, &wanted) && same_decimal(&got, &wanted);
+  return last_decimal(completion, &got) && last_decimal(answer, &wanted) &&
+         same_decimal(&got, &wanted);
 }

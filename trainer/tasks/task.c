@@ -1,4 +1,5 @@
-/* Loads a task: its problems, its alphabet, and the check that the one can be written in the other (spec F3). */
+/* Loads a task: its problems, its alphabet, and the check that the one can be written in the other
+ * (spec F3). */
 #include "lists.h"
 
 #include "trainer/tokenizer.h"
@@ -18,7 +19,8 @@ void sl_task_free(sl_task *task) {
   memset(task, 0, sizeof *task);
 }
 
-static sl_status fill_lists(sl_task_lists *lists, sl_text_pool *pool, const sl_task_options *options, sl_error *err) {
+static sl_status fill_lists(sl_task_lists *lists, sl_text_pool *pool,
+                            const sl_task_options *options, sl_error *err) {
   switch (options->kind) {
     case SL_TASK_ARITHMETIC:
       return sl_task_arithmetic(lists, pool, options, err);
@@ -34,19 +36,23 @@ static sl_status fill_lists(sl_task_lists *lists, sl_text_pool *pool, const sl_t
 static sl_status complete_warm(sl_task_lists *lists, sl_error *err) {
   sl_status status = SL_OK;
   if (lists->warm.n == 0)
-    for (size_t i = 0; i < lists->train.n && status == SL_OK; i++) status = sl_problem_push(&lists->warm, lists->train.items[i], err);
+    for (size_t i = 0; i < lists->train.n && status == SL_OK; i++)
+      status = sl_problem_push(&lists->warm, lists->train.items[i], err);
   return status;
 }
 
-static sl_status measure_text(const sl_tokenizer *tokenizer, const sl_problem *problem, const char *text, size_t *longest, sl_error *err) {
+static sl_status measure_text(const sl_tokenizer *tokenizer, const sl_problem *problem,
+                              const char *text, size_t *longest, sl_error *err) {
   size_t n;
   const sl_status status =
-      sl_tokenizer_encode(tokenizer, text == problem->prompt ? "prompt" : "answer", text, strlen(text), NULL, 0, &n, err);
+      sl_tokenizer_encode(tokenizer, text == problem->prompt ? "prompt" : "answer", text,
+                          strlen(text), NULL, 0, &n, err);
   if (status == SL_OK && n > *longest) *longest = n;
   return status;
 }
 
-static sl_status measure_all(const sl_task *task, const sl_tokenizer *tokenizer, size_t *prompt_max, size_t *answer_max, sl_error *err) {
+static sl_status measure_all(const sl_task *task, const sl_tokenizer *tokenizer, size_t *prompt_max,
+                             size_t *answer_max, sl_error *err) {
   const sl_problems *lists[] = {&task->warm, &task->train, &task->held_out};
   static const char *const names[] = {"warm-start", "training", "held-out"};
   sl_error inner;
@@ -55,12 +61,15 @@ static sl_status measure_all(const sl_task *task, const sl_tokenizer *tokenizer,
       const sl_problem *p = &lists[l]->items[i];
       sl_status status = measure_text(tokenizer, p, p->prompt, prompt_max, &inner);
       if (status == SL_OK) status = measure_text(tokenizer, p, p->answer, answer_max, &inner);
-      if (status != SL_OK) return sl_fail(err, status, "task: %s problem %zu ('%.80s'): %s", names[l], i, p->prompt, inner.message);
+      if (status != SL_OK)
+        return sl_fail(err, status, "task: %s problem %zu ('%.80s'): %s", names[l], i, p->prompt,
+                       inner.message);
     }
   return SL_OK;
 }
 
-sl_status sl_task_check(const sl_task *task, const sl_tokenizer *tokenizer, int held_out_only, sl_error *err) {
+sl_status sl_task_check(const sl_task *task, const sl_tokenizer *tokenizer, int held_out_only,
+                        sl_error *err) {
   size_t prompt_max = 0, answer_max = 0;
   const sl_task checked = {.held_out = task->held_out};
   return measure_all(held_out_only ? &checked : task, tokenizer, &prompt_max, &answer_max, err);
@@ -79,7 +88,9 @@ static sl_status measure(sl_task *task, sl_error *err) {
 
 static void mark_points(unsigned char *seen, const char *text) {
   uint32_t point;
-  for (size_t size = strlen(text), n; size > 0 && (n = sl_utf8_decode(text, size, &point)) > 0; text += n, size -= n) seen[point] = 1;
+  for (size_t size = strlen(text), n; size > 0 && (n = sl_utf8_decode(text, size, &point)) > 0;
+       text += n, size -= n)
+    seen[point] = 1;
 }
 
 /* The code points of all texts, ascending. */
@@ -88,7 +99,8 @@ static sl_status collect_alphabet(sl_task *task, sl_error *err) {
   const sl_problems *lists[] = {&task->train, &task->held_out};
   size_t size = 1;
   for (size_t l = 0; l < 2 && seen; l++)
-    for (size_t i = 0; i < lists[l]->n; i++) mark_points(seen, lists[l]->items[i].prompt), mark_points(seen, lists[l]->items[i].answer);
+    for (size_t i = 0; i < lists[l]->n; i++)
+      mark_points(seen, lists[l]->items[i].prompt), mark_points(seen, lists[l]->items[i].answer);
   for (size_t c = 0; c < SL_UTF8_POINTS && seen; c++) size += 4u * seen[c];
   task->alphabet = seen ? malloc(size) : NULL;
   size_t used = 0;
@@ -113,7 +125,9 @@ size_t sl_task_answers_beyond(const sl_problems *problems, size_t tokens) {
     const char *text = problems->items[i].answer;
     size_t points = 0;
     uint32_t point;
-    for (size_t size = strlen(text), n; size > 0 && (n = sl_utf8_decode(text, size, &point)) > 0; text += n, size -= n) points++;
+    for (size_t size = strlen(text), n; size > 0 && (n = sl_utf8_decode(text, size, &point)) > 0;
+         text += n, size -= n)
+      points++;
     beyond += points + 1 > tokens;
   }
   return beyond;
@@ -121,8 +135,10 @@ size_t sl_task_answers_beyond(const sl_problems *problems, size_t tokens) {
 
 sl_status sl_task_load(sl_task *out, const sl_task_options *options, sl_error *err) {
   sl_task_lists lists = {{NULL, 0, 0}, {NULL, 0, 0}, {NULL, 0, 0}};
-  sl_task task = {.reward = options->kind == SL_TASK_JSONL ? options->reward : SL_REWARD_EXACT, .pool = sl_text_pool_create()};
-  sl_status status = task.pool ? fill_lists(&lists, task.pool, options, err) : sl_fail(err, SL_ERR_MEMORY, "no memory for a task");
+  sl_task task = {.reward = options->kind == SL_TASK_JSONL ? options->reward : SL_REWARD_EXACT,
+                  .pool = sl_text_pool_create()};
+  sl_status status = task.pool ? fill_lists(&lists, task.pool, options, err)
+                               : sl_fail(err, SL_ERR_MEMORY, "no memory for a task");
   if (status == SL_OK) status = complete_warm(&lists, err);
   task.warm = (sl_problems){lists.warm.items, lists.warm.n};
   task.train = (sl_problems){lists.train.items, lists.train.n};

@@ -7,7 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Strings are UTF-8. category groups problems in reports ("+", "-", ...); "" if the task has none. */
+/* Strings are UTF-8. category groups problems in reports ("+", "-", ...); "" if the task has none.
+ */
 typedef struct {
   const char *prompt, *answer, *category;
 } sl_problem;
@@ -30,10 +31,12 @@ typedef struct {
   const char *train, *test; /* gsm8k-calc: GSM8K's files; jsonl: problems, and held-out problems */
   double held_out_fraction; /* jsonl without test: share of problems that is held out */
   sl_reward_kind reward;    /* jsonl; the others are exact */
-  const char *characters;   /* alphabet; "" or NULL: the task's own (jsonl: the characters that its files hold) */
+  const char *characters;   /* alphabet; "" or NULL: the task's own (jsonl: the characters that its
+                               files hold) */
 } sl_task_options;
 
-/* A loaded task owns its strings. warm is what SFT draws from, train what RL draws prompts from; held_out is disjoint from both. */
+/* A loaded task owns its strings. warm is what SFT draws from, train what RL draws prompts from;
+ * held_out is disjoint from both. */
 typedef struct {
   sl_problems warm, train, held_out;
   sl_reward_kind reward;
@@ -42,19 +45,22 @@ typedef struct {
   struct sl_text_pool *pool;     /* owner of the strings */
 } sl_task;
 
-/* Generates or reads the problems. SL_ERR_INPUT with file:line:column, SL_ERR_IO, SL_ERR_USAGE for options that contradict each other. */
+/* Generates or reads the problems. SL_ERR_INPUT with file:line:column, SL_ERR_IO, SL_ERR_USAGE for
+ * options that contradict each other. */
 sl_status sl_task_load(sl_task *out, const sl_task_options *options, sl_error *err);
 void sl_task_free(sl_task *task);
 
-/* Every text can be written in the tokenizer's alphabet; SL_ERR_INPUT names the problem and the character that cannot. */
+/* Every text can be written in the tokenizer's alphabet; SL_ERR_INPUT names the problem and the
+ * character that cannot. */
 struct sl_tokenizer;
-sl_status sl_task_check(const sl_task *task, const struct sl_tokenizer *tokenizer, int held_out_only, sl_error *err);
+sl_status sl_task_check(const sl_task *task, const struct sl_tokenizer *tokenizer,
+                        int held_out_only, sl_error *err);
 
 /* How many answers need more than `tokens` tokens, the end token included. */
 size_t sl_task_answers_beyond(const sl_problems *problems, size_t tokens);
 
-/* The reward of a completion, 0 or 1 (spec F3.6). It ended if the model closed it with SL_TOKEN_EOS; a truncated one scores 0. The whole
- * completion is read. */
+/* The reward of a completion, 0 or 1 (spec F3.6). It ended if the model closed it with
+ * SL_TOKEN_EOS; a truncated one scores 0. The whole completion is read. */
 double sl_reward(sl_reward_kind kind, const char *completion, int ended, const char *answer);
 
 #endif

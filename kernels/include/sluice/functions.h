@@ -1,5 +1,6 @@
-/* Correctly rounded univariate functions, binary32 to binary32 (spec N2.1, N2.2): float sl_fn_NAME(float) for each row of functions.def.
- * The same text compiles as C17, C++17 and CUDA (host and device); it needs -ffp-contract=off (nvcc: -fmad=false) and a hardware fma. */
+/* Correctly rounded univariate functions, binary32 to binary32 (spec N2.1, N2.2): float
+ * sl_fn_NAME(float) for each row of functions.def. The same text compiles as C17, C++17 and CUDA
+ * (host and device); it needs -ffp-contract=off (nvcc: -fmad=false) and a hardware fma. */
 #ifndef SLUICE_FUNCTIONS_H
 #define SLUICE_FUNCTIONS_H
 
@@ -25,7 +26,8 @@ SLC_FN double sl_f64_from(uint64_t bits) {
   return x;
 }
 
-/* The binary64 inner parts; kernels/gate/functions64.h has functions of binary64 arguments, under other names. */
+/* The binary64 inner parts; kernels/gate/functions64.h has functions of binary64 arguments, under
+ * other names. */
 #define SLC_D(name) sl_inner64_##name
 #define SLC_S(name) sl_fn_##name
 #define SLC_F64 double

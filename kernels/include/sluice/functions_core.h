@@ -1,24 +1,26 @@
-/* The algorithms of the correctly rounded functions (spec N2.1, N2.2), written once for scalars, SIMD vectors and CUDA: binary64 inside,
- * one rounding, no branch, no table; long polynomials in interleaved chains, so that one waits less for itself. functions.h (scalars) and
+/* The algorithms of the correctly rounded functions (spec N2.1, N2.2), written once for scalars,
+ * SIMD vectors and CUDA: binary64 inside, one rounding, no branch, no table; long polynomials in
+ * interleaved chains, so that one waits less for itself. functions.h (scalars) and
  * kernels/cpu/functions.h (vectors) include it and say what these stand for:
  *
- *   SLC_FN, SLC_D(name), SLC_S(name)      qualifiers of a function; its name on binary64, on binary32
- *   SLC_F64, SLC_F32, SLC_U64             values; the bits of an SLC_F64
- *   SLC_K(c), SLC_K32(c)                  constants
- *   SLC_FMA, SLC_SQRT, SLC_BITS, SLC_FROM on binary64
- *   SLC_LT, SLC_ODD, SLC_SEL(m, a, b)     comparison and parity of bits give an m; a where m holds, else b. NaN compares false
- *   SLC_LT32, SLC_EQ32, SLC_SEL32         the same on binary32
- *   SLC_MIN32, SLC_MAX32                  a < b ? a : b and a > b ? a : b: the second where the first is NaN
+ *   SLC_FN, SLC_D(name), SLC_S(name)      qualifiers of a function; its name on binary64, on
+ * binary32 SLC_F64, SLC_F32, SLC_U64             values; the bits of an SLC_F64 SLC_K(c),
+ * SLC_K32(c)                  constants SLC_FMA, SLC_SQRT, SLC_BITS, SLC_FROM on binary64 SLC_LT,
+ * SLC_ODD, SLC_SEL(m, a, b)     comparison and parity of bits give an m; a where m holds, else b.
+ * NaN compares false SLC_LT32, SLC_EQ32, SLC_SEL32         the same on binary32 SLC_MIN32,
+ * SLC_MAX32                  a < b ? a : b and a > b ? a : b: the second where the first is NaN
  *   SLC_ABS32, SLC_COPYSIGN               on binary32
  *   SLC_MAP(name, x)                      SLC_D(name) of the widened x, rounded to binary32
  *
- * Coefficients come from kernels/functions. That a function is correctly rounded rests on `sluice sweep` alone. */
+ * Coefficients come from kernels/functions. That a function is correctly rounded rests on `sluice
+ * sweep` alone. */
 
 /* ---- binary64: arguments hold a binary32 value; results round to the answer ---- */
 
 #define SLC_SHIFTER 0x1.8p52 /* x + SHIFTER is rint(x) in the low bits, for |x| < 2^51 */
 
-/* e^w = scale (1 + q), scale = 2^k, for |w| < 700. q is within 2 u; ln2 high has 42 bits, so that k ln2 high is exact. */
+/* e^w = scale (1 + q), scale = 2^k, for |w| < 700. q is within 2 u; ln2 high has 42 bits, so that k
+ * ln2 high is exact. */
 SLC_FN SLC_F64 SLC_D(exp_parts)(SLC_F64 w, SLC_F64 *scale) {
   const SLC_F64 shifted = SLC_FMA(w, SLC_K(0x1.71547652b82fep0), SLC_K(SLC_SHIFTER));
   const SLC_F64 k = shifted - SLC_K(SLC_SHIFTER);
@@ -49,9 +51,10 @@ SLC_FN SLC_F64 SLC_D(expm1)(SLC_F64 x) {
   return SLC_FMA(q, scale, scale - SLC_K(1.0));
 }
 
-/* 1 / (1 + e^-x). Near 0 it is 1/2 + x/4 - x^3/48, whose last term binary64 cannot hold where 1/2 + x/4 is the middle between two binary32;
- * x/4 (1 - 2^-27) lies on the right side of that middle, and moves nothing else: for |x| < 2^-12 both corrections are below 2^-27, and a
- * sum that is not itself a middle is at least 2^-24 x/4 away from one. */
+/* 1 / (1 + e^-x). Near 0 it is 1/2 + x/4 - x^3/48, whose last term binary64 cannot hold where 1/2 +
+ * x/4 is the middle between two binary32; x/4 (1 - 2^-27) lies on the right side of that middle,
+ * and moves nothing else: for |x| < 2^-12 both corrections are below 2^-27, and a sum that is not
+ * itself a middle is at least 2^-24 x/4 away from one. */
 SLC_FN SLC_F64 SLC_D(sigmoid)(SLC_F64 x) {
   SLC_F64 scale;
   const SLC_F64 q = SLC_D(exp_parts)(-x, &scale);
@@ -91,8 +94,9 @@ SLC_FN SLC_F64 SLC_D(softabs2)(SLC_F64 z) {
 
 SLC_FN SLC_F64 SLC_D(rsqrt)(SLC_F64 x) { return SLC_K(1.0) / SLC_SQRT(x); }
 
-/* x = 2^e m, m in [sqrt(1/2), sqrt(2)); f = m - 1 is exact; log(1 + f) = s + s z R(z), s = 2 f / (2 + f), z = s^2. A binary32 subnormal is
- * a normal binary64. One binary64 for ln 2 will do: it is off by 2^-54.9 relative. */
+/* x = 2^e m, m in [sqrt(1/2), sqrt(2)); f = m - 1 is exact; log(1 + f) = s + s z R(z), s = 2 f / (2
+ * + f), z = s^2. A binary32 subnormal is a normal binary64. One binary64 for ln 2 will do: it is
+ * off by 2^-54.9 relative. */
 SLC_FN SLC_F64 SLC_D(log)(SLC_F64 x) {
   const SLC_U64 offset = SLC_BITS(x) + (0x3ff0000000000000u - 0x3fe6a09e667f3bcdu);
   const SLC_F64 e = SLC_FROM((offset >> 52) + 0x4338000000000000u) - SLC_K(SLC_SHIFTER + 1023.0);
@@ -106,7 +110,8 @@ SLC_FN SLC_F64 SLC_D(log)(SLC_F64 x) {
   return SLC_FMA(e, SLC_K(0x1.62e42fefa39efp-1), SLC_FMA(s * z, p, s));
 }
 
-/* erf x = 1 - e^(-x G(x)) for 0 <= x <= 4: one polynomial, in chains by the degree modulo 4; expm1 keeps the small results accurate. */
+/* erf x = 1 - e^(-x G(x)) for 0 <= x <= 4: one polynomial, in chains by the degree modulo 4; expm1
+ * keeps the small results accurate. */
 SLC_FN SLC_F64 SLC_D(erf)(SLC_F64 x) {
   const SLC_F64 x2 = x * x, x4 = x2 * x2;
   SLC_F64 g0 = SLC_FMA(x4, SLC_K(0x1.589de35020595p-36), SLC_K(0x1.8fb888b15cd68p-26));
@@ -134,13 +139,15 @@ SLC_FN SLC_F64 SLC_D(erf)(SLC_F64 x) {
   return -SLC_FMA(q, scale, scale - SLC_K(1.0));
 }
 
-/* x >= 0. Below tan(pi/8) directly, above cot(pi/8) as pi/2 - atan(1/x), between as pi/4 + atan((x-1)/(x+1)); one division serves all
- * three. */
+/* x >= 0. Below tan(pi/8) directly, above cot(pi/8) as pi/2 - atan(1/x), between as pi/4 +
+ * atan((x-1)/(x+1)); one division serves all three. */
 SLC_FN SLC_F64 SLC_D(atan)(SLC_F64 x) {
   const SLC_F64 one = SLC_K(1.0), zero = SLC_K(0.0);
-  const SLC_F64 n1 = SLC_SEL(SLC_LT(x, SLC_K(0x1.a8279ap-2)), x, x - one), d1 = SLC_SEL(SLC_LT(x, SLC_K(0x1.a8279ap-2)), one, x + one);
+  const SLC_F64 n1 = SLC_SEL(SLC_LT(x, SLC_K(0x1.a8279ap-2)), x, x - one),
+                d1 = SLC_SEL(SLC_LT(x, SLC_K(0x1.a8279ap-2)), one, x + one);
   const SLC_F64 b1 = SLC_SEL(SLC_LT(x, SLC_K(0x1.a8279ap-2)), zero, SLC_K(0x1.921fb54442d18p-1));
-  const SLC_F64 n = SLC_SEL(SLC_LT(x, SLC_K(0x1.3504f4p1)), n1, -one), d = SLC_SEL(SLC_LT(x, SLC_K(0x1.3504f4p1)), d1, x);
+  const SLC_F64 n = SLC_SEL(SLC_LT(x, SLC_K(0x1.3504f4p1)), n1, -one),
+                d = SLC_SEL(SLC_LT(x, SLC_K(0x1.3504f4p1)), d1, x);
   const SLC_F64 base = SLC_SEL(SLC_LT(x, SLC_K(0x1.3504f4p1)), b1, SLC_K(0x1.921fb54442d18p0));
   const SLC_F64 z = n / d, t = z * z, t2 = t * t;
   SLC_F64 even = SLC_FMA(t2, SLC_K(-0x1.3aebea57b1c2fp-6), SLC_K(-0x1.a0b8db304ca59p-5));
@@ -155,9 +162,10 @@ SLC_FN SLC_F64 SLC_D(atan)(SLC_F64 x) {
   return base + SLC_FMA(z * t, SLC_FMA(t, odd, even), z);
 }
 
-/* sin(x + turn pi/2) for 0 <= x <= 2^17. r = x - k pi/2 with pi/2 in parts of 35, 36 and 53 bits: k has 17 bits, so the first step is exact
- * and the second too where it cancels; no binary32 in the domain comes closer to a multiple of pi/2 than about 2^-30, where the third part
- * still leaves 2^-70 relative. */
+/* sin(x + turn pi/2) for 0 <= x <= 2^17. r = x - k pi/2 with pi/2 in parts of 35, 36 and 53 bits: k
+ * has 17 bits, so the first step is exact and the second too where it cancels; no binary32 in the
+ * domain comes closer to a multiple of pi/2 than about 2^-30, where the third part still leaves
+ * 2^-70 relative. */
 SLC_FN SLC_F64 SLC_D(sine)(SLC_F64 x, unsigned turn) {
   const SLC_F64 shifted = SLC_FMA(x, SLC_K(0x1.45f306dc9c883p-1), SLC_K(SLC_SHIFTER));
   const SLC_F64 k = shifted - SLC_K(SLC_SHIFTER);
@@ -184,21 +192,35 @@ SLC_FN SLC_F64 SLC_D(sine)(SLC_F64 x, unsigned turn) {
 SLC_FN SLC_F64 SLC_D(sin)(SLC_F64 x) { return SLC_D(sine)(x, 0); }
 SLC_FN SLC_F64 SLC_D(cos)(SLC_F64 x) { return SLC_D(sine)(x, 1); }
 
-/* ---- binary32: arguments moved to where the rounded result no longer changes, special values (spec N2.2) ---- */
+/* ---- binary32: arguments moved to where the rounded result no longer changes, special values
+ * (spec N2.2) ---- */
 
-SLC_FN SLC_F32 SLC_S(or_nan)(SLC_F32 x, SLC_F32 y) { return SLC_SEL32(SLC_EQ32(x, x), y, SLC_K32(NAN)); }
+SLC_FN SLC_F32 SLC_S(or_nan)(SLC_F32 x, SLC_F32 y) {
+  return SLC_SEL32(SLC_EQ32(x, x), y, SLC_K32(NAN));
+}
 
-/* y, but value where x is at: for the few inputs whose binary64 result, right to half a unit, is the middle between two binary32. */
-SLC_FN SLC_F32 SLC_S(except)(SLC_F32 x, SLC_F32 y, float at, float value) { return SLC_SEL32(SLC_EQ32(x, SLC_K32(at)), SLC_K32(value), y); }
-SLC_FN SLC_F32 SLC_S(clamp)(SLC_F32 x, float low, float high) { return SLC_MAX32(SLC_MIN32(x, SLC_K32(high)), SLC_K32(low)); }
-SLC_FN SLC_F32 SLC_S(cap_abs)(SLC_F32 x, float high) { return SLC_MIN32(SLC_ABS32(x), SLC_K32(high)); }
+/* y, but value where x is at: for the few inputs whose binary64 result, right to half a unit, is
+ * the middle between two binary32. */
+SLC_FN SLC_F32 SLC_S(except)(SLC_F32 x, SLC_F32 y, float at, float value) {
+  return SLC_SEL32(SLC_EQ32(x, SLC_K32(at)), SLC_K32(value), y);
+}
+SLC_FN SLC_F32 SLC_S(clamp)(SLC_F32 x, float low, float high) {
+  return SLC_MAX32(SLC_MIN32(x, SLC_K32(high)), SLC_K32(low));
+}
+SLC_FN SLC_F32 SLC_S(cap_abs)(SLC_F32 x, float high) {
+  return SLC_MIN32(SLC_ABS32(x), SLC_K32(high));
+}
 
-SLC_FN SLC_F32 SLC_S(exp)(SLC_F32 x) { return SLC_S(or_nan)(x, SLC_MAP(exp, SLC_S(clamp)(x, -104.0f, 89.0f))); }
+SLC_FN SLC_F32 SLC_S(exp)(SLC_F32 x) {
+  return SLC_S(or_nan)(x, SLC_MAP(exp, SLC_S(clamp)(x, -104.0f, 89.0f)));
+}
 SLC_FN SLC_F32 SLC_S(sigmoid)(SLC_F32 x) {
   const SLC_F32 y = SLC_MAP(sigmoid, SLC_S(clamp)(x, -104.0f, 20.0f));
   return SLC_S(or_nan)(x, SLC_S(except)(x, y, -0x1.250c02p-10f, 0x1.ffb6bep-2f));
 }
-SLC_FN SLC_F32 SLC_S(sech2h)(SLC_F32 z) { return SLC_S(or_nan)(z, SLC_MAP(sech2h, SLC_S(cap_abs)(z, 106.0f))); }
+SLC_FN SLC_F32 SLC_S(sech2h)(SLC_F32 z) {
+  return SLC_S(or_nan)(z, SLC_MAP(sech2h, SLC_S(cap_abs)(z, 106.0f)));
+}
 SLC_FN SLC_F32 SLC_S(gauss)(SLC_F32 z) {
   const SLC_F32 a = SLC_S(cap_abs)(z, 10.25f);
   return SLC_S(or_nan)(z, SLC_S(except)(a, SLC_MAP(gauss, a), 0x1.d9f6ecp0f, 0x1.09e7eap-5f));
@@ -211,9 +233,15 @@ SLC_FN SLC_F32 SLC_S(softabs2)(SLC_F32 z) {
 
 /* The result has the sign of the argument, that of a zero included. */
 SLC_FN SLC_F32 SLC_S(signed)(SLC_F32 x, SLC_F32 y) { return SLC_S(or_nan)(x, SLC_COPYSIGN(y, x)); }
-SLC_FN SLC_F32 SLC_S(expm1)(SLC_F32 x) { return SLC_S(signed)(x, SLC_MAP(expm1, SLC_S(clamp)(x, -20.0f, 89.0f))); }
-SLC_FN SLC_F32 SLC_S(tanh)(SLC_F32 x) { return SLC_S(signed)(x, SLC_MAP(tanh, SLC_S(cap_abs)(x, 10.0f))); }
-SLC_FN SLC_F32 SLC_S(erf)(SLC_F32 x) { return SLC_S(signed)(x, SLC_MAP(erf, SLC_S(cap_abs)(x, 4.0f))); }
+SLC_FN SLC_F32 SLC_S(expm1)(SLC_F32 x) {
+  return SLC_S(signed)(x, SLC_MAP(expm1, SLC_S(clamp)(x, -20.0f, 89.0f)));
+}
+SLC_FN SLC_F32 SLC_S(tanh)(SLC_F32 x) {
+  return SLC_S(signed)(x, SLC_MAP(tanh, SLC_S(cap_abs)(x, 10.0f)));
+}
+SLC_FN SLC_F32 SLC_S(erf)(SLC_F32 x) {
+  return SLC_S(signed)(x, SLC_MAP(erf, SLC_S(cap_abs)(x, 4.0f)));
+}
 SLC_FN SLC_F32 SLC_S(atan)(SLC_F32 x) {
   const SLC_F32 a = SLC_ABS32(x);
   return SLC_S(signed)(x, SLC_S(except)(a, SLC_MAP(atan, a), 0x1.1ad646p-4f, 0x1.1a6386p-4f));
@@ -233,7 +261,9 @@ SLC_FN SLC_F32 SLC_S(log)(SLC_F32 x) {
   y = SLC_S(except)(x, y, 0x1.6351d8p95f, 0x1.08b512p6f);
   return SLC_S(half_line)(x, y, -INFINITY, INFINITY);
 }
-SLC_FN SLC_F32 SLC_S(rsqrt)(SLC_F32 x) { return SLC_S(half_line)(x, SLC_MAP(rsqrt, x), INFINITY, 0.0f); }
+SLC_FN SLC_F32 SLC_S(rsqrt)(SLC_F32 x) {
+  return SLC_S(half_line)(x, SLC_MAP(rsqrt, x), INFINITY, 0.0f);
+}
 
 /* y for 0 <= x <= 2^17, NaN elsewhere. */
 SLC_FN SLC_F32 SLC_S(turns)(SLC_F32 x, SLC_F32 y) {
@@ -242,9 +272,12 @@ SLC_FN SLC_F32 SLC_S(turns)(SLC_F32 x, SLC_F32 y) {
 }
 SLC_FN SLC_F32 SLC_S(sin)(SLC_F32 x) {
   const SLC_F32 y = SLC_MAP(sin, SLC_S(clamp)(x, 0.0f, 0x1p17f));
-  return SLC_S(turns)(x, SLC_S(except)(x, SLC_SEL32(SLC_EQ32(x, SLC_K32(0.0f)), x, y), 0x1.33333p13f, -0x1.63f4bap-2f));
+  return SLC_S(turns)(x, SLC_S(except)(x, SLC_SEL32(SLC_EQ32(x, SLC_K32(0.0f)), x, y),
+                                       0x1.33333p13f, -0x1.63f4bap-2f));
 }
-SLC_FN SLC_F32 SLC_S(cos)(SLC_F32 x) { return SLC_S(turns)(x, SLC_MAP(cos, SLC_S(clamp)(x, 0.0f, 0x1p17f))); }
+SLC_FN SLC_F32 SLC_S(cos)(SLC_F32 x) {
+  return SLC_S(turns)(x, SLC_MAP(cos, SLC_S(clamp)(x, 0.0f, 0x1p17f)));
+}
 
 #undef SLC_SHIFTER
 #undef SLC_FN

@@ -1,4 +1,5 @@
-/* Gates from files (spec/gates.md): load one by the name of a built-in or by path, evaluate it, ask what it says of itself. */
+/* Gates from files (spec/gates.md): load one by the name of a built-in or by path, evaluate it, ask
+ * what it says of itself. */
 #ifndef SLUICE_GATE_H
 #define SLUICE_GATE_H
 
@@ -29,34 +30,43 @@ typedef struct {
   double value[2];
 } sl_gate_parameter_info;
 
-/* Loads a gate: `name_or_path` is a built-in's name (sl_gate_builtin_name) or, if it holds a '/' or ends in ".gate", a file. Parameters not
- * given keep the file's defaults. A gate bound to a kernel (spec G1.3) yields that family; any other yields SL_GATE_EXPRESSION, evaluated
- * by spec G3.1. *owner is the caller's, to be freed with sl_gate_definition_free after the last use of *out. Errors: SL_ERR_IO
- * (unreadable), SL_ERR_INPUT (file:line:column and what was expected; a value outside its range), SL_ERR_USAGE (no such built-in or
- * parameter). */
-sl_status sl_gate_load(sl_gate *out, sl_gate_definition **owner, const char *name_or_path, const sl_gate_parameter *parameter, size_t count,
-                       sl_error *err);
+/* Loads a gate: `name_or_path` is a built-in's name (sl_gate_builtin_name) or, if it holds a '/' or
+ * ends in ".gate", a file. Parameters not given keep the file's defaults. A gate bound to a kernel
+ * (spec G1.3) yields that family; any other yields SL_GATE_EXPRESSION, evaluated by spec G3.1.
+ * *owner is the caller's, to be freed with sl_gate_definition_free after the last use of *out.
+ * Errors: SL_ERR_IO (unreadable), SL_ERR_INPUT (file:line:column and what was expected; a value
+ * outside its range), SL_ERR_USAGE (no such built-in or parameter). */
+sl_status sl_gate_load(sl_gate *out, sl_gate_definition **owner, const char *name_or_path,
+                       const sl_gate_parameter *parameter, size_t count, sl_error *err);
 
 /* The same from `size` bytes of text; `file` is the name that errors print. */
-sl_status sl_gate_parse(sl_gate *out, sl_gate_definition **owner, const char *text, size_t size, const char *file,
-                        const sl_gate_parameter *parameter, size_t count, sl_error *err);
+sl_status sl_gate_parse(sl_gate *out, sl_gate_definition **owner, const char *text, size_t size,
+                        const char *file, const sl_gate_parameter *parameter, size_t count,
+                        sl_error *err);
 void sl_gate_definition_free(sl_gate_definition *owner);
 
-/* Value and weight at n ratios by the file's expression (spec G3.1), also for gates bound to a kernel. f may be NULL; it is filled with NaN
- * where the gate has a weight alone. positive: 1 for A > 0, else 0. */
-void sl_gate_evaluate(const sl_gate_definition *gate, int positive, const float *r, float *f, float *w, size_t n);
+/* Value and weight at n ratios by the file's expression (spec G3.1), also for gates bound to a
+ * kernel. f may be NULL; it is filled with NaN where the gate has a weight alone. positive: 1 for A
+ * > 0, else 0. */
+void sl_gate_evaluate(const sl_gate_definition *gate, int positive, const float *r, float *f,
+                      float *w, size_t n);
 
-/* The same before the last rounding, from binary64 ratios; for plots and for the check of all binary32 ratios. */
-void sl_gate_evaluate64(const sl_gate_definition *gate, int positive, const double *r, double *f, double *w, size_t n);
+/* The same before the last rounding, from binary64 ratios; for plots and for the check of all
+ * binary32 ratios. */
+void sl_gate_evaluate64(const sl_gate_definition *gate, int positive, const double *r, double *f,
+                        double *w, size_t n);
 
 const char *sl_gate_definition_name(const sl_gate_definition *gate);
 const char *sl_gate_definition_citation(const sl_gate_definition *gate);
-int sl_gate_definition_has_value(const sl_gate_definition *gate, int positive); /* 0: `weight` alone */
+int sl_gate_definition_has_value(const sl_gate_definition *gate,
+                                 int positive); /* 0: `weight` alone */
 size_t sl_gate_definition_parameters(const sl_gate_definition *gate);
 sl_gate_parameter_info sl_gate_definition_parameter(const sl_gate_definition *gate, size_t index);
 
-/* The expression of f (or of the weight, for which weight is 1) as text, parameters by name. 0 if it does not fit or is absent. */
-int sl_gate_definition_expression(const sl_gate_definition *gate, int positive, int weight, char *buffer, size_t size);
+/* The expression of f (or of the weight, for which weight is 1) as text, parameters by name. 0 if
+ * it does not fit or is absent. */
+int sl_gate_definition_expression(const sl_gate_definition *gate, int positive, int weight,
+                                  char *buffer, size_t size);
 
 /* The gates built into the library: spec/gates/ in alphabetical order. */
 size_t sl_gate_builtin_count(void);

@@ -1,6 +1,7 @@
 /* The kernels of spec/kernels.def behind one context: backend, instruction set, threads, workspace.
- * Each sl_NAME below has the parameters of its row; it checks the environment (spec N1.2) and its arguments, then runs the
- * backend's kernel. All return SL_OK, or fill ctx's error (sl_context_error) and leave outputs untouched. */
+ * Each sl_NAME below has the parameters of its row; it checks the environment (spec N1.2) and its
+ * arguments, then runs the backend's kernel. All return SL_OK, or fill ctx's error
+ * (sl_context_error) and leave outputs untouched. */
 #ifndef SLUICE_KERNELS_H
 #define SLUICE_KERNELS_H
 
@@ -23,7 +24,8 @@ extern "C" {
 #endif
 #define SL_SUM_LANES 32
 
-/* Version of the numerics that this build follows; 0 for a test build with other chunks (spec N1.8). */
+/* Version of the numerics that this build follows; 0 for a test build with other chunks (spec
+ * N1.8). */
 #if SL_DOT_CHUNK == 256 && SL_SUM_CHUNK == 1024 && SL_KEY_CHUNK == 64
 #define SL_NUMERICS_VERSION 1
 #else
@@ -40,32 +42,39 @@ typedef struct {
   int threads;         /* 0: all that the system offers */
 } sl_context_options;
 
-/* SL_ERR_UNAVAILABLE for a backend or ISA that is not there (spec N1.6). The context owns a workspace that grows to the
- * largest need and is reused: no allocation in a training step after the first. Not for use by two threads at once. */
+/* SL_ERR_UNAVAILABLE for a backend or ISA that is not there (spec N1.6). The context owns a
+ * workspace that grows to the largest need and is reused: no allocation in a training step after
+ * the first. Not for use by two threads at once. */
 sl_status sl_context_create(sl_context **out, const sl_context_options *options, sl_error *err);
 void sl_context_destroy(sl_context *ctx);
 const sl_error *sl_context_error(const sl_context *ctx);
-const char *sl_context_backend(const sl_context *ctx); /* "plain", "cpu/avx2", "cpu/avx512", "simt", "cuda"; a vendor's: "cublas+cuda" */
+const char *sl_context_backend(const sl_context *ctx); /* "plain", "cpu/avx2", "cpu/avx512", "simt",
+                                                          "cuda"; a vendor's: "cublas+cuda" */
 int sl_context_threads(const sl_context *ctx);
 
-/* Backends that are libraries of their own: cuda (libsluice_cuda), and simt, the same sources on a simulator. A context can be made with
- * one's name once it is added; adding it again does nothing. Not for use by two threads at once. */
+/* Backends that are libraries of their own: cuda (libsluice_cuda), and simt, the same sources on a
+ * simulator. A context can be made with one's name once it is added; adding it again does nothing.
+ * Not for use by two threads at once. */
 typedef struct sl_backend sl_backend;
 void sl_backend_add(const sl_backend *backend);
 const sl_backend *sl_cuda_backend(void);
 const sl_backend *sl_simt_backend(void);
 
-/* Memory of a context: host memory for plain and cpu; where sl_context_on_device is 1 the device's, which the host must not touch. The
- * arrays of a kernel lie there, but for the offsets `seq`, and the structures that a kernel takes by pointer: those are host memory
- * everywhere. Kernels and copies of one context follow one another in the order of the calls. Kernels may still run when their call
- * returns; sl_memory_read and sl_context_synchronize wait, and report what went wrong until then: the first such error of a context on
- * a device. Aligned to 64 bytes; contents are undefined at first; n bytes of 0 are allowed. */
+/* Memory of a context: host memory for plain and cpu; where sl_context_on_device is 1 the device's,
+ * which the host must not touch. The arrays of a kernel lie there, but for the offsets `seq`, and
+ * the structures that a kernel takes by pointer: those are host memory everywhere. Kernels and
+ * copies of one context follow one another in the order of the calls. Kernels may still run when
+ * their call returns; sl_memory_read and sl_context_synchronize wait, and report what went wrong
+ * until then: the first such error of a context on a device. Aligned to 64 bytes; contents are
+ * undefined at first; n bytes of 0 are allowed. */
 int sl_context_on_device(const sl_context *ctx);
 sl_status sl_memory_alloc(sl_context *ctx, void **out, size_t bytes);
-void sl_memory_free(sl_context *ctx, void *memory);                                        /* NULL is allowed */
-sl_status sl_memory_write(sl_context *ctx, void *to, const void *from_host, size_t bytes); /* from_host may be reused at once */
+void sl_memory_free(sl_context *ctx, void *memory); /* NULL is allowed */
+sl_status sl_memory_write(sl_context *ctx, void *to, const void *from_host,
+                          size_t bytes); /* from_host may be reused at once */
 sl_status sl_memory_read(sl_context *ctx, void *to_host, const void *from, size_t bytes);
-sl_status sl_memory_copy(sl_context *ctx, void *to, const void *from, size_t bytes); /* both the context's; disjoint */
+sl_status sl_memory_copy(sl_context *ctx, void *to, const void *from,
+                         size_t bytes); /* both the context's; disjoint */
 sl_status sl_memory_zero(sl_context *ctx, void *to, size_t bytes);
 sl_status sl_context_synchronize(sl_context *ctx);
 
@@ -73,7 +82,8 @@ sl_status sl_context_synchronize(sl_context *ctx);
 size_t sl_linear_pack_bytes(const sl_context *ctx, size_t n, size_t k, sl_pack_kind kind);
 
 #define SL_UNPAREN(...) __VA_ARGS__
-#define SL_KERNEL(name, params, args, storage, clause, bound) sl_status sl_##name(sl_context *ctx, SL_UNPAREN params);
+#define SL_KERNEL(name, params, args, storage, clause, bound) \
+  sl_status sl_##name(sl_context *ctx, SL_UNPAREN params);
 #include <sluice/kernels.def>
 #undef SL_KERNEL
 

@@ -9,22 +9,29 @@
 extern "C" {
 #endif
 
-/* Advantages of n_groups groups; group g holds the sequences [group[g], group[g+1]), group[0] = 0 (spec O3). *zero_variance, if not NULL,
- * gets the number of groups without variance: where it is the number of groups, a step has no policy gradient, and its caller should say
- * so. SL_ERR_NONFINITE for a reward or an advantage that is not finite (named), SL_ERR_INPUT for a leave-one-out group of one or offsets
- * that decrease, SL_ERR_USAGE for an eps that is negative or not finite. */
-sl_status sl_advantages(float *advantage, size_t *zero_variance, const double *reward, const uint32_t *group, size_t n_groups,
-                        sl_advantage_kind kind, double eps, sl_error *err);
+/* Advantages of n_groups groups; group g holds the sequences [group[g], group[g+1]), group[0] = 0
+ * (spec O3). *zero_variance, if not NULL, gets the number of groups without variance: where it is
+ * the number of groups, a step has no policy gradient, and its caller should say so.
+ * SL_ERR_NONFINITE for a reward or an advantage that is not finite (named), SL_ERR_INPUT for a
+ * leave-one-out group of one or offsets that decrease, SL_ERR_USAGE for an eps that is negative or
+ * not finite. */
+sl_status sl_advantages(float *advantage, size_t *zero_variance, const double *reward,
+                        const uint32_t *group, size_t n_groups, sl_advantage_kind kind, double eps,
+                        sl_error *err);
 
-/* The coefficient of a token of each sequence, from tokens[i] = unmasked tokens of sequence i of the whole step (spec O4.1).
- * SL_ERR_INPUT if the step has no unmasked token, SL_ERR_USAGE for a constant_length below 1. */
-sl_status sl_objective_coefficients(double *coefficient, const uint32_t *tokens, size_t n_seq, sl_aggregation aggregation,
-                                    double constant_length, sl_error *err);
+/* The coefficient of a token of each sequence, from tokens[i] = unmasked tokens of sequence i of
+ * the whole step (spec O4.1). SL_ERR_INPUT if the step has no unmasked token, SL_ERR_USAGE for a
+ * constant_length below 1. */
+sl_status sl_objective_coefficients(double *coefficient, const uint32_t *tokens, size_t n_seq,
+                                    sl_aggregation aggregation, double constant_length,
+                                    sl_error *err);
 
 typedef enum { SL_DECAY_CONSTANT, SL_DECAY_LINEAR, SL_DECAY_COSINE } sl_decay_kind;
 
-/* The learning rate of step t = 1 ... total (spec N6.5); final is the fraction of base that is left at the end. */
-float sl_learning_rate(double base, sl_decay_kind decay, double final, uint64_t warmup, uint64_t t, uint64_t total);
+/* The learning rate of step t = 1 ... total (spec N6.5); final is the fraction of base that is left
+ * at the end. */
+float sl_learning_rate(double base, sl_decay_kind decay, double final, uint64_t warmup, uint64_t t,
+                       uint64_t total);
 
 /* The factor that clips a gradient of that norm (spec N6.2); max_norm 0 is off. */
 float sl_clip_scale(double norm, double max_norm);
@@ -35,7 +42,8 @@ typedef struct {
 } sl_adamw_state;
 
 /* The scalars of the next step: advances state (spec N6.3, N6.4). */
-sl_adamw sl_adamw_scalars(sl_adamw_state *state, float b1, float b2, float eps, float lr, float grad_scale);
+sl_adamw sl_adamw_scalars(sl_adamw_state *state, float b1, float b2, float eps, float lr,
+                          float grad_scale);
 /* The decay field of a tensor with weight decay; without, it is 1. */
 float sl_adamw_decay(float lr, double weight_decay);
 

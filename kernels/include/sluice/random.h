@@ -20,10 +20,12 @@ enum {
 };
 
 /* Philox4x32-10 (spec N5.1): four words for (seed, position, sequence, step, purpose). */
-void sl_philox(uint32_t out[4], uint64_t seed, uint32_t position, uint32_t sequence, uint32_t step, uint32_t purpose);
+void sl_philox(uint32_t out[4], uint64_t seed, uint32_t position, uint32_t sequence, uint32_t step,
+               uint32_t purpose);
 
 /* A 64-bit draw (spec N5.2). */
-uint64_t sl_random_u64(uint64_t seed, uint32_t position, uint32_t sequence, uint32_t step, uint32_t purpose);
+uint64_t sl_random_u64(uint64_t seed, uint32_t position, uint32_t sequence, uint32_t step,
+                       uint32_t purpose);
 
 /* The high 64 bits of a * b: maps a draw a to [0, b). */
 uint64_t sl_multiply_high(uint64_t a, uint64_t b);
@@ -32,7 +34,8 @@ uint64_t sl_multiply_high(uint64_t a, uint64_t b);
 void sl_random_normals(float *x, size_t n, float std, uint64_t seed, uint32_t tensor);
 
 /* Fisher-Yates shuffle (spec N5.4). n < 2^32. */
-void sl_random_shuffle(uint32_t *items, size_t n, uint64_t seed, uint32_t sequence, uint32_t step, uint32_t purpose);
+void sl_random_shuffle(uint32_t *items, size_t n, uint64_t seed, uint32_t sequence, uint32_t step,
+                       uint32_t purpose);
 
 #ifdef __cplusplus
 }

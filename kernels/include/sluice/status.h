@@ -1,5 +1,6 @@
 /* Status codes and the error message that every fallible call of libsluice fills in.
- * On error outputs are untouched; the message names the place (file:line:column, tensor[index], byte offset). */
+ * On error outputs are untouched; the message names the place (file:line:column, tensor[index],
+ * byte offset). */
 #ifndef SLUICE_STATUS_H
 #define SLUICE_STATUS_H
 

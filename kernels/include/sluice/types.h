@@ -1,4 +1,5 @@
-/* Argument types of the kernels: packs, parts, sampling, the objective and the optimiser (spec N5.5, N6.3, O1 to O5). */
+/* Argument types of the kernels: packs, parts, sampling, the objective and the optimiser (spec
+ * N5.5, N6.3, O1 to O5). */
 #ifndef SLUICE_TYPES_H
 #define SLUICE_TYPES_H
 
@@ -15,7 +16,8 @@ typedef enum {
 
 typedef enum { SL_PACK_FORWARD, SL_PACK_INPUT_GRAD } sl_pack_kind;
 
-/* One part of a concatenated input gradient (spec N3.4, T2.2): dy (t, n), w (n, k), its pack or NULL. */
+/* One part of a concatenated input gradient (spec N3.4, T2.2): dy (t, n), w (n, k), its pack or
+ * NULL. */
 typedef struct {
   const float *dy;
   const float *w;
@@ -42,13 +44,13 @@ typedef enum {
   SL_GATE_EXPRESSION
 } sl_gate_family;
 
-/* Value and weight of an expression gate at r (spec O2.4): f may be set to NaN when the gate is a weight only. Called from several threads
- * at once. */
+/* Value and weight of an expression gate at r (spec O2.4): f may be set to NaN when the gate is a
+ * weight only. Called from several threads at once. */
 typedef void (*sl_gate_function)(const void *expression, int positive, float r, float *f, float *w);
 
 /* A gate with the parameters of both advantage signs (spec O2): [0] A <= 0, [1] A > 0.
- * sigmoid, erf, arctan, softsign use tau, in [2^-20, 2^10]; clip uses low and high, in [0, 2^20]; an expression gate uses function and
- * expression. */
+ * sigmoid, erf, arctan, softsign use tau, in [2^-20, 2^10]; clip uses low and high, in [0, 2^20];
+ * an expression gate uses function and expression. */
 typedef struct {
   sl_gate_family family;
   float tau[2];
@@ -60,10 +62,16 @@ typedef struct {
 typedef enum { SL_LEVEL_TOKEN, SL_LEVEL_SEQUENCE } sl_level;
 typedef enum { SL_AGG_SEQUENCE_MEAN, SL_AGG_TOKEN_MEAN, SL_AGG_CONSTANT } sl_aggregation;
 typedef enum { SL_KL_K1, SL_KL_K2, SL_KL_K3 } sl_kl_kind;
-typedef enum { SL_ADV_STD_POPULATION, SL_ADV_STD_SAMPLE, SL_ADV_NO_STD, SL_ADV_LEAVE_ONE_OUT } sl_advantage_kind;
+typedef enum {
+  SL_ADV_STD_POPULATION,
+  SL_ADV_STD_SAMPLE,
+  SL_ADV_NO_STD,
+  SL_ADV_LEAVE_ONE_OUT
+} sl_advantage_kind;
 
-/* The objective of spec/objective.md, whose O6.1 has the settings of the published methods. beta and gamma, in [0, 2^20], are off at 0.
- * aggregation and constant_length are for sl_objective_coefficients; the kernel sees their coefficients. */
+/* The objective of spec/objective.md, whose O6.1 has the settings of the published methods. beta
+ * and gamma, in [0, 2^20], are off at 0. aggregation and constant_length are for
+ * sl_objective_coefficients; the kernel sees their coefficients. */
 typedef struct {
   sl_gate gate;
   sl_level level;
@@ -74,9 +82,10 @@ typedef struct {
   double gamma;
 } sl_objective;
 
-/* A micro-batch of the gated loss. Arrays over t tokens: logp_new, logp_old, logp_ref (NULL if beta is 0), entropy (NULL if gamma is 0),
- * mask. Arrays over n_seq sequences: seq offsets (n_seq + 1), advantage, coefficient (spec O4.1; binary64, of the whole step, from
- * sl_objective_coefficients). Unmasked slots and advantages must be finite (spec O1.3). */
+/* A micro-batch of the gated loss. Arrays over t tokens: logp_new, logp_old, logp_ref (NULL if beta
+ * is 0), entropy (NULL if gamma is 0), mask. Arrays over n_seq sequences: seq offsets (n_seq + 1),
+ * advantage, coefficient (spec O4.1; binary64, of the whole step, from sl_objective_coefficients).
+ * Unmasked slots and advantages must be finite (spec O1.3). */
 typedef struct {
   const float *logp_new, *logp_old, *logp_ref, *entropy;
   const uint8_t *mask;
@@ -86,8 +95,8 @@ typedef struct {
   size_t n_seq;
 } sl_gated_loss_batch;
 
-/* Per-sequence sums that the caller adds in ascending order (spec O5.1, O5.2). objective and centred are NaN where the gate is a weight
- * only. ratio_max is 0 where tokens is. */
+/* Per-sequence sums that the caller adds in ascending order (spec O5.1, O5.2). objective and
+ * centred are NaN where the gate is a weight only. ratio_max is 0 where tokens is. */
 typedef struct {
   double objective, centred, kl, entropy;
   double y_sum, y_square_sum, weight_sum, effective_sum;

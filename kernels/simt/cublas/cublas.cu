@@ -1,4 +1,5 @@
-/* The stand-in for cuBLAS: a simulated kernel, so that bounds, initialisation and the order of streams are checked too. */
+/* The stand-in for cuBLAS: a simulated kernel, so that bounds, initialisation and the order of
+ * streams are checked too. */
 #include <cublas_v2.h>
 
 #include "plant.h"
@@ -31,7 +32,8 @@ cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t stream) {
 }
 
 cublasStatus_t cublasSetWorkspace(cublasHandle_t handle, void *workspace, size_t bytes) {
-  if (!workspace || reinterpret_cast<uintptr_t>(workspace) % 256 || bytes == 0) return CUBLAS_STATUS_INVALID_VALUE;
+  if (!workspace || reinterpret_cast<uintptr_t>(workspace) % 256 || bytes == 0)
+    return CUBLAS_STATUS_INVALID_VALUE;
   handle->workspace = workspace;
   return CUBLAS_STATUS_SUCCESS;
 }
@@ -58,8 +60,8 @@ static inline float element(operand o, size_t row, size_t column) {
   return o.transposed ? o.x[column + row * o.ld] : o.x[row + column * o.ld];
 }
 
-static __global__ void sgemm_kernel(operand a, operand b, size_t m, size_t n, size_t k, float alpha, float beta, float *c, size_t ldc,
-                                    bool ascending) {
+static __global__ void sgemm_kernel(operand a, operand b, size_t m, size_t n, size_t k, float alpha,
+                                    float beta, float *c, size_t ldc, bool ascending) {
   for (size_t i = threadIdx.x; i < m * n; i += blockDim.x) {
     const size_t row = i % m, column = i / m;
     float sum = 0.0f;
@@ -74,15 +76,18 @@ static __global__ void sgemm_kernel(operand a, operand b, size_t m, size_t n, si
 
 static int at_least_one(int n) { return n > 1 ? n : 1; }
 
-cublasStatus_t cublasSgemm(cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b, int m, int n, int k, const float *alpha,
-                           const float *a, int lda, const float *b, int ldb, const float *beta, float *c, int ldc) {
-  if (!handle || !handle->workspace || handle->mode != CUBLAS_PEDANTIC_MATH) return CUBLAS_STATUS_NOT_INITIALIZED;
-  if (m < 0 || n < 0 || k < 0 || lda < at_least_one(op_a == CUBLAS_OP_N ? m : k) || ldb < at_least_one(op_b == CUBLAS_OP_N ? k : n) ||
-      ldc < at_least_one(m))
+cublasStatus_t cublasSgemm(cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b,
+                           int m, int n, int k, const float *alpha, const float *a, int lda,
+                           const float *b, int ldb, const float *beta, float *c, int ldc) {
+  if (!handle || !handle->workspace || handle->mode != CUBLAS_PEDANTIC_MATH)
+    return CUBLAS_STATUS_NOT_INITIALIZED;
+  if (m < 0 || n < 0 || k < 0 || lda < at_least_one(op_a == CUBLAS_OP_N ? m : k) ||
+      ldb < at_least_one(op_b == CUBLAS_OP_N ? k : n) || ldc < at_least_one(m))
     return CUBLAS_STATUS_INVALID_VALUE;
   calls++;
   if (m == 0 || n == 0) return CUBLAS_STATUS_SUCCESS;
-  operand left = {a, static_cast<size_t>(lda), op_a == CUBLAS_OP_T}, right = {b, static_cast<size_t>(ldb), op_b == CUBLAS_OP_T};
+  operand left = {a, static_cast<size_t>(lda), op_a == CUBLAS_OP_T},
+          right = {b, static_cast<size_t>(ldb), op_b == CUBLAS_OP_T};
   float kept = *beta;
   cudaStream_t stream = handle->stream;
   if (cublas_plant == SL_CUBLAS_PLANT_LEADING_DIMENSION) left.ld--;
@@ -91,7 +96,8 @@ cublasStatus_t cublasSgemm(cublasHandle_t handle, cublasOperation_t op_a, cublas
   if (cublas_plant == SL_CUBLAS_PLANT_NOT_TRANSPOSED) left.transposed = !left.transposed;
   if (cublas_plant == SL_CUBLAS_PLANT_NO_STREAM) stream = nullptr;
   const bool ascending = cublas_plant == SL_CUBLAS_PLANT_NOT_REPEATABLE && calls % 2;
-  SL_LAUNCH(sgemm_kernel, 1, 64, 0, stream, left, right, static_cast<size_t>(m), static_cast<size_t>(n), static_cast<size_t>(k), *alpha,
-            kept, c, static_cast<size_t>(ldc), ascending);
+  SL_LAUNCH(sgemm_kernel, 1, 64, 0, stream, left, right, static_cast<size_t>(m),
+            static_cast<size_t>(n), static_cast<size_t>(k), *alpha, kept, c,
+            static_cast<size_t>(ldc), ascending);
   return CUBLAS_STATUS_SUCCESS;
 }

@@ -1,5 +1,6 @@
-/* A stand-in for what Sluice uses of cuBLAS, on the simulator: so that the calls of kernels/vendor/cublas.cu are tested without a device.
- * It keeps cuBLAS's rules on arguments, streams and workspaces, and adds each dot in descending order, which no clause asks for. */
+/* A stand-in for what Sluice uses of cuBLAS, on the simulator: so that the calls of
+ * kernels/vendor/cublas.cu are tested without a device. It keeps cuBLAS's rules on arguments,
+ * streams and workspaces, and adds each dot in descending order, which no clause asks for. */
 #ifndef SLUICE_SIMT_CUBLAS_H
 #define SLUICE_SIMT_CUBLAS_H
 
@@ -18,14 +19,16 @@ typedef enum { CUBLAS_DEFAULT_MATH = 0, CUBLAS_PEDANTIC_MATH = 2 } cublasMath_t;
 
 cublasStatus_t cublasCreate(cublasHandle_t *handle);
 cublasStatus_t cublasDestroy(cublasHandle_t handle);
-cublasStatus_t cublasSetStream(cublasHandle_t handle, cudaStream_t stream); /* gives the workspace up, as cuBLAS does */
+cublasStatus_t cublasSetStream(cublasHandle_t handle,
+                               cudaStream_t stream); /* gives the workspace up, as cuBLAS does */
 cublasStatus_t cublasSetWorkspace(cublasHandle_t handle, void *workspace, size_t bytes);
 cublasStatus_t cublasSetMathMode(cublasHandle_t handle, cublasMath_t mode);
 const char *cublasGetStatusString(cublasStatus_t status);
 
-/* C (m, n) = alpha op(A) op(B) + beta C, by columns; op(A) is (m, k). Refuses a handle without a workspace or with other than pedantic
- * mathematics. */
-cublasStatus_t cublasSgemm(cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b, int m, int n, int k, const float *alpha,
-                           const float *a, int lda, const float *b, int ldb, const float *beta, float *c, int ldc);
+/* C (m, n) = alpha op(A) op(B) + beta C, by columns; op(A) is (m, k). Refuses a handle without a
+ * workspace or with other than pedantic mathematics. */
+cublasStatus_t cublasSgemm(cublasHandle_t handle, cublasOperation_t op_a, cublasOperation_t op_b,
+                           int m, int n, int k, const float *alpha, const float *a, int lda,
+                           const float *b, int ldb, const float *beta, float *c, int ldc);
 
 #endif

@@ -1,5 +1,6 @@
 /* wanted: ptx-audit: 1 sources for compute_80: 1 kernels, 3 fma from 2 written lines, 0 complaints
- * A product and a sum that stay apart, two fused on one line, a division, a square root, conversions, an integer atomic. */
+ * A product and a sum that stay apart, two fused on one line, a division, a square root,
+ * conversions, an integer atomic. */
 #include <math.h>
 
 __global__ void kernel(float *y, const float *a, const float *b, double *z, unsigned long long *n) {

@@ -1,5 +1,5 @@
-/* The binary64 functions of gates against MPFR (spec G3.4): error in ulps within functions64_bounds.def, exact values where the clause
- * names them. */
+/* The binary64 functions of gates against MPFR (spec G3.4): error in ulps within
+ * functions64_bounds.def, exact values where the clause names them. */
 #include "kernels/gate/functions64.h"
 
 #include <sluice/functions.h> /* the two do not collide */
@@ -15,7 +15,8 @@ static double uniform(void) {
   return (double)(state >> 11) * 0x1p-53;
 }
 
-/* Half of the arguments are uniform, half have a uniform exponent, so that small ones are tried too. */
+/* Half of the arguments are uniform, half have a uniform exponent, so that small ones are tried
+ * too. */
 static double argument(double low, double high, int i) {
   if (i & 1) return low + (high - low) * uniform();
   const double top = fmax(fabs(low), fabs(high)), x = exp2(-30 + uniform() * (log2(top) + 30));
@@ -54,7 +55,8 @@ static double ulps(double got, mpfr_t truth) {
   return u;
 }
 
-static double worst(double (*fn)(double), void (*truth)(mpfr_t, const mpfr_t), double low, double high, double *where) {
+static double worst(double (*fn)(double), void (*truth)(mpfr_t, const mpfr_t), double low,
+                    double high, double *where) {
   mpfr_t x, y;
   mpfr_inits2(PRECISION, x, y, (mpfr_ptr)0);
   double most = 0;
@@ -71,11 +73,12 @@ static double worst(double (*fn)(double), void (*truth)(mpfr_t, const mpfr_t), d
   return most;
 }
 
-#define SL_FN64_ULP(op, name, bound, low, high)                                                                 \
-  Test(functions64, name) {                                                                                     \
-    double where = 0;                                                                                           \
-    const double u = worst(sl_fn64_##name, true_##name, low, high, &where);                                     \
-    cr_assert(u <= (bound), "%s: %.3f ulp at %.17g, bound %d (seed 2545f4914f6cdd1d)", #name, u, where, bound); \
+#define SL_FN64_ULP(op, name, bound, low, high)                                                  \
+  Test(functions64, name) {                                                                      \
+    double where = 0;                                                                            \
+    const double u = worst(sl_fn64_##name, true_##name, low, high, &where);                      \
+    cr_assert(u <= (bound), "%s: %.3f ulp at %.17g, bound %d (seed 2545f4914f6cdd1d)", #name, u, \
+              where, bound);                                                                     \
   }
 #include "kernels/gate/functions64_bounds.def"
 #undef SL_FN64_ULP
@@ -88,14 +91,23 @@ Test(functions64, catches_a_planted_error_of_four_ulps) {
 }
 
 Test(functions64, special_values) {
-  cr_assert(sl_fn64_exp(0.0) == 1.0 && sl_fn64_exp(-INFINITY) == 0.0 && sl_fn64_exp(INFINITY) == INFINITY && isnan(sl_fn64_exp(NAN)));
-  cr_assert(sl_fn64_log(0.0) == -INFINITY && sl_fn64_log(INFINITY) == INFINITY && isnan(sl_fn64_log(-1.0)) && sl_fn64_log(1.0) == 0.0);
-  cr_assert(sl_fn64_log1p(-1.0) == -INFINITY && isnan(sl_fn64_log1p(-2.0)) && sl_fn64_log1p(INFINITY) == INFINITY);
-  cr_assert(sl_fn64_expm1(-INFINITY) == -1.0 && sl_fn64_expm1(INFINITY) == INFINITY && isnan(sl_fn64_expm1(NAN)));
-  cr_assert(sl_fn64_tanh(INFINITY) == 1.0 && sl_fn64_tanh(-INFINITY) == -1.0 && sl_fn64_tanh(1e-300) == 1e-300);
-  cr_assert(sl_fn64_sinh(-INFINITY) == -INFINITY && sl_fn64_cosh(INFINITY) == INFINITY && sl_fn64_cosh(0.0) == 1.0);
-  cr_assert(sl_fn64_sigmoid(0.0) == 0.5 && sl_fn64_sigmoid(INFINITY) == 1.0 && sl_fn64_sigmoid(-INFINITY) == 0.0);
-  cr_assert(sl_fn64_atan(INFINITY) == 0x1.921fb54442d18p+0 && sl_fn64_asinh(INFINITY) == INFINITY && sl_fn64_erf(INFINITY) == 1.0);
-  cr_assert(sl_fn64_softsign(-INFINITY) == -1.0 && isnan(sl_fn64_softsign(NAN)) && isnan(sl_fn64_erf(NAN)) && isnan(sl_fn64_atan(NAN)));
+  cr_assert(sl_fn64_exp(0.0) == 1.0 && sl_fn64_exp(-INFINITY) == 0.0 &&
+            sl_fn64_exp(INFINITY) == INFINITY && isnan(sl_fn64_exp(NAN)));
+  cr_assert(sl_fn64_log(0.0) == -INFINITY && sl_fn64_log(INFINITY) == INFINITY &&
+            isnan(sl_fn64_log(-1.0)) && sl_fn64_log(1.0) == 0.0);
+  cr_assert(sl_fn64_log1p(-1.0) == -INFINITY && isnan(sl_fn64_log1p(-2.0)) &&
+            sl_fn64_log1p(INFINITY) == INFINITY);
+  cr_assert(sl_fn64_expm1(-INFINITY) == -1.0 && sl_fn64_expm1(INFINITY) == INFINITY &&
+            isnan(sl_fn64_expm1(NAN)));
+  cr_assert(sl_fn64_tanh(INFINITY) == 1.0 && sl_fn64_tanh(-INFINITY) == -1.0 &&
+            sl_fn64_tanh(1e-300) == 1e-300);
+  cr_assert(sl_fn64_sinh(-INFINITY) == -INFINITY && sl_fn64_cosh(INFINITY) == INFINITY &&
+            sl_fn64_cosh(0.0) == 1.0);
+  cr_assert(sl_fn64_sigmoid(0.0) == 0.5 && sl_fn64_sigmoid(INFINITY) == 1.0 &&
+            sl_fn64_sigmoid(-INFINITY) == 0.0);
+  cr_assert(sl_fn64_atan(INFINITY) == 0x1.921fb54442d18p+0 && sl_fn64_asinh(INFINITY) == INFINITY &&
+            sl_fn64_erf(INFINITY) == 1.0);
+  cr_assert(sl_fn64_softsign(-INFINITY) == -1.0 && isnan(sl_fn64_softsign(NAN)) &&
+            isnan(sl_fn64_erf(NAN)) && isnan(sl_fn64_atan(NAN)));
   cr_assert(isnan(sl_fn64_sin(INFINITY)) && isnan(sl_fn64_cos(0x1p31)) && sl_fn64_cos(0.0) == 1.0);
 }

@@ -1,4 +1,5 @@
-/* Gate files: what is read, what is refused and where, the expression's fixed point, evaluation (spec G1, G3.1, G3.2). */
+/* Gate files: what is read, what is refused and where, the expression's fixed point, evaluation
+ * (spec G1, G3.1, G3.2). */
 #include "kernels/gate/definition.h"
 
 #include <criterion/criterion.h>
@@ -34,7 +35,8 @@ static const refusal refusals[] = {
     {"gate a\nf = r ; r", "t.gate:2:7: expected a name, a number or a sign, found byte 0x3b"},
     {"gate a\nf = r if r < 2", "t.gate:2:15: expected '|'"},
     {"gate a\nf = r if 2 < r | 1 otherwise", "t.gate:2:10: expected a condition on r"},
-    {"gate a\nf = r if r < r + 1 | 1 otherwise", "t.gate:2:14: expected a bound that does not depend on r"},
+    {"gate a\nf = r if r < r + 1 | 1 otherwise",
+     "t.gate:2:14: expected a bound that does not depend on r"},
     {"gate a\nf = r\nf = 2*r", "t.gate:3:1: expected one definition"},
     {"gate a\nf = r\npos weight = 1", "t.gate:3:5: expected one definition"},
     {"gate a\nparam tau in [2, 1] default 1 f = r", "t.gate:2:14: expected a range"},
@@ -42,7 +44,8 @@ static const refusal refusals[] = {
     {"gate a\nparam exp in [1, 2] default 1", "t.gate:2:7: expected a new name"},
     {"gate a\nlet z = r let z = r", "t.gate:2:15: expected a new name"},
     {"gate a\nkernel relu", "t.gate:2:8: expected sigmoid"},
-    {"gate a\nkernel sigmoid\nf = r", "t.gate:2:8: expected the parameters of kernel sigmoid first: tau"},
+    {"gate a\nkernel sigmoid\nf = r",
+     "t.gate:2:8: expected the parameters of kernel sigmoid first: tau"},
     {"gate a\nf = r\nrequire sup(f) >= 1", "t.gate:3:16: expected '<='"},
     {"gate a\nf = r\nrequire f <= 1 for q in [1, 2]", "t.gate:3:20: expected r or a parameter"},
     {"gate a\nf = f", "t.gate:2:5: expected an expression in r"},
@@ -56,14 +59,16 @@ Test(gate, refuses_with_the_place) {
     sl_error err = {SL_OK, ""};
     cr_assert_eq(load(refusals[i].text, &def, &err), SL_ERR_INPUT, "%s", refusals[i].text);
     cr_assert_null(def);
-    cr_assert_eq(strncmp(err.message, refusals[i].message, strlen(refusals[i].message)), 0, "wanted %s, got %s", refusals[i].message,
-                 err.message);
+    cr_assert_eq(strncmp(err.message, refusals[i].message, strlen(refusals[i].message)), 0,
+                 "wanted %s, got %s", refusals[i].message, err.message);
   }
 }
 
 /* text = prefix, unit repeated, middle, other unit repeated, suffix */
-static char *repeat(const char *prefix, const char *unit, size_t times, const char *middle, const char *other, const char *suffix) {
-  const size_t size = strlen(prefix) + strlen(middle) + strlen(suffix) + times * (strlen(unit) + strlen(other)) + 1;
+static char *repeat(const char *prefix, const char *unit, size_t times, const char *middle,
+                    const char *other, const char *suffix) {
+  const size_t size =
+      strlen(prefix) + strlen(middle) + strlen(suffix) + times * (strlen(unit) + strlen(other)) + 1;
   char *text = calloc(size, 1), *at = text;
   at += sprintf(at, "%s", prefix);
   for (size_t i = 0; i < times; i++) at += sprintf(at, "%s", unit);
@@ -73,7 +78,8 @@ static char *repeat(const char *prefix, const char *unit, size_t times, const ch
   return text;
 }
 
-static void refuse_repeated(const char *prefix, const char *unit, size_t times, const char *middle, const char *other, const char *want) {
+static void refuse_repeated(const char *prefix, const char *unit, size_t times, const char *middle,
+                            const char *other, const char *want) {
   char *text = repeat(prefix, unit, times, middle, other, "");
   sl_gate_definition *def = NULL;
   sl_error err = {SL_OK, ""};
@@ -100,19 +106,23 @@ Test(gate, a_tree_that_doubles_at_every_let_is_read_at_once) {
 }
 
 Test(gate, printing_is_a_fixed_point) {
-  static const char *const expressions[] = {"-r^2 - (-3)*r/(2 - r)",      "2^(-1/2)*(r + 1)^(3/2)",
-                                            "a - (b - (r - 1.50)) - -r",  "(r^2)^2*exp(-(r - 1)/0.001)",
-                                            "1e30*r + 1e-30 - 0.25",      "min(abs(r), max(sin(r), softsign(r)))",
-                                            "clip(r, 1 - a, 1 + b)*gd(r)"};
+  static const char *const expressions[] = {
+      "-r^2 - (-3)*r/(2 - r)",      "2^(-1/2)*(r + 1)^(3/2)",
+      "a - (b - (r - 1.50)) - -r",  "(r^2)^2*exp(-(r - 1)/0.001)",
+      "1e30*r + 1e-30 - 0.25",      "min(abs(r), max(sin(r), softsign(r)))",
+      "clip(r, 1 - a, 1 + b)*gd(r)"};
   for (size_t i = 0; i < sizeof expressions / sizeof *expressions; i++) {
     char text[600], once[500], twice[500];
     sl_gate_definition *def = NULL;
     sl_error err;
-    snprintf(text, sizeof text, "gate t param a in [0, 1] default 0.5 param b in [0, 1] default 0.25 f = %s", expressions[i]);
+    snprintf(text, sizeof text,
+             "gate t param a in [0, 1] default 0.5 param b in [0, 1] default 0.25 f = %s",
+             expressions[i]);
     cr_assert_eq(load(text, &def, &err), SL_OK, "%s", expressions[i]);
     cr_assert(sl_gate_definition_expression(def, 1, 0, once, sizeof once));
     sl_gate_definition_free(def);
-    snprintf(text, sizeof text, "gate t param a in [0, 1] default 0.5 param b in [0, 1] default 0.25 f = %s", once);
+    snprintf(text, sizeof text,
+             "gate t param a in [0, 1] default 0.5 param b in [0, 1] default 0.25 f = %s", once);
     cr_assert_eq(load(text, &def, &err), SL_OK, "%s: %s", once, err.message);
     cr_assert(sl_gate_definition_expression(def, 1, 0, twice, sizeof twice));
     cr_assert_str_eq(once, twice);
@@ -127,10 +137,11 @@ Test(gate, every_built_in_gate_loads_and_is_finite) {
     sl_gate_definition *def = NULL;
     sl_error err;
     float f[7], w[7];
-    cr_assert_eq(sl_gate_load(&gate, &def, sl_gate_builtin_name(i), NULL, 0, &err), SL_OK, "%s", err.message);
+    cr_assert_eq(sl_gate_load(&gate, &def, sl_gate_builtin_name(i), NULL, 0, &err), SL_OK, "%s",
+                 err.message);
     cr_assert_str_eq(sl_gate_definition_name(def), sl_gate_builtin_name(i));
-    cr_assert(def->expect[1][0] != SL_EXPECT_NONE && def->expect[0][0] != SL_EXPECT_NONE, "%s states no expected verdict",
-              sl_gate_builtin_name(i));
+    cr_assert(def->expect[1][0] != SL_EXPECT_NONE && def->expect[0][0] != SL_EXPECT_NONE,
+              "%s states no expected verdict", sl_gate_builtin_name(i));
     sl_gate_evaluate(def, 1, ratios, f, w, 7);
     cr_assert(isfinite(w[3]));
     sl_gate_definition_free(def);
@@ -141,7 +152,8 @@ Test(gate, parameters_are_checked_and_bound) {
   sl_gate gate;
   sl_gate_definition *def = NULL;
   sl_error err;
-  const sl_gate_parameter good = {"tau", {1.05, 2.0}}, outside = {"tau", {1.0, 1e9}}, unknown = {"eps", {1.0, 1.0}};
+  const sl_gate_parameter good = {"tau", {1.05, 2.0}}, outside = {"tau", {1.0, 1e9}},
+                          unknown = {"eps", {1.0, 1.0}};
   cr_assert_eq(sl_gate_load(&gate, &def, "sigmoid", &outside, 1, &err), SL_ERR_INPUT);
   cr_assert_eq(sl_gate_load(&gate, &def, "sigmoid", &unknown, 1, &err), SL_ERR_USAGE);
   cr_assert_eq(sl_gate_load(&gate, &def, "no-such", NULL, 0, &err), SL_ERR_USAGE);
@@ -159,18 +171,22 @@ Test(gate, weight_alone_has_no_value) {
   cr_assert_eq(sl_gate_parse(&gate, &def, text, strlen(text), "t.gate", NULL, 0, &err), SL_OK);
   float f, w;
   gate.function(gate.expression, 1, 10.0f, &f, &w);
-  cr_assert(gate.family == SL_GATE_EXPRESSION && isnan(f) && w == 0.5f && !sl_gate_definition_has_value(def, 1));
+  cr_assert(gate.family == SL_GATE_EXPRESSION && isnan(f) && w == 0.5f &&
+            !sl_gate_definition_has_value(def, 1));
   sl_gate_definition_free(def);
 }
 
-/* The weight is the derivative: a difference quotient of f over 2h has error h^2 f'''/6 + u |f| / h; with h = 2^-17, |f'''| <= 100 and |f|
+/* The weight is the derivative: a difference quotient of f over 2h has error h^2 f'''/6 + u |f| /
+ * h; with h = 2^-17, |f'''| <= 100 and |f|
  * <= 10 that is below 2^-27. */
 Test(gate, weight_is_the_derivative_of_every_function) {
   static const char *const bodies[] = {
-      "exp(-r)",      "expm1(-r)",        "log(r + 1)",      "log1p(r)",      "sqrt(r + 1)",   "(r + 1)^(1/3)",
-      "(r + 1)^(-2)", "(r + 2)^(5/2)/20", "abs(r - 3)",      "min(r, 2 - r)", "max(r, 2 - r)", "sigmoid(r)",
-      "sin(r)",       "cos(r)",           "sinh(r/2)",       "cosh(r/2)",     "tanh(r)",       "erf(r)",
-      "atan(r)",      "asinh(r)",         "softsign(r - 1)", "r/(1 + r^2)",   "1/(r + 1)",     "r if r < 2 | 4 - r otherwise"};
+      "exp(-r)",         "expm1(-r)",     "log(r + 1)",    "log1p(r)",
+      "sqrt(r + 1)",     "(r + 1)^(1/3)", "(r + 1)^(-2)",  "(r + 2)^(5/2)/20",
+      "abs(r - 3)",      "min(r, 2 - r)", "max(r, 2 - r)", "sigmoid(r)",
+      "sin(r)",          "cos(r)",        "sinh(r/2)",     "cosh(r/2)",
+      "tanh(r)",         "erf(r)",        "atan(r)",       "asinh(r)",
+      "softsign(r - 1)", "r/(1 + r^2)",   "1/(r + 1)",     "r if r < 2 | 4 - r otherwise"};
   const double h = 0x1p-17, at[] = {0.3, 0.9, 1.7, 2.6};
   for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
     char text[200];
@@ -182,7 +198,8 @@ Test(gate, weight_is_the_derivative_of_every_function) {
       const double r[3] = {at[k] - h, at[k], at[k] + h};
       double f[3], w[3];
       sl_gate_evaluate64(def, 1, r, f, w, 3);
-      cr_assert(fabs((f[2] - f[0]) / (2 * h) - w[1]) < 0x1p-27, "%s at %g: %.12g, difference quotient %.12g", bodies[i], at[k], w[1],
+      cr_assert(fabs((f[2] - f[0]) / (2 * h) - w[1]) < 0x1p-27,
+                "%s at %g: %.12g, difference quotient %.12g", bodies[i], at[k], w[1],
                 (f[2] - f[0]) / (2 * h));
     }
     sl_gate_definition_free(def);

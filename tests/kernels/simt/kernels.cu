@@ -1,4 +1,5 @@
-/* Small kernels for the simulator's own tests: right ones, and for each check one that it must catch (PLANTED numbers below). */
+/* Small kernels for the simulator's own tests: right ones, and for each check one that it must
+ * catch (PLANTED numbers below). */
 #include "kernels/simt/simt.h"
 
 #include "kernels.h"
@@ -37,7 +38,8 @@ __global__ void warp_sum(const float *x, float *y, int n, planted bug) {
   if (t == 0) y[row] = a;
 }
 
-/* Adds every block's partial sum in the order in which blocks happen to come: a result that depends on the schedule. */
+/* Adds every block's partial sum in the order in which blocks happen to come: a result that depends
+ * on the schedule. */
 __global__ void arrival_sum(const float *x, float *y, unsigned *turn, int n) {
   if (threadIdx.x != 0) return;
   float a = 0.0f;
@@ -62,8 +64,8 @@ __global__ void tile_scale(const float *x, float *y, int tiles, planted bug) {
   __pipeline_wait_prior(0);
 }
 
-/* Lanes of one warp exchange through shared memory. __syncwarp orders that, among the lanes that it names; a vote lets lanes meet, and
- * orders no memory. */
+/* Lanes of one warp exchange through shared memory. __syncwarp orders that, among the lanes that it
+ * names; a vote lets lanes meet, and orders no memory. */
 __global__ void warp_exchange(const float *x, float *y, int rounds, planted bug) {
   SL_SHARED(float, s, [32]);
   const int t = static_cast<int>(threadIdx.x);
@@ -103,7 +105,8 @@ __global__ void large_static(float *y) {
 
 cudaError_t try_launch(dim3 grid, dim3 block, size_t shared_bytes, size_t asked) {
   if (asked) {
-    const cudaError_t error = cudaFuncSetAttribute(nothing, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(asked));
+    const cudaError_t error = cudaFuncSetAttribute(
+        nothing, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(asked));
     if (error) return error;
   }
   SL_LAUNCH(nothing, grid, block, shared_bytes, nullptr, 0);
@@ -111,7 +114,8 @@ cudaError_t try_launch(dim3 grid, dim3 block, size_t shared_bytes, size_t asked)
 }
 
 void launch_large_static(float *y, size_t dynamic_bytes) {
-  if (cudaFuncSetAttribute(large_static, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(dynamic_bytes)) != cudaSuccess)
+  if (cudaFuncSetAttribute(large_static, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                           static_cast<int>(dynamic_bytes)) != cudaSuccess)
     return;
   SL_LAUNCH(large_static, 1, 32, dynamic_bytes, nullptr, y);
 }
@@ -120,7 +124,9 @@ void launch_warp_exchange(const float *x, float *y, int rounds, planted bug) {
   SL_LAUNCH(warp_exchange, 1, 32, 0, nullptr, x, y, rounds, bug);
 }
 
-void launch_vector_copy(const float *x, float *y, planted bug) { SL_LAUNCH(vector_copy, 1, 32, 0, nullptr, x, y, bug); }
+void launch_vector_copy(const float *x, float *y, planted bug) {
+  SL_LAUNCH(vector_copy, 1, 32, 0, nullptr, x, y, bug);
+}
 
 void launch_row_sum(int rows, const float *x, float *y, int n, planted bug) {
   SL_LAUNCH(row_sum, static_cast<unsigned>(rows), 64, 0, nullptr, x, y, n, bug);
@@ -134,7 +140,9 @@ void launch_arrival_sum(int rows, const float *x, float *y, unsigned *turn, int 
   SL_LAUNCH(arrival_sum, static_cast<unsigned>(rows), 32, 0, nullptr, x, y, turn, n);
 }
 
-void launch_tile_scale(const float *x, float *y, int tiles, planted bug) { SL_LAUNCH(tile_scale, 1, 32, 0, nullptr, x, y, tiles, bug); }
+void launch_tile_scale(const float *x, float *y, int tiles, planted bug) {
+  SL_LAUNCH(tile_scale, 1, 32, 0, nullptr, x, y, tiles, bug);
+}
 
 /* A chain over two streams: the second must wait for the first. */
 void launch_two_streams(int rows, const float *x, float *y, float *z, int n, bool wait) {
@@ -150,7 +158,8 @@ void launch_two_streams(int rows, const float *x, float *y, float *z, int n, boo
   cudaStreamDestroy(a), cudaStreamDestroy(b), cudaEventDestroy(done);
 }
 
-/* Rows a block come from the number of SMs: the classic way in which a device property reaches a result. */
+/* Rows a block come from the number of SMs: the classic way in which a device property reaches a
+ * result. */
 __global__ void grid_sum(const float *x, float *partial, int n) {
   const int blocks = static_cast<int>(gridDim.x), b = static_cast<int>(blockIdx.x);
   if (threadIdx.x != 0) return;

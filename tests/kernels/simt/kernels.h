@@ -31,7 +31,8 @@ void launch_warp_exchange(const float *x, float *y, int rounds, planted bug);
 void launch_vector_copy(const float *x, float *y, planted bug);
 float first_of(const float *host);
 
-/* Launches a kernel that does nothing, having asked for `asked` bytes of dynamic shared memory unless that is 0: the launch's error. */
+/* Launches a kernel that does nothing, having asked for `asked` bytes of dynamic shared memory
+ * unless that is 0: the launch's error. */
 cudaError_t try_launch(dim3 grid, dim3 block, size_t shared_bytes, size_t asked);
 void launch_large_static(float *y, size_t dynamic_bytes);
 

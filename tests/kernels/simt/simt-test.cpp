@@ -1,5 +1,5 @@
-/* The simulator: right kernels give one result and no finding under 200 seeds; each planted failure is caught by the check that it is
- * named for, or shows as a result that changes with the seed. */
+/* The simulator: right kernels give one result and no finding under 200 seeds; each planted failure
+ * is caught by the check that it is named for, or shows as a result that changes with the seed. */
 #include "kernels.h"
 
 #include "kernels/simt/internal.h"
@@ -78,27 +78,33 @@ outcome row_sum(planted bug) {
 
 Test(simt, right_kernels_are_clean) {
   expect_clean(row_sum(NO_BUG));
-  expect_clean(under_seeds(rows, [](float *x, float *y) { launch_warp_sum(rows, x, y, columns, NO_BUG); }));
+  expect_clean(
+      under_seeds(rows, [](float *x, float *y) { launch_warp_sum(rows, x, y, columns, NO_BUG); }));
   expect_clean(under_seeds(96, [](float *x, float *y) { launch_tile_scale(x, y, 3, NO_BUG); }));
-  expect_clean(under_seeds(rows + 1, [](float *x, float *y) { launch_two_streams(rows, x, y, y + rows, columns, true); }));
+  expect_clean(under_seeds(rows + 1, [](float *x, float *y) {
+    launch_two_streams(rows, x, y, y + rows, columns, true);
+  }));
   expect_clean(under_seeds(128, [](float *x, float *y) { launch_warp_exchange(x, y, 4, NO_BUG); }));
   expect_clean(under_seeds(32, [](float *x, float *y) { launch_vector_copy(x, y, NO_BUG); }));
 }
 
 /* Lanes of a warp run in any order, as threads that a GPU schedules independently do. */
 Test(simt, warp_exchange_without_syncwarp) {
-  const outcome o = under_seeds(128, [](float *x, float *y) { launch_warp_exchange(x, y, 4, DROPPED_SYNCWARP); });
+  const outcome o =
+      under_seeds(128, [](float *x, float *y) { launch_warp_exchange(x, y, 4, DROPPED_SYNCWARP); });
   cr_expect(o.bugs.count(simt::bug::race));
   cr_expect_gt(o.hashes.size(), 1u);
 }
 
 Test(simt, a_vote_orders_no_memory) {
-  const outcome o = under_seeds(128, [](float *x, float *y) { launch_warp_exchange(x, y, 4, VOTE_FOR_SYNCWARP); });
+  const outcome o = under_seeds(
+      128, [](float *x, float *y) { launch_warp_exchange(x, y, 4, VOTE_FOR_SYNCWARP); });
   cr_expect(o.bugs.count(simt::bug::race));
 }
 
 Test(simt, syncwarp_orders_the_lanes_that_it_names) {
-  const outcome o = under_seeds(128, [](float *x, float *y) { launch_warp_exchange(x, y, 4, HALF_SYNCWARP); });
+  const outcome o =
+      under_seeds(128, [](float *x, float *y) { launch_warp_exchange(x, y, 4, HALF_SYNCWARP); });
   cr_expect(o.bugs.count(simt::bug::race));
 }
 
@@ -119,10 +125,14 @@ Test(simt, asynchronous_copies_come_from_global_memory) {
 Test(simt, limits_of_a_launch) {
   simt::begin(1);
   cr_expect_eq(try_launch(dim3(1, 1, 1), dim3(1024, 1, 1), 48 * 1024, 0), cudaSuccess);
-  for (const dim3 &grid : {dim3(0, 1, 1), dim3(0x80000000u, 1, 1), dim3(1, 65536, 1), dim3(1, 1, 65536)})
-    cr_expect_eq(try_launch(grid, dim3(32, 1, 1), 0, 0), cudaErrorInvalidConfiguration, "grid %u x %u x %u", grid.x, grid.y, grid.z);
-  for (const dim3 &block : {dim3(0, 1, 1), dim3(1025, 1, 1), dim3(64, 32, 1), dim3(1, 1, 65), dim3(65536, 65536, 1)})
-    cr_expect_eq(try_launch(dim3(1, 1, 1), block, 0, 0), cudaErrorInvalidConfiguration, "block %u x %u x %u", block.x, block.y, block.z);
+  for (const dim3 &grid :
+       {dim3(0, 1, 1), dim3(0x80000000u, 1, 1), dim3(1, 65536, 1), dim3(1, 1, 65536)})
+    cr_expect_eq(try_launch(grid, dim3(32, 1, 1), 0, 0), cudaErrorInvalidConfiguration,
+                 "grid %u x %u x %u", grid.x, grid.y, grid.z);
+  for (const dim3 &block :
+       {dim3(0, 1, 1), dim3(1025, 1, 1), dim3(64, 32, 1), dim3(1, 1, 65), dim3(65536, 65536, 1)})
+    cr_expect_eq(try_launch(dim3(1, 1, 1), block, 0, 0), cudaErrorInvalidConfiguration,
+                 "block %u x %u x %u", block.x, block.y, block.z);
   cr_expect_eq(cudaGetLastError(), cudaSuccess, "told twice");
 }
 
@@ -130,10 +140,12 @@ Test(simt, shared_memory_over_48_KiB_is_asked_for) {
   simt::begin(1);
   cr_expect_eq(try_launch(dim3(1, 1, 1), dim3(32, 1, 1), 48 * 1024 + 4, 0), cudaErrorInvalidValue);
   cr_expect_eq(try_launch(dim3(1, 1, 1), dim3(32, 1, 1), 64 * 1024, 64 * 1024), cudaSuccess);
-  cr_expect_eq(try_launch(dim3(1, 1, 1), dim3(32, 1, 1), 64 * 1024 + 4, 64 * 1024), cudaErrorInvalidValue);
+  cr_expect_eq(try_launch(dim3(1, 1, 1), dim3(32, 1, 1), 64 * 1024 + 4, 64 * 1024),
+               cudaErrorInvalidValue);
   cr_expect_eq(try_launch(dim3(1, 1, 1), dim3(32, 1, 1), 0, 228 * 1024), cudaErrorInvalidValue);
   simt::begin(2);
-  cr_expect_eq(try_launch(dim3(1, 1, 1), dim3(32, 1, 1), 64 * 1024, 0), cudaErrorInvalidValue, "granted in another run");
+  cr_expect_eq(try_launch(dim3(1, 1, 1), dim3(32, 1, 1), 64 * 1024, 0), cudaErrorInvalidValue,
+               "granted in another run");
 }
 
 /* A device has 99, 163 or 227 KiB for a block: 40 and 64 are too much for the first. */
@@ -146,8 +158,10 @@ Test(simt, static_and_dynamic_shared_memory) {
 }
 
 Test(simt, arguments_lie_at_their_alignment) {
-  static_assert(simt::parameter_bytes<>() == 0 && simt::parameter_bytes<char, double, char>() == 17);
-  static_assert(simt::parameter_bytes<std::array<char, 5000>>() > simt::parameter_bytes_max, "what launch_kernel refuses");
+  static_assert(simt::parameter_bytes<>() == 0 &&
+                simt::parameter_bytes<char, double, char>() == 17);
+  static_assert(simt::parameter_bytes<std::array<char, 5000>>() > simt::parameter_bytes_max,
+                "what launch_kernel refuses");
 }
 
 Test(simt, dropped_barrier_is_a_race) {
@@ -156,21 +170,29 @@ Test(simt, dropped_barrier_is_a_race) {
   cr_expect_gt(o.hashes.size(), 1u);
 }
 
-Test(simt, barrier_in_divergent_code) { cr_expect(row_sum(DIVERGENT_BARRIER).bugs.count(simt::bug::barrier_divergence)); }
+Test(simt, barrier_in_divergent_code) {
+  cr_expect(row_sum(DIVERGENT_BARRIER).bugs.count(simt::bug::barrier_divergence));
+}
 
-Test(simt, uninitialised_accumulator) { cr_expect(row_sum(UNINITIALISED_ACCUMULATOR).bugs.count(simt::bug::uninitialised)); }
+Test(simt, uninitialised_accumulator) {
+  cr_expect(row_sum(UNINITIALISED_ACCUMULATOR).bugs.count(simt::bug::uninitialised));
+}
 
-Test(simt, off_by_one_tail) { cr_expect(row_sum(OFF_BY_ONE_TAIL).bugs.count(simt::bug::out_of_bounds)); }
+Test(simt, off_by_one_tail) {
+  cr_expect(row_sum(OFF_BY_ONE_TAIL).bugs.count(simt::bug::out_of_bounds));
+}
 
 Test(simt, float_atomic) { cr_expect(row_sum(FLOAT_ATOMIC).bugs.count(simt::bug::float_atomic)); }
 
 Test(simt, wrong_shuffle_mask) {
-  const outcome o = under_seeds(rows, [](float *x, float *y) { launch_warp_sum(rows, x, y, columns, WRONG_MASK); });
+  const outcome o = under_seeds(
+      rows, [](float *x, float *y) { launch_warp_sum(rows, x, y, columns, WRONG_MASK); });
   cr_expect(o.bugs.count(simt::bug::shuffle_mask));
 }
 
 Test(simt, copy_read_before_it_arrived) {
-  const outcome o = under_seeds(96, [](float *x, float *y) { launch_tile_scale(x, y, 3, MISSING_WAIT); });
+  const outcome o =
+      under_seeds(96, [](float *x, float *y) { launch_tile_scale(x, y, 3, MISSING_WAIT); });
   cr_expect(o.bugs.count(simt::bug::uninitialised));
 }
 
@@ -183,7 +205,9 @@ Test(simt, order_of_blocks_shows) {
 }
 
 Test(simt, streams_without_an_event) {
-  const outcome o = under_seeds(rows + 1, [](float *x, float *y) { launch_two_streams(rows, x, y, y + rows, columns, false); });
+  const outcome o = under_seeds(rows + 1, [](float *x, float *y) {
+    launch_two_streams(rows, x, y, y + rows, columns, false);
+  });
   cr_expect(o.bugs.count(simt::bug::race));
   cr_expect_gt(o.hashes.size(), 1u);
 }
@@ -230,8 +254,9 @@ Test(simt, use_after_free) {
 }
 
 Test(simt, misaligned) {
-  const outcome o = under_seeds(
-      rows, [](float *x, float *y) { launch_row_sum(1, reinterpret_cast<float *>(reinterpret_cast<char *>(x) + 2), y, 64, NO_BUG); });
+  const outcome o = under_seeds(rows, [](float *x, float *y) {
+    launch_row_sum(1, reinterpret_cast<float *>(reinterpret_cast<char *>(x) + 2), y, 64, NO_BUG);
+  });
   cr_expect(o.bugs.count(simt::bug::misaligned));
 }
 
@@ -239,7 +264,8 @@ Test(simt, a_seed_replays_exactly) {
   std::vector<std::string> first, second;
   for (std::vector<std::string> *texts : {&first, &second}) {
     simt::begin(42);
-    float *x = upload(std::vector<float>(rows * columns, 1.0f)), *y = upload(std::vector<float>(rows, 0.0f));
+    float *x = upload(std::vector<float>(rows * columns, 1.0f)),
+          *y = upload(std::vector<float>(rows, 0.0f));
     launch_row_sum(rows, x, y, columns, DROPPED_BARRIER);
     cudaDeviceSynchronize();
     for (const simt::finding &f : simt::findings) texts->push_back(simt::describe(f));

@@ -1,5 +1,5 @@
-/* The kernels of kernels/cuda, under the simulator: the bits of plain and no finding, under 200 seeds, each with another schedule and
- * another problem (spec N1.4). A seed replays exactly. */
+/* The kernels of kernels/cuda, under the simulator: the bits of plain and no finding, under 200
+ * seeds, each with another schedule and another problem (spec N1.4). A seed replays exactly. */
 #include "simulated.h"
 
 #include <criterion/criterion.h>
@@ -22,13 +22,15 @@ static void check_kernel(sl_kernel_id kernel) {
     sl_simulated run;
     sl_error err;
     const sl_simulated_problem how = {kernel, seed, seed, SL_SIMULATED_SHRINK, 1};
-    cr_assert_eq(sl_simulated_run(&run, &how, &err), SL_OK, "%s\nreplay: %s", err.message, run.replay);
-    cr_assert_leq(run.accesses, ACCESSES_MAX, "%s: %" PRIu64 " accesses\nreplay: %s", run.shape, run.accesses, run.replay);
+    cr_assert_eq(sl_simulated_run(&run, &how, &err), SL_OK, "%s\nreplay: %s", err.message,
+                 run.replay);
+    cr_assert_leq(run.accesses, ACCESSES_MAX, "%s: %" PRIu64 " accesses\nreplay: %s", run.shape,
+                  run.accesses, run.replay);
     total += run.accesses;
     if (run.accesses > most) most = run.accesses;
   }
-  printf("%s: seeds %" PRIu64 " to %" PRIu64 ", %" PRIu64 " accesses, at most %" PRIu64 " a seed\n", sl_equiv_kernel_name(kernel), first,
-         first + seeds - 1, total, most);
+  printf("%s: seeds %" PRIu64 " to %" PRIu64 ", %" PRIu64 " accesses, at most %" PRIu64 " a seed\n",
+         sl_equiv_kernel_name(kernel), first, first + seeds - 1, total, most);
 }
 
 #define SL_CUDA_KERNEL(name) \

@@ -1,4 +1,5 @@
-/* Failures planted in the sources of kernels/cuda: each is found by the check that plants.def names, within a few seeds. */
+/* Failures planted in the sources of kernels/cuda: each is found by the check that plants.def
+ * names, within a few seeds. */
 #include "simulated.h"
 #include "simulation.h"
 
@@ -46,7 +47,7 @@ Test(simt_plants, each_is_found_as_promised) {
     }
     sl_simulation_set_plant(-1);
     printf("%s: found under %d of %d seeds\n", plants[i].name, seeds_that_find, (int)seed - 1);
-    cr_expect_gt(seeds_that_find, 0, "%s (%s) was not found in %s as '%s'", plants[i].name, plants[i].what, plants[i].kernel,
-                 plants[i].found);
+    cr_expect_gt(seeds_that_find, 0, "%s (%s) was not found in %s as '%s'", plants[i].name,
+                 plants[i].what, plants[i].kernel, plants[i].found);
   }
 }
