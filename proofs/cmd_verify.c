@@ -1,9 +1,9 @@
 /* sluice verify GATE: P1 to P4 and the designer's requirements over the reals, and the gate as
  * binary32 code (spec G2, G5). */
-#include "trainer/cli.h"
-#include "trainer/cli_options.h"
+#include "kernels/support/cli.h"
+#include "kernels/support/cli_options.h"
 
-#include "proofs/report.h"
+#include "report.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -258,6 +258,7 @@ static _Noreturn void flint_gave_up(void) {
   exit(SL_EXIT_SYSTEM);
 }
 
+sl_command sl_cmd_verify;
 int sl_cmd_verify(int argc, char **argv) {
   options o = {.seconds = 60, .boxes = 400000};
   sl_verify_options v = {.ranged = 0};

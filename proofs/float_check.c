@@ -1,6 +1,6 @@
 /* Exhaustion over binary32 (spec G5.1). Blocks of neighbours go to the threads; each block also
  * looks at the last float before it. */
-#include "proofs/float_check.h"
+#include "float_check.h"
 
 #include <sluice/functions.h>
 

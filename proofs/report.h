@@ -2,7 +2,7 @@
 #ifndef SLUICE_PROOFS_REPORT_H
 #define SLUICE_PROOFS_REPORT_H
 
-#include "proofs/float_check.h"
+#include "float_check.h"
 #include "proofs/prover/verify.h"
 
 typedef struct {

@@ -1,5 +1,5 @@
 /* The report as JSON. */
-#include "proofs/report.h"
+#include "report.h"
 
 #include <jansson.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 /* The picture of a report: f, f', r f', with the witnesses marked. */
-#include "proofs/report.h"
+#include "report.h"
 
-#include "trainer/plot.h"
+#include "kernels/support/plot.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* The report for people, and as JUnit. */
-#include "proofs/report.h"
+#include "report.h"
 
 #include <math.h>
 #include <string.h>

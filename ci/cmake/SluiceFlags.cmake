@@ -10,7 +10,7 @@ target_compile_definitions(sluice_flags INTERFACE _POSIX_C_SOURCE=200809L)
 target_include_directories(sluice_flags INTERFACE
   ${CMAKE_SOURCE_DIR}/kernels/include ${CMAKE_BINARY_DIR}/include ${CMAKE_SOURCE_DIR})
 
-# What is in this build; a subcommand that is not says so (trainer/commands.def).
+# What is in this build; a subcommand that is not says so (commands.def).
 foreach(part REFERENCE PROOFS SIMT)
   if(SLUICE_${part})
     target_compile_definitions(sluice_flags INTERFACE SLUICE_HAS_${part}=1)

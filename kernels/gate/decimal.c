@@ -1,5 +1,5 @@
 /* Exact decimal constants m * 10^e of gate files (spec G1.5). */
-#include "kernels/gate/tree.h"
+#include "tree.h"
 
 #include <ctype.h>
 #include <inttypes.h>

@@ -1,8 +1,8 @@
 /* The statements of a gate file (spec G1.3). The words of `expect` are those of the verdicts (spec
  * G2.1 to G2.3). */
-#include "kernels/gate/definition.h"
+#include "definition.h"
 
-#include "kernels/gate/parser.h"
+#include "parser.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,8 +3,8 @@
 #ifndef SLUICE_GATE_DEFINITION_H
 #define SLUICE_GATE_DEFINITION_H
 
-#include "kernels/gate/program.h"
-#include "kernels/gate/tree.h"
+#include "program.h"
+#include "tree.h"
 
 #include <sluice/gate.h>
 

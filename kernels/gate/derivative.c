@@ -1,7 +1,7 @@
 /* The derivative of an expression with respect to r (spec G3.2): the tree whose binary64 evaluation
  * is the gate's weight, and whose product-friendly form keeps relative accuracy in the tails
  * (sigmoid' is s(a) s(-a), never s (1 - s)). */
-#include "kernels/gate/tree.h"
+#include "tree.h"
 
 #include <stdlib.h>
 

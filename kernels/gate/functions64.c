@@ -1,8 +1,8 @@
 /* The operations of a gate's program over lanes (spec G3.1, G3.4). Largest errors, measured against
  * MPFR on 10^6 arguments each by tests/kernels/gate/functions64.c: see SL_FN64_ULP in
  * functions64_bounds.def. */
-#include "kernels/gate/functions64.h"
-#include "kernels/gate/program.h"
+#include "functions64.h"
+#include "program.h"
 
 #define UNARY(name, expression)                                                    \
   static void run_##name(double *restrict y, const double *restrict a, size_t n) { \

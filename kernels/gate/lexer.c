@@ -1,6 +1,6 @@
 /* The tokens of a gate file: names, numbers, strings in double quotes, signs; '#' starts a comment
  * (spec G1.1). */
-#include "kernels/gate/lexer.h"
+#include "lexer.h"
 
 #include <ctype.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* Recursive descent over the expressions of a gate file (spec G1.2), with a limit on depth and size
  * (spec G1.6). */
-#include "kernels/gate/parser.h"
+#include "parser.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -2,8 +2,8 @@
 #ifndef SLUICE_GATE_PARSER_H
 #define SLUICE_GATE_PARSER_H
 
-#include "kernels/gate/definition.h"
-#include "kernels/gate/lexer.h"
+#include "definition.h"
+#include "lexer.h"
 
 #define SL_LET_LIMIT 64
 #define SL_DEPTH_LIMIT 100

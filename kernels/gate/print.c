@@ -1,6 +1,6 @@
 /* Expressions as text: what parses back to the same tree (spec G1.2). A PICK, which a file spells
  * as pieces, prints as pick(a, b, c, d). */
-#include "kernels/gate/tree.h"
+#include "tree.h"
 
 #include <stdio.h>
 #include <string.h>

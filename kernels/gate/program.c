@@ -1,5 +1,5 @@
 /* Compiling trees to straight-line programs and running them over lanes (spec G3.1, G3.3). */
-#include "kernels/gate/program.h"
+#include "program.h"
 
 #include <math.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef SLUICE_GATE_PROGRAM_H
 #define SLUICE_GATE_PROGRAM_H
 
-#include "kernels/gate/tree.h"
+#include "tree.h"
 
 #include <sluice/types.h>
 

@@ -1,6 +1,6 @@
 /* Building and copying expression trees: hash-consing, exact rational constants (spec G1.4, G1.5,
  * G1.6). */
-#include "kernels/gate/tree.h"
+#include "tree.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* Ball arithmetic over the nodes of a tree (Arb). */
-#include "proofs/prover/ball.h"
+#include "ball.h"
 
 #include <stdlib.h>
 

@@ -1,5 +1,5 @@
 /* Balls of decimals, powers and functions of one argument (see ball.h). */
-#include "proofs/prover/ball.h"
+#include "ball.h"
 
 #include <arb_hypgeom.h>
 

@@ -1,5 +1,5 @@
 /* Taylor coefficients of the nodes of a tree in ball arithmetic (see ball.h). */
-#include "proofs/prover/ball.h"
+#include "ball.h"
 
 #include <arb_hypgeom.h>
 

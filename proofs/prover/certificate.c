@@ -1,6 +1,6 @@
 /* Writing certificates (spec G4.1, G4.2, G4.3, G4.4): what was proved, and the boxes, zones and
  * tail exponents that a checker needs to see it without searching. */
-#include "proofs/prover/verify.h"
+#include "verify.h"
 
 #include <errno.h>
 #include <stdlib.h>

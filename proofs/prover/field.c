@@ -1,5 +1,5 @@
 /* Q(parameters, r, generators) on FLINT's multivariate polynomials. */
-#include "proofs/prover/field.h"
+#include "field.h"
 
 #include <arb_hypgeom.h>
 #include <stdlib.h>

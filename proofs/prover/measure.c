@@ -1,7 +1,7 @@
 /* Rigorous numbers about a gate with fixed parameters: bounds of f, sup of r f', half-width of f'
  * (spec G2). */
-#include "proofs/prover/ball.h"
-#include "proofs/prover/verify.h"
+#include "ball.h"
+#include "verify.h"
 
 #include <math.h>
 

@@ -1,5 +1,5 @@
 /* Cutting a gate into analytic segments (see problem.h). */
-#include "proofs/prover/problem.h"
+#include "problem.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 #ifndef SLUICE_PROOFS_PROBLEM_H
 #define SLUICE_PROOFS_PROBLEM_H
 
-#include "proofs/prover/series.h"
+#include "series.h"
 
 #include "kernels/gate/definition.h"
 

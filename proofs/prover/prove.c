@@ -1,8 +1,8 @@
 /* P1 to P4 (spec G2.2): exact series at r = 0, 1, the joins and infinity; boxes in between; tail
  * forms beyond. */
-#include "proofs/prover/prove.h"
+#include "prove.h"
 
-#include "proofs/prover/prove_parts.h"
+#include "prove_parts.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
 #ifndef SLUICE_PROOFS_PROVE_H
 #define SLUICE_PROOFS_PROVE_H
 
-#include "proofs/prover/search.h"
-#include "proofs/prover/tail.h"
+#include "search.h"
+#include "tail.h"
 
 typedef enum { SL_PROVED, SL_REFUTED, SL_UNDECIDED } sl_verdict;
 

@@ -2,7 +2,7 @@
 #ifndef SLUICE_PROOFS_PROVE_PARTS_H
 #define SLUICE_PROOFS_PROVE_PARTS_H
 
-#include "proofs/prover/prove.h"
+#include "prove.h"
 
 #define SL_DEPTH 60
 

@@ -1,7 +1,7 @@
 /* A requirement left <= right over a range of r: left - right < 0 on boxes and in the tail, or
  * exactly constant and <= 0 (spec G1.3, G2.3).
  */
-#include "proofs/prover/prove_parts.h"
+#include "prove_parts.h"
 
 static int constant_holds(sl_problem *p, int segment) {
   if (!sl_segment_is_constant(p, segment, p->segment[segment].w)) return 0;

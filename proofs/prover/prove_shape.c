@@ -1,8 +1,8 @@
 /* P3 and P2: the sign of f'' on each segment, the step at each join, the value at r = 1 (spec
  * G2.2). Next to a point where f'' vanishes the first derivative of f' that does not is used: it
  * keeps its sign in a zone, so f'' has one there. */
-#include "proofs/prover/ball.h"
-#include "proofs/prover/prove_parts.h"
+#include "ball.h"
+#include "prove_parts.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* P1: f and f' have values on every segment, and agree where segments meet (spec G2.2). */
-#include "proofs/prover/prove_parts.h"
+#include "prove_parts.h"
 
 #include <stdio.h>
 

@@ -1,6 +1,6 @@
 /* From where on the tail form of a segment that has no end shows a goal (spec G4.4): the smallest R
  * = 2^e tried that does. */
-#include "proofs/prover/prove_parts.h"
+#include "prove_parts.h"
 
 enum { CERTIFICATE_EXPONENT = 400, BINADES = 63, BEYOND = 43 };
 

@@ -1,8 +1,8 @@
 /* Depth-first branch and bound (see search.h). A box that does not hold is halved along its
  * relatively widest side. */
-#include "proofs/prover/search.h"
+#include "search.h"
 
-#include "proofs/prover/ball.h"
+#include "ball.h"
 
 #include <limits.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef SLUICE_PROOFS_SEARCH_H
 #define SLUICE_PROOFS_SEARCH_H
 
-#include "proofs/prover/problem.h"
+#include "problem.h"
 
 /* What is to hold on every point of a box, of the segment's f and w (of a requirement: w is its
  * left minus right). */

@@ -1,6 +1,6 @@
 /* Truncated power series over the exact field. Functions follow their differential equations, so
  * that constants enter only through c[0]. */
-#include "proofs/prover/series.h"
+#include "series.h"
 
 #include <stdlib.h>
 #include <string.h>

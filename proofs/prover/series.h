@@ -4,7 +4,7 @@
 #ifndef SLUICE_PROOFS_SERIES_H
 #define SLUICE_PROOFS_SERIES_H
 
-#include "proofs/prover/field.h"
+#include "field.h"
 
 #define SL_SERIES_TERMS 10
 

@@ -1,5 +1,5 @@
 /* Tail forms of the nodes of a tree (see tail.h). */
-#include "proofs/prover/tail_form.h"
+#include "tail_form.h"
 
 #include <arb_hypgeom.h>
 

@@ -5,7 +5,7 @@
 #ifndef SLUICE_PROOFS_TAIL_H
 #define SLUICE_PROOFS_TAIL_H
 
-#include "proofs/prover/series.h"
+#include "series.h"
 
 #include <arb_poly.h>
 

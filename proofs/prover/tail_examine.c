@@ -1,5 +1,5 @@
 /* What the form of an expression says of r -> inf (see tail.h). */
-#include "proofs/prover/tail_form.h"
+#include "tail_form.h"
 
 #include <stdlib.h>
 

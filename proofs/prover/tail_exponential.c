@@ -1,6 +1,6 @@
 /* Tail forms of the functions that stand on exp (see tail.h): a pole of their argument becomes the
  * exponent h. */
-#include "proofs/prover/tail_form.h"
+#include "tail_form.h"
 
 #include <stdlib.h>
 

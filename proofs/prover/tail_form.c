@@ -1,6 +1,6 @@
 /* Arithmetic of tail forms: products, powers, sums with the smaller exponential flattened, exact
  * cancellation (see tail.h). */
-#include "proofs/prover/tail_form.h"
+#include "tail_form.h"
 
 #include <string.h>
 

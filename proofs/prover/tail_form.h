@@ -3,7 +3,7 @@
 #ifndef SLUICE_PROOFS_TAIL_FORM_H
 #define SLUICE_PROOFS_TAIL_FORM_H
 
-#include "proofs/prover/tail.h"
+#include "tail.h"
 
 void sl_form_init(sl_tail_form *f);
 void sl_form_clear(sl_tail_form *f);

@@ -1,8 +1,8 @@
 /* Parameter ranges: prove on the whole box; where a property stays open, halve the box and prove
  * each part. */
-#include "proofs/prover/verify.h"
+#include "verify.h"
 
-#include "proofs/prover/ball.h"
+#include "ball.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef SLUICE_PROOFS_VERIFY_H
 #define SLUICE_PROOFS_VERIFY_H
 
-#include "proofs/prover/prove.h"
+#include "prove.h"
 
 #include <stdio.h>
 

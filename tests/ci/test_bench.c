@@ -1,8 +1,8 @@
 /* The bench: its checks of products and of functions' peers take right ones and refuse wrong ones,
  * its median is one. */
-#include "ci/bench_machine.h"
-#include "ci/bench_product.h"
-#include "ci/function_speed.h"
+#include "ci/products/bench/bench_machine.h"
+#include "ci/products/bench/bench_product.h"
+#include "ci/products/bench/function_speed.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

@@ -1,7 +1,7 @@
 /* What kernels refuse, with the place, outputs untouched: null and misaligned pointers for every
  * array of every kernel, sizes that overflow, shapes and contents that make no sense (spec N1.5,
  * N4.1, O1.3). */
-#include "problem.h"
+#include "ci/products/equiv/problem.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

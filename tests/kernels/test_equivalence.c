@@ -1,7 +1,7 @@
 /* Every kernel, in every backend and instruction set that is here, with 1, 2 and 5 threads, gives
  * the bits of plain (spec N1.4, N1.6). */
 #include <criterion/criterion.h>
-#include <equiv.h>
+#include "ci/products/equiv/equiv.h"
 #include <stdio.h>
 #include <stdlib.h>
 

@@ -4,7 +4,7 @@
 #include "kernels/context.h"
 
 #include <criterion/criterion.h>
-#include <equiv.h>
+#include "ci/products/equiv/equiv.h"
 #include <stdio.h>
 #include <string.h>
 

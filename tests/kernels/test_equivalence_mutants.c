@@ -5,7 +5,7 @@
 #include "kernels/plain/plain.h"
 
 #include <criterion/criterion.h>
-#include <equiv.h>
+#include "ci/products/equiv/equiv.h"
 #include <math.h>
 #include <sluice/functions.h>
 #include <stdio.h>

@@ -1,10 +1,10 @@
 /* The correctly rounded functions (spec N2.1, N2.2): a strided subset against MPFR for every
  * implementation, special values, and planted failures that a sweep must find. The proofs over all
  * inputs are ci/nightly's. */
-#include "ci/function_speed.h"
-#include "ci/sweep/sweep.h"
-#include "ci/sweep/table.h"
-#include "ci/sweep/vectors.h"
+#include "ci/products/bench/function_speed.h"
+#include "ci/products/sweep/sweep.h"
+#include "ci/products/sweep/table.h"
+#include "ci/products/sweep/vectors.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

@@ -1,8 +1,8 @@
 /* The opt-in backend openblas: every result of its linear layers lies within the bound that holds
  * for any order of the sums (vendor.h) and repeats, the comparison catches what is no rounding, and
  * nobody gets it without asking (spec N1.6). */
-#include "bound_linear.h"
-#include "equiv.h"
+#include "ci/products/equiv/bound_linear.h"
+#include "ci/products/equiv/equiv.h"
 #include "kernels/context.h"
 #include "kernels/vendor/vendor.h"
 

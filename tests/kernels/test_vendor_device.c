@@ -1,6 +1,6 @@
 /* The backend cublas where it links: on a device its kernels are held to what is promised of them,
  * without one it is refused in words. */
-#include "equiv.h"
+#include "ci/products/equiv/equiv.h"
 #include "kernels/vendor/vendor.h"
 
 #include <criterion/criterion.h>

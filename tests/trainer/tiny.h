@@ -2,7 +2,7 @@
 #ifndef SLUICE_TESTS_TINY_H
 #define SLUICE_TESTS_TINY_H
 
-#include "trainer/trainer.h"
+#include "trainer/run/run_state.h"
 
 #define TINY_SETS_MAX 64
 

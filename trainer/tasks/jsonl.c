@@ -1,7 +1,7 @@
 /* The user's own problems: JSON lines of prompt and answer (spec F3.4). */
 #include "lists.h"
 
-#include "trainer/tokenizer.h"
+#include "trainer/files/tokenizer.h"
 
 #include <sluice/random.h>
 

@@ -4,7 +4,7 @@
 
 #include "tasks.h"
 
-#include "trainer/json.h"
+#include "trainer/files/json.h"
 
 typedef struct sl_text_pool sl_text_pool;
 

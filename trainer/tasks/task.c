@@ -2,8 +2,8 @@
  * (spec F3). */
 #include "lists.h"
 
-#include "trainer/tokenizer.h"
-#include "trainer/utf8.h"
+#include "trainer/files/tokenizer.h"
+#include "kernels/support/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 /* flags: -fmad=true
- * wanted: contracted.cu: error: beside: fma.rn stands there 2 times, but 1 times if only those
- * written count (spec N1.3) What the build's flags must not do. `next:` is wanted of the line below
- * it. */
+ * wanted: contracted.cu: error: beside: fma.rn stands there 2 times,
+ *   but 1 times if only those written count (spec N1.3)
+ * What the build's flags must not do. `next:` is wanted of the line below the comment. */
 
-/* next: alone: fma.rn.f32 is a product and a sum that the compiler fused: no fma is written here
- * (spec N1.3) */
+/* next: alone: fma.rn.f32 is a product and a sum that the compiler fused:
+ *   no fma is written here (spec N1.3) */
 __global__ void alone(float *y, float a, float b) { *y = *y * a + b; }
 
 /* next: beside: fma.rn.f64 is a product and a sum that the compiler fused */

@@ -33,8 +33,8 @@ __global__ void toward_zero(float *y, float a) { *y = __fadd_rz(*y, a); }
 /* next: narrowed: cvt.rz.f32.f64 narrows without rounding to nearest (spec N1.1) */
 __global__ void narrowed(float *y, double a) { *y = __double2float_rz(a); }
 
-/* next: integer: cvt.rni.s32.f32 converts to an integer otherwise than by truncation, floor or ceil
- * (spec N5.5) */
+/* next: integer: cvt.rni.s32.f32 converts to an integer otherwise
+ *   than by truncation, floor or ceil (spec N5.5) */
 __global__ void integer(int *y, float a) { *y = __float2int_rn(a); }
 
 /* next: sixteen: cvt.rn.f16.f32 is not binary32 or binary64 (spec N1.1) */

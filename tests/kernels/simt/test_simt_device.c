@@ -1,7 +1,7 @@
 /* Memory of contexts, on the host and on a (simulated) device; and what kernels on a device refuse
  * of contents they alone can read: an error of the next wait, with the place, after which the
  * context goes on (spec N1.5). */
-#include "simulation.h"
+#include "kernels/simt/simulation.h"
 
 #include <criterion/criterion.h>
 #include <inttypes.h>

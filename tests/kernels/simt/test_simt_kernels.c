@@ -1,6 +1,6 @@
 /* The kernels of kernels/cuda, under the simulator: the bits of plain and no finding, under 200
  * seeds, each with another schedule and another problem (spec N1.4). A seed replays exactly. */
-#include "simulated.h"
+#include "ci/products/simulate/simulated.h"
 
 #include <criterion/criterion.h>
 #include <inttypes.h>

@@ -1,7 +1,7 @@
 /* Failures planted in the sources of kernels/cuda: each is found by the check that plants.def
  * names, within a few seeds. */
-#include "simulated.h"
-#include "simulation.h"
+#include "ci/products/simulate/simulated.h"
+#include "kernels/simt/simulation.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * sums in another order than spec N3.2 (kernels/simt/cublas). The equivalence gate's problems of
  * the linear layers lie within their bounds, the simulator finds nothing, and calls that are wrong
  * are caught. */
-#include "equiv.h"
+#include "ci/products/equiv/equiv.h"
 #include "kernels/simt/cublas/plant.h"
 #include "kernels/simt/simulation.h"
 #include "kernels/vendor/vendor.h"

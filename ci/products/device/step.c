@@ -1,0 +1,54 @@
+/* sluice-device step: a training step, which PyTorch does too (bench_torch.py). */
+#define _DEFAULT_SOURCE /* argp */
+#include "device.h"
+
+#include "ci/products/bench/step_speed.h"
+
+#include <argp.h>
+
+typedef struct {
+  const char *backend;
+  const sl_step_kind *kind;
+  size_t tokens;
+} options;
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+  options *o = state->input;
+  switch (key) {
+    case 'b':
+      o->backend = arg;
+      return 0;
+    case 's':
+      o->kind = sl_step_kind_named(arg);
+      if (!o->kind) argp_error(state, "no shape '%s': small or qwen2.5-0.5b", arg);
+      return 0;
+    case 'n':
+      o->tokens = sl_device_number(arg, SL_STEP_TOKENS_MAX, state);
+      return 0;
+    case ARGP_KEY_ARG:
+      argp_error(state, "no argument is expected");
+      return 0;
+    default:
+      return ARGP_ERR_UNKNOWN;
+  }
+}
+
+static const struct argp_option rows[] = {
+    {"backend", 'b', "NAME", 0, "the backend that is measured (default cuda)", 0},
+    {"shape", 's', "NAME", 0, "small (default: hidden 512, 8 layers) or qwen2.5-0.5b", 0},
+    {"tokens", 'n', "N", 0, "tokens of a step (default 2048)", 0},
+    {0}};
+static const struct argp parser = {
+    rows, parse, NULL, "Times a training step beside the matrix product alone.", NULL, NULL, NULL};
+
+int sl_device_step(int argc, char **argv) {
+  options o = {.backend = "cuda"};
+  const sl_step_kind *kinds;
+  sl_step_kinds(&kinds);
+  argp_parse(&parser, argc, argv, 0, NULL, &o);
+  sl_error err;
+  const sl_context_options context = {o.backend, SL_ISA_BEST, 0};
+  return sl_step_speed(&context, o.kind ? o.kind : kinds, o.tokens, 0, &err)
+             ? sl_device_error("step", &err)
+             : SL_DEVICE_OK;
+}

@@ -1,0 +1,193 @@
+/* sluice simulate KERNEL|all: the CUDA sources under the SIMT simulator, held to plain, seed by
+ * seed; replays any seed exactly. */
+#include "kernels/support/cli.h"
+#include "kernels/support/cli_options.h"
+
+#include "simulated.h"
+#include "kernels/simt/simulation.h"
+
+#include <argp.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#define LARGE_SHRINK 4
+
+typedef struct {
+  const char *name, *plant;
+  uint64_t seeds, seed, problem; /* problem 0: each seed its own */
+  size_t shrink;
+  int smallest_tiles, list;
+} options;
+
+/* 1 for `first`, 0 for `second`. */
+static int parse_choice(const char *arg, const char *name, const char *first, const char *second,
+                        struct argp_state *state) {
+  if (strcmp(arg, first) != 0 && strcmp(arg, second) != 0)
+    argp_error(state, "%s: expected %s or %s, found '%s'", name, first, second, arg);
+  return strcmp(arg, first) == 0;
+}
+
+static error_t parse_option(int key, char *arg, struct argp_state *state) {
+  options *o = state->input;
+  switch (key) {
+    case 'n':
+      o->seeds = (uint64_t)sl_argp_whole(state, "seeds", arg, 1, UINT32_MAX);
+      return 0;
+    case 's':
+      o->seed = (uint64_t)sl_argp_whole(state, "seed", arg, 1, UINT32_MAX);
+      return 0;
+    case 'c':
+      o->problem = (uint64_t)sl_argp_whole(state, "case", arg, 1, UINT32_MAX);
+      return 0;
+    case 'z':
+      o->shrink = parse_choice(arg, "--shape", "small", "large", state) ? SL_SIMULATED_SHRINK
+                                                                        : LARGE_SHRINK;
+      return 0;
+    case 't':
+      o->smallest_tiles = parse_choice(arg, "--tiles", "smallest", "production", state);
+      return 0;
+    case 'p':
+      o->plant = arg;
+      return 0;
+    case 'l':
+      o->list = 1;
+      return 0;
+    case ARGP_KEY_ARG:
+      if (o->name) argp_error(state, "expected one kernel or 'all'");
+      o->name = arg;
+      return 0;
+    case ARGP_KEY_END:
+      if (!o->name && !o->list) argp_usage(state);
+      return 0;
+    default:
+      return ARGP_ERR_UNKNOWN;
+  }
+}
+
+static const struct argp_option option_rows[] = {
+    {"seeds", 'n', "N", 0, "how many schedules (default 200, or 1 with --case)", 0},
+    {"seed", 's', "S", 0, "the first of them (default 1)", 0},
+    {"case", 'c', "C", 0, "the problem: its shape and values; without it each seed has its own", 0},
+    {"shape", 'z', "small|large", 0, "small (default) keeps a run below 200,000 accesses", 0},
+    {"tiles", 't', "smallest|production", 0,
+     "which instantiation of tiled kernels (default smallest)", 0},
+    {"plant", 'p', "NAME", 0, "plant a failure that must be found", 0},
+    {"list", 'l', 0, 0, "the kernels, and the failures that can be planted", 0},
+    {0}};
+static const struct argp parser = {
+    option_rows,
+    parse_option,
+    "KERNEL|all",
+    "Runs the CUDA sources on the CPU, their threads in an order that a seed draws, and holds them "
+    "to the plain kernel bit for bit. "
+    "Reports "
+    "data races, barrier divergence, wrong shuffle masks, accesses out of bounds, misaligned or "
+    "uninitialised, and what the host does "
+    "without waiting.\vA seed replays exactly. Memory is sequentially consistent: what only a "
+    "weaker order shows is not found. Exit codes: "
+    "0 "
+    "nothing found, 1 a finding or bits that differ.",
+    NULL,
+    NULL,
+    NULL};
+
+static const sl_kernel_id kernels[] = {
+#define SL_CUDA_KERNEL(name) SL_KERNEL_##name,
+#include "kernels/cuda/cuda.def"
+#undef SL_CUDA_KERNEL
+};
+#define KERNEL_COUNT (sizeof kernels / sizeof *kernels)
+
+static int print_list(void) {
+  const sl_simulation_plant *plants;
+  const size_t n = sl_simulation_plants(&plants);
+  puts("kernels:");
+  for (size_t i = 0; i < KERNEL_COUNT; i++) printf("  %s\n", sl_equiv_kernel_name(kernels[i]));
+  puts("failures to plant, each in its kernel, and how it is found:");
+  for (size_t i = 0; i < n; i++)
+    printf("  %-18s %-20s %-24s %s\n", plants[i].name, plants[i].kernel, plants[i].found,
+           plants[i].what);
+  return SL_EXIT_OK;
+}
+
+static double seconds_since(const struct timespec *start) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)(now.tv_sec - start->tv_sec) + 1e-9 * (double)(now.tv_nsec - start->tv_nsec);
+}
+
+static int simulate(const options *o, sl_kernel_id kernel) {
+  const char *name = sl_equiv_kernel_name(kernel);
+  struct timespec start;
+  sl_progress line;
+  uint64_t accesses = 0;
+  clock_gettime(CLOCK_MONOTONIC, &start);
+  sl_progress_start(&line);
+  for (uint64_t seed = o->seed; seed < o->seed + o->seeds; seed++) {
+    const sl_simulated_problem how = {kernel, o->problem ? o->problem : seed, seed, o->shrink,
+                                      o->smallest_tiles};
+    sl_simulated run;
+    sl_error err;
+    const sl_status status = sl_simulated_run(&run, &how, &err);
+    accesses += run.accesses;
+    if (status) {
+      sl_progress_end(&line);
+      fprintf(stderr, "sluice simulate: %s, seed %" PRIu64 ", %s: %s\nreplay: %s\n", name, seed,
+              run.shape, err.message, run.replay);
+      return sl_exit_code(status);
+    }
+    if (seconds_since(&start) > 2.0)
+      sl_progress_line(&line, "%s: %" PRIu64 " of %" PRIu64 " seeds", name, seed - o->seed + 1,
+                       o->seeds);
+  }
+  sl_progress_end(&line);
+  const double seconds = seconds_since(&start);
+  printf("%-20s seeds %" PRIu64 " to %" PRIu64 "  %12" PRIu64
+         " accesses  %6.1f s  %5.1f million/s  clean\n",
+         name, o->seed, o->seed + o->seeds - 1, accesses, seconds,
+         1e-6 * (double)accesses / seconds);
+  fflush(stdout);
+  return SL_EXIT_OK;
+}
+
+static sl_status choose_plant(const char *name, sl_error *err) {
+  const sl_simulation_plant *plants;
+  const size_t n = sl_simulation_plants(&plants);
+  for (size_t i = 0; i < n; i++)
+    if (strcmp(plants[i].name, name) == 0) {
+      sl_simulation_set_plant((int)i);
+      return SL_OK;
+    }
+  return sl_fail(err, SL_ERR_USAGE,
+                 "there is no failure '%s' to plant ('sluice simulate --list' has them)", name);
+}
+
+static sl_status check_name(const char *name, sl_error *err) {
+  if (strcmp(name, "all") == 0) return SL_OK;
+  for (size_t i = 0; i < KERNEL_COUNT; i++)
+    if (strcmp(name, sl_equiv_kernel_name(kernels[i])) == 0) return SL_OK;
+  return sl_fail(err, SL_ERR_USAGE,
+                 "the simulator has no kernel '%s' ('sluice simulate --list' has them)", name);
+}
+
+sl_command sl_cmd_simulate;
+int sl_cmd_simulate(int argc, char **argv) {
+  options o = {.seed = 1, .shrink = SL_SIMULATED_SHRINK, .smallest_tiles = 1};
+  argp_parse(&parser, argc, argv, 0, NULL, &o);
+  if (o.list) return print_list();
+  if (!o.seeds) o.seeds = o.problem ? 1 : 200;
+  sl_error err;
+  sl_status status = check_name(o.name, &err);
+  if (!status && o.plant) status = choose_plant(o.plant, &err);
+  if (status) return sl_cli_fail("sluice simulate", &err);
+  int code = SL_EXIT_OK;
+  for (size_t i = 0; i < KERNEL_COUNT; i++) {
+    if (strcmp(o.name, "all") != 0 && strcmp(o.name, sl_equiv_kernel_name(kernels[i])) != 0)
+      continue;
+    const int found = simulate(&o, kernels[i]);
+    if (found) code = found;
+  }
+  return code;
+}

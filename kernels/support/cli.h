@@ -1,0 +1,45 @@
+/* What the subcommands share: exit codes, error printing, progress. */
+#ifndef SLUICE_CLI_H
+#define SLUICE_CLI_H
+
+#include <sluice/status.h>
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+/* Exit codes, documented in README: */
+enum {
+  SL_EXIT_OK = 0,
+  SL_EXIT_FAILED = 1,     /* a check failed, a gate is refuted */
+  SL_EXIT_USAGE = 2,      /* command line or unavailable backend */
+  SL_EXIT_INPUT = 3,      /* bad input file */
+  SL_EXIT_UNDECIDED = 4,  /* the prover could not decide */
+  SL_EXIT_SYSTEM = 5,     /* I/O, memory, environment */
+  SL_EXIT_INTERRUPTED = 6 /* stopped by a signal after writing a checkpoint */
+};
+
+/* The exit code that belongs to a status. */
+int sl_exit_code(sl_status status);
+
+/* Prints "sluice NAME: error: message" to stderr and returns the exit code of the status. */
+int sl_cli_fail(const char *command, const sl_error *err);
+
+/* A text as JSON has it, in quotes. */
+void sl_cli_json_text(FILE *out, const char *text);
+
+/* A progress line on stderr, rewritten in place, at most ten times a second, and only when stderr
+ * is a terminal (or SLUICE_PROGRESS=1). */
+typedef struct {
+  int active;
+  int64_t last_ms;
+} sl_progress;
+void sl_progress_start(sl_progress *progress);
+void sl_progress_line(sl_progress *progress, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void sl_progress_end(sl_progress *progress); /* clears the line */
+
+/* A subcommand: argv[0] is "sluice NAME"; returns the exit code. */
+typedef int sl_command(int argc, char **argv);
+
+#endif

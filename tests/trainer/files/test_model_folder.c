@@ -1,0 +1,346 @@
+/* The registry, initial parameters and model folders (spec F1.1, F1.2, T5.3, T5.4). */
+#include "tests/trainer/scratch.h"
+
+#include "trainer/files/file.h"
+#include "trainer/files/model_folder.h"
+#include "trainer/files/safetensors.h"
+
+#include <sluice/random.h>
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+TestSuite(model_folder, .init = scratch_make, .fini = scratch_remove);
+
+static const sl_model_shape tiny = {.hidden = 6,
+                                    .intermediate = 5,
+                                    .layers = 2,
+                                    .heads = 4,
+                                    .kv_heads = 2,
+                                    .head_dim = 2,
+                                    .vocab = 7,
+                                    .max_positions = 32,
+                                    .rope_theta = 1e4,
+                                    .rms_eps = 1e-6f,
+                                    .tied = 1};
+
+static sl_parameters make(int tied) {
+  sl_model_shape shape = tiny;
+  shape.tied = tied;
+  sl_parameters p;
+  sl_error err;
+  cr_assert_eq(sl_parameters_create(&p, &shape, &err), SL_OK, "%s", err.message);
+  sl_parameters_init(&p, 42, 0);
+  return p;
+}
+
+Test(model_folder, registry_is_in_the_order_of_the_spec) {
+  sl_parameters p = make(0);
+  static const char *const names[] = {"model.embed_tokens.weight",
+                                      "model.layers.0.input_layernorm.weight",
+                                      "model.layers.0.self_attn.q_proj.weight",
+                                      "model.layers.0.self_attn.q_proj.bias",
+                                      "model.layers.0.self_attn.k_proj.weight",
+                                      "model.layers.0.self_attn.k_proj.bias",
+                                      "model.layers.0.self_attn.v_proj.weight",
+                                      "model.layers.0.self_attn.v_proj.bias",
+                                      "model.layers.0.self_attn.o_proj.weight",
+                                      "model.layers.0.post_attention_layernorm.weight",
+                                      "model.layers.0.mlp.gate_proj.weight",
+                                      "model.layers.0.mlp.up_proj.weight",
+                                      "model.layers.0.mlp.down_proj.weight",
+                                      "model.layers.1.input_layernorm.weight"};
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    cr_assert_str_eq(p.layout->tensors[i].name, names[i]);
+  cr_assert_eq(p.layout->n_tensors, 27);
+  cr_assert_str_eq(p.layout->tensors[25].name, "model.norm.weight");
+  cr_assert_str_eq(p.layout->tensors[26].name, "lm_head.weight");
+  cr_assert_eq(p.layout->tensors[26].decays, 1);
+  cr_assert_eq(p.layout->tensors[0].decays, 0, "the embedding does not decay");
+  cr_assert_eq(p.layout->n_parameters,
+               2 * 7 * 6 + 6 + 2 * (6 + 16 * 6 + 16 + 6 * 8 + 6 + 3 * 5 * 6));
+  sl_parameters_free(&p);
+}
+
+/* q|k|v and gate|up are one matrix each; no two tensors overlap. */
+Test(model_folder, concatenated_tensors_are_adjacent) {
+  sl_parameters p = make(1);
+  const sl_tensor_info *t = p.layout->tensors;
+  const sl_layer_offsets *l = &p.layout->layers[1];
+  const size_t first = 13; /* of layer 1 */
+  cr_assert_eq(t[first + 1].offset, l->q_weight);
+  cr_assert_eq(t[first + 3].offset, l->q_weight + 8 * 6);
+  cr_assert_eq(t[first + 5].offset, l->q_weight + 12 * 6);
+  cr_assert_eq(t[first + 4].offset, l->q_bias + 8);
+  cr_assert_eq(t[first + 6].offset, l->q_bias + 12);
+  cr_assert_eq(t[first + 10].offset, l->gate + 5 * 6);
+  unsigned char *used = calloc(p.layout->n_floats, 1);
+  for (size_t i = 0; i < p.layout->n_tensors; i++)
+    for (size_t j = 0; j < t[i].count; j++)
+      cr_assert_eq(used[t[i].offset + j]++, 0, "%s[%zu]", t[i].name, j);
+  for (size_t i = 0; i < p.layout->n_floats; i++)
+    if (!used[i]) cr_assert_eq(p.data[i], 0);
+  free(used);
+  cr_assert_eq(p.layout->head, p.layout->embed);
+  sl_parameters_free(&p);
+}
+
+Test(model_folder, initial_parameters_follow_the_registry) {
+  sl_parameters p = make(1);
+  const sl_tensor_info *t = p.layout->tensors;
+  float expected[48];
+  sl_random_normals(expected, 48, (float)(1 / sqrt(8.0)), 42,
+                    8); /* o_proj of layer 0: fan-in heads * head_dim */
+  cr_assert_arr_eq(p.data + t[8].offset, expected, sizeof expected);
+  for (size_t j = 0; j < 6; j++) cr_assert_eq(p.data[t[1].offset + j], 1);
+  for (size_t j = 0; j < 8; j++) cr_assert_eq(p.data[t[3].offset + j], 0);
+  sl_parameters_init(&p, 42, 0.02);
+  sl_random_normals(expected, 42, 0.02f, 42, 0);
+  cr_assert_arr_eq(p.data + t[0].offset, expected, 42 * sizeof *expected);
+  sl_parameters_free(&p);
+}
+
+Test(model_folder, refuses_impossible_shapes) {
+  sl_model_layout *layout;
+  sl_error err;
+  sl_model_shape s = tiny;
+  s.kv_heads = 3;
+  expect_error(sl_model_layout_create(&layout, &s, &err), SL_ERR_INPUT, &err,
+               "num_key_value_heads: expected a divisor of num_attention_heads (4), found 3");
+  s = tiny, s.head_dim = 3;
+  expect_error(sl_model_layout_create(&layout, &s, &err), SL_ERR_INPUT, &err,
+               "head_dim: expected an even size, found 3");
+  s = tiny, s.max_positions = SL_POSITIONS_MAX + 1;
+  expect_error(sl_model_layout_create(&layout, &s, &err), SL_ERR_INPUT, &err,
+               "max_position_embeddings: expected 1 to 131072, found 131073");
+  s = tiny, s.vocab = s.hidden = s.intermediate = 2147483647, s.layers = 1 << 20;
+  expect_error(sl_model_layout_create(&layout, &s, &err), SL_ERR_MEMORY, &err, "overflows");
+}
+
+static void expect_equal(const sl_parameters *a, const sl_parameters *b) {
+  cr_assert_eq(memcmp(&a->layout->shape.rope_theta, &b->layout->shape.rope_theta, sizeof(double)),
+               0);
+  cr_assert_eq(a->layout->shape.rms_eps, b->layout->shape.rms_eps);
+  cr_assert_eq(a->layout->shape.tied, b->layout->shape.tied);
+  cr_assert_eq(a->layout->n_floats, b->layout->n_floats);
+  cr_assert_arr_eq(a->data, b->data, a->layout->n_floats * sizeof(float));
+}
+
+static const char *write_model(int tied) {
+  sl_parameters p = make(tied);
+  sl_tokenizer *tokenizer;
+  sl_error err;
+  const char *path = scratch_path("model");
+  cr_assert_eq(sl_tokenizer_create(&tokenizer, "01+-=", &err), SL_OK);
+  cr_assert_eq(sl_model_folder_write(&p, tokenizer, path, &err), SL_OK, "%s", err.message);
+  sl_tokenizer_destroy(tokenizer);
+  sl_parameters_free(&p);
+  return path;
+}
+
+Test(model_folder, written_folder_reads_back_bit_for_bit) {
+  for (int tied = 0; tied < 2; tied++) {
+    const char *path = write_model(tied); /* the second replaces the first */
+    sl_parameters before = make(tied), after;
+    sl_tokenizer *tokenizer;
+    sl_error err;
+    cr_assert_eq(sl_model_folder_read(&after, &tokenizer, path, &err), SL_OK, "%s", err.message);
+    expect_equal(&before, &after);
+    cr_assert_eq(sl_tokenizer_vocab(tokenizer), 7);
+    sl_tokenizer_destroy(tokenizer);
+    sl_parameters_free(&before);
+    sl_parameters_free(&after);
+  }
+}
+
+Test(model_folder, odd_numbers_of_the_configuration_survive) {
+  sl_parameters p = make(1), after;
+  sl_error err;
+  p.layout->shape.rope_theta = 12345.678901234567;
+  p.layout->shape.rms_eps = 0x1.234568p-20f;
+  cr_assert_eq(sl_model_folder_write(&p, NULL, scratch_path("odd"), &err), SL_OK);
+  sl_tokenizer *tokenizer;
+  cr_assert_eq(sl_model_folder_read(&after, &tokenizer, scratch_path("odd"), &err), SL_OK, "%s",
+               err.message);
+  cr_assert_null(tokenizer, "a folder without our tokenizer file");
+  expect_equal(&p, &after);
+  sl_parameters_free(&p);
+  sl_parameters_free(&after);
+}
+
+/* config.json of the tiny model with one text replaced. */
+static void edit_config(const char *from, const char *to) {
+  char text[4096], out[4096];
+  const size_t n = scratch_read(scratch_path("model/config.json"), text, sizeof text - 1);
+  text[n] = 0;
+  const char *at = strstr(text, from);
+  cr_assert_not_null(at, "%s", from);
+  snprintf(out, sizeof out, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+  scratch_text("model/config.json", out);
+}
+
+Test(model_folder, refuses_bad_configurations_with_their_place) {
+  static const struct {
+    const char *from, *to, *part;
+  } cases[] = {
+      {"\"hidden_size\": 6,", "\"hidden_size\": 6,,",
+       "model/config.json:4:20: string or '}' expected"},
+      {"\"hidden_size\": 6", "\"hidden_size\": \"6\"",
+       "model/config.json:4:3: hidden_size: expected an integer, found a string"},
+      {"\"hidden_size\": 6",
+       "\"x\": {\"hidden_size\": 1}, \"y\": \"\\\"hidden_size\", \"hidden_size\": []",
+       "model/config.json:4:50: hidden_size: expected an integer, found an array"},
+      {"\"hidden_size\": 6", "\"hidden_size\": 0",
+       "model/config.json:4:3: hidden_size: expected an integer from 1 to 2147483647, found 0"},
+      {"\"hidden_size\": 6,", "",
+       "model/config.json:1:1: hidden_size: missing; expected an integer"},
+      {"\"hidden_size\": 6", "\"hidden_size\": 6, \"hidden_size\": 6",
+       "model/config.json:4:33: duplicate object key"},
+      {"Qwen2ForCausalLM", "LlamaForCausalLM",
+       "model/config.json:2:3: architectures: expected [\"Qwen2ForCausalLM\"]"},
+      {"\"silu\"", "\"gelu\"", "hidden_act: expected \"silu\", found \"gelu\""},
+      {"\"use_sliding_window\": false", "\"use_sliding_window\": true",
+       "model/config.json:16:3: use_sliding_window: sliding-window attention is not supported"},
+      {"\"attention_dropout\": 0.0", "\"attention_dropout\": 0.5",
+       "attention_dropout: expected 0, found 0.5"},
+      {"\"rope_theta\": 1", "\"rope_scaling\": {\"type\": \"yarn\"}, \"rope_theta\": 1",
+       "rope_scaling: scaled RoPE is not supported"},
+      {"\"rope_theta\": 1", "\"rope_parameters\": {\"rope_type\": \"yarn\"}, \"rope_theta\": 1",
+       "rope_parameters: rope_type: expected \"default\""},
+      {"\"rope_theta\": 1", "\"rope_theta\": -1", "rope_theta: expected a positive number"},
+      {"\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": 1e-60",
+       "rms_norm_eps: expected a positive number, found 0"},
+      {"\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": NaN", "model/config.json:13:"},
+      {"\"num_key_value_heads\": 2", "\"num_key_value_heads\": 3",
+       "num_key_value_heads: expected a divisor of num_attention_heads (4), found 3"},
+      {"\"max_position_embeddings\": 32", "\"max_position_embeddings\": 200000",
+       "max_position_embeddings: expected an integer from 1 to 131072, found 200000"},
+      {"\"head_dim\": 2,", "", "hidden_size: 6 is no multiple of num_attention_heads (4)"},
+      {"\"intermediate_size\": 5", "\"intermediate_size\": 6",
+       "tensor model.layers.0.mlp.gate_proj.weight: config.json needs the shape [6, 6]"},
+      {"\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3",
+       "tensor model.layers.2.input_layernorm.weight is missing"},
+      {"\"vocab_size\": 7", "\"vocab_size\": 2147483647",
+       "tensor model.embed_tokens.weight: config.json needs the shape [2147483647, 6]"},
+      {"\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1", "tensor model.layers.1."},
+      {"\"tie_word_embeddings\": true", "\"tie_word_embeddings\": false",
+       "tensor lm_head.weight is missing"},
+      {"}\n", "", "model/config.json:"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const char *path = write_model(1);
+    sl_parameters p = {NULL, NULL, NULL};
+    sl_error err = {SL_OK, ""};
+    edit_config(cases[i].from, cases[i].to);
+    expect_error(sl_model_folder_read(&p, NULL, path, &err), SL_ERR_INPUT, &err, cases[i].part);
+    cr_assert_null(p.data, "outputs stay untouched on error");
+  }
+}
+
+Test(model_folder, reads_the_rope_parameters_of_transformers_5) {
+  const char *path = write_model(1);
+  edit_config("\"rope_theta\": 10000.0",
+              "\"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 500000.0}, "
+              "\"rope_scaling\": null");
+  sl_model_shape shape;
+  sl_error err;
+  cr_assert_eq(sl_model_config_read(&shape, path, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(shape.rope_theta, 500000);
+}
+
+Test(model_folder, names_what_is_absent) {
+  sl_parameters p;
+  sl_error err;
+  expect_error(sl_model_folder_read(&p, NULL, scratch_path("nowhere"), &err), SL_ERR_IO, &err,
+               "nowhere/config.json: cannot open: No such file");
+  const char *path = write_model(1);
+  remove(scratch_path("model/model.safetensors"));
+  expect_error(sl_model_folder_read(&p, NULL, path, &err), SL_ERR_IO, &err,
+               "model/model.safetensors: cannot open: No such file");
+  scratch_text("model/model.safetensors.index.json", "{}");
+  expect_error(sl_model_folder_read(&p, NULL, path, &err), SL_ERR_INPUT, &err,
+               "sharded weights are not supported");
+}
+
+/* A tied model's file with a head: the embedding again is accepted, anything else is not. */
+Test(model_folder, a_tied_head_must_be_the_embedding) {
+  sl_parameters p = make(0), after;
+  sl_error err;
+  const char *path = scratch_path("model");
+  memcpy(p.data + p.layout->head, p.data + p.layout->embed, 42 * sizeof(float));
+  cr_assert_eq(sl_model_folder_write(&p, NULL, path, &err), SL_OK);
+  edit_config("\"tie_word_embeddings\": false", "\"tie_word_embeddings\": true");
+  cr_assert_eq(sl_model_folder_read(&after, NULL, path, &err), SL_OK, "%s", err.message);
+  sl_parameters_free(&after);
+  p.data[p.layout->head + 41] += 1;
+  cr_assert_eq(sl_model_folder_write(&p, NULL, path, &err), SL_OK);
+  edit_config("\"tie_word_embeddings\": false", "\"tie_word_embeddings\": true");
+  expect_error(sl_model_folder_read(&after, NULL, path, &err), SL_ERR_INPUT, &err,
+               "lm_head.weight differs from the embedding");
+  sl_parameters_free(&p);
+}
+
+/* A refused write (NaN) names the element and leaves the old folder, and nothing temporary, behind.
+ */
+Test(model_folder, a_refused_write_leaves_the_old_folder) {
+  const char *path = write_model(1);
+  sl_parameters p = make(1), after, before = make(1);
+  sl_error err;
+  p.data[p.layout->layers[1].down + 7] = NAN;
+  expect_error(sl_model_folder_write(&p, NULL, path, &err), SL_ERR_NONFINITE, &err,
+               "tensor model.layers.1.mlp.down_proj.weight[7] is nan");
+  expect_error(sl_arena_check(p.layout, p.data, "parameter", &err), SL_ERR_NONFINITE, &err,
+               "parameter model.layers.1.mlp.down_proj.weight[7] is nan");
+  cr_assert_eq(sl_model_folder_read(&after, NULL, path, &err), SL_OK, "%s", err.message);
+  expect_equal(&before, &after);
+  cr_assert_eq(sl_folder_remove(path, &err), SL_OK);
+  sl_parameters_free(&p);
+  sl_parameters_free(&after);
+  sl_parameters_free(&before);
+}
+
+/* A writer that is killed at any moment leaves a whole folder: the first model or the second (spec
+ * F1.1). */
+Test(model_folder, a_killed_writer_leaves_a_whole_folder) {
+  const char *path = write_model(1);
+  sl_parameters models[2] = {make(1), make(1)};
+  sl_error err;
+  sl_parameters_init(&models[1], 43, 0);
+  for (int round = 0; round < 20; round++) {
+    const pid_t child = fork();
+    for (int i = 0; child == 0; i++)
+      if (sl_model_folder_write(&models[i % 2], NULL, path, NULL) != SL_OK) _exit(1);
+    nanosleep(&(struct timespec){.tv_nsec = 1000000 + 370000 * round}, NULL);
+    cr_assert(child > 0 && kill(child, SIGKILL) == 0);
+    int how;
+    waitpid(child, &how, 0);
+    cr_assert(WIFSIGNALED(how), "the writer failed by itself");
+    sl_parameters after;
+    cr_assert_eq(sl_model_folder_read(&after, NULL, path, &err), SL_OK, "%s", err.message);
+    const size_t size = after.layout->n_floats * sizeof(float);
+    cr_assert(memcmp(after.data, models[0].data, size) == 0 ||
+              memcmp(after.data, models[1].data, size) == 0);
+    sl_parameters_free(&after);
+  }
+  sl_parameters_free(&models[0]);
+  sl_parameters_free(&models[1]);
+}
+
+Test(model_folder, refuses_a_tokenizer_larger_than_the_vocabulary) {
+  const char *path = write_model(1);
+  scratch_text("model/tokenizer.sluice.json",
+               "{\"format\":\"sluice-characters\",\"version\":1,\"pad\":0,\"eos\":1,\"alphabet\":"
+               "\"abcdef\"}");
+  sl_parameters p;
+  sl_tokenizer *tokenizer;
+  sl_error err;
+  expect_error(sl_model_folder_read(&p, &tokenizer, path, &err), SL_ERR_INPUT, &err,
+               "8 token ids, but config.json has vocab_size 7");
+}

@@ -1,0 +1,148 @@
+/* The character tokenizer and its file (spec F1.5). */
+#include "tests/trainer/scratch.h"
+
+#include "trainer/files/tokenizer.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(tokenizer, .init = scratch_make, .fini = scratch_remove);
+
+static sl_tokenizer *make(const char *alphabet) {
+  sl_tokenizer *t;
+  sl_error err;
+  cr_assert_eq(sl_tokenizer_create(&t, alphabet, &err), SL_OK, "%s", err.message);
+  return t;
+}
+
+Test(tokenizer, round_trip_in_the_order_of_the_alphabet) {
+  sl_tokenizer *t = make("0123456789+-é=€\n");
+  const char *text = "1+€é\n9=";
+  uint32_t ids[8];
+  size_t n;
+  sl_error err;
+  cr_assert_eq(sl_tokenizer_vocab(t), 18);
+  cr_assert_eq(sl_tokenizer_encode(t, "text", text, strlen(text), ids, 8, &n, &err), SL_OK, "%s",
+               err.message);
+  const uint32_t expected[] = {3, 12, 16, 14, 17, 11, 15};
+  cr_assert_eq(n, 7);
+  cr_assert_arr_eq(ids, expected, sizeof expected);
+  char *back;
+  cr_assert_eq(sl_tokenizer_decode(t, ids, n, &back, &err), SL_OK);
+  cr_assert_str_eq(back, text);
+  free(back);
+  sl_tokenizer_destroy(t);
+}
+
+Test(tokenizer, decoding_stops_at_the_end_token_and_skips_padding) {
+  sl_tokenizer *t = make("ab");
+  const uint32_t ids[] = {2, SL_TOKEN_PAD, 3, SL_TOKEN_EOS, 2}, bad[] = {2, 4};
+  char *text = NULL;
+  sl_error err;
+  cr_assert_eq(sl_tokenizer_decode(t, ids, 5, &text, &err), SL_OK);
+  cr_assert_str_eq(text, "ab");
+  free(text);
+  expect_error(sl_tokenizer_decode(t, bad, 2, &text, &err), SL_ERR_INPUT, &err,
+               "token[1] = 4 is outside the vocabulary of 4");
+  sl_tokenizer_destroy(t);
+}
+
+Test(tokenizer, unknown_characters_are_named_with_line_and_column) {
+  sl_tokenizer *t = make("01é\n");
+  uint32_t ids[8] = {99, 99};
+  size_t n = 77;
+  sl_error err;
+  expect_error(sl_tokenizer_encode(t, "prompt", "01\néx", 6, ids, 8, &n, &err), SL_ERR_INPUT, &err,
+               "prompt:2:2: the character 'x' (U+0078) is not in");
+  cr_assert_eq(n, 77);
+  expect_error(sl_tokenizer_encode(t, "prompt", "0€", 4, ids, 8, &n, &err), SL_ERR_INPUT, &err,
+               "prompt:1:2: the character '€' (U+20AC)");
+  expect_error(sl_tokenizer_encode(t, "prompt", "010", 3, ids, 2, &n, &err), SL_ERR_USAGE, &err,
+               "prompt:1:3: more than 2 tokens");
+  cr_assert_eq(sl_tokenizer_encode(t, "prompt", "010", 3, NULL, 0, &n, &err), SL_OK);
+  cr_assert_eq(n, 3);
+  sl_tokenizer_destroy(t);
+}
+
+Test(tokenizer, malformed_utf8_is_refused) {
+  /* continuation alone, truncated, overlong, surrogate, above U+10FFFF, NUL */
+  static const char *const bad[] = {"0\x80",         "0\xe2\x82",         "0\xc0\xb0",
+                                    "0\xed\xa0\x80", "0\xf4\x90\x80\x80", "0\xff"};
+  sl_tokenizer *t = make("0");
+  uint32_t ids[8];
+  size_t n;
+  sl_error err;
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+    expect_error(sl_tokenizer_encode(t, "text", bad[i], strlen(bad[i]), ids, 8, &n, &err),
+                 SL_ERR_INPUT, &err, "text:1:2: malformed UTF-8");
+    sl_tokenizer *other;
+    expect_error(sl_tokenizer_create(&other, bad[i], &err), SL_ERR_INPUT, &err,
+                 "alphabet: malformed UTF-8 at byte 1");
+  }
+  expect_error(sl_tokenizer_encode(t, "text", "0\0", 2, ids, 8, &n, &err), SL_ERR_INPUT, &err,
+               "text:1:2: malformed UTF-8");
+  sl_tokenizer_destroy(t);
+}
+
+Test(tokenizer, alphabets_are_distinct_and_not_empty) {
+  sl_tokenizer *t;
+  sl_error err;
+  expect_error(sl_tokenizer_create(&t, "", &err), SL_ERR_INPUT, &err,
+               "expected at least one character");
+  expect_error(sl_tokenizer_create(&t, "abéaé", &err), SL_ERR_INPUT, &err,
+               "the character 'a' (U+0061) occurs twice");
+}
+
+Test(tokenizer, file_round_trip) {
+  sl_tokenizer *t = make("\"\\é\n\t0"), *back;
+  sl_error err;
+  const char *path = scratch_path("t.json");
+  cr_assert_eq(sl_tokenizer_save(t, path, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_tokenizer_load(&back, path, &err), SL_OK, "%s", err.message);
+  uint32_t ids[8], again[8];
+  size_t n, m;
+  cr_assert_eq(sl_tokenizer_encode(t, "x", "0\t\"é", 5, ids, 8, &n, &err), SL_OK);
+  cr_assert_eq(sl_tokenizer_encode(back, "x", "0\t\"é", 5, again, 8, &m, &err), SL_OK);
+  cr_assert_eq(n, m);
+  cr_assert_arr_eq(ids, again, n * sizeof *ids);
+  sl_tokenizer_destroy(t);
+  sl_tokenizer_destroy(back);
+}
+
+#define HEAD "{\"format\": \"sluice-characters\",\n"
+
+Test(tokenizer, bad_files_are_refused_with_their_place) {
+  static const struct {
+    const char *text, *part;
+  } cases[] = {
+      {"", "t.json:1:"},
+      {"[]", "t.json:1:1: expected a JSON object"},
+      {"{\"format\": \"other\"}",
+       "t.json:1:2: format: expected \"sluice-characters\", found \"other\""},
+      {HEAD "\"version\": 2}", "t.json:2:1: version: expected an integer from 1 to 1, found 2"},
+      {HEAD "\"version\": \"1\"}", "t.json:2:1: version: expected an integer, found a string"},
+      {HEAD "\"version\": 1, \"pad\": 0, \"eos\": 1}",
+       "t.json:1:1: alphabet: missing; expected a string"},
+      {HEAD "\"version\": 1, \"pad\": 0, \"eos\": 1,\n \"alphabet\": 5}",
+       "t.json:3:2: alphabet: expected a string, found an integer"},
+      {HEAD "\"version\": 1, \"pad\": 0, \"eos\": 1,\n \"alphabet\": \"aa\"}",
+       "t.json:3:2: alphabet: alphabet: the character 'a'"},
+      {HEAD "\"version\": 1, \"pad\": 0, \"eos\": 2, \"alphabet\": \"a\"}",
+       "t.json:2:25: eos: expected an integer from 1 to 1, found 2"},
+      {HEAD "\"nick\": 1}", "t.json:2:1: nick: unknown key"},
+      {HEAD "\"format\": 1}", "t.json:2:8: duplicate object key"},
+      {HEAD "\"version\": 1,", "t.json:2:13: string or '}' expected near end of file"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    sl_tokenizer *t = NULL;
+    sl_error err = {SL_OK, ""};
+    expect_error(sl_tokenizer_load(&t, scratch_text("t.json", cases[i].text), &err), SL_ERR_INPUT,
+                 &err, cases[i].part);
+    cr_assert_null(t);
+  }
+  sl_tokenizer *t;
+  sl_error err;
+  expect_error(sl_tokenizer_load(&t, scratch_path("absent"), &err), SL_ERR_IO, &err,
+               "absent: cannot open: No such file");
+}

@@ -1,0 +1,188 @@
+/* The gradient of a whole model against the reference transformer in binary64 (spec T5.1, T5.2).
+ *
+ * No a-priori bound is claimed for a whole model: bounds of its kernels multiply to something
+ * useless. The limit is measured on the same model instead. Rounding in a kernel is a relative
+ * perturbation of the terms of its sums, of at most n 2^-24 for sums of n terms (Higham, Accuracy
+ * and Stability, 3.1): as if its weights or inputs had been so perturbed. So the reference's own
+ * gradient is taken again with every weight scaled by 1 + e, |e| = n 2^-24, random signs, n the
+ * longest sum (over D, F, heads, V or tokens) plus SMALL roundings of elementwise steps; the
+ * largest change that a tensor shows over DRAWS such draws, in the maximum norm, is what errors of
+ * that size do to it. The error of a right implementation stays below that (it is several times
+ * smaller: rounding errors average out). */
+#include "tests/trainer/tiny.h"
+
+#include "reference/transformer.h"
+#include "trainer/model/model_activations.h"
+
+#include <sluice/random.h>
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SMALL 8
+#define DRAWS 4
+#define SEQUENCES 4
+#define LENGTH 9
+
+typedef struct {
+  sl_trainer *t;
+  sl_step step;
+  uint64_t seed;
+  size_t n; /* parameters */
+} problem;
+
+static double uniform(uint64_t seed, size_t i, uint32_t which) {
+  return (double)(int64_t)sl_random_u64(seed, (uint32_t)i, which, 0, 6) * 0x1p-63;
+}
+
+/* Random tokens; gradients of log-probs and entropies are random too. */
+static problem make(const char *tie, const char *backend, uint64_t seed) {
+  const char *extra[] = {tie, backend, NULL};
+  problem p = {.t = tiny_trainer(extra), .seed = seed};
+  sl_error err;
+  cr_assert_eq(sl_step_create(&p.step, p.t->ctx, SEQUENCES, SEQUENCES * LENGTH, &err), SL_OK);
+  p.n = p.t->policy.layout->n_parameters;
+  for (uint32_t q = 0; q < SEQUENCES; q++) {
+    uint32_t ids[LENGTH];
+    for (uint32_t i = 0; i < LENGTH; i++)
+      ids[i] = (uint32_t)(sl_random_u64(seed, i, q, 1, 6) % p.t->policy.layout->shape.vocab);
+    sl_step_add(&p.step, ids, LENGTH - q, 2 + q, NULL, 0.0f);
+  }
+  for (size_t i = 0; i < p.step.seq[SEQUENCES]; i++) {
+    p.step.dlogp[i] = p.step.mask[i] ? (float)uniform(seed, i, 2) : 0.0f;
+    p.step.dentropy[i] = p.step.mask[i] ? (float)uniform(seed, i, 3) : 0.0f;
+  }
+  return p;
+}
+
+static void destroy(problem *p) {
+  sl_step_free(&p->step);
+  sl_trainer_destroy(p->t);
+}
+
+/* Our gradient of parameters, in registry order without padding; packs 0: by the weights as they
+ * stand. */
+static void ours(problem *p, double *out, int packs) {
+  sl_trainer *t = p->t;
+  sl_step *s = &p->step;
+  sl_gradients *g = &t->gradients;
+  sl_model *m;
+  sl_error err;
+  const sl_batch batch = {s->n_seq, s->seq, s->ids, s->position, s->target, s->mask};
+  cr_assert_eq(
+      sl_model_create(&m, t->ctx, t->policy.layout, t->policy.data, s->seq[s->n_seq], 1, &err),
+      SL_OK, "%s", err.message);
+  if (!packs) { /* they lie in the model's arena */
+    memset(m->packs, 0, t->policy.layout->shape.layers * sizeof *m->packs);
+    m->head_pack[0] = m->head_pack[1] = NULL;
+  }
+  cr_assert_eq(sl_model_pack(m), SL_OK);
+  g->done = 0;
+  cr_assert_eq(sl_gradients_begin_group(g), SL_OK);
+  cr_assert_eq(sl_model_forward(m, &batch, 1.0f, s->logp, s->entropy), SL_OK);
+  const sl_shard all = {s->n_seq, 0, s->seq, g->total, g->head_total};
+  cr_assert_eq(sl_model_backward(m, &batch, &all, 1, 1.0f, s->dlogp, s->dentropy), SL_OK);
+  const sl_model_layout *layout = t->policy.layout;
+  for (size_t i = 0, at = 0; i < layout->n_tensors; i++)
+    for (size_t j = 0; j < layout->tensors[i].count; j++)
+      out[at++] = (double)g->total[layout->tensors[i].offset + j];
+  for (size_t i = 0; g->head_total && i < layout->shape.vocab * layout->shape.hidden; i++)
+    out[i] += (double)g->head_total[i];
+  sl_model_destroy(m);
+}
+
+/* The reference's gradient, with weights scaled by 1 + scale * a random sign of draw `which`. */
+static void theirs(const problem *p, double *out, double scale, uint32_t which) {
+  const sl_model_layout *layout = p->t->policy.layout;
+  const sl_model_shape *s = &layout->shape;
+  const sl_ref_model m = {s->layers,     s->hidden,       s->heads, s->kv_heads,
+                          s->head_dim,   s->intermediate, s->vocab, (double)s->rms_eps,
+                          s->rope_theta, s->tied};
+  const sl_ref_tokens tokens = {p->step.seq,  p->step.ids, p->step.target,
+                                p->step.mask, SEQUENCES,   1.0};
+  const size_t n = p->n, t = p->step.seq[SEQUENCES];
+  cr_assert_eq(sl_ref_weights(&m), n);
+  double *w = calloc(n, sizeof *w), *rows = calloc(4 * t, sizeof *rows);
+  for (size_t i = 0, at = 0; i < layout->n_tensors; i++)
+    for (size_t j = 0; j < layout->tensors[i].count; j++, at++) {
+      w[at] = (double)p->t->policy.data[layout->tensors[i].offset + j];
+      w[at] *= 1.0 + (uniform(p->seed, at, which) < 0 ? -scale : scale);
+    }
+  for (size_t i = 0; i < t; i++)
+    rows[2 * t + i] = (double)p->step.dlogp[i], rows[3 * t + i] = (double)p->step.dentropy[i];
+  sl_ref_run *run;
+  memset(out, 0, n * sizeof *out);
+  cr_assert_eq(sl_ref_forward(&run, &m, w, &tokens, rows, rows + t), SL_OK);
+  cr_assert_eq(sl_ref_backward(run, rows + 2 * t, rows + 3 * t, out), SL_OK);
+  sl_ref_run_destroy(run);
+  free(w), free(rows);
+}
+
+static size_t longest_sum(const sl_model_shape *s) {
+  const size_t sums[] = {s->hidden, s->intermediate, s->heads * s->head_dim, s->vocab,
+                         SEQUENCES * LENGTH};
+  size_t most = 0;
+  for (size_t i = 0; i < sizeof sums / sizeof *sums; i++)
+    if (sums[i] > most) most = sums[i];
+  return most;
+}
+
+/* Largest difference of two gradients in each tensor, kept in `out` if it is larger. */
+static void distances(const sl_model_layout *layout, const double *a, const double *b,
+                      double *out) {
+  for (size_t i = 0, at = 0; i < layout->n_tensors; i++)
+    for (size_t j = 0; j < layout->tensors[i].count; j++, at++)
+      out[i] = fmax(out[i], fabs(a[at] - b[at]));
+}
+
+/* The largest error of a tensor in units of its limit. */
+static double worst(const problem *p, const double *mine) {
+  const sl_model_layout *layout = p->t->policy.layout;
+  const double scale = (double)(longest_sum(&layout->shape) + SMALL) * 0x1p-24;
+  double *right = calloc(p->n, sizeof *right), *moved = calloc(p->n, sizeof *moved);
+  double *limit = calloc(layout->n_tensors, sizeof *limit),
+         *error = calloc(layout->n_tensors, sizeof *error), most = 0.0;
+  theirs(p, right, 0.0, 0);
+  for (uint32_t d = 0; d < DRAWS; d++) {
+    theirs(p, moved, scale, 16 + d);
+    distances(layout, right, moved, limit);
+  }
+  distances(layout, right, mine, error);
+  for (size_t i = 0; i < layout->n_tensors; i++) {
+    cr_assert_gt(limit[i], 0.0, "%s does not depend on the weights", layout->tensors[i].name);
+    most = fmax(most, error[i] / limit[i]);
+  }
+  free(right), free(moved), free(limit), free(error);
+  return most;
+}
+
+static void check(const char *tie, const char *backend, uint64_t seed) {
+  problem p = make(tie, backend, seed);
+  if (!p.t) return;
+  double *with = calloc(p.n, sizeof *with), *without = calloc(p.n, sizeof *without);
+  ours(&p, with, 1);
+  ours(&p, without, 0);
+  cr_expect_eq(memcmp(with, without, p.n * sizeof *with), 0, "%s %s: packs show", tie, backend);
+  const double most = worst(&p, with);
+  printf("%s %s: largest error %.3f of its limit\n", tie, backend, most);
+  cr_expect(most <= 1.0, "%s %s: %g", tie, backend, most);
+  /* Planted: one masked token that is learnt from after all. */
+  p.step.mask[0] = 1, p.step.target[0] = p.step.ids[1], p.step.dlogp[0] = 0.01f;
+  ours(&p, without, 1);
+  p.step.mask[0] = 0, p.step.target[0] = 0, p.step.dlogp[0] = 0.0f;
+  const double planted = worst(&p, without);
+  cr_expect(planted > 100.0, "a dropped mask gives %g", planted);
+  free(with), free(without);
+  destroy(&p);
+}
+
+Test(trainer_model_gradient, is_that_of_the_reference) {
+  const uint64_t seed = tiny_seed("model gradient");
+  check("model.tie=true", "run.backend=cpu", seed);
+  check("model.tie=false", "run.backend=cpu", seed);
+  check("model.tie=true", "run.backend=plain", seed);
+  check("model.tie=false", "run.backend=plain", seed);
+}

@@ -1,0 +1,257 @@
+/* Charts and reports: ticks, running means, escaping; what metrics.jsonl must hold, and the place
+ * of what it must not (spec F4.3). */
+#include "tests/trainer/scratch.h"
+#include "trainer/report/report.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+TestSuite(report, .init = scratch_make, .fini = scratch_remove);
+
+#define STEP(phase, step, more)                                                                   \
+  "{\"kind\":\"step\",\"phase\":\"" phase "\",\"step\":" step                                     \
+  ",\"seconds\":0.5,\"tokens_per_second\":100,\"backend\":\"plain\",\"state\":\"s" step "\"" more \
+  "}\n"
+#define EVALUATION(phase, step, success)                            \
+  "{\"kind\":\"evaluation\",\"phase\":\"" phase "\",\"step\":" step \
+  ",\"held_out_success\":" success "}\n"
+
+static const char run_text[] = STEP("sft", "1", ",\"loss\":2.5") EVALUATION("sft", "1", "0.25")
+    EVALUATION("rl", "0", "0.25") STEP("rl", "1", ",\"reward_mean\":0.5,\"entropy\":0.7")
+        STEP("rl", "2", ",\"reward_mean\":0.75,\"entropy\":0.5") EVALUATION("rl", "2", "0.5");
+
+/* The scratch folder as a run with these metrics. */
+static const char *make_run(const char *metrics) {
+  scratch_text("config.yaml", "rl: {steps: 2}\n");
+  scratch_text("metrics.jsonl", metrics);
+  return scratch_path("");
+}
+
+/* What a writer writes, freed by the caller. */
+static char *written(void (*write)(FILE *, const sl_run_report *), const sl_run_report *report) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *memory = open_memstream(&text, &size);
+  cr_assert_not_null(memory);
+  write(memory, report);
+  cr_assert_eq(fclose(memory), 0);
+  return text;
+}
+
+static size_t count(const char *text, const char *part) {
+  size_t n = 0;
+  for (const char *at = strstr(text, part); at; at = strstr(at + 1, part)) n++;
+  return n;
+}
+
+Test(report, ticks_are_round) {
+  cr_expect_eq(sl_plot_step(10, 5), 2.0);
+  cr_expect_eq(sl_plot_step(1, 4), 0.2);
+  cr_expect_eq(sl_plot_step(300, 6), 50.0);
+  static const struct {
+    double value, step;
+    const char *label;
+  } cases[] = {{0.4, 0.2, "0.4"},    {1, 0.2, "1.0"},         {-1e-18, 0.2, "0"},
+               {150, 50, "150"},     {40000, 1e4, "40k"},     {2500, 500, "2500"},
+               {3e6, 1e6, "3M"},     {0.015, 0.005, "0.015"}, {2.5e-6, 5e-7, "2.5e-06"},
+               {200000, 1e5, "0.2M"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char label[32];
+    sl_plot_label(label, sizeof label, cases[i].value, cases[i].step);
+    cr_expect_str_eq(label, cases[i].label);
+  }
+}
+
+Test(report, running_mean_keeps_to_the_window_and_to_what_is_finite) {
+  const double y[] = {1, 2, 6, (double)NAN, 10};
+  cr_expect_eq(sl_plot_running_mean(y, 5, 0, 3), 1.5);
+  cr_expect_eq(sl_plot_running_mean(y, 5, 1, 3), 3.0);
+  cr_expect_eq(sl_plot_running_mean(y, 5, 3, 3), 8.0);
+  cr_expect_eq(sl_plot_running_mean(y, 5, 4, 1), 10.0);
+  cr_expect(isnan(sl_plot_running_mean(y, 5, 3, 1)));
+}
+
+Test(report, a_chart_of_anything_is_finite) {
+  const double x[] = {0, 1, 2}, flat[] = {0, 0, 0}, gap[] = {1, (double)NAN, 1e-30},
+               far[] = {-1e300, 0, 1e300};
+  const sl_plot_curve curves[] = {{"flat", x, flat, 3, 0},
+                                  {"gap", x, gap, 3, 1},
+                                  {"far", x, far, 3, 0},
+                                  {"one", x, gap, 1, 0},
+                                  {"none", x, x, 0, 0}};
+  for (size_t i = 0; i < sizeof curves / sizeof *curves; i++) {
+    const sl_plot_panel panel = {.title = "<&\">",
+                                 .x_label = "x",
+                                 .curve = &curves[i],
+                                 .curves = 1,
+                                 .low = (double)NAN,
+                                 .high = (double)NAN};
+    char *text = NULL;
+    size_t size = 0;
+    FILE *memory = open_memstream(&text, &size);
+    sl_plot_panel_write(memory, &panel);
+    fclose(memory);
+    cr_expect_null(strstr(text, "nan"), "%s: %s", curves[i].label, text);
+    cr_expect_null(strstr(text, "inf"), "%s: %s", curves[i].label, text);
+    cr_expect_not_null(strstr(text, "&lt;&amp;&quot;&gt;"), "%s", text);
+    free(text);
+  }
+}
+
+Test(report, a_run_is_read_as_curves) {
+  sl_run_report r;
+  sl_error err = {0};
+  cr_assert_eq(sl_run_report_read(&r, make_run(run_text), &err), SL_OK, "%s", err.message);
+  cr_expect_eq(r.before, 0.25);
+  cr_expect_eq(r.after, 0.5);
+  cr_expect_eq(sl_run_report_steps(&r, "rl"), 2.0);
+  cr_expect_eq(sl_run_report_steps(&r, "sft"), 1.0);
+  cr_expect_eq(r.curves.seconds, 1.5);
+  cr_expect_eq(r.curves.tokens, 150.0);
+  cr_expect_str_eq(r.curves.state, "s2");
+  cr_expect_str_eq(r.curves.warm, "s1");
+  cr_expect_str_eq(r.curves.backend, "plain");
+  const sl_run_curve *reward = sl_run_curves_find(&r.curves, "step", "rl", "reward_mean");
+  cr_assert_not_null(reward);
+  cr_expect_eq(reward->n, 2);
+  cr_expect_eq(reward->x[1], 2.0);
+  cr_expect_eq(reward->y[1], 0.75);
+  cr_expect_eq(sl_run_curve_mean(reward, 1), 0.75);
+  cr_expect_eq(sl_run_curve_mean(reward, 10), (reward->y[0] + 0.75) / 2);
+  cr_expect(isnan(sl_run_curve_mean(NULL, 10)) && isnan(sl_run_curve_mean(reward, 0)));
+  cr_expect_null(sl_run_curves_find(&r.curves, "step", "sft", "reward_mean"));
+  sl_run_report_free(&r);
+}
+
+Test(report, page_and_picture_need_nothing_else) {
+  sl_run_report r;
+  sl_error err = {0};
+  cr_assert_eq(sl_run_report_read(&r, make_run(run_text), &err), SL_OK, "%s", err.message);
+  snprintf(r.name, sizeof r.name, "<script>");
+  char *page = written(sl_run_report_page, &r), *picture = written(sl_run_report_picture, &r);
+  cr_expect_eq(
+      count(page, "<figure>"),
+      7); /* success, reward, entropy, tokens/s; success, loss and tokens/s of the warm start */
+  cr_expect_eq(count(page, "<svg"), count(page, "</svg>"));
+  cr_expect_eq(count(picture, "<g transform"), 5);
+  cr_expect_not_null(strstr(page, "25.0 % \u2192 50.0 %"));
+  cr_expect_null(strstr(page, "<script"));
+  cr_expect_null(strstr(picture, "<script"));
+  static const char *const references[] = {"src=", "href=", "url(", "@import"};
+  for (size_t i = 0; i < sizeof references / sizeof *references; i++) {
+    cr_expect_null(strstr(page, references[i]), "the page refers to something: %s", references[i]);
+    cr_expect_null(strstr(picture, references[i]), "the picture refers to something: %s",
+                   references[i]);
+  }
+  free(page);
+  free(picture);
+  sl_run_report_free(&r);
+}
+
+Test(report, only_a_finished_run_has_a_state_hash) {
+  static const struct {
+    const char *state, *final, *part;
+  } cases[] = {{"{\"phase\":2,\"state\":\"abc\"}", "abc", "state hash                  abc"},
+               {"{\"phase\":1,\"state\":\"abc\"}", "", "state after the last step   s2"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    sl_run_report r;
+    sl_error err = {0};
+    make_run(run_text);
+    mkdir(scratch_path("checkpoints"), 0777);
+    mkdir(scratch_path("checkpoints/2-done-000000002"), 0777);
+    scratch_text("checkpoints/2-done-000000002/state.json", cases[i].state);
+    cr_assert_eq(sl_run_report_read(&r, scratch_path(""), &err), SL_OK, "%s", err.message);
+    cr_expect_str_eq(r.final, cases[i].final);
+    char *text = written(sl_run_report_text, &r);
+    cr_expect_not_null(strstr(text, cases[i].part), "%s", text);
+    free(text);
+    sl_run_report_free(&r);
+  }
+  sl_run_report r;
+  sl_error err = {0};
+  scratch_text("checkpoints/2-done-000000002/state.json", "{\"phase\":2,");
+  expect_error(sl_run_report_read(&r, scratch_path(""), &err), SL_ERR_INPUT, &err,
+               "2-done-000000002/state.json:1:");
+}
+
+Test(report, a_run_without_evaluations_has_no_figures_for_them) {
+  sl_run_report r;
+  sl_error err = {0};
+  cr_assert_eq(sl_run_report_read(&r, make_run(STEP("sft", "1", ",\"loss\":2.5")), &err), SL_OK,
+               "%s", err.message);
+  char *page = written(sl_run_report_page, &r), *text = written(sl_run_report_text, &r);
+  cr_expect_null(strstr(page, "nan"));
+  cr_expect_null(strstr(text, "nan"));
+  cr_expect_null(strstr(text, "before"));
+  free(page);
+  free(text);
+  sl_run_report_free(&r);
+}
+
+/* The objective of a gate that is a weight only is null (spec F4.3): a gap in its curve, and no
+ * reason to refuse the rest. */
+Test(report, a_value_that_was_not_finite_is_a_gap) {
+  sl_run_report r;
+  sl_error err = {0};
+  cr_assert_eq(
+      sl_run_report_read(&r,
+                         make_run(STEP("rl", "1", ",\"objective\":null,\"entropy\":2")
+                                      STEP("rl", "2", ",\"objective\":null,\"entropy\":null")
+                                          STEP("rl", "3", ",\"objective\":null,\"entropy\":1")),
+                         &err),
+      SL_OK, "%s", err.message);
+  cr_expect_null(sl_run_curves_find(&r.curves, "step", "rl", "objective"));
+  const sl_run_curve *entropy = sl_run_curves_find(&r.curves, "step", "rl", "entropy");
+  cr_assert(entropy && entropy->n == 2 && entropy->x[1] == 3.0 && entropy->y[1] == 1.0);
+  char *page = written(sl_run_report_page, &r);
+  cr_expect_not_null(strstr(page, "</html>"));
+  free(page);
+  sl_run_report_free(&r);
+}
+
+/* A first line that is right, then one that is not. */
+static void refused(const char *line, const char *part) {
+  sl_run_report r;
+  sl_error err = {0};
+  char metrics[2000];
+  snprintf(metrics, sizeof metrics, "%s%s", STEP("rl", "7", ""), line);
+  expect_error(sl_run_report_read(&r, make_run(metrics), &err), SL_ERR_INPUT, &err, part);
+}
+
+Test(report, bad_metrics_are_refused_with_the_place) {
+  refused("{\"kind\":\"step\",\"phase\":\"rl\",\"st", "metrics.jsonl:2:");
+  refused("[1, 2]\n", "metrics.jsonl:2:1: expected a JSON object");
+  refused("\n", "metrics.jsonl:2:1: empty line");
+  refused("{\"phase\":\"rl\",\"step\":8}\n", "metrics.jsonl:2:1: kind: missing");
+  refused("{\"kind\":\"stop\",\"phase\":\"rl\",\"step\":8}\n",
+          "metrics.jsonl:2:2: kind: expected \"step\" or \"evaluation\", found \"stop\"");
+  refused("{\"kind\":\"step\",\"phase\":3,\"step\":8}\n",
+          "metrics.jsonl:2:16: phase: expected a string, found an integer");
+  refused("{\"kind\":\"step\",\"phase\":\"rl\",\"step\":-1}\n", "step: expected an integer from 0");
+  refused(STEP("rl", "7", ""), "metrics.jsonl:2:29: step: step 7 comes after step 7");
+  refused("{\"kind\":\"step\",\"phase\":\"rl\",\"step\":8}\n", "backend: missing");
+  refused("{\"kind\":\"step\",\"kind\":\"step\"}\n", "metrics.jsonl:2:");
+  refused(
+      "{\"kind\":\"evaluation\",\"phase\":\"rl\",\"step\":8,\"a_key_that_is_far_too_long_to_be_one_"
+      "of_ours_or_of_anybody\":1}\n",
+      "a key of more than 47 bytes");
+}
+
+Test(report, absent_and_empty_files_are_refused) {
+  sl_run_report r;
+  sl_error err = {0};
+  expect_error(sl_run_report_read(&r, scratch_path("nowhere"), &err), SL_ERR_IO, &err,
+               "nowhere/config.yaml");
+  scratch_text("config.yaml", "rl: {steps: 2}\n");
+  expect_error(sl_run_report_read(&r, scratch_path(""), &err), SL_ERR_IO, &err, "metrics.jsonl");
+  expect_error(sl_run_report_read(&r, make_run(""), &err), SL_ERR_INPUT, &err,
+               "metrics.jsonl:1:1: no line");
+  make_run(run_text);
+  scratch_text("config.yaml", "rl: {steps: many}\n");
+  expect_error(sl_run_report_read(&r, scratch_path(""), &err), SL_ERR_INPUT, &err,
+               "config.yaml:1:");
+}

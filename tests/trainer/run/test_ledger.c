@@ -1,0 +1,148 @@
+/* The ledger (spec F4.4): every update's gradient and the parameters, by tensor; planted: one
+ * changed bit shows in its tensor's digest alone. */
+#include "tests/trainer/scratch.h"
+#include "tests/trainer/tiny.h"
+
+#include "trainer/files/json.h"
+#include "trainer/run/run_files.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define UPDATES 4 /* of a tiny step: 2 an epoch, 2 epochs */
+
+static sl_trainer *in_rl(void) {
+  sl_trainer *t = tiny_trainer(NULL);
+  tiny_sft(t, 8);
+  tiny_begin_rl(t);
+  return t;
+}
+
+static char *after_newline(char *text) {
+  char *newline = strchr(text, '\n');
+  cr_assert_not_null(newline);
+  return newline + 1;
+}
+
+/* Line number `which` of the run's ledger; the caller frees it. */
+static json_t *line(const char *file, size_t which) {
+  static char text[1 << 20];
+  text[scratch_read(file, text, sizeof text - 1)] = 0;
+  char *at = text;
+  for (; which; which--) at = after_newline(at);
+  json_t *root = json_loadb(at, (size_t)(after_newline(at) - 1 - at), JSON_REJECT_DUPLICATES, NULL);
+  cr_assert_not_null(root);
+  return root;
+}
+
+static const char *text_at(const json_t *array, size_t i) {
+  const char *text = json_string_value(json_array_get(array, i));
+  cr_assert(text && strlen(text) == SL_DIGEST_TEXT - 1);
+  return text;
+}
+
+/* spec F5.3 and F5.1 with two words and a carry. */
+static void digest_by_hand(uint64_t out[2], const float *x, size_t n) {
+  out[0] = out[1] = 0;
+  for (size_t i = 0; i < n; i++) {
+    uint32_t bits;
+    memcpy(&bits, &x[i], sizeof bits);
+    uint64_t z = ((uint64_t)i << 32) + bits + 0x9e3779b97f4a7c15u;
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ z >> 27) * 0x94d049bb133111ebu;
+    z ^= z >> 31;
+    out[0] += z;
+    out[1] += out[0] < z;
+  }
+}
+
+static void text_of(char out[SL_DIGEST_TEXT], const uint64_t digest[2]) {
+  snprintf(out, SL_DIGEST_TEXT, "%016llx%016llx", (unsigned long long)digest[1],
+           (unsigned long long)digest[0]);
+}
+
+/* Appends 16 bytes a tensor, high half first, big-endian; returns the end. */
+static unsigned char *add_arena(unsigned char *at, const sl_model_layout *layout,
+                                const float *arena) {
+  for (size_t i = 0; i < layout->n_tensors; i++) {
+    uint64_t digest[2];
+    digest_by_hand(digest, arena + layout->tensors[i].offset, layout->tensors[i].count);
+    for (int half = 1; half >= 0; half--)
+      for (int byte = 7; byte >= 0; byte--) *at++ = (unsigned char)(digest[half] >> (8 * byte));
+  }
+  return at;
+}
+
+/* spec F4.2 from the trainer's numbers. */
+static void state_by_hand(char out[SL_DIGEST_TEXT], const sl_trainer *t) {
+  static unsigned char bytes[1 << 16];
+  const sl_optimizer *o = &t->optimizer;
+  const sl_counters counters = sl_trainer_counters(t);
+  unsigned char *at = add_arena(
+      add_arena(add_arena(bytes, o->layout, t->policy.data), o->layout, o->m), o->layout, o->v);
+  memcpy(at, &o->state.b1_power, 8), memcpy(at + 8, &o->state.b2_power, 8),
+      memcpy(at + 16, &counters, 7 * 8);
+  sl_digest_bytes(out, bytes, (size_t)(at + 72 - bytes));
+}
+
+/* Tensors whose digest is not that of the arena; the last of them in *where. */
+static size_t differ(const json_t *digests, const sl_model_layout *layout, const float *arena,
+                     size_t *where) {
+  size_t wrong = 0;
+  cr_assert_eq(json_array_size(digests), layout->n_tensors);
+  for (size_t i = 0; i < layout->n_tensors; i++) {
+    char text[SL_DIGEST_TEXT];
+    uint64_t digest[2];
+    digest_by_hand(digest, arena + layout->tensors[i].offset, layout->tensors[i].count);
+    text_of(text, digest);
+    if (strcmp(text_at(digests, i), text) != 0) wrong++, *where = i;
+  }
+  return wrong;
+}
+
+Test(ledger, holds_every_update_by_tensor, .init = scratch_make, .fini = scratch_remove) {
+  sl_trainer *t = in_rl();
+  const sl_model_layout *layout = t->policy.layout;
+  sl_step_digests digests;
+  sl_step_report report;
+  char state[SL_DIGEST_TEXT], by_hand[SL_DIGEST_TEXT];
+  sl_run_files run;
+  sl_error err;
+  size_t where = 0;
+  cr_assert_eq(sl_run_create(&run, scratch_path("run"), &t->config, &err), SL_OK, "%s",
+               err.message);
+  cr_assert_eq(sl_rl_step(t, &report, &digests, &err), SL_OK, "%s", err.message);
+  for (int i = 0; i < 2; i++)
+    cr_assert_eq(sl_ledger_begin(&run, t, &err), SL_OK, "%s",
+                 err.message); /* the second adds nothing */
+  cr_assert_eq(sl_trainer_hash(t, digests.updates, state, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_ledger_step(&run, t, &digests, state, &err), SL_OK, "%s", err.message);
+  json_t *head = line(scratch_path("run/ledger.jsonl"), 0),
+         *step = line(scratch_path("run/ledger.jsonl"), 1);
+  const json_t *tensors = json_object_get(head, "tensors"),
+               *gradients = json_object_get(step, "gradients");
+  const json_t *parameters = json_object_get(step, "parameters");
+  cr_expect_eq(json_integer_value(json_object_get(head, "version")), SL_LEDGER_VERSION);
+  cr_expect_eq(json_integer_value(json_object_get(head, "numerics")), 1);
+  cr_expect_str_eq(json_string_value(json_object_get(step, "state")), state);
+  state_by_hand(by_hand, t);
+  cr_expect_str_eq(state, by_hand);
+  cr_assert_eq(json_array_size(tensors), layout->n_tensors);
+  for (size_t i = 0; i < layout->n_tensors; i++)
+    cr_expect_str_eq(json_string_value(json_array_get(tensors, i)), layout->tensors[i].name);
+  cr_assert_eq(json_array_size(gradients), UPDATES);
+  for (size_t u = 1; u < UPDATES; u++)
+    cr_expect_str_neq(text_at(json_array_get(gradients, u), 3),
+                      text_at(json_array_get(gradients, u - 1), 3), "updates %zu and %zu", u - 1,
+                      u);
+  cr_expect_eq(differ(json_array_get(gradients, UPDATES - 1), layout, t->gradients.total, &where),
+               0);
+  cr_expect_eq(differ(parameters, layout, t->policy.data, &where), 0);
+  ((uint32_t *)(void *)(t->policy.data + layout->tensors[5].offset))[1] ^= 1u;
+  cr_expect_eq(differ(parameters, layout, t->policy.data, &where), 1);
+  cr_expect_eq(where, 5);
+  json_decref(head), json_decref(step);
+  sl_run_close(&run);
+  sl_trainer_destroy(t);
+}

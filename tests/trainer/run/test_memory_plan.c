@@ -1,0 +1,184 @@
+/* What --dry-run says of memory is what a run takes: the plan equals the blocks that are created,
+ * byte for byte, and the process grows by that and by no more than its other allocations explain.
+ * Blocks and allocations are counted by the linker's --wrap. */
+#include "tests/trainer/tiny.h"
+
+#include "trainer/model/block.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static size_t block_bytes, bytes, allocations;
+
+sl_status __real_sl_block_create(void **out, sl_context *ctx, size_t size, const char *what,
+                                 sl_error *err);
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+sl_status __wrap_sl_block_create(void **out, sl_context *ctx, size_t size, const char *what,
+                                 sl_error *err);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+
+sl_status __wrap_sl_block_create(void **out, sl_context *ctx, size_t size, const char *what,
+                                 sl_error *err) {
+  block_bytes += size;
+  return __real_sl_block_create(out, ctx, size, what, err);
+}
+static void count(size_t size) {
+  bytes += size;
+  allocations++;
+}
+void *__wrap_malloc(size_t size) {
+  count(size);
+  return __real_malloc(size);
+}
+void *__wrap_calloc(size_t n, size_t size) {
+  count(n * size);
+  return __real_calloc(n, size);
+}
+void *__wrap_realloc(void *p, size_t size) {
+  count(size);
+  return __real_realloc(p, size);
+}
+void *__wrap_aligned_alloc(size_t alignment, size_t size) {
+  count(size + alignment);
+  return __real_aligned_alloc(alignment, size);
+}
+
+static sl_trainer *create(const char *const *extra, sl_extent extent) {
+  const char *sets[TINY_SETS_MAX];
+  const size_t n = tiny_sets(sets, extra);
+  sl_config config;
+  sl_error err;
+  sl_trainer *t = NULL;
+  cr_assert_eq(sl_config_load(&config, NULL, sets, n, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_trainer_create(&t, &config, extent, &err), SL_OK, "%s", err.message);
+  return t;
+}
+
+static void expect_as_planned(sl_extent extent, const char *a, const char *b) {
+  const char *extra[] = {a, b, NULL};
+  block_bytes = 0;
+  sl_trainer *t = create(extra, SL_EXTENT_PLAN);
+  cr_expect_eq(block_bytes, 0, "%s %s: a plan takes memory", a, b);
+  sl_trainer *u = create(extra, extent);
+  cr_expect_eq(block_bytes, sl_memory_plan_bytes(&u->plan), "%s %s: planned %zu bytes, taken %zu",
+               a, b, sl_memory_plan_bytes(&u->plan), block_bytes);
+  if (extent == SL_EXTENT_TRAINING)
+    cr_expect_eq(memcmp(&t->plan, &u->plan, sizeof t->plan), 0, "%s %s: another plan", a, b);
+  if (extent == SL_EXTENT_EVALUATION)
+    cr_expect_lt(sl_memory_plan_bytes(&u->plan), sl_memory_plan_bytes(&t->plan), "%s %s", a, b);
+  sl_trainer_destroy(t), sl_trainer_destroy(u);
+}
+
+Test(memory_plan, blocks_are_as_planned) {
+  expect_as_planned(SL_EXTENT_TRAINING, "model.tie=true", "rl.beta=0.01");
+  expect_as_planned(SL_EXTENT_TRAINING, "model.tie=false", "rl.beta=0");
+  expect_as_planned(SL_EXTENT_TRAINING, "rl.micro_batch=1", "rl.reduce_shards=1");
+  expect_as_planned(SL_EXTENT_TRAINING, "rl.micro_batch=4", "rl.reduce_shards=8");
+  expect_as_planned(SL_EXTENT_TRAINING, "rl.micro_batch=1000", "model.tie=false");
+  expect_as_planned(SL_EXTENT_TRAINING, "run.backend=plain", "rl.reduce_shards=16");
+  expect_as_planned(SL_EXTENT_TRAINING, "sft.batch=100", "rl.max_new_tokens=9");
+  expect_as_planned(SL_EXTENT_EVALUATION, "model.tie=true", "rl.beta=0.01");
+  expect_as_planned(SL_EXTENT_EVALUATION, "run.backend=plain", "model.tie=false");
+}
+
+/* A model of terabytes is planned in no time and no memory. */
+Test(memory_plan, what_does_not_fit_can_be_planned) {
+  const char *extra[] = {"model.hidden=65536",
+                         "model.layers=256",
+                         "model.ff=262144",
+                         "model.heads=512",
+                         "model.kv_heads=8",
+                         "model.head_dim=128",
+                         NULL};
+  bytes = 0;
+  sl_trainer *t = create(extra, SL_EXTENT_PLAN);
+  cr_expect_gt(sl_memory_plan_bytes(&t->plan), (size_t)1 << 43);
+  cr_expect_lt(bytes, (size_t)1 << 24);
+  sl_trainer_destroy(t);
+}
+
+#ifdef __SANITIZE_ADDRESS__
+Test(memory_plan, the_process_grows_as_planned) {
+  printf("not tested: the sanitizer's own memory would be counted\n");
+}
+#else
+/* Bytes that /proc/self/status gives in kB. */
+static size_t status_bytes(const char *key) {
+  char line[200];
+  size_t kb = 0;
+  FILE *file = fopen("/proc/self/status", "r");
+  while (file && fgets(line, sizeof line, file))
+    if (strncmp(line, key, strlen(key)) == 0 && line[strlen(key)] == ':')
+      kb = strtoull(line + strlen(key) + 1, NULL, 10);
+  if (file) fclose(file);
+  return kb * 1024;
+}
+
+typedef struct {
+  size_t anonymous, stack, bytes, allocations, plan, blocks;
+} footprint;
+
+/* What a process of its own takes to make a trainer and, if it can, to step. */
+static footprint measure(const char *const *extra, sl_extent extent) {
+  int pipe_ends[2];
+  footprint f = {0};
+  cr_assert_eq(pipe(pipe_ends), 0);
+  const pid_t child = fork();
+  cr_assert_geq(child, 0);
+  if (child == 0) {
+    bytes = allocations = block_bytes = 0;
+    sl_trainer *t = create(extra, extent);
+    if (extent == SL_EXTENT_TRAINING) tiny_sft(t, 1);
+    f = (footprint){status_bytes("RssAnon"),
+                    status_bytes("VmStk"),
+                    bytes,
+                    allocations,
+                    sl_memory_plan_bytes(&t->plan),
+                    block_bytes};
+    _exit(write(pipe_ends[1], &f, sizeof f) != (ssize_t)sizeof f);
+  }
+  int code;
+  cr_assert_eq(read(pipe_ends[0], &f, sizeof f), (ssize_t)sizeof f);
+  cr_assert(waitpid(child, &code, 0) == child && code == 0);
+  close(pipe_ends[0]), close(pipe_ends[1]);
+  return f;
+}
+
+extern char __data_start, _end; /* the linker's: of the data that a process writes */
+
+/* Above: the process that plans, every byte that was asked for since (freed or not), for each
+ * allocation a page that it may begin or end in, the stack, the program's data, and what the heap
+ * grows ahead. Below: the plan alone, for every page of a block is touched. */
+Test(memory_plan, the_process_grows_as_planned) {
+  const char *extra[] = {"model.hidden=192",
+                         "model.layers=3",
+                         "model.heads=6",
+                         "model.head_dim=32",
+                         "model.ff=512",
+                         "rl.prompts=8",
+                         NULL};
+  const footprint plan = measure(extra, SL_EXTENT_PLAN), run = measure(extra, SL_EXTENT_TRAINING);
+  const size_t page = (size_t)sysconf(_SC_PAGESIZE), ahead = 132 * 1024,
+               data = (size_t)(&_end - &__data_start);
+  const size_t most =
+      plan.anonymous + run.bytes + run.allocations * page + run.stack + data + ahead;
+  printf("planned %zu bytes; the process has %zu, between %zu and %zu\n", run.plan, run.anonymous,
+         run.plan, most);
+  cr_assert_eq(plan.plan, run.plan);
+  cr_assert_eq(run.plan, run.blocks);
+  cr_expect_geq(run.anonymous, run.plan);
+  cr_expect_leq(run.anonymous, most);
+  cr_expect_lt(most - run.plan, run.plan / 4,
+               "the bounds are too far apart to say anything: %zu and %zu", run.plan, most);
+}
+#endif

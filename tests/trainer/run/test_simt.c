@@ -1,0 +1,144 @@
+/* Whole steps of the trainer on the simulated device, with tiny chunks: the hash that the CPU gives
+ * after each of 20 rollouts, whatever order the simulator's threads take (spec N1.4); another one
+ * where a kernel adds in another order; and what a step brings to the host. */
+#include "kernels/simt/simulation.h"
+#include "tests/trainer/tiny.h"
+
+#include <criterion/criterion.h>
+#include <sluice/kernels.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { WARM_STEPS = 8, ROLLOUTS = 20 };
+
+typedef struct {
+  char after_warm_start[SL_DIGEST_TEXT], after[ROLLOUTS][SL_DIGEST_TEXT];
+} hashes;
+
+static sl_trainer *begin(const char *backend) {
+  const char *const extra[] = {backend, "rl.steps=20", "rl.epochs=1", NULL};
+  sl_trainer *t = tiny_trainer(extra);
+  cr_assert_not_null(t);
+  return t;
+}
+
+static void run(hashes *out, const char *backend, int rollouts) {
+  sl_trainer *t = begin(backend);
+  int taught = 0;
+  tiny_sft(t, WARM_STEPS);
+  memcpy(out->after_warm_start, tiny_hash(t), SL_DIGEST_TEXT);
+  tiny_begin_rl(t);
+  for (int i = 0; i < rollouts; i++) {
+    taught += tiny_rl(t, 1);
+    memcpy(out->after[i], tiny_hash(t), SL_DIGEST_TEXT);
+  }
+  cr_assert(rollouts == 0 || taught > 0,
+            "every group has equal rewards: these steps show nothing of advantages");
+  sl_trainer_destroy(t);
+}
+
+static void add_simt(uint64_t seed) {
+  sl_backend_add(sl_simt_backend());
+  sl_simulation_begin(seed);
+}
+
+Test(simt_train, twenty_rollouts_have_the_hashes_of_the_cpu) {
+  static hashes cpu, simt;
+  run(&cpu, "run.backend=cpu", ROLLOUTS);
+  add_simt(tiny_seed("simt_train"));
+  run(&simt, "run.backend=simt", ROLLOUTS);
+  cr_expect_str_eq(simt.after_warm_start, cpu.after_warm_start);
+  for (int i = 0; i < ROLLOUTS; i++)
+    cr_assert_str_eq(simt.after[i], cpu.after[i], "rollout %d: %s, on the cpu %s", i + 1,
+                     simt.after[i], cpu.after[i]);
+  cr_expect_eq(sl_simulation_findings(), 0);
+  printf("%d steps of warm start and %d rollouts, %llu accesses, state %s\n", WARM_STEPS, ROLLOUTS,
+         (unsigned long long)sl_simulation_accesses(), simt.after[ROLLOUTS - 1]);
+}
+
+static int plant(const char *name) {
+  const sl_simulation_plant *list;
+  const size_t n = sl_simulation_plants(&list);
+  for (size_t i = 0; i < n; i++)
+    if (strcmp(list[i].name, name) == 0) return (int)i;
+  cr_assert(0, "no plant '%s'", name);
+  return -1;
+}
+
+Test(simt_train, a_kernel_that_adds_in_another_order_shows_in_the_hash) {
+  static hashes cpu, simt;
+  run(&cpu, "run.backend=cpu", 0);
+  add_simt(1);
+  sl_simulation_set_plant(plant("gemm_swapped_order"));
+  run(&simt, "run.backend=simt", 0);
+  cr_expect_str_neq(simt.after_warm_start, cpu.after_warm_start);
+}
+
+/* What metrics.jsonl says of a step (spec F4.3) does not depend on where it ran. */
+static sl_step_report report_of(const char *backend) {
+  sl_trainer *t = begin(backend);
+  sl_step_report report;
+  sl_step_digests digests;
+  sl_error err;
+  tiny_sft(t, 2);
+  tiny_begin_rl(t);
+  cr_assert_eq(sl_rl_step(t, &report, &digests, &err), SL_OK, "%s", err.message);
+  sl_trainer_destroy(t);
+  return report;
+}
+
+Test(simt_train, the_report_of_a_step_is_that_of_the_cpu) {
+  const sl_step_report cpu = report_of("run.backend=cpu");
+  add_simt(1);
+  const sl_step_report simt = report_of("run.backend=simt");
+  cr_expect_gt(cpu.entropy, 0.0);
+  cr_expect_eq(simt.entropy, cpu.entropy, "entropy %g, on the cpu %g", simt.entropy, cpu.entropy);
+  cr_expect_eq(memcmp(&simt, &cpu, sizeof cpu), 0);
+}
+
+typedef struct {
+  uint64_t sft, rl; /* bytes to the host of a step, its state hash included */
+  size_t tensors, floats;
+} traffic;
+
+/* One token a completion, so that what is sampled does not change how much is copied. */
+static traffic traffic_of(const char *const *model) {
+  const char *extra[12] = {"run.backend=simt", "rl.max_new_tokens=1", "rl.epochs=1",
+                           "rl.prompts=2",     "rl.group=2",          "sft.batch=4"};
+  for (size_t i = 0; model[i]; i++) extra[6 + i] = model[i];
+  add_simt(1);
+  sl_trainer *t = tiny_trainer(extra);
+  cr_assert_not_null(t);
+  traffic out = {.tensors = t->policy.layout->n_tensors, .floats = t->policy.layout->n_floats};
+  for (int rl = 0; rl < 2; rl++) {
+    sl_step_report report;
+    sl_step_digests digests;
+    char state[SL_DIGEST_TEXT];
+    sl_error err;
+    const uint64_t before = sl_simulation_bytes_to_host();
+    cr_assert_eq((rl ? sl_rl_step : sl_sft_step)(t, &report, &digests, &err), SL_OK, "%s",
+                 err.message);
+    cr_assert_eq(sl_trainer_hash(t, digests.updates, state, &err), SL_OK, "%s", err.message);
+    *(rl ? &out.rl : &out.sft) = sl_simulation_bytes_to_host() - before;
+    if (!rl) tiny_begin_rl(t);
+  }
+  sl_trainer_destroy(t);
+  return out;
+}
+
+/* Nothing of the size of the parameters is read back: 16 bytes a tensor and arena (spec F5.3), and
+ * the 8 of a gradient's squares. */
+Test(simt_train, a_step_brings_digests_to_the_host_not_tensors) {
+  const traffic base = traffic_of((const char *[]){NULL});
+  const traffic wide = traffic_of((const char *[]){"model.ff=96", "model.hidden=32", NULL});
+  const traffic deep = traffic_of((const char *[]){"model.layers=3", NULL});
+  const uint64_t updates = 2, more = deep.tensors - base.tensors;
+  printf("%zu floats: %llu and %llu bytes a step; %zu floats: %llu and %llu\n", base.floats,
+         (unsigned long long)base.sft, (unsigned long long)base.rl, wide.floats,
+         (unsigned long long)wide.sft, (unsigned long long)wide.rl);
+  cr_assert(base.sft > 0 && wide.floats > 2 * base.floats && more > 0);
+  cr_expect_eq(wide.sft, base.sft);
+  cr_expect_eq(wide.rl, base.rl);
+  cr_expect_eq(deep.sft - base.sft, more * (16 * (SL_DIGESTS_STATE + 1) + 8));
+  cr_expect_eq(deep.rl - base.rl, more * (16 * (SL_DIGESTS_STATE + updates) + 8 * updates));
+}

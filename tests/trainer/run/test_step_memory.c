@@ -1,0 +1,97 @@
+/* No step takes memory, not even the first: allocations of the trainer and the library are counted
+ * by the linker's --wrap. */
+#include "kernels/context.h"
+#include "tests/trainer/tiny.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+static size_t allocations;
+static size_t workspace; /* the largest that a kernel asked for: it starts at a megabyte, which a
+                            tiny model does not fill */
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+
+void *__real_sl_workspace(sl_context *ctx, size_t bytes);
+void *__wrap_sl_workspace(sl_context *ctx, size_t bytes);
+
+void *__wrap_sl_workspace(sl_context *ctx, size_t bytes) {
+  if (bytes > workspace) workspace = bytes;
+  return __real_sl_workspace(ctx, bytes);
+}
+void *__wrap_malloc(size_t size) {
+  allocations++;
+  return __real_malloc(size);
+}
+void *__wrap_calloc(size_t n, size_t size) {
+  allocations++;
+  return __real_calloc(n, size);
+}
+void *__wrap_realloc(void *p, size_t size) {
+  allocations++;
+  return __real_realloc(p, size);
+}
+void *__wrap_aligned_alloc(size_t alignment, size_t size) {
+  allocations++;
+  return __real_aligned_alloc(alignment, size);
+}
+
+/* Allocations of each of the first four steps of a phase, its state hash and an evaluation
+ * included. */
+static void count(sl_trainer *t,
+                  sl_status (*step)(sl_trainer *, sl_step_report *, sl_step_digests *, sl_error *),
+                  size_t out[4]) {
+  sl_step_digests digests;
+  sl_step_report report;
+  sl_error err;
+  char hash[SL_DIGEST_TEXT];
+  double success;
+  for (int i = 0; i < 4; i++) {
+    const size_t before = allocations;
+    cr_assert_eq(step(t, &report, &digests, &err), SL_OK, "%s", err.message);
+    cr_assert_eq(sl_trainer_hash(t, digests.updates, hash, &err), SL_OK, "%s", err.message);
+    cr_assert_eq(sl_evaluate(t, 0, &success, NULL, NULL, &err), SL_OK, "%s", err.message);
+    out[i] = allocations - before;
+  }
+}
+
+static void expect_none(const char *what, const char *phase, const size_t n[4]) {
+  for (int i = 0; i < 4; i++)
+    cr_expect_eq(n[i], 0, "%s, %s, step %d: %zu allocations", what, phase, i + 1, n[i]);
+}
+
+static void check(const char *const *extra) {
+  const size_t before = allocations;
+  workspace = 0;
+  sl_trainer *t = tiny_trainer(extra);
+  const size_t claimed = workspace;
+  size_t n[4];
+  workspace = 0;
+  cr_assert_gt(allocations, before + 20,
+               "the count does not see the trainer"); /* else it proves nothing */
+  count(t, sl_sft_step, n);
+  expect_none(extra[0], "warm start", n);
+  t->phase = SL_PHASE_RL;
+  count(t, sl_rl_step, n);
+  expect_none(extra[0], "RL", n);
+  cr_assert_gt(workspace, 0, "no kernel asked for workspace: nothing is shown of it");
+  cr_expect_leq(workspace, claimed, "%s: kernels ask for %zu bytes of workspace, claimed are %zu",
+                extra[0], workspace, claimed);
+  sl_trainer_destroy(t);
+}
+
+Test(trainer_memory, no_step_takes_any) {
+  check((const char *[]){"run.backend=plain", NULL});
+  check((const char *[]){"run.backend=cpu", NULL});
+  check((const char *[]){"run.threads=2", NULL});
+  check((const char *[]){"rl.micro_batch=1", NULL});
+  check((const char *[]){"rl.micro_batch=5", NULL});
+  check((const char *[]){"rl.micro_batch=1000", "rl.reduce_shards=2", NULL});
+}

@@ -1,0 +1,183 @@
+/* sluice eval MODEL: greedy success on a task's held-out problems, or log-probs of token sequences.
+ */
+#include "kernels/support/cli.h"
+#include "trainer/files/file.h"
+#include "trainer/run/logprobs.h"
+#include "trainer/run/run_files.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+typedef struct {
+  sl_backend_options backend;
+  const char *model, *config, *logprobs, *tokens;
+  sl_set_options sets;
+  int json;
+} options;
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+  options *o = state->input;
+  switch (key) {
+    case ARGP_KEY_INIT:
+      state->child_inputs[0] = &o->backend;
+      state->child_inputs[1] = &o->sets;
+      return 0;
+    case 'c':
+      o->config = arg;
+      return 0;
+    case 'l':
+      o->logprobs = arg;
+      return 0;
+    case 'k':
+      o->tokens = arg;
+      return 0;
+    case 'j':
+      o->json = 1;
+      return 0;
+    case ARGP_KEY_ARG:
+      if (o->model) argp_error(state, "one model is enough: '%s' is too much", arg);
+      o->model = arg;
+      return 0;
+    case ARGP_KEY_END:
+      if (!o->model) argp_error(state, "a model folder or a run is missing");
+      if (o->tokens && !o->logprobs) argp_error(state, "--tokens goes with --logprobs");
+      return 0;
+    default:
+      return ARGP_ERR_UNKNOWN;
+  }
+}
+
+static const struct argp_option rows[] = {
+    {"config", 'c', "CONFIG", 0,
+     "where the task is described (default: the run's configuration, else the built-in one)", 0},
+    {"logprobs", 'l', "FILE", 0,
+     "write log-probs of token sequences as JSON lines instead ('-': standard output)", 0},
+    {"tokens", 'k', "FILE", 0,
+     "the sequences: JSON lines {\"tokens\": [...]} (default: the held-out problems with their "
+     "answers)",
+     0},
+    {"json", 'j', NULL, 0, "the result as one JSON object", 0},
+    {0}};
+static const struct argp_child children[] = {
+    {&sl_backend_argp, 0, NULL, 0}, {&sl_set_argp, 0, NULL, 0}, {0}};
+static const struct argp parser = {
+    rows,     parse,
+    "MODEL",  "Greedy success of MODEL (a model folder or a run's folder) on held-out problems.",
+    children, NULL,
+    NULL};
+
+/* The run's own configuration if MODEL is a run and none is named. */
+static sl_status load_config(sl_config *out, const options *o, sl_error *err) {
+  char *own = sl_path_join(o->model, SL_RUN_CONFIG);
+  struct stat st;
+  const char *file = o->config;
+  if (!own) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  if (!file && stat(own, &st) == 0) file = own;
+  const sl_status status = sl_config_load(out, file, o->sets.items, o->sets.n, err);
+  free(own);
+  return status;
+}
+
+static sl_status write_logprobs(const options *o, const sl_session *s, const sl_problems *held_out,
+                                sl_error *err) {
+  const sl_model_shape *shape = &s->parameters.layout->shape;
+  sl_token_lists lists;
+  sl_status status;
+  if (o->tokens)
+    status = sl_token_lists_read(&lists, o->tokens, shape->vocab, shape->max_positions, err);
+  else if (!s->tokenizer)
+    status = sl_fail(err, SL_ERR_INPUT,
+                     "%s: no tokenizer of Sluice's: name token sequences with --tokens", o->model);
+  else
+    status = sl_token_lists_encode(&lists, held_out, s->tokenizer, err);
+  if (status) return status;
+  const int standard = strcmp(o->logprobs, "-") == 0;
+  FILE *out = standard ? stdout : fopen(o->logprobs, "w");
+  if (!out) {
+    status = sl_fail(err, SL_ERR_IO, "%s: %s", o->logprobs, strerror(errno));
+  } else {
+    status = sl_logprobs_write(s, &lists, out, err);
+    if ((standard ? fflush(out) : fclose(out)) != 0 && !status)
+      status = sl_fail(err, SL_ERR_IO, "%s: %s", o->logprobs, strerror(errno));
+  }
+  sl_token_lists_free(&lists);
+  return status;
+}
+
+static void print_category(void *user, const char *category, size_t solved, size_t n) {
+  const int json = *(const int *)user;
+  if (!*category) return;
+  if (json)
+    printf(",\"%s\":[%zu,%zu]", category, solved, n);
+  else
+    printf("  %-4s %4zu of %4zu  %5.1f %%\n", category, solved, n,
+           100.0 * (double)solved / (double)n);
+}
+
+/* Evaluates through a trainer of no steps, whose model is MODEL. */
+static sl_status evaluate(const options *o, sl_config *config, sl_error *err) {
+  sl_trainer *t;
+  sl_status status = sl_trainer_create(&t, config, SL_EXTENT_EVALUATION, err);
+  if (status) return status;
+  double success;
+  int json = o->json;
+  if (json) printf("{\"held_out\":%zu", t->task.held_out.n);
+  status = sl_evaluate(t, 0, &success, print_category, &json, err);
+  if (!status && json) printf(",\"success\":%.9g}\n", success);
+  if (!status && !json)
+    printf("held-out success: %.1f %% of %zu problems\n", 100.0 * success, t->task.held_out.n);
+  sl_trainer_destroy(t);
+  return status;
+}
+
+/* Sets keys of a loaded configuration that the command line decides. */
+static sl_status adopt(sl_config *config, const options *o, const char *folder, sl_error *err) {
+  char *model = strdup(folder), *backend = strdup(o->backend.backend);
+  if (!model || !backend) {
+    free(model), free(backend);
+    return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  }
+  free(config->model.folder), free(config->run.backend);
+  config->model.folder = model, config->run.backend = backend;
+  config->run.threads = o->backend.threads;
+  config->run.isa = (int)o->backend.isa;
+  config->rl.beta = 0.0; /* an evaluation needs no reference */
+  return SL_OK;
+}
+
+sl_command sl_cmd_eval;
+sl_command sl_cmd_eval;
+int sl_cmd_eval(int argc, char **argv) {
+  options o = {0};
+  argp_parse(&parser, argc, argv, 0, NULL, &o);
+  sl_error err;
+  sl_config config;
+  if (load_config(&config, &o, &err)) return sl_cli_fail(argv[0], &err);
+  sl_status status;
+  if (o.logprobs) {
+    sl_session s;
+    sl_task task = {0};
+    const sl_task_options task_options = sl_config_task_options(&config);
+    status = sl_session_open(&s, o.model, &o.backend, &err);
+    if (!status) {
+      if (!o.tokens) status = sl_task_load(&task, &task_options, &err);
+      if (!status) status = write_logprobs(&o, &s, &task.held_out, &err);
+      sl_task_free(&task);
+      sl_session_close(&s);
+    }
+    sl_config_free(&config);
+  } else {
+    char *folder;
+    status = sl_session_find_model(&folder, o.model, &err);
+    if (!status) status = adopt(&config, &o, folder, &err);
+    if (!status) {
+      status = evaluate(&o, &config, &err);
+      free(folder);
+    } else {
+      sl_config_free(&config);
+    }
+  }
+  return status ? sl_cli_fail(argv[0], &err) : SL_EXIT_OK;
+}

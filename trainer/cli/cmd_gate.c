@@ -1,0 +1,198 @@
+/* sluice gate list | show NAME | plot NAME...: the gates at hand, what a file says, and their
+ * curves (spec G1). */
+#include "kernels/support/cli.h"
+#include "kernels/support/cli_options.h"
+
+#include "kernels/support/plot.h"
+
+#include <sluice/gate.h>
+
+#include <argp.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { POINTS = 601, GATE_LIMIT = 8 };
+
+typedef struct {
+  const char *out;
+  double r_max;
+  int negative;
+  const char *word[GATE_LIMIT + 1];
+  int words;
+} options;
+
+static error_t parse_option(int key, char *arg, struct argp_state *state) {
+  options *o = state->input;
+  switch (key) {
+    case 'o':
+      o->out = arg;
+      return 0;
+    case 'r':
+      o->r_max = sl_argp_number(state, "r-max", arg, 1e-6, 1e6);
+      return 0;
+    case 'n':
+      o->negative = 1;
+      return 0;
+    case ARGP_KEY_ARG:
+      if (o->words == GATE_LIMIT + 1)
+        argp_error(state, "at most %d gates in one picture", GATE_LIMIT);
+      o->word[o->words++] = arg;
+      return 0;
+    case ARGP_KEY_NO_ARGS:
+      argp_usage(state);
+      return 0;
+    default:
+      return ARGP_ERR_UNKNOWN;
+  }
+}
+
+static const struct argp_option option_rows[] = {
+    {"out", 'o', "FILE", 0, "plot: the SVG to write (default gates.svg; '-' is standard output)",
+     0},
+    {"r-max", 'r', "R", 0, "plot: ratios from 0 to R (default 4)", 0},
+    {"negative", 'n', 0, 0, "plot: the gate of A <= 0 (default A > 0)", 0},
+    {0}};
+static const struct argp parser = {
+    option_rows,
+    parse_option,
+    "list\nshow NAME\nplot NAME...",
+    "The gates at hand, what a gate file says, and pictures of f, f' and r f'.\v"
+    "NAME is a built-in gate, or a file: a path that holds a '/' or ends in .gate.",
+    NULL,
+    NULL,
+    NULL};
+
+static int list_gates(void) {
+  for (size_t i = 0; i < sl_gate_builtin_count(); i++) {
+    sl_gate gate;
+    sl_gate_definition *def = NULL;
+    sl_error err;
+    if (sl_gate_load(&gate, &def, sl_gate_builtin_name(i), NULL, 0, &err) != SL_OK)
+      return sl_cli_fail("sluice gate", &err);
+    printf("%-16s %s\n", sl_gate_definition_name(def), sl_gate_definition_citation(def));
+    sl_gate_definition_free(def);
+  }
+  return SL_EXIT_OK;
+}
+
+static void show_side(const sl_gate_definition *def, int positive, const char *label) {
+  char text[4000];
+  if (sl_gate_definition_expression(def, positive, 0, text, sizeof text))
+    printf("%s f  = %s\n", label, text);
+  else if (!sl_gate_definition_has_value(def, positive))
+    printf("%s f    absent: a weight alone\n", label);
+  if (sl_gate_definition_expression(def, positive, 1, text, sizeof text))
+    printf("%s f' = %s\n", label, text);
+  const double ratios[] = {0, 0.5, 0.8, 1, 1.2, 2, 5, 100};
+  double f[8], w[8];
+  sl_gate_evaluate64(def, positive, ratios, f, w, 8);
+  printf("%s %10s %14s %14s %14s\n", label, "r", "f", "f'", "r f'");
+  for (int i = 0; i < 8; i++) {
+    printf("%s %10g ", label, ratios[i]);
+    if (isnan(f[i]))
+      printf("%14s", "-");
+    else
+      printf("%14.8g", f[i]);
+    printf(" %14.8g %14.8g\n", w[i], ratios[i] * w[i]);
+  }
+}
+
+static int show_gate(const char *name) {
+  sl_gate gate;
+  sl_gate_definition *def = NULL;
+  sl_error err;
+  if (sl_gate_load(&gate, &def, name, NULL, 0, &err) != SL_OK)
+    return sl_cli_fail("sluice gate", &err);
+  printf("gate %s\n%s\n", sl_gate_definition_name(def), sl_gate_definition_citation(def));
+  printf("weight by %s\n", gate.family == SL_GATE_EXPRESSION
+                               ? "its expression in binary64 (spec G3.1)"
+                               : "a correctly rounded kernel (spec O2.1, O2.2)");
+  for (size_t i = 0; i < sl_gate_definition_parameters(def); i++) {
+    const sl_gate_parameter_info p = sl_gate_definition_parameter(def, i);
+    printf("parameter %s in [%g, %g]: %g for A > 0, %g for A <= 0\n", p.name, p.low, p.high,
+           p.value[1], p.value[0]);
+  }
+  show_side(def, 1, "A > 0: ");
+  show_side(def, 0, "A <= 0:");
+  sl_gate_definition_free(def);
+  return SL_EXIT_OK;
+}
+
+typedef struct {
+  double r[POINTS], y[3][GATE_LIMIT][POINTS];
+  char label[GATE_LIMIT][64];
+} curves;
+
+/* f is drawn centred, f(r) - f(1): a constant moves no gradient. */
+static int fill_curves(curves *c, const options *o) {
+  for (int i = 0; i < POINTS; i++) c->r[i] = o->r_max * i / (POINTS - 1);
+  for (int g = 1; g < o->words; g++) {
+    sl_gate gate;
+    sl_gate_definition *def = NULL;
+    sl_error err;
+    const double one = 1;
+    double at_one, weight;
+    if (sl_gate_load(&gate, &def, o->word[g], NULL, 0, &err) != SL_OK)
+      return sl_cli_fail("sluice gate", &err);
+    sl_gate_evaluate64(def, !o->negative, c->r, c->y[0][g - 1], c->y[1][g - 1], POINTS);
+    sl_gate_evaluate64(def, !o->negative, &one, &at_one, &weight, 1);
+    for (int i = 0; i < POINTS; i++) {
+      c->y[0][g - 1][i] -= at_one;
+      c->y[2][g - 1][i] = c->r[i] * c->y[1][g - 1][i];
+    }
+    snprintf(c->label[g - 1], sizeof c->label[g - 1], "%s", sl_gate_definition_name(def));
+    sl_gate_definition_free(def);
+  }
+  return SL_EXIT_OK;
+}
+
+static int write_plot(const curves *c, const options *o) {
+  static const char *const titles[] = {"f(r) - f(1)", "f'(r)", "r f'(r)"};
+  const int gates = o->words - 1;
+  sl_plot_curve curve[3][GATE_LIMIT];
+  sl_plot_panel panel[3];
+  for (int k = 0; k < 3; k++) {
+    for (int g = 0; g < gates; g++)
+      curve[k][g] = (sl_plot_curve){c->label[g], c->r, c->y[k][g], POINTS, 0};
+    panel[k] = (sl_plot_panel){.title = titles[k],
+                               .x_label = "importance ratio r",
+                               .curve = curve[k],
+                               .curves = (size_t)gates};
+  }
+  FILE *out = strcmp(o->out, "-") == 0 ? stdout : fopen(o->out, "w");
+  if (!out) {
+    fprintf(stderr, "sluice gate: error: %s: %s\n", o->out, strerror(errno));
+    return SL_EXIT_SYSTEM;
+  }
+  sl_plot_write(out, o->negative ? "Gates for A <= 0" : "Gates for A > 0", NULL, panel, 3, 3);
+  const int failed = ferror(out) | (out == stdout ? fflush(out) : fclose(out));
+  if (failed)
+    fprintf(stderr, "sluice gate: error: %s: could not be written\n", o->out);
+  else if (out != stdout)
+    printf("%s\n", o->out);
+  return failed ? SL_EXIT_SYSTEM : SL_EXIT_OK;
+}
+
+static int plot_gates(const options *o) {
+  curves *c = malloc(sizeof *c);
+  if (!c) return SL_EXIT_SYSTEM;
+  int code = fill_curves(c, o);
+  if (code == SL_EXIT_OK) code = write_plot(c, o);
+  free(c);
+  return code;
+}
+
+sl_command sl_cmd_gate;
+sl_command sl_cmd_gate;
+int sl_cmd_gate(int argc, char **argv) {
+  options o = {.out = "gates.svg", .r_max = 4};
+  argp_parse(&parser, argc, argv, 0, NULL, &o);
+  if (strcmp(o.word[0], "list") == 0 && o.words == 1) return list_gates();
+  if (strcmp(o.word[0], "show") == 0 && o.words == 2) return show_gate(o.word[1]);
+  if (strcmp(o.word[0], "plot") == 0 && o.words >= 2) return plot_gates(&o);
+  fprintf(stderr, "sluice gate: error: expected 'list', 'show NAME' or 'plot NAME...'\n");
+  return SL_EXIT_USAGE;
+}

@@ -1,0 +1,162 @@
+/* sluice sample MODEL PROMPT...: completions of prompts. */
+#include "kernels/support/cli.h"
+#include "trainer/run/model_session.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROMPTS_MAX 256
+#define MAX_NEW ((size_t)16) /* unless told otherwise */
+
+typedef struct {
+  sl_backend_options backend;
+  const char *words[PROMPTS_MAX + 1];
+  int n_words, json;
+  size_t count, max_new; /* max_new 0: not told */
+  sl_sampling how;
+} options;
+
+static error_t parse(int key, char *arg, struct argp_state *state) {
+  options *o = state->input;
+  switch (key) {
+    case ARGP_KEY_INIT:
+      state->child_inputs[0] = &o->backend;
+      return 0;
+    case 'n':
+      o->count = (size_t)sl_argp_whole(state, "count", arg, 1, 10000);
+      return 0;
+    case 'm':
+      o->max_new = (size_t)sl_argp_whole(state, "max-new", arg, 1, 100000);
+      return 0;
+    case 'T':
+      o->how.temperature = (float)sl_argp_number(state, "temperature", arg, 0, 100);
+      return 0;
+    case 'K':
+      o->how.top_k = (uint32_t)sl_argp_whole(state, "top-k", arg, 0, 4294967295.0);
+      return 0;
+    case 'P':
+      o->how.top_p = sl_argp_number(state, "top-p", arg, 1e-6, 1);
+      return 0;
+    case 'S':
+      o->how.seed = (uint64_t)sl_argp_whole(state, "seed", arg, 0, 9007199254740992.0);
+      return 0;
+    case 'j':
+      o->json = 1;
+      return 0;
+    case ARGP_KEY_ARG:
+      if (o->n_words > PROMPTS_MAX) argp_error(state, "at most %d prompts", PROMPTS_MAX);
+      o->words[o->n_words++] = arg;
+      return 0;
+    case ARGP_KEY_END:
+      if (o->n_words < 2) argp_error(state, "a model and at least one prompt are needed");
+      return 0;
+    default:
+      return ARGP_ERR_UNKNOWN;
+  }
+}
+
+static const struct argp_option rows[] = {
+    {"count", 'n', "N", 0, "completions of each prompt (default 1)", 0},
+    {"max-new", 'm', "N", 0,
+     "longest completion in tokens (default: 16, or fewer where the model has no room)", 0},
+    {"temperature", 'T', "T", 0, "0 (default) is greedy", 0},
+    {"top-k", 'K', "K", 0, "sample among the K likeliest tokens; 0 (default): off", 0},
+    {"top-p", 'P', "P", 0, "sample within this share of probability; 1 (default): off", 0},
+    {"seed", 'S', "SEED", 0, "seed of the draws (default 1)", 0},
+    {"json", 'j', NULL, 0, "one JSON object a completion", 0},
+    {0}};
+static const struct argp_child children[] = {{&sl_backend_argp, 0, NULL, 0}, {0}};
+static const struct argp parser = {
+    rows,
+    parse,
+    "MODEL PROMPT...",
+    "Prints completions of prompts by MODEL, a model folder or a run's folder.",
+    children,
+    NULL,
+    NULL};
+
+static sl_status print_completion(const options *o, const sl_session *s, const sl_rollout *r,
+                                  size_t q, sl_error *err) {
+  const char *prompt = o->words[1 + q / o->count];
+  const size_t first = r->seq[q] + r->prompt_length[q], n = r->seq[q + 1] - first;
+  double logp = 0.0;
+  for (size_t i = first - 1; i < first + n - 1; i++) logp += (double)r->logp[i];
+  char *text;
+  const sl_status status = sl_tokenizer_decode(s->tokenizer, r->ids + first, n, &text, err);
+  if (status) return status;
+  if (o->json) {
+    fputs("{\"prompt\":", stdout), sl_cli_json_text(stdout, prompt);
+    fputs(",\"completion\":", stdout), sl_cli_json_text(stdout, text);
+    printf(",\"ended\":%s,\"logprob\":%.9g}\n", r->ended[q] ? "true" : "false", logp);
+  } else {
+    printf("%s%s%s\n", prompt, text, r->ended[q] ? "" : " ...");
+  }
+  free(text);
+  return SL_OK;
+}
+
+static sl_status encode_prompts(const options *o, const sl_session *s, sl_prompts *p,
+                                size_t *longest, sl_error *err) {
+  const size_t n = (size_t)o->n_words - 1;
+  size_t room = 0;
+  for (size_t i = 0; i < n; i++) room += strlen(o->words[1 + i]);
+  p->n = n;
+  p->offset = calloc(n + 1, sizeof *p->offset);
+  p->ids = calloc(room + 1, sizeof *p->ids);
+  if (!p->offset || !p->ids) return sl_fail(err, SL_ERR_MEMORY, "no memory for prompts");
+  for (size_t i = 0; i < n; i++) {
+    char where[32];
+    size_t count;
+    snprintf(where, sizeof where, "prompt %zu", i + 1);
+    const sl_status status =
+        sl_tokenizer_encode(s->tokenizer, where, o->words[1 + i], strlen(o->words[1 + i]),
+                            p->ids + p->offset[i], room - p->offset[i], &count, err);
+    if (status) return status;
+    p->offset[i + 1] = p->offset[i] + (uint32_t)count;
+    if (count > *longest) *longest = count;
+  }
+  return SL_OK;
+}
+
+static sl_status sample(const options *o, const sl_session *s, sl_error *err) {
+  sl_prompts prompts = {0};
+  sl_generator *g = NULL;
+  sl_rollout r = {0};
+  size_t longest = 0;
+  sl_status status =
+      s->tokenizer
+          ? encode_prompts(o, s, &prompts, &longest, err)
+          : sl_fail(err, SL_ERR_INPUT, "%s: no tokenizer of Sluice's in the folder", o->words[0]);
+  const size_t positions = s->parameters.layout->shape.max_positions;
+  const size_t fitting =
+      longest < positions && positions - longest < MAX_NEW ? positions - longest : MAX_NEW;
+  const size_t max_new = o->max_new ? o->max_new : fitting;
+  if (!status && (max_new > positions || longest > positions - max_new))
+    status = sl_fail(err, SL_ERR_USAGE,
+                     "a prompt of %zu tokens and %zu new ones exceed the model's %zu positions",
+                     longest, max_new, positions);
+  if (!status)
+    status = sl_generator_create(&g, s->ctx, s->parameters.layout, s->parameters.data,
+                                 prompts.n * o->count, longest + max_new, err);
+  if (!status) status = sl_generate(g, &prompts, o->count, max_new, &o->how, &r, err);
+  for (size_t q = 0; !status && q < r.n; q++) status = print_completion(o, s, &r, q, err);
+  sl_generator_destroy(g);
+  free(prompts.offset), free(prompts.ids);
+  return status;
+}
+
+sl_command sl_cmd_sample;
+sl_command sl_cmd_sample;
+int sl_cmd_sample(int argc, char **argv) {
+  options o = {.count = 1, .how = {.top_p = 1.0, .seed = 1}};
+  argp_parse(&parser, argc, argv, 0, NULL, &o);
+  sl_error err;
+  sl_session s;
+  sl_status status = sl_session_open(&s, o.words[0], &o.backend, &err);
+  if (!status) {
+    status = sample(&o, &s, &err);
+    sl_session_close(&s);
+  }
+  return status ? sl_cli_fail(argv[0], &err) : SL_EXIT_OK;
+}

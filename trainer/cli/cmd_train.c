@@ -1,0 +1,276 @@
+/* sluice train CONFIG and sluice resume RUN. */
+#include "kernels/support/cli.h"
+#include "kernels/support/cli_options.h"
+#include "trainer/files/file.h"
+#include "trainer/run/run_phases.h"
+
+#include <argp.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+  const char *path;
+  sl_set_options sets;
+  int dry_run, help_config;
+  sl_train_options train;
+} options;
+
+static error_t parse_common(int key, char *arg, struct argp_state *state) {
+  options *o = state->input;
+  switch (key) {
+    case 'q':
+      o->train.quiet = 1;
+      return 0;
+    case 'j':
+      o->train.json = 1;
+      return 0;
+    case ARGP_KEY_ARG:
+      if (o->path) argp_error(state, "one path is enough: '%s' is too much", arg);
+      o->path = arg;
+      return 0;
+    default:
+      return ARGP_ERR_UNKNOWN;
+  }
+}
+
+static error_t parse_train(int key, char *arg, struct argp_state *state) {
+  options *o = state->input;
+  switch (key) {
+    case ARGP_KEY_INIT:
+      state->child_inputs[0] = &o->sets;
+      return 0;
+    case 'n':
+      o->dry_run = 1;
+      return 0;
+    case 'c':
+      o->help_config = 1;
+      return 0;
+    case ARGP_KEY_END:
+      if (!o->path && !o->help_config)
+        argp_error(state,
+                   "a configuration is missing; 'default' stands for the built-in one, "
+                   "--help-config prints it");
+      return 0;
+    default:
+      return parse_common(key, arg, state);
+  }
+}
+
+static error_t parse_resume(int key, char *arg, struct argp_state *state) {
+  options *o = state->input;
+  if (key == ARGP_KEY_END && !o->path) argp_error(state, "a run's folder is missing");
+  return parse_common(key, arg, state);
+}
+
+static const struct argp_option train_rows[] = {
+    {"dry-run", 'n', NULL, 0, "print parameters, memory (which is not taken) and steps, and stop",
+     0},
+    {"help-config", 'c', NULL, 0, "print the default configuration with every key explained", 0},
+    {"quiet", 'q', NULL, 0, "no progress", 0},
+    {"json", 'j', NULL, 0, "the closing summary as one JSON object", 0},
+    {0}};
+static const struct argp_option resume_rows[] = {
+    {"quiet", 'q', NULL, 0, "no progress", 0},
+    {"json", 'j', NULL, 0, "the closing summary as one JSON object", 0},
+    {0}};
+
+static const struct argp_child train_children[] = {{&sl_set_argp, 0, NULL, 0}, {0}};
+static const struct argp train_parser = {
+    train_rows,
+    parse_train,
+    "CONFIG",
+    "Trains a policy: supervised warm start, then group-relative policy optimisation under a gate. "
+    "CONFIG is a YAML file, or 'default'. The run's "
+    "folder (run.out) receives configuration, metrics, ledger, checkpoints and the model. SIGINT "
+    "or "
+    "SIGTERM finish the step and write a checkpoint; a second one stops at once.",
+    train_children,
+    NULL,
+    NULL};
+static const struct argp resume_parser = {
+    resume_rows,
+    parse_resume,
+    "RUN",
+    "Goes on with an interrupted run from its newest checkpoint; the result has the bits of an "
+    "uninterrupted run.",
+    NULL,
+    NULL,
+    NULL};
+
+static void print_summary(const options *o, const sl_run_files *run, const sl_train_result *r) {
+  if (o->train.json) {
+    fputs("{\"run\":", stdout), sl_cli_json_text(stdout, run->path);
+    printf(",\"interrupted\":%s", r->interrupted ? "true" : "false");
+    if (!isnan(r->success_before)) printf(",\"success_before\":%.9g", r->success_before);
+    if (!isnan(r->success_after)) printf(",\"success_after\":%.9g", r->success_after);
+    printf(",\"state\":\"%s\"}\n", r->state);
+    return;
+  }
+  if (r->interrupted) {
+    printf("Interrupted; a checkpoint is written. 'sluice resume %s' goes on with it.\n",
+           run->path);
+    return;
+  }
+  if (!isnan(r->success_before))
+    printf("held-out success before RL: %.1f %%\n", 100.0 * r->success_before);
+  if (!isnan(r->success_after))
+    printf("held-out success after RL:  %.1f %%\n", 100.0 * r->success_after);
+  printf("run:   %s\nstate: %s\n", run->path, r->state);
+}
+
+/* What a user would find out after hours: answers that cannot be given, because completions end
+ * before them. */
+static void note_long_answers(const sl_trainer *t, const char *command) {
+  const size_t limit = (size_t)t->config.rl.max_new_tokens, n = t->task.train.n;
+  const size_t beyond = t->task.reward == SL_REWARD_EXACT && t->config.rl.steps
+                            ? sl_task_answers_beyond(&t->task.train, limit)
+                            : 0;
+  if (beyond)
+    fprintf(stderr,
+            "%s: note: %zu of %zu answers are longer than rl.max_new_tokens (%zu, the end token "
+            "included): they will never be rewarded\n",
+            command, beyond, n, limit);
+}
+
+/* A run that failed is not lost. */
+static void advise(const sl_run_files *run) {
+  char *newest = NULL;
+  if (sl_checkpoint_newest(&newest, run->path, NULL) == SL_OK)
+    fprintf(stderr, "The newest checkpoint is %s; 'sluice resume %s' goes on from there.\n", newest,
+            run->path);
+  free(newest);
+}
+
+static int run_to_end(const options *o, const char *command, sl_trainer *t, sl_run_files *run) {
+  sl_error err;
+  sl_train_result result;
+  const sl_status status = sl_train(t, run, &o->train, &result, &err);
+  if (status) {
+    const int code = sl_cli_fail(command, &err);
+    advise(run);
+    return code;
+  }
+  print_summary(o, run, &result);
+  return result.interrupted ? SL_EXIT_INTERRUPTED : SL_EXIT_OK;
+}
+
+static void print_memory(const sl_trainer *t) {
+  const sl_memory_plan *p = &t->plan;
+  const struct {
+    const char *what;
+    size_t bytes;
+  } rows[] = {{"parameters", p->parameters},   {"moments", p->moments}, {"gradients", p->gradients},
+              {"activations", p->activations}, {"rollout", p->rollout}, {"cache", p->cache},
+              {"reference", p->reference},     {"buffers", p->buffers}};
+  printf("memory:      %.1f MiB, and the kernels' workspace:",
+         (double)sl_memory_plan_bytes(p) / 1048576.0);
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+    if (rows[i].bytes)
+      printf("%s %s %.1f", i ? "," : "", rows[i].what, (double)rows[i].bytes / 1048576.0);
+  putchar('\n');
+}
+
+static void print_plan(const sl_trainer *t) {
+  const sl_config *c = &t->config;
+  printf("backend:     %s, %d threads\n", sl_context_backend(t->ctx), sl_context_threads(t->ctx));
+  printf("parameters:  %zu (vocabulary %zu)\n", t->policy.layout->n_parameters,
+         t->policy.layout->shape.vocab);
+  print_memory(t);
+  printf("problems:    %zu warm start, %zu RL, %zu held out\n", t->task.warm.n, t->task.train.n,
+         t->task.held_out.n);
+  printf("warm start:  at most %lld steps of %lld problems, until held-out success %.2f\n",
+         (long long)c->sft.steps, (long long)c->sft.batch, c->sft.stop_success);
+  printf(
+      "RL:          %lld steps of %lld prompts x %lld completions, %lld updates an epoch, %lld "
+      "epochs\n",
+      (long long)c->rl.steps, (long long)c->rl.prompts, (long long)c->rl.group,
+      (long long)c->rl.updates, (long long)c->rl.epochs);
+  printf("longest:     %zu tokens\n", t->max_length);
+}
+
+static int train(const options *o, const char *command) {
+  sl_error err;
+  sl_config config;
+  const char *file = strcmp(o->path, "default") == 0 ? NULL : o->path;
+  if (sl_config_load(&config, file, o->sets.items, o->sets.n, &err))
+    return sl_cli_fail(command, &err);
+  if (!o->dry_run && sl_run_check_new(config.run.out, &err)) {
+    sl_config_free(&config);
+    return sl_cli_fail(command, &err);
+  }
+  sl_trainer *t;
+  if (sl_trainer_create(&t, &config, o->dry_run ? SL_EXTENT_PLAN : SL_EXTENT_TRAINING, &err))
+    return sl_cli_fail(command, &err);
+  int code = SL_EXIT_OK;
+  sl_run_files run;
+  note_long_answers(t, command);
+  if (o->dry_run) {
+    print_plan(t);
+  } else if (sl_run_create(&run, t->config.run.out, &t->config, &err)) {
+    code = sl_cli_fail(command, &err);
+  } else {
+    code = run_to_end(o, command, t, &run);
+    sl_run_close(&run);
+  }
+  sl_trainer_destroy(t);
+  return code;
+}
+
+sl_command sl_cmd_train;
+sl_command sl_cmd_train;
+int sl_cmd_train(int argc, char **argv) {
+  options o = {0};
+  argp_parse(&train_parser, argc, argv, 0, NULL, &o);
+  if (o.help_config) {
+    sl_error err;
+    return sl_config_print_help(stdout, &err) ? sl_cli_fail(argv[0], &err) : SL_EXIT_OK;
+  }
+  return train(&o, argv[0]);
+}
+
+/* A trainer as the newest checkpoint of a run that we hold describes it. */
+static sl_status restore(sl_trainer *t, sl_run_files *run, sl_error *err) {
+  char *checkpoint = NULL;
+  sl_checkpoint_state state;
+  sl_status status = sl_checkpoint_newest(&checkpoint, run->path, err);
+  if (!status) status = sl_checkpoint_read(t, checkpoint, &state, err);
+  if (!status) status = sl_reference_restore(t, run->path, state.reference, err);
+  if (!status) status = sl_run_reopen(run, state.metrics_size, state.ledger_size, err);
+  free(checkpoint);
+  return status;
+}
+
+static sl_status load_run_config(sl_config *out, const char *run, sl_error *err) {
+  char *path = sl_path_join(run, SL_RUN_CONFIG);
+  const sl_status status = path ? sl_config_load(out, path, NULL, 0, err)
+                                : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  free(path);
+  return status;
+}
+
+static int resume(const options *o, const char *command) {
+  sl_error err;
+  sl_config config;
+  sl_trainer *t = NULL;
+  sl_run_files run;
+  if (load_run_config(&config, o->path, &err)) return sl_cli_fail(command, &err);
+  if (sl_run_open(&run, o->path, &err)) {
+    sl_config_free(&config);
+    return sl_cli_fail(command, &err);
+  }
+  sl_status status = sl_trainer_create(&t, &config, SL_EXTENT_TRAINING, &err);
+  if (!status) status = restore(t, &run, &err);
+  const int code = status ? sl_cli_fail(command, &err) : run_to_end(o, command, t, &run);
+  sl_run_close(&run);
+  sl_trainer_destroy(t);
+  return code;
+}
+
+sl_command sl_cmd_resume;
+sl_command sl_cmd_resume;
+int sl_cmd_resume(int argc, char **argv) {
+  options o = {0};
+  argp_parse(&resume_parser, argc, argv, 0, NULL, &o);
+  return resume(&o, argv[0]);
+}

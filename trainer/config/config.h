@@ -1,0 +1,99 @@
+/* The configuration of a run (spec F2): config.def as a struct, read from YAML, checked against its
+ * schema. */
+#ifndef SLUICE_CONFIG_H
+#define SLUICE_CONFIG_H
+
+#include "trainer/model/model_layout.h"
+#include "trainer/tasks/tasks.h"
+
+#include <sluice/status.h>
+#include <sluice/types.h>
+
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#define SL_CONFIG_VALUES_MAX 8
+
+/* A mapping of names to numbers; real is the text read by strtod, real32 by strtof. */
+typedef struct {
+  size_t n;
+  struct {
+    char name[32], text[48];
+    double real;
+    float real32;
+  } items[SL_CONFIG_VALUES_MAX];
+} sl_config_values;
+
+typedef enum {
+#define SL_SECTION(section, help)
+#define SL_END(section)
+#define SL_INT(section, key, def, min, max, help) SL_KEY_##section##_##key,
+#define SL_REAL(section, key, def, min, max, help) SL_KEY_##section##_##key,
+#define SL_REAL32(section, key, def, min, max, help) SL_KEY_##section##_##key,
+#define SL_BOOL(section, key, def, help) SL_KEY_##section##_##key,
+#define SL_CHOICE(section, key, def, words, help) SL_KEY_##section##_##key,
+#define SL_TEXT(section, key, def, help) SL_KEY_##section##_##key,
+#define SL_VALUES(section, key, help) SL_KEY_##section##_##key,
+#include "config.def"
+  SL_KEY_COUNT
+} sl_config_key;
+
+/* Where a value was set: its default, line and column of the file, or the --set argument of that
+ * number (from 1). */
+typedef struct {
+  enum { SL_FROM_DEFAULT, SL_FROM_FILE, SL_FROM_ARGUMENT } from;
+  size_t line, column;
+} sl_config_place;
+
+typedef struct {
+#define SL_SECTION(section, help) struct {
+#define SL_END(section) \
+  }                     \
+  section;
+#define SL_INT(section, key, def, min, max, help) int64_t key;
+#define SL_REAL(section, key, def, min, max, help) double key;
+#define SL_REAL32(section, key, def, min, max, help) float key;
+#define SL_BOOL(section, key, def, help) int key;
+#define SL_CHOICE(section, key, def, words, help) int key;
+#define SL_TEXT(section, key, def, help) char *key;
+#define SL_VALUES(section, key, help) sl_config_values key;
+#include "config.def"
+  char *file; /* as given; NULL: defaults */
+  sl_config_place place[SL_KEY_COUNT];
+} sl_config;
+
+/* Choices, in the order of their words. */
+enum { SL_CONFIG_ISA_BEST, SL_CONFIG_ISA_AVX2, SL_CONFIG_ISA_AVX512 };
+
+/* Defaults, then the file (NULL: none; spec F2.1, F2.2 and F2.3), then each "section.key=value" of
+ * sets in order, then the checks between keys. SL_ERR_IO if the file cannot be read; SL_ERR_INPUT
+ * with "file:line:column: section.key: what was expected, what was found"; for a bad
+ * --set SL_ERR_USAGE with "--set N: ...". */
+sl_status sl_config_load(sl_config *out, const char *file, const char *const *sets, size_t n_sets,
+                         sl_error *err);
+void sl_config_free(sl_config *config);
+
+/* SL_ERR_INPUT (SL_ERR_USAGE, if the value came from --set) with the place of a key; for checks
+ * that need more than the configuration. */
+sl_status sl_config_fail(const sl_config *config, sl_config_key key, sl_error *err,
+                         const char *format, ...) __attribute__((format(printf, 4, 5)));
+
+/* All values as YAML that reads back to the same bits; with_help adds ranges and explanations as
+ * comments. */
+sl_status sl_config_print(const sl_config *config, FILE *out, int with_help, sl_error *err);
+/* The default configuration, documented (sluice train --help-config). */
+sl_status sl_config_print_help(FILE *out, sl_error *err);
+
+/* What other parts take from a configuration. Texts stay the configuration's. */
+sl_model_shape sl_config_model_shape(const sl_config *config, size_t vocab);
+sl_task_options sl_config_task_options(const sl_config *config);
+
+/* True if gate.name is a built-in family; else it is a file, for the gate parser. */
+int sl_config_gate_is_builtin(const sl_config *config);
+/* The objective with its gate; an expression gate is left with family SL_GATE_EXPRESSION and
+ * function and expression NULL, for the caller to set. SL_ERR_INPUT with the place of a parameter
+ * that the family does not have or that is out of range. */
+sl_status sl_config_objective(const sl_config *config, sl_objective *out, sl_error *err);
+
+#endif

@@ -1,0 +1,111 @@
+/* Prints a configuration as YAML that reads back to the same bits (spec F2.2), and the documented
+ * defaults. */
+#include "config_schema.h"
+
+#include "kernels/support/decimal.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A double-quoted scalar; bytes of 0x80 and above are UTF-8 and pass. */
+static int format_text(const char *text, char *out, size_t size) {
+  size_t n = 0;
+  out[n++] = '"';
+  for (; *text; text++) {
+    const unsigned char c = (unsigned char)*text;
+    if (n + 8 > size) return 0;
+    if (c < 0x20 || c == 0x7f)
+      n += (size_t)snprintf(out + n, size - n, "\\x%02x", c);
+    else if (c == '"' || c == '\\')
+      out[n++] = '\\', out[n++] = (char)c;
+    else
+      out[n++] = (char)c;
+  }
+  out[n++] = '"';
+  out[n] = 0;
+  return 1;
+}
+
+static int format_values(const sl_config_values *values, char *out, size_t size) {
+  size_t n = (size_t)snprintf(out, size, "{");
+  for (size_t i = 0; i < values->n; i++) {
+    char name[200];
+    if (!format_text(values->items[i].name, name, sizeof name) ||
+        n + sizeof name + sizeof values->items[i].text > size)
+      return 0;
+    n +=
+        (size_t)snprintf(out + n, size - n, "%s%s: %s", i ? ", " : "", name, values->items[i].text);
+  }
+  snprintf(out + n, size - n, "}");
+  return 1;
+}
+
+static int format_value(const sl_config *config, sl_config_key key, char *out, size_t size) {
+  const sl_config_row *row = &sl_config_rows[key];
+  const void *value = (const char *)config + row->offset;
+  switch (row->type) {
+    case SL_CONFIG_INT:
+      snprintf(out, size, "%" PRId64, *(const int64_t *)value);
+      return 1;
+    case SL_CONFIG_REAL:
+      sl_shortest_double(out, *(const double *)value);
+      return 1;
+    case SL_CONFIG_REAL32:
+      sl_shortest_float(out, *(const float *)value);
+      return 1;
+    case SL_CONFIG_BOOL:
+      snprintf(out, size, "%s", *(const int *)value ? "true" : "false");
+      return 1;
+    case SL_CONFIG_CHOICE: {
+      const char *word = row->words;
+      for (int i = 0; i < *(const int *)value; i++) word += strcspn(word, "|") + 1;
+      snprintf(out, size, "%.*s", (int)strcspn(word, "|"), word);
+      return 1;
+    }
+    case SL_CONFIG_TEXT:
+      return format_text(*(char *const *)value, out, size);
+    case SL_CONFIG_VALUES:
+      return format_values(value, out, size);
+  }
+  return 0;
+}
+
+static void print_help_comment(const sl_config_row *row, FILE *out) {
+  if (row->min) fprintf(out, "  # %s to %s: %s", row->min, row->max, row->help);
+  if (row->words) fprintf(out, "  # %s: %s", row->words, row->help);
+  if (!row->min && !row->words) fprintf(out, "  # %s", row->help);
+}
+
+sl_status sl_config_print(const sl_config *config, FILE *out, int with_help, sl_error *err) {
+  const char *section = "";
+  size_t s = 0;
+  for (unsigned i = 0; i < SL_KEY_COUNT; i++) {
+    const sl_config_row *row = &sl_config_rows[i];
+    char value[8192];
+    if (!format_value(config, (sl_config_key)i, value, sizeof value))
+      return sl_config_fail(config, (sl_config_key)i, err, "too long to be printed");
+    if (strcmp(section, row->section) != 0) {
+      section = row->section;
+      if (with_help) fprintf(out, "%s# %s\n", i ? "\n" : "", sl_config_sections[s].help);
+      fprintf(out, "%s:\n", section);
+      s++;
+    }
+    fprintf(out, "  %s: %-*s", row->key, with_help ? 24 - (int)strlen(row->key) : 0, value);
+    if (with_help) print_help_comment(row, out);
+    fputc('\n', out);
+  }
+  return ferror(out) ? sl_fail(err, SL_ERR_IO, "the configuration cannot be written") : SL_OK;
+}
+
+sl_status sl_config_print_help(FILE *out, sl_error *err) {
+  sl_config config;
+  sl_status status = sl_config_load(&config, NULL, NULL, 0, err);
+  if (status != SL_OK) return status;
+  fputs(
+      "# A run of `sluice train`. What is here is the default; a file needs only what differs.\n\n",
+      out);
+  status = sl_config_print(&config, out, 1, err);
+  sl_config_free(&config);
+  return status;
+}

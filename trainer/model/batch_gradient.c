@@ -1,0 +1,255 @@
+/* One gradient: forward, loss and backward of the sequences of an optimiser step, whole shards at
+ * once (spec N4.3, O4). */
+#include "batch_gradient.h"
+
+#include "model_activations.h"
+
+#include <string.h>
+
+static void cut_step(sl_cutter *c, sl_step *s) {
+  const size_t n = s->max_sequences, t = s->max_tokens;
+  float **const floats[] = {&s->logp_old, &s->logp_ref, &s->logp,
+                            &s->entropy,  &s->dlogp,    &s->dentropy};
+  uint32_t **const words[] = {&s->ids, &s->position, &s->target};
+  s->sums = sl_cut(c, n, 1, sizeof *s->sums);
+  s->coefficient = sl_cut(c, n, 1, sizeof *s->coefficient);
+  s->seq = sl_cut(c, n + 1, 1, sizeof *s->seq),
+  s->local_seq = sl_cut(c, n + 1, 1, sizeof *s->local_seq);
+  s->shard_seq = sl_cut(c, n, 2, sizeof *s->shard_seq),
+  s->shards = sl_cut(c, n, 1, sizeof *s->shards);
+  s->tokens = sl_cut(c, n, 1, sizeof *s->tokens);
+  s->advantage = sl_cut(c, n, 1, sizeof *s->advantage);
+  for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
+    *floats[i] = sl_cut(c, t, 1, sizeof(float));
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    *words[i] = sl_cut(c, t, 1, sizeof(uint32_t));
+  s->mask = sl_cut(c, t, 1, sizeof *s->mask);
+}
+
+static size_t count_bytes(size_t max_sequences, size_t max_tokens) {
+  sl_step s = {.max_sequences = max_sequences, .max_tokens = max_tokens};
+  sl_cutter c = {0};
+  cut_step(&c, &s);
+  return sl_cutter_bytes(&c);
+}
+
+size_t sl_step_bytes(const sl_context *ctx, size_t max_sequences, size_t max_tokens) {
+  return sl_mirror_bytes(ctx, count_bytes(max_sequences, max_tokens));
+}
+
+sl_status sl_step_create(sl_step *out, sl_context *ctx, size_t max_sequences, size_t max_tokens,
+                         sl_error *err) {
+  sl_step s = {.max_sequences = max_sequences, .max_tokens = max_tokens};
+  if (max_tokens > UINT32_MAX)
+    return sl_fail(err, SL_ERR_MEMORY, "a step of %zu tokens is too large", max_tokens);
+  const sl_status status = sl_mirror_create(&s.mirror, ctx, count_bytes(max_sequences, max_tokens),
+                                            "the tokens of a step", err);
+  if (status) return status;
+  cut_step(&(sl_cutter){.base = s.mirror.host}, &s);
+  *out = s;
+  return SL_OK;
+}
+
+void sl_step_free(sl_step *step) {
+  sl_mirror_free(&step->mirror);
+  memset(step, 0, sizeof *step);
+}
+
+void sl_step_clear(sl_step *step) {
+  step->n_seq = 0;
+  step->seq[0] = 0;
+}
+
+void sl_step_add(sl_step *s, const uint32_t *ids, size_t length, size_t prompt_length,
+                 const float *logp_old, float advantage) {
+  const size_t at = s->seq[s->n_seq];
+  uint32_t tokens = 0;
+  for (size_t i = 0; i < length; i++) {
+    const int learnt = i + 1 >= prompt_length && i + 1 < length;
+    s->ids[at + i] = ids[i];
+    s->position[at + i] = (uint32_t)i;
+    s->target[at + i] = learnt ? ids[i + 1] : 0;
+    s->mask[at + i] = (uint8_t)learnt;
+    s->logp_old[at + i] = logp_old ? logp_old[i] : 0.0f;
+    s->logp_ref[at + i] = 0.0f;
+    tokens += (uint32_t)learnt;
+  }
+  s->tokens[s->n_seq] = tokens;
+  s->advantage[s->n_seq] = advantage;
+  s->n_seq++;
+  s->seq[s->n_seq] = (uint32_t)(at + length);
+}
+
+static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+size_t sl_shards_at_once(size_t n_seq, size_t shards, size_t micro_batch) {
+  const size_t shard = (n_seq + shards - 1) / shards;
+  size_t n = 1;
+  while (n < shards && (!micro_batch || 2 * n * shard <= micro_batch)) n *= 2;
+  return n;
+}
+
+size_t sl_micro_batch_tokens(size_t n_seq, size_t shards, size_t micro_batch, size_t max_length) {
+  const size_t groups = shards / sl_shards_at_once(n_seq, shards, micro_batch),
+               group = (n_seq + groups - 1) / groups;
+  return (micro_batch ? smaller(micro_batch, group) : group) * max_length;
+}
+
+/* Where the kernels find an array of the step. */
+static void *on(const sl_step *s, const void *host) { return sl_mirror_device(&s->mirror, host); }
+
+/* Hands the kernels what the host has filled in. */
+static sl_status push(const sl_step *s) {
+  const size_t n = s->n_seq, t = s->seq[n];
+  const struct {
+    const void *array;
+    size_t bytes;
+  } arrays[] = {{s->ids, t * sizeof *s->ids},
+                {s->position, t * sizeof *s->position},
+                {s->target, t * sizeof *s->target},
+                {s->mask, t * sizeof *s->mask},
+                {s->logp_old, t * sizeof *s->logp_old},
+                {s->logp_ref, t * sizeof *s->logp_ref},
+                {s->advantage, n * sizeof *s->advantage},
+                {s->coefficient, n * sizeof *s->coefficient}};
+  for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
+    SL_TRY(sl_mirror_push(&s->mirror, arrays[i].array, arrays[i].bytes));
+  return SL_OK;
+}
+
+/* The sequences [begin, end) as a batch of their own. */
+static sl_batch micro_batch(const sl_step *s, size_t begin, size_t end) {
+  const uint32_t first = s->seq[begin];
+  for (size_t i = begin; i <= end; i++) s->local_seq[i - begin] = s->seq[i] - first;
+  return (sl_batch){end - begin,
+                    s->local_seq,
+                    on(s, s->ids + first),
+                    on(s, s->position + first),
+                    on(s, s->target + first),
+                    on(s, s->mask + first)};
+}
+
+static sl_status gated(const sl_step *s, sl_model *m, const sl_batch *b, const sl_step_options *o,
+                       size_t begin) {
+  const size_t at = s->seq[begin];
+  const sl_gated_loss_batch loss = {on(s, s->logp + at),
+                                    on(s, s->logp_old + at),
+                                    o->objective->beta > 0 ? on(s, s->logp_ref + at) : NULL,
+                                    on(s, s->entropy + at),
+                                    b->mask,
+                                    b->seq,
+                                    on(s, s->advantage + begin),
+                                    on(s, s->coefficient + begin),
+                                    b->n_seq};
+  float *dentropy = o->objective->gamma > 0 ? on(s, s->dentropy + at) : NULL;
+  return sl_gated_loss(m->ctx, on(s, s->dlogp + at), dentropy, on(s, s->sums + begin), o->objective,
+                       &loss);
+}
+
+/* The gradient of spec O4.5 and O4.6, which no log-prob enters. */
+static sl_status supervised_gradient(const sl_step *s) {
+  for (size_t q = 0; q < s->n_seq; q++) {
+    const float d = (float)-s->coefficient[q];
+    for (size_t i = s->seq[q]; i < s->seq[q + 1]; i++) s->dlogp[i] = s->mask[i] ? d : 0.0f;
+  }
+  return sl_mirror_push(&s->mirror, s->dlogp, s->seq[s->n_seq] * sizeof *s->dlogp);
+}
+
+static void supervised_sums(const sl_step *s) {
+  for (size_t q = 0; q < s->n_seq; q++) {
+    double sum = 0.0;
+    for (size_t i = s->seq[q]; i < s->seq[q + 1]; i++)
+      if (s->mask[i]) sum += s->coefficient[q] * (double)s->logp[i];
+    s->sums[q] = (sl_loss_sums){.objective = sum, .tokens = s->tokens[q]};
+  }
+}
+
+/* The shards of the group from shard k on that have tokens in the sequences [begin, end). */
+static size_t cut_shards(const sl_step *s, const sl_gradients *g, size_t k, size_t begin,
+                         size_t end) {
+  uint32_t *seq = s->shard_seq;
+  size_t n = 0;
+  for (size_t i = 0; i < g->at_once; i++) {
+    const size_t first = larger(begin, sl_shard_begin(k + i, s->n_seq, g->shards));
+    const size_t stop = smaller(end, sl_shard_begin(k + i + 1, s->n_seq, g->shards));
+    if (first >= stop || s->seq[first] == s->seq[stop]) continue;
+    for (size_t q = first; q <= stop; q++) seq[q - first] = s->seq[q] - s->seq[first];
+    s->shards[n++] = (sl_shard){stop - first, s->seq[first] - s->seq[begin], seq,
+                                sl_gradients_total(g, i), sl_gradients_head_total(g, i)};
+    seq += stop - first + 1;
+  }
+  return n;
+}
+
+static sl_status one_micro_batch(const sl_step *s, sl_model *m, sl_gradients *g,
+                                 const sl_step_options *o, size_t k, size_t begin, size_t end) {
+  const sl_batch b = micro_batch(s, begin, end);
+  const size_t at = s->seq[begin];
+  if (b.seq[b.n_seq] == 0) return SL_OK;
+  SL_TRY(sl_model_forward(m, &b, o->inv_temperature, on(s, s->logp + at), on(s, s->entropy + at)));
+  if (o->objective) SL_TRY(gated(s, m, &b, o, begin));
+  const float *dentropy = o->objective && o->objective->gamma > 0 ? on(s, s->dentropy + at) : NULL;
+  const size_t n_shards = cut_shards(s, g, k, begin, end);
+  return sl_model_backward(m, &b, s->shards, n_shards, o->inv_temperature, on(s, s->dlogp + at),
+                           dentropy);
+}
+
+/* Where the micro-batch ends that begins there: after `micro_batch` sequences, but no later than
+ * `end`. */
+static size_t stop_of(const sl_step_options *o, size_t begin, size_t end) {
+  return o->micro_batch ? smaller(begin + o->micro_batch, end) : end;
+}
+
+/* Takes back what the step is judged by. */
+static sl_status pull(const sl_step *s, const sl_step_options *o) {
+  SL_TRY(sl_mirror_pull(&s->mirror, s->logp, s->seq[s->n_seq] * sizeof *s->logp));
+  if (!o->objective) {
+    supervised_sums(s);
+    return SL_OK;
+  }
+  SL_TRY(sl_mirror_pull(&s->mirror, s->entropy, s->seq[s->n_seq] * sizeof *s->entropy));
+  return sl_mirror_pull(&s->mirror, s->sums, s->n_seq * sizeof *s->sums);
+}
+
+sl_status sl_step_gradient(sl_step *s, sl_model *m, sl_gradients *g, const sl_step_options *o) {
+  SL_TRY(sl_model_pack(m));
+  SL_TRY(push(s));
+  if (!o->objective) SL_TRY(supervised_gradient(s));
+  for (size_t k = 0; k < g->shards; k += g->at_once) {
+    const size_t end = sl_shard_begin(k + g->at_once, s->n_seq, g->shards);
+    SL_TRY(sl_gradients_begin_group(g));
+    for (size_t begin = sl_shard_begin(k, s->n_seq, g->shards); begin < end;) {
+      const size_t stop = stop_of(o, begin, end);
+      SL_TRY(one_micro_batch(s, m, g, o, k, begin, stop));
+      begin = stop;
+    }
+    SL_TRY(sl_gradients_end_group(g));
+  }
+  return pull(s, o);
+}
+
+/* No group is larger than the last, and no shard than its last. */
+sl_status sl_step_rehearse(sl_step *s, sl_model *m, sl_gradients *g, const sl_step_options *o) {
+  const size_t k = g->shards - g->at_once, begin = sl_shard_begin(k, s->n_seq, g->shards);
+  for (size_t i = 0; i < s->n_seq; i++) s->coefficient[i] = 0.0;
+  SL_TRY(sl_model_pack(m));
+  SL_TRY(push(s));
+  SL_TRY(sl_gradients_begin_group(g));
+  SL_TRY(one_micro_batch(s, m, g, o, k, begin, stop_of(o, begin, s->n_seq)));
+  return pull(s, o);
+}
+
+sl_status sl_step_logprobs(sl_step *s, sl_model *m, const sl_step_options *o, float *logp,
+                           float *entropy) {
+  SL_TRY(sl_model_pack(m));
+  SL_TRY(push(s));
+  for (size_t begin = 0; begin < s->n_seq;) {
+    const size_t end = stop_of(o, begin, s->n_seq), at = s->seq[begin];
+    const sl_batch b = micro_batch(s, begin, end);
+    SL_TRY(sl_model_forward(m, &b, o->inv_temperature, on(s, logp + at), on(s, entropy + at)));
+    begin = end;
+  }
+  SL_TRY(sl_mirror_pull(&s->mirror, logp, s->seq[s->n_seq] * sizeof *logp));
+  return sl_mirror_pull(&s->mirror, entropy, s->seq[s->n_seq] * sizeof *entropy);
+}

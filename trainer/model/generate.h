@@ -1,0 +1,58 @@
+/* Rollouts: completions of prompts by sampling or greedily (spec N5.5, T3, T4.4). */
+#ifndef SLUICE_GENERATE_H
+#define SLUICE_GENERATE_H
+
+#include "model.h"
+#include "trainer/files/tokenizer.h"
+
+/* Encoded prompts, one after the other. */
+typedef struct {
+  size_t n;
+  uint32_t *offset; /* (n + 1) */
+  uint32_t *ids;
+} sl_prompts;
+
+/* Sequences of a rollout, packed: prompt, completion (its end token included, if it ended).
+ * Sequence p * group + g is completion g of prompt p. */
+typedef struct {
+  size_t n;
+  uint32_t *seq;            /* (n + 1) offsets of tokens */
+  uint32_t *prompt_length;  /* (n) */
+  uint8_t *ended;           /* (n) 1 if the end token was drawn */
+  uint32_t *ids, *position; /* (T) */
+  float *logp, *entropy; /* (T) at the place of the token that predicts: logp[i] is that of ids[i +
+                            1]; 0 in prompts */
+} sl_rollout;
+
+typedef struct sl_generator sl_generator;
+
+/* A generator for up to max_sequences sequences of up to max_length tokens (prompt and completion
+ * together). Owns a cache for all of them, a model without backward pass that takes
+ * max(max_sequences, max_length) tokens at a time, and buffers; allocates nothing afterwards. */
+sl_status sl_generator_create(sl_generator **out, sl_context *ctx, const sl_model_layout *layout,
+                              const float *parameters, size_t max_sequences, size_t max_length,
+                              sl_error *err);
+void sl_generator_destroy(sl_generator *generator);
+
+/* Bytes of the three blocks that such a generator would take: the model's; logits, hidden rows and
+ * cache; tokens. cache is a part of work.
+ */
+typedef struct {
+  size_t activations, work, cache, tokens;
+} sl_generator_memory;
+sl_status sl_generator_bytes(sl_generator_memory *out, sl_context *ctx,
+                             const sl_model_layout *layout, size_t max_sequences, size_t max_length,
+                             sl_error *err);
+
+/* Runs the largest prefill, decoding step and draw that there can be, on zeros, so that kernels
+ * claim the workspace of all later ones. */
+sl_status sl_generator_rehearse(sl_generator *generator, sl_error *err);
+
+/* `group` completions of each prompt, of at most max_new tokens. Each prompt is prefilled once and
+ * its cache forked. The rollout's arrays stay the generator's, valid until the next call. A
+ * completion's bits depend on its own tokens and on (how, its number, its positions) alone.
+ * SL_ERR_INPUT if a prompt is empty or the lengths exceed what was planned; a kernel's error. */
+sl_status sl_generate(sl_generator *generator, const sl_prompts *prompts, size_t group,
+                      size_t max_new, const sl_sampling *how, sl_rollout *out, sl_error *err);
+
+#endif

@@ -1,0 +1,135 @@
+/* A run's folder, read for its report; the report as text and as JSON. */
+#include "report.h"
+
+#include "trainer/files/file.h"
+#include "trainer/files/json.h"
+#include "trainer/run/run_files.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LATE = 10 }; /* rollouts */
+
+static sl_status read_config(sl_run_report *r, sl_error *err) {
+  char *path = sl_path_join(r->path, SL_RUN_CONFIG);
+  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  const sl_status status = sl_config_load(&r->config, path, NULL, 0, err);
+  free(path);
+  return status;
+}
+
+static sl_status read_curves(sl_run_report *r, sl_error *err) {
+  char *path = sl_path_join(r->path, SL_RUN_METRICS);
+  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  const sl_status status = sl_run_curves_read(&r->curves, path, err);
+  free(path);
+  return status;
+}
+
+/* The state with which a finished run ended (spec F4.5: its checkpoint's phase is 2); none if it
+ * goes on, or its checkpoints were removed.
+ */
+static sl_status read_final(sl_run_report *r, sl_error *err) {
+  char *path = NULL, *file = NULL, *text = NULL;
+  size_t size;
+  sl_json doc = {0};
+  const char *state;
+  if (sl_checkpoint_newest(&path, r->path, err) != SL_OK) return SL_OK;
+  file = sl_path_join(path, "state.json");
+  sl_status status = file ? sl_file_read(&text, &size, file, 1 << 20, err)
+                          : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  if (!status) status = sl_json_parse(&doc, file, 1, text, size, err);
+  size_t phase;
+  if (!status) status = sl_json_size(&doc, "phase", 0, SL_PHASE_DONE, &phase, err);
+  if (!status) status = sl_json_text(&doc, "state", &state, err);
+  if (!status && phase == SL_PHASE_DONE) snprintf(r->final, sizeof r->final, "%s", state);
+  if (doc.root) sl_json_free(&doc);
+  free(text);
+  free(file);
+  free(path);
+  return status;
+}
+
+/* The last component of a path, without the slashes that end it. */
+static void last_name(char *out, size_t size, const char *path) {
+  size_t end = strlen(path);
+  while (end > 1 && path[end - 1] == '/') end--;
+  size_t begin = end;
+  while (begin > 0 && path[begin - 1] != '/') begin--;
+  snprintf(out, size, "%.*s", (int)(end - begin), path + begin);
+}
+
+sl_status sl_run_report_read(sl_run_report *out, const char *path, sl_error *err) {
+  sl_run_report r = {.path = path};
+  last_name(r.name, sizeof r.name, path);
+  sl_status status = read_config(&r, err);
+  if (status) return status;
+  status = read_curves(&r, err);
+  if (!status) status = read_final(&r, err);
+  if (status) {
+    sl_run_report_free(&r);
+    return status;
+  }
+  const sl_run_curve *success =
+      sl_run_curves_find(&r.curves, "evaluation", "rl", "held_out_success");
+  r.before = sl_run_curve_first(success);
+  r.after = success && success->n > 1 ? sl_run_curve_last(success) : (double)NAN;
+  *out = r;
+  return SL_OK;
+}
+
+void sl_run_report_free(sl_run_report *report) {
+  sl_config_free(&report->config);
+  sl_run_curves_free(&report->curves);
+}
+
+double sl_run_report_steps(const sl_run_report *report, const char *phase) {
+  const double last = sl_run_curve_last(sl_run_curves_find(&report->curves, "step", phase, "step"));
+  return isnan(last) ? 0 : last;
+}
+
+void sl_run_report_text(FILE *out, const sl_run_report *r) {
+  const sl_run_curves *c = &r->curves;
+  if (!isnan(r->before)) fprintf(out, "held-out success before RL  %5.1f %%\n", 100 * r->before);
+  if (!isnan(r->after))
+    fprintf(out, "held-out success after RL   %5.1f %%  (%+.1f points)\n", 100 * r->after,
+            100 * (r->after - r->before));
+  fprintf(out, "steps                       %.0f of the warm start, %.0f of %lld rollouts\n",
+          sl_run_report_steps(r, "sft"), sl_run_report_steps(r, "rl"),
+          (long long)r->config.rl.steps);
+  fprintf(out, "time in steps               %.0f s, %.0f tokens/s on %s\n", c->seconds,
+          c->seconds > 0 ? c->tokens / c->seconds : 0, c->backend);
+  if (*r->final)
+    fprintf(out, "state hash                  %s\n", r->final);
+  else
+    fprintf(out, "state after the last step   %s\n", c->state);
+}
+
+/* Means over the last ten rollouts, or all if there are fewer: one rollout's would be noise. */
+static int add_late_means(json_t *root, const sl_run_report *r) {
+  static const char *const keys[] = {"reward_mean", "entropy", "ratio_variance",
+                                     "weight_below_half", "effective_weight"};
+  json_t *late = json_object();
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    const sl_run_curve *c = sl_run_curves_find(&r->curves, "step", "rl", keys[i]);
+    if (c) json_object_set_new(late, keys[i], json_real(sl_run_curve_mean(c, LATE)));
+  }
+  return json_object_set_new(root, "last_ten_rollouts", late) == 0;
+}
+
+int sl_run_report_json(FILE *out, const sl_run_report *r) {
+  const sl_run_curves *c = &r->curves;
+  json_t *root = json_pack("{s:s, s:I, s:I, s:f, s:I, s:s, s:s, s:s}", "run", r->path, "sft_steps",
+                           (json_int_t)sl_run_report_steps(r, "sft"), "rl_steps",
+                           (json_int_t)sl_run_report_steps(r, "rl"), "seconds", c->seconds,
+                           "tokens", (json_int_t)llround(c->tokens), "backend", c->backend,
+                           "last_step_state", c->state, "warm_start_state", c->warm);
+  if (!isnan(r->before)) json_object_set_new(root, "success_before", json_real(r->before));
+  if (!isnan(r->after)) json_object_set_new(root, "success_after", json_real(r->after));
+  if (*r->final) json_object_set_new(root, "state", json_string(r->final));
+  const int ok = root && add_late_means(root, r) && json_dumpf(root, out, JSON_INDENT(2)) == 0 &&
+                 fputc('\n', out) != EOF;
+  json_decref(root);
+  return ok;
+}

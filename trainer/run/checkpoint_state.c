@@ -1,0 +1,158 @@
+/* The state file of a checkpoint (spec F4.5). */
+#include "checkpoint_state.h"
+
+#include "trainer/files/file.h"
+#include "trainer/files/json.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define STATE_FILE "state.json"
+#define STATE_BYTES_MAX ((size_t)1 << 20)
+#define PHASE_MAX 2
+
+/* JSON has no NaN. */
+static void print_success(FILE *out, const char *key, double x) {
+  if (isnan(x))
+    fprintf(out, ",\"%s\":null", key);
+  else
+    fprintf(out, ",\"%s\":%.17g", key, x);
+}
+
+static void print_state(FILE *out, const sl_checkpoint_state *s) {
+  const sl_counters *c = &s->counters;
+  fprintf(out, "{\"format\":\"sluice-checkpoint\",\"version\":%d,\"numerics\":%d",
+          SL_CHECKPOINT_VERSION, SL_NUMERICS_VERSION);
+  const struct {
+    const char *key;
+    uint64_t value;
+  } counts[] = {{"phase", c->phase},           {"sft_step", c->sft_step},
+                {"rl_step", c->rl_step},       {"sft_epoch", c->sft_epoch},
+                {"sft_offset", c->sft_offset}, {"rl_epoch", c->rl_epoch},
+                {"rl_offset", c->rl_offset}};
+  for (size_t i = 0; i < sizeof counts / sizeof *counts; i++)
+    fprintf(out, ",\"%s\":%" PRIu64, counts[i].key, counts[i].value);
+  fprintf(out, ",\"b1_power\":\"%a\",\"b2_power\":\"%a\"", s->adamw.b1_power, s->adamw.b2_power);
+  print_success(out, "success_before", s->success_before);
+  print_success(out, "success_after", s->success_after);
+  fprintf(out, ",\"metrics_size\":%zu,\"ledger_size\":%zu,\"reference\":\"%s\",\"state\":\"%s\"}\n",
+          s->metrics_size, s->ledger_size, s->reference, s->hash);
+}
+
+sl_status sl_checkpoint_state_write(const sl_checkpoint_state *s, const char *folder,
+                                    sl_error *err) {
+  char *path = sl_path_join(folder, STATE_FILE), *text = NULL;
+  size_t size = 0;
+  FILE *memory = open_memstream(&text, &size);
+  if (memory) print_state(memory, s);
+  const int printed = memory && fclose(memory) == 0;
+  const sl_bytes piece = {text, size};
+  const sl_status status = path && printed
+                               ? sl_file_write(path, &piece, 1, err)
+                               : sl_fail(err, SL_ERR_MEMORY, "no memory for a checkpoint's state");
+  free(text);
+  free(path);
+  return status;
+}
+
+static sl_status hex_real(const sl_json *doc, const char *key, double *out, sl_error *err) {
+  const char *text;
+  const sl_status status = sl_json_text(doc, key, &text, err);
+  if (status) return status;
+  char *end;
+  *out = strtod(text, &end);
+  if (*end || end == text || !(*out >= 0.0 && *out <= 1.0))
+    return sl_json_fail(doc, key, err, "expected a number in [0, 1], found \"%s\"", text);
+  return SL_OK;
+}
+
+static sl_status count_at(const sl_json *doc, const char *key, size_t max, uint64_t *out,
+                          sl_error *err) {
+  size_t n;
+  const sl_status status = sl_json_size(doc, key, 0, max, &n, err);
+  if (!status) *out = n;
+  return status;
+}
+
+static sl_status success_at(const sl_json *doc, const char *key, double *out, sl_error *err) {
+  *out = NAN;
+  return json_is_null(json_object_get(doc->root, key)) ? SL_OK : sl_json_real(doc, key, out, err);
+}
+
+static sl_status digest_at(const sl_json *doc, const char *key, int may_be_empty,
+                           char out[SL_DIGEST_TEXT], sl_error *err) {
+  const char *text;
+  const sl_status status = sl_json_text(doc, key, &text, err);
+  if (status) return status;
+  const size_t n = strlen(text);
+  if (text[strspn(text, "0123456789abcdef")] ||
+      !(n == SL_DIGEST_TEXT - 1 || (may_be_empty && n == 0)))
+    return sl_json_fail(doc, key, err, "expected 32 hexadecimal digits");
+  memcpy(out, text, n + 1);
+  return SL_OK;
+}
+
+static sl_status parse_version(const sl_json *doc, const char *key, size_t ours, sl_error *err) {
+  size_t found;
+  const sl_status status = sl_json_size(doc, key, 0, 1000000, &found, err);
+  if (status || found == ours) return status;
+  return sl_json_fail(doc, key, err, "this program reads version %zu, found %zu", ours, found);
+}
+
+static sl_status parse_head(const sl_json *doc, sl_error *err) {
+  const char *format;
+  sl_status status = sl_json_text(doc, "format", &format, err);
+  if (!status && strcmp(format, "sluice-checkpoint") != 0)
+    status = sl_json_fail(doc, "format", err, "expected \"sluice-checkpoint\"");
+  if (!status) status = parse_version(doc, "version", SL_CHECKPOINT_VERSION, err);
+  return status ? status : parse_version(doc, "numerics", SL_NUMERICS_VERSION, err);
+}
+
+static sl_status parse_state(const sl_json *doc, sl_checkpoint_state *s, sl_error *err) {
+  sl_counters *c = &s->counters;
+  const struct {
+    const char *key;
+    size_t max;
+    uint64_t *at;
+  } counts[] = {{"phase", PHASE_MAX, &c->phase},
+                {"sft_step", UINT32_MAX, &c->sft_step},
+                {"rl_step", UINT32_MAX, &c->rl_step},
+                {"sft_epoch", UINT32_MAX, &c->sft_epoch},
+                {"sft_offset", UINT32_MAX, &c->sft_offset},
+                {"rl_epoch", UINT32_MAX, &c->rl_epoch},
+                {"rl_offset", UINT32_MAX, &c->rl_offset}};
+  sl_status status = parse_head(doc, err);
+  for (size_t i = 0; !status && i < sizeof counts / sizeof *counts; i++)
+    status = count_at(doc, counts[i].key, counts[i].max, counts[i].at, err);
+  if (!status) status = hex_real(doc, "b1_power", &s->adamw.b1_power, err);
+  if (!status) status = hex_real(doc, "b2_power", &s->adamw.b2_power, err);
+  if (!status) status = success_at(doc, "success_before", &s->success_before, err);
+  if (!status) status = success_at(doc, "success_after", &s->success_after, err);
+  if (!status) status = sl_json_size(doc, "metrics_size", 0, SIZE_MAX / 4, &s->metrics_size, err);
+  if (!status) status = sl_json_size(doc, "ledger_size", 0, SIZE_MAX / 4, &s->ledger_size, err);
+  if (!status) status = digest_at(doc, "reference", 1, s->reference, err);
+  return status ? status : digest_at(doc, "state", 0, s->hash, err);
+}
+
+sl_status sl_checkpoint_state_read(sl_checkpoint_state *out, const char *folder, sl_error *err) {
+  char *path = sl_path_join(folder, STATE_FILE), *text = NULL;
+  size_t size;
+  sl_checkpoint_state made = {0};
+  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  sl_status status = sl_file_read(&text, &size, path, STATE_BYTES_MAX, err);
+  if (!status) {
+    sl_json doc;
+    status = sl_json_parse(&doc, path, 1, text, size, err);
+    if (!status) {
+      status = parse_state(&doc, &made, err);
+      sl_json_free(&doc);
+    }
+  }
+  free(text);
+  free(path);
+  if (!status) *out = made;
+  return status;
+}

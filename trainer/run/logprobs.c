@@ -1,0 +1,180 @@
+/* Log-probs of given token sequences, as JSON lines (spec F4.6). */
+#include "logprobs.h"
+
+#include "trainer/model/block.h"
+#include "trainer/files/json.h"
+#include "trainer/model/model_activations.h"
+
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+void sl_token_lists_free(sl_token_lists *lists) {
+  free(lists->seq);
+  free(lists->ids);
+  memset(lists, 0, sizeof *lists);
+}
+
+/* Appends one list of n ids. */
+static sl_status append(sl_token_lists *l, const uint32_t *ids, size_t n, sl_error *err) {
+  const size_t have = l->n ? l->seq[l->n] : 0;
+  uint32_t *seq = realloc(l->seq, (l->n + 2) * sizeof *seq);
+  if (seq) l->seq = seq;
+  uint32_t *all = realloc(l->ids, (have + n + 1) * sizeof *all);
+  if (all) l->ids = all;
+  if (!seq || !all || have + n > UINT32_MAX / 2)
+    return sl_fail(err, SL_ERR_MEMORY, "no memory for %zu tokens", have + n);
+  memcpy(l->ids + have, ids, n * sizeof *ids);
+  l->seq[0] = 0;
+  l->seq[++l->n] = (uint32_t)(have + n);
+  return SL_OK;
+}
+
+typedef struct {
+  sl_token_lists *lists;
+  size_t vocab, max;
+} reader;
+
+static sl_status read_line(const sl_json *line, void *user, sl_error *err) {
+  const reader *r = user;
+  const json_t *tokens = json_object_get(line->root, "tokens");
+  const size_t n = json_array_size(tokens);
+  if (!json_is_array(tokens) || n < 2 || n > r->max)
+    return sl_json_fail(line, "tokens", err, "expected an array of 2 to %zu token ids", r->max);
+  uint32_t *ids = malloc(n * sizeof *ids);
+  if (!ids) return sl_fail(err, SL_ERR_MEMORY, "no memory for %zu tokens", n);
+  sl_status status = SL_OK;
+  for (size_t i = 0; !status && i < n; i++) {
+    const json_t *id = json_array_get(tokens, i);
+    if (!json_is_integer(id) || json_integer_value(id) < 0 ||
+        (size_t)json_integer_value(id) >= r->vocab)
+      status = sl_json_fail(line, "tokens", err, "tokens[%zu] is not an id below %zu", i, r->vocab);
+    else
+      ids[i] = (uint32_t)json_integer_value(id);
+  }
+  if (!status) status = append(r->lists, ids, n, err);
+  free(ids);
+  return status;
+}
+
+sl_status sl_token_lists_read(sl_token_lists *out, const char *path, size_t vocab, size_t max,
+                              sl_error *err) {
+  sl_token_lists lists = {0};
+  reader r = {&lists, vocab, max};
+  const sl_status status = sl_json_lines(path, read_line, &r, err);
+  if (status)
+    sl_token_lists_free(&lists);
+  else
+    *out = lists;
+  return status;
+}
+
+sl_status sl_token_lists_encode(sl_token_lists *out, const sl_problems *problems,
+                                const sl_tokenizer *tokenizer, sl_error *err) {
+  sl_token_lists lists = {0};
+  sl_status status = SL_OK;
+  for (size_t i = 0; !status && i < problems->n; i++) {
+    const char *const texts[2] = {problems->items[i].prompt, problems->items[i].answer};
+    const size_t most = strlen(texts[0]) + strlen(texts[1]) + 1;
+    uint32_t *ids = malloc(most * sizeof *ids);
+    size_t n = 0;
+    if (!ids) status = sl_fail(err, SL_ERR_MEMORY, "no memory for %zu tokens", most);
+    for (int k = 0; !status && k < 2; k++) {
+      size_t count;
+      status = sl_tokenizer_encode(tokenizer, k ? "answer" : "prompt", texts[k], strlen(texts[k]),
+                                   ids + n, most - n, &count, err);
+      if (!status) n += count;
+    }
+    if (!status) {
+      ids[n++] = SL_TOKEN_EOS;
+      status = append(&lists, ids, n, err);
+    }
+    free(ids);
+  }
+  if (status)
+    sl_token_lists_free(&lists);
+  else
+    *out = lists;
+  return status;
+}
+
+static void print_list(FILE *out, const uint32_t *ids, const float *logp, size_t n) {
+  fputs("{\"tokens\":[", out);
+  for (size_t i = 0; i < n; i++) fprintf(out, "%s%u", i ? "," : "", ids[i]);
+  fputs("],\"logprobs\":[", out);
+  for (size_t i = 0; i + 1 < n; i++) fprintf(out, "%s%.9g", i ? "," : "", (double)logp[i]);
+  fputs("]}\n", out);
+}
+
+/* The arrays of one sequence, for the host and for the kernels. */
+typedef struct {
+  sl_mirror mirror;
+  uint32_t *ids, *position, *target;
+  uint8_t *mask;
+  float *logp, *entropy;
+} buffers;
+
+static void cut_buffers(sl_cutter *c, buffers *b, size_t n) {
+  uint32_t **const words[] = {&b->ids, &b->position, &b->target};
+  float **const floats[] = {&b->logp, &b->entropy};
+  for (size_t i = 0; i < 3; i++) *words[i] = sl_cut(c, n, 1, sizeof(uint32_t));
+  for (size_t i = 0; i < 2; i++) *floats[i] = sl_cut(c, n, 1, sizeof(float));
+  b->mask = sl_cut(c, n, 1, 1);
+}
+
+static sl_status create_buffers(buffers *b, sl_context *ctx, size_t n, sl_error *err) {
+  sl_cutter count = {0};
+  cut_buffers(&count, b, n);
+  const sl_status status =
+      sl_mirror_create(&b->mirror, ctx, sl_cutter_bytes(&count), "the tokens of a sequence", err);
+  if (!status) cut_buffers(&(sl_cutter){.base = b->mirror.host}, b, n);
+  return status;
+}
+
+/* One sequence at a time: bits do not depend on neighbours, and this is no hot path. */
+static sl_status score(sl_model *m, const buffers *b, const uint32_t *ids, size_t n) {
+  const uint32_t seq[2] = {0, (uint32_t)n};
+  for (size_t i = 0; i < n; i++)
+    b->ids[i] = ids[i], b->position[i] = (uint32_t)i, b->target[i] = i + 1 < n ? ids[i + 1] : 0,
+    b->mask[i] = i + 1 < n;
+  uint32_t *const words[] = {b->ids, b->position, b->target};
+  for (size_t i = 0; i < 3; i++) SL_TRY(sl_mirror_push(&b->mirror, words[i], n * sizeof(uint32_t)));
+  SL_TRY(sl_mirror_push(&b->mirror, b->mask, n));
+  const sl_mirror *on = &b->mirror;
+  const sl_batch batch = {1,
+                          seq,
+                          sl_mirror_device(on, b->ids),
+                          sl_mirror_device(on, b->position),
+                          sl_mirror_device(on, b->target),
+                          sl_mirror_device(on, b->mask)};
+  SL_TRY(sl_model_forward(m, &batch, 1.0f, sl_mirror_device(on, b->logp),
+                          sl_mirror_device(on, b->entropy)));
+  return sl_mirror_pull(on, b->logp, n * sizeof *b->logp);
+}
+
+sl_status sl_logprobs_write(const sl_session *s, const sl_token_lists *lists, FILE *out,
+                            sl_error *err) {
+  size_t longest = 1;
+  for (size_t i = 0; i < lists->n; i++)
+    if (lists->seq[i + 1] - lists->seq[i] > longest) longest = lists->seq[i + 1] - lists->seq[i];
+  sl_model *m = NULL;
+  buffers b = {0};
+  sl_status status =
+      sl_model_create(&m, s->ctx, s->parameters.layout, s->parameters.data, longest, 0, err);
+  if (!status) status = create_buffers(&b, s->ctx, longest, err);
+  if (!status && sl_model_pack(m))
+    status =
+        sl_fail(err, sl_context_error(s->ctx)->status, "%s", sl_context_error(s->ctx)->message);
+  for (size_t i = 0; !status && i < lists->n; i++) {
+    const uint32_t *ids = lists->ids + lists->seq[i];
+    const size_t n = lists->seq[i + 1] - lists->seq[i];
+    if (score(m, &b, ids, n))
+      status = sl_fail(err, sl_context_error(s->ctx)->status, "sequence[%zu]: %s", i,
+                       sl_context_error(s->ctx)->message);
+    else
+      print_list(out, ids, b.logp, n);
+  }
+  sl_mirror_free(&b.mirror);
+  sl_model_destroy(m);
+  return status;
+}

@@ -1,0 +1,53 @@
+/* A model folder ready to run, for the commands that only read one: eval and sample. */
+#include "model_session.h"
+
+#include "trainer/files/file.h"
+#include "run_files.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+sl_status sl_session_find_model(char **out, const char *path, sl_error *err) {
+  char *config = sl_path_join(path, SL_RUN_METRICS), *model = sl_path_join(path, SL_RUN_MODEL);
+  struct stat st;
+  sl_status status = config && model ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  *out = NULL;
+  if (!status && stat(config, &st) != 0) {
+    *out = strdup(path);
+  } else if (!status && stat(model, &st) == 0) {
+    *out = model;
+    model = NULL;
+  } else if (!status) {
+    status = sl_checkpoint_newest(out, path, err);
+  }
+  if (!status && !*out) status = sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  free(config);
+  free(model);
+  return status;
+}
+
+sl_status sl_session_open(sl_session *out, const char *path, const sl_backend_options *options,
+                          sl_error *err) {
+  sl_session s = {0};
+  const sl_context_options context = {options->backend, options->isa, options->threads};
+  char *folder = NULL;
+  sl_status status = sl_context_create(&s.ctx, &context, err);
+  if (!status) status = sl_session_find_model(&folder, path, err);
+  if (!status) status = sl_model_folder_read(&s.parameters, &s.tokenizer, folder, err);
+  if (!status) status = sl_parameters_move(&s.parameters, s.ctx, err);
+  free(folder);
+  if (status) {
+    sl_session_close(&s);
+    return status;
+  }
+  *out = s;
+  return SL_OK;
+}
+
+void sl_session_close(sl_session *s) {
+  sl_tokenizer_destroy(s->tokenizer);
+  if (s->parameters.layout) sl_parameters_free(&s->parameters);
+  sl_context_destroy(s->ctx);
+  memset(s, 0, sizeof *s);
+}

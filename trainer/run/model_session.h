@@ -1,0 +1,25 @@
+/* A model folder ready to run, for the commands that only read one: eval and sample. */
+#ifndef SLUICE_MODEL_SESSION_H
+#define SLUICE_MODEL_SESSION_H
+
+#include "kernels/support/cli_options.h"
+#include "trainer/model/generate.h"
+#include "trainer/files/model_folder.h"
+
+typedef struct {
+  sl_parameters parameters;
+  sl_tokenizer *tokenizer;
+  sl_context *ctx;
+} sl_session;
+
+/* The model folder that a path means: a run's finished model, else that of its newest checkpoint;
+ * any other folder is taken as it is. Freed by the caller. */
+sl_status sl_session_find_model(char **out, const char *path, sl_error *err);
+
+/* Reads MODEL, a model folder or a run's folder (whose newest model is taken); tokenizer is NULL if
+ * it has none of ours. */
+sl_status sl_session_open(sl_session *out, const char *path, const sl_backend_options *options,
+                          sl_error *err);
+void sl_session_close(sl_session *session);
+
+#endif

@@ -1,0 +1,184 @@
+/* One step of group-relative policy optimisation: rollout, rewards, advantages, then several
+ * updates (spec O1 to O5). */
+#include "run_state.h"
+
+#include "kernels/vendor/vendor.h"
+
+#include <sluice/random.h>
+
+#include <math.h>
+#include <string.h>
+
+static sl_status roll_out(sl_trainer *t, sl_rollout *r, sl_error *err) {
+  const sl_config *c = &t->config;
+  for (int64_t p = 0; p < c->rl.prompts; p++) t->chosen[p] = sl_data_order_next(&t->rl_order);
+  const sl_sampling how = {c->rl.temperature, (uint32_t)c->rl.top_k, c->rl.top_p,
+                           (uint64_t)c->run.seed, (uint32_t)t->rl_step};
+  const sl_status status =
+      sl_trainer_encode(t, &t->task.train, t->chosen, (size_t)c->rl.prompts, err);
+  if (status) return status;
+  return sl_generate(t->generator, &t->prompts, (size_t)c->rl.group, (size_t)c->rl.max_new_tokens,
+                     &how, r, err);
+}
+
+/* Control: the rewards of the rollout in another order, so that they say nothing of their
+ * completions. */
+static void shuffle_rewards(sl_trainer *t, size_t n) {
+  for (size_t i = 0; i < n; i++) t->reward_order[i] = (uint32_t)i;
+  sl_random_shuffle(t->reward_order, n, (uint64_t)t->config.run.seed, 0, (uint32_t)t->rl_step,
+                    SL_RANDOM_REWARD_SHUFFLE);
+  memcpy(t->reward_in_order, t->reward, n * sizeof *t->reward);
+  for (size_t i = 0; i < n; i++) t->reward[i] = t->reward_in_order[t->reward_order[i]];
+}
+
+static void describe_rollout(const sl_trainer *t, const sl_rollout *r, sl_step_report *report) {
+  double sum = 0.0, squares = 0.0, length = 0.0;
+  for (size_t q = 0; q < r->n; q++) {
+    sum += t->reward[q];
+    report->success += t->reward[q] >= 1.0;
+    const uint32_t n = r->seq[q + 1] - r->seq[q] - r->prompt_length[q];
+    length += (double)n;
+    if (n > report->length_max) report->length_max = n;
+    report->truncated += !r->ended[q];
+  }
+  const double n = (double)r->n, mean = sum / n;
+  for (size_t q = 0; q < r->n; q++)
+    squares = fma(t->reward[q] - mean, t->reward[q] - mean, squares);
+  report->reward_mean = mean;
+  report->reward_std = sqrt(squares / n);
+  report->success /= n;
+  report->length_mean = length / n;
+  report->truncated /= n;
+  report->sampled_tokens = r->seq[r->n];
+}
+
+/* Log-probs of the whole rollout under the frozen reference, kept in rollout_step->logp_ref. */
+static sl_status reference_logprobs(sl_trainer *t, const sl_rollout *r, sl_error *err) {
+  if (!t->reference_model) return SL_OK;
+  sl_step *s = &t->rollout_step;
+  sl_step_clear(s);
+  for (size_t q = 0; q < r->n; q++)
+    sl_step_add(s, r->ids + r->seq[q], r->seq[q + 1] - r->seq[q], r->prompt_length[q], NULL, 0.0f);
+  const sl_step_options options = {NULL, 1.0f / t->config.rl.temperature, t->micro_batch};
+  return sl_trainer_kernel_error(
+      t, sl_step_logprobs(s, t->reference_model, &options, s->logp_ref, s->entropy), err);
+}
+
+/* The sequences of update u of an epoch, whole groups at a time. */
+static void gather(sl_trainer *t, const sl_rollout *r, size_t u) {
+  const size_t groups = (size_t)(t->config.rl.prompts / t->config.rl.updates),
+               group = (size_t)t->config.rl.group;
+  sl_step_clear(&t->step);
+  for (size_t k = 0; k < groups; k++)
+    for (size_t g = 0; g < group; g++) {
+      const size_t q = t->update_order[u * groups + k] * group + g, at = r->seq[q],
+                   n = r->seq[q + 1] - at;
+      const size_t to = t->step.seq[t->step.n_seq];
+      sl_step_add(&t->step, r->ids + at, n, r->prompt_length[q], r->logp + at, t->advantage[q]);
+      if (t->reference_model)
+        memcpy(t->step.logp_ref + to, t->rollout_step.logp_ref + at, n * sizeof(float));
+    }
+}
+
+/* On policy, decoding and training must have the same bits: every ratio is exactly 1 (spec T3.2). A
+ * vendor's products promise nothing like it: there the ratios are what they are. */
+static sl_status check_on_policy(const sl_trainer *t, sl_error *err) {
+  const sl_step *s = &t->step;
+  if (sl_vendor_bounded(t->ctx, SL_KERNEL_linear_forward)) return SL_OK;
+  for (size_t i = 0; i < s->seq[s->n_seq]; i++)
+    if (s->mask[i] && s->logp[i] != s->logp_old[i])
+      return sl_fail(
+          err, SL_ERR_MISMATCH,
+          "log-prob of token[%zu] of the first update: %a in training, %a in the rollout", i,
+          (double)s->logp[i], (double)s->logp_old[i]);
+  return SL_OK;
+}
+
+static void add_sums(sl_step_report *report, const sl_step *s) {
+  for (size_t q = 0; q < s->n_seq; q++) {
+    const sl_loss_sums *x = &s->sums[q];
+    report->objective += x->objective, report->centred += x->centred, report->kl += x->kl;
+    report->ratio_mean += x->y_sum, report->ratio_variance += x->y_square_sum;
+    report->kl_old_k1 -= x->log_ratio_sum, report->kl_old_k3 += x->y_sum - x->log_ratio_sum;
+    report->weight_mean += x->weight_sum, report->effective += x->effective_sum;
+    report->below_half += x->below_half, report->clamped += x->clamped, report->tokens += x->tokens;
+    if (x->tokens && x->ratio_max > report->ratio_max) report->ratio_max = x->ratio_max;
+    for (size_t i = s->seq[q]; i < s->seq[q + 1]; i++)
+      report->entropy += s->mask[i] ? (double)s->entropy[i] : 0.0;
+  }
+}
+
+/* Sums become means (spec O5.2). */
+static void finish_report(sl_step_report *r) {
+  const double n = (double)r->tokens, u = (double)r->updates;
+  const double y = r->ratio_mean / n;
+  r->ratio_mean = 1.0 + y;
+  r->ratio_variance = fmax(r->ratio_variance / n - y * y, 0.0);
+  r->kl_old_k1 /= n, r->kl_old_k3 /= n;
+  r->weight_mean /= n, r->effective /= n, r->below_half /= n, r->entropy /= n;
+  r->objective /= u, r->centred /= u, r->kl /= u, r->gradient_norm /= u;
+  r->loss = -r->objective;
+}
+
+static sl_status update(sl_trainer *t, int on_policy, sl_step_report *report,
+                        sl_step_digests *digests, sl_error *err) {
+  const sl_config *c = &t->config;
+  const sl_step_options options = {&t->objective, 1.0f / c->rl.temperature, t->micro_batch};
+  sl_step *s = &t->step;
+  sl_status status =
+      sl_objective_coefficients(s->coefficient, s->tokens, s->n_seq, t->objective.aggregation,
+                                t->objective.constant_length, err);
+  if (!status)
+    status =
+        sl_trainer_kernel_error(t, sl_step_gradient(s, t->model, &t->gradients, &options), err);
+  if (!status && on_policy) status = check_on_policy(t, err);
+  if (status) return status;
+  add_sums(report, s);
+  const float lr = sl_learning_rate(c->rl.lr, (sl_decay_kind)c->rl.decay, c->rl.final,
+                                    (uint64_t)c->rl.warmup, t->rl_step + 1, (uint64_t)c->rl.steps);
+  return sl_trainer_update(t, lr, report, digests, err);
+}
+
+static sl_status update_all(sl_trainer *t, const sl_rollout *r, sl_step_report *report,
+                            sl_step_digests *digests, sl_error *err) {
+  const sl_config *c = &t->config;
+  for (int64_t e = 0; e < c->rl.epochs; e++) {
+    for (int64_t p = 0; p < c->rl.prompts; p++) t->update_order[p] = (uint32_t)p;
+    if (e) /* spec F3.5 takes sequences 0 and 1 of this purpose */
+      sl_random_shuffle(t->update_order, (size_t)c->rl.prompts, (uint64_t)c->run.seed,
+                        (uint32_t)e + 1, (uint32_t)t->rl_step, SL_RANDOM_SHUFFLE);
+    for (int64_t u = 0; u < c->rl.updates; u++) {
+      gather(t, r, (size_t)u);
+      const sl_status status = update(t, e == 0 && u == 0, report, digests, err);
+      if (status) return status;
+    }
+  }
+  return SL_OK;
+}
+
+sl_status sl_rl_step(sl_trainer *t, sl_step_report *report, sl_step_digests *digests,
+                     sl_error *err) {
+  const sl_config *c = &t->config;
+  memset(report, 0, sizeof *report);
+  digests->updates = 0;
+  sl_rollout r;
+  size_t flat;
+  sl_status status = roll_out(t, &r, err);
+  if (!status) status = sl_rewards(t, &r, err);
+  if (status) return status;
+  if (c->rl.shuffle_rewards) shuffle_rewards(t, r.n);
+  describe_rollout(t, &r, report);
+  status = sl_advantages(t->advantage, &flat, t->reward, t->group, (size_t)c->rl.prompts,
+                         (sl_advantage_kind)c->rl.advantage, c->rl.advantage_eps, err);
+  if (!status) status = reference_logprobs(t, &r, err);
+  if (status) return status;
+  report->zero_variance = (double)flat / (double)c->rl.prompts;
+  sl_digest_bytes(digests->tokens, r.ids, r.seq[r.n] * sizeof *r.ids);
+  sl_digest_bytes(digests->rewards, t->reward, r.n * sizeof *t->reward);
+  sl_digest_bytes(digests->logprobs, r.logp, r.seq[r.n] * sizeof *r.logp);
+  status = update_all(t, &r, report, digests, err);
+  if (status) return status;
+  finish_report(report);
+  t->rl_step++;
+  return SL_OK;
+}

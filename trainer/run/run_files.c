@@ -1,0 +1,252 @@
+/* A run's folder and its logs: one JSON object a line, flushed line by line (spec F4.3, F4.4). */
+#include "run_files.h"
+
+#include "trainer/files/file.h"
+#include "run_lock.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static sl_status system_error(sl_error *err, const char *path) {
+  return sl_fail(err, SL_ERR_IO, "%s: %s", path, strerror(errno));
+}
+
+/* Makes a folder and its parents. */
+static sl_status make_folder(const char *path, sl_error *err) {
+  char *copy = strdup(path);
+  if (!copy) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  sl_status status = SL_OK;
+  for (char *slash = copy + 1; !status; slash++) {
+    if (*slash && *slash != '/') continue;
+    const char end = *slash;
+    *slash = 0;
+    if (mkdir(copy, 0777) != 0 && errno != EEXIST) status = system_error(err, copy);
+    *slash = end;
+    if (!end) break;
+  }
+  free(copy);
+  return status;
+}
+
+static sl_status open_log(FILE **out, const char *run, const char *name, const char *mode,
+                          sl_error *err) {
+  char *path = sl_path_join(run, name);
+  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  *out = fopen(path, mode);
+  const sl_status status = *out ? SL_OK : system_error(err, path);
+  free(path);
+  return status;
+}
+
+static sl_status open_logs(sl_run_files *run, const char *mode, sl_error *err) {
+  sl_status status = open_log(&run->metrics, run->path, SL_RUN_METRICS, mode, err);
+  if (!status) status = open_log(&run->ledger, run->path, SL_RUN_LEDGER, mode, err);
+  return status;
+}
+
+sl_status sl_run_check_new(const char *run, sl_error *err) {
+  char *path = sl_path_join(run, SL_RUN_CONFIG);
+  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  const int there = access(path, F_OK) == 0;
+  free(path);
+  if (!there) return SL_OK;
+  return sl_fail(
+      err, SL_ERR_USAGE,
+      "%s holds a run already: 'sluice resume %s' goes on with it, or choose another run.out", run,
+      run);
+}
+
+/* Writes the configuration whole or not at all (spec F1.1): it says that a run is there. */
+static sl_status write_config(const char *run, const sl_config *config, sl_error *err) {
+  char *path = sl_path_join(run, SL_RUN_CONFIG), *text = NULL;
+  size_t size = 0;
+  FILE *memory = open_memstream(&text, &size);
+  sl_status status =
+      path && memory ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for a configuration");
+  if (!status) status = sl_run_check_new(run, err);
+  if (!status) status = sl_config_print(config, memory, 0, err);
+  if (memory && fclose(memory) != 0 && !status)
+    status = sl_fail(err, SL_ERR_MEMORY, "no memory for a configuration");
+  const sl_bytes piece = {text, size};
+  if (!status) status = sl_file_write(path, &piece, 1, err);
+  free(text);
+  free(path);
+  return status;
+}
+
+sl_status sl_run_open(sl_run_files *out, const char *path, sl_error *err) {
+  sl_run_files run = {.path = strdup(path), .lock = -1};
+  const sl_status status = run.path ? sl_run_lock(&run.lock, path, err)
+                                    : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  if (status)
+    sl_run_close(&run);
+  else
+    *out = run;
+  return status;
+}
+
+sl_status sl_run_create(sl_run_files *out, const char *path, const sl_config *config,
+                        sl_error *err) {
+  sl_run_files run;
+  char *checkpoints = sl_path_join(path, SL_RUN_CHECKPOINTS);
+  if (!checkpoints) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  sl_status status = make_folder(checkpoints, err);
+  free(checkpoints);
+  if (!status) status = sl_run_open(&run, path, err);
+  if (status) return status;
+  status = write_config(path, config, err);
+  if (!status) status = sl_run_clean(path, err);
+  if (!status) status = open_logs(&run, "w", err);
+  if (status)
+    sl_run_close(&run);
+  else
+    *out = run;
+  return status;
+}
+
+static sl_status check_size(FILE *file, const char *run, const char *name, uint64_t size,
+                            sl_error *err) {
+  struct stat st;
+  if (fstat(fileno(file), &st) != 0) return system_error(err, name);
+  if ((uint64_t)st.st_size < size)
+    return sl_fail(err, SL_ERR_MISMATCH,
+                   "%s/%s: %lld bytes, but the checkpoint was written when it had %llu", run, name,
+                   (long long)st.st_size, (unsigned long long)size);
+  return SL_OK;
+}
+
+static sl_status cut_back(FILE *file, const char *name, uint64_t size, sl_error *err) {
+  if (ftruncate(fileno(file), (off_t)size) != 0 || fseek(file, 0, SEEK_END) != 0)
+    return system_error(err, name);
+  return SL_OK;
+}
+
+sl_status sl_run_reopen(sl_run_files *run, uint64_t metrics_size, uint64_t ledger_size,
+                        sl_error *err) {
+  sl_status status = open_logs(run, "r+", err);
+  if (!status) status = check_size(run->metrics, run->path, SL_RUN_METRICS, metrics_size, err);
+  if (!status) status = check_size(run->ledger, run->path, SL_RUN_LEDGER, ledger_size, err);
+  if (!status)
+    status = cut_back(run->metrics, SL_RUN_METRICS, metrics_size,
+                      err); /* nothing is cut unless both are whole */
+  if (!status) status = cut_back(run->ledger, SL_RUN_LEDGER, ledger_size, err);
+  return status ? status : sl_run_clean(run->path, err);
+}
+
+void sl_run_close(sl_run_files *run) {
+  if (run->metrics) fclose(run->metrics);
+  if (run->ledger) fclose(run->ledger);
+  free(run->path);
+  if (run->lock >= 0) close(run->lock);
+  *run = (sl_run_files){.lock = -1};
+}
+
+static sl_status flush_line(FILE *file, const sl_run_files *run, const char *name, sl_error *err) {
+  fputs("}\n", file);
+  if (fflush(file) == 0 && !ferror(file)) return SL_OK;
+  return sl_fail(err, SL_ERR_IO, "%s/%s: %s", run->path, name, strerror(errno));
+}
+
+static const char *phase_name(const sl_trainer *t) {
+  return t->phase == SL_PHASE_SFT ? "sft" : "rl";
+}
+static uint64_t phase_step(const sl_trainer *t) {
+  return t->phase == SL_PHASE_SFT ? t->sft_step : t->rl_step;
+}
+
+static void open_line(FILE *file, const char *kind, const sl_trainer *t) {
+  fprintf(file, "{\"kind\":\"%s\",\"phase\":\"%s\",\"step\":%llu", kind, phase_name(t),
+          (unsigned long long)phase_step(t));
+}
+
+/* JSON has no NaN: the objective of a gate that is a weight only (spec O5.1) is null. */
+static void real(FILE *file, const char *key, double x) {
+  if (isfinite(x))
+    fprintf(file, ",\"%s\":%.9g", key, x);
+  else
+    fprintf(file, ",\"%s\":null", key);
+}
+static void whole(FILE *file, const char *key, uint64_t x) {
+  fprintf(file, ",\"%s\":%llu", key, (unsigned long long)x);
+}
+
+static void rl_metrics(FILE *f, const sl_step_report *r) {
+  real(f, "reward_mean", r->reward_mean), real(f, "reward_std", r->reward_std),
+      real(f, "success", r->success);
+  real(f, "zero_variance", r->zero_variance), real(f, "entropy", r->entropy);
+  real(f, "ratio_mean", r->ratio_mean), real(f, "ratio_variance", r->ratio_variance),
+      real(f, "ratio_max", (double)r->ratio_max);
+  real(f, "weight_mean", r->weight_mean), real(f, "weight_below_half", r->below_half),
+      real(f, "effective_weight", r->effective);
+  whole(f, "clamped", r->clamped), real(f, "kl", r->kl), real(f, "kl_old_k1", r->kl_old_k1);
+  real(f, "kl_old_k3", r->kl_old_k3), real(f, "objective", r->objective),
+      real(f, "objective_centred", r->centred);
+  real(f, "length_mean", r->length_mean), whole(f, "length_max", r->length_max),
+      real(f, "truncated", r->truncated), whole(f, "sampled_tokens", r->sampled_tokens);
+}
+
+sl_status sl_metrics_step(sl_run_files *run, const sl_trainer *t, const sl_step_report *r,
+                          const char *state, double seconds, sl_error *err) {
+  FILE *f = run->metrics;
+  open_line(f, "step", t);
+  real(f, "loss", r->loss);
+  if (t->phase == SL_PHASE_RL) rl_metrics(f, r);
+  real(f, "gradient_norm", r->gradient_norm), real(f, "gradient_norm_max", r->gradient_norm_max),
+      real(f, "lr", r->lr);
+  whole(f, "tokens", r->tokens), whole(f, "trained_tokens", r->trained_tokens),
+      whole(f, "updates", r->updates);
+  real(f, "seconds", seconds),
+      real(f, "tokens_per_second", (double)(r->sampled_tokens + r->trained_tokens) / seconds);
+  fprintf(f, ",\"backend\":\"%s\",\"state\":\"%s\"", sl_context_backend(t->ctx), state);
+  return flush_line(f, run, SL_RUN_METRICS, err);
+}
+
+sl_status sl_metrics_evaluation(sl_run_files *run, const sl_trainer *t, double success,
+                                sl_error *err) {
+  FILE *f = run->metrics;
+  open_line(f, "evaluation", t);
+  real(f, "held_out_success", success);
+  return flush_line(f, run, SL_RUN_METRICS, err);
+}
+
+sl_status sl_ledger_begin(sl_run_files *run, const sl_trainer *t, sl_error *err) {
+  FILE *f = run->ledger;
+  const sl_model_layout *layout = t->policy.layout;
+  if (ftell(f) != 0) return SL_OK;
+  fprintf(f, "{\"kind\":\"ledger\",\"version\":%d,\"numerics\":%d,\"tensors\":[", SL_LEDGER_VERSION,
+          SL_NUMERICS_VERSION);
+  for (size_t i = 0; i < layout->n_tensors; i++)
+    fprintf(f, "%s\"%s\"", i ? "," : "", layout->tensors[i].name);
+  fputs("]", f);
+  return flush_line(f, run, SL_RUN_LEDGER, err);
+}
+
+static void print_digests(FILE *f, const sl_digests *digests, size_t arena) {
+  for (size_t i = 0; i < digests->layout->n_tensors; i++) {
+    char text[SL_DIGEST_TEXT];
+    sl_digests_text(text, digests, arena, i);
+    fprintf(f, "%s\"%s\"", i ? "," : "[", text);
+  }
+  fputs("]", f);
+}
+
+sl_status sl_ledger_step(sl_run_files *run, const sl_trainer *t, const sl_step_digests *d,
+                         const char *state, sl_error *err) {
+  FILE *f = run->ledger;
+  open_line(f, "step", t);
+  fprintf(
+      f,
+      ",\"state\":\"%s\",\"tokens\":\"%s\",\"rewards\":\"%s\",\"logprobs\":\"%s\",\"gradients\":[",
+      state, d->tokens, d->rewards, d->logprobs);
+  for (size_t u = 0; u < d->updates; u++) {
+    if (u) fputs(",", f);
+    print_digests(f, &t->digests, SL_DIGESTS_STATE + u);
+  }
+  fputs("],\"parameters\":", f);
+  print_digests(f, &t->digests, SL_DIGESTS_PARAMETERS);
+  return flush_line(f, run, SL_RUN_LEDGER, err);
+}

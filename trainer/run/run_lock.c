@@ -1,0 +1,59 @@
+/* The lock of a run's folder, and the leftovers that it makes safe to remove (spec F4.7). It is a
+ * record lock of fcntl: the kernel drops it with its holder and knows who that is, so nothing stale
+ * can be left or read. */
+#include "run_lock.h"
+
+#include "trainer/files/file.h"
+#include "run_files.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOCK_FILE "lock"
+
+/* 1: locked. 0: *holder has it (0: not known, or it just let go). -1: errno. */
+static int try_lock(int fd, long *holder) {
+  struct flock wanted = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+  if (fcntl(fd, F_SETLK, &wanted) == 0) return 1;
+  if (errno != EAGAIN && errno != EACCES) return -1;
+  *holder = fcntl(fd, F_GETLK, &wanted) == 0 && wanted.l_type != F_UNLCK ? (long)wanted.l_pid : 0;
+  return 0;
+}
+
+sl_status sl_run_lock(int *out, const char *run, sl_error *err) {
+  char *path = sl_path_join(run, LOCK_FILE);
+  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  long holder = 0;
+  const int locked = fd < 0 ? -1 : try_lock(fd, &holder);
+  sl_status status = SL_OK;
+  if (locked < 0)
+    status = sl_fail(err, SL_ERR_IO, "%s: cannot lock the run: %s", path, strerror(errno));
+  if (locked == 0)
+    status = sl_fail(err, SL_ERR_USAGE,
+                     "%s: process %ld is at work on this run; one at a time can be", run, holder);
+  if (!status)
+    *out = fd;
+  else if (fd >= 0)
+    close(fd);
+  free(path);
+  return status;
+}
+
+static sl_status clean(const char *run, const char *folder, const char *name, sl_error *err) {
+  char *path = sl_path_join(run, folder);
+  const sl_status status = path ? sl_leftovers_remove(path, name, err)
+                                : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  free(path);
+  return status;
+}
+
+sl_status sl_run_clean(const char *run, sl_error *err) {
+  sl_status status = clean(run, SL_RUN_CHECKPOINTS, NULL, err);
+  if (!status) status = clean(run, ".", SL_RUN_MODEL, err);
+  if (!status) status = clean(run, ".", SL_RUN_REFERENCE, err);
+  return status ? status : clean(run, ".", SL_RUN_CONFIG, err);
+}

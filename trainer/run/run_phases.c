@@ -1,0 +1,184 @@
+/* Walks a run through its phases: warm start, policy optimisation, evaluation, checkpoints. */
+#include "run_phases.h"
+
+#include "kernels/support/cli.h"
+#include "trainer/files/file.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t stop_requested, announced;
+
+/* The first signal asks for the end of the step, which may take its time; a second one is not kept
+ * waiting. */
+static void request_stop(int signal_number) {
+  static const char advice[] =
+      "\nFinishing the step, then a checkpoint. Once more to stop at once, back to the checkpoint "
+      "before.\n";
+  const int saved = errno;
+  if (stop_requested) {
+    signal(signal_number, SIG_DFL);
+    raise(signal_number);
+  }
+  stop_requested = signal_number;
+  if (announced && write(STDERR_FILENO, advice, sizeof advice - 1) < 0) announced = 0;
+  errno = saved;
+}
+
+typedef struct {
+  sl_trainer *t;
+  sl_run_files *run;
+  const sl_train_options *options;
+  sl_step_digests digests;
+  sl_progress progress;
+  double begin;
+} walk;
+
+static double now_seconds(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC, &t);
+  return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void say(walk *w, const char *phase, uint64_t step, double success) {
+  sl_progress_end(&w->progress);
+  if (!w->options->quiet)
+    fprintf(stderr, "%s %llu: held-out success %.3f [%.0f s]\n", phase, (unsigned long long)step,
+            success, now_seconds() - w->begin);
+}
+
+static sl_status log_step(walk *w, const sl_step_report *report, double seconds, sl_error *err) {
+  char state[SL_DIGEST_TEXT];
+  sl_status status = sl_trainer_hash(w->t, w->digests.updates, state, err);
+  if (!status) status = sl_metrics_step(w->run, w->t, report, state, seconds, err);
+  if (!status) status = sl_ledger_step(w->run, w->t, &w->digests, state, err);
+  return status;
+}
+
+static sl_status evaluate(walk *w, double *success, sl_error *err) {
+  sl_status status =
+      sl_evaluate(w->t, (size_t)w->t->config.eval.problems, success, NULL, NULL, err);
+  if (!status) status = sl_metrics_evaluation(w->run, w->t, *success, err);
+  if (!status)
+    say(w, w->t->phase == SL_PHASE_SFT ? "warm start" : "rl",
+        w->t->phase == SL_PHASE_SFT ? w->t->sft_step : w->t->rl_step, *success);
+  return status;
+}
+
+static int due(uint64_t step, int64_t every) { return every > 0 && step % (uint64_t)every == 0; }
+
+/* Leaves the loop early where a signal asks for it: the checkpoint is the caller's. *done: RL comes
+ * next, whatever a signal says, for a resumed run must not take one more step than an uninterrupted
+ * one. */
+static sl_status warm_start(walk *w, int *done, sl_error *err) {
+  sl_trainer *t = w->t;
+  const sl_config *c = &t->config;
+  double success = 0.0;
+  while (t->sft_step < (uint64_t)c->sft.steps) {
+    if (stop_requested) return SL_OK;
+    sl_step_report report;
+    const double begin = now_seconds();
+    sl_status status = sl_sft_step(t, &report, &w->digests, err);
+    if (!status) status = log_step(w, &report, now_seconds() - begin, err);
+    if (status) return status;
+    sl_progress_line(&w->progress, "warm start %llu/%lld  loss %.3f  %.0f tokens/s",
+                     (unsigned long long)t->sft_step, (long long)c->sft.steps, report.loss,
+                     (double)report.trained_tokens / (now_seconds() - begin));
+    const int last = t->sft_step == (uint64_t)c->sft.steps,
+              look = due(t->sft_step, c->sft.eval_every) || last;
+    if (look) status = evaluate(w, &success, err);
+    if (status) return status;
+    if (look && success >= c->sft.stop_success) break;
+    if (due(t->sft_step, c->checkpoint.every)) status = sl_checkpoint_write(w->run, t, err);
+    if (status) return status;
+  }
+  *done = 1;
+  return SL_OK;
+}
+
+/* From warm start to RL: the moments start afresh, the reference is taken. */
+static sl_status enter_rl(walk *w, sl_error *err) {
+  sl_trainer *t = w->t;
+  t->phase = SL_PHASE_RL;
+  sl_status status = sl_trainer_kernel_error(t, sl_optimizer_reset(&t->optimizer), err);
+  if (!status) status = sl_reference_save(t, w->run->path, err);
+  if (!status) status = evaluate(w, &t->success_before, err);
+  if (!status) status = sl_checkpoint_write(w->run, t, err);
+  return status;
+}
+
+static sl_status optimise(walk *w, sl_error *err) {
+  sl_trainer *t = w->t;
+  const sl_config *c = &t->config;
+  while (!stop_requested && t->rl_step < (uint64_t)c->rl.steps) {
+    sl_step_report report;
+    const double begin = now_seconds();
+    sl_status status = sl_rl_step(t, &report, &w->digests, err);
+    const double seconds = now_seconds() - begin;
+    if (!status) status = log_step(w, &report, seconds, err);
+    if (status) return status;
+    sl_progress_line(
+        &w->progress, "rl %llu/%lld  reward %.3f  entropy %.3f  ratio variance %.2e  %.0f tokens/s",
+        (unsigned long long)t->rl_step, (long long)c->rl.steps, report.reward_mean, report.entropy,
+        report.ratio_variance, (double)(report.sampled_tokens + report.trained_tokens) / seconds);
+    if (due(t->rl_step, c->eval.every) || t->rl_step == (uint64_t)c->rl.steps)
+      status = evaluate(w, &t->success_after, err);
+    if (!status && due(t->rl_step, c->checkpoint.every))
+      status = sl_checkpoint_write(w->run, t, err);
+    if (status) return status;
+  }
+  return SL_OK;
+}
+
+static sl_status finish(walk *w, sl_error *err) {
+  sl_trainer *t = w->t;
+  t->phase = SL_PHASE_DONE;
+  char *path = sl_path_join(w->run->path, SL_RUN_MODEL);
+  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  const sl_status status = sl_model_folder_write(&t->policy, t->tokenizer, path, err);
+  free(path);
+  return status;
+}
+
+static sl_status walk_phases(walk *w, sl_error *err) {
+  sl_trainer *t = w->t;
+  sl_status status = SL_OK;
+  if (t->phase == SL_PHASE_SFT) {
+    int done = 0;
+    if (t->sft_step == 0)
+      status = sl_checkpoint_write(w->run, t,
+                                   err); /* from the first moment on, a killed run can be resumed */
+    if (!status) status = warm_start(w, &done, err);
+    if (!status && done) status = enter_rl(w, err);
+  }
+  if (!status && t->phase == SL_PHASE_RL) {
+    status = optimise(w, err);
+    if (!status && t->rl_step == (uint64_t)t->config.rl.steps) status = finish(w, err);
+  }
+  if (!status) status = sl_checkpoint_write(w->run, t, err);
+  return status;
+}
+
+sl_status sl_train(sl_trainer *t, sl_run_files *run, const sl_train_options *options,
+                   sl_train_result *result, sl_error *err) {
+  walk w = {.t = t, .run = run, .options = options, .begin = now_seconds()};
+  stop_requested = 0, announced = !options->quiet;
+  const struct sigaction action = {.sa_handler = request_stop};
+  struct sigaction old_int, old_term;
+  sigaction(SIGINT, &action, &old_int);
+  sigaction(SIGTERM, &action, &old_term);
+  sl_progress_start(&w.progress);
+  if (options->quiet) w.progress.active = 0;
+  sl_status status = sl_ledger_begin(run, t, err);
+  if (!status) status = walk_phases(&w, err);
+  sl_progress_end(&w.progress);
+  sigaction(SIGINT, &old_int, NULL);
+  sigaction(SIGTERM, &old_term, NULL);
+  result->success_before = t->success_before, result->success_after = t->success_after;
+  result->interrupted = stop_requested != 0 && t->phase != SL_PHASE_DONE;
+  return status ? status : sl_trainer_hash(t, 0, result->state, err);
+}

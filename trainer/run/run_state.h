@@ -1,0 +1,133 @@
+/* A run: configuration, task, policy, optimiser, and where training stands. train.c walks its
+ * phases; nothing here depends on time. */
+#ifndef SLUICE_TRAINER_H
+#define SLUICE_TRAINER_H
+
+#include "trainer/config/config.h"
+#include "data_order.h"
+#include "digest.h"
+#include "trainer/model/generate.h"
+#include "trainer/files/model_folder.h"
+#include "trainer/model/batch_gradient.h"
+
+#include <sluice/gate.h>
+
+typedef enum { SL_PHASE_SFT, SL_PHASE_RL, SL_PHASE_DONE } sl_phase;
+
+/* What a trainer is made for: to show its plan (no memory is taken), to evaluate a policy, to train
+ * it. */
+typedef enum { SL_EXTENT_PLAN, SL_EXTENT_EVALUATION, SL_EXTENT_TRAINING } sl_extent;
+
+/* Bytes of the blocks that a trainer takes, by use. Kernels' workspace, of the context, comes on
+ * top. */
+typedef struct {
+  size_t parameters, moments, gradients;
+  size_t activations;    /* of a micro-batch, with packed weights */
+  size_t rollout, cache; /* activations, tokens and logits of a rollout; its keys and values */
+  size_t reference;      /* parameters and activations */
+  size_t buffers;        /* tokens and log-probs of a step, tables */
+} sl_memory_plan;
+size_t sl_memory_plan_bytes(const sl_memory_plan *plan); /* SIZE_MAX if they overflow */
+
+typedef struct {
+  sl_config config;
+  sl_task task;
+  sl_tokenizer *tokenizer;
+  sl_context *ctx;
+  sl_parameters policy, reference; /* reference.data NULL unless rl.beta > 0 */
+  sl_optimizer optimizer;
+  sl_gradients gradients;
+  sl_model *model, *reference_model;
+  sl_generator *generator;
+  sl_step step, rollout_step; /* of one update; of a whole rollout (reference log-probs) */
+  sl_objective objective;
+  sl_gate_definition *gate;
+  sl_prompts prompts;   /* buffers for the largest batch of prompts */
+  size_t max_length;    /* tokens of a sequence */
+  size_t max_sequences; /* that are generated at a time: a rollout */
+  size_t micro_batch;   /* that are computed at a time in training; 0: all */
+
+  sl_phase phase;
+  uint64_t sft_step, rl_step;           /* finished */
+  double success_before, success_after; /* held-out, around RL; NaN if not reached */
+  sl_data_order sft_order, rl_order;
+  double *reward, *reward_in_order; /* (prompts x group) */
+  float *advantage;                 /* likewise */
+  uint32_t *chosen, *group, *update_order, *reward_order;
+  double *solved; /* (held-out problems) of an evaluation */
+  char *text;     /* of one completion */
+  void *tables;   /* prompts and all of the last four lines */
+  sl_memory_plan plan;
+  sl_digests digests; /* of the state, then of the gradients of a step's updates */
+} sl_trainer;
+
+/* Loads the task, makes or reads the model, plans all memory and takes what the extent needs. Takes
+ * over config, on error too. */
+sl_status sl_trainer_create(sl_trainer **out, sl_config *config, sl_extent extent, sl_error *err);
+void sl_trainer_destroy(sl_trainer *trainer);
+
+/* Parts of sl_trainer_create: fills trainer->plan; takes the memory, layouts, parameters and
+ * reference being there. */
+sl_status sl_trainer_plan(sl_trainer *trainer, sl_extent extent, sl_error *err);
+sl_status sl_trainer_allocate(sl_trainer *trainer, sl_extent extent, sl_error *err);
+
+/* The policy as it stands becomes the frozen reference, where rl.beta > 0 and no folder was given.
+ */
+sl_status sl_trainer_take_reference(sl_trainer *trainer, sl_error *err);
+
+sl_counters sl_trainer_counters(const sl_trainer *trainer);
+/* The state hash (spec F4.2). Takes the digests of parameters and moments, and brings them to the
+ * host with those of `gradients` updates.
+ */
+sl_status sl_trainer_hash(const sl_trainer *trainer, size_t gradients, char out[SL_DIGEST_TEXT],
+                          sl_error *err);
+
+/* A kernel's failure as an error of the run. */
+sl_status sl_trainer_kernel_error(const sl_trainer *trainer, sl_status status, sl_error *err);
+
+/* Encodes problems `chosen[0..n)` of a list into trainer->prompts. */
+sl_status sl_trainer_encode(sl_trainer *trainer, const sl_problems *problems,
+                            const uint32_t *chosen, size_t n, sl_error *err);
+
+/* What a step did; metrics.c writes it (spec F4.3). */
+typedef struct {
+  double loss, reward_mean, reward_std, success, zero_variance;
+  double objective, centred, kl, entropy;
+  double ratio_mean, ratio_variance, weight_mean, below_half, effective;
+  float ratio_max;
+  double gradient_norm, gradient_norm_max, lr;
+  double kl_old_k1, kl_old_k3;
+  double length_mean, truncated;
+  uint64_t length_max, tokens, clamped, sampled_tokens, trained_tokens;
+  size_t updates;
+} sl_step_report;
+
+/* Digests of one step (spec F4.4): of host data as text; of tensors in trainer->digests, read by
+ * sl_trainer_hash. */
+typedef struct {
+  char tokens[SL_DIGEST_TEXT], rewards[SL_DIGEST_TEXT], logprobs[SL_DIGEST_TEXT];
+  size_t updates; /* of this step, so far: gradient u is arena SL_DIGESTS_STATE + u */
+} sl_step_digests;
+/* Arenas that trainer->digests has room for: the state and all the gradients that a step can have.
+ */
+size_t sl_trainer_digest_arenas(const sl_trainer *trainer);
+
+/* Rewards of a rollout over the problems `chosen`, into trainer->reward. */
+sl_status sl_rewards(sl_trainer *trainer, const sl_rollout *rollout, sl_error *err);
+
+/* Norm, clipping and AdamW with the gradient at hand; adds to the report and to the digests. */
+sl_status sl_trainer_update(sl_trainer *trainer, float lr, sl_step_report *report,
+                            sl_step_digests *digests, sl_error *err);
+
+sl_status sl_sft_step(sl_trainer *trainer, sl_step_report *report, sl_step_digests *digests,
+                      sl_error *err);
+sl_status sl_rl_step(sl_trainer *trainer, sl_step_report *report, sl_step_digests *digests,
+                     sl_error *err);
+
+/* Greedy success on the first `limit` (0: all) held-out problems; by_category, if not NULL, is
+ * called for each category. */
+typedef void (*sl_category_visitor)(void *user, const char *category, size_t solved, size_t n);
+sl_status sl_evaluate(sl_trainer *trainer, size_t limit, double *success,
+                      sl_category_visitor by_category, void *user, sl_error *err);
+
+#endif
