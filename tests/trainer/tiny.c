@@ -49,52 +49,52 @@ size_t tiny_sets(const char *out[TINY_SETS_MAX], const char *const *extra) {
   return n;
 }
 
-sl_trainer *tiny_trainer(const char *const *extra) {
+sl_run_state *tiny_trainer(const char *const *extra) {
   const char *sets[TINY_SETS_MAX];
   const size_t n = tiny_sets(sets, extra);
   sl_config config;
   sl_error err;
-  sl_trainer *t;
+  sl_run_state *run;
   cr_assert_eq(sl_config_load(&config, NULL, sets, n, &err), SL_OK, "%s", err.message);
-  const sl_status status = sl_trainer_create(&t, &config, SL_EXTENT_TRAINING, &err);
+  const sl_status status = sl_run_state_create(&run, &config, SL_EXTENT_TRAINING, &err);
   if (status == SL_ERR_UNAVAILABLE) {
     printf("absent, not tested: %s\n", err.message);
     return NULL;
   }
   cr_assert_eq(status, SL_OK, "%s", err.message);
-  return t;
+  return run;
 }
 
-void tiny_sft(sl_trainer *t, int steps) {
+void tiny_sft(sl_run_state *run, int steps) {
   sl_step_digests digests;
   sl_step_report report;
   sl_error err;
   for (int i = 0; i < steps; i++)
-    cr_assert_eq(sl_sft_step(t, &report, &digests, &err), SL_OK, "%s", err.message);
+    cr_assert_eq(sl_warm_start_step(run, &report, &digests, &err), SL_OK, "%s", err.message);
 }
 
-void tiny_begin_rl(sl_trainer *t) {
-  t->phase = SL_PHASE_RL;
-  sl_optimizer_reset(&t->optimizer);
-  cr_assert_eq(sl_trainer_take_reference(t, NULL), SL_OK);
+void tiny_begin_rl(sl_run_state *run) {
+  run->phase = SL_PHASE_RL;
+  sl_optimizer_reset(&run->optimizer);
+  cr_assert_eq(sl_run_state_take_reference(run, NULL), SL_OK);
 }
 
-int tiny_rl(sl_trainer *t, int steps) {
+int tiny_rl(sl_run_state *run, int steps) {
   sl_step_digests digests;
   sl_step_report report;
   sl_error err;
   int taught = 0;
   for (int i = 0; i < steps; i++) {
-    cr_assert_eq(sl_rl_step(t, &report, &digests, &err), SL_OK, "%s", err.message);
+    cr_assert_eq(sl_policy_step(run, &report, &digests, &err), SL_OK, "%s", err.message);
     taught += report.zero_variance < 1.0 && report.ratio_variance > 0.0;
   }
   return taught;
 }
 
-const char *tiny_hash(const sl_trainer *t) {
+const char *tiny_hash(const sl_run_state *run) {
   static char text[SL_DIGEST_TEXT];
   sl_error err;
-  cr_assert_eq(sl_trainer_hash(t, 0, text, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_run_state_hash(run, 0, text, &err), SL_OK, "%s", err.message);
   return text;
 }
 

@@ -12,16 +12,16 @@ size_t tiny_sets(const char *out[TINY_SETS_MAX], const char *const *extra);
 
 /* A trainer of the tiny configuration. NULL, and a line that says so, where the backend is not
  * there; any other error fails the test. */
-sl_trainer *tiny_trainer(const char *const *extra);
+sl_run_state *tiny_trainer(const char *const *extra);
 
 /* Steps of a phase; each must succeed. */
-void tiny_sft(sl_trainer *trainer, int steps);
-void tiny_begin_rl(sl_trainer *trainer); /* ends the warm start */
-int tiny_rl(sl_trainer *trainer,
+void tiny_sft(sl_run_state *run, int steps);
+void tiny_begin_rl(sl_run_state *run); /* ends the warm start */
+int tiny_rl(sl_run_state *run,
             int steps); /* how many of them had groups of unequal rewards and ratios off 1 */
 
 /* The state hash (spec F4.2). */
-const char *tiny_hash(const sl_trainer *trainer);
+const char *tiny_hash(const sl_run_state *run);
 
 /* A seed that differs from run to run, or SLUICE_TEST_SEED; printed. */
 uint64_t tiny_seed(const char *test);

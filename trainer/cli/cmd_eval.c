@@ -118,17 +118,17 @@ static void print_category(void *user, const char *category, size_t solved, size
 
 /* Evaluates through a trainer of no steps, whose model is MODEL. */
 static sl_status evaluate(const options *o, sl_config *config, sl_error *err) {
-  sl_trainer *t;
-  sl_status status = sl_trainer_create(&t, config, SL_EXTENT_EVALUATION, err);
+  sl_run_state *run;
+  sl_status status = sl_run_state_create(&run, config, SL_EXTENT_EVALUATION, err);
   if (status) return status;
   double success;
   int json = o->json;
-  if (json) printf("{\"held_out\":%zu", t->task.held_out.n);
-  status = sl_evaluate(t, 0, &success, print_category, &json, err);
+  if (json) printf("{\"held_out\":%zu", run->task.held_out.n);
+  status = sl_evaluate(run, 0, &success, print_category, &json, err);
   if (!status && json) printf(",\"success\":%.9g}\n", success);
   if (!status && !json)
-    printf("held-out success: %.1f %% of %zu problems\n", 100.0 * success, t->task.held_out.n);
-  sl_trainer_destroy(t);
+    printf("held-out success: %.1f %% of %zu problems\n", 100.0 * success, run->task.held_out.n);
+  sl_run_state_destroy(run);
   return status;
 }
 

@@ -98,9 +98,9 @@ static const struct argp resume_parser = {
     NULL,
     NULL};
 
-static void print_summary(const options *o, const sl_run_files *run, const sl_train_result *r) {
+static void print_summary(const options *o, const sl_run_files *files, const sl_train_result *r) {
   if (o->train.json) {
-    fputs("{\"run\":", stdout), sl_cli_json_text(stdout, run->path);
+    fputs("{\"run\":", stdout), sl_cli_json_text(stdout, files->path);
     printf(",\"interrupted\":%s", r->interrupted ? "true" : "false");
     if (!isnan(r->success_before)) printf(",\"success_before\":%.9g", r->success_before);
     if (!isnan(r->success_after)) printf(",\"success_after\":%.9g", r->success_after);
@@ -109,22 +109,22 @@ static void print_summary(const options *o, const sl_run_files *run, const sl_tr
   }
   if (r->interrupted) {
     printf("Interrupted; a checkpoint is written. 'sluice resume %s' goes on with it.\n",
-           run->path);
+           files->path);
     return;
   }
   if (!isnan(r->success_before))
     printf("held-out success before RL: %.1f %%\n", 100.0 * r->success_before);
   if (!isnan(r->success_after))
     printf("held-out success after RL:  %.1f %%\n", 100.0 * r->success_after);
-  printf("run:   %s\nstate: %s\n", run->path, r->state);
+  printf("run:   %s\nstate: %s\n", files->path, r->state);
 }
 
 /* What a user would find out after hours: answers that cannot be given, because completions end
  * before them. */
-static void note_long_answers(const sl_trainer *t, const char *command) {
-  const size_t limit = (size_t)t->config.rl.max_new_tokens, n = t->task.train.n;
-  const size_t beyond = t->task.reward == SL_REWARD_EXACT && t->config.rl.steps
-                            ? sl_task_answers_beyond(&t->task.train, limit)
+static void note_long_answers(const sl_run_state *run, const char *command) {
+  const size_t limit = (size_t)run->config.rl.max_new_tokens, n = run->task.train.n;
+  const size_t beyond = run->task.reward == SL_REWARD_EXACT && run->config.rl.steps
+                            ? sl_task_answers_beyond(&run->task.train, limit)
                             : 0;
   if (beyond)
     fprintf(stderr,
@@ -134,29 +134,30 @@ static void note_long_answers(const sl_trainer *t, const char *command) {
 }
 
 /* A run that failed is not lost. */
-static void advise(const sl_run_files *run) {
+static void advise(const sl_run_files *files) {
   char *newest = NULL;
-  if (sl_checkpoint_newest(&newest, run->path, NULL) == SL_OK)
+  if (sl_checkpoint_newest(&newest, files->path, NULL) == SL_OK)
     fprintf(stderr, "The newest checkpoint is %s; 'sluice resume %s' goes on from there.\n", newest,
-            run->path);
+            files->path);
   free(newest);
 }
 
-static int run_to_end(const options *o, const char *command, sl_trainer *t, sl_run_files *run) {
+static int run_to_end(const options *o, const char *command, sl_run_state *run,
+                      sl_run_files *files) {
   sl_error err;
   sl_train_result result;
-  const sl_status status = sl_train(t, run, &o->train, &result, &err);
+  const sl_status status = sl_run_train(run, files, &o->train, &result, &err);
   if (status) {
     const int code = sl_cli_fail(command, &err);
-    advise(run);
+    advise(files);
     return code;
   }
-  print_summary(o, run, &result);
+  print_summary(o, files, &result);
   return result.interrupted ? SL_EXIT_INTERRUPTED : SL_EXIT_OK;
 }
 
-static void print_memory(const sl_trainer *t) {
-  const sl_memory_plan *p = &t->plan;
+static void print_memory(const sl_run_state *run) {
+  const sl_memory_plan *p = &run->plan;
   const struct {
     const char *what;
     size_t bytes;
@@ -171,14 +172,15 @@ static void print_memory(const sl_trainer *t) {
   putchar('\n');
 }
 
-static void print_plan(const sl_trainer *t) {
-  const sl_config *c = &t->config;
-  printf("backend:     %s, %d threads\n", sl_context_backend(t->ctx), sl_context_threads(t->ctx));
-  printf("parameters:  %zu (vocabulary %zu)\n", t->policy.layout->n_parameters,
-         t->policy.layout->shape.vocab);
-  print_memory(t);
-  printf("problems:    %zu warm start, %zu RL, %zu held out\n", t->task.warm.n, t->task.train.n,
-         t->task.held_out.n);
+static void print_plan(const sl_run_state *run) {
+  const sl_config *c = &run->config;
+  printf("backend:     %s, %d threads\n", sl_context_backend(run->ctx),
+         sl_context_threads(run->ctx));
+  printf("parameters:  %zu (vocabulary %zu)\n", run->policy.layout->n_parameters,
+         run->policy.layout->shape.vocab);
+  print_memory(run);
+  printf("problems:    %zu warm start, %zu RL, %zu held out\n", run->task.warm.n, run->task.train.n,
+         run->task.held_out.n);
   printf("warm start:  at most %lld steps of %lld problems, until held-out success %.2f\n",
          (long long)c->sft.steps, (long long)c->sft.batch, c->sft.stop_success);
   printf(
@@ -186,7 +188,7 @@ static void print_plan(const sl_trainer *t) {
       "epochs\n",
       (long long)c->rl.steps, (long long)c->rl.prompts, (long long)c->rl.group,
       (long long)c->rl.updates, (long long)c->rl.epochs);
-  printf("longest:     %zu tokens\n", t->max_length);
+  printf("longest:     %zu tokens\n", run->max_length);
 }
 
 static int train(const options *o, const char *command) {
@@ -199,21 +201,21 @@ static int train(const options *o, const char *command) {
     sl_config_free(&config);
     return sl_cli_fail(command, &err);
   }
-  sl_trainer *t;
-  if (sl_trainer_create(&t, &config, o->dry_run ? SL_EXTENT_PLAN : SL_EXTENT_TRAINING, &err))
+  sl_run_state *run;
+  if (sl_run_state_create(&run, &config, o->dry_run ? SL_EXTENT_PLAN : SL_EXTENT_TRAINING, &err))
     return sl_cli_fail(command, &err);
   int code = SL_EXIT_OK;
-  sl_run_files run;
-  note_long_answers(t, command);
+  sl_run_files files;
+  note_long_answers(run, command);
   if (o->dry_run) {
-    print_plan(t);
-  } else if (sl_run_create(&run, t->config.run.out, &t->config, &err)) {
+    print_plan(run);
+  } else if (sl_run_create(&files, run->config.run.out, &run->config, &err)) {
     code = sl_cli_fail(command, &err);
   } else {
-    code = run_to_end(o, command, t, &run);
-    sl_run_close(&run);
+    code = run_to_end(o, command, run, &files);
+    sl_run_close(&files);
   }
-  sl_trainer_destroy(t);
+  sl_run_state_destroy(run);
   return code;
 }
 
@@ -230,13 +232,13 @@ int sl_cmd_train(int argc, char **argv) {
 }
 
 /* A trainer as the newest checkpoint of a run that we hold describes it. */
-static sl_status restore(sl_trainer *t, sl_run_files *run, sl_error *err) {
+static sl_status restore(sl_run_state *run, sl_run_files *files, sl_error *err) {
   char *checkpoint = NULL;
   sl_checkpoint_state state;
-  sl_status status = sl_checkpoint_newest(&checkpoint, run->path, err);
-  if (!status) status = sl_checkpoint_read(t, checkpoint, &state, err);
-  if (!status) status = sl_reference_restore(t, run->path, state.reference, err);
-  if (!status) status = sl_run_reopen(run, state.metrics_size, state.ledger_size, err);
+  sl_status status = sl_checkpoint_newest(&checkpoint, files->path, err);
+  if (!status) status = sl_checkpoint_read(run, checkpoint, &state, err);
+  if (!status) status = sl_reference_restore(run, files->path, state.reference, err);
+  if (!status) status = sl_run_reopen(files, state.metrics_size, state.ledger_size, err);
   free(checkpoint);
   return status;
 }
@@ -252,18 +254,18 @@ static sl_status load_run_config(sl_config *out, const char *run, sl_error *err)
 static int resume(const options *o, const char *command) {
   sl_error err;
   sl_config config;
-  sl_trainer *t = NULL;
-  sl_run_files run;
+  sl_run_state *run = NULL;
+  sl_run_files files;
   if (load_run_config(&config, o->path, &err)) return sl_cli_fail(command, &err);
-  if (sl_run_open(&run, o->path, &err)) {
+  if (sl_run_open(&files, o->path, &err)) {
     sl_config_free(&config);
     return sl_cli_fail(command, &err);
   }
-  sl_status status = sl_trainer_create(&t, &config, SL_EXTENT_TRAINING, &err);
-  if (!status) status = restore(t, &run, &err);
-  const int code = status ? sl_cli_fail(command, &err) : run_to_end(o, command, t, &run);
-  sl_run_close(&run);
-  sl_trainer_destroy(t);
+  sl_status status = sl_run_state_create(&run, &config, SL_EXTENT_TRAINING, &err);
+  if (!status) status = restore(run, &files, &err);
+  const int code = status ? sl_cli_fail(command, &err) : run_to_end(o, command, run, &files);
+  sl_run_close(&files);
+  sl_run_state_destroy(run);
   return code;
 }
 

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-static void cut_step(sl_cutter *c, sl_step *s) {
+static void cut_step(sl_cutter *c, sl_update_batch *s) {
   const size_t n = s->max_sequences, t = s->max_tokens;
   float **const floats[] = {&s->logp_old, &s->logp_ref, &s->logp,
                             &s->entropy,  &s->dlogp,    &s->dentropy};
@@ -27,19 +27,19 @@ static void cut_step(sl_cutter *c, sl_step *s) {
 }
 
 static size_t count_bytes(size_t max_sequences, size_t max_tokens) {
-  sl_step s = {.max_sequences = max_sequences, .max_tokens = max_tokens};
+  sl_update_batch s = {.max_sequences = max_sequences, .max_tokens = max_tokens};
   sl_cutter c = {0};
   cut_step(&c, &s);
   return sl_cutter_bytes(&c);
 }
 
-size_t sl_step_bytes(const sl_context *ctx, size_t max_sequences, size_t max_tokens) {
+size_t sl_update_batch_bytes(const sl_context *ctx, size_t max_sequences, size_t max_tokens) {
   return sl_mirror_bytes(ctx, count_bytes(max_sequences, max_tokens));
 }
 
-sl_status sl_step_create(sl_step *out, sl_context *ctx, size_t max_sequences, size_t max_tokens,
-                         sl_error *err) {
-  sl_step s = {.max_sequences = max_sequences, .max_tokens = max_tokens};
+sl_status sl_update_batch_create(sl_update_batch *out, sl_context *ctx, size_t max_sequences,
+                                 size_t max_tokens, sl_error *err) {
+  sl_update_batch s = {.max_sequences = max_sequences, .max_tokens = max_tokens};
   if (max_tokens > UINT32_MAX)
     return sl_fail(err, SL_ERR_MEMORY, "a step of %zu tokens is too large", max_tokens);
   const sl_status status = sl_mirror_create(&s.mirror, ctx, count_bytes(max_sequences, max_tokens),
@@ -50,18 +50,18 @@ sl_status sl_step_create(sl_step *out, sl_context *ctx, size_t max_sequences, si
   return SL_OK;
 }
 
-void sl_step_free(sl_step *step) {
+void sl_update_batch_free(sl_update_batch *step) {
   sl_mirror_free(&step->mirror);
   memset(step, 0, sizeof *step);
 }
 
-void sl_step_clear(sl_step *step) {
+void sl_update_batch_clear(sl_update_batch *step) {
   step->n_seq = 0;
   step->seq[0] = 0;
 }
 
-void sl_step_add(sl_step *s, const uint32_t *ids, size_t length, size_t prompt_length,
-                 const float *logp_old, float advantage) {
+void sl_update_batch_add(sl_update_batch *s, const uint32_t *ids, size_t length,
+                         size_t prompt_length, const float *logp_old, float advantage) {
   const size_t at = s->seq[s->n_seq];
   uint32_t tokens = 0;
   for (size_t i = 0; i < length; i++) {
@@ -97,10 +97,12 @@ size_t sl_micro_batch_tokens(size_t n_seq, size_t shards, size_t micro_batch, si
 }
 
 /* Where the kernels find an array of the step. */
-static void *on(const sl_step *s, const void *host) { return sl_mirror_device(&s->mirror, host); }
+static void *on(const sl_update_batch *s, const void *host) {
+  return sl_mirror_device(&s->mirror, host);
+}
 
 /* Hands the kernels what the host has filled in. */
-static sl_status push(const sl_step *s) {
+static sl_status push(const sl_update_batch *s) {
   const size_t n = s->n_seq, t = s->seq[n];
   const struct {
     const void *array;
@@ -119,7 +121,7 @@ static sl_status push(const sl_step *s) {
 }
 
 /* The sequences [begin, end) as a batch of their own. */
-static sl_batch micro_batch(const sl_step *s, size_t begin, size_t end) {
+static sl_batch micro_batch(const sl_update_batch *s, size_t begin, size_t end) {
   const uint32_t first = s->seq[begin];
   for (size_t i = begin; i <= end; i++) s->local_seq[i - begin] = s->seq[i] - first;
   return (sl_batch){end - begin,
@@ -130,8 +132,8 @@ static sl_batch micro_batch(const sl_step *s, size_t begin, size_t end) {
                     on(s, s->mask + first)};
 }
 
-static sl_status gated(const sl_step *s, sl_model *m, const sl_batch *b, const sl_step_options *o,
-                       size_t begin) {
+static sl_status gated(const sl_update_batch *s, sl_model *m, const sl_batch *b,
+                       const sl_gradient_options *o, size_t begin) {
   const size_t at = s->seq[begin];
   const sl_gated_loss_batch loss = {on(s, s->logp + at),
                                     on(s, s->logp_old + at),
@@ -148,7 +150,7 @@ static sl_status gated(const sl_step *s, sl_model *m, const sl_batch *b, const s
 }
 
 /* The gradient of spec O4.5 and O4.6, which no log-prob enters. */
-static sl_status supervised_gradient(const sl_step *s) {
+static sl_status supervised_gradient(const sl_update_batch *s) {
   for (size_t q = 0; q < s->n_seq; q++) {
     const float d = (float)-s->coefficient[q];
     for (size_t i = s->seq[q]; i < s->seq[q + 1]; i++) s->dlogp[i] = s->mask[i] ? d : 0.0f;
@@ -156,7 +158,7 @@ static sl_status supervised_gradient(const sl_step *s) {
   return sl_mirror_push(&s->mirror, s->dlogp, s->seq[s->n_seq] * sizeof *s->dlogp);
 }
 
-static void supervised_sums(const sl_step *s) {
+static void supervised_sums(const sl_update_batch *s) {
   for (size_t q = 0; q < s->n_seq; q++) {
     double sum = 0.0;
     for (size_t i = s->seq[q]; i < s->seq[q + 1]; i++)
@@ -166,7 +168,7 @@ static void supervised_sums(const sl_step *s) {
 }
 
 /* The shards of the group from shard k on that have tokens in the sequences [begin, end). */
-static size_t cut_shards(const sl_step *s, const sl_gradients *g, size_t k, size_t begin,
+static size_t cut_shards(const sl_update_batch *s, const sl_gradients *g, size_t k, size_t begin,
                          size_t end) {
   uint32_t *seq = s->shard_seq;
   size_t n = 0;
@@ -182,8 +184,8 @@ static size_t cut_shards(const sl_step *s, const sl_gradients *g, size_t k, size
   return n;
 }
 
-static sl_status one_micro_batch(const sl_step *s, sl_model *m, sl_gradients *g,
-                                 const sl_step_options *o, size_t k, size_t begin, size_t end) {
+static sl_status one_micro_batch(const sl_update_batch *s, sl_model *m, sl_gradients *g,
+                                 const sl_gradient_options *o, size_t k, size_t begin, size_t end) {
   const sl_batch b = micro_batch(s, begin, end);
   const size_t at = s->seq[begin];
   if (b.seq[b.n_seq] == 0) return SL_OK;
@@ -197,12 +199,12 @@ static sl_status one_micro_batch(const sl_step *s, sl_model *m, sl_gradients *g,
 
 /* Where the micro-batch ends that begins there: after `micro_batch` sequences, but no later than
  * `end`. */
-static size_t stop_of(const sl_step_options *o, size_t begin, size_t end) {
+static size_t stop_of(const sl_gradient_options *o, size_t begin, size_t end) {
   return o->micro_batch ? smaller(begin + o->micro_batch, end) : end;
 }
 
 /* Takes back what the step is judged by. */
-static sl_status pull(const sl_step *s, const sl_step_options *o) {
+static sl_status pull(const sl_update_batch *s, const sl_gradient_options *o) {
   SL_TRY(sl_mirror_pull(&s->mirror, s->logp, s->seq[s->n_seq] * sizeof *s->logp));
   if (!o->objective) {
     supervised_sums(s);
@@ -212,7 +214,8 @@ static sl_status pull(const sl_step *s, const sl_step_options *o) {
   return sl_mirror_pull(&s->mirror, s->sums, s->n_seq * sizeof *s->sums);
 }
 
-sl_status sl_step_gradient(sl_step *s, sl_model *m, sl_gradients *g, const sl_step_options *o) {
+sl_status sl_update_batch_gradient(sl_update_batch *s, sl_model *m, sl_gradients *g,
+                                   const sl_gradient_options *o) {
   SL_TRY(sl_model_pack(m));
   SL_TRY(push(s));
   if (!o->objective) SL_TRY(supervised_gradient(s));
@@ -230,7 +233,8 @@ sl_status sl_step_gradient(sl_step *s, sl_model *m, sl_gradients *g, const sl_st
 }
 
 /* No group is larger than the last, and no shard than its last. */
-sl_status sl_step_rehearse(sl_step *s, sl_model *m, sl_gradients *g, const sl_step_options *o) {
+sl_status sl_update_batch_rehearse(sl_update_batch *s, sl_model *m, sl_gradients *g,
+                                   const sl_gradient_options *o) {
   const size_t k = g->shards - g->at_once, begin = sl_shard_begin(k, s->n_seq, g->shards);
   for (size_t i = 0; i < s->n_seq; i++) s->coefficient[i] = 0.0;
   SL_TRY(sl_model_pack(m));
@@ -240,8 +244,8 @@ sl_status sl_step_rehearse(sl_step *s, sl_model *m, sl_gradients *g, const sl_st
   return pull(s, o);
 }
 
-sl_status sl_step_logprobs(sl_step *s, sl_model *m, const sl_step_options *o, float *logp,
-                           float *entropy) {
+sl_status sl_update_batch_logprobs(sl_update_batch *s, sl_model *m, const sl_gradient_options *o,
+                                   float *logp, float *entropy) {
   SL_TRY(sl_model_pack(m));
   SL_TRY(push(s));
   for (size_t begin = 0; begin < s->n_seq;) {

@@ -27,19 +27,19 @@ typedef struct {
   uint32_t *shard_seq; /* (2 n_seq) offsets of its shards, one after the other; */
   sl_shard *shards;    /* (n_seq) those of them that have tokens */
   sl_mirror mirror;    /* all of them */
-} sl_step;
+} sl_update_batch;
 
-sl_status sl_step_create(sl_step *out, sl_context *ctx, size_t max_sequences, size_t max_tokens,
-                         sl_error *err);
-void sl_step_free(sl_step *step);
+sl_status sl_update_batch_create(sl_update_batch *out, sl_context *ctx, size_t max_sequences,
+                                 size_t max_tokens, sl_error *err);
+void sl_update_batch_free(sl_update_batch *step);
 /* Bytes that such a step takes. */
-size_t sl_step_bytes(const sl_context *ctx, size_t max_sequences, size_t max_tokens);
+size_t sl_update_batch_bytes(const sl_context *ctx, size_t max_sequences, size_t max_tokens);
 
 /* Appends a sequence whose tokens after the first prompt_length are learnt from. logp_old may be
  * NULL (then 0). */
-void sl_step_clear(sl_step *step);
-void sl_step_add(sl_step *step, const uint32_t *ids, size_t length, size_t prompt_length,
-                 const float *logp_old, float advantage);
+void sl_update_batch_clear(sl_update_batch *step);
+void sl_update_batch_add(sl_update_batch *step, const uint32_t *ids, size_t length,
+                         size_t prompt_length, const float *logp_old, float advantage);
 
 /* What to differentiate: the gated objective, or the supervised loss of spec O4.5 where objective
  * is NULL. */
@@ -48,7 +48,7 @@ typedef struct {
   float inv_temperature;
   size_t micro_batch; /* most sequences at a time; 0: all. A gradient takes whole shards, as many as
                          its totals are for, and cuts a shard that is larger. */
-} sl_step_options;
+} sl_gradient_options;
 
 /* How many shards of a step can be taken at once: all, or the largest power of two with at most
  * micro_batch sequences, but 1 at least. */
@@ -58,17 +58,17 @@ size_t sl_micro_batch_tokens(size_t n_seq, size_t shards, size_t micro_batch, si
 
 /* Log-probs alone, of every sequence, into `logp` and `entropy` (T), arrays of the step: of the
  * training model or of a frozen reference. */
-sl_status sl_step_logprobs(sl_step *step, sl_model *model, const sl_step_options *options,
-                           float *logp, float *entropy);
+sl_status sl_update_batch_logprobs(sl_update_batch *step, sl_model *model,
+                                   const sl_gradient_options *options, float *logp, float *entropy);
 
-/* Runs the largest micro-batch that sl_step_gradient makes of the step's sequences, with
+/* Runs the largest micro-batch that sl_update_batch_gradient makes of the step's sequences, with
  * coefficients of 0, so that kernels claim their workspace; leaves no trace in a gradient. */
-sl_status sl_step_rehearse(sl_step *step, sl_model *model, sl_gradients *gradients,
-                           const sl_step_options *options);
+sl_status sl_update_batch_rehearse(sl_update_batch *step, sl_model *model, sl_gradients *gradients,
+                                   const sl_gradient_options *options);
 
 /* Gradient of the whole step in gradients->total; step->logp, entropy and sums are filled.
  * coefficient must be set. */
-sl_status sl_step_gradient(sl_step *step, sl_model *model, sl_gradients *gradients,
-                           const sl_step_options *options);
+sl_status sl_update_batch_gradient(sl_update_batch *step, sl_model *model, sl_gradients *gradients,
+                                   const sl_gradient_options *options);
 
 #endif

@@ -8,54 +8,55 @@
 #include <string.h>
 
 /* 1 if the reference is this run's own warm start, not a folder that the configuration names. */
-static int is_own(const sl_trainer *t) { return !*t->config.rl.reference; }
+static int is_own(const sl_run_state *run) { return !*run->config.rl.reference; }
 
-sl_status sl_trainer_take_reference(sl_trainer *t, sl_error *err) {
-  if (!t->reference_model || !is_own(t)) return SL_OK;
-  return sl_trainer_kernel_error(
-      t,
-      sl_memory_copy(t->ctx, t->reference.data, t->policy.data, sl_arena_bytes(t->policy.layout)),
-      err);
+sl_status sl_run_state_take_reference(sl_run_state *run, sl_error *err) {
+  if (!run->reference_model || !is_own(run)) return SL_OK;
+  return sl_run_kernel_error(run,
+                             sl_memory_copy(run->ctx, run->reference.data, run->policy.data,
+                                            sl_arena_bytes(run->policy.layout)),
+                             err);
 }
 
-sl_status sl_reference_digest(const sl_trainer *t, char out[SL_DIGEST_TEXT], sl_error *err) {
+sl_status sl_reference_digest(const sl_run_state *run, char out[SL_DIGEST_TEXT], sl_error *err) {
   *out = 0;
-  if (!t->reference_model || (is_own(t) && t->phase == SL_PHASE_SFT)) return SL_OK;
-  return sl_parameters_digest(out, t->ctx, t->reference.layout, t->reference.data, err);
+  if (!run->reference_model || (is_own(run) && run->phase == SL_PHASE_SFT)) return SL_OK;
+  return sl_parameters_digest(out, run->ctx, run->reference.layout, run->reference.data, err);
 }
 
-sl_status sl_reference_save(sl_trainer *t, const char *run, sl_error *err) {
-  if (!t->reference_model || !is_own(t)) return SL_OK;
-  char *path = sl_path_join(run, SL_RUN_REFERENCE);
+sl_status sl_reference_save(sl_run_state *run, const char *folder, sl_error *err) {
+  if (!run->reference_model || !is_own(run)) return SL_OK;
+  char *path = sl_path_join(folder, SL_RUN_REFERENCE);
   if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  sl_status status = sl_trainer_take_reference(t, err);
-  if (!status) status = sl_model_folder_write(&t->reference, t->tokenizer, path, err);
+  sl_status status = sl_run_state_take_reference(run, err);
+  if (!status) status = sl_model_folder_write(&run->reference, run->tokenizer, path, err);
   free(path);
   return status;
 }
 
 /* Reads the run's own reference from its folder. */
-static sl_status read_own(sl_trainer *t, const char *path, sl_error *err) {
+static sl_status read_own(sl_run_state *run, const char *path, sl_error *err) {
   sl_parameters read;
   sl_status status = sl_model_folder_read(&read, NULL, path, err);
   if (status) return status;
-  if (memcmp(&read.layout->shape, &t->reference.layout->shape, sizeof read.layout->shape) != 0)
+  if (memcmp(&read.layout->shape, &run->reference.layout->shape, sizeof read.layout->shape) != 0)
     status =
         sl_fail(err, SL_ERR_MISMATCH, "%s: the reference's shape is not that of the run", path);
   else
-    status = sl_arena_write(t->reference.data, t->reference.ctx, read.layout, read.data, err);
+    status = sl_arena_write(run->reference.data, run->reference.ctx, read.layout, read.data, err);
   sl_parameters_free(&read);
   return status;
 }
 
-sl_status sl_reference_restore(sl_trainer *t, const char *run, const char *recorded,
+sl_status sl_reference_restore(sl_run_state *run, const char *folder, const char *recorded,
                                sl_error *err) {
-  if (!t->reference_model || (is_own(t) && t->phase == SL_PHASE_SFT)) return SL_OK;
-  char *path = is_own(t) ? sl_path_join(run, SL_RUN_REFERENCE) : strdup(t->config.rl.reference);
+  if (!run->reference_model || (is_own(run) && run->phase == SL_PHASE_SFT)) return SL_OK;
+  char *path =
+      is_own(run) ? sl_path_join(folder, SL_RUN_REFERENCE) : strdup(run->config.rl.reference);
   if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  sl_status status = is_own(t) ? read_own(t, path, err) : SL_OK;
+  sl_status status = is_own(run) ? read_own(run, path, err) : SL_OK;
   char digest[SL_DIGEST_TEXT];
-  if (!status) status = sl_reference_digest(t, digest, err);
+  if (!status) status = sl_reference_digest(run, digest, err);
   if (!status && strcmp(digest, recorded) != 0)
     status = sl_fail(err, SL_ERR_MISMATCH,
                      "%s: the reference's digest is %s, but %s was recorded: it is not the model "

@@ -9,33 +9,33 @@
 #include <math.h>
 #include <string.h>
 
-static sl_status roll_out(sl_trainer *t, sl_rollout *r, sl_error *err) {
-  const sl_config *c = &t->config;
-  for (int64_t p = 0; p < c->rl.prompts; p++) t->chosen[p] = sl_data_order_next(&t->rl_order);
+static sl_status roll_out(sl_run_state *run, sl_rollout *r, sl_error *err) {
+  const sl_config *c = &run->config;
+  for (int64_t p = 0; p < c->rl.prompts; p++) run->chosen[p] = sl_data_order_next(&run->rl_order);
   const sl_sampling how = {c->rl.temperature, (uint32_t)c->rl.top_k, c->rl.top_p,
-                           (uint64_t)c->run.seed, (uint32_t)t->rl_step};
+                           (uint64_t)c->run.seed, (uint32_t)run->rl_step};
   const sl_status status =
-      sl_trainer_encode(t, &t->task.train, t->chosen, (size_t)c->rl.prompts, err);
+      sl_run_state_encode(run, &run->task.train, run->chosen, (size_t)c->rl.prompts, err);
   if (status) return status;
-  return sl_generate(t->generator, &t->prompts, (size_t)c->rl.group, (size_t)c->rl.max_new_tokens,
-                     &how, r, err);
+  return sl_generate(run->generator, &run->prompts, (size_t)c->rl.group,
+                     (size_t)c->rl.max_new_tokens, &how, r, err);
 }
 
 /* Control: the rewards of the rollout in another order, so that they say nothing of their
  * completions. */
-static void shuffle_rewards(sl_trainer *t, size_t n) {
-  for (size_t i = 0; i < n; i++) t->reward_order[i] = (uint32_t)i;
-  sl_random_shuffle(t->reward_order, n, (uint64_t)t->config.run.seed, 0, (uint32_t)t->rl_step,
+static void shuffle_rewards(sl_run_state *run, size_t n) {
+  for (size_t i = 0; i < n; i++) run->reward_order[i] = (uint32_t)i;
+  sl_random_shuffle(run->reward_order, n, (uint64_t)run->config.run.seed, 0, (uint32_t)run->rl_step,
                     SL_RANDOM_REWARD_SHUFFLE);
-  memcpy(t->reward_in_order, t->reward, n * sizeof *t->reward);
-  for (size_t i = 0; i < n; i++) t->reward[i] = t->reward_in_order[t->reward_order[i]];
+  memcpy(run->reward_in_order, run->reward, n * sizeof *run->reward);
+  for (size_t i = 0; i < n; i++) run->reward[i] = run->reward_in_order[run->reward_order[i]];
 }
 
-static void describe_rollout(const sl_trainer *t, const sl_rollout *r, sl_step_report *report) {
+static void describe_rollout(const sl_run_state *run, const sl_rollout *r, sl_step_report *report) {
   double sum = 0.0, squares = 0.0, length = 0.0;
   for (size_t q = 0; q < r->n; q++) {
-    sum += t->reward[q];
-    report->success += t->reward[q] >= 1.0;
+    sum += run->reward[q];
+    report->success += run->reward[q] >= 1.0;
     const uint32_t n = r->seq[q + 1] - r->seq[q] - r->prompt_length[q];
     length += (double)n;
     if (n > report->length_max) report->length_max = n;
@@ -43,7 +43,7 @@ static void describe_rollout(const sl_trainer *t, const sl_rollout *r, sl_step_r
   }
   const double n = (double)r->n, mean = sum / n;
   for (size_t q = 0; q < r->n; q++)
-    squares = fma(t->reward[q] - mean, t->reward[q] - mean, squares);
+    squares = fma(run->reward[q] - mean, run->reward[q] - mean, squares);
   report->reward_mean = mean;
   report->reward_std = sqrt(squares / n);
   report->success /= n;
@@ -53,38 +53,41 @@ static void describe_rollout(const sl_trainer *t, const sl_rollout *r, sl_step_r
 }
 
 /* Log-probs of the whole rollout under the frozen reference, kept in rollout_step->logp_ref. */
-static sl_status reference_logprobs(sl_trainer *t, const sl_rollout *r, sl_error *err) {
-  if (!t->reference_model) return SL_OK;
-  sl_step *s = &t->rollout_step;
-  sl_step_clear(s);
+static sl_status reference_logprobs(sl_run_state *run, const sl_rollout *r, sl_error *err) {
+  if (!run->reference_model) return SL_OK;
+  sl_update_batch *s = &run->rollout_step;
+  sl_update_batch_clear(s);
   for (size_t q = 0; q < r->n; q++)
-    sl_step_add(s, r->ids + r->seq[q], r->seq[q + 1] - r->seq[q], r->prompt_length[q], NULL, 0.0f);
-  const sl_step_options options = {NULL, 1.0f / t->config.rl.temperature, t->micro_batch};
-  return sl_trainer_kernel_error(
-      t, sl_step_logprobs(s, t->reference_model, &options, s->logp_ref, s->entropy), err);
+    sl_update_batch_add(s, r->ids + r->seq[q], r->seq[q + 1] - r->seq[q], r->prompt_length[q], NULL,
+                        0.0f);
+  const sl_gradient_options options = {NULL, 1.0f / run->config.rl.temperature, run->micro_batch};
+  return sl_run_kernel_error(
+      run, sl_update_batch_logprobs(s, run->reference_model, &options, s->logp_ref, s->entropy),
+      err);
 }
 
 /* The sequences of update u of an epoch, whole groups at a time. */
-static void gather(sl_trainer *t, const sl_rollout *r, size_t u) {
-  const size_t groups = (size_t)(t->config.rl.prompts / t->config.rl.updates),
-               group = (size_t)t->config.rl.group;
-  sl_step_clear(&t->step);
+static void gather(sl_run_state *run, const sl_rollout *r, size_t u) {
+  const size_t groups = (size_t)(run->config.rl.prompts / run->config.rl.updates),
+               group = (size_t)run->config.rl.group;
+  sl_update_batch_clear(&run->step);
   for (size_t k = 0; k < groups; k++)
     for (size_t g = 0; g < group; g++) {
-      const size_t q = t->update_order[u * groups + k] * group + g, at = r->seq[q],
+      const size_t q = run->update_order[u * groups + k] * group + g, at = r->seq[q],
                    n = r->seq[q + 1] - at;
-      const size_t to = t->step.seq[t->step.n_seq];
-      sl_step_add(&t->step, r->ids + at, n, r->prompt_length[q], r->logp + at, t->advantage[q]);
-      if (t->reference_model)
-        memcpy(t->step.logp_ref + to, t->rollout_step.logp_ref + at, n * sizeof(float));
+      const size_t to = run->step.seq[run->step.n_seq];
+      sl_update_batch_add(&run->step, r->ids + at, n, r->prompt_length[q], r->logp + at,
+                          run->advantage[q]);
+      if (run->reference_model)
+        memcpy(run->step.logp_ref + to, run->rollout_step.logp_ref + at, n * sizeof(float));
     }
 }
 
 /* On policy, decoding and training must have the same bits: every ratio is exactly 1 (spec T3.2). A
  * vendor's products promise nothing like it: there the ratios are what they are. */
-static sl_status check_on_policy(const sl_trainer *t, sl_error *err) {
-  const sl_step *s = &t->step;
-  if (sl_vendor_bounded(t->ctx, SL_KERNEL_linear_forward)) return SL_OK;
+static sl_status check_on_policy(const sl_run_state *run, sl_error *err) {
+  const sl_update_batch *s = &run->step;
+  if (sl_vendor_bounded(run->ctx, SL_KERNEL_linear_forward)) return SL_OK;
   for (size_t i = 0; i < s->seq[s->n_seq]; i++)
     if (s->mask[i] && s->logp[i] != s->logp_old[i])
       return sl_fail(
@@ -94,7 +97,7 @@ static sl_status check_on_policy(const sl_trainer *t, sl_error *err) {
   return SL_OK;
 }
 
-static void add_sums(sl_step_report *report, const sl_step *s) {
+static void add_sums(sl_step_report *report, const sl_update_batch *s) {
   for (size_t q = 0; q < s->n_seq; q++) {
     const sl_loss_sums *x = &s->sums[q];
     report->objective += x->objective, report->centred += x->centred, report->kl += x->kl;
@@ -120,65 +123,66 @@ static void finish_report(sl_step_report *r) {
   r->loss = -r->objective;
 }
 
-static sl_status update(sl_trainer *t, int on_policy, sl_step_report *report,
+static sl_status update(sl_run_state *run, int on_policy, sl_step_report *report,
                         sl_step_digests *digests, sl_error *err) {
-  const sl_config *c = &t->config;
-  const sl_step_options options = {&t->objective, 1.0f / c->rl.temperature, t->micro_batch};
-  sl_step *s = &t->step;
+  const sl_config *c = &run->config;
+  const sl_gradient_options options = {&run->objective, 1.0f / c->rl.temperature, run->micro_batch};
+  sl_update_batch *s = &run->step;
   sl_status status =
-      sl_objective_coefficients(s->coefficient, s->tokens, s->n_seq, t->objective.aggregation,
-                                t->objective.constant_length, err);
+      sl_objective_coefficients(s->coefficient, s->tokens, s->n_seq, run->objective.aggregation,
+                                run->objective.constant_length, err);
   if (!status)
-    status =
-        sl_trainer_kernel_error(t, sl_step_gradient(s, t->model, &t->gradients, &options), err);
-  if (!status && on_policy) status = check_on_policy(t, err);
+    status = sl_run_kernel_error(
+        run, sl_update_batch_gradient(s, run->model, &run->gradients, &options), err);
+  if (!status && on_policy) status = check_on_policy(run, err);
   if (status) return status;
   add_sums(report, s);
-  const float lr = sl_learning_rate(c->rl.lr, (sl_decay_kind)c->rl.decay, c->rl.final,
-                                    (uint64_t)c->rl.warmup, t->rl_step + 1, (uint64_t)c->rl.steps);
-  return sl_trainer_update(t, lr, report, digests, err);
+  const float lr =
+      sl_learning_rate(c->rl.lr, (sl_decay_kind)c->rl.decay, c->rl.final, (uint64_t)c->rl.warmup,
+                       run->rl_step + 1, (uint64_t)c->rl.steps);
+  return sl_run_state_update(run, lr, report, digests, err);
 }
 
-static sl_status update_all(sl_trainer *t, const sl_rollout *r, sl_step_report *report,
+static sl_status update_all(sl_run_state *run, const sl_rollout *r, sl_step_report *report,
                             sl_step_digests *digests, sl_error *err) {
-  const sl_config *c = &t->config;
+  const sl_config *c = &run->config;
   for (int64_t e = 0; e < c->rl.epochs; e++) {
-    for (int64_t p = 0; p < c->rl.prompts; p++) t->update_order[p] = (uint32_t)p;
+    for (int64_t p = 0; p < c->rl.prompts; p++) run->update_order[p] = (uint32_t)p;
     if (e) /* spec F3.5 takes sequences 0 and 1 of this purpose */
-      sl_random_shuffle(t->update_order, (size_t)c->rl.prompts, (uint64_t)c->run.seed,
-                        (uint32_t)e + 1, (uint32_t)t->rl_step, SL_RANDOM_SHUFFLE);
+      sl_random_shuffle(run->update_order, (size_t)c->rl.prompts, (uint64_t)c->run.seed,
+                        (uint32_t)e + 1, (uint32_t)run->rl_step, SL_RANDOM_SHUFFLE);
     for (int64_t u = 0; u < c->rl.updates; u++) {
-      gather(t, r, (size_t)u);
-      const sl_status status = update(t, e == 0 && u == 0, report, digests, err);
+      gather(run, r, (size_t)u);
+      const sl_status status = update(run, e == 0 && u == 0, report, digests, err);
       if (status) return status;
     }
   }
   return SL_OK;
 }
 
-sl_status sl_rl_step(sl_trainer *t, sl_step_report *report, sl_step_digests *digests,
-                     sl_error *err) {
-  const sl_config *c = &t->config;
+sl_status sl_policy_step(sl_run_state *run, sl_step_report *report, sl_step_digests *digests,
+                         sl_error *err) {
+  const sl_config *c = &run->config;
   memset(report, 0, sizeof *report);
   digests->updates = 0;
   sl_rollout r;
   size_t flat;
-  sl_status status = roll_out(t, &r, err);
-  if (!status) status = sl_rewards(t, &r, err);
+  sl_status status = roll_out(run, &r, err);
+  if (!status) status = sl_rewards(run, &r, err);
   if (status) return status;
-  if (c->rl.shuffle_rewards) shuffle_rewards(t, r.n);
-  describe_rollout(t, &r, report);
-  status = sl_advantages(t->advantage, &flat, t->reward, t->group, (size_t)c->rl.prompts,
+  if (c->rl.shuffle_rewards) shuffle_rewards(run, r.n);
+  describe_rollout(run, &r, report);
+  status = sl_advantages(run->advantage, &flat, run->reward, run->group, (size_t)c->rl.prompts,
                          (sl_advantage_kind)c->rl.advantage, c->rl.advantage_eps, err);
-  if (!status) status = reference_logprobs(t, &r, err);
+  if (!status) status = reference_logprobs(run, &r, err);
   if (status) return status;
   report->zero_variance = (double)flat / (double)c->rl.prompts;
   sl_digest_bytes(digests->tokens, r.ids, r.seq[r.n] * sizeof *r.ids);
-  sl_digest_bytes(digests->rewards, t->reward, r.n * sizeof *t->reward);
+  sl_digest_bytes(digests->rewards, run->reward, r.n * sizeof *run->reward);
   sl_digest_bytes(digests->logprobs, r.logp, r.seq[r.n] * sizeof *r.logp);
-  status = update_all(t, &r, report, digests, err);
+  status = update_all(run, &r, report, digests, err);
   if (status) return status;
   finish_report(report);
-  t->rl_step++;
+  run->rl_step++;
   return SL_OK;
 }

@@ -32,9 +32,9 @@ static sl_status make_folder(const char *path, sl_error *err) {
   return status;
 }
 
-static sl_status open_log(FILE **out, const char *run, const char *name, const char *mode,
+static sl_status open_log(FILE **out, const char *folder, const char *name, const char *mode,
                           sl_error *err) {
-  char *path = sl_path_join(run, name);
+  char *path = sl_path_join(folder, name);
   if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   *out = fopen(path, mode);
   const sl_status status = *out ? SL_OK : system_error(err, path);
@@ -42,32 +42,32 @@ static sl_status open_log(FILE **out, const char *run, const char *name, const c
   return status;
 }
 
-static sl_status open_logs(sl_run_files *run, const char *mode, sl_error *err) {
-  sl_status status = open_log(&run->metrics, run->path, SL_RUN_METRICS, mode, err);
-  if (!status) status = open_log(&run->ledger, run->path, SL_RUN_LEDGER, mode, err);
+static sl_status open_logs(sl_run_files *files, const char *mode, sl_error *err) {
+  sl_status status = open_log(&files->metrics, files->path, SL_RUN_METRICS, mode, err);
+  if (!status) status = open_log(&files->ledger, files->path, SL_RUN_LEDGER, mode, err);
   return status;
 }
 
-sl_status sl_run_check_new(const char *run, sl_error *err) {
-  char *path = sl_path_join(run, SL_RUN_CONFIG);
+sl_status sl_run_check_new(const char *folder, sl_error *err) {
+  char *path = sl_path_join(folder, SL_RUN_CONFIG);
   if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   const int there = access(path, F_OK) == 0;
   free(path);
   if (!there) return SL_OK;
   return sl_fail(
       err, SL_ERR_USAGE,
-      "%s holds a run already: 'sluice resume %s' goes on with it, or choose another run.out", run,
-      run);
+      "%s holds a run already: 'sluice resume %s' goes on with it, or choose another run.out",
+      folder, folder);
 }
 
 /* Writes the configuration whole or not at all (spec F1.1): it says that a run is there. */
-static sl_status write_config(const char *run, const sl_config *config, sl_error *err) {
-  char *path = sl_path_join(run, SL_RUN_CONFIG), *text = NULL;
+static sl_status write_config(const char *folder, const sl_config *config, sl_error *err) {
+  char *path = sl_path_join(folder, SL_RUN_CONFIG), *text = NULL;
   size_t size = 0;
   FILE *memory = open_memstream(&text, &size);
   sl_status status =
       path && memory ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for a configuration");
-  if (!status) status = sl_run_check_new(run, err);
+  if (!status) status = sl_run_check_new(folder, err);
   if (!status) status = sl_config_print(config, memory, 0, err);
   if (memory && fclose(memory) != 0 && !status)
     status = sl_fail(err, SL_ERR_MEMORY, "no memory for a configuration");
@@ -79,43 +79,43 @@ static sl_status write_config(const char *run, const sl_config *config, sl_error
 }
 
 sl_status sl_run_open(sl_run_files *out, const char *path, sl_error *err) {
-  sl_run_files run = {.path = strdup(path), .lock = -1};
-  const sl_status status = run.path ? sl_run_lock(&run.lock, path, err)
-                                    : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  sl_run_files files = {.path = strdup(path), .lock = -1};
+  const sl_status status = files.path ? sl_run_lock(&files.lock, path, err)
+                                      : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   if (status)
-    sl_run_close(&run);
+    sl_run_close(&files);
   else
-    *out = run;
+    *out = files;
   return status;
 }
 
 sl_status sl_run_create(sl_run_files *out, const char *path, const sl_config *config,
                         sl_error *err) {
-  sl_run_files run;
+  sl_run_files files;
   char *checkpoints = sl_path_join(path, SL_RUN_CHECKPOINTS);
   if (!checkpoints) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   sl_status status = make_folder(checkpoints, err);
   free(checkpoints);
-  if (!status) status = sl_run_open(&run, path, err);
+  if (!status) status = sl_run_open(&files, path, err);
   if (status) return status;
   status = write_config(path, config, err);
   if (!status) status = sl_run_clean(path, err);
-  if (!status) status = open_logs(&run, "w", err);
+  if (!status) status = open_logs(&files, "w", err);
   if (status)
-    sl_run_close(&run);
+    sl_run_close(&files);
   else
-    *out = run;
+    *out = files;
   return status;
 }
 
-static sl_status check_size(FILE *file, const char *run, const char *name, uint64_t size,
+static sl_status check_size(FILE *file, const char *folder, const char *name, uint64_t size,
                             sl_error *err) {
   struct stat st;
   if (fstat(fileno(file), &st) != 0) return system_error(err, name);
   if ((uint64_t)st.st_size < size)
     return sl_fail(err, SL_ERR_MISMATCH,
-                   "%s/%s: %lld bytes, but the checkpoint was written when it had %llu", run, name,
-                   (long long)st.st_size, (unsigned long long)size);
+                   "%s/%s: %lld bytes, but the checkpoint was written when it had %llu", folder,
+                   name, (long long)st.st_size, (unsigned long long)size);
   return SL_OK;
 }
 
@@ -125,42 +125,43 @@ static sl_status cut_back(FILE *file, const char *name, uint64_t size, sl_error 
   return SL_OK;
 }
 
-sl_status sl_run_reopen(sl_run_files *run, uint64_t metrics_size, uint64_t ledger_size,
+sl_status sl_run_reopen(sl_run_files *files, uint64_t metrics_size, uint64_t ledger_size,
                         sl_error *err) {
-  sl_status status = open_logs(run, "r+", err);
-  if (!status) status = check_size(run->metrics, run->path, SL_RUN_METRICS, metrics_size, err);
-  if (!status) status = check_size(run->ledger, run->path, SL_RUN_LEDGER, ledger_size, err);
+  sl_status status = open_logs(files, "r+", err);
+  if (!status) status = check_size(files->metrics, files->path, SL_RUN_METRICS, metrics_size, err);
+  if (!status) status = check_size(files->ledger, files->path, SL_RUN_LEDGER, ledger_size, err);
   if (!status)
-    status = cut_back(run->metrics, SL_RUN_METRICS, metrics_size,
+    status = cut_back(files->metrics, SL_RUN_METRICS, metrics_size,
                       err); /* nothing is cut unless both are whole */
-  if (!status) status = cut_back(run->ledger, SL_RUN_LEDGER, ledger_size, err);
-  return status ? status : sl_run_clean(run->path, err);
+  if (!status) status = cut_back(files->ledger, SL_RUN_LEDGER, ledger_size, err);
+  return status ? status : sl_run_clean(files->path, err);
 }
 
-void sl_run_close(sl_run_files *run) {
-  if (run->metrics) fclose(run->metrics);
-  if (run->ledger) fclose(run->ledger);
-  free(run->path);
-  if (run->lock >= 0) close(run->lock);
-  *run = (sl_run_files){.lock = -1};
+void sl_run_close(sl_run_files *files) {
+  if (files->metrics) fclose(files->metrics);
+  if (files->ledger) fclose(files->ledger);
+  free(files->path);
+  if (files->lock >= 0) close(files->lock);
+  *files = (sl_run_files){.lock = -1};
 }
 
-static sl_status flush_line(FILE *file, const sl_run_files *run, const char *name, sl_error *err) {
+static sl_status flush_line(FILE *file, const sl_run_files *files, const char *name,
+                            sl_error *err) {
   fputs("}\n", file);
   if (fflush(file) == 0 && !ferror(file)) return SL_OK;
-  return sl_fail(err, SL_ERR_IO, "%s/%s: %s", run->path, name, strerror(errno));
+  return sl_fail(err, SL_ERR_IO, "%s/%s: %s", files->path, name, strerror(errno));
 }
 
-static const char *phase_name(const sl_trainer *t) {
-  return t->phase == SL_PHASE_SFT ? "sft" : "rl";
+static const char *phase_name(const sl_run_state *run) {
+  return run->phase == SL_PHASE_SFT ? "sft" : "rl";
 }
-static uint64_t phase_step(const sl_trainer *t) {
-  return t->phase == SL_PHASE_SFT ? t->sft_step : t->rl_step;
+static uint64_t phase_step(const sl_run_state *run) {
+  return run->phase == SL_PHASE_SFT ? run->sft_step : run->rl_step;
 }
 
-static void open_line(FILE *file, const char *kind, const sl_trainer *t) {
-  fprintf(file, "{\"kind\":\"%s\",\"phase\":\"%s\",\"step\":%llu", kind, phase_name(t),
-          (unsigned long long)phase_step(t));
+static void open_line(FILE *file, const char *kind, const sl_run_state *run) {
+  fprintf(file, "{\"kind\":\"%s\",\"phase\":\"%s\",\"step\":%llu", kind, phase_name(run),
+          (unsigned long long)phase_step(run));
 }
 
 /* JSON has no NaN: the objective of a gate that is a weight only (spec O5.1) is null. */
@@ -189,40 +190,40 @@ static void rl_metrics(FILE *f, const sl_step_report *r) {
       real(f, "truncated", r->truncated), whole(f, "sampled_tokens", r->sampled_tokens);
 }
 
-sl_status sl_metrics_step(sl_run_files *run, const sl_trainer *t, const sl_step_report *r,
+sl_status sl_metrics_step(sl_run_files *files, const sl_run_state *run, const sl_step_report *r,
                           const char *state, double seconds, sl_error *err) {
-  FILE *f = run->metrics;
-  open_line(f, "step", t);
+  FILE *f = files->metrics;
+  open_line(f, "step", run);
   real(f, "loss", r->loss);
-  if (t->phase == SL_PHASE_RL) rl_metrics(f, r);
+  if (run->phase == SL_PHASE_RL) rl_metrics(f, r);
   real(f, "gradient_norm", r->gradient_norm), real(f, "gradient_norm_max", r->gradient_norm_max),
       real(f, "lr", r->lr);
   whole(f, "tokens", r->tokens), whole(f, "trained_tokens", r->trained_tokens),
       whole(f, "updates", r->updates);
   real(f, "seconds", seconds),
       real(f, "tokens_per_second", (double)(r->sampled_tokens + r->trained_tokens) / seconds);
-  fprintf(f, ",\"backend\":\"%s\",\"state\":\"%s\"", sl_context_backend(t->ctx), state);
-  return flush_line(f, run, SL_RUN_METRICS, err);
+  fprintf(f, ",\"backend\":\"%s\",\"state\":\"%s\"", sl_context_backend(run->ctx), state);
+  return flush_line(f, files, SL_RUN_METRICS, err);
 }
 
-sl_status sl_metrics_evaluation(sl_run_files *run, const sl_trainer *t, double success,
+sl_status sl_metrics_evaluation(sl_run_files *files, const sl_run_state *run, double success,
                                 sl_error *err) {
-  FILE *f = run->metrics;
-  open_line(f, "evaluation", t);
+  FILE *f = files->metrics;
+  open_line(f, "evaluation", run);
   real(f, "held_out_success", success);
-  return flush_line(f, run, SL_RUN_METRICS, err);
+  return flush_line(f, files, SL_RUN_METRICS, err);
 }
 
-sl_status sl_ledger_begin(sl_run_files *run, const sl_trainer *t, sl_error *err) {
-  FILE *f = run->ledger;
-  const sl_model_layout *layout = t->policy.layout;
+sl_status sl_ledger_begin(sl_run_files *files, const sl_run_state *run, sl_error *err) {
+  FILE *f = files->ledger;
+  const sl_model_layout *layout = run->policy.layout;
   if (ftell(f) != 0) return SL_OK;
   fprintf(f, "{\"kind\":\"ledger\",\"version\":%d,\"numerics\":%d,\"tensors\":[", SL_LEDGER_VERSION,
           SL_NUMERICS_VERSION);
   for (size_t i = 0; i < layout->n_tensors; i++)
     fprintf(f, "%s\"%s\"", i ? "," : "", layout->tensors[i].name);
   fputs("]", f);
-  return flush_line(f, run, SL_RUN_LEDGER, err);
+  return flush_line(f, files, SL_RUN_LEDGER, err);
 }
 
 static void print_digests(FILE *f, const sl_digests *digests, size_t arena) {
@@ -234,19 +235,19 @@ static void print_digests(FILE *f, const sl_digests *digests, size_t arena) {
   fputs("]", f);
 }
 
-sl_status sl_ledger_step(sl_run_files *run, const sl_trainer *t, const sl_step_digests *d,
+sl_status sl_ledger_step(sl_run_files *files, const sl_run_state *run, const sl_step_digests *d,
                          const char *state, sl_error *err) {
-  FILE *f = run->ledger;
-  open_line(f, "step", t);
+  FILE *f = files->ledger;
+  open_line(f, "step", run);
   fprintf(
       f,
       ",\"state\":\"%s\",\"tokens\":\"%s\",\"rewards\":\"%s\",\"logprobs\":\"%s\",\"gradients\":[",
       state, d->tokens, d->rewards, d->logprobs);
   for (size_t u = 0; u < d->updates; u++) {
     if (u) fputs(",", f);
-    print_digests(f, &t->digests, SL_DIGESTS_STATE + u);
+    print_digests(f, &run->digests, SL_DIGESTS_STATE + u);
   }
   fputs("],\"parameters\":", f);
-  print_digests(f, &t->digests, SL_DIGESTS_PARAMETERS);
-  return flush_line(f, run, SL_RUN_LEDGER, err);
+  print_digests(f, &run->digests, SL_DIGESTS_PARAMETERS);
+  return flush_line(f, files, SL_RUN_LEDGER, err);
 }

@@ -30,7 +30,7 @@ static void request_stop(int signal_number) {
 }
 
 typedef struct {
-  sl_trainer *t;
+  sl_run_state *t;
   sl_run_files *run;
   const sl_train_options *options;
   sl_step_digests digests;
@@ -53,7 +53,7 @@ static void say(walk *w, const char *phase, uint64_t step, double success) {
 
 static sl_status log_step(walk *w, const sl_step_report *report, double seconds, sl_error *err) {
   char state[SL_DIGEST_TEXT];
-  sl_status status = sl_trainer_hash(w->t, w->digests.updates, state, err);
+  sl_status status = sl_run_state_hash(w->t, w->digests.updates, state, err);
   if (!status) status = sl_metrics_step(w->run, w->t, report, state, seconds, err);
   if (!status) status = sl_ledger_step(w->run, w->t, &w->digests, state, err);
   return status;
@@ -75,25 +75,25 @@ static int due(uint64_t step, int64_t every) { return every > 0 && step % (uint6
  * next, whatever a signal says, for a resumed run must not take one more step than an uninterrupted
  * one. */
 static sl_status warm_start(walk *w, int *done, sl_error *err) {
-  sl_trainer *t = w->t;
-  const sl_config *c = &t->config;
+  sl_run_state *run = w->t;
+  const sl_config *c = &run->config;
   double success = 0.0;
-  while (t->sft_step < (uint64_t)c->sft.steps) {
+  while (run->sft_step < (uint64_t)c->sft.steps) {
     if (stop_requested) return SL_OK;
     sl_step_report report;
     const double begin = now_seconds();
-    sl_status status = sl_sft_step(t, &report, &w->digests, err);
+    sl_status status = sl_warm_start_step(run, &report, &w->digests, err);
     if (!status) status = log_step(w, &report, now_seconds() - begin, err);
     if (status) return status;
     sl_progress_line(&w->progress, "warm start %llu/%lld  loss %.3f  %.0f tokens/s",
-                     (unsigned long long)t->sft_step, (long long)c->sft.steps, report.loss,
+                     (unsigned long long)run->sft_step, (long long)c->sft.steps, report.loss,
                      (double)report.trained_tokens / (now_seconds() - begin));
-    const int last = t->sft_step == (uint64_t)c->sft.steps,
-              look = due(t->sft_step, c->sft.eval_every) || last;
+    const int last = run->sft_step == (uint64_t)c->sft.steps,
+              look = due(run->sft_step, c->sft.eval_every) || last;
     if (look) status = evaluate(w, &success, err);
     if (status) return status;
     if (look && success >= c->sft.stop_success) break;
-    if (due(t->sft_step, c->checkpoint.every)) status = sl_checkpoint_write(w->run, t, err);
+    if (due(run->sft_step, c->checkpoint.every)) status = sl_checkpoint_write(w->run, run, err);
     if (status) return status;
   }
   *done = 1;
@@ -102,70 +102,71 @@ static sl_status warm_start(walk *w, int *done, sl_error *err) {
 
 /* From warm start to RL: the moments start afresh, the reference is taken. */
 static sl_status enter_rl(walk *w, sl_error *err) {
-  sl_trainer *t = w->t;
-  t->phase = SL_PHASE_RL;
-  sl_status status = sl_trainer_kernel_error(t, sl_optimizer_reset(&t->optimizer), err);
-  if (!status) status = sl_reference_save(t, w->run->path, err);
-  if (!status) status = evaluate(w, &t->success_before, err);
-  if (!status) status = sl_checkpoint_write(w->run, t, err);
+  sl_run_state *run = w->t;
+  run->phase = SL_PHASE_RL;
+  sl_status status = sl_run_kernel_error(run, sl_optimizer_reset(&run->optimizer), err);
+  if (!status) status = sl_reference_save(run, w->run->path, err);
+  if (!status) status = evaluate(w, &run->success_before, err);
+  if (!status) status = sl_checkpoint_write(w->run, run, err);
   return status;
 }
 
 static sl_status optimise(walk *w, sl_error *err) {
-  sl_trainer *t = w->t;
-  const sl_config *c = &t->config;
-  while (!stop_requested && t->rl_step < (uint64_t)c->rl.steps) {
+  sl_run_state *run = w->t;
+  const sl_config *c = &run->config;
+  while (!stop_requested && run->rl_step < (uint64_t)c->rl.steps) {
     sl_step_report report;
     const double begin = now_seconds();
-    sl_status status = sl_rl_step(t, &report, &w->digests, err);
+    sl_status status = sl_policy_step(run, &report, &w->digests, err);
     const double seconds = now_seconds() - begin;
     if (!status) status = log_step(w, &report, seconds, err);
     if (status) return status;
-    sl_progress_line(
-        &w->progress, "rl %llu/%lld  reward %.3f  entropy %.3f  ratio variance %.2e  %.0f tokens/s",
-        (unsigned long long)t->rl_step, (long long)c->rl.steps, report.reward_mean, report.entropy,
-        report.ratio_variance, (double)(report.sampled_tokens + report.trained_tokens) / seconds);
-    if (due(t->rl_step, c->eval.every) || t->rl_step == (uint64_t)c->rl.steps)
-      status = evaluate(w, &t->success_after, err);
-    if (!status && due(t->rl_step, c->checkpoint.every))
-      status = sl_checkpoint_write(w->run, t, err);
+    sl_progress_line(&w->progress,
+                     "rl %llu/%lld  reward %.3f  entropy %.3f  ratio variance %.2e  %.0f tokens/s",
+                     (unsigned long long)run->rl_step, (long long)c->rl.steps, report.reward_mean,
+                     report.entropy, report.ratio_variance,
+                     (double)(report.sampled_tokens + report.trained_tokens) / seconds);
+    if (due(run->rl_step, c->eval.every) || run->rl_step == (uint64_t)c->rl.steps)
+      status = evaluate(w, &run->success_after, err);
+    if (!status && due(run->rl_step, c->checkpoint.every))
+      status = sl_checkpoint_write(w->run, run, err);
     if (status) return status;
   }
   return SL_OK;
 }
 
 static sl_status finish(walk *w, sl_error *err) {
-  sl_trainer *t = w->t;
-  t->phase = SL_PHASE_DONE;
+  sl_run_state *run = w->t;
+  run->phase = SL_PHASE_DONE;
   char *path = sl_path_join(w->run->path, SL_RUN_MODEL);
   if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  const sl_status status = sl_model_folder_write(&t->policy, t->tokenizer, path, err);
+  const sl_status status = sl_model_folder_write(&run->policy, run->tokenizer, path, err);
   free(path);
   return status;
 }
 
 static sl_status walk_phases(walk *w, sl_error *err) {
-  sl_trainer *t = w->t;
+  sl_run_state *run = w->t;
   sl_status status = SL_OK;
-  if (t->phase == SL_PHASE_SFT) {
+  if (run->phase == SL_PHASE_SFT) {
     int done = 0;
-    if (t->sft_step == 0)
-      status = sl_checkpoint_write(w->run, t,
+    if (run->sft_step == 0)
+      status = sl_checkpoint_write(w->run, run,
                                    err); /* from the first moment on, a killed run can be resumed */
     if (!status) status = warm_start(w, &done, err);
     if (!status && done) status = enter_rl(w, err);
   }
-  if (!status && t->phase == SL_PHASE_RL) {
+  if (!status && run->phase == SL_PHASE_RL) {
     status = optimise(w, err);
-    if (!status && t->rl_step == (uint64_t)t->config.rl.steps) status = finish(w, err);
+    if (!status && run->rl_step == (uint64_t)run->config.rl.steps) status = finish(w, err);
   }
-  if (!status) status = sl_checkpoint_write(w->run, t, err);
+  if (!status) status = sl_checkpoint_write(w->run, run, err);
   return status;
 }
 
-sl_status sl_train(sl_trainer *t, sl_run_files *run, const sl_train_options *options,
-                   sl_train_result *result, sl_error *err) {
-  walk w = {.t = t, .run = run, .options = options, .begin = now_seconds()};
+sl_status sl_run_train(sl_run_state *run, sl_run_files *files, const sl_train_options *options,
+                       sl_train_result *result, sl_error *err) {
+  walk w = {.t = run, .run = files, .options = options, .begin = now_seconds()};
   stop_requested = 0, announced = !options->quiet;
   const struct sigaction action = {.sa_handler = request_stop};
   struct sigaction old_int, old_term;
@@ -173,12 +174,12 @@ sl_status sl_train(sl_trainer *t, sl_run_files *run, const sl_train_options *opt
   sigaction(SIGTERM, &action, &old_term);
   sl_progress_start(&w.progress);
   if (options->quiet) w.progress.active = 0;
-  sl_status status = sl_ledger_begin(run, t, err);
+  sl_status status = sl_ledger_begin(files, run, err);
   if (!status) status = walk_phases(&w, err);
   sl_progress_end(&w.progress);
   sigaction(SIGINT, &old_int, NULL);
   sigaction(SIGTERM, &old_term, NULL);
-  result->success_before = t->success_before, result->success_after = t->success_after;
-  result->interrupted = stop_requested != 0 && t->phase != SL_PHASE_DONE;
-  return status ? status : sl_trainer_hash(t, 0, result->state, err);
+  result->success_before = run->success_before, result->success_after = run->success_after;
+  result->interrupted = stop_requested != 0 && run->phase != SL_PHASE_DONE;
+  return status ? status : sl_run_state_hash(run, 0, result->state, err);
 }

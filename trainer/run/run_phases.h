@@ -17,7 +17,7 @@ typedef struct {
 
 /* Trains until the configuration's end, or until SIGINT or SIGTERM: then the step is finished and a
  * checkpoint written. */
-sl_status sl_train(sl_trainer *trainer, sl_run_files *run, const sl_train_options *options,
-                   sl_train_result *result, sl_error *err);
+sl_status sl_run_train(sl_run_state *run, sl_run_files *files, const sl_train_options *options,
+                       sl_train_result *result, sl_error *err);
 
 #endif

@@ -39,7 +39,7 @@ typedef struct {
   sl_gradients gradients;
   sl_model *model, *reference_model;
   sl_generator *generator;
-  sl_step step, rollout_step; /* of one update; of a whole rollout (reference log-probs) */
+  sl_update_batch step, rollout_step; /* of one update; of a whole rollout (reference log-probs) */
   sl_objective objective;
   sl_gate_definition *gate;
   sl_prompts prompts;   /* buffers for the largest batch of prompts */
@@ -59,35 +59,36 @@ typedef struct {
   void *tables;   /* prompts and all of the last four lines */
   sl_memory_plan plan;
   sl_digests digests; /* of the state, then of the gradients of a step's updates */
-} sl_trainer;
+} sl_run_state;
 
 /* Loads the task, makes or reads the model, plans all memory and takes what the extent needs. Takes
  * over config, on error too. */
-sl_status sl_trainer_create(sl_trainer **out, sl_config *config, sl_extent extent, sl_error *err);
-void sl_trainer_destroy(sl_trainer *trainer);
+sl_status sl_run_state_create(sl_run_state **out, sl_config *config, sl_extent extent,
+                              sl_error *err);
+void sl_run_state_destroy(sl_run_state *run);
 
-/* Parts of sl_trainer_create: fills trainer->plan; takes the memory, layouts, parameters and
+/* Parts of sl_run_state_create: fills trainer->plan; takes the memory, layouts, parameters and
  * reference being there. */
-sl_status sl_trainer_plan(sl_trainer *trainer, sl_extent extent, sl_error *err);
-sl_status sl_trainer_allocate(sl_trainer *trainer, sl_extent extent, sl_error *err);
+sl_status sl_run_state_plan(sl_run_state *run, sl_extent extent, sl_error *err);
+sl_status sl_run_state_allocate(sl_run_state *run, sl_extent extent, sl_error *err);
 
 /* The policy as it stands becomes the frozen reference, where rl.beta > 0 and no folder was given.
  */
-sl_status sl_trainer_take_reference(sl_trainer *trainer, sl_error *err);
+sl_status sl_run_state_take_reference(sl_run_state *run, sl_error *err);
 
-sl_counters sl_trainer_counters(const sl_trainer *trainer);
+sl_counters sl_run_state_counters(const sl_run_state *run);
 /* The state hash (spec F4.2). Takes the digests of parameters and moments, and brings them to the
  * host with those of `gradients` updates.
  */
-sl_status sl_trainer_hash(const sl_trainer *trainer, size_t gradients, char out[SL_DIGEST_TEXT],
-                          sl_error *err);
+sl_status sl_run_state_hash(const sl_run_state *run, size_t gradients, char out[SL_DIGEST_TEXT],
+                            sl_error *err);
 
 /* A kernel's failure as an error of the run. */
-sl_status sl_trainer_kernel_error(const sl_trainer *trainer, sl_status status, sl_error *err);
+sl_status sl_run_kernel_error(const sl_run_state *run, sl_status status, sl_error *err);
 
 /* Encodes problems `chosen[0..n)` of a list into trainer->prompts. */
-sl_status sl_trainer_encode(sl_trainer *trainer, const sl_problems *problems,
-                            const uint32_t *chosen, size_t n, sl_error *err);
+sl_status sl_run_state_encode(sl_run_state *run, const sl_problems *problems,
+                              const uint32_t *chosen, size_t n, sl_error *err);
 
 /* What a step did; metrics.c writes it (spec F4.3). */
 typedef struct {
@@ -103,31 +104,31 @@ typedef struct {
 } sl_step_report;
 
 /* Digests of one step (spec F4.4): of host data as text; of tensors in trainer->digests, read by
- * sl_trainer_hash. */
+ * sl_run_state_hash. */
 typedef struct {
   char tokens[SL_DIGEST_TEXT], rewards[SL_DIGEST_TEXT], logprobs[SL_DIGEST_TEXT];
   size_t updates; /* of this step, so far: gradient u is arena SL_DIGESTS_STATE + u */
 } sl_step_digests;
 /* Arenas that trainer->digests has room for: the state and all the gradients that a step can have.
  */
-size_t sl_trainer_digest_arenas(const sl_trainer *trainer);
+size_t sl_run_state_digest_arenas(const sl_run_state *trainer);
 
 /* Rewards of a rollout over the problems `chosen`, into trainer->reward. */
-sl_status sl_rewards(sl_trainer *trainer, const sl_rollout *rollout, sl_error *err);
+sl_status sl_rewards(sl_run_state *run, const sl_rollout *rollout, sl_error *err);
 
 /* Norm, clipping and AdamW with the gradient at hand; adds to the report and to the digests. */
-sl_status sl_trainer_update(sl_trainer *trainer, float lr, sl_step_report *report,
-                            sl_step_digests *digests, sl_error *err);
+sl_status sl_run_state_update(sl_run_state *run, float lr, sl_step_report *report,
+                              sl_step_digests *digests, sl_error *err);
 
-sl_status sl_sft_step(sl_trainer *trainer, sl_step_report *report, sl_step_digests *digests,
-                      sl_error *err);
-sl_status sl_rl_step(sl_trainer *trainer, sl_step_report *report, sl_step_digests *digests,
-                     sl_error *err);
+sl_status sl_warm_start_step(sl_run_state *run, sl_step_report *report, sl_step_digests *digests,
+                             sl_error *err);
+sl_status sl_policy_step(sl_run_state *run, sl_step_report *report, sl_step_digests *digests,
+                         sl_error *err);
 
 /* Greedy success on the first `limit` (0: all) held-out problems; by_category, if not NULL, is
  * called for each category. */
 typedef void (*sl_category_visitor)(void *user, const char *category, size_t solved, size_t n);
-sl_status sl_evaluate(sl_trainer *trainer, size_t limit, double *success,
+sl_status sl_evaluate(sl_run_state *run, size_t limit, double *success,
                       sl_category_visitor by_category, void *user, sl_error *err);
 
 #endif

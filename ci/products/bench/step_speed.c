@@ -67,7 +67,7 @@ typedef struct {
   sl_optimizer optimizer;
   sl_gradients gradients;
   sl_model *model;
-  sl_step step;
+  sl_update_batch step;
   void *x, *w, *y, *packed; /* the product (tokens, hidden) x (hidden, intermediate), packed once,
                                as a step uses it */
   sl_progress progress;
@@ -101,10 +101,10 @@ static sl_status announce(const bench *b, sl_error *err) {
   if (status) return status;
   const int apart = sl_context_on_device(b->ctx);
   const double arena = (double)sl_arena_bytes(b->layout);
-  const double all = arena + (double)sl_optimizer_bytes(b->ctx, b->layout) +
-                     (double)sl_gradients_bytes(b->layout, b->kind->shards, b->kind->shards) +
-                     (double)model + (double)sl_step_bytes(b->ctx, b->sequences, b->tokens) +
-                     (double)product_bytes(b);
+  const double all =
+      arena + (double)sl_optimizer_bytes(b->ctx, b->layout) +
+      (double)sl_gradients_bytes(b->layout, b->kind->shards, b->kind->shards) + (double)model +
+      (double)sl_update_batch_bytes(b->ctx, b->sequences, b->tokens) + (double)product_bytes(b);
   const double here = apart ? arena : all, there = sl_bench_memory_available();
   if (all > GIB) {
     fprintf(stderr, "%s, %zu tokens: takes %.1f GiB", b->kind->what, b->tokens, all / GIB);
@@ -146,14 +146,14 @@ static sl_status make_parameters(bench *b, sl_error *err) {
 
 /* Every token but the first of a sequence is learnt from. */
 static void fill(bench *b) {
-  sl_step *s = &b->step;
+  sl_update_batch *s = &b->step;
   uint32_t ids[512];
-  sl_step_clear(s);
+  sl_update_batch_clear(s);
   for (size_t q = 0; q < b->sequences; q++) {
     const size_t n = length_of(b, q);
     for (size_t i = 0; i < n; i++)
       ids[i] = (uint32_t)((q * 7919 + i * 104729) % b->kind->shape.vocab);
-    sl_step_add(s, ids, n, 1, NULL, 0.0f);
+    sl_update_batch_add(s, ids, n, 1, NULL, 0.0f);
     s->coefficient[q] = 1.0 / (double)b->tokens;
   }
 }
@@ -186,7 +186,7 @@ static sl_status build(bench *b, const sl_context_options *options, sl_error *er
                                  err);
   if (!status)
     status = sl_model_create(&b->model, b->ctx, b->layout, b->parameters, micro_tokens(b), 1, err);
-  if (!status) status = sl_step_create(&b->step, b->ctx, b->sequences, b->tokens, err);
+  if (!status) status = sl_update_batch_create(&b->step, b->ctx, b->sequences, b->tokens, err);
   if (!status) fill(b);
   return status ? status : make_product(b, err);
 }
@@ -195,7 +195,7 @@ static void release(bench *b) {
   void *const blocks[] = {b->x, b->w, b->y, b->packed};
   for (size_t i = 0; b->ctx && i < sizeof blocks / sizeof *blocks; i++)
     sl_block_free(b->ctx, blocks[i]);
-  sl_step_free(&b->step);
+  sl_update_batch_free(&b->step);
   sl_model_destroy(b->model);
   sl_gradients_free(&b->gradients);
   sl_optimizer_free(&b->optimizer);
@@ -205,11 +205,11 @@ static void release(bench *b) {
 }
 
 static sl_status one_step(bench *b, sl_error *err) {
-  const sl_step_options options = {NULL, 1.0f, 0};
+  const sl_gradient_options options = {NULL, 1.0f, 0};
   const sl_optimizer_options adamw = {0.9f, 0.95f, 1e-8f, 0.0, 1.0};
   double norm;
   sl_status status =
-      context_error(b, sl_step_gradient(&b->step, b->model, &b->gradients, &options), err);
+      context_error(b, sl_update_batch_gradient(&b->step, b->model, &b->gradients, &options), err);
   if (!status) status = sl_gradient_norm(&b->optimizer, b->gradients.total, &norm, err);
   if (!status)
     status = sl_optimizer_step(&b->optimizer, &adamw, b->parameters, b->gradients.total, norm,

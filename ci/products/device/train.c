@@ -60,7 +60,7 @@ typedef struct {
   sl_gradients gradients;
   sl_model *model;
   sl_generator *generator;
-  sl_step step;
+  sl_update_batch step;
   sl_mirror state; /* (ARENAS, 2) 64-bit words: digests of parameters, first and second moments */
   double reward;   /* mean of the last rollout */
 } run;
@@ -85,7 +85,7 @@ static sl_status begin(run *r, const char *backend, sl_error *err) {
     status = sl_model_create(&r->model, r->ctx, layout, r->policy.data,
                              sl_micro_batch_tokens(WARM_BATCH, SHARDS, 0, LENGTH), 1, err);
   if (!status)
-    status = sl_step_create(&r->step, r->ctx, WARM_BATCH, (size_t)WARM_BATCH * LENGTH, err);
+    status = sl_update_batch_create(&r->step, r->ctx, WARM_BATCH, (size_t)WARM_BATCH * LENGTH, err);
   if (!status)
     status = sl_mirror_create(&r->state, r->ctx, STATE_BYTES, "the digests of a state", err);
   if (!status)
@@ -97,7 +97,7 @@ static sl_status begin(run *r, const char *backend, sl_error *err) {
 static void end(run *r) {
   sl_generator_destroy(r->generator);
   sl_mirror_free(&r->state);
-  sl_step_free(&r->step);
+  sl_update_batch_free(&r->step);
   sl_model_destroy(r->model);
   sl_gradients_free(&r->gradients);
   sl_optimizer_free(&r->optimizer);
@@ -115,13 +115,13 @@ static uint32_t write_sum(uint32_t ids[LENGTH], size_t number) {
 }
 
 static sl_status update(run *r, const sl_objective *what, float lr, sl_error *err) {
-  const sl_step_options options = {what, 1.0f, 0};
-  sl_step *s = &r->step;
+  const sl_gradient_options options = {what, 1.0f, 0};
+  sl_update_batch *s = &r->step;
   double norm;
   sl_status status =
       sl_objective_coefficients(s->coefficient, s->tokens, s->n_seq, SL_AGG_TOKEN_MEAN, 0.0, err);
   if (!status)
-    status = kernel_error(r, sl_step_gradient(s, r->model, &r->gradients, &options), err);
+    status = kernel_error(r, sl_update_batch_gradient(s, r->model, &r->gradients, &options), err);
   if (!status) status = sl_gradient_norm(&r->optimizer, r->gradients.total, &norm, err);
   return status ? status
                 : sl_optimizer_step(&r->optimizer, &adamw, r->policy.data, r->gradients.total, norm,
@@ -130,10 +130,10 @@ static sl_status update(run *r, const sl_objective *what, float lr, sl_error *er
 
 static sl_status warm_step(run *r, sl_error *err) {
   uint32_t ids[LENGTH];
-  sl_step_clear(&r->step);
+  sl_update_batch_clear(&r->step);
   for (size_t i = 0; i < WARM_BATCH; i++) {
     write_sum(ids, i);
-    sl_step_add(&r->step, ids, LENGTH, PROMPT, NULL, 0.0f);
+    sl_update_batch_add(&r->step, ids, LENGTH, PROMPT, NULL, 0.0f);
   }
   return update(r, NULL, 0.01f, err);
 }
@@ -179,11 +179,11 @@ static sl_status rl_step(run *r, uint32_t number, sl_error *err) {
   r->reward = 0.0;
   for (size_t q = 0; !status && q < ROLLOUT; q++) r->reward += reward[q] / ROLLOUT;
   for (size_t u = 0; !status && u < UPDATES; u++) {
-    sl_step_clear(&r->step);
+    sl_update_batch_clear(&r->step);
     for (size_t q = u * UPDATE; q < (u + 1) * UPDATE; q++) {
       const size_t at = rollout.seq[q];
-      sl_step_add(&r->step, rollout.ids + at, rollout.seq[q + 1] - at, PROMPT, rollout.logp + at,
-                  advantage[q]);
+      sl_update_batch_add(&r->step, rollout.ids + at, rollout.seq[q + 1] - at, PROMPT,
+                          rollout.logp + at, advantage[q]);
     }
     status = update(r, &objective, 0.005f, err);
   }

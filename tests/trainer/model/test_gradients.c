@@ -84,13 +84,13 @@ static void fill(sl_gradients *g, leaves *l, uint64_t seed) {
 
 static void check_tree(size_t shards, size_t at_once, const char *tie, uint64_t seed) {
   const char *extra[] = {tie, NULL};
-  sl_trainer *t = tiny_trainer(extra);
+  sl_run_state *run = tiny_trainer(extra);
   sl_gradients g;
   sl_error err;
-  cr_assert_eq(sl_gradients_create(&g, t->ctx, t->policy.layout, shards, at_once, &err), SL_OK,
+  cr_assert_eq(sl_gradients_create(&g, run->ctx, run->policy.layout, shards, at_once, &err), SL_OK,
                "%s", err.message);
-  cr_assert_eq(g.head_total != NULL, t->policy.layout->shape.tied);
-  leaves l = new_leaves(t->policy.layout->n_floats, shards);
+  cr_assert_eq(g.head_total != NULL, run->policy.layout->shape.tied);
+  leaves l = new_leaves(run->policy.layout->n_floats, shards);
   for (uint64_t step = 0; step < 2; step++) { /* the second step must not see the first */
     fill(&g, &l, seed + step);
     cr_expect_eq(differences(&l, g.total, ALIGNED), 0, "%zu shards, %zu at once, %s", shards,
@@ -102,7 +102,7 @@ static void check_tree(size_t shards, size_t at_once, const char *tie, uint64_t 
   }
   free_leaves(&l);
   sl_gradients_free(&g);
-  sl_trainer_destroy(t);
+  sl_run_state_destroy(run);
 }
 
 Test(trainer_gradients, tree_of_shards_is_the_aligned_binary_one) {
@@ -125,24 +125,24 @@ Test(trainer_gradients, shards_cut_the_sequences_in_order) {
     }
 }
 
-static void add_random(sl_step *s, size_t n, size_t vocab, uint64_t seed) {
-  sl_step_clear(s);
+static void add_random(sl_update_batch *s, size_t n, size_t vocab, uint64_t seed) {
+  sl_update_batch_clear(s);
   for (uint32_t q = 0; q < n; q++) {
     uint32_t ids[9];
     const size_t length = 3 + q * 5 % 7;
     for (uint32_t i = 0; i < length; i++)
       ids[i] = (uint32_t)(sl_random_u64(seed, i, q, 0, 6) % vocab);
-    sl_step_add(s, ids, length, 1 + q % 3, NULL, 0.0f);
+    sl_update_batch_add(s, ids, length, 1 + q % 3, NULL, 0.0f);
   }
 }
 
 /* Only the sequences [from, to) of a step, with the coefficients that they have in the whole. */
-static void cut(sl_step *out, const sl_step *s, size_t from, size_t to) {
-  sl_step_clear(out);
+static void cut(sl_update_batch *out, const sl_update_batch *s, size_t from, size_t to) {
+  sl_update_batch_clear(out);
   for (size_t q = from; q < to; q++) {
     size_t prompt = 1;
     while (!s->mask[s->seq[q] + prompt - 1]) prompt++;
-    sl_step_add(out, s->ids + s->seq[q], s->seq[q + 1] - s->seq[q], prompt, NULL, 0.0f);
+    sl_update_batch_add(out, s->ids + s->seq[q], s->seq[q + 1] - s->seq[q], prompt, NULL, 0.0f);
     out->coefficient[q - from] = s->coefficient[q];
   }
 }
@@ -150,31 +150,31 @@ static void cut(sl_step *out, const sl_step *s, size_t from, size_t to) {
 /* The gradient of n sequences in S shards is the tree of the gradients of each shard alone,
  * whatever the micro-batch. Of at most 13 sequences in up to 16 shards, many shards are empty, and
  * a tree of another order shows here too (planted). */
-static void check_step(sl_trainer *t, size_t n, size_t shards, size_t at_once, size_t micro_batch,
-                       uint64_t seed) {
-  sl_step all, part;
+static void check_step(sl_run_state *run, size_t n, size_t shards, size_t at_once,
+                       size_t micro_batch, uint64_t seed) {
+  sl_update_batch all, part;
   sl_gradients g, one;
   sl_error err;
-  cr_assert_eq(
-      sl_step_create(&all, t->ctx, n, n * 9, &err) | sl_step_create(&part, t->ctx, n, n * 9, &err),
-      SL_OK);
-  cr_assert_eq(sl_gradients_create(&g, t->ctx, t->policy.layout, shards, at_once, &err), SL_OK);
-  cr_assert_eq(sl_gradients_create(&one, t->ctx, t->policy.layout, 1, 1, &err), SL_OK);
-  sl_model *m;
-  cr_assert_eq(sl_model_create(&m, t->ctx, t->policy.layout, t->policy.data, n * 9, 1, &err),
+  cr_assert_eq(sl_update_batch_create(&all, run->ctx, n, n * 9, &err) |
+                   sl_update_batch_create(&part, run->ctx, n, n * 9, &err),
                SL_OK);
-  add_random(&all, n, t->policy.layout->shape.vocab, seed);
+  cr_assert_eq(sl_gradients_create(&g, run->ctx, run->policy.layout, shards, at_once, &err), SL_OK);
+  cr_assert_eq(sl_gradients_create(&one, run->ctx, run->policy.layout, 1, 1, &err), SL_OK);
+  sl_model *m;
+  cr_assert_eq(sl_model_create(&m, run->ctx, run->policy.layout, run->policy.data, n * 9, 1, &err),
+               SL_OK);
+  add_random(&all, n, run->policy.layout->shape.vocab, seed);
   cr_assert_eq(
       sl_objective_coefficients(all.coefficient, all.tokens, n, SL_AGG_TOKEN_MEAN, 0.0, &err),
       SL_OK);
-  leaves l = new_leaves(t->policy.layout->n_floats, shards);
-  const sl_step_options whole = {NULL, 1.0f, 0}, options = {NULL, 1.0f, micro_batch};
+  leaves l = new_leaves(run->policy.layout->n_floats, shards);
+  const sl_gradient_options whole = {NULL, 1.0f, 0}, options = {NULL, 1.0f, micro_batch};
   for (size_t k = 0; k < shards; k++) {
     cut(&part, &all, k * n / shards, (k + 1) * n / shards);
-    cr_assert_eq(sl_step_gradient(&part, m, &one, &whole), SL_OK);
+    cr_assert_eq(sl_update_batch_gradient(&part, m, &one, &whole), SL_OK);
     memcpy(l.arena[k], one.total, l.n * sizeof(float));
   }
-  cr_assert_eq(sl_step_gradient(&all, m, &g, &options), SL_OK);
+  cr_assert_eq(sl_update_batch_gradient(&all, m, &g, &options), SL_OK);
   cr_expect_eq(differences(&l, g.total, ALIGNED), 0,
                "%zu sequences, %zu shards, %zu at once, micro-batch %zu", n, shards, at_once,
                micro_batch);
@@ -182,19 +182,19 @@ static void check_step(sl_trainer *t, size_t n, size_t shards, size_t at_once, s
   free_leaves(&l);
   sl_model_destroy(m);
   sl_gradients_free(&g), sl_gradients_free(&one);
-  sl_step_free(&all), sl_step_free(&part);
+  sl_update_batch_free(&all), sl_update_batch_free(&part);
 }
 
 Test(trainer_gradients, step_is_the_tree_of_its_shards) {
   const uint64_t seed = tiny_seed("step");
   static const size_t sizes[] = {1, 2, 5, 8, 13}, micro_batches[] = {0, 1, 3};
-  sl_trainer *t = tiny_trainer(NULL);
+  sl_run_state *run = tiny_trainer(NULL);
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
     for (size_t shards = 1; shards <= 16; shards *= shards == 2 ? 4 : 2)
       for (size_t at_once = 1; at_once <= shards; at_once *= 2)
         for (size_t b = 0; b < 3; b++)
-          check_step(t, sizes[i], shards, at_once, micro_batches[b], seed);
-  sl_trainer_destroy(t);
+          check_step(run, sizes[i], shards, at_once, micro_batches[b], seed);
+  sl_run_state_destroy(run);
 }
 
 /* Largest number of sequences that a group of shards has, counted. */

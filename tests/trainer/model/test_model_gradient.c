@@ -28,8 +28,8 @@
 #define LENGTH 9
 
 typedef struct {
-  sl_trainer *t;
-  sl_step step;
+  sl_run_state *t;
+  sl_update_batch step;
   uint64_t seed;
   size_t n; /* parameters */
 } problem;
@@ -43,13 +43,14 @@ static problem make(const char *tie, const char *backend, uint64_t seed) {
   const char *extra[] = {tie, backend, NULL};
   problem p = {.t = tiny_trainer(extra), .seed = seed};
   sl_error err;
-  cr_assert_eq(sl_step_create(&p.step, p.t->ctx, SEQUENCES, SEQUENCES * LENGTH, &err), SL_OK);
+  cr_assert_eq(sl_update_batch_create(&p.step, p.t->ctx, SEQUENCES, SEQUENCES * LENGTH, &err),
+               SL_OK);
   p.n = p.t->policy.layout->n_parameters;
   for (uint32_t q = 0; q < SEQUENCES; q++) {
     uint32_t ids[LENGTH];
     for (uint32_t i = 0; i < LENGTH; i++)
       ids[i] = (uint32_t)(sl_random_u64(seed, i, q, 1, 6) % p.t->policy.layout->shape.vocab);
-    sl_step_add(&p.step, ids, LENGTH - q, 2 + q, NULL, 0.0f);
+    sl_update_batch_add(&p.step, ids, LENGTH - q, 2 + q, NULL, 0.0f);
   }
   for (size_t i = 0; i < p.step.seq[SEQUENCES]; i++) {
     p.step.dlogp[i] = p.step.mask[i] ? (float)uniform(seed, i, 2) : 0.0f;
@@ -59,24 +60,24 @@ static problem make(const char *tie, const char *backend, uint64_t seed) {
 }
 
 static void destroy(problem *p) {
-  sl_step_free(&p->step);
-  sl_trainer_destroy(p->t);
+  sl_update_batch_free(&p->step);
+  sl_run_state_destroy(p->t);
 }
 
 /* Our gradient of parameters, in registry order without padding; packs 0: by the weights as they
  * stand. */
 static void ours(problem *p, double *out, int packs) {
-  sl_trainer *t = p->t;
-  sl_step *s = &p->step;
-  sl_gradients *g = &t->gradients;
+  sl_run_state *run = p->t;
+  sl_update_batch *s = &p->step;
+  sl_gradients *g = &run->gradients;
   sl_model *m;
   sl_error err;
   const sl_batch batch = {s->n_seq, s->seq, s->ids, s->position, s->target, s->mask};
-  cr_assert_eq(
-      sl_model_create(&m, t->ctx, t->policy.layout, t->policy.data, s->seq[s->n_seq], 1, &err),
-      SL_OK, "%s", err.message);
+  cr_assert_eq(sl_model_create(&m, run->ctx, run->policy.layout, run->policy.data, s->seq[s->n_seq],
+                               1, &err),
+               SL_OK, "%s", err.message);
   if (!packs) { /* they lie in the model's arena */
-    memset(m->packs, 0, t->policy.layout->shape.layers * sizeof *m->packs);
+    memset(m->packs, 0, run->policy.layout->shape.layers * sizeof *m->packs);
     m->head_pack[0] = m->head_pack[1] = NULL;
   }
   cr_assert_eq(sl_model_pack(m), SL_OK);
@@ -85,7 +86,7 @@ static void ours(problem *p, double *out, int packs) {
   cr_assert_eq(sl_model_forward(m, &batch, 1.0f, s->logp, s->entropy), SL_OK);
   const sl_shard all = {s->n_seq, 0, s->seq, g->total, g->head_total};
   cr_assert_eq(sl_model_backward(m, &batch, &all, 1, 1.0f, s->dlogp, s->dentropy), SL_OK);
-  const sl_model_layout *layout = t->policy.layout;
+  const sl_model_layout *layout = run->policy.layout;
   for (size_t i = 0, at = 0; i < layout->n_tensors; i++)
     for (size_t j = 0; j < layout->tensors[i].count; j++)
       out[at++] = (double)g->total[layout->tensors[i].offset + j];

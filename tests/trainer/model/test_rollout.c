@@ -15,40 +15,41 @@ static const char *const more_tokens[] = {"rl.max_new_tokens=6", NULL};
 
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
-static sl_rollout generate(sl_trainer *t, const sl_prompts *prompts, size_t group,
+static sl_rollout generate(sl_run_state *run, const sl_prompts *prompts, size_t group,
                            const sl_sampling *how) {
   sl_rollout r;
   sl_error err;
-  cr_assert_eq(sl_generate(t->generator, prompts, group, NEW_MAX, how, &r, &err), SL_OK, "%s",
+  cr_assert_eq(sl_generate(run->generator, prompts, group, NEW_MAX, how, &r, &err), SL_OK, "%s",
                err.message);
   return r;
 }
 
 /* Encodes the first n training problems, after a few steps of warm start. */
-static sl_trainer *ready(size_t n) {
-  sl_trainer *t = tiny_trainer(more_tokens);
+static sl_run_state *ready(size_t n) {
+  sl_run_state *run = tiny_trainer(more_tokens);
   sl_error err;
-  tiny_sft(t, 4);
-  for (uint32_t i = 0; i < n; i++) t->chosen[i] = i * 1237 % (uint32_t)t->task.train.n;
-  cr_assert_eq(sl_trainer_encode(t, &t->task.train, t->chosen, n, &err), SL_OK, "%s", err.message);
-  return t;
+  tiny_sft(run, 4);
+  for (uint32_t i = 0; i < n; i++) run->chosen[i] = i * 1237 % (uint32_t)run->task.train.n;
+  cr_assert_eq(sl_run_state_encode(run, &run->task.train, run->chosen, n, &err), SL_OK, "%s",
+               err.message);
+  return run;
 }
 
 /* Log-probs or entropies of the rollout that are not those of the training forward pass. */
-static size_t differ_from_training(sl_trainer *t, const sl_rollout *r, float temperature) {
-  sl_step s;
+static size_t differ_from_training(sl_run_state *run, const sl_rollout *r, float temperature) {
+  sl_update_batch s;
   sl_error err;
-  cr_assert_eq(sl_step_create(&s, t->ctx, r->n, r->seq[r->n], &err), SL_OK);
+  cr_assert_eq(sl_update_batch_create(&s, run->ctx, r->n, r->seq[r->n], &err), SL_OK);
   for (size_t q = 0; q < r->n; q++)
-    sl_step_add(&s, r->ids + r->seq[q], r->seq[q + 1] - r->seq[q], r->prompt_length[q],
-                r->logp + r->seq[q], 0.0f);
-  const sl_step_options options = {NULL, 1.0f / temperature, 1};
-  cr_assert_eq(sl_step_logprobs(&s, t->model, &options, s.logp, s.entropy), SL_OK);
+    sl_update_batch_add(&s, r->ids + r->seq[q], r->seq[q + 1] - r->seq[q], r->prompt_length[q],
+                        r->logp + r->seq[q], 0.0f);
+  const sl_gradient_options options = {NULL, 1.0f / temperature, 1};
+  cr_assert_eq(sl_update_batch_logprobs(&s, run->model, &options, s.logp, s.entropy), SL_OK);
   size_t wrong = 0;
   for (size_t i = 0; i < r->seq[r->n]; i++)
     wrong += memcmp(&s.logp[i], &r->logp[i], sizeof(float)) != 0 ||
              memcmp(&s.entropy[i], &r->entropy[i], sizeof(float)) != 0;
-  sl_step_free(&s);
+  sl_update_batch_free(&s);
   return wrong;
 }
 
@@ -102,76 +103,78 @@ static sl_prompts only(const sl_prompts *p, size_t which, size_t n) {
 static void free_prompts(sl_prompts *p) { free(p->offset), free(p->ids); }
 
 Test(trainer_rollout, decoding_has_the_bits_of_training) {
-  sl_trainer *t = ready(PROMPTS);
+  sl_run_state *run = ready(PROMPTS);
   const uint64_t seed = tiny_seed("decoding");
   static const float temperatures[] = {1.0f, 0.7f, 1.9f};
   for (size_t i = 0; i < 3; i++) {
     const sl_sampling how = {temperatures[i], i == 2 ? 5 : 0, i == 1 ? 0.8 : 1.0, seed,
                              (uint32_t)i};
-    const sl_rollout r = generate(t, &t->prompts, GROUP, &how);
-    cr_expect_eq(differ_from_training(t, &r, temperatures[i]), 0, "temperature %g",
+    const sl_rollout r = generate(run, &run->prompts, GROUP, &how);
+    cr_expect_eq(differ_from_training(run, &r, temperatures[i]), 0, "temperature %g",
                  (double)temperatures[i]);
   }
-  sl_trainer_destroy(t);
+  sl_run_state_destroy(run);
 }
 
 Test(trainer_rollout, neighbours_do_not_show) {
-  sl_trainer *t = ready(PROMPTS);
+  sl_run_state *run = ready(PROMPTS);
   const sl_sampling how = {1.0f, 0, 1.0, tiny_seed("neighbours"), 7}, greedy = {0.0f, 0, 1.0, 0, 0};
-  sl_rollout r = generate(t, &t->prompts, GROUP, &how), all = copy(&r);
-  sl_prompts one = only(&t->prompts, 0, 1);
-  r = generate(t, &one, GROUP, &how); /* sequence numbers 0 to 2, as in the batch */
+  sl_rollout r = generate(run, &run->prompts, GROUP, &how), all = copy(&r);
+  sl_prompts one = only(&run->prompts, 0, 1);
+  r = generate(run, &one, GROUP, &how); /* sequence numbers 0 to 2, as in the batch */
   for (size_t g = 0; g < GROUP; g++) cr_expect(same_sequence(&all, g, &r, g), "completion %zu", g);
   free_copy(&all), free_prompts(&one);
-  r = generate(t, &t->prompts, 1, &greedy),
+  r = generate(run, &run->prompts, 1, &greedy),
   all = copy(&r); /* greedy: sequence numbers do not matter */
   for (size_t p = 0; p < PROMPTS; p++) {
-    one = only(&t->prompts, p, 1);
-    r = generate(t, &one, 1, &greedy);
+    one = only(&run->prompts, p, 1);
+    r = generate(run, &one, 1, &greedy);
     cr_expect(same_sequence(&all, p, &r, 0), "prompt %zu", p);
     free_prompts(&one);
   }
   free_copy(&all);
-  sl_trainer_destroy(t);
+  sl_run_state_destroy(run);
 }
 
 /* A prefill of more tokens than the model takes at a time goes in pieces; those of a generator that
  * is larger do not. */
 Test(trainer_rollout, prefill_in_pieces_does_not_show) {
-  sl_trainer *t = ready(PROMPTS);
+  sl_run_state *run = ready(PROMPTS);
   const sl_sampling how = {1.1f, 0, 1.0, tiny_seed("pieces"), 2};
   sl_generator *small, *large;
   sl_error err;
   sl_generator_memory few, many;
-  const size_t tokens = t->prompts.offset[PROMPTS];
-  cr_assert_eq(sl_generator_create(&small, t->ctx, t->policy.layout, t->policy.data, PROMPTS,
-                                   t->max_length, &err),
+  const size_t tokens = run->prompts.offset[PROMPTS];
+  cr_assert_eq(sl_generator_create(&small, run->ctx, run->policy.layout, run->policy.data, PROMPTS,
+                                   run->max_length, &err),
                SL_OK);
-  cr_assert_gt(tokens, larger(PROMPTS, t->max_length), "one piece would do");
-  cr_assert_eq(sl_generator_bytes(&few, t->ctx, t->policy.layout, PROMPTS, t->max_length, &err),
-               SL_OK);
-  cr_assert_eq(sl_generator_bytes(&many, t->ctx, t->policy.layout, tokens, t->max_length, &err),
-               SL_OK);
+  cr_assert_gt(tokens, larger(PROMPTS, run->max_length), "one piece would do");
+  cr_assert_eq(
+      sl_generator_bytes(&few, run->ctx, run->policy.layout, PROMPTS, run->max_length, &err),
+      SL_OK);
+  cr_assert_eq(
+      sl_generator_bytes(&many, run->ctx, run->policy.layout, tokens, run->max_length, &err),
+      SL_OK);
   cr_expect_lt(few.activations, many.activations,
                "activations of all tokens of a prefill are planned");
-  cr_assert_eq(sl_generator_create(&large, t->ctx, t->policy.layout, t->policy.data, tokens,
-                                   t->max_length, &err),
+  cr_assert_eq(sl_generator_create(&large, run->ctx, run->policy.layout, run->policy.data, tokens,
+                                   run->max_length, &err),
                SL_OK);
   sl_rollout a, b;
-  cr_assert_eq(sl_generate(small, &t->prompts, 1, NEW_MAX, &how, &a, &err), SL_OK, "%s",
+  cr_assert_eq(sl_generate(small, &run->prompts, 1, NEW_MAX, &how, &a, &err), SL_OK, "%s",
                err.message);
-  cr_assert_eq(sl_generate(large, &t->prompts, 1, NEW_MAX, &how, &b, &err), SL_OK, "%s",
+  cr_assert_eq(sl_generate(large, &run->prompts, 1, NEW_MAX, &how, &b, &err), SL_OK, "%s",
                err.message);
   for (size_t p = 0; p < PROMPTS; p++) cr_expect(same_sequence(&a, p, &b, p), "prompt %zu", p);
   sl_generator_destroy(small), sl_generator_destroy(large);
-  sl_trainer_destroy(t);
+  sl_run_state_destroy(run);
 }
 
 /* An evaluation of more problems than a rollout has sequences goes in pieces. */
 Test(trainer_rollout, evaluation_in_pieces_does_not_show) {
   static const char *const few_sequences[] = {"rl.max_new_tokens=6", "rl.prompts=2", "rl.group=2",
                                               NULL};
-  sl_trainer *whole = tiny_trainer(more_tokens), *pieces = tiny_trainer(few_sequences);
+  sl_run_state *whole = tiny_trainer(more_tokens), *pieces = tiny_trainer(few_sequences);
   sl_error err;
   double a, b;
   tiny_sft(whole, 8), tiny_sft(pieces, 8);
@@ -182,41 +185,41 @@ Test(trainer_rollout, evaluation_in_pieces_does_not_show) {
   cr_assert_eq(sl_evaluate(pieces, 0, &b, NULL, NULL, &err), SL_OK, "%s", err.message);
   cr_expect_eq(a, b);
   cr_expect_eq(memcmp(whole->solved, pieces->solved, n * sizeof(double)), 0);
-  sl_trainer_destroy(whole), sl_trainer_destroy(pieces);
+  sl_run_state_destroy(whole), sl_run_state_destroy(pieces);
 }
 
 Test(trainer_rollout, fork_is_a_prefill_of_its_own) {
-  sl_trainer *t = ready(PROMPTS);
+  sl_run_state *run = ready(PROMPTS);
   const sl_sampling how = {1.3f, 0, 1.0, tiny_seed("fork"), 1};
-  sl_prompts one = only(&t->prompts, 2, 1), three = only(&t->prompts, 2, GROUP);
-  sl_rollout r = generate(t, &one, GROUP, &how), forked = copy(&r);
-  r = generate(t, &three, 1, &how);
+  sl_prompts one = only(&run->prompts, 2, 1), three = only(&run->prompts, 2, GROUP);
+  sl_rollout r = generate(run, &one, GROUP, &how), forked = copy(&r);
+  r = generate(run, &three, 1, &how);
   for (size_t g = 0; g < GROUP; g++)
     cr_expect(same_sequence(&forked, g, &r, g), "completion %zu", g);
   free_copy(&forked), free_prompts(&one), free_prompts(&three);
-  sl_trainer_destroy(t);
+  sl_run_state_destroy(run);
 }
 
 /* Temperature 0 takes the likeliest token: the one that the best of one candidate leaves at any
  * temperature. */
 Test(trainer_rollout, temperature_zero_is_greedy) {
-  sl_trainer *t = ready(PROMPTS);
+  sl_run_state *run = ready(PROMPTS);
   const sl_sampling greedy = {0.0f, 0, 1.0, 3, 0}, best = {1.0f, 1, 1.0, tiny_seed("greedy"), 5};
-  sl_rollout r = generate(t, &t->prompts, 1, &greedy), zero = copy(&r);
-  cr_expect_eq(differ_from_training(t, &r, 1.0f), 0);
-  r = generate(t, &t->prompts, 1, &best);
+  sl_rollout r = generate(run, &run->prompts, 1, &greedy), zero = copy(&r);
+  cr_expect_eq(differ_from_training(run, &r, 1.0f), 0);
+  r = generate(run, &run->prompts, 1, &best);
   for (size_t p = 0; p < PROMPTS; p++) cr_expect(same_sequence(&zero, p, &r, p), "prompt %zu", p);
   free_copy(&zero);
-  sl_trainer_destroy(t);
+  sl_run_state_destroy(run);
 }
 
 Test(trainer_rollout, flags_say_how_completions_end) {
-  sl_trainer *t = ready(PROMPTS);
+  sl_run_state *run = ready(PROMPTS);
   size_t ended = 0, cut = 0;
   const uint64_t seed = tiny_seed("flags");
   for (uint32_t step = 0; step < 8; step++) {
     const sl_sampling how = {3.0f, 0, 1.0, seed, step}; /* hot: both kinds of end are common */
-    const sl_rollout r = generate(t, &t->prompts, GROUP, &how);
+    const sl_rollout r = generate(run, &run->prompts, GROUP, &how);
     for (size_t q = 0; q < r.n; q++) {
       const size_t n = r.seq[q + 1] - r.seq[q] - r.prompt_length[q];
       const uint32_t *ids = r.ids + r.seq[q] + r.prompt_length[q];
@@ -229,33 +232,34 @@ Test(trainer_rollout, flags_say_how_completions_end) {
   }
   cr_expect(ended > 0 && cut > 0, "%zu ended, %zu cut off: the seed shows one kind only", ended,
             cut);
-  sl_trainer_destroy(t);
+  sl_run_state_destroy(run);
 }
 
 /* Log-probs of a rollout's own tokens, decoded step by step; sequence q keeps its keys in slot[q].
  */
-static void decode_by_hand(sl_trainer *t, sl_rollout *r, const uint32_t *slot) {
-  const sl_model_shape *s = &t->policy.layout->shape;
+static void decode_by_hand(sl_run_state *run, sl_rollout *r, const uint32_t *slot) {
+  const sl_model_shape *s = &run->policy.layout->shape;
   sl_error err;
   sl_model *m;
-  const size_t one = r->n * s->kv_heads * s->head_dim * t->max_length;
+  const size_t one = r->n * s->kv_heads * s->head_dim * run->max_length;
   float *memory = calloc(2 * s->layers * one, sizeof *memory),
         *hidden = calloc(s->hidden, sizeof *hidden);
   sl_layer_cache caches[2];
   for (size_t l = 0; l < 2; l++)
-    caches[l] = (sl_layer_cache){memory + 2 * l * one, memory + (2 * l + 1) * one, t->max_length};
-  cr_assert_eq(sl_model_create(&m, t->ctx, t->policy.layout, t->policy.data, r->n, 0, &err), SL_OK);
+    caches[l] = (sl_layer_cache){memory + 2 * l * one, memory + (2 * l + 1) * one, run->max_length};
+  cr_assert_eq(sl_model_create(&m, run->ctx, run->policy.layout, run->policy.data, r->n, 0, &err),
+               SL_OK);
   cr_assert_eq(sl_model_pack(m), SL_OK);
   const uint8_t seen = 1;
-  for (uint32_t position = 0; position + 1 < t->max_length; position++)
+  for (uint32_t position = 0; position + 1 < run->max_length; position++)
     for (size_t q = 0; q < r->n; q++) {
       const size_t at = r->seq[q] + position;
       if (at + 1 >= r->seq[q + 1]) continue;
       float max, sum;
       cr_assert_eq(sl_model_decode(m, 1, &r->ids[at], &slot[q], &position, caches, hidden), SL_OK);
       if (position + 1 < r->prompt_length[q]) continue;
-      cr_assert_eq(sl_logprob_forward(t->ctx, &r->logp[at], &r->entropy[at], &max, &sum, hidden,
-                                      t->policy.data + t->policy.layout->head, m->head_pack[0],
+      cr_assert_eq(sl_logprob_forward(run->ctx, &r->logp[at], &r->entropy[at], &max, &sum, hidden,
+                                      run->policy.data + run->policy.layout->head, m->head_pack[0],
                                       &r->ids[at + 1], &seen, 1.0f, 1, s->hidden, s->vocab),
                    SL_OK);
     }
@@ -266,13 +270,13 @@ static void decode_by_hand(sl_trainer *t, sl_rollout *r, const uint32_t *slot) {
 /* Planted: a rollout whose second sequence writes into its neighbour's slot fails the check that a
  * right one passes. */
 Test(trainer_rollout, a_shared_slot_is_caught) {
-  sl_trainer *t = ready(PROMPTS);
+  sl_run_state *run = ready(PROMPTS);
   const sl_sampling how = {1.0f, 0, 1.0, tiny_seed("slot"), 0};
-  sl_rollout r = generate(t, &t->prompts, 1, &how);
+  sl_rollout r = generate(run, &run->prompts, 1, &how);
   static const uint32_t own[PROMPTS] = {0, 1, 2, 3, 4, 5}, shared[PROMPTS] = {0, 0, 2, 3, 4, 5};
-  decode_by_hand(t, &r, own);
-  cr_expect_eq(differ_from_training(t, &r, 1.0f), 0);
-  decode_by_hand(t, &r, shared);
-  cr_expect_gt(differ_from_training(t, &r, 1.0f), 0);
-  sl_trainer_destroy(t);
+  decode_by_hand(run, &r, own);
+  cr_expect_eq(differ_from_training(run, &r, 1.0f), 0);
+  decode_by_hand(run, &r, shared);
+  cr_expect_gt(differ_from_training(run, &r, 1.0f), 0);
+  sl_run_state_destroy(run);
 }

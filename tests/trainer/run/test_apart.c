@@ -15,71 +15,72 @@
 
 TestSuite(apart, .init = scratch_make, .fini = scratch_remove);
 
-static sl_trainer *trainer_on(const char *backend) {
+static sl_run_state *trainer_on(const char *backend) {
   const char *extra[] = {backend, "rl.micro_batch=2", NULL};
   apart_add();
   return tiny_trainer(extra);
 }
 
 /* Everything a run does to its memory: both phases, the reference, an evaluation. */
-static sl_trainer *run_on(const char *backend) {
-  sl_trainer *t = trainer_on(backend);
+static sl_run_state *run_on(const char *backend) {
+  sl_run_state *run = trainer_on(backend);
   sl_error err;
   double success;
-  tiny_sft(t, 8);
-  t->phase = SL_PHASE_RL;
-  cr_assert_eq(sl_optimizer_reset(&t->optimizer), SL_OK);
-  cr_assert_eq(sl_trainer_take_reference(t, &err), SL_OK, "%s", err.message);
-  cr_assert_gt(tiny_rl(t, 4), 0,
+  tiny_sft(run, 8);
+  run->phase = SL_PHASE_RL;
+  cr_assert_eq(sl_optimizer_reset(&run->optimizer), SL_OK);
+  cr_assert_eq(sl_run_state_take_reference(run, &err), SL_OK, "%s", err.message);
+  cr_assert_gt(tiny_rl(run, 4), 0,
                "every group has equal rewards: these steps show nothing of advantages");
-  cr_assert_eq(sl_evaluate(t, 0, &success, NULL, NULL, &err), SL_OK, "%s", err.message);
-  return t;
+  cr_assert_eq(sl_evaluate(run, 0, &success, NULL, NULL, &err), SL_OK, "%s", err.message);
+  return run;
 }
 
 Test(apart, a_run_has_the_bits_of_any_other) {
-  sl_trainer *host = run_on("run.backend=plain");
+  sl_run_state *host = run_on("run.backend=plain");
   char wanted[SL_DIGEST_TEXT];
   memcpy(wanted, tiny_hash(host), sizeof wanted);
-  sl_trainer *there = run_on("run.backend=apart");
+  sl_run_state *there = run_on("run.backend=apart");
   cr_expect_str_eq(tiny_hash(there), wanted);
   cr_expect_eq(apart_misplaced(), 0);
   cr_expect_eq(sl_context_on_device(there->ctx), 1);
   cr_expect_gt(sl_memory_plan_bytes(&there->plan), sl_memory_plan_bytes(&host->plan),
                "what is mirrored counts twice");
-  sl_trainer_destroy(host), sl_trainer_destroy(there);
+  sl_run_state_destroy(host), sl_run_state_destroy(there);
 }
 
 /* Writes a checkpoint and the ledger's line of one step into a run of that name. */
-static void write_run(sl_trainer *t, const char *name) {
-  sl_run_files run;
+static void write_run(sl_run_state *run, const char *name) {
+  sl_run_files files;
   sl_error err;
   sl_step_report report;
   sl_step_digests digests;
   char state[SL_DIGEST_TEXT];
-  cr_assert_eq(sl_run_create(&run, scratch_path(name), &t->config, &err), SL_OK, "%s", err.message);
-  cr_assert_eq(sl_rl_step(t, &report, &digests, &err), SL_OK, "%s", err.message);
-  cr_assert_eq(sl_trainer_hash(t, digests.updates, state, &err), SL_OK, "%s", err.message);
-  cr_assert_eq(sl_ledger_step(&run, t, &digests, state, &err), SL_OK, "%s", err.message);
-  cr_assert_eq(sl_reference_save(t, run.path, &err), SL_OK, "%s", err.message);
-  cr_assert_eq(sl_checkpoint_write(&run, t, &err), SL_OK, "%s", err.message);
-  sl_run_close(&run);
+  cr_assert_eq(sl_run_create(&files, scratch_path(name), &run->config, &err), SL_OK, "%s",
+               err.message);
+  cr_assert_eq(sl_policy_step(run, &report, &digests, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_run_state_hash(run, digests.updates, state, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_ledger_step(&files, run, &digests, state, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_reference_save(run, files.path, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_checkpoint_write(&files, run, &err), SL_OK, "%s", err.message);
+  sl_run_close(&files);
 }
 
-static void read_run(sl_trainer *t, const char *name, const char *hash) {
+static void read_run(sl_run_state *run, const char *name, const char *hash) {
   char *checkpoint;
   sl_checkpoint_state state;
   sl_error err;
   cr_assert_eq(sl_checkpoint_newest(&checkpoint, scratch_path(name), &err), SL_OK, "%s",
                err.message);
-  cr_assert_eq(sl_checkpoint_read(t, checkpoint, &state, &err), SL_OK, "%s", err.message);
-  cr_assert_eq(sl_reference_restore(t, scratch_path(name), state.reference, &err), SL_OK, "%s",
+  cr_assert_eq(sl_checkpoint_read(run, checkpoint, &state, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_reference_restore(run, scratch_path(name), state.reference, &err), SL_OK, "%s",
                err.message);
-  cr_expect_str_eq(tiny_hash(t), hash);
+  cr_expect_str_eq(tiny_hash(run), hash);
   free(checkpoint);
 }
 
 Test(apart, checkpoints_and_ledgers_are_those_of_any_other) {
-  sl_trainer *host = run_on("run.backend=plain"), *there = run_on("run.backend=apart");
+  sl_run_state *host = run_on("run.backend=plain"), *there = run_on("run.backend=apart");
   static char a[1 << 18], b[1 << 18];
   char hash[SL_DIGEST_TEXT];
   write_run(host, "host"), write_run(there, "there");
@@ -87,13 +88,13 @@ Test(apart, checkpoints_and_ledgers_are_those_of_any_other) {
   cr_expect(n > 1000 && n == scratch_read(scratch_path("there/ledger.jsonl"), b, sizeof b) &&
             memcmp(a, b, n) == 0);
   memcpy(hash, tiny_hash(host), sizeof hash);
-  sl_trainer_destroy(host), sl_trainer_destroy(there);
+  sl_run_state_destroy(host), sl_run_state_destroy(there);
   host = trainer_on("run.backend=plain");
   read_run(host, "there", hash);
   there = trainer_on("run.backend=apart");
   read_run(there, "host", hash);
   cr_expect_eq(apart_misplaced(), 0);
-  sl_trainer_destroy(host), sl_trainer_destroy(there);
+  sl_run_state_destroy(host), sl_run_state_destroy(there);
 }
 
 static char *logprobs_on(const char *backend, const char *model) {
@@ -117,52 +118,53 @@ static char *logprobs_on(const char *backend, const char *model) {
 }
 
 Test(apart, log_probs_are_those_of_any_other) {
-  sl_trainer *t = trainer_on("run.backend=plain");
+  sl_run_state *run = trainer_on("run.backend=plain");
   sl_error err;
-  tiny_sft(t, 4);
-  cr_assert_eq(sl_model_folder_write(&t->policy, t->tokenizer, scratch_path("model"), &err), SL_OK,
-               "%s", err.message);
+  tiny_sft(run, 4);
+  cr_assert_eq(sl_model_folder_write(&run->policy, run->tokenizer, scratch_path("model"), &err),
+               SL_OK, "%s", err.message);
   char *host = logprobs_on("plain", scratch_path("model")),
        *there = logprobs_on("apart", scratch_path("model"));
   cr_expect_str_eq(host, there);
   cr_expect_gt(strlen(host), 60);
   cr_expect_eq(apart_misplaced(), 0);
   free(host), free(there);
-  sl_trainer_destroy(t);
+  sl_run_state_destroy(run);
 }
 
 Test(apart, a_gradient_that_is_refused_is_named) {
-  sl_trainer *t = trainer_on("run.backend=apart");
-  const size_t which = sl_model_layout_find(t->policy.layout, "model.layers.1.mlp.up_proj.weight");
-  float *g = t->gradients.total;
+  sl_run_state *run = trainer_on("run.backend=apart");
+  const size_t which =
+      sl_model_layout_find(run->policy.layout, "model.layers.1.mlp.up_proj.weight");
+  float *g = run->gradients.total;
   const float large = 1e30f;
   double norm;
   sl_error err;
   const sl_optimizer_options options = {0.9f, 0.95f, 1e-8f, 0.0, 0.0};
-  cr_assert_eq(sl_memory_write(t->ctx, g + t->policy.layout->tensors[which].offset + 5, &large,
+  cr_assert_eq(sl_memory_write(run->ctx, g + run->policy.layout->tensors[which].offset + 5, &large,
                                sizeof large),
                SL_OK);
-  cr_assert_eq(sl_gradient_norm(&t->optimizer, g, &norm, &err), SL_OK, "%s", err.message);
-  expect_error(sl_optimizer_step(&t->optimizer, &options, t->policy.data, g, norm, 0.1f, &err),
+  cr_assert_eq(sl_gradient_norm(&run->optimizer, g, &norm, &err), SL_OK, "%s", err.message);
+  expect_error(sl_optimizer_step(&run->optimizer, &options, run->policy.data, g, norm, 0.1f, &err),
                SL_ERR_NONFINITE, &err, "model.layers.1.mlp.up_proj.weight[5]");
-  sl_trainer_destroy(t);
+  sl_run_state_destroy(run);
 }
 
 /* Planted: the host reads a parameter. */
 Test(apart, touching_its_memory_ends_the_process, .signal = SIGSEGV) {
-  sl_trainer *t = trainer_on("run.backend=apart");
+  sl_run_state *run = trainer_on("run.backend=apart");
   signal(SIGSEGV, SIG_DFL); /* a sanitizer would make an abort of it */
-  volatile float p = t->policy.data[0];
+  volatile float p = run->policy.data[0];
   (void)p;
 }
 
 /* Planted: an array of the host is given to a kernel. */
 Test(apart, an_array_of_the_host_is_noticed) {
-  sl_trainer *t = trainer_on("run.backend=apart");
-  float x[4] = {0}, *there = t->policy.data;
-  cr_assert_eq(sl_residual_add(t->ctx, there, there, there, 4), SL_OK);
+  sl_run_state *run = trainer_on("run.backend=apart");
+  float x[4] = {0}, *there = run->policy.data;
+  cr_assert_eq(sl_residual_add(run->ctx, there, there, there, 4), SL_OK);
   cr_assert_eq(apart_misplaced(), 0);
-  cr_assert_eq(sl_residual_add(t->ctx, there, x, there, 4), SL_OK);
+  cr_assert_eq(sl_residual_add(run->ctx, there, x, there, 4), SL_OK);
   cr_expect_eq(apart_misplaced(), 1);
-  sl_trainer_destroy(t);
+  sl_run_state_destroy(run);
 }

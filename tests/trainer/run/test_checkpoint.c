@@ -20,39 +20,39 @@ typedef enum {
   PARTS
 } part;
 
-static sl_trainer *in_rl(void) {
-  sl_trainer *t = tiny_trainer(NULL);
-  tiny_sft(t, 8);
-  tiny_begin_rl(t);
-  tiny_rl(t, 2);
-  return t;
+static sl_run_state *in_rl(void) {
+  sl_run_state *run = tiny_trainer(NULL);
+  tiny_sft(run, 8);
+  tiny_begin_rl(run);
+  tiny_rl(run, 2);
+  return run;
 }
 
-static void forget(sl_trainer *t, part what) {
-  const size_t bytes = t->policy.layout->n_floats * sizeof(float);
+static void forget(sl_run_state *run, part what) {
+  const size_t bytes = run->policy.layout->n_floats * sizeof(float);
   sl_error err;
   if (what == DATA_POSITION)
-    cr_assert_eq(sl_data_order_seek(&t->rl_order, (sl_data_position){0, 0}, &err), SL_OK);
-  if (what == RL_STEP) t->rl_step = 0;
-  if (what == CORRECTION) t->optimizer.state = (sl_adamw_state){1.0, 1.0};
-  if (what == FIRST_MOMENTS) memset(t->optimizer.m, 0, bytes);
-  if (what == SECOND_MOMENTS) memset(t->optimizer.v, 0, bytes);
+    cr_assert_eq(sl_data_order_seek(&run->rl_order, (sl_data_position){0, 0}, &err), SL_OK);
+  if (what == RL_STEP) run->rl_step = 0;
+  if (what == CORRECTION) run->optimizer.state = (sl_adamw_state){1.0, 1.0};
+  if (what == FIRST_MOMENTS) memset(run->optimizer.m, 0, bytes);
+  if (what == SECOND_MOMENTS) memset(run->optimizer.v, 0, bytes);
 }
 
 /* The parameters after two more steps of a fresh trainer that read the checkpoint, but for `what`;
  * counters do not help to tell. */
-static int goes_on_alike(const sl_trainer *whole, const char *checkpoint,
+static int goes_on_alike(const sl_run_state *whole, const char *checkpoint,
                          const sl_parameters *reference, part what) {
-  sl_trainer *t = tiny_trainer(NULL);
+  sl_run_state *run = tiny_trainer(NULL);
   sl_checkpoint_state state;
   sl_error err;
-  cr_assert_eq(sl_checkpoint_read(t, checkpoint, &state, &err), SL_OK, "%s", err.message);
-  const size_t bytes = t->policy.layout->n_floats * sizeof(float);
-  memcpy(t->reference.data, reference->data, bytes);
-  forget(t, what);
-  tiny_rl(t, 2);
-  const int alike = memcmp(t->policy.data, whole->policy.data, bytes) == 0;
-  sl_trainer_destroy(t);
+  cr_assert_eq(sl_checkpoint_read(run, checkpoint, &state, &err), SL_OK, "%s", err.message);
+  const size_t bytes = run->policy.layout->n_floats * sizeof(float);
+  memcpy(run->reference.data, reference->data, bytes);
+  forget(run, what);
+  tiny_rl(run, 2);
+  const int alike = memcmp(run->policy.data, whole->policy.data, bytes) == 0;
+  sl_run_state_destroy(run);
   return alike;
 }
 
@@ -61,62 +61,62 @@ Test(trainer_checkpoint, holds_all_that_the_run_goes_on_with, .init = scratch_ma
   static const char *const names[PARTS] = {"nothing",           "the data position",
                                            "the step",          "the bias corrections",
                                            "the first moments", "the second moments"};
-  sl_run_files run;
+  sl_run_files files;
   sl_error err;
   char *checkpoint;
-  sl_trainer *whole = in_rl();
-  cr_assert_eq(sl_run_create(&run, scratch_path("run"), &whole->config, &err), SL_OK, "%s",
+  sl_run_state *whole = in_rl();
+  cr_assert_eq(sl_run_create(&files, scratch_path("run"), &whole->config, &err), SL_OK, "%s",
                err.message);
-  cr_assert_eq(sl_checkpoint_write(&run, whole, &err), SL_OK, "%s", err.message);
-  cr_assert_eq(sl_checkpoint_newest(&checkpoint, run.path, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_checkpoint_write(&files, whole, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_checkpoint_newest(&checkpoint, files.path, &err), SL_OK, "%s", err.message);
   tiny_rl(whole, 2);
   for (part what = NOTHING; what < PARTS; what++)
     cr_expect_eq(goes_on_alike(whole, checkpoint, &whole->reference, what), what == NOTHING,
                  "forgotten: %s", names[what]);
   free(checkpoint);
-  sl_run_close(&run);
-  sl_trainer_destroy(whole);
+  sl_run_close(&files);
+  sl_run_state_destroy(whole);
 }
 
 /* A failed write leaves the older checkpoint, and no half of a new one. */
 Test(trainer_checkpoint, a_write_that_fails_leaves_the_old_one, .init = scratch_make,
      .fini = scratch_remove) {
-  sl_run_files run;
+  sl_run_files files;
   sl_error err;
   char *before, *after;
-  sl_trainer *t = in_rl();
-  cr_assert_eq(sl_run_create(&run, scratch_path("run"), &t->config, &err), SL_OK, "%s",
+  sl_run_state *run = in_rl();
+  cr_assert_eq(sl_run_create(&files, scratch_path("run"), &run->config, &err), SL_OK, "%s",
                err.message);
-  cr_assert_eq(sl_checkpoint_write(&run, t, &err), SL_OK, "%s", err.message);
-  cr_assert_eq(sl_checkpoint_newest(&before, run.path, &err), SL_OK, "%s", err.message);
-  tiny_rl(t, 1);
-  const float kept = t->policy.data[3];
-  memset(&t->policy.data[3], 0xff, sizeof(float)); /* a NaN, which no model folder takes */
-  expect_error(sl_checkpoint_write(&run, t, &err), SL_ERR_NONFINITE, &err,
+  cr_assert_eq(sl_checkpoint_write(&files, run, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_checkpoint_newest(&before, files.path, &err), SL_OK, "%s", err.message);
+  tiny_rl(run, 1);
+  const float kept = run->policy.data[3];
+  memset(&run->policy.data[3], 0xff, sizeof(float)); /* a NaN, which no model folder takes */
+  expect_error(sl_checkpoint_write(&files, run, &err), SL_ERR_NONFINITE, &err,
                "model.embed_tokens.weight[3]");
-  cr_assert_eq(sl_checkpoint_newest(&after, run.path, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_checkpoint_newest(&after, files.path, &err), SL_OK, "%s", err.message);
   cr_expect_str_eq(before, after);
-  t->policy.data[3] = kept;
-  cr_expect_eq(sl_checkpoint_write(&run, t, &err), SL_OK, "%s", err.message);
+  run->policy.data[3] = kept;
+  cr_expect_eq(sl_checkpoint_write(&files, run, &err), SL_OK, "%s", err.message);
   free(before), free(after);
-  sl_run_close(&run);
-  sl_trainer_destroy(t);
+  sl_run_close(&files);
+  sl_run_state_destroy(run);
 }
 
 /* Version 2 had another state hash (spec F4.2): the message names both. */
 Test(trainer_checkpoint, an_older_version_is_refused, .init = scratch_make,
      .fini = scratch_remove) {
-  sl_run_files run;
+  sl_run_files files;
   sl_checkpoint_state state;
   sl_error err;
   char *checkpoint, path[4096];
   static char text[1 << 16];
-  sl_trainer *t = in_rl();
-  cr_assert_eq(sl_run_create(&run, scratch_path("run"), &t->config, &err), SL_OK, "%s",
+  sl_run_state *run = in_rl();
+  cr_assert_eq(sl_run_create(&files, scratch_path("run"), &run->config, &err), SL_OK, "%s",
                err.message);
-  cr_assert_eq(sl_checkpoint_write(&run, t, &err), SL_OK, "%s", err.message);
-  cr_assert_eq(sl_checkpoint_newest(&checkpoint, run.path, &err), SL_OK, "%s", err.message);
-  cr_assert_eq(sl_checkpoint_read(t, checkpoint, &state, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_checkpoint_write(&files, run, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_checkpoint_newest(&checkpoint, files.path, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_checkpoint_read(run, checkpoint, &state, &err), SL_OK, "%s", err.message);
   snprintf(path, sizeof path, "%s/state.json", checkpoint);
   text[scratch_read(path, text, sizeof text - 1)] = 0;
   char *version = strstr(text, "\"version\":3");
@@ -124,9 +124,9 @@ Test(trainer_checkpoint, an_older_version_is_refused, .init = scratch_make,
   version[strlen("\"version\":")] = '2';
   FILE *f = fopen(path, "wb");
   cr_assert(f && fputs(text, f) >= 0 && fclose(f) == 0);
-  expect_error(sl_checkpoint_read(t, checkpoint, &state, &err), SL_ERR_INPUT, &err,
+  expect_error(sl_checkpoint_read(run, checkpoint, &state, &err), SL_ERR_INPUT, &err,
                "version: this program reads version 3, found 2");
   free(checkpoint);
-  sl_run_close(&run);
-  sl_trainer_destroy(t);
+  sl_run_close(&files);
+  sl_run_state_destroy(run);
 }

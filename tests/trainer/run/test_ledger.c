@@ -12,11 +12,11 @@
 
 #define UPDATES 4 /* of a tiny step: 2 an epoch, 2 epochs */
 
-static sl_trainer *in_rl(void) {
-  sl_trainer *t = tiny_trainer(NULL);
-  tiny_sft(t, 8);
-  tiny_begin_rl(t);
-  return t;
+static sl_run_state *in_rl(void) {
+  sl_run_state *run = tiny_trainer(NULL);
+  tiny_sft(run, 8);
+  tiny_begin_rl(run);
+  return run;
 }
 
 static char *after_newline(char *text) {
@@ -75,12 +75,12 @@ static unsigned char *add_arena(unsigned char *at, const sl_model_layout *layout
 }
 
 /* spec F4.2 from the trainer's numbers. */
-static void state_by_hand(char out[SL_DIGEST_TEXT], const sl_trainer *t) {
+static void state_by_hand(char out[SL_DIGEST_TEXT], const sl_run_state *run) {
   static unsigned char bytes[1 << 16];
-  const sl_optimizer *o = &t->optimizer;
-  const sl_counters counters = sl_trainer_counters(t);
+  const sl_optimizer *o = &run->optimizer;
+  const sl_counters counters = sl_run_state_counters(run);
   unsigned char *at = add_arena(
-      add_arena(add_arena(bytes, o->layout, t->policy.data), o->layout, o->m), o->layout, o->v);
+      add_arena(add_arena(bytes, o->layout, run->policy.data), o->layout, o->m), o->layout, o->v);
   memcpy(at, &o->state.b1_power, 8), memcpy(at + 8, &o->state.b2_power, 8),
       memcpy(at + 16, &counters, 7 * 8);
   sl_digest_bytes(out, bytes, (size_t)(at + 72 - bytes));
@@ -102,22 +102,22 @@ static size_t differ(const json_t *digests, const sl_model_layout *layout, const
 }
 
 Test(ledger, holds_every_update_by_tensor, .init = scratch_make, .fini = scratch_remove) {
-  sl_trainer *t = in_rl();
-  const sl_model_layout *layout = t->policy.layout;
+  sl_run_state *run = in_rl();
+  const sl_model_layout *layout = run->policy.layout;
   sl_step_digests digests;
   sl_step_report report;
   char state[SL_DIGEST_TEXT], by_hand[SL_DIGEST_TEXT];
-  sl_run_files run;
+  sl_run_files files;
   sl_error err;
   size_t where = 0;
-  cr_assert_eq(sl_run_create(&run, scratch_path("run"), &t->config, &err), SL_OK, "%s",
+  cr_assert_eq(sl_run_create(&files, scratch_path("run"), &run->config, &err), SL_OK, "%s",
                err.message);
-  cr_assert_eq(sl_rl_step(t, &report, &digests, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_policy_step(run, &report, &digests, &err), SL_OK, "%s", err.message);
   for (int i = 0; i < 2; i++)
-    cr_assert_eq(sl_ledger_begin(&run, t, &err), SL_OK, "%s",
+    cr_assert_eq(sl_ledger_begin(&files, run, &err), SL_OK, "%s",
                  err.message); /* the second adds nothing */
-  cr_assert_eq(sl_trainer_hash(t, digests.updates, state, &err), SL_OK, "%s", err.message);
-  cr_assert_eq(sl_ledger_step(&run, t, &digests, state, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_run_state_hash(run, digests.updates, state, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_ledger_step(&files, run, &digests, state, &err), SL_OK, "%s", err.message);
   json_t *head = line(scratch_path("run/ledger.jsonl"), 0),
          *step = line(scratch_path("run/ledger.jsonl"), 1);
   const json_t *tensors = json_object_get(head, "tensors"),
@@ -126,7 +126,7 @@ Test(ledger, holds_every_update_by_tensor, .init = scratch_make, .fini = scratch
   cr_expect_eq(json_integer_value(json_object_get(head, "version")), SL_LEDGER_VERSION);
   cr_expect_eq(json_integer_value(json_object_get(head, "numerics")), 1);
   cr_expect_str_eq(json_string_value(json_object_get(step, "state")), state);
-  state_by_hand(by_hand, t);
+  state_by_hand(by_hand, run);
   cr_expect_str_eq(state, by_hand);
   cr_assert_eq(json_array_size(tensors), layout->n_tensors);
   for (size_t i = 0; i < layout->n_tensors; i++)
@@ -136,13 +136,13 @@ Test(ledger, holds_every_update_by_tensor, .init = scratch_make, .fini = scratch
     cr_expect_str_neq(text_at(json_array_get(gradients, u), 3),
                       text_at(json_array_get(gradients, u - 1), 3), "updates %zu and %zu", u - 1,
                       u);
-  cr_expect_eq(differ(json_array_get(gradients, UPDATES - 1), layout, t->gradients.total, &where),
+  cr_expect_eq(differ(json_array_get(gradients, UPDATES - 1), layout, run->gradients.total, &where),
                0);
-  cr_expect_eq(differ(parameters, layout, t->policy.data, &where), 0);
-  ((uint32_t *)(void *)(t->policy.data + layout->tensors[5].offset))[1] ^= 1u;
-  cr_expect_eq(differ(parameters, layout, t->policy.data, &where), 1);
+  cr_expect_eq(differ(parameters, layout, run->policy.data, &where), 0);
+  ((uint32_t *)(void *)(run->policy.data + layout->tensors[5].offset))[1] ^= 1u;
+  cr_expect_eq(differ(parameters, layout, run->policy.data, &where), 1);
   cr_expect_eq(where, 5);
   json_decref(head), json_decref(step);
-  sl_run_close(&run);
-  sl_trainer_destroy(t);
+  sl_run_close(&files);
+  sl_run_state_destroy(run);
 }

@@ -53,30 +53,30 @@ void *__wrap_aligned_alloc(size_t alignment, size_t size) {
   return __real_aligned_alloc(alignment, size);
 }
 
-static sl_trainer *create(const char *const *extra, sl_extent extent) {
+static sl_run_state *create(const char *const *extra, sl_extent extent) {
   const char *sets[TINY_SETS_MAX];
   const size_t n = tiny_sets(sets, extra);
   sl_config config;
   sl_error err;
-  sl_trainer *t = NULL;
+  sl_run_state *run = NULL;
   cr_assert_eq(sl_config_load(&config, NULL, sets, n, &err), SL_OK, "%s", err.message);
-  cr_assert_eq(sl_trainer_create(&t, &config, extent, &err), SL_OK, "%s", err.message);
-  return t;
+  cr_assert_eq(sl_run_state_create(&run, &config, extent, &err), SL_OK, "%s", err.message);
+  return run;
 }
 
 static void expect_as_planned(sl_extent extent, const char *a, const char *b) {
   const char *extra[] = {a, b, NULL};
   block_bytes = 0;
-  sl_trainer *t = create(extra, SL_EXTENT_PLAN);
+  sl_run_state *run = create(extra, SL_EXTENT_PLAN);
   cr_expect_eq(block_bytes, 0, "%s %s: a plan takes memory", a, b);
-  sl_trainer *u = create(extra, extent);
+  sl_run_state *u = create(extra, extent);
   cr_expect_eq(block_bytes, sl_memory_plan_bytes(&u->plan), "%s %s: planned %zu bytes, taken %zu",
                a, b, sl_memory_plan_bytes(&u->plan), block_bytes);
   if (extent == SL_EXTENT_TRAINING)
-    cr_expect_eq(memcmp(&t->plan, &u->plan, sizeof t->plan), 0, "%s %s: another plan", a, b);
+    cr_expect_eq(memcmp(&run->plan, &u->plan, sizeof run->plan), 0, "%s %s: another plan", a, b);
   if (extent == SL_EXTENT_EVALUATION)
-    cr_expect_lt(sl_memory_plan_bytes(&u->plan), sl_memory_plan_bytes(&t->plan), "%s %s", a, b);
-  sl_trainer_destroy(t), sl_trainer_destroy(u);
+    cr_expect_lt(sl_memory_plan_bytes(&u->plan), sl_memory_plan_bytes(&run->plan), "%s %s", a, b);
+  sl_run_state_destroy(run), sl_run_state_destroy(u);
 }
 
 Test(memory_plan, blocks_are_as_planned) {
@@ -101,10 +101,10 @@ Test(memory_plan, what_does_not_fit_can_be_planned) {
                          "model.head_dim=128",
                          NULL};
   bytes = 0;
-  sl_trainer *t = create(extra, SL_EXTENT_PLAN);
-  cr_expect_gt(sl_memory_plan_bytes(&t->plan), (size_t)1 << 43);
+  sl_run_state *run = create(extra, SL_EXTENT_PLAN);
+  cr_expect_gt(sl_memory_plan_bytes(&run->plan), (size_t)1 << 43);
   cr_expect_lt(bytes, (size_t)1 << 24);
-  sl_trainer_destroy(t);
+  sl_run_state_destroy(run);
 }
 
 #ifdef __SANITIZE_ADDRESS__
@@ -137,13 +137,13 @@ static footprint measure(const char *const *extra, sl_extent extent) {
   cr_assert_geq(child, 0);
   if (child == 0) {
     bytes = allocations = block_bytes = 0;
-    sl_trainer *t = create(extra, extent);
-    if (extent == SL_EXTENT_TRAINING) tiny_sft(t, 1);
+    sl_run_state *run = create(extra, extent);
+    if (extent == SL_EXTENT_TRAINING) tiny_sft(run, 1);
     f = (footprint){status_bytes("RssAnon"),
                     status_bytes("VmStk"),
                     bytes,
                     allocations,
-                    sl_memory_plan_bytes(&t->plan),
+                    sl_memory_plan_bytes(&run->plan),
                     block_bytes};
     _exit(write(pipe_ends[1], &f, sizeof f) != (ssize_t)sizeof f);
   }

@@ -15,26 +15,26 @@ typedef struct {
   char after_warm_start[SL_DIGEST_TEXT], after[ROLLOUTS][SL_DIGEST_TEXT];
 } hashes;
 
-static sl_trainer *begin(const char *backend) {
+static sl_run_state *begin(const char *backend) {
   const char *const extra[] = {backend, "rl.steps=20", "rl.epochs=1", NULL};
-  sl_trainer *t = tiny_trainer(extra);
-  cr_assert_not_null(t);
-  return t;
+  sl_run_state *run = tiny_trainer(extra);
+  cr_assert_not_null(run);
+  return run;
 }
 
 static void run(hashes *out, const char *backend, int rollouts) {
-  sl_trainer *t = begin(backend);
+  sl_run_state *run = begin(backend);
   int taught = 0;
-  tiny_sft(t, WARM_STEPS);
-  memcpy(out->after_warm_start, tiny_hash(t), SL_DIGEST_TEXT);
-  tiny_begin_rl(t);
+  tiny_sft(run, WARM_STEPS);
+  memcpy(out->after_warm_start, tiny_hash(run), SL_DIGEST_TEXT);
+  tiny_begin_rl(run);
   for (int i = 0; i < rollouts; i++) {
-    taught += tiny_rl(t, 1);
-    memcpy(out->after[i], tiny_hash(t), SL_DIGEST_TEXT);
+    taught += tiny_rl(run, 1);
+    memcpy(out->after[i], tiny_hash(run), SL_DIGEST_TEXT);
   }
   cr_assert(rollouts == 0 || taught > 0,
             "every group has equal rewards: these steps show nothing of advantages");
-  sl_trainer_destroy(t);
+  sl_run_state_destroy(run);
 }
 
 static void add_simt(uint64_t seed) {
@@ -76,14 +76,14 @@ Test(simt_train, a_kernel_that_adds_in_another_order_shows_in_the_hash) {
 
 /* What metrics.jsonl says of a step (spec F4.3) does not depend on where it ran. */
 static sl_step_report report_of(const char *backend) {
-  sl_trainer *t = begin(backend);
+  sl_run_state *run = begin(backend);
   sl_step_report report;
   sl_step_digests digests;
   sl_error err;
-  tiny_sft(t, 2);
-  tiny_begin_rl(t);
-  cr_assert_eq(sl_rl_step(t, &report, &digests, &err), SL_OK, "%s", err.message);
-  sl_trainer_destroy(t);
+  tiny_sft(run, 2);
+  tiny_begin_rl(run);
+  cr_assert_eq(sl_policy_step(run, &report, &digests, &err), SL_OK, "%s", err.message);
+  sl_run_state_destroy(run);
   return report;
 }
 
@@ -107,22 +107,22 @@ static traffic traffic_of(const char *const *model) {
                            "rl.prompts=2",     "rl.group=2",          "sft.batch=4"};
   for (size_t i = 0; model[i]; i++) extra[6 + i] = model[i];
   add_simt(1);
-  sl_trainer *t = tiny_trainer(extra);
-  cr_assert_not_null(t);
-  traffic out = {.tensors = t->policy.layout->n_tensors, .floats = t->policy.layout->n_floats};
+  sl_run_state *run = tiny_trainer(extra);
+  cr_assert_not_null(run);
+  traffic out = {.tensors = run->policy.layout->n_tensors, .floats = run->policy.layout->n_floats};
   for (int rl = 0; rl < 2; rl++) {
     sl_step_report report;
     sl_step_digests digests;
     char state[SL_DIGEST_TEXT];
     sl_error err;
     const uint64_t before = sl_simulation_bytes_to_host();
-    cr_assert_eq((rl ? sl_rl_step : sl_sft_step)(t, &report, &digests, &err), SL_OK, "%s",
-                 err.message);
-    cr_assert_eq(sl_trainer_hash(t, digests.updates, state, &err), SL_OK, "%s", err.message);
+    cr_assert_eq((rl ? sl_policy_step : sl_warm_start_step)(run, &report, &digests, &err), SL_OK,
+                 "%s", err.message);
+    cr_assert_eq(sl_run_state_hash(run, digests.updates, state, &err), SL_OK, "%s", err.message);
     *(rl ? &out.rl : &out.sft) = sl_simulation_bytes_to_host() - before;
-    if (!rl) tiny_begin_rl(t);
+    if (!rl) tiny_begin_rl(run);
   }
-  sl_trainer_destroy(t);
+  sl_run_state_destroy(run);
   return out;
 }
 

@@ -45,8 +45,9 @@ void *__wrap_aligned_alloc(size_t alignment, size_t size) {
 
 /* Allocations of each of the first four steps of a phase, its state hash and an evaluation
  * included. */
-static void count(sl_trainer *t,
-                  sl_status (*step)(sl_trainer *, sl_step_report *, sl_step_digests *, sl_error *),
+static void count(sl_run_state *run,
+                  sl_status (*step)(sl_run_state *, sl_step_report *, sl_step_digests *,
+                                    sl_error *),
                   size_t out[4]) {
   sl_step_digests digests;
   sl_step_report report;
@@ -55,9 +56,9 @@ static void count(sl_trainer *t,
   double success;
   for (int i = 0; i < 4; i++) {
     const size_t before = allocations;
-    cr_assert_eq(step(t, &report, &digests, &err), SL_OK, "%s", err.message);
-    cr_assert_eq(sl_trainer_hash(t, digests.updates, hash, &err), SL_OK, "%s", err.message);
-    cr_assert_eq(sl_evaluate(t, 0, &success, NULL, NULL, &err), SL_OK, "%s", err.message);
+    cr_assert_eq(step(run, &report, &digests, &err), SL_OK, "%s", err.message);
+    cr_assert_eq(sl_run_state_hash(run, digests.updates, hash, &err), SL_OK, "%s", err.message);
+    cr_assert_eq(sl_evaluate(run, 0, &success, NULL, NULL, &err), SL_OK, "%s", err.message);
     out[i] = allocations - before;
   }
 }
@@ -70,21 +71,21 @@ static void expect_none(const char *what, const char *phase, const size_t n[4]) 
 static void check(const char *const *extra) {
   const size_t before = allocations;
   workspace = 0;
-  sl_trainer *t = tiny_trainer(extra);
+  sl_run_state *run = tiny_trainer(extra);
   const size_t claimed = workspace;
   size_t n[4];
   workspace = 0;
   cr_assert_gt(allocations, before + 20,
                "the count does not see the trainer"); /* else it proves nothing */
-  count(t, sl_sft_step, n);
+  count(run, sl_warm_start_step, n);
   expect_none(extra[0], "warm start", n);
-  t->phase = SL_PHASE_RL;
-  count(t, sl_rl_step, n);
+  run->phase = SL_PHASE_RL;
+  count(run, sl_policy_step, n);
   expect_none(extra[0], "RL", n);
   cr_assert_gt(workspace, 0, "no kernel asked for workspace: nothing is shown of it");
   cr_expect_leq(workspace, claimed, "%s: kernels ask for %zu bytes of workspace, claimed are %zu",
                 extra[0], workspace, claimed);
-  sl_trainer_destroy(t);
+  sl_run_state_destroy(run);
 }
 
 Test(trainer_memory, no_step_takes_any) {

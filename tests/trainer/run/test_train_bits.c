@@ -7,15 +7,15 @@
 
 /* State hash after eight steps of warm start and four of RL; "" if the backend is not there. */
 static void run(char out[SL_DIGEST_TEXT], const char *const *extra) {
-  sl_trainer *t = tiny_trainer(extra);
+  sl_run_state *run = tiny_trainer(extra);
   *out = 0;
-  if (!t) return;
-  tiny_sft(t, 8);
-  tiny_begin_rl(t);
-  cr_assert_gt(tiny_rl(t, 4), 0,
+  if (!run) return;
+  tiny_sft(run, 8);
+  tiny_begin_rl(run);
+  cr_assert_gt(tiny_rl(run, 4), 0,
                "every group has equal rewards: these steps show nothing of advantages");
-  memcpy(out, tiny_hash(t), SL_DIGEST_TEXT);
-  sl_trainer_destroy(t);
+  memcpy(out, tiny_hash(run), SL_DIGEST_TEXT);
+  sl_run_state_destroy(run);
 }
 
 static void expect_hash(const char *wanted, const char *a, const char *b) {

@@ -7,15 +7,15 @@
 #include <string.h>
 
 static void train(char hash[SL_DIGEST_TEXT]) {
-  sl_trainer *t = tiny_trainer((const char *[]){"run.backend=openblas", "model.hidden=64",
-                                                "model.head_dim=16", "model.ff=96", NULL});
-  cr_assert_not_null(t);
-  cr_expect_eq(strncmp(sl_context_backend(t->ctx), "openblas+cpu/", 13), 0);
-  tiny_sft(t, 4);
-  tiny_begin_rl(t);
-  tiny_rl(t, 3);
-  memcpy(hash, tiny_hash(t), SL_DIGEST_TEXT);
-  sl_trainer_destroy(t);
+  sl_run_state *run = tiny_trainer((const char *[]){"run.backend=openblas", "model.hidden=64",
+                                                    "model.head_dim=16", "model.ff=96", NULL});
+  cr_assert_not_null(run);
+  cr_expect_eq(strncmp(sl_context_backend(run->ctx), "openblas+cpu/", 13), 0);
+  tiny_sft(run, 4);
+  tiny_begin_rl(run);
+  tiny_rl(run, 3);
+  memcpy(hash, tiny_hash(run), SL_DIGEST_TEXT);
+  sl_run_state_destroy(run);
 }
 
 Test(vendor_run, steps_of_rl_go_on_and_repeat) {
