@@ -37,7 +37,7 @@ void float_atomic();
 /* Failures planted in the sources, for tests. */
 enum class plant {
 #define SL_PLANT(name, kernel, found, what) name,
-#include "kernels/cuda/plants.def"
+#include "plants.def"
 #undef SL_PLANT
 };
 bool planted(plant p);

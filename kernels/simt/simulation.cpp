@@ -9,7 +9,7 @@ namespace {
 
 const sl_simulation_plant plants[] = {
 #define SL_PLANT(name, kernel, found, what) {#name, #kernel, found, what},
-#include "kernels/cuda/plants.def"
+#include "plants.def"
 #undef SL_PLANT
 };
 

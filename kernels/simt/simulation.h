@@ -24,7 +24,7 @@ uint64_t sl_simulation_bytes_to_host(void);
 size_t sl_simulation_findings(void);
 void sl_simulation_describe(size_t index, char *text, size_t size);
 
-/* Failures that can be planted (kernels/cuda/plants.def): name, the kernel that has it, and how it
+/* Failures that can be planted (plants.def): name, the kernel that has it, and how it
  * is found: a kind of finding, or "bits".
  */
 typedef struct {

@@ -3,12 +3,12 @@
 #ifndef SLUICE_TOKENIZER_H
 #define SLUICE_TOKENIZER_H
 
+#include "trainer/model/tokens.h"
+
 #include <sluice/status.h>
 
 #include <stddef.h>
 #include <stdint.h>
-
-enum { SL_TOKEN_PAD = 0, SL_TOKEN_EOS = 1, SL_TOKEN_FIRST_CHARACTER = 2 };
 
 typedef struct sl_tokenizer sl_tokenizer;
 

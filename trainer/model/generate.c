@@ -4,6 +4,7 @@
 
 #include "block.h"
 #include "model_activations.h"
+#include "tokens.h"
 
 #include <stdlib.h>
 #include <string.h>

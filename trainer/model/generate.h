@@ -3,7 +3,6 @@
 #define SLUICE_GENERATE_H
 
 #include "model.h"
-#include "trainer/files/tokenizer.h"
 
 /* Encoded prompts, one after the other. */
 typedef struct {

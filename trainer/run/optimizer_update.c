@@ -2,12 +2,6 @@
  * (spec F4.4). */
 #include "run_state.h"
 
-size_t sl_run_state_digest_arenas(const sl_run_state *run) {
-  return SL_DIGESTS_STATE +
-         (size_t)(run->config.rl.updates *
-                  run->config.rl.epochs); /* at least the one update of the warm start */
-}
-
 sl_status sl_run_state_update(sl_run_state *run, float lr, sl_step_report *report,
                               sl_step_digests *digests, sl_error *err) {
   const sl_config *c = &run->config;

@@ -65,6 +65,12 @@ static size_t table_bytes(sl_run_state *run) {
   return sl_cutter_bytes(&c);
 }
 
+size_t sl_run_state_digest_arenas(const sl_run_state *run) {
+  return SL_DIGESTS_STATE +
+         (size_t)(run->config.rl.updates *
+                  run->config.rl.epochs); /* at least the one update of the warm start */
+}
+
 static sl_status plan_training(sl_run_state *run, sl_error *err) {
   const sl_model_layout *layout = run->policy.layout;
   sl_memory_plan *p = &run->plan;

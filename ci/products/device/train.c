@@ -8,6 +8,7 @@
 #include "trainer/model/block.h"
 #include "trainer/model/generate.h"
 #include "trainer/model/optimizer.h"
+#include "trainer/model/tokens.h"
 #include "trainer/model/batch_gradient.h"
 
 #include <argp.h>

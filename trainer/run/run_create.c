@@ -1,0 +1,194 @@
+/* A run's parts, made in order: what can be refused is refused before memory is taken. */
+#include "run_state.h"
+
+#include "trainer/model/block.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Values of the configuration for the parameters of a gate file; a side that is not named keeps the
+ * file's default. */
+static size_t gate_parameters(const sl_config *c, const sl_gate_definition *file,
+                              sl_gate_parameter out[SL_GATE_PARAMETER_LIMIT]) {
+  const sl_config_values *const sides[2] = {&c->gate.neg, &c->gate.pos};
+  size_t n = 0;
+  for (size_t p = 0; p < sl_gate_definition_parameters(file); p++) {
+    const sl_gate_parameter_info info = sl_gate_definition_parameter(file, p);
+    out[n] = (sl_gate_parameter){info.name, {info.value[0], info.value[1]}};
+    for (int side = 0; side < 2; side++)
+      for (size_t i = 0; i < sides[side]->n; i++)
+        if (strcmp(sides[side]->items[i].name, info.name) == 0)
+          out[n].value[side] = sides[side]->items[i].real;
+    n++;
+  }
+  return n;
+}
+
+static sl_status check_names(const sl_config *c, const sl_gate_definition *file, sl_error *err) {
+  const sl_config_values *const sides[2] = {&c->gate.neg, &c->gate.pos};
+  for (int side = 0; side < 2; side++)
+    for (size_t i = 0; i < sides[side]->n; i++) {
+      int known = 0;
+      for (size_t p = 0; p < sl_gate_definition_parameters(file); p++)
+        known |=
+            strcmp(sl_gate_definition_parameter(file, p).name, sides[side]->items[i].name) == 0;
+      if (!known)
+        return sl_config_fail(c, side ? SL_KEY_gate_pos : SL_KEY_gate_neg, err,
+                              "gate '%s' has no parameter '%s'", c->gate.name,
+                              sides[side]->items[i].name);
+    }
+  return SL_OK;
+}
+
+static sl_status load_gate(sl_run_state *run, sl_error *err) {
+  sl_status status = sl_config_objective(&run->config, &run->objective, err);
+  if (status || run->objective.gate.family != SL_GATE_EXPRESSION) return status;
+  sl_gate_definition *defaults;
+  status = sl_gate_load(&run->objective.gate, &defaults, run->config.gate.name, NULL, 0, err);
+  if (status) return status;
+  sl_gate_parameter parameters[SL_GATE_PARAMETER_LIMIT];
+  const size_t n = gate_parameters(&run->config, defaults, parameters);
+  status = check_names(&run->config, defaults, err);
+  if (!status)
+    status =
+        sl_gate_load(&run->objective.gate, &run->gate, run->config.gate.name, parameters, n, err);
+  sl_gate_definition_free(defaults);
+  return status;
+}
+
+/* A model of the folder with another alphabet than the task's: every text can be written in it, or
+ * the run would stop midway. */
+static sl_status describe_folder(sl_run_state *run, sl_extent extent, sl_error *err) {
+  const sl_config *c = &run->config;
+  sl_status status =
+      sl_model_folder_describe(&run->policy.layout, &run->tokenizer, c->model.folder, err);
+  if (status) return status;
+  if (run->tokenizer)
+    return sl_task_check(&run->task, run->tokenizer, extent == SL_EXTENT_EVALUATION, err);
+  status = sl_tokenizer_create(&run->tokenizer, run->task.alphabet, err);
+  if (!status && sl_tokenizer_vocab(run->tokenizer) > run->policy.layout->shape.vocab)
+    status = sl_config_fail(c, SL_KEY_model_folder, err,
+                            "a vocabulary of %zu, but the task's alphabet needs %zu",
+                            run->policy.layout->shape.vocab, sl_tokenizer_vocab(run->tokenizer));
+  return status;
+}
+
+/* Tokenizer and layout of the policy; its numbers take memory and come later. */
+static sl_status describe_policy(sl_run_state *run, sl_extent extent, sl_error *err) {
+  const sl_config *c = &run->config;
+  if (*c->model.folder) return describe_folder(run, extent, err);
+  const sl_status status = sl_tokenizer_create(&run->tokenizer, run->task.alphabet, err);
+  if (status) return status;
+  const sl_model_shape shape = sl_config_model_shape(c, sl_tokenizer_vocab(run->tokenizer));
+  return sl_model_layout_create(&run->policy.layout, &shape, err);
+}
+
+static sl_status describe_reference(sl_run_state *run, sl_error *err) {
+  const sl_config *c = &run->config;
+  if (!(c->rl.beta > 0)) return SL_OK;
+  if (!*c->rl.reference)
+    return sl_model_layout_create(&run->reference.layout, &run->policy.layout->shape, err);
+  const sl_status status =
+      sl_model_folder_describe(&run->reference.layout, NULL, c->rl.reference, err);
+  if (status) return status;
+  const sl_model_shape *own = &run->policy.layout->shape, *its = &run->reference.layout->shape;
+  if (its->vocab != own->vocab)
+    return sl_config_fail(c, SL_KEY_rl_reference, err, "its vocabulary is %zu, the policy's %zu",
+                          its->vocab, own->vocab);
+  if (its->max_positions < run->max_length)
+    return sl_config_fail(c, SL_KEY_rl_reference, err,
+                          "it has %zu positions, but sequences have up to %zu tokens",
+                          its->max_positions, run->max_length);
+  return SL_OK;
+}
+
+static sl_status plan_lengths(sl_run_state *run, sl_extent extent, sl_error *err) {
+  const sl_config *c = &run->config;
+  const size_t wanted = (size_t)c->rl.max_new_tokens,
+               completion = run->task.answer_max + 1 > wanted ? run->task.answer_max + 1 : wanted;
+  const size_t positions = run->policy.layout->shape.max_positions,
+               rollout = (size_t)(c->rl.prompts * c->rl.group);
+  run->max_length = run->task.prompt_max + completion;
+  run->max_sequences = extent == SL_EXTENT_EVALUATION && run->task.held_out.n < rollout
+                           ? run->task.held_out.n
+                           : rollout;
+  if (run->max_length > positions)
+    return sl_config_fail(c, *c->model.folder ? SL_KEY_model_folder : SL_KEY_model_max_positions,
+                          err,
+                          "%zu positions, but prompts have up to %zu tokens, and answers or "
+                          "completions (rl.max_new_tokens) up to %zu",
+                          positions, run->task.prompt_max, completion);
+  if (extent != SL_EXTENT_EVALUATION && (size_t)c->rl.prompts > run->task.train.n)
+    return sl_config_fail(c, SL_KEY_rl_prompts, err, "%lld prompts a rollout, but the task has %zu",
+                          (long long)c->rl.prompts, run->task.train.n);
+  return SL_OK;
+}
+
+/* All that can be known and refused before memory is taken. */
+static sl_status prepare(sl_run_state *run, sl_extent extent, sl_error *err) {
+  const sl_config *c = &run->config;
+  static const sl_isa isas[] = {SL_ISA_BEST, SL_ISA_AVX2, SL_ISA_AVX512};
+  const sl_context_options options = {c->run.backend, isas[c->run.isa], (int)c->run.threads};
+  sl_status status = sl_context_create(&run->ctx, &options, err);
+  const sl_task_options task = sl_config_task_options(c);
+  if (!status) status = sl_task_load(&run->task, &task, err);
+  if (!status) status = describe_policy(run, extent, err);
+  if (!status) status = load_gate(run, err);
+  if (!status) status = plan_lengths(run, extent, err);
+  if (!status && extent != SL_EXTENT_EVALUATION) status = describe_reference(run, err);
+  return status ? status : sl_run_state_plan(run, extent, err);
+}
+
+static sl_status fill_policy(sl_run_state *run, sl_error *err) {
+  const sl_config *c = &run->config;
+  sl_status status = *c->model.folder
+                         ? sl_model_weights_read(&run->policy, c->model.folder, err)
+                         : sl_arena_create(&run->policy.data, NULL, run->policy.layout, err);
+  if (!status && !*c->model.folder)
+    sl_parameters_init(&run->policy, (uint64_t)c->run.seed, c->model.init_std);
+  return status ? status : sl_parameters_move(&run->policy, run->ctx, err);
+}
+
+static sl_status fill_reference(sl_run_state *run, sl_error *err) {
+  const sl_config *c = &run->config;
+  if (!run->reference.layout) return SL_OK;
+  const sl_status status =
+      *c->rl.reference ? sl_model_weights_read(&run->reference, c->rl.reference, err)
+                       : sl_arena_create(&run->reference.data, NULL, run->reference.layout, err);
+  return status ? status : sl_parameters_move(&run->reference, run->ctx, err);
+}
+
+static sl_status build(sl_run_state *run, sl_extent extent, sl_error *err) {
+  const sl_config *c = &run->config;
+  sl_status status = prepare(run, extent, err);
+  if (status || extent == SL_EXTENT_PLAN) return status;
+  status = fill_policy(run, err);
+  if (!status) status = fill_reference(run, err);
+  if (!status) status = sl_run_state_allocate(run, extent, err);
+  if (!status)
+    status = sl_data_order_create(&run->sft_order, run->task.warm.n, (uint64_t)c->run.seed,
+                                  SL_STREAM_SFT, err);
+  if (!status)
+    status = sl_data_order_create(&run->rl_order, run->task.train.n, (uint64_t)c->run.seed,
+                                  SL_STREAM_RL, err);
+  return status;
+}
+
+sl_status sl_run_state_create(sl_run_state **out, sl_config *config, sl_extent extent,
+                              sl_error *err) {
+  sl_run_state *run = calloc(1, sizeof *run);
+  if (!run) {
+    sl_config_free(config);
+    return sl_fail(err, SL_ERR_MEMORY, "no memory for a run");
+  }
+  run->config = *config;
+  run->success_before = run->success_after = NAN;
+  const sl_status status = build(run, extent, err);
+  if (status) {
+    sl_run_state_destroy(run);
+    return status;
+  }
+  *out = run;
+  return SL_OK;
+}
