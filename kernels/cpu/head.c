@@ -112,11 +112,11 @@ sl_status SL_ISA_NAME(logprob_forward)(sl_context *ctx, float *logp, float *entr
                 vocab,
                 .chunks = chunks_of(vocab)};
   j.scratch_floats = tile_floats(d);
-  const size_t floats = pack_floats + j.scratch_floats * (size_t)sl_context_threads(ctx) +
-                        block * (1 + 3 * j.chunks) + t;
+  const size_t floats =
+      pack_floats + j.scratch_floats * (size_t)ctx->threads + block * (1 + 3 * j.chunks) + t;
   j.scratch = sl_workspace(ctx, floats * sizeof(float));
   if (!j.scratch) return ctx->error.status;
-  float *pack = j.scratch + j.scratch_floats * (size_t)sl_context_threads(ctx);
+  float *pack = j.scratch + j.scratch_floats * (size_t)ctx->threads;
   j.picked = pack + pack_floats;
   j.chunk = (sums *)(void *)(j.picked + block);
   uint32_t *row = (uint32_t *)(void *)(j.chunk + block * j.chunks);

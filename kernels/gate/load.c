@@ -1,5 +1,6 @@
 /* From a name or a path to a gate the kernels can run (spec G1.3, G3.1). */
 #include "kernels/gate/definition.h"
+#include "kernels/gate/statements.h"
 
 #include <errno.h>
 #include <math.h>
