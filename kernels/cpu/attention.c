@@ -284,8 +284,7 @@ sl_status SL_ISA_NAME(attention_forward)(sl_context *ctx, float *o, float *row_m
       ctx, (panel_floats + f.scratch_floats * (size_t)ctx->threads) * sizeof *f.panels);
   if (!f.panels) return ctx->error.status;
   f.scratch = f.panels + panel_floats;
-  const sl_status status = sl_parallel_for(ctx, t, grain_for(width), panel_range, &f);
-  if (status) return status;
+  SL_TRY(sl_parallel_for(ctx, t, grain_for(width), panel_range, &f));
   const size_t grain = grain_for(heads * pairs_per_token(seq, n_seq) * pair_ns(d));
   return sl_parallel_for(ctx, t, round_up(grain, ROWS), forward_range, &f);
 }

@@ -73,8 +73,7 @@ static sl_status run_group(sl_context *ctx, head_job *j) {
     head_pack p = {j->own_pack, j->w + j->group.first * j->d, j->group.columns, j->d, 1};
     j->group.packed = j->own_pack, j->group.pack_first = j->group.first,
     j->group.pack_columns = j->group.columns;
-    const sl_status status = head_pack_run(ctx, &p);
-    if (status) return status;
+    SL_TRY(head_pack_run(ctx, &p));
   }
   const size_t width = smaller(SL_SUM_CHUNK, j->group.columns);
   j->row_blocks = (j->rows + SL_HEAD_ROWS - 1) / SL_HEAD_ROWS;
@@ -85,8 +84,7 @@ static sl_status run_group(sl_context *ctx, head_job *j) {
 static sl_status run_block(sl_context *ctx, head_job *j, size_t group_columns) {
   for (size_t first = 0; first < j->vocab; first += group_columns) {
     j->group.first = first, j->group.columns = smaller(group_columns, j->vocab - first);
-    const sl_status status = run_group(ctx, j);
-    if (status) return status;
+    SL_TRY(run_group(ctx, j));
   }
   return sl_parallel_for(ctx, j->rows, grain_for(100 * (j->chunks + 1)), finish_range, j);
 }
@@ -127,8 +125,7 @@ sl_status SL_ISA_NAME(logprob_forward)(sl_context *ctx, float *logp, float *entr
   const size_t live = head_rows(row, mask, t);
   for (size_t first = 0; first < live; first += block) {
     j.row = row + first, j.rows = smaller(block, live - first);
-    const sl_status status = run_block(ctx, &j, columns);
-    if (status) return status;
+    SL_TRY(run_block(ctx, &j, columns));
   }
   for (size_t i = 0; i < t; i++)
     if (!mask[i]) logp[i] = entropy[i] = row_max[i] = row_sum[i] = 0.0f;

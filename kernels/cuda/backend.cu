@@ -90,8 +90,7 @@ static sl_status make_faults(sl_context *ctx) {
 }
 
 static sl_status device_open(sl_context *ctx, sl_error *err) {
-  const sl_status found = find_device(err);
-  if (found) return found;
+  SL_TRY(find_device(err));
   ctx->device = static_cast<sl_device *>(calloc(1, sizeof *ctx->device));
   if (!ctx->device) return sl_fail(err, SL_ERR_MEMORY, "no memory for a context");
   sl_device *device = ctx->device;

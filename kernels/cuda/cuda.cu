@@ -63,8 +63,7 @@ static sl_status grow(sl_context *ctx, uint32_t **host, uint32_t **twin, size_t 
   void *p = nullptr;
   *host = static_cast<uint32_t *>(malloc(room * sizeof **host));
   if (!*host) return sl_fail(&ctx->error, SL_ERR_MEMORY, "no memory for the offsets of a batch");
-  const sl_status status = checked(ctx, "offsets", cudaMalloc(&p, room * sizeof **twin));
-  if (status) return status;
+  SL_TRY(checked(ctx, "offsets", cudaMalloc(&p, room * sizeof **twin)));
   *twin = static_cast<uint32_t *>(p), *capacity = room;
   return SL_OK;
 }
@@ -103,8 +102,7 @@ static sl_status upload(sl_context *ctx, void *to, const void *from, size_t byte
   sl_device *device = ctx->device;
   const bool fits = bytes <= staging_bytes;
   if (fits && bytes > staging_bytes - device->staged && !SL_PLANTED(staging_reused)) {
-    const sl_status status = wait(ctx);
-    if (status) return status;
+    SL_TRY(wait(ctx));
   }
   if (SL_PLANTED(staging_reused) && bytes > staging_bytes - device->staged) device->staged = 0;
   if (fits) {

@@ -42,14 +42,34 @@ static sl_status statement_kernel(sl_parser *p) {
 
 static sl_status range(sl_parser *p, sl_decimal *low, sl_decimal *high) {
   const sl_token at = p->lex.token;
-  sl_status status = sl_parse_sign(p, "[");
-  if (status == SL_OK) status = sl_parse_decimal(p, low);
-  if (status == SL_OK) status = sl_parse_sign(p, ",");
-  if (status == SL_OK) status = sl_parse_decimal(p, high);
-  if (status == SL_OK) status = sl_parse_sign(p, "]");
-  if (status == SL_OK && sl_decimal_to_double(*low) > sl_decimal_to_double(*high))
+  SL_TRY(sl_parse_sign(p, "["));
+  SL_TRY(sl_parse_decimal(p, low));
+  SL_TRY(sl_parse_sign(p, ","));
+  SL_TRY(sl_parse_decimal(p, high));
+  SL_TRY(sl_parse_sign(p, "]"));
+  if (sl_decimal_to_double(*low) > sl_decimal_to_double(*high))
     return sl_lexer_reject(&p->lex, &at, "expected a range [low, high] with low <= high");
-  return status;
+  return SL_OK;
+}
+
+/* VALUE  |  pos VALUE neg VALUE, within the range */
+static sl_status param_default(sl_parser *p, sl_gate_declared *d) {
+  const sl_token at = p->lex.token;
+  if (sl_token_is(&at, "pos")) {
+    SL_TRY(sl_lexer_next(&p->lex));
+    SL_TRY(sl_parse_decimal(p, &d->value[1]));
+    SL_TRY(sl_parse_sign(p, "neg"));
+    SL_TRY(sl_parse_decimal(p, &d->value[0]));
+  } else {
+    SL_TRY(sl_parse_decimal(p, &d->value[0]));
+    d->value[1] = d->value[0];
+  }
+  for (int s = 0; s < 2; s++) {
+    const double v = sl_decimal_to_double(d->value[s]);
+    if (v < sl_decimal_to_double(d->low) || v > sl_decimal_to_double(d->high))
+      return sl_lexer_reject(&p->lex, &at, "expected a default within the range");
+  }
+  return SL_OK;
 }
 
 /* param NAME in [low, high] default VALUE  |  default pos VALUE neg VALUE */
@@ -58,27 +78,11 @@ static sl_status statement_param(sl_parser *p) {
   if (def->param_count == SL_GATE_PARAMETER_LIMIT)
     return sl_lexer_reject(&p->lex, &p->lex.token, "expected at most 8 parameters");
   sl_gate_declared *d = &def->param[def->param_count];
-  sl_status status = sl_parse_new_name(p, d->name);
-  if (status == SL_OK) status = sl_parse_sign(p, "in");
-  if (status == SL_OK) status = range(p, &d->low, &d->high);
-  if (status == SL_OK) status = sl_parse_sign(p, "default");
-  if (status != SL_OK) return status;
-  const sl_token at = p->lex.token;
-  if (sl_token_is(&at, "pos")) {
-    status = sl_lexer_next(&p->lex);
-    if (status == SL_OK) status = sl_parse_decimal(p, &d->value[1]);
-    if (status == SL_OK) status = sl_parse_sign(p, "neg");
-    if (status == SL_OK) status = sl_parse_decimal(p, &d->value[0]);
-  } else {
-    status = sl_parse_decimal(p, &d->value[0]);
-    d->value[1] = d->value[0];
-  }
-  if (status != SL_OK) return status;
-  for (int s = 0; s < 2; s++) {
-    const double v = sl_decimal_to_double(d->value[s]);
-    if (v < sl_decimal_to_double(d->low) || v > sl_decimal_to_double(d->high))
-      return sl_lexer_reject(&p->lex, &at, "expected a default within the range");
-  }
+  SL_TRY(sl_parse_new_name(p, d->name));
+  SL_TRY(sl_parse_sign(p, "in"));
+  SL_TRY(range(p, &d->low, &d->high));
+  SL_TRY(sl_parse_sign(p, "default"));
+  SL_TRY(param_default(p, d));
   memcpy(def->param_name[def->param_count++], d->name, sizeof d->name);
   return SL_OK;
 }
@@ -88,10 +92,9 @@ static sl_status statement_let(sl_parser *p) {
     return sl_lexer_reject(&p->lex, &p->lex.token, "expected at most 64 'let'");
   char name[SL_GATE_NAME_SIZE];
   sl_ref ref = 0;
-  sl_status status = sl_parse_new_name(p, name);
-  if (status == SL_OK) status = sl_parse_sign(p, "=");
-  if (status == SL_OK) status = sl_parse_expression(p, &ref);
-  if (status != SL_OK) return status;
+  SL_TRY(sl_parse_new_name(p, name));
+  SL_TRY(sl_parse_sign(p, "="));
+  SL_TRY(sl_parse_expression(p, &ref));
   memcpy(p->let[p->let_count].name, name, sizeof name);
   p->let[p->let_count++].ref = ref;
   return SL_OK;
@@ -105,11 +108,11 @@ static sl_status statement_root(sl_parser *p, const sl_token *at, int sides, int
       return sl_lexer_reject(
           &p->lex, at, "expected one definition of f or weight for a sign of A, this is a second");
   sl_ref ref = 0;
-  sl_status status = sl_parse_sign(p, "=");
-  if (status == SL_OK) status = sl_parse_pieces(p, &ref);
+  SL_TRY(sl_parse_sign(p, "="));
+  SL_TRY(sl_parse_pieces(p, &ref));
   for (int s = 0; s < 2; s++)
     if (sides >> s & 1) (is_weight ? def->w : def->f)[s] = ref;
-  return status;
+  return SL_OK;
 }
 
 static sl_status expect_word(sl_parser *p, sl_gate_expectation *out) {
@@ -125,40 +128,59 @@ static sl_status expect_word(sl_parser *p, sl_gate_expectation *out) {
 
 static sl_status statement_expect(sl_parser *p, int sides) {
   sl_gate_expectation word[4];
-  sl_status status = SL_OK;
-  for (int i = 0; i < 4 && status == SL_OK; i++) status = expect_word(p, &word[i]);
-  for (int s = 0; s < 2 && status == SL_OK; s++)
+  for (int i = 0; i < 4; i++) SL_TRY(expect_word(p, &word[i]));
+  for (int s = 0; s < 2; s++)
     if (sides >> s & 1) memcpy(p->def->expect[s], word, sizeof word);
-  return status;
+  return SL_OK;
 }
 
 /* sup(E) or inf(E) is E for all r. *bound: 1 sup, -1 inf, 0 neither. */
 static sl_status requirement_left(sl_parser *p, sl_ref *left, int *bound) {
   *bound = sl_token_is(&p->lex.token, "sup") ? 1 : sl_token_is(&p->lex.token, "inf") ? -1 : 0;
   if (!*bound) return sl_parse_expression(p, left);
-  sl_status status = sl_lexer_next(&p->lex);
-  if (status == SL_OK) status = sl_parse_sign(p, "(");
-  if (status == SL_OK) status = sl_parse_expression(p, left);
-  return status == SL_OK ? sl_parse_sign(p, ")") : status;
+  SL_TRY(sl_lexer_next(&p->lex));
+  SL_TRY(sl_parse_sign(p, "("));
+  SL_TRY(sl_parse_expression(p, left));
+  return sl_parse_sign(p, ")");
 }
 
 static sl_status requirement_ranges(sl_parser *p, sl_gate_requirement *q) {
-  sl_status status = SL_OK;
   if (!sl_token_is(&p->lex.token, "for")) return SL_OK;
   do {
-    if ((status = sl_lexer_next(&p->lex)) != SL_OK) return status;
+    SL_TRY(sl_lexer_next(&p->lex));
     const sl_token t = p->lex.token;
     const int i = sl_parse_param_index(p, &t), is_r = sl_token_is(&t, "r");
     if (i < 0 && !is_r) return sl_lexer_expected(&p->lex, "r or a parameter");
-    status = sl_lexer_next(&p->lex);
-    if (status == SL_OK) status = sl_parse_sign(p, "in");
-    if (status == SL_OK)
-      status = range(p, is_r ? &q->r_low : &q->low[i], is_r ? &q->r_high : &q->high[i]);
-    if (status != SL_OK) return status;
+    SL_TRY(sl_lexer_next(&p->lex));
+    SL_TRY(sl_parse_sign(p, "in"));
+    SL_TRY(range(p, is_r ? &q->r_low : &q->low[i], is_r ? &q->r_high : &q->high[i]));
     if (is_r && q->r_low.m < 0) return sl_lexer_reject(&p->lex, &t, "expected a range of r >= 0");
     if (!is_r) q->ranged |= 1u << i;
   } while (sl_token_is(&p->lex.token, ","));
   return SL_OK;
+}
+
+/* left <= right, whichever way round the file says it */
+static sl_status requirement_sides(sl_parser *p, sl_gate_requirement *q) {
+  sl_ref left = 0, right = 0;
+  int bound;
+  SL_TRY(requirement_left(p, &left, &bound));
+  const int below = sl_token_is(&p->lex.token, "<="), above = sl_token_is(&p->lex.token, ">=");
+  if ((!below && !above) || (bound > 0 && above) || (bound < 0 && below))
+    return sl_lexer_expected(&p->lex, bound > 0 ? "'<='" : bound < 0 ? "'>='" : "'<=' or '>='");
+  SL_TRY(sl_lexer_next(&p->lex));
+  SL_TRY(sl_parse_expression(p, &right));
+  q->left = below ? left : right, q->right = below ? right : left;
+  return SL_OK;
+}
+
+/* The requirement as the file spells it, without a comment, on one line. */
+static void requirement_text(sl_gate_requirement *q, const char *start, const char *end) {
+  while (end > start && (unsigned char)end[-1] <= ' ') end--;
+  const char *line_end = memchr(start, '#', (size_t)(end - start));
+  snprintf(q->text, sizeof q->text, "%.*s", (int)((line_end ? line_end : end) - start), start);
+  for (char *c = q->text; *c; c++)
+    if ((unsigned char)*c < ' ') *c = ' ';
 }
 
 static sl_status statement_require(sl_parser *p) {
@@ -167,28 +189,12 @@ static sl_status statement_require(sl_parser *p) {
     return sl_lexer_reject(&p->lex, &p->lex.token, "expected at most 16 requirements");
   sl_gate_requirement *q = &def->requirement[def->requirement_count];
   const sl_token start = p->lex.token;
-  sl_ref left = 0, right = 0;
-  int bound;
   *q = (sl_gate_requirement){.line = start.line, .r_high = {0, INT32_MAX}};
   p->properties = 1;
-  sl_status status = requirement_left(p, &left, &bound);
-  if (status != SL_OK) return status;
-  const int below = sl_token_is(&p->lex.token, "<="), above = sl_token_is(&p->lex.token, ">=");
-  if ((!below && !above) || (bound > 0 && above) || (bound < 0 && below))
-    return sl_lexer_expected(&p->lex, bound > 0 ? "'<='" : bound < 0 ? "'>='" : "'<=' or '>='");
-  status = sl_lexer_next(&p->lex);
-  if (status == SL_OK) status = sl_parse_expression(p, &right);
+  SL_TRY(requirement_sides(p, q));
   p->properties = 0;
-  if (status == SL_OK) status = requirement_ranges(p, q);
-  if (status != SL_OK) return status;
-  q->left = below ? left : right, q->right = below ? right : left;
-  const char *end = p->lex.token.start;
-  while (end > start.start && (unsigned char)end[-1] <= ' ') end--;
-  const char *line_end = memchr(start.start, '#', (size_t)(end - start.start));
-  snprintf(q->text, sizeof q->text, "%.*s", (int)((line_end ? line_end : end) - start.start),
-           start.start);
-  for (char *c = q->text; *c; c++)
-    if ((unsigned char)*c < ' ') *c = ' ';
+  SL_TRY(requirement_ranges(p, q));
+  requirement_text(q, start.start, p->lex.token.start);
   def->requirement_count++;
   return SL_OK;
 }
@@ -196,8 +202,7 @@ static sl_status statement_require(sl_parser *p) {
 static sl_status statement(sl_parser *p) {
   const sl_token t = p->lex.token;
   int sides = 3;
-  sl_status status = sl_lexer_next(&p->lex);
-  if (status != SL_OK) return status;
+  SL_TRY(sl_lexer_next(&p->lex));
   if (sl_token_is(&t, "gate"))
     return name_or_text(p, p->def->name, sizeof p->def->name, SL_TOKEN_NAME, "the gate's name");
   if (sl_token_is(&t, "cite"))
@@ -211,7 +216,7 @@ static sl_status statement(sl_parser *p) {
   if (sl_token_is(&t, "pos") || sl_token_is(&t, "neg")) {
     sides = sl_token_is(&t, "pos") ? 2 : 1;
     what = p->lex.token;
-    if ((status = sl_lexer_next(&p->lex)) != SL_OK) return status;
+    SL_TRY(sl_lexer_next(&p->lex));
   }
   if (sl_token_is(&what, "expect")) return statement_expect(p, sides);
   if (sl_token_is(&what, "f") || sl_token_is(&what, "weight"))
@@ -224,7 +229,8 @@ static sl_status statement(sl_parser *p) {
           : "f, weight or expect");
 }
 
-static sl_status check_whole(sl_parser *p) {
+/* What only the end of the file shows: a name, both sides, the parameters of a kernel. */
+static sl_status check_complete(sl_parser *p) {
   sl_gate_definition *def = p->def;
   if (!def->name[0])
     return sl_lexer_expected(&p->lex, "a statement 'gate NAME' somewhere in the file");
@@ -256,7 +262,7 @@ sl_status sl_gate_definition_parse(sl_gate_definition *def, const char *text, si
     return sl_fail(err, SL_ERR_INPUT,
                    "%s:1:1: expected a gate file of at most 64 KiB, found %zu bytes", file, size);
   sl_parser p = {.def = def};
-  sl_status status = sl_lexer_start(&p.lex, text, size, file, err);
-  while (status == SL_OK && p.lex.token.kind != SL_TOKEN_END) status = statement(&p);
-  return status == SL_OK ? check_whole(&p) : status;
+  SL_TRY(sl_lexer_start(&p.lex, text, size, file, err));
+  while (p.lex.token.kind != SL_TOKEN_END) SL_TRY(statement(&p));
+  return check_complete(&p);
 }
