@@ -19,7 +19,8 @@ sl_status sl_parse_sign(sl_parser *p, const char *sign) {
 
 static int known_function(const sl_token *t) {
   for (int op = 0; op < SL_OP_COUNT; op++)
-    if (sl_op_text((sl_gate_op)op)[0] >= 'a' && sl_token_is(t, sl_op_text((sl_gate_op)op)))
+    if (sl_op_syntax((sl_gate_op)op) == SL_SYNTAX_CALL &&
+        sl_token_is(t, sl_op_text((sl_gate_op)op)))
       return op;
   return -1;
 }
