@@ -1,5 +1,4 @@
-/* Contexts: which backend and instruction set, how many threads, and the workspace (spec N1.2,
- * N1.6). */
+/* Contexts: which backend and instruction set, and how many threads (spec N1.2, N1.6). */
 #include "context.h"
 
 #include <float.h>
@@ -10,8 +9,6 @@
 #if FLT_EVAL_METHOD != 0
 #error "Sluice needs FLT_EVAL_METHOD 0 (spec N1.2)"
 #endif
-
-#define WORKSPACE_ALIGN 64u
 
 static int cpu_has_avx2(void) {
   return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
@@ -110,31 +107,4 @@ int sl_context_threads(const sl_context *ctx) { return ctx->threads; }
 
 size_t sl_linear_pack_bytes(const sl_context *ctx, size_t n, size_t k, sl_pack_kind kind) {
   return ctx->table.linear_pack_bytes(n, k, kind);
-}
-
-/* One block, grown to the largest need: a kernel asks once, and after the first step nothing is
- * allocated. */
-void *sl_workspace(sl_context *ctx, size_t bytes) {
-  const size_t rounded =
-      (bytes / WORKSPACE_ALIGN + 1) * WORKSPACE_ALIGN; /* never 0: NULL means an error */
-  if (rounded < bytes) {
-    sl_fail(&ctx->error, SL_ERR_MEMORY, "workspace size overflows");
-    return NULL;
-  }
-  if (ctx->workspace_bytes - ctx->workspace_used < rounded) {
-    if (ctx->workspace_used) {
-      sl_fail(&ctx->error, SL_ERR_MEMORY, "a kernel must take its workspace in one piece");
-      return NULL;
-    }
-    free(ctx->workspace);
-    ctx->workspace = aligned_alloc(WORKSPACE_ALIGN, rounded);
-    ctx->workspace_bytes = ctx->workspace ? rounded : 0;
-    if (!ctx->workspace) {
-      sl_fail(&ctx->error, SL_ERR_MEMORY, "no memory for a workspace of %zu bytes", rounded);
-      return NULL;
-    }
-  }
-  void *p = ctx->workspace + ctx->workspace_used;
-  ctx->workspace_used += rounded;
-  return p;
 }

@@ -2,6 +2,7 @@
 #ifndef SLUICE_CONTEXT_H
 #define SLUICE_CONTEXT_H
 
+#include "environment.h"
 #include "team.h"
 
 #include <sluice/kernels.h>
@@ -61,9 +62,6 @@ void *sl_workspace(sl_context *ctx, size_t bytes);
  * one is wrong: before any call, unless a call of this job has made it so. */
 sl_status sl_parallel_for(sl_context *ctx, size_t n, size_t grain, sl_parallel_body body,
                           void *arg);
-
-/* 1 if this thread rounds to nearest and keeps subnormals (spec N1.2). */
-int sl_environment_ok(void);
 
 /* Makes ctx one of the cpu backend: its table and its name. SL_ERR_UNAVAILABLE for an instruction
  * set that is not there. */

@@ -102,8 +102,7 @@ static sl_status check_groups(const double *reward, const uint32_t *group, size_
 sl_status sl_advantages(float *advantage, size_t *zero_variance, const double *reward,
                         const uint32_t *group, size_t n_groups, sl_advantage_kind kind, double eps,
                         sl_error *err) {
-  const sl_status status = check_groups(reward, group, n_groups, kind, eps, err);
-  if (status) return status;
+  SL_TRY(check_groups(reward, group, n_groups, kind, eps, err));
   size_t flat = 0;
   for (size_t g = 0; g < n_groups; g++) {
     const size_t first = group[g], n = group[g + 1] - first;

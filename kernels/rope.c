@@ -100,8 +100,7 @@ sl_status sl_rope_tables(float *cos_table, float *sin_table, size_t positions, s
     return sl_fail(err, SL_ERR_USAGE, "rope: %zu positions, at most %d", positions,
                    SL_ROPE_POSITIONS);
   if (positions == 0) return SL_OK;
-  const sl_status status = sl_rope_frequencies(sin_table, d, theta, err);
-  if (status) return status;
+  SL_TRY(sl_rope_frequencies(sin_table, d, theta, err));
   const size_t half = d / 2;
   for (size_t p = positions; p-- > 0;)
     for (size_t i = 0; i < half; i++) {

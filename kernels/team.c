@@ -3,7 +3,7 @@
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "team.h"
 
-#include "context.h"
+#include "environment.h"
 
 #include <pthread.h>
 #include <sched.h>

@@ -281,11 +281,10 @@ sl_status SL_ISA_NAME(attention_forward)(sl_context *ctx, float *o, float *row_m
   f.scratch_floats = scratch_of(d);
   const size_t panel_floats = round_up(panel_base(t) * width, 16);
   f.panels = sl_workspace(
-      ctx, (panel_floats + f.scratch_floats * (size_t)sl_context_threads(ctx)) * sizeof *f.panels);
+      ctx, (panel_floats + f.scratch_floats * (size_t)ctx->threads) * sizeof *f.panels);
   if (!f.panels) return ctx->error.status;
   f.scratch = f.panels + panel_floats;
-  const sl_status status = sl_parallel_for(ctx, t, grain_for(width), panel_range, &f);
-  if (status) return status;
+  SL_TRY(sl_parallel_for(ctx, t, grain_for(width), panel_range, &f));
   const size_t grain = grain_for(heads * pairs_per_token(seq, n_seq) * pair_ns(d));
   return sl_parallel_for(ctx, t, round_up(grain, ROWS), forward_range, &f);
 }
@@ -337,8 +336,7 @@ sl_status SL_ISA_NAME(attention_decode)(sl_context *ctx, float *o, const float *
   size_t keys = 0;
   for (size_t i = 0; i < b; i++) keys += position[i] + (size_t)1;
   j.scratch_floats = scratch_of(d);
-  j.scratch =
-      sl_workspace(ctx, j.scratch_floats * (size_t)sl_context_threads(ctx) * sizeof *j.scratch);
+  j.scratch = sl_workspace(ctx, j.scratch_floats * (size_t)ctx->threads * sizeof *j.scratch);
   if (!j.scratch) return ctx->error.status;
   const size_t group = heads / kv_heads;
   return sl_parallel_for(ctx, b * kv_heads, grain_for(50 + group * (keys / b + 8) * pair_ns(d)),

@@ -266,9 +266,8 @@ static sl_status place(sl_context *ctx, job *b) {
   const size_t panel = round_up(panel_base(b->t) * b->kv_heads * b->d, 16),
                delta = round_up(b->t * b->heads, 16);
   b->scratch_floats = SL_DOT_CHUNK * (2 * TILE_ROW + round_up(b->d, 16));
-  b->key_panels =
-      sl_workspace(ctx, (2 * panel + delta + b->scratch_floats * (size_t)sl_context_threads(ctx)) *
-                            sizeof(float));
+  b->key_panels = sl_workspace(
+      ctx, (2 * panel + delta + b->scratch_floats * (size_t)ctx->threads) * sizeof(float));
   if (!b->key_panels) return ctx->error.status;
   b->value_panels = b->key_panels + panel;
   b->delta = b->value_panels + panel;
@@ -305,7 +304,7 @@ sl_status SL_ISA_NAME(attention_backward)(sl_context *ctx, float *dq, float *dk,
            sl_parallel_for(ctx, b.t, grain_for((heads + 2 * kv_heads) * d), prepare_range, &b)))
     return status;
   double most;
-  const double pairs = count_pairs(&b, &most), threads = (double)sl_context_threads(ctx),
+  const double pairs = count_pairs(&b, &most), threads = (double)ctx->threads,
                group = (double)heads / (double)kv_heads;
   const size_t ns = d / 4 + 4; /* of a pair, roughly */
   if (threads == 1.0 || 2.0 * threads * most <= pairs * (double)kv_heads) {

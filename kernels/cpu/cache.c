@@ -30,7 +30,7 @@ static void store_range(void *arg, size_t begin, size_t end, int thread) {
 
 /* Ranges of n units: one if the whole is short, else one a thread. */
 static size_t units_grain(const sl_context *ctx, size_t n, size_t ns) {
-  const size_t threads = (size_t)sl_context_threads(ctx);
+  const size_t threads = (size_t)ctx->threads;
   return ns < 2 * SL_RANGE_NS ? n : (n + threads - 1) / threads;
 }
 

@@ -98,8 +98,7 @@ sl_status SL_ISA_NAME(tensor_digest)(sl_context *ctx, uint64_t *digest, const fl
   digest_job j = {sl_workspace(ctx, threads * LINE * sizeof(half_sums)), x};
   if (!j.of_thread) return ctx->error.status;
   memset(j.of_thread, 0, threads * LINE * sizeof(half_sums));
-  const sl_status status = sl_parallel_for(ctx, n, 16384, digest_range, &j);
-  if (status) return status;
+  SL_TRY(sl_parallel_for(ctx, n, 16384, digest_range, &j));
   half_sums s = {0, 0};
   for (size_t t = 0; t < threads; t++)
     s.all += j.of_thread[t * LINE].all, s.high += j.of_thread[t * LINE].high;

@@ -73,8 +73,7 @@ static sl_status run_group(sl_context *ctx, head_job *j) {
     head_pack p = {j->own_pack, j->w + j->group.first * j->d, j->group.columns, j->d, 1};
     j->group.packed = j->own_pack, j->group.pack_first = j->group.first,
     j->group.pack_columns = j->group.columns;
-    const sl_status status = head_pack_run(ctx, &p);
-    if (status) return status;
+    SL_TRY(head_pack_run(ctx, &p));
   }
   const size_t width = smaller(SL_SUM_CHUNK, j->group.columns);
   j->row_blocks = (j->rows + SL_HEAD_ROWS - 1) / SL_HEAD_ROWS;
@@ -85,8 +84,7 @@ static sl_status run_group(sl_context *ctx, head_job *j) {
 static sl_status run_block(sl_context *ctx, head_job *j, size_t group_columns) {
   for (size_t first = 0; first < j->vocab; first += group_columns) {
     j->group.first = first, j->group.columns = smaller(group_columns, j->vocab - first);
-    const sl_status status = run_group(ctx, j);
-    if (status) return status;
+    SL_TRY(run_group(ctx, j));
   }
   return sl_parallel_for(ctx, j->rows, grain_for(100 * (j->chunks + 1)), finish_range, j);
 }
@@ -112,11 +110,11 @@ sl_status SL_ISA_NAME(logprob_forward)(sl_context *ctx, float *logp, float *entr
                 vocab,
                 .chunks = chunks_of(vocab)};
   j.scratch_floats = tile_floats(d);
-  const size_t floats = pack_floats + j.scratch_floats * (size_t)sl_context_threads(ctx) +
-                        block * (1 + 3 * j.chunks) + t;
+  const size_t floats =
+      pack_floats + j.scratch_floats * (size_t)ctx->threads + block * (1 + 3 * j.chunks) + t;
   j.scratch = sl_workspace(ctx, floats * sizeof(float));
   if (!j.scratch) return ctx->error.status;
-  float *pack = j.scratch + j.scratch_floats * (size_t)sl_context_threads(ctx);
+  float *pack = j.scratch + j.scratch_floats * (size_t)ctx->threads;
   j.picked = pack + pack_floats;
   j.chunk = (sums *)(void *)(j.picked + block);
   uint32_t *row = (uint32_t *)(void *)(j.chunk + block * j.chunks);
@@ -127,8 +125,7 @@ sl_status SL_ISA_NAME(logprob_forward)(sl_context *ctx, float *logp, float *entr
   const size_t live = head_rows(row, mask, t);
   for (size_t first = 0; first < live; first += block) {
     j.row = row + first, j.rows = smaller(block, live - first);
-    const sl_status status = run_block(ctx, &j, columns);
-    if (status) return status;
+    SL_TRY(run_block(ctx, &j, columns));
   }
   for (size_t i = 0; i < t; i++)
     if (!mask[i]) logp[i] = entropy[i] = row_max[i] = row_sum[i] = 0.0f;

@@ -141,8 +141,7 @@ static sl_status run_block(sl_context *ctx, grad_job *j, float *dw, float *const
   j->row_blocks = (j->rows + SL_HEAD_ROWS - 1) / SL_HEAD_ROWS;
   for (size_t first = 0; first < vocab; first += l->group_columns) {
     j->group.first = first, j->group.columns = smaller(l->group_columns, vocab - first);
-    const sl_status status = run_group(ctx, j, dw, packs, packed, outer);
-    if (status) return status;
+    SL_TRY(run_group(ctx, j, dw, packs, packed, outer));
   }
   for (size_t i = 0; i < j->rows; i++)
     memcpy(j->dh + j->row[i] * j->d, j->block_dh + i * j->d, j->d * sizeof *j->dh);
@@ -181,8 +180,7 @@ sl_status SL_ISA_NAME(logprob_backward)(sl_context *ctx, float *dh, float *dw, c
     token_gemm outer = {
         .x = j.block_h, .dw_step = d, .dy_step = j.g_step, .x_step = d, .columns = d};
     outer.chunk = chunk + first, outer.n_chunks = end - first, outer.panels = at + l.panels;
-    const sl_status status = run_block(ctx, &j, dw, packs, packed, &outer, &l, vocab);
-    if (status) return status;
+    SL_TRY(run_block(ctx, &j, dw, packs, packed, &outer, &l, vocab));
   }
   for (size_t i = 0; i < t; i++)
     if (!mask[i]) memset(dh + i * d, 0, d * sizeof *dh);

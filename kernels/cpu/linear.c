@@ -50,8 +50,7 @@ sl_status SL_ISA_NAME(linear_forward)(sl_context *ctx, float *y, const float *x,
   if (!packed) {
     float *own = sl_workspace(ctx, packed_floats(n, k, SL_PACK_FORWARD) * sizeof *own);
     if (!own) return ctx->error.status;
-    const sl_status status = pack_weight(ctx, own, w, n, k, SL_PACK_FORWARD);
-    if (status) return status;
+    SL_TRY(pack_weight(ctx, own, w, n, k, SL_PACK_FORWARD));
     part.packed = own;
   }
   return gemm_run(ctx, &g, t);
@@ -69,8 +68,7 @@ sl_status SL_ISA_NAME(linear_input_grad)(sl_context *ctx, float *dx, const sl_li
     const size_t n = parts[i].n;
     own[i] = (gemm_part){parts[i].dy, parts[i].packed, n, n};
     if (parts[i].packed) continue;
-    const sl_status status = pack_weight(ctx, packs, parts[i].w, n, k, SL_PACK_INPUT_GRAD);
-    if (status) return status;
+    SL_TRY(pack_weight(ctx, packs, parts[i].w, n, k, SL_PACK_INPUT_GRAD));
     own[i].packed = packs;
     packs += packed_floats(n, k, SL_PACK_INPUT_GRAD);
   }

@@ -61,8 +61,7 @@ sl_status SL_ISA_NAME(linear_weight_grad)(sl_context *ctx, float *dw, float *db,
     end = block_end(chunk, n_chunks, first);
     token_gemm g = {dw, dy + chunk[first] * n, x + chunk[first] * k, k,     n, k, n,
                     k,  chunk + first,         end - first,          panels};
-    const sl_status status = token_gemm_run(ctx, &g);
-    if (status) return status;
+    SL_TRY(token_gemm_run(ctx, &g));
   }
   if (!db) return SL_OK;
   bias_job b = {db, dy, chunk, n_chunks, n};

@@ -60,9 +60,7 @@ sl_status SL_ISA_NAME(grad_square_sum)(sl_context *ctx, double *sum, const float
   const size_t chunks = (n + SL_SUM_CHUNK - 1) / SL_SUM_CHUNK;
   square_job j = {sl_workspace(ctx, (chunks + 1) * sizeof *j.chunk), g, n};
   if (!j.chunk) return ctx->error.status;
-  const sl_status status =
-      sl_parallel_for(ctx, chunks, grain_for(SL_SUM_CHUNK / 10), square_range, &j);
-  if (status) return status;
+  SL_TRY(sl_parallel_for(ctx, chunks, grain_for(SL_SUM_CHUNK / 10), square_range, &j));
   const double total = sum64_levels(j.chunk, chunks);
   if (!isfinite(total)) return sl_check_finite(ctx, "grad_square_sum", g, n);
   *sum = total;

@@ -223,8 +223,7 @@ static void sample_range(void *arg, size_t begin, size_t end, int thread) {
 static sl_status place(sl_context *ctx, job *j, size_t b) {
   const size_t results = round_up(b * (2 * sizeof(float) + sizeof(uint32_t) + 1), 64);
   j->scratch_bytes = scratch_bytes_of(j->vocab);
-  unsigned char *p =
-      sl_workspace(ctx, results + j->scratch_bytes * (size_t)sl_context_threads(ctx));
+  unsigned char *p = sl_workspace(ctx, results + j->scratch_bytes * (size_t)ctx->threads);
   if (!p) return ctx->error.status;
   j->token = (uint32_t *)(void *)p;
   j->logp = (float *)(void *)(j->token + b);

@@ -123,9 +123,7 @@ static void token_tile_range(void *arg, size_t begin, size_t end, int thread) {
 static inline sl_status token_gemm_run(sl_context *ctx, token_gemm *g) {
   const size_t tokens = token_count(g), row_panels = token_row_panels(g),
                panels = gemm_panels(g->columns);
-  const sl_status status =
-      sl_parallel_for(ctx, row_panels + panels, grain_for(tokens * 5), token_pack_range, g);
-  if (status) return status;
+  SL_TRY(sl_parallel_for(ctx, row_panels + panels, grain_for(tokens * 5), token_pack_range, g));
   return sl_parallel_for(ctx, row_panels * panels,
                          SL_GEMM_GRAIN / ((tokens + 1) * SL_GEMM_ROWS * SL_GEMM_COLUMNS) + 1,
                          token_tile_range, g);

@@ -20,6 +20,8 @@ size_t SL_DEVICE_NAME(linear_pack_bytes)(size_t n, size_t k, sl_pack_kind kind);
 #define sl_device_offsets SL_DEVICE_NAME(device_offsets)
 #define sl_device_status SL_DEVICE_NAME(device_status)
 #define sl_device_fail SL_DEVICE_NAME(device_fail)
+#define sl_device_memory SL_DEVICE_NAME(device_memory)
+#define sl_device_kernel_names SL_DEVICE_NAME(device_kernel_names)
 
 /* What is wrong with data on the device: a kernel leaves it in its slot of `faults`, and the next
  * wait makes it an error (spec N1.5). */
@@ -69,7 +71,21 @@ sl_status sl_device_status(sl_context *ctx, const char *kernel);
 /* The context's error for what the runtime said. */
 sl_status sl_device_fail(sl_context *ctx, const char *what, cudaError_t error);
 
+extern const sl_memory sl_device_memory;
+extern const char *const sl_device_kernel_names[];
+
 namespace sl {
+
+constexpr size_t faults_bytes = SL_KERNEL_COUNT * sizeof(unsigned long long);
+#ifdef SL_SIMT
+constexpr size_t staging_bytes = 2048; /* so that it is full often */
+#else
+constexpr size_t staging_bytes = static_cast<size_t>(1) << 20;
+#endif
+
+static inline sl_status checked(sl_context *ctx, const char *what, cudaError_t error) {
+  return error == cudaSuccess ? SL_OK : sl_device_fail(ctx, what, error);
+}
 
 /* Leaves a fault; of several of one kind the lowest index is told. */
 static __device__ __forceinline__ void leave_fault(unsigned long long *faults, sl_kernel_id kernel,

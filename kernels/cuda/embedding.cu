@@ -105,8 +105,7 @@ sl_status SL_DEVICE_NAME(embedding_forward)(sl_context *ctx, float *y, const flo
 sl_status SL_DEVICE_NAME(embedding_grad)(sl_context *ctx, float *total, const float *dy,
                                          const uint32_t *ids, const uint32_t *seq, size_t n_seq,
                                          size_t d, size_t vocab) {
-  const sl_status status = sl_device_offsets(ctx, seq, n_seq);
-  if (status) return status;
+  SL_TRY(sl_device_offsets(ctx, seq, n_seq));
   const sl_device *device = ctx->device;
   const size_t t = n_seq ? seq[n_seq] : 0;
   const unsigned threads = 128;

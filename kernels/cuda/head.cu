@@ -209,8 +209,7 @@ sl_status SL_DEVICE_NAME(logprob_forward)(sl_context *ctx, float *logp, float *e
                                           float inv_temperature, size_t t, size_t d, size_t vocab) {
   (void)packed;
   if (t == 0) return SL_OK;
-  const sl_status status = gemm_sizes(ctx, "logprob_forward", t, vocab, d);
-  if (status) return status;
+  SL_TRY(gemm_sizes(ctx, "logprob_forward", t, vocab, d));
   const head_tile tile = head_tile_of(ctx, t, d, vocab);
   if (tile.rows == 0)
     return sl_fail(&ctx->error, SL_ERR_MEMORY,

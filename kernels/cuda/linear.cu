@@ -53,8 +53,7 @@ sl_status SL_DEVICE_NAME(linear_forward)(sl_context *ctx, float *y, const float 
                                          const void *packed, const float *bias, size_t t, size_t n,
                                          size_t k) {
   (void)packed;
-  const sl_status status = gemm_sizes(ctx, "linear_forward", t, n, k);
-  if (status) return status;
+  SL_TRY(gemm_sizes(ctx, "linear_forward", t, n, k));
   gemm_product p = product_of(y, n, t, n);
   add_part(&p, x, k, w, k, k);
   p.bias = bias;
@@ -65,8 +64,7 @@ sl_status SL_DEVICE_NAME(linear_forward)(sl_context *ctx, float *y, const float 
 sl_status SL_DEVICE_NAME(linear_input_grad)(sl_context *ctx, float *dx, const sl_linear_part *parts,
                                             size_t n_parts, size_t t, size_t k) {
   for (size_t i = 0; i < n_parts; i++) {
-    const sl_status status = gemm_sizes(ctx, "linear_input_grad", t, parts[i].n, k);
-    if (status) return status;
+    SL_TRY(gemm_sizes(ctx, "linear_input_grad", t, parts[i].n, k));
   }
   size_t i = 0;
   do {
@@ -74,8 +72,7 @@ sl_status SL_DEVICE_NAME(linear_input_grad)(sl_context *ctx, float *dx, const sl
     p.accumulate = i > 0;
     for (; i < n_parts && p.n_parts < parts_max; i++)
       add_part(&p, parts[i].dy, parts[i].n, parts[i].w, k, parts[i].n);
-    const sl_status status = run_product(ctx, "linear_input_grad", a_k_b_row, p);
-    if (status) return status;
+    SL_TRY(run_product(ctx, "linear_input_grad", a_k_b_row, p));
   } while (i < n_parts);
   return SL_OK;
 }

@@ -370,8 +370,7 @@ static sl_status launch_loss(sl_context *ctx, const loss_problem &a, const sl_ga
   const unsigned blocks = blocks_for(a.batch.n_seq, 1);
   if (a.family == SL_GATE_EXPRESSION) {
     SL_LAUNCH(gated_loss_ratios<Threads>, blocks, Threads, 0, ctx->device->stream, a);
-    const sl_status status = sl_device_gate(ctx, gate, a.f, a.w, a.ratio, t, gate_memory);
-    if (status) return status;
+    SL_TRY(sl_device_gate(ctx, gate, a.f, a.w, a.ratio, t, gate_memory));
   }
   SL_LAUNCH(gated_loss_sequences<Threads>, blocks, Threads, 0, ctx->device->stream, a);
   return SL_OK;

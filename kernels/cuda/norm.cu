@@ -118,8 +118,7 @@ sl_status SL_DEVICE_NAME(rmsnorm_backward)(sl_context *ctx, float *dx, const flo
 sl_status SL_DEVICE_NAME(rmsnorm_weight_grad)(sl_context *ctx, float *total, const float *dy,
                                               const float *x, const float *rstd,
                                               const uint32_t *seq, size_t n_seq, size_t d) {
-  const sl_status status = sl_device_offsets(ctx, seq, n_seq);
-  if (status) return status;
+  SL_TRY(sl_device_offsets(ctx, seq, n_seq));
   const sl_device *device = ctx->device;
   if (device->n_chunks == 0) return SL_OK;
   float *chains =

@@ -341,8 +341,7 @@ sl_status SL_DEVICE_NAME(sample)(sl_context *ctx, uint32_t *token, float *logp, 
   a.b = b, a.vocab = vocab, a.chunks = (vocab + sum_chunk - 1) / sum_chunk, a.how = *how,
   a.faults = ctx->device->faults;
   a.inv_temperature = how->temperature == 0.0f ? 1.0f : 1.0f / how->temperature;
-  const sl_status status = place(ctx, &a);
-  if (status) return status;
+  SL_TRY(place(ctx, &a));
   if (ctx->device->smallest_tiles)
     launch_sample<64>(ctx, a);
   else

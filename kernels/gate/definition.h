@@ -54,10 +54,6 @@ struct sl_gate_definition {
   sl_program program[2];            /* f and w with the parameters bound */
 };
 
-/* Parses the text alone (spec G1): no parameter is bound and no program made. */
-sl_status sl_gate_definition_parse(sl_gate_definition *def, const char *text, size_t size,
-                                   const char *file, sl_error *err);
-
 /* f and w of one side over `tree`, with parameters replaced by their values where value is not
  * NULL. *f is SL_NO_REF for a weight gate. */
 void sl_gate_definition_roots(const sl_gate_definition *def, int positive, const sl_decimal *value,

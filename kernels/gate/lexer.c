@@ -79,8 +79,7 @@ sl_status sl_lexer_next(sl_lexer *lex) {
       t.kind = SL_TOKEN_NAME;
       while (lex->at + t.size < lex->end && is_name(lex->at[t.size])) t.size++;
     } else if (c == '"') {
-      const sl_status status = string_token(lex, &t);
-      if (status != SL_OK) return status;
+      SL_TRY(string_token(lex, &t));
     } else if (c != '\0' && strchr("()[],=+-*/^|<>'", c)) {
       t.kind = SL_TOKEN_SIGN;
       t.size = (c == '<' || c == '>') && lex->at + 1 < lex->end && lex->at[1] == '=' ? 2 : 1;

@@ -1,5 +1,6 @@
 /* From a name or a path to a gate the kernels can run (spec G1.3, G3.1). */
 #include "definition.h"
+#include "statements.h"
 
 #include <errno.h>
 #include <math.h>

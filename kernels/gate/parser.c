@@ -19,7 +19,8 @@ sl_status sl_parse_sign(sl_parser *p, const char *sign) {
 
 static int known_function(const sl_token *t) {
   for (int op = 0; op < SL_OP_COUNT; op++)
-    if (sl_op_text((sl_gate_op)op)[0] >= 'a' && sl_token_is(t, sl_op_text((sl_gate_op)op)))
+    if (sl_op_syntax((sl_gate_op)op) == SL_SYNTAX_CALL &&
+        sl_token_is(t, sl_op_text((sl_gate_op)op)))
       return op;
   return -1;
 }
@@ -58,8 +59,7 @@ sl_status sl_parse_decimal(sl_parser *p, sl_decimal *out) {
   size_t n = 0;
   if (sl_token_is(&p->lex.token, "-")) {
     text[n++] = '-';
-    const sl_status status = sl_lexer_next(&p->lex);
-    if (status != SL_OK) return status;
+    SL_TRY(sl_lexer_next(&p->lex));
   }
   const sl_token t = p->lex.token;
   if (t.kind != SL_TOKEN_NUMBER) return sl_lexer_expected(&p->lex, "a number");
@@ -74,20 +74,19 @@ sl_status sl_parse_decimal(sl_parser *p, sl_decimal *out) {
 }
 
 static sl_status arguments(sl_parser *p, int count, sl_ref *arg) {
-  sl_status status = sl_parse_sign(p, "(");
-  for (int i = 0; i < count && status == SL_OK; i++) {
-    status = sl_parse_expression(p, &arg[i]);
-    if (status == SL_OK) status = sl_parse_sign(p, i + 1 < count ? "," : ")");
+  SL_TRY(sl_parse_sign(p, "("));
+  for (int i = 0; i < count; i++) {
+    SL_TRY(sl_parse_expression(p, &arg[i]));
+    SL_TRY(sl_parse_sign(p, i + 1 < count ? "," : ")"));
   }
-  return status;
+  return SL_OK;
 }
 
 /* clip(x, a, b) and gd(x) are spelled out in the tree. */
 static sl_status shorthand(sl_parser *p, int is_clip, sl_ref *out) {
   sl_tree *t = &p->def->tree;
   sl_ref a[3] = {0, 0, 0};
-  const sl_status status = arguments(p, is_clip ? 3 : 1, a);
-  if (status != SL_OK) return status;
+  SL_TRY(arguments(p, is_clip ? 3 : 1, a));
   if (is_clip) {
     *out = sl_tree_binary(t, SL_OP_MIN, sl_tree_binary(t, SL_OP_MAX, a[0], a[1]), a[2]);
   } else {
@@ -105,8 +104,7 @@ static sl_status property(sl_parser *p, const sl_token *t, sl_ref *out) {
   int prime = !sl_token_is(t, "f");
   if (!prime && sl_token_is(&p->lex.token, "'")) {
     prime = 1;
-    const sl_status status = sl_lexer_next(&p->lex);
-    if (status != SL_OK) return status;
+    SL_TRY(sl_lexer_next(&p->lex));
   }
   *out = sl_tree_node(&p->def->tree, prime ? SL_OP_WEIGHT : SL_OP_VALUE, SL_NO_REF, SL_NO_REF,
                       SL_NO_REF, SL_NO_REF);
@@ -117,15 +115,14 @@ static sl_status named(sl_parser *p, sl_ref *out) {
   const sl_token t = p->lex.token;
   sl_tree *tree = &p->def->tree;
   const int op = known_function(&t), param = sl_parse_param_index(p, &t), let = let_index(p, &t);
-  sl_status status = sl_lexer_next(&p->lex);
-  if (status != SL_OK) return status;
+  SL_TRY(sl_lexer_next(&p->lex));
   if (sl_token_is(&t, "clip") || sl_token_is(&t, "gd"))
     return shorthand(p, sl_token_is(&t, "clip"), out);
   if (op >= 0) {
     sl_ref a[2] = {0, SL_NO_REF};
-    status = arguments(p, sl_op_arity((sl_gate_op)op), a);
+    SL_TRY(arguments(p, sl_op_arity((sl_gate_op)op), a));
     *out = sl_tree_binary(tree, (sl_gate_op)op, a[0], a[1]);
-    return status;
+    return SL_OK;
   }
   if (param >= 0)
     *out = sl_tree_param(tree, param);
@@ -149,15 +146,15 @@ static sl_status named(sl_parser *p, sl_ref *out) {
 static sl_status primary(sl_parser *p, sl_ref *out) {
   if (p->lex.token.kind == SL_TOKEN_NUMBER) {
     sl_decimal value = {0, 0};
-    const sl_status status = sl_parse_decimal(p, &value);
-    if (status == SL_OK) *out = sl_tree_decimal(&p->def->tree, value);
-    return status;
+    SL_TRY(sl_parse_decimal(p, &value));
+    *out = sl_tree_decimal(&p->def->tree, value);
+    return SL_OK;
   }
   if (p->lex.token.kind == SL_TOKEN_NAME) return named(p, out);
   if (!sl_token_is(&p->lex.token, "(")) return sl_lexer_expected(&p->lex, "an expression");
-  sl_status status = sl_lexer_next(&p->lex);
-  if (status == SL_OK) status = sl_parse_expression(p, out);
-  return status == SL_OK ? sl_parse_sign(p, ")") : status;
+  SL_TRY(sl_lexer_next(&p->lex));
+  SL_TRY(sl_parse_expression(p, out));
+  return sl_parse_sign(p, ")");
 }
 
 /* An exponent: numbers and parameters under + - * / (spec G1.2), so that its value is an exact
@@ -177,12 +174,12 @@ static int is_exponent(const sl_tree *tree, sl_ref ref) {
 static sl_status unary(sl_parser *p, sl_ref *out);
 
 static sl_status power(sl_parser *p, sl_ref *out) {
-  sl_status status = primary(p, out);
-  if (status != SL_OK || !sl_token_is(&p->lex.token, "^")) return status;
+  SL_TRY(primary(p, out));
+  if (!sl_token_is(&p->lex.token, "^")) return SL_OK;
   sl_ref exponent = 0;
-  if ((status = sl_lexer_next(&p->lex)) != SL_OK) return status;
+  SL_TRY(sl_lexer_next(&p->lex));
   const sl_token at = p->lex.token;
-  if ((status = unary(p, &exponent)) != SL_OK) return status;
+  SL_TRY(unary(p, &exponent));
   if (p->def->tree.failed) return SL_OK; /* reported by the caller of the whole */
   if (!is_exponent(&p->def->tree, exponent))
     return sl_lexer_reject(
@@ -196,30 +193,28 @@ static sl_status unary(sl_parser *p, sl_ref *out) {
   if (++p->depth > SL_DEPTH_LIMIT)
     return sl_lexer_reject(&p->lex, &p->lex.token,
                            "expected an expression nested at most 100 deep");
-  sl_status status;
   if (sl_token_is(&p->lex.token, "-")) {
-    status = sl_lexer_next(&p->lex);
-    if (status == SL_OK) status = unary(p, out);
-    if (status == SL_OK) *out = sl_tree_unary(&p->def->tree, SL_OP_NEG, *out);
+    SL_TRY(sl_lexer_next(&p->lex));
+    SL_TRY(unary(p, out));
+    *out = sl_tree_unary(&p->def->tree, SL_OP_NEG, *out);
   } else {
-    status = power(p, out);
+    SL_TRY(power(p, out));
   }
   p->depth--;
-  return status;
+  return SL_OK;
 }
 
 static sl_status chain(sl_parser *p, sl_ref *out, const char *first, const char *second,
                        sl_gate_op a, sl_gate_op b, sl_status (*next)(sl_parser *, sl_ref *)) {
-  sl_status status = next(p, out);
-  while (status == SL_OK &&
-         (sl_token_is(&p->lex.token, first) || sl_token_is(&p->lex.token, second))) {
+  SL_TRY(next(p, out));
+  while (sl_token_is(&p->lex.token, first) || sl_token_is(&p->lex.token, second)) {
     const sl_gate_op op = sl_token_is(&p->lex.token, first) ? a : b;
     sl_ref right = 0;
-    status = sl_lexer_next(&p->lex);
-    if (status == SL_OK) status = next(p, &right);
-    if (status == SL_OK) *out = sl_tree_binary(&p->def->tree, op, *out, right);
+    SL_TRY(sl_lexer_next(&p->lex));
+    SL_TRY(next(p, &right));
+    *out = sl_tree_binary(&p->def->tree, op, *out, right);
   }
-  return status;
+  return SL_OK;
 }
 
 static sl_status product(sl_parser *p, sl_ref *out) {
@@ -230,12 +225,12 @@ sl_status sl_parse_expression(sl_parser *p, sl_ref *out) {
   if (++p->depth > SL_DEPTH_LIMIT)
     return sl_lexer_reject(&p->lex, &p->lex.token,
                            "expected an expression nested at most 100 deep");
-  const sl_status status = chain(p, out, "+", "-", SL_OP_ADD, SL_OP_SUB, product);
+  SL_TRY(chain(p, out, "+", "-", SL_OP_ADD, SL_OP_SUB, product));
   p->depth--;
-  if (status == SL_OK && (p->def->tree.failed || p->def->tree.count > SL_FILE_NODE_LIMIT))
+  if (p->def->tree.failed || p->def->tree.count > SL_FILE_NODE_LIMIT)
     return sl_lexer_reject(&p->lex, &p->lex.token,
                            "expected a file of at most 2000 expression nodes");
-  return status;
+  return SL_OK;
 }
 
 static int depends_on_r(const sl_tree *tree, sl_ref ref) {
@@ -254,16 +249,15 @@ static int depends_on_r(const sl_tree *tree, sl_ref ref) {
 static sl_status condition(sl_parser *p, sl_ref *bound, int *below, int *strict) {
   if (!sl_token_is(&p->lex.token, "r"))
     return sl_lexer_expected(&p->lex, "a condition on r, such as 'r <= 2'");
-  sl_status status = sl_lexer_next(&p->lex);
-  if (status != SL_OK) return status;
+  SL_TRY(sl_lexer_next(&p->lex));
   const sl_token t = p->lex.token;
   *below = sl_token_is(&t, "<") || sl_token_is(&t, "<=");
   *strict = sl_token_is(&t, "<") || sl_token_is(&t, ">");
   if (!*below && !sl_token_is(&t, ">") && !sl_token_is(&t, ">="))
     return sl_lexer_expected(&p->lex, "'<', '<=', '>' or '>='");
-  if ((status = sl_lexer_next(&p->lex)) != SL_OK) return status;
+  SL_TRY(sl_lexer_next(&p->lex));
   const sl_token at = p->lex.token;
-  if ((status = sl_parse_expression(p, bound)) != SL_OK) return status;
+  SL_TRY(sl_parse_expression(p, bound));
   return depends_on_r(&p->def->tree, *bound)
              ? sl_lexer_reject(&p->lex, &at, "expected a bound that does not depend on r")
              : SL_OK;
@@ -272,10 +266,8 @@ static sl_status condition(sl_parser *p, sl_ref *bound, int *below, int *strict)
 static sl_ref make_pick(sl_tree *t, sl_ref bound, int below, int strict, sl_ref then,
                         sl_ref otherwise) {
   const sl_ref r = sl_tree_unary(t, SL_OP_R, SL_NO_REF);
-  const sl_ref a = below != strict ? r : bound,
-               b = below != strict
-                       ? bound
-                       : r; /* r <= c and r > c test r <= c; r < c and r >= c test c <= r */
+  /* r <= c and r > c test r <= c; r < c and r >= c test c <= r */
+  const sl_ref a = below != strict ? r : bound, b = below != strict ? bound : r;
   return strict ? sl_tree_node(t, SL_OP_PICK, a, b, otherwise, then)
                 : sl_tree_node(t, SL_OP_PICK, a, b, then, otherwise);
 }
@@ -283,20 +275,18 @@ static sl_ref make_pick(sl_tree *t, sl_ref bound, int below, int strict, sl_ref 
 sl_status sl_parse_pieces(sl_parser *p, sl_ref *out) {
   sl_ref then = 0, bound = 0, rest = 0;
   int below = 0, strict = 0;
-  sl_status status = sl_parse_expression(p, &then);
-  if (status != SL_OK) return status;
+  SL_TRY(sl_parse_expression(p, &then));
   *out = then;
   if (sl_token_is(&p->lex.token, "otherwise")) return sl_lexer_next(&p->lex);
   if (!sl_token_is(&p->lex.token, "if")) return SL_OK;
   if (++p->depth > SL_DEPTH_LIMIT)
     return sl_lexer_reject(&p->lex, &p->lex.token, "expected at most 100 pieces");
-  if ((status = sl_lexer_next(&p->lex)) != SL_OK ||
-      (status = condition(p, &bound, &below, &strict)) != SL_OK)
-    return status;
+  SL_TRY(sl_lexer_next(&p->lex));
+  SL_TRY(condition(p, &bound, &below, &strict));
   if (!sl_token_is(&p->lex.token, "|"))
     return sl_lexer_expected(&p->lex, "'|' and the next piece (the last one ends in 'otherwise')");
-  if ((status = sl_lexer_next(&p->lex)) != SL_OK || (status = sl_parse_pieces(p, &rest)) != SL_OK)
-    return status;
+  SL_TRY(sl_lexer_next(&p->lex));
+  SL_TRY(sl_parse_pieces(p, &rest));
   *out = make_pick(&p->def->tree, bound, below, strict, then, rest);
   p->depth--;
   return p->def->tree.failed ? sl_lexer_reject(&p->lex, &p->lex.token,

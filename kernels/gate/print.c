@@ -22,30 +22,15 @@ static void put(printer *p, const char *text) {
   p->at += n;
 }
 
-/* Binding strength: 1 sum, 2 product, 3 unary minus, 4 power, 5 atom. */
+/* A negative number binds as its sign does. */
 static int strength(const sl_gate_node *n) {
-  switch (n->op) {
-    case SL_OP_ADD:
-    case SL_OP_SUB:
-      return 1;
-    case SL_OP_MUL:
-    case SL_OP_DIV:
-      return 2;
-    case SL_OP_NEG:
-      return 3;
-    case SL_OP_NUM:
-      return n->num.m < 0 ? 3 : 5;
-    case SL_OP_POW:
-      return 4;
-    default:
-      return 5;
-  }
+  return n->op == SL_OP_NUM && n->num.m < 0 ? SL_SYNTAX_PREFIX : (int)sl_op_syntax(n->op);
 }
 
 static void print_node(printer *p, sl_ref ref, int least);
 
-static void print_call(printer *p, const char *name, const sl_gate_node *n) {
-  put(p, name);
+static void print_call(printer *p, const sl_gate_node *n) {
+  put(p, sl_op_text(n->op));
   for (int i = 0; i < sl_op_arity(n->op); i++) {
     put(p, i ? ", " : "(");
     print_node(p, n->child[i], 0);
@@ -53,64 +38,39 @@ static void print_call(printer *p, const char *name, const sl_gate_node *n) {
   put(p, ")");
 }
 
-static void print_infix(printer *p, const sl_gate_node *n, const char *sign, int left, int right) {
-  print_node(p, n->child[0], left);
-  put(p, sign);
-  print_node(p, n->child[1], right);
+/* Sums and products associate to the left; a power's base and exponent are atoms. */
+static void print_infix(printer *p, const sl_gate_node *n) {
+  const int least = (int)sl_op_syntax(n->op);
+  print_node(p, n->child[0], n->op == SL_OP_POW ? SL_SYNTAX_LEAF : least);
+  put(p, sl_op_text(n->op));
+  print_node(p, n->child[1], least + 1);
+}
+
+static void print_leaf(printer *p, const sl_gate_node *n) {
+  char number[48];
+  if (n->op == SL_OP_NUM) sl_decimal_print(number, sizeof number, n->num);
+  put(p, n->op == SL_OP_NUM     ? number
+         : n->op == SL_OP_PARAM ? p->names[n->param]
+                                : sl_op_text(n->op));
 }
 
 static void print_bare(printer *p, const sl_gate_node *n) {
-  char number[48];
-  switch (n->op) {
-    case SL_OP_NUM:
-      sl_decimal_print(number, sizeof number, n->num);
-      put(p, number);
+  switch (sl_op_syntax(n->op)) {
+    case SL_SYNTAX_LEAF:
+      print_leaf(p, n);
       break;
-    case SL_OP_PI:
-      put(p, "pi");
+    case SL_SYNTAX_PREFIX:
+      put(p, sl_op_text(n->op));
+      print_node(p, n->child[0], SL_SYNTAX_PREFIX);
       break;
-    case SL_OP_E:
-      put(p, "e");
+    case SL_SYNTAX_SUM:
+    case SL_SYNTAX_PRODUCT:
+    case SL_SYNTAX_POWER:
+      print_infix(p, n);
       break;
-    case SL_OP_R:
-      put(p, "r");
-      break;
-    case SL_OP_PARAM:
-      put(p, p->names[n->param]);
-      break;
-    case SL_OP_VALUE:
-      put(p, "f");
-      break;
-    case SL_OP_WEIGHT:
-      put(p, "f'");
-      break;
-    case SL_OP_NEG:
-      put(p, "-");
-      print_node(p, n->child[0], 3);
-      break;
-    case SL_OP_ADD:
-      print_infix(p, n, " + ", 1, 2);
-      break;
-    case SL_OP_SUB:
-      print_infix(p, n, " - ", 1, 2);
-      break;
-    case SL_OP_MUL:
-      print_infix(p, n, "*", 2, 3);
-      break;
-    case SL_OP_DIV:
-      print_infix(p, n, "/", 2, 3);
-      break;
-    case SL_OP_POW:
-      print_infix(p, n, "^", 5, 5);
-      break;
-    case SL_OP_PICK:
-      print_call(p, "pick", n);
-      break;
-    case SL_OP_SIGN:
-      print_call(p, "sign", n);
-      break;
-    default:
-      print_call(p, sl_op_text(n->op), n);
+    case SL_SYNTAX_CALL:
+    case SL_SYNTAX_INTERNAL:
+      print_call(p, n);
       break;
   }
 }

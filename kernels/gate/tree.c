@@ -7,23 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const int arities[] = {
-#define SL_OP(name, arity, text) arity,
-#include "ops.def"
-#undef SL_OP
-};
-static const char *const texts[] = {
-#define SL_OP(name, arity, text) text,
+static const struct {
+  const char *text;
+  sl_gate_syntax syntax;
+  int arity, branches;
+} rows[] = {
+#define SL_OP(name, arity, text, syntax, branches, value) \
+  {text, SL_SYNTAX_##syntax, arity, branches},
 #include "ops.def"
 #undef SL_OP
 };
 
-int sl_op_arity(sl_gate_op op) { return arities[op]; }
-const char *sl_op_text(sl_gate_op op) { return texts[op]; }
-int sl_op_is_switch(sl_gate_op op) {
-  return op == SL_OP_PICK || op == SL_OP_MIN || op == SL_OP_MAX || op == SL_OP_ABS ||
-         op == SL_OP_SIGN || op == SL_OP_SOFTSIGN;
-}
+int sl_op_arity(sl_gate_op op) { return rows[op].arity; }
+const char *sl_op_text(sl_gate_op op) { return rows[op].text; }
+sl_gate_syntax sl_op_syntax(sl_gate_op op) { return rows[op].syntax; }
+int sl_op_is_switch(sl_gate_op op) { return rows[op].branches; }
 
 void sl_tree_init(sl_tree *tree) { memset(tree, 0, sizeof *tree); }
 

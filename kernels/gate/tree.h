@@ -10,11 +10,22 @@
 #include <stddef.h>
 
 typedef enum {
-#define SL_OP(name, arity, text) SL_OP_##name,
+#define SL_OP(name, arity, text, syntax, branches, value) SL_OP_##name,
 #include "ops.def"
 #undef SL_OP
   SL_OP_COUNT
 } sl_gate_op;
+
+/* How a gate file spells an operator (ops.def), by how tightly it binds. */
+typedef enum {
+  SL_SYNTAX_SUM = 1,
+  SL_SYNTAX_PRODUCT,
+  SL_SYNTAX_PREFIX,
+  SL_SYNTAX_POWER,
+  SL_SYNTAX_LEAF, /* atoms, from here on */
+  SL_SYNTAX_CALL,
+  SL_SYNTAX_INTERNAL
+} sl_gate_syntax;
 
 typedef uint32_t sl_ref; /* index of a node */
 #define SL_NO_REF UINT32_MAX
@@ -44,8 +55,9 @@ typedef struct {
 
 int sl_op_arity(sl_gate_op op);
 const char *sl_op_text(sl_gate_op op);
-int sl_op_is_switch(
-    sl_gate_op op); /* made of branches by a decision: PICK, MIN, MAX, ABS, SIGN, SOFTSIGN */
+sl_gate_syntax sl_op_syntax(sl_gate_op op);
+/* 1 if a decision chooses among smooth parts: PICK, MIN, MAX, ABS, SIGN, SOFTSIGN. */
+int sl_op_is_switch(sl_gate_op op);
 
 void sl_tree_init(sl_tree *tree);
 void sl_tree_clear(sl_tree *tree);

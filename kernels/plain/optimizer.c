@@ -4,8 +4,7 @@
 #include "reduce.h"
 
 sl_status sl_plain_grad_square_sum(sl_context *ctx, double *sum, const float *g, size_t n) {
-  const sl_status status = sl_check_finite(ctx, "grad_square_sum", g, n);
-  if (status) return status;
+  SL_TRY(sl_check_finite(ctx, "grad_square_sum", g, n));
   sum64 squares = {0};
   for (size_t i = 0; i < n; i++) sum64_add(&squares, 0, (double)g[i], (double)g[i]);
   *sum = sum64_end(&squares);

@@ -16,9 +16,6 @@ namespace simt {
 
 namespace {
 
-/* How many operations of each stream are known to be over: a vector clock over streams. */
-typedef std::vector<uint32_t> history;
-
 void join(history &into, const history &other) {
   if (into.size() < other.size()) into.resize(other.size());
   for (size_t i = 0; i < other.size(); i++) into[i] = std::max(into[i], other[i]);
@@ -28,13 +25,6 @@ struct operation {
   uint32_t id;
   std::function<void()> run;
   event_state *waits_for;
-};
-
-/* Of an operation that was ever enqueued: its place in its stream, and what is ordered before it.
- */
-struct operation_record {
-  uint32_t stream, index;
-  history before;
 };
 
 }  // namespace
@@ -57,12 +47,8 @@ stream_state default_stream;
 std::vector<stream_state *> streams = {&default_stream};
 std::vector<uint32_t> stream_length = {0};
 history host_seen;
-std::vector<operation_record> records(1);
 std::vector<bool> finished(1);
 int multiprocessors = 1;
-/* Of compute capabilities 8.9, 8.0 and 9.0. */
-constexpr size_t shared_limits[] = {99 * 1024, 163 * 1024, 227 * 1024};
-size_t shared_limit = shared_limits[2];
 std::map<const void *, size_t> shared_grants; /* dynamic bytes, by kernel */
 cudaError_t bad_call = cudaSuccess;
 
@@ -72,8 +58,6 @@ struct host_range {
   uint32_t op;
 };
 std::vector<host_range> pending_host;
-const unsigned char *arguments;
-size_t arguments_bytes;
 
 stream_state &stream_of(cudaStream_t s) { return s ? *s : default_stream; }
 
@@ -104,9 +88,9 @@ void drift() {
 
 uint32_t enqueue(cudaStream_t stream, std::function<void()> run, event_state *waits_for = nullptr) {
   stream_state &s = stream_of(stream);
-  const uint32_t id = static_cast<uint32_t>(records.size()), index = ++stream_length[s.number];
+  const uint32_t index = ++stream_length[s.number];
   join(s.seen, host_seen);
-  records.push_back({s.number, index, s.seen});
+  const uint32_t id = record_operation(s.number, index, s.seen);
   finished.push_back(false);
   s.queue.push_back({id, std::move(run), waits_for});
   if (s.seen.size() <= s.number) s.seen.resize(s.number + 1);
@@ -115,15 +99,10 @@ uint32_t enqueue(cudaStream_t stream, std::function<void()> run, event_state *wa
   return id;
 }
 
-bool known(const history &h, uint32_t op) {
-  const operation_record &r = records[op];
-  return r.stream < h.size() && h[r.stream] >= r.index;
-}
-
 void host_waits(const history &seen) {
   join(host_seen, seen);
   pending_host.erase(std::remove_if(pending_host.begin(), pending_host.end(),
-                                    [](const host_range &r) { return known(host_seen, r.op); }),
+                                    [](const host_range &r) { return is_over(host_seen, r.op); }),
                      pending_host.end());
 }
 
@@ -145,8 +124,6 @@ void copy_bytes(void *to, const void *from, size_t bytes) {
 
 }  // namespace
 
-bool shared_granted(size_t bytes) { return bytes <= shared_limit; }
-
 bool grant_shared(const void *kernel, size_t bytes) {
   if (!shared_granted(bytes)) return false;
   shared_grants[kernel] = bytes;
@@ -167,13 +144,6 @@ static cudaError_t refused(const void *kernel, dim3 grid, dim3 block, size_t sha
              : cudaSuccess;
 }
 
-bool op_before(uint32_t a, uint32_t b) { return known(records[b].before, a); }
-
-bool in_arguments(const void *p) {
-  const unsigned char *c = static_cast<const unsigned char *>(p);
-  return c >= arguments && c < arguments + arguments_bytes;
-}
-
 void host_access(const void *p, size_t bytes, const void *place) {
   const unsigned char *c = static_cast<const unsigned char *>(p);
   for (const host_range &r : pending_host)
@@ -192,11 +162,12 @@ void enqueue_launch(const char *kernel, const void *address, dim3 grid, dim3 blo
     destroy(captured);
     return;
   }
-  const uint32_t id = static_cast<uint32_t>(records.size());
+  const uint32_t id = next_operation();
   enqueue(stream, [=]() {
-    arguments = static_cast<const unsigned char *>(captured), arguments_bytes = bytes;
+    running.arguments = static_cast<const unsigned char *>(captured);
+    running.arguments_bytes = bytes;
     run_grid(kernel, grid, block, shared_bytes, id, run, captured);
-    arguments_bytes = 0;
+    running.arguments_bytes = 0;
     destroy(captured);
   });
 }
@@ -207,19 +178,17 @@ void mark_arena(stream_state *stream, void *p, size_t bytes, bool valid) {
 
 /* A new run: everything depends on the seed from here on. */
 void begin(uint64_t seed) {
-  choice.seed(seed);
+  begin_state(seed);
   streams = {&default_stream};
   default_stream = stream_state();
   stream_length = {0};
   host_seen.clear(), pending_host.clear(), findings.clear();
-  records.assign(1, operation_record());
   finished.assign(1, false);
   multiprocessors = 1 + static_cast<int>(choice.below(
                             choice.below(4) ? 4 : 132)); /* mostly few: problems are small */
   switch_interval = 1 + choice.below(16);
-  shared_limit = shared_limits[choice.below(3)];
+  draw_shared_limit();
   shared_grants.clear();
-  access_count = bytes_to_host = 0;
   bad_call = cudaSuccess;
   shadow_reset_all();
 }
@@ -257,8 +226,7 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
   if (kind == cudaMemcpyDeviceToHost) {
     bytes_to_host += bytes;
     memset(to, 0xA5, bytes); /* what was there is gone until the copy arrives */
-    pending_host.push_back(
-        {static_cast<unsigned char *>(to), bytes, static_cast<uint32_t>(records.size())});
+    pending_host.push_back({static_cast<unsigned char *>(to), bytes, next_operation()});
   }
   enqueue(stream, run);
   return cudaSuccess;

@@ -64,11 +64,26 @@ struct agent {
   uint32_t epoch;        /* block barriers passed */
   const uint32_t *clock; /* of this thread: what it has seen of each lane of its warp */
   const char *kernel;
+  const unsigned char *stack;     /* of this thread, stack_bytes; NULL for the host's own code */
+  const unsigned char *arguments; /* of the running launch */
+  size_t arguments_bytes;
 };
 extern agent running;
+constexpr size_t stack_bytes = 256 * 1024;
+bool on_device();
+bool in_running_stack(const void *p);
+bool in_arguments(const void *p);
 
-/* Ordering of ops: true if a is ordered before b by streams, events and host synchronisation. */
+/* How many operations of each stream are known to be over: a vector clock over streams. */
+typedef std::vector<uint32_t> history;
+/* A new operation, at that place of its stream, with what is ordered before it; its number. */
+uint32_t record_operation(uint32_t stream, uint32_t index, const history &before);
+uint32_t next_operation(); /* the number that the next one will get */
+bool is_over(const history &seen, uint32_t op);
+/* True if a is ordered before b by streams, events and host synchronisation. */
 bool op_before(uint32_t a, uint32_t b);
+
+void draw_shared_limit(); /* what shared_granted grants in this run */
 
 /* The arena of device memory and its shadow (shadow.cpp). */
 bool in_arena(const void *p);
@@ -86,9 +101,6 @@ void shadow_reset_all();
 
 /* Scheduling (scheduler.cpp). */
 void maybe_switch();
-bool on_device();
-bool in_running_stack(const void *p);
-bool in_arguments(const void *p); /* of the running launch */
 void run_grid(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes, uint32_t op,
               void (*body)(void *), void *arguments);
 
@@ -98,6 +110,9 @@ void host_access(const void *p, size_t bytes, const void *place);
 
 extern uint64_t access_count, bytes_to_host;
 extern uint32_t switch_interval; /* threads switch after 1 ... 2n-1 accesses */
+
+/* A new run (state.cpp): everything depends on the seed from here on. */
+void begin_state(uint64_t seed);
 
 }  // namespace simt
 

@@ -10,14 +10,8 @@
 namespace simt {
 
 dim3 thread_index, block_index, block_size, grid_size;
-generator choice;
-agent running = {0, 0, 0, -1, 0, nullptr, ""};
-uint64_t access_count, bytes_to_host;
-uint32_t switch_interval = 8;
 
 namespace {
-
-constexpr size_t stack_bytes = 256 * 1024;
 
 enum class state : uint8_t { ready, at_barrier, at_warp, done };
 enum class warp_kind : uint8_t {
@@ -67,7 +61,6 @@ struct shared_slot {
 };
 std::vector<shared_slot> shared_slots;
 size_t shared_used, shared_static_bytes, shared_dynamic_bytes;
-bool inside;
 
 }  // namespace
 
@@ -86,6 +79,7 @@ void set_running(unsigned t) {
   running.thread = static_cast<int>(t);
   running.epoch = fibers[t].epoch;
   running.clock = clocks[t];
+  running.stack = fibers[t].stack;
   thread_index =
       dim3(t % block_size.x, t / block_size.x % block_size.y, t / (block_size.x * block_size.y));
 }
@@ -304,11 +298,10 @@ void run_block(const char *kernel, unsigned index, size_t shared_bytes, uint32_t
   shared_static_bytes = 0, shared_dynamic_bytes = shared_bytes;
   if (shared_bytes) shadow_allow(shared_base(), shared_bytes);
   for (unsigned t = 0; t < n_threads; t++) prepare(t);
-  inside = true;
   set_running(ready[choice.below(n_ready)]);
   countdown = 1 + choice.below(2 * switch_interval - 1);
   simt_swap(&host_stack_pointer, fibers[current].stack_pointer);
-  inside = false;
+  running.stack = nullptr;
   running.thread = -1;
 }
 
@@ -323,13 +316,6 @@ void run_grid(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes, ui
   for (unsigned i = 0; i < n; i++) order[i] = i;
   for (unsigned i = n; i-- > 1;) std::swap(order[i], order[choice.below(i + 1)]);
   for (unsigned i = 0; i < n; i++) run_block(kernel, order[i], shared_bytes, op);
-}
-
-bool on_device() { return inside; }
-
-bool in_running_stack(const void *p) {
-  const unsigned char *c = static_cast<const unsigned char *>(p);
-  return inside && c >= fibers[current].stack && c < fibers[current].stack + stack_bytes;
 }
 
 void maybe_switch() {

@@ -61,19 +61,16 @@ static sl_status vendor_input_grad(sl_context *ctx, float *dx, const sl_linear_p
                                    size_t n_parts, size_t t, size_t k) {
   const char *name = "linear_input_grad";
   for (size_t i = 0; i < n_parts; i++) {
-    const sl_status status = vendor_sizes(ctx, name, t, parts[i].n, k);
-    if (status) return status;
+    SL_TRY(vendor_sizes(ctx, name, t, parts[i].n, k));
   }
   if (t == 0 || k == 0) return SL_OK;
   float beta = 0.0f;
   for (size_t i = 0; i < n_parts; i++) {
     const sl_linear_part *p = &parts[i];
     if (p->n == 0) continue;
-    const sl_status status =
-        product_status(ctx, name,
-                       sl_cublas_input_grad(handle_of(ctx), dx, p->dy, p->w, static_cast<int>(t),
-                                            static_cast<int>(p->n), static_cast<int>(k), beta));
-    if (status) return status;
+    SL_TRY(product_status(ctx, name,
+                          sl_cublas_input_grad(handle_of(ctx), dx, p->dy, p->w, static_cast<int>(t),
+                                               static_cast<int>(p->n), static_cast<int>(k), beta)));
     beta = 1.0f;
   }
   return beta != 0.0f ? SL_OK : SL_DEVICE_NAME(linear_input_grad)(ctx, dx, parts, 0, t, k);

@@ -43,8 +43,7 @@ static sl_status linear_forward(sl_context *ctx, float *y, const float *x, const
 static sl_status linear_input_grad(sl_context *ctx, float *dx, const sl_linear_part *parts,
                                    size_t n_parts, size_t t, size_t k) {
   for (size_t p = 0; p < n_parts; p++) {
-    const sl_status status = check_sizes(ctx, "linear_input_grad", t, parts[p].n, k);
-    if (status) return status;
+    SL_TRY(check_sizes(ctx, "linear_input_grad", t, parts[p].n, k));
   }
   if (t == 0 || k == 0) return SL_OK;
   memset(dx, 0, t * k * sizeof *dx);
@@ -70,8 +69,7 @@ static sl_status linear_weight_grad(sl_context *ctx, float *dw, float *db, const
 }
 
 static sl_status open_openblas(sl_context *ctx, sl_error *err) {
-  const sl_status status = sl_cpu_open(ctx, SL_ISA_BEST, err);
-  if (status) return status;
+  SL_TRY(sl_cpu_open(ctx, SL_ISA_BEST, err));
   ctx->backend =
       strcmp(ctx->backend, "cpu/avx512") == 0 ? "openblas+cpu/avx512" : "openblas+cpu/avx2";
   ctx->table.linear_pack = no_pack;

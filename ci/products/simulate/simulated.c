@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-void sl_simt_smallest_tiles(sl_context *ctx, int smallest); /* kernels/cuda/device.cu */
+void sl_simt_smallest_tiles(sl_context *ctx, int smallest); /* kernels/cuda/backend.cu */
 
 /* The line that replays it: the command has the chunks of spec N1.8, a test program with tiny ones
  * replays itself. */

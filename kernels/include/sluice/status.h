@@ -36,6 +36,13 @@ sl_status sl_fail(sl_error *err, sl_status status, const char *format, ...)
 #define sl_fail(err, status, ...) (sl_fail(err, status, __VA_ARGS__), (status))
 #endif
 
+/* Returns the first error of a chain of calls. */
+#define SL_TRY(call)               \
+  do {                             \
+    const sl_status try_ = (call); \
+    if (try_) return try_;         \
+  } while (0)
+
 const char *sl_status_name(sl_status status);
 
 #ifdef __cplusplus

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void sl_simt_smallest_tiles(sl_context *ctx, int smallest); /* kernels/cuda/device.cu */
+void sl_simt_smallest_tiles(sl_context *ctx, int smallest); /* kernels/cuda/backend.cu */
 
 #define HELD_MAX 32
 #define COUNT(a) (sizeof(a) / sizeof *(a))

@@ -13,22 +13,12 @@
 
 using namespace sl;
 
-static const size_t workspace_min = 65536, workspace_align = 256,
-                    faults_bytes = SL_KERNEL_COUNT * sizeof(unsigned long long);
-#ifdef SL_SIMT
-static const size_t staging_bytes = 2048; /* so that it is full often */
-#else
-static const size_t staging_bytes = static_cast<size_t>(1) << 20;
-#endif
+static const size_t workspace_min = 65536, workspace_align = 256;
 
 sl_status sl_device_fail(sl_context *ctx, const char *what, cudaError_t error) {
   const sl_status status = error == cudaErrorMemoryAllocation ? SL_ERR_MEMORY : SL_ERR_IO;
   cudaGetLastError(); /* told once */
   return sl_fail(&ctx->error, status, "%s: %s", what, cudaGetErrorString(error));
-}
-
-static sl_status checked(sl_context *ctx, const char *what, cudaError_t error) {
-  return error == cudaSuccess ? SL_OK : sl_device_fail(ctx, what, error);
 }
 
 void *sl_device_workspace(sl_context *ctx, size_t bytes) {
@@ -73,8 +63,7 @@ static sl_status grow(sl_context *ctx, uint32_t **host, uint32_t **twin, size_t 
   void *p = nullptr;
   *host = static_cast<uint32_t *>(malloc(room * sizeof **host));
   if (!*host) return sl_fail(&ctx->error, SL_ERR_MEMORY, "no memory for the offsets of a batch");
-  const sl_status status = checked(ctx, "offsets", cudaMalloc(&p, room * sizeof **twin));
-  if (status) return status;
+  SL_TRY(checked(ctx, "offsets", cudaMalloc(&p, room * sizeof **twin)));
   *twin = static_cast<uint32_t *>(p), *capacity = room;
   return SL_OK;
 }
@@ -113,8 +102,7 @@ static sl_status upload(sl_context *ctx, void *to, const void *from, size_t byte
   sl_device *device = ctx->device;
   const bool fits = bytes <= staging_bytes;
   if (fits && bytes > staging_bytes - device->staged && !SL_PLANTED(staging_reused)) {
-    const sl_status status = wait(ctx);
-    if (status) return status;
+    SL_TRY(wait(ctx));
   }
   if (SL_PLANTED(staging_reused) && bytes > staging_bytes - device->staged) device->staged = 0;
   if (fits) {
@@ -163,7 +151,7 @@ static const struct {
 #undef SL_FAULT
 };
 
-static const char *const kernel_names[] = {
+const char *const sl_device_kernel_names[] = {
 #define SL_KERNEL(name, params, args, storage, clause, bound) #name,
 #include <sluice/kernels.def>
 #undef SL_KERNEL
@@ -179,10 +167,10 @@ static sl_status report_faults(sl_context *ctx) {
     const size_t kind = static_cast<size_t>(fault >> 56);
     if (kind >= SL_FAULT_COUNT)
       return sl_fail(&ctx->error, SL_ERR_IO, "%s: memory of the device is damaged",
-                     kernel_names[k]);
+                     sl_device_kernel_names[k]);
     snprintf(text, sizeof text, fault_rows[kind].format, fault & ((1ull << 56) - 1));
     cudaMemsetAsync(device->faults, 0xff, faults_bytes, device->stream);
-    return sl_fail(&ctx->error, fault_rows[kind].status, "%s: %s", kernel_names[k], text);
+    return sl_fail(&ctx->error, fault_rows[kind].status, "%s: %s", sl_device_kernel_names[k], text);
   }
   return SL_OK;
 }
@@ -236,126 +224,6 @@ static sl_status device_zero(sl_context *ctx, void *to, size_t bytes) {
   return checked(ctx, "zero", cudaMemsetAsync(to, 0, bytes, ctx->device->stream));
 }
 
-static const sl_memory device_memory = {device_allocate,   device_release, upload,
-                                        device_read,       device_copy,    device_zero,
-                                        device_synchronize};
-
-template <int Kernel, typename... Args>
-static sl_status absent(sl_context *ctx, Args...) {
-  return sl_fail(&ctx->error, SL_ERR_UNAVAILABLE,
-                 "%s: the %s backend has no such kernel (spec N1.6)", kernel_names[Kernel],
-                 ctx->backend);
-}
-
-static size_t absent_pack(size_t, size_t, sl_pack_kind) { return 0; }
-
-static void fill_table(sl_kernel_table *table) {
-#define SL_KERNEL(name, params, args, storage, clause, bound) \
-  table->name = absent<SL_KERNEL_##name>;
-#include <sluice/kernels.def>
-#undef SL_KERNEL
-#define SL_CUDA_KERNEL(name) table->name = SL_DEVICE_NAME(name);
-#include "cuda.def"
-#undef SL_CUDA_KERNEL
-  table->linear_pack_bytes = absent_pack;
-}
-
-static void device_close(sl_context *ctx) {
-  sl_device *device = ctx->device;
-  if (!device) return;
-  if (device->stream)
-    cudaStreamDestroy(
-        device->stream); /* in the simulator it waits; cudaFree below waits on a device */
-  cudaFree(device->workspace), cudaFree(device->faults), cudaFree(device->seq),
-      cudaFree(device->chunk_begin);
-  cudaFreeHost(device->host_faults), cudaFreeHost(device->staging);
-  free(device->host_seq), free(device->host_chunk_begin);
-  free(device);
-  ctx->device = nullptr;
-}
-
-#ifdef SL_SIMT
-static sl_status find_device(sl_error *) { return SL_OK; }
-#else
-/* cudaSetDevice makes the device's context: what stands in its way is told here. */
-static sl_status find_device(sl_error *err) {
-  int n = 0, major = 0;
-  cudaError_t error = cudaGetDeviceCount(&n);
-  if (error == cudaSuccess && n > 0) error = cudaSetDevice(0);
-  if (error != cudaSuccess || n == 0) {
-    cudaGetLastError();
-    return sl_fail(
-        err, SL_ERR_UNAVAILABLE, "no CUDA device: %s",
-        error == cudaSuccess ? "the driver lists none"
-        : error == cudaErrorInsufficientDriver
-            ? "there is no driver, or one that is older than this build's runtime"
-        : error == cudaErrorDevicesUnavailable
-            ? "device 0 is in use by a process that has it alone, or its compute mode forbids it"
-        : error == cudaErrorMemoryAllocation ? "the memory of device 0 is full"
-                                             : cudaGetErrorString(error));
-  }
-  if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0) != cudaSuccess ||
-      major < 8)
-    return sl_fail(err, SL_ERR_UNAVAILABLE,
-                   "the CUDA device has compute capability %d.x; this build needs 8.0", major);
-  return SL_OK;
-}
-#endif
-
-/* The first launch: here a build without code for the device is told. */
-static __global__ void clear_faults_kernel(unsigned long long *faults) {
-  if (threadIdx.x < SL_KERNEL_COUNT) faults[threadIdx.x] = ~0ull;
-}
-
-static sl_status make_faults(sl_context *ctx) {
-  static_assert(SL_KERNEL_COUNT <= 64, "a thread a fault");
-  sl_device *device = ctx->device;
-  void *faults = nullptr, *host_faults = nullptr, *staging = nullptr;
-  sl_status status = checked(ctx, "faults", cudaMalloc(&faults, faults_bytes));
-  if (!status)
-    status = checked(ctx, "page-locked memory", cudaMallocHost(&host_faults, faults_bytes));
-  if (!status) status = checked(ctx, "page-locked memory", cudaMallocHost(&staging, staging_bytes));
-  device->faults = static_cast<unsigned long long *>(faults),
-  device->host_faults = static_cast<unsigned long long *>(host_faults);
-  device->staging = static_cast<unsigned char *>(staging);
-  if (status) return status;
-  SL_LAUNCH(clear_faults_kernel, 1, 64, 0, device->stream, device->faults);
-  return checked(ctx, "first launch", cudaGetLastError());
-}
-
-static sl_status device_open(sl_context *ctx, sl_error *err) {
-  const sl_status found = find_device(err);
-  if (found) return found;
-  ctx->device = static_cast<sl_device *>(calloc(1, sizeof *ctx->device));
-  if (!ctx->device) return sl_fail(err, SL_ERR_MEMORY, "no memory for a context");
-  sl_device *device = ctx->device;
-  sl_status status =
-      checked(ctx, "device",
-              cudaDeviceGetAttribute(&device->processors, cudaDevAttrMultiProcessorCount, 0));
-  if (!status) status = checked(ctx, "stream", cudaStreamCreate(&device->stream));
-  if (!status) status = make_faults(ctx);
-  if (status) {
-    device_close(ctx);
-    return sl_fail(err, status == SL_ERR_MEMORY ? status : SL_ERR_UNAVAILABLE,
-                   "the CUDA device: %s", ctx->error.message);
-  }
-  ctx->memory = &device_memory;
-  fill_table(&ctx->table);
-  return SL_OK;
-}
-
-#ifdef SL_SIMT
-extern "C" void sl_simt_smallest_tiles(sl_context *ctx, int smallest) {
-  ctx->device->smallest_tiles = smallest != 0;
-}
-
-extern "C" const sl_backend *sl_simt_backend(void) {
-  static const sl_backend backend = {"simt", device_open, device_close};
-  return &backend;
-}
-#else
-extern "C" const sl_backend *sl_cuda_backend(void) {
-  static const sl_backend backend = {"cuda", device_open, device_close};
-  return &backend;
-}
-#endif
+const sl_memory sl_device_memory = {device_allocate,   device_release, upload,
+                                    device_read,       device_copy,    device_zero,
+                                    device_synchronize};

@@ -1,0 +1,126 @@
+/* The backend "cuda", and "simt": finds the device, opens and closes the device part of a context,
+ * fills its table (spec N1.6). */
+#include "cuda.h"
+
+#include <stdlib.h>
+
+using namespace sl;
+
+template <int Kernel, typename... Args>
+static sl_status absent(sl_context *ctx, Args...) {
+  return sl_fail(&ctx->error, SL_ERR_UNAVAILABLE,
+                 "%s: the %s backend has no such kernel (spec N1.6)",
+                 sl_device_kernel_names[Kernel], ctx->backend);
+}
+
+static size_t absent_pack(size_t, size_t, sl_pack_kind) { return 0; }
+
+static void fill_table(sl_kernel_table *table) {
+#define SL_KERNEL(name, params, args, storage, clause, bound) \
+  table->name = absent<SL_KERNEL_##name>;
+#include <sluice/kernels.def>
+#undef SL_KERNEL
+#define SL_CUDA_KERNEL(name) table->name = SL_DEVICE_NAME(name);
+#include "cuda.def"
+#undef SL_CUDA_KERNEL
+  table->linear_pack_bytes = absent_pack;
+}
+
+static void device_close(sl_context *ctx) {
+  sl_device *device = ctx->device;
+  if (!device) return;
+  if (device->stream)
+    cudaStreamDestroy(
+        device->stream); /* in the simulator it waits; cudaFree below waits on a device */
+  cudaFree(device->workspace), cudaFree(device->faults), cudaFree(device->seq),
+      cudaFree(device->chunk_begin);
+  cudaFreeHost(device->host_faults), cudaFreeHost(device->staging);
+  free(device->host_seq), free(device->host_chunk_begin);
+  free(device);
+  ctx->device = nullptr;
+}
+
+#ifdef SL_SIMT
+static sl_status find_device(sl_error *) { return SL_OK; }
+#else
+/* cudaSetDevice makes the device's context: what stands in its way is told here. */
+static sl_status find_device(sl_error *err) {
+  int n = 0, major = 0;
+  cudaError_t error = cudaGetDeviceCount(&n);
+  if (error == cudaSuccess && n > 0) error = cudaSetDevice(0);
+  if (error != cudaSuccess || n == 0) {
+    cudaGetLastError();
+    return sl_fail(
+        err, SL_ERR_UNAVAILABLE, "no CUDA device: %s",
+        error == cudaSuccess ? "the driver lists none"
+        : error == cudaErrorInsufficientDriver
+            ? "there is no driver, or one that is older than this build's runtime"
+        : error == cudaErrorDevicesUnavailable
+            ? "device 0 is in use by a process that has it alone, or its compute mode forbids it"
+        : error == cudaErrorMemoryAllocation ? "the memory of device 0 is full"
+                                             : cudaGetErrorString(error));
+  }
+  if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0) != cudaSuccess ||
+      major < 8)
+    return sl_fail(err, SL_ERR_UNAVAILABLE,
+                   "the CUDA device has compute capability %d.x; this build needs 8.0", major);
+  return SL_OK;
+}
+#endif
+
+/* The first launch: here a build without code for the device is told. */
+static __global__ void clear_faults_kernel(unsigned long long *faults) {
+  if (threadIdx.x < SL_KERNEL_COUNT) faults[threadIdx.x] = ~0ull;
+}
+
+static sl_status make_faults(sl_context *ctx) {
+  static_assert(SL_KERNEL_COUNT <= 64, "a thread a fault");
+  sl_device *device = ctx->device;
+  void *faults = nullptr, *host_faults = nullptr, *staging = nullptr;
+  sl_status status = checked(ctx, "faults", cudaMalloc(&faults, faults_bytes));
+  if (!status)
+    status = checked(ctx, "page-locked memory", cudaMallocHost(&host_faults, faults_bytes));
+  if (!status) status = checked(ctx, "page-locked memory", cudaMallocHost(&staging, staging_bytes));
+  device->faults = static_cast<unsigned long long *>(faults),
+  device->host_faults = static_cast<unsigned long long *>(host_faults);
+  device->staging = static_cast<unsigned char *>(staging);
+  if (status) return status;
+  SL_LAUNCH(clear_faults_kernel, 1, 64, 0, device->stream, device->faults);
+  return checked(ctx, "first launch", cudaGetLastError());
+}
+
+static sl_status device_open(sl_context *ctx, sl_error *err) {
+  SL_TRY(find_device(err));
+  ctx->device = static_cast<sl_device *>(calloc(1, sizeof *ctx->device));
+  if (!ctx->device) return sl_fail(err, SL_ERR_MEMORY, "no memory for a context");
+  sl_device *device = ctx->device;
+  sl_status status =
+      checked(ctx, "device",
+              cudaDeviceGetAttribute(&device->processors, cudaDevAttrMultiProcessorCount, 0));
+  if (!status) status = checked(ctx, "stream", cudaStreamCreate(&device->stream));
+  if (!status) status = make_faults(ctx);
+  if (status) {
+    device_close(ctx);
+    return sl_fail(err, status == SL_ERR_MEMORY ? status : SL_ERR_UNAVAILABLE,
+                   "the CUDA device: %s", ctx->error.message);
+  }
+  ctx->memory = &sl_device_memory;
+  fill_table(&ctx->table);
+  return SL_OK;
+}
+
+#ifdef SL_SIMT
+extern "C" void sl_simt_smallest_tiles(sl_context *ctx, int smallest) {
+  ctx->device->smallest_tiles = smallest != 0;
+}
+
+extern "C" const sl_backend *sl_simt_backend(void) {
+  static const sl_backend backend = {"simt", device_open, device_close};
+  return &backend;
+}
+#else
+extern "C" const sl_backend *sl_cuda_backend(void) {
+  static const sl_backend backend = {"cuda", device_open, device_close};
+  return &backend;
+}
+#endif
