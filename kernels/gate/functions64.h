@@ -1,6 +1,6 @@
-/* Binary64 functions with the same bits everywhere (spec G3.4, N2.4): fixed sequences of + - * /
- * sqrt fma, comparisons, selections and integer operations on the bits; no libm. No branch depends
- * on the argument, so that loops over them vectorise. Error bounds in functions64.c. */
+/* Binary64 functions with the same bits everywhere (spec G3.4 to G3.9, N2.4): fixed sequences of +
+ * - * / sqrt fma, comparisons, selections and integer operations on the bits; no libm. No branch
+ * depends on the argument, so that loops over them vectorise. Error bounds in functions64.c. */
 #ifndef SLUICE_GATE_FUNCTIONS64_H
 #define SLUICE_GATE_FUNCTIONS64_H
 
@@ -80,7 +80,7 @@ SL_FN64 double sl_double64(uint64_t u) {
 #define SL_MAGIC64 \
   0x1.8p52 /* adding and subtracting it rounds to an integer, kept in the low bits of the sum */
 
-/* x = k ln 2 + r, |r| <= 0.3466; returns exp(r) - 1 and k. */
+/* x = k ln 2 + r, |r| <= 0.3466; returns exp(r) - 1 and k (spec G3.5). */
 SL_FN64 double sl_exp64_reduce(double x, double *k) {
   *k = fma(x, 0x1.71547652b82fep+0, SL_MAGIC64) - SL_MAGIC64;
   const double r = fma(-*k, 0x1.473de6af278edp-34, fma(-*k, 0x1.62e42fef00000p-1, x));
@@ -111,7 +111,7 @@ SL_FN64 double sl_fn64_expm1(double x) {
   return x == 0.0 ? x : y;
 }
 
-/* log of a positive normal u, plus the small correction c. */
+/* log of a positive normal u, plus the small correction c (spec G3.6). */
 SL_FN64 double sl_log64_core(double u, double c, double exponent) {
   const uint64_t shifted = sl_bits64(u) + (0x3ff0000000000000u - 0x3fe6a09e667f3bcdu);
   const double k =
@@ -140,6 +140,7 @@ SL_FN64 double sl_fn64_log1p(double x) {
   return x > -1.0 ? t : x == -1.0 ? -INFINITY : (double)NAN;
 }
 
+/* spec G3.7, to sl_fn64_asinh */
 SL_FN64 double sl_fn64_sigmoid(double x) {
   const double t = sl_fn64_exp(-fabs(x));
   return (x < 0.0 ? t : 1.0) / (1.0 + t);
@@ -174,6 +175,7 @@ SL_FN64 double sl_fn64_asinh(double x) {
   return copysign(a > 0x1p28 ? large : small, x);
 }
 
+/* spec G3.8 */
 SL_FN64 double sl_fn64_atan(double x) {
   const double a = fabs(x), t = a > 1.0 ? 1.0 / a : a;
   const int mid = t > 0x1.a827999fcef32p-2; /* tan(pi/8) */
@@ -195,7 +197,7 @@ SL_FN64 double sl_fn64_erf(double x) {
   return a < 1.0 ? x * p : x == x ? copysign(far, x) : x;
 }
 
-/* x = n pi/2 + r + low, |r| <= pi/4 (1 + 2^-20); for |x| <= 2^30 */
+/* x = n pi/2 + r + low, |r| <= pi/4 (1 + 2^-20); for |x| <= 2^30 (spec G3.9) */
 SL_FN64 double sl_trig64_reduce(double x, double *low, uint64_t *n) {
   const double m = fma(x, 0x1.45f306dc9c883p-1, SL_MAGIC64), k = m - SL_MAGIC64;
   const double r1 = fma(-k, 0x1.921fb54442d18p+0, x); /* exact: the bits cancel */

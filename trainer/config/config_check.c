@@ -1,4 +1,5 @@
-/* The checks between keys, and the objective that a configuration asks for (spec F2.3). */
+/* The checks between keys, and the objective that a configuration asks for (spec F2.3,
+ * L1.6). */
 #include "config_schema.h"
 
 #include <string.h>

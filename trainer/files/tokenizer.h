@@ -1,4 +1,4 @@
-/* The character tokenizer (spec F1.5): 0 is padding, 1 ends a text, then the characters of an
+/* The character tokenizer (spec F1.5, L1.3): 0 is padding, 1 ends a text, then the characters of an
  * alphabet in its order. */
 #ifndef SLUICE_TOKENIZER_H
 #define SLUICE_TOKENIZER_H

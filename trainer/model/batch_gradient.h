@@ -35,8 +35,8 @@ void sl_update_batch_free(sl_update_batch *step);
 /* Bytes that such a step takes. */
 size_t sl_update_batch_bytes(const sl_context *ctx, size_t max_sequences, size_t max_tokens);
 
-/* Appends a sequence whose tokens after the first prompt_length are learnt from. logp_old may be
- * NULL (then 0). */
+/* Appends a sequence whose tokens after the first prompt_length are learnt from (spec L1.4).
+ * logp_old may be NULL (then 0). */
 void sl_update_batch_clear(sl_update_batch *step);
 void sl_update_batch_add(sl_update_batch *step, const uint32_t *ids, size_t length,
                          size_t prompt_length, const float *logp_old, float advantage);

@@ -20,7 +20,7 @@ typedef struct {
   uint8_t *ended;           /* (n) 1 if the end token was drawn */
   uint32_t *ids, *position; /* (T) */
   float *logp, *entropy; /* (T) at the place of the token that predicts: logp[i] is that of ids[i +
-                            1]; 0 in prompts */
+                            1]; 0 in prompts and in the last slot (spec L1.5) */
 } sl_rollout;
 
 typedef struct sl_generator sl_generator;

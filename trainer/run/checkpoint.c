@@ -1,5 +1,5 @@
-/* Checkpoints (spec F4.5): a model folder with the moments and a state file, written whole or not
- * at all, and checked against its hash. */
+/* Checkpoints (spec F4.5, L4.4): a model folder with the moments and a state file, written whole or
+ * not at all, and checked against its hash. */
 #include "run_files.h"
 
 #include "trainer/files/file.h"

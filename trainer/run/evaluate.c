@@ -1,4 +1,4 @@
-/* Greedy success on held-out problems. */
+/* Greedy success on held-out problems (spec L4.1), and the rewards of a rollout (spec L3.4). */
 #include "run_state.h"
 
 #include <string.h>

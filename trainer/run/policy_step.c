@@ -1,5 +1,5 @@
-/* One step of group-relative policy optimisation: rollout, rewards, advantages, then several
- * updates (spec O1 to O5). */
+/* One rollout of group-relative policy optimisation: completions, rewards, advantages, then several
+ * updates (spec L3, O1 to O5). */
 #include "run_state.h"
 
 #include "kernels/vendor/vendor.h"
@@ -9,6 +9,7 @@
 #include <math.h>
 #include <string.h>
 
+/* spec L3.2 and L3.3 */
 static sl_status roll_out(sl_run_state *run, sl_rollout *r, sl_error *err) {
   const sl_config *c = &run->config;
   for (int64_t p = 0; p < c->rl.prompts; p++) run->chosen[p] = sl_data_order_next(&run->rl_order);
@@ -22,7 +23,7 @@ static sl_status roll_out(sl_run_state *run, sl_rollout *r, sl_error *err) {
 }
 
 /* Control: the rewards of the rollout in another order, so that they say nothing of their
- * completions. */
+ * completions (spec L3.5). */
 static void shuffle_rewards(sl_run_state *run, size_t n) {
   for (size_t i = 0; i < n; i++) run->reward_order[i] = (uint32_t)i;
   sl_random_shuffle(run->reward_order, n, (uint64_t)run->config.run.seed, 0, (uint32_t)run->rl_step,
@@ -52,7 +53,8 @@ static void describe_rollout(const sl_run_state *run, const sl_rollout *r, sl_st
   report->sampled_tokens = r->seq[r->n];
 }
 
-/* Log-probs of the whole rollout under the frozen reference, kept in rollout_step->logp_ref. */
+/* Log-probs of the whole rollout under the frozen reference, kept in rollout_step->logp_ref (spec
+ * L3.6). */
 static sl_status reference_logprobs(sl_run_state *run, const sl_rollout *r, sl_error *err) {
   if (!run->reference_model) return SL_OK;
   sl_update_batch *s = &run->rollout_step;
@@ -66,7 +68,7 @@ static sl_status reference_logprobs(sl_run_state *run, const sl_rollout *r, sl_e
       err);
 }
 
-/* The sequences of update u of an epoch, whole groups at a time. */
+/* The sequences of update u of a pass, whole groups at a time (spec L3.7). */
 static void gather(sl_run_state *run, const sl_rollout *r, size_t u) {
   const size_t groups = (size_t)(run->config.rl.prompts / run->config.rl.updates),
                group = (size_t)run->config.rl.group;
@@ -83,8 +85,8 @@ static void gather(sl_run_state *run, const sl_rollout *r, size_t u) {
     }
 }
 
-/* On policy, decoding and training must have the same bits: every ratio is exactly 1 (spec T3.2). A
- * vendor's products promise nothing like it: there the ratios are what they are. */
+/* On policy, decoding and training must have the same bits: every ratio is exactly 1 (spec T3.2,
+ * L3.8). A vendor's products promise nothing like it: there the ratios are what they are. */
 static sl_status check_on_policy(const sl_run_state *run, sl_error *err) {
   const sl_update_batch *s = &run->step;
   if (sl_vendor_bounded(run->ctx, SL_KERNEL_linear_forward)) return SL_OK;
@@ -97,6 +99,7 @@ static sl_status check_on_policy(const sl_run_state *run, sl_error *err) {
   return SL_OK;
 }
 
+/* spec L3.9 */
 static void add_sums(sl_step_report *report, const sl_update_batch *s) {
   for (size_t q = 0; q < s->n_seq; q++) {
     const sl_loss_sums *x = &s->sums[q];
@@ -111,7 +114,7 @@ static void add_sums(sl_step_report *report, const sl_update_batch *s) {
   }
 }
 
-/* Sums become means (spec O5.2). */
+/* Sums become means (spec O5.2, L3.10). */
 static void finish_report(sl_step_report *r) {
   const double n = (double)r->tokens, u = (double)r->updates;
   const double y = r->ratio_mean / n;
@@ -123,6 +126,7 @@ static void finish_report(sl_step_report *r) {
   r->loss = -r->objective;
 }
 
+/* spec L3.8 */
 static sl_status update(sl_run_state *run, int on_policy, sl_step_report *report,
                         sl_step_digests *digests, sl_error *err) {
   const sl_config *c = &run->config;
@@ -148,7 +152,7 @@ static sl_status update_all(sl_run_state *run, const sl_rollout *r, sl_step_repo
   const sl_config *c = &run->config;
   for (int64_t e = 0; e < c->rl.epochs; e++) {
     for (int64_t p = 0; p < c->rl.prompts; p++) run->update_order[p] = (uint32_t)p;
-    if (e) /* spec F3.5 takes sequences 0 and 1 of this purpose */
+    if (e) /* spec L3.7; F3.5 takes sequences 0 and 1 of this purpose */
       sl_random_shuffle(run->update_order, (size_t)c->rl.prompts, (uint64_t)c->run.seed,
                         (uint32_t)e + 1, (uint32_t)run->rl_step, SL_RANDOM_SHUFFLE);
     for (int64_t u = 0; u < c->rl.updates; u++) {

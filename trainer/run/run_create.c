@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Values of the configuration for the parameters of a gate file; a side that is not named keeps the
- * file's default. */
+/* Values of the configuration for the parameters of a gate file (spec L1.7); a side that is not
+ * named keeps the file's default. */
 static size_t gate_parameters(const sl_config *c, const sl_gate_definition *file,
                               sl_gate_parameter out[SL_GATE_PARAMETER_LIMIT]) {
   const sl_config_values *const sides[2] = {&c->gate.neg, &c->gate.pos};

@@ -1,4 +1,5 @@
-/* Walks a run through its phases: warm start, policy optimisation, evaluation, checkpoints. */
+/* Walks a run through its phases: warm start, policy optimisation, evaluation, checkpoints (spec
+ * L1.1). */
 #include "run_phases.h"
 
 #include "kernels/support/cli.h"
@@ -59,6 +60,7 @@ static sl_status log_step(walk *w, const sl_step_report *report, double seconds,
   return status;
 }
 
+/* spec L4.2 */
 static sl_status evaluate(walk *w, double *success, sl_error *err) {
   sl_status status =
       sl_evaluate(w->t, (size_t)w->t->config.eval.problems, success, NULL, NULL, err);
@@ -71,9 +73,9 @@ static sl_status evaluate(walk *w, double *success, sl_error *err) {
 
 static int due(uint64_t step, int64_t every) { return every > 0 && step % (uint64_t)every == 0; }
 
-/* Leaves the loop early where a signal asks for it: the checkpoint is the caller's. *done: RL comes
- * next, whatever a signal says, for a resumed run must not take one more step than an uninterrupted
- * one. */
+/* The loop of spec L2.1 and L2.5. Leaves it early where a signal asks for it: the checkpoint is the
+ * caller's. *done: RL comes next, whatever a signal says, for a resumed run must not take one more
+ * step than an uninterrupted one. */
 static sl_status warm_start(walk *w, int *done, sl_error *err) {
   sl_run_state *run = w->t;
   const sl_config *c = &run->config;
@@ -100,7 +102,7 @@ static sl_status warm_start(walk *w, int *done, sl_error *err) {
   return SL_OK;
 }
 
-/* From warm start to RL: the moments start afresh, the reference is taken. */
+/* From warm start to RL: the moments start afresh, the reference is taken (spec L2.6). */
 static sl_status enter_rl(walk *w, sl_error *err) {
   sl_run_state *run = w->t;
   run->phase = SL_PHASE_RL;
@@ -111,6 +113,7 @@ static sl_status enter_rl(walk *w, sl_error *err) {
   return status;
 }
 
+/* The loop of spec L3.1. */
 static sl_status optimise(walk *w, sl_error *err) {
   sl_run_state *run = w->t;
   const sl_config *c = &run->config;
@@ -135,6 +138,7 @@ static sl_status optimise(walk *w, sl_error *err) {
   return SL_OK;
 }
 
+/* spec L4.3 */
 static sl_status finish(walk *w, sl_error *err) {
   sl_run_state *run = w->t;
   run->phase = SL_PHASE_DONE;

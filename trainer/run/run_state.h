@@ -1,5 +1,5 @@
-/* A run: configuration, task, policy, optimiser, and where training stands. train.c walks its
- * phases; nothing here depends on time. */
+/* A run: configuration, task, policy, optimiser, and where training stands (spec L1.2).
+ * run_phases.c walks its phases; nothing here depends on time. */
 #ifndef SLUICE_TRAINER_H
 #define SLUICE_TRAINER_H
 

@@ -1,4 +1,5 @@
-/* Supervised warm start (spec O4.5): a batch of problems with their answers, one optimiser step. */
+/* Supervised warm start (spec O4.5, L2.2, L2.3, L2.4): a batch of problems with their answers, one
+ * update. */
 #include "run_state.h"
 
 #include <string.h>
