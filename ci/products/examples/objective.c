@@ -1,0 +1,246 @@
+/* Examples of gates, the gated loss, advantages, coefficients, the optimiser and digests (spec O,
+ * G3.1, N6, F5.3). */
+#include "examples.h"
+
+#include <math.h>
+
+static const char *const families[] = {"sigmoid", "erf", "arctan", "softsign", "clip", "identity"};
+
+/* Built-in gates by their files' expressions, at ratios on both sides of 1. */
+void sl_examples_gate(sl_examples *x) {
+  enum { N = 12 };
+  for (size_t g = 0; g < sl_gate_builtin_count(); g++)
+    for (int positive = 0; positive < 2; positive++) {
+      sl_gate gate;
+      sl_gate_definition *owner;
+      sl_error err;
+      const char *name = sl_gate_builtin_name(g);
+      const sl_status status = sl_gate_load(&gate, &owner, name, NULL, 0, &err);
+      sl_example_check(x, status, &err);
+      if (status) continue;
+      sl_example(x, name);
+      sl_example_word(x, "file", name);
+      sl_example_word(x, "side", positive ? "pos" : "neg");
+      const float *r = sl_example_between(x, "r", SL_DIMS(N), g % 2 ? 0.5 : 0, g % 2 ? 1.5 : 5);
+      float f[N], w[N];
+      sl_gate_evaluate(owner, positive, r, f, w, N);
+      if (sl_gate_definition_has_value(owner, positive))
+        sl_example_put_f32(x, "out", "f", SL_DIMS(N), f);
+      sl_example_put_f32(x, "out", "w", SL_DIMS(N), w);
+      sl_gate_definition_free(owner);
+    }
+}
+
+static void put_sums(sl_examples *x, const sl_loss_sums *sums, size_t n) {
+  double *real = sl_example_room(x, n, sizeof *real);
+  uint32_t *count = sl_example_room(x, n, sizeof *count);
+#define REAL(field)                                               \
+  for (size_t i = 0; i < n; i++) real[i] = (double)sums[i].field; \
+  sl_example_put_f64(x, "out", #field, SL_DIMS(n), real);
+#define COUNT(field)                                       \
+  for (size_t i = 0; i < n; i++) count[i] = sums[i].field; \
+  sl_example_put_u32(x, "out", #field, SL_DIMS(n), count);
+  REAL(objective)
+  REAL(centred)
+  REAL(kl)
+  REAL(entropy)
+  REAL(y_sum)
+  REAL(y_square_sum)
+  REAL(weight_sum)
+  REAL(effective_sum)
+  REAL(ratio_max)
+  REAL(log_ratio_sum)
+  COUNT(tokens)
+  COUNT(below_half)
+  COUNT(clamped)
+  COUNT(kl_clamped)
+#undef REAL
+#undef COUNT
+}
+
+static void put_objective(sl_examples *x, const sl_objective *o) {
+  static const char *const levels[] = {"token", "sequence"}, *const kls[] = {"k1", "k2", "k3"};
+  const char *const name = o->gate.family == SL_GATE_EXPRESSION
+                               ? sl_gate_definition_name(o->gate.expression)
+                               : families[o->gate.family];
+  sl_example_word(x, "gate", name);
+  if (o->gate.family == SL_GATE_CLIP) {
+    sl_example_number(x, "low", o->gate.clip_low);
+    sl_example_number(x, "high", o->gate.clip_high);
+  } else if (o->gate.family < SL_GATE_CLIP) {
+    sl_example_put_f32(x, "in", "tau_neg_pos", SL_DIMS(2), o->gate.tau);
+  }
+  sl_example_word(x, "level", levels[o->level]);
+  sl_example_word(x, "kl", kls[o->kl]);
+  sl_example_number(x, "beta", o->beta);
+  sl_example_number(x, "gamma", o->gamma);
+}
+
+static void loss(sl_examples *x, const char *what, const sl_objective *o, const uint32_t *seq,
+                 size_t n_seq, double spread) {
+  const size_t t = seq[n_seq];
+  sl_example(x, what);
+  put_objective(x, o);
+  sl_example_put_u32(x, "in", "seq", SL_DIMS(n_seq + 1), seq);
+  sl_gated_loss_batch b = {.seq = seq, .n_seq = n_seq};
+  b.logp_new = sl_example_between(x, "logp_new", SL_DIMS(t), -3 - spread, -3 + spread);
+  b.logp_old = sl_example_between(x, "logp_old", SL_DIMS(t), -3 - spread, -3 + spread);
+  if (o->beta > 0)
+    b.logp_ref = sl_example_between(x, "logp_ref", SL_DIMS(t), -3 - spread, -3 + spread);
+  b.entropy = sl_example_between(x, "entropy", SL_DIMS(t), 0, 2);
+  uint8_t *mask = sl_example_room(x, t, sizeof *mask);
+  uint32_t *unmasked = sl_example_room(x, n_seq, sizeof *unmasked);
+  for (size_t s = 0; s < n_seq; s++)
+    for (size_t i = seq[s] + 2; i + 1 < seq[s + 1]; i++) mask[i] = 1, unmasked[s]++;
+  sl_example_put_mask(x, "mask", t, mask);
+  b.mask = mask;
+  b.advantage = sl_example_floats(x, "advantage", SL_DIMS(n_seq), 2);
+  double *coefficient = sl_example_room(x, n_seq, sizeof *coefficient);
+  sl_error err;
+  sl_example_check(x,
+                   sl_objective_coefficients(coefficient, unmasked, n_seq, o->aggregation,
+                                             o->constant_length, &err),
+                   &err);
+  sl_example_put_f64(x, "in", "coefficient", SL_DIMS(n_seq), coefficient);
+  b.coefficient = coefficient;
+  float *d = sl_example_room(x, t, sizeof *d), *e = sl_example_room(x, t, sizeof *e);
+  sl_loss_sums *sums = sl_example_room(x, n_seq, sizeof *sums);
+  sl_example_check(x, sl_gated_loss(x->plain, d, e, sums, o, &b), NULL);
+  sl_example_put_f32(x, "out", "d", SL_DIMS(t), d);
+  sl_example_put_f32(x, "out", "e", SL_DIMS(t), e);
+  put_sums(x, sums, n_seq);
+}
+
+void sl_examples_gated_loss(sl_examples *x) {
+  static const uint32_t few[] = {0, 7, 9, 18}, long_one[] = {0, 1105};
+  for (int family = 0; family < SL_GATE_EXPRESSION; family++)
+    for (int level = 0; level < 2; level++) {
+      const sl_objective o = {
+          .gate = {(sl_gate_family)family, {1.05f, 1.0f}, 0.2, 0.28, NULL, NULL},
+          .level = (sl_level)level,
+          .aggregation = SL_AGG_SEQUENCE_MEAN,
+          .kl = SL_KL_K3,
+          .beta = family % 2 ? 0.04 : 0,
+          .gamma = family % 3 ? 0 : 0.01};
+      loss(x, "short sequences, one without unmasked tokens", &o, few, 3, 0.5);
+    }
+  sl_objective o = {.gate = {SL_GATE_SIGMOID, {10, 12}, 0, 0, NULL, NULL},
+                    .aggregation = SL_AGG_TOKEN_MEAN,
+                    .kl = SL_KL_K1,
+                    .beta = 0.1};
+  loss(x, "far from on policy: some are clamped", &o, few, 3, 70);
+  o.kl = SL_KL_K2;
+  loss(x, "KL by k2", &o, few, 3, 1);
+  o.level = SL_LEVEL_SEQUENCE, o.beta = 0;
+  loss(x, "1,102 unmasked tokens at sequence level", &o, long_one, 1, 0.25);
+
+  sl_gate_definition *owner;
+  sl_error err;
+  sl_objective e = {.aggregation = SL_AGG_CONSTANT, .constant_length = 16};
+  const sl_status status = sl_gate_load(&e.gate, &owner, "gudermannian", NULL, 0, &err);
+  sl_example_check(x, status, &err);
+  if (status) return;
+  loss(x, "a gate by its expression (spec/gates/gudermannian.gate)", &e, few, 3, 0.5);
+  sl_gate_definition_free(owner);
+}
+
+void sl_examples_advantages(sl_examples *x) {
+  static const char *const kinds[] = {"population", "sample", "none", "leave-one-out"};
+  static const uint32_t group[] = {0, 4, 6, 9};
+  static const double reward[] = {1, 0, 0, 1, 0.25, 0.25, 0.1, -3, 2};
+  for (int kind = 0; kind < 4; kind++) {
+    float advantage[9];
+    size_t flat;
+    sl_error err;
+    sl_example(x, kinds[kind]);
+    sl_example_word(x, "kind", kinds[kind]);
+    sl_example_number(x, "eps", 1e-4);
+    sl_example_put_u32(x, "in", "group", SL_DIMS(4), group);
+    sl_example_put_f64(x, "in", "reward", SL_DIMS(9), reward);
+    sl_example_check(
+        x, sl_advantages(advantage, &flat, reward, group, 3, (sl_advantage_kind)kind, 1e-4, &err),
+        &err);
+    sl_example_put_f32(x, "out", "advantage", SL_DIMS(9), advantage);
+    const uint64_t count = flat;
+    sl_example_put_u64(x, "out", "zero_variance", SL_DIMS(0), &count);
+  }
+}
+
+void sl_examples_coefficients(sl_examples *x) {
+  static const char *const kinds[] = {"sequence-mean", "token-mean", "constant"};
+  static const uint32_t tokens[] = {3, 0, 7, 1};
+  for (int kind = 0; kind < 3; kind++) {
+    double coefficient[4];
+    sl_error err;
+    sl_example(x, kinds[kind]);
+    sl_example_word(x, "kind", kinds[kind]);
+    sl_example_number(x, "constant_length", 12);
+    sl_example_put_u32(x, "in", "tokens", SL_DIMS(4), tokens);
+    sl_example_check(
+        x, sl_objective_coefficients(coefficient, tokens, 4, (sl_aggregation)kind, 12, &err), &err);
+    sl_example_put_f64(x, "out", "coefficient", SL_DIMS(4), coefficient);
+  }
+}
+
+static void rates(sl_examples *x) {
+  static const char *const kinds[] = {"constant", "linear", "cosine"};
+  for (int kind = 0; kind < 3; kind++) {
+    float rate[8];
+    sl_example(x, "learning rates of t = 1 ... 8");
+    sl_example_word(x, "decay", kinds[kind]);
+    sl_example_number(x, "base", 6e-4);
+    sl_example_number(x, "final", 0.1);
+    sl_example_count(x, "warmup", 3);
+    sl_example_count(x, "total", 8);
+    for (uint64_t t = 1; t <= 8; t++)
+      rate[t - 1] = sl_learning_rate(6e-4, (sl_decay_kind)kind, 0.1, 3, t, 8);
+    sl_example_put_f32(x, "out", "lr", SL_DIMS(8), rate);
+  }
+}
+
+static void steps(sl_examples *x) {
+  enum { N = 5 };
+  sl_adamw_state state = {1, 1};
+  for (int step = 1; step <= 3; step++) {
+    sl_example(x, "a step of AdamW; norm_squared is the sum64 of its gradient");
+    float *p = sl_example_floats(x, "p", SL_DIMS(N), 1),
+          *m = sl_example_floats(x, "m", SL_DIMS(N), 0.1),
+          *v = sl_example_between(x, "v", SL_DIMS(N), 0, 0.1);
+    const float *g = sl_example_floats(x, "g", SL_DIMS(N), 1);
+    sl_example_single(x, "beta1", 0.9f), sl_example_single(x, "beta2", 0.95f);
+    sl_example_single(x, "eps", 1e-8f), sl_example_single(x, "lr", 1e-3f);
+    sl_example_number(x, "weight_decay", 0.1), sl_example_number(x, "max_norm", 0.5);
+    sl_example_number(x, "p1", state.b1_power), sl_example_number(x, "p2", state.b2_power);
+    double square;
+    sl_example_check(x, sl_grad_square_sum(x->plain, &square, g, N), NULL);
+    sl_example_put_f64(x, "out", "norm_squared", SL_DIMS(0), &square);
+    const float scale = sl_clip_scale(sqrt(square), 0.5);
+    sl_adamw how = sl_adamw_scalars(&state, 0.9f, 0.95f, 1e-8f, 1e-3f, scale);
+    how.decay = sl_adamw_decay(1e-3f, 0.1);
+    sl_example_check(x, sl_adamw_step(x->plain, p, m, v, g, &how, N), NULL);
+    sl_example_put_f32(x, "out", "grad_scale", SL_DIMS(0), &scale);
+    sl_example_put_f64(x, "out", "p1", SL_DIMS(0), &state.b1_power);
+    sl_example_put_f64(x, "out", "p2", SL_DIMS(0), &state.b2_power);
+    sl_example_put_f32(x, "out", "p", SL_DIMS(N), p);
+    sl_example_put_f32(x, "out", "m", SL_DIMS(N), m);
+    sl_example_put_f32(x, "out", "v", SL_DIMS(N), v);
+  }
+}
+
+void sl_examples_optimizer(sl_examples *x) {
+  rates(x);
+  steps(x);
+  sl_example(x, "the sum64 of squares of more than a chunk");
+  const float *g = sl_example_floats(x, "g", SL_DIMS(2100), 1);
+  double square;
+  sl_example_check(x, sl_grad_square_sum(x->plain, &square, g, 2100), NULL);
+  sl_example_put_f64(x, "out", "norm_squared", SL_DIMS(0), &square);
+}
+
+void sl_examples_digest(sl_examples *x) {
+  sl_example(x, "low and high 64 bits of a tensor's digest");
+  const float *values = sl_example_floats(x, "x", SL_DIMS(11), 3);
+  uint64_t digest[2];
+  sl_example_check(x, sl_tensor_digest(x->plain, digest, values, 11), NULL);
+  sl_example_put_u64(x, "out", "digest", SL_DIMS(2), digest);
+}

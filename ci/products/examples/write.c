@@ -1,0 +1,174 @@
+/* How examples are made and written (examples.h, spec F5.5). */
+#include "examples.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+static uint64_t draw(sl_examples *x) {
+  uint64_t z = x->source += 0x9e3779b97f4a7c15u;
+  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+  return z ^ (z >> 31);
+}
+
+static void forget(sl_examples *x) {
+  while (x->n_owned > 0) free(x->owned[--x->n_owned]);
+}
+
+void sl_example(sl_examples *x, const char *what) {
+  forget(x);
+  fprintf(x->out, "\nexample %s\n", what);
+}
+
+void *sl_example_room(sl_examples *x, size_t count, size_t bytes) {
+  void *room =
+      x->n_owned < sizeof x->owned / sizeof *x->owned ? calloc(count ? count : 1, bytes) : NULL;
+  if (!room) { /* the examples are few and small: there is nothing to go on with */
+    fputs("sluice-examples: error: no memory\n", stderr);
+    abort();
+  }
+  x->owned[x->n_owned++] = room;
+  return room;
+}
+
+static size_t elements(sl_dims d) {
+  size_t n = 1;
+  for (int i = 0; i < 3 && d.size[i]; i++) n *= d.size[i];
+  return n;
+}
+
+static void head(sl_examples *x, const char *way, const char *name, const char *type, sl_dims d) {
+  fprintf(x->out, "%s %s %s (", way, name, type);
+  for (int i = 0; i < 3 && d.size[i]; i++) fprintf(x->out, "%s%zu", i ? "," : "", d.size[i]);
+  fputc(')', x->out);
+}
+
+float *sl_example_between(sl_examples *x, const char *name, sl_dims d, double low, double high) {
+  const size_t n = elements(d);
+  float *values = sl_example_room(x, n, sizeof *values);
+  for (size_t i = 0; i < n; i++)
+    values[i] = (float)(low + (high - low) * ((double)(draw(x) >> 40) * 0x1p-24));
+  sl_example_put_f32(x, "in", name, d, values);
+  return values;
+}
+
+float *sl_example_floats(sl_examples *x, const char *name, sl_dims d, double scale) {
+  return sl_example_between(x, name, d, -scale, scale);
+}
+
+uint32_t *sl_example_ids(sl_examples *x, const char *name, sl_dims d, uint32_t below) {
+  const size_t n = elements(d);
+  uint32_t *values = sl_example_room(x, n, sizeof *values);
+  for (size_t i = 0; i < n; i++) values[i] = (uint32_t)(draw(x) % below);
+  sl_example_put_u32(x, "in", name, d, values);
+  return values;
+}
+
+void sl_example_put_f32(sl_examples *x, const char *way, const char *name, sl_dims d,
+                        const float *values) {
+  head(x, way, name, "f32", d);
+  for (size_t i = 0; i < elements(d); i++) fprintf(x->out, " %a", (double)values[i]);
+  fputc('\n', x->out);
+}
+
+void sl_example_put_f64(sl_examples *x, const char *way, const char *name, sl_dims d,
+                        const double *values) {
+  head(x, way, name, "f64", d);
+  for (size_t i = 0; i < elements(d); i++) fprintf(x->out, " %a", values[i]);
+  fputc('\n', x->out);
+}
+
+void sl_example_put_u32(sl_examples *x, const char *way, const char *name, sl_dims d,
+                        const uint32_t *values) {
+  head(x, way, name, "u32", d);
+  for (size_t i = 0; i < elements(d); i++) fprintf(x->out, " %" PRIu32, values[i]);
+  fputc('\n', x->out);
+}
+
+void sl_example_put_u64(sl_examples *x, const char *way, const char *name, sl_dims d,
+                        const uint64_t *values) {
+  head(x, way, name, "u64", d);
+  for (size_t i = 0; i < elements(d); i++) fprintf(x->out, " %" PRIu64, values[i]);
+  fputc('\n', x->out);
+}
+
+void sl_example_put_mask(sl_examples *x, const char *name, size_t n, const uint8_t *values) {
+  head(x, "in", name, "u8", SL_DIMS(n));
+  for (size_t i = 0; i < n; i++) fprintf(x->out, " %u", (unsigned)values[i]);
+  fputc('\n', x->out);
+}
+
+void sl_example_number(sl_examples *x, const char *name, double value) {
+  sl_example_put_f64(x, "in", name, SL_DIMS(0), &value);
+}
+
+void sl_example_single(sl_examples *x, const char *name, float value) {
+  sl_example_put_f32(x, "in", name, SL_DIMS(0), &value);
+}
+
+void sl_example_count(sl_examples *x, const char *name, uint64_t value) {
+  sl_example_put_u64(x, "in", name, SL_DIMS(0), &value);
+}
+
+void sl_example_word(sl_examples *x, const char *name, const char *value) {
+  head(x, "in", name, "text", SL_DIMS(0));
+  fprintf(x->out, " %s\n", value);
+}
+
+void sl_example_check(sl_examples *x, sl_status status, const sl_error *err) {
+  if (!status) return;
+  fprintf(stderr, "sluice-examples: error: %s\n",
+          (err ? err : sl_context_error(x->plain))->message);
+  x->failed = 1;
+}
+
+typedef struct {
+  const char *name, *clauses;
+  void (*write)(sl_examples *x);
+} file;
+
+static const file files[] = {
+#define SL_EXAMPLES(name, clauses) {#name, clauses, sl_examples_##name},
+#include "examples.def"
+};
+
+static int write_file(const file *f, const char *folder, sl_context *plain) {
+  char path[4096];
+  snprintf(path, sizeof path, "%s/%s.txt", folder, f->name);
+  sl_examples x = {.out = fopen(path, "w"), .plain = plain, .source = 1};
+  if (!x.out) {
+    perror(path);
+    return 1;
+  }
+  fprintf(x.out, "# Numerics version 1: examples of %s (spec %s; format: spec F5.5).\n", f->name,
+          f->clauses);
+  fputs("# command: sluice-examples FOLDER\n", x.out);
+  f->write(&x);
+  forget(&x);
+  if (fclose(x.out)) {
+    perror(path);
+    x.failed = 1;
+  }
+  return x.failed;
+}
+
+int main(int argc, char **argv) {
+  if (argc != 2 || argv[1][0] == '-') {
+    fputs("usage: sluice-examples FOLDER\nWrites the examples of numerics version 1 (spec F5.5).\n",
+          stderr);
+    return 2;
+  }
+  sl_context *plain;
+  sl_error err;
+  const sl_context_options options = {.backend = "plain", .threads = 1};
+  if (sl_context_create(&plain, &options, &err)) {
+    fprintf(stderr, "sluice-examples: error: %s\n", err.message);
+    return 5;
+  }
+  int failed = 0;
+  for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+    failed |= write_file(&files[i], argv[1], plain);
+  sl_context_destroy(plain);
+  return failed ? 5 : 0;
+}
