@@ -69,14 +69,14 @@ sl_status sl_check_lengths(sl_context *ctx, const char *kernel, const uint32_t *
   return SL_OK;
 }
 
-sl_status sl_check_sampling(sl_context *ctx, const sl_sampling *how, size_t vocab) {
-  if (!(how->temperature >= 0.0f && isfinite(how->temperature)))
+sl_status sl_check_sampling(sl_context *ctx, const sl_sampling *sampling, size_t vocab) {
+  if (!(sampling->temperature >= 0.0f && isfinite(sampling->temperature)))
     return sl_fail(&ctx->error, SL_ERR_USAGE,
                    "sample: temperature must be 0 (greedy) or positive, not %g",
-                   (double)how->temperature);
-  if (!(how->top_p > 0.0 && how->top_p <= 1.0))
+                   (double)sampling->temperature);
+  if (!(sampling->top_p > 0.0 && sampling->top_p <= 1.0))
     return sl_fail(&ctx->error, SL_ERR_USAGE, "sample: top_p must lie in (0, 1], not %g",
-                   how->top_p);
+                   sampling->top_p);
   if (vocab == 0 || vocab > UINT32_MAX)
     return sl_fail(&ctx->error, SL_ERR_USAGE, "sample: a vocabulary of %zu tokens", vocab);
   return SL_OK;

@@ -51,7 +51,7 @@ sl_status sl_check_lengths(sl_context *ctx, const char *kernel, const uint32_t *
                            size_t capacity);
 
 /* SL_ERR_USAGE for settings of spec N5.5 that make no sense, or an empty vocabulary. */
-sl_status sl_check_sampling(sl_context *ctx, const sl_sampling *how, size_t vocab);
+sl_status sl_check_sampling(sl_context *ctx, const sl_sampling *sampling, size_t vocab);
 
 /* SL_ERR_NONFINITE that names the first of the logits [0, vocab) of that row that is, or becomes,
  * non-finite when tempered, or else says that their spread overflows. For a row whose softmax sums

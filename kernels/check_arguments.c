@@ -234,13 +234,14 @@ sl_status sl_check_logprob_backward(sl_context *ctx, float *dh, float *dw, const
 }
 
 sl_status sl_check_sample(sl_context *ctx, uint32_t *token, float *logp, float *entropy,
-                          const float *logits, const sl_sampling *how, const uint32_t *sequence,
-                          const uint32_t *position, size_t b, size_t vocab) {
+                          const float *logits, const sl_sampling *sampling,
+                          const uint32_t *sequence, const uint32_t *position, size_t b,
+                          size_t vocab) {
   sl_arguments a = {ctx, "sample", SL_OK};
   SL_NEED(&a, token, b, 1, 1), SL_NEED(&a, logp, b, 1, 1), SL_NEED(&a, entropy, b, 1, 1),
       SL_NEED(&a, logits, b, vocab, 1);
-  SL_NEED(&a, how, 1, 1, 1), SL_NEED(&a, sequence, b, 1, 1), SL_NEED(&a, position, b, 1, 1);
-  if (!a.status) a.status = sl_check_sampling(ctx, how, vocab);
+  SL_NEED(&a, sampling, 1, 1, 1), SL_NEED(&a, sequence, b, 1, 1), SL_NEED(&a, position, b, 1, 1);
+  if (!a.status) a.status = sl_check_sampling(ctx, sampling, vocab);
   return a.status;
 }
 
@@ -251,13 +252,13 @@ sl_status sl_check_grad_square_sum(sl_context *ctx, double *sum, const float *g,
 }
 
 sl_status sl_check_adamw_step(sl_context *ctx, float *p, float *m, float *v, const float *g,
-                              const sl_adamw *how, size_t n) {
+                              const sl_adamw *step, size_t n) {
   sl_arguments a = {ctx, "adamw_step", SL_OK};
   SL_NEED(&a, p, n, 1, 1), SL_NEED(&a, m, n, 1, 1), SL_NEED(&a, v, n, 1, 1),
-      SL_NEED(&a, g, n, 1, 1), SL_NEED(&a, how, 1, 1, 1);
+      SL_NEED(&a, g, n, 1, 1), SL_NEED(&a, step, 1, 1, 1);
   if (a.status) return a.status;
-  const float scalar[] = {how->grad_scale, how->b1, how->b2, how->one_b1, how->one_b2,
-                          how->c1,         how->c2, how->lr, how->eps,    how->decay};
+  const float scalar[] = {step->grad_scale, step->b1, step->b2, step->one_b1, step->one_b2,
+                          step->c1,         step->c2, step->lr, step->eps,    step->decay};
   for (size_t i = 0; i < sizeof scalar / sizeof *scalar; i++)
     sl_require(&a, isfinite(scalar[i]) && scalar[i] >= 0.0f,
                "a scalar of the step is negative or not finite");

@@ -25,10 +25,10 @@ typedef struct {
   size_t first_bad;
 } target;
 
-static void put(target *t, size_t i, double a, int whole) {
+static void put(target *t, size_t i, double a, int sums_finite) {
   const float rounded = (float)a;
   if (t->advantage) t->advantage[i] = rounded;
-  if ((!whole || !isfinite(rounded)) && i < t->first_bad) t->first_bad = i;
+  if ((!sums_finite || !isfinite(rounded)) && i < t->first_bad) t->first_bad = i;
 }
 
 /* spec O3.1; a deviation that overflowed would give advantages of 0 */
@@ -38,10 +38,10 @@ static void deviation_advantages(target *t, const double *reward, size_t n, sl_a
   double squares = 0.0;
   for (size_t i = 0; i < n; i++) squares = fma(reward[i] - mean, reward[i] - mean, squares);
   const double std = sqrt(squares / (kind == SL_ADV_STD_SAMPLE ? (double)n - 1.0 : (double)n));
-  const int whole = isfinite(mean) && (kind == SL_ADV_NO_STD || isfinite(std));
+  const int sums_finite = isfinite(mean) && (kind == SL_ADV_NO_STD || isfinite(std));
   for (size_t i = 0; i < n; i++) {
     const double c = reward[i] - mean;
-    put(t, i, kind == SL_ADV_NO_STD ? c : c / (std + eps), whole);
+    put(t, i, kind == SL_ADV_NO_STD ? c : c / (std + eps), sums_finite);
   }
 }
 

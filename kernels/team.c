@@ -64,18 +64,19 @@ static void take_ranges(sl_team *t, int thread) {
 }
 
 /* 1 if job `seen` is over for this worker and another one, or the end, has come. */
-static int news(sl_team *t, uint64_t seen) {
+static int has_new_job(sl_team *t, uint64_t seen) {
   const uint64_t state = atomic_load(&t->state);
   return ((state & JOB_OPEN) && state / JOB_NUMBER != seen) || atomic_load(&t->quit);
 }
 
-static void await_news(sl_team *t, uint64_t seen) {
+static void await_job(sl_team *t, uint64_t seen) {
   for (int i = 0; i < t->looks; i++) {
-    if (news(t, seen)) return;
+    if (has_new_job(t, seen)) return;
     pause_a_moment();
   }
   pthread_mutex_lock(&t->lock);
-  while (atomic_fetch_add(&t->sleepers, 1), !news(t, seen)) pthread_cond_wait(&t->wake, &t->lock);
+  while (atomic_fetch_add(&t->sleepers, 1), !has_new_job(t, seen))
+    pthread_cond_wait(&t->wake, &t->lock);
   pthread_mutex_unlock(&t->lock);
 }
 
@@ -97,7 +98,7 @@ static void *work(void *arg) {
   const worker *w = arg;
   sl_team *t = w->team;
   uint64_t job = 0;
-  while (await_news(t, job), !atomic_load(&t->quit)) {
+  while (await_job(t, job), !atomic_load(&t->quit)) {
     if (!enter(t, &job)) continue;
     take_ranges(t, w->index);
     if (!sl_environment_ok()) atomic_store(&t->spoiled, 1);
@@ -106,8 +107,9 @@ static void *work(void *arg) {
   return NULL;
 }
 
-/* Sleepers are counted before they look for news, and news is made before sleepers are counted:
- * none sleeps through a job. */
+/* A worker counts itself as a sleeper before it looks for a job once more, and a job is announced
+ * before the sleepers are counted: whichever comes second sees the other, so that no worker sleeps
+ * through a job. */
 static void wake_workers(sl_team *t) {
   if (atomic_load(&t->sleepers) == 0) return;
   pthread_mutex_lock(&t->lock);

@@ -73,16 +73,16 @@ sl_status SL_ISA_NAME(grad_square_sum)(sl_context *ctx, double *sum, const float
 typedef struct {
   float *p, *m, *v;
   const float *g;
-  const sl_adamw *how;
+  const sl_adamw *step;
 } step_job;
 
 static void step_range(void *arg, size_t begin, size_t end, int thread) {
   const step_job *j = arg;
-  const sl_adamw *how = j->how;
-  const vf floor_value = v_set(MOMENT_FLOOR), k = v_set(how->grad_scale), b1 = v_set(how->b1),
-           b2 = v_set(how->b2), one_b1 = v_set(how->one_b1), one_b2 = v_set(how->one_b2),
-           c1 = v_set(how->c1), c2 = v_set(how->c2), lr = v_set(how->lr), eps = v_set(how->eps),
-           decay = v_set(how->decay);
+  const sl_adamw *step = j->step;
+  const vf floor_value = v_set(MOMENT_FLOOR), k = v_set(step->grad_scale), b1 = v_set(step->b1),
+           b2 = v_set(step->b2), one_b1 = v_set(step->one_b1), one_b2 = v_set(step->one_b2),
+           c1 = v_set(step->c1), c2 = v_set(step->c2), lr = v_set(step->lr), eps = v_set(step->eps),
+           decay = v_set(step->decay);
   (void)thread;
   for (size_t i = begin; i < end; i += SL_VW) {
     const size_t n = end - i;
@@ -98,7 +98,7 @@ static void step_range(void *arg, size_t begin, size_t end, int thread) {
 }
 
 sl_status SL_ISA_NAME(adamw_step)(sl_context *ctx, float *p, float *m, float *v, const float *g,
-                                  const sl_adamw *how, size_t n) {
-  step_job j = {p, m, v, g, how};
+                                  const sl_adamw *step, size_t n) {
+  step_job j = {p, m, v, g, step};
   return sl_parallel_for(ctx, n, 16384, step_range, &j);
 }

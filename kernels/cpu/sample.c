@@ -20,7 +20,7 @@ _Static_assert(SL_SUM_CHUNK <= 8192, "2^40 * SL_SUM_CHUNK stays within 2^53");
 
 typedef struct {
   const float *logits;
-  const sl_sampling *how;
+  const sl_sampling *sampling;
   const uint32_t *sequence, *position;
   size_t vocab;
   float inv_temperature;
@@ -168,15 +168,16 @@ static void make_weights(const row_scratch *s, size_t vocab, float max) {
   for (size_t i = vocab; i < round_up(vocab, SL_VW); i++) s->weight[i] = -1.0f;
 }
 
-static void truncate_weights(const row_scratch *s, const sl_sampling *how, size_t vocab) {
-  if (how->top_k && how->top_k < vocab) keep(s->weight, vocab, (demand){how->top_k, 0.0});
-  if (how->top_p < 1.0)
+static void truncate_weights(const row_scratch *s, const sl_sampling *sampling, size_t vocab) {
+  if (sampling->top_k && sampling->top_k < vocab)
+    keep(s->weight, vocab, (demand){sampling->top_k, 0.0});
+  if (sampling->top_p < 1.0)
     keep(s->weight, vocab,
-         (demand){0, ceil(how->top_p * (double)sum_from(s->weight, vocab, 0.0f))});
+         (demand){0, ceil(sampling->top_p * (double)sum_from(s->weight, vocab, 0.0f))});
 }
 
 /* The lowest index whose cumulative weight exceeds mulhi(u, total). */
-static uint32_t draw(const row_scratch *s, const sl_sampling *how, uint32_t sequence,
+static uint32_t draw(const row_scratch *s, const sl_sampling *sampling, uint32_t sequence,
                      uint32_t position, size_t vocab) {
   uint64_t total = 0, cumulative = 0;
   size_t c = 0;
@@ -184,7 +185,8 @@ static uint32_t draw(const row_scratch *s, const sl_sampling *how, uint32_t sequ
     s->chunk_weight[i] = sum_from(s->weight + begin, smaller(SL_SUM_CHUNK, vocab - begin), 0.0f);
     total += s->chunk_weight[i];
   }
-  const uint64_t u = sl_random_u64(how->seed, position, sequence, how->step, SL_RANDOM_SAMPLING),
+  const uint64_t u = sl_random_u64(sampling->seed, position, sequence, sampling->step,
+                                   SL_RANDOM_SAMPLING),
                  x = sl_multiply_high(u, total);
   while (cumulative + s->chunk_weight[c] <= x) cumulative += s->chunk_weight[c++];
   size_t v = c * SL_SUM_CHUNK;
@@ -206,8 +208,8 @@ static void sample_row(const job *j, const row_scratch *s, size_t i) {
     j->token[i] = argmax(s->z, total.max);
   } else {
     make_weights(s, j->vocab, total.max);
-    truncate_weights(s, j->how, j->vocab);
-    j->token[i] = draw(s, j->how, j->sequence[i], j->position[i], j->vocab);
+    truncate_weights(s, j->sampling, j->vocab);
+    j->token[i] = draw(s, j->sampling, j->sequence[i], j->position[i], j->vocab);
   }
   const float log_sum = sl_fn_log(total.sum);
   j->logp[i] = (s->z[j->token[i]] - total.max) - log_sum;
@@ -234,10 +236,11 @@ static sl_status place(sl_context *ctx, job *j, size_t b) {
 }
 
 sl_status SL_ISA_NAME(sample)(sl_context *ctx, uint32_t *token, float *logp, float *entropy,
-                              const float *logits, const sl_sampling *how, const uint32_t *sequence,
-                              const uint32_t *position, size_t b, size_t vocab) {
-  job j = {logits, how, sequence, position, vocab, .greedy = how->temperature == 0.0f};
-  j.inv_temperature = j.greedy ? 1.0f : 1.0f / how->temperature;
+                              const float *logits, const sl_sampling *sampling,
+                              const uint32_t *sequence, const uint32_t *position, size_t b,
+                              size_t vocab) {
+  job j = {logits, sampling, sequence, position, vocab, .greedy = sampling->temperature == 0.0f};
+  j.inv_temperature = j.greedy ? 1.0f : 1.0f / sampling->temperature;
   sl_status status = place(ctx, &j, b);
   if (!status) status = sl_parallel_for(ctx, b, grain_for(200 + vocab * 6), sample_range, &j);
   if (status) return status;

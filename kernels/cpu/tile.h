@@ -90,11 +90,11 @@ static inline __attribute__((always_inline)) void tile_vectors(sl_tile t, sl_til
 
 /* One chunk (k_count <= SL_DOT_CHUNK) of rows times columns. By address: gcc copies a struct
  * argument in wide loads from narrow stores just made, and stalls. */
-static void tile_chunk(const sl_tile *whole, sl_tile_mode mode, size_t rows, size_t columns,
+static void tile_chunk(const sl_tile *all_chunks, sl_tile_mode mode, size_t rows, size_t columns,
                        size_t k_count) {
   for (size_t j = 0; j < columns; j += SL_TILE_VECTORS * SL_VW) {
     const size_t n = smaller(columns - j, SL_TILE_VECTORS * SL_VW);
-    sl_tile at = *whole;
+    sl_tile at = *all_chunks;
     at.c += j, at.b += j;
     switch ((n + SL_VW - 1) / SL_VW) {
       case 1:

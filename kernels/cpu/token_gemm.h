@@ -111,11 +111,11 @@ static void token_tile(const token_gemm *g, size_t row, size_t column) {
 #define SL_TOKEN_BLOCK 8
 static void token_tile_range(void *arg, size_t begin, size_t end, int thread) {
   const token_gemm *g = arg;
-  const size_t panels = gemm_panels(g->columns), whole = token_row_panels(g) * SL_TOKEN_BLOCK;
+  const size_t panels = gemm_panels(g->columns), block_rows = token_row_panels(g) * SL_TOKEN_BLOCK;
   (void)thread;
   for (size_t i = begin; i < end; i++) {
-    const size_t first = i / whole * SL_TOKEN_BLOCK,
-                 width = smaller(panels - first, SL_TOKEN_BLOCK), at = i % whole;
+    const size_t first = i / block_rows * SL_TOKEN_BLOCK,
+                 width = smaller(panels - first, SL_TOKEN_BLOCK), at = i % block_rows;
     token_tile(g, at / width * SL_GEMM_ROWS, (first + at % width) * SL_GEMM_COLUMNS);
   }
 }

@@ -84,12 +84,12 @@ struct forward_memory {
 };
 
 template <class Tile>
-static __device__ __forceinline__ void load_tile(const attention_copy<Tile> &how, float *to,
+static __device__ __forceinline__ void load_tile(const attention_copy<Tile> &copy, float *to,
                                                  const float *from, const query_tile &t,
                                                  size_t tile) {
   const size_t first = tile * Tile::cols, end = t.row + t.count;
   if (tile < t.key_tiles)
-    how.load(to, from + first * t.key_step, t.key_step, end - first, Tile::cols);
+    copy.load(to, from + first * t.key_step, t.key_step, end - first, Tile::cols);
   __pipeline_commit();
 }
 
@@ -267,12 +267,12 @@ template <class Tile>
 static __device__ __forceinline__ void walk_keys(forward_rows<Tile> &rows, const forward_problem &a,
                                                  forward_memory<Tile> &memory,
                                                  const attention_place<Tile> &at,
-                                                 const attention_copy<Tile> &how,
+                                                 const attention_copy<Tile> &copy,
                                                  const query_tile &t) {
   float *const values = Tile::both ? memory.values : memory.keys;
   const int tx = lane_of_thread() / 2 % 8,
             warp_row = static_cast<int>(threadIdx.x) / lanes * Tile::warp_size;
-  load_tile(how, memory.keys, t.k, t, 0);
+  load_tile(copy, memory.keys, t.k, t, 0);
 #pragma unroll 1
   for (size_t tile = 0; tile < t.key_tiles; tile++) {
     /* keys of the tile that the warp's first row sees; a warp without a row, or whose last row sees
@@ -285,11 +285,11 @@ static __device__ __forceinline__ void walk_keys(forward_rows<Tile> &rows, const
     clear<Tile>(s);
     __pipeline_wait_prior(0);
     __syncthreads();
-    if (Tile::both) load_tile(how, values, t.v, t, tile);
-    if (works) chunk_scores<Tile>(s, at, how.d, memory.q, memory.keys, a.scale, full, seen);
+    if (Tile::both) load_tile(copy, values, t.v, t, tile);
+    if (works) chunk_scores<Tile>(s, at, copy.d, memory.q, memory.keys, a.scale, full, seen);
     if (!Tile::both) {
       __syncthreads();
-      load_tile(how, values, t.v, t, tile);
+      load_tile(copy, values, t.v, t, tile);
     }
     if (works) {
       float max[Tile::rows_each], sum[Tile::rows_each];
@@ -299,11 +299,11 @@ static __device__ __forceinline__ void walk_keys(forward_rows<Tile> &rows, const
     }
     __pipeline_wait_prior(0);
     if (!SL_PLANTED(attention_no_barrier)) __syncthreads();
-    if (Tile::both) load_tile(how, memory.keys, t.k, t, tile + 1);
-    if (works) weigh(rows, s, b, memory.weights, values, at, how.d, full, end, seen);
+    if (Tile::both) load_tile(copy, memory.keys, t.k, t, tile + 1);
+    if (works) weigh(rows, s, b, memory.weights, values, at, copy.d, full, end, seen);
     if (!Tile::both) {
       __syncthreads();
-      load_tile(how, memory.keys, t.k, t, tile + 1);
+      load_tile(copy, memory.keys, t.k, t, tile + 1);
     }
   }
   __pipeline_wait_prior(0);
@@ -315,9 +315,9 @@ static __global__ void __launch_bounds__(Tile::threads, 1)
   SL_DYNAMIC_SHARED(float4, dynamic); /* for its alignment */
   forward_memory<Tile> &memory = *reinterpret_cast<forward_memory<Tile> *>(dynamic);
   const attention_place<Tile> at;
-  const attention_copy<Tile> how(a.d, a.vector);
-  how.fill(memory.q, Tile::rows), how.fill(memory.keys, Tile::cols);
-  if (Tile::both) how.fill(memory.values, Tile::cols);
+  const attention_copy<Tile> copy(a.d, a.vector);
+  copy.fill(memory.q, Tile::rows), copy.fill(memory.keys, Tile::cols);
+  if (Tile::both) copy.fill(memory.values, Tile::cols);
   const size_t columns = a.n_seq * a.heads;
   for (size_t x = blockIdx.x; x < columns * a.tiles;
        x += gridDim.x) { /* late tiles, which have the most keys, first */
@@ -336,7 +336,7 @@ static __global__ void __launch_bounds__(Tile::threads, 1)
                           a.q + stat * a.d,
                           a.k + kv,
                           a.v + kv};
-    how.load(memory.q, t.q, t.query_step, count, Tile::rows);
+    copy.load(memory.q, t.q, t.query_step, count, Tile::rows);
     forward_rows<Tile> rows;
 #pragma unroll
     for (int m = 0; m < Tile::rows_each; m++) {
@@ -344,7 +344,7 @@ static __global__ void __launch_bounds__(Tile::threads, 1)
 #pragma unroll
       for (int c = 0; c < 4 * Tile::parts; c++) rows.o[m][c] = 0.0f;
     }
-    walk_keys(rows, a, memory, at, how, t);
+    walk_keys(rows, a, memory, at, copy, t);
 #pragma unroll
     for (int m = 0; m < Tile::rows_each; m++) {
       const size_t r = static_cast<size_t>(at.row + 4 * m);
@@ -355,7 +355,7 @@ static __global__ void __launch_bounds__(Tile::threads, 1)
 #pragma unroll
       for (int c = 0; c < 4 * Tile::parts; c++)
         rows.o[m][c] = __fadd_rn(__fmul_rn(inverse, rows.o[m][c]), 0.0f);
-      store_row<Tile>(rows.o, at, how, m, a.o + (t.q - a.q) + r * t.query_step, 1.0f, false);
+      store_row<Tile>(rows.o, at, copy, m, a.o + (t.q - a.q) + r * t.query_step, 1.0f, false);
     }
     __syncthreads();
   }

@@ -65,11 +65,11 @@ template <class Tile, class Memory>
 static __device__ __forceinline__ void load_statistics(Memory &memory, const backward_problem &a,
                                                        size_t at, size_t count) {
   for (int i = static_cast<int>(threadIdx.x); i < Memory::stats; i += Tile::threads) {
-    const bool there = static_cast<size_t>(i) < count;
+    const bool is_present = static_cast<size_t>(i) < count;
     const size_t row = at + static_cast<size_t>(i) * a.heads;
-    memory.row_max[i] = there ? a.row_max[row] : 0.0f;
-    memory.row_scale[i] = there ? a.row_scale[row] : 0.0f;
-    memory.delta[i] = there ? a.delta[row] : 0.0f;
+    memory.row_max[i] = is_present ? a.row_max[row] : 0.0f;
+    memory.row_scale[i] = is_present ? a.row_scale[row] : 0.0f;
+    memory.delta[i] = is_present ? a.delta[row] : 0.0f;
   }
 }
 
@@ -103,12 +103,12 @@ static __device__ __forceinline__ void tile_pairs(backward_memory<Tile, Keys> &m
 template <class Tile, bool Keys>
 static __device__ __forceinline__ void walk(
     const backward_problem &a, backward_memory<Tile, Keys> &memory, const attention_place<Tile> &at,
-    const attention_copy<Tile> &how, const row_pair &pair, size_t own_first, size_t end,
+    const attention_copy<Tile> &copy, const row_pair &pair, size_t own_first, size_t end,
     size_t stat, attention_sums<Tile> &from_ds, attention_sums<Tile> &from_p) {
-  const int d = how.d, own = static_cast<int>(own_first) + at.row;
+  const int d = copy.d, own = static_cast<int>(own_first) + at.row;
   size_t first = Keys ? own_first / Tile::cols * Tile::cols : 0;
-  how.load(memory.walked[0], pair.a + first * pair.step, pair.step, end - first, Tile::cols);
-  how.load(memory.walked[1], pair.b + first * pair.step, pair.step, end - first, Tile::cols);
+  copy.load(memory.walked[0], pair.a + first * pair.step, pair.step, end - first, Tile::cols);
+  copy.load(memory.walked[1], pair.b + first * pair.step, pair.step, end - first, Tile::cols);
 #pragma unroll 1
   for (; first < end; first += Tile::cols) {
     const size_t next = first + Tile::cols;
@@ -127,11 +127,11 @@ static __device__ __forceinline__ void walk(
       __syncthreads();
     }
     if (next < end)
-      how.load(memory.walked[1], pair.b + next * pair.step, pair.step, end - next, Tile::cols);
+      copy.load(memory.walked[1], pair.b + next * pair.step, pair.step, end - next, Tile::cols);
     tile_product(from_ds, at, d, masked, memory.ds, memory.walked[0], window, first);
     __syncthreads();
     if (next < end)
-      how.load(memory.walked[0], pair.a + next * pair.step, pair.step, end - next, Tile::cols);
+      copy.load(memory.walked[0], pair.a + next * pair.step, pair.step, end - next, Tile::cols);
   }
   from_ds.flush();
   if (Keys) from_p.flush();
@@ -142,23 +142,23 @@ template <class Tile>
 static __device__ __forceinline__ void query_tile_grad(const backward_problem &a,
                                                        backward_memory<Tile, false> &memory,
                                                        const attention_place<Tile> &at,
-                                                       const attention_copy<Tile> &how,
+                                                       const attention_copy<Tile> &copy,
                                                        size_t first, size_t n, size_t h,
                                                        size_t row) {
   const size_t count = n - row < Tile::rows ? n - row : Tile::rows,
                stat = (first + row) * a.heads + h, step = a.heads * a.d;
   const size_t kv = (first * a.kv_heads + h / (a.heads / a.kv_heads)) * a.d;
   attention_sums<Tile> sums, none;
-  how.load(memory.own[0], a.q + stat * a.d, step, count, Tile::rows);
-  how.load(memory.own[1], a.d_o + stat * a.d, step, count, Tile::rows);
+  copy.load(memory.own[0], a.q + stat * a.d, step, count, Tile::rows);
+  copy.load(memory.own[1], a.d_o + stat * a.d, step, count, Tile::rows);
   load_statistics<Tile>(memory, a, stat, count);
-  walk<Tile, false>(a, memory, at, how, row_pair{a.k + kv, a.v + kv, a.kv_heads * a.d}, row,
+  walk<Tile, false>(a, memory, at, copy, row_pair{a.k + kv, a.v + kv, a.kv_heads * a.d}, row,
                     row + count, 0, sums, none);
 #pragma unroll
   for (int m = 0; m < Tile::rows_each; m++) {
     const size_t r = static_cast<size_t>(at.row + 4 * m);
     if (r < count)
-      store_row<Tile>(sums.total, at, how, m, a.dq + stat * a.d + r * step, a.scale, true);
+      store_row<Tile>(sums.total, at, copy, m, a.dq + stat * a.d + r * step, a.scale, true);
   }
 }
 
@@ -168,18 +168,18 @@ template <class Tile>
 static __device__ __forceinline__ void key_tile_grad(const backward_problem &a,
                                                      backward_memory<Tile, true> &memory,
                                                      const attention_place<Tile> &at,
-                                                     const attention_copy<Tile> &how, size_t first,
+                                                     const attention_copy<Tile> &copy, size_t first,
                                                      size_t n, size_t g, size_t row) {
   const size_t count = n - row < Tile::rows ? n - row : Tile::rows, group = a.heads / a.kv_heads,
                step = a.kv_heads * a.d;
   const size_t own = ((first + row) * a.kv_heads + g) * a.d;
   attention_sums<Tile> dk, dv;
-  how.load(memory.own[0], a.k + own, step, count, Tile::rows);
-  how.load(memory.own[1], a.v + own, step, count, Tile::rows);
+  copy.load(memory.own[0], a.k + own, step, count, Tile::rows);
+  copy.load(memory.own[1], a.v + own, step, count, Tile::rows);
   for (size_t i = 0; i < group; i++) {
     const size_t h = g * group + (SL_PLANTED(attention_heads_swapped) ? group - 1 - i : i),
                  stat = first * a.heads + h;
-    walk<Tile, true>(a, memory, at, how,
+    walk<Tile, true>(a, memory, at, copy,
                      row_pair{a.q + stat * a.d, a.d_o + stat * a.d, a.heads * a.d}, row, n, stat,
                      dk, dv);
   }
@@ -187,8 +187,8 @@ static __device__ __forceinline__ void key_tile_grad(const backward_problem &a,
   for (int m = 0; m < Tile::rows_each; m++) {
     const size_t r = static_cast<size_t>(at.row + 4 * m);
     if (r >= count) continue;
-    store_row<Tile>(dk.total, at, how, m, a.dk + own + r * step, a.scale, true);
-    store_row<Tile>(dv.total, at, how, m, a.dv + own + r * step, 1.0f, false);
+    store_row<Tile>(dk.total, at, copy, m, a.dk + own + r * step, a.scale, true);
+    store_row<Tile>(dv.total, at, copy, m, a.dv + own + r * step, 1.0f, false);
   }
 }
 
@@ -199,9 +199,9 @@ static __global__ void __launch_bounds__(Tile::threads, 1)
   typedef backward_memory<Tile, Keys> memory_type;
   memory_type &memory = *reinterpret_cast<memory_type *>(dynamic);
   const attention_place<Tile> at;
-  const attention_copy<Tile> how(a.d, a.vector);
+  const attention_copy<Tile> copy(a.d, a.vector);
   for (int i = 0; i < 2; i++)
-    how.fill(memory.own[i], Tile::rows), how.fill(memory.walked[i], Tile::cols);
+    copy.fill(memory.own[i], Tile::rows), copy.fill(memory.walked[i], Tile::cols);
   const size_t heads = Keys ? a.kv_heads : a.heads, columns = a.n_seq * heads;
   for (size_t x = blockIdx.x; x < columns * a.tiles;
        x += gridDim.x) { /* tiles with the most pairs first */
@@ -210,9 +210,9 @@ static __global__ void __launch_bounds__(Tile::threads, 1)
     const size_t first = a.seq[s], n = a.seq[s + 1] - first;
     if (row >= n) continue;
     if constexpr (Keys)
-      key_tile_grad<Tile>(a, memory, at, how, first, n, x % heads, row);
+      key_tile_grad<Tile>(a, memory, at, copy, first, n, x % heads, row);
     else
-      query_tile_grad<Tile>(a, memory, at, how, first, n, x % heads, row);
+      query_tile_grad<Tile>(a, memory, at, copy, first, n, x % heads, row);
     __syncthreads();
   }
 }

@@ -332,9 +332,9 @@ static __device__ __forceinline__ void make_joints(decode_joints<Threads> &joint
                                                    const float *maxima, const float *sums,
                                                    size_t n) {
   const int thread = static_cast<int>(threadIdx.x), lane = lane_of_thread(), warp = thread / lanes;
-  const bool there = threadIdx.x < n;
-  const float m = there ? maxima[thread] : -INFINITY;
-  joints.sum[thread] = there ? sums[thread] : 0.0f;
+  const bool is_present = threadIdx.x < n;
+  const float m = is_present ? maxima[thread] : -INFINITY;
+  joints.sum[thread] = is_present ? sums[thread] : 0.0f;
   float joined = m, before = max;
   for (int h = 1; h < lanes; h *= 2) {
     const float other = __shfl_up_sync(all_lanes, joined, h);

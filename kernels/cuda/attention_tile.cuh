@@ -284,7 +284,7 @@ static __device__ __forceinline__ void tile_product(attention_sums<Tile> &sums,
 template <class Tile>
 static __device__ __forceinline__ void store_row(
     const float (&sums)[Tile::rows_each][4 * Tile::parts], const attention_place<Tile> &at,
-    const attention_copy<Tile> &how, int m, float *y, float factor, bool scaled) {
+    const attention_copy<Tile> &copy, int m, float *y, float factor, bool scaled) {
 #pragma unroll
   for (int f = 0; f < Tile::parts; f++) {
     const int c = at.component + f * lanes;
@@ -292,12 +292,12 @@ static __device__ __forceinline__ void store_row(
 #pragma unroll
     for (int e = 0; e < 4; e++)
       x[e] = scaled ? __fmul_rn(factor, sums[m][4 * f + e]) : sums[m][4 * f + e];
-    if (how.vector && c < how.d)
+    if (copy.vector && c < copy.d)
       SL_STORE(reinterpret_cast<float4 *>(y + c), make_float4(x[0], x[1], x[2], x[3]));
-    if (how.vector) continue;
+    if (copy.vector) continue;
 #pragma unroll
     for (int e = 0; e < 4; e++)
-      if (c + e < how.d) y[c + e] = x[e];
+      if (c + e < copy.d) y[c + e] = x[e];
   }
 }
 

@@ -51,10 +51,10 @@ static __global__ void __launch_bounds__(digest_threads)
     digest_kernel(uint64_t *digest, unsigned long long *parts, const float *x, size_t n,
                   int vector) {
   half_sums s = {0, 0};
-  each4(n, vector, [&](size_t i, bool whole) {
-    const four f = load4(x, i, n, whole);
+  each4(n, vector, [&](size_t i, bool aligned) {
+    const four f = load4(x, i, n, aligned);
     for (size_t k = 0; k < 4; k++)
-      if (whole || (!SL_PLANTED(digest_tail) && i + k < n)) add_element(s, i + k, f.v[k]);
+      if (aligned || (!SL_PLANTED(digest_tail) && i + k < n)) add_element(s, i + k, f.v[k]);
   });
   s = block_halves(s);
   if (threadIdx.x) return;

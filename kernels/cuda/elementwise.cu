@@ -9,30 +9,31 @@ using namespace sl;
 
 static __global__ void residual_add_kernel(float *y, const float *a, const float *b, size_t n,
                                            int vector) {
-  each4(n, vector, [=](size_t i, bool whole) {
-    four s = load4(a, i, n, whole);
-    const four t = load4(b, i, n, whole);
+  each4(n, vector, [=](size_t i, bool aligned) {
+    four s = load4(a, i, n, aligned);
+    const four t = load4(b, i, n, aligned);
     for (int k = 0; k < 4; k++) s.v[k] = __fadd_rn(s.v[k], t.v[k]);
-    store4(y, i, n, whole, s);
+    store4(y, i, n, aligned, s);
   });
 }
 
 static __global__ void swiglu_forward_kernel(float *y, const float *gate, const float *up, size_t n,
                                              int vector) {
-  each4(n, vector, [=](size_t i, bool whole) {
-    const four g = load4(gate, i, n, whole), u = load4(up, i, n, whole);
+  each4(n, vector, [=](size_t i, bool aligned) {
+    const four g = load4(gate, i, n, aligned), u = load4(up, i, n, aligned);
     four r;
     for (int k = 0; k < 4; k++)
       r.v[k] = __fmul_rn(__fmul_rn(g.v[k], sl_fn_sigmoid(g.v[k])), u.v[k]);
-    store4(y, i, n, whole, r);
+    store4(y, i, n, aligned, r);
   });
 }
 
 static __global__ void swiglu_backward_kernel(float *dgate, float *dup, const float *dy,
                                               const float *gate, const float *up, size_t n,
                                               int vector) {
-  each4(n, vector, [=](size_t i, bool whole) {
-    const four d = load4(dy, i, n, whole), g = load4(gate, i, n, whole), u = load4(up, i, n, whole);
+  each4(n, vector, [=](size_t i, bool aligned) {
+    const four d = load4(dy, i, n, aligned), g = load4(gate, i, n, aligned),
+               u = load4(up, i, n, aligned);
     four to_gate, to_up;
     for (int k = 0; k < 4; k++) {
       const float s = sl_fn_sigmoid(g.v[k]);
@@ -40,8 +41,8 @@ static __global__ void swiglu_backward_kernel(float *dgate, float *dup, const fl
       to_gate.v[k] = __fmul_rn(__fmul_rn(d.v[k], u.v[k]),
                                __fmul_rn(s, __fmaf_rn(g.v[k], __fadd_rn(1.0f, -s), 1.0f)));
     }
-    store4(dup, i, n, whole, to_up);
-    store4(dgate, i, n, whole, to_gate);
+    store4(dup, i, n, aligned, to_up);
+    store4(dgate, i, n, aligned, to_gate);
   });
 }
 

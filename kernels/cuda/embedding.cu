@@ -17,8 +17,8 @@ static __global__ void embedding_forward_kernel(float *y, const float *table, co
       continue;
     }
     for (size_t c = 4 * static_cast<size_t>(threadIdx.x); c < d; c += 4 * blockDim.x) {
-      const bool whole = vector && c + 4 <= d;
-      store4(y + row * d, c, d, whole, load4(table + id * d, c, d, whole));
+      const bool aligned = vector && c + 4 <= d;
+      store4(y + row * d, c, d, aligned, load4(table + id * d, c, d, aligned));
     }
   }
 }

@@ -58,11 +58,11 @@ static double split_waves(const tile_cost &t, size_t processors, size_t blocks) 
          static_cast<double>(blocks * t.m * t.n) * (8 / 2300.0) + 6e3;
 }
 
-/* Tiles [0, whole) have a block each for all chunks; of the others each chunk has its own, `pass`
+/* Tiles [0, unsplit) have a block each for all chunks; of the others each chunk has its own, `pass`
  * chunks a launch. */
 struct gemm_plan {
   tile_choice tile;
-  size_t whole, pass, floats; /* floats: of scratch */
+  size_t unsplit, pass, floats; /* floats: of scratch */
   double clocks;
 };
 
@@ -132,20 +132,20 @@ template <typename T, bool AK, bool BK, int Vec>
 static void launch_tile(sl_context *ctx, const gemm_product &p, float *scratch,
                         const gemm_plan &plan) {
   const unsigned tiles = static_cast<unsigned>(parts_of(p.m, T::BM) * parts_of(p.n, T::BN)),
-                 whole = static_cast<unsigned>(plan.whole);
+                 unsplit = static_cast<unsigned>(plan.unsplit);
   const cudaStream_t stream = ctx->device->stream;
-  if (whole)
-    SL_LAUNCH((gemm_kernel<T, AK, BK, Vec, false>), whole, T::threads, 0, stream, p, nullptr, 0, 0,
-              p.n_chunks);
-  for (unsigned c = 0; whole < tiles && c < p.n_chunks; c += static_cast<unsigned>(plan.pass)) {
+  if (unsplit)
+    SL_LAUNCH((gemm_kernel<T, AK, BK, Vec, false>), unsplit, T::threads, 0, stream, p, nullptr, 0,
+              0, p.n_chunks);
+  for (unsigned c = 0; unsplit < tiles && c < p.n_chunks; c += static_cast<unsigned>(plan.pass)) {
     const unsigned left = p.n_chunks - c,
                    chunks = left < plan.pass ? left : static_cast<unsigned>(plan.pass);
-    const dim3 split(tiles - whole, chunks);
-    const size_t results = static_cast<size_t>(tiles - whole) * T::BM * T::BN;
-    SL_LAUNCH((gemm_kernel<T, AK, BK, Vec, true>), split, T::threads, 0, stream, p, scratch, whole,
-              c, c + chunks);
-    SL_LAUNCH(combine_kernel<T>, blocks_for(results, 256), 256, 0, stream, p, scratch, whole,
-              static_cast<size_t>(tiles - whole), chunks, p.accumulate || c > 0, left == chunks);
+    const dim3 split(tiles - unsplit, chunks);
+    const size_t results = static_cast<size_t>(tiles - unsplit) * T::BM * T::BN;
+    SL_LAUNCH((gemm_kernel<T, AK, BK, Vec, true>), split, T::threads, 0, stream, p, scratch,
+              unsplit, c, c + chunks);
+    SL_LAUNCH(combine_kernel<T>, blocks_for(results, 256), 256, 0, stream, p, scratch, unsplit,
+              static_cast<size_t>(tiles - unsplit), chunks, p.accumulate || c > 0, left == chunks);
   }
 }
 

@@ -57,12 +57,13 @@ static __device__ __forceinline__ void store(float *to, const float *from) {
     *to = *from;
 }
 
-/* Starts a copy of Bytes to shared memory, or of zeros where the source is not `there`. */
+/* Starts a copy of Bytes to shared memory, or of zeros where the source is not present. */
 template <int Bytes>
-static __device__ __forceinline__ void copy_async(float *shared, const float *global, bool there) {
+static __device__ __forceinline__ void copy_async(float *shared, const float *global,
+                                                  bool is_present) {
 #ifdef __CUDACC__
   const unsigned to = static_cast<unsigned>(__cvta_generic_to_shared(shared)),
-                 bytes = there ? Bytes : 0;
+                 bytes = is_present ? Bytes : 0;
   if constexpr (Bytes == 16)
     asm volatile("cp.async.cg.shared.global [%0], [%1], 16, %2;" ::"r"(to), "l"(global), "r"(bytes)
                  : "memory");
@@ -70,7 +71,7 @@ static __device__ __forceinline__ void copy_async(float *shared, const float *gl
     asm volatile("cp.async.ca.shared.global [%0], [%1], 4, %2;" ::"r"(to), "l"(global), "r"(bytes)
                  : "memory");
 #else
-  if (there) {
+  if (is_present) {
     __pipeline_memcpy_async(shared, global, Bytes);
     return;
   }

@@ -19,24 +19,25 @@ static __global__ void find_rows_kernel(head_rows rows, head_gather g, const uin
   const size_t lane = static_cast<size_t>(lane_of_thread());
   uint32_t found = 0;
   for (size_t r0 = lane; r0 - lane < g.n; r0 += at_once * lanes) {
-    uint8_t there[at_once];
+    uint8_t is_unmasked[at_once];
     uint32_t target[at_once];
 #pragma unroll
     for (int k = 0; k < at_once; k++)
-      there[k] = r0 + static_cast<size_t>(k * lanes) < g.n
-                     ? g.mask[g.first + r0 + static_cast<size_t>(k * lanes)]
-                     : 0;
+      is_unmasked[k] = r0 + static_cast<size_t>(k * lanes) < g.n
+                           ? g.mask[g.first + r0 + static_cast<size_t>(k * lanes)]
+                           : 0;
 #pragma unroll
     for (int k = 0; k < at_once; k++)
-      target[k] = there[k] ? g.target[g.first + r0 + static_cast<size_t>(k * lanes)] : 0;
+      target[k] = is_unmasked[k] ? g.target[g.first + r0 + static_cast<size_t>(k * lanes)] : 0;
 #pragma unroll
     for (int k = 0; k < at_once; k++) {
       const size_t r = r0 + static_cast<size_t>(k * lanes);
-      const uint32_t votes = __ballot_sync(all_lanes, there[k] != 0),
+      const uint32_t votes = __ballot_sync(all_lanes, is_unmasked[k] != 0),
                      at = found + static_cast<uint32_t>(__popc(votes & ((1u << lane) - 1)));
       if (r < g.n) rows.before[r] = at;
-      if (there[k]) rows.row[at] = static_cast<uint32_t>(r);
-      if (there[k] && target[k] >= g.vocab) leave_fault(faults, g.kernel, SL_FAULT_id, g.first + r);
+      if (is_unmasked[k]) rows.row[at] = static_cast<uint32_t>(r);
+      if (is_unmasked[k] && target[k] >= g.vocab)
+        leave_fault(faults, g.kernel, SL_FAULT_id, g.first + r);
       found += static_cast<uint32_t>(__popc(votes));
     }
   }

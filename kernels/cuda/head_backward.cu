@@ -46,9 +46,9 @@ static __global__ void logit_grads_kernel(head_rows rows, const head_row_grad *g
                  all = *rows.used * quads; /* below 2^26: the workspace's size */
   for (size_t at = thread_of_grid(); at < all; at += threads_of_grid()) {
     const uint32_t i = static_cast<uint32_t>(at) / quads, c = static_cast<uint32_t>(at) % quads * 4;
-    const bool whole = c + 4 <= n;
+    const bool aligned = c + 4 <= n;
     float *row = rows.logits + i * ld;
-    four z = load4(row, c, n, whole);
+    four z = load4(row, c, n, aligned);
     const head_row_grad r = grads[i];
 #pragma unroll
     for (uint32_t k = 0; k < 4; k++) {
@@ -59,7 +59,7 @@ static __global__ void logit_grads_kernel(head_rows rows, const head_row_grad *g
         q = __fmaf_rn(-__fmul_rn(r.dentropy, p), __fadd_rn(__fadd_rn(y, -r.log_sum), r.entropy), q);
       z.v[k] = __fmul_rn(q, inv_temperature);
     }
-    store4(row, c, n, whole, z);
+    store4(row, c, n, aligned, z);
   }
 }
 

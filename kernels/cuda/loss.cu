@@ -199,9 +199,9 @@ static __device__ void refuse_sequence(const loss_problem &a, size_t s) {
 }
 
 /* The log-ratio of token i: of the whole sequence, or its own. */
-static __device__ __forceinline__ log_ratio ratio_of(const loss_problem &a, log_ratio whole,
+static __device__ __forceinline__ log_ratio ratio_of(const loss_problem &a, log_ratio of_sequence,
                                                      size_t i) {
-  if (a.level == SL_LEVEL_SEQUENCE) return whole;
+  if (a.level == SL_LEVEL_SEQUENCE) return of_sequence;
   return clamp_ratio(__fadd_rn(a.batch.logp_new[i], -a.batch.logp_old[i]));
 }
 
@@ -210,12 +210,12 @@ template <int Threads>
 static __global__ void __launch_bounds__(Threads) gated_loss_ratios(loss_problem a) {
   for (size_t s = blockIdx.x; s < a.batch.n_seq; s += gridDim.x) {
     const size_t lo = a.seq[s], hi = a.seq[s + 1];
-    log_ratio whole = {0.0f, false};
+    log_ratio of_sequence = {0.0f, false};
     if (a.level == SL_LEVEL_SEQUENCE)
-      whole = clamp_ratio(sequence_log_ratio<Threads>(a.batch, lo, hi));
+      of_sequence = clamp_ratio(sequence_log_ratio<Threads>(a.batch, lo, hi));
     for (size_t i = lo + threadIdx.x; i < hi; i += Threads) {
       float r = 0.0f;
-      if (a.batch.mask[i]) r = sl_fn_exp(ratio_of(a, whole, i).x);
+      if (a.batch.mask[i]) r = sl_fn_exp(ratio_of(a, of_sequence, i).x);
       a.ratio[i] = a.batch.advantage[s] > 0.0f ? r : -r;
     }
   }
@@ -225,11 +225,11 @@ static __global__ void __launch_bounds__(Threads) gated_loss_ratios(loss_problem
  */
 template <int Pitch>
 static __device__ __forceinline__ void token_loss(const loss_problem &a, size_t s, size_t i,
-                                                  log_ratio whole, double (*term)[Pitch],
+                                                  log_ratio of_sequence, double (*term)[Pitch],
                                                   token_counts &n) {
   const double c = a.batch.coefficient[s], ac = static_cast<double>(a.batch.advantage[s]) * c;
   const float gradient = static_cast<float>(-ac);
-  const log_ratio x = ratio_of(a, whole, i);
+  const log_ratio x = ratio_of(a, of_sequence, i);
   const float r = sl_fn_exp(x.x);
   const gate_value g = gate_of(a, a.batch.advantage[s] > 0.0f, r, i);
   const float effective = __fmul_rn(g.w, r), y = __fadd_rn(r, -1.0f);
@@ -295,17 +295,17 @@ static __global__ void __launch_bounds__(Threads) gated_loss_sequences(loss_prob
   for (size_t s = blockIdx.x; s < a.batch.n_seq; s += gridDim.x) {
     const size_t lo = a.seq[s], hi = a.seq[s + 1];
     token_counts n = {0, 0, 0, 0, 0.0f};
-    log_ratio whole = {0.0f, false};
+    log_ratio of_sequence = {0.0f, false};
     double chain = 0.0;
     if (thread == 0) refuse_sequence(a, s);
     if (thread < 5) count[thread] = 0;
     if (a.level == SL_LEVEL_SEQUENCE)
-      whole = clamp_ratio(sequence_log_ratio<Threads>(a.batch, lo, hi));
+      of_sequence = clamp_ratio(sequence_log_ratio<Threads>(a.batch, lo, hi));
     for (size_t first = lo; first < hi; first += Threads) {
       const size_t i = first + thread, left = hi - first < Threads ? hi - first : Threads;
       if (i < hi && a.batch.mask[i]) {
         refuse_token(a, i);
-        token_loss(a, s, i, whole, term, n);
+        token_loss(a, s, i, of_sequence, term, n);
       } else {
         for (int k = 0; k < CHAINS; k++) term[k][thread] = 0.0;
         if (i < hi) a.d[i] = a.e[i] = 0.0f;

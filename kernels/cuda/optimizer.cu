@@ -11,30 +11,30 @@ static __device__ __forceinline__ bool finite(float x) { return fabsf(x) < HUGE_
 
 /* One element; g is finite. */
 static __device__ __forceinline__ void update(float &p, float &m, float &v, float g,
-                                              const sl_adamw &how) {
-  const float floor = 0x1p-100f, gi = __fmul_rn(g, how.grad_scale);
-  m = __fmaf_rn(how.b1, m, __fmul_rn(how.one_b1, gi));
-  v = __fmaf_rn(how.b2, v, __fmul_rn(__fmul_rn(how.one_b2, gi), gi));
+                                              const sl_adamw &step) {
+  const float floor = 0x1p-100f, gi = __fmul_rn(g, step.grad_scale);
+  m = __fmaf_rn(step.b1, m, __fmul_rn(step.one_b1, gi));
+  v = __fmaf_rn(step.b2, v, __fmul_rn(__fmul_rn(step.one_b2, gi), gi));
   m = fabsf(m) < floor ? 0.0f : m;
   v = v < floor ? 0.0f : v;
   const float u =
-      __fdiv_rn(__fmul_rn(m, how.c1), __fadd_rn(__fsqrt_rn(__fmul_rn(v, how.c2)), how.eps));
-  p = __fmaf_rn(-how.lr, u, __fmul_rn(p, how.decay));
+      __fdiv_rn(__fmul_rn(m, step.c1), __fadd_rn(__fsqrt_rn(__fmul_rn(v, step.c2)), step.eps));
+  p = __fmaf_rn(-step.lr, u, __fmul_rn(p, step.decay));
 }
 
-static __global__ void adamw_kernel(float *p, float *m, float *v, const float *g, sl_adamw how,
+static __global__ void adamw_kernel(float *p, float *m, float *v, const float *g, sl_adamw step,
                                     size_t n, int vector, unsigned long long *faults) {
-  each4(n, vector, [=](size_t i, bool whole) {
-    four a = load4(p, i, n, whole), b = load4(m, i, n, whole), c = load4(v, i, n, whole);
-    const four gradient = load4(g, i, n, whole);
+  each4(n, vector, [=](size_t i, bool aligned) {
+    four a = load4(p, i, n, aligned), b = load4(m, i, n, aligned), c = load4(v, i, n, aligned);
+    const four gradient = load4(g, i, n, aligned);
     for (int k = 0; k < 4; k++)
       if (finite(gradient.v[k]))
-        update(a.v[k], b.v[k], c.v[k], gradient.v[k], how);
+        update(a.v[k], b.v[k], c.v[k], gradient.v[k], step);
       else
         leave_fault(faults, SL_KERNEL_adamw_step, SL_FAULT_element, i + static_cast<size_t>(k));
-    store4(p, i, n, whole, a);
-    store4(m, i, n, whole, b);
-    store4(v, i, n, whole, c);
+    store4(p, i, n, aligned, a);
+    store4(m, i, n, aligned, b);
+    store4(v, i, n, aligned, c);
   });
 }
 
@@ -88,12 +88,12 @@ static void sum_levels(sl_context *ctx, double *sum, double *list, double *other
 }
 
 sl_status SL_DEVICE_NAME(adamw_step)(sl_context *ctx, float *p, float *m, float *v, const float *g,
-                                     const sl_adamw *how, size_t n) {
+                                     const sl_adamw *step, size_t n) {
   const unsigned threads = 256;
   const int vector = vectors(p, m, v, g);
   if (n)
     SL_LAUNCH(adamw_kernel, blocks_for(n, 4 * threads), threads, 0, ctx->device->stream, p, m, v, g,
-              *how, n, vector, ctx->device->faults);
+              *step, n, vector, ctx->device->faults);
   return sl_device_status(ctx, "adamw_step");
 }
 

@@ -18,19 +18,19 @@ static __global__ void rope_kernel(float *x, const uint32_t *position, const flo
     for (unsigned i = threadIdx.x; i < heads * quads; i += blockDim.x) {
       const unsigned c = i % quads * 4;
       float *at = row + (i / quads) * (2 * half);
-      const bool whole = vector && c + 4 <= half;
-      four a = load4(at, c, half, whole),
-           b = load4(at + half, c, half, whole); /* while the position is on its way */
+      const bool aligned = vector && c + 4 <= half;
+      four a = load4(at, c, half, aligned),
+           b = load4(at + half, c, half, aligned); /* while the position is on its way */
       if (p >= SL_ROPE_POSITIONS) break;
-      const four cosine = load4(cos_table + p * half, c, half, whole),
-                 sine = load4(sin_table + p * half, c, half, whole);
+      const four cosine = load4(cos_table + p * half, c, half, aligned),
+                 sine = load4(sin_table + p * half, c, half, aligned);
       for (int k = 0; k < 4; k++) {
         const float u = a.v[k], v = b.v[k], s = back ? -sine.v[k] : sine.v[k];
         a.v[k] = __fmaf_rn(-v, s, __fmul_rn(u, cosine.v[k]));
         b.v[k] = __fmaf_rn(u, s, __fmul_rn(v, cosine.v[k]));
       }
-      store4(at, c, half, whole, a);
-      store4(at + half, c, half, whole, b);
+      store4(at, c, half, aligned, a);
+      store4(at + half, c, half, aligned, b);
     }
     if (p >= SL_ROPE_POSITIONS && threadIdx.x == 0)
       leave_fault(faults, back ? SL_KERNEL_rope_backward : SL_KERNEL_rope_forward,

@@ -28,10 +28,10 @@ struct sample_problem {
   const float *logits;
   const uint32_t *sequence, *position;
   size_t b, vocab, chunks;
-  sl_sampling how;
+  sl_sampling sampling;
   float inv_temperature;
   float *chunk_max, *chunk_sum, *chunk_moment; /* (b, chunks): m, l, u of spec N3.9 */
-  whole *chunk_weight;                         /* (b, chunks) */
+  u64 *chunk_weight;                           /* (b, chunks) */
   sample_row *row;
   float *weight; /* (b, vocab), whole numbers; only where top-k or top-p is on */
   unsigned long long *faults;
@@ -51,12 +51,12 @@ struct kept_weights {
 /* How much of it is wanted: `count` weights or, where that is 0, the shortest prefix that weighs
  * `need`. */
 struct demand {
-  whole count;
+  u64 count;
   double need;
-  __device__ bool met_by(whole amount) const {
+  __device__ bool met_by(u64 amount) const {
     return count ? amount >= count : static_cast<double>(amount) >= need;
   }
-  __device__ whole amount_of(float weight) const { return count ? 1 : static_cast<whole>(weight); }
+  __device__ u64 amount_of(float weight) const { return count ? 1 : static_cast<u64>(weight); }
 };
 
 }  // namespace
@@ -138,13 +138,13 @@ static __global__ void __launch_bounds__(128) sample_weights(sample_problem a) {
     const size_t row = x / a.chunks, begin = x % a.chunks * sum_chunk, lane = threadIdx.x % lanes;
     const size_t end = begin + sum_chunk < a.vocab ? begin + sum_chunk : a.vocab;
     const float max = a.row[row].max;
-    whole sum = 0;
+    u64 sum = 0;
     strided(
         begin + lane, end, [&](size_t v) { return a.logits[row * a.vocab + v]; },
         [&](size_t v, float logit) {
           const float w = weight_of(a, logit, max);
           if (a.weight) a.weight[row * a.vocab + v] = w;
-          sum += static_cast<whole>(w);
+          sum += static_cast<u64>(w);
         });
     sum = warp_total(sum);
     if (lane == 0) a.chunk_weight[x] = sum;
@@ -157,9 +157,9 @@ static __global__ void __launch_bounds__(128) sample_weights(sample_problem a) {
 template <int Threads>
 static __device__ __forceinline__ void find_digit(const float *weight, size_t vocab,
                                                   const kept_weights &kept, const demand &want,
-                                                  int shift, uint32_t &edge, whole &above) {
-  SL_SHARED(whole, amount, [256]);
-  SL_SHARED(whole, result, [2]);
+                                                  int shift, uint32_t &edge, u64 &above) {
+  SL_SHARED(u64, amount, [256]);
+  SL_SHARED(u64, result, [2]);
   for (size_t i = threadIdx.x; i < 256; i += Threads) amount[i] = 0;
   __syncthreads();
   for (size_t v = threadIdx.x; v < vocab; v += Threads) {
@@ -173,9 +173,9 @@ static __device__ __forceinline__ void find_digit(const float *weight, size_t vo
   __syncthreads();
   if (threadIdx.x == 0) {
     int digit = 255;
-    whole sum = above;
+    u64 sum = above;
     while (digit > 0 && !want.met_by(sum + amount[digit])) sum += amount[digit--];
-    result[0] = static_cast<whole>(digit), result[1] = sum;
+    result[0] = static_cast<u64>(digit), result[1] = sum;
   }
   __syncthreads();
   edge = edge << 8 | static_cast<uint32_t>(result[0]), above = result[1];
@@ -184,11 +184,11 @@ static __device__ __forceinline__ void find_digit(const float *weight, size_t vo
 
 /* How many weights at the edge a demand takes, with `above` from those over it: the smallest number
  * that meets it, at most `equals`. */
-static __device__ __forceinline__ whole equals_taken(const demand &want, whole above, whole each,
-                                                     whole equals) {
-  whole low = 0, high = equals;
+static __device__ __forceinline__ u64 equals_taken(const demand &want, u64 above, u64 each,
+                                                   u64 equals) {
+  u64 low = 0, high = equals;
   while (low < high) {
-    const whole middle = low + (high - low) / 2;
+    const u64 middle = low + (high - low) / 2;
     if (want.met_by(above + middle * each))
       high = middle;
     else
@@ -204,29 +204,29 @@ static __device__ __forceinline__ kept_weights keep_prefix(const float *weight, 
                                                            const kept_weights &kept,
                                                            const demand &want) {
   uint32_t edge = 0;
-  whole above = 0, equals = 0;
+  u64 above = 0, equals = 0;
   for (int shift = 24; shift >= 0; shift -= 8)
     find_digit<Threads>(weight, vocab, kept, want, shift, edge, above);
   if (edge == 0) return kept;
-  const auto at_edge = [&](size_t v) -> whole {
+  const auto at_edge = [&](size_t v) -> u64 {
     return __float_as_uint(weight[v]) == edge && kept.holds(weight[v], v);
   };
   for (size_t v = threadIdx.x; v < vocab; v += Threads) equals += at_edge(v);
   equals = block_total<Threads>(equals);
-  const whole taken = equals_taken(want, above, want.amount_of(__uint_as_float(edge)), equals);
+  const u64 taken = equals_taken(want, above, want.amount_of(__uint_as_float(edge)), equals);
   return kept_weights{edge, find_item<Threads, Each>(vocab, taken - 1, at_edge).index + 1};
 }
 
 /* Sums of the kept weights of each chunk, a warp a chunk; returns the row's. */
 template <int Threads>
-static __device__ __forceinline__ whole kept_sums(whole *chunk_weight, const float *weight,
-                                                  size_t vocab, const kept_weights &kept) {
-  whole total = 0;
+static __device__ __forceinline__ u64 kept_sums(u64 *chunk_weight, const float *weight,
+                                                size_t vocab, const kept_weights &kept) {
+  u64 total = 0;
   for (size_t c = threadIdx.x / lanes; c * sum_chunk < vocab; c += Threads / lanes) {
     const size_t end = (c + 1) * sum_chunk < vocab ? (c + 1) * sum_chunk : vocab;
-    whole sum = 0;
+    u64 sum = 0;
     for (size_t v = c * sum_chunk + threadIdx.x % lanes; v < end; v += lanes)
-      if (kept.holds(weight[v], v)) sum += static_cast<whole>(weight[v]);
+      if (kept.holds(weight[v], v)) sum += static_cast<u64>(weight[v]);
     total += sum;
     sum = warp_total(sum);
     if (lane_of_thread() == 0) chunk_weight[c] = sum;
@@ -238,12 +238,12 @@ template <int Threads, int Each>
 static __device__ __forceinline__ kept_weights truncate(const sample_problem &a, size_t row) {
   const float *const weight = a.weight + row * a.vocab;
   kept_weights kept = {0, a.vocab};
-  if (a.how.top_k && a.how.top_k < a.vocab)
-    kept = keep_prefix<Threads, Each>(weight, a.vocab, kept, demand{a.how.top_k, 0.0});
-  whole total = kept_sums<Threads>(a.chunk_weight + row * a.chunks, weight, a.vocab, kept);
-  if (a.how.top_p < 1.0) {
+  if (a.sampling.top_k && a.sampling.top_k < a.vocab)
+    kept = keep_prefix<Threads, Each>(weight, a.vocab, kept, demand{a.sampling.top_k, 0.0});
+  u64 total = kept_sums<Threads>(a.chunk_weight + row * a.chunks, weight, a.vocab, kept);
+  if (a.sampling.top_p < 1.0) {
     kept = keep_prefix<Threads, Each>(
-        weight, a.vocab, kept, demand{0, -floor(-(a.how.top_p * static_cast<double>(total)))});
+        weight, a.vocab, kept, demand{0, -floor(-(a.sampling.top_p * static_cast<double>(total)))});
     kept_sums<Threads>(a.chunk_weight + row * a.chunks, weight, a.vocab, kept);
   }
   return kept;
@@ -255,23 +255,23 @@ template <int Threads, int Each>
 static __device__ __forceinline__ size_t draw(const sample_problem &a, size_t row) {
   kept_weights kept = {0, a.vocab};
   if (a.weight) kept = truncate<Threads, Each>(a, row);
-  const whole *const chunk_weight = a.chunk_weight + row * a.chunks;
-  whole total = 0;
+  const u64 *const chunk_weight = a.chunk_weight + row * a.chunks;
+  u64 total = 0;
   for (size_t c = threadIdx.x; c < a.chunks; c += Threads) total += chunk_weight[c];
   total = block_total<Threads>(total);
-  const whole u = sl_philox_u64(a.how.seed, a.position[row], a.sequence[row], a.how.step,
-                                SL_RANDOM_SAMPLING),
-              x = __umul64hi(u, total);
+  const u64 u = sl_philox_u64(a.sampling.seed, a.position[row], a.sequence[row], a.sampling.step,
+                              SL_RANDOM_SAMPLING),
+            x = __umul64hi(u, total);
   const crossing chunk =
       find_item<Threads, 1>(a.chunks, x, [&](size_t c) { return chunk_weight[c]; });
   const size_t begin = chunk.index * sum_chunk,
                n = a.vocab - begin < sum_chunk ? a.vocab - begin : sum_chunk;
   const float max = a.row[row].max;
-  return begin + find_item<Threads, Each>(n, x - chunk.before, [&](size_t i) -> whole {
+  return begin + find_item<Threads, Each>(n, x - chunk.before, [&](size_t i) -> u64 {
                    const size_t v = begin + i;
                    const float w = a.weight ? a.weight[row * a.vocab + v]
                                             : weight_of(a, a.logits[row * a.vocab + v], max);
-                   return kept.holds(w, v) ? static_cast<whole>(w) : 0;
+                   return kept.holds(w, v) ? static_cast<u64>(w) : 0;
                  }).index;
 }
 
@@ -279,12 +279,12 @@ static __device__ __forceinline__ size_t draw(const sample_problem &a, size_t ro
 template <int Threads, int Each>
 static __device__ __forceinline__ size_t greedy(const sample_problem &a, size_t row) {
   const float max = a.row[row].max;
-  const size_t chunk = find_item<Threads, 1>(a.chunks, 0, [&](size_t c) -> whole {
+  const size_t chunk = find_item<Threads, 1>(a.chunks, 0, [&](size_t c) -> u64 {
                          return a.chunk_max[row * a.chunks + c] == max;
                        }).index;
   const size_t begin = chunk * sum_chunk,
                n = a.vocab - begin < sum_chunk ? a.vocab - begin : sum_chunk;
-  return begin + find_item<Threads, Each>(n, 0, [&](size_t i) -> whole {
+  return begin + find_item<Threads, Each>(n, 0, [&](size_t i) -> u64 {
                    return tempered(a, row, begin + i) == max;
                  }).index;
 }
@@ -295,8 +295,8 @@ static __global__ void __launch_bounds__(Threads) sample_tokens(sample_problem a
   constexpr int each = sum_chunk / Threads > 0 ? sum_chunk / Threads : 1;
   if (a.faults[SL_KERNEL_sample] != ~0ull) return;
   for (size_t row = blockIdx.x; row < a.b; row += gridDim.x) {
-    const size_t v =
-        a.how.temperature == 0.0f ? greedy<Threads, each>(a, row) : draw<Threads, each>(a, row);
+    const size_t v = a.sampling.temperature == 0.0f ? greedy<Threads, each>(a, row)
+                                                    : draw<Threads, each>(a, row);
     if (threadIdx.x != 0) continue;
     const sample_row &r = a.row[row];
     a.token[row] = static_cast<uint32_t>(v);
@@ -306,14 +306,14 @@ static __global__ void __launch_bounds__(Threads) sample_tokens(sample_problem a
 }
 
 static sl_status place(sl_context *ctx, sample_problem *a) {
-  const size_t chunks = a->b * a->chunks, greedy = a->how.temperature == 0.0f;
+  const size_t chunks = a->b * a->chunks, greedy = a->sampling.temperature == 0.0f;
   const bool truncated =
-      !greedy && ((a->how.top_k && a->how.top_k < a->vocab) || a->how.top_p < 1.0);
-  const size_t bytes = chunks * (sizeof(whole) + 3 * sizeof(float)) + a->b * sizeof(sample_row);
+      !greedy && ((a->sampling.top_k && a->sampling.top_k < a->vocab) || a->sampling.top_p < 1.0);
+  const size_t bytes = chunks * (sizeof(u64) + 3 * sizeof(float)) + a->b * sizeof(sample_row);
   unsigned char *p = static_cast<unsigned char *>(
       sl_device_workspace(ctx, bytes + (truncated ? a->b * a->vocab * sizeof(float) : 0)));
   if (!p) return ctx->error.status;
-  a->chunk_weight = reinterpret_cast<whole *>(p);
+  a->chunk_weight = reinterpret_cast<u64 *>(p);
   a->chunk_max = reinterpret_cast<float *>(a->chunk_weight + chunks);
   a->chunk_sum = a->chunk_max + chunks, a->chunk_moment = a->chunk_sum + chunks;
   a->row = reinterpret_cast<sample_row *>(a->chunk_moment + chunks);
@@ -326,21 +326,22 @@ static void launch_sample(sl_context *ctx, const sample_problem &a) {
   const unsigned rows = blocks_for(a.b, 1), warps = blocks_for(a.b * a.chunks, 128 / lanes);
   SL_LAUNCH(sample_chunks, warps, 128, 0, ctx->device->stream, a);
   SL_LAUNCH(sample_rows<Threads>, rows, Threads, 0, ctx->device->stream, a);
-  if (a.how.temperature != 0.0f) SL_LAUNCH(sample_weights, warps, 128, 0, ctx->device->stream, a);
+  if (a.sampling.temperature != 0.0f)
+    SL_LAUNCH(sample_weights, warps, 128, 0, ctx->device->stream, a);
   SL_LAUNCH(sample_tokens<Threads>, rows, Threads, 0, ctx->device->stream, a);
 }
 
 sl_status SL_DEVICE_NAME(sample)(sl_context *ctx, uint32_t *token, float *logp, float *entropy,
-                                 const float *logits, const sl_sampling *how,
+                                 const float *logits, const sl_sampling *sampling,
                                  const uint32_t *sequence, const uint32_t *position, size_t b,
                                  size_t vocab) {
   if (b == 0) return SL_OK;
   sample_problem a = {};
   a.token = token, a.logp = logp, a.entropy = entropy, a.logits = logits, a.sequence = sequence,
   a.position = position;
-  a.b = b, a.vocab = vocab, a.chunks = (vocab + sum_chunk - 1) / sum_chunk, a.how = *how,
+  a.b = b, a.vocab = vocab, a.chunks = (vocab + sum_chunk - 1) / sum_chunk, a.sampling = *sampling,
   a.faults = ctx->device->faults;
-  a.inv_temperature = how->temperature == 0.0f ? 1.0f : 1.0f / how->temperature;
+  a.inv_temperature = sampling->temperature == 0.0f ? 1.0f : 1.0f / sampling->temperature;
   SL_TRY(place(ctx, &a));
   if (ctx->device->smallest_tiles)
     launch_sample<64>(ctx, a);

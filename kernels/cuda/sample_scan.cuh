@@ -7,27 +7,27 @@
 
 namespace sl {
 
-typedef unsigned long long whole;
+typedef unsigned long long u64;
 
 /* Where a cumulative sum passes a number: the index, and the sum before it. */
 struct crossing {
   size_t index;
-  whole before;
+  u64 before;
 };
 
-static __device__ __forceinline__ whole warp_total(whole v) {
+static __device__ __forceinline__ u64 warp_total(u64 v) {
   for (int h = lanes / 2; h > 0; h /= 2) v += __shfl_xor_sync(all_lanes, v, h);
   return v;
 }
 
 /* The sum of every thread's v, for all of them. */
 template <int Threads>
-static __device__ __forceinline__ whole block_total(whole v) {
-  SL_SHARED(whole, warp_sums, [Threads / lanes]);
+static __device__ __forceinline__ u64 block_total(u64 v) {
+  SL_SHARED(u64, warp_sums, [Threads / lanes]);
   v = warp_total(v);
   if (lane_of_thread() == 0) warp_sums[threadIdx.x / lanes] = v;
   __syncthreads();
-  whole total = 0;
+  u64 total = 0;
   for (int w = 0; w < Threads / lanes; w++) total += warp_sums[w];
   __syncthreads();
   return total;
@@ -37,16 +37,16 @@ static __device__ __forceinline__ whole block_total(whole v) {
  * cumulative sum passes x writes *found. Returns the sum over the block; all threads see *found
  * when it returns. */
 template <int Threads, int Each>
-static __device__ __forceinline__ whole scan_items(const whole (&amount)[Each], size_t first,
-                                                   whole before, whole x, crossing *found) {
-  SL_SHARED(whole, warp_sums, [Threads / lanes]);
+static __device__ __forceinline__ u64 scan_items(const u64 (&amount)[Each], size_t first,
+                                                 u64 before, u64 x, crossing *found) {
+  SL_SHARED(u64, warp_sums, [Threads / lanes]);
   const int lane = lane_of_thread(), warp = static_cast<int>(threadIdx.x) / lanes;
-  whole own = 0, total = 0;
+  u64 own = 0, total = 0;
 #pragma unroll
   for (int i = 0; i < Each; i++) own += amount[i];
-  whole upto = own;
+  u64 upto = own;
   for (int h = 1; h < lanes; h *= 2) {
-    const whole other = __shfl_up_sync(all_lanes, upto, static_cast<unsigned>(h));
+    const u64 other = __shfl_up_sync(all_lanes, upto, static_cast<unsigned>(h));
     if (lane >= h) upto += other;
   }
   if (lane == lanes - 1) warp_sums[warp] = upto;
@@ -55,7 +55,7 @@ static __device__ __forceinline__ whole scan_items(const whole (&amount)[Each], 
     if (w < warp) upto += warp_sums[w];
     total += warp_sums[w];
   }
-  whole sum = before + upto - own;
+  u64 sum = before + upto - own;
   if (sum <= x && x < before + upto) {
     int passed = 0; /* items of this thread that lie before it */
 #pragma unroll
@@ -71,11 +71,11 @@ static __device__ __forceinline__ whole scan_items(const whole (&amount)[Each], 
 /* The first of n items at which the cumulative sum of amount(item) passes x, which is below their
  * total. */
 template <int Threads, int Each, typename Amount>
-static __device__ __forceinline__ crossing find_item(size_t n, whole x, Amount amount) {
+static __device__ __forceinline__ crossing find_item(size_t n, u64 x, Amount amount) {
   SL_SHARED(crossing, found, [1]);
-  whole before = 0;
+  u64 before = 0;
   for (size_t first = 0; first < n && before <= x; first += Threads * Each) {
-    whole own[Each];
+    u64 own[Each];
 #pragma unroll
     for (int i = 0; i < Each; i++) {
       const size_t item = first + threadIdx.x * static_cast<size_t>(Each) + static_cast<size_t>(i);

@@ -17,9 +17,9 @@ static inline int vectors(const P *...p) {
   return ((reinterpret_cast<uintptr_t>(p) | ...) % 16) == 0;
 }
 
-/* Elements i ... i + 3 of n; those beyond n are 0. */
-static __device__ __forceinline__ four load4(const float *p, size_t i, size_t n, bool whole) {
-  if (whole) {
+/* Elements i ... i + 3 of n; those beyond n are 0. aligned: all four exist, as one vector. */
+static __device__ __forceinline__ four load4(const float *p, size_t i, size_t n, bool aligned) {
+  if (aligned) {
     const float4 f = SL_LOAD(reinterpret_cast<const float4 *>(p + i));
     return {{f.x, f.y, f.z, f.w}};
   }
@@ -31,9 +31,9 @@ static __device__ __forceinline__ four load4(const float *p, size_t i, size_t n,
   return f;
 }
 
-static __device__ __forceinline__ void store4(float *p, size_t i, size_t n, bool whole,
+static __device__ __forceinline__ void store4(float *p, size_t i, size_t n, bool aligned,
                                               const four &f) {
-  if (whole) {
+  if (aligned) {
     SL_STORE(reinterpret_cast<float4 *>(p + i), make_float4(f.v[0], f.v[1], f.v[2], f.v[3]));
     return;
   }
@@ -43,8 +43,8 @@ static __device__ __forceinline__ void store4(float *p, size_t i, size_t n, bool
   if (i + 3 < n) p[i + 3] = f.v[3];
 }
 
-/* Calls body(i, whole) for i = 0, 4, 8, ... below n, over the grid; whole: a vector may be taken
- * there. Two calls, so that no branch stands between the loads of one. */
+/* Calls body(i, aligned) for i = 0, 4, 8, ... below n, over the grid; aligned: elements i to i + 3
+ * are one vector. Two calls, so that no branch stands between the loads of one. */
 template <typename F>
 static __device__ __forceinline__ void each4(size_t n, int vector, F body) {
   for (size_t i = 4 * thread_of_grid(); i < n; i += 4 * threads_of_grid())

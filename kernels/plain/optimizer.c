@@ -15,16 +15,16 @@ sl_status sl_plain_grad_square_sum(sl_context *ctx, double *sum, const float *g,
 #define MOMENT_FLOOR 0x1p-100f
 
 sl_status sl_plain_adamw_step(sl_context *ctx, float *p, float *m, float *v, const float *g,
-                              const sl_adamw *how, size_t n) {
+                              const sl_adamw *step, size_t n) {
   (void)ctx;
   for (size_t i = 0; i < n; i++) {
-    const float gi = g[i] * how->grad_scale;
-    const float m1 = fmaf(how->b1, m[i], how->one_b1 * gi);
-    const float v1 = fmaf(how->b2, v[i], (how->one_b2 * gi) * gi);
+    const float gi = g[i] * step->grad_scale;
+    const float m1 = fmaf(step->b1, m[i], step->one_b1 * gi);
+    const float v1 = fmaf(step->b2, v[i], (step->one_b2 * gi) * gi);
     m[i] = fabsf(m1) < MOMENT_FLOOR ? 0.0f : m1;
     v[i] = v1 < MOMENT_FLOOR ? 0.0f : v1;
-    const float update = (m[i] * how->c1) / (sqrtf(v[i] * how->c2) + how->eps);
-    p[i] = fmaf(-how->lr, update, p[i] * how->decay);
+    const float update = (m[i] * step->c1) / (sqrtf(v[i] * step->c2) + step->eps);
+    p[i] = fmaf(-step->lr, update, p[i] * step->decay);
   }
   return SL_OK;
 }

@@ -46,12 +46,12 @@ static uint64_t sum_weights(const uint64_t *weight, size_t n) {
 }
 
 /* Sets the weights outside top-k and top-p to 0. */
-static void truncate_weights(scratch s, const sl_sampling *how, size_t n) {
+static void truncate_weights(scratch s, const sl_sampling *sampling, size_t n) {
   sort_candidates(s.weight, s.order, n);
-  const size_t keep = how->top_k && how->top_k < n ? how->top_k : n;
+  const size_t keep = sampling->top_k && sampling->top_k < n ? sampling->top_k : n;
   for (size_t i = keep; i < n; i++) s.weight[s.order[i]] = 0;
-  if (how->top_p < 1.0) {
-    const double need = ceil(how->top_p * (double)sum_weights(s.weight, n));
+  if (sampling->top_p < 1.0) {
+    const double need = ceil(sampling->top_p * (double)sum_weights(s.weight, n));
     uint64_t have = 0;
     size_t i = 0;
     while (i < keep && (double)have < need) have += s.weight[s.order[i++]];
@@ -59,11 +59,13 @@ static void truncate_weights(scratch s, const sl_sampling *how, size_t n) {
   }
 }
 
-static uint32_t draw(scratch s, float max, const sl_sampling *how, uint32_t sequence,
+static uint32_t draw(scratch s, float max, const sl_sampling *sampling, uint32_t sequence,
                      uint32_t position, size_t n) {
   for (size_t v = 0; v < n; v++) s.weight[v] = (uint64_t)(WEIGHT_ONE * sl_fn_exp(s.z[v] - max));
-  if ((how->top_k && how->top_k < n) || how->top_p < 1.0) truncate_weights(s, how, n);
-  const uint64_t u = sl_random_u64(how->seed, position, sequence, how->step, SL_RANDOM_SAMPLING);
+  if ((sampling->top_k && sampling->top_k < n) || sampling->top_p < 1.0)
+    truncate_weights(s, sampling, n);
+  const uint64_t u =
+      sl_random_u64(sampling->seed, position, sequence, sampling->step, SL_RANDOM_SAMPLING);
   const uint64_t x = sl_multiply_high(u, sum_weights(s.weight, n));
   uint64_t cumulative = 0;
   for (size_t v = 0; v + 1 < n; v++) {
@@ -87,16 +89,17 @@ static softmax_sums temper(float *z, const float *logits, float inv_temperature,
 }
 
 sl_status sl_plain_sample(sl_context *ctx, uint32_t *token, float *logp, float *entropy,
-                          const float *logits, const sl_sampling *how, const uint32_t *sequence,
-                          const uint32_t *position, size_t b, size_t vocab) {
+                          const float *logits, const sl_sampling *sampling,
+                          const uint32_t *sequence, const uint32_t *position, size_t b,
+                          size_t vocab) {
   unsigned char *memory =
       sl_workspace(ctx, vocab * (sizeof(uint64_t) + sizeof(float) + sizeof(uint32_t)));
   if (!memory) return ctx->error.status;
   const scratch s = {(float *)(void *)(memory + vocab * sizeof(uint64_t)),
                      (uint64_t *)(void *)memory,
                      (uint32_t *)(void *)(memory + vocab * (sizeof(uint64_t) + sizeof(float)))};
-  const int greedy = how->temperature == 0.0f;
-  const float inv_temperature = greedy ? 1.0f : 1.0f / how->temperature;
+  const int greedy = sampling->temperature == 0.0f;
+  const float inv_temperature = greedy ? 1.0f : 1.0f / sampling->temperature;
   for (size_t i = 0; i < b; i++) {
     const softmax_sums sums = temper(s.z, logits + i * vocab, inv_temperature, vocab);
     if (!isfinite(sums.sum) || !isfinite(sums.moment))
@@ -105,7 +108,7 @@ sl_status sl_plain_sample(sl_context *ctx, uint32_t *token, float *logp, float *
   for (size_t i = 0; i < b; i++) {
     const softmax_sums sums = temper(s.z, logits + i * vocab, inv_temperature, vocab);
     token[i] =
-        greedy ? argmax(s.z, vocab) : draw(s, sums.max, how, sequence[i], position[i], vocab);
+        greedy ? argmax(s.z, vocab) : draw(s, sums.max, sampling, sequence[i], position[i], vocab);
     logp[i] = softmax_logprob(sums, s.z[token[i]]);
     entropy[i] = softmax_entropy(sums);
   }

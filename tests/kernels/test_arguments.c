@@ -163,8 +163,8 @@ Test(refused, sizes_whose_product_overflows) {
   expect(sl_logprob_backward(ctx, out, out, f, NULL, f, f, f, f, f, NULL, u, ones, 1.0f, u, 2,
                              TOO_MANY, TOO_MANY),
          SL_ERR_MEMORY, "logprob_backward: dw of");
-  const sl_sampling how = {.temperature = 1.0f, .top_p = 1.0};
-  expect(sl_sample(ctx, written, out, out, f, &how, u, u, TOO_MANY, TOO_MANY), SL_ERR_MEMORY,
+  const sl_sampling sampling = {.temperature = 1.0f, .top_p = 1.0};
+  expect(sl_sample(ctx, written, out, out, f, &sampling, u, u, TOO_MANY, TOO_MANY), SL_ERR_MEMORY,
          "sample: logits of");
   expect(sl_grad_square_sum(ctx, (double *)(void *)out, f, SIZE_MAX), SL_ERR_MEMORY,
          "grad_square_sum: g of");
@@ -244,11 +244,11 @@ Test(refused, scalars_out_of_range) {
   expect(sl_logprob_backward(ctx, out, out, f, NULL, f, f, f, f, f, NULL, u, ones, INFINITY, u, 1,
                              1, 2),
          SL_ERR_USAGE, "logprob_backward: 1/temperature");
-  sl_sampling how = {.temperature = -1.0f, .top_p = 1.0};
-  expect(sl_sample(ctx, written, out, out, f, &how, u, u, 1, 4), SL_ERR_USAGE,
+  sl_sampling sampling = {.temperature = -1.0f, .top_p = 1.0};
+  expect(sl_sample(ctx, written, out, out, f, &sampling, u, u, 1, 4), SL_ERR_USAGE,
          "sample: temperature must be 0 (greedy) or positive, not -1");
-  how = (sl_sampling){.temperature = 1.0f, .top_p = 0.0};
-  expect(sl_sample(ctx, written, out, out, f, &how, u, u, 1, 4), SL_ERR_USAGE,
+  sampling = (sl_sampling){.temperature = 1.0f, .top_p = 0.0};
+  expect(sl_sample(ctx, written, out, out, f, &sampling, u, u, 1, 4), SL_ERR_USAGE,
          "sample: top_p must lie in (0, 1], not 0");
   const sl_adamw step = {1, 0.9f, 0.9f, 0.1f, 0.1f, 1, INFINITY, 0, 0, 1};
   expect(sl_adamw_step(ctx, out, out, out, f, &step, 1), SL_ERR_USAGE,
@@ -263,8 +263,8 @@ Test(refused, numbers_that_are_not_finite) {
   g[1] = 0.0f;
   expect(sl_grad_square_sum(ctx, (double *)(void *)out, g, 3), SL_ERR_NONFINITE,
          "grad_square_sum: element [2] is inf");
-  const sl_sampling how = {.temperature = 1.0f, .top_p = 1.0};
-  expect(sl_sample(ctx, written, out, out, g, &how, u, u, 1, 3), SL_ERR_NONFINITE,
+  const sl_sampling sampling = {.temperature = 1.0f, .top_p = 1.0};
+  expect(sl_sample(ctx, written, out, out, g, &sampling, u, u, 1, 3), SL_ERR_NONFINITE,
          "sample: logit[0][2] is inf");
 }
 

@@ -5,11 +5,11 @@
 #include <sluice/objective.h>
 #include <string.h>
 
-static void advantages_of(float *a, const double *reward, uint32_t n, sl_advantage_kind how,
+static void advantages_of(float *a, const double *reward, uint32_t n, sl_advantage_kind kind,
                           double eps) {
   const uint32_t group[] = {0, n};
   sl_error err;
-  cr_assert_eq(sl_advantages(a, NULL, reward, group, 1, how, eps, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_advantages(a, NULL, reward, group, 1, kind, eps, &err), SL_OK, "%s", err.message);
 }
 
 /* C1: leave-one-out with division by the others' deviation: +-1e6. */
@@ -25,12 +25,12 @@ Test(field, c2_equal_rewards_have_no_residue) {
   static const double values[] = {0.1, 1.0 / 3.0, 1e-30, 12345.678, 1e300};
   for (size_t v = 0; v < 5; v++)
     for (uint32_t n = 1; n <= 24; n++)
-      for (int how = 0; how < 4; how++) {
+      for (int kind = 0; kind < 4; kind++) {
         double reward[24];
         float a[24];
         for (uint32_t i = 0; i < n; i++) reward[i] = values[v], a[i] = 7.0f;
-        if (how == SL_ADV_LEAVE_ONE_OUT && n == 1) continue;
-        advantages_of(a, reward, n, (sl_advantage_kind)how, 1e-9);
+        if (kind == SL_ADV_LEAVE_ONE_OUT && n == 1) continue;
+        advantages_of(a, reward, n, (sl_advantage_kind)kind, 1e-9);
         for (uint32_t i = 0; i < n; i++)
           cr_expect(a[i] == 0.0f && !signbit(a[i]), "%u rewards of %g: %g", n, values[v],
                     (double)a[i]);
@@ -78,16 +78,16 @@ Test(field, c5_rewards_that_overflow) {
       {1e308, 1.7e308}, {1e200, -1e200}, {1e39, 0}, {1e308, -1.5e308}};
   const uint32_t group[] = {0, 2};
   for (int i = 0; i < 4; i++)
-    for (int how = 0; how < 4; how++) {
+    for (int kind = 0; kind < 4; kind++) {
       float a[] = {7, 7};
       sl_error err;
       const sl_status status =
-          sl_advantages(a, NULL, pairs[i], group, 1, (sl_advantage_kind)how, 0.0, &err);
-      if (i == 2 && how < SL_ADV_NO_STD) { /* 1e39 over its deviation is 1 */
+          sl_advantages(a, NULL, pairs[i], group, 1, (sl_advantage_kind)kind, 0.0, &err);
+      if (i == 2 && kind < SL_ADV_NO_STD) { /* 1e39 over its deviation is 1 */
         cr_expect(status == SL_OK && a[0] > 0.5f && a[1] == -a[0]);
         continue;
       }
-      cr_expect_eq(status, SL_ERR_NONFINITE, "pair %d, kind %d", i, how);
+      cr_expect_eq(status, SL_ERR_NONFINITE, "pair %d, kind %d", i, kind);
       cr_expect(a[0] == 7.0f && a[1] == 7.0f);
       cr_expect_not_null(strstr(err.message, "(group 0)"), "%s", err.message);
     }
@@ -117,8 +117,8 @@ Test(field, c7_conventions) {
   cr_expect(a[0] == -0.5f && a[1] == 0.5f);
   const uint32_t single[] = {0, 1};
   sl_error err;
-  for (int how = 0; how < 3; how++) {
-    advantages_of(a, reward + 1, 1, (sl_advantage_kind)how, 0.0);
+  for (int kind = 0; kind < 3; kind++) {
+    advantages_of(a, reward + 1, 1, (sl_advantage_kind)kind, 0.0);
     cr_expect_eq(a[0], 0.0f);
   }
   cr_expect_eq(sl_advantages(a, NULL, reward, single, 1, SL_ADV_LEAVE_ONE_OUT, 0.0, &err),

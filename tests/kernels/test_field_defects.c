@@ -72,12 +72,12 @@ Test(field, a4_truncated_sequence) {
   for (int level = 0; level < 2; level++) {
     sl_objective o = *sapo();
     o.level = (sl_level)level;
-    step p = one_sequence(4, 0.25f), whole = p;
+    step p = one_sequence(4, 0.25f), all_parts = p;
     p.n_seq = 2, p.seq[1] = 2, p.seq[2] = 4, p.advantage[1] = 1.0f,
     p.coefficient[1] = p.coefficient[0];
     spoil(&p, 2, INFINITY, 1.0f), spoil(&p, 3, NAN, -INFINITY);
-    whole.seq[1] = 2;
-    const outcome a = loss_of(&p, &o), b = loss_of(&whole, &o);
+    all_parts.seq[1] = 2;
+    const outcome a = loss_of(&p, &o), b = loss_of(&all_parts, &o);
     const sl_loss_sums none = {0};
     cr_expect_eq(memcmp(&a.sums[0], &b.sums[0], sizeof none), 0);
     cr_expect_eq(memcmp(&a.sums[1], &none, sizeof none), 0);
@@ -203,15 +203,15 @@ Test(field, b1_token_mean_of_masked_tokens) {
 
 /* B2: padding leaks into a length-weighted loss. */
 Test(field, b2_padding_does_not_weigh) {
-  for (int how = 0; how < 3; how++) {
+  for (int rule = 0; rule < 3; rule++) {
     step p = one_sequence(40, 0.25f), q = one_sequence(7, 0.25f);
     sl_error err;
     for (size_t i = 7; i < 40; i++) spoil(&p, i, 1e30f, 0.0f);
     cr_assert_eq(
-        sl_objective_coefficients(p.coefficient, p.tokens, 1, (sl_aggregation)how, 16.0, &err),
+        sl_objective_coefficients(p.coefficient, p.tokens, 1, (sl_aggregation)rule, 16.0, &err),
         SL_OK);
     cr_assert_eq(
-        sl_objective_coefficients(q.coefficient, q.tokens, 1, (sl_aggregation)how, 16.0, &err),
+        sl_objective_coefficients(q.coefficient, q.tokens, 1, (sl_aggregation)rule, 16.0, &err),
         SL_OK);
     const outcome a = loss_of(&p, sapo()), b = loss_of(&q, sapo());
     cr_expect_eq(memcmp(a.d, b.d, 7 * sizeof *a.d), 0);
@@ -222,11 +222,11 @@ Test(field, b2_padding_does_not_weigh) {
 /* B3, B8: denominators that ignore truncation, or gain 1 for each sequence that is masked away. */
 Test(field, b3_b8_masked_sequences_are_in_no_denominator) {
   const uint32_t with[] = {4, 0, 2, 0, 0}, without[] = {4, 2};
-  for (int how = 0; how < 3; how++) {
+  for (int rule = 0; rule < 3; rule++) {
     double a[5], b[2];
     sl_error err;
-    cr_assert_eq(sl_objective_coefficients(a, with, 5, (sl_aggregation)how, 16.0, &err), SL_OK);
-    cr_assert_eq(sl_objective_coefficients(b, without, 2, (sl_aggregation)how, 16.0, &err), SL_OK);
+    cr_assert_eq(sl_objective_coefficients(a, with, 5, (sl_aggregation)rule, 16.0, &err), SL_OK);
+    cr_assert_eq(sl_objective_coefficients(b, without, 2, (sl_aggregation)rule, 16.0, &err), SL_OK);
     cr_expect(a[0] == b[0] && a[2] == b[1] && a[1] == 0.0 && a[3] == 0.0 && a[4] == 0.0);
   }
   double c[2];
@@ -243,7 +243,7 @@ Test(field, b4_b6_accumulation_does_not_scale) {
   source s = seeded(40);
   step p = random_step(&s);
   finish_step(&p, SL_ADV_STD_POPULATION, SL_AGG_SEQUENCE_MEAN);
-  const outcome whole = loss_of(&p, sapo());
+  const outcome all_parts = loss_of(&p, sapo());
   double objective = 0.0, in_parts = 0.0;
   for (size_t k = 0; k < p.n_seq; k++) {
     step one = {.n_seq = 1, .t = p.seq[k + 1] - p.seq[k], .seq = {0, p.seq[k + 1] - p.seq[k]}};
@@ -254,8 +254,8 @@ Test(field, b4_b6_accumulation_does_not_scale) {
         memcpy(one.entropy, p.entropy + p.seq[k], one.t * sizeof *p.entropy);
     memcpy(one.mask, p.mask + p.seq[k], one.t);
     const outcome a = loss_of(&one, sapo());
-    cr_expect_eq(memcmp(a.d, whole.d + p.seq[k], one.t * sizeof *a.d), 0);
-    objective += whole.sums[k].objective, in_parts += a.sums[0].objective;
+    cr_expect_eq(memcmp(a.d, all_parts.d + p.seq[k], one.t * sizeof *a.d), 0);
+    objective += all_parts.sums[k].objective, in_parts += a.sums[0].objective;
   }
   cr_expect(objective == in_parts && objective != 0.0);
 }
@@ -265,8 +265,8 @@ Test(field, b5_nothing_to_learn_from) {
   const uint32_t none[] = {0, 0, 0};
   double c[] = {7.0, 7.0, 7.0};
   sl_error err;
-  for (int how = 0; how < 3; how++) {
-    cr_expect_eq(sl_objective_coefficients(c, none, 3, (sl_aggregation)how, 16.0, &err),
+  for (int rule = 0; rule < 3; rule++) {
+    cr_expect_eq(sl_objective_coefficients(c, none, 3, (sl_aggregation)rule, 16.0, &err),
                  SL_ERR_INPUT);
     cr_expect_not_null(strstr(err.message, "no unmasked token"));
   }

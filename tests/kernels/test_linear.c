@@ -247,8 +247,8 @@ static sl_status planted_weight_grad(sl_context *ctx, void *arg, float *out) {
   const planted_tokens *p = arg;
   const weight_grad_inputs *in = &p->in;
   (void)ctx;
-  const uint32_t whole[] = {0, in->seq[in->n_seq]};
-  const uint32_t *seq = p->r == ANCHORED_AT_BATCH ? whole : in->seq;
+  const uint32_t one_sequence[] = {0, in->seq[in->n_seq]};
+  const uint32_t *seq = p->r == ANCHORED_AT_BATCH ? one_sequence : in->seq;
   const size_t n_seq = p->r == ANCHORED_AT_BATCH ? 1 : in->n_seq - (p->r == SEQUENCE_DROPPED);
   for (size_t j = 0; j < in->n; j++)
     for (size_t c = 0; c < in->k; c++)

@@ -70,7 +70,7 @@ Test(random, normals_have_the_moments_of_normals) {
 
 typedef struct {
   const float *logits;
-  sl_sampling how;
+  sl_sampling sampling;
   const uint32_t *sequence, *position;
   size_t b, vocab;
 } problem;
@@ -78,8 +78,8 @@ typedef struct {
 /* out: token, logp, entropy, b each */
 static sl_status run(sl_context *ctx, void *arg, float *out) {
   const problem *p = arg;
-  return sl_sample(ctx, (uint32_t *)(void *)out, out + p->b, out + 2 * p->b, p->logits, &p->how,
-                   p->sequence, p->position, p->b, p->vocab);
+  return sl_sample(ctx, (uint32_t *)(void *)out, out + p->b, out + 2 * p->b, p->logits,
+                   &p->sampling, p->sequence, p->position, p->b, p->vocab);
 }
 
 typedef struct {
@@ -96,7 +96,7 @@ static int by_weight(const void *a, const void *b) {
 /* spec N5.5 in the words of the clause: sort, cut, sum, draw */
 static uint32_t naive_token(const problem *p, size_t row) {
   const size_t n = p->vocab;
-  const float *logits = p->logits + row * n, inv = 1.0f / p->how.temperature;
+  const float *logits = p->logits + row * n, inv = 1.0f / p->sampling.temperature;
   candidate *order = malloc(n * sizeof *order);
   uint64_t *kept = calloc(n, sizeof *kept), total = 0, have = 0, cumulative = 0;
   float max = -INFINITY;
@@ -105,15 +105,15 @@ static uint32_t naive_token(const problem *p, size_t row) {
     order[v] = (candidate){(uint64_t)floor(0x1p40 * (double)sl_fn_exp(logits[v] * inv - max)),
                            (uint32_t)v};
   qsort(order, n, sizeof *order, by_weight);
-  const size_t k = p->how.top_k && p->how.top_k < n ? p->how.top_k : n;
+  const size_t k = p->sampling.top_k && p->sampling.top_k < n ? p->sampling.top_k : n;
   for (size_t i = 0; i < k; i++) total += order[i].weight;
   for (size_t i = 0; i < k; i++) {
-    if (p->how.top_p < 1.0 && (double)have >= ceil(p->how.top_p * (double)total)) break;
+    if (p->sampling.top_p < 1.0 && (double)have >= ceil(p->sampling.top_p * (double)total)) break;
     kept[order[i].index] = order[i].weight;
     have += order[i].weight;
   }
-  const uint64_t u = sl_random_u64(p->how.seed, p->position[row], p->sequence[row], p->how.step,
-                                   SL_RANDOM_SAMPLING);
+  const uint64_t u = sl_random_u64(p->sampling.seed, p->position[row], p->sequence[row],
+                                   p->sampling.step, SL_RANDOM_SAMPLING);
   const uint64_t x = sl_multiply_high(u, have);
   uint32_t v = 0;
   while ((cumulative += kept[v]) <= x) v++;
@@ -121,7 +121,7 @@ static uint32_t naive_token(const problem *p, size_t row) {
   return v;
 }
 
-static void check(size_t b, size_t vocab, sl_sampling how, kind k, uint64_t seed) {
+static void check(size_t b, size_t vocab, sl_sampling sampling, kind k, uint64_t seed) {
   source s = seeded(seed);
   float *logits = new_floats(&s, k, b * vocab), *out = zero_floats(3 * b);
   uint32_t *sequence = malloc((b + 1) * sizeof *sequence),
@@ -131,13 +131,14 @@ static void check(size_t b, size_t vocab, sl_sampling how, kind k, uint64_t seed
   /* some rows with many equal logits, so that ties matter */
   for (size_t i = 0; i < b * vocab; i++)
     if (i / vocab % 3 == 1) logits[i] = (float)(int)(4.0f * logits[i]) / 4.0f;
-  problem p = {logits, how, sequence, position, b, vocab};
+  problem p = {logits, sampling, sequence, position, b, vocab};
   char what[200];
   snprintf(what, sizeof what, "b %zu, vocabulary %zu, T %g, k %u, p %g, kind %d, seed %llu", b,
-           vocab, (double)how.temperature, how.top_k, how.top_p, (int)k, (unsigned long long)seed);
+           vocab, (double)sampling.temperature, sampling.top_k, sampling.top_p, (int)k,
+           (unsigned long long)seed);
   cr_expect(all_contexts_agree("sample", run, &p, NULL, 3 * b), "%s", what);
   cr_assert_eq(run(plain_context(), &p, out), SL_OK);
-  for (size_t i = 0; i < b && how.temperature > 0.0f; i++) {
+  for (size_t i = 0; i < b && sampling.temperature > 0.0f; i++) {
     uint32_t token;
     memcpy(&token, out + i, sizeof token);
     cr_expect_eq(token, naive_token(&p, i), "row %zu, %s", i, what);
@@ -154,8 +155,8 @@ Test(sample, equals_plain_and_the_naive_reference) {
   static const double ps[] = {1.0, 0.95, 0.5, 0.1, 1e-9, 0.999999999};
   for (size_t i = 0; i < sizeof vocabularies / sizeof *vocabularies; i++)
     for (size_t j = 0; j < 12; j++) {
-      const sl_sampling how = {temperatures[(i + j) % 5], ks[j % 6], ps[j / 2], 42 + i, 3};
-      check(6, vocabularies[i], how, (kind)(j % KINDS), 8000 + 100 * i + j);
+      const sl_sampling sampling = {temperatures[(i + j) % 5], ks[j % 6], ps[j / 2], 42 + i, 3};
+      check(6, vocabularies[i], sampling, (kind)(j % KINDS), 8000 + 100 * i + j);
     }
   check(700, 20, (sl_sampling){1.0f, 0, 1.0, 1, 1}, USUAL, 8900);
   check(0, 20, (sl_sampling){1.0f, 0, 1.0, 1, 1}, USUAL, 8901);
@@ -216,7 +217,7 @@ Test(sample, log_prob_is_that_of_training) {
   source s = seeded(8950);
   float *h = new_floats(&s, USUAL, B * D), *w = new_floats(&s, USUAL, V * D),
         *logits = zero_floats(B * V);
-  const sl_sampling how = {0.8f, 0, 1.0, 5, 6};
+  const sl_sampling sampling = {0.8f, 0, 1.0, 5, 6};
   uint32_t token[B], at[B] = {0};
   uint8_t mask[B];
   float logp[B], entropy[B], want[B], want_entropy[B], m[B], l[B];
@@ -224,7 +225,7 @@ Test(sample, log_prob_is_that_of_training) {
   for (size_t c = 0; c <= contexts; c++) {
     sl_context *ctx = c < contexts ? list[c] : plain_context();
     cr_assert_eq(sl_linear_forward(ctx, logits, h, w, NULL, NULL, B, V, D), SL_OK);
-    cr_assert_eq(sl_sample(ctx, token, logp, entropy, logits, &how, at, at, B, V), SL_OK);
+    cr_assert_eq(sl_sample(ctx, token, logp, entropy, logits, &sampling, at, at, B, V), SL_OK);
     cr_assert_eq(sl_logprob_forward(ctx, want, want_entropy, m, l, h, w, NULL, token, mask,
                                     1.0f / 0.8f, B, D, V),
                  SL_OK);
@@ -234,13 +235,13 @@ Test(sample, log_prob_is_that_of_training) {
   free_floats(h), free_floats(w), free_floats(logits);
 }
 
-static void expect_refused(sl_context *ctx, const float *logits, sl_sampling how, size_t vocab,
+static void expect_refused(sl_context *ctx, const float *logits, sl_sampling sampling, size_t vocab,
                            sl_status want, const char *place) {
   const uint32_t at[2] = {0};
   uint32_t token[2] = {77, 77};
   float logp[2] = {7, 7}, entropy[2] = {7, 7};
-  cr_expect_eq(sl_sample(ctx, token, logp, entropy, logits, &how, at, at, 2, vocab), want, "%s",
-               place);
+  cr_expect_eq(sl_sample(ctx, token, logp, entropy, logits, &sampling, at, at, 2, vocab), want,
+               "%s", place);
   cr_expect_not_null(strstr(sl_context_error(ctx)->message, place), "%s",
                      sl_context_error(ctx)->message);
   cr_expect(token[0] == 77 && token[1] == 77 && logp[0] == 7.0f && entropy[1] == 7.0f,
