@@ -134,8 +134,8 @@ static int copy(expr_t *e, const node_t *n, const int *map) {
                       n->c >= 0 ? map[n->c] : -1, n->d >= 0 ? map[n->d] : -1);
 }
 
-/* Copies what f and w need, with the switches decided that can be. 1: something was decided; -1 too
- * large. */
+/* Copies what f and w need and decides the switches that it can. 1: it decided one; 0: none; -1:
+ * too large. */
 static int pass(pieces_t *p, int i, int at, const expr_t *from, int f, int w, expr_t *to, int *f2,
                 int *w2) {
   line_t *v = lines(&p->field, from);

@@ -7,8 +7,8 @@
 
 enum { SEGMENTS = 24 };
 
-/* The expression between two joins, without switches that are affine in r. f: -1 for a weight gate.
- */
+/* The expression between two joins, without switches that are affine in r. A weight gate has
+ * f = -1. */
 typedef struct {
   expr_t e;
   int f, w;

@@ -1,6 +1,5 @@
-/* Arithmetic of tail forms exp(h) u^v c(u) (see tail.h): products, powers, sums with the smaller
- * exponential flattened, exact cancellation.
- */
+/* Arithmetic of tail forms exp(h) u^v c(u) (see tail.h): products, powers, sums in which the
+ * smaller exponential is flattened, exact cancellation. */
 #ifndef SLUICE_CHECK_TAIL_FORM_H
 #define SLUICE_CHECK_TAIL_FORM_H
 
