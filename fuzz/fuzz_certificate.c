@@ -19,7 +19,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   size += (size_t)sprintf(text + size, "digest %016llx%016llx\n", (unsigned long long)h.high64,
                           (unsigned long long)h.low64);
   check_result r;
-  check_certificate(&r, text, size);
+  slc_check_certificate(&r, text, size);
   if (!r.accepted && !r.why[0]) abort();
 #ifdef SLUICE_CANARY /* a planted defect that the fuzzer must find: an empty region, which no \
                         certificate of the corpus has */

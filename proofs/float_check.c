@@ -2,7 +2,7 @@
  * looks at the last float before it. */
 #include "float_check.h"
 
-#include <sluice/functions.h>
+#include "float_error.h"
 
 #include <math.h>
 #include <omp.h>
@@ -31,43 +31,11 @@ int sl_float_holds(const sl_float_report *report) {
   return report->at_one == 1.0f;
 }
 
-void sl_float_weights(const sl_float_weight *k, const float *r, float *w, size_t n) {
-  const sl_gate *gate = k->gate;
-  const int positive = k->positive;
-  const float tau = gate->tau[positive], high = (float)(1 + gate->clip_high),
-              low = (float)(1 - gate->clip_low);
-  switch (gate->family) {
-    case SL_GATE_SIGMOID:
-      for (size_t i = 0; i < n; i++) w[i] = sl_fn_sech2h(tau * (r[i] - 1.0f));
-      break;
-    case SL_GATE_ERF:
-      for (size_t i = 0; i < n; i++) w[i] = sl_fn_gauss(tau * (r[i] - 1.0f));
-      break;
-    case SL_GATE_ARCTAN:
-      for (size_t i = 0; i < n; i++) w[i] = sl_fn_lorentz(tau * (r[i] - 1.0f));
-      break;
-    case SL_GATE_SOFTSIGN:
-      for (size_t i = 0; i < n; i++) w[i] = sl_fn_softabs2(tau * (r[i] - 1.0f));
-      break;
-    case SL_GATE_CLIP:
-      for (size_t i = 0; i < n; i++)
-        w[i] = positive ? (r[i] <= high ? 1.0f : 0.0f) : (r[i] >= low ? 1.0f : 0.0f);
-      break;
-    case SL_GATE_IDENTITY:
-      for (size_t i = 0; i < n; i++) w[i] = 1.0f;
-      break;
-    case SL_GATE_EXPRESSION:
-      sl_gate_evaluate(k->def, positive, r, NULL, w, n);
-      break;
-  }
-}
-
 static void note(sl_float_violation *v, float r0, float w0, float r1, float w1) {
   if (v->count++ == 0) *v = (sl_float_violation){1, {r0, r1}, {w0, w1}};
 }
 
-/* Neighbours i - 1, i of a block; the slow path only where the quick test of the whole block fails.
- */
+/* Neighbours i - 1 and i of a block; slowly only where the quick test of the block fails. */
 static void inspect(sl_float_report *t, const float *r, const float *w, size_t n) {
   unsigned bad = 0;
   for (size_t i = 1; i < n; i++) {

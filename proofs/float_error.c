@@ -3,7 +3,9 @@
  * values; its error is what its children's errors become through it, plus the rounding of its own
  * operation. Roundings: u = 2^-53 of the result for a basic operation, functions64_bounds.def for
  * the others, 2^-1074 below. */
-#include "float_check.h"
+#include "float_error.h"
+
+#include "proofs/prover/arb_function.h"
 #include "proofs/prover/ball.h"
 
 #include <math.h>

@@ -9,9 +9,8 @@ typedef struct {
   const sl_gate *gate;
   const sl_gate_definition *def;
   const sl_verify_options *options;
-  int sides; /* bit 0: A <= 0, bit 1: A > 0 were verified; both equal: bit 1 alone, with same_sides
-              */
-  int same_sides;
+  int sides;      /* bit 0: A <= 0 was verified, bit 1: A > 0 was */
+  int same_sides; /* the signs agree, and A > 0 stands for both */
   sl_side_report side[2];
   int floats; /* the check over binary32 ran */
   sl_float_report binary32[2];

@@ -3,7 +3,7 @@
 
 #include <stdlib.h>
 
-void box_init(box_t *b, const expr_t *e) {
+void slc_box_init(box_t *b, const expr_t *e) {
   *b = (box_t){.e = e,
                .n = e->count,
                .flow = calloc((size_t)e->count, sizeof(flow_t)),
@@ -11,44 +11,44 @@ void box_init(box_t *b, const expr_t *e) {
   if (!b->flow || !b->jet) abort();
   for (int i = 0; i < b->n; i++) {
     mpfi_init2(b->flow[i].v, BITS), mpfi_init2(b->flow[i].d, BITS), mpfi_init2(b->flow[i].l, BITS);
-    jet_init(&b->jet[i]);
+    slc_jet_init(&b->jet[i]);
   }
 }
-void box_clear(box_t *b) {
+void slc_box_clear(box_t *b) {
   for (int i = 0; i < b->n; i++) {
     mpfi_clear(b->flow[i].v), mpfi_clear(b->flow[i].d), mpfi_clear(b->flow[i].l);
-    jet_clear(&b->jet[i]);
+    slc_jet_clear(&b->jet[i]);
   }
   free(b->flow), free(b->jet);
 }
 
 static void quotient(mpfi_t y, const mpfi_t a, const mpfi_t b) {
-  if (sign_of(b))
+  if (slc_sign_of(b))
     mpfi_div(y, a, b);
   else
-    nowhere(y);
+    slc_nowhere(y);
 }
 
 /* First two Taylor coefficients by the jets; the quotient v'/v where it is a sum or a factor. */
 static void by_jet(flow_t *y, op_t op, const mpq_t q, const flow_t *a) {
   jet_t x, z;
-  jet_init(&x), jet_init(&z);
+  slc_jet_init(&x), slc_jet_init(&z);
   mpfi_set(x.c[0], a->v), mpfi_set(x.c[1], a->d);
   if (op == E_POW)
-    jet_pow(&z, &x, q, 2);
+    slc_jet_pow(&z, &x, q, 2);
   else
-    jet_fn(&z, op, &x, 2);
+    slc_jet_fn(&z, op, &x, 2);
   mpfi_set(y->v, z.c[0]), mpfi_set(y->d, z.c[1]);
   const int root = op == E_SQRT || (op == E_POW && mpz_cmp_ui(mpq_denref(q), 1) && mpq_sgn(q) > 0);
-  if (root && !bounded(y->v) && bounded(a->v) &&
+  if (root && !slc_bounded(y->v) && slc_bounded(a->v) &&
       mpfi_is_nonneg(a->v)) { /* a root has a value at 0 too, where the slope has none */
     mpfi_set_fr(x.c[0], &a->v->right);
     mpfi_set_si(y->v, 0);
     if (mpfr_sgn(&a->v->right) > 0) {
       if (op == E_POW)
-        jet_pow(&z, &x, q, 1);
+        slc_jet_pow(&z, &x, q, 1);
       else
-        jet_fn(&z, op, &x, 1);
+        slc_jet_fn(&z, op, &x, 1);
       mpfr_set(&y->v->right, &z.c[0]->right, MPFR_RNDU);
     }
   }
@@ -56,7 +56,7 @@ static void by_jet(flow_t *y, op_t op, const mpq_t q, const flow_t *a) {
   if (op == E_EXP) mpfi_set(y->l, a->d);
   if (op == E_SIGMOID) {
     mpfi_neg(x.c[0], a->v);
-    sigmoid_of(x.c[0], x.c[0]);
+    slc_sigmoid_of(x.c[0], x.c[0]);
     mpfi_mul(y->l, x.c[0], a->d);
     mpfi_mul(y->d, y->l, y->v);
   }
@@ -67,10 +67,10 @@ static void by_jet(flow_t *y, op_t op, const mpq_t q, const flow_t *a) {
       mpfi_set_q(f, q);
     else
       mpfi_set_d(f, 0.5);
-    if (bounded(a->l)) mpfi_mul(y->l, a->l, f);
+    if (slc_bounded(a->l)) mpfi_mul(y->l, a->l, f);
     mpfi_clear(f);
   }
-  jet_clear(&x), jet_clear(&z);
+  slc_jet_clear(&x), slc_jet_clear(&z);
 }
 
 static int greater(const mpfi_t a, const mpfi_t b) { return mpfr_greater_p(&a->left, &b->right); }
@@ -85,7 +85,7 @@ static void copy_flow(flow_t *y, const flow_t *a, int minus) {
 
 /* Undecided abs, min and max are continuous, with a slope between those of their branches. */
 static void hull(flow_t *y, const node_t *n, const flow_t *a, const flow_t *b) {
-  nowhere(y->l);
+  slc_nowhere(y->l);
   if (n->op == E_ABS) {
     mpfi_abs(y->v, a->v);
     mpfi_neg(y->d, a->d);
@@ -105,7 +105,7 @@ static void hull(flow_t *y, const node_t *n, const flow_t *a, const flow_t *b) {
 /* A switch that the resolution left: decided by the box, or without a value where it may jump. */
 static void open_switch(flow_t *y, const node_t *n, const flow_t *f) {
   const flow_t *a = &f[n->a], *b = n->b >= 0 ? &f[n->b] : NULL;
-  const int sign = n->op == E_ABS || n->op == E_SIGN ? sign_of(a->v)
+  const int sign = n->op == E_ABS || n->op == E_SIGN ? slc_sign_of(a->v)
                    : n->op == E_SOFTSIGN             ? 2
                    : greater(a->v, b->v)             ? 1
                    : greater(b->v, a->v)             ? -1
@@ -116,7 +116,7 @@ static void open_switch(flow_t *y, const node_t *n, const flow_t *f) {
   }
   if (sign == 0) {
     y->ok = 0;
-    nowhere(y->v), nowhere(y->d), nowhere(y->l);
+    slc_nowhere(y->v), slc_nowhere(y->d), slc_nowhere(y->l);
     return;
   }
   switch (n->op) {
@@ -204,11 +204,11 @@ static void ratio(flow_t *y, const flow_t *a, const flow_t *c) {
 static void node_flow(box_t *b, int i, const mpfi_t r, mpfi_t *params) {
   const node_t *n = &b->e->node[i];
   flow_t *f = b->flow, *y = &f[i];
-  if (expr_arity(n->op) == 0) {
+  if (slc_expr_arity(n->op) == 0) {
     leaf(y, n, r, params);
     return;
   }
-  if (expr_is_switch(n->op)) {
+  if (slc_expr_is_switch(n->op)) {
     open_switch(y, n, f);
     return;
   }
@@ -258,33 +258,33 @@ static int never_defined(const box_t *b, const node_t *n) {
   }
 }
 
-void box_flow(box_t *b, const mpfi_t r, mpfi_t *params) {
+void slc_box_flow(box_t *b, const mpfi_t r, mpfi_t *params) {
   for (int i = 0; i < b->n; i++) {
     const node_t *n = &b->e->node[i];
     flow_t *y = &b->flow[i];
     const int child[] = {n->a, n->b, n->c, n->d};
     y->ok = 1, y->never = 0;
     node_flow(b, i, r, params);
-    for (int k = 0; k < (n->op == E_PICK ? 2 : expr_arity(n->op)); k++) {
+    for (int k = 0; k < (n->op == E_PICK ? 2 : slc_expr_arity(n->op)); k++) {
       y->ok &= b->flow[child[k]].ok;
       y->never |= b->flow[child[k]].never;
     }
-    y->ok = y->ok && bounded(y->v);
+    y->ok = y->ok && slc_bounded(y->v);
     y->never = y->never || never_defined(b, n);
   }
 }
 
-int box_slope_sign(const box_t *b, int ref) {
+int slc_box_slope_sign(const box_t *b, int ref) {
   const flow_t *y = &b->flow[ref];
   if (!y->ok) return 0;
-  const int direct = sign_of(y->d);
-  return direct ? direct : sign_of(y->v) * sign_of(y->l);
+  const int direct = slc_sign_of(y->d);
+  return direct ? direct : slc_sign_of(y->v) * slc_sign_of(y->l);
 }
 
 /* The branch that is certain on the whole box, or nothing. */
 static void jet_switch(const box_t *b, const node_t *n, jet_t *y, int terms) {
   const jet_t *a = &b->jet[n->a], *c = n->b >= 0 ? &b->jet[n->b] : NULL;
-  const int sign = !c                          ? sign_of(a->c[0])
+  const int sign = !c                          ? slc_sign_of(a->c[0])
                    : greater(a->c[0], c->c[0]) ? 1
                    : greater(c->c[0], a->c[0]) ? -1
                                                : 0;
@@ -292,28 +292,28 @@ static void jet_switch(const box_t *b, const node_t *n, jet_t *y, int terms) {
   mpfi_init2(s, BITS);
   mpfi_set_si(s, sign);
   if (!sign || n->op == E_SOFTSIGN)
-    jet_unknown(y);
+    slc_jet_unknown(y);
   else if (n->op == E_SIGN)
-    jet_const(y, s);
+    slc_jet_const(y, s);
   else if (n->op == E_ABS)
-    jet_scale(y, a, s, terms);
+    slc_jet_scale(y, a, s, terms);
   else if (n->op == E_PICK)
-    jet_set(y, &b->jet[sign < 0 ? n->c : n->d]);
+    slc_jet_set(y, &b->jet[sign < 0 ? n->c : n->d]);
   else
-    jet_set(y, (sign < 0) == (n->op == E_MIN) ? a : c);
+    slc_jet_set(y, (sign < 0) == (n->op == E_MIN) ? a : c);
   mpfi_clear(s);
 }
 
 static void node_jet(box_t *b, int i, const mpfi_t r, mpfi_t *params, int terms) {
   const node_t *n = &b->e->node[i];
   jet_t *y = &b->jet[i];
-  if (expr_arity(n->op) == 0) {
+  if (slc_expr_arity(n->op) == 0) {
     leaf(&b->flow[i], n, r, params);
-    jet_const(y, b->flow[i].v);
+    slc_jet_const(y, b->flow[i].v);
     if (terms > 1) mpfi_set(y->c[1], b->flow[i].d);
     return;
   }
-  if (expr_is_switch(n->op)) {
+  if (slc_expr_is_switch(n->op)) {
     jet_switch(b, n, y, terms);
     return;
   }
@@ -324,42 +324,42 @@ static void node_jet(box_t *b, int i, const mpfi_t r, mpfi_t *params, int terms)
       break;
     case E_ADD:
     case E_SUB:
-      jet_add(y, a, c, n->op == E_SUB, terms);
+      slc_jet_add(y, a, c, n->op == E_SUB, terms);
       break;
     case E_MUL:
-      jet_mul(y, a, c, terms);
+      slc_jet_mul(y, a, c, terms);
       break;
     case E_DIV:
-      jet_div(y, a, c, terms);
+      slc_jet_div(y, a, c, terms);
       break;
     case E_POW:
-      jet_pow(y, a, n->q, terms);
+      slc_jet_pow(y, a, n->q, terms);
       break;
     default:
-      jet_fn(y, n->op, a, terms);
+      slc_jet_fn(y, n->op, a, terms);
       break;
   }
 }
 
-void box_jet(box_t *b, int ref, const mpfi_t r, mpfi_t *params, int order, mpfi_t out) {
+void slc_box_jet(box_t *b, int ref, const mpfi_t r, mpfi_t *params, int order, mpfi_t out) {
   for (int i = 0; i <= ref; i++) node_jet(b, i, r, params, order + 1);
   mpfi_set(out, b->jet[ref].c[order]);
 }
 
-int box_centred_slope(box_t *b, int ref, const mpfi_t r, mpfi_t *params) {
+int slc_box_centred_slope(box_t *b, int ref, const mpfi_t r, mpfi_t *params) {
   mpfi_t curve, m, slope;
   mpfr_t mid;
   mpfi_init2(curve, BITS), mpfi_init2(m, BITS), mpfi_init2(slope, BITS);
   mpfr_init2(mid, BITS);
-  box_jet(b, ref, r, params, 2, curve);
+  slc_box_jet(b, ref, r, params, 2, curve);
   mpfi_mul_si(curve, curve, 2);
   mpfi_mid(mid, r);
   mpfi_set_fr(m, mid);
-  box_jet(b, ref, m, params, 1, slope);
+  slc_box_jet(b, ref, m, params, 1, slope);
   mpfi_sub(m, r, m);
   mpfi_mul(curve, curve, m);
   mpfi_add(slope, slope, curve);
-  const int sign = sign_of(slope);
+  const int sign = slc_sign_of(slope);
   mpfi_clear(curve), mpfi_clear(m), mpfi_clear(slope);
   mpfr_clear(mid);
   return sign;

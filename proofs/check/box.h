@@ -17,12 +17,12 @@ typedef struct {
   int n;
 } box_t;
 
-void box_init(box_t *b, const expr_t *e);
-void box_clear(box_t *b);
-void box_flow(box_t *b, const mpfi_t r, mpfi_t *params); /* every node */
-int box_slope_sign(const box_t *b, int ref);             /* after box_flow */
-void box_jet(box_t *b, int ref, const mpfi_t r, mpfi_t *params, int order,
-             mpfi_t out); /* Taylor coefficient `order` of node ref */
-int box_centred_slope(box_t *b, int ref, const mpfi_t r, mpfi_t *params);
+void slc_box_init(box_t *b, const expr_t *e);
+void slc_box_clear(box_t *b);
+void slc_box_flow(box_t *b, const mpfi_t r, mpfi_t *params); /* every node */
+int slc_box_slope_sign(const box_t *b, int ref);             /* after box_flow */
+void slc_box_jet(box_t *b, int ref, const mpfi_t r, mpfi_t *params, int order,
+                 mpfi_t out); /* Taylor coefficient `order` of node ref */
+int slc_box_centred_slope(box_t *b, int ref, const mpfi_t r, mpfi_t *params);
 
 #endif

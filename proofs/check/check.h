@@ -14,6 +14,6 @@ typedef struct {
 } check_result;
 
 /* text is NUL-terminated, size bytes. Never exits; any input gives a verdict. */
-void check_certificate(check_result *out, const char *text, size_t size);
+void slc_check_certificate(check_result *out, const char *text, size_t size);
 
 #endif

@@ -1,6 +1,6 @@
 /* Coverage of a box by boxes (spec G4.3): the box is cut at an end of one of them until each piece
- * lies whole in one. Boxes may overlap, as those of neighbours do by a rounding. */
-#include "part.h"
+ * lies within one. Boxes may overlap, as those of neighbours do by a rounding. */
+#include "cover.h"
 
 #include <stdlib.h>
 
@@ -83,8 +83,8 @@ static int descend(const cell_t **cells, int n, const range_t *g, work_t *w, int
   return ok;
 }
 
-int covers(const cell_t *const *cells, int n, const mpfr_t low, const mpfr_t high,
-           const mpfi_t *box, const int *ranged) {
+int slc_covers(const cell_t *const *cells, int n, const mpfr_t low, const mpfr_t high,
+               const mpfi_t *box, const int *ranged) {
   range_t g = {{low}, {high}};
   int use[MAX_PARAMS + 1] = {low != NULL};
   work_t w = {use, 20000L + 4000L * n};

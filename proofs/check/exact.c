@@ -5,92 +5,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void *grab(size_t n) {
-  void *p = calloc(1, n ? n : 1);
-  if (!p) abort();
-  return p;
-}
-
-static void poly_free(poly_t *p) {
-  for (int i = 0; i < p->n; i++) mpq_clear(p->t[i].c);
-  free(p->t);
-  *p = (poly_t){-1, NULL};
-}
-
-void field_init(field_t *k) {
+void slc_field_init(field_t *k) {
   memset(k, 0, sizeof *k);
   for (int i = 0; i < MAX_PARAMS; i++) mpfi_init2(k->box[i], PREC);
 }
-void field_clear(field_t *k) {
+void slc_field_clear(field_t *k) {
   for (exact_s *a = k->all, *next; a; a = next) {
     next = a->next;
-    poly_free(&a->num), poly_free(&a->den);
+    slc_poly_free(&a->num), slc_poly_free(&a->den);
     free(a);
   }
   for (int i = 0; i < MAX_PARAMS; i++) mpfi_clear(k->box[i]);
-}
-
-static int order(const term_t *a, const term_t *b) { return memcmp(a->e, b->e, VARS); }
-
-/* a + s b */
-static poly_t poly_add(const poly_t *a, const poly_t *b, int s) {
-  poly_t y = {0, grab((size_t)(a->n + b->n) * sizeof(term_t))};
-  for (int i = 0, j = 0; i < a->n || j < b->n;) {
-    const int c = i == a->n ? -1 : j == b->n ? 1 : order(&a->t[i], &b->t[j]);
-    term_t *t = &y.t[y.n];
-    mpq_init(t->c);
-    memcpy(t->e, c >= 0 ? a->t[i].e : b->t[j].e, VARS);
-    if (c >= 0) mpq_set(t->c, a->t[i++].c);
-    if (c <= 0) {
-      if (s > 0)
-        mpq_add(t->c, t->c, b->t[j++].c);
-      else
-        mpq_sub(t->c, t->c, b->t[j++].c);
-    }
-    if (mpq_sgn(t->c))
-      y.n++;
-    else
-      mpq_clear(t->c);
-  }
-  return y;
-}
-
-static int by_order(const void *a, const void *b) { return order(b, a); }
-
-/* n = -1 where it grows too large */
-static poly_t poly_mul(const poly_t *a, const poly_t *b) {
-  poly_t y = {0, NULL};
-  if ((long)a->n * b->n > 40L * TERM_MAX) return (poly_t){-1, NULL};
-  y.t = grab((size_t)(a->n * b->n) * sizeof(term_t));
-  for (int i = 0; i < a->n; i++)
-    for (int j = 0; j < b->n; j++) {
-      term_t *t = &y.t[y.n++];
-      mpq_init(t->c);
-      mpq_mul(t->c, a->t[i].c, b->t[j].c);
-      for (int v = 0; v < VARS; v++) {
-        const int e = a->t[i].e[v] + b->t[j].e[v];
-        t->e[v] = (unsigned char)(e > 255 ? 255 : e);
-        if (e > 200) {
-          poly_free(&y);
-          return y;
-        }
-      }
-    }
-  qsort(y.t, (size_t)y.n, sizeof *y.t, by_order);
-  int m = 0;
-  for (int i = 0; i < y.n; i++) {
-    if (m && order(&y.t[m - 1], &y.t[i]) == 0) {
-      mpq_add(y.t[m - 1].c, y.t[m - 1].c, y.t[i].c);
-      mpq_clear(y.t[i].c);
-      if (mpq_sgn(y.t[m - 1].c) == 0) mpq_clear(y.t[--m].c);
-    } else {
-      if (m != i) y.t[m] = y.t[i];
-      m++;
-    }
-  }
-  y.n = m;
-  if (m > TERM_MAX) poly_free(&y);
-  return y;
 }
 
 /* Divides out the common monomial and the denominator's leading coefficient. */
@@ -119,10 +44,10 @@ static void simplify(exact_s *a) {
 
 static exact_t make(field_t *k, poly_t num, poly_t den) {
   if (num.n < 0 || den.n <= 0) {
-    poly_free(&num), poly_free(&den);
+    slc_poly_free(&num), slc_poly_free(&den);
     return NULL;
   }
-  exact_s *a = grab(sizeof *a);
+  exact_s *a = slc_grab(sizeof *a);
   a->num = num, a->den = den;
   a->next = k->all;
   k->all = a;
@@ -130,26 +55,16 @@ static exact_t make(field_t *k, poly_t num, poly_t den) {
   return a;
 }
 
-static poly_t poly_one_term(const mpq_t c, int variable) {
-  poly_t p = {0, grab(sizeof(term_t))};
-  if (mpq_sgn(c) == 0) return p;
-  p.n = 1;
-  mpq_init(p.t[0].c);
-  mpq_set(p.t[0].c, c);
-  if (variable >= 0) p.t[0].e[variable] = 1;
-  return p;
-}
-
 static exact_t single(field_t *k, const mpq_t c, int variable) {
   mpq_t one;
   mpq_init(one);
   mpq_set_si(one, 1, 1);
-  const exact_t a = make(k, poly_one_term(c, variable), poly_one_term(one, -1));
+  const exact_t a = make(k, slc_poly_one_term(c, variable), slc_poly_one_term(one, -1));
   mpq_clear(one);
   return a;
 }
-exact_t ex_q(field_t *k, const mpq_t q) { return single(k, q, -1); }
-exact_t ex_si(field_t *k, long p, unsigned long q) {
+exact_t slc_ex_q(field_t *k, const mpq_t q) { return single(k, q, -1); }
+exact_t slc_ex_si(field_t *k, long p, unsigned long q) {
   mpq_t c;
   mpq_init(c);
   mpq_set_si(c, p, q);
@@ -166,71 +81,64 @@ static exact_t variable(field_t *k, int v) {
   mpq_clear(one);
   return a;
 }
-exact_t ex_param(field_t *k, int i) { return variable(k, i); }
-exact_t ex_r(field_t *k) { return variable(k, R_VAR); }
+exact_t slc_ex_param(field_t *k, int i) { return variable(k, i); }
+exact_t slc_ex_r(field_t *k) { return variable(k, R_VAR); }
 
 static exact_t symbol(field_t *k, op_t op, unsigned root, exact_t arg) {
   for (int i = 0; i < k->symbols; i++)
     if (k->symbol[i].op == op && k->symbol[i].root == root &&
-        (!arg || ex_equal(k, k->symbol[i].arg, arg)))
+        (!arg || slc_ex_equal(k, k->symbol[i].arg, arg)))
       return variable(k, FIRST_SYMBOL + i);
   if (k->symbols == SYMBOLS) return NULL;
   k->symbol[k->symbols].op = op, k->symbol[k->symbols].root = root, k->symbol[k->symbols].arg = arg;
   return variable(k, FIRST_SYMBOL + k->symbols++);
 }
-exact_t ex_sqrt_pi(field_t *k) { return symbol(k, E_PI, 0, NULL); }
-exact_t ex_e(field_t *k) { return symbol(k, E_E, 0, NULL); }
-
-static int same_poly(const poly_t *a, const poly_t *b) {
-  if (a->n != b->n) return 0;
-  for (int i = 0; i < a->n; i++)
-    if (order(&a->t[i], &b->t[i]) || !mpq_equal(a->t[i].c, b->t[i].c)) return 0;
-  return 1;
-}
+exact_t slc_ex_sqrt_pi(field_t *k) { return symbol(k, E_PI, 0, NULL); }
+exact_t slc_ex_e(field_t *k) { return symbol(k, E_E, 0, NULL); }
 
 static exact_t combine(field_t *k, exact_t a, exact_t b, int s) {
   if (!a || !b) return NULL;
-  if (ex_zero(b)) return a;
-  if (same_poly(&a->den, &b->den)) {
+  if (slc_ex_zero(b)) return a;
+  if (slc_poly_equal(&a->den, &b->den)) {
     mpq_t one;
     mpq_init(one);
     mpq_set_si(one, 1, 1);
-    const poly_t p1 = poly_one_term(one, -1);
+    const poly_t p1 = slc_poly_one_term(one, -1);
     mpq_clear(one);
-    const poly_t den = poly_mul(&a->den, &p1);
+    const poly_t den = slc_poly_mul(&a->den, &p1);
     poly_t p = p1;
-    poly_free(&p);
-    return make(k, poly_add(&a->num, &b->num, s), den);
+    slc_poly_free(&p);
+    return make(k, slc_poly_add(&a->num, &b->num, s), den);
   }
-  poly_t x = poly_mul(&a->num, &b->den), y = poly_mul(&b->num, &a->den);
-  poly_t den = poly_mul(&a->den, &b->den);
+  poly_t x = slc_poly_mul(&a->num, &b->den), y = slc_poly_mul(&b->num, &a->den);
+  poly_t den = slc_poly_mul(&a->den, &b->den);
   if (x.n < 0 || y.n < 0 || den.n < 0) {
-    poly_free(&x), poly_free(&y), poly_free(&den);
+    slc_poly_free(&x), slc_poly_free(&y), slc_poly_free(&den);
     return NULL;
   }
-  const exact_t r = make(k, poly_add(&x, &y, s), den);
-  poly_free(&x), poly_free(&y);
+  const exact_t r = make(k, slc_poly_add(&x, &y, s), den);
+  slc_poly_free(&x), slc_poly_free(&y);
   return r;
 }
-exact_t ex_add(field_t *k, exact_t a, exact_t b) { return combine(k, a, b, 1); }
-exact_t ex_sub(field_t *k, exact_t a, exact_t b) { return combine(k, a, b, -1); }
-exact_t ex_mul(field_t *k, exact_t a, exact_t b) {
+exact_t slc_ex_add(field_t *k, exact_t a, exact_t b) { return combine(k, a, b, 1); }
+exact_t slc_ex_sub(field_t *k, exact_t a, exact_t b) { return combine(k, a, b, -1); }
+exact_t slc_ex_mul(field_t *k, exact_t a, exact_t b) {
   if (!a || !b) return NULL;
-  if (ex_zero(a)) return a;
-  return make(k, poly_mul(&a->num, &b->num), poly_mul(&a->den, &b->den));
+  if (slc_ex_zero(a)) return a;
+  return make(k, slc_poly_mul(&a->num, &b->num), slc_poly_mul(&a->den, &b->den));
 }
 static exact_t quotient(field_t *k, exact_t a, exact_t b) {
-  return make(k, poly_mul(&a->num, &b->den), poly_mul(&a->den, &b->num));
+  return make(k, slc_poly_mul(&a->num, &b->den), slc_poly_mul(&a->den, &b->num));
 }
-exact_t ex_div(field_t *k, exact_t a, exact_t b) {
-  if (!a || !b || ex_zero(b) || (!ex_has_r(k, b) && ex_sign(k, b) == 0)) return NULL;
+exact_t slc_ex_div(field_t *k, exact_t a, exact_t b) {
+  if (!a || !b || slc_ex_zero(b) || (!slc_ex_has_r(k, b) && slc_ex_sign(k, b) == 0)) return NULL;
   return quotient(k, a, b);
 }
 
-int ex_zero(exact_t a) { return a && a->num.n == 0; }
-int ex_equal(field_t *k, exact_t a, exact_t b) {
+int slc_ex_zero(exact_t a) { return a && a->num.n == 0; }
+int slc_ex_equal(field_t *k, exact_t a, exact_t b) {
   if (!a || !b) return 0;
-  const exact_t d = ex_sub(k, a, b);
+  const exact_t d = slc_ex_sub(k, a, b);
   return d && d->num.n == 0;
 }
 
@@ -238,59 +146,60 @@ static int poly_has_r(const field_t *k, const poly_t *p) {
   for (int i = 0; i < p->n; i++) {
     if (p->t[i].e[R_VAR]) return 1;
     for (int s = 0; s < k->symbols; s++)
-      if (p->t[i].e[FIRST_SYMBOL + s] && k->symbol[s].arg && ex_has_r(k, k->symbol[s].arg))
+      if (p->t[i].e[FIRST_SYMBOL + s] && k->symbol[s].arg && slc_ex_has_r(k, k->symbol[s].arg))
         return 1;
   }
   return 0;
 }
-int ex_has_r(const field_t *k, exact_t a) {
+int slc_ex_has_r(const field_t *k, exact_t a) {
   return a && (poly_has_r(k, &a->num) || poly_has_r(k, &a->den));
 }
 
 /* n where a = n pi/2 */
 static int quarters(field_t *k, exact_t a, long *n) {
-  const exact_t root = ex_sqrt_pi(k),
-                t = a && root ? quotient(k, ex_mul(k, ex_si(k, 2, 1), a), ex_mul(k, root, root))
+  const exact_t root = slc_ex_sqrt_pi(k),
+                t = a && root ? quotient(k, slc_ex_mul(k, slc_ex_si(k, 2, 1), a),
+                                         slc_ex_mul(k, root, root))
                               : NULL;
   if (!t) return 0;
   for (long i = -8; i <= 8; i++)
-    if (ex_equal(k, t, ex_si(k, i, 1))) {
+    if (slc_ex_equal(k, t, slc_ex_si(k, i, 1))) {
       *n = (i + 8) % 4;
       return 1;
     }
   return 0;
 }
 
-exact_t ex_fn(field_t *k, op_t op, exact_t a) {
+exact_t slc_ex_fn(field_t *k, op_t op, exact_t a) {
   static const long sine[] = {0, 1, 0, -1};
   long n;
   if (!a) return NULL;
-  if (ex_zero(a)) return op == E_LOG ? NULL : ex_si(k, op == E_EXP || op == E_COS, 1);
+  if (slc_ex_zero(a)) return op == E_LOG ? NULL : slc_ex_si(k, op == E_EXP || op == E_COS, 1);
   if ((op == E_SIN || op == E_COS) && quarters(k, a, &n))
-    return ex_si(k, sine[(n + (op == E_COS)) % 4], 1);
-  if (op == E_LOG && ex_equal(k, a, ex_si(k, 1, 1))) return ex_si(k, 0, 1);
-  if (op == E_LOG && !ex_has_r(k, a) && ex_sign(k, a) <= 0) return NULL;
+    return slc_ex_si(k, sine[(n + (op == E_COS)) % 4], 1);
+  if (op == E_LOG && slc_ex_equal(k, a, slc_ex_si(k, 1, 1))) return slc_ex_si(k, 0, 1);
+  if (op == E_LOG && !slc_ex_has_r(k, a) && slc_ex_sign(k, a) <= 0) return NULL;
   if (op == E_EXP)
     for (int i = 0; i < k->symbols; i++)
-      if (k->symbol[i].op == E_EXP && ex_zero(ex_add(k, k->symbol[i].arg, a)))
-        return quotient(k, ex_si(k, 1, 1), variable(k, FIRST_SYMBOL + i));
+      if (k->symbol[i].op == E_EXP && slc_ex_zero(slc_ex_add(k, k->symbol[i].arg, a)))
+        return quotient(k, slc_ex_si(k, 1, 1), variable(k, FIRST_SYMBOL + i));
   return symbol(k, op, 0, a);
 }
 
 static exact_t integer_power(field_t *k, exact_t a, long p) {
-  exact_t y = ex_si(k, 1, 1);
-  for (long i = 0; i < labs(p); i++) y = ex_mul(k, y, a);
-  return p < 0 && y && a && !ex_zero(a) ? quotient(k, ex_si(k, 1, 1), y) : y;
+  exact_t y = slc_ex_si(k, 1, 1);
+  for (long i = 0; i < labs(p); i++) y = slc_ex_mul(k, y, a);
+  return p < 0 && y && a && !slc_ex_zero(a) ? quotient(k, slc_ex_si(k, 1, 1), y) : y;
 }
 
-exact_t ex_pow(field_t *k, exact_t a, const mpq_t q) {
+exact_t slc_ex_pow(field_t *k, exact_t a, const mpq_t q) {
   if (!a || mpz_cmpabs_ui(mpq_numref(q), 64) > 0 || mpz_cmp_ui(mpq_denref(q), 64) > 0) return NULL;
   const long p = mpz_get_si(mpq_numref(q));
   const unsigned long root = mpz_get_ui(mpq_denref(q));
-  if (p < 0 && ex_zero(a)) return NULL;
+  if (p < 0 && slc_ex_zero(a)) return NULL;
   if (root == 1) return integer_power(k, a, p);
-  if (!ex_has_r(k, a) && ex_sign(k, a) <= 0) return NULL;
-  if (ex_equal(k, a, ex_si(k, 1, 1))) return a;
+  if (!slc_ex_has_r(k, a) && slc_ex_sign(k, a) <= 0) return NULL;
+  if (slc_ex_equal(k, a, slc_ex_si(k, 1, 1))) return a;
   const exact_t s = symbol(k, E_POW, (unsigned)root, a);
   return s ? integer_power(k, s, p) : NULL;
 }
@@ -318,7 +227,7 @@ static void erf_interval(mpfi_t y, const mpfi_t a) {
 static void symbol_interval(mpfi_t y, field_t *k, int i) {
   mpfi_t a;
   mpfi_init2(a, PREC);
-  if (k->symbol[i].arg) ex_interval(a, k, k->symbol[i].arg);
+  if (k->symbol[i].arg) slc_ex_interval(a, k, k->symbol[i].arg);
   switch (k->symbol[i].op) {
     case E_PI:
       mpfi_const_pi(y);
@@ -381,7 +290,7 @@ static void poly_interval(mpfi_t y, field_t *k, const poly_t *p) {
   mpfi_clear(term), mpfi_clear(x);
 }
 
-void ex_interval(mpfi_t out, field_t *k, exact_t a) {
+void slc_ex_interval(mpfi_t out, field_t *k, exact_t a) {
   if (!a) {
     mpfi_set_d(out, 0.0);
     mpfi_inv(out, out);
@@ -395,11 +304,11 @@ void ex_interval(mpfi_t out, field_t *k, exact_t a) {
   mpfi_clear(den);
 }
 
-int ex_sign(field_t *k, exact_t a) {
-  if (!a || ex_has_r(k, a)) return 0;
+int slc_ex_sign(field_t *k, exact_t a) {
+  if (!a || slc_ex_has_r(k, a)) return 0;
   mpfi_t x;
   mpfi_init2(x, PREC);
-  ex_interval(x, k, a);
+  slc_ex_interval(x, k, a);
   const int s = !mpfi_bounded_p(x)        ? 0
                 : mpfi_is_strictly_pos(x) ? 1
                 : mpfi_is_strictly_neg(x) ? -1

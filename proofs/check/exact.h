@@ -5,26 +5,9 @@
 #define SLUICE_CHECK_EXACT_H
 
 #include "expr.h"
+#include "poly.h"
 
 #include <mpfi.h>
-
-enum {
-  SYMBOLS = 12,
-  R_VAR = MAX_PARAMS,
-  FIRST_SYMBOL,
-  VARS = FIRST_SYMBOL + SYMBOLS,
-  TERM_MAX = 400
-};
-
-typedef struct {
-  mpq_t c;
-  unsigned char e[VARS];
-} term_t;
-
-typedef struct {
-  int n;
-  term_t *t; /* by descending exponents, no zero coefficients */
-} poly_t;
 
 typedef struct exact_s {
   poly_t num, den;
@@ -43,25 +26,25 @@ typedef struct {
   int symbols;
 } field_t;
 
-void field_init(field_t *k);
-void field_clear(field_t *k);
-exact_t ex_q(field_t *k, const mpq_t q);
-exact_t ex_si(field_t *k, long p, unsigned long q);
-exact_t ex_param(field_t *k, int i);
-exact_t ex_r(field_t *k);
-exact_t ex_sqrt_pi(field_t *k);
-exact_t ex_e(field_t *k);
-exact_t ex_add(field_t *k, exact_t a, exact_t b);
-exact_t ex_sub(field_t *k, exact_t a, exact_t b);
-exact_t ex_mul(field_t *k, exact_t a, exact_t b);
-exact_t ex_div(field_t *k, exact_t a, exact_t b); /* NULL unless b cannot vanish on the box */
-exact_t ex_fn(field_t *k, op_t op, exact_t a);    /* EXP LOG SIN COS ERF ATAN ASINH */
-exact_t ex_pow(field_t *k, exact_t a, const mpq_t q);
-int ex_zero(exact_t a);
-int ex_equal(field_t *k, exact_t a, exact_t b);
-int ex_has_r(const field_t *k, exact_t a);
-void ex_interval(mpfi_t out, field_t *k, exact_t a);
-int ex_sign(field_t *k, exact_t a); /* over the box; 0: zero or unknown */
+void slc_field_init(field_t *k);
+void slc_field_clear(field_t *k);
+exact_t slc_ex_q(field_t *k, const mpq_t q);
+exact_t slc_ex_si(field_t *k, long p, unsigned long q);
+exact_t slc_ex_param(field_t *k, int i);
+exact_t slc_ex_r(field_t *k);
+exact_t slc_ex_sqrt_pi(field_t *k);
+exact_t slc_ex_e(field_t *k);
+exact_t slc_ex_add(field_t *k, exact_t a, exact_t b);
+exact_t slc_ex_sub(field_t *k, exact_t a, exact_t b);
+exact_t slc_ex_mul(field_t *k, exact_t a, exact_t b);
+exact_t slc_ex_div(field_t *k, exact_t a, exact_t b); /* NULL unless b cannot vanish on the box */
+exact_t slc_ex_fn(field_t *k, op_t op, exact_t a);    /* EXP LOG SIN COS ERF ATAN ASINH */
+exact_t slc_ex_pow(field_t *k, exact_t a, const mpq_t q);
+int slc_ex_zero(exact_t a);
+int slc_ex_equal(field_t *k, exact_t a, exact_t b);
+int slc_ex_has_r(const field_t *k, exact_t a);
+void slc_ex_interval(mpfi_t out, field_t *k, exact_t a);
+int slc_ex_sign(field_t *k, exact_t a); /* over the box; 0: zero or unknown */
 
 enum { PREC = 256, TERMS = 10 };
 
@@ -71,13 +54,13 @@ typedef struct {
   exact_t c[TERMS];
 } series_t;
 
-series_t se_const(field_t *k, exact_t c);
-series_t se_add(field_t *k, const series_t *a, const series_t *b, int minus);
-series_t se_mul(field_t *k, const series_t *a, const series_t *b);
-series_t se_pow(field_t *k, const series_t *a, const mpq_t q);
-series_t se_fn(field_t *k, op_t op, const series_t *a);
-series_t se_shift(field_t *k, const series_t *a, int by);
+series_t slc_se_const(field_t *k, exact_t c);
+series_t slc_se_add(field_t *k, const series_t *a, const series_t *b, int minus);
+series_t slc_se_mul(field_t *k, const series_t *a, const series_t *b);
+series_t slc_se_pow(field_t *k, const series_t *a, const mpq_t q);
+series_t slc_se_fn(field_t *k, op_t op, const series_t *a);
+series_t slc_se_shift(field_t *k, const series_t *a, int by);
 /* Of node ref at r = point + t; point NULL: r stays a symbol. */
-series_t se_expr(field_t *k, const expr_t *e, int ref, exact_t point, int terms);
+series_t slc_se_expr(field_t *k, const expr_t *e, int ref, exact_t point, int terms);
 
 #endif

@@ -1,4 +1,4 @@
-/* Parsing and differentiating (see expr.h). Shares nothing with the prover's parser. */
+/* Nodes and parsing (see expr.h). Shares nothing with the prover's parser. */
 #include "expr.h"
 
 #include <ctype.h>
@@ -6,13 +6,16 @@
 #include <string.h>
 
 static const char *const names[E_COUNT] = {
-    [E_PICK] = "pick", [E_ABS] = "abs",         [E_MIN] = "min",          [E_MAX] = "max",
-    [E_EXP] = "exp",   [E_EXPM1] = "expm1",     [E_LOG] = "log",          [E_LOG1P] = "log1p",
-    [E_SQRT] = "sqrt", [E_SIGMOID] = "sigmoid", [E_SIN] = "sin",          [E_COS] = "cos",
-    [E_SINH] = "sinh", [E_COSH] = "cosh",       [E_TANH] = "tanh",        [E_ERF] = "erf",
-    [E_ATAN] = "atan", [E_ASINH] = "asinh",     [E_SOFTSIGN] = "softsign"};
+#define FUNCTION(kind, name) [E_##kind] = #name,
+#include "functions.def"
+#undef FUNCTION
+    [E_PICK] = "pick",
+    [E_ABS] = "abs",
+    [E_MIN] = "min",
+    [E_MAX] = "max",
+    [E_SOFTSIGN] = "softsign"};
 
-int expr_arity(op_t op) {
+int slc_expr_arity(op_t op) {
   if (op <= E_PARAM) return 0;
   if (op == E_PICK) return 4;
   if (op == E_ADD || op == E_SUB || op == E_MUL || op == E_DIV || op == E_MIN || op == E_MAX)
@@ -20,30 +23,32 @@ int expr_arity(op_t op) {
   return 1; /* POW: its exponent is a number of the node */
 }
 
-int expr_is_switch(op_t op) {
+int slc_expr_is_function(op_t op) { return op >= E_EXP && op <= E_ASINH; }
+
+int slc_expr_is_switch(op_t op) {
   return op == E_PICK || op == E_MIN || op == E_MAX || op == E_ABS || op == E_SIGN ||
          op == E_SOFTSIGN;
 }
 
-char *expr_live(const expr_t *e, int ref) {
+char *slc_expr_live(const expr_t *e, int ref) {
   char *live = calloc((size_t)ref + 1, 1);
   if (!live) abort();
   live[ref] = 1;
   for (int i = ref; i >= 0; i--) {
     const node_t *n = &e->node[i];
     const int child[] = {n->a, n->b, n->c, n->d};
-    for (int c = 0; live[i] && c < expr_arity(n->op); c++) live[child[c]] = 1;
+    for (int c = 0; live[i] && c < slc_expr_arity(n->op); c++) live[child[c]] = 1;
   }
   return live;
 }
 
-void expr_init(expr_t *e) {
+void slc_expr_init(expr_t *e) {
   memset(e, 0, sizeof *e);
   e->node = calloc(MAX_NODES, sizeof *e->node);
   if (!e->node) abort();
 }
 
-void expr_clear(expr_t *e) {
+void slc_expr_clear(expr_t *e) {
   for (int i = 0; i < e->count; i++) mpq_clear(e->node[i].q);
   free(e->node);
 }
@@ -63,30 +68,30 @@ static int intern(expr_t *e, op_t op, int a, int b, int c, int d, int param, con
   return e->count++;
 }
 
-int expr_add(expr_t *e, op_t op, int a, int b, int c, int d) {
+int slc_expr_add(expr_t *e, op_t op, int a, int b, int c, int d) {
   mpq_t zero;
   mpq_init(zero);
   const int child[] = {a, b, c, d};
   int ok = 1;
-  for (int i = 0; i < expr_arity(op); i++) ok &= child[i] >= 0;
+  for (int i = 0; i < slc_expr_arity(op); i++) ok &= child[i] >= 0;
   const int r = ok ? intern(e, op, a, b, c, d, -1, zero) : -1;
   mpq_clear(zero);
   return r;
 }
-int expr_num(expr_t *e, const mpq_t q) { return intern(e, E_NUM, -1, -1, -1, -1, -1, q); }
-int expr_si(expr_t *e, long v) {
+int slc_expr_num(expr_t *e, const mpq_t q) { return intern(e, E_NUM, -1, -1, -1, -1, -1, q); }
+int slc_expr_si(expr_t *e, long v) {
   mpq_t q;
   mpq_init(q);
   mpq_set_si(q, v, 1);
-  const int r = expr_num(e, q);
+  const int r = slc_expr_num(e, q);
   mpq_clear(q);
   return r;
 }
-static int power(expr_t *e, int a, const mpq_t q) {
+int slc_expr_power(expr_t *e, int a, const mpq_t q) {
   return a < 0 ? -1 : intern(e, E_POW, a, -1, -1, -1, -1, q);
 }
-static int unary(expr_t *e, op_t op, int a) { return expr_add(e, op, a, -1, -1, -1); }
-static int binary(expr_t *e, op_t op, int a, int b) { return expr_add(e, op, a, b, -1, -1); }
+static int unary(expr_t *e, op_t op, int a) { return slc_expr_add(e, op, a, -1, -1, -1); }
+static int binary(expr_t *e, op_t op, int a, int b) { return slc_expr_add(e, op, a, b, -1, -1); }
 
 typedef struct {
   expr_t *e;
@@ -106,7 +111,7 @@ static int take(reader *r, char c) {
   return 1;
 }
 
-int parse_decimal(mpq_t q, const char *text, const char **end) {
+int slc_parse_decimal(mpq_t q, const char *text, const char **end) {
   mpz_t m, ten;
   long e = 0;
   int digits = 0, point = 0;
@@ -185,13 +190,14 @@ static int word(reader *r) {
     if (!names[op] || strcmp(names[op], name) != 0) continue;
     int child[4] = {-1, -1, -1, -1};
     if (!take(r, '(')) return -1;
-    for (int i = 0; i < expr_arity((op_t)op); i++)
-      if ((child[i] = sum(r)) < 0 || !take(r, i + 1 < expr_arity((op_t)op) ? ',' : ')')) return -1;
-    return expr_add(r->e, (op_t)op, child[0], child[1], child[2], child[3]);
+    for (int i = 0; i < slc_expr_arity((op_t)op); i++)
+      if ((child[i] = sum(r)) < 0 || !take(r, i + 1 < slc_expr_arity((op_t)op) ? ',' : ')'))
+        return -1;
+    return slc_expr_add(r->e, (op_t)op, child[0], child[1], child[2], child[3]);
   }
   for (int i = 0; i < r->e->params; i++) {
     if (strcmp(r->e->names[i], name) != 0) continue;
-    if (r->fixed[i]) return expr_num(r->e, r->value[i]);
+    if (r->fixed[i]) return slc_expr_num(r->e, r->value[i]);
     mpq_t zero;
     mpq_init(zero);
     const int ref = intern(r->e, E_PARAM, -1, -1, -1, -1, i, zero);
@@ -210,7 +216,7 @@ static int atom(reader *r) {
     mpq_t q;
     const char *end;
     mpq_init(q);
-    const int ref = parse_decimal(q, r->s, &end) ? expr_num(r->e, q) : -1;
+    const int ref = slc_parse_decimal(q, r->s, &end) ? slc_expr_num(r->e, q) : -1;
     r->s = end;
     mpq_clear(q);
     return ref;
@@ -231,7 +237,7 @@ static int signed_factor(reader *r) {
     if (ref >= 0 && take(r, '^')) {
       mpq_t q;
       mpq_init(q);
-      ref = rational(r->e, signed_factor(r), q) ? power(r->e, ref, q) : -1;
+      ref = rational(r->e, signed_factor(r), q) ? slc_expr_power(r->e, ref, q) : -1;
       mpq_clear(q);
     }
   }
@@ -267,124 +273,10 @@ static int sum(reader *r) {
   return a;
 }
 
-int expr_parse(expr_t *e, const char *text, mpq_t *value, const int *fixed, int *at) {
+int slc_expr_parse(expr_t *e, const char *text, mpq_t *value, const int *fixed, int *at) {
   reader r = {.e = e, .s = text, .start = text, .value = value, .fixed = fixed};
   const int ref = sum(&r);
   blank(&r);
   *at = (int)(r.s - text);
   return *r.s ? -1 : ref;
-}
-
-/* Derivatives: each in the form that keeps exponentials as factors. */
-static int slope(expr_t *e, int self, int a) {
-  const int one = expr_si(e, 1), two = expr_si(e, 2);
-  switch (e->node[self].op) {
-    case E_EXP:
-      return self;
-    case E_EXPM1:
-      return unary(e, E_EXP, a);
-    case E_LOG:
-      return binary(e, E_DIV, one, a);
-    case E_LOG1P:
-      return binary(e, E_DIV, one, binary(e, E_ADD, a, one));
-    case E_SQRT:
-      return binary(e, E_DIV, one, binary(e, E_MUL, two, self));
-    case E_ABS:
-      return unary(e, E_SIGN, a);
-    case E_SIGMOID:
-      return binary(e, E_MUL, self, unary(e, E_SIGMOID, unary(e, E_NEG, a)));
-    case E_SIN:
-      return unary(e, E_COS, a);
-    case E_COS:
-      return unary(e, E_NEG, unary(e, E_SIN, a));
-    case E_SINH:
-      return unary(e, E_COSH, a);
-    case E_COSH:
-      return unary(e, E_SINH, a);
-    case E_TANH: {
-      const int s = binary(e, E_MUL, two, a);
-      return binary(
-          e, E_MUL, expr_si(e, 4),
-          binary(e, E_MUL, unary(e, E_SIGMOID, s), unary(e, E_SIGMOID, unary(e, E_NEG, s))));
-    }
-    case E_ERF:
-      return binary(e, E_MUL, binary(e, E_DIV, two, unary(e, E_SQRT, unary(e, E_PI, -1))),
-                    unary(e, E_EXP, unary(e, E_NEG, binary(e, E_MUL, a, a))));
-    case E_ATAN:
-      return binary(e, E_DIV, one, binary(e, E_ADD, one, binary(e, E_MUL, a, a)));
-    case E_ASINH:
-      return binary(e, E_DIV, one, unary(e, E_SQRT, binary(e, E_ADD, one, binary(e, E_MUL, a, a))));
-    case E_SOFTSIGN: {
-      const int s = binary(e, E_ADD, one, unary(e, E_ABS, a));
-      return binary(e, E_DIV, one, binary(e, E_MUL, s, s));
-    }
-    default:
-      return -1;
-  }
-}
-
-static int is_si(const expr_t *e, int ref, long v) {
-  return ref >= 0 && e->node[ref].op == E_NUM && mpq_cmp_si(e->node[ref].q, v, 1) == 0;
-}
-static int times(expr_t *e, int a, int b) {
-  if (is_si(e, a, 0) || is_si(e, b, 1)) return a;
-  return is_si(e, b, 0) || is_si(e, a, 1) ? b : binary(e, E_MUL, a, b);
-}
-static int plus(expr_t *e, int a, int b, int minus) {
-  if (is_si(e, b, 0)) return a;
-  if (is_si(e, a, 0)) return minus ? unary(e, E_NEG, b) : b;
-  return binary(e, minus ? E_SUB : E_ADD, a, b);
-}
-
-static int power_slope(expr_t *e, int self) {
-  mpq_t q, one;
-  mpq_init(q), mpq_init(one);
-  mpq_set_si(one, 1, 1);
-  mpq_set(q, e->node[self].q);
-  const int a = e->node[self].a, factor = expr_num(e, q);
-  mpq_sub(q, q, one);
-  const int rest = mpq_sgn(q) == 0 ? expr_si(e, 1) : mpq_equal(q, one) ? a : power(e, a, q);
-  mpq_clear(q), mpq_clear(one);
-  return times(e, factor, rest);
-}
-
-static int derive_node(expr_t *e, int i, const int *d) {
-  const op_t op = e->node[i].op;
-  const int a = e->node[i].a, b = e->node[i].b, c = e->node[i].c, x = e->node[i].d;
-  if (op == E_R) return expr_si(e, 1);
-  if (expr_arity(op) == 0 || op == E_SIGN) return expr_si(e, 0);
-  switch (op) {
-    case E_NEG:
-      return plus(e, expr_si(e, 0), d[a], 1);
-    case E_ADD:
-      return plus(e, d[a], d[b], 0);
-    case E_SUB:
-      return plus(e, d[a], d[b], 1);
-    case E_MUL:
-      return plus(e, times(e, d[a], b), times(e, a, d[b]), 0);
-    case E_DIV: {
-      const int top = plus(e, d[a], times(e, i, d[b]), 1);
-      return is_si(e, top, 0) ? top : binary(e, E_DIV, top, b);
-    }
-    case E_POW:
-      return times(e, power_slope(e, i), d[a]);
-    case E_PICK:
-      return d[c] == d[x] ? d[c] : expr_add(e, E_PICK, a, b, d[c], d[x]);
-    case E_MIN:
-      return d[a] == d[b] ? d[a] : expr_add(e, E_PICK, a, b, d[a], d[b]);
-    case E_MAX:
-      return d[a] == d[b] ? d[a] : expr_add(e, E_PICK, b, a, d[a], d[b]);
-    default:
-      return is_si(e, d[a], 0) ? d[a] : times(e, slope(e, i, a), d[a]);
-  }
-}
-
-int expr_derive(expr_t *e, int ref) {
-  const int n = ref + 1;
-  int *d = malloc((size_t)n * sizeof *d), result = -1, ok = 1;
-  if (!d) abort();
-  for (int i = 0; i < n && ok; i++) ok = (d[i] = derive_node(e, i, d)) >= 0;
-  if (ok) result = d[ref];
-  free(d);
-  return result;
 }

@@ -1,5 +1,5 @@
-/* The checker's own expressions: parsed from a certificate's text, differentiated by its own rules.
- * Nodes are shared and come after their children. */
+/* The checker's own expressions, parsed from a certificate's text. Nodes are shared and come after
+ * their children. */
 #ifndef SLUICE_CHECK_EXPR_H
 #define SLUICE_CHECK_EXPR_H
 
@@ -24,20 +24,9 @@ typedef enum {
   E_ABS,
   E_MIN,
   E_MAX,
-  E_EXP,
-  E_EXPM1,
-  E_LOG,
-  E_LOG1P,
-  E_SQRT,
-  E_SIGMOID,
-  E_SIN,
-  E_COS,
-  E_SINH,
-  E_COSH,
-  E_TANH,
-  E_ERF,
-  E_ATAN,
-  E_ASINH,
+#define FUNCTION(kind, name) E_##kind,
+#include "functions.def"
+#undef FUNCTION
   E_SOFTSIGN,
   E_COUNT
 } op_t;
@@ -56,20 +45,21 @@ typedef struct {
   int params;
 } expr_t;
 
-void expr_init(expr_t *e);
-void expr_clear(expr_t *e);
-int expr_arity(op_t op);
-int expr_is_switch(op_t op); /* made of branches by a decision */
-char *expr_live(const expr_t *e,
-                int ref); /* 1 for the nodes that ref needs, ref + 1 of them; to be freed */
-int expr_add(expr_t *e, op_t op, int a, int b, int c, int d);
-int expr_num(expr_t *e, const mpq_t q);
-int expr_si(expr_t *e, long v);
+void slc_expr_init(expr_t *e);
+void slc_expr_clear(expr_t *e);
+int slc_expr_arity(op_t op);
+int slc_expr_is_function(op_t op); /* of functions.def */
+int slc_expr_is_switch(op_t op);   /* made of branches by a decision */
+char *slc_expr_live(const expr_t *e,
+                    int ref); /* 1 for the nodes that ref needs, ref + 1 of them; to be freed */
+int slc_expr_add(expr_t *e, op_t op, int a, int b, int c, int d);
+int slc_expr_num(expr_t *e, const mpq_t q);
+int slc_expr_power(expr_t *e, int a, const mpq_t q);
+int slc_expr_si(expr_t *e, long v);
 
 /* Parses the text; parameters are e->names, and value[i] (NULL: kept as PARAM) replaces parameter
  * i. -1 on error, with the byte in *at. */
-int expr_parse(expr_t *e, const char *text, mpq_t *value, const int *fixed, int *at);
-int expr_derive(expr_t *e, int ref);
-int parse_decimal(mpq_t q, const char *text, const char **end);
+int slc_expr_parse(expr_t *e, const char *text, mpq_t *value, const int *fixed, int *at);
+int slc_parse_decimal(mpq_t q, const char *text, const char **end);
 
 #endif

@@ -1,43 +1,43 @@
 /* Interval Taylor arithmetic (see jet.h). */
 #include "jet.h"
 
-void nowhere(mpfi_t x) {
+void slc_nowhere(mpfi_t x) {
   mpfr_set_inf(&x->left, -1);
   mpfr_set_inf(&x->right, 1);
 }
-int bounded(mpfi_srcptr x) { return mpfi_bounded_p(x) && !mpfi_nan_p(x); }
-int sign_of(mpfi_srcptr x) {
-  return !bounded(x) ? 0 : mpfi_is_strictly_pos(x) ? 1 : mpfi_is_strictly_neg(x) ? -1 : 0;
+int slc_bounded(mpfi_srcptr x) { return mpfi_bounded_p(x) && !mpfi_nan_p(x); }
+int slc_sign_of(mpfi_srcptr x) {
+  return !slc_bounded(x) ? 0 : mpfi_is_strictly_pos(x) ? 1 : mpfi_is_strictly_neg(x) ? -1 : 0;
 }
 
-void jet_init(jet_t *y) {
+void slc_jet_init(jet_t *y) {
   for (int i = 0; i < JET; i++) mpfi_init2(y->c[i], BITS), mpfi_set_si(y->c[i], 0);
 }
-void jet_clear(jet_t *y) {
+void slc_jet_clear(jet_t *y) {
   for (int i = 0; i < JET; i++) mpfi_clear(y->c[i]);
 }
-void jet_set(jet_t *y, const jet_t *a) {
+void slc_jet_set(jet_t *y, const jet_t *a) {
   for (int i = 0; i < JET; i++) mpfi_set(y->c[i], a->c[i]);
 }
-void jet_const(jet_t *y, const mpfi_t c) {
+void slc_jet_const(jet_t *y, const mpfi_t c) {
   mpfi_set(y->c[0], c);
   for (int i = 1; i < JET; i++) mpfi_set_si(y->c[i], 0);
 }
-void jet_unknown(jet_t *y) {
-  for (int i = 0; i < JET; i++) nowhere(y->c[i]);
+void slc_jet_unknown(jet_t *y) {
+  for (int i = 0; i < JET; i++) slc_nowhere(y->c[i]);
 }
-void jet_add(jet_t *y, const jet_t *a, const jet_t *b, int minus, int n) {
+void slc_jet_add(jet_t *y, const jet_t *a, const jet_t *b, int minus, int n) {
   for (int i = 0; i < n; i++)
     minus ? mpfi_sub(y->c[i], a->c[i], b->c[i]) : mpfi_add(y->c[i], a->c[i], b->c[i]);
 }
-void jet_scale(jet_t *y, const jet_t *a, const mpfi_t f, int n) {
+void slc_jet_scale(jet_t *y, const jet_t *a, const mpfi_t f, int n) {
   for (int i = 0; i < n; i++) mpfi_mul(y->c[i], a->c[i], f);
 }
 
-void jet_mul(jet_t *y, const jet_t *a, const jet_t *b, int n) {
+void slc_jet_mul(jet_t *y, const jet_t *a, const jet_t *b, int n) {
   jet_t r;
   mpfi_t t;
-  jet_init(&r);
+  slc_jet_init(&r);
   mpfi_init2(t, BITS);
   for (int m = 0; m < n; m++)
     for (int i = 0; i <= m; i++) {
@@ -47,19 +47,19 @@ void jet_mul(jet_t *y, const jet_t *a, const jet_t *b, int n) {
         mpfi_mul(t, a->c[i], b->c[m - i]);
       mpfi_add(r.c[m], r.c[m], t);
     }
-  jet_set(y, &r);
-  jet_clear(&r);
+  slc_jet_set(y, &r);
+  slc_jet_clear(&r);
   mpfi_clear(t);
 }
 
-void jet_div(jet_t *y, const jet_t *a, const jet_t *b, int n) {
+void slc_jet_div(jet_t *y, const jet_t *a, const jet_t *b, int n) {
   jet_t r;
   mpfi_t t;
-  if (sign_of(b->c[0]) == 0) {
-    jet_unknown(y);
+  if (slc_sign_of(b->c[0]) == 0) {
+    slc_jet_unknown(y);
     return;
   }
-  jet_init(&r);
+  slc_jet_init(&r);
   mpfi_init2(t, BITS);
   for (int m = 0; m < n; m++) {
     mpfi_set(r.c[m], a->c[m]);
@@ -69,8 +69,8 @@ void jet_div(jet_t *y, const jet_t *a, const jet_t *b, int n) {
     }
     mpfi_div(r.c[m], r.c[m], b->c[0]);
   }
-  jet_set(y, &r);
-  jet_clear(&r);
+  slc_jet_set(y, &r);
+  slc_jet_clear(&r);
   mpfi_clear(t);
 }
 
@@ -94,18 +94,18 @@ static void solve(jet_t *y, const jet_t *s, const jet_t *a, int n) {
 }
 
 static void one_plus_square(jet_t *y, const jet_t *a, int n) {
-  jet_mul(y, a, a, n);
+  slc_jet_mul(y, a, a, n);
   mpfi_add_si(y->c[0], y->c[0], 1);
 }
 static void invert(jet_t *y, const jet_t *a, int n) {
   jet_t one;
-  jet_init(&one);
+  slc_jet_init(&one);
   mpfi_set_si(one.c[0], 1);
-  jet_div(y, &one, a, n);
-  jet_clear(&one);
+  slc_jet_div(y, &one, a, n);
+  slc_jet_clear(&one);
 }
 
-void erf_of(mpfi_t y, const mpfi_t a) {
+void slc_erf_of(mpfi_t y, const mpfi_t a) {
   mpfr_erf(&y->left, &a->left, MPFR_RNDD);
   mpfr_erf(&y->right, &a->right, MPFR_RNDU);
 }
@@ -120,53 +120,53 @@ static void sigmoid_end(mpfr_t y, const mpfr_t a, mpfr_rnd_t to) {
   mpfr_ui_div(y, 1, t, to);
   mpfr_clear(t);
 }
-void sigmoid_of(mpfi_t y, const mpfi_t a) {
+void slc_sigmoid_of(mpfi_t y, const mpfi_t a) {
   sigmoid_end(&y->left, &a->left, MPFR_RNDD);
   sigmoid_end(&y->right, &a->right, MPFR_RNDU);
 }
 
-void jet_pow(jet_t *y, const jet_t *a, const mpq_t q, int n) {
+void slc_jet_pow(jet_t *y, const jet_t *a, const mpq_t q, int n) {
   const long p = mpz_get_si(mpq_numref(q));
   if (!mpz_fits_sint_p(mpq_numref(q)) || mpz_cmp_ui(mpq_denref(q), 1000000000) > 0 || p > 1000 ||
       p < -1000) {
-    jet_unknown(y);
+    slc_jet_unknown(y);
     return;
   }
   if (mpz_cmp_ui(mpq_denref(q), 1) == 0) {
     jet_t base;
-    jet_init(&base);
-    jet_set(&base, a);
+    slc_jet_init(&base);
+    slc_jet_set(&base, a);
     jet_t r;
-    jet_init(&r);
+    slc_jet_init(&r);
     mpfi_set_si(r.c[0], 1);
     for (long e = p < 0 ? -p : p; e; e /= 2) { /* squaring keeps even powers nonnegative */
-      if (e & 1) jet_mul(&r, &r, &base, n);
-      jet_mul(&base, &base, &base, n);
+      if (e & 1) slc_jet_mul(&r, &r, &base, n);
+      slc_jet_mul(&base, &base, &base, n);
     }
     if (p < 0)
       invert(y, &r, n);
     else
-      jet_set(y, &r);
-    jet_clear(&base), jet_clear(&r);
+      slc_jet_set(y, &r);
+    slc_jet_clear(&base), slc_jet_clear(&r);
     return;
   }
-  if (sign_of(a->c[0]) <= 0) {
-    jet_unknown(y);
+  if (slc_sign_of(a->c[0]) <= 0) {
+    slc_jet_unknown(y);
     return;
   }
   mpfi_t f;
   mpfi_init2(f, BITS);
   mpfi_set_q(f, q);
-  jet_fn(y, E_LOG, a, n);
-  jet_scale(y, y, f, n);
-  jet_fn(y, E_EXP, y, n);
+  slc_jet_fn(y, E_LOG, a, n);
+  slc_jet_scale(y, y, f, n);
+  slc_jet_fn(y, E_EXP, y, n);
   mpfi_clear(f);
 }
 
 static void jet_sin_cos(jet_t *y, const jet_t *a, int cosine, int n) {
   jet_t s, c;
   mpfi_t t;
-  jet_init(&s), jet_init(&c);
+  slc_jet_init(&s), slc_jet_init(&c);
   mpfi_init2(t, BITS);
   mpfi_sin(s.c[0], a->c[0]);
   mpfi_cos(c.c[0], a->c[0]);
@@ -182,117 +182,153 @@ static void jet_sin_cos(jet_t *y, const jet_t *a, int cosine, int n) {
     mpfi_div_si(s.c[m], s.c[m], m);
     mpfi_div_si(c.c[m], c.c[m], m);
   }
-  jet_set(y, cosine ? &c : &s);
-  jet_clear(&s), jet_clear(&c);
+  slc_jet_set(y, cosine ? &c : &s);
+  slc_jet_clear(&s), slc_jet_clear(&c);
   mpfi_clear(t);
 }
 
 static void jet_sigmoid(jet_t *y, const jet_t *a, int n) {
   jet_t d;
-  jet_init(&d);
+  slc_jet_init(&d);
   mpfi_t lead;
   mpfi_init2(lead, BITS);
-  sigmoid_of(lead, a->c[0]);
+  slc_sigmoid_of(lead, a->c[0]);
   for (int i = 0; i < n; i++) mpfi_neg(d.c[i], a->c[i]);
-  jet_fn(&d, E_EXP, &d, n);
+  slc_jet_fn(&d, E_EXP, &d, n);
   mpfi_add_si(d.c[0], d.c[0], 1);
   invert(y, &d, n);
   mpfi_set(y->c[0], lead);
   mpfi_clear(lead);
-  jet_clear(&d);
+  slc_jet_clear(&d);
 }
 
-void jet_fn(jet_t *y, op_t op, const jet_t *a, int n) {
-  jet_t s, x;
-  mpfi_t t;
-  jet_init(&s), jet_init(&x);
-  jet_set(&x, a);
-  mpfi_init2(t, BITS);
-  switch (op) {
-    case E_EXP:
-      jet_unknown(y);
-      mpfi_exp(y->c[0], x.c[0]);
-      solve(y, y, &x, n);
-      break;
-    case E_EXPM1:
-      jet_fn(y, E_EXP, &x, n);
-      mpfi_expm1(y->c[0], x.c[0]);
-      break;
-    case E_LOG:
-      if (sign_of(x.c[0]) <= 0) {
-        jet_unknown(y);
-      } else {
-        invert(&s, &x, n);
-        mpfi_log(y->c[0], x.c[0]);
-        solve(y, &s, &x, n);
-      }
-      break;
-    case E_LOG1P:
-      mpfi_add_si(x.c[0], x.c[0], 1);
-      jet_fn(y, E_LOG, &x, n);
-      break;
-    case E_SQRT: {
-      mpq_t half;
-      mpq_init(half);
-      mpq_set_ui(half, 1, 2);
-      if (n == 1 && bounded(x.c[0]) && mpfi_is_nonneg(x.c[0]))
-        mpfi_sqrt(y->c[0], x.c[0]);
-      else
-        jet_pow(y, &x, half, n);
-      mpq_clear(half);
-      break;
-    }
-    case E_SIGMOID:
-      jet_sigmoid(y, &x, n);
-      break;
-    case E_TANH:
-      for (int i = 0; i < n; i++) mpfi_mul_si(x.c[i], x.c[i], 2);
-      jet_sigmoid(y, &x, n);
-      for (int i = 0; i < n; i++) mpfi_mul_si(y->c[i], y->c[i], 2);
-      mpfi_sub_si(y->c[0], y->c[0], 1);
-      break;
-    case E_SIN:
-    case E_COS:
-      jet_sin_cos(y, &x, op == E_COS, n);
-      break;
-    case E_SINH:
-    case E_COSH:
-      jet_fn(&s, E_EXP, &x, n);
-      for (int i = 0; i < n; i++) mpfi_neg(x.c[i], x.c[i]);
-      jet_fn(&x, E_EXP, &x, n);
-      jet_add(y, &s, &x, op == E_SINH, n);
-      for (int i = 0; i < n; i++) mpfi_div_si(y->c[i], y->c[i], 2);
-      break;
-    case E_ERF:
-      jet_mul(&s, &x, &x, n);
-      for (int i = 0; i < n; i++) mpfi_neg(s.c[i], s.c[i]);
-      jet_fn(&s, E_EXP, &s, n);
-      mpfi_const_pi(t), mpfi_sqrt(t, t), mpfi_inv(t, t), mpfi_mul_si(t, t, 2);
-      jet_scale(&s, &s, t, n);
-      erf_of(y->c[0], x.c[0]);
-      solve(y, &s, &x, n);
-      break;
-    case E_ATAN:
-      one_plus_square(&s, &x, n);
-      invert(&s, &s, n);
-      mpfi_atan(y->c[0], x.c[0]);
-      solve(y, &s, &x, n);
-      break;
-    case E_ASINH: {
-      mpq_t q;
-      mpq_init(q);
-      mpq_set_si(q, -1, 2);
-      one_plus_square(&s, &x, n);
-      jet_pow(&s, &s, q, n);
-      mpfi_asinh(y->c[0], x.c[0]);
-      solve(y, &s, &x, n);
-      mpq_clear(q);
-      break;
-    }
-    default:
-      jet_unknown(y);
-      break;
+static void jet_exp(jet_t *y, const jet_t *a, int n) {
+  slc_jet_unknown(y);
+  mpfi_exp(y->c[0], a->c[0]);
+  solve(y, y, a, n);
+}
+
+static void jet_expm1(jet_t *y, const jet_t *a, int n) {
+  jet_exp(y, a, n);
+  mpfi_expm1(y->c[0], a->c[0]);
+}
+
+static void jet_log(jet_t *y, const jet_t *a, int n) {
+  if (slc_sign_of(a->c[0]) <= 0) {
+    slc_jet_unknown(y);
+    return;
   }
-  jet_clear(&s), jet_clear(&x);
+  jet_t s;
+  slc_jet_init(&s);
+  invert(&s, a, n);
+  mpfi_log(y->c[0], a->c[0]);
+  solve(y, &s, a, n);
+  slc_jet_clear(&s);
+}
+
+static void jet_log1p(jet_t *y, const jet_t *a, int n) {
+  jet_t x;
+  slc_jet_init(&x);
+  slc_jet_set(&x, a);
+  mpfi_add_si(x.c[0], x.c[0], 1);
+  jet_log(y, &x, n);
+  slc_jet_clear(&x);
+}
+
+static void jet_half_power(jet_t *y, const jet_t *a, int sign, int n) {
+  mpq_t half;
+  mpq_init(half);
+  mpq_set_si(half, sign, 2);
+  slc_jet_pow(y, a, half, n);
+  mpq_clear(half);
+}
+
+static void jet_sqrt(jet_t *y, const jet_t *a, int n) {
+  if (n == 1 && slc_bounded(a->c[0]) && mpfi_is_nonneg(a->c[0]))
+    mpfi_sqrt(y->c[0], a->c[0]);
+  else
+    jet_half_power(y, a, 1, n);
+}
+
+static void jet_times(jet_t *y, const jet_t *a, long f, int n) {
+  for (int i = 0; i < n; i++) mpfi_mul_si(y->c[i], a->c[i], f);
+}
+
+static void jet_tanh(jet_t *y, const jet_t *a, int n) { /* 2 sigmoid(2a) - 1 */
+  jet_t x;
+  slc_jet_init(&x);
+  jet_times(&x, a, 2, n);
+  jet_sigmoid(y, &x, n);
+  jet_times(y, y, 2, n);
+  mpfi_sub_si(y->c[0], y->c[0], 1);
+  slc_jet_clear(&x);
+}
+
+static void jet_sin(jet_t *y, const jet_t *a, int n) { jet_sin_cos(y, a, 0, n); }
+static void jet_cos(jet_t *y, const jet_t *a, int n) { jet_sin_cos(y, a, 1, n); }
+
+static void hyperbolic(jet_t *y, const jet_t *a, int minus, int n) {
+  jet_t up, x, down;
+  slc_jet_init(&up), slc_jet_init(&x), slc_jet_init(&down);
+  jet_exp(&up, a, n);
+  jet_times(&x, a, -1, n);
+  jet_exp(&down, &x, n);
+  slc_jet_add(y, &up, &down, minus, n);
+  for (int i = 0; i < n; i++) mpfi_div_si(y->c[i], y->c[i], 2);
+  slc_jet_clear(&up), slc_jet_clear(&x), slc_jet_clear(&down);
+}
+static void jet_sinh(jet_t *y, const jet_t *a, int n) { hyperbolic(y, a, 1, n); }
+static void jet_cosh(jet_t *y, const jet_t *a, int n) { hyperbolic(y, a, 0, n); }
+
+static void jet_erf(jet_t *y, const jet_t *a, int n) { /* y' = 2/sqrt(pi) exp(-a^2) a' */
+  jet_t s, square;
+  mpfi_t t;
+  slc_jet_init(&s), slc_jet_init(&square);
+  mpfi_init2(t, BITS);
+  slc_jet_mul(&square, a, a, n);
+  jet_times(&square, &square, -1, n);
+  jet_exp(&s, &square, n);
+  mpfi_const_pi(t), mpfi_sqrt(t, t), mpfi_inv(t, t), mpfi_mul_si(t, t, 2);
+  slc_jet_scale(&s, &s, t, n);
+  slc_erf_of(y->c[0], a->c[0]);
+  solve(y, &s, a, n);
+  slc_jet_clear(&s), slc_jet_clear(&square);
   mpfi_clear(t);
+}
+
+static void jet_atan(jet_t *y, const jet_t *a, int n) {
+  jet_t s;
+  slc_jet_init(&s);
+  one_plus_square(&s, a, n);
+  invert(&s, &s, n);
+  mpfi_atan(y->c[0], a->c[0]);
+  solve(y, &s, a, n);
+  slc_jet_clear(&s);
+}
+
+static void jet_asinh(jet_t *y, const jet_t *a, int n) {
+  jet_t s, root;
+  slc_jet_init(&s), slc_jet_init(&root);
+  one_plus_square(&s, a, n);
+  jet_half_power(&root, &s, -1, n);
+  mpfi_asinh(y->c[0], a->c[0]);
+  solve(y, &root, a, n);
+  slc_jet_clear(&s), slc_jet_clear(&root);
+}
+
+void slc_jet_fn(jet_t *y, op_t op, const jet_t *a, int n) {
+  static void (*const functions[E_COUNT])(jet_t *, const jet_t *, int) = {
+#define FUNCTION(kind, name) [E_##kind] = jet_##name,
+#include "functions.def"
+#undef FUNCTION
+  };
+  if (!slc_expr_is_function(op)) {
+    slc_jet_unknown(y);
+    return;
+  }
+  jet_t x; /* y may be a */
+  slc_jet_init(&x);
+  slc_jet_set(&x, a);
+  functions[op](y, &x, n);
+  slc_jet_clear(&x);
 }

@@ -43,7 +43,7 @@ int main(int argc, char **argv) {
     struct timespec a, b;
     check_result r;
     clock_gettime(CLOCK_MONOTONIC, &a);
-    check_certificate(&r, text, size);
+    slc_check_certificate(&r, text, size);
     clock_gettime(CLOCK_MONOTONIC, &b);
     const double ms = 1e3 * (double)(b.tv_sec - a.tv_sec) + 1e-6 * (double)(b.tv_nsec - a.tv_nsec);
     if (r.accepted) {

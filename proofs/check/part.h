@@ -2,7 +2,8 @@
 #ifndef SLUICE_CHECK_PART_H
 #define SLUICE_CHECK_PART_H
 
-#include "side.h"
+#include "jet.h"
+#include "pieces.h"
 
 typedef enum { G_DEFINED, G_UP, G_DOWN, G_BELOW, G_CURVE_UP, G_CURVE_DOWN, GOALS } goal_t;
 typedef enum { V_PROVED, V_REFUTED, V_UNDECIDED } verdict_t;
@@ -21,7 +22,7 @@ typedef struct {
 
 typedef struct {
   verdict_t verdict;
-  char how[16];
+  char refuted_by[16];
   int join, strict, by_p3;
   long tail;
   mpfr_t r;
@@ -39,11 +40,5 @@ typedef struct {
   zone_t zone[SEGMENTS];
   region_t *region;
 } part_t;
-
-/* Checks every claim. "" or what is wrong. ranged[i]: parameter i is a range. */
-const char *part_check(const part_t *part, const expr_t *e, int f, int w, const int *ranged);
-/* Do the boxes of `cells` cover [low, high] (NULL: no r side) times box? */
-int covers(const cell_t *const *cells, int n, const mpfr_t low, const mpfr_t high,
-           const mpfi_t *box, const int *ranged);
 
 #endif

@@ -1,13 +1,15 @@
 /* What an expression's tail form says of r -> inf (see tail.h). */
-#include "tail_form.h"
+#include "tail.h"
+
+#include "tail_node.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 static int has_value(const tail_ctx *t, int i) {
   const node_t *n = &t->e->node[i];
-  const int a = n->a >= 0 ? tf_sign(&t->form[n->a]) : 0,
-            b = n->b >= 0 ? tf_sign(&t->form[n->b]) : 0;
+  const int a = n->a >= 0 ? slc_tf_sign(&t->form[n->a]) : 0,
+            b = n->b >= 0 ? slc_tf_sign(&t->form[n->b]) : 0;
   switch (n->op) {
     case E_DIV:
       return b != 0;
@@ -29,7 +31,7 @@ static int has_value(const tail_ctx *t, int i) {
 
 /* -sign(c) times the sign of T = v + u c1/c + u h_u, as tail.h says. */
 static int slope(tail_ctx *t, const form_t *g, const form_t *h) {
-  const int s = tf_sign(g);
+  const int s = slc_tf_sign(g);
   if (!s || g->m < 2 || (g->atoms && (!h->ok || h->m < 2))) return 0;
   mpfi_t total, x, z;
   mpq_t v;
@@ -41,7 +43,7 @@ static int slope(tail_ctx *t, const form_t *g, const form_t *h) {
   mpfi_add(total, total, x);
   if (g->atoms && !h->zero) {
     mpq_abs(v, h->v);
-    tf_small(z, t, v);
+    slc_tf_small(z, t, v);
     mpfi_mul(x, h->c.c[1], t->u);
     mpfi_t w;
     mpfi_init2(w, BITS);
@@ -55,7 +57,7 @@ static int slope(tail_ctx *t, const form_t *g, const form_t *h) {
     mpfi_add(total, total, x);
     mpfi_clear(w);
   }
-  const int result = -s * sign_of(total);
+  const int result = -s * slc_sign_of(total);
   mpfi_clear(total), mpfi_clear(x), mpfi_clear(z);
   mpq_clear(v);
   return result;
@@ -63,16 +65,16 @@ static int slope(tail_ctx *t, const form_t *g, const form_t *h) {
 
 static void conclude(tail_ctx *t, tail_t *out, const form_t *g) {
   form_t h, rest;
-  tf_init(&h), tf_init(&rest);
-  tf_exponent(t, &h, g);
-  const int p = g->atoms && tf_pole(&h), down = p ? tf_sign(&h) : 0;
-  const int fine = g->ok && h.ok && g->m >= 1 && bounded(g->c.c[0]);
-  out->sign = tf_sign(g);
+  slc_tf_init(&h), slc_tf_init(&rest);
+  slc_tf_exponent(t, &h, g);
+  const int p = g->atoms && slc_tf_pole(&h), down = p ? slc_tf_sign(&h) : 0;
+  const int fine = g->ok && h.ok && g->m >= 1 && slc_bounded(g->c.c[0]);
+  out->sign = slc_tf_sign(g);
   if (fine && !g->zero) out->slope = slope(t, g, &h);
   if (fine && !g->zero && !out->slope && !g->atoms && mpq_sgn(g->v) == 0 &&
       g->s.n) { /* about the limit */
-    tf_exact(t, &rest, ex_sub(t->k, ex_si(t->k, 0, 1), g->s.c[0]));
-    tf_add(t, &rest, g, &rest);
+    slc_tf_exact(t, &rest, slc_ex_sub(t->k, slc_ex_si(t->k, 0, 1), g->s.c[0]));
+    slc_tf_add(t, &rest, g, &rest);
     if (rest.ok && !rest.zero) out->slope = slope(t, &rest, &h);
   }
   if (fine) {
@@ -80,41 +82,41 @@ static void conclude(tail_ctx *t, tail_t *out, const form_t *g) {
     out->other_limit = !out->zero_limit && !g->atoms && mpq_sgn(g->v) == 0 && out->sign;
     out->unbounded = out->sign && ((p && down > 0) || (!p && mpq_sgn(g->v) < 0));
     jet_t f;
-    jet_init(&f);
+    slc_jet_init(&f);
     int known = 0;
     if (p) {
-      known = down < 0 && tf_flat(t, &f, &h, g->v, &g->c, 1);
+      known = down < 0 && slc_tf_flat(t, &f, &h, g->v, &g->c, 1);
     } else if (!g->atoms && mpq_sgn(g->v) >= 0) {
-      tf_small(f.c[0], t, g->v);
+      slc_tf_small(f.c[0], t, g->v);
       mpfi_mul(f.c[0], f.c[0], g->c.c[0]);
       known = 1;
     }
     mpfi_sub_si(f.c[0], f.c[0], 1);
-    out->below_one = known && sign_of(f.c[0]) < 0;
-    jet_clear(&f);
+    out->below_one = known && slc_sign_of(f.c[0]) < 0;
+    slc_jet_clear(&f);
   }
-  tf_clear(&h), tf_clear(&rest);
+  slc_tf_clear(&h), slc_tf_clear(&rest);
 }
 
-void tail_examine(tail_t *out, field_t *k, const expr_t *e, int ref, long exponent) {
+void slc_tail_examine(tail_t *out, field_t *k, const expr_t *e, int ref, long exponent) {
   memset(out, 0, sizeof *out);
   if (exponent < 0 || exponent > 400) return;
   tail_ctx t = {
       .k = k, .e = e, .exponent = exponent, .form = calloc((size_t)ref + 1, sizeof(form_t))};
-  char *live = expr_live(e, ref);
+  char *live = slc_expr_live(e, ref);
   if (!t.form) abort();
   mpfi_init2(t.u, BITS);
   mpfi_interv_si(t.u, 0, 1);
   mpfi_mul_2si(t.u, t.u, -exponent);
   out->defined = 1;
   for (int i = 0; i <= ref; i++) {
-    tf_init(&t.form[i]);
+    slc_tf_init(&t.form[i]);
     if (!live[i]) continue;
-    tf_node(&t, i);
+    slc_tf_node(&t, i);
     out->defined &= has_value(&t, i);
   }
   if (out->defined && t.form[ref].ok) conclude(&t, out, &t.form[ref]);
-  for (int i = 0; i <= ref; i++) tf_clear(&t.form[i]);
+  for (int i = 0; i <= ref; i++) slc_tf_clear(&t.form[i]);
   mpfi_clear(t.u);
   free(t.form), free(live);
 }

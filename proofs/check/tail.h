@@ -13,6 +13,6 @@ typedef struct {
   int below_one;
 } tail_t;
 
-void tail_examine(tail_t *out, field_t *k, const expr_t *e, int ref, long exponent);
+void slc_tail_examine(tail_t *out, field_t *k, const expr_t *e, int ref, long exponent);
 
 #endif

@@ -4,59 +4,59 @@
 #include <stdlib.h>
 #include <string.h>
 
-void tf_init(form_t *y) {
+void slc_tf_init(form_t *y) {
   memset(y, 0, sizeof *y);
   for (int i = 0; i < ATOMS; i++) mpq_init(y->f[i]);
   mpq_init(y->v);
-  jet_init(&y->c);
+  slc_jet_init(&y->c);
 }
-void tf_clear(form_t *y) {
+void slc_tf_clear(form_t *y) {
   for (int i = 0; i < ATOMS; i++) mpq_clear(y->f[i]);
   mpq_clear(y->v);
-  jet_clear(&y->c);
+  slc_jet_clear(&y->c);
 }
-void tf_set(form_t *y, const form_t *a) {
+void slc_tf_set(form_t *y, const form_t *a) {
   y->ok = a->ok, y->zero = a->zero, y->m = a->m, y->atoms = a->atoms, y->s = a->s;
   memcpy(y->atom, a->atom, sizeof y->atom);
   for (int i = 0; i < ATOMS; i++) mpq_set(y->f[i], a->f[i]);
   mpq_set(y->v, a->v);
-  jet_set(&y->c, &a->c);
+  slc_jet_set(&y->c, &a->c);
 }
-void tf_exact(tail_ctx *t, form_t *y, exact_t x) {
-  y->atoms = 0, y->m = M, y->zero = ex_zero(x);
+void slc_tf_exact(tail_ctx *t, form_t *y, exact_t x) {
+  y->atoms = 0, y->m = M, y->zero = slc_ex_zero(x);
   mpq_set_si(y->v, 0, 1);
   mpfi_t c;
   mpfi_init2(c, BITS);
-  ex_interval(c, t->k, x);
-  jet_const(&y->c, c);
-  y->ok = x && bounded(c);
-  y->s = se_const(t->k, x);
+  slc_ex_interval(c, t->k, x);
+  slc_jet_const(&y->c, c);
+  y->ok = x && slc_bounded(c);
+  y->s = slc_se_const(t->k, x);
   mpfi_clear(c);
 }
-int tf_sign(const form_t *a) { return a->ok ? sign_of(a->c.c[0]) : 0; }
-int tf_pole(const form_t *a) { return a->ok && !a->zero && mpq_sgn(a->v) < 0; }
+int slc_tf_sign(const form_t *a) { return a->ok ? slc_sign_of(a->c.c[0]) : 0; }
+int slc_tf_pole(const form_t *a) { return a->ok && !a->zero && mpq_sgn(a->v) < 0; }
 static int least(int a, int b) { return a < b ? a : b; }
 
-void tf_scale(tail_ctx *t, form_t *y, const form_t *a, const mpq_t f) {
+void slc_tf_scale(tail_ctx *t, form_t *y, const form_t *a, const mpq_t f) {
   mpfi_t c;
   mpfi_init2(c, BITS);
   mpfi_set_q(c, f);
-  const series_t k = se_const(t->k, ex_q(t->k, f));
-  tf_set(y, a);
-  jet_scale(&y->c, &y->c, c, M);
-  y->s = se_mul(t->k, &a->s, &k);
+  const series_t k = slc_se_const(t->k, slc_ex_q(t->k, f));
+  slc_tf_set(y, a);
+  slc_jet_scale(&y->c, &y->c, c, M);
+  y->s = slc_se_mul(t->k, &a->s, &k);
   mpfi_clear(c);
 }
-void tf_scale_si(tail_ctx *t, form_t *y, const form_t *a, long p, unsigned long q) {
+void slc_tf_scale_si(tail_ctx *t, form_t *y, const form_t *a, long p, unsigned long q) {
   mpq_t f;
   mpq_init(f);
   mpq_set_si(f, p, q);
   mpq_canonicalize(f);
-  tf_scale(t, y, a, f);
+  slc_tf_scale(t, y, a, f);
   mpq_clear(f);
 }
 
-void tf_add_atoms(form_t *y, const form_t *b, const mpq_t times) {
+void slc_tf_add_atoms(form_t *y, const form_t *b, const mpq_t times) {
   mpq_t f;
   mpq_init(f);
   for (int i = 0; i < b->atoms && y->ok; i++) {
@@ -80,82 +80,83 @@ void tf_add_atoms(form_t *y, const form_t *b, const mpq_t times) {
   mpq_clear(f);
 }
 
-void tf_mul(tail_ctx *t, form_t *y, const form_t *a, const form_t *b) {
+void slc_tf_mul(tail_ctx *t, form_t *y, const form_t *a, const form_t *b) {
   mpq_t one;
   mpq_init(one);
   mpq_set_si(one, 1, 1);
   form_t r;
-  tf_init(&r);
-  tf_set(&r, a);
+  slc_tf_init(&r);
+  slc_tf_set(&r, a);
   r.ok = a->ok && b->ok;
   if (r.ok && (a->zero || b->zero)) {
-    tf_exact(t, &r, ex_si(t->k, 0, 1));
+    slc_tf_exact(t, &r, slc_ex_si(t->k, 0, 1));
   } else if (r.ok) {
     r.m = least(a->m, b->m);
     mpq_add(r.v, a->v, b->v);
-    jet_mul(&r.c, &a->c, &b->c, r.m);
-    r.s = se_mul(t->k, &a->s, &b->s);
-    tf_add_atoms(&r, b, one);
+    slc_jet_mul(&r.c, &a->c, &b->c, r.m);
+    r.s = slc_se_mul(t->k, &a->s, &b->s);
+    slc_tf_add_atoms(&r, b, one);
   }
-  tf_set(y, &r);
-  tf_clear(&r);
+  slc_tf_set(y, &r);
+  slc_tf_clear(&r);
   mpq_clear(one);
 }
 
-void tf_power(tail_ctx *t, form_t *y, const form_t *a, const mpq_t q) {
+void slc_tf_power(tail_ctx *t, form_t *y, const form_t *a, const mpq_t q) {
   form_t r;
-  tf_init(&r);
-  tf_set(&r, a);
+  slc_tf_init(&r);
+  slc_tf_set(&r, a);
   const int integer = mpz_cmp_ui(mpq_denref(q), 1) == 0;
-  r.ok = a->ok && !a->zero && (integer || tf_sign(a) > 0) && (mpq_sgn(q) >= 0 || tf_sign(a));
+  r.ok =
+      a->ok && !a->zero && (integer || slc_tf_sign(a) > 0) && (mpq_sgn(q) >= 0 || slc_tf_sign(a));
   if (r.ok) {
     mpq_mul(r.v, a->v, q);
     r.atoms = 0;
-    tf_add_atoms(&r, a, q);
-    jet_pow(&r.c, &a->c, q, a->m);
-    r.s = se_pow(t->k, &a->s, q);
-    r.ok = r.ok && bounded(r.c.c[0]);
+    slc_tf_add_atoms(&r, a, q);
+    slc_jet_pow(&r.c, &a->c, q, a->m);
+    r.s = slc_se_pow(t->k, &a->s, q);
+    r.ok = r.ok && slc_bounded(r.c.c[0]);
   }
-  tf_set(y, &r);
-  tf_clear(&r);
+  slc_tf_set(y, &r);
+  slc_tf_clear(&r);
 }
-void tf_reciprocal(tail_ctx *t, form_t *y, const form_t *a) {
+void slc_tf_reciprocal(tail_ctx *t, form_t *y, const form_t *a) {
   mpq_t q;
   mpq_init(q);
   mpq_set_si(q, -1, 1);
-  tf_power(t, y, a, q);
+  slc_tf_power(t, y, a, q);
   mpq_clear(q);
 }
 
 /* u^v c with v a non-negative integer and no h, as v = 0. */
-void tf_plain(tail_ctx *t, form_t *y, const form_t *a) {
+void slc_tf_plain(tail_ctx *t, form_t *y, const form_t *a) {
   if (a->ok && a->zero) { /* whatever power of u stood before it */
-    tf_exact(t, y, ex_si(t->k, 0, 1));
+    slc_tf_exact(t, y, slc_ex_si(t->k, 0, 1));
     return;
   }
-  tf_set(y, a);
+  slc_tf_set(y, a);
   y->ok = a->ok && a->atoms == 0 && mpz_cmp_ui(mpq_denref(a->v), 1) == 0 && mpq_sgn(a->v) >= 0 &&
           mpq_cmp_si(a->v, 500, 1) < 0;
   if (!y->ok) return;
   jet_t u;
-  jet_init(&u);
+  slc_jet_init(&u);
   mpfi_set(u.c[0], t->u), mpfi_set_si(u.c[1], 1);
-  jet_pow(&u, &u, a->v, M);
-  jet_mul(&y->c, &y->c, &u, a->m);
-  y->s = se_shift(t->k, &a->s, least(TERMS, (int)mpz_get_si(mpq_numref(a->v))));
+  slc_jet_pow(&u, &u, a->v, M);
+  slc_jet_mul(&y->c, &y->c, &u, a->m);
+  y->s = slc_se_shift(t->k, &a->s, least(TERMS, (int)mpz_get_si(mpq_numref(a->v))));
   mpq_set_si(y->v, 0, 1);
-  jet_clear(&u);
+  slc_jet_clear(&u);
 }
 
-void tf_drop_zeros(form_t *y) {
+void slc_tf_drop_zeros(form_t *y) {
   int constant = 1;
   for (int i = 1; i < y->m; i++) constant &= mpfi_is_zero(y->c.c[i]);
   if (y->ok && constant && y->m == M && y->s.n > 0 &&
-      ex_zero(y->s.c[0])) { /* a constant, and it is 0 */
+      slc_ex_zero(y->s.c[0])) { /* a constant, and it is 0 */
     mpfi_set_si(y->c.c[0], 0);
     y->zero = 1;
   }
-  while (y->ok && !y->zero && y->s.n > 0 && ex_zero(y->s.c[0])) {
+  while (y->ok && !y->zero && y->s.n > 0 && slc_ex_zero(y->s.c[0])) {
     if (y->m < 2) {
       y->ok = 0;
       return;
@@ -173,27 +174,27 @@ void tf_drop_zeros(form_t *y) {
 
 static void add_same(tail_ctx *t, form_t *y, const form_t *a, const form_t *b) {
   form_t lifted, r;
-  tf_init(&lifted), tf_init(&r);
+  slc_tf_init(&lifted), slc_tf_init(&r);
   const int swap = mpq_cmp(a->v, b->v) > 0;
   const form_t *low = swap ? b : a, *high = swap ? a : b;
-  tf_set(&r, high);
+  slc_tf_set(&r, high);
   mpq_sub(r.v, high->v, low->v);
   r.atoms = 0;
-  tf_plain(t, &lifted, &r);
-  tf_set(&r, low);
+  slc_tf_plain(t, &lifted, &r);
+  slc_tf_set(&r, low);
   r.ok = low->ok && lifted.ok;
   r.m = least(low->m, lifted.m);
-  jet_add(&r.c, &low->c, &lifted.c, 0, M);
-  r.s = se_add(t->k, &low->s, &lifted.s, 0);
+  slc_jet_add(&r.c, &low->c, &lifted.c, 0, M);
+  r.s = slc_se_add(t->k, &low->s, &lifted.s, 0);
   r.zero = 1;
   for (int i = 0; i < r.m; i++) r.zero &= mpfi_is_zero(r.c.c[i]);
-  tf_drop_zeros(&r);
-  tf_set(y, &r);
-  tf_clear(&lifted), tf_clear(&r);
+  slc_tf_drop_zeros(&r);
+  slc_tf_set(y, &r);
+  slc_tf_clear(&lifted), slc_tf_clear(&r);
 }
 
 /* [0, u0^x] for x > 0; 1 for x = 0 */
-void tf_small(mpfi_t y, const tail_ctx *t, const mpq_t x) {
+void slc_tf_small(mpfi_t y, const tail_ctx *t, const mpq_t x) {
   mpfi_t e;
   mpfi_init2(e, BITS);
   mpfi_set_q(e, x);
@@ -244,13 +245,13 @@ static void binomial(mpfi_t y, const mpq_t x, int j) {
 
 /* Jets over [0, u0] of exp(d) u^w c, d = u^-mu p(u) with p < 0: with t = u^(1+mu) s all
  * coefficients in s are bounded, and the j-th in t is that times exp(d) u^(w - j(1+mu)). */
-int tf_flat(tail_ctx *t, jet_t *y, const form_t *d, const mpq_t w, const jet_t *c, int m) {
-  if (!tf_pole(d) || d->atoms || tf_sign(d) >= 0 || m < 1) return 0;
+int slc_tf_flat(tail_ctx *t, jet_t *y, const form_t *d, const mpq_t w, const jet_t *c, int m) {
+  if (!slc_tf_pole(d) || d->atoms || slc_tf_sign(d) >= 0 || m < 1) return 0;
   m = least(m, d->m);
   jet_t e, f, g;
   mpfi_t a, x, z, p;
   mpq_t mu, minus, q, step;
-  jet_init(&e), jet_init(&f), jet_init(&g);
+  slc_jet_init(&e), slc_jet_init(&f), slc_jet_init(&g);
   mpfi_init2(a, BITS), mpfi_init2(x, BITS), mpfi_init2(z, BITS), mpfi_init2(p, BITS);
   mpq_init(mu), mpq_init(minus), mpq_init(q), mpq_init(step);
   mpq_set(minus, d->v);
@@ -263,28 +264,28 @@ int tf_flat(tail_ctx *t, jet_t *y, const form_t *d, const mpq_t w, const jet_t *
         binomial(x, minus, j - i);
         mpfi_mul(x, x, d->c.c[i]);
         mpq_set_si(q, i, 1);
-        tf_small(z, t, q);
+        slc_tf_small(z, t, q);
         mpfi_mul(x, x, z);
         mpfi_add(e.c[j], e.c[j], x);
       }
       mpq_set_si(q, j - 1, 1);
       mpq_mul(q, q, mu);
-      tf_small(z, t, q);
+      slc_tf_small(z, t, q);
       mpfi_mul(e.c[j], e.c[j], z);
     }
     mpq_set_si(q, j, 1);
     mpq_mul(q, q, mu);
-    tf_small(z, t, q);
+    slc_tf_small(z, t, q);
     binomial(x, w, j);
     mpfi_mul(f.c[j], x, z);
     mpq_set_si(q, j, 1);
     mpq_mul(q, q, step);
-    tf_small(z, t, q);
+    slc_tf_small(z, t, q);
     mpfi_mul(g.c[j], c->c[j], z);
   }
-  jet_fn(&e, E_EXP, &e, m);
-  jet_mul(&f, &f, &g, m);
-  jet_mul(&e, &e, &f, m);
+  slc_jet_fn(&e, E_EXP, &e, m);
+  slc_jet_mul(&f, &f, &g, m);
+  slc_jet_mul(&e, &e, &f, m);
   mpfi_neg(a, d->c.c[0]);
   mpfr_set(&a->right, &a->left, MPFR_RNDU); /* the least decay */
   int ok = 1;
@@ -295,71 +296,71 @@ int tf_flat(tail_ctx *t, jet_t *y, const form_t *d, const mpq_t w, const jet_t *
     mpfi_set_q(p, q);
     bump(x, t, p, a, mu);
     mpfi_mul(y->c[j], e.c[j], x);
-    ok &= bounded(y->c[j]);
+    ok &= slc_bounded(y->c[j]);
   }
-  jet_clear(&e), jet_clear(&f), jet_clear(&g);
+  slc_jet_clear(&e), slc_jet_clear(&f), slc_jet_clear(&g);
   mpfi_clear(a), mpfi_clear(x), mpfi_clear(z), mpfi_clear(p);
   mpq_clear(mu), mpq_clear(minus), mpq_clear(q), mpq_clear(step);
   return ok;
 }
 
-void tf_exponent(tail_ctx *t, form_t *y, const form_t *g) {
+void slc_tf_exponent(tail_ctx *t, form_t *y, const form_t *g) {
   form_t part;
-  tf_init(&part);
-  tf_exact(t, y, ex_si(t->k, 0, 1));
+  slc_tf_init(&part);
+  slc_tf_exact(t, y, slc_ex_si(t->k, 0, 1));
   for (int i = 0; i < g->atoms; i++) {
-    tf_scale(t, &part, &t->form[g->atom[i]], g->f[i]);
-    tf_add(t, y, y, &part);
+    slc_tf_scale(t, &part, &t->form[g->atom[i]], g->f[i]);
+    slc_tf_add(t, y, y, &part);
   }
-  tf_clear(&part);
+  slc_tf_clear(&part);
 }
 
-void tf_add(tail_ctx *t, form_t *y, const form_t *a, const form_t *b) {
+void slc_tf_add(tail_ctx *t, form_t *y, const form_t *a, const form_t *b) {
   form_t gap, d, r;
   mpq_t q;
-  tf_init(&gap), tf_init(&d), tf_init(&r);
+  slc_tf_init(&gap), slc_tf_init(&d), slc_tf_init(&r);
   mpq_init(q);
-  tf_set(&r, a->zero ? b : a);
+  slc_tf_set(&r, a->zero ? b : a);
   r.ok = a->ok && b->ok;
   if (r.ok && !a->zero && !b->zero) {
-    tf_set(&gap, b);
+    slc_tf_set(&gap, b);
     mpq_set_si(q, -1, 1);
-    tf_add_atoms(&gap, a, q);
+    slc_tf_add_atoms(&gap, a, q);
     if (gap.ok && gap.atoms == 0) {
       add_same(t, &r, a, b);
     } else {
-      tf_exponent(t, &d, &gap);
-      const int sign = tf_sign(&d);
+      slc_tf_exponent(t, &d, &gap);
+      const int sign = slc_tf_sign(&d);
       const form_t *big = sign < 0 ? a : b, *little = sign < 0 ? b : a;
-      if (gap.ok && tf_pole(&d) && sign) {
+      if (gap.ok && slc_tf_pole(&d) && sign) {
         jet_t f;
-        jet_init(&f);
-        if (sign > 0) tf_scale_si(t, &d, &d, -1, 1);
-        tf_set(&r, big);
+        slc_jet_init(&f);
+        if (sign > 0) slc_tf_scale_si(t, &d, &d, -1, 1);
+        slc_tf_set(&r, big);
         r.m = least(least(a->m, b->m), d.m);
         mpq_sub(q, little->v, big->v);
-        r.ok = tf_flat(t, &f, &d, q, &little->c, r.m);
-        jet_add(&r.c, &big->c, &f, 0, M);
-        jet_clear(&f);
-      } else if (gap.ok && d.ok && !tf_pole(&d)) {
+        r.ok = slc_tf_flat(t, &f, &d, q, &little->c, r.m);
+        slc_jet_add(&r.c, &big->c, &f, 0, M);
+        slc_jet_clear(&f);
+      } else if (gap.ok && d.ok && !slc_tf_pole(&d)) {
         form_t e;
-        tf_init(&e);
-        tf_plain(t, &e, &d);
-        jet_fn(&e.c, E_EXP, &e.c, e.m);
-        e.s = se_fn(t->k, E_EXP, &e.s);
+        slc_tf_init(&e);
+        slc_tf_plain(t, &e, &d);
+        slc_jet_fn(&e.c, E_EXP, &e.c, e.m);
+        e.s = slc_se_fn(t->k, E_EXP, &e.s);
         e.zero = 0;
-        tf_mul(t, &e, b, &e);
+        slc_tf_mul(t, &e, b, &e);
         e.atoms = a->atoms;
         memcpy(e.atom, a->atom, sizeof e.atom);
         for (int i = 0; i < ATOMS; i++) mpq_set(e.f[i], a->f[i]);
         add_same(t, &r, a, &e);
-        tf_clear(&e);
+        slc_tf_clear(&e);
       } else {
         r.ok = 0;
       }
     }
   }
-  tf_set(y, &r);
-  tf_clear(&gap), tf_clear(&d), tf_clear(&r);
+  slc_tf_set(y, &r);
+  slc_tf_clear(&gap), slc_tf_clear(&d), slc_tf_clear(&r);
   mpq_clear(q);
 }

@@ -1,14 +1,9 @@
 /* Witnesses of refuted properties (spec G4.4): does each convict? */
-#include "claims.h"
+#include "witness.h"
 
 #include "box.h"
 
 #include <string.h>
-
-/* Where w = f' tends to the same from both sides, f' is that. */
-int smooth_join(const context_t *c, int j) {
-  return c->pieces->piece[0].f >= 0 && (j == 0 || join_same(c->pieces, j, 1, LEFT, RIGHT));
-}
 
 /* The part's exact expressions at the witness's parameters. */
 static void at_witness(const context_t *c, const claim_t *q, mpfi_t *keep) {
@@ -30,7 +25,7 @@ static int piece_of(const context_t *c, const mpfr_t r) {
   int found = -1;
   mpfi_init2(x, PREC);
   for (int i = 0; i < c->pieces->joins; i++) {
-    ex_interval(x, &c->pieces->field, c->pieces->join[i]);
+    slc_ex_interval(x, &c->pieces->field, c->pieces->join[i]);
     if (mpfr_lessequal_p(&x->right, r))
       found = i; /* certainly at or after join i */
     else if (mpfr_lessequal_p(&x->left, r))
@@ -44,8 +39,8 @@ static int piece_of(const context_t *c, const mpfr_t r) {
 
 static int differ(const context_t *c, int j, int weight, side_t a, side_t b) {
   pieces_t *p = c->pieces;
-  return ex_sign(&p->field,
-                 ex_sub(&p->field, join_value(p, j, weight, a), join_value(p, j, weight, b))) != 0;
+  return slc_ex_sign(&p->field, slc_ex_sub(&p->field, slc_join_value(p, j, weight, a),
+                                           slc_join_value(p, j, weight, b))) != 0;
 }
 
 static int jumps(const context_t *c, int j, int weight) {
@@ -57,12 +52,12 @@ static int jumps(const context_t *c, int j, int weight) {
 
 static int against(const context_t *c, int j, side_t from, side_t to, int way) {
   field_t *k = &c->pieces->field;
-  return ex_sign(k, ex_sub(k, join_value(c->pieces, j, 1, to),
-                           join_value(c->pieces, j, 1, from))) == -way;
+  return slc_ex_sign(k, slc_ex_sub(k, slc_join_value(c->pieces, j, 1, to),
+                                   slc_join_value(c->pieces, j, 1, from))) == -way;
 }
 static int steps_wrong(const context_t *c, int j) {
   const int one = c->pieces->one;
-  if (j < 0 || j >= c->pieces->joins || smooth_join(c, j)) return 0;
+  if (j < 0 || j >= c->pieces->joins || slc_join_smooth(c->pieces, j)) return 0;
   return (j && against(c, j, LEFT, AT, j <= one ? 1 : -1)) ||
          against(c, j, AT, RIGHT, j < one ? 1 : -1);
 }
@@ -70,16 +65,16 @@ static int steps_wrong(const context_t *c, int j) {
 /* w at join j itself, where it stands alone: the sign of w - 1. */
 static int alone_over(const context_t *c, int j) {
   pieces_t *p = c->pieces;
-  return j >= 0 && j < p->joins && join_alone(p, j)
-             ? ex_sign(&p->field,
-                       ex_sub(&p->field, join_value(p, j, 1, AT), ex_si(&p->field, 1, 1)))
+  return j >= 0 && j < p->joins && slc_join_alone(p, j)
+             ? slc_ex_sign(&p->field, slc_ex_sub(&p->field, slc_join_value(p, j, 1, AT),
+                                                 slc_ex_si(&p->field, 1, 1)))
              : 0;
 }
 
 static int at_join(const context_t *c, int join, const mpfr_t r) {
   mpfi_t x;
   mpfi_init2(x, PREC);
-  ex_interval(x, &c->pieces->field, c->pieces->join[join]);
+  slc_ex_interval(x, &c->pieces->field, c->pieces->join[join]);
   const int equal = mpfr_equal_p(&x->left, r) && mpfr_equal_p(&x->right, r);
   mpfi_clear(x);
   return equal;
@@ -93,12 +88,12 @@ static int one_convicts(const context_t *c, const mpfi_t r) {
   mpfi_init2(d, BITS);
   for (int i = p->one - 1; i <= p->one; i++) {
     box_t b;
-    box_init(&b, &p->piece[i].e);
-    box_flow(&b, r, c->pieces->field.box);
+    slc_box_init(&b, &p->piece[i].e);
+    slc_box_flow(&b, r, c->pieces->field.box);
     const flow_t *w = &b.flow[p->piece[i].w];
     mpfi_sub_si(d, w->v, 1);
-    off += w->ok && sign_of(d) != 0, over |= w->ok && sign_of(d) > 0;
-    box_clear(&b);
+    off += w->ok && slc_sign_of(d) != 0, over |= w->ok && slc_sign_of(d) > 0;
+    slc_box_clear(&b);
   }
   mpfi_clear(d);
   return off == 2 || over;
@@ -110,15 +105,16 @@ static int piece_convicts(const context_t *c, const claim_t *q, const piece_t *s
   box_t b;
   mpfi_t d;
   int ok = 0;
-  box_init(&b, &s->e);
+  slc_box_init(&b, &s->e);
   mpfi_init2(d, BITS);
-  box_flow(&b, r, c->pieces->field.box);
+  slc_box_flow(&b, r, c->pieces->field.box);
   const flow_t *w = &b.flow[s->w];
   mpfi_sub_si(d, w->v, 1);
-  if (!strcmp(q->how, "undefined")) ok = b.flow[s->f < 0 ? s->w : s->f].never;
-  if (!strcmp(q->how, "value")) ok = w->ok && sign_of(d) > 0;
-  if (!strcmp(q->how, "slope")) ok = box_slope_sign(&b, s->w) == (i < c->pieces->one ? -1 : 1);
-  box_clear(&b);
+  if (!strcmp(q->refuted_by, "undefined")) ok = b.flow[s->f < 0 ? s->w : s->f].never;
+  if (!strcmp(q->refuted_by, "value")) ok = w->ok && slc_sign_of(d) > 0;
+  if (!strcmp(q->refuted_by, "slope"))
+    ok = slc_box_slope_sign(&b, s->w) == (i < c->pieces->one ? -1 : 1);
+  slc_box_clear(&b);
   mpfi_clear(d);
   return ok;
 }
@@ -127,18 +123,18 @@ static int witness_convicts(const context_t *c, const claim_t *q) {
   pieces_t *p = c->pieces;
   mpfi_t r;
   int ok = 0;
-  if (!strcmp(q->how, "jump") || !strcmp(q->how, "jump-value"))
-    return jumps(c, q->join, !strcmp(q->how, "jump"));
-  if (!strcmp(q->how, "step")) return steps_wrong(c, q->join);
-  if (!strcmp(q->how, "value") && (q->join || !mpfr_sgn(q->r)) && alone_over(c, q->join) > 0)
+  if (!strcmp(q->refuted_by, "jump") || !strcmp(q->refuted_by, "jump-value"))
+    return jumps(c, q->join, !strcmp(q->refuted_by, "jump"));
+  if (!strcmp(q->refuted_by, "step")) return steps_wrong(c, q->join);
+  if (!strcmp(q->refuted_by, "value") && (q->join || !mpfr_sgn(q->r)) && alone_over(c, q->join) > 0)
     return 1;
-  if (!strcmp(q->how, "one") && join_alone(p, p->one)) return alone_over(c, p->one) != 0;
+  if (!strcmp(q->refuted_by, "one") && slc_join_alone(p, p->one)) return alone_over(c, p->one) != 0;
   mpfi_init2(r, 512);
   mpfi_set_fr(r, q->r);
   const int here = piece_of(c, q->r), joined = here >= 0 && at_join(c, here, q->r);
-  if (!strcmp(q->how, "one"))
+  if (!strcmp(q->refuted_by, "one"))
     ok = mpfr_cmp_ui(q->r, 1) == 0 && one_convicts(c, r);
-  else if (here >= 0 && !strcmp(q->how, "undefined"))
+  else if (here >= 0 && !strcmp(q->refuted_by, "undefined"))
     ok = piece_convicts(c, q, joined ? &p->at[here] : &p->piece[here], here, r);
   else if (here >= 0)
     ok = piece_convicts(c, q, &p->piece[here], here, r) ||
@@ -147,11 +143,10 @@ static int witness_convicts(const context_t *c, const claim_t *q) {
   return ok;
 }
 
-const char *check_refuted(const context_t *c, int i) {
+const char *slc_check_refuted(const context_t *c, int i) {
   static const char *const allowed[3] = {"undefined jump jump-value", "one value", "slope step"};
   const claim_t *q = &c->part->p[i];
-  if (i == 3) return check_p4(c);
-  if (!strstr(allowed[i], q->how) || !*q->how)
+  if (!strstr(allowed[i], q->refuted_by) || !*q->refuted_by)
     return "a refutation of a kind that does not belong to its property";
   for (int k = 0; k < MAX_PARAMS; k++)
     if (c->ranged[k] && !mpfi_is_inside(q->at[k], c->part->box[k]))

@@ -1,6 +1,8 @@
 /* Ball arithmetic over the nodes of a tree (Arb). */
 #include "ball.h"
 
+#include "arb_function.h"
+
 #include <stdlib.h>
 
 void sl_ball_init(sl_ball *b, const sl_tree *tree, sl_ref ref, sl_ref other) {

@@ -8,9 +8,8 @@
 #include <arb.h>
 #include <arb_poly.h>
 
-/* Value, derivative by r, and v'/v (indeterminate where not known): sums of logarithmic derivatives
- * keep the sign of a product of exponentials over boxes on which the product itself spans many
- * binades. */
+/* Value, derivative by r, and v'/v (indeterminate where not known). A sum of logarithmic
+ * derivatives keeps the sign of a product of exponentials that spans many binades. */
 typedef struct {
   arb_t v, d, l;
   int sign; /* of v: 1, -1, 0 unknown; structural, because the ball of a wide exp may touch 0 */
@@ -22,14 +21,15 @@ typedef struct {
   sl_ref ref;
   sl_flow *flow;
   arb_poly_struct *poly;
-  int ties; /* set by a caller who wants values, not slopes: a piece that ends with <= holds where
-               both sides are certainly equal */
+  /* Set by a caller who wants values, not slopes: a piece that ends with <= then counts where both
+   * sides of its condition are certainly equal. */
+  int ties;
   int undefined; /* set by sl_ball_flow: some node certainly has no value on the whole box */
   sl_ref where;
 } sl_ball;
 
-void sl_ball_init(sl_ball *b, const sl_tree *tree, sl_ref ref,
-                  sl_ref other); /* other: a second root to keep, or SL_NO_REF */
+/* other: a second root to keep, or SL_NO_REF. */
+void sl_ball_init(sl_ball *b, const sl_tree *tree, sl_ref ref, sl_ref other);
 void sl_ball_clear(sl_ball *b);
 
 /* Result in b->flow[ref] for every live ref. box: parameters. */
@@ -45,12 +45,5 @@ void sl_ball_leaf(sl_flow *y, const sl_gate_node *n, const arb_t r, arb_srcptr b
 /* Taylor coefficients below `order` of the root into b->poly[ref]; indeterminate where a switch is
  * not decided. */
 void sl_ball_jet(sl_ball *b, const arb_t r, arb_srcptr box, slong order, slong prec);
-
-/* a^(p/q) for q > 1 as exp(p/q log a), and the integer power. */
-void sl_arb_power(arb_t y, const arb_t a, int64_t p, int64_t q, slong prec);
-void sl_arb_decimal(arb_t y, sl_decimal value, slong prec);
-void sl_arb_sigmoid(arb_t y, const arb_t a, slong prec);
-/* v: a function of one argument, EXP to ASINH of ops.def, at a; s: its derivative there. */
-void sl_arb_function(arb_t v, arb_t s, sl_gate_op op, const arb_t a, slong prec);
 
 #endif

@@ -34,74 +34,97 @@ static void jet_switch(arb_poly_t y, const sl_ball *b, const sl_gate_node *n, sl
   arb_clear(x), arb_clear(other);
 }
 
-static void jet_function(arb_poly_t y, sl_gate_op op, const arb_poly_t a, slong order, slong prec) {
+static void jet_exp(arb_poly_t y, const arb_poly_t a, slong order, slong prec) {
+  arb_poly_exp_series(y, a, order, prec);
+}
+
+static void jet_expm1(arb_poly_t y, const arb_poly_t a, slong order, slong prec) {
+  arb_poly_exp_series(y, a, order, prec);
+  arb_poly_add_si(y, y, -1, prec);
+}
+
+static void jet_log(arb_poly_t y, const arb_poly_t a, slong order, slong prec) {
+  arb_poly_log_series(y, a, order, prec);
+}
+
+static void jet_log1p(arb_poly_t y, const arb_poly_t a, slong order, slong prec) {
   arb_poly_t t;
   arb_poly_init(t);
-  switch (op) {
-    case SL_OP_EXP:
-      arb_poly_exp_series(y, a, order, prec);
-      break;
-    case SL_OP_EXPM1:
-      arb_poly_exp_series(y, a, order, prec);
-      arb_poly_add_si(y, y, -1, prec);
-      break;
-    case SL_OP_LOG:
-      arb_poly_log_series(y, a, order, prec);
-      break;
-    case SL_OP_LOG1P:
-      arb_poly_add_si(t, a, 1, prec);
-      arb_poly_log_series(y, t, order, prec);
-      break;
-    case SL_OP_SQRT:
-      arb_poly_sqrt_series(y, a, order, prec);
-      break;
-    case SL_OP_SIGMOID:
-      arb_poly_neg(t, a);
-      arb_poly_exp_series(t, t, order, prec);
-      arb_poly_add_si(t, t, 1, prec);
-      arb_poly_inv_series(y, t, order, prec);
-      break;
-    case SL_OP_TANH:
-      arb_poly_sinh_cosh_series(y, t, a, order, prec);
-      arb_poly_div_series(y, y, t, order, prec);
-      break;
-    case SL_OP_SIN:
-      arb_poly_sin_series(y, a, order, prec);
-      break;
-    case SL_OP_COS:
-      arb_poly_cos_series(y, a, order, prec);
-      break;
-    case SL_OP_SINH:
-      arb_poly_sinh_series(y, a, order, prec);
-      break;
-    case SL_OP_COSH:
-      arb_poly_cosh_series(y, a, order, prec);
-      break;
-    case SL_OP_ERF:
-      arb_hypgeom_erf_series(y, a, order, prec);
-      break;
-    case SL_OP_ATAN:
-      arb_poly_atan_series(y, a, order, prec);
-      break;
-    case SL_OP_ASINH: { /* y' = a'/sqrt(1+a^2) */
-      arb_t c;
-      arb_init(c);
-      arb_poly_get_coeff_arb(c, a, 0);
-      arb_asinh(c, c, prec);
-      arb_poly_mullow(t, a, a, order, prec);
-      arb_poly_add_si(t, t, 1, prec);
-      arb_poly_rsqrt_series(t, t, order, prec);
-      arb_poly_derivative(y, a, prec);
-      arb_poly_mullow(y, y, t, order - 1, prec);
-      arb_poly_integral(y, y, prec);
-      arb_poly_set_coeff_arb(y, 0, c);
-      arb_clear(c);
-      break;
-    }
-    default:
-      jet_unknown(y, order);
-  }
+  arb_poly_add_si(t, a, 1, prec);
+  arb_poly_log_series(y, t, order, prec);
   arb_poly_clear(t);
+}
+
+static void jet_sqrt(arb_poly_t y, const arb_poly_t a, slong order, slong prec) {
+  arb_poly_sqrt_series(y, a, order, prec);
+}
+
+static void jet_sigmoid(arb_poly_t y, const arb_poly_t a, slong order, slong prec) {
+  arb_poly_t t;
+  arb_poly_init(t);
+  arb_poly_neg(t, a);
+  arb_poly_exp_series(t, t, order, prec);
+  arb_poly_add_si(t, t, 1, prec);
+  arb_poly_inv_series(y, t, order, prec);
+  arb_poly_clear(t);
+}
+
+static void jet_tanh(arb_poly_t y, const arb_poly_t a, slong order, slong prec) {
+  arb_poly_t t;
+  arb_poly_init(t);
+  arb_poly_sinh_cosh_series(y, t, a, order, prec);
+  arb_poly_div_series(y, y, t, order, prec);
+  arb_poly_clear(t);
+}
+
+static void jet_sin(arb_poly_t y, const arb_poly_t a, slong order, slong prec) {
+  arb_poly_sin_series(y, a, order, prec);
+}
+static void jet_cos(arb_poly_t y, const arb_poly_t a, slong order, slong prec) {
+  arb_poly_cos_series(y, a, order, prec);
+}
+static void jet_sinh(arb_poly_t y, const arb_poly_t a, slong order, slong prec) {
+  arb_poly_sinh_series(y, a, order, prec);
+}
+static void jet_cosh(arb_poly_t y, const arb_poly_t a, slong order, slong prec) {
+  arb_poly_cosh_series(y, a, order, prec);
+}
+static void jet_erf(arb_poly_t y, const arb_poly_t a, slong order, slong prec) {
+  arb_hypgeom_erf_series(y, a, order, prec);
+}
+static void jet_atan(arb_poly_t y, const arb_poly_t a, slong order, slong prec) {
+  arb_poly_atan_series(y, a, order, prec);
+}
+
+/* y' = a'/sqrt(1+a^2) */
+static void jet_asinh(arb_poly_t y, const arb_poly_t a, slong order, slong prec) {
+  arb_t c;
+  arb_poly_t t;
+  arb_init(c);
+  arb_poly_init(t);
+  arb_poly_get_coeff_arb(c, a, 0);
+  arb_asinh(c, c, prec);
+  arb_poly_mullow(t, a, a, order, prec);
+  arb_poly_add_si(t, t, 1, prec);
+  arb_poly_rsqrt_series(t, t, order, prec);
+  arb_poly_derivative(y, a, prec);
+  arb_poly_mullow(y, y, t, order - 1, prec);
+  arb_poly_integral(y, y, prec);
+  arb_poly_set_coeff_arb(y, 0, c);
+  arb_clear(c);
+  arb_poly_clear(t);
+}
+
+static void jet_function(arb_poly_t y, sl_gate_op op, const arb_poly_t a, slong order, slong prec) {
+  static void (*const functions[SL_OP_COUNT])(arb_poly_t, const arb_poly_t, slong, slong) = {
+#define SL_FUNCTION(op, name) [SL_OP_##op] = jet_##name,
+#include "functions.def"
+#undef SL_FUNCTION
+  };
+  if (functions[op])
+    functions[op](y, a, order, prec);
+  else
+    jet_unknown(y, order);
 }
 
 static void jet_power(arb_poly_t y, const sl_ball *b, const sl_gate_node *n, const arb_poly_t a,

@@ -1,6 +1,6 @@
 /* Writing certificates (spec G4.1, G4.2, G4.3, G4.4): what was proved, and the boxes, zones and
  * tail exponents that a checker needs to see it without searching. */
-#include "verify.h"
+#include "certificate.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -94,7 +94,7 @@ static void write_property(FILE *out, const sl_proof *proof, const sl_problem *p
     fprintf(out, " %s tail %ld", f->strict ? "strict" : "weak", proof->tail_slope.exponent);
   if (i == 3 && f->verdict != SL_UNDECIDED) fprintf(out, " tail %ld", proof->tail_limit.exponent);
   if (f->verdict == SL_REFUTED && i != 3) {
-    fprintf(out, " %s %d", f->how, f->join);
+    fprintf(out, " %s %d", f->refuted_by, f->join);
     dyadic(out, f->witness.r);
     for (int k = 0; k < p->def->param_count; k++)
       if (p->ranged >> k & 1) dyadic(out, arb_midref(f->witness.box + k));

@@ -61,8 +61,8 @@ static struct sl_exact *fresh(sl_field *k) {
   return a;
 }
 
-/* Lowest terms, leading coefficient of the denominator positive: equal elements have equal
- * polynomials. */
+/* Lowest terms with a positive leading coefficient in the denominator, so that equal elements have
+ * equal polynomials. */
 static sl_exact canonical(sl_field *k, struct sl_exact *a) {
   if (fmpz_mpoly_length(a->num, k->ctx) > TERM_LIMIT ||
       fmpz_mpoly_length(a->den, k->ctx) > TERM_LIMIT)
@@ -326,8 +326,7 @@ static void generator_ball(arb_t out, sl_field *k, const generator *g, arb_srcpt
   arb_clear(a);
 }
 
-/* A generator's argument holds earlier generators only, so evaluating just those that occur ends.
- */
+/* A generator's argument holds earlier generators only, so the recursion ends. */
 static void mark_used(const fmpz_mpoly_t p, sl_field *k, unsigned char *used) {
   ulong exps[VARIABLES];
   for (slong t = 0; t < fmpz_mpoly_length(p, k->ctx); t++) {

@@ -1,7 +1,9 @@
 /* Rigorous numbers about a gate with fixed parameters: bounds of f, sup of r f', half-width of f'
  * (spec G2). */
+#include "measure.h"
+
 #include "ball.h"
-#include "verify.h"
+#include "prove_requirement.h"
 
 #include <math.h>
 

@@ -5,17 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-void sl_cell_init(sl_cell *cell) {
-  for (int i = 0; i < SL_FIELD_PARAMETERS; i++) arf_init(&cell->low[i]), arf_init(&cell->high[i]);
-}
-void sl_cell_clear(sl_cell *cell) {
-  for (int i = 0; i < SL_FIELD_PARAMETERS; i++) arf_clear(&cell->low[i]), arf_clear(&cell->high[i]);
-}
-void sl_cell_set(sl_cell *to, const sl_cell *from) {
-  for (int i = 0; i < SL_FIELD_PARAMETERS; i++)
-    arf_set(&to->low[i], &from->low[i]), arf_set(&to->high[i], &from->high[i]);
-}
-
 void sl_problem_middle(arb_ptr out, const sl_problem *p) {
   for (int i = 0; i < SL_FIELD_PARAMETERS; i++) {
     arb_zero(out + i);
@@ -373,45 +362,4 @@ void sl_problem_clear(sl_problem *p) {
   sl_field_free(p->field);
   _arb_vec_clear(p->box, SL_FIELD_PARAMETERS);
   sl_cell_clear(&p->cell);
-}
-
-static const sl_segment *approached(const sl_problem *p, int join, sl_approach from) {
-  return from == SL_AT_JOIN ? &p->at[join] : &p->segment[from == SL_FROM_LEFT ? join - 1 : join];
-}
-
-sl_exact sl_join_value(sl_problem *p, int join, int weight, sl_approach from) {
-  const sl_segment *s = approached(p, join, from);
-  const sl_series v = sl_series_root(p->field, &s->tree, weight ? s->w : s->f, p->join[join], 1);
-  return v.n ? v.c[0] : NULL;
-}
-
-int sl_join_same(sl_problem *p, int join, int weight, sl_approach a, sl_approach b) {
-  const sl_segment *x = approached(p, join, a), *y = approached(p, join, b);
-  sl_tree both; /* equal expressions become one node */
-  sl_tree_init(&both);
-  const sl_ref left =
-                   sl_tree_copy(&both, &x->tree, weight ? x->w : x->f, NULL, SL_NO_REF, SL_NO_REF),
-               right =
-                   sl_tree_copy(&both, &y->tree, weight ? y->w : y->f, NULL, SL_NO_REF, SL_NO_REF);
-  const int same = left == right && !both.failed;
-  sl_tree_clear(&both);
-  return same || sl_exact_equal(p->field, sl_join_value(p, join, weight, a),
-                                sl_join_value(p, join, weight, b));
-}
-
-int sl_join_stands_alone(sl_problem *p, int join) {
-  if (p->f != SL_NO_REF && (join == 0 || sl_join_same(p, join, 1, SL_FROM_LEFT, SL_FROM_RIGHT)))
-    return 0;
-  return !sl_join_same(p, join, 1, SL_AT_JOIN, SL_FROM_RIGHT) &&
-         !(join && sl_join_same(p, join, 1, SL_AT_JOIN, SL_FROM_LEFT));
-}
-
-sl_series sl_segment_series(sl_problem *p, int segment, sl_ref ref, int end_is_high) {
-  return sl_series_root(p->field, &p->segment[segment].tree, ref, p->join[segment + end_is_high],
-                        SL_SERIES_TERMS);
-}
-
-int sl_segment_is_constant(sl_problem *p, int segment, sl_ref ref) {
-  const sl_series s = sl_series_root(p->field, &p->segment[segment].tree, ref, NULL, 2);
-  return s.n == 2 && sl_exact_is_zero(s.c[1]);
 }

@@ -5,22 +5,12 @@
 #ifndef SLUICE_PROOFS_PROBLEM_H
 #define SLUICE_PROOFS_PROBLEM_H
 
+#include "cell.h"
 #include "series.h"
 
 #include "kernels/gate/definition.h"
 
 #define SL_SEGMENT_LIMIT 24
-
-/* Exact ends of the ranged parameters; boxes that enclose them are a rounding wider, and a point of
- * those need not be a point of the range.
- */
-typedef struct {
-  arf_struct low[SL_FIELD_PARAMETERS], high[SL_FIELD_PARAMETERS];
-} sl_cell;
-
-void sl_cell_init(sl_cell *cell);
-void sl_cell_clear(sl_cell *cell);
-void sl_cell_set(sl_cell *to, const sl_cell *from);
 
 typedef struct {
   sl_tree tree;
@@ -60,20 +50,5 @@ int sl_problem_init_expression(sl_problem *p, const sl_gate_definition *def, int
 void sl_problem_middle(arb_ptr out, const sl_problem *p);
 /* Moves a point into the cell. */
 void sl_problem_clamp(arb_ptr point, const sl_problem *p);
-
-typedef enum { SL_FROM_LEFT, SL_AT_JOIN, SL_FROM_RIGHT } sl_approach;
-
-/* Value of f or w at a join; NULL where no exact one is known. Join 0 has no left. */
-sl_exact sl_join_value(sl_problem *p, int join, int weight, sl_approach from);
-/* Are the two equal, being one expression or by an identity? */
-int sl_join_same(sl_problem *p, int join, int weight, sl_approach a, sl_approach b);
-/* Is w at the join itself something that neither side tells? Not for w = f' where the sides agree:
- * then f' is their value. */
-int sl_join_stands_alone(sl_problem *p, int join);
-
-/* Series of the segment's f or w at one of its ends. */
-sl_series sl_segment_series(sl_problem *p, int segment, sl_ref ref, int end_is_high);
-/* Is the derivative of this expression of the segment identically zero? */
-int sl_segment_is_constant(sl_problem *p, int segment, sl_ref ref);
 
 #endif

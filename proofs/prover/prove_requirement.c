@@ -1,7 +1,9 @@
-/* A requirement left <= right over a range of r: left - right < 0 on boxes and in the tail, or
- * exactly constant and <= 0 (spec G1.3, G2.3).
- */
-#include "prove_parts.h"
+/* A requirement left <= right over a range of r (spec G1.3, G2.3): left - right < 0 on boxes and in
+ * the tail, or a constant that is exactly <= 0. */
+#include "prove_requirement.h"
+
+#include "joins.h"
+#include "prove_tail.h"
 
 static int constant_holds(sl_problem *p, int segment) {
   if (!sl_segment_is_constant(p, segment, p->segment[segment].w)) return 0;

@@ -1,28 +1,10 @@
 /* P1: f and f' have values on every segment, and agree where segments meet (spec G2.2). */
-#include "prove_parts.h"
+#include "prove_smooth.h"
+
+#include "joins.h"
+#include "prove_tail.h"
 
 #include <stdio.h>
-
-void sl_segment_low(arf_t out, sl_problem *p, int segment) {
-  arb_t c;
-  arb_init(c);
-  sl_exact_ball(c, p->field, p->join[segment], 256);
-  arb_get_lbound_arf(out, c, 256);
-  if (arf_sgn(out) < 0) arf_zero(out);
-  arb_clear(c);
-}
-
-void sl_segment_high(arf_t out, sl_problem *p, int segment) {
-  if (segment + 1 == p->joins) {
-    arf_pos_inf(out);
-    return;
-  }
-  arb_t c;
-  arb_init(c);
-  sl_exact_ball(c, p->field, p->join[segment + 1], 256);
-  arb_get_ubound_arf(out, c, 256);
-  arb_clear(c);
-}
 
 static int undefined_at(sl_proof *proof, sl_problem *p, int segment, const arf_t r) {
   sl_witness w;
@@ -112,7 +94,7 @@ static void refute_join(sl_finding *f, sl_problem *p, int j, int weight, const a
   sl_finding_set(f, SL_REFUTED, "%s at the join r = %s: %s %s, %s %s",
                  weight ? "f' jumps" : "f jumps", r, l, approach_name(a), h, approach_name(b));
   f->has_witness = 1;
-  f->how = weight ? "jump" : "jump-value";
+  f->refuted_by = weight ? "jump" : "jump-value";
   f->join = j;
   arb_get_ubound_arf(f->witness.r, at, 128);
   arb_set(f->witness.value, y);

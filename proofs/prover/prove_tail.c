@@ -1,6 +1,6 @@
 /* From where on the tail form of a segment that has no end shows a goal (spec G4.4): the smallest R
  * = 2^e tried that does. */
-#include "prove_parts.h"
+#include "prove_tail.h"
 
 enum { CERTIFICATE_EXPONENT = 400, BINADES = 63, BEYOND = 43 };
 

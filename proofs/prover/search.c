@@ -14,71 +14,6 @@ double sl_clock_s(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-void sl_claims_init(sl_claim_list *list) { *list = (sl_claim_list){.count = 0}; }
-
-void sl_claims_truncate(sl_claim_list *list, size_t count) {
-  while (list->count > count) {
-    sl_claim *c = &list->claim[--list->count];
-    arf_clear(c->low), arf_clear(c->high);
-    _arb_vec_clear(c->box, SL_FIELD_PARAMETERS);
-  }
-  while (list->region_count &&
-         list->region[list->region_count - 1].first + list->region[list->region_count - 1].count >
-             count) {
-    sl_region *g = &list->region[--list->region_count];
-    arf_clear(g->low), arf_clear(g->high);
-  }
-}
-void sl_claims_clear(sl_claim_list *list) {
-  sl_claims_truncate(list, 0);
-  free(list->claim);
-  free(list->region);
-  sl_claims_init(list);
-}
-
-static void add_claim(sl_claim_list *list, int segment, sl_goal goal, slong order, const arf_t low,
-                      const arf_t high, arb_srcptr box) {
-  if (list->count == list->capacity) {
-    list->capacity = list->capacity ? 2 * list->capacity : 64;
-    list->claim = realloc(list->claim, list->capacity * sizeof *list->claim);
-    if (!list->claim) abort(); /* as FLINT does */
-  }
-  sl_claim *c = &list->claim[list->count++];
-  *c = (sl_claim){
-      .segment = segment, .goal = goal, .order = order, .box = _arb_vec_init(SL_FIELD_PARAMETERS)};
-  arf_init(c->low), arf_init(c->high);
-  arf_set(c->low, low), arf_set(c->high, high);
-  _arb_vec_set(c->box, box, SL_FIELD_PARAMETERS);
-}
-
-void sl_claims_region(sl_claim_list *list, int segment, sl_goal goal, slong order, const arf_t low,
-                      const arf_t high, size_t first) {
-  if (list->region_count == list->region_capacity) {
-    list->region_capacity = list->region_capacity ? 2 * list->region_capacity : 16;
-    list->region = realloc(list->region, list->region_capacity * sizeof *list->region);
-    if (!list->region) abort();
-  }
-  sl_region *g = &list->region[list->region_count++];
-  *g = (sl_region){.segment = segment,
-                   .goal = goal,
-                   .order = order,
-                   .first = first,
-                   .count = list->count - first};
-  arf_init(g->low), arf_init(g->high);
-  arf_set(g->low, low), arf_set(g->high, high);
-}
-
-void sl_witness_init(sl_witness *w) {
-  arf_init(w->r);
-  arb_init(w->value);
-  w->box = _arb_vec_init(SL_FIELD_PARAMETERS);
-}
-void sl_witness_clear(sl_witness *w) {
-  arf_clear(w->r);
-  arb_clear(w->value);
-  _arb_vec_clear(w->box, SL_FIELD_PARAMETERS);
-}
-
 typedef struct {
   sl_problem *p;
   int segment;
@@ -102,9 +37,8 @@ static void middle(arf_t m, const arf_t low, const arf_t high) {
   arf_mul_2exp_si(m, m, -1);
 }
 
-/* The sign of w' by the mean-value form w'(m) + w''(box) (r - m): where terms of w' cancel, its
- * error falls with the square of the width.
- */
+/* The sign of w' by the mean-value form w'(m) + w''(box) (r - m). Where terms of w' cancel, its
+ * error falls with the square of the box's width. */
 static int centred_slope_sign(search *s, const arb_t r, arb_srcptr box, slong prec) {
   const sl_ref w = s->p->segment[s->segment].w;
   arb_t slope, curve, m;
@@ -166,8 +100,8 @@ static void point_box(arb_ptr out, arb_srcptr box, const sl_problem *p) {
   sl_problem_clamp(out, p);
 }
 
-/* A box may reach over a join that moves with the parameters: only points of the segment itself
- * convict. */
+/* A box may reach over a join that moves with the parameters; only a point of the segment itself is
+ * a witness. */
 static int inside(search *s, const arf_t r, arb_srcptr point) {
   arb_t c, x;
   arb_init(c), arb_init(x);
@@ -310,7 +244,7 @@ static sl_search_result explore(search *s, const arf_t low, const arf_t high, ar
   sl_search_result result = SL_SEARCH_OPEN;
   split_point(m, low, high);
   if (verdict > 0) {
-    add_claim(s->claims, s->segment, s->goal, s->order, low, high, box);
+    sl_claims_add(s->claims, s->segment, s->goal, s->order, low, high, box);
     result = SL_SEARCH_HOLDS;
   } else if (refutes(s, m, box) ||
              (middle(m, low, high),

@@ -64,7 +64,7 @@ static sl_series integrate(sl_field *k, sl_exact y0, const sl_series *s, const s
   return drop_unknown(y);
 }
 
-static sl_series exponential(sl_field *k, const sl_series *a) {
+static sl_series series_exp(sl_field *k, const sl_series *a) {
   sl_series y = {.n = a->n};
   if (a->n) y.c[0] = sl_exact_function(k, SL_OP_EXP, a->c[0]);
   for (int m = 1; m < y.n; m++) {
@@ -138,30 +138,30 @@ sl_series sl_series_power(sl_field *k, const sl_series *a, int64_t p, int64_t q)
   return drop_unknown(y);
 }
 
-static sl_series logarithm(sl_field *k, const sl_series *a) {
+static sl_series series_log(sl_field *k, const sl_series *a) {
   const sl_series s = inverse(k, a);
   return integrate(k, a->n ? sl_exact_function(k, SL_OP_LOG, a->c[0]) : NULL, &s, a);
 }
 
-static sl_series sigmoid(sl_field *k, const sl_series *a) {
-  const sl_series m = negated(k, a), e = exponential(k, &m), d = plus_one(k, &e);
+static sl_series series_sigmoid(sl_field *k, const sl_series *a) {
+  const sl_series m = negated(k, a), e = series_exp(k, &m), d = plus_one(k, &e);
   return inverse(k, &d);
 }
 
 static sl_series hyperbolic(sl_field *k, const sl_series *a, int cosine) {
-  const sl_series m = negated(k, a), p = exponential(k, a), q = exponential(k, &m),
+  const sl_series m = negated(k, a), p = series_exp(k, a), q = series_exp(k, &m),
                   s = sl_series_add(k, &p, &q, !cosine);
   return scaled(k, &s, 1, 2);
 }
 
-static sl_series tangent(sl_field *k, const sl_series *a) { /* 2 sigmoid(2a) - 1 */
-  const sl_series d = scaled(k, a, 2, 1), s = sigmoid(k, &d), t = scaled(k, &s, 2, 1),
+static sl_series series_tanh(sl_field *k, const sl_series *a) { /* 2 series_sigmoid(2a) - 1 */
+  const sl_series d = scaled(k, a, 2, 1), s = series_sigmoid(k, &d), t = scaled(k, &s, 2, 1),
                   minus = sl_series_constant(k, sl_exact_int(k, -1));
   return sl_series_add(k, &t, &minus, 0);
 }
 
-static sl_series error_function(sl_field *k, const sl_series *a) {
-  const sl_series sq = sl_series_mul(k, a, a), m = negated(k, &sq), e = exponential(k, &m);
+static sl_series series_erf(sl_field *k, const sl_series *a) {
+  const sl_series sq = sl_series_mul(k, a, a), m = negated(k, &sq), e = series_exp(k, &m);
   const sl_series c = sl_series_constant(k,
                                          sl_exact_div(k, sl_exact_int(k, 2), sl_exact_sqrt_pi(k))),
                   s = sl_series_mul(k, &c, &e);
@@ -175,42 +175,48 @@ static sl_series inverse_function(sl_field *k, sl_gate_op op,
   return integrate(k, a->n ? sl_exact_function(k, op, a->c[0]) : NULL, &s, a);
 }
 
+static sl_series series_expm1(sl_field *k, const sl_series *a) {
+  const sl_series s = series_exp(k, a), c = sl_series_constant(k, sl_exact_int(k, -1));
+  return sl_series_add(k, &s, &c, 0);
+}
+
+static sl_series series_log1p(sl_field *k, const sl_series *a) {
+  const sl_series s = plus_one(k, a);
+  return series_log(k, &s);
+}
+
+static sl_series series_sqrt(sl_field *k, const sl_series *a) {
+  return sl_series_power(k, a, 1, 2);
+}
+
+static sl_series series_sin(sl_field *k, const sl_series *a) {
+  sl_series s, c;
+  sine_cosine(k, a, &s, &c);
+  return s;
+}
+static sl_series series_cos(sl_field *k, const sl_series *a) {
+  sl_series s, c;
+  sine_cosine(k, a, &s, &c);
+  return c;
+}
+
+static sl_series series_sinh(sl_field *k, const sl_series *a) { return hyperbolic(k, a, 0); }
+static sl_series series_cosh(sl_field *k, const sl_series *a) { return hyperbolic(k, a, 1); }
+
+static sl_series series_atan(sl_field *k, const sl_series *a) {
+  return inverse_function(k, SL_OP_ATAN, a);
+}
+static sl_series series_asinh(sl_field *k, const sl_series *a) {
+  return inverse_function(k, SL_OP_ASINH, a);
+}
+
 sl_series sl_series_function(sl_field *k, sl_gate_op op, const sl_series *a) {
-  sl_series s = {.n = 0}, c = {.n = 0};
-  switch (op) {
-    case SL_OP_EXP:
-      return exponential(k, a);
-    case SL_OP_EXPM1:
-      s = exponential(k, a);
-      c = sl_series_constant(k, sl_exact_int(k, -1));
-      return sl_series_add(k, &s, &c, 0);
-    case SL_OP_LOG:
-      return logarithm(k, a);
-    case SL_OP_LOG1P:
-      s = plus_one(k, a);
-      return logarithm(k, &s);
-    case SL_OP_SQRT:
-      return sl_series_power(k, a, 1, 2);
-    case SL_OP_SIGMOID:
-      return sigmoid(k, a);
-    case SL_OP_TANH:
-      return tangent(k, a);
-    case SL_OP_SINH:
-      return hyperbolic(k, a, 0);
-    case SL_OP_COSH:
-      return hyperbolic(k, a, 1);
-    case SL_OP_SIN:
-    case SL_OP_COS:
-      sine_cosine(k, a, &s, &c);
-      return op == SL_OP_SIN ? s : c;
-    case SL_OP_ERF:
-      return error_function(k, a);
-    case SL_OP_ATAN:
-    case SL_OP_ASINH:
-      return inverse_function(k, op, a);
-    default:
-      return s;
-  }
+  static sl_series (*const functions[SL_OP_COUNT])(sl_field *, const sl_series *) = {
+#define SL_FUNCTION(op, name) [SL_OP_##op] = series_##name,
+#include "functions.def"
+#undef SL_FUNCTION
+  };
+  return functions[op] ? functions[op](k, a) : (sl_series){.n = 0};
 }
 
 sl_series sl_series_shift(const sl_series *a, int by) {

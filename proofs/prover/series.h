@@ -19,11 +19,10 @@ sl_series sl_series_add(sl_field *k, const sl_series *a, const sl_series *b, int
 sl_series sl_series_mul(sl_field *k, const sl_series *a, const sl_series *b);
 sl_series sl_series_div(sl_field *k, const sl_series *a, const sl_series *b);
 sl_series sl_series_power(sl_field *k, const sl_series *a, int64_t p, int64_t q);
-sl_series sl_series_function(sl_field *k, sl_gate_op op,
-                             const sl_series *a); /* EXP to ASINH of ops.def */
-sl_series sl_series_shift(
-    const sl_series *a,
-    int by); /* a t^by for by > 0; a / t^-by for by < 0, whose first terms are zero */
+/* A function of functions.def. */
+sl_series sl_series_function(sl_field *k, sl_gate_op op, const sl_series *a);
+/* a t^by for by > 0; a / t^-by for by < 0, whose first terms are zero. */
+sl_series sl_series_shift(const sl_series *a, int by);
 
 /* Of every node up to ref at r = point + t; a NULL point makes r the indeterminate of the field.
  * PICK, MIN, MAX, ABS, SIGN and SOFTSIGN give n = 0 where their decision may be zero at the point.

@@ -1,6 +1,7 @@
-/* Tail forms of the functions that stand on exp (see tail.h): a pole of their argument becomes the
- * exponent h. */
-#include "tail_form.h"
+/* Functions that stand on exp: a pole of their argument becomes the exponent h. */
+#include "tail_exponential.h"
+
+#include "tail_sum.h"
 
 #include <stdlib.h>
 
@@ -56,15 +57,8 @@ static void decompose(const sl_tail *t, sl_ref ref, slong p, slong q, sl_tail_fo
   sl_form_init(&one);
   one.ok = 1, one.atoms = 1;
   one.h[0] = (sl_tail_atom){p, q, first_square(t, ref)};
-  sl_tail_form sum;
-  /* atoms are added by a product of exponentials whose cofactors are 1 */
-  sl_tail product = {.prec = 64};
-  out->m = one.m = 1;
-  arb_poly_one(out->c), arb_poly_one(one.c);
-  sl_form_mul(&product, &sum, out, &one);
-  sl_form_clear(out);
+  sl_form_add_atoms(out, &one, 1, 1);
   sl_form_clear(&one);
-  *out = sum;
 }
 
 /* exp of p/q times node ref, whose form is a: a pole becomes h. */
@@ -109,7 +103,18 @@ static void sigmoid(sl_tail *t, sl_tail_form *y, sl_ref ref, slong p, slong q) {
   sl_form_clear(&e), sl_form_clear(&one), sl_form_clear(&sum), sl_form_clear(&inverse);
 }
 
-static void tangent(sl_tail *t, sl_tail_form *y, sl_ref ref) { /* 2 sigmoid(2a) - 1 */
+void sl_form_exp(sl_tail *t, sl_tail_form *y, sl_ref ref) { exponential(t, y, ref, 1, 1); }
+
+void sl_form_expm1(sl_tail *t, sl_tail_form *y, sl_ref ref) {
+  sl_tail_form e;
+  exponential(t, &e, ref, 1, 1);
+  sl_form_affine(t, y, &e, 1, 1, -1);
+  sl_form_clear(&e);
+}
+
+void sl_form_sigmoid(sl_tail *t, sl_tail_form *y, sl_ref ref) { sigmoid(t, y, ref, 1, 1); }
+
+void sl_form_tanh(sl_tail *t, sl_tail_form *y, sl_ref ref) { /* 2 sigmoid(2a) - 1 */
   sl_tail_form s;
   sigmoid(t, &s, ref, 2, 1);
   sl_form_affine(t, y, &s, 2, 1, -1);
@@ -125,26 +130,5 @@ static void hyperbolic(sl_tail *t, sl_tail_form *y, sl_ref ref, int cosine) {
   sl_form_scale(t, y, &s, 1, 2);
   sl_form_clear(&a), sl_form_clear(&b), sl_form_clear(&s), sl_form_clear(&m);
 }
-
-void sl_form_exponential(sl_tail *t, sl_tail_form *y, sl_gate_op op, sl_ref ref) {
-  sl_tail_form x;
-  switch (op) {
-    case SL_OP_EXP:
-      exponential(t, y, ref, 1, 1);
-      break;
-    case SL_OP_EXPM1:
-      exponential(t, &x, ref, 1, 1);
-      sl_form_affine(t, y, &x, 1, 1, -1);
-      sl_form_clear(&x);
-      break;
-    case SL_OP_SIGMOID:
-      sigmoid(t, y, ref, 1, 1);
-      break;
-    case SL_OP_TANH:
-      tangent(t, y, ref);
-      break;
-    default:
-      hyperbolic(t, y, ref, op == SL_OP_COSH);
-      break;
-  }
-}
+void sl_form_sinh(sl_tail *t, sl_tail_form *y, sl_ref ref) { hyperbolic(t, y, ref, 0); }
+void sl_form_cosh(sl_tail *t, sl_tail_form *y, sl_ref ref) { hyperbolic(t, y, ref, 1); }

@@ -3,7 +3,7 @@
  * whose coefficients S_j are bounded on [0, u0]; so the j-th coefficient in t lies in S_j [0, max
  * X^q exp(-a X^mu)], X = 1/u >= 1/u0, q = j (1+mu) - w, a = min -p, and that maximum is at X^mu =
  * q/(a mu) or at 1/u0. */
-#include "tail_form.h"
+#include "tail_flat.h"
 
 /* u0^(p/q) for p >= 0 as an upper end: [0, u0^(p/q)] */
 static void small_power(arb_t y, const sl_tail *t, const arb_t exponent) {

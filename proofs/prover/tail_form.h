@@ -1,9 +1,43 @@
-/* Arithmetic of tail forms (tail.h). Results are initialised by the callee (sl_form_init: not ok);
- * an argument that is not ok gives a result that is not ok. */
+/* Tail forms: a segment's expression for r >= R = 1/u0, as exp(h) u^v c(u) with u = 1/r in (0, u0].
+ * h is a combination of nodes with a pole at u = 0, v is rational, c is smooth up to u = 0 and
+ * enclosed with its derivatives over [0, u0]. An exact series of c at 0 lets leading terms that
+ * cancel be dropped for what they are.
+ *
+ * Results are initialised by the callee (sl_form_init: not ok); an argument that is not ok gives a
+ * result that is not ok. */
 #ifndef SLUICE_PROOFS_TAIL_FORM_H
 #define SLUICE_PROOFS_TAIL_FORM_H
 
-#include "tail.h"
+#include "series.h"
+
+#include <arb_poly.h>
+
+#define SL_TAIL_TERMS 6
+#define SL_TAIL_ATOMS 8
+
+typedef struct {
+  slong p, q; /* p/q times the node */
+  sl_ref atom;
+} sl_tail_atom;
+
+typedef struct {
+  int ok, zero;
+  int atoms; /* of h, in ascending order of node */
+  sl_tail_atom h[SL_TAIL_ATOMS];
+  slong vp, vq;
+  int m; /* Taylor coefficients of c that are enclosed */
+  arb_poly_t c;
+  sl_series s; /* exact series of c at u = 0 */
+} sl_tail_form;
+
+typedef struct {
+  sl_field *field;
+  const sl_tree *tree;
+  arb_srcptr box;
+  slong prec, exponent; /* u0 = 2^-exponent */
+  arb_t u;              /* [0, u0] */
+  sl_tail_form *form;   /* of every node */
+} sl_tail;
 
 void sl_form_init(sl_tail_form *f);
 void sl_form_clear(sl_tail_form *f);
@@ -13,26 +47,15 @@ void sl_form_int(sl_tail *t, sl_tail_form *y, slong value);
 void sl_form_r(sl_tail *t, sl_tail_form *y);
 void sl_form_negate(sl_tail *t, sl_tail_form *y, const sl_tail_form *a);
 void sl_form_scale(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, slong p, slong q);
-void sl_form_add(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, const sl_tail_form *b);
-/* p/q a + offset */
-void sl_form_affine(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, slong p, slong q,
-                    slong offset);
 void sl_form_mul(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, const sl_tail_form *b);
 void sl_form_power(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, int64_t p, int64_t q);
-/* Sum of the atoms of h times their factors. */
-void sl_form_exponent(sl_tail *t, sl_tail_form *y, const sl_tail_atom *h, int atoms);
 /* u^v c as a form with v = 0; not ok for a pole, a fractional v or h. */
 void sl_form_plain(sl_tail *t, sl_tail_form *y, const sl_tail_form *a);
-/* Jets of exp(d) u^(vp/vq) c over [0, u0], where d is a negative pole: flat at u = 0. Not ok where
- * d is not certainly one. */
-int sl_form_flat(sl_tail *t, arb_poly_t y, const sl_tail_form *d, slong vp, slong vq,
-                 const arb_poly_t c, int m);
 int sl_form_sign(const sl_tail_form *a); /* of c, hence of the form */
 int sl_form_is_pole(const sl_tail_form *a);
-
-/* EXP, EXPM1, SIGMOID, TANH, SINH or COSH of node ref. */
-void sl_form_exponential(sl_tail *t, sl_tail_form *y, sl_gate_op op, sl_ref ref);
-/* t->form[i] of a node from its children's. */
-void sl_form_node(sl_tail *t, sl_ref i);
+/* c = u^k c1 exactly, with k as large as the exact series of c shows; then u^k joins u^v. */
+void sl_form_drop_zeros(sl_tail_form *y);
+/* Adds the atoms of b, times p/q, to those of y. */
+void sl_form_add_atoms(sl_tail_form *y, const sl_tail_form *b, slong p, slong q);
 
 #endif

@@ -1,8 +1,10 @@
-/* Parameter ranges: prove on the whole box; where a property stays open, halve the box and prove
+/* Parameter ranges: prove for all of the box; where a property stays open, halve the box and prove
  * each part. */
 #include "verify.h"
 
-#include "ball.h"
+#include "arb_function.h"
+#include "prove.h"
+#include "prove_requirement.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +17,7 @@ static void merge(sl_finding *into, const sl_finding *part, int first) {
     into->verdict = part->verdict;
     memcpy(into->text, part->text, sizeof into->text);
     into->has_witness = part->has_witness;
-    into->how = part->how, into->join = part->join;
+    into->refuted_by = part->refuted_by, into->join = part->join;
     arf_set(into->witness.r, part->witness.r);
     arb_set(into->witness.value, part->witness.value);
     _arb_vec_set(into->witness.box, part->witness.box, SL_FIELD_PARAMETERS);

@@ -70,7 +70,7 @@ static void try(const trick *t, int *decided) {
               names[f->verdict], f->text);
   }
   char *written = contents(path);
-  check_certificate(&r, written, strlen(written));
+  slc_check_certificate(&r, written, strlen(written));
   const int followed = strcmp(t->name, "steep_exponential") ==
                        0; /* beyond the exponents of MPFR: refused, as SOUNDNESS.md says */
   cr_expect(r.accepted != followed, "%s: line %d: %s\n", t->name, r.line, r.why);

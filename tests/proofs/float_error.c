@@ -1,6 +1,7 @@
 /* The bound of a weight's binary32 error holds at every float that is tried (spec G5.2), and a
  * kernel that computes another gate exceeds it. */
 #include "proofs/float_check.h"
+#include "proofs/float_error.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -28,8 +29,8 @@ static void expect_bound(const char *name, double limit) {
   sl_gate_definition_free(def);
 }
 
-/* tau = 1: z is off by 2^-24 of itself where r - 1 is rounded (r < 1/2, r > 2^24), which is worth
- * |z W'(z)| 2^-24: `worth` ulps at most. A block spans 2^-7 of r, and z, W' and W are taken at its
+/* tau = 1: z is off by 2^-24 of itself where r - 1 is rounded (r < 1/2, r > 2^24), which costs
+ * |z W'(z)| 2^-24: `worth` ulps at most. A block spans 2^-7 of r; z, W' and W are taken at its
  * ends. */
 static double kernel_limit(double worth) { return 0.5 + worth * pow(1 + 0x1p-7, 3); }
 
@@ -47,8 +48,7 @@ Test(float_error, bounds_are_finite_and_tight) {
     expect_bound(expressions[i], 0.5 + 0x1p-16);
 }
 
-/* How many of TRIALS floats of all magnitudes are further off than the bound of a block around them
- * allows. */
+/* How many of TRIALS floats of all magnitudes break the bound of a block around them. */
 static int exceeded(const char *name, float other_tau) {
   sl_gate gate;
   sl_gate_definition *def;

@@ -391,7 +391,7 @@ Test(mutations, none_passes_for_the_original, .timeout = 200) {
   for (int k = 0; k < SOURCES; k++) {
     check_result r;
     text[k] = make(k);
-    check_certificate(&r, text[k], strlen(text[k]));
+    slc_check_certificate(&r, text[k], strlen(text[k]));
     cr_assert(r.accepted, "%s: line %d: %s", sources[k].gate, r.line, r.why);
     statement[k] = r.statement;
   }
@@ -405,7 +405,7 @@ Test(mutations, none_passes_for_the_original, .timeout = 200) {
       char *mutant = seal(&t, &size);
       if (applied && strcmp(mutant, text[k]) != 0) {
         check_result r;
-        check_certificate(&r, mutant, size);
+        slc_check_certificate(&r, mutant, size);
         made++;
         refused += !r.accepted;
         if (r.accepted && strcmp(r.statement, statement[k]) != 0) other++;
@@ -437,7 +437,7 @@ Test(mutations, an_unsealed_change_is_refused) {
   for (size_t i = 0; i < size; i += 7) {
     check_result r;
     text[i] ^= 1;
-    check_certificate(&r, text, size);
+    slc_check_certificate(&r, text, size);
     cr_assert(!r.accepted, "byte %zu", i);
     free(r.statement);
     text[i] ^= 1;

@@ -1,6 +1,5 @@
 /* The prover where it is easy to be wrong: spikes far out, flat tops, deviations of 1e-18, joins at
- * irrational points, cancellation at infinity; and that it does not prove what is false (spec G2).
- */
+ * irrational points, cancellation at infinity. It must not prove what is false (spec G2). */
 #include "proofs/prover/verify.h"
 
 #include <criterion/criterion.h>

@@ -1,16 +1,14 @@
 /* One side of a certificate: the gate's expression, cut at its switches; what the parts claim is
  * checked against it. */
-#ifndef SLUICE_CHECK_SIDE_H
-#define SLUICE_CHECK_SIDE_H
+#ifndef SLUICE_CHECK_PIECES_H
+#define SLUICE_CHECK_PIECES_H
 
-#include "box.h"
 #include "exact.h"
-#include "tail.h"
 
 enum { SEGMENTS = 24 };
 
-/* The expression between two joins, without switches that are affine in r. f: -1 for a weight gate.
- */
+/* The expression between two joins, without switches that are affine in r. A weight gate has
+ * f = -1. */
 typedef struct {
   expr_t e;
   int f, w;
@@ -27,17 +25,19 @@ typedef struct {
 typedef enum { LEFT, AT, RIGHT } side_t;
 
 /* 0 where the joins cannot be ordered on the box. */
-int pieces_make(pieces_t *p, const expr_t *e, int f, int w);
-void pieces_clear(pieces_t *p);
+int slc_pieces_make(pieces_t *p, const expr_t *e, int f, int w);
+void slc_pieces_clear(pieces_t *p);
 /* f or w at a join: from a side (join 0 has no left), or at it. NULL: not known. */
-exact_t join_value(pieces_t *p, int join, int weight, side_t from);
+exact_t slc_join_value(pieces_t *p, int join, int weight, side_t from);
 /* Equal, being one expression or by an identity. */
-int join_same(pieces_t *p, int join, int weight, side_t a, side_t b);
+int slc_join_same(pieces_t *p, int join, int weight, side_t a, side_t b);
 /* w at the join itself is neither side's. Not asked of w = f' where the sides agree: then f' is
  * their value. */
-int join_alone(pieces_t *p, int join);
+int slc_join_alone(pieces_t *p, int join);
+/* Where w = f' tends to the same from both sides, f' is that; join 0 has one side. */
+int slc_join_smooth(pieces_t *p, int join);
 /* Rounded outward; the last piece's high end is +inf. */
-void piece_ends(mpfr_t low, mpfr_t high, pieces_t *p, int i);
-int piece_constant(pieces_t *p, int i);
+void slc_piece_ends(mpfr_t low, mpfr_t high, pieces_t *p, int i);
+int slc_piece_constant(pieces_t *p, int i);
 
 #endif

@@ -1,0 +1,95 @@
+/* Polynomials as sorted lists of terms (see poly.h). */
+#include "poly.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void *slc_grab(size_t n) {
+  void *p = calloc(1, n ? n : 1);
+  if (!p) abort();
+  return p;
+}
+
+void slc_poly_free(poly_t *p) {
+  for (int i = 0; i < p->n; i++) mpq_clear(p->t[i].c);
+  free(p->t);
+  *p = (poly_t){-1, NULL};
+}
+
+static int order(const term_t *a, const term_t *b) { return memcmp(a->e, b->e, VARS); }
+
+poly_t slc_poly_add(const poly_t *a, const poly_t *b, int s) {
+  poly_t y = {0, slc_grab((size_t)(a->n + b->n) * sizeof(term_t))};
+  for (int i = 0, j = 0; i < a->n || j < b->n;) {
+    const int c = i == a->n ? -1 : j == b->n ? 1 : order(&a->t[i], &b->t[j]);
+    term_t *t = &y.t[y.n];
+    mpq_init(t->c);
+    memcpy(t->e, c >= 0 ? a->t[i].e : b->t[j].e, VARS);
+    if (c >= 0) mpq_set(t->c, a->t[i++].c);
+    if (c <= 0) {
+      if (s > 0)
+        mpq_add(t->c, t->c, b->t[j++].c);
+      else
+        mpq_sub(t->c, t->c, b->t[j++].c);
+    }
+    if (mpq_sgn(t->c))
+      y.n++;
+    else
+      mpq_clear(t->c);
+  }
+  return y;
+}
+
+static int by_order(const void *a, const void *b) { return order(b, a); }
+
+poly_t slc_poly_mul(const poly_t *a, const poly_t *b) {
+  poly_t y = {0, NULL};
+  if ((long)a->n * b->n > 40L * TERM_MAX) return (poly_t){-1, NULL};
+  y.t = slc_grab((size_t)(a->n * b->n) * sizeof(term_t));
+  for (int i = 0; i < a->n; i++)
+    for (int j = 0; j < b->n; j++) {
+      term_t *t = &y.t[y.n++];
+      mpq_init(t->c);
+      mpq_mul(t->c, a->t[i].c, b->t[j].c);
+      for (int v = 0; v < VARS; v++) {
+        const int e = a->t[i].e[v] + b->t[j].e[v];
+        t->e[v] = (unsigned char)(e > 255 ? 255 : e);
+        if (e > 200) {
+          slc_poly_free(&y);
+          return y;
+        }
+      }
+    }
+  qsort(y.t, (size_t)y.n, sizeof *y.t, by_order);
+  int m = 0;
+  for (int i = 0; i < y.n; i++) {
+    if (m && order(&y.t[m - 1], &y.t[i]) == 0) {
+      mpq_add(y.t[m - 1].c, y.t[m - 1].c, y.t[i].c);
+      mpq_clear(y.t[i].c);
+      if (mpq_sgn(y.t[m - 1].c) == 0) mpq_clear(y.t[--m].c);
+    } else {
+      if (m != i) y.t[m] = y.t[i];
+      m++;
+    }
+  }
+  y.n = m;
+  if (m > TERM_MAX) slc_poly_free(&y);
+  return y;
+}
+
+poly_t slc_poly_one_term(const mpq_t c, int variable) {
+  poly_t p = {0, slc_grab(sizeof(term_t))};
+  if (mpq_sgn(c) == 0) return p;
+  p.n = 1;
+  mpq_init(p.t[0].c);
+  mpq_set(p.t[0].c, c);
+  if (variable >= 0) p.t[0].e[variable] = 1;
+  return p;
+}
+
+int slc_poly_equal(const poly_t *a, const poly_t *b) {
+  if (a->n != b->n) return 0;
+  for (int i = 0; i < a->n; i++)
+    if (order(&a->t[i], &b->t[i]) || !mpq_equal(a->t[i].c, b->t[i].c)) return 0;
+  return 1;
+}

@@ -1,0 +1,183 @@
+/* The records of a part (spec G4.3, G4.4); claims.c checks what they say. */
+#include "read_part.h"
+
+#include "claims.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { CELL_LIMIT = 2000000 };
+
+static int box_fields(reader_t *r, const int *ranged, mpfi_t *box) {
+  for (int i = 0; i < MAX_PARAMS; i++) {
+    mpfi_init2(box[i], 512);
+    if (ranged[i] && !slc_interval(r, box[i])) return 0;
+  }
+  return 1;
+}
+
+/* After "Pn refuted": what refutes, the join, and the witness. */
+static int read_witness(reader_t *r, const int *ranged, claim_t *p) {
+  const char *kind = slc_field(r);
+  long join;
+  if (!kind || !slc_keep(p->refuted_by, sizeof p->refuted_by, kind))
+    return slc_refuse(r, "expected what refutes");
+  if (!slc_integer(r, 0, SEGMENTS, &join) || !slc_dyadic(r, p->r))
+    return slc_refuse(r, "expected a witness");
+  p->join = (int)join;
+  for (int k = 0; k < MAX_PARAMS; k++) {
+    if (!ranged[k]) continue;
+    if (!slc_dyadic(r, &p->at[k]->left)) return slc_refuse(r, "expected a witness's parameter");
+    mpfr_set(&p->at[k]->right, &p->at[k]->left, MPFR_RNDN);
+  }
+  return slc_line_ends(r);
+}
+
+/* After "Pn proved", or "P4 refuted": what the proof rests on. */
+static int read_basis(reader_t *r, claim_t *p, int i) {
+  if (i == 2) {
+    const char *kind = slc_field(r);
+    if (!kind || (strcmp(kind, "strict") && strcmp(kind, "weak")))
+      return slc_refuse(r, "expected strict or weak");
+    p->strict = kind[0] == 's';
+  }
+  const char *basis = slc_field(r);
+  if (i == 1 && basis && !strcmp(basis, "by-P3")) {
+    p->by_p3 = 1;
+    return slc_line_ends(r);
+  }
+  if (!basis || strcmp(basis, i == 1 ? "below" : "tail") || !slc_integer(r, 0, 400, &p->tail) ||
+      !slc_done(r))
+    return slc_refuse(r, "expected the tail's exponent");
+  return 1;
+}
+
+static int read_property(reader_t *r, const int *ranged, claim_t *p, int i) {
+  const char *verdict;
+  char name[3] = {'P', (char)('1' + i), '\0'};
+  mpfr_init2(p->r, 512);
+  for (int k = 0; k < MAX_PARAMS; k++) mpfi_init2(p->at[k], 512);
+  if (!slc_next_line(r) || !slc_word(r, name) || !(verdict = slc_field(r)))
+    return slc_refuse(r, "expected P1 to P4");
+  p->verdict = !strcmp(verdict, "proved")    ? V_PROVED
+               : !strcmp(verdict, "refuted") ? V_REFUTED
+                                             : V_UNDECIDED;
+  if (p->verdict == V_UNDECIDED)
+    return (!strcmp(verdict, "undecided") && slc_done(r)) ||
+           slc_refuse(r, "expected proved, refuted or undecided");
+  return p->verdict == V_REFUTED && i != 3 ? read_witness(r, ranged, p) : read_basis(r, p, i);
+}
+
+static int read_zone(reader_t *r, zone_t *z, int i) {
+  long index, v[4];
+  const char *way, *kind;
+  if (!slc_next_line(r) || !slc_word(r, "segment") || !slc_integer(r, i, i, &index) ||
+      !(way = slc_field(r)) || !(kind = slc_field(r)))
+    return slc_refuse(r, "expected a segment");
+  z->up = !strcmp(way, "up");
+  z->constant = !strcmp(kind, "constant");
+  if ((!z->up && strcmp(way, "down")) || (!z->constant && strcmp(kind, "moving")))
+    return slc_refuse(r, "expected up or down, constant or moving");
+  for (int k = 0; k < 4; k++)
+    if (!slc_integer(r, 0, k % 2 ? 400 : JET - 1, &v[k]))
+      return slc_refuse(r, "expected orders and shifts");
+  z->low_order = (int)v[0], z->low_shift = (int)v[1], z->high_order = (int)v[2],
+  z->high_shift = (int)v[3];
+  return slc_line_ends(r);
+}
+
+static int read_cell(reader_t *r, const int *ranged, cell_t *c) {
+  mpfr_init2(c->low, 512), mpfr_init2(c->high, 512);
+  return (slc_next_line(r) && slc_word(r, "c") && slc_dyadic(r, c->low) && slc_dyadic(r, c->high) &&
+          mpfr_less_p(c->low, c->high) && mpfr_sgn(c->low) >= 0 && box_fields(r, ranged, c->box) &&
+          slc_done(r)) ||
+         slc_refuse(r, "expected a box");
+}
+
+/* After "region". */
+static int read_region(reader_t *r, gate_side_t *side, region_t *g) {
+  static const char *const goals[] = {"defined", "up", "down", "below", "curve-up", "curve-down"};
+  long segment, order, count;
+  const char *goal;
+  mpfr_init2(g->low, 512), mpfr_init2(g->high, 512);
+  if (!slc_integer(r, 0, SEGMENTS - 1, &segment) || !(goal = slc_field(r)))
+    return slc_refuse(r, "expected a region's segment and goal");
+  int k = 0;
+  while (k < GOALS && strcmp(goals[k], goal)) k++;
+  if (k == GOALS || !slc_integer(r, 0, JET - 1, &order) || !slc_dyadic(r, g->low) ||
+      !slc_dyadic(r, g->high) || !slc_integer(r, 1, CELL_LIMIT, &count) || !slc_done(r))
+    return slc_refuse(r, "expected a region");
+  if (!mpfr_less_p(g->low, g->high) || mpfr_sgn(g->low) < 0 || (side->cells += count) > CELL_LIMIT)
+    return slc_refuse(r, "expected an interval of r >= 0");
+  if (count > (r->end - r->at) / 8)
+    return slc_refuse(r, "expected as many boxes as the region says");
+  g->segment = (int)segment, g->order = (int)order, g->goal = (goal_t)k;
+  g->cell = calloc((size_t)count, sizeof(cell_t));
+  if (!g->cell) return slc_refuse(r, "no memory");
+  int ok = 1;
+  while (ok && g->cells < count) ok = read_cell(r, side->ranged, &g->cell[g->cells++]);
+  return ok;
+}
+
+void slc_free_box(mpfi_t *box) {
+  for (int i = 0; i < MAX_PARAMS; i++)
+    if (box[i]->left._mpfr_d) mpfi_clear(box[i]);
+}
+
+static void part_clear(part_t *p) {
+  for (int i = 0; i < 4; i++) {
+    if (p->p[i].r->_mpfr_d) mpfr_clear(p->p[i].r);
+    slc_free_box(p->p[i].at);
+  }
+  for (int i = 0; i < p->regions; i++) {
+    region_t *g = &p->region[i];
+    for (int k = 0; k < g->cells; k++) {
+      mpfr_clear(g->cell[k].low);
+      if (g->cell[k].high->_mpfr_d) mpfr_clear(g->cell[k].high);
+      slc_free_box(g->cell[k].box);
+    }
+    if (g->low->_mpfr_d) mpfr_clear(g->low), mpfr_clear(g->high);
+    free(g->cell);
+  }
+  free(p->region);
+  slc_free_box(p->box);
+}
+
+static int read_regions(reader_t *r, gate_side_t *side, part_t *p) {
+  while (slc_next_line(r)) {
+    const char *t = slc_field(r);
+    if (t && !strcmp(t, "end") && slc_done(r)) return 1;
+    if (!t || strcmp(t, "region")) return slc_refuse(r, "expected a region or the part's end");
+    region_t *more = realloc(p->region, (size_t)(p->regions + 1) * sizeof *more);
+    if (!more) abort();
+    p->region = more;
+    memset(&p->region[p->regions], 0, sizeof *more);
+    p->regions++;
+    if (!read_region(r, side, &p->region[p->regions - 1])) return 0;
+  }
+  return 0;
+}
+
+int slc_read_part(reader_t *r, gate_side_t *side, cell_t *box) {
+  part_t p = {.joins = 0};
+  long joins;
+  int ok = (box_fields(r, side->ranged, p.box) && slc_done(r)) ||
+           slc_refuse(r, "expected the part's box");
+  for (int i = 0; i < MAX_PARAMS && ok; i++)
+    mpfi_init2(box->box[i], 512), mpfi_set(box->box[i], p.box[i]);
+  ok = ok && slc_next_line(r) &&
+       ((slc_word(r, "joins") && slc_integer(r, 0, SEGMENTS, &joins) && slc_done(r)) ||
+        slc_refuse(r, "expected the number of segments"));
+  if (ok) p.joins = (int)joins;
+  for (int i = 0; i < 4 && ok; i++) ok = read_property(r, side->ranged, &p.p[i], i);
+  for (int i = 0; i < p.joins && ok; i++) ok = read_zone(r, &p.zone[i], i);
+  ok = ok && read_regions(r, side, &p);
+  for (int i = 0; i < 4 && ok; i++) side->seen[i][p.p[i].verdict] = 1;
+  side->weak |= ok && !p.p[2].strict;
+  if (ok) {
+    const char *bad = slc_check_part(&p, &side->e, side->f, side->w, side->ranged);
+    if (*bad) ok = slc_refuse(r, bad);
+  }
+  part_clear(&p);
+  return ok;
+}

@@ -1,0 +1,79 @@
+/* Lines and fields of a certificate (see reader.h). */
+#include "reader.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int slc_refuse(reader_t *r, const char *why) {
+  if (!*r->why) {
+    r->refused_line = r->line;
+    snprintf(r->why, sizeof r->why, "%s", why);
+  }
+  return 0;
+}
+
+int slc_next_line(reader_t *r) {
+  const char *stop = memchr(r->at, '\n', (size_t)(r->end - r->at));
+  r->line++;
+  if (!stop || stop - r->at >= LINE_MAX_SIZE) return slc_refuse(r, "expected a line");
+  memcpy(r->text, r->at, (size_t)(stop - r->at));
+  r->text[stop - r->at] = '\0';
+  r->token = r->text;
+  r->start = r->at;
+  r->at = stop + 1;
+  return 1;
+}
+
+void slc_give_back(reader_t *r) {
+  r->at = r->start;
+  r->line--;
+}
+
+char *slc_field(reader_t *r) {
+  if (!r->token) return NULL;
+  char *t = r->token, *space = strchr(t, ' ');
+  if (space) *space = '\0';
+  r->token = space ? space + 1 : NULL;
+  return *t ? t : NULL;
+}
+int slc_word(reader_t *r, const char *want) {
+  const char *t = slc_field(r);
+  return t && strcmp(t, want) == 0;
+}
+int slc_done(const reader_t *r) { return r->token == NULL; }
+int slc_line_ends(reader_t *r) {
+  return slc_done(r) || slc_refuse(r, "expected the end of the line");
+}
+int slc_keep(char *out, size_t size, const char *text) {
+  const size_t bytes = strlen(text) + 1;
+  if (bytes > size) return 0;
+  memcpy(out, text, bytes);
+  return 1;
+}
+
+int slc_integer(reader_t *r, long low, long high, long *out) {
+  const char *t = slc_field(r);
+  char *end;
+  if (!t || (*t != '-' && (*t < '0' || *t > '9'))) return 0;
+  errno = 0;
+  *out = strtol(t, &end, 10);
+  return !*end && !errno && *out >= low && *out <= high;
+}
+
+int slc_dyadic(reader_t *r, mpfr_t x) {
+  const char *t = slc_field(r);
+  long e;
+  mpz_t m;
+  if (!t || strlen(t) > 160 || !slc_integer(r, -100000, 100000, &e)) return 0;
+  mpz_init(m);
+  const int ok = mpz_set_str(m, t, 10) == 0 && mpfr_set_z_2exp(x, m, e, MPFR_RNDN) == 0;
+  mpz_clear(m);
+  return ok;
+}
+
+int slc_interval(reader_t *r, mpfi_t x) {
+  return slc_dyadic(r, &x->left) && slc_dyadic(r, &x->right) &&
+         mpfr_lessequal_p(&x->left, &x->right);
+}

@@ -1,0 +1,150 @@
+/* P2 and P3 (see shape.h) with exact series at the ends of segments, boxes and tail forms. */
+#include "shape.h"
+
+#include "region.h"
+#include "tail.h"
+
+/* A zone at an end: every derivative of w below the order vanishes there exactly, the order-th
+ * keeps a sign in a region next to it, and that sign sends w the wanted way. `inner` is moved to
+ * the zone's other end. */
+static int zone_holds(const context_t *c, int segment, int high, int order, int up,
+                      const mpfr_t end, mpfr_t inner) {
+  const piece_t *s = &c->pieces->piece[segment];
+  mpfr_set(inner, end, MPFR_RNDN);
+  if (order <= 1) return 1;
+  const series_t t =
+      slc_se_expr(&c->pieces->field, &s->e, s->w, c->pieces->join[segment + high], TERMS);
+  if (order >= t.n) return 0;
+  for (int m = 1; m < order; m++)
+    if (!slc_ex_zero(t.c[m])) return 0;
+  for (int i = 0; i < c->part->regions; i++) {
+    const region_t *g = &c->part->region[i];
+    if (g->segment != segment || g->order != order ||
+        (g->goal != G_CURVE_UP && g->goal != G_CURVE_DOWN))
+      continue;
+    const int sign = (g->goal == G_CURVE_UP ? 1 : -1) * (high && order % 2 == 0 ? -1 : 1);
+    if (sign != (up ? 1 : -1)) continue;
+    if (high ? mpfr_greaterequal_p(g->high, end) && mpfr_less_p(g->low, end)
+             : mpfr_lessequal_p(g->low, end) && mpfr_greater_p(g->high, end)) {
+      mpfr_set(inner, high ? g->low : g->high, MPFR_RNDN);
+      return 1;
+    }
+  }
+  return 0;
+}
+
+static const char *check_monotone_segment(const context_t *c, int i, int *constant) {
+  pieces_t *p = c->pieces;
+  const zone_t *z = &c->part->zone[i];
+  const int up = i < p->one;
+  *constant = z->constant;
+  if (z->up != up) return "P3: a segment goes the wrong way";
+  if (z->constant) return slc_piece_constant(p, i) ? "" : "P3: a segment is not constant";
+  mpfr_t low, high, a, b;
+  mpfr_inits2(512, low, high, a, b, (mpfr_ptr)0);
+  const char *bad = "";
+  slc_piece_ends(low, high, p, i);
+  if (!zone_holds(c, i, 0, z->low_order, up, low, a))
+    bad = "P3: a zone at the low end of a segment does not hold";
+  if (!*bad && mpfr_inf_p(high)) {
+    tail_t t;
+    slc_tail_examine(&t, &p->field, &p->piece[i].e, p->piece[i].w, c->part->p[2].tail);
+    if (!t.defined || t.slope != (up ? 1 : -1)) bad = "P3: the tail is not shown monotone";
+    mpfr_set_ui_2exp(b, 1, c->part->p[2].tail, MPFR_RNDN);
+  } else if (!*bad && !zone_holds(c, i, 1, z->high_order, up, high, b)) {
+    bad = "P3: a zone at the high end of a segment does not hold";
+  }
+  if (!*bad && !slc_regions_reach(c, i, up ? G_UP : G_DOWN, up ? G_UP : G_DOWN, a, b))
+    bad = "P3: the regions do not reach over a segment";
+  mpfr_clears(low, high, a, b, (mpfr_ptr)0);
+  return bad;
+}
+
+/* From one approach of a join to another w goes the way, or stays. */
+static int steps(const context_t *c, int j, side_t from, side_t to, int way) {
+  pieces_t *p = c->pieces;
+  return slc_join_same(p, j, 1, from, to) ||
+         slc_ex_sign(&p->field, slc_ex_sub(&p->field, slc_join_value(p, j, 1, to),
+                                           slc_join_value(p, j, 1, from))) == way;
+}
+
+static int join_goes(const context_t *c, int j) { /* r = 1 belongs to both sides */
+  const int one = c->pieces->one;
+  return slc_join_smooth(c->pieces, j) || ((j == 0 || steps(c, j, LEFT, AT, j <= one ? 1 : -1)) &&
+                                           steps(c, j, AT, RIGHT, j < one ? 1 : -1));
+}
+
+const char *slc_check_monotone(const context_t *c) {
+  pieces_t *p = c->pieces;
+  for (int i = 0; i < p->joins; i++) {
+    int constant;
+    const char *bad = check_monotone_segment(c, i, &constant);
+    if (*bad) return bad;
+    if (constant && c->part->p[2].strict) return "P3: strict, with a constant segment";
+  }
+  for (int j = 0; j < p->joins; j++)
+    if (!join_goes(c, j)) return "P3: a step at a join goes the wrong way";
+  return "";
+}
+
+/* w <= 1 on a segment without P3. Next to 1 a zone or a region with the slope that sends w down
+ * from 1. */
+static const char *check_below(const context_t *c, int i) {
+  pieces_t *p = c->pieces;
+  if (slc_piece_constant(p, i)) {
+    const exact_t over =
+        slc_ex_sub(&p->field, slc_join_value(p, i, 1, RIGHT), slc_ex_si(&p->field, 1, 1));
+    if (slc_ex_zero(over) || slc_ex_sign(&p->field, over) < 0) return "";
+  }
+  mpfr_t low, high, a, b;
+  mpfr_inits2(512, low, high, a, b, (mpfr_ptr)0);
+  const char *bad = "";
+  slc_piece_ends(low, high, p, i);
+  mpfr_set(a, low, MPFR_RNDN), mpfr_set(b, high, MPFR_RNDN);
+  for (int side = 0; side < 2; side++) {
+    if (i != p->one - 1 + (side == 0)) continue; /* side 0: low end is 1; side 1: high end is 1 */
+    int found = 0;
+    for (int g = 0; g < c->part->regions && !found; g++) {
+      const region_t *q = &c->part->region[g];
+      const int touches = side == 0
+                              ? mpfr_lessequal_p(q->low, low) && mpfr_greater_p(q->high, low)
+                              : mpfr_greaterequal_p(q->high, high) && mpfr_less_p(q->low, high);
+      if (q->segment != i || !touches) continue;
+      if (q->goal == (side == 0 ? G_DOWN : G_UP))
+        found = 1, mpfr_set(side == 0 ? a : b, side == 0 ? q->high : q->low, MPFR_RNDN);
+      else if (q->goal >= G_CURVE_UP)
+        found = zone_holds(c, i, side, q->order, side, side == 0 ? low : high, side == 0 ? a : b);
+    }
+    if (!found) bad = "P2: nothing shows f' <= 1 next to r = 1";
+  }
+  if (!*bad && mpfr_inf_p(b)) {
+    tail_t t;
+    slc_tail_examine(&t, &p->field, &p->piece[i].e, p->piece[i].w, c->part->p[1].tail);
+    if (!t.defined || !t.below_one) bad = "P2: the tail is not shown below 1";
+    mpfr_set_ui_2exp(b, 1, c->part->p[1].tail, MPFR_RNDN);
+  }
+  if (!*bad && !slc_regions_reach(c, i, G_BELOW, G_BELOW, a, b))
+    bad = "P2: the regions do not reach over a segment";
+  mpfr_clears(low, high, a, b, (mpfr_ptr)0);
+  return bad;
+}
+
+const char *slc_check_maximum(const context_t *c) {
+  pieces_t *p = c->pieces;
+  const exact_t unit = slc_ex_si(&p->field, 1, 1);
+  for (int side = LEFT; side <= RIGHT; side++)
+    if ((side != AT || slc_join_alone(p, p->one)) &&
+        !slc_ex_equal(&p->field, slc_join_value(p, p->one, 1, (side_t)side), unit))
+      return "P2: f'(1) = 1 is not shown";
+  if (c->part->p[1].by_p3)
+    return c->part->p[2].verdict == V_PROVED ? "" : "P2: rests on P3, which is not claimed";
+  for (int i = 0; i < p->joins; i++) {
+    const char *bad = check_below(c, i);
+    if (*bad) return bad;
+    const exact_t over =
+        slc_join_alone(p, i) ? slc_ex_sub(&p->field, slc_join_value(p, i, 1, AT), unit) : NULL;
+    if (slc_join_alone(p, i) && !slc_ex_zero(over) && slc_ex_sign(&p->field, over) >= 0)
+      return "P2: f' at a join itself is not shown below 1";
+  }
+  return "";
+}

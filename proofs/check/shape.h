@@ -1,0 +1,11 @@
+/* P2 and P3 as proved: monotone segments, steps at joins, w <= 1 (spec G4.4). */
+#ifndef SLUICE_CHECK_SHAPE_H
+#define SLUICE_CHECK_SHAPE_H
+
+#include "context.h"
+
+/* "" or what is not shown. */
+const char *slc_check_maximum(const context_t *c);
+const char *slc_check_monotone(const context_t *c);
+
+#endif

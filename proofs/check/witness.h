@@ -1,0 +1,10 @@
+/* Witnesses of refuted properties (spec G4.4). */
+#ifndef SLUICE_CHECK_WITNESS_H
+#define SLUICE_CHECK_WITNESS_H
+
+#include "context.h"
+
+/* Of P1 (i = 0) to P3: "" or why the witness does not convict. */
+const char *slc_check_refuted(const context_t *c, int i);
+
+#endif

@@ -1,0 +1,30 @@
+/* What was found of one property, and how it is said. */
+#ifndef SLUICE_PROOFS_FINDING_H
+#define SLUICE_PROOFS_FINDING_H
+
+#include "problem.h"
+#include "witness.h"
+
+typedef enum { SL_PROVED, SL_REFUTED, SL_UNDECIDED } sl_verdict;
+
+/* text: how it was proved, what convicts, or why it is open. Witness: r and the enclosure, valid
+ * where has_witness. */
+typedef struct {
+  sl_verdict verdict;
+  const char *refuted_by; /* as certificates spell it (spec G4.4) */
+  int join;               /* of refuted_by = jump and step */
+  int strict;             /* of P3 */
+  int has_witness;
+  sl_witness witness;
+  char text[400];
+} sl_finding;
+
+void sl_finding_init(sl_finding *f);
+void sl_finding_clear(sl_finding *f);
+void sl_finding_set(sl_finding *f, sl_verdict verdict, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Keeps the witness and `refuted_by`, and says "r = ..., ENCLOSURE". */
+void sl_finding_refute(sl_finding *f, const sl_problem *p, const sl_witness *w,
+                       const char *refuted_by, const char *what);
+
+#endif

@@ -1,0 +1,64 @@
+/* Exact values at joins (see joins.h). */
+#include "joins.h"
+
+static const sl_segment *approached(const sl_problem *p, int join, sl_approach from) {
+  return from == SL_AT_JOIN ? &p->at[join] : &p->segment[from == SL_FROM_LEFT ? join - 1 : join];
+}
+
+sl_exact sl_join_value(sl_problem *p, int join, int weight, sl_approach from) {
+  const sl_segment *s = approached(p, join, from);
+  const sl_series v = sl_series_root(p->field, &s->tree, weight ? s->w : s->f, p->join[join], 1);
+  return v.n ? v.c[0] : NULL;
+}
+
+int sl_join_same(sl_problem *p, int join, int weight, sl_approach a, sl_approach b) {
+  const sl_segment *x = approached(p, join, a), *y = approached(p, join, b);
+  sl_tree both; /* equal expressions become one node */
+  sl_tree_init(&both);
+  const sl_ref left =
+                   sl_tree_copy(&both, &x->tree, weight ? x->w : x->f, NULL, SL_NO_REF, SL_NO_REF),
+               right =
+                   sl_tree_copy(&both, &y->tree, weight ? y->w : y->f, NULL, SL_NO_REF, SL_NO_REF);
+  const int same = left == right && !both.failed;
+  sl_tree_clear(&both);
+  return same || sl_exact_equal(p->field, sl_join_value(p, join, weight, a),
+                                sl_join_value(p, join, weight, b));
+}
+
+int sl_join_stands_alone(sl_problem *p, int join) {
+  if (p->f != SL_NO_REF && (join == 0 || sl_join_same(p, join, 1, SL_FROM_LEFT, SL_FROM_RIGHT)))
+    return 0;
+  return !sl_join_same(p, join, 1, SL_AT_JOIN, SL_FROM_RIGHT) &&
+         !(join && sl_join_same(p, join, 1, SL_AT_JOIN, SL_FROM_LEFT));
+}
+
+sl_series sl_segment_series(sl_problem *p, int segment, sl_ref ref, int end_is_high) {
+  return sl_series_root(p->field, &p->segment[segment].tree, ref, p->join[segment + end_is_high],
+                        SL_SERIES_TERMS);
+}
+
+int sl_segment_is_constant(sl_problem *p, int segment, sl_ref ref) {
+  const sl_series s = sl_series_root(p->field, &p->segment[segment].tree, ref, NULL, 2);
+  return s.n == 2 && sl_exact_is_zero(s.c[1]);
+}
+
+void sl_segment_low(arf_t out, sl_problem *p, int segment) {
+  arb_t c;
+  arb_init(c);
+  sl_exact_ball(c, p->field, p->join[segment], 256);
+  arb_get_lbound_arf(out, c, 256);
+  if (arf_sgn(out) < 0) arf_zero(out);
+  arb_clear(c);
+}
+
+void sl_segment_high(arf_t out, sl_problem *p, int segment) {
+  if (segment + 1 == p->joins) {
+    arf_pos_inf(out);
+    return;
+  }
+  arb_t c;
+  arb_init(c);
+  sl_exact_ball(c, p->field, p->join[segment + 1], 256);
+  arb_get_ubound_arf(out, c, 256);
+  arb_clear(c);
+}

@@ -1,0 +1,22 @@
+/* Rigorous numbers about a gate (spec G2). */
+#ifndef SLUICE_PROOFS_MEASURE_H
+#define SLUICE_PROOFS_MEASURE_H
+
+#include "proof.h"
+#include "search.h"
+
+/* For fixed parameters. Each is an enclosure, indeterminate where none was found. */
+typedef struct {
+  arb_t f_low, f_high;          /* inf and sup of f: f(0) and the limit, where f' >= 0 */
+  int f_bounded;                /* 1 yes, 0 no, -1 not known */
+  arb_t effective;              /* sup of r f'(r) */
+  double effective_at;          /* where it is nearly reached; INFINITY: only as r -> inf */
+  arb_t half_below, half_above; /* where f' = 1/2 */
+  int has_half_below;
+} sl_measures;
+
+void sl_measure(sl_measures *m, const sl_proof *proof, sl_problem *p, sl_budget *budget);
+void sl_measures_init(sl_measures *m);
+void sl_measures_clear(sl_measures *m);
+
+#endif

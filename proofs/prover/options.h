@@ -1,0 +1,14 @@
+/* What is verified of a gate, and how long. */
+#ifndef SLUICE_PROOFS_OPTIONS_H
+#define SLUICE_PROOFS_OPTIONS_H
+
+#include "field.h"
+
+typedef struct {
+  unsigned ranged; /* bit i: parameter i has the range low[i] to high[i] */
+  sl_decimal low[SL_FIELD_PARAMETERS], high[SL_FIELD_PARAMETERS];
+  double seconds; /* for each side */
+  long boxes;     /* for each side */
+} sl_verify_options;
+
+#endif

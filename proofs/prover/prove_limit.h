@@ -1,0 +1,9 @@
+/* P4. */
+#ifndef SLUICE_PROOFS_PROVE_LIMIT_H
+#define SLUICE_PROOFS_PROVE_LIMIT_H
+
+#include "proof.h"
+
+void sl_prove_limit(sl_proof *proof, sl_problem *p);
+
+#endif

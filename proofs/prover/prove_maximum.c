@@ -1,0 +1,181 @@
+/* P2: f'(1) = 1 exactly, and f' <= 1 elsewhere (spec G2.2). */
+#include "prove_maximum.h"
+
+#include "ball.h"
+#include "joins.h"
+#include "prove_tail.h"
+#include "segment_end.h"
+
+#include <string.h>
+
+/* Does the piece on this side of r = 1 certainly not tend to 1 there? Leaves its value in w. */
+static int side_is_off(sl_problem *p, int side, sl_witness *w) {
+  const sl_segment *g = &p->segment[p->one - 1 + side];
+  sl_ball piece;
+  arb_t r;
+  arb_init(r);
+  arb_one(r);
+  sl_ball_init(&piece, &g->tree, g->w, SL_NO_REF);
+  sl_problem_middle(w->box, p);
+  int off = 0;
+  for (slong prec = 128; prec <= 4096 && !off; prec *= 4) {
+    sl_ball_flow(&piece, r, w->box, prec);
+    off = arb_is_finite(piece.flow[g->w].v) && !arb_contains_si(piece.flow[g->w].v, 1);
+  }
+  arf_one(w->r);
+  arb_set(w->value, piece.flow[g->w].v);
+  sl_ball_clear(&piece);
+  arb_clear(r);
+  return off;
+}
+
+/* r = 1 with a value of its own. 1 it is 1 as its sides are, 0 open, -1 refuted. */
+static int alone_is_one(sl_finding *f, sl_problem *p, int sides_are_one) {
+  const sl_exact over =
+      sl_exact_sub(p->field, sl_join_value(p, p->one, 1, SL_AT_JOIN), sl_exact_int(p->field, 1));
+  if (!sl_exact_sign(p->field, over)) {
+    sl_finding_set(f, SL_UNDECIDED, "f'(1) is a piece of its own, and not settled");
+    return sides_are_one && sl_exact_is_zero(over);
+  }
+  sl_witness w;
+  sl_witness_init(&w);
+  sl_problem_middle(w.box, p);
+  arf_one(w.r);
+  sl_exact_ball_at(w.value, p->field, sl_join_value(p, p->one, 1, SL_AT_JOIN), w.box, 128);
+  sl_finding_refute(f, p, &w, "one", "f' =");
+  sl_witness_clear(&w);
+  return -1;
+}
+
+/* f'(1) = 1 from both sides: 1, 0 open, -1 refuted. */
+static int one_at_one(sl_proof *proof, sl_problem *p) {
+  sl_finding *f = &proof->property[1];
+  const sl_exact unit = sl_exact_int(p->field, 1);
+  int equal = 1, result = 0;
+  for (int side = 0; side < 2 && equal; side++) {
+    const sl_segment *g = &p->segment[p->one - 1 + side];
+    const sl_series s = sl_series_root(p->field, &g->tree, g->w, unit, 1);
+    equal = s.n && sl_exact_equal(p->field, s.c[0], unit);
+  }
+  if (equal && !sl_join_stands_alone(p, p->one)) return 1;
+  if (sl_join_stands_alone(p, p->one)) return alone_is_one(f, p, equal);
+  sl_witness left, right;
+  sl_witness_init(&left), sl_witness_init(&right);
+  const int l = side_is_off(p, 0, &left), r = side_is_off(p, 1, &right);
+  const int l_over = l && arf_cmp_si(arb_midref(left.value), 1) > 0,
+            r_over = r && arf_cmp_si(arb_midref(right.value), 1) > 0;
+  if ((l && r) || l_over || r_over) {
+    sl_finding_refute(f, p, r_over || !l ? &right : &left, "one", "f' =");
+    result = -1;
+  } else {
+    sl_finding_set(f, SL_UNDECIDED, "no identity shows that f'(1) = 1, and no enclosure denies it");
+  }
+  sl_witness_clear(&left), sl_witness_clear(&right);
+  return result;
+}
+
+/* w <= 1 on a segment without P3: constants exactly; zones next to r = 1 by the first derivative
+ * that does not vanish; boxes; the tail's decrease. */
+static int segment_below(sl_proof *proof, sl_problem *p, int segment, sl_budget *budget) {
+  sl_finding *f = &proof->property[1];
+  if (sl_segment_is_constant(p, segment, p->segment[segment].w)) {
+    const sl_series s = sl_segment_series(p, segment, p->segment[segment].w, 0);
+    const sl_exact over = s.n ? sl_exact_sub(p->field, s.c[0], sl_exact_int(p->field, 1)) : NULL;
+    if (sl_exact_is_zero(over) || sl_exact_sign(p->field, over) < 0) return 1;
+  }
+  arf_t low, high, top, stuck;
+  sl_witness w;
+  sl_end_zone zone = {1, 0};
+  arf_init(low), arf_init(high), arf_init(top), arf_init(stuck);
+  sl_witness_init(&w);
+  sl_segment_ends(low, high, top, p, segment);
+  int result = 1, tail = 1;
+  if (segment == p->one) { /* zone or strict slope next to r = 1 */
+    result = sl_settle_end(proof, p, segment, 0, -1, top, low, &zone, budget, &w);
+  } else if (segment == p->one - 1) {
+    result = sl_settle_end(proof, p, segment, 1, 1, low, high, &zone, budget, &w);
+  }
+  if ((segment == p->one || segment == p->one - 1) && result > 0 &&
+      zone.order == 1) { /* the slope at 1 does not vanish: find a zone for it too */
+    arf_t a;
+    arf_init(a);
+    result = 0;
+    for (int k = 1; k <= 24 && !result; k++) {
+      arf_set_si_2exp_si(a, segment == p->one ? 1 : -1, -k);
+      arf_add_ui(a, a, 1, ARF_PREC_EXACT, ARF_RND_DOWN);
+      if (segment == p->one ? arf_cmp(a, top) >= 0 : arf_cmp(a, low) <= 0) continue;
+      sl_budget small = {budget->deadline_s, 0, 200};
+      const int right = segment == p->one;
+      result = sl_search(p, segment, right ? SL_GOAL_DOWN : SL_GOAL_UP, 0, right ? low : a,
+                         right ? a : high, 10, &small, &proof->claims, &w, NULL) == SL_SEARCH_HOLDS;
+      if (result) arf_set(right ? low : high, a);
+    }
+    arf_clear(a);
+  }
+  if (arf_is_inf(high)) {
+    tail = sl_tail_from(p, segment, SL_GOAL_BELOW, low, &proof->tail_below, high);
+  }
+  sl_search_result s = SL_SEARCH_HOLDS;
+  if (arf_cmp(low, high) < 0)
+    s = sl_search(p, segment, SL_GOAL_BELOW, 0, low, high, SL_DEPTH, budget, &proof->claims, &w,
+                  stuck);
+  if (s == SL_SEARCH_FAILS) {
+    sl_finding_refute(f, p, &w, "value", "f' =");
+    result = -1;
+  } else if (s == SL_SEARCH_OPEN || !tail || result <= 0) {
+    result = 0;
+    sl_finding_open(
+        f, stuck,
+        !tail ? "f' <= 1 is not settled at infinity; boxes stopped" : "f' <= 1 is not settled");
+  }
+  arf_clear(low), arf_clear(high), arf_clear(top), arf_clear(stuck);
+  sl_witness_clear(&w);
+  return result;
+}
+
+/* w <= 1 at a join whose value is that of neither side. 0: open or refuted. */
+static int join_below(sl_finding *f, sl_problem *p, int j) {
+  if (!sl_join_stands_alone(p, j)) return 1;
+  const sl_exact value = sl_join_value(p, j, 1, SL_AT_JOIN),
+                 over = sl_exact_sub(p->field, value, sl_exact_int(p->field, 1));
+  const int sign = sl_exact_sign(p->field, over);
+  if (sl_exact_is_zero(over) || sign < 0) return 1;
+  if (sign == 0) {
+    sl_finding_set(f, SL_UNDECIDED, "f' at a join itself is not settled");
+    return 0;
+  }
+  sl_witness w;
+  sl_witness_init(&w);
+  sl_problem_middle(w.box, p);
+  sl_exact_ball_at(w.value, p->field, p->join[j], w.box, 128);
+  arf_set(w.r, arb_midref(w.value));
+  sl_exact_ball_at(w.value, p->field, value, w.box, 128);
+  sl_finding_refute(f, p, &w, "value", "f' =");
+  f->join = j;
+  sl_witness_clear(&w);
+  return 0;
+}
+
+void sl_prove_maximum(sl_proof *proof, sl_problem *p, sl_budget *budget) {
+  sl_finding *f = &proof->property[1];
+  sl_finding_set(f, SL_UNDECIDED, "not reached");
+  const int at_one = one_at_one(proof, p);
+  if (at_one < 0) return;
+  int ok = at_one > 0;
+  const int follows = proof->property[2].verdict == SL_PROVED;
+  if (ok && follows) {
+    sl_finding_set(f, SL_PROVED, "f'(1) = 1 exactly, and f' falls on both sides");
+    return;
+  }
+  char kept[sizeof f->text];
+  memcpy(kept, f->text, sizeof kept);
+  for (int i = 0; i < p->joins && f->verdict != SL_REFUTED; i++)
+    ok &= segment_below(proof, p, i, budget) > 0;
+  for (int j = 0; j < p->joins && f->verdict != SL_REFUTED; j++) ok &= join_below(f, p, j);
+  if (f->verdict == SL_REFUTED) return;
+  if (ok)
+    sl_finding_set(f, SL_PROVED,
+                   "f'(1) = 1 exactly, and f' < 1 on boxes and in the tail elsewhere");
+  else if (at_one == 0)
+    memcpy(f->text, kept, sizeof kept);
+}

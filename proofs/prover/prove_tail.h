@@ -1,0 +1,12 @@
+/* The tail of a segment that has no end. */
+#ifndef SLUICE_PROOFS_PROVE_TAIL_H
+#define SLUICE_PROOFS_PROVE_TAIL_H
+
+#include "proof.h"
+
+/* Does the tail form show the goal for all r >= 2^e = end, with 2^e >= low? Fills the claim. If
+ * not, end is a place beyond which to give up. */
+int sl_tail_from(sl_problem *p, int segment, sl_goal goal, const arf_t low, sl_tail_claim *claim,
+                 arf_t end);
+
+#endif

@@ -1,0 +1,76 @@
+/* Ends of segments (see segment_end.h). A derivative that does not vanish at the end keeps its sign
+ * in a zone next to it, so w' has one there. */
+#include "segment_end.h"
+
+#include "joins.h"
+
+/* Order and sign of the first term of w - w(end) at an end of the segment; order 0: not known. */
+static int first_term(sl_problem *p, int segment, int high, int *sign) {
+  const sl_series s = sl_segment_series(p, segment, p->segment[segment].w, high);
+  for (int m = 1; m < s.n; m++) {
+    if (sl_exact_is_zero(s.c[m])) continue;
+    *sign = sl_exact_sign(p->field, s.c[m]);
+    return *sign ? m : 0;
+  }
+  return 0;
+}
+
+/* A point 2^-k inside the end where w' has the wrong sign, for the smallest such k. */
+static int refute_near(sl_problem *p, int segment, int high, sl_goal goal, sl_witness *w) {
+  arf_t end, step, r;
+  arf_init(end), arf_init(step), arf_init(r);
+  int found = 0;
+  if (high)
+    sl_segment_high(end, p, segment);
+  else
+    sl_segment_low(end, p, segment);
+  for (slong k = 1; k <= 400 && !found; k++) {
+    arf_set_si_2exp_si(step, high ? -1 : 1, -k);
+    arf_add(r, end, step, ARF_PREC_EXACT, ARF_RND_DOWN);
+    if (arf_sgn(r) >= 0) found = sl_search_point(p, segment, goal, r, w);
+  }
+  arf_clear(end), arf_clear(step), arf_clear(r);
+  return found;
+}
+
+int sl_settle_end(sl_proof *proof, sl_problem *p, int segment, int high, int want,
+                  const arf_t limit, arf_t inner, sl_end_zone *zone, sl_budget *budget,
+                  sl_witness *w) {
+  int sign = 0;
+  const int m = first_term(p, segment, high, &sign);
+  *zone = (sl_end_zone){1, 0};
+  if (m == 0) return 1; /* let the boxes try up to the end */
+  if ((high && m % 2 == 0 ? -sign : sign) != want)
+    return refute_near(p, segment, high, want > 0 ? SL_GOAL_UP : SL_GOAL_DOWN, w) ? -1 : 0;
+  if (m == 1) return 1;
+  arf_t a, b, step;
+  arf_init(a), arf_init(b), arf_init(step);
+  int done = 0;
+  for (int k = 1; k <= 24 && !done; k++) {
+    arf_set_si_2exp_si(step, high ? -1 : 1, -k);
+    arf_add(a, inner, step, ARF_PREC_EXACT, ARF_RND_DOWN);
+    if (high ? arf_cmp(a, limit) <= 0 : arf_cmp(a, limit) >= 0) continue;
+    arf_set(b, inner);
+    sl_budget small = {budget->deadline_s, 0, 200};
+    const sl_goal goal = sign > 0 ? SL_GOAL_CURVE_UP : SL_GOAL_CURVE_DOWN;
+    done = sl_search(p, segment, goal, m, high ? a : b, high ? b : a, 10, &small, &proof->claims, w,
+                     NULL) == SL_SEARCH_HOLDS;
+    budget->boxes += small.boxes;
+    if (done) *zone = (sl_end_zone){m, k}, arf_set(inner, a);
+  }
+  arf_clear(a), arf_clear(b), arf_clear(step);
+  return done;
+}
+
+void sl_finding_open(sl_finding *f, const arf_t stuck, const char *why) {
+  char *at = arf_get_str(stuck, 12);
+  sl_finding_set(f, SL_UNDECIDED, "%s next to r = %s", why, at);
+  flint_free(at);
+}
+
+void sl_segment_ends(arf_t low, arf_t high, arf_t top, sl_problem *p, int segment) {
+  sl_segment_low(low, p, segment);
+  sl_segment_high(high, p, segment);
+  arf_set(top, high);
+  if (arf_is_inf(top)) arf_add_ui(top, low, 4, ARF_PREC_EXACT, ARF_RND_DOWN);
+}

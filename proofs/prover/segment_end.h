@@ -1,0 +1,18 @@
+/* The ends of a segment, where w' may vanish: the first derivative of w that does not decides. */
+#ifndef SLUICE_PROOFS_SEGMENT_END_H
+#define SLUICE_PROOFS_SEGMENT_END_H
+
+#include "proof.h"
+#include "search.h"
+
+/* Settles the end of a segment: zone->order 1 leaves it to the boxes. Moves `inner` inward by the
+ * zone. 1 done, 0 open, -1 refuted. */
+int sl_settle_end(sl_proof *proof, sl_problem *p, int segment, int high, int want,
+                  const arf_t limit, arf_t inner, sl_end_zone *zone, sl_budget *budget,
+                  sl_witness *w);
+/* top: the high end, or a place from which to look for a zone at the low one. */
+void sl_segment_ends(arf_t low, arf_t high, arf_t top, sl_problem *p, int segment);
+/* "WHY next to r = STUCK". */
+void sl_finding_open(sl_finding *f, const arf_t stuck, const char *why);
+
+#endif
