@@ -21,7 +21,8 @@ file(RELATIVE_PATH SLUICE_PC_INCLUDE /x/${CMAKE_INSTALL_LIBDIR} /x/${CMAKE_INSTA
 configure_file(ci/cmake/sluice.pc.in ${CMAKE_BINARY_DIR}/sluice.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/sluice.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 
-# The backend cuda, for a program that adds it: pkg-config --libs sluice-cuda names the CUDA runtime that it was built with.
+# The backend cuda, for a program that adds it: pkg-config --libs sluice-cuda names the CUDA runtime
+# that it was built with.
 if(SLUICE_HAS_CUDA)
   install(TARGETS sluice_cuda ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
   find_library(SLUICE_CUDART cudart_static PATHS ${CMAKE_CUDA_IMPLICIT_LINK_DIRECTORIES} NO_DEFAULT_PATH)

@@ -1,6 +1,8 @@
-# Reads the PTX of one source: the true one and the marked one (ci/ptx/marks.h), each twice, first for the names of its files.
-#   awk -v root=DIR/ -v source=NAME -f rules.awk what=files T.ptx what=true T.ptx what=files M.ptx what=marked M.ptx
-# Prints, separated by tabs: bad PLACE KERNEL INSTRUCTION REASON; count KERNEL FMA32 FMA64; site FILE LINE KERNEL, for each written fma.
+# Reads the PTX of one source: the true one and the marked one (ci/ptx/marks.h), each twice, first
+# for the names of its files.
+# awk -v root=DIR/ -v source=NAME -f rules.awk what=files T.ptx what=true T.ptx what=files M.ptx
+# what=marked M.ptx Prints, separated by tabs: bad PLACE KERNEL INSTRUCTION REASON; count KERNEL
+# FMA32 FMA64; site FILE LINE KERNEL, for each written fma.
 
 # Does the opcode have this part? has("add.rn.f32", "rn").
 function has(op, part) { return index("." op ".", "." part ".") > 0 }

@@ -1,5 +1,6 @@
-# Every written fma must be in some kernel's PTX: reads sites (FILE tab LINE tab KERNEL), then sources; prints what is not there as rules.awk
-# prints it. A statement's PTX carries its first line: the lines up to the fma since the last one that ends a statement.
+# Every written fma must be in some kernel's PTX: reads sites (FILE tab LINE tab KERNEL), then
+# sources; prints what is not there as rules.awk prints it. A statement's PTX carries its first
+# line: the lines up to the fma since the last one that ends a statement.
 #   awk -f written.awk SITES SOURCE...
 
 FILENAME == ARGV[1] { site[$1 ":" $2]; next }
