@@ -32,5 +32,6 @@ function(sluice_add_isa_objects target isa)
   add_library(${target} OBJECT ${ARGN})
   target_link_libraries(${target} PRIVATE sluice_flags)
   target_compile_definitions(${target} PRIVATE SL_ISA=${isa} SL_ISA_${isa})
-  target_compile_options(${target} PRIVATE $<TARGET_PROPERTY:sluice_flags,INTERFACE_COMPILE_OPTIONS> ${flags_${isa}})
+  target_compile_options(${target} PRIVATE
+    $<TARGET_PROPERTY:sluice_flags,INTERFACE_COMPILE_OPTIONS> ${flags_${isa}})
 endfunction()

@@ -5,7 +5,8 @@
 
 FILENAME == ARGV[1] { site[$1 ":" $2]; next }
 FNR == 1 { comment = 0; start = 1; macro = 0 }
-macro || /^[ \t]*#/ { macro = /\\$/; start = FNR + 1; next } # a macro's text is in the lines that use it
+# A macro's text is in the lines that use it.
+macro || /^[ \t]*#/ { macro = /\\$/; start = FNR + 1; next }
 {
   text = $0
   if (comment) { if (!sub(/^.*\*\//, "", text)) next; comment = 0 }
@@ -17,7 +18,8 @@ macro || /^[ \t]*#/ { macro = /\\$/; start = FNR + 1; next } # a macro's text is
   if (text ~ /(^|[^A-Za-z0-9_])(__fmaf_rn|__fma_rn|fmaf|fma|SLC_FMA)[ \t]*\(/) {
     found = 0
     for (l = start; l <= FNR; l++) if ((FILENAME ":" l) in site) found = 1
-    if (!found) print "bad\t" FILENAME ":" FNR "\t-\tfma\tis written here and in no kernel's PTX (spec N1.3)"
+    if (!found)
+      print "bad\t" FILENAME ":" FNR "\t-\tfma\tis written here and in no kernel's PTX (spec N1.3)"
     total++
   }
   if (text ~ /[;{}:]$/) start = FNR + 1
