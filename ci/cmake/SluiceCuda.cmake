@@ -1,4 +1,5 @@
-# Whether the sources of kernels/cuda are built: SLUICE_SIMT, as C++ under the simulator; SLUICE_HAS_CUDA, by nvcc. What is off has a reason.
+# Whether the sources of kernels/cuda are built: SLUICE_SIMT, as C++ under the simulator;
+# SLUICE_HAS_CUDA, by nvcc. What is off has a reason.
 include(CheckLanguage)
 find_program(SLUICE_NVCC nvcc PATHS /usr/local/cuda/bin)
 mark_as_advanced(SLUICE_NVCC)
@@ -23,7 +24,8 @@ elseif(NOT SLUICE_NVCC)
 elseif(NOT CMAKE_CXX_COMPILER)
   set(SLUICE_CUDA_REASON "no C++ compiler")
 else()
-  # sm_80 and sm_90, and PTX of the latter for what comes after; unless others are asked for (ci/gpu builds for its GPU alone).
+  # sm_80 and sm_90, and PTX of the latter for what comes after; unless others are asked for (ci/gpu
+  # builds for its GPU alone).
   if(NOT CMAKE_CUDA_ARCHITECTURES)
     set(CMAKE_CUDA_ARCHITECTURES 80-real 90)
   endif()

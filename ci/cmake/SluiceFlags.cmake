@@ -1,4 +1,5 @@
-# Compiler flags of every target: warnings are errors unless -DSLUICE_WERROR=OFF, no contraction (spec N1.3), x86-64-v3 floor (spec N1.2).
+# Compiler flags of every target: warnings are errors unless -DSLUICE_WERROR=OFF, no contraction
+# (spec N1.3), x86-64-v3 floor (spec N1.2).
 add_library(sluice_flags INTERFACE)
 target_compile_options(sluice_flags INTERFACE
   -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Wmissing-prototypes ${SLUICE_WERROR_FLAG}
@@ -22,13 +23,15 @@ foreach(part CUDA OPENBLAS CUBLAS)
   endif()
 endforeach()
 
-# Sources compiled for one instruction set, avx2 or avx512; SL_ISA names it (kernels/cpu/cpu.h). The common flags are named first: taken from
-# sluice_flags alone they would come last, and with them its -march.
+# Sources compiled for one instruction set, avx2 or avx512; SL_ISA names it (kernels/cpu/cpu.h). The
+# common flags are named first: taken from sluice_flags alone they would come last, and with them
+# its -march.
 function(sluice_add_isa_objects target isa)
   set(flags_avx2 -march=x86-64-v3 -mprefer-vector-width=256)
   set(flags_avx512 -march=x86-64-v4 -mprefer-vector-width=512)
   add_library(${target} OBJECT ${ARGN})
   target_link_libraries(${target} PRIVATE sluice_flags)
   target_compile_definitions(${target} PRIVATE SL_ISA=${isa} SL_ISA_${isa})
-  target_compile_options(${target} PRIVATE $<TARGET_PROPERTY:sluice_flags,INTERFACE_COMPILE_OPTIONS> ${flags_${isa}})
+  target_compile_options(${target} PRIVATE
+    $<TARGET_PROPERTY:sluice_flags,INTERFACE_COMPILE_OPTIONS> ${flags_${isa}})
 endfunction()

@@ -1,13 +1,14 @@
-# The vendors' libraries, which only opt-in backends and tests use: the targets PkgConfig::OPENBLAS and, with the
-# cuda backend, sluice_libcublas.
-# With SLUICE_VENDOR what is there gets into the command: SLUICE_HAS_OPENBLAS, SLUICE_HAS_CUBLAS. What is off has a reason.
+# The vendors' libraries, which only opt-in backends and tests use: the targets PkgConfig::OPENBLAS
+# and, with the cuda backend, sluice_libcublas. With SLUICE_VENDOR what is there gets into the
+# command: SLUICE_HAS_OPENBLAS, SLUICE_HAS_CUBLAS. What is off has a reason.
 set(SLUICE_HAS_OPENBLAS OFF)
 set(SLUICE_HAS_CUBLAS OFF)
 find_package(PkgConfig QUIET)
 if(PKG_CONFIG_FOUND)
   pkg_check_modules(OPENBLAS QUIET IMPORTED_TARGET GLOBAL openblas)
 endif()
-# Not by FindCUDAToolkit: that of CMake 3.25 fails on a toolkit 13 that is no whole installation. nvcc's own folders get no run path otherwise.
+# Not by FindCUDAToolkit: that of CMake 3.25 fails on a toolkit 13 that is no whole installation.
+# nvcc's own folders get no run path otherwise.
 if(SLUICE_HAS_CUDA)
   find_library(SLUICE_CUBLAS_LIBRARY cublas HINTS ${CMAKE_CUDA_IMPLICIT_LINK_DIRECTORIES})
   find_path(SLUICE_CUBLAS_INCLUDE cublas_v2.h HINTS ${CMAKE_CUDA_TOOLKIT_INCLUDE_DIRECTORIES})

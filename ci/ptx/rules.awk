@@ -1,6 +1,8 @@
-# Reads the PTX of one source: the true one and the marked one (ci/ptx/marks.h), each twice, first for the names of its files.
-#   awk -v root=DIR/ -v source=NAME -f rules.awk what=files T.ptx what=true T.ptx what=files M.ptx what=marked M.ptx
-# Prints, separated by tabs: bad PLACE KERNEL INSTRUCTION REASON; count KERNEL FMA32 FMA64; site FILE LINE KERNEL, for each written fma.
+# Reads the PTX of one source: the true one and the marked one (ci/ptx/marks.h), each twice, first
+# for the names of its files.
+# awk -v root=DIR/ -v source=NAME -f rules.awk what=files T.ptx what=true T.ptx what=files M.ptx
+# what=marked M.ptx Prints, separated by tabs: bad PLACE KERNEL INSTRUCTION REASON; count KERNEL
+# FMA32 FMA64; site FILE LINE KERNEL, for each written fma.
 
 # Does the opcode have this part? has("add.rn.f32", "rn").
 function has(op, part) { return index("." op ".", "." part ".") > 0 }
@@ -23,7 +25,9 @@ function ours(f, l, c,    key, step, part) {
   return (index(file[f], root) == 1 ? substr(file[f], length(root) + 1) : file[f]) ":" l
 }
 
-function bad(op, reason) { print "bad\t" ours(at_file, at_line, at_column) "\t" kernel "\t" op "\t" reason }
+function bad(op, reason) {
+  print "bad\t" ours(at_file, at_line, at_column) "\t" kernel "\t" op "\t" reason
+}
 
 # cvt[.rounding].to.from
 function conversion(op,    part, n, to, from) {
@@ -31,11 +35,16 @@ function conversion(op,    part, n, to, from) {
   to = part[n - 1]; from = part[n]
   if (has(op, "sat")) return "saturates"
   if (to ~ /^f/ && from ~ /^f/) {
-    if (to == from) return has_any(op, "rmi rpi") ? "" : "rounds to an integer otherwise than by floor or ceil (spec N5.5)"
+    if (to == from)
+      return has_any(op, "rmi rpi") ? "" : \
+        "rounds to an integer otherwise than by floor or ceil (spec N5.5)"
     return to == "f64" || has(op, "rn") ? "" : "narrows without rounding to nearest (spec N1.1)"
   }
-  if (to ~ /^f/) return has(op, "rn") ? "" : "converts an integer without rounding to nearest (spec N1.1)"
-  if (from ~ /^f/) return has_any(op, "rzi rmi rpi") ? "" : "converts to an integer otherwise than by truncation, floor or ceil (spec N5.5)"
+  if (to ~ /^f/)
+    return has(op, "rn") ? "" : "converts an integer without rounding to nearest (spec N1.1)"
+  if (from ~ /^f/)
+    return has_any(op, "rzi rmi rpi") ? "" : \
+      "converts to an integer otherwise than by truncation, floor or ceil (spec N5.5)"
   return ""
 }
 
@@ -44,16 +53,21 @@ function refused(op,    base) {
   base = op
   sub(/\..*/, "", base)
   if (has(op, "ftz")) return "flushes subnormals to zero (spec N1.1)"
-  if (has_any(op, "approx full") || base ~ /^(ex2|lg2|sin|cos|tanh|rsqrt)$/) return "is an approximation (spec N2.1)"
+  if (has_any(op, "approx full") || base ~ /^(ex2|lg2|sin|cos|tanh|rsqrt)$/)
+    return "is an approximation (spec N2.1)"
   if (base ~ /^(mma|wmma|wgmma|tcgen05)$/) return "sums in an order of its own (spec N3.2)"
-  if (base !~ /^(ld|st|mov)$/ && op ~ /\.(f16|f16x2|bf16|bf16x2|tf32|e4m3x2|e5m2x2)(\.|$)/) return "is not binary32 or binary64 (spec N1.1)"
+  if (base !~ /^(ld|st|mov)$/ && op ~ /\.(f16|f16x2|bf16|bf16x2|tf32|e4m3x2|e5m2x2)(\.|$)/)
+    return "is not binary32 or binary64 (spec N1.1)"
   if (base ~ /^(atom|red|redux|multimem)$/ && (op ~ /\.f(32|64)(\.|$)/ || has(op, "cas")))
-    return has(op, "cas") ? "may be a float atomic in disguise (spec N1.3)" : "is a float atomic (spec N1.3)"
+    return has(op, "cas") ? "may be a float atomic in disguise (spec N1.3)" : \
+      "is a float atomic (spec N1.3)"
   if (base == "cvt") return conversion(op)
   if (op !~ /\.f(32|64|32x2)(\.|$)/) return ""
   if (base == "mad") return "is a contraction (spec N1.3)"
-  if (base !~ /^(add|sub|mul|fma|div|sqrt|rcp)$/ || has(op, "rn") || (what == "marked" && base == "fma" && has(op, "rz"))) return ""
-  return has_any(op, "rz rm rp") ? "is not rounded to nearest (spec N1.1)" : "has no .rn, so that the assembler may contract it (spec N1.3)"
+  if (base !~ /^(add|sub|mul|fma|div|sqrt|rcp)$/ || has(op, "rn")) return ""
+  if (what == "marked" && base == "fma" && has(op, "rz")) return ""
+  return has_any(op, "rz rm rp") ? "is not rounded to nearest (spec N1.1)" : \
+    "has no .rn, so that the assembler may contract it (spec N1.3)"
 }
 
 function instruction(op,    reason) {
@@ -113,6 +127,7 @@ END {
     w32 = written[k, "fma.rz.f32"] + 0; w64 = written[k, "fma.rz.f64"] + 0
     print "count\t" k "\t" f32 "\t" f64
     if (f32 != w32 || f64 != w64)
-      print "bad\t" source ":0\t" k "\tfma.rn\tstands there " f32 + f64 " times, but " w32 + w64 " times if only those written count (spec N1.3)"
+      print "bad\t" source ":0\t" k "\tfma.rn\tstands there " f32 + f64 " times, but " \
+        w32 + w64 " times if only those written count (spec N1.3)"
   }
 }

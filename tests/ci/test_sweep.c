@@ -98,15 +98,15 @@ static void count_calls(void *arg, double done) {
 
 Test(sweep, a_misrounded_input_is_found) {
   int calls = 0;
-  sl_sweep_options how = {SL_FUNCTION_exp, wrong_at_one, 0x800000, 2, 0,
-                          count_calls,     &calls}; /* 1.0f is pattern 127 * 2^23 */
+  sl_sweep_options options = {SL_FUNCTION_exp, wrong_at_one, 0x800000, 2, 0,
+                              count_calls,     &calls}; /* 1.0f is pattern 127 * 2^23 */
   sl_sweep_result r;
   sl_error err;
-  cr_assert_eq(sl_sweep_run(&r, &how, &err), SL_OK);
+  cr_assert_eq(sl_sweep_run(&r, &options, &err), SL_OK);
   cr_expect(r.inputs == 512 && r.misrounded == 1 && calls > 0);
   cr_expect(r.witness[0].x == 0x3f800000u && r.witness[0].got + 1 == r.witness[0].want);
   sl_sweep_row row;
-  cr_assert_eq(sl_sweep_table_measure(&row, &how, &r, &err), SL_OK);
+  cr_assert_eq(sl_sweep_table_measure(&row, &options, &r, &err), SL_OK);
   for (int i = 0; i < SL_SWEEP_SETS; i++)
     cr_expect(!row.set[i].here || !row.set[i].equal, "a digest that differs from the scalar one's");
   cr_expect_eq(row.equal, !row.set[0].here && !row.set[1].here);
