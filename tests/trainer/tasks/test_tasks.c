@@ -250,6 +250,9 @@ Test(tasks, jsonl_refuses_bad_files_with_their_place) {
        SL_REWARD_EXACT, NULL},
       {P("a", "1") "{\"prompt\": \"\xff\", \"answer\": \"\"}\n", NULL,
        "own.jsonl:2:12: unable to decode byte 0xff", SL_REWARD_EXACT, NULL},
+      {"\x1f\x8b\b", NULL, "own.jsonl:1:1: the file is compressed by gzip", SL_REWARD_EXACT, NULL},
+      {"\xef\xbb\xbf" P("a", "1"), NULL, "own.jsonl:1:1: the file starts with a byte order mark",
+       SL_REWARD_EXACT, NULL},
       {P("a", "1") P("b\\u0000", "1"), NULL, "own.jsonl:2:", SL_REWARD_EXACT, NULL},
       {P("a", "1") P("", "1"), NULL, "own.jsonl:2:2: prompt: expected a text that is not empty",
        SL_REWARD_EXACT, NULL},
@@ -284,6 +287,18 @@ Test(tasks, jsonl_refuses_bad_files_with_their_place) {
   bad = arithmetic, bad.held_out = 511;
   expect_error(sl_task_load(&t, &bad, &err), SL_ERR_USAGE, &err,
                "held_out 511; expected an even number from 2 to 8188");
+}
+
+/* A power cut leaves NUL bytes where lines were to be written. */
+Test(tasks, jsonl_names_nul_bytes) {
+  char text[70] = P("a", "1") P("b", "2"); /* 31 bytes a line */
+  sl_task_options o = own("", NULL);
+  o.train = scratch_write("cut.jsonl", text, sizeof text);
+  sl_task t;
+  sl_error err;
+  cr_assert_eq(sizeof text - strlen(text), 8);
+  expect_error(sl_task_load(&t, &o, &err), SL_ERR_INPUT, &err,
+               "cut.jsonl:3:1: NUL bytes (8), as a power cut leaves them, are no JSON");
 }
 
 Test(tasks, exact_reward_wants_the_whole_text_and_its_end) {
