@@ -186,6 +186,10 @@ static void edit_config(const char *from, const char *to) {
   scratch_text("model/config.json", out);
 }
 
+/* A case of refuses_bad_configurations: an object with these entries, beside rope_theta 10000. */
+#define ROPE(key, entries, part) \
+  { "\"rope_theta\": 1", "\"" key "\": {" entries "}, \"rope_theta\": 1", part }
+
 Test(model_folder, refuses_bad_configurations_with_their_place) {
   static const struct {
     const char *from, *to, *part;
@@ -193,7 +197,7 @@ Test(model_folder, refuses_bad_configurations_with_their_place) {
       {"\"hidden_size\": 6,", "\"hidden_size\": 6,,",
        "model/config.json:4:20: string or '}' expected"},
       {"\"hidden_size\": 6", "\"hidden_size\": \"6\"",
-       "model/config.json:4:3: hidden_size: expected an integer, found a string"},
+       "model/config.json:4:3: hidden_size: expected an integer, found a string (\"6\")"},
       {"\"hidden_size\": 6",
        "\"x\": {\"hidden_size\": 1}, \"y\": \"\\\"hidden_size\", \"hidden_size\": []",
        "model/config.json:4:50: hidden_size: expected an integer, found an array"},
@@ -204,16 +208,47 @@ Test(model_folder, refuses_bad_configurations_with_their_place) {
       {"\"hidden_size\": 6", "\"hidden_size\": 6, \"hidden_size\": 6",
        "model/config.json:4:33: duplicate object key"},
       {"Qwen2ForCausalLM", "LlamaForCausalLM",
-       "model/config.json:2:3: architectures: expected [\"Qwen2ForCausalLM\"]"},
-      {"\"silu\"", "\"gelu\"", "hidden_act: expected \"silu\", found \"gelu\""},
+       "model/config.json:2:3: architectures: expected [\"Qwen2ForCausalLM\"], found an array "
+       "([\"LlamaForCausalLM\"])"},
+      {"\"silu\"", "\"gelu\"", "hidden_act: expected \"silu\", found a string (\"gelu\")"},
       {"\"use_sliding_window\": false", "\"use_sliding_window\": true",
        "model/config.json:16:3: use_sliding_window: sliding-window attention is not supported"},
       {"\"attention_dropout\": 0.0", "\"attention_dropout\": 0.5",
        "attention_dropout: expected 0, found 0.5"},
-      {"\"rope_theta\": 1", "\"rope_scaling\": {\"type\": \"yarn\"}, \"rope_theta\": 1",
-       "rope_scaling: scaled RoPE is not supported"},
-      {"\"rope_theta\": 1", "\"rope_parameters\": {\"rope_type\": \"yarn\"}, \"rope_theta\": 1",
-       "rope_parameters: rope_type: expected \"default\""},
+      ROPE("rope_scaling", "\"type\": \"yarn\"",
+           "rope_scaling: type: expected \"default\", found a string (\"yarn\"); scaled RoPE"),
+      ROPE("rope_parameters", "\"rope_type\": \"yarn\"",
+           "rope_parameters: rope_type: expected \"default\", found a string (\"yarn\"); scaled "
+           "RoPE"),
+      ROPE("rope_parameters", "\"type\": \"linear\", \"factor\": 8.0",
+           "rope_parameters: type: expected \"default\", found a string (\"linear\")"),
+      ROPE("rope_parameters", "\"rope_type\": \"default\", \"factor\": 8.0",
+           "rope_parameters: factor: expected 1, found a real number (8.0)"),
+      ROPE("rope_parameters", "\"rope_type\": \"default\", \"partial_rotary_factor\": 0.5",
+           "partial_rotary_factor: expected 1, found a real number (0.5)"),
+      ROPE("rope_parameters", "\"full_attention\": {\"rope_type\": \"default\"}",
+           "rope_parameters: full_attention: expected rope_type, type or rope_theta alone"),
+      ROPE("rope_parameters", "\"rope_theta\": 5",
+           "rope_parameters: rope_theta is 5, but another place has 10000"),
+      {"\"rope_theta\": 1", "\"rope_parameters\": 3, \"rope_theta\": 1",
+       "rope_parameters: expected an object, found an integer (3)"},
+      {"\"rope_theta\": 1", "\"partial_rotary_factor\": 0.5, \"rope_theta\": 1",
+       "partial_rotary_factor: expected 1, found 0.5"},
+      {"\"rope_theta\": 1", "\"quantization_config\": {\"bits\": 4}, \"rope_theta\": 1",
+       "quantization_config: quantised weights are not supported"},
+      {"\"rope_theta\": 1", "\"layer_types\": \"full_attention\", \"rope_theta\": 1",
+       "layer_types: expected an array of one \"full_attention\" a layer (num_hidden_layers), "
+       "found "
+       "a string (\"full_attention\")"},
+      {"\"rope_theta\": 1", "\"layer_types\": [\"full_attention\"], \"rope_theta\": 1",
+       "layer_types: expected an array of one \"full_attention\" a layer"},
+      {"\"rope_theta\": 1",
+       "\"layer_types\": [\"full_attention\", \"sliding_attention\"], \"rope_theta\": 1",
+       "layer_types: entry 1: expected \"full_attention\", found a string (\"sliding_attention\")"},
+      {"\"architectures\": [\"Qwen2ForCausalLM\"],\n  \"model_type\": \"qwen2\"", "\"x\": 1",
+       "architectures: expected [\"Qwen2ForCausalLM\"]"},
+      {"\"architectures\": [\"Qwen2ForCausalLM\"],\n  \"model_type\": \"qwen2\"",
+       "\"model_type\": \"llama\"", "model_type: expected \"qwen2\", found a string (\"llama\")"},
       {"\"rope_theta\": 1", "\"rope_theta\": -1", "rope_theta: expected a positive number"},
       {"\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": 1e-60",
        "rms_norm_eps: expected a positive number, found 0"},
@@ -244,15 +279,42 @@ Test(model_folder, refuses_bad_configurations_with_their_place) {
   }
 }
 
-Test(model_folder, reads_the_rope_parameters_of_transformers_5) {
+/* The ways in which transformers has written plain RoPE, and the bases that they mean. */
+Test(model_folder, reads_every_way_to_write_plain_rope) {
+  static const struct {
+    const char *text;
+    double theta;
+  } cases[] = {
+      {"\"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 500000.0}, "
+       "\"rope_scaling\": null",
+       500000},
+      {"\"rope_parameters\": {\"type\": \"default\", \"rope_theta\": 500000}", 500000},
+      {"\"rope_parameters\": {\"rope_type\": \"default\"}, \"rope_theta\": 300.0", 300},
+      {"\"rope_parameters\": {\"rope_type\": \"default\", \"factor\": 1.0}", 10000},
+      {"\"rope_scaling\": {\"type\": \"default\", \"factor\": null}, \"rope_theta\": 300.0", 300},
+      {"\"rope_theta\": null", 10000},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const char *path = write_model(1);
+    edit_config("\"rope_theta\": 10000.0", cases[i].text);
+    sl_model_shape shape;
+    sl_error err;
+    cr_assert_eq(sl_model_config_read(&shape, path, &err), SL_OK, "%s", err.message);
+    cr_assert_eq(shape.rope_theta, cases[i].theta, "%s", cases[i].text);
+  }
+}
+
+/* Keys that transformers leaves out where they have its defaults. */
+Test(model_folder, absent_keys_take_the_defaults_of_transformers) {
   const char *path = write_model(1);
-  edit_config("\"rope_theta\": 10000.0",
-              "\"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 500000.0}, "
-              "\"rope_scaling\": null");
+  edit_config("  \"rope_theta\": 10000.0,\n", "");
+  edit_config("  \"rms_norm_eps\": 1e-06,\n", "");
+  edit_config("  \"architectures\": [\"Qwen2ForCausalLM\"],\n", "");
   sl_model_shape shape;
   sl_error err;
   cr_assert_eq(sl_model_config_read(&shape, path, &err), SL_OK, "%s", err.message);
-  cr_assert_eq(shape.rope_theta, 500000);
+  cr_assert_eq(shape.rope_theta, 10000);
+  cr_assert_eq(shape.rms_eps, 1e-6f);
 }
 
 Test(model_folder, names_what_is_absent) {
