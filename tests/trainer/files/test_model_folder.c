@@ -259,7 +259,8 @@ Test(model_folder, refuses_bad_configurations_with_their_place) {
        "max_position_embeddings: expected an integer from 1 to 131072, found 200000"},
       {"\"head_dim\": 2,", "", "hidden_size: 6 is no multiple of num_attention_heads (4)"},
       {"\"intermediate_size\": 5", "\"intermediate_size\": 6",
-       "tensor model.layers.0.mlp.gate_proj.weight: config.json needs the shape [6, 6]"},
+       "tensor model.layers.0.mlp.gate_proj.weight: config.json needs the shape [6, 6], found "
+       "[5, 6]"},
       {"\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3",
        "tensor model.layers.2.input_layernorm.weight is missing"},
       {"\"vocab_size\": 7", "\"vocab_size\": 2147483647",
@@ -326,9 +327,89 @@ Test(model_folder, names_what_is_absent) {
   remove(scratch_path("model/model.safetensors"));
   expect_error(sl_model_folder_read(&p, NULL, path, &err), SL_ERR_IO, &err,
                "model/model.safetensors: cannot open: No such file");
-  scratch_text("model/model.safetensors.index.json", "{}");
-  expect_error(sl_model_folder_read(&p, NULL, path, &err), SL_ERR_INPUT, &err,
-               "sharded weights are not supported");
+}
+
+/* A folder with something else in the place of weights or of a configuration says so. */
+Test(model_folder, says_what_stands_in_the_place_of_a_model) {
+  static const struct {
+    const char *name, *removed, *part;
+  } cases[] = {
+      {"model.safetensors.index.json", "model.safetensors",
+       "model: no model.safetensors, but weights in shards; save the model as one file"},
+      {"pytorch_model.bin", "model.safetensors", "no model.safetensors, but PyTorch's own format"},
+      {"adapter_model.safetensors", "model.safetensors",
+       "no model.safetensors, but an adapter alone; merge it into its base model"},
+      {"adapter_config.json", "config.json", "model: no config.json, but an adapter alone"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char path[200];
+    sl_parameters p;
+    sl_error err;
+    const char *folder = write_model(1);
+    snprintf(path, sizeof path, "%s/%s", folder, cases[i].removed);
+    remove(path);
+    snprintf(path, sizeof path, "model/%s", cases[i].name);
+    scratch_text(path, "{}");
+    expect_error(sl_model_folder_read(&p, NULL, folder, &err), SL_ERR_INPUT, &err, cases[i].part);
+    remove(scratch_path(path));
+  }
+}
+
+/* A file of one model, some of its tensors under other names, and one more. */
+static const char *write_renamed(sl_parameters *p, const char *from, const char *to,
+                                 const char *extra) {
+  const size_t n = p->layout->n_tensors;
+  sl_tensor_view views[40];
+  const float angles[3] = {1, 0.1f, 0.01f};
+  sl_error err;
+  for (size_t i = 0; i < n; i++) {
+    const sl_tensor_info *t = &p->layout->tensors[i];
+    views[i] = (sl_tensor_view){.name = strcmp(t->name, from) == 0 ? to : t->name,
+                                .rank = t->rank,
+                                .shape = {t->shape[0], t->shape[1]},
+                                .count = t->count,
+                                .data = p->data + t->offset};
+  }
+  views[n] = (sl_tensor_view){.name = extra, .rank = 1, .shape = {3}, .count = 3, .data = angles};
+  const char *path = scratch_path("model/model.safetensors");
+  cr_assert_eq(sl_safetensors_write(path, views, extra ? n + 1 : n, &err), SL_OK, "%s",
+               err.message);
+  return path;
+}
+
+/* safetensors' own save_model keeps one of the two names of a tied tensor. */
+Test(model_folder, a_tied_model_may_keep_its_embedding_under_the_heads_name) {
+  const char *path = write_model(1);
+  sl_parameters p = make(1), after;
+  sl_error err;
+  write_renamed(&p, "model.embed_tokens.weight", "lm_head.weight", NULL);
+  cr_assert_eq(sl_model_folder_read(&after, NULL, path, &err), SL_OK, "%s", err.message);
+  expect_equal(&p, &after);
+  sl_parameters_free(&after);
+  write_model(0);
+  write_renamed(&p, "model.embed_tokens.weight", "lm_head.weight", NULL);
+  expect_error(sl_model_folder_read(&after, NULL, path, &err), SL_ERR_INPUT, &err,
+               "tensor model.embed_tokens.weight is missing");
+  sl_parameters_free(&p);
+}
+
+Test(model_folder, buffers_of_angles_are_passed_over) {
+  static const char *const names[] = {"model.layers.1.self_attn.rotary_emb.inv_freq",
+                                      "model.rotary_emb.inv_freq"};
+  sl_parameters p = make(1), after;
+  sl_error err;
+  for (size_t i = 0; i < 2; i++) {
+    const char *path = write_model(1);
+    write_renamed(&p, "", "", names[i]);
+    cr_assert_eq(sl_model_folder_read(&after, NULL, path, &err), SL_OK, "%s", err.message);
+    expect_equal(&p, &after);
+    sl_parameters_free(&after);
+  }
+  const char *path = write_model(1);
+  write_renamed(&p, "", "", "model.inv_freq");
+  expect_error(sl_model_folder_read(&after, NULL, path, &err), SL_ERR_INPUT, &err,
+               "tensor model.inv_freq is none of the 26");
+  sl_parameters_free(&p);
 }
 
 /* A tied model's file with a head: the embedding again is accepted, anything else is not. */
