@@ -1,6 +1,7 @@
 /* A model folder as Hugging Face has it (spec F1.2). */
 #include "model_folder.h"
 
+#include "companions.h"
 #include "file.h"
 #include "model_config.h"
 #include "safetensors.h"
@@ -229,13 +230,20 @@ sl_status sl_model_files_write(const sl_parameters *p, const sl_tokenizer *token
   return status;
 }
 
-sl_status sl_model_folder_write(const sl_parameters *p, const sl_tokenizer *tokenizer,
-                                const char *path, sl_error *err) {
+sl_status sl_model_folder_publish(const sl_parameters *p, const sl_tokenizer *tokenizer,
+                                  const char *companions, const char *path, sl_error *err) {
   sl_folder_write folder;
   sl_status status = sl_folder_begin(&folder, path, err);
   if (status != SL_OK) return status;
   status = sl_model_files_write(p, tokenizer, folder.temporary, err);
+  if (status == SL_OK && companions && sl_path_holds(companions, "."))
+    status = sl_companions_copy(companions, folder.temporary, err);
   if (status == SL_OK) return sl_folder_commit(&folder, err);
   sl_folder_abort(&folder);
   return status;
+}
+
+sl_status sl_model_folder_write(const sl_parameters *p, const sl_tokenizer *tokenizer,
+                                const char *path, sl_error *err) {
+  return sl_model_folder_publish(p, tokenizer, NULL, path, err);
 }

@@ -35,6 +35,10 @@ size_t sl_tokenizer_vocab(const sl_tokenizer *tokenizer) {
   return tokenizer->count + SL_TOKEN_FIRST_CHARACTER;
 }
 
+int sl_tokenizer_same(const sl_tokenizer *a, const sl_tokenizer *b) {
+  return strcmp(a->alphabet, b->alphabet) == 0;
+}
+
 static int by_code(const void *left, const void *right) {
   const uint32_t a = ((const entry *)left)->code, b = ((const entry *)right)->code;
   return a < b ? -1 : a > b;

@@ -17,6 +17,9 @@ typedef struct sl_tokenizer sl_tokenizer;
 sl_status sl_tokenizer_create(sl_tokenizer **out, const char *alphabet, sl_error *err);
 void sl_tokenizer_destroy(sl_tokenizer *tokenizer);
 
+/* Do two tokenizers give every text the same tokens? */
+int sl_tokenizer_same(const sl_tokenizer *a, const sl_tokenizer *b);
+
 /* Number of token ids. */
 size_t sl_tokenizer_vocab(const sl_tokenizer *tokenizer);
 
