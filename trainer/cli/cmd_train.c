@@ -133,6 +133,25 @@ static void note_long_answers(const sl_run_state *run, const char *command) {
             command, beyond, n, limit);
 }
 
+/* Advantages are rewards less their group's mean. */
+static void note_single_group(const sl_run_state *run, const char *command) {
+  if (run->config.rl.group == 1 && run->config.rl.steps)
+    fprintf(stderr,
+            "%s: note: with rl.group 1 nothing can be learnt from rewards: each completion is "
+            "compared with its group's mean, which is itself\n",
+            command);
+}
+
+static void note_contradictions(const sl_run_state *run, const char *command) {
+  const sl_contradictions *c = &run->task.contradictions;
+  if (c->prompts)
+    fprintf(stderr,
+            "%s: note: %zu %s with answers that contradict each other, first in %s on lines %zu "
+            "and %zu: a completion is right for one of them\n",
+            command, c->prompts, c->prompts == 1 ? "prompt" : "prompts", c->file, c->line,
+            c->other_line);
+}
+
 /* A run that failed is not lost. */
 static void advise(const sl_run_files *files) {
   char *newest = NULL;
@@ -207,6 +226,8 @@ static int train(const options *o, const char *command) {
   int code = SL_EXIT_OK;
   sl_run_files files;
   note_long_answers(run, command);
+  note_single_group(run, command);
+  note_contradictions(run, command);
   if (o->dry_run) {
     print_plan(run);
   } else if (sl_run_create(&files, run->config.run.out, &run->config, &err)) {

@@ -112,5 +112,7 @@ sl_task_options sl_config_task_options(const sl_config *config) {
                            .test = config->task.test,
                            .held_out_fraction = config->task.held_out_fraction,
                            .reward = (sl_reward_kind)config->task.reward,
+                           .prompt_key = config->task.prompt_key,
+                           .answer_key = config->task.answer_key,
                            .characters = config->task.characters};
 }

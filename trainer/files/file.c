@@ -23,6 +23,13 @@ char *sl_path_join(const char *folder, const char *name) {
   return out;
 }
 
+int sl_path_holds(const char *folder, const char *name) {
+  char *path = sl_path_join(folder, name);
+  const int found = path && access(path, F_OK) == 0;
+  free(path);
+  return found;
+}
+
 static sl_status read_stream(char **out, size_t *size, int fd, const char *path, size_t max,
                              sl_error *err) {
   struct stat info;

@@ -23,6 +23,9 @@ sl_status sl_file_write(const char *path, const sl_bytes *pieces, size_t count, 
 /* folder/name in a fresh string, freed by the caller; NULL if memory is short. */
 char *sl_path_join(const char *folder, const char *name);
 
+/* 1 if there is a file or folder of that name in the folder. */
+int sl_path_holds(const char *folder, const char *name);
+
 /* A folder that appears whole or not at all. Between begin and commit the caller writes its files
  * under `temporary`. */
 typedef struct {

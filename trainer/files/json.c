@@ -2,6 +2,7 @@
 #include "json.h"
 
 #include "file.h"
+#include "recognise.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -10,15 +11,32 @@
 
 #define JSON_FILE_MAX ((size_t)1 << 30)
 
+/* Why a text is no JSON, in words that help: what the file is instead, NUL bytes, or what the
+ * parser says. */
+static sl_status refuse_text(const char *file, size_t line, const char *text, size_t size,
+                             const json_error_t *bad, sl_error *err) {
+  const char *kind = line == 1 ? sl_recognise(text, size) : NULL;
+  if (kind) return sl_fail(err, SL_ERR_INPUT, "%s:1:1: %s", file, kind);
+  const char *nul = memchr(text, 0, size), *start = text;
+  if (!nul) {
+    const size_t at = line + (bad->line > 0 ? (size_t)bad->line - 1 : 0);
+    return sl_fail(err, SL_ERR_INPUT, "%s:%zu:%d: %s", file, at, bad->column > 0 ? bad->column : 1,
+                   bad->text);
+  }
+  size_t n = 0;
+  while (nul + n < text + size && !nul[n]) n++;
+  for (const char *at = text; at < nul; at++)
+    if (*at == '\n') line++, start = at + 1;
+  return sl_fail(err, SL_ERR_INPUT,
+                 "%s:%zu:%zu: NUL bytes (%zu), as a power cut leaves them, are no JSON", file, line,
+                 (size_t)(nul - start) + 1, n);
+}
+
 sl_status sl_json_parse(sl_json *doc, const char *file, size_t line, const char *text, size_t size,
                         sl_error *err) {
   json_error_t bad;
   json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &bad);
-  if (!root) {
-    const size_t at = line + (bad.line > 0 ? (size_t)bad.line - 1 : 0);
-    return sl_fail(err, SL_ERR_INPUT, "%s:%zu:%d: %s", file, at, bad.column > 0 ? bad.column : 1,
-                   bad.text);
-  }
+  if (!root) return refuse_text(file, line, text, size, &bad, err);
   if (!json_is_object(root)) {
     json_decref(root);
     return sl_fail(err, SL_ERR_INPUT, "%s:%zu:1: expected a JSON object, found an array", file,
@@ -99,12 +117,29 @@ static const char *type_name(const json_t *value) {
   return "an unknown type";
 }
 
+void sl_json_describe(char out[SL_JSON_DESCRIPTION], const json_t *value) {
+  char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT | JSON_ENSURE_ASCII);
+  if (!text || json_is_null(value) || json_is_object(value))
+    snprintf(out, SL_JSON_DESCRIPTION, "%s", type_name(value));
+  else
+    snprintf(out, SL_JSON_DESCRIPTION, "%s (%.60s%s)", type_name(value), text,
+             strlen(text) > 60 ? "..." : "");
+  free(text);
+}
+
 static sl_status expect(const sl_json *doc, const char *key, int right, const char *what,
                         sl_error *err) {
   const json_t *value = json_object_get(doc->root, key);
   if (!value) return sl_json_fail(doc, key, err, "missing; expected %s", what);
-  return right ? SL_OK
-               : sl_json_fail(doc, key, err, "expected %s, found %s", what, type_name(value));
+  return right ? SL_OK : sl_json_expected(doc, key, err, what, value);
+}
+
+sl_status sl_json_expected(const sl_json *doc, const char *key, sl_error *err, const char *what,
+                           const json_t *found) {
+  char description[SL_JSON_DESCRIPTION];
+  if (!found) return sl_json_fail(doc, key, err, "expected %s", what);
+  sl_json_describe(description, found);
+  return sl_json_fail(doc, key, err, "expected %s, found %s", what, description);
 }
 
 sl_status sl_json_text(const sl_json *doc, const char *key, const char **out, sl_error *err) {
@@ -171,10 +206,6 @@ sl_status sl_json_lines(const char *path, sl_json_visitor each, void *user, sl_e
   size_t size;
   sl_status status = sl_file_read(&text, &size, path, JSON_FILE_MAX, err);
   if (status != SL_OK) return status;
-  if (size >= 3 && memcmp(text, "\xef\xbb\xbf", 3) == 0)
-    status = sl_fail(err, SL_ERR_INPUT,
-                     "%s:1:1: the file starts with a byte order mark; save it as UTF-8 without one",
-                     path);
   size_t line = 1;
   for (size_t start = 0; start < size && status == SL_OK; line++) {
     const char *newline = memchr(text + start, '\n', size - start);

@@ -17,7 +17,8 @@ typedef struct {
   json_t *root;
 } sl_json;
 
-/* Parses one object; duplicate keys are refused. SL_ERR_INPUT with "file:line:column: ...". The
+/* Parses one object; duplicate keys are refused. SL_ERR_INPUT with "file:line:column: ..."; a text
+ * that starts its file (line 1) and is an archive, a pointer or the like is said to be that. The
  * text must outlive doc. */
 sl_status sl_json_parse(sl_json *doc, const char *file, size_t line, const char *text, size_t size,
                         sl_error *err);
@@ -27,6 +28,15 @@ void sl_json_free(sl_json *doc);
  * "file:line:column: key: message". */
 sl_status sl_json_fail(const sl_json *doc, const char *key, sl_error *err, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* The type of a value, and its text where that is short: "a string (\"6\")". */
+#define SL_JSON_DESCRIPTION 100
+void sl_json_describe(char out[SL_JSON_DESCRIPTION], const json_t *value);
+
+/* SL_ERR_INPUT with the place of the top-level key: "expected WHAT, found ..."; found may be NULL:
+ * nothing was. */
+sl_status sl_json_expected(const sl_json *doc, const char *key, sl_error *err, const char *what,
+                           const json_t *found);
 
 /* Typed members of the root; absent or of another type: SL_ERR_INPUT with the place and what was
  * expected. Strings belong to doc. */

@@ -19,75 +19,131 @@ static int present(const sl_json *doc, const char *key) {
   return value && !json_is_null(value);
 }
 
-/* A key that may be absent, and must then be this word. */
+/* What transformers' Qwen2Config fills in where a key is absent. */
+#define RMS_NORM_EPS_DEFAULT 1e-6
+#define ROPE_THETA_DEFAULT 1e4
+
+/* A key that may be absent; where it is there, it must be this word. */
 static sl_status require_text(const sl_json *doc, const char *key, const char *expected,
                               sl_error *err) {
-  const char *found;
-  if (!present(doc, key)) return SL_OK;
-  const sl_status status = sl_json_text(doc, key, &found, err);
-  if (status != SL_OK) return status;
-  return strcmp(found, expected) == 0
-             ? SL_OK
-             : sl_json_fail(doc, key, err, "expected \"%s\", found \"%s\"", expected, found);
+  const json_t *value = json_object_get(doc->root, key);
+  char words[64];
+  if (!present(doc, key) || (json_is_string(value) && !strcmp(json_string_value(value), expected)))
+    return SL_OK;
+  snprintf(words, sizeof words, "\"%s\"", expected);
+  return sl_json_expected(doc, key, err, words, value);
 }
 
+/* The class is named by architectures, or, where that is absent, by model_type. */
 static sl_status check_architecture(const sl_json *doc, sl_error *err) {
-  const json_t *list = json_object_get(doc->root, "architectures");
-  const json_t *first = json_array_get(list, 0);
-  if (!json_is_array(list) || json_array_size(list) != 1 || !json_is_string(first) ||
-      strcmp(json_string_value(first), "Qwen2ForCausalLM") != 0)
-    return sl_json_fail(doc, "architectures", err, "expected [\"Qwen2ForCausalLM\"]");
+  const json_t *list = json_object_get(doc->root, "architectures"),
+               *first = json_array_get(list, 0);
+  if (present(doc, "architectures") || !present(doc, "model_type")) {
+    if (!json_is_array(list) || json_array_size(list) != 1 || !json_is_string(first) ||
+        strcmp(json_string_value(first), "Qwen2ForCausalLM") != 0)
+      return sl_json_expected(doc, "architectures", err, "[\"Qwen2ForCausalLM\"]", list);
+  }
   sl_status status = require_text(doc, "model_type", "qwen2", err);
   if (status == SL_OK) status = require_text(doc, "hidden_act", "silu", err);
   return status;
 }
 
+/* A list of one kind a layer, all of them full attention. */
+static sl_status check_layer_types(const sl_json *doc, size_t layers, sl_error *err) {
+  const json_t *kinds = json_object_get(doc->root, "layer_types");
+  if (!present(doc, "layer_types")) return SL_OK;
+  if (!json_is_array(kinds) || json_array_size(kinds) != layers)
+    return sl_json_expected(doc, "layer_types", err,
+                            "an array of one \"full_attention\" a layer (num_hidden_layers)",
+                            kinds);
+  for (size_t i = 0; i < layers; i++) {
+    const json_t *kind = json_array_get(kinds, i);
+    char found[SL_JSON_DESCRIPTION];
+    if (json_is_string(kind) && strcmp(json_string_value(kind), "full_attention") == 0) continue;
+    sl_json_describe(found, kind);
+    return sl_json_fail(doc, "layer_types", err, "entry %zu: expected \"full_attention\", found %s",
+                        i, found);
+  }
+  return SL_OK;
+}
+
+/* A number that may be absent; where it is there, it must be this one. */
+static sl_status require_real(const sl_json *doc, const char *key, double expected, sl_error *err) {
+  double found = expected;
+  const sl_status status = present(doc, key) ? sl_json_real(doc, key, &found, err) : SL_OK;
+  if (status != SL_OK || found == expected) return status;
+  return sl_json_fail(doc, key, err, "expected %g, found %g", expected, found);
+}
+
 /* Variants of the architecture that spec/transformer.md does not have. */
 static sl_status check_variants(const sl_json *doc, sl_error *err) {
   int sliding = 0;
-  double dropout = 0;
   sl_status status = present(doc, "use_sliding_window")
                          ? sl_json_bool(doc, "use_sliding_window", &sliding, err)
                          : SL_OK;
   if (status == SL_OK && sliding)
     return sl_json_fail(doc, "use_sliding_window", err,
                         "sliding-window attention is not supported");
-  if (status == SL_OK && present(doc, "attention_dropout"))
-    status = sl_json_real(doc, "attention_dropout", &dropout, err);
-  if (status == SL_OK && dropout != 0)
-    return sl_json_fail(doc, "attention_dropout", err, "expected 0, found %g", dropout);
-  if (status == SL_OK && present(doc, "rope_scaling"))
-    return sl_json_fail(doc, "rope_scaling", err, "scaled RoPE is not supported; expected null");
-  const json_t *kinds = json_object_get(doc->root, "layer_types");
-  size_t i;
-  json_t *kind;
-  json_array_foreach(kinds, i, kind) {
-    if (!json_is_string(kind) || strcmp(json_string_value(kind), "full_attention") != 0)
-      return sl_json_fail(doc, "layer_types", err, "entry %zu: expected \"full_attention\"", i);
-  }
-  return status;
+  if (status == SL_OK && present(doc, "quantization_config"))
+    return sl_json_fail(doc, "quantization_config", err,
+                        "quantised weights are not supported; save the model in F32 without it");
+  if (status == SL_OK) status = require_real(doc, "attention_dropout", 0, err);
+  return status == SL_OK ? require_real(doc, "partial_rotary_factor", 1, err) : status;
 }
 
-/* rope_theta stands at the top, or in rope_parameters (as transformers 5 writes it). */
+/* One entry of rope_parameters or rope_scaling. Only what says plain RoPE is taken: an entry that
+ * is not known may change the angles. */
+static sl_status check_rope_entry(const sl_json *doc, const char *key, const char *name,
+                                  const json_t *value, sl_error *err) {
+  const int kind = strcmp(name, "rope_type") == 0 || strcmp(name, "type") == 0,
+            factor = strcmp(name, "factor") == 0 || strcmp(name, "partial_rotary_factor") == 0;
+  if (json_is_null(value) || (strcmp(name, "rope_theta") == 0 && json_is_number(value)) ||
+      (kind && json_is_string(value) && strcmp(json_string_value(value), "default") == 0) ||
+      (factor && json_is_number(value) && json_number_value(value) == 1))
+    return SL_OK;
+  char found[SL_JSON_DESCRIPTION];
+  sl_json_describe(found, value);
+  return sl_json_fail(doc, key, err, "%s: expected %s, found %s; scaled RoPE is not supported",
+                      name,
+                      kind     ? "\"default\""
+                      : factor ? "1"
+                               : "rope_type, type or rope_theta alone",
+                      found);
+}
+
+/* rope_parameters (as transformers 5 writes it) or rope_scaling: an object that says plain RoPE,
+ * and may hold rope_theta. */
+static sl_status read_rope_object(const sl_json *doc, const char *key, const json_t **theta,
+                                  sl_error *err) {
+  json_t *rope = json_object_get(doc->root, key), *value;
+  const char *name;
+  if (!present(doc, key)) return SL_OK;
+  if (!json_is_object(rope)) return sl_json_expected(doc, key, err, "an object", rope);
+  json_object_foreach(rope, name, value) {
+    const sl_status status = check_rope_entry(doc, key, name, value, err);
+    if (status != SL_OK) return status;
+  }
+  *theta = json_object_get(rope, "rope_theta");
+  return SL_OK;
+}
+
+/* rope_theta may stand in three places; those that have it must agree. */
 static sl_status read_rope(const sl_json *doc, double *theta, sl_error *err) {
-  if (!present(doc, "rope_parameters")) return sl_json_real(doc, "rope_theta", theta, err);
-  const json_t *rope = json_object_get(doc->root, "rope_parameters");
-  const json_t *kind = json_object_get(rope, "rope_type"),
-               *inner = json_object_get(rope, "rope_theta");
-  if (!json_is_object(rope)) return sl_json_fail(doc, "rope_parameters", err, "expected an object");
-  if (kind && (!json_is_string(kind) || strcmp(json_string_value(kind), "default") != 0))
-    return sl_json_fail(doc, "rope_parameters", err,
-                        "rope_type: expected \"default\"; scaled RoPE is not supported");
-  if (!json_is_number(inner))
-    return sl_json_fail(doc, "rope_parameters", err, "rope_theta: expected a number");
-  *theta = json_number_value(inner);
-  double outer;
-  if (!present(doc, "rope_theta")) return SL_OK;
-  const sl_status status = sl_json_real(doc, "rope_theta", &outer, err);
-  if (status != SL_OK) return status;
-  return outer == *theta ? SL_OK
-                         : sl_json_fail(doc, "rope_theta", err, "%g, but rope_parameters has %g",
-                                        outer, *theta);
+  static const char *const objects[] = {"rope_parameters", "rope_scaling"};
+  int found = present(doc, "rope_theta");
+  *theta = ROPE_THETA_DEFAULT;
+  sl_status status = found ? sl_json_real(doc, "rope_theta", theta, err) : SL_OK;
+  for (size_t i = 0; i < 2 && status == SL_OK; i++) {
+    const json_t *inner = NULL;
+    status = read_rope_object(doc, objects[i], &inner, err);
+    if (status != SL_OK || !json_is_number(inner)) continue;
+    if (found && json_number_value(inner) != *theta)
+      return sl_json_fail(doc, objects[i], err, "rope_theta is %g, but another place has %g",
+                          json_number_value(inner), *theta);
+    *theta = json_number_value(inner);
+    found = 1;
+  }
+  return status;
 }
 
 static sl_status read_sizes(const sl_json *doc, sl_model_shape *s, sl_error *err) {
@@ -116,12 +172,14 @@ static sl_status read_sizes(const sl_json *doc, sl_model_shape *s, sl_error *err
 
 static sl_status read_shape(const sl_json *doc, sl_model_shape *out, sl_error *err) {
   sl_model_shape shape = {.tied = 0};
-  double eps = 0;
+  double eps = RMS_NORM_EPS_DEFAULT;
   sl_error inner;
   sl_status status = check_architecture(doc, err);
   if (status == SL_OK) status = check_variants(doc, err);
   if (status == SL_OK) status = read_sizes(doc, &shape, err);
-  if (status == SL_OK) status = sl_json_real(doc, "rms_norm_eps", &eps, err);
+  if (status == SL_OK) status = check_layer_types(doc, shape.layers, err);
+  if (status == SL_OK && present(doc, "rms_norm_eps"))
+    status = sl_json_real(doc, "rms_norm_eps", &eps, err);
   if (status == SL_OK) status = read_rope(doc, &shape.rope_theta, err);
   if (status == SL_OK && present(doc, "tie_word_embeddings"))
     status = sl_json_bool(doc, "tie_word_embeddings", &shape.tied, err);

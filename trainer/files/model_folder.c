@@ -1,50 +1,73 @@
 /* A model folder as Hugging Face has it (spec F1.2). */
 #include "model_folder.h"
 
+#include "companions.h"
 #include "file.h"
 #include "model_config.h"
 #include "safetensors.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#define INDEX_FILE "model.safetensors.index.json"
+#define HEAD_TENSOR "lm_head.weight"
+
+/* "[7, 6]" */
+#define SHAPE_TEXT 200
+static void print_shape(char out[SHAPE_TEXT], const size_t *shape, size_t rank) {
+  size_t n = (size_t)snprintf(out, SHAPE_TEXT, "[");
+  for (size_t i = 0; i < rank; i++)
+    n += (size_t)snprintf(out + n, SHAPE_TEXT - n, i ? ", %zu" : "%zu", shape[i]);
+  snprintf(out + n, SHAPE_TEXT - n, "]");
+}
+
+/* The tensor that a file holds for one of the registry: that of its name, or, where embedding and
+ * head are one and a writer kept the other name of the two, the head. NULL if there is none. */
+static const sl_tensor_view *find_tensor(const sl_safetensors *file, const sl_model_layout *layout,
+                                         const char *name) {
+  const sl_tensor_view *got = sl_safetensors_find(file, name);
+  return got || !layout->shape.tied || strcmp(name, layout->tensors[0].name) != 0
+             ? got
+             : sl_safetensors_find(file, HEAD_TENSOR);
+}
 
 static sl_status check_tensor(const sl_safetensors *file, const char *path,
-                              const sl_tensor_info *want, sl_error *err) {
-  const sl_tensor_view *got = sl_safetensors_find(file, want->name);
+                              const sl_model_layout *layout, const sl_tensor_info *want,
+                              sl_error *err) {
+  const sl_tensor_view *got = find_tensor(file, layout, want->name);
   if (!got) return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s is missing", path, want->name);
-  int same = got->rank == want->rank;
-  for (size_t i = 0; same && i < want->rank; i++) same = got->shape[i] == want->shape[i];
-  if (same) return SL_OK;
-  if (want->rank == 2)
-    return sl_fail(err, SL_ERR_INPUT,
-                   "%s: tensor %s: config.json needs the shape [%zu, %zu], the file has rank %zu, "
-                   "first size %zu, %zu values",
-                   path, want->name, want->shape[0], want->shape[1], got->rank,
-                   got->rank ? got->shape[0] : 0, got->count);
-  return sl_fail(
-      err, SL_ERR_INPUT,
-      "%s: tensor %s: config.json needs the shape [%zu], the file has rank %zu, %zu values", path,
-      want->name, want->shape[0], got->rank, got->count);
+  if (got->rank == want->rank && memcmp(got->shape, want->shape, got->rank * sizeof(size_t)) == 0)
+    return SL_OK;
+  char needed[SHAPE_TEXT], found[SHAPE_TEXT];
+  print_shape(needed, want->shape, want->rank);
+  print_shape(found, got->shape, got->rank);
+  return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: config.json needs the shape %s, found %s", path,
+                 got->name, needed, found);
+}
+
+/* Angles that old versions of transformers saved; they follow from rope_theta (spec T1.9). */
+static int is_rope_buffer(const char *name) {
+  static const char end[] = ".rotary_emb.inv_freq";
+  const size_t n = strlen(name), m = sizeof end - 1;
+  return n > m && strcmp(name + n - m, end) == 0;
 }
 
 /* Tensors that the registry does not have; a tied model may repeat its embedding as the head. */
 static sl_status check_no_other(const sl_safetensors *file, const char *path,
                                 const sl_model_layout *layout, sl_error *err) {
-  const sl_tensor_view *embedding = sl_safetensors_find(file, layout->tensors[0].name);
+  const sl_tensor_view *embedding = find_tensor(file, layout, layout->tensors[0].name);
   for (size_t i = 0; i < sl_safetensors_count(file); i++) {
     const sl_tensor_view *got = sl_safetensors_at(file, i);
-    if (sl_model_layout_find(layout, got->name) < layout->n_tensors) continue;
-    if (!layout->shape.tied || strcmp(got->name, "lm_head.weight") != 0)
+    if (sl_model_layout_find(layout, got->name) < layout->n_tensors || is_rope_buffer(got->name))
+      continue;
+    if (!layout->shape.tied || strcmp(got->name, HEAD_TENSOR) != 0)
       return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s is none of the %zu that config.json implies",
                      path, got->name, layout->n_tensors);
     if (got->count != embedding->count ||
         memcmp(got->data, embedding->data, got->count * sizeof(float)) != 0)
       return sl_fail(
           err, SL_ERR_INPUT,
-          "%s: tensor lm_head.weight differs from the embedding, but config.json ties them", path);
+          "%s: tensor " HEAD_TENSOR " differs from the embedding, but config.json ties them", path);
   }
   return SL_OK;
 }
@@ -55,25 +78,39 @@ static sl_status check_tensors(const sl_safetensors *file, const char *path,
                                const sl_model_layout *layout, sl_error *err) {
   sl_status status = SL_OK;
   for (size_t i = 0; i < layout->n_tensors && status == SL_OK; i++)
-    status = check_tensor(file, path, &layout->tensors[i], err);
+    status = check_tensor(file, path, layout, &layout->tensors[i], err);
   return status == SL_OK ? check_no_other(file, path, layout, err) : status;
+}
+
+/* What a folder holds in the place of a file that a model needs, in words; NULL if nothing known.
+ */
+static const char *in_its_place(const char *folder) {
+  static const struct {
+    const char *name, *what;
+  } known[] = {
+      {"model.safetensors.index.json", "weights in shards; save the model as one file"},
+      {"adapter_config.json", "an adapter alone; merge it into its base model and save that"},
+      {"adapter_model.safetensors", "an adapter alone; merge it into its base model and save that"},
+      {"pytorch_model.bin", "PyTorch's own format; save the model as safetensors"},
+      {"pytorch_model.bin.index.json", "PyTorch's own format; save the model as safetensors"},
+      {"tf_model.h5", "TensorFlow's format; save the model as safetensors"},
+      {"flax_model.msgpack", "Flax's format; save the model as safetensors"},
+  };
+  for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+    if (sl_path_holds(folder, known[i].name)) return known[i].what;
+  return NULL;
+}
+
+/* SL_ERR_INPUT if the file is not there, but something that is often in its place. */
+static sl_status check_present(const char *folder, const char *name, sl_error *err) {
+  const char *instead = sl_path_holds(folder, name) ? NULL : in_its_place(folder);
+  return instead ? sl_fail(err, SL_ERR_INPUT, "%s: no %s, but %s", folder, name, instead) : SL_OK;
 }
 
 static sl_status open_weights(sl_safetensors **out, const char *folder, const char *path,
                               sl_error *err) {
-  char *index = sl_path_join(folder, INDEX_FILE);
-  sl_status status;
-  if (!index)
-    status = sl_fail(err, SL_ERR_MEMORY, "%s: no memory", folder);
-  else if (access(path, F_OK) != 0 && access(index, F_OK) == 0)
-    status = sl_fail(
-        err, SL_ERR_INPUT,
-        "%s: sharded weights are not supported; save the model as one " SL_MODEL_WEIGHTS_FILE,
-        index);
-  else
-    status = sl_safetensors_open(out, path, err);
-  free(index);
-  return status;
+  const sl_status status = check_present(folder, SL_MODEL_WEIGHTS_FILE, err);
+  return status == SL_OK ? sl_safetensors_open(out, path, err) : status;
 }
 
 sl_status sl_model_weights_read(sl_parameters *p, const char *folder, sl_error *err) {
@@ -87,7 +124,7 @@ sl_status sl_model_weights_read(sl_parameters *p, const char *folder, sl_error *
   for (size_t i = 0; i < layout->n_tensors && status == SL_OK; i++) {
     const sl_tensor_info *t = &layout->tensors[i];
     status =
-        sl_safetensors_read(file, sl_safetensors_find(file, t->name), p->data + t->offset, err);
+        sl_safetensors_read(file, find_tensor(file, layout, t->name), p->data + t->offset, err);
   }
   sl_safetensors_close(file);
   free(path);
@@ -99,7 +136,7 @@ static sl_status read_tokenizer(sl_tokenizer **out, const sl_model_shape *shape,
   char *path = sl_path_join(folder, SL_MODEL_TOKENIZER_FILE);
   sl_tokenizer *tokenizer = NULL;
   sl_status status = path ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", folder);
-  if (status == SL_OK && access(path, F_OK) == 0) {
+  if (status == SL_OK && sl_path_holds(folder, SL_MODEL_TOKENIZER_FILE)) {
     status = sl_tokenizer_load(&tokenizer, path, err);
     if (status == SL_OK && sl_tokenizer_vocab(tokenizer) > shape->vocab) {
       status = sl_fail(err, SL_ERR_INPUT, "%s: %zu token ids, but config.json has vocab_size %zu",
@@ -128,7 +165,8 @@ sl_status sl_model_folder_describe(sl_model_layout **out, sl_tokenizer **tokeniz
                                    const char *path, sl_error *err) {
   sl_model_shape shape;
   sl_model_layout *layout = NULL;
-  sl_status status = sl_model_config_read(&shape, path, err);
+  sl_status status = check_present(path, SL_MODEL_CONFIG_FILE, err);
+  if (status == SL_OK) status = sl_model_config_read(&shape, path, err);
   if (status == SL_OK) status = sl_model_layout_create(&layout, &shape, err);
   if (status == SL_OK) status = check_weights(path, layout, err);
   if (status == SL_OK && tokenizer) status = read_tokenizer(tokenizer, &shape, path, err);
@@ -192,13 +230,20 @@ sl_status sl_model_files_write(const sl_parameters *p, const sl_tokenizer *token
   return status;
 }
 
-sl_status sl_model_folder_write(const sl_parameters *p, const sl_tokenizer *tokenizer,
-                                const char *path, sl_error *err) {
+sl_status sl_model_folder_publish(const sl_parameters *p, const sl_tokenizer *tokenizer,
+                                  const char *companions, const char *path, sl_error *err) {
   sl_folder_write folder;
   sl_status status = sl_folder_begin(&folder, path, err);
   if (status != SL_OK) return status;
   status = sl_model_files_write(p, tokenizer, folder.temporary, err);
+  if (status == SL_OK && companions && sl_path_holds(companions, "."))
+    status = sl_companions_copy(companions, folder.temporary, err);
   if (status == SL_OK) return sl_folder_commit(&folder, err);
   sl_folder_abort(&folder);
   return status;
+}
+
+sl_status sl_model_folder_write(const sl_parameters *p, const sl_tokenizer *tokenizer,
+                                const char *path, sl_error *err) {
+  return sl_model_folder_publish(p, tokenizer, NULL, path, err);
 }

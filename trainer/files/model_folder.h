@@ -33,6 +33,11 @@ sl_status sl_model_weights_read(sl_parameters *parameters, const char *path, sl_
 sl_status sl_model_folder_write(const sl_parameters *parameters, const sl_tokenizer *tokenizer,
                                 const char *path, sl_error *err);
 
+/* The same with the companions (companions.h) of another folder, where it is there; what a run
+ * hands over at its end. */
+sl_status sl_model_folder_publish(const sl_parameters *parameters, const sl_tokenizer *tokenizer,
+                                  const char *companions, const char *path, sl_error *err);
+
 /* The same files written into an existing folder (a checkpoint's temporary one). */
 sl_status sl_model_files_write(const sl_parameters *parameters, const sl_tokenizer *tokenizer,
                                const char *folder, sl_error *err);

@@ -1,6 +1,8 @@
 /* Reads safetensors (spec F1.3): nothing of the header is believed before it is checked. */
 #include "safetensors.h"
 
+#include "recognise.h"
+
 #include <jansson.h>
 
 #include <errno.h>
@@ -74,6 +76,10 @@ static sl_status map_file(sl_safetensors *file, sl_error *err) {
 static sl_status parse_header(sl_safetensors *file, sl_error *err) {
   uint64_t n = 0;
   for (int i = 0; i < PREFIX; i++) n |= (uint64_t)file->map[i] << (8 * i);
+  const char *kind = n > HEADER_MAX || file->map[PREFIX] != '{'
+                         ? sl_recognise(file->map, file->size)
+                         : NULL; /* a header's length may happen to look like one */
+  if (kind) return sl_fail(err, SL_ERR_INPUT, "%s: byte 0: %s", file->path, kind);
   if (n < 2 || n > HEADER_MAX)
     return sl_fail(err, SL_ERR_INPUT, "%s: byte 0: header length %ju, expected 2 to %ju",
                    file->path, (uintmax_t)n, (uintmax_t)HEADER_MAX);

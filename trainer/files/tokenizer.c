@@ -35,6 +35,10 @@ size_t sl_tokenizer_vocab(const sl_tokenizer *tokenizer) {
   return tokenizer->count + SL_TOKEN_FIRST_CHARACTER;
 }
 
+int sl_tokenizer_same(const sl_tokenizer *a, const sl_tokenizer *b) {
+  return strcmp(a->alphabet, b->alphabet) == 0;
+}
+
 static int by_code(const void *left, const void *right) {
   const uint32_t a = ((const entry *)left)->code, b = ((const entry *)right)->code;
   return a < b ? -1 : a > b;
@@ -109,32 +113,36 @@ sl_status sl_tokenizer_encode(const sl_tokenizer *t, const char *where, const ch
   return SL_OK;
 }
 
-sl_status sl_tokenizer_decode_into(const sl_tokenizer *t, const uint32_t *ids, size_t n, char *out,
-                                   sl_error *err) {
-  size_t size = 0;
+static int is_character(const sl_tokenizer *t, uint32_t id) {
+  return id >= SL_TOKEN_FIRST_CHARACTER && id < sl_tokenizer_vocab(t);
+}
+
+int sl_tokenizer_is_text(const sl_tokenizer *t, const uint32_t *ids, size_t n) {
+  for (size_t i = 0; i < n && ids[i] != SL_TOKEN_EOS; i++)
+    if (!is_character(t, ids[i])) return 0;
+  return 1;
+}
+
+void sl_tokenizer_decode_into(const sl_tokenizer *t, const uint32_t *ids, size_t n, char *out) {
   for (size_t i = 0; i < n && ids[i] != SL_TOKEN_EOS; i++) {
-    if (ids[i] == SL_TOKEN_PAD) continue;
-    if (ids[i] >= sl_tokenizer_vocab(t))
-      return sl_fail(err, SL_ERR_INPUT, "token[%zu] = %u is outside the vocabulary of %zu", i,
-                     ids[i], sl_tokenizer_vocab(t));
+    if (!is_character(t, ids[i])) {
+      out += snprintf(out, SL_TEXT_BYTES(1), "<%u>", ids[i]);
+      continue;
+    }
     const size_t c = ids[i] - SL_TOKEN_FIRST_CHARACTER, bytes = t->start[c + 1] - t->start[c];
-    memcpy(out + size, t->alphabet + t->start[c], bytes);
-    size += bytes;
+    memcpy(out, t->alphabet + t->start[c], bytes);
+    out += bytes;
   }
-  out[size] = 0;
-  return SL_OK;
+  *out = 0;
 }
 
 sl_status sl_tokenizer_decode(const sl_tokenizer *t, const uint32_t *ids, size_t n, char **out,
                               sl_error *err) {
-  char *text = n <= (SIZE_MAX - 1) / 4 ? malloc(SL_TEXT_BYTES(n)) : NULL;
+  char *text = n <= (SIZE_MAX - 1) / SL_TEXT_BYTES(1) ? malloc(SL_TEXT_BYTES(n)) : NULL;
   if (!text) return sl_fail(err, SL_ERR_MEMORY, "no memory for the text of %zu tokens", n);
-  const sl_status status = sl_tokenizer_decode_into(t, ids, n, text, err);
-  if (status)
-    free(text);
-  else
-    *out = text;
-  return status;
+  sl_tokenizer_decode_into(t, ids, n, text);
+  *out = text;
+  return SL_OK;
 }
 
 static sl_status from_document(sl_tokenizer **out, const sl_json *doc, sl_error *err) {

@@ -3,20 +3,13 @@
 
 #include <string.h>
 
-/* The reward of sequence q of a rollout. */
-static sl_status score(const sl_run_state *run, const sl_rollout *r, size_t q, const char *answer,
-                       double *out, sl_error *err) {
+/* The reward of sequence q of a rollout: 0 if a token of the completion is no character, such as
+ * padding or one that only the model's vocabulary has (spec F3.6). */
+static double score(const sl_run_state *run, const sl_rollout *r, size_t q, const char *answer) {
   const size_t first = r->seq[q] + r->prompt_length[q], n = r->seq[q + 1] - first;
-  for (size_t i = first; i < first + n; i++)
-    if (r->ids[i] >= sl_tokenizer_vocab(run->tokenizer)) {
-      *out = 0.0; /* a model's vocabulary may be larger than its tokenizer's (spec F3.6) */
-      return SL_OK;
-    }
-  const sl_status status =
-      sl_tokenizer_decode_into(run->tokenizer, r->ids + first, n, run->text, err);
-  if (status) return status;
-  *out = sl_reward(run->task.reward, run->text, r->ended[q], answer);
-  return SL_OK;
+  if (!sl_tokenizer_is_text(run->tokenizer, r->ids + first, n)) return 0.0;
+  sl_tokenizer_decode_into(run->tokenizer, r->ids + first, n, run->text);
+  return sl_reward(run->task.reward, run->text, r->ended[q], answer);
 }
 
 static void report_categories(const sl_run_state *run, size_t n, sl_category_visitor visit,
@@ -43,8 +36,7 @@ static sl_status evaluate_piece(sl_run_state *run, size_t first, size_t n, sl_er
     status = sl_generate(run->generator, &run->prompts, 1, (size_t)run->config.rl.max_new_tokens,
                          &greedy, &r, err);
   for (size_t i = 0; !status && i < n; i++)
-    status =
-        score(run, &r, i, run->task.held_out.items[first + i].answer, &run->solved[first + i], err);
+    run->solved[first + i] = score(run, &r, i, run->task.held_out.items[first + i].answer);
   return status;
 }
 
@@ -63,12 +55,8 @@ sl_status sl_evaluate(sl_run_state *run, size_t limit, double *success,
   return SL_OK;
 }
 
-sl_status sl_rewards(sl_run_state *run, const sl_rollout *r, sl_error *err) {
+void sl_rewards(sl_run_state *run, const sl_rollout *r) {
   const size_t group = (size_t)run->config.rl.group;
-  for (size_t q = 0; q < r->n; q++) {
-    const sl_status status = score(run, r, q, run->task.train.items[run->chosen[q / group]].answer,
-                                   &run->reward[q], err);
-    if (status) return status;
-  }
-  return SL_OK;
+  for (size_t q = 0; q < r->n; q++)
+    run->reward[q] = score(run, r, q, run->task.train.items[run->chosen[q / group]].answer);
 }

@@ -172,7 +172,7 @@ sl_status sl_policy_step(sl_run_state *run, sl_step_report *report, sl_step_dige
   sl_rollout r;
   size_t flat;
   sl_status status = roll_out(run, &r, err);
-  if (!status) status = sl_rewards(run, &r, err);
+  if (!status) sl_rewards(run, &r);
   if (status) return status;
   if (c->rl.shuffle_rewards) shuffle_rewards(run, r.n);
   describe_rollout(run, &r, report);

@@ -1,6 +1,7 @@
 /* A run's parts, made in order: what can be refused is refused before memory is taken. */
 #include "run_state.h"
 
+#include "trainer/files/companions.h"
 #include "trainer/model/block.h"
 
 #include <math.h>
@@ -66,7 +67,8 @@ static sl_status describe_folder(sl_run_state *run, sl_extent extent, sl_error *
   if (status) return status;
   if (run->tokenizer)
     return sl_task_check(&run->task, run->tokenizer, extent == SL_EXTENT_EVALUATION, err);
-  status = sl_tokenizer_create(&run->tokenizer, run->task.alphabet, err);
+  status = sl_refuse_foreign_tokenizer(c->model.folder, err);
+  if (!status) status = sl_tokenizer_create(&run->tokenizer, run->task.alphabet, err);
   if (!status && sl_tokenizer_vocab(run->tokenizer) > run->policy.layout->shape.vocab)
     status = sl_config_fail(c, SL_KEY_model_folder, err,
                             "a vocabulary of %zu, but the task's alphabet needs %zu",
@@ -89,8 +91,14 @@ static sl_status describe_reference(sl_run_state *run, sl_error *err) {
   if (!(c->rl.beta > 0)) return SL_OK;
   if (!*c->rl.reference)
     return sl_model_layout_create(&run->reference.layout, &run->policy.layout->shape, err);
-  const sl_status status =
-      sl_model_folder_describe(&run->reference.layout, NULL, c->rl.reference, err);
+  sl_tokenizer *tokenizer = NULL;
+  sl_status status =
+      sl_model_folder_describe(&run->reference.layout, &tokenizer, c->rl.reference, err);
+  if (!status && !tokenizer) status = sl_refuse_foreign_tokenizer(c->rl.reference, err);
+  if (!status && tokenizer && !sl_tokenizer_same(tokenizer, run->tokenizer))
+    status = sl_config_fail(c, SL_KEY_rl_reference, err,
+                            "its tokenizer has another alphabet than the policy's");
+  sl_tokenizer_destroy(tokenizer);
   if (status) return status;
   const sl_model_shape *own = &run->policy.layout->shape, *its = &run->reference.layout->shape;
   if (its->vocab != own->vocab)

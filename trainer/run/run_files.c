@@ -1,6 +1,7 @@
 /* A run's folder and its logs: one JSON object a line, flushed line by line (spec F4.3, F4.4). */
 #include "run_files.h"
 
+#include "trainer/files/companions.h"
 #include "trainer/files/file.h"
 #include "run_lock.h"
 
@@ -89,6 +90,17 @@ sl_status sl_run_open(sl_run_files *out, const char *path, sl_error *err) {
   return status;
 }
 
+/* The files beside the model that the run starts from go out with the one that it makes, wherever
+ * the first one is by then. */
+static sl_status keep_companions(const char *run, const char *model, sl_error *err) {
+  if (!*model) return SL_OK;
+  char *path = sl_path_join(run, SL_RUN_COMPANIONS);
+  const sl_status status = path ? sl_companions_write(path, model, err)
+                                : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  free(path);
+  return status;
+}
+
 sl_status sl_run_create(sl_run_files *out, const char *path, const sl_config *config,
                         sl_error *err) {
   sl_run_files files;
@@ -98,7 +110,8 @@ sl_status sl_run_create(sl_run_files *out, const char *path, const sl_config *co
   free(checkpoints);
   if (!status) status = sl_run_open(&files, path, err);
   if (status) return status;
-  status = write_config(path, config, err);
+  status = keep_companions(path, config->model.folder, err);
+  if (!status) status = write_config(path, config, err);
   if (!status) status = sl_run_clean(path, err);
   if (!status) status = open_logs(&files, "w", err);
   if (status)

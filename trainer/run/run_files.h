@@ -12,6 +12,7 @@
 #define SL_RUN_LEDGER "ledger.jsonl"
 #define SL_RUN_MODEL "model"
 #define SL_RUN_REFERENCE "reference"
+#define SL_RUN_COMPANIONS "companions" /* of the model that the run began with (spec F1.6) */
 #define SL_RUN_CHECKPOINTS "checkpoints"
 #define SL_LEDGER_VERSION 2
 

@@ -55,5 +55,6 @@ sl_status sl_run_clean(const char *run, sl_error *err) {
   sl_status status = clean(run, SL_RUN_CHECKPOINTS, NULL, err);
   if (!status) status = clean(run, ".", SL_RUN_MODEL, err);
   if (!status) status = clean(run, ".", SL_RUN_REFERENCE, err);
+  if (!status) status = clean(run, ".", SL_RUN_COMPANIONS, err);
   return status ? status : clean(run, ".", SL_RUN_CONFIG, err);
 }

@@ -142,10 +142,14 @@ static sl_status optimise(walk *w, sl_error *err) {
 static sl_status finish(walk *w, sl_error *err) {
   sl_run_state *run = w->t;
   run->phase = SL_PHASE_DONE;
-  char *path = sl_path_join(w->run->path, SL_RUN_MODEL);
-  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  const sl_status status = sl_model_folder_write(&run->policy, run->tokenizer, path, err);
+  char *path = sl_path_join(w->run->path, SL_RUN_MODEL),
+       *companions = sl_path_join(w->run->path, SL_RUN_COMPANIONS);
+  const sl_status status =
+      path && companions
+          ? sl_model_folder_publish(&run->policy, run->tokenizer, companions, path, err)
+          : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   free(path);
+  free(companions);
   return status;
 }
 

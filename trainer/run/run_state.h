@@ -114,7 +114,7 @@ typedef struct {
 size_t sl_run_state_digest_arenas(const sl_run_state *trainer);
 
 /* Rewards of a rollout over the problems `chosen`, into trainer->reward. */
-sl_status sl_rewards(sl_run_state *run, const sl_rollout *rollout, sl_error *err);
+void sl_rewards(sl_run_state *run, const sl_rollout *rollout);
 
 /* Norm, clipping and AdamW with the gradient at hand; adds to the report and to the digests. */
 sl_status sl_run_state_update(sl_run_state *run, float lr, sl_step_report *report,

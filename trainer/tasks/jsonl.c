@@ -6,6 +6,7 @@
 #include <sluice/random.h>
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +19,9 @@ typedef struct {
   const sl_problem_list *forbidden; /* sorted; prompts that may not occur, or NULL */
   const char *forbidden_file;
   const sl_tokenizer *tokenizer; /* of a configured alphabet, or NULL */
+  const char *prompt_key, *answer_key;
+  size_t lines, not_numbers; /* of the file at hand; answers that the numeric reward cannot read */
+  sl_error first;            /* of the latter */
 } collector;
 
 static int compare_prompt(const void *left, const void *right) {
@@ -34,35 +38,67 @@ static sl_status check_characters(const collector *c, const sl_json *line, const
   return sl_json_fail(line, key, err, "%s", inner.message);
 }
 
+/* The keys of a line, for whoever named another. */
+static void list_keys(char *out, size_t size, const json_t *object) {
+  size_t n = (size_t)snprintf(out, size, "%s", json_object_size(object) ? "" : "none");
+  const char *between = "";
+  for (void *at = json_object_iter((json_t *)(uintptr_t)object); at && n < size;
+       at = json_object_iter_next((json_t *)(uintptr_t)object, at), between = ", ")
+    n += (size_t)snprintf(out + n, size - n, "%s%.40s", between, json_object_iter_key(at));
+}
+
+/* A text that is there and not empty; option names the key's place in the configuration. */
+static sl_status text_at(const sl_json *line, const char *key, const char *option, const char **out,
+                         sl_error *err) {
+  char keys[300];
+  if (!json_object_get(line->root, key)) {
+    list_keys(keys, sizeof keys, line->root);
+    return sl_json_fail(line, key, err, "missing; expected a string; the keys are %s (%s names it)",
+                        keys, option);
+  }
+  const sl_status status = sl_json_text(line, key, out, err);
+  if (status != SL_OK || **out) return status;
+  return sl_json_fail(line, key, err, "expected a text that is not empty");
+}
+
+/* Every line is read before answers that are not one number are refused, to tell how many they
+ * are. */
+static void count_no_number(collector *c, const sl_json *line, const char *answer) {
+  if (c->not_numbers++ == 0)
+    sl_json_fail(line, c->answer_key, &c->first,
+                 "expected one number, for the numeric reward, found \"%.80s\"", answer);
+}
+
 static sl_status collect(const sl_json *line, void *user, sl_error *err) {
-  static const char *const allowed[] = {"prompt", "answer", NULL};
-  const collector *c = user;
+  collector *c = user;
   const char *prompt, *answer;
-  sl_status status = sl_json_only(line, allowed, err);
-  if (status == SL_OK) status = sl_json_text(line, "prompt", &prompt, err);
-  if (status == SL_OK) status = sl_json_text(line, "answer", &answer, err);
+  c->lines++;
+  sl_status status = text_at(line, c->prompt_key, "task.prompt_key", &prompt, err);
+  if (status == SL_OK) status = text_at(line, c->answer_key, "task.answer_key", &answer, err);
   if (status != SL_OK) return status;
-  if (!*prompt) return sl_json_fail(line, "prompt", err, "expected a text that is not empty");
-  if (!*answer) return sl_json_fail(line, "answer", err, "expected a text that is not empty");
-  if (c->reward == SL_REWARD_NUMERIC && !sl_reward_has_number(answer))
-    return sl_json_fail(line, "answer", err,
-                        "expected a text with a number, for the numeric reward");
-  status = check_characters(c, line, "prompt", prompt, err);
-  if (status == SL_OK) status = check_characters(c, line, "answer", answer, err);
+  if (c->reward == SL_REWARD_NUMERIC && !sl_reward_is_number(answer))
+    count_no_number(c, line, answer);
+  status = check_characters(c, line, c->prompt_key, prompt, err);
+  if (status == SL_OK) status = check_characters(c, line, c->answer_key, answer, err);
   if (status != SL_OK) return status;
   const sl_problem key = {prompt, answer, ""};
   if (c->forbidden && c->forbidden->n &&
       bsearch(&key, c->forbidden->items, c->forbidden->n, sizeof key, compare_prompt))
-    return sl_json_fail(line, "prompt", err, "is held out: it also occurs in %s",
+    return sl_json_fail(line, c->prompt_key, err, "is held out: it also occurs in %s",
                         c->forbidden_file);
   return sl_problem_copy(c->list, c->pool, prompt, answer, "", err);
 }
 
 static sl_status read_file(collector *c, const char *path, sl_error *err) {
+  c->lines = c->not_numbers = 0;
   const sl_status status = sl_json_lines(path, collect, c, err);
+  if (status == SL_OK && c->not_numbers)
+    return sl_fail(err, SL_ERR_INPUT, "%.700s; %zu of %zu answers cannot be read", c->first.message,
+                   c->not_numbers, c->lines);
   if (status == SL_OK && c->list->n == 0)
     return sl_fail(err, SL_ERR_INPUT,
-                   "%s: no problems; expected lines of {\"prompt\": ..., \"answer\": ...}", path);
+                   "%s: no problems; expected lines of {\"%s\": ..., \"%s\": ...}", path,
+                   c->prompt_key, c->answer_key);
   return status;
 }
 
@@ -78,11 +114,44 @@ static int compare_occurrence(const void *left, const void *right) {
   return prompts ? prompts : a->place < b->place ? -1 : a->place > b->place;
 }
 
+/* The problems of a list, which is in the order of its file, by prompt; freed by the caller. */
+static occurrence *sort_prompts(const sl_problem_list *all) {
+  occurrence *sorted = malloc(all->n * sizeof *sorted);
+  if (!sorted) return NULL;
+  for (size_t i = 0; i < all->n; i++) sorted[i] = (occurrence){all->items[i].prompt, i};
+  qsort(sorted, all->n, sizeof *sorted, compare_occurrence);
+  return sorted;
+}
+
+static int same_prompt(const occurrence *a, const occurrence *b) {
+  return strcmp(a->prompt, b->prompt) == 0;
+}
+
+/* Adds the prompts of a file whose answers contradict each other: a line is one problem. */
+static sl_status find_contradictions(sl_contradictions *out, const sl_problem_list *all,
+                                     const collector *c, const char *path, sl_error *err) {
+  occurrence *sorted = sort_prompts(all);
+  if (!sorted) return sl_fail(err, SL_ERR_MEMORY, "no memory to compare %zu problems", all->n);
+  for (size_t first = 0, end; first < all->n; first = end) {
+    const size_t place = sorted[first].place;
+    size_t other = 0; /* the first problem of this prompt that contradicts the first of all */
+    for (end = first + 1; end < all->n && same_prompt(&sorted[end], &sorted[first]); end++)
+      if (!other && sl_reward_contradicts(c->reward, all->items[place].answer,
+                                          all->items[sorted[end].place].answer))
+        other = sorted[end].place;
+    if (!other) continue;
+    if (out->prompts++ == 0 || (out->file == path && place + 1 < out->line))
+      out->file = path, out->line = place + 1, out->other_line = other + 1;
+  }
+  free(sorted);
+  return SL_OK;
+}
+
 /* Numbers the distinct prompts by first occurrence: group[place] for each problem of all; *groups
  * is their number. */
 static sl_status number_prompts(size_t *group, size_t *groups, const sl_problem_list *all,
                                 sl_error *err) {
-  occurrence *sorted = malloc(all->n * sizeof *sorted);
+  occurrence *sorted = sort_prompts(all);
   size_t *first =
       malloc(all->n * sizeof *first); /* place of the first problem with the prompt of this one */
   if (!sorted || !first) {
@@ -90,10 +159,8 @@ static sl_status number_prompts(size_t *group, size_t *groups, const sl_problem_
     free(first);
     return sl_fail(err, SL_ERR_MEMORY, "no memory to split %zu problems", all->n);
   }
-  for (size_t i = 0; i < all->n; i++) sorted[i] = (occurrence){all->items[i].prompt, i};
-  qsort(sorted, all->n, sizeof *sorted, compare_occurrence);
   for (size_t i = 0; i < all->n; i++) {
-    const int repeated = i > 0 && strcmp(sorted[i].prompt, sorted[i - 1].prompt) == 0;
+    const int repeated = i > 0 && same_prompt(&sorted[i], &sorted[i - 1]);
     first[sorted[i].place] = repeated ? first[sorted[i - 1].place] : sorted[i].place;
   }
   *groups = 0;
@@ -155,11 +222,15 @@ static sl_status read_two_files(sl_task_lists *out, collector *c, const sl_task_
   sl_problem_list sorted = {NULL, 0, 0};
   c->list = &out->held_out;
   sl_status status = read_file(c, options->test, err);
+  if (status == SL_OK)
+    status = find_contradictions(&out->contradictions, &out->held_out, c, options->test, err);
   if (status == SL_OK) status = copy_sorted(&sorted, &out->held_out, err);
   c->list = &out->train;
   c->forbidden = &sorted;
   c->forbidden_file = options->test;
   if (status == SL_OK) status = read_file(c, options->train, err);
+  if (status == SL_OK)
+    status = find_contradictions(&out->contradictions, &out->train, c, options->train, err);
   c->forbidden = NULL;
   free(sorted.items);
   return status;
@@ -170,9 +241,15 @@ static sl_status read_one_file(sl_task_lists *out, collector *c, const sl_task_o
   sl_problem_list all = {NULL, 0, 0};
   c->list = &all;
   sl_status status = read_file(c, options->train, err);
+  if (status == SL_OK)
+    status = find_contradictions(&out->contradictions, &all, c, options->train, err);
   if (status == SL_OK) status = split(out, &all, options, err);
   free(all.items);
   return status;
+}
+
+static const char *key_or(const char *given, const char *otherwise) {
+  return given && *given ? given : otherwise;
 }
 
 sl_status sl_task_jsonl(sl_task_lists *out, sl_text_pool *pool, const sl_task_options *options,
@@ -184,7 +261,11 @@ sl_status sl_task_jsonl(sl_task_lists *out, sl_text_pool *pool, const sl_task_op
                          ? sl_tokenizer_create(&tokenizer, options->characters, err)
                          : SL_OK;
   if (status != SL_OK) return status;
-  collector c = {.pool = pool, .reward = options->reward, .tokenizer = tokenizer};
+  collector c = {.pool = pool,
+                 .reward = options->reward,
+                 .tokenizer = tokenizer,
+                 .prompt_key = key_or(options->prompt_key, "prompt"),
+                 .answer_key = key_or(options->answer_key, "answer")};
   status = options->test && *options->test ? read_two_files(out, &c, options, err)
                                            : read_one_file(out, &c, options, err);
   sl_tokenizer_destroy(tokenizer);

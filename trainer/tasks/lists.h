@@ -40,6 +40,7 @@ sl_status sl_problem_shuffle(sl_problem_list *list, uint64_t seed, uint32_t sequ
  * which means train. */
 typedef struct {
   sl_problem_list warm, train, held_out;
+  sl_contradictions contradictions;
 } sl_task_lists;
 sl_status sl_task_arithmetic(sl_task_lists *out, sl_text_pool *pool, const sl_task_options *options,
                              sl_error *err);
@@ -48,7 +49,9 @@ sl_status sl_task_gsm8k_calc(sl_task_lists *out, sl_text_pool *pool, const sl_ta
 sl_status sl_task_jsonl(sl_task_lists *out, sl_text_pool *pool, const sl_task_options *options,
                         sl_error *err);
 
-/* Does the text hold a number (spec F3.6)? */
-int sl_reward_has_number(const char *text);
+/* Is there one number in the text, and no other (spec F3.6)? */
+int sl_reward_is_number(const char *text);
+/* Can no completion satisfy both answers? */
+int sl_reward_contradicts(sl_reward_kind kind, const char *left, const char *right);
 
 #endif

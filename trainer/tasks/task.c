@@ -134,7 +134,7 @@ size_t sl_task_answers_beyond(const sl_problems *problems, size_t tokens) {
 }
 
 sl_status sl_task_load(sl_task *out, const sl_task_options *options, sl_error *err) {
-  sl_task_lists lists = {{NULL, 0, 0}, {NULL, 0, 0}, {NULL, 0, 0}};
+  sl_task_lists lists = {.warm = {NULL, 0, 0}};
   sl_task task = {.reward = options->kind == SL_TASK_JSONL ? options->reward : SL_REWARD_EXACT,
                   .pool = sl_text_pool_create()};
   sl_status status = task.pool ? fill_lists(&lists, task.pool, options, err)
@@ -143,6 +143,7 @@ sl_status sl_task_load(sl_task *out, const sl_task_options *options, sl_error *e
   task.warm = (sl_problems){lists.warm.items, lists.warm.n};
   task.train = (sl_problems){lists.train.items, lists.train.n};
   task.held_out = (sl_problems){lists.held_out.items, lists.held_out.n};
+  task.contradictions = lists.contradictions;
   if (status == SL_OK) status = choose_alphabet(&task, options, err);
   if (status == SL_OK) status = measure(&task, err);
   if (status != SL_OK) {

@@ -22,6 +22,13 @@ typedef struct {
 typedef enum { SL_TASK_ARITHMETIC, SL_TASK_GSM8K_CALC, SL_TASK_JSONL } sl_task_kind;
 typedef enum { SL_REWARD_EXACT, SL_REWARD_NUMERIC } sl_reward_kind;
 
+/* Prompts of a file whose answers no completion satisfies all; prompts is their number. */
+typedef struct {
+  size_t prompts;
+  const char *file; /* of the first of them, which stands on these lines */
+  size_t line, other_line;
+} sl_contradictions;
+
 /* What a configuration says of the task. NULL or "" for files that are not given. */
 typedef struct {
   sl_task_kind kind;
@@ -31,8 +38,9 @@ typedef struct {
   const char *train, *test; /* gsm8k-calc: GSM8K's files; jsonl: problems, and held-out problems */
   double held_out_fraction; /* jsonl without test: share of problems that is held out */
   sl_reward_kind reward;    /* jsonl; the others are exact */
-  const char *characters;   /* alphabet; "" or NULL: the task's own (jsonl: the characters that its
-                               files hold) */
+  const char *prompt_key, *answer_key; /* jsonl: NULL or "": prompt, answer */
+  const char *characters; /* alphabet; "" or NULL: the task's own (jsonl: the characters that its
+                             files hold) */
 } sl_task_options;
 
 /* A loaded task owns its strings. warm is what SFT draws from, train what RL draws prompts from;
@@ -42,7 +50,8 @@ typedef struct {
   sl_reward_kind reward;
   char *alphabet;                /* for sl_tokenizer_create */
   size_t prompt_max, answer_max; /* longest, in characters */
-  struct sl_text_pool *pool;     /* owner of the strings */
+  sl_contradictions contradictions;
+  struct sl_text_pool *pool; /* owner of the strings */
 } sl_task;
 
 /* Generates or reads the problems. SL_ERR_INPUT with file:line:column, SL_ERR_IO, SL_ERR_USAGE for

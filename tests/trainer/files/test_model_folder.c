@@ -186,6 +186,10 @@ static void edit_config(const char *from, const char *to) {
   scratch_text("model/config.json", out);
 }
 
+/* A case of refuses_bad_configurations: an object with these entries, beside rope_theta 10000. */
+#define ROPE(key, entries, part) \
+  { "\"rope_theta\": 1", "\"" key "\": {" entries "}, \"rope_theta\": 1", part }
+
 Test(model_folder, refuses_bad_configurations_with_their_place) {
   static const struct {
     const char *from, *to, *part;
@@ -193,7 +197,7 @@ Test(model_folder, refuses_bad_configurations_with_their_place) {
       {"\"hidden_size\": 6,", "\"hidden_size\": 6,,",
        "model/config.json:4:20: string or '}' expected"},
       {"\"hidden_size\": 6", "\"hidden_size\": \"6\"",
-       "model/config.json:4:3: hidden_size: expected an integer, found a string"},
+       "model/config.json:4:3: hidden_size: expected an integer, found a string (\"6\")"},
       {"\"hidden_size\": 6",
        "\"x\": {\"hidden_size\": 1}, \"y\": \"\\\"hidden_size\", \"hidden_size\": []",
        "model/config.json:4:50: hidden_size: expected an integer, found an array"},
@@ -204,16 +208,47 @@ Test(model_folder, refuses_bad_configurations_with_their_place) {
       {"\"hidden_size\": 6", "\"hidden_size\": 6, \"hidden_size\": 6",
        "model/config.json:4:33: duplicate object key"},
       {"Qwen2ForCausalLM", "LlamaForCausalLM",
-       "model/config.json:2:3: architectures: expected [\"Qwen2ForCausalLM\"]"},
-      {"\"silu\"", "\"gelu\"", "hidden_act: expected \"silu\", found \"gelu\""},
+       "model/config.json:2:3: architectures: expected [\"Qwen2ForCausalLM\"], found an array "
+       "([\"LlamaForCausalLM\"])"},
+      {"\"silu\"", "\"gelu\"", "hidden_act: expected \"silu\", found a string (\"gelu\")"},
       {"\"use_sliding_window\": false", "\"use_sliding_window\": true",
        "model/config.json:16:3: use_sliding_window: sliding-window attention is not supported"},
       {"\"attention_dropout\": 0.0", "\"attention_dropout\": 0.5",
        "attention_dropout: expected 0, found 0.5"},
-      {"\"rope_theta\": 1", "\"rope_scaling\": {\"type\": \"yarn\"}, \"rope_theta\": 1",
-       "rope_scaling: scaled RoPE is not supported"},
-      {"\"rope_theta\": 1", "\"rope_parameters\": {\"rope_type\": \"yarn\"}, \"rope_theta\": 1",
-       "rope_parameters: rope_type: expected \"default\""},
+      ROPE("rope_scaling", "\"type\": \"yarn\"",
+           "rope_scaling: type: expected \"default\", found a string (\"yarn\"); scaled RoPE"),
+      ROPE("rope_parameters", "\"rope_type\": \"yarn\"",
+           "rope_parameters: rope_type: expected \"default\", found a string (\"yarn\"); scaled "
+           "RoPE"),
+      ROPE("rope_parameters", "\"type\": \"linear\", \"factor\": 8.0",
+           "rope_parameters: type: expected \"default\", found a string (\"linear\")"),
+      ROPE("rope_parameters", "\"rope_type\": \"default\", \"factor\": 8.0",
+           "rope_parameters: factor: expected 1, found a real number (8.0)"),
+      ROPE("rope_parameters", "\"rope_type\": \"default\", \"partial_rotary_factor\": 0.5",
+           "partial_rotary_factor: expected 1, found a real number (0.5)"),
+      ROPE("rope_parameters", "\"full_attention\": {\"rope_type\": \"default\"}",
+           "rope_parameters: full_attention: expected rope_type, type or rope_theta alone"),
+      ROPE("rope_parameters", "\"rope_theta\": 5",
+           "rope_parameters: rope_theta is 5, but another place has 10000"),
+      {"\"rope_theta\": 1", "\"rope_parameters\": 3, \"rope_theta\": 1",
+       "rope_parameters: expected an object, found an integer (3)"},
+      {"\"rope_theta\": 1", "\"partial_rotary_factor\": 0.5, \"rope_theta\": 1",
+       "partial_rotary_factor: expected 1, found 0.5"},
+      {"\"rope_theta\": 1", "\"quantization_config\": {\"bits\": 4}, \"rope_theta\": 1",
+       "quantization_config: quantised weights are not supported"},
+      {"\"rope_theta\": 1", "\"layer_types\": \"full_attention\", \"rope_theta\": 1",
+       "layer_types: expected an array of one \"full_attention\" a layer (num_hidden_layers), "
+       "found "
+       "a string (\"full_attention\")"},
+      {"\"rope_theta\": 1", "\"layer_types\": [\"full_attention\"], \"rope_theta\": 1",
+       "layer_types: expected an array of one \"full_attention\" a layer"},
+      {"\"rope_theta\": 1",
+       "\"layer_types\": [\"full_attention\", \"sliding_attention\"], \"rope_theta\": 1",
+       "layer_types: entry 1: expected \"full_attention\", found a string (\"sliding_attention\")"},
+      {"\"architectures\": [\"Qwen2ForCausalLM\"],\n  \"model_type\": \"qwen2\"", "\"x\": 1",
+       "architectures: expected [\"Qwen2ForCausalLM\"]"},
+      {"\"architectures\": [\"Qwen2ForCausalLM\"],\n  \"model_type\": \"qwen2\"",
+       "\"model_type\": \"llama\"", "model_type: expected \"qwen2\", found a string (\"llama\")"},
       {"\"rope_theta\": 1", "\"rope_theta\": -1", "rope_theta: expected a positive number"},
       {"\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": 1e-60",
        "rms_norm_eps: expected a positive number, found 0"},
@@ -224,7 +259,8 @@ Test(model_folder, refuses_bad_configurations_with_their_place) {
        "max_position_embeddings: expected an integer from 1 to 131072, found 200000"},
       {"\"head_dim\": 2,", "", "hidden_size: 6 is no multiple of num_attention_heads (4)"},
       {"\"intermediate_size\": 5", "\"intermediate_size\": 6",
-       "tensor model.layers.0.mlp.gate_proj.weight: config.json needs the shape [6, 6]"},
+       "tensor model.layers.0.mlp.gate_proj.weight: config.json needs the shape [6, 6], found "
+       "[5, 6]"},
       {"\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3",
        "tensor model.layers.2.input_layernorm.weight is missing"},
       {"\"vocab_size\": 7", "\"vocab_size\": 2147483647",
@@ -244,15 +280,42 @@ Test(model_folder, refuses_bad_configurations_with_their_place) {
   }
 }
 
-Test(model_folder, reads_the_rope_parameters_of_transformers_5) {
+/* The ways in which transformers has written plain RoPE, and the bases that they mean. */
+Test(model_folder, reads_every_way_to_write_plain_rope) {
+  static const struct {
+    const char *text;
+    double theta;
+  } cases[] = {
+      {"\"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 500000.0}, "
+       "\"rope_scaling\": null",
+       500000},
+      {"\"rope_parameters\": {\"type\": \"default\", \"rope_theta\": 500000}", 500000},
+      {"\"rope_parameters\": {\"rope_type\": \"default\"}, \"rope_theta\": 300.0", 300},
+      {"\"rope_parameters\": {\"rope_type\": \"default\", \"factor\": 1.0}", 10000},
+      {"\"rope_scaling\": {\"type\": \"default\", \"factor\": null}, \"rope_theta\": 300.0", 300},
+      {"\"rope_theta\": null", 10000},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const char *path = write_model(1);
+    edit_config("\"rope_theta\": 10000.0", cases[i].text);
+    sl_model_shape shape;
+    sl_error err;
+    cr_assert_eq(sl_model_config_read(&shape, path, &err), SL_OK, "%s", err.message);
+    cr_assert_eq(shape.rope_theta, cases[i].theta, "%s", cases[i].text);
+  }
+}
+
+/* Keys that transformers leaves out where they have its defaults. */
+Test(model_folder, absent_keys_take_the_defaults_of_transformers) {
   const char *path = write_model(1);
-  edit_config("\"rope_theta\": 10000.0",
-              "\"rope_parameters\": {\"rope_type\": \"default\", \"rope_theta\": 500000.0}, "
-              "\"rope_scaling\": null");
+  edit_config("  \"rope_theta\": 10000.0,\n", "");
+  edit_config("  \"rms_norm_eps\": 1e-06,\n", "");
+  edit_config("  \"architectures\": [\"Qwen2ForCausalLM\"],\n", "");
   sl_model_shape shape;
   sl_error err;
   cr_assert_eq(sl_model_config_read(&shape, path, &err), SL_OK, "%s", err.message);
-  cr_assert_eq(shape.rope_theta, 500000);
+  cr_assert_eq(shape.rope_theta, 10000);
+  cr_assert_eq(shape.rms_eps, 1e-6f);
 }
 
 Test(model_folder, names_what_is_absent) {
@@ -264,9 +327,89 @@ Test(model_folder, names_what_is_absent) {
   remove(scratch_path("model/model.safetensors"));
   expect_error(sl_model_folder_read(&p, NULL, path, &err), SL_ERR_IO, &err,
                "model/model.safetensors: cannot open: No such file");
-  scratch_text("model/model.safetensors.index.json", "{}");
-  expect_error(sl_model_folder_read(&p, NULL, path, &err), SL_ERR_INPUT, &err,
-               "sharded weights are not supported");
+}
+
+/* A folder with something else in the place of weights or of a configuration says so. */
+Test(model_folder, says_what_stands_in_the_place_of_a_model) {
+  static const struct {
+    const char *name, *removed, *part;
+  } cases[] = {
+      {"model.safetensors.index.json", "model.safetensors",
+       "model: no model.safetensors, but weights in shards; save the model as one file"},
+      {"pytorch_model.bin", "model.safetensors", "no model.safetensors, but PyTorch's own format"},
+      {"adapter_model.safetensors", "model.safetensors",
+       "no model.safetensors, but an adapter alone; merge it into its base model"},
+      {"adapter_config.json", "config.json", "model: no config.json, but an adapter alone"},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char path[200];
+    sl_parameters p;
+    sl_error err;
+    const char *folder = write_model(1);
+    snprintf(path, sizeof path, "%s/%s", folder, cases[i].removed);
+    remove(path);
+    snprintf(path, sizeof path, "model/%s", cases[i].name);
+    scratch_text(path, "{}");
+    expect_error(sl_model_folder_read(&p, NULL, folder, &err), SL_ERR_INPUT, &err, cases[i].part);
+    remove(scratch_path(path));
+  }
+}
+
+/* A file of one model, some of its tensors under other names, and one more. */
+static const char *write_renamed(sl_parameters *p, const char *from, const char *to,
+                                 const char *extra) {
+  const size_t n = p->layout->n_tensors;
+  sl_tensor_view views[40];
+  const float angles[3] = {1, 0.1f, 0.01f};
+  sl_error err;
+  for (size_t i = 0; i < n; i++) {
+    const sl_tensor_info *t = &p->layout->tensors[i];
+    views[i] = (sl_tensor_view){.name = strcmp(t->name, from) == 0 ? to : t->name,
+                                .rank = t->rank,
+                                .shape = {t->shape[0], t->shape[1]},
+                                .count = t->count,
+                                .data = p->data + t->offset};
+  }
+  views[n] = (sl_tensor_view){.name = extra, .rank = 1, .shape = {3}, .count = 3, .data = angles};
+  const char *path = scratch_path("model/model.safetensors");
+  cr_assert_eq(sl_safetensors_write(path, views, extra ? n + 1 : n, &err), SL_OK, "%s",
+               err.message);
+  return path;
+}
+
+/* safetensors' own save_model keeps one of the two names of a tied tensor. */
+Test(model_folder, a_tied_model_may_keep_its_embedding_under_the_heads_name) {
+  const char *path = write_model(1);
+  sl_parameters p = make(1), after;
+  sl_error err;
+  write_renamed(&p, "model.embed_tokens.weight", "lm_head.weight", NULL);
+  cr_assert_eq(sl_model_folder_read(&after, NULL, path, &err), SL_OK, "%s", err.message);
+  expect_equal(&p, &after);
+  sl_parameters_free(&after);
+  write_model(0);
+  write_renamed(&p, "model.embed_tokens.weight", "lm_head.weight", NULL);
+  expect_error(sl_model_folder_read(&after, NULL, path, &err), SL_ERR_INPUT, &err,
+               "tensor model.embed_tokens.weight is missing");
+  sl_parameters_free(&p);
+}
+
+Test(model_folder, buffers_of_angles_are_passed_over) {
+  static const char *const names[] = {"model.layers.1.self_attn.rotary_emb.inv_freq",
+                                      "model.rotary_emb.inv_freq"};
+  sl_parameters p = make(1), after;
+  sl_error err;
+  for (size_t i = 0; i < 2; i++) {
+    const char *path = write_model(1);
+    write_renamed(&p, "", "", names[i]);
+    cr_assert_eq(sl_model_folder_read(&after, NULL, path, &err), SL_OK, "%s", err.message);
+    expect_equal(&p, &after);
+    sl_parameters_free(&after);
+  }
+  const char *path = write_model(1);
+  write_renamed(&p, "", "", "model.inv_freq");
+  expect_error(sl_model_folder_read(&after, NULL, path, &err), SL_ERR_INPUT, &err,
+               "tensor model.inv_freq is none of the 26");
+  sl_parameters_free(&p);
 }
 
 /* A tied model's file with a head: the embedding again is accepted, anything else is not. */

@@ -164,6 +164,38 @@ Test(safetensors, refuses_a_huge_header_length) {
       SL_ERR_INPUT, &err, "byte 0: header length 18446744073709551615");
 }
 
+/* What people find in the place of weights is called by its name; a header whose length happens to
+ * look like one is still read. */
+Test(safetensors, says_what_stands_in_its_place) {
+  static const struct {
+    const char *bytes;
+    size_t size;
+    const char *part;
+  } cases[] = {
+      {"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", 56,
+       "byte 0: this is a Git LFS pointer, not the file itself"},
+      {"\x1f\x8b\b\0\0\0\0\0\0\3\3\0", 12, "byte 0: the file is compressed by gzip"},
+      {"PK\3\4\0\0\b\b\0\0\0\0", 12, "byte 0: this is a zip archive, as PyTorch's"},
+      {"\x80\2\x8a\nl\xfc\x9c\x46\xf9\x20\x6a", 11, "byte 0: this is a Python pickle"},
+      {"GGUF\3\0\0\0\0\0\0\0", 12, "byte 0: this is a GGUF file"},
+      {"<!DOCTYPE html>", 15, "byte 0: this is a web page"},
+      {"\0\0\0\0\0\0\0\0\0\0\0\0", 12, "byte 0: the file starts with NUL bytes"},
+  };
+  sl_error err;
+  sl_safetensors *file;
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    expect_error(sl_safetensors_open(
+                     &file, scratch_write("bad.safetensors", cases[i].bytes, cases[i].size), &err),
+                 SL_ERR_INPUT, &err, cases[i].part);
+  char bytes[8 + 0x8b1f] = {'\x1f', '\x8b'};
+  memset(bytes + 8, ' ', sizeof bytes - 8);
+  memcpy(bytes + 8, "{}", 2);
+  cr_assert_eq(
+      sl_safetensors_open(&file, scratch_write("long.safetensors", bytes, sizeof bytes), &err),
+      SL_OK, "%s", err.message);
+  sl_safetensors_close(file);
+}
+
 Test(safetensors, refuses_what_is_no_file) {
   sl_error err;
   sl_safetensors *file;

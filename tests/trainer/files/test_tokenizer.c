@@ -35,16 +35,31 @@ Test(tokenizer, round_trip_in_the_order_of_the_alphabet) {
   sl_tokenizer_destroy(t);
 }
 
-Test(tokenizer, decoding_stops_at_the_end_token_and_skips_padding) {
-  sl_tokenizer *t = make("ab");
-  const uint32_t ids[] = {2, SL_TOKEN_PAD, 3, SL_TOKEN_EOS, 2}, bad[] = {2, 4};
-  char *text = NULL;
-  sl_error err;
-  cr_assert_eq(sl_tokenizer_decode(t, ids, 5, &text, &err), SL_OK);
-  cr_assert_str_eq(text, "ab");
-  free(text);
-  expect_error(sl_tokenizer_decode(t, bad, 2, &text, &err), SL_ERR_INPUT, &err,
-               "token[1] = 4 is outside the vocabulary of 4");
+/* Ids that are no characters show, and are no text that can be graded. */
+Test(tokenizer, decoding_stops_at_the_end_token_and_shows_what_is_no_character) {
+  sl_tokenizer *t = make("aé");
+  static const struct {
+    uint32_t ids[5];
+    const char *text;
+    int is_text;
+  } cases[] = {
+      {{2, 3, SL_TOKEN_EOS, SL_TOKEN_PAD, 9}, "aé", 1},
+      {{SL_TOKEN_EOS}, "", 1},
+      {{2, SL_TOKEN_PAD, 3, SL_TOKEN_EOS, 2}, "a<0>é", 0},
+      {{2, 3, SL_TOKEN_PAD, SL_TOKEN_EOS}, "aé<0>", 0},
+      {{SL_TOKEN_PAD, 2, 2, 2, 2}, "<0>aaaa", 0},
+      {{4, 4294967295, 4294967295, 4294967295, 4294967295},
+       "<4><4294967295><4294967295><4294967295><4294967295>",
+       0},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char *text = NULL;
+    sl_error err;
+    cr_assert_eq(sl_tokenizer_decode(t, cases[i].ids, 5, &text, &err), SL_OK);
+    cr_assert_str_eq(text, cases[i].text);
+    cr_assert_eq(sl_tokenizer_is_text(t, cases[i].ids, 5), cases[i].is_text, "%s", text);
+    free(text);
+  }
   sl_tokenizer_destroy(t);
 }
 

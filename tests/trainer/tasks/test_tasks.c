@@ -237,11 +237,18 @@ Test(tasks, jsonl_refuses_bad_files_with_their_place) {
     const char *characters;
   } cases[] = {
       {P("a", "1") "{\"prompt\": \"b\"}\n", NULL,
-       "own.jsonl:2:1: answer: missing; expected a string", SL_REWARD_EXACT, NULL},
+       "own.jsonl:2:1: answer: missing; expected a string; the keys are prompt (task.answer_key "
+       "names "
+       "it)",
+       SL_REWARD_EXACT, NULL},
       {P("a", "1") "{\"prompt\": \"b\", \"answer\": 3}\n", NULL,
        "own.jsonl:2:17: answer: expected a string, found an integer", SL_REWARD_EXACT, NULL},
-      {P("a", "1") "{\"prompt\": \"b\", \"answer\": \"1\", \"x\": 1}\n", NULL,
-       "own.jsonl:2:32: x: unknown key", SL_REWARD_EXACT, NULL},
+      {P("a", "1") "{}\n", NULL, "prompt: missing; expected a string; the keys are none",
+       SL_REWARD_EXACT, NULL},
+      {P("a", "1") "{\"question\": \"b\", \"answer\": \"1\"}\n", NULL,
+       "own.jsonl:2:1: prompt: missing; expected a string; the keys are question, answer "
+       "(task.prompt_key names it)",
+       SL_REWARD_EXACT, NULL},
       {P("a", "1") "{\"prompt\": \"b\", \"prompt\": \"1\"}\n", NULL,
        "own.jsonl:2:24: duplicate object key", SL_REWARD_EXACT, NULL},
       {P("a", "1") "\n" P("b", "2"), NULL, "own.jsonl:2:1: empty line", SL_REWARD_EXACT, NULL},
@@ -250,12 +257,25 @@ Test(tasks, jsonl_refuses_bad_files_with_their_place) {
        SL_REWARD_EXACT, NULL},
       {P("a", "1") "{\"prompt\": \"\xff\", \"answer\": \"\"}\n", NULL,
        "own.jsonl:2:12: unable to decode byte 0xff", SL_REWARD_EXACT, NULL},
+      {"\x1f\x8b\b", NULL, "own.jsonl:1:1: the file is compressed by gzip", SL_REWARD_EXACT, NULL},
+      {"\xef\xbb\xbf" P("a", "1"), NULL, "own.jsonl:1:1: the file starts with a byte order mark",
+       SL_REWARD_EXACT, NULL},
       {P("a", "1") P("b\\u0000", "1"), NULL, "own.jsonl:2:", SL_REWARD_EXACT, NULL},
       {P("a", "1") P("", "1"), NULL, "own.jsonl:2:2: prompt: expected a text that is not empty",
        SL_REWARD_EXACT, NULL},
       {P("a", "1") P("b", ""), NULL, "own.jsonl:2:17: answer: expected a text that is not empty",
        SL_REWARD_EXACT, NULL},
-      {P("a", "1") P("b", "x"), NULL, "own.jsonl:2:17: answer: expected a text with a number",
+      {P("a", "1") P("b", "x"), NULL,
+       "own.jsonl:2:17: answer: expected one number, for the numeric reward, found \"x\"; 1 of 2 "
+       "answers cannot be read",
+       SL_REWARD_NUMERIC, NULL},
+      {P("a", "1") P("b", "1/2") P("c", "12 or 13") P("d", "3"), NULL,
+       "own.jsonl:2:17: answer: expected one number, for the numeric reward, found \"1/2\"; 2 of 4 "
+       "answers cannot be read",
+       SL_REWARD_NUMERIC, NULL},
+      {P("a", "1") P("b", "2"), P("c", "1 000"),
+       "held.jsonl:1:17: answer: expected one number, for the numeric reward, found \"1 000\"; 1 of "
+       "1 answers cannot be read",
        SL_REWARD_NUMERIC, NULL},
       {P("a", "1") P("b", "2"), P("b", "2"),
        "own.jsonl:2:2: prompt: is held out: it also occurs in", SL_REWARD_EXACT, NULL},
@@ -286,6 +306,69 @@ Test(tasks, jsonl_refuses_bad_files_with_their_place) {
                "held_out 511; expected an even number from 2 to 8188");
 }
 
+Test(tasks, jsonl_takes_other_keys_and_ignores_the_rest) {
+  sl_task_options o =
+      own("{\"id\": 7, \"question\": \"a?\", \"gold\": \"1\", \"prompt\": {\"x\": []}}\n"
+          "{\"question\": \"b?\", \"gold\": \"2\", \"answer\": null}\n",
+          NULL);
+  o.prompt_key = "question", o.answer_key = "gold";
+  sl_task t = load(&o);
+  cr_assert(t.train.n == 1 && t.held_out.n == 1);
+  const sl_problem *a =
+      t.train.items[0].prompt[0] == 'a' ? &t.train.items[0] : &t.held_out.items[0];
+  cr_assert_str_eq(a->prompt, "a?");
+  cr_assert_str_eq(a->answer, "1");
+  sl_task_free(&t);
+  o.answer_key = "answer";
+  sl_error err;
+  expect_error(
+      sl_task_load(&t, &o, &err), SL_ERR_INPUT, &err,
+      "own.jsonl:1:1: answer: missing; expected a string; the keys are id, question, gold, "
+      "prompt (task.answer_key names it)");
+}
+
+/* Answers to one prompt that no completion satisfies together are counted, the first with its
+ * lines; under the numeric reward those of one value agree. */
+Test(tasks, contradicting_answers_are_counted) {
+  static const struct {
+    const char *train, *test;
+    sl_reward_kind reward;
+    size_t prompts, line, other;
+  } cases[] = {
+      {P("a", "1") P("b", "2") P("c", "3") P("d", "4"), NULL, SL_REWARD_EXACT, 0, 0, 0},
+      {P("a", "1") P("b", "2") P("a", "1") P("d", "4"), NULL, SL_REWARD_EXACT, 0, 0, 0},
+      {P("c", "1") P("b", "2") P("b", "2") P("b", "3") P("c", "4") P("b", "5"), NULL,
+       SL_REWARD_EXACT, 2, 1, 5},
+      {P("a", "1") P("b", "2") P("b", "3") P("a", "1"), NULL, SL_REWARD_EXACT, 1, 2, 3},
+      {P("a", "1") P("b", "2") P("b", "2.0") P("a", "1"), NULL, SL_REWARD_EXACT, 1, 2, 3},
+      {P("a", "1") P("b", "2") P("b", "2.0") P("a", "1"), NULL, SL_REWARD_NUMERIC, 0, 0, 0},
+      {P("a", "1") P("b", "2") P("b", "2.5") P("a", "1"), NULL, SL_REWARD_NUMERIC, 1, 2, 3},
+      {P("a", "1") P("b", "2") P("b", "2.5"), P("x", "2") P("x", "3"), SL_REWARD_EXACT, 2, 1, 2},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    sl_task_options o = own(cases[i].train, cases[i].test);
+    o.reward = cases[i].reward;
+    sl_task t = load(&o);
+    const sl_contradictions *c = &t.contradictions;
+    cr_assert(c->prompts == cases[i].prompts && c->line == cases[i].line &&
+                  c->other_line == cases[i].other,
+              "case %zu: %zu prompts, lines %zu and %zu", i, c->prompts, c->line, c->other_line);
+    sl_task_free(&t);
+  }
+}
+
+/* A power cut leaves NUL bytes where lines were to be written. */
+Test(tasks, jsonl_names_nul_bytes) {
+  char text[70] = P("a", "1") P("b", "2"); /* 31 bytes a line */
+  sl_task_options o = own("", NULL);
+  o.train = scratch_write("cut.jsonl", text, sizeof text);
+  sl_task t;
+  sl_error err;
+  cr_assert_eq(sizeof text - strlen(text), 8);
+  expect_error(sl_task_load(&t, &o, &err), SL_ERR_INPUT, &err,
+               "cut.jsonl:3:1: NUL bytes (8), as a power cut leaves them, are no JSON");
+}
+
 Test(tasks, exact_reward_wants_the_whole_text_and_its_end) {
   cr_assert_eq(sl_reward(SL_REWARD_EXACT, "24", 1, "24"), 1);
   cr_assert_eq(sl_reward(SL_REWARD_EXACT, "24", 0, "24"), 0, "truncated");
@@ -309,8 +392,14 @@ Test(tasks, numeric_reward_compares_the_last_numbers) {
       {"x-24", "24", 1},
       {"--24", "-24", 1},
       {"1,234,567", "1234567", 1},
-      {"1,23", "23", 1},
-      {"1,2345", "2345", 1},
+      {"1,23", "1.23", 1}, /* a decimal comma */
+      {"1,23", "23", 0},
+      {"0,500", "0.5", 1},
+      {"1,2345", "1.2345", 1},
+      {"1234,567", "1234.567", 1},
+      {"1,2,3", "3", 1}, /* a list */
+      {"1,2,3", "2.3", 0},
+      {"$1,234.50.", "1234.5", 1},
       {"$80,000", "80000", 1},
       {".5", "0.50", 1},
       {"-0", "0", 1},
@@ -326,6 +415,54 @@ Test(tasks, numeric_reward_compares_the_last_numbers) {
       {"1", "10", 0},
       {"+7", "7", 1},
       {"1.2.3", ".3", 1},
+      {"-$5", "-5", 1},
+      {"-$5", "5", 0},
+      {"+\xe2\x82\xac"
+       "5",
+       "5", 1},
+      {"$-5", "-5", 1},
+      {"10$5", "5", 1},
+      {"\xe2\x88\x92"
+       "5",
+       "-5", 1}, /* U+2212 */
+      {"\xe2\x88\x92"
+       "5",
+       "5", 0},
+      {"8\xe2\x88\x92"
+       "5",
+       "5", 1},
+      {"- 5", "-5", 1},
+      {"= - 5", "-5", 1},
+      {"10 - 5", "5", 1},
+      {"-ab5", "5", 1},
+      {"1.5e3", "1500", 1},
+      {"1.5E+3", "1500", 1},
+      {"0.00001", "1e-05", 1},
+      {"5", "1e-05", 0},
+      {"1e\xe2\x88\x92"
+       "5",
+       "1e-5", 1},
+      {"1e0 5", "5", 1},
+      {"1e-0 7", "7", 1},
+      {"1e00000000012", "1000000000000", 1},
+      {"1e9999999999", "1e9999999999", 0}, /* out of what an exponent may be */
+      {"3em", "3", 1},
+      {"2e3x", "3", 1},
+      {"3/2", "2", 0}, /* an expression has no value */
+      {"10^5", "5", 0},
+      {"10^5", "10", 0},
+      {"10^-5", "-5", 0},
+      {"10^{5}", "5", 0},
+      {"(3+4)/2", "2", 0},
+      {"x/2", "2", 0},
+      {"48/2=24", "24", 1},
+      {"12 m^2", "12", 1}, /* a unit's exponent is no number */
+      {"12 m^{2}", "12", 1},
+      {"12", "12 m^2", 1},
+      {"and/or 5", "5", 1},
+      {"2", "1/2", 0}, /* answers that are not one number */
+      {"0", "1 000", 0},
+      {"3", "5-3", 0},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     cr_assert_eq(sl_reward(SL_REWARD_NUMERIC, cases[i].completion, 1, cases[i].answer),

@@ -1,0 +1,105 @@
+/* The files that stand beside a model's configuration and weights (spec F1.6). */
+#include "companions.h"
+
+#include "file.h"
+#include "json.h"
+#include "model_folder.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+
+#define COMPANION_BYTES_MAX ((size_t)64 << 20)
+#define GENERATION_FILE "generation_config.json"
+
+/* Files that only a tokenizer has; the first five can each be a whole one. */
+static const char *const tokenizer_files[] = {
+    "tokenizer.json", "tokenizer.model",       "vocab.json",        "vocab.txt",
+    "merges.txt",     "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json"};
+#define N_TOKENIZER_FILES (sizeof tokenizer_files / sizeof *tokenizer_files)
+
+sl_status sl_refuse_foreign_tokenizer(const char *folder, sl_error *err) {
+  if (sl_path_holds(folder, SL_MODEL_TOKENIZER_FILE)) return SL_OK;
+  for (size_t i = 0; i < N_TOKENIZER_FILES; i++)
+    if (sl_path_holds(folder, tokenizer_files[i]))
+      return sl_fail(err, SL_ERR_INPUT,
+                     "%s: the model brings its own tokenizer (%s), which Sluice cannot read: texts "
+                     "would become tokens that it does not know; token ids still work ('sluice "
+                     "eval --logprobs FILE --tokens FILE')",
+                     folder, tokenizer_files[i]);
+  return SL_OK;
+}
+
+/* Names by which licences and the like begin, in any case of letters. */
+static int is_document(const char *name) {
+  static const char *const beginnings[] = {"license", "licence", "copying", "notice", "readme"};
+  for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
+    if (strncasecmp(name, beginnings[i], strlen(beginnings[i])) == 0) return 1;
+  return 0;
+}
+
+static int is_companion(const char *name) {
+  static const char *const others[] = {GENERATION_FILE, "chat_template.jinja",
+                                       "chat_template.json"};
+  for (size_t i = 0; i < N_TOKENIZER_FILES; i++)
+    if (strcmp(name, tokenizer_files[i]) == 0) return 1;
+  for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+    if (strcmp(name, others[i]) == 0) return 1;
+  return is_document(name);
+}
+
+/* Do these settings end a text at another token than the one at which a model of ours does? */
+static int ends_elsewhere(const char *text, size_t size) {
+  json_t *root = json_loadb(text, size, 0, NULL);
+  const json_t *end = json_object_get(root, "eos_token_id");
+  int ours = !end || json_is_null(end) || json_integer_value(end) == SL_TOKEN_EOS;
+  for (size_t i = 0; i < json_array_size(end); i++)
+    ours |= json_integer_value(json_array_get(end, i)) == SL_TOKEN_EOS;
+  json_decref(root);
+  return !ours;
+}
+
+static int is_file(const char *path) {
+  struct stat info;
+  return stat(path, &info) == 0 && S_ISREG(info.st_mode); /* a link into a cache counts */
+}
+
+static sl_status copy_file(const char *from, const char *to, const char *name, sl_error *err) {
+  char *source = sl_path_join(from, name), *target = sl_path_join(to, name), *data = NULL;
+  size_t size;
+  sl_status status = source && target ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", from);
+  const int wanted = status == SL_OK && is_file(source);
+  if (wanted) status = sl_file_read(&data, &size, source, COMPANION_BYTES_MAX, err);
+  if (wanted && status == SL_OK &&
+      !(strcmp(name, GENERATION_FILE) == 0 && ends_elsewhere(data, size))) {
+    const sl_bytes piece = {data, size};
+    status = sl_file_write(target, &piece, 1, err);
+  }
+  free(data);
+  free(source);
+  free(target);
+  return status;
+}
+
+sl_status sl_companions_copy(const char *from, const char *to, sl_error *err) {
+  DIR *folder = opendir(from);
+  sl_status status = SL_OK;
+  if (!folder) return sl_fail(err, SL_ERR_IO, "%s: cannot open: %s", from, strerror(errno));
+  for (struct dirent *entry; status == SL_OK && (entry = readdir(folder)) != NULL;)
+    if (is_companion(entry->d_name)) status = copy_file(from, to, entry->d_name, err);
+  closedir(folder);
+  return status;
+}
+
+sl_status sl_companions_write(const char *path, const char *from, sl_error *err) {
+  sl_folder_write folder;
+  sl_status status = sl_folder_begin(&folder, path, err);
+  if (status != SL_OK) return status;
+  status = sl_companions_copy(from, folder.temporary, err);
+  if (status == SL_OK) return sl_folder_commit(&folder, err);
+  sl_folder_abort(&folder);
+  return status;
+}
