@@ -12,7 +12,7 @@
 typedef struct {
   const char *path;
   sl_set_options sets;
-  int dry_run, help_config;
+  int dry_run, help_config, markdown;
   sl_train_options train;
 } options;
 
@@ -46,7 +46,11 @@ static error_t parse_train(int key, char *arg, struct argp_state *state) {
     case 'c':
       o->help_config = 1;
       return 0;
+    case 'm':
+      o->markdown = 1;
+      return 0;
     case ARGP_KEY_END:
+      if (o->markdown && !o->help_config) argp_error(state, "--markdown goes with --help-config");
       if (!o->path && !o->help_config)
         argp_error(state,
                    "a configuration is missing; 'default' stands for the built-in one, "
@@ -67,6 +71,9 @@ static const struct argp_option train_rows[] = {
     {"dry-run", 'n', NULL, 0, "print parameters, memory (which is not taken) and steps, and stop",
      0},
     {"help-config", 'c', NULL, 0, "print the default configuration with every key explained", 0},
+    {"markdown", 'm', NULL, 0,
+     "with --help-config: as a Markdown table, with each key's type and whether it reaches a bit",
+     0},
     {"quiet", 'q', NULL, 0, "no progress", 0},
     {"json", 'j', NULL, 0, "the closing summary as one JSON object", 0},
     {0}};
@@ -247,7 +254,9 @@ int sl_cmd_train(int argc, char **argv) {
   argp_parse(&train_parser, argc, argv, 0, NULL, &o);
   if (o.help_config) {
     sl_error err;
-    return sl_config_print_help(stdout, &err) ? sl_cli_fail(argv[0], &err) : SL_EXIT_OK;
+    const sl_status status =
+        o.markdown ? sl_config_print_markdown(stdout, &err) : sl_config_print_help(stdout, &err);
+    return status ? sl_cli_fail(argv[0], &err) : SL_EXIT_OK;
   }
   return train(&o, argv[0]);
 }

@@ -28,13 +28,13 @@ typedef struct {
 typedef enum {
 #define SL_SECTION(section, help)
 #define SL_END(section)
-#define SL_INT(section, key, def, min, max, help) SL_KEY_##section##_##key,
-#define SL_REAL(section, key, def, min, max, help) SL_KEY_##section##_##key,
-#define SL_REAL32(section, key, def, min, max, help) SL_KEY_##section##_##key,
-#define SL_BOOL(section, key, def, help) SL_KEY_##section##_##key,
-#define SL_CHOICE(section, key, def, words, help) SL_KEY_##section##_##key,
-#define SL_TEXT(section, key, def, help) SL_KEY_##section##_##key,
-#define SL_VALUES(section, key, help) SL_KEY_##section##_##key,
+#define SL_INT(section, key, bits, def, min, max, help) SL_KEY_##section##_##key,
+#define SL_REAL(section, key, bits, def, min, max, help) SL_KEY_##section##_##key,
+#define SL_REAL32(section, key, bits, def, min, max, help) SL_KEY_##section##_##key,
+#define SL_BOOL(section, key, bits, def, help) SL_KEY_##section##_##key,
+#define SL_CHOICE(section, key, bits, def, words, help) SL_KEY_##section##_##key,
+#define SL_TEXT(section, key, bits, def, help) SL_KEY_##section##_##key,
+#define SL_VALUES(section, key, bits, help) SL_KEY_##section##_##key,
 #include "config.def"
   SL_KEY_COUNT
 } sl_config_key;
@@ -51,13 +51,13 @@ typedef struct {
 #define SL_END(section) \
   }                     \
   section;
-#define SL_INT(section, key, def, min, max, help) int64_t key;
-#define SL_REAL(section, key, def, min, max, help) double key;
-#define SL_REAL32(section, key, def, min, max, help) float key;
-#define SL_BOOL(section, key, def, help) int key;
-#define SL_CHOICE(section, key, def, words, help) int key;
-#define SL_TEXT(section, key, def, help) char *key;
-#define SL_VALUES(section, key, help) sl_config_values key;
+#define SL_INT(section, key, bits, def, min, max, help) int64_t key;
+#define SL_REAL(section, key, bits, def, min, max, help) double key;
+#define SL_REAL32(section, key, bits, def, min, max, help) float key;
+#define SL_BOOL(section, key, bits, def, help) int key;
+#define SL_CHOICE(section, key, bits, def, words, help) int key;
+#define SL_TEXT(section, key, bits, def, help) char *key;
+#define SL_VALUES(section, key, bits, help) sl_config_values key;
 #include "config.def"
   char *file; /* as given; NULL: defaults */
   sl_config_place place[SL_KEY_COUNT];
@@ -84,6 +84,8 @@ sl_status sl_config_fail(const sl_config *config, sl_config_key key, sl_error *e
 sl_status sl_config_print(const sl_config *config, FILE *out, int with_help, sl_error *err);
 /* The default configuration, documented (sluice train --help-config). */
 sl_status sl_config_print_help(FILE *out, sl_error *err);
+/* All keys as the table of spec/training.md (sluice train --help-config --markdown). */
+sl_status sl_config_print_markdown(FILE *out, sl_error *err);
 
 /* What other parts take from a configuration. Texts stay the configuration's. */
 sl_model_shape sl_config_model_shape(const sl_config *config, size_t vocab);

@@ -75,6 +75,7 @@ static void print_help_comment(const sl_config_row *row, FILE *out) {
   if (row->min) fprintf(out, "  # %s to %s: %s", row->min, row->max, row->help);
   if (row->words) fprintf(out, "  # %s: %s", row->words, row->help);
   if (!row->min && !row->words) fprintf(out, "  # %s", row->help);
+  if (row->bits == SL_BITS_NO) fputs(" (no bit)", out);
 }
 
 sl_status sl_config_print(const sl_config *config, FILE *out, int with_help, sl_error *err) {
@@ -103,9 +104,55 @@ sl_status sl_config_print_help(FILE *out, sl_error *err) {
   sl_status status = sl_config_load(&config, NULL, NULL, 0, err);
   if (status != SL_OK) return status;
   fputs(
-      "# A run of `sluice train`. What is here is the default; a file needs only what differs.\n\n",
+      "# A run of `sluice train`. What is here is the default; a file needs only what differs.\n"
+      "# (no bit): the key changes no bit of the run.\n\n",
       out);
   status = sl_config_print(&config, out, 1, err);
   sl_config_free(&config);
   return status;
+}
+
+static const char *type_name(sl_config_type type) {
+  static const char *const names[] = {
+      "integer", "REAL (binary64)", "REAL32 (binary32)", "boolean", "choice", "text", "mapping"};
+  return names[type];
+}
+
+static const char *bits_name(sl_config_bits bits) {
+  static const char *const names[] = {"yes",
+                                      "no",
+                                      "its content",
+                                      "until RL begins",
+                                      "unless rl.decay is constant",
+                                      "only openblas and cublas"};
+  return names[bits];
+}
+
+/* "a, b, c" of "a|b|c", for a vertical bar would end the cell. */
+static void print_words(const char *words, FILE *out) {
+  for (; *words; words++) {
+    if (*words == '|')
+      fputs(", ", out);
+    else
+      fputc(*words, out);
+  }
+}
+
+static void print_markdown_row(const sl_config_row *row, FILE *out) {
+  fprintf(out, "| `%s.%s` | %s | ", row->section, row->key, type_name(row->type));
+  if (row->min) fprintf(out, "%s to %s", row->min, row->max);
+  if (row->words) print_words(row->words, out);
+  if (row->type == SL_CONFIG_BOOL) fputs("true, false", out);
+  const char *standard = row->type == SL_CONFIG_VALUES ? "{}" : row->standard;
+  fprintf(out, " | %s | %s | %s |\n", *standard ? standard : "(empty)", bits_name(row->bits),
+          row->help);
+}
+
+sl_status sl_config_print_markdown(FILE *out, sl_error *err) {
+  fputs(
+      "| key | type | range or words | default | reaches a bit | meaning |\n"
+      "|---|---|---|---|---|---|\n",
+      out);
+  for (unsigned i = 0; i < SL_KEY_COUNT; i++) print_markdown_row(&sl_config_rows[i], out);
+  return ferror(out) ? sl_fail(err, SL_ERR_IO, "the table of keys cannot be written") : SL_OK;
 }

@@ -9,37 +9,41 @@
 #include <string.h>
 
 const sl_config_row sl_config_rows[SL_KEY_COUNT] = {
-#define ROW(kind, section, key, standard, min, max, words, help) \
-  {kind, #section, #key, standard, min, max, words, help, offsetof(sl_config, section.key)},
+#define ROW(kind, section, key, bits, standard, min, max, words, help) \
+  {kind,     SL_BITS_##bits,                                           \
+   #section, #key,                                                     \
+   standard, min,                                                      \
+   max,      words,                                                    \
+   help,     offsetof(sl_config, section.key)},
 #define SL_SECTION(section, help)
 #define SL_END(section)
-#define SL_INT(section, key, standard, min, max, help) \
-  ROW(SL_CONFIG_INT, section, key, standard, min, max, NULL, help)
-#define SL_REAL(section, key, standard, min, max, help) \
-  ROW(SL_CONFIG_REAL, section, key, standard, min, max, NULL, help)
-#define SL_REAL32(section, key, standard, min, max, help) \
-  ROW(SL_CONFIG_REAL32, section, key, standard, min, max, NULL, help)
-#define SL_BOOL(section, key, standard, help) \
-  ROW(SL_CONFIG_BOOL, section, key, standard, NULL, NULL, NULL, help)
-#define SL_CHOICE(section, key, standard, words, help) \
-  ROW(SL_CONFIG_CHOICE, section, key, standard, NULL, NULL, words, help)
-#define SL_TEXT(section, key, standard, help) \
-  ROW(SL_CONFIG_TEXT, section, key, standard, NULL, NULL, NULL, help)
-#define SL_VALUES(section, key, help) \
-  ROW(SL_CONFIG_VALUES, section, key, NULL, NULL, NULL, NULL, help)
+#define SL_INT(section, key, bits, standard, min, max, help) \
+  ROW(SL_CONFIG_INT, section, key, bits, standard, min, max, NULL, help)
+#define SL_REAL(section, key, bits, standard, min, max, help) \
+  ROW(SL_CONFIG_REAL, section, key, bits, standard, min, max, NULL, help)
+#define SL_REAL32(section, key, bits, standard, min, max, help) \
+  ROW(SL_CONFIG_REAL32, section, key, bits, standard, min, max, NULL, help)
+#define SL_BOOL(section, key, bits, standard, help) \
+  ROW(SL_CONFIG_BOOL, section, key, bits, standard, NULL, NULL, NULL, help)
+#define SL_CHOICE(section, key, bits, standard, words, help) \
+  ROW(SL_CONFIG_CHOICE, section, key, bits, standard, NULL, NULL, words, help)
+#define SL_TEXT(section, key, bits, standard, help) \
+  ROW(SL_CONFIG_TEXT, section, key, bits, standard, NULL, NULL, NULL, help)
+#define SL_VALUES(section, key, bits, help) \
+  ROW(SL_CONFIG_VALUES, section, key, bits, NULL, NULL, NULL, NULL, help)
 #include "config.def"
 };
 
 const sl_config_section sl_config_sections[] = {
 #define SL_SECTION(section, help) {#section, help},
 #define SL_END(section)
-#define SL_INT(section, key, standard, min, max, help)
-#define SL_REAL(section, key, standard, min, max, help)
-#define SL_REAL32(section, key, standard, min, max, help)
-#define SL_BOOL(section, key, standard, help)
-#define SL_CHOICE(section, key, standard, words, help)
-#define SL_TEXT(section, key, standard, help)
-#define SL_VALUES(section, key, help)
+#define SL_INT(section, key, bits, standard, min, max, help)
+#define SL_REAL(section, key, bits, standard, min, max, help)
+#define SL_REAL32(section, key, bits, standard, min, max, help)
+#define SL_BOOL(section, key, bits, standard, help)
+#define SL_CHOICE(section, key, bits, standard, words, help)
+#define SL_TEXT(section, key, bits, standard, help)
+#define SL_VALUES(section, key, bits, help)
 #include "config.def"
 };
 const size_t sl_config_section_count = sizeof sl_config_sections / sizeof *sl_config_sections;

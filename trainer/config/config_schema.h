@@ -15,10 +15,21 @@ typedef enum {
   SL_CONFIG_VALUES
 } sl_config_type;
 
+/* Whether another value of a key can change a bit of a run: the column of config.def. */
+typedef enum {
+  SL_BITS_YES,
+  SL_BITS_NO,
+  SL_BITS_CONTENT,
+  SL_BITS_WARM,
+  SL_BITS_DECAY,
+  SL_BITS_VENDOR
+} sl_config_bits;
+
 /* min and max for numbers, words for choices, else NULL. offset is that of the value in sl_config.
  */
 typedef struct {
   sl_config_type type;
+  sl_config_bits bits;
   const char *section, *key, *standard, *min, *max, *words, *help;
   size_t offset;
 } sl_config_row;
