@@ -51,12 +51,12 @@ sl_status sl_check_attention(sl_context *ctx, const char *kernel, const uint32_t
   return sl_check_seq(ctx, kernel, seq, n_seq);
 }
 
-sl_status sl_check_positions(sl_context *ctx, const char *kernel, const uint32_t *position,
-                             size_t n, size_t capacity) {
+sl_status sl_check_indices(sl_context *ctx, const char *kernel, const char *name,
+                           const uint32_t *index, size_t n, size_t limit, const char *what) {
   for (size_t i = 0; i < n; i++)
-    if (position[i] >= capacity)
-      return sl_fail(&ctx->error, SL_ERR_INPUT, "%s: position[%zu] is %u, but the cache holds %zu",
-                     kernel, i, position[i], capacity);
+    if (index[i] >= limit)
+      return sl_fail(&ctx->error, SL_ERR_INPUT, "%s: %s[%zu] is %u, but %s %zu", kernel, name, i,
+                     index[i], what, limit);
   return SL_OK;
 }
 

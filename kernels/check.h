@@ -43,10 +43,11 @@ sl_status sl_check_seq(sl_context *ctx, const char *kernel, const uint32_t *seq,
 sl_status sl_check_attention(sl_context *ctx, const char *kernel, const uint32_t *seq, size_t n_seq,
                              size_t heads, size_t kv_heads, size_t d);
 
-/* SL_ERR_INPUT if a position is not below the cache's capacity, or a length above it; the message
- * names its index. */
-sl_status sl_check_positions(sl_context *ctx, const char *kernel, const uint32_t *position,
-                             size_t n, size_t capacity);
+/* SL_ERR_INPUT "kernel: name[i] is x, but WHAT limit" for the first index that is not below limit.
+ */
+sl_status sl_check_indices(sl_context *ctx, const char *kernel, const char *name,
+                           const uint32_t *index, size_t n, size_t limit, const char *what);
+/* SL_ERR_INPUT if a length is above the cache's capacity; the message names its index. */
 sl_status sl_check_lengths(sl_context *ctx, const char *kernel, const uint32_t *length, size_t n,
                            size_t capacity);
 

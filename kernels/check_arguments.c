@@ -3,7 +3,6 @@
 #include "check_arguments.h"
 
 #include <math.h>
-#include <sluice/rope.h>
 #include <stdint.h>
 
 #define ALIGN_MAX 8u
@@ -133,28 +132,32 @@ sl_status sl_check_swiglu_backward(sl_context *ctx, float *dgate, float *dup, co
   return a.status;
 }
 
-/* The tables' length is not among the arguments; positions are bounded by what tables can have. */
 static sl_status check_rope(sl_context *ctx, const char *kernel, const float *x,
                             const uint32_t *position, const float *cos_table,
-                            const float *sin_table, size_t t, size_t heads, size_t d) {
+                            const float *sin_table, size_t t, size_t heads, size_t d,
+                            size_t positions) {
   sl_arguments a = {ctx, kernel, SL_OK};
-  SL_NEED(&a, x, t, heads, d), SL_NEED(&a, position, t, 1, 1), SL_NEED(&a, cos_table, t, d / 2, 1),
-      SL_NEED(&a, sin_table, t, d / 2, 1);
+  SL_NEED(&a, x, t, heads, d), SL_NEED(&a, position, t, 1, 1);
   sl_require(&a, d % 2 == 0, "a head has an odd number of components");
-  if (sl_readable(&a)) a.status = sl_check_positions(ctx, kernel, position, t, SL_ROPE_POSITIONS);
+  if (t == 0) return a.status;
+  SL_NEED(&a, cos_table, positions, d / 2, 1), SL_NEED(&a, sin_table, positions, d / 2, 1);
+  if (sl_readable(&a))
+    a.status = sl_check_indices(ctx, kernel, "position", position, t, positions,
+                                "the tables' positions are");
   return a.status;
 }
 
 sl_status sl_check_rope_forward(sl_context *ctx, float *x, const uint32_t *position,
                                 const float *cos_table, const float *sin_table, size_t t,
-                                size_t heads, size_t d) {
-  return check_rope(ctx, "rope_forward", x, position, cos_table, sin_table, t, heads, d);
+                                size_t heads, size_t d, size_t positions) {
+  return check_rope(ctx, "rope_forward", x, position, cos_table, sin_table, t, heads, d, positions);
 }
 
 sl_status sl_check_rope_backward(sl_context *ctx, float *dx, const uint32_t *position,
                                  const float *cos_table, const float *sin_table, size_t t,
-                                 size_t heads, size_t d) {
-  return check_rope(ctx, "rope_backward", dx, position, cos_table, sin_table, t, heads, d);
+                                 size_t heads, size_t d, size_t positions) {
+  return check_rope(ctx, "rope_backward", dx, position, cos_table, sin_table, t, heads, d,
+                    positions);
 }
 
 sl_status sl_check_linear_pack(sl_context *ctx, void *packed, const float *w, size_t n, size_t k,

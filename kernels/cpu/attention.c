@@ -320,7 +320,9 @@ static void decode_range(void *arg, size_t begin, size_t end, int thread) {
 sl_status SL_ISA_NAME(attention_decode)(sl_context *ctx, float *o, const float *q,
                                         const float *k_cache, const float *v_cache,
                                         const uint32_t *slot, const uint32_t *position, size_t b,
-                                        size_t heads, size_t kv_heads, size_t d, size_t capacity) {
+                                        size_t heads, size_t kv_heads, size_t d, size_t capacity,
+                                        size_t slots) {
+  (void)slots;
   if (b == 0) return SL_OK;
   decode_job j = {o,
                   q,

@@ -36,7 +36,9 @@ static size_t units_grain(const sl_context *ctx, size_t n, size_t ns) {
 
 sl_status SL_ISA_NAME(kv_store)(sl_context *ctx, float *k_cache, float *v_cache, const float *k,
                                 const float *v, const uint32_t *slot, const uint32_t *position,
-                                size_t t, size_t kv_heads, size_t d, size_t capacity) {
+                                size_t t, size_t kv_heads, size_t d, size_t capacity,
+                                size_t slots) {
+  (void)slots;
   store_job j = {k_cache, v_cache, k, v, slot, position, t, kv_heads * d, d, capacity};
   return sl_parallel_for(ctx, j.width, units_grain(ctx, j.width, t * j.width), store_range, &j);
 }
@@ -69,7 +71,8 @@ static void fork_range(void *arg, size_t begin, size_t end, int thread) {
 
 sl_status SL_ISA_NAME(kv_fork)(sl_context *ctx, float *k_cache, float *v_cache, const uint32_t *to,
                                const uint32_t *from, const uint32_t *length, size_t n,
-                               size_t kv_heads, size_t d, size_t capacity) {
+                               size_t kv_heads, size_t d, size_t capacity, size_t slots) {
+  (void)slots;
   fork_job j = {k_cache, v_cache, to, from, length, n, kv_heads, d, capacity};
   size_t floats = 0;
   for (size_t i = 0; i < n; i++) floats += length[i] + 16;

@@ -51,12 +51,14 @@ static sl_status rotate(sl_context *ctx, job j, size_t t) {
 
 sl_status SL_ISA_NAME(rope_forward)(sl_context *ctx, float *x, const uint32_t *position,
                                     const float *cos_table, const float *sin_table, size_t t,
-                                    size_t heads, size_t d) {
+                                    size_t heads, size_t d, size_t positions) {
+  (void)positions;
   return rotate(ctx, (job){x, position, cos_table, sin_table, heads, d, 1.0f}, t);
 }
 
 sl_status SL_ISA_NAME(rope_backward)(sl_context *ctx, float *dx, const uint32_t *position,
                                      const float *cos_table, const float *sin_table, size_t t,
-                                     size_t heads, size_t d) {
+                                     size_t heads, size_t d, size_t positions) {
+  (void)positions;
   return rotate(ctx, (job){dx, position, cos_table, sin_table, heads, d, -1.0f}, t);
 }

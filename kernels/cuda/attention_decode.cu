@@ -32,7 +32,7 @@ struct decode_problem {
   float *o;
   const float *q, *k_cache, *v_cache;
   const uint32_t *slot, *position;
-  size_t b, heads, kv_heads, d, capacity;
+  size_t b, heads, kv_heads, d, capacity, slots;
   float *maxima, *sums, *values; /* of chunks: (b, heads, chunks), and (b, heads, chunks, d) */
   size_t chunks, splits, groups; /* blocks a part; parts of up to decode_heads heads of a kv head */
   float scale;
@@ -60,8 +60,13 @@ struct decode_memory {
 
 }  // namespace
 
-/* Part x of (sequence, kv head, group of heads). keys is 0 where the position is not in the cache.
- */
+/* Whether sequence i has a slot, and its new token a position in it. */
+static __device__ __forceinline__ bool in_cache(const decode_problem &a, size_t i) {
+  return a.position[i] < a.capacity && a.slot[i] < a.slots;
+}
+
+/* Part x of (sequence, kv head, group of heads). keys is 0 where the slot or the position is not in
+ * the cache. */
 static __device__ __forceinline__ decode_part part_of(const decode_problem &a, size_t x) {
   const size_t group = a.heads / a.kv_heads, i = x / a.groups / a.kv_heads,
                g = x / a.groups % a.kv_heads;
@@ -70,8 +75,10 @@ static __device__ __forceinline__ decode_part part_of(const decode_problem &a, s
   decode_part p = {i * a.heads + g * group + head, a.position[i] + static_cast<size_t>(1),
                    left < decode_heads ? static_cast<int>(left) : decode_heads, a.k_cache + cache,
                    a.v_cache + cache};
-  if (p.keys > a.capacity) {
-    if (threadIdx.x == 0) leave_fault(a.faults, SL_KERNEL_attention_decode, SL_FAULT_position, i);
+  if (!in_cache(a, i)) {
+    if (threadIdx.x == 0)
+      leave_fault(a.faults, SL_KERNEL_attention_decode,
+                  p.keys > a.capacity ? SL_FAULT_position : SL_FAULT_slot, i);
     p.keys = 0;
   }
   return p;
@@ -363,7 +370,7 @@ static __global__ void __launch_bounds__(Threads) attention_decode_join(decode_p
   for (size_t row = blockIdx.x; row < a.b * a.heads; row += gridDim.x) {
     const size_t keys = a.position[row / a.heads] + static_cast<size_t>(1),
                  chunks = (keys + key_chunk - 1) / key_chunk;
-    if (keys > a.capacity) continue;
+    if (!in_cache(a, row / a.heads)) continue;
     float max = -INFINITY, l = 0.0f, o = 0.0f;
     for (size_t begin = 0; begin < chunks; begin += Threads) {
       const size_t first = row * a.chunks + begin,
@@ -409,14 +416,14 @@ static sl_status launch_decode(sl_context *ctx, decode_problem a) {
 sl_status SL_DEVICE_NAME(attention_decode)(sl_context *ctx, float *o, const float *q,
                                            const float *k_cache, const float *v_cache,
                                            const uint32_t *slot, const uint32_t *position, size_t b,
-                                           size_t heads, size_t kv_heads, size_t d,
-                                           size_t capacity) {
+                                           size_t heads, size_t kv_heads, size_t d, size_t capacity,
+                                           size_t slots) {
   if (d > 256) return attention_too_large(ctx, "attention_decode", d);
   if (b == 0 || capacity == 0) return SL_OK;
   const void *const keys[] = {k_cache}, *const values[] = {v_cache};
   decode_problem a = {};
   a.o = o, a.q = q, a.k_cache = k_cache, a.v_cache = v_cache, a.slot = slot, a.position = position;
-  a.b = b, a.heads = heads, a.kv_heads = kv_heads, a.d = d, a.capacity = capacity;
+  a.b = b, a.heads = heads, a.kv_heads = kv_heads, a.d = d, a.capacity = capacity, a.slots = slots;
   a.chunks = (capacity + key_chunk - 1) / key_chunk,
   a.groups = (heads / kv_heads + decode_heads - 1) / decode_heads;
   a.scale = attention_scale(d), a.faults = ctx->device->faults;

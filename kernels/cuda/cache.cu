@@ -11,7 +11,7 @@ constexpr int side = 32, rows_a_step = 8; /* of the tile; a block has side * row
 static __global__ void kv_store_kernel(float *k_cache, float *v_cache, const float *k,
                                        const float *v, const uint32_t *slot,
                                        const uint32_t *position, size_t t, size_t width, size_t d,
-                                       size_t capacity, unsigned long long *faults) {
+                                       size_t capacity, size_t slots, unsigned long long *faults) {
   SL_SHARED(float, tile, [side][side + 1]);
   constexpr int steps = side / rows_a_step;
   const size_t x = threadIdx.x % side, y = threadIdx.x / side;
@@ -30,16 +30,17 @@ static __global__ void kv_store_kernel(float *k_cache, float *v_cache, const flo
     const size_t r = y + static_cast<size_t>(s * rows_a_step), own = token0 + r,
                  p = own < t ? position[own] : capacity;
     tile[r][x] = keys[s];
-    if (component < width && p < capacity)
+    if (component < width && p < capacity && slot[own] < slots)
       v_cache[((slot[own] * (width / d) + component / d) * capacity + p) * d + component % d] =
           values[s];
   }
   if (!SL_PLANTED(dropped_barrier)) __syncthreads();
   const size_t token = token0 + x, p = token < t ? position[token] : 0;
   if (token >= t) return;
-  if (p >= capacity) {
+  if (p >= capacity || slot[token] >= slots) {
     if (y == 0 && blockIdx.y == 0)
-      leave_fault(faults, SL_KERNEL_kv_store, SL_FAULT_position, token);
+      leave_fault(faults, SL_KERNEL_kv_store, p >= capacity ? SL_FAULT_position : SL_FAULT_slot,
+                  token);
     return;
   }
   for (size_t r = y; r < side; r += rows_a_step) {
@@ -51,14 +52,14 @@ static __global__ void kv_store_kernel(float *k_cache, float *v_cache, const flo
 /* A block a row of keys (one kv head's component) and as many values. */
 static __global__ void kv_fork_kernel(float *k_cache, float *v_cache, const uint32_t *to,
                                       const uint32_t *from, const uint32_t *length, size_t n,
-                                      size_t width, size_t d, size_t capacity,
+                                      size_t width, size_t d, size_t capacity, size_t slots,
                                       unsigned long long *faults) {
   for (size_t f = blockIdx.y; f < n; f += gridDim.y) {
     const size_t len = length[f], target = to[f] * width * capacity,
                  source = from[f] * width * capacity;
-    if (len > capacity) {
+    if (len > capacity || to[f] >= slots || from[f] >= slots) {
       if (threadIdx.x == 0 && blockIdx.x == 0)
-        leave_fault(faults, SL_KERNEL_kv_fork, SL_FAULT_length, f);
+        leave_fault(faults, SL_KERNEL_kv_fork, len > capacity ? SL_FAULT_length : SL_FAULT_fork, f);
       continue;
     }
     for (size_t row = blockIdx.x; row < width; row += gridDim.x) {
@@ -74,7 +75,8 @@ static __global__ void kv_fork_kernel(float *k_cache, float *v_cache, const uint
 
 sl_status SL_DEVICE_NAME(kv_store)(sl_context *ctx, float *k_cache, float *v_cache, const float *k,
                                    const float *v, const uint32_t *slot, const uint32_t *position,
-                                   size_t t, size_t kv_heads, size_t d, size_t capacity) {
+                                   size_t t, size_t kv_heads, size_t d, size_t capacity,
+                                   size_t slots) {
   const size_t width = kv_heads * d, tiles_x = (t + side - 1) / side,
                tiles_y = (width + side - 1) / side;
   if (tiles_x > INT32_MAX || tiles_y > 65535)
@@ -82,17 +84,18 @@ sl_status SL_DEVICE_NAME(kv_store)(sl_context *ctx, float *k_cache, float *v_cac
   const dim3 grid(static_cast<unsigned>(tiles_x), static_cast<unsigned>(tiles_y), 1);
   if (t && width)
     SL_LAUNCH(kv_store_kernel, grid, side * rows_a_step, 0, ctx->device->stream, k_cache, v_cache,
-              k, v, slot, position, t, width, d, capacity, ctx->device->faults);
+              k, v, slot, position, t, width, d, capacity, slots, ctx->device->faults);
   return sl_device_status(ctx, "kv_store");
 }
 
 sl_status SL_DEVICE_NAME(kv_fork)(sl_context *ctx, float *k_cache, float *v_cache,
                                   const uint32_t *to, const uint32_t *from, const uint32_t *length,
-                                  size_t n, size_t kv_heads, size_t d, size_t capacity) {
+                                  size_t n, size_t kv_heads, size_t d, size_t capacity,
+                                  size_t slots) {
   const size_t width = kv_heads * d;
   const dim3 grid(blocks_for(width, 1), blocks_for(n, 1), 1);
   if (n && width)
     SL_LAUNCH(kv_fork_kernel, grid, 64, 0, ctx->device->stream, k_cache, v_cache, to, from, length,
-              n, width, d, capacity, ctx->device->faults);
+              n, width, d, capacity, slots, ctx->device->faults);
   return sl_device_status(ctx, "kv_fork");
 }

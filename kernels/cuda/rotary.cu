@@ -4,13 +4,12 @@
 #include "cuda.h"
 #include "vector.h"
 
-#include <sluice/rope.h>
-
 using namespace sl;
 
 static __global__ void rope_kernel(float *x, const uint32_t *position, const float *cos_table,
                                    const float *sin_table, size_t t, unsigned heads, unsigned half,
-                                   int back, int vector, unsigned long long *faults) {
+                                   size_t positions, int back, int vector,
+                                   unsigned long long *faults) {
   const unsigned quads = (half + 3) / 4;
   for (size_t token = blockIdx.x; token < t; token += gridDim.x) {
     const size_t p = position[token];
@@ -21,7 +20,7 @@ static __global__ void rope_kernel(float *x, const uint32_t *position, const flo
       const bool aligned = vector && c + 4 <= half;
       four a = load4(at, c, half, aligned),
            b = load4(at + half, c, half, aligned); /* while the position is on its way */
-      if (p >= SL_ROPE_POSITIONS) break;
+      if (p >= positions) break;
       const four cosine = load4(cos_table + p * half, c, half, aligned),
                  sine = load4(sin_table + p * half, c, half, aligned);
       for (int k = 0; k < 4; k++) {
@@ -32,14 +31,15 @@ static __global__ void rope_kernel(float *x, const uint32_t *position, const flo
       store4(at, c, half, aligned, a);
       store4(at + half, c, half, aligned, b);
     }
-    if (p >= SL_ROPE_POSITIONS && threadIdx.x == 0)
+    if (p >= positions && threadIdx.x == 0)
       leave_fault(faults, back ? SL_KERNEL_rope_backward : SL_KERNEL_rope_forward,
                   SL_FAULT_position, token);
   }
 }
 
 static sl_status rotate(sl_context *ctx, float *x, const uint32_t *position, const float *cos_table,
-                        const float *sin_table, size_t t, size_t heads, size_t d, int back) {
+                        const float *sin_table, size_t t, size_t heads, size_t d, size_t positions,
+                        int back) {
   const char *kernel = back ? "rope_backward" : "rope_forward";
   if (heads * d > UINT32_MAX / 2)
     return sl_fail(&ctx->error, SL_ERR_USAGE, "%s: a token of %zu x %zu components", kernel, heads,
@@ -50,18 +50,18 @@ static sl_status rotate(sl_context *ctx, float *x, const uint32_t *position, con
   if (t)
     SL_LAUNCH(rope_kernel, blocks_for(t, 1), threads, 0, ctx->device->stream, x, position,
               cos_table, sin_table, t, static_cast<unsigned>(heads), static_cast<unsigned>(d / 2),
-              back, vector, ctx->device->faults);
+              positions, back, vector, ctx->device->faults);
   return sl_device_status(ctx, kernel);
 }
 
 sl_status SL_DEVICE_NAME(rope_forward)(sl_context *ctx, float *x, const uint32_t *position,
                                        const float *cos_table, const float *sin_table, size_t t,
-                                       size_t heads, size_t d) {
-  return rotate(ctx, x, position, cos_table, sin_table, t, heads, d, 0);
+                                       size_t heads, size_t d, size_t positions) {
+  return rotate(ctx, x, position, cos_table, sin_table, t, heads, d, positions, 0);
 }
 
 sl_status SL_DEVICE_NAME(rope_backward)(sl_context *ctx, float *dx, const uint32_t *position,
                                         const float *cos_table, const float *sin_table, size_t t,
-                                        size_t heads, size_t d) {
-  return rotate(ctx, dx, position, cos_table, sin_table, t, heads, d, 1);
+                                        size_t heads, size_t d, size_t positions) {
+  return rotate(ctx, dx, position, cos_table, sin_table, t, heads, d, positions, 1);
 }

@@ -47,16 +47,16 @@ static void rotate(float *x, const uint32_t *position, const float *cos_table,
 
 sl_status sl_plain_rope_forward(sl_context *ctx, float *x, const uint32_t *position,
                                 const float *cos_table, const float *sin_table, size_t t,
-                                size_t heads, size_t d) {
-  (void)ctx;
+                                size_t heads, size_t d, size_t positions) {
+  (void)ctx, (void)positions;
   rotate(x, position, cos_table, sin_table, t, heads, d, 0);
   return SL_OK;
 }
 
 sl_status sl_plain_rope_backward(sl_context *ctx, float *dx, const uint32_t *position,
                                  const float *cos_table, const float *sin_table, size_t t,
-                                 size_t heads, size_t d) {
-  (void)ctx;
+                                 size_t heads, size_t d, size_t positions) {
+  (void)ctx, (void)positions;
   rotate(dx, position, cos_table, sin_table, t, heads, d, 1);
   return SL_OK;
 }

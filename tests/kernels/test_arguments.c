@@ -133,9 +133,9 @@ Test(refused, sizes_whose_product_overflows) {
   expect(sl_swiglu_forward(ctx, out, f, f, SIZE_MAX), SL_ERR_MEMORY, "swiglu_forward: y of");
   expect(sl_swiglu_backward(ctx, out, out, f, f, f, SIZE_MAX), SL_ERR_MEMORY,
          "swiglu_backward: dgate of");
-  expect(sl_rope_forward(ctx, out, u, f, f, TOO_MANY, TOO_MANY, 2), SL_ERR_MEMORY,
+  expect(sl_rope_forward(ctx, out, u, f, f, TOO_MANY, TOO_MANY, 2, 4), SL_ERR_MEMORY,
          "rope_forward: x of");
-  expect(sl_rope_backward(ctx, out, u, f, f, TOO_MANY, TOO_MANY, 2), SL_ERR_MEMORY,
+  expect(sl_rope_backward(ctx, out, u, f, f, TOO_MANY, TOO_MANY, 2, 4), SL_ERR_MEMORY,
          "rope_backward: x of");
   expect(sl_linear_pack(ctx, out, f, TOO_MANY, TOO_MANY, SL_PACK_FORWARD), SL_ERR_MEMORY,
          "linear_pack: w of");
@@ -151,11 +151,15 @@ Test(refused, sizes_whose_product_overflows) {
   expect(sl_attention_backward(ctx, out, out, out, f, f, f, f, f, f, f, u, 2, TOO_MANY, TOO_MANY,
                                TOO_MANY),
          SL_ERR_MEMORY, "attention_backward: dq of");
-  expect(sl_attention_decode(ctx, out, f, f, f, u, u, 1, 1, 1, TOO_MANY, TOO_MANY), SL_ERR_MEMORY,
-         "attention_decode: k_cache of");
-  expect(sl_kv_store(ctx, out, out, f, f, u, u, 1, 1, TOO_MANY, TOO_MANY), SL_ERR_MEMORY,
+  expect(sl_attention_decode(ctx, out, f, f, f, u, u, 1, 1, 1, TOO_MANY, TOO_MANY, 4),
+         SL_ERR_MEMORY, "attention_decode: k_cache of");
+  expect(sl_attention_decode(ctx, out, f, f, f, u, u, 1, 1, 1, 1, TOO_MANY, TOO_MANY),
+         SL_ERR_MEMORY, "attention_decode: k_cache of");
+  expect(sl_rope_forward(ctx, out, u, f, f, 1, 1, 4, SIZE_MAX / 2), SL_ERR_MEMORY,
+         "rope_forward: cos_table of");
+  expect(sl_kv_store(ctx, out, out, f, f, u, u, 1, 1, TOO_MANY, TOO_MANY, 4), SL_ERR_MEMORY,
          "kv_store: k_cache of");
-  expect(sl_kv_fork(ctx, out, out, u, u, u, 1, TOO_MANY, TOO_MANY, 1), SL_ERR_MEMORY,
+  expect(sl_kv_fork(ctx, out, out, u, u, u, 1, TOO_MANY, TOO_MANY, 1, 4), SL_ERR_MEMORY,
          "kv_fork: k_cache of");
   expect(
       sl_logprob_forward(ctx, out, out, out, out, f, f, NULL, u, ones, 1.0f, 1, TOO_MANY, TOO_MANY),
@@ -181,15 +185,15 @@ Test(refused, shapes_that_make_no_sense) {
          "rmsnorm_forward: a row has no element");
   expect(sl_rmsnorm_backward(ctx, out, f, f, f, f, NULL, 1, 0), SL_ERR_USAGE,
          "rmsnorm_backward: a row has no element");
-  expect(sl_rope_forward(ctx, out, u, f, f, 1, 1, 3), SL_ERR_USAGE,
+  expect(sl_rope_forward(ctx, out, u, f, f, 1, 1, 3, 4), SL_ERR_USAGE,
          "rope_forward: a head has an odd number of components");
-  expect(sl_rope_backward(ctx, out, u, f, f, 1, 1, 3), SL_ERR_USAGE,
+  expect(sl_rope_backward(ctx, out, u, f, f, 1, 1, 3, 4), SL_ERR_USAGE,
          "rope_backward: a head has an odd number of components");
   expect(sl_attention_forward(ctx, out, out, out, f, f, f, u, 1, 3, 2, 4), SL_ERR_USAGE,
          "attention_forward: 2 kv heads do not divide 3");
   expect(sl_attention_backward(ctx, out, out, out, f, f, f, f, f, f, f, u, 1, 2, 0, 4),
          SL_ERR_USAGE, "attention_backward: 0 kv heads");
-  expect(sl_attention_decode(ctx, out, f, f, f, u, u, 1, 2, 2, 0, 1), SL_ERR_USAGE,
+  expect(sl_attention_decode(ctx, out, f, f, f, u, u, 1, 2, 2, 0, 1, 4), SL_ERR_USAGE,
          "attention_decode: a head has no component");
   expect(sl_linear_pack(ctx, out, f, 1, 1, (sl_pack_kind)7), SL_ERR_USAGE,
          "linear_pack: no such kind of pack");
@@ -213,7 +217,6 @@ Test(refused, offsets_that_do_not_ascend) {
 }
 
 Test(refused, indices_out_of_range) {
-  const uint32_t far = 1u << 17;
   expect(sl_embedding_forward(ctx, out, f, u, 4, 1, 3), SL_ERR_INPUT,
          "embedding_forward: token[3] is 3, but the vocabulary has 3");
   expect(sl_embedding_grad(ctx, out, f, u, all_of_them, 1, 1, 2), SL_ERR_INPUT,
@@ -223,15 +226,24 @@ Test(refused, indices_out_of_range) {
   expect(sl_logprob_backward(ctx, out, out, f, NULL, f, f, f, f, f, NULL, u, ones, 1.0f,
                              all_of_them, 1, 1, 3),
          SL_ERR_INPUT, "logprob_backward: token[3] is 3");
-  expect(sl_rope_forward(ctx, out, &far, f, f, 1, 1, 2), SL_ERR_INPUT,
-         "rope_forward: position[0] is 131072");
-  expect(sl_rope_backward(ctx, out, &far, f, f, 1, 1, 2), SL_ERR_INPUT,
-         "rope_backward: position[0] is 131072");
-  expect(sl_attention_decode(ctx, out, f, f, f, u, u, 4, 1, 1, 1, 3), SL_ERR_INPUT,
+  expect(sl_rope_forward(ctx, out, u, f, f, 4, 1, 2, 3), SL_ERR_INPUT,
+         "rope_forward: position[3] is 3, but the tables' positions are 3");
+  expect(sl_rope_backward(ctx, out, u, f, f, 4, 1, 2, 2), SL_ERR_INPUT,
+         "rope_backward: position[2] is 2");
+  expect(sl_attention_decode(ctx, out, f, f, f, u, u, 4, 1, 1, 1, 3, 4), SL_ERR_INPUT,
          "attention_decode: position[3] is 3");
-  expect(sl_kv_store(ctx, out, out, f, f, u, u, 4, 1, 1, 2), SL_ERR_INPUT,
+  expect(sl_kv_store(ctx, out, out, f, f, u, u, 4, 1, 1, 2, 4), SL_ERR_INPUT,
          "kv_store: position[2] is 2");
-  expect(sl_kv_fork(ctx, out, out, u, u, u, 4, 1, 1, 2), SL_ERR_INPUT, "kv_fork: length[3] is 3");
+  expect(sl_attention_decode(ctx, out, f, f, f, u, u, 4, 1, 1, 1, 4, 3), SL_ERR_INPUT,
+         "attention_decode: slot[3] is 3, but the caches' slots are 3");
+  expect(sl_kv_store(ctx, out, out, f, f, u, u, 4, 1, 1, 4, 2), SL_ERR_INPUT,
+         "kv_store: slot[2] is 2");
+  expect(sl_kv_fork(ctx, out, out, u, written, u, 4, 1, 1, 4, 3), SL_ERR_INPUT,
+         "kv_fork: to[3] is 3");
+  expect(sl_kv_fork(ctx, out, out, written, u, u, 4, 1, 1, 4, 2), SL_ERR_INPUT,
+         "kv_fork: from[2] is 2");
+  expect(sl_kv_fork(ctx, out, out, u, u, u, 4, 1, 1, 2, 4), SL_ERR_INPUT,
+         "kv_fork: length[3] is 3");
 }
 
 Test(refused, scalars_out_of_range) {

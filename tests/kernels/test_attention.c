@@ -164,9 +164,9 @@ static int decode_equals(sl_context *ctx, const problem *p, const cache *c, cons
       b++;
     }
     same &= sl_kv_store(ctx, c->keys, c->values, k, v, slot, position, b, p->kv_heads, p->d,
-                        c->capacity) == SL_OK;
+                        c->capacity, c->slots) == SL_OK;
     same &= sl_attention_decode(ctx, out, q, c->keys, c->values, slot, position, b, p->heads,
-                                p->kv_heads, p->d, c->capacity) == SL_OK;
+                                p->kv_heads, p->d, c->capacity, c->slots) == SL_OK;
     for (size_t j = 0; j < b; j++) {
       const size_t token = p->seq[slot[j] - 1] + i;
       same &= same_bits(sl_context_backend(ctx), out + j * row, o + token * row, row * sizeof *o);
@@ -314,14 +314,17 @@ Test(cache, a_forked_prompt_is_a_stored_prompt) {
     uint32_t slot[LENGTH], position[LENGTH], to[SLOTS], from[SLOTS], length[SLOTS];
     for (uint32_t r = 0; r < SLOTS; r++) {
       for (uint32_t i = 0; i < LENGTH; i++) slot[i] = r, position[i] = i;
-      cr_assert_eq(sl_kv_store(ctx, stored_k, stored_v, k, v, slot, position, LENGTH, KV, D, P),
-                   SL_OK);
+      cr_assert_eq(
+          sl_kv_store(ctx, stored_k, stored_v, k, v, slot, position, LENGTH, KV, D, P, SLOTS),
+          SL_OK);
       if (r == 0)
-        cr_assert_eq(sl_kv_store(ctx, forked_k, forked_v, k, v, slot, position, LENGTH, KV, D, P),
-                     SL_OK);
+        cr_assert_eq(
+            sl_kv_store(ctx, forked_k, forked_v, k, v, slot, position, LENGTH, KV, D, P, SLOTS),
+            SL_OK);
       to[r] = r, from[r] = r / 2, length[r] = LENGTH;
     }
-    cr_assert_eq(sl_kv_fork(ctx, forked_k, forked_v, to, from, length, SLOTS, KV, D, P), SL_OK);
+    cr_assert_eq(sl_kv_fork(ctx, forked_k, forked_v, to, from, length, SLOTS, KV, D, P, SLOTS),
+                 SL_OK);
     cr_expect(same_bits("keys", forked_k, stored_k, floats * sizeof *k));
     cr_expect(same_bits("values", forked_v, stored_v, floats * sizeof *k));
     free_floats(stored_k), free_floats(stored_v), free_floats(forked_k), free_floats(forked_v);
@@ -353,12 +356,20 @@ Test(attention, shapes_and_positions_that_cannot_be_are_refused) {
                    "seq[0] is 1");
     expect_refused(ctx, sl_attention_backward(ctx, y, y, y, x, x, x, x, x, x, x, seq, 2, 2, 1, 2),
                    SL_ERR_INPUT, "seq[2] is 1");
-    expect_refused(ctx, sl_attention_decode(ctx, y, x, x, x, zero, position, 2, 2, 1, 2, 4),
+    expect_refused(ctx, sl_attention_decode(ctx, y, x, x, x, zero, position, 2, 2, 1, 2, 4, 1),
                    SL_ERR_INPUT, "position[1] is 4");
-    expect_refused(ctx, sl_kv_store(ctx, y, z, x, x, zero, position, 2, 1, 2, 4), SL_ERR_INPUT,
+    expect_refused(ctx, sl_attention_decode(ctx, y, x, x, x, position, zero, 2, 2, 1, 2, 1, 4),
+                   SL_ERR_INPUT, "slot[1] is 4, but the caches' slots are 4");
+    expect_refused(ctx, sl_kv_store(ctx, y, z, x, x, zero, position, 2, 1, 2, 4, 1), SL_ERR_INPUT,
                    "position[1] is 4");
-    expect_refused(ctx, sl_kv_fork(ctx, y, z, position, zero, position, 2, 1, 2, 3), SL_ERR_INPUT,
-                   "length[1] is 4");
+    expect_refused(ctx, sl_kv_store(ctx, y, z, x, x, position, zero, 2, 1, 2, 1, 4), SL_ERR_INPUT,
+                   "slot[1] is 4");
+    expect_refused(ctx, sl_kv_fork(ctx, y, z, position, zero, position, 2, 1, 2, 3, 5),
+                   SL_ERR_INPUT, "length[1] is 4");
+    expect_refused(ctx, sl_kv_fork(ctx, y, z, position, zero, zero, 2, 1, 2, 3, 4), SL_ERR_INPUT,
+                   "to[1] is 4");
+    expect_refused(ctx, sl_kv_fork(ctx, y, z, zero, position, zero, 2, 1, 2, 3, 4), SL_ERR_INPUT,
+                   "from[1] is 4");
     cr_expect_eq(y[0], 3.0f);
     cr_expect_eq(z[0], 3.0f);
   }

@@ -167,18 +167,19 @@ Test(embedding, an_id_beyond_the_vocabulary_is_named) {
   }
 }
 
+enum { POSITIONS = 50 };
+
 static sl_status turn(sl_context *ctx, void *arg, float *out) {
   const inputs *x = arg;
-  return sl_rope_forward(ctx, out, x->ids, x->cosine, x->sine, x->t, x->n, x->d);
+  return sl_rope_forward(ctx, out, x->ids, x->cosine, x->sine, x->t, x->n, x->d, POSITIONS);
 }
 
 static sl_status turn_back(sl_context *ctx, void *arg, float *out) {
   const inputs *x = arg;
-  return sl_rope_backward(ctx, out, x->ids, x->cosine, x->sine, x->t, x->n, x->d);
+  return sl_rope_backward(ctx, out, x->ids, x->cosine, x->sine, x->t, x->n, x->d, POSITIONS);
 }
 
 static void check_rope(size_t t, size_t heads, size_t d, kind k, uint64_t seed) {
-  enum { POSITIONS = 50 };
   source s = seeded(seed);
   uint32_t *position = malloc((t + 1) * sizeof *position);
   for (size_t i = 0; i < t; i++) position[i] = next_below(&s, POSITIONS);

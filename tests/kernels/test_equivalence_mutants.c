@@ -120,8 +120,8 @@ MUTANT(contracted_fma, adamw_step, contracted_adamw, "p[")
 /* a * cos - b * sin in three roundings where the clause has two. */
 static sl_status uncontracted_rope(sl_context *ctx, float *x, const uint32_t *position,
                                    const float *cos_table, const float *sin_table, size_t t,
-                                   size_t heads, size_t d) {
-  (void)ctx;
+                                   size_t heads, size_t d, size_t positions) {
+  (void)ctx, (void)positions;
   for (size_t i = 0; i < t * heads; i++)
     for (size_t c = 0; c < d / 2; c++) {
       const float cosine = cos_table[position[i / heads] * (d / 2) + c],
@@ -384,12 +384,13 @@ MUTANT(input_written, rmsnorm_forward, scratched_input, "an input was written")
 /* A query sees one key too many: the causal mask is off by one. */
 static sl_status future_key(sl_context *ctx, float *o, const float *q, const float *k_cache,
                             const float *v_cache, const uint32_t *slot, const uint32_t *position,
-                            size_t b, size_t heads, size_t kv_heads, size_t d, size_t capacity) {
+                            size_t b, size_t heads, size_t kv_heads, size_t d, size_t capacity,
+                            size_t slots) {
   for (size_t i = 0; i < b; i++) {
     const uint32_t next = position[i] + 1 < capacity ? position[i] + 1 : position[i];
     const sl_status status =
         sl_plain_attention_decode(ctx, o + i * heads * d, q + i * heads * d, k_cache, v_cache,
-                                  slot + i, &next, 1, heads, kv_heads, d, capacity);
+                                  slot + i, &next, 1, heads, kv_heads, d, capacity, slots);
     ctx->workspace_used = 0;
     if (status) return status;
   }
@@ -418,9 +419,10 @@ static void attend_at_once(float *o, float *s, const float *q, const float *k, c
 /* Key chunks are not joined: rows of up to one chunk are right. */
 static sl_status one_key_chunk(sl_context *ctx, float *o, const float *q, const float *k_cache,
                                const float *v_cache, const uint32_t *slot, const uint32_t *position,
-                               size_t b, size_t heads, size_t kv_heads, size_t d, size_t capacity) {
+                               size_t b, size_t heads, size_t kv_heads, size_t d, size_t capacity,
+                               size_t slots) {
   const sl_status status = sl_plain_attention_decode(ctx, o, q, k_cache, v_cache, slot, position, b,
-                                                     heads, kv_heads, d, capacity);
+                                                     heads, kv_heads, d, capacity, slots);
   float *s = malloc(capacity * sizeof *s);
   cr_assert_not_null(s);
   for (size_t i = 0; !status && i < b * heads; i++) {

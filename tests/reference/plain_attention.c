@@ -128,9 +128,9 @@ Test(plain_attention, decode) {
     float *o = take_floats(nq);
     double *exact = take_doubles(nq);
     sl_ball *bound = take_balls(nq);
-    cr_assert_eq(
-        sl_attention_decode(ctx, o, q, k, v, slot, position, SLOTS, heads, kv_heads, d, CAPACITY),
-        SL_OK);
+    cr_assert_eq(sl_attention_decode(ctx, o, q, k, v, slot, position, SLOTS, heads, kv_heads, d,
+                                     CAPACITY, SLOTS),
+                 SL_OK);
     cr_assert_eq(sl_ref_attention_decode(exact, q, k, v, slot, position, SLOTS, heads, kv_heads, d,
                                          CAPACITY),
                  SL_OK);
@@ -156,11 +156,12 @@ Test(plain_attention, cache) {
               *old = fill(cache, RANDOM, 1.0f);
   float *k_got = copy_floats(old, cache), *v_got = copy_floats(old, cache),
         *k_want = copy_floats(old, cache), *v_want = copy_floats(old, cache);
-  cr_assert_eq(sl_kv_store(ctx, k_got, v_got, k, v, slot, position, t, kv_heads, d, CAPACITY),
-               SL_OK);
+  cr_assert_eq(
+      sl_kv_store(ctx, k_got, v_got, k, v, slot, position, t, kv_heads, d, CAPACITY, SLOTS), SL_OK);
   sl_ref_kv_store(k_want, v_want, k, v, slot, position, t, kv_heads, d, CAPACITY);
   cr_expect(memcmp(k_got, k_want, bytes) == 0 && memcmp(v_got, v_want, bytes) == 0, "kv_store");
-  cr_assert_eq(sl_kv_fork(ctx, k_got, v_got, to, from, length, 1, kv_heads, d, CAPACITY), SL_OK);
+  cr_assert_eq(sl_kv_fork(ctx, k_got, v_got, to, from, length, 1, kv_heads, d, CAPACITY, SLOTS),
+               SL_OK);
   sl_ref_kv_fork(k_want, v_want, to, from, length, 1, kv_heads, d, CAPACITY);
   cr_expect(memcmp(k_got, k_want, bytes) == 0 && memcmp(v_got, v_want, bytes) == 0, "kv_fork");
   cr_expect(memcmp(k_got, old, bytes) != 0, "the copies changed nothing");

@@ -102,12 +102,12 @@ Test(plain_elementwise, rope) {
     float *x = copy_floats(x0, n);
     double *exact = take_doubles(n);
     sl_ball *bound = take_balls(n);
-    cr_assert_eq(sl_rope_forward(ctx, x, position, cosine, sine, t, heads, d), SL_OK);
+    cr_assert_eq(sl_rope_forward(ctx, x, position, cosine, sine, t, heads, d, positions), SL_OK);
     cr_assert_eq(sl_ref_rope_forward(exact, x0, position, cosine, sine, t, heads, d), SL_OK);
     cr_assert_eq(sl_bound_rope_forward(bound, x0, position, cosine, sine, t, heads, d), SL_OK);
     compare_floats(&f, x, exact, bound, n);
     x = copy_floats(x0, n);
-    cr_assert_eq(sl_rope_backward(ctx, x, position, cosine, sine, t, heads, d), SL_OK);
+    cr_assert_eq(sl_rope_backward(ctx, x, position, cosine, sine, t, heads, d, positions), SL_OK);
     cr_assert_eq(sl_ref_rope_backward(exact, x0, position, cosine, sine, t, heads, d), SL_OK);
     cr_assert_eq(sl_bound_rope_backward(bound, x0, position, cosine, sine, t, heads, d), SL_OK);
     compare_floats(&b, x, exact, bound, n);

@@ -45,7 +45,7 @@ static void cut_caches(sl_cutter *c, sl_generator *g) {
   const size_t n = g->max_sequences * g->max_length, width = s->kv_heads * s->head_dim;
   for (size_t l = 0; l < s->layers; l++) {
     float *k = sl_cut(c, n, width, sizeof *k), *v = sl_cut(c, n, width, sizeof *v);
-    if (g->caches) g->caches[l] = (sl_layer_cache){k, v, g->max_length};
+    if (g->caches) g->caches[l] = (sl_layer_cache){k, v, g->max_length, g->max_sequences};
   }
 }
 
@@ -234,7 +234,7 @@ static sl_status fork_caches(sl_generator *g, size_t n_prompts, size_t group) {
   for (size_t l = 0; l < s->layers; l++)
     SL_TRY(sl_kv_fork(g->ctx, g->caches[l].k_cache, g->caches[l].v_cache, on(g, g->fork_to),
                       on(g, g->fork_from), on(g, g->fork_length), forks, s->kv_heads, s->head_dim,
-                      g->max_length));
+                      g->max_length, g->caches[l].slots));
   return SL_OK;
 }
 

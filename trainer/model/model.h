@@ -58,7 +58,7 @@ sl_status sl_model_backward(sl_model *model, const sl_batch *batch, const sl_sha
 /* What generation needs of the model, layer by layer. */
 typedef struct {
   float *k_cache, *v_cache; /* of one layer, see kv_store */
-  size_t capacity;          /* positions of a slot */
+  size_t capacity, slots;   /* positions of a slot, and how many slots */
 } sl_layer_cache;
 
 /* Prefill: forward over whole prompts; stores keys and values of token i at slot[i], position[i].

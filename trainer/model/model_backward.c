@@ -77,9 +77,9 @@ static sl_status attention(sl_model *m, size_t layer, const sl_batch *b, const s
                                a->row_max, a->row_scale, b->seq, b->n_seq, s->heads, s->kv_heads,
                                s->head_dim));
   SL_TRY(sl_rope_backward(m->ctx, m->dq, b->position, m->cos_table, m->sin_table, t, s->heads,
-                          s->head_dim));
+                          s->head_dim, s->max_positions));
   SL_TRY(sl_rope_backward(m->ctx, m->dk, b->position, m->cos_table, m->sin_table, t, s->kv_heads,
-                          s->head_dim));
+                          s->head_dim, s->max_positions));
   SL_TRY(sl_linear_input_grad(m->ctx, m->dh, parts, 3, t, d));
   for (size_t i = 0; i < n_shards; i++) SL_TRY(attention_weights(m, layer, &shards[i]));
   return sl_rmsnorm_backward(m->ctx, m->dx, m->dh, a->input, w + at->input_norm, a->rstd1, m->dx, t,

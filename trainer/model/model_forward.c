@@ -20,9 +20,9 @@ sl_status sl_layer_qkv(sl_model *m, size_t layer, size_t t, const uint32_t *posi
   SL_TRY(sl_linear_forward(m->ctx, a->v, a->h1, weight(m, at->q_weight + (q + kv) * d), p->v[0],
                            weight(m, at->q_bias + q + kv), t, kv, d));
   SL_TRY(sl_rope_forward(m->ctx, a->q, position, m->cos_table, m->sin_table, t, s->heads,
-                         s->head_dim));
+                         s->head_dim, s->max_positions));
   return sl_rope_forward(m->ctx, a->k, position, m->cos_table, m->sin_table, t, s->kv_heads,
-                         s->head_dim);
+                         s->head_dim, s->max_positions);
 }
 
 /* middle = input + o W; next = middle + swiglu(rmsnorm(middle)). */
@@ -95,7 +95,7 @@ sl_status sl_model_prefill(sl_model *m, const sl_batch *b, const sl_layer_cache 
     const sl_layer_activations *a = &m->layers[l];
     SL_TRY(sl_layer_qkv(m, l, t, b->position));
     SL_TRY(sl_kv_store(m->ctx, caches[l].k_cache, caches[l].v_cache, a->k, a->v, slot, b->position,
-                       t, s->kv_heads, s->head_dim, caches[l].capacity));
+                       t, s->kv_heads, s->head_dim, caches[l].capacity, caches[l].slots));
     SL_TRY(attend(m, l, b));
     SL_TRY(sl_layer_finish(m, l, t, layer_output(m, l)));
   }
@@ -111,9 +111,9 @@ sl_status sl_model_decode(sl_model *m, size_t b, const uint32_t *ids, const uint
     const sl_layer_cache *c = &caches[l];
     SL_TRY(sl_layer_qkv(m, l, b, position));
     SL_TRY(sl_kv_store(m->ctx, c->k_cache, c->v_cache, a->k, a->v, slot, position, b, s->kv_heads,
-                       s->head_dim, c->capacity));
+                       s->head_dim, c->capacity, c->slots));
     SL_TRY(sl_attention_decode(m->ctx, a->o, a->q, c->k_cache, c->v_cache, slot, position, b,
-                               s->heads, s->kv_heads, s->head_dim, c->capacity));
+                               s->heads, s->kv_heads, s->head_dim, c->capacity, c->slots));
     SL_TRY(sl_layer_finish(m, l, b, layer_output(m, l)));
   }
   return final_norm(m, b, hidden);

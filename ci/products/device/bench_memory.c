@@ -63,7 +63,7 @@ static sl_status run_rmsnorm_backward(void *arg) {
 static sl_status run_rope_forward(void *arg) {
   const arrays *s = arg;
   return sl_rope_forward(s->ctx, s->a[0], s->ids, s->tables, s->tables + POSITIONS * HEAD / 2,
-                         s->n / WIDTH, WIDTH / HEAD, HEAD);
+                         s->n / WIDTH, WIDTH / HEAD, HEAD, POSITIONS);
 }
 
 static sl_status run_embedding_forward(void *arg) {

@@ -90,7 +90,7 @@ static sl_status run_attention_decode(void *arg) {
   const model *m = arg;
   float *const *a = m->a;
   return sl_attention_decode(m->ctx, a[O], a[Q], a[K_CACHE], a[V_CACHE], m->slot, m->position,
-                             SLOTS, HEADS, KV_HEADS, HEAD, m->length);
+                             SLOTS, HEADS, KV_HEADS, HEAD, m->length, SLOTS);
 }
 
 static sl_status run_square(void *arg) {

@@ -110,7 +110,8 @@ void sl_make_attention_decode(sl_problem *p) {
 
 sl_status sl_run_attention_decode(sl_context *ctx, const sl_problem *p, void *const *at) {
   return sl_attention_decode(ctx, at[5], at[4], at[0], at[1], at[2], at[3], p->size[T],
-                             p->size[HEADS], p->size[KV_HEADS], p->size[D], p->size[CAPACITY]);
+                             p->size[HEADS], p->size[KV_HEADS], p->size[D], p->size[CAPACITY],
+                             p->size[SLOTS]);
 }
 
 /* Every (slot, position) at most once: t tokens walk through the cache with a stride that is prime
@@ -137,7 +138,7 @@ void sl_make_kv_store(sl_problem *p) {
 
 sl_status sl_run_kv_store(sl_context *ctx, const sl_problem *p, void *const *at) {
   return sl_kv_store(ctx, at[0], at[1], at[4], at[5], at[2], at[3], p->size[T], p->size[KV_HEADS],
-                     p->size[D], p->size[CAPACITY]);
+                     p->size[D], p->size[CAPACITY], p->size[SLOTS]);
 }
 
 /* Slot 0 is copied to some of the others. */
@@ -156,5 +157,5 @@ void sl_make_kv_fork(sl_problem *p) {
 
 sl_status sl_run_kv_fork(sl_context *ctx, const sl_problem *p, void *const *at) {
   return sl_kv_fork(ctx, at[0], at[1], at[2], at[4], at[3], p->size[T], p->size[KV_HEADS],
-                    p->size[D], p->size[CAPACITY]);
+                    p->size[D], p->size[CAPACITY], p->size[SLOTS]);
 }

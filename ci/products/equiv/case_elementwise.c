@@ -146,14 +146,16 @@ sl_status sl_run_swiglu_backward(sl_context *ctx, const sl_problem *p, void *con
   return sl_swiglu_backward(ctx, at[0], at[1], at[2], at[3], at[4], p->size[T]);
 }
 
+enum { ROPE_POSITIONS = 40 };
+
 static void make_rope(sl_problem *p, const char *name) {
-  size_t budget = sl_budget(p, 60000), rows = 40;
+  size_t budget = sl_budget(p, 60000);
   p->size[D] = 2 * sl_size(p, 1, 70, &budget), p->size[HEADS] = sl_size(p, 0, 9, &budget),
   p->size[T] = sl_size(p, 0, 200, &budget);
   sl_add_floats(p, name, SL_INOUT, p->size[T] * p->size[HEADS] * p->size[D]);
-  sl_add_ids(p, "position", p->size[T], rows);
-  sl_add_floats(p, "cos_table", SL_IN, rows * p->size[D] / 2);
-  sl_add_floats(p, "sin_table", SL_IN, rows * p->size[D] / 2);
+  sl_add_ids(p, "position", p->size[T], ROPE_POSITIONS);
+  sl_add_floats(p, "cos_table", SL_IN, ROPE_POSITIONS * p->size[D] / 2);
+  sl_add_floats(p, "sin_table", SL_IN, ROPE_POSITIONS * p->size[D] / 2);
   sl_shape(p, "t %zu, heads %zu, d %zu", p->size[T], p->size[HEADS], p->size[D]);
 }
 
@@ -161,9 +163,11 @@ void sl_make_rope_forward(sl_problem *p) { make_rope(p, "x"); }
 void sl_make_rope_backward(sl_problem *p) { make_rope(p, "dx"); }
 
 sl_status sl_run_rope_forward(sl_context *ctx, const sl_problem *p, void *const *at) {
-  return sl_rope_forward(ctx, at[0], at[1], at[2], at[3], p->size[T], p->size[HEADS], p->size[D]);
+  return sl_rope_forward(ctx, at[0], at[1], at[2], at[3], p->size[T], p->size[HEADS], p->size[D],
+                         ROPE_POSITIONS);
 }
 
 sl_status sl_run_rope_backward(sl_context *ctx, const sl_problem *p, void *const *at) {
-  return sl_rope_backward(ctx, at[0], at[1], at[2], at[3], p->size[T], p->size[HEADS], p->size[D]);
+  return sl_rope_backward(ctx, at[0], at[1], at[2], at[3], p->size[T], p->size[HEADS], p->size[D],
+                          ROPE_POSITIONS);
 }

@@ -126,29 +126,34 @@ static void expect_fault(sl_context *ctx, sl_status call, sl_status want, const 
 Test(faults, of_contents_are_errors_of_the_next_wait) {
   sl_context *ctx = open_context("simt");
   static const float f[16], good[4], bad[4] = {1.0f, 2.0f, -INFINITY, NAN};
-  static const uint32_t ids[3] = {1, 7, 9}, seq[] = {0, 1, 3}, far[2] = {131071, 131072}, zero[2],
-                        length[2] = {2, 3};
+  static const uint32_t ids[3] = {1, 7, 9}, seq[] = {0, 1, 3}, zero[2], length[2] = {2, 3};
   float *x = ON_DEVICE(ctx, f), *y = ON_DEVICE(ctx, f), *g = ON_DEVICE(ctx, bad),
         *m = ON_DEVICE(ctx, good), *v = ON_DEVICE(ctx, good);
-  float *tables = on_device(
-      ctx, f,
-      4); /* position 131071 is read where tables end: out of bounds, but no position is refused */
+  /* Four positions of one pair: number 3 is read, and number 4 would lie out of bounds. */
+  static const uint32_t far[2] = {3, 4};
+  float *tables = on_device(ctx, f, 4 * sizeof *f);
   uint32_t *u = ON_DEVICE(ctx, ids), *z = ON_DEVICE(ctx, zero), *n = ON_DEVICE(ctx, length),
-           *p = on_device(ctx, far + 1, 4);
+           *p = ON_DEVICE(ctx, far);
   double *sum;
   cr_assert_eq(sl_memory_alloc(ctx, (void **)&sum, sizeof *sum), SL_OK);
   expect_fault(ctx, sl_embedding_forward(ctx, y, x, u, 3, 2, 3), SL_ERR_INPUT,
                "embedding_forward: token[1] is not below the vocabulary");
   expect_fault(ctx, sl_embedding_grad(ctx, y, x, u, seq, 2, 2, 3), SL_ERR_INPUT,
                "embedding_grad: token[1] is not below the vocabulary");
-  expect_fault(ctx, sl_rope_forward(ctx, y, p, tables, tables, 1, 1, 2), SL_ERR_INPUT,
-               "rope_forward: position[0] lies beyond the cache or the tables");
-  expect_fault(ctx, sl_rope_backward(ctx, y, p, tables, tables, 1, 1, 2), SL_ERR_INPUT,
-               "rope_backward: position[0] lies beyond the cache or the tables");
-  expect_fault(ctx, sl_kv_store(ctx, y, v, x, x, z, n, 2, 1, 1, 3), SL_ERR_INPUT,
+  expect_fault(ctx, sl_rope_forward(ctx, y, p, tables, tables, 2, 1, 2, 4), SL_ERR_INPUT,
+               "rope_forward: position[1] lies beyond the cache or the tables");
+  expect_fault(ctx, sl_rope_backward(ctx, y, p, tables, tables, 2, 1, 2, 4), SL_ERR_INPUT,
+               "rope_backward: position[1] lies beyond the cache or the tables");
+  expect_fault(ctx, sl_kv_store(ctx, y, v, x, x, z, n, 2, 1, 1, 3, 1), SL_ERR_INPUT,
                "kv_store: position[1] lies beyond the cache or the tables");
-  expect_fault(ctx, sl_kv_fork(ctx, y, v, z, z, n, 2, 1, 1, 2), SL_ERR_INPUT,
+  expect_fault(ctx, sl_kv_store(ctx, y, v, x, x, n, z, 2, 1, 1, 1, 3), SL_ERR_INPUT,
+               "kv_store: slot[1] lies beyond the caches");
+  expect_fault(ctx, sl_kv_fork(ctx, y, v, z, z, n, 2, 1, 1, 2, 1), SL_ERR_INPUT,
                "kv_fork: length[1] is more than the cache holds");
+  expect_fault(ctx, sl_kv_fork(ctx, y, v, n, z, z, 2, 1, 1, 1, 3), SL_ERR_INPUT,
+               "kv_fork: to[1] or from lies beyond the caches");
+  expect_fault(ctx, sl_kv_fork(ctx, y, v, z, n, z, 2, 1, 1, 1, 3), SL_ERR_INPUT,
+               "kv_fork: to[1] or from lies beyond the caches");
   expect_fault(ctx, sl_grad_square_sum(ctx, sum, g, 4), SL_ERR_NONFINITE,
                "grad_square_sum: element [2] is not finite");
   const sl_adamw how = {1, 0, 0, 1, 1, 1, 1, 0.5f, 1, 1};
@@ -171,7 +176,7 @@ Test(faults, the_lowest_index_is_told) {
   static const uint32_t ids[5] = {0, 9, 0, 8, 7}, position[2] = {5, 5}, slot[2];
   float *x = ON_DEVICE(ctx, f), *y = ON_DEVICE(ctx, f);
   uint32_t *u = ON_DEVICE(ctx, ids), *p = ON_DEVICE(ctx, position), *s = ON_DEVICE(ctx, slot);
-  cr_assert_eq(sl_kv_store(ctx, y, y, x, x, s, p, 2, 1, 1, 3), SL_OK);
+  cr_assert_eq(sl_kv_store(ctx, y, y, x, x, s, p, 2, 1, 1, 3, 1), SL_OK);
   expect_fault(ctx, sl_embedding_forward(ctx, y, x, u, 5, 1, 3), SL_ERR_INPUT,
                "embedding_forward: token[1] is not below the vocabulary");
   sl_context_destroy(ctx);

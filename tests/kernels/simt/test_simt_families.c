@@ -165,7 +165,7 @@ static void run_edge(memory *m, const void *problem, float *result) {
   const uint32_t *const on_slot = hold(m, slot, sizeof slot), *const on_position = hold(
                                                                   m, position, sizeof position);
   expect_ok(m->ctx, sl_attention_decode(m->ctx, decoded, on_q, on_k, on_v, on_slot, on_position, 1,
-                                        1, 1, 1, N));
+                                        1, 1, 1, N, 1));
   expect_ok(m->ctx, sl_memory_read(m->ctx, result, o, N * sizeof *result));
   expect_ok(m->ctx, sl_memory_read(m->ctx, result + N, decoded, sizeof *result));
   cr_expect(result[AT] == 0.0f && !signbit(result[AT]) && !signbit(result[N]), "a zero below 0");
@@ -196,7 +196,7 @@ static void run_decode(memory *m, const void *problem, float *result) {
   const uint32_t *const on_slot = hold(m, p->b == 4 ? slot : &slot[1], p->b * sizeof *slot);
   const uint32_t *const on_position = hold(m, p->position, p->b * sizeof *slot);
   expect_ok(m->ctx, sl_attention_decode(m->ctx, o, on_q, on_k, on_v, on_slot, on_position, p->b,
-                                        p->heads, p->kv_heads, p->d, p->capacity));
+                                        p->heads, p->kv_heads, p->d, p->capacity, p->b));
   expect_ok(m->ctx, sl_memory_read(m->ctx, result, o, q_n * sizeof *o));
   free_floats(k), free_floats(v), free_floats(q);
 }
@@ -467,9 +467,13 @@ Test(simt_families, refused_logits_and_positions) {
                              keys, keys, 2, 3));
   expect_refused(&m, SL_ERR_NONFINITE, "the logits of row [1]", out, 4);
   const float *const zeros = hold_zeros(&m, 64 * sizeof *zeros);
-  expect_ok(m.ctx, sl_attention_decode(m.ctx, out, zeros, zeros, zeros, keys, keys, 2, 1, 1, 1, 5));
+  expect_ok(m.ctx,
+            sl_attention_decode(m.ctx, out, zeros, zeros, zeros, keys, keys, 2, 1, 1, 1, 5, 6));
   expect_refused(&m, SL_ERR_INPUT, "position[1]", out + 1, 1);
-  cr_expect_eq(sl_attention_decode(m.ctx, out, zeros, zeros, zeros, keys, keys, 2, 1, 1, 257, 5),
+  expect_ok(m.ctx,
+            sl_attention_decode(m.ctx, out, zeros, zeros, zeros, keys, keys, 2, 1, 1, 1, 6, 5));
+  expect_refused(&m, SL_ERR_INPUT, "slot[1]", out + 1, 1);
+  cr_expect_eq(sl_attention_decode(m.ctx, out, zeros, zeros, zeros, keys, keys, 2, 1, 1, 257, 5, 6),
                SL_ERR_UNAVAILABLE);
   cr_expect(strstr(sl_context_error(m.ctx)->message, "no head of more than 256 components"));
   release(&m);

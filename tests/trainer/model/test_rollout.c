@@ -246,7 +246,8 @@ static void decode_by_hand(sl_run_state *run, sl_rollout *r, const uint32_t *slo
         *hidden = calloc(s->hidden, sizeof *hidden);
   sl_layer_cache caches[2];
   for (size_t l = 0; l < 2; l++)
-    caches[l] = (sl_layer_cache){memory + 2 * l * one, memory + (2 * l + 1) * one, run->max_length};
+    caches[l] =
+        (sl_layer_cache){memory + 2 * l * one, memory + (2 * l + 1) * one, run->max_length, 1};
   cr_assert_eq(sl_model_create(&m, run->ctx, run->policy.layout, run->policy.data, r->n, 0, &err),
                SL_OK);
   cr_assert_eq(sl_model_pack(m), SL_OK);
