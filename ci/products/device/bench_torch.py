@@ -1,5 +1,11 @@
-"""PyTorch as a peer of `sluice-device bench` and `sluice-device step`: eager, binary32, TF32 off, deterministic algorithms. Training steps
-(forward, loss of all tokens but the first of a sequence, backward, clipping, AdamW) of two Qwen2 shapes on random weights, copies and products. Usage: bench_torch.py [--device cuda|cpu] [--shrink N] [--seconds S]"""
+"""PyTorch as a peer of `sluice-device bench` and `sluice-device step`.
+
+Eager, binary32, TF32 off, deterministic algorithms. Training steps (forward, loss of all tokens but
+the first of a sequence, backward, clipping, AdamW) of two Qwen2 shapes on random weights, copies
+and products.
+
+Usage: bench_torch.py [--device cuda|cpu] [--shrink N] [--seconds S]
+"""
 import argparse, os, statistics, time
 
 os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what deterministic cuBLAS asks for
@@ -10,7 +16,7 @@ if not hasattr(torch.nn, "RMSNorm"):
     raise SystemExit(f"PyTorch {torch.__version__} has no RMSNorm: 2.4 is needed")
 parser = argparse.ArgumentParser()
 parser.add_argument("--device", default="cuda")
-parser.add_argument("--shrink", type=int, default=1, help="divides sizes, so that a trial run is short")
+parser.add_argument("--shrink", type=int, default=1, help="divides sizes, for a short trial run")
 parser.add_argument("--seconds", type=float, default=25, help="no measurement begins later")
 args = parser.parse_args()
 device, begin = torch.device(args.device), time.monotonic()
@@ -26,7 +32,7 @@ def wait():
 
 
 def seconds(call, rounds=9, least=0.01):
-    """Median seconds of a call, in rounds of at least `least` seconds; None if it is too late to begin."""
+    """Median seconds of a call, in rounds of at least `least` seconds; None if it is too late."""
     if time.monotonic() - begin > args.seconds:
         return None
     call(), wait()
@@ -44,7 +50,10 @@ def seconds(call, rounds=9, least=0.01):
 
 
 def line(name, t, work, unit):
-    print(f"{name:44s} " + ("not measured: out of time" if t is None else f"{work / t:10.3f} {unit} ({1e3 * t:.3f} ms)"), flush=True)
+    rate = "not measured: out of time"
+    if t is not None:
+        rate = f"{work / t:10.3f} {unit} ({1e3 * t:.3f} ms)"
+    print(f"{name:44s} {rate}", flush=True)
 
 
 def random(*shape):
@@ -55,15 +64,20 @@ class Layer(torch.nn.Module):
     def __init__(self, hidden, heads, kv_heads, ff):
         super().__init__()
         self.heads, self.kv_heads, self.d = heads, kv_heads, hidden // heads
-        self.norm1, self.norm2 = torch.nn.RMSNorm(hidden, eps=1e-6), torch.nn.RMSNorm(hidden, eps=1e-6)
+        self.norm1 = torch.nn.RMSNorm(hidden, eps=1e-6)
+        self.norm2 = torch.nn.RMSNorm(hidden, eps=1e-6)
         self.qkv = torch.nn.Linear(hidden, (heads + 2 * kv_heads) * self.d)
         self.o = torch.nn.Linear(hidden, hidden, bias=False)
-        self.gate_up, self.down = torch.nn.Linear(hidden, 2 * ff, bias=False), torch.nn.Linear(ff, hidden, bias=False)
+        self.gate_up = torch.nn.Linear(hidden, 2 * ff, bias=False)
+        self.down = torch.nn.Linear(ff, hidden, bias=False)
 
     def forward(self, x, cos, sin):
         b, t, _ = x.shape
-        q, k, v = self.qkv(self.norm1(x)).view(b, t, -1, self.d).transpose(1, 2).split([self.heads, self.kv_heads, self.kv_heads], 1)
-        turn = lambda y: y * cos + torch.cat((-y[..., self.d // 2 :], y[..., : self.d // 2]), -1) * sin
+        heads = [self.heads, self.kv_heads, self.kv_heads]
+        qkv = self.qkv(self.norm1(x)).view(b, t, -1, self.d).transpose(1, 2)
+        q, k, v = qkv.split(heads, 1)
+        half = self.d // 2
+        turn = lambda y: y * cos + torch.cat((-y[..., half:], y[..., :half]), -1) * sin
         group = self.heads // self.kv_heads
         k, v = turn(k).repeat_interleave(group, 1), v.repeat_interleave(group, 1)
         o = F.scaled_dot_product_attention(turn(q), k, v, is_causal=True)
@@ -101,13 +115,17 @@ def train(name, sequences, length, **shape):
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         adamw.step()
 
-    line(f"training step, {name}" + (f", sizes / {args.shrink}" if args.shrink > 1 else ""), seconds(step, rounds=5), sequences * length, "tokens/s")
+    sizes = f", sizes / {args.shrink}" if args.shrink > 1 else ""
+    line(f"training step, {name}{sizes}", seconds(step, rounds=5), sequences * length, "tokens/s")
 
 
-print(f"PyTorch {torch.__version__} on {torch.cuda.get_device_name() if device.type == 'cuda' else 'the CPU'}", flush=True)
+where = torch.cuda.get_device_name() if device.type == "cuda" else "the CPU"
+print(f"PyTorch {torch.__version__} on {where}", flush=True)
 s = args.shrink
-train("Qwen2.5-0.5B, 4 x 512 tokens", 4, 512 // s, hidden=896 // s, layers=max(1, 24 // s), heads=14, kv_heads=2, ff=4864 // s, vocab=151936 // s)
-train("hidden 512, 8 layers, 8 x 256 tokens", 8, 256 // s, hidden=512 // s, layers=max(1, 8 // s), heads=8, kv_heads=2, ff=1408 // s, vocab=1024)
+train("Qwen2.5-0.5B, 4 x 512 tokens", 4, 512 // s, hidden=896 // s, layers=max(1, 24 // s),
+      heads=14, kv_heads=2, ff=4864 // s, vocab=151936 // s)
+train("hidden 512, 8 layers, 8 x 256 tokens", 8, 256 // s, hidden=512 // s, layers=max(1, 8 // s),
+      heads=8, kv_heads=2, ff=1408 // s, vocab=1024)
 n = 2**26 // s
 a, b = random(n), random(n)
 line(f"copy of {n * 4 / 2**20:.1f} MiB", seconds(lambda: a.copy_(b)), 8e-9 * n, "GB/s")
