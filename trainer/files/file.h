@@ -34,9 +34,8 @@ typedef struct {
 
 /* Makes the temporary folder, a sibling of path (whose parent must exist). */
 sl_status sl_folder_begin(sl_folder_write *folder, const char *path, sl_error *err);
-/* Flushes the folder and puts it at path; a folder that stood there is exchanged in one step and
- * then removed. Frees folder, on error too.
- */
+/* Flushes the folder and puts it at path; a folder that stood there is exchanged in one step, then
+ * removed. Frees folder, on error too. */
 sl_status sl_folder_commit(sl_folder_write *folder, sl_error *err);
 /* Removes the temporary folder. Frees folder. */
 void sl_folder_abort(sl_folder_write *folder);

@@ -11,7 +11,7 @@
 
 #define JSON_FILE_MAX ((size_t)1 << 30)
 
-/* Why a text is no JSON, in words that help: what the file is instead, NUL bytes, or what the
+/* Why a text is no JSON: what the file is instead, NUL bytes, or what the
  * parser says. */
 static sl_status refuse_text(const char *file, size_t line, const char *text, size_t size,
                              const json_error_t *bad, sl_error *err) {

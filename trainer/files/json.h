@@ -33,8 +33,8 @@ sl_status sl_json_fail(const sl_json *doc, const char *key, sl_error *err, const
 #define SL_JSON_DESCRIPTION 100
 void sl_json_describe(char out[SL_JSON_DESCRIPTION], const json_t *value);
 
-/* SL_ERR_INPUT with the place of the top-level key: "expected WHAT, found ..."; found may be NULL:
- * nothing was. */
+/* SL_ERR_INPUT with the place of the top-level key: "expected WHAT, found ..."; found may be NULL.
+ */
 sl_status sl_json_expected(const sl_json *doc, const char *key, sl_error *err, const char *what,
                            const json_t *found);
 

@@ -1,4 +1,4 @@
-/* A model folder as Hugging Face has it (spec F1.2). */
+/* A model folder in Hugging Face's format (spec F1.2). */
 #include "model_folder.h"
 
 #include "companions.h"
@@ -82,8 +82,7 @@ static sl_status check_tensors(const sl_safetensors *file, const char *path,
   return status == SL_OK ? check_no_other(file, path, layout, err) : status;
 }
 
-/* What a folder holds in the place of a file that a model needs, in words; NULL if nothing known.
- */
+/* What a folder holds in the place of a file that a model needs; NULL if nothing that we know. */
 static const char *in_its_place(const char *folder) {
   static const struct {
     const char *name, *what;

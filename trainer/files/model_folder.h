@@ -1,4 +1,4 @@
-/* A model folder as Hugging Face has it (spec F1.2): config.json, model.safetensors
+/* A model folder in Hugging Face's format (spec F1.2): config.json, model.safetensors
  * (Qwen2ForCausalLM, F32) and our tokenizer's file. */
 #ifndef SLUICE_MODEL_FOLDER_H
 #define SLUICE_MODEL_FOLDER_H

@@ -47,7 +47,7 @@ static void list_keys(char *out, size_t size, const json_t *object) {
     n += (size_t)snprintf(out + n, size - n, "%s%.40s", between, json_object_iter_key(at));
 }
 
-/* A text that is there and not empty; option names the key's place in the configuration. */
+/* A text that is there and not empty; `option` names the key's place in the configuration. */
 static sl_status text_at(const sl_json *line, const char *key, const char *option, const char **out,
                          sl_error *err) {
   char keys[300];
@@ -61,8 +61,7 @@ static sl_status text_at(const sl_json *line, const char *key, const char *optio
   return sl_json_fail(line, key, err, "expected a text that is not empty");
 }
 
-/* Every line is read before answers that are not one number are refused, to tell how many they
- * are. */
+/* All lines are read before answers that are not one number are refused, to say how many. */
 static void count_no_number(collector *c, const sl_json *line, const char *answer) {
   if (c->not_numbers++ == 0)
     sl_json_fail(line, c->answer_key, &c->first,

@@ -46,16 +46,16 @@ static int is_decimal_comma(const char *text, const char *start, const char *at)
 
 /* Reads the digits that start at `at`, a digit or a point before one. */
 static void read_mantissa(number *out, const char *text, const char *at) {
-  const char *whole = skip_digits(at);
+  const char *rest = skip_digits(at);
   out->digits = at;
-  out->point = whole - at;
-  if (out->point <= 3 && *at != '0' && is_group(whole)) {
-    for (; is_group(whole); whole += 4) out->point += 3;
-  } else if (is_decimal_comma(text, at, whole)) {
-    out->end = skip_digits(whole + 1);
+  out->point = rest - at;
+  if (out->point <= 3 && *at != '0' && is_group(rest)) {
+    for (; is_group(rest); rest += 4) out->point += 3;
+  } else if (is_decimal_comma(text, at, rest)) {
+    out->end = skip_digits(rest + 1);
     return;
   }
-  out->end = *whole == '.' && is_digit(whole[1]) ? skip_digits(whole + 1) : whole;
+  out->end = *rest == '.' && is_digit(rest[1]) ? skip_digits(rest + 1) : rest;
 }
 
 /* Length of the sign at `at`, 0 if there is none; *negative is what it says. */

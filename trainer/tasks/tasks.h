@@ -7,8 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Strings are UTF-8. category groups problems in reports ("+", "-", ...); "" if the task has none.
- */
+/* Strings are UTF-8. category groups problems in reports ("+", "-", ...), "" if there is none. */
 typedef struct {
   const char *prompt, *answer, *category;
 } sl_problem;

@@ -430,8 +430,7 @@ Test(model_folder, a_tied_head_must_be_the_embedding) {
   sl_parameters_free(&p);
 }
 
-/* A refused write (NaN) names the element and leaves the old folder, and nothing temporary, behind.
- */
+/* A refused write (NaN) names the element, leaves the old folder as it was and nothing temporary. */
 Test(model_folder, a_refused_write_leaves_the_old_folder) {
   const char *path = write_model(1);
   sl_parameters p = make(1), after, before = make(1);
@@ -462,9 +461,9 @@ Test(model_folder, a_killed_writer_leaves_a_whole_folder) {
       if (sl_model_folder_write(&models[i % 2], NULL, path, NULL) != SL_OK) _exit(1);
     nanosleep(&(struct timespec){.tv_nsec = 1000000 + 370000 * round}, NULL);
     cr_assert(child > 0 && kill(child, SIGKILL) == 0);
-    int how;
-    waitpid(child, &how, 0);
-    cr_assert(WIFSIGNALED(how), "the writer failed by itself");
+    int exit_status;
+    waitpid(child, &exit_status, 0);
+    cr_assert(WIFSIGNALED(exit_status), "the writer failed by itself");
     sl_parameters after;
     cr_assert_eq(sl_model_folder_read(&after, NULL, path, &err), SL_OK, "%s", err.message);
     const size_t size = after.layout->n_floats * sizeof(float);
