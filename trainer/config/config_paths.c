@@ -10,16 +10,28 @@
 #include <string.h>
 #include <unistd.h>
 
-int sl_config_names_path(const sl_config *config, sl_config_key key) {
-  const sl_config_row *row = &sl_config_rows[key];
-  if (row->bits != SL_BITS_CONTENT || row->type != SL_CONFIG_TEXT) return 0;
-  const char *text = *(char *const *)(const void *)((const char *)config + row->offset);
-  if (key == SL_KEY_gate_name && sl_config_gate_is_builtin(config)) return 0;
-  return *text != 0;
-}
-
 static const char *text_of(const sl_config *config, sl_config_key key) {
   return *(char *const *)(const void *)((const char *)config + sl_config_rows[key].offset);
+}
+
+/* As sl_gate_load tells them apart. */
+static int is_gate_path(const char *name) {
+  const size_t n = strlen(name);
+  return strchr(name, '/') || (n > 5 && strcmp(name + n - 5, ".gate") == 0);
+}
+
+int sl_config_names_path(const sl_config *config, sl_config_key key) {
+  switch (key) {
+    case SL_KEY_model_folder:
+    case SL_KEY_task_train:
+    case SL_KEY_task_test:
+    case SL_KEY_rl_reference:
+      return *text_of(config, key) != 0;
+    case SL_KEY_gate_name:
+      return is_gate_path(text_of(config, key));
+    default:
+      return 0;
+  }
 }
 
 static int is_relative(const sl_config *config, sl_config_key key) {
