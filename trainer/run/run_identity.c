@@ -1,4 +1,4 @@
-/* What makes a run the run that was started (spec F4.5). */
+/* What makes a run the run that was started (spec F4.8). */
 #include "run_identity.h"
 
 #include "kernels/support/cli.h"

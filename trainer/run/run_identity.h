@@ -1,4 +1,4 @@
-/* What makes a run the run that was started (spec F4.5): the values of all keys that reach a bit,
+/* What makes a run the run that was started (spec F4.8): the values of all keys that reach a bit,
  * with the content of the files that they name. */
 #ifndef SLUICE_RUN_IDENTITY_H
 #define SLUICE_RUN_IDENTITY_H
