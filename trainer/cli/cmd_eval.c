@@ -121,6 +121,11 @@ static sl_status evaluate(const options *o, sl_config *config, sl_error *err) {
   sl_run_state *run;
   sl_status status = sl_run_state_create(&run, config, SL_EXTENT_EVALUATION, err);
   if (status) return status;
+  if (!o->config && !o->sets.n) status = sl_session_check_task(o->model, &run->task, err);
+  if (status) {
+    sl_run_state_destroy(run);
+    return status;
+  }
   double success;
   int json = o->json;
   if (json) printf("{\"held_out\":%zu", run->task.held_out.n);
@@ -134,13 +139,9 @@ static sl_status evaluate(const options *o, sl_config *config, sl_error *err) {
 
 /* Sets keys of a loaded configuration that the command line decides. */
 static sl_status adopt(sl_config *config, const options *o, const char *folder, sl_error *err) {
-  char *model = strdup(folder), *backend = strdup(o->backend.backend);
-  if (!model || !backend) {
-    free(model), free(backend);
-    return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  }
-  free(config->model.folder), free(config->run.backend);
-  config->model.folder = model, config->run.backend = backend;
+  sl_status status = sl_config_set_text(config, SL_KEY_model_folder, folder, err);
+  if (!status) status = sl_config_set_text(config, SL_KEY_run_backend, o->backend.backend, err);
+  if (status) return status;
   config->run.threads = o->backend.threads;
   config->run.isa = (int)o->backend.isa;
   config->rl.beta = 0.0; /* an evaluation needs no reference */

@@ -1,12 +1,10 @@
-/* sluice train CONFIG and sluice resume RUN. */
+/* sluice train CONFIG. */
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
-#include "trainer/files/file.h"
-#include "trainer/run/run_phases.h"
+#include "train_to_end.h"
 
 #include <argp.h>
-#include <math.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 
 typedef struct {
@@ -15,24 +13,6 @@ typedef struct {
   int dry_run, help_config, markdown;
   sl_train_options train;
 } options;
-
-static error_t parse_common(int key, char *arg, struct argp_state *state) {
-  options *o = state->input;
-  switch (key) {
-    case 'q':
-      o->train.quiet = 1;
-      return 0;
-    case 'j':
-      o->train.json = 1;
-      return 0;
-    case ARGP_KEY_ARG:
-      if (o->path) argp_error(state, "one path is enough: '%s' is too much", arg);
-      o->path = arg;
-      return 0;
-    default:
-      return ARGP_ERR_UNKNOWN;
-  }
-}
 
 static error_t parse_train(int key, char *arg, struct argp_state *state) {
   options *o = state->input;
@@ -56,15 +36,19 @@ static error_t parse_train(int key, char *arg, struct argp_state *state) {
                    "a configuration is missing; 'default' stands for the built-in one, "
                    "--help-config prints it");
       return 0;
+    case 'q':
+      o->train.quiet = 1;
+      return 0;
+    case 'j':
+      o->train.json = 1;
+      return 0;
+    case ARGP_KEY_ARG:
+      if (o->path) argp_error(state, "one path is enough: '%s' is too much", arg);
+      o->path = arg;
+      return 0;
     default:
-      return parse_common(key, arg, state);
+      return ARGP_ERR_UNKNOWN;
   }
-}
-
-static error_t parse_resume(int key, char *arg, struct argp_state *state) {
-  options *o = state->input;
-  if (key == ARGP_KEY_END && !o->path) argp_error(state, "a run's folder is missing");
-  return parse_common(key, arg, state);
 }
 
 static const struct argp_option train_rows[] = {
@@ -74,10 +58,6 @@ static const struct argp_option train_rows[] = {
     {"markdown", 'm', NULL, 0,
      "with --help-config: as a Markdown table, with each key's type and whether it reaches a bit",
      0},
-    {"quiet", 'q', NULL, 0, "no progress", 0},
-    {"json", 'j', NULL, 0, "the closing summary as one JSON object", 0},
-    {0}};
-static const struct argp_option resume_rows[] = {
     {"quiet", 'q', NULL, 0, "no progress", 0},
     {"json", 'j', NULL, 0, "the closing summary as one JSON object", 0},
     {0}};
@@ -95,36 +75,6 @@ static const struct argp train_parser = {
     train_children,
     NULL,
     NULL};
-static const struct argp resume_parser = {
-    resume_rows,
-    parse_resume,
-    "RUN",
-    "Goes on with an interrupted run from its newest checkpoint; the result has the bits of an "
-    "uninterrupted run.",
-    NULL,
-    NULL,
-    NULL};
-
-static void print_summary(const options *o, const sl_run_files *files, const sl_train_result *r) {
-  if (o->train.json) {
-    fputs("{\"run\":", stdout), sl_cli_json_text(stdout, files->path);
-    printf(",\"interrupted\":%s", r->interrupted ? "true" : "false");
-    if (!isnan(r->success_before)) printf(",\"success_before\":%.9g", r->success_before);
-    if (!isnan(r->success_after)) printf(",\"success_after\":%.9g", r->success_after);
-    printf(",\"state\":\"%s\"}\n", r->state);
-    return;
-  }
-  if (r->interrupted) {
-    printf("Interrupted; a checkpoint is written. 'sluice resume %s' goes on with it.\n",
-           files->path);
-    return;
-  }
-  if (!isnan(r->success_before))
-    printf("held-out success before RL: %.1f %%\n", 100.0 * r->success_before);
-  if (!isnan(r->success_after))
-    printf("held-out success after RL:  %.1f %%\n", 100.0 * r->success_after);
-  printf("run:   %s\nstate: %s\n", files->path, r->state);
-}
 
 /* What a user would find out after hours: answers that cannot be given, because completions end
  * before them. */
@@ -157,29 +107,6 @@ static void note_contradictions(const sl_run_state *run, const char *command) {
             "and %zu: a completion is right for one of them\n",
             command, c->prompts, c->prompts == 1 ? "prompt" : "prompts", c->file, c->line,
             c->other_line);
-}
-
-/* A run that failed is not lost. */
-static void advise(const sl_run_files *files) {
-  char *newest = NULL;
-  if (sl_checkpoint_newest(&newest, files->path, NULL) == SL_OK)
-    fprintf(stderr, "The newest checkpoint is %s; 'sluice resume %s' goes on from there.\n", newest,
-            files->path);
-  free(newest);
-}
-
-static int run_to_end(const options *o, const char *command, sl_run_state *run,
-                      sl_run_files *files) {
-  sl_error err;
-  sl_train_result result;
-  const sl_status status = sl_run_train(run, files, &o->train, &result, &err);
-  if (status) {
-    const int code = sl_cli_fail(command, &err);
-    advise(files);
-    return code;
-  }
-  print_summary(o, files, &result);
-  return result.interrupted ? SL_EXIT_INTERRUPTED : SL_EXIT_OK;
 }
 
 static void print_memory(const sl_run_state *run) {
@@ -223,7 +150,9 @@ static int train(const options *o, const char *command) {
   const char *file = strcmp(o->path, "default") == 0 ? NULL : o->path;
   if (sl_config_load(&config, file, o->sets.items, o->sets.n, &err))
     return sl_cli_fail(command, &err);
-  if (!o->dry_run && sl_run_check_new(config.run.out, &err)) {
+  sl_status status = sl_config_anchor(&config, &err);
+  if (!status && !o->dry_run) status = sl_run_check_new(config.run.out, &err);
+  if (status) {
     sl_config_free(&config);
     return sl_cli_fail(command, &err);
   }
@@ -240,7 +169,7 @@ static int train(const options *o, const char *command) {
   } else if (sl_run_create(&files, run->config.run.out, &run->config, &err)) {
     code = sl_cli_fail(command, &err);
   } else {
-    code = run_to_end(o, command, run, &files);
+    code = sl_train_to_end(&o->train, command, run, &files);
     sl_run_close(&files);
   }
   sl_run_state_destroy(run);
@@ -259,50 +188,4 @@ int sl_cmd_train(int argc, char **argv) {
     return status ? sl_cli_fail(argv[0], &err) : SL_EXIT_OK;
   }
   return train(&o, argv[0]);
-}
-
-/* A trainer as the newest checkpoint of a run that we hold describes it. */
-static sl_status restore(sl_run_state *run, sl_run_files *files, sl_error *err) {
-  char *checkpoint = NULL;
-  sl_checkpoint_state state;
-  sl_status status = sl_checkpoint_newest(&checkpoint, files->path, err);
-  if (!status) status = sl_checkpoint_read(run, checkpoint, &state, err);
-  if (!status) status = sl_reference_restore(run, files->path, state.reference, err);
-  if (!status) status = sl_run_reopen(files, state.metrics_size, state.ledger_size, err);
-  free(checkpoint);
-  return status;
-}
-
-static sl_status load_run_config(sl_config *out, const char *run, sl_error *err) {
-  char *path = sl_path_join(run, SL_RUN_CONFIG);
-  const sl_status status = path ? sl_config_load(out, path, NULL, 0, err)
-                                : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  free(path);
-  return status;
-}
-
-static int resume(const options *o, const char *command) {
-  sl_error err;
-  sl_config config;
-  sl_run_state *run = NULL;
-  sl_run_files files;
-  if (load_run_config(&config, o->path, &err)) return sl_cli_fail(command, &err);
-  if (sl_run_open(&files, o->path, &err)) {
-    sl_config_free(&config);
-    return sl_cli_fail(command, &err);
-  }
-  sl_status status = sl_run_state_create(&run, &config, SL_EXTENT_TRAINING, &err);
-  if (!status) status = restore(run, &files, &err);
-  const int code = status ? sl_cli_fail(command, &err) : run_to_end(o, command, run, &files);
-  sl_run_close(&files);
-  sl_run_state_destroy(run);
-  return code;
-}
-
-sl_command sl_cmd_resume;
-sl_command sl_cmd_resume;
-int sl_cmd_resume(int argc, char **argv) {
-  options o = {0};
-  argp_parse(&resume_parser, argc, argv, 0, NULL, &o);
-  return resume(&o, argv[0]);
 }

@@ -13,6 +13,10 @@ void sl_config_free(sl_config *config) {
       free(*text);
       *text = NULL;
     }
+  for (unsigned i = 0; i < SL_KEY_COUNT; i++) {
+    free(config->path[i]);
+    config->path[i] = NULL;
+  }
   free(config->file);
   config->file = NULL;
 }
@@ -63,6 +67,9 @@ static sl_status set_argument(sl_config *config, size_t number, const char *text
     return sl_fail(err, SL_ERR_USAGE, "--set %zu: %s.%s is %s; found '%s'", number, row->section,
                    row->key, expected, text);
   if (dot2) snprintf(name, sizeof name, "%.*s", (int)(equals - dot2 - 1), dot2 + 1);
+  if (!sl_config_is_utf8(equals + 1)) /* config.yaml could not be read back */
+    return sl_fail(err, SL_ERR_USAGE, "--set %zu: %.*s: expected UTF-8 text", number,
+                   (int)(equals - text), text);
   const int plain = row->type != SL_CONFIG_TEXT; /* on the command line an empty text is a text */
   if (!sl_config_assign(config, key, name, equals + 1, plain))
     return sl_fail(err, SL_ERR_USAGE, "--set %zu: %.*s: expected %s, found '%s'", number,
@@ -80,6 +87,7 @@ sl_status sl_config_load(sl_config *out, const char *file, const char *const *se
   if (status == SL_OK && file) status = sl_config_read_yaml(&made, file, err);
   for (size_t i = 0; i < n_sets && status == SL_OK; i++)
     status = set_argument(&made, i + 1, sets[i], err);
+  if (status == SL_OK) status = sl_config_resolve(&made, err);
   if (status == SL_OK) status = sl_config_check(&made, err);
   if (status != SL_OK) {
     sl_config_free(&made);
@@ -108,8 +116,8 @@ sl_task_options sl_config_task_options(const sl_config *config) {
                            .seed = (uint64_t)config->task.seed,
                            .held_out = (size_t)config->task.held_out,
                            .lookalikes = (size_t)config->task.lookalikes,
-                           .train = config->task.train,
-                           .test = config->task.test,
+                           .train = sl_config_path(config, SL_KEY_task_train),
+                           .test = sl_config_path(config, SL_KEY_task_test),
                            .held_out_fraction = config->task.held_out_fraction,
                            .reward = (sl_reward_kind)config->task.reward,
                            .prompt_key = config->task.prompt_key,

@@ -39,6 +39,17 @@ typedef enum {
   SL_KEY_COUNT
 } sl_config_key;
 
+/* Whether another value of a key can change a bit of a run: the column of config.def. */
+typedef enum {
+  SL_BITS_YES,
+  SL_BITS_NO,
+  SL_BITS_CONTENT,
+  SL_BITS_WARM,
+  SL_BITS_DECAY,
+  SL_BITS_VENDOR
+} sl_config_bits;
+sl_config_bits sl_config_key_bits(sl_config_key key);
+
 /* Where a value was set: its default, line and column of the file, or the --set argument of that
  * number (from 1). */
 typedef struct {
@@ -59,7 +70,8 @@ typedef struct {
 #define SL_TEXT(section, key, bits, def, help) char *key;
 #define SL_VALUES(section, key, bits, help) sl_config_values key;
 #include "config.def"
-  char *file; /* as given; NULL: defaults */
+  char *file;               /* as given; NULL: defaults */
+  char *path[SL_KEY_COUNT]; /* of a relative path that run.base precedes; else NULL */
   sl_config_place place[SL_KEY_COUNT];
 } sl_config;
 
@@ -73,6 +85,24 @@ enum { SL_CONFIG_ISA_BEST, SL_CONFIG_ISA_AVX2, SL_CONFIG_ISA_AVX512 };
 sl_status sl_config_load(sl_config *out, const char *file, const char *const *sets, size_t n_sets,
                          sl_error *err);
 void sl_config_free(sl_config *config);
+
+/* The file or folder that a key names, to be opened: a relative path of the configuration's file
+ * starts from run.base, any other is as it was written (spec F2.4). */
+const char *sl_config_path(const sl_config *config, sl_config_key key);
+/* 1 for a key whose value, as it is, names a file or a folder that the run reads. */
+int sl_config_names_path(const sl_config *config, sl_config_key key);
+/* Gives a key of type text a value as --set would. SL_ERR_MEMORY. */
+sl_status sl_config_set_text(sl_config *config, sl_config_key key, const char *text, sl_error *err);
+/* Makes the configuration mean the same wherever it is read: the current folder becomes run.base,
+ * if that is empty and a relative path needs it; if it is not, a relative path of --set becomes
+ * absolute. */
+sl_status sl_config_anchor(sl_config *config, sl_error *err);
+
+/* The value of a key as text, a number as its shortest decimals; 0 if it does not fit. */
+int sl_config_text(const sl_config *config, sl_config_key key, char *out, size_t size);
+/* "section.key" of a key; SL_KEY_COUNT if there is none of that name. */
+void sl_config_name(sl_config_key key, char *out, size_t size);
+sl_config_key sl_config_key_of(const char *name);
 
 /* SL_ERR_INPUT (SL_ERR_USAGE, if the value came from --set) with the place of a key; for checks
  * that need more than the configuration. */

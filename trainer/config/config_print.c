@@ -71,6 +71,12 @@ static int format_value(const sl_config *config, sl_config_key key, char *out, s
   return 0;
 }
 
+int sl_config_text(const sl_config *config, sl_config_key key, char *out, size_t size) {
+  if (sl_config_rows[key].type != SL_CONFIG_TEXT) return format_value(config, key, out, size);
+  const void *value = (const char *)config + sl_config_rows[key].offset;
+  return (size_t)snprintf(out, size, "%s", *(char *const *)value) < size;
+}
+
 static void print_help_comment(const sl_config_row *row, FILE *out) {
   if (row->min) fprintf(out, "  # %s to %s: %s", row->min, row->max, row->help);
   if (row->words) fprintf(out, "  # %s: %s", row->words, row->help);

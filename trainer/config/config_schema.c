@@ -1,6 +1,8 @@
 /* The rows of config.def as data, and how a value's text becomes a value (spec F2.2). */
 #include "config_schema.h"
 
+#include "kernels/support/utf8.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <math.h>
@@ -61,6 +63,18 @@ sl_config_key sl_config_find(const char *section, size_t section_length, const c
   return (sl_config_key)i;
 }
 
+sl_config_bits sl_config_key_bits(sl_config_key key) { return sl_config_rows[key].bits; }
+
+void sl_config_name(sl_config_key key, char *out, size_t size) {
+  snprintf(out, size, "%s.%s", sl_config_rows[key].section, sl_config_rows[key].key);
+}
+
+sl_config_key sl_config_key_of(const char *name) {
+  const char *dot = strchr(name, '.');
+  if (!dot) return SL_KEY_COUNT;
+  return sl_config_find(name, (size_t)(dot - name), dot + 1, strlen(dot + 1));
+}
+
 int sl_config_has_section(const char *section, size_t length) {
   for (size_t i = 0; i < sl_config_section_count; i++)
     if (same(sl_config_sections[i].name, section, length)) return 1;
@@ -113,6 +127,13 @@ void sl_config_list_keys(const char *section, size_t length, char *out, size_t s
 
 void *sl_config_value(sl_config *config, sl_config_key key) {
   return (char *)config + sl_config_rows[key].offset;
+}
+
+int sl_config_is_utf8(const char *text) {
+  uint32_t point;
+  for (size_t size = strlen(text), n; size > 0; text += n, size -= n)
+    if ((n = sl_utf8_decode(text, size, &point)) == 0) return 0;
+  return 1;
 }
 
 static int read_int(const char *text, const sl_config_row *row, int64_t *out) {

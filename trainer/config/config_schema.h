@@ -15,16 +15,6 @@ typedef enum {
   SL_CONFIG_VALUES
 } sl_config_type;
 
-/* Whether another value of a key can change a bit of a run: the column of config.def. */
-typedef enum {
-  SL_BITS_YES,
-  SL_BITS_NO,
-  SL_BITS_CONTENT,
-  SL_BITS_WARM,
-  SL_BITS_DECAY,
-  SL_BITS_VENDOR
-} sl_config_bits;
-
 /* min and max for numbers, words for choices, else NULL. offset is that of the value in sl_config.
  */
 typedef struct {
@@ -61,8 +51,14 @@ void sl_config_expected(const sl_config_row *row, char *out, size_t size);
 int sl_config_assign(sl_config *config, sl_config_key key, const char *name, const char *text,
                      int plain);
 
+/* 1 for a text that YAML can hold. */
+int sl_config_is_utf8(const char *text);
+
 /* Address of a row's value. */
 void *sl_config_value(sl_config *config, sl_config_key key);
+
+/* Finds the paths that run.base precedes. SL_ERR_MEMORY. */
+sl_status sl_config_resolve(sl_config *config, sl_error *err);
 
 /* Reads a YAML file into config (spec F2.1). */
 sl_status sl_config_read_yaml(sl_config *config, const char *file, sl_error *err);

@@ -38,8 +38,12 @@ static void print_state(FILE *out, const sl_checkpoint_state *s) {
   fprintf(out, ",\"b1_power\":\"%a\",\"b2_power\":\"%a\"", s->adamw.b1_power, s->adamw.b2_power);
   print_success(out, "success_before", s->success_before);
   print_success(out, "success_after", s->success_after);
-  fprintf(out, ",\"metrics_size\":%zu,\"ledger_size\":%zu,\"reference\":\"%s\",\"state\":\"%s\"}\n",
+  print_success(out, "best_success", s->best_success);
+  fprintf(out, ",\"best_step\":%" PRIu64, s->best_step);
+  fprintf(out, ",\"metrics_size\":%zu,\"ledger_size\":%zu,\"reference\":\"%s\",\"state\":\"%s\"",
           s->metrics_size, s->ledger_size, s->reference, s->hash);
+  sl_identity_print(out, &s->identity);
+  fputs("}\n", out);
 }
 
 sl_status sl_checkpoint_state_write(const sl_checkpoint_state *s, const char *folder,
@@ -95,20 +99,38 @@ static sl_status digest_at(const sl_json *doc, const char *key, int may_be_empty
   return SL_OK;
 }
 
-static sl_status parse_version(const sl_json *doc, const char *key, size_t ours, sl_error *err) {
+static sl_status parse_version(const sl_json *doc, int *out, sl_error *err) {
   size_t found;
-  const sl_status status = sl_json_size(doc, key, 0, 1000000, &found, err);
-  if (status || found == ours) return status;
-  return sl_json_fail(doc, key, err, "this program reads version %zu, found %zu", ours, found);
+  const sl_status status = sl_json_size(doc, "version", 0, 1000000, &found, err);
+  if (status) return status;
+  if (found < SL_CHECKPOINT_OLDEST || found > SL_CHECKPOINT_VERSION)
+    return sl_json_fail(doc, "version", err, "this program reads versions %d to %d, found %zu",
+                        SL_CHECKPOINT_OLDEST, SL_CHECKPOINT_VERSION, found);
+  *out = (int)found;
+  return SL_OK;
 }
 
-static sl_status parse_head(const sl_json *doc, sl_error *err) {
+static sl_status parse_head(const sl_json *doc, sl_checkpoint_state *s, sl_error *err) {
   const char *format;
+  size_t numerics;
   sl_status status = sl_json_text(doc, "format", &format, err);
   if (!status && strcmp(format, "sluice-checkpoint") != 0)
     status = sl_json_fail(doc, "format", err, "expected \"sluice-checkpoint\"");
-  if (!status) status = parse_version(doc, "version", SL_CHECKPOINT_VERSION, err);
-  return status ? status : parse_version(doc, "numerics", SL_NUMERICS_VERSION, err);
+  if (!status) status = parse_version(doc, &s->version, err);
+  if (!status) status = sl_json_size(doc, "numerics", 0, 1000000, &numerics, err);
+  if (!status && numerics != SL_NUMERICS_VERSION)
+    status = sl_json_fail(doc, "numerics", err, "this program reads version %d, found %zu",
+                          SL_NUMERICS_VERSION, numerics);
+  return status;
+}
+
+/* What version 4 added. */
+static sl_status parse_additions(const sl_json *doc, sl_checkpoint_state *s, sl_error *err) {
+  s->best_success = NAN;
+  if (s->version < 4) return SL_OK;
+  sl_status status = success_at(doc, "best_success", &s->best_success, err);
+  if (!status) status = count_at(doc, "best_step", UINT32_MAX, &s->best_step, err);
+  return status ? status : sl_identity_parse(&s->identity, doc, err);
 }
 
 static sl_status parse_state(const sl_json *doc, sl_checkpoint_state *s, sl_error *err) {
@@ -124,7 +146,7 @@ static sl_status parse_state(const sl_json *doc, sl_checkpoint_state *s, sl_erro
                 {"sft_offset", UINT32_MAX, &c->sft_offset},
                 {"rl_epoch", UINT32_MAX, &c->rl_epoch},
                 {"rl_offset", UINT32_MAX, &c->rl_offset}};
-  sl_status status = parse_head(doc, err);
+  sl_status status = parse_head(doc, s, err);
   for (size_t i = 0; !status && i < sizeof counts / sizeof *counts; i++)
     status = count_at(doc, counts[i].key, counts[i].max, counts[i].at, err);
   if (!status) status = hex_real(doc, "b1_power", &s->adamw.b1_power, err);
@@ -134,7 +156,8 @@ static sl_status parse_state(const sl_json *doc, sl_checkpoint_state *s, sl_erro
   if (!status) status = sl_json_size(doc, "metrics_size", 0, SIZE_MAX / 4, &s->metrics_size, err);
   if (!status) status = sl_json_size(doc, "ledger_size", 0, SIZE_MAX / 4, &s->ledger_size, err);
   if (!status) status = digest_at(doc, "reference", 1, s->reference, err);
-  return status ? status : digest_at(doc, "state", 0, s->hash, err);
+  if (!status) status = digest_at(doc, "state", 0, s->hash, err);
+  return status ? status : parse_additions(doc, s, err);
 }
 
 sl_status sl_checkpoint_state_read(sl_checkpoint_state *out, const char *folder, sl_error *err) {
@@ -156,3 +179,5 @@ sl_status sl_checkpoint_state_read(sl_checkpoint_state *out, const char *folder,
   if (!status) *out = made;
   return status;
 }
+
+void sl_checkpoint_state_free(sl_checkpoint_state *state) { sl_identity_free(&state->identity); }

@@ -3,18 +3,23 @@
 #ifndef SLUICE_CHECKPOINT_STATE_H
 #define SLUICE_CHECKPOINT_STATE_H
 
-#include "digest.h"
+#include "run_identity.h"
 
-#define SL_CHECKPOINT_VERSION 3
+#define SL_CHECKPOINT_VERSION 4
+#define SL_CHECKPOINT_OLDEST 3 /* which has no identity */
 
 typedef struct {
+  int version;
   sl_counters counters;
   sl_adamw_state adamw;
   double success_before, success_after; /* held-out, around RL; NaN if not reached */
+  double best_success;                  /* the highest that checkpoint.best keeps; NaN: none */
+  uint64_t best_step;                   /* finished rollouts when it was measured */
   size_t metrics_size, ledger_size;     /* bytes of the logs */
   char hash[SL_DIGEST_TEXT];            /* of the state */
   char reference[SL_DIGEST_TEXT]; /* of the digests of the frozen reference's tensors; "" if there
                                      is none */
+  sl_run_identity identity;       /* all NULL in a checkpoint of version 3 */
 } sl_checkpoint_state;
 
 /* folder/state.json */
@@ -22,5 +27,7 @@ sl_status sl_checkpoint_state_write(const sl_checkpoint_state *state, const char
                                     sl_error *err);
 /* SL_ERR_INPUT with the place of what is malformed, SL_ERR_IO. */
 sl_status sl_checkpoint_state_read(sl_checkpoint_state *out, const char *folder, sl_error *err);
+/* Frees the identity that was read. */
+void sl_checkpoint_state_free(sl_checkpoint_state *state);
 
 #endif

@@ -3,6 +3,7 @@
 #include "digest.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #define XXH_STATIC_LINKING_ONLY /* the size of a state, which then needs no memory of its own */
 #include <xxhash.h>
 
@@ -14,6 +15,33 @@ static void as_text(char out[SL_DIGEST_TEXT], uint64_t high, uint64_t low) {
 void sl_digest_bytes(char out[SL_DIGEST_TEXT], const void *bytes, size_t size) {
   const XXH128_hash_t h = XXH3_128bits(bytes, size);
   as_text(out, h.high64, h.low64);
+}
+
+struct sl_digest_stream {
+  XXH3_state_t *state;
+};
+
+sl_digest_stream *sl_digest_open(void) {
+  sl_digest_stream *stream = malloc(sizeof *stream);
+  XXH3_state_t *state = stream ? XXH3_createState() : NULL;
+  if (!state) {
+    free(stream);
+    return NULL;
+  }
+  XXH3_128bits_reset(state);
+  stream->state = state;
+  return stream;
+}
+
+void sl_digest_add(sl_digest_stream *stream, const void *bytes, size_t size) {
+  XXH3_128bits_update(stream->state, bytes, size);
+}
+
+void sl_digest_close(char out[SL_DIGEST_TEXT], sl_digest_stream *stream) {
+  const XXH128_hash_t h = XXH3_128bits_digest(stream->state);
+  as_text(out, h.high64, h.low64);
+  XXH3_freeState(stream->state);
+  free(stream);
 }
 
 static size_t arena_words(const sl_model_layout *layout) { return 2 * layout->n_tensors; }

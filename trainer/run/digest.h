@@ -12,6 +12,12 @@
 /* The XXH3-128 digest of bytes of the host, as text. */
 void sl_digest_bytes(char out[SL_DIGEST_TEXT], const void *bytes, size_t size);
 
+/* The same of bytes that come in pieces. NULL if memory is short; close frees it. */
+typedef struct sl_digest_stream sl_digest_stream;
+sl_digest_stream *sl_digest_open(void);
+void sl_digest_add(sl_digest_stream *stream, const void *bytes, size_t size);
+void sl_digest_close(char out[SL_DIGEST_TEXT], sl_digest_stream *stream);
+
 /* Digests of the tensors of arenas of one layout: kernels take them where the tensors lie, and one
  * copy brings them to the host. */
 typedef struct {

@@ -4,6 +4,7 @@
 
 #include "trainer/files/file.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,7 +40,7 @@ static sl_status read_own(sl_run_state *run, const char *path, sl_error *err) {
   sl_parameters read;
   sl_status status = sl_model_folder_read(&read, NULL, path, err);
   if (status) return status;
-  if (memcmp(&read.layout->shape, &run->reference.layout->shape, sizeof read.layout->shape) != 0)
+  if (!sl_run_same_shape(&read.layout->shape, &run->reference.layout->shape))
     status =
         sl_fail(err, SL_ERR_MISMATCH, "%s: the reference's shape is not that of the run", path);
   else
@@ -49,15 +50,15 @@ static sl_status read_own(sl_run_state *run, const char *path, sl_error *err) {
 }
 
 sl_status sl_reference_restore(sl_run_state *run, const char *folder, const char *recorded,
-                               sl_error *err) {
+                               int may_differ, char digest[SL_DIGEST_TEXT], sl_error *err) {
+  snprintf(digest, SL_DIGEST_TEXT, "%s", recorded);
   if (!run->reference_model || (is_own(run) && run->phase == SL_PHASE_SFT)) return SL_OK;
-  char *path =
-      is_own(run) ? sl_path_join(folder, SL_RUN_REFERENCE) : strdup(run->config.rl.reference);
+  char *path = is_own(run) ? sl_path_join(folder, SL_RUN_REFERENCE)
+                           : strdup(sl_config_path(&run->config, SL_KEY_rl_reference));
   if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   sl_status status = is_own(run) ? read_own(run, path, err) : SL_OK;
-  char digest[SL_DIGEST_TEXT];
   if (!status) status = sl_reference_digest(run, digest, err);
-  if (!status && strcmp(digest, recorded) != 0)
+  if (!status && !may_differ && strcmp(digest, recorded) != 0)
     status = sl_fail(err, SL_ERR_MISMATCH,
                      "%s: the reference's digest is %s, but %s was recorded: it is not the model "
                      "that this run began with",

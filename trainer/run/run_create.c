@@ -46,14 +46,15 @@ static sl_status load_gate(sl_run_state *run, sl_error *err) {
   sl_status status = sl_config_objective(&run->config, &run->objective, err);
   if (status || run->objective.gate.family != SL_GATE_EXPRESSION) return status;
   sl_gate_definition *defaults;
-  status = sl_gate_load(&run->objective.gate, &defaults, run->config.gate.name, NULL, 0, err);
+  status = sl_gate_load(&run->objective.gate, &defaults,
+                        sl_config_path(&run->config, SL_KEY_gate_name), NULL, 0, err);
   if (status) return status;
   sl_gate_parameter parameters[SL_GATE_PARAMETER_LIMIT];
   const size_t n = gate_parameters(&run->config, defaults, parameters);
   status = check_names(&run->config, defaults, err);
   if (!status)
-    status =
-        sl_gate_load(&run->objective.gate, &run->gate, run->config.gate.name, parameters, n, err);
+    status = sl_gate_load(&run->objective.gate, &run->gate,
+                          sl_config_path(&run->config, SL_KEY_gate_name), parameters, n, err);
   sl_gate_definition_free(defaults);
   return status;
 }
@@ -62,12 +63,12 @@ static sl_status load_gate(sl_run_state *run, sl_error *err) {
  * the run would stop midway. */
 static sl_status describe_folder(sl_run_state *run, sl_extent extent, sl_error *err) {
   const sl_config *c = &run->config;
-  sl_status status =
-      sl_model_folder_describe(&run->policy.layout, &run->tokenizer, c->model.folder, err);
+  sl_status status = sl_model_folder_describe(&run->policy.layout, &run->tokenizer,
+                                              sl_config_path(c, SL_KEY_model_folder), err);
   if (status) return status;
   if (run->tokenizer)
     return sl_task_check(&run->task, run->tokenizer, extent == SL_EXTENT_EVALUATION, err);
-  status = sl_refuse_foreign_tokenizer(c->model.folder, err);
+  status = sl_refuse_foreign_tokenizer(sl_config_path(c, SL_KEY_model_folder), err);
   if (!status) status = sl_tokenizer_create(&run->tokenizer, run->task.alphabet, err);
   if (!status && sl_tokenizer_vocab(run->tokenizer) > run->policy.layout->shape.vocab)
     status = sl_config_fail(c, SL_KEY_model_folder, err,
@@ -76,14 +77,40 @@ static sl_status describe_folder(sl_run_state *run, sl_extent extent, sl_error *
   return status;
 }
 
-/* Tokenizer and layout of the policy; its numbers take memory and come later. */
-static sl_status describe_policy(sl_run_state *run, sl_extent extent, sl_error *err) {
-  const sl_config *c = &run->config;
-  if (*c->model.folder) return describe_folder(run, extent, err);
+static sl_status describe_fresh(sl_run_state *run, sl_error *err) {
   const sl_status status = sl_tokenizer_create(&run->tokenizer, run->task.alphabet, err);
   if (status) return status;
-  const sl_model_shape shape = sl_config_model_shape(c, sl_tokenizer_vocab(run->tokenizer));
+  const sl_model_shape shape =
+      sl_config_model_shape(&run->config, sl_tokenizer_vocab(run->tokenizer));
   return sl_model_layout_create(&run->policy.layout, &shape, err);
+}
+
+/* A fresh model's shape is the configuration's, in a checkpoint too. */
+static sl_status adopt_shape(sl_run_state *run, const char *checkpoint, sl_error *err) {
+  const sl_model_shape shape = sl_config_model_shape(&run->config, run->policy.layout->shape.vocab);
+  if (!sl_run_same_shape(&shape, &run->policy.layout->shape))
+    return sl_fail(err, SL_ERR_MISMATCH,
+                   "%s: the model's shape is not that of the run's configuration", checkpoint);
+  sl_model_layout_destroy(run->policy.layout);
+  run->policy.layout = NULL;
+  return sl_model_layout_create(&run->policy.layout, &shape, err);
+}
+
+static sl_status describe_checkpoint(sl_run_state *run, const char *checkpoint, sl_error *err) {
+  sl_status status =
+      sl_model_folder_describe(&run->policy.layout, &run->tokenizer, checkpoint, err);
+  if (!status && !run->tokenizer)
+    status = sl_fail(err, SL_ERR_INPUT, "%s: its tokenizer is missing", checkpoint);
+  if (!status && !*run->config.model.folder) status = adopt_shape(run, checkpoint, err);
+  return status;
+}
+
+/* Tokenizer and layout of the policy; its numbers take memory and come later. */
+static sl_status describe_policy(sl_run_state *run, sl_extent extent, const char *checkpoint,
+                                 sl_error *err) {
+  if (checkpoint) return describe_checkpoint(run, checkpoint, err);
+  if (*run->config.model.folder) return describe_folder(run, extent, err);
+  return describe_fresh(run, err);
 }
 
 static sl_status describe_reference(sl_run_state *run, sl_error *err) {
@@ -91,10 +118,10 @@ static sl_status describe_reference(sl_run_state *run, sl_error *err) {
   if (!(c->rl.beta > 0)) return SL_OK;
   if (!*c->rl.reference)
     return sl_model_layout_create(&run->reference.layout, &run->policy.layout->shape, err);
+  const char *folder = sl_config_path(c, SL_KEY_rl_reference);
   sl_tokenizer *tokenizer = NULL;
-  sl_status status =
-      sl_model_folder_describe(&run->reference.layout, &tokenizer, c->rl.reference, err);
-  if (!status && !tokenizer) status = sl_refuse_foreign_tokenizer(c->rl.reference, err);
+  sl_status status = sl_model_folder_describe(&run->reference.layout, &tokenizer, folder, err);
+  if (!status && !tokenizer) status = sl_refuse_foreign_tokenizer(folder, err);
   if (!status && tokenizer && !sl_tokenizer_same(tokenizer, run->tokenizer))
     status = sl_config_fail(c, SL_KEY_rl_reference, err,
                             "its tokenizer has another alphabet than the policy's");
@@ -134,26 +161,28 @@ static sl_status plan_lengths(sl_run_state *run, sl_extent extent, sl_error *err
 }
 
 /* All that can be known and refused before memory is taken. */
-static sl_status prepare(sl_run_state *run, sl_extent extent, sl_error *err) {
+static sl_status prepare(sl_run_state *run, sl_extent extent, const char *checkpoint,
+                         sl_error *err) {
   const sl_config *c = &run->config;
   static const sl_isa isas[] = {SL_ISA_BEST, SL_ISA_AVX2, SL_ISA_AVX512};
   const sl_context_options options = {c->run.backend, isas[c->run.isa], (int)c->run.threads};
   sl_status status = sl_context_create(&run->ctx, &options, err);
   const sl_task_options task = sl_config_task_options(c);
   if (!status) status = sl_task_load(&run->task, &task, err);
-  if (!status) status = describe_policy(run, extent, err);
+  if (!status) status = describe_policy(run, extent, checkpoint, err);
   if (!status) status = load_gate(run, err);
   if (!status) status = plan_lengths(run, extent, err);
   if (!status && extent != SL_EXTENT_EVALUATION) status = describe_reference(run, err);
   return status ? status : sl_run_state_plan(run, extent, err);
 }
 
-static sl_status fill_policy(sl_run_state *run, sl_error *err) {
+static sl_status fill_policy(sl_run_state *run, const char *checkpoint, sl_error *err) {
   const sl_config *c = &run->config;
-  sl_status status = *c->model.folder
-                         ? sl_model_weights_read(&run->policy, c->model.folder, err)
-                         : sl_arena_create(&run->policy.data, NULL, run->policy.layout, err);
-  if (!status && !*c->model.folder)
+  const int from_folder = *c->model.folder && !checkpoint;
+  sl_status status =
+      from_folder ? sl_model_weights_read(&run->policy, sl_config_path(c, SL_KEY_model_folder), err)
+                  : sl_arena_create(&run->policy.data, NULL, run->policy.layout, err);
+  if (!status && !from_folder && !checkpoint)
     sl_parameters_init(&run->policy, (uint64_t)c->run.seed, c->model.init_std);
   return status ? status : sl_parameters_move(&run->policy, run->ctx, err);
 }
@@ -162,16 +191,29 @@ static sl_status fill_reference(sl_run_state *run, sl_error *err) {
   const sl_config *c = &run->config;
   if (!run->reference.layout) return SL_OK;
   const sl_status status =
-      *c->rl.reference ? sl_model_weights_read(&run->reference, c->rl.reference, err)
-                       : sl_arena_create(&run->reference.data, NULL, run->reference.layout, err);
+      *c->rl.reference
+          ? sl_model_weights_read(&run->reference, sl_config_path(c, SL_KEY_rl_reference), err)
+          : sl_arena_create(&run->reference.data, NULL, run->reference.layout, err);
   return status ? status : sl_parameters_move(&run->reference, run->ctx, err);
 }
 
-static sl_status build(sl_run_state *run, sl_extent extent, sl_error *err) {
+/* In a restored run the policy is not the first model: its digest is the checkpoint's to say. */
+static sl_status identify(sl_run_state *run, const char *checkpoint, sl_error *err) {
+  char first[SL_DIGEST_TEXT] = "";
+  sl_status status = sl_identity_keys(&run->identity, &run->config, err);
+  if (!status && *run->config.model.folder && !checkpoint)
+    status = sl_parameters_digest(first, run->ctx, run->policy.layout, run->policy.data, err);
+  if (status) return status;
+  return sl_identity_content(&run->identity, &run->config, &run->task, run->tokenizer,
+                             &run->objective.gate, run->gate, first, err);
+}
+
+static sl_status build(sl_run_state *run, sl_extent extent, const char *checkpoint, sl_error *err) {
   const sl_config *c = &run->config;
-  sl_status status = prepare(run, extent, err);
+  sl_status status = prepare(run, extent, checkpoint, err);
   if (status || extent == SL_EXTENT_PLAN) return status;
-  status = fill_policy(run, err);
+  status = fill_policy(run, checkpoint, err);
+  if (!status && extent == SL_EXTENT_TRAINING) status = identify(run, checkpoint, err);
   if (!status) status = fill_reference(run, err);
   if (!status) status = sl_run_state_allocate(run, extent, err);
   if (!status)
@@ -183,20 +225,30 @@ static sl_status build(sl_run_state *run, sl_extent extent, sl_error *err) {
   return status;
 }
 
-sl_status sl_run_state_create(sl_run_state **out, sl_config *config, sl_extent extent,
-                              sl_error *err) {
+static sl_status make(sl_run_state **out, sl_config *config, sl_extent extent,
+                      const char *checkpoint, sl_error *err) {
   sl_run_state *run = calloc(1, sizeof *run);
   if (!run) {
     sl_config_free(config);
     return sl_fail(err, SL_ERR_MEMORY, "no memory for a run");
   }
   run->config = *config;
-  run->success_before = run->success_after = NAN;
-  const sl_status status = build(run, extent, err);
+  run->success_before = run->success_after = run->best_success = NAN;
+  const sl_status status = build(run, extent, checkpoint, err);
   if (status) {
     sl_run_state_destroy(run);
     return status;
   }
   *out = run;
   return SL_OK;
+}
+
+sl_status sl_run_state_create(sl_run_state **out, sl_config *config, sl_extent extent,
+                              sl_error *err) {
+  return make(out, config, extent, NULL, err);
+}
+
+sl_status sl_run_state_restore(sl_run_state **out, sl_config *config, const char *checkpoint,
+                               sl_error *err) {
+  return make(out, config, SL_EXTENT_TRAINING, checkpoint, err);
 }

@@ -3,6 +3,7 @@
 
 #include "trainer/files/companions.h"
 #include "trainer/files/file.h"
+#include "kernels/support/cli.h"
 #include "run_lock.h"
 
 #include <errno.h>
@@ -49,26 +50,52 @@ static sl_status open_logs(sl_run_files *files, const char *mode, sl_error *err)
   return status;
 }
 
-sl_status sl_run_check_new(const char *folder, sl_error *err) {
-  char *path = sl_path_join(folder, SL_RUN_CONFIG);
-  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  const int there = access(path, F_OK) == 0;
+static int has(const char *folder, const char *name) {
+  char *path = sl_path_join(folder, name);
+  const int found = path && access(path, F_OK) == 0;
   free(path);
-  if (!there) return SL_OK;
-  return sl_fail(
-      err, SL_ERR_USAGE,
-      "%s holds a run already: 'sluice resume %s' goes on with it, or choose another run.out",
-      folder, folder);
+  return found;
 }
 
-/* Writes the configuration whole or not at all (spec F1.1): it says that a run is there. */
-static sl_status write_config(const char *folder, const sl_config *config, sl_error *err) {
+/* Checkpoints without a configuration would be resumed as this run's. */
+static sl_status check_no_checkpoints(const char *folder, sl_error *err) {
+  sl_checkpoint_entry *entries;
+  size_t n;
+  if (!has(folder, SL_RUN_CHECKPOINTS)) return SL_OK;
+  const sl_status status = sl_checkpoints_list(&entries, &n, folder, err);
+  if (status) return status;
+  free(entries);
+  if (n == 0) return SL_OK;
+  return sl_fail(err, SL_ERR_USAGE,
+                 "%s/" SL_RUN_CHECKPOINTS
+                 " holds %zu checkpoints of another run: choose another "
+                 "run.out, or remove them",
+                 folder, n);
+}
+
+sl_status sl_run_check_new(const char *folder, sl_error *err) {
+  static const char *const parts[] = {SL_RUN_METRICS, SL_RUN_LEDGER, SL_RUN_MODEL, SL_RUN_REFERENCE,
+                                      SL_RUN_BEST};
+  if (has(folder, SL_RUN_CONFIG))
+    return sl_fail(
+        err, SL_ERR_USAGE,
+        "%s holds a run already: 'sluice resume %s' goes on with it, or choose another run.out",
+        folder, folder);
+  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+    if (has(folder, parts[i]))
+      return sl_fail(err, SL_ERR_USAGE,
+                     "%s/%s exists, and a run would replace it: choose another run.out", folder,
+                     parts[i]);
+  return check_no_checkpoints(folder, err);
+}
+
+/* Writes the configuration completely or not at all (spec F1.1): it says that a run is there. */
+sl_status sl_run_write_config(const char *folder, const sl_config *config, sl_error *err) {
   char *path = sl_path_join(folder, SL_RUN_CONFIG), *text = NULL;
   size_t size = 0;
   FILE *memory = open_memstream(&text, &size);
   sl_status status =
       path && memory ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for a configuration");
-  if (!status) status = sl_run_check_new(folder, err);
   if (!status) status = sl_config_print(config, memory, 0, err);
   if (memory && fclose(memory) != 0 && !status)
     status = sl_fail(err, SL_ERR_MEMORY, "no memory for a configuration");
@@ -110,8 +137,9 @@ sl_status sl_run_create(sl_run_files *out, const char *path, const sl_config *co
   free(checkpoints);
   if (!status) status = sl_run_open(&files, path, err);
   if (status) return status;
-  status = keep_companions(path, config->model.folder, err);
-  if (!status) status = write_config(path, config, err);
+  status = sl_run_check_new(path, err);
+  if (!status) status = keep_companions(path, sl_config_path(config, SL_KEY_model_folder), err);
+  if (!status) status = sl_run_write_config(path, config, err);
   if (!status) status = sl_run_clean(path, err);
   if (!status) status = open_logs(&files, "w", err);
   if (status)
@@ -121,31 +149,49 @@ sl_status sl_run_create(sl_run_files *out, const char *path, const sl_config *co
   return status;
 }
 
-static sl_status check_size(FILE *file, const char *folder, const char *name, uint64_t size,
+/* Refuses a log that lost lines which a checkpoint had seen; they cannot be made again. */
+static sl_status check_size(const char *folder, const char *name, uint64_t size, int may_be_lost,
                             sl_error *err) {
-  struct stat st;
-  if (fstat(fileno(file), &st) != 0) return system_error(err, name);
-  if ((uint64_t)st.st_size < size)
-    return sl_fail(err, SL_ERR_MISMATCH,
-                   "%s/%s: %lld bytes, but the checkpoint was written when it had %llu", folder,
-                   name, (long long)st.st_size, (unsigned long long)size);
-  return SL_OK;
+  char *path = sl_path_join(folder, name);
+  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  struct stat st = {.st_size = 0};
+  sl_status status = SL_OK;
+  if (stat(path, &st) != 0 && errno != ENOENT)
+    status = system_error(err, path);
+  else if ((uint64_t)st.st_size < size && !may_be_lost)
+    status = sl_fail(err, SL_ERR_MISMATCH,
+                     "%s: %lld bytes, but the checkpoint was written when it had %llu: lines are "
+                     "lost. 'sluice resume %s --accept-change %s' goes on without them",
+                     path, (long long)st.st_size, (unsigned long long)size, folder, name);
+  free(path);
+  return status;
 }
 
+/* Cuts a log at a checkpoint's size, or, where lines are lost, after its last complete line. */
 static sl_status cut_back(FILE *file, const char *name, uint64_t size, sl_error *err) {
-  if (ftruncate(fileno(file), (off_t)size) != 0 || fseek(file, 0, SEEK_END) != 0)
+  struct stat st;
+  if (fstat(fileno(file), &st) != 0) return system_error(err, name);
+  uint64_t end = (uint64_t)st.st_size < size ? (uint64_t)st.st_size : size;
+  for (int c = 0; end > 0 && end < size; end--) {
+    if (fseek(file, (long)end - 1, SEEK_SET) != 0 || (c = fgetc(file)) == '\n') break;
+  }
+  if (ftruncate(fileno(file), (off_t)end) != 0 || fseek(file, 0, SEEK_END) != 0)
     return system_error(err, name);
   return SL_OK;
 }
 
+/* Makes a log that is lost anew, so that it can be opened as one that is there. */
+static sl_status open_or_make(FILE **out, const char *folder, const char *name, sl_error *err) {
+  return open_log(out, folder, name, has(folder, name) ? "r+" : "w+", err);
+}
+
 sl_status sl_run_reopen(sl_run_files *files, uint64_t metrics_size, uint64_t ledger_size,
-                        sl_error *err) {
-  sl_status status = open_logs(files, "r+", err);
-  if (!status) status = check_size(files->metrics, files->path, SL_RUN_METRICS, metrics_size, err);
-  if (!status) status = check_size(files->ledger, files->path, SL_RUN_LEDGER, ledger_size, err);
-  if (!status)
-    status = cut_back(files->metrics, SL_RUN_METRICS, metrics_size,
-                      err); /* nothing is cut unless both are whole */
+                        sl_lost_logs lost, sl_error *err) {
+  sl_status status = check_size(files->path, SL_RUN_METRICS, metrics_size, lost.metrics, err);
+  if (!status) status = check_size(files->path, SL_RUN_LEDGER, ledger_size, lost.ledger, err);
+  if (!status) status = open_or_make(&files->metrics, files->path, SL_RUN_METRICS, err);
+  if (!status) status = open_or_make(&files->ledger, files->path, SL_RUN_LEDGER, err);
+  if (!status) status = cut_back(files->metrics, SL_RUN_METRICS, metrics_size, err);
   if (!status) status = cut_back(files->ledger, SL_RUN_LEDGER, ledger_size, err);
   return status ? status : sl_run_clean(files->path, err);
 }
@@ -236,6 +282,17 @@ sl_status sl_ledger_begin(sl_run_files *files, const sl_run_state *run, sl_error
   for (size_t i = 0; i < layout->n_tensors; i++)
     fprintf(f, "%s\"%s\"", i ? "," : "", layout->tensors[i].name);
   fputs("]", f);
+  return flush_line(f, files, SL_RUN_LEDGER, err);
+}
+
+sl_status sl_ledger_change(sl_run_files *files, const sl_run_state *run, const char *key,
+                           const char *before, const char *after, sl_error *err) {
+  FILE *f = files->ledger;
+  open_line(f, "change", run);
+  fprintf(f, ",\"key\":\"%s\",\"before\":", key);
+  sl_cli_json_text(f, before);
+  fputs(",\"after\":", f);
+  sl_cli_json_text(f, after);
   return flush_line(f, files, SL_RUN_LEDGER, err);
 }
 

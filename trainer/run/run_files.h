@@ -2,6 +2,7 @@
 #ifndef SLUICE_RUN_FILES_H
 #define SLUICE_RUN_FILES_H
 
+#include "checkpoint_list.h"
 #include "checkpoint_state.h"
 #include "run_state.h"
 
@@ -14,17 +15,19 @@
 #define SL_RUN_REFERENCE "reference"
 #define SL_RUN_COMPANIONS "companions" /* of the model that the run began with (spec F1.6) */
 #define SL_RUN_CHECKPOINTS "checkpoints"
-#define SL_LEDGER_VERSION 2
+#define SL_RUN_BEST "best"
+#define SL_MOMENTS_FILE "moments.safetensors" /* of a checkpoint */
+#define SL_LEDGER_VERSION 3
 
 /* A run's folder that is ours to write, and its open logs. */
 typedef struct {
   char *path;
-  int lock;
+  int lock, warned; /* warned: of a checkpoint that could not be removed */
   FILE *metrics, *ledger;
 } sl_run_files;
 
-/* Refuses a folder that holds a run already, before a long preparation; sl_run_create asks again.
- */
+/* Refuses a folder that holds a run or parts of one, or what a run would replace, before a long
+ * preparation; sl_run_create asks again. */
 sl_status sl_run_check_new(const char *path, sl_error *err);
 /* Makes the run's folder with its configuration; refuses one that holds a run already. Locks it
  * (spec F4.7). */
@@ -33,9 +36,15 @@ sl_status sl_run_create(sl_run_files *out, const char *path, const sl_config *co
 /* Locks an existing run's folder; the logs stay closed. */
 sl_status sl_run_open(sl_run_files *out, const char *path, sl_error *err);
 /* Opens its logs, cut back to the sizes that a checkpoint recorded, and removes what killed writers
- * left. */
+ * left. SL_ERR_MISMATCH for a log that is shorter, unless `lost` allows it: then what it has of
+ * complete lines stays. */
+typedef struct {
+  int metrics, ledger;
+} sl_lost_logs;
 sl_status sl_run_reopen(sl_run_files *files, uint64_t metrics_size, uint64_t ledger_size,
-                        sl_error *err);
+                        sl_lost_logs lost, sl_error *err);
+/* Writes config.yaml anew, when a run goes on with other values. */
+sl_status sl_run_write_config(const char *path, const sl_config *config, sl_error *err);
 void sl_run_close(sl_run_files *files);
 
 /* Appends one line (spec F4.3, F4.4). */
@@ -50,23 +59,29 @@ sl_status sl_ledger_begin(sl_run_files *files, const sl_run_state *run, sl_error
 sl_status sl_ledger_step(sl_run_files *files, const sl_run_state *run,
                          const sl_step_digests *digests, const char *state, sl_error *err);
 
-/* Writes checkpoints/PHASE-STEP atomically and removes all but the newest `keep` (spec F4.5). */
+/* A key that goes on with another value, from the step at hand on (spec F4.4). */
+sl_status sl_ledger_change(sl_run_files *files, const sl_run_state *run, const char *key,
+                           const char *before, const char *after, sl_error *err);
+
+/* Writes checkpoints/P-NAME-STEP atomically and removes all but the newest `keep` (spec F4.5). */
 sl_status sl_checkpoint_write(sl_run_files *files, const sl_run_state *run, sl_error *err);
+/* The same as the run's best one, which no newer one pushes out. */
+sl_status sl_checkpoint_write_best(const sl_run_files *files, const sl_run_state *run,
+                                   sl_error *err);
 
-/* The newest checkpoint of a run's folder; freed by the caller. SL_ERR_INPUT if there is none. */
-sl_status sl_checkpoint_newest(char **out, const char *folder, sl_error *err);
-
-/* Restores a trainer (made from the run's configuration), all but its reference; *state is what the
- * state file says. SL_ERR_INPUT, SL_ERR_MISMATCH. */
+/* Restores a run, all but its reference; *state, for sl_checkpoint_state_free, is what the state
+ * file says. SL_ERR_INPUT, SL_ERR_MISMATCH. */
 sl_status sl_checkpoint_read(sl_run_state *run, const char *path, sl_checkpoint_state *state,
                              sl_error *err);
+/* A checkpoint's files give the hash that it records; no run is needed. */
+sl_status sl_checkpoint_check(const char *path, sl_error *err);
 
 /* The frozen reference, where there is one. Digest: "" while there is none. Save: the policy
  * becomes it, and the run's folder keeps it. Restore: SL_ERR_MISMATCH unless it is the one of the
- * recorded digest. */
+ * recorded digest, or may differ; digest is that of the one which is there. */
 sl_status sl_reference_digest(const sl_run_state *run, char out[SL_DIGEST_TEXT], sl_error *err);
 sl_status sl_reference_save(sl_run_state *run, const char *folder, sl_error *err);
 sl_status sl_reference_restore(sl_run_state *run, const char *folder, const char *recorded,
-                               sl_error *err);
+                               int may_differ, char digest[SL_DIGEST_TEXT], sl_error *err);
 
 #endif

@@ -56,5 +56,6 @@ sl_status sl_run_clean(const char *run, sl_error *err) {
   if (!status) status = clean(run, ".", SL_RUN_MODEL, err);
   if (!status) status = clean(run, ".", SL_RUN_REFERENCE, err);
   if (!status) status = clean(run, ".", SL_RUN_COMPANIONS, err);
+  if (!status) status = clean(run, ".", SL_RUN_BEST, err);
   return status ? status : clean(run, ".", SL_RUN_CONFIG, err);
 }

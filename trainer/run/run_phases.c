@@ -6,6 +6,7 @@
 #include "trainer/files/file.h"
 
 #include <errno.h>
+#include <math.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -71,6 +72,34 @@ static sl_status evaluate(walk *w, double *success, sl_error *err) {
   return status;
 }
 
+/* A new best: a checkpoint that says so, then its copy that stays. In this order a kill between the
+ * two loses neither the best before nor this one, which catch_up_best writes again. */
+static sl_status keep_best(walk *w, double success, int *written, sl_error *err) {
+  sl_run_state *run = w->t;
+  *written = 0;
+  if (!run->config.checkpoint.best || !(isnan(run->best_success) || success > run->best_success))
+    return SL_OK;
+  run->best_success = success, run->best_step = run->rl_step;
+  *written = 1;
+  const sl_status status = sl_checkpoint_write(w->run, run, err);
+  return status ? status : sl_checkpoint_write_best(w->run, run, err);
+}
+
+/* Where the run stands at its best, but the copy is of another step: the writer was killed. */
+static sl_status catch_up_best(walk *w, sl_error *err) {
+  sl_run_state *run = w->t;
+  if (isnan(run->best_success) || run->best_step != run->rl_step) return SL_OK;
+  char *path = sl_path_join(w->run->path, SL_RUN_BEST);
+  sl_checkpoint_state kept;
+  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  const sl_status found = sl_checkpoint_state_read(&kept, path, NULL);
+  free(path);
+  if (found) return sl_checkpoint_write_best(w->run, run, err);
+  const int same = kept.counters.rl_step == run->best_step;
+  sl_checkpoint_state_free(&kept);
+  return same ? SL_OK : sl_checkpoint_write_best(w->run, run, err);
+}
+
 static int due(uint64_t step, int64_t every) { return every > 0 && step % (uint64_t)every == 0; }
 
 /* The loop of spec L2.1 and L2.5. Leaves it early where a signal asks for it: the checkpoint is the
@@ -109,7 +138,9 @@ static sl_status enter_rl(walk *w, sl_error *err) {
   sl_status status = sl_run_kernel_error(run, sl_optimizer_reset(&run->optimizer), err);
   if (!status) status = sl_reference_save(run, w->run->path, err);
   if (!status) status = evaluate(w, &run->success_before, err);
-  if (!status) status = sl_checkpoint_write(w->run, run, err);
+  int written = 0;
+  if (!status) status = keep_best(w, run->success_before, &written, err);
+  if (!status && !written) status = sl_checkpoint_write(w->run, run, err);
   return status;
 }
 
@@ -129,9 +160,12 @@ static sl_status optimise(walk *w, sl_error *err) {
                      (unsigned long long)run->rl_step, (long long)c->rl.steps, report.reward_mean,
                      report.entropy, report.ratio_variance,
                      (double)(report.sampled_tokens + report.trained_tokens) / seconds);
-    if (due(run->rl_step, c->eval.every) || run->rl_step == (uint64_t)c->rl.steps)
+    int written = 0;
+    if (due(run->rl_step, c->eval.every) || run->rl_step == (uint64_t)c->rl.steps) {
       status = evaluate(w, &run->success_after, err);
-    if (!status && due(run->rl_step, c->checkpoint.every))
+      if (!status) status = keep_best(w, run->success_after, &written, err);
+    }
+    if (!status && !written && due(run->rl_step, c->checkpoint.every))
       status = sl_checkpoint_write(w->run, run, err);
     if (status) return status;
   }
@@ -156,7 +190,10 @@ static sl_status finish(walk *w, sl_error *err) {
 static sl_status walk_phases(walk *w, sl_error *err) {
   sl_run_state *run = w->t;
   sl_status status = SL_OK;
-  if (run->phase == SL_PHASE_SFT) {
+  if (run->phase == SL_PHASE_DONE && run->rl_step < (uint64_t)run->config.rl.steps)
+    run->phase = SL_PHASE_RL; /* a finished run that goes on for longer */
+  if (run->phase == SL_PHASE_RL) status = catch_up_best(w, err);
+  if (!status && run->phase == SL_PHASE_SFT) {
     int done = 0;
     if (run->sft_step == 0)
       status = sl_checkpoint_write(w->run, run,
@@ -188,6 +225,7 @@ sl_status sl_run_train(sl_run_state *run, sl_run_files *files, const sl_train_op
   sigaction(SIGINT, &old_int, NULL);
   sigaction(SIGTERM, &old_term, NULL);
   result->success_before = run->success_before, result->success_after = run->success_after;
+  result->best_success = run->best_success, result->best_step = run->best_step;
   result->interrupted = stop_requested != 0 && run->phase != SL_PHASE_DONE;
   return status ? status : sl_run_state_hash(run, 0, result->state, err);
 }

@@ -1,6 +1,6 @@
 /* Walks a run through its phases: warm start, policy optimisation, evaluation, checkpoints. */
-#ifndef SLUICE_TRAIN_H
-#define SLUICE_TRAIN_H
+#ifndef SLUICE_RUN_PHASES_H
+#define SLUICE_RUN_PHASES_H
 
 #include "run_files.h"
 
@@ -11,6 +11,8 @@ typedef struct {
 /* What a finished or interrupted run prints. */
 typedef struct {
   double success_before, success_after; /* held-out, around RL; NaN if not reached */
+  double best_success;                  /* of checkpoint.best; NaN if there is none */
+  uint64_t best_step;
   int interrupted;
   char state[SL_DIGEST_TEXT];
 } sl_train_result;

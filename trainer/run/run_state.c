@@ -27,8 +27,15 @@ void sl_run_state_destroy(sl_run_state *run) {
   sl_task_free(&run->task);
   sl_context_destroy(run->ctx);
   sl_block_free(NULL, run->tables);
+  sl_identity_free(&run->identity);
   sl_config_free(&run->config);
   free(run);
+}
+
+int sl_run_same_shape(const sl_model_shape *a, const sl_model_shape *b) {
+  sl_model_shape other = *b;
+  other.max_positions = a->max_positions;
+  return memcmp(a, &other, sizeof other) == 0;
 }
 
 sl_counters sl_run_state_counters(const sl_run_state *run) {

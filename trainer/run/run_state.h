@@ -1,11 +1,12 @@
 /* A run: configuration, task, policy, optimiser, and where training stands (spec L1.2).
  * run_phases.c walks its phases; nothing here depends on time. */
-#ifndef SLUICE_TRAINER_H
-#define SLUICE_TRAINER_H
+#ifndef SLUICE_RUN_STATE_H
+#define SLUICE_RUN_STATE_H
 
 #include "trainer/config/config.h"
 #include "data_order.h"
 #include "digest.h"
+#include "run_identity.h"
 #include "trainer/model/generate.h"
 #include "trainer/files/model_folder.h"
 #include "trainer/model/batch_gradient.h"
@@ -14,11 +15,11 @@
 
 typedef enum { SL_PHASE_SFT, SL_PHASE_RL, SL_PHASE_DONE } sl_phase;
 
-/* What a trainer is made for: to show its plan (no memory is taken), to evaluate a policy, to train
+/* What a run is made for: to show its plan (no memory is taken), to evaluate a policy, to train
  * it. */
 typedef enum { SL_EXTENT_PLAN, SL_EXTENT_EVALUATION, SL_EXTENT_TRAINING } sl_extent;
 
-/* Bytes of the blocks that a trainer takes, by use. Kernels' workspace, of the context, comes on
+/* Bytes of the blocks that a run takes, by use. Kernels' workspace, of the context, comes on
  * top. */
 typedef struct {
   size_t parameters, moments, gradients;
@@ -50,6 +51,8 @@ typedef struct {
   sl_phase phase;
   uint64_t sft_step, rl_step;           /* finished */
   double success_before, success_after; /* held-out, around RL; NaN if not reached */
+  double best_success;                  /* of checkpoint.best; NaN while there is none */
+  uint64_t best_step;                   /* finished rollouts when it was measured */
   sl_data_order sft_order, rl_order;
   double *reward, *reward_in_order; /* (prompts x group) */
   float *advantage;                 /* likewise */
@@ -58,16 +61,21 @@ typedef struct {
   char *text;     /* of one completion */
   void *tables;   /* prompts and all of the last four lines */
   sl_memory_plan plan;
-  sl_digests digests; /* of the state, then of the gradients of a step's updates */
+  sl_digests digests;       /* of the state, then of the gradients of a step's updates */
+  sl_run_identity identity; /* of a run that trains */
 } sl_run_state;
 
 /* Loads the task, makes or reads the model, plans all memory and takes what the extent needs. Takes
  * over config, on error too. */
 sl_status sl_run_state_create(sl_run_state **out, sl_config *config, sl_extent extent,
                               sl_error *err);
+/* The same of a run that a checkpoint goes on with: shape and tokenizer are the checkpoint's, and
+ * the first model is not needed any more; the policy's numbers are for sl_checkpoint_read. */
+sl_status sl_run_state_restore(sl_run_state **out, sl_config *config, const char *checkpoint,
+                               sl_error *err);
 void sl_run_state_destroy(sl_run_state *run);
 
-/* Parts of sl_run_state_create: fills trainer->plan; takes the memory, layouts, parameters and
+/* Parts of sl_run_state_create: fills run->plan; takes the memory, layouts, parameters and
  * reference being there. */
 sl_status sl_run_state_plan(sl_run_state *run, sl_extent extent, sl_error *err);
 sl_status sl_run_state_allocate(sl_run_state *run, sl_extent extent, sl_error *err);
@@ -75,6 +83,9 @@ sl_status sl_run_state_allocate(sl_run_state *run, sl_extent extent, sl_error *e
 /* The policy as it stands becomes the frozen reference, where rl.beta > 0 and no folder was given.
  */
 sl_status sl_run_state_take_reference(sl_run_state *run, sl_error *err);
+
+/* 1 if two shapes differ at most in max_positions, a limit that reaches no bit. */
+int sl_run_same_shape(const sl_model_shape *a, const sl_model_shape *b);
 
 sl_counters sl_run_state_counters(const sl_run_state *run);
 /* The state hash (spec F4.2). Takes the digests of parameters and moments, and brings them to the
@@ -86,11 +97,11 @@ sl_status sl_run_state_hash(const sl_run_state *run, size_t gradients, char out[
 /* A kernel's failure as an error of the run. */
 sl_status sl_run_kernel_error(const sl_run_state *run, sl_status status, sl_error *err);
 
-/* Encodes problems `chosen[0..n)` of a list into trainer->prompts. */
+/* Encodes problems `chosen[0..n)` of a list into run->prompts. */
 sl_status sl_run_state_encode(sl_run_state *run, const sl_problems *problems,
                               const uint32_t *chosen, size_t n, sl_error *err);
 
-/* What a step did; metrics.c writes it (spec F4.3). */
+/* What a step did; run_files.c writes it (spec F4.3). */
 typedef struct {
   double loss, reward_mean, reward_std, success, zero_variance;
   double objective, centred, kl, entropy;
@@ -103,17 +114,17 @@ typedef struct {
   size_t updates;
 } sl_step_report;
 
-/* Digests of one step (spec F4.4): of host data as text; of tensors in trainer->digests, read by
+/* Digests of one step (spec F4.4): of host data as text; of tensors in run->digests, read by
  * sl_run_state_hash. */
 typedef struct {
   char tokens[SL_DIGEST_TEXT], rewards[SL_DIGEST_TEXT], logprobs[SL_DIGEST_TEXT];
   size_t updates; /* of this step, so far: gradient u is arena SL_DIGESTS_STATE + u */
 } sl_step_digests;
-/* Arenas that trainer->digests has room for: the state and all the gradients that a step can have.
+/* Arenas that run->digests has room for: the state and all the gradients that a step can have.
  */
-size_t sl_run_state_digest_arenas(const sl_run_state *trainer);
+size_t sl_run_state_digest_arenas(const sl_run_state *run);
 
-/* Rewards of a rollout over the problems `chosen`, into trainer->reward. */
+/* Rewards of a rollout over the problems `chosen`, into run->reward. */
 void sl_rewards(sl_run_state *run, const sl_rollout *rollout);
 
 /* Norm, clipping and AdamW with the gradient at hand; adds to the report and to the digests. */

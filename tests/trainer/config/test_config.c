@@ -217,6 +217,7 @@ Test(config, bad_arguments_are_refused_by_number) {
       {"gate.pos=1",
        "--set 2: gate.pos is a mapping of at most 8 names to numbers; found 'gate.pos=1'"},
       {"gate.pos.tau=x", "--set 2: gate.pos.tau: expected a number, found 'x'"},
+      {"run.out=caf\xe9", "--set 2: run.out: expected UTF-8 text"},
       {"rl.updates=3", "--set 2: rl.updates: expected a divisor of rl.prompts (128), found 3"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -67,14 +67,15 @@ static void write_run(sl_run_state *run, const char *name) {
 }
 
 static void read_run(sl_run_state *run, const char *name, const char *hash) {
-  char *checkpoint;
+  char *checkpoint, reference[SL_DIGEST_TEXT];
   sl_checkpoint_state state;
   sl_error err;
   cr_assert_eq(sl_checkpoint_newest(&checkpoint, scratch_path(name), &err), SL_OK, "%s",
                err.message);
   cr_assert_eq(sl_checkpoint_read(run, checkpoint, &state, &err), SL_OK, "%s", err.message);
-  cr_assert_eq(sl_reference_restore(run, scratch_path(name), state.reference, &err), SL_OK, "%s",
-               err.message);
+  cr_assert_eq(sl_reference_restore(run, scratch_path(name), state.reference, 0, reference, &err),
+               SL_OK, "%s", err.message);
+  sl_checkpoint_state_free(&state);
   cr_expect_str_eq(tiny_hash(run), hash);
   free(checkpoint);
 }

@@ -1,0 +1,184 @@
+/* The checkpoints of a run's folder (spec F4.5): only folders of its names count. */
+#include "checkpoint_list.h"
+
+#include "run_files.h"
+#include "trainer/files/file.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const phase_names[] = {"sft", "rl", "done"};
+
+void sl_checkpoint_name(char out[32], int phase, uint64_t step) {
+  snprintf(out, 32, "%d-%s-%09" PRIu64, phase, phase_names[phase], step);
+}
+
+/* 1 if the name is one that sl_checkpoint_name gives. */
+static int parse_name(sl_checkpoint_entry *out, const char *name) {
+  const int phase = name[0] - '0';
+  if (phase < 0 || phase > SL_PHASE_DONE || strlen(name) >= sizeof out->name) return 0;
+  const char *dash = strrchr(name, '-');
+  if (!dash) return 0;
+  out->phase = phase;
+  out->step = strtoull(dash + 1, NULL, 10);
+  sl_checkpoint_name(out->name, phase, out->step);
+  return strcmp(out->name, name) == 0;
+}
+
+static int compare(const sl_checkpoint_entry *a, const sl_checkpoint_entry *b) {
+  const int late_a = a->phase != SL_PHASE_SFT, late_b = b->phase != SL_PHASE_SFT;
+  if (late_a != late_b) return late_a - late_b;
+  if (a->step != b->step) return a->step < b->step ? -1 : 1;
+  return a->phase - b->phase;
+}
+
+static int compare_entries(const void *a, const void *b) { return compare(a, b); }
+
+char *sl_checkpoint_path(const char *run, const char *name) {
+  char *folder = sl_path_join(run, SL_RUN_CHECKPOINTS),
+       *path = folder ? sl_path_join(folder, name) : NULL;
+  free(folder);
+  return path;
+}
+
+static int is_folder(const char *run, const char *name) {
+  char *path = sl_checkpoint_path(run, name);
+  struct stat st;
+  const int yes = path && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+  free(path);
+  return yes;
+}
+
+sl_status sl_checkpoints_list(sl_checkpoint_entry **out, size_t *count, const char *run,
+                              sl_error *err) {
+  char *folder = sl_path_join(run, SL_RUN_CHECKPOINTS);
+  DIR *dir = folder ? opendir(folder) : NULL;
+  sl_status status =
+      dir ? SL_OK : sl_fail(err, SL_ERR_INPUT, "%s: not a run: %s", run, strerror(errno));
+  sl_checkpoint_entry *entries = NULL, entry;
+  size_t n = 0;
+  for (struct dirent *e; !status && (e = readdir(dir));) {
+    if (!parse_name(&entry, e->d_name) || !is_folder(run, e->d_name)) continue;
+    sl_checkpoint_entry *more = realloc(entries, (n + 1) * sizeof *entries);
+    if (!more) {
+      status = sl_fail(err, SL_ERR_MEMORY, "no memory for a list of checkpoints");
+      break;
+    }
+    entries = more;
+    entries[n++] = entry;
+  }
+  if (dir) closedir(dir);
+  free(folder);
+  if (status) {
+    free(entries);
+    return status;
+  }
+  if (n) qsort(entries, n, sizeof *entries, compare_entries);
+  *out = entries, *count = n;
+  return SL_OK;
+}
+
+sl_status sl_checkpoint_newest(char **out, const char *run, sl_error *err) {
+  sl_checkpoint_entry *entries;
+  size_t n;
+  sl_status status = sl_checkpoints_list(&entries, &n, run, err);
+  if (status) return status;
+  if (n == 0) {
+    status = sl_fail(
+        err, SL_ERR_INPUT,
+        "%s: the run has no checkpoint to go on from: remove the folder and train anew", run);
+  } else {
+    *out = sl_checkpoint_path(run, entries[n - 1].name);
+    if (!*out) status = sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  }
+  free(entries);
+  return status;
+}
+
+/* 1 if a folder holds files alone, which a checkpoint of ours does. */
+static int is_flat(const char *path) {
+  DIR *dir = opendir(path);
+  if (!dir) return 0;
+  int flat = 1;
+  for (struct dirent *e; flat && (e = readdir(dir));) {
+    struct stat st;
+    if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+    flat = fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+  }
+  closedir(dir);
+  return flat;
+}
+
+/* Under a temporary name first: a removal that is killed leaves no half of a checkpoint under a
+ * name that counts, and the next start removes the rest (spec F4.7). */
+static int remove_checkpoint(const char *path, sl_error *err) {
+  const size_t size = strlen(path) + 32;
+  char *temporary = malloc(size);
+  if (!temporary) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path") == SL_OK;
+  snprintf(temporary, size, "%s.tmp-%ld", path, (long)getpid());
+  int done = 0;
+  if (!is_flat(path))
+    sl_fail(err, SL_ERR_IO, "%s: it cannot be read, or holds more than a checkpoint's files", path);
+  else if (rename(path, temporary) != 0)
+    sl_fail(err, SL_ERR_IO, "%s: %s", path, strerror(errno));
+  else
+    done = sl_folder_remove(temporary, err) == SL_OK;
+  free(temporary);
+  return done;
+}
+
+sl_status sl_checkpoints_prune(const char *run, size_t keep, int *warned, sl_error *err) {
+  sl_checkpoint_entry *entries;
+  size_t n;
+  const sl_status status = sl_checkpoints_list(&entries, &n, run, err);
+  if (status) return status;
+  for (size_t i = 0; i + keep < n; i++) {
+    char *path = sl_checkpoint_path(run, entries[i].name);
+    sl_error reason = {SL_OK, "no memory for a path"};
+    if ((!path || !remove_checkpoint(path, &reason)) && !*warned) {
+      *warned = 1;
+      fprintf(stderr, "warning: an old checkpoint stays: %s\n", reason.message);
+    }
+    free(path);
+  }
+  free(entries);
+  return SL_OK;
+}
+
+/* NAME.aside-1, or the first number that is free. */
+static sl_status set_aside(const char *run, const char *name, sl_error *err) {
+  char *path = sl_checkpoint_path(run, name);
+  const size_t size = path ? strlen(path) + 32 : 0;
+  char *aside = path ? malloc(size) : NULL;
+  sl_status status = aside ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  for (unsigned i = 1; !status; i++) {
+    struct stat st;
+    snprintf(aside, size, "%s.aside-%u", path, i);
+    if (stat(aside, &st) == 0) continue;
+    if (rename(path, aside) != 0)
+      status = sl_fail(err, SL_ERR_IO, "%s: cannot be set aside: %s", path, strerror(errno));
+    break;
+  }
+  free(aside);
+  free(path);
+  return status;
+}
+
+sl_status sl_checkpoints_set_aside(const char *run, int phase, uint64_t step, sl_error *err) {
+  const sl_checkpoint_entry from = {.phase = phase, .step = step};
+  sl_checkpoint_entry *entries;
+  size_t n;
+  sl_status status = sl_checkpoints_list(&entries, &n, run, err);
+  if (status) return status;
+  for (size_t i = 0; !status && i < n; i++)
+    if (compare(&entries[i], &from) > 0) status = set_aside(run, entries[i].name, err);
+  free(entries);
+  return status;
+}

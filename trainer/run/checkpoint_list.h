@@ -1,0 +1,36 @@
+/* The checkpoints of a run's folder (spec F4.5): only folders of its names count. */
+#ifndef SLUICE_CHECKPOINT_LIST_H
+#define SLUICE_CHECKPOINT_LIST_H
+
+#include <sluice/status.h>
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct {
+  int phase;
+  uint64_t step;
+  char name[32];
+} sl_checkpoint_entry;
+
+/* P-NAME-STEP of a phase and a step. */
+void sl_checkpoint_name(char out[32], int phase, uint64_t step);
+
+/* Those of a run, in the order of training: the warm start's, then RL's by step, and of one step
+ * the finished run's last. *out is freed by the caller. SL_ERR_INPUT if the folder is no run. */
+sl_status sl_checkpoints_list(sl_checkpoint_entry **out, size_t *n, const char *run, sl_error *err);
+
+/* Path of a checkpoint of that name, freed by the caller; NULL if memory is short. */
+char *sl_checkpoint_path(const char *run, const char *name);
+
+/* The newest checkpoint of a run's folder; freed by the caller. SL_ERR_INPUT if there is none. */
+sl_status sl_checkpoint_newest(char **out, const char *run, sl_error *err);
+
+/* Removes all but the newest `keep`. One that cannot be removed, or holds more than files, stays as
+ * it is; the first time, *warned is set and standard error says so. */
+sl_status sl_checkpoints_prune(const char *run, size_t keep, int *warned, sl_error *err);
+
+/* Renames those that are newer than that place in training, so that they do not count any more. */
+sl_status sl_checkpoints_set_aside(const char *run, int phase, uint64_t step, sl_error *err);
+
+#endif

@@ -1,0 +1,213 @@
+/* What makes a run the run that was started (spec F4.8). */
+#include "run_identity.h"
+
+#include "kernels/support/cli.h"
+#include "kernels/support/decimal.h"
+#include "trainer/files/file.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define VALUE_MAX 8192
+#define GATE_BYTES_MAX ((size_t)1 << 20)
+
+void sl_identity_free(sl_run_identity *identity) {
+  for (unsigned i = 0; i < SL_KEY_COUNT; i++) free(identity->value[i]);
+  *identity = (sl_run_identity){.tokenizer = ""};
+}
+
+sl_status sl_identity_set(sl_run_identity *identity, sl_config_key key, const char *text,
+                          sl_error *err) {
+  char *copy = strdup(text);
+  if (!copy) return sl_fail(err, SL_ERR_MEMORY, "no memory for a run's identity");
+  free(identity->value[key]);
+  identity->value[key] = copy;
+  return SL_OK;
+}
+
+/* The shape of a fresh model, which a run that starts from a folder does not have. */
+static int is_shape(sl_config_key key) {
+  return key > SL_KEY_model_folder && key <= SL_KEY_model_init_std;
+}
+
+/* Only a vendor's backend has bits of its own. */
+static const char *vendor_of(const char *backend) {
+  return strcmp(backend, "openblas") == 0 || strcmp(backend, "cublas") == 0 ? backend : "";
+}
+
+sl_status sl_identity_keys(sl_run_identity *out, const sl_config *config, sl_error *err) {
+  sl_run_identity made = {.tokenizer = ""};
+  sl_status status = SL_OK;
+  for (unsigned i = 0; !status && i < SL_KEY_COUNT; i++) {
+    const sl_config_key key = (sl_config_key)i;
+    const sl_config_bits bits = sl_config_key_bits(key);
+    char text[VALUE_MAX];
+    if (bits == SL_BITS_NO || bits == SL_BITS_CONTENT) continue;
+    if (key == SL_KEY_gate_pos || key == SL_KEY_gate_neg) continue; /* the gate's, once loaded */
+    if (*config->model.folder && is_shape(key)) continue;
+    if (!sl_config_text(config, key, text, sizeof text))
+      status = sl_config_fail(config, key, err, "too long");
+    if (!status)
+      status = sl_identity_set(&made, key, bits == SL_BITS_VENDOR ? vendor_of(text) : text, err);
+  }
+  if (status)
+    sl_identity_free(&made);
+  else
+    *out = made;
+  return status;
+}
+
+/* Texts with the NULs that end them. */
+static void add_problems(sl_digest_stream *all, const sl_problems *list) {
+  sl_digest_add(all, &list->n, sizeof list->n);
+  for (size_t i = 0; i < list->n; i++) {
+    const sl_problem *p = &list->items[i];
+    sl_digest_add(all, p->prompt, strlen(p->prompt) + 1);
+    sl_digest_add(all, p->answer, strlen(p->answer) + 1);
+  }
+}
+
+sl_status sl_task_digest(char out[SL_DIGEST_TEXT], const sl_task *task, sl_error *err) {
+  sl_digest_stream *all = sl_digest_open();
+  if (!all) return sl_fail(err, SL_ERR_MEMORY, "no memory for a digest");
+  add_problems(all, &task->warm);
+  add_problems(all, &task->train);
+  add_problems(all, &task->held_out);
+  sl_digest_close(out, all);
+  return SL_OK;
+}
+
+/* The text of each id but 0 and 1, which mean the same in every tokenizer of ours. */
+static sl_status digest_tokenizer(char out[SL_DIGEST_TEXT], const sl_tokenizer *tokenizer,
+                                  sl_error *err) {
+  sl_digest_stream *all = sl_digest_open();
+  if (!all) return sl_fail(err, SL_ERR_MEMORY, "no memory for a digest");
+  sl_status status = SL_OK;
+  for (uint32_t id = 2; !status && id < sl_tokenizer_vocab(tokenizer); id++) {
+    char *text = NULL;
+    status = sl_tokenizer_decode(tokenizer, &id, 1, &text, err);
+    if (!status) sl_digest_add(all, text, strlen(text) + 1);
+    free(text);
+  }
+  sl_digest_close(out, all);
+  return status;
+}
+
+static sl_status digest_file(char out[SL_DIGEST_TEXT], const char *path, sl_error *err) {
+  char *text;
+  size_t size;
+  const sl_status status = sl_file_read(&text, &size, path, GATE_BYTES_MAX, err);
+  if (status) return status;
+  sl_digest_bytes(out, text, size);
+  free(text);
+  return SL_OK;
+}
+
+/* "name value, ..." of the parameters that hold for one sign of the advantage. */
+static void gate_values(char *out, size_t size, const sl_gate *gate,
+                        const sl_gate_definition *definition, int positive) {
+  char number[SL_DECIMAL_SIZE];
+  *out = 0;
+  if (definition) {
+    for (size_t i = 0; i < sl_gate_definition_parameters(definition); i++) {
+      const sl_gate_parameter_info info = sl_gate_definition_parameter(definition, i);
+      const size_t used = strlen(out);
+      sl_shortest_double(number, info.value[positive]);
+      snprintf(out + used, size - used, "%s%s %s", i ? ", " : "", info.name, number);
+    }
+  } else if (gate->family == SL_GATE_CLIP) {
+    sl_shortest_double(number, positive ? gate->clip_high : gate->clip_low);
+    snprintf(out, size, "%s %s", positive ? "high" : "low", number);
+  } else if (gate->family != SL_GATE_IDENTITY) {
+    sl_shortest_float(number, gate->tau[positive]);
+    snprintf(out, size, "tau %s", number);
+  }
+}
+
+static sl_status add_gate(sl_run_identity *identity, const sl_config *config, const sl_gate *gate,
+                          const sl_gate_definition *definition, sl_error *err) {
+  char digest[SL_DIGEST_TEXT], values[VALUE_MAX];
+  const char *name = config->gate.name;
+  sl_status status = SL_OK;
+  if (sl_config_names_path(config, SL_KEY_gate_name)) {
+    status = digest_file(digest, sl_config_path(config, SL_KEY_gate_name), err);
+    name = digest;
+  }
+  if (!status) status = sl_identity_set(identity, SL_KEY_gate_name, name, err);
+  gate_values(values, sizeof values, gate, definition, 1);
+  if (!status) status = sl_identity_set(identity, SL_KEY_gate_pos, values, err);
+  gate_values(values, sizeof values, gate, definition, 0);
+  return status ? status : sl_identity_set(identity, SL_KEY_gate_neg, values, err);
+}
+
+sl_status sl_identity_content(sl_run_identity *identity, const sl_config *config,
+                              const sl_task *task, const sl_tokenizer *tokenizer,
+                              const sl_gate *gate, const sl_gate_definition *definition,
+                              const char *first_model, sl_error *err) {
+  char digest[SL_DIGEST_TEXT];
+  sl_status status = sl_task_digest(digest, task, err);
+  if (!status) status = sl_identity_set(identity, SL_KEY_task_train, digest, err);
+  if (!status && first_model)
+    status = sl_identity_set(identity, SL_KEY_model_folder, first_model, err);
+  if (!status) status = add_gate(identity, config, gate, definition, err);
+  return status ? status : digest_tokenizer(identity->tokenizer, tokenizer, err);
+}
+
+void sl_identity_print(FILE *out, const sl_run_identity *identity) {
+  int n = 0;
+  fputs(",\"identity\":{", out);
+  for (unsigned i = 0; i < SL_KEY_COUNT; i++) {
+    char name[64];
+    if (!identity->value[i]) continue;
+    sl_config_name((sl_config_key)i, name, sizeof name);
+    fprintf(out, "%s\"%s\":", n++ ? "," : "", name);
+    sl_cli_json_text(out, identity->value[i]);
+  }
+  fprintf(out, "},\"tokenizer\":\"%s\"", identity->tokenizer);
+}
+
+static sl_status parse_keys(sl_run_identity *out, const sl_json *doc, sl_error *err) {
+  json_t *keys = json_object_get(doc->root, "identity"), *value;
+  const char *name;
+  if (!json_is_object(keys))
+    return sl_json_fail(doc, "identity", err, "expected an object of keys and values");
+  json_object_foreach(keys, name, value) {
+    const sl_config_key key = sl_config_key_of(name);
+    if (key == SL_KEY_COUNT || !json_is_string(value))
+      return sl_json_fail(doc, "identity", err, "expected keys with texts, found '%s'", name);
+    const sl_status status = sl_identity_set(out, key, json_string_value(value), err);
+    if (status) return status;
+  }
+  return SL_OK;
+}
+
+sl_status sl_identity_parse(sl_run_identity *out, const sl_json *doc, sl_error *err) {
+  sl_run_identity made = {.tokenizer = ""};
+  const char *tokenizer;
+  sl_status status = parse_keys(&made, doc, err);
+  if (!status) status = sl_json_text(doc, "tokenizer", &tokenizer, err);
+  if (!status && strlen(tokenizer) >= sizeof made.tokenizer)
+    status = sl_json_fail(doc, "tokenizer", err, "expected 32 hexadecimal digits");
+  if (status) {
+    sl_identity_free(&made);
+    return status;
+  }
+  snprintf(made.tokenizer, sizeof made.tokenizer, "%s", tokenizer);
+  *out = made;
+  return SL_OK;
+}
+
+static int is_constant(const sl_run_identity *identity) {
+  const char *decay = identity->value[SL_KEY_rl_decay];
+  return decay && strcmp(decay, "constant") == 0;
+}
+
+int sl_identity_differs(const sl_run_identity *recorded, const sl_run_identity *now,
+                        sl_config_key key, int warm_start) {
+  const char *a = recorded->value[key], *b = now->value[key];
+  const sl_config_bits bits = sl_config_key_bits(key);
+  if (!a || !b || strcmp(a, b) == 0) return 0;
+  if (bits == SL_BITS_WARM) return warm_start;
+  if (bits == SL_BITS_DECAY) return !(is_constant(recorded) && is_constant(now));
+  return 1;
+}
