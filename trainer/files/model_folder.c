@@ -148,13 +148,19 @@ static sl_status read_tokenizer(sl_tokenizer **out, const sl_model_shape *shape,
   return status;
 }
 
-/* The weights' file is the one that the layout needs. */
-static sl_status check_weights(const char *folder, const sl_model_layout *layout, sl_error *err) {
+/* The registry of a shape, if the weights' file is the one that it needs. The registry of a wrong
+ * number of layers could want gigabytes, so that is looked at first. */
+static sl_status create_layout(sl_model_layout **out, const sl_model_shape *shape,
+                               const char *folder, sl_error *err) {
   char *path = sl_path_join(folder, SL_MODEL_WEIGHTS_FILE);
   sl_safetensors *file = NULL;
   sl_status status = path ? open_weights(&file, folder, path, err)
                           : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", folder);
-  if (status == SL_OK) status = check_tensors(file, path, layout, err);
+  if (status == SL_OK && shape->layers > sl_safetensors_count(file))
+    status = sl_fail(err, SL_ERR_INPUT, "%s: %zu tensors in all, but config.json has %zu layers",
+                     path, sl_safetensors_count(file), shape->layers);
+  if (status == SL_OK) status = sl_model_layout_create(out, shape, err);
+  if (status == SL_OK) status = check_tensors(file, path, *out, err);
   sl_safetensors_close(file);
   free(path);
   return status;
@@ -166,8 +172,7 @@ sl_status sl_model_folder_describe(sl_model_layout **out, sl_tokenizer **tokeniz
   sl_model_layout *layout = NULL;
   sl_status status = check_present(path, SL_MODEL_CONFIG_FILE, err);
   if (status == SL_OK) status = sl_model_config_read(&shape, path, err);
-  if (status == SL_OK) status = sl_model_layout_create(&layout, &shape, err);
-  if (status == SL_OK) status = check_weights(path, layout, err);
+  if (status == SL_OK) status = create_layout(&layout, &shape, path, err);
   if (status == SL_OK && tokenizer) status = read_tokenizer(tokenizer, &shape, path, err);
   if (status != SL_OK) {
     sl_model_layout_destroy(layout);

@@ -263,6 +263,8 @@ Test(model_folder, refuses_bad_configurations_with_their_place) {
        "[5, 6]"},
       {"\"num_hidden_layers\": 2", "\"num_hidden_layers\": 3",
        "tensor model.layers.2.input_layernorm.weight is missing"},
+      {"\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1048576",
+       "model.safetensors: 26 tensors in all, but config.json has 1048576 layers"},
       {"\"vocab_size\": 7", "\"vocab_size\": 2147483647",
        "tensor model.embed_tokens.weight: config.json needs the shape [2147483647, 6]"},
       {"\"num_hidden_layers\": 2", "\"num_hidden_layers\": 1", "tensor model.layers.1."},
@@ -430,7 +432,8 @@ Test(model_folder, a_tied_head_must_be_the_embedding) {
   sl_parameters_free(&p);
 }
 
-/* A refused write (NaN) names the element, leaves the old folder as it was and nothing temporary. */
+/* A refused write (NaN) names the element, leaves the old folder as it was and nothing temporary.
+ */
 Test(model_folder, a_refused_write_leaves_the_old_folder) {
   const char *path = write_model(1);
   sl_parameters p = make(1), after, before = make(1);

@@ -1,0 +1,67 @@
+/* libFuzzer harness of a run's configuration (spec F2): a YAML file, and behind a section end one
+ * --set argument a line. What is accepted prints as a file that reads back to the same bits. */
+#include "input.h"
+
+#include "trainer/config/config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SETS_MAX 16
+
+/* The lines of a text that is cut into them. */
+static size_t split_lines(char *text, const char *sets[SETS_MAX]) {
+  size_t n = 0;
+  for (char *line = strtok(text, "\n"); line && n < SETS_MAX; line = strtok(NULL, "\n"))
+    sets[n++] = line;
+  return n;
+}
+
+/* All values as text; freed by the caller. */
+static char *print(const sl_config *config, int with_help, size_t *size) {
+  char *text = NULL;
+  sl_error err;
+  FILE *memory = open_memstream(&text, size);
+  if (!memory || sl_config_print(config, memory, with_help, &err) != SL_OK || fclose(memory) != 0)
+    abort();
+  return text;
+}
+
+static void read_back(const sl_config *config) {
+  size_t size, again;
+  char *text = print(config, 1, &size);
+  sl_config second;
+  sl_error err;
+  const char *path = scratch_file("printed.yaml", (section){(uint8_t *)text, size});
+  if (sl_config_load(&second, path, NULL, 0, &err) != SL_OK) abort();
+  char *other = print(&second, 1, &again);
+  if (size != again || memcmp(text, other, size) != 0) abort();
+  free(text), free(other);
+  sl_config_free(&second);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+  const section file = next_section(&data, &size, 0);
+  char *lines = strndup((const char *)data, size);
+  const char *sets[SETS_MAX];
+  const size_t n = lines ? split_lines(lines, sets) : 0;
+  sl_config config;
+  sl_objective objective;
+  sl_error err = {SL_OK, ""};
+  if (sl_config_load(&config, scratch_file("run.yaml", file), sets, n, &err) == SL_OK) {
+#ifdef SLUICE_CANARY /* a planted defect that the fuzzer must find */
+    if (config.rl.group == 77) abort();
+#endif
+    read_back(&config);
+    const sl_task_options task = sl_config_task_options(&config);
+    const sl_model_shape shape = sl_config_model_shape(&config, 17);
+    if (!task.train || shape.vocab != 17) abort();
+    if (sl_config_objective(&config, &objective, &err) != SL_OK && !err.message[0]) abort();
+    sl_config_free(&config);
+  } else if (!err.message[0]) {
+    abort();
+  }
+  free(lines);
+  return 0;
+}
