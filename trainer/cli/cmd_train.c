@@ -1,7 +1,9 @@
 /* sluice train CONFIG. */
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
+#include "plan_print.h"
 #include "train_to_end.h"
+#include "trainer/run/memory_limit.h"
 
 #include <argp.h>
 #include <stdio.h>
@@ -52,14 +54,17 @@ static error_t parse_train(int key, char *arg, struct argp_state *state) {
 }
 
 static const struct argp_option train_rows[] = {
-    {"dry-run", 'n', NULL, 0, "print parameters, memory (which is not taken) and steps, and stop",
+    {"dry-run", 'n', NULL, 0,
+     "check all that a run would need, print its plan (memory, which is not taken, steps, gate) "
+     "and "
+     "stop",
      0},
     {"help-config", 'c', NULL, 0, "print the default configuration with every key explained", 0},
     {"markdown", 'm', NULL, 0,
      "with --help-config: as a Markdown table, with each key's type and whether it reaches a bit",
      0},
     {"quiet", 'q', NULL, 0, "no progress", 0},
-    {"json", 'j', NULL, 0, "the closing summary as one JSON object", 0},
+    {"json", 'j', NULL, 0, "the closing summary, or the plan of --dry-run, as one JSON object", 0},
     {0}};
 
 static const struct argp_child train_children[] = {{&sl_set_argp, 0, NULL, 0}, {0}};
@@ -109,39 +114,30 @@ static void note_contradictions(const sl_run_state *run, const char *command) {
             c->other_line);
 }
 
-static void print_memory(const sl_run_state *run) {
-  const sl_memory_plan *p = &run->plan;
-  const struct {
-    const char *what;
-    size_t bytes;
-  } rows[] = {{"parameters", p->parameters},   {"moments", p->moments}, {"gradients", p->gradients},
-              {"activations", p->activations}, {"rollout", p->rollout}, {"cache", p->cache},
-              {"reference", p->reference},     {"buffers", p->buffers}};
-  printf("memory:      %.1f MiB, and the kernels' workspace:",
-         (double)sl_memory_plan_bytes(p) / 1048576.0);
-  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-    if (rows[i].bytes)
-      printf("%s %s %.1f", i ? "," : "", rows[i].what, (double)rows[i].bytes / 1048576.0);
-  putchar('\n');
+/* Swapping, or the kernel's choice of a victim, is hours away from the cause. */
+static void note_memory(const sl_run_state *run, const char *command) {
+  const sl_memory_limit limit = sl_memory_limit_read();
+  const size_t wanted = sl_run_memory(run);
+  if (!sl_context_on_device(run->ctx) && wanted <= limit.bytes && wanted > limit.free)
+    fprintf(stderr, "%s: note: the run takes up to %.1f MiB, but %.1f MiB are free now\n", command,
+            (double)wanted / 1048576.0, (double)limit.free / 1048576.0);
 }
 
-static void print_plan(const sl_run_state *run) {
-  const sl_config *c = &run->config;
-  printf("backend:     %s, %d threads\n", sl_context_backend(run->ctx),
-         sl_context_threads(run->ctx));
-  printf("parameters:  %zu (vocabulary %zu)\n", run->policy.layout->n_parameters,
-         run->policy.layout->shape.vocab);
-  print_memory(run);
-  printf("problems:    %zu warm start, %zu RL, %zu held out\n", run->task.warm.n, run->task.train.n,
-         run->task.held_out.n);
-  printf("warm start:  at most %lld steps of %lld problems, until held-out success %.2f\n",
-         (long long)c->sft.steps, (long long)c->sft.batch, c->sft.stop_success);
-  printf(
-      "RL:          %lld steps of %lld prompts x %lld completions, %lld updates an epoch, %lld "
-      "epochs\n",
-      (long long)c->rl.steps, (long long)c->rl.prompts, (long long)c->rl.group,
-      (long long)c->rl.updates, (long long)c->rl.epochs);
-  printf("longest:     %zu tokens\n", run->max_length);
+static void print_notes(const sl_run_state *run, const char *command) {
+  note_long_answers(run, command);
+  note_single_group(run, command);
+  note_contradictions(run, command);
+  note_memory(run, command);
+}
+
+/* The plan is printed also of a run that does not fit: it says what takes the memory. */
+static int dry_run(const options *o, const sl_run_state *run, const char *command) {
+  sl_error err;
+  if (o->train.json)
+    sl_plan_print_json(run, stdout);
+  else
+    sl_plan_print(run, stdout);
+  return sl_run_check_memory(run, &err) ? sl_cli_fail(command, &err) : SL_EXIT_OK;
 }
 
 static int train(const options *o, const char *command) {
@@ -151,7 +147,7 @@ static int train(const options *o, const char *command) {
   if (sl_config_load(&config, file, o->sets.items, o->sets.n, &err))
     return sl_cli_fail(command, &err);
   sl_status status = sl_config_anchor(&config, &err);
-  if (!status && !o->dry_run) status = sl_run_check_new(config.run.out, &err);
+  if (!status) status = sl_run_check_new(config.run.out, &err);
   if (status) {
     sl_config_free(&config);
     return sl_cli_fail(command, &err);
@@ -161,11 +157,9 @@ static int train(const options *o, const char *command) {
     return sl_cli_fail(command, &err);
   int code = SL_EXIT_OK;
   sl_run_files files;
-  note_long_answers(run, command);
-  note_single_group(run, command);
-  note_contradictions(run, command);
+  print_notes(run, command);
   if (o->dry_run) {
-    print_plan(run);
+    code = dry_run(o, run, command);
   } else if (sl_run_create(&files, run->config.run.out, &run->config, &err)) {
     code = sl_cli_fail(command, &err);
   } else {

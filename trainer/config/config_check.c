@@ -2,6 +2,8 @@
  * L1.6). */
 #include "config_schema.h"
 
+#include <sluice/objective.h>
+
 #include <string.h>
 
 static const struct {
@@ -123,14 +125,16 @@ static sl_status check_rl(const sl_config *c, sl_error *err) {
   return SL_OK;
 }
 
-/* 1 - lr * decay is a factor of the weights (spec N6.3). */
+/* 1 - lr * decay is a factor of the weights, lr the highest rate, rounded as it is used (spec N6.3,
+ * N6.5): of 0.1, which is rounded up, and 10 it is negative. */
 static sl_status check_decay(const sl_config *c, const char *key, double lr, sl_error *err) {
-  const double product = lr * c->optimizer.weight_decay;
-  if (product <= 1.0) return SL_OK;
+  const double rate = (double)(float)lr, product = rate * c->optimizer.weight_decay;
+  if (sl_adamw_decay((float)lr, c->optimizer.weight_decay) >= 0.0f) return SL_OK;
   return sl_config_fail(
       c, SL_KEY_optimizer_weight_decay, err,
-      "%g times %s (%g) is %g: a step would turn weights around; expected at most 1",
-      c->optimizer.weight_decay, key, lr, product);
+      "%g times %s (%g, as binary32 %.9g) is %.9g: a step would turn weights around; expected at "
+      "most 1",
+      c->optimizer.weight_decay, key, lr, rate, product);
 }
 
 static sl_status check_gate(const sl_config *c, sl_error *err) {

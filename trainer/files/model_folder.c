@@ -130,6 +130,18 @@ sl_status sl_model_weights_read(sl_parameters *p, const char *folder, sl_error *
   return status;
 }
 
+sl_status sl_model_weights_check(const sl_model_layout *layout, const char *folder, sl_error *err) {
+  char *path = sl_path_join(folder, SL_MODEL_WEIGHTS_FILE);
+  sl_safetensors *file = NULL;
+  sl_status status = path ? open_weights(&file, folder, path, err)
+                          : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", folder);
+  for (size_t i = 0; status == SL_OK && i < layout->n_tensors; i++)
+    status = sl_safetensors_check(file, find_tensor(file, layout, layout->tensors[i].name), err);
+  sl_safetensors_close(file);
+  free(path);
+  return status;
+}
+
 static sl_status read_tokenizer(sl_tokenizer **out, const sl_model_shape *shape, const char *folder,
                                 sl_error *err) {
   char *path = sl_path_join(folder, SL_MODEL_TOKENIZER_FILE);

@@ -27,6 +27,8 @@ sl_status sl_model_folder_read(sl_parameters *out, sl_tokenizer **tokenizer, con
 sl_status sl_model_folder_describe(sl_model_layout **out, sl_tokenizer **tokenizer,
                                    const char *path, sl_error *err);
 sl_status sl_model_weights_read(sl_parameters *parameters, const char *path, sl_error *err);
+/* That sl_model_weights_read would find only finite numbers; takes no memory for them. */
+sl_status sl_model_weights_check(const sl_model_layout *layout, const char *path, sl_error *err);
 
 /* Writes a folder that appears whole or not at all and replaces the one at path; tokenizer may be
  * NULL. Refuses NaN and infinity. */

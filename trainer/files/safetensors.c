@@ -248,8 +248,8 @@ sl_status sl_safetensors_open(sl_safetensors **out, const char *path, sl_error *
   return SL_OK;
 }
 
-sl_status sl_safetensors_read(const sl_safetensors *file, const sl_tensor_view *tensor, float *out,
-                              sl_error *err) {
+sl_status sl_safetensors_check(const sl_safetensors *file, const sl_tensor_view *tensor,
+                               sl_error *err) {
   const unsigned char *data = tensor->data;
   for (size_t i = 0; i < tensor->count; i++) {
     float x;
@@ -258,6 +258,12 @@ sl_status sl_safetensors_read(const sl_safetensors *file, const sl_tensor_view *
       return sl_fail(err, SL_ERR_NONFINITE, "%s: tensor %s[%zu] is %f (byte %zu)", file->path,
                      tensor->name, i, (double)x, (size_t)(data - file->map) + i * sizeof x);
   }
-  if (tensor->count) memcpy(out, data, tensor->count * sizeof *out);
+  return SL_OK;
+}
+
+sl_status sl_safetensors_read(const sl_safetensors *file, const sl_tensor_view *tensor, float *out,
+                              sl_error *err) {
+  SL_TRY(sl_safetensors_check(file, tensor, err));
+  if (tensor->count) memcpy(out, tensor->data, tensor->count * sizeof *out);
   return SL_OK;
 }

@@ -32,6 +32,10 @@ const sl_tensor_view *sl_safetensors_at(const sl_safetensors *file, size_t index
 /* NULL if there is none of that name. */
 const sl_tensor_view *sl_safetensors_find(const sl_safetensors *file, const char *name);
 
+/* SL_ERR_NONFINITE, naming tensor and index, if a number is NaN or infinite (spec N1.5). */
+sl_status sl_safetensors_check(const sl_safetensors *file, const sl_tensor_view *tensor,
+                               sl_error *err);
+
 /* Copies the tensor to out[count]. SL_ERR_NONFINITE names tensor and index (spec N1.5); out is then
  * untouched. */
 sl_status sl_safetensors_read(const sl_safetensors *file, const sl_tensor_view *tensor, float *out,

@@ -4,6 +4,8 @@
 #include "trainer/files/companions.h"
 #include "trainer/model/block.h"
 
+#include <sluice/rope.h>
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,6 +44,19 @@ static sl_status check_names(const sl_config *c, const sl_gate_definition *file,
   return SL_OK;
 }
 
+/* On policy every ratio is 1: a gate without a weight there could never make an update. */
+static sl_status check_gate(const sl_run_state *run, sl_error *err) {
+  const float one = 1.0f;
+  for (int positive = 0; run->gate && positive < 2; positive++) {
+    float weight;
+    sl_gate_evaluate(run->gate, positive, &one, NULL, &weight, 1);
+    if (!isfinite(weight))
+      return sl_config_fail(&run->config, SL_KEY_gate_name, err,
+                            "the gate's weight at a ratio of 1 is %g", (double)weight);
+  }
+  return SL_OK;
+}
+
 static sl_status load_gate(sl_run_state *run, sl_error *err) {
   sl_status status = sl_config_objective(&run->config, &run->objective, err);
   if (status || run->objective.gate.family != SL_GATE_EXPRESSION) return status;
@@ -56,7 +71,7 @@ static sl_status load_gate(sl_run_state *run, sl_error *err) {
     status = sl_gate_load(&run->objective.gate, &run->gate,
                           sl_config_path(&run->config, SL_KEY_gate_name), parameters, n, err);
   sl_gate_definition_free(defaults);
-  return status;
+  return status ? status : check_gate(run, err);
 }
 
 /* A model of the folder with another alphabet than the task's: every text can be written in it, or
@@ -197,23 +212,43 @@ static sl_status fill_reference(sl_run_state *run, sl_error *err) {
   return status ? status : sl_parameters_move(&run->reference, run->ctx, err);
 }
 
-/* In a restored run the policy is not the first model: its digest is the checkpoint's to say. */
-static sl_status identify(sl_run_state *run, const char *checkpoint, sl_error *err) {
+/* The first model's digest is left out where its numbers are not there: in a plan, and in a
+ * restored run, where it is the checkpoint's to say. */
+static sl_status identify(sl_run_state *run, int has_first, sl_error *err) {
   char first[SL_DIGEST_TEXT] = "";
   sl_status status = sl_identity_keys(&run->identity, &run->config, err);
-  if (!status && *run->config.model.folder && !checkpoint)
+  if (!status && *run->config.model.folder && has_first)
     status = sl_parameters_digest(first, run->ctx, run->policy.layout, run->policy.data, err);
   if (status) return status;
   return sl_identity_content(&run->identity, &run->config, &run->task, run->tokenizer,
                              &run->objective.gate, run->gate, first, err);
 }
 
+/* What filling the run would find out, without the memory. */
+static sl_status check_plan(sl_run_state *run, sl_error *err) {
+  const sl_config *c = &run->config;
+  float frequencies[1024];
+  const sl_model_shape *s = &run->policy.layout->shape;
+  sl_status status = s->head_dim <= 2048
+                         ? sl_rope_frequencies(frequencies, s->head_dim, s->rope_theta, err)
+                         : SL_OK;
+  if (!status && *c->model.folder)
+    status =
+        sl_model_weights_check(run->policy.layout, sl_config_path(c, SL_KEY_model_folder), err);
+  if (!status && run->reference.layout && *c->rl.reference)
+    status =
+        sl_model_weights_check(run->reference.layout, sl_config_path(c, SL_KEY_rl_reference), err);
+  return status ? status : identify(run, 0, err);
+}
+
 static sl_status build(sl_run_state *run, sl_extent extent, const char *checkpoint, sl_error *err) {
   const sl_config *c = &run->config;
   sl_status status = prepare(run, extent, checkpoint, err);
-  if (status || extent == SL_EXTENT_PLAN) return status;
+  if (!status && extent == SL_EXTENT_PLAN) return check_plan(run, err);
+  if (!status && extent == SL_EXTENT_TRAINING) status = sl_run_check_memory(run, err);
+  if (status) return status;
   status = fill_policy(run, checkpoint, err);
-  if (!status && extent == SL_EXTENT_TRAINING) status = identify(run, checkpoint, err);
+  if (!status && extent == SL_EXTENT_TRAINING) status = identify(run, !checkpoint, err);
   if (!status) status = fill_reference(run, err);
   if (!status) status = sl_run_state_allocate(run, extent, err);
   if (!status)

@@ -73,9 +73,50 @@ static sl_status check_no_checkpoints(const char *folder, sl_error *err) {
                  folder, n);
 }
 
+/* A folder of the run's own. The shell expands ~ where a word begins with it, not after `run.out=`;
+ * an empty name is mostly a variable that is not set. */
+static sl_status check_name(const char *folder, sl_error *err) {
+  if (!*folder)
+    return sl_fail(err, SL_ERR_USAGE, "run.out is empty: expected a folder of the run's own");
+  if (*folder == '~')
+    return sl_fail(err, SL_ERR_USAGE,
+                   "run.out: '%s': no shell has expanded the ~; write $HOME in its place, or ./~ "
+                   "for a folder of that name",
+                   folder);
+  struct stat st, root;
+  if (stat(folder, &st) == 0 && stat("/", &root) == 0 && st.st_dev == root.st_dev &&
+      st.st_ino == root.st_ino)
+    return sl_fail(err, SL_ERR_USAGE,
+                   "run.out: '%s' is the root of the file system: expected a folder of the run's "
+                   "own",
+                   folder);
+  return SL_OK;
+}
+
+/* The nearest folder on the way that exists can take the rest. */
+static sl_status check_parent(const char *folder, sl_error *err) {
+  char *path = strdup(folder);
+  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  while (access(path, F_OK) != 0 && errno == ENOENT) {
+    char *slash = strrchr(path, '/');
+    if (!slash)
+      memcpy(path, ".", 2);
+    else if (slash == path)
+      memcpy(path, "/", 2);
+    else
+      *slash = 0;
+  }
+  const sl_status status = access(path, W_OK | X_OK) == 0 ? SL_OK : system_error(err, path);
+  free(path);
+  return status;
+}
+
 sl_status sl_run_check_new(const char *folder, sl_error *err) {
-  static const char *const parts[] = {SL_RUN_METRICS, SL_RUN_LEDGER, SL_RUN_MODEL, SL_RUN_REFERENCE,
-                                      SL_RUN_BEST};
+  static const char *const parts[] = {SL_RUN_METRICS,   SL_RUN_LEDGER,     SL_RUN_MODEL,
+                                      SL_RUN_REFERENCE, SL_RUN_COMPANIONS, SL_RUN_BEST};
+  sl_status status = check_name(folder, err);
+  if (!status) status = check_parent(folder, err);
+  if (status) return status;
   if (has(folder, SL_RUN_CONFIG))
     return sl_fail(
         err, SL_ERR_USAGE,

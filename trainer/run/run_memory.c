@@ -1,6 +1,8 @@
 /* The memory of a run: planned, taken in blocks that are as planned, and claimed by a rehearsal, so
  * that no step allocates anything. */
 #include "run_state.h"
+#include "memory_limit.h"
+#include "workspace_bound.h"
 
 #include "trainer/model/block.h"
 
@@ -99,18 +101,44 @@ size_t sl_memory_plan_bytes(const sl_memory_plan *p) {
   return sum;
 }
 
+static size_t workspace_bytes(const sl_run_state *run, sl_extent extent) {
+  const size_t rows = larger(run->max_sequences, run->max_length); /* as generate.c takes tokens */
+  sl_workspace_calls calls = {.tokens = rows, .sequences = rows, .rows = run->max_sequences};
+  if (extent != SL_EXTENT_EVALUATION) {
+    const size_t reference = run->reference.layout ? reference_tokens(run) : 0;
+    calls.tokens = larger(rows, larger(step_micro_tokens(run), reference));
+    calls.sequences = larger(rows, step_sequences(run));
+    calls.shard_tokens = (step_sequences(run) + shards(run) - 1) / shards(run) * run->max_length;
+  }
+  size_t most = sl_workspace_bound(run->ctx, run->policy.layout, &calls);
+  if (extent != SL_EXTENT_EVALUATION && run->reference.layout)
+    most = larger(most, sl_workspace_bound(run->ctx, run->reference.layout, &calls));
+  return most;
+}
+
+/* Tokens are counted in 32 bits (spec N4.1). */
+static sl_status check_tokens(const sl_run_state *run, sl_error *err) {
+  const size_t most = larger(step_sequences(run), rollout_sequences(run));
+  if (most <= UINT32_MAX / run->max_length) return SL_OK;
+  return sl_fail(err, SL_ERR_USAGE,
+                 "a step of %zu sequences of up to %zu tokens: more than 2^32 tokens", most,
+                 run->max_length);
+}
+
 sl_status sl_run_state_plan(sl_run_state *run, sl_extent extent, sl_error *err) {
   const sl_model_layout *layout = run->policy.layout;
   sl_memory_plan *p = &run->plan;
   sl_generator_memory g;
   run->micro_batch = micro_batch(run);
-  sl_status status =
-      sl_generator_bytes(&g, run->ctx, layout, run->max_sequences, run->max_length, err);
+  sl_status status = extent == SL_EXTENT_EVALUATION ? SL_OK : check_tokens(run, err);
+  if (!status)
+    status = sl_generator_bytes(&g, run->ctx, layout, run->max_sequences, run->max_length, err);
   if (status) return status;
   *p = (sl_memory_plan){.parameters = sl_arena_bytes(layout),
                         .rollout = g.activations + g.work - g.cache + g.tokens,
                         .cache = g.cache,
                         .buffers = table_bytes(run)};
+  p->workspace = workspace_bytes(run, extent);
   if (extent != SL_EXTENT_EVALUATION) status = plan_training(run, err);
   if (!status && sl_memory_plan_bytes(p) == SIZE_MAX)
     status = sl_fail(err, SL_ERR_MEMORY, "the memory that the run needs overflows");
@@ -179,4 +207,20 @@ sl_status sl_run_state_allocate(sl_run_state *run, sl_extent extent, sl_error *e
   if (!status && extent == SL_EXTENT_TRAINING) status = allocate_training(run, err);
   if (!status && extent == SL_EXTENT_TRAINING) status = rehearse_training(run, err);
   return status ? status : sl_generator_rehearse(run->generator, err);
+}
+
+size_t sl_run_memory(const sl_run_state *run) {
+  const size_t blocks = sl_memory_plan_bytes(&run->plan), workspace = run->plan.workspace;
+  return workspace > SIZE_MAX - blocks ? SIZE_MAX : blocks + workspace;
+}
+
+sl_status sl_run_check_memory(const sl_run_state *run, sl_error *err) {
+  if (sl_context_on_device(run->ctx)) return SL_OK;
+  const sl_memory_limit limit = sl_memory_limit_read();
+  const size_t wanted = sl_run_memory(run);
+  if (wanted <= limit.bytes) return SL_OK;
+  return sl_fail(err, SL_ERR_MEMORY,
+                 "the run takes %.1f MiB, but %s has %.1f MiB: a smaller model, rl.micro_batch, "
+                 "rl.prompts or rl.group takes less ('--dry-run' says what for)",
+                 (double)wanted / 1048576.0, limit.by, (double)limit.bytes / 1048576.0);
 }

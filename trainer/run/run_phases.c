@@ -187,6 +187,16 @@ static sl_status finish(walk *w, sl_error *err) {
   return status;
 }
 
+/* From the first moment on a killed run can be resumed. A brought model is evaluated before it is
+ * trained: what the warm start makes of it can be seen. */
+static sl_status begin(walk *w, sl_error *err) {
+  const sl_config *c = &w->t->config;
+  double success;
+  const sl_status status = sl_checkpoint_write(w->run, w->t, err);
+  if (status || !*c->model.folder || c->sft.steps == 0) return status;
+  return evaluate(w, &success, err);
+}
+
 static sl_status walk_phases(walk *w, sl_error *err) {
   sl_run_state *run = w->t;
   sl_status status = SL_OK;
@@ -195,9 +205,7 @@ static sl_status walk_phases(walk *w, sl_error *err) {
   if (run->phase == SL_PHASE_RL) status = catch_up_best(w, err);
   if (!status && run->phase == SL_PHASE_SFT) {
     int done = 0;
-    if (run->sft_step == 0)
-      status = sl_checkpoint_write(w->run, run,
-                                   err); /* from the first moment on, a killed run can be resumed */
+    if (run->sft_step == 0) status = begin(w, err);
     if (!status) status = warm_start(w, &done, err);
     if (!status && done) status = enter_rl(w, err);
   }

@@ -19,14 +19,15 @@ typedef enum { SL_PHASE_SFT, SL_PHASE_RL, SL_PHASE_DONE } sl_phase;
  * it. */
 typedef enum { SL_EXTENT_PLAN, SL_EXTENT_EVALUATION, SL_EXTENT_TRAINING } sl_extent;
 
-/* Bytes of the blocks that a run takes, by use. Kernels' workspace, of the context, comes on
- * top. */
+/* Bytes of the blocks that a run takes, by use. workspace, the most that kernels want on top, is no
+ * part of the sum. */
 typedef struct {
   size_t parameters, moments, gradients;
   size_t activations;    /* of a micro-batch, with packed weights */
   size_t rollout, cache; /* activations, tokens and logits of a rollout; its keys and values */
   size_t reference;      /* parameters and activations */
   size_t buffers;        /* tokens and log-probs of a step, tables */
+  size_t workspace;      /* 0 on a device, where it is not known before */
 } sl_memory_plan;
 size_t sl_memory_plan_bytes(const sl_memory_plan *plan); /* SIZE_MAX if they overflow */
 
@@ -74,6 +75,11 @@ sl_status sl_run_state_create(sl_run_state **out, sl_config *config, sl_extent e
 sl_status sl_run_state_restore(sl_run_state **out, sl_config *config, const char *checkpoint,
                                sl_error *err);
 void sl_run_state_destroy(sl_run_state *run);
+
+/* Bytes of a run, its workspace included. SL_ERR_MEMORY if that is more than the process may take;
+ * on a device nothing is known. */
+size_t sl_run_memory(const sl_run_state *run);
+sl_status sl_run_check_memory(const sl_run_state *run, sl_error *err);
 
 /* Parts of sl_run_state_create: fills run->plan; takes the memory, layouts, parameters and
  * reference being there. */

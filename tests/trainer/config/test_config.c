@@ -180,8 +180,14 @@ Test(config, checks_between_keys_name_the_place_of_the_key) {
       {"rl:\n  advantage: leave-one-out\n  group: 1\n",
        "run.yaml:3:10: rl.group: expected at least 2 for advantage leave-one-out, found 1"},
       {"sft:\n  lr: 3\noptimizer:\n  weight_decay: 0.5\n",
-       "run.yaml:4:17: optimizer.weight_decay: 0.5 times sft.lr (3) is 1.5: a step would turn "
-       "weights around; expected at most 1"},
+       "run.yaml:4:17: optimizer.weight_decay: 0.5 times sft.lr (3, as binary32 3) is 1.5: a step "
+       "would turn weights around; expected at most 1"},
+      {"sft:\n  lr: 0.1\noptimizer:\n  weight_decay: 10\n",
+       "run.yaml:4:17: optimizer.weight_decay: 10 times sft.lr (0.1, as binary32 0.100000001) is "
+       "1.00000001: "},
+      {"rl:\n  lr: 0.1\noptimizer:\n  weight_decay: 10\n", "10 times rl.lr (0.1, "},
+      {"rl:\n  constant_length: 0.5\n",
+       "run.yaml:2:20: rl.constant_length: expected a number from 1 to 1e9, found 0.5"},
       {"gate:\n  name: sigmod\n",
        "run.yaml:2:9: gate.name: expected sigmoid, erf, arctan, softsign, clip, identity or a "
        "file"},
@@ -200,6 +206,14 @@ Test(config, checks_between_keys_name_the_place_of_the_key) {
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
     expect_refused(cases[i].text, cases[i].part);
+}
+
+/* The largest decay that the check lets through leaves a factor of 0, not below (spec N6.3). */
+Test(config, a_decay_of_one_step_is_allowed) {
+  static const char *const sets[] = {"sft.lr=0.5", "rl.lr=0.25", "optimizer.weight_decay=2"};
+  sl_config c = load(NULL, sets, 3);
+  cr_assert_eq(sl_adamw_decay((float)c.sft.lr, c.optimizer.weight_decay), 0.0f);
+  sl_config_free(&c);
 }
 
 Test(config, bad_arguments_are_refused_by_number) {

@@ -3,6 +3,7 @@
  * Blocks and allocations are counted by the linker's --wrap. */
 #include "tests/trainer/tiny.h"
 
+#include "kernels/context.h"
 #include "trainer/model/block.h"
 
 #include <criterion/criterion.h>
@@ -89,6 +90,33 @@ Test(memory_plan, blocks_are_as_planned) {
   expect_as_planned(SL_EXTENT_TRAINING, "sft.batch=100", "rl.max_new_tokens=9");
   expect_as_planned(SL_EXTENT_EVALUATION, "model.tie=true", "rl.beta=0.01");
   expect_as_planned(SL_EXTENT_EVALUATION, "run.backend=plain", "model.tie=false");
+}
+
+/* What the kernels took is within the bound that the plan states, and the bound is no more than a
+ * few times that. */
+static void expect_workspace(const char *const *extra, double slack) {
+  sl_run_state *run = create(extra, SL_EXTENT_TRAINING);
+  tiny_sft(run, 1);
+  tiny_begin_rl(run);
+  tiny_rl(run, 1);
+  const size_t taken = run->ctx->workspace_bytes, bound = run->plan.workspace;
+  printf("%s: workspace %zu, bound %zu\n", extra[0], taken, bound);
+  cr_expect_leq(taken, bound, "%s: %zu bytes of workspace, bound %zu", extra[0], taken, bound);
+  cr_expect_leq((double)bound, slack * (double)taken, "%s: %zu bytes, bound %zu", extra[0], taken,
+                bound);
+  sl_run_state_destroy(run);
+}
+
+Test(memory_plan, the_workspace_is_within_its_bound) {
+  /* Tiny shapes are mostly roundings; larger ones are near. */
+  expect_workspace((const char *[]){"rl.beta=0", NULL}, 2);
+  expect_workspace((const char *[]){"run.threads=4", "rl.beta=0", NULL}, 2);
+  expect_workspace((const char *[]){"run.backend=plain", NULL}, 2);
+  expect_workspace((const char *[]){"rl.group=200", "rl.micro_batch=1000", NULL}, 2);
+  expect_workspace((const char *[]){"model.hidden=256", "model.heads=8", "model.kv_heads=8",
+                                    "model.head_dim=32", "model.ff=1024", "rl.group=20", NULL},
+                   2);
+  expect_workspace((const char *[]){"model.ff=4000", "model.layers=1", "rl.group=60", NULL}, 2);
 }
 
 /* A model of terabytes is planned in no time and no memory. */

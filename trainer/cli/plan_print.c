@@ -1,0 +1,139 @@
+/* What `train --dry-run` prints. */
+#include "plan_print.h"
+
+#include "kernels/support/cli.h"
+#include "trainer/run/memory_limit.h"
+
+#include <stdint.h>
+
+typedef struct {
+  const char *what;
+  size_t bytes;
+} use;
+
+enum { USES = 9 };
+
+static void list_uses(use out[USES], const sl_memory_plan *p) {
+  const use all[USES] = {
+      {"parameters", p->parameters},   {"moments", p->moments}, {"gradients", p->gradients},
+      {"activations", p->activations}, {"rollout", p->rollout}, {"cache", p->cache},
+      {"reference", p->reference},     {"buffers", p->buffers}, {"workspace", p->workspace}};
+  for (size_t i = 0; i < USES; i++) out[i] = all[i];
+}
+
+static double mib(size_t bytes) { return (double)bytes / 1048576.0; }
+
+static void print_memory(const sl_run_state *run, FILE *out) {
+  use uses[USES];
+  const char *comma = "";
+  list_uses(uses, &run->plan);
+  fprintf(out, "memory:      %.1f MiB%s:", mib(sl_run_memory(run)),
+          sl_context_on_device(run->ctx) ? " and the device's workspace" : "");
+  for (size_t i = 0; i < USES; i++)
+    if (uses[i].bytes)
+      fprintf(out, "%s %s %.1f", comma, uses[i].what, mib(uses[i].bytes)), comma = ",";
+  fputc('\n', out);
+  if (sl_context_on_device(run->ctx)) return;
+  const sl_memory_limit limit = sl_memory_limit_read();
+  fprintf(out, "limit:       %.1f MiB (%s), %.1f MiB free now\n", mib(limit.bytes), limit.by,
+          mib(limit.free));
+}
+
+static void print_warm_start(const sl_config *c, FILE *out) {
+  if (c->sft.steps)
+    fprintf(out,
+            "warm start:  at most %lld steps of %lld problems, rate %g, until held-out success "
+            "%.2f\n",
+            (long long)c->sft.steps, (long long)c->sft.batch, c->sft.lr, c->sft.stop_success);
+  else
+    fprintf(out, "warm start:  none%s\n",
+            *c->model.folder ? ": model.folder is trained already; sft.steps asks for one" : "");
+}
+
+static const char *text_of(const sl_config *c, sl_config_key key, char *out, size_t size) {
+  return sl_config_text(c, key, out, size) ? out : "";
+}
+
+static void print_objective(const sl_run_state *run, FILE *out) {
+  const sl_config *c = &run->config;
+  const char *const *value = (const char *const *)run->identity.value;
+  fprintf(out, "gate:        %s", c->gate.name);
+  if (*value[SL_KEY_gate_pos])
+    fprintf(out, " (A > 0: %s; else: %s)", value[SL_KEY_gate_pos], value[SL_KEY_gate_neg]);
+  if (c->rl.beta > 0)
+    fprintf(out, "; KL to %s, beta %g", *c->rl.reference ? c->rl.reference : "the warm start's end",
+            c->rl.beta);
+  else
+    fputs("; no KL (beta 0)", out);
+  fputc('\n', out);
+}
+
+void sl_plan_print(const sl_run_state *run, FILE *out) {
+  const sl_config *c = &run->config;
+  char decay[32];
+  fprintf(out, "backend:     %s, %d threads\n", sl_context_backend(run->ctx),
+          sl_context_threads(run->ctx));
+  fprintf(out, "parameters:  %zu (vocabulary %zu)\n", run->policy.layout->n_parameters,
+          run->policy.layout->shape.vocab);
+  print_memory(run, out);
+  fprintf(out, "problems:    %zu warm start, %zu RL, %zu held out\n", run->task.warm.n,
+          run->task.train.n, run->task.held_out.n);
+  print_warm_start(c, out);
+  fprintf(out,
+          "RL:          %lld steps of %lld prompts x %lld completions, %lld updates an epoch, %lld "
+          "epochs, rate %g, decay %s\n",
+          (long long)c->rl.steps, (long long)c->rl.prompts, (long long)c->rl.group,
+          (long long)c->rl.updates, (long long)c->rl.epochs, c->rl.lr,
+          text_of(c, SL_KEY_rl_decay, decay, sizeof decay));
+  print_objective(run, out);
+  fprintf(out, "longest:     %zu tokens\n", run->max_length);
+  fprintf(out, "out:         %s\n", c->run.out);
+}
+
+static void json_memory(const sl_run_state *run, FILE *out) {
+  use uses[USES];
+  list_uses(uses, &run->plan);
+  fputs(",\"memory\":{", out);
+  for (size_t i = 0; i < USES; i++) fprintf(out, "\"%s\":%zu,", uses[i].what, uses[i].bytes);
+  fprintf(out, "\"total\":%zu}", sl_run_memory(run));
+  if (sl_context_on_device(run->ctx)) return;
+  const sl_memory_limit limit = sl_memory_limit_read();
+  fprintf(out, ",\"limit\":{\"bytes\":%zu,\"by\":\"%s\",\"free\":%zu}", limit.bytes, limit.by,
+          limit.free);
+}
+
+static void json_phases(const sl_config *c, FILE *out) {
+  char decay[32];
+  fprintf(out, ",\"sft\":{\"steps\":%lld,\"batch\":%lld,\"lr\":%.17g,\"stop_success\":%.17g}",
+          (long long)c->sft.steps, (long long)c->sft.batch, c->sft.lr, c->sft.stop_success);
+  fprintf(out,
+          ",\"rl\":{\"steps\":%lld,\"prompts\":%lld,\"group\":%lld,\"updates\":%lld,\"epochs\":"
+          "%lld,\"lr\":%.17g,\"decay\":\"%s\",\"beta\":%.17g,\"reference\":",
+          (long long)c->rl.steps, (long long)c->rl.prompts, (long long)c->rl.group,
+          (long long)c->rl.updates, (long long)c->rl.epochs, c->rl.lr,
+          text_of(c, SL_KEY_rl_decay, decay, sizeof decay), c->rl.beta);
+  sl_cli_json_text(out, c->rl.reference);
+  fputc('}', out);
+}
+
+void sl_plan_print_json(const sl_run_state *run, FILE *out) {
+  const sl_config *c = &run->config;
+  fprintf(out, "{\"backend\":\"%s\",\"threads\":%d,\"parameters\":%zu,\"vocabulary\":%zu",
+          sl_context_backend(run->ctx), sl_context_threads(run->ctx),
+          run->policy.layout->n_parameters, run->policy.layout->shape.vocab);
+  json_memory(run, out);
+  fprintf(out, ",\"problems\":{\"warm_start\":%zu,\"rl\":%zu,\"held_out\":%zu}", run->task.warm.n,
+          run->task.train.n, run->task.held_out.n);
+  json_phases(c, out);
+  fputs(",\"gate\":{\"name\":", out);
+  sl_cli_json_text(out, c->gate.name);
+  fputs(",\"pos\":", out);
+  sl_cli_json_text(out, run->identity.value[SL_KEY_gate_pos]);
+  fputs(",\"neg\":", out);
+  sl_cli_json_text(out, run->identity.value[SL_KEY_gate_neg]);
+  fprintf(out, "},\"longest\":%zu,\"model\":", run->max_length);
+  sl_cli_json_text(out, c->model.folder);
+  fputs(",\"out\":", out);
+  sl_cli_json_text(out, c->run.out);
+  fputs("}\n", out);
+}
