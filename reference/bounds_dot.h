@@ -1,5 +1,5 @@
 /* What the bounds of reductions share: balls of binary32 products, token dots (spec N3.2, N4.2).
- * Not public. */
+ * Internal. */
 #ifndef SLUICE_REFERENCE_BOUNDS_DOT_H
 #define SLUICE_REFERENCE_BOUNDS_DOT_H
 

@@ -73,18 +73,18 @@ static sl_ball floored(sl_ball m) {
 }
 
 sl_status sl_bound_adamw_step(sl_ball *p, sl_ball *m, sl_ball *v, const float *p0, const float *m0,
-                              const float *v0, const float *g, const sl_adamw *how, size_t n) {
+                              const float *v0, const float *g, const sl_adamw *scalars, size_t n) {
   for (size_t i = 0; i < n; i++) {
-    const sl_ball gi = sl_ball_mul(sl_of_float(g[i]), sl_of_float(how->grad_scale));
-    const sl_ball m1 = floored(sl_ball_fma(sl_of_float(how->b1), sl_of_float(m0[i]),
-                                           sl_ball_mul(sl_of_float(how->one_b1), gi)));
-    const sl_ball square = sl_ball_mul(sl_ball_mul(sl_of_float(how->one_b2), gi), gi);
-    const sl_ball v1 = floored(sl_ball_fma(sl_of_float(how->b2), sl_of_float(v0[i]), square));
-    const sl_ball root =
-        sl_ball_add(sl_ball_sqrt(sl_ball_mul(v1, sl_of_float(how->c2))), sl_of_float(how->eps));
-    const sl_ball update = sl_ball_div(sl_ball_mul(m1, sl_of_float(how->c1)), root);
-    const sl_ball kept = sl_ball_mul(sl_of_float(p0[i]), sl_of_float(how->decay));
-    p[i] = sl_ball_slack(sl_ball_fma(sl_of_float(-how->lr), update, kept));
+    const sl_ball gi = sl_ball_mul(sl_of_float(g[i]), sl_of_float(scalars->grad_scale));
+    const sl_ball m1 = floored(sl_ball_fma(sl_of_float(scalars->b1), sl_of_float(m0[i]),
+                                           sl_ball_mul(sl_of_float(scalars->one_b1), gi)));
+    const sl_ball square = sl_ball_mul(sl_ball_mul(sl_of_float(scalars->one_b2), gi), gi);
+    const sl_ball v1 = floored(sl_ball_fma(sl_of_float(scalars->b2), sl_of_float(v0[i]), square));
+    const sl_ball root = sl_ball_add(sl_ball_sqrt(sl_ball_mul(v1, sl_of_float(scalars->c2))),
+                                     sl_of_float(scalars->eps));
+    const sl_ball update = sl_ball_div(sl_ball_mul(m1, sl_of_float(scalars->c1)), root);
+    const sl_ball kept = sl_ball_mul(sl_of_float(p0[i]), sl_of_float(scalars->decay));
+    p[i] = sl_ball_slack(sl_ball_fma(sl_of_float(-scalars->lr), update, kept));
     m[i] = sl_ball_slack(m1);
     v[i] = sl_ball_slack(v1);
   }

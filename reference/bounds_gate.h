@@ -1,4 +1,4 @@
-/* Balls of the clamped log-ratio and of the gates (spec O1.1, O2). Not public. */
+/* Balls of the clamped log-ratio and of the gates (spec O1.1, O2). Internal. */
 #ifndef SLUICE_REFERENCE_BOUNDS_GATE_H
 #define SLUICE_REFERENCE_BOUNDS_GATE_H
 

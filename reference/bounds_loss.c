@@ -101,7 +101,7 @@ static void sequence_loss(sl_ball *d, sl_ball *e, sl_ball *sums, const sl_object
   const sl_ball zero = sl_exactly(0.0), a = ac == 0.0 ? zero : sl_ball_constant(-ac),
                 kl_scale = sl_ball_constant(o->beta * c);
   const sl_ball f1 = sl_bound_gate(&o->gate, positive, sl_exactly(1.0)).f,
-                whole = sequence_log_ratio(b, lo, hi);
+                shared_log_ratio = sequence_log_ratio(b, lo, hi);
   counters n = {0};
   for (size_t i = lo; i < hi; i++) {
     d[i] = zero;
@@ -109,7 +109,8 @@ static void sequence_loss(sl_ball *d, sl_ball *e, sl_ball *sums, const sl_object
     if (!b->mask[i]) continue;
     const sl_ball new = sl_of_float(b->logp_new[i]);
     const sl_clamped_ball x = sl_clamp_log_ratio(
-        o->level == SL_LEVEL_SEQUENCE ? whole : sl_ball_sub(new, sl_of_float(b->logp_old[i])));
+        o->level == SL_LEVEL_SEQUENCE ? shared_log_ratio
+                                      : sl_ball_sub(new, sl_of_float(b->logp_old[i])));
     const sl_ball r = sl_ball_exp(x.x);
     const sl_gate_balls g = sl_bound_gate(&o->gate, positive, r);
     const sl_ball effective = sl_ball_mul(g.w, r);

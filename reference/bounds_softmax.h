@@ -1,5 +1,5 @@
 /* Error bounds of softmax sums, log-prob and entropy from logits that carry errors (spec N3.9,
- * T4.2). Not public. */
+ * T4.2). Internal. */
 #ifndef SLUICE_REFERENCE_BOUNDS_SOFTMAX_H
 #define SLUICE_REFERENCE_BOUNDS_SOFTMAX_H
 

@@ -198,7 +198,7 @@ static double estimate_atan(const sl_ref_estimator *t, double x) {
  * is asked for: below 2^-52. sin and cos of f pi/2 by Taylor: to g^17 and g^16, which leaves 2^-58.
  */
 static double estimate_sine(const sl_ref_estimator *t, double x, unsigned turn) {
-  const double whole = x * t->turn[0], n = rint(whole), high = whole - n, middle = x * t->turn[1];
+  const double turns = x * t->turn[0], n = rint(turns), high = turns - n, middle = x * t->turn[1];
   const double s = high + middle, back = s - high, lost = (high - (s - back)) + (middle - back);
   const double f = s + (lost + x * t->turn[2]);
   const double g = f * t->half_pi, q = g * g;

@@ -43,7 +43,7 @@ void sl_ref_kv_store(float *k_cache, float *v_cache, const float *k, const float
                      size_t d, size_t capacity);
 void sl_ref_kv_fork(float *k_cache, float *v_cache, const uint32_t *to, const uint32_t *from,
                     const uint32_t *length, size_t n, size_t kv_heads, size_t d, size_t capacity);
-sl_status sl_ref_sample_token(uint32_t *token, const float *logits, const sl_sampling *how,
+sl_status sl_ref_sample_token(uint32_t *token, const float *logits, const sl_sampling *sampling,
                               const uint32_t *sequence, const uint32_t *position, size_t b,
                               size_t vocab);
 void sl_ref_tensor_digest(uint64_t *digest, const float *x, size_t n); /* low and high 64 bits */

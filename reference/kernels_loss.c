@@ -38,9 +38,9 @@ static sl_status take(numbers *n, const sl_gated_loss_batch *b) {
   n->sums = sl_reals_create(SL_LOSS_FIELDS, PRECISION);
   n->logp_old = sl_widen(b->logp_old, t);
   n->logp_ref = b->logp_ref ? sl_widen(b->logp_ref, t) : sl_widen(b->logp_old, t);
-  const int whole = n->logp_new.x && n->entropy.x && n->advantage.x && n->coefficient.x &&
-                    n->sums.x && n->logp_old && n->logp_ref;
-  if (sl_ref_loss_create(&n->loss, t, PRECISION) || !whole) return SL_ERR_MEMORY;
+  const int complete = n->logp_new.x && n->entropy.x && n->advantage.x && n->coefficient.x &&
+                       n->sums.x && n->logp_old && n->logp_ref;
+  if (sl_ref_loss_create(&n->loss, t, PRECISION) || !complete) return SL_ERR_MEMORY;
   sl_reals_set_floats(&n->logp_new, b->logp_new);
   if (b->entropy) sl_reals_set_floats(&n->entropy, b->entropy);
   sl_reals_set_floats(&n->advantage, b->advantage);

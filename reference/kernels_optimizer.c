@@ -24,14 +24,14 @@ sl_status sl_ref_grad_square_sum(double *sum, const float *g, size_t n) {
 static double floored(double moment) { return fabs(moment) < 0x1p-100 ? 0.0 : moment; }
 
 sl_status sl_ref_adamw_step(double *p, double *m, double *v, const float *p0, const float *m0,
-                            const float *v0, const float *g, const sl_adamw *how, size_t n) {
+                            const float *v0, const float *g, const sl_adamw *scalars, size_t n) {
   for (size_t i = 0; i < n; i++) {
-    const double gi = (double)g[i] * (double)how->grad_scale;
-    m[i] = floored((double)how->b1 * (double)m0[i] + (double)how->one_b1 * gi);
-    v[i] = floored((double)how->b2 * (double)v0[i] + (double)how->one_b2 * gi * gi);
+    const double gi = (double)g[i] * (double)scalars->grad_scale;
+    m[i] = floored((double)scalars->b1 * (double)m0[i] + (double)scalars->one_b1 * gi);
+    v[i] = floored((double)scalars->b2 * (double)v0[i] + (double)scalars->one_b2 * gi * gi);
     const double update =
-        m[i] * (double)how->c1 / (sqrt(v[i] * (double)how->c2) + (double)how->eps);
-    p[i] = (double)p0[i] * (double)how->decay - (double)how->lr * update;
+        m[i] * (double)scalars->c1 / (sqrt(v[i] * (double)scalars->c2) + (double)scalars->eps);
+    p[i] = (double)p0[i] * (double)scalars->decay - (double)scalars->lr * update;
   }
   return SL_OK;
 }

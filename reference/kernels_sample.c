@@ -71,29 +71,29 @@ static uint64_t total_weight(const candidate *c, size_t n) {
 }
 
 /* The number of candidates, ranked, that top-k and then top-p keep. */
-static size_t kept(const candidate *c, const sl_sampling *how, size_t n) {
-  const size_t k = how->top_k && how->top_k < n ? how->top_k : n;
-  if (how->top_p >= 1.0) return k;
-  const double need = ceil(how->top_p * (double)total_weight(c, k));
+static size_t kept(const candidate *c, const sl_sampling *sampling, size_t n) {
+  const size_t k = sampling->top_k && sampling->top_k < n ? sampling->top_k : n;
+  if (sampling->top_p >= 1.0) return k;
+  const double need = ceil(sampling->top_p * (double)total_weight(c, k));
   uint64_t have = 0;
   size_t keep = 0;
   while (keep < k && (double)have < need) have += c[keep++].weight;
   return keep;
 }
 
-static uint32_t draw_token(candidate *c, const float *logits, const sl_sampling *how,
+static uint32_t draw_token(candidate *c, const float *logits, const sl_sampling *sampling,
                            uint32_t sequence, uint32_t position, size_t n) {
-  const float inverse = (float)(1.0 / (double)how->temperature);
+  const float inverse = (float)(1.0 / (double)sampling->temperature);
   float max = -INFINITY;
   for (size_t v = 0; v < n; v++) max = fmaxf(max, (float)((double)logits[v] * (double)inverse));
   for (size_t v = 0; v < n; v++)
     c[v] =
         (candidate){integer_weight((float)((double)logits[v] * (double)inverse), max), (uint32_t)v};
   qsort(c, n, sizeof *c, by_rank);
-  const size_t keep = kept(c, how, n);
+  const size_t keep = kept(c, sampling, n);
   qsort(c, keep, sizeof *c, by_index);
   const uint64_t x =
-      high_half(draw64(how->seed, position, sequence, how->step), total_weight(c, keep));
+      high_half(draw64(sampling->seed, position, sequence, sampling->step), total_weight(c, keep));
   uint64_t cumulative = 0;
   size_t i = 0;
   while (i + 1 < keep && (cumulative += c[i].weight) <= x) i++;
@@ -107,15 +107,16 @@ static uint32_t argmax(const float *x, size_t n) {
   return (uint32_t)best;
 }
 
-sl_status sl_ref_sample_token(uint32_t *token, const float *logits, const sl_sampling *how,
+sl_status sl_ref_sample_token(uint32_t *token, const float *logits, const sl_sampling *sampling,
                               const uint32_t *sequence, const uint32_t *position, size_t b,
                               size_t vocab) {
   candidate *c = calloc(vocab + 1, sizeof *c);
   if (!c) return SL_ERR_MEMORY;
   for (size_t i = 0; i < b; i++) {
     const float *row = logits + i * vocab;
-    token[i] = how->temperature == 0.0f ? argmax(row, vocab)
-                                        : draw_token(c, row, how, sequence[i], position[i], vocab);
+    token[i] = sampling->temperature == 0.0f
+                   ? argmax(row, vocab)
+                   : draw_token(c, row, sampling, sequence[i], position[i], vocab);
   }
   free(c);
   return SL_OK;

@@ -15,12 +15,12 @@ sl_status sl_ref_loss_create(sl_ref_loss *loss, size_t t, mpfr_prec_t precision)
                            &loss->kl,    &loss->d, &loss->e};
   memset(loss, 0, sizeof *loss);
   loss->clamped = calloc(t + 1, 1);
-  int whole = loss->clamped != NULL;
+  int complete = loss->clamped != NULL;
   for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
     *all[i] = sl_reals_create(t, precision);
-    whole = whole && all[i]->x;
+    complete = complete && all[i]->x;
   }
-  if (whole) return SL_OK;
+  if (complete) return SL_OK;
   sl_ref_loss_destroy(loss);
   return SL_ERR_MEMORY;
 }

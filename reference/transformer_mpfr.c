@@ -163,15 +163,16 @@ static sl_status create(pass *p, const sl_ref_model *m, const sl_reals *weights,
   const size_t d = t * m->hidden, nq = t * m->heads * m->head_dim,
                nk = t * m->kv_heads * m->head_dim, f = t * m->ffn;
   p->m = m, p->tokens = tokens, p->w = weights->x, p->t = t;
-  int whole = 1;
-#define CREATE(name, size) p->name = sl_reals_create(size, precision), whole = whole && p->name.x;
+  int complete = 1;
+#define CREATE(name, size) \
+  p->name = sl_reals_create(size, precision), complete = complete && p->name.x;
   FOR_ALL_ARRAYS(CREATE)
   CREATE(row, longest)
   CREATE(y, longest)
 #undef CREATE
   mpfr_inits2(precision, p->a, p->b, (mpfr_ptr)0);
   p->cosine = calloc(2 * table + 1, sizeof *p->cosine);
-  if (!whole || !p->cosine) return SL_ERR_MEMORY;
+  if (!complete || !p->cosine) return SL_ERR_MEMORY;
   p->sine = p->cosine + table;
   sl_ref_rope_tables(p->cosine, p->sine, t, m->head_dim, m->theta);
   return SL_OK;

@@ -1,5 +1,5 @@
 /* The parts of the binary64 transformer and their gradients (spec T1 to T4). Gradients are added to
- * what is there. Not public. */
+ * what is there. Internal. */
 #ifndef SLUICE_REFERENCE_TRANSFORMER_PARTS_H
 #define SLUICE_REFERENCE_TRANSFORMER_PARTS_H
 

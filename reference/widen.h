@@ -1,4 +1,4 @@
-/* Binary32 arrays as binary64 ones. Not public. */
+/* Binary32 arrays as binary64 ones. Internal. */
 #ifndef SLUICE_REFERENCE_WIDEN_H
 #define SLUICE_REFERENCE_WIDEN_H
 

@@ -1,5 +1,6 @@
 /* The vectors of numerics version 1 (spec F5.4): digests of what the plain kernels make of the
- * equivalence gate's problems, a line a kernel; or the comparison of such a file with this build.
+ * equivalence gate's problems, one line for each kernel; or the comparison of such a file with this
+ * build.
  */
 #include "ci/products/equiv/equiv.h"
 

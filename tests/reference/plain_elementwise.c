@@ -137,7 +137,7 @@ Test(plain_elementwise, adamw) {
   const size_t n = 3001;
   for (input_kind kind = 0; kind < KINDS; kind++)
     for (int early = 0; early < 2; early++) {
-      const sl_adamw how = {
+      const sl_adamw scalars = {
           early ? 1.0f : 0.37f,   0.9f,  0.999f, 0.1f,    0.001f, early ? 10.0f : 1.0f,
           early ? 1000.0f : 1.0f, 3e-4f, 1e-8f,  0.99997f};
       const float *p0 = fill(n, kind, 1.0f), *m0 = moments(n, kind, 0), *v0 = moments(n, kind, 1),
@@ -145,9 +145,9 @@ Test(plain_elementwise, adamw) {
       float *np = copy_floats(p0, n), *nm = copy_floats(m0, n), *nv = copy_floats(v0, n);
       double *ep = take_doubles(n), *em = take_doubles(n), *ev = take_doubles(n);
       sl_ball *bp = take_balls(n), *bm = take_balls(n), *bv = take_balls(n);
-      cr_assert_eq(sl_adamw_step(ctx, np, nm, nv, g, &how, n), SL_OK);
-      cr_assert_eq(sl_ref_adamw_step(ep, em, ev, p0, m0, v0, g, &how, n), SL_OK);
-      cr_assert_eq(sl_bound_adamw_step(bp, bm, bv, p0, m0, v0, g, &how, n), SL_OK);
+      cr_assert_eq(sl_adamw_step(ctx, np, nm, nv, g, &scalars, n), SL_OK);
+      cr_assert_eq(sl_ref_adamw_step(ep, em, ev, p0, m0, v0, g, &scalars, n), SL_OK);
+      cr_assert_eq(sl_bound_adamw_step(bp, bm, bv, p0, m0, v0, g, &scalars, n), SL_OK);
       compare_floats(&p, np, ep, bp, n);
       compare_floats(&m, nm, em, bm, n);
       compare_floats(&v, nv, ev, bv, n);

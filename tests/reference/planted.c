@@ -138,13 +138,14 @@ Test(planted, weight_by_cancellation) {
 
 /* eps under the root instead of beside it. */
 Test(planted, adamw_eps) {
-  const sl_adamw how = {1.0f, 0.9f, 0.999f, 0.1f, 0.001f, 10.0f, 1000.0f, 3e-4f, 1e-8f, 1.0f};
+  const sl_adamw scalars = {1.0f, 0.9f, 0.999f, 0.1f, 0.001f, 10.0f, 1000.0f, 3e-4f, 1e-8f, 1.0f};
   const float p0 = 0.5f, zero = 0.0f, g = 1e-3f;
   double p, m, v;
   sl_ball bp, bm, bv;
-  cr_assert_eq(sl_ref_adamw_step(&p, &m, &v, &p0, &zero, &zero, &g, &how, 1), SL_OK);
-  cr_assert_eq(sl_bound_adamw_step(&bp, &bm, &bv, &p0, &zero, &zero, &g, &how, 1), SL_OK);
-  const float wrong = p0 - how.lr * ((float)m * how.c1) / sqrtf((float)v * how.c2 + how.eps);
+  cr_assert_eq(sl_ref_adamw_step(&p, &m, &v, &p0, &zero, &zero, &g, &scalars, 1), SL_OK);
+  cr_assert_eq(sl_bound_adamw_step(&bp, &bm, &bv, &p0, &zero, &zero, &g, &scalars, 1), SL_OK);
+  const float wrong =
+      p0 - scalars.lr * ((float)m * scalars.c1) / sqrtf((float)v * scalars.c2 + scalars.eps);
   expect_caught("AdamW with eps under the root", SL_KERNEL_adamw_step, &wrong, &p, &bp, 1);
 }
 

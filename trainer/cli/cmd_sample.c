@@ -14,7 +14,7 @@ typedef struct {
   const char *words[PROMPTS_MAX + 1];
   int n_words, json;
   size_t count, max_new; /* max_new 0: not told */
-  sl_sampling how;
+  sl_sampling sampling;
 } options;
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
@@ -30,16 +30,16 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
       o->max_new = (size_t)sl_argp_whole(state, "max-new", arg, 1, 100000);
       return 0;
     case 'T':
-      o->how.temperature = (float)sl_argp_number(state, "temperature", arg, 0, 100);
+      o->sampling.temperature = (float)sl_argp_number(state, "temperature", arg, 0, 100);
       return 0;
     case 'K':
-      o->how.top_k = (uint32_t)sl_argp_whole(state, "top-k", arg, 0, 4294967295.0);
+      o->sampling.top_k = (uint32_t)sl_argp_whole(state, "top-k", arg, 0, 4294967295.0);
       return 0;
     case 'P':
-      o->how.top_p = sl_argp_number(state, "top-p", arg, 1e-6, 1);
+      o->sampling.top_p = sl_argp_number(state, "top-p", arg, 1e-6, 1);
       return 0;
     case 'S':
-      o->how.seed = (uint64_t)sl_argp_whole(state, "seed", arg, 0, 9007199254740992.0);
+      o->sampling.seed = (uint64_t)sl_argp_whole(state, "seed", arg, 0, 9007199254740992.0);
       return 0;
     case 'j':
       o->json = 1;
@@ -139,7 +139,7 @@ static sl_status sample(const options *o, const sl_session *s, sl_error *err) {
   if (!status)
     status = sl_generator_create(&g, s->ctx, s->parameters.layout, s->parameters.data,
                                  prompts.n * o->count, longest + max_new, err);
-  if (!status) status = sl_generate(g, &prompts, o->count, max_new, &o->how, &r, err);
+  if (!status) status = sl_generate(g, &prompts, o->count, max_new, &o->sampling, &r, err);
   for (size_t q = 0; !status && q < r.n; q++) status = print_completion(o, s, &r, q, err);
   sl_generator_destroy(g);
   free(prompts.offset), free(prompts.ids);
@@ -149,7 +149,7 @@ static sl_status sample(const options *o, const sl_session *s, sl_error *err) {
 sl_command sl_cmd_sample;
 sl_command sl_cmd_sample;
 int sl_cmd_sample(int argc, char **argv) {
-  options o = {.count = 1, .how = {.top_p = 1.0, .seed = 1}};
+  options o = {.count = 1, .sampling = {.top_p = 1.0, .seed = 1}};
   argp_parse(&parser, argc, argv, 0, NULL, &o);
   sl_error err;
   sl_session s;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Logits of so many floats are held at a time; rows beyond are drawn in further pieces. */
+/* Logits held at a time; rows beyond them are drawn in further pieces. */
 #define LOGIT_FLOATS ((size_t)1 << 24)
 
 struct sl_generator {
@@ -251,7 +251,7 @@ static sl_status prefill(sl_generator *g, const sl_prompts *prompts, size_t grou
 }
 
 /* Draws the next token of each open sequence from its hidden row. */
-static sl_status draw(sl_generator *g, size_t n_open, const sl_sampling *how) {
+static sl_status draw(sl_generator *g, size_t n_open, const sl_sampling *sampling) {
   const sl_model_shape *s = &g->layout->shape;
   for (size_t i = 0; i < n_open; i++) g->open_position[i] = g->length[g->open[i]];
   SL_TRY(push(g, g->open, n_open));
@@ -260,7 +260,7 @@ static sl_status draw(sl_generator *g, size_t n_open, const sl_sampling *how) {
     const size_t rows = n_open - first < g->logit_rows ? n_open - first : g->logit_rows;
     SL_TRY(sl_model_logits(g->model, rows, g->last_hidden + first * s->hidden, g->logits));
     SL_TRY(sl_sample(g->ctx, on(g, g->drawn + first), on(g, g->drawn_logp + first),
-                     on(g, g->drawn_entropy + first), g->logits, how, on(g, g->open + first),
+                     on(g, g->drawn_entropy + first), g->logits, sampling, on(g, g->open + first),
                      on(g, g->open_position + first), rows, s->vocab));
   }
   return pull_drawn(g, n_open);
@@ -313,14 +313,14 @@ static void pack_rollout(sl_generator *g, size_t n) {
 
 /* Everything from prompts to open sequences that are all closed. */
 static sl_status generate(sl_generator *g, const sl_prompts *prompts, size_t group, size_t max_new,
-                          const sl_sampling *how) {
+                          const sl_sampling *sampling) {
   const size_t n = prompts->n * group;
   SL_TRY(sl_model_pack(g->model));
   SL_TRY(prefill(g, prompts, group));
   for (size_t q = 0; q < n; q++) g->open[q] = (uint32_t)q;
   size_t n_open = max_new ? n : 0;
   while (n_open) {
-    SL_TRY(draw(g, n_open, how));
+    SL_TRY(draw(g, n_open, sampling));
     n_open = append(g, n_open, max_new);
     if (n_open) SL_TRY(decode(g, n_open));
   }
@@ -328,29 +328,29 @@ static sl_status generate(sl_generator *g, const sl_prompts *prompts, size_t gro
 }
 
 sl_status sl_generator_rehearse(sl_generator *g, sl_error *err) {
-  const sl_sampling how = {.temperature = 1.0f, .top_k = 1, .top_p = 0.5};
-  const size_t n = g->max_sequences, whole = g->rows / g->max_length,
-               rest = g->rows % g->max_length, most = whole + (rest > 0);
+  const sl_sampling sampling = {.temperature = 1.0f, .top_k = 1, .top_p = 0.5};
+  const size_t n = g->max_sequences, full_prompts = g->rows / g->max_length,
+               rest = g->rows % g->max_length, most = full_prompts + (rest > 0);
   for (size_t i = 0; i < n; i++) g->open[i] = g->open_slot[i] = (uint32_t)i, g->open_ids[i] = 0;
   for (size_t i = 0; i < n; i++)
     g->open_position[i] = (uint32_t)(g->max_length - 1),
     g->length[i] = (uint32_t)(g->max_length - 1);
   sl_prompts prompts = {most, g->rollout.seq, g->rollout.ids};
   for (size_t p = 0; p <= most; p++)
-    prompts.offset[p] = (uint32_t)(p <= whole ? p * g->max_length : g->rows);
+    prompts.offset[p] = (uint32_t)(p <= full_prompts ? p * g->max_length : g->rows);
   memset(prompts.ids, 0, g->rows * sizeof *prompts.ids);
   sl_status status = sl_model_pack(g->model);
   if (!status) status = prefill_piece(g, &prompts, 1, 0, most);
   if (!status) status = decode(g, n);
-  if (!status) status = draw(g, n, &how);
+  if (!status) status = draw(g, n, &sampling);
   return status ? sl_fail(err, status, "%s", sl_context_error(g->ctx)->message) : SL_OK;
 }
 
 sl_status sl_generate(sl_generator *g, const sl_prompts *prompts, size_t group, size_t max_new,
-                      const sl_sampling *how, sl_rollout *out, sl_error *err) {
+                      const sl_sampling *sampling, sl_rollout *out, sl_error *err) {
   sl_status status = check_sizes(g, prompts, group, max_new, err);
   if (status) return status;
-  status = generate(g, prompts, group, max_new, how);
+  status = generate(g, prompts, group, max_new, sampling);
   if (status) return sl_fail(err, status, "%s", sl_context_error(g->ctx)->message);
   pack_rollout(g, prompts->n * group);
   *out = g->rollout;

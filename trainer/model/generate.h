@@ -49,9 +49,9 @@ sl_status sl_generator_rehearse(sl_generator *generator, sl_error *err);
 
 /* `group` completions of each prompt, of at most max_new tokens. Each prompt is prefilled once and
  * its cache forked. The rollout's arrays stay the generator's, valid until the next call. A
- * completion's bits depend on its own tokens and on (how, its number, its positions) alone.
+ * completion's bits depend on its own tokens and on (sampling, its number, its positions) alone.
  * SL_ERR_INPUT if a prompt is empty or the lengths exceed what was planned; a kernel's error. */
 sl_status sl_generate(sl_generator *generator, const sl_prompts *prompts, size_t group,
-                      size_t max_new, const sl_sampling *how, sl_rollout *out, sl_error *err);
+                      size_t max_new, const sl_sampling *sampling, sl_rollout *out, sl_error *err);
 
 #endif

@@ -1,4 +1,4 @@
-/* What a model holds of a micro-batch, and where (spec T5). Not public. */
+/* What a model holds of a micro-batch, and where (spec T5). Internal. */
 #ifndef SLUICE_MODEL_ACTIVATIONS_H
 #define SLUICE_MODEL_ACTIVATIONS_H
 

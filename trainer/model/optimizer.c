@@ -105,13 +105,13 @@ sl_status sl_optimizer_step(sl_optimizer *o, const sl_optimizer_options *options
     const sl_status status = check_magnitude(o, gradient, scale, err);
     if (status) return status;
   }
-  sl_adamw how = sl_adamw_scalars(&o->state, options->b1, options->b2, options->eps, lr, scale);
+  sl_adamw scalars = sl_adamw_scalars(&o->state, options->b1, options->b2, options->eps, lr, scale);
   for (size_t i = 0; i < o->layout->n_tensors; i++) {
     const sl_tensor_info *t = &o->layout->tensors[i];
-    how.decay = t->decays ? decay : 1.0f;
+    scalars.decay = t->decays ? decay : 1.0f;
     const size_t at = t->offset;
-    const sl_status status =
-        sl_adamw_step(o->ctx, parameters + at, o->m + at, o->v + at, gradient + at, &how, t->count);
+    const sl_status status = sl_adamw_step(o->ctx, parameters + at, o->m + at, o->v + at,
+                                           gradient + at, &scalars, t->count);
     if (status) return sl_fail(err, status, "%s", sl_context_error(o->ctx)->message);
   }
   return SL_OK;

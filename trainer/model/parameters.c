@@ -25,17 +25,17 @@ void sl_parameters_free(sl_parameters *parameters) {
 }
 
 sl_status sl_parameters_move(sl_parameters *p, sl_context *ctx, sl_error *err) {
-  float *there;
+  float *moved;
   if (!sl_context_on_device(ctx)) return SL_OK; /* its memory is the host's */
-  sl_status status = sl_arena_create(&there, ctx, p->layout, err);
+  sl_status status = sl_arena_create(&moved, ctx, p->layout, err);
   if (status) return status;
-  status = sl_arena_write(there, ctx, p->layout, p->data, err);
+  status = sl_arena_write(moved, ctx, p->layout, p->data, err);
   if (status) {
-    sl_arena_free(ctx, there);
+    sl_arena_free(ctx, moved);
     return status;
   }
   sl_arena_free(p->ctx, p->data);
-  p->data = there, p->ctx = ctx;
+  p->data = moved, p->ctx = ctx;
   return SL_OK;
 }
 

@@ -206,8 +206,8 @@ static void print_result(const result *r, const size_t s[3], int threads, int js
 static sl_status measure_threads(const sl_context_options *options, int json, int threads,
                                  double *square_rate, int first, sl_error *err) {
   sl_context *ctx = NULL;
-  const sl_context_options how = {options->backend, options->isa, threads};
-  sl_status status = sl_context_create(&ctx, &how, err);
+  const sl_context_options with_threads = {options->backend, options->isa, threads};
+  sl_status status = sl_context_create(&ctx, &with_threads, err);
   if (status) return status;
   openblas_set_num_threads(threads);
   if (first) {

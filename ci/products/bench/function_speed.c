@@ -52,9 +52,9 @@ const char *sl_libmvec_version(void) {
 
 sl_status sl_function_maps_of(const sl_function_map **maps, const sl_function_map **peers,
                               sl_isa isa, sl_error *err) {
-  const sl_context_options how = {.backend = "cpu", .isa = isa, .threads = 1};
+  const sl_context_options one_thread = {.backend = "cpu", .isa = isa, .threads = 1};
   sl_context *ctx = NULL;
-  const sl_status status = sl_context_create(&ctx, &how, err);
+  const sl_status status = sl_context_create(&ctx, &one_thread, err);
   if (status) return status;
   sl_context_destroy(ctx);
   *maps = isa == SL_ISA_AVX512 ? sl_avx512_function_maps : sl_avx2_function_maps;

@@ -14,8 +14,8 @@ typedef struct {
   const char *peer;   /* libmvec's function, or an expression of one */
   float low, high;    /* inputs are spread evenly over [low, high], which is where training uses the
                          function: */
-  const char *inputs; /* said in words */
-  double goal;        /* our time may be so many times the peer's */
+  const char *inputs; /* described for a reader */
+  double goal;        /* largest ratio of our time to the peer's */
   uint32_t ulps;      /* how far the peer may be off */
 } sl_function_peer;
 extern const sl_function_peer sl_function_peers[SL_FUNCTION_COUNT];

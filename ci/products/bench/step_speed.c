@@ -78,7 +78,7 @@ static size_t longest(const bench *b) { return b->kind->shape.max_positions; }
 static size_t length_of(const bench *b, size_t q) {
   return smaller(b->tokens - q * longest(b), longest(b));
 }
-/* All sequences are one micro-batch, as PyTorch has them. */
+/* All sequences are one micro-batch, as in PyTorch. */
 static size_t micro_tokens(const bench *b) {
   return sl_micro_batch_tokens(b->sequences, b->kind->shards, 0, longest(b));
 }

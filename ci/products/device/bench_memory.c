@@ -85,8 +85,8 @@ static sl_status run_tensor_digest(void *arg) {
 /* Moments and parameters stay bounded over any number of steps. */
 static sl_status run_adamw_step(void *arg) {
   const arrays *s = arg;
-  const sl_adamw how = {1.0f, 0.9f, 0.95f, 0.1f, 0.05f, 1.0f, 1.0f, 1e-4f, 1e-8f, 0.999f};
-  return sl_adamw_step(s->ctx, s->a[0], s->a[1], s->a[2], s->a[3], &how, s->n);
+  const sl_adamw scalars = {1.0f, 0.9f, 0.95f, 0.1f, 0.05f, 1.0f, 1.0f, 1e-4f, 1e-8f, 0.999f};
+  return sl_adamw_step(s->ctx, s->a[0], s->a[1], s->a[2], s->a[3], &scalars, s->n);
 }
 
 /* AdamW comes last: its second moments, which must not be negative, then begin at 0. */

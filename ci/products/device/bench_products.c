@@ -96,13 +96,13 @@ static float *fetch(sl_context *ctx, const float *from, size_t n) {
 
 /* A fast wrong product is no reference, nor a result: every 97th element of both is within what
  * rounding can do. */
-static int right(const product *p, const sl_timed *how) {
+static int right(const product *p, const sl_timed *timed) {
   const shape s = p->s;
   if (s.kind != SL_PRODUCT_FORWARD) return 1;
   float *x = fetch(p->ctx, p->left, left_floats(s)), *w = fetch(p->ctx, p->right, right_floats(s)),
         *y = NULL;
   if (x && w && !sl_memory_zero(p->ctx, p->out, out_floats(s) * sizeof(float)) &&
-      !sl_context_synchronize(p->ctx) && !how->call(how->arg) && !how->wait(how->arg))
+      !sl_context_synchronize(p->ctx) && !timed->call(timed->arg) && !timed->wait(timed->arg))
     y = fetch(p->ctx, p->out, out_floats(s));
   const int ok = y && sl_bench_product_right(y, x, w, s.t, s.n, s.k);
   free(x), free(w), free(y);

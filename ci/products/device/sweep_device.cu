@@ -10,7 +10,7 @@
 enum { BLOCKS = 1024, THREADS = 256 };
 
 /* sums[0] and sums[1] take the low and the high halves of mix64: 2^32 of them fit. The order of the
- * atomics does not show. */
+ * atomics cannot affect the sums. */
 template <float (*Function)(float)>
 static __global__ void sweep_kernel(unsigned long long *sums) {
   unsigned long long low = 0, high = 0;

@@ -159,9 +159,10 @@ static sl_status roll_out(run *r, uint32_t number, sl_rollout *rollout, double r
     right[p] = write_sum(text, (size_t)number * 5 + p * 3);
     memcpy(ids + p * PROMPT, text, PROMPT * sizeof *ids);
   }
-  const sl_sampling how = {1.0f, 0, 1.0f, SEED, number};
+  const sl_sampling sampling = {1.0f, 0, 1.0f, SEED, number};
   const sl_prompts prompts = {PROMPTS, offset, ids};
-  const sl_status status = sl_generate(r->generator, &prompts, GROUP, ANSWER, &how, rollout, err);
+  const sl_status status =
+      sl_generate(r->generator, &prompts, GROUP, ANSWER, &sampling, rollout, err);
   if (!status) judge(rollout, right, reward);
   return status;
 }

@@ -45,7 +45,7 @@ sl_status sl_run_linear_forward(sl_context *ctx, const sl_problem *p, void *cons
   return status;
 }
 
-/* A pack has no meaning of its own: it is held to the product that it gives. */
+/* A pack has no meaning of its own: what is compared is the product that it gives. */
 void sl_make_linear_pack(sl_problem *p) {
   sl_make_linear_forward(p);
   p->size[SL_PACK] = 1;

@@ -67,8 +67,8 @@ static void add_log_probs(sl_problem *p, size_t t, const uint8_t *mask) {
 }
 
 /* Large log-ratios that cancel over the sequence, and tiny ones that do not: else every sum of a
- * sequence is exact in binary64, or rounds to the same binary32, and its order could not show (spec
- * O1.2). */
+ * sequence is exact in binary64, or rounds to the same binary32, and a wrong order would go
+ * unnoticed (spec O1.2). */
 static void spread_log_ratios(sl_problem *p, size_t t, const uint8_t *mask) {
   float *const old = p->array[2].data, *const new = p->array[3].data;
   p->objective.level = SL_LEVEL_SEQUENCE, p->objective.beta = 0.0;

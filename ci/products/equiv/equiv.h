@@ -1,5 +1,5 @@
 /* The equivalence gate: every kernel of spec/kernels.def, on random and adversarial inputs, in a
- * context that is held to another one bit for bit (spec N1.4, N1.6). A trial is one problem, made
+ * context whose bits must be those of another one (spec N1.4, N1.6). A trial is one problem, made
  * from a seed, with the golden context's outputs; any number of contexts is checked against it, on
  * a device too. Arrays stand between guard zones, at alignments that differ from run to run;
  * outputs start with poison that differs too. */
@@ -44,7 +44,8 @@ int sl_equiv_says_something(const sl_equiv_trial *trial);
  * its sum, and the bits are to repeat. */
 sl_status sl_equiv_check(sl_equiv_trial *trial, sl_context *ctx, sl_error *err);
 
-/* The contexts that are held to plain. An absent one is not created: sl_context_create says why. */
+/* The contexts that are compared with plain. An absent one is not created: sl_context_create says
+ * why. */
 typedef struct {
   const char *name;
   sl_context_options options; /* threads 0 */

@@ -171,9 +171,11 @@ const uint32_t *sl_add_seq(sl_problem *p, size_t tokens, size_t *n_seq) {
 
 const uint8_t *sl_add_mask(sl_problem *p, size_t t) {
   uint8_t *mask = sl_add(p, "mask", SL_U8, SL_IN, t);
-  const uint32_t how = sl_source_below(&p->source, 12);
+  const uint32_t pattern = sl_source_below(&p->source, 12);
   for (size_t i = 0; i < t; i++)
-    mask[i] = how == 0 ? 0 : how < 4 ? 1 : (uint8_t)sl_source_below(&p->source, 2 + how % 3);
+    mask[i] = pattern == 0  ? 0
+              : pattern < 4 ? 1
+                            : (uint8_t)sl_source_below(&p->source, 2 + pattern % 3);
   return mask;
 }
 

@@ -1,4 +1,4 @@
-/* One row a function: proof of the scalar function, digest and speed of the vector ones (spec
+/* A row for each function: proof of the scalar function, digest and speed of the vector ones (spec
  * N2.3). */
 #include "table.h"
 
@@ -9,29 +9,29 @@ static const struct {
   sl_isa isa;
 } sets[SL_SWEEP_SETS] = {{"avx2", SL_ISA_AVX2}, {"avx512", SL_ISA_AVX512}};
 
-static sl_status measure_set(sl_sweep_set *out, sl_isa isa, const sl_sweep_options *how,
+static sl_status measure_set(sl_sweep_set *out, sl_isa isa, const sl_sweep_options *options,
                              const sl_sweep_result *scalar, sl_error *err) {
   const sl_function_map *maps, *peers;
   sl_status status = sl_function_maps_of(&maps, &peers, isa, err);
   if (status) return status == SL_ERR_UNAVAILABLE ? SL_OK : status;
-  sl_sweep_options digest = *how;
-  digest.map = maps[how->function], digest.digest_only = 1;
+  sl_sweep_options digest = *options;
+  digest.map = maps[options->function], digest.digest_only = 1;
   sl_sweep_result r;
   status = sl_sweep_run(&r, &digest, err);
   if (status) return status;
   out->here = 1;
   out->equal = r.digest.low == scalar->digest.low && r.digest.high == scalar->digest.high;
-  status =
-      sl_function_speed_measure(&out->speed, how->function, digest.map, peers[how->function], err);
+  status = sl_function_speed_measure(&out->speed, options->function, digest.map,
+                                     peers[options->function], err);
   out->timed = status == SL_OK;
   return status == SL_ERR_UNAVAILABLE ? SL_OK : status;
 }
 
-sl_status sl_sweep_table_measure(sl_sweep_row *out, const sl_sweep_options *how,
+sl_status sl_sweep_table_measure(sl_sweep_row *out, const sl_sweep_options *options,
                                  const sl_sweep_result *result, sl_error *err) {
   sl_sweep_row row = {.equal = 1};
   for (int i = 0; i < SL_SWEEP_SETS; i++) {
-    const sl_status status = measure_set(&row.set[i], sets[i].isa, how, result, err);
+    const sl_status status = measure_set(&row.set[i], sets[i].isa, options, result, err);
     if (status) return status;
     if (row.set[i].here && !row.set[i].equal) row.equal = 0;
   }

@@ -23,10 +23,10 @@ typedef struct {
   int equal; /* no digest differs */
 } sl_sweep_row;
 
-/* how, result: the scalar function's sweep. Sweeps the vector implementations in the same way,
+/* options, result: the scalar function's sweep. Sweeps the vector implementations in the same way,
  * without proof, and times them. The errors of sl_sweep_run and sl_function_speed_measure, but an
  * absent instruction set or peer. */
-sl_status sl_sweep_table_measure(sl_sweep_row *out, const sl_sweep_options *how,
+sl_status sl_sweep_table_measure(sl_sweep_row *out, const sl_sweep_options *options,
                                  const sl_sweep_result *result, sl_error *err);
 
 void sl_sweep_table_header(FILE *out);

@@ -247,7 +247,7 @@ static void decode_by_hand(sl_run_state *run, sl_rollout *r, const uint32_t *slo
   sl_layer_cache caches[2];
   for (size_t l = 0; l < 2; l++)
     caches[l] =
-        (sl_layer_cache){memory + 2 * l * one, memory + (2 * l + 1) * one, run->max_length, 1};
+        (sl_layer_cache){memory + 2 * l * one, memory + (2 * l + 1) * one, run->max_length, r->n};
   cr_assert_eq(sl_model_create(&m, run->ctx, run->policy.layout, run->policy.data, r->n, 0, &err),
                SL_OK);
   cr_assert_eq(sl_model_pack(m), SL_OK);
