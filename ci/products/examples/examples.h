@@ -29,6 +29,9 @@ typedef struct {
 
 /* Begins an example; says what it shows. */
 void sl_example(sl_examples *x, const char *what);
+/* Frees what the examples so far own. */
+void sl_examples_forget(sl_examples *x);
+
 /* Inputs: made, written as `in NAME ...`, owned by the example. Floats are uniform in [-scale,
  * scale) with 24 random bits. */
 float *sl_example_floats(sl_examples *x, const char *name, sl_dims dims, double scale);
