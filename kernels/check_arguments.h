@@ -3,7 +3,7 @@
 #ifndef SLUICE_CHECK_ARGUMENTS_H
 #define SLUICE_CHECK_ARGUMENTS_H
 
-#include "check.h"
+#include "kernels/core/check.h"
 
 typedef struct {
   sl_context *ctx;

@@ -1,6 +1,6 @@
 /* The public kernels: one checked entry point a row of spec/kernels.def (spec N1.2). A row without
  * its sl_check_NAME does not link. */
-#include "check.h"
+#include "kernels/core/check.h"
 
 #define SL_KERNEL(name, params, args, storage, clause, bound)                        \
   sl_status sl_##name(sl_context *ctx, SL_UNPAREN params) {                          \

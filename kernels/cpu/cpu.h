@@ -4,7 +4,7 @@
 #ifndef SLUICE_CPU_H
 #define SLUICE_CPU_H
 
-#include "kernels/context.h"
+#include "kernels/core/context.h"
 
 #if defined(SL_ISA_avx512) != defined(__AVX512F__)
 #error "compiled for another instruction set than its name says"

@@ -4,7 +4,7 @@
  * 32 bits: some 1 and 2.5 cycles an element. In cache that is the floor, and beyond it memory is
  * near. */
 #include "cpu.h"
-#include "kernels/mix64.h"
+#include "kernels/core/mix64.h"
 #include "lanes.h"
 
 #include <string.h>

@@ -4,7 +4,7 @@
  * elementwise loops here; what is summed is binary64 in token order, on one lane. A step has
  * thousands of tokens where the model has 10^9 operations: this is never the floor. */
 #include "cpu.h"
-#include "kernels/check.h"
+#include "kernels/core/check.h"
 #include "kernels/plain/gate.h"
 #include "lanes.h"
 

@@ -3,7 +3,7 @@
  * The square sum reads 4 bytes an element for one binary64 fma; a step of AdamW moves 28 for about
  * a dozen operations, one division and one root. Floor of both: memory. The levels above the chunks
  * of the square sum are a thousandth of its elements: one thread takes them. */
-#include "kernels/check.h"
+#include "kernels/core/check.h"
 #include "cpu.h"
 #include "lanes.h"
 

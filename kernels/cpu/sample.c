@@ -5,7 +5,7 @@
  * then weights. Its floor is those exps. Top-k and top-p find the smallest weight that stays by
  * bisection over the 31 bits of a weight: 31 passes over the row in cache, no sort.
  */
-#include "kernels/check.h"
+#include "kernels/core/check.h"
 #include "cpu.h"
 #include "softmax.h"
 

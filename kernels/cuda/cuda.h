@@ -6,7 +6,7 @@
 #include "device.h"
 
 extern "C" {
-#include "kernels/context.h"
+#include "kernels/core/context.h"
 
 #define SL_KERNEL(name, params, args, storage, clause, bound) \
   sl_status SL_DEVICE_NAME(name)(sl_context * ctx, SL_UNPAREN params);

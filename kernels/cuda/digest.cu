@@ -2,7 +2,7 @@
  * a tensor of one block, else two. Bytes and operations an element: 4, and some 30 of 32 bits for
  * two 64-bit multiplications, shifts and sums. Floor: bytes / bandwidth; where a chip reads faster
  * than 1 element for 30 integer operations, those. */
-#include "kernels/mix64.h"
+#include "kernels/core/mix64.h"
 
 #include "cuda.h"
 #include "vector.h"

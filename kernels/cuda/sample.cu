@@ -10,7 +10,7 @@
 
 #include "sample_scan.cuh"
 
-#include "kernels/philox.h"
+#include "kernels/core/philox.h"
 
 #include <sluice/random.h>
 

@@ -1,5 +1,5 @@
 /* The digest of a tensor's bits (spec F5.3). */
-#include "kernels/mix64.h"
+#include "kernels/core/mix64.h"
 #include "plain.h"
 
 #include <string.h>

@@ -1,5 +1,5 @@
 /* The scalar functions over arrays (spec N2.1). */
-#include "kernels/function_maps.h"
+#include "kernels/core/function_maps.h"
 
 #include <sluice/functions.h>
 

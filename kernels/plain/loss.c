@@ -1,7 +1,7 @@
 /* The gated objective: gradients by log-prob and entropy, and the sums that are reported (spec O1,
  * O2, O4, O5). */
 #include "gate.h"
-#include "kernels/check.h"
+#include "kernels/core/check.h"
 #include "plain.h"
 #include "reduce.h"
 

@@ -1,5 +1,5 @@
 /* Gradient square sum and AdamW (spec N6.1, N6.3). */
-#include "kernels/check.h"
+#include "kernels/core/check.h"
 #include "plain.h"
 #include "reduce.h"
 

@@ -2,7 +2,7 @@
 #ifndef SLUICE_PLAIN_H
 #define SLUICE_PLAIN_H
 
-#include "kernels/context.h"
+#include "kernels/core/context.h"
 
 #define SL_KERNEL(name, params, args, storage, clause, bound) \
   sl_status sl_plain_##name(sl_context *ctx, SL_UNPAREN params);

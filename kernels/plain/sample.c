@@ -1,5 +1,5 @@
 /* Draws one token a row from logits with integer weights (spec N5.5, T4.4). */
-#include "kernels/check.h"
+#include "kernels/core/check.h"
 #include "plain.h"
 #include "softmax.h"
 

@@ -2,7 +2,7 @@
  * likes (vendor.h). */
 #include "vendor.h"
 
-#include "kernels/context.h"
+#include "kernels/core/context.h"
 
 #include <cblas.h>
 #include <limits.h>

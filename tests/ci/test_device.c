@@ -3,7 +3,7 @@
 #include "ci/products/device/device.h"
 #include "ci/products/device/sweep_device.h"
 #include "ci/products/sweep/vectors.h"
-#include "kernels/context.h"
+#include "kernels/core/context.h"
 
 #include <criterion/criterion.h>
 #include <criterion/redirect.h>

@@ -1,6 +1,6 @@
 /* The tensor digest (spec F5.3): known values, cpu equals plain for every split, one changed
  * element shows. */
-#include "kernels/mix64.h"
+#include "kernels/core/mix64.h"
 #include "kernel_test.h"
 
 #include <criterion/criterion.h>

@@ -2,7 +2,7 @@
  * before they write (spec N1.2). */
 #include "kernel_test.h"
 
-#include "kernels/context.h"
+#include "kernels/core/context.h"
 
 #include <criterion/criterion.h>
 #include <fenv.h>

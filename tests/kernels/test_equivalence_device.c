@@ -1,7 +1,7 @@
 /* The equivalence gate's way to a device and back, with a device whose memory is the host's: every
  * kernel passes there, and what a real device's kernel does outside its arrays is seen in the guard
  * zones that went with them. */
-#include "kernels/context.h"
+#include "kernels/core/context.h"
 
 #include <criterion/criterion.h>
 #include "ci/products/equiv/equiv.h"

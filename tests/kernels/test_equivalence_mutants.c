@@ -1,7 +1,7 @@
 /* Planted failures: wrong kernels in a plain context's table must be caught by the equivalence gate
  * within the cases that its test runs, with the tensor named; the right ones must pass (spec N1.3,
  * N1.4, N1.7, N3). */
-#include "kernels/context.h"
+#include "kernels/core/context.h"
 #include "kernels/plain/plain.h"
 
 #include <criterion/criterion.h>

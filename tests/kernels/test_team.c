@@ -1,6 +1,6 @@
 /* A team calls each index of a job once, whatever its size, also after its workers have slept, and
  * with more threads than processors (spec N1.4). */
-#include "kernels/team.h"
+#include "kernels/core/team.h"
 
 #include <criterion/criterion.h>
 #include <stdatomic.h>

@@ -3,7 +3,7 @@
  * nobody gets it without asking (spec N1.6). */
 #include "ci/products/equiv/bound_linear.h"
 #include "ci/products/equiv/equiv.h"
-#include "kernels/context.h"
+#include "kernels/core/context.h"
 #include "kernels/vendor/vendor.h"
 
 #include <criterion/criterion.h>

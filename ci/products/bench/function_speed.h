@@ -5,7 +5,7 @@
 
 #include "function_name.h"
 
-#include "kernels/function_maps.h"
+#include "kernels/core/function_maps.h"
 
 #include <sluice/kernels.h>
 

@@ -3,7 +3,7 @@
 #ifndef SLUICE_LIBMVEC_H
 #define SLUICE_LIBMVEC_H
 
-#include "kernels/function_maps.h"
+#include "kernels/core/function_maps.h"
 
 /* By sl_function_id; NULL where the peer needs libmvec and this build has none. Vectors are as wide
  * as ours. Those of an instruction set that this CPU lacks must not be called. */

@@ -2,7 +2,7 @@
  * of binary64 each; it moves no memory. */
 #include "sweep_device.h"
 
-#include "kernels/mix64.h"
+#include "kernels/core/mix64.h"
 
 #include <cuda_runtime.h>
 #include <sluice/functions.h>

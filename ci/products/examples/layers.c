@@ -1,7 +1,7 @@
 /* Examples of functions, the generator, sampling, and the layers (spec N2, N5, T1, T2). */
 #include "examples.h"
 
-#include "kernels/function_maps.h"
+#include "kernels/core/function_maps.h"
 
 #include <sluice/random.h>
 #include <sluice/rope.h>

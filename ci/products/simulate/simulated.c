@@ -2,7 +2,7 @@
  * seed. */
 #include "simulated.h"
 
-#include "kernels/context.h"
+#include "kernels/core/context.h"
 #include "kernels/simt/simulation.h"
 
 #include <inttypes.h>

@@ -3,9 +3,9 @@
 #ifndef SLUICE_SWEEP_H
 #define SLUICE_SWEEP_H
 
-#include "kernels/mix64.h"
+#include "kernels/core/mix64.h"
 
-#include "kernels/function_maps.h"
+#include "kernels/core/function_maps.h"
 
 #include <sluice/status.h>
 

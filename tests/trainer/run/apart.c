@@ -2,7 +2,7 @@
 #define _GNU_SOURCE /* MAP_ANONYMOUS */
 #include "apart.h"
 
-#include "kernels/context.h"
+#include "kernels/core/context.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -3,7 +3,7 @@
  * Blocks and allocations are counted by the linker's --wrap. */
 #include "tests/trainer/tiny.h"
 
-#include "kernels/context.h"
+#include "kernels/core/context.h"
 #include "trainer/model/block.h"
 
 #include <criterion/criterion.h>

@@ -1,6 +1,6 @@
 /* No step takes memory, not even the first: allocations of the trainer and the library are counted
  * by the linker's --wrap. */
-#include "kernels/context.h"
+#include "kernels/core/context.h"
 #include "tests/trainer/tiny.h"
 
 #include <criterion/criterion.h>
