@@ -2,6 +2,7 @@
  * O1.3, O2.1, O2.2); and its exit check, which stands between what a backend staged and the outputs
  * (spec O4.2). */
 #include "check_arguments.h"
+#include "verify.h"
 
 #include <math.h>
 
@@ -112,6 +113,7 @@ sl_status sl_commit_loss(sl_context *ctx, float *d, float *e, sl_loss_sums *sums
   for (size_t s = 0; s < batch->n_seq; s++)
     for (size_t i = batch->seq[s]; i < batch->seq[s + 1]; i++)
       if (!isfinite(staged->d[i])) return refuse(ctx, "the gradient of token", staged->d[i], i, s);
+  SL_VERIFY((void *)staged->sums == (void *)ctx->workspace);
   for (size_t s = 0; s < batch->n_seq; s++) {
     sums[s] = staged->sums[s];
     for (size_t i = batch->seq[s]; i < batch->seq[s + 1]; i++) {

@@ -4,6 +4,7 @@
 #include "team.h"
 
 #include "environment.h"
+#include "verify.h"
 
 #include <pthread.h>
 #include <sched.h>
@@ -59,6 +60,7 @@ int sl_processors(void) {
 static void take_ranges(sl_team *t, int thread) {
   for (size_t r; (r = atomic_fetch_add(&t->next, 1)) < t->ranges;) {
     const size_t begin = r * t->grain, left = t->n - begin;
+    SL_VERIFY(begin < t->n && thread >= 0 && thread <= t->n_workers);
     t->body(t->arg, begin, left < t->grain ? t->n : begin + t->grain, thread);
   }
 }
@@ -128,6 +130,7 @@ static void await_members(sl_team *t) {
 }
 
 int sl_team_run(sl_team *t, size_t n, size_t grain, sl_parallel_body body, void *arg) {
+  SL_VERIFY(grain > 0 && !(atomic_load(&t->state) & JOB_OPEN)); /* jobs do not nest */
   if (atomic_load(&t->spoiled)) return 0;
   t->n = n, t->grain = grain, t->ranges = n / grain + (n % grain != 0), t->body = body,
   t->arg = arg;
@@ -159,6 +162,7 @@ static int start_workers(sl_team *t, int count) {
 }
 
 sl_status sl_team_create(sl_team **out, int threads, sl_error *err) {
+  SL_VERIFY(threads > 0);
   const size_t bytes = sizeof(sl_team) + (size_t)threads * sizeof(worker);
   sl_team *t = aligned_alloc(alignof(sl_team), (bytes / alignof(sl_team) + 1) * alignof(sl_team));
   if (!t) return sl_fail(err, SL_ERR_MEMORY, "no memory for a team of %d threads", threads);

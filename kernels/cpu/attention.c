@@ -322,7 +322,6 @@ sl_status SL_ISA_NAME(attention_decode)(sl_context *ctx, float *o, const float *
                                         const uint32_t *slot, const uint32_t *position, size_t b,
                                         size_t heads, size_t kv_heads, size_t d, size_t capacity,
                                         size_t slots) {
-  (void)slots;
   if (b == 0) return SL_OK;
   decode_job j = {o,
                   q,
@@ -336,7 +335,10 @@ sl_status SL_ISA_NAME(attention_decode)(sl_context *ctx, float *o, const float *
                   capacity,
                   .scale = (float)(1.0 / sqrt((double)d))};
   size_t keys = 0;
-  for (size_t i = 0; i < b; i++) keys += position[i] + (size_t)1;
+  for (size_t i = 0; i < b; i++) {
+    SL_VERIFY(slot[i] < slots && position[i] < capacity);
+    keys += position[i] + (size_t)1;
+  }
   j.scratch_floats = scratch_of(d);
   j.scratch = sl_workspace(ctx, j.scratch_floats * (size_t)ctx->threads * sizeof *j.scratch);
   if (!j.scratch) return ctx->error.status;

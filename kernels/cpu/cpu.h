@@ -5,6 +5,7 @@
 #define SLUICE_CPU_H
 
 #include "kernels/context.h"
+#include "kernels/verify.h"
 
 #if defined(SL_ISA_avx512) != defined(__AVX512F__)
 #error "compiled for another instruction set than its name says"

@@ -4,6 +4,8 @@
 #include "functions64.h"
 #include "program.h"
 
+#include "kernels/verify.h"
+
 typedef void (*lanes_function)(double *restrict y, const double *const in[4], size_t n);
 
 /* One function an operator: its value at each lane. */
@@ -33,5 +35,6 @@ static const lanes_function run[] = {
 };
 
 void sl_operation_run(sl_gate_op op, double *restrict y, const double *const in[4], size_t n) {
+  SL_VERIFY(op < SL_OP_COUNT);
   run[op](y, in, n);
 }

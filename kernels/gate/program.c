@@ -1,6 +1,8 @@
 /* Compiling trees to straight-line programs and running them over lanes (spec G3.1, G3.3). */
 #include "program.h"
 
+#include "kernels/verify.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,6 +147,7 @@ static void share_registers(sl_program *p) {
       }
     }
     ins->out = slot[out];
+    SL_VERIFY(ins->out < used && free_count <= used);
   }
   if (!p->failed) {
     if (p->value != UINT32_MAX) p->value = slot[p->value];
@@ -203,6 +206,7 @@ size_t sl_program_scratch(const sl_program *program) {
 
 void sl_program_run(const sl_program *program, double *scratch, const double *r, double *f,
                     double *w, size_t n) {
+  SL_VERIFY(n <= SL_PROGRAM_LANES && program->weight < program->registers);
   memcpy(scratch, r, n * sizeof *r);
   for (uint32_t c = 1; c < program->registers; c++)
     if (program->is_constant[c])

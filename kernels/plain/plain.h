@@ -3,6 +3,7 @@
 #define SLUICE_PLAIN_H
 
 #include "kernels/context.h"
+#include "kernels/verify.h"
 
 #define SL_KERNEL(name, params, args, storage, clause, bound) \
   sl_status sl_plain_##name(sl_context *ctx, SL_UNPAREN params);
