@@ -90,6 +90,8 @@ bool in_arena(const void *p);
 bool in_shared(const void *p);
 void *arena_allocate(size_t bytes);
 bool arena_free(void *p);
+size_t arena_reserved(); /* bytes of address space */
+bool map_arena();        /* before all else; false where there is no address space for it */
 unsigned char *shared_base();
 void shared_begin_block();                 /* everything in shared memory is out of bounds again */
 void shadow_allow(void *p, size_t bytes);  /* valid, not initialised */

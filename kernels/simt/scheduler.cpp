@@ -309,6 +309,7 @@ void run_block(const char *kernel, unsigned index, size_t shared_bytes, uint32_t
 
 void run_grid(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes, uint32_t op,
               void (*body)(void *), void *arguments) {
+  if (!map_arena()) abort(); /* who launches has looked before */
   grid_size = grid, block_size = block;
   block_body = body, block_arguments = arguments;
   const unsigned n = grid.x * grid.y * grid.z;

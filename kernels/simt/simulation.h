@@ -14,6 +14,10 @@ extern "C" {
  * simulated memory may be open. */
 void sl_simulation_begin(uint64_t seed);
 
+/* Reserves address space for device memory and its shadow, once: 1, or 0 where a limit (ulimit -v)
+ * is in the way. *gib, if not NULL, is how much that is. */
+int sl_simulation_reserve(unsigned *gib);
+
 /* Accesses to memory since then. */
 uint64_t sl_simulation_accesses(void);
 

@@ -42,4 +42,8 @@ void sl_progress_end(sl_progress *progress); /* clears the line */
 /* A subcommand: argv[0] is "sluice NAME"; returns the exit code. */
 typedef int sl_command(int argc, char **argv);
 
+/* Runs it as `sluice NAME`, argv[0] being whatever; its exit code, or SL_EXIT_SYSTEM where standard
+ * output could not be written. */
+int sl_cli_run(const char *name, sl_command *run, int argc, char **argv);
+
 #endif
