@@ -267,9 +267,8 @@ sl_status sl_check_adamw_step(sl_context *ctx, float *p, float *m, float *v, con
   for (size_t i = 0; i < sizeof scalar / sizeof *scalar; i++)
     sl_require(&a, isfinite(scalar[i]) && scalar[i] >= 0.0f,
                "a scalar of the step is negative or not finite");
-  if (sl_readable(&a))
-    a.status =
-        sl_check_finite(ctx, "adamw_step", g, n); /* it would reach the parameters (spec N1.5) */
+  /* What is not finite would reach the parameters (spec N1.5). */
+  if (sl_readable(&a)) a.status = sl_check_finite(ctx, "adamw_step", g, n);
   return a.status;
 }
 

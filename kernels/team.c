@@ -1,5 +1,4 @@
-/* A team of threads that share the ranges of a job (spec N1.2, N1.4); see team.h. The only file
- * with threads. */
+/* The pool of worker threads; see team.h (spec N1.2, N1.4). The only file with threads. */
 #define _GNU_SOURCE /* sched_getaffinity */
 #include "team.h"
 
@@ -22,12 +21,12 @@ static void pause_a_moment(void) { _mm_pause(); }
 static void pause_a_moment(void) {}
 #endif
 
-/* How often a worker looks for the next job before it sleeps, and a caller for its workers' end
- * before it lets others run: some 100 us. */
+/* How often a worker looks for the next job before it sleeps, and a caller looks whether its
+ * workers are done before it yields its core: some 100 us. */
 enum { LOOKS = 4000 };
 
-/* The state of a job: its number in the high half, whether it takes members, how many workers are
- * in it. */
+/* The state of a job: its number in the high half, then whether workers may still join, then how
+ * many have joined. */
 #define JOB_OPEN ((uint64_t)1 << 31)
 #define JOB_NUMBER ((uint64_t)1 << 32)
 
@@ -82,8 +81,8 @@ static void await_job(sl_team *t, uint64_t seen) {
   pthread_mutex_unlock(&t->lock);
 }
 
-/* Enters the open job, whose fields then hold still until this worker leaves; 0 if it has closed.
- */
+/* Joins the open job, whose fields then do not change until this worker leaves; 0 if it
+ * has closed. */
 static int enter(sl_team *t, uint64_t *job) {
   uint64_t state = atomic_load(&t->state);
   while (state & JOB_OPEN)
@@ -94,8 +93,7 @@ static int enter(sl_team *t, uint64_t *job) {
   return 0;
 }
 
-/* No code but that of jobs runs on a worker, so its environment is as it was when it last left one.
- */
+/* Only jobs run on a worker, so checking its environment after each job is enough. */
 static void *work(void *arg) {
   const worker *w = arg;
   sl_team *t = w->team;

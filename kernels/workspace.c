@@ -9,8 +9,8 @@
 /* Grown to the largest need, so that after the first step nothing is allocated. A kernel takes it
  * once: a second take could move what the first one points to. */
 void *sl_workspace(sl_context *ctx, size_t bytes) {
-  const size_t rounded =
-      (bytes / WORKSPACE_ALIGN + 1) * WORKSPACE_ALIGN; /* never 0: NULL means an error */
+  /* Never 0: NULL means an error. */
+  const size_t rounded = (bytes / WORKSPACE_ALIGN + 1) * WORKSPACE_ALIGN;
   SL_VERIFY(ctx->workspace_used == 0);
   if (rounded < bytes) {
     sl_fail(&ctx->error, SL_ERR_MEMORY, "workspace size overflows");

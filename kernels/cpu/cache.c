@@ -1,8 +1,8 @@
 /* The key/value cache: storing tokens and forking prompts (spec T3.3). Copies only; floor: memory.
  *
  * Threads split kv heads, components, keys and values, and each walks the tokens (or forks) in
- * order: what is written twice ends as the later one says, whatever the number of threads (spec
- * N1.4). */
+ * order: what is written twice ends as the later one says, whatever the number of threads
+ * (spec N1.4). */
 #include "cpu.h"
 #include "lanes.h"
 

@@ -1,6 +1,6 @@
 /* Rotary position embedding in vectors of 8, which is half a head of 16 (spec T1.10, T1.11).
  *
- * A pair of elements takes 2 products and 2 fmas and moves 16 bytes of x; the tables (8 bytes a
+ * A pair of elements takes 2 products and 2 fmas and moves 16 bytes of x; the tables (8 bytes per
  * pair) serve all heads of a token. Floor: memory. */
 #include "cpu.h"
 #include "lanes.h"

@@ -1,4 +1,4 @@
-/* Weight gradients as outer products: token dots of spec N4.2 for tiles of dw. Not public.
+/* Weight gradients as outer products: token dots of spec N4.2 for tiles of dw. Internal.
  *
  * Tokens are rows of dy and x, packed in panels (token, rows of dw) and (token, columns of dw).
  * Each chunk of tokens is one run of the micro-kernel of gemm.h, so c += chain once a chunk: 2

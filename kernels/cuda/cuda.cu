@@ -1,6 +1,6 @@
 /* The device part of a context: stream, memory, workspace, offsets, faults (spec N1.2, N1.5, N1.6).
  * Bytes and operations: none but the copies that a caller asks for, 4 (N + C) bytes of offsets for
- * each new micro-batch, and 8 bytes a kernel of faults at each wait. */
+ * each new micro-batch, and 8 bytes per kernel of faults at each wait. */
 #include "cuda.h"
 #include "kernels/verify.h"
 
@@ -91,16 +91,16 @@ static void cut_chunks(sl_device *device) {
   device->n_chunks = n;
 }
 
-/* Everything that is under way arrives. */
+/* Waits until the stream is idle. */
 static sl_status wait(sl_context *ctx) {
   const sl_status status = checked(ctx, "wait", cudaStreamSynchronize(ctx->device->stream));
   if (!status) ctx->device->staged = 0;
   return status;
 }
 
-/* The caller may write to `from` at once. What an asynchronous copy from pageable memory promises
- * of that is not said: it is taken from the caller to page-locked memory, and only what does not
- * fit there is waited for. */
+/* The caller may overwrite `from` when this returns. CUDA does not say when an asynchronous copy
+ * has read pageable memory, so the bytes are first copied to page-locked memory; only a copy that
+ * does not fit there is waited for. */
 static sl_status upload(sl_context *ctx, void *to, const void *from, size_t bytes) {
   sl_device *device = ctx->device;
   const bool fits = bytes <= staging_bytes;

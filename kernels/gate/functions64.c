@@ -1,6 +1,6 @@
-/* The operations of a gate's program over lanes (spec G3.1, G3.4). Largest errors, measured against
- * MPFR on 10^6 arguments each by tests/kernels/gate/functions64.c: see SL_FN64_ULP in
- * functions64_bounds.def. */
+/* The operations of a gate's program over lanes (spec G3.1, G3.4). Largest errors, measured
+ * against MPFR on 10^6 arguments each by tests/kernels/gate/functions64.c: see SL_FN64_ULP
+ * in functions64_bounds.def. */
 #include "functions64.h"
 #include "program.h"
 

@@ -33,7 +33,8 @@ static uint32_t constant(sl_program *p, double value) {
   return reg;
 }
 
-/* Constants are folded by the very operation a lane would run, so folding cannot show. */
+/* Constants are folded by the operation that a lane would run, so folding cannot affect
+ * a result. */
 static uint32_t emit(sl_program *p, sl_gate_op op, const uint32_t in[4]) {
   const int arity = sl_op_arity(op);
   const double *operand[4] = {NULL, NULL, NULL, NULL};

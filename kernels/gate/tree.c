@@ -1,5 +1,5 @@
-/* Building and copying expression trees: hash-consing, exact rational constants (spec G1.4, G1.5,
- * G1.6). */
+/* Building and copying expression trees: hash-consing, exact rational constants (spec G1.4,
+ * G1.5, G1.6). */
 #include "tree.h"
 
 #include "kernels/verify.h"

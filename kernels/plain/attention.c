@@ -1,5 +1,5 @@
-/* Causal grouped-query attention, forward and decode (spec T3.1, T3.2), and the cache (spec T3.3).
- */
+/* Causal grouped-query attention, forward and decode (spec T3.1, T3.2), and the cache
+ * (spec T3.3). */
 #include "attention.h"
 #include "plain.h"
 

@@ -1,4 +1,4 @@
-/* The plain kernels: scalar C that reads like the clauses. Not public. */
+/* The plain kernels: scalar C that reads like the clauses. Internal. */
 #ifndef SLUICE_PLAIN_H
 #define SLUICE_PLAIN_H
 

@@ -97,8 +97,8 @@ void shared_begin_block();                 /* everything in shared memory is out
 void shadow_allow(void *p, size_t bytes);  /* valid, not initialised */
 void shadow_forbid(void *p, size_t bytes); /* from now on a use after free; whole words */
 void shadow_access(const void *p, size_t bytes, bool write, bool atomic, const void *place);
-void shadow_begin_async(void *p, size_t bytes,
-                        const void *place); /* a write is under way: reads find it uninitialised */
+/* A write is in flight: a read before it lands is of uninitialised memory. */
+void shadow_begin_async(void *p, size_t bytes, const void *place);
 void shadow_reset_all();
 
 /* Scheduling (scheduler.cpp). */

@@ -1,5 +1,5 @@
-/* The simulator as C programs see it: everything after sl_simulation_begin depends on its seed
- * alone. */
+/* The simulator as C programs see it: everything after sl_simulation_begin depends on its
+ * seed alone. */
 #ifndef SLUICE_SIMT_SIMULATION_H
 #define SLUICE_SIMT_SIMULATION_H
 
@@ -28,9 +28,8 @@ uint64_t sl_simulation_bytes_to_host(void);
 size_t sl_simulation_findings(void);
 void sl_simulation_describe(size_t index, char *text, size_t size);
 
-/* Failures that can be planted (plants.def): name, the kernel that has it, and how it
- * is found: a kind of finding, or "bits".
- */
+/* Failures that can be planted (plants.def): name, the kernel that has it, and how it is found: a
+ * kind of finding, or "bits". */
 typedef struct {
   const char *name, *kernel, *found, *what;
 } sl_simulation_plant;

@@ -25,7 +25,7 @@ int sl_exit_code(sl_status status);
 /* Prints "sluice NAME: error: message" to stderr and returns the exit code of the status. */
 int sl_cli_fail(const char *command, const sl_error *err);
 
-/* A text as JSON has it, in quotes. */
+/* A text as a JSON string, with its quotes. */
 void sl_cli_json_text(FILE *out, const char *text);
 
 /* A progress line on stderr, rewritten in place, at most ten times a second, and only when stderr

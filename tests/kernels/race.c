@@ -11,8 +11,8 @@ enum { JOBS = 301, N = 64 };
 static int seen[N];
 
 static void add(void *arg, size_t begin, size_t end, int thread) {
-  /* Long enough that workers come, and on a worker longer, so that the caller has to wait for it.
-   */
+  /* Long enough that workers come, and on a worker longer, so that the caller has to wait
+   * for it. */
   for (volatile int k = 0; k < (thread ? 50000 : 5000); k++) continue;
   for (size_t i = begin; i < end; i++) seen[i] += *(const int *)arg;
 }

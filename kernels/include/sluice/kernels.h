@@ -1,10 +1,10 @@
 /* The kernels of spec/kernels.def behind one context: backend, instruction set, threads, workspace.
  *
- * Each sl_NAME below has the parameters of its row in <sluice/kernels.def>, where shapes stand. It
- * checks the environment (spec N1.2) and its arguments, then runs the backend's kernel. All return
- * SL_OK, or fill ctx's error (sl_context_error) and leave outputs untouched; what a device finds
- * only later is told under "Errors of a device" below. `spec` is the specification, installed in
- * share/doc/sluice/spec. */
+ * Each sl_NAME below has the parameters of its row in <sluice/kernels.def>, where shapes stand.
+ * It checks the environment (spec N1.2) and its arguments, then runs the backend's kernel. All
+ * return SL_OK, or fill ctx's error (sl_context_error) and leave outputs untouched; what a device
+ * finds only later is told under "Errors of a device" below. `spec` is the specification,
+ * installed in share/doc/sluice/spec. */
 #ifndef SLUICE_KERNELS_H
 #define SLUICE_KERNELS_H
 
@@ -30,8 +30,8 @@ extern "C" {
 #endif
 #define SL_SUM_LANES 32
 
-/* Version of the numerics that this build follows; 0 for a test build with other chunks (spec
- * N1.8). */
+/* Version of the numerics that this build follows; 0 for a test build with other chunks
+ * (spec N1.8). */
 #if SL_DOT_CHUNK == 256 && SL_SUM_CHUNK == 1024 && SL_KEY_CHUNK == 64
 #define SL_NUMERICS_VERSION 1
 #else

@@ -24,8 +24,8 @@ extern "C" {
 sl_status sl_rope_frequencies(float *inv_freq, size_t d, double theta, sl_error *err);
 
 /* cos_table and sin_table (positions, d/2) of the angles RN(position * inv_freq[i]). positions at
- * most SL_ROPE_POSITIONS; errors as above. Kernels take the same `positions`, and refuse a position
- * beyond. */
+ * most SL_ROPE_POSITIONS; errors as above. Kernels take the same `positions`, and refuse a
+ * position beyond. */
 sl_status sl_rope_tables(float *cos_table, float *sin_table, size_t positions, size_t d,
                          double theta, sl_error *err);
 

@@ -16,8 +16,8 @@ typedef enum {
 
 typedef enum { SL_PACK_FORWARD, SL_PACK_INPUT_GRAD } sl_pack_kind;
 
-/* One part of a concatenated input gradient (spec N3.4, T2.2): dy (t, n), w (n, k), its pack or
- * NULL. */
+/* One part of a concatenated input gradient (spec N3.4, T2.2): dy (t, n), w (n, k), its pack
+ * or NULL. */
 typedef struct {
   const float *dy;
   const float *w;
