@@ -23,7 +23,8 @@ foreach(part CUDA OPENBLAS CUBLAS)
   endif()
 endforeach()
 
-# Assertions (kernels/verify.h): everywhere, or only in the tests' library (tests/kernels/tiny.cmake).
+# Assertions (kernels/verify.h): everywhere, or only in the tests' library
+# (tests/kernels/tiny.cmake).
 if(SLUICE_VERIFY)
   target_compile_definitions(sluice_flags INTERFACE SLUICE_VERIFY=1)
 endif()
