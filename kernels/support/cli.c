@@ -1,6 +1,8 @@
 /* What the subcommands share: exit codes, error printing, progress. */
 #include "cli.h"
 
+#include <argp.h>
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +33,17 @@ int sl_exit_code(sl_status status) {
 int sl_cli_fail(const char *command, const sl_error *err) {
   fprintf(stderr, "%s: error: %s\n", command, err->message);
   return sl_exit_code(err->status);
+}
+
+int sl_cli_run(const char *name, sl_command *run, int argc, char **argv) {
+  char shown[64];
+  argp_err_exit_status = SL_EXIT_USAGE;
+  snprintf(shown, sizeof shown, "sluice %s", name);
+  argv[0] = shown;
+  const int code = run(argc, argv);
+  if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+  fprintf(stderr, "%s: error: standard output: %s\n", shown, strerror(errno));
+  return code == SL_EXIT_OK ? SL_EXIT_SYSTEM : code;
 }
 
 void sl_cli_json_text(FILE *out, const char *text) {

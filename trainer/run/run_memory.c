@@ -196,10 +196,10 @@ static sl_status rehearse_training(sl_run_state *run, sl_error *err) {
 
 sl_status sl_run_state_allocate(sl_run_state *run, sl_extent extent, sl_error *err) {
   const size_t group = (size_t)run->config.rl.group;
-  sl_status status =
-      sl_block_create(&run->tables, NULL, table_bytes(run), "the tables of a rollout", err);
+  const size_t bytes = table_bytes(run);
+  sl_status status = sl_block_create(&run->tables, NULL, bytes, "the tables of a rollout", err);
   if (status) return status;
-  cut_tables(&(sl_cutter){.base = run->tables}, run);
+  cut_tables(&(sl_cutter){.base = run->tables, .bytes = bytes}, run);
   for (size_t p = 0; p <= (size_t)run->config.rl.prompts; p++)
     run->group[p] = (uint32_t)(p * group);
   status = sl_generator_create(&run->generator, run->ctx, run->policy.layout, run->policy.data,
