@@ -54,6 +54,8 @@ typedef struct {
   double success_before, success_after; /* held-out, around RL; NaN if not reached */
   double best_success;                  /* of checkpoint.best; NaN while there is none */
   uint64_t best_step;                   /* finished rollouts when it was measured */
+  uint64_t update;                      /* of the step at hand, from 1; 0 outside of updates */
+  float rate;                           /* of the last update that began */
   sl_data_order sft_order, rl_order;
   double *reward, *reward_in_order; /* (prompts x group) */
   float *advantage;                 /* likewise */
