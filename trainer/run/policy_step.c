@@ -13,13 +13,13 @@
 static sl_status roll_out(sl_run_state *run, sl_rollout *r, sl_error *err) {
   const sl_config *c = &run->config;
   for (int64_t p = 0; p < c->rl.prompts; p++) run->chosen[p] = sl_data_order_next(&run->rl_order);
-  const sl_sampling how = {c->rl.temperature, (uint32_t)c->rl.top_k, c->rl.top_p,
-                           (uint64_t)c->run.seed, (uint32_t)run->rl_step};
+  const sl_sampling sampling = {c->rl.temperature, (uint32_t)c->rl.top_k, c->rl.top_p,
+                                (uint64_t)c->run.seed, (uint32_t)run->rl_step};
   const sl_status status =
       sl_run_state_encode(run, &run->task.train, run->chosen, (size_t)c->rl.prompts, err);
   if (status) return status;
   return sl_generate(run->generator, &run->prompts, (size_t)c->rl.group,
-                     (size_t)c->rl.max_new_tokens, &how, r, err);
+                     (size_t)c->rl.max_new_tokens, &sampling, r, err);
 }
 
 /* Control: the rewards of the rollout in another order, so that they say nothing of their

@@ -62,7 +62,7 @@ static void text_of(char out[SL_DIGEST_TEXT], const uint64_t digest[2]) {
            (unsigned long long)digest[0]);
 }
 
-/* Appends 16 bytes a tensor, high half first, big-endian; returns the end. */
+/* Appends 16 bytes for each tensor, high half first, big-endian; returns the end. */
 static unsigned char *add_arena(unsigned char *at, const sl_model_layout *layout,
                                 const float *arena) {
   for (size_t i = 0; i < layout->n_tensors; i++) {
