@@ -1,4 +1,5 @@
-/* A run's folder and its logs: one JSON object a line, flushed line by line (spec F4.3, F4.4). */
+/* A run's folder, and its logs: one JSON object per line, each flushed at once (spec F4.3, F4.4).
+ */
 #include "run_files.h"
 
 #include "trainer/files/companions.h"

@@ -15,8 +15,8 @@
 
 static volatile sig_atomic_t stop_requested, announced;
 
-/* The first signal asks for the end of the step, which may take its time; a second one is not kept
- * waiting. */
+/* The first signal lets the step finish, which may take a while; the second ends the process at
+ * once. */
 static void request_stop(int signal_number) {
   static const char advice[] =
       "\nFinishing the step, then a checkpoint. Once more to stop at once, back to the checkpoint "
@@ -102,9 +102,9 @@ static sl_status catch_up_best(walk *w, sl_error *err) {
 
 static int due(uint64_t step, int64_t every) { return every > 0 && step % (uint64_t)every == 0; }
 
-/* The loop of spec L2.1 and L2.5. Leaves it early where a signal asks for it: the checkpoint is the
- * caller's. *done: RL comes next, whatever a signal says, for a resumed run must not take one more
- * step than an uninterrupted one. */
+/* The loop of spec L2.1 and L2.5. A signal ends it early; the caller then writes the checkpoint.
+ * *done is 1 if the warm start is over. Then RL is entered even if a signal came: a checkpoint of
+ * this phase would make the resumed run take one more step than an uninterrupted one. */
 static sl_status warm_start(walk *w, int *done, sl_error *err) {
   sl_run_state *run = w->t;
   const sl_config *c = &run->config;

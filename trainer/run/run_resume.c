@@ -293,8 +293,8 @@ static sl_status note_lost(attempt *a, FILE *log, const char *name, size_t recor
   return add_change(a, name, before, after, err);
 }
 
-/* From here on the folder changes: logs, configuration, then a checkpoint that holds the changes.
- */
+/* From here on the folder changes: the logs, the configuration, then a checkpoint that records the
+ * accepted changes, so that they are accepted once. */
 static sl_status take_up(attempt *a, sl_run_files *files, sl_error *err) {
   sl_run_state *run = a->run;
   const sl_checkpoint_state *s = &a->state;

@@ -39,7 +39,7 @@ static void forget(sl_run_state *run, part what) {
   if (what == SECOND_MOMENTS) memset(run->optimizer.v, 0, bytes);
 }
 
-/* The parameters after two more steps of a fresh trainer that read the checkpoint, but for `what`;
+/* The parameters after two more steps of a fresh run that read the checkpoint, but for `what`;
  * counters do not help to tell. */
 static int goes_on_alike(const sl_run_state *uncut, const char *checkpoint,
                          const sl_parameters *reference, part what) {

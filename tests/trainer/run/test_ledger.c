@@ -74,7 +74,7 @@ static unsigned char *add_arena(unsigned char *at, const sl_model_layout *layout
   return at;
 }
 
-/* spec F4.2 from the trainer's numbers. */
+/* spec F4.2 from the run's numbers. */
 static void state_by_hand(char out[SL_DIGEST_TEXT], const sl_run_state *run) {
   static unsigned char bytes[1 << 16];
   const sl_optimizer *o = &run->optimizer;

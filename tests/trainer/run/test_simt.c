@@ -1,4 +1,4 @@
-/* Whole steps of the trainer on the simulated device, with tiny chunks: the hash that the CPU gives
+/* Complete steps of a run on the simulated device, with tiny chunks: the hash that the CPU gives
  * after each of 20 rollouts, whatever order the simulator's threads take (spec N1.4); another one
  * where a kernel adds in another order; and what a step brings to the host. */
 #include "kernels/simt/simulation.h"
