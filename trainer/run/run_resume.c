@@ -251,13 +251,13 @@ static char *find_intact(const char *run) {
   size_t n;
   char *intact = NULL;
   if (sl_checkpoints_list(&entries, &n, run, NULL)) return NULL;
-  for (size_t i = n; i > 0 && !intact; i--) {
+  int newest_is_intact = 0;
+  for (size_t i = n; i > 0 && !intact && !newest_is_intact; i--) {
     char *path = sl_checkpoint_path(run, entries[i - 1].name);
-    if (path && sl_checkpoint_check(path, NULL) == SL_OK) {
-      if (i == n) break;
-      intact = strdup(entries[i - 1].name);
-    }
+    const int is_intact = path && sl_checkpoint_check(path, NULL) == SL_OK;
     free(path);
+    newest_is_intact = is_intact && i == n;
+    if (is_intact && i < n) intact = strdup(entries[i - 1].name);
   }
   free(entries);
   return intact;
