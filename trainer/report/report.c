@@ -60,6 +60,14 @@ static void last_name(char *out, size_t size, const char *path) {
   snprintf(out, size, "%.*s", (int)(end - begin), path + begin);
 }
 
+/* As checkpoint.best selects it. */
+static void find_best(sl_run_report *r, const sl_run_curve *success) {
+  r->best = r->best_step = (double)NAN;
+  for (size_t i = 0; success && r->config.checkpoint.best && i < success->n; i++)
+    if (isnan(r->best) || success->y[i] > r->best)
+      r->best = success->y[i], r->best_step = success->x[i];
+}
+
 sl_status sl_run_report_read(sl_run_report *out, const char *path, sl_error *err) {
   sl_run_report r = {.path = path};
   last_name(r.name, sizeof r.name, path);
@@ -75,6 +83,7 @@ sl_status sl_run_report_read(sl_run_report *out, const char *path, sl_error *err
       sl_run_curves_find(&r.curves, "evaluation", "rl", "held_out_success");
   r.before = sl_run_curve_first(success);
   r.after = success && success->n > 1 ? sl_run_curve_last(success) : (double)NAN;
+  find_best(&r, success);
   *out = r;
   return SL_OK;
 }
@@ -95,6 +104,11 @@ void sl_run_report_text(FILE *out, const sl_run_report *r) {
   if (!isnan(r->after))
     fprintf(out, "held-out success after RL   %5.1f %%  (%+.1f points)\n", 100 * r->after,
             100 * (r->after - r->before));
+  if (!isnan(r->best))
+    fprintf(out,
+            "best held-out success       %5.1f %%  after rollout %.0f; selected on these problems, "
+            "so it flatters\n",
+            100 * r->best, r->best_step);
   fprintf(out, "steps                       %.0f of the warm start, %.0f of %lld rollouts\n",
           sl_run_report_steps(r, "sft"), sl_run_report_steps(r, "rl"),
           (long long)r->config.rl.steps);
@@ -127,6 +141,10 @@ int sl_run_report_json(FILE *out, const sl_run_report *r) {
                            "last_step_state", c->state, "warm_start_state", c->warm);
   if (!isnan(r->before)) json_object_set_new(root, "success_before", json_real(r->before));
   if (!isnan(r->after)) json_object_set_new(root, "success_after", json_real(r->after));
+  if (!isnan(r->best)) {
+    json_object_set_new(root, "best_success_selected", json_real(r->best));
+    json_object_set_new(root, "best_step", json_real(r->best_step));
+  }
   if (*r->final) json_object_set_new(root, "state", json_string(r->final));
   const int ok = root && add_late_means(root, r) && json_dumpf(root, out, JSON_INDENT(2)) == 0 &&
                  fputc('\n', out) != EOF;

@@ -15,6 +15,7 @@ typedef struct {
   char final[96];       /* state hash of the finished run; "" before that */
   double before, after; /* held-out success at the start of RL and last seen in it; NAN where RL has
                            not begun */
+  double best, best_step; /* of checkpoint.best: the highest in RL, the first of equals; else NAN */
 } sl_run_report;
 
 /* Reads config.yaml, metrics.jsonl and, of a finished run, the last checkpoint's state; path must

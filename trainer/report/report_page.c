@@ -117,6 +117,11 @@ static void evaluations(FILE *out, const sl_run_report *r) {
   evaluation_rows(out, r, "sft", "warm start");
   evaluation_rows(out, r, "rl", "RL");
   fputs("</table></div>\n", out);
+  if (!isnan(r->best))
+    fprintf(out,
+            "<p>The best checkpoint is kept: %.2f %% after rollout %.0f. It was selected on these "
+            "problems, so the figure flatters; other problems give a fair one.</p>\n",
+            100 * r->best, r->best_step);
 }
 
 static void identity_row(FILE *out, const char *what, const char *value) {
