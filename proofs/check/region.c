@@ -54,29 +54,62 @@ static int goal_holds(box_t *b, const piece_t *s, goal_t goal, int order, const 
 typedef struct {
   box_t b;
   const piece_t *s;
-  mpfr_t low, high; /* dyadic joins, else NaN */
+  mpfr_t low, high;              /* dyadic joins, else NaN */
+  int ranges, range[MAX_PARAMS]; /* the ranged parameters */
 } open_piece_t;
 
-/* The two arithmetics round differently: a box that just fails is halved a few times. */
 static int cell_holds(open_piece_t *o, goal_t goal, int order, const mpfr_t low, const mpfr_t high,
-                      const mpfi_t *box, int depth) {
+                      mpfi_t *box, int depth);
+
+static int halves_of_r(open_piece_t *o, goal_t goal, int order, const mpfr_t low, const mpfr_t high,
+                       mpfi_t *box, int depth) {
+  if (mpfr_inf_p(high)) return 0;
+  mpfr_t m;
+  mpfr_init2(m, 512);
+  mpfr_add(m, low, high, MPFR_RNDN);
+  mpfr_div_2ui(m, m, 1, MPFR_RNDN);
+  const int ok = cell_holds(o, goal, order, low, m, box, depth + 1) &&
+                 cell_holds(o, goal, order, m, high, box, depth + 1);
+  mpfr_clear(m);
+  return ok;
+}
+
+static int halves_of_parameter(open_piece_t *o, goal_t goal, int order, const mpfr_t low,
+                               const mpfr_t high, mpfi_t *box, int side, int depth) {
+  mpfi_t keep;
+  mpfr_t m;
+  mpfi_init2(keep, 512);
+  mpfr_init2(m, 512);
+  mpfi_set(keep, box[side]);
+  mpfi_mid(m, keep);
+  mpfr_set(&box[side]->right, m, MPFR_RNDN);
+  int ok = cell_holds(o, goal, order, low, high, box, depth + 1);
+  mpfi_set(box[side], keep);
+  mpfr_set(&box[side]->left, m, MPFR_RNDN);
+  ok = ok && cell_holds(o, goal, order, low, high, box, depth + 1);
+  mpfi_set(box[side], keep);
+  mpfi_clear(keep);
+  mpfr_clear(m);
+  return ok;
+}
+
+/* The two arithmetics enclose differently: a box that just fails is halved a few times, along r and
+ * along the ranged parameters in turn. */
+static int cell_holds(open_piece_t *o, goal_t goal, int order, const mpfr_t low, const mpfr_t high,
+                      mpfi_t *box, int depth) {
+  enum { DEPTH = 10 };
   span_t r;
   slc_sp_init(&r);
   mpfi_set_prec(r.x, 512);
   slc_sp_ends(
       &r, low, high,
       (mpfr_equal_p(low, o->low) ? LOW_OPEN : 0) | (mpfr_equal_p(high, o->high) ? HIGH_OPEN : 0));
-  int ok = goal_holds(&o->b, o->s, goal, order, &r, box);
-  if (!ok && depth < 9 && !mpfr_inf_p(high)) {
-    mpfr_t m;
-    mpfr_init2(m, 512);
-    mpfi_mid(m, r.x);
-    ok = cell_holds(o, goal, order, low, m, box, depth + 1) &&
-         cell_holds(o, goal, order, m, high, box, depth + 1);
-    mpfr_clear(m);
-  }
+  int ok = goal_holds(&o->b, o->s, goal, order, &r, (const mpfi_t *)box);
   slc_sp_clear(&r);
-  return ok;
+  if (ok || depth == DEPTH) return ok;
+  const int side = depth % (o->ranges + 1);
+  return side == 0 ? halves_of_r(o, goal, order, low, high, box, depth)
+                   : halves_of_parameter(o, goal, order, low, high, box, o->range[side - 1], depth);
 }
 
 const char *slc_check_region(const context_t *c, const region_t *g) {
@@ -91,12 +124,13 @@ const char *slc_check_region(const context_t *c, const region_t *g) {
   if (!ok) return "the boxes of a region do not cover it";
   open_piece_t o = {.s = &c->pieces->piece[g->segment]};
   slc_box_init(&o.b, &c->pieces->field, o.s);
+  for (int i = 0; i < MAX_PARAMS; i++)
+    if (c->source->ranged[i]) o.range[o.ranges++] = i;
   mpfr_inits2(512, o.low, o.high, (mpfr_ptr)0);
   if (!slc_join_dyadic(o.low, c->pieces, g->segment)) mpfr_set_nan(o.low);
   if (!slc_join_dyadic(o.high, c->pieces, g->segment + 1)) mpfr_set_nan(o.high);
   for (int i = 0; i < g->cells && ok; i++)
-    ok = cell_holds(&o, g->goal, g->order, g->cell[i].low, g->cell[i].high,
-                    (const mpfi_t *)g->cell[i].box, 0);
+    ok = cell_holds(&o, g->goal, g->order, g->cell[i].low, g->cell[i].high, g->cell[i].box, 0);
   slc_box_clear(&o.b);
   mpfr_clears(o.low, o.high, (mpfr_ptr)0);
   return ok ? "" : "a box does not hold";

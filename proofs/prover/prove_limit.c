@@ -61,7 +61,8 @@ void sl_prove_limit(sl_proof *proof, sl_problem *p) {
   sl_finding *f = &proof->property[3];
   sl_finding_set(f, SL_UNDECIDED,
                  "no expansion of f' at infinity: a wave with a pole, or terms that cancel");
-  int known = limit_of_parts(&fact, p);
+  const int by_parts = limit_of_parts(&fact, p);
+  int known = by_parts;
   if (known) {
     say_limit(f, p, &fact);
     keep_tail(proof, &fact);
@@ -75,7 +76,8 @@ void sl_prove_limit(sl_proof *proof, sl_problem *p) {
       examine_limit(&further, p, e + FURTHER);
       say_limit(f, p, &fact);
       keep_tail(proof, &fact);
-      proof->tail_limit = (sl_tail_claim){SL_TAIL_BY_FORM, limit_known(&further) ? e + FURTHER : e};
+      if (!by_parts) proof->tail_limit.means = SL_TAIL_BY_FORM;
+      proof->tail_limit.exponent = limit_known(&further) ? e + FURTHER : e;
       sl_tail_fact_clear(&further);
       known = 1;
     }

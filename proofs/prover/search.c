@@ -333,7 +333,7 @@ static int fails_inside(search *s, const arf_t low, const arf_t high, arb_srcptr
 
 static sl_search_result explore(search *s, const arf_t low, const arf_t high, arb_srcptr box,
                                 int depth) {
-  if (++s->budget->boxes > s->budget->box_limit || sl_clock_s() > s->budget->deadline_s) {
+  if (sl_clock_s() > s->budget->deadline_s || ++s->budget->boxes > s->budget->box_limit) {
     if (s->stuck) arf_set(s->stuck, low);
     return SL_SEARCH_OPEN;
   }
