@@ -15,7 +15,8 @@ int sl_decimal_same(sl_decimal a, sl_decimal b);
 /* A decimal with few digits, strictly between low and high and in the middle half; the geometric
  * middle where the range is wide. 0 if none has 17 digits or fewer. */
 int sl_decimal_between(sl_decimal *out, sl_decimal low, sl_decimal high);
-/* A decimal of [low, high] next to low + (high - low) s, of so many digits unless it is an end. */
+/* A decimal in [low, high] next to low + (high - low) s: an end of it, or one of `digits` digits.
+ */
 sl_decimal sl_decimal_at(sl_decimal low, sl_decimal high, double s, int digits);
 
 /* Bit i: parameter i has a range. */

@@ -1,5 +1,5 @@
-/* From where on the tail form of a segment that has no end shows a goal (spec G4.4): the smallest R
- * = 2^e tried that does. */
+/* The smallest R = 2^e, of those tried, beyond which the tail form of a segment without end shows a
+ * goal (spec G4.4). */
 #include "prove_tail.h"
 
 enum { CERTIFICATE_EXPONENT = 400, BINADES = 63, BEYOND = 43 };

@@ -1,4 +1,4 @@
-/* What is false is never proved, what is true never refuted (spec G2.3), on gates made to deceive;
+/* What is false is never proved, what is true never refuted (spec G2.3), on adversarial gates;
  * and the checker, on other arithmetic, follows every verdict. */
 #include "proofs/check/check.h"
 #include "proofs/prover/verify.h"

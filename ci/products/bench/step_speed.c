@@ -105,7 +105,7 @@ static sl_status announce(const bench *b, sl_error *err) {
       arena + (double)sl_optimizer_bytes(b->ctx, b->layout) +
       (double)sl_gradients_bytes(b->layout, b->kind->shards, b->kind->shards) + (double)model +
       (double)sl_update_batch_bytes(b->ctx, b->sequences, b->tokens) + (double)product_bytes(b);
-  const double here = apart ? arena : all, there = sl_bench_memory_available();
+  const double needed = apart ? arena : all, available = sl_bench_memory_available();
   if (all > GIB) {
     fprintf(stderr, "%s, %zu tokens: takes %.1f GiB", b->kind->what, b->tokens, all / GIB);
     if (apart)
@@ -113,11 +113,11 @@ static sl_status announce(const bench *b, sl_error *err) {
               arena / GIB);
     fprintf(stderr, "\n");
   }
-  if (there < 0.0 || here < there) return SL_OK;
+  if (available < 0.0 || needed < available) return SL_OK;
   return sl_fail(
       err, SL_ERR_MEMORY,
       "a step of %s with %zu tokens takes %.1f GiB, and this machine has %.1f GiB to give",
-      b->kind->what, b->tokens, here / GIB, there / GIB);
+      b->kind->what, b->tokens, needed / GIB, available / GIB);
 }
 
 /* Cheap numbers in place of spec T5.4's: weights of the usual size, norms 1, biases 0. */

@@ -215,9 +215,9 @@ static void steps(sl_examples *x) {
     sl_example_check(x, sl_grad_square_sum(x->plain, &square, g, N), NULL);
     sl_example_put_f64(x, "out", "norm_squared", SL_DIMS(0), &square);
     const float scale = sl_clip_scale(sqrt(square), 0.5);
-    sl_adamw how = sl_adamw_scalars(&state, 0.9f, 0.95f, 1e-8f, 1e-3f, scale);
-    how.decay = sl_adamw_decay(1e-3f, 0.1);
-    sl_example_check(x, sl_adamw_step(x->plain, p, m, v, g, &how, N), NULL);
+    sl_adamw scalars = sl_adamw_scalars(&state, 0.9f, 0.95f, 1e-8f, 1e-3f, scale);
+    scalars.decay = sl_adamw_decay(1e-3f, 0.1);
+    sl_example_check(x, sl_adamw_step(x->plain, p, m, v, g, &scalars, N), NULL);
     sl_example_put_f32(x, "out", "grad_scale", SL_DIMS(0), &scale);
     sl_example_put_f64(x, "out", "p1", SL_DIMS(0), &state.b1_power);
     sl_example_put_f64(x, "out", "p2", SL_DIMS(0), &state.b2_power);

@@ -126,11 +126,11 @@ static int simulate(const options *o, sl_kernel_id kernel) {
   clock_gettime(CLOCK_MONOTONIC, &start);
   sl_progress_start(&line);
   for (uint64_t seed = o->seed; seed < o->seed + o->seeds; seed++) {
-    const sl_simulated_problem how = {kernel, o->problem ? o->problem : seed, seed, o->shrink,
-                                      o->smallest_tiles};
+    const sl_simulated_problem problem = {kernel, o->problem ? o->problem : seed, seed, o->shrink,
+                                          o->smallest_tiles};
     sl_simulated run;
     sl_error err;
-    const sl_status status = sl_simulated_run(&run, &how, &err);
+    const sl_status status = sl_simulated_run(&run, &problem, &err);
     accesses += run.accesses;
     if (status) {
       sl_progress_end(&line);

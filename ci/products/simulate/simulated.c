@@ -13,30 +13,31 @@ void sl_simt_smallest_tiles(sl_context *ctx, int smallest); /* kernels/cuda/back
 
 /* The line that replays it: the command has the chunks of spec N1.8, a test program with tiny ones
  * replays itself. */
-static void describe(sl_simulated *run, const sl_simulated_problem *how) {
-  const char *name = sl_equiv_kernel_name(how->kernel);
+static void describe(sl_simulated *run, const sl_simulated_problem *problem) {
+  const char *name = sl_equiv_kernel_name(problem->kernel);
   if (SL_DOT_CHUNK == 256) {
     const char *plant = sl_simulation_planted();
     snprintf(run->replay, sizeof run->replay,
-             "sluice simulate %s --case %" PRIu64 " --seed %" PRIu64 "%s%s%s%s", name, how->problem,
-             how->seed, how->shrink == SL_SIMULATED_SHRINK ? "" : " --shape large",
-             how->smallest_tiles ? "" : " --tiles production", plant ? " --plant " : "",
+             "sluice simulate %s --case %" PRIu64 " --seed %" PRIu64 "%s%s%s%s", name,
+             problem->problem, problem->seed,
+             problem->shrink == SL_SIMULATED_SHRINK ? "" : " --shape large",
+             problem->smallest_tiles ? "" : " --tiles production", plant ? " --plant " : "",
              plant ? plant : "");
   } else {
     snprintf(run->replay, sizeof run->replay,
              "SLUICE_SEED=%" PRIu64
              " SLUICE_SEEDS=1 test-simt-kernels-tiny --filter 'simt_kernels/%s'",
-             how->seed, name);
+             problem->seed, name);
   }
 }
 
-static sl_status check(sl_simulated *run, sl_equiv_trial *trial, const sl_simulated_problem *how,
-                       sl_error *err) {
+static sl_status check(sl_simulated *run, sl_equiv_trial *trial,
+                       const sl_simulated_problem *problem, sl_error *err) {
   sl_context *ctx;
-  sl_simulation_begin(how->seed);
+  sl_simulation_begin(problem->seed);
   sl_status status = sl_context_create(&ctx, &(sl_context_options){"simt", SL_ISA_BEST, 1}, err);
   if (status) return status;
-  sl_simt_smallest_tiles(ctx, how->smallest_tiles);
+  sl_simt_smallest_tiles(ctx, problem->smallest_tiles);
   status = sl_equiv_check(trial, ctx, err);
   run->accesses = sl_simulation_accesses(), run->findings = sl_simulation_findings();
   if (run->findings) {
@@ -49,19 +50,20 @@ static sl_status check(sl_simulated *run, sl_equiv_trial *trial, const sl_simula
   return status;
 }
 
-sl_status sl_simulated_run(sl_simulated *run, const sl_simulated_problem *how, sl_error *err) {
+sl_status sl_simulated_run(sl_simulated *run, const sl_simulated_problem *problem, sl_error *err) {
   sl_context *golden;
   sl_equiv_trial *trial = NULL;
   memset(run, 0, sizeof *run);
-  describe(run, how);
+  describe(run, problem);
   sl_backend_add(sl_simt_backend());
   sl_status status =
       sl_context_create(&golden, &(sl_context_options){"plain", SL_ISA_BEST, 1}, err);
   if (status) return status;
-  status = sl_equiv_begin_small(&trial, how->kernel, how->problem, how->shrink, golden, err);
+  status =
+      sl_equiv_begin_small(&trial, problem->kernel, problem->problem, problem->shrink, golden, err);
   if (!status) {
     snprintf(run->shape, sizeof run->shape, "%s", sl_equiv_shape(trial));
-    status = check(run, trial, how, err);
+    status = check(run, trial, problem, err);
   }
   sl_equiv_end(trial);
   sl_context_destroy(golden);

@@ -25,6 +25,6 @@ typedef struct {
 
 /* SL_ERR_MISMATCH for a finding or for bits that differ from plain: the message has both where both
  * are. */
-sl_status sl_simulated_run(sl_simulated *run, const sl_simulated_problem *how, sl_error *err);
+sl_status sl_simulated_run(sl_simulated *run, const sl_simulated_problem *problem, sl_error *err);
 
 #endif

@@ -180,11 +180,11 @@ static sl_status run_one(const options *o, sl_function_id f, sl_function_map map
                          const sl_sweep_vectors *recorded, int first, int *code, sl_error *err) {
   progress p = {.name = sl_function_name(f)};
   sl_progress_start(&p.line);
-  const sl_sweep_options how = {f, map, o->stride, o->threads, o->digest_only, show_progress, &p};
+  const sl_sweep_options sweep = {f, map, o->stride, o->threads, o->digest_only, show_progress, &p};
   sl_sweep_result r;
   sl_sweep_row row = {.equal = 1};
-  sl_status status = sl_sweep_run(&r, &how, err);
-  if (status == SL_OK && o->table) status = sl_sweep_table_measure(&row, &how, &r, err);
+  sl_status status = sl_sweep_run(&r, &sweep, err);
+  if (status == SL_OK && o->table) status = sl_sweep_table_measure(&row, &sweep, &r, err);
   if (status) return status;
   sl_progress_end(&p.line);
   if (o->table)

@@ -16,11 +16,11 @@ static const char *const more_tokens[] = {"rl.max_new_tokens=6", NULL};
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
 static sl_rollout generate(sl_run_state *run, const sl_prompts *prompts, size_t group,
-                           const sl_sampling *how) {
+                           const sl_sampling *sampling) {
   sl_rollout r;
   sl_error err;
-  cr_assert_eq(sl_generate(run->generator, prompts, group, NEW_MAX, how, &r, &err), SL_OK, "%s",
-               err.message);
+  cr_assert_eq(sl_generate(run->generator, prompts, group, NEW_MAX, sampling, &r, &err), SL_OK,
+               "%s", err.message);
   return r;
 }
 
@@ -107,9 +107,9 @@ Test(trainer_rollout, decoding_has_the_bits_of_training) {
   const uint64_t seed = tiny_seed("decoding");
   static const float temperatures[] = {1.0f, 0.7f, 1.9f};
   for (size_t i = 0; i < 3; i++) {
-    const sl_sampling how = {temperatures[i], i == 2 ? 5 : 0, i == 1 ? 0.8 : 1.0, seed,
-                             (uint32_t)i};
-    const sl_rollout r = generate(run, &run->prompts, GROUP, &how);
+    const sl_sampling sampling = {temperatures[i], i == 2 ? 5 : 0, i == 1 ? 0.8 : 1.0, seed,
+                                  (uint32_t)i};
+    const sl_rollout r = generate(run, &run->prompts, GROUP, &sampling);
     cr_expect_eq(differ_from_training(run, &r, temperatures[i]), 0, "temperature %g",
                  (double)temperatures[i]);
   }
@@ -118,10 +118,11 @@ Test(trainer_rollout, decoding_has_the_bits_of_training) {
 
 Test(trainer_rollout, neighbours_do_not_show) {
   sl_run_state *run = ready(PROMPTS);
-  const sl_sampling how = {1.0f, 0, 1.0, tiny_seed("neighbours"), 7}, greedy = {0.0f, 0, 1.0, 0, 0};
-  sl_rollout r = generate(run, &run->prompts, GROUP, &how), all = copy(&r);
+  const sl_sampling sampling = {1.0f, 0, 1.0, tiny_seed("neighbours"), 7},
+                    greedy = {0.0f, 0, 1.0, 0, 0};
+  sl_rollout r = generate(run, &run->prompts, GROUP, &sampling), all = copy(&r);
   sl_prompts one = only(&run->prompts, 0, 1);
-  r = generate(run, &one, GROUP, &how); /* sequence numbers 0 to 2, as in the batch */
+  r = generate(run, &one, GROUP, &sampling); /* sequence numbers 0 to 2, as in the batch */
   for (size_t g = 0; g < GROUP; g++) cr_expect(same_sequence(&all, g, &r, g), "completion %zu", g);
   free_copy(&all), free_prompts(&one);
   r = generate(run, &run->prompts, 1, &greedy),
@@ -140,7 +141,7 @@ Test(trainer_rollout, neighbours_do_not_show) {
  * is larger do not. */
 Test(trainer_rollout, prefill_in_pieces_does_not_show) {
   sl_run_state *run = ready(PROMPTS);
-  const sl_sampling how = {1.1f, 0, 1.0, tiny_seed("pieces"), 2};
+  const sl_sampling sampling = {1.1f, 0, 1.0, tiny_seed("pieces"), 2};
   sl_generator *small, *large;
   sl_error err;
   sl_generator_memory few, many;
@@ -161,9 +162,9 @@ Test(trainer_rollout, prefill_in_pieces_does_not_show) {
                                    run->max_length, &err),
                SL_OK);
   sl_rollout a, b;
-  cr_assert_eq(sl_generate(small, &run->prompts, 1, NEW_MAX, &how, &a, &err), SL_OK, "%s",
+  cr_assert_eq(sl_generate(small, &run->prompts, 1, NEW_MAX, &sampling, &a, &err), SL_OK, "%s",
                err.message);
-  cr_assert_eq(sl_generate(large, &run->prompts, 1, NEW_MAX, &how, &b, &err), SL_OK, "%s",
+  cr_assert_eq(sl_generate(large, &run->prompts, 1, NEW_MAX, &sampling, &b, &err), SL_OK, "%s",
                err.message);
   for (size_t p = 0; p < PROMPTS; p++) cr_expect(same_sequence(&a, p, &b, p), "prompt %zu", p);
   sl_generator_destroy(small), sl_generator_destroy(large);
@@ -174,26 +175,26 @@ Test(trainer_rollout, prefill_in_pieces_does_not_show) {
 Test(trainer_rollout, evaluation_in_pieces_does_not_show) {
   static const char *const few_sequences[] = {"rl.max_new_tokens=6", "rl.prompts=2", "rl.group=2",
                                               NULL};
-  sl_run_state *whole = tiny_trainer(more_tokens), *pieces = tiny_trainer(few_sequences);
+  sl_run_state *full = tiny_trainer(more_tokens), *pieces = tiny_trainer(few_sequences);
   sl_error err;
   double a, b;
-  tiny_sft(whole, 8), tiny_sft(pieces, 8);
-  const size_t n = whole->task.held_out.n;
-  cr_assert(pieces->max_sequences < n && n <= whole->max_sequences &&
+  tiny_sft(full, 8), tiny_sft(pieces, 8);
+  const size_t n = full->task.held_out.n;
+  cr_assert(pieces->max_sequences < n && n <= full->max_sequences &&
             n % pieces->max_sequences != 0);
-  cr_assert_eq(sl_evaluate(whole, 0, &a, NULL, NULL, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_evaluate(full, 0, &a, NULL, NULL, &err), SL_OK, "%s", err.message);
   cr_assert_eq(sl_evaluate(pieces, 0, &b, NULL, NULL, &err), SL_OK, "%s", err.message);
   cr_expect_eq(a, b);
-  cr_expect_eq(memcmp(whole->solved, pieces->solved, n * sizeof(double)), 0);
-  sl_run_state_destroy(whole), sl_run_state_destroy(pieces);
+  cr_expect_eq(memcmp(full->solved, pieces->solved, n * sizeof(double)), 0);
+  sl_run_state_destroy(full), sl_run_state_destroy(pieces);
 }
 
 Test(trainer_rollout, fork_is_a_prefill_of_its_own) {
   sl_run_state *run = ready(PROMPTS);
-  const sl_sampling how = {1.3f, 0, 1.0, tiny_seed("fork"), 1};
+  const sl_sampling sampling = {1.3f, 0, 1.0, tiny_seed("fork"), 1};
   sl_prompts one = only(&run->prompts, 2, 1), three = only(&run->prompts, 2, GROUP);
-  sl_rollout r = generate(run, &one, GROUP, &how), forked = copy(&r);
-  r = generate(run, &three, 1, &how);
+  sl_rollout r = generate(run, &one, GROUP, &sampling), forked = copy(&r);
+  r = generate(run, &three, 1, &sampling);
   for (size_t g = 0; g < GROUP; g++)
     cr_expect(same_sequence(&forked, g, &r, g), "completion %zu", g);
   free_copy(&forked), free_prompts(&one), free_prompts(&three);
@@ -218,8 +219,8 @@ Test(trainer_rollout, flags_say_how_completions_end) {
   size_t ended = 0, cut = 0;
   const uint64_t seed = tiny_seed("flags");
   for (uint32_t step = 0; step < 8; step++) {
-    const sl_sampling how = {3.0f, 0, 1.0, seed, step}; /* hot: both kinds of end are common */
-    const sl_rollout r = generate(run, &run->prompts, GROUP, &how);
+    const sl_sampling sampling = {3.0f, 0, 1.0, seed, step}; /* hot: both kinds of end are common */
+    const sl_rollout r = generate(run, &run->prompts, GROUP, &sampling);
     for (size_t q = 0; q < r.n; q++) {
       const size_t n = r.seq[q + 1] - r.seq[q] - r.prompt_length[q];
       const uint32_t *ids = r.ids + r.seq[q] + r.prompt_length[q];
@@ -272,8 +273,8 @@ static void decode_by_hand(sl_run_state *run, sl_rollout *r, const uint32_t *slo
  * right one passes. */
 Test(trainer_rollout, a_shared_slot_is_caught) {
   sl_run_state *run = ready(PROMPTS);
-  const sl_sampling how = {1.0f, 0, 1.0, tiny_seed("slot"), 0};
-  sl_rollout r = generate(run, &run->prompts, 1, &how);
+  const sl_sampling sampling = {1.0f, 0, 1.0, tiny_seed("slot"), 0};
+  sl_rollout r = generate(run, &run->prompts, 1, &sampling);
   static const uint32_t own[PROMPTS] = {0, 1, 2, 3, 4, 5}, shared[PROMPTS] = {0, 0, 2, 3, 4, 5};
   decode_by_hand(run, &r, own);
   cr_expect_eq(differ_from_training(run, &r, 1.0f), 0);
