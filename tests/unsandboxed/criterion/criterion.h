@@ -19,12 +19,12 @@ void sl_test_check(int fatal, int holds, const char *file, int line, const char 
                    const char *format, ...);
 void sl_test_log(const char *format, ...);
 
-#define Test(suite, name, ...)                                                     \
-  static void suite##_##name(void);                                                \
-  __attribute__((constructor)) static void add_##suite##_##name(void) {            \
-    sl_test_add(#suite, #name, suite##_##name, (sl_test_options){0, __VA_ARGS__}); \
-  }                                                                                \
-  static void suite##_##name(void)
+#define Test(suite, name, ...)                                                            \
+  static void suite##_##name##_test(void);                                                \
+  __attribute__((constructor)) static void add_##suite##_##name##_test(void) {            \
+    sl_test_add(#suite, #name, suite##_##name##_test, (sl_test_options){0, __VA_ARGS__}); \
+  }                                                                                       \
+  static void suite##_##name##_test(void)
 
 #define TestSuite(suite, ...)                                           \
   __attribute__((constructor)) static void add_##suite(void) {          \
