@@ -261,8 +261,8 @@ static sl_status honest(sl_context *ctx, void *arg, float *out) {
   return SL_OK;
 }
 
-#ifdef __SANITIZE_ADDRESS__
-#define HEAP_SEEN 0 /* mallinfo2 does not see the sanitizer's allocator */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define HEAP_SEEN 0 /* mallinfo2 does not see a sanitizer's allocator */
 #else
 #define HEAP_SEEN 1
 #endif

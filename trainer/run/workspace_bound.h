@@ -13,8 +13,9 @@ typedef struct {
   size_t rows;              /* logits that are sampled from at a time */
 } sl_workspace_calls;
 
-/* An upper bound of the bytes that the context's workspace grows to (kernels/workspace.c keeps the
- * largest single need); 0 on a device, whose backend keeps its own. SIZE_MAX if it overflows. */
+/* An upper bound of the bytes that the context's workspace grows to (kernels/core/workspace.c keeps
+ * the largest single need); 0 on a device, whose backend keeps its own. SIZE_MAX if it overflows.
+ */
 size_t sl_workspace_bound(const sl_context *ctx, const sl_model_layout *layout,
                           const sl_workspace_calls *calls);
 
