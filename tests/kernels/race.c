@@ -1,7 +1,7 @@
-/* What a team of threads owes its caller (kernels/core/team.h), as a program for the thread sanitizer:
- * plain memory that the caller writes before a job and reads after it, and that the ranges write.
- * ci/tsan runs it over the team as it is, where nothing is to be found, and over copies of the team
- * with an ordering taken away, where the race must be. */
+/* What a team of threads owes its caller (kernels/core/team.h), as a program for the thread
+ * sanitizer. plain memory that the caller writes before a job and reads after it, and that the
+ * ranges write. ci/tsan runs it over the team as it is, where nothing is to be found, and over
+ * copies of the team with an ordering taken away, where the race must be. */
 #include "kernels/core/team.h"
 
 #include <stdio.h>
