@@ -1,5 +1,6 @@
 /* The command `sluice`: the table of subcommands, and nothing else. */
 #include "kernels/support/cli.h"
+#include "kernels/support/process.h"
 
 #include "kernels/vendor/vendor.h"
 
@@ -16,8 +17,8 @@
 
 typedef struct {
   const char *name, *summary;
-  sl_command *run;                   /* NULL: not in this build */
-  const char *library, *option;      /* what an absent one needs */
+  sl_command *run;              /* NULL: not in this build */
+  const char *library, *option; /* what an absent one needs */
 } command;
 
 static const command commands[] = {
@@ -76,6 +77,7 @@ static void add_backends(void) {
 }
 
 int main(int argc, char **argv) {
+  if (sl_process_streams() != 0) return SL_EXIT_SYSTEM; /* there is nobody to tell */
   add_backends();
   if (argc < 2) {
     print_help(stderr);

@@ -165,7 +165,9 @@ sl_status sl_gate_parse(sl_gate *out, sl_gate_definition **owner, const char *te
 static sl_status load_file(sl_gate *out, sl_gate_definition **owner, const char *path,
                            const sl_gate_parameter *parameter, size_t count, sl_error *err) {
   FILE *in = fopen(path, "rb");
-  if (!in) return sl_fail(err, SL_ERR_IO, "%s: %s", path, strerror(errno));
+  if (!in) /* a path to nothing is the caller's mistake, not the system's */
+    return sl_fail(err, errno == ENOENT || errno == ENOTDIR ? SL_ERR_INPUT : SL_ERR_IO, "%s: %s",
+                   path, strerror(errno));
   char *text = malloc(65538); /* one byte more than the limit, so that the parser sees the excess */
   const size_t size = text ? fread(text, 1, 65537, in) : 0;
   const int failed = ferror(in);

@@ -1,12 +1,10 @@
-/* What the subcommands share: exit codes, error printing, progress. */
+/* What the subcommands share: exit codes, error printing, JSON texts. */
 #include "cli.h"
 
-#include <stdarg.h>
+#include "utf8.h"
+
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 int sl_exit_code(sl_status status) {
   switch (status) {
@@ -35,42 +33,17 @@ int sl_cli_fail(const char *command, const sl_error *err) {
 
 void sl_cli_json_text(FILE *out, const char *text) {
   fputc('"', out);
-  for (; *text; text++) {
-    if (*text == '"' || *text == '\\')
+  for (size_t left = strlen(text), n; left; text += n, left -= n) {
+    uint32_t point;
+    n = sl_utf8_decode(text, left, &point);
+    if (n == 0)
+      fputs("\\ufffd", out), n = 1; /* JSON is UTF-8 */
+    else if (*text == '"' || *text == '\\')
       fprintf(out, "\\%c", *text);
-    else if ((unsigned char)*text < 0x20)
-      fprintf(out, "\\u%04x", (unsigned)*text);
+    else if (point < 0x20)
+      fprintf(out, "\\u%04x", (unsigned)point);
     else
-      fputc(*text, out);
+      fwrite(text, 1, n, out);
   }
   fputc('"', out);
-}
-
-static int64_t now_ms(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-void sl_progress_start(sl_progress *progress) {
-  const char *forced = getenv("SLUICE_PROGRESS");
-  progress->active = forced ? strcmp(forced, "0") != 0 : isatty(STDERR_FILENO);
-  progress->last_ms = 0;
-}
-
-void sl_progress_line(sl_progress *progress, const char *format, ...) {
-  if (!progress->active) return;
-  const int64_t now = now_ms();
-  if (now - progress->last_ms < 100) return;
-  progress->last_ms = now;
-  va_list args;
-  va_start(args, format);
-  fputs("\r\033[K", stderr);
-  vfprintf(stderr, format, args);
-  va_end(args);
-  fflush(stderr);
-}
-
-void sl_progress_end(sl_progress *progress) {
-  if (progress->active && progress->last_ms) fputs("\r\033[K", stderr);
 }

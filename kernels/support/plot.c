@@ -2,7 +2,10 @@
  * file, light and dark. */
 #include "plot.h"
 
+#include "utf8.h"
+
 #include <math.h>
+#include <string.h>
 
 enum { LEFT = 52, RIGHT = 58, TOP = 52, BOTTOM = 34, MARGIN = 18, HEAD = 62, LABEL_GAP = 12 };
 
@@ -39,23 +42,30 @@ static double map_y(const frame *f, double y) {
   return f->top + (f->y1 - y) / (f->y1 - f->y0) * f->height;
 }
 
+/* What XML cannot hold: control characters, and bytes that are not UTF-8. */
+static int is_foreign(uint32_t point, size_t bytes) {
+  return bytes == 0 || (point < 0x20 && point != '\t' && point != '\n' && point != '\r') ||
+         point == 0xfffe || point == 0xffff;
+}
+
 void sl_plot_text(FILE *out, const char *text) {
-  for (const char *c = text; *c; c++) switch (*c) {
-      case '<':
-        fputs("&lt;", out);
-        break;
-      case '>':
-        fputs("&gt;", out);
-        break;
-      case '&':
-        fputs("&amp;", out);
-        break;
-      case '"':
-        fputs("&quot;", out);
-        break;
-      default:
-        fputc(*c, out);
-    }
+  for (size_t left = strlen(text), n; left; text += n, left -= n) {
+    uint32_t point = 0;
+    n = sl_utf8_decode(text, left, &point);
+    if (is_foreign(point, n))
+      fputs("\ufffd", out);
+    else if (point == '<')
+      fputs("&lt;", out);
+    else if (point == '>')
+      fputs("&gt;", out);
+    else if (point == '&')
+      fputs("&amp;", out);
+    else if (point == '"')
+      fputs("&quot;", out);
+    else
+      fwrite(text, 1, n, out);
+    if (n == 0) n = 1;
+  }
 }
 
 static void text(FILE *out, double x, double y, const char *anchor, const char *class,

@@ -42,7 +42,7 @@ void sl_plot_panel_write(FILE *out, const sl_plot_panel *panel);
 void sl_plot_write(FILE *out, const char *title, const char *below, const sl_plot_panel *panel,
                    size_t panels, size_t columns);
 
-/* Text with <, >, & and " escaped, for SVG and HTML. */
+/* Text with <, >, & and " escaped, for SVG and HTML; what these cannot hold becomes U+FFFD. */
 void sl_plot_text(FILE *out, const char *text);
 
 /* The mean of y over the window of `width` points around i that lies in [0, n); what is not finite

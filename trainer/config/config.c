@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "config_schema.h"
+#include "kernels/support/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,6 +2,7 @@
 #include "report.h"
 
 #include "trainer/files/file.h"
+#include "kernels/support/utf8.h"
 #include "trainer/files/json.h"
 #include "trainer/run/run_files.h"
 
@@ -120,14 +121,16 @@ static int add_late_means(json_t *root, const sl_run_report *r) {
 
 int sl_run_report_json(FILE *out, const sl_run_report *r) {
   const sl_run_curves *c = &r->curves;
-  json_t *root = json_pack("{s:s, s:I, s:I, s:f, s:I, s:s, s:s, s:s}", "run", r->path, "sft_steps",
-                           (json_int_t)sl_run_report_steps(r, "sft"), "rl_steps",
+  char *path = sl_utf8_repaired(r->path);
+  json_t *root = json_pack("{s:s, s:I, s:I, s:f, s:I, s:s, s:s, s:s}", "run", path ? path : "",
+                           "sft_steps", (json_int_t)sl_run_report_steps(r, "sft"), "rl_steps",
                            (json_int_t)sl_run_report_steps(r, "rl"), "seconds", c->seconds,
                            "tokens", (json_int_t)llround(c->tokens), "backend", c->backend,
                            "last_step_state", c->state, "warm_start_state", c->warm);
   if (!isnan(r->before)) json_object_set_new(root, "success_before", json_real(r->before));
   if (!isnan(r->after)) json_object_set_new(root, "success_after", json_real(r->after));
   if (*r->final) json_object_set_new(root, "state", json_string(r->final));
+  free(path);
   const int ok = root && add_late_means(root, r) && json_dumpf(root, out, JSON_INDENT(2)) == 0 &&
                  fputc('\n', out) != EOF;
   json_decref(root);

@@ -245,9 +245,9 @@ Test(config, bad_arguments_are_refused_by_number) {
 Test(config, absent_files_are_named) {
   sl_config c;
   sl_error err;
-  expect_error(sl_config_load(&c, scratch_path("absent.yaml"), NULL, 0, &err), SL_ERR_IO, &err,
+  expect_error(sl_config_load(&c, scratch_path("absent.yaml"), NULL, 0, &err), SL_ERR_INPUT, &err,
                "absent.yaml: cannot open: No such file");
-  expect_error(sl_config_load(&c, scratch_path("."), NULL, 0, &err), SL_ERR_IO, &err,
+  expect_error(sl_config_load(&c, scratch_path("."), NULL, 0, &err), SL_ERR_INPUT, &err,
                "not a regular file");
 }
 

@@ -244,10 +244,10 @@ Test(report, bad_metrics_are_refused_with_the_place) {
 Test(report, absent_and_empty_files_are_refused) {
   sl_run_report r;
   sl_error err = {0};
-  expect_error(sl_run_report_read(&r, scratch_path("nowhere"), &err), SL_ERR_IO, &err,
+  expect_error(sl_run_report_read(&r, scratch_path("nowhere"), &err), SL_ERR_INPUT, &err,
                "nowhere/config.yaml");
   scratch_text("config.yaml", "rl: {steps: 2}\n");
-  expect_error(sl_run_report_read(&r, scratch_path(""), &err), SL_ERR_IO, &err, "metrics.jsonl");
+  expect_error(sl_run_report_read(&r, scratch_path(""), &err), SL_ERR_INPUT, &err, "metrics.jsonl");
   expect_error(sl_run_report_read(&r, make_run(""), &err), SL_ERR_INPUT, &err,
                "metrics.jsonl:1:1: no line");
   make_run(run_text);
