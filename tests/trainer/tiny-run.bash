@@ -2,7 +2,7 @@
 tiny=()
 for set in run.threads=1 model.hidden=16 model.layers=1 model.heads=2 model.kv_heads=1 model.head_dim=8 model.ff=24 model.max_positions=16 \
   task.held_out=8 sft.steps=40 sft.batch=8 sft.warmup=2 sft.eval_every=7 sft.stop_success=1 rl.steps=60 rl.prompts=4 rl.group=3 rl.updates=2 \
-  rl.epochs=2 rl.beta=0.01 rl.gamma=0.001 eval.every=7 checkpoint.every=9; do
+  rl.epochs=2 rl.beta=0.01 rl.entropy_bonus=0.001 eval.every=7 checkpoint.every=9; do
   tiny+=(--set "$set")
 done
 

@@ -320,7 +320,7 @@ static sl_status take_up(attempt *a, sl_run_files *files, sl_error *err) {
 static sl_status load_config(sl_config *out, const char *run, const sl_resume_options *o,
                              sl_error *err) {
   char *path = sl_path_join(run, SL_RUN_CONFIG);
-  const sl_status status = path ? sl_config_load(out, path, o->sets, o->n_sets, err)
+  const sl_status status = path ? sl_config_load_recorded(out, path, o->sets, o->n_sets, err)
                                 : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   free(path);
   return status;

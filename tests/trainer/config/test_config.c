@@ -189,7 +189,7 @@ Test(config, checks_between_keys_name_the_place_of_the_key) {
       {"rl:\n  constant_length: 0.5\n",
        "run.yaml:2:20: rl.constant_length: expected a number from 1 to 1e9, found 0.5"},
       {"gate:\n  name: sigmod\n",
-       "run.yaml:2:9: gate.name: expected sigmoid, erf, arctan, softsign, clip, identity or a "
+       "run.yaml:2:9: gate.name: expected a gate of 'sluice gate list' or a "
        "file"},
       {"gate:\n  pos: {high: 1}\n",
        "run.yaml:2:8: gate.pos: gate sigmoid takes tau here, found high"},
