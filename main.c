@@ -1,6 +1,8 @@
 /* The command `sluice`: the table of subcommands, and nothing else. */
 #include "kernels/support/cli.h"
+#include "kernels/support/nearest.h"
 #include "kernels/support/process.h"
+#include "kernels/support/version.h"
 
 #include "kernels/vendor/vendor.h"
 
@@ -44,13 +46,26 @@ static void print_help(FILE *out) {
       out);
 }
 
+/* --version of every command, and -h for --help, which argp does not have. */
+static void add_common_options(int argc, char **argv) {
+  static char version[64];
+  snprintf(version, sizeof version, "sluice %s, numerics version %d", sl_version(),
+           SL_NUMERICS_VERSION);
+  argp_program_version = version;
+  argp_err_exit_status = SL_EXIT_USAGE;
+  for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+    static char help[] = "--help";
+    if (strcmp(argv[i], "-h") == 0) argv[i] = help;
+  }
+}
+
 static int run(const command *c, int argc, char **argv) {
   if (!c->run) {
     fprintf(stderr, "sluice %s: error: not in this build: it needs %s; configure with -D%s=ON\n",
             c->name, c->library, c->option);
     return SL_EXIT_USAGE;
   }
-  argp_err_exit_status = SL_EXIT_USAGE;
+  add_common_options(argc, argv);
   char shown[64];
   snprintf(shown, sizeof shown, "sluice %s", c->name);
   argv[0] = shown;
@@ -58,6 +73,23 @@ static int run(const command *c, int argc, char **argv) {
   if (fflush(stdout) == 0 && !ferror(stdout)) return code;
   fprintf(stderr, "%s: error: standard output: %s\n", shown, strerror(errno));
   return code == SL_EXIT_OK ? SL_EXIT_SYSTEM : code;
+}
+
+static const command *find_command(const char *name) {
+  for (size_t i = 0; i < COMMAND_COUNT; i++)
+    if (strcmp(name, commands[i].name) == 0) return &commands[i];
+  return NULL;
+}
+
+static int fail_unknown(const char *name) {
+  sl_nearest nearest = {.word = name, .length = strlen(name)};
+  for (size_t i = 0; i < COMMAND_COUNT; i++) sl_nearest_offer(&nearest, commands[i].name);
+  fprintf(stderr, "sluice: error: no command '%s'; ", name);
+  if (nearest.best)
+    fprintf(stderr, "did you mean '%s'?\n", nearest.best);
+  else
+    fputs("'sluice --help' lists them\n", stderr);
+  return SL_EXIT_USAGE;
 }
 
 /* The backends that are libraries of their own. */
@@ -83,14 +115,18 @@ int main(int argc, char **argv) {
     print_help(stderr);
     return SL_EXIT_USAGE;
   }
-  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-      strcmp(argv[1], "help") == 0) {
+  char *name = argv[1];
+  static char help[] = "--help", version[] = "version";
+  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 ||
+      (strcmp(name, "help") == 0 && argc == 2)) {
     print_help(stdout);
     return SL_EXIT_OK;
   }
-  const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
-  for (size_t i = 0; i < COMMAND_COUNT; i++)
-    if (strcmp(name, commands[i].name) == 0) return run(&commands[i], argc - 1, argv + 1);
-  fprintf(stderr, "sluice: error: no command '%s'; 'sluice --help' lists them\n", argv[1]);
-  return SL_EXIT_USAGE;
+  if (strcmp(name, "help") == 0) { /* help COMMAND is COMMAND --help */
+    name = argv[2];
+    argv[2] = help;
+  }
+  if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) name = version;
+  const command *c = find_command(name);
+  return c ? run(c, argc - 1, argv + 1) : fail_unknown(name);
 }

@@ -210,6 +210,14 @@ void sl_gate_definition_free(sl_gate_definition *owner) {
 
 const char *sl_gate_definition_name(const sl_gate_definition *gate) { return gate->name; }
 const char *sl_gate_definition_citation(const sl_gate_definition *gate) { return gate->cite; }
+unsigned sl_gate_definition_refuted(const sl_gate_definition *gate) {
+  unsigned refuted = 0;
+  for (int s = 0; s < 2; s++)
+    for (unsigned i = 0; i < 4; i++)
+      if (gate->expect[s][i] == SL_EXPECT_REFUTED) refuted |= 1u << i;
+  return refuted;
+}
+
 int sl_gate_definition_has_value(const sl_gate_definition *gate, int positive) {
   return gate->f[positive ? 1 : 0] != SL_NO_REF;
 }

@@ -10,7 +10,7 @@ done
 metrics() { sed -E 's/,"(seconds|tokens_per_second|backend)":[^,}]*//g' "$1/metrics.jsonl"; }
 
 same_run() { # run, run
-  cmp <(metrics "$1") <(metrics "$2") && cmp "$1/ledger.jsonl" "$2/ledger.jsonl" && cmp "$1/model/model.safetensors" "$2/model/model.safetensors"
+  cmp <(metrics "$1") <(metrics "$2") && cmp "$1/ledger.jsonl" "$2/ledger.jsonl" && cmp "$1/samples.jsonl" "$2/samples.jsonl" && cmp "$1/model/model.safetensors" "$2/model/model.safetensors"
 }
 
 # Exit code and text of a command: expect CODE TEXT COMMAND...

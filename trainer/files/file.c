@@ -140,9 +140,10 @@ static char *temporary_path(const char *path) {
   return out;
 }
 
-static sl_status write_pieces(const char *path, const sl_bytes *pieces, size_t count,
-                              sl_error *err) {
-  const int fd = open_retried(path, O_WRONLY | O_CREAT | O_TRUNC);
+/* Writes to a temporary file; messages name the one that the user knows. */
+static sl_status write_pieces(const char *temporary, const char *path, const sl_bytes *pieces,
+                              size_t count, sl_error *err) {
+  const int fd = open_retried(temporary, O_WRONLY | O_CREAT | O_TRUNC);
   if (fd < 0) return fail_io(err, path, "create");
   int failed = 0;
   for (size_t i = 0; i < count && !failed; i++)
@@ -157,7 +158,7 @@ static sl_status write_pieces(const char *path, const sl_bytes *pieces, size_t c
 sl_status sl_file_write(const char *path, const sl_bytes *pieces, size_t count, sl_error *err) {
   char *temporary = temporary_path(path);
   if (!temporary) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
-  sl_status status = write_pieces(temporary, pieces, count, err);
+  sl_status status = write_pieces(temporary, path, pieces, count, err);
   if (status == SL_OK && (rename(temporary, path) != 0 || sync_parent(path) != 0))
     status = fail_io(err, path, "put the written file in place");
   if (status != SL_OK) unlink(temporary);

@@ -37,6 +37,7 @@ static sl_status make_folder(const char *path, sl_error *err) {
 static sl_status open_logs(sl_run_files *files, int fresh, sl_error *err) {
   sl_status status = sl_log_open(&files->metrics, files->path, SL_RUN_METRICS, fresh, err);
   if (!status) status = sl_log_open(&files->ledger, files->path, SL_RUN_LEDGER, fresh, err);
+  if (!status) status = sl_log_open(&files->samples, files->path, SL_RUN_SAMPLES, fresh, err);
   return status;
 }
 
@@ -202,8 +203,7 @@ sl_status sl_run_reopen(sl_run_files *files, uint64_t metrics_size, uint64_t led
                         sl_lost_logs lost, sl_error *err) {
   sl_status status = check_size(files->path, SL_RUN_METRICS, metrics_size, lost.metrics, err);
   if (!status) status = check_size(files->path, SL_RUN_LEDGER, ledger_size, lost.ledger, err);
-  if (!status) status = sl_log_open(&files->metrics, files->path, SL_RUN_METRICS, 0, err);
-  if (!status) status = sl_log_open(&files->ledger, files->path, SL_RUN_LEDGER, 0, err);
+  if (!status) status = open_logs(files, 0, err);
   if (!status) status = sl_log_cut(files->metrics, metrics_size, err);
   if (!status) status = sl_log_cut(files->ledger, ledger_size, err);
   return status ? status : sl_run_clean(files->path, err);
@@ -212,6 +212,7 @@ sl_status sl_run_reopen(sl_run_files *files, uint64_t metrics_size, uint64_t led
 void sl_run_close(sl_run_files *files) {
   sl_log_close(files->metrics);
   sl_log_close(files->ledger);
+  sl_log_close(files->samples);
   free(files->path);
   if (files->lock >= 0) close(files->lock);
   *files = (sl_run_files){.lock = -1};
@@ -298,7 +299,7 @@ sl_status sl_ledger_begin(sl_run_files *files, const sl_run_state *run, sl_error
 
 sl_status sl_ledger_change(sl_run_files *files, const sl_run_state *run, const char *key,
                            const char *before, const char *after, sl_error *err) {
-  FILE *f = files->ledger;
+  FILE *f = files->ledger->line;
   open_line(f, "change", run);
   fprintf(f, ",\"key\":\"%s\",\"before\":", key);
   sl_cli_json_text(f, before);

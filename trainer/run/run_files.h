@@ -10,6 +10,7 @@
 #define SL_RUN_CONFIG "config.yaml"
 #define SL_RUN_METRICS "metrics.jsonl"
 #define SL_RUN_LEDGER "ledger.jsonl"
+#define SL_RUN_SAMPLES "samples.jsonl"
 #define SL_RUN_MODEL "model"
 #define SL_RUN_REFERENCE "reference"
 #define SL_RUN_COMPANIONS "companions" /* of the model that the run began with (spec F1.6) */
@@ -23,7 +24,7 @@ typedef struct {
   char *path;
   int lock, warned; /* descriptor; warned: of a checkpoint that could not be removed */
   int unlocked;     /* errno where the file system has no locks, else 0 */
-  sl_log *metrics, *ledger;
+  sl_log *metrics, *ledger, *samples;
 } sl_run_files;
 
 /* Refuses a folder that holds a run or parts of one, or what a run would replace, before a long

@@ -58,9 +58,10 @@ typedef struct {
   double *reward, *reward_in_order; /* (prompts x group) */
   float *advantage;                 /* likewise */
   uint32_t *chosen, *group, *update_order, *reward_order;
-  double *solved; /* (held-out problems) of an evaluation */
-  char *text;     /* of one completion */
-  void *tables;   /* prompts and all of the last four lines */
+  double *solved;     /* (held-out problems) of an evaluation */
+  char *text;         /* of one completion */
+  sl_rollout rollout; /* of the last sl_policy_step; the generator's, until it generates again */
+  void *tables;       /* prompts and all of the last four lines */
   sl_memory_plan plan;
   sl_digests digests;       /* of the state, then of the gradients of a step's updates */
   sl_run_identity identity; /* of a run that trains */

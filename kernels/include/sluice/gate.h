@@ -58,6 +58,9 @@ void sl_gate_evaluate64(const sl_gate_definition *gate, int positive, const doub
 
 const char *sl_gate_definition_name(const sl_gate_definition *gate);
 const char *sl_gate_definition_citation(const sl_gate_definition *gate);
+/* Which of P1 to P4 its file expects to be refuted on one side at least (spec G1.3): bit i is that
+ * of P(i + 1). 0 for a gate that the file calls admissible, or of which it says nothing. */
+unsigned sl_gate_definition_refuted(const sl_gate_definition *gate);
 int sl_gate_definition_has_value(const sl_gate_definition *gate,
                                  int positive); /* 0: `weight` alone */
 size_t sl_gate_definition_parameters(const sl_gate_definition *gate);
