@@ -1,4 +1,4 @@
-/* How many processors this process may use. Not public. */
+/* How many processors this process may use. Internal. */
 #ifndef SLUICE_PROCESSORS_H
 #define SLUICE_PROCESSORS_H
 

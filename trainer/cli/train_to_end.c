@@ -1,7 +1,7 @@
 /* What `train` and `resume` share: the training itself, and what is said at its end. */
 #include "train_to_end.h"
 
-#include "kernels/processors.h"
+#include "kernels/core/processors.h"
 #include "kernels/support/cli.h"
 
 #include <math.h>

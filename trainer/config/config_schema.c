@@ -74,7 +74,8 @@ sl_config_key sl_config_key_of(const char *name) {
   if (!dot) return SL_KEY_COUNT;
   const size_t section = (size_t)(dot - name);
   const sl_config_key key = sl_config_find(name, section, dot + 1, strlen(dot + 1));
-  return key == SL_KEY_COUNT ? sl_config_renamed(name, section, dot + 1) : key;
+  const sl_config_renaming *renamed = sl_config_renamed(name, section, dot + 1, strlen(dot + 1));
+  return key == SL_KEY_COUNT && renamed ? renamed->key : key;
 }
 
 int sl_config_has_section(const char *section, size_t length) {

@@ -53,8 +53,14 @@ void sl_config_suggest_key(char *out, size_t size, const char *section, size_t s
 void sl_config_suggest_section(char *out, size_t size, const char *section, size_t length);
 void sl_config_suggest_value(char *out, size_t size, sl_config_key key, const char *text);
 
-/* The key that once was section.key; SL_KEY_COUNT if there is none. */
-sl_config_key sl_config_renamed(const char *section, size_t section_length, const char *key);
+/* What became of section.key (section NULL: of any); NULL if it never was a key. */
+typedef struct {
+  const char *section, *old;
+  sl_config_key key;
+  const char *why;
+} sl_config_renaming;
+const sl_config_renaming *sl_config_renamed(const char *section, size_t section_length,
+                                            const char *key, size_t length);
 
 /* Sets a value from its text; plain: an unquoted scalar. For SL_CONFIG_VALUES, name is the
  * parameter. Returns 0 and leaves the configuration as it was if the text is not what the row

@@ -156,7 +156,9 @@ static sl_status read_key(reader *r, const char *section) {
   const char *text = scalar(r);
   if (!text) return fail_at(r, section, "a key");
   sl_config_key key = sl_config_find(section, strlen(section), text, strlen(text));
-  if (key == SL_KEY_COUNT && r->recorded) key = sl_config_renamed(section, strlen(section), text);
+  const sl_config_renaming *renamed =
+      sl_config_renamed(section, strlen(section), text, strlen(text));
+  if (key == SL_KEY_COUNT && r->recorded && renamed) key = renamed->key;
   if (key == SL_KEY_COUNT) return fail_unknown_key(r, section, text);
   if (r->seen[key]++) return fail_at(r, section, "each key once");
   const sl_status status = next(r);

@@ -24,22 +24,8 @@ static const struct {
 };
 #define COUNT(array) (sizeof(array) / sizeof *(array))
 
-/* Keys that had another name. Runs that were begun under it have it in their config.yaml. */
-static const struct {
-  const char *section, *old;
-  sl_config_key key;
-  const char *why;
-} renamed[] = {{"rl", "gamma", SL_KEY_rl_entropy_bonus, "in RL gamma is the discount"}};
-
 static int is(const char *name, const char *text, size_t length) {
   return strlen(name) == length && memcmp(name, text, length) == 0;
-}
-
-sl_config_key sl_config_renamed(const char *section, size_t section_length, const char *key) {
-  for (size_t i = 0; i < COUNT(renamed); i++)
-    if (is(renamed[i].section, section, section_length) && strcmp(key, renamed[i].old) == 0)
-      return renamed[i].key;
-  return SL_KEY_COUNT;
 }
 
 /* Keys of that name in other sections: "rl.lr or sft.lr". */
@@ -71,12 +57,12 @@ void sl_config_suggest_key(char *out, size_t size, const char *section, size_t s
   char names[200];
   const char *other = NULL, *near;
   *out = 0;
-  for (size_t i = 0; i < COUNT(renamed); i++)
-    if (is(renamed[i].old, key, length)) {
-      const sl_config_row *row = &sl_config_rows[renamed[i].key];
-      snprintf(out, size, "; it is now %s.%s (%s)", row->section, row->key, renamed[i].why);
-      return;
-    }
+  const sl_config_renaming *renamed = sl_config_renamed(NULL, 0, key, length);
+  if (renamed) {
+    const sl_config_row *row = &sl_config_rows[renamed->key];
+    snprintf(out, size, "; it is now %s.%s (%s)", row->section, row->key, renamed->why);
+    return;
+  }
   for (size_t i = 0; i < COUNT(foreign_keys); i++)
     if (is(foreign_keys[i].name, key, length)) {
       snprintf(out, size, "; here it is %s (%s of %s)", foreign_keys[i].ours, foreign_keys[i].name,
