@@ -1,4 +1,6 @@
-/* The command `sluice`: the table of subcommands, and nothing else. */
+/* The command `sluice`: the table of subcommands, and nothing else. Those that stand on OpenBLAS or
+ * FLINT are programs of their own beside this one, which it becomes: no other command loads them.
+ */
 #include "kernels/support/cli.h"
 #include "kernels/support/nearest.h"
 #include "kernels/support/process.h"
@@ -8,23 +10,25 @@
 
 #include <sluice/kernels.h>
 
-#include <argp.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define SL_COMMAND(name, summary) sl_command sl_cmd_##name;
+#define SL_PROGRAM(name, summary)
 #define SL_ABSENT(name, summary, library, option)
 #include "commands.def"
 
 typedef struct {
   const char *name, *summary;
-  sl_command *run;              /* NULL: not in this build */
-  const char *library, *option; /* what an absent one needs */
+  sl_command *run;              /* NULL: not in this program */
+  const char *library, *option; /* what an absent one needs; NULL: not absent */
 } command;
 
 static const command commands[] = {
 #define SL_COMMAND(name, summary) {#name, summary, sl_cmd_##name, NULL, NULL},
+#define SL_PROGRAM(name, summary) {#name, summary, NULL, NULL, NULL},
 #define SL_ABSENT(name, summary, library, option) {#name, summary, NULL, library, option},
 #include "commands.def"
 };
@@ -38,7 +42,7 @@ static void print_help(FILE *out) {
       out);
   for (size_t i = 0; i < COMMAND_COUNT; i++)
     fprintf(out, "  %-10s %s%s\n", commands[i].name, commands[i].summary,
-            commands[i].run ? "" : " (not in this build)");
+            commands[i].library ? " (not in this build)" : "");
   fputs(
       "\n'sluice COMMAND --help' describes one. Exit codes: 0 done, 1 a check failed, 2 usage, 3 "
       "bad input, 4 undecided,\n"
@@ -46,33 +50,27 @@ static void print_help(FILE *out) {
       out);
 }
 
-/* --version of every command, and -h for --help, which argp does not have. */
-static void add_common_options(int argc, char **argv) {
-  static char version[64];
-  snprintf(version, sizeof version, "sluice %s, numerics version %d", sl_version(),
-           SL_NUMERICS_VERSION);
-  argp_program_version = version;
-  argp_err_exit_status = SL_EXIT_USAGE;
-  for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
-    static char help[] = "--help";
-    if (strcmp(argv[i], "-h") == 0) argv[i] = help;
+/* Becomes sluice-NAME, which lies beside this program; returns only if that fails. */
+static int become(const char *name, char **argv) {
+  char path[4096];
+  const ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+  char *slash = n > 0 ? (path[n] = '\0', strrchr(path, '/')) : NULL;
+  if (slash) {
+    snprintf(slash + 1, sizeof path - (size_t)(slash + 1 - path), "sluice-%s", name);
+    execv(path, argv);
   }
+  fprintf(stderr, "sluice %s: error: %s: %s\n", name, slash ? path : "/proc/self/exe",
+          strerror(errno));
+  return SL_EXIT_SYSTEM;
 }
 
 static int run(const command *c, int argc, char **argv) {
-  if (!c->run) {
+  if (c->library) {
     fprintf(stderr, "sluice %s: error: not in this build: it needs %s; configure with -D%s=ON\n",
             c->name, c->library, c->option);
     return SL_EXIT_USAGE;
   }
-  add_common_options(argc, argv);
-  char shown[64];
-  snprintf(shown, sizeof shown, "sluice %s", c->name);
-  argv[0] = shown;
-  const int code = c->run(argc, argv);
-  if (fflush(stdout) == 0 && !ferror(stdout)) return code;
-  fprintf(stderr, "%s: error: standard output: %s\n", shown, strerror(errno));
-  return code == SL_EXIT_OK ? SL_EXIT_SYSTEM : code;
+  return c->run ? sl_cli_run(c->name, c->run, argc, argv) : become(c->name, argv);
 }
 
 static const command *find_command(const char *name) {

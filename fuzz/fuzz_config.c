@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   sl_error err = {SL_OK, ""};
   if (sl_config_load(&config, scratch_file("run.yaml", file), sets, n, &err) == SL_OK) {
 #ifdef SLUICE_CANARY /* a planted defect that the fuzzer must find */
-    if (config.rl.group == 77) abort();
+    if (config.rl.group == 9) abort();
 #endif
     read_back(&config);
     const sl_task_options task = sl_config_task_options(&config);

@@ -12,13 +12,18 @@ static void check_answers(const sl_task *task, const sl_problems *list) {
   for (size_t i = 0; i < list->n; i++) {
     const sl_problem *p = &list->items[i];
 #ifdef SLUICE_CANARY /* a planted defect that the fuzzer must find */
-    if (strcmp(p->answer, "77") == 0) abort();
+    if (strcmp(p->answer, "9") == 0) abort();
 #endif
     if (!*p->prompt || !*p->answer || sl_reward(task->reward, p->answer, 1, p->answer) != 1 ||
         sl_reward(task->reward, p->answer, 0, p->answer) != 0)
       abort();
   }
 }
+
+/* Of most inputs: to collect a task's own costs a walk over all code points. */
+static const char alphabet[] =
+    " !\"#$%&'()*+,-./0123456789:;<=>?@ABCDEFGHIJKLMNOPQRSTUVWXYZ[\\]^_`"
+    "abcdefghijklmnopqrstuvwxyz{|}~é€£¥−";
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   if (size == 0) return 0;
@@ -29,7 +34,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const sl_task_options options = {
       .kind = choice & 1 ? SL_TASK_GSM8K_CALC : SL_TASK_JSONL,
       .reward = choice & 2 ? SL_REWARD_NUMERIC : SL_REWARD_EXACT,
-      .characters = choice & 4 ? "0123456789+-*/=abc" : "",
+      .characters = choice & 4 ? "" : alphabet,
       .prompt_key = choice & 8 ? "q" : NULL,
       .lookalikes = 20,
       .held_out_fraction = 0.5,

@@ -1,11 +1,10 @@
 /* Entry checks of the kernels (spec N4.1, T1, T2, T4, N6), attention and loss apart: one function a
  * row of spec/kernels.def. */
 #include "check_arguments.h"
+#include "kernels/core/verify.h"
 
 #include <math.h>
 #include <stdint.h>
-
-#define ALIGN_MAX 8u
 
 static int product(size_t *out, size_t size, size_t a, size_t b, size_t c) {
   size_t n = size;
@@ -20,22 +19,23 @@ static int product(size_t *out, size_t size, size_t a, size_t b, size_t c) {
   return 1;
 }
 
-void sl_need_if(sl_arguments *args, const char *name, const void *p, size_t size, size_t a,
+void sl_need_if(sl_arguments *args, const char *name, const void *p, sl_array_type type, size_t a,
                 size_t b, size_t c) {
   size_t bytes;
+  SL_VERIFY(type.size > 0 && type.size % type.alignment == 0);
   if (args->status) return;
-  if (!product(&bytes, size, a, b, c))
+  if (!product(&bytes, type.size, a, b, c))
     args->status = sl_fail(&args->ctx->error, SL_ERR_MEMORY,
                            "%s: %s of %zu x %zu x %zu elements is more than memory can hold",
                            args->kernel, name, a, b, c);
-  else if ((uintptr_t)p % (size < ALIGN_MAX ? size : ALIGN_MAX))
+  else if ((uintptr_t)p % type.alignment)
     args->status = sl_fail(&args->ctx->error, SL_ERR_USAGE, "%s: %s is not aligned to its type",
                            args->kernel, name);
 }
 
-void sl_need(sl_arguments *args, const char *name, const void *p, size_t size, size_t a, size_t b,
-             size_t c) {
-  sl_need_if(args, name, p, size, a, b, c);
+void sl_need(sl_arguments *args, const char *name, const void *p, sl_array_type type, size_t a,
+             size_t b, size_t c) {
+  sl_need_if(args, name, p, type, a, b, c);
   if (!args->status && !p && a && b && c)
     args->status = sl_fail(&args->ctx->error, SL_ERR_USAGE, "%s: %s is NULL", args->kernel, name);
 }
@@ -165,7 +165,9 @@ sl_status sl_check_linear_pack(sl_context *ctx, void *packed, const float *w, si
   sl_arguments a = {ctx, "linear_pack", SL_OK};
   SL_NEED(&a, w, n, k, 1);
   sl_require(&a, kind == SL_PACK_FORWARD || kind == SL_PACK_INPUT_GRAD, "no such kind of pack");
-  if (!a.status) sl_need(&a, "packed", packed, 1, ctx->table.linear_pack_bytes(n, k, kind), 1, 1);
+  if (!a.status)
+    sl_need(&a, "packed", packed, (sl_array_type){1, 1}, ctx->table.linear_pack_bytes(n, k, kind),
+            1, 1);
   return a.status;
 }
 
@@ -265,9 +267,8 @@ sl_status sl_check_adamw_step(sl_context *ctx, float *p, float *m, float *v, con
   for (size_t i = 0; i < sizeof scalar / sizeof *scalar; i++)
     sl_require(&a, isfinite(scalar[i]) && scalar[i] >= 0.0f,
                "a scalar of the step is negative or not finite");
-  if (sl_readable(&a))
-    a.status =
-        sl_check_finite(ctx, "adamw_step", g, n); /* it would reach the parameters (spec N1.5) */
+  /* What is not finite would reach the parameters (spec N1.5). */
+  if (sl_readable(&a)) a.status = sl_check_finite(ctx, "adamw_step", g, n);
   return a.status;
 }
 

@@ -1,6 +1,5 @@
 /* Entry check of the gated loss: settings of the objective and the batch, with the place (spec
- * O1.3, O2.1, O2.2); and its exit check, which stands between what a backend staged and the outputs
- * (spec O4.2). */
+ * O1.3, O2.1, O2.2). */
 #include "check_arguments.h"
 
 #include <math.h>
@@ -46,23 +45,19 @@ static sl_status check_sequence(sl_context *ctx, const sl_gated_loss_batch *b, s
   return SL_OK;
 }
 
-static sl_status refuse(sl_context *ctx, const char *what, float x, size_t token, size_t s) {
-  return sl_fail(&ctx->error, SL_ERR_NONFINITE, "gated_loss: %s[%zu] (sequence %zu) is %g", what,
-                 token, s, (double)x);
-}
-
 /* spec O1.1, O1.3: finite log-probs whose differences are finite */
 static sl_status check_token(sl_context *ctx, const sl_objective *o, const sl_gated_loss_batch *b,
                              size_t i, size_t s) {
-  if (!isfinite(b->logp_new[i])) return refuse(ctx, "logp_new", b->logp_new[i], i, s);
-  if (!isfinite(b->logp_old[i])) return refuse(ctx, "logp_old", b->logp_old[i], i, s);
+  if (!isfinite(b->logp_new[i])) return sl_refuse_token(ctx, "logp_new", b->logp_new[i], i, s);
+  if (!isfinite(b->logp_old[i])) return sl_refuse_token(ctx, "logp_old", b->logp_old[i], i, s);
   if (!isfinite(b->logp_new[i] - b->logp_old[i]))
-    return refuse(ctx, "log-ratio", b->logp_new[i] - b->logp_old[i], i, s);
+    return sl_refuse_token(ctx, "log-ratio", b->logp_new[i] - b->logp_old[i], i, s);
   if (o->beta > 0.0 && !isfinite(b->logp_ref[i]))
-    return refuse(ctx, "logp_ref", b->logp_ref[i], i, s);
+    return sl_refuse_token(ctx, "logp_ref", b->logp_ref[i], i, s);
   if (o->beta > 0.0 && !isfinite(b->logp_new[i] - b->logp_ref[i]))
-    return refuse(ctx, "reference log-ratio", b->logp_new[i] - b->logp_ref[i], i, s);
-  if (b->entropy && !isfinite(b->entropy[i])) return refuse(ctx, "entropy", b->entropy[i], i, s);
+    return sl_refuse_token(ctx, "reference log-ratio", b->logp_new[i] - b->logp_ref[i], i, s);
+  if (b->entropy && !isfinite(b->entropy[i]))
+    return sl_refuse_token(ctx, "entropy", b->entropy[i], i, s);
   return SL_OK;
 }
 
@@ -93,31 +88,4 @@ sl_status sl_check_gated_loss(sl_context *ctx, float *d, float *e, sl_loss_sums 
   if (objective->gamma > 0.0) SL_NEED(&a, e, t, 1, 1), SL_NEED(&a, batch->entropy, t, 1, 1);
   if (sl_readable(&a)) a.status = check_batch(ctx, objective, batch);
   return a.status;
-}
-
-sl_staged_loss sl_stage_loss(sl_context *ctx, size_t n_seq, size_t t) {
-  const size_t chunks = t / SL_SUM_CHUNK + n_seq;
-  sl_staged_loss staged = {0};
-  staged.sums = sl_workspace(
-      ctx, n_seq * sizeof *staged.sums + chunks * sizeof *staged.chunk + 2 * t * sizeof *staged.d);
-  if (!staged.sums) return staged;
-  staged.chunk = (double *)(void *)(staged.sums + n_seq);
-  staged.d = (float *)(void *)(staged.chunk + chunks);
-  staged.e = staged.d + t;
-  return staged;
-}
-
-sl_status sl_commit_loss(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
-                         const sl_staged_loss *staged, const sl_gated_loss_batch *batch) {
-  for (size_t s = 0; s < batch->n_seq; s++)
-    for (size_t i = batch->seq[s]; i < batch->seq[s + 1]; i++)
-      if (!isfinite(staged->d[i])) return refuse(ctx, "the gradient of token", staged->d[i], i, s);
-  for (size_t s = 0; s < batch->n_seq; s++) {
-    sums[s] = staged->sums[s];
-    for (size_t i = batch->seq[s]; i < batch->seq[s + 1]; i++) {
-      d[i] = staged->d[i];
-      if (e) e[i] = staged->e[i];
-    }
-  }
-  return SL_OK;
 }

@@ -2,6 +2,8 @@
 #include "kernels/core/context.h"
 #include "kernels/core/processors.h"
 
+#include "kernels/core/processor.h"
+
 #include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,19 +13,10 @@
 #error "Sluice needs FLT_EVAL_METHOD 0 (spec N1.2)"
 #endif
 
-static int cpu_has_avx2(void) {
-  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-}
-
-static int cpu_has_avx512(void) {
-  return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-}
-
 sl_status sl_cpu_open(sl_context *ctx, sl_isa isa, sl_error *err) {
-  if (isa == SL_ISA_BEST) isa = cpu_has_avx512() ? SL_ISA_AVX512 : SL_ISA_AVX2;
+  if (isa == SL_ISA_BEST) isa = sl_processor_has_avx512() ? SL_ISA_AVX512 : SL_ISA_AVX2;
   if (isa == SL_ISA_AVX512) {
-    if (!cpu_has_avx512())
+    if (!sl_processor_has_avx512())
       return sl_fail(err, SL_ERR_UNAVAILABLE, "this CPU has no AVX-512 (F, DQ, BW, VL)");
     ctx->backend = "cpu/avx512";
     sl_avx512_table(&ctx->table);
@@ -58,9 +51,6 @@ static sl_status choose_added(sl_context *ctx, const char *name, sl_error *err) 
 }
 
 static sl_status choose_backend(sl_context *ctx, const sl_context_options *options, sl_error *err) {
-  if (!cpu_has_avx2())
-    return sl_fail(err, SL_ERR_UNAVAILABLE,
-                   "this CPU lacks AVX2 or FMA: Sluice needs x86-64-v3 (spec N1.2)");
   if (!sl_environment_ok())
     return sl_fail(err, SL_ERR_ENVIRONMENT,
                    "this thread does not round to nearest or flushes subnormals (spec N1.2)");
@@ -74,6 +64,10 @@ static sl_status choose_backend(sl_context *ctx, const sl_context_options *optio
 }
 
 sl_status sl_context_create(sl_context **out, const sl_context_options *options, sl_error *err) {
+  char lacking[SL_PROCESSOR_TEXT];
+  if (sl_processor_lacks(lacking)) /* first: what follows may be compiled for more */
+    return sl_fail(err, SL_ERR_UNAVAILABLE, "this CPU lacks %s: Sluice needs x86-64-v3 (spec N1.2)",
+                   lacking);
   if (options->threads < 0)
     return sl_fail(err, SL_ERR_USAGE, "threads must be 0 (all) or more, not %d", options->threads);
   sl_context *ctx = calloc(1, sizeof *ctx);

@@ -23,6 +23,12 @@ foreach(part CUDA OPENBLAS CUBLAS)
   endif()
 endforeach()
 
+# Assertions (kernels/core/verify.h): everywhere, or only in the tests' library
+# (tests/kernels/tiny.cmake).
+if(SLUICE_VERIFY)
+  target_compile_definitions(sluice_flags INTERFACE SLUICE_VERIFY=1)
+endif()
+
 # Sources compiled for one instruction set, avx2 or avx512; SL_ISA names it (kernels/cpu/cpu.h). The
 # common flags are named first: taken from sluice_flags alone they would come last, and with them
 # its -march.

@@ -1,14 +1,17 @@
-# cmake --install: binary, library, headers, pkg-config file and CMake package.
+# cmake --install: binary, libraries, headers with the specification that they cite, pkg-config file
+# and CMake package.
 include(CMakePackageConfigHelpers)
 
-install(TARGETS sluice EXPORT sluice-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+install(TARGETS sluice sluice_shared EXPORT sluice-targets
+  ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 if(SLUICE_TRAINER)
-  install(TARGETS sluice_bin RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+  install(TARGETS sluice_bin ${programs} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
 install(DIRECTORY kernels/include/sluice DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING
   PATTERN "*.h")
 install(DIRECTORY ${CMAKE_BINARY_DIR}/include/sluice DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
   FILES_MATCHING PATTERN "*.def")
+install(DIRECTORY spec DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/sluice)
 install(DIRECTORY spec/gates DESTINATION ${CMAKE_INSTALL_DATADIR}/sluice FILES_MATCHING PATTERN
   "*.gate")
 

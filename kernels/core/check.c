@@ -13,8 +13,8 @@ sl_status sl_check_ids(sl_context *ctx, const char *kernel, const uint32_t *ids,
   return SL_OK;
 }
 
-/* 1 if an element is NaN or infinite; no early exit, so that it runs in vectors, as fast as memory.
- */
+/* 1 if an element is NaN or infinite; no early exit, so that it runs in vectors, as fast
+ * as memory. */
 static int block_nonfinite(const float *x, size_t n) {
   int bad = 0;
   for (size_t i = 0; i < n; i++) bad |= !(fabsf(x[i]) <= FLT_MAX);

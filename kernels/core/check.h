@@ -1,4 +1,4 @@
-/* What the kernels refuse, with the place (spec N1.5, N4.1, T1.1). Not public. */
+/* What the kernels refuse, with the place (spec N1.5, N4.1, T1.1). Internal. */
 #ifndef SLUICE_CHECK_H
 #define SLUICE_CHECK_H
 
@@ -15,10 +15,14 @@
 /* What a backend's gated loss staged for t tokens and the batch's sequences. */
 typedef struct {
   sl_loss_sums *sums;
-  double *chunk; /* for a sequence that begins at lo: from lo / SL_SUM_CHUNK + its number, one a
-                    chunk of spec O1.2 */
+  /* One for each chunk of spec O1.2; those of sequence s, which begins at token lo, start at lo /
+   * SL_SUM_CHUNK + s. */
+  double *chunk;
   float *d, *e;
 } sl_staged_loss;
+
+/* SL_ERR_NONFINITE that names a token of sequence s, and what of it is x. */
+sl_status sl_refuse_token(sl_context *ctx, const char *what, float x, size_t token, size_t s);
 
 /* Takes the context's workspace for it; sums is NULL where there is no memory. */
 sl_staged_loss sl_stage_loss(sl_context *ctx, size_t n_seq, size_t t);
@@ -43,8 +47,8 @@ sl_status sl_check_seq(sl_context *ctx, const char *kernel, const uint32_t *seq,
 sl_status sl_check_attention(sl_context *ctx, const char *kernel, const uint32_t *seq, size_t n_seq,
                              size_t heads, size_t kv_heads, size_t d);
 
-/* SL_ERR_INPUT "kernel: name[i] is x, but WHAT limit" for the first index that is not below limit.
- */
+/* SL_ERR_INPUT "kernel: name[i] is x, but WHAT limit" for the first index that is not
+ * below limit. */
 sl_status sl_check_indices(sl_context *ctx, const char *kernel, const char *name,
                            const uint32_t *index, size_t n, size_t limit, const char *what);
 /* SL_ERR_INPUT if a length is above the cache's capacity; the message names its index. */

@@ -1,4 +1,4 @@
-/* Inside of a context: backend table, workspace, error (spec N1.2, N1.6). Not public. */
+/* Internals of a context: backend table, workspace, error (spec N1.2, N1.6). Internal. */
 #ifndef SLUICE_CONTEXT_H
 #define SLUICE_CONTEXT_H
 
@@ -7,8 +7,8 @@
 
 #include <sluice/kernels.h>
 
-/* One function pointer a row of spec/kernels.def. A table is filled with the plain kernels and then
- * overridden by those that a backend has, so that no entry is ever null. */
+/* One function pointer for each row of spec/kernels.def. A table is filled with the plain kernels
+ * and then overridden by those that a backend has, so that no entry is ever null. */
 typedef struct {
 #define SL_KERNEL(name, params, args, storage, clause, bound) \
   sl_status (*name)(sl_context * ctx, SL_UNPAREN params);
@@ -46,8 +46,8 @@ struct sl_context {
   sl_team *team;
   const sl_memory *memory;
   const sl_backend *own; /* NULL for plain and cpu */
-  sl_device *
-      device; /* NULL where arrays are host memory; else the backend checks their contents itself */
+  /* NULL on a host. On a device the backend checks the contents of arrays itself. */
+  sl_device *device;
   unsigned char *workspace;
   size_t workspace_bytes, workspace_used;
   sl_error error;

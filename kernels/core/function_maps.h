@@ -1,6 +1,5 @@
 /* The correctly rounded functions over arrays, as each backend computes them (spec N2.1): what
- * sweeps, tests and benches call. Not public.
- */
+ * sweeps, tests and benches call. Internal. */
 #ifndef SLUICE_FUNCTION_MAPS_H
 #define SLUICE_FUNCTION_MAPS_H
 

@@ -1,4 +1,4 @@
-/* mix64 of spec F5.1, for the host and for a device. Not public. */
+/* mix64 of spec F5.1, for the host and for a device. Internal. */
 #ifndef SLUICE_MIX64_H
 #define SLUICE_MIX64_H
 

@@ -1,5 +1,5 @@
-/* The few-element scalars of the objective and the optimiser, in binary64 (spec O3, O4.1, N6,
- * N2.5). */
+/* The few-element scalars of the objective and the optimiser, in binary64 (spec O3, O4.1,
+ * N6, N2.5). */
 #include <sluice/functions.h>
 #include <sluice/objective.h>
 

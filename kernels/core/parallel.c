@@ -1,5 +1,5 @@
-/* Ranges handed to the context's threads, none of which may have a wrong environment (spec N1.2,
- * N1.4). */
+/* Ranges handed to the context's threads, none of which may have a wrong environment (spec
+ * N1.2, N1.4). */
 #include "context.h"
 
 sl_status sl_parallel_for(sl_context *ctx, size_t n, size_t grain, sl_parallel_body body,

@@ -1,6 +1,5 @@
 /* Philox4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011; spec N5.1,
- * N5.2), for host and device. Not public.
- */
+ * N5.2), for host and device. Internal. */
 #ifndef SLUICE_PHILOX_H
 #define SLUICE_PHILOX_H
 

@@ -38,8 +38,7 @@ static double residual(dd w, double theta, size_t n) {
 }
 
 /* w = theta^(-1/n) and a bound on its relative error: with r the true residual, w^n * theta = 1 -
- * r, so w is off by a factor (1 - r)^(1/n).
- */
+ * r, so w is off by a factor (1 - r)^(1/n). */
 static dd root(double theta, size_t n, double *error) {
   dd w = {pow(theta, -1.0 / (double)n), 0.0};
   for (int i = 0; i < 3; i++) {

@@ -1,9 +1,9 @@
-/* A team of threads that share the ranges of a job (spec N1.2, N1.4); see team.h. The only file
- * with threads. */
+/* The pool of worker threads; see team.h (spec N1.2, N1.4). The only file with threads. */
 #include "team.h"
 
 #include "environment.h"
 #include "processors.h"
+#include "verify.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -20,12 +20,12 @@ static void pause_a_moment(void) { _mm_pause(); }
 static void pause_a_moment(void) {}
 #endif
 
-/* How often a worker looks for the next job before it sleeps, and a caller for its workers' end
- * before it lets others run: some 100 us. */
+/* How often a worker looks for the next job before it sleeps, and a caller looks whether its
+ * workers are done before it yields its core: some 100 us. */
 enum { LOOKS = 4000 };
 
-/* The state of a job: its number in the high half, whether it takes members, how many workers are
- * in it. */
+/* The state of a job: its number in the high half, then whether workers may still join, then how
+ * many have joined. */
 #define JOB_OPEN ((uint64_t)1 << 31)
 #define JOB_NUMBER ((uint64_t)1 << 32)
 
@@ -51,6 +51,7 @@ struct sl_team {
 static void take_ranges(sl_team *t, int thread) {
   for (size_t r; (r = atomic_fetch_add(&t->next, 1)) < t->ranges;) {
     const size_t begin = r * t->grain, left = t->n - begin;
+    SL_VERIFY(begin < t->n && thread >= 0 && thread <= t->n_workers);
     t->body(t->arg, begin, left < t->grain ? t->n : begin + t->grain, thread);
   }
 }
@@ -72,8 +73,8 @@ static void await_job(sl_team *t, uint64_t seen) {
   pthread_mutex_unlock(&t->lock);
 }
 
-/* Enters the open job, whose fields then hold still until this worker leaves; 0 if it has closed.
- */
+/* Joins the open job, whose fields then do not change until this worker leaves; 0 if it
+ * has closed. */
 static int enter(sl_team *t, uint64_t *job) {
   uint64_t state = atomic_load(&t->state);
   while (state & JOB_OPEN)
@@ -84,8 +85,7 @@ static int enter(sl_team *t, uint64_t *job) {
   return 0;
 }
 
-/* No code but that of jobs runs on a worker, so its environment is as it was when it last left one.
- */
+/* Only jobs run on a worker, so checking its environment after each job is enough. */
 static void *work(void *arg) {
   const worker *w = arg;
   sl_team *t = w->team;
@@ -120,6 +120,7 @@ static void await_members(sl_team *t) {
 }
 
 int sl_team_run(sl_team *t, size_t n, size_t grain, sl_parallel_body body, void *arg) {
+  SL_VERIFY(grain > 0 && !(atomic_load(&t->state) & JOB_OPEN)); /* jobs do not nest */
   if (atomic_load(&t->spoiled)) return 0;
   t->n = n, t->grain = grain, t->ranges = n / grain + (n % grain != 0), t->body = body,
   t->arg = arg;
@@ -151,6 +152,7 @@ static int start_workers(sl_team *t, int count) {
 }
 
 sl_status sl_team_create(sl_team **out, int threads, sl_error *err) {
+  SL_VERIFY(threads > 0);
   const size_t bytes = sizeof(sl_team) + (size_t)threads * sizeof(worker);
   sl_team *t = aligned_alloc(alignof(sl_team), (bytes / alignof(sl_team) + 1) * alignof(sl_team));
   if (!t) return sl_fail(err, SL_ERR_MEMORY, "no memory for a team of %d threads", threads);

@@ -1,9 +1,8 @@
-/* A team of threads that share the ranges of a job (spec N1.2, N1.4). Not public.
+/* A pool of worker threads (spec N1.2, N1.4). Internal.
  *
- * Nobody waits for a thread that has not begun: the caller hands out ranges, takes them itself too,
- * and closes the job when none is left; a worker that comes later finds it closed. So where other
- * programs hold the cores a job takes what one thread takes, and where the cores are idle, its
- * share. */
+ * The caller splits a job into ranges and works on them too. A worker that wakes late finds the job
+ * closed, so nobody waits for it: on idle cores a job gets its share of all threads, on a busy
+ * machine it costs no more than on one. */
 #ifndef SLUICE_TEAM_H
 #define SLUICE_TEAM_H
 
@@ -21,8 +20,8 @@ sl_status sl_team_create(sl_team **out, int threads, sl_error *err);
 void sl_team_destroy(sl_team *team);
 
 /* Calls body for disjoint ranges of at most `grain` indices (at least 1) that cover [0, n); returns
- * when all are done. 0 if a worker's environment is no longer right: then nothing was called, or a
- * range of this job has spoiled it. */
+ * when all are done. 0 if a worker's floating-point environment is wrong: either nothing was
+ * called, or a range of this job has changed it. */
 int sl_team_run(sl_team *team, size_t n, size_t grain, sl_parallel_body body, void *arg);
 
 #endif

@@ -1,24 +1,22 @@
 /* The workspace of a context: one block of memory that every kernel call has anew. */
 #include "context.h"
+#include "verify.h"
 
 #include <stdlib.h>
 
 #define WORKSPACE_ALIGN 64u
 
-/* One block, grown to the largest need: a kernel asks once, and after the first step nothing is
- * allocated. */
+/* Grown to the largest need, so that after the first step nothing is allocated. A kernel takes it
+ * once: a second take could move what the first one points to. */
 void *sl_workspace(sl_context *ctx, size_t bytes) {
-  const size_t rounded =
-      (bytes / WORKSPACE_ALIGN + 1) * WORKSPACE_ALIGN; /* never 0: NULL means an error */
+  /* Never 0: NULL means an error. */
+  const size_t rounded = (bytes / WORKSPACE_ALIGN + 1) * WORKSPACE_ALIGN;
+  SL_VERIFY(ctx->workspace_used == 0);
   if (rounded < bytes) {
     sl_fail(&ctx->error, SL_ERR_MEMORY, "workspace size overflows");
     return NULL;
   }
-  if (ctx->workspace_bytes - ctx->workspace_used < rounded) {
-    if (ctx->workspace_used) {
-      sl_fail(&ctx->error, SL_ERR_MEMORY, "a kernel must take its workspace in one piece");
-      return NULL;
-    }
+  if (ctx->workspace_bytes < rounded) {
     free(ctx->workspace);
     ctx->workspace = aligned_alloc(WORKSPACE_ALIGN, rounded);
     ctx->workspace_bytes = ctx->workspace ? rounded : 0;
@@ -27,7 +25,6 @@ void *sl_workspace(sl_context *ctx, size_t bytes) {
       return NULL;
     }
   }
-  void *p = ctx->workspace + ctx->workspace_used;
-  ctx->workspace_used += rounded;
-  return p;
+  ctx->workspace_used = rounded;
+  return ctx->workspace;
 }

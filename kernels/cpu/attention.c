@@ -6,8 +6,8 @@
  * (decode) that share keys and values, key chunk by key chunk. A pair of query and key costs 2 d
  * fmas and one exp: the floor is (2 d / lanes) cycles an fma unit, plus the exp; joining a chunk
  * adds 2 d operations and one exp a row, 1/64 of that. A block reads its keys and values once, 8 d
- * bytes a key, and decode from a cache: its floor is memory once the cache outgrows L2. Scratch: 16
- * rows of one chunk's scores and of outputs a thread, which stay in L1, and the keys once. */
+ * bytes per key, and decode from a cache: its floor is memory once the cache outgrows L2. Scratch:
+ * 16 rows of one chunk's scores and of outputs a thread, which stay in L1, and the keys once. */
 #include "cpu.h"
 #include "panel.h"
 #include "tile.h"
@@ -19,8 +19,8 @@
 /* Whole vectors of either instruction set. */
 #define SCORE_ROW ((SL_KEY_CHUNK + 15) / 16 * 16)
 
-/* Rows that share keys and values. Steps in elements; row_max and row_scale (step stat_row) may be
- * NULL. */
+/* Rows that share keys and values. Steps in elements; row_max and row_scale (step stat_row) may
+ * be NULL. */
 typedef struct {
   float *o, *row_max, *row_scale;
   const float *q, *k, *v;
@@ -31,8 +31,8 @@ typedef struct {
   float scale;
 } rows_job;
 
-/* Rows of scores of one chunk: row i has the first min(keys, first + i * more) keys, at least one.
- */
+/* Rows of scores of one chunk: row i has the first min(keys, first + i * more) keys, at
+ * least one. */
 typedef struct {
   float *score;
   size_t rows, first, more, keys;
@@ -115,8 +115,8 @@ static void weigh_short_rows(const chunk_rows *c, float *max, float *sum) {
   }
 }
 
-/* M and L of the rows so far; maximum and sum of the chunk, then the factors a and b that join it.
- */
+/* M and L of the rows so far; maximum and sum of the chunk, then the factors a and b that
+ * join it. */
 typedef struct {
   float max[ROWS], sum[ROWS], chunk_max[ROWS], chunk_sum[ROWS], keep[ROWS], take[ROWS];
 } softmax_rows;
@@ -149,8 +149,8 @@ static void join_outputs(const rows_job *r, const softmax_rows *x, size_t begin,
 
 /* Joins the key chunk at `begin` to the rows that reach it (inline, or short sequences lose 5% to
  * its arguments); each row has `more` keys than the one before. Zero terms beyond a row's own keys,
- * and a first chunk that is stored instead of joined to +0, do not show in its output: they change
- * no more than the sign of a zero (lanes.h), which the + 0 at the end of spec T3.1 takes away. */
+ * and a first chunk that is stored instead of joined to +0, cannot affect its output: they change
+ * at most the sign of a zero (lanes.h), which the + 0 at the end of spec T3.1 takes away. */
 static inline __attribute__((always_inline)) void join_chunk(const rows_job *r, softmax_rows *x,
                                                              size_t rows, size_t first_n,
                                                              size_t more, size_t begin) {
@@ -322,7 +322,6 @@ sl_status SL_ISA_NAME(attention_decode)(sl_context *ctx, float *o, const float *
                                         const uint32_t *slot, const uint32_t *position, size_t b,
                                         size_t heads, size_t kv_heads, size_t d, size_t capacity,
                                         size_t slots) {
-  (void)slots;
   if (b == 0) return SL_OK;
   decode_job j = {o,
                   q,
@@ -336,7 +335,10 @@ sl_status SL_ISA_NAME(attention_decode)(sl_context *ctx, float *o, const float *
                   capacity,
                   .scale = (float)(1.0 / sqrt((double)d))};
   size_t keys = 0;
-  for (size_t i = 0; i < b; i++) keys += position[i] + (size_t)1;
+  for (size_t i = 0; i < b; i++) {
+    SL_VERIFY(slot[i] < slots && position[i] < capacity);
+    keys += position[i] + (size_t)1;
+  }
   j.scratch_floats = scratch_of(d);
   j.scratch = sl_workspace(ctx, j.scratch_floats * (size_t)ctx->threads * sizeof *j.scratch);
   if (!j.scratch) return ctx->error.status;

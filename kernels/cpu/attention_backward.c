@@ -59,8 +59,8 @@ static size_t key_at(const job *b, size_t first, size_t j, size_t g) {
   return ((first + j) * b->kv_heads + g) * b->d;
 }
 
-/* From dots to P and ds for the first n keys of a row, +0 up to `end` (lanes.h: zero terms do not
- * show). */
+/* From dots to P and ds for the first n keys of a row, +0 up to `end` (zero terms cannot affect a
+ * result: lanes.h). */
 static void pair_row(float *p, float *ds, size_t n, size_t end, float scale, float max,
                      float inverse, float delta) {
   const vf vs = v_set(scale), vm = v_set(max), vr = v_set(inverse), vd = v_set(delta);

@@ -1,8 +1,8 @@
 /* The key/value cache: storing tokens and forking prompts (spec T3.3). Copies only; floor: memory.
  *
  * Threads split kv heads, components, keys and values, and each walks the tokens (or forks) in
- * order: what is written twice ends as the later one says, whatever the number of threads (spec
- * N1.4). */
+ * order: what is written twice ends as the later one says, whatever the number of threads
+ * (spec N1.4). */
 #include "cpu.h"
 #include "lanes.h"
 
@@ -12,7 +12,7 @@ typedef struct {
   float *k_cache, *v_cache;
   const float *k, *v;
   const uint32_t *slot, *position;
-  size_t n, width, d, capacity; /* width = kv_heads * d */
+  size_t n, width, d, capacity, slots; /* width = kv_heads * d */
 } store_job;
 
 static void store_range(void *arg, size_t begin, size_t end, int thread) {
@@ -20,6 +20,7 @@ static void store_range(void *arg, size_t begin, size_t end, int thread) {
   (void)thread;
   for (size_t i = 0; i < j->n; i++) {
     const size_t slot = j->slot[i] * j->width * j->capacity, position = j->position[i];
+    SL_VERIFY(j->slot[i] < j->slots && position < j->capacity);
     for (size_t c = begin; c < end; c++) {
       j->k_cache[slot + c * j->capacity + position] = j->k[i * j->width + c];
       j->v_cache[slot + (c / j->d * j->capacity + position) * j->d + c % j->d] =
@@ -38,15 +39,14 @@ sl_status SL_ISA_NAME(kv_store)(sl_context *ctx, float *k_cache, float *v_cache,
                                 const float *v, const uint32_t *slot, const uint32_t *position,
                                 size_t t, size_t kv_heads, size_t d, size_t capacity,
                                 size_t slots) {
-  (void)slots;
-  store_job j = {k_cache, v_cache, k, v, slot, position, t, kv_heads * d, d, capacity};
+  store_job j = {k_cache, v_cache, k, v, slot, position, t, kv_heads * d, d, capacity, slots};
   return sl_parallel_for(ctx, j.width, units_grain(ctx, j.width, t * j.width), store_range, &j);
 }
 
 typedef struct {
   float *k_cache, *v_cache;
   const uint32_t *to, *from, *length;
-  size_t n, kv_heads, d, capacity;
+  size_t n, kv_heads, d, capacity, slots;
 } fork_job;
 
 /* Unit 2 g is the keys of kv head g, unit 2 g + 1 its values. */
@@ -55,6 +55,7 @@ static void fork_range(void *arg, size_t begin, size_t end, int thread) {
   const size_t head = j->d * j->capacity, slot = j->kv_heads * head;
   (void)thread;
   for (size_t i = 0; i < j->n; i++) {
+    SL_VERIFY(j->to[i] < j->slots && j->from[i] < j->slots && j->length[i] <= j->capacity);
     if (j->to[i] == j->from[i]) continue;
     for (size_t u = begin; u < end; u++) {
       const size_t to = j->to[i] * slot + u / 2 * head, from = j->from[i] * slot + u / 2 * head,
@@ -72,8 +73,7 @@ static void fork_range(void *arg, size_t begin, size_t end, int thread) {
 sl_status SL_ISA_NAME(kv_fork)(sl_context *ctx, float *k_cache, float *v_cache, const uint32_t *to,
                                const uint32_t *from, const uint32_t *length, size_t n,
                                size_t kv_heads, size_t d, size_t capacity, size_t slots) {
-  (void)slots;
-  fork_job j = {k_cache, v_cache, to, from, length, n, kv_heads, d, capacity};
+  fork_job j = {k_cache, v_cache, to, from, length, n, kv_heads, d, capacity, slots};
   size_t floats = 0;
   for (size_t i = 0; i < n; i++) floats += length[i] + 16;
   return sl_parallel_for(ctx, 2 * kv_heads,

@@ -1,10 +1,11 @@
 /* Inside of the cpu backend. Each file here is compiled once with AVX2 and once with AVX-512;
  * SL_ISA (avx2, avx512) is set by the build, and SL_ISA_NAME(x) names a function of this
- * compilation. Not public. */
+ * compilation. Internal. */
 #ifndef SLUICE_CPU_H
 #define SLUICE_CPU_H
 
 #include "kernels/core/context.h"
+#include "kernels/core/verify.h"
 
 #if defined(SL_ISA_avx512) != defined(__AVX512F__)
 #error "compiled for another instruction set than its name says"

@@ -1,8 +1,8 @@
 /* The digest of a tensor's bits in vectors (spec F5.3).
  *
- * 4 bytes and two 64-bit multiplications an element. AVX-512 has those, AVX2 makes each of three of
- * 32 bits: some 1 and 2.5 cycles an element. In cache that is the floor, and beyond it memory is
- * near. */
+ * 4 bytes and two 64-bit multiplications an element. AVX-512 has those, AVX2 makes each of three
+ * of 32 bits: some 1 and 2.5 cycles an element. In cache that is the floor, and beyond it memory
+ * is near. */
 #include "cpu.h"
 #include "kernels/core/mix64.h"
 #include "lanes.h"

@@ -1,5 +1,5 @@
-/* Residual addition in vectors (spec T1.6). An element moves 12 bytes for one addition; floor:
- * memory. */
+/* Residual addition in vectors (spec T1.6). An element moves 12 bytes for one addition;
+ * floor: memory. */
 #include "cpu.h"
 #include "lanes.h"
 

@@ -1,7 +1,7 @@
 /* Embedding rows and their gradient: rows over threads; for the gradient, columns over threads
  * (spec T1.1, T1.2).
  *
- * Forward copies 4 bytes an element. The gradient reads 4 bytes a token and column for one
+ * Forward copies 4 bytes per element. The gradient reads 4 bytes per token and column for one
  * addition, and moves 8 bytes of the total for each distinct id of a chunk. Floor: memory. */
 #include "cpu.h"
 #include "lanes.h"

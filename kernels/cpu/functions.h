@@ -1,6 +1,6 @@
 /* The correctly rounded functions (spec N2.1, N2.2) on vectors: vf v_NAME(vf) for each row of
- * functions.def, the algorithms of sluice/functions_core.h on the two halves of a vector, widened.
- * Not public. */
+ * functions.def, the algorithms of sluice/functions_core.h on the two halves of a vector,
+ * widened. Internal. */
 #ifndef SLUICE_CPU_FUNCTIONS_H
 #define SLUICE_CPU_FUNCTIONS_H
 

@@ -1,12 +1,11 @@
-/* The matrix product under linear layers and head: chains of spec N3.2 in registers. Not public.
+/* The matrix product under linear layers and head: chains of spec N3.2 in registers. Internal.
  *
  * A tile of c has SL_GEMM_ROWS rows and SL_GEMM_COLUMNS columns. One chunk of the dot is one run of
  * the micro-kernel: its accumulators start at +0, are the chains of the chunk, and are added to c
  * at its end, so that the blocking for registers and L1 is the order of the spec. AVX-512: 12 x 32
  * (24 chains; each k costs 24 fmas, 2 loads and 12 broadcasts); AVX2: 4 x 24 (12 chains in 16
  * registers). The fma units are the limit on both. Operands are packed in panels (k, rows) and (k,
- * columns), filled up with zeros, whose terms do not show (lanes.h).
- */
+ * columns), filled up with zeros, whose terms cannot affect a result (lanes.h). */
 #ifndef SLUICE_CPU_GEMM_H
 #define SLUICE_CPU_GEMM_H
 
@@ -59,8 +58,8 @@ static inline void pack_straight(float *to, size_t padded, const float *from, si
   }
 }
 
-/* What becomes of the chains: c = 0 + chain, or c += chain; then, where bias is given, c += bias.
- */
+/* What becomes of the chains: c = 0 + chain, or c += chain; then, where bias is given, c
+ * += bias. */
 typedef struct {
   float *c;
   size_t c_step;
@@ -135,8 +134,8 @@ static inline void gemm_tile(const gemm_out *o, const float *a, const float *b, 
   }
 }
 
-/* Packed b of a reduction over k_count and `columns` columns: chunk by chunk, in it panel by panel.
- */
+/* Packed b of a reduction over k_count and `columns` columns: chunk by chunk, in it panel
+ * by panel. */
 static inline size_t gemm_packed_floats(size_t columns, size_t k_count) {
   return round_up(columns, SL_GEMM_COLUMNS) * k_count;
 }

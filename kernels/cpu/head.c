@@ -3,8 +3,8 @@
  * rows * vocab * d fmas, an exp a logit (about 60 operations), w moved once for each BLOCK_ROWS
  * rows: fmas are the floor from d of some tens on. Masked rows are left out before anything is
  * computed. Nothing of size rows * vocab is stored: a tile of logits of SL_HEAD_ROWS * SL_SUM_CHUNK
- * a thread, three floats a row and chunk, packed weights of at most 16 MiB (or of one chunk, if d >
- * 4096). */
+ * a thread, three floats per row and chunk, packed weights of at most 16 MiB (or of one chunk, if d
+ * > 4096). */
 #include "head.h"
 #include "softmax.h"
 

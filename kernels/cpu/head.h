@@ -1,5 +1,5 @@
 /* What the head's two passes share: weights packed a group of the vocabulary at a time, and tiles
- * of logits (spec T4.1). Not public. */
+ * of logits (spec T4.1). Internal. */
 #ifndef SLUICE_CPU_HEAD_H
 #define SLUICE_CPU_HEAD_H
 

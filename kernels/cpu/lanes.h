@@ -1,5 +1,5 @@
 /* Vectors of SL_VW floats as the kernels here use them: part loads and stores, fma, and the lane
- * sums of spec N3.6 and N3.8. Not public.
+ * sums of spec N3.6 and N3.8. Internal.
  *
  * Zero terms. A part load fills with +0, so a tail or a causal edge adds terms fma(0, x, c) or
  * fma(x, 0, c) to a chain c, x finite. They leave any c but -0 as it is, and can turn -0 into +0. A
@@ -7,7 +7,7 @@
  * * b zero it is a zero again. So a chain or a lane with such terms differs from the chain of the
  * spec at most in the sign of a zero. A sum of lanes x + +-0 is x, or a zero. At last the chain (or
  * lane) result is added to a total that started at +0 and therefore is never -0: t
- * + (-0) = t + (+0) for every such t. Hence zero terms never show in a dot or a sum (spec N3.1). */
+ * + (-0) = t + (+0) for every such t. Hence zero terms cannot affect a dot or a sum (spec N3.1). */
 #ifndef SLUICE_CPU_LANES_H
 #define SLUICE_CPU_LANES_H
 

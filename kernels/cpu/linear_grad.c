@@ -7,7 +7,7 @@
 
 #include "token_gemm.h"
 
-/* Tokens packed at a time, at least: bounds the workspace, and a panel of x of so many fits L2. */
+/* Tokens packed at a time, at least. Bounds the workspace; a panel of x with 512 tokens fits L2. */
 #define BLOCK_TOKENS 512
 
 typedef struct {

@@ -36,8 +36,8 @@ typedef struct {
 
 static inline float clamp(float x) { return fminf(fmaxf(x, -LOG_RATIO_MAX), LOG_RATIO_MAX) + 0.0f; }
 
-/* spec O1.2: lanes by slot, masked slots add +0, which cannot show in a lane that started at +0.
- * chunk: one number a chunk. */
+/* spec O1.2: lanes by slot, masked slots add +0, which cannot change a lane that started at +0.
+ * chunk: one number for each chunk. */
 static float sequence_log_ratio(double *chunk, const sl_gated_loss_batch *b, size_t lo, size_t hi) {
   double tokens = 0.0;
   size_t chunks = 0;
@@ -149,8 +149,8 @@ static void finish_block(const block *k, const loss_job *job, const sequence *q,
     job->out.d[at + i] = job->out.e[at + i] = 0.0f;
     if (!b->mask[at + i]) continue;
     if (o->beta > 0.0) {
-      d = d + q->kl_scale * k->slope[i]; /* NOLINT(clang-analyzer-core.*): fill_kl ran, for beta >
-                                            0; the analyzer drops that */
+      /* The analyzer does not see that fill_kl ran, because beta > 0. */
+      d = d + q->kl_scale * k->slope[i]; /* NOLINT(clang-analyzer-core.*) */
       sums->kl += q->c * k->kl[i];
       sums->kl_clamped += k->kl_clamped[i];
     }

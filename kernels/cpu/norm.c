@@ -1,7 +1,7 @@
 /* RMSNorm in vectors: rows over threads; for the weight gradient, columns over threads (spec T1.3,
  * T1.4, T1.5).
  *
- * Forward moves 8 bytes an element for 1 fma and 2 products, backward 16 (20 with a residual), the
+ * Forward moves 8 bytes per element for 1 fma and 2 products, backward 16 (20 with a residual), the
  * weight gradient 8: all are memory bound once a row is longer than the butterfly and the rsqrt
  * (about 60 cycles a row). */
 #include "cpu.h"
@@ -107,8 +107,8 @@ sl_status SL_ISA_NAME(rmsnorm_backward)(sl_context *ctx, float *dx, const float 
   return sl_parallel_for(ctx, t, grain_for(d / 2 + 20), backward_range, &j);
 }
 
-/* Vectors of columns that one walk over the tokens serves: enough chains to hide the latency of
- * fma. */
+/* Vectors of columns that one walk over the tokens serves: enough chains to hide the latency
+ * of fma. */
 #define COLUMN_VECTORS 4
 #define COLUMN_BLOCK (COLUMN_VECTORS * SL_VW)
 

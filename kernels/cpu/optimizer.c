@@ -1,6 +1,6 @@
 /* Gradient square sum and AdamW in vectors (spec N6.1, N6.3).
  *
- * The square sum reads 4 bytes an element for one binary64 fma; a step of AdamW moves 28 for about
+ * The square sum reads 4 bytes per element for one binary64 fma; a step of AdamW moves 28 for about
  * a dozen operations, one division and one root. Floor of both: memory. The levels above the chunks
  * of the square sum are a thousandth of its elements: one thread takes them. */
 #include "kernels/core/check.h"
@@ -26,8 +26,8 @@ static inline void d_store(double *p, vd x) { _mm256_storeu_pd(p, x); }
 #endif
 #define D_VECTORS (SL_SUM_LANES / DW)
 
-/* A chunk of spec N3.8: whole groups of 32 in vectors, the tail lane by lane, then the butterfly.
- */
+/* A chunk of spec N3.8: whole groups of 32 in vectors, the tail lane by lane, then
+ * the butterfly. */
 static double square_chunk(const float *g, size_t n) {
   vd v[D_VECTORS];
   double lane[SL_SUM_LANES];
@@ -54,8 +54,8 @@ static void square_range(void *arg, size_t begin, size_t end, int thread) {
         square_chunk(j->g + c * SL_SUM_CHUNK, smaller(SL_SUM_CHUNK, j->n - c * SL_SUM_CHUNK));
 }
 
-/* A square of a finite binary32 is below 2^256, so a chunk is finite exactly if its elements are.
- */
+/* A square of a finite binary32 is below 2^256, so a chunk is finite exactly if its
+ * elements are. */
 sl_status SL_ISA_NAME(grad_square_sum)(sl_context *ctx, double *sum, const float *g, size_t n) {
   const size_t chunks = (n + SL_SUM_CHUNK - 1) / SL_SUM_CHUNK;
   square_job j = {sl_workspace(ctx, (chunks + 1) * sizeof *j.chunk), g, n};

@@ -1,6 +1,6 @@
 /* Rotary position embedding in vectors of 8, which is half a head of 16 (spec T1.10, T1.11).
  *
- * A pair of elements takes 2 products and 2 fmas and moves 16 bytes of x; the tables (8 bytes a
+ * A pair of elements takes 2 products and 2 fmas and moves 16 bytes of x; the tables (8 bytes per
  * pair) serve all heads of a token. Floor: memory. */
 #include "cpu.h"
 #include "lanes.h"
@@ -11,7 +11,7 @@ typedef struct {
   float *x;
   const uint32_t *position;
   const float *cos_table, *sin_table;
-  size_t heads, d;
+  size_t heads, d, positions;
   float sign; /* -1 turns back */
 } job;
 
@@ -39,6 +39,7 @@ static void rotate_range(void *arg, size_t begin, size_t end, int thread) {
   (void)thread;
   for (size_t i = begin; i < end; i++) {
     const size_t row = j->position[i] * half;
+    SL_VERIFY(j->position[i] < j->positions);
     for (size_t h = 0; h < j->heads; h++)
       rotate_head(j->x + (i * j->heads + h) * j->d, j->cos_table + row, j->sin_table + row, half,
                   sign, j->sign);
@@ -52,13 +53,11 @@ static sl_status rotate(sl_context *ctx, job j, size_t t) {
 sl_status SL_ISA_NAME(rope_forward)(sl_context *ctx, float *x, const uint32_t *position,
                                     const float *cos_table, const float *sin_table, size_t t,
                                     size_t heads, size_t d, size_t positions) {
-  (void)positions;
-  return rotate(ctx, (job){x, position, cos_table, sin_table, heads, d, 1.0f}, t);
+  return rotate(ctx, (job){x, position, cos_table, sin_table, heads, d, positions, 1.0f}, t);
 }
 
 sl_status SL_ISA_NAME(rope_backward)(sl_context *ctx, float *dx, const uint32_t *position,
                                      const float *cos_table, const float *sin_table, size_t t,
                                      size_t heads, size_t d, size_t positions) {
-  (void)positions;
-  return rotate(ctx, (job){dx, position, cos_table, sin_table, heads, d, -1.0f}, t);
+  return rotate(ctx, (job){dx, position, cos_table, sin_table, heads, d, positions, -1.0f}, t);
 }

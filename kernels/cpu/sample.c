@@ -3,8 +3,7 @@
  *
  * A row reads its logits once from memory (4 bytes each) and takes two exps a logit: softmax sums,
  * then weights. Its floor is those exps. Top-k and top-p find the smallest weight that stays by
- * bisection over the 31 bits of a weight: 31 passes over the row in cache, no sort.
- */
+ * bisection over the 31 bits of a weight: 31 passes over the row in cache, no sort. */
 #include "kernels/core/check.h"
 #include "cpu.h"
 #include "softmax.h"
@@ -126,7 +125,7 @@ typedef struct {
   double need;
 } demand;
 
-/* Count or weight, as the demand has it, of the weights >= low. */
+/* Of the weights >= low: their number for a top-k demand, their sum for a top-p demand. */
 static uint64_t amount_from(const float *weight, size_t n, float low, demand d) {
   return d.count ? count_from(weight, n, low) : sum_from(weight, n, low);
 }
@@ -159,8 +158,8 @@ static void keep(float *weight, size_t n, demand d) {
   }
 }
 
-/* floor(2^40 exp(z - M)) as floats, which hold them exactly; padded with -1. Chunk sums beside
- * them. */
+/* floor(2^40 exp(z - M)) as floats, which hold them exactly; padded with -1. Chunk sums
+ * beside them. */
 static void make_weights(const row_scratch *s, size_t vocab, float max) {
   const vf m = v_set(max), one = v_set(WEIGHT_ONE);
   for (size_t i = 0; i < vocab; i += SL_VW)

@@ -1,4 +1,4 @@
-/* Softmax sums of tempered logits in vectors (spec N3.9). Not public. */
+/* Softmax sums of tempered logits in vectors (spec N3.9). Internal. */
 #ifndef SLUICE_CPU_SOFTMAX_H
 #define SLUICE_CPU_SOFTMAX_H
 

@@ -1,5 +1,5 @@
 /* The small matrix product under attention: chains of spec N3.2 for a tile of rows times vectors of
- * columns. Not public.
+ * columns. Internal.
  *
  * Four rows times SL_TILE_VECTORS vectors keep enough chains in flight to hide the latency of fma,
  * and leave registers for the operands. Each k costs 4 * V fmas for V loads and 4 broadcasts, so
@@ -39,8 +39,8 @@ static inline __attribute__((always_inline)) void tile_store(float *c, vf chain,
   v_store_n(c, n, chain);
 }
 
-/* Unrolled early, so that the chains are registers: gcc 12 else keeps the array in memory beside
- * them. */
+/* Unrolled early, so that the chains are registers: gcc 12 else keeps the array in memory
+ * beside them. */
 #define SL_UNROLL _Pragma("GCC unroll 8")
 
 /* One tile of `rows` rows and n columns, (vectors - 1) * SL_VW < n; rows and vectors are constants

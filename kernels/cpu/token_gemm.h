@@ -1,4 +1,4 @@
-/* Weight gradients as outer products: token dots of spec N4.2 for tiles of dw. Not public.
+/* Weight gradients as outer products: token dots of spec N4.2 for tiles of dw. Internal.
  *
  * Tokens are rows of dy and x, packed in panels (token, rows of dw) and (token, columns of dw).
  * Each chunk of tokens is one run of the micro-kernel of gemm.h, so c += chain once a chunk: 2
@@ -47,6 +47,7 @@ static void token_pack_range(void *arg, size_t begin, size_t end, int thread) {
     } else {
       const size_t column = (i - row_panels) * SL_GEMM_COLUMNS,
                    columns = smaller(g->columns - column, SL_GEMM_COLUMNS);
+      SL_VERIFY(column < g->columns);
       pack_straight(token_x_panels(g) + column * tokens, SL_GEMM_COLUMNS, g->x + column, g->x_step,
                     columns, tokens);
     }
@@ -90,6 +91,7 @@ static void token_half_tile(const token_gemm *g, float *dw, const float *a, cons
 static void token_tile(const token_gemm *g, size_t row, size_t column) {
   const size_t tokens = token_count(g), rows = smaller(g->rows - row, SL_GEMM_ROWS),
                columns = smaller(g->columns - column, SL_GEMM_COLUMNS);
+  SL_VERIFY(row < g->rows && column < g->columns);
   const float *a = g->panels + row * tokens, *b = token_x_panels(g) + column * tokens;
 #ifdef __AVX512F__
   if (rows == SL_GEMM_ROWS && columns == SL_GEMM_COLUMNS) {

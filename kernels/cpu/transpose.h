@@ -1,4 +1,4 @@
-/* Transposes of small blocks in registers: to[k * stride + i] = from[i * step + k]. Not public. */
+/* Transposes of small blocks in registers: to[k * stride + i] = from[i * step + k]. Internal. */
 #ifndef SLUICE_CPU_TRANSPOSE_H
 #define SLUICE_CPU_TRANSPOSE_H
 

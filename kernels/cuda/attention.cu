@@ -3,11 +3,11 @@
  * every key and component of them, so all that its threads tell one another - a row's maximum, its
  * weights - stays in the warp; blocks meet only where a tile of keys or values is copied.
  *
- * Floor. Of the T (n + 1) / 2 pairs a head: 2 d fmas a pair (its score, its values) and one exp: 16
- * binary64 operations and 2 conversions. Bytes: q and o once; k and v once for each tile of
- * queries, 128 of them for d <= 64, else 64, from the second-level cache: 4 and 8 bytes a cycle and
- * multiprocessor, of some 25. So fmas are the floor: at 67 Tflop/s (H200, binary32) 4 d / 67e12 s a
- * pair.
+ * Floor. Of the T (n + 1) / 2 pairs per head: 2 d fmas per pair (its score, its values) and one
+ * exp: 16 binary64 operations and 2 conversions. Bytes: q and o once; k and v once for each tile of
+ * queries, 128 of them for d <= 64, else 64, from the second-level cache: 4 and 8 bytes per cycle
+ * and multiprocessor, of some 25. So fmas are the floor: at 67 Tflop/s (H200, binary32) 4 d / 67e12
+ * s a pair.
  *
  * What is issued beside them, one instruction a cycle and scheduler, counted in sm_90 code for a
  * warp and a chunk of which every row sees every key: d <= 64 (32 rows): 8192 fmas; 800 loads and
@@ -17,8 +17,7 @@
  * 65 of 11500 cycles, which the scheduler's other warp fills unless both are in a softmax at once;
  * two blocks a multiprocessor see to that. Shared memory: two cycles a load of 16 bytes, some 40 %
  * of the time. A chunk on the diagonal costs its whole scores and the values as far as the warp's
- * last row sees: a third of a chunk a warp too much.
- */
+ * last row sees: a third of a chunk too much for each warp. */
 #include "attention_tile.cuh"
 
 using namespace sl;
@@ -56,9 +55,8 @@ struct forward_tile : attention_tile<Warps, 1, rows_at_most(RowsEach), key_chunk
   static constexpr int turns = WeightParts < base::cols_each ? WeightParts : base::cols_each;
   static constexpr int turn_each = base::cols_each / turns, turn_cols = 8 * turn_each,
                        weight_pitch = turn_cols + 8;
-  static constexpr int chain_parts = Parts <= 4 ? Parts : 4,
-                       chain_groups =
-                           Parts / chain_parts; /* components whose chains are made at once */
+  /* Components whose chains are made at once, and how often that is done. */
+  static constexpr int chain_parts = Parts <= 4 ? Parts : 4, chain_groups = Parts / chain_parts;
   static_assert(base::cols == key_chunk && base::cols_each <= 8,
                 "a tile is a chunk; lanes of its sum take two weights at most");
   static_assert(key_chunk % warp_size == 0,
@@ -137,8 +135,8 @@ static __device__ __forceinline__ void chunk_maxima(
 }
 
 /* Weights in place of scores, and their lane-and-butterfly sum (spec N3.6): lane j of it is the
- * column j % 8, so that all steps but the last three are of one thread. An addition of +0 to a sum
- * of weights does not show. */
+ * column j % 8, so that all steps but the last three are of one thread. Adding +0 to a sum of
+ * weights does not change it. */
 template <class Tile>
 static __device__ __forceinline__ void chunk_weights(float (&sum)[Tile::rows_each],
                                                      float (&s)[Tile::rows_each][Tile::cols_each],
@@ -188,8 +186,7 @@ static __device__ __forceinline__ void join(forward_rows<Tile> &rows, float (&b)
 }
 
 /* The chunk's chains take the keys [0, turn_cols) of one turn. Of them all rows of the warp see
- * those below `full`, none those from `end`.
- */
+ * those below `full`, none those from `end`. */
 template <class Tile>
 static __device__ __forceinline__ void weigh_turn(
     float (&chain)[Tile::rows_each][4 * Tile::chain_parts], const float *weights,
@@ -261,8 +258,8 @@ static __device__ __forceinline__ void weigh(forward_rows<Tile> &rows,
   weigh_groups<Tile, 0>(rows, s, b, weights, values, at.col, full, end, seen);
 }
 
-/* All keys of a tile of queries, whose copy is under way. Keys and values of tile 0 are in their
- * places, or on the way, when it begins. */
+/* All keys of a tile of queries. When it begins, the copies of the queries and of tile 0 of keys
+ * and values have been started. */
 template <class Tile>
 static __device__ __forceinline__ void walk_keys(forward_rows<Tile> &rows, const forward_problem &a,
                                                  forward_memory<Tile> &memory,

@@ -3,7 +3,7 @@
  * group, in each the queries, for dk and dv. Both make scores and dp again, so nothing of size T x
  * T is stored, and no result has two writers: no atomics.
  *
- * Floor. 3 d fmas a pair for dq, 4 d for dk and dv, twice an exp (16 binary64 operations): at 67
+ * Floor. 3 d fmas per pair for dq, 4 d for dk and dv, twice an exp (16 binary64 operations): at 67
  * Tflop/s 14 d / 67e12 s a pair and a head, and binary64 at half that rate adds 32 / (3.5 d): 14 %
  * at d = 64. (5 d fmas would do if scores were made once; that takes atomics or storage.) Bytes: q,
  * k, v, o, do and the gradients once, the walked pair of rows once for each tile of 64, from the
@@ -41,7 +41,7 @@ struct backward_memory {
   float row_max[stats], row_scale[stats], delta[stats]; /* of the tile's queries */
 };
 
-/* spec T3.4's D; a thread a row, four components at a time where they can be loaded so. */
+/* spec T3.4's D; one thread per row, four components at a time where they can be loaded so. */
 static __global__ void attention_delta_kernel(float *delta, const float *d_o, const float *o,
                                               size_t rows, size_t d, bool vector) {
   for (size_t i = thread_of_grid(); i < rows; i += threads_of_grid()) {

@@ -2,18 +2,19 @@
  * clause's own: a block makes the results of key chunks - m, l and the values' chains w - in one
  * pass over the cache, and a second kernel joins them in order. A score is in shared memory only.
  *
- * Floor. The cache is read once: 8 d bytes a key and kv head, at the bandwidth of memory (4.8 TB/s,
- * H200, 20 bytes a cycle and multiprocessor). Up to 8 query heads of a group share the loads; 2 d
- * fmas a key and head are less than the bytes take (5.6 fmas a byte are free). Beside the cache, (d
- * + 2) floats a chunk and head are written and read: group / 64 of its bytes, 11 % for 7 heads.
+ * Floor. The cache is read once: 8 d bytes per key and kv head, at the bandwidth of memory (4.8
+ * TB/s, H200, 20 bytes per cycle and multiprocessor). Up to 8 query heads of a group share the
+ * loads; 2 d fmas per key and head are less than the bytes take (5.6 fmas per byte are free).
+ * Beside the cache, (d
+ * + 2) floats per chunk and head are written and read: group / 64 of its bytes, 11 % for 7 heads.
  *
  * In flight: a chunk's values are on their way while its scores are made, the next chunk's keys
  * while its values are weighed. A block has 16 to 32 KiB on the way at d = 64, 32 to 64 at d = 128;
  * by shared memory a multiprocessor of 228 KiB holds 6 blocks, or 3: 96 KiB and more, where 4.8
  * TB/s for 0.7 us asks for 25. Instructions a chunk of 7 heads at d = 64, of the 6300 that a
  * multiprocessor issues in the time of its bytes: 1400 of scores, 1000 of weights, 1600 of values,
- * 800 of copies. Few sequences get a block a chunk; many get at most decode_blocks and one block a
- * part, which walk every splits-th chunk, so that a capacity that is not in use costs little. */
+ * 800 of copies. Few sequences get one block per chunk; many get at most decode_blocks and at least
+ * one per part. A block takes every splits-th chunk, so that unused capacity costs little. */
 #include "attention_tile.cuh"
 
 using namespace sl;
@@ -23,8 +24,8 @@ namespace {
 constexpr int decode_threads = 64, decode_heads = 8, decode_blocks = 2048;
 constexpr int quads = key_chunk / 4, decode_warps = decode_threads / lanes,
               warp_heads = decode_heads / decode_warps;
-constexpr int keys_each =
-    (key_chunk + lanes - 1) / lanes; /* of a lane, where a warp has a head's chunk */
+/* Keys of a lane, where a warp has a head's chunk. */
+constexpr int keys_each = (key_chunk + lanes - 1) / lanes;
 static_assert(key_chunk % 4 == 0 && key_chunk <= 2 * lanes,
               "keys are taken in fours; lanes of a chunk's sum take two weights at most");
 
@@ -53,8 +54,7 @@ struct decode_part {
 struct decode_memory {
   float *keys, *values; /* (d, key_chunk), (key_chunk, pitch) */
   float *q;             /* (d, decode_heads) */
-  float *weights; /* (decode_heads, key_chunk): scores, then weights; +0 for heads that there are
-                     not */
+  float *weights; /* (decode_heads, key_chunk): scores, then weights; +0 beyond the last head */
   int d, pitch;
 };
 
@@ -178,8 +178,7 @@ static __device__ __forceinline__ void chunk_scores(const decode_memory &memory,
 }
 
 /* A head's weights in place of its scores, by a warp; m and l of the chunk (spec N3.6, N3.7) to
- * their places. A lane of the sum is a lane.
- */
+ * their places. A lane of the sum is a lane. */
 static __device__ __forceinline__ void chunk_weights(float *weights, int n, float *max,
                                                      float *sum) {
   const int lane = lane_of_thread();
@@ -264,8 +263,8 @@ static __device__ __forceinline__ void store_values(const decode_problem &a,
   }
 }
 
-/* One chunk, whose keys are on the way; those of `next` are started as soon as their place is free.
- */
+/* One chunk, whose keys are on the way; those of `next` are started as soon as their place
+ * is free. */
 template <int Heads, bool Both>
 static __device__ __forceinline__ void decode_chunk(const decode_problem &a,
                                                     const decode_memory &memory,
@@ -295,8 +294,8 @@ static __device__ __forceinline__ void decode_chunk(const decode_problem &a,
   }
 }
 
-/* Blocks (part, split): chunks split, split + splits, ... of the part. Heads: of a thread in the
- * values. */
+/* Blocks (part, split): chunks split, split + splits, ... of the part. Heads: of a thread in
+ * the values. */
 template <int Heads, bool Both>
 static __global__ void __launch_bounds__(decode_threads, 1)
     attention_decode_chunks(decode_problem a) {
@@ -327,7 +326,7 @@ static __global__ void __launch_bounds__(decode_threads, 1)
   }
 }
 
-/* What joins a row's chunks [begin, begin + Threads), a thread a chunk: factors a and b of the
+/* What joins a row's chunks [begin, begin + Threads), one thread per chunk: factors a and b of the
  * clause, and l; M goes through `max`. */
 template <int Threads>
 struct decode_joints {
@@ -355,14 +354,14 @@ static __device__ __forceinline__ void make_joints(decode_joints<Threads> &joint
     if (w < warp) before = max;
   }
   if (lane > 0) before = fmaxf(before, previous);
-  const float factor =
-      sl_fn_exp(__fadd_rn(fminf(before, m), -fmaxf(before, m))); /* one of a and b is 1 */
+  /* One of a and b is 1, the other is this. */
+  const float factor = sl_fn_exp(__fadd_rn(fminf(before, m), -fmaxf(before, m)));
   joints.before[thread] = before < m ? factor : 1.0f;
   joints.chunk[thread] = m < before ? factor : 1.0f;
   __syncthreads();
 }
 
-/* A block a row of (b, heads), a thread a component: the chunks in order. */
+/* One block per row of (b, heads), one thread per component: the chunks in order. */
 template <int Threads>
 static __global__ void __launch_bounds__(Threads) attention_decode_join(decode_problem a) {
   SL_SHARED(decode_joints<Threads>, joints, [1]);

@@ -80,8 +80,8 @@ struct attention_copy {
   }
 
  private:
-  /* Where the threads are whole rows: each has one unit of every so many rows, and two pointers to
-   * move. */
+  /* Where a multiple of a row's units are threads: each thread copies the same unit of every
+   * step_rows-th row, and moves two pointers. */
   __device__ __forceinline__ void load_columns(float *to, const float *from, size_t step, int count,
                                                int rows) const {
     to += first_row * Tile::pitch + first_unit * 4;
@@ -220,8 +220,8 @@ static __device__ __forceinline__ float component_of(float4 v, int i) {
   return i == 0 ? v.x : i == 1 ? v.y : i == 2 ? v.z : v.w;
 }
 
-/* chain += weight * v for four rows of v, ascending, from place j of the tile, and Parts times four
- * components. */
+/* chain += weight * v for four rows of v, ascending, from place j of the tile, and Parts times
+ * four components. */
 template <class Tile, bool Masked, int Parts>
 static __device__ __forceinline__ void product_run(float (&sums)[Tile::rows_each][4 * Parts],
                                                    const float *weights, const float *v,
@@ -279,8 +279,8 @@ static __device__ __forceinline__ void tile_product(attention_sums<Tile> &sums,
     tile_product<Tile, false>(sums, at, weights, v, window, first);
 }
 
-/* Components of row m of the thread's results into y, the row's first; times factor where scaled.
- */
+/* Components of row m of the thread's results into y, the row's first; times factor
+ * where scaled. */
 template <class Tile>
 static __device__ __forceinline__ void store_row(
     const float (&sums)[Tile::rows_each][4 * Tile::parts], const attention_place<Tile> &at,

@@ -4,6 +4,10 @@
 
 #include <stdlib.h>
 
+#ifdef SL_SIMT
+#include "kernels/simt/simulation.h"
+#endif
+
 using namespace sl;
 
 template <int Kernel, typename... Args>
@@ -41,7 +45,12 @@ static void device_close(sl_context *ctx) {
 }
 
 #ifdef SL_SIMT
-static sl_status find_device(sl_error *) { return SL_OK; }
+static sl_status find_device(sl_error *err) {
+  unsigned gib;
+  if (sl_simulation_reserve(&gib)) return SL_OK;
+  return sl_fail(err, SL_ERR_UNAVAILABLE,
+                 "the simulator reserves %u GiB of address space, and gets less (ulimit -v)", gib);
+}
 #else
 /* cudaSetDevice makes the device's context: what stands in its way is told here. */
 static sl_status find_device(sl_error *err) {

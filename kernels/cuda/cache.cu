@@ -1,4 +1,4 @@
-/* The cache of keys and values (spec T3.3): copies. 16 bytes a component that is stored, 16 a
+/* The cache of keys and values (spec T3.3): copies. 16 bytes per component that is stored, 16 a
  * component that is forked, no arithmetic; floor: bytes / bandwidth. Keys lie with positions
  * innermost: a tile of tokens and components is turned in shared memory, so that tokens of
  * neighbouring positions are written together. */
@@ -19,10 +19,8 @@ static __global__ void kv_store_kernel(float *k_cache, float *v_cache, const flo
                component = static_cast<size_t>(blockIdx.y) * side + x;
   float keys[steps], values[steps];
   for (int s = 0; s < steps; s++) {
-    const size_t own =
-        token0 + y +
-        static_cast<size_t>(s *
-                            rows_a_step); /* beyond the end: the last, of which nothing is kept */
+    const size_t own = token0 + y + static_cast<size_t>(s * rows_a_step);
+    /* Beyond the end the last token is read, and nothing of it is kept. */
     const size_t at = (own < t ? own : t - 1) * width + (component < width ? component : width - 1);
     keys[s] = k[at], values[s] = v[at];
   }
@@ -49,7 +47,7 @@ static __global__ void kv_store_kernel(float *k_cache, float *v_cache, const flo
   }
 }
 
-/* A block a row of keys (one kv head's component) and as many values. */
+/* One block per row of keys (one kv head's component) and as many values. */
 static __global__ void kv_fork_kernel(float *k_cache, float *v_cache, const uint32_t *to,
                                       const uint32_t *from, const uint32_t *length, size_t n,
                                       size_t width, size_t d, size_t capacity, size_t slots,

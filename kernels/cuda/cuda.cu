@@ -1,7 +1,8 @@
 /* The device part of a context: stream, memory, workspace, offsets, faults (spec N1.2, N1.5, N1.6).
  * Bytes and operations: none but the copies that a caller asks for, 4 (N + C) bytes of offsets for
- * each new micro-batch, and 8 bytes a kernel of faults at each wait. */
+ * each new micro-batch, and 8 bytes per kernel of faults at each wait. */
 #include "cuda.h"
+#include "kernels/core/verify.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,9 +24,9 @@ sl_status sl_device_fail(sl_context *ctx, const char *what, cudaError_t error) {
 
 void *sl_device_workspace(sl_context *ctx, size_t bytes) {
   sl_device *device = ctx->device;
-  if (ctx->workspace_used || bytes > SIZE_MAX / 4) {
-    sl_fail(&ctx->error, SL_ERR_MEMORY,
-            "a kernel must take its workspace in one piece, of a size that fits");
+  SL_VERIFY(ctx->workspace_used == 0); /* one take a kernel call */
+  if (bytes > SIZE_MAX / 4) {
+    sl_fail(&ctx->error, SL_ERR_MEMORY, "workspace size overflows");
     return nullptr;
   }
   const size_t rounded =
@@ -40,6 +41,7 @@ void *sl_device_workspace(sl_context *ctx, size_t bytes) {
     device->workspace = static_cast<unsigned char *>(p), device->workspace_bytes = room;
     SL_ARENA_MARK(device->stream, device->workspace, room, false);
   }
+  SL_VERIFY(bytes <= device->workspace_bytes);
   SL_ARENA_MARK(device->stream, device->workspace, bytes, true);
   ctx->workspace_used = rounded;
   return device->workspace;
@@ -84,20 +86,21 @@ static void cut_chunks(sl_device *device) {
     for (size_t at = begin; at < end; at += dot_chunk)
       device->host_chunk_begin[n++] = static_cast<uint32_t>(at);
   }
+  SL_VERIFY(n < device->chunk_capacity);
   device->host_chunk_begin[n] = device->n_seq ? device->host_seq[device->n_seq] : 0;
   device->n_chunks = n;
 }
 
-/* Everything that is under way arrives. */
+/* Waits until the stream is idle. */
 static sl_status wait(sl_context *ctx) {
   const sl_status status = checked(ctx, "wait", cudaStreamSynchronize(ctx->device->stream));
   if (!status) ctx->device->staged = 0;
   return status;
 }
 
-/* The caller may write to `from` at once. What an asynchronous copy from pageable memory promises
- * of that is not said: it is taken from the caller to page-locked memory, and only what does not
- * fit there is waited for. */
+/* The caller may overwrite `from` when this returns. CUDA does not say when an asynchronous copy
+ * has read pageable memory, so the bytes are first copied to page-locked memory; only a copy that
+ * does not fit there is waited for. */
 static sl_status upload(sl_context *ctx, void *to, const void *from, size_t bytes) {
   sl_device *device = ctx->device;
   const bool fits = bytes <= staging_bytes;
@@ -106,6 +109,7 @@ static sl_status upload(sl_context *ctx, void *to, const void *from, size_t byte
   }
   if (SL_PLANTED(staging_reused) && bytes > staging_bytes - device->staged) device->staged = 0;
   if (fits) {
+    SL_VERIFY(device->staged + bytes <= staging_bytes);
     from = memcpy(device->staging + device->staged, from, bytes);
     device->staged += (bytes + workspace_align - 1) / workspace_align * workspace_align;
   }

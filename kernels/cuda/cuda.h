@@ -1,5 +1,5 @@
 /* Inside of the cuda backend (and of simt, which is the same sources on the simulator): the device
- * part of a context. Not public. */
+ * part of a context. Internal. */
 #ifndef SLUICE_CUDA_H
 #define SLUICE_CUDA_H
 
@@ -34,23 +34,23 @@ enum sl_fault {
 
 struct sl_device {
   cudaStream_t stream;
-  int processors;      /* multiprocessors: what a launcher may look at, and no result may show (spec
-                          N1.4) */
-  bool smallest_tiles; /* launchers take the smallest instantiation that they have: for the
-                          simulator's sake */
+  /* Multiprocessors: a launcher may use their number, and it cannot affect a result (spec N1.4). */
+  int processors;
+  /* Launchers take their smallest instantiation, which the simulator runs faster. */
+  bool smallest_tiles;
   unsigned char *workspace;
   size_t workspace_bytes;
   unsigned long long *faults; /* device: one for each kernel, ~0: none */
-  /* Host memory that copies may touch while the host goes on: the faults as they were at the last
-   * wait, and what uploads have taken from their callers since then. */
+  /* Page-locked host memory: the faults as of the last wait, and the uploads that may still be read
+   * by copies. */
   unsigned long long *host_faults;
   unsigned char *staging;
   size_t staged;
   size_t findings; /* of the simulator, so far */
   void *vendor;    /* of the backend cublas (kernels/vendor) */
-  /* The last offsets that were uploaded, and their token chunks (spec N4.2): chunk c holds the
-   * tokens [chunk_begin[c], chunk_begin[c + 1]); none straddles two sequences. One upload a
-   * micro-batch. */
+  /* The last offsets that were uploaded, and their token chunks (spec N4.2): chunk c holds
+   * the tokens [chunk_begin[c], chunk_begin[c + 1]); none straddles two sequences. One upload
+   * a micro-batch. */
   uint32_t *host_seq, *host_chunk_begin;
   uint32_t *seq, *chunk_begin; /* device */
   size_t n_seq, seq_capacity, n_chunks, chunk_capacity, longest;
@@ -64,8 +64,8 @@ void *sl_device_workspace(sl_context *ctx, size_t bytes);
  * device are valid. */
 sl_status sl_device_offsets(sl_context *ctx, const uint32_t *seq, size_t n_seq);
 
-/* The end of every launcher: SL_OK, or the error of a launch, named by kernel. Gives the workspace
- * back. */
+/* The end of every launcher: SL_OK, or the error of a launch, named by kernel. Gives the
+ * workspace back. */
 sl_status sl_device_status(sl_context *ctx, const char *kernel);
 
 /* The context's error for what the runtime said. */

@@ -69,8 +69,8 @@ static __device__ __forceinline__ size_t threads_of_grid() {
 static __device__ __forceinline__ size_t warp_of_grid() { return thread_of_grid() / lanes; }
 static __device__ __forceinline__ size_t warps_of_grid() { return threads_of_grid() / lanes; }
 
-/* Blocks for n items of `each` a block; kernels stride over the grid, so the cap can not show (spec
- * N1.4). */
+/* Blocks for n items, `each` per block. Kernels stride over the grid, so the cap cannot affect a
+ * result (spec N1.4). */
 static inline unsigned blocks_for(size_t n, size_t each) {
   const size_t blocks = n / each + (n % each != 0), cap = 65535;
   return static_cast<unsigned>(blocks < 1 ? 1 : blocks < cap ? blocks : cap);

@@ -1,5 +1,5 @@
 /* The digest of a tensor's bits (spec F5.3): sums of integers, which any split gives. A launch for
- * a tensor of one block, else two. Bytes and operations an element: 4, and some 30 of 32 bits for
+ * a tensor of one block, else two. Bytes and operations per element: 4, and some 30 of 32 bits for
  * two 64-bit multiplications, shifts and sums. Floor: bytes / bandwidth; where a chip reads faster
  * than 1 element for 30 integer operations, those. */
 #include "kernels/core/mix64.h"

@@ -1,7 +1,8 @@
-/* Kernels of flat arrays (spec T1.6, T1.7, T1.8). Bound by memory. Bytes and operations an element:
- * residual_add 12 and 1; swiglu_forward 12 and 2 and a sigmoid; swiglu_backward 20 and 7 and a
- * sigmoid; a sigmoid is 15 binary64 fma and a division. Floor: bytes / bandwidth, where binary64
- * runs at half of binary32 rate; where it runs at 1/64 of it, 30 binary64 operations an element. */
+/* Kernels of flat arrays (spec T1.6, T1.7, T1.8). Bound by memory. Bytes and operations per
+ * element: residual_add 12 and 1; swiglu_forward 12 and 2 and a sigmoid; swiglu_backward 20 and
+ * 7 and a sigmoid; a sigmoid is 15 binary64 fma and a division. Floor: bytes / bandwidth, where
+ * binary64 runs at half of binary32 rate; where it runs at 1/64 of it, 30 binary64 operations
+ * per element. */
 #include "cuda.h"
 #include "vector.h"
 

@@ -1,4 +1,4 @@
-/* Embedding rows and their gradient (spec T1.1, T1.2). Forward: 8 D bytes a token, no arithmetic.
+/* Embedding rows and their gradient (spec T1.1, T1.2). Forward: 8 D bytes per token, no arithmetic.
  * Gradient: 4 T D bytes of dy, 8 U D of the U rows that occur, T D additions, and ids read T / 32
  * times a token from L2: 4 T^2 / 32 warp loads; floor: bytes / bandwidth while T D outweighs T^2
  * / 32. */

@@ -1,8 +1,8 @@
-/* Programs of expression gates on the device (spec G3.1): a thread a ratio interprets the
+/* Programs of expression gates on the device (spec G3.1): one thread per ratio interprets the
  * instructions; what it computes lies in global memory, register by register, so that a warp's
  * accesses are one line each.
  *
- * Floor. An instruction reads up to two and writes one binary64, 24 bytes a token, from the
+ * Floor. An instruction reads up to two and writes one binary64, 24 bytes per token, from the
  * second-level cache, and is one to 40 binary64 operations; a gate of 30 instructions over 10^5
  * tokens moves 72 MB in it: some 20 us, once a step of some 10^14 operations. */
 #include "gate_program.cuh"

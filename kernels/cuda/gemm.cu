@@ -3,8 +3,8 @@
  *
  * Operations 2 m n k; bytes 4 (m k + n k + m n (1 or 2)), as long as the tiles of the blocks that
  * run together stay in L2. A block of 128 x 128 does 32 operations for each byte that it takes from
- * L2, so the floor is the fma rate: 2 m n k / (128 fma an SM and clock); for m <= 8 (decoding) it
- * is the reading of the weights, 4 n k bytes. Splitting costs 8 bytes a result and chunk of 512
+ * L2, so the floor is the fma rate: 2 m n k / (128 fma per SM and clock); for m <= 8 (decoding) it
+ * is the reading of the weights, 4 n k bytes. Splitting costs 8 bytes per result and chunk of 512
  * operations.
  *
  * Tiles run in waves of as many blocks as the device holds; the last wave is seldom full, and a
@@ -18,8 +18,9 @@ namespace sl {
 
 /* Tiles: BM, BN, BK, TM, TN, stages, blocks an SM. */
 typedef gemm_tile<128, 128, 16, 8, 8, 2, 1> large_tile;
-typedef gemm_tile<64, 64, 16, 8, 4, 3, 3>
-    medium_tile; /* three: a lone block has no other's work to wait with */
+/* Three stages: a block that is alone on its multiprocessor has no other's work to hide its loads.
+ */
+typedef gemm_tile<64, 64, 16, 8, 4, 3, 3> medium_tile;
 typedef gemm_tile<8, 64, 32, 4, 2, 4, 4> narrow_tile;
 typedef gemm_tile<16, 16, 4, 2, 2, 2, 1> smallest_tile; /* for the simulator */
 
@@ -52,7 +53,7 @@ static double waves(const tile_cost &t, size_t processors, size_t blocks) {
          (rest ? t.clocks[parts_of(rest, processors) - 1] : 0.0);
 }
 
-/* The same where their results go through memory to combine_kernel, at 2300 bytes a clock. */
+/* The same where their results go through memory to combine_kernel, at 2300 bytes per clock. */
 static double split_waves(const tile_cost &t, size_t processors, size_t blocks) {
   return 1.05 * waves(t, processors, blocks) +
          static_cast<double>(blocks * t.m * t.n) * (8 / 2300.0) + 6e3;
@@ -165,8 +166,8 @@ static bool fits_vector(const float *p, size_t ld, size_t extent) {
   return reinterpret_cast<uintptr_t>(p) % 16 == 0 && ld % 4 == 0 && extent % 4 == 0;
 }
 
-/* True if each group of four along the contiguous side is aligned, and there as a whole or not at
- * all. */
+/* True if each group of four along the contiguous side is aligned, and there as a whole or not
+ * at all. */
 static bool vectors(gemm_layout layout, const gemm_product &p) {
   static_assert(dot_chunk % 4 == 0, "a chunk's end does not cut a vector");
   if (layout != both_k && !fits_vector(p.c, p.ldc, p.n)) return false;

@@ -1,9 +1,10 @@
 /* The kernel of gemm.h. A block owns BM x BN results, a thread TM x TN of them; chain and total
  * stay in registers (spec N3.2). Tiles of BK terms of both operands come by 16-byte asynchronous
- * copies into a ring of `Stages` buffers, one barrier a tile; what lies beyond an edge or a chunk's
- * end becomes 0 in both operands, which can not show (spec N3.1). A tile never crosses a chunk's
- * end, so the flush - total + chain, once in SL_DOT_CHUNK terms - is a uniform branch. Which tile
- * runs, and whether chunks are split over blocks, can not show (spec N1.4, N3.3). */
+ * copies into a ring of `Stages` buffers, one barrier per tile; what lies beyond an edge or a
+ * chunk's end becomes 0 in both operands, which cannot affect a result (spec N3.1). A tile never
+ * crosses a chunk's end, so the flush - total + chain, once in SL_DOT_CHUNK terms - is a uniform
+ * branch. Neither the choice of the tile nor splitting chunks over blocks can affect a result (spec
+ * N1.4, N3.3). */
 #ifndef SLUICE_CUDA_GEMM_CUH
 #define SLUICE_CUDA_GEMM_CUH
 
@@ -95,8 +96,8 @@ struct piece_map {
 };
 
 /* Starts copying rows [0, rows) x terms [0, depth) of a tile whose first piece for this thread is
- * at p; the rest becomes 0. With Vec = 4 pieces are aligned, and each is there as a whole or not at
- * all. */
+ * at p; the rest becomes 0. With Vec = 4 pieces are aligned, and each is there as a whole or not
+ * at all. */
 template <int Rows, int BK, int Threads, int Vec, bool K>
 static __device__ __forceinline__ void copy_tile(float *to, const float *p, size_t ld, int rows,
                                                  int depth) {
@@ -334,9 +335,9 @@ __global__ void __launch_bounds__(T::threads, T::Blocks)
   }
   while (waiting > 0) {
     if (!SL_PLANTED(gemm_missing_wait)) __pipeline_wait_prior(T::Stages - 2);
-    if (!SL_PLANTED(gemm_dropped_barrier))
-      __syncthreads(); /* the tile has arrived for all, and all are done with the one before, whose
-                          buffer is filled next */
+    /* The tile has arrived for all threads, and all are done with the one before, whose buffer is
+     * filled next. */
+    if (!SL_PLANTED(gemm_dropped_barrier)) __syncthreads();
     const int before = buffer == 0 ? T::Stages - 1 : buffer - 1;
     waiting--;
     if (w.chunk < w.stop) {

@@ -1,6 +1,6 @@
-/* The one matrix product of the cuda backend (gemm.cu): C[m][n] = sum over k of A(m, k) B(n, k),
- * each element in the order of spec N3.2, N3.4 or N4.2. What linear.cu and head.cu ask of it. Not
- * public. */
+/* The one matrix product of the cuda backend (gemm.cu): C[m][n] = sum over k of A(m, k) B(n,
+ * k), each element in the order of spec N3.2, N3.4 or N4.2. What linear.cu and head.cu ask of
+ * it. Internal. */
 #ifndef SLUICE_CUDA_GEMM_H
 #define SLUICE_CUDA_GEMM_H
 
@@ -30,7 +30,7 @@ struct gemm_product {
   float *c; /* (m, n), rows ldc apart */
   size_t ldc;
   unsigned m, n;
-  const uint32_t *m_used; /* device; rows from *m_used on are not there. NULL: all m are */
+  const uint32_t *m_used; /* device; only the first *m_used rows exist. NULL: all m do */
   gemm_part part[parts_max];
   int n_parts;
   const uint32_t *begin;

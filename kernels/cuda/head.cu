@@ -5,14 +5,13 @@
  * Operations 2 t d vocab for the logits, an exp in binary64 for each (some 25 operations, half rate
  * on a device made for it). Bytes: the weights once a tile of rows, and each logit written and read
  * once, 8 bytes against 2 d operations: for d >= 896 the product's fma rate is the floor. Three
- * floats a row and chunk are all that is kept of a tile. */
+ * floats per row and chunk are all that is kept of a tile. */
 #include "head.h"
 
 namespace sl {
 
 /* One warp: a ballot for each 32 rows gives each its place. Eight times 32 rows are read at once: a
- * warp alone waits for all that it reads.
- */
+ * warp alone waits for all that it reads. */
 static __global__ void find_rows_kernel(head_rows rows, head_gather g, const uint32_t *chunk_begin,
                                         unsigned long long *faults) {
   constexpr int at_once = 8;
@@ -83,8 +82,8 @@ void launch_logits(sl_context *ctx, const head_rows &rows, size_t n, const float
   launch_gemm(ctx, both_k, p, scratch, scratch_floats);
 }
 
-/* Chunk results (spec N3.9) of a tile's rows: stats[(chunk * 3 + i) * rows + row] is max, sum or
- * moment. */
+/* Chunk results (spec N3.9) of a tile's rows: stats[(chunk * 3 + i) * rows + row] is max, sum
+ * or moment. */
 struct head_stats {
   float *stats, *target_logit;
   size_t rows, chunks;
@@ -96,26 +95,26 @@ struct head_columns {
 
 constexpr int of_lane = sum_chunk / lanes; /* elements of a chunk */
 
-/* A lane's elements of a chunk of n, tempered: in registers, so that a logit is read once. Where
- * the chunk is Whole no test stands between the loads, which are then all under way at once. */
-template <bool Whole>
+/* A lane's elements of a chunk of n, tempered: in registers, so that a logit is read once. A Full
+ * chunk needs no test between the loads, so that all of them are in flight at once. */
+template <bool Full>
 static __device__ __forceinline__ void load_chunk(float (&y)[of_lane], const float *z, int n,
                                                   float inv_temperature) {
   const int lane = lane_of_thread();
 #pragma unroll
   for (int e = 0; e < of_lane; e++)
-    y[e] = Whole || e * lanes + lane < n ? z[e * lanes + lane] : 0.0f;
+    y[e] = Full || e * lanes + lane < n ? z[e * lanes + lane] : 0.0f;
 #pragma unroll
   for (int e = 0; e < of_lane; e++)
-    y[e] = Whole || e * lanes + lane < n ? __fmul_rn(y[e], inv_temperature) : -INFINITY;
+    y[e] = Full || e * lanes + lane < n ? __fmul_rn(y[e], inv_temperature) : -INFINITY;
 }
 
-template <bool Whole>
+template <bool Full>
 static __device__ __forceinline__ void add_chunk(float &sum, float &moment,
                                                  const float (&y)[of_lane], int n, float max) {
 #pragma unroll
   for (int e = 0; e < of_lane; e++) {
-    if (!Whole && e * lanes + lane_of_thread() >= n) break;
+    if (!Full && e * lanes + lane_of_thread() >= n) break;
     const float d = __fadd_rn(y[e], -max), p = sl_fn_exp(d);
     sum = __fadd_rn(sum, p);
     moment = __fmaf_rn(p, d, moment);
@@ -145,8 +144,9 @@ static __global__ void __launch_bounds__(head_threads, 3)
       add_chunk<false>(sum, moment, y, n, max);
     sum = warp_sum(sum), moment = warp_sum(moment);
     if (lane_of_thread() != 0) continue;
-    const size_t id = target[rows.row[i]], wanted = (id < columns.vocab ? id : 0) - columns.first -
-                                                    chunk * sum_chunk; /* or a fault is left */
+    /* An id beyond the vocabulary has left a fault: any column will do. */
+    const size_t id = target[rows.row[i]],
+                 wanted = (id < columns.vocab ? id : 0) - columns.first - chunk * sum_chunk;
     if (wanted < static_cast<size_t>(n))
       out.target_logit[i] = __fmul_rn(z[wanted], inv_temperature);
     float *s = out.stats + (columns.first / sum_chunk + chunk) * 3 * out.rows + i;
@@ -158,7 +158,7 @@ struct head_outputs {
   float *logp, *entropy, *row_max, *row_sum;
 };
 
-/* A thread a row, masked or not: its chunks ascending (spec N3.9). */
+/* One thread per row, masked or not: its chunks ascending (spec N3.9). */
 static __global__ void combine_stats_kernel(head_outputs out, head_stats in, head_rows rows,
                                             size_t first, size_t n) {
   for (size_t r = thread_of_grid(); r < n; r += threads_of_grid()) {

@@ -1,5 +1,5 @@
 /* What the two directions of the head share (spec T4): a tile of rows, those without a mask
- * gathered, and its place in the workspace. Not public. */
+ * gathered, and its place in the workspace. Internal. */
 #ifndef SLUICE_CUDA_HEAD_H
 #define SLUICE_CUDA_HEAD_H
 
@@ -12,8 +12,8 @@
 
 namespace sl {
 
-constexpr size_t head_workspace_floats =
-    static_cast<size_t>(64) << 20; /* 256 MiB, whatever the tokens and the vocabulary */
+/* 256 MiB, whatever the tokens and the vocabulary. */
+constexpr size_t head_workspace_floats = static_cast<size_t>(64) << 20;
 constexpr unsigned head_threads = 128;
 
 /* Most rows and columns of a tile; columns are whole chunks of both kinds. No rows: d is too large
@@ -42,7 +42,7 @@ struct head_arena {
 struct head_rows {
   uint32_t *row, *before, *table; /* table: token chunks of these rows (spec N4.2), or NULL */
   float *h, *logits;
-  const uint32_t *used; /* before + rows of the tile in hand */
+  const uint32_t *used; /* before + rows of the current tile */
 };
 static inline head_rows take_rows(head_arena *a, const head_tile &tile, size_t d) {
   return {a->take<uint32_t>(tile.rows),  a->take<uint32_t>(tile.rows + 1),         nullptr,

@@ -3,7 +3,7 @@
  *
  * Operations 6 t d vocab in three products, whose fma rate is the floor; an exp for each logit.
  * Bytes: the weights twice and their gradient read and written once for each tile of up to 2048
- * rows (16 bytes against 12288 operations a weight), and 24 for each logit. */
+ * rows (16 bytes against 12288 operations per weight), and 24 for each logit. */
 #include "head.h"
 #include "vector.h"
 

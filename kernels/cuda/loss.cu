@@ -1,12 +1,12 @@
 /* The gated objective: gradients by log-prob and entropy, and the sums that are reported (spec O1,
- * O2, O4, O5). A block a sequence: tokens are elementwise, two to four functions each; the binary64
- * chains of O5 run on nine lanes, one a chain, in token order. Gradients and sums go to the
- * workspace, and from there to the outputs once no token of the batch is refused.
+ * O2, O4, O5). One block per sequence: tokens are elementwise, two to four functions each; the
+ * binary64 chains of O5 run on nine lanes, one a chain, in token order. Gradients and sums go to
+ * the workspace, and from there to the outputs once no token of the batch is refused.
  *
- * Floor. 17 to 25 bytes a token and some 100 binary64 operations: 10 ps a token. The chains: one
- * dependent binary64 addition a token, some 8 cycles, 4 ns a token of the longest sequence
+ * Floor. 17 to 25 bytes per token and some 100 binary64 operations: 10 ps per token. The chains:
+ * one dependent binary64 addition a token, some 8 cycles, 4 ns a token of the longest sequence
  * (sequences and chains run beside one another): 16 us at 4096 tokens. Neither is felt in a step,
- * whose matrix products are some 10^10 operations a token. */
+ * whose matrix products are some 10^10 operations per token. */
 #include "gate_program.cuh"
 
 using namespace sl;
@@ -112,9 +112,9 @@ static __device__ __forceinline__ gate_value gate_of(const loss_problem &a, bool
 
 namespace {
 
-/* The levels of spec N3.8 above the chunks of one sequence, in a warp's registers: every warp keeps
- * the same. A sequence has fewer than 2^32 tokens, so that five levels of 64 or more chunk results
- * do. */
+/* The levels of spec N3.8 above the chunks of one sequence, in a warp's registers: every warp
+ * keeps the same. A sequence has fewer than 2^32 tokens, so that five levels of 64 or more chunk
+ * results do. */
 struct sum_levels {
   static constexpr int levels = 5;
   double lane[levels];
@@ -145,7 +145,7 @@ struct sum_levels {
 
 }  // namespace
 
-/* The mean log-ratio of the unmasked tokens of [lo, hi) (spec O1.2): a warp a chunk, then the
+/* The mean log-ratio of the unmasked tokens of [lo, hi) (spec O1.2): one warp per chunk, then the
  * levels above; 0 where there is none. */
 template <int Threads>
 static __device__ __forceinline__ float sequence_log_ratio(const sl_gated_loss_batch &b, size_t lo,
@@ -221,8 +221,8 @@ static __global__ void __launch_bounds__(Threads) gated_loss_ratios(loss_problem
   }
 }
 
-/* One unmasked token: its gradients, and its terms of the chains (spec O4.2 to O4.4, O5.1, O5.2).
- */
+/* One unmasked token: its gradients, and its terms of the chains (spec O4.2 to O4.4,
+ * O5.1, O5.2). */
 template <int Pitch>
 static __device__ __forceinline__ void token_loss(const loss_problem &a, size_t s, size_t i,
                                                   log_ratio of_sequence, double (*term)[Pitch],
@@ -284,8 +284,8 @@ static __device__ __forceinline__ double chain_over(double chain, int k, const d
   return chain;
 }
 
-/* A block a sequence. Masked tokens have terms of +0, which do not show in chains that start at +0
- * (spec O4.6). */
+/* One block per sequence. Masked tokens have terms of +0, which cannot change chains that start at
+ * +0 (spec O4.6). */
 template <int Threads>
 static __global__ void __launch_bounds__(Threads) gated_loss_sequences(loss_problem a) {
   SL_SHARED(double, term, [CHAINS][Threads + 1]);

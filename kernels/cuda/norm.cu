@@ -1,7 +1,7 @@
-/* RMSNorm (spec T1.3, T1.4, T1.5): a warp a row, whose lanes are the lanes of spec N3.6. Bytes and
- * operations an element: forward 8 and 4; backward 12 and 9 (16 and 10 with a residual); weight
- * gradient 8 and 2, and 8 bytes for each column of a chunk of tokens. Bound by memory: floor bytes
- * / bandwidth. A row is read twice; the second time it comes from L1 or L2. */
+/* RMSNorm (spec T1.3, T1.4, T1.5): one warp per row, whose lanes are the lanes of spec N3.6. Bytes
+ * and operations per element: forward 8 and 4; backward 12 and 9 (16 and 10 with a residual);
+ * weight gradient 8 and 2, and 8 bytes for each column of a chunk of tokens. Bound by memory: floor
+ * bytes / bandwidth. A row is read twice; the second time it comes from L1 or L2. */
 #include "cuda.h"
 #include "vector.h"
 
@@ -68,8 +68,8 @@ static __global__ void rmsnorm_backward_kernel(float *dx, const float *dy, const
   }
 }
 
-/* First the chain of every chunk, each on its own; then each column adds its chunks in order (spec
- * N4.2). */
+/* First the chain of every chunk, each on its own; then each column adds its chunks in order
+ * (spec N4.2). */
 static __global__ void weight_chains_kernel(float *chains, const float *dy, const float *x,
                                             const float *rstd, const uint32_t *chunk_begin,
                                             size_t n_chunks, size_t d) {

@@ -1,7 +1,7 @@
-/* Square sum of a gradient and AdamW (spec N6.1, N6.3). Bytes and operations an element: adamw_step
- * 28 and 16, one pass; grad_square_sum 4 and one binary64 fma. Bound by memory: floor bytes /
- * bandwidth. The levels of the square sum above its chunks read N / 128 bytes, and are a launch
- * each: one for a million elements, two for 10^9. */
+/* Square sum of a gradient and AdamW (spec N6.1, N6.3). Bytes and operations per element:
+ * adamw_step 28 and 16, one pass; grad_square_sum 4 and one binary64 fma. Bound by memory: floor
+ * bytes / bandwidth. The levels of the square sum above its chunks read N / 128 bytes, and are a
+ * launch each: one for a million elements, two for 10^9. */
 #include "cuda.h"
 #include "vector.h"
 
@@ -38,7 +38,7 @@ static __global__ void adamw_kernel(float *p, float *m, float *v, const float *g
   });
 }
 
-/* A warp a chunk, in binary64 (spec N3.8). */
+/* One warp per chunk, in binary64 (spec N3.8). */
 static __global__ void square_chunks_kernel(double *chunks, const float *g, size_t n,
                                             size_t n_chunks, size_t chunk,
                                             unsigned long long *faults) {
@@ -57,7 +57,7 @@ static __global__ void square_chunks_kernel(double *chunks, const float *g, size
   }
 }
 
-/* A level of spec N3.8: a warp a chunk of chunk results. */
+/* A level of spec N3.8: one warp per chunk of chunk results. */
 static __global__ void sum_chunks_kernel(double *sums, const double *list, size_t n,
                                          size_t n_chunks) {
   for (size_t k = warp_of_grid(); k < n_chunks; k += warps_of_grid()) {

@@ -1,6 +1,6 @@
-/* Rotary embedding in place (spec T1.10, T1.11): a block a token, four neighbouring pairs a thread.
- * 8 bytes and 4 operations an element, 4 d bytes of tables a token; bound by memory: floor bytes /
- * bandwidth. */
+/* Rotary embedding in place (spec T1.10, T1.11): one block per token, four neighbouring pairs per
+ * thread. 8 bytes and 4 operations per element, 4 d bytes of tables per token; bound by memory:
+ * floor bytes / bandwidth. */
 #include "cuda.h"
 #include "vector.h"
 

@@ -1,5 +1,5 @@
 /* Draws one token a row from logits (spec N5.5, T4.4): softmax sums and integer weights by chunks
- * over the whole device, then a block a row.
+ * over the whole device, then one block per row.
  *
  * Floor. Logits are read twice (8 bytes each; once for greedy), 4 bytes at 4.8 TB/s (H200) being
  * 0.8 ps; each takes an exp for its row's sums and one for its weight, 40 binary64 operations: 1.2
@@ -48,8 +48,8 @@ struct kept_weights {
   }
 };
 
-/* How much of it is wanted: `count` weights or, where that is 0, the shortest prefix that weighs
- * `need`. */
+/* How much of it is wanted: `count` weights or, where that is 0, the shortest prefix that
+ * weighs `need`. */
 struct demand {
   u64 count;
   double need;
@@ -71,7 +71,7 @@ static __device__ __forceinline__ float weight_of(const sample_problem &a, float
       __fmul_rn(0x1p40f, sl_fn_exp(__fadd_rn(__fmul_rn(logit, a.inv_temperature), -max))));
 }
 
-/* A warp a chunk of a row: its maximum and its sums (spec N3.9). */
+/* One warp per chunk of a row: its maximum and its sums (spec N3.9). */
 static __global__ void __launch_bounds__(128) sample_chunks(sample_problem a) {
   for (size_t x = warp_of_grid(); x < a.b * a.chunks; x += warps_of_grid()) {
     const size_t row = x / a.chunks, begin = x % a.chunks * sum_chunk, lane = threadIdx.x % lanes;
@@ -91,8 +91,8 @@ static __global__ void __launch_bounds__(128) sample_chunks(sample_problem a) {
   }
 }
 
-/* A block a row: its chunks together. The factors are made by all threads, the two chains by one.
- */
+/* One block per row: its chunks together. The factors are made by all threads, the two chains
+ * by one. */
 template <int Threads>
 static __global__ void __launch_bounds__(Threads) sample_rows(sample_problem a) {
   SL_SHARED(float, factor, [3][Threads]);
@@ -132,7 +132,7 @@ static __global__ void __launch_bounds__(Threads) sample_rows(sample_problem a) 
   }
 }
 
-/* A warp a chunk of a row: its weights, and their sum. */
+/* One warp per chunk of a row: its weights, and their sum. */
 static __global__ void __launch_bounds__(128) sample_weights(sample_problem a) {
   for (size_t x = warp_of_grid(); x < a.b * a.chunks; x += warps_of_grid()) {
     const size_t row = x / a.chunks, begin = x % a.chunks * sum_chunk, lane = threadIdx.x % lanes;
@@ -151,9 +151,9 @@ static __global__ void __launch_bounds__(128) sample_weights(sample_problem a) {
   }
 }
 
-/* One digit of the edge: of the weights that are kept and begin as `edge` does above it, amounts by
- * digit; the largest digit from which on, with `above`, the demand is met, and what lies above that
- * digit. */
+/* One digit of the edge: of the weights that are kept and begin as `edge` does above it, amounts
+ * by digit; the largest digit from which on, with `above`, the demand is met, and what lies above
+ * that digit. */
 template <int Threads>
 static __device__ __forceinline__ void find_digit(const float *weight, size_t vocab,
                                                   const kept_weights &kept, const demand &want,
@@ -217,7 +217,7 @@ static __device__ __forceinline__ kept_weights keep_prefix(const float *weight, 
   return kept_weights{edge, find_item<Threads, Each>(vocab, taken - 1, at_edge).index + 1};
 }
 
-/* Sums of the kept weights of each chunk, a warp a chunk; returns the row's. */
+/* Sums of the kept weights of each chunk, one warp per chunk; returns the row's. */
 template <int Threads>
 static __device__ __forceinline__ u64 kept_sums(u64 *chunk_weight, const float *weight,
                                                 size_t vocab, const kept_weights &kept) {
@@ -289,7 +289,7 @@ static __device__ __forceinline__ size_t greedy(const sample_problem &a, size_t 
                  }).index;
 }
 
-/* A block a row. Nothing is written where the logits of any row are refused. */
+/* One block per row. Nothing is written where the logits of any row are refused. */
 template <int Threads>
 static __global__ void __launch_bounds__(Threads) sample_tokens(sample_problem a) {
   constexpr int each = sum_chunk / Threads > 0 ? sum_chunk / Threads : 1;

@@ -1,5 +1,5 @@
-/* Integer scans of a block for sampling (spec N5.5): whole numbers, so that any order gives the one
- * sum. */
+/* Integer scans of a block for sampling (spec N5.5): whole numbers, so that any order gives the
+ * one sum. */
 #ifndef SLUICE_CUDA_SAMPLE_SCAN_CUH
 #define SLUICE_CUDA_SAMPLE_SCAN_CUH
 
@@ -68,8 +68,8 @@ static __device__ __forceinline__ u64 scan_items(const u64 (&amount)[Each], size
   return total;
 }
 
-/* The first of n items at which the cumulative sum of amount(item) passes x, which is below their
- * total. */
+/* The first of n items at which the cumulative sum of amount(item) passes x, which is below
+ * their total. */
 template <int Threads, int Each, typename Amount>
 static __device__ __forceinline__ crossing find_item(size_t n, u64 x, Amount amount) {
   SL_SHARED(crossing, found, [1]);

@@ -54,8 +54,8 @@ static __device__ __forceinline__ void each4(size_t n, int vector, F body) {
       body(i, false);
 }
 
-/* Calls use(c, load(c)) for c = begin, begin + 32, ... below end, ascending; 8 loads are under way
- * at once, which no store may stand between. */
+/* Calls use(c, load(c)) for c = begin, begin + 32, ... below end, ascending; 8 loads are in flight
+ * at once, with no store between them. */
 template <typename L, typename U>
 static __device__ __forceinline__ void strided(size_t begin, size_t end, L load, U use) {
   constexpr int at_once = 8;

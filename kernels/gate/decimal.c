@@ -67,7 +67,7 @@ sl_decimal sl_decimal_from_double(double value) {
 double sl_decimal_to_double(sl_decimal value) {
   char text[40];
   snprintf(text, sizeof text, "%" PRId64 "e%" PRId32, value.m,
-           value.e); /* no decimal point: the locale cannot show */
+           value.e); /* no decimal point, so that the locale does not matter */
   return strtod(text, NULL);
 }
 

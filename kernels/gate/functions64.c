@@ -1,8 +1,10 @@
-/* The operations of a gate's program over lanes (spec G3.1, G3.4). Largest errors, measured against
- * MPFR on 10^6 arguments each by tests/kernels/gate/functions64.c: see SL_FN64_ULP in
- * functions64_bounds.def. */
+/* The operations of a gate's program over lanes (spec G3.1, G3.4). Largest errors, measured
+ * against MPFR on 10^6 arguments each by tests/kernels/gate/functions64.c: see SL_FN64_ULP
+ * in functions64_bounds.def. */
 #include "functions64.h"
 #include "program.h"
+
+#include "kernels/core/verify.h"
 
 typedef void (*lanes_function)(double *restrict y, const double *const in[4], size_t n);
 
@@ -33,5 +35,6 @@ static const lanes_function run[] = {
 };
 
 void sl_operation_run(sl_gate_op op, double *restrict y, const double *const in[4], size_t n) {
+  SL_VERIFY(op < SL_OP_COUNT);
   run[op](y, in, n);
 }

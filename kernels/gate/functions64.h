@@ -35,8 +35,8 @@ SL_TABLE64 sl_sin_p[] = {-0x1.5555555555555p-3,  0x1.1111111111111p-7,   -0x1.a0
 SL_TABLE64 sl_cos_p[] = {0x1.5555555555555p-5,   -0x1.6c16c16c16c17p-10, 0x1.a01a01a01a01ap-16,
                          -0x1.27e4fb7789f5cp-22, 0x1.1eed8eff8d898p-29,  -0x1.93974a8c07c9dp-37,
                          0x1.ae7f3e733b81fp-45,  -0x1.6827863b97d97p-53};
-/* (atan(t)/t - 1)/t^2 in t^2 on [0, tan(pi/8)]: Chebyshev interpolation, relative error of atan
- * 2^-57.8 */
+/* (atan(t)/t - 1)/t^2 in t^2 on [0, tan(pi/8)]: Chebyshev interpolation, relative error of
+ * atan 2^-57.8 */
 SL_TABLE64 sl_atan_p[] = {-0x1.5555555555555p-2, 0x1.9999999999997p-3,  -0x1.24924924920a3p-3,
                           0x1.c71c71c6dd2d8p-4,  -0x1.745d173542f7ap-4, 0x1.3b13aea53b18fp-4,
                           -0x1.1110ce80547d7p-4, 0x1.e1d8ddf459f4dp-5,  -0x1.aebcad6415c5dp-5,
@@ -48,8 +48,8 @@ SL_TABLE64 sl_erf_p[] = {
     0x1.565bcd0e6a530p-8,  -0x1.c02db400406a3p-11, 0x1.f9a326f9a7769p-14, -0x1.f4d25c3b729a6p-17,
     0x1.b9e6c9944bd7ep-20, -0x1.5f74291398641p-23, 0x1.fcc4c8ec29638p-27, -0x1.51cfe00be885fp-30,
     0x1.9df7fd0b39a12p-34, -0x1.d332e777f7344p-38, 0x1.cf915d8f3c685p-42, -0x1.3aa422cc5d833p-46};
-/* exp(x^2) erfc(x) in t = (x-2.5)/(x+2.5), x in [1, 6]: Chebyshev interpolation, relative error
- * 2^-52.8 */
+/* exp(x^2) erfc(x) in t = (x-2.5)/(x+2.5), x in [1, 6]: Chebyshev interpolation, relative
+ * error 2^-52.8 */
 SL_TABLE64 sl_erfcx_p[] = {0x1.afbb3f3b7343bp-3,   -0x1.7ca88dec217a6p-2,  0x1.01c11a735cd99p-2,
                            -0x1.0011543716c9bp-3,  0x1.470ba1f67e4f3p-5,   -0x1.05bb2fe5b9447p-8,
                            -0x1.5a5716cd2b488p-9,  0x1.cb3b61b2f73b9p-11,  0x1.def2c8454f03cp-13,

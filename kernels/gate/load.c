@@ -125,8 +125,7 @@ static double kernel_weight(const sl_gate_definition *def, int s, double r) {
 
 /* What is proved is the expression, what runs is the kernel: a file in which they differ is
  * refused. Both are numbers of [0, 1] in binary64; 2^-30 leaves room for an expression that cancels
- * 2^22 times its result, and another function is further off at one of these r.
- */
+ * 2^22 times its result, and another function is further off at one of these r. */
 static sl_status check_kernel(const sl_gate_definition *def, int s, sl_error *err) {
   static const double r[] = {0, 0.25, 0.8125, 1, 1.1875, 1.75, 3, 17};
   enum { POINTS = sizeof r / sizeof *r };

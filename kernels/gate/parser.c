@@ -157,8 +157,8 @@ static sl_status primary(sl_parser *p, sl_ref *out) {
   return sl_parse_sign(p, ")");
 }
 
-/* An exponent: numbers and parameters under + - * / (spec G1.2), so that its value is an exact
- * rational. */
+/* An exponent: numbers and parameters under + - * / (spec G1.2), so that its value is an
+ * exact rational. */
 static int is_exponent(const sl_tree *tree, sl_ref ref) {
   unsigned char good[SL_FILE_NODE_LIMIT + 1] = {0};
   if (ref > SL_FILE_NODE_LIMIT) return 0;

@@ -1,6 +1,8 @@
 /* Compiling trees to straight-line programs and running them over lanes (spec G3.1, G3.3). */
 #include "program.h"
 
+#include "kernels/core/verify.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +33,8 @@ static uint32_t constant(sl_program *p, double value) {
   return reg;
 }
 
-/* Constants are folded by the very operation a lane would run, so folding cannot show. */
+/* Constants are folded by the operation that a lane would run, so folding cannot affect
+ * a result. */
 static uint32_t emit(sl_program *p, sl_gate_op op, const uint32_t in[4]) {
   const int arity = sl_op_arity(op);
   const double *operand[4] = {NULL, NULL, NULL, NULL};
@@ -145,6 +148,7 @@ static void share_registers(sl_program *p) {
       }
     }
     ins->out = slot[out];
+    SL_VERIFY(ins->out < used && free_count <= used);
   }
   if (!p->failed) {
     if (p->value != UINT32_MAX) p->value = slot[p->value];
@@ -203,6 +207,7 @@ size_t sl_program_scratch(const sl_program *program) {
 
 void sl_program_run(const sl_program *program, double *scratch, const double *r, double *f,
                     double *w, size_t n) {
+  SL_VERIFY(n <= SL_PROGRAM_LANES && program->weight < program->registers);
   memcpy(scratch, r, n * sizeof *r);
   for (uint32_t c = 1; c < program->registers; c++)
     if (program->is_constant[c])

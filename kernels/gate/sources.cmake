@@ -12,5 +12,6 @@ foreach(gate_name ${gate_names})
 endforeach()
 file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/include/sluice/builtin_gates.inc CONTENT "${gate_rows}")
 target_sources(sluice PRIVATE
-  gate/tree.c gate/decimal.c gate/derivative.c gate/print.c gate/lexer.c gate/parser.c gate/statements.c gate/definition.c gate/program.c gate/functions64.c
+  gate/tree.c gate/decimal.c gate/derivative.c gate/print.c gate/lexer.c gate/parser.c
+  gate/statements.c gate/definition.c gate/program.c gate/functions64.c
   gate/load.c gate/builtin.c)

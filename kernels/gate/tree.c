@@ -1,6 +1,8 @@
-/* Building and copying expression trees: hash-consing, exact rational constants (spec G1.4, G1.5,
- * G1.6). */
+/* Building and copying expression trees: hash-consing, exact rational constants (spec G1.4,
+ * G1.5, G1.6). */
 #include "tree.h"
+
+#include "kernels/core/verify.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -72,6 +74,8 @@ static int grow(sl_tree *tree) {
 
 static sl_ref intern(sl_tree *tree, const sl_gate_node *node) {
   if (tree->failed) return 0;
+  for (int i = 0; i < sl_op_arity(node->op); i++)
+    SL_VERIFY(node->child[i] < tree->count); /* a node comes after its children */
   if (tree->bucket_count) {
     for (uint32_t slot = hash_node(node) & (tree->bucket_count - 1); tree->bucket[slot];
          slot = (slot + 1) & (tree->bucket_count - 1))

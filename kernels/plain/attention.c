@@ -1,5 +1,5 @@
-/* Causal grouped-query attention, forward and decode (spec T3.1, T3.2), and the cache (spec T3.3).
- */
+/* Causal grouped-query attention, forward and decode (spec T3.1, T3.2), and the cache
+ * (spec T3.3). */
 #include "attention.h"
 #include "plain.h"
 
@@ -76,10 +76,11 @@ sl_status sl_plain_attention_decode(sl_context *ctx, float *o, const float *q, c
                                     const float *v_cache, const uint32_t *slot,
                                     const uint32_t *position, size_t b, size_t heads,
                                     size_t kv_heads, size_t d, size_t capacity, size_t slots) {
-  (void)ctx, (void)slots;
+  (void)ctx;
   for (size_t i = 0; i < b * heads; i++) {
     const size_t r = i / heads,
                  kv = (slot[r] * kv_heads + i % heads / (heads / kv_heads)) * d * capacity;
+    SL_VERIFY(slot[r] < slots && position[r] < capacity);
     const strided keys = {k_cache + kv, 1, capacity}, values = {v_cache + kv, d, 1};
     attend(o + i * d, NULL, NULL, q + i * d, keys, values, position[r] + (size_t)1, d);
   }
@@ -89,9 +90,10 @@ sl_status sl_plain_attention_decode(sl_context *ctx, float *o, const float *q, c
 sl_status sl_plain_kv_store(sl_context *ctx, float *k_cache, float *v_cache, const float *k,
                             const float *v, const uint32_t *slot, const uint32_t *position,
                             size_t t, size_t kv_heads, size_t d, size_t capacity, size_t slots) {
-  (void)ctx, (void)slots;
+  (void)ctx;
   for (size_t i = 0; i < t * kv_heads; i++) {
     const size_t row = i / kv_heads, at = (slot[row] * kv_heads + i % kv_heads) * d * capacity;
+    SL_VERIFY(slot[row] < slots && position[row] < capacity);
     for (size_t c = 0; c < d; c++) k_cache[at + c * capacity + position[row]] = k[i * d + c];
     memcpy(v_cache + at + position[row] * d, v + i * d, d * sizeof *v);
   }
@@ -101,8 +103,9 @@ sl_status sl_plain_kv_store(sl_context *ctx, float *k_cache, float *v_cache, con
 sl_status sl_plain_kv_fork(sl_context *ctx, float *k_cache, float *v_cache, const uint32_t *to,
                            const uint32_t *from, const uint32_t *length, size_t n, size_t kv_heads,
                            size_t d, size_t capacity, size_t slots) {
-  (void)ctx, (void)slots;
+  (void)ctx;
   for (size_t i = 0; i < n; i++) {
+    SL_VERIFY(to[i] < slots && from[i] < slots && length[i] <= capacity);
     if (to[i] == from[i]) continue;
     const size_t dst = to[i] * kv_heads * d * capacity, src = from[i] * kv_heads * d * capacity;
     for (size_t c = 0; c < kv_heads * d; c++)

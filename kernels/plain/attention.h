@@ -1,4 +1,4 @@
-/* What attention forward and backward share (spec T3.1). Not public. */
+/* What attention forward and backward share (spec T3.1). Internal. */
 #ifndef SLUICE_PLAIN_ATTENTION_H
 #define SLUICE_PLAIN_ATTENTION_H
 

@@ -30,10 +30,12 @@ sl_status sl_plain_swiglu_backward(sl_context *ctx, float *dgate, float *dup, co
 
 /* Rotates each head of x by the angle of its token's position, or back where `back` is set. */
 static void rotate(float *x, const uint32_t *position, const float *cos_table,
-                   const float *sin_table, size_t t, size_t heads, size_t d, int back) {
+                   const float *sin_table, size_t t, size_t heads, size_t d, size_t positions,
+                   int back) {
   const size_t half = d / 2;
   for (size_t i = 0; i < t * heads; i++) {
     const size_t row = position[i / heads] * half;
+    SL_VERIFY(position[i / heads] < positions);
     for (size_t c = 0; c < half; c++) {
       const float cosine = cos_table[row + c],
                   sine = back ? -sin_table[row + c] : sin_table[row + c];
@@ -48,15 +50,15 @@ static void rotate(float *x, const uint32_t *position, const float *cos_table,
 sl_status sl_plain_rope_forward(sl_context *ctx, float *x, const uint32_t *position,
                                 const float *cos_table, const float *sin_table, size_t t,
                                 size_t heads, size_t d, size_t positions) {
-  (void)ctx, (void)positions;
-  rotate(x, position, cos_table, sin_table, t, heads, d, 0);
+  (void)ctx;
+  rotate(x, position, cos_table, sin_table, t, heads, d, positions, 0);
   return SL_OK;
 }
 
 sl_status sl_plain_rope_backward(sl_context *ctx, float *dx, const uint32_t *position,
                                  const float *cos_table, const float *sin_table, size_t t,
                                  size_t heads, size_t d, size_t positions) {
-  (void)ctx, (void)positions;
-  rotate(dx, position, cos_table, sin_table, t, heads, d, 1);
+  (void)ctx;
+  rotate(dx, position, cos_table, sin_table, t, heads, d, positions, 1);
   return SL_OK;
 }

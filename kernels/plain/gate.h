@@ -1,4 +1,4 @@
-/* Value and weight of a gate at a ratio (spec O2). Not public. */
+/* Value and weight of a gate at a ratio (spec O2). Internal. */
 #ifndef SLUICE_PLAIN_GATE_H
 #define SLUICE_PLAIN_GATE_H
 
@@ -11,10 +11,10 @@
 typedef struct {
   const sl_gate *gate;
   int positive;
-  float tau, edge;            /* of the smooth families; of clip */
-  float scale, centred_scale; /* what multiplies the function in f and in f - f(1), where f has such
-                                 a factor (spec O2.3) */
-  float at_one;               /* f(1) of an expression gate */
+  float tau, edge; /* of the smooth families; of clip */
+  float at_one;    /* f(1) of an expression gate */
+  /* What multiplies the function in f and in f - f(1), where f has such a factor (spec O2.3). */
+  float scale, centred_scale;
 } sl_gate_side;
 
 typedef struct {

@@ -1,5 +1,5 @@
-/* Linear layers (spec T2): a matrix product is the dot of spec N3.2 for each element (spec N3.3,
- * N3.4). */
+/* Linear layers (spec T2): a matrix product is the dot of spec N3.2 for each element (spec
+ * N3.3, N3.4). */
 #include "plain.h"
 #include "reduce.h"
 

@@ -1,4 +1,4 @@
-/* The reductions of spec N3 and N4, as written there. Not public. */
+/* The reductions of spec N3 and N4, as written there. Internal. */
 #ifndef SLUICE_PLAIN_REDUCE_H
 #define SLUICE_PLAIN_REDUCE_H
 
@@ -40,8 +40,8 @@ static inline float token_dot(float total, const float *a, size_t step_a, const 
   return total;
 }
 
-/* A chunk of spec N3.6: lanes and butterfly of x[0..n), or of products with y where y is not NULL.
- */
+/* A chunk of spec N3.6: lanes and butterfly of x[0..n), or of products with y where y is
+ * not NULL. */
 static inline float lane_sum(const float *x, const float *y, size_t n) {
   float lane[SL_SUM_LANES] = {0};
   for (size_t i = 0; i < n; i++) {
@@ -66,7 +66,7 @@ static inline float sum_of(const float *x, const float *y, size_t n) {
 #define SUM64_LEVELS 11 /* 64^11 terms are more than there can be */
 typedef struct {
   double lane[SUM64_LEVELS][SL_SUM_LANES];
-  size_t terms[SUM64_LEVELS]; /* in the chunk at hand */
+  size_t terms[SUM64_LEVELS]; /* in the current chunk */
 } sum64;
 
 static inline double butterfly64(double *lane) {

@@ -7,8 +7,8 @@
 
 #define WEIGHT_ONE 0x1p40f
 
-/* Scratch of one row: tempered logits, weights, and candidates sorted by (weight descending, index
- * ascending). */
+/* Scratch of one row: tempered logits, weights, and candidates sorted by (weight descending,
+ * index ascending). */
 typedef struct {
   float *z;
   uint64_t *weight;

@@ -1,5 +1,4 @@
-/* Softmax sums of a row of tempered logits (spec N3.9), its maximum exact (spec N3.7). Not public.
- */
+/* Softmax sums of a row of tempered logits (spec N3.9), its maximum exact (spec N3.7). Internal. */
 #ifndef SLUICE_PLAIN_SOFTMAX_H
 #define SLUICE_PLAIN_SOFTMAX_H
 

@@ -90,13 +90,15 @@ bool in_arena(const void *p);
 bool in_shared(const void *p);
 void *arena_allocate(size_t bytes);
 bool arena_free(void *p);
+size_t arena_reserved(); /* bytes of address space */
+bool map_arena();        /* before all else; false where there is no address space for it */
 unsigned char *shared_base();
 void shared_begin_block();                 /* everything in shared memory is out of bounds again */
 void shadow_allow(void *p, size_t bytes);  /* valid, not initialised */
 void shadow_forbid(void *p, size_t bytes); /* from now on a use after free; whole words */
 void shadow_access(const void *p, size_t bytes, bool write, bool atomic, const void *place);
-void shadow_begin_async(void *p, size_t bytes,
-                        const void *place); /* a write is under way: reads find it uninitialised */
+/* A write is in flight: a read before it lands is of uninitialised memory. */
+void shadow_begin_async(void *p, size_t bytes, const void *place);
 void shadow_reset_all();
 
 /* Scheduling (scheduler.cpp). */

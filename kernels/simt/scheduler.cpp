@@ -47,8 +47,8 @@ struct fiber {
 };
 
 fiber fibers[block_threads_max];
-uint32_t clocks[block_threads_max]
-               [warp_lanes]; /* clocks[t][l]: what t has seen of lane l of its warp */
+/* clocks[t][l]: what thread t has seen of lane l of its warp. */
+uint32_t clocks[block_threads_max][warp_lanes];
 unsigned ready[block_threads_max], n_ready, n_threads, n_done, current;
 void *host_stack_pointer;
 uint32_t countdown = 1, instances;
@@ -309,6 +309,7 @@ void run_block(const char *kernel, unsigned index, size_t shared_bytes, uint32_t
 
 void run_grid(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes, uint32_t op,
               void (*body)(void *), void *arguments) {
+  if (!map_arena()) abort(); /* who launches has looked before */
   grid_size = grid, block_size = block;
   block_body = body, block_arguments = arguments;
   const unsigned n = grid.x * grid.y * grid.z;
@@ -344,8 +345,8 @@ void *shared_static(const void *key, size_t bytes) {
   for (const shared_slot &s : shared_slots)
     if (s.key == key) return shared_base() + s.offset;
   const shared_slot s = {key, shared_used};
-  shared_used =
-      (shared_used + bytes + 15) / 16 * 16 + 16; /* a gap, so that an overrun is out of bounds */
+  /* A gap, so that an overrun is out of bounds. */
+  shared_used = (shared_used + bytes + 15) / 16 * 16 + 16;
   shared_slots.push_back(s);
   shared_static_bytes += (bytes + 15) / 16 * 16;
   if (shared_static_bytes > shared_unasked ||

@@ -30,6 +30,8 @@ struct cell {
   uint32_t generation; /* of shared memory: which block */
 };
 
+constexpr size_t shadow_bytes = arena_bytes / word_bytes * sizeof(cell);
+
 unsigned char *arena;
 cell *shadow;
 size_t arena_used = shared_bytes_max + red_zone;
@@ -39,16 +41,12 @@ uint32_t shared_generation;
 
 extern "C" char __executable_start, end;
 
-void map_arena() {
-  const int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
-  arena = static_cast<unsigned char *>(
-      mmap(nullptr, arena_bytes, PROT_READ | PROT_WRITE, flags, -1, 0));
-  shadow = static_cast<cell *>(
-      mmap(nullptr, arena_bytes / word_bytes * sizeof(cell), PROT_READ | PROT_WRITE, flags, -1, 0));
-  if (arena == MAP_FAILED || shadow == MAP_FAILED) {
-    fprintf(stderr, "simulator: no address space for device memory\n");
-    abort();
-  }
+/* Address space alone: pages come when they are touched. nullptr where a limit (ulimit -v) is in
+ * the way. */
+void *reserve(size_t bytes) {
+  void *const p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return p == MAP_FAILED ? nullptr : p;
 }
 
 size_t offset_of(const void *p) {
@@ -115,15 +113,22 @@ void refresh_shared(cell &c) {
 bool in_arena(const void *p) { return arena && offset_of(p) < arena_bytes; }
 bool in_shared(const void *p) { return arena && offset_of(p) < shared_bytes_max; }
 
-unsigned char *shared_base() {
-  if (!arena) map_arena();
-  return arena;
+size_t arena_reserved() { return arena_bytes + shadow_bytes; }
+
+/* At the first use: a program that has the simulator and does not use it reserves nothing. */
+bool map_arena() {
+  if (arena) return true;
+  void *const a = reserve(arena_bytes), *const s = a ? reserve(shadow_bytes) : nullptr;
+  if (s) {
+    arena = static_cast<unsigned char *>(a), shadow = static_cast<cell *>(s);
+    return true;
+  }
+  if (a) munmap(a, arena_bytes);
+  return false;
 }
 
-void shared_begin_block() {
-  shared_base();
-  shared_generation++;
-}
+unsigned char *shared_base() { return arena; }
+void shared_begin_block() { shared_generation++; }
 
 void shadow_allow(void *p, size_t bytes) {
   size_t at = offset_of(p);
@@ -148,8 +153,7 @@ void shadow_forbid(void *p, size_t bytes) {
 
 /* Reuses freed memory first: a use after free then meets somebody else's data, as on a device. */
 void *arena_allocate(size_t bytes) {
-  shared_base();
-  if (bytes > arena_bytes) return nullptr;
+  if (!map_arena() || bytes > arena_bytes) return nullptr;
   const size_t size = (bytes + red_zone - 1) / red_zone * red_zone + red_zone;
   unsigned char *p = nullptr;
   const auto found = free_blocks.find(size);

@@ -1,8 +1,8 @@
 /* CUDA C for the host: what the sources of kernels/cuda use of the language, run by the SIMT
- * simulator. The .cu sources include this through kernels/cuda/device.h; they are compiled with
- * -fsanitize=thread, whose hooks (hooks.cpp) make every load and store a point where threads may
- * switch and where races, bounds and initialisation are checked. Memory is sequentially consistent.
- */
+ * simulator. The .cu sources include this through kernels/cuda/device.h; they are compiled
+ * with -fsanitize=thread, whose hooks (hooks.cpp) make every load and store a point where
+ * threads may switch and where races, bounds and initialisation are checked. Memory is
+ * sequentially consistent. */
 #ifndef SLUICE_SIMT_H
 #define SLUICE_SIMT_H
 

@@ -20,6 +20,12 @@ int planted_index = -1;
 bool simt::planted(plant p) { return planted_index == static_cast<int>(p); }
 
 void sl_simulation_begin(uint64_t seed) { simt::begin(seed); }
+
+int sl_simulation_reserve(unsigned *gib) {
+  if (gib) *gib = static_cast<unsigned>(simt::arena_reserved() >> 30);
+  return simt::map_arena();
+}
+
 uint64_t sl_simulation_accesses(void) { return simt::access_count; }
 uint64_t sl_simulation_bytes_to_host(void) { return simt::bytes_to_host; }
 size_t sl_simulation_findings(void) { return simt::findings.size(); }

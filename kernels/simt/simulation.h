@@ -1,5 +1,5 @@
-/* The simulator as C programs see it: everything after sl_simulation_begin depends on its seed
- * alone. */
+/* The simulator as C programs see it: everything after sl_simulation_begin depends on its
+ * seed alone. */
 #ifndef SLUICE_SIMT_SIMULATION_H
 #define SLUICE_SIMT_SIMULATION_H
 
@@ -14,6 +14,10 @@ extern "C" {
  * simulated memory may be open. */
 void sl_simulation_begin(uint64_t seed);
 
+/* Reserves address space for device memory and its shadow, once: 1, or 0 where a limit (ulimit -v)
+ * is in the way. *gib, if not NULL, is how much that is. */
+int sl_simulation_reserve(unsigned *gib);
+
 /* Accesses to memory since then. */
 uint64_t sl_simulation_accesses(void);
 
@@ -24,9 +28,8 @@ uint64_t sl_simulation_bytes_to_host(void);
 size_t sl_simulation_findings(void);
 void sl_simulation_describe(size_t index, char *text, size_t size);
 
-/* Failures that can be planted (plants.def): name, the kernel that has it, and how it
- * is found: a kind of finding, or "bits".
- */
+/* Failures that can be planted (plants.def): name, the kernel that has it, and how it is found: a
+ * kind of finding, or "bits". */
 typedef struct {
   const char *name, *kernel, *found, *what;
 } sl_simulation_plant;

@@ -13,8 +13,8 @@ namespace {
 /* Of compute capabilities 8.9, 8.0 and 9.0. */
 constexpr size_t shared_limits[] = {99 * 1024, 163 * 1024, 227 * 1024};
 
-/* Of an operation that was ever enqueued: its place in its stream, and what is ordered before it.
- */
+/* Of an operation that was ever enqueued: its place in its stream, and what is ordered
+ * before it. */
 struct operation_record {
   uint32_t stream, index;
   history before;

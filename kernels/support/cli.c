@@ -2,7 +2,12 @@
 #include "cli.h"
 
 #include "utf8.h"
+#include "version.h"
 
+#include <sluice/kernels.h>
+
+#include <argp.h>
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -30,6 +35,30 @@ int sl_cli_fail(const char *command, const sl_error *err) {
   fflush(stdout); /* what was printed before comes first */
   fprintf(stderr, "%s: error: %s\n", command, err->message);
   return sl_exit_code(err->status);
+}
+
+/* --version of every command, and -h for --help, which argp does not have. */
+static void add_common_options(int argc, char **argv) {
+  static char version[64];
+  snprintf(version, sizeof version, "sluice %s, numerics version %d", sl_version(),
+           SL_NUMERICS_VERSION);
+  argp_program_version = version;
+  argp_err_exit_status = SL_EXIT_USAGE;
+  for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+    static char help[] = "--help";
+    if (strcmp(argv[i], "-h") == 0) argv[i] = help;
+  }
+}
+
+int sl_cli_run(const char *name, sl_command *run, int argc, char **argv) {
+  char shown[64];
+  add_common_options(argc, argv);
+  snprintf(shown, sizeof shown, "sluice %s", name);
+  argv[0] = shown;
+  const int code = run(argc, argv);
+  if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+  fprintf(stderr, "%s: error: standard output: %s\n", shown, strerror(errno));
+  return code == SL_EXIT_OK ? SL_EXIT_SYSTEM : code;
 }
 
 void sl_cli_json_text(FILE *out, const char *text) {

@@ -24,10 +24,14 @@ int sl_exit_code(sl_status status);
 /* Prints "sluice NAME: error: message" to stderr and returns the exit code of the status. */
 int sl_cli_fail(const char *command, const sl_error *err);
 
-/* A text as JSON has it, in quotes; a byte that is not UTF-8 becomes U+FFFD. */
+/* A text as a JSON string, with its quotes; a byte that is not UTF-8 becomes U+FFFD. */
 void sl_cli_json_text(FILE *out, const char *text);
 
 /* A subcommand: argv[0] is "sluice NAME"; returns the exit code. */
 typedef int sl_command(int argc, char **argv);
+
+/* Runs it as `sluice NAME`, argv[0] being whatever, with -h and --version; its exit code, or
+ * SL_EXIT_SYSTEM where standard output could not be written. */
+int sl_cli_run(const char *name, sl_command *run, int argc, char **argv);
 
 #endif

@@ -29,7 +29,7 @@ typedef struct {
   const sl_plot_mark *mark;
   size_t marks;
   double low, high; /* values that the vertical axis must hold; NAN: the curves decide */
-  /* above 1: the curve faintly, and boldly its running mean over so many points */
+  /* If above 1: the curve is faint, and its running mean over `smooth` points is bold. */
   size_t smooth;
 } sl_plot_panel;
 

@@ -7,8 +7,8 @@
 
 #define SL_UTF8_POINTS 0x110000
 
-/* The code point at text[0..size), size > 0, and its length in bytes; 0 bytes if it is malformed.
- */
+/* The code point at text[0..size), size > 0, and its length in bytes; 0 bytes if it
+ * is malformed. */
 size_t sl_utf8_decode(const char *text, size_t size, uint32_t *point);
 
 /* The byte at which text stops being UTF-8; its length if it never does. */

@@ -1,7 +1,7 @@
 /* The backend cublas: the linear layers of spec T2 by cublasSgemm, which orders their sums as it
  * likes (vendor.h); biases, their gradients and everything else by the cuda backend's kernels. Host
- * code alone. Bytes and operations of the products: cuBLAS's; a bias costs 8 bytes a result, for it
- * is written before the product is added to it.
+ * code alone. Bytes and operations of the products: cuBLAS's; a bias costs 8 bytes per result, for
+ * it is written before the product is added to it.
  *
  * CUBLAS_PEDANTIC_MATH keeps TF32 and emulation out whatever the environment says. The workspace is
  * ours and fixed, which cuBLAS asks for where its results are to repeat. */
@@ -17,8 +17,8 @@
 #ifdef SL_SIMT
 static const size_t vendor_workspace_bytes = 4096; /* the stand-in uses none */
 #else
-static const size_t vendor_workspace_bytes =
-    static_cast<size_t>(32) << 20; /* what NVIDIA advises for compute capability 9.0 */
+/* What NVIDIA advises for compute capability 9.0. */
+static const size_t vendor_workspace_bytes = static_cast<size_t>(32) << 20;
 #endif
 
 struct vendor_state {

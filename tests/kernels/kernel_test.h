@@ -8,8 +8,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The golden bits, and the contexts held to them: cpu with AVX2 and AVX-512 where this machine has
- * it (an absent one is printed), threads 1, 2 and 5. */
+/* The plain context, which defines the bits, and the contexts whose bits must equal its own:
+ * cpu with AVX2 and AVX-512 where this machine has it (an absent one is printed), threads 1, 2
+ * and 5. */
 sl_context *plain_context(void);
 size_t cpu_contexts(sl_context *const **list);
 
@@ -21,8 +22,8 @@ source seeded(uint64_t seed);
 uint64_t next_u64(source *s);
 uint32_t next_below(source *s, uint32_t n);
 
-/* Kinds of numbers: usual ones; a mix of magnitudes, zeros of both signs and subnormals; one value
- * everywhere. */
+/* Kinds of numbers: usual ones; a mix of magnitudes, zeros of both signs and subnormals; one
+ * value everywhere. */
 typedef enum { USUAL, MIXED, CONSTANT, KINDS } kind;
 /* n floats, from malloc, at an odd multiple of 4 bytes (pointer alignment must not show); release
  * with free_floats. */

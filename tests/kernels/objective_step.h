@@ -40,8 +40,8 @@ sl_gated_loss_batch batch_of(const step *p);
 typedef sl_status (*loss_kernel)(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
                                  const sl_objective *o, const sl_gated_loss_batch *b);
 extern loss_kernel planted_loss;
-/* Runs it in plain, checks that a cpu context gives the same bits (each in its turn), and returns
- * it. */
+/* Runs it in plain, checks that a cpu context gives the same bits (each in its turn), and
+ * returns it. */
 outcome loss_of(const step *p, const sl_objective *o);
 
 /* A gate with tau on both sides, clip 0.2 and 0.28, no KL, no bonus, token level. */

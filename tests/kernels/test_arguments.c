@@ -407,3 +407,13 @@ Test(refused, not_an_empty_call) {
   cr_expect_eq(sl_attention_forward(ctx, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0, 2, 1, 4),
                SL_OK);
 }
+
+/* A structure may lie where its type may: sl_adamw is of floats, and needs 4 bytes, not 8. */
+Test(refused, not_a_structure_at_its_own_alignment) {
+  static _Alignas(8) unsigned char place[4 + sizeof(sl_adamw)];
+  const sl_adamw step = {1, 0.9f, 0.9f, 0.1f, 0.1f, 1, 1, 0, 0, 1};
+  float p[1] = {1.0f}, m[1] = {0}, v[1] = {0};
+  memcpy(place + 4, &step, sizeof step);
+  cr_expect_eq(sl_adamw_step(ctx, p, m, v, f, (const sl_adamw *)(const void *)(place + 4), 1),
+               SL_OK, "%s", sl_context_error(ctx)->message);
+}

@@ -1,5 +1,5 @@
-/* Attention: cpu equals plain bit for bit; decode with a cache equals forward; batch neighbours do
- * not show (spec T3, N3.5). */
+/* Attention: cpu equals plain bit for bit; decode with a cache equals forward; neighbours in a
+ * batch cannot affect a sequence (spec T3, N3.5). */
 #include "kernel_test.h"
 
 #include <criterion/criterion.h>
@@ -238,8 +238,8 @@ static const struct {
               {"a is subnormal", subnormal},
               {"far below 0", far_below}};
 
-/* Forward, backward and decode in all contexts; the saved maximum is the exact one, and never -0.
- */
+/* Forward, backward and decode in all contexts; the saved maximum is the exact one, and
+ * never -0. */
 static void check_chosen(const char *name, float (*chosen_key)(size_t j)) {
   enum { H = 2, D = 16, N = CHOSEN };
   static const uint32_t seq[] = {0, N};

@@ -49,7 +49,7 @@ static int caught(sl_kernel_id kernel, sl_context *ctx, const char *place) {
     sl_context_destroy(ctx);                                                 \
   }
 
-/* The control: the right kernels, and what a mutant is made of. */
+/* Control: unmodified kernels must pass. */
 #define SL_KERNEL(name, params, args, storage, clause, bound) \
   Test(mutants, right_##name) {                               \
     sl_context *ctx = plain(2);                               \
@@ -105,13 +105,13 @@ MUTANT(bias_in_the_chain, linear_forward, bias_first_linear, "y[")
 
 /* p * decay contracted with the update's product the other way round. */
 static sl_status contracted_adamw(sl_context *ctx, float *p, float *m, float *v, const float *g,
-                                  const sl_adamw *how, size_t n) {
+                                  const sl_adamw *step, size_t n) {
   for (size_t i = 0; i < n; i++) {
     const float before = p[i];
-    const sl_status status = sl_plain_adamw_step(ctx, p + i, m + i, v + i, g + i, how, 1);
+    const sl_status status = sl_plain_adamw_step(ctx, p + i, m + i, v + i, g + i, step, 1);
     if (status) return status;
-    const float update = (m[i] * how->c1) / (sqrtf(v[i] * how->c2) + how->eps);
-    p[i] = fmaf(before, how->decay, -(how->lr * update));
+    const float update = (m[i] * step->c1) / (sqrtf(v[i] * step->c2) + step->eps);
+    p[i] = fmaf(before, step->decay, -(step->lr * update));
   }
   return SL_OK;
 }
@@ -440,8 +440,8 @@ MUTANT(one_key_chunk, attention_decode, one_key_chunk, "o[")
 /* Sequences run into each other: chunks of the token dot are not anchored. */
 static sl_status one_sequence(sl_context *ctx, float *total, const float *dy, const float *x,
                               const float *rstd, const uint32_t *seq, size_t n_seq, size_t d) {
-  const uint32_t whole[] = {0, n_seq ? seq[n_seq] : 0};
-  return sl_plain_rmsnorm_weight_grad(ctx, total, dy, x, rstd, whole, 1, d);
+  const uint32_t one[] = {0, n_seq ? seq[n_seq] : 0};
+  return sl_plain_rmsnorm_weight_grad(ctx, total, dy, x, rstd, one, 1, d);
 }
 MUTANT(unanchored_chunks, rmsnorm_weight_grad, one_sequence, "total[")
 

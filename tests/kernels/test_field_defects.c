@@ -94,8 +94,8 @@ Test(field, a5_nan_in_a_masked_slot) {
   cr_expect_eq(memcmp(&a, &b, sizeof a), 0);
 }
 
-/* A6: a padding sentinel of -1e10 gives inf * 0 in k3; on an unmasked token it is clamped and
- * counted. */
+/* A6: a padding sentinel of -1e10 gives inf * 0 in k3; on an unmasked token it is clamped
+ * and counted. */
 Test(field, a6_padding_sentinel) {
   const sl_objective o = with_k3(0.1);
   step p = one_sequence(3, 0.0f);
@@ -275,7 +275,7 @@ Test(field, b5_nothing_to_learn_from) {
 }
 
 /* B7: advantages of padded slots leak into that of the sequence. An advantage here is of the
- * sequence: how much of it is masked does not show in a token's gradient. */
+ * sequence: how much of it is masked cannot affect a token's gradient. */
 Test(field, b7_padding_has_no_advantage) {
   sl_objective o = *sapo();
   o.level = SL_LEVEL_SEQUENCE;
@@ -338,8 +338,8 @@ Test(field, d12_offset_is_reported_apart) {
     const sl_objective o = objective_of((sl_gate_family)family, 0.5f);
     cr_expect_eq(loss_of(&p, &o).sums[0].centred, 0.0);
   }
-  const sl_objective o =
-      objective_of(SL_GATE_SIGMOID, 0x1p-20f); /* f(1) = 2^21, whose ulp is a quarter */
+  /* f(1) = 2^21, whose ulp is a quarter. */
+  const sl_objective o = objective_of(SL_GATE_SIGMOID, 0x1p-20f);
   p.new[0] = -1.0f + 0x1p-10f;
   const outcome a = loss_of(&p, &o);
   /* f(r) - f(1) = (r - 1)(1 - z^2/12 ...): z^2/12 < 2^-62, so r - 1 within the roundings of z, tanh
@@ -367,8 +367,8 @@ Test(field, d13_cispo_cap_is_absolute) {
       const double r = (double)a.sums[0].ratio_max, want = -(double)sign * fmin(r, 1.28);
       cr_expect(fabs((double)a.d[0] - want) <= 2.0 * 0x1p-24 * fabs(want), "ratio %g: %g", r,
                 (double)a.d[0]);
-      cr_expect(isnan(a.sums[0].objective) &&
-                isnan(a.sums[0].centred)); /* a weight has no value: absent, not guessed */
+      /* A weight has no value: absent, not guessed. */
+      cr_expect(isnan(a.sums[0].objective) && isnan(a.sums[0].centred));
     }
   }
   sl_gate_definition_free(owner);

@@ -35,10 +35,10 @@ static size_t implementations(implementation *out) {
   size_t n = 0;
   out[n++] = (implementation){"scalar", sl_plain_function_maps};
   for (size_t i = 0; i < 2; i++) {
-    const sl_context_options how = {.backend = "cpu", .isa = rows[i].isa, .threads = 1};
+    const sl_context_options options = {.backend = "cpu", .isa = rows[i].isa, .threads = 1};
     sl_context *ctx = NULL;
     sl_error err;
-    if (sl_context_create(&ctx, &how, &err) == SL_OK)
+    if (sl_context_create(&ctx, &options, &err) == SL_OK)
       out[n++] = rows[i].vector;
     else
       cr_log_warn("%s is not tested here: %s", rows[i].vector.name, err.message);
@@ -48,10 +48,10 @@ static size_t implementations(implementation *out) {
 }
 
 static sl_sweep_result run_sweep(sl_function_id f, sl_function_map map, uint64_t stride) {
-  const sl_sweep_options how = {.function = f, .map = map, .stride = stride, .threads = 2};
+  const sl_sweep_options options = {.function = f, .map = map, .stride = stride, .threads = 2};
   sl_sweep_result r;
   sl_error err;
-  cr_assert_eq(sl_sweep_run(&r, &how, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_sweep_run(&r, &options, &err), SL_OK, "%s", err.message);
   return r;
 }
 
@@ -175,20 +175,20 @@ Test(functions, sweep_finds_one_wrong_ulp) {
 Test(functions, table_finds_one_wrong_ulp) {
   const sl_function_map maps[] = {sl_plain_function_maps[SL_FUNCTION_exp], one_ulp_once};
   for (int wrong = 0; wrong < 2; wrong++) {
-    const sl_sweep_options how = {
+    const sl_sweep_options options = {
         .function = SL_FUNCTION_exp, .map = maps[wrong], .stride = STRIDE, .threads = 2};
     const sl_sweep_result r = run_sweep(SL_FUNCTION_exp, maps[wrong], STRIDE);
     sl_sweep_row row;
     sl_error err;
-    cr_assert_eq(sl_sweep_table_measure(&row, &how, &r, &err), SL_OK, "%s", err.message);
+    cr_assert_eq(sl_sweep_table_measure(&row, &options, &r, &err), SL_OK, "%s", err.message);
     for (int i = 0; i < SL_SWEEP_SETS; i++)
       cr_expect(!row.set[i].here || row.set[i].equal == !wrong);
     cr_expect(!row.set[0].here || row.equal == !wrong);
   }
 }
 
-/* Planted: log with its polynomial cut short, atan evaluated in binary32, erf with the sign of zero
- * lost. */
+/* Planted: log with its polynomial cut short, atan evaluated in binary32, erf with the sign of
+ * zero lost. */
 static void short_log(float *y, const float *x, size_t n) {
   for (size_t i = 0; i < n; i++) {
     const double m = (double)x[i] - 1.0;

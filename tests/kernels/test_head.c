@@ -134,8 +134,8 @@ Test(head, planted) {
   uint8_t *mask = p.in.mask, *all = malloc(t);
   cr_assert_not_null(all);
   memset(all, 1, t);
-  p.in.mask = all; /* states of masked rows too, so that a dropped mask gives wrong numbers and not
-                      an error */
+  /* States of masked rows too, so that a dropped mask gives wrong numbers and not an error. */
+  p.in.mask = all;
   cr_assert_eq(forward(plain_context(), &p.in, p.in.state), SL_OK);
   p.in.mask = mask;
   for (p.w = RIGHT; p.w < WAYS; p.w++)

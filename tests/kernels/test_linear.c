@@ -234,8 +234,8 @@ Test(linear, planted_in_forward) {
   free_floats(x), free_floats(w), free_floats(bias);
 }
 
-/* Chunks of tokens anchored at the batch instead of the sequence, a sequence too few, and the rules
- * above. */
+/* Chunks of tokens anchored at the batch instead of the sequence, a sequence too few, and the
+ * rules above. */
 enum { ANCHORED_AT_BATCH = RULES, SEQUENCE_DROPPED, TOKEN_RULES };
 
 typedef struct {

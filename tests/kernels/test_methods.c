@@ -5,8 +5,8 @@
 #include <criterion/criterion.h>
 #include <math.h>
 
-/* A method: its settings, and what multiplies -A c in a token's gradient, as a function of the
- * ratio. */
+/* A method: its settings, and what multiplies -A c in a token's gradient, as a function of
+ * the ratio. */
 typedef struct {
   const char *name;
   double (*factor)(double r, double a);

@@ -97,19 +97,19 @@ PROPERTY(groups_permute) {
 }
 
 /* Reversing every group reverses its advantages: the rewards' sums are exact, so that their order
- * cannot show. */
+ * does not matter. */
 PROPERTY(sequences_of_a_group_permute) {
   double reversed[STEP_SEQUENCES];
   float advantage[STEP_SEQUENCES], back[STEP_SEQUENCES];
   sl_error err;
   (void)o;
-  const sl_advantage_kind how = next_below(s, 2) ? SL_ADV_NO_STD : SL_ADV_LEAVE_ONE_OUT;
+  const sl_advantage_kind form = next_below(s, 2) ? SL_ADV_NO_STD : SL_ADV_LEAVE_ONE_OUT;
   for (size_t g = 0; g < p->n_groups; g++)
     for (size_t i = p->group[g]; i < p->group[g + 1]; i++)
       reversed[i] = p->reward[p->group[g + 1] - 1 - (i - p->group[g])];
-  cr_assert_eq(sl_advantages(advantage, NULL, p->reward, p->group, p->n_groups, how, 0.0, &err),
+  cr_assert_eq(sl_advantages(advantage, NULL, p->reward, p->group, p->n_groups, form, 0.0, &err),
                SL_OK);
-  cr_assert_eq(sl_advantages(back, NULL, reversed, p->group, p->n_groups, how, 0.0, &err), SL_OK);
+  cr_assert_eq(sl_advantages(back, NULL, reversed, p->group, p->n_groups, form, 0.0, &err), SL_OK);
   int ok = 1;
   for (size_t g = 0; g < p->n_groups; g++)
     for (size_t i = p->group[g]; i < p->group[g + 1]; i++)
@@ -157,32 +157,33 @@ PROPERTY(masked_slots_can_be_removed) {
   return ok;
 }
 
-/* Any split into micro-batches, with the coefficients of the whole step, gives the bits of the
- * whole. */
+/* Any split into micro-batches, with the coefficients of the whole step, gives the bits of a
+ * single batch. */
 PROPERTY(micro_batches_do_not_show) {
-  const outcome whole = loss_of(p, o);
+  const outcome unsplit = loss_of(p, o);
   int ok = 1;
   for (size_t begin = 0; begin < p->n_seq;) {
     const size_t left = p->n_seq - begin, n = 1 + next_below(s, (uint32_t)(left < 5 ? left : 5));
     step part = {.n_groups = 0};
     append(&part, p, begin, n);
     const outcome b = loss_of(&part, o);
-    for (size_t k = 0; k < n; k++) ok &= same_sequence(&whole, p, begin + k, &b, &part, k);
+    for (size_t k = 0; k < n; k++) ok &= same_sequence(&unsplit, p, begin + k, &b, &part, k);
     begin += n;
   }
   return ok;
 }
 
-/* Groups of equal rewards have no policy gradient, under any kind of advantage. */
+/* Groups of equal rewards have no policy gradient, under any form of advantage. */
 PROPERTY(groups_without_variance_give_no_gradient) {
   sl_objective no_kl = *o;
   no_kl.beta = 0.0;
   for (size_t i = p->group[0]; i < p->group[1]; i++) p->reward[i] = 0.1;
   size_t flat = 0, again = 0;
   sl_error err;
-  const sl_advantage_kind how = advantages[next_below(s, 4)];
+  const sl_advantage_kind form = advantages[next_below(s, 4)];
   cr_assert_eq(
-      sl_advantages(p->advantage, &flat, p->reward, p->group, p->n_groups, how, 1e-9, &err), SL_OK);
+      sl_advantages(p->advantage, &flat, p->reward, p->group, p->n_groups, form, 1e-9, &err),
+      SL_OK);
   const outcome a = loss_of(p, &no_kl);
   const float zero = 0.0f;
   int ok = flat >= 1;
@@ -218,8 +219,8 @@ PROPERTY(zero_advantage_leaves_kl_and_bonus) {
          same("e", b.e, a.e, sizeof a.e);
 }
 
-/* On policy every gate's weight is 1 and its centred value 0: d is a_i, whatever the gate and tau.
- */
+/* On policy every gate's weight is 1 and its centred value 0: d is a_i, whatever the gate
+ * and tau. */
 PROPERTY(on_policy_all_gates_agree) {
   sl_objective no_kl = *o;
   no_kl.beta = 0.0;
@@ -238,8 +239,8 @@ PROPERTY(on_policy_all_gates_agree) {
   return ok;
 }
 
-/* Log-ratios beyond the clamp: no policy gradient, counted, and every reported number stays finite.
- */
+/* Log-ratios beyond the clamp: no policy gradient, counted, and every reported number
+ * stays finite. */
 PROPERTY(beyond_the_clamp) {
   sl_objective token = *o;
   token.level = SL_LEVEL_TOKEN, token.beta = 0.0;

@@ -13,7 +13,7 @@ static const size_t sizes[] = {0,  1,   2,   7,   15,   16,   17,   31,   32,
 typedef struct {
   const float *g;
   size_t n;
-  sl_adamw how;
+  sl_adamw step;
 } inputs;
 
 static sl_status square(sl_context *ctx, void *arg, float *out) {
@@ -27,7 +27,7 @@ static sl_status square(sl_context *ctx, void *arg, float *out) {
 /* out: p, m, v */
 static sl_status step(sl_context *ctx, void *arg, float *out) {
   const inputs *x = arg;
-  return sl_adamw_step(ctx, out, out + x->n, out + 2 * x->n, x->g, &x->how, x->n);
+  return sl_adamw_step(ctx, out, out + x->n, out + 2 * x->n, x->g, &x->step, x->n);
 }
 
 Test(optimizer, sizes) {
@@ -39,7 +39,7 @@ Test(optimizer, sizes) {
       for (size_t j = 2 * n; j < 3 * n; j++) state[j] = fabsf(state[j]);
       sl_adamw_state powers = {1.0, 1.0};
       inputs x = {g, n, sl_adamw_scalars(&powers, 0.9f, 0.99f, 1e-8f, 0.01f, 0.75f)};
-      x.how.decay = sl_adamw_decay(0.01f, 0.1);
+      x.step.decay = sl_adamw_decay(0.01f, 0.1);
       cr_expect(all_contexts_agree("grad_square_sum", square, &x, NULL, 2), "n %zu, kind %d", n,
                 (int)k);
       cr_expect(all_contexts_agree("adamw_step", step, &x, state, 3 * n), "n %zu, kind %d", n,
@@ -77,11 +77,11 @@ Test(optimizer, small_moments_become_zero) {
   sl_context *const *list;
   const size_t contexts = cpu_contexts(&list);
   const float g[3] = {0.0f, -0.0f, 0.0f};
-  const sl_adamw how = {1.0f, 0.5f, 0.5f, 0.5f, 0.5f, 1.0f, 1.0f, 0.1f, 1e-8f, 1.0f};
+  const sl_adamw step = {1.0f, 0.5f, 0.5f, 0.5f, 0.5f, 1.0f, 1.0f, 0.1f, 1e-8f, 1.0f};
   for (size_t c = 0; c <= contexts; c++) {
     float p[3] = {1, 1, 1}, m[3] = {0x1p-99f, -0x1p-100f, 0x1p-100f},
           v[3] = {0x1p-99f, 0x1p-100f, 0x1.8p-100f};
-    cr_assert_eq(sl_adamw_step(c < contexts ? list[c] : plain_context(), p, m, v, g, &how, 3),
+    cr_assert_eq(sl_adamw_step(c < contexts ? list[c] : plain_context(), p, m, v, g, &step, 3),
                  SL_OK);
     const float want_m[3] = {0x1p-100f, 0.0f, 0.0f}, want_v[3] = {0x1p-100f, 0.0f, 0.0f};
     cr_expect(same_bits("m", m, want_m, sizeof m));

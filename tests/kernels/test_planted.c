@@ -163,11 +163,11 @@ typedef struct {
   float max, sum;
 } softmax;
 
-/* The keys [begin, end), whose scores are s[begin..end), joined to a row with the outputs o; whole:
- * the row's maximum. */
+/* The keys [begin, end), whose scores are s[begin..end), joined to a row with the outputs o;
+ * row_max: the row's maximum. */
 static void join_keys(const attention_inputs *in, softmax *row, float *o, float *s, size_t begin,
-                      size_t end, float whole) {
-  const float max = in->r == MAXIMUM_AT_ONCE ? whole : largest(s + begin, end - begin),
+                      size_t end, float row_max) {
+  const float max = in->r == MAXIMUM_AT_ONCE ? row_max : largest(s + begin, end - begin),
               joined = fmaxf(row->max, max);
   const float a = sl_fn_exp(row->max - joined), b = sl_fn_exp(max - joined);
   for (size_t j = begin; j < end; j++) s[j] = sl_fn_exp(s[j] - max);
@@ -196,11 +196,11 @@ static void planted_row(const attention_inputs *in, size_t i, float *s, float *o
   if (in->r == CHUNKS_OF_THE_DOT) size = SL_DOT_CHUNK;
   const size_t first = in->r == CHUNKS_FROM_THE_QUERY ? (n - 1) % size + 1 : size,
                chunks = (n + 2 * size - first - 1) / size;
-  const float whole = largest(s, n);
+  const float row_max = largest(s, n);
   softmax row = {-INFINITY, 0.0f};
   for (size_t k = 0; k < chunks; k++) {
     const size_t end = first + (in->r == CHUNKS_DESCENDING ? chunks - 1 - k : k) * size;
-    join_keys(in, &row, o, s, end > size ? end - size : 0, end < n ? end : n, whole);
+    join_keys(in, &row, o, s, end > size ? end - size : 0, end < n ? end : n, row_max);
   }
   const float inverse = 1.0f / row.sum, zero = in->r == ZERO_WITH_ITS_SIGN ? -0.0f : 0.0f;
   for (size_t c = 0; c < HEAD; c++)

@@ -168,9 +168,8 @@ Test(sample, a_large_vocabulary) {
   check(3, 20011, (sl_sampling){0.5f, 0, 0.95, 9, 1}, CONSTANT, 8912);
 }
 
-/* Pearson's chi-square of 50,000 draws over 8 tokens against the weights: seven degrees of
- * freedom, 29.9 is exceeded once in 10,000. The draws are fixed by the seed, so the test cannot
- * flicker. */
+/* Pearson's chi-square of 50,000 draws over 8 tokens against the weights: seven degrees of freedom,
+ * 29.9 is exceeded once in 10,000. The draws are fixed by the seed, so the test cannot flicker. */
 Test(sample, draws_follow_the_weights) {
   enum { DRAWS = 50000, V = 8 };
   const float row[V] = {0.0f, 1.0f, -2.0f, 0.5f, 0.25f, -1.0f, 2.0f, -3.0f};

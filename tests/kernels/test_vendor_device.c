@@ -1,5 +1,5 @@
-/* The backend cublas where it links: on a device its kernels are held to what is promised of them,
- * without one it is refused in words. */
+/* The backend cublas where it links: on a device its linear layers lie within the bound of spec
+ * N1.6 and repeat; without one the context is refused with a message. */
 #include "ci/products/equiv/equiv.h"
 #include "kernels/vendor/vendor.h"
 

@@ -1,5 +1,6 @@
 # sluice_tiny: the kernels with chunks of 8 and 64 and key chunks of 8, so that small shapes cross
-# every boundary (spec N1.8). Its sources are those of sluice.
+# every boundary (spec N1.8), and with the assertions of kernels/core/verify.h. Its sources are those of
+# sluice.
 function(sl_kernel_sources out target)
   get_target_property(sources ${target} SOURCES)
   list(FILTER sources EXCLUDE REGEX "TARGET_OBJECTS")
@@ -7,6 +8,7 @@ function(sl_kernel_sources out target)
   set(${out} ${sources} PARENT_SCOPE)
 endfunction()
 
+set(tiny_definitions SL_DOT_CHUNK=8 SL_SUM_CHUNK=64 SL_KEY_CHUNK=8 SLUICE_VERIFY=1)
 add_library(sluice_tiny STATIC)
 sl_kernel_sources(sources sluice)
 target_sources(sluice_tiny PRIVATE ${sources})
@@ -18,10 +20,9 @@ foreach(isa avx2 avx512)
     get_target_property(value sluice_${isa} ${property})
     set_target_properties(sluice_tiny_${isa} PROPERTIES ${property} "${value}")
   endforeach()
-  target_compile_definitions(sluice_tiny_${isa} PRIVATE SL_DOT_CHUNK=8 SL_SUM_CHUNK=64
-    SL_KEY_CHUNK=8)
+  target_compile_definitions(sluice_tiny_${isa} PRIVATE ${tiny_definitions})
   target_link_libraries(sluice_tiny_${isa} PRIVATE sluice_flags)
   target_sources(sluice_tiny PRIVATE $<TARGET_OBJECTS:sluice_tiny_${isa}>)
 endforeach()
-target_compile_definitions(sluice_tiny PUBLIC SL_DOT_CHUNK=8 SL_SUM_CHUNK=64 SL_KEY_CHUNK=8)
+target_compile_definitions(sluice_tiny PUBLIC ${tiny_definitions})
 target_link_libraries(sluice_tiny PRIVATE sluice_flags PUBLIC Threads::Threads m)

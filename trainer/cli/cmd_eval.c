@@ -117,7 +117,7 @@ static void print_category(void *user, const char *category, size_t solved, size
            100.0 * (double)solved / (double)n);
 }
 
-/* Evaluates through a trainer of no steps, whose model is MODEL. */
+/* Evaluates as a run of no steps, whose model is MODEL. */
 static sl_status evaluate(const options *o, sl_config *config, sl_error *err) {
   sl_run_state *run;
   sl_status status = sl_run_state_create(&run, config, SL_EXTENT_EVALUATION, err);

@@ -77,11 +77,11 @@ sl_command sl_cmd_resume;
 int sl_cmd_resume(int argc, char **argv) {
   options o = {0};
   argp_parse(&parser, argc, argv, 0, NULL, &o);
-  const sl_resume_options how = {o.from, o.accepted, o.n_accepted, o.sets.items, o.sets.n};
+  const sl_resume_options choice = {o.from, o.accepted, o.n_accepted, o.sets.items, o.sets.n};
   sl_error err;
   sl_run_state *run;
   sl_run_files files;
-  if (sl_run_resume(&run, &files, o.path, &how, &err)) return sl_cli_fail(argv[0], &err);
+  if (sl_run_resume(&run, &files, o.path, &choice, &err)) return sl_cli_fail(argv[0], &err);
   const int code = sl_train_to_end(&o.train, argv[0], run, &files);
   sl_run_close(&files);
   sl_run_state_destroy(run);

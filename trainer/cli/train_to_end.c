@@ -37,9 +37,10 @@ static void print_summary(const sl_train_options *o, const sl_run_files *files,
   printf("run:   %s\nstate: %s\n", files->path, r->state);
 }
 
-/* A run that failed is not lost. */
-static void advise(const sl_run_files *files) {
+/* A run that the system stopped is not lost. Any other error would come again at the same step. */
+static void advise(const sl_run_files *files, sl_status status) {
   char *newest = NULL;
+  if (status != SL_ERR_IO && status != SL_ERR_MEMORY && status != SL_ERR_ENVIRONMENT) return;
   if (sl_checkpoint_newest(&newest, files->path, NULL) == SL_OK)
     fprintf(stderr, "The newest checkpoint is %s; 'sluice resume %s' goes on from there.\n", newest,
             files->path);
@@ -69,8 +70,8 @@ int sl_train_to_end(const sl_train_options *o, const char *command, sl_run_state
   const sl_status status = sl_run_train(run, files, o, &result, &err);
   if (status) {
     const int code = sl_cli_fail(command, &err);
-    advise(files);
-    return code;
+    advise(files, status);
+    return result.diverged ? SL_EXIT_FAILED : code;
   }
   print_summary(o, files, &result);
   return result.interrupted ? SL_EXIT_INTERRUPTED : SL_EXIT_OK;

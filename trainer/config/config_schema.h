@@ -15,8 +15,8 @@ typedef enum {
   SL_CONFIG_VALUES
 } sl_config_type;
 
-/* min and max for numbers, words for choices, else NULL. offset is that of the value in sl_config.
- */
+/* min and max are those of a number, words those of a choice; else NULL. offset is where the value
+ * stands in sl_config. */
 typedef struct {
   sl_config_type type;
   sl_config_bits bits;

@@ -1,6 +1,6 @@
-/* Reads a run configuration (spec F2.1). libyaml's events are walked here, rather than mapped by
- * libcyaml: a schema of that library cannot bound a real number, nor say where a value that is out
- * of range stands and what was expected there. */
+/* Reads a run configuration (spec F2.1) from libyaml's events. libcyaml, which maps YAML to
+ * structs, is not used: it cannot bound a real number, nor say at which place a value out of range
+ * stands and what was expected there. */
 #include "config_schema.h"
 
 #include "trainer/files/file.h"

@@ -42,10 +42,9 @@ sl_status sl_update_batch_create(sl_update_batch *out, sl_context *ctx, size_t m
   sl_update_batch s = {.max_sequences = max_sequences, .max_tokens = max_tokens};
   if (max_tokens > UINT32_MAX)
     return sl_fail(err, SL_ERR_MEMORY, "a step of %zu tokens is too large", max_tokens);
-  const sl_status status = sl_mirror_create(&s.mirror, ctx, count_bytes(max_sequences, max_tokens),
-                                            "the tokens of a step", err);
-  if (status) return status;
-  cut_step(&(sl_cutter){.base = s.mirror.host}, &s);
+  const size_t bytes = count_bytes(max_sequences, max_tokens);
+  SL_TRY(sl_mirror_create(&s.mirror, ctx, bytes, "the tokens of a step", err));
+  cut_step(&(sl_cutter){.base = s.mirror.host, .bytes = bytes}, &s);
   *out = s;
   return SL_OK;
 }

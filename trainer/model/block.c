@@ -1,6 +1,8 @@
 /* Blocks of memory: the pages are touched at once, so that a run that starts has its memory. */
 #include "block.h"
 
+#include "kernels/core/verify.h"
+
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,7 @@ void *sl_cut(sl_cutter *c, size_t rows, size_t columns, size_t size) {
   }
   void *p = c->base ? c->base + c->used : NULL;
   c->used += (bytes + SL_BLOCK_ALIGN - 1) / SL_BLOCK_ALIGN * SL_BLOCK_ALIGN;
+  SL_VERIFY(!c->base || c->used <= c->bytes); /* the walk that counted is the walk that cuts */
   return p;
 }
 

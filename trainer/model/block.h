@@ -12,6 +12,7 @@
 /* Cuts pieces from a block, or only counts while base is NULL. */
 typedef struct {
   unsigned char *base;
+  size_t bytes; /* of the block at base */
   size_t used;  /* bytes */
   int overflow; /* a size exceeded memory; sticky */
 } sl_cutter;

@@ -127,17 +127,16 @@ sl_status sl_generator_create(sl_generator **out, sl_context *ctx, const sl_mode
   if (!g) return sl_fail(err, SL_ERR_MEMORY, "no memory for a generator");
   sl_status status = prepare(g, ctx, layout, max_sequences, max_length, err);
   if (!status) status = sl_model_create(&g->model, ctx, layout, parameters, g->rows, 0, err);
-  if (!status)
-    status = sl_block_create(&g->block, ctx, count_bytes(g, cut_block), "a rollout's cache", err);
-  if (!status)
-    status =
-        sl_mirror_create(&g->mirror, ctx, count_bytes(g, cut_mirror), "a rollout's tokens", err);
+  const size_t block = status ? 0 : count_bytes(g, cut_block),
+               mirror = status ? 0 : count_bytes(g, cut_mirror);
+  if (!status) status = sl_block_create(&g->block, ctx, block, "a rollout's cache", err);
+  if (!status) status = sl_mirror_create(&g->mirror, ctx, mirror, "a rollout's tokens", err);
   if (status) {
     sl_generator_destroy(g);
     return status;
   }
-  cut_mirror(&(sl_cutter){.base = g->mirror.host}, g);
-  cut_block(&(sl_cutter){.base = g->block}, g);
+  cut_mirror(&(sl_cutter){.base = g->mirror.host, .bytes = mirror}, g);
+  cut_block(&(sl_cutter){.base = g->block, .bytes = block}, g);
   *out = g;
   return SL_OK;
 }

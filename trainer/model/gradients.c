@@ -38,11 +38,10 @@ size_t sl_gradients_bytes(const sl_model_layout *layout, size_t shards, size_t a
 sl_status sl_gradients_create(sl_gradients *out, sl_context *ctx, const sl_model_layout *layout,
                               size_t shards, size_t at_once, sl_error *err) {
   void *block;
-  const sl_status status = sl_block_create(&block, ctx, sl_gradients_bytes(layout, shards, at_once),
-                                           "the gradients of a step", err);
-  if (status) return status;
+  const size_t bytes = sl_gradients_bytes(layout, shards, at_once);
+  SL_TRY(sl_block_create(&block, ctx, bytes, "the gradients of a step", err));
   *out = (sl_gradients){.ctx = ctx, .layout = layout, .shards = shards, .at_once = at_once};
-  cut_totals(&(sl_cutter){.base = block}, out);
+  cut_totals(&(sl_cutter){.base = block, .bytes = bytes}, out);
   return SL_OK;
 }
 

@@ -125,10 +125,10 @@ sl_status sl_model_create(sl_model **out, sl_context *ctx, const sl_model_layout
   if (!m) return sl_fail(err, SL_ERR_MEMORY, "no memory for a model");
   sl_status status = prepare(m, ctx, layout, max_tokens, training, err);
   m->parameters = parameters;
-  if (!status)
-    status = sl_block_create(&m->block, ctx, count_bytes(m), "a model's activations", err);
+  const size_t bytes = status ? 0 : count_bytes(m);
+  if (!status) status = sl_block_create(&m->block, ctx, bytes, "a model's activations", err);
   if (!status) {
-    cut_model(&(sl_cutter){.base = m->block}, m);
+    cut_model(&(sl_cutter){.base = m->block, .bytes = bytes}, m);
     status = fill_rope(m, err);
   }
   if (status) {

@@ -229,8 +229,10 @@ sl_status sl_arena_check(const sl_model_layout *layout, const float *arena, cons
     const sl_tensor_info *t = &layout->tensors[i];
     for (size_t j = 0; j < t->count; j++)
       if (!isfinite(arena[t->offset + j]))
-        return sl_fail(err, SL_ERR_NONFINITE, "%s %s[%zu] is %f", what, t->name, j,
-                       (double)arena[t->offset + j]);
+        return sl_fail(err, SL_ERR_NONFINITE, "%s %s[%zu] is %s", what, t->name, j,
+                       isnan(arena[t->offset + j])     ? "NaN"
+                       : signbit(arena[t->offset + j]) ? "-infinity"
+                                                       : "infinity");
   }
   return SL_OK;
 }

@@ -56,7 +56,7 @@ sl_status sl_gradient_norm(sl_optimizer *o, float *gradient, double *norm, sl_er
   if (status == SL_ERR_NONFINITE) {
     float *host;
     if (sl_arena_view(&host, o->ctx, o->layout, gradient, err)) return err->status;
-    sl_arena_check(o->layout, host, "gradient", err);
+    sl_arena_check(o->layout, host, "the gradient of", err);
     sl_arena_unview(host, o->ctx);
   }
   if (status) return status;

@@ -47,10 +47,6 @@ static sl_status read_final(sl_run_report *r, sl_error *err) {
   if (!status) status = sl_json_size(&doc, "phase", 0, SL_PHASE_DONE, &phase, err);
   if (!status) status = sl_json_text(&doc, "state", &state, err);
   if (!status && phase == SL_PHASE_DONE) snprintf(r->final, sizeof r->final, "%s", state);
-  const json_t *best = json_object_get(doc.root, "best_success"),
-               *step = json_object_get(doc.root, "best_step");
-  if (!status && json_is_number(best) && json_is_integer(step))
-    r->best = json_number_value(best), r->best_step = json_number_value(step);
   if (doc.root) sl_json_free(&doc);
   free(text);
   free(file);
@@ -113,8 +109,16 @@ static void find_name(char *out, size_t size, const char *path) {
   free(full);
 }
 
+/* As checkpoint.best selects it. */
+static void find_best(sl_run_report *r, const sl_run_curve *success) {
+  r->best = r->best_step = (double)NAN;
+  for (size_t i = 0; success && r->config.checkpoint.best && i < success->n; i++)
+    if (isnan(r->best) || success->y[i] > r->best)
+      r->best = success->y[i], r->best_step = success->x[i];
+}
+
 sl_status sl_run_report_read(sl_run_report *out, const char *path, sl_error *err) {
-  sl_run_report r = {.path = path, .best = (double)NAN};
+  sl_run_report r = {.path = path};
   find_name(r.name, sizeof r.name, path);
   sl_status status = read_config(&r, err);
   if (status) return status;
@@ -129,6 +133,7 @@ sl_status sl_run_report_read(sl_run_report *out, const char *path, sl_error *err
       sl_run_curves_find(&r.curves, "evaluation", "rl", "held_out_success");
   r.before = sl_run_curve_first(success);
   r.after = success && success->n > 1 ? sl_run_curve_last(success) : (double)NAN;
+  find_best(&r, success);
   read_numerics(&r);
   read_date(r.begun, sizeof r.begun, &r, SL_RUN_CONFIG);
   read_date(r.latest, sizeof r.latest, &r, SL_RUN_METRICS);
@@ -154,10 +159,10 @@ void sl_run_report_text(FILE *out, const sl_run_report *r) {
     fprintf(out, "held-out success after RL   %5.1f %%  (%+.1f points)\n", 100 * r->after,
             100 * (r->after - r->before));
   if (!isnan(r->best))
-    fprintf(
-        out,
-        "best of checkpoint.best     %5.1f %%  (after rollout %.0f; selected, so it flatters)\n",
-        100 * r->best, r->best_step);
+    fprintf(out,
+            "best held-out success       %5.1f %%  after rollout %.0f; selected on these problems, "
+            "so it flatters\n",
+            100 * r->best, r->best_step);
   fprintf(out, "steps                       %.0f of the warm start, %.0f of %lld rollouts\n",
           sl_run_report_steps(r, "sft"), sl_run_report_steps(r, "rl"),
           (long long)r->config.rl.steps);
@@ -192,7 +197,10 @@ static json_t *as_json(const sl_run_report *r) {
   free(path);
   if (!isnan(r->before)) json_object_set_new(root, "success_before", json_real(r->before));
   if (!isnan(r->after)) json_object_set_new(root, "success_after", json_real(r->after));
-  if (!isnan(r->best)) json_object_set_new(root, "success_best_selected", json_real(r->best));
+  if (!isnan(r->best)) {
+    json_object_set_new(root, "best_success_selected", json_real(r->best));
+    json_object_set_new(root, "best_step", json_real(r->best_step));
+  }
   if (r->numerics) json_object_set_new(root, "numerics", json_integer(r->numerics));
   if (*r->final) json_object_set_new(root, "state", json_string(r->final));
   if (root && add_late_means(root, r)) return root;

@@ -19,8 +19,8 @@ typedef struct {
   char final[96];       /* state hash of the finished run; "" before that */
   double before, after; /* held-out success at the start of RL and last seen in it; NAN where RL has
                            not begun */
-  double best, best_step;     /* highest held-out success that checkpoint.best kept; NAN */
-  int numerics;               /* version, of the ledger; 0 if there is none */
+  double best, best_step; /* of checkpoint.best: the highest in RL, the first of equals; else NAN */
+  int numerics;           /* version, of the ledger; 0 if there is none */
   char begun[32], latest[32]; /* dates of config.yaml and metrics.jsonl */
 } sl_run_report;
 

@@ -106,6 +106,11 @@ void sl_report_evaluations(FILE *out, const sl_run_report *r) {
   evaluation_rows(out, sft, "warm start");
   evaluation_rows(out, rl, "RL");
   fputs("</table></div>\n", out);
+  if (!isnan(r->best))
+    fprintf(out,
+            "<p>The best checkpoint is kept: %.2f %% after rollout %.0f. It was selected on these "
+            "problems, so the figure flatters; other problems give a fair one.</p>\n",
+            100 * r->best, r->best_step);
 }
 
 /* The first line of each rollout that has samples, into at[0..most); returns how many there are. */

@@ -17,9 +17,9 @@ typedef struct {
   uint64_t best_step;                   /* finished rollouts when it was measured */
   size_t metrics_size, ledger_size;     /* bytes of the logs */
   char hash[SL_DIGEST_TEXT];            /* of the state */
-  char reference[SL_DIGEST_TEXT]; /* of the digests of the frozen reference's tensors; "" if there
-                                     is none */
-  sl_run_identity identity;       /* all NULL in a checkpoint of version 3 */
+  /* Of the digests of the frozen reference's tensors; "" if there is no reference. */
+  char reference[SL_DIGEST_TEXT];
+  sl_run_identity identity; /* all NULL in a checkpoint of version 3 */
 } sl_checkpoint_state;
 
 /* folder/state.json */

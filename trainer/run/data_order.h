@@ -1,5 +1,5 @@
-/* The order in which problems are taken (spec F3.5): one shuffle an epoch, and a position that a
- * checkpoint keeps. */
+/* The order in which problems are taken (spec F3.5): each epoch is shuffled anew, and a checkpoint
+ * keeps the position. */
 #ifndef SLUICE_DATA_ORDER_H
 #define SLUICE_DATA_ORDER_H
 

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* 1 if the reference is this run's own warm start, not a folder that the configuration names. */
+/* 1 if the reference is what this run's warm start ended with, 0 if rl.reference names a folder. */
 static int is_own(const sl_run_state *run) { return !*run->config.rl.reference; }
 
 sl_status sl_run_state_take_reference(sl_run_state *run, sl_error *err) {

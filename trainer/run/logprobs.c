@@ -127,7 +127,7 @@ static sl_status create_buffers(buffers *b, sl_context *ctx, size_t n, sl_error 
   cut_buffers(&count, b, n);
   const sl_status status =
       sl_mirror_create(&b->mirror, ctx, sl_cutter_bytes(&count), "the tokens of a sequence", err);
-  if (!status) cut_buffers(&(sl_cutter){.base = b->mirror.host}, b, n);
+  if (!status) cut_buffers(&(sl_cutter){.base = b->mirror.host, .bytes = count.used}, b, n);
   return status;
 }
 

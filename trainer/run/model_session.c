@@ -1,4 +1,4 @@
-/* A model folder ready to run, for the commands that only read one: eval and sample. */
+/* A model that is loaded and ready to run, for the commands that change none: eval and sample. */
 #include "model_session.h"
 
 #include "trainer/files/file.h"

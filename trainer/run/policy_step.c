@@ -13,13 +13,13 @@
 static sl_status roll_out(sl_run_state *run, sl_rollout *r, sl_error *err) {
   const sl_config *c = &run->config;
   for (int64_t p = 0; p < c->rl.prompts; p++) run->chosen[p] = sl_data_order_next(&run->rl_order);
-  const sl_sampling how = {c->rl.temperature, (uint32_t)c->rl.top_k, c->rl.top_p,
-                           (uint64_t)c->run.seed, (uint32_t)run->rl_step};
+  const sl_sampling sampling = {c->rl.temperature, (uint32_t)c->rl.top_k, c->rl.top_p,
+                                (uint64_t)c->run.seed, (uint32_t)run->rl_step};
   const sl_status status =
       sl_run_state_encode(run, &run->task.train, run->chosen, (size_t)c->rl.prompts, err);
   if (status) return status;
   return sl_generate(run->generator, &run->prompts, (size_t)c->rl.group,
-                     (size_t)c->rl.max_new_tokens, &how, r, err);
+                     (size_t)c->rl.max_new_tokens, &sampling, r, err);
 }
 
 /* Control: the rewards of the rollout in another order, so that they say nothing of their
@@ -132,6 +132,9 @@ static sl_status update(sl_run_state *run, int on_policy, sl_step_report *report
   const sl_config *c = &run->config;
   const sl_gradient_options options = {&run->objective, 1.0f / c->rl.temperature, run->micro_batch};
   sl_update_batch *s = &run->step;
+  run->update++;
+  run->rate = sl_learning_rate(c->rl.lr, (sl_decay_kind)c->rl.decay, c->rl.final,
+                               (uint64_t)c->rl.warmup, run->rl_step + 1, (uint64_t)c->rl.steps);
   sl_status status =
       sl_objective_coefficients(s->coefficient, s->tokens, s->n_seq, run->objective.aggregation,
                                 run->objective.constant_length, err);
@@ -141,10 +144,7 @@ static sl_status update(sl_run_state *run, int on_policy, sl_step_report *report
   if (!status && on_policy) status = check_on_policy(run, err);
   if (status) return status;
   add_sums(report, s);
-  const float lr =
-      sl_learning_rate(c->rl.lr, (sl_decay_kind)c->rl.decay, c->rl.final, (uint64_t)c->rl.warmup,
-                       run->rl_step + 1, (uint64_t)c->rl.steps);
-  return sl_run_state_update(run, lr, report, digests, err);
+  return sl_run_state_update(run, run->rate, report, digests, err);
 }
 
 static sl_status update_all(sl_run_state *run, const sl_rollout *r, sl_step_report *report,
@@ -168,7 +168,7 @@ sl_status sl_policy_step(sl_run_state *run, sl_step_report *report, sl_step_dige
                          sl_error *err) {
   const sl_config *c = &run->config;
   memset(report, 0, sizeof *report);
-  digests->updates = 0;
+  digests->updates = 0, run->update = 0;
   sl_rollout r;
   size_t flat;
   sl_status status = roll_out(run, &r, err);
@@ -188,6 +188,6 @@ sl_status sl_policy_step(sl_run_state *run, sl_step_report *report, sl_step_dige
   if (status) return status;
   finish_report(report);
   run->rollout = r;
-  run->rl_step++;
+  run->rl_step++, run->update = 0;
   return SL_OK;
 }

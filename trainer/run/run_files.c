@@ -1,4 +1,5 @@
-/* A run's folder and its logs: one JSON object a line, flushed line by line (spec F4.3, F4.4). */
+/* A run's folder, and its logs: one JSON object per line, each flushed at once (spec F4.3, F4.4).
+ */
 #include "run_files.h"
 
 #include "trainer/files/companions.h"
@@ -242,7 +243,7 @@ static void real(FILE *file, const char *key, double x) {
   else
     fprintf(file, ",\"%s\":null", key);
 }
-static void whole(FILE *file, const char *key, uint64_t x) {
+static void count(FILE *file, const char *key, uint64_t x) {
   fprintf(file, ",\"%s\":%llu", key, (unsigned long long)x);
 }
 
@@ -254,11 +255,11 @@ static void rl_metrics(FILE *f, const sl_step_report *r) {
       real(f, "ratio_max", (double)r->ratio_max);
   real(f, "weight_mean", r->weight_mean), real(f, "weight_below_half", r->below_half),
       real(f, "effective_weight", r->effective);
-  whole(f, "clamped", r->clamped), real(f, "kl", r->kl), real(f, "kl_old_k1", r->kl_old_k1);
+  count(f, "clamped", r->clamped), real(f, "kl", r->kl), real(f, "kl_old_k1", r->kl_old_k1);
   real(f, "kl_old_k3", r->kl_old_k3), real(f, "objective", r->objective),
       real(f, "objective_centred", r->centred);
-  real(f, "length_mean", r->length_mean), whole(f, "length_max", r->length_max),
-      real(f, "truncated", r->truncated), whole(f, "sampled_tokens", r->sampled_tokens);
+  real(f, "length_mean", r->length_mean), count(f, "length_max", r->length_max),
+      real(f, "truncated", r->truncated), count(f, "sampled_tokens", r->sampled_tokens);
 }
 
 sl_status sl_metrics_step(sl_run_files *files, const sl_run_state *run, const sl_step_report *r,
@@ -269,8 +270,8 @@ sl_status sl_metrics_step(sl_run_files *files, const sl_run_state *run, const sl
   if (run->phase == SL_PHASE_RL) rl_metrics(f, r);
   real(f, "gradient_norm", r->gradient_norm), real(f, "gradient_norm_max", r->gradient_norm_max),
       real(f, "lr", r->lr);
-  whole(f, "tokens", r->tokens), whole(f, "trained_tokens", r->trained_tokens),
-      whole(f, "updates", r->updates);
+  count(f, "tokens", r->tokens), count(f, "trained_tokens", r->trained_tokens),
+      count(f, "updates", r->updates);
   real(f, "seconds", seconds),
       real(f, "tokens_per_second", (double)(r->sampled_tokens + r->trained_tokens) / seconds);
   fprintf(f, ",\"backend\":\"%s\",\"state\":\"%s\"", sl_context_backend(run->ctx), state);

@@ -77,7 +77,7 @@ sl_status sl_task_digest(char out[SL_DIGEST_TEXT], const sl_task *task, sl_error
   return SL_OK;
 }
 
-/* The text of each id but 0 and 1, which mean the same in every tokenizer of ours. */
+/* The text of each id but 0 and 1, which mean the same in every character tokenizer (spec F1.5). */
 static sl_status digest_tokenizer(char out[SL_DIGEST_TEXT], const sl_tokenizer *tokenizer,
                                   sl_error *err) {
   sl_digest_stream *all = sl_digest_open();

@@ -1,6 +1,6 @@
-/* The lock of a run's folder, and the leftovers that it makes safe to remove (spec F4.7). It is a
- * record lock of fcntl: the kernel drops it with its holder and knows who that is, so nothing stale
- * can be left or read. */
+/* The lock of a run's folder, and the removal of leftovers, which it makes safe (spec F4.7). It is
+ * a record lock of fcntl: the kernel drops it when its holder ends and knows the holder's id, so no
+ * stale lock can remain. */
 #include "run_lock.h"
 
 #include "trainer/files/file.h"
@@ -44,8 +44,9 @@ sl_status sl_run_lock(int *out, int *unlocked, const char *run, sl_error *err) {
   if (locked < 0 && !*unlocked)
     status = sl_fail(err, SL_ERR_IO, "%s: cannot lock the run: %s", path, strerror(errno));
   if (locked == 0)
-    status = sl_fail(err, SL_ERR_USAGE,
-                     "%s: process %ld is at work on this run; one at a time can be", run, holder);
+    status =
+        sl_fail(err, SL_ERR_USAGE,
+                "%s: process %ld is at work on this run; only one at a time can be", run, holder);
   if (!status)
     *out = fd;
   else if (fd >= 0)

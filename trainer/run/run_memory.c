@@ -1,5 +1,5 @@
-/* The memory of a run: planned, taken in blocks that are as planned, and claimed by a rehearsal, so
- * that no step allocates anything. */
+/* The memory of a run. It is planned first, then taken in blocks of exactly the planned sizes. Then
+ * a rehearsal runs each kernel once on its largest input, so that no step allocates anything. */
 #include "run_state.h"
 #include "memory_limit.h"
 #include "workspace_bound.h"
@@ -17,12 +17,12 @@ static size_t step_sequences(const sl_run_state *run) {
                 (size_t)run->config.sft.batch);
 }
 static size_t shards(const sl_run_state *run) { return (size_t)run->config.rl.reduce_shards; }
-/* On a host the activations of more tokens than these leave its caches: the demo's step, of one
- * thread, is 12 % slower with all 2816 of them at once than with 352. */
+/* Tokens whose activations still fit a host's caches: the demo's step, on one thread, takes 12 %
+ * longer with all its 2816 tokens at once than with 352. */
 #define HOST_TOKENS ((size_t)512)
 
-/* rl.micro_batch, or for its 0 what suits the backend: on a device all, so that it is filled; on a
- * host HOST_TOKENS, but a whole shard. */
+/* rl.micro_batch. Its 0 means what suits the backend: on a device all sequences, so that it is
+ * filled; on a host HOST_TOKENS, but at least one shard. */
 static size_t micro_batch(const sl_run_state *run) {
   const size_t shard = (step_sequences(run) + shards(run) - 1) / shards(run);
   if (run->config.rl.micro_batch || sl_context_on_device(run->ctx))
@@ -168,7 +168,8 @@ static sl_status allocate_training(sl_run_state *run, sl_error *err) {
                                   run->reference.data, reference_tokens(run), 0, err);
 }
 
-/* Fills a step with n sequences of the longest kind, learnt from throughout. */
+/* Fills a step with n sequences of the greatest length, all of whose tokens but the first are
+ * learnt from. */
 static void fill_longest(const sl_run_state *run, sl_update_batch *s, size_t n) {
   memset(run->prompts.ids, 0, run->max_length * sizeof *run->prompts.ids);
   sl_update_batch_clear(s);
@@ -176,8 +177,8 @@ static void fill_longest(const sl_run_state *run, sl_update_batch *s, size_t n) 
     sl_update_batch_add(s, run->prompts.ids, run->max_length, 1, NULL, 0.0f);
 }
 
-/* Kernels take their workspace from the context, which keeps the largest. Here each runs once on
- * the largest input that it can get. */
+/* The context keeps the largest workspace that a kernel has asked for. Each kernel runs here once
+ * on the largest input that it can get, and so asks for no more later. */
 static sl_status rehearse_training(sl_run_state *run, sl_error *err) {
   const sl_gradient_options options = {&run->objective, 1.0f / run->config.rl.temperature,
                                        run->micro_batch};
@@ -196,10 +197,10 @@ static sl_status rehearse_training(sl_run_state *run, sl_error *err) {
 
 sl_status sl_run_state_allocate(sl_run_state *run, sl_extent extent, sl_error *err) {
   const size_t group = (size_t)run->config.rl.group;
-  sl_status status =
-      sl_block_create(&run->tables, NULL, table_bytes(run), "the tables of a rollout", err);
+  const size_t bytes = table_bytes(run);
+  sl_status status = sl_block_create(&run->tables, NULL, bytes, "the tables of a rollout", err);
   if (status) return status;
-  cut_tables(&(sl_cutter){.base = run->tables}, run);
+  cut_tables(&(sl_cutter){.base = run->tables, .bytes = bytes}, run);
   for (size_t p = 0; p <= (size_t)run->config.rl.prompts; p++)
     run->group[p] = (uint32_t)(p * group);
   status = sl_generator_create(&run->generator, run->ctx, run->policy.layout, run->policy.data,

@@ -85,9 +85,9 @@ static sl_status catch_up_best(walk *w, sl_error *err) {
 
 static int due(uint64_t step, int64_t every) { return every > 0 && step % (uint64_t)every == 0; }
 
-/* The loop of spec L2.1 and L2.5. Leaves it early where a signal asks for it: the checkpoint is the
- * caller's. *done: RL comes next, whatever a signal says, for a resumed run must not take one more
- * step than an uninterrupted one. */
+/* The loop of spec L2.1 and L2.5. A signal ends it early; the caller then writes the checkpoint.
+ * *done is 1 if the warm start is over. Then RL is entered even if a signal came: a checkpoint of
+ * this phase would make the resumed run take one more step than an uninterrupted one. */
 static sl_status warm_start(walk *w, int *done, sl_error *err) {
   sl_run_state *run = w->t;
   const sl_config *c = &run->config;
@@ -209,6 +209,40 @@ static sl_status walk_phases(walk *w, sl_error *err) {
   return status;
 }
 
+/* "warm start, step 3, update 3 (lr 10)"; outside of an update the number of the last step. */
+static void name_place(const sl_run_state *run, char *out, size_t size) {
+  const int warm = run->phase == SL_PHASE_SFT;
+  const unsigned long long finished = warm ? run->sft_step : run->rl_step,
+                           updates =
+                               (unsigned long long)(run->config.rl.updates * run->config.rl.epochs);
+  int n = snprintf(out, size, "%s, step %llu", warm ? "warm start" : "RL",
+                   finished + (run->update || !warm));
+  if (run->update && warm)
+    n += snprintf(out + n, size - (size_t)n, ", update %llu", finished + 1);
+  else if (run->update)
+    n += snprintf(out + n, size - (size_t)n, ", update %llu of %llu",
+                  (unsigned long long)run->update, updates);
+  snprintf(out + n, size - (size_t)n, " (lr %g)", (double)run->rate);
+}
+
+/* A number that is not finite, in a run whose weights and data were checked: what a user can change
+ * is how far a step goes. The same steps again would end the same. */
+static void explain_divergence(const sl_run_state *run, sl_error *err) {
+  char place[128];
+  const sl_error inner = *err;
+  const char *phase = run->phase == SL_PHASE_SFT ? "sft" : "rl";
+  const double most = run->config.optimizer.max_norm;
+  name_place(run, place, sizeof place);
+  if (most > 0)
+    sl_fail(err, SL_ERR_NONFINITE,
+            "%s: %.700s: training diverged. Lower %s.lr, or optimizer.max_norm (%g)", place,
+            inner.message, phase, most);
+  else
+    sl_fail(err, SL_ERR_NONFINITE,
+            "%s: %.700s: training diverged. Lower %s.lr, or set optimizer.max_norm", place,
+            inner.message, phase);
+}
+
 sl_status sl_run_train(sl_run_state *run, sl_run_files *files, const sl_train_options *options,
                        sl_train_result *result, sl_error *err) {
   walk w = {.t = run, .run = files, .options = options, .begin = now_seconds()};
@@ -217,6 +251,8 @@ sl_status sl_run_train(sl_run_state *run, sl_run_files *files, const sl_train_op
   if (options->quiet) w.progress.kind = SL_PROGRESS_OFF;
   sl_status status = sl_ledger_begin(files, run, err);
   if (!status) status = walk_phases(&w, err);
+  result->diverged = status == SL_ERR_NONFINITE;
+  if (result->diverged) explain_divergence(run, err);
   sl_progress_end(&w.progress);
   sl_stop_end();
   result->success_before = run->success_before, result->success_after = run->success_after;

@@ -252,13 +252,13 @@ static char *find_intact(const char *run) {
   size_t n;
   char *intact = NULL;
   if (sl_checkpoints_list(&entries, &n, run, NULL)) return NULL;
-  for (size_t i = n; i > 0 && !intact; i--) {
+  int newest_is_intact = 0;
+  for (size_t i = n; i > 0 && !intact && !newest_is_intact; i--) {
     char *path = sl_checkpoint_path(run, entries[i - 1].name);
-    if (path && sl_checkpoint_check(path, NULL) == SL_OK) {
-      if (i == n) break;
-      intact = strdup(entries[i - 1].name);
-    }
+    const int is_intact = path && sl_checkpoint_check(path, NULL) == SL_OK;
     free(path);
+    newest_is_intact = is_intact && i == n;
+    if (is_intact && i < n) intact = strdup(entries[i - 1].name);
   }
   free(entries);
   return intact;
@@ -293,8 +293,8 @@ static sl_status note_lost(attempt *a, const sl_log *log, const char *name, size
   return add_change(a, name, before, after, err);
 }
 
-/* From here on the folder changes: logs, configuration, then a checkpoint that holds the changes.
- */
+/* From here on the folder changes: the logs, the configuration, then a checkpoint that records the
+ * accepted changes, so that they are accepted once. */
 static sl_status take_up(attempt *a, sl_run_files *files, sl_error *err) {
   sl_run_state *run = a->run;
   const sl_checkpoint_state *s = &a->state;

@@ -54,6 +54,8 @@ typedef struct {
   double success_before, success_after; /* held-out, around RL; NaN if not reached */
   double best_success;                  /* of checkpoint.best; NaN while there is none */
   uint64_t best_step;                   /* finished rollouts when it was measured */
+  uint64_t update;                      /* of the step at hand, from 1; 0 outside of updates */
+  float rate;                           /* of the last update that began */
   sl_data_order sft_order, rl_order;
   double *reward, *reward_in_order; /* (prompts x group) */
   float *advantage;                 /* likewise */
@@ -61,7 +63,7 @@ typedef struct {
   double *solved;     /* (held-out problems) of an evaluation */
   char *text;         /* of one completion */
   sl_rollout rollout; /* of the last sl_policy_step; the generator's, until it generates again */
-  void *tables;       /* prompts and all of the last four lines */
+  void *tables;       /* the block that holds prompts, and all from `reward` to here */
   sl_memory_plan plan;
   sl_digests digests;       /* of the state, then of the gradients of a step's updates */
   sl_run_identity identity; /* of a run that trains */
@@ -87,17 +89,15 @@ sl_status sl_run_check_memory(const sl_run_state *run, sl_error *err);
 sl_status sl_run_state_plan(sl_run_state *run, sl_extent extent, sl_error *err);
 sl_status sl_run_state_allocate(sl_run_state *run, sl_extent extent, sl_error *err);
 
-/* The policy as it stands becomes the frozen reference, where rl.beta > 0 and no folder was given.
- */
+/* The policy becomes the frozen reference, where rl.beta > 0 and no folder was given. */
 sl_status sl_run_state_take_reference(sl_run_state *run, sl_error *err);
 
 /* 1 if two shapes differ at most in max_positions, a limit that reaches no bit. */
 int sl_run_same_shape(const sl_model_shape *a, const sl_model_shape *b);
 
 sl_counters sl_run_state_counters(const sl_run_state *run);
-/* The state hash (spec F4.2). Takes the digests of parameters and moments, and brings them to the
- * host with those of `gradients` updates.
- */
+/* The state hash (spec F4.2). Digests parameters and moments where they lie, and copies these
+ * digests and those of the step's first `gradients` updates to the host. */
 sl_status sl_run_state_hash(const sl_run_state *run, size_t gradients, char out[SL_DIGEST_TEXT],
                             sl_error *err);
 
@@ -127,8 +127,7 @@ typedef struct {
   char tokens[SL_DIGEST_TEXT], rewards[SL_DIGEST_TEXT], logprobs[SL_DIGEST_TEXT];
   size_t updates; /* of this step, so far: gradient u is arena SL_DIGESTS_STATE + u */
 } sl_step_digests;
-/* Arenas that run->digests has room for: the state and all the gradients that a step can have.
- */
+/* How many arenas run->digests has room for: the state's, and one for each update of a step. */
 size_t sl_run_state_digest_arenas(const sl_run_state *run);
 
 /* Rewards of a rollout over the problems `chosen`, into run->reward. */

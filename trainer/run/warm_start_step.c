@@ -23,6 +23,9 @@ sl_status sl_warm_start_step(sl_run_state *run, sl_step_report *report, sl_step_
   const sl_config *c = &run->config;
   memset(report, 0, sizeof *report);
   digests->updates = 0;
+  run->update = 1;
+  run->rate = sl_learning_rate(c->sft.lr, SL_DECAY_CONSTANT, 1.0, (uint64_t)c->sft.warmup,
+                               run->sft_step + 1, (uint64_t)c->sft.steps);
   sl_update_batch_clear(&run->step);
   for (int64_t i = 0; i < c->sft.batch; i++) {
     const sl_status status =
@@ -38,11 +41,9 @@ sl_status sl_warm_start_step(sl_run_state *run, sl_step_report *report, sl_step_
   if (status) return status;
   for (size_t i = 0; i < run->step.n_seq; i++)
     report->loss -= run->step.sums[i].objective, report->tokens += run->step.tokens[i];
-  const float lr = sl_learning_rate(c->sft.lr, SL_DECAY_CONSTANT, 1.0, (uint64_t)c->sft.warmup,
-                                    run->sft_step + 1, (uint64_t)c->sft.steps);
-  status = sl_run_state_update(run, lr, report, digests, err);
+  status = sl_run_state_update(run, run->rate, report, digests, err);
   if (status) return status;
-  run->sft_step++;
+  run->sft_step++, run->update = 0;
   const size_t n = run->step.seq[run->step.n_seq];
   sl_digest_bytes(digests->tokens, run->step.ids, n * sizeof(uint32_t));
   sl_digest_bytes(digests->rewards, NULL, 0);

@@ -9,19 +9,6 @@
 
 #define ARENA_ALIGN 64u
 
-uint64_t sl_source_u64(sl_source *s) {
-  uint64_t z = s->state += 0x9e3779b97f4a7c15u;
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-  return z ^ (z >> 31);
-}
-
-uint32_t sl_source_below(sl_source *s, uint32_t n) {
-  return (uint32_t)((sl_source_u64(s) >> 32) * n >> 32);
-}
-
-double sl_source_unit(sl_source *s) { return (double)(int64_t)sl_source_u64(s) * 0x1p-63; }
-
 size_t sl_element_bytes(sl_element type) {
   static const size_t bytes[] = {sizeof(float),   sizeof(double),       sizeof(uint32_t),
                                  sizeof(uint8_t), sizeof(sl_loss_sums), sizeof(uint64_t)};

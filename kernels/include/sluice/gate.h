@@ -8,6 +8,9 @@
 
 #include <stddef.h>
 
+#if defined(__GNUC__)
+#pragma GCC visibility push(default) /* what libsluice.so exports */
+#endif
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -78,5 +81,8 @@ const char *sl_gate_builtin_text(size_t index);
 
 #ifdef __cplusplus
 }
+#endif
+#if defined(__GNUC__)
+#pragma GCC visibility pop
 #endif
 #endif

@@ -1,13 +1,19 @@
 /* The kernels of spec/kernels.def behind one context: backend, instruction set, threads, workspace.
- * Each sl_NAME below has the parameters of its row; it checks the environment (spec N1.2) and its
- * arguments, then runs the backend's kernel. All return SL_OK, or fill ctx's error
- * (sl_context_error) and leave outputs untouched. */
+ *
+ * Each sl_NAME below has the parameters of its row in <sluice/kernels.def>, where shapes stand.
+ * It checks the environment (spec N1.2) and its arguments, then runs the backend's kernel. All
+ * return SL_OK, or fill ctx's error (sl_context_error) and leave outputs untouched; what a device
+ * finds only later is told under "Errors of a device" below. `spec` is the specification,
+ * installed in share/doc/sluice/spec. */
 #ifndef SLUICE_KERNELS_H
 #define SLUICE_KERNELS_H
 
 #include <sluice/status.h>
 #include <sluice/types.h>
 
+#if defined(__GNUC__)
+#pragma GCC visibility push(default) /* what libsluice.so exports */
+#endif
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -24,8 +30,8 @@ extern "C" {
 #endif
 #define SL_SUM_LANES 32
 
-/* Version of the numerics that this build follows; 0 for a test build with other chunks (spec
- * N1.8). */
+/* Version of the numerics that this build follows; 0 for a test build with other chunks
+ * (spec N1.8). */
 #if SL_DOT_CHUNK == 256 && SL_SUM_CHUNK == 1024 && SL_KEY_CHUNK == 64
 #define SL_NUMERICS_VERSION 1
 #else
@@ -48,11 +54,12 @@ typedef struct {
 sl_status sl_context_create(sl_context **out, const sl_context_options *options, sl_error *err);
 void sl_context_destroy(sl_context *ctx);
 const sl_error *sl_context_error(const sl_context *ctx);
-const char *sl_context_backend(const sl_context *ctx); /* "plain", "cpu/avx2", "cpu/avx512", "simt",
-                                                          "cuda"; a vendor's: "cublas+cuda" */
+/* "plain", "cpu/avx2", "cpu/avx512", "simt", "cuda"; a vendor's: "cublas+cuda". */
+const char *sl_context_backend(const sl_context *ctx);
 int sl_context_threads(const sl_context *ctx);
 
-/* Backends that are libraries of their own: cuda (libsluice_cuda), and simt, the same sources on a
+/* Backends that are libraries of their own: cuda (libsluice_cuda, which needs the static
+ * libsluice), and simt, the same sources on a
  * simulator. A context can be made with one's name once it is added; adding it again does nothing.
  * Not for use by two threads at once. */
 typedef struct sl_backend sl_backend;
@@ -63,18 +70,28 @@ const sl_backend *sl_simt_backend(void);
 /* Memory of a context: host memory for plain and cpu; where sl_context_on_device is 1 the device's,
  * which the host must not touch. The arrays of a kernel lie there, but for the offsets `seq`, and
  * the structures that a kernel takes by pointer: those are host memory everywhere. Kernels and
- * copies of one context follow one another in the order of the calls. Kernels may still run when
- * their call returns; sl_memory_read and sl_context_synchronize wait, and report what went wrong
- * until then: the first such error of a context on a device. Aligned to 64 bytes; contents are
- * undefined at first; n bytes of 0 are allowed. */
+ * copies of one context follow one another in the order of the calls. Aligned to 64 bytes; contents
+ * are undefined at first; 0 bytes are allowed.
+ *
+ * Errors of a device. A kernel may still run when its call returns. The call itself refuses shapes,
+ * scalars and pointers. The contents of arrays (ids, positions, slots, numbers that are not finite)
+ * are looked at by the kernel, and what it refuses is the status of the next sl_memory_read or
+ * sl_context_synchronize, which wait. So until such a wait returns SL_OK no result is to be
+ * trusted: of what was refused the output is not written or must not be used, and kernels that
+ * followed may have read it.
+ *
+ * Such an error (SL_ERR_INPUT, SL_ERR_NONFINITE, with kernel and index) is told once, by the first
+ * wait; of several, that of the kernel that comes first in kernels.def. The context can be used
+ * again. After SL_ERR_IO, which is the driver's or the device's own failure, contents of the
+ * device's memory are lost, and all that is left to do is to free it and destroy the context. */
 int sl_context_on_device(const sl_context *ctx);
 sl_status sl_memory_alloc(sl_context *ctx, void **out, size_t bytes);
 void sl_memory_free(sl_context *ctx, void *memory); /* NULL is allowed */
-sl_status sl_memory_write(sl_context *ctx, void *to, const void *from_host,
-                          size_t bytes); /* from_host may be reused at once */
+/* from_host may be reused at once. */
+sl_status sl_memory_write(sl_context *ctx, void *to, const void *from_host, size_t bytes);
 sl_status sl_memory_read(sl_context *ctx, void *to_host, const void *from, size_t bytes);
-sl_status sl_memory_copy(sl_context *ctx, void *to, const void *from,
-                         size_t bytes); /* both the context's; disjoint */
+/* Both are the context's, and disjoint. */
+sl_status sl_memory_copy(sl_context *ctx, void *to, const void *from, size_t bytes);
 sl_status sl_memory_zero(sl_context *ctx, void *to, size_t bytes);
 sl_status sl_context_synchronize(sl_context *ctx);
 
@@ -96,5 +113,8 @@ typedef enum {
 
 #ifdef __cplusplus
 }
+#endif
+#if defined(__GNUC__)
+#pragma GCC visibility pop
 #endif
 #endif

@@ -5,6 +5,9 @@
 #include <sluice/status.h>
 #include <sluice/types.h>
 
+#if defined(__GNUC__)
+#pragma GCC visibility push(default) /* what libsluice.so exports */
+#endif
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -49,5 +52,8 @@ float sl_adamw_decay(float lr, double weight_decay);
 
 #ifdef __cplusplus
 }
+#endif
+#if defined(__GNUC__)
+#pragma GCC visibility pop
 #endif
 #endif

@@ -6,6 +6,9 @@
 
 #include <stddef.h>
 
+#if defined(__GNUC__)
+#pragma GCC visibility push(default) /* what libsluice.so exports */
+#endif
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -21,12 +24,15 @@ extern "C" {
 sl_status sl_rope_frequencies(float *inv_freq, size_t d, double theta, sl_error *err);
 
 /* cos_table and sin_table (positions, d/2) of the angles RN(position * inv_freq[i]). positions at
- * most SL_ROPE_POSITIONS; errors as above.
- */
+ * most SL_ROPE_POSITIONS; errors as above. Kernels take the same `positions`, and refuse a
+ * position beyond. */
 sl_status sl_rope_tables(float *cos_table, float *sin_table, size_t positions, size_t d,
                          double theta, sl_error *err);
 
 #ifdef __cplusplus
 }
+#endif
+#if defined(__GNUC__)
+#pragma GCC visibility pop
 #endif
 #endif

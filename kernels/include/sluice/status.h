@@ -4,6 +4,9 @@
 #ifndef SLUICE_STATUS_H
 #define SLUICE_STATUS_H
 
+#if defined(__GNUC__)
+#pragma GCC visibility push(default) /* what libsluice.so exports */
+#endif
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -47,5 +50,8 @@ const char *sl_status_name(sl_status status);
 
 #ifdef __cplusplus
 }
+#endif
+#if defined(__GNUC__)
+#pragma GCC visibility pop
 #endif
 #endif

@@ -16,8 +16,8 @@ typedef enum {
 
 typedef enum { SL_PACK_FORWARD, SL_PACK_INPUT_GRAD } sl_pack_kind;
 
-/* One part of a concatenated input gradient (spec N3.4, T2.2): dy (t, n), w (n, k), its pack or
- * NULL. */
+/* One part of a concatenated input gradient (spec N3.4, T2.2): dy (t, n), w (n, k), its pack
+ * or NULL. */
 typedef struct {
   const float *dy;
   const float *w;
@@ -82,6 +82,22 @@ typedef struct {
   double gamma;
 } sl_objective;
 
+/* sl_gated_loss: the loss is L = -J, which a step descends; J is the objective (spec O5.1).
+ *
+ *     d[t] = dL / d logp_new[t]       e[t] = dL / d entropy[t]
+ *
+ * in binary32, +0 on masked tokens; an optimizer subtracts them, times its rate. d is negative
+ * where the token's log-prob should grow (A > 0 and the gate open). e is -(gamma * coefficient) on
+ * every unmasked token; e may be NULL where gamma is 0. d and e feed sl_logprob_backward as dlogp
+ * and dentropy.
+ *
+ * The value follows from the sums, added over the step's sequences in ascending order:
+ *
+ *     L = -(sum objective - beta * sum kl + gamma * sum entropy)
+ *
+ * `centred` in place of `objective` gives L up to a constant that no gradient sees: 0 where every
+ * ratio is 1. */
+
 /* A micro-batch of the gated loss. Arrays over t tokens: logp_new, logp_old, logp_ref (NULL if beta
  * is 0), entropy (NULL if gamma is 0), mask. Arrays over n_seq sequences: seq offsets (n_seq + 1),
  * advantage, coefficient (spec O4.1; binary64, of the whole step, from sl_objective_coefficients).
@@ -95,8 +111,10 @@ typedef struct {
   size_t n_seq;
 } sl_gated_loss_batch;
 
-/* Per-sequence sums that the caller adds in ascending order (spec O5.1, O5.2). objective and
- * centred are NaN where the gate is a weight only. ratio_max is 0 where tokens is. */
+/* Per-sequence sums that the caller adds in ascending order (spec O5.1, O5.2): of coefficient times
+ * A * f (objective), A * (f - f(1)) (centred), the KL value (kl, where beta > 0), the entropy
+ * (where it is given). objective and centred are NaN where the gate is a weight only: then the loss
+ * has a gradient, but no value. ratio_max is 0 where tokens is. */
 typedef struct {
   double objective, centred, kl, entropy;
   double y_sum, y_square_sum, weight_sum, effective_sum;

@@ -15,8 +15,8 @@ static double uniform(void) {
   return (double)(state >> 11) * 0x1p-53;
 }
 
-/* Half of the arguments are uniform, half have a uniform exponent, so that small ones are tried
- * too. */
+/* Half of the arguments are uniform, half have a uniform exponent, so that small ones are
+ * tried too. */
 static double argument(double low, double high, int i) {
   if (i & 1) return low + (high - low) * uniform();
   const double top = fmax(fabs(low), fabs(high)), x = exp2(-30 + uniform() * (log2(top) + 30));

@@ -206,7 +206,7 @@ Test(gate, weight_is_the_derivative_of_every_function) {
   }
 }
 
-/* Lanes, blocks and folding of constants cannot show. */
+/* Lanes, blocks and folding of constants cannot affect the result. */
 Test(gate, one_ratio_at_a_time_gives_the_same_bits) {
   enum { N = 1000 };
   static float r[N], f[N], w[N];

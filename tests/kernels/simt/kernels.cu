@@ -4,7 +4,8 @@
 
 #include "kernels.h"
 
-/* Row sums: one block a row, strided lanes, shared tree. `bug` switches one planted failure on. */
+/* Row sums: one block per row, strided lanes, shared tree. `bug` switches one planted
+ * failure on. */
 __global__ void row_sum(const float *x, float *y, int n, planted bug) {
   SL_SHARED(float, s, [64]);
   const int t = static_cast<int>(threadIdx.x), row = static_cast<int>(blockIdx.x);
@@ -158,8 +159,8 @@ void launch_two_streams(int rows, const float *x, float *y, float *z, int n, boo
   cudaStreamDestroy(a), cudaStreamDestroy(b), cudaEventDestroy(done);
 }
 
-/* Rows a block come from the number of SMs: the classic way in which a device property reaches a
- * result. */
+/* Rows a block come from the number of SMs: the classic way in which a device property reaches
+ * a result. */
 __global__ void grid_sum(const float *x, float *partial, int n) {
   const int blocks = static_cast<int>(gridDim.x), b = static_cast<int>(blockIdx.x);
   if (threadIdx.x != 0) return;

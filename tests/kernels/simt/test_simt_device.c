@@ -50,8 +50,8 @@ Test(memory, copies_keep_their_bytes_and_their_order) {
   }
 }
 
-/* Small writes wait in memory of the context, which is full again and again; large ones are waited
- * for. */
+/* Small writes wait in memory of the context, which is full again and again; large ones are
+ * waited for. */
 Test(memory, what_was_written_may_be_overwritten_at_once) {
   for (uint64_t seed = 1; seed <= 50; seed++) {
     sl_context *ctx = open_seeded("simt", seed);
@@ -106,8 +106,8 @@ Test(memory, a_backend_that_is_not_there) {
   cr_expect_null(ctx);
 }
 
-/* Device copies of small arrays, freed with the context's memory when the next simulation begins.
- */
+/* Device copies of small arrays, freed with the context's memory when the next
+ * simulation begins. */
 static void *on_device(sl_context *ctx, const void *from, size_t bytes) {
   void *p;
   cr_assert_eq(sl_memory_alloc(ctx, &p, bytes), SL_OK);
@@ -156,8 +156,8 @@ Test(faults, of_contents_are_errors_of_the_next_wait) {
                "kv_fork: to[1] or from lies beyond the caches");
   expect_fault(ctx, sl_grad_square_sum(ctx, sum, g, 4), SL_ERR_NONFINITE,
                "grad_square_sum: element [2] is not finite");
-  const sl_adamw how = {1, 0, 0, 1, 1, 1, 1, 0.5f, 1, 1};
-  expect_fault(ctx, sl_adamw_step(ctx, y, m, v, g, &how, 4), SL_ERR_NONFINITE,
+  const sl_adamw step = {1, 0, 0, 1, 1, 1, 1, 0.5f, 1, 1};
+  expect_fault(ctx, sl_adamw_step(ctx, y, m, v, g, &step, 4), SL_ERR_NONFINITE,
                "adamw_step: element [2] is not finite");
 
   float got[4];

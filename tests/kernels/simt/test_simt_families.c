@@ -226,7 +226,7 @@ Test(simt_families, decoding_across_chunks_and_groups) {
 
 typedef struct {
   size_t b, vocab;
-  sl_sampling how;
+  sl_sampling sampling;
   kind kind;
 } sampled;
 
@@ -244,8 +244,8 @@ static void run_sample(memory *m, const void *problem, float *result) {
   uint32_t *const token = hold_zeros(m, p->b * sizeof *token);
   float *const logp = hold_zeros(m, p->b * sizeof *logp), *const entropy =
                                                               hold_zeros(m, p->b * sizeof *logp);
-  expect_ok(m->ctx, sl_sample(m->ctx, token, logp, entropy, on_logits, &p->how, sequence, position,
-                              p->b, p->vocab));
+  expect_ok(m->ctx, sl_sample(m->ctx, token, logp, entropy, on_logits, &p->sampling, sequence,
+                              position, p->b, p->vocab));
   expect_ok(m->ctx, sl_memory_read(m->ctx, result, token, p->b * sizeof *token));
   expect_ok(m->ctx, sl_memory_read(m->ctx, result + p->b, logp, p->b * sizeof *logp));
   expect_ok(m->ctx, sl_memory_read(m->ctx, result + 2 * p->b, entropy, p->b * sizeof *logp));
@@ -462,8 +462,8 @@ Test(simt_families, refused_logits_and_positions) {
   float *const out = hold_zeros(&m, 16 * sizeof *out);
   uint32_t *const token = hold_zeros(&m, 16 * sizeof *token);
   const uint32_t *const keys = hold(&m, key, sizeof key);
-  const sl_sampling how = {.temperature = 1.0f, .top_p = 1.0};
-  expect_ok(m.ctx, sl_sample(m.ctx, token, out, out + 2, hold(&m, logits, sizeof logits), &how,
+  const sl_sampling sampling = {.temperature = 1.0f, .top_p = 1.0};
+  expect_ok(m.ctx, sl_sample(m.ctx, token, out, out + 2, hold(&m, logits, sizeof logits), &sampling,
                              keys, keys, 2, 3));
   expect_refused(&m, SL_ERR_NONFINITE, "the logits of row [1]", out, 4);
   const float *const zeros = hold_zeros(&m, 64 * sizeof *zeros);

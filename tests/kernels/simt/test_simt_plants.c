@@ -39,9 +39,9 @@ Test(simt_plants, each_is_found_as_promised) {
     for (; seed <= SEEDS || (!seeds_that_find && seed <= SEEDS_MOST); seed++) {
       sl_simulated run;
       sl_error err;
-      const sl_simulated_problem how = {kernel, seed, seed, SL_SIMULATED_SHRINK, 1};
+      const sl_simulated_problem problem = {kernel, seed, seed, SL_SIMULATED_SHRINK, 1};
       sl_simulation_set_plant((int)i);
-      const sl_status status = sl_simulated_run(&run, &how, &err);
+      const sl_status status = sl_simulated_run(&run, &problem, &err);
       if (found(&plants[i], status, &run) && seeds_that_find++ == 0)
         printf("%s: %s\nreplay: %s\n", plants[i].name, err.message, run.replay);
     }

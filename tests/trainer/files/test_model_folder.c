@@ -442,7 +442,7 @@ Test(model_folder, a_refused_write_leaves_the_old_folder) {
   expect_error(sl_model_folder_write(&p, NULL, path, &err), SL_ERR_NONFINITE, &err,
                "tensor model.layers.1.mlp.down_proj.weight[7] is nan");
   expect_error(sl_arena_check(p.layout, p.data, "parameter", &err), SL_ERR_NONFINITE, &err,
-               "parameter model.layers.1.mlp.down_proj.weight[7] is nan");
+               "parameter model.layers.1.mlp.down_proj.weight[7] is NaN");
   cr_assert_eq(sl_model_folder_read(&after, NULL, path, &err), SL_OK, "%s", err.message);
   expect_equal(&before, &after);
   cr_assert_eq(sl_folder_remove(path, &err), SL_OK);

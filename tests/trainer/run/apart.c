@@ -43,9 +43,11 @@ static void check_batch(const char *kernel, const char *name, const sl_gated_los
 
 /* clang-format off */
 #define CHECK(kernel, x) _Generic((x), \
-  float *: check_array, const float *: check_array, double *: check_array, sl_loss_sums *: check_array, \
-  uint32_t *: check_array, const uint32_t *: check_array, uint8_t *: check_array, const uint8_t *: check_array, \
-  void *: check_array, const void *: check_array, const sl_gated_loss_batch *: check_batch, default: check_other)(kernel, #x, x);
+  float *: check_array, const float *: check_array, double *: check_array, \
+  sl_loss_sums *: check_array, uint32_t *: check_array, const uint32_t *: check_array, \
+  uint8_t *: check_array, const uint8_t *: check_array, void *: check_array, \
+  const void *: check_array, const sl_gated_loss_batch *: check_batch, \
+  default: check_other)(kernel, #x, x);
 #define EACH_1(k, x) CHECK(k, x)
 #define EACH_2(k, x, ...) CHECK(k, x) EACH_1(k, __VA_ARGS__)
 #define EACH_3(k, x, ...) CHECK(k, x) EACH_2(k, __VA_ARGS__)
@@ -64,8 +66,9 @@ static void check_batch(const char *kernel, const char *name, const sl_gated_los
 #define EACH_16(k, x, ...) CHECK(k, x) EACH_15(k, __VA_ARGS__)
 #define EACH_17(k, x, ...) CHECK(k, x) EACH_16(k, __VA_ARGS__)
 #define PICK(a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, each, ...) each
-#define EACH(k, ...) PICK(__VA_ARGS__, EACH_17, EACH_16, EACH_15, EACH_14, EACH_13, EACH_12, EACH_11, EACH_10, EACH_9, EACH_8, EACH_7, EACH_6, \
-  EACH_5, EACH_4, EACH_3, EACH_2, EACH_1, )(k, __VA_ARGS__)
+#define EACH(k, ...) PICK(__VA_ARGS__, EACH_17, EACH_16, EACH_15, EACH_14, EACH_13, EACH_12, \
+  EACH_11, EACH_10, EACH_9, EACH_8, EACH_7, EACH_6, EACH_5, EACH_4, EACH_3, EACH_2, EACH_1, \
+  )(k, __VA_ARGS__)
 /* clang-format on */
 
 #define SL_KERNEL(name, params, args, storage, clause, bound)         \

@@ -1,5 +1,5 @@
 /* A backend whose memory the host cannot touch: the cpu's kernels, over pages that are closed but
- * while a kernel or a copy runs. A trainer that runs on it runs on a device. */
+ * while a kernel or a copy runs. A run that works on it works on a device. */
 #ifndef SLUICE_TESTS_APART_H
 #define SLUICE_TESTS_APART_H
 

@@ -40,13 +40,13 @@ Test(apart, a_run_has_the_bits_of_any_other) {
   sl_run_state *host = run_on("run.backend=plain");
   char wanted[SL_DIGEST_TEXT];
   memcpy(wanted, tiny_hash(host), sizeof wanted);
-  sl_run_state *there = run_on("run.backend=apart");
-  cr_expect_str_eq(tiny_hash(there), wanted);
+  sl_run_state *apart = run_on("run.backend=apart");
+  cr_expect_str_eq(tiny_hash(apart), wanted);
   cr_expect_eq(apart_misplaced(), 0);
-  cr_expect_eq(sl_context_on_device(there->ctx), 1);
-  cr_expect_gt(sl_memory_plan_bytes(&there->plan), sl_memory_plan_bytes(&host->plan),
+  cr_expect_eq(sl_context_on_device(apart->ctx), 1);
+  cr_expect_gt(sl_memory_plan_bytes(&apart->plan), sl_memory_plan_bytes(&host->plan),
                "what is mirrored counts twice");
-  sl_run_state_destroy(host), sl_run_state_destroy(there);
+  sl_run_state_destroy(host), sl_run_state_destroy(apart);
 }
 
 /* Writes a checkpoint and the ledger's line of one step into a run of that name. */
@@ -81,21 +81,21 @@ static void read_run(sl_run_state *run, const char *name, const char *hash) {
 }
 
 Test(apart, checkpoints_and_ledgers_are_those_of_any_other) {
-  sl_run_state *host = run_on("run.backend=plain"), *there = run_on("run.backend=apart");
+  sl_run_state *host = run_on("run.backend=plain"), *apart = run_on("run.backend=apart");
   static char a[1 << 18], b[1 << 18];
   char hash[SL_DIGEST_TEXT];
-  write_run(host, "host"), write_run(there, "there");
+  write_run(host, "host"), write_run(apart, "apart");
   const size_t n = scratch_read(scratch_path("host/ledger.jsonl"), a, sizeof a);
-  cr_expect(n > 1000 && n == scratch_read(scratch_path("there/ledger.jsonl"), b, sizeof b) &&
+  cr_expect(n > 1000 && n == scratch_read(scratch_path("apart/ledger.jsonl"), b, sizeof b) &&
             memcmp(a, b, n) == 0);
   memcpy(hash, tiny_hash(host), sizeof hash);
-  sl_run_state_destroy(host), sl_run_state_destroy(there);
+  sl_run_state_destroy(host), sl_run_state_destroy(apart);
   host = trainer_on("run.backend=plain");
-  read_run(host, "there", hash);
-  there = trainer_on("run.backend=apart");
-  read_run(there, "host", hash);
+  read_run(host, "apart", hash);
+  apart = trainer_on("run.backend=apart");
+  read_run(apart, "host", hash);
   cr_expect_eq(apart_misplaced(), 0);
-  sl_run_state_destroy(host), sl_run_state_destroy(there);
+  sl_run_state_destroy(host), sl_run_state_destroy(apart);
 }
 
 static char *logprobs_on(const char *backend, const char *model) {
@@ -125,11 +125,11 @@ Test(apart, log_probs_are_those_of_any_other) {
   cr_assert_eq(sl_model_folder_write(&run->policy, run->tokenizer, scratch_path("model"), &err),
                SL_OK, "%s", err.message);
   char *host = logprobs_on("plain", scratch_path("model")),
-       *there = logprobs_on("apart", scratch_path("model"));
-  cr_expect_str_eq(host, there);
+       *apart = logprobs_on("apart", scratch_path("model"));
+  cr_expect_str_eq(host, apart);
   cr_expect_gt(strlen(host), 60);
   cr_expect_eq(apart_misplaced(), 0);
-  free(host), free(there);
+  free(host), free(apart);
   sl_run_state_destroy(run);
 }
 
@@ -162,10 +162,10 @@ Test(apart, touching_its_memory_ends_the_process, .signal = SIGSEGV) {
 /* Planted: an array of the host is given to a kernel. */
 Test(apart, an_array_of_the_host_is_noticed) {
   sl_run_state *run = trainer_on("run.backend=apart");
-  float x[4] = {0}, *there = run->policy.data;
-  cr_assert_eq(sl_residual_add(run->ctx, there, there, there, 4), SL_OK);
+  float x[4] = {0}, *apart = run->policy.data;
+  cr_assert_eq(sl_residual_add(run->ctx, apart, apart, apart, 4), SL_OK);
   cr_assert_eq(apart_misplaced(), 0);
-  cr_assert_eq(sl_residual_add(run->ctx, there, x, there, 4), SL_OK);
+  cr_assert_eq(sl_residual_add(run->ctx, apart, x, apart, 4), SL_OK);
   cr_expect_eq(apart_misplaced(), 1);
   sl_run_state_destroy(run);
 }

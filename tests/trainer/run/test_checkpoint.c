@@ -39,9 +39,9 @@ static void forget(sl_run_state *run, part what) {
   if (what == SECOND_MOMENTS) memset(run->optimizer.v, 0, bytes);
 }
 
-/* The parameters after two more steps of a fresh trainer that read the checkpoint, but for `what`;
+/* The parameters after two more steps of a fresh run that read the checkpoint, but for `what`;
  * counters do not help to tell. */
-static int goes_on_alike(const sl_run_state *whole, const char *checkpoint,
+static int goes_on_alike(const sl_run_state *uncut, const char *checkpoint,
                          const sl_parameters *reference, part what) {
   sl_run_state *run = tiny_trainer(NULL);
   sl_checkpoint_state state;
@@ -52,7 +52,7 @@ static int goes_on_alike(const sl_run_state *whole, const char *checkpoint,
   memcpy(run->reference.data, reference->data, bytes);
   forget(run, what);
   tiny_rl(run, 2);
-  const int alike = memcmp(run->policy.data, whole->policy.data, bytes) == 0;
+  const int alike = memcmp(run->policy.data, uncut->policy.data, bytes) == 0;
   sl_run_state_destroy(run);
   return alike;
 }
@@ -65,18 +65,18 @@ Test(trainer_checkpoint, holds_all_that_the_run_goes_on_with, .init = scratch_ma
   sl_run_files files;
   sl_error err;
   char *checkpoint;
-  sl_run_state *whole = in_rl();
-  cr_assert_eq(sl_run_create(&files, scratch_path("run"), &whole->config, &err), SL_OK, "%s",
+  sl_run_state *uncut = in_rl();
+  cr_assert_eq(sl_run_create(&files, scratch_path("run"), &uncut->config, &err), SL_OK, "%s",
                err.message);
-  cr_assert_eq(sl_checkpoint_write(&files, whole, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_checkpoint_write(&files, uncut, &err), SL_OK, "%s", err.message);
   cr_assert_eq(sl_checkpoint_newest(&checkpoint, files.path, &err), SL_OK, "%s", err.message);
-  tiny_rl(whole, 2);
+  tiny_rl(uncut, 2);
   for (part what = NOTHING; what < PARTS; what++)
-    cr_expect_eq(goes_on_alike(whole, checkpoint, &whole->reference, what), what == NOTHING,
+    cr_expect_eq(goes_on_alike(uncut, checkpoint, &uncut->reference, what), what == NOTHING,
                  "forgotten: %s", names[what]);
   free(checkpoint);
   sl_run_close(&files);
-  sl_run_state_destroy(whole);
+  sl_run_state_destroy(uncut);
 }
 
 /* A failed write leaves the older checkpoint, and no half of a new one. */

@@ -62,7 +62,7 @@ static void text_of(char out[SL_DIGEST_TEXT], const uint64_t digest[2]) {
            (unsigned long long)digest[0]);
 }
 
-/* Appends 16 bytes a tensor, high half first, big-endian; returns the end. */
+/* Appends 16 bytes for each tensor, high half first, big-endian; returns the end. */
 static unsigned char *add_arena(unsigned char *at, const sl_model_layout *layout,
                                 const float *arena) {
   for (size_t i = 0; i < layout->n_tensors; i++) {
@@ -74,7 +74,7 @@ static unsigned char *add_arena(unsigned char *at, const sl_model_layout *layout
   return at;
 }
 
-/* spec F4.2 from the trainer's numbers. */
+/* spec F4.2 from the run's numbers. */
 static void state_by_hand(char out[SL_DIGEST_TEXT], const sl_run_state *run) {
   static unsigned char bytes[1 << 16];
   const sl_optimizer *o = &run->optimizer;

@@ -156,7 +156,7 @@ typedef struct {
   size_t anonymous, stack, bytes, allocations, plan, blocks;
 } footprint;
 
-/* What a process of its own takes to make a trainer and, if it can, to step. */
+/* What a separate process takes to make a run and, if it can, to step. */
 static footprint measure(const char *const *extra, sl_extent extent) {
   int pipe_ends[2];
   footprint f = {0};

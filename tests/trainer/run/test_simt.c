@@ -1,4 +1,4 @@
-/* Whole steps of the trainer on the simulated device, with tiny chunks: the hash that the CPU gives
+/* Complete steps of a run on the simulated device, with tiny chunks: the hash that the CPU gives
  * after each of 20 rollouts, whatever order the simulator's threads take (spec N1.4); another one
  * where a kernel adds in another order; and what a step brings to the host. */
 #include "kernels/simt/simulation.h"
@@ -126,8 +126,8 @@ static traffic traffic_of(const char *const *model) {
   return out;
 }
 
-/* Nothing of the size of the parameters is read back: 16 bytes a tensor and arena (spec F5.3), and
- * the 8 of a gradient's squares. */
+/* Nothing of the size of the parameters is read back: 16 bytes for each tensor of an arena (spec
+ * F5.3), and the 8 of a gradient's squares. */
 Test(simt_train, a_step_brings_digests_to_the_host_not_tensors) {
   const traffic base = traffic_of((const char *[]){NULL});
   const traffic wide = traffic_of((const char *[]){"model.ff=96", "model.hidden=32", NULL});

@@ -1,4 +1,4 @@
-/* No step takes memory, not even the first: allocations of the trainer and the library are counted
+/* No step takes memory, not even the first: allocations of the run and the library are counted
  * by the linker's --wrap. */
 #include "kernels/core/context.h"
 #include "tests/trainer/tiny.h"
@@ -7,8 +7,9 @@
 #include <stdlib.h>
 
 static size_t allocations;
-static size_t workspace; /* the largest that a kernel asked for: it starts at a megabyte, which a
-                            tiny model does not fill */
+/* The largest workspace that a kernel asked for: the block starts at a megabyte, which a tiny model
+ * does not fill. */
+static size_t workspace;
 
 void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
@@ -76,7 +77,7 @@ static void check(const char *const *extra) {
   size_t n[4];
   workspace = 0;
   cr_assert_gt(allocations, before + 20,
-               "the count does not see the trainer"); /* else it proves nothing */
+               "the count does not see the run"); /* else it proves nothing */
   count(run, sl_warm_start_step, n);
   expect_none(extra[0], "warm start", n);
   run->phase = SL_PHASE_RL;

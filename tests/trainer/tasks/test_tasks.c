@@ -274,8 +274,8 @@ Test(tasks, jsonl_refuses_bad_files_with_their_place) {
        "answers cannot be read",
        SL_REWARD_NUMERIC, NULL},
       {P("a", "1") P("b", "2"), P("c", "1 000"),
-       "held.jsonl:1:17: answer: expected one number, for the numeric reward, found \"1 000\"; 1 of "
-       "1 answers cannot be read",
+       "held.jsonl:1:17: answer: expected one number, for the numeric reward, found \"1 000\"; "
+       "1 of 1 answers cannot be read",
        SL_REWARD_NUMERIC, NULL},
       {P("a", "1") P("b", "2"), P("b", "2"),
        "own.jsonl:2:2: prompt: is held out: it also occurs in", SL_REWARD_EXACT, NULL},

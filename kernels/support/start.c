@@ -1,0 +1,22 @@
+/* Refuses a CPU that the program's other code cannot run on, in words (spec N1.2). Linked into each
+ * of our programs; compiled for any x86-64, and run as the first of the program's own constructors,
+ * before main and before any object that is compiled for x86-64-v3 can run. */
+#include "kernels/core/processor.h"
+
+#include <string.h>
+#include <unistd.h>
+
+#define EXIT_SYSTEM 5 /* SL_EXIT_SYSTEM of cli.h */
+
+static void say(const char *text) {
+  if (write(STDERR_FILENO, text, strlen(text)) < 0) _exit(EXIT_SYSTEM);
+}
+
+__attribute__((constructor(101))) static void refuse_older_processor(void) {
+  char lacking[SL_PROCESSOR_TEXT];
+  if (!sl_processor_lacks(lacking)) return;
+  say("error: this CPU lacks ");
+  say(lacking);
+  say(": Sluice needs x86-64-v3 (spec N1.2)\n");
+  _exit(EXIT_SYSTEM);
+}

@@ -1,0 +1,32 @@
+/* What a team of threads owes its caller (kernels/team.h), as a program for the thread sanitizer:
+ * plain memory that the caller writes before a job and reads after it, and that the ranges write.
+ * ci/tsan runs it over the team as it is, where nothing is to be found, and over copies of the team
+ * with an ordering taken away, where the race must be. */
+#include "kernels/core/team.h"
+
+#include <stdio.h>
+
+enum { JOBS = 301, N = 64 };
+
+static int seen[N];
+
+static void add(void *arg, size_t begin, size_t end, int thread) {
+  /* Long enough that workers come, and on a worker longer, so that the caller has to wait
+   * for it. */
+  for (volatile int k = 0; k < (thread ? 50000 : 5000); k++) continue;
+  for (size_t i = begin; i < end; i++) seen[i] += *(const int *)arg;
+}
+
+int main(void) {
+  sl_team *team;
+  sl_error err;
+  int step = 0, total = 0;
+  if (sl_team_create(&team, 4, &err)) return fprintf(stderr, "%s\n", err.message), 1;
+  for (int job = 0; job < JOBS; job++) {
+    step = job % 3;
+    sl_team_run(team, N, 1, add, &step);
+    for (int i = 0; i < N; i++) total += seen[i], seen[i] = 0;
+  }
+  sl_team_destroy(team);
+  return total != N * (JOBS / 3 * 3 + (JOBS % 3 == 2)) && printf("total %d\n", total);
+}
