@@ -4,9 +4,9 @@
 
 #include <stdint.h>
 
-/* On a terminal one line, rewritten in place at most ten times a second; elsewhere a line a minute,
- * so that a log shows that the program lives. SLUICE_PROGRESS=0: nothing; =1: as on a terminal;
- * =every:SECONDS: lines at that distance. */
+/* On a terminal one line, rewritten in place at most ten times a second; elsewhere a line once a
+ * minute, so that a log shows that the program lives. SLUICE_PROGRESS=0: nothing; =1: as on a
+ * terminal; =every:SECONDS: lines at that distance. */
 typedef struct {
   enum { SL_PROGRESS_OFF, SL_PROGRESS_IN_PLACE, SL_PROGRESS_LINES } kind;
   int64_t every_ms, last_ms;

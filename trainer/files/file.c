@@ -37,8 +37,7 @@ int sl_path_holds(const char *folder, const char *name) {
   return found;
 }
 
-/* open, close-on-exec and again where a signal came in between, as file systems on a network do. */
-static int open_retried(const char *path, int flags) {
+int sl_open(const char *path, int flags) {
   int fd;
   do fd = open(path, flags | O_CLOEXEC, 0666);
   while (fd < 0 && errno == EINTR);
@@ -75,7 +74,7 @@ static sl_status read_stream(char **out, size_t *size, int fd, const char *path,
 }
 
 sl_status sl_file_read(char **out, size_t *size, const char *path, size_t max, sl_error *err) {
-  const int fd = open_retried(path, O_RDONLY);
+  const int fd = sl_open(path, O_RDONLY);
   if (fd < 0) return sl_fail_open(err, path);
   const sl_status status = read_stream(out, size, fd, path, max, err);
   close(fd);
@@ -106,7 +105,7 @@ int sl_sync(int fd) {
  * cannot flush a folder (some of FUSE, older CIFS) say EINVAL or the like: there is nothing more
  * to be done on them, so it is no failure. */
 static int sync_folder(const char *path) {
-  const int fd = open_retried(path, O_RDONLY | O_DIRECTORY);
+  const int fd = sl_open(path, O_RDONLY | O_DIRECTORY);
   if (fd < 0) return -1;
   int failed = sl_sync(fd);
   if (failed && (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)) failed = 0;
@@ -143,7 +142,7 @@ static char *temporary_path(const char *path) {
 /* Writes to a temporary file; messages name the one that the user knows. */
 static sl_status write_pieces(const char *temporary, const char *path, const sl_bytes *pieces,
                               size_t count, sl_error *err) {
-  const int fd = open_retried(temporary, O_WRONLY | O_CREAT | O_TRUNC);
+  const int fd = sl_open(temporary, O_WRONLY | O_CREAT | O_TRUNC);
   if (fd < 0) return fail_io(err, path, "create");
   int failed = 0;
   for (size_t i = 0; i < count && !failed; i++)

@@ -14,6 +14,10 @@ sl_status sl_file_read(char **out, size_t *size, const char *path, size_t max, s
  * SL_ERR_IO else. */
 sl_status sl_fail_open(sl_error *err, const char *path);
 
+/* open, close-on-exec, with 0666 for a new file, and again where a signal came in between, as
+ * file systems on a network have it. A descriptor, or -1 and errno. */
+int sl_open(const char *path, int flags);
+
 /* write and fsync of an open file, whole and in spite of signals; 0, or -1 and errno. */
 int sl_write_all(int fd, const void *data, size_t size);
 int sl_sync(int fd);

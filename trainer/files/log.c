@@ -16,8 +16,7 @@ static sl_status fail(const sl_log *log, sl_error *err) {
 
 static sl_status open_file(sl_log *log, int fresh, sl_error *err) {
   struct stat st;
-  do log->fd = open(log->path, O_RDWR | O_CREAT | O_CLOEXEC | (fresh ? O_TRUNC : 0), 0666);
-  while (log->fd < 0 && errno == EINTR);
+  log->fd = sl_open(log->path, O_RDWR | O_CREAT | (fresh ? O_TRUNC : 0));
   if (log->fd < 0 || fstat(log->fd, &st) != 0 || lseek(log->fd, 0, SEEK_END) < 0)
     return fail(log, err);
   log->size = (uint64_t)st.st_size;

@@ -23,7 +23,7 @@ static int is_special(const char *path) {
 }
 
 static sl_status write_in_place(const sl_output *out, sl_error *err) {
-  const int fd = open(out->path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+  const int fd = sl_open(out->path, O_WRONLY | O_TRUNC);
   int failed = fd < 0 || sl_write_all(fd, out->text, out->size) != 0;
   const int saved = errno;
   if (fd >= 0 && close(fd) != 0) failed = 1;

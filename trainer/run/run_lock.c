@@ -34,9 +34,7 @@ static int has_no_locks(int error) {
 sl_status sl_run_lock(int *out, int *unlocked, const char *run, sl_error *err) {
   char *path = sl_path_join(run, LOCK_FILE);
   if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  int fd;
-  do fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-  while (fd < 0 && errno == EINTR);
+  const int fd = sl_open(path, O_RDWR | O_CREAT);
   long holder = 0;
   const int locked = fd < 0 ? -1 : try_lock(fd, &holder);
   sl_status status = SL_OK;
