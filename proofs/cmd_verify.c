@@ -281,7 +281,7 @@ int sl_cmd_verify(int argc, char **argv) {
   r->sides = r->same_sides ? 2 : 3;
   sl_certificate *certificate = NULL;
   int code = SL_EXIT_OK;
-  if (o.certificate && sl_certificate_open(&certificate, o.certificate, def, &v, &err) != SL_OK)
+  if (o.certificate && sl_certificate_open(&certificate, o.certificate, def, &err) != SL_OK)
     code = sl_cli_fail("sluice verify", &err);
   if (code == SL_EXIT_OK) {
     for (int s = 1; s >= 0; s--)

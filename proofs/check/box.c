@@ -3,213 +3,257 @@
 
 #include <stdlib.h>
 
-void slc_box_init(box_t *b, const expr_t *e) {
-  *b = (box_t){.e = e,
+void slc_box_init(box_t *b, field_t *k, const piece_t *piece) {
+  const expr_t *e = &piece->e;
+  const size_t n = (size_t)e->count;
+  *b = (box_t){.k = k,
+               .e = e,
+               .piece = piece,
+               .by_inner = 1,
+               .in_piece = 1,
                .n = e->count,
-               .flow = calloc((size_t)e->count, sizeof(flow_t)),
-               .jet = calloc((size_t)e->count, sizeof(jet_t))};
-  if (!b->flow || !b->jet) abort();
+               .has_r = calloc(n, 1),
+               .constant = calloc(n, sizeof(exact_t)),
+               .flow = calloc(n, sizeof(flow_t)),
+               .jet = calloc(n, sizeof(jet_t))};
+  if (!b->flow || !b->jet || !b->has_r || !b->constant) abort();
   for (int i = 0; i < b->n; i++) {
-    mpfi_init2(b->flow[i].v, BITS), mpfi_init2(b->flow[i].d, BITS), mpfi_init2(b->flow[i].l, BITS);
+    const node_t *m = &e->node[i];
+    const int child[] = {m->a, m->b, m->c, m->d};
+    slc_sp_init(&b->flow[i].v), slc_sp_init(&b->flow[i].d), slc_sp_init(&b->flow[i].l);
     slc_jet_init(&b->jet[i]);
+    b->has_r[i] = m->op == E_R;
+    for (int c = 0; c < slc_expr_arity(m->op); c++) b->has_r[i] |= b->has_r[child[c]];
+    if (b->has_r[i]) continue;
+    const series_t s = slc_se_expr(k, e, i, slc_ex_si(k, 0, 1), 1);
+    b->constant[i] = s.n ? s.c[0] : NULL;
   }
 }
 void slc_box_clear(box_t *b) {
   for (int i = 0; i < b->n; i++) {
-    mpfi_clear(b->flow[i].v), mpfi_clear(b->flow[i].d), mpfi_clear(b->flow[i].l);
+    slc_sp_clear(&b->flow[i].v), slc_sp_clear(&b->flow[i].d), slc_sp_clear(&b->flow[i].l);
     slc_jet_clear(&b->jet[i]);
   }
-  free(b->flow), free(b->jet);
+  free(b->flow), free(b->jet), free(b->has_r), free(b->constant);
 }
 
-static void quotient(mpfi_t y, const mpfi_t a, const mpfi_t b) {
-  if (slc_sign_of(b))
-    mpfi_div(y, a, b);
-  else
-    slc_nowhere(y);
+static void quotient(span_t *y, const span_t *a, const span_t *b) {
+  span_t t;
+  slc_sp_init(&t);
+  slc_sp_div(&t, a, b);
+  slc_sp_set(y, &t);
+  slc_sp_clear(&t);
 }
-
-/* First two Taylor coefficients by the jets; the quotient v'/v where it is a sum or a factor. */
-static void by_jet(flow_t *y, op_t op, const mpq_t q, const flow_t *a) {
-  jet_t x, z;
-  slc_jet_init(&x), slc_jet_init(&z);
-  mpfi_set(x.c[0], a->v), mpfi_set(x.c[1], a->d);
-  if (op == E_POW)
-    slc_jet_pow(&z, &x, q, 2);
-  else
-    slc_jet_fn(&z, op, &x, 2);
-  mpfi_set(y->v, z.c[0]), mpfi_set(y->d, z.c[1]);
-  const int root = op == E_SQRT || (op == E_POW && mpz_cmp_ui(mpq_denref(q), 1) && mpq_sgn(q) > 0);
-  if (root && !slc_bounded(y->v) && slc_bounded(a->v) &&
-      mpfi_is_nonneg(a->v)) { /* a root has a value at 0 too, where the slope has none */
-    mpfi_set_fr(x.c[0], &a->v->right);
-    mpfi_set_si(y->v, 0);
-    if (mpfr_sgn(&a->v->right) > 0) {
-      if (op == E_POW)
-        slc_jet_pow(&z, &x, q, 1);
-      else
-        slc_jet_fn(&z, op, &x, 1);
-      mpfr_set(&y->v->right, &z.c[0]->right, MPFR_RNDU);
-    }
-  }
-  quotient(y->l, y->d, y->v);
-  if (op == E_EXP) mpfi_set(y->l, a->d);
-  if (op == E_SIGMOID) {
-    mpfi_neg(x.c[0], a->v);
-    slc_sigmoid_of(x.c[0], x.c[0]);
-    mpfi_mul(y->l, x.c[0], a->d);
-    mpfi_mul(y->d, y->l, y->v);
-  }
-  if (op == E_POW || op == E_SQRT) {
-    mpfi_t f;
-    mpfi_init2(f, BITS);
-    if (op == E_POW)
-      mpfi_set_q(f, q);
-    else
-      mpfi_set_d(f, 0.5);
-    if (slc_bounded(a->l)) mpfi_mul(y->l, a->l, f);
-    mpfi_clear(f);
-  }
-  slc_jet_clear(&x), slc_jet_clear(&z);
-}
-
-static int greater(const mpfi_t a, const mpfi_t b) { return mpfr_greater_p(&a->left, &b->right); }
 
 static void copy_flow(flow_t *y, const flow_t *a, int minus) {
-  if (minus)
-    mpfi_neg(y->v, a->v), mpfi_neg(y->d, a->d);
-  else
-    mpfi_set(y->v, a->v), mpfi_set(y->d, a->d);
-  mpfi_set(y->l, a->l);
+  slc_sp_set(&y->v, &a->v), slc_sp_set(&y->d, &a->d), slc_sp_set(&y->l, &a->l);
+  if (minus) slc_sp_neg(&y->v, &y->v), slc_sp_neg(&y->d, &y->d);
 }
 
 /* Undecided abs, min and max are continuous, with a slope between those of their branches. */
-static void hull(flow_t *y, const node_t *n, const flow_t *a, const flow_t *b) {
-  slc_nowhere(y->l);
+static void open_switch(flow_t *y, const node_t *n, const flow_t *a, const flow_t *b) {
+  span_t minus;
+  slc_sp_init(&minus);
+  slc_sp_anything(&y->l);
   if (n->op == E_ABS) {
-    mpfi_abs(y->v, a->v);
-    mpfi_neg(y->d, a->d);
-    mpfi_union(y->d, y->d, a->d);
+    slc_sp_neg(&minus, &a->d);
+    slc_sp_hull(&y->d, &a->d, &minus);
+    slc_sp_abs(&y->v, &a->v);
+  } else if (n->op == E_MIN || n->op == E_MAX) {
+    int (*const pick)(mpfr_ptr, mpfr_srcptr, mpfr_srcptr, mpfr_rnd_t) =
+        n->op == E_MIN ? mpfr_min : mpfr_max;
+    mpfr_t low, high;
+    mpfr_inits2(BITS, low, high, (mpfr_ptr)0);
+    pick(low, &a->v.x->left, &b->v.x->left, MPFR_RNDD);
+    pick(high, &a->v.x->right, &b->v.x->right, MPFR_RNDU);
+    slc_sp_ends(&y->v, low, high, 0);
+    slc_sp_only(&y->v, a->v.signs | b->v.signs);
+    slc_sp_hull(&y->d, &a->d, &b->d);
+    mpfr_clears(low, high, (mpfr_ptr)0);
   } else {
-    mpfr_srcptr high = n->op == E_MIN ? &a->v->right : &b->v->left,
-                low = n->op == E_MIN ? &b->v->right : &a->v->left;
-    mpfi_union(y->v, a->v, b->v);
-    if (n->op == E_MIN)
-      mpfr_min(&y->v->right, high, low, MPFR_RNDU);
-    else
-      mpfr_max(&y->v->left, high, low, MPFR_RNDD);
-    mpfi_union(y->d, a->d, b->d);
-  }
-}
-
-/* A switch that the resolution left: decided by the box, or without a value where it may jump. */
-static void open_switch(flow_t *y, const node_t *n, const flow_t *f) {
-  const flow_t *a = &f[n->a], *b = n->b >= 0 ? &f[n->b] : NULL;
-  const int sign = n->op == E_ABS || n->op == E_SIGN ? slc_sign_of(a->v)
-                   : n->op == E_SOFTSIGN             ? 2
-                   : greater(a->v, b->v)             ? 1
-                   : greater(b->v, a->v)             ? -1
-                                                     : 0;
-  if (sign == 0 && (n->op == E_ABS || n->op == E_MIN || n->op == E_MAX)) {
-    hull(y, n, a, b);
-    return;
-  }
-  if (sign == 0) {
+    slc_sp_anything(&y->v), slc_sp_anything(&y->d);
     y->ok = 0;
-    slc_nowhere(y->v), slc_nowhere(y->d), slc_nowhere(y->l);
-    return;
   }
-  switch (n->op) {
-    case E_ABS:
-      copy_flow(y, a, sign < 0);
-      break;
-    case E_SIGN:
-      mpfi_set_si(y->v, sign), mpfi_set_si(y->d, 0), mpfi_set_si(y->l, 0);
-      break;
-    case E_MIN:
-      copy_flow(y, sign < 0 ? a : b, 0);
-      break;
-    case E_MAX:
-      copy_flow(y, sign > 0 ? a : b, 0);
-      break;
-    case E_PICK: { /* the other branch need not have a value */
-      const flow_t *c = &f[sign < 0 ? n->c : n->d];
-      copy_flow(y, c, 0);
-      y->ok &= c->ok, y->never |= c->never;
-      break;
-    }
-    default: { /* softsign */
-      mpfi_t t;
-      mpfi_init2(t, BITS);
-      mpfi_abs(t, a->v);
-      mpfi_add_si(t, t, 1);
-      mpfi_div(y->v, a->v, t);
-      mpfi_sqr(t, t);
-      mpfi_div(y->d, a->d, t);
-      quotient(y->l, y->d, y->v);
-      mpfi_clear(t);
-    }
+  slc_sp_clear(&minus);
+}
+
+static void softsign(flow_t *y, const flow_t *a) {
+  span_t t, one;
+  slc_sp_init(&t), slc_sp_init(&one);
+  mpfi_set_si(one.x, 1);
+  slc_sp_only(&one, POS);
+  slc_sp_abs(&t, &a->v);
+  slc_sp_add(&t, &t, &one);
+  quotient(&y->v, &a->v, &t);
+  slc_sp_sqr(&t, &t);
+  quotient(&y->d, &a->d, &t);
+  quotient(&y->l, &y->d, &y->v);
+  slc_sp_clear(&t), slc_sp_clear(&one);
+}
+
+/* -1: what decides is <= 0 on all of the box; 1: >= 0, of PICK > 0. */
+static int way(op_t op, const span_t *a, const span_t *b) {
+  if (!b) return !(a->signs & POS) ? -1 : !(a->signs & NEG) ? 1 : 0;
+  if (mpfr_lessequal_p(&a->x->right, &b->x->left)) return -1;
+  if (op == E_PICK) return mpfr_greater_p(&a->x->left, &b->x->right);
+  return mpfr_greaterequal_p(&a->x->left, &b->x->right);
+}
+
+/* A switch that the resolution left. */
+static void switched(flow_t *y, const node_t *n, const flow_t *f) {
+  const flow_t *a = &f[n->a], *b = n->b >= 0 ? &f[n->b] : NULL;
+  const int decided = way(n->op, &a->v, b ? &b->v : NULL);
+  if (n->op == E_SOFTSIGN) {
+    softsign(y, a);
+  } else if (n->op == E_SIGN && (a->v.signs == NEG || a->v.signs == NIL || a->v.signs == POS)) {
+    mpfi_set_si(y->v.x, a->v.signs == NEG ? -1 : a->v.signs == POS);
+    y->v.open = 0;
+    slc_sp_only(&y->v, ANY);
+    slc_sp_zero(&y->d), slc_sp_zero(&y->l);
+  } else if (!decided || n->op == E_SIGN) {
+    open_switch(y, n, a, b);
+  } else if (n->op == E_ABS) {
+    copy_flow(y, a, decided < 0);
+  } else if (n->op == E_PICK) { /* the other branch need not have a value */
+    const flow_t *c = &f[decided < 0 ? n->c : n->d];
+    copy_flow(y, c, 0);
+    y->ok &= c->ok, y->never |= c->never;
+  } else {
+    copy_flow(y, (decided < 0) == (n->op == E_MIN) ? a : b, 0);
   }
 }
 
-static void leaf(flow_t *y, const node_t *n, const mpfi_t r, mpfi_t *params) {
-  mpfi_set_si(y->d, 0), mpfi_set_si(y->l, 0);
+static void leaf(flow_t *y, const node_t *n, const span_t *r) {
+  mpfi_t c;
+  mpfi_init2(c, BITS);
+  slc_sp_zero(&y->d), slc_sp_zero(&y->l);
   switch (n->op) {
     case E_NUM:
-      mpfi_set_q(y->v, n->q);
+      slc_sp_q(&y->v, n->q, n->q);
       break;
     case E_PI:
-      mpfi_const_pi(y->v);
+      mpfi_const_pi(c);
+      slc_sp_mpfi(&y->v, c);
       break;
     case E_E:
-      mpfi_set_si(y->v, 1);
-      mpfi_exp(y->v, y->v);
+      mpfi_set_si(c, 1);
+      mpfi_exp(c, c);
+      slc_sp_mpfi(&y->v, c);
       break;
-    case E_PARAM:
-      mpfi_set(y->v, params[n->param]);
+    case E_R:
+      slc_sp_set(&y->v, r);
+      mpfi_set_si(y->d.x, 1);
+      slc_sp_only(&y->d, POS);
+      quotient(&y->l, &y->d, &y->v);
       break;
     default:
-      mpfi_set(y->v, r);
-      mpfi_set_si(y->d, 1);
-      quotient(y->l, y->d, y->v);
+      slc_sp_anything(&y->v);
       break;
   }
+  mpfi_clear(c);
 }
 
 static void product(flow_t *y, const flow_t *a, const flow_t *c) {
-  mpfi_t t;
-  mpfi_init2(t, BITS);
+  span_t t;
+  slc_sp_init(&t);
   if (a == c)
-    mpfi_sqr(y->v, a->v);
+    slc_sp_sqr(&y->v, &a->v);
   else
-    mpfi_mul(y->v, a->v, c->v);
-  mpfi_mul(y->d, a->d, c->v);
-  mpfi_mul(t, a->v, c->d);
-  mpfi_add(y->d, y->d, t);
-  mpfi_add(y->l, a->l, c->l);
-  mpfi_clear(t);
+    slc_sp_mul(&y->v, &a->v, &c->v);
+  slc_sp_mul(&y->d, &a->d, &c->v);
+  slc_sp_mul(&t, &a->v, &c->d);
+  slc_sp_add(&y->d, &y->d, &t);
+  slc_sp_add(&y->l, &a->l, &c->l);
+  slc_sp_clear(&t);
 }
 
 static void ratio(flow_t *y, const flow_t *a, const flow_t *c) {
-  mpfi_t t;
-  mpfi_init2(t, BITS);
-  quotient(y->v, a->v, c->v);
-  mpfi_mul(t, y->v, c->d);
-  mpfi_sub(t, a->d, t);
-  quotient(y->d, t, c->v);
-  mpfi_sub(y->l, a->l, c->l);
-  mpfi_clear(t);
+  span_t t;
+  slc_sp_init(&t);
+  quotient(&y->v, &a->v, &c->v);
+  slc_sp_mul(&t, &y->v, &c->d);
+  slc_sp_sub(&t, &a->d, &t);
+  quotient(&y->d, &t, &c->v);
+  slc_sp_sub(&y->l, &a->l, &c->l);
+  y->ok &= !(c->v.signs & NIL);
+  y->never |= c->v.signs == NIL;
+  slc_sp_clear(&t);
 }
 
-static void node_flow(box_t *b, int i, const mpfi_t r, mpfi_t *params) {
+static void times_q(span_t *y, const span_t *a, const mpq_t q) {
+  span_t f;
+  slc_sp_init(&f);
+  slc_sp_q(&f, q, q);
+  slc_sp_mul(y, a, &f);
+  slc_sp_clear(&f);
+}
+
+static void power(flow_t *y, const node_t *n, const flow_t *a) {
+  const int root = mpz_cmp_ui(mpq_denref(n->q), 1) != 0, down = mpq_sgn(n->q) < 0;
+  const unsigned s = a->v.signs;
+  mpq_t less;
+  mpq_init(less);
+  mpq_set_si(less, 1, 1);
+  mpq_sub(less, n->q, less);
+  y->ok &= !(root && s & NEG) && !(down && s & NIL);
+  y->never |= (root && s == NEG) || (down && s == NIL);
+  slc_sp_pow(&y->v, &a->v, n->q);
+  slc_sp_pow(&y->d, &a->v, less);
+  slc_sp_mul(&y->d, &y->d, &a->d);
+  times_q(&y->d, &y->d, n->q);
+  times_q(&y->l, &a->l, n->q);
+  mpq_clear(less);
+}
+
+/* The signs of what log, log1p and the root are taken of. */
+static unsigned domain_signs(op_t op, const span_t *a) {
+  if (op != E_LOG1P) return a->signs;
+  span_t one;
+  slc_sp_init(&one);
+  mpfi_set_si(one.x, 1);
+  slc_sp_only(&one, POS);
+  slc_sp_add(&one, &one, a);
+  const unsigned signs = one.signs;
+  slc_sp_clear(&one);
+  return signs;
+}
+
+static void function(flow_t *y, op_t op, const flow_t *a) {
+  span_t s, t;
+  slc_sp_init(&s), slc_sp_init(&t);
+  slc_sp_fn(&y->v, &s, op, &a->v);
+  slc_sp_mul(&y->d, &s, &a->d);
+  quotient(&y->l, &y->d, &y->v);
+  if (op == E_EXP) slc_sp_set(&y->l, &a->d);
+  if (op == E_SIGMOID) {
+    slc_sp_neg(&t, &a->v);
+    slc_sp_fn(&y->l, &s, E_SIGMOID, &t);
+    slc_sp_mul(&y->l, &y->l, &a->d);
+  }
+  if (op == E_SQRT) {
+    mpq_t half;
+    mpq_init(half);
+    mpq_set_si(half, 1, 2);
+    times_q(&y->l, &a->l, half);
+    mpq_clear(half);
+  }
+  if (op == E_LOG || op == E_LOG1P || op == E_SQRT) {
+    const unsigned signs = domain_signs(op, &a->v);
+    y->ok &= op == E_SQRT ? !(signs & NEG) : signs == POS;
+    y->never |= op == E_SQRT ? signs == NEG : !(signs & POS);
+  }
+  slc_sp_clear(&s), slc_sp_clear(&t);
+}
+
+static void node_flow(box_t *b, int i, const span_t *r) {
   const node_t *n = &b->e->node[i];
   flow_t *f = b->flow, *y = &f[i];
   if (slc_expr_arity(n->op) == 0) {
-    leaf(y, n, r, params);
+    leaf(y, n, r);
     return;
   }
   if (slc_expr_is_switch(n->op)) {
-    open_switch(y, n, f);
+    switched(y, n, f);
     return;
   }
   const flow_t *a = &f[n->a], *c = &f[n->b >= 0 ? n->b : n->a];
@@ -218,14 +262,14 @@ static void node_flow(box_t *b, int i, const mpfi_t r, mpfi_t *params) {
       copy_flow(y, a, 1);
       break;
     case E_ADD:
-      mpfi_add(y->v, a->v, c->v);
-      mpfi_add(y->d, a->d, c->d);
-      quotient(y->l, y->d, y->v);
+      slc_sp_add(&y->v, &a->v, &c->v);
+      slc_sp_add(&y->d, &a->d, &c->d);
+      quotient(&y->l, &y->d, &y->v);
       break;
     case E_SUB:
-      mpfi_sub(y->v, a->v, c->v);
-      mpfi_sub(y->d, a->d, c->d);
-      quotient(y->l, y->d, y->v);
+      slc_sp_sub(&y->v, &a->v, &c->v);
+      slc_sp_sub(&y->d, &a->d, &c->d);
+      quotient(&y->l, &y->d, &y->v);
       break;
     case E_MUL:
       product(y, a, c);
@@ -233,84 +277,83 @@ static void node_flow(box_t *b, int i, const mpfi_t r, mpfi_t *params) {
     case E_DIV:
       ratio(y, a, c);
       break;
+    case E_POW:
+      power(y, n, a);
+      break;
     default:
-      by_jet(y, n->op, n->q, a);
+      function(y, n->op, a);
       break;
   }
 }
 
-static int never_defined(const box_t *b, const node_t *n) {
-  const flow_t *a = n->a >= 0 ? &b->flow[n->a] : NULL;
-  switch (n->op) {
-    case E_DIV:
-      return mpfi_is_zero(b->flow[n->b].v);
-    case E_LOG:
-      return mpfi_is_nonpos(a->v);
-    case E_LOG1P:
-      return mpfr_cmp_si(&a->v->right, -1) <= 0;
-    case E_SQRT:
-      return mpfi_is_strictly_neg(a->v);
-    case E_POW:
-      return (mpz_cmp_ui(mpq_denref(n->q), 1) && mpfi_is_strictly_neg(a->v)) ||
-             (mpq_sgn(n->q) < 0 && mpfi_is_zero(a->v));
-    default:
-      return 0;
-  }
-}
-
-void slc_box_flow(box_t *b, const mpfi_t r, mpfi_t *params) {
+void slc_box_flow(box_t *b, const span_t *r, const mpfi_t *box) {
   for (int i = 0; i < b->n; i++) {
     const node_t *n = &b->e->node[i];
     flow_t *y = &b->flow[i];
     const int child[] = {n->a, n->b, n->c, n->d};
     y->ok = 1, y->never = 0;
-    node_flow(b, i, r, params);
-    for (int k = 0; k < (n->op == E_PICK ? 2 : slc_expr_arity(n->op)); k++) {
-      y->ok &= b->flow[child[k]].ok;
-      y->never |= b->flow[child[k]].never;
+    if (!slc_ex_affine_span(&y->v, b->k, b->constant[i], box)) {
+      for (int c = 0; c < (n->op == E_PICK ? 2 : slc_expr_arity(n->op)); c++) {
+        y->ok &= b->flow[child[c]].ok;
+        y->never |= b->flow[child[c]].never;
+      }
+      node_flow(b, i, r);
     }
-    y->ok = y->ok && slc_bounded(y->v);
-    y->never = y->never || never_defined(b, n);
+    if (!b->has_r[i]) slc_sp_zero(&y->d), slc_sp_zero(&y->l);
+    if (b->in_piece && b->piece->signs) slc_sp_only(&y->v, y->v.signs & b->piece->signs[i]);
+    if (b->by_inner && i == b->piece->inner) {
+      mpfi_set_si(y->d.x, b->piece->inner_sign);
+      y->d.open = 0;
+      slc_sp_only(&y->d, ANY);
+      quotient(&y->l, &y->d, &y->v);
+    }
   }
 }
 
-int slc_box_slope_sign(const box_t *b, int ref) {
+unsigned slc_box_slope_signs(const box_t *b, int ref) {
   const flow_t *y = &b->flow[ref];
-  if (!y->ok) return 0;
-  const int direct = slc_sign_of(y->d);
-  return direct ? direct : slc_sign_of(y->v) * slc_sign_of(y->l);
+  if (!y->ok) return ANY;
+  const unsigned both = y->d.signs & slc_signs_times(y->v.signs, y->l.signs);
+  return both ? both : y->d.signs;
 }
 
-/* The branch that is certain on the whole box, or nothing. */
+/* The branch that is certain on all of the box, or nothing. */
 static void jet_switch(const box_t *b, const node_t *n, jet_t *y, int terms) {
   const jet_t *a = &b->jet[n->a], *c = n->b >= 0 ? &b->jet[n->b] : NULL;
-  const int sign = !c                          ? slc_sign_of(a->c[0])
-                   : greater(a->c[0], c->c[0]) ? 1
-                   : greater(c->c[0], a->c[0]) ? -1
-                                               : 0;
-  mpfi_t s;
-  mpfi_init2(s, BITS);
-  mpfi_set_si(s, sign);
+  mpfi_t gap;
+  mpfi_init2(gap, BITS);
+  mpfi_set(gap, a->c[0]);
+  if (c) mpfi_sub(gap, a->c[0], c->c[0]);
+  const int sign = slc_sign_of(gap);
+  mpfi_set_si(gap, sign);
   if (!sign || n->op == E_SOFTSIGN)
     slc_jet_unknown(y);
   else if (n->op == E_SIGN)
-    slc_jet_const(y, s);
+    slc_jet_const(y, gap);
   else if (n->op == E_ABS)
-    slc_jet_scale(y, a, s, terms);
+    slc_jet_scale(y, a, gap, terms);
   else if (n->op == E_PICK)
     slc_jet_set(y, &b->jet[sign < 0 ? n->c : n->d]);
   else
     slc_jet_set(y, (sign < 0) == (n->op == E_MIN) ? a : c);
-  mpfi_clear(s);
+  mpfi_clear(gap);
 }
 
-static void node_jet(box_t *b, int i, const mpfi_t r, mpfi_t *params, int terms) {
+static void jet_leaf(box_t *b, int i, const mpfi_t r, jet_t *y, int terms) {
+  span_t x;
+  slc_sp_init(&x);
+  slc_sp_mpfi(&x, r);
+  leaf(&b->flow[i], &b->e->node[i], &x);
+  slc_jet_const(y, b->flow[i].v.x);
+  if (terms > 1) mpfi_set(y->c[1], b->flow[i].d.x);
+  slc_sp_clear(&x);
+}
+
+static void node_jet(box_t *b, int i, const mpfi_t r, int terms) {
   const node_t *n = &b->e->node[i];
   jet_t *y = &b->jet[i];
   if (slc_expr_arity(n->op) == 0) {
-    leaf(&b->flow[i], n, r, params);
-    slc_jet_const(y, b->flow[i].v);
-    if (terms > 1) mpfi_set(y->c[1], b->flow[i].d);
+    jet_leaf(b, i, r, y, terms);
     return;
   }
   if (slc_expr_is_switch(n->op)) {
@@ -341,26 +384,47 @@ static void node_jet(box_t *b, int i, const mpfi_t r, mpfi_t *params, int terms)
   }
 }
 
-void slc_box_jet(box_t *b, int ref, const mpfi_t r, mpfi_t *params, int order, mpfi_t out) {
-  for (int i = 0; i <= ref; i++) node_jet(b, i, r, params, order + 1);
+void slc_box_jet(box_t *b, int ref, const mpfi_t r, const mpfi_t *box, int order, mpfi_t out) {
+  span_t x;
+  mpfi_t s;
+  slc_sp_init(&x);
+  mpfi_init2(s, BITS);
+  for (int i = 0; i <= ref; i++) {
+    if (slc_ex_affine_span(&x, b->k, b->constant[i], box))
+      slc_jet_const(&b->jet[i], x.x);
+    else
+      node_jet(b, i, r, order + 1);
+    if (b->by_inner && i == b->piece->inner) {
+      mpfi_set(s, b->jet[i].c[0]);
+      slc_jet_const(&b->jet[i], s);
+      mpfi_set_si(b->jet[i].c[1], b->piece->inner_sign);
+    }
+  }
   mpfi_set(out, b->jet[ref].c[order]);
+  slc_sp_clear(&x);
+  mpfi_clear(s);
 }
 
-int slc_box_centred_slope(box_t *b, int ref, const mpfi_t r, mpfi_t *params) {
-  mpfi_t curve, m, slope;
+void slc_box_centred(box_t *b, int ref, const mpfi_t r, const mpfi_t *box, int order, mpfi_t out) {
+  const int by_inner = b->by_inner;
+  mpfi_t c, m, step;
   mpfr_t mid;
-  mpfi_init2(curve, BITS), mpfi_init2(m, BITS), mpfi_init2(slope, BITS);
+  b->by_inner = 0;
+  mpfi_init2(c, BITS), mpfi_init2(m, BITS), mpfi_init2(step, BITS);
   mpfr_init2(mid, BITS);
-  slc_box_jet(b, ref, r, params, 2, curve);
-  mpfi_mul_si(curve, curve, 2);
   mpfi_mid(mid, r);
   mpfi_set_fr(m, mid);
-  slc_box_jet(b, ref, m, params, 1, slope);
-  mpfi_sub(m, r, m);
-  mpfi_mul(curve, curve, m);
-  mpfi_add(slope, slope, curve);
-  const int sign = slc_sign_of(slope);
-  mpfi_clear(curve), mpfi_clear(m), mpfi_clear(slope);
+  mpfi_sub(step, r, m);
+  slc_box_jet(b, ref, r, box, order + 2, c);
+  mpfi_mul_si(c, c, (order + 1) * (order + 2) / 2);
+  mpfi_mul(c, c, step);
+  slc_box_jet(b, ref, m, box, order + 1, out);
+  mpfi_mul_si(out, out, order + 1);
+  mpfi_add(c, c, out);
+  mpfi_mul(c, c, step);
+  slc_box_jet(b, ref, m, box, order, out);
+  mpfi_add(out, out, c);
+  b->by_inner = by_inner;
+  mpfi_clear(c), mpfi_clear(m), mpfi_clear(step);
   mpfr_clear(mid);
-  return sign;
 }

@@ -1,7 +1,6 @@
 /* The records of a certificate outside its parts (spec G4.1, G4.2), one line each, in order. */
 #include "check.h"
 
-#include "cover.h"
 #include "derive.h"
 #include "read_part.h"
 
@@ -16,7 +15,7 @@ typedef struct {
   FILE *statement;
   gate_side_t side;
   int sides; /* bit 0: neg, bit 1: pos were read */
-  mpq_t value[MAX_PARAMS], low[MAX_PARAMS], high[MAX_PARAMS];
+  mpq_t low[MAX_PARAMS], high[MAX_PARAMS];
   int fixed[MAX_PARAMS];
 } certificate_t;
 
@@ -28,10 +27,10 @@ static int read_parameter(certificate_t *c, const char *kind) {
     return slc_refuse(r, "expected a parameter");
   const int i = e->params++;
   c->fixed[i] = !strcmp(kind, "parameter");
-  c->side.ranged[i] = !c->fixed[i];
-  if (!slc_parse_decimal(c->fixed[i] ? c->value[i] : c->low[i], a, &end) || *end)
+  c->side.source.ranged[i] = !c->fixed[i];
+  if (!slc_parse_decimal(c->fixed[i] ? c->side.source.value[i] : c->low[i], a, &end) || *end)
     return slc_refuse(r, "expected a number");
-  if (c->side.ranged[i]) {
+  if (c->side.source.ranged[i]) {
     const char *b = slc_field(r);
     if (!b || !slc_parse_decimal(c->high[i], b, &end) || *end || mpq_cmp(c->low[i], c->high[i]) > 0)
       return slc_refuse(r, "expected a range");
@@ -45,7 +44,7 @@ static int read_parameter(certificate_t *c, const char *kind) {
 /* Parameters up to the first record that is none, which is left in the line. */
 static int read_parameters(certificate_t *c, const char **record) {
   memset(c->fixed, 0, sizeof c->fixed);
-  memset(c->side.ranged, 0, sizeof c->side.ranged);
+  memset(c->side.source.ranged, 0, sizeof c->side.source.ranged);
   c->side.e.params = 0;
   while (slc_next_line(&c->r)) {
     *record = slc_field(&c->r);
@@ -55,23 +54,39 @@ static int read_parameters(certificate_t *c, const char **record) {
   return 0;
 }
 
-/* Do the parts cover the product of the ranges? The ends are rounded inward, by 2^-256 of them at
- * most: the prover's are rounded outward. */
-static int parts_cover(certificate_t *c, cell_t *box, int parts) {
-  mpfi_t range[MAX_PARAMS];
-  const cell_t **list = malloc((size_t)parts * sizeof *list);
-  if (!list) abort();
-  for (int i = 0; i < parts; i++) list[i] = &box[i];
-  for (int i = 0; i < MAX_PARAMS; i++) {
-    mpfi_init2(range[i], 256);
-    if (!c->side.ranged[i]) continue;
-    mpfr_set_q(&range[i]->left, c->low[i], MPFR_RNDU);
-    mpfr_set_q(&range[i]->right, c->high[i], MPFR_RNDD);
+/* Do the parts cover the product of the ranges from `low` to `high`? Cut at an end of a part until
+ * each piece lies within one. */
+static int covered(const ranges_t *part, int n, const int *ranged, mpq_t *low, mpq_t *high,
+                   int depth) {
+  for (int i = 0; i < n; i++) {
+    int inside = 1, cut = -1;
+    mpq_srcptr at = NULL;
+    for (int k = 0; k < MAX_PARAMS; k++) {
+      if (!ranged[k]) continue;
+      if (mpq_cmp(part[i].low[k], high[k]) >= 0 || mpq_cmp(part[i].high[k], low[k]) <= 0) {
+        inside = 0, cut = -1; /* apart */
+        break;
+      }
+      if (mpq_cmp(part[i].low[k], low[k]) > 0) inside = 0, cut = k, at = part[i].low[k];
+      if (mpq_cmp(part[i].high[k], high[k]) < 0) inside = 0, cut = k, at = part[i].high[k];
+    }
+    if (inside) return 1;
+    if (cut < 0) continue;
+    if (depth > 4 * PART_LIMIT) return 0;
+    mpq_t keep;
+    mpq_init(keep);
+    mpq_set(keep, high[cut]);
+    mpq_set(high[cut], at);
+    int ok = covered(part, n, ranged, low, high, depth + 1);
+    mpq_set(high[cut], keep);
+    mpq_set(keep, low[cut]);
+    mpq_set(low[cut], at);
+    ok = ok && covered(part, n, ranged, low, high, depth + 1);
+    mpq_set(low[cut], keep);
+    mpq_clear(keep);
+    return ok;
   }
-  const int ok = slc_covers(list, parts, NULL, NULL, (const mpfi_t *)range, c->side.ranged);
-  for (int i = 0; i < MAX_PARAMS; i++) mpfi_clear(range[i]);
-  free(list);
-  return ok || slc_refuse(&c->r, "the parts do not cover the ranges of the parameters");
+  return 0;
 }
 
 /* "value EXPRESSION" or "weight EXPRESSION"; the text is kept in source. */
@@ -92,8 +107,10 @@ static int parse(certificate_t *c, const char *source, int weight) {
   int at;
   for (int i = 0; i < g->e.count; i++) mpq_clear(g->e.node[i].q);
   g->e.count = 0;
-  const int root = slc_expr_parse(&g->e, source, c->value, c->fixed, &at);
+  const int root = slc_expr_parse(&g->e, source, c->side.source.value, c->fixed, &at);
   if (root < 0) return slc_refuse(&c->r, "the expression does not parse");
+  g->source.text = source, g->source.weight = weight, g->source.params = g->e.params;
+  memcpy(g->source.names, g->e.names, sizeof g->source.names);
   g->f = weight ? -1 : root;
   if ((g->w = weight ? root : slc_expr_derive(&g->e, root)) < 0)
     return slc_refuse(&c->r, "the derivative is too large");
@@ -104,22 +121,23 @@ static int parse(certificate_t *c, const char *source, int weight) {
 static int read_parts(certificate_t *c, const char *record) {
   reader_t *r = &c->r;
   int parts = 0, ok = 1, any_range = 0;
-  cell_t *box = NULL;
+  ranges_t *part = NULL;
   while (ok && record && !strcmp(record, "part")) {
     if (parts == PART_LIMIT) ok = slc_refuse(r, "too many parts");
-    cell_t *grown = realloc(box, (size_t)(parts + 1) * sizeof *box);
+    ranges_t *grown = realloc(part, (size_t)(parts + 1) * sizeof *part);
     if (!grown) abort();
-    box = grown;
-    memset(&box[parts], 0, sizeof *box);
-    ok = ok && slc_read_part(r, &c->side, &box[parts++]) && slc_next_line(r);
+    part = grown;
+    ok = ok && slc_read_part(r, &c->side, &part[parts++]) && slc_next_line(r);
     record = ok ? slc_field(r) : NULL;
   }
-  for (int i = 0; i < MAX_PARAMS; i++) any_range |= c->side.ranged[i];
+  for (int i = 0; i < MAX_PARAMS; i++) any_range |= c->side.source.ranged[i];
   if (ok && parts == 0) ok = slc_refuse(r, "expected a part");
-  if (ok && any_range) ok = parts_cover(c, box, parts);
+  if (ok && any_range && !covered(part, parts, c->side.source.ranged, c->low, c->high, 0))
+    ok = slc_refuse(r, "the parts do not cover the ranges of the parameters");
   if (ok && !any_range && parts != 1) ok = slc_refuse(r, "expected one part");
-  for (int i = 0; i < parts; i++) slc_free_box(box[i].box);
-  free(box);
+  for (int i = 0; i < parts; i++)
+    for (int k = 0; k < MAX_PARAMS; k++) mpq_clears(part[i].low[k], part[i].high[k], (mpq_ptr)0);
+  free(part);
   return ok;
 }
 
@@ -172,8 +190,8 @@ static int read_all(certificate_t *c, const char *text) {
   const char *name = NULL;
   char *source = malloc(LINE_MAX_SIZE);
   if (!source) abort();
-  int ok = slc_next_line(r) && (!strcmp(r->text, "sluice-certificate 1") ||
-                                slc_refuse(r, "expected 'sluice-certificate 1'"));
+  int ok = slc_next_line(r) && (!strcmp(r->text, "sluice-certificate 2") ||
+                                slc_refuse(r, "expected 'sluice-certificate 2'"));
   ok = ok && slc_next_line(r) &&
        ((slc_word(r, "gate") && (name = slc_field(r)) && slc_done(r)) ||
         slc_refuse(r, "expected the gate's name"));
@@ -197,12 +215,14 @@ void slc_check_certificate(check_result *out, const char *text, size_t size) {
   c->statement = open_memstream(&out->statement, &length);
   if (!c->r.text || !c->statement) abort();
   slc_expr_init(&c->side.e);
-  for (int i = 0; i < MAX_PARAMS; i++) mpq_inits(c->value[i], c->low[i], c->high[i], (mpq_ptr)0);
+  for (int i = 0; i < MAX_PARAMS; i++)
+    mpq_inits(c->side.source.value[i], c->low[i], c->high[i], (mpq_ptr)0);
   out->accepted = memchr(text, '\0', size) ? slc_refuse(&c->r, "expected text without zero bytes")
                                            : read_all(c, text);
   out->line = c->r.refused_line;
   snprintf(out->why, sizeof out->why, "%s", c->r.why);
-  for (int i = 0; i < MAX_PARAMS; i++) mpq_clears(c->value[i], c->low[i], c->high[i], (mpq_ptr)0);
+  for (int i = 0; i < MAX_PARAMS; i++)
+    mpq_clears(c->side.source.value[i], c->low[i], c->high[i], (mpq_ptr)0);
   slc_expr_clear(&c->side.e);
   fclose(c->statement);
   free(c->r.text);

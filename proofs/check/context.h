@@ -4,10 +4,20 @@
 
 #include "part.h"
 
+/* The side's expression, to be parsed again at a witness's parameters. */
+typedef struct {
+  const char *text;
+  int weight; /* it is f' alone */
+  char names[MAX_PARAMS][NAME_SIZE];
+  int params;
+  int ranged[MAX_PARAMS];
+  mpq_t value[MAX_PARAMS]; /* of the others */
+} source_t;
+
 typedef struct {
   const part_t *part;
   pieces_t *pieces;
-  const int *ranged;
+  const source_t *source;
 } context_t;
 
 #endif

@@ -83,17 +83,25 @@ static int descend(const cell_t **cells, int n, const range_t *g, work_t *w, int
   return ok;
 }
 
-int slc_covers(const cell_t *const *cells, int n, const mpfr_t low, const mpfr_t high,
-               const mpfi_t *box, const int *ranged) {
-  range_t g = {{low}, {high}};
-  int use[MAX_PARAMS + 1] = {low != NULL};
+static int covers_range(const cell_t *const *cells, int n, const range_t *g, const int *use) {
   work_t w = {use, 20000L + 4000L * n};
-  for (int s = 1; s <= MAX_PARAMS; s++)
-    use[s] = ranged[s - 1], g.low[s] = &box[s - 1]->left, g.high[s] = &box[s - 1]->right;
   const cell_t **list = malloc((size_t)(n ? n : 1) * sizeof *list);
   if (!list) abort();
   for (int i = 0; i < n; i++) list[i] = cells[i];
-  const int ok = descend(list, n, &g, &w, 0);
+  const int ok = descend(list, n, g, &w, 0);
   free(list);
+  return ok;
+}
+
+int slc_covers(const cell_t *const *cells, int n, const mpfr_t low, const mpfr_t high,
+               const int *ranged) {
+  mpfr_t zero, one;
+  mpfr_inits2(53, zero, one, (mpfr_ptr)0);
+  mpfr_set_zero(zero, 1), mpfr_set_ui(one, 1, MPFR_RNDN);
+  range_t g = {{low}, {high}};
+  int use[MAX_PARAMS + 1] = {1};
+  for (int s = 1; s <= MAX_PARAMS; s++) use[s] = ranged[s - 1], g.low[s] = zero, g.high[s] = one;
+  const int ok = covers_range(cells, n, &g, use);
+  mpfr_clears(zero, one, (mpfr_ptr)0);
   return ok;
 }

@@ -4,8 +4,8 @@
 
 #include "part.h"
 
-/* Do the cells cover [low, high] (NULL: no side of r) times box? */
+/* Do the cells cover [low, high] times [0, 1] for every ranged parameter? */
 int slc_covers(const cell_t *const *cells, int n, const mpfr_t low, const mpfr_t high,
-               const mpfi_t *box, const int *ranged);
+               const int *ranged);
 
 #endif

@@ -7,7 +7,7 @@
 
 void slc_field_init(field_t *k) {
   memset(k, 0, sizeof *k);
-  for (int i = 0; i < MAX_PARAMS; i++) mpfi_init2(k->box[i], PREC);
+  for (int i = 0; i < MAX_PARAMS; i++) mpq_inits(k->low[i], k->high[i], (mpq_ptr)0);
 }
 void slc_field_clear(field_t *k) {
   for (exact_s *a = k->all, *next; a; a = next) {
@@ -15,7 +15,7 @@ void slc_field_clear(field_t *k) {
     slc_poly_free(&a->num), slc_poly_free(&a->den);
     free(a);
   }
-  for (int i = 0; i < MAX_PARAMS; i++) mpfi_clear(k->box[i]);
+  for (int i = 0; i < MAX_PARAMS; i++) mpq_clears(k->low[i], k->high[i], (mpq_ptr)0);
 }
 
 /* Divides out the common monomial and the denominator's leading coefficient. */
@@ -131,7 +131,7 @@ static exact_t quotient(field_t *k, exact_t a, exact_t b) {
   return make(k, slc_poly_mul(&a->num, &b->den), slc_poly_mul(&a->den, &b->num));
 }
 exact_t slc_ex_div(field_t *k, exact_t a, exact_t b) {
-  if (!a || !b || slc_ex_zero(b) || (!slc_ex_has_r(k, b) && slc_ex_sign(k, b) == 0)) return NULL;
+  if (!a || !b || slc_ex_zero(b) || (!slc_ex_has_r(k, b) && slc_ex_signs(k, b) & NIL)) return NULL;
   return quotient(k, a, b);
 }
 
@@ -178,7 +178,7 @@ exact_t slc_ex_fn(field_t *k, op_t op, exact_t a) {
   if ((op == E_SIN || op == E_COS) && quarters(k, a, &n))
     return slc_ex_si(k, sine[(n + (op == E_COS)) % 4], 1);
   if (op == E_LOG && slc_ex_equal(k, a, slc_ex_si(k, 1, 1))) return slc_ex_si(k, 0, 1);
-  if (op == E_LOG && !slc_ex_has_r(k, a) && slc_ex_sign(k, a) <= 0) return NULL;
+  if (op == E_LOG && !slc_ex_has_r(k, a) && slc_ex_signs(k, a) != POS) return NULL;
   if (op == E_EXP)
     for (int i = 0; i < k->symbols; i++)
       if (k->symbol[i].op == E_EXP && slc_ex_zero(slc_ex_add(k, k->symbol[i].arg, a)))
@@ -198,121 +198,160 @@ exact_t slc_ex_pow(field_t *k, exact_t a, const mpq_t q) {
   const unsigned long root = mpz_get_ui(mpq_denref(q));
   if (p < 0 && slc_ex_zero(a)) return NULL;
   if (root == 1) return integer_power(k, a, p);
-  if (!slc_ex_has_r(k, a) && slc_ex_sign(k, a) <= 0) return NULL;
+  if (slc_ex_zero(a)) return a;
+  if (!slc_ex_has_r(k, a)) {
+    const unsigned signs = slc_ex_signs(k, a);
+    if (signs & NEG || (p < 0 && signs & NIL)) return NULL;
+  }
   if (slc_ex_equal(k, a, slc_ex_si(k, 1, 1))) return a;
   const exact_t s = symbol(k, E_POW, (unsigned)root, a);
   return s ? integer_power(k, s, p) : NULL;
 }
 
-static void root_up(mpfi_t y, const mpfi_t a, unsigned n) {
-  mpfr_t lo, hi;
-  mpfr_inits2(PREC, lo, hi, (mpfr_ptr)0);
-  mpfi_get_left(lo, a), mpfi_get_right(hi, a);
-  mpfr_rootn_ui(lo, lo, n, MPFR_RNDD);
-  mpfr_rootn_ui(hi, hi, n, MPFR_RNDU);
-  mpfi_interv_fr(y, lo, hi);
-  mpfr_clears(lo, hi, (mpfr_ptr)0);
+int slc_ex_rational(mpq_t out, exact_t a) {
+  static const unsigned char none[VARS];
+  if (!a || a->num.n > 1 || a->den.n != 1 || memcmp(a->den.t[0].e, none, VARS)) return 0;
+  if (a->num.n && memcmp(a->num.t[0].e, none, VARS)) return 0;
+  mpq_set_si(out, 0, 1);
+  if (a->num.n) mpq_div(out, a->num.t[0].c, a->den.t[0].c);
+  return 1;
 }
 
-static void erf_interval(mpfi_t y, const mpfi_t a) {
-  mpfr_t lo, hi;
-  mpfr_inits2(PREC, lo, hi, (mpfr_ptr)0);
-  mpfi_get_left(lo, a), mpfi_get_right(hi, a);
-  mpfr_erf(lo, lo, MPFR_RNDD);
-  mpfr_erf(hi, hi, MPFR_RNDU);
-  mpfi_interv_fr(y, lo, hi);
-  mpfr_clears(lo, hi, (mpfr_ptr)0);
+/* The parameter of a term c s_i, -1 for a constant term, -2 for any other. */
+static int linear_in(const term_t *t) {
+  int found = -1;
+  for (int v = 0; v < VARS; v++) {
+    if (!t->e[v]) continue;
+    if (t->e[v] > 1 || found >= 0 || v >= MAX_PARAMS) return -2;
+    found = v;
+  }
+  return found;
 }
 
-static void symbol_interval(mpfi_t y, field_t *k, int i) {
-  mpfi_t a;
-  mpfi_init2(a, PREC);
-  if (k->symbol[i].arg) slc_ex_interval(a, k, k->symbol[i].arg);
+int slc_ex_affine_span(span_t *out, field_t *k, exact_t a, const mpfi_t *box) {
+  if (!a || a->den.n != 1 || linear_in(&a->den.t[0]) != -1) return 0;
+  for (int i = 0; i < a->num.n; i++)
+    if (linear_in(&a->num.t[i]) == -2) return 0;
+  mpq_t end[2], c, s, width;
+  mpq_inits(end[0], end[1], c, s, width, (mpq_ptr)0);
+  for (int i = 0; i < a->num.n; i++) {
+    const int v = linear_in(&a->num.t[i]);
+    mpq_div(c, a->num.t[i].c, a->den.t[0].c);
+    for (int high = 0; high < 2; high++) {
+      const int upper = mpq_sgn(c) > 0 ? high : !high;
+      mpq_set_si(s, 1, 1);
+      if (v >= 0 && box)
+        mpfr_get_q(s, upper ? &box[v]->right : &box[v]->left);
+      else if (v >= 0)
+        mpq_set_si(s, upper, 1);
+      if (v >= 0) { /* low + (high - low) s */
+        mpq_sub(width, k->high[v], k->low[v]);
+        mpq_mul(s, s, width);
+        mpq_add(s, s, k->low[v]);
+      }
+      mpq_mul(s, s, c);
+      mpq_add(end[high], end[high], s);
+    }
+  }
+  slc_sp_q(out, end[0], end[1]);
+  mpq_clears(end[0], end[1], c, s, width, (mpq_ptr)0);
+  return 1;
+}
+
+static void ex_span(span_t *out, field_t *k, exact_t a);
+
+static void symbol_span(span_t *y, field_t *k, int i) {
+  span_t a, slope;
+  mpfi_t c;
+  mpq_t q;
+  slc_sp_init(&a), slc_sp_init(&slope);
+  mpfi_init2(c, PREC);
+  mpq_init(q);
+  if (k->symbol[i].arg) ex_span(&a, k, k->symbol[i].arg);
   switch (k->symbol[i].op) {
     case E_PI:
-      mpfi_const_pi(y);
-      mpfi_sqrt(y, y);
+      mpfi_const_pi(c);
+      mpfi_sqrt(c, c);
+      slc_sp_mpfi(y, c);
       break;
     case E_E:
-      mpfi_set_si(a, 1);
-      mpfi_exp(y, a);
+      mpfi_set_si(c, 1);
+      mpfi_exp(c, c);
+      slc_sp_mpfi(y, c);
       break;
     case E_POW:
-      root_up(y, a, k->symbol[i].root);
-      break;
-    case E_EXP:
-      mpfi_exp(y, a);
-      break;
-    case E_LOG:
-      mpfi_log(y, a);
-      break;
-    case E_SIN:
-      mpfi_sin(y, a);
-      break;
-    case E_COS:
-      mpfi_cos(y, a);
-      break;
-    case E_ERF:
-      erf_interval(y, a);
-      break;
-    case E_ATAN:
-      mpfi_atan(y, a);
-      break;
-    case E_ASINH:
-      mpfi_asinh(y, a);
+      mpq_set_ui(q, 1, k->symbol[i].root);
+      slc_sp_pow(y, &a, q);
       break;
     default:
-      mpfi_set_d(y, 0.0);
-      mpfi_log(y, y);
+      slc_sp_fn(y, &slope, k->symbol[i].op, &a);
       break;
   }
-  mpfi_clear(a);
+  slc_sp_clear(&a), slc_sp_clear(&slope);
+  mpfi_clear(c);
+  mpq_clear(q);
 }
 
-static void poly_interval(mpfi_t y, field_t *k, const poly_t *p) {
-  mpfi_t term, x;
-  mpfi_init2(term, PREC), mpfi_init2(x, PREC);
-  mpfi_set_si(y, 0);
+static void poly_span(span_t *y, field_t *k, const poly_t *p) {
+  span_t term, x;
+  mpq_t q;
+  slc_sp_init(&term), slc_sp_init(&x);
+  mpq_init(q);
+  slc_sp_zero(y);
   for (int i = 0; i < p->n; i++) {
-    mpfi_set_q(term, p->t[i].c);
+    slc_sp_q(&term, p->t[i].c, p->t[i].c);
     for (int v = 0; v < VARS; v++) {
       if (!p->t[i].e[v]) continue;
       if (v < MAX_PARAMS)
-        mpfi_set(x, k->box[v]);
+        slc_sp_q(&x, k->low[v], k->high[v]);
       else if (v == R_VAR)
-        mpfi_set_d(x, 0.0), mpfi_inv(x, x); /* r has no value here: everything */
+        slc_sp_anything(&x); /* r has no value here */
       else
-        symbol_interval(x, k, v - FIRST_SYMBOL);
-      for (int e = 0; e < p->t[i].e[v]; e++) mpfi_mul(term, term, x);
+        symbol_span(&x, k, v - FIRST_SYMBOL);
+      mpq_set_ui(q, p->t[i].e[v], 1);
+      slc_sp_pow(&x, &x, q);
+      slc_sp_mul(&term, &term, &x);
     }
-    mpfi_add(y, y, term);
+    slc_sp_add(y, y, &term);
   }
-  mpfi_clear(term), mpfi_clear(x);
+  slc_sp_clear(&term), slc_sp_clear(&x);
+  mpq_clear(q);
+}
+
+static void ex_span(span_t *out, field_t *k, exact_t a) {
+  if (!a) {
+    slc_sp_anything(out);
+    return;
+  }
+  if (slc_ex_affine_span(out, k, a, NULL)) return;
+  span_t den;
+  slc_sp_init(&den);
+  poly_span(out, k, &a->num);
+  poly_span(&den, k, &a->den);
+  slc_sp_div(out, out, &den);
+  slc_sp_clear(&den);
 }
 
 void slc_ex_interval(mpfi_t out, field_t *k, exact_t a) {
-  if (!a) {
-    mpfi_set_d(out, 0.0);
-    mpfi_inv(out, out);
-    return;
-  }
-  mpfi_t den;
-  mpfi_init2(den, PREC);
-  poly_interval(out, k, &a->num);
-  poly_interval(den, k, &a->den);
-  mpfi_div(out, out, den);
-  mpfi_clear(den);
+  span_t s;
+  slc_sp_init(&s);
+  ex_span(&s, k, a);
+  mpfi_set(out, s.x);
+  slc_sp_clear(&s);
+}
+
+unsigned slc_ex_signs(field_t *k, exact_t a) {
+  if (!a || slc_ex_has_r(k, a)) return ANY;
+  if (slc_ex_zero(a)) return NIL;
+  span_t s;
+  slc_sp_init(&s);
+  ex_span(&s, k, a);
+  const unsigned signs = s.signs;
+  slc_sp_clear(&s);
+  return signs;
 }
 
 int slc_ex_sign(field_t *k, exact_t a) {
-  if (!a || slc_ex_has_r(k, a)) return 0;
-  mpfi_t x;
-  mpfi_init2(x, PREC);
-  slc_ex_interval(x, k, a);
-  const int s = !mpfi_bounded_p(x)        ? 0
-                : mpfi_is_strictly_pos(x) ? 1
-                : mpfi_is_strictly_neg(x) ? -1
-                                          : 0;
-  mpfi_clear(x);
-  return s;
+  const unsigned signs = slc_ex_signs(k, a);
+  return signs == POS ? 1 : signs == NEG ? -1 : 0;
 }

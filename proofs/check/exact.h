@@ -6,6 +6,7 @@
 
 #include "expr.h"
 #include "poly.h"
+#include "span.h"
 
 #include <mpfi.h>
 
@@ -15,8 +16,10 @@ typedef struct exact_s {
 } exact_s;
 typedef const exact_s *exact_t; /* NULL: not available */
 
+/* Parameter i is low[i] + (high[i] - low[i]) s for an s of [0, 1], so that the ends of its range
+ * are exact. */
 typedef struct {
-  mpfi_t box[MAX_PARAMS];
+  mpq_t low[MAX_PARAMS], high[MAX_PARAMS];
   exact_s *all;
   struct {
     op_t op;
@@ -44,6 +47,13 @@ int slc_ex_zero(exact_t a);
 int slc_ex_equal(field_t *k, exact_t a, exact_t b);
 int slc_ex_has_r(const field_t *k, exact_t a);
 void slc_ex_interval(mpfi_t out, field_t *k, exact_t a);
+/* The signs that a may have over the ranges; NIL alone only where a is 0 by an identity. */
+unsigned slc_ex_signs(field_t *k, exact_t a);
+/* a = c + the sum of c_i s_i exactly? Then between its least and largest value over the box of s.
+ */
+int slc_ex_affine_span(span_t *out, field_t *k, exact_t a, const mpfi_t *box);
+/* a as a rational number; 0 if it is none. */
+int slc_ex_rational(mpq_t out, exact_t a);
 int slc_ex_sign(field_t *k, exact_t a); /* over the box; 0: zero or unknown */
 
 enum { PREC = 256, TERMS = 10 };

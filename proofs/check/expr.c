@@ -227,6 +227,25 @@ static int atom(reader *r) {
   return ref >= 0 && take(r, ')') ? ref : -1;
 }
 
+static int plain(const mpq_t q) {
+  return mpz_cmpabs_ui(mpq_numref(q), 0x7fffffff) <= 0 &&
+         mpz_cmp_ui(mpq_denref(q), 0x7fffffff) <= 0;
+}
+
+/* With a range, or more than 31 bits, in its exponent a power is exp(exponent log(base)): base > 0
+ * has to be shown. */
+static int ranged_power(expr_t *e, int base, int exponent) {
+  int has_r = 0;
+  if (base < 0 || exponent < 0) return -1;
+  char *live = slc_expr_live(e, exponent);
+  for (int i = 0; i <= exponent; i++) {
+    has_r |= live[i] && e->node[i].op == E_R;
+  }
+  free(live);
+  if (has_r) return -1;
+  return unary(e, E_EXP, binary(e, E_MUL, exponent, unary(e, E_LOG, base)));
+}
+
 static int signed_factor(reader *r) {
   if (++r->depth > 400) return -1;
   int ref;
@@ -237,7 +256,9 @@ static int signed_factor(reader *r) {
     if (ref >= 0 && take(r, '^')) {
       mpq_t q;
       mpq_init(q);
-      ref = rational(r->e, signed_factor(r), q) ? slc_expr_power(r->e, ref, q) : -1;
+      const int exponent = signed_factor(r);
+      ref = rational(r->e, exponent, q) && plain(q) ? slc_expr_power(r->e, ref, q)
+                                                    : ranged_power(r->e, ref, exponent);
       mpq_clear(q);
     }
   }

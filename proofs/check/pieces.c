@@ -1,6 +1,8 @@
 /* Cutting an expression at the roots of its affine switches (see pieces.h). */
 #include "pieces.h"
 
+#include "limit.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,66 +55,77 @@ static exact_t root(field_t *k, line_t g) {
   return slc_ex_sub(k, slc_ex_si(k, 0, 1), slc_ex_div(k, g.offset, g.slope));
 }
 
-/* -1 below or at the low end, 0 inside or not certain, 1 at or above the high end */
+/* The order of two numbers: -1, 1; 0 equal by an identity; 2 not certain. */
+static int order(pieces_t *p, exact_t a, exact_t b) {
+  if (slc_ex_equal(&p->field, a, b)) return 0;
+  const unsigned signs = slc_ex_signs(&p->field, slc_ex_sub(&p->field, a, b));
+  if (signs & NEG && signs & POS) return 2;
+  if (signs & NIL) p->weak_order = 1;
+  return signs & NEG ? -1 : signs & POS ? 1 : 2;
+}
+
+/* -1 below or at the low end, 0 inside, 1 at or above the high end, 2 not certain */
 static int place(pieces_t *p, exact_t c, int i) {
-  field_t *k = &p->field;
-  if (slc_ex_equal(k, c, p->join[i]) || slc_ex_sign(k, slc_ex_sub(k, c, p->join[i])) < 0) return -1;
-  if (i + 1 < p->joins &&
-      (slc_ex_equal(k, c, p->join[i + 1]) || slc_ex_sign(k, slc_ex_sub(k, c, p->join[i + 1])) > 0))
-    return 1;
-  return 0;
+  const int low = order(p, c, p->join[i]);
+  if (low <= 0) return -1;
+  const int high = i + 1 < p->joins ? order(p, c, p->join[i + 1]) : -1;
+  if (high == 0 || high == 1) return 1;
+  return low == 2 || high == 2 ? 2 : 0;
 }
 
 static int insert_join(pieces_t *p, exact_t c) {
-  for (int i = 0; i < p->joins; i++) {
-    const int s = slc_ex_sign(&p->field, slc_ex_sub(&p->field, c, p->join[i]));
-    if (s == 0) return 0;
-    if (s < 0) {
-      if (i == 0 || p->joins == SEGMENTS) return 0;
-      memmove(&p->join[i + 1], &p->join[i], (size_t)(p->joins - i) * sizeof *p->join);
-      p->join[i] = c;
-      p->joins++;
-      return 1;
-    }
-  }
   if (p->joins == SEGMENTS) return 0;
+  for (int i = 0; i < p->joins; i++) {
+    const int s = order(p, c, p->join[i]);
+    if (s == 0 || s == 2 || (s < 0 && i == 0)) return 0;
+    if (s > 0) continue;
+    memmove(&p->join[i + 1], &p->join[i], (size_t)(p->joins - i) * sizeof *p->join);
+    p->join[i] = c;
+    p->joins++;
+    return 1;
+  }
   p->join[p->joins++] = c;
   return 1;
 }
 
-/* A decision: -1, 1, ZERO; 0 is not known. */
-enum { ZERO = 2 };
+/* Which way a switch goes where what it decides on has these signs: -1 as for <= 0, 1 as for >= 0
+ * (of PICK > 0), 0 not known. */
+static int way(op_t op, unsigned signs) {
+  if (op == E_SIGN) return signs == NEG || signs == NIL || signs == POS;
+  if (!(signs & POS)) return -1;
+  return !(signs & NEG) && (op != E_PICK || !(signs & NIL));
+}
 
-static int replaced(expr_t *e, const node_t *n, const int *map, int sign) {
+static int replaced(expr_t *e, const node_t *n, const int *map, unsigned signs) {
+  const int up = way(n->op, signs) > 0;
   switch (n->op) {
     case E_ABS:
-      return sign < 0 ? slc_expr_add(e, E_NEG, map[n->a], -1, -1, -1) : map[n->a];
+      return up ? map[n->a] : slc_expr_add(e, E_NEG, map[n->a], -1, -1, -1);
     case E_SIGN:
-      return slc_expr_si(e, sign == ZERO ? 0 : sign);
+      return slc_expr_si(e, signs == NEG ? -1 : signs == POS);
     case E_SOFTSIGN:
-      return slc_expr_add(
-          e, E_DIV, map[n->a],
-          slc_expr_add(e, sign < 0 ? E_SUB : E_ADD, slc_expr_si(e, 1), map[n->a], -1, -1), -1, -1);
+      return slc_expr_add(e, E_DIV, map[n->a],
+                          slc_expr_add(e, up ? E_ADD : E_SUB, slc_expr_si(e, 1), map[n->a], -1, -1),
+                          -1, -1);
     case E_MIN:
-      return sign == 1 ? map[n->b] : map[n->a];
+      return up ? map[n->b] : map[n->a];
     case E_MAX:
-      return sign < 0 ? map[n->b] : map[n->a];
+      return up ? map[n->a] : map[n->b];
     default: /* PICK: a <= b */
-      return sign == 1 ? map[n->d] : map[n->c];
+      return up ? map[n->d] : map[n->c];
   }
 }
 
-static int sign_or_zero(field_t *k, exact_t x) { return slc_ex_zero(x) ? ZERO : slc_ex_sign(k, x); }
-
-/* The decision on the open piece i, or at join i itself. */
-static int decide(pieces_t *p, line_t g, int i, int at) {
+/* The signs of a decision on the open piece i, or at join i itself. */
+static unsigned decide(pieces_t *p, line_t g, int i, int at) {
   field_t *k = &p->field;
-  if (!g.slope || !g.offset) return 0;
-  if (at) return sign_or_zero(k, slc_ex_add(k, slc_ex_mul(k, g.slope, p->join[i]), g.offset));
-  if (slc_ex_zero(g.slope)) return sign_or_zero(k, g.offset);
+  if (!g.slope || !g.offset) return ANY;
+  if (at) return slc_ex_signs(k, slc_ex_add(k, slc_ex_mul(k, g.slope, p->join[i]), g.offset));
+  if (slc_ex_zero(g.slope)) return slc_ex_signs(k, g.offset);
   const exact_t c = root(k, g);
-  const int side = c ? place(p, c, i) : 0;
-  return side == 0 ? 0 : side < 0 ? slc_ex_sign(k, g.slope) : -slc_ex_sign(k, g.slope);
+  const int side = c ? place(p, c, i) : 2;
+  const unsigned slope = slc_ex_signs(k, g.slope);
+  return side == -1 ? slope : side == 1 ? slc_signs_minus(slope) : ANY;
 }
 
 static int copy(expr_t *e, const node_t *n, const int *map) {
@@ -152,9 +165,11 @@ static int pass(pieces_t *p, int i, int at, const expr_t *from, int f, int w, ex
   for (int x = 0; x < from->count && ok; x++) {
     const node_t *n = &from->node[x];
     if (!live[x]) continue;
-    const int sign = slc_expr_is_switch(n->op) ? decide(p, decision(&p->field, n, v), i, at) : 0;
-    changed |= sign != 0;
-    map[x] = sign ? replaced(to, n, map, sign) : copy(to, n, map);
+    const unsigned signs =
+        slc_expr_is_switch(n->op) ? decide(p, decision(&p->field, n, v), i, at) : ANY;
+    const int decided = slc_expr_is_switch(n->op) && way(n->op, signs);
+    changed |= decided;
+    map[x] = decided ? replaced(to, n, map, signs) : copy(to, n, map);
     ok = map[x] >= 0;
   }
   *f2 = f >= 0 ? map[f] : -1, *w2 = map[w];
@@ -178,16 +193,50 @@ static int resolve(pieces_t *p, int i, int at, const expr_t *e, int f, int w) {
   return 0;
 }
 
-/* The first root inside the piece of a switch that is left; NULL: none. */
-static exact_t open_root(pieces_t *p, int i) {
+/* The first root inside the piece of a switch that is left; NULL: none, or not certain. */
+static exact_t open_root(pieces_t *p, int i, int *uncertain) {
   const expr_t *e = &p->piece[i].e;
   line_t *v = lines(&p->field, e);
   exact_t found = NULL;
-  for (int x = 0; x < e->count && !found; x++)
-    if (slc_expr_is_switch(e->node[x].op))
-      found = root(&p->field, decision(&p->field, &e->node[x], v));
+  int where = -1;
+  for (int x = 0; x < e->count && (where == -1 || where == 1); x++) {
+    if (!slc_expr_is_switch(e->node[x].op)) continue;
+    found = root(&p->field, decision(&p->field, &e->node[x], v));
+    where = found ? place(p, found, i) : -1;
+  }
   free(v);
-  return found;
+  *uncertain = where == 2;
+  return where == 0 ? found : NULL;
+}
+
+/* Does ref depend on r by a path that does not lead through z? */
+static int depends_beside(const expr_t *e, int ref, int z) {
+  char *depends = calloc((size_t)ref + 1, 1);
+  if (!depends) abort();
+  for (int i = 0; i <= ref; i++) {
+    const node_t *n = &e->node[i];
+    const int child[] = {n->a, n->b, n->c, n->d};
+    depends[i] = n->op == E_R;
+    for (int c = 0; c < slc_expr_arity(n->op); c++) depends[i] |= depends[child[c]];
+    if (i == z) depends[i] = 0;
+  }
+  const int result = depends[ref];
+  free(depends);
+  return result;
+}
+
+static void find_inner(pieces_t *p, piece_t *s, int i0) {
+  line_t *v = lines(&p->field, &s->e);
+  s->signs = malloc((size_t)s->e.count);
+  if (!s->signs) abort();
+  for (int i = 0; i < s->e.count; i++) s->signs[i] = (unsigned char)decide(p, v[i], i0, 0);
+  s->inner = -1;
+  for (int i = s->w - 1; i >= 0 && s->inner < 0; i--) {
+    if (s->e.node[i].op == E_R || !v[i].slope || !v[i].offset) continue;
+    s->inner_sign = slc_ex_sign(&p->field, v[i].slope);
+    if (s->inner_sign && !depends_beside(&s->e, s->w, i)) s->inner = i;
+  }
+  free(v);
 }
 
 int slc_pieces_make(pieces_t *p, const expr_t *e, int f, int w) {
@@ -197,13 +246,18 @@ int slc_pieces_make(pieces_t *p, const expr_t *e, int f, int w) {
   for (int i = 0; i < p->joins; i++) {
     if (p->piece[i].e.node) slc_expr_clear(&p->piece[i].e), p->piece[i].e.node = NULL;
     if (!resolve(p, i, 0, e, f, w)) return 0;
-    const exact_t c = open_root(p, i);
+    int uncertain;
+    const exact_t c = open_root(p, i, &uncertain);
+    if (uncertain) return 0;
     if (!c) continue;
     if (!insert_join(p, c)) return 0;
     i = -1;
   }
-  for (int i = 0; i < p->joins; i++)
+  for (int i = 0; i < p->joins; i++) {
     if (!resolve(p, i, 1, e, f, w)) return 0;
+    p->at[i].inner = -1;
+    find_inner(p, &p->piece[i], i);
+  }
   for (p->one = 0; !slc_ex_equal(&p->field, p->join[p->one], slc_ex_si(&p->field, 1, 1));) p->one++;
   return 1;
 }
@@ -211,6 +265,7 @@ int slc_pieces_make(pieces_t *p, const expr_t *e, int f, int w) {
 void slc_pieces_clear(pieces_t *p) {
   for (int i = 0; i < SEGMENTS; i++) {
     if (p->piece[i].e.node) slc_expr_clear(&p->piece[i].e);
+    free(p->piece[i].signs);
     if (p->at[i].e.node) slc_expr_clear(&p->at[i].e);
   }
   slc_field_clear(&p->field);
@@ -223,7 +278,19 @@ static piece_t *approached(pieces_t *p, int join, side_t from) {
 exact_t slc_join_value(pieces_t *p, int join, int weight, side_t from) {
   const piece_t *s = approached(p, join, from);
   const series_t t = slc_se_expr(&p->field, &s->e, weight ? s->w : s->f, p->join[join], 1);
-  return t.n ? t.c[0] : NULL;
+  if (t.n) return t.c[0];
+  if (join || from != RIGHT) return NULL;
+  const limit_t limit = slc_limit(&p->field, &s->e, weight ? s->w : s->f, 1);
+  return limit.kind == L_FINITE ? limit.value : NULL;
+}
+
+int slc_join_dyadic(mpfr_t out, pieces_t *p, int join) {
+  mpq_t q;
+  mpq_init(q);
+  const int dyadic =
+      join < p->joins && slc_ex_rational(q, p->join[join]) && mpfr_set_q(out, q, MPFR_RNDN) == 0;
+  mpq_clear(q);
+  return dyadic;
 }
 
 /* Copies a root's nodes; equal expressions end in the same node. */

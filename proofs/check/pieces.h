@@ -12,10 +12,16 @@ enum { SEGMENTS = 24 };
 typedef struct {
   expr_t e;
   int f, w;
+  /* A node that is affine in r, through which alone w depends on r, and the sign of its slope; -1:
+   * none. The sign of dw/dr is that of dw/dz times this one. */
+  int inner, inner_sign;
+  /* Of every node, the signs that it may have on the open piece; NULL: nothing known. */
+  unsigned char *signs;
 } piece_t;
 
 typedef struct {
-  field_t field; /* its box is the part's */
+  field_t field;  /* its ranges are the part's */
+  int weak_order; /* joins may coincide for some values of the parameters */
   int joins, one;
   exact_t join[SEGMENTS];
   piece_t piece[SEGMENTS];
@@ -36,6 +42,9 @@ int slc_join_same(pieces_t *p, int join, int weight, side_t a, side_t b);
 int slc_join_alone(pieces_t *p, int join);
 /* Where w = f' tends to the same from both sides, f' is that; join 0 has one side. */
 int slc_join_smooth(pieces_t *p, int join);
+/* The join as a dyadic number, if it is one. Boxes leave such an end out: there the gate is what
+ * the join's own expression says. */
+int slc_join_dyadic(mpfr_t out, pieces_t *p, int join);
 /* Rounded outward; the last piece's high end is +inf. */
 void slc_piece_ends(mpfr_t low, mpfr_t high, pieces_t *p, int i);
 int slc_piece_constant(pieces_t *p, int i);

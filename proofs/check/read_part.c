@@ -16,6 +16,14 @@ static int box_fields(reader_t *r, const int *ranged, mpfi_t *box) {
   return 1;
 }
 
+/* The parameters of what refutes. */
+static int read_point(reader_t *r, const int *ranged, claim_t *p) {
+  for (int k = 0; k < MAX_PARAMS; k++)
+    if (ranged[k] && !slc_decimal(r, p->at[k]))
+      return slc_refuse(r, "expected a witness's parameter");
+  return slc_line_ends(r);
+}
+
 /* After "Pn refuted": what refutes, the join, and the witness. */
 static int read_witness(reader_t *r, const int *ranged, claim_t *p) {
   const char *kind = slc_field(r);
@@ -25,16 +33,30 @@ static int read_witness(reader_t *r, const int *ranged, claim_t *p) {
   if (!slc_integer(r, 0, SEGMENTS, &join) || !slc_dyadic(r, p->r))
     return slc_refuse(r, "expected a witness");
   p->join = (int)join;
-  for (int k = 0; k < MAX_PARAMS; k++) {
-    if (!ranged[k]) continue;
-    if (!slc_dyadic(r, &p->at[k]->left)) return slc_refuse(r, "expected a witness's parameter");
-    mpfr_set(&p->at[k]->right, &p->at[k]->left, MPFR_RNDN);
+  return read_point(r, ranged, p);
+}
+
+/* "boxes", "limit" (of P4) or the exponent of a tail form. */
+static int read_means(reader_t *r, claim_t *p, int i) {
+  const char *rest = r->token;
+  const char *means = slc_field(r);
+  if (means && i < 3 && !strcmp(means, "boxes")) {
+    p->means = T_BOXES;
+    return 1;
   }
-  return slc_line_ends(r);
+  if (means && i == 3 && !strcmp(means, "limit")) {
+    p->means = T_LIMIT;
+    return 1;
+  }
+  char *end;
+  p->means = T_FORM;
+  p->tail = means ? strtol(means, &end, 10) : -1;
+  return (means && rest && *means >= '0' && *means <= '9' && !*end && p->tail <= 400) ||
+         slc_refuse(r, "expected the tail's exponent");
 }
 
 /* After "Pn proved", or "P4 refuted": what the proof rests on. */
-static int read_basis(reader_t *r, claim_t *p, int i) {
+static int read_basis(reader_t *r, const int *ranged, claim_t *p, int i) {
   if (i == 2) {
     const char *kind = slc_field(r);
     if (!kind || (strcmp(kind, "strict") && strcmp(kind, "weak")))
@@ -46,17 +68,17 @@ static int read_basis(reader_t *r, claim_t *p, int i) {
     p->by_p3 = 1;
     return slc_line_ends(r);
   }
-  if (!basis || strcmp(basis, i == 1 ? "below" : "tail") || !slc_integer(r, 0, 400, &p->tail) ||
-      !slc_done(r))
+  if (!basis || strcmp(basis, i == 1 ? "below" : "tail"))
     return slc_refuse(r, "expected the tail's exponent");
-  return 1;
+  if (!read_means(r, p, i)) return 0;
+  return p->verdict == V_REFUTED ? read_point(r, ranged, p) : slc_line_ends(r);
 }
 
 static int read_property(reader_t *r, const int *ranged, claim_t *p, int i) {
   const char *verdict;
   char name[3] = {'P', (char)('1' + i), '\0'};
   mpfr_init2(p->r, 512);
-  for (int k = 0; k < MAX_PARAMS; k++) mpfi_init2(p->at[k], 512);
+  for (int k = 0; k < MAX_PARAMS; k++) mpq_init(p->at[k]);
   if (!slc_next_line(r) || !slc_word(r, name) || !(verdict = slc_field(r)))
     return slc_refuse(r, "expected P1 to P4");
   p->verdict = !strcmp(verdict, "proved")    ? V_PROVED
@@ -65,7 +87,8 @@ static int read_property(reader_t *r, const int *ranged, claim_t *p, int i) {
   if (p->verdict == V_UNDECIDED)
     return (!strcmp(verdict, "undecided") && slc_done(r)) ||
            slc_refuse(r, "expected proved, refuted or undecided");
-  return p->verdict == V_REFUTED && i != 3 ? read_witness(r, ranged, p) : read_basis(r, p, i);
+  return p->verdict == V_REFUTED && i != 3 ? read_witness(r, ranged, p)
+                                           : read_basis(r, ranged, p, i);
 }
 
 static int read_zone(reader_t *r, zone_t *z, int i) {
@@ -76,8 +99,9 @@ static int read_zone(reader_t *r, zone_t *z, int i) {
     return slc_refuse(r, "expected a segment");
   z->up = !strcmp(way, "up");
   z->constant = !strcmp(kind, "constant");
-  if ((!z->up && strcmp(way, "down")) || (!z->constant && strcmp(kind, "moving")))
-    return slc_refuse(r, "expected up or down, constant or moving");
+  z->weak = !strcmp(kind, "weak");
+  if ((!z->up && strcmp(way, "down")) || (!z->constant && !z->weak && strcmp(kind, "moving")))
+    return slc_refuse(r, "expected up or down; constant, weak or moving");
   for (int k = 0; k < 4; k++)
     if (!slc_integer(r, 0, k % 2 ? 400 : JET - 1, &v[k]))
       return slc_refuse(r, "expected orders and shifts");
@@ -88,15 +112,16 @@ static int read_zone(reader_t *r, zone_t *z, int i) {
 
 static int read_cell(reader_t *r, const int *ranged, cell_t *c) {
   mpfr_init2(c->low, 512), mpfr_init2(c->high, 512);
-  return (slc_next_line(r) && slc_word(r, "c") && slc_dyadic(r, c->low) && slc_dyadic(r, c->high) &&
-          mpfr_less_p(c->low, c->high) && mpfr_sgn(c->low) >= 0 && box_fields(r, ranged, c->box) &&
-          slc_done(r)) ||
+  return (slc_next_line(r) && slc_word(r, "c") && slc_dyadic(r, c->low) &&
+          slc_dyadic_or_inf(r, c->high) && mpfr_less_p(c->low, c->high) && mpfr_sgn(c->low) >= 0 &&
+          box_fields(r, ranged, c->box) && slc_done(r)) ||
          slc_refuse(r, "expected a box");
 }
 
 /* After "region". */
 static int read_region(reader_t *r, gate_side_t *side, region_t *g) {
-  static const char *const goals[] = {"defined", "up", "down", "below", "curve-up", "curve-down"};
+  static const char *const goals[] = {"defined",  "up",         "down",  "below",
+                                      "curve-up", "curve-down", "rises", "falls"};
   long segment, order, count;
   const char *goal;
   mpfr_init2(g->low, 512), mpfr_init2(g->high, 512);
@@ -105,7 +130,7 @@ static int read_region(reader_t *r, gate_side_t *side, region_t *g) {
   int k = 0;
   while (k < GOALS && strcmp(goals[k], goal)) k++;
   if (k == GOALS || !slc_integer(r, 0, JET - 1, &order) || !slc_dyadic(r, g->low) ||
-      !slc_dyadic(r, g->high) || !slc_integer(r, 1, CELL_LIMIT, &count) || !slc_done(r))
+      !slc_dyadic_or_inf(r, g->high) || !slc_integer(r, 1, CELL_LIMIT, &count) || !slc_done(r))
     return slc_refuse(r, "expected a region");
   if (!mpfr_less_p(g->low, g->high) || mpfr_sgn(g->low) < 0 || (side->cells += count) > CELL_LIMIT)
     return slc_refuse(r, "expected an interval of r >= 0");
@@ -115,32 +140,33 @@ static int read_region(reader_t *r, gate_side_t *side, region_t *g) {
   g->cell = calloc((size_t)count, sizeof(cell_t));
   if (!g->cell) return slc_refuse(r, "no memory");
   int ok = 1;
-  while (ok && g->cells < count) ok = read_cell(r, side->ranged, &g->cell[g->cells++]);
+  while (ok && g->cells < count) ok = read_cell(r, side->source.ranged, &g->cell[g->cells++]);
   return ok;
 }
 
-void slc_free_box(mpfi_t *box) {
+static void free_box(mpfi_t *box) {
   for (int i = 0; i < MAX_PARAMS; i++)
     if (box[i]->left._mpfr_d) mpfi_clear(box[i]);
 }
 
 static void part_clear(part_t *p) {
   for (int i = 0; i < 4; i++) {
-    if (p->p[i].r->_mpfr_d) mpfr_clear(p->p[i].r);
-    slc_free_box(p->p[i].at);
+    if (!p->p[i].r->_mpfr_d) continue;
+    mpfr_clear(p->p[i].r);
+    for (int k = 0; k < MAX_PARAMS; k++) mpq_clear(p->p[i].at[k]);
   }
   for (int i = 0; i < p->regions; i++) {
     region_t *g = &p->region[i];
     for (int k = 0; k < g->cells; k++) {
       mpfr_clear(g->cell[k].low);
       if (g->cell[k].high->_mpfr_d) mpfr_clear(g->cell[k].high);
-      slc_free_box(g->cell[k].box);
+      free_box(g->cell[k].box);
     }
     if (g->low->_mpfr_d) mpfr_clear(g->low), mpfr_clear(g->high);
     free(g->cell);
   }
   free(p->region);
-  slc_free_box(p->box);
+  for (int k = 0; k < MAX_PARAMS; k++) mpq_clears(p->low[k], p->high[k], (mpq_ptr)0);
 }
 
 static int read_regions(reader_t *r, gate_side_t *side, part_t *p) {
@@ -158,24 +184,34 @@ static int read_regions(reader_t *r, gate_side_t *side, part_t *p) {
   return 0;
 }
 
-int slc_read_part(reader_t *r, gate_side_t *side, cell_t *box) {
+static int read_ranges(reader_t *r, const int *ranged, part_t *p) {
+  for (int k = 0; k < MAX_PARAMS; k++)
+    if (ranged[k] && (!slc_decimal(r, p->low[k]) || !slc_decimal(r, p->high[k]) ||
+                      mpq_cmp(p->low[k], p->high[k]) >= 0))
+      return slc_refuse(r, "expected the part's ranges");
+  return slc_line_ends(r);
+}
+
+int slc_read_part(reader_t *r, gate_side_t *side, ranges_t *ranges) {
   part_t p = {.joins = 0};
   long joins;
-  int ok = (box_fields(r, side->ranged, p.box) && slc_done(r)) ||
-           slc_refuse(r, "expected the part's box");
-  for (int i = 0; i < MAX_PARAMS && ok; i++)
-    mpfi_init2(box->box[i], 512), mpfi_set(box->box[i], p.box[i]);
+  for (int k = 0; k < MAX_PARAMS; k++) mpq_inits(p.low[k], p.high[k], (mpq_ptr)0);
+  int ok = read_ranges(r, side->source.ranged, &p);
+  for (int k = 0; k < MAX_PARAMS; k++) {
+    mpq_inits(ranges->low[k], ranges->high[k], (mpq_ptr)0);
+    mpq_set(ranges->low[k], p.low[k]), mpq_set(ranges->high[k], p.high[k]);
+  }
   ok = ok && slc_next_line(r) &&
        ((slc_word(r, "joins") && slc_integer(r, 0, SEGMENTS, &joins) && slc_done(r)) ||
         slc_refuse(r, "expected the number of segments"));
   if (ok) p.joins = (int)joins;
-  for (int i = 0; i < 4 && ok; i++) ok = read_property(r, side->ranged, &p.p[i], i);
+  for (int i = 0; i < 4 && ok; i++) ok = read_property(r, side->source.ranged, &p.p[i], i);
   for (int i = 0; i < p.joins && ok; i++) ok = read_zone(r, &p.zone[i], i);
   ok = ok && read_regions(r, side, &p);
   for (int i = 0; i < 4 && ok; i++) side->seen[i][p.p[i].verdict] = 1;
   side->weak |= ok && !p.p[2].strict;
   if (ok) {
-    const char *bad = slc_check_part(&p, &side->e, side->f, side->w, side->ranged);
+    const char *bad = slc_check_part(&p, &side->e, side->f, side->w, &side->source);
     if (*bad) ok = slc_refuse(r, bad);
   }
   part_clear(&p);

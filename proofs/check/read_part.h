@@ -2,20 +2,23 @@
 #ifndef SLUICE_CHECK_READ_PART_H
 #define SLUICE_CHECK_READ_PART_H
 
-#include "part.h"
+#include "context.h"
 #include "reader.h"
 
 /* The side that is being read. */
 typedef struct {
   expr_t e;
   int f, w;
-  int ranged[MAX_PARAMS];
+  source_t source;
   long cells;           /* read so far, of the whole certificate */
   int seen[4][3], weak; /* verdicts of the parts read so far */
 } gate_side_t;
 
-/* After the word "part". Keeps the part's box of parameters in *box, to be freed. */
-int slc_read_part(reader_t *r, gate_side_t *side, cell_t *box);
-void slc_free_box(mpfi_t *box);
+typedef struct {
+  mpq_t low[MAX_PARAMS], high[MAX_PARAMS];
+} ranges_t;
+
+/* After the word "part". Initialises *ranges to the part's. */
+int slc_read_part(reader_t *r, gate_side_t *side, ranges_t *ranges);
 
 #endif

@@ -77,3 +77,16 @@ int slc_interval(reader_t *r, mpfi_t x) {
   return slc_dyadic(r, &x->left) && slc_dyadic(r, &x->right) &&
          mpfr_lessequal_p(&x->left, &x->right);
 }
+
+int slc_dyadic_or_inf(reader_t *r, mpfr_t x) {
+  long zero;
+  if (!r->token || strncmp(r->token, "inf ", 4)) return slc_dyadic(r, x);
+  slc_field(r);
+  mpfr_set_inf(x, 1);
+  return slc_integer(r, 0, 0, &zero);
+}
+
+int slc_decimal(reader_t *r, mpq_t x) {
+  const char *t = slc_field(r), *end;
+  return t && slc_parse_decimal(x, t, &end) && !*end;
+}

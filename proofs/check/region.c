@@ -6,68 +6,133 @@
 
 #include <stdlib.h>
 
-static int goal_holds(box_t *b, const piece_t *s, goal_t goal, int order, const mpfi_t r,
-                      mpfi_t *params) {
+/* Taylor coefficient `order` of w less `minus`, from its expansion about the middle: its sign. */
+static int centred_sign(box_t *b, int w, const mpfi_t r, const mpfi_t *box, int order, long minus) {
+  mpfi_t x;
+  mpfi_init2(x, BITS);
+  slc_box_centred(b, w, r, box, order, x);
+  mpfi_sub_si(x, x, minus);
+  const int sign = slc_sign_of(x);
+  mpfi_clear(x);
+  return sign;
+}
+
+static int slope_holds(box_t *b, const piece_t *s, goal_t goal, const mpfi_t r, const mpfi_t *box) {
+  const int up = goal == G_UP || goal == G_RISES, weak = goal == G_RISES || goal == G_FALLS;
+  const unsigned right = up ? POS : NEG, signs = slc_box_slope_signs(b, s->w);
+  if (!b->flow[s->w].ok) return 0;
+  if (signs == right || (weak && !(signs & slc_signs_minus(right)))) return 1;
+  return slc_bounded(r) && centred_sign(b, s->w, r, box, 1, 0) == (up ? 1 : -1);
+}
+
+static int goal_holds(box_t *b, const piece_t *s, goal_t goal, int order, const span_t *r,
+                      const mpfi_t *box) {
   mpfi_t x;
   int ok = 0;
   mpfi_init2(x, BITS);
   if (goal == G_CURVE_UP || goal == G_CURVE_DOWN) {
-    slc_box_jet(b, s->w, r, params, order, x);
-    ok = slc_sign_of(x) == (goal == G_CURVE_UP ? 1 : -1);
-  } else {
-    slc_box_flow(b, r, params);
-    const flow_t *w = &b->flow[s->w];
-    if (goal == G_DEFINED) {
-      ok = w->ok && (s->f < 0 || b->flow[s->f].ok);
-    } else if (goal == G_BELOW) {
-      mpfi_sub_si(x, w->v, 1);
-      ok = w->ok && slc_sign_of(x) < 0;
-    } else {
-      const int want = goal == G_UP ? 1 : -1;
-      ok = slc_box_slope_sign(b, s->w) == want ||
-           (w->ok && slc_box_centred_slope(b, s->w, r, params) == want);
+    if (slc_bounded(r->x)) {
+      slc_box_jet(b, s->w, r->x, box, order, x);
+      ok = slc_sign_of(x) == (goal == G_CURVE_UP ? 1 : -1);
     }
+  } else {
+    slc_box_flow(b, r, box);
+    const flow_t *w = &b->flow[s->w];
+    if (goal == G_DEFINED)
+      ok = w->ok && (s->f < 0 || b->flow[s->f].ok);
+    else if (goal == G_BELOW)
+      ok = w->ok && (mpfr_cmp_ui(&w->v.x->right, 1) <= 0 ||
+                     (slc_bounded(r->x) && centred_sign(b, s->w, r->x, box, 0, 1) < 0));
+    else
+      ok = slope_holds(b, s, goal, r->x, box);
   }
   mpfi_clear(x);
   return ok;
 }
 
-/* The two arithmetics round differently: a box that just fails is halved a few times. */
-static int cell_holds(box_t *b, const piece_t *s, goal_t goal, int order, const mpfr_t low,
-                      const mpfr_t high, mpfi_t *params, int depth) {
-  mpfi_t r;
-  mpfi_init2(r, 512);
-  mpfi_interv_fr(r, low, high);
-  int ok = goal_holds(b, s, goal, order, r, params);
-  if (!ok && depth < 9) {
-    mpfr_t m;
-    mpfr_init2(m, 512);
-    mpfi_mid(m, r);
-    ok = cell_holds(b, s, goal, order, low, m, params, depth + 1) &&
-         cell_holds(b, s, goal, order, m, high, params, depth + 1);
-    mpfr_clear(m);
-  }
-  mpfi_clear(r);
+/* An end of a box that is a join is no point of the piece. */
+typedef struct {
+  box_t b;
+  const piece_t *s;
+  mpfr_t low, high;              /* dyadic joins, else NaN */
+  int ranges, range[MAX_PARAMS]; /* the ranged parameters */
+} open_piece_t;
+
+static int cell_holds(open_piece_t *o, goal_t goal, int order, const mpfr_t low, const mpfr_t high,
+                      mpfi_t *box, int depth);
+
+static int halves_of_r(open_piece_t *o, goal_t goal, int order, const mpfr_t low, const mpfr_t high,
+                       mpfi_t *box, int depth) {
+  if (mpfr_inf_p(high)) return 0;
+  mpfr_t m;
+  mpfr_init2(m, 512);
+  mpfr_add(m, low, high, MPFR_RNDN);
+  mpfr_div_2ui(m, m, 1, MPFR_RNDN);
+  const int ok = cell_holds(o, goal, order, low, m, box, depth + 1) &&
+                 cell_holds(o, goal, order, m, high, box, depth + 1);
+  mpfr_clear(m);
   return ok;
+}
+
+static int halves_of_parameter(open_piece_t *o, goal_t goal, int order, const mpfr_t low,
+                               const mpfr_t high, mpfi_t *box, int side, int depth) {
+  mpfi_t keep;
+  mpfr_t m;
+  mpfi_init2(keep, 512);
+  mpfr_init2(m, 512);
+  mpfi_set(keep, box[side]);
+  mpfi_mid(m, keep);
+  mpfr_set(&box[side]->right, m, MPFR_RNDN);
+  int ok = cell_holds(o, goal, order, low, high, box, depth + 1);
+  mpfi_set(box[side], keep);
+  mpfr_set(&box[side]->left, m, MPFR_RNDN);
+  ok = ok && cell_holds(o, goal, order, low, high, box, depth + 1);
+  mpfi_set(box[side], keep);
+  mpfi_clear(keep);
+  mpfr_clear(m);
+  return ok;
+}
+
+/* The two arithmetics enclose differently: a box that just fails is halved a few times, along r and
+ * along the ranged parameters in turn. */
+static int cell_holds(open_piece_t *o, goal_t goal, int order, const mpfr_t low, const mpfr_t high,
+                      mpfi_t *box, int depth) {
+  enum { DEPTH = 10 };
+  span_t r;
+  slc_sp_init(&r);
+  mpfi_set_prec(r.x, 512);
+  slc_sp_ends(
+      &r, low, high,
+      (mpfr_equal_p(low, o->low) ? LOW_OPEN : 0) | (mpfr_equal_p(high, o->high) ? HIGH_OPEN : 0));
+  int ok = goal_holds(&o->b, o->s, goal, order, &r, (const mpfi_t *)box);
+  slc_sp_clear(&r);
+  if (ok || depth == DEPTH) return ok;
+  const int side = depth % (o->ranges + 1);
+  return side == 0 ? halves_of_r(o, goal, order, low, high, box, depth)
+                   : halves_of_parameter(o, goal, order, low, high, box, o->range[side - 1], depth);
 }
 
 const char *slc_check_region(const context_t *c, const region_t *g) {
   if (g->segment < 0 || g->segment >= c->pieces->joins ||
-      (g->goal >= G_CURVE_UP && (g->order < 2 || g->order >= JET)))
+      ((g->goal == G_CURVE_UP || g->goal == G_CURVE_DOWN) && (g->order < 2 || g->order >= JET)))
     return "a region of no segment or order";
   const cell_t **cells = malloc((size_t)(g->cells ? g->cells : 1) * sizeof *cells);
   if (!cells) abort();
   for (int i = 0; i < g->cells; i++) cells[i] = &g->cell[i];
-  int ok = slc_covers(cells, g->cells, g->low, g->high, c->part->box, c->ranged);
+  int ok = slc_covers(cells, g->cells, g->low, g->high, c->source->ranged);
   free(cells);
   if (!ok) return "the boxes of a region do not cover it";
-  const piece_t *s = &c->pieces->piece[g->segment];
-  box_t b;
-  slc_box_init(&b, &s->e);
+  open_piece_t o = {.s = &c->pieces->piece[g->segment]};
+  slc_box_init(&o.b, &c->pieces->field, o.s);
+  for (int i = 0; i < MAX_PARAMS; i++)
+    if (c->source->ranged[i]) o.range[o.ranges++] = i;
+  mpfr_inits2(512, o.low, o.high, (mpfr_ptr)0);
+  if (!slc_join_dyadic(o.low, c->pieces, g->segment)) mpfr_set_nan(o.low);
+  if (!slc_join_dyadic(o.high, c->pieces, g->segment + 1)) mpfr_set_nan(o.high);
   for (int i = 0; i < g->cells && ok; i++)
-    ok = cell_holds(&b, s, g->goal, g->order, g->cell[i].low, g->cell[i].high,
-                    (mpfi_t *)g->cell[i].box, 0);
-  slc_box_clear(&b);
+    ok = cell_holds(&o, g->goal, g->order, g->cell[i].low, g->cell[i].high, g->cell[i].box, 0);
+  slc_box_clear(&o.b);
+  mpfr_clears(o.low, o.high, (mpfr_ptr)0);
   return ok ? "" : "a box does not hold";
 }
 

@@ -77,6 +77,12 @@ static series_t inverse(field_t *k, const series_t *a) {
   return divide(k, &one, a);
 }
 
+static int constant(const series_t *a) {
+  for (int i = 1; i < a->n; i++)
+    if (!slc_ex_zero(a->c[i])) return 0;
+  return a->n == TERMS;
+}
+
 series_t slc_se_pow(field_t *k, const series_t *a, const mpq_t q) {
   if (mpz_cmpabs_ui(mpq_numref(q), 64) > 0 || mpz_cmp_ui(mpq_denref(q), 64) > 0)
     return (series_t){.n = 0};
@@ -86,10 +92,15 @@ series_t slc_se_pow(field_t *k, const series_t *a, const mpq_t q) {
     for (long i = 0; i < labs(p); i++) y = slc_se_mul(k, &y, a);
     return p < 0 ? inverse(k, &y) : y;
   }
-  series_t y = {.n = a->n && !slc_ex_zero(a->c[0]) ? a->n : 0};
+  series_t y = {.n = a->n};
   if (!y.n) return y;
   y.c[0] = slc_ex_pow(k, a->c[0], q);
   if (!y.c[0]) return (series_t){.n = 0};
+  if (constant(a)) return slc_se_const(k, y.c[0]);
+  if (!slc_ex_has_r(k, a->c[0]) && slc_ex_signs(k, a->c[0]) & NIL) {
+    y.n = 1; /* a value, and perhaps no slope */
+    return y;
+  }
   for (int m = 1; m < y.n; m++) {
     exact_t t = slc_ex_si(k, 0, 1);
     for (int i = 1; i <= m; i++)
@@ -208,7 +219,13 @@ series_t slc_se_shift(field_t *k, const series_t *a, int by) {
 static series_t switched(field_t *k, const node_t *n, const series_t *v) {
   const series_t none = {.n = 0}, *a = &v[n->a], *b = n->b >= 0 ? &v[n->b] : NULL;
   if (!a->n || (b && !b->n)) return none;
-  const int sign = slc_ex_sign(k, b ? slc_ex_sub(k, a->c[0], b->c[0]) : a->c[0]);
+  const exact_t decides = b ? slc_ex_sub(k, a->c[0], b->c[0]) : a->c[0];
+  const int sign = slc_ex_sign(k, decides);
+  if (slc_ex_zero(decides) && n->op != E_PICK && n->op != E_SIGN) {
+    series_t value = *a; /* continuous: the value is known, no slope */
+    value.n = 1;
+    return value;
+  }
   if (!sign || n->op == E_SOFTSIGN) return none;
   if (n->op == E_SIGN) return slc_se_const(k, slc_ex_si(k, sign, 1));
   if (n->op == E_ABS) return sign > 0 ? *a : scale(k, a, -1, 1);

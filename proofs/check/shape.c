@@ -33,20 +33,23 @@ static int zone_holds(const context_t *c, int segment, int high, int order, int 
   return 0;
 }
 
-static const char *check_monotone_segment(const context_t *c, int i, int *constant) {
+static const char *check_monotone_segment(const context_t *c, int i, int *flat) {
   pieces_t *p = c->pieces;
   const zone_t *z = &c->part->zone[i];
   const int up = i < p->one;
-  *constant = z->constant;
+  *flat = z->constant || z->weak;
   if (z->up != up) return "P3: a segment goes the wrong way";
   if (z->constant) return slc_piece_constant(p, i) ? "" : "P3: a segment is not constant";
   mpfr_t low, high, a, b;
   mpfr_inits2(512, low, high, a, b, (mpfr_ptr)0);
   const char *bad = "";
+  const goal_t strict = up ? G_UP : G_DOWN, weak = !z->weak ? strict : up ? G_RISES : G_FALLS;
   slc_piece_ends(low, high, p, i);
   if (!zone_holds(c, i, 0, z->low_order, up, low, a))
     bad = "P3: a zone at the low end of a segment does not hold";
-  if (!*bad && mpfr_inf_p(high)) {
+  if (!*bad && mpfr_inf_p(high) && c->part->p[2].means == T_BOXES) {
+    mpfr_set(b, high, MPFR_RNDN);
+  } else if (!*bad && mpfr_inf_p(high)) {
     tail_t t;
     slc_tail_examine(&t, &p->field, &p->piece[i].e, p->piece[i].w, c->part->p[2].tail);
     if (!t.defined || t.slope != (up ? 1 : -1)) bad = "P3: the tail is not shown monotone";
@@ -54,7 +57,7 @@ static const char *check_monotone_segment(const context_t *c, int i, int *consta
   } else if (!*bad && !zone_holds(c, i, 1, z->high_order, up, high, b)) {
     bad = "P3: a zone at the high end of a segment does not hold";
   }
-  if (!*bad && !slc_regions_reach(c, i, up ? G_UP : G_DOWN, up ? G_UP : G_DOWN, a, b))
+  if (!*bad && !slc_regions_reach(c, i, strict, weak, a, b))
     bad = "P3: the regions do not reach over a segment";
   mpfr_clears(low, high, a, b, (mpfr_ptr)0);
   return bad;
@@ -76,11 +79,13 @@ static int join_goes(const context_t *c, int j) { /* r = 1 belongs to both sides
 
 const char *slc_check_monotone(const context_t *c) {
   pieces_t *p = c->pieces;
+  if (p->weak_order && c->part->p[0].verdict != V_PROVED)
+    return "P3: joins may coincide, and P1 is not claimed";
   for (int i = 0; i < p->joins; i++) {
-    int constant;
-    const char *bad = check_monotone_segment(c, i, &constant);
+    int flat;
+    const char *bad = check_monotone_segment(c, i, &flat);
     if (*bad) return bad;
-    if (constant && c->part->p[2].strict) return "P3: strict, with a constant segment";
+    if (flat && c->part->p[2].strict) return "P3: strict, with a segment that may be flat";
   }
   for (int j = 0; j < p->joins; j++)
     if (!join_goes(c, j)) return "P3: a step at a join goes the wrong way";
@@ -103,7 +108,7 @@ static const char *check_below(const context_t *c, int i) {
   mpfr_set(a, low, MPFR_RNDN), mpfr_set(b, high, MPFR_RNDN);
   for (int side = 0; side < 2; side++) {
     if (i != p->one - 1 + (side == 0)) continue; /* side 0: low end is 1; side 1: high end is 1 */
-    int found = 0;
+    int found = 0; /* nothing found: regions `below` reach up to r = 1 */
     for (int g = 0; g < c->part->regions && !found; g++) {
       const region_t *q = &c->part->region[g];
       const int touches = side == 0
@@ -112,12 +117,11 @@ static const char *check_below(const context_t *c, int i) {
       if (q->segment != i || !touches) continue;
       if (q->goal == (side == 0 ? G_DOWN : G_UP))
         found = 1, mpfr_set(side == 0 ? a : b, side == 0 ? q->high : q->low, MPFR_RNDN);
-      else if (q->goal >= G_CURVE_UP)
+      else if (q->goal == G_CURVE_UP || q->goal == G_CURVE_DOWN)
         found = zone_holds(c, i, side, q->order, side, side == 0 ? low : high, side == 0 ? a : b);
     }
-    if (!found) bad = "P2: nothing shows f' <= 1 next to r = 1";
   }
-  if (!*bad && mpfr_inf_p(b)) {
+  if (mpfr_inf_p(b) && c->part->p[1].means == T_FORM) {
     tail_t t;
     slc_tail_examine(&t, &p->field, &p->piece[i].e, p->piece[i].w, c->part->p[1].tail);
     if (!t.defined || !t.below_one) bad = "P2: the tail is not shown below 1";
@@ -132,6 +136,8 @@ static const char *check_below(const context_t *c, int i) {
 const char *slc_check_maximum(const context_t *c) {
   pieces_t *p = c->pieces;
   const exact_t unit = slc_ex_si(&p->field, 1, 1);
+  if (p->weak_order && c->part->p[0].verdict != V_PROVED)
+    return "P2: joins may coincide, and P1 is not claimed";
   for (int side = LEFT; side <= RIGHT; side++)
     if ((side != AT || slc_join_alone(p, p->one)) &&
         !slc_ex_equal(&p->field, slc_join_value(p, p->one, 1, (side_t)side), unit))

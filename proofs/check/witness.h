@@ -4,7 +4,7 @@
 
 #include "context.h"
 
-/* Of P1 (i = 0) to P3: "" or why the witness does not convict. */
+/* Of P1 (i = 0) to P3, where no parameter is a range: "" or why the witness does not convict. */
 const char *slc_check_refuted(const context_t *c, int i);
 
 #endif

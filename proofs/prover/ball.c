@@ -9,6 +9,7 @@ void sl_ball_init(sl_ball *b, const sl_tree *tree, sl_ref ref, sl_ref other) {
   const uint32_t n = tree->count;
   *b = (sl_ball){.tree = tree,
                  .ref = ref,
+                 .inner = SL_NO_REF,
                  .live = calloc(n, 1),
                  .flow = calloc(n, sizeof(sl_flow)),
                  .poly = calloc(n, sizeof(arb_poly_struct))};

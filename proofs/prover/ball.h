@@ -19,6 +19,8 @@ typedef struct {
   const sl_tree *tree;
   unsigned char *live;
   sl_ref ref;
+  sl_ref inner; /* where not SL_NO_REF, jets are by this node, times inner_sign */
+  int inner_sign;
   sl_flow *flow;
   arb_poly_struct *poly;
   /* Set by a caller who wants values, not slopes: a piece that ends with <= then counts where both

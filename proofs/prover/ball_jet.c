@@ -202,6 +202,12 @@ static void jet_node(sl_ball *b, sl_ref i, const arb_t r, arb_srcptr box, slong 
 }
 
 void sl_ball_jet(sl_ball *b, const arb_t r, arb_srcptr box, slong order, slong prec) {
-  for (uint32_t i = 0; i < b->tree->count; i++)
-    if (b->live[i]) jet_node(b, i, r, box, order, prec);
+  for (uint32_t i = 0; i < b->tree->count; i++) {
+    if (!b->live[i]) continue;
+    jet_node(b, i, r, box, order, prec);
+    if (i == b->inner && order > 1) {
+      arb_poly_truncate(&b->poly[i], 1);
+      arb_poly_set_coeff_si(&b->poly[i], 1, b->inner_sign);
+    }
+  }
 }

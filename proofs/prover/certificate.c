@@ -9,33 +9,39 @@
 
 struct sl_certificate {
   const sl_gate_definition *def;
-  const sl_verify_options *options;
   const char *path;
+  unsigned ranged; /* of the side's parameters */
   FILE *text;
   char *buffer;
   size_t size;
   int failed;
 };
 
-static const char *const goals[] = {"defined",  "up",       "down",      "below",
-                                    "negative", "curve-up", "curve-down"};
+static const char *const goals[] = {"defined",  "up",         "down",  "below", "negative",
+                                    "curve-up", "curve-down", "rises", "falls"};
 
 sl_status sl_certificate_open(sl_certificate **out, const char *path, const sl_gate_definition *def,
-                              const sl_verify_options *options, sl_error *err) {
+                              sl_error *err) {
   sl_certificate *c = calloc(1, sizeof *c);
   if (!c) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory for a certificate", path);
-  c->def = def, c->options = options, c->path = path;
+  c->def = def, c->path = path;
   c->text = open_memstream(&c->buffer, &c->size);
   if (!c->text) {
     free(c);
     return sl_fail(err, SL_ERR_MEMORY, "%s: no memory for a certificate", path);
   }
-  fprintf(c->text, "sluice-certificate 1\ngate %s\n", def->name);
+  fprintf(c->text, "sluice-certificate 2\ngate %s\n", def->name);
   *out = c;
   return SL_OK;
 }
 
-void sl_certificate_side(sl_certificate *c, int positive) {
+static void decimal(FILE *out, sl_decimal x) {
+  char text[48];
+  sl_decimal_print(text, sizeof text, x);
+  fprintf(out, " %s", text);
+}
+
+void sl_certificate_side(sl_certificate *c, int positive, const sl_cell *cell) {
   static char text[20000];
   const sl_gate_definition *def = c->def;
   const int weight = def->f[positive] == SL_NO_REF;
@@ -45,21 +51,22 @@ void sl_certificate_side(sl_certificate *c, int positive) {
                      names))
     c->failed = 1;
   fprintf(c->text, "side %s\n%s %s\n", positive ? "pos" : "neg", weight ? "weight" : "value", text);
+  c->ranged = sl_cell_ranged(cell);
   for (int i = 0; i < def->param_count; i++) {
-    char a[48], b[48];
-    if (c->options->ranged >> i & 1) {
-      sl_decimal_print(a, sizeof a, c->options->low[i]);
-      sl_decimal_print(b, sizeof b, c->options->high[i]);
-      fprintf(c->text, "range %s %s %s\n", def->param[i].name, a, b);
-    } else {
-      sl_decimal_print(a, sizeof a, def->param[i].value[positive]);
-      fprintf(c->text, "parameter %s %s\n", def->param[i].name, a);
-    }
+    const int ranged = c->ranged >> i & 1;
+    fprintf(c->text, "%s %s", ranged ? "range" : "parameter", def->param[i].name);
+    decimal(c->text, cell->low[i]);
+    if (ranged) decimal(c->text, cell->high[i]);
+    fputc('\n', c->text);
   }
 }
 
-/* x = m 2^e exactly */
+/* x = m 2^e exactly, or "inf 0" */
 static void dyadic(FILE *out, const arf_t x) {
+  if (arf_is_inf(x)) {
+    fputs(" inf 0", out);
+    return;
+  }
   fmpz_t m, e;
   fmpz_init(m), fmpz_init(e);
   arf_get_fmpz_2exp(m, e, x);
@@ -82,22 +89,49 @@ static void write_box(FILE *out, const sl_problem *p, arb_srcptr box) {
     if (p->ranged >> i & 1) ball_ends(out, box + i, 300);
 }
 
-static void write_property(FILE *out, const sl_proof *proof, const sl_problem *p, int i) {
+/* The values of the side's ranged parameters. */
+static void write_point(FILE *out, const sl_certificate *c, const sl_decimal *at) {
+  for (int k = 0; k < c->def->param_count; k++)
+    if (c->ranged >> k & 1) decimal(out, at[k]);
+}
+
+static void write_tail(FILE *out, const char *word, const sl_tail_claim *tail) {
+  if (tail->means == SL_TAIL_BY_BOXES)
+    fprintf(out, " %s boxes", word);
+  else if (tail->means == SL_TAIL_BY_LIMIT)
+    fprintf(out, " %s limit", word);
+  else
+    fprintf(out, " %s %ld", word, tail->exponent);
+}
+
+static void write_proved(FILE *out, const sl_proof *proof, int i) {
+  fprintf(out, "P%d proved", i + 1);
+  if (i == 0) write_tail(out, "tail", &proof->tail_defined);
+  if (i == 1 && proof->property[2].verdict == SL_PROVED) fputs(" by-P3", out);
+  if (i == 1 && proof->property[2].verdict != SL_PROVED)
+    write_tail(out, "below", &proof->tail_below);
+  if (i == 2) {
+    fputs(proof->property[2].strict ? " strict" : " weak", out);
+    write_tail(out, "tail", &proof->tail_slope);
+  }
+  if (i == 3) write_tail(out, "tail", &proof->tail_limit);
+}
+
+static void write_property(const sl_certificate *c, const sl_proof *proof, int i) {
+  FILE *out = c->text;
   const sl_finding *f = &proof->property[i];
-  static const char *const words[] = {"proved", "refuted", "undecided"};
-  fprintf(out, "P%d %s", i + 1, words[f->verdict]);
-  if (f->verdict == SL_PROVED && i == 0) fprintf(out, " tail %ld", proof->tail_defined.exponent);
-  if (f->verdict == SL_PROVED && i == 1)
-    fprintf(out, proof->property[2].verdict == SL_PROVED ? " by-P3" : " below %ld",
-            proof->tail_below.exponent);
-  if (f->verdict == SL_PROVED && i == 2)
-    fprintf(out, " %s tail %ld", f->strict ? "strict" : "weak", proof->tail_slope.exponent);
-  if (i == 3 && f->verdict != SL_UNDECIDED) fprintf(out, " tail %ld", proof->tail_limit.exponent);
-  if (f->verdict == SL_REFUTED && i != 3) {
-    fprintf(out, " %s %d", f->refuted_by, f->join);
+  if (f->verdict == SL_PROVED) {
+    write_proved(out, proof, i);
+  } else if (f->verdict == SL_UNDECIDED) {
+    fprintf(out, "P%d undecided", i + 1);
+  } else if (i == 3) {
+    fputs("P4 refuted", out);
+    write_tail(out, "tail", &proof->tail_limit);
+    write_point(out, c, f->at);
+  } else {
+    fprintf(out, "P%d refuted %s %d", i + 1, f->refuted_by, f->join);
     dyadic(out, f->witness.r);
-    for (int k = 0; k < p->def->param_count; k++)
-      if (p->ranged >> k & 1) dyadic(out, arb_midref(f->witness.box + k));
+    write_point(out, c, f->at);
   }
   fputc('\n', out);
 }
@@ -105,8 +139,10 @@ static void write_property(FILE *out, const sl_proof *proof, const sl_problem *p
 static void write_segment(FILE *out, const sl_proof *proof, int i) {
   const sl_segment_proof *s = &proof->segment[i];
   fprintf(out, "segment %d %s %s %d %d %d %d\n", i, s->want > 0 ? "up" : "down",
-          s->constant ? "constant" : "moving", s->low.order, s->low.shift, s->high.order,
-          s->high.shift);
+          s->constant ? "constant"
+          : s->weak   ? "weak"
+                      : "moving",
+          s->low.order, s->low.shift, s->high.order, s->high.shift);
 }
 
 static void write_region(FILE *out, const sl_claim_list *list, const sl_region *g,
@@ -135,9 +171,9 @@ void sl_certificate_part(sl_certificate *c, const sl_proof *proof, sl_problem *p
   FILE *out = c->text;
   fputs("part", out);
   for (int i = 0; i < p->def->param_count; i++)
-    if (p->ranged >> i & 1) dyadic(out, &p->cell.low[i]), dyadic(out, &p->cell.high[i]);
+    if (c->ranged >> i & 1) decimal(out, p->cell.low[i]), decimal(out, p->cell.high[i]);
   fprintf(out, "\njoins %d\n", p->joins);
-  for (int i = 0; i < 4; i++) write_property(out, proof, p, i);
+  for (int i = 0; i < 4; i++) write_property(c, proof, i);
   for (int i = 0; i < p->joins; i++) write_segment(out, proof, i);
   for (size_t i = 0; i < proof->claims.region_count; i++)
     if (needed(proof, &proof->claims.region[i]))

@@ -10,10 +10,12 @@ typedef enum {
   SL_GOAL_DEFINED, /* f and w have values, and w is continuous: no switch that could jump is open */
   SL_GOAL_UP,      /* w' > 0 */
   SL_GOAL_DOWN,    /* w' < 0 */
-  SL_GOAL_BELOW,   /* w < 1 */
-  SL_GOAL_NEGATIVE, /* w < 0 */
+  SL_GOAL_BELOW,   /* w <= 1 */
+  SL_GOAL_NEGATIVE, /* w <= 0 */
   SL_GOAL_CURVE_UP, /* the order-th derivative of w is > 0 */
-  SL_GOAL_CURVE_DOWN
+  SL_GOAL_CURVE_DOWN,
+  SL_GOAL_RISES, /* w' >= 0 */
+  SL_GOAL_FALLS  /* w' <= 0 */
 } sl_goal;
 
 typedef struct {

@@ -1,7 +1,6 @@
 /* Q(parameters, r, generators) on FLINT's multivariate polynomials. */
 #include "field.h"
 
-#include <arb_hypgeom.h>
 #include <stdlib.h>
 
 enum {
@@ -24,17 +23,17 @@ typedef struct {
 
 struct sl_field {
   fmpz_mpoly_ctx_t ctx;
-  arb_srcptr box;
+  const fmpq *low, *high;
   struct sl_exact *all;
   generator gen[SL_FIELD_GENERATORS];
   int gen_count;
 };
 
-sl_field *sl_field_new(arb_srcptr box) {
+sl_field *sl_field_new(const fmpq *low, const fmpq *high) {
   sl_field *k = calloc(1, sizeof *k);
   if (!k) abort(); /* FLINT itself aborts without memory */
   fmpz_mpoly_ctx_init(k->ctx, VARIABLES, ORD_LEX);
-  k->box = box;
+  k->low = low, k->high = high;
   return k;
 }
 
@@ -169,12 +168,7 @@ sl_exact sl_exact_div(sl_field *k, sl_exact a, sl_exact b) {
   if (!a || !b || sl_exact_is_zero(b)) return NULL;
   if (!sl_exact_has_r(k,
                       b)) { /* with r in it the quotient is formal, as generic identities need it */
-    arb_t ball;
-    arb_init(ball);
-    sl_exact_ball(ball, k, b, 256);
-    const int may_vanish = arb_contains_zero(ball);
-    arb_clear(ball);
-    if (may_vanish) return NULL;
+    if (sl_exact_signs(k, b) & SL_ZERO) return NULL;
   }
   struct sl_exact *y = fresh(k);
   fmpz_mpoly_mul(y->num, a->num, b->den, k->ctx);
@@ -278,52 +272,35 @@ static sl_exact rational_root(sl_field *k, sl_exact a, slong q) {
 sl_exact sl_exact_power(sl_field *k, sl_exact a, slong p, slong q) {
   if (!a || labs(p) > 64 || q > 64) return NULL;
   if (q == 1) return integer_power(k, a, p);
-  if (!sl_exact_has_r(k, a) && sl_exact_sign(k, a) <= 0) return NULL;
+  if (sl_exact_is_zero(a)) return p > 0 ? a : NULL;
+  if (!sl_exact_has_r(k, a)) {
+    const unsigned signs = sl_exact_signs(k, a);
+    if (signs & SL_NEGATIVE || (p < 0 && signs & SL_ZERO)) return NULL;
+  }
   sl_exact root = rational_root(k, a, q);
   if (!root) root = generator_of(k, SL_OP_POW, q, a);
   return root ? integer_power(k, root, p) : NULL;
 }
 
-static void generator_ball(arb_t out, sl_field *k, const generator *g, arb_srcptr box, slong prec) {
-  arb_t a;
-  arb_init(a);
-  if (g->argument) sl_exact_ball_at(a, k, g->argument, box, prec);
-  switch (g->op) {
-    case SL_OP_PI:
-      arb_const_sqrt_pi(out, prec);
-      break;
-    case SL_OP_E:
-      arb_const_e(out, prec);
-      break;
-    case SL_OP_POW:
-      arb_root_ui(out, a, (ulong)g->root, prec);
-      break;
-    case SL_OP_EXP:
-      arb_exp(out, a, prec);
-      break;
-    case SL_OP_LOG:
-      arb_log(out, a, prec);
-      break;
-    case SL_OP_SIN:
-      arb_sin(out, a, prec);
-      break;
-    case SL_OP_COS:
-      arb_cos(out, a, prec);
-      break;
-    case SL_OP_ERF:
-      arb_hypgeom_erf(out, a, prec);
-      break;
-    case SL_OP_ATAN:
-      arb_atan(out, a, prec);
-      break;
-    case SL_OP_ASINH:
-      arb_asinh(out, a, prec);
-      break;
-    default:
-      arb_indeterminate(out);
-      break;
+static void generator_span(sl_span *out, sl_field *k, const generator *g, slong prec) {
+  sl_span a, slope;
+  arb_t c;
+  sl_span_init(&a), sl_span_init(&slope);
+  arb_init(c);
+  if (g->argument) sl_exact_span(&a, k, g->argument, prec);
+  if (g->op == SL_OP_PI) {
+    arb_const_sqrt_pi(c, prec);
+    sl_span_arb(out, c, prec);
+  } else if (g->op == SL_OP_E) {
+    arb_const_e(c, prec);
+    sl_span_arb(out, c, prec);
+  } else if (g->op == SL_OP_POW) {
+    sl_span_power(out, &a, 1, g->root, prec);
+  } else {
+    sl_span_function(out, &slope, g->op, &a, prec);
   }
-  arb_clear(a);
+  sl_span_clear(&a), sl_span_clear(&slope);
+  arb_clear(c);
 }
 
 /* A generator's argument holds earlier generators only, so the recursion ends. */
@@ -335,65 +312,137 @@ static void mark_used(const fmpz_mpoly_t p, sl_field *k, unsigned char *used) {
   }
 }
 
-static void poly_ball(arb_t out, sl_field *k, const fmpz_mpoly_t p, arb_srcptr value, slong prec) {
+static void poly_span(sl_span *out, sl_field *k, const fmpz_mpoly_t p, const sl_span *value,
+                      slong prec) {
   ulong exps[VARIABLES];
-  fmpz_t c;
-  arb_t term, power;
-  fmpz_init(c);
-  arb_init(term);
-  arb_init(power);
-  arb_zero(out);
+  fmpq_t c;
+  sl_span term, power;
+  fmpq_init(c);
+  sl_span_init(&term), sl_span_init(&power);
+  sl_span_zero(out);
   for (slong t = 0; t < fmpz_mpoly_length(p, k->ctx); t++) {
-    fmpz_mpoly_get_term_coeff_fmpz(c, p, t, k->ctx);
+    fmpz_mpoly_get_term_coeff_fmpz(fmpq_numref(c), p, t, k->ctx);
     fmpz_mpoly_get_term_exp_ui(exps, p, t, k->ctx);
-    arb_set_fmpz(term, c);
+    sl_span_fmpq(&term, c, c, prec);
     for (int v = 0; v < VARIABLES; v++)
       if (exps[v]) {
-        arb_pow_ui(power, value + v, exps[v], prec);
-        arb_mul(term, term, power, prec);
+        sl_span_power(&power, &value[v], (int64_t)exps[v], 1, prec);
+        sl_span_mul(&term, &term, &power, prec);
       }
-    arb_add(out, out, term, prec);
+    sl_span_add(out, out, &term, prec);
   }
-  fmpz_clear(c);
-  arb_clear(term);
-  arb_clear(power);
+  fmpq_clear(c);
+  sl_span_clear(&term), sl_span_clear(&power);
 }
 
-void sl_exact_ball_at(arb_t out, sl_field *k, sl_exact a, arb_srcptr box, slong prec) {
+/* The part of p = c[0] + sum c[i + 1] s_i exactly, between its least and its largest value. */
+static int affine_span(sl_span *out, sl_field *k, sl_exact a, slong prec) {
+  fmpq *c = _fmpq_vec_init(SL_FIELD_PARAMETERS + 1);
+  fmpq_t low, high;
+  fmpq_init(low), fmpq_init(high);
+  const int ok = sl_exact_affine(k, a, c);
+  if (ok) {
+    fmpq_set(low, c), fmpq_set(high, c);
+    for (int i = 1; i <= SL_FIELD_PARAMETERS; i++) {
+      if (fmpq_sgn(c + i) < 0) fmpq_add(low, low, c + i);
+      if (fmpq_sgn(c + i) > 0) fmpq_add(high, high, c + i);
+    }
+    sl_span_fmpq(out, low, high, prec);
+  }
+  _fmpq_vec_clear(c, SL_FIELD_PARAMETERS + 1);
+  fmpq_clear(low), fmpq_clear(high);
+  return ok;
+}
+
+void sl_exact_span(sl_span *out, sl_field *k, sl_exact a, slong prec) {
   if (!a) {
-    arb_indeterminate(out);
+    sl_span_unknown(out);
     return;
   }
-  arb_ptr value = _arb_vec_init(VARIABLES);
-  arb_t den;
-  arb_init(den);
-  for (int i = 0; i < SL_FIELD_PARAMETERS; i++) arb_set(value + i, box + i);
-  arb_indeterminate(value + VARIABLE_R);
+  if (affine_span(out, k, a, prec)) return;
   unsigned char used[VARIABLES] = {0};
+  sl_span value[VARIABLES], den;
+  sl_span_init(&den);
+  for (int v = 0; v < VARIABLES; v++) sl_span_init(&value[v]);
+  for (int i = 0; i < SL_FIELD_PARAMETERS; i++)
+    sl_span_fmpq(&value[i], k->low + i, k->high + i, prec);
+  sl_span_unknown(&value[VARIABLE_R]);
   mark_used(a->num, k, used);
   mark_used(a->den, k, used);
   for (int i = 0; i < k->gen_count; i++)
-    if (used[FIRST_GENERATOR + i])
-      generator_ball(value + FIRST_GENERATOR + i, k, &k->gen[i], box, prec);
-  poly_ball(out, k, a->num, value, prec);
-  poly_ball(den, k, a->den, value, prec);
-  arb_div(out, out, den, prec);
-  arb_clear(den);
-  _arb_vec_clear(value, VARIABLES);
+    if (used[FIRST_GENERATOR + i]) generator_span(&value[FIRST_GENERATOR + i], k, &k->gen[i], prec);
+  poly_span(out, k, a->num, value, prec);
+  poly_span(&den, k, a->den, value, prec);
+  sl_span_div(out, out, &den, prec);
+  for (int v = 0; v < VARIABLES; v++) sl_span_clear(&value[v]);
+  sl_span_clear(&den);
 }
 
 void sl_exact_ball(arb_t out, sl_field *k, sl_exact a, slong prec) {
-  sl_exact_ball_at(out, k, a, k->box, prec);
+  sl_span s;
+  sl_span_init(&s);
+  sl_exact_span(&s, k, a, prec);
+  if (sl_span_bounded(&s))
+    arb_set_interval_arf(out, &s.low, &s.high, prec);
+  else
+    arb_indeterminate(out);
+  sl_span_clear(&s);
+}
+
+unsigned sl_exact_signs(sl_field *k, sl_exact a) {
+  if (!a || sl_exact_has_r(k, a)) return SL_ANY_SIGN;
+  if (sl_exact_is_zero(a)) return SL_ZERO;
+  sl_span s;
+  sl_span_init(&s);
+  sl_exact_span(&s, k, a, 256);
+  const unsigned signs = s.signs;
+  sl_span_clear(&s);
+  return signs;
 }
 
 int sl_exact_sign(sl_field *k, sl_exact a) {
-  arb_t ball;
-  arb_init(ball);
-  sl_exact_ball(ball, k, a, 256);
-  const int sign = !arb_is_finite(ball)    ? 0
-                   : arb_is_positive(ball) ? 1
-                   : arb_is_negative(ball) ? -1
-                                           : 0;
-  arb_clear(ball);
-  return sign;
+  const unsigned signs = sl_exact_signs(k, a);
+  return signs == SL_POSITIVE ? 1 : signs == SL_NEGATIVE ? -1 : 0;
+}
+
+int sl_exact_affine(sl_field *k, sl_exact a, fmpq *c) {
+  if (!a || !fmpz_mpoly_is_fmpz(a->den, k->ctx)) return 0;
+  ulong exps[VARIABLES];
+  fmpz_t den;
+  int ok = 1;
+  fmpz_init(den);
+  fmpz_mpoly_get_fmpz(den, a->den, k->ctx);
+  for (int i = 0; i <= SL_FIELD_PARAMETERS; i++) fmpq_zero(c + i);
+  for (slong t = 0; t < fmpz_mpoly_length(a->num, k->ctx) && ok; t++) {
+    int at = 0;
+    ulong degree = 0;
+    fmpz_mpoly_get_term_exp_ui(exps, a->num, t, k->ctx);
+    for (int v = 0; v < VARIABLES; v++) {
+      degree += exps[v];
+      if (exps[v]) at = v + 1;
+    }
+    ok = degree <= 1 && at <= SL_FIELD_PARAMETERS;
+    if (!ok) break;
+    fmpz_mpoly_get_term_coeff_fmpz(fmpq_numref(c + at), a->num, t, k->ctx);
+    fmpz_set(fmpq_denref(c + at), den);
+    fmpq_canonicalise(c + at);
+  }
+  for (int i = 0; i < SL_FIELD_PARAMETERS && ok; i++) { /* of t = low + (high - low) s */
+    fmpq_addmul(c, c + i + 1, k->low + i);
+    fmpq_t width;
+    fmpq_init(width);
+    fmpq_sub(width, k->high + i, k->low + i);
+    fmpq_mul(c + i + 1, c + i + 1, width);
+    fmpq_clear(width);
+  }
+  fmpz_clear(den);
+  return ok;
+}
+
+int sl_exact_rational(sl_field *k, sl_exact a, fmpq_t out) {
+  if (!a || !fmpz_mpoly_is_fmpz(a->num, k->ctx) || !fmpz_mpoly_is_fmpz(a->den, k->ctx)) return 0;
+  fmpz_mpoly_get_fmpz(fmpq_numref(out), a->num, k->ctx);
+  fmpz_mpoly_get_fmpz(fmpq_denref(out), a->den, k->ctx);
+  fmpq_canonicalise(out);
+  return 1;
 }

@@ -7,7 +7,8 @@
 
 #include "kernels/gate/tree.h"
 
-#include <arb.h>
+#include "span.h"
+
 #include <fmpz_mpoly.h>
 
 typedef struct sl_field sl_field;
@@ -16,8 +17,9 @@ typedef const struct sl_exact *sl_exact; /* NULL: not available; every operation
 #define SL_FIELD_PARAMETERS 8
 #define SL_FIELD_GENERATORS 20
 
-/* box[i] encloses parameter i; kept by reference. */
-sl_field *sl_field_new(arb_srcptr box);
+/* Parameter i is low[i] + (high[i] - low[i]) s for an s of [0, 1], so that the ends of its range
+ * are exact. */
+sl_field *sl_field_new(const fmpq *low, const fmpq *high);
 void sl_field_free(sl_field *k);
 
 sl_exact sl_exact_int(sl_field *k, slong value);
@@ -44,10 +46,15 @@ sl_exact sl_exact_power(sl_field *k, sl_exact a, slong p, slong q);
 int sl_exact_is_zero(sl_exact a);
 int sl_exact_equal(sl_field *k, sl_exact a, sl_exact b); /* 0 if either is NULL */
 int sl_exact_has_r(sl_field *k, sl_exact a);
-/* Encloses a over the box at about `prec` bits; indeterminate for NULL or where r occurs. */
+/* Encloses a over the ranges at about `prec` bits; anything for NULL or where r occurs. */
+void sl_exact_span(sl_span *out, sl_field *k, sl_exact a, slong prec);
 void sl_exact_ball(arb_t out, sl_field *k, sl_exact a, slong prec);
-/* The same with other parameter values. */
-void sl_exact_ball_at(arb_t out, sl_field *k, sl_exact a, arb_srcptr box, slong prec);
-int sl_exact_sign(sl_field *k, sl_exact a); /* over the box: 1, -1, or 0 for zero or unknown */
+/* The signs that a may have over the ranges; SL_ZERO alone only where a is 0 by an identity. */
+unsigned sl_exact_signs(sl_field *k, sl_exact a);
+int sl_exact_sign(sl_field *k, sl_exact a); /* 1, -1 certainly, or 0 */
+/* a = c[0] + the sum of c[i + 1] s_i? */
+int sl_exact_affine(sl_field *k, sl_exact a, fmpq *c);
+/* a as a rational number; 0 if it is none. */
+int sl_exact_rational(sl_field *k, sl_exact a, fmpq_t out);
 
 #endif

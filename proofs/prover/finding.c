@@ -20,22 +20,22 @@ void sl_finding_set(sl_finding *f, sl_verdict verdict, const char *format, ...) 
   va_end(args);
 }
 
+void sl_finding_convict(sl_finding *f, const sl_problem *p, const char *refuted_by) {
+  f->refuted_by = refuted_by;
+  f->has_witness = !p->ranged;
+  f->has_candidate = p->ranged != 0;
+  f->verdict = p->ranged ? SL_UNDECIDED : SL_REFUTED;
+  for (int i = 0; i < SL_FIELD_PARAMETERS; i++) f->at[i] = p->cell.low[i];
+}
+
 void sl_finding_refute(sl_finding *f, const sl_problem *p, const sl_witness *w,
                        const char *refuted_by, const char *what) {
   char *r = arf_get_str(w->r, 20), *value = arb_get_str(w->value, 12, 0);
-  char at[160] = "";
-  for (int i = 0; i < p->def->param_count; i++)
-    if (p->ranged >> i & 1) {
-      char *v = arb_get_str(w->box + i, 10, ARB_STR_NO_RADIUS);
-      snprintf(at + strlen(at), sizeof at - strlen(at), ", %s = %s", p->def->param[i].name, v);
-      flint_free(v);
-    }
-  sl_finding_set(f, SL_REFUTED, "at r = %s%s: %s %s", r, at, what, value);
-  f->has_witness = 1;
-  f->refuted_by = refuted_by;
+  sl_finding_set(f, SL_REFUTED, "at r = %s: %s %s", r, what, value);
   arf_set(f->witness.r, w->r);
   arb_set(f->witness.value, w->value);
   _arb_vec_set(f->witness.box, w->box, SL_FIELD_PARAMETERS);
+  sl_finding_convict(f, p, refuted_by);
   flint_free(r);
   flint_free(value);
 }

@@ -16,6 +16,8 @@ typedef struct {
   int strict;             /* of P3 */
   int has_witness;
   sl_witness witness;
+  int has_candidate; /* UNDECIDED: witness.box is a place of the parameters to look for a witness */
+  sl_decimal at[SL_FIELD_PARAMETERS]; /* the parameters of what refutes */
   char text[400];
 } sl_finding;
 
@@ -23,8 +25,12 @@ void sl_finding_init(sl_finding *f);
 void sl_finding_clear(sl_finding *f);
 void sl_finding_set(sl_finding *f, sl_verdict verdict, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* Keeps the witness and `refuted_by`, and says "r = ..., ENCLOSURE". */
+/* Keeps the witness and `refuted_by`, and says "r = ..., ENCLOSURE". Where parameters have ranges
+ * the finding stays UNDECIDED, with a candidate: only a point of the user's decimals convicts. */
 void sl_finding_refute(sl_finding *f, const sl_problem *p, const sl_witness *w,
                        const char *refuted_by, const char *what);
+
+/* The same for a finding whose text and witness are set already. */
+void sl_finding_convict(sl_finding *f, const sl_problem *p, const char *refuted_by);
 
 #endif

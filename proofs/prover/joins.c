@@ -1,14 +1,58 @@
 /* Exact values at joins (see joins.h). */
 #include "joins.h"
 
+#include "enclosure.h"
+#include "limit.h"
+
 static const sl_segment *approached(const sl_problem *p, int join, sl_approach from) {
   return from == SL_AT_JOIN ? &p->at[join] : &p->segment[from == SL_FROM_LEFT ? join - 1 : join];
 }
 
 sl_exact sl_join_value(sl_problem *p, int join, int weight, sl_approach from) {
   const sl_segment *s = approached(p, join, from);
-  const sl_series v = sl_series_root(p->field, &s->tree, weight ? s->w : s->f, p->join[join], 1);
-  return v.n ? v.c[0] : NULL;
+  const sl_ref ref = weight ? s->w : s->f;
+  const sl_series v = sl_series_root(p->field, &s->tree, ref, p->join[join], 1);
+  if (v.n) return v.c[0];
+  if (join || from != SL_FROM_RIGHT) return NULL;
+  const sl_limit limit = sl_limit_of(p->field, &s->tree, ref, SL_TO_ZERO);
+  return limit.kind == SL_LIMIT_FINITE ? limit.value : NULL;
+}
+
+int sl_join_is_dyadic(sl_problem *p, int join, arf_t out) {
+  fmpq_t q, back;
+  fmpq_init(q), fmpq_init(back);
+  int dyadic = join < p->joins && sl_exact_rational(p->field, p->join[join], q);
+  if (dyadic) {
+    arf_fmpz_div_fmpz(out, fmpq_numref(q), fmpq_denref(q), 256, ARF_RND_DOWN);
+    arf_get_fmpq(back, out);
+    dyadic = fmpq_equal(back, q);
+  }
+  if (!dyadic) arf_nan(out);
+  fmpq_clear(q), fmpq_clear(back);
+  return dyadic;
+}
+
+int sl_join_known(sl_problem *p, int join, int weight, sl_approach from) {
+  if (sl_join_value(p, join, weight, from)) return 1;
+  const sl_segment *s = approached(p, join, from);
+  const sl_ref ref = weight ? s->w : s->f;
+  arf_t r;
+  sl_span x;
+  sl_enclosure e;
+  arf_init(r);
+  sl_span_init(&x);
+  int known = !sl_join_is_dyadic(p, join, r); /* then boxes reach over it */
+  if (!known) {
+    sl_span_ends(&x, r, r, 0);
+    sl_enclosure_init(&e, p, s, ref, SL_NO_REF);
+    e.signs = NULL;
+    sl_enclose(&e, &x, p->box, 256);
+    known = e.node[ref].ok && sl_span_bounded(&e.node[ref].v);
+    sl_enclosure_clear(&e);
+  }
+  arf_clear(r);
+  sl_span_clear(&x);
+  return known;
 }
 
 int sl_join_same(sl_problem *p, int join, int weight, sl_approach a, sl_approach b) {

@@ -8,6 +8,12 @@ typedef enum { SL_FROM_LEFT, SL_AT_JOIN, SL_FROM_RIGHT } sl_approach;
 
 /* Value of f or w at a join; NULL where no exact one is known. Join 0 has no left. */
 sl_exact sl_join_value(sl_problem *p, int join, int weight, sl_approach from);
+/* The join as a dyadic number, if it is one; else out is NaN. The boxes of a segment leave such an
+ * end out: there the gate is what the join's own tree says. */
+int sl_join_is_dyadic(sl_problem *p, int join, arf_t out);
+/* Has f or w a finite value at the join from there: an exact one, by an enclosure at the point, or
+ * because boxes reach over the join? */
+int sl_join_known(sl_problem *p, int join, int weight, sl_approach from);
 /* Are the two equal, being one expression or by an identity? */
 int sl_join_same(sl_problem *p, int join, int weight, sl_approach a, sl_approach b);
 /* Is w at the join itself something that neither side tells? Not for w = f' where the sides agree:

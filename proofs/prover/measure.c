@@ -172,7 +172,7 @@ static int effective_below(sl_problem *p, double top, sl_budget *budget) {
   int ok = 0;
   sl_finding_init(&f);
   arf_init(zero);
-  if (sl_problem_init_expression(&q, &copy, p->positive, 0, &p->cell, left, right))
+  if (sl_problem_init_expression(&q, &copy, p->positive, &p->cell, left, right))
     sl_prove_requirement(&f, &q, zero, NULL, budget);
   ok = f.verdict == SL_PROVED;
   sl_problem_clear(&q);
@@ -182,12 +182,16 @@ static int effective_below(sl_problem *p, double top, sl_budget *budget) {
   return ok;
 }
 
+enum { EFFECTIVE_BOXES = 20000, EFFECTIVE_SECONDS = 5 }; /* a bound is welcome, not owed */
+
 static void effective_weight(sl_measures *m, sl_problem *p, sl_budget *budget) {
   double best;
   const double at = aim(p->def, p->positive, &best);
   if (!(best > 0) || !isfinite(best)) return;
   const double top = best * (1 + 1e-6);
-  sl_budget small = {budget->deadline_s, 0, 100000};
+  sl_budget small = {budget->deadline_s, 0, EFFECTIVE_BOXES};
+  if (small.deadline_s > sl_clock_s() + EFFECTIVE_SECONDS)
+    small.deadline_s = sl_clock_s() + EFFECTIVE_SECONDS;
   m->effective_at = at > 1e12 ? (double)INFINITY : at;
   if (!effective_below(p, top, &small)) return;
   arf_t r, low, high;

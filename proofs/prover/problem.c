@@ -5,23 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-void sl_problem_middle(arb_ptr out, const sl_problem *p) {
+void sl_problem_parameters(arb_ptr out, const sl_problem *p, arb_srcptr box, slong prec) {
+  fmpq_t width;
+  arb_t x;
+  fmpq_init(width);
+  arb_init(x);
   for (int i = 0; i < SL_FIELD_PARAMETERS; i++) {
-    arb_zero(out + i);
-    if (!(p->ranged >> i & 1)) continue;
-    arf_add(arb_midref(out + i), &p->cell.low[i], &p->cell.high[i], ARF_PREC_EXACT, ARF_RND_DOWN);
-    arb_mul_2exp_si(out + i, out + i, -1);
+    fmpq_sub(width, p->high + i, p->low + i);
+    arb_set_fmpq(x, width, prec);
+    arb_set_fmpq(out + i, p->low + i, prec);
+    arb_addmul(out + i, x, box + i, prec);
   }
-}
-
-void sl_problem_clamp(arb_ptr point, const sl_problem *p) {
-  for (int i = 0; i < SL_FIELD_PARAMETERS; i++) {
-    if (!(p->ranged >> i & 1)) continue;
-    if (arf_cmp(arb_midref(point + i), &p->cell.low[i]) < 0)
-      arb_set_arf(point + i, &p->cell.low[i]);
-    if (arf_cmp(arb_midref(point + i), &p->cell.high[i]) > 0)
-      arb_set_arf(point + i, &p->cell.high[i]);
-  }
+  fmpq_clear(width);
+  arb_clear(x);
 }
 
 typedef struct {
@@ -100,13 +96,29 @@ static sl_exact root_of(sl_problem *p, affine g) {
   return sl_exact_neg(p->field, sl_exact_div(p->field, g.offset, g.slope));
 }
 
+/* The order of two joins: -1, 1; 0 equal by an identity; 2 where it depends on the parameters.
+ * Where they may coincide the order is a weak one. */
+static int order(sl_problem *p, sl_exact a, sl_exact b) {
+  if (sl_exact_equal(p->field, a, b)) return 0;
+  const unsigned signs = sl_exact_signs(p->field, sl_exact_sub(p->field, a, b));
+  if (!(signs & SL_NEGATIVE)) {
+    if (signs & SL_ZERO) p->weak_order = 1;
+    return 1;
+  }
+  if (!(signs & SL_POSITIVE)) {
+    if (signs & SL_ZERO) p->weak_order = 1;
+    return -1;
+  }
+  return 2;
+}
+
 /* Inserts a join in order; 0 where its place depends on the parameters. */
 static int add_join(sl_problem *p, sl_exact c) {
   for (int i = 0; i < p->joins; i++) {
-    if (sl_exact_equal(p->field, p->join[i], c)) return 1;
-    const int sign = sl_exact_sign(p->field, sl_exact_sub(p->field, c, p->join[i]));
-    if (sign == 0) return 0;
-    if (sign > 0) continue;
+    const int place = order(p, c, p->join[i]);
+    if (place == 0) return 1;
+    if (place == 2) return 0;
+    if (place > 0) continue;
     if (i == 0) return 1; /* below r = 0 */
     if (p->joins == SL_SEGMENT_LIMIT) return 0;
     memmove(&p->join[i + 1], &p->join[i], (size_t)(p->joins - i) * sizeof *p->join);
@@ -119,16 +131,13 @@ static int add_join(sl_problem *p, sl_exact c) {
   return 1;
 }
 
-/* Is the root strictly inside the segment? 1, 0, or -1 where its place is not certain. */
+/* Is the root inside the segment? 1, 0, or -1 where its place is not certain. */
 static int root_inside(sl_problem *p, sl_exact c, int segment) {
-  if (sl_exact_equal(p->field, c, p->join[segment])) return 0;
-  const int after = sl_exact_sign(p->field, sl_exact_sub(p->field, c, p->join[segment]));
-  if (after < 0) return 0;
-  if (segment + 1 == p->joins) return after ? 1 : -1;
-  if (sl_exact_equal(p->field, c, p->join[segment + 1])) return 0;
-  const int before = sl_exact_sign(p->field, sl_exact_sub(p->field, p->join[segment + 1], c));
-  if (before < 0) return 0;
-  return after && before ? 1 : -1;
+  const int after = order(p, c, p->join[segment]);
+  if (after <= 0) return 0;
+  const int before = segment + 1 == p->joins ? 1 : order(p, p->join[segment + 1], c);
+  if (before <= 0) return 0;
+  return after == 1 && before == 1 ? 1 : -1;
 }
 
 /* Adds the roots of the affine switches that are left inside a segment. 1 something was added, 0
@@ -151,54 +160,57 @@ static int add_roots(sl_problem *p, int segment) {
   return added;
 }
 
-/* What a switch decides on is ... zero; OPEN: its sign changes or is not known. */
-typedef enum { BELOW = -1, OPEN, ABOVE, EQUAL } outcome;
-
-static outcome sign_outcome(sl_problem *p, sl_exact x) {
-  return sl_exact_is_zero(x) ? EQUAL : (outcome)sl_exact_sign(p->field, x);
-}
-
-/* On the open segment. */
-static outcome outcome_on(sl_problem *p, affine g, int segment) {
-  if (!g.slope || !g.offset) return OPEN;
-  if (sl_exact_is_zero(g.slope)) return sign_outcome(p, g.offset);
+/* The signs that what a switch decides on may have; SL_ANY_SIGN: open. */
+static unsigned outcome_on(sl_problem *p, affine g, int segment) {
+  if (!g.slope || !g.offset) return SL_ANY_SIGN;
+  if (sl_exact_is_zero(g.slope)) return sl_exact_signs(p->field, g.offset);
   const sl_exact c = root_of(p, g);
-  if (!c || root_inside(p, c, segment) != 0) return OPEN;
-  const int slope = sl_exact_sign(p->field, g.slope);
-  if (sl_exact_equal(p->field, c, p->join[segment])) return (outcome)slope;
-  return (outcome)(slope * sl_exact_sign(p->field, sl_exact_sub(p->field, p->join[segment], c)));
+  if (!c || root_inside(p, c, segment) != 0) return SL_ANY_SIGN;
+  const unsigned slope = sl_exact_signs(p->field, g.slope);
+  return order(p, c, p->join[segment]) <= 0 ? slope : sl_signs_neg(slope);
 }
 
 /* At r = join itself. */
-static outcome outcome_at(sl_problem *p, affine g, int join) {
-  return sign_outcome(
-      p, sl_exact_add(p->field, sl_exact_mul(p->field, g.slope, p->join[join]), g.offset));
+static unsigned outcome_at(sl_problem *p, affine g, int join) {
+  return sl_exact_signs(
+      p->field, sl_exact_add(p->field, sl_exact_mul(p->field, g.slope, p->join[join]), g.offset));
 }
 
-static sl_ref resolved_switch(sl_tree *t, const sl_gate_node *n, const sl_ref *map, outcome is) {
+/* Which way a switch goes for those signs: -1 for what holds at <= 0, 1 for >= 0 (of PICK: > 0), 0
+ * open. */
+static int way_of(sl_gate_op op, unsigned signs) {
+  if (op == SL_OP_SIGN)
+    return signs == SL_NEGATIVE || signs == SL_POSITIVE || signs == SL_ZERO ? 1 : 0;
+  if (!(signs & SL_POSITIVE)) return -1;
+  return !(signs & SL_NEGATIVE) && (op != SL_OP_PICK || !(signs & SL_ZERO)) ? 1 : 0;
+}
+
+static sl_ref resolved_switch(sl_tree *t, const sl_gate_node *n, const sl_ref *map,
+                              unsigned signs) {
   const sl_ref a = map[n->child[0]];
+  const int way = way_of(n->op, signs);
   switch (n->op) {
     case SL_OP_ABS:
-      return is == BELOW ? sl_tree_unary(t, SL_OP_NEG, a) : a;
+      return way < 0 ? sl_tree_unary(t, SL_OP_NEG, a) : a;
     case SL_OP_SIGN:
-      return sl_tree_int(t, is == EQUAL ? 0 : is);
+      return sl_tree_int(t, signs == SL_ZERO ? 0 : signs == SL_NEGATIVE ? -1 : 1);
     case SL_OP_SOFTSIGN:
       return sl_tree_binary(
           t, SL_OP_DIV, a,
-          sl_tree_binary(t, is == BELOW ? SL_OP_SUB : SL_OP_ADD, sl_tree_int(t, 1), a));
+          sl_tree_binary(t, way < 0 ? SL_OP_SUB : SL_OP_ADD, sl_tree_int(t, 1), a));
     case SL_OP_MIN:
-      return is == ABOVE ? map[n->child[1]] : a;
+      return way > 0 ? map[n->child[1]] : a;
     case SL_OP_MAX:
-      return is == BELOW ? map[n->child[1]] : a;
+      return way < 0 ? map[n->child[1]] : a;
     default:
-      return is == ABOVE ? map[n->child[3]] : map[n->child[2]]; /* PICK: a <= b */
+      return way > 0 ? map[n->child[3]] : map[n->child[2]]; /* PICK: a <= b */
   }
 }
 
 /* One pass over the tree of a segment, or of a join itself; a switch within a switch may need
  * another. 1 if something was resolved. */
 static int resolve_pass(sl_problem *p, sl_segment *s, int index,
-                        outcome (*decide)(sl_problem *, affine, int)) {
+                        unsigned (*decide)(sl_problem *, affine, int)) {
   const sl_tree *from = &s->tree;
   sl_ref *map = calloc(from->count, sizeof *map);
   sl_tree to;
@@ -209,12 +221,14 @@ static int resolve_pass(sl_problem *p, sl_segment *s, int index,
   analyse(p, from, &x);
   for (uint32_t i = 0; i < from->count; i++) {
     const sl_gate_node *n = &from->node[i];
-    const outcome is = sl_op_is_switch(n->op) ? decide(p, decision(p, n, &x), index) : OPEN;
+    const unsigned signs =
+        sl_op_is_switch(n->op) ? decide(p, decision(p, n, &x), index) : SL_ANY_SIGN;
+    const int decided = sl_op_is_switch(n->op) && way_of(n->op, signs) != 0;
     sl_ref c[4] = {SL_NO_REF, SL_NO_REF, SL_NO_REF, SL_NO_REF};
-    changed |= is != OPEN;
+    changed |= decided;
     for (int k = 0; k < sl_op_arity(n->op); k++) c[k] = map[n->child[k]];
-    if (is != OPEN)
-      map[i] = resolved_switch(&to, n, map, is);
+    if (decided)
+      map[i] = resolved_switch(&to, n, map, signs);
     else if (n->op == SL_OP_NUM)
       map[i] = sl_tree_decimal(&to, n->num);
     else if (n->op == SL_OP_PARAM)
@@ -235,12 +249,45 @@ static int resolve_pass(sl_problem *p, sl_segment *s, int index,
 }
 
 static void resolve(sl_problem *p, sl_segment *s, int index,
-                    outcome (*decide)(sl_problem *, affine, int)) {
+                    unsigned (*decide)(sl_problem *, affine, int)) {
   sl_tree_clear(&s->tree);
   s->f = p->f == SL_NO_REF ? SL_NO_REF
                            : sl_tree_copy(&s->tree, &p->tree, p->f, NULL, SL_NO_REF, SL_NO_REF);
   s->w = sl_tree_copy(&s->tree, &p->tree, p->w, NULL, SL_NO_REF, SL_NO_REF);
   while (resolve_pass(p, s, index, decide)) continue;
+}
+
+/* Does ref depend on r by a path that does not lead through z? */
+static int depends_beside(const sl_tree *t, sl_ref ref, sl_ref z) {
+  unsigned char *depends = calloc((size_t)ref + 1, 1);
+  if (!depends) abort();
+  for (uint32_t i = 0; i <= ref; i++) {
+    depends[i] = t->node[i].op == SL_OP_R;
+    for (int c = 0; c < sl_op_arity(t->node[i].op); c++) depends[i] |= depends[t->node[i].child[c]];
+    if (i == z) depends[i] = 0;
+  }
+  const int result = depends[ref];
+  free(depends);
+  return result;
+}
+
+/* The signs of affine nodes, and the innermost variable: the last affine node through which all of
+ * w's dependence on r goes. */
+static void find_inner(sl_problem *p, sl_segment *s, int segment) {
+  analysis x;
+  analyse(p, &s->tree, &x);
+  s->signs = malloc(s->tree.count);
+  if (!s->signs) abort();
+  for (uint32_t i = 0; i < s->tree.count; i++)
+    s->signs[i] = (unsigned char)(x.has_r[i] ? outcome_on(p, x.line[i], segment) : SL_ANY_SIGN);
+  s->inner = SL_NO_REF;
+  for (uint32_t i = s->w; i-- > 0 && s->inner == SL_NO_REF;) {
+    if (!x.has_r[i] || s->tree.node[i].op == SL_OP_R || !x.line[i].slope || !x.line[i].offset)
+      continue;
+    s->inner_sign = sl_exact_sign(p->field, x.line[i].slope);
+    if (s->inner_sign && !depends_beside(&s->tree, s->w, i)) s->inner = i;
+  }
+  analysis_clear(&x);
 }
 
 /* Resolves with the joins known so far, takes in those that this uncovers, and starts over until
@@ -260,35 +307,47 @@ static int find_segments(sl_problem *p) {
     }
     if (added) i = -1;
   }
-  for (int i = 0; i < p->joins; i++) resolve(p, &p->at[i], i, outcome_at);
+  for (int i = 0; i < p->joins; i++) {
+    resolve(p, &p->at[i], i, outcome_at);
+    p->at[i].inner = SL_NO_REF;
+    find_inner(p, &p->segment[i], i);
+  }
   const sl_exact unit = sl_exact_int(p->field, 1);
   for (p->one = 0; !sl_exact_equal(p->field, p->join[p->one], unit);) p->one++;
   return 1;
 }
 
-static void bind(sl_problem *p, const sl_gate_definition *def, int positive, unsigned ranged,
-                 const sl_cell *range) {
+static void bind(sl_problem *p, const sl_gate_definition *def, int positive, const sl_cell *cell) {
   memset(p, 0, sizeof *p);
-  p->def = def, p->positive = positive, p->ranged = ranged;
+  p->def = def, p->positive = positive, p->cell = *cell;
+  p->ranged = sl_cell_ranged(cell);
   p->box = _arb_vec_init(SL_FIELD_PARAMETERS);
-  sl_cell_init(&p->cell);
-  sl_cell_set(&p->cell, range);
-  for (int i = 0; i < def->param_count; i++)
-    if (ranged >> i & 1) arb_set_interval_arf(p->box + i, &range->low[i], &range->high[i], 512);
+  p->low = _fmpq_vec_init(SL_FIELD_PARAMETERS), p->high = _fmpq_vec_init(SL_FIELD_PARAMETERS);
+  for (int i = 0; i < SL_FIELD_PARAMETERS; i++) {
+    sl_decimal_fmpq(p->low + i, cell->low[i]), sl_decimal_fmpq(p->high + i, cell->high[i]);
+    if (p->ranged >> i & 1) arb_unit_interval(p->box + i);
+  }
   sl_tree_init(&p->tree);
-  p->field = sl_field_new(p->box);
+  p->field = sl_field_new(p->low, p->high);
+}
+
+/* With a range in its exponent, a power is exp(exponent log(base)): base > 0 has to be shown. */
+static sl_ref power(sl_tree *t, sl_ref base, sl_ref exponent) {
+  int64_t a, b;
+  if (sl_tree_rational(t, exponent, &a, &b)) return sl_tree_binary(t, SL_OP_POW, base, exponent);
+  return sl_tree_unary(t, SL_OP_EXP,
+                       sl_tree_binary(t, SL_OP_MUL, exponent, sl_tree_unary(t, SL_OP_LOG, base)));
 }
 
 /* Copies with the fixed parameters as numbers and the ranged ones kept. */
 static sl_ref copy_bound(sl_problem *p, sl_ref ref, sl_ref f, sl_ref w) {
-  const sl_gate_definition *def = p->def;
-  const sl_tree *from = &def->tree;
+  const sl_tree *from = &p->def->tree;
   sl_ref *map = calloc((size_t)ref + 1, sizeof *map);
   if (!map) abort();
   for (uint32_t i = 0; i <= ref; i++) {
     const sl_gate_node *n = &from->node[i];
     if (n->op == SL_OP_PARAM && !(p->ranged >> n->param & 1))
-      map[i] = sl_tree_decimal(&p->tree, def->param[n->param].value[p->positive]);
+      map[i] = sl_tree_decimal(&p->tree, p->cell.low[n->param]);
     else if (n->op == SL_OP_PARAM)
       map[i] = sl_tree_param(&p->tree, n->param);
     else if (n->op == SL_OP_NUM)
@@ -300,7 +359,8 @@ static sl_ref copy_bound(sl_problem *p, sl_ref ref, sl_ref f, sl_ref w) {
     else {
       sl_ref c[4] = {SL_NO_REF, SL_NO_REF, SL_NO_REF, SL_NO_REF};
       for (int k = 0; k < sl_op_arity(n->op); k++) c[k] = map[n->child[k]];
-      map[i] = sl_tree_node(&p->tree, n->op, c[0], c[1], c[2], c[3]);
+      map[i] = n->op == SL_OP_POW ? power(&p->tree, c[0], c[1])
+                                  : sl_tree_node(&p->tree, n->op, c[0], c[1], c[2], c[3]);
     }
   }
   const sl_ref out = map[ref];
@@ -338,16 +398,16 @@ static void bind_roots(sl_problem *p) {
   }
 }
 
-int sl_problem_init(sl_problem *p, const sl_gate_definition *def, int positive, unsigned ranged,
-                    const sl_cell *range) {
-  bind(p, def, positive, ranged, range);
+int sl_problem_init(sl_problem *p, const sl_gate_definition *def, int positive,
+                    const sl_cell *cell) {
+  bind(p, def, positive, cell);
   bind_roots(p);
   return cut(p);
 }
 
 int sl_problem_init_expression(sl_problem *p, const sl_gate_definition *def, int positive,
-                               unsigned ranged, const sl_cell *range, sl_ref left, sl_ref right) {
-  bind(p, def, positive, ranged, range);
+                               const sl_cell *cell, sl_ref left, sl_ref right) {
+  bind(p, def, positive, cell);
   bind_roots(p);
   const sl_ref a = copy_bound(p, left, p->f, p->w), b = copy_bound(p, right, p->f, p->w);
   p->f = SL_NO_REF;
@@ -356,10 +416,12 @@ int sl_problem_init_expression(sl_problem *p, const sl_gate_definition *def, int
 }
 
 void sl_problem_clear(sl_problem *p) {
-  for (int i = 0; i < SL_SEGMENT_LIMIT; i++)
+  for (int i = 0; i < SL_SEGMENT_LIMIT; i++) {
     sl_tree_clear(&p->segment[i].tree), sl_tree_clear(&p->at[i].tree);
+    free(p->segment[i].signs);
+  }
   sl_tree_clear(&p->tree);
   sl_field_free(p->field);
   _arb_vec_clear(p->box, SL_FIELD_PARAMETERS);
-  sl_cell_clear(&p->cell);
+  _fmpq_vec_clear(p->low, SL_FIELD_PARAMETERS), _fmpq_vec_clear(p->high, SL_FIELD_PARAMETERS);
 }

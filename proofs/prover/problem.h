@@ -15,6 +15,15 @@
 typedef struct {
   sl_tree tree;
   sl_ref f, w; /* f: SL_NO_REF for a weight gate */
+  /* A node z that is affine in r, through which alone w depends on r, and the sign of its slope;
+   * else SL_NO_REF. The sign of dw/dr is that of dw/dz times this one, and dw/dz has no factors of
+   * the slope, which may be a wide range. */
+  sl_ref inner;
+  int inner_sign;
+  /* Of every node, the signs that it may have on the open segment: for nodes that are affine in r
+   * this knows more than boxes, which reach over joins that move with the parameters. NULL:
+   * nothing. */
+  unsigned char *signs;
 } sl_segment;
 
 typedef struct {
@@ -23,8 +32,11 @@ typedef struct {
   sl_tree tree; /* fixed parameters are numbers, ranged ones PARAM */
   sl_ref f, w;
   sl_cell cell;
-  arb_ptr box;     /* SL_FIELD_PARAMETERS balls that enclose the cell */
-  unsigned ranged; /* bit i: parameter i has a range */
+  fmpq *low, *high; /* of the cell, exactly */
+  arb_ptr box;      /* of s (field.h): [0, 1] for a ranged parameter, else 0 */
+  unsigned ranged;  /* bit i: parameter i has a range */
+  /* Joins may coincide for some values of the parameters: a segment may be a point then. */
+  int weak_order;
   sl_field *field;
   int joins; /* join[0] = 0 < join[1] < ... ; r = 1 is one of them */
   sl_exact
@@ -35,20 +47,17 @@ typedef struct {
   char why[200];                        /* set where the cut fails */
 } sl_problem;
 
-/* The range of parameter i is used where bit i of ranged is set, else the value of that side. 0
- * with `why` set where the joins cannot be ordered. */
-int sl_problem_init(sl_problem *p, const sl_gate_definition *def, int positive, unsigned ranged,
-                    const sl_cell *range);
+/* 0 with `why` set where the joins cannot be ordered. */
+int sl_problem_init(sl_problem *p, const sl_gate_definition *def, int positive,
+                    const sl_cell *cell);
 void sl_problem_clear(sl_problem *p);
 
 /* The same cut for another expression of p->tree (a requirement): fills segment trees whose w is
  * the expression and whose f is absent. */
 int sl_problem_init_expression(sl_problem *p, const sl_gate_definition *def, int positive,
-                               unsigned ranged, const sl_cell *range, sl_ref left, sl_ref right);
+                               const sl_cell *cell, sl_ref left, sl_ref right);
 
-/* Exact values of the parameters in the middle of their ranges. */
-void sl_problem_middle(arb_ptr out, const sl_problem *p);
-/* Moves a point into the cell. */
-void sl_problem_clamp(arb_ptr point, const sl_problem *p);
+/* The parameters' values where s is in the box. */
+void sl_problem_parameters(arb_ptr out, const sl_problem *p, arb_srcptr box, slong prec);
 
 #endif

@@ -6,11 +6,16 @@
 #include "finding.h"
 #include "tail.h"
 
-/* How the tail of the last segment was settled, for the certificate: goals as in search.h;
- * exponent: R = 2^exponent. */
+/* How the tail of the last segment was settled. */
+typedef enum {
+  SL_TAIL_OPEN,
+  SL_TAIL_BY_FORM,  /* by the tail form for r >= 2^exponent */
+  SL_TAIL_BY_BOXES, /* by a region without an end */
+  SL_TAIL_BY_LIMIT  /* of P4: by the limits of the expression's parts */
+} sl_tail_means;
+
 typedef struct {
-  int used;
-  sl_goal goal;
+  sl_tail_means means;
   slong exponent;
 } sl_tail_claim;
 
@@ -25,6 +30,7 @@ typedef struct {
   int want; /* 1 up, -1 down */
   int constant;
   sl_end_zone low, high;
+  int weak; /* w' may vanish: regions `rises` or `falls` */
 } sl_segment_proof;
 
 typedef struct {

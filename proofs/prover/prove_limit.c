@@ -1,7 +1,9 @@
-/* P4: the limit of f' (spec G2.2), by tail forms. */
+/* P4: the limit of f' (spec G2.2), by the limits of its parts or by tail forms. */
 #include "prove_limit.h"
 
-static void say_limit(sl_finding *f, const sl_tail_fact *fact) {
+#include "limit.h"
+
+static void say_limit(sl_finding *f, const sl_problem *p, const sl_tail_fact *fact) {
   char *limit = arb_get_str(fact->limit, 12, 0);
   if (fact->limit_zero && fact->kind == SL_TAIL_EXPONENTIAL)
     sl_finding_set(f, SL_PROVED, "log f' ~ -c r^%g", fact->order);
@@ -13,7 +15,10 @@ static void say_limit(sl_finding *f, const sl_tail_fact *fact) {
     sl_finding_set(f, SL_REFUTED, "as r -> inf, f' -> %s", limit);
   else
     sl_finding_set(f, SL_REFUTED, "as r -> inf, |f'| -> inf");
-  if (f->verdict == SL_REFUTED) f->refuted_by = "limit";
+  if (f->verdict == SL_REFUTED) {
+    sl_finding_convict(f, p, "limit");
+    f->has_witness = 0;
+  }
   flint_free(limit);
 }
 
@@ -27,27 +32,52 @@ static void examine_limit(sl_tail_fact *fact, sl_problem *p, slong e) {
   sl_tail_examine(fact, p->field, &last->tree, last->w, p->box, e, 256);
 }
 
+/* By the limits of the parts alone: fills what they tell. */
+static int limit_of_parts(sl_tail_fact *fact, sl_problem *p) {
+  const sl_segment *last = &p->segment[p->joins - 1];
+  const sl_limit w = sl_limit_of(p->field, &last->tree, last->w, SL_TO_INFINITY);
+  sl_tail_fact_init(fact);
+  if (w.kind == SL_LIMIT_FINITE) {
+    fact->limit_zero = sl_exact_is_zero(w.value);
+    fact->limit_nonzero = sl_exact_sign(p->field, w.value) != 0;
+    if (fact->limit_zero || fact->limit_nonzero) sl_exact_ball(fact->limit, p->field, w.value, 256);
+  }
+  fact->unbounded = w.kind == SL_LIMIT_UP || w.kind == SL_LIMIT_DOWN;
+  return limit_known(fact);
+}
+
+static void keep_tail(sl_proof *proof, const sl_tail_fact *fact) {
+  proof->tail.kind = fact->kind, proof->tail.order = fact->order;
+  proof->tail.limit_zero = fact->limit_zero, proof->tail.limit_nonzero = fact->limit_nonzero,
+  proof->tail.unbounded = fact->unbounded;
+  arb_set(proof->tail.limit, fact->limit);
+}
+
 /* P4 from the last segment; a larger R may also name the order of the tail. The certificate takes R
  * a little further out than need be, where the checker's wider intervals decide too. */
 void sl_prove_limit(sl_proof *proof, sl_problem *p) {
   enum { FURTHER = 3 };
-  int known = 0;
-  sl_finding_set(
-      &proof->property[3], SL_UNDECIDED,
-      "no expansion of f' at infinity: a logarithm of r, a wave with a pole, or terms that cancel");
+  sl_tail_fact fact, further;
+  sl_finding *f = &proof->property[3];
+  sl_finding_set(f, SL_UNDECIDED,
+                 "no expansion of f' at infinity: a wave with a pole, or terms that cancel");
+  const int by_parts = limit_of_parts(&fact, p);
+  int known = by_parts;
+  if (known) {
+    say_limit(f, p, &fact);
+    keep_tail(proof, &fact);
+    proof->tail_limit = (sl_tail_claim){SL_TAIL_BY_LIMIT, 0};
+  }
+  sl_tail_fact_clear(&fact);
   for (slong e = 1; e <= 64; e += e < 8 ? 1 : 8) {
-    sl_tail_fact fact, further;
     examine_limit(&fact, p, e);
     const int done = limit_known(&fact), named = done && fact.kind != SL_TAIL_UNKNOWN;
     if (done && (!known || named)) {
       examine_limit(&further, p, e + FURTHER);
-      say_limit(&proof->property[3], &fact);
-      proof->tail.kind = fact.kind, proof->tail.order = fact.order;
-      proof->tail.limit_zero = fact.limit_zero, proof->tail.limit_nonzero = fact.limit_nonzero,
-      proof->tail.unbounded = fact.unbounded;
-      arb_set(proof->tail.limit, fact.limit);
-      proof->tail_limit =
-          (sl_tail_claim){1, SL_GOAL_DEFINED, limit_known(&further) ? e + FURTHER : e};
+      say_limit(f, p, &fact);
+      keep_tail(proof, &fact);
+      if (!by_parts) proof->tail_limit.means = SL_TAIL_BY_FORM;
+      proof->tail_limit.exponent = limit_known(&further) ? e + FURTHER : e;
       sl_tail_fact_clear(&further);
       known = 1;
     }

@@ -7,7 +7,54 @@
 
 #include <string.h>
 
-/* 1 strictly monotone, 2 constant, 0 open, -1 refuted (both said in the finding). */
+/* What remains of the segment between its zones, and how its search went. */
+typedef struct {
+  arf_t low, high, stuck;
+  sl_witness w;
+} stretch;
+
+/* Boxes and tail between the zones with one goal: 1, 0 open, -1 refuted. */
+static int stretch_holds(sl_proof *proof, sl_problem *p, int segment, sl_goal goal, stretch *x,
+                         sl_budget *budget) {
+  sl_finding *f = &proof->property[2];
+  int tail = 1;
+  arf_t end;
+  arf_init(end);
+  arf_set(end, x->high);
+  if (arf_is_inf(end))
+    tail = sl_tail_from(proof, p, segment, goal, x->low, &proof->tail_slope, end, budget);
+  sl_search_result s = SL_SEARCH_HOLDS;
+  if (arf_cmp(x->low, end) < 0)
+    s = sl_search(p, segment, goal, 0, x->low, end, SL_DEPTH, budget, &proof->claims, &x->w,
+                  x->stuck);
+  if (s == SL_SEARCH_OPEN)
+    sl_finding_open(f, x->stuck, "the sign of f'' is not settled");
+  else if (s == SL_SEARCH_HOLDS && !tail)
+    sl_finding_open(f, end, "the sign of f'' is not settled at infinity, boxes stopped");
+  arf_clear(end);
+  return s == SL_SEARCH_FAILS ? -1 : s == SL_SEARCH_HOLDS && tail;
+}
+
+/* Strictly first, with half of the boxes; then weakly, for flat pieces and values of parameters at
+ * which w is constant. */
+static int strictly_or_weakly(sl_proof *proof, sl_problem *p, int segment, int want, stretch *x,
+                              sl_budget *budget) {
+  sl_budget half = {budget->deadline_s, budget->boxes, (budget->boxes + budget->box_limit) / 2};
+  const double now = sl_clock_s();
+  half.deadline_s = now + (budget->deadline_s - now) / 2;
+  const size_t mark = proof->claims.count;
+  int result = stretch_holds(proof, p, segment, want > 0 ? SL_GOAL_UP : SL_GOAL_DOWN, x, &half);
+  budget->boxes = half.boxes;
+  if (result) return result;
+  sl_claims_truncate(&proof->claims, mark);
+  char why[sizeof proof->property[2].text];
+  memcpy(why, proof->property[2].text, sizeof why);
+  result = stretch_holds(proof, p, segment, want > 0 ? SL_GOAL_RISES : SL_GOAL_FALLS, x, budget);
+  if (result == 0) memcpy(proof->property[2].text, why, sizeof why);
+  return result > 0 ? 2 : result;
+}
+
+/* 1 strictly monotone, 2 weakly or constant, 0 open, -1 refuted (both said in the finding). */
 static int segment_monotone(sl_proof *proof, sl_problem *p, int segment, int want,
                             sl_budget *budget) {
   sl_finding *f = &proof->property[2];
@@ -17,40 +64,21 @@ static int segment_monotone(sl_proof *proof, sl_problem *p, int segment, int wan
     record->constant = 1;
     return 2;
   }
-  arf_t low, high, top, stuck;
-  sl_witness w;
-  arf_init(low), arf_init(high), arf_init(top), arf_init(stuck);
-  sl_witness_init(&w);
-  sl_segment_ends(low, high, top, p, segment);
-  int result = sl_settle_end(proof, p, segment, 0, want, top, low, &record->low, budget, &w);
-  int tail = 1;
-  if (result >= 0 && arf_is_inf(high))
-    tail = sl_tail_from(p, segment, want > 0 ? SL_GOAL_UP : SL_GOAL_DOWN, low, &proof->tail_slope,
-                        high);
-  else if (result >= 0)
-    result = sl_settle_end(proof, p, segment, 1, want, low, high, &record->high, budget, &w) < 0
-                 ? -1
-                 : result;
-  if (result >= 0) {
-    sl_search_result s = SL_SEARCH_HOLDS;
-    if (arf_cmp(low, high) < 0)
-      s = sl_search(p, segment, want > 0 ? SL_GOAL_UP : SL_GOAL_DOWN, 0, low, high, SL_DEPTH,
-                    budget, &proof->claims, &w, stuck);
-    if (s == SL_SEARCH_FAILS)
-      result = -1;
-    else if (s == SL_SEARCH_OPEN)
-      result = 0, sl_finding_open(f, stuck, "the sign of f'' is not settled");
-    else if (!tail)
-      result = 0,
-      sl_finding_open(f, high, "the sign of f'' is not settled at infinity, boxes stopped");
-    else
-      result = 1;
-  }
+  stretch x;
+  arf_t top;
+  arf_init(x.low), arf_init(x.high), arf_init(x.stuck), arf_init(top);
+  sl_witness_init(&x.w);
+  sl_segment_ends(x.low, x.high, top, p, segment);
+  int result = sl_settle_end(proof, p, segment, 0, want, top, x.low, &record->low, budget, &x.w);
+  if (result >= 0 && !arf_is_inf(x.high) &&
+      sl_settle_end(proof, p, segment, 1, want, x.low, x.high, &record->high, budget, &x.w) < 0)
+    result = -1;
+  if (result >= 0) result = strictly_or_weakly(proof, p, segment, want, &x, budget);
   if (result < 0)
-    sl_finding_refute(f, p, &w, "slope",
+    sl_finding_refute(f, p, &x.w, "slope",
                       want > 0 ? "f' falls before r = 1, f'' =" : "f' rises after r = 1, f'' =");
-  arf_clear(low), arf_clear(high), arf_clear(top), arf_clear(stuck);
-  sl_witness_clear(&w);
+  arf_clear(x.low), arf_clear(x.high), arf_clear(x.stuck), arf_clear(top);
+  sl_witness_clear(&x.w);
   return result;
 }
 
@@ -76,11 +104,10 @@ static int step_monotone(sl_proof *proof, sl_problem *p, int j, sl_approach from
   char *r = arb_get_str(at, 15, arb_is_exact(at) ? ARB_STR_NO_RADIUS : 0),
        *size = arb_get_str(s, 12, 0);
   sl_finding_set(f, SL_REFUTED, "at the join r = %s f' steps by %s, away from monotony", r, size);
-  f->has_witness = 1;
-  f->refuted_by = "step";
   f->join = j;
-  sl_problem_middle(f->witness.box, p);
+  sl_witness_middle(&f->witness, p->ranged);
   arb_get_ubound_arf(f->witness.r, at, 128);
+  sl_finding_convict(f, p, "step");
   flint_free(r), flint_free(size);
   arb_clear(at), arb_clear(s);
   return -1;
@@ -98,24 +125,24 @@ void sl_prove_monotone(sl_proof *proof, sl_problem *p, sl_budget *budget) {
   sl_finding *f = &proof->property[2];
   int strict = 1, ok = 1;
   sl_finding_set(f, SL_UNDECIDED, "not reached");
-  if (proof->property[0].verdict != SL_PROVED && proof->property[0].has_witness == 0 &&
-      proof->property[0].verdict == SL_UNDECIDED)
-    ok = 0; /* values first */
-  for (int i = 0; i < p->joins && f->verdict != SL_REFUTED; i++) {
-    char before[sizeof f->text];
-    memcpy(before, f->text, sizeof before);
+  /* where joins may coincide, the steps at them are not looked at one by one: f' has to be
+   * continuous */
+  if (p->weak_order && proof->property[0].verdict != SL_PROVED) ok = 0;
+  for (int i = 0; i < p->joins && f->verdict != SL_REFUTED && !f->has_candidate; i++) {
     const int s = segment_monotone(proof, p, i, i < p->one ? 1 : -1, budget);
     ok &= s > 0;
     strict &= s == 1;
+    proof->segment[i].weak = s == 2 && !proof->segment[i].constant;
   }
-  for (int j = 0; j < p->joins && f->verdict != SL_REFUTED; j++) ok &= join_monotone(proof, p, j);
+  for (int j = 0; j < p->joins && f->verdict != SL_REFUTED && !f->has_candidate; j++)
+    ok &= join_monotone(proof, p, j);
   if (f->verdict == SL_REFUTED || !ok) {
     if (f->verdict != SL_REFUTED && strcmp(f->text, "not reached") == 0)
-      sl_finding_set(f, SL_UNDECIDED, "rests on P1, which is open");
+      sl_finding_set(f, SL_UNDECIDED, "joins may coincide, and then it rests on P1");
     return;
   }
   f->strict = strict;
-  sl_finding_set(
-      f, SL_PROVED,
-      strict ? "strictly monotone on both sides" : "weakly monotone: f' is constant on a piece");
+  sl_finding_set(f, SL_PROVED,
+                 strict ? "strictly monotone on both sides"
+                        : "weakly monotone: f' is constant on a piece, or may be");
 }

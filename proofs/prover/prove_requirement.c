@@ -16,10 +16,10 @@ static int segment_holds(sl_finding *finding, sl_problem *p, int segment, const 
                          const arf_t to, sl_budget *budget) {
   arf_t low, high, stuck;
   sl_witness w;
-  sl_claim_list claims;
+  sl_proof unused; /* requirements are no part of a certificate */
   arf_init(low), arf_init(high), arf_init(stuck);
   sl_witness_init(&w);
-  sl_claims_init(&claims);
+  sl_proof_init(&unused);
   sl_segment_low(low, p, segment);
   sl_segment_high(high, p, segment);
   if (arf_cmp(from, low) > 0) arf_set(low, from);
@@ -27,10 +27,11 @@ static int segment_holds(sl_finding *finding, sl_problem *p, int segment, const 
   int result = 1;
   if (arf_cmp(low, high) <= 0 && !constant_holds(p, segment)) {
     sl_tail_claim claim;
-    const int tail =
-        arf_is_inf(high) ? sl_tail_from(p, segment, SL_GOAL_NEGATIVE, low, &claim, high) : 1;
-    const sl_search_result s =
-        sl_search(p, segment, SL_GOAL_NEGATIVE, 0, low, high, SL_DEPTH, budget, &claims, &w, stuck);
+    const int tail = arf_is_inf(high) ? sl_tail_from(&unused, p, segment, SL_GOAL_NEGATIVE, low,
+                                                     &claim, high, budget)
+                                      : 1;
+    const sl_search_result s = sl_search(p, segment, SL_GOAL_NEGATIVE, 0, low, high, SL_DEPTH,
+                                         budget, &unused.claims, &w, stuck);
     result = s == SL_SEARCH_HOLDS ? tail : s == SL_SEARCH_FAILS ? -1 : 0;
     if (result < 0) {
       sl_finding_refute(finding, p, &w, "value", "left - right =");
@@ -45,7 +46,7 @@ static int segment_holds(sl_finding *finding, sl_problem *p, int segment, const 
   }
   arf_clear(low), arf_clear(high), arf_clear(stuck);
   sl_witness_clear(&w);
-  sl_claims_clear(&claims);
+  sl_proof_clear(&unused);
   return result;
 }
 
@@ -63,7 +64,7 @@ void sl_prove_requirement(sl_finding *finding, sl_problem *p, const arf_t low, c
                           sl_budget *budget) {
   int ok = 1;
   sl_finding_set(finding, SL_UNDECIDED, "not reached");
-  for (int i = 0; i < p->joins && finding->verdict != SL_REFUTED; i++)
+  for (int i = 0; i < p->joins && finding->verdict != SL_REFUTED && !finding->has_candidate; i++)
     ok &= segment_holds(finding, p, i, low, high, budget) > 0 && join_holds(finding, p, i);
   if (ok) sl_finding_set(finding, SL_PROVED, "on boxes and in the tail");
 }

@@ -1,6 +1,7 @@
 /* P1: f and f' have values on every segment, and agree where segments meet (spec G2.2). */
 #include "prove_smooth.h"
 
+#include "enclosure.h"
 #include "joins.h"
 #include "prove_tail.h"
 
@@ -46,7 +47,7 @@ static int segment_defined(sl_proof *proof, sl_problem *p, int segment, sl_budge
   sl_segment_high(high, p, segment);
   int ok = !undefined_at(proof, p, segment, low);
   if (ok && arf_is_inf(high)) {
-    ok = sl_tail_from(p, segment, SL_GOAL_DEFINED, low, &proof->tail_defined, high);
+    ok = sl_tail_from(proof, p, segment, SL_GOAL_DEFINED, low, &proof->tail_defined, high, budget);
     if (!ok)
       sl_finding_set(f, SL_UNDECIDED,
                      "no expansion of f and f' at infinity shows that they have values there");
@@ -83,21 +84,21 @@ static const char *approach_name(sl_approach from) {
   return from == SL_AT_JOIN ? "at it" : from == SL_FROM_LEFT ? "from the left" : "from the right";
 }
 
-/* The two values at the parameters' middle are certainly different: said in the finding. */
+/* The two values are certainly different: said in the finding. */
 static void refute_join(sl_finding *f, sl_problem *p, int j, int weight, const arb_t x,
                         sl_approach a, const arb_t y, sl_approach b) {
   arb_t at;
   arb_init(at);
-  sl_exact_ball_at(at, p->field, p->join[j], f->witness.box, 128);
+  sl_exact_ball(at, p->field, p->join[j], 128);
   char *r = arb_get_str(at, 20, arb_is_exact(at) ? ARB_STR_NO_RADIUS : 0),
        *l = arb_get_str(x, 15, 0), *h = arb_get_str(y, 15, 0);
   sl_finding_set(f, SL_REFUTED, "%s at the join r = %s: %s %s, %s %s",
                  weight ? "f' jumps" : "f jumps", r, l, approach_name(a), h, approach_name(b));
-  f->has_witness = 1;
-  f->refuted_by = weight ? "jump" : "jump-value";
   f->join = j;
+  sl_witness_middle(&f->witness, p->ranged);
   arb_get_ubound_arf(f->witness.r, at, 128);
   arb_set(f->witness.value, y);
+  sl_finding_convict(f, p, weight ? "jump" : "jump-value");
   flint_free(r), flint_free(l), flint_free(h);
   arb_clear(at);
 }
@@ -106,16 +107,16 @@ static void refute_join(sl_finding *f, sl_problem *p, int j, int weight, const a
 static int values_agree(sl_proof *proof, sl_problem *p, int j, int weight, sl_approach a,
                         sl_approach b) {
   sl_finding *f = &proof->property[0];
-  if (sl_join_same(p, j, weight, a, b)) return 1;
+  if (sl_join_same(p, j, weight, a, b) && sl_join_known(p, j, weight, a) &&
+      sl_join_known(p, j, weight, b))
+    return 1;
   const sl_exact left = sl_join_value(p, j, weight, a), right = sl_join_value(p, j, weight, b);
   int result = 0;
-  arb_ptr point = f->witness.box;
   arb_t x, y;
   arb_init(x), arb_init(y);
-  sl_problem_middle(point, p);
   for (slong prec = 128; prec <= 4096 && left && right && !result; prec *= 4) {
-    sl_exact_ball_at(x, p->field, left, point, prec);
-    sl_exact_ball_at(y, p->field, right, point, prec);
+    sl_exact_ball(x, p->field, left, prec);
+    sl_exact_ball(y, p->field, right, prec);
     result = arb_is_finite(x) && arb_is_finite(y) && !arb_overlaps(x, y) ? -1 : 0;
   }
   if (result) {
@@ -133,13 +134,45 @@ static int values_agree(sl_proof *proof, sl_problem *p, int j, int weight, sl_ap
   return result;
 }
 
+/* Has the gate certainly no value at the join itself? Then P1 is refuted. */
+static int undefined_at_join(sl_proof *proof, sl_problem *p, int j) {
+  const sl_segment *g = &p->at[j];
+  const sl_ref root = g->f == SL_NO_REF ? g->w : g->f;
+  sl_witness w;
+  sl_span r;
+  sl_enclosure e;
+  sl_witness_init(&w);
+  sl_span_init(&r);
+  int undefined = 0;
+  if (sl_join_is_dyadic(p, j, w.r)) {
+    sl_span_ends(&r, w.r, w.r, 0);
+    sl_enclosure_init(&e, p, g, root, SL_NO_REF);
+    sl_enclose(&e, &r, p->box, 256);
+    undefined = e.node[root].undefined;
+    sl_enclosure_clear(&e);
+  }
+  if (undefined) {
+    arb_indeterminate(w.value);
+    sl_witness_middle(&w, p->ranged);
+    sl_finding_refute(&proof->property[0], p, &w, "undefined", "no value at the join itself:");
+  }
+  sl_witness_clear(&w);
+  sl_span_clear(&r);
+  return undefined;
+}
+
 /* f (of a weight gate: w) at the join itself is what its sides tend to, and so is f'. Join 0 is r =
  * 0, which has one side. */
 static int join_smooth(sl_proof *proof, sl_problem *p, int j) {
   const int weight = p->segment[j].f == SL_NO_REF;
-  int ok = values_agree(proof, p, j, weight, SL_AT_JOIN, SL_FROM_RIGHT) == 1;
+  int ok = !undefined_at_join(proof, p, j) &&
+           values_agree(proof, p, j, weight, SL_AT_JOIN, SL_FROM_RIGHT) == 1;
   if (ok && j) ok = values_agree(proof, p, j, weight, SL_FROM_LEFT, SL_FROM_RIGHT) == 1;
   if (ok && j && !weight) ok = values_agree(proof, p, j, 1, SL_FROM_LEFT, SL_FROM_RIGHT) == 1;
+  if (ok && !j && !weight && !sl_join_known(p, 0, 1, SL_FROM_RIGHT)) {
+    sl_finding_set(&proof->property[0], SL_UNDECIDED, "f' is not shown to have a limit at r = 0");
+    ok = 0;
+  }
   return ok;
 }
 
@@ -147,8 +180,9 @@ void sl_prove_smooth(sl_proof *proof, sl_problem *p, sl_budget *budget) {
   int ok = 1;
   sl_finding *f = &proof->property[0];
   sl_finding_set(f, SL_UNDECIDED, "not reached");
-  for (int j = 0; j < p->joins && f->verdict != SL_REFUTED; j++) ok &= join_smooth(proof, p, j);
-  for (int i = 0; i < p->joins && f->verdict != SL_REFUTED; i++)
+  for (int j = 0; j < p->joins && f->verdict != SL_REFUTED && !f->has_candidate; j++)
+    ok &= join_smooth(proof, p, j);
+  for (int i = 0; i < p->joins && f->verdict != SL_REFUTED && !f->has_candidate; i++)
     ok &= segment_defined(proof, p, i, budget);
   if (ok)
     sl_finding_set(f, SL_PROVED, "%d analytic pieces, equal in %s at their %d joins", p->joins,

@@ -10,8 +10,10 @@ static int shows(const sl_tail_fact *fact, sl_goal goal) {
     case SL_GOAL_DEFINED:
       return 1;
     case SL_GOAL_UP:
+    case SL_GOAL_RISES:
       return fact->slope_sign > 0;
     case SL_GOAL_DOWN:
+    case SL_GOAL_FALLS:
       return fact->slope_sign < 0;
     case SL_GOAL_BELOW:
       return arb_is_finite(fact->range) && arb_is_negative(fact->range); /* of w - 1 */
@@ -30,20 +32,55 @@ static int examine(sl_problem *p, int segment, sl_ref ref, sl_goal goal, slong e
   return ok;
 }
 
-int sl_tail_from(sl_problem *p, int segment, sl_goal goal, const arf_t low, sl_tail_claim *claim,
-                 arf_t end) {
+static int form_shows(sl_problem *p, int segment, sl_goal goal, slong e) {
   const sl_segment *g = &p->segment[segment];
+  return examine(p, segment, g->w, goal, e) &&
+         (goal != SL_GOAL_DEFINED || g->f == SL_NO_REF || examine(p, segment, g->f, goal, e));
+}
+
+/* A box [2^e, inf). */
+static int box_shows(sl_proof *proof, sl_problem *p, int segment, sl_goal goal, const arf_t low,
+                     sl_budget *budget) {
+  enum { HALVINGS = 6 };
+  if (sl_clock_s() > budget->deadline_s) return 0;
+  sl_witness w;
+  arf_t inf;
+  sl_budget small = {budget->deadline_s, 0, 64};
+  sl_witness_init(&w);
+  arf_init(inf);
+  arf_pos_inf(inf);
+  const int holds = sl_search(p, segment, goal, 0, low, inf, HALVINGS, &small, &proof->claims, &w,
+                              NULL) == SL_SEARCH_HOLDS;
+  budget->boxes += small.boxes;
+  sl_witness_clear(&w);
+  arf_clear(inf);
+  return holds;
+}
+
+int sl_tail_from(sl_proof *proof, sl_problem *p, int segment, sl_goal goal, const arf_t low,
+                 sl_tail_claim *claim, arf_t end, sl_budget *budget) {
+  enum { BOX_TRIALS = 12, FURTHER = 3 };
+  arf_t from;
+  arf_init(from);
   slong first = 1;
+  int done = 0;
   while (arf_cmp_2exp_si(low, first) > 0 && first < CERTIFICATE_EXPONENT) first++;
-  for (slong e = first; e <= first + BINADES && e <= CERTIFICATE_EXPONENT;
+  for (slong e = first; e <= first + BINADES && e <= CERTIFICATE_EXPONENT && !done;
        e += e < first + 8 ? 1 : 4) {
-    if (arf_cmp_2exp_si(low, e) > 0 || !examine(p, segment, g->w, goal, e)) continue;
-    if (goal == SL_GOAL_DEFINED && g->f != SL_NO_REF && !examine(p, segment, g->f, goal, e))
-      continue;
-    *claim = (sl_tail_claim){1, goal, e};
-    arf_set_si_2exp_si(end, 1, e);
-    return 1;
+    if (arf_cmp_2exp_si(low, e) > 0) continue;
+    arf_set_si_2exp_si(from, 1, e);
+    if (e < first + BOX_TRIALS && box_shows(proof, p, segment, goal, from, budget)) {
+      *claim = (sl_tail_claim){SL_TAIL_BY_BOXES, e};
+      arf_set(end, from), done = 1;
+    } else if (form_shows(p, segment, goal, e)) {
+      /* a little further out than need be, where the checker's intervals decide too */
+      const slong out = form_shows(p, segment, goal, e + FURTHER) ? e + FURTHER : e;
+      *claim = (sl_tail_claim){SL_TAIL_BY_FORM, out};
+      arf_set_si_2exp_si(end, 1, out), done = 1;
+    }
   }
+  arf_clear(from);
+  if (done) return 1;
   arf_set_si_2exp_si(end, 1, first + BEYOND); /* far enough to look for a witness */
   if (arf_cmp(end, low) < 0) arf_set(end, low);
   return 0;

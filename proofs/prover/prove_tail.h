@@ -3,10 +3,12 @@
 #define SLUICE_PROOFS_PROVE_TAIL_H
 
 #include "proof.h"
+#include "search.h"
 
-/* Does the tail form show the goal for all r >= 2^e = end, with 2^e >= low? Fills the claim. If
- * not, end is a place beyond which to give up. */
-int sl_tail_from(sl_problem *p, int segment, sl_goal goal, const arf_t low, sl_tail_claim *claim,
-                 arf_t end);
+/* Shows the goal for all r >= 2^e = end, with 2^e >= low, by a box without an end (which joins the
+ * claims) or by the tail form. Fills the claim. If neither does, end is a place beyond which to
+ * give up. */
+int sl_tail_from(sl_proof *proof, sl_problem *p, int segment, sl_goal goal, const arf_t low,
+                 sl_tail_claim *claim, arf_t end, sl_budget *budget);
 
 #endif

@@ -3,9 +3,10 @@
 #include "search.h"
 
 #include "ball.h"
+#include "enclosure.h"
+#include "joins.h"
 
 #include <limits.h>
-#include <stdlib.h>
 #include <time.h>
 
 double sl_clock_s(void) {
@@ -24,116 +25,178 @@ typedef struct {
   sl_claim_list *claims;
   sl_witness *witness;
   arf_struct *stuck;
-  sl_ball ball;
-  sl_ball value; /* f alone (w of a weight gate): only its undefined nodes convict */
+  sl_enclosure spans;
+  sl_ball ball;              /* for jets */
+  arf_t low_join, high_join; /* ends of the segment that are known exactly, else NaN */
 } search;
-
-static int sign_of(const arb_t x) {
-  return !arb_is_finite(x) ? 0 : arb_is_positive(x) ? 1 : arb_is_negative(x) ? -1 : 0;
-}
 
 static void middle(arf_t m, const arf_t low, const arf_t high) {
   arf_add(m, low, high, ARF_PREC_EXACT, ARF_RND_DOWN);
   arf_mul_2exp_si(m, m, -1);
 }
 
-/* The sign of w' by the mean-value form w'(m) + w''(box) (r - m). Where terms of w' cancel, its
- * error falls with the square of the box's width. */
-static int centred_slope_sign(search *s, const arb_t r, arb_srcptr box, slong prec) {
-  const sl_ref w = s->p->segment[s->segment].w;
-  arb_t slope, curve, m;
-  arb_init(slope), arb_init(curve), arb_init(m);
-  sl_ball_jet(&s->ball, r, box, 3, prec);
-  arb_poly_get_coeff_arb(curve, &s->ball.poly[w], 2);
-  arb_mul_2exp_si(curve, curve, 1);
+static int sign_of(const arb_t x) {
+  return !arb_is_finite(x) ? 0 : arb_is_positive(x) ? 1 : arb_is_negative(x) ? -1 : 0;
+}
+
+/* Taylor coefficient `order` of w over the box. */
+static void jet(search *s, arb_t out, const arb_t r, arb_srcptr box, slong order, slong prec) {
+  arb_ptr params = _arb_vec_init(SL_FIELD_PARAMETERS);
+  sl_problem_parameters(params, s->p, box, prec);
+  sl_ball_jet(&s->ball, r, params, order + 1, prec);
+  arb_poly_get_coeff_arb(out, &s->ball.poly[s->p->segment[s->segment].w], order);
+  _arb_vec_clear(params, SL_FIELD_PARAMETERS);
+}
+
+/* Taylor coefficient `order` of w, by its expansion about the middle of r to the next two orders:
+ * where terms cancel, its error falls with the square of the box's width. */
+static void centred(search *s, arb_t out, const arb_t r, arb_srcptr box, slong order, slong prec) {
+  const sl_ref inner = s->ball.inner;
+  s->ball.inner = SL_NO_REF; /* the expansion is by r */
+  arb_t c, m, step;
+  arb_init(c), arb_init(m), arb_init(step);
   arb_get_mid_arb(m, r);
-  sl_ball_flow(&s->ball, m, box, prec);
-  arb_set(slope, s->ball.flow[w].d);
-  arb_sub(m, r, m, prec);
-  arb_addmul(slope, curve, m, prec);
-  const int sign = sign_of(slope);
-  arb_clear(slope), arb_clear(curve), arb_clear(m);
-  return sign;
+  arb_sub(step, r, m, prec);
+  jet(s, c, r, box, order + 2, prec);
+  arb_mul_si(c, c, (order + 1) * (order + 2) / 2, prec);
+  arb_mul(c, c, step, prec);
+  jet(s, out, m, box, order + 1, prec);
+  arb_mul_si(out, out, order + 1, prec);
+  arb_add(c, c, out, prec);
+  arb_mul(c, c, step, prec);
+  jet(s, out, m, box, order, prec);
+  arb_add(out, out, c, prec);
+  s->ball.inner = inner;
+  arb_clear(c), arb_clear(m), arb_clear(step);
 }
 
-/* 1: the goal holds on the whole box; -1: it fails on the whole box; 0: unknown. `value` gets the
+/* 1: w <= limit everywhere; -1: above everywhere. */
+static int below(search *s, const sl_enclosed *w, long limit, const arb_t r, arb_srcptr box,
+                 slong prec, int finer) {
+  if (!w->ok) return 0;
+  if (arf_cmp_si(&w->v.high, limit) <= 0 || (limit == 0 && !(w->v.signs & SL_POSITIVE))) return 1;
+  if (arf_cmp_si(&w->v.low, limit) > 0 || (limit == 0 && w->v.signs == SL_POSITIVE)) return -1;
+  if (!finer || !arb_is_finite(r)) return 0;
+  arb_t c;
+  arb_init(c);
+  centred(s, c, r, box, 0, prec);
+  arb_sub_si(c, c, limit, prec);
+  const int holds = arb_is_finite(c) && arb_is_nonpositive(c);
+  arb_clear(c);
+  return holds;
+}
+
+/* 1: w' has the wanted sign everywhere, or, for a weak goal, not the other; -1: the other. */
+static int slope(search *s, const sl_enclosed *w, int want, int weak, const arb_t r, arb_srcptr box,
+                 slong prec, int finer) {
+  if (!w->ok) return 0;
+  const unsigned right = want > 0 ? SL_POSITIVE : SL_NEGATIVE,
+                 signs = sl_enclosed_slope_signs(&s->spans, s->p->segment[s->segment].w);
+  if (signs == right || (weak && !(signs & sl_signs_neg(right)))) return 1;
+  if (signs == sl_signs_neg(right)) return -1;
+  if (!finer || !arb_is_finite(r)) return 0;
+  arb_t c;
+  arb_init(c);
+  centred(s, c, r, box, 1, prec);
+  const int sign = sign_of(c) * want;
+  arb_clear(c);
+  return sign > 0;
+}
+
+/* r with the ends that belong to a join left out: the gate is something else there, or nothing. */
+static void r_span(const search *s, sl_span *y, const arf_t low, const arf_t high) {
+  const int point = arf_equal(low, high);
+  const unsigned open = (!point && arf_equal(low, s->low_join) ? SL_LOW_OPEN : 0) |
+                        (!point && arf_equal(high, s->high_join) ? SL_HIGH_OPEN : 0);
+  sl_span_ends(y, low, high, open);
+}
+
+/* 1: the goal holds on all of the box; -1: it fails on all of it; 0: unknown. `value` gets the
  * enclosure that says so. */
-static int judge(search *s, const arb_t r, arb_srcptr box, slong prec, int centred, arb_t value) {
+static int judge(search *s, const arf_t low, const arf_t high, arb_srcptr box, slong prec,
+                 int finer, arb_t value) {
   const sl_segment *g = &s->p->segment[s->segment];
+  sl_span x;
+  arb_t r;
+  int result = 0;
+  sl_span_init(&x);
+  arb_init(r);
+  if (arf_is_inf(high))
+    arb_indeterminate(r);
+  else
+    arb_set_interval_arf(r, low, high, 512);
   if (s->goal == SL_GOAL_CURVE_UP || s->goal == SL_GOAL_CURVE_DOWN) {
-    sl_ball_jet(&s->ball, r, box, s->order + 1, prec);
-    arb_poly_get_coeff_arb(value, &s->ball.poly[g->w], s->order);
-    return s->goal == SL_GOAL_CURVE_UP ? sign_of(value) : -sign_of(value);
+    jet(s, value, r, box, s->order, prec);
+    result = s->goal == SL_GOAL_CURVE_UP ? sign_of(value) : -sign_of(value);
+  } else {
+    r_span(s, &x, low, high);
+    sl_enclose(&s->spans, &x, box, prec);
+    const sl_enclosed *w = &s->spans.node[g->w], *f = g->f == SL_NO_REF ? w : &s->spans.node[g->f];
+    const int up = s->goal == SL_GOAL_UP || s->goal == SL_GOAL_RISES;
+    const sl_span *shown = &w->v;
+    switch (s->goal) {
+      case SL_GOAL_DEFINED:
+        result = f->undefined ? -1 : w->ok && f->ok;
+        break;
+      case SL_GOAL_BELOW:
+        result = below(s, w, 1, r, box, prec, finer);
+        break;
+      case SL_GOAL_NEGATIVE:
+        result = below(s, w, 0, r, box, prec, finer);
+        break;
+      default:
+        shown = &w->d;
+        result = slope(s, w, up ? 1 : -1, s->goal >= SL_GOAL_RISES, r, box, prec, finer);
+        break;
+    }
+    if (sl_span_bounded(shown))
+      arb_set_interval_arf(value, &shown->low, &shown->high, prec);
+    else
+      arb_indeterminate(value);
   }
-  sl_ball_flow(&s->ball, r, box, prec);
-  const sl_flow *w = &s->ball.flow[g->w];
-  switch (s->goal) {
-    case SL_GOAL_DEFINED:
-      arb_set(value, w->v);
-      if (s->ball.undefined && s->value.live[s->ball.where]) return -1;
-      return arb_is_finite(w->v) && (g->f == SL_NO_REF || arb_is_finite(s->ball.flow[g->f].v));
-    case SL_GOAL_UP:
-    case SL_GOAL_DOWN:
-      arb_set(value, w->d);
-      {
-        int sign = sl_ball_slope_sign(&s->ball, g->w);
-        if (!sign && centred && arb_is_finite(w->d)) sign = centred_slope_sign(s, r, box, prec);
-        return s->goal == SL_GOAL_UP ? sign : -sign;
-      }
-    case SL_GOAL_BELOW:
-      arb_set(value, w->v);
-      arb_sub_ui(value, value, 1, prec);
-      {
-        const int sign = sign_of(value);
-        arb_set(value, w->v);
-        return -sign;
-      }
-    default:
-      arb_set(value, w->v);
-      return -(w->sign ? w->sign : sign_of(w->v));
-  }
+  sl_span_clear(&x);
+  arb_clear(r);
+  return result;
 }
 
-/* Middle of the parameter box, exact. */
-static void point_box(arb_ptr out, arb_srcptr box, const sl_problem *p) {
-  for (int i = 0; i < SL_FIELD_PARAMETERS; i++) arb_get_mid_arb(out + i, box + i);
-  sl_problem_clamp(out, p);
+/* At a join the gate is what its own tree says, whatever the piece does that ends there. */
+static int undefined_at_join(search *s, const arf_t r, slong prec) {
+  int result = 1;
+  arb_t c, x;
+  sl_span at;
+  arb_init(c), arb_init(x);
+  sl_span_init(&at);
+  arb_set_arf(x, r);
+  sl_span_ends(&at, r, r, 0);
+  for (int j = s->segment; j <= s->segment + 1 && j < s->p->joins && result == 1; j++) {
+    sl_exact_ball(c, s->p->field, s->p->join[j], prec);
+    if (!arb_overlaps(c, x)) continue;
+    const sl_segment *g = &s->p->at[j];
+    const sl_ref root = g->f == SL_NO_REF ? g->w : g->f;
+    sl_enclosure e;
+    sl_enclosure_init(&e, s->p, g, root, SL_NO_REF);
+    sl_enclose(&e, &at, s->p->box, prec);
+    result = e.node[root].undefined;
+    sl_enclosure_clear(&e);
+  }
+  arb_clear(c), arb_clear(x);
+  sl_span_clear(&at);
+  return result;
 }
 
-/* A box may reach over a join that moves with the parameters; only a point of the segment itself is
- * a witness. */
-static int inside(search *s, const arf_t r, arb_srcptr point) {
+/* Only a point of the segment itself is a witness. */
+static int inside(const search *s, const arf_t r) {
   arb_t c, x;
   arb_init(c), arb_init(x);
   arb_set_arf(x, r);
-  sl_exact_ball_at(c, s->p->field, s->p->join[s->segment], point, 512);
+  sl_exact_ball(c, s->p->field, s->p->join[s->segment], 512);
   int ok = arb_le(c, x);
   if (s->segment + 1 < s->p->joins) {
-    sl_exact_ball_at(c, s->p->field, s->p->join[s->segment + 1], point, 512);
+    sl_exact_ball(c, s->p->field, s->p->join[s->segment + 1], 512);
     ok = ok && arb_le(x, c);
   }
   arb_clear(c), arb_clear(x);
   return ok;
-}
-
-/* At a join the gate is what its own tree says, whatever the piece does that ends there. */
-static int undefined_at_join(search *s, const arf_t r, arb_srcptr point, slong prec) {
-  int result = 1;
-  arb_t c, x;
-  arb_init(c), arb_init(x);
-  arb_set_arf(x, r);
-  for (int j = s->segment; j <= s->segment + 1 && j < s->p->joins && result == 1; j++) {
-    sl_exact_ball_at(c, s->p->field, s->p->join[j], point, prec);
-    if (!arb_overlaps(c, x)) continue;
-    const sl_segment *g = &s->p->at[j];
-    sl_ball at;
-    sl_ball_init(&at, &g->tree, g->f == SL_NO_REF ? g->w : g->f, SL_NO_REF);
-    sl_ball_flow(&at, x, point, prec);
-    result = at.undefined;
-    sl_ball_clear(&at);
-  }
-  arb_clear(c), arb_clear(x);
-  return result;
 }
 
 /* Within the exponents of MPFR's numbers. */
@@ -142,44 +205,55 @@ static int plain_size(const arf_t x) {
          (arf_cmpabs_2exp_si(x, LONG_MAX / 4) < 0 && arf_cmpabs_2exp_si(x, -LONG_MAX / 4) > 0);
 }
 
-static int refutes(search *s, const arf_t r, arb_srcptr box) {
-  if (s->goal == SL_GOAL_CURVE_UP || s->goal == SL_GOAL_CURVE_DOWN) return 0;
+/* The goal certainly fails at r, and at the middle of the box. Where parameters have ranges that is
+ * a place to look for a witness, no more. */
+static int fails_at(search *s, const arf_t r, arb_srcptr box) {
+  if (s->goal == SL_GOAL_CURVE_UP || s->goal == SL_GOAL_CURVE_DOWN || arf_is_inf(r)) return 0;
   arb_ptr point = _arb_vec_init(SL_FIELD_PARAMETERS);
-  arb_t x, value;
-  arb_init(x), arb_init(value);
-  point_box(point, box, s->p);
-  arb_set_arf(x, r);
-  int verdict = inside(s, r, point) ? 0 : 1;
+  arb_t value;
+  arb_init(value);
+  for (int i = 0; i < SL_FIELD_PARAMETERS; i++) arb_get_mid_arb(point + i, box + i);
+  int verdict = s->p->ranged || inside(s, r) ? 0 : 1;
+  const sl_ref inner = s->spans.inner;
+  s->spans.inner = SL_NO_REF; /* the witness says what f'' is */
+  s->spans.signs = NULL;
   for (slong prec = 128; prec <= 2048 && verdict == 0; prec *= 4)
-    verdict = judge(s, x, point, prec, 0, value);
-  if (verdict < 0 && s->goal == SL_GOAL_DEFINED && !undefined_at_join(s, r, point, 512))
-    verdict = 0;
-  if (verdict < 0 && s->goal != SL_GOAL_DEFINED && !plain_size(arb_midref(value)))
-    verdict = 0; /* the checker could not follow; there may be a plainer witness */
+    verdict = judge(s, r, r, point, prec, 0, value);
+  s->spans.inner = inner;
+  s->spans.signs = s->p->segment[s->segment].signs;
+  if (verdict < 0 && s->goal == SL_GOAL_DEFINED && !undefined_at_join(s, r, 512)) verdict = 0;
+  /* beyond MPFR's exponents the checker could not follow; there may be a plainer witness */
+  if (verdict < 0 && s->goal != SL_GOAL_DEFINED && !plain_size(arb_midref(value))) verdict = 0;
   if (verdict < 0) {
     arf_set(s->witness->r, r);
     arb_set(s->witness->value, value);
     _arb_vec_set(s->witness->box, point, SL_FIELD_PARAMETERS);
   }
-  arb_clear(x), arb_clear(value);
+  arb_clear(value);
   _arb_vec_clear(point, SL_FIELD_PARAMETERS);
   return verdict < 0;
 }
 
-/* Which side to halve: -1 is r, else a parameter. Widths are relative to the magnitude. */
-static int widest(const arf_t low, const arf_t high, arb_srcptr box) {
+/* Which side to halve: -1 is r, else a parameter; -2: none is wide. Widths are relative to the
+ * magnitude. */
+static int widest(const search *s, const arf_t low, const arf_t high, arb_srcptr box) {
   arb_t r;
+  arb_ptr params = _arb_vec_init(SL_FIELD_PARAMETERS);
   arb_init(r);
-  arb_set_interval_arf(r, low, high, 64);
-  int side = -1;
-  slong best = arb_rel_error_bits(r);
-  if (arf_is_zero(low)) best = -1;
+  int side = -2;
+  slong best = LONG_MIN;
+  sl_problem_parameters(params, s->p, box, 64);
+  if (!arf_is_inf(high)) {
+    arb_set_interval_arf(r, low, high, 64);
+    best = arf_is_zero(low) ? -1 : arb_rel_error_bits(r), side = -1;
+  }
   for (int i = 0; i < SL_FIELD_PARAMETERS; i++) {
     if (arb_is_exact(box + i)) continue;
-    const slong bits = arb_rel_error_bits(box + i);
-    if (bits > best) best = bits, side = i;
+    const slong bits = arb_rel_error_bits(params + i);
+    if (bits > best || side == -2) best = bits, side = i;
   }
   arb_clear(r);
+  _arb_vec_clear(params, SL_FIELD_PARAMETERS);
   return side;
 }
 
@@ -204,60 +278,77 @@ static void split_point(arf_t m, const arf_t low, const arf_t high) {
 static sl_search_result explore(search *s, const arf_t low, const arf_t high, arb_srcptr box,
                                 int depth);
 
+/* One half of an interval of s: exact, as its length is a power of two. */
+static void half_of(arb_t y, const arb_t s, int upper) {
+  arf_t step;
+  arf_init(step);
+  mag_mul_2exp_si(arb_radref(y), arb_radref(s), -1);
+  arf_set_mag(step, arb_radref(y));
+  if (!upper) arf_neg(step, step);
+  arf_add(arb_midref(y), arb_midref(s), step, ARF_PREC_EXACT, ARF_RND_DOWN);
+  arf_clear(step);
+}
+
+static sl_search_result halve_parameter(search *s, const arf_t low, const arf_t high,
+                                        arb_srcptr box, int side, int depth) {
+  arb_ptr half = _arb_vec_init(SL_FIELD_PARAMETERS);
+  sl_search_result result = SL_SEARCH_HOLDS;
+  _arb_vec_set(half, box, SL_FIELD_PARAMETERS);
+  for (int upper = 0; upper < 2 && result == SL_SEARCH_HOLDS; upper++) {
+    half_of(half + side, box + side, upper);
+    result = explore(s, low, high, half, depth + 1);
+  }
+  _arb_vec_clear(half, SL_FIELD_PARAMETERS);
+  return result;
+}
+
 static sl_search_result halve(search *s, const arf_t low, const arf_t high, arb_srcptr box,
                               int depth) {
-  const int side = widest(low, high, box);
-  sl_search_result result;
-  arf_t m, a, b;
-  arf_init(m), arf_init(a), arf_init(b);
-  if (side < 0) {
-    split_point(m, low, high);
-    result = explore(s, low, m, box, depth + 1);
-    if (result == SL_SEARCH_HOLDS) result = explore(s, m, high, box, depth + 1);
-  } else {
-    arb_ptr half = _arb_vec_init(SL_FIELD_PARAMETERS);
-    _arb_vec_set(half, box, SL_FIELD_PARAMETERS);
-    arb_get_interval_arf(a, b, box + side, 128);
-    middle(m, a, b);
-    arb_set_interval_arf(half + side, a, m, 256);
-    result = explore(s, low, high, half, depth + 1);
-    arb_set_interval_arf(half + side, m, b, 256);
-    if (result == SL_SEARCH_HOLDS) result = explore(s, low, high, half, depth + 1);
-    _arb_vec_clear(half, SL_FIELD_PARAMETERS);
-  }
-  arf_clear(m), arf_clear(a), arf_clear(b);
+  const int side = widest(s, low, high, box);
+  if (side >= 0) return halve_parameter(s, low, high, box, side, depth);
+  if (side == -2) return SL_SEARCH_OPEN;
+  arf_t m;
+  arf_init(m);
+  split_point(m, low, high);
+  sl_search_result result = explore(s, low, m, box, depth + 1);
+  if (result == SL_SEARCH_HOLDS) result = explore(s, m, high, box, depth + 1);
+  arf_clear(m);
   return result;
+}
+
+/* The nearer point first: its numbers are plainer. */
+static int fails_inside(search *s, const arf_t low, const arf_t high, arb_srcptr box) {
+  if (arf_is_inf(high)) return 0;
+  arf_t m;
+  arf_init(m);
+  split_point(m, low, high);
+  int fails = fails_at(s, m, box);
+  if (!fails) {
+    middle(m, low, high);
+    fails = fails_at(s, m, box);
+  }
+  arf_clear(m);
+  return fails;
 }
 
 static sl_search_result explore(search *s, const arf_t low, const arf_t high, arb_srcptr box,
                                 int depth) {
-  if (++s->budget->boxes > s->budget->box_limit || sl_clock_s() > s->budget->deadline_s) {
+  if (sl_clock_s() > s->budget->deadline_s || ++s->budget->boxes > s->budget->box_limit) {
     if (s->stuck) arf_set(s->stuck, low);
     return SL_SEARCH_OPEN;
   }
-  arb_t r, value;
-  arf_t m;
-  arb_init(r), arb_init(value);
-  arf_init(m);
-  arb_set_interval_arf(r, low, high, 512);
-  const int verdict = judge(s, r, box, depth < 20 ? 128 : 256, depth >= 5, value);
-  sl_search_result result = SL_SEARCH_OPEN;
-  split_point(m, low, high);
+  arb_t value;
+  arb_init(value);
+  const int verdict = judge(s, low, high, box, depth < 20 ? 128 : 256, depth >= 5, value);
+  arb_clear(value);
   if (verdict > 0) {
     sl_claims_add(s->claims, s->segment, s->goal, s->order, low, high, box);
-    result = SL_SEARCH_HOLDS;
-  } else if (refutes(s, m, box) ||
-             (middle(m, low, high),
-              refutes(s, m, box))) { /* the nearer point first: its numbers are plainer */
-    result = SL_SEARCH_FAILS;
-  } else if (depth < s->depth_limit && arf_cmp(low, high) < 0) {
-    result = halve(s, low, high, box, depth);
-  } else if (s->stuck) {
-    arf_set(s->stuck, low);
+    return SL_SEARCH_HOLDS;
   }
-  arb_clear(r), arb_clear(value);
-  arf_clear(m);
-  return result;
+  if (fails_inside(s, low, high, box)) return SL_SEARCH_FAILS;
+  if (depth < s->depth_limit && arf_cmp(low, high) < 0) return halve(s, low, high, box, depth);
+  if (s->stuck) arf_set(s->stuck, low);
+  return SL_SEARCH_OPEN;
 }
 
 static void start(search *s, sl_problem *p, int segment, sl_goal goal, slong order,
@@ -270,13 +361,17 @@ static void start(search *s, sl_problem *p, int segment, sl_goal goal, slong ord
                 .claims = claims,
                 .witness = witness};
   const sl_segment *g = &p->segment[segment];
-  sl_ball_init(&s->ball, &g->tree, g->w, goal == SL_GOAL_DEFINED ? g->f : SL_NO_REF);
-  sl_ball_init(&s->value, &g->tree, g->f == SL_NO_REF ? g->w : g->f, SL_NO_REF);
+  sl_enclosure_init(&s->spans, p, g, g->w, goal == SL_GOAL_DEFINED ? g->f : SL_NO_REF);
+  sl_ball_init(&s->ball, &g->tree, g->w, SL_NO_REF);
+  s->ball.inner = g->inner, s->ball.inner_sign = g->inner_sign;
+  arf_init(s->low_join), arf_init(s->high_join);
+  sl_join_is_dyadic(p, segment, s->low_join), sl_join_is_dyadic(p, segment + 1, s->high_join);
 }
 
 static void finish(search *s) {
+  sl_enclosure_clear(&s->spans);
   sl_ball_clear(&s->ball);
-  sl_ball_clear(&s->value);
+  arf_clear(s->low_join), arf_clear(s->high_join);
 }
 
 sl_search_result sl_search(sl_problem *p, int segment, sl_goal goal, slong order, const arf_t low,
@@ -297,7 +392,7 @@ sl_search_result sl_search(sl_problem *p, int segment, sl_goal goal, slong order
 int sl_search_point(sl_problem *p, int segment, sl_goal goal, const arf_t r, sl_witness *witness) {
   search s;
   start(&s, p, segment, goal, 0, NULL, NULL, witness);
-  const int found = refutes(&s, r, p->box);
+  const int found = fails_at(&s, r, p->box);
   finish(&s);
   return found;
 }

@@ -1,5 +1,5 @@
-/* Branch and bound over boxes of r and parameters: proves a sign on all of a segment's part, or
- * finds a point that refutes it. */
+/* Branch and bound over boxes of r and parameters: proves a goal on all of a part of a
+ * segment, or finds a point where it fails. */
 #ifndef SLUICE_PROOFS_SEARCH_H
 #define SLUICE_PROOFS_SEARCH_H
 
@@ -19,13 +19,14 @@ double sl_clock_s(void);
 
 typedef enum { SL_SEARCH_HOLDS, SL_SEARCH_FAILS, SL_SEARCH_OPEN } sl_search_result;
 
-/* OPEN: neither, within depth and budget; `stuck` (may be NULL) then gets the low end of the box
- * where it stopped. */
+/* high may be infinite. FAILS: the witness breaks the goal if no parameter has a range, else it is
+ * a place to look for one that does. OPEN: neither, within depth and budget; `stuck` (may be NULL)
+ * then gets the low end of the box where it stopped. */
 sl_search_result sl_search(sl_problem *p, int segment, sl_goal goal, slong order, const arf_t low,
                            const arf_t high, int depth, sl_budget *budget, sl_claim_list *claims,
                            sl_witness *witness, arf_t stuck);
 
-/* Does the exact point r, at the middle of the parameter box, certainly break the goal? */
+/* Does the goal certainly fail at the exact point r, and at the middle of the parameter box? */
 int sl_search_point(sl_problem *p, int segment, sl_goal goal, const arf_t r, sl_witness *witness);
 
 #endif

@@ -119,13 +119,24 @@ static sl_series integer_power(sl_field *k, const sl_series *a, int64_t p) {
   return p < 0 ? inverse(k, &y) : y;
 }
 
+static int constant(const sl_series *a) {
+  for (int i = 1; i < a->n; i++)
+    if (!sl_exact_is_zero(a->c[i])) return 0;
+  return a->n == SL_SERIES_TERMS;
+}
+
 /* m a0 y_m = sum over i >= 1 of (q i - (m - i)) a_i y_(m-i), from a y' = q a' y */
 sl_series sl_series_power(sl_field *k, const sl_series *a, int64_t p, int64_t q) {
   if (q == 1) return integer_power(k, a, p);
   sl_series y = {.n = a->n};
-  if (!a->n || sl_exact_is_zero(a->c[0])) return (sl_series){.n = 0};
+  if (!a->n) return y;
   y.c[0] = sl_exact_power(k, a->c[0], (slong)p, (slong)q);
   if (!y.c[0]) return (sl_series){.n = 0};
+  if (constant(a)) return sl_series_constant(k, y.c[0]);
+  if (sl_exact_signs(k, a->c[0]) & SL_ZERO && !sl_exact_has_r(k, a->c[0])) {
+    y.n = 1; /* a root of what may be 0 has a value, and perhaps no slope */
+    return y;
+  }
   for (int m = 1; m < y.n; m++) {
     sl_exact t = sl_exact_int(k, 0);
     for (int i = 1; i <= m; i++) {
@@ -251,7 +262,13 @@ static sl_series leaf(sl_field *k, const sl_gate_node *n, sl_exact point) {
 static sl_series switched(sl_field *k, const sl_gate_node *n, const sl_series *v) {
   const sl_series *a = &v[n->child[0]], *b = sl_op_arity(n->op) > 1 ? &v[n->child[1]] : NULL;
   if (!a->n || (b && !b->n)) return (sl_series){.n = 0};
-  const int sign = sl_exact_sign(k, b ? sl_exact_sub(k, a->c[0], b->c[0]) : a->c[0]);
+  const sl_exact decides = b ? sl_exact_sub(k, a->c[0], b->c[0]) : a->c[0];
+  const int sign = sl_exact_sign(k, decides);
+  if (sl_exact_is_zero(decides) && n->op != SL_OP_PICK && n->op != SL_OP_SIGN) {
+    sl_series value = *a; /* abs, min and max are continuous: the value is known, no slope */
+    value.n = 1;
+    return value;
+  }
   if (!sign) return (sl_series){.n = 0};
   switch (n->op) {
     case SL_OP_ABS:

@@ -1,175 +1,211 @@
 /* Parameter ranges: prove for all of the box; where a property stays open, halve the box and prove
- * each part. */
+ * each part. What is refuted is refuted at a point of the user's decimals: the corners of the
+ * ranges are tried, the middles of boxes, and where a search found the goal to fail. */
 #include "verify.h"
 
 #include "arb_function.h"
 #include "prove.h"
 #include "prove_requirement.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-enum { PART_LIMIT = 4096, PART_DEPTH = 40, COARSE_BOXES = 3000 };
+enum { PART_LIMIT = 4096, PART_DEPTH = 40, COARSE_BOXES = 6000, POINT_BOXES = 4000 };
+
+static void copy_finding(sl_finding *to, const sl_finding *from) {
+  to->verdict = from->verdict;
+  memcpy(to->text, from->text, sizeof to->text);
+  to->has_witness = from->has_witness, to->has_candidate = from->has_candidate;
+  to->refuted_by = from->refuted_by, to->join = from->join, to->strict = from->strict;
+  memcpy(to->at, from->at, sizeof to->at);
+  arf_set(to->witness.r, from->witness.r);
+  arb_set(to->witness.value, from->witness.value);
+  _arb_vec_set(to->witness.box, from->witness.box, SL_FIELD_PARAMETERS);
+}
 
 static void merge(sl_finding *into, const sl_finding *part, int first) {
+  const int strict = first ? part->strict : into->strict && part->strict;
   if (first || (part->verdict == SL_REFUTED && into->verdict != SL_REFUTED) ||
-      (part->verdict == SL_UNDECIDED && into->verdict == SL_PROVED)) {
-    into->verdict = part->verdict;
-    memcpy(into->text, part->text, sizeof into->text);
-    into->has_witness = part->has_witness;
-    into->refuted_by = part->refuted_by, into->join = part->join;
-    arf_set(into->witness.r, part->witness.r);
-    arb_set(into->witness.value, part->witness.value);
-    _arb_vec_set(into->witness.box, part->witness.box, SL_FIELD_PARAMETERS);
-  }
-  into->strict = first ? part->strict : into->strict && part->strict;
+      (part->verdict == SL_UNDECIDED && into->verdict == SL_PROVED))
+    copy_finding(into, part);
+  into->strict = strict;
 }
 
 typedef struct {
   sl_side_report *report;
   const sl_gate_definition *def;
   int positive;
-  unsigned ranged;
   sl_budget budget;
   sl_certificate *certificate;
   int requirement; /* -1: P1 to P4 */
   arf_struct *low, *high;
 } job;
 
-/* Halves the relatively widest parameter, at the geometric mean where the range is wide. 0 if all
- * are points. */
-static int halve(sl_cell *a, sl_cell *b, const sl_cell *cell, unsigned ranged) {
-  int side = -1;
-  slong best = -1000;
-  arb_t x;
-  arf_t m, twice;
-  arb_init(x);
-  arf_init(m), arf_init(twice);
-  for (int i = 0; i < SL_FIELD_PARAMETERS; i++) {
-    if (!(ranged >> i & 1) || arf_equal(&cell->low[i], &cell->high[i])) continue;
-    arb_set_interval_arf(x, &cell->low[i], &cell->high[i], 64);
-    if (arb_rel_error_bits(x) > best) best = arb_rel_error_bits(x), side = i;
-  }
-  if (side >= 0) {
-    const arf_struct *low = &cell->low[side], *high = &cell->high[side];
-    arf_add(m, low, high, ARF_PREC_EXACT, ARF_RND_DOWN);
-    arf_mul_2exp_si(m, m, -1);
-    arf_mul_2exp_si(twice, low, 1);
-    if (arf_sgn(low) > 0 && arf_cmp(high, twice) >= 0) {
-      arf_mul(m, low, high, 53, ARF_RND_DOWN);
-      arf_sqrt(m, m, 40, ARF_RND_DOWN);
-    }
-    sl_cell_set(a, cell), sl_cell_set(b, cell);
-    arf_set(&a->high[side], m), arf_set(&b->low[side], m);
-  }
-  arb_clear(x);
-  arf_clear(m), arf_clear(twice);
-  return side >= 0;
-}
-
-static int has_open(const sl_finding *f, int n) {
-  for (int i = 0; i < n; i++)
-    if (f[i].verdict == SL_UNDECIDED) return 1;
-  return 0;
-}
-
 static int out_of_budget(const job *j) {
   return j->budget.boxes > j->budget.box_limit || sl_clock_s() > j->budget.deadline_s ||
          j->report->parts > PART_LIMIT;
 }
 
-static void run_properties(job *j, const sl_cell *cell, int depth);
-
-static void descend(job *j, const sl_cell *cell, int depth,
-                    void (*run)(job *, const sl_cell *, int)) {
-  sl_cell a, b;
-  sl_cell_init(&a), sl_cell_init(&b);
-  if (halve(&a, &b, cell, j->ranged)) {
-    run(j, &a, depth + 1);
-    run(j, &b, depth + 1);
+/* "tau = 0.1: ..." */
+static void name_point(sl_finding *f, const sl_gate_definition *def, const sl_cell *range) {
+  const unsigned ranged = sl_cell_ranged(range);
+  char at[200] = "", value[48], text[sizeof f->text];
+  for (int i = 0; i < def->param_count; i++) {
+    if (!(ranged >> i & 1)) continue;
+    const size_t used = strlen(at);
+    sl_decimal_print(value, sizeof value, f->at[i]);
+    snprintf(at + used, sizeof at - used, "%s%s = %s", used ? ", " : "", def->param[i].name, value);
   }
-  sl_cell_clear(&a), sl_cell_clear(&b);
+  snprintf(text, sizeof text, "%s: %.180s", at, f->text);
+  memcpy(f->text, text, sizeof text);
 }
 
-static void run_properties(job *j, const sl_cell *cell, int depth) {
+/* Runs the property prover, or the requirement's, on one cell. Returns the number of findings. */
+static int run_cell(job *j, const sl_cell *cell, sl_proof *proof, sl_problem *p,
+                    sl_budget *budget) {
+  const sl_gate_requirement *q = j->requirement < 0 ? NULL : &j->def->requirement[j->requirement];
+  const int cut = q ? sl_problem_init_expression(p, j->def, j->positive, cell, q->left, q->right)
+                    : sl_problem_init(p, j->def, j->positive, cell);
+  const int n = q ? 1 : 4;
+  if (cut && q)
+    sl_prove_requirement(&proof->property[0], p, j->low, j->high, budget);
+  else if (cut)
+    sl_prove(proof, p, budget);
+  else
+    for (int i = 0; i < n; i++) sl_finding_set(&proof->property[i], SL_UNDECIDED, "%s", p->why);
+  return n;
+}
+
+/* Takes over what is refuted at a point of the cell. */
+static void try_point(job *j, const sl_cell *range, const sl_decimal *at, sl_proof *proof) {
+  sl_cell cell;
+  sl_problem p;
+  sl_proof point;
+  for (int i = 0; i < SL_FIELD_PARAMETERS; i++) cell.low[i] = cell.high[i] = at[i];
+  sl_proof_init(&point);
+  sl_budget budget = {j->budget.deadline_s, 0, POINT_BOXES};
+  const int n = run_cell(j, &cell, &point, &p, &budget);
+  j->budget.boxes += budget.boxes;
+  for (int i = 0; i < n; i++) {
+    if (point.property[i].verdict != SL_REFUTED || proof->property[i].verdict != SL_UNDECIDED)
+      continue;
+    copy_finding(&proof->property[i], &point.property[i]);
+    memcpy(proof->property[i].at, at, sizeof proof->property[i].at);
+    name_point(&proof->property[i], j->def, range);
+    if (n == 4 && i == 3) proof->tail_limit = point.tail_limit;
+  }
+  sl_proof_clear(&point);
+  sl_problem_clear(&p);
+}
+
+static int has_open(const sl_proof *proof, int n) {
+  for (int i = 0; i < n; i++)
+    if (proof->property[i].verdict == SL_UNDECIDED) return 1;
+  return 0;
+}
+
+static int any_refuted(const sl_proof *proof, int n) {
+  for (int i = 0; i < n; i++)
+    if (proof->property[i].verdict == SL_REFUTED) return 1;
+  return 0;
+}
+
+/* Where searches found a goal to fail; a plain number next to it first. */
+static void try_candidates(job *j, const sl_cell *cell, sl_proof *proof, int n) {
+  static const int digits[] = {2, 5, 15};
+  sl_decimal at[SL_FIELD_PARAMETERS];
+  for (int i = 0; i < n; i++) {
+    const sl_finding *f = &proof->property[i];
+    for (int d = 0; d < 3 && f->verdict == SL_UNDECIDED && f->has_candidate; d++) {
+      for (int k = 0; k < SL_FIELD_PARAMETERS; k++)
+        at[k] = sl_decimal_at(cell->low[k], cell->high[k],
+                              arf_get_d(arb_midref(f->witness.box + k), ARF_RND_NEAR), digits[d]);
+      try_point(j, cell, at, proof);
+    }
+  }
+}
+
+/* The corners of the ranges that were asked for, and the middle of any box. */
+static void try_corners(job *j, const sl_cell *cell, sl_proof *proof, int n, int depth) {
+  sl_decimal at[SL_FIELD_PARAMETERS];
+  const unsigned ranged = sl_cell_ranged(cell);
+  for (unsigned corner = 0; corner < 1u << SL_FIELD_PARAMETERS && depth == 0; corner++) {
+    if (corner & ~ranged || !has_open(proof, n)) continue;
+    for (int k = 0; k < SL_FIELD_PARAMETERS; k++)
+      at[k] = corner >> k & 1 ? cell->high[k] : cell->low[k];
+    try_point(j, cell, at, proof);
+  }
+  for (int k = 0; k < SL_FIELD_PARAMETERS; k++)
+    if (!(ranged >> k & 1) || !sl_decimal_between(&at[k], cell->low[k], cell->high[k]))
+      at[k] = cell->low[k];
+  if (has_open(proof, n)) try_point(j, cell, at, proof);
+}
+
+static void close_part(job *j, sl_proof *proof, sl_problem *p, int n, sl_budget *budget) {
+  const int first = j->report->parts++ == 0;
+  if (n == 1) {
+    merge(&j->report->requirement[j->requirement], &proof->property[0], first);
+    return;
+  }
+  for (int i = 0; i < 4; i++) merge(&j->report->property[i], &proof->property[i], first);
+  if (j->certificate) sl_certificate_part(j->certificate, proof, p);
+  if (first) {
+    j->report->tail.kind = proof->tail.kind, j->report->tail.order = proof->tail.order;
+    if (!p->ranged && p->joins) sl_measure(&j->report->measures, proof, p, budget);
+  }
+}
+
+/* A cell with ranges is halved while something is open and nothing refuted. */
+static void run(job *j, const sl_cell *cell, int depth) {
   sl_problem p;
   sl_proof proof;
+  sl_cell a, b;
   sl_proof_init(&proof);
-  const int splits = j->ranged != 0 && depth < PART_DEPTH && !out_of_budget(j);
+  const unsigned ranged = sl_cell_ranged(cell);
+  const int splits =
+      ranged && depth < PART_DEPTH && !out_of_budget(j) && sl_cell_halve(&a, &b, cell);
   sl_budget budget = {j->budget.deadline_s, 0,
                       splits ? COARSE_BOXES : j->budget.box_limit - j->budget.boxes};
-  if (sl_problem_init(&p, j->def, j->positive, j->ranged, cell)) {
-    sl_prove(&proof, &p, &budget);
-  } else {
-    for (int i = 0; i < 4; i++) sl_finding_set(&proof.property[i], SL_UNDECIDED, "%s", p.why);
-  }
+  const int n = run_cell(j, cell, &proof, &p, &budget);
   j->budget.boxes += budget.boxes;
-  int refuted = 0;
-  for (int i = 0; i < 4; i++) refuted |= proof.property[i].verdict == SL_REFUTED;
-  if (splits && has_open(proof.property, 4) && !refuted) {
-    descend(j, cell, depth, run_properties);
+  if (ranged && has_open(&proof, n)) {
+    try_candidates(j, cell, &proof, n);
+    try_corners(j, cell, &proof, n, depth);
+  }
+  if (splits && has_open(&proof, n) && !any_refuted(&proof, n)) {
+    run(j, &a, depth + 1);
+    run(j, &b, depth + 1);
   } else {
-    const int first = j->report->parts++ == 0;
-    for (int i = 0; i < 4; i++) merge(&j->report->property[i], &proof.property[i], first);
-    if (j->certificate) sl_certificate_part(j->certificate, &proof, &p);
-    if (first) {
-      j->report->tail.kind = proof.tail.kind, j->report->tail.order = proof.tail.order;
-      if (!j->ranged && p.joins) sl_measure(&j->report->measures, &proof, &p, &budget);
-    }
+    close_part(j, &proof, &p, n, &budget);
   }
   sl_proof_clear(&proof);
   sl_problem_clear(&p);
 }
 
-static void run_requirement(job *j, const sl_cell *cell, int depth) {
-  sl_problem p;
-  sl_finding f;
-  const sl_gate_requirement *q = &j->def->requirement[j->requirement];
-  sl_finding_init(&f);
-  const int splits = j->ranged != 0 && depth < PART_DEPTH && !out_of_budget(j);
-  sl_budget budget = {j->budget.deadline_s, 0,
-                      splits ? COARSE_BOXES : j->budget.box_limit - j->budget.boxes};
-  if (sl_problem_init_expression(&p, j->def, j->positive, j->ranged, cell, q->left, q->right))
-    sl_prove_requirement(&f, &p, j->low, j->high, &budget);
-  else
-    sl_finding_set(&f, SL_UNDECIDED, "%s", p.why);
-  j->budget.boxes += budget.boxes;
-  if (splits && f.verdict == SL_UNDECIDED) {
-    descend(j, cell, depth, run_requirement);
-  } else {
-    merge(&j->report->requirement[j->requirement], &f, j->report->parts++ == 0);
+/* All that was asked for. A range of one value is that value. */
+static void cell_of(sl_cell *cell, const sl_gate_definition *def, int positive,
+                    const sl_verify_options *options) {
+  memset(cell, 0, sizeof *cell);
+  for (int i = 0; i < def->param_count; i++) {
+    const int ranged = options->ranged >> i & 1;
+    cell->low[i] = ranged ? options->low[i] : def->param[i].value[positive];
+    cell->high[i] = ranged ? options->high[i] : def->param[i].value[positive];
   }
-  sl_finding_clear(&f);
-  sl_problem_clear(&p);
 }
 
-static void set_range(sl_cell *cell, int i, sl_decimal low, sl_decimal high) {
-  arb_t x;
-  arb_init(x);
-  sl_arb_decimal(x, low, 256);
-  arb_get_lbound_arf(&cell->low[i], x, 256);
-  sl_arb_decimal(x, high, 256);
-  arb_get_ubound_arf(&cell->high[i], x, 256);
-  arb_clear(x);
-}
-
+/* Each requirement has a budget of its own. */
 static void verify_requirement(job *j, int index, const sl_verify_options *options) {
   const sl_gate_requirement *q = &j->def->requirement[index];
   sl_cell cell;
-  sl_cell_init(&cell);
   arb_t c;
   arf_t low, high;
   arb_init(c);
   arf_init(low), arf_init(high);
-  j->ranged = options->ranged | q->ranged;
+  cell_of(&cell, j->def, j->positive, options);
+  for (int i = 0; i < j->def->param_count; i++)
+    if (q->ranged >> i & 1) cell.low[i] = q->low[i], cell.high[i] = q->high[i];
   j->requirement = index;
   j->report->parts = 0;
-  for (int i = 0; i < j->def->param_count; i++) {
-    if (q->ranged >> i & 1)
-      set_range(&cell, i, q->low[i], q->high[i]);
-    else if (options->ranged >> i & 1)
-      set_range(&cell, i, options->low[i], options->high[i]);
-  }
+  j->budget = (sl_budget){sl_clock_s() + options->seconds, 0, options->boxes};
   sl_arb_decimal(c, q->r_low, 256);
   arb_get_lbound_arf(low, c, 256);
   j->low = low, j->high = NULL;
@@ -178,10 +214,9 @@ static void verify_requirement(job *j, int index, const sl_verify_options *optio
     arb_get_ubound_arf(high, c, 256);
     j->high = high;
   }
-  run_requirement(j, &cell, 0);
+  run(j, &cell, 0);
   arb_clear(c);
   arf_clear(low), arf_clear(high);
-  sl_cell_clear(&cell);
 }
 
 void sl_verify_side(sl_side_report *report, const sl_gate_definition *def, int positive,
@@ -193,24 +228,24 @@ void sl_verify_side(sl_side_report *report, const sl_gate_definition *def, int p
   sl_measures_init(&report->measures);
   sl_tail_fact_init(&report->tail);
   sl_cell cell;
-  sl_cell_init(&cell);
-  for (int i = 0; i < def->param_count; i++)
-    if (options->ranged >> i & 1) set_range(&cell, i, options->low[i], options->high[i]);
+  cell_of(&cell, def, positive, options);
   job j = {.report = report,
            .def = def,
            .positive = positive,
-           .ranged = options->ranged,
            .certificate = certificate,
            .requirement = -1,
            .budget = {start + options->seconds, 0, options->boxes}};
-  if (certificate) sl_certificate_side(certificate, positive);
-  run_properties(&j, &cell, 0);
+  if (certificate) sl_certificate_side(certificate, positive, &cell);
+  run(&j, &cell, 0);
   const int parts = report->parts;
-  for (int i = 0; i < def->requirement_count; i++) verify_requirement(&j, i, options);
+  long boxes = j.budget.boxes;
+  for (int i = 0; i < def->requirement_count; i++) {
+    verify_requirement(&j, i, options);
+    boxes += j.budget.boxes;
+  }
   report->parts = parts;
-  report->boxes = j.budget.boxes;
+  report->boxes = boxes;
   report->seconds = sl_clock_s() - start;
-  sl_cell_clear(&cell);
 }
 
 void sl_side_report_clear(sl_side_report *report) {

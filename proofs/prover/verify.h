@@ -5,6 +5,7 @@
 
 #include "certificate.h"
 #include "measure.h"
+#include "options.h"
 
 typedef struct {
   sl_finding property[4];

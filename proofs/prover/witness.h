@@ -6,11 +6,13 @@
 
 typedef struct {
   arf_t r;
-  arb_ptr box; /* exact parameter values */
+  arb_ptr box; /* s of the ranged parameters, exact (field.h) */
   arb_t value; /* the enclosure that convicts */
 } sl_witness;
 
 void sl_witness_init(sl_witness *w);
 void sl_witness_clear(sl_witness *w);
+/* s = 1/2 for the parameters of `ranged`. */
+void sl_witness_middle(sl_witness *w, unsigned ranged);
 
 #endif

@@ -1,6 +1,6 @@
 # sluice_tiny: the kernels with chunks of 8 and 64 and key chunks of 8, so that small shapes cross
-# every boundary (spec N1.8), and with the assertions of kernels/core/verify.h. Its sources are those of
-# sluice.
+# every boundary (spec N1.8), and with the assertions of kernels/core/verify.h. Its sources are
+# those of sluice.
 function(sl_kernel_sources out target)
   get_target_property(sources ${target} SOURCES)
   list(FILTER sources EXCLUDE REGEX "TARGET_OBJECTS")

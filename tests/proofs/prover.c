@@ -38,7 +38,7 @@ static const trial trials[] = {
     {"f = clip(r, 1/pi, pi)", "rpwp"},
     /* cancellation at infinity */
     {"weight = sqrt(1 + (r - 1)^2) - abs(r - 1)", "ppsp"},
-    {"weight = 1 + abs(r - 1) - sqrt((r - 1)^2 + 2*abs(r - 1))", "u--p"},
+    {"weight = 1 + abs(r - 1) - sqrt((r - 1)^2 + 2*abs(r - 1))", "p--p"},
     {"weight = 2*sqrt(1 + (r - 1)^2) - 2*abs(r - 1) - 1", "ppsr"},
     {"weight = 1/(1 + (r - 1)^2) + (r + 1)/r - 1 - 1/r", "r---"},
     /* a kink, a pole, a hole */

@@ -1,0 +1,18 @@
+/* Limits of an expression as r -> inf or r -> 0 from above, by the limits of its parts. */
+#ifndef SLUICE_CHECK_LIMIT_H
+#define SLUICE_CHECK_LIMIT_H
+
+#include "exact.h"
+
+typedef enum { L_UNKNOWN, L_FINITE, L_UP, L_DOWN } limit_kind_t;
+
+typedef struct {
+  limit_kind_t kind;
+  exact_t value; /* of FINITE */
+  int side;      /* of 0: the sign of what tends to it, if known */
+  int constant;
+} limit_t;
+
+limit_t slc_limit(field_t *k, const expr_t *e, int ref, int to_zero);
+
+#endif

@@ -1,0 +1,20 @@
+/* The limit of an expression as r -> inf or r -> 0 from above, by the limits of its parts. */
+#ifndef SLUICE_PROOFS_LIMIT_H
+#define SLUICE_PROOFS_LIMIT_H
+
+#include "series.h"
+
+typedef enum { SL_LIMIT_UNKNOWN, SL_LIMIT_FINITE, SL_LIMIT_UP, SL_LIMIT_DOWN } sl_limit_kind;
+
+typedef struct {
+  sl_limit_kind kind;
+  sl_exact value; /* of FINITE */
+  int side;       /* of a limit 0: 1, -1 the sign of what tends to it, 0 not known */
+  int constant;   /* without r */
+} sl_limit;
+
+typedef enum { SL_TO_INFINITY, SL_TO_ZERO } sl_limit_point;
+
+sl_limit sl_limit_of(sl_field *k, const sl_tree *tree, sl_ref ref, sl_limit_point point);
+
+#endif
