@@ -2,6 +2,9 @@
  * FLINT are programs of their own beside this one, which it becomes: no other command loads them.
  */
 #include "kernels/support/cli.h"
+#include "kernels/support/nearest.h"
+#include "kernels/support/process.h"
+#include "kernels/support/version.h"
 
 #include "kernels/vendor/vendor.h"
 
@@ -70,6 +73,23 @@ static int run(const command *c, int argc, char **argv) {
   return c->run ? sl_cli_run(c->name, c->run, argc, argv) : become(c->name, argv);
 }
 
+static const command *find_command(const char *name) {
+  for (size_t i = 0; i < COMMAND_COUNT; i++)
+    if (strcmp(name, commands[i].name) == 0) return &commands[i];
+  return NULL;
+}
+
+static int fail_unknown(const char *name) {
+  sl_nearest nearest = {.word = name, .length = strlen(name)};
+  for (size_t i = 0; i < COMMAND_COUNT; i++) sl_nearest_offer(&nearest, commands[i].name);
+  fprintf(stderr, "sluice: error: no command '%s'; ", name);
+  if (nearest.best)
+    fprintf(stderr, "did you mean '%s'?\n", nearest.best);
+  else
+    fputs("'sluice --help' lists them\n", stderr);
+  return SL_EXIT_USAGE;
+}
+
 /* The backends that are libraries of their own. */
 static void add_backends(void) {
 #if SLUICE_HAS_SIMT
@@ -87,19 +107,24 @@ static void add_backends(void) {
 }
 
 int main(int argc, char **argv) {
+  if (sl_process_streams() != 0) return SL_EXIT_SYSTEM; /* there is nobody to tell */
   add_backends();
   if (argc < 2) {
     print_help(stderr);
     return SL_EXIT_USAGE;
   }
-  if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0 ||
-      strcmp(argv[1], "help") == 0) {
+  char *name = argv[1];
+  static char help[] = "--help", version[] = "version";
+  if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 ||
+      (strcmp(name, "help") == 0 && argc == 2)) {
     print_help(stdout);
     return SL_EXIT_OK;
   }
-  const char *name = strcmp(argv[1], "--version") == 0 ? "version" : argv[1];
-  for (size_t i = 0; i < COMMAND_COUNT; i++)
-    if (strcmp(name, commands[i].name) == 0) return run(&commands[i], argc - 1, argv + 1);
-  fprintf(stderr, "sluice: error: no command '%s'; 'sluice --help' lists them\n", argv[1]);
-  return SL_EXIT_USAGE;
+  if (strcmp(name, "help") == 0) { /* help COMMAND is COMMAND --help */
+    name = argv[2];
+    argv[2] = help;
+  }
+  if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) name = version;
+  const command *c = find_command(name);
+  return c ? run(c, argc - 1, argv + 1) : fail_unknown(name);
 }

@@ -1,5 +1,6 @@
 /* Contexts: which backend and instruction set, and how many threads (spec N1.2, N1.6). */
 #include "kernels/core/context.h"
+#include "kernels/core/processors.h"
 
 #include "kernels/core/processor.h"
 

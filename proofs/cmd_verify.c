@@ -2,6 +2,7 @@
  * binary32 code (spec G2, G5). */
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
+#include "kernels/support/progress.h"
 
 #include "report.h"
 

@@ -4,13 +4,42 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
+
+/* The start and the end of a text that has no room, with dots between: a message begins with the
+ * place, which may be a path of any length, and ends with the reason. Bytes that continue a UTF-8
+ * character are left out where the cut falls into it. */
+static void shorten(char *out, size_t size, const char *text, size_t length) {
+  static const char dots[] = " ... ";
+  const size_t half = (size - sizeof dots) / 2;
+  size_t head = half;
+  const char *tail = text + length - half;
+  while (head > 0 && (text[head] & 0xc0) == 0x80) head--;
+  while ((*tail & 0xc0) == 0x80) tail++;
+  snprintf(out, size, "%.*s%s%s", (int)head, text, dots, tail);
+}
+
+/* Formats into a text of the length that it takes; where there is no memory, message keeps the
+ * start of it. */
+static void format_long(char *message, size_t size, size_t length, const char *format,
+                        va_list args) {
+  char *text = malloc(length + 1);
+  if (!text) return;
+  vsnprintf(text, length + 1, format, args);
+  shorten(message, size, text, length);
+  free(text);
+}
 
 #undef sl_fail /* a macro for the analyzer */
 sl_status sl_fail(sl_error *err, sl_status status, const char *format, ...) {
   if (err) {
-    va_list args;
+    va_list args, again;
     va_start(args, format);
-    vsnprintf(err->message, sizeof err->message, format, args);
+    va_copy(again, args);
+    const int length = vsnprintf(err->message, sizeof err->message, format, args);
+    if (length >= (int)sizeof err->message)
+      format_long(err->message, sizeof err->message, (size_t)length, format, again);
+    va_end(again);
     va_end(args);
     err->status = status;
   }

@@ -1,12 +1,11 @@
 /* The pool of worker threads; see team.h (spec N1.2, N1.4). The only file with threads. */
-#define _GNU_SOURCE /* sched_getaffinity */
 #include "team.h"
 
 #include "environment.h"
+#include "processors.h"
 #include "verify.h"
 
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdalign.h>
 #include <stdatomic.h>
@@ -48,13 +47,6 @@ struct sl_team {
   pthread_cond_t wake;
   worker workers[];
 };
-
-int sl_processors(void) {
-  cpu_set_t set;
-  if (sched_getaffinity(0, sizeof set, &set) == 0) return CPU_COUNT(&set);
-  const long online = sysconf(_SC_NPROCESSORS_ONLN);
-  return online > 0 ? (int)online : 1;
-}
 
 static void take_ranges(sl_team *t, int thread) {
   for (size_t r; (r = atomic_fetch_add(&t->next, 1)) < t->ranges;) {

@@ -15,9 +15,6 @@ typedef struct sl_team sl_team;
 /* Calls for indices [begin, end) on thread 0 (the caller) ... threads - 1. */
 typedef void (*sl_parallel_body)(void *arg, size_t begin, size_t end, int thread);
 
-/* The processors that this process may use. */
-int sl_processors(void);
-
 /* threads - 1 workers, with the floating-point environment of the caller, all signals blocked. */
 sl_status sl_team_create(sl_team **out, int threads, sl_error *err);
 void sl_team_destroy(sl_team *team);

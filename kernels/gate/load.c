@@ -164,7 +164,9 @@ sl_status sl_gate_parse(sl_gate *out, sl_gate_definition **owner, const char *te
 static sl_status load_file(sl_gate *out, sl_gate_definition **owner, const char *path,
                            const sl_gate_parameter *parameter, size_t count, sl_error *err) {
   FILE *in = fopen(path, "rb");
-  if (!in) return sl_fail(err, SL_ERR_IO, "%s: %s", path, strerror(errno));
+  if (!in) /* a path to nothing is the caller's mistake, not the system's */
+    return sl_fail(err, errno == ENOENT || errno == ENOTDIR ? SL_ERR_INPUT : SL_ERR_IO, "%s: %s",
+                   path, strerror(errno));
   char *text = malloc(65538); /* one byte more than the limit, so that the parser sees the excess */
   const size_t size = text ? fread(text, 1, 65537, in) : 0;
   const int failed = ferror(in);
@@ -207,6 +209,14 @@ void sl_gate_definition_free(sl_gate_definition *owner) {
 
 const char *sl_gate_definition_name(const sl_gate_definition *gate) { return gate->name; }
 const char *sl_gate_definition_citation(const sl_gate_definition *gate) { return gate->cite; }
+unsigned sl_gate_definition_refuted(const sl_gate_definition *gate) {
+  unsigned refuted = 0;
+  for (int s = 0; s < 2; s++)
+    for (unsigned i = 0; i < 4; i++)
+      if (gate->expect[s][i] == SL_EXPECT_REFUTED) refuted |= 1u << i;
+  return refuted;
+}
+
 int sl_gate_definition_has_value(const sl_gate_definition *gate, int positive) {
   return gate->f[positive ? 1 : 0] != SL_NO_REF;
 }

@@ -1,14 +1,15 @@
-/* What the subcommands share: exit codes, error printing, progress. */
+/* What the subcommands share: exit codes, error printing, JSON texts. */
 #include "cli.h"
+
+#include "utf8.h"
+#include "version.h"
+
+#include <sluice/kernels.h>
 
 #include <argp.h>
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 int sl_exit_code(sl_status status) {
   switch (status) {
@@ -31,13 +32,27 @@ int sl_exit_code(sl_status status) {
 }
 
 int sl_cli_fail(const char *command, const sl_error *err) {
+  fflush(stdout); /* what was printed before comes first */
   fprintf(stderr, "%s: error: %s\n", command, err->message);
   return sl_exit_code(err->status);
 }
 
+/* --version of every command, and -h for --help, which argp does not have. */
+static void add_common_options(int argc, char **argv) {
+  static char version[64];
+  snprintf(version, sizeof version, "sluice %s, numerics version %d", sl_version(),
+           SL_NUMERICS_VERSION);
+  argp_program_version = version;
+  argp_err_exit_status = SL_EXIT_USAGE;
+  for (int i = 1; i < argc && strcmp(argv[i], "--") != 0; i++) {
+    static char help[] = "--help";
+    if (strcmp(argv[i], "-h") == 0) argv[i] = help;
+  }
+}
+
 int sl_cli_run(const char *name, sl_command *run, int argc, char **argv) {
   char shown[64];
-  argp_err_exit_status = SL_EXIT_USAGE;
+  add_common_options(argc, argv);
   snprintf(shown, sizeof shown, "sluice %s", name);
   argv[0] = shown;
   const int code = run(argc, argv);
@@ -48,42 +63,17 @@ int sl_cli_run(const char *name, sl_command *run, int argc, char **argv) {
 
 void sl_cli_json_text(FILE *out, const char *text) {
   fputc('"', out);
-  for (; *text; text++) {
-    if (*text == '"' || *text == '\\')
+  for (size_t left = strlen(text), n; left; text += n, left -= n) {
+    uint32_t point;
+    n = sl_utf8_decode(text, left, &point);
+    if (n == 0)
+      fputs("\\ufffd", out), n = 1; /* JSON is UTF-8 */
+    else if (*text == '"' || *text == '\\')
       fprintf(out, "\\%c", *text);
-    else if ((unsigned char)*text < 0x20)
-      fprintf(out, "\\u%04x", (unsigned)*text);
+    else if (point < 0x20)
+      fprintf(out, "\\u%04x", (unsigned)point);
     else
-      fputc(*text, out);
+      fwrite(text, 1, n, out);
   }
   fputc('"', out);
-}
-
-static int64_t now_ms(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC, &t);
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-void sl_progress_start(sl_progress *progress) {
-  const char *forced = getenv("SLUICE_PROGRESS");
-  progress->active = forced ? strcmp(forced, "0") != 0 : isatty(STDERR_FILENO);
-  progress->last_ms = 0;
-}
-
-void sl_progress_line(sl_progress *progress, const char *format, ...) {
-  if (!progress->active) return;
-  const int64_t now = now_ms();
-  if (now - progress->last_ms < 100) return;
-  progress->last_ms = now;
-  va_list args;
-  va_start(args, format);
-  fputs("\r\033[K", stderr);
-  vfprintf(stderr, format, args);
-  va_end(args);
-  fflush(stderr);
-}
-
-void sl_progress_end(sl_progress *progress) {
-  if (progress->active && progress->last_ms) fputs("\r\033[K", stderr);
 }

@@ -1,11 +1,10 @@
-/* What the subcommands share: exit codes, error printing, progress. */
+/* What the subcommands share: exit codes, error printing, JSON texts. */
 #ifndef SLUICE_CLI_H
 #define SLUICE_CLI_H
 
 #include <sluice/status.h>
 
 #include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 
 /* Exit codes, documented in README: */
@@ -25,25 +24,14 @@ int sl_exit_code(sl_status status);
 /* Prints "sluice NAME: error: message" to stderr and returns the exit code of the status. */
 int sl_cli_fail(const char *command, const sl_error *err);
 
-/* A text as a JSON string, with its quotes. */
+/* A text as a JSON string, with its quotes; a byte that is not UTF-8 becomes U+FFFD. */
 void sl_cli_json_text(FILE *out, const char *text);
-
-/* A progress line on stderr, rewritten in place, at most ten times a second, and only when stderr
- * is a terminal (or SLUICE_PROGRESS=1). */
-typedef struct {
-  int active;
-  int64_t last_ms;
-} sl_progress;
-void sl_progress_start(sl_progress *progress);
-void sl_progress_line(sl_progress *progress, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-void sl_progress_end(sl_progress *progress); /* clears the line */
 
 /* A subcommand: argv[0] is "sluice NAME"; returns the exit code. */
 typedef int sl_command(int argc, char **argv);
 
-/* Runs it as `sluice NAME`, argv[0] being whatever; its exit code, or SL_EXIT_SYSTEM where standard
- * output could not be written. */
+/* Runs it as `sluice NAME`, argv[0] being whatever, with -h and --version; its exit code, or
+ * SL_EXIT_SYSTEM where standard output could not be written. */
 int sl_cli_run(const char *name, sl_command *run, int argc, char **argv);
 
 #endif

@@ -67,3 +67,17 @@ static const struct argp_option set_rows[] = {
      0},
     {0}};
 const struct argp sl_set_argp = {set_rows, parse_set, NULL, NULL, NULL, NULL, NULL};
+
+error_t sl_argp_take(const sl_option_value *values, size_t n, int key, char *arg,
+                     struct argp_state *state) {
+  for (size_t i = 0; i < n; i++) {
+    const sl_option_value *v = &values[i];
+    if (v->key != key) continue;
+    if (v->text) *v->text = arg;
+    if (v->number) *v->number = (size_t)sl_argp_whole(state, v->name, arg, 1, (double)v->most);
+    return 0;
+  }
+  if (key != ARGP_KEY_ARG) return ARGP_ERR_UNKNOWN;
+  argp_error(state, "no argument is expected, found '%s'", arg);
+  return 0;
+}

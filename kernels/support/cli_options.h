@@ -30,4 +30,18 @@ double sl_argp_number(struct argp_state *state, const char *name, const char *ar
 double sl_argp_whole(struct argp_state *state, const char *name, const char *arg, double low,
                      double high);
 
+/* Options whose values are taken as they are: a text, or a whole number from 1 to `most` (at most
+ * 2^53). One of text and number is set. */
+typedef struct {
+  int key;
+  const char *name;
+  const char **text;
+  size_t *number, most;
+} sl_option_value;
+
+/* An argp parser's whole work for a program of such options and no arguments: takes the value of
+ * `key`, refuses an argument, and is ARGP_ERR_UNKNOWN else. */
+error_t sl_argp_take(const sl_option_value *values, size_t n, int key, char *arg,
+                     struct argp_state *state);
+
 #endif

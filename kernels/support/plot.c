@@ -2,9 +2,22 @@
  * file, light and dark. */
 #include "plot.h"
 
-#include <math.h>
+#include "utf8.h"
 
-enum { LEFT = 52, RIGHT = 58, TOP = 52, BOTTOM = 34, MARGIN = 18, HEAD = 62, LABEL_GAP = 12 };
+#include <math.h>
+#include <string.h>
+
+enum {
+  LEFT = 52,
+  RIGHT = 58,
+  TOP = 52,
+  BOTTOM = 34,
+  MARGIN = 18,
+  HEAD = 62,
+  LABEL_GAP = 12,
+  LEGEND_ROW = 15,
+  DOTS = 150
+};
 
 const char *const sl_plot_style =
     ".sl text{font-family:system-ui,'Helvetica Neue',Arial,sans-serif;font-size:11px;fill:#555}"
@@ -39,23 +52,30 @@ static double map_y(const frame *f, double y) {
   return f->top + (f->y1 - y) / (f->y1 - f->y0) * f->height;
 }
 
+/* What XML cannot hold: control characters, and bytes that are not UTF-8. */
+static int is_foreign(uint32_t point, size_t bytes) {
+  return bytes == 0 || (point < 0x20 && point != '\t' && point != '\n' && point != '\r') ||
+         point == 0xfffe || point == 0xffff;
+}
+
 void sl_plot_text(FILE *out, const char *text) {
-  for (const char *c = text; *c; c++) switch (*c) {
-      case '<':
-        fputs("&lt;", out);
-        break;
-      case '>':
-        fputs("&gt;", out);
-        break;
-      case '&':
-        fputs("&amp;", out);
-        break;
-      case '"':
-        fputs("&quot;", out);
-        break;
-      default:
-        fputc(*c, out);
-    }
+  for (size_t left = strlen(text), n; left; text += n, left -= n) {
+    uint32_t point = 0;
+    n = sl_utf8_decode(text, left, &point);
+    if (is_foreign(point, n))
+      fputs("\ufffd", out);
+    else if (point == '<')
+      fputs("&lt;", out);
+    else if (point == '>')
+      fputs("&gt;", out);
+    else if (point == '&')
+      fputs("&amp;", out);
+    else if (point == '"')
+      fputs("&quot;", out);
+    else
+      fwrite(text, 1, n, out);
+    if (n == 0) n = 1;
+  }
 }
 
 static void text(FILE *out, double x, double y, const char *anchor, const char *class,
@@ -87,31 +107,48 @@ void sl_plot_label(char *out, size_t size, double value, double step) {
     snprintf(out, size, "%.*f%s", decimals, value / scale, suffix);
 }
 
-double sl_plot_running_mean(const double *y, size_t n, size_t i, size_t width) {
-  const size_t before = width / 2, first = i > before ? i - before : 0,
-               last = i + before < n ? i + before : n - 1;
-  double sum = 0;
-  size_t used = 0;
-  for (size_t j = first; j <= last; j++)
-    if (isfinite(y[j])) sum += y[j], used++;
-  return used ? sum / (double)used : (double)NAN;
-}
-
 static void extend(double *low, double *high, double v) {
   if (!isfinite(v)) return;
   if (v < *low) *low = v;
   if (v > *high) *high = v;
 }
 
+/* Widths are guessed at 6.6 units a character. */
+static double width_of(const char *label) {
+  size_t length = 0;
+  for (const char *s = label; *s; s++) length += ((unsigned char)*s & 0xc0) != 0x80;
+  return 6.6 * (double)length;
+}
+
+/* Under the title: a short line in each curve's colour and its name, in as many rows as it takes.
+ * Returns the rows; out NULL: nothing is written. */
+static int legend(FILE *out, const sl_plot_panel *p) {
+  double x = LEFT;
+  int row = 0;
+  for (size_t c = 0; p->curves > 1 && c < p->curves; c++) {
+    const double width = 19 + width_of(p->curve[c].label);
+    if (x > LEFT && x + width > SL_PLOT_WIDTH) x = LEFT, row++;
+    if (out) {
+      const double y = 36 + row * LEGEND_ROW;
+      fprintf(out, "<line class=\"l s%zu\" x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\"/>\n",
+              c % SL_PLOT_COLOURS, x, y, x + 14, y);
+      text(out, x + 19, y + 4, "start", "m", p->curve[c].label);
+    }
+    x += width + 14;
+  }
+  return row + 1;
+}
+
 static frame make_frame(const sl_plot_panel *p) {
+  const int top = TOP + (legend(NULL, p) - 1) * LEGEND_ROW;
   frame f = {INFINITY,
              -INFINITY,
              INFINITY,
              -INFINITY,
              LEFT,
-             TOP,
+             top,
              SL_PLOT_WIDTH - LEFT - RIGHT,
-             SL_PLOT_HEIGHT - TOP - BOTTOM};
+             SL_PLOT_HEIGHT - top - BOTTOM};
   extend(&f.y0, &f.y1, p->low);
   extend(&f.y0, &f.y1, p->high);
   for (size_t c = 0; c < p->curves; c++)
@@ -154,64 +191,76 @@ static void axes(FILE *out, const frame *f, const char *x_label) {
   text(out, f->left + f->width / 2, bottom + 30, "middle", "m", x_label);
 }
 
+/* The curve, or its running mean, by the points that thinning leaves. A point without neighbours
+ * would be a line of no length: it gets a dot. */
 static void path(FILE *out, const frame *f, const sl_plot_curve *c, const char *class,
                  size_t colour, size_t smooth) {
-  int open = 0;
+  size_t pick[SL_PLOT_POINTS];
+  double y[SL_PLOT_POINTS];
+  const size_t n = sl_plot_thin(pick, c->y, c->n);
+  for (size_t i = 0; i < n; i++)
+    y[i] = smooth > 1 && isfinite(c->y[pick[i]]) ? sl_plot_running_mean(c->y, c->n, pick[i], smooth)
+                                                 : c->y[pick[i]];
   fprintf(out, "<path class=\"%s s%zu\" d=\"", class, colour);
-  for (size_t i = 0; i < c->n; i++) {
-    const double y =
-        smooth > 1 && isfinite(c->y[i]) ? sl_plot_running_mean(c->y, c->n, i, smooth) : c->y[i];
-    if (!isfinite(y)) {
-      open = 0;
-      continue;
-    }
-    fprintf(out, "%s%.1f %.1f", open ? "L" : "M", map_x(f, c->x[i]), map_y(f, y));
-    open = 1;
-  }
+  for (size_t i = 0; i < n; i++)
+    if (isfinite(y[i]))
+      fprintf(out, "%s%.1f %.1f", i && isfinite(y[i - 1]) ? "L" : "M", map_x(f, c->x[pick[i]]),
+              map_y(f, y[i]));
   fputs("\"/>\n", out);
+  for (size_t i = 0; i < n; i++)
+    if (isfinite(y[i]) && !(i && isfinite(y[i - 1])) && !(i + 1 < n && isfinite(y[i + 1])))
+      fprintf(out, "<circle class=\"d%zu\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"/>\n", colour,
+              map_x(f, c->x[pick[i]]), map_y(f, y[i]));
 }
 
 static void dots(FILE *out, const frame *f, const sl_plot_curve *c, size_t colour) {
-  for (size_t i = 0; i < c->n; i++) {
-    if (!isfinite(c->y[i])) continue;
-    fprintf(
-        out,
-        "<circle class=\"d%zu\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"><title>%g: %.4g</title></circle>\n",
-        colour, map_x(f, c->x[i]), map_y(f, c->y[i]), c->x[i], c->y[i]);
+  size_t pick[SL_PLOT_POINTS];
+  const size_t n = sl_plot_pick(pick, c->n, DOTS);
+  for (size_t k = 0; k < n; k++) {
+    const double x = c->x[pick[k]], y = c->y[pick[k]];
+    if (isfinite(y))
+      fprintf(out,
+              "<circle class=\"d%zu\" cx=\"%.1f\" cy=\"%.1f\" r=\"3\"><title>%g: "
+              "%.4g</title></circle>\n",
+              colour, map_x(f, x), map_y(f, y), x, y);
   }
 }
 
-/* Three digits, two below 0.01, thousands as k: what fits beside a panel. */
-static void short_value(char *out, size_t size, double value) {
+void sl_plot_value(char *out, size_t size, double value) {
   const double magnitude = fabs(value);
-  if (magnitude >= 1e4 && magnitude < 1e6)
+  if (magnitude >= 999.5 && magnitude < 9999.5)
+    snprintf(out, size, "%.0f", value);
+  else if (magnitude >= 9999.5 && magnitude < 999500)
     snprintf(out, size, "%.3gk", value / 1e3);
+  else if (magnitude >= 999500 && magnitude < 999.5e6)
+    snprintf(out, size, "%.3gM", value / 1e6);
   else
-    snprintf(out, size, magnitude < 0.01 ? "%.2g" : "%.3g", value);
+    snprintf(out, size, magnitude < 0.01 || magnitude >= 999.5e6 ? "%.2g" : "%.3g", value);
 }
 
-/* The value on which a curve ends, at its end; labels are kept LABEL_GAP apart, those of later
- * curves give way. */
+/* The value on which a curve ends, at its end; labels are kept LABEL_GAP apart and within the
+ * panel. */
 static void end_labels(FILE *out, const frame *f, const sl_plot_panel *p) {
-  double taken[SL_PLOT_COLOURS];
-  size_t count = 0;
+  double place[SL_PLOT_COLOURS], value[SL_PLOT_COLOURS], x[SL_PLOT_COLOURS];
+  size_t curve[SL_PLOT_COLOURS], n = 0;
   for (size_t c = 0; c < p->curves && c < SL_PLOT_COLOURS; c++) {
-    const sl_plot_curve *curve = &p->curve[c];
-    size_t last = curve->n;
-    while (last > 0 && !isfinite(curve->y[last - 1])) last--;
+    const sl_plot_curve *of = &p->curve[c];
+    size_t last = of->n;
+    while (last > 0 && !isfinite(of->y[last - 1])) last--;
     if (!last) continue;
-    const double value = sl_plot_running_mean(curve->y, curve->n, last - 1,
-                                              p->smooth > 1 && !curve->dots ? p->smooth : 1);
-    double y = map_y(f, value) + 4;
-    for (size_t pass = 0; pass < count; pass++)
-      for (size_t i = 0; i < count; i++)
-        if (fabs(y - taken[i]) < LABEL_GAP) y = taken[i] + (y < taken[i] ? -LABEL_GAP : LABEL_GAP);
-    taken[count++] = y;
+    value[n] =
+        sl_plot_running_mean(of->y, of->n, last - 1, p->smooth > 1 && !of->dots ? p->smooth : 1);
+    place[n] = map_y(f, value[n]) + 4;
+    x[n] = map_x(f, of->x[last - 1]) + 7;
+    curve[n++] = c;
+  }
+  sl_plot_spread(place, n, LABEL_GAP, f->top + 4, f->top + f->height + 4);
+  for (size_t i = 0; i < n; i++) {
     char label[32];
-    short_value(label, sizeof label, value);
+    sl_plot_value(label, sizeof label, value[i]);
     fprintf(out,
             "<text x=\"%.1f\" y=\"%.1f\" class=\"m\"><tspan class=\"d%zu\">%s</tspan></text>\n",
-            map_x(f, curve->x[last - 1]) + 7, y, c % SL_PLOT_COLOURS, label);
+            x[i], place[i], curve[i] % SL_PLOT_COLOURS, label);
   }
 }
 
@@ -223,20 +272,6 @@ static void marks(FILE *out, const frame *f, const sl_plot_panel *p) {
     fprintf(out, "<circle class=\"k\" cx=\"%.1f\" cy=\"%.1f\" r=\"5\"/>\n", x, y);
     text(out, right ? x - 9 : x + 9, y < f->top + 24 ? y + 18 : y - 8, right ? "end" : "start", "m",
          p->mark[i].label);
-  }
-}
-
-/* Under the title: a short line in each curve's colour and its name. Widths are guessed at 6.6
- * units a character. */
-static void legend(FILE *out, const sl_plot_panel *p) {
-  double x = LEFT;
-  for (size_t c = 0; c < p->curves; c++) {
-    fprintf(out, "<line class=\"l s%zu\" x1=\"%.1f\" y1=\"36\" x2=\"%.1f\" y2=\"36\"/>\n",
-            c % SL_PLOT_COLOURS, x, x + 14);
-    text(out, x + 19, 40, "start", "m", p->curve[c].label);
-    size_t length = 0;
-    for (const char *s = p->curve[c].label; *s; s++) length += ((unsigned char)*s & 0xc0) != 0x80;
-    x += 19 + 6.6 * (double)length + 14;
   }
 }
 
@@ -252,7 +287,7 @@ static void panel_body(FILE *out, const sl_plot_panel *p) {
   }
   fputs("</text>\n", out);
   axes(out, &f, p->x_label);
-  if (p->curves > 1) legend(out, p);
+  legend(out, p);
   for (size_t c = 0; c < p->curves; c++) {
     const int smooth = p->smooth > 1 && !p->curve[c].dots;
     if (smooth) path(out, &f, &p->curve[c], "f", c % SL_PLOT_COLOURS, 1);
@@ -275,8 +310,8 @@ void sl_plot_panel_write(FILE *out, const sl_plot_panel *panel) {
 void sl_plot_write(FILE *out, const char *title, const char *below, const sl_plot_panel *panel,
                    size_t panels, size_t columns) {
   const size_t rows = (panels + columns - 1) / columns;
-  const int width = (int)columns * SL_PLOT_WIDTH + 2 * MARGIN,
-            height = (int)rows * SL_PLOT_HEIGHT + HEAD + MARGIN;
+  const int width = (int)columns * SL_PLOT_WIDTH + 2 * MARGIN, head = below ? HEAD : HEAD - 18,
+            height = (int)rows * SL_PLOT_HEIGHT + head + MARGIN;
   fprintf(out,
           "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"sl\" width=\"%d\" height=\"%d\" "
           "viewBox=\"0 0 %d %d\">\n<style>%s</style>\n",
@@ -287,7 +322,7 @@ void sl_plot_write(FILE *out, const char *title, const char *below, const sl_plo
   for (size_t i = 0; i < panels; i++) {
     fprintf(out, "<g transform=\"translate(%d %d)\">\n",
             MARGIN + (int)(i % columns) * SL_PLOT_WIDTH,
-            HEAD + (int)(i / columns) * SL_PLOT_HEIGHT);
+            head + (int)(i / columns) * SL_PLOT_HEIGHT);
     panel_body(out, &panel[i]);
     fputs("</g>\n", out);
   }

@@ -1,7 +1,9 @@
-/* Line charts as SVG: axes with round ticks, a legend, marked points, light and dark. No dependency
- * but stdio. */
+/* Line charts as SVG: axes with round ticks, a legend, marked points, light and dark. Long curves
+ * are thinned (plot_layout.h). No dependency but stdio. */
 #ifndef SLUICE_PLOT_H
 #define SLUICE_PLOT_H
+
+#include "plot_layout.h"
 
 #include <stddef.h>
 #include <stdio.h>
@@ -12,7 +14,7 @@ typedef struct {
   const char *label;
   const double *x, *y; /* n points, x ascending; a y that is not finite breaks the line */
   size_t n;
-  int dots; /* a dot on every point: few, separate measurements */
+  int dots; /* a dot on every point, or on every k-th: separate measurements */
 } sl_plot_curve;
 
 typedef struct {
@@ -42,17 +44,16 @@ void sl_plot_panel_write(FILE *out, const sl_plot_panel *panel);
 void sl_plot_write(FILE *out, const char *title, const char *below, const sl_plot_panel *panel,
                    size_t panels, size_t columns);
 
-/* Text with <, >, & and " escaped, for SVG and HTML. */
+/* Text with <, >, & and " escaped, for SVG and HTML; what these cannot hold becomes U+FFFD. */
 void sl_plot_text(FILE *out, const char *text);
-
-/* The mean of y over the window of `width` points around i that lies in [0, n); what is not finite
- * is left out; NAN if nothing is left. */
-double sl_plot_running_mean(const double *y, size_t n, size_t i, size_t width);
 
 /* 1, 2 or 5 times a power of ten, so that span holds about `count` of them. */
 double sl_plot_step(double span, int count);
 
 /* A tick's label: as many decimals as the step needs, thousands as k, millions as M. */
 void sl_plot_label(char *out, size_t size, double value, double step);
+
+/* The label at a curve's end: three digits, two below 0.01, four from 1000 to 9999, then k, M. */
+void sl_plot_value(char *out, size_t size, double value);
 
 #endif

@@ -4,6 +4,7 @@
 #include "ci/products/device/sweep_device.h"
 #include "ci/products/sweep/vectors.h"
 #include "kernels/core/context.h"
+#include "kernels/support/cli.h"
 
 #include <criterion/criterion.h>
 #include <criterion/redirect.h>
@@ -59,7 +60,7 @@ static int run(int (*part)(int, char **), const char *const *arguments) {
 Test(device, right_kernels_pass) {
   cr_expect_eq(
       run(sl_device_equiv, (const char *[]){"equiv", "--backend", "cpu", "--cases", "2", NULL}),
-      SL_DEVICE_OK);
+      SL_EXIT_OK);
   cr_expect(strstr(text_of(cr_get_redirected_stdout()),
                    "26 of 26 kernels have the bits of plain on cpu/"));
 }
@@ -68,7 +69,7 @@ Test(device, a_wrong_kernel_fails_and_says_how_to_replay_it) {
   sl_backend_add(&planted);
   cr_expect_eq(run(sl_device_equiv, (const char *[]){"equiv", "--backend", "planted", "--cases",
                                                      "3", "residual_add", "adamw_step", NULL}),
-               SL_DEVICE_FAILED);
+               SL_EXIT_FAILED);
   const char *text = text_of(cr_get_redirected_stdout());
   cr_expect(strstr(text, "residual_add         DIFFERS: "), "%s", text);
   cr_expect(strstr(text, "replay: sluice-device equiv --backend planted --seed "), "%s", text);
@@ -76,14 +77,14 @@ Test(device, a_wrong_kernel_fails_and_says_how_to_replay_it) {
 }
 
 Test(device, recorded_digests_pass) {
-  cr_expect_eq(run(sl_device_sweep, (const char *[]){"sweep", VECTORS, NULL}), SL_DEVICE_OK);
+  cr_expect_eq(run(sl_device_sweep, (const char *[]){"sweep", VECTORS, NULL}), SL_EXIT_OK);
   cr_expect(
       strstr(text_of(cr_get_redirected_stdout()), "14 of 14 functions have the recorded digests"));
 }
 
 Test(device, a_wrong_digest_fails) {
   wrong_function = SL_FUNCTION_erf;
-  cr_expect_eq(run(sl_device_sweep, (const char *[]){"sweep", VECTORS, NULL}), SL_DEVICE_FAILED);
+  cr_expect_eq(run(sl_device_sweep, (const char *[]){"sweep", VECTORS, NULL}), SL_EXIT_FAILED);
   cr_expect(
       strstr(text_of(cr_get_redirected_stdout()), "13 of 14 functions have the recorded digests"));
 }
@@ -91,5 +92,5 @@ Test(device, a_wrong_digest_fails) {
 Test(device, missing_vectors_are_an_error) {
   cr_redirect_stderr();
   cr_expect_eq(run(sl_device_sweep, (const char *[]){"sweep", "/no/such/file", NULL}),
-               SL_DEVICE_SYSTEM);
+               SL_EXIT_INPUT);
 }

@@ -81,7 +81,7 @@ Test(sweep, a_spoiled_line_of_vectors_is_refused_with_its_place) {
   }
   sl_sweep_vectors v;
   sl_error err;
-  cr_expect_eq(sl_sweep_vectors_read(&v, "/no/such/file", &err), SL_ERR_IO);
+  cr_expect_eq(sl_sweep_vectors_read(&v, "/no/such/file", &err), SL_ERR_INPUT);
 }
 
 /* One bit off at 1 and nowhere else. */

@@ -4,7 +4,7 @@ for set in run.threads=1 model.hidden=16 model.layers=1 model.heads=2 model.kv_h
   model.head_dim=8 model.ff=24 model.max_positions=16 \
   task.held_out=8 sft.steps=40 sft.batch=8 sft.warmup=2 sft.eval_every=7 sft.stop_success=1 \
     rl.steps=60 rl.prompts=4 rl.group=3 rl.updates=2 \
-  rl.epochs=2 rl.beta=0.01 rl.gamma=0.001 eval.every=7 checkpoint.every=9; do
+  rl.epochs=2 rl.beta=0.01 rl.entropy_bonus=0.001 eval.every=7 checkpoint.every=9; do
   tiny+=(--set "$set")
 done
 
@@ -12,8 +12,9 @@ done
 metrics() { sed -E 's/,"(seconds|tokens_per_second|backend)":[^,}]*//g' "$1/metrics.jsonl"; }
 
 same_run() { # run, run
-  cmp <(metrics "$1") <(metrics "$2") && cmp "$1/ledger.jsonl" "$2/ledger.jsonl" && cmp \
-    "$1/model/model.safetensors" "$2/model/model.safetensors"
+  cmp <(metrics "$1") <(metrics "$2") && cmp "$1/ledger.jsonl" "$2/ledger.jsonl" &&
+    cmp "$1/samples.jsonl" "$2/samples.jsonl" &&
+    cmp "$1/model/model.safetensors" "$2/model/model.safetensors"
 }
 
 # Exit code and text of a command: expect CODE TEXT COMMAND...

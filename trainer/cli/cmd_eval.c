@@ -75,7 +75,8 @@ static sl_status load_config(sl_config *out, const options *o, sl_error *err) {
   const char *file = o->config;
   if (!own) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   if (!file && stat(own, &st) == 0) file = own;
-  const sl_status status = sl_config_load(out, file, o->sets.items, o->sets.n, err);
+  const sl_status status = (file == own ? sl_config_load_recorded : sl_config_load)(
+      out, file, o->sets.items, o->sets.n, err);
   free(own);
   return status;
 }

@@ -2,13 +2,13 @@
  * curves (spec G1). */
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
-
+#include "kernels/support/nearest.h"
 #include "kernels/support/plot.h"
+#include "trainer/files/output.h"
 
 #include <sluice/gate.h>
 
 #include <argp.h>
-#include <errno.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,14 +65,36 @@ static const struct argp parser = {
     NULL,
     NULL};
 
+/* Loads a gate by name or path, or says what may have been meant; returns an exit code. */
+static int load_gate(sl_gate_definition **def, sl_gate *gate, const char *name) {
+  sl_error err;
+  const sl_status status = sl_gate_load(gate, def, name, NULL, 0, &err);
+  if (!status) return SL_EXIT_OK;
+  sl_nearest nearest = {.word = name, .length = strlen(name)};
+  for (size_t i = 0; i < sl_gate_builtin_count(); i++)
+    sl_nearest_offer(&nearest, sl_gate_builtin_name(i));
+  const int code = sl_cli_fail("sluice gate", &err);
+  if (status == SL_ERR_USAGE && nearest.best) fprintf(stderr, "Did you mean %s?\n", nearest.best);
+  return code;
+}
+
+/* "not admissible: P1, P3": what the gallery's tests hold the prover to. */
+static void print_refuted(unsigned refuted) {
+  const char *before = "  [not admissible: ";
+  for (int i = 0; i < 4; i++)
+    if (refuted >> i & 1) printf("%sP%d", before, i + 1), before = ", ";
+  if (refuted) putchar(']');
+}
+
 static int list_gates(void) {
   for (size_t i = 0; i < sl_gate_builtin_count(); i++) {
     sl_gate gate;
     sl_gate_definition *def = NULL;
-    sl_error err;
-    if (sl_gate_load(&gate, &def, sl_gate_builtin_name(i), NULL, 0, &err) != SL_OK)
-      return sl_cli_fail("sluice gate", &err);
-    printf("%-16s %s\n", sl_gate_definition_name(def), sl_gate_definition_citation(def));
+    const int code = load_gate(&def, &gate, sl_gate_builtin_name(i));
+    if (code) return code;
+    printf("%-16s %s", sl_gate_definition_name(def), sl_gate_definition_citation(def));
+    print_refuted(sl_gate_definition_refuted(def));
+    putchar('\n');
     sl_gate_definition_free(def);
   }
   return SL_EXIT_OK;
@@ -103,10 +125,11 @@ static void show_side(const sl_gate_definition *def, int positive, const char *l
 static int show_gate(const char *name) {
   sl_gate gate;
   sl_gate_definition *def = NULL;
-  sl_error err;
-  if (sl_gate_load(&gate, &def, name, NULL, 0, &err) != SL_OK)
-    return sl_cli_fail("sluice gate", &err);
-  printf("gate %s\n%s\n", sl_gate_definition_name(def), sl_gate_definition_citation(def));
+  const int code = load_gate(&def, &gate, name);
+  if (code) return code;
+  printf("gate %s\n%s", sl_gate_definition_name(def), sl_gate_definition_citation(def));
+  print_refuted(sl_gate_definition_refuted(def));
+  putchar('\n');
   printf("weight by %s\n", gate.family == SL_GATE_EXPRESSION
                                ? "its expression in binary64 (spec G3.1)"
                                : "a correctly rounded kernel (spec O2.1, O2.2)");
@@ -123,8 +146,17 @@ static int show_gate(const char *name) {
 
 typedef struct {
   double r[POINTS], y[3][GATE_LIMIT][POINTS];
-  char label[GATE_LIMIT][64];
+  char label[GATE_LIMIT][96];
 } curves;
+
+/* "sigmoid, tau 1.05": the name, and the parameters that the curve was drawn with. */
+static void label_of(char *out, size_t size, const sl_gate_definition *def, int positive) {
+  size_t used = (size_t)snprintf(out, size, "%s", sl_gate_definition_name(def));
+  for (size_t i = 0; i < sl_gate_definition_parameters(def) && used < size; i++) {
+    const sl_gate_parameter_info p = sl_gate_definition_parameter(def, i);
+    used += (size_t)snprintf(out + used, size - used, ", %s %.4g", p.name, p.value[positive]);
+  }
+}
 
 /* f is drawn centred, f(r) - f(1): a constant moves no gradient. */
 static int fill_curves(curves *c, const options *o) {
@@ -132,18 +164,17 @@ static int fill_curves(curves *c, const options *o) {
   for (int g = 1; g < o->words; g++) {
     sl_gate gate;
     sl_gate_definition *def = NULL;
-    sl_error err;
     const double one = 1;
     double at_one, weight;
-    if (sl_gate_load(&gate, &def, o->word[g], NULL, 0, &err) != SL_OK)
-      return sl_cli_fail("sluice gate", &err);
+    const int code = load_gate(&def, &gate, o->word[g]);
+    if (code) return code;
     sl_gate_evaluate64(def, !o->negative, c->r, c->y[0][g - 1], c->y[1][g - 1], POINTS);
     sl_gate_evaluate64(def, !o->negative, &one, &at_one, &weight, 1);
     for (int i = 0; i < POINTS; i++) {
       c->y[0][g - 1][i] -= at_one;
       c->y[2][g - 1][i] = c->r[i] * c->y[1][g - 1][i];
     }
-    snprintf(c->label[g - 1], sizeof c->label[g - 1], "%s", sl_gate_definition_name(def));
+    label_of(c->label[g - 1], sizeof c->label[g - 1], def, !o->negative);
     sl_gate_definition_free(def);
   }
   return SL_EXIT_OK;
@@ -162,18 +193,16 @@ static int write_plot(const curves *c, const options *o) {
                                .curve = curve[k],
                                .curves = (size_t)gates};
   }
-  FILE *out = strcmp(o->out, "-") == 0 ? stdout : fopen(o->out, "w");
-  if (!out) {
-    fprintf(stderr, "sluice gate: error: %s: %s\n", o->out, strerror(errno));
-    return SL_EXIT_SYSTEM;
-  }
-  sl_plot_write(out, o->negative ? "Gates for A <= 0" : "Gates for A > 0", NULL, panel, 3, 3);
-  const int failed = ferror(out) | (out == stdout ? fflush(out) : fclose(out));
-  if (failed)
-    fprintf(stderr, "sluice gate: error: %s: could not be written\n", o->out);
-  else if (out != stdout)
-    printf("%s\n", o->out);
-  return failed ? SL_EXIT_SYSTEM : SL_EXIT_OK;
+  sl_output out;
+  sl_error err;
+  sl_status status = sl_output_begin(&out, o->out, &err);
+  if (status) return sl_cli_fail("sluice gate", &err);
+  sl_plot_write(out.stream, o->negative ? "Gates for A <= 0" : "Gates for A > 0", NULL, panel, 3,
+                3);
+  status = sl_output_end(&out, &err);
+  if (status) return sl_cli_fail("sluice gate", &err);
+  if (strcmp(o->out, "-") != 0) printf("%s\n", o->out);
+  return SL_EXIT_OK;
 }
 
 static int plot_gates(const options *o) {

@@ -1,6 +1,8 @@
-/* sluice report RUN: what a run did, as a page, a picture, a few lines or JSON (spec F4.3). */
+/* sluice report RUN...: what a run did, as a page, a picture, a few lines or JSON (spec F4.3);
+ * several runs side by side. */
 #include "kernels/support/cli.h"
 
+#include "trainer/files/output.h"
 #include "trainer/report/report.h"
 
 #include <argp.h>
@@ -9,7 +11,8 @@
 #include <string.h>
 
 typedef struct {
-  const char *run, *page, *picture;
+  const char *run[SL_REPORT_RUNS_MAX], *page, *picture;
+  size_t n;
   int json;
 } options;
 
@@ -26,8 +29,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
       o->json = 1;
       return 0;
     case ARGP_KEY_ARG:
-      if (o->run) argp_error(state, "one run at a time: '%s' is too much", arg);
-      o->run = arg;
+      if (o->n == SL_REPORT_RUNS_MAX)
+        argp_error(state, "at most %d runs: '%s' is too much", SL_REPORT_RUNS_MAX, arg);
+      o->run[o->n++] = arg;
       return 0;
     case ARGP_KEY_NO_ARGS:
       argp_error(state, "a run's folder is missing");
@@ -39,35 +43,56 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
 
 static const struct argp_option option_rows[] = {
     {"out", 'o', "FILE", 0,
-     "write the page: HTML with curves, evaluations, hashes and configuration, one file without "
-     "references",
+     "write the page ('-': to standard output, and no summary): HTML with curves, completions, "
+     "evaluations, hashes and configuration, one file without references",
      0},
-    {"svg", 's', "FILE", 0, "write the picture: the six curves that tell the run's story", 0},
-    {"json", 'j', 0, 0, "print the summary as one JSON object", 0},
+    {"svg", 's', "FILE", 0, "write the picture (or '-'): the six curves that tell the run's story",
+     0},
+    {"json", 'j', 0, 0, "print the summary as one JSON object, of several runs as an array", 0},
     {0}};
-static const struct argp parser = {option_rows,
-                                   parse_option,
-                                   "RUN",
-                                   "What a run did. Prints a summary; -o and --svg write a page "
-                                   "and a picture. A run that still goes on can be reported on.\v"
-                                   "RUN is the folder that `sluice train` wrote (run.out); its "
-                                   "metrics.jsonl and config.yaml are read.",
-                                   NULL,
-                                   NULL,
-                                   NULL};
+static const struct argp parser = {
+    option_rows,
+    parse_option,
+    "RUN...",
+    "What a run did. Prints a summary; -o and --svg write a page and a picture. Several runs are "
+    "drawn into the same charts. A run that still goes on can be reported on.\v"
+    "RUN is the folder that `sluice train` wrote (run.out); its metrics.jsonl, samples.jsonl and "
+    "config.yaml are read.",
+    NULL,
+    NULL,
+    NULL};
 
-/* Writes one output; 0 if the system refused. */
-static int write_file(const char *path, const sl_run_report *report,
-                      void (*write)(FILE *, const sl_run_report *)) {
-  FILE *file = fopen(path, "w");
-  int ok = file != NULL;
-  if (file) {
-    write(file, report);
-    ok = !ferror(file);
-    ok &= fclose(file) == 0;
+static int is_standard(const char *path) { return path && strcmp(path, "-") == 0; }
+
+/* Writes one output; path NULL: none is asked for. */
+static sl_status write_file(const char *path, const sl_run_report *runs, size_t n,
+                            void (*write)(FILE *, const sl_run_report *, size_t), sl_error *err) {
+  sl_output out;
+  if (!path) return SL_OK;
+  const sl_status status = sl_output_begin(&out, path, err);
+  if (status) return status;
+  write(out.stream, runs, n);
+  return sl_output_end(&out, err);
+}
+
+static void print_summary(const options *o, const sl_run_report *runs) {
+  for (size_t i = 0; i < o->n; i++) {
+    if (o->n > 1) printf("%s%s\n", i ? "\n" : "", runs[i].path);
+    sl_run_report_text(stdout, &runs[i]);
   }
-  if (!ok) fprintf(stderr, "sluice report: error: %s: %s\n", path, strerror(errno));
-  return ok;
+  if (o->page) printf("page                        %s\n", o->page);
+  if (o->picture) printf("picture                     %s\n", o->picture);
+}
+
+static sl_status report(const options *o, const sl_run_report *runs, sl_error *err) {
+  sl_status status = write_file(o->page, runs, o->n, sl_run_report_page, err);
+  if (!status) status = write_file(o->picture, runs, o->n, sl_run_report_picture, err);
+  if (status || is_standard(o->page) || is_standard(o->picture)) return status;
+  if (!o->json)
+    print_summary(o, runs);
+  else if (!sl_run_report_json(stdout, runs, o->n))
+    return sl_fail(err, SL_ERR_IO, "standard output: %s", strerror(errno));
+  return SL_OK;
 }
 
 sl_command sl_cmd_report;
@@ -75,17 +100,15 @@ sl_command sl_cmd_report;
 int sl_cmd_report(int argc, char **argv) {
   options o = {0};
   argp_parse(&parser, argc, argv, 0, NULL, &o);
-  sl_run_report report;
+  sl_run_report runs[SL_REPORT_RUNS_MAX];
   sl_error err;
-  if (sl_run_report_read(&report, o.run, &err) != SL_OK) return sl_cli_fail("sluice report", &err);
-  int ok = !o.page || write_file(o.page, &report, sl_run_report_page);
-  ok = ok && (!o.picture || write_file(o.picture, &report, sl_run_report_picture));
-  if (ok && o.json)
-    ok = sl_run_report_json(stdout, &report);
-  else if (ok)
-    sl_run_report_text(stdout, &report);
-  if (ok && !o.json && o.page) printf("page                        %s\n", o.page);
-  if (ok && !o.json && o.picture) printf("picture                     %s\n", o.picture);
-  sl_run_report_free(&report);
-  return ok ? SL_EXIT_OK : SL_EXIT_SYSTEM;
+  sl_status status = SL_OK;
+  size_t n = 0;
+  while (!status && n < o.n) {
+    status = sl_run_report_read(&runs[n], o.run[n], &err);
+    if (!status) n++;
+  }
+  if (!status) status = report(&o, runs, &err);
+  while (n > 0) sl_run_report_free(&runs[--n]);
+  return status ? sl_cli_fail("sluice report", &err) : SL_EXIT_OK;
 }

@@ -96,53 +96,83 @@ static sl_status print_completion(const options *o, const sl_session *s, const s
   return SL_OK;
 }
 
-static sl_status encode_prompts(const options *o, const sl_session *s, sl_prompts *p,
-                                size_t *longest, sl_error *err) {
+/* The prompts as the generator takes them, and which of them there is nothing to complete. */
+typedef struct {
+  sl_prompts p;
+  unsigned char bad[PROMPTS_MAX];
+  size_t n_bad, longest;
+} batch;
+
+/* Prompt i as ids, which have room for its bytes; SL_ERR_INPUT if it is empty or has a character
+ * that the model does not know, SL_ERR_USAGE if it is longer than the model. */
+static sl_status encode_prompt(const options *o, const sl_session *s, size_t i, uint32_t *ids,
+                               size_t *count, sl_error *err) {
+  const char *text = o->words[1 + i];
+  const size_t positions = s->parameters.layout->shape.max_positions;
+  char where[32];
+  snprintf(where, sizeof where, "prompt %zu", i + 1);
+  const sl_status status =
+      sl_tokenizer_encode(s->tokenizer, where, text, strlen(text), ids, strlen(text), count, err);
+  if (status) return status;
+  if (*count == 0) return sl_fail(err, SL_ERR_INPUT, "%s is empty", where);
+  const size_t wanted = o->max_new ? o->max_new : 1;
+  if (wanted <= positions && *count <= positions - wanted) return SL_OK;
+  return sl_fail(err, SL_ERR_USAGE,
+                 "%s: %zu tokens and %zu new ones exceed the model's %zu positions", where, *count,
+                 wanted, positions);
+}
+
+/* A prompt that cannot be completed is reported and passed over. The end token stands in its place,
+ * so that the others keep their numbers, and with them their draws (spec N5.5). */
+static sl_status encode_prompts(const options *o, const sl_session *s, batch *b, int *code,
+                                sl_error *err) {
   const size_t n = (size_t)o->n_words - 1;
-  size_t room = 0;
+  size_t room = n;
   for (size_t i = 0; i < n; i++) room += strlen(o->words[1 + i]);
-  p->n = n;
-  p->offset = calloc(n + 1, sizeof *p->offset);
-  p->ids = calloc(room + 1, sizeof *p->ids);
-  if (!p->offset || !p->ids) return sl_fail(err, SL_ERR_MEMORY, "no memory for prompts");
+  b->p.n = n;
+  b->p.offset = calloc(n + 1, sizeof *b->p.offset);
+  b->p.ids = calloc(room, sizeof *b->p.ids);
+  if (!b->p.offset || !b->p.ids) return sl_fail(err, SL_ERR_MEMORY, "no memory for prompts");
   for (size_t i = 0; i < n; i++) {
-    char where[32];
-    size_t count;
-    snprintf(where, sizeof where, "prompt %zu", i + 1);
-    const sl_status status =
-        sl_tokenizer_encode(s->tokenizer, where, o->words[1 + i], strlen(o->words[1 + i]),
-                            p->ids + p->offset[i], room - p->offset[i], &count, err);
-    if (status) return status;
-    p->offset[i + 1] = p->offset[i] + (uint32_t)count;
-    if (count > *longest) *longest = count;
+    size_t count = 0;
+    sl_error bad;
+    uint32_t *ids = b->p.ids + b->p.offset[i];
+    if (encode_prompt(o, s, i, ids, &count, &bad) != SL_OK) {
+      *code = sl_cli_fail("sluice sample", &bad);
+      b->bad[i] = 1, b->n_bad++;
+      ids[0] = SL_TOKEN_EOS, count = 1;
+    } else if (count > b->longest) {
+      b->longest = count;
+    }
+    b->p.offset[i + 1] = b->p.offset[i] + (uint32_t)count;
   }
   return SL_OK;
 }
 
-static sl_status sample(const options *o, const sl_session *s, sl_error *err) {
-  sl_prompts prompts = {0};
+static sl_status complete(const options *o, const sl_session *s, batch *b, sl_error *err) {
+  const size_t left = s->parameters.layout->shape.max_positions - b->longest;
+  const size_t max_new = o->max_new ? o->max_new : left < MAX_NEW ? left : MAX_NEW;
   sl_generator *g = NULL;
   sl_rollout r = {0};
-  size_t longest = 0;
+  sl_status status = sl_generator_create(&g, s->ctx, s->parameters.layout, s->parameters.data,
+                                         b->p.n * o->count, b->longest + max_new, err);
+  if (!status) status = sl_generate(g, &b->p, o->count, max_new, &o->sampling, &r, err);
+  for (size_t q = 0; !status && q < r.n; q++)
+    if (!b->bad[q / o->count]) status = print_completion(o, s, &r, q, err);
+  sl_generator_destroy(g);
+  return status;
+}
+
+/* Prints completions of all prompts that have one; *code is the exit code of the last that has
+ * none. */
+static sl_status sample(const options *o, const sl_session *s, int *code, sl_error *err) {
+  batch b = {.longest = 1};
   sl_status status =
       s->tokenizer
-          ? encode_prompts(o, s, &prompts, &longest, err)
+          ? encode_prompts(o, s, &b, code, err)
           : sl_fail(err, SL_ERR_INPUT, "%s: no tokenizer of Sluice's in the folder", o->words[0]);
-  const size_t positions = s->parameters.layout->shape.max_positions;
-  const size_t fitting =
-      longest < positions && positions - longest < MAX_NEW ? positions - longest : MAX_NEW;
-  const size_t max_new = o->max_new ? o->max_new : fitting;
-  if (!status && (max_new > positions || longest > positions - max_new))
-    status = sl_fail(err, SL_ERR_USAGE,
-                     "a prompt of %zu tokens and %zu new ones exceed the model's %zu positions",
-                     longest, max_new, positions);
-  if (!status)
-    status = sl_generator_create(&g, s->ctx, s->parameters.layout, s->parameters.data,
-                                 prompts.n * o->count, longest + max_new, err);
-  if (!status) status = sl_generate(g, &prompts, o->count, max_new, &o->sampling, &r, err);
-  for (size_t q = 0; !status && q < r.n; q++) status = print_completion(o, s, &r, q, err);
-  sl_generator_destroy(g);
-  free(prompts.offset), free(prompts.ids);
+  if (!status && b.n_bad < b.p.n) status = complete(o, s, &b, err);
+  free(b.p.offset), free(b.p.ids);
   return status;
 }
 
@@ -153,10 +183,11 @@ int sl_cmd_sample(int argc, char **argv) {
   argp_parse(&parser, argc, argv, 0, NULL, &o);
   sl_error err;
   sl_session s;
+  int code = SL_EXIT_OK;
   sl_status status = sl_session_open(&s, o.words[0], &o.backend, &err);
   if (!status) {
-    status = sample(&o, &s, &err);
+    status = sample(&o, &s, &code, &err);
     sl_session_close(&s);
   }
-  return status ? sl_cli_fail(argv[0], &err) : SL_EXIT_OK;
+  return status ? sl_cli_fail(argv[0], &err) : code;
 }

@@ -74,9 +74,9 @@ static const struct argp train_parser = {
     "CONFIG",
     "Trains a policy: supervised warm start, then group-relative policy optimisation under a gate. "
     "CONFIG is a YAML file, or 'default'. The run's "
-    "folder (run.out) receives configuration, metrics, ledger, checkpoints and the model. SIGINT "
-    "or "
-    "SIGTERM finish the step and write a checkpoint; a second one stops at once.",
+    "folder (run.out) receives configuration, metrics, ledger, checkpoints and the model. SIGINT, "
+    "SIGTERM and SIGHUP finish the step and write a checkpoint; a second one stops at once (but "
+    "for SIGHUP, which a closing terminal may send twice).",
     train_children,
     NULL,
     NULL};

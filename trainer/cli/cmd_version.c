@@ -1,6 +1,7 @@
 /* sluice version: what this binary is, what it can use here (spec N1.6), and its kernels as a
  * table. */
 #include "kernels/support/cli.h"
+#include "kernels/support/version.h"
 
 #include <sluice/kernels.h>
 
@@ -86,7 +87,7 @@ static int backend_available(size_t i, sl_error *err) {
 
 static void print_text(void) {
   sl_error err;
-  printf("sluice %s, numerics version %d\ncompiler %s\nbackends:\n", SLUICE_VERSION,
+  printf("sluice %s, numerics version %d\ncompiler %s\nbackends:\n", sl_version(),
          SL_NUMERICS_VERSION, SLUICE_COMPILER);
   for (size_t i = 0; i < BACKEND_COUNT; i++) {
     if (backend_available(i, &err))
@@ -110,7 +111,7 @@ static int print_json(void) {
     json_object_set_new(available, backends[i].label, json_boolean(backend_available(i, &err)));
   for (size_t i = 0; i < PART_COUNT; i++)
     json_object_set_new(built, parts[i].label, json_boolean(parts[i].on));
-  json_t *root = json_pack("{s:s, s:i, s:s, s:o, s:o}", "version", SLUICE_VERSION, "numerics",
+  json_t *root = json_pack("{s:s, s:i, s:s, s:o, s:o}", "version", sl_version(), "numerics",
                            SL_NUMERICS_VERSION, "compiler", SLUICE_COMPILER, "backends", available,
                            "parts", built);
   const int failed = !root || json_dumpf(root, stdout, JSON_INDENT(2)) != 0;

@@ -1,11 +1,13 @@
 /* What `train` and `resume` share: the training itself, and what is said at its end. */
 #include "train_to_end.h"
 
+#include "kernels/core/processors.h"
 #include "kernels/support/cli.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static void print_summary(const sl_train_options *o, const sl_run_files *files,
                           const sl_train_result *r) {
@@ -45,10 +47,26 @@ static void advise(const sl_run_files *files, sl_status status) {
   free(newest);
 }
 
+/* What the user has to mind, because the system does not. */
+static void note_system(const sl_run_state *run, const sl_run_files *files, const char *command) {
+  const int threads = sl_context_threads(run->ctx), processors = sl_processors();
+  if (files->unlocked)
+    fprintf(stderr,
+            "%s: note: %s: this file system has no locks (%s): the run goes on without one; see "
+            "to it that no second process writes the same run\n",
+            command, files->path, strerror(files->unlocked));
+  if (threads > processors)
+    fprintf(stderr,
+            "%s: note: %d threads, but this process may use %d processors: run.threads=0 takes as "
+            "many as there are\n",
+            command, threads, processors);
+}
+
 int sl_train_to_end(const sl_train_options *o, const char *command, sl_run_state *run,
                     sl_run_files *files) {
   sl_error err;
   sl_train_result result;
+  note_system(run, files, command);
   const sl_status status = sl_run_train(run, files, o, &result, &err);
   if (status) {
     const int code = sl_cli_fail(command, &err);

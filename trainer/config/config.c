@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "config_schema.h"
+#include "kernels/support/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -38,28 +39,37 @@ static sl_status set_defaults(sl_config *config, sl_error *err) {
 static sl_status fail_unknown(size_t number, const char *text, const char *dot, const char *key_end,
                               sl_error *err) {
   const size_t section = (size_t)(dot - text);
-  char known[700];
+  char known[700], meant[SL_SUGGESTION];
+  const char *last =
+      key_end; /* of verl's data.train_batch_size or actor.optim.lr, the end says most */
+  while (last > text && last[-1] != '.') last--;
+  sl_config_suggest_key(meant, sizeof meant, text, section, last, (size_t)(key_end - last));
   if (sl_config_has_section(text, section)) {
     sl_config_list_keys(text, section, known, sizeof known);
-    return sl_fail(err, SL_ERR_USAGE, "--set %zu: %.*s: unknown key: expected %s, found %.*s",
-                   number, (int)section, text, known, (int)(key_end - dot - 1), dot + 1);
+    return sl_fail(err, SL_ERR_USAGE, "--set %zu: %.*s: unknown key: expected %s, found %.*s%s",
+                   number, (int)section, text, known, (int)(key_end - dot - 1), dot + 1, meant);
   }
   sl_config_list_sections(known, sizeof known);
-  return sl_fail(err, SL_ERR_USAGE, "--set %zu: unknown section: expected %s, found %.*s", number,
-                 known, (int)section, text);
+  if (!*meant) sl_config_suggest_section(meant, sizeof meant, text, section);
+  return sl_fail(err, SL_ERR_USAGE, "--set %zu: unknown section: expected %s, found %.*s%s", number,
+                 known, (int)section, text, meant);
 }
 
 /* One "section.key=value" or "section.key.parameter=value". */
 static sl_status set_argument(sl_config *config, size_t number, const char *text, sl_error *err) {
   const char *equals = strchr(text, '='), *dot = strchr(text, '.');
-  if (!equals || !dot || dot > equals)
-    return sl_fail(err, SL_ERR_USAGE, "--set %zu: expected section.key=value, found '%s'", number,
-                   text);
+  if (!equals || !dot || dot > equals) {
+    char meant[SL_SUGGESTION];
+    sl_config_suggest_key(meant, sizeof meant, "", 0, text,
+                          equals ? (size_t)(equals - text) : strlen(text));
+    return sl_fail(err, SL_ERR_USAGE, "--set %zu: expected section.key=value, found '%s'%s", number,
+                   text, meant);
+  }
   const char *dot2 = memchr(dot + 1, '.', (size_t)(equals - dot - 1)),
              *key_end = dot2 ? dot2 : equals;
   const sl_config_key key =
       sl_config_find(text, (size_t)(dot - text), dot + 1, (size_t)(key_end - dot - 1));
-  if (key == SL_KEY_COUNT) return fail_unknown(number, text, dot, key_end, err);
+  if (key == SL_KEY_COUNT) return fail_unknown(number, text, dot, equals, err);
   const sl_config_row *row = &sl_config_rows[key];
   char name[64] = "", expected[256];
   sl_config_expected(row, expected, sizeof expected);
@@ -71,20 +81,23 @@ static sl_status set_argument(sl_config *config, size_t number, const char *text
     return sl_fail(err, SL_ERR_USAGE, "--set %zu: %.*s: expected UTF-8 text", number,
                    (int)(equals - text), text);
   const int plain = row->type != SL_CONFIG_TEXT; /* on the command line an empty text is a text */
-  if (!sl_config_assign(config, key, name, equals + 1, plain))
-    return sl_fail(err, SL_ERR_USAGE, "--set %zu: %.*s: expected %s, found '%s'", number,
-                   (int)(equals - text), text, dot2 ? "a number" : expected, equals + 1);
+  if (!sl_config_assign(config, key, name, equals + 1, plain)) {
+    char meant[SL_SUGGESTION];
+    sl_config_suggest_value(meant, sizeof meant, key, equals + 1);
+    return sl_fail(err, SL_ERR_USAGE, "--set %zu: %.*s: expected %s, found '%s'%s", number,
+                   (int)(equals - text), text, dot2 ? "a number" : expected, equals + 1, meant);
+  }
   config->place[key] = (sl_config_place){SL_FROM_ARGUMENT, number, 0};
   return SL_OK;
 }
 
-sl_status sl_config_load(sl_config *out, const char *file, const char *const *sets, size_t n_sets,
-                         sl_error *err) {
+static sl_status load(sl_config *out, const char *file, int recorded, const char *const *sets,
+                      size_t n_sets, sl_error *err) {
   sl_config made;
   sl_status status = set_defaults(&made, err);
   if (status == SL_OK && file && !(made.file = strdup(file)))
     status = sl_fail(err, SL_ERR_MEMORY, "%s: no memory", file);
-  if (status == SL_OK && file) status = sl_config_read_yaml(&made, file, err);
+  if (status == SL_OK && file) status = sl_config_read_yaml(&made, file, recorded, err);
   for (size_t i = 0; i < n_sets && status == SL_OK; i++)
     status = set_argument(&made, i + 1, sets[i], err);
   if (status == SL_OK && *made.model.folder && made.place[SL_KEY_sft_steps].from == SL_FROM_DEFAULT)
@@ -97,6 +110,16 @@ sl_status sl_config_load(sl_config *out, const char *file, const char *const *se
   }
   *out = made;
   return SL_OK;
+}
+
+sl_status sl_config_load(sl_config *out, const char *file, const char *const *sets, size_t n_sets,
+                         sl_error *err) {
+  return load(out, file, 0, sets, n_sets, err);
+}
+
+sl_status sl_config_load_recorded(sl_config *out, const char *file, const char *const *sets,
+                                  size_t n_sets, sl_error *err) {
+  return load(out, file, 1, sets, n_sets, err);
 }
 
 sl_model_shape sl_config_model_shape(const sl_config *config, size_t vocab) {

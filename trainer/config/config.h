@@ -84,6 +84,9 @@ enum { SL_CONFIG_ISA_BEST, SL_CONFIG_ISA_AVX2, SL_CONFIG_ISA_AVX512 };
  * --set SL_ERR_USAGE with "--set N: ...". */
 sl_status sl_config_load(sl_config *out, const char *file, const char *const *sets, size_t n_sets,
                          sl_error *err);
+/* The same for a file that a run wrote: a key may have the name that it had then. */
+sl_status sl_config_load_recorded(sl_config *out, const char *file, const char *const *sets,
+                                  size_t n_sets, sl_error *err);
 void sl_config_free(sl_config *config);
 
 /* The file or folder that a key names, to be opened: a relative path of the configuration's file
@@ -100,7 +103,8 @@ sl_status sl_config_anchor(sl_config *config, sl_error *err);
 
 /* The value of a key as text, a number as its shortest decimals; 0 if it does not fit. */
 int sl_config_text(const sl_config *config, sl_config_key key, char *out, size_t size);
-/* "section.key" of a key; SL_KEY_COUNT if there is none of that name. */
+/* "section.key" of a key, and the key of that name, an old one too; SL_KEY_COUNT if there is none.
+ */
 void sl_config_name(sl_config_key key, char *out, size_t size);
 sl_config_key sl_config_key_of(const char *name);
 
@@ -121,7 +125,8 @@ sl_status sl_config_print_markdown(FILE *out, sl_error *err);
 sl_model_shape sl_config_model_shape(const sl_config *config, size_t vocab);
 sl_task_options sl_config_task_options(const sl_config *config);
 
-/* True if gate.name is a built-in family; else it is a file, for the gate parser. */
+/* True if gate.name is a family that has a kernel; else it is another gate of the library, or a
+ * file, and sl_gate_load's. */
 int sl_config_gate_is_builtin(const sl_config *config);
 /* The objective with its gate; an expression gate is left with family SL_GATE_EXPRESSION and
  * function and expression NULL, for the caller to set. SL_ERR_INPUT with the place of a parameter

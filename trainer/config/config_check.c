@@ -2,6 +2,7 @@
  * L1.6). */
 #include "config_schema.h"
 
+#include <sluice/gate.h>
 #include <sluice/objective.h>
 
 #include <string.h>
@@ -76,7 +77,7 @@ sl_status sl_config_objective(const sl_config *config, sl_objective *out, sl_err
                        .constant_length = config->rl.constant_length,
                        .kl = (sl_kl_kind)config->rl.kl,
                        .beta = config->rl.beta,
-                       .gamma = config->rl.gamma,
+                       .gamma = config->rl.entropy_bonus,
                        .gate = {.family = SL_GATE_EXPRESSION}};
   if (sl_config_gate_is_builtin(config)) {
     const sl_status status = read_gate(config, &made.gate, err);
@@ -137,13 +138,22 @@ static sl_status check_decay(const sl_config *c, const char *key, double lr, sl_
       c->optimizer.weight_decay, key, lr, rate, product);
 }
 
+/* A gate that `sluice gate list` names, or a file. */
+static int can_be_gate(const char *name) {
+  const size_t n = strlen(name);
+  size_t i = 0;
+  while (i < sl_gate_builtin_count() && strcmp(sl_gate_builtin_name(i), name) != 0) i++;
+  return i < sl_gate_builtin_count() || (n >= 6 && strcmp(name + n - 5, ".gate") == 0);
+}
+
 static sl_status check_gate(const sl_config *c, sl_error *err) {
-  const size_t n = strlen(c->gate.name);
-  if (!sl_config_gate_is_builtin(c) && (n < 6 || strcmp(c->gate.name + n - 5, ".gate") != 0))
+  char meant[SL_SUGGESTION];
+  sl_config_suggest_value(meant, sizeof meant, SL_KEY_gate_name, c->gate.name);
+  if (!can_be_gate(c->gate.name))
     return sl_config_fail(c, SL_KEY_gate_name, err,
-                          "expected sigmoid, erf, arctan, softsign, clip, identity or a file that "
-                          "ends in .gate, found %s",
-                          c->gate.name);
+                          "expected a gate of 'sluice gate list' or a file that ends in .gate, "
+                          "found %s%s",
+                          c->gate.name, meant);
   sl_objective objective;
   return sl_config_objective(c, &objective, err);
 }

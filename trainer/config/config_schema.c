@@ -72,7 +72,10 @@ void sl_config_name(sl_config_key key, char *out, size_t size) {
 sl_config_key sl_config_key_of(const char *name) {
   const char *dot = strchr(name, '.');
   if (!dot) return SL_KEY_COUNT;
-  return sl_config_find(name, (size_t)(dot - name), dot + 1, strlen(dot + 1));
+  const size_t section = (size_t)(dot - name);
+  const sl_config_key key = sl_config_find(name, section, dot + 1, strlen(dot + 1));
+  const sl_config_renaming *renamed = sl_config_renamed(name, section, dot + 1, strlen(dot + 1));
+  return key == SL_KEY_COUNT && renamed ? renamed->key : key;
 }
 
 int sl_config_has_section(const char *section, size_t length) {

@@ -45,6 +45,23 @@ void sl_config_list_keys(const char *section, size_t section_length, char *out, 
 /* What a row expects, in words: "an integer from 1 to 8". */
 void sl_config_expected(const sl_config_row *row, char *out, size_t size);
 
+/* What may have been meant, as the end of a message: "; did you mean rl.lr?", or "". Names of TRL,
+ * verl and transformers are known (foreign.def). */
+enum { SL_SUGGESTION = 256 };
+void sl_config_suggest_key(char *out, size_t size, const char *section, size_t section_length,
+                           const char *key, size_t length);
+void sl_config_suggest_section(char *out, size_t size, const char *section, size_t length);
+void sl_config_suggest_value(char *out, size_t size, sl_config_key key, const char *text);
+
+/* What became of section.key (section NULL: of any); NULL if it never was a key. */
+typedef struct {
+  const char *section, *old;
+  sl_config_key key;
+  const char *why;
+} sl_config_renaming;
+const sl_config_renaming *sl_config_renamed(const char *section, size_t section_length,
+                                            const char *key, size_t length);
+
 /* Sets a value from its text; plain: an unquoted scalar. For SL_CONFIG_VALUES, name is the
  * parameter. Returns 0 and leaves the configuration as it was if the text is not what the row
  * expects (or memory is short, or there are too many parameters). */
@@ -60,8 +77,9 @@ void *sl_config_value(sl_config *config, sl_config_key key);
 /* Finds the paths that run.base precedes. SL_ERR_MEMORY. */
 sl_status sl_config_resolve(sl_config *config, sl_error *err);
 
-/* Reads a YAML file into config (spec F2.1). */
-sl_status sl_config_read_yaml(sl_config *config, const char *file, sl_error *err);
+/* Reads a YAML file into config (spec F2.1). recorded: a run wrote it, so keys may have the names
+ * that they had then. */
+sl_status sl_config_read_yaml(sl_config *config, const char *file, int recorded, sl_error *err);
 
 /* The checks between keys (spec F2.3). */
 sl_status sl_config_check(const sl_config *config, sl_error *err);

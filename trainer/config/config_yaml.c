@@ -16,6 +16,7 @@
 typedef struct {
   sl_config *config;
   const char *file;
+  int recorded; /* keys may have old names */
   yaml_parser_t parser;
   yaml_event_t event; /* the current one */
   unsigned char seen[SL_KEY_COUNT];
@@ -55,12 +56,17 @@ static void found(const reader *r, char *out, size_t size) {
     snprintf(out, size, "the text \"%.80s\"", (const char *)e->data.scalar.value);
 }
 
-static sl_status fail_at(reader *r, const char *name, const char *expected) {
+/* meant: the end of the message, a suggestion or "". */
+static sl_status fail_meant(reader *r, const char *name, const char *expected, const char *meant) {
   char what[128];
   found(r, what, sizeof what);
-  return sl_fail(r->err, SL_ERR_INPUT, "%s:%zu:%zu: %s%sexpected %s, found %s", r->file,
+  return sl_fail(r->err, SL_ERR_INPUT, "%s:%zu:%zu: %s%sexpected %s, found %s%s", r->file,
                  r->event.start_mark.line + 1, r->event.start_mark.column + 1, name,
-                 *name ? ": " : "", expected, what);
+                 *name ? ": " : "", expected, what, meant);
+}
+
+static sl_status fail_at(reader *r, const char *name, const char *expected) {
+  return fail_meant(r, name, expected, "");
 }
 
 /* Anchors and explicit tags are refused (spec F2.1). */
@@ -104,8 +110,11 @@ static sl_status read_value(reader *r, sl_config_key key, const char *parameter)
   sl_status status = check_plain_node(r);
   if (status != SL_OK) return status;
   const char *text = scalar(r);
-  if (!text || !sl_config_assign(r->config, key, parameter, text, is_plain(r)))
-    return fail_at(r, name, expected);
+  if (!text || !sl_config_assign(r->config, key, parameter, text, is_plain(r))) {
+    char meant[SL_SUGGESTION] = "";
+    if (text) sl_config_suggest_value(meant, sizeof meant, key, text);
+    return fail_meant(r, name, expected, meant);
+  }
   r->config->place[key] =
       (sl_config_place){SL_FROM_FILE, r->event.start_mark.line + 1, r->event.start_mark.column + 1};
   return next(r);
@@ -134,19 +143,23 @@ static sl_status read_parameters(reader *r, sl_config_key key) {
   return status == SL_OK ? next(r) : status;
 }
 
-static sl_status fail_unknown_key(reader *r, const char *section) {
-  char what[128], expected[700];
+static sl_status fail_unknown_key(reader *r, const char *section, const char *key) {
+  char what[128], expected[700], meant[SL_SUGGESTION];
   snprintf(what, sizeof what, "%s: unknown key", section);
   sl_config_list_keys(section, strlen(section), expected, sizeof expected);
-  return fail_at(r, what, expected);
+  sl_config_suggest_key(meant, sizeof meant, section, strlen(section), key, strlen(key));
+  return fail_meant(r, what, expected, meant);
 }
 
 /* The current event is a key of the section; reads its value. */
 static sl_status read_key(reader *r, const char *section) {
   const char *text = scalar(r);
   if (!text) return fail_at(r, section, "a key");
-  const sl_config_key key = sl_config_find(section, strlen(section), text, strlen(text));
-  if (key == SL_KEY_COUNT) return fail_unknown_key(r, section);
+  sl_config_key key = sl_config_find(section, strlen(section), text, strlen(text));
+  const sl_config_renaming *renamed =
+      sl_config_renamed(section, strlen(section), text, strlen(text));
+  if (key == SL_KEY_COUNT && r->recorded && renamed) key = renamed->key;
+  if (key == SL_KEY_COUNT) return fail_unknown_key(r, section, text);
   if (r->seen[key]++) return fail_at(r, section, "each key once");
   const sl_status status = next(r);
   if (status != SL_OK) return status;
@@ -155,10 +168,11 @@ static sl_status read_key(reader *r, const char *section) {
   return read_value(r, key, NULL);
 }
 
-static sl_status fail_unknown_section(reader *r) {
-  char expected[300];
+static sl_status fail_unknown_section(reader *r, const char *text) {
+  char expected[300], meant[SL_SUGGESTION] = "";
   sl_config_list_sections(expected, sizeof expected);
-  return fail_at(r, "unknown section", expected);
+  if (text) sl_config_suggest_section(meant, sizeof meant, text, strlen(text));
+  return fail_meant(r, "unknown section", expected, meant);
 }
 
 /* The current event is a section's name; reads the section. */
@@ -167,7 +181,7 @@ static sl_status read_section(reader *r, unsigned char *seen_section) {
   const char *text = scalar(r);
   size_t i = 0;
   while (text && i < sl_config_section_count && strcmp(sl_config_sections[i].name, text) != 0) i++;
-  if (!text || i == sl_config_section_count) return fail_unknown_section(r);
+  if (!text || i == sl_config_section_count) return fail_unknown_section(r, text);
   if (seen_section[i]++) return fail_at(r, "", "each section once");
   snprintf(section, sizeof section, "%s", text);
   sl_status status = next(r);
@@ -198,12 +212,12 @@ static sl_status read_document(reader *r) {
   return status;
 }
 
-sl_status sl_config_read_yaml(sl_config *config, const char *file, sl_error *err) {
+sl_status sl_config_read_yaml(sl_config *config, const char *file, int recorded, sl_error *err) {
   char *text;
   size_t size;
   sl_status status = sl_file_read(&text, &size, file, FILE_MAX, err);
   if (status != SL_OK) return status;
-  reader r = {.config = config, .file = file, .err = err};
+  reader r = {.config = config, .file = file, .recorded = recorded, .err = err};
   if (yaml_parser_initialize(&r.parser)) {
     yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, size);
     status = read_document(&r);

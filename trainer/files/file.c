@@ -16,6 +16,13 @@ static sl_status fail_io(sl_error *err, const char *path, const char *what) {
   return sl_fail(err, SL_ERR_IO, "%s: cannot %s: %s", path, what, strerror(errno));
 }
 
+sl_status sl_fail_open(sl_error *err, const char *path) {
+  const int absent = errno == ENOENT || errno == ENOTDIR || errno == EISDIR || errno == ELOOP ||
+                     errno == ENAMETOOLONG;
+  return sl_fail(err, absent ? SL_ERR_INPUT : SL_ERR_IO, "%s: cannot open: %s", path,
+                 strerror(errno));
+}
+
 char *sl_path_join(const char *folder, const char *name) {
   const size_t size = strlen(folder) + strlen(name) + 2;
   char *out = malloc(size);
@@ -30,11 +37,18 @@ int sl_path_holds(const char *folder, const char *name) {
   return found;
 }
 
+int sl_open(const char *path, int flags) {
+  int fd;
+  do fd = open(path, flags | O_CLOEXEC, 0666);
+  while (fd < 0 && errno == EINTR);
+  return fd;
+}
+
 static sl_status read_stream(char **out, size_t *size, int fd, const char *path, size_t max,
                              sl_error *err) {
   struct stat info;
   if (fstat(fd, &info) != 0) return fail_io(err, path, "stat");
-  if (!S_ISREG(info.st_mode)) return sl_fail(err, SL_ERR_IO, "%s: not a regular file", path);
+  if (!S_ISREG(info.st_mode)) return sl_fail(err, SL_ERR_INPUT, "%s: not a regular file", path);
   if ((uintmax_t)info.st_size > max)
     return sl_fail(err, SL_ERR_INPUT, "%s: %jd bytes; at most %zu are expected", path,
                    (intmax_t)info.st_size, max);
@@ -60,30 +74,44 @@ static sl_status read_stream(char **out, size_t *size, int fd, const char *path,
 }
 
 sl_status sl_file_read(char **out, size_t *size, const char *path, size_t max, sl_error *err) {
-  const int fd = open(path, O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return fail_io(err, path, "open");
+  const int fd = sl_open(path, O_RDONLY);
+  if (fd < 0) return sl_fail_open(err, path);
   const sl_status status = read_stream(out, size, fd, path, max, err);
   close(fd);
   return status;
 }
 
-static int write_all(int fd, const char *data, size_t size) {
+int sl_write_all(int fd, const void *data, size_t size) {
+  const char *at = data;
   while (size > 0) {
-    const ssize_t put = write(fd, data, size);
+    const ssize_t put = write(fd, at, size);
     if (put < 0 && errno == EINTR) continue;
-    if (put < 0) return -1;
-    data += put;
+    if (put == 0) errno = EIO; /* or this loop would have no end */
+    if (put <= 0) return -1;
+    at += put;
     size -= (size_t)put;
   }
   return 0;
 }
 
-/* Flushes the folder's entries, so that a rename in it survives a power cut. */
+int sl_sync(int fd) {
+  int failed;
+  do failed = fsync(fd);
+  while (failed && errno == EINTR);
+  return failed;
+}
+
+/* Flushes the folder's entries, so that a rename in it survives a power cut. File systems that
+ * cannot flush a folder (some of FUSE, older CIFS) say EINVAL or the like: there is nothing more
+ * to be done on them, so it is no failure. */
 static int sync_folder(const char *path) {
-  const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  const int fd = sl_open(path, O_RDONLY | O_DIRECTORY);
   if (fd < 0) return -1;
-  const int failed = fsync(fd);
+  int failed = sl_sync(fd);
+  if (failed && (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)) failed = 0;
+  const int saved = errno;
   close(fd);
+  errno = saved;
   return failed;
 }
 
@@ -111,23 +139,25 @@ static char *temporary_path(const char *path) {
   return out;
 }
 
-static sl_status write_pieces(const char *path, const sl_bytes *pieces, size_t count,
-                              sl_error *err) {
-  const int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+/* Writes to a temporary file; messages name the one that the user knows. */
+static sl_status write_pieces(const char *temporary, const char *path, const sl_bytes *pieces,
+                              size_t count, sl_error *err) {
+  const int fd = sl_open(temporary, O_WRONLY | O_CREAT | O_TRUNC);
   if (fd < 0) return fail_io(err, path, "create");
   int failed = 0;
   for (size_t i = 0; i < count && !failed; i++)
-    failed = write_all(fd, pieces[i].data, pieces[i].size);
-  if (!failed) failed = fsync(fd);
+    failed = sl_write_all(fd, pieces[i].data, pieces[i].size);
+  if (!failed) failed = sl_sync(fd);
   sl_status status = failed ? fail_io(err, path, "write") : SL_OK;
-  if (close(fd) != 0 && status == SL_OK) status = fail_io(err, path, "close");
+  /* EINTR: Linux has closed it all the same, and what it held is flushed */
+  if (close(fd) != 0 && errno != EINTR && status == SL_OK) status = fail_io(err, path, "close");
   return status;
 }
 
 sl_status sl_file_write(const char *path, const sl_bytes *pieces, size_t count, sl_error *err) {
   char *temporary = temporary_path(path);
   if (!temporary) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
-  sl_status status = write_pieces(temporary, pieces, count, err);
+  sl_status status = write_pieces(temporary, path, pieces, count, err);
   if (status == SL_OK && (rename(temporary, path) != 0 || sync_parent(path) != 0))
     status = fail_io(err, path, "put the written file in place");
   if (status != SL_OK) unlink(temporary);

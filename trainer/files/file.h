@@ -6,9 +6,21 @@
 
 #include <stddef.h>
 
-/* Reads a regular file whole; *out is NUL-terminated and freed by the caller. SL_ERR_IO if it is
- * absent, SL_ERR_INPUT if it is larger than max bytes. */
+/* Reads a regular file whole; *out is NUL-terminated and freed by the caller. SL_ERR_INPUT if it is
+ * absent, no regular file, or larger than max bytes; SL_ERR_IO where the system refuses. */
 sl_status sl_file_read(char **out, size_t *size, const char *path, size_t max, sl_error *err);
+
+/* What a failed open of an input means, from errno: SL_ERR_INPUT where the path names no file,
+ * SL_ERR_IO else. */
+sl_status sl_fail_open(sl_error *err, const char *path);
+
+/* open, close-on-exec, with 0666 for a new file, and again where a signal came in between, as
+ * file systems on a network have it. A descriptor, or -1 and errno. */
+int sl_open(const char *path, int flags);
+
+/* write and fsync of an open file, whole and in spite of signals; 0, or -1 and errno. */
+int sl_write_all(int fd, const void *data, size_t size);
+int sl_sync(int fd);
 
 /* One piece of a file to be written. */
 typedef struct {

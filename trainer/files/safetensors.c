@@ -1,6 +1,7 @@
 /* Reads safetensors (spec F1.3): nothing of the header is believed before it is checked. */
 #include "safetensors.h"
 
+#include "file.h"
 #include "recognise.h"
 
 #include <jansson.h>
@@ -49,14 +50,14 @@ const sl_tensor_view *sl_safetensors_find(const sl_safetensors *file, const char
 }
 
 static sl_status map_file(sl_safetensors *file, sl_error *err) {
-  const int fd = open(file->path, O_RDONLY | O_CLOEXEC);
+  const int fd = sl_open(file->path, O_RDONLY);
   struct stat info;
-  if (fd < 0) return sl_fail(err, SL_ERR_IO, "%s: cannot open: %s", file->path, strerror(errno));
+  if (fd < 0) return sl_fail_open(err, file->path);
   sl_status status = SL_OK;
   if (fstat(fd, &info) != 0)
     status = sl_fail(err, SL_ERR_IO, "%s: cannot stat: %s", file->path, strerror(errno));
   else if (!S_ISREG(info.st_mode))
-    status = sl_fail(err, SL_ERR_IO, "%s: not a regular file", file->path);
+    status = sl_fail(err, SL_ERR_INPUT, "%s: not a regular file", file->path);
   else if (info.st_size < PREFIX + 2)
     status = sl_fail(err, SL_ERR_INPUT, "%s: truncated at byte %jd: no room for a header",
                      file->path, (intmax_t)info.st_size);

@@ -2,6 +2,7 @@
 #include "safetensors.h"
 
 #include "file.h"
+#include "kernels/support/utf8.h"
 
 #include <jansson.h>
 
@@ -31,12 +32,13 @@ static sl_status check_tensor(const char *path, const sl_tensor_view *tensor, sl
   return SL_OK;
 }
 
-/* {"dtype": "F32", "shape": [...], "data_offsets": [begin, end]} */
+/* {"dtype": "F32", "shape": [...], "data_offsets": [begin, end]}; NULL if memory is short. */
 static json_t *entry_of(const sl_tensor_view *tensor, size_t begin) {
   const size_t end = begin + tensor->count * sizeof(float);
   json_t *shape = json_array();
   for (size_t i = 0; i < tensor->rank; i++)
-    json_array_append_new(shape, json_integer((json_int_t)tensor->shape[i]));
+    if (json_array_append_new(shape, json_integer((json_int_t)tensor->shape[i])) != 0)
+      return json_decref(shape), NULL;
   return json_pack("{s:s, s:o, s:[I, I]}", "dtype", "F32", "shape", shape, "data_offsets",
                    (json_int_t)begin, (json_int_t)end);
 }
@@ -53,9 +55,10 @@ static sl_status make_header(char **out, size_t *size, const char *path,
     if (tensors[i].name[0] == 0 || json_object_get(header, tensors[i].name))
       status = sl_fail(err, SL_ERR_USAGE, "%s: tensor %zu: the name '%s' is empty or taken", path,
                        i, tensors[i].name);
+    else if (tensors[i].name[sl_utf8_valid(tensors[i].name)])
+      status = sl_fail(err, SL_ERR_USAGE, "%s: tensor %zu: its name is not UTF-8", path, i);
     else if (json_object_set_new(header, tensors[i].name, entry_of(&tensors[i], at)) != 0)
-      status = sl_fail(err, SL_ERR_USAGE,
-                       "%s: tensor %zu: its name is not UTF-8, or memory is short", path, i);
+      status = sl_fail(err, SL_ERR_MEMORY, "%s: no memory for the header", path);
     at += tensors[i].count * sizeof(float);
   }
   char *text = status == SL_OK ? json_dumps(header, JSON_COMPACT) : NULL;

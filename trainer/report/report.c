@@ -1,20 +1,23 @@
 /* A run's folder, read for its report; the report as text and as JSON. */
+#define _XOPEN_SOURCE 700 /* realpath */
 #include "report.h"
 
 #include "trainer/files/file.h"
+#include "kernels/support/utf8.h"
 #include "trainer/files/json.h"
 #include "trainer/run/run_files.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { LATE = 10 }; /* rollouts */
 
 static sl_status read_config(sl_run_report *r, sl_error *err) {
   char *path = sl_path_join(r->path, SL_RUN_CONFIG);
   if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  const sl_status status = sl_config_load(&r->config, path, NULL, 0, err);
+  const sl_status status = sl_config_load_recorded(&r->config, path, NULL, 0, err);
   free(path);
   return status;
 }
@@ -51,6 +54,45 @@ static sl_status read_final(sl_run_report *r, sl_error *err) {
   return status;
 }
 
+static sl_status read_samples(sl_run_report *r, sl_error *err) {
+  char *path = sl_path_join(r->path, SL_RUN_SAMPLES);
+  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  const sl_status status = sl_sample_lines_read(&r->samples, path, err);
+  free(path);
+  return status;
+}
+
+/* The version of the numerics, from the ledger's first line; a run without a ledger has none. */
+static void read_numerics(sl_run_report *r) {
+  char *path = sl_path_join(r->path, SL_RUN_LEDGER), *line = NULL;
+  FILE *file = path ? fopen(path, "r") : NULL;
+  size_t room = 0, numerics;
+  sl_json doc;
+  const ssize_t length = file ? getline(&line, &room, file) : -1;
+  if (length > 0 && sl_json_parse(&doc, path, 1, line, (size_t)length, NULL) == SL_OK) {
+    if (sl_json_size(&doc, "numerics", 1, 1000, &numerics, NULL) == SL_OK)
+      r->numerics = (int)numerics;
+    sl_json_free(&doc);
+  }
+  if (file) fclose(file);
+  free(line);
+  free(path);
+}
+
+/* When a file of the run last changed; "" if that cannot be said. */
+static void read_date(char *out, size_t size, const sl_run_report *r, const char *name) {
+  char *path = sl_path_join(r->path, name);
+  struct stat st;
+  *out = 0;
+  if (path && stat(path, &st) == 0) sl_report_date(out, size, st.st_mtime);
+  free(path);
+}
+
+void sl_report_date(char *out, size_t size, time_t when) {
+  struct tm utc;
+  if (!gmtime_r(&when, &utc) || !strftime(out, size, "%Y-%m-%d %H:%M UTC", &utc)) *out = 0;
+}
+
 /* The last component of a path, without the slashes that end it. */
 static void last_name(char *out, size_t size, const char *path) {
   size_t end = strlen(path);
@@ -58,6 +100,13 @@ static void last_name(char *out, size_t size, const char *path) {
   size_t begin = end;
   while (begin > 0 && path[begin - 1] != '/') begin--;
   snprintf(out, size, "%.*s", (int)(end - begin), path + begin);
+}
+
+/* The folder's own name, also of "." and of a path that ends with a slash. */
+static void find_name(char *out, size_t size, const char *path) {
+  char *full = realpath(path, NULL);
+  last_name(out, size, full ? full : path);
+  free(full);
 }
 
 /* As checkpoint.best selects it. */
@@ -70,11 +119,12 @@ static void find_best(sl_run_report *r, const sl_run_curve *success) {
 
 sl_status sl_run_report_read(sl_run_report *out, const char *path, sl_error *err) {
   sl_run_report r = {.path = path};
-  last_name(r.name, sizeof r.name, path);
+  find_name(r.name, sizeof r.name, path);
   sl_status status = read_config(&r, err);
   if (status) return status;
   status = read_curves(&r, err);
   if (!status) status = read_final(&r, err);
+  if (!status) status = read_samples(&r, err);
   if (status) {
     sl_run_report_free(&r);
     return status;
@@ -84,6 +134,9 @@ sl_status sl_run_report_read(sl_run_report *out, const char *path, sl_error *err
   r.before = sl_run_curve_first(success);
   r.after = success && success->n > 1 ? sl_run_curve_last(success) : (double)NAN;
   find_best(&r, success);
+  read_numerics(&r);
+  read_date(r.begun, sizeof r.begun, &r, SL_RUN_CONFIG);
+  read_date(r.latest, sizeof r.latest, &r, SL_RUN_METRICS);
   *out = r;
   return SL_OK;
 }
@@ -91,6 +144,7 @@ sl_status sl_run_report_read(sl_run_report *out, const char *path, sl_error *err
 void sl_run_report_free(sl_run_report *report) {
   sl_config_free(&report->config);
   sl_run_curves_free(&report->curves);
+  sl_sample_lines_free(&report->samples);
 }
 
 double sl_run_report_steps(const sl_run_report *report, const char *phase) {
@@ -132,22 +186,33 @@ static int add_late_means(json_t *root, const sl_run_report *r) {
   return json_object_set_new(root, "last_ten_rollouts", late) == 0;
 }
 
-int sl_run_report_json(FILE *out, const sl_run_report *r) {
+static json_t *as_json(const sl_run_report *r) {
   const sl_run_curves *c = &r->curves;
-  json_t *root = json_pack("{s:s, s:I, s:I, s:f, s:I, s:s, s:s, s:s}", "run", r->path, "sft_steps",
-                           (json_int_t)sl_run_report_steps(r, "sft"), "rl_steps",
+  char *path = sl_utf8_repaired(r->path);
+  json_t *root = json_pack("{s:s, s:I, s:I, s:f, s:I, s:s, s:s, s:s}", "run", path ? path : "",
+                           "sft_steps", (json_int_t)sl_run_report_steps(r, "sft"), "rl_steps",
                            (json_int_t)sl_run_report_steps(r, "rl"), "seconds", c->seconds,
                            "tokens", (json_int_t)llround(c->tokens), "backend", c->backend,
                            "last_step_state", c->state, "warm_start_state", c->warm);
+  free(path);
   if (!isnan(r->before)) json_object_set_new(root, "success_before", json_real(r->before));
   if (!isnan(r->after)) json_object_set_new(root, "success_after", json_real(r->after));
   if (!isnan(r->best)) {
     json_object_set_new(root, "best_success_selected", json_real(r->best));
     json_object_set_new(root, "best_step", json_real(r->best_step));
   }
+  if (r->numerics) json_object_set_new(root, "numerics", json_integer(r->numerics));
   if (*r->final) json_object_set_new(root, "state", json_string(r->final));
-  const int ok = root && add_late_means(root, r) && json_dumpf(root, out, JSON_INDENT(2)) == 0 &&
-                 fputc('\n', out) != EOF;
+  if (root && add_late_means(root, r)) return root;
+  json_decref(root);
+  return NULL;
+}
+
+int sl_run_report_json(FILE *out, const sl_run_report *runs, size_t n) {
+  json_t *root = n == 1 ? as_json(runs) : json_array();
+  for (size_t i = 0; n > 1 && i < n; i++)
+    if (json_array_append_new(root, as_json(&runs[i])) != 0) return json_decref(root), 0;
+  const int ok = root && json_dumpf(root, out, JSON_INDENT(2)) == 0 && fputc('\n', out) != EOF;
   json_decref(root);
   return ok;
 }

@@ -1,10 +1,13 @@
-/* The report on a run: what is drawn, and where (see cmd_report.c). */
+/* The report on a run, or on several side by side: what is drawn, and where (see cmd_report.c). */
 #ifndef SLUICE_REPORT_H
 #define SLUICE_REPORT_H
 
-#include "trainer/config/config.h"
-#include "kernels/support/plot.h"
 #include "run_curves.h"
+#include "sample_lines.h"
+#include "kernels/support/plot.h"
+#include "trainer/config/config.h"
+
+#include <time.h>
 
 /* A run's folder, read. */
 typedef struct {
@@ -12,41 +15,54 @@ typedef struct {
   char name[128]; /* the folder's own */
   sl_config config;
   sl_run_curves curves;
+  sl_sample_lines samples;
   char final[96];       /* state hash of the finished run; "" before that */
   double before, after; /* held-out success at the start of RL and last seen in it; NAN where RL has
                            not begun */
   double best, best_step; /* of checkpoint.best: the highest in RL, the first of equals; else NAN */
+  int numerics;           /* version, of the ledger; 0 if there is none */
+  char begun[32], latest[32]; /* dates of config.yaml and metrics.jsonl */
 } sl_run_report;
 
-/* Reads config.yaml, metrics.jsonl and, of a finished run, the last checkpoint's state; path must
- * outlive the report. */
+/* Most runs in one report: a colour each. */
+enum { SL_REPORT_RUNS_MAX = SL_PLOT_COLOURS };
+
+/* Reads config.yaml, metrics.jsonl, samples.jsonl and the ledger's first line where they are there,
+ * and, of a finished run, the last checkpoint's state; path must outlive the report. */
 sl_status sl_run_report_read(sl_run_report *out, const char *path, sl_error *err);
 void sl_run_report_free(sl_run_report *report);
+
+/* "2026-01-31 12:00 UTC" */
+void sl_report_date(char *out, size_t size, time_t when);
 
 /* The last step that a phase ("sft", "rl") has finished; 0: none. */
 double sl_run_report_steps(const sl_run_report *report, const char *phase);
 
-/* The charts, each with the sentence that says how to read it. */
-enum { SL_CHART_CURVES_MAX = 3, SL_CHART_PICTURE_MAX = 6 };
+/* The charts, each with the sentence that says how to read it. Of one run a chart may hold several
+ * keys; of several runs it holds one key of all of them. */
+enum { SL_CHART_CURVES_MAX = SL_REPORT_RUNS_MAX, SL_CHART_PICTURE_MAX = 6 };
 typedef struct {
   sl_plot_panel panel; /* panel.curve is set by sl_run_chart_panel */
   sl_plot_curve curve[SL_CHART_CURVES_MAX];
+  char title[100];
   const char *group, *reading;
   int in_picture;
 } sl_run_chart;
 
-/* Chart number i of the page in *out; 0 past the last. A chart without data has no curves. */
-int sl_run_chart_at(const sl_run_report *report, size_t i, sl_run_chart *out);
+/* Chart number i of the page on n runs in *out; 0 past the last. A chart without data has no
+ * curves. */
+int sl_run_chart_at(const sl_run_report *runs, size_t n, size_t i, sl_run_chart *out);
 /* The panel of a chart, whose curves stay the chart's. */
 sl_plot_panel sl_run_chart_panel(const sl_run_chart *chart);
 
 /* The page: self-contained HTML, readable in light and dark. */
-void sl_run_report_page(FILE *out, const sl_run_report *report);
+void sl_run_report_page(FILE *out, const sl_run_report *runs, size_t n);
 /* The picture: six charts of the RL phase (of the warm start alone, if there is no more yet), as
  * one SVG file. */
-void sl_run_report_picture(FILE *out, const sl_run_report *report);
-/* The same in a few lines of text, or as one JSON object. */
+void sl_run_report_picture(FILE *out, const sl_run_report *runs, size_t n);
+/* The same of one run in a few lines of text; of n runs as a JSON object each, in an array if there
+ * are several. */
 void sl_run_report_text(FILE *out, const sl_run_report *report);
-int sl_run_report_json(FILE *out, const sl_run_report *report);
+int sl_run_report_json(FILE *out, const sl_run_report *runs, size_t n);
 
 #endif

@@ -1,76 +1,46 @@
 /* The report as a page of HTML that needs nothing else, and as a picture. */
-#include "report.h"
+#include "report_tables.h"
+
+#include "kernels/support/version.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char page_style[] =
-    ":root{color-scheme:light "
-    "dark;--ink:#1c1c1c;--dim:#5d6269;--line:#e2e4e7;--paper:#fff;--card:#f7f8f9;--accent:#1b6ca8}"
-    "@media "
-    "(prefers-color-scheme:dark){:root{--ink:#eceff3;--dim:#a8adb4;--line:#32373e;--paper:#16191d;-"
-    "-card:#1d2126;--accent:#6cb4ee}}"
+    ":root{color-scheme:light dark;--ink:#1c1c1c;--dim:#5d6269;--line:#e2e4e7;--paper:#fff;"
+    "--card:#f7f8f9;--accent:#1b6ca8}"
+    "@media (prefers-color-scheme:dark){:root{--ink:#eceff3;--dim:#a8adb4;--line:#32373e;"
+    "--paper:#16191d;--card:#1d2126;--accent:#6cb4ee}}"
     "*{box-sizing:border-box}"
-    "body{margin:0 auto;padding:28px 20px "
-    "60px;max-width:1440px;background:var(--paper);color:var(--ink);"
-    "font:15px/1.5 system-ui,'Helvetica Neue',Arial,sans-serif}"
-    "h1{font-size:24px;margin:0 0 2px}h2{font-size:17px;margin:34px 0 "
-    "10px;padding-bottom:5px;border-bottom:1px solid var(--line)}"
+    "body{margin:0 auto;padding:28px 20px 60px;max-width:1440px;background:var(--paper);"
+    "color:var(--ink);font:15px/1.5 system-ui,'Helvetica Neue',Arial,sans-serif}"
+    "h1{font-size:24px;margin:0 0 2px}"
+    "h2{font-size:17px;margin:34px 0 10px;padding-bottom:5px;"
+    "border-bottom:1px solid var(--line)}"
     "p{margin:0 0 12px;max-width:75ch;color:var(--dim)}"
     ".tiles{display:flex;flex-wrap:wrap;gap:10px;margin:18px 0}"
-    ".tile{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:9px 15px}"
-    ".tile b{display:block;font-size:20px;font-weight:600;font-variant-numeric:tabular-nums}.tile "
-    "span{font-size:12.5px;color:var(--dim)}"
+    ".tile{background:var(--card);border:1px solid var(--line);border-radius:8px;"
+    "padding:9px 15px}"
+    ".tile b{display:block;font-size:20px;font-weight:600;font-variant-numeric:tabular-nums}"
+    ".tile span{font-size:12.5px;color:var(--dim)}"
     ".tile.main{border-color:var(--accent)}"
-    ".charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(400px,100%),1fr));gap:"
-    "14px}"
+    ".charts{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(400px,100%),1fr));"
+    "gap:14px}"
     "figure{margin:0;padding:6px 6px 10px;border:1px solid var(--line);border-radius:8px}"
-    "figure "
-    "svg{display:block;width:100%;height:auto}figcaption{font-size:12.5px;line-height:1.4;color:"
-    "var(--dim);padding:2px 12px 0}"
+    "figure svg{display:block;width:100%;height:auto}"
+    "figcaption{font-size:12.5px;line-height:1.4;color:var(--dim);padding:2px 12px 0}"
     "table{border-collapse:collapse;font-variant-numeric:tabular-nums}"
-    "th,td{text-align:left;padding:4px 18px 4px 0;border-bottom:1px solid "
-    "var(--line);vertical-align:top}th{font-weight:600}"
-    "td.n{text-align:right}code,pre{font:12.5px/1.5 ui-monospace,'DejaVu Sans "
-    "Mono',Menlo,monospace}code{overflow-wrap:anywhere}"
-    "pre{background:var(--card);border:1px solid "
-    "var(--line);border-radius:8px;padding:12px;overflow-x:auto}"
-    "summary{cursor:pointer;color:var(--accent)}.scroll{overflow-x:auto}";
-
-static void tile(FILE *out, const char *class, const char *value, const char *label) {
-  fprintf(out, "<div class=\"tile %s\"><b>", class);
-  sl_plot_text(out, value);
-  fputs("</b><span>", out);
-  sl_plot_text(out, label);
-  fputs("</span></div>\n", out);
-}
-
-static void tiles(FILE *out, const sl_run_report *r) {
-  char text[200];
-  fputs("<div class=\"tiles\">\n", out);
-  if (!isnan(r->after)) {
-    snprintf(text, sizeof text, "%.1f %% \u2192 %.1f %%", 100 * r->before, 100 * r->after);
-    tile(out, "main", text, "held-out success, before and after RL");
-  } else if (!isnan(r->before)) {
-    snprintf(text, sizeof text, "%.1f %%", 100 * r->before);
-    tile(out, "main", text, "held-out success before RL");
-  }
-  snprintf(text, sizeof text, "%.0f of %lld", sl_run_report_steps(r, "rl"),
-           (long long)r->config.rl.steps);
-  tile(out, "", text, "rollouts");
-  snprintf(text, sizeof text, "%.0f", sl_run_report_steps(r, "sft"));
-  tile(out, "", text, "steps of the warm start");
-  tile(out, "", r->config.gate.name, "gate");
-  snprintf(text, sizeof text, "%.0f s", r->curves.seconds);
-  tile(out, "", text, "in steps");
-  if (r->curves.seconds > 0) {
-    snprintf(text, sizeof text, "%.0f", r->curves.tokens / r->curves.seconds);
-    tile(out, "", text, "tokens/s, sampled and trained");
-  }
-  tile(out, "", r->curves.backend, "backend");
-  fputs("</div>\n", out);
-}
+    "th,td{text-align:left;padding:4px 18px 4px 0;border-bottom:1px solid var(--line);"
+    "vertical-align:top}"
+    "th{font-weight:600}"
+    "td.n{text-align:right}"
+    "code,pre{font:12.5px/1.5 ui-monospace,'DejaVu Sans Mono',Menlo,monospace}"
+    "code{overflow-wrap:anywhere}"
+    "pre{background:var(--card);border:1px solid var(--line);border-radius:8px;padding:12px;"
+    "overflow-x:auto}"
+    "summary{cursor:pointer;color:var(--accent)}"
+    ".scroll{overflow-x:auto}";
 
 static void figure(FILE *out, const sl_run_chart *chart) {
   const sl_plot_panel panel = sl_run_chart_panel(chart);
@@ -81,10 +51,10 @@ static void figure(FILE *out, const sl_run_chart *chart) {
   fputs("</figcaption>\n</figure>\n", out);
 }
 
-static void charts(FILE *out, const sl_run_report *r) {
+static void charts(FILE *out, const sl_run_report *runs, size_t n) {
   const char *group = NULL;
   sl_run_chart chart;
-  for (size_t i = 0; sl_run_chart_at(r, i, &chart); i++) {
+  for (size_t i = 0; sl_run_chart_at(runs, n, i, &chart); i++) {
     if (chart.panel.curves == 0) continue;
     if (chart.group != group) {
       if (group) fputs("</div>\n", out);
@@ -96,113 +66,100 @@ static void charts(FILE *out, const sl_run_report *r) {
   if (group) fputs("</div>\n", out);
 }
 
-static void evaluation_rows(FILE *out, const sl_run_report *r, const char *phase,
-                            const char *label) {
-  const sl_run_curve *c = sl_run_curves_find(&r->curves, "evaluation", phase, "held_out_success");
-  for (size_t i = 0; c && i < c->n; i++) {
-    fprintf(out,
-            "<tr><td>%s</td><td class=\"n\">%.0f</td><td class=\"n\">%.2f %%</td><td class=\"n\">",
-            label, c->x[i], 100 * c->y[i]);
-    if (i) fprintf(out, "%+.2f", 100 * (c->y[i] - c->y[i - 1]));
-    fputs("</td></tr>\n", out);
+/* The date of the page: SOURCE_DATE_EPOCH, so that it can be made again byte for byte, or now. */
+static void today(char *out, size_t size) {
+  const char *epoch = getenv("SOURCE_DATE_EPOCH");
+  sl_report_date(out, size, epoch ? (time_t)strtoll(epoch, NULL, 10) : time(NULL));
+}
+
+static void names(FILE *out, const sl_run_report *runs, size_t n) {
+  fputs(n == 1 ? "run " : "runs ", out);
+  for (size_t r = 0; r < n; r++) {
+    if (r) fputs(", ", out);
+    sl_plot_text(out, runs[r].name);
   }
 }
 
-static void evaluations(FILE *out, const sl_run_report *r) {
+static size_t longest(const sl_run_report *runs, size_t n) {
+  size_t points = 0;
+  for (size_t r = 0; r < n; r++)
+    for (size_t c = 0; c < runs[r].curves.n; c++)
+      if (runs[r].curves.curve[c].n > points) points = runs[r].curves.curve[c].n;
+  return points;
+}
+
+static void introduction(FILE *out, const sl_run_report *runs, size_t n) {
+  char date[40];
+  today(date, sizeof date);
+  fprintf(out, "<p>Made by Sluice %s on %s.", sl_version(), date);
+  if (runs->numerics) fprintf(out, " Numerics version %d.", runs->numerics);
+  if (*runs->begun && n == 1) fprintf(out, " Begun %s, last step %s.", runs->begun, runs->latest);
   fputs(
-      "<h2>Evaluations</h2>\n<div class=\"scroll\"><table>\n<tr><th>phase</th><th>after "
-      "step</th><th>held-out success</th>"
-      "<th>change, points</th></tr>\n",
+      "</p>\n<p>Faint lines are single steps, bold ones their running mean; the figure at a "
+      "curve's end is where it stands now.",
       out);
-  evaluation_rows(out, r, "sft", "warm start");
-  evaluation_rows(out, r, "rl", "RL");
-  fputs("</table></div>\n", out);
-  if (!isnan(r->best))
+  if (longest(runs, n) > SL_PLOT_POINTS)
     fprintf(out,
-            "<p>The best checkpoint is kept: %.2f %% after rollout %.0f. It was selected on these "
-            "problems, so the figure flatters; other problems give a fair one.</p>\n",
-            100 * r->best, r->best_step);
+            " Curves of more than %d points are thinned: of each of %d equal parts the smallest "
+            "and the largest value are drawn. metrics.jsonl has all of them.",
+            SL_PLOT_POINTS, SL_PLOT_BUCKETS);
+  fputs("</p>\n", out);
 }
 
-static void identity_row(FILE *out, const char *what, const char *value) {
-  if (!*value) return;
-  fprintf(out, "<tr><th>%s</th><td><code>", what);
-  sl_plot_text(out, value);
-  fputs("</code></td></tr>\n", out);
-}
-
-static void identity(FILE *out, const sl_run_report *r) {
-  fputs(
-      "<h2>Identity</h2>\n<p>The state hash covers parameters, moments and counters. It does not "
-      "depend on backend, instruction set, "
-      "threads, micro-batch or time: the same configuration and version give the same hash "
-      "anywhere.</p>\n"
-      "<div class=\"scroll\"><table>\n",
-      out);
-  identity_row(out, "run", r->path);
-  identity_row(out, "state hash of the finished run", r->final);
-  identity_row(out, "state after the last step", r->curves.state);
-  identity_row(out, "state after the warm start", r->curves.warm);
-  identity_row(out, "backend", r->curves.backend);
-  fputs("</table></div>\n", out);
-}
-
-/* The configuration as it reads back, through memory, because it is escaped on its way. */
-static void configuration(FILE *out, const sl_run_report *r) {
-  char *text = NULL;
-  size_t size = 0;
-  FILE *memory = open_memstream(&text, &size);
-  sl_error err;
-  const int printed = memory && sl_config_print(&r->config, memory, 0, &err) == SL_OK;
-  if (memory && fclose(memory) == 0 && printed) {
-    fputs("<h2>Configuration</h2>\n<details><summary>every key, as the run had it</summary>\n<pre>",
-          out);
-    sl_plot_text(out, text);
-    fputs("</pre></details>\n", out);
-  }
-  free(text);
-}
-
-void sl_run_report_page(FILE *out, const sl_run_report *r) {
+void sl_run_report_page(FILE *out, const sl_run_report *runs, size_t n) {
   fputs(
       "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
-      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Sluice "
-      "run ",
+      "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Sluice ",
       out);
-  sl_plot_text(out, r->name);
-  fprintf(out, "</title>\n<style>%s%s</style>\n</head>\n<body>\n<h1>Run ", page_style,
+  names(out, runs, n);
+  fprintf(out, "</title>\n<style>%s%s</style>\n</head>\n<body>\n<h1>Sluice ", page_style,
           sl_plot_style);
-  sl_plot_text(out, r->name);
-  fputs(
-      "</h1>\n<p>Faint lines are single steps, bold ones their running mean; the figure at a "
-      "curve's end is where it stands now.</p>\n",
-      out);
-  tiles(out, r);
-  charts(out, r);
-  evaluations(out, r);
-  identity(out, r);
-  configuration(out, r);
+  names(out, runs, n);
+  fputs("</h1>\n", out);
+  introduction(out, runs, n);
+  if (n == 1)
+    sl_report_tiles(out, runs);
+  else
+    sl_report_summary(out, runs, n);
+  charts(out, runs, n);
+  if (n == 1) {
+    sl_report_completions(out, runs);
+    sl_report_evaluations(out, runs);
+  }
+  sl_report_identity(out, runs, n);
+  sl_report_configuration(out, runs, n);
   fputs("</body>\n</html>\n", out);
 }
 
-void sl_run_report_picture(FILE *out, const sl_run_report *r) {
+static void picture_title(char *title, size_t title_size, char *below, size_t below_size,
+                          const sl_run_report *r, size_t n) {
+  size_t used = (size_t)snprintf(title, title_size, n == 1 ? "Sluice run " : "Sluice runs ");
+  for (size_t i = 0; i < n && used < title_size; i++)
+    used += (size_t)snprintf(title + used, title_size - used, "%s%.100s", i ? ", " : "", r[i].name);
+  if (n > 1) {
+    snprintf(below, below_size, "Sluice %s", sl_version());
+    return;
+  }
+  if (!isnan(r->after) && used < title_size)
+    snprintf(title + used, title_size - used, ": held-out success %.1f %% \u2192 %.1f %%",
+             100 * r->before, 100 * r->after);
+  snprintf(below, below_size, "%.0f rollouts, gate %.60s, %s, state %s",
+           sl_run_report_steps(r, "rl"), r->config.gate.name, r->curves.backend,
+           *r->final ? r->final : r->curves.state);
+}
+
+void sl_run_report_picture(FILE *out, const sl_run_report *runs, size_t n) {
   static const size_t columns = 3;
   sl_run_chart chart[SL_CHART_PICTURE_MAX];
   sl_plot_panel panel[SL_CHART_PICTURE_MAX];
-  size_t n = 0;
-  for (size_t i = 0; n < SL_CHART_PICTURE_MAX && sl_run_chart_at(r, i, &chart[n]); i++) {
-    if (!chart[n].in_picture || chart[n].panel.curves == 0) continue;
-    panel[n] = sl_run_chart_panel(&chart[n]);
-    n++;
+  size_t count = 0;
+  for (size_t i = 0; count < SL_CHART_PICTURE_MAX && sl_run_chart_at(runs, n, i, &chart[count]);
+       i++) {
+    if (!chart[count].in_picture || chart[count].panel.curves == 0) continue;
+    panel[count] = sl_run_chart_panel(&chart[count]);
+    count++;
   }
-  char title[300], below[400];
-  if (isnan(r->after))
-    snprintf(title, sizeof title, "Sluice run %.200s", r->name);
-  else
-    snprintf(title, sizeof title, "Sluice run %.200s: held-out success %.1f %% \u2192 %.1f %%",
-             r->name, 100 * r->before, 100 * r->after);
-  snprintf(below, sizeof below, "%.0f rollouts, gate %.60s, %s, state %s",
-           sl_run_report_steps(r, "rl"), r->config.gate.name, r->curves.backend,
-           *r->final ? r->final : r->curves.state);
-  sl_plot_write(out, title, below, panel, n, n < columns ? n : columns);
+  char title[1000], below[400];
+  picture_title(title, sizeof title, below, sizeof below, runs, n);
+  sl_plot_write(out, title, below, panel, count, count < columns ? count : columns);
 }

@@ -50,15 +50,12 @@ static sl_status write_moments(const sl_run_state *run, const char *path, sl_err
 
 /* The sizes that a checkpoint records must not exceed what a crash of the machine leaves. */
 static sl_status flush_logs(const sl_run_files *files, sl_error *err) {
-  if (fsync(fileno(files->metrics)) == 0 && fsync(fileno(files->ledger)) == 0) return SL_OK;
-  return sl_fail(err, SL_ERR_IO, "%s: logs: %s", files->path, strerror(errno));
+  const sl_status status = sl_log_sync(files->metrics, err);
+  return status ? status : sl_log_sync(files->ledger, err);
 }
 
 static sl_status write_state(const sl_run_files *files, const sl_run_state *run, const char *folder,
                              sl_error *err) {
-  const long metrics = ftell(files->metrics), ledger = ftell(files->ledger);
-  if (metrics < 0 || ledger < 0)
-    return sl_fail(err, SL_ERR_IO, "%s: logs: %s", files->path, strerror(errno));
   sl_checkpoint_state s = {.version = SL_CHECKPOINT_VERSION,
                            .counters = sl_run_state_counters(run),
                            .adamw = run->optimizer.state,
@@ -66,8 +63,8 @@ static sl_status write_state(const sl_run_files *files, const sl_run_state *run,
                            .success_after = run->success_after,
                            .best_success = run->best_success,
                            .best_step = run->best_step,
-                           .metrics_size = (size_t)metrics,
-                           .ledger_size = (size_t)ledger,
+                           .metrics_size = (size_t)files->metrics->size,
+                           .ledger_size = (size_t)files->ledger->size,
                            .identity = run->identity};
   sl_status status = sl_run_state_hash(run, 0, s.hash, err);
   if (!status) status = sl_reference_digest(run, s.reference, err);

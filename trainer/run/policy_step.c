@@ -187,6 +187,7 @@ sl_status sl_policy_step(sl_run_state *run, sl_step_report *report, sl_step_dige
   status = update_all(run, &r, report, digests, err);
   if (status) return status;
   finish_report(report);
+  run->rollout = r;
   run->rl_step++, run->update = 0;
   return SL_OK;
 }

@@ -35,19 +35,10 @@ static sl_status make_folder(const char *path, sl_error *err) {
   return status;
 }
 
-static sl_status open_log(FILE **out, const char *folder, const char *name, const char *mode,
-                          sl_error *err) {
-  char *path = sl_path_join(folder, name);
-  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  *out = fopen(path, mode);
-  const sl_status status = *out ? SL_OK : system_error(err, path);
-  free(path);
-  return status;
-}
-
-static sl_status open_logs(sl_run_files *files, const char *mode, sl_error *err) {
-  sl_status status = open_log(&files->metrics, files->path, SL_RUN_METRICS, mode, err);
-  if (!status) status = open_log(&files->ledger, files->path, SL_RUN_LEDGER, mode, err);
+static sl_status open_logs(sl_run_files *files, int fresh, sl_error *err) {
+  sl_status status = sl_log_open(&files->metrics, files->path, SL_RUN_METRICS, fresh, err);
+  if (!status) status = sl_log_open(&files->ledger, files->path, SL_RUN_LEDGER, fresh, err);
+  if (!status) status = sl_log_open(&files->samples, files->path, SL_RUN_SAMPLES, fresh, err);
   return status;
 }
 
@@ -150,7 +141,7 @@ sl_status sl_run_write_config(const char *folder, const sl_config *config, sl_er
 
 sl_status sl_run_open(sl_run_files *out, const char *path, sl_error *err) {
   sl_run_files files = {.path = strdup(path), .lock = -1};
-  const sl_status status = files.path ? sl_run_lock(&files.lock, path, err)
+  const sl_status status = files.path ? sl_run_lock(&files.lock, &files.unlocked, path, err)
                                       : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   if (status)
     sl_run_close(&files);
@@ -183,7 +174,7 @@ sl_status sl_run_create(sl_run_files *out, const char *path, const sl_config *co
   if (!status) status = keep_companions(path, sl_config_path(config, SL_KEY_model_folder), err);
   if (!status) status = sl_run_write_config(path, config, err);
   if (!status) status = sl_run_clean(path, err);
-  if (!status) status = open_logs(&files, "w", err);
+  if (!status) status = open_logs(&files, 1, err);
   if (status)
     sl_run_close(&files);
   else
@@ -209,48 +200,28 @@ static sl_status check_size(const char *folder, const char *name, uint64_t size,
   return status;
 }
 
-/* Cuts a log at a checkpoint's size, or, where lines are lost, after its last complete line. */
-static sl_status cut_back(FILE *file, const char *name, uint64_t size, sl_error *err) {
-  struct stat st;
-  if (fstat(fileno(file), &st) != 0) return system_error(err, name);
-  uint64_t end = (uint64_t)st.st_size < size ? (uint64_t)st.st_size : size;
-  for (int c = 0; end > 0 && end < size; end--) {
-    if (fseek(file, (long)end - 1, SEEK_SET) != 0 || (c = fgetc(file)) == '\n') break;
-  }
-  if (ftruncate(fileno(file), (off_t)end) != 0 || fseek(file, 0, SEEK_END) != 0)
-    return system_error(err, name);
-  return SL_OK;
-}
-
-/* Makes a log that is lost anew, so that it can be opened as one that is there. */
-static sl_status open_or_make(FILE **out, const char *folder, const char *name, sl_error *err) {
-  return open_log(out, folder, name, has(folder, name) ? "r+" : "w+", err);
-}
-
 sl_status sl_run_reopen(sl_run_files *files, uint64_t metrics_size, uint64_t ledger_size,
                         sl_lost_logs lost, sl_error *err) {
   sl_status status = check_size(files->path, SL_RUN_METRICS, metrics_size, lost.metrics, err);
   if (!status) status = check_size(files->path, SL_RUN_LEDGER, ledger_size, lost.ledger, err);
-  if (!status) status = open_or_make(&files->metrics, files->path, SL_RUN_METRICS, err);
-  if (!status) status = open_or_make(&files->ledger, files->path, SL_RUN_LEDGER, err);
-  if (!status) status = cut_back(files->metrics, SL_RUN_METRICS, metrics_size, err);
-  if (!status) status = cut_back(files->ledger, SL_RUN_LEDGER, ledger_size, err);
+  if (!status) status = open_logs(files, 0, err);
+  if (!status) status = sl_log_cut(files->metrics, metrics_size, err);
+  if (!status) status = sl_log_cut(files->ledger, ledger_size, err);
   return status ? status : sl_run_clean(files->path, err);
 }
 
 void sl_run_close(sl_run_files *files) {
-  if (files->metrics) fclose(files->metrics);
-  if (files->ledger) fclose(files->ledger);
+  sl_log_close(files->metrics);
+  sl_log_close(files->ledger);
+  sl_log_close(files->samples);
   free(files->path);
   if (files->lock >= 0) close(files->lock);
   *files = (sl_run_files){.lock = -1};
 }
 
-static sl_status flush_line(FILE *file, const sl_run_files *files, const char *name,
-                            sl_error *err) {
-  fputs("}\n", file);
-  if (fflush(file) == 0 && !ferror(file)) return SL_OK;
-  return sl_fail(err, SL_ERR_IO, "%s/%s: %s", files->path, name, strerror(errno));
+static sl_status end_line(sl_log *log, sl_error *err) {
+  fputc('}', log->line);
+  return sl_log_append(log, err);
 }
 
 static const char *phase_name(const sl_run_state *run) {
@@ -293,7 +264,7 @@ static void rl_metrics(FILE *f, const sl_step_report *r) {
 
 sl_status sl_metrics_step(sl_run_files *files, const sl_run_state *run, const sl_step_report *r,
                           const char *state, double seconds, sl_error *err) {
-  FILE *f = files->metrics;
+  FILE *f = files->metrics->line;
   open_line(f, "step", run);
   real(f, "loss", r->loss);
   if (run->phase == SL_PHASE_RL) rl_metrics(f, r);
@@ -304,38 +275,38 @@ sl_status sl_metrics_step(sl_run_files *files, const sl_run_state *run, const sl
   real(f, "seconds", seconds),
       real(f, "tokens_per_second", (double)(r->sampled_tokens + r->trained_tokens) / seconds);
   fprintf(f, ",\"backend\":\"%s\",\"state\":\"%s\"", sl_context_backend(run->ctx), state);
-  return flush_line(f, files, SL_RUN_METRICS, err);
+  return end_line(files->metrics, err);
 }
 
 sl_status sl_metrics_evaluation(sl_run_files *files, const sl_run_state *run, double success,
                                 sl_error *err) {
-  FILE *f = files->metrics;
+  FILE *f = files->metrics->line;
   open_line(f, "evaluation", run);
   real(f, "held_out_success", success);
-  return flush_line(f, files, SL_RUN_METRICS, err);
+  return end_line(files->metrics, err);
 }
 
 sl_status sl_ledger_begin(sl_run_files *files, const sl_run_state *run, sl_error *err) {
-  FILE *f = files->ledger;
+  FILE *f = files->ledger->line;
   const sl_model_layout *layout = run->policy.layout;
-  if (ftell(f) != 0) return SL_OK;
+  if (files->ledger->size != 0) return SL_OK;
   fprintf(f, "{\"kind\":\"ledger\",\"version\":%d,\"numerics\":%d,\"tensors\":[", SL_LEDGER_VERSION,
           SL_NUMERICS_VERSION);
   for (size_t i = 0; i < layout->n_tensors; i++)
     fprintf(f, "%s\"%s\"", i ? "," : "", layout->tensors[i].name);
   fputs("]", f);
-  return flush_line(f, files, SL_RUN_LEDGER, err);
+  return end_line(files->ledger, err);
 }
 
 sl_status sl_ledger_change(sl_run_files *files, const sl_run_state *run, const char *key,
                            const char *before, const char *after, sl_error *err) {
-  FILE *f = files->ledger;
+  FILE *f = files->ledger->line;
   open_line(f, "change", run);
   fprintf(f, ",\"key\":\"%s\",\"before\":", key);
   sl_cli_json_text(f, before);
   fputs(",\"after\":", f);
   sl_cli_json_text(f, after);
-  return flush_line(f, files, SL_RUN_LEDGER, err);
+  return end_line(files->ledger, err);
 }
 
 static void print_digests(FILE *f, const sl_digests *digests, size_t arena) {
@@ -349,7 +320,7 @@ static void print_digests(FILE *f, const sl_digests *digests, size_t arena) {
 
 sl_status sl_ledger_step(sl_run_files *files, const sl_run_state *run, const sl_step_digests *d,
                          const char *state, sl_error *err) {
-  FILE *f = files->ledger;
+  FILE *f = files->ledger->line;
   open_line(f, "step", run);
   fprintf(
       f,
@@ -361,5 +332,5 @@ sl_status sl_ledger_step(sl_run_files *files, const sl_run_state *run, const sl_
   }
   fputs("],\"parameters\":", f);
   print_digests(f, &run->digests, SL_DIGESTS_PARAMETERS);
-  return flush_line(f, files, SL_RUN_LEDGER, err);
+  return end_line(files->ledger, err);
 }

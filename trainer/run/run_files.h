@@ -5,12 +5,12 @@
 #include "checkpoint_list.h"
 #include "checkpoint_state.h"
 #include "run_state.h"
-
-#include <stdio.h>
+#include "trainer/files/log.h"
 
 #define SL_RUN_CONFIG "config.yaml"
 #define SL_RUN_METRICS "metrics.jsonl"
 #define SL_RUN_LEDGER "ledger.jsonl"
+#define SL_RUN_SAMPLES "samples.jsonl"
 #define SL_RUN_MODEL "model"
 #define SL_RUN_REFERENCE "reference"
 #define SL_RUN_COMPANIONS "companions" /* of the model that the run began with (spec F1.6) */
@@ -22,8 +22,9 @@
 /* A run's folder that is ours to write, and its open logs. */
 typedef struct {
   char *path;
-  int lock, warned; /* warned: of a checkpoint that could not be removed */
-  FILE *metrics, *ledger;
+  int lock, warned; /* descriptor; warned: of a checkpoint that could not be removed */
+  int unlocked;     /* errno where the file system has no locks, else 0 */
+  sl_log *metrics, *ledger, *samples;
 } sl_run_files;
 
 /* Refuses a folder that holds a run or parts of one, or what a run would replace, before a long

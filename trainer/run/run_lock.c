@@ -17,20 +17,29 @@
 /* 1: locked. 0: *holder has it (0: not known, or it just let go). -1: errno. */
 static int try_lock(int fd, long *holder) {
   struct flock wanted = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-  if (fcntl(fd, F_SETLK, &wanted) == 0) return 1;
+  int failed;
+  do failed = fcntl(fd, F_SETLK, &wanted);
+  while (failed && errno == EINTR);
+  if (!failed) return 1;
   if (errno != EAGAIN && errno != EACCES) return -1;
   *holder = fcntl(fd, F_GETLK, &wanted) == 0 && wanted.l_type != F_UNLCK ? (long)wanted.l_pid : 0;
   return 0;
 }
 
-sl_status sl_run_lock(int *out, const char *run, sl_error *err) {
+/* What fcntl says where there are no locks: Lustre without flock, NFS without a lock daemon. */
+static int has_no_locks(int error) {
+  return error == ENOSYS || error == ENOLCK || error == EOPNOTSUPP || error == EINVAL;
+}
+
+sl_status sl_run_lock(int *out, int *unlocked, const char *run, sl_error *err) {
   char *path = sl_path_join(run, LOCK_FILE);
   if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  const int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+  const int fd = sl_open(path, O_RDWR | O_CREAT);
   long holder = 0;
   const int locked = fd < 0 ? -1 : try_lock(fd, &holder);
   sl_status status = SL_OK;
-  if (locked < 0)
+  *unlocked = fd >= 0 && locked < 0 && has_no_locks(errno) ? errno : 0;
+  if (locked < 0 && !*unlocked)
     status = sl_fail(err, SL_ERR_IO, "%s: cannot lock the run: %s", path, strerror(errno));
   if (locked == 0)
     status =

@@ -5,9 +5,10 @@
 #include <sluice/status.h>
 
 /* Locks a run's folder until the descriptor *out is closed or the process ends, however it ends.
- * SL_ERR_USAGE, which names the process that holds the lock; SL_ERR_IO if the folder or its file
- * system takes no lock. */
-sl_status sl_run_lock(int *out, const char *run, sl_error *err);
+ * SL_ERR_USAGE, which names the process that holds the lock. On a file system without locks
+ * *unlocked is the errno that said so, the folder is not locked, and the caller has to tell the
+ * user, whose care it then is; it is 0 elsewhere. */
+sl_status sl_run_lock(int *out, int *unlocked, const char *run, sl_error *err);
 
 /* Removes what killed writers left behind (spec F1.1): temporary copies of the checkpoints, of the
  * models and of the configuration. The lock must be held, so that no live writer can own them. */

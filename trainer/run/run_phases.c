@@ -2,34 +2,15 @@
  * L1.1). */
 #include "run_phases.h"
 
-#include "kernels/support/cli.h"
+#include "run_samples.h"
+#include "kernels/support/process.h"
+#include "kernels/support/progress.h"
 #include "trainer/files/file.h"
 
-#include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
-
-static volatile sig_atomic_t stop_requested, announced;
-
-/* The first signal lets the step finish, which may take a while; the second ends the process at
- * once. */
-static void request_stop(int signal_number) {
-  static const char advice[] =
-      "\nFinishing the step, then a checkpoint. Once more to stop at once, back to the checkpoint "
-      "before.\n";
-  const int saved = errno;
-  if (stop_requested) {
-    signal(signal_number, SIG_DFL);
-    raise(signal_number);
-  }
-  stop_requested = signal_number;
-  if (announced && write(STDERR_FILENO, advice, sizeof advice - 1) < 0) announced = 0;
-  errno = saved;
-}
 
 typedef struct {
   sl_run_state *t;
@@ -37,6 +18,7 @@ typedef struct {
   const sl_train_options *options;
   sl_step_digests digests;
   sl_progress progress;
+  sl_pace pace; /* of the phase */
   double begin;
 } walk;
 
@@ -58,6 +40,7 @@ static sl_status log_step(walk *w, const sl_step_report *report, double seconds,
   sl_status status = sl_run_state_hash(w->t, w->digests.updates, state, err);
   if (!status) status = sl_metrics_step(w->run, w->t, report, state, seconds, err);
   if (!status) status = sl_ledger_step(w->run, w->t, &w->digests, state, err);
+  if (!status && w->t->phase == SL_PHASE_RL) status = sl_samples_write(w->run, w->t, err);
   return status;
 }
 
@@ -109,16 +92,20 @@ static sl_status warm_start(walk *w, int *done, sl_error *err) {
   sl_run_state *run = w->t;
   const sl_config *c = &run->config;
   double success = 0.0;
+  char left[SL_PACE_TEXT];
+  sl_pace_text(left, &w->pace, run->sft_step, (uint64_t)c->sft.steps);
   while (run->sft_step < (uint64_t)c->sft.steps) {
-    if (stop_requested) return SL_OK;
+    if (sl_stop_requested()) return SL_OK;
     sl_step_report report;
     const double begin = now_seconds();
     sl_status status = sl_warm_start_step(run, &report, &w->digests, err);
     if (!status) status = log_step(w, &report, now_seconds() - begin, err);
     if (status) return status;
-    sl_progress_line(&w->progress, "warm start %llu/%lld  loss %.3f  %.0f tokens/s",
+    sl_pace_text(left, &w->pace, run->sft_step, (uint64_t)c->sft.steps);
+    sl_progress_line(&w->progress, "warm start %llu/%lld  loss %.3f  %.0f tokens/s  %s%s",
                      (unsigned long long)run->sft_step, (long long)c->sft.steps, report.loss,
-                     (double)report.trained_tokens / (now_seconds() - begin));
+                     (double)report.trained_tokens / (now_seconds() - begin),
+                     *left ? "at most " : "", left);
     const int last = run->sft_step == (uint64_t)c->sft.steps,
               look = due(run->sft_step, c->sft.eval_every) || last;
     if (look) status = evaluate(w, &success, err);
@@ -148,18 +135,23 @@ static sl_status enter_rl(walk *w, sl_error *err) {
 static sl_status optimise(walk *w, sl_error *err) {
   sl_run_state *run = w->t;
   const sl_config *c = &run->config;
-  while (!stop_requested && run->rl_step < (uint64_t)c->rl.steps) {
+  char left[SL_PACE_TEXT];
+  w->pace.begun = 0;
+  sl_pace_text(left, &w->pace, run->rl_step, (uint64_t)c->rl.steps);
+  while (!sl_stop_requested() && run->rl_step < (uint64_t)c->rl.steps) {
     sl_step_report report;
     const double begin = now_seconds();
     sl_status status = sl_policy_step(run, &report, &w->digests, err);
     const double seconds = now_seconds() - begin;
     if (!status) status = log_step(w, &report, seconds, err);
     if (status) return status;
+    sl_pace_text(left, &w->pace, run->rl_step, (uint64_t)c->rl.steps);
     sl_progress_line(&w->progress,
-                     "rl %llu/%lld  reward %.3f  entropy %.3f  ratio variance %.2e  %.0f tokens/s",
+                     "rl %llu/%lld  reward %.3f  entropy %.3f  ratio variance %.2e  %.0f tokens/s  "
+                     "%s",
                      (unsigned long long)run->rl_step, (long long)c->rl.steps, report.reward_mean,
                      report.entropy, report.ratio_variance,
-                     (double)(report.sampled_tokens + report.trained_tokens) / seconds);
+                     (double)(report.sampled_tokens + report.trained_tokens) / seconds, left);
     int written = 0;
     if (due(run->rl_step, c->eval.every) || run->rl_step == (uint64_t)c->rl.steps) {
       status = evaluate(w, &run->success_after, err);
@@ -254,22 +246,17 @@ static void explain_divergence(const sl_run_state *run, sl_error *err) {
 sl_status sl_run_train(sl_run_state *run, sl_run_files *files, const sl_train_options *options,
                        sl_train_result *result, sl_error *err) {
   walk w = {.t = run, .run = files, .options = options, .begin = now_seconds()};
-  stop_requested = 0, announced = !options->quiet;
-  const struct sigaction action = {.sa_handler = request_stop};
-  struct sigaction old_int, old_term;
-  sigaction(SIGINT, &action, &old_int);
-  sigaction(SIGTERM, &action, &old_term);
+  sl_stop_begin(!options->quiet);
   sl_progress_start(&w.progress);
-  if (options->quiet) w.progress.active = 0;
+  if (options->quiet) w.progress.kind = SL_PROGRESS_OFF;
   sl_status status = sl_ledger_begin(files, run, err);
   if (!status) status = walk_phases(&w, err);
   result->diverged = status == SL_ERR_NONFINITE;
   if (result->diverged) explain_divergence(run, err);
   sl_progress_end(&w.progress);
-  sigaction(SIGINT, &old_int, NULL);
-  sigaction(SIGTERM, &old_term, NULL);
+  sl_stop_end();
   result->success_before = run->success_before, result->success_after = run->success_after;
   result->best_success = run->best_success, result->best_step = run->best_step;
-  result->interrupted = stop_requested != 0 && run->phase != SL_PHASE_DONE;
+  result->interrupted = sl_stop_requested() && run->phase != SL_PHASE_DONE;
   return status ? status : sl_run_state_hash(run, 0, result->state, err);
 }

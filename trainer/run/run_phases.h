@@ -18,8 +18,8 @@ typedef struct {
   char state[SL_DIGEST_TEXT];
 } sl_train_result;
 
-/* Trains until the configuration's end, or until SIGINT or SIGTERM: then the step is finished and a
- * checkpoint written. */
+/* Trains until the configuration's end, or until a signal asks for a stop (sl_stop_begin): then the
+ * step is finished and a checkpoint written. */
 sl_status sl_run_train(sl_run_state *run, sl_run_files *files, const sl_train_options *options,
                        sl_train_result *result, sl_error *err);
 

@@ -1,6 +1,7 @@
 /* Goes on with a run from a checkpoint: the run that was started, or a refusal (spec F4.8). */
 #include "run_resume.h"
 
+#include "run_samples.h"
 #include "trainer/files/file.h"
 
 #include <errno.h>
@@ -283,13 +284,12 @@ static void warn_of_age(const attempt *a) {
 }
 
 /* A log that lost lines is a change too. */
-static sl_status note_lost(attempt *a, FILE *log, const char *name, size_t recorded,
+static sl_status note_lost(attempt *a, const sl_log *log, const char *name, size_t recorded,
                            sl_error *err) {
   char before[40], after[40];
-  const long size = ftell(log);
-  if (size < 0 || (size_t)size >= recorded) return SL_OK;
+  if (log->size >= recorded) return SL_OK;
   snprintf(before, sizeof before, "%zu bytes", recorded);
-  snprintf(after, sizeof after, "%ld bytes", size);
+  snprintf(after, sizeof after, "%llu bytes", (unsigned long long)log->size);
   return add_change(a, name, before, after, err);
 }
 
@@ -300,6 +300,7 @@ static sl_status take_up(attempt *a, sl_run_files *files, sl_error *err) {
   const sl_checkpoint_state *s = &a->state;
   const sl_lost_logs lost = {accepts(a, SL_RUN_METRICS), accepts(a, SL_RUN_LEDGER)};
   sl_status status = sl_run_reopen(files, s->metrics_size, s->ledger_size, lost, err);
+  if (!status) status = sl_samples_cut(files->samples, run->rl_step, err);
   if (!status) status = note_lost(a, files->metrics, SL_RUN_METRICS, s->metrics_size, err);
   if (!status) status = note_lost(a, files->ledger, SL_RUN_LEDGER, s->ledger_size, err);
   if (!status && a->options->from)
@@ -320,7 +321,7 @@ static sl_status take_up(attempt *a, sl_run_files *files, sl_error *err) {
 static sl_status load_config(sl_config *out, const char *run, const sl_resume_options *o,
                              sl_error *err) {
   char *path = sl_path_join(run, SL_RUN_CONFIG);
-  const sl_status status = path ? sl_config_load(out, path, o->sets, o->n_sets, err)
+  const sl_status status = path ? sl_config_load_recorded(out, path, o->sets, o->n_sets, err)
                                 : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   free(path);
   return status;

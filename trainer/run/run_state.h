@@ -60,9 +60,10 @@ typedef struct {
   double *reward, *reward_in_order; /* (prompts x group) */
   float *advantage;                 /* likewise */
   uint32_t *chosen, *group, *update_order, *reward_order;
-  double *solved; /* (held-out problems) of an evaluation */
-  char *text;     /* of one completion */
-  void *tables;   /* the block that holds prompts, and all from `reward` to here */
+  double *solved;     /* (held-out problems) of an evaluation */
+  char *text;         /* of one completion */
+  sl_rollout rollout; /* of the last sl_policy_step; the generator's, until it generates again */
+  void *tables;       /* the block that holds prompts, and all from `reward` to here */
   sl_memory_plan plan;
   sl_digests digests;       /* of the state, then of the gradients of a step's updates */
   sl_run_identity identity; /* of a run that trains */

@@ -4,6 +4,7 @@
 
 #include "trainer/model/block.h"
 #include "kernels/support/cli.h"
+#include "kernels/support/progress.h"
 #include "trainer/model/optimizer.h"
 #include "trainer/model/batch_gradient.h"
 

@@ -1,7 +1,9 @@
 /* sluice-device bench: rates of the kernels as ratios to their ceilings. */
-#define _DEFAULT_SOURCE /* argp */
 #include "bench.h"
 #include "device.h"
+
+#include "kernels/support/cli.h"
+#include "kernels/support/cli_options.h"
 
 #include <argp.h>
 #include <stdio.h>
@@ -13,22 +15,10 @@ typedef struct {
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
   options *o = state->input;
-  switch (key) {
-    case 'b':
-      o->backend = arg;
-      return 0;
-    case 'f':
-      o->floats = sl_device_number(arg, (size_t)1 << 32, state);
-      return 0;
-    case 's':
-      o->shrink = sl_device_number(arg, 32, state);
-      return 0;
-    case ARGP_KEY_ARG:
-      argp_error(state, "no argument is expected");
-      return 0;
-    default:
-      return ARGP_ERR_UNKNOWN;
-  }
+  const sl_option_value values[] = {{'b', "backend", .text = &o->backend},
+                                    {'f', "floats", .number = &o->floats, .most = (size_t)1 << 32},
+                                    {'s', "shrink", .number = &o->shrink, .most = 32}};
+  return sl_argp_take(values, sizeof values / sizeof *values, key, arg, state);
 }
 
 static const struct argp_option rows[] = {
@@ -46,10 +36,10 @@ int sl_device_bench(int argc, char **argv) {
   sl_device_bench_on on = {.floats = o.floats, .shrink = o.shrink};
   sl_error err;
   if (sl_context_create(&on.ctx, &(sl_context_options){o.backend, SL_ISA_BEST, 0}, &err))
-    return sl_device_error("bench", &err);
+    return sl_cli_fail("sluice-device bench", &err);
   sl_bench_memory_bound(&on);
   sl_bench_products(&on);
   sl_bench_model(&on);
   sl_context_destroy(on.ctx);
-  return on.failures ? SL_DEVICE_FAILED : SL_DEVICE_OK;
+  return on.failures ? SL_EXIT_FAILED : SL_EXIT_OK;
 }

@@ -1,9 +1,10 @@
 /* sluice-device equiv: every kernel of a backend against plain, bit for bit, for a number of
  * problems or for a while (spec N1.4); a vendor's kernels within their bounds, and twice. */
-#define _DEFAULT_SOURCE /* argp */
 #include "device.h"
 
 #include "ci/products/bench/bench_machine.h"
+#include "kernels/support/cli.h"
+#include "kernels/support/cli_options.h"
 #include "kernels/vendor/vendor.h"
 
 #include <argp.h>
@@ -12,6 +13,7 @@
 #include <string.h>
 
 #define SECONDS_MAX 86400u
+#define PROBLEMS_MAX ((size_t)1 << 52) /* exact as an option's number */
 
 typedef struct {
   const char *backend;
@@ -20,32 +22,25 @@ typedef struct {
   int some;
 } options;
 
+static void take_kernel(options *o, const char *name, struct argp_state *state) {
+  for (int k = 0; k < SL_KERNEL_COUNT; k++)
+    if (strcmp(name, sl_equiv_kernel_name((sl_kernel_id)k)) == 0) {
+      o->wanted[k] = 1, o->some = 1;
+      return;
+    }
+  argp_error(state, "no kernel '%s'", name);
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state) {
   options *o = state->input;
-  switch (key) {
-    case 'b':
-      o->backend = arg;
-      return 0;
-    case 's':
-      o->seed = sl_device_number(arg, SIZE_MAX / SL_KERNEL_COUNT / 2, state);
-      return 0;
-    case 'c':
-      o->cases = sl_device_number(arg, SIZE_MAX / SL_KERNEL_COUNT / 2, state);
-      return 0;
-    case 't':
-      o->seconds = sl_device_number(arg, SECONDS_MAX, state);
-      return 0;
-    case ARGP_KEY_ARG:
-      for (int k = 0; k < SL_KERNEL_COUNT; k++)
-        if (strcmp(arg, sl_equiv_kernel_name((sl_kernel_id)k)) == 0) {
-          o->wanted[k] = 1, o->some = 1;
-          return 0;
-        }
-      argp_error(state, "no kernel '%s'", arg);
-      return 0;
-    default:
-      return ARGP_ERR_UNKNOWN;
-  }
+  const sl_option_value values[] = {{'b', "backend", .text = &o->backend},
+                                    {'s', "seed", .number = &o->seed, .most = PROBLEMS_MAX},
+                                    {'c', "cases", .number = &o->cases, .most = PROBLEMS_MAX},
+                                    {'t', "seconds", .number = &o->seconds, .most = SECONDS_MAX}};
+  if (key != ARGP_KEY_ARG)
+    return sl_argp_take(values, sizeof values / sizeof *values, key, arg, state);
+  take_kernel(o, arg, state);
+  return 0;
 }
 
 static const struct argp_option rows[] = {
@@ -108,7 +103,7 @@ static int check_all(const options *o, sl_context *golden, sl_context *ctx) {
          sl_context_backend(ctx));
   if (bounded) printf(", %d are within the vendor's bounds", bounded);
   printf("\n");
-  return right == kernels ? SL_DEVICE_OK : SL_DEVICE_FAILED;
+  return right == kernels ? SL_EXIT_OK : SL_EXIT_FAILED;
 }
 
 int sl_device_equiv(int argc, char **argv) {
@@ -120,7 +115,7 @@ int sl_device_equiv(int argc, char **argv) {
       sl_context_create(&golden, &(sl_context_options){"plain", SL_ISA_BEST, 1}, &err);
   if (!status)
     status = sl_context_create(&ctx, &(sl_context_options){o.backend, SL_ISA_BEST, 0}, &err);
-  const int code = status ? sl_device_error("equiv", &err) : check_all(&o, golden, ctx);
+  const int code = status ? sl_cli_fail("sluice-device equiv", &err) : check_all(&o, golden, ctx);
   sl_context_destroy(ctx);
   sl_context_destroy(golden);
   return code;

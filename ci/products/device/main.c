@@ -1,6 +1,7 @@
 /* sluice-device WHAT: see device.h. */
 #include "device.h"
 
+#include "kernels/support/cli.h"
 #include "kernels/vendor/vendor.h"
 
 #include <argp.h>
@@ -18,7 +19,7 @@ static const struct {
 #define PARTS (sizeof parts / sizeof *parts)
 
 int main(int argc, char **argv) {
-  argp_err_exit_status = SL_DEVICE_USAGE;
+  argp_err_exit_status = SL_EXIT_USAGE;
 #if SLUICE_HAS_CUDA
   sl_backend_add(sl_cuda_backend());
 #endif
@@ -29,5 +30,5 @@ int main(int argc, char **argv) {
     if (strcmp(argv[1], parts[i].name) == 0) return parts[i].run(argc - 1, argv + 1);
   fprintf(stderr,
           "usage: sluice-device equiv|sweep|train|bench|step [OPTION]..., --help describes each\n");
-  return SL_DEVICE_USAGE;
+  return SL_EXIT_USAGE;
 }

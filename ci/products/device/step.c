@@ -1,8 +1,9 @@
 /* sluice-device step: a training step, which PyTorch does too (bench_torch.py). */
-#define _DEFAULT_SOURCE /* argp */
 #include "device.h"
 
 #include "ci/products/bench/step_speed.h"
+#include "kernels/support/cli.h"
+#include "kernels/support/cli_options.h"
 
 #include <argp.h>
 
@@ -14,23 +15,13 @@ typedef struct {
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
   options *o = state->input;
-  switch (key) {
-    case 'b':
-      o->backend = arg;
-      return 0;
-    case 's':
-      o->kind = sl_step_kind_named(arg);
-      if (!o->kind) argp_error(state, "no shape '%s': small or qwen2.5-0.5b", arg);
-      return 0;
-    case 'n':
-      o->tokens = sl_device_number(arg, SL_STEP_TOKENS_MAX, state);
-      return 0;
-    case ARGP_KEY_ARG:
-      argp_error(state, "no argument is expected");
-      return 0;
-    default:
-      return ARGP_ERR_UNKNOWN;
-  }
+  const sl_option_value values[] = {
+      {'b', "backend", .text = &o->backend},
+      {'n', "tokens", .number = &o->tokens, .most = SL_STEP_TOKENS_MAX}};
+  if (key != 's') return sl_argp_take(values, sizeof values / sizeof *values, key, arg, state);
+  o->kind = sl_step_kind_named(arg);
+  if (!o->kind) argp_error(state, "no shape '%s': small or qwen2.5-0.5b", arg);
+  return 0;
 }
 
 static const struct argp_option rows[] = {
@@ -49,6 +40,6 @@ int sl_device_step(int argc, char **argv) {
   sl_error err;
   const sl_context_options context = {o.backend, SL_ISA_BEST, 0};
   return sl_step_speed(&context, o.kind ? o.kind : kinds, o.tokens, 0, &err)
-             ? sl_device_error("step", &err)
-             : SL_DEVICE_OK;
+             ? sl_cli_fail("sluice-device step", &err)
+             : SL_EXIT_OK;
 }

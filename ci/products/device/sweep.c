@@ -7,6 +7,7 @@
 #include "ci/products/bench/bench_machine.h"
 #include "ci/products/bench/function_name.h"
 #include "ci/products/sweep/vectors.h"
+#include "kernels/support/cli.h"
 
 #include <argp.h>
 #include <inttypes.h>
@@ -58,7 +59,7 @@ int sl_device_sweep(int argc, char **argv) {
   sl_status status = sl_sweep_vectors_read(&recorded, path, &err);
   for (int i = 0; !status && i < SL_FUNCTION_COUNT; i++)
     status = check((sl_function_id)i, &recorded, path, &right, &err);
-  if (status) return sl_device_error("sweep", &err);
+  if (status) return sl_cli_fail("sluice-device sweep", &err);
   printf("%d of %d functions have the recorded digests\n", right, SL_FUNCTION_COUNT);
-  return right == SL_FUNCTION_COUNT ? SL_DEVICE_OK : SL_DEVICE_FAILED;
+  return right == SL_FUNCTION_COUNT ? SL_EXIT_OK : SL_EXIT_FAILED;
 }

@@ -2,14 +2,15 @@
  * side, which must end each step in the same bits of parameters and moments (spec N1.4). It stands
  * on the model alone: no configuration, no files, so that a machine without the trainer's libraries
  * has it too. */
-#define _DEFAULT_SOURCE /* argp */
 #include "device.h"
 
+#include "kernels/support/cli.h"
+#include "kernels/support/cli_options.h"
+#include "trainer/model/batch_gradient.h"
 #include "trainer/model/block.h"
 #include "trainer/model/generate.h"
 #include "trainer/model/optimizer.h"
 #include "trainer/model/tokens.h"
-#include "trainer/model/batch_gradient.h"
 
 #include <argp.h>
 #include <inttypes.h>
@@ -239,22 +240,10 @@ typedef struct {
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
   options *o = state->input;
-  switch (key) {
-    case 'b':
-      o->backend = arg;
-      return 0;
-    case 'o':
-      o->other = arg;
-      return 0;
-    case 's':
-      o->steps = sl_device_number(arg, 100000, state);
-      return 0;
-    case ARGP_KEY_ARG:
-      argp_error(state, "no argument is expected");
-      return 0;
-    default:
-      return ARGP_ERR_UNKNOWN;
-  }
+  const sl_option_value values[] = {{'b', "backend", .text = &o->backend},
+                                    {'o', "other", .text = &o->other},
+                                    {'s', "steps", .number = &o->steps, .most = 100000}};
+  return sl_argp_take(values, sizeof values / sizeof *values, key, arg, state);
 }
 
 static const struct argp_option rows[] = {
@@ -276,7 +265,7 @@ int sl_device_train(int argc, char **argv) {
   if (!status) status = begin(&r[1], o.other, &err);
   if (!status) status = compare(r, o.steps, &same, &err);
   end(&r[0]), end(&r[1]);
-  if (status) return sl_device_error("train", &err);
+  if (status) return sl_cli_fail("sluice-device train", &err);
   printf(same ? "the states are the same\n" : "the states DIFFER\n");
-  return same ? SL_DEVICE_OK : SL_DEVICE_FAILED;
+  return same ? SL_EXIT_OK : SL_EXIT_FAILED;
 }

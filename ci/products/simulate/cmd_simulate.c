@@ -2,6 +2,7 @@
  * seed; replays any seed exactly. */
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
+#include "kernels/support/progress.h"
 
 #include "simulated.h"
 #include "kernels/simt/simulation.h"

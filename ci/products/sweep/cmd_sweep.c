@@ -1,6 +1,7 @@
 /* sluice sweep NAME|all: proves functions correctly rounded by exhaustion (spec N2.3). */
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
+#include "kernels/support/progress.h"
 
 #include "ci/products/bench/function_speed.h"
 #include "sweep.h"

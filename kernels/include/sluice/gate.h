@@ -37,8 +37,8 @@ typedef struct {
  * ends in ".gate", a file. Parameters not given keep the file's defaults. A gate bound to a kernel
  * (spec G1.3) yields that family; any other yields SL_GATE_EXPRESSION, evaluated by spec G3.1.
  * *owner is the caller's, to be freed with sl_gate_definition_free after the last use of *out.
- * Errors: SL_ERR_IO (unreadable), SL_ERR_INPUT (file:line:column and what was expected; a value
- * outside its range), SL_ERR_USAGE (no such built-in or parameter). */
+ * Errors: SL_ERR_IO (unreadable), SL_ERR_INPUT (no such file; file:line:column and what was
+ * expected; a value outside its range), SL_ERR_USAGE (no such built-in or parameter). */
 sl_status sl_gate_load(sl_gate *out, sl_gate_definition **owner, const char *name_or_path,
                        const sl_gate_parameter *parameter, size_t count, sl_error *err);
 
@@ -61,6 +61,9 @@ void sl_gate_evaluate64(const sl_gate_definition *gate, int positive, const doub
 
 const char *sl_gate_definition_name(const sl_gate_definition *gate);
 const char *sl_gate_definition_citation(const sl_gate_definition *gate);
+/* Which of P1 to P4 its file expects to be refuted on one side at least (spec G1.3): bit i is that
+ * of P(i + 1). 0 for a gate that the file calls admissible, or of which it says nothing. */
+unsigned sl_gate_definition_refuted(const sl_gate_definition *gate);
 int sl_gate_definition_has_value(const sl_gate_definition *gate,
                                  int positive); /* 0: `weight` alone */
 size_t sl_gate_definition_parameters(const sl_gate_definition *gate);

@@ -157,7 +157,7 @@ Test(gate, parameters_are_checked_and_bound) {
   cr_assert_eq(sl_gate_load(&gate, &def, "sigmoid", &outside, 1, &err), SL_ERR_INPUT);
   cr_assert_eq(sl_gate_load(&gate, &def, "sigmoid", &unknown, 1, &err), SL_ERR_USAGE);
   cr_assert_eq(sl_gate_load(&gate, &def, "no-such", NULL, 0, &err), SL_ERR_USAGE);
-  cr_assert_eq(sl_gate_load(&gate, &def, "./no/such.gate", NULL, 0, &err), SL_ERR_IO);
+  cr_assert_eq(sl_gate_load(&gate, &def, "./no/such.gate", NULL, 0, &err), SL_ERR_INPUT);
   cr_assert_eq(sl_gate_load(&gate, &def, "sigmoid", &good, 1, &err), SL_OK);
   cr_assert(gate.family == SL_GATE_SIGMOID && gate.tau[0] == 1.05f && gate.tau[1] == 2.0f);
   sl_gate_definition_free(def);

@@ -189,7 +189,7 @@ Test(config, checks_between_keys_name_the_place_of_the_key) {
       {"rl:\n  constant_length: 0.5\n",
        "run.yaml:2:20: rl.constant_length: expected a number from 1 to 1e9, found 0.5"},
       {"gate:\n  name: sigmod\n",
-       "run.yaml:2:9: gate.name: expected sigmoid, erf, arctan, softsign, clip, identity or a "
+       "run.yaml:2:9: gate.name: expected a gate of 'sluice gate list' or a "
        "file"},
       {"gate:\n  pos: {high: 1}\n",
        "run.yaml:2:8: gate.pos: gate sigmoid takes tau here, found high"},
@@ -245,9 +245,9 @@ Test(config, bad_arguments_are_refused_by_number) {
 Test(config, absent_files_are_named) {
   sl_config c;
   sl_error err;
-  expect_error(sl_config_load(&c, scratch_path("absent.yaml"), NULL, 0, &err), SL_ERR_IO, &err,
+  expect_error(sl_config_load(&c, scratch_path("absent.yaml"), NULL, 0, &err), SL_ERR_INPUT, &err,
                "absent.yaml: cannot open: No such file");
-  expect_error(sl_config_load(&c, scratch_path("."), NULL, 0, &err), SL_ERR_IO, &err,
+  expect_error(sl_config_load(&c, scratch_path("."), NULL, 0, &err), SL_ERR_INPUT, &err,
                "not a regular file");
 }
 

@@ -323,11 +323,11 @@ Test(model_folder, absent_keys_take_the_defaults_of_transformers) {
 Test(model_folder, names_what_is_absent) {
   sl_parameters p;
   sl_error err;
-  expect_error(sl_model_folder_read(&p, NULL, scratch_path("nowhere"), &err), SL_ERR_IO, &err,
+  expect_error(sl_model_folder_read(&p, NULL, scratch_path("nowhere"), &err), SL_ERR_INPUT, &err,
                "nowhere/config.json: cannot open: No such file");
   const char *path = write_model(1);
   remove(scratch_path("model/model.safetensors"));
-  expect_error(sl_model_folder_read(&p, NULL, path, &err), SL_ERR_IO, &err,
+  expect_error(sl_model_folder_read(&p, NULL, path, &err), SL_ERR_INPUT, &err,
                "model/model.safetensors: cannot open: No such file");
 }
 

@@ -199,9 +199,9 @@ Test(safetensors, says_what_stands_in_its_place) {
 Test(safetensors, refuses_what_is_no_file) {
   sl_error err;
   sl_safetensors *file;
-  expect_error(sl_safetensors_open(&file, scratch_path("absent"), &err), SL_ERR_IO, &err,
+  expect_error(sl_safetensors_open(&file, scratch_path("absent"), &err), SL_ERR_INPUT, &err,
                "absent: cannot open: No such file");
-  expect_error(sl_safetensors_open(&file, scratch_path("."), &err), SL_ERR_IO, &err,
+  expect_error(sl_safetensors_open(&file, scratch_path("."), &err), SL_ERR_INPUT, &err,
                "not a regular file");
 }
 

@@ -158,6 +158,6 @@ Test(tokenizer, bad_files_are_refused_with_their_place) {
   }
   sl_tokenizer *t;
   sl_error err;
-  expect_error(sl_tokenizer_load(&t, scratch_path("absent"), &err), SL_ERR_IO, &err,
+  expect_error(sl_tokenizer_load(&t, scratch_path("absent"), &err), SL_ERR_INPUT, &err,
                "absent: cannot open: No such file");
 }

@@ -156,7 +156,7 @@ static float after_no_gradient(float p, float *m, float *v, float b1, float b2, 
 /* No completion of one token can be right, so all rewards are 0 and all advantages too: the update
  * is one like any other (spec N6.6). */
 Test(trainer_optimizer, without_advantages_an_update_is_an_update) {
-  static const char *const extra[] = {"rl.max_new_tokens=1", "rl.beta=0",   "rl.gamma=0",
+  static const char *const extra[] = {"rl.max_new_tokens=1", "rl.beta=0",   "rl.entropy_bonus=0",
                                       "rl.updates=1",        "rl.epochs=1", NULL};
   sl_run_state *run = tiny_trainer(extra);
   const sl_model_layout *layout = run->policy.layout;

@@ -32,14 +32,19 @@ static const char *make_run(const char *metrics) {
 }
 
 /* What a writer writes, freed by the caller. */
-static char *written(void (*write)(FILE *, const sl_run_report *), const sl_run_report *report) {
+static char *written(void (*write)(FILE *, const sl_run_report *, size_t),
+                     const sl_run_report *runs, size_t n) {
   char *text = NULL;
   size_t size = 0;
   FILE *memory = open_memstream(&text, &size);
   cr_assert_not_null(memory);
-  write(memory, report);
+  write(memory, runs, n);
   cr_assert_eq(fclose(memory), 0);
   return text;
+}
+
+static void summary(FILE *out, const sl_run_report *runs, size_t n) {
+  for (size_t i = 0; i < n; i++) sl_run_report_text(out, &runs[i]);
 }
 
 static size_t count(const char *text, const char *part) {
@@ -132,7 +137,7 @@ Test(report, page_and_picture_need_nothing_else) {
   sl_error err = {0};
   cr_assert_eq(sl_run_report_read(&r, make_run(run_text), &err), SL_OK, "%s", err.message);
   snprintf(r.name, sizeof r.name, "<script>");
-  char *page = written(sl_run_report_page, &r), *picture = written(sl_run_report_picture, &r);
+  char *page = written(sl_run_report_page, &r, 1), *picture = written(sl_run_report_picture, &r, 1);
   cr_expect_eq(
       count(page, "<figure>"),
       7); /* success, reward, entropy, tokens/s; success, loss and tokens/s of the warm start */
@@ -152,6 +157,109 @@ Test(report, page_and_picture_need_nothing_else) {
   sl_run_report_free(&r);
 }
 
+/* Each chart of two runs holds one key of both; a chart of several keys becomes several. */
+Test(report, runs_are_laid_over_each_other) {
+  sl_run_report r[2];
+  sl_error err = {0};
+  for (int i = 0; i < 2; i++)
+    cr_assert_eq(sl_run_report_read(&r[i], make_run(run_text), &err), SL_OK, "%s", err.message);
+  snprintf(r[0].name, sizeof r[0].name, "first");
+  snprintf(r[1].name, sizeof r[1].name, "second");
+  r[1].config.rl.steps = 3;
+  char *page = written(sl_run_report_page, r, 2), *picture = written(sl_run_report_picture, r, 2);
+  cr_expect_eq(count(page, "<figure>"), 7);
+  cr_expect_eq(count(page, ">first</text>"), 7); /* a legend each */
+  cr_expect_eq(count(page, ">second</text>"), 7);
+  cr_expect_not_null(strstr(page, "<tr><th>rl.steps</th><td>2</td><td>3</td></tr>"));
+  cr_expect_eq(count(page, "<tr><th>rl."), 1); /* nothing else differs */
+  cr_expect_eq(count(picture, "<g transform"), 5);
+  free(page);
+  free(picture);
+  for (int i = 0; i < 2; i++) sl_run_report_free(&r[i]);
+}
+
+Test(report, the_page_says_what_made_it_and_shows_completions) {
+  static const char sample[] =
+      "{\"step\":1,\"prompt\":\"1+1=\",\"completion\":\"<2>\",\"answer\":\"2\",\"ended\":true,"
+      "\"reward\":0.25}\n";
+  sl_run_report r;
+  sl_error err = {0};
+  make_run(run_text);
+  scratch_text("samples.jsonl", sample);
+  scratch_text("ledger.jsonl", "{\"kind\":\"ledger\",\"version\":2,\"numerics\":7}\n");
+  setenv("SOURCE_DATE_EPOCH", "86400", 1);
+  cr_assert_eq(sl_run_report_read(&r, scratch_path(""), &err), SL_OK, "%s", err.message);
+  char *page = written(sl_run_report_page, &r, 1);
+  cr_expect_not_null(strstr(page, " on 1970-01-02 00:00 UTC. Numerics version 7."));
+  cr_expect_not_null(strstr(page, "<code>1+1=</code></td><td><code>&lt;2&gt;</code></td>"));
+  cr_expect_not_null(strstr(page, "0.25</td>"));
+  free(page);
+  sl_run_report_free(&r);
+  scratch_text("samples.jsonl", "{\"step\":1}\n");
+  expect_error(sl_run_report_read(&r, scratch_path(""), &err), SL_ERR_INPUT, &err,
+               "samples.jsonl:1:1: prompt: missing");
+}
+
+Test(report, long_curves_keep_their_peaks_and_little_else) {
+  enum { N = 100000 };
+  static double y[N];
+  size_t pick[SL_PLOT_POINTS], peak = 0;
+  y[77777] = 1;
+  const size_t n = sl_plot_thin(pick, y, N);
+  cr_assert_leq(n, SL_PLOT_POINTS);
+  for (size_t i = 0; i < n; i++) {
+    cr_expect(i == 0 || pick[i] > pick[i - 1]);
+    peak += pick[i] == 77777;
+  }
+  cr_expect_eq(peak, 1);
+  cr_expect_eq(sl_plot_thin(pick, y, SL_PLOT_POINTS), SL_PLOT_POINTS);
+  cr_expect_eq(sl_plot_pick(pick, 1000, 10), 10);
+  cr_expect_eq(pick[9], 999);
+  cr_expect_eq(sl_plot_pick(pick, 0, 10), 0);
+}
+
+Test(report, labels_do_not_collide) {
+  double places[] = {100, 101, 99, 180, 182};
+  sl_plot_spread(places, 5, 12, 10, 182);
+  for (size_t i = 0; i < 5; i++) {
+    cr_expect(places[i] >= 10 && places[i] <= 182);
+    for (size_t j = 0; j < i; j++) cr_expect_geq(fabs(places[i] - places[j]), 12);
+  }
+  cr_expect(places[2] < places[0] && places[0] < places[1] && places[3] < places[4]);
+  static const struct {
+    double value;
+    const char *label;
+  } cases[] = {{0.5, "0.5"},     {1000, "1000"},     {1234.5, "1234"},    {9999, "9999"},
+               {12345, "12.3k"}, {2.5e6, "2.5M"},    {0.00123, "0.0012"}, {-4321, "-4321"},
+               {999.7, "1000"},  {1.5e12, "1.5e+12"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char label[32];
+    sl_plot_value(label, sizeof label, cases[i].value);
+    cr_expect_str_eq(label, cases[i].label);
+  }
+}
+
+/* A point without neighbours would be a line of no length. */
+Test(report, single_points_have_a_marker) {
+  const double x[] = {0, 1, 2, 3}, alone[] = {1, (double)NAN, 2, 3};
+  for (size_t n = 1; n <= 4; n += 3) {
+    const sl_plot_curve curve = {"c", x, alone, n, 0};
+    const sl_plot_panel panel = {.title = "t",
+                                 .x_label = "x",
+                                 .curve = &curve,
+                                 .curves = 1,
+                                 .low = (double)NAN,
+                                 .high = (double)NAN};
+    char *text = NULL;
+    size_t size = 0;
+    FILE *memory = open_memstream(&text, &size);
+    sl_plot_panel_write(memory, &panel);
+    fclose(memory);
+    cr_expect_eq(count(text, "<circle"), 1, "%zu points: %s", n, text);
+    free(text);
+  }
+}
+
 Test(report, only_a_finished_run_has_a_state_hash) {
   static const struct {
     const char *state, *final, *part;
@@ -166,7 +274,7 @@ Test(report, only_a_finished_run_has_a_state_hash) {
     scratch_text("checkpoints/2-done-000000002/state.json", cases[i].state);
     cr_assert_eq(sl_run_report_read(&r, scratch_path(""), &err), SL_OK, "%s", err.message);
     cr_expect_str_eq(r.final, cases[i].final);
-    char *text = written(sl_run_report_text, &r);
+    char *text = written(summary, &r, 1);
     cr_expect_not_null(strstr(text, cases[i].part), "%s", text);
     free(text);
     sl_run_report_free(&r);
@@ -183,7 +291,7 @@ Test(report, a_run_without_evaluations_has_no_figures_for_them) {
   sl_error err = {0};
   cr_assert_eq(sl_run_report_read(&r, make_run(STEP("sft", "1", ",\"loss\":2.5")), &err), SL_OK,
                "%s", err.message);
-  char *page = written(sl_run_report_page, &r), *text = written(sl_run_report_text, &r);
+  char *page = written(sl_run_report_page, &r, 1), *text = written(summary, &r, 1);
   cr_expect_null(strstr(page, "nan"));
   cr_expect_null(strstr(text, "nan"));
   cr_expect_null(strstr(text, "before"));
@@ -207,7 +315,7 @@ Test(report, a_value_that_was_not_finite_is_a_gap) {
   cr_expect_null(sl_run_curves_find(&r.curves, "step", "rl", "objective"));
   const sl_run_curve *entropy = sl_run_curves_find(&r.curves, "step", "rl", "entropy");
   cr_assert(entropy && entropy->n == 2 && entropy->x[1] == 3.0 && entropy->y[1] == 1.0);
-  char *page = written(sl_run_report_page, &r);
+  char *page = written(sl_run_report_page, &r, 1);
   cr_expect_not_null(strstr(page, "</html>"));
   free(page);
   sl_run_report_free(&r);
@@ -244,10 +352,10 @@ Test(report, bad_metrics_are_refused_with_the_place) {
 Test(report, absent_and_empty_files_are_refused) {
   sl_run_report r;
   sl_error err = {0};
-  expect_error(sl_run_report_read(&r, scratch_path("nowhere"), &err), SL_ERR_IO, &err,
+  expect_error(sl_run_report_read(&r, scratch_path("nowhere"), &err), SL_ERR_INPUT, &err,
                "nowhere/config.yaml");
   scratch_text("config.yaml", "rl: {steps: 2}\n");
-  expect_error(sl_run_report_read(&r, scratch_path(""), &err), SL_ERR_IO, &err, "metrics.jsonl");
+  expect_error(sl_run_report_read(&r, scratch_path(""), &err), SL_ERR_INPUT, &err, "metrics.jsonl");
   expect_error(sl_run_report_read(&r, make_run(""), &err), SL_ERR_INPUT, &err,
                "metrics.jsonl:1:1: no line");
   make_run(run_text);

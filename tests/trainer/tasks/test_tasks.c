@@ -187,7 +187,7 @@ Test(tasks, gsm8k_refuses_bad_files_with_their_place) {
                                   .train = scratch_path("no.jsonl"),
                                   .test = "x"},
                         none = {.kind = SL_TASK_GSM8K_CALC};
-  expect_error(sl_task_load(&t, &absent, &err), SL_ERR_IO, &err,
+  expect_error(sl_task_load(&t, &absent, &err), SL_ERR_INPUT, &err,
                "no.jsonl: cannot open: No such file");
   expect_error(sl_task_load(&t, &none, &err), SL_ERR_USAGE, &err,
                "needs GSM8K's train.jsonl (task.train)");

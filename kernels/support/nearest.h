@@ -1,0 +1,19 @@
+/* "Did you mean": the word of a list that is nearest to what somebody typed. */
+#ifndef SLUICE_NEAREST_H
+#define SLUICE_NEAREST_H
+
+#include <stddef.h>
+
+/* {.word = ..., .length = ...}, then an offer for each word of the list; best is NULL while none is
+ * near: at most a third of the letters may be wrong, missing, too many or exchanged with their
+ * neighbours. Of equals the first. `-` and `_` are the same, as are upper and lower case. */
+typedef struct {
+  const char *word;
+  size_t length;
+  const char *best;
+  size_t distance;
+} sl_nearest;
+
+void sl_nearest_offer(sl_nearest *nearest, const char *candidate);
+
+#endif

@@ -1,0 +1,92 @@
+/* A file of lines to which one process appends (see log.h). */
+#include "log.h"
+
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static sl_status fail(const sl_log *log, sl_error *err) {
+  return sl_fail(err, SL_ERR_IO, "%s: %s", log->path, strerror(errno));
+}
+
+static sl_status open_file(sl_log *log, int fresh, sl_error *err) {
+  struct stat st;
+  log->fd = sl_open(log->path, O_RDWR | O_CREAT | (fresh ? O_TRUNC : 0));
+  if (log->fd < 0 || fstat(log->fd, &st) != 0 || lseek(log->fd, 0, SEEK_END) < 0)
+    return fail(log, err);
+  log->size = (uint64_t)st.st_size;
+  return SL_OK;
+}
+
+sl_status sl_log_open(sl_log **out, const char *folder, const char *name, int fresh,
+                      sl_error *err) {
+  sl_log *log = calloc(1, sizeof *log);
+  if (!log) return sl_fail(err, SL_ERR_MEMORY, "no memory for a log");
+  log->fd = -1;
+  log->path = sl_path_join(folder, name);
+  log->line = open_memstream(&log->text, &log->length);
+  const sl_status status = log->path && log->line
+                               ? open_file(log, fresh, err)
+                               : sl_fail(err, SL_ERR_MEMORY, "no memory for a log");
+  if (status)
+    sl_log_close(log);
+  else
+    *out = log;
+  return status;
+}
+
+sl_status sl_log_append(sl_log *log, sl_error *err) {
+  if (fputc('\n', log->line) == EOF || fflush(log->line) != 0)
+    return sl_fail(err, SL_ERR_MEMORY, "%s: no memory for a line", log->path);
+  const size_t length = log->length;
+  if (sl_write_all(log->fd, log->text, length) != 0) return fail(log, err);
+  log->size += length;
+  rewind(log->line); /* keeps the memory */
+  return SL_OK;
+}
+
+/* The end of the last complete line. */
+static sl_status find_end(const sl_log *log, uint64_t *end, sl_error *err) {
+  char c = 0;
+  for (*end = log->size; *end > 0; --*end) {
+    const ssize_t got = pread(log->fd, &c, 1, (off_t)(*end - 1));
+    if (got < 0 && errno == EINTR)
+      ++*end;
+    else if (got != 1)
+      return fail(log, err);
+    else if (c == '\n')
+      break;
+  }
+  return SL_OK;
+}
+
+sl_status sl_log_cut(sl_log *log, uint64_t size, sl_error *err) {
+  if (log->size < size) {
+    const sl_status status = find_end(log, &size, err);
+    if (status) return status;
+  }
+  int failed;
+  do failed = ftruncate(log->fd, (off_t)size);
+  while (failed && errno == EINTR);
+  if (failed || lseek(log->fd, (off_t)size, SEEK_SET) < 0) return fail(log, err);
+  log->size = size;
+  return SL_OK;
+}
+
+sl_status sl_log_sync(const sl_log *log, sl_error *err) {
+  return sl_sync(log->fd) == 0 ? SL_OK : fail(log, err);
+}
+
+void sl_log_close(sl_log *log) {
+  if (!log) return;
+  if (log->fd >= 0) close(log->fd);
+  if (log->line) fclose(log->line);
+  free(log->text);
+  free(log->path);
+  free(log);
+}

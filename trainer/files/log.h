@@ -1,0 +1,33 @@
+/* A file of lines to which one process appends. A line is made in memory and then written whole,
+ * so that a signal or a short write cannot lose a part of it: stdio drops what a failed write
+ * left. */
+#ifndef SLUICE_LOG_H
+#define SLUICE_LOG_H
+
+#include <sluice/status.h>
+
+#include <stdint.h>
+#include <stdio.h>
+
+typedef struct {
+  int fd;
+  char *path;
+  uint64_t size; /* bytes of the file */
+  FILE *line;    /* where the next line is made, without its newline */
+  char *text;    /* what `line` holds once flushed */
+  size_t length;
+} sl_log;
+
+/* Opens folder/name for appending; a fresh one is made empty, another one goes on,
+ * empty where there was none. */
+sl_status sl_log_open(sl_log **out, const char *folder, const char *name, int fresh, sl_error *err);
+/* Appends log->line and a newline. On error a part of the line may stand in the file. */
+sl_status sl_log_append(sl_log *log, sl_error *err);
+/* Cuts the file back to its first `size` bytes; where it has fewer, to its last complete line. */
+sl_status sl_log_cut(sl_log *log, uint64_t size, sl_error *err);
+/* Brings the file to the disk. */
+sl_status sl_log_sync(const sl_log *log, sl_error *err);
+/* log may be NULL. */
+void sl_log_close(sl_log *log);
+
+#endif

@@ -1,0 +1,51 @@
+/* What a command writes where its user says (see output.h). */
+#include "output.h"
+
+#include "file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+sl_status sl_output_begin(sl_output *out, const char *path, sl_error *err) {
+  *out = (sl_output){.path = path};
+  out->stream = open_memstream(&out->text, &out->size);
+  return out->stream ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
+}
+
+/* A device, a pipe or a link: it is not replaced by a file. */
+static int is_special(const char *path) {
+  struct stat st;
+  return lstat(path, &st) == 0 && !S_ISREG(st.st_mode);
+}
+
+static sl_status write_in_place(const sl_output *out, sl_error *err) {
+  const int fd = sl_open(out->path, O_WRONLY | O_TRUNC);
+  int failed = fd < 0 || sl_write_all(fd, out->text, out->size) != 0;
+  const int saved = errno;
+  if (fd >= 0 && close(fd) != 0) failed = 1;
+  if (!failed) return SL_OK;
+  return sl_fail(err, SL_ERR_IO, "%s: %s", out->path, strerror(saved));
+}
+
+static sl_status write_text(const sl_output *out, sl_error *err) {
+  if (strcmp(out->path, "-") == 0) {
+    if (fwrite(out->text, 1, out->size, stdout) == out->size && fflush(stdout) == 0) return SL_OK;
+    return sl_fail(err, SL_ERR_IO, "standard output: %s", strerror(errno));
+  }
+  if (is_special(out->path)) return write_in_place(out, err);
+  const sl_bytes piece = {out->text, out->size};
+  return sl_file_write(out->path, &piece, 1, err);
+}
+
+sl_status sl_output_end(sl_output *out, sl_error *err) {
+  const int complete = fclose(out->stream) == 0;
+  const sl_status status =
+      complete ? write_text(out, err) : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", out->path);
+  free(out->text);
+  *out = (sl_output){0};
+  return status;
+}

@@ -1,0 +1,23 @@
+/* What a command writes where its user says: a file, a device or a pipe, or standard output. */
+#ifndef SLUICE_OUTPUT_H
+#define SLUICE_OUTPUT_H
+
+#include <sluice/status.h>
+
+#include <stddef.h>
+#include <stdio.h>
+
+/* An output that is made in memory first, so that a failure leaves what stood at path. */
+typedef struct {
+  const char *path; /* "-": standard output */
+  FILE *stream;     /* to be written */
+  char *text;
+  size_t size;
+} sl_output;
+
+/* path and out must stay where they are until the end. SL_ERR_MEMORY. */
+sl_status sl_output_begin(sl_output *out, const char *path, sl_error *err);
+/* Writes it: a regular file atomically (spec F1.1), anything else in place. Frees it. */
+sl_status sl_output_end(sl_output *out, sl_error *err);
+
+#endif

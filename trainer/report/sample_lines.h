@@ -1,0 +1,25 @@
+/* samples.jsonl (spec F4.9), read for a report. */
+#ifndef SLUICE_SAMPLE_LINES_H
+#define SLUICE_SAMPLE_LINES_H
+
+#include <sluice/status.h>
+
+#include <stddef.h>
+
+typedef struct {
+  size_t step;
+  char *prompt, *completion, *answer;
+  double reward;
+  int ended;
+} sl_sample_line;
+
+typedef struct {
+  sl_sample_line *line;
+  size_t n, capacity;
+} sl_sample_lines;
+
+/* A file that is not there holds none. SL_ERR_INPUT with "file:line:column: ...". */
+sl_status sl_sample_lines_read(sl_sample_lines *out, const char *path, sl_error *err);
+void sl_sample_lines_free(sl_sample_lines *lines);
+
+#endif
