@@ -1,5 +1,5 @@
-/* sluice gate list | show NAME | plot NAME...: the gates at hand, what a file says, and their
- * curves (spec G1). */
+/* sluice gate list | show NAME | plot NAME...: the gates there are, what a file says, and
+ * their curves (spec G1). */
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
 #include "kernels/support/nearest.h"
