@@ -74,6 +74,7 @@ static int run(const command *c, int argc, char **argv) {
 static void add_backends(void) {
 #if SLUICE_HAS_SIMT
   sl_backend_add(sl_simt_backend());
+  sl_backend_add(sl_ptx_backend());
 #endif
 #if SLUICE_HAS_CUDA
   sl_backend_add(sl_cuda_backend());
