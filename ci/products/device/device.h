@@ -20,6 +20,7 @@ int sl_device_sweep(int argc, char **argv);
 int sl_device_bench(int argc, char **argv);
 int sl_device_step(int argc, char **argv);
 int sl_device_train(int argc, char **argv);
+int sl_device_forms(int argc, char **argv);
 
 /* Prints "sluice-device WHAT: error: message"; the exit code of the error. */
 int sl_device_error(const char *what, const sl_error *err);
