@@ -94,6 +94,7 @@ static int fail_unknown(const char *name) {
 static void add_backends(void) {
 #if SLUICE_HAS_SIMT
   sl_backend_add(sl_simt_backend());
+  sl_backend_add(sl_ptx_backend());
 #endif
 #if SLUICE_HAS_CUDA
   sl_backend_add(sl_cuda_backend());

@@ -23,6 +23,11 @@ sluice_report("openblas (opt-in: other bits)" ${SLUICE_HAS_OPENBLAS} "${SLUICE_O
 sluice_report("simt" ${SLUICE_SIMT} "${SLUICE_SIMT_REASON}")
 sluice_report("cuda (architectures ${CMAKE_CUDA_ARCHITECTURES})" ${SLUICE_HAS_CUDA}
   "${SLUICE_CUDA_REASON}")
+if(SLUICE_SIMT)
+  sluice_report("ptx (nvcc's, on the simulator)" ${SLUICE_HAS_CUDA} "${SLUICE_CUDA_REASON}")
+else()
+  sluice_report("ptx (nvcc's, on the simulator)" OFF "${SLUICE_SIMT_REASON}")
+endif()
 sluice_report("cublas (opt-in: other bits)" ${SLUICE_HAS_CUBLAS} "${SLUICE_CUBLAS_REASON}")
 if(SLUICE_COQC)
   sluice_report("coq" ON "")

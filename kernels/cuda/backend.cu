@@ -1,10 +1,11 @@
-/* The backend "cuda", and "simt": finds the device, opens and closes the device part of a context,
- * fills its table (spec N1.6). */
+/* The backends "cuda", "simt" and "ptx": finds the device, opens and closes the device part of a
+ * context, fills its table (spec N1.6). */
 #include "cuda.h"
 
 #include <stdlib.h>
 
 #ifdef SL_SIMT
+#include "kernels/simt/ptx/ptx.h"
 #include "kernels/simt/simulation.h"
 #endif
 
@@ -125,6 +126,22 @@ extern "C" void sl_simt_smallest_tiles(sl_context *ctx, int smallest) {
 
 extern "C" const sl_backend *sl_simt_backend(void) {
   static const sl_backend backend = {"simt", device_open, device_close};
+  return &backend;
+}
+
+/* The same host side; launches run the PTX that nvcc made of the kernels. */
+static sl_status ptx_open(sl_context *ctx, sl_error *err) {
+  std::string why;
+  if (!simt::ptx::ready(why)) return sl_fail(err, SL_ERR_UNAVAILABLE, "%s", why.c_str());
+  simt::streams_run_ptx(true);
+  const sl_status status = device_open(ctx, err);
+  simt::streams_run_ptx(false);
+  return status;
+}
+
+extern "C" const sl_backend *sl_ptx_backend(void) {
+  static const sl_backend backend = {"ptx", ptx_open, device_close};
+  sl_ptx_use(sl_ptx_files);
   return &backend;
 }
 #else

@@ -153,7 +153,7 @@ static void launch_tile(sl_context *ctx, const gemm_product &p, float *scratch,
 template <bool AK, bool BK, int Vec>
 static void launch_layout(sl_context *ctx, const gemm_product &p, float *scratch,
                           const gemm_plan &plan) {
-#ifdef SL_SIMT
+#if defined SL_SIMT || defined SL_SMALLEST_TILES
   if (plan.tile == smallest) return launch_tile<smallest_tile, AK, BK, Vec>(ctx, p, scratch, plan);
 #endif
   if (plan.tile == large) return launch_tile<large_tile, AK, BK, Vec>(ctx, p, scratch, plan);

@@ -33,6 +33,8 @@ extern "C" char __executable_start;
 /* file:line of a place, by addr2line (binutils); the bare offset where it is not installed. */
 std::string source_line(const void *place) {
   if (!place) return "?";
+  const std::string instruction = ptx::place_name(place);
+  if (!instruction.empty()) return instruction;
   const size_t offset =
       static_cast<size_t>(static_cast<const char *>(place) - &__executable_start) - 1;
   char path[4096], command[4400], line[1024];

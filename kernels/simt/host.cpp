@@ -33,6 +33,7 @@ struct stream_state {
   uint32_t number = 0;
   std::deque<operation> queue;
   history seen; /* what is ordered before whatever is enqueued next */
+  bool ptx = false;
 };
 
 struct event_state {
@@ -51,6 +52,7 @@ std::vector<bool> finished(1);
 int multiprocessors = 1;
 std::map<const void *, size_t> shared_grants; /* dynamic bytes, by kernel */
 cudaError_t bad_call = cudaSuccess;
+bool next_stream_runs_ptx;
 
 struct host_range {
   const unsigned char *from;
@@ -172,6 +174,16 @@ void enqueue_launch(const char *kernel, const void *address, dim3 grid, dim3 blo
   });
 }
 
+void streams_run_ptx(bool ptx) { next_stream_runs_ptx = ptx; }
+bool runs_ptx(const stream_state *stream) { return stream && stream->ptx; }
+
+void launch_ptx(const char *kernel, const void *address, dim3 grid, dim3 block, size_t shared_bytes,
+                stream_state *stream, packed_arguments &&arguments) {
+  const cudaError_t error =
+      ptx::enqueue(kernel, address, grid, block, shared_bytes, stream, std::move(arguments));
+  if (error) bad_call = error;
+}
+
 void mark_arena(stream_state *stream, void *p, size_t bytes, bool valid) {
   enqueue(stream, [=]() { valid ? shadow_allow(p, bytes) : shadow_forbid(p, bytes); });
 }
@@ -242,6 +254,7 @@ cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t strea
 
 cudaError_t cudaStreamCreate(cudaStream_t *stream) {
   *stream = new stream_state;
+  (*stream)->ptx = next_stream_runs_ptx;
   (*stream)->number = static_cast<uint32_t>(stream_length.size());
   stream_length.push_back(0);
   streams.push_back(*stream);
@@ -320,8 +333,9 @@ cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr, int) {
 }
 
 const char *cudaGetErrorString(cudaError_t error) {
-  return error == cudaSuccess                     ? "success"
-         : error == cudaErrorMemoryAllocation     ? "out of memory"
-         : error == cudaErrorInvalidConfiguration ? "invalid configuration argument"
-                                                  : "invalid argument";
+  return error == cudaSuccess                      ? "success"
+         : error == cudaErrorMemoryAllocation      ? "out of memory"
+         : error == cudaErrorInvalidConfiguration  ? "invalid configuration argument"
+         : error == cudaErrorInvalidDeviceFunction ? ptx::error_text()
+                                                   : "invalid argument";
 }

@@ -110,6 +110,26 @@ void run_grid(const char *kernel, dim3 grid, dim3 block, size_t shared_bytes, ui
  * synchronisation is a finding. */
 void host_access(const void *p, size_t bytes, const void *place);
 
+/* The operations of runtime.h for a caller that has its places from elsewhere (ptx/execute.cpp). */
+void block_barrier_at(const void *place, unsigned line);
+void warp_barrier_at(uint32_t mask, const void *place, unsigned line);
+uint64_t warp_shuffle_at(shuffle kind, uint32_t mask, uint64_t value, int operand, int width,
+                         const void *place, unsigned line);
+uint32_t warp_ballot_at(uint32_t mask, bool predicate, const void *place, unsigned line);
+/* Copies the first `read` bytes, and zeros behind them. */
+void async_copy_at(void *shared, const void *global, size_t bytes, size_t read, const void *place);
+uint64_t atomic_at(void *p, size_t bytes, atomic_op op, uint64_t operand, const void *place);
+
+/* PTX (ptx/). */
+namespace ptx {
+/* Enqueues the entry of that kernel; what is wrong otherwise, in words by error_text. */
+cudaError_t enqueue(const char *kernel, const void *address, dim3 grid, dim3 block,
+                    size_t shared_bytes, stream_state *stream, packed_arguments &&arguments);
+const char *error_text();
+std::string place_name(const void *place); /* "" if it is no instruction */
+extern uint64_t instruction_count;
+}  // namespace ptx
+
 extern uint64_t access_count, bytes_to_host;
 extern uint32_t switch_interval; /* threads switch after 1 ... 2n-1 accesses */
 

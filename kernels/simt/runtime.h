@@ -5,6 +5,9 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <string>
+#include <vector>
 
 struct dim3 {
   unsigned x, y, z;
@@ -60,6 +63,31 @@ constexpr size_t parameter_bytes() {
 
 struct stream_state;
 struct event_state;
+
+/* Streams that are made from now on run PTX in place of the kernels' source (ptx/): the backend
+ * "ptx". A launch there gives its arguments as the kernel's parameter types have them. */
+void streams_run_ptx(bool ptx);
+bool runs_ptx(const stream_state *stream);
+namespace ptx {
+bool ready(std::string &why); /* whether this build has PTX that can be read */
+}
+struct packed_arguments {
+  struct place {
+    size_t offset, bytes;
+  };
+  std::vector<unsigned char> bytes;
+  std::vector<place> places;
+  template <typename T>
+  void add(const T &v) {
+    const size_t at = (bytes.size() + alignof(T) - 1) / alignof(T) * alignof(T);
+    bytes.resize(at + sizeof v);
+    memcpy(&bytes[at], &v, sizeof v);
+    places.push_back({at, sizeof v});
+  }
+};
+void launch_ptx(const char *kernel, const void *address, dim3 grid, dim3 block, size_t shared_bytes,
+                stream_state *stream, packed_arguments &&arguments);
+
 /* From here on in the stream, memory that was allocated may be touched (and is uninitialised), or
  * may not. */
 void mark_arena(stream_state *stream, void *p, size_t bytes, bool valid);
@@ -84,7 +112,8 @@ typedef enum {
   cudaSuccess = 0,
   cudaErrorMemoryAllocation = 2,
   cudaErrorInvalidValue = 1,
-  cudaErrorInvalidConfiguration = 9
+  cudaErrorInvalidConfiguration = 9,
+  cudaErrorInvalidDeviceFunction = 98
 } cudaError_t;
 typedef enum {
   cudaMemcpyHostToDevice = 1,

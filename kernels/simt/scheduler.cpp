@@ -26,7 +26,7 @@ enum class warp_kind : uint8_t {
 struct pending_copy {
   void *to;
   const void *from;
-  size_t bytes;
+  size_t bytes, read; /* the first `read` are copied, the rest is 0 */
   unsigned group;
   const void *place;
 };
@@ -323,22 +323,33 @@ void maybe_switch() {
   if (--countdown == 0) switch_to_next(false);
 }
 
-void block_barrier(unsigned line) { wait_in(state::at_barrier, __builtin_return_address(0), line); }
+void block_barrier_at(const void *place, unsigned line) { wait_in(state::at_barrier, place, line); }
+void block_barrier(unsigned line) { block_barrier_at(__builtin_return_address(0), line); }
 
+void warp_barrier_at(uint32_t mask, const void *place, unsigned line) {
+  warp_operation(warp_kind::barrier, mask, 0, 0, 32, place, line);
+}
 void warp_barrier(uint32_t mask, unsigned line) {
-  warp_operation(warp_kind::barrier, mask, 0, 0, 32, __builtin_return_address(0), line);
+  warp_barrier_at(mask, __builtin_return_address(0), line);
 }
 
-uint64_t warp_shuffle(shuffle kind, uint32_t mask, uint64_t value, int operand, int width,
-                      unsigned line) {
+uint64_t warp_shuffle_at(shuffle kind, uint32_t mask, uint64_t value, int operand, int width,
+                         const void *place, unsigned line) {
   const warp_kind k =
       static_cast<warp_kind>(static_cast<int>(warp_kind::shuffle_index) + static_cast<int>(kind));
-  return warp_operation(k, mask, value, operand, width, __builtin_return_address(0), line);
+  return warp_operation(k, mask, value, operand, width, place, line);
+}
+uint64_t warp_shuffle(shuffle kind, uint32_t mask, uint64_t value, int operand, int width,
+                      unsigned line) {
+  return warp_shuffle_at(kind, mask, value, operand, width, __builtin_return_address(0), line);
 }
 
-uint32_t warp_ballot(uint32_t mask, bool predicate, unsigned line) {
+uint32_t warp_ballot_at(uint32_t mask, bool predicate, const void *place, unsigned line) {
   return static_cast<uint32_t>(
-      warp_operation(warp_kind::ballot, mask, predicate, 0, 32, __builtin_return_address(0), line));
+      warp_operation(warp_kind::ballot, mask, predicate, 0, 32, place, line));
+}
+uint32_t warp_ballot(uint32_t mask, bool predicate, unsigned line) {
+  return warp_ballot_at(mask, predicate, __builtin_return_address(0), line);
 }
 
 void *shared_static(const void *key, size_t bytes) {
@@ -360,16 +371,19 @@ void *shared_static(const void *key, size_t bytes) {
 void *shared_dynamic() { return shared_base(); }
 
 void async_copy(void *shared, const void *global, size_t bytes) {
-  const void *place = __builtin_return_address(0);
+  async_copy_at(shared, global, bytes, bytes, __builtin_return_address(0));
+}
+
+void async_copy_at(void *shared, const void *global, size_t bytes, size_t read, const void *place) {
   if (bytes != 4 && bytes != 8 && bytes != 16)
     report(bug::misaligned, place, nullptr, -1, "an asynchronous copy moves 4, 8 or 16 bytes");
-  if (!in_shared(shared) || in_shared(global) || !in_arena(global))
+  if (!in_shared(shared) || (read && (in_shared(global) || !in_arena(global))))
     report(bug::out_of_bounds, place, nullptr, -1,
            "an asynchronous copy goes from global to shared memory");
-  shadow_access(global, bytes, false, false, place);
+  if (read) shadow_access(global, read, false, false, place);
   shadow_begin_async(shared, bytes, place);
   fiber &f = fibers[current];
-  f.copies.push_back({shared, global, bytes, f.groups_committed, place});
+  f.copies.push_back({shared, global, bytes, read, f.groups_committed, place});
   maybe_switch();
 }
 
@@ -384,7 +398,8 @@ void async_wait(unsigned groups_left) {
       left.push_back(c);
       continue;
     }
-    memcpy(c.to, c.from, c.bytes);
+    if (c.read) memcpy(c.to, c.from, c.read);
+    memset(static_cast<unsigned char *>(c.to) + c.read, 0, c.bytes - c.read);
     shadow_access(c.to, c.bytes, true, false, c.place);
   }
   f.copies.swap(left);
@@ -392,8 +407,12 @@ void async_wait(unsigned groups_left) {
 }
 
 uint64_t atomic(void *p, size_t bytes, atomic_op op, uint64_t operand) {
-  shadow_access(p, bytes, false, true, __builtin_return_address(0));
-  shadow_access(p, bytes, true, true, __builtin_return_address(0));
+  return atomic_at(p, bytes, op, operand, __builtin_return_address(0));
+}
+
+uint64_t atomic_at(void *p, size_t bytes, atomic_op op, uint64_t operand, const void *place) {
+  shadow_access(p, bytes, false, true, place);
+  shadow_access(p, bytes, true, true, place);
   uint64_t old = 0;
   memcpy(&old, p, bytes);
   const uint64_t next = op == atomic_op::add   ? old + operand

@@ -161,18 +161,25 @@ static inline unsigned long long __umul64hi(unsigned long long a, unsigned long 
 
 /* Arguments are evaluated now, and copied, as on a device. */
 namespace simt {
-template <typename K, typename... Args>
-static inline void launch_kernel(const char *name, const void *address, dim3 grid, dim3 block,
-                                 size_t shared_bytes, stream_state *stream, K kernel,
+template <typename... P, typename K, typename... Args>
+static inline void launch_kernel(const char *name, void (*kernel)(P...), dim3 grid, dim3 block,
+                                 size_t shared_bytes, stream_state *stream, K run,
                                  Args... arguments) {
-  static_assert(parameter_bytes<Args...>() <= parameter_bytes_max,
+  static_assert(parameter_bytes<P...>() <= parameter_bytes_max,
                 "more arguments than a launch may have");
-  launch(name, address, grid, block, shared_bytes, stream, [=]() { kernel(arguments...); });
+  const void *address = reinterpret_cast<const void *>(kernel);
+  if (runs_ptx(stream)) {
+    packed_arguments packed;
+    (packed.add(static_cast<P>(arguments)), ...);
+    launch_ptx(name, address, grid, block, shared_bytes, stream, std::move(packed));
+    return;
+  }
+  launch(name, address, grid, block, shared_bytes, stream, [=]() { run(arguments...); });
 }
 }  // namespace simt
-#define SL_LAUNCH(kernel, grid, block, shared_bytes, stream, ...)                         \
-  simt::launch_kernel(                                                                    \
-      #kernel, reinterpret_cast<const void *>(kernel), grid, block, shared_bytes, stream, \
+#define SL_LAUNCH(kernel, grid, block, shared_bytes, stream, ...) \
+  simt::launch_kernel(                                            \
+      #kernel, kernel, grid, block, shared_bytes, stream,         \
       [](auto... arguments) { kernel(arguments...); }, __VA_ARGS__)
 
 #endif

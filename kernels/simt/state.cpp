@@ -53,7 +53,7 @@ bool op_before(uint32_t a, uint32_t b) { return is_over(records[b].before, a); }
 void begin_state(uint64_t seed) {
   choice.seed(seed);
   records.assign(1, operation_record());
-  access_count = bytes_to_host = 0;
+  access_count = bytes_to_host = ptx::instruction_count = 0;
 }
 
 }  // namespace simt

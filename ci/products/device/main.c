@@ -15,7 +15,8 @@ static const struct {
              {"sweep", sl_device_sweep},
              {"bench", sl_device_bench},
              {"step", sl_device_step},
-             {"train", sl_device_train}};
+             {"train", sl_device_train},
+             {"forms", sl_device_forms}};
 #define PARTS (sizeof parts / sizeof *parts)
 
 int main(int argc, char **argv) {
@@ -29,6 +30,7 @@ int main(int argc, char **argv) {
   for (size_t i = 0; argc > 1 && i < PARTS; i++)
     if (strcmp(argv[1], parts[i].name) == 0) return parts[i].run(argc - 1, argv + 1);
   fprintf(stderr,
-          "usage: sluice-device equiv|sweep|train|bench|step [OPTION]..., --help describes each\n");
+          "usage: sluice-device equiv|sweep|forms|train|bench|step [OPTION]..., --help describes "
+          "each\n");
   return SL_EXIT_USAGE;
 }

@@ -5,6 +5,7 @@
 #include "kernels/support/progress.h"
 
 #include "simulated.h"
+#include "kernels/simt/ptx/ptx.h"
 #include "kernels/simt/simulation.h"
 
 #include <argp.h>
@@ -19,7 +20,7 @@ typedef struct {
   const char *name, *plant;
   uint64_t seeds, seed, problem; /* problem 0: each seed its own */
   size_t shrink;
-  int smallest_tiles, list;
+  int smallest_tiles, list, ptx; /* ptx: 0, or the compute capability */
 } options;
 
 /* 1 for `first`, 0 for `second`. */
@@ -55,6 +56,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
     case 'l':
       o->list = 1;
       return 0;
+    case 'x':
+      o->ptx = !arg || parse_choice(arg, "--ptx", "90", "80", state) ? 90 : 80;
+      return 0;
     case ARGP_KEY_ARG:
       if (o->name) argp_error(state, "expected one kernel or 'all'");
       o->name = arg;
@@ -75,6 +79,9 @@ static const struct argp_option option_rows[] = {
     {"tiles", 't', "smallest|production", 0,
      "which instantiation of tiled kernels (default smallest)", 0},
     {"plant", 'p', "NAME", 0, "plant a failure that must be found", 0},
+    {"ptx", 'x', "90|80", OPTION_ARG_OPTIONAL,
+     "run what nvcc made of the kernels for that compute capability (default 90), not their source",
+     0},
     {"list", 'l', 0, 0, "the kernels, and the failures that can be planted", 0},
     {0}};
 static const struct argp parser = {
@@ -123,16 +130,16 @@ static int simulate(const options *o, sl_kernel_id kernel) {
   const char *name = sl_equiv_kernel_name(kernel);
   struct timespec start;
   sl_progress line;
-  uint64_t accesses = 0;
+  uint64_t accesses = 0, instructions = 0;
   clock_gettime(CLOCK_MONOTONIC, &start);
   sl_progress_start(&line);
   for (uint64_t seed = o->seed; seed < o->seed + o->seeds; seed++) {
-    const sl_simulated_problem problem = {kernel, o->problem ? o->problem : seed, seed, o->shrink,
-                                          o->smallest_tiles};
+    const sl_simulated_problem problem = {
+        kernel, o->problem ? o->problem : seed, seed, o->shrink, o->smallest_tiles, o->ptx};
     sl_simulated run;
     sl_error err;
     const sl_status status = sl_simulated_run(&run, &problem, &err);
-    accesses += run.accesses;
+    accesses += run.accesses, instructions += run.instructions;
     if (status) {
       sl_progress_end(&line);
       fprintf(stderr, "sluice simulate: %s, seed %" PRIu64 ", %s: %s\nreplay: %s\n", name, seed,
@@ -145,10 +152,16 @@ static int simulate(const options *o, sl_kernel_id kernel) {
   }
   sl_progress_end(&line);
   const double seconds = seconds_since(&start);
+  const uint64_t steps = o->ptx ? instructions : accesses;
   printf("%-20s seeds %" PRIu64 " to %" PRIu64 "  %12" PRIu64
-         " accesses  %6.1f s  %5.1f million/s  clean\n",
-         name, o->seed, o->seed + o->seeds - 1, accesses, seconds,
-         1e-6 * (double)accesses / seconds);
+         " %s  %6.1f s  %5.1f million/s  clean\n",
+         name, o->seed, o->seed + o->seeds - 1, steps, o->ptx ? "instructions" : "accesses",
+         seconds, 1e-6 * (double)steps / seconds);
+  if (o->ptx) {
+    size_t executed, all;
+    sl_ptx_coverage(&executed, &all);
+    printf("%-20s %zu of the %zu instructions of its entries were executed\n", "", executed, all);
+  }
   fflush(stdout);
   return SL_EXIT_OK;
 }

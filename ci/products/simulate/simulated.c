@@ -1,8 +1,9 @@
-/* One simulated run: a problem of the equivalence gate, in a context of the backend simt, under a
- * seed. */
+/* One simulated run: a problem of the equivalence gate, in a context of the backend simt or ptx,
+ * under a seed. */
 #include "simulated.h"
 
 #include "kernels/core/context.h"
+#include "kernels/simt/ptx/ptx.h"
 #include "kernels/simt/simulation.h"
 
 #include <inttypes.h>
@@ -11,6 +12,12 @@
 
 void sl_simt_smallest_tiles(sl_context *ctx, int smallest); /* kernels/cuda/backend.cu */
 
+/* How the command asks for the PTX of an architecture, 80 or 90; 0 is the source. */
+static const char *ptx_option(int architecture) {
+  if (architecture == 0) return "";
+  return architecture == 90 ? " --ptx" : " --ptx=80";
+}
+
 /* The line that replays it: the command has the chunks of spec N1.8, a test program with tiny ones
  * replays itself. */
 static void describe(sl_simulated *run, const sl_simulated_problem *problem) {
@@ -18,28 +25,31 @@ static void describe(sl_simulated *run, const sl_simulated_problem *problem) {
   if (SL_DOT_CHUNK == 256) {
     const char *plant = sl_simulation_planted();
     snprintf(run->replay, sizeof run->replay,
-             "sluice simulate %s --case %" PRIu64 " --seed %" PRIu64 "%s%s%s%s", name,
+             "sluice simulate %s --case %" PRIu64 " --seed %" PRIu64 "%s%s%s%s%s", name,
              problem->problem, problem->seed,
              problem->shrink == SL_SIMULATED_SHRINK ? "" : " --shape large",
-             problem->smallest_tiles ? "" : " --tiles production", plant ? " --plant " : "",
-             plant ? plant : "");
+             problem->smallest_tiles ? "" : " --tiles production", ptx_option(problem->ptx),
+             plant ? " --plant " : "", plant ? plant : "");
   } else {
+    const char *backend = problem->ptx ? "ptx" : "simt";
     snprintf(run->replay, sizeof run->replay,
-             "SLUICE_SEED=%" PRIu64
-             " SLUICE_SEEDS=1 test-simt-kernels-tiny --filter 'simt_kernels/%s'",
-             problem->seed, name);
+             "SLUICE_SEED=%" PRIu64 " SLUICE_SEEDS=1 test-%s-kernels-tiny --filter '%s_kernels/%s'",
+             problem->seed, backend, backend, name);
   }
 }
 
 static sl_status check(sl_simulated *run, sl_equiv_trial *trial,
                        const sl_simulated_problem *problem, sl_error *err) {
   sl_context *ctx;
+  const char *backend = problem->ptx ? "ptx" : "simt";
+  if (problem->ptx) sl_ptx_architecture(problem->ptx);
   sl_simulation_begin(problem->seed);
-  sl_status status = sl_context_create(&ctx, &(sl_context_options){"simt", SL_ISA_BEST, 1}, err);
+  sl_status status = sl_context_create(&ctx, &(sl_context_options){backend, SL_ISA_BEST, 1}, err);
   if (status) return status;
   sl_simt_smallest_tiles(ctx, problem->smallest_tiles);
   status = sl_equiv_check(trial, ctx, err);
   run->accesses = sl_simulation_accesses(), run->findings = sl_simulation_findings();
+  run->instructions = sl_ptx_instructions();
   if (run->findings) {
     char finding[400], bits[400];
     sl_simulation_describe(0, finding, sizeof finding);
@@ -56,6 +66,7 @@ sl_status sl_simulated_run(sl_simulated *run, const sl_simulated_problem *proble
   memset(run, 0, sizeof *run);
   describe(run, problem);
   sl_backend_add(sl_simt_backend());
+  sl_backend_add(sl_ptx_backend());
   sl_status status =
       sl_context_create(&golden, &(sl_context_options){"plain", SL_ISA_BEST, 1}, err);
   if (status) return status;

@@ -15,10 +15,11 @@ typedef struct {
   uint64_t seed;    /* of the schedule */
   size_t shrink;
   int smallest_tiles;
+  int ptx; /* 0: the sources; 80 or 90: what nvcc made of them for that compute capability */
 } sl_simulated_problem;
 
 typedef struct {
-  uint64_t accesses;
+  uint64_t accesses, instructions; /* instructions: of PTX */
   size_t findings;
   char shape[240], replay[240];
 } sl_simulated;

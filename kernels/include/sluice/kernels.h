@@ -54,18 +54,19 @@ typedef struct {
 sl_status sl_context_create(sl_context **out, const sl_context_options *options, sl_error *err);
 void sl_context_destroy(sl_context *ctx);
 const sl_error *sl_context_error(const sl_context *ctx);
-/* "plain", "cpu/avx2", "cpu/avx512", "simt", "cuda"; a vendor's: "cublas+cuda". */
+/* "plain", "cpu/avx2", "cpu/avx512", "simt", "ptx", "cuda"; a vendor's: "cublas+cuda". */
 const char *sl_context_backend(const sl_context *ctx);
 int sl_context_threads(const sl_context *ctx);
 
 /* Backends that are libraries of their own: cuda (libsluice_cuda, which needs the static
- * libsluice), and simt, the same sources on a
+ * libsluice), simt, the same sources on a simulator, and ptx, what nvcc made of them on the
  * simulator. A context can be made with one's name once it is added; adding it again does nothing.
  * Not for use by two threads at once. */
 typedef struct sl_backend sl_backend;
 void sl_backend_add(const sl_backend *backend);
 const sl_backend *sl_cuda_backend(void);
 const sl_backend *sl_simt_backend(void);
+const sl_backend *sl_ptx_backend(void);
 
 /* Memory of a context: host memory for plain and cpu; where sl_context_on_device is 1 the device's,
  * which the host must not touch. The arrays of a kernel lie there, but for the offsets `seq`, and

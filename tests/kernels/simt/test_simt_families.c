@@ -1,4 +1,5 @@
-/* Attention, decoding, sampling and the gated loss under the simulator, held to plain where the
+/* Attention, decoding, sampling and the gated loss under the simulator, from their source and from
+ * their PTX (two programs: FAMILIES_BACKEND), held to plain where the
  * equivalence gate's random problems do not reach: every tile, head sizes to 256, addresses that
  * are no multiple of 16, chunk boundaries, ties, the gates of spec/gates, what is refused. */
 #include "kernels/simt/simulation.h"
@@ -13,6 +14,9 @@
 
 void sl_simt_smallest_tiles(sl_context *ctx, int smallest); /* kernels/cuda/backend.cu */
 
+#ifndef FAMILIES_BACKEND
+#define FAMILIES_BACKEND "simt"
+#endif
 #define HELD_MAX 32
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
@@ -50,8 +54,9 @@ static sl_context *simulated(uint64_t seed, int smallest) {
   sl_error err;
   sl_simulation_begin(seed);
   sl_backend_add(sl_simt_backend());
-  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){"simt", SL_ISA_BEST, 1}, &err), SL_OK,
-               "%s", err.message);
+  sl_backend_add(sl_ptx_backend());
+  const sl_context_options options = {FAMILIES_BACKEND, SL_ISA_BEST, 1};
+  cr_assert_eq(sl_context_create(&ctx, &options, &err), SL_OK, "%s", err.message);
   sl_simt_smallest_tiles(ctx, smallest);
   return ctx;
 }

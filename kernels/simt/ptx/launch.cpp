@@ -1,0 +1,244 @@
+/* The PTX of this build, read when a launch needs it, and launches of its entries. */
+#include "kernels/simt/internal.h"
+#include "program.h"
+#include "ptx.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <unordered_map>
+
+namespace simt::ptx {
+
+namespace {
+
+struct module {
+  module_text text;
+  std::vector<std::string> names; /* demangled, of the entries as they stand in the text */
+  std::vector<std::unique_ptr<entry>> code;
+  std::vector<std::vector<uint8_t>> executed; /* by entry; empty: not decoded yet */
+  bool parsed = false;
+};
+
+const sl_ptx_file none[] = {{0, nullptr}}, *files = none;
+int chosen = 90, planted = -1;
+std::vector<std::unique_ptr<module>> modules; /* of the chosen architecture; empty: not read yet */
+std::unordered_map<std::string, std::pair<size_t, size_t>> index_of; /* by demangled name */
+std::string last_error;
+
+void forget() {
+  modules.clear();
+  index_of.clear();
+  forget_places();
+}
+
+/* Calls found(name, begin of the entry) for each entry of a text that is not parsed. */
+template <typename F>
+void each_entry(const std::string &text, F found) {
+  for (size_t at = 0; (at = text.find(".entry ", at)) != std::string::npos;) {
+    at += sizeof ".entry " - 1;
+    found(std::string_view(text).substr(at, text.find('(', at) - at), at);
+  }
+}
+
+void read(const char *path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw bad_program(path, 0, "cannot be read (it is made with the build: see its log)");
+  std::ostringstream all;
+  all << file.rdbuf();
+  modules.push_back(std::make_unique<module>());
+  module &m = *modules.back();
+  m.text.path = path, m.text.text = all.str();
+  each_entry(m.text.text, [&](std::string_view name, size_t) {
+    m.names.push_back(demangled(name));
+    const auto key = std::make_pair(modules.size() - 1, m.names.size() - 1);
+    if (!index_of.emplace(m.names.back(), key).second)
+      throw bad_program(path, 0, "entry '" + m.names.back() + "' stands twice in this build");
+  });
+}
+
+void read_all() {
+  if (!modules.empty()) return;
+  if (!sl_ptx_present(chosen))
+    throw std::runtime_error("this build has no PTX for compute_" + std::to_string(chosen) +
+                             ": there was no nvcc when it was configured");
+  try {
+    for (const sl_ptx_file *f = files; f->path; f++)
+      if (f->architecture == chosen) read(f->path);
+  } catch (...) {
+    forget();
+    throw;
+  }
+}
+
+const entry &decoded(size_t m, size_t k) {
+  module &all = *modules[m];
+  if (!all.parsed) {
+    parse(all.text);
+    if (all.text.entries.size() != all.names.size())
+      throw bad_program(all.text.path, 0, "entries were not all found");
+    all.code.resize(all.names.size());
+    all.executed.resize(all.names.size());
+    all.parsed = true;
+  }
+  if (!all.code[k]) {
+    auto e = std::make_unique<entry>(decode(all.text, all.text.entries[k], planted));
+    e->first_place = place_instructions(*e);
+    all.executed[k].assign(e->code.size(), 0);
+    e->executed = &all.executed[k];
+    if (!e->first_place) throw bad_program(all.text.path, 0, "too many instructions");
+    all.code[k] = std::move(e);
+  }
+  return *all.code[k];
+}
+
+const entry &entry_of(const void *kernel) {
+  static std::unordered_map<const void *, std::string> names;
+  std::string &name = names[kernel];
+  if (name.empty()) {
+    const std::string symbol = symbol_of(kernel);
+    if (symbol.empty())
+      throw std::runtime_error("PTX: the kernel has no symbol: the program was stripped");
+    name = demangled(symbol);
+  }
+  read_all();
+  const auto found = index_of.find(name);
+  if (found == index_of.end())
+    throw std::runtime_error("PTX: no file has the entry '" + name + "'");
+  return decoded(found->second.first, found->second.second);
+}
+
+void check_arguments(const entry &e, const packed_arguments &arguments) {
+  bool same = e.parameters.size() == arguments.places.size();
+  for (size_t i = 0; same && i < e.parameters.size(); i++)
+    same = e.parameters[i].offset == arguments.places[i].offset &&
+           e.parameters[i].bytes == arguments.places[i].bytes;
+  if (!same)
+    throw std::runtime_error("PTX: the host's arguments are not the parameters of '" + e.name +
+                             "': the PTX is of other sources");
+}
+
+}  // namespace
+
+int planted_index() { return planted; }
+
+bool ready(std::string &why) {
+  try {
+    read_all();
+    return true;
+  } catch (const std::exception &error) {
+    why = error.what();
+    return false;
+  }
+}
+
+cudaError_t enqueue(const char *kernel, const void *address, dim3 grid, dim3 block,
+                    size_t shared_bytes, stream_state *stream, packed_arguments &&arguments) {
+  try {
+    const entry &e = entry_of(address);
+    check_arguments(e, arguments);
+    const size_t threads = static_cast<size_t>(block.x) * block.y * block.z;
+    if (block.y != 1 || block.z != 1 || grid.z != 1)
+      throw std::runtime_error("PTX: the table has no special registers of these dimensions");
+    if (e.max_threads && threads > e.max_threads) return cudaErrorInvalidConfiguration;
+    ptx_launch *l = new ptx_launch{&e, std::move(arguments.bytes),
+                                   planted == static_cast<int>(plant_kind::copy_early)};
+    enqueue_launch(
+        kernel, address, grid, block, shared_bytes, stream, run_thread,
+        [](void *p) { delete static_cast<ptx_launch *>(p); }, l, sizeof *l);
+    return cudaSuccess;
+  } catch (const std::exception &error) {
+    last_error = error.what();
+    return cudaErrorInvalidDeviceFunction;
+  }
+}
+
+const char *error_text() { return last_error.c_str(); }
+
+}  // namespace simt::ptx
+
+using namespace simt::ptx;
+
+void sl_ptx_use(const sl_ptx_file *list) {
+  if (list != files) forget();
+  files = list;
+}
+
+int sl_ptx_present(int architecture) {
+  for (const sl_ptx_file *f = files; f->path; f++)
+    if (f->architecture == architecture) return 1;
+  return 0;
+}
+
+void sl_ptx_architecture(int architecture) {
+  if (architecture != chosen) forget();
+  chosen = architecture;
+}
+
+uint64_t sl_ptx_instructions(void) { return instruction_count; }
+
+const char *sl_ptx_check(int architecture, size_t *entries, size_t *instructions) {
+  *entries = *instructions = 0;
+  sl_ptx_architecture(architecture);
+  try {
+    read_all();
+    for (size_t m = 0; m < modules.size(); m++)
+      for (size_t k = 0; k < modules[m]->names.size(); k++) {
+        *instructions += decoded(m, k).code.size();
+        ++*entries;
+      }
+    return nullptr;
+  } catch (const std::exception &error) {
+    last_error = error.what();
+    return last_error.c_str();
+  }
+}
+
+void sl_ptx_coverage(size_t *executed, size_t *all) {
+  *executed = *all = 0;
+  for (const std::unique_ptr<module> &m : modules)
+    for (std::vector<uint8_t> &entry : m->executed) {
+      const size_t n = static_cast<size_t>(std::count(entry.begin(), entry.end(), 1));
+      *executed += n;
+      if (n) *all += entry.size();
+      std::fill(entry.begin(), entry.end(), 0);
+    }
+}
+
+/* The texts are parsed anew; what was decoded goes, for names in it point into the old ones. */
+size_t sl_ptx_edit(const char *entry, const char *from, const char *to, size_t which) {
+  std::string why;
+  size_t edited = 0;
+  if (!ready(why)) return 0;
+  for (std::unique_ptr<module> &m : modules) {
+    std::string text = m->text.text;
+    std::vector<size_t> starts;
+    each_entry(text, [&](std::string_view name, size_t at) {
+      if (demangled(name).find(entry) != std::string::npos) starts.push_back(at);
+    });
+    for (size_t i = starts.size(); i-- > 0;) {
+      const size_t stop = text.find(".entry ", starts[i]);
+      size_t at = text.find(from, starts[i]);
+      for (size_t k = 0; k < which && at != std::string::npos; k++) at = text.find(from, at + 1);
+      if (at == std::string::npos || (stop != std::string::npos && at >= stop)) continue;
+      text.replace(at, strlen(from), to);
+      edited++;
+    }
+    if (text == m->text.text) continue;
+    module_text fresh;
+    fresh.path = m->text.path, fresh.text = std::move(text);
+    m->text = std::move(fresh);
+    m->code.clear(), m->executed.clear();
+    m->parsed = false;
+  }
+  return edited;
+}
+
+void sl_ptx_unedit(void) { forget(); }
+
+void sl_ptx_set_plant(int index) {
+  planted = index;
+  forget();
+}

@@ -1,0 +1,345 @@
+/* PTX as nvcc writes it: module directives, entries, their variables, statements. What is not here
+ * is an error with file and line. */
+#include "lexer.h"
+
+#include <array>
+#include <cstdlib>
+
+namespace simt::ptx {
+
+namespace {
+
+struct type_row {
+  const char *text;
+  unsigned bits;
+};
+constexpr type_row types[] = {{".pred", 1}, {".b8", 8},   {".u8", 8},   {".s8", 8},   {".b16", 16},
+                              {".u16", 16}, {".s16", 16}, {".b32", 32}, {".u32", 32}, {".s32", 32},
+                              {".f32", 32}, {".b64", 64}, {".u64", 64}, {".s64", 64}, {".f64", 64}};
+
+class parser {
+ public:
+  explicit parser(module_text &module) : m_(module), in_(module) {}
+  void run();
+
+ private:
+  typedef token::kind kind;
+  unsigned type();
+  bool directive(const char *text);
+  variable declared_variable();
+  void constant_table();
+  void file();
+  void section();
+  void parameters(entry_text &e);
+  void entry();
+  void body(entry_text &e);
+  void registers(entry_text &e);
+  void location();
+  void pragma();
+  void instruction(entry_text &e);
+  operand take_operand();
+  operand address();
+
+  module_text &m_;
+  lexer in_;
+  typedef std::array<unsigned, 3> source_place; /* file, line, column */
+  source_place at_ = {};                        /* of the last .loc */
+  std::map<source_place, source_place> called_at_;
+  uint64_t used_bytes_ = 0;
+};
+
+unsigned parser::type() {
+  const token t = in_.expect(kind::directive, "a type");
+  for (const type_row &row : types)
+    if (t.text == row.text) return row.bits;
+  in_.fail(t.line, "type '" + std::string(t.text) + "' is not in the table");
+}
+
+bool parser::directive(const char *text) {
+  if (in_.peek().is != kind::directive || in_.peek().text != text) return false;
+  in_.take();
+  return true;
+}
+
+/* [.align N] .type name[d][d]: bytes 0 for name[]. */
+variable parser::declared_variable() {
+  variable v = {{}, 0, 0};
+  if (directive(".align")) v.alignment = in_.integer("an alignment");
+  const unsigned line = in_.peek().line;
+  v.bytes = type() / 8;
+  if (v.bytes == 0) in_.fail(line, "a predicate is no variable");
+  if (v.alignment == 0) v.alignment = v.bytes;
+  v.name = in_.expect(kind::word, "a name").text;
+  while (in_.take_if('[')) {
+    const size_t n = in_.at(']') ? 0 : in_.integer("a length");
+    if (n > (size_t(1) << 32)) in_.fail(line, "a variable of more than 2^32 elements");
+    v.bytes *= n;
+    in_.expect(']');
+  }
+  return v;
+}
+
+/* .global .align N .b8 name[N] = {0, 1, ...}; */
+void parser::constant_table() {
+  const unsigned line = in_.peek().line;
+  table t = {declared_variable(), {}};
+  in_.expect('=');
+  in_.expect('{');
+  do {
+    const size_t byte = in_.integer("a byte");
+    if (byte > UINT8_MAX) in_.fail(line, "a table of other than bytes");
+    t.bytes.push_back(static_cast<unsigned char>(byte));
+  } while (in_.take_if(','));
+  in_.expect('}');
+  in_.expect(';');
+  if (t.bytes.size() != t.declared.bytes) in_.fail(line, "a table of other than bytes");
+  m_.tables.push_back(std::move(t));
+}
+
+/* .file N "path"[, time, size] */
+void parser::file() {
+  const size_t n = in_.integer("a file's number");
+  m_.files[static_cast<unsigned>(n)] = std::string(in_.expect(kind::string, "a path").text);
+  while (in_.take_if(',')) in_.integer("a number");
+}
+
+/* .section name { ... }: debugging strings. */
+void parser::section() {
+  in_.expect(kind::directive, "a section's name");
+  in_.expect('{');
+  while (!in_.at('}')) {
+    if (in_.peek().is == kind::end) in_.fail(in_.peek().line, "a section does not end");
+    in_.take();
+  }
+  in_.expect('}');
+}
+
+void parser::parameters(entry_text &e) {
+  in_.expect('(');
+  while (!in_.at(')')) {
+    const unsigned line = in_.peek().line;
+    if (!directive(".param")) in_.fail(line, "expected .param");
+    const variable v = declared_variable();
+    const size_t offset = (e.parameter_bytes + v.alignment - 1) / v.alignment * v.alignment;
+    e.parameters.push_back({v.name, offset, v.bytes});
+    e.parameter_bytes = offset + v.bytes;
+    if (!in_.take_if(',')) break;
+  }
+  in_.expect(')');
+}
+
+void parser::entry() {
+  const token name = in_.expect(kind::word, "an entry's name");
+  entry_text e = {};
+  e.name = name.text, e.line = name.line;
+  parameters(e);
+  while (!in_.at('{')) {
+    const token t = in_.expect(kind::directive, "a directive or '{'");
+    if (t.text == ".maxntid") {
+      e.max_threads = in_.integer("a number of threads");
+      while (in_.take_if(',')) e.max_threads *= in_.integer("a number of threads");
+    } else if (t.text == ".minnctapersm") {
+      in_.integer("a number of blocks"); /* for the register allocation of ptxas */
+    } else {
+      in_.fail(t.line, "directive '" + std::string(t.text) + "' is not in the table");
+    }
+  }
+  body(e);
+  m_.entries.push_back(std::move(e));
+}
+
+void parser::registers(entry_text &e) {
+  const unsigned width = type();
+  do {
+    register_group g = {in_.expect(kind::word, "a register").text, width, 0};
+    if (in_.take_if('<')) {
+      g.count = static_cast<unsigned>(in_.integer("a number of registers"));
+      in_.expect('>');
+    }
+    e.registers.push_back(g);
+  } while (in_.take_if(','));
+  in_.expect(';');
+}
+
+/* .loc file line column[, function_name label[+n], inlined_at file line column]: out of the
+ * toolkit's headers, to where they were called. */
+void parser::location() {
+  const auto place = [&]() -> source_place {
+    const unsigned file = static_cast<unsigned>(in_.integer("a file's number")),
+                   line = static_cast<unsigned>(in_.integer("a line"));
+    return {file, line, static_cast<unsigned>(in_.integer("a column"))};
+  };
+  const auto in_toolkit = [&](const source_place &p) {
+    const auto f = m_.files.find(p[0]);
+    return f != m_.files.end() && f->second.find("/targets/") != std::string::npos;
+  };
+  at_ = place();
+  if (in_.take_if(',')) {
+    in_.expect(kind::word, "function_name");
+    in_.expect(kind::word, "a label");
+    if (in_.take_if('+')) in_.integer("an offset");
+    in_.expect(',');
+    in_.expect(kind::word, "inlined_at");
+    called_at_[at_] = place();
+  }
+  for (auto call = called_at_.find(at_); in_toolkit(at_) && call != called_at_.end();
+       call = called_at_.find(at_))
+    at_ = call->second;
+}
+
+/* [base], [base+offset], [base+-offset] */
+operand parser::address() {
+  operand o = {operand::kind::address, {}, {}, 0, {}};
+  const token base = in_.take();
+  if (base.is == kind::word)
+    o.name = base.text;
+  else if (base.is == kind::number)
+    o.number = base.value;
+  else
+    in_.fail(base.line, "expected an address");
+  if (in_.take_if('+')) {
+    const bool negative = in_.take_if('-');
+    const uint64_t n = in_.integer("an offset");
+    o.number += negative ? 0 - n : n;
+  }
+  in_.expect(']');
+  return o;
+}
+
+operand parser::take_operand() {
+  operand o = {operand::kind::name, {}, {}, 0, {}};
+  if (in_.take_if('[')) return address();
+  if (in_.take_if('{')) {
+    o.is = operand::kind::vector;
+    do o.elements.push_back(in_.expect(kind::word, "a register").text);
+    while (in_.take_if(','));
+    in_.expect('}');
+    return o;
+  }
+  const bool negative = in_.take_if('-');
+  const token t = in_.take();
+  if (t.is == kind::number) {
+    o.is = operand::kind::number, o.number = negative ? 0 - t.value : t.value;
+  } else if (!negative && (t.is == kind::real32 || t.is == kind::real64)) {
+    o.is = t.is == kind::real32 ? operand::kind::real32 : operand::kind::real64;
+    o.number = t.value;
+  } else if (!negative && t.is == kind::word) {
+    o.name = t.text;
+    if (in_.take_if('|'))
+      o.is = operand::kind::pair, o.other = in_.expect(kind::word, "a predicate").text;
+  } else {
+    in_.fail(t.line, "'" + std::string(t.text) + "' is no operand");
+  }
+  return o;
+}
+
+void parser::instruction(entry_text &e) {
+  statement s = {};
+  if (in_.take_if('@')) {
+    s.guard_negated = in_.take_if('!');
+    s.guard = in_.expect(kind::word, "a predicate").text;
+  }
+  const token op = in_.expect(kind::word, "an instruction");
+  if (in_.peek().is == kind::mark && in_.peek().text == ":" && s.guard.empty()) {
+    in_.take();
+    if (!e.labels.emplace(op.text, e.statements.size()).second)
+      in_.fail(op.line, "label '" + std::string(op.text) + "' stands twice");
+    return;
+  }
+  s.used_bytes = used_bytes_, used_bytes_ = 0;
+  s.opcode = op.text, s.line = op.line, s.file = at_[0], s.source_line = at_[1];
+  while (!in_.at(';')) {
+    s.operands.push_back(take_operand());
+    if (!in_.take_if(',')) break;
+  }
+  in_.expect(';');
+  e.statements.push_back(std::move(s));
+}
+
+/* "nounroll" is for ptxas; "used_bytes_mask N" says which bytes the next load needs. */
+void parser::pragma() {
+  const token t = in_.expect(kind::string, "a pragma");
+  constexpr std::string_view mask = "used_bytes_mask ";
+  if (t.text.substr(0, mask.size()) == mask) {
+    used_bytes_ = strtoull(std::string(t.text.substr(mask.size())).c_str(), nullptr, 0);
+    if (used_bytes_ == 0) in_.fail(t.line, "this mask of bytes is not in the table");
+  } else if (t.text != "nounroll") {
+    in_.fail(t.line, "pragma '" + std::string(t.text) + "' is not in the table");
+  }
+  in_.expect(';');
+}
+
+void parser::body(entry_text &e) {
+  in_.expect('{');
+  while (!in_.at('}')) {
+    const token t = in_.peek();
+    if (t.is != kind::directive) {
+      instruction(e);
+      continue;
+    }
+    in_.take();
+    if (t.text == ".reg") {
+      registers(e);
+    } else if (t.text == ".shared" || t.text == ".local") {
+      (t.text == ".shared" ? e.shared : e.local).push_back(declared_variable());
+      in_.expect(';');
+    } else if (t.text == ".loc") {
+      location();
+    } else if (t.text == ".pragma") {
+      pragma();
+    } else {
+      in_.fail(t.line, "directive '" + std::string(t.text) + "' is not in the table");
+    }
+  }
+  in_.expect('}');
+}
+
+void parser::run() {
+  while (in_.peek().is != kind::end) {
+    const token t = in_.expect(kind::directive, "a directive");
+    if (t.text == ".visible" || t.text == ".weak") continue;
+    if (t.text == ".entry") {
+      entry();
+    } else if (t.text == ".version") {
+      in_.expect(kind::word, "a version");
+    } else if (t.text == ".target") {
+      in_.expect(kind::word, "a target");
+    } else if (t.text == ".address_size") {
+      if (in_.integer("an address size") != 64) in_.fail(t.line, "addresses have 64 bits");
+    } else if (t.text == ".file") {
+      file();
+    } else if (t.text == ".section") {
+      section();
+    } else if (t.text == ".global") {
+      constant_table();
+    } else if (t.text == ".shared") {
+      m_.shared.push_back(declared_variable());
+      in_.expect(';');
+    } else if (t.text == ".extern" && directive(".shared")) {
+      m_.dynamic.push_back(declared_variable());
+      in_.expect(';');
+    } else {
+      in_.fail(t.line, "directive '" + std::string(t.text) + "' is not in the table");
+    }
+  }
+}
+
+}  // namespace
+
+/* .file stands behind the entries, and .loc needs it: the names are read first. */
+static void read_file_names(module_text &module) {
+  const std::string &text = module.text;
+  for (size_t at = 0; (at = text.find("\n\t.file\t", at)) != std::string::npos; at++) {
+    const size_t quote = text.find('"', at), stop = text.find('"', quote + 1);
+    if (stop == std::string::npos) return;
+    module.files[static_cast<unsigned>(strtoul(text.c_str() + at + 8, nullptr, 10))] =
+        text.substr(quote + 1, stop - quote - 1);
+  }
+}
+
+void parse(module_text &module) {
+  read_file_names(module);
+  parser(module).run();
+}
+
+}  // namespace simt::ptx

@@ -1,0 +1,47 @@
+/* Where a finding is. The simulator's places are addresses in the program (the shadow keeps 32-bit
+ * offsets of them), so instructions get addresses in an array that nothing ever touches. */
+#include "kernels/simt/internal.h"
+#include "program.h"
+
+namespace simt::ptx {
+
+namespace {
+
+constexpr size_t places_max = size_t(1) << 26; /* of .bss: no memory is used */
+char places[places_max];
+size_t used;
+std::map<size_t, const entry *> entries; /* by their first place */
+
+std::string base_name(const std::string &path) { return path.substr(path.find_last_of('/') + 1); }
+
+}  // namespace
+
+const char *place_instructions(const entry &e) {
+  if (e.code.size() > places_max - used) return nullptr;
+  const char *first = places + used;
+  entries[used] = &e;
+  used += e.code.size();
+  return first;
+}
+
+void forget_places() {
+  entries.clear();
+  used = 0;
+}
+
+/* "gemm.ptx:1234 (gemm.cuh:77)"; "" if the place is no instruction. */
+std::string place_name(const void *place) {
+  const char *p = static_cast<const char *>(place);
+  if (p < places || p >= places + used) return "";
+  const size_t at = static_cast<size_t>(p - places);
+  const auto found = --entries.upper_bound(at);
+  const entry &e = *found->second;
+  const entry::place &w = e.places[at - found->first];
+  std::string text = base_name(e.module->path) + ":" + std::to_string(w.line);
+  const auto file = e.module->files.find(w.file);
+  if (file != e.module->files.end() && w.source_line)
+    text += " (" + base_name(file->second) + ":" + std::to_string(w.source_line) + ")";
+  return text;
+}
+
+}  // namespace simt::ptx

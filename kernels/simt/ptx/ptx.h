@@ -1,0 +1,79 @@
+/* PTX on the CPU, as C programs see it: the backend "ptx" runs the host side of kernels/cuda as the
+ * backend simt does, and for each launch the PTX that nvcc made of the kernel, under the same
+ * seeds, scheduler and findings (README.md). */
+#ifndef SLUICE_SIMT_PTX_H
+#define SLUICE_SIMT_PTX_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* The PTX of this build, a file a source and architecture; ends with a path NULL. Made by CMake
+ * (CMakeLists.txt) as a part of each library that has the backend, which hands it over; empty where
+ * there is no nvcc. */
+typedef struct {
+  int architecture; /* 80, 90 */
+  const char *path;
+} sl_ptx_file;
+extern const sl_ptx_file sl_ptx_files[];
+void sl_ptx_use(const sl_ptx_file *files);
+
+/* 1 if this build has PTX of that architecture. */
+int sl_ptx_present(int architecture);
+
+/* Which PTX launches run from now on: 80 or 90 (the default). */
+void sl_ptx_architecture(int architecture);
+
+/* Instructions executed since sl_simulation_begin. */
+uint64_t sl_ptx_instructions(void);
+
+/* Reads and decodes every file of the architecture, as launches do one by one when they need it:
+ * the number of entries, and of their instructions. NULL, or what is wrong, with file and line. */
+const char *sl_ptx_check(int architecture, size_t *entries, size_t *instructions);
+
+/* Instructions that some thread has executed since the last call, of all that the entries have in
+ * which one was. */
+void sl_ptx_coverage(size_t *executed, size_t *all);
+
+/* Failures for tests. An edit replaces one `from`, the one after `which` others, in the text of
+ * each entry whose demangled name holds `entry`; returns how many entries have it. A plant gives
+ * the executor a wrong semantics; -1: none. */
+size_t sl_ptx_edit(const char *entry, const char *from, const char *to, size_t which);
+void sl_ptx_unedit(void);
+typedef struct {
+  const char *name, *what;
+} sl_ptx_plant;
+size_t sl_ptx_plants(const sl_ptx_plant **list);
+void sl_ptx_set_plant(int index);
+
+/* The table of forms (forms.def). */
+typedef struct {
+  const char *text, *clause, *open;
+} sl_ptx_form;
+size_t sl_ptx_forms(const sl_ptx_form **list);
+
+/* A trial: a program with one entry "trial" and the parameters (in, out, 32 bytes); thread i has
+ * the four words in[4 i] ... and leaves up to four in out[4 i] ..., which are 0 before. */
+typedef struct {
+  const char *text;
+  unsigned blocks, threads;
+  const uint64_t *in;
+  unsigned char block[32];
+} sl_ptx_trial;
+
+/* The trial of form `index` of the table, its operands from the seed; special ones are among them.
+ */
+sl_ptx_trial *sl_ptx_trial_of(size_t index, uint64_t seed);
+void sl_ptx_trial_free(sl_ptx_trial *trial);
+
+/* Runs a trial on the executor, as a simulation of its own (sl_simulation_begin). NULL, or what is
+ * wrong with its text; findings are the simulation's. */
+const char *sl_ptx_trial_run(const sl_ptx_trial *trial, uint64_t seed, uint64_t *out);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
