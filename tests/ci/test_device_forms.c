@@ -2,6 +2,7 @@
  * semantics. */
 #include "ci/products/device/device.h"
 #include "ci/products/device/forms_device.h"
+#include "kernels/support/cli.h"
 
 #include <criterion/criterion.h>
 #include <criterion/redirect.h>
@@ -30,7 +31,7 @@ static int run(char *text, size_t size) {
 static char text[100000];
 
 Test(device_forms, a_right_device_passes) {
-  cr_expect_eq(run(text, sizeof text), SL_DEVICE_OK);
+  cr_expect_eq(run(text, sizeof text), SL_EXIT_OK);
   const sl_ptx_form *forms;
   char all[80];
   const size_t n = sl_ptx_forms(&forms);
@@ -43,7 +44,7 @@ Test(device_forms, a_wrong_device_fails_and_says_which_form) {
   const size_t n = sl_ptx_plants(&plants);
   for (size_t i = 0; i < n; i++)
     if (strcmp(plants[i].name, "shift_unclamped") == 0) planted = (int)i;
-  cr_expect_eq(run(text, sizeof text), SL_DEVICE_FAILED);
+  cr_expect_eq(run(text, sizeof text), SL_EXIT_FAILED);
   cr_expect(strstr(text, "shl.b32                    DIFFERS, thread "), "%s", text);
   cr_expect(strstr(text, "beyond the width: clamped to it"), "%s", text);
   cr_expect_not(strstr(text, "add.s32 "), "%s", text);
@@ -51,5 +52,5 @@ Test(device_forms, a_wrong_device_fails_and_says_which_form) {
 
 Test(device_forms, a_device_that_is_not_there_is_an_error) {
   absent = 1;
-  cr_expect_neq(run(text, sizeof text), SL_DEVICE_OK);
+  cr_expect_neq(run(text, sizeof text), SL_EXIT_OK);
 }

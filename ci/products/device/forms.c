@@ -4,7 +4,10 @@
 #define _DEFAULT_SOURCE /* argp */
 #include "device.h"
 #include "forms_device.h"
+
 #include "kernels/simt/simulation.h"
+#include "kernels/support/cli.h"
+#include "kernels/support/cli_options.h"
 
 #include <argp.h>
 #include <inttypes.h>
@@ -20,12 +23,8 @@ typedef struct {
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
   options *o = state->input;
-  if (key == 'n') {
-    o->seeds = sl_device_number(arg, 1000, state);
-    return 0;
-  }
-  if (key == ARGP_KEY_ARG) argp_error(state, "there are no arguments");
-  return ARGP_ERR_UNKNOWN;
+  const sl_option_value seeds = {'n', "seeds", .number = &o->seeds, .most = 1000};
+  return sl_argp_take(&seeds, 1, key, arg, state);
 }
 
 static const struct argp_option option_rows[] = {
@@ -86,10 +85,10 @@ int sl_device_forms(int argc, char **argv) {
   for (size_t i = 0; i < n; i++) {
     size_t differ = 0;
     for (uint64_t seed = 1; seed <= o.seeds; seed++)
-      if (check(i, &forms[i], seed, &differ, &err)) return sl_device_error("forms", &err);
+      if (check(i, &forms[i], seed, &differ, &err)) return sl_cli_fail("sluice-device forms", &err);
     right += differ == 0;
   }
   printf("%zu of %zu forms of PTX have the executor's bits on the device, %zu operands each\n",
          right, n, o.seeds * 2048);
-  return right == n ? SL_DEVICE_OK : SL_DEVICE_FAILED;
+  return right == n ? SL_EXIT_OK : SL_EXIT_FAILED;
 }

@@ -21,7 +21,7 @@ static void check_kernel(sl_kernel_id kernel) {
   for (uint64_t seed = first; seed < first + seeds; seed++) {
     sl_simulated run;
     sl_error err;
-    const sl_simulated_problem problem = {kernel, seed, seed, SL_SIMULATED_SHRINK, 1};
+    const sl_simulated_problem problem = {kernel, seed, seed, SL_SIMULATED_SHRINK, 1, 0};
     cr_assert_eq(sl_simulated_run(&run, &problem, &err), SL_OK, "%s\nreplay: %s", err.message,
                  run.replay);
     cr_assert_leq(run.accesses, ACCESSES_MAX, "%s: %" PRIu64 " accesses\nreplay: %s", run.shape,

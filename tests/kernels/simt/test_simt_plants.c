@@ -39,7 +39,7 @@ Test(simt_plants, each_is_found_as_promised) {
     for (; seed <= SEEDS || (!seeds_that_find && seed <= SEEDS_MOST); seed++) {
       sl_simulated run;
       sl_error err;
-      const sl_simulated_problem problem = {kernel, seed, seed, SL_SIMULATED_SHRINK, 1};
+      const sl_simulated_problem problem = {kernel, seed, seed, SL_SIMULATED_SHRINK, 1, 0};
       sl_simulation_set_plant((int)i);
       const sl_status status = sl_simulated_run(&run, &problem, &err);
       if (found(&plants[i], status, &run) && seeds_that_find++ == 0)

@@ -1,6 +1,6 @@
 /* Whole steps of the trainer with the PTX that nvcc made of the kernels, tiny chunks: the hash that
  * the CPU gives after each rollout (spec N1.4), and another one where an instruction of the PTX was
- * edited. SLUICE_ROLLOUTS: how many, up to 20, which takes 80 s; by night all. */
+ * edited. SLUICE_ROLLOUTS: how many, up to 20, which takes 80 s; in ci/nightly all. */
 #include "kernels/simt/ptx/ptx.h"
 #include "kernels/simt/simulation.h"
 #include "tests/trainer/tiny.h"

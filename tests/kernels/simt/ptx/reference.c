@@ -304,7 +304,7 @@ static int shift(const name *f, const uint64_t *a, uint64_t *out) {
   return 1;
 }
 
-static int whole(const name *f, const uint64_t *a, uint64_t *out) {
+static int of_integers(const name *f, const uint64_t *a, uint64_t *out) {
   const char *const type = last(f);
   const unsigned width = width_of(type);
   const signed_wide x = valued(a[0], type), y = valued(a[1], type), z = valued(a[2], type);
@@ -408,6 +408,6 @@ int ptx_reference(const char *form, const uint64_t *in, unsigned thread, const u
   if (is(&f, "cvt")) return convert(&f, a, out);
   if (is(&f, "mov") || is(&f, "cvta")) return out[0] = low(a[0], width_of(last(&f))), 1;
   if (is(&f, "selp")) return out[0] = low(a[a[2] & 1 ? 0 : 1], width_of(last(&f))), 1;
-  if (last(&f)[0] != 'f') return whole(&f, a, out);
+  if (last(&f)[0] != 'f') return of_integers(&f, a, out);
   return sign_and_order(&f, a, out) || arithmetic(&f, a, out);
 }

@@ -23,8 +23,8 @@ static void check_kernel(sl_kernel_id kernel) {
     for (uint64_t seed = first; seed < first + seeds; seed++) {
       sl_simulated run;
       sl_error err;
-      const sl_simulated_problem how = {kernel, seed, seed, SL_SIMULATED_SHRINK, smallest, 90};
-      cr_assert_eq(sl_simulated_run(&run, &how, &err), SL_OK, "%s\nreplay: %s", err.message,
+      const sl_simulated_problem problem = {kernel, seed, seed, SL_SIMULATED_SHRINK, smallest, 90};
+      cr_assert_eq(sl_simulated_run(&run, &problem, &err), SL_OK, "%s\nreplay: %s", err.message,
                    run.replay);
       total += run.instructions;
     }

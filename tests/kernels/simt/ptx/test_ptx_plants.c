@@ -16,8 +16,8 @@ static int failing(const char *what, sl_kernel_id kernel, int smallest) {
   for (uint64_t seed = 1; seed <= SEEDS; seed++) {
     sl_simulated run;
     sl_error err;
-    const sl_simulated_problem how = {kernel, seed, seed, SL_SIMULATED_SHRINK, smallest, 90};
-    if (sl_simulated_run(&run, &how, &err) && n++ == 0) printf("%s: %s\n", what, err.message);
+    const sl_simulated_problem problem = {kernel, seed, seed, SL_SIMULATED_SHRINK, smallest, 90};
+    if (sl_simulated_run(&run, &problem, &err) && n++ == 0) printf("%s: %s\n", what, err.message);
   }
   return n;
 }
