@@ -6,6 +6,7 @@
 
 #ifdef SL_SIMT
 #include "kernels/simt/ptx/ptx.h"
+#include "kernels/simt/ptx/runner.h"
 #include "kernels/simt/simulation.h"
 #endif
 
@@ -133,9 +134,9 @@ extern "C" const sl_backend *sl_simt_backend(void) {
 static sl_status ptx_open(sl_context *ctx, sl_error *err) {
   std::string why;
   if (!simt::ptx::ready(why)) return sl_fail(err, SL_ERR_UNAVAILABLE, "%s", why.c_str());
-  simt::streams_run_ptx(true);
+  simt::streams_run(&simt::ptx::runner);
   const sl_status status = device_open(ctx, err);
-  simt::streams_run_ptx(false);
+  simt::streams_run(nullptr);
   return status;
 }
 

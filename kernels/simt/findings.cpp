@@ -9,6 +9,7 @@
 namespace simt {
 
 std::vector<finding> findings;
+std::string (*instruction_name)(const void *place);
 
 const char *bug_name(bug b) {
   static const char *const names[] = {
@@ -33,7 +34,7 @@ extern "C" char __executable_start;
 /* file:line of a place, by addr2line (binutils); the bare offset where it is not installed. */
 std::string source_line(const void *place) {
   if (!place) return "?";
-  const std::string instruction = ptx::place_name(place);
+  const std::string instruction = instruction_name ? instruction_name(place) : "";
   if (!instruction.empty()) return instruction;
   const size_t offset =
       static_cast<size_t>(static_cast<const char *>(place) - &__executable_start) - 1;

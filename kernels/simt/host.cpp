@@ -33,7 +33,7 @@ struct stream_state {
   uint32_t number = 0;
   std::deque<operation> queue;
   history seen; /* what is ordered before whatever is enqueued next */
-  bool ptx = false;
+  const kernel_runner *runner = nullptr;
 };
 
 struct event_state {
@@ -52,7 +52,8 @@ std::vector<bool> finished(1);
 int multiprocessors = 1;
 std::map<const void *, size_t> shared_grants; /* dynamic bytes, by kernel */
 cudaError_t bad_call = cudaSuccess;
-bool next_stream_runs_ptx;
+const kernel_runner *next_runner;
+std::string no_function = "invalid device function"; /* what a runner said of it */
 
 struct host_range {
   const unsigned char *from;
@@ -174,13 +175,13 @@ void enqueue_launch(const char *kernel, const void *address, dim3 grid, dim3 blo
   });
 }
 
-void streams_run_ptx(bool ptx) { next_stream_runs_ptx = ptx; }
-bool runs_ptx(const stream_state *stream) { return stream && stream->ptx; }
+void streams_run(const kernel_runner *runner) { next_runner = runner; }
+bool has_runner(const stream_state *stream) { return stream && stream->runner; }
 
-void launch_ptx(const char *kernel, const void *address, dim3 grid, dim3 block, size_t shared_bytes,
-                stream_state *stream, packed_arguments &&arguments) {
-  const cudaError_t error =
-      ptx::enqueue(kernel, address, grid, block, shared_bytes, stream, std::move(arguments));
+void launch_packed(const char *kernel, const void *address, dim3 grid, dim3 block,
+                   size_t shared_bytes, stream_state *stream, packed_arguments &&arguments) {
+  const cudaError_t error = stream->runner->enqueue(kernel, address, grid, block, shared_bytes,
+                                                    stream, std::move(arguments), no_function);
   if (error) bad_call = error;
 }
 
@@ -254,7 +255,7 @@ cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t strea
 
 cudaError_t cudaStreamCreate(cudaStream_t *stream) {
   *stream = new stream_state;
-  (*stream)->ptx = next_stream_runs_ptx;
+  (*stream)->runner = next_runner;
   (*stream)->number = static_cast<uint32_t>(stream_length.size());
   stream_length.push_back(0);
   streams.push_back(*stream);
@@ -336,6 +337,6 @@ const char *cudaGetErrorString(cudaError_t error) {
   return error == cudaSuccess                      ? "success"
          : error == cudaErrorMemoryAllocation      ? "out of memory"
          : error == cudaErrorInvalidConfiguration  ? "invalid configuration argument"
-         : error == cudaErrorInvalidDeviceFunction ? ptx::error_text()
+         : error == cudaErrorInvalidDeviceFunction ? no_function.c_str()
                                                    : "invalid argument";
 }

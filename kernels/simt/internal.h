@@ -120,17 +120,19 @@ uint32_t warp_ballot_at(uint32_t mask, bool predicate, const void *place, unsign
 void async_copy_at(void *shared, const void *global, size_t bytes, size_t read, const void *place);
 uint64_t atomic_at(void *p, size_t bytes, atomic_op op, uint64_t operand, const void *place);
 
-/* PTX (ptx/). */
-namespace ptx {
-/* Enqueues the entry of that kernel; what is wrong otherwise, in words by error_text. */
-cudaError_t enqueue(const char *kernel, const void *address, dim3 grid, dim3 block,
-                    size_t shared_bytes, stream_state *stream, packed_arguments &&arguments);
-const char *error_text();
-std::string place_name(const void *place); /* "" if it is no instruction */
-extern uint64_t instruction_count;
-}  // namespace ptx
+/* What a runner of kernels gives (runtime.h). enqueue puts a launch into the stream; where it
+ * answers cudaErrorInvalidDeviceFunction, `why` says what is wrong. */
+struct kernel_runner {
+  cudaError_t (*enqueue)(const char *kernel, const void *address, dim3 grid, dim3 block,
+                         size_t shared_bytes, stream_state *stream, packed_arguments &&arguments,
+                         std::string &why);
+};
+/* Names a place that is an instruction of a runner, "" if it is none; set by who makes such places,
+ * NULL before. */
+extern std::string (*instruction_name)(const void *place);
 
-extern uint64_t access_count, bytes_to_host;
+/* instruction_count: of runners. */
+extern uint64_t access_count, instruction_count, bytes_to_host;
 extern uint32_t switch_interval; /* threads switch after 1 ... 2n-1 accesses */
 
 /* A new run (state.cpp): everything depends on the seed from here on. */

@@ -64,13 +64,12 @@ constexpr size_t parameter_bytes() {
 struct stream_state;
 struct event_state;
 
-/* Streams that are made from now on run PTX in place of the kernels' source (ptx/): the backend
- * "ptx". A launch there gives its arguments as the kernel's parameter types have them. */
-void streams_run_ptx(bool ptx);
-bool runs_ptx(const stream_state *stream);
-namespace ptx {
-bool ready(std::string &why); /* whether this build has PTX that can be read */
-}
+/* Who runs the kernels of a stream in place of their source (ptx/ does); a launch there gives its
+ * arguments as the kernel's parameter types have them. Streams that are made after streams_run have
+ * that runner; NULL is the source. */
+struct kernel_runner;
+void streams_run(const kernel_runner *runner);
+bool has_runner(const stream_state *stream);
 struct packed_arguments {
   struct place {
     size_t offset, bytes;
@@ -85,8 +84,8 @@ struct packed_arguments {
     places.push_back({at, sizeof v});
   }
 };
-void launch_ptx(const char *kernel, const void *address, dim3 grid, dim3 block, size_t shared_bytes,
-                stream_state *stream, packed_arguments &&arguments);
+void launch_packed(const char *kernel, const void *address, dim3 grid, dim3 block,
+                   size_t shared_bytes, stream_state *stream, packed_arguments &&arguments);
 
 /* From here on in the stream, memory that was allocated may be touched (and is uninitialised), or
  * may not. */

@@ -168,10 +168,10 @@ static inline void launch_kernel(const char *name, void (*kernel)(P...), dim3 gr
   static_assert(parameter_bytes<P...>() <= parameter_bytes_max,
                 "more arguments than a launch may have");
   const void *address = reinterpret_cast<const void *>(kernel);
-  if (runs_ptx(stream)) {
+  if (has_runner(stream)) {
     packed_arguments packed;
     (packed.add(static_cast<P>(arguments)), ...);
-    launch_ptx(name, address, grid, block, shared_bytes, stream, std::move(packed));
+    launch_packed(name, address, grid, block, shared_bytes, stream, std::move(packed));
     return;
   }
   launch(name, address, grid, block, shared_bytes, stream, [=]() { run(arguments...); });

@@ -8,8 +8,6 @@
 
 namespace simt::ptx {
 
-uint64_t instruction_count;
-
 namespace {
 
 struct thread {

@@ -2,6 +2,7 @@
 #include "kernels/simt/internal.h"
 #include "program.h"
 #include "ptx.h"
+#include "runner.h"
 
 #include <algorithm>
 #include <cstdio>
@@ -134,8 +135,9 @@ bool ready(std::string &why) {
   }
 }
 
-cudaError_t enqueue(const char *kernel, const void *address, dim3 grid, dim3 block,
-                    size_t shared_bytes, stream_state *stream, packed_arguments &&arguments) {
+static cudaError_t enqueue(const char *kernel, const void *address, dim3 grid, dim3 block,
+                           size_t shared_bytes, stream_state *stream, packed_arguments &&arguments,
+                           std::string &why) {
   try {
     const entry &e = entry_of(address);
     check_arguments(e, arguments);
@@ -150,12 +152,12 @@ cudaError_t enqueue(const char *kernel, const void *address, dim3 grid, dim3 blo
         [](void *p) { delete static_cast<ptx_launch *>(p); }, l, sizeof *l);
     return cudaSuccess;
   } catch (const std::exception &error) {
-    last_error = error.what();
+    why = error.what();
     return cudaErrorInvalidDeviceFunction;
   }
 }
 
-const char *error_text() { return last_error.c_str(); }
+const kernel_runner runner = {enqueue};
 
 }  // namespace simt::ptx
 
@@ -177,7 +179,7 @@ void sl_ptx_architecture(int architecture) {
   chosen = architecture;
 }
 
-uint64_t sl_ptx_instructions(void) { return instruction_count; }
+uint64_t sl_ptx_instructions(void) { return simt::instruction_count; }
 
 const char *sl_ptx_check(int architecture, size_t *entries, size_t *instructions) {
   *entries = *instructions = 0;

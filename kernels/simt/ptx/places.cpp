@@ -14,21 +14,6 @@ std::map<size_t, const entry *> entries; /* by their first place */
 
 std::string base_name(const std::string &path) { return path.substr(path.find_last_of('/') + 1); }
 
-}  // namespace
-
-const char *place_instructions(const entry &e) {
-  if (e.code.size() > places_max - used) return nullptr;
-  const char *first = places + used;
-  entries[used] = &e;
-  used += e.code.size();
-  return first;
-}
-
-void forget_places() {
-  entries.clear();
-  used = 0;
-}
-
 /* "gemm.ptx:1234 (gemm.cuh:77)"; "" if the place is no instruction. */
 std::string place_name(const void *place) {
   const char *p = static_cast<const char *>(place);
@@ -42,6 +27,22 @@ std::string place_name(const void *place) {
   if (file != e.module->files.end() && w.source_line)
     text += " (" + base_name(file->second) + ":" + std::to_string(w.source_line) + ")";
   return text;
+}
+
+}  // namespace
+
+const char *place_instructions(const entry &e) {
+  if (e.code.size() > places_max - used) return nullptr;
+  instruction_name = place_name;
+  const char *first = places + used;
+  entries[used] = &e;
+  used += e.code.size();
+  return first;
+}
+
+void forget_places() {
+  entries.clear();
+  used = 0;
 }
 
 }  // namespace simt::ptx

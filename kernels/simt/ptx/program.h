@@ -183,7 +183,6 @@ struct ptx_launch {
   bool copies_land_early; /* a plant */
 };
 void run_thread(void *launch); /* of a block: what run_grid calls in each fiber */
-extern uint64_t instruction_count;
 
 /* Instructions as places of findings (places.cpp). */
 const char *place_instructions(const entry &e); /* of its first; nullptr if there is no room */
