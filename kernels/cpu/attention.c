@@ -1,7 +1,7 @@
 /* Causal grouped-query attention, forward and decode, in vectors (spec T3.1, T3.2).
  *
- * Scores are chains over components, so a vector holds keys: forward turns the keys around once
- * (panel.h), the cache has them so already. Outputs are chains over keys, so a vector holds
+ * Scores are chains over components, so a vector holds keys: forward transposes the keys once
+ * (panel.h); the cache already holds them that way. Outputs are chains over keys, so a vector holds
  * components. Rows go in blocks of 16 queries of a head (forward) or of the heads of a group
  * (decode) that share keys and values, key chunk by key chunk. A pair of query and key costs 2 d
  * fmas and one exp: the floor is (2 d / lanes) cycles an fma unit, plus the exp; joining a chunk
@@ -178,7 +178,7 @@ static inline __attribute__((always_inline)) void join_chunk(const rows_job *r, 
   join_outputs(r, x, skip, rows);
 }
 
-/* Lanes without a row are joined too. By vectors: gcc else calls for a slow string store. */
+/* Lanes without a row are joined too. By vectors: otherwise gcc makes it a slow string store. */
 static inline void clear(softmax_rows *x) {
   for (size_t i = 0; i < ROWS; i += SL_VW)
     v_store(x->max + i, v_zero()), v_store(x->sum + i, v_zero()),
