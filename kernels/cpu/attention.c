@@ -5,9 +5,10 @@
  * components. Rows go in blocks of 16 queries of a head (forward) or of the heads of a group
  * (decode) that share keys and values, key chunk by key chunk. A pair of query and key costs 2 d
  * fmas and one exp: the floor is (2 d / lanes) cycles an fma unit, plus the exp; joining a chunk
- * adds 2 d operations and one exp a row, 1/64 of that. A block reads its keys and values once, 8 d
- * bytes per key, and decode from a cache: its floor is memory once the cache outgrows L2. Scratch:
- * 16 rows of one chunk's scores and of outputs a thread, which stay in L1, and the keys once. */
+ * adds 2 d operations and one exp per row, 1/64 of that. A block reads its keys and values once, 8
+ * d bytes per key, and decode from a cache: its floor is memory once the cache outgrows L2.
+ * Scratch: 16 rows of one chunk's scores and of outputs a thread, which stay in L1, and the keys
+ * once. */
 #include "cpu.h"
 #include "panel.h"
 #include "tile.h"

@@ -122,7 +122,7 @@ uint64_t atomic_at(void *p, size_t bytes, atomic_op op, uint64_t operand, const 
 
 /* PTX (ptx/). */
 namespace ptx {
-/* Enqueues the entry of that kernel; what is wrong otherwise, in words by error_text. */
+/* Enqueues that kernel's entry, or returns an error, whose message error_text gives. */
 cudaError_t enqueue(const char *kernel, const void *address, dim3 grid, dim3 block,
                     size_t shared_bytes, stream_state *stream, packed_arguments &&arguments);
 const char *error_text();

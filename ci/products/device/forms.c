@@ -41,7 +41,7 @@ static void print_words(const char *what, const uint64_t *w) {
   printf("\n");
 }
 
-/* How many threads differ; the first is told. */
+/* Returns how many threads differ and prints the first. */
 static size_t compare(const sl_ptx_form *form, const sl_ptx_trial *trial, const uint64_t *want,
                       const uint64_t *got) {
   const size_t n = (size_t)trial->blocks * trial->threads;

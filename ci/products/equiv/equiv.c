@@ -105,7 +105,7 @@ static sl_status to_device(void **out, sl_context *ctx, const sl_array *a,
   return z.fill ? sl_memory_write(ctx, *out, at, bytes) : SL_OK;
 }
 
-/* Brings an array back, with its guard zones where it has them, and gives its memory up. */
+/* Copies an array back, with its guard zones where it has them, and frees its memory. */
 static sl_status from_device(sl_context *ctx, const sl_array *a, unsigned char *at, void *device) {
   const zones z = zones_of(ctx, a, at);
   unsigned char *memory = (unsigned char *)device - z.before;

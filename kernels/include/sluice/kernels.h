@@ -54,8 +54,7 @@ typedef struct {
 sl_status sl_context_create(sl_context **out, const sl_context_options *options, sl_error *err);
 void sl_context_destroy(sl_context *ctx);
 const sl_error *sl_context_error(const sl_context *ctx);
-/* "plain", "cpu/avx2", "cpu/avx512", "simt", "ptx", "cuda"; with a vendor's library "cublas+cuda".
- */
+/* "plain", "cpu/avx2", "cpu/avx512", "simt", "ptx", "cuda"; with a vendor's: "cublas+cuda". */
 const char *sl_context_backend(const sl_context *ctx);
 int sl_context_threads(const sl_context *ctx);
 

@@ -10,7 +10,7 @@
 
 #define SEEDS 40
 
-/* How many seeds fail; the first is told. */
+/* Returns how many seeds fail and prints the first. */
 static int failing(const char *what, sl_kernel_id kernel, int smallest) {
   int n = 0;
   for (uint64_t seed = 1; seed <= SEEDS; seed++) {
