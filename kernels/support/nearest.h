@@ -1,4 +1,4 @@
-/* "Did you mean": the word of a list that is nearest to what somebody typed. */
+/* "Did you mean": the word of a list that is nearest to what the user typed. */
 #ifndef SLUICE_NEAREST_H
 #define SLUICE_NEAREST_H
 

@@ -32,7 +32,7 @@ typedef struct {
 sl_status sl_update_batch_create(sl_update_batch *out, sl_context *ctx, size_t max_sequences,
                                  size_t max_tokens, sl_error *err);
 void sl_update_batch_free(sl_update_batch *step);
-/* Bytes that such a step takes. */
+/* Bytes of memory for such a step. */
 size_t sl_update_batch_bytes(const sl_context *ctx, size_t max_sequences, size_t max_tokens);
 
 /* Appends a sequence whose tokens after the first prompt_length are learnt from (spec L1.4).

@@ -34,7 +34,7 @@ void sl_run_report_free(sl_run_report *report);
 /* "2026-01-31 12:00 UTC" */
 void sl_report_date(char *out, size_t size, time_t when);
 
-/* The last step that a phase ("sft", "rl") has finished; 0: none. */
+/* The last finished step of a phase ("sft", "rl"); 0: none. */
 double sl_run_report_steps(const sl_run_report *report, const char *phase);
 
 /* The charts, each with the sentence that says how to read it. Of one run a chart may hold several

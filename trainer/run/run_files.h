@@ -44,7 +44,7 @@ typedef struct {
 } sl_lost_logs;
 sl_status sl_run_reopen(sl_run_files *files, uint64_t metrics_size, uint64_t ledger_size,
                         sl_lost_logs lost, sl_error *err);
-/* Writes config.yaml anew, when a run goes on with other values. */
+/* Rewrites config.yaml, when a run resumes with other values. */
 sl_status sl_run_write_config(const char *path, const sl_config *config, sl_error *err);
 void sl_run_close(sl_run_files *files);
 

@@ -194,7 +194,7 @@ static sl_status walk_phases(walk *w, sl_error *err) {
   sl_run_state *run = w->t;
   sl_status status = SL_OK;
   if (run->phase == SL_PHASE_DONE && run->rl_step < (uint64_t)run->config.rl.steps)
-    run->phase = SL_PHASE_RL; /* a finished run that goes on for longer */
+    run->phase = SL_PHASE_RL; /* a finished run that was made longer */
   if (run->phase == SL_PHASE_RL) status = catch_up_best(w, err);
   if (!status && run->phase == SL_PHASE_SFT) {
     int done = 0;

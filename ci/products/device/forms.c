@@ -1,6 +1,6 @@
 /* sluice-device forms: every form of PTX that the executor knows, on the executor and on the
- * device, bit for bit. Where they differ, the table's words on what the manual leaves open stand
- * beside it: that is what a device settles. */
+ * device, bit for bit. Where they differ, it also prints what the table says that NVIDIA's manual
+ * leaves open: only a device can settle that. */
 #define _DEFAULT_SOURCE /* argp */
 #include "device.h"
 #include "forms_device.h"

@@ -59,7 +59,7 @@ Test(suggest, in_a_file) {
   refused("rl: {gamma: 0.1}\n", "; it is now rl.entropy_bonus (in RL gamma is the discount)");
 }
 
-/* A run that was begun under the old name goes on. */
+/* A run that was begun under the old name resumes. */
 Test(suggest, a_recorded_file_may_have_an_old_name) {
   sl_config c;
   sl_error err;

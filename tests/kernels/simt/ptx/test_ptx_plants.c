@@ -40,8 +40,7 @@ static void expect_plant_found(const char *name, sl_kernel_id kernel) {
   cr_expect_gt(found, 0, "%s is not found in %s", name, sl_equiv_kernel_name(kernel));
 }
 
-/* No kernel shifts by the width or more, so that the clamp shows in none: test_ptx_forms.c has it.
- */
+/* No kernel shifts by the width or more, so none tests the clamp: test_ptx_forms.c does. */
 Test(ptx_plants, wrong_semantics_are_found) {
   expect_plant_found("fused", SL_KERNEL_rmsnorm_backward);
   expect_plant_found("selp_swapped", SL_KERNEL_attention_forward);
