@@ -1,6 +1,6 @@
-/* The command `sluice`: the table of subcommands, and nothing else. Those that stand on OpenBLAS or
- * FLINT are programs of their own beside this one, which it becomes: no other command loads them.
- */
+/* The command `sluice`: the table of subcommands, and nothing else. A command that needs OpenBLAS
+ * or FLINT is a program of its own beside this one, started by exec, so that no other command loads
+ * these libraries. */
 #include "kernels/support/cli.h"
 #include "kernels/support/nearest.h"
 #include "kernels/support/process.h"
@@ -90,7 +90,7 @@ static int fail_unknown(const char *name) {
   return SL_EXIT_USAGE;
 }
 
-/* The backends that are libraries of their own. */
+/* Registers the optional backends that this build has. */
 static void add_backends(void) {
 #if SLUICE_HAS_SIMT
   sl_backend_add(sl_simt_backend());
@@ -108,7 +108,7 @@ static void add_backends(void) {
 }
 
 int main(int argc, char **argv) {
-  if (sl_process_streams() != 0) return SL_EXIT_SYSTEM; /* there is nobody to tell */
+  if (sl_process_streams() != 0) return SL_EXIT_SYSTEM; /* no standard error to report it on */
   add_backends();
   if (argc < 2) {
     print_help(stderr);

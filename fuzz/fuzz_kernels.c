@@ -68,7 +68,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const size_t shrink = choose(&input, 16) ? 64 : 1;
   sl_equiv_trial *trial;
   sl_error err;
-  if (!ctx) return 0; /* an instruction set that is not here */
+  if (!ctx) return 0; /* an instruction set that this CPU lacks */
   if (sl_equiv_begin_small(&trial, kernel, seed, shrink, plain, &err) != SL_OK ||
       sl_equiv_check(trial, ctx, &err) != SL_OK) {
     fprintf(stderr, "%s\n", err.message);

@@ -7,7 +7,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-/* Sections of an input are separated by this byte, which no text of ours can hold. */
+/* Separates the sections of an input: a control character that no text of their formats holds. */
 #define SECTION_END 0x1e
 
 /* The next section of *data, which moves past it; the last one reaches to the end of the input. */

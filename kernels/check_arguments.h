@@ -24,7 +24,7 @@ void sl_need(sl_arguments *args, const char *name, const void *p, sl_array_type 
 void sl_need_if(sl_arguments *args, const char *name, const void *p, sl_array_type type, size_t a,
                 size_t b, size_t c);
 
-/* _Alignof takes a type and no expression: one row for each type that kernels take by pointer. */
+/* _Alignof takes a type, not an expression: one row for each type that kernels take by pointer. */
 #define SL_ALIGNMENT_ROW(type) \
   type:                        \
   _Alignof(type)

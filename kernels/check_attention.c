@@ -34,8 +34,8 @@ sl_status sl_check_attention_backward(sl_context *ctx, float *dq, float *dk, flo
   return a.status;
 }
 
-/* The caches of n tokens or copies: none is needed where n is 0. The second requirement knows that
- * the product of the first fits. */
+/* The caches of n tokens or copies: none is needed if n is 0. The second check relies on the first:
+ * the product does not overflow. */
 static void check_cache(sl_arguments *a, const float *k_cache, const float *v_cache, size_t n,
                         size_t kv_heads, size_t d, size_t capacity, size_t slots) {
   if (n == 0) return;

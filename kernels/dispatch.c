@@ -3,7 +3,7 @@
 #include "kernels/core/check.h"
 #include "kernels/core/verify.h"
 
-/* A kernel that fails has said why. */
+/* A kernel that fails must have set the context's error. */
 static sl_status checked(const sl_context *ctx, sl_status status) {
   SL_VERIFY(!status || ctx->error.status == status);
   (void)ctx;

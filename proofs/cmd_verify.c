@@ -252,8 +252,8 @@ static int finish(const sl_report *r, const options *o) {
   return v == SL_PROVED ? SL_EXIT_OK : v == SL_REFUTED ? SL_EXIT_FAILED : SL_EXIT_UNDECIDED;
 }
 
-/* Where memory does not suffice FLINT ends the program; then with our exit code and a message that
- * names FLINT. */
+/* If memory runs out FLINT ends the program: this makes it end with the exit code of a system error
+ * and a message that names FLINT. */
 static _Noreturn void flint_gave_up(void) {
   fputs("sluice verify: error: FLINT gave up: not enough memory for this gate\n", stderr);
   exit(SL_EXIT_SYSTEM);

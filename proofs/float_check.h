@@ -1,5 +1,5 @@
 /* A gate as binary32 code, over every ratio from 0 to infinity (spec G5.1): f' <= 1, f'(1) == 1,
- * weak monotony on each side, finite; error in ulps. */
+ * weakly monotone on each side, finite; error in ulps. */
 #ifndef SLUICE_PROOFS_FLOAT_CHECK_H
 #define SLUICE_PROOFS_FLOAT_CHECK_H
 

@@ -9,11 +9,11 @@
  * applied to the worst pair.
  *
  * Slack. mid and rad are binary64. What binary64 itself gets wrong is the same derivation with
- * 2^-53 for u, so at most n 2^-29 of rad where one operation of the kernel stands against n of
- * ours; sl_ball_slack multiplies a finished rad by 1 + 2^-10, which covers n <= 2^18, the
- * evaluation of rad and a libm within one ulp. Tests hold mid against the independent references of
- * kernels.h within that slack. No overflow: where |mid| + rad could pass the largest binary32, rad
- * is infinite and nothing is claimed. */
+ * 2^-53 for u, so at most n 2^-29 of rad where the bound does n operations for one of the kernel;
+ * sl_ball_slack multiplies a finished rad by 1 + 2^-10, which covers n <= 2^18, the evaluation of
+ * rad and a libm within one ulp. Tests compare mid with the independent references of kernels.h,
+ * within that slack. No overflow: where |mid| + rad could pass the largest binary32, rad is
+ * infinite and nothing is claimed. */
 #ifndef SLUICE_REFERENCE_BALL_H
 #define SLUICE_REFERENCE_BALL_H
 

@@ -1,4 +1,4 @@
-/* The token of a draw (spec N5.5), with exp correctly rounded by MPFR and its own Philox (spec
+/* The token of a draw (spec N5.5), with exp correctly rounded by MPFR and a Philox of its own (spec
  * N5.1). */
 #include "kernels.h"
 

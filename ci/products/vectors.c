@@ -15,7 +15,7 @@
 
 enum { USAGE = 2, BAD_INPUT = 3, FAILED = 5 }; /* exit codes, as those of sluice */
 
-/* Says what is wrong; returns the exit code. */
+/* Prints the error; returns the exit code. */
 __attribute__((format(printf, 2, 3))) static int fail(int code, const char *format, ...) {
   va_list args;
   va_start(args, format);

@@ -5,7 +5,7 @@
 #include "context.h"
 
 /* The entry check of every kernel, called before any backend: null pointers, misaligned ones, sizes
- * whose product overflows, shapes that make no sense, and what of the contents is cheap to check
+ * whose product overflows, shapes that make no sense, and those contents that are cheap to check
  * (not where the context's memory is on a device). check_arguments.c, check_loss.c. */
 #define SL_KERNEL(name, params, args, storage, clause, bound) \
   sl_status sl_check_##name(sl_context *ctx, SL_UNPAREN params);
@@ -21,7 +21,7 @@ typedef struct {
   float *d, *e;
 } sl_staged_loss;
 
-/* SL_ERR_NONFINITE that names a token of sequence s, and what of it is x. */
+/* SL_ERR_NONFINITE that names a token of sequence s and the quantity of it that is x. */
 sl_status sl_refuse_token(sl_context *ctx, const char *what, float x, size_t token, size_t s);
 
 /* Takes the context's workspace for it; sums is NULL where there is no memory. */
@@ -42,8 +42,8 @@ sl_status sl_check_finite(sl_context *ctx, const char *kernel, const float *x, s
 /* SL_ERR_INPUT if offsets do not start at 0 or decrease (spec N4.1). */
 sl_status sl_check_seq(sl_context *ctx, const char *kernel, const uint32_t *seq, size_t n_seq);
 
-/* SL_ERR_USAGE for shapes that attention has not: no head, kv_heads that do not divide heads, no
- * component; and sl_check_seq where n_seq is not 0. */
+/* SL_ERR_USAGE for shapes that attention cannot have: no head, kv_heads that do not divide heads,
+ * no component; then sl_check_seq where n_seq is not 0. */
 sl_status sl_check_attention(sl_context *ctx, const char *kernel, const uint32_t *seq, size_t n_seq,
                              size_t heads, size_t kv_heads, size_t d);
 

@@ -58,13 +58,13 @@ struct sl_context {
 void *sl_workspace(sl_context *ctx, size_t bytes);
 
 /* Calls body(arg, begin, end, thread) for disjoint ranges of at most `grain` indices that cover [0,
- * n), on the context's threads, in no particular order. SL_ERR_ENVIRONMENT if the environment of
- * one is wrong: before any call, unless a call of this job has made it so. */
+ * n), on the context's threads, in no particular order. SL_ERR_ENVIRONMENT if the floating-point
+ * environment of a thread is wrong; no call was then made, unless a call of this job changed it. */
 sl_status sl_parallel_for(sl_context *ctx, size_t n, size_t grain, sl_parallel_body body,
                           void *arg);
 
-/* Makes ctx one of the cpu backend: its table and its name. SL_ERR_UNAVAILABLE for an instruction
- * set that is not there. */
+/* Sets ctx's table and name to those of the cpu backend. SL_ERR_UNAVAILABLE for an instruction set
+ * that this CPU lacks. */
 sl_status sl_cpu_open(sl_context *ctx, sl_isa isa, sl_error *err);
 
 /* The backends: each overrides the entries of *table that it has. */

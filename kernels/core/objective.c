@@ -18,8 +18,8 @@ static double ascending_sum(const double *x, size_t n, size_t without) {
   return sum;
 }
 
-/* Where an advantage goes, or NULL to learn only whether all are finite: the index of the first
- * that is not, else n. */
+/* Where advantages go (NULL: only check that all are finite), and the index of the first that is
+ * not finite, else n. */
 typedef struct {
   float *advantage;
   size_t first_bad;

@@ -1,4 +1,4 @@
-/* Ranges handed to the context's threads, none of which may have a wrong environment (spec
+/* Hands ranges to the context's threads and checks the floating-point environment of each (spec
  * N1.2, N1.4). */
 #include "context.h"
 

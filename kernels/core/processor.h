@@ -1,5 +1,5 @@
-/* What this CPU can do (spec N1.2). Internal. Compiled for any x86-64, so that an older CPU gets
- * words and not an illegal instruction. */
+/* What this CPU can do (spec N1.2). Internal. Compiled for any x86-64, so that an older CPU gets an
+ * error message and not an illegal instruction. */
 #ifndef SLUICE_PROCESSOR_H
 #define SLUICE_PROCESSOR_H
 

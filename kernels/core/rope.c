@@ -2,10 +2,10 @@
  * double-double, with a rounding test.
  *
  * With n = d/2 and w = theta^(-1/n), inv_freq_i = w^i. w comes from Newton's iteration on theta *
- * w^n = 1; its error is then bounded from the residual, so that nothing rests on the first guess.
- * U2 bounds the relative error of one product of double-doubles (Joldes, Muller, Popescu, "Tight
- * and rigorous error bounds for basic building blocks of double-word arithmetic", 2017: 5 u^2 for
- * this one, u = 2^-53). A power by squaring has relative error below 2 n U2. */
+ * w^n = 1; its error is then bounded from the residual, so that correctness does not depend on the
+ * first guess. U2 bounds the relative error of one product of double-doubles (Joldes, Muller,
+ * Popescu, "Tight and rigorous error bounds for basic building blocks of double-word arithmetic",
+ * 2017: 5 u^2 for this one, u = 2^-53). A power by squaring has relative error below 2 n U2. */
 #include <sluice/functions.h>
 #include <sluice/rope.h>
 

@@ -1,5 +1,5 @@
-/* Outputs of the gated loss until no token has an error, and the check between them and the
- * caller's arrays (check.h, spec O4.2). */
+/* Holds the outputs of the gated loss until every token is checked, so that the caller's arrays
+ * stay untouched if one has an error (check.h, spec O4.2). */
 #include "check.h"
 #include "verify.h"
 

@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* The start and the end of a text that has no room, with dots between: a message begins with the
+/* The start and the end of a text that does not fit, with dots between: a message begins with the
  * place, which may be a path of any length, and ends with the reason. Bytes that continue a UTF-8
  * character are left out where the cut falls into it. */
 static void shorten(char *out, size_t size, const char *text, size_t length) {
@@ -19,8 +19,8 @@ static void shorten(char *out, size_t size, const char *text, size_t length) {
   snprintf(out, size, "%.*s%s%s", (int)head, text, dots, tail);
 }
 
-/* Formats into a text of the length that it takes; where there is no memory, message keeps the
- * start of it. */
+/* Formats into memory of the needed length; if there is none, message keeps the start of the text.
+ */
 static void format_long(char *message, size_t size, size_t length, const char *format,
                         va_list args) {
   char *text = malloc(length + 1);

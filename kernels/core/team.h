@@ -20,8 +20,8 @@ sl_status sl_team_create(sl_team **out, int threads, sl_error *err);
 void sl_team_destroy(sl_team *team);
 
 /* Calls body for disjoint ranges of at most `grain` indices (at least 1) that cover [0, n); returns
- * when all are done. 0 if a worker's floating-point environment is wrong: either nothing was
- * called, or a range of this job has changed it. */
+ * when all are done. 0 if a worker's floating-point environment is wrong: then nothing was called,
+ * or a range of this job changed it. */
 int sl_team_run(sl_team *team, size_t n, size_t grain, sl_parallel_body body, void *arg);
 
 #endif

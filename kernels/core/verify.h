@@ -1,6 +1,6 @@
-/* Assertions of what only our own mistakes can break. Internal.
+/* Assertions that only a mistake in Sluice itself can break. Internal.
  *
- * SL_VERIFY(condition) aborts, in words, where the code is compiled with SLUICE_VERIFY: in the
+ * SL_VERIFY(condition) aborts with a message where the code is compiled with SLUICE_VERIFY: in the
  * tests' library with tiny chunks (tests/kernels/tiny.cmake), and in whole builds configured with
  * -DSLUICE_VERIFY=ON (the presets dev, asan, tsan, coverage). Elsewhere, in the library that is
  * shipped and measured, it is not evaluated and costs nothing. What a user can get wrong is a

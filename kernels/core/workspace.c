@@ -6,8 +6,8 @@
 
 #define WORKSPACE_ALIGN 64u
 
-/* Grown to the largest need, so that after the first step nothing is allocated. A kernel takes it
- * once: a second take could move what the first one points to. */
+/* Grows to the largest need, so that nothing is allocated after the first step. A kernel asks for
+ * it once: a second request could move the block that the first one returned. */
 void *sl_workspace(sl_context *ctx, size_t bytes) {
   /* Never 0: NULL means an error. */
   const size_t rounded = (bytes / WORKSPACE_ALIGN + 1) * WORKSPACE_ALIGN;

@@ -1,13 +1,14 @@
 /* Causal grouped-query attention, forward and decode, in vectors (spec T3.1, T3.2).
  *
- * Scores are chains over components, so a vector holds keys: forward turns the keys around once
- * (panel.h), the cache has them so already. Outputs are chains over keys, so a vector holds
+ * Scores are chains over components, so a vector holds keys: forward transposes the keys once
+ * (panel.h); the cache already holds them that way. Outputs are chains over keys, so a vector holds
  * components. Rows go in blocks of 16 queries of a head (forward) or of the heads of a group
  * (decode) that share keys and values, key chunk by key chunk. A pair of query and key costs 2 d
  * fmas and one exp: the floor is (2 d / lanes) cycles an fma unit, plus the exp; joining a chunk
- * adds 2 d operations and one exp a row, 1/64 of that. A block reads its keys and values once, 8 d
- * bytes per key, and decode from a cache: its floor is memory once the cache outgrows L2. Scratch:
- * 16 rows of one chunk's scores and of outputs a thread, which stay in L1, and the keys once. */
+ * adds 2 d operations and one exp per row, 1/64 of that. A block reads its keys and values once, 8
+ * d bytes per key, and decode from a cache: its floor is memory once the cache outgrows L2.
+ * Scratch: 16 rows of one chunk's scores and of outputs a thread, which stay in L1, and the keys
+ * once. */
 #include "cpu.h"
 #include "panel.h"
 #include "tile.h"
@@ -178,7 +179,7 @@ static inline __attribute__((always_inline)) void join_chunk(const rows_job *r, 
   join_outputs(r, x, skip, rows);
 }
 
-/* Lanes without a row are joined too. By vectors: gcc else calls for a slow string store. */
+/* Lanes without a row are joined too. By vectors: otherwise gcc makes it a slow string store. */
 static inline void clear(softmax_rows *x) {
   for (size_t i = 0; i < ROWS; i += SL_VW)
     v_store(x->max + i, v_zero()), v_store(x->sum + i, v_zero()),

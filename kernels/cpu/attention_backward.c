@@ -1,13 +1,13 @@
 /* Gradient of causal grouped-query attention in vectors (spec T3.4).
  *
- * For a tile of queries and keys, scores s and dp are dots over components (keys and values turned
- * around once, panel.h), then P and ds stand in scratch and feed dq (chains over keys) and dk, dv
- * (chains over queries). A pair of query and key costs 5 d fmas and one exp, so the floor is (5 d /
- * lanes) cycles an fma unit plus the exp. That is for one walk over a (sequence, kv head), in the
- * order of the clause: heads, then queries, then keys. Where these are too few or too uneven for
- * the threads, dq and dk, dv walk on their own and the scores are computed twice (7 d). Both walks
- * take the same chunks in the same order. Scratch: two tiles and one row chunk of dq a thread, keys
- * and values turned around once. */
+ * For a tile of queries and keys, scores s and dp are dots over components (keys and values are
+ * transposed once, panel.h), then P and ds stay in scratch and feed dq (chains over keys) and dk,
+ * dv (chains over queries). A pair of query and key costs 5 d fmas and one exp, so the floor is (5
+ * d / lanes) cycles an fma unit plus the exp. That is for one walk over a (sequence, kv head), in
+ * the order of the clause: heads, then queries, then keys. Where these are too few or too uneven
+ * for the threads, dq and dk, dv walk on their own and the scores are computed twice (7 d). Both
+ * walks take the same chunks in the same order. Scratch: two tiles and one row chunk of dq per
+ * thread, keys and values transposed once. */
 #include "cpu.h"
 #include "panel.h"
 #include "tile.h"

@@ -1,4 +1,4 @@
-/* Inside of the cpu backend. Each file here is compiled once with AVX2 and once with AVX-512;
+/* Internals of the cpu backend. Each file here is compiled once with AVX2 and once with AVX-512;
  * SL_ISA (avx2, avx512) is set by the build, and SL_ISA_NAME(x) names a function of this
  * compilation. Internal. */
 #ifndef SLUICE_CPU_H

@@ -42,8 +42,8 @@ typedef struct {
   size_t n_seq, d;
 } grad_job;
 
-/* last[id] is 1 + the last token seen with that id, 0 if none. Lists are built backwards, so that
- * next is known. */
+/* last[id] is 1 + the last token seen with that id, 0 if none. Lists are built from the last token
+ * back, so that `next` is known when a token is added. */
 static void link_chunk(const grad_job *j, uint32_t *last, size_t begin, size_t end) {
   for (size_t i = end; i-- > begin;) {
     const uint32_t later = last[j->ids[i]];

@@ -1,7 +1,7 @@
 /* Log-prob and entropy of target tokens, logits tile by tile (spec T4.1, T4.2, N3.9).
  *
- * rows * vocab * d fmas, an exp a logit (about 60 operations), w moved once for each BLOCK_ROWS
- * rows: fmas are the floor from d of some tens on. Masked rows are left out before anything is
+ * rows * vocab * d fmas, one exp per logit (about 60 operations), w moved once for each BLOCK_ROWS
+ * rows: fmas are the floor from d of some tens on. Masked rows are dropped before anything is
  * computed. Nothing of size rows * vocab is stored: a tile of logits of SL_HEAD_ROWS * SL_SUM_CHUNK
  * a thread, three floats per row and chunk, packed weights of at most 16 MiB (or of one chunk, if d
  * > 4096). */

@@ -1,7 +1,7 @@
 /* Gradient of log-prob and entropy, logits recomputed tile by tile (spec T4.3, N4.2).
  *
- * Three products of rows * vocab * d fmas (logits, dh, dw) and an exp a logit. A block of rows is
- * whole chunks of tokens, its masked rows left out: a chunk keeps the boundaries that its tokens
+ * Three products of rows * vocab * d fmas (logits, dh, dw) and one exp per logit. A block of rows
+ * is whole chunks of tokens, its masked rows left out: a chunk keeps the boundaries that its tokens
  * have in their sequence. For each block and group of the vocabulary w is packed twice, and dlogit
  * (rows * group) written and read back three times: 1 / rows and 1 / d of the work. The workspace
  * stays below 64 MiB up to d = 8192. */

@@ -1,8 +1,8 @@
 /* Linear layers forward and their input gradients (spec T2.1, T2.2, T2.4).
  *
  * (t, k) x (k, n): t * n * k fmas; x, w and y are moved once, packing w moves it twice more (n * k
- * of t * n * k), packing x costs k / 4 cycles a row for every 12 panels of columns. From some tens
- * of rows on the floor is fmas: 16 (AVX-512) or 8 lanes for each unit. */
+ * of t * n * k), packing x costs k / 4 cycles per row for every 12 panels of columns. From some
+ * tens of rows on the floor is fmas: 16 (AVX-512) or 8 lanes for each unit. */
 #include "cpu.h"
 
 #include "gemm.h"

@@ -1,8 +1,8 @@
 /* Weight and bias gradients of linear layers (spec T2.3, N4.2).
  *
  * t * n * k fmas; dy and x are moved once and packed once; dw is loaded and stored once a chunk of
- * tokens, that is once a sequence where those are short. At ten tokens a sequence that is a tenth
- * of the fmas in loads and stores; at 256 it is nothing. */
+ * tokens, that is once a sequence where those are short. At ten tokens per sequence those loads and
+ * stores are a tenth of the fmas; at 256 they are negligible. */
 #include "cpu.h"
 
 #include "token_gemm.h"

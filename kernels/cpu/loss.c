@@ -2,7 +2,8 @@
  *
  * A token moves about 30 bytes and needs two to four of the functions of spec N2.1, which are
  * elementwise loops here; what is summed is binary64 in token order, on one lane. A step has
- * thousands of tokens where the model has 10^9 operations: this is never the floor. */
+ * thousands of tokens, for which the model does 10^9 operations: this is never what limits a step.
+ */
 #include "cpu.h"
 #include "kernels/core/check.h"
 #include "kernels/plain/gate.h"

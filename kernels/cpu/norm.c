@@ -3,7 +3,7 @@
  *
  * Forward moves 8 bytes per element for 1 fma and 2 products, backward 16 (20 with a residual), the
  * weight gradient 8: all are memory bound once a row is longer than the butterfly and the rsqrt
- * (about 60 cycles a row). */
+ * (about 60 cycles per row). */
 #include "cpu.h"
 #include "lanes.h"
 

@@ -1,5 +1,5 @@
-/* Keys (or values) of packed sequences turned to (kv head, component, position), so that a vector
- * holds the same component of neighbouring keys. Internal.
+/* Keys (or values) of packed sequences transposed to (kv head, component, position), so that a
+ * vector holds the same component of neighbouring keys. Internal.
  *
  * A sequence's panel has kv_heads * d rows of `stride` floats. From 64 positions on the stride is
  * an odd number of cache lines: rows of a power-of-two stride would share a few cache sets. Padding

@@ -1,9 +1,9 @@
 /* Draws one token a row from logits with integer weights, in vectors; rows over threads (spec N3.9,
  * N5.5, T4.4).
  *
- * A row reads its logits once from memory (4 bytes each) and takes two exps a logit: softmax sums,
- * then weights. Its floor is those exps. Top-k and top-p find the smallest weight that stays by
- * bisection over the 31 bits of a weight: 31 passes over the row in cache, no sort. */
+ * A row reads its logits once from memory (4 bytes each) and takes two exps per logit: softmax
+ * sums, then weights. Its floor is those exps. Top-k and top-p find the smallest weight that stays
+ * by bisection over the 31 bits of a weight: 31 passes over the row in cache, no sort. */
 #include "kernels/core/check.h"
 #include "cpu.h"
 #include "softmax.h"

@@ -39,8 +39,8 @@ static inline __attribute__((always_inline)) void tile_store(float *c, vf chain,
   v_store_n(c, n, chain);
 }
 
-/* Unrolled early, so that the chains are registers: gcc 12 else keeps the array in memory
- * beside them. */
+/* Unrolled early, so that the chains are registers: otherwise gcc 12 also keeps the array in
+ * memory. */
 #define SL_UNROLL _Pragma("GCC unroll 8")
 
 /* One tile of `rows` rows and n columns, (vectors - 1) * SL_VW < n; rows and vectors are constants

@@ -8,8 +8,8 @@
  * Beside the cache, (d
  * + 2) floats per chunk and head are written and read: group / 64 of its bytes, 11 % for 7 heads.
  *
- * In flight: a chunk's values are on their way while its scores are made, the next chunk's keys
- * while its values are weighed. A block has 16 to 32 KiB on the way at d = 64, 32 to 64 at d = 128;
+ * In flight: a chunk's values are being copied while its scores are computed, the next chunk's keys
+ * while its values are weighted. A block has 16 to 32 KiB in flight at d = 64, 32 to 64 at d = 128;
  * by shared memory a multiprocessor of 228 KiB holds 6 blocks, or 3: 96 KiB and more, where 4.8
  * TB/s for 0.7 us asks for 25. Instructions a chunk of 7 heads at d = 64, of the 6300 that a
  * multiprocessor issues in the time of its bytes: 1400 of scores, 1000 of weights, 1600 of values,
@@ -263,8 +263,8 @@ static __device__ __forceinline__ void store_values(const decode_problem &a,
   }
 }
 
-/* One chunk, whose keys are on the way; those of `next` are started as soon as their place
- * is free. */
+/* One chunk, whose keys are in flight; the copy of those of `next` starts as soon as their place is
+ * free. */
 template <int Heads, bool Both>
 static __device__ __forceinline__ void decode_chunk(const decode_problem &a,
                                                     const decode_memory &memory,

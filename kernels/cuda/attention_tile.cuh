@@ -1,6 +1,6 @@
-/* What the attention kernels are made of (spec T3.1, T3.4): tiles of rows in shared memory, dots of
- * their rows, and products of a tile of weights with a tile of rows; both in registers, several
- * results a thread.
+/* The building blocks of the attention kernels (spec T3.1, T3.4): tiles of rows in shared memory,
+ * dots of their rows, and products of a tile of weights with a tile of rows; both in registers,
+ * several results a thread.
  *
  * A warp is 4 x 8 threads. In a dot, thread (ty, tx) has the rows ty, ty + 4, ... and the columns
  * tx, tx + 8, ...; it loads four components of each at a time, so a load of 16 bytes serves 4 *

@@ -54,7 +54,7 @@ static sl_status find_device(sl_error *err) {
                  "the simulator reserves %u GiB of address space, and gets less (ulimit -v)", gib);
 }
 #else
-/* cudaSetDevice makes the device's context: what stands in its way is told here. */
+/* cudaSetDevice makes the device's context; an obstacle to that is reported here. */
 static sl_status find_device(sl_error *err) {
   int n = 0, major = 0;
   cudaError_t error = cudaGetDeviceCount(&n);
@@ -79,7 +79,7 @@ static sl_status find_device(sl_error *err) {
 }
 #endif
 
-/* The first launch: here a build without code for the device is told. */
+/* The first launch: it fails here if the build has no code for this device. */
 static __global__ void clear_faults_kernel(unsigned long long *faults) {
   if (threadIdx.x < SL_KERNEL_COUNT) faults[threadIdx.x] = ~0ull;
 }

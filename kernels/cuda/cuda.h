@@ -1,5 +1,5 @@
-/* Inside of the cuda backend (and of simt, which is the same sources on the simulator): the device
- * part of a context. Internal. */
+/* Internals of the cuda backend (and of simt, the same sources on the simulator): the device part
+ * of a context. */
 #ifndef SLUICE_CUDA_H
 #define SLUICE_CUDA_H
 
@@ -23,8 +23,8 @@ size_t SL_DEVICE_NAME(linear_pack_bytes)(size_t n, size_t k, sl_pack_kind kind);
 #define sl_device_memory SL_DEVICE_NAME(device_memory)
 #define sl_device_kernel_names SL_DEVICE_NAME(device_kernel_names)
 
-/* What is wrong with data on the device: a kernel leaves it in its slot of `faults`, and the next
- * wait makes it an error (spec N1.5). */
+/* What is wrong with data on the device: a kernel records it in its slot of `faults`, and the next
+ * wait turns it into an error (spec N1.5). */
 enum sl_fault {
 #define SL_FAULT(name, status, format) SL_FAULT_##name,
 #include "faults.def"
@@ -64,8 +64,8 @@ void *sl_device_workspace(sl_context *ctx, size_t bytes);
  * device are valid. */
 sl_status sl_device_offsets(sl_context *ctx, const uint32_t *seq, size_t n_seq);
 
-/* The end of every launcher: SL_OK, or the error of a launch, named by kernel. Gives the
- * workspace back. */
+/* Called at the end of every launcher: SL_OK, or the launch's error with the kernel's name.
+ * Releases the workspace. */
 sl_status sl_device_status(sl_context *ctx, const char *kernel);
 
 /* The context's error for what the runtime said. */
@@ -87,7 +87,7 @@ static inline sl_status checked(sl_context *ctx, const char *what, cudaError_t e
   return error == cudaSuccess ? SL_OK : sl_device_fail(ctx, what, error);
 }
 
-/* Leaves a fault; of several of one kind the lowest index is told. */
+/* Records a fault; of several of one kind the lowest index is reported. */
 static __device__ __forceinline__ void leave_fault(unsigned long long *faults, sl_kernel_id kernel,
                                                    sl_fault kind, size_t index) {
   atomicMin(&faults[kernel],

@@ -89,9 +89,9 @@ static gemm_plan plan_of_tile(tile_choice tile, size_t processors, const gemm_pr
   return best;
 }
 
-/* What takes the least time on a device with that many multiprocessors, with at most that much
- * scratch. None of it can show (spec N3.3). There is no narrow tile without k contiguous: that is
- * the gradient of a weight of few outputs, which is never the bulk. */
+/* The plan of least time on a device with that many multiprocessors and at most that much scratch.
+ * It cannot affect a result (spec N3.3). There is no narrow tile without k contiguous: that is the
+ * gradient of a weight of few outputs, which is never the bulk. */
 static gemm_plan plan_of(sl_context *ctx, gemm_layout layout, const gemm_product &p,
                          size_t scratch_floats) {
   const size_t processors = static_cast<size_t>(ctx->device->processors);

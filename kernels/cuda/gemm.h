@@ -69,7 +69,8 @@ static inline void set_table(gemm_product *p, const float *a, size_t lda, const 
 sl_status gemm_sizes(sl_context *ctx, const char *kernel, size_t m, size_t n, size_t k);
 
 /* Floats of scratch with which launch_gemm is fastest: at most scratch_max, or a few chunks'
- * results with the smallest tiles. It takes any amount, none too, and the result is the same. */
+ * results with the smallest tiles. It works with any amount, even none, and the result is the same.
+ */
 constexpr size_t scratch_max = static_cast<size_t>(16) << 20;
 size_t gemm_scratch(sl_context *ctx, gemm_layout layout, const gemm_product &p);
 

@@ -19,7 +19,7 @@ static __global__ void rope_kernel(float *x, const uint32_t *position, const flo
       float *at = row + (i / quads) * (2 * half);
       const bool aligned = vector && c + 4 <= half;
       four a = load4(at, c, half, aligned),
-           b = load4(at + half, c, half, aligned); /* while the position is on its way */
+           b = load4(at + half, c, half, aligned); /* while the position is being loaded */
       if (p >= positions) break;
       const four cosine = load4(cos_table + p * half, c, half, aligned),
                  sine = load4(sin_table + p * half, c, half, aligned);

@@ -1,5 +1,5 @@
 /* Four floats at a time: one 16-byte load or store where all arrays of a kernel allow it, else one
- * by one. Neither shows (spec N1.4). */
+ * by one. The results are the same (spec N1.4). */
 #ifndef SLUICE_CUDA_VECTOR_H
 #define SLUICE_CUDA_VECTOR_H
 

@@ -54,7 +54,7 @@ static void run_blocks(const sl_program *program, const double *r, double *f, do
     const size_t lanes = n - i < SL_PROGRAM_LANES ? n - i : SL_PROGRAM_LANES;
     if (scratch) {
       sl_program_run(program, scratch, r + i, f ? f + i : NULL, w + i, lanes);
-    } else { /* no memory: NaN, which the boundary refuses (spec N1.5) */
+    } else { /* out of memory: NaN, which the check for finite numbers refuses (N1.5) */
       for (size_t k = i; k < i + lanes; k++) w[k] = (double)NAN;
       for (size_t k = i; f && k < i + lanes; k++) f[k] = (double)NAN;
     }

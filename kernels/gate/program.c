@@ -144,7 +144,7 @@ static void share_registers(sl_program *p) {
       ins->in[k] = slot[r];
       if (last[r] == i && r != 0 && !p->is_constant[r] && r != p->value && r != p->weight) {
         spare[free_count++] = slot[r];
-        last[r] = UINT32_MAX; /* freed once, though read twice here */
+        last[r] = UINT32_MAX; /* freed once, although this operation reads it twice */
       }
     }
     ins->out = slot[out];

@@ -1,7 +1,7 @@
 /* The simulated CUDA runtime: streams hold queues of operations; which stream goes on is drawn from
  * the seed, at every call and at every wait. An operation is ordered after what its stream, the
- * events it waited for and the host's synchronisations say - and after nothing else, which is how a
- * missing synchronisation shows. */
+ * events it waited for and the host's synchronisations require, and after nothing else: so a
+ * missing synchronisation becomes a finding. */
 #include "internal.h"
 
 #include <algorithm>
@@ -235,7 +235,7 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
                             cudaStream_t stream) {
   const std::function<void()> run = [=]() {
     copy_bytes(to, from, bytes);
-  }; /* what lies there when its turn comes, pageable or not */
+  }; /* the bytes that are there when the copy runs, pageable or not */
   if (kind == cudaMemcpyDeviceToHost) {
     bytes_to_host += bytes;
     memset(to, 0xA5, bytes); /* what was there is gone until the copy arrives */

@@ -84,7 +84,7 @@ void set_running(unsigned t) {
       dim3(t % block_size.x, t / block_size.x % block_size.y, t / (block_size.x * block_size.y));
 }
 
-/* A finding of thread t, whoever runs. */
+/* Reports a finding of thread t, whichever thread runs. */
 void report_as(unsigned t, bug kind, const void *place, const void *other_place, int other_thread,
                const char *detail) {
   const int thread = running.thread;

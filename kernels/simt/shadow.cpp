@@ -151,7 +151,8 @@ void shadow_forbid(void *p, size_t bytes) {
     shadow[first + i].valid = 0, shadow[first + i].freed = 1;
 }
 
-/* Reuses freed memory first: a use after free then meets somebody else's data, as on a device. */
+/* Reuses freed memory first: a use after free then reads another allocation's data, as on a device.
+ */
 void *arena_allocate(size_t bytes) {
   if (!map_arena() || bytes > arena_bytes) return nullptr;
   const size_t size = (bytes + red_zone - 1) / red_zone * red_zone + red_zone;

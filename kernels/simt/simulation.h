@@ -24,7 +24,7 @@ uint64_t sl_simulation_accesses(void);
 /* Bytes that copies have brought to the host since then. */
 uint64_t sl_simulation_bytes_to_host(void);
 
-/* Findings since then; one in words, with kernel, line and threads. */
+/* Findings since then; one of them as text, with kernel, line and threads. */
 size_t sl_simulation_findings(void);
 void sl_simulation_describe(size_t index, char *text, size_t size);
 

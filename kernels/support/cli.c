@@ -32,7 +32,7 @@ int sl_exit_code(sl_status status) {
 }
 
 int sl_cli_fail(const char *command, const sl_error *err) {
-  fflush(stdout); /* what was printed before comes first */
+  fflush(stdout); /* so that earlier output appears before the error */
   fprintf(stderr, "%s: error: %s\n", command, err->message);
   return sl_exit_code(err->status);
 }

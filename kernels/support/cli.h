@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
-/* Exit codes, documented in README: */
+/* Exit codes, documented in docs/using.md: */
 enum {
   SL_EXIT_OK = 0,
   SL_EXIT_FAILED = 1,     /* a check failed, a gate is refuted */

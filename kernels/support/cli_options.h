@@ -26,7 +26,7 @@ extern const struct argp sl_set_argp;
 /* The number in [low, high] that the argument of --name is; a usage error ends the program. */
 double sl_argp_number(struct argp_state *state, const char *name, const char *arg, double low,
                       double high);
-/* The same, a whole one; high at most 2^53. */
+/* The same for an integer; high at most 2^53. */
 double sl_argp_whole(struct argp_state *state, const char *name, const char *arg, double low,
                      double high);
 

@@ -9,9 +9,9 @@ int sl_process_streams(void);
 
 /* From begin to end, SIGINT, SIGTERM and SIGHUP ask for a stop that the caller carries out in its
  * own time. A second SIGINT or SIGTERM ends the process at once; a second SIGHUP does not, because
- * a closing terminal may send two. Signals that were ignored at begin (nohup, a script's
- * background jobs) stay ignored. SIGPIPE is ignored: that nobody reads the progress any more is
- * no reason to stop. `announce`: the first request prints a line on standard error. */
+ * a closing terminal may send two. Signals that were ignored at begin (nohup, a script's background
+ * jobs) stay ignored. SIGPIPE is ignored: a run goes on when nobody reads its progress any more.
+ * `announce`: the first request prints a line on standard error. */
 void sl_stop_begin(int announce);
 int sl_stop_requested(void);
 void sl_stop_end(void);

@@ -1,6 +1,6 @@
-/* Refuses a CPU that the program's other code cannot run on, in words (spec N1.2). Linked into each
- * of our programs; compiled for any x86-64, and run as the first of the program's own constructors,
- * before main and before any object that is compiled for x86-64-v3 can run. */
+/* Exits with a message on a CPU that cannot run the program's other code (spec N1.2). Linked into
+ * each of Sluice's programs; compiled for any x86-64, and run as the first of the program's own
+ * constructors, before main and before any object that is compiled for x86-64-v3 can run. */
 #include "kernels/core/processor.h"
 
 #include <string.h>

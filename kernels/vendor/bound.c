@@ -1,4 +1,4 @@
-/* What is claimed of a vendor's kernels (vendor.h). */
+/* The error bound that a vendor's kernels must meet (vendor.h). */
 #include "vendor.h"
 
 #include <math.h>

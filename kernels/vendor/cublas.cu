@@ -4,7 +4,7 @@
  * it is written before the product is added to it.
  *
  * CUBLAS_PEDANTIC_MATH keeps TF32 and emulation out whatever the environment says. The workspace is
- * ours and fixed, which cuBLAS asks for where its results are to repeat. */
+ * fixed and owned by the context: cuBLAS requires that for results that repeat. */
 #include "vendor.h"
 
 #include "kernels/cuda/cuda.h"
@@ -103,7 +103,7 @@ static void close_cublas(sl_context *ctx) {
   whole_backend()->close(ctx);
 }
 
-/* The stream first: choosing one gives the workspace up. */
+/* The stream first: setting it makes cuBLAS drop the workspace. */
 static cublasStatus_t make_handle(sl_context *ctx, vendor_state *v) {
   cublasStatus_t status = cublasCreate(&v->handle);
   if (status == CUBLAS_STATUS_SUCCESS) status = cublasSetStream(v->handle, ctx->device->stream);

@@ -1,5 +1,5 @@
-/* Backends of other makers: the products of linear layers by sgemm, in whatever order their library
- * likes. Opt-in, by name: their bits are not those of spec T2; the error is bounded
+/* Backends on a vendor's library: the products of linear layers by sgemm, summed in whatever order
+ * that library chooses. Opt-in, by name: their bits are not those of spec T2; the error is bounded
  * (sl_vendor_dot_bound) and every record names them (spec N1.6). */
 #ifndef SLUICE_VENDOR_H
 #define SLUICE_VENDOR_H

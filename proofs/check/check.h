@@ -1,4 +1,4 @@
-/* Reading a certificate and checking it whole. */
+/* Reads a certificate and checks all of it. */
 #ifndef SLUICE_CHECK_CHECK_H
 #define SLUICE_CHECK_CHECK_H
 

@@ -13,7 +13,7 @@
 #include <string.h>
 
 /* Has f or w a finite value at the join, exact or by an enclosure at the point? Where the join is
- * no dyadic number, boxes reach over it. */
+ * not a dyadic number, boxes extend beyond it. */
 static int known(pieces_t *p, int j, int weight, side_t from) {
   mpfr_t r;
   span_t x;

@@ -1,4 +1,4 @@
-/* Limits (see limit.h); unknown where the parts' limits do not tell. */
+/* Limits (see limit.h); unknown where the parts' limits do not determine it. */
 #include "limit.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* Witnesses of refuted properties (spec G4.4): does each convict? */
+/* Witnesses of refuted properties (spec G4.4): does each break its property? */
 #include "witness.h"
 
 #include "box.h"

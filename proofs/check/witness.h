@@ -4,7 +4,8 @@
 
 #include "context.h"
 
-/* Of P1 (i = 0) to P3, where no parameter is a range: "" or why the witness does not convict. */
+/* For P1 (i = 0) to P3, where no parameter is a range: "" if the witness breaks the property, or
+ * why not. */
 const char *slc_check_refuted(const context_t *c, int i);
 
 #endif

@@ -1,5 +1,6 @@
-(* What an admissible gate is (spec G2.2), and the shape that the four families share: the weight is w(|tau (r - 1)|) for a function w that is
-   continuous, strictly decreasing on [0, inf), 1 at 0, and tends to 0. *)
+(* What an admissible gate is (spec G2.2), and the shape that the four families share: the weight
+   is w(|tau (r - 1)|) for a function w that is continuous, strictly decreasing on [0, inf), 1 at
+   0, and tends to 0. *)
 From Coq Require Import Reals Lra.
 From Coquelicot Require Import Coquelicot.
 Open Scope R_scope.
@@ -49,7 +50,10 @@ Definition distance r := Rabs (tau * (r - 1)).
 Lemma distance_after r : 1 <= r -> distance r = tau * (r - 1).
 Proof. intros H. apply Rabs_pos_eq. apply Rmult_le_pos; lra. Qed.
 Lemma distance_before r : r <= 1 -> distance r = tau * (1 - r).
-Proof. intros H. unfold distance. replace (tau * (r - 1)) with (- (tau * (1 - r))) by ring. rewrite Rabs_Ropp. apply Rabs_pos_eq. apply Rmult_le_pos; lra. Qed.
+Proof.
+  intros H. unfold distance. replace (tau * (r - 1)) with (- (tau * (1 - r))) by ring.
+  rewrite Rabs_Ropp. apply Rabs_pos_eq. apply Rmult_le_pos; lra.
+Qed.
 
 Lemma distance_continuous r : continuous distance r.
 Proof.
@@ -66,14 +70,17 @@ Proof.
   apply Rmult_lt_compat_l; lra.
 Qed.
 
-Theorem shape_admissible f : (forall r, 0 <= r -> is_derive f r (w (distance r))) -> admissible f (fun r => w (distance r)).
+Theorem shape_admissible f :
+  (forall r, 0 <= r -> is_derive f r (w (distance r))) -> admissible f (fun r => w (distance r)).
 Proof.
   intros D. split.
   - exact D.
   - intros r _. apply continuous_comp; [apply distance_continuous | apply w_continuous].
   - rewrite distance_after by lra. replace (tau * (1 - 1)) with 0 by ring. exact w_one.
-  - intros a b H. apply w_falls. rewrite !distance_after by lra. split; [apply Rmult_le_pos; lra | apply Rmult_lt_compat_l; lra].
-  - intros a b H B. apply w_falls. rewrite !distance_before by lra. split; [apply Rmult_le_pos; lra | apply Rmult_lt_compat_l; lra].
+  - intros a b H. apply w_falls. rewrite !distance_after by lra.
+    split; [apply Rmult_le_pos; lra | apply Rmult_lt_compat_l; lra].
+  - intros a b H B. apply w_falls. rewrite !distance_before by lra.
+    split; [apply Rmult_le_pos; lra | apply Rmult_lt_compat_l; lra].
   - apply is_lim_comp with p_infty; [exact w_vanishes | exact distance_grows |].
     exists 0. intros x _. discriminate.
 Qed.

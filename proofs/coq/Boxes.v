@@ -1,24 +1,31 @@
-(* What a certificate's claims imply (spec G4.3, G4.4): slopes of one sign on boxes and in the tail, and next to r = 1 a second derivative of one sign where the
-   first vanishes, make the weight strictly monotone on both sides. Joins between boxes are free: the claims are about points. *)
+(* What a certificate's claims imply (spec G4.3, G4.4). The weight is strictly monotone on both
+   sides of r = 1 if its slope has one sign on each box and in the tail and, next to r = 1 where the
+   slope vanishes, its second derivative has one sign. Where two boxes meet nothing else needs a
+   proof: the claims are about points. *)
 From Coq Require Import Reals Lra List.
 From Coquelicot Require Import Coquelicot.
 Open Scope R_scope.
 
-Lemma rises (g dg : R -> R) a b : a < b -> (forall x, a <= x <= b -> is_derive g x (dg x)) -> (forall x, a < x < b -> 0 < dg x) -> g a < g b.
+Lemma rises (g dg : R -> R) a b :
+  a < b -> (forall x, a <= x <= b -> is_derive g x (dg x)) -> (forall x, a < x < b -> 0 < dg x) ->
+  g a < g b.
 Proof.
   intros H D P. destruct (MVT_cor2 g dg a b H) as [c [E C]].
   - intros x X. apply is_derive_Reals, D, X.
-  - assert (0 < dg c) by (apply P; exact C). assert (0 < dg c * (b - a)) by (apply Rmult_lt_0_compat; lra). lra.
+  - assert (0 < dg c) by (apply P; exact C).
+    assert (0 < dg c * (b - a)) by (apply Rmult_lt_0_compat; lra). lra.
 Qed.
 
-Lemma falls (g dg : R -> R) a b : a < b -> (forall x, a <= x <= b -> is_derive g x (dg x)) -> (forall x, a < x < b -> dg x < 0) -> g b < g a.
+Lemma falls (g dg : R -> R) a b :
+  a < b -> (forall x, a <= x <= b -> is_derive g x (dg x)) -> (forall x, a < x < b -> dg x < 0) ->
+  g b < g a.
 Proof.
   intros H D P. apply Ropp_lt_cancel, (rises (fun x => - g x) (fun x => - dg x) a b H).
   - intros x X. apply (is_derive_opp g), D, X.
   - intros x X. specialize (P x X). lra.
 Qed.
 
-(* A list of boxes whose union holds [low, high], on each of which a claim was shown, shows it on [low, high]. *)
+(* A claim that holds on each box of a list holds on [low, high], if the boxes cover it. *)
 Fixpoint chained (low high : R) (boxes : list (R * R)) : Prop :=
   match boxes with
   | nil => high < low
@@ -26,7 +33,8 @@ Fixpoint chained (low high : R) (boxes : list (R * R)) : Prop :=
   end.
 
 Theorem boxes_cover (claim : R -> Prop) boxes : forall low high, chained low high boxes ->
-  (forall a b, In (a, b) boxes -> forall x, a <= x <= b -> claim x) -> forall x, low <= x <= high -> claim x.
+  (forall a b, In (a, b) boxes -> forall x, a <= x <= b -> claim x) ->
+  forall x, low <= x <= high -> claim x.
 Proof.
   induction boxes as [| [a b] rest IH]; simpl; intros low high C H x X.
   - lra.
@@ -37,7 +45,8 @@ Proof.
 Qed.
 
 Section Certificate.
-(* w is the weight, w1 and w2 its first and second derivative, d the size of the zone next to 1, top where the tail begins. *)
+(* w is the weight, w1 and w2 its first and second derivative, d the size of the zone next to 1,
+   top where the tail begins. *)
 Variables (w w1 w2 : R -> R) (d top : R) (left right before after : list (R * R)).
 Hypothesis zone : 0 < d < 1.
 Hypothesis first : forall r, 0 <= r -> is_derive w r (w1 r).
@@ -73,11 +82,14 @@ Proof.
     + apply tail_falls. lra.
 Qed.
 
-Theorem certificate_monotone : (forall a b, 0 <= a < b -> b <= 1 -> w a < w b) /\ (forall a b, 1 <= a < b -> w b < w a).
+Theorem certificate_monotone :
+  (forall a b, 0 <= a < b -> b <= 1 -> w a < w b) /\ (forall a b, 1 <= a < b -> w b < w a).
 Proof.
   split.
-  - intros a b H B. apply (rises w w1); [lra | intros x X; apply first; lra | intros x X; apply slope_before; lra].
-  - intros a b H. apply (falls w w1); [lra | intros x X; apply first; lra | intros x X; apply slope_after; lra].
+  - intros a b H B.
+    apply (rises w w1); [lra | intros x X; apply first; lra | intros x X; apply slope_before; lra].
+  - intros a b H.
+    apply (falls w w1); [lra | intros x X; apply first; lra | intros x X; apply slope_after; lra].
 Qed.
 
 Theorem certificate_maximum : w 1 = 1 -> forall r, 0 <= r -> w r <= 1.

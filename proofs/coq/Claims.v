@@ -1,4 +1,5 @@
-(* Prints the axioms that the claims of proofs/promised.txt rest on; proofs/coq/check compares them with axioms.txt. *)
+(* Prints the axioms that the claims of proofs/promised.txt rest on; proofs/coq/check compares them
+   with axioms.txt. *)
 From Sluice Require Import Admissible Families Boxes.
 Print Assumptions sigmoid_admissible.
 Print Assumptions sigmoid_bounded.

@@ -1,4 +1,4 @@
-/* What was found of one property, and how it is said. */
+/* What was found about one property, as text and with its witness. */
 #ifndef SLUICE_PROOFS_FINDING_H
 #define SLUICE_PROOFS_FINDING_H
 
@@ -7,7 +7,7 @@
 
 typedef enum { SL_PROVED, SL_REFUTED, SL_UNDECIDED } sl_verdict;
 
-/* text: how it was proved, what convicts, or why it is open. Witness: r and the enclosure, valid
+/* text: how it was proved, what refutes it, or why it is open. Witness: r and the enclosure, valid
  * where has_witness. */
 typedef struct {
   sl_verdict verdict;
@@ -26,7 +26,8 @@ void sl_finding_clear(sl_finding *f);
 void sl_finding_set(sl_finding *f, sl_verdict verdict, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Keeps the witness and `refuted_by`, and says "r = ..., ENCLOSURE". Where parameters have ranges
- * the finding stays UNDECIDED, with a candidate: only a point of the user's decimals convicts. */
+ * the finding stays UNDECIDED, with a candidate: only a point given by the user's decimals refutes.
+ */
 void sl_finding_refute(sl_finding *f, const sl_problem *p, const sl_witness *w,
                        const char *refuted_by, const char *what);
 

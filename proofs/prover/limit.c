@@ -1,4 +1,5 @@
-/* Limits (see limit.h). What the limits of the parts do not tell (inf - inf, 0 inf) is unknown. */
+/* Limits (see limit.h). Where the limits of the parts do not determine it (inf - inf, 0 inf) it is
+ * unknown. */
 #include "limit.h"
 
 #include <stdlib.h>

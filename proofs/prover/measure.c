@@ -182,7 +182,7 @@ static int effective_below(sl_problem *p, double top, sl_budget *budget) {
   return ok;
 }
 
-enum { EFFECTIVE_BOXES = 20000, EFFECTIVE_SECONDS = 5 }; /* a bound is welcome, not owed */
+enum { EFFECTIVE_BOXES = 20000, EFFECTIVE_SECONDS = 5 }; /* a bound is optional */
 
 static void effective_weight(sl_measures *m, sl_problem *p, sl_budget *budget) {
   double best;

@@ -1,4 +1,4 @@
-/* What is verified of a gate, and how long. */
+/* What to verify of a gate, and for how long. */
 #ifndef SLUICE_PROOFS_OPTIONS_H
 #define SLUICE_PROOFS_OPTIONS_H
 

@@ -1,7 +1,8 @@
 /* One side of a gate over a box of parameters, cut into segments of r between its joins. On a
  * segment the tree holds no switch (abs, min, max, pick, sign, softsign) whose argument is affine
- * in r: it is one analytic expression there, up to both ends from inside. What the gate is at a
- * join itself may be neither (`5 if r < 2 | 7 if r <= 2 | ...`): that has a tree of its own. */
+ * in r: it is one analytic expression there, up to both ends from inside. At a join itself the gate
+ * may differ from both sides (`5 if r < 2 | 7 if r <= 2 | ...`): so each join has a tree of its
+ * own. */
 #ifndef SLUICE_PROOFS_PROBLEM_H
 #define SLUICE_PROOFS_PROBLEM_H
 

@@ -184,7 +184,7 @@ static int undefined_at_join(search *s, const arf_t r, slong prec) {
   return result;
 }
 
-/* Only a point of the segment itself is a witness. */
+/* Only a point within the segment is a witness. */
 static int inside(const search *s, const arf_t r) {
   arb_t c, x;
   arb_init(c), arb_init(x);

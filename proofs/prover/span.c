@@ -192,7 +192,7 @@ static void invert(sl_span *y, const sl_span *a, slong prec) {
   arf_t low, high;
   arf_init(low), arf_init(high);
   if (arf_is_zero(&a->high))
-    arf_neg_inf(low); /* a < 0 comes as near to 0 as it likes */
+    arf_neg_inf(low); /* a < 0 may be arbitrarily near to 0 */
   else
     arf_ui_div(low, 1, &a->high, prec, ARF_RND_FLOOR);
   if (arf_is_zero(&a->low))

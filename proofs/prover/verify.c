@@ -1,6 +1,6 @@
 /* Parameter ranges: prove for all of the box; where a property stays open, halve the box and prove
- * each part. What is refuted is refuted at a point of the user's decimals: the corners of the
- * ranges are tried, the middles of boxes, and where a search found the goal to fail. */
+ * each part. A refutation is always at a point given by the user's decimals: the corners of the
+ * ranges are tried, the middles of boxes, and points where a search found the goal to fail. */
 #include "verify.h"
 
 #include "arb_function.h"

@@ -7,7 +7,7 @@
 typedef struct {
   arf_t r;
   arb_ptr box; /* s of the ranged parameters, exact (field.h) */
-  arb_t value; /* the enclosure that convicts */
+  arb_t value; /* the enclosure that breaks the property */
 } sl_witness;
 
 void sl_witness_init(sl_witness *w);

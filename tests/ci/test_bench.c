@@ -1,5 +1,5 @@
-/* The bench: its checks of products and of functions' peers take right ones and refuse wrong ones,
- * its median is one. */
+/* The bench: its checks accept right products and peers and refuse wrong ones, and its median is
+ * correct. */
 #include "ci/products/bench/bench_machine.h"
 #include "ci/products/bench/bench_product.h"
 #include "ci/products/bench/function_speed.h"

@@ -25,8 +25,8 @@ uint32_t next_below(source *s, uint32_t n);
 /* Kinds of numbers: usual ones; a mix of magnitudes, zeros of both signs and subnormals; one
  * value everywhere. */
 typedef enum { USUAL, MIXED, CONSTANT, KINDS } kind;
-/* n floats, from malloc, at an odd multiple of 4 bytes (pointer alignment must not show); release
- * with free_floats. */
+/* n floats, from malloc, at an odd multiple of 4 bytes (alignment must not affect a result);
+ * release with free_floats. */
 float *new_floats(source *s, kind k, size_t n);
 float *zero_floats(size_t n);
 void free_floats(float *x);

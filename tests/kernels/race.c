@@ -1,7 +1,7 @@
-/* What a team of threads owes its caller (kernels/core/team.h), as a program for the thread
- * sanitizer. plain memory that the caller writes before a job and reads after it, and that the
- * ranges write. ci/tsan runs it over the team as it is, where nothing is to be found, and over
- * copies of the team with an ordering taken away, where the race must be. */
+/* A program for the thread sanitizer, about what a team of threads guarantees its caller
+ * (kernels/core/team.h): the caller writes plain memory before a job, the ranges write it, the
+ * caller reads it after. ci/tsan runs it with the real team, where no race may be found, and with
+ * copies that lack one memory ordering, where it must be. */
 #include "kernels/core/team.h"
 
 #include <stdio.h>

@@ -1,6 +1,6 @@
-/* The equivalence gate's way to a device and back, with a device whose memory is the host's: every
- * kernel passes there, and what a real device's kernel does outside its arrays is seen in the guard
- * zones that went with them. */
+/* The equivalence gate's copies to a device and back, tested with a device whose memory is the
+ * host's: every kernel passes, and a write outside of an array is found in the guard zones copied
+ * with it. */
 #include "kernels/core/context.h"
 
 #include <criterion/criterion.h>

@@ -93,7 +93,8 @@ Test(field, c5_rewards_that_overflow) {
     }
 }
 
-/* C6: no variance anywhere: the loss is 0 and nobody says so. The count says so. */
+/* C6: no group has variance: the loss is 0 without a warning. Here *zero_variance counts such
+ * groups. */
 Test(field, c6_no_variance_is_counted) {
   const double reward[] = {1, 1, 0, 0, 0};
   const uint32_t group[] = {0, 2, 5};
@@ -103,7 +104,7 @@ Test(field, c6_no_variance_is_counted) {
   cr_expect_eq(flat, 2);
 }
 
-/* C7: ddof, eps and singletons are stated, and are what they are stated to be. */
+/* C7: ddof, eps and groups of one: the spec states them, and the code follows it. */
 Test(field, c7_conventions) {
   const double reward[] = {0, 1};
   float a[2];

@@ -32,7 +32,7 @@ Test(processors, version_2) {
   cr_expect_eq(among(64), 3); /* the outer group holds too; two and a half are three */
   cr_expect_eq(among(2), 2);
   put("sys/fs/cgroup/job/step/cpu.max", "5000 100000\n");
-  cr_expect_eq(among(64), 1); /* never none */
+  cr_expect_eq(among(64), 1); /* at least one */
   put("sys/fs/cgroup/job/step/cpu.max", "what\n");
   cr_expect_eq(among(64), 3);
 }

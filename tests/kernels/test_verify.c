@@ -1,5 +1,5 @@
-/* The assertions of kernels/core/verify.h: each fires where the library has them (the one with tiny
- * chunks), and is nothing where it has not. The mistakes are planted here. */
+/* The assertions of kernels/core/verify.h: each aborts in the library that has them (the one with
+ * tiny chunks), and does nothing in the others. The mistakes are planted here. */
 #include "kernel_test.h"
 #include "kernels/core/context.h"
 #include "kernels/gate/program.h"

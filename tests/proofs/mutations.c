@@ -1,6 +1,6 @@
-/* The checker against changed certificates: each mutant is sealed again, so only its meaning can
- * betray it. A mutant may be accepted only for another statement (which then is true too) or where
- * it changes nothing that a verdict rests on; those kinds are named here. */
+/* The checker against changed certificates: each mutant is sealed again, so that only the check of
+ * its claims can refuse it. A mutant may be accepted only for another statement (which then is true
+ * too) or where it changes nothing that a verdict rests on; those kinds are named here. */
 #include "proofs/check/check.h"
 #include "proofs/prover/verify.h"
 

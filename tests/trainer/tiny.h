@@ -10,8 +10,8 @@
  * returns how many. */
 size_t tiny_sets(const char *out[TINY_SETS_MAX], const char *const *extra);
 
-/* A run of the tiny configuration. NULL, and a line that says so, where the backend is not
- * there; any other error fails the test. */
+/* A run of the tiny configuration. NULL, and a printed line, if this build lacks the backend; any
+ * other error fails the test. */
 sl_run_state *tiny_trainer(const char *const *extra);
 
 /* Steps of a phase; each must succeed. */

@@ -78,7 +78,7 @@ static int load_gate(sl_gate_definition **def, sl_gate *gate, const char *name) 
   return code;
 }
 
-/* "not admissible: P1, P3": what the gallery's tests hold the prover to. */
+/* "not admissible: P1, P3": what the gate's file expects, as the gallery's tests check. */
 static void print_refuted(unsigned refuted) {
   const char *before = "  [not admissible: ";
   for (int i = 0; i < 4; i++)

@@ -63,11 +63,11 @@ static const struct argp parser = {
     rows,
     parse,
     "RUN",
-    "Goes on with an interrupted run from its newest checkpoint; the result has the bits of an "
+    "Continues an interrupted run from its newest checkpoint; the result is bit for bit that of an "
     "uninterrupted run. A run whose keys, data, gate or models are not those that it began with is "
-    "refused; the error names what differs. Keys that reach no bit (run.threads, checkpoint.every "
-    "and the like) may be set freely, a file may be named in another place, and rl.steps=N goes on "
-    "with a finished run.",
+    "refused; the error names what differs. Keys that cannot affect the result (run.threads, "
+    "checkpoint.every and the like) may be set freely, a file may be named in another place, and "
+    "rl.steps=N continues a finished run.",
     children,
     NULL,
     NULL};

@@ -7,13 +7,13 @@
 #include <string.h>
 
 #define PROMPTS_MAX 256
-#define MAX_NEW ((size_t)16) /* unless told otherwise */
+#define MAX_NEW ((size_t)16) /* the default */
 
 typedef struct {
   sl_backend_options backend;
   const char *words[PROMPTS_MAX + 1];
   int n_words, json;
-  size_t count, max_new; /* max_new 0: not told */
+  size_t count, max_new; /* max_new 0: not given */
   sl_sampling sampling;
 } options;
 

@@ -61,7 +61,8 @@ static const struct argp_option train_rows[] = {
      0},
     {"help-config", 'c', NULL, 0, "print the default configuration with every key explained", 0},
     {"markdown", 'm', NULL, 0,
-     "with --help-config: as a Markdown table, with each key's type and whether it reaches a bit",
+     "with --help-config: as a Markdown table, with each key's type and whether it affects the "
+     "result",
      0},
     {"quiet", 'q', NULL, 0, "no progress", 0},
     {"json", 'j', NULL, 0, "the closing summary, or the plan of --dry-run, as one JSON object", 0},
@@ -81,8 +82,8 @@ static const struct argp train_parser = {
     NULL,
     NULL};
 
-/* What a user would find out after hours: answers that cannot be given, because completions end
- * before them. */
+/* Warns of answers that are longer than a completion may be: training would show that only after
+ * hours. */
 static void note_long_answers(const sl_run_state *run, const char *command) {
   const size_t limit = (size_t)run->config.rl.max_new_tokens, n = run->task.train.n;
   const size_t beyond = run->task.reward == SL_REWARD_EXACT && run->config.rl.steps
@@ -114,7 +115,7 @@ static void note_contradictions(const sl_run_state *run, const char *command) {
             c->other_line);
 }
 
-/* Swapping, or the kernel's choice of a victim, is hours away from the cause. */
+/* Otherwise the run would swap, or be killed for its memory, hours later and far from the cause. */
 static void note_memory(const sl_run_state *run, const char *command) {
   const sl_memory_limit limit = sl_memory_limit_read();
   const size_t wanted = sl_run_memory(run);
@@ -130,7 +131,7 @@ static void print_notes(const sl_run_state *run, const char *command) {
   note_memory(run, command);
 }
 
-/* The plan is printed also of a run that does not fit: it says what takes the memory. */
+/* The plan is printed even if the run does not fit: it says what takes the memory. */
 static int dry_run(const options *o, const sl_run_state *run, const char *command) {
   sl_error err;
   if (o->train.json)

@@ -6,7 +6,7 @@
 
 #include <stdio.h>
 
-/* The plan of a run of extent SL_EXTENT_PLAN, as lines for people and as one JSON object. */
+/* Prints the plan of a run of extent SL_EXTENT_PLAN: as lines for people, or as one JSON object. */
 void sl_plan_print(const sl_run_state *run, FILE *out);
 void sl_plan_print_json(const sl_run_state *run, FILE *out);
 

@@ -47,7 +47,7 @@ static void advise(const sl_run_files *files, sl_status status) {
   free(newest);
 }
 
-/* What the user has to mind, because the system does not. */
+/* Warns of what the user must ensure because the system cannot. */
 static void note_system(const sl_run_state *run, const sl_run_files *files, const char *command) {
   const int threads = sl_context_threads(run->ctx), processors = sl_processors();
   if (files->unlocked)

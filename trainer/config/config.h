@@ -94,7 +94,7 @@ void sl_config_free(sl_config *config);
 const char *sl_config_path(const sl_config *config, sl_config_key key);
 /* 1 for a key whose value, as it is, names a file or a folder that the run reads. */
 int sl_config_names_path(const sl_config *config, sl_config_key key);
-/* Gives a key of type text a value as --set would. SL_ERR_MEMORY. */
+/* Sets a key of type text, as --set would. SL_ERR_MEMORY. */
 sl_status sl_config_set_text(sl_config *config, sl_config_key key, const char *text, sl_error *err);
 /* Makes the configuration mean the same wherever it is read: the current folder becomes run.base,
  * if that is empty and a relative path needs it; if it is not, a relative path of --set becomes

@@ -82,7 +82,7 @@ sl_status sl_config_anchor(sl_config *config, sl_error *err) {
       continue;
     if (!getcwd(folder, sizeof folder))
       return sl_fail(err, SL_ERR_IO, "the current folder has no path: %s", strerror(errno));
-    if (!sl_config_is_utf8(folder)) return SL_OK; /* no YAML can hold it: as before, relative */
+    if (!sl_config_is_utf8(folder)) return SL_OK; /* not valid in YAML: left relative */
     const sl_status status = has_base ? make_absolute(config, key, folder, err)
                                       : sl_config_set_text(config, SL_KEY_run_base, folder, err);
     if (status || !has_base) return status;

@@ -156,7 +156,7 @@ static void print_markdown_row(const sl_config_row *row, FILE *out) {
 
 sl_status sl_config_print_markdown(FILE *out, sl_error *err) {
   fputs(
-      "| key | type | range or words | default | reaches a bit | meaning |\n"
+      "| key | type | range or words | default | affects the result | meaning |\n"
       "|---|---|---|---|---|---|\n",
       out);
   for (unsigned i = 0; i < SL_KEY_COUNT; i++) print_markdown_row(&sl_config_rows[i], out);

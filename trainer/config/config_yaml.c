@@ -38,7 +38,7 @@ static sl_status next(reader *r) {
                  p->context ? p->context : "");
 }
 
-/* What the current event is, in words. */
+/* The current event, described for a message. */
 static void found(const reader *r, char *out, size_t size) {
   const yaml_event_t *e = &r->event;
   if (e->type == YAML_MAPPING_START_EVENT)

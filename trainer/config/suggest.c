@@ -1,4 +1,4 @@
-/* What somebody may have meant by a key or a word that the configuration does not have. */
+/* Suggests what the user may have meant by an unknown key or word. */
 #include "config_schema.h"
 #include "kernels/support/nearest.h"
 

@@ -51,7 +51,7 @@ static int is_companion(const char *name) {
   return is_document(name);
 }
 
-/* Do these settings end a text at another token than the one at which a model of ours does? */
+/* Do these settings name an end token other than SL_TOKEN_EOS? */
 static int ends_elsewhere(const char *text, size_t size) {
   json_t *root = json_loadb(text, size, 0, NULL);
   const json_t *end = json_object_get(root, "eos_token_id");

@@ -1,16 +1,16 @@
-/* The files that stand beside a model's configuration and weights: a tokenizer that is not ours,
- * settings of generation, a chat template, licence and README (spec F1.6). */
+/* The files that stand beside a model's configuration and weights: a tokenizer that Sluice cannot
+ * read, settings of generation, a chat template, licence and README (spec F1.6). */
 #ifndef SLUICE_COMPANIONS_H
 #define SLUICE_COMPANIONS_H
 
 #include <sluice/status.h>
 
-/* SL_ERR_INPUT if the folder brings a tokenizer that is not ours and none that is: its texts would
- * be read in tokens that the model does not know. */
+/* SL_ERR_INPUT if the folder has a tokenizer, but none that Sluice can read: texts would become
+ * tokens that mean something else to the model. */
 sl_status sl_refuse_foreign_tokenizer(const char *folder, sl_error *err);
 
 /* Copies the companions of a model folder into an existing folder: never weights, an index or
- * config.json. generation_config.json is left behind if it names another end token than ours.
+ * config.json. generation_config.json is left behind if its end token is not SL_TOKEN_EOS.
  * SL_ERR_IO, SL_ERR_INPUT (a file larger than 64 MiB), SL_ERR_MEMORY. */
 sl_status sl_companions_copy(const char *from, const char *to, sl_error *err);
 

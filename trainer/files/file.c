@@ -220,7 +220,7 @@ sl_status sl_folder_begin(sl_folder_write *folder, const char *path, sl_error *e
     return sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
   }
   if (access(made.temporary, F_OK) == 0)
-    sl_folder_remove(made.temporary, NULL); /* left by a killed process that had our id */
+    sl_folder_remove(made.temporary, NULL); /* left by a killed process with our process id */
   if (mkdir(made.temporary, 0777) != 0) {
     const sl_status status = fail_io(err, made.temporary, "make the folder");
     folder_free(&made);

@@ -1,6 +1,6 @@
-/* A file of lines to which one process appends. A line is made in memory and then written whole,
- * so that a signal or a short write cannot lose a part of it: stdio drops what a failed write
- * left. */
+/* A file of lines to which one process appends. A line is built in memory and then written whole,
+ * so that a signal or a short write cannot lose part of it; stdio would drop the rest after a
+ * failed write. */
 #ifndef SLUICE_LOG_H
 #define SLUICE_LOG_H
 
@@ -18,8 +18,8 @@ typedef struct {
   size_t length;
 } sl_log;
 
-/* Opens folder/name for appending; a fresh one is made empty, another one goes on,
- * empty where there was none. */
+/* Opens folder/name for appending. fresh: it starts empty; else it continues, and is created if
+ * absent. */
 sl_status sl_log_open(sl_log **out, const char *folder, const char *name, int fresh, sl_error *err);
 /* Appends log->line and a newline. On error a part of the line may stand in the file. */
 sl_status sl_log_append(sl_log *log, sl_error *err);

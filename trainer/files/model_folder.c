@@ -72,8 +72,8 @@ static sl_status check_no_other(const sl_safetensors *file, const char *path,
   return SL_OK;
 }
 
-/* The file holds what the layout says; asked before memory is, which a wrong config.json could want
- * without bound. */
+/* Checks that the file holds what the layout says, before memory is taken: a wrong config.json
+ * could ask for any amount. */
 static sl_status check_tensors(const sl_safetensors *file, const char *path,
                                const sl_model_layout *layout, sl_error *err) {
   sl_status status = SL_OK;
@@ -82,7 +82,7 @@ static sl_status check_tensors(const sl_safetensors *file, const char *path,
   return status == SL_OK ? check_no_other(file, path, layout, err) : status;
 }
 
-/* What a folder holds in the place of a file that a model needs; NULL if nothing that we know. */
+/* What a folder holds instead of a file that a model needs; NULL if it is nothing known. */
 static const char *in_its_place(const char *folder) {
   static const struct {
     const char *name, *what;

@@ -1,5 +1,5 @@
 /* A model folder in Hugging Face's format (spec F1.2): config.json, model.safetensors
- * (Qwen2ForCausalLM, F32) and our tokenizer's file. */
+ * (Qwen2ForCausalLM, F32) and tokenizer.sluice.json. */
 #ifndef SLUICE_MODEL_FOLDER_H
 #define SLUICE_MODEL_FOLDER_H
 
@@ -15,7 +15,7 @@
  * (sliding window, scaled RoPE, another activation, dropout). */
 sl_status sl_model_config_read(sl_model_shape *out, const char *path, sl_error *err);
 
-/* Reads a folder. *tokenizer is NULL after a success if the folder has no tokenizer file of ours;
+/* Reads a folder. *tokenizer is NULL after a success if the folder has no tokenizer.sluice.json;
  * tokenizer may be NULL. Every tensor of spec T5.3 must be there with its shape and no other (a
  * tied model may hold an lm_head.weight equal to its embedding); SL_ERR_NONFINITE names
  * tensor[index]. */

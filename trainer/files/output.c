@@ -16,7 +16,7 @@ sl_status sl_output_begin(sl_output *out, const char *path, sl_error *err) {
   return out->stream ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
 }
 
-/* A device, a pipe or a link: it is not replaced by a file. */
+/* A device, a pipe or a link is written to, not replaced by a file. */
 static int is_special(const char *path) {
   struct stat st;
   return lstat(path, &st) == 0 && !S_ISREG(st.st_mode);

@@ -1,4 +1,4 @@
-/* What often stands in the place of a text or of weights. */
+/* Recognises files by their first bytes (see recognise.h). */
 #include "recognise.h"
 
 #include <string.h>

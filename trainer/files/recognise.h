@@ -1,11 +1,11 @@
-/* What often stands in the place of a text or of weights: a pointer to them, or their archive. */
+/* Recognises what users often have instead of a text or weights: a Git LFS pointer, an archive. */
 #ifndef SLUICE_RECOGNISE_H
 #define SLUICE_RECOGNISE_H
 
 #include <stddef.h>
 
-/* A sentence on what the first bytes of a file give away, with the way out; NULL if they are not
- * known. Only for files that were refused: the bytes alone do not make one wrong. */
+/* A sentence that says what the first bytes of a file are and what to do; NULL if they are not
+ * known. Only for files that were refused: a good file may begin with the same bytes. */
 const char *sl_recognise(const void *data, size_t size);
 
 #endif

@@ -1,4 +1,4 @@
-/* Reads safetensors (spec F1.3): nothing of the header is believed before it is checked. */
+/* Reads safetensors (spec F1.3): every value of the header is checked before it is used. */
 #include "safetensors.h"
 
 #include "file.h"

@@ -202,7 +202,7 @@ static size_t stop_of(const sl_gradient_options *o, size_t begin, size_t end) {
   return o->micro_batch ? smaller(begin + o->micro_batch, end) : end;
 }
 
-/* Takes back what the step is judged by. */
+/* Copies log-probs, entropies and sums back to the host. */
 static sl_status pull(const sl_update_batch *s, const sl_gradient_options *o) {
   SL_TRY(sl_mirror_pull(&s->mirror, s->logp, s->seq[s->n_seq] * sizeof *s->logp));
   if (!o->objective) {

@@ -32,7 +32,7 @@ typedef struct {
 sl_status sl_update_batch_create(sl_update_batch *out, sl_context *ctx, size_t max_sequences,
                                  size_t max_tokens, sl_error *err);
 void sl_update_batch_free(sl_update_batch *step);
-/* Bytes that such a step takes. */
+/* Bytes of memory for such a step. */
 size_t sl_update_batch_bytes(const sl_context *ctx, size_t max_sequences, size_t max_tokens);
 
 /* Appends a sequence whose tokens after the first prompt_length are learnt from (spec L1.4).
@@ -62,7 +62,7 @@ sl_status sl_update_batch_logprobs(sl_update_batch *step, sl_model *model,
                                    const sl_gradient_options *options, float *logp, float *entropy);
 
 /* Runs the largest micro-batch that sl_update_batch_gradient makes of the step's sequences, with
- * coefficients of 0, so that kernels claim their workspace; leaves no trace in a gradient. */
+ * coefficients of 0, so that the workspace grows to its final size; no gradient changes. */
 sl_status sl_update_batch_rehearse(sl_update_batch *step, sl_model *model, sl_gradients *gradients,
                                    const sl_gradient_options *options);
 

@@ -1,4 +1,5 @@
-/* Blocks of memory: the pages are touched at once, so that a run that starts has its memory. */
+/* Blocks of memory: all pages are touched at once, so that a run without enough memory fails at its
+ * start. */
 #include "block.h"
 
 #include "kernels/core/verify.h"

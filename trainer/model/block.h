@@ -1,5 +1,5 @@
 /* Blocks of memory: planned first, then allocated once and cut into pieces by the same walk, so
- * that a plan is what is taken. */
+ * that exactly the planned memory is taken. */
 #ifndef SLUICE_BLOCK_H
 #define SLUICE_BLOCK_H
 

@@ -310,7 +310,7 @@ static void pack_rollout(sl_generator *g, size_t n) {
   }
 }
 
-/* Everything from prompts to open sequences that are all closed. */
+/* Generates from the prompts until every sequence has ended. */
 static sl_status generate(sl_generator *g, const sl_prompts *prompts, size_t group, size_t max_new,
                           const sl_sampling *sampling) {
   const size_t n = prompts->n * group;

@@ -33,9 +33,8 @@ sl_status sl_generator_create(sl_generator **out, sl_context *ctx, const sl_mode
                               sl_error *err);
 void sl_generator_destroy(sl_generator *generator);
 
-/* Bytes of the three blocks that such a generator would take: the model's; logits, hidden rows and
- * cache; tokens. cache is a part of work.
- */
+/* Bytes of the three blocks that such a generator would take: the model; work (logits, hidden rows
+ * and cache); tokens. cache is the part of work that the cache takes. */
 typedef struct {
   size_t activations, work, cache, tokens;
 } sl_generator_memory;

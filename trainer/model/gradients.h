@@ -21,7 +21,7 @@ typedef struct {
 sl_status sl_gradients_create(sl_gradients *out, sl_context *ctx, const sl_model_layout *layout,
                               size_t shards, size_t at_once, sl_error *err);
 void sl_gradients_free(sl_gradients *g);
-/* What they take; SIZE_MAX if that overflows. */
+/* Bytes of their memory; SIZE_MAX if that overflows. */
 size_t sl_gradients_bytes(const sl_model_layout *layout, size_t shards, size_t at_once);
 
 /* First sequence of shard k of n sequences (spec N4.3). */

@@ -16,9 +16,8 @@ typedef struct {
   sl_config config;
   sl_run_curves curves;
   sl_sample_lines samples;
-  char final[96];       /* state hash of the finished run; "" before that */
-  double before, after; /* held-out success at the start of RL and last seen in it; NAN where RL has
-                           not begun */
+  char final[96];         /* state hash of the finished run; "" before that */
+  double before, after;   /* held-out success at the start of RL, and the last; else NAN */
   double best, best_step; /* of checkpoint.best: the highest in RL, the first of equals; else NAN */
   int numerics;           /* version, of the ledger; 0 if there is none */
   char begun[32], latest[32]; /* dates of config.yaml and metrics.jsonl */
@@ -35,7 +34,7 @@ void sl_run_report_free(sl_run_report *report);
 /* "2026-01-31 12:00 UTC" */
 void sl_report_date(char *out, size_t size, time_t when);
 
-/* The last step that a phase ("sft", "rl") has finished; 0: none. */
+/* The last finished step of a phase ("sft", "rl"); 0: none. */
 double sl_run_report_steps(const sl_run_report *report, const char *phase);
 
 /* The charts, each with the sentence that says how to read it. Of one run a chart may hold several

@@ -39,7 +39,7 @@ static sl_status read_line(const sl_json *doc, void *user, sl_error *err) {
 
 sl_status sl_sample_lines_read(sl_sample_lines *out, const char *path, sl_error *err) {
   sl_sample_lines lines = {0};
-  if (access(path, F_OK) != 0) { /* of a run before there were any */
+  if (access(path, F_OK) != 0) { /* a run of an older version has no such file */
     *out = lines;
     return SL_OK;
   }

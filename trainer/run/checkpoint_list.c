@@ -102,7 +102,7 @@ sl_status sl_checkpoint_newest(char **out, const char *run, sl_error *err) {
   return status;
 }
 
-/* 1 if a folder holds files alone, which a checkpoint of ours does. */
+/* 1 if a folder holds only files, as a checkpoint does. */
 static int is_flat(const char *path) {
   DIR *dir = opendir(path);
   if (!dir) return 0;

@@ -1,5 +1,5 @@
 /* The state file of a checkpoint (spec F4.5): counters, bias corrections, sizes of the logs, and
- * what the rest is checked against. */
+ * the digests that the rest is checked against. */
 #ifndef SLUICE_CHECKPOINT_STATE_H
 #define SLUICE_CHECKPOINT_STATE_H
 

@@ -28,7 +28,7 @@ sl_status sl_data_order_create(sl_data_order *out, size_t n, uint64_t seed, uint
                                sl_error *err);
 void sl_data_order_free(sl_data_order *order);
 
-/* The index of the next item; goes on to the next epoch after the last one. */
+/* The index of the next item; after the last one the next epoch begins. */
 uint32_t sl_data_order_next(sl_data_order *order);
 
 /* Goes to a position that a checkpoint kept. SL_ERR_INPUT if offset >= n. */

@@ -1,5 +1,5 @@
 /* The frozen reference of the KL term (spec O4.3): taken at the warm start's end (spec L2.6), kept
- * in the run's folder, checked when a run goes on (spec F4.5). */
+ * in the run's folder, checked when a run resumes (spec F4.5). */
 #include "run_files.h"
 
 #include "trainer/files/file.h"

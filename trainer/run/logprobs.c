@@ -131,7 +131,8 @@ static sl_status create_buffers(buffers *b, sl_context *ctx, size_t n, sl_error 
   return status;
 }
 
-/* One sequence at a time: bits do not depend on neighbours, and this is no hot path. */
+/* One sequence at a time: its bits do not depend on its neighbours, and speed does not matter here.
+ */
 static sl_status score(sl_model *m, const buffers *b, const uint32_t *ids, size_t n) {
   const uint32_t seq[2] = {0, (uint32_t)n};
   for (size_t i = 0; i < n; i++)

@@ -8,7 +8,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* 1 if the newest checkpoint is of a run that goes on: `model` is then of an earlier end. */
+/* 1 if the newest checkpoint is of an unfinished run: the folder `model` is then from an earlier
+ * end. */
 static int goes_on(const char *run) {
   sl_checkpoint_entry *entries;
   size_t n;

@@ -1,5 +1,5 @@
-/* One optimiser step of a run: norm, clipping, AdamW (spec N6), and the digests of its gradient
- * (spec F4.4). */
+/* One update of a run: norm, clipping, AdamW (spec N6), and the digests of its gradient (spec
+ * F4.4). */
 #include "run_state.h"
 
 sl_status sl_run_state_update(sl_run_state *run, float lr, sl_step_report *report,

@@ -86,7 +86,7 @@ static void gather(sl_run_state *run, const sl_rollout *r, size_t u) {
 }
 
 /* On policy, decoding and training must have the same bits: every ratio is exactly 1 (spec T3.2,
- * L3.8). A vendor's products promise nothing like it: there the ratios are what they are. */
+ * L3.8). A vendor's products do not promise that, so nothing is checked there. */
 static sl_status check_on_policy(const sl_run_state *run, sl_error *err) {
   const sl_update_batch *s = &run->step;
   if (sl_vendor_bounded(run->ctx, SL_KERNEL_linear_forward)) return SL_OK;

@@ -19,7 +19,7 @@
 #define SL_MOMENTS_FILE "moments.safetensors" /* of a checkpoint */
 #define SL_LEDGER_VERSION 3
 
-/* A run's folder that is ours to write, and its open logs. */
+/* A run's folder, locked by this process, and its open logs. */
 typedef struct {
   char *path;
   int lock, warned; /* descriptor; warned: of a checkpoint that could not be removed */
@@ -37,14 +37,14 @@ sl_status sl_run_create(sl_run_files *out, const char *path, const sl_config *co
 /* Locks an existing run's folder; the logs stay closed. */
 sl_status sl_run_open(sl_run_files *out, const char *path, sl_error *err);
 /* Opens its logs, cut back to the sizes that a checkpoint recorded, and removes what killed writers
- * left. SL_ERR_MISMATCH for a log that is shorter, unless `lost` allows it: then what it has of
- * complete lines stays. */
+ * left. SL_ERR_MISMATCH for a log that is shorter, unless `lost` allows it: then its complete lines
+ * are kept. */
 typedef struct {
   int metrics, ledger;
 } sl_lost_logs;
 sl_status sl_run_reopen(sl_run_files *files, uint64_t metrics_size, uint64_t ledger_size,
                         sl_lost_logs lost, sl_error *err);
-/* Writes config.yaml anew, when a run goes on with other values. */
+/* Rewrites config.yaml, when a run resumes with other values. */
 sl_status sl_run_write_config(const char *path, const sl_config *config, sl_error *err);
 void sl_run_close(sl_run_files *files);
 
@@ -60,13 +60,13 @@ sl_status sl_ledger_begin(sl_run_files *files, const sl_run_state *run, sl_error
 sl_status sl_ledger_step(sl_run_files *files, const sl_run_state *run,
                          const sl_step_digests *digests, const char *state, sl_error *err);
 
-/* A key that goes on with another value, from the step at hand on (spec F4.4). */
+/* Records that a key has another value from the current step on (spec F4.4). */
 sl_status sl_ledger_change(sl_run_files *files, const sl_run_state *run, const char *key,
                            const char *before, const char *after, sl_error *err);
 
 /* Writes checkpoints/P-NAME-STEP atomically and removes all but the newest `keep` (spec F4.5). */
 sl_status sl_checkpoint_write(sl_run_files *files, const sl_run_state *run, sl_error *err);
-/* The same as the run's best one, which no newer one pushes out. */
+/* The same for the run's best checkpoint, which is kept until a better one replaces it. */
 sl_status sl_checkpoint_write_best(const sl_run_files *files, const sl_run_state *run,
                                    sl_error *err);
 

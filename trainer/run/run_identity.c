@@ -30,7 +30,7 @@ static int is_shape(sl_config_key key) {
   return key > SL_KEY_model_folder && key <= SL_KEY_model_init_std;
 }
 
-/* Only a vendor's backend has bits of its own. */
+/* Only a vendor's backend changes the result. */
 static const char *vendor_of(const char *backend) {
   return strcmp(backend, "openblas") == 0 || strcmp(backend, "cublas") == 0 ? backend : "";
 }

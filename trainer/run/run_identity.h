@@ -1,5 +1,5 @@
-/* What makes a run the run that was started (spec F4.8): the values of all keys that reach a bit,
- * with the content of the files that they name. */
+/* What makes a run the run that was started (spec F4.8): the values of all keys that affect the
+ * result, and the content of the files that they name. */
 #ifndef SLUICE_RUN_IDENTITY_H
 #define SLUICE_RUN_IDENTITY_H
 
@@ -14,10 +14,10 @@
 
 #include <stdio.h>
 
-/* value[key] is NULL where the key reaches no bit of this run. A key that counts with its content
- * has a digest: task.train that of all problems and their split, gate.name that of a gate's file,
- * model.folder that of the first model's parameters; rl.reference has a place of its own in a
- * checkpoint. tokenizer is "" where none is recorded. */
+/* value[key] is NULL if the key cannot affect the result of this run. A key that names a file has a
+ * digest of its content: task.train that of all problems and their split, gate.name that of a
+ * gate's file, model.folder that of the first model's parameters; rl.reference has a place of its
+ * own in a checkpoint. tokenizer is "" where none is recorded. */
 typedef struct {
   char *value[SL_KEY_COUNT];
   char tokenizer[SL_DIGEST_TEXT];
@@ -25,7 +25,8 @@ typedef struct {
 
 void sl_identity_free(sl_run_identity *identity);
 
-/* Fills what the configuration alone says: all keys but those that count with their content. */
+/* Fills in what the configuration alone says: all keys except those with a digest of their content.
+ */
 sl_status sl_identity_keys(sl_run_identity *out, const sl_config *config, sl_error *err);
 
 /* Adds content. gate is the loaded one and definition NULL for a built-in family; first_model is
@@ -47,8 +48,8 @@ void sl_identity_print(FILE *out, const sl_run_identity *identity);
 /* SL_ERR_INPUT with the place of what is malformed. */
 sl_status sl_identity_parse(sl_run_identity *out, const sl_json *doc, sl_error *err);
 
-/* 1 if a key that both know differs in a way that can reach a bit of what is still to come: a key
- * of kind WARM only while warm_start, one of kind DECAY not under a constant rate. */
+/* 1 if a key that both have differs in a way that can affect the rest of the run: a key of kind
+ * WARM only while warm_start, one of kind DECAY not under a constant rate. */
 int sl_identity_differs(const sl_run_identity *recorded, const sl_run_identity *now,
                         sl_config_key key, int warm_start);
 

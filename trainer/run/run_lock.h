@@ -5,9 +5,9 @@
 #include <sluice/status.h>
 
 /* Locks a run's folder until the descriptor *out is closed or the process ends, however it ends.
- * SL_ERR_USAGE, which names the process that holds the lock. On a file system without locks
- * *unlocked is the errno that said so, the folder is not locked, and the caller has to tell the
- * user, whose care it then is; it is 0 elsewhere. */
+ * SL_ERR_USAGE, which names the process that holds the lock. On a file system without locks the
+ * folder stays unlocked and *unlocked is the errno: the caller must warn the user. Otherwise
+ * *unlocked is 0. */
 sl_status sl_run_lock(int *out, int *unlocked, const char *run, sl_error *err);
 
 /* Removes what killed writers left behind (spec F1.1): temporary copies of the checkpoints, of the

@@ -21,8 +21,8 @@ static size_t shards(const sl_run_state *run) { return (size_t)run->config.rl.re
  * longer with all its 2816 tokens at once than with 352. */
 #define HOST_TOKENS ((size_t)512)
 
-/* rl.micro_batch. Its 0 means what suits the backend: on a device all sequences, so that it is
- * filled; on a host HOST_TOKENS, but at least one shard. */
+/* The value of rl.micro_batch. 0 chooses by backend: on a device all sequences, to fill it; on a
+ * host about HOST_TOKENS tokens, but at least one shard. */
 static size_t micro_batch(const sl_run_state *run) {
   const size_t shard = (step_sequences(run) + shards(run) - 1) / shards(run);
   if (run->config.rl.micro_batch || sl_context_on_device(run->ctx))

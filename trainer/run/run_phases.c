@@ -68,7 +68,8 @@ static sl_status keep_best(walk *w, double success, int *written, sl_error *err)
   return status ? status : sl_checkpoint_write_best(w->run, run, err);
 }
 
-/* Where the run stands at its best, but the copy is of another step: the writer was killed. */
+/* If the current checkpoint is the best one but the copy is of another step, the process was killed
+ * between the two writes: writes the copy again. */
 static sl_status catch_up_best(walk *w, sl_error *err) {
   sl_run_state *run = w->t;
   if (isnan(run->best_success) || run->best_step != run->rl_step) return SL_OK;
@@ -179,8 +180,8 @@ static sl_status finish(walk *w, sl_error *err) {
   return status;
 }
 
-/* From the first moment on a killed run can be resumed. A brought model is evaluated before it is
- * trained: what the warm start makes of it can be seen. */
+/* Writes a checkpoint first, so that a run killed at any later moment can be resumed. A model from
+ * model.folder is evaluated before the warm start, to show what that changes. */
 static sl_status begin(walk *w, sl_error *err) {
   const sl_config *c = &w->t->config;
   double success;
@@ -193,7 +194,7 @@ static sl_status walk_phases(walk *w, sl_error *err) {
   sl_run_state *run = w->t;
   sl_status status = SL_OK;
   if (run->phase == SL_PHASE_DONE && run->rl_step < (uint64_t)run->config.rl.steps)
-    run->phase = SL_PHASE_RL; /* a finished run that goes on for longer */
+    run->phase = SL_PHASE_RL; /* a finished run that was made longer */
   if (run->phase == SL_PHASE_RL) status = catch_up_best(w, err);
   if (!status && run->phase == SL_PHASE_SFT) {
     int done = 0;
@@ -225,8 +226,8 @@ static void name_place(const sl_run_state *run, char *out, size_t size) {
   snprintf(out + n, size - (size_t)n, " (lr %g)", (double)run->rate);
 }
 
-/* A number that is not finite, in a run whose weights and data were checked: what a user can change
- * is how far a step goes. The same steps again would end the same. */
+/* A non-finite number in a run whose weights and data were checked: the user can only make steps
+ * smaller. Repeating the same steps would end the same way. */
 static void explain_divergence(const sl_run_state *run, sl_error *err) {
   char place[128];
   const sl_error inner = *err;

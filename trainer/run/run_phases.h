@@ -14,7 +14,7 @@ typedef struct {
   double best_success;                  /* of checkpoint.best; NaN if there is none */
   uint64_t best_step;
   int interrupted;
-  int diverged; /* a number was not finite, which the error tells: the only result then */
+  int diverged; /* a number was not finite (the error says which): the other fields are not set */
   char state[SL_DIGEST_TEXT];
 } sl_train_result;
 

@@ -1,4 +1,5 @@
-/* Goes on with a run from a checkpoint: the run that was started, or a refusal (spec F4.8). */
+/* Resumes a run from a checkpoint, or refuses if it would no longer be the run that was started
+ * (spec F4.8). */
 #include "run_resume.h"
 
 #include "run_samples.h"
@@ -10,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A key that goes on with another value. */
+/* A key whose value changes when the run resumes. */
 typedef struct {
   char key[64];
   char *before, *after;
@@ -99,7 +100,7 @@ static sl_status compare(attempt *a, const sl_run_identity *now, sl_error *err) 
     if (!sl_identity_differs(&a->state.identity, now, key, warm_start)) continue;
     const char *before = a->state.identity.value[key], *after = now->value[key];
     sl_config_name(key, name, sizeof name);
-    if (key == SL_KEY_rl_steps || accepts(a, name)) { /* a run may always go on for longer */
+    if (key == SL_KEY_rl_steps || accepts(a, name)) { /* a run may always be made longer */
       const sl_status status = add_change(a, name, before, after, err);
       if (status) return status;
       continue;

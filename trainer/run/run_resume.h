@@ -1,4 +1,5 @@
-/* Goes on with a run from a checkpoint: the run that was started, or a refusal (spec F4.8). */
+/* Resumes a run from a checkpoint, or refuses if it would no longer be the run that was started
+ * (spec F4.8). */
 #ifndef SLUICE_RUN_RESUME_H
 #define SLUICE_RUN_RESUME_H
 

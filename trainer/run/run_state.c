@@ -1,4 +1,4 @@
-/* What every part of a run asks of its state. */
+/* Operations on a run's state that several of its parts share. */
 #include "run_state.h"
 
 #include <stdlib.h>

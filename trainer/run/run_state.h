@@ -54,7 +54,7 @@ typedef struct {
   double success_before, success_after; /* held-out, around RL; NaN if not reached */
   double best_success;                  /* of checkpoint.best; NaN while there is none */
   uint64_t best_step;                   /* finished rollouts when it was measured */
-  uint64_t update;                      /* of the step at hand, from 1; 0 outside of updates */
+  uint64_t update;                      /* of the current step, from 1; 0 outside of updates */
   float rate;                           /* of the last update that began */
   sl_data_order sft_order, rl_order;
   double *reward, *reward_in_order; /* (prompts x group) */
@@ -73,8 +73,8 @@ typedef struct {
  * over config, on error too. */
 sl_status sl_run_state_create(sl_run_state **out, sl_config *config, sl_extent extent,
                               sl_error *err);
-/* The same of a run that a checkpoint goes on with: shape and tokenizer are the checkpoint's, and
- * the first model is not needed any more; the policy's numbers are for sl_checkpoint_read. */
+/* The same for a run that is resumed: shape and tokenizer are the checkpoint's, and the first model
+ * is no longer needed; sl_checkpoint_read fills the parameters. */
 sl_status sl_run_state_restore(sl_run_state **out, sl_config *config, const char *checkpoint,
                                sl_error *err);
 void sl_run_state_destroy(sl_run_state *run);
@@ -92,7 +92,7 @@ sl_status sl_run_state_allocate(sl_run_state *run, sl_extent extent, sl_error *e
 /* The policy becomes the frozen reference, where rl.beta > 0 and no folder was given. */
 sl_status sl_run_state_take_reference(sl_run_state *run, sl_error *err);
 
-/* 1 if two shapes differ at most in max_positions, a limit that reaches no bit. */
+/* 1 if two shapes differ at most in max_positions, a limit that cannot affect the result. */
 int sl_run_same_shape(const sl_model_shape *a, const sl_model_shape *b);
 
 sl_counters sl_run_state_counters(const sl_run_state *run);
@@ -133,7 +133,7 @@ size_t sl_run_state_digest_arenas(const sl_run_state *run);
 /* Rewards of a rollout over the problems `chosen`, into run->reward. */
 void sl_rewards(sl_run_state *run, const sl_rollout *rollout);
 
-/* Norm, clipping and AdamW with the gradient at hand; adds to the report and to the digests. */
+/* Norm, clipping and AdamW with the current gradient; adds to the report and to the digests. */
 sl_status sl_run_state_update(sl_run_state *run, float lr, sl_step_report *report,
                               sl_step_digests *digests, sl_error *err);
 

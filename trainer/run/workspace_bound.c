@@ -1,6 +1,7 @@
-/* How much workspace the kernels of a run can want, at most. The formulas follow the sl_workspace
- * calls of kernels/cpu and kernels/plain, with roundings taken generously; a test holds them to
- * what is really taken. Sizes are in floats, as doubles: an overflow is one too large to matter. */
+/* An upper bound of the workspace that the kernels of a run use. The formulas follow the
+ * sl_workspace calls of kernels/cpu and kernels/plain, with sizes rounded up generously; a test
+ * compares them with what is really taken. Sizes are in floats, as doubles: an overflow is one too
+ * large to matter. */
 #include "workspace_bound.h"
 
 #include <sluice/types.h>

@@ -1,4 +1,4 @@
-/* How much workspace the kernels of a run can want, at most. */
+/* An upper bound of the workspace that the kernels of a run use. */
 #ifndef SLUICE_WORKSPACE_BOUND_H
 #define SLUICE_WORKSPACE_BOUND_H
 

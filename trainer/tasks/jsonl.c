@@ -20,7 +20,7 @@ typedef struct {
   const char *forbidden_file;
   const sl_tokenizer *tokenizer; /* of a configured alphabet, or NULL */
   const char *prompt_key, *answer_key;
-  size_t lines, not_numbers; /* of the file at hand; answers that the numeric reward cannot read */
+  size_t lines, not_numbers; /* of the current file; answers that the numeric reward cannot read */
   sl_error first;            /* of the latter */
 } collector;
 
@@ -38,7 +38,7 @@ static sl_status check_characters(const collector *c, const sl_json *line, const
   return sl_json_fail(line, key, err, "%s", inner.message);
 }
 
-/* The keys of a line, for whoever named another. */
+/* Lists the keys of a line, for the message when a configured key is missing. */
 static void list_keys(char *out, size_t size, const json_t *object) {
   size_t n = (size_t)snprintf(out, size, "%s", json_object_size(object) ? "" : "none");
   const char *between = "";

@@ -1,5 +1,5 @@
-/* Loads a task: its problems, its alphabet, and the check that the one can be written in the other
- * (spec F3). */
+/* Loads a task: its problems, its alphabet, and the check that every text can be written in the
+ * alphabet (spec F3). */
 #include "lists.h"
 
 #include "trainer/files/tokenizer.h"

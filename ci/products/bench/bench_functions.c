@@ -42,7 +42,7 @@ static void print_json(sl_function_id f, const char *isa, const sl_function_spee
       (double)p->high);
 }
 
-/* An instruction set, or a peer, that is not there is said so and no error. */
+/* A missing instruction set or peer is reported; it is not an error. */
 static void print_absent(const char *function, const char *isa, const sl_error *err, int json,
                          int first) {
   if (json)

@@ -18,7 +18,7 @@
 #include <unistd.h>
 
 #define PAIRS 7
-#define SECONDS 0.05 /* one timing lasts so long, or one product */
+#define SECONDS 0.05 /* a timing lasts at least this long, or one product */
 
 /* What a run of this program by itself is for; read from the environment variable ROLE. */
 #define ROLE "SLUICE_BENCH_OPENBLAS"

@@ -4,7 +4,7 @@
 
 #include <stddef.h>
 
-/* 1 if every 97th element is within what rounding can do, whatever the order of the sum. */
+/* 1 if every 97th element is within the rounding error bound for any order of the sum. */
 int sl_bench_product_right(const float *y, const float *x, const float *w, size_t t, size_t n,
                            size_t k);
 

@@ -41,7 +41,7 @@ sl_status sl_function_speed_measure(sl_function_speed *out, sl_function_id f, sl
  * among them. */
 uint32_t sl_ulps_apart(const float *a, const float *b, size_t n);
 
-/* "libmvec of glibc 2.36", or what is missing. */
+/* "libmvec of glibc 2.36", or a text that says that it is missing. */
 const char *sl_libmvec_version(void);
 
 #endif

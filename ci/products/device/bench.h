@@ -6,7 +6,7 @@
 #include <sluice/kernels.h>
 
 #define SL_BENCH_PAIRS 9
-#define SL_BENCH_SECONDS 0.01 /* one timing lasts so long, or one call */
+#define SL_BENCH_SECONDS 0.01 /* a timing lasts at least this long, or one call */
 
 typedef struct {
   sl_context *ctx;

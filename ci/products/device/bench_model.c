@@ -1,4 +1,4 @@
-/* What stands on products without being one: log-probs of the head and attention, in the shapes of
+/* Kernels that mostly compute products: log-probs of the head and attention, in the shapes of
  * Qwen2.5-0.5B. A fused multiply-add counts as two operations, and what a clause computes twice
  * counts twice; the ceiling is our square product, and for decoding, which reads the cache and does
  * little else, a copy of as many bytes. */

@@ -94,8 +94,8 @@ static float *fetch(sl_context *ctx, const float *from, size_t n) {
   return to;
 }
 
-/* A fast wrong product is no reference, nor a result: every 97th element of both is within what
- * rounding can do. */
+/* A fast wrong product must not be timed, neither Sluice's nor the vendor's: every 97th element of
+ * both is checked against the rounding error bound. */
 static int right(const product *p, const sl_timed *timed) {
   const shape s = p->s;
   if (s.kind != SL_PRODUCT_FORWARD) return 1;

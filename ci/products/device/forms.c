@@ -1,6 +1,6 @@
 /* sluice-device forms: every form of PTX that the executor knows, on the executor and on the
- * device, bit for bit. Where they differ, the table's words on what the manual leaves open stand
- * beside it: that is what a device settles. */
+ * device, bit for bit. Where they differ, it also prints what the table says that NVIDIA's manual
+ * leaves open: only a device can settle that. */
 #define _DEFAULT_SOURCE /* argp */
 #include "device.h"
 #include "forms_device.h"
@@ -41,7 +41,7 @@ static void print_words(const char *what, const uint64_t *w) {
   printf("\n");
 }
 
-/* How many threads differ; the first is told. */
+/* Returns how many threads differ and prints the first. */
 static size_t compare(const sl_ptx_form *form, const sl_ptx_trial *trial, const uint64_t *want,
                       const uint64_t *got) {
   const size_t n = (size_t)trial->blocks * trial->threads;

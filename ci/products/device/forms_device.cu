@@ -1,4 +1,4 @@
-/* Trials of forms on a device: the driver's own compiler makes code of the text. */
+/* Trials of forms on a device: the driver compiles the PTX text. */
 #include "forms_device.h"
 
 #include <cuda_runtime.h>

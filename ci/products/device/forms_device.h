@@ -10,8 +10,8 @@
 extern "C" {
 #endif
 
-/* Runs it and brings the four words a thread back. SL_ERR_UNAVAILABLE without a device, SL_ERR_IO
- * with what the device said. */
+/* Runs it and copies the four words of each thread back. SL_ERR_UNAVAILABLE without a device,
+ * SL_ERR_IO with the device's message. */
 sl_status sl_ptx_on_device(const sl_ptx_trial *trial, uint64_t *out, sl_error *err);
 
 #ifdef __cplusplus

@@ -1,7 +1,7 @@
 /* sluice-device train: a warm start and 20 steps of RL on sums of digits, on two backends side by
- * side, which must end each step in the same bits of parameters and moments (spec N1.4). It stands
- * on the model alone: no configuration, no files, so that a machine without the trainer's libraries
- * has it too. */
+ * side, which must end each step in the same bits of parameters and moments (spec N1.4). It uses
+ * the model alone, no configuration and no files, so that it also builds on a machine without the
+ * trainer's libraries. */
 #include "device.h"
 
 #include "kernels/support/cli.h"

@@ -1,4 +1,4 @@
-/* The vendor's products, as the ceiling of ours: cuBLAS in binary32 with TF32 off. */
+/* The vendor's products, as the ceiling for Sluice's: cuBLAS in binary32 with TF32 off. */
 #ifndef SLUICE_DEVICE_VENDOR_H
 #define SLUICE_DEVICE_VENDOR_H
 

@@ -40,8 +40,9 @@ struct sl_equiv_trial {
 const char *sl_equiv_kernel_name(sl_kernel_id kernel) { return cases[kernel].name; }
 const char *sl_equiv_shape(const sl_equiv_trial *trial) { return trial->problem.shape; }
 
-/* The byte of an array's guard zones. Around inputs it makes a NaN, so that what is read there
- * shows; around outputs another pattern, so that it shows too where that NaN is written on. */
+/* The byte of an array's guard zones. Around inputs the bytes form a NaN, so that a read there
+ * spoils the result; around outputs they form another pattern, so that writing such a NaN there is
+ * seen too. */
 static unsigned char guard_byte(const sl_array *a) { return a->role == SL_IN ? 0xff : 0xa5; }
 
 static size_t array_bytes(const sl_array *a) { return a->count * sl_element_bytes(a->type); }
@@ -104,7 +105,7 @@ static sl_status to_device(void **out, sl_context *ctx, const sl_array *a,
   return z.fill ? sl_memory_write(ctx, *out, at, bytes) : SL_OK;
 }
 
-/* Brings an array back, with its guard zones where it has them, and gives its memory up. */
+/* Copies an array back, with its guard zones where it has them, and frees its memory. */
 static sl_status from_device(sl_context *ctx, const sl_array *a, unsigned char *at, void *device) {
   const zones z = zones_of(ctx, a, at);
   unsigned char *memory = (unsigned char *)device - z.before;

@@ -1,8 +1,8 @@
 /* The equivalence gate: every kernel of spec/kernels.def, on random and adversarial inputs, in a
- * context whose bits must be those of another one (spec N1.4, N1.6). A trial is one problem, made
- * from a seed, with the golden context's outputs; any number of contexts is checked against it, on
- * a device too. Arrays stand between guard zones, at alignments that differ from run to run;
- * outputs start with poison that differs too. */
+ * context whose output must equal that of another one bit for bit (spec N1.4, N1.6). A trial is one
+ * problem, made from a seed, with the golden context's outputs; any number of contexts is checked
+ * against it, on a device too. Arrays stand between guard zones, at alignments that differ from run
+ * to run; outputs start with poison that differs too. */
 #ifndef SLUICE_EQUIV_H
 #define SLUICE_EQUIV_H
 
@@ -25,7 +25,7 @@ sl_status sl_equiv_begin_small(sl_equiv_trial **out, sl_kernel_id kernel, uint64
                                size_t shrink, sl_context *golden, sl_error *err);
 void sl_equiv_end(sl_equiv_trial *trial);
 
-/* The shape of the problem, in words. */
+/* The shape of the problem as text. */
 const char *sl_equiv_shape(const sl_equiv_trial *trial);
 
 /* One array of a problem: what it holds before the call and, NULL for an input, after the golden
@@ -33,7 +33,7 @@ const char *sl_equiv_shape(const sl_equiv_trial *trial);
 typedef void sl_equiv_visitor(void *arg, const void *before, const void *after, size_t bytes);
 void sl_equiv_visit(const sl_equiv_trial *trial, sl_equiv_visitor *visit, void *arg);
 
-/* 1 if an output of the golden run holds anything but zeros: what is equal because it is empty or 0
+/* 1 if an output of the golden run holds anything but zeros: equality of empty or zero outputs
  * proves nothing. */
 int sl_equiv_says_something(const sl_equiv_trial *trial);
 

@@ -1,5 +1,5 @@
-/* Packs of a weight for the context of a run (spec T2.4): used in some problems, and never to be
- * seen in the result. */
+/* Packs of a weight for the context of a run (spec T2.4): used in some problems; it must never
+ * change the result. */
 #ifndef SLUICE_EQUIV_PACK_H
 #define SLUICE_EQUIV_PACK_H
 

@@ -1,4 +1,4 @@
-/* Inside of the equivalence gate: problems and how cases make them. */
+/* Internals of the equivalence gate: problems and how cases make them. */
 #ifndef SLUICE_EQUIV_PROBLEM_H
 #define SLUICE_EQUIV_PROBLEM_H
 

@@ -16,7 +16,7 @@ typedef struct {
   FILE *out;
   sl_context *plain;
   uint64_t source;  /* state of splitmix64 (Steele, Lea, Flood 2014) */
-  void *owned[128]; /* arrays of the example at hand */
+  void *owned[128]; /* arrays of the current example */
   size_t n_owned;
   int failed; /* a call or an allocation; sticky */
 } sl_examples;

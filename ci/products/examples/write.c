@@ -24,7 +24,7 @@ void sl_example(sl_examples *x, const char *what) {
 void *sl_example_room(sl_examples *x, size_t count, size_t bytes) {
   void *room =
       x->n_owned < sizeof x->owned / sizeof *x->owned ? calloc(count ? count : 1, bytes) : NULL;
-  if (!room) { /* the examples are few and small: there is nothing to go on with */
+  if (!room) { /* the examples are few and small: without this memory the program cannot continue */
     fputs("sluice-examples: error: no memory\n", stderr);
     abort();
   }

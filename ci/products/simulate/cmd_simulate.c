@@ -1,5 +1,5 @@
-/* sluice simulate KERNEL|all: the CUDA sources under the SIMT simulator, held to plain, seed by
- * seed; replays any seed exactly. */
+/* sluice simulate KERNEL|all: the CUDA sources under the SIMT simulator, compared with plain, seed
+ * by seed; replays any seed exactly. */
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
 #include "kernels/support/progress.h"

@@ -1,5 +1,5 @@
-/* One simulated run of a kernel, held to plain bit for bit: what `sluice simulate` and the tests do
- * for each seed. */
+/* One simulated run of a kernel, compared with plain bit for bit: what `sluice simulate` and the
+ * tests do for each seed. */
 #ifndef SLUICE_SIMT_SIMULATED_H
 #define SLUICE_SIMT_SIMULATED_H
 

@@ -1,5 +1,5 @@
-/* Gates from files (spec/gates.md): load one by the name of a built-in or by path, evaluate it, ask
- * what it says of itself. */
+/* Gates from files (spec/gates.md): load one by the name of a built-in or by path, evaluate it,
+ * read what its file declares. */
 #ifndef SLUICE_GATE_H
 #define SLUICE_GATE_H
 
@@ -54,15 +54,15 @@ void sl_gate_definition_free(sl_gate_definition *owner);
 void sl_gate_evaluate(const sl_gate_definition *gate, int positive, const float *r, float *f,
                       float *w, size_t n);
 
-/* The same before the last rounding, from binary64 ratios; for plots and for the check of all
- * binary32 ratios. */
+/* The same from binary64 ratios and without the last rounding, to binary32; for plots and for the
+ * check of all binary32 ratios. */
 void sl_gate_evaluate64(const sl_gate_definition *gate, int positive, const double *r, double *f,
                         double *w, size_t n);
 
 const char *sl_gate_definition_name(const sl_gate_definition *gate);
 const char *sl_gate_definition_citation(const sl_gate_definition *gate);
-/* Which of P1 to P4 its file expects to be refuted on one side at least (spec G1.3): bit i is that
- * of P(i + 1). 0 for a gate that the file calls admissible, or of which it says nothing. */
+/* The properties that the file expects to be refuted for at least one sign of the advantage (spec
+ * G1.3): bit i is P(i + 1). 0 if the file calls the gate admissible or expects nothing. */
 unsigned sl_gate_definition_refuted(const sl_gate_definition *gate);
 int sl_gate_definition_has_value(const sl_gate_definition *gate,
                                  int positive); /* 0: `weight` alone */

@@ -1,9 +1,9 @@
 /* The kernels of spec/kernels.def behind one context: backend, instruction set, threads, workspace.
  *
- * Each sl_NAME below has the parameters of its row in <sluice/kernels.def>, where shapes stand.
- * It checks the environment (spec N1.2) and its arguments, then runs the backend's kernel. All
- * return SL_OK, or fill ctx's error (sl_context_error) and leave outputs untouched; what a device
- * finds only later is told under "Errors of a device" below. `spec` is the specification,
+ * Each sl_NAME below has the parameters of its row in <sluice/kernels.def>, where shapes stand. It
+ * checks the environment (spec N1.2) and its arguments, then runs the backend's kernel. All return
+ * SL_OK, or fill ctx's error (sl_context_error) and leave outputs untouched; what a device can
+ * report only later is described under "Errors of a device" below. `spec` is the specification,
  * installed in share/doc/sluice/spec. */
 #ifndef SLUICE_KERNELS_H
 #define SLUICE_KERNELS_H
@@ -48,13 +48,13 @@ typedef struct {
   int threads;         /* 0: all that the system offers */
 } sl_context_options;
 
-/* SL_ERR_UNAVAILABLE for a backend or ISA that is not there (spec N1.6). The context owns a
- * workspace that grows to the largest need and is reused: no allocation in a training step after
- * the first. Not for use by two threads at once. */
+/* SL_ERR_UNAVAILABLE for a backend or ISA that this build or machine lacks (spec N1.6). The context
+ * owns a workspace that grows to the largest need and is reused: no allocation in a training step
+ * after the first. Not for use by two threads at once. */
 sl_status sl_context_create(sl_context **out, const sl_context_options *options, sl_error *err);
 void sl_context_destroy(sl_context *ctx);
 const sl_error *sl_context_error(const sl_context *ctx);
-/* "plain", "cpu/avx2", "cpu/avx512", "simt", "ptx", "cuda"; a vendor's: "cublas+cuda". */
+/* "plain", "cpu/avx2", "cpu/avx512", "simt", "ptx", "cuda"; with a vendor's: "cublas+cuda". */
 const char *sl_context_backend(const sl_context *ctx);
 int sl_context_threads(const sl_context *ctx);
 
@@ -69,22 +69,21 @@ const sl_backend *sl_simt_backend(void);
 const sl_backend *sl_ptx_backend(void);
 
 /* Memory of a context: host memory for plain and cpu; where sl_context_on_device is 1 the device's,
- * which the host must not touch. The arrays of a kernel lie there, but for the offsets `seq`, and
- * the structures that a kernel takes by pointer: those are host memory everywhere. Kernels and
- * copies of one context follow one another in the order of the calls. Aligned to 64 bytes; contents
- * are undefined at first; 0 bytes are allowed.
+ * which the host must not touch. All arrays of a kernel lie there except the offsets `seq` and the
+ * structures that a kernel takes by pointer, which are always host memory. Kernels and copies of
+ * one context run in the order of the calls. Aligned to 64 bytes; contents are undefined at first;
+ * 0 bytes are allowed.
  *
- * Errors of a device. A kernel may still run when its call returns. The call itself refuses shapes,
- * scalars and pointers. The contents of arrays (ids, positions, slots, numbers that are not finite)
- * are looked at by the kernel, and what it refuses is the status of the next sl_memory_read or
- * sl_context_synchronize, which wait. So until such a wait returns SL_OK no result is to be
- * trusted: of what was refused the output is not written or must not be used, and kernels that
- * followed may have read it.
+ * Errors of a device. A kernel may still run when its call returns. The call itself checks shapes,
+ * scalars and pointers. The kernel checks the contents of arrays (ids, positions, slots, numbers
+ * that are not finite); if it refuses them, the next sl_memory_read or sl_context_synchronize,
+ * which wait, return the error. So trust no result before such a wait returns SL_OK: the output of
+ * a refused call is unwritten or meaningless, and later kernels may have read it.
  *
- * Such an error (SL_ERR_INPUT, SL_ERR_NONFINITE, with kernel and index) is told once, by the first
- * wait; of several, that of the kernel that comes first in kernels.def. The context can be used
- * again. After SL_ERR_IO, which is the driver's or the device's own failure, contents of the
- * device's memory are lost, and all that is left to do is to free it and destroy the context. */
+ * Such an error (SL_ERR_INPUT, SL_ERR_NONFINITE, with kernel and index) is reported once, by the
+ * first wait; of several errors, that of the kernel that comes first in kernels.def. The context
+ * can then be used again. After SL_ERR_IO, a failure of the driver or the device, the contents of
+ * device memory are lost: free it and destroy the context. */
 int sl_context_on_device(const sl_context *ctx);
 sl_status sl_memory_alloc(sl_context *ctx, void **out, size_t bytes);
 void sl_memory_free(sl_context *ctx, void *memory); /* NULL is allowed */
@@ -96,7 +95,8 @@ sl_status sl_memory_copy(sl_context *ctx, void *to, const void *from, size_t byt
 sl_status sl_memory_zero(sl_context *ctx, void *to, size_t bytes);
 sl_status sl_context_synchronize(sl_context *ctx);
 
-/* Bytes that linear_pack fills for w (n, k); 0: this backend does not pack, pass NULL. */
+/* Bytes that linear_pack fills for w (n, k). 0: this backend does not pack; pass NULL as the pack.
+ */
 size_t sl_linear_pack_bytes(const sl_context *ctx, size_t n, size_t k, sl_pack_kind kind);
 
 #define SL_UNPAREN(...) __VA_ARGS__

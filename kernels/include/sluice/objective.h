@@ -13,11 +13,10 @@ extern "C" {
 #endif
 
 /* Advantages of n_groups groups; group g holds the sequences [group[g], group[g+1]), group[0] = 0
- * (spec O3). *zero_variance, if not NULL, gets the number of groups without variance: where it is
- * the number of groups, a step has no policy gradient, and its caller should say so.
- * SL_ERR_NONFINITE for a reward or an advantage that is not finite (named), SL_ERR_INPUT for a
- * leave-one-out group of one or offsets that decrease, SL_ERR_USAGE for an eps that is negative or
- * not finite. */
+ * (spec O3). *zero_variance, if not NULL, gets the number of groups without variance: if it equals
+ * n_groups, the step has no policy gradient, and the caller should warn. SL_ERR_NONFINITE for a
+ * reward or an advantage that is not finite (named), SL_ERR_INPUT for a leave-one-out group of one
+ * or offsets that decrease, SL_ERR_USAGE for an eps that is negative or not finite. */
 sl_status sl_advantages(float *advantage, size_t *zero_variance, const double *reward,
                         const uint32_t *group, size_t n_groups, sl_advantage_kind kind, double eps,
                         sl_error *err);

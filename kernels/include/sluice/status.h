@@ -18,7 +18,7 @@ typedef enum {
   SL_ERR_IO,          /* the operating system refused */
   SL_ERR_MEMORY,      /* an allocation failed or a size overflows */
   SL_ERR_ENVIRONMENT, /* rounding mode, FTZ/DAZ, instruction set (spec N1.2) */
-  SL_ERR_UNAVAILABLE, /* a backend or ISA that is not there (spec N1.6) */
+  SL_ERR_UNAVAILABLE, /* a backend or ISA that this build or machine lacks (spec N1.6) */
   SL_ERR_NONFINITE,   /* NaN or infinity at a boundary (spec N1.5) */
   SL_ERR_MISMATCH     /* a digest, hash or shape differs from what was recorded */
 } sl_status;

@@ -95,7 +95,7 @@ typedef struct {
  *
  *     L = -(sum objective - beta * sum kl + gamma * sum entropy)
  *
- * `centred` in place of `objective` gives L up to a constant that no gradient sees: 0 where every
+ * `centred` in place of `objective` gives L up to a constant, which has no gradient: 0 where every
  * ratio is 1. */
 
 /* A micro-batch of the gated loss. Arrays over t tokens: logp_new, logp_old, logp_ref (NULL if beta

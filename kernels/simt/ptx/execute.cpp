@@ -1,7 +1,7 @@
 /* A thread of a block: runs an entry's instructions in the thread's fiber (scheduler.cpp). Every
  * access to memory that other threads may see goes through the shadow and is a point where threads
- * may switch; what stands between two such points only the thread itself can see, so that these are
- * all interleavings of instructions there are. */
+ * may switch. Only the thread itself sees what happens between two such points, so this covers all
+ * interleavings of instructions. */
 #include "kernels/simt/internal.h"
 #include "program.h"
 #include "values.h"

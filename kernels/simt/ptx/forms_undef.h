@@ -1,4 +1,4 @@
-/* After forms.def: its macros are free for the next reader of the table. */
+/* Undefines the macros of forms.def, for the next file that includes the table. */
 #undef PTX_1
 #undef PTX_2
 #undef PTX_3

@@ -209,7 +209,8 @@ void sl_ptx_coverage(size_t *executed, size_t *all) {
     }
 }
 
-/* The texts are parsed anew; what was decoded goes, for names in it point into the old ones. */
+/* The texts are parsed again; decoded programs are dropped, because names in them point into the
+ * old texts. */
 size_t sl_ptx_edit(const char *entry, const char *from, const char *to, size_t which) {
   std::string why;
   size_t edited = 0;

@@ -23,7 +23,7 @@ class lexer {
   bool take_if(char mark);
   void expect(char mark);
   token expect(token::kind kind, const char *what);
-  size_t integer(const char *what); /* a number that is no real */
+  size_t integer(const char *what); /* not a real */
   [[noreturn]] void fail(unsigned line, const std::string &what) const;
 
  private:

@@ -7,7 +7,7 @@ namespace simt::ptx {
 
 namespace {
 
-constexpr size_t places_max = size_t(1) << 26; /* of .bss: no memory is used */
+constexpr size_t places_max = size_t(1) << 26; /* in .bss: never touched, so it takes no memory */
 char places[places_max];
 size_t used;
 std::map<size_t, const entry *> entries; /* by their first place */

@@ -1,4 +1,4 @@
-/* Wrong semantics, planted for tests: each must show in some kernel's bits or findings. */
+/* Wrong semantics, planted for tests: each must change some kernel's result or cause a finding. */
 #include "program.h"
 #include "ptx.h"
 

@@ -13,7 +13,7 @@
 
 namespace simt::ptx {
 
-/* What stops reading: a place in a file, and what is wrong there. */
+/* An error that stops reading: its place in a file and what is wrong there. */
 struct bad_program : std::runtime_error {
   bad_program(const std::string &file, unsigned line, const std::string &what)
       : std::runtime_error(file + ":" + std::to_string(line) + ": " + what) {}

@@ -11,7 +11,7 @@
 extern "C" {
 #endif
 
-/* The PTX of this build, a file a source and architecture; ends with a path NULL. Made by CMake
+/* The PTX of this build, one file per source and architecture; ends with a path NULL. Made by CMake
  * (CMakeLists.txt) as a part of each library that has the backend, which hands it over; empty where
  * there is no nvcc. */
 typedef struct {
@@ -31,11 +31,12 @@ void sl_ptx_architecture(int architecture);
 uint64_t sl_ptx_instructions(void);
 
 /* Reads and decodes every file of the architecture, as launches do one by one when they need it:
- * the number of entries, and of their instructions. NULL, or what is wrong, with file and line. */
+ * the number of entries, and of their instructions. Returns NULL, or an error message with file and
+ * line. */
 const char *sl_ptx_check(int architecture, size_t *entries, size_t *instructions);
 
-/* Instructions that some thread has executed since the last call, of all that the entries have in
- * which one was. */
+/* How many instructions some thread has executed since the last call, and how many there are in the
+ * entries that ran. */
 void sl_ptx_coverage(size_t *executed, size_t *all);
 
 /* Failures for tests. An edit replaces one `from`, the one after `which` others, in the text of
@@ -69,8 +70,8 @@ typedef struct {
 sl_ptx_trial *sl_ptx_trial_of(size_t index, uint64_t seed);
 void sl_ptx_trial_free(sl_ptx_trial *trial);
 
-/* Runs a trial on the executor, as a simulation of its own (sl_simulation_begin). NULL, or what is
- * wrong with its text; findings are the simulation's. */
+/* Runs a trial on the executor, as a simulation of its own (sl_simulation_begin). Returns NULL, or
+ * an error message about its text; findings are the simulation's. */
 const char *sl_ptx_trial_run(const sl_ptx_trial *trial, uint64_t seed, uint64_t *out);
 
 #ifdef __cplusplus

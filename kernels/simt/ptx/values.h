@@ -1,6 +1,5 @@
-/* The arithmetic that forms.def names: what the host's C++ does not say by itself. IEEE 754 to
- * nearest even comes from the host's own operations (no contraction, no fast-math; FMA in
- * hardware). */
+/* The arithmetic that forms.def names and C++ has no operator for. IEEE 754 to nearest even comes
+ * from the host's own operations (no contraction, no fast-math; FMA in hardware). */
 #ifndef SLUICE_SIMT_PTX_VALUES_H
 #define SLUICE_SIMT_PTX_VALUES_H
 

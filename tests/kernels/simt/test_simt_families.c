@@ -1,7 +1,7 @@
 /* Attention, decoding, sampling and the gated loss under the simulator, from their source and from
- * their PTX (two programs: FAMILIES_BACKEND), held to plain where the
- * equivalence gate's random problems do not reach: every tile, head sizes to 256, addresses that
- * are no multiple of 16, chunk boundaries, ties, the gates of spec/gates, what is refused. */
+ * their PTX (two programs: FAMILIES_BACKEND), compared with plain where the equivalence gate's
+ * random problems do not reach: every tile, head sizes to 256, addresses that are no multiple of
+ * 16, chunk boundaries, ties, the gates of spec/gates, what is refused. */
 #include "kernels/simt/simulation.h"
 #include "tests/kernels/kernel_test.h"
 

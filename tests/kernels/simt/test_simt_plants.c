@@ -8,7 +8,7 @@
 #include <string.h>
 
 #define SEEDS 40
-#define SEEDS_MOST 200 /* what shows in rare shapes only is looked for on, up to here */
+#define SEEDS_MOST 200 /* a plant that shows only in rare shapes gets up to this many seeds */
 
 static sl_kernel_id kernel_named(const char *name) {
   sl_kernel_id k = 0;

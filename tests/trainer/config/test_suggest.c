@@ -59,7 +59,7 @@ Test(suggest, in_a_file) {
   refused("rl: {gamma: 0.1}\n", "; it is now rl.entropy_bonus (in RL gamma is the discount)");
 }
 
-/* A run that was begun under the old name goes on. */
+/* A run that was begun under the old name resumes. */
 Test(suggest, a_recorded_file_may_have_an_old_name) {
   sl_config c;
   sl_error err;
@@ -76,7 +76,8 @@ Test(suggest, a_recorded_file_may_have_an_old_name) {
       SL_ERR_INPUT, &err, "unknown key");
 }
 
-/* 1 if text begins with a section of ours, and with one of its keys if a dot follows. */
+/* 1 if text begins with a section of the configuration, and with one of its keys if a dot follows.
+ */
 static int names_ours(const char *text) {
   const size_t section = strcspn(text, ".,; ");
   if (text[section] != '.') return sl_config_has_section(text, section);

@@ -164,8 +164,8 @@ Test(safetensors, refuses_a_huge_header_length) {
       SL_ERR_INPUT, &err, "byte 0: header length 18446744073709551615");
 }
 
-/* What people find in the place of weights is called by its name; a header whose length happens to
- * look like one is still read. */
+/* A file of another kind in place of weights is named in the message; a header whose length happens
+ * to look like one is still read. */
 Test(safetensors, says_what_stands_in_its_place) {
   static const struct {
     const char *bytes;

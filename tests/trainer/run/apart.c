@@ -161,7 +161,7 @@ static sl_status open_context(sl_context *ctx, sl_error *err) {
   ctx->table.linear_input_grad = apart_input_grad;
   ctx->table.linear_pack_bytes = kernels.linear_pack_bytes;
   ctx->memory = &memory;
-  ctx->device = (sl_device *)(void *)&device; /* there is one, and nobody looks into it */
+  ctx->device = (sl_device *)(void *)&device; /* not NULL, and never read */
   return SL_OK;
 }
 

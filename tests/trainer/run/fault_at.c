@@ -30,7 +30,7 @@ static void die(void) {
 
 typedef enum { PASS, DIE_AFTER, HALF, FAIL } fault;
 
-/* What the call at hand meets. */
+/* The fault for the current call. */
 static fault next_fault(void) {
   const char *at = getenv("FAULT_AT");
   if (++calls != (at ? strtoul(at, NULL, 10) : 0)) return PASS;

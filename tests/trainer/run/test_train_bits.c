@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* State hash after eight steps of warm start and four of RL; "" if the backend is not there. */
+/* State hash after eight steps of warm start and four of RL; "" if this build lacks the backend. */
 static void run(char out[SL_DIGEST_TEXT], const char *const *extra) {
   sl_run_state *run = tiny_trainer(extra);
   *out = 0;

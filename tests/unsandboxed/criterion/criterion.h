@@ -1,6 +1,6 @@
 /* What the kernels' tests use of Criterion, for the thread sanitizer: Criterion's own sandbox maps
  * memory at addresses that the sanitizer has taken. A test runs in a process of its own here too
- * (unsandboxed.c). Only where the build is sanitized for threads (tests/CMakeLists.txt). */
+ * (unsandboxed.c). Used only in builds with the thread sanitizer (tests/CMakeLists.txt). */
 #ifndef SLUICE_UNSANDBOXED_CRITERION_H
 #define SLUICE_UNSANDBOXED_CRITERION_H
 

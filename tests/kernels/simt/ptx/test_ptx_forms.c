@@ -12,7 +12,7 @@
 
 #define SEEDS 2
 
-/* Compares one trial with the reference: how many threads differ; the first is told. */
+/* Compares one trial with the reference: returns how many threads differ and prints the first. */
 static size_t differing(size_t form, uint64_t seed, int quiet) {
   const sl_ptx_form *forms;
   sl_ptx_forms(&forms);

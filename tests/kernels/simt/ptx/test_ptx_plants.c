@@ -10,7 +10,7 @@
 
 #define SEEDS 40
 
-/* How many seeds fail; the first is told. */
+/* Returns how many seeds fail and prints the first. */
 static int failing(const char *what, sl_kernel_id kernel, int smallest) {
   int n = 0;
   for (uint64_t seed = 1; seed <= SEEDS; seed++) {
@@ -40,8 +40,7 @@ static void expect_plant_found(const char *name, sl_kernel_id kernel) {
   cr_expect_gt(found, 0, "%s is not found in %s", name, sl_equiv_kernel_name(kernel));
 }
 
-/* No kernel shifts by the width or more, so that the clamp shows in none: test_ptx_forms.c has it.
- */
+/* No kernel shifts by the width or more, so none tests the clamp: test_ptx_forms.c does. */
 Test(ptx_plants, wrong_semantics_are_found) {
   expect_plant_found("fused", SL_KERNEL_rmsnorm_backward);
   expect_plant_found("selp_swapped", SL_KERNEL_attention_forward);

@@ -145,7 +145,7 @@ Test(ptx_text, races_and_copies_are_found) {
   expect_found(text, "", "");
 }
 
-/* A place is told by the line of the PTX, and by that of its source where .loc says it. */
+/* A finding names the line of the PTX, and that of its source where .loc gives it. */
 Test(ptx_text, findings_have_their_line) {
   cr_assert_null(run("\nld.local.u32 %r5, [l_words+16];\nret;\n", 1));
   char text[400];
