@@ -14,6 +14,8 @@
 #endif
 
 sl_status sl_cpu_open(sl_context *ctx, sl_isa isa, sl_error *err) {
+  if ((int)isa < SL_ISA_BEST || isa > SL_ISA_AVX512)
+    return sl_fail(err, SL_ERR_USAGE, "there is no instruction set number %d", (int)isa);
   if (isa == SL_ISA_BEST) isa = sl_processor_has_avx512() ? SL_ISA_AVX512 : SL_ISA_AVX2;
   if (isa == SL_ISA_AVX512) {
     if (!sl_processor_has_avx512())
@@ -68,6 +70,8 @@ sl_status sl_context_create(sl_context **out, const sl_context_options *options,
   if (sl_processor_lacks(lacking)) /* first: what follows may be compiled for more */
     return sl_fail(err, SL_ERR_UNAVAILABLE, "this CPU lacks %s: Sluice needs x86-64-v3 (spec N1.2)",
                    lacking);
+  if (!out || !options || !options->backend)
+    return sl_fail(err, SL_ERR_USAGE, "a context needs options that name a backend");
   if (options->threads < 0)
     return sl_fail(err, SL_ERR_USAGE, "threads must be 0 (all) or more, not %d", options->threads);
   sl_context *ctx = calloc(1, sizeof *ctx);

@@ -87,3 +87,16 @@ Test(environment, an_instruction_set_or_backend_that_is_not_there_is_an_error) {
                __builtin_cpu_supports("avx512dq") ? SL_OK : SL_ERR_UNAVAILABLE);
   sl_context_destroy(ctx);
 }
+
+Test(environment, options_that_are_none_are_refused) {
+  sl_context *ctx = NULL;
+  sl_error err;
+  for (int isa = -1; isa < 12; isa += 4) { /* -1, 3, 7, 11 */
+    const sl_context_options options = {"cpu", (sl_isa)isa, 1};
+    cr_expect_eq(sl_context_create(&ctx, &options, &err), SL_ERR_USAGE, "isa %d", isa);
+  }
+  cr_expect_eq(sl_context_create(&ctx, &(sl_context_options){NULL, SL_ISA_BEST, 1}, &err),
+               SL_ERR_USAGE);
+  cr_expect_eq(sl_context_create(&ctx, NULL, &err), SL_ERR_USAGE);
+  cr_expect_null(ctx);
+}

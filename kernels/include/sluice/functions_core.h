@@ -3,14 +3,18 @@
  * interleaved chains, so that one waits less for itself. functions.h (scalars) and
  * kernels/cpu/functions.h (vectors) include it and say what these stand for:
  *
- *   SLC_FN, SLC_D(name), SLC_S(name)      qualifiers of a function; its name on binary64, on
- * binary32 SLC_F64, SLC_F32, SLC_U64             values; the bits of an SLC_F64 SLC_K(c),
- * SLC_K32(c)                  constants SLC_FMA, SLC_SQRT, SLC_BITS, SLC_FROM on binary64 SLC_LT,
- * SLC_ODD, SLC_SEL(m, a, b)     comparison and parity of bits give an m; a where m holds, else b.
- * NaN compares false SLC_LT32, SLC_EQ32, SLC_SEL32         the same on binary32 SLC_MIN32,
- * SLC_MAX32                  a < b ? a : b and a > b ? a : b: the second where the first is NaN
- *   SLC_ABS32, SLC_COPYSIGN               on binary32
- *   SLC_MAP(name, x)                      SLC_D(name) of the widened x, rounded to binary32
+ *   SLC_FN, SLC_D(name), SLC_S(name)   qualifiers of a function; its name on binary64, on binary32
+ *   SLC_F64, SLC_F32, SLC_U64          values; the bits of an SLC_F64
+ *   SLC_K(c), SLC_K32(c)               constants
+ *   SLC_FMA, SLC_SQRT                  on binary64
+ *   SLC_BITS, SLC_FROM                 the bits of a binary64, and back
+ *   SLC_LT, SLC_ODD                    comparison, parity of bits: a mask m; NaN compares false
+ *   SLC_SEL(m, a, b)                   a where m holds, else b
+ *   SLC_LT32, SLC_EQ32, SLC_SEL32      the same on binary32
+ *   SLC_MIN32, SLC_MAX32               a < b ? a : b, a > b ? a : b: the second where the first is
+ *                                      NaN
+ *   SLC_ABS32, SLC_COPYSIGN            on binary32
+ *   SLC_MAP(name, x)                   SLC_D(name) of the widened x, rounded to binary32
  *
  * Coefficients come from kernels/functions. That a function is correctly rounded rests on `sluice
  * sweep` alone. */

@@ -48,9 +48,12 @@ typedef struct {
   int threads;         /* 0: all that the system offers */
 } sl_context_options;
 
-/* SL_ERR_UNAVAILABLE for a backend or ISA that this build or machine lacks (spec N1.6). The context
- * owns a workspace that grows to the largest need and is reused: no allocation in a training step
- * after the first. Not for use by two threads at once. */
+/* SL_ERR_UNAVAILABLE for a backend or ISA that this build or machine lacks (spec N1.6), and for a
+ * processor older than x86-64-v3: no other function looks, so a program for any machine makes a
+ * context before all else. SL_ERR_USAGE for options that are no options.
+ *
+ * The context owns a workspace that grows to the largest need and is reused: no allocation in a
+ * training step after the first. Not for use by two threads at once. */
 sl_status sl_context_create(sl_context **out, const sl_context_options *options, sl_error *err);
 void sl_context_destroy(sl_context *ctx);
 const sl_error *sl_context_error(const sl_context *ctx);
