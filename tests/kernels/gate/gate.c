@@ -88,9 +88,21 @@ static void refuse_repeated(const char *prefix, const char *unit, size_t times, 
   free(text);
 }
 
+static void accept_repeated(const char *unit, size_t times, const char *other) {
+  char *text = repeat("gate a f = ", unit, times, "r", other, "");
+  sl_gate_definition *def = NULL;
+  sl_error err = {SL_OK, ""};
+  cr_expect_eq(load(text, &def, &err), SL_OK, "%zu times '%s': %s", times, unit, err.message);
+  sl_gate_definition_free(def);
+  free(text);
+}
+
+/* An expression and an operand count one each, in brackets again, and so does a sign. */
 Test(gate, limits_on_depth_and_size) {
-  refuse_repeated("gate a f = ", "(", 200, "r", ")", "nested at most 100 deep");
-  refuse_repeated("gate a f = ", "-", 200, "r", "", "nested at most 100 deep");
+  accept_repeated("(", 49, ")");
+  refuse_repeated("gate a f = ", "(", 50, "r", ")", "nested at most 100 deep");
+  accept_repeated("-", 98, "");
+  refuse_repeated("gate a f = ", "-", 99, "r", "", "nested at most 100 deep");
 }
 
 Test(gate, a_tree_that_doubles_at_every_let_is_read_at_once) {
