@@ -1,5 +1,6 @@
 """Run files: formats.md F2 and the table of keys of training.md."""
 import math
+import os
 import re
 
 import gmpy2
@@ -15,6 +16,7 @@ MAX63 = 2 ** 63 - 1
 KEYS = {
     "run.seed": ("integer", (0, MAX63), "1"),
     "run.out": ("text", None, "runs/arithmetic"),
+    "run.base": ("text", None, ""),
     "run.backend": ("text", None, "cpu"),
     "run.isa": ("choice", ("best", "avx2", "avx512"), "best"),
     "run.threads": ("integer", (0, 4096), "0"),
@@ -37,6 +39,8 @@ KEYS = {
     "task.train": ("text", None, ""),
     "task.test": ("text", None, ""),
     "task.held_out_fraction": ("real", (0, 0.9), "0.1"),
+    "task.prompt_key": ("text", None, "prompt"),
+    "task.answer_key": ("text", None, "answer"),
     "task.reward": ("choice", ("exact", "numeric"), "exact"),
     "task.characters": ("text", None, ""),
     "sft.steps": ("integer", (0, 10 ** 9), "1500"),
@@ -62,13 +66,13 @@ KEYS = {
     "rl.reduce_shards": ("integer", (1, 1024), "8"),
     "rl.level": ("choice", ("token", "sequence"), "token"),
     "rl.aggregation": ("choice", ("sequence-mean", "token-mean", "constant"), "sequence-mean"),
-    "rl.constant_length": ("real", (1e-3, 1e9), "1"),
+    "rl.constant_length": ("real", (1, 1e9), "1"),
     "rl.advantage": ("choice", ("population", "sample", "none", "leave-one-out"), "population"),
     "rl.advantage_eps": ("real", (0, 1), "1e-4"),
     "rl.kl": ("choice", ("k1", "k2", "k3"), "k3"),
     "rl.beta": ("real", (0, 1000), "0"),
     "rl.reference": ("text", None, ""),
-    "rl.gamma": ("real", (0, 1000), "0"),
+    "rl.entropy_bonus": ("real", (0, 1000), "0"),
     "rl.shuffle_rewards": ("boolean", None, "false"),
     "gate.name": ("text", None, "sigmoid"),
     "gate.pos": ("mapping", None, None),
@@ -82,6 +86,7 @@ KEYS = {
     "eval.problems": ("integer", (0, 10 ** 9), "0"),
     "checkpoint.every": ("integer", (0, 10 ** 9), "50"),
     "checkpoint.keep": ("integer", (1, 10 ** 6), "2"),
+    "checkpoint.best": ("boolean", None, "false"),
 }
 
 
@@ -149,6 +154,7 @@ def parameters(node, path):
 
 def read(path):
     """The configuration of a file, a dictionary by the names of the table."""
+    given = set()
     config = {name: {} if kind == "mapping" else default if kind == "text" else
               scalar(name, default) for name, (kind, _, default) in KEYS.items()}
     with open(path, encoding="utf-8") as file:
@@ -158,6 +164,7 @@ def read(path):
             name = f"{section}.{key}"
             if name not in KEYS:
                 refuse(node, path, f"{name}: no such key")
+            given.add(name)
             if KEYS[name][0] == "mapping":
                 config[name] = parameters(node, path)
                 continue
@@ -167,13 +174,25 @@ def read(path):
                 config[name] = scalar(name, node.value, node.style is None)
             except ValueError as error:
                 refuse(node, path, f"{name}: expected {error}, found {node.value}")
+    if config["model.folder"] and "sft.steps" not in given:
+        config["sft.steps"] = 0
+    place_paths(config)
     check(config, path)
     return config
 
 
+def place_paths(config):
+    """Relative paths start from run.base (F2.4)."""
+    for name in ("model.folder", "task.train", "task.test", "rl.reference", "gate.name"):
+        if config[name] and (name != "gate.name" or config[name].endswith(".gate")):
+            config[name] = os.path.join(config["run.base"], config[name])
+
+
 def check(config, path):
     """The checks between keys of F2.3."""
-    decay, shards = config["optimizer.weight_decay"], config["rl.reduce_shards"]
+    shards = config["rl.reduce_shards"]
+    product = config["optimizer.weight_decay"] * max(
+        float(F32(config[name])) for name in ("sft.lr", "rl.lr"))
     task, train = config["task.name"], config["task.train"]
     rules = {
         "kv_heads divides heads": config["model.heads"] % config["model.kv_heads"] == 0,
@@ -183,8 +202,8 @@ def check(config, path):
         "rl.reduce_shards is a power of two": shards & (shards - 1) == 0,
         "leave-one-out needs rl.group >= 2":
             config["rl.advantage"] != "leave-one-out" or config["rl.group"] >= 2,
-        "weight decay times a learning rate is at most 1":
-            decay * max(config["sft.lr"], config["rl.lr"]) <= 1,
+        "1 - weight decay times a learning rate, as binary32, is at least 0":
+            F32(1 - product) >= 0,
         "gsm8k-calc needs task.train and task.test":
             task != "gsm8k-calc" or (train and config["task.test"]),
         "jsonl needs task.train": task != "jsonl" or train,

@@ -10,7 +10,7 @@ from .numerics import F32, F64, Packed
 
 INTEGERS = {"u8": np.uint8, "u32": np.uint32, "u64": np.uint64}
 PATTERNS = {F32: np.uint32, F64: np.uint64}
-GATES = Path(__file__).resolve().parent.parent / "spec" / "gates"
+GATES = Path(__file__).resolve().parents[3] / "spec" / "gates"
 
 
 @dataclass

@@ -314,7 +314,7 @@ class Run:
         coefficient = objective.coefficients(tokens, config["rl.aggregation"],
                                              config["rl.constant_length"])
         how = objective.Objective(self.gate, config["rl.level"], config["rl.kl"], config["rl.beta"],
-                                  config["rl.gamma"])
+                                  config["rl.entropy_bonus"])
         d, e, _ = objective.gated_loss(how, objective.Batch(
             packed, mask, new, old, rollout.advantage[numbers], coefficient, ref, entropy))
         gradient = self.model.backward(trace, d, e)
