@@ -10,7 +10,6 @@ from .numerics import F32, F64, Packed
 
 INTEGERS = {"u8": np.uint8, "u32": np.uint32, "u64": np.uint64}
 PATTERNS = {F32: np.uint32, F64: np.uint64}
-GATES = Path(__file__).resolve().parents[3] / "spec" / "gates"
 
 
 @dataclass
@@ -113,7 +112,7 @@ def run_functions(x, text):
 
 
 def run_gate(x):
-    program = gates.GateFile(GATES / f"{x.file}.gate").program(int(x.side == "pos"))
+    program = gates.GateFile(gates.FOLDER / f"{x.file}.gate").program(int(x.side == "pos"))
     f = program.value(x.r)
     return {"w": program.weight(x.r), **({} if f is None else {"f": f})}
 
@@ -126,7 +125,7 @@ def gate_of(x):
         return objective.ClipGate(x.low, x.high)
     if x.gate == "identity":
         return objective.IDENTITY
-    file = gates.GateFile(GATES / f"{x.gate}.gate")
+    file = gates.GateFile(gates.FOLDER / f"{x.gate}.gate")
     return objective.ExpressionGate((file.program(0), file.program(1)))
 
 

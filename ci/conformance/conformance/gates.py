@@ -1,12 +1,14 @@
 """Gate files, their weights and their evaluation: gates.md G1 and G3."""
 import re
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 
 from . import functions64
 from .numerics import F32, F64, rn32
 
+FOLDER = Path(__file__).resolve().parents[3] / "spec" / "gates"
 PI = F64(float.fromhex("0x1.921fb54442d18p+1"))
 E = F64(float.fromhex("0x1.5bf0a8b145769p+1"))
 FAMILIES = ("sigmoid", "erf", "arctan", "softsign", "clip", "identity")
@@ -76,19 +78,30 @@ class Trees:
     def pick(self, a, b, x, y):
         return x if x == y else self.node("pick", a, b, x, y)
 
-    def derivative(self, v, parameters):
+    def with_values(self, source, root, values):
+        """A tree of another one in which parameters are numbers (G3.1, 1): the new root."""
+        known = {}
+        for v, (operation, *a) in enumerate(source.nodes[:root + 1]):
+            if operation == "parameter":
+                known[v] = self.number(values[a[0]])
+            else:
+                known[v] = self.node(operation, *(a if operation == "number"
+                                                  else (known[x] for x in a)))
+        return known[root]
+
+    def derivative(self, v):
         """D v of G3.2; each node is differentiated once."""
         if v not in self.derivatives:
-            self.derivatives[v] = self.differentiate(v, parameters)
+            self.derivatives[v] = self.differentiate(v)
         return self.derivatives[v]
 
-    def differentiate(self, v, parameters):
+    def differentiate(self, v):
         operation, *a = self.nodes[v]
         if operation == "r":
             return self.number(1)
-        if operation in ("number", "pi", "e", "parameter", "sign"):
+        if operation in ("number", "pi", "e", "sign"):
             return self.number(0)
-        d = [self.derivative(x, parameters) for x in a]
+        d = [self.derivative(x) for x in a]
         if operation == "+":
             return self.plus(*d)
         if operation == "-":
@@ -110,7 +123,7 @@ class Trees:
         if self.is_number(d[0], 0):
             return d[0]
         if operation == "^":
-            return self.power_rule(a[0], a[1], d[0], parameters)
+            return self.power_rule(a[0], a[1], d[0])
         return self.times(self.factor(operation, v, a[0]), d[0])
 
     def factor(self, operation, v, a):
@@ -143,9 +156,9 @@ class Trees:
             "asinh": lambda: node("/", one, node("sqrt", node("+", one, square()))),
         }[operation]()
 
-    def power_rule(self, a, q, da, parameters):
+    def power_rule(self, a, q, da):
         """(a^q)' of G3.2."""
-        exact = self.rational(q, parameters)
+        exact = self.rational(q)
         if exact is None:
             power = self.node("^", a, self.node("-", q, self.number(1)))
         elif exact == 0:
@@ -161,15 +174,15 @@ class Trees:
             power = self.node("^", a, self.node("/", self.number(s - t), self.number(t)))
         return self.times(self.node("*", q, power), da)
 
-    def rational(self, q, parameters):
+    def rational(self, q):
         """The exact value of an exponent's node, or None where G3.2 does not take it as one."""
         operation, *a = self.nodes[q]
-        if operation in ("number", "parameter"):
-            x = a[0] if operation == "number" else parameters[a[0]]
+        if operation == "number":
+            x = a[0]
             if (x * 10 ** 9).denominator != 1:
                 return None
         else:
-            values = [self.rational(x, parameters) for x in a]
+            values = [self.rational(x) for x in a]
             if None in values or (operation == "/" and values[1] == 0):
                 return None
             x = {"+": lambda x, y: x + y, "-": lambda x, y: x - y, "*": lambda x, y: x * y,
@@ -199,8 +212,8 @@ def power(x, q):
 class Program:
     """f and w of one side of a gate, evaluated node by node in binary64 (G3.1)."""
 
-    def __init__(self, trees, f, w, parameters):
-        self.trees, self.f, self.w, self.parameters = trees, f, w, parameters
+    def __init__(self, trees, f, w):
+        self.trees, self.f, self.w = trees, f, w
 
     def value(self, r):
         """f, or None for a gate that is a weight only."""
@@ -227,8 +240,6 @@ class Program:
         operation, *a = self.trees.nodes[v]
         if operation == "number":
             return F64(float(a[0]))
-        if operation == "parameter":
-            return F64(float(self.parameters[a[0]]))
         if operation in ("pi", "e", "r"):
             return {"pi": PI, "e": E, "r": r}[operation]
         x = [self.node_value(n, r, known) for n in a]
@@ -253,6 +264,7 @@ class GateFile:
         self.path, self.trees = path, Trees()
         self.name = self.kernel = None
         self.parameters, self.lets = {}, {}         # name: (A <= 0, A > 0); name: node
+        self.ranges = {}                            # name: (low, high)
         self.f, self.weight = [None, None], [None, None]
         self.tokens = list(self.scan())
         self.at = 0
@@ -361,7 +373,7 @@ class GateFile:
             values = (self.signed(),) * 2
         if not all(low <= value <= high for value in values):
             self.refuse("defaults within the range")
-        self.parameters[name] = values
+        self.parameters[name], self.ranges[name] = values, (low, high)
 
     def requirement(self):
         """`require`: read for its syntax, for it is about proofs."""
@@ -443,16 +455,19 @@ class GateFile:
         return self.trees.call(name, *arguments)
 
     def values(self, side, given=None):
-        """Parameter values of one sign; a given binary64 is its shortest decimal (G1.5, L1.7)."""
+        """Parameter values of one sign: those given, of binary64, else the defaults (L1.7)."""
         values = {name: both[side] for name, both in self.parameters.items()}
         for name, value in (given or {}).items():
             if name not in values:
                 raise GateError(f"{self.path}: no parameter {name}")
+            low, high = (float(x) for x in self.ranges[name])
+            if not low <= float(value) <= high:
+                raise GateError(f"{self.path}: {name}: {value} is outside [{low}, {high}]")
             values[name] = Fraction(repr(float(value)))
         return values
 
-    def check_kernel(self, weights):
-        """The last paragraph of G1.3, for a file with `kernel`.
+    def check_kernel(self, weights, given):
+        """The check of G1.3 of a file with `kernel`, at the values that hold.
 
         `weights` are the family's for A <= 0 and A > 0, from binary64 r to binary64 w.
         """
@@ -461,15 +476,15 @@ class GateFile:
             raise GateError(f"{self.path}: the first parameters of {self.kernel} are {needed}")
         r = np.array([0, 0.25, 0.8125, 1, 1.1875, 1.75, 3, 17])
         for side in (0, 1):
-            w = self.program(side).evaluate64(self.program(side).w, r)
-            if (np.abs(w - weights[side](r)) > 2.0 ** -30).any():
+            program = self.program(side, given[side])
+            w = program.evaluate64(program.w, r)
+            if not (np.abs(w - weights[side](r)) <= 2.0 ** -30).all():
                 raise GateError(f"{self.path}: f' is not the weight of {self.kernel}")
 
     def program(self, side, given=None):
         """The program of one side (0: A <= 0, 1: A > 0)."""
-        parameters = self.values(side, given)
-        w = self.weight[side]
-        if w is None:
-            self.trees.derivatives = {}     # the power rule depends on the parameters' values
-            w = self.trees.derivative(self.f[side], parameters)
-        return Program(self.trees, self.f[side], w, parameters)
+        trees, values, f = Trees(), self.values(side, given), None
+        if self.f[side] is None:
+            return Program(trees, None, trees.with_values(self.trees, self.weight[side], values))
+        f = trees.with_values(self.trees, self.f[side], values)
+        return Program(trees, f, trees.derivative(f))

@@ -1,10 +1,10 @@
-"""Tasks, the tokenizer, data order and rewards: formats.md F1.5 and F3, training.md L1.3."""
+"""Tasks, the tokenizer and data order: formats.md F1.5 and F3.1 to F3.5, training.md L1.3."""
 import json
 import math
 import re
 from dataclasses import dataclass
 
-from . import random
+from . import random, rewards
 
 DIGITS_ALPHABET = "0123456789+-*/="
 
@@ -109,26 +109,26 @@ def json_lines(path):
             yield number, value
 
 
-def jsonl_problems(path, numeric):
+def jsonl_problems(path, config):
     """The problems of a file (F3.4)."""
     problems = []
     for number, value in json_lines(path):
-        prompt, answer = value.get("prompt"), value.get("answer")
-        if set(value) != {"prompt", "answer"} or not all(
-                isinstance(x, str) and x for x in (prompt, answer)):
+        prompt, answer = (value.get(config[f"task.{key}_key"]) for key in ("prompt", "answer"))
+        if not all(isinstance(x, str) and x for x in (prompt, answer)):
             raise ValueError(f"{path}:{number}:1: expected prompt and answer, texts not empty")
-        if numeric and last_number(answer) is None:
-            raise ValueError(f"{path}:{number}:1: expected a number in the answer")
+        if config["task.reward"] == "numeric" and not rewards.is_one_number(answer):
+            raise ValueError(f"{path}:{number}:1: expected one number as the answer")
         problems.append((prompt, answer))
+    if not problems:
+        raise ValueError(f"{path}: no problems")
     return problems
 
 
 def jsonl(config):
     """F3.4."""
-    numeric = config["task.reward"] == "numeric"
-    training = jsonl_problems(config["task.train"], numeric)
+    training = jsonl_problems(config["task.train"], config)
     if config["task.test"]:
-        held_out = jsonl_problems(config["task.test"], numeric)
+        held_out = jsonl_problems(config["task.test"], config)
         both = {p for p, _ in training} & {p for p, _ in held_out}
         if both:
             raise ValueError(f"the prompt {min(both)!r} is in both files")
@@ -145,7 +145,7 @@ def jsonl(config):
         held_out = [problem for problem in everything if problem[0] in chosen]
         training = [problem for problem in everything if problem[0] not in chosen]
     alphabet = "".join(sorted({c for problem in everything for text in problem for c in text}))
-    return Task(training, training, held_out, alphabet, numeric)
+    return Task(training, training, held_out, alphabet, config["task.reward"] == "numeric")
 
 
 # ---- gsm8k-calc
@@ -242,39 +242,3 @@ def gsm8k(config):
             warm_start.append((a, operation, b, c))
     lists = ([problem_of(*e) for e in part] for part in (warm_start, models, held_out))
     return Task(*lists, DIGITS_ALPHABET)
-
-
-# ---- rewards
-
-NUMBER = re.compile(r"(?:[0-9]+(?:,[0-9]{3}(?![0-9]))*)?(?:\.[0-9]+)?")
-
-
-def last_number(text):
-    """The last number of a text (F3.6, 5 to 7), normalised: sign, integer, fraction; or None."""
-    found, at = None, 0
-    while at < len(text):
-        match = NUMBER.match(text, at)
-        if not match.group():
-            at += 1
-            continue
-        sign = text[at - 1] if at and text[at - 1] in "+-" else ""
-        if sign and at > 1 and re.fullmatch(r"[0-9A-Za-z)]", text[at - 2], re.ASCII):
-            sign = ""
-        whole, _, fraction = match.group().replace(",", "").partition(".")
-        whole, fraction = whole.lstrip("0"), fraction.rstrip("0")
-        found = (sign == "-" and (whole or fraction) != "", whole, fraction)
-        at = match.end()
-    return found
-
-
-def reward(completion, answer, tokenizer, numeric):
-    """F3.6, 0 or 1, of the ids after the prompt."""
-    if not completion or completion[-1] != tokenizer.END:
-        return 0.0
-    if any(i >= tokenizer.size for i in completion):
-        return 0.0
-    text = "".join(tokenizer.alphabet[i - 2] for i in completion[:-1] if i >= 2)
-    if numeric:
-        number = last_number(text)
-        return float(number is not None and number == last_number(answer))
-    return float(text == answer)

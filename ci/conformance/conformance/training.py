@@ -5,7 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 
 from . import (configuration, digests, gates, modelfolder, numerics, objective, optimizer, random,
-               tasks)
+               rewards, tasks)
 from .model import Model, Shape, decays, initial_parameters
 from .numerics import F32, F64, Packed, rn32
 from .transformer import sampled_logprobs
@@ -57,13 +57,16 @@ def gate_of(config):
     name, neg, pos = config["gate.name"], config["gate.neg"], config["gate.pos"]
     if name in gates.FAMILIES:
         return family_of(name, neg, pos)
-    file = gates.GateFile(name)
-    if file.kernel is None:
-        return objective.ExpressionGate((file.program(0, neg), file.program(1, pos)))
-    defaults = [{name: float(x) for name, x in file.values(side).items()} for side in (0, 1)]
-    file.check_kernel([family_weight(file.kernel, side, defaults[side]) for side in (0, 1)])
+    file = gates.GateFile(name if name.endswith(".gate") else gates.FOLDER / f"{name}.gate")
     values = [{name: float(x) for name, x in file.values(side, given).items()}
               for side, given in ((0, neg), (1, pos))]
+    if file.kernel is None:
+        gate = objective.ExpressionGate((file.program(0, neg), file.program(1, pos)))
+        if not all(np.isfinite(gate.weight(np.ones(1, F32), side)) for side in (0, 1)):
+            raise ValueError(f"gate {name}: its weight at a ratio of 1 is not finite")
+        return gate
+    file.check_kernel([family_weight(file.kernel, side, values[side]) for side in (0, 1)],
+                      (neg, pos))
     if file.kernel in objective.SmoothGate.WEIGHTS:
         return objective.SmoothGate(file.kernel, *(rn32(v["tau"]) for v in values))
     if file.kernel == "clip":
@@ -81,6 +84,8 @@ def family_of(name, neg, pos):
         return objective.SmoothGate(name, configuration.strtof(neg.get("tau", "1.05")),
                                     configuration.strtof(pos.get("tau", "1.0")))
     if name == "clip":
+        if float(neg.get("low", "0.2")) > 1:
+            raise ValueError("gate clip: low is outside [0, 1]")    # F2.3
         return objective.ClipGate(float(neg.get("low", "0.2")), float(pos.get("high", "0.2")))
     return objective.IDENTITY
 
@@ -112,6 +117,7 @@ class Run:
         self.training = tasks.Problems(self.task.training, self.seed, 1)
         self.reference = None
         self.gate = gate_of(config)
+        self.check_lengths()
 
     def first_model(self):
         """The model that a new run starts with (L1.2, L1.3)."""
@@ -128,6 +134,19 @@ class Run:
                       config["model.rms_eps"], config["model.tie"])
         return Model(shape, initial_parameters(shape, self.seed, config["model.init_std"]),
                      config["model.max_positions"])
+
+    def check_lengths(self):
+        """L1.8: what is known at the start to be too long, or too few."""
+        every = [p for part in (self.task.warm_start, self.task.training, self.task.held_out)
+                 for p in part]
+        for text in {text for problem in every for text in problem}:
+            self.tokenizer.encode(text)
+        longest = max(len(prompt) for prompt, _ in every) + max(
+            self.config["rl.max_new_tokens"], 1 + max(len(answer) for _, answer in every))
+        if longest > self.model.positions:
+            raise ValueError(f"sequences of {longest} tokens, but {self.model.positions} positions")
+        if self.config["rl.prompts"] > len(self.task.training):
+            raise ValueError("rl.prompts is larger than the number of training problems")
 
     def reset_moments(self):
         """Moments and products of a phase's start (L1.2, L2.6)."""
@@ -289,7 +308,7 @@ class Run:
 
     def reward(self, completion, answer):
         """F3.6."""
-        return tasks.reward(completion, answer, self.tokenizer, self.task.numeric)
+        return rewards.reward(completion, answer, self.tokenizer, self.task.numeric)
 
     def order_of_pass(self, e):
         """The groups of pass e (L3.7)."""
