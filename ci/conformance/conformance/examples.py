@@ -17,6 +17,7 @@ class Example:
     """One call with its inputs and outputs; `line` of an output is where it stands."""
     file: Path
     text: str
+    calls: list = field(default_factory=list)
     inputs: dict = field(default_factory=dict)
     outputs: dict = field(default_factory=dict)
     line: dict = field(default_factory=dict)
@@ -47,6 +48,9 @@ def read(path):
             if words[0] == "example":
                 examples.append(Example(path, line.strip()[len("example "):]))
                 continue
+            if words[0] == "call":
+                examples[-1].calls = words[1:]
+                continue
             direction, name, kind, sizes = words[:4]
             example = examples[-1]
             values = parse_values(kind, sizes, words[4:])
@@ -56,65 +60,75 @@ def read(path):
     return examples
 
 
-# ---- one runner for each kind of call; each returns its outputs by name
+# ---- the calls of F5.5 by name; each takes the inputs and returns its outputs by name
 
-def run_advantages(x):
-    advantage, zero = objective.advantages(x.reward, x.group, x.kind, x.eps)
-    return {"advantage": advantage, "zero_variance": zero}
-
-
-def run_attention(x):
-    packed = Packed(x.seq)
-    o, row_max, row_scale = transformer.attention_forward(x.q, x.k, x.v, packed)
-    dq, dk, dv = transformer.attention_backward(x.d_o, o, x.q, x.k, x.v, row_max, row_scale, packed)
-    return {"o": o, "row_max": row_max, "row_scale": row_scale, "dq": dq, "dk": dk, "dv": dv}
+def named(function, *names):
+    """A call whose results come in the order of these names."""
+    return lambda x: dict(zip(names, function(x)))
 
 
-def run_cache(x):
-    """The text says kv_heads is 1; the files give caches without that axis."""
-    k, v = x.k_cache[:, None].copy(), x.v_cache[:, None].copy()
-    if hasattr(x, "q"):
-        return {"o": transformer.attention_decode(x.q, k, v, x.slot, x.position)}
-    if hasattr(x, "length"):
-        transformer.kv_fork(k, v, x.to, vars(x)["from"], x.length)
-    else:
-        transformer.kv_store(k, v, x.k, x.v, x.slot, x.position)
-    return {"k_cache": k[:, 0], "v_cache": v[:, 0]}
+def one(name, function):
+    """A call of one result."""
+    return lambda x: {name: function(x)}
 
 
-def run_coefficients(x):
-    return {"coefficient": objective.coefficients(x.tokens, x.kind, x.constant_length)}
+def total_of(name, function):
+    """A call that adds to a total, here of one shard."""
+    def call(x):
+        total = vars(x)[name][None].copy()
+        function(total, x)
+        return {name: total[0]}
+    return call
 
 
-def run_digest(x):
-    digest = digests.tensor_digest(x.x)
-    return {"digest": np.array([digest % 2 ** 64, digest >> 64], np.uint64)}
+def attention_backward(x):
+    return transformer.attention_backward(x.d_o, x.o, x.q, x.k, x.v, x.row_max, x.row_scale,
+                                          Packed(x.seq))
 
 
-def run_elementwise(x, text):
-    if text == "residual_add":
-        return {"y": transformer.residual_add(x.a, x.b)}
-    if text == "swiglu_forward":
-        return {"y": transformer.swiglu_forward(x.gate, x.up)}
-    return dict(zip(("dgate", "dup"), transformer.swiglu_backward(x.dy, x.gate, x.up)))
+def kv_call(function, *names):
+    def call(x):
+        k, v = x.k_cache.copy(), x.v_cache.copy()
+        function(k, v, *(vars(x)[name] for name in names))
+        return {"k_cache": k, "v_cache": v}
+    return call
 
 
-def run_embedding(x):
-    if hasattr(x, "table"):
-        return {"y": transformer.embedding_forward(x.table, x.ids)}
-    total = x.total[None].copy()
-    transformer.embedding_grad(total, x.dy, x.ids, Packed(x.seq))
-    return {"total": total[0]}
+def linear_input_grad(x):
+    count = sum(name.startswith("dy") for name in vars(x))
+    return transformer.linear_input_grad([(vars(x)[f"dy{i}"], vars(x)[f"w{i}"])
+                                          for i in range(count)])
 
 
-def run_functions(x, text):
-    return {"y": functions.NAMES[text](x.x)}
+def linear_weight_grad(x):
+    dw, db = x.dw[None].copy(), x.db[None].copy()
+    transformer.linear_weight_grad(dw, db, x.dy, x.x, Packed(x.seq))
+    return {"dw": dw[0], "db": db[0]}
 
 
-def run_gate(x):
+def logprob_backward(x):
+    dw = x.dw[None].copy()
+    dh = transformer.logprob_backward(
+        dw, x.dlogp, getattr(x, "dentropy", None), x.entropy, x.row_max, x.row_sum, x.h, x.w,
+        x.target, x.mask, x.inv_temperature, Packed(x.seq))
+    return {"dh": dh, "dw": dw[0]}
+
+
+def sample(x):
+    token = random.sample(x.logits, x.temperature, int(x.top_k), float(x.top_p), int(x.seed),
+                          x.sequence, x.step, x.position)
+    return token, *transformer.sampled_logprobs(x.logits, token, x.temperature)
+
+
+def gate(x):
     program = gates.GateFile(gates.FOLDER / f"{x.file}.gate").program(int(x.side == "pos"))
     f = program.value(x.r)
     return {"w": program.weight(x.r), **({} if f is None else {"f": f})}
+
+
+def expression(x):
+    program = gates.GateFile("example", f"gate example f = {x.f}").program(1)
+    return tuple(program.evaluate64(root, x.r.astype(F64)) for root in (program.f, program.w))
 
 
 def gate_of(x):
@@ -129,7 +143,7 @@ def gate_of(x):
     return objective.ExpressionGate((file.program(0), file.program(1)))
 
 
-def run_gated_loss(x):
+def gated_loss(x):
     how = objective.Objective(gate_of(x), x.level, x.kl, float(x.beta), float(x.gamma))
     batch = objective.Batch(Packed(x.seq), x.mask.astype(bool), x.logp_new, x.logp_old,
                             x.advantage, x.coefficient, getattr(x, "logp_ref", None),
@@ -138,88 +152,102 @@ def run_gated_loss(x):
     return {"d": d, "e": e, **sums}
 
 
-def run_linear(x):
-    if hasattr(x, "dw"):
-        dw, db = x.dw[None].copy(), x.db[None].copy()
-        transformer.linear_weight_grad(dw, db, x.dy, x.x, Packed(x.seq))
-        return {"dw": dw[0], "db": db[0]}
-    if hasattr(x, "dy0"):
-        parts = [(vars(x)[f"dy{i}"], vars(x)[f"w{i}"]) for i in range(9) if hasattr(x, f"dy{i}")]
-        return {"dx": transformer.linear_input_grad(parts)}
-    return {"y": transformer.linear_forward(x.x, x.w, getattr(x, "bias", None))}
+def learning_rate(x):
+    return np.array([optimizer.learning_rate(t, x.base, int(x.warmup), x.decay, x.final,
+                                             int(x.total)) for t in range(1, int(x.total) + 1)])
 
 
-def run_logprob(x):
-    logp, entropy, row_max, row_sum = transformer.logprob_forward(
-        x.h, x.w, x.target, x.mask, x.inv_temperature)
-    dw = x.dw[None].copy()
-    dh = transformer.logprob_backward(
-        dw, x.dlogp, getattr(x, "dentropy", None), entropy, row_max, row_sum, x.h, x.w, x.target,
-        x.mask, x.inv_temperature, Packed(x.seq))
-    return {"logp": logp, "entropy": entropy, "dh": dh, "dw": dw[0]}
+def products(x):
+    (p1, c1), (p2, c2) = optimizer.advance(x.p1, x.beta1), optimizer.advance(x.p2, x.beta2)
+    return p1, p2, c1, c2
 
 
-def run_optimizer(x):
-    if hasattr(x, "decay"):
-        return {"lr": np.array([optimizer.learning_rate(t, x.base, int(x.warmup), x.decay, x.final,
-                                                        int(x.total))
-                                for t in range(1, int(x.total) + 1)])}
-    square = optimizer.square_sum(x.g)
-    if not hasattr(x, "p"):
-        return {"norm_squared": square}
-    k = optimizer.clip_factor(np.sqrt(square), x.max_norm)
-    p1, c1 = optimizer.advance(x.p1, x.beta1)
-    p2, c2 = optimizer.advance(x.p2, x.beta2)
-    p, m, v = optimizer.adamw(x.p, x.m, x.v, x.g, SimpleNamespace(**{**vars(x), "k": k, "c1": c1,
-                                                                    "c2": c2}))
-    return {"norm_squared": square, "grad_scale": k, "p1": p1, "p2": p2, "p": p, "m": m, "v": v}
+def adamw_step(x):
+    return optimizer.adamw(x.p, x.m, x.v, x.g, SimpleNamespace(**{**vars(x), "k": x.grad_scale}))
 
 
-def run_random(x, expected):
-    if hasattr(x, "items"):
-        order = random.shuffled(len(x.items), int(x.seed), x.sequence, x.step, x.purpose)
-        return {"items": x.items[order]}
-    if hasattr(x, "tensor"):
-        return {"values": random.normals(int(x.seed), x.tensor, expected["values"].size, x.std)}
-    words = random.philox(int(x.seed), x.position, x.sequence, x.step, x.purpose)
-    return {"words": np.array(words, np.uint32)}
+def shuffle(x):
+    order = random.shuffled(len(x.items), int(x.seed), x.sequence, x.step, x.purpose)
+    return x.items[order]
 
 
-def run_rmsnorm(x):
-    if hasattr(x, "total"):
-        total = x.total[None].copy()
-        transformer.rmsnorm_weight_grad(total, x.dy, x.x, x.rstd, Packed(x.seq))
-        return {"total": total[0]}
-    if hasattr(x, "dy"):
-        return {"dx": transformer.rmsnorm_backward(x.dy, x.x, x.w, x.rstd,
-                                                   getattr(x, "residual", None))}
-    return dict(zip(("y", "rstd"), transformer.rmsnorm_forward(x.x, x.w, x.eps)))
+def normals(x):
+    return random.normals(int(x.seed), x.tensor, int(x.count), x.std)
 
 
-def run_rope(x, text):
-    if hasattr(x, "theta"):
-        return dict(zip(("cos", "sin"),
-                        transformer.rope_tables(float(x.theta), int(x.positions), int(x.d))))
-    rope = transformer.rope_forward if text.startswith("forward") else transformer.rope_backward
-    return {"x": rope(x.x, x.position, x.cos, x.sin)}
+def philox(x):
+    return np.array(random.philox(int(x.seed), x.position, x.sequence, x.step, x.purpose),
+                    np.uint32)
 
 
-def run_sample(x):
-    token = random.sample(x.logits, x.temperature, int(x.top_k), float(x.top_p), int(x.seed),
-                          x.sequence, x.step, x.position)
-    logp, entropy = transformer.sampled_logprobs(x.logits, token, x.temperature)
-    return {"token": token, "logp": logp, "entropy": entropy}
+def tensor_digest(x):
+    digest = digests.tensor_digest(x.x)
+    return np.array([digest % 2 ** 64, digest >> 64], np.uint64)
+
+
+CALLS = {
+    **{name: one("y", lambda x, f=f: f(x.x)) for name, f in functions.NAMES.items()},
+    "philox": one("words", philox),
+    "normals": one("values", normals),
+    "shuffle": one("items", shuffle),
+    "sample": named(sample, "token", "logp", "entropy"),
+    "embedding_forward": one("y", lambda x: transformer.embedding_forward(x.table, x.ids)),
+    "embedding_grad": total_of("total", lambda total, x: transformer.embedding_grad(
+        total, x.dy, x.ids, Packed(x.seq))),
+    "rmsnorm_forward": named(lambda x: transformer.rmsnorm_forward(x.x, x.w, x.eps), "y", "rstd"),
+    "rmsnorm_backward": one("dx", lambda x: transformer.rmsnorm_backward(
+        x.dy, x.x, x.w, x.rstd, getattr(x, "residual", None))),
+    "rmsnorm_weight_grad": total_of("total", lambda total, x: transformer.rmsnorm_weight_grad(
+        total, x.dy, x.x, x.rstd, Packed(x.seq))),
+    "residual_add": one("y", lambda x: transformer.residual_add(x.a, x.b)),
+    "swiglu_forward": one("y", lambda x: transformer.swiglu_forward(x.gate, x.up)),
+    "swiglu_backward": named(lambda x: transformer.swiglu_backward(x.dy, x.gate, x.up),
+                             "dgate", "dup"),
+    "rope_tables": named(lambda x: transformer.rope_tables(float(x.theta), int(x.positions),
+                                                           int(x.d)), "cos", "sin"),
+    "rope_forward": one("x", lambda x: transformer.rope_forward(x.x, x.position, x.cos, x.sin)),
+    "rope_backward": one("x", lambda x: transformer.rope_backward(x.x, x.position, x.cos, x.sin)),
+    "linear_forward": one("y", lambda x: transformer.linear_forward(x.x, x.w,
+                                                                    getattr(x, "bias", None))),
+    "linear_input_grad": one("dx", linear_input_grad),
+    "linear_weight_grad": linear_weight_grad,
+    "attention_forward": named(lambda x: transformer.attention_forward(x.q, x.k, x.v,
+                                                                       Packed(x.seq)),
+                               "o", "row_max", "row_scale"),
+    "attention_backward": named(attention_backward, "dq", "dk", "dv"),
+    "attention_decode": one("o", lambda x: transformer.attention_decode(
+        x.q, x.k_cache, x.v_cache, x.slot, x.position)),
+    "kv_store": kv_call(transformer.kv_store, "k", "v", "slot", "position"),
+    "kv_fork": kv_call(transformer.kv_fork, "to", "from", "length"),
+    "logprob_forward": named(lambda x: transformer.logprob_forward(
+        x.h, x.w, x.target, x.mask, x.inv_temperature), "logp", "entropy", "row_max", "row_sum"),
+    "logprob_backward": logprob_backward,
+    "gate": gate,
+    "expression": named(expression, "f", "w"),
+    "gated_loss": gated_loss,
+    "advantages": named(lambda x: objective.advantages(x.reward, x.group, x.kind, x.eps),
+                        "advantage", "zero_variance"),
+    "coefficients": one("coefficient", lambda x: objective.coefficients(x.tokens, x.kind,
+                                                                        x.constant_length)),
+    "learning_rate": one("lr", learning_rate),
+    "grad_square_sum": one("norm_squared", lambda x: optimizer.square_sum(x.g)),
+    "clip": one("grad_scale", lambda x: optimizer.clip_factor(np.sqrt(x.norm_squared),
+                                                              x.max_norm)),
+    "products": named(products, "p1", "p2", "c1", "c2"),
+    "adamw_step": named(adamw_step, "p", "m", "v"),
+    "tensor_digest": one("digest", tensor_digest),
+}
 
 
 def run(example):
-    """The outputs of one example."""
-    x = SimpleNamespace(**example.inputs)
-    name = example.file.stem
-    runner = globals()[f"run_{name}"]
+    """The outputs of one example: its calls in order, each with the outputs of those before."""
+    outputs = {}
     with np.errstate(all="ignore"):
-        if name in ("elementwise", "functions", "rope"):
-            return runner(x, example.text)
-        return runner(x, example.outputs) if name == "random" else runner(x)
+        for call in example.calls:
+            if call not in CALLS:
+                raise ValueError(f"{example.file}: no call {call}")
+            outputs |= CALLS[call](SimpleNamespace(**{**example.inputs, **outputs}))
+    return outputs
 
 
 # ---- comparison
@@ -249,10 +277,10 @@ def differences(example, outputs):
                    f"found {have[wrong[0]]:0{digits}x} ({wrong.size} of {want.size} differ)")
 
 
-def check(folder):
-    """All examples of a folder: their number, and lines that say what differs."""
+def check(folder, only="*"):
+    """The examples of a folder's files: their number, and lines that say what differs."""
     count, lines = 0, []
-    for path in sorted(Path(folder).glob("*.txt")):
+    for path in sorted(Path(folder).glob(f"{only}.txt")):
         for example in read(path):
             count += 1
             lines += differences(example, run(example))

@@ -258,9 +258,11 @@ class Program:
 class GateFile:
     """A parsed gate file (G1.3)."""
 
-    def __init__(self, path):
-        with open(path, encoding="ascii") as file:
-            self.text = file.read()
+    def __init__(self, path, text=None):
+        self.text = text
+        if text is None:
+            with open(path, encoding="ascii") as file:
+                self.text = file.read()
         self.path, self.trees = path, Trees()
         self.name = self.kernel = None
         self.parameters, self.lets = {}, {}         # name: (A <= 0, A > 0); name: node

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from . import functions, gates, model, numerics, objective, optimizer, random, training, transformer
+from . import (functions, functions64, gates, model, numerics, objective, optimizer, random,
+               tasks, training, transformer)
 from .numerics import F32, F64, fma, rn32, wide
 
 
@@ -161,39 +162,62 @@ def bias_first(x, w, bias=None):
     return numerics.matmul(np.concatenate([one, x], 1), np.concatenate([first, w], 1))
 
 
-# name: (what is wrong, the owner of what is replaced, its name, what takes its place)
+def power_by_exp(x, q, original=gates.power):
+    """Powers as exp(q log x), whatever q is (G3.3)."""
+    return functions64.exp(q * functions64.log(x)) if q not in (0, 1) else original(x, q)
+
+
+def shuffled_held_out(problems, chosen):
+    """Held-out problems in the shuffled order (F3.4)."""
+    return [problem for prompt in chosen for problem in problems if problem[0] == prompt]
+
+
+# name: (what is wrong, where it is seen: a file of examples or a run,
+#        the owner of what is replaced, its name, what takes its place)
 PLANTS = {
-    "dot-chunk": ("dots in chunks of 128", numerics, "DOT_CHUNK", 128),
-    "sum-chunk": ("sums in chunks of 512", numerics, "SUM_CHUNK", 512),
-    "key-chunk": ("attention in chunks of 32 keys", numerics, "KEY_CHUNK", 32),
-    "butterfly": ("butterfly in reverse order", numerics, "butterfly", neighbours),
-    "no-zero": ("no final + 0 of attention", transformer, "last_step", lambda o: o),
-    "product": ("products of chains rounded", numerics.Chains, "step", rounded_product_step),
-    "twice": ("sums of chains rounded twice", numerics, "round_to_odd", lambda *a: None),
-    "flush": ("subnormal results flushed", functions.Function, "__call__", flushed),
-    "exp": ("exp of a binary32 library", functions, "exp", lambda x: np.exp(x).astype(F32)),
-    "parts": ("chunks that straddle parts", numerics, "dot_over_parts", joined_parts),
-    "bias": ("the bias first", transformer, "linear_forward", bias_first),
-    "tree": ("shards in a chain", numerics, "tree", chained_tree),
-    "shards": ("shards rounded up", numerics.Packed, "__init__", late_bounds),
-    "sum64": ("sum64 as a chain", numerics, "sum64", chained_sum64),
-    "embedding": ("embedding gradients without chains", transformer, "embedding_grad",
-                  embedding_into_total),
-    "softmax": ("chunks of a softmax joined without fma", transformer, "join_sums", unfused_join),
-    "top-p": ("top-p keeps one more", random, "keep_top", inclusive_top),
-    "position": ("draws at the next position", random, "sample", later_position),
-    "centred": ("centred values as differences", objective.SmoothGate, "value", difference_value),
-    "kl": ("KL values in binary32", objective, "kl_terms", single_kl),
-    "tanh": ("another rule for tanh", gates.Trees, "factor", square_rule),
-    "square": ("the square first in AdamW", optimizer, "adamw", square_first),
-    "rope": ("rope of binary64 angles", transformer, "rope_tables", plain_rope),
-    "residual": ("the residual inside the norm", transformer, "rmsnorm_backward", residual_inside),
-    "slots": ("a sequence's slots closed up", objective, "log_ratios", summed_difference),
-    "moments": ("moments live on into RL", training.Run, "reset_moments", no_moments),
-    "passes": ("passes without a shuffle", training.Run, "order_of_pass",
+    "dot-chunk": ("dots in chunks of 128", "linear", numerics, "DOT_CHUNK", 128),
+    "sum-chunk": ("sums in chunks of 512", "rmsnorm", numerics, "SUM_CHUNK", 512),
+    "key-chunk": ("attention in chunks of 32 keys", "attention", numerics, "KEY_CHUNK", 32),
+    "butterfly": ("butterfly in reverse order", "rmsnorm", numerics, "butterfly", neighbours),
+    "no-zero": ("no final + 0 of attention", "attention", transformer, "last_step", lambda o: o),
+    "product": ("products of chains rounded", "linear", numerics.Chains, "step",
+                rounded_product_step),
+    "twice": ("sums of chains rounded twice", "linear", numerics, "round_to_odd",
+              lambda *a: None),
+    "flush": ("subnormal results flushed", "functions", functions.Function, "__call__", flushed),
+    "exp": ("exp of a binary32 library", "logprob", functions, "exp",
+            lambda x: np.exp(x).astype(F32)),
+    "parts": ("chunks that straddle parts", "linear", numerics, "dot_over_parts", joined_parts),
+    "bias": ("the bias first", "linear", transformer, "linear_forward", bias_first),
+    "sum64": ("sum64 as a chain", "optimizer", numerics, "sum64", chained_sum64),
+    "embedding": ("embedding gradients without chains", "embedding", transformer,
+                  "embedding_grad", embedding_into_total),
+    "softmax": ("chunks of a softmax joined without fma", "logprob", transformer, "join_sums",
+                unfused_join),
+    "top-p": ("top-p keeps one more", "sample", random, "keep_top", inclusive_top),
+    "position": ("draws at the next position", "sample", random, "sample", later_position),
+    "centred": ("centred values as differences", "gated_loss", objective.SmoothGate, "value",
+                difference_value),
+    "kl": ("KL values in binary32", "gated_loss", objective, "kl_terms", single_kl),
+    "tanh": ("another rule for tanh", "gate", gates.Trees, "factor", square_rule),
+    "power": ("powers by exp and log", "gate", gates, "power", power_by_exp),
+    "exp64": ("exp of a binary64 library", "gate", functions64, "exp", np.exp),
+    "square": ("the square first in AdamW", "optimizer", optimizer, "adamw", square_first),
+    "rope": ("rope of binary64 angles", "rope", transformer, "rope_tables", plain_rope),
+    "residual": ("the residual inside the norm", "rmsnorm", transformer, "rmsnorm_backward",
+                 residual_inside),
+    "slots": ("a sequence's slots closed up", "gated_loss", objective, "log_ratios",
+              summed_difference),
+    "tree": ("shards in a chain", "run", numerics, "tree", chained_tree),
+    "shards": ("shards rounded up", "run", numerics.Packed, "__init__", late_bounds),
+    "moments": ("moments live on into RL", "run", training.Run, "reset_moments", no_moments),
+    "passes": ("passes without a shuffle", "run", training.Run, "order_of_pass",
                lambda self, e: list(range(self.config["rl.prompts"]))),
-    "decay": ("weight decay everywhere", model, "decays", lambda name: True),
-    "reference": ("a reference that goes on learning", model.Model, "frozen", lambda self: self),
+    "decay": ("weight decay everywhere", "run", model, "decays", lambda name: True),
+    "reference": ("a reference that goes on learning", "run", model.Model, "frozen",
+                  lambda self: self),
+    "held-out": ("held-out problems in the order of the shuffle", "run", tasks, "held_out_of",
+                 shuffled_held_out),
 }
 
 
@@ -203,7 +227,7 @@ def planted(name):
     if name is None:
         yield
         return
-    _, owner, attribute, fault = PLANTS[name]
+    _, _, owner, attribute, fault = PLANTS[name]
     original = getattr(owner, attribute)
     owners = [owner] if isinstance(owner, type) else [
         module for key, module in sys.modules.items() if key.startswith(__package__ + ".")

@@ -124,6 +124,11 @@ def jsonl_problems(path, config):
     return problems
 
 
+def held_out_of(problems, chosen):
+    """The problems of the chosen prompts, in file order (F3.4, 2)."""
+    return [problem for problem in problems if problem[0] in chosen]
+
+
 def jsonl(config):
     """F3.4."""
     training = jsonl_problems(config["task.train"], config)
@@ -141,8 +146,8 @@ def jsonl(config):
         if m in (0, n):
             raise ValueError(f"{m} of {n} prompts would be held out")
         order = random.shuffled(n, config["task.seed"], 3, 0, random.TASK)
-        chosen = {prompts[i] for i in order[:m]}
-        held_out = [problem for problem in everything if problem[0] in chosen]
+        chosen = [prompts[i] for i in order[:m]]
+        held_out = held_out_of(everything, chosen)
         training = [problem for problem in everything if problem[0] not in chosen]
     alphabet = "".join(sorted({c for problem in everything for text in problem for c in text}))
     return Task(training, training, held_out, alphabet, config["task.reward"] == "numeric")
