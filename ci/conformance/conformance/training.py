@@ -163,6 +163,10 @@ class Run:
 
     def train(self):
         """The whole run; the final state hash (L4.3)."""
+        self.report({"kind": "ledger", "version": 3, "numerics": 1,
+                     "tensors": list(self.parameters)})
+        if self.config["model.folder"] and self.config["sft.steps"]:
+            self.report_evaluation("sft", 0)                        # L4.2
         self.run_warm_start()
         self.enter_rl()
         self.run_rl()
@@ -197,9 +201,7 @@ class Run:
         while self.updates < config["sft.steps"]:
             self.warm_start_update()
             if self.updates % config["sft.eval_every"] == 0 or self.updates == config["sft.steps"]:
-                success = self.evaluate()
-                self.report({"kind": "evaluation", "phase": "sft", "step": self.updates,
-                             "held_out_success": success})
+                success = self.report_evaluation("sft", self.updates)
                 if success >= config["sft.stop_success"]:
                     break
 
@@ -229,8 +231,7 @@ class Run:
         self.reset_moments()
         if self.config["rl.beta"] > 0:
             self.reference = self.frozen_reference()
-        self.report({"kind": "evaluation", "phase": "rl", "step": 0,
-                     "held_out_success": self.evaluate()})
+        self.report_evaluation("rl", 0)
 
     def frozen_reference(self):
         """The reference of L2.6, 3."""
@@ -254,8 +255,7 @@ class Run:
             self.report(self.ledger_line("rl", self.rollouts, rollout.sequences, rollout.rewards,
                                          np.concatenate(rollout.old), gradients))
             if self.rollouts % config["eval.every"] == 0 or self.rollouts == config["rl.steps"]:
-                self.report({"kind": "evaluation", "phase": "rl", "step": self.rollouts,
-                             "held_out_success": self.evaluate()})
+                self.report_evaluation("rl", self.rollouts)
 
     def sample_rollout(self):
         """L3.2 to L3.6."""
@@ -353,6 +353,13 @@ class Run:
         rewards = [self.reward(ids[len(prompt):], answer) for ids, prompt, (_, answer)
                    in zip(done.sequences.ids, prompts, problems)]
         return numerics.ascending(rewards) / len(problems)
+
+    def report_evaluation(self, phase, step):
+        """An evaluation and its line (L4.2)."""
+        success = self.evaluate()
+        self.report({"kind": "evaluation", "phase": phase, "step": step,
+                     "held_out_success": success})
+        return success
 
     def ledger_line(self, phase, step, sequences, rewards, logprobs, gradients):
         """A line of the ledger (F4.4)."""

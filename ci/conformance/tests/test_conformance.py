@@ -1,24 +1,21 @@
 """Tests: python3 -m unittest discover tests, from the folder that holds the package."""
 import json
-import os
 import subprocess
 import sys
 import tempfile
 import unittest
+from fractions import Fraction
 from pathlib import Path
 
 import gmpy2
 import numpy as np
 
-from conformance import configuration, examples, functions, gates, modelfolder, numerics, plants
-from conformance import tasks
-from conformance.__main__ import other_state
+from conformance import (configuration, examples, functions, gates, modelfolder, numerics, records,
+                         rewards, tasks)
 from conformance.model import Shape, initial_parameters
 from conformance.numerics import F32
 
 ROOT = Path(__file__).resolve().parent.parent
-OWN, RUN = ROOT / "tests" / "examples", ROOT / "tests" / "plants.yaml"
-SPECIFIED = ROOT / "spec" / "vectors" / "examples"
 
 
 def bits(x):
@@ -79,36 +76,49 @@ class Rounding(unittest.TestCase):
         self.assertEqual(bits(functions.lorentz(F32([2.0 ** 75, 2.0 ** 74]))), [0, 2])
 
 
-class Examples(unittest.TestCase):
-    def test_examples(self):
-        for folder in (SPECIFIED, OWN):
-            count, lines = examples.check(folder)
-            self.assertGreater(count, 0)
-            self.assertEqual(lines, [])
+class Records(unittest.TestCase):
+    def test_example_that_differs(self):
+        """A changed bit is seen, and so is a call that is not known."""
+        text = "example a\ncall residual_add\nin a f32 (1) 0x1p+0\nin b f32 (1) 0x1p+0\n"
+        for end, word in (("out y f32 (1) 0x1p+1\n", None), ("out y f32 (1) 0x1p+2\n", "differ"),
+                          ("out z f32 (1) 0x1p+1\n", "not computed")):
+            with tempfile.TemporaryDirectory() as folder:
+                (Path(folder) / "a.txt").write_text(text + end, encoding="utf-8")
+                count, lines = examples.check(folder)
+            self.assertEqual((count, len(lines)), (1, 1 if word else 0))
+            self.assertTrue(word is None or word in lines[0])
+        with tempfile.TemporaryDirectory() as folder:
+            (Path(folder) / "a.txt").write_text("example a\ncall b\n", encoding="utf-8")
+            with self.assertRaisesRegex(ValueError, "no call b"):
+                examples.check(folder)
 
-    def test_plants(self):
-        """Every planted fault is seen, and the run ends as stated without one."""
-        os.chdir(ROOT)
-        self.assertEqual(other_state(RUN), [])
-        for name in plants.PLANTS:
-            with self.subTest(name), plants.planted(name), np.errstate(all="ignore"):
-                seen = examples.check(OWN)[1] or examples.check(SPECIFIED)[1] or other_state(RUN)
-                self.assertTrue(seen)
+    def test_record_that_differs(self):
+        found = records.Found("0" * 32, "text")
+        for text, count in ((f"# state {found.state}\n# ledger {found.ledger}\n", 0),
+                            (f"# state {found.state}\n# ledger {'1' * 32}\n", 1),
+                            (f"# state {found.state}\n", 1)):
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "run.yaml"
+                path.write_text(text, encoding="utf-8")
+                self.assertEqual(len(records.differences(path, found)), count)
 
     def test_other_version(self):
         done = subprocess.run([sys.executable, "-m", "conformance", "--numerics", "2", "examples",
-                               str(OWN)], cwd=ROOT, capture_output=True, text=True, check=False)
+                               "."], cwd=ROOT, capture_output=True, text=True, check=False)
         self.assertNotEqual(done.returncode, 0)
         self.assertIn("version 2 is not known", done.stderr)
 
 
 class Texts(unittest.TestCase):
     def test_numbers(self):
-        for text, number in {
-                "is 1,234.50!": (False, "1234", "5"), "12,3456": (False, "3456", ""),
-                "x-5": (False, "5", ""), "a = -5": (True, "5", ""), "-0.0": (False, "", ""),
-                "1.2.3": (False, "", "3"), "3.": (False, "3", ""), "none": None}.items():
-            self.assertEqual(tasks.last_number(text), number, text)
+        for text, wanted in {
+                "is 1,234.50!": (1, (False, "12345", 4)), "12,3456": (1, (False, "123456", 2)),
+                "x-5": (1, (False, "5", 1)), "a = - 5": (1, (True, "5", 1)),
+                "-0.0": (1, (False, "", 0)),
+                "1,2,3": (3, (False, "3", 1)), "3.": (1, (False, "3", 1)), "1/2": (1, None),
+                "2e3 cm^2": (1, (False, "2", 4)), "-$5": (1, (True, "5", 1)),
+                "1e9999999999": (1, None), "none": (0, None)}.items():
+            self.assertEqual(rewards.numbers(text), wanted, text)
 
     def test_equations(self):
         text = "<<2*3=6>> <<<10 / 5 = 2>>, <<1+1=3>>, <<1+1<<2-1=1>> <<1234*1234=1522756>>"
@@ -131,6 +141,28 @@ class Texts(unittest.TestCase):
             path.write_text("gate a\nf = 2 * q\n", encoding="ascii")
             with self.assertRaisesRegex(gates.GateError, r"a.gate:2:9: expected an expression"):
                 gates.GateFile(path)
+
+
+    def test_gate_parameters(self):
+        """A parameter with a value is a number node; its range holds for given values too."""
+        file = gates.GateFile("a", "gate a param p in [0, 2] default 1 f = p*r + 1*exp(r)")
+        program = file.program(1)
+        r = program.trees.node("r")
+        self.assertEqual(program.trees.nodes[program.w],
+                         ("+", program.trees.number(1), program.trees.node("exp", r)))
+        self.assertEqual(file.values(1, {"p": "0.5"}), {"p": Fraction(1, 2)})
+        for given in ({"p": "3"}, {"q": "1"}):
+            with self.assertRaises(gates.GateError):
+                file.values(1, given)
+
+    def test_kernel_of_a_gate(self):
+        """A file with `kernel` is compared at the values that hold, and NaN is no agreement."""
+        text = "gate a kernel identity param p in [0, 1] default 0 f = r + p*r"
+        weights = [np.ones_like, np.ones_like]
+        gates.GateFile("a", text).check_kernel(weights, ({}, {}))
+        for other, given in ((text, {"p": "0.5"}), (text.replace("p*r", "sqrt(p - 1)*r"), {})):
+            with self.assertRaises(gates.GateError):
+                gates.GateFile("a", other).check_kernel(weights, ({}, given))
 
 
 class Folders(unittest.TestCase):
