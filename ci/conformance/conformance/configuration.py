@@ -4,6 +4,7 @@ import os
 import re
 
 import gmpy2
+import numpy as np
 import yaml
 
 from .numerics import F32
@@ -144,7 +145,9 @@ def parameters(node, path):
     """gate.pos and gate.neg: names to the decimals of reals."""
     result = {}
     for name, value in pairs(node, path):
-        if not isinstance(value, yaml.ScalarNode) or not REAL.fullmatch(value.value):
+        if not isinstance(value, yaml.ScalarNode) or value.style is not None or \
+                not REAL.fullmatch(value.value) or not np.isfinite(strtof(value.value)) or \
+                not 0 < len(name.encode()) <= 31:
             refuse(value, path, f"{name}: expected a real number")
         result[name] = value.value
     if len(result) > 8:

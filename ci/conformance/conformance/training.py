@@ -143,8 +143,16 @@ class Run:
             self.tokenizer.encode(text)
         longest = max(len(prompt) for prompt, _ in every) + max(
             self.config["rl.max_new_tokens"], 1 + max(len(answer) for _, answer in every))
-        if longest > self.model.positions:
-            raise ValueError(f"sequences of {longest} tokens, but {self.model.positions} positions")
+        models = [self.model]
+        if self.config["rl.beta"] > 0 and self.config["rl.reference"]:
+            shape, _, positions, tokenizer = modelfolder.read(self.config["rl.reference"])
+            if shape.vocabulary != self.model.shape.vocabulary or (
+                    tokenizer and tokenizer.alphabet != self.tokenizer.alphabet):
+                raise ValueError("the reference has another vocabulary or alphabet")     # F1.6
+            models.append(SimpleNamespace(positions=positions))
+        for model in models:
+            if longest > model.positions:
+                raise ValueError(f"sequences of {longest} tokens, but {model.positions} positions")
         if self.config["rl.prompts"] > len(self.task.training):
             raise ValueError("rl.prompts is larger than the number of training problems")
 
