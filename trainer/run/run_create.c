@@ -153,6 +153,7 @@ static sl_status describe_reference(sl_run_state *run, sl_error *err) {
   return SL_OK;
 }
 
+/* spec L1.8 */
 static sl_status plan_lengths(sl_run_state *run, sl_extent extent, sl_error *err) {
   const sl_config *c = &run->config;
   const size_t wanted = (size_t)c->rl.max_new_tokens,

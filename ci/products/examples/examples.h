@@ -21,14 +21,15 @@ typedef struct {
   int failed; /* a call or an allocation; sticky */
 } sl_examples;
 
-/* Up to three sizes; 0 ends them. {0} is a scalar. */
+/* Up to four sizes; 0 ends them. {0} is a scalar. */
 typedef struct {
-  size_t size[3];
+  size_t size[4];
 } sl_dims;
 #define SL_DIMS(...) ((sl_dims){{__VA_ARGS__}})
 
-/* Begins an example; says what it shows. */
-void sl_example(sl_examples *x, const char *what);
+/* Begins an example: what is called (names of spec F5.5, with blanks between), and what it shows.
+ */
+void sl_example(sl_examples *x, const char *call, const char *what);
 /* Frees what the examples so far own. */
 void sl_examples_forget(sl_examples *x);
 

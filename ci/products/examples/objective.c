@@ -6,8 +6,69 @@
 
 static const char *const families[] = {"sigmoid", "erf", "arctan", "softsign", "clip", "identity"};
 
-/* Built-in gates by their files' expressions, at ratios on both sides of 1. */
+/* f and w in binary64, before their last rounding: one operation or rule of G3.2 to G3.9 each. */
+static void expression(sl_examples *x, const char *text) {
+  enum { N = 8 };
+  char file[128];
+  double f[N], w[N], r[N];
+  sl_gate gate;
+  sl_gate_definition *owner;
+  sl_error err;
+  const int size = snprintf(file, sizeof file, "gate example f = %s", text);
+  const sl_status status =
+      sl_gate_parse(&gate, &owner, file, (size_t)size, "example", NULL, 0, &err);
+  sl_example_check(x, status, &err);
+  if (status) return;
+  sl_example(x, "expression", "in binary64");
+  sl_example_word(x, "f", text);
+  const float *single = sl_example_between(x, "r", SL_DIMS(N), 0.0625, 3);
+  for (int i = 0; i < N; i++) r[i] = (double)single[i];
+  sl_gate_evaluate64(owner, 1, r, f, w, N);
+  sl_example_put_f64(x, "out", "f", SL_DIMS(N), f);
+  sl_example_put_f64(x, "out", "w", SL_DIMS(N), w);
+  sl_gate_definition_free(owner);
+}
+
+static void expressions(sl_examples *x) {
+  static const char *const texts[] = {
+      "exp(r)",      "expm1(r-1)",    "log(r)",        "log1p(r)",  "sigmoid(r-1)", "tanh(r-1)",
+      "sinh(r-1)",   "cosh(r-1)",     "sin(3*r)",      "cos(3*r)",  "atan(r-1)",    "asinh(r-1)",
+      "erf(r-1)",    "softsign(r-1)", "sqrt(r)",       "abs(r-1)",  "gd(r-1)",      "min(r,2)",
+      "r^2",         "r^5",           "r^0.5",         "r^-1.5",    "r^0.3",        "(r+1)^(1/3)",
+      "r^(2/0.5-3)", "(r+1)^1e1",     "clip(r,1/2,2)", "r*exp(-r)", "(r-1)/(r+1)",  "pi*r-e/r"};
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) expression(x, texts[i]);
+}
+
+/* A ratio at which 1 - tanh^2 cancels: not the rule of G3.2. */
+static void tail_of_tanh(sl_examples *x) {
+  const float r = 0x1.0aa9eap+3f;
+  float f, w;
+  sl_gate gate;
+  sl_gate_definition *owner;
+  sl_error err;
+  const sl_status status = sl_gate_load(&gate, &owner, "tanh", NULL, 0, &err);
+  sl_example_check(x, status, &err);
+  if (status) return;
+  sl_example(x, "gate", "a weight in the tail of tanh");
+  sl_example_word(x, "file", "tanh");
+  sl_example_word(x, "side", "pos");
+  sl_example_put_f32(x, "in", "r", SL_DIMS(1), &r);
+  sl_gate_evaluate(owner, 1, &r, &f, &w, 1);
+  sl_example_put_f32(x, "out", "f", SL_DIMS(1), &f);
+  sl_example_put_f32(x, "out", "w", SL_DIMS(1), &w);
+  sl_gate_definition_free(owner);
+}
+
+static void built_in_gates(sl_examples *x);
+
 void sl_examples_gate(sl_examples *x) {
+  built_in_gates(x);
+  tail_of_tanh(x);
+  expressions(x);
+}
+
+/* By their files' expressions, at ratios on both sides of 1. */
+static void built_in_gates(sl_examples *x) {
   enum { N = 12 };
   for (size_t g = 0; g < sl_gate_builtin_count(); g++)
     for (int positive = 0; positive < 2; positive++) {
@@ -18,7 +79,7 @@ void sl_examples_gate(sl_examples *x) {
       const sl_status status = sl_gate_load(&gate, &owner, name, NULL, 0, &err);
       sl_example_check(x, status, &err);
       if (status) continue;
-      sl_example(x, name);
+      sl_example(x, "gate", "a gate of spec/gates");
       sl_example_word(x, "file", name);
       sl_example_word(x, "side", positive ? "pos" : "neg");
       const float *r = sl_example_between(x, "r", SL_DIMS(N), g % 2 ? 0.5 : 0, g % 2 ? 1.5 : 5);
@@ -48,7 +109,6 @@ static void put_sums(sl_examples *x, const sl_loss_sums *sums, size_t n) {
   REAL(y_square_sum)
   REAL(weight_sum)
   REAL(effective_sum)
-  REAL(ratio_max)
   REAL(log_ratio_sum)
   COUNT(tokens)
   COUNT(below_half)
@@ -56,6 +116,9 @@ static void put_sums(sl_examples *x, const sl_loss_sums *sums, size_t n) {
   COUNT(kl_clamped)
 #undef REAL
 #undef COUNT
+  float *ratio = sl_example_room(x, n, sizeof *ratio);
+  for (size_t i = 0; i < n; i++) ratio[i] = sums[i].ratio_max;
+  sl_example_put_f32(x, "out", "ratio_max", SL_DIMS(n), ratio);
 }
 
 static void put_objective(sl_examples *x, const sl_objective *o) {
@@ -76,10 +139,20 @@ static void put_objective(sl_examples *x, const sl_objective *o) {
   sl_example_number(x, "gamma", o->gamma);
 }
 
+static void call_loss(sl_examples *x, const sl_objective *o, const sl_gated_loss_batch *b) {
+  const size_t t = b->seq[b->n_seq];
+  float *d = sl_example_room(x, t, sizeof *d), *e = sl_example_room(x, t, sizeof *e);
+  sl_loss_sums *sums = sl_example_room(x, b->n_seq, sizeof *sums);
+  sl_example_check(x, sl_gated_loss(x->plain, d, e, sums, o, b), NULL);
+  sl_example_put_f32(x, "out", "d", SL_DIMS(t), d);
+  sl_example_put_f32(x, "out", "e", SL_DIMS(t), e);
+  put_sums(x, sums, b->n_seq);
+}
+
 static void loss(sl_examples *x, const char *what, const sl_objective *o, const uint32_t *seq,
                  size_t n_seq, double spread) {
   const size_t t = seq[n_seq];
-  sl_example(x, what);
+  sl_example(x, "gated_loss", what);
   put_objective(x, o);
   sl_example_put_u32(x, "in", "seq", SL_DIMS(n_seq + 1), seq);
   sl_gated_loss_batch b = {.seq = seq, .n_seq = n_seq};
@@ -103,12 +176,33 @@ static void loss(sl_examples *x, const char *what, const sl_objective *o, const 
                    &err);
   sl_example_put_f64(x, "in", "coefficient", SL_DIMS(n_seq), coefficient);
   b.coefficient = coefficient;
-  float *d = sl_example_room(x, t, sizeof *d), *e = sl_example_room(x, t, sizeof *e);
-  sl_loss_sums *sums = sl_example_room(x, n_seq, sizeof *sums);
-  sl_example_check(x, sl_gated_loss(x->plain, d, e, sums, o, &b), NULL);
-  sl_example_put_f32(x, "out", "d", SL_DIMS(t), d);
-  sl_example_put_f32(x, "out", "e", SL_DIMS(t), e);
-  put_sums(x, sums, n_seq);
+  call_loss(x, o, &b);
+}
+
+/* Terms that cancel unless each is added in its slot's lane. */
+static void cancelling_slots(sl_examples *x) {
+  enum { T = 20 };
+  static const uint32_t seq[] = {0, T};
+  static const uint8_t mask[T] = {[1] = 1, [6] = 1, [9] = 1, [17] = 1};
+  static const float new[T] = {[1] = -0x1p+60f, [6] = -1}, old[T] = {[17] = -0x1p+60f}, one = 1;
+  const double coefficient = 0.25;
+  const sl_objective o = {.gate = {.family = SL_GATE_IDENTITY}, .level = SL_LEVEL_SEQUENCE};
+  sl_example(x, "gated_loss", "sequence level: a sum over all slots, each in its place");
+  put_objective(x, &o);
+  sl_example_put_u32(x, "in", "seq", SL_DIMS(2), seq);
+  sl_example_put_f32(x, "in", "logp_new", SL_DIMS(T), new);
+  sl_example_put_f32(x, "in", "logp_old", SL_DIMS(T), old);
+  sl_example_put_mask(x, "mask", T, mask);
+  sl_example_put_f32(x, "in", "advantage", SL_DIMS(1), &one);
+  sl_example_put_f64(x, "in", "coefficient", SL_DIMS(1), &coefficient);
+  call_loss(x, &o,
+            &(sl_gated_loss_batch){.seq = seq,
+                                   .n_seq = 1,
+                                   .mask = mask,
+                                   .logp_new = new,
+                                   .logp_old = old,
+                                   .advantage = &one,
+                                   .coefficient = &coefficient});
 }
 
 void sl_examples_gated_loss(sl_examples *x) {
@@ -142,6 +236,7 @@ void sl_examples_gated_loss(sl_examples *x) {
   if (status) return;
   loss(x, "a gate by its expression (spec/gates/gudermannian.gate)", &e, few, 3, 0.5);
   sl_gate_definition_free(owner);
+  cancelling_slots(x);
 }
 
 void sl_examples_advantages(sl_examples *x) {
@@ -152,7 +247,7 @@ void sl_examples_advantages(sl_examples *x) {
     float advantage[9];
     size_t flat;
     sl_error err;
-    sl_example(x, kinds[kind]);
+    sl_example(x, "advantages", "three groups, one without variance");
     sl_example_word(x, "kind", kinds[kind]);
     sl_example_number(x, "eps", 1e-4);
     sl_example_put_u32(x, "in", "group", SL_DIMS(4), group);
@@ -172,7 +267,7 @@ void sl_examples_coefficients(sl_examples *x) {
   for (int kind = 0; kind < 3; kind++) {
     double coefficient[4];
     sl_error err;
-    sl_example(x, kinds[kind]);
+    sl_example(x, "coefficients", "one sequence without unmasked tokens");
     sl_example_word(x, "kind", kinds[kind]);
     sl_example_number(x, "constant_length", 12);
     sl_example_put_u32(x, "in", "tokens", SL_DIMS(4), tokens);
@@ -186,7 +281,7 @@ static void rates(sl_examples *x) {
   static const char *const kinds[] = {"constant", "linear", "cosine"};
   for (int kind = 0; kind < 3; kind++) {
     float rate[8];
-    sl_example(x, "learning rates of t = 1 ... 8");
+    sl_example(x, "learning_rate", "t = 1 ... 8");
     sl_example_word(x, "decay", kinds[kind]);
     sl_example_number(x, "base", 6e-4);
     sl_example_number(x, "final", 0.1);
@@ -202,7 +297,7 @@ static void steps(sl_examples *x) {
   enum { N = 5 };
   sl_adamw_state state = {1, 1};
   for (int step = 1; step <= 3; step++) {
-    sl_example(x, "a step of AdamW; norm_squared is the sum64 of its gradient");
+    sl_example(x, "grad_square_sum clip products adamw_step", "an update of one tensor");
     float *p = sl_example_floats(x, "p", SL_DIMS(N), 1),
           *m = sl_example_floats(x, "m", SL_DIMS(N), 0.1),
           *v = sl_example_between(x, "v", SL_DIMS(N), 0, 0.1);
@@ -230,7 +325,7 @@ static void steps(sl_examples *x) {
 void sl_examples_optimizer(sl_examples *x) {
   rates(x);
   steps(x);
-  sl_example(x, "the sum64 of squares of more than a chunk");
+  sl_example(x, "grad_square_sum", "more than a chunk");
   const float *g = sl_example_floats(x, "g", SL_DIMS(2100), 1);
   double square;
   sl_example_check(x, sl_grad_square_sum(x->plain, &square, g, 2100), NULL);
@@ -238,7 +333,7 @@ void sl_examples_optimizer(sl_examples *x) {
 }
 
 void sl_examples_digest(sl_examples *x) {
-  sl_example(x, "low and high 64 bits of a tensor's digest");
+  sl_example(x, "tensor_digest", "low and high 64 bits");
   const float *values = sl_example_floats(x, "x", SL_DIMS(11), 3);
   uint64_t digest[2];
   sl_example_check(x, sl_tensor_digest(x->plain, digest, values, 11), NULL);

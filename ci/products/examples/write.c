@@ -16,9 +16,9 @@ void sl_examples_forget(sl_examples *x) {
   while (x->n_owned > 0) free(x->owned[--x->n_owned]);
 }
 
-void sl_example(sl_examples *x, const char *what) {
+void sl_example(sl_examples *x, const char *call, const char *what) {
   sl_examples_forget(x);
-  fprintf(x->out, "\nexample %s\n", what);
+  fprintf(x->out, "\nexample %s\ncall %s\n", what, call);
 }
 
 void *sl_example_room(sl_examples *x, size_t count, size_t bytes) {
@@ -34,13 +34,13 @@ void *sl_example_room(sl_examples *x, size_t count, size_t bytes) {
 
 static size_t elements(sl_dims d) {
   size_t n = 1;
-  for (int i = 0; i < 3 && d.size[i]; i++) n *= d.size[i];
+  for (int i = 0; i < 4 && d.size[i]; i++) n *= d.size[i];
   return n;
 }
 
 static void head(sl_examples *x, const char *way, const char *name, const char *type, sl_dims d) {
   fprintf(x->out, "%s %s %s (", way, name, type);
-  for (int i = 0; i < 3 && d.size[i]; i++) fprintf(x->out, "%s%zu", i ? "," : "", d.size[i]);
+  for (int i = 0; i < 4 && d.size[i]; i++) fprintf(x->out, "%s%zu", i ? "," : "", d.size[i]);
   fputc(')', x->out);
 }
 

@@ -1,0 +1,94 @@
+"""Everything that spec/vectors records, in stages: what `ci/conformance/check` runs."""
+import functools
+import multiprocessing
+import time
+import unittest
+from pathlib import Path
+
+from . import digests, examples, plants, records, sweep
+
+TESTS = Path(__file__).resolve().parent.parent / "tests"
+SWEPT = ("exp", "rsqrt")            # about ten minutes each
+SHORT, LONG = ("variants", "equations"), ("run", "chunks")
+SEEING = "variants"                 # the run that plants of runs are seen on
+
+
+def of_examples(vectors):
+    count, lines = examples.check(vectors / "examples")
+    return not lines and count > 0, lines + [f"{count} examples, {len(lines)} outputs differ"]
+
+
+def of_tests(_):
+    suite = unittest.defaultTestLoader.discover(str(TESTS))
+    with open("/dev/null", "w", encoding="ascii") as nowhere:
+        result = unittest.TextTestRunner(stream=nowhere).run(suite)
+    failed = result.failures + result.errors
+    return not failed and result.testsRun > 0, [text for _, text in failed] + [
+        f"{result.testsRun} tests, {len(failed)} failed"]
+
+
+def of_run(name, vectors):
+    path = vectors / f"{name}.yaml"
+    found = records.train(path)
+    lines = records.differences(path, found)
+    return not lines, lines + [f"state {found.state}, ledger {found.ledger}"]
+
+
+def of_sweep(name, vectors):
+    found = digests.hexadecimal(sweep.digest(name))
+    good = found == sweep.recorded(vectors / "functions.txt")[name]
+    return good, [f"all inputs: {found}{'' if good else ', not as recorded'}"]
+
+
+def seen(name, vectors):
+    """The first line in which a planted fault is seen, or None."""
+    where = plants.PLANTS[name][1]
+    with plants.planted(name):
+        if where != "run":
+            return next(iter(examples.check(vectors / "examples", where)[1]), None)
+        path = vectors / f"{SEEING}.yaml"
+        try:
+            return next(iter(records.differences(path, records.train(path))), None)
+        except ValueError as error:
+            return f"{path}: {error}"
+
+
+def of_plants(quick, vectors):
+    """Every planted fault must be seen where its row says."""
+    names = [name for name, row in plants.PLANTS.items() if not quick or row[1] != "run"]
+    missed = [name for name in names if not seen(name, vectors)]
+    lines = [f"NOT noticed: {name}: {plants.PLANTS[name][0]}" for name in missed]
+    return not missed and bool(names), lines + [
+        f"{len(names) - len(missed)} of {len(names)} faults noticed"]
+
+
+def stages(quick):
+    """Names and functions, the longest first, which shortens a check of several jobs."""
+    of = {} if quick else {
+        **{f"sweep {name}": functools.partial(of_sweep, name) for name in SWEPT},
+        **{name: functools.partial(of_run, name) for name in LONG}}
+    return {**of, "plants": functools.partial(of_plants, quick), "tests": of_tests,
+            "examples": of_examples,
+            **{name: functools.partial(of_run, name) for name in SHORT}}
+
+
+def timed(name, quick, vectors):
+    started = time.monotonic()
+    good, lines = stages(quick)[name](vectors)
+    return name, good, lines, time.monotonic() - started
+
+
+def everything(vectors, quick, jobs, only):
+    """All stages, or those named; prints what each says and its seconds."""
+    started, bad = time.monotonic(), []
+    names = only or list(stages(quick))
+    if set(names) - set(stages(quick)):
+        raise ValueError("stages are " + ", ".join(stages(quick)))
+    work = functools.partial(timed, quick=quick, vectors=Path(vectors))
+    with multiprocessing.Pool(jobs) as pool:
+        for name, good, lines, seconds in pool.imap_unordered(work, names):
+            print(f"{name:<14} {seconds:7.1f} s  " + "\n".join(lines), flush=True)
+            bad += [] if good else [name]
+    print(f"{'all':<14} {time.monotonic() - started:7.1f} s  "
+          + ("as recorded" if not bad else "NOT as recorded: " + ", ".join(bad)))
+    return 1 if bad else 0

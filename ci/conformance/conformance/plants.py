@@ -1,0 +1,241 @@
+"""Faults put in on purpose, which the comparison must find.
+
+Each plant changes one thing that a reader of the specification could get wrong. `planted(NAME)`
+applies it for a while, in every module that holds what it replaces.
+"""
+import sys
+from contextlib import contextmanager
+
+import numpy as np
+
+from . import (functions, functions64, gates, model, numerics, objective, optimizer, random,
+               tasks, training, transformer)
+from .numerics import F32, F64, fma, rn32, wide
+
+
+def neighbours(lane):
+    """The butterfly in the reverse order of h: neighbours first (N3.6)."""
+    while lane.shape[-1] > 1:
+        lane = lane[..., 0::2] + lane[..., 1::2]
+    return lane[..., 0]
+
+
+def rounded_product_step(self, a, b):
+    """A chain's step with the product rounded (N3.2)."""
+    product = (np.asarray(a) * b).astype(F32)
+    self.value[...] = product + self.value.astype(F32)
+
+
+def flushed(self, x, original=functions.Function.__call__):
+    """A function whose subnormal results are flushed to zero (N1.1)."""
+    y = original(self, x)
+    return np.where(np.abs(y) < F32(2.0 ** -126), y * F32(0), y)
+
+
+def joined_parts(parts):
+    """A dot over parts whose chunks straddle the parts (N3.4)."""
+    a = wide(np.concatenate([a for a, _ in parts]))
+    b = wide(np.concatenate([b for _, b in parts]))
+    total = np.zeros(np.broadcast_shapes(a.shape[1:], b.shape[1:]), F32)
+    for begin, end in numerics.chunks(len(a), numerics.DOT_CHUNK):
+        total = total + numerics.chain(a[begin:end], b[begin:end])
+    return total
+
+
+def chained_tree(totals):
+    """The shards' totals one after the other (N4.3)."""
+    result = totals[0]
+    for total in totals[1:]:
+        result = result + total
+    return result
+
+
+def late_bounds(self, seq, shards=1, original=numerics.Packed.__init__):
+    """Shards whose limits are rounded up (N4.3)."""
+    original(self, seq, shards)
+    self.bounds = [-(-k * self.n // shards) for k in range(shards + 1)]
+
+
+def chained_sum64(x):
+    """sum64 as one chain (N3.8)."""
+    return F64(numerics.ascending(np.asarray(x).astype(F64)))
+
+
+def embedding_into_total(total, dy, ids, packed):
+    """An embedding gradient without a chain a chunk (T1.2)."""
+    shard = np.searchsorted(packed.bounds, packed.row, side="right") - 1
+    for t in range(len(dy)):
+        total[shard[t], ids[t]] = total[shard[t], ids[t]] + dy[t]
+
+
+def unfused_join(parts, top):
+    """Softmax sums joined with products rounded (N3.9)."""
+    l_all, u_all = np.zeros(top.shape, F32), np.zeros(top.shape, F32)
+    for m, l, u in parts:
+        d = m - top
+        a = functions.exp(d)
+        u_all = (l * d + u) * a + u_all
+        l_all = l * a + l_all
+    return l_all, u_all
+
+
+def inclusive_top(weights, top_k, top_p, original=random.keep_top):
+    """Top-p that keeps one token more where the share is met exactly, or not (N5.5)."""
+    kept = original(weights, top_k, top_p)
+    if top_p < 1:
+        rest = [v for v, w in enumerate(kept) if w == 0 and weights[v]]
+        if rest:
+            best = max(rest, key=lambda v: weights[v])
+            kept[best] = weights[best]
+    return kept
+
+
+def later_position(*arguments, original=random.sample):
+    """A draw keyed by the position after (N5.2)."""
+    return original(*arguments[:-1], np.asarray(arguments[-1]) + 1)
+
+
+def difference_value(self, r, positive, original=objective.SmoothGate.value):
+    """Centred values as a difference of two rounded f (O2.3)."""
+    f, _ = original(self, r, positive)
+    at_one, _ = original(self, np.ones(1, F32), positive)
+    return f, f.astype(F64) - at_one.astype(F64)
+
+
+def single_kl(batch, kl, original=objective.kl_terms):
+    """The value of the KL term in binary32 (O4.3)."""
+    value, slope, clamped = original(batch, kl)
+    return value.astype(F32).astype(F64), slope, clamped
+
+
+def square_rule(self, operation, v, a, original=gates.Trees.factor):
+    """tanh' = 1 - tanh^2 (G3.2)."""
+    if operation != "tanh":
+        return original(self, operation, v, a)
+    return self.node("-", self.number(1), self.node("*", v, v))
+
+
+def square_first(p, m, v, g, how, original=optimizer.adamw):
+    """v takes one_b2 * (g * g) (N6.3)."""
+    new_p, new_m, _ = original(p, m, v, g, how)
+    scaled, b2 = g * F32(how.k), F32(how.beta2)
+    new_v = fma(b2, v, rn32(1.0 - F64(b2)) * (scaled * scaled))
+    return new_p, new_m, new_v
+
+
+def plain_rope(theta, positions, d):
+    """Tables of binary64 angles (T1.9)."""
+    inverse = theta ** (-2.0 * np.arange(d // 2) / d)
+    angle = np.arange(positions)[:, None] * inverse
+    return np.cos(angle).astype(F32), np.sin(angle).astype(F32)
+
+
+def residual_inside(dy, x, w, rstd, residual=None, original=transformer.rmsnorm_backward):
+    """A residual gradient that joins dy (T1.4)."""
+    return original(dy if residual is None else dy + residual, x, w, rstd)
+
+
+def summed_difference(batch, level, original=objective.log_ratios):
+    """A sequence's log-ratio over its unmasked slots only, not in place (O1.2)."""
+    x, clamped = original(batch, level)
+    if level == "sequence":
+        for i in range(batch.packed.n):
+            slots = np.nonzero(batch.mask & (batch.packed.row == i))[0]
+            if slots.size:
+                total = numerics.sum64((batch.new - batch.old)[slots])
+                x[batch.packed.row == i] = rn32(total / slots.size)
+    return x, clamped
+
+
+def no_moments(self, original=training.Run.reset_moments):
+    """Moments that live on from the warm start into RL (L2.6)."""
+    if not hasattr(self, "m"):
+        original(self)
+
+
+def bias_first(x, w, bias=None):
+    """A bias with which the total starts (N3.3)."""
+    y = numerics.matmul(x, w)
+    if bias is None:
+        return y
+    one, first = np.ones((len(x), 1), F32), np.asarray(bias)[:, None]
+    return numerics.matmul(np.concatenate([one, x], 1), np.concatenate([first, w], 1))
+
+
+def power_by_exp(x, q, original=gates.power):
+    """Powers as exp(q log x), whatever q is (G3.3)."""
+    return functions64.exp(q * functions64.log(x)) if q not in (0, 1) else original(x, q)
+
+
+def shuffled_held_out(problems, chosen):
+    """Held-out problems in the shuffled order (F3.4)."""
+    return [problem for prompt in chosen for problem in problems if problem[0] == prompt]
+
+
+# name: (what is wrong, where it is seen: a file of examples or a run,
+#        the owner of what is replaced, its name, what takes its place)
+PLANTS = {
+    "dot-chunk": ("dots in chunks of 128", "linear", numerics, "DOT_CHUNK", 128),
+    "sum-chunk": ("sums in chunks of 512", "rmsnorm", numerics, "SUM_CHUNK", 512),
+    "key-chunk": ("attention in chunks of 32 keys", "attention", numerics, "KEY_CHUNK", 32),
+    "butterfly": ("butterfly in reverse order", "rmsnorm", numerics, "butterfly", neighbours),
+    "no-zero": ("no final + 0 of attention", "attention", transformer, "last_step", lambda o: o),
+    "product": ("products of chains rounded", "linear", numerics.Chains, "step",
+                rounded_product_step),
+    "twice": ("sums of chains rounded twice", "linear", numerics, "round_to_odd",
+              lambda *a: None),
+    "flush": ("subnormal results flushed", "functions", functions.Function, "__call__", flushed),
+    "exp": ("exp of a binary32 library", "logprob", functions, "exp",
+            lambda x: np.exp(x).astype(F32)),
+    "parts": ("chunks that straddle parts", "linear", numerics, "dot_over_parts", joined_parts),
+    "bias": ("the bias first", "linear", transformer, "linear_forward", bias_first),
+    "sum64": ("sum64 as a chain", "optimizer", numerics, "sum64", chained_sum64),
+    "embedding": ("embedding gradients without chains", "embedding", transformer,
+                  "embedding_grad", embedding_into_total),
+    "softmax": ("chunks of a softmax joined without fma", "logprob", transformer, "join_sums",
+                unfused_join),
+    "top-p": ("top-p keeps one more", "sample", random, "keep_top", inclusive_top),
+    "position": ("draws at the next position", "sample", random, "sample", later_position),
+    "centred": ("centred values as differences", "gated_loss", objective.SmoothGate, "value",
+                difference_value),
+    "kl": ("KL values in binary32", "gated_loss", objective, "kl_terms", single_kl),
+    "tanh": ("another rule for tanh", "gate", gates.Trees, "factor", square_rule),
+    "power": ("powers by exp and log", "gate", gates, "power", power_by_exp),
+    "exp64": ("exp of a binary64 library", "gate", functions64, "exp", np.exp),
+    "square": ("the square first in AdamW", "optimizer", optimizer, "adamw", square_first),
+    "rope": ("rope of binary64 angles", "rope", transformer, "rope_tables", plain_rope),
+    "residual": ("the residual inside the norm", "rmsnorm", transformer, "rmsnorm_backward",
+                 residual_inside),
+    "slots": ("a sequence's slots closed up", "gated_loss", objective, "log_ratios",
+              summed_difference),
+    "tree": ("shards in a chain", "run", numerics, "tree", chained_tree),
+    "shards": ("shards rounded up", "run", numerics.Packed, "__init__", late_bounds),
+    "moments": ("moments live on into RL", "run", training.Run, "reset_moments", no_moments),
+    "passes": ("passes without a shuffle", "run", training.Run, "order_of_pass",
+               lambda self, e: list(range(self.config["rl.prompts"]))),
+    "decay": ("weight decay everywhere", "run", model, "decays", lambda name: True),
+    "reference": ("a reference that goes on learning", "run", model.Model, "frozen",
+                  lambda self: self),
+    "held-out": ("held-out problems in the order of the shuffle", "run", tasks, "held_out_of",
+                 shuffled_held_out),
+}
+
+
+@contextmanager
+def planted(name):
+    """The package with one fault, or as it is where the name is None."""
+    if name is None:
+        yield
+        return
+    _, _, owner, attribute, fault = PLANTS[name]
+    original = getattr(owner, attribute)
+    owners = [owner] if isinstance(owner, type) else [
+        module for key, module in sys.modules.items() if key.startswith(__package__ + ".")
+        and vars(module).get(attribute) is original]
+    for place in owners:
+        setattr(place, attribute, fault)
+    try:
+        yield
+    finally:
+        for place in owners:
+            setattr(place, attribute, original)

@@ -1,0 +1,249 @@
+"""Tasks, the tokenizer and data order: formats.md F1.5 and F3.1 to F3.5, training.md L1.3."""
+import json
+import math
+import re
+from dataclasses import dataclass
+
+from . import random, rewards
+
+DIGITS_ALPHABET = "0123456789+-*/="
+
+
+@dataclass
+class Task:
+    """Three lists of problems, each (prompt, answer), and an alphabet (F3)."""
+    warm_start: list
+    training: list
+    held_out: list
+    alphabet: str
+    numeric: bool = False
+
+
+class Tokenizer:
+    """The character tokenizer (L1.3, F1.5): 0 pads, 1 ends, 2 + i is character i."""
+
+    END = 1
+
+    def __init__(self, alphabet):
+        self.alphabet = alphabet
+        self.ids = {character: 2 + i for i, character in enumerate(alphabet)}
+        self.size = 2 + len(alphabet)
+
+    def encode(self, text):
+        """The ids of a text; a character outside the alphabet is an error (F1.5)."""
+        for i, character in enumerate(text):
+            if character not in self.ids:
+                line = text.count("\n", 0, i) + 1
+                column = i - text.rfind("\n", 0, i)
+                raise ValueError(f"{line}:{column}: {character!r} is not in the alphabet")
+        return [self.ids[character] for character in text]
+
+
+class Problems:
+    """A list's data order (F3.5): problems are taken one by one, epoch after epoch."""
+
+    def __init__(self, problems, seed, sequence):
+        self.problems, self.seed, self.sequence = problems, seed, sequence
+        self.epoch, self.offset = 0, 0
+        self.order = None
+
+    def take(self, count):
+        """The next problems; after the last of epoch e the position is (e + 1, 0)."""
+        taken = []
+        for _ in range(count):
+            if self.order is None:
+                self.order = random.shuffled(len(self.problems), self.seed, self.sequence,
+                                             self.epoch, random.ORDER)
+            taken.append(self.problems[self.order[self.offset]])
+            self.offset += 1
+            if self.offset == len(self.problems):
+                self.epoch, self.offset, self.order = self.epoch + 1, 0, None
+        return taken
+
+
+def shuffled(problems, seed, sequence, step):
+    """"Shuffled (s, t)" of F3."""
+    return [problems[i] for i in random.shuffled(len(problems), seed, sequence, step, random.TASK)]
+
+
+def load(config):
+    """The task of a configuration (F3)."""
+    task = {"arithmetic": arithmetic, "gsm8k-calc": gsm8k, "jsonl": jsonl}[config["task.name"]](
+        config)
+    if config["task.characters"]:
+        task.alphabet = config["task.characters"]
+    return task
+
+
+def arithmetic(config):
+    """F3.2."""
+    seed, half = config["task.seed"], config["task.held_out"] // 2
+    sums = [(f"{a}+{b}=", str(a + b)) for a in range(10, 100) for b in range(10, 100)]
+    differences = [(f"{a}-{b}=", str(a - b)) for a in range(10, 100) for b in range(10, a + 1)]
+    sums, differences = shuffled(sums, seed, 0, 0), shuffled(differences, seed, 1, 0)
+    training = sums[half:] + differences[half:] * 2
+    return Task(training, training, sums[:half] + differences[:half], DIGITS_ALPHABET)
+
+
+# ---- JSON lines
+
+def without_repeats(items):
+    """An object whose keys are distinct (F3.1)."""
+    if len({key for key, _ in items}) != len(items):
+        raise ValueError("a repeated key")
+    return dict(items)
+
+
+def json_lines(path):
+    """The objects of a JSON-lines file (F3.1)."""
+    with open(path, encoding="utf-8", newline="\n") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                value = json.loads(line, object_pairs_hook=without_repeats)
+            except json.JSONDecodeError as error:
+                raise ValueError(f"{path}:{number}:{error.colno}: {error.msg}") from None
+            except ValueError as error:
+                raise ValueError(f"{path}:{number}:1: {error}") from None
+            if not isinstance(value, dict):
+                raise ValueError(f"{path}:{number}:1: expected an object")
+            yield number, value
+
+
+def jsonl_problems(path, config):
+    """The problems of a file (F3.4)."""
+    problems = []
+    for number, value in json_lines(path):
+        prompt, answer = (value.get(config[f"task.{key}_key"]) for key in ("prompt", "answer"))
+        if not all(isinstance(x, str) and x for x in (prompt, answer)):
+            raise ValueError(f"{path}:{number}:1: expected prompt and answer, texts not empty")
+        if config["task.reward"] == "numeric" and not rewards.is_one_number(answer):
+            raise ValueError(f"{path}:{number}:1: expected one number as the answer")
+        problems.append((prompt, answer))
+    if not problems:
+        raise ValueError(f"{path}: no problems")
+    return problems
+
+
+def held_out_of(problems, chosen):
+    """The problems of the chosen prompts, in file order (F3.4, 2)."""
+    return [problem for problem in problems if problem[0] in chosen]
+
+
+def jsonl(config):
+    """F3.4."""
+    training = jsonl_problems(config["task.train"], config)
+    if config["task.test"]:
+        held_out = jsonl_problems(config["task.test"], config)
+        both = {p for p, _ in training} & {p for p, _ in held_out}
+        if both:
+            raise ValueError(f"the prompt {min(both)!r} is in both files")
+        everything = training + held_out
+    else:
+        everything = training
+        prompts = list(dict.fromkeys(prompt for prompt, _ in training))
+        n = len(prompts)
+        m = math.floor(config["task.held_out_fraction"] * n)
+        if m in (0, n):
+            raise ValueError(f"{m} of {n} prompts would be held out")
+        order = random.shuffled(n, config["task.seed"], 3, 0, random.TASK)
+        chosen = [prompts[i] for i in order[:m]]
+        held_out = held_out_of(everything, chosen)
+        training = [problem for problem in everything if problem[0] not in chosen]
+    alphabet = "".join(sorted({c for problem in everything for text in problem for c in text}))
+    return Task(training, training, held_out, alphabet, config["task.reward"] == "numeric")
+
+
+# ---- gsm8k-calc
+
+EQUATION = re.compile(r"([0-9]{1,4})([+\-*/])([0-9]{1,4})=([0-9]{1,5})")
+
+
+def problem_of(a, operation, b, c):
+    """The problem of an equation (F3.3, 4)."""
+    return f"{a}{operation}{b}=", str(c)
+
+
+def result_of(a, operation, b):
+    """c of a op b in integers; None for a division that does not come out."""
+    if operation == "/":
+        return a // b if b and a % b == 0 else None
+    return {"+": a + b, "-": a - b, "*": a * b}[operation]
+
+
+def equations(text):
+    """The problems in one answer's text (F3.3, 1 to 4), as (a, op, b, c)."""
+    at = 0
+    while (at := text.find("<<", at)) >= 0:
+        while text[at + 2:at + 3] == "<":
+            at += 1
+        begin = at + 2
+        end = begin
+        while end < len(text) and text[end] not in "<>":
+            end += 1
+        at = end
+        if text[end:end + 2] != ">>":
+            continue
+        inside = text[begin:end].replace(" ", "")
+        match = EQUATION.fullmatch(inside)
+        if not match or len(inside) > 31:
+            continue
+        a, operation, b, c = (int(x) if x.isdigit() else x for x in match.groups())
+        if result_of(a, operation, b) == c and len(f"{a}{operation}{b}") <= 8:
+            yield a, operation, b, c
+
+
+def gsm8k_problems(path):
+    """The distinct problems of a file, as equations by prompt."""
+    found = {}
+    for number, value in json_lines(path):
+        if not isinstance(value.get("answer"), str):
+            raise ValueError(f"{path}:{number}:1: expected a text `answer`")
+        for equation in equations(value["answer"]):
+            found[problem_of(*equation)[0]] = equation
+    if not found:
+        raise ValueError(f"{path}: no equation")
+    return found
+
+
+def look_alike(j, models, config):
+    """Look-alike j of F3.3, 8 to 11, as (a, op, b, c)."""
+    position = 0
+
+    def draw(n):
+        nonlocal position
+        u = random.draws(config["task.seed"], position, j, 1, random.TASK)
+        position += 1
+        return random.high64(u, n)
+
+    def redraw(number):
+        return int("".join(d if d == "0" else str(1 + draw(9)) for d in str(number)))
+
+    a, operation, b, c = models[draw(len(models))]
+    if operation == "/":
+        b = redraw(b)
+        c = redraw(c)
+        return b * c, operation, b, c
+    a = redraw(a)
+    b = redraw(b)
+    if operation == "-":
+        a, b = max(a, b), min(a, b)
+    return a, operation, b, result_of(a, operation, b)
+
+
+def gsm8k(config):
+    """F3.3."""
+    by_bytes = lambda found: [found[prompt] for prompt in sorted(found)]
+    train, test = gsm8k_problems(config["task.train"]), gsm8k_problems(config["task.test"])
+    models = by_bytes(train)
+    held_out = by_bytes({prompt: e for prompt, e in test.items() if prompt not in train})
+    if not held_out:
+        raise ValueError("nothing is held out")
+    held_out = shuffled(held_out, config["task.seed"], 2, 0)
+    warm_start = list(models)
+    for j in range(config["task.lookalikes"]):
+        a, operation, b, c = look_alike(j, models, config)
+        left = f"{a}{operation}{b}"
+        if len(left) <= 8 and c <= 99999 and f"{left}=" not in test:
+            warm_start.append((a, operation, b, c))
+    lists = ([problem_of(*e) for e in part] for part in (warm_start, models, held_out))
+    return Task(*lists, DIGITS_ALPHABET)

@@ -1,0 +1,382 @@
+"""The loop of a run: training.md."""
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import numpy as np
+
+from . import (configuration, digests, gates, modelfolder, numerics, objective, optimizer, random,
+               rewards, tasks)
+from .model import Model, Shape, decays, initial_parameters
+from .numerics import F32, F64, Packed, rn32
+from .transformer import sampled_logprobs
+
+SFT, RL, DONE = 0, 1, 2
+
+
+@dataclass
+class Sequences:
+    """Prompts with answers or completions (L1.4): ids of each, and the length of its prompt."""
+    ids: list
+    prompt: list
+
+    def packed(self, shards):
+        return Packed(np.cumsum([0] + [len(ids) for ids in self.ids]), shards)
+
+    def tokens(self):
+        """All ids, packed (N4.1)."""
+        return np.concatenate([np.array(ids, np.uint32) for ids in self.ids])
+
+    def masks(self):
+        """mask and target of every slot (L1.4)."""
+        masks, targets = [], []
+        for ids, prompt in zip(self.ids, self.prompt):
+            mask = np.zeros(len(ids), bool)
+            mask[prompt - 1:len(ids) - 1] = True
+            masks.append(mask)
+            targets.append(np.append(ids[1:], 0) * mask)
+        return np.concatenate(masks), np.concatenate(targets)
+
+    def choose(self, numbers):
+        """The sequences of these numbers, in this order."""
+        return Sequences([self.ids[i] for i in numbers], [self.prompt[i] for i in numbers])
+
+
+@dataclass
+class Rollout:
+    """One sampling of completions (L3.1); log-prob arrays are lists, one a sequence (L1.5)."""
+    sequences: Sequences
+    ended: list
+    old: list
+    rewards: list
+    advantage: np.ndarray | None = None
+    ref: list | None = None
+
+
+def gate_of(config):
+    """L1.6 and L1.7."""
+    name, neg, pos = config["gate.name"], config["gate.neg"], config["gate.pos"]
+    if name in gates.FAMILIES:
+        return family_of(name, neg, pos)
+    file = gates.GateFile(name if name.endswith(".gate") else gates.FOLDER / f"{name}.gate")
+    values = [{name: float(x) for name, x in file.values(side, given).items()}
+              for side, given in ((0, neg), (1, pos))]
+    if file.kernel is None:
+        gate = objective.ExpressionGate((file.program(0, neg), file.program(1, pos)))
+        if not all(np.isfinite(gate.weight(np.ones(1, F32), side)) for side in (0, 1)):
+            raise ValueError(f"gate {name}: its weight at a ratio of 1 is not finite")
+        return gate
+    file.check_kernel([family_weight(file.kernel, side, values[side]) for side in (0, 1)],
+                      (neg, pos))
+    if file.kernel in objective.SmoothGate.WEIGHTS:
+        return objective.SmoothGate(file.kernel, *(rn32(v["tau"]) for v in values))
+    if file.kernel == "clip":
+        return objective.ClipGate(values[0]["low"], values[1]["high"])
+    return objective.IDENTITY
+
+
+def family_of(name, neg, pos):
+    """A built-in gate from the decimals of the configuration (L1.6, F2.3)."""
+    allowed = {"clip": ({"low"}, {"high"}), "identity": (set(), set())}.get(name, ({"tau"},) * 2)
+    for given, names in zip((neg, pos), allowed):
+        if set(given) - names:
+            raise ValueError(f"gate {name} has no parameter {min(set(given) - names)} there")
+    if name in objective.SmoothGate.WEIGHTS:
+        return objective.SmoothGate(name, configuration.strtof(neg.get("tau", "1.05")),
+                                    configuration.strtof(pos.get("tau", "1.0")))
+    if name == "clip":
+        if float(neg.get("low", "0.2")) > 1:
+            raise ValueError("gate clip: low is outside [0, 1]")    # F2.3
+        return objective.ClipGate(float(neg.get("low", "0.2")), float(pos.get("high", "0.2")))
+    return objective.IDENTITY
+
+
+def family_weight(family, side, values):
+    """The weight of a family in binary64, for the check of a gate file (G1.3)."""
+    if family == "identity":
+        return np.ones_like
+    if family == "clip":
+        edge = 1 + values["high"] if side else 1 - values["low"]
+        return lambda r: (r <= edge if side else r >= edge).astype(F64)
+    function = objective.SmoothGate.WEIGHTS[family].approximate
+    return lambda r: function(values["tau"] * (r - 1))
+
+
+class Run:
+    """A run and its state (L1.2)."""
+
+    def __init__(self, config, report):
+        self.config, self.report = config, report
+        self.seed, self.shards = config["run.seed"], config["rl.reduce_shards"]
+        self.task = tasks.load(config)
+        self.tokenizer = tasks.Tokenizer(self.task.alphabet)
+        self.model = self.first_model()
+        self.parameters = self.model.parameters
+        self.reset_moments()
+        self.phase, self.updates, self.rollouts = SFT, 0, 0
+        self.warm_start = tasks.Problems(self.task.warm_start, self.seed, 0)
+        self.training = tasks.Problems(self.task.training, self.seed, 1)
+        self.reference = None
+        self.gate = gate_of(config)
+        self.check_lengths()
+
+    def first_model(self):
+        """The model that a new run starts with (L1.2, L1.3)."""
+        config = self.config
+        if config["model.folder"]:
+            shape, parameters, positions, tokenizer = modelfolder.read(config["model.folder"])
+            self.tokenizer = tokenizer or self.tokenizer
+            if self.tokenizer.size > shape.vocabulary:
+                raise ValueError("the tokenizer has more ids than the model")
+            return Model(shape, parameters, positions)
+        sizes = (config[f"model.{key}"] for key in ("hidden", "layers", "heads", "kv_heads",
+                                                    "head_dim", "ff"))
+        shape = Shape(*sizes, self.tokenizer.size, config["model.rope_theta"],
+                      config["model.rms_eps"], config["model.tie"])
+        return Model(shape, initial_parameters(shape, self.seed, config["model.init_std"]),
+                     config["model.max_positions"])
+
+    def check_lengths(self):
+        """L1.8: what is known at the start to be too long, or too few."""
+        every = [p for part in (self.task.warm_start, self.task.training, self.task.held_out)
+                 for p in part]
+        for text in {text for problem in every for text in problem}:
+            self.tokenizer.encode(text)
+        longest = max(len(prompt) for prompt, _ in every) + max(
+            self.config["rl.max_new_tokens"], 1 + max(len(answer) for _, answer in every))
+        models = [self.model]
+        if self.config["rl.beta"] > 0 and self.config["rl.reference"]:
+            shape, _, positions, tokenizer = modelfolder.read(self.config["rl.reference"])
+            if shape.vocabulary != self.model.shape.vocabulary or (
+                    tokenizer and tokenizer.alphabet != self.tokenizer.alphabet):
+                raise ValueError("the reference has another vocabulary or alphabet")     # F1.6
+            models.append(SimpleNamespace(positions=positions))
+        for model in models:
+            if longest > model.positions:
+                raise ValueError(f"sequences of {longest} tokens, but {model.positions} positions")
+        if self.config["rl.prompts"] > len(self.task.training):
+            raise ValueError("rl.prompts is larger than the number of training problems")
+
+    def reset_moments(self):
+        """Moments and products of a phase's start (L1.2, L2.6)."""
+        self.m = {name: np.zeros_like(p) for name, p in self.parameters.items()}
+        self.v = {name: np.zeros_like(p) for name, p in self.parameters.items()}
+        self.products = (1.0, 1.0)
+
+    def state(self):
+        """The state hash (F4.2)."""
+        counters = (self.phase, self.updates, self.rollouts, self.warm_start.epoch,
+                    self.warm_start.offset, self.training.epoch, self.training.offset)
+        return digests.state_hash(self.parameters.values(), self.m.values(), self.v.values(),
+                                  self.products, counters)
+
+    def train(self):
+        """The whole run; the final state hash (L4.3)."""
+        self.report({"kind": "ledger", "version": 3, "numerics": 1,
+                     "tensors": list(self.parameters)})
+        if self.config["model.folder"] and self.config["sft.steps"]:
+            self.report_evaluation("sft", 0)                        # L4.2
+        self.run_warm_start()
+        self.enter_rl()
+        self.run_rl()
+        self.phase = DONE
+        return self.state()
+
+    # ---- optimiser
+
+    def step(self, gradient, lr):
+        """Norm, clipping and AdamW (N6) of one update."""
+        config = self.config
+        norm = optimizer.gradient_norm(gradient.values())
+        k = optimizer.clip_factor(norm, config["optimizer.max_norm"])
+        for name, g in gradient.items():
+            optimizer.refuse_large(name, g, k)
+        beta1, beta2 = config["optimizer.beta1"], config["optimizer.beta2"]
+        p1, c1 = optimizer.advance(self.products[0], beta1)
+        p2, c2 = optimizer.advance(self.products[1], beta2)
+        self.products = (p1, p2)
+        for name, g in gradient.items():
+            decay = config["optimizer.weight_decay"] if decays(name) else 0.0
+            how = SimpleNamespace(k=k, lr=lr, beta1=beta1, beta2=beta2,
+                                  eps=config["optimizer.eps"], c1=c1, c2=c2, weight_decay=decay)
+            self.parameters[name], self.m[name], self.v[name] = optimizer.adamw(
+                self.parameters[name], self.m[name], self.v[name], g, how)
+
+    # ---- warm start
+
+    def run_warm_start(self):
+        """L2.1."""
+        config = self.config
+        while self.updates < config["sft.steps"]:
+            self.warm_start_update()
+            if self.updates % config["sft.eval_every"] == 0 or self.updates == config["sft.steps"]:
+                success = self.report_evaluation("sft", self.updates)
+                if success >= config["sft.stop_success"]:
+                    break
+
+    def warm_start_update(self):
+        """L2.2 and L2.3."""
+        config, encode = self.config, self.tokenizer.encode
+        problems = self.warm_start.take(config["sft.batch"])
+        prompts = [encode(prompt) for prompt, _ in problems]
+        batch = Sequences([p + encode(answer) + [self.tokenizer.END]
+                           for p, (_, answer) in zip(prompts, problems)], [len(p) for p in prompts])
+        packed, (mask, target) = batch.packed(self.shards), batch.masks()
+        trace = self.model.forward(batch.tokens(), packed)
+        new, _ = self.model.logprobs(trace, target, mask, F32(1))
+        c = F64(1) / int(np.count_nonzero(mask))
+        gradient = self.model.backward(trace, np.where(mask, rn32(-c), F32(0)), None)
+        lr = optimizer.learning_rate(self.updates + 1, config["sft.lr"], config["sft.warmup"],
+                                     "constant", 1.0, config["sft.steps"])
+        self.step(gradient, lr)
+        self.updates += 1
+        self.report(self.ledger_line("sft", self.updates, batch, [], new, [gradient]))
+
+    # ---- reinforcement learning
+
+    def enter_rl(self):
+        """L2.6."""
+        self.phase = RL
+        self.reset_moments()
+        if self.config["rl.beta"] > 0:
+            self.reference = self.frozen_reference()
+        self.report_evaluation("rl", 0)
+
+    def frozen_reference(self):
+        """The reference of L2.6, 3."""
+        if self.config["rl.reference"]:
+            return Model(*modelfolder.read(self.config["rl.reference"])[:3])
+        return self.model.frozen()
+
+    def run_rl(self):
+        """L3.1."""
+        config = self.config
+        while self.rollouts < config["rl.steps"]:
+            rollout = self.sample_rollout()
+            gradients = []
+            for e in range(config["rl.epochs"]):
+                order = self.order_of_pass(e)
+                size = len(order) // config["rl.updates"]
+                for u in range(config["rl.updates"]):
+                    groups = order[u * size:(u + 1) * size]
+                    gradients.append(self.rl_update(rollout, groups, first=e == u == 0))
+            self.rollouts += 1
+            self.report(self.ledger_line("rl", self.rollouts, rollout.sequences, rollout.rewards,
+                                         np.concatenate(rollout.old), gradients))
+            if self.rollouts % config["eval.every"] == 0 or self.rollouts == config["rl.steps"]:
+                self.report_evaluation("rl", self.rollouts)
+
+    def sample_rollout(self):
+        """L3.2 to L3.6."""
+        config = self.config
+        group = config["rl.group"]
+        problems = [problem for problem in self.training.take(config["rl.prompts"])
+                    for _ in range(group)]
+        prompts = [self.tokenizer.encode(prompt) for prompt, _ in problems]
+        rollout = self.complete(prompts, config["rl.temperature"])
+        rollout.rewards = [self.reward(ids[len(prompt):], answer) for ids, prompt, (_, answer)
+                           in zip(rollout.sequences.ids, prompts, problems)]
+        if config["rl.shuffle_rewards"]:
+            order = random.shuffled(len(problems), self.seed, 0, self.rollouts,
+                                    random.SHUFFLE_REWARDS)
+            rollout.rewards = [rollout.rewards[i] for i in order]
+        rollout.advantage, _ = objective.advantages(
+            rollout.rewards, range(0, len(problems) + 1, group), config["rl.advantage"],
+            config["rl.advantage_eps"])
+        if self.reference is not None:
+            packed, (mask, target) = rollout.sequences.packed(1), rollout.sequences.masks()
+            trace = self.reference.forward(rollout.sequences.tokens(), packed)
+            ref, _ = self.reference.logprobs(trace, target, mask, self.inv_temperature())
+            rollout.ref = np.split(ref, packed.seq[1:-1])
+        return rollout
+
+    def inv_temperature(self):
+        """invT = RN(1 / T) (L3.8)."""
+        return F32(1) / self.config["rl.temperature"]
+
+    def complete(self, prompts, temperature):
+        """L3.3: a completion of every prompt; temperature 0 is greedy."""
+        config = self.config
+        ids = [list(prompt) for prompt in prompts]
+        old = [[0.0] * (len(prompt) - 1) for prompt in prompts]
+        ended = [False] * len(prompts)
+        for _ in range(config["rl.max_new_tokens"]):
+            live = [q for q in range(len(ids)) if not ended[q]]
+            if not live:
+                break
+            logits = self.model.last_logits([ids[q] for q in live])
+            tokens = random.sample(logits, temperature, config["rl.top_k"], config["rl.top_p"],
+                                   self.seed, live, self.rollouts, [len(ids[q]) for q in live])
+            logps, _ = sampled_logprobs(logits, tokens, temperature)
+            for q, token, logp in zip(live, tokens.tolist(), logps.tolist()):
+                ids[q].append(token)
+                old[q].append(logp)
+                ended[q] = token == self.tokenizer.END
+        return Rollout(Sequences(ids, [len(prompt) for prompt in prompts]), ended,
+                       [np.array(row + [0.0], F32) for row in old], [])
+
+    def reward(self, completion, answer):
+        """F3.6."""
+        return rewards.reward(completion, answer, self.tokenizer, self.task.numeric)
+
+    def order_of_pass(self, e):
+        """The groups of pass e (L3.7)."""
+        if e == 0:
+            return list(range(self.config["rl.prompts"]))
+        return random.shuffled(self.config["rl.prompts"], self.seed, e + 1, self.rollouts,
+                               random.ORDER)
+
+    def rl_update(self, rollout, groups, first):
+        """L3.8: one update, and its gradient."""
+        config, size = self.config, self.config["rl.group"]
+        numbers = [g * size + member for g in groups for member in range(size)]
+        chosen = rollout.sequences.choose(numbers)
+        packed, (mask, target) = chosen.packed(self.shards), chosen.masks()
+        trace = self.model.forward(chosen.tokens(), packed)
+        new, entropy = self.model.logprobs(trace, target, mask, self.inv_temperature())
+        old = np.concatenate([rollout.old[i] for i in numbers])
+        if first and (new != old).any():
+            raise ValueError(f"token {np.nonzero(new != old)[0][0]}: new differs from old")
+        ref = None if rollout.ref is None else np.concatenate([rollout.ref[i] for i in numbers])
+        tokens = [len(ids) - prompt for ids, prompt in zip(chosen.ids, chosen.prompt)]
+        coefficient = objective.coefficients(tokens, config["rl.aggregation"],
+                                             config["rl.constant_length"])
+        how = objective.Objective(self.gate, config["rl.level"], config["rl.kl"], config["rl.beta"],
+                                  config["rl.entropy_bonus"])
+        d, e, _ = objective.gated_loss(how, objective.Batch(
+            packed, mask, new, old, rollout.advantage[numbers], coefficient, ref, entropy))
+        gradient = self.model.backward(trace, d, e)
+        lr = optimizer.learning_rate(self.rollouts + 1, config["rl.lr"], config["rl.warmup"],
+                                     config["rl.decay"], config["rl.final"], config["rl.steps"])
+        self.step(gradient, lr)
+        return gradient
+
+    # ---- evaluation and ledger
+
+    def evaluate(self):
+        """L4.1."""
+        count = self.config["eval.problems"] or len(self.task.held_out)
+        problems = self.task.held_out[:count]
+        prompts = [self.tokenizer.encode(prompt) for prompt, _ in problems]
+        done = self.complete(prompts, F32(0))
+        rewards = [self.reward(ids[len(prompt):], answer) for ids, prompt, (_, answer)
+                   in zip(done.sequences.ids, prompts, problems)]
+        return numerics.ascending(rewards) / len(problems)
+
+    def report_evaluation(self, phase, step):
+        """An evaluation and its line (L4.2)."""
+        success = self.evaluate()
+        self.report({"kind": "evaluation", "phase": phase, "step": step,
+                     "held_out_success": success})
+        return success
+
+    def ledger_line(self, phase, step, sequences, rewards, logprobs, gradients):
+        """A line of the ledger (F4.4)."""
+        tensor = lambda x: digests.hexadecimal(digests.tensor_digest(x))
+        return {
+            "kind": "step", "phase": phase, "step": step, "state": self.state(),
+            "tokens": digests.bytes_digest(sequences.tokens().tobytes()),
+            "rewards": digests.bytes_digest(np.array(rewards, F64).tobytes()),
+            "logprobs": digests.bytes_digest(logprobs.astype(F32).tobytes()),
+            "gradients": [[tensor(g) for g in gradient.values()] for gradient in gradients],
+            "parameters": [tensor(p) for p in self.parameters.values()],
+        }
