@@ -44,9 +44,8 @@ static void print_help(FILE *out) {
     fprintf(out, "  %-10s %s%s\n", commands[i].name, commands[i].summary,
             commands[i].library ? " (not in this build)" : "");
   fputs(
-      "\n'sluice COMMAND --help' describes one. Exit codes: 0 done, 1 a check failed, 2 usage, 3 "
-      "bad input, 4 undecided,\n"
-      "5 system error, 6 interrupted with a checkpoint written.\n",
+      "\n'sluice COMMAND --help' describes one. Exit codes: 0 done, 1 a check failed, 2 usage,\n"
+      "3 bad input, 4 undecided, 5 system error, 6 interrupted with a checkpoint written.\n",
       out);
 }
 
