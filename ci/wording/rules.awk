@@ -23,7 +23,7 @@ FILENAME == ARGV[1] {
 FNR == 1 {
   finish()
   language = kind_of(FILENAME)
-  if (language == "" && $0 ~ /^#!/) language = "hash"
+  if (language == "" && $0 ~ /^#!/) language = $0 ~ /python/ ? "python" : "hash"
   in_comment = in_fence = in_code = item = 0
   after_blank = 1
 }
@@ -31,7 +31,8 @@ FNR == 1 {
 { check_width() }
 language == "prose" { prose() }
 language == "c" || language == "coq" { code() }
-language == "hash" { script() }
+language == "hash" { script($0) }
+language == "python" { python() }
 
 END { if (!failed) finish() }
 
@@ -39,7 +40,8 @@ function kind_of(file) {
   if (file ~ /\.md$/) return "prose"
   if (file ~ /\.(c|h|cpp|cu|cuh|def|sollya)$/) return "c"
   if (file ~ /\.v$/) return "coq"
-  if (file ~ /\.(cmake|in|py|awk|yaml|yml|gate|bash)$/) return "hash"
+  if (file ~ /\.py$/) return "python"
+  if (file ~ /\.(cmake|in|awk|yaml|yml|gate|bash)$/) return "hash"
   if (file ~ /(CMakeLists\.txt|Makefile|\.clang-tidy|\.clang-format|\.gitignore)$/) return "hash"
   return ""
 }
@@ -57,6 +59,8 @@ function check_width(  text) {
 # A text of several lines, a paragraph or a comment, is gathered by add and judged by finish.
 function add(text) {
   gsub(/[ \t]+/, " ", text)
+  sub(/^ /, "", text)
+  sub(/ $/, "", text)
   if (pieces == 0) {
     text_file = FILENAME
     buffer = " "
@@ -72,7 +76,7 @@ function finish(  count, word) {
     if (is_paragraph && count > 60) print "long\t" text_file "\t" piece_line[1] "\t" count
     find_idioms(without_code(tolower(buffer)))
   }
-  pieces = is_paragraph = 0
+  pieces = is_paragraph = is_string = 0
 }
 
 # `code` is not English: the same number of characters stands for it.
@@ -141,55 +145,90 @@ function prose(  indent, line) {
   }
 }
 
-# As GitHub makes them.
-function anchor_of(heading) {
+# As GitHub makes them: the second of the same name ends in -1.
+function anchor_of(heading,  again) {
   heading = tolower(heading)
   sub(/^#+ +/, "", heading)
   gsub(/[!-,.\/:-@\[-^`{-~]/, "", heading)
   gsub(/ /, "-", heading)
-  return heading
+  again = headings[FILENAME, heading]++
+  return again ? heading "-" again : heading
 }
 
 function find_links(  rest, target) {
   rest = without_code($0)
+  if (match(rest, /^ *\[[^]^][^]]*\]:[ \t]+/)) { # [name]: target
+    rest = substr(rest, RLENGTH + 1)
+    sub(/[ \t].*/, "", rest)
+    link_to(rest)
+    return
+  }
   while (match(rest, /(\]\(|src=")[^)"]*/)) {
     target = substr(rest, RSTART, RLENGTH)
     rest = substr(rest, RSTART + RLENGTH)
     sub(/^(\]\(|src=")/, "", target)
-    if (target !~ /^[a-z]+:/) print "link\t" FILENAME "\t" FNR "\t" target
+    link_to(target)
   }
 }
 
-# C, CUDA C, .def and Coq: comments are gathered; names are looked for in the rest.
-function code(  line, plain, what, was_line_comment) {
+function link_to(target) {
+  gsub(/^<|>$|[ \t]+$/, "", target)
+  if (target !~ /^[a-z]+:/) print "link\t" FILENAME "\t" FNR "\t" target
+}
+
+# C, CUDA C, .def and Coq: comments are gathered, and strings, those that follow one another as one
+# text; names are looked for in the rest.
+function code(  line, plain, before, what, was_line_comment) {
   line = $0
   plain = ""
   while (line != "") {
     if (in_comment) {
       line = comment_line(line)
     } else if (!match(line, language == "c" ? "/[*/]|[\"']" : "[(][*]|\"")) {
-      plain = plain line
+      plain = plain between(line)
       line = ""
     } else {
       what = substr(line, RSTART, RLENGTH)
-      plain = plain substr(line, 1, RSTART - 1) " "
+      before = substr(line, 1, RSTART - 1)
       line = substr(line, RSTART + RLENGTH)
+      plain = plain between(before) " "
       if (what == "//") {
-        if (plain !~ /^[ \t]*$/) finish()
+        if (is_string || plain !~ /^[ \t]*$/) finish()
         add(line)
         was_line_comment = 1
         line = ""
-      } else if (what == "\"" || what == "'") {
-        line = match(line, what == "'" ? "^([^'\\\\]|\\\\.)*'" : "^([^\"\\\\]|\\\\.)*\"") ? \
-          substr(line, RLENGTH + 1) : ""
+      } else if (what == "'") {
+        if (is_string) finish()
+        line = match(line, /^([^'\\]|\\.)*'/) ? substr(line, RLENGTH + 1) : ""
+      } else if (what == "\"") {
+        line = string(line, plain)
       } else {
         finish()
         in_comment = 1
       }
     }
   }
-  if (!in_comment && !was_line_comment) finish()
+  if (!in_comment && !was_line_comment && !is_string) finish()
   if (language == "c") find_names(plain)
+}
+
+# What stands between strings ends their text, but for a line that goes on.
+function between(plain) {
+  if (is_string && plain !~ /^[ \t]*\\?$/) finish()
+  return plain
+}
+
+function string(line, plain,  text, rest) {
+  if (!match(line, /^([^"\\]|\\.)*"/)) return ""
+  text = substr(line, 1, RLENGTH - 1)
+  rest = substr(line, RLENGTH + 1)
+  if (language == "c" && plain !~ /^[ \t]*#[ \t]*include/) {
+    if (!is_string) finish()
+    gsub(/\\[nt]/, " ", text)
+    add(text)
+    is_string = 1
+  }
+  return rest
 }
 
 function comment_line(line,  end) {
@@ -215,8 +254,7 @@ function find_names(plain,  name) {
 }
 
 # Shell, CMake, Python, awk, gate files: from # on, where a word may begin.
-function script(  line) {
-  line = $0
+function script(line) {
   if (line ~ /^#!/) return
   if (line ~ /^[ \t]*#/) {
     sub(/^[ \t]*#+/, "", line)
@@ -228,4 +266,23 @@ function script(  line) {
     add(substr(line, RSTART + 2))
     finish()
   }
+}
+
+# Python has texts between three quotes besides, of which the docstrings are most.
+function python(  line, at) {
+  line = $0
+  if (!in_comment && line ~ /^[^#]*"""/) {
+    at = index(line, "\"\"\"")
+    script(substr(line, 1, at - 1))
+    finish()
+    line = substr(line, at + 3)
+    in_comment = 1
+  } else if (!in_comment) {
+    script(line)
+    return
+  }
+  at = index(line, "\"\"\"")
+  add(at ? substr(line, 1, at - 1) : line)
+  if (at) in_comment = 0
+  if (at || line ~ /^[ \t]*$/) finish()
 }

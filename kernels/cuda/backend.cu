@@ -85,7 +85,7 @@ static __global__ void clear_faults_kernel(unsigned long long *faults) {
 }
 
 static sl_status make_faults(sl_context *ctx) {
-  static_assert(SL_KERNEL_COUNT <= 64, "a thread a fault");
+  static_assert(SL_KERNEL_COUNT <= 64, "one thread clears one fault");
   sl_device *device = ctx->device;
   void *faults = nullptr, *host_faults = nullptr, *staging = nullptr;
   sl_status status = checked(ctx, "faults", cudaMalloc(&faults, faults_bytes));

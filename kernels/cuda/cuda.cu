@@ -18,7 +18,7 @@ static const size_t workspace_min = 65536, workspace_align = 256;
 
 sl_status sl_device_fail(sl_context *ctx, const char *what, cudaError_t error) {
   const sl_status status = error == cudaErrorMemoryAllocation ? SL_ERR_MEMORY : SL_ERR_IO;
-  cudaGetLastError(); /* told once */
+  cudaGetLastError(); /* reported once */
   return sl_fail(&ctx->error, status, "%s: %s", what, cudaGetErrorString(error));
 }
 

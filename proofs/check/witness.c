@@ -133,5 +133,6 @@ const char *slc_check_refuted(const context_t *c, int i) {
   const claim_t *q = &c->part->p[i];
   if (!strstr(allowed[i], q->refuted_by) || !*q->refuted_by)
     return "a refutation of a kind that does not belong to its property";
-  return mpfr_sgn(q->r) >= 0 && witness_convicts(c, q) ? "" : "a witness does not convict";
+  return mpfr_sgn(q->r) >= 0 && witness_convicts(c, q) ? ""
+                                                       : "a witness does not break the property";
 }

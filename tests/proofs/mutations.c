@@ -334,7 +334,7 @@ static const class_t classes[] = {
     {"drop a part", drop_part, NULL},
     {"shrink a part's box", shrink_part, NULL},
     {"move a witness", move_witness,
-     "a neighbouring point convicts as well; a jump's point is not read"},
+     "a neighbouring point refutes as well; a jump's point is not read"},
     {"another join", other_join, "another join jumps too"},
     {"another zone order", change_zone, "an unclaimed P3 and the end at infinity do not read it"},
     {"P2 rests on a P3 that is not claimed", rest_on_nothing, NULL},

@@ -59,7 +59,7 @@ static const struct argp parser = {
     option_rows,
     parse_option,
     "list\nshow NAME\nplot NAME...",
-    "The gates at hand, what a gate file says, and pictures of f, f' and r f'.\v"
+    "The built-in gates, what a gate file says, and pictures of f, f' and r f'.\v"
     "NAME is a built-in gate, or a file: a path that holds a '/' or ends in .gate.",
     NULL,
     NULL,

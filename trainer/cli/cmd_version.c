@@ -153,9 +153,10 @@ static void print_kernels(void) {
       "<!-- Written by `sluice version --kernels` from kernels.def; a test compares. -->\n"
       "# Kernels\n\n"
       "Clause: where the order of operations is written. Bound: the derivation in "
-      "reference/bounds.c that the plain kernel's error\n"
-      "against the oracle is held to; `exact` is bit equality. Every other backend equals plain "
-      "bit for bit.\n\n"
+      "reference/bounds.c of the\n"
+      "most that the plain kernel's error against the oracle may be; `exact` is bit equality. "
+      "Every other\n"
+      "backend equals plain bit for bit.\n\n"
       "| kernel | storage | clause | bound | plain | cpu | cuda and simt "
       "|\n|---|---|---|---|---|---|---|");
 #define SL_KERNEL(name, params, args, storage, clause, bound) \

@@ -154,7 +154,7 @@ static sl_status measure_kernel(arrays *s, size_t k) {
   if (!status) status = sl_time_pairs(&t, &ours, &copy);
   if (status) return status;
   const double rate = kernels[k].bytes * (double)s->n / t.a, ceiling = 8.0 * (double)s->n / t.b;
-  printf("%-18s %8.1f GB/s, copy %8.1f GB/s, ratio %.3f (%g bytes an element)\n", kernels[k].name,
+  printf("%-18s %8.1f GB/s, copy %8.1f GB/s, ratio %.3f (%g bytes per element)\n", kernels[k].name,
          1e-9 * rate, 1e-9 * ceiling, t.ratio * kernels[k].bytes / 8.0, kernels[k].bytes);
   fflush(stdout);
   return SL_OK;

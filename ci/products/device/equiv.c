@@ -44,7 +44,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 }
 
 static const struct argp_option rows[] = {
-    {"backend", 'b', "NAME", 0, "the backend that is held to plain (default cuda)", 0},
+    {"backend", 'b', "NAME", 0, "the backend that must equal plain (default cuda)", 0},
     {"seed", 's', "N", 0, "the first problem of each kernel (default 1)", 0},
     {"cases", 'c', "N", 0, "problems a kernel (default 24)", 0},
     {"seconds", 't', "N", 0, "in place of a number of problems: seconds for all kernels together",

@@ -28,7 +28,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 }
 
 static const struct argp_option option_rows[] = {
-    {"seeds", 'n', "N", 0, "operands of so many seeds, 2048 threads each (default 2)", 0}, {0}};
+    {"seeds", 'n', "N", 0, "how many seeds draw operands, 2048 threads each (default 2)", 0}, {0}};
 static const struct argp parser = {
     option_rows, parse,
     NULL,        "Runs every form of PTX on the executor and on the device, and compares.",

@@ -247,7 +247,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 }
 
 static const struct argp_option rows[] = {
-    {"backend", 'b', "NAME", 0, "the backend that is held to the other (default cuda)", 0},
+    {"backend", 'b', "NAME", 0, "the backend that must equal the other (default cuda)", 0},
     {"other", 'o', "NAME", 0, "the other (default cpu)", 0},
     {"steps", 's', "N", 0, "steps of RL (default 20)", 0},
     {0}};

@@ -88,8 +88,8 @@ static const struct argp parser = {
     option_rows,
     parse_option,
     "KERNEL|all",
-    "Runs the CUDA sources on the CPU, their threads in an order that a seed draws, and holds them "
-    "to the plain kernel bit for bit. "
+    "Runs the CUDA sources on the CPU, their threads in an order that a seed draws, and compares "
+    "their results with the plain kernel's, bit for bit. "
     "Reports "
     "data races, barrier divergence, wrong shuffle masks, accesses out of bounds, misaligned or "
     "uninitialised, and what the host does "

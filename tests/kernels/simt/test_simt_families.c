@@ -413,7 +413,8 @@ static void expect_refused(memory *m, sl_status want, const char *message, const
   cr_expect_eq(sl_context_synchronize(m->ctx), want);
   cr_expect(strstr(sl_context_error(m->ctx)->message, message), "'%s' in '%s'", message,
             sl_context_error(m->ctx)->message);
-  cr_expect_eq(sl_memory_read(m->ctx, got, out, n * sizeof *got), SL_OK, "an error is told once");
+  cr_expect_eq(sl_memory_read(m->ctx, got, out, n * sizeof *got), SL_OK,
+               "an error is reported once");
   for (size_t i = 0; i < n; i++) cr_expect_eq(got[i], 0.0f);
   free(got);
 }

@@ -133,7 +133,7 @@ Test(simt_train, a_step_brings_digests_to_the_host_not_tensors) {
   const traffic wide = traffic_of((const char *[]){"model.ff=96", "model.hidden=32", NULL});
   const traffic deep = traffic_of((const char *[]){"model.layers=3", NULL});
   const uint64_t updates = 2, more = deep.tensors - base.tensors;
-  printf("%zu floats: %llu and %llu bytes a step; %zu floats: %llu and %llu\n", base.floats,
+  printf("%zu floats: %llu and %llu bytes per step; %zu floats: %llu and %llu\n", base.floats,
          (unsigned long long)base.sft, (unsigned long long)base.rl, wide.floats,
          (unsigned long long)wide.sft, (unsigned long long)wide.rl);
   cr_assert(base.sft > 0 && wide.floats > 2 * base.floats && more > 0);
