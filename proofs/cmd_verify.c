@@ -117,6 +117,15 @@ static const struct argp parser = {
     NULL,
     NULL};
 
+static sl_status leaves_range(const sl_gate_definition *def, int i, const char *setting,
+                              sl_error *err) {
+  char low[48], high[48];
+  sl_decimal_print(low, sizeof low, def->param[i].low);
+  sl_decimal_print(high, sizeof high, def->param[i].high);
+  return sl_fail(err, SL_ERR_INPUT, "%s: parameter %s: the file declares [%s, %s], found '%s'",
+                 def->file, def->param[i].name, low, high, setting);
+}
+
 /* "NAME=V" or "NAME=A:B" into the definition and the ranges. */
 static sl_status apply_setting(sl_gate_definition *def, sl_verify_options *v, const char *setting,
                                sl_error *err) {
@@ -139,8 +148,7 @@ static sl_status apply_setting(sl_gate_definition *def, sl_verify_options *v, co
                    setting);
   if (sl_decimal_to_double(low) < sl_decimal_to_double(def->param[i].low) ||
       sl_decimal_to_double(high) > sl_decimal_to_double(def->param[i].high))
-    return sl_fail(err, SL_ERR_INPUT, "%s: parameter %s leaves the range that the file declares",
-                   def->file, text);
+    return leaves_range(def, i, setting, err);
   if (colon) {
     v->ranged |= 1u << i;
     v->low[i] = low, v->high[i] = high;

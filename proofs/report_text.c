@@ -92,7 +92,10 @@ static void print_float(FILE *out, const sl_report *r, int s) {
               (unsigned long long)v->count, sl_float_kind_name((sl_float_kind)k), (double)v->r[0],
               (double)v->w[0], (double)v->r[1], (double)v->w[1]);
   }
-  if (f->ulp_bound > 0)
+  if (isinf(f->ulp_bound))
+    fprintf(out, "    rounding: no bound derived; %.7g ulp seen at r = %.9g\n", f->ulp_seen,
+            (double)f->ulp_at);
+  else if (f->ulp_bound > 0)
     fprintf(out, "    error: at most %.7g ulp; %.7g ulp seen at r = %.9g\n", f->ulp_bound,
             f->ulp_seen, (double)f->ulp_at);
   if (r->gate->family <= SL_GATE_SOFTSIGN)
@@ -124,10 +127,27 @@ static void print_side(FILE *out, const sl_report *r, int s) {
   if (r->floats) print_float(out, r, s);
 }
 
+/* Ratios, of both signs, at which the binary32 code breaks a property. */
+static unsigned long long float_violations(const sl_report *r) {
+  unsigned long long n = 0;
+  for (int s = 0; s < 2; s++) {
+    if (!r->floats || !(r->sides >> s & 1)) continue;
+    for (int k = 0; k < SL_FLOAT_KINDS; k++) n += r->binary32[s].violation[k].count;
+    n += r->binary32[s].at_one != 1.0f;
+  }
+  return n;
+}
+
 void sl_report_text(FILE *out, const sl_report *r) {
   for (int s = 1; s >= 0; s--)
     if (r->sides >> s & 1) print_side(out, r, s);
   const sl_verdict v = sl_report_verdict(r);
+  const unsigned long long places = float_violations(r);
+  if (v == SL_PROVED && places) {
+    fprintf(out, "%s: ADMISSIBLE over the reals, proved; binary32: VIOLATED at %llu place%s\n",
+            r->def->name, places, places == 1 ? "" : "s");
+    return;
+  }
   fprintf(out, "%s: %s\n", r->def->name,
           v == SL_PROVED    ? "ADMISSIBLE, proved"
           : v == SL_REFUTED ? "NOT ADMISSIBLE, refuted"

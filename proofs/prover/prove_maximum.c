@@ -8,6 +8,20 @@
 
 #include <string.h>
 
+/* Next to 1 the report has f' - 1: twelve digits of f' would not show that it is not 1. */
+static void refute(sl_finding *f, sl_problem *p, const sl_witness *w, const char *refuted_by) {
+  sl_finding_refute(f, p, w, refuted_by, "f' =");
+  arb_t over;
+  arb_init(over);
+  arb_sub_ui(over, w->value, 1, ARF_PREC_EXACT);
+  if (arf_cmpabs_2exp_si(arb_midref(over), -20) < 0) {
+    char *r = arf_get_str(w->r, 20), *text = arb_get_str(over, 12, 0);
+    sl_finding_set(f, f->verdict, "at r = %s: f' - 1 = %s", r, text);
+    flint_free(r), flint_free(text);
+  }
+  arb_clear(over);
+}
+
 /* Does the piece on this side of r = 1 certainly not tend to 1 there? Leaves its value in w. */
 static int side_is_off(sl_problem *p, int side, sl_witness *w) {
   const sl_segment *g = &p->segment[p->one - 1 + side];
@@ -45,7 +59,7 @@ static int alone_is_one(sl_finding *f, sl_problem *p, int sides_are_one) {
   sl_witness_middle(&w, p->ranged);
   arf_one(w.r);
   sl_exact_ball(w.value, p->field, sl_join_value(p, p->one, 1, SL_AT_JOIN), 128);
-  sl_finding_refute(f, p, &w, "one", "f' =");
+  refute(f, p, &w, "one");
   sl_witness_clear(&w);
   return -1;
 }
@@ -68,7 +82,7 @@ static int one_at_one(sl_proof *proof, sl_problem *p) {
   const int l_over = l && arf_cmp_si(arb_midref(left.value), 1) > 0,
             r_over = r && arf_cmp_si(arb_midref(right.value), 1) > 0;
   if ((l && r) || l_over || r_over) {
-    sl_finding_refute(f, p, r_over || !l ? &right : &left, "one", "f' =");
+    refute(f, p, r_over || !l ? &right : &left, "one");
     result = -1;
   } else {
     sl_finding_set(f, SL_UNDECIDED, "no identity shows that f'(1) = 1, and no enclosure denies it");
@@ -124,7 +138,7 @@ static int segment_below(sl_proof *proof, sl_problem *p, int segment, sl_budget 
     s = sl_search(p, segment, SL_GOAL_BELOW, 0, low, high, SL_DEPTH, budget, &proof->claims, &w,
                   stuck);
   if (s == SL_SEARCH_FAILS) {
-    sl_finding_refute(f, p, &w, "value", "f' =");
+    refute(f, p, &w, "value");
     result = -1;
   } else if (s == SL_SEARCH_OPEN || !tail || result <= 0) {
     result = 0;
@@ -154,7 +168,7 @@ static int join_below(sl_finding *f, sl_problem *p, int j) {
   sl_exact_ball(w.value, p->field, p->join[j], 128);
   arf_set(w.r, arb_midref(w.value));
   sl_exact_ball(w.value, p->field, value, 128);
-  sl_finding_refute(f, p, &w, "value", "f' =");
+  refute(f, p, &w, "value");
   f->join = j;
   sl_witness_clear(&w);
   return 0;

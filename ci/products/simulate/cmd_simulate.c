@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define LARGE_SHRINK 4
 
@@ -89,14 +90,11 @@ static const struct argp parser = {
     parse_option,
     "KERNEL|all",
     "Runs the CUDA sources on the CPU, their threads in an order that a seed draws, and compares "
-    "their results with the plain kernel's, bit for bit. "
-    "Reports "
-    "data races, barrier divergence, wrong shuffle masks, accesses out of bounds, misaligned or "
-    "uninitialised, and what the host does "
-    "without waiting.\vA seed replays exactly. Memory is sequentially consistent: what only a "
-    "weaker order shows is not found. Exit codes: "
-    "0 "
-    "nothing found, 1 a finding or bits that differ.",
+    "their results with the plain kernel's, bit for bit. Reports data races, barrier divergence, "
+    "wrong shuffle masks, accesses out of bounds, misaligned or uninitialised, and what the host "
+    "does without waiting.\vA seed replays exactly. Memory is sequentially consistent: what only a "
+    "weaker order shows is not found. Exit codes: 0 nothing found; 1 a finding, bits that differ, "
+    "or a planted failure that was not found.",
     NULL,
     NULL,
     NULL};
@@ -108,15 +106,26 @@ static const sl_kernel_id kernels[] = {
 };
 #define KERNEL_COUNT (sizeof kernels / sizeof *kernels)
 
+static int wider(int width, const char *text) {
+  const int length = (int)strlen(text);
+  return length > width ? length : width;
+}
+
 static int print_list(void) {
   const sl_simulation_plant *plants;
   const size_t n = sl_simulation_plants(&plants);
+  int name = 0, kernel = 0, found = 0;
+  for (size_t i = 0; i < n; i++) {
+    name = wider(name, plants[i].name);
+    kernel = wider(kernel, plants[i].kernel);
+    found = wider(found, plants[i].found);
+  }
   puts("kernels:");
   for (size_t i = 0; i < KERNEL_COUNT; i++) printf("  %s\n", sl_equiv_kernel_name(kernels[i]));
   puts("failures to plant, each in its kernel, and how it is found:");
   for (size_t i = 0; i < n; i++)
-    printf("  %-18s %-20s %-24s %s\n", plants[i].name, plants[i].kernel, plants[i].found,
-           plants[i].what);
+    printf("  %-*s  %-*s  %-*s  %s\n", name, plants[i].name, kernel, plants[i].kernel, found,
+           plants[i].found, plants[i].what);
   return SL_EXIT_OK;
 }
 
@@ -142,8 +151,9 @@ static int simulate(const options *o, sl_kernel_id kernel) {
     accesses += run.accesses, instructions += run.instructions;
     if (status) {
       sl_progress_end(&line);
-      fprintf(stderr, "sluice simulate: %s, seed %" PRIu64 ", %s: %s\nreplay: %s\n", name, seed,
-              run.shape, err.message, run.replay);
+      fprintf(stderr,
+              "sluice simulate: %s, case %" PRIu64 ", seed %" PRIu64 ", %s: %s\nreplay: %s\n", name,
+              problem.problem, seed, run.shape, err.message, run.replay);
       return sl_exit_code(status);
     }
     if (seconds_since(&start) > 2.0)
@@ -166,16 +176,24 @@ static int simulate(const options *o, sl_kernel_id kernel) {
   return SL_EXIT_OK;
 }
 
-static sl_status choose_plant(const char *name, sl_error *err) {
+/* Plants what --plant names, if the run can meet it. */
+static sl_status choose_plant(const options *o, sl_error *err) {
   const sl_simulation_plant *plants;
   const size_t n = sl_simulation_plants(&plants);
-  for (size_t i = 0; i < n; i++)
-    if (strcmp(plants[i].name, name) == 0) {
-      sl_simulation_set_plant((int)i);
-      return SL_OK;
-    }
-  return sl_fail(err, SL_ERR_USAGE,
-                 "there is no failure '%s' to plant ('sluice simulate --list' has them)", name);
+  size_t i = 0;
+  if (!o->plant) return SL_OK;
+  while (i < n && strcmp(plants[i].name, o->plant) != 0) i++;
+  if (i == n)
+    return sl_fail(err, SL_ERR_USAGE,
+                   "there is no failure '%s' to plant ('sluice simulate --list' has them)",
+                   o->plant);
+  if (strcmp(o->name, "all") != 0 && strcmp(o->name, plants[i].kernel) != 0)
+    return sl_fail(err, SL_ERR_USAGE, "%s is planted in %s, not in %s", o->plant, plants[i].kernel,
+                   o->name);
+  if (o->ptx)
+    return sl_fail(err, SL_ERR_USAGE, "--plant changes the CUDA source, which --ptx does not run");
+  sl_simulation_set_plant((int)i);
+  return SL_OK;
 }
 
 static sl_status check_name(const char *name, sl_error *err) {
@@ -186,6 +204,39 @@ static sl_status check_name(const char *name, sl_error *err) {
                  "the simulator has no kernel '%s' ('sluice simulate --list' has them)", name);
 }
 
+/* Whether this build has what --ptx runs, and its files have been made. */
+static sl_status check_ptx(int architecture, sl_error *err) {
+  int listed = 0;
+  if (!architecture) return SL_OK;
+  for (const sl_ptx_file *f = sl_ptx_files; f->path; f++) {
+    if (f->architecture != architecture) continue;
+    listed = 1;
+    if (access(f->path, R_OK) != 0)
+      return sl_fail(err, SL_ERR_UNAVAILABLE,
+                     "the PTX for compute_%d is not built: cmake --build DIR --target "
+                     "sluice_ptx_%d makes it",
+                     architecture, architecture);
+  }
+  if (listed) return SL_OK;
+  return sl_fail(err, SL_ERR_UNAVAILABLE,
+                 "this build has no PTX: there was no nvcc when it was configured");
+}
+
+static int simulate_named(const options *o) {
+  int code = SL_EXIT_OK;
+  for (size_t i = 0; i < KERNEL_COUNT; i++) {
+    if (strcmp(o->name, "all") != 0 && strcmp(o->name, sl_equiv_kernel_name(kernels[i])) != 0)
+      continue;
+    const int found = simulate(o, kernels[i]);
+    if (found) code = found;
+  }
+  if (o->plant && code == SL_EXIT_OK) {
+    fprintf(stderr, "sluice simulate: %s: planted, NOT found\n", o->plant);
+    return SL_EXIT_FAILED;
+  }
+  return code;
+}
+
 sl_command sl_cmd_simulate;
 int sl_cmd_simulate(int argc, char **argv) {
   options o = {.seed = 1, .shrink = SL_SIMULATED_SHRINK, .smallest_tiles = 1};
@@ -194,14 +245,8 @@ int sl_cmd_simulate(int argc, char **argv) {
   if (!o.seeds) o.seeds = o.problem ? 1 : 200;
   sl_error err;
   sl_status status = check_name(o.name, &err);
-  if (!status && o.plant) status = choose_plant(o.plant, &err);
+  if (!status) status = choose_plant(&o, &err);
+  if (!status) status = check_ptx(o.ptx, &err);
   if (status) return sl_cli_fail("sluice simulate", &err);
-  int code = SL_EXIT_OK;
-  for (size_t i = 0; i < KERNEL_COUNT; i++) {
-    if (strcmp(o.name, "all") != 0 && strcmp(o.name, sl_equiv_kernel_name(kernels[i])) != 0)
-      continue;
-    const int found = simulate(&o, kernels[i]);
-    if (found) code = found;
-  }
-  return code;
+  return simulate_named(&o);
 }

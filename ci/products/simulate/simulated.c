@@ -38,6 +38,24 @@ static void describe(sl_simulated *run, const sl_simulated_problem *problem) {
   }
 }
 
+/* What a message of the equivalence gate says behind kernel, case and shape. */
+static const char *behind_shape(const char *message, const char *shape) {
+  const char *at = strstr(message, shape);
+  return at ? at + strlen(shape) + strlen(": ") : message;
+}
+
+/* The first finding, and the bits where they differ too. A finding that ended the kernel is the
+ * message of the comparison as well: it is said once. */
+static sl_status report(const sl_simulated *run, sl_status status, sl_error *err) {
+  char finding[400], bits[400];
+  snprintf(bits, sizeof bits, "%.399s",
+           status ? behind_shape(err->message, run->shape) : "the bits are those of plain");
+  if (!run->findings) return status ? sl_fail(err, status, "%s", bits) : SL_OK;
+  sl_simulation_describe(0, finding, sizeof finding);
+  if (strstr(bits, finding)) return sl_fail(err, SL_ERR_MISMATCH, "%s", finding);
+  return sl_fail(err, SL_ERR_MISMATCH, "%s\n%s", finding, bits);
+}
+
 static sl_status check(sl_simulated *run, sl_equiv_trial *trial,
                        const sl_simulated_problem *problem, sl_error *err) {
   sl_context *ctx;
@@ -50,12 +68,7 @@ static sl_status check(sl_simulated *run, sl_equiv_trial *trial,
   status = sl_equiv_check(trial, ctx, err);
   run->accesses = sl_simulation_accesses(), run->findings = sl_simulation_findings();
   run->instructions = sl_ptx_instructions();
-  if (run->findings) {
-    char finding[400], bits[400];
-    sl_simulation_describe(0, finding, sizeof finding);
-    snprintf(bits, sizeof bits, "%.399s", status ? err->message : "the bits are those of plain");
-    status = sl_fail(err, SL_ERR_MISMATCH, "%s\n%s", finding, bits);
-  }
+  status = report(run, status, err);
   sl_context_destroy(ctx);
   return status;
 }
