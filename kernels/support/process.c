@@ -21,8 +21,8 @@ static struct sigaction before[SIGNALS];
 
 static void request_stop(int signal_number) {
   static const char advice[] =
-      "\nFinishing the step, then a checkpoint. Once more to stop at once, back to the checkpoint "
-      "before.\n";
+      "\nFinishing the step, then writing a checkpoint. A second signal stops at once, and the run "
+      "goes back to its last checkpoint.\n";
   const int saved = errno;
   if (requested && signal_number != SIGHUP) {
     signal(signal_number, SIG_DFL);
