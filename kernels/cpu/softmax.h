@@ -1,4 +1,5 @@
-/* Softmax sums of tempered logits in vectors (spec N3.9). Internal. */
+/* Softmax sums of the head's tempered logits in vectors (spec N3.9); attention has its own in
+ * attention.c. Internal. */
 #ifndef SLUICE_CPU_SOFTMAX_H
 #define SLUICE_CPU_SOFTMAX_H
 

@@ -48,7 +48,7 @@ static error_t parse_backend(int key, char *arg, struct argp_state *state) {
 
 static const struct argp_option backend_rows[] = {
     {"backend", 'b', "NAME", 0,
-     "plain, cpu (default), cuda or simt; with other bits, where built: openblas, cublas", 0},
+     "plain, cpu (default), cuda, simt or ptx; with other bits, where built: openblas, cublas", 0},
     {"isa", 'i', "NAME", 0, "best, avx2 or avx512, of the cpu backend", 0},
     {"threads", 't', "N", 0, "0 (default): all that the system offers", 0},
     {0}};

@@ -120,6 +120,13 @@ static double width_of(const char *label) {
   return 6.6 * (double)length;
 }
 
+/* A curve without a number, as f of a gate that is given by its weight, is not in the panel. */
+static int is_drawn(const sl_plot_curve *c) {
+  for (size_t i = 0; i < c->n; i++)
+    if (isfinite(c->y[i])) return 1;
+  return 0;
+}
+
 /* Under the title: a short line in each curve's colour and its name, in as many rows as it takes.
  * Returns the rows; out NULL: nothing is written. */
 static int legend(FILE *out, const sl_plot_panel *p) {
@@ -127,6 +134,7 @@ static int legend(FILE *out, const sl_plot_panel *p) {
   int row = 0;
   for (size_t c = 0; p->curves > 1 && c < p->curves; c++) {
     const double width = 19 + width_of(p->curve[c].label);
+    if (!is_drawn(&p->curve[c])) continue;
     if (x > LEFT && x + width > SL_PLOT_WIDTH) x = LEFT, row++;
     if (out) {
       const double y = 36 + row * LEGEND_ROW;

@@ -4,6 +4,7 @@
 
 #include "trainer/files/output.h"
 #include "trainer/report/report.h"
+#include "trainer/report/report_tables.h"
 
 #include <argp.h>
 #include <errno.h>
@@ -80,6 +81,7 @@ static void print_summary(const options *o, const sl_run_report *runs) {
     if (o->n > 1) printf("%s%s\n", i ? "\n" : "", runs[i].path);
     sl_run_report_text(stdout, &runs[i]);
   }
+  if (o->n > 1) sl_report_differences_text(stdout, runs, o->n);
   if (o->page) printf("page                        %s\n", o->page);
   if (o->picture) printf("picture                     %s\n", o->picture);
 }

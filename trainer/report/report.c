@@ -166,6 +166,7 @@ void sl_run_report_text(FILE *out, const sl_run_report *r) {
   fprintf(out, "steps                       %.0f of the warm start, %.0f of %lld rollouts\n",
           sl_run_report_steps(r, "sft"), sl_run_report_steps(r, "rl"),
           (long long)r->config.rl.steps);
+  fprintf(out, "gate                        %s\n", r->config.gate.name);
   fprintf(out, "time in steps               %.0f s, %.0f tokens/s on %s\n", c->seconds,
           c->seconds > 0 ? c->tokens / c->seconds : 0, c->backend);
   if (*r->final)

@@ -194,55 +194,87 @@ static char *printed(const sl_config *config) {
   return NULL;
 }
 
-/* One line of each text, the same key in all of them: a row if they differ. `at` moves on. */
-static int compare_line(FILE *out, const char *at[], size_t n, const char **section,
-                        size_t *section_length) {
-  size_t length[SL_REPORT_RUNS_MAX];
+/* Configurations that are walked line by line, the same key in all of them. */
+typedef struct {
+  const char *at[SL_REPORT_RUNS_MAX], *section;
+  size_t runs, section_length;
+  char key[100], value[SL_REPORT_RUNS_MAX][400]; /* of the difference that was found last */
+} comparison;
+
+static comparison begin_comparison(char *const text[], size_t n) {
+  comparison c = {.section = "", .runs = n};
+  for (size_t r = 0; r < n; r++) c.at[r] = text[r];
+  return c;
+}
+
+/* Reads one line of each; 1 if they differ. */
+static int compare_line(comparison *c) {
+  const char *line = c->at[0];
+  const size_t first = strcspn(line, "\n"), key = strcspn(line, ":"), indent = strspn(line, " ");
   int differ = 0;
-  for (size_t r = 0; r < n; r++) {
-    length[r] = strcspn(at[r], "\n");
-    differ |= r && (length[r] != length[0] || memcmp(at[r], at[0], length[0]) != 0);
+  if (!indent) c->section = line, c->section_length = key;
+  snprintf(c->key, sizeof c->key, "%.*s.%.*s", (int)c->section_length, c->section,
+           (int)(key - indent), line + indent);
+  for (size_t r = 0; r < c->runs; r++) {
+    const size_t length = strcspn(c->at[r], "\n"), begin = key + 2 < length ? key + 2 : length;
+    differ |= length != first || memcmp(c->at[r], line, first) != 0;
+    snprintf(c->value[r], sizeof c->value[r], "%.*s", (int)(length - begin), c->at[r] + begin);
+    c->at[r] += length + (c->at[r][length] == '\n');
   }
-  if (!length[0]) return 0;
-  if (*at[0] != ' ') *section = at[0], *section_length = strcspn(at[0], ":");
-  const size_t key = strcspn(at[0], ":");
-  if (differ)
-    fprintf(out, "<tr><th>%.*s.%.*s</th>", (int)*section_length, *section,
-            (int)(key - strspn(at[0], " ")), at[0] + strspn(at[0], " "));
-  for (size_t r = 0; r < n; r++) {
-    char value[400];
-    const size_t begin = key + 2 < length[r] ? key + 2 : length[r];
-    snprintf(value, sizeof value, "%.*s", (int)(length[r] - begin), at[r] + begin);
-    if (differ) cell(out, value);
-    at[r] += length[r] + (at[r][length[r]] == '\n');
-  }
-  if (differ) fputs("</tr>\n", out);
-  return 1;
+  return differ;
+}
+
+/* Goes on to the next key in which they differ; 0: there is none. */
+static int next_difference(comparison *c) {
+  while (*c->at[0] && *c->at[0] != '\n')
+    if (compare_line(c)) return 1;
+  return 0;
 }
 
 static void differences(FILE *out, const sl_run_report *runs, char *const text[], size_t n) {
-  const char *at[SL_REPORT_RUNS_MAX], *section = "";
-  size_t section_length = 0;
+  comparison c = begin_comparison(text, n);
   fputs("<h2>Configuration</h2>\n<p>Keys in which the runs differ.</p>\n", out);
   fputs("<div class=\"scroll\"><table>\n<tr><th>key</th>", out);
   for (size_t r = 0; r < n; r++) {
-    at[r] = text[r];
     fputs("<th>", out);
     sl_plot_text(out, runs[r].name);
     fputs("</th>", out);
   }
   fputs("</tr>\n", out);
-  while (compare_line(out, at, n, &section, &section_length)) continue;
+  while (next_difference(&c)) {
+    fprintf(out, "<tr><th>%s</th>", c.key);
+    for (size_t r = 0; r < n; r++) cell(out, c.value[r]);
+    fputs("</tr>\n", out);
+  }
   fputs("</table></div>\n", out);
 }
 
-void sl_report_configuration(FILE *out, const sl_run_report *runs, size_t n) {
-  char *text[SL_REPORT_RUNS_MAX] = {NULL};
+static int print_all(char *text[], const sl_run_report *runs, size_t n) {
   int all = 1;
   for (size_t r = 0; r < n; r++) {
     text[r] = printed(&runs[r].config);
     all = all && text[r];
   }
+  return all;
+}
+
+void sl_report_differences_text(FILE *out, const sl_run_report *runs, size_t n) {
+  char *text[SL_REPORT_RUNS_MAX] = {NULL};
+  if (print_all(text, runs, n)) {
+    comparison c = begin_comparison(text, n);
+    fputs("\nkeys in which they differ\n", out);
+    while (next_difference(&c)) {
+      fprintf(out, "%-27s ", c.key);
+      for (size_t r = 0; r < n; r++) fprintf(out, "%s%s", r ? " | " : "", c.value[r]);
+      fputs("\n", out);
+    }
+  }
+  for (size_t r = 0; r < n; r++) free(text[r]);
+}
+
+void sl_report_configuration(FILE *out, const sl_run_report *runs, size_t n) {
+  char *text[SL_REPORT_RUNS_MAX] = {NULL};
+  const int all = print_all(text, runs, n);
   if (all && n > 1) differences(out, runs, text, n);
   if (all && n == 1) {
     fputs("<h2>Configuration</h2>\n<details><summary>every key, as the run had it</summary>\n<pre>",

@@ -10,6 +10,8 @@ void sl_report_summary(FILE *out, const sl_run_report *runs, size_t n); /* of se
 void sl_report_evaluations(FILE *out, const sl_run_report *run);
 void sl_report_completions(FILE *out, const sl_run_report *run);
 void sl_report_identity(FILE *out, const sl_run_report *runs, size_t n);
+/* The latter as lines of text: the key, then its value in each run. */
+void sl_report_differences_text(FILE *out, const sl_run_report *runs, size_t n);
 /* Every key of one run; of several, the keys in which they differ. */
 void sl_report_configuration(FILE *out, const sl_run_report *runs, size_t n);
 
