@@ -5,6 +5,7 @@
 #include "trainer/run/run_resume.h"
 
 #include <argp.h>
+#include <stdio.h>
 
 #define ACCEPTED_MAX 64
 
@@ -82,6 +83,9 @@ int sl_cmd_resume(int argc, char **argv) {
   sl_run_state *run;
   sl_run_files files;
   if (sl_run_resume(&run, &files, o.path, &choice, &err)) return sl_cli_fail(argv[0], &err);
+  if (run->phase == SL_PHASE_DONE && run->rl_step >= (uint64_t)run->config.rl.steps)
+    fprintf(stderr, "%s: note: %s: already finished; --set rl.steps=N goes on\n", argv[0],
+            files.path);
   const int code = sl_train_to_end(&o.train, argv[0], run, &files);
   sl_run_close(&files);
   sl_run_state_destroy(run);
