@@ -145,6 +145,42 @@ Test(ptx_text, races_and_copies_are_found) {
   expect_found(text, "", "");
 }
 
+#define COPY "cp.async.ca.shared.global [%r3], [%rd1], 4, 4;\ncp.async.commit_group;\n"
+#define WAIT "cp.async.wait_group 0;\n"
+
+/* Both ends of a copy belong to it until the wait. */
+Test(ptx_text, what_touches_a_copy_in_flight_is_found) {
+  expect_found(COPY COPY WAIT "ret;\n", "data race", "has not landed");
+  expect_found(COPY "st.shared.u32 [%r3], %r1;\n" WAIT "ret;\n", "data race", "has not landed");
+  expect_found(COPY
+               "bar.sync 0;\nxor.b32 %r4, %r3, 4;\nst.shared.u32 [%r4], %r1;\n"
+               "bar.sync 0;\n" WAIT "ret;\n",
+               "data race", "has not landed");
+  expect_found(COPY "st.global.u32 [%rd1], %r1;\n" WAIT "ret;\n", "data race",
+               "that has not landed");
+  expect_found(COPY "bar.sync 0;\nxor.b64 %rd4, %rd1, 32;\nst.global.u32 [%rd4], %r1;\n" WAIT
+                    "ret;\n",
+               "data race", "");
+  expect_found(COPY WAIT COPY WAIT "st.shared.u32 [%r3], %r1;\nst.global.u32 [%rd1], %r1;\nret;\n",
+               "", "");
+  expect_found(COPY WAIT
+               "bar.sync 0;\nxor.b32 %r4, %r3, 4;\nst.shared.u32 [%r4], %r1;\n"
+               "xor.b64 %rd4, %rd1, 32;\nst.global.u32 [%rd4], %r1;\nret;\n",
+               "", "");
+}
+
+/* The size of the copy counts, not how many of its bytes are read. */
+Test(ptx_text, a_copy_from_an_odd_address_is_found) {
+  expect_found(
+      "shl.b32 %r4, %r1, 4;\nadd.s32 %r4, %r4, %r2;\n"
+      "@%p1 cp.async.cg.shared.global [%r4], [%rd1+4], 16, 4;\ncp.async.commit_group;\n" WAIT
+      "ret;\n",
+      "misaligned access", "a copy's source");
+  expect_found("cp.async.ca.shared.global [%r3], [%rd1+2], 4, 2;\ncp.async.commit_group;\n" WAIT
+               "ret;\n",
+               "misaligned access", "a copy's source");
+}
+
 /* A finding names the line of the PTX, and that of its source where .loc gives it. */
 Test(ptx_text, findings_have_their_line) {
   cr_assert_null(run("\nld.local.u32 %r5, [l_words+16];\nret;\n", 1));
