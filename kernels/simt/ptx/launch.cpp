@@ -46,7 +46,10 @@ void each_entry(const std::string &text, F found) {
 
 void read(const char *path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) throw bad_program(path, 0, "cannot be read (it is made with the build: see its log)");
+  if (!file)
+    throw std::runtime_error("this build's PTX for compute_" + std::to_string(chosen) +
+                             " is not made: cmake --build DIR --target sluice_ptx_" +
+                             std::to_string(chosen) + " (no " + path + ")");
   std::ostringstream all;
   all << file.rdbuf();
   modules.push_back(std::make_unique<module>());
@@ -63,8 +66,8 @@ void read(const char *path) {
 void read_all() {
   if (!modules.empty()) return;
   if (!sl_ptx_present(chosen))
-    throw std::runtime_error("this build has no PTX for compute_" + std::to_string(chosen) +
-                             ": there was no nvcc when it was configured");
+    throw std::runtime_error("this build has no PTX for compute_" + std::to_string(chosen) + ": " +
+                             SL_PTX_ABSENT);
   try {
     for (const sl_ptx_file *f = files; f->path; f++)
       if (f->architecture == chosen) read(f->path);
