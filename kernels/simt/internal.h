@@ -97,8 +97,12 @@ void shared_begin_block();                 /* everything in shared memory is out
 void shadow_allow(void *p, size_t bytes);  /* valid, not initialised */
 void shadow_forbid(void *p, size_t bytes); /* from now on a use after free; whole words */
 void shadow_access(const void *p, size_t bytes, bool write, bool atomic, const void *place);
-/* A write is in flight: a read before it lands is of uninitialised memory. */
+/* A copy to shared memory is in flight: until it lands, a read is of uninitialised memory, and a
+ * write or another copy is a race with it. */
 void shadow_begin_async(void *p, size_t bytes, const void *place);
+void shadow_end_async(void *p, size_t bytes, const void *place);
+/* Reports a write to what an asynchronous copy in flight reads (scheduler.cpp). */
+void check_copied_from(const void *p, size_t bytes, const void *place);
 void shadow_reset_all();
 
 /* Scheduling (scheduler.cpp). */

@@ -11,3 +11,6 @@ target_include_directories(sluice_simt PUBLIC ${CMAKE_SOURCE_DIR})
 # The executor's arithmetic is the host's: fma in hardware, nothing contracted.
 set_source_files_properties(${CMAKE_SOURCE_DIR}/kernels/simt/ptx/execute.cpp PROPERTIES
   COMPILE_OPTIONS "-march=x86-64-v3;-ffp-contract=off;-fno-math-errno")
+# What a build without PTX says.
+set_source_files_properties(${CMAKE_SOURCE_DIR}/kernels/simt/ptx/launch.cpp PROPERTIES
+  COMPILE_DEFINITIONS "SL_PTX_ABSENT=\"its part cuda is off: ${SLUICE_CUDA_REASON}\"")

@@ -50,6 +50,7 @@ fiber fibers[block_threads_max];
 /* clocks[t][l]: what thread t has seen of lane l of its warp. */
 uint32_t clocks[block_threads_max][warp_lanes];
 unsigned ready[block_threads_max], n_ready, n_threads, n_done, current;
+size_t copies_in_flight; /* of all threads of the block */
 void *host_stack_pointer;
 uint32_t countdown = 1, instances;
 void (*block_body)(void *);
@@ -131,10 +132,13 @@ void wait_in(state st, const void *place, unsigned line) {
 
 void fiber_main() {
   block_body(block_arguments);
-  if (!fibers[current].copies.empty())
-    report(bug::uninitialised, fibers[current].copies.back().place, nullptr, -1,
+  fiber &f = fibers[current];
+  if (!f.copies.empty())
+    report(bug::uninitialised, f.copies.back().place, nullptr, -1,
            "asynchronous copy never waited for");
-  fibers[current].st = state::done;
+  copies_in_flight -= f.copies.size();
+  f.copies.clear();
+  f.st = state::done;
   n_done++;
   remove_ready(current);
   switch_to_next(true);
@@ -301,6 +305,7 @@ void run_block(const char *kernel, unsigned index, size_t shared_bytes, uint32_t
   set_running(ready[choice.below(n_ready)]);
   countdown = 1 + choice.below(2 * switch_interval - 1);
   simt_swap(&host_stack_pointer, fibers[current].stack_pointer);
+  copies_in_flight = 0; /* of threads that are stuck */
   running.stack = nullptr;
   running.thread = -1;
 }
@@ -380,16 +385,34 @@ void async_copy_at(void *shared, const void *global, size_t bytes, size_t read, 
   if (!in_shared(shared) || (read && (in_shared(global) || !in_arena(global))))
     report(bug::out_of_bounds, place, nullptr, -1,
            "an asynchronous copy goes from global to shared memory");
+  if (read && reinterpret_cast<uintptr_t>(global) % bytes)
+    report(bug::misaligned, place, nullptr, -1, "a copy's source is no multiple of its size");
   if (read) shadow_access(global, read, false, false, place);
   shadow_begin_async(shared, bytes, place);
   fiber &f = fibers[current];
   f.copies.push_back({shared, global, bytes, read, f.groups_committed, place});
+  copies_in_flight++;
   maybe_switch();
 }
 
 void async_commit() { fibers[current].groups_committed++; }
 
-/* Copies land only here: whatever is read before has not arrived. */
+/* The copies are the running block's: what another block writes is a race with their reads. */
+void check_copied_from(const void *p, size_t bytes, const void *place) {
+  if (copies_in_flight == 0) return;
+  const unsigned char *const first = static_cast<const unsigned char *>(p);
+  for (unsigned t = 0; t < n_threads; t++)
+    for (const pending_copy &c : fibers[t].copies) {
+      const unsigned char *const from = static_cast<const unsigned char *>(c.from);
+      if (c.read == 0 || first >= from + c.read || from >= first + bytes) continue;
+      report(bug::race, place, c.place, static_cast<int>(t),
+             "writes what an asynchronous copy reads that has not landed");
+      return;
+    }
+}
+
+/* Copies land only here: whatever is read before has not arrived. The source is read here, too: who
+ * writes it must come after the wait, not only after the instruction. */
 void async_wait(unsigned groups_left) {
   fiber &f = fibers[current];
   std::vector<pending_copy> left;
@@ -398,9 +421,13 @@ void async_wait(unsigned groups_left) {
       left.push_back(c);
       continue;
     }
-    if (c.read) memcpy(c.to, c.from, c.read);
+    if (c.read) {
+      shadow_access(c.from, c.read, false, false, c.place);
+      memcpy(c.to, c.from, c.read);
+    }
     memset(static_cast<unsigned char *>(c.to) + c.read, 0, c.bytes - c.read);
-    shadow_access(c.to, c.bytes, true, false, c.place);
+    shadow_end_async(c.to, c.bytes, c.place);
+    copies_in_flight--;
   }
   f.copies.swap(left);
   maybe_switch();

@@ -27,6 +27,7 @@ struct access {
 struct cell {
   access write, read[2];
   uint8_t valid, initialised, freed;
+  bool in_flight;      /* shared memory that an asynchronous copy will write */
   uint32_t generation; /* of shared memory: which block */
 };
 
@@ -198,6 +199,9 @@ static void access_word(size_t at, uint8_t touched, bool write, const access &no
   if (!check_bounds(c, touched, p, place)) return;
   check_pair(c.write, now, write ? "write after write" : "read after write");
   if (write) {
+    if (c.in_flight)
+      report(bug::race, place, place_of(c.write), c.write.thread,
+             "writes where an asynchronous copy has not landed");
     check_pair(c.read[0], now, "write after read");
     check_pair(c.read[1], now, "write after read");
     c.write = now;
@@ -224,6 +228,7 @@ void shadow_access(const void *p, size_t bytes, bool write, bool atomic, const v
   const size_t first = offset_of(p);
   if (first % bytes != 0 && bytes <= 16 && (bytes & (bytes - 1)) == 0)
     report(bug::misaligned, place, nullptr, -1, "address is no multiple of the access size");
+  if (write && !in_shared(p)) check_copied_from(p, bytes, place);
   const access now = here(atomic, place);
   for (size_t at = first; at < first + bytes;) {
     const size_t low = at % word_bytes, left = first + bytes - at,
@@ -236,8 +241,17 @@ void shadow_access(const void *p, size_t bytes, bool write, bool atomic, const v
 
 void shadow_begin_async(void *p, size_t bytes, const void *place) {
   shadow_access(p, bytes, true, false, place);
+  if (!in_shared(p)) return;
   const size_t first = offset_of(p) / word_bytes;
-  for (size_t i = 0; in_arena(p) && i < bytes / word_bytes; i++) shadow[first + i].initialised = 0;
+  for (size_t i = 0; i < bytes / word_bytes; i++)
+    shadow[first + i].initialised = 0, shadow[first + i].in_flight = true;
+}
+
+void shadow_end_async(void *p, size_t bytes, const void *place) {
+  const size_t first = offset_of(p) / word_bytes;
+  for (size_t i = 0; in_shared(p) && i < bytes / word_bytes; i++)
+    shadow[first + i].in_flight = false;
+  shadow_access(p, bytes, true, false, place);
 }
 
 void shadow_reset_all() {

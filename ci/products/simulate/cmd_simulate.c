@@ -168,9 +168,9 @@ static int simulate(const options *o, sl_kernel_id kernel) {
          name, o->seed, o->seed + o->seeds - 1, steps, o->ptx ? "instructions" : "accesses",
          seconds, 1e-6 * (double)steps / seconds);
   if (o->ptx) {
-    size_t executed, all;
-    sl_ptx_coverage(&executed, &all);
-    printf("%-20s %zu of the %zu instructions of its entries were executed\n", "", executed, all);
+    char covered[200];
+    sl_ptx_describe_coverage(covered, sizeof covered);
+    printf("%-20s executed: %s\n", "", covered);
   }
   fflush(stdout);
   return SL_EXIT_OK;

@@ -4,8 +4,11 @@
 
 #include <cxxabi.h>
 
+#include <cctype>
 #include <cstdlib>
+#include <cstring>
 #include <memory>
+#include <set>
 #include <unordered_map>
 
 namespace simt::ptx {
@@ -39,6 +42,7 @@ class decoder {
   struct slot {
     uint16_t number;
     unsigned width;
+    char type;
   };
   typedef operand::kind kind;
 
@@ -53,9 +57,11 @@ class decoder {
   uint16_t sink();
   uint16_t as_slot(size_t n) const;
   const slot *find_register(std::string_view name) const;
-  uint16_t written(std::string_view name, unsigned width, bool wider);
-  uint16_t read(const operand &o, unsigned width, bool wider, bool real);
-  uint16_t read_register(std::string_view name, unsigned width, bool wider);
+  char type_of(bool source) const;
+  uint16_t written(std::string_view name, unsigned width, bool wider, char type);
+  uint16_t written(const operand &o, unsigned width, bool wider, char type);
+  uint16_t read(const operand &o, unsigned width, bool wider, char type);
+  uint16_t read_register(std::string_view name, unsigned width, bool wider, char type);
   uint16_t symbol(std::string_view name, unsigned width);
   void need(size_t n);
   const form_row &row();
@@ -93,13 +99,18 @@ void decoder::declare_registers() {
       names_.push_back(std::make_unique<std::string>(g.prefix));
       if (g.count) *names_.back() += std::to_string(i);
       e_.register_names.push_back(*names_.back());
-      const slot s = {as_slot(e_.register_names.size()), g.width};
+      const slot s = {as_slot(e_.register_names.size()), g.width, g.type};
       if (!registers_.emplace(*names_.back(), s).second)
         fail("register '" + *names_.back() + "' is declared twice");
     }
 }
 
 void decoder::lay_out_local() {
+  std::set<std::string_view> names;
+  for (const auto *list : {&t_.shared, &t_.local})
+    for (const variable &v : *list)
+      if (!names.insert(v.name).second)
+        fail("variable '" + std::string(v.name) + "' is declared twice");
   for (const variable &v : t_.local) {
     const size_t at = (e_.local_bytes + v.alignment - 1) / v.alignment * v.alignment;
     local_[v.name] = at;
@@ -137,18 +148,44 @@ const decoder::slot *decoder::find_register(std::string_view name) const {
   return found == registers_.end() ? nullptr : &found->second;
 }
 
+/* The first letter of the form's type for its destination, or for its sources: only a conversion
+ * has two. A form without a type is of bits. */
+char decoder::type_of(bool source) const {
+  const std::string_view op = s_->opcode;
+  const bool two = op.compare(0, 4, "cvt.") == 0;
+  char type = 'b';
+  for (size_t at = op.find('.'); at != std::string_view::npos; at = op.find('.', at + 1)) {
+    const bool is_type = at + 2 < op.size() && strchr("bufs", op[at + 1]) &&
+                         isdigit(static_cast<unsigned char>(op[at + 2]));
+    if (!is_type) continue;
+    type = op[at + 1];
+    if (two && !source) break;
+  }
+  return type;
+}
+
+/* Bits agree with all, and signed with unsigned (ISA 9.2, 5.2). */
+bool agree(char a, char b) { return a == 'b' || b == 'b' || (a == 'f') == (b == 'f'); }
+
 /* A register of that width; wider ones are allowed where ISA 9.4.1 allows them. */
-uint16_t decoder::read_register(std::string_view name, unsigned width, bool wider) {
+uint16_t decoder::read_register(std::string_view name, unsigned width, bool wider, char type) {
   const slot *s = find_register(name);
   if (!s) fail("'" + std::string(name) + "' is no register");
   if (s->width != width && !(wider && width > 1 && s->width > width))
     fail("register '" + std::string(name) + "' has " + std::to_string(s->width) +
          " bits, not the " + std::to_string(width) + " of this form");
+  if (width > 1 && !agree(s->type, type))
+    fail("register '" + std::string(name) + "' is of another type than this form");
   return s->number;
 }
 
-uint16_t decoder::written(std::string_view name, unsigned width, bool wider) {
-  return name == "_" ? sink() : read_register(name, width, wider);
+uint16_t decoder::written(std::string_view name, unsigned width, bool wider, char type) {
+  return name == "_" ? sink() : read_register(name, width, wider, type);
+}
+
+uint16_t decoder::written(const operand &o, unsigned width, bool wider, char type) {
+  if (o.is != kind::name) fail("the destination is no register");
+  return written(o.name, width, wider, type);
 }
 
 /* Special registers and addresses. Those of shared, local and param are offsets in their spaces; no
@@ -177,15 +214,19 @@ uint16_t decoder::symbol(std::string_view name, unsigned width) {
   fail("'" + std::string(name) + "' is neither a register nor a symbol of this entry");
 }
 
-uint16_t decoder::read(const operand &o, unsigned width, bool wider, bool real) {
+uint16_t decoder::read(const operand &o, unsigned width, bool wider, char type) {
+  const bool real = width > 1 && type == 'f', whole = width == 1 || (type != 'f' && type != 'b');
   switch (o.is) {
     case kind::name:
-      return find_register(o.name) ? read_register(o.name, width, wider) : symbol(o.name, width);
+      if (find_register(o.name)) return read_register(o.name, width, wider, type);
+      if (real) fail("'" + std::string(o.name) + "' is no register");
+      return symbol(o.name, width);
     case kind::number:
       if (real) fail("a whole number where a real one belongs");
       return width == 1 ? constant(o.number != 0) : constant(o.number);
     case kind::real32:
     case kind::real64:
+      if (whole) fail("a real number where a whole one belongs");
       if (width != (o.is == kind::real32 ? 32u : 64u)) fail("a constant of another width");
       return constant(o.number);
     default:
@@ -213,11 +254,9 @@ const form_row &decoder::row() {
 }
 
 void decoder::compute(const form_row &f) {
-  const bool conversion = s_->opcode.compare(0, 4, "cvt.") == 0,
-             real = s_->opcode.find(".f32") != std::string_view::npos ||
-                    s_->opcode.find(".f64") != std::string_view::npos;
+  const bool conversion = s_->opcode.compare(0, 4, "cvt.") == 0;
   std::vector<operand> sources;
-  if (s_->operands.empty() || s_->operands[0].is != kind::name) fail("no destination");
+  if (s_->operands.empty()) fail("no destination");
   if (f.id == form::mov_b64_pack) {
     need(2);
     for (const std::string_view &e : s_->operands[1].elements)
@@ -228,9 +267,9 @@ void decoder::compute(const form_row &f) {
   size_t n = 0;
   while (n < 5 && f.widths[n]) n++;
   if (sources.size() != n - 1) fail("the table has " + std::to_string(n - 1) + " sources here");
-  i_.r[0] = written(s_->operands[0].name, f.widths[0], conversion);
+  i_.r[0] = written(s_->operands[0], f.widths[0], conversion, type_of(false));
   for (size_t k = 1; k < n; k++)
-    i_.r[k] = read(sources[k - 1], f.widths[k], conversion, real && f.widths[k] > 1 && !conversion);
+    i_.r[k] = read(sources[k - 1], f.widths[k], conversion, type_of(true));
 }
 
 void decoder::address(const form_row &f, const operand &o, uint16_t &base, int32_t &offset) {
@@ -242,27 +281,30 @@ void decoder::address(const form_row &f, const operand &o, uint16_t &base, int32
   offset = static_cast<int32_t>(n);
   const slot *s = find_register(o.name);
   base = s ? s->number : symbol(o.name, 64);
+  if (s && s->type == 'f') fail("an address register of real numbers");
   if (s && s->width != 64 && !(s->width == 32 && where == space::shared))
     fail("an address register of " + std::to_string(s->width) + " bits");
 }
 
 /* One register, or the vector that the form has. */
 void decoder::elements(const form_row &f, const operand &o, bool store) {
+  if (o.is != kind::vector && o.is != kind::name) fail("what is moved is no register");
   if ((o.is == kind::vector ? o.elements.size() : 1) != f.elements)
     fail("the form has " + std::to_string(f.elements) + " elements");
   for (size_t k = 0; k < f.elements; k++) {
     const std::string_view name = o.is == kind::vector ? o.elements[k] : o.name;
     const unsigned width = f.widths[0];
-    i_.r[k] = !store ? written(name, width, true) : read_register(name, width, true);
+    i_.r[k] = store ? read_register(name, width, true, type_of(true))
+                    : written(name, width, true, type_of(false));
   }
 }
 
 void decoder::memory(const form_row &f) {
   if (f.kind == form_kind::atomic) {
     need(3);
-    i_.r[0] = written(s_->operands[0].name, f.widths[0], false);
+    i_.r[0] = written(s_->operands[0], f.widths[0], false, type_of(false));
     address(f, s_->operands[1], i_.r[4], i_.offset);
-    i_.r[1] = read(s_->operands[2], f.widths[0], false, false);
+    i_.r[1] = read(s_->operands[2], f.widths[0], false, type_of(true));
     return;
   }
   need(2);
@@ -283,7 +325,7 @@ void decoder::copy() {
   global.widths[1] = static_cast<uint8_t>(space::global);
   address(shared, s_->operands[0], i_.r[4], i_.offset);
   address(global, s_->operands[1], i_.r[5], i_.offset2);
-  i_.r[0] = read(s_->operands.back(), 32, false, false);
+  i_.r[0] = read(s_->operands.back(), 32, false, 'u');
 }
 
 int32_t decoder::number(const operand &o, uint64_t most) {
@@ -294,6 +336,7 @@ int32_t decoder::number(const operand &o, uint64_t most) {
 
 void decoder::branch() {
   need(1);
+  if (s_->operands[0].is != kind::name) fail("the target of a branch is no label");
   const auto label = t_.labels.find(s_->operands[0].name);
   if (label == t_.labels.end())
     fail("there is no label '" + std::string(s_->operands[0].name) + "'");
@@ -304,9 +347,9 @@ void decoder::shuffle() {
   need(5);
   const operand &d = s_->operands[0];
   if (d.is != kind::name && d.is != kind::pair) fail("no destination");
-  i_.r[0] = written(d.name, 32, false);
-  i_.r[1] = written(d.is == kind::pair ? d.other : "_", 1, false);
-  for (size_t k = 1; k < 5; k++) i_.r[k + 1] = read(s_->operands[k], 32, false, false);
+  i_.r[0] = written(d.name, 32, false, 'b');
+  i_.r[1] = written(d.is == kind::pair ? d.other : "_", 1, false, 'p');
+  for (size_t k = 1; k < 5; k++) i_.r[k + 1] = read(s_->operands[k], 32, false, k == 1 ? 'b' : 'u');
 }
 
 void decoder::control(const form_row &f) {
@@ -328,20 +371,20 @@ void decoder::control(const form_row &f) {
       return;
     case form::bar_warp_sync:
       need(1);
-      i_.r[0] = read(o[0], 32, false, false);
+      i_.r[0] = read(o[0], 32, false, 'u');
       return;
     case form::vote_sync_ballot_b32:
       need(3);
-      i_.r[0] = written(o[0].name, 32, false);
-      i_.r[1] = read(o[1], 1, false, false);
-      i_.r[2] = read(o[2], 32, false, false);
+      i_.r[0] = written(o[0], 32, false, 'b');
+      i_.r[1] = read(o[1], 1, false, 'p');
+      i_.r[2] = read(o[2], 32, false, 'u');
       return;
     case form::mov_b64_unpack:
       need(2);
       if (o[0].elements.size() != 2) fail("two halves");
-      i_.r[0] = written(o[0].elements[0], 32, false);
-      i_.r[1] = written(o[0].elements[1], 32, false);
-      i_.r[2] = read(o[1], 64, false, false);
+      i_.r[0] = written(o[0].elements[0], 32, false, 'b');
+      i_.r[1] = written(o[0].elements[1], 32, false, 'b');
+      i_.r[2] = read(o[1], 64, false, 'b');
       return;
     default:
       return shuffle();
@@ -359,7 +402,7 @@ void decoder::run() {
   for (const statement &s : t_.statements) {
     s_ = &s;
     i_ = {};
-    if (!s.guard.empty()) i_.guard = read_register(s.guard, 1, false);
+    if (!s.guard.empty()) i_.guard = read_register(s.guard, 1, false, 'p');
     i_.negated = s.guard_negated;
     const form_row &f = row();
     i_.op = f.id;

@@ -90,6 +90,11 @@ void out_of(const thread &t, const char *what) {
   report(bug::out_of_bounds, t.place(), nullptr, -1, what);
 }
 
+void check_alignment(const thread &t, uint64_t at, size_t bytes) {
+  if (at % bytes)
+    report(bug::misaligned, t.place(), nullptr, -1, "address is no multiple of the access size");
+}
+
 /* A thread's own memory: arguments and local variables. nullptr: a finding. */
 unsigned char *own(thread &t, space where, uint64_t at, size_t bytes, bool write) {
   const size_t size = where == space::param ? t.l->parameters.size() : t.local.size();
@@ -97,8 +102,7 @@ unsigned char *own(thread &t, space where, uint64_t at, size_t bytes, bool write
     out_of(t, where == space::param ? "parameters" : "local memory");
     return nullptr;
   }
-  if (at % bytes)
-    report(bug::misaligned, t.place(), nullptr, -1, "address is no multiple of the access size");
+  check_alignment(t, at, bytes);
   if (where == space::param) return const_cast<unsigned char *>(&t.l->parameters[at]);
   if (write) {
     memset(&t.local_written[at], 1, bytes);
@@ -108,11 +112,17 @@ unsigned char *own(thread &t, space where, uint64_t at, size_t bytes, bool write
   return &t.local[at];
 }
 
-/* Whether that is a part of one of the module's tables. */
+/* Whether that is a part of one of the module's tables. Where one lies is the host's choice, so
+ * alignment is that of the place in the table and of the table's own. */
 bool in_table(const thread &t, const unsigned char *p, size_t bytes) {
   for (const table &table : t.l->code->module->tables) {
     const unsigned char *first = table.bytes.data();
-    if (p >= first && p + bytes <= first + table.bytes.size()) return true;
+    if (p < first || p + bytes > first + table.bytes.size()) continue;
+    check_alignment(t, static_cast<size_t>(p - first), bytes);
+    if (table.declared.alignment < bytes)
+      report(bug::misaligned, t.place(), nullptr, -1,
+             "the table is not aligned to the access size");
+    return true;
   }
   return false;
 }
@@ -181,8 +191,7 @@ inline void load(thread &t, uint64_t *value, uint8_t *written, uint64_t base) {
   const instruction &i = *t.at;
   const uint64_t at = base + static_cast<uint64_t>(int64_t(i.offset));
   if (i.offset2) {
-    if (at % (N * sizeof(T)))
-      report(bug::misaligned, t.place(), nullptr, -1, "address is no multiple of the access size");
+    check_alignment(t, at, N * sizeof(T));
     load_used<Where, T, N>(t, value, written, at, static_cast<uint32_t>(i.offset2));
   } else {
     const unsigned char *p = touch<Where>(t, at, N * sizeof(T), false);
@@ -247,6 +256,22 @@ unsigned source_lane(form op, u32 b, u32 c, bool &within) {
       within = j <= static_cast<int>(high);
   }
   return within ? static_cast<unsigned>(j) : lane;
+}
+
+/* A thread that has done more is in a loop that does not end: the longest of test_ptx_tiles.c does
+ * 57,776 instructions, and this many take a second or two. */
+constexpr uint64_t instructions_max = uint64_t(1) << 25;
+
+/* Whether the thread is to stop: all of a launch that has such a loop, or 1024 threads would each
+ * have to reach the limit. */
+__attribute__((noinline)) bool given_up(const thread &t, uint64_t count) {
+  if (count > instructions_max && !t.l->endless) {
+    report(bug::deadlock, t.place(), nullptr, -1,
+           "a loop that does not end: a thread did " + std::to_string(instructions_max) +
+               " instructions");
+    t.l->endless = true;
+  }
+  return t.l->endless;
 }
 
 unsigned identity(const thread &t) { /* of a barrier or warp operation */
@@ -335,6 +360,11 @@ void run_thread(void *argument) {
 #include "forms_undef.h"
       case form::bra:
       case form::bra_uni:
+        if (i->offset <= i - code && (count > instructions_max || t.l->endless) &&
+            given_up(t, count)) {
+          instruction_count += count;
+          return;
+        }
         i = code + i->offset - 1;
         break;
       case form::ret:

@@ -46,7 +46,10 @@ void each_entry(const std::string &text, F found) {
 
 void read(const char *path) {
   std::ifstream file(path, std::ios::binary);
-  if (!file) throw bad_program(path, 0, "cannot be read (it is made with the build: see its log)");
+  if (!file)
+    throw std::runtime_error("this build's PTX for compute_" + std::to_string(chosen) +
+                             " is not made: cmake --build DIR --target sluice_ptx_" +
+                             std::to_string(chosen) + " (no " + path + ")");
   std::ostringstream all;
   all << file.rdbuf();
   modules.push_back(std::make_unique<module>());
@@ -63,8 +66,8 @@ void read(const char *path) {
 void read_all() {
   if (!modules.empty()) return;
   if (!sl_ptx_present(chosen))
-    throw std::runtime_error("this build has no PTX for compute_" + std::to_string(chosen) +
-                             ": there was no nvcc when it was configured");
+    throw std::runtime_error("this build has no PTX for compute_" + std::to_string(chosen) + ": " +
+                             SL_PTX_ABSENT);
   try {
     for (const sl_ptx_file *f = files; f->path; f++)
       if (f->architecture == chosen) read(f->path);
@@ -198,15 +201,40 @@ const char *sl_ptx_check(int architecture, size_t *entries, size_t *instructions
   }
 }
 
-void sl_ptx_coverage(size_t *executed, size_t *all) {
-  *executed = *all = 0;
-  for (const std::unique_ptr<module> &m : modules)
-    for (std::vector<uint8_t> &entry : m->executed) {
-      const size_t n = static_cast<size_t>(std::count(entry.begin(), entry.end(), 1));
-      *executed += n;
-      if (n) *all += entry.size();
-      std::fill(entry.begin(), entry.end(), 0);
+const char *sl_ptx_coverage(const sl_ptx_covered **list, size_t *n) {
+  static std::vector<sl_ptx_covered> covered;
+  covered.clear();
+  size_t entries, instructions;
+  const char *wrong = sl_ptx_check(chosen, &entries, &instructions);
+  for (size_t m = 0; !wrong && m < modules.size(); m++)
+    for (size_t k = 0; k < modules[m]->names.size(); k++) {
+      std::vector<uint8_t> &done = modules[m]->executed[k];
+      const size_t executed = static_cast<size_t>(std::count(done.begin(), done.end(), 1));
+      covered.push_back({modules[m]->names[k].c_str(), done.size(), executed});
+      std::fill(done.begin(), done.end(), 0);
     }
+  *list = covered.data(), *n = covered.size();
+  return wrong;
+}
+
+void sl_ptx_describe_coverage(char *text, size_t size) {
+  const sl_ptx_covered *list;
+  size_t n, executed = 0, of_run = 0, all = 0, not_run = 0;
+  if (const char *wrong = sl_ptx_coverage(&list, &n)) {
+    snprintf(text, size, "%s", wrong);
+    return;
+  }
+  for (size_t i = 0; i < n; i++) {
+    executed += list[i].executed, all += list[i].instructions;
+    if (list[i].executed)
+      of_run += list[i].instructions;
+    else
+      not_run++;
+  }
+  snprintf(text, size,
+           "%zu of the %zu instructions of the entries that ran, of %zu in this build; %zu of its "
+           "%zu entries were not run",
+           executed, of_run, all, not_run, n);
 }
 
 /* The texts are parsed again; decoded programs are dropped, because names in them point into the

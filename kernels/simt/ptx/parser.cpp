@@ -17,6 +17,11 @@ constexpr type_row types[] = {{".pred", 1}, {".b8", 8},   {".u8", 8},   {".s8", 
                               {".u16", 16}, {".s16", 16}, {".b32", 32}, {".u32", 32}, {".s32", 32},
                               {".f32", 32}, {".b64", 64}, {".u64", 64}, {".s64", 64}, {".f64", 64}};
 
+/* A thread has at most 512 KiB of local memory and a block less of shared memory (CUDA C++
+ * Programming Guide, Compute Capabilities); constant tables are of hundreds of bytes. Registers are
+ * numbered by 16 bits (program.h). */
+constexpr size_t variable_bytes_max = 512 * 1024, registers_max = UINT16_MAX;
+
 class parser {
  public:
   explicit parser(module_text &module) : m_(module), in_(module) {}
@@ -24,7 +29,7 @@ class parser {
 
  private:
   typedef token::kind kind;
-  unsigned type();
+  const type_row &type();
   bool directive(const char *text);
   variable declared_variable();
   void constant_table();
@@ -48,10 +53,10 @@ class parser {
   uint64_t used_bytes_ = 0;
 };
 
-unsigned parser::type() {
+const type_row &parser::type() {
   const token t = in_.expect(kind::directive, "a type");
   for (const type_row &row : types)
-    if (t.text == row.text) return row.bits;
+    if (t.text == row.text) return row;
   in_.fail(t.line, "type '" + std::string(t.text) + "' is not in the table");
 }
 
@@ -64,15 +69,20 @@ bool parser::directive(const char *text) {
 /* [.align N] .type name[d][d]: bytes 0 for name[]. */
 variable parser::declared_variable() {
   variable v = {{}, 0, 0};
-  if (directive(".align")) v.alignment = in_.integer("an alignment");
   const unsigned line = in_.peek().line;
-  v.bytes = type() / 8;
+  if (directive(".align")) {
+    v.alignment = in_.integer("an alignment");
+    if (v.alignment == 0 || (v.alignment & (v.alignment - 1)))
+      in_.fail(line, "an alignment that is no power of two");
+  }
+  v.bytes = type().bits / 8;
   if (v.bytes == 0) in_.fail(line, "a predicate is no variable");
   if (v.alignment == 0) v.alignment = v.bytes;
   v.name = in_.expect(kind::word, "a name").text;
   while (in_.take_if('[')) {
     const size_t n = in_.at(']') ? 0 : in_.integer("a length");
-    if (n > (size_t(1) << 32)) in_.fail(line, "a variable of more than 2^32 elements");
+    if (n && v.bytes > variable_bytes_max / n)
+      in_.fail(line, "a variable of more than " + std::to_string(variable_bytes_max) + " bytes");
     v.bytes *= n;
     in_.expect(']');
   }
@@ -149,11 +159,15 @@ void parser::entry() {
 }
 
 void parser::registers(entry_text &e) {
-  const unsigned width = type();
+  const type_row &t = type();
   do {
-    register_group g = {in_.expect(kind::word, "a register").text, width, 0};
+    register_group g = {in_.expect(kind::word, "a register").text, t.bits, t.text[1], 0};
     if (in_.take_if('<')) {
-      g.count = static_cast<unsigned>(in_.integer("a number of registers"));
+      const unsigned line = in_.peek().line;
+      const size_t n = in_.integer("a number of registers");
+      if (n == 0 || n > registers_max)
+        in_.fail(line, "a number of registers other than 1 to " + std::to_string(registers_max));
+      g.count = static_cast<unsigned>(n);
       in_.expect('>');
     }
     e.registers.push_back(g);

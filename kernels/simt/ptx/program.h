@@ -59,6 +59,7 @@ struct parameter {
 struct register_group { /* .reg .f32 %f<10>, or one register */
   std::string_view prefix;
   unsigned width; /* bits; 1: predicate */
+  char type;      /* the first letter of its type's name */
   unsigned count; /* 0: the name stands alone */
 };
 
@@ -180,7 +181,8 @@ int planted_index(); /* sl_ptx_set_plant */
 struct ptx_launch {
   const entry *code;
   std::vector<unsigned char> parameters;
-  bool copies_land_early; /* a plant */
+  bool copies_land_early;       /* a plant */
+  mutable bool endless = false; /* a thread was in a loop that does not end */
 };
 void run_thread(void *launch); /* of a block: what run_grid calls in each fiber */
 

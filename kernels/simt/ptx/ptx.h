@@ -35,9 +35,17 @@ uint64_t sl_ptx_instructions(void);
  * line. */
 const char *sl_ptx_check(int architecture, size_t *entries, size_t *instructions);
 
-/* How many instructions some thread has executed since the last call, and how many there are in the
- * entries that ran. */
-void sl_ptx_coverage(size_t *executed, size_t *all);
+/* Every entry of the architecture that runs, with how many of its instructions some thread has
+ * executed since the last call. The list is valid until the next. Returns NULL, or an error message
+ * with file and line: entries that did not run are read now. */
+typedef struct {
+  const char *name; /* demangled */
+  size_t instructions, executed;
+} sl_ptx_covered;
+const char *sl_ptx_coverage(const sl_ptx_covered **list, size_t *n);
+
+/* The same as one line of text. */
+void sl_ptx_describe_coverage(char *text, size_t size);
 
 /* Failures for tests. An edit replaces one `from`, the one after `which` others, in the text of
  * each entry whose demangled name holds `entry`; returns how many entries have it. A plant gives

@@ -68,6 +68,30 @@ Test(ptx_text, what_makes_no_sense_is_refused) {
   expect_refused("@%r1 bra $L;\n$L:\nret;\n", 1, "register '%r1' has 32 bits, not the 1");
 }
 
+Test(ptx_text, operands_of_another_kind_are_refused) {
+  expect_refused("vote.sync.ballot.b32 [%r1], %p1, -1;\nret;\n", 1, "no register");
+  expect_refused("ld.global.u32 [%r5], [%rd1];\nret;\n", 1, "no register");
+  expect_refused("st.global.u32 [%rd2], %r1|%p1;\nret;\n", 1, "no register");
+  expect_refused("bra [$L];\n$L:\nret;\n", 1, "no label");
+  expect_refused("add.s32 %r6, %r5, 0f3F800000;\nret;\n", 1, "a real number where a whole one");
+  expect_refused("add.s32 %f1, %f1, 1;\nret;\n", 1, "'%f1' is of another type");
+  expect_refused("ld.global.u32 %f1, [%rd1];\nret;\n", 1, "'%f1' is of another type");
+  expect_refused("cvt.f64.f32 %rd5, 1;\nret;\n", 1, "a whole number where a real one belongs");
+  expect_refused("mov.f32 %f1, %tid.x;\nret;\n", 1, "'%tid.x' is no register");
+  cr_expect_null(run("mov.b32 %r5, 0f3F800000;\nadd.rn.f32 %f1, %r5, 0f3F800000;\nret;\n", 1));
+}
+
+Test(ptx_text, sizes_that_no_device_has_are_refused) {
+  expect_refused(".local .b8 big[4294967296];\nret;\n", 1, "more than 524288 bytes");
+  expect_refused(".shared .b8 big[4294967296];\nret;\n", 1, "more than 524288 bytes");
+  expect_refused(".local .b8 big[4294967296][4294967296];\nret;\n", 1, "more than 524288 bytes");
+  expect_refused(".local .align 3 .b8 odd[3];\nret;\n", 1, "no power of two");
+  expect_refused(".reg .b32 %x<4294967297>;\nret;\n", 1, "a number of registers");
+  const char *const twice = run(".shared .b32 s_words;\nret;\n", 1);
+  cr_assert_not_null(twice);
+  cr_expect(strstr(twice, "'s_words' is declared twice"), "%s", twice);
+}
+
 /* The kind of a finding that must be there under every seed; "" for none. */
 static void expect_found(const char *body, const char *kind, const char *detail) {
   for (uint64_t seed = 1; seed <= 10; seed++) {
@@ -143,6 +167,81 @@ Test(ptx_text, races_and_copies_are_found) {
   snprintf(text, sizeof text, "%scp.async.wait_group 0;\nld.shared.u32 %%r5, [%%r3];\nret;\n",
            copy);
   expect_found(text, "", "");
+}
+
+#define COPY "cp.async.ca.shared.global [%r3], [%rd1], 4, 4;\ncp.async.commit_group;\n"
+#define WAIT "cp.async.wait_group 0;\n"
+
+/* Both ends of a copy belong to it until the wait. */
+Test(ptx_text, what_touches_a_copy_in_flight_is_found) {
+  expect_found(COPY COPY WAIT "ret;\n", "data race", "has not landed");
+  expect_found(COPY "st.shared.u32 [%r3], %r1;\n" WAIT "ret;\n", "data race", "has not landed");
+  expect_found(COPY
+               "bar.sync 0;\nxor.b32 %r4, %r3, 4;\nst.shared.u32 [%r4], %r1;\n"
+               "bar.sync 0;\n" WAIT "ret;\n",
+               "data race", "has not landed");
+  expect_found(COPY "st.global.u32 [%rd1], %r1;\n" WAIT "ret;\n", "data race",
+               "that has not landed");
+  expect_found(COPY "bar.sync 0;\nxor.b64 %rd4, %rd1, 32;\nst.global.u32 [%rd4], %r1;\n" WAIT
+                    "ret;\n",
+               "data race", "");
+  expect_found(COPY WAIT COPY WAIT "st.shared.u32 [%r3], %r1;\nst.global.u32 [%rd1], %r1;\nret;\n",
+               "", "");
+  expect_found(COPY WAIT
+               "bar.sync 0;\nxor.b32 %r4, %r3, 4;\nst.shared.u32 [%r4], %r1;\n"
+               "xor.b64 %rd4, %rd1, 32;\nst.global.u32 [%rd4], %r1;\nret;\n",
+               "", "");
+}
+
+/* The size of the copy counts, not how many of its bytes are read. */
+Test(ptx_text, a_copy_from_an_odd_address_is_found) {
+  expect_found(
+      "shl.b32 %r4, %r1, 4;\nadd.s32 %r4, %r4, %r2;\n"
+      "@%p1 cp.async.cg.shared.global [%r4], [%rd1+4], 16, 4;\ncp.async.commit_group;\n" WAIT
+      "ret;\n",
+      "misaligned access", "a copy's source");
+  expect_found("cp.async.ca.shared.global [%r3], [%rd1+2], 4, 2;\ncp.async.commit_group;\n" WAIT
+               "ret;\n",
+               "misaligned access", "a copy's source");
+}
+
+/* A table before the entry. */
+Test(ptx_text, a_table_read_at_an_odd_address_is_found) {
+  static const struct {
+    int offset, alignment;
+    const char *want;
+  } cases[] = {{4, 8, ""}, {2, 8, "misaligned access"}, {4, 1, "misaligned access"}};
+  static uint64_t in[4], out[4];
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    char text[1000], finding[400] = "";
+    snprintf(text, sizeof text,
+             ".version 9.0\n.target sm_90\n.address_size 64\n"
+             ".global .align %d .b8 t[8] = {1, 2, 3, 4, 5, 6, 7, 8};\n"
+             ".visible .entry trial(.param .u64 i, .param .u64 o, .param .align 16 .b8 b[32])\n"
+             "{\n.reg .b32 %%r<2>;\nld.global.u32 %%r1, [t+%d];\nret;\n}\n",
+             cases[i].alignment, cases[i].offset);
+    const sl_ptx_trial trial = {text, 1, 1, in, {0}};
+    const char *const wrong = sl_ptx_trial_run(&trial, 1, out);
+    cr_assert_null(wrong, "%s", wrong);
+    if (sl_simulation_findings()) sl_simulation_describe(0, finding, sizeof finding);
+    cr_expect(
+        strncmp(finding, cases[i].want, strlen(cases[i].want)) == 0 && !*cases[i].want == !*finding,
+        "offset %d: %s", cases[i].offset, finding);
+  }
+}
+
+/* One with accesses to memory, where threads switch, and one without. */
+Test(ptx_text, a_loop_without_end_is_found) {
+  static const char *const loops[] = {"mov.u32 %r5, 1;\n$L:\nadd.s32 %r5, %r5, 1;\nbra.uni $L;\n",
+                                      "@!%p1 ret;\n$L:\nld.global.u32 %r5, [%rd1];\nbra.uni $L;\n"};
+  for (size_t i = 0; i < 2; i++) {
+    char text[400] = "", place[40];
+    cr_assert_null(run(loops[i], 1));
+    cr_assert_gt(sl_simulation_findings(), 0);
+    sl_simulation_describe(0, text, sizeof text);
+    snprintf(place, sizeof place, "trial.ptx:%d", BODY_LINE + 3);
+    cr_expect(strstr(text, "a loop that does not end") && strstr(text, place), "%s", text);
+  }
 }
 
 /* A finding names the line of the PTX, and that of its source where .loc gives it. */
