@@ -215,18 +215,18 @@ uint16_t decoder::symbol(std::string_view name, unsigned width) {
 }
 
 uint16_t decoder::read(const operand &o, unsigned width, bool wider, char type) {
-  const bool real = width > 1 && type == 'f', whole = width == 1 || (type != 'f' && type != 'b');
+  const bool real = width > 1 && type == 'f', integer = width == 1 || (type != 'f' && type != 'b');
   switch (o.is) {
     case kind::name:
       if (find_register(o.name)) return read_register(o.name, width, wider, type);
       if (real) fail("'" + std::string(o.name) + "' is no register");
       return symbol(o.name, width);
     case kind::number:
-      if (real) fail("a whole number where a real one belongs");
+      if (real) fail("an integer where a real number belongs");
       return width == 1 ? constant(o.number != 0) : constant(o.number);
     case kind::real32:
     case kind::real64:
-      if (whole) fail("a real number where a whole one belongs");
+      if (integer) fail("a real number where an integer belongs");
       if (width != (o.is == kind::real32 ? 32u : 64u)) fail("a constant of another width");
       return constant(o.number);
     default:
