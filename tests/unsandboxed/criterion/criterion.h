@@ -55,6 +55,7 @@ void sl_test_log(const char *format, ...);
 #define cr_expect_not_null(a, ...) SL_CHECK(0, (a) != NULL, __VA_ARGS__)
 #define cr_expect_str_eq(a, b, ...) SL_CHECK(0, strcmp(a, b) == 0, __VA_ARGS__)
 #define cr_expect_str_neq(a, b, ...) SL_CHECK(0, strcmp(a, b) != 0, __VA_ARGS__)
+#define cr_expect_str_empty(a, ...) SL_CHECK(0, *(a) == 0, __VA_ARGS__)
 #define cr_expect_arr_eq(a, b, bytes, ...) SL_CHECK(0, memcmp(a, b, bytes) == 0, __VA_ARGS__)
 #define cr_log_warn(...) sl_test_log(__VA_ARGS__)
 

@@ -58,7 +58,7 @@ Test(ptx_text, what_makes_no_sense_is_refused) {
   expect_refused("add.s32 %r1, %r1, %rd1;\nret;\n", 1, "register '%rd1' has 64 bits, not the 32");
   expect_refused("add.s32 %r1, %r1;\nret;\n", 1, "the table has 2 sources");
   expect_refused("add.s32 %r1, %r1, %r9;\nret;\n", 1, "'%r9' is neither a register nor a symbol");
-  expect_refused("mov.f32 %f1, 1;\nret;\n", 1, "a whole number where a real one belongs");
+  expect_refused("mov.f32 %f1, 1;\nret;\n", 1, "an integer where a real number belongs");
   expect_refused("mov.f32 %f1, 0f3F8000;\nret;\n", 1, "not a number");
   expect_refused("bra $L;\nret;\n", 1, "there is no label '$L'");
   expect_refused("$L:\n$L:\nret;\n", 2, "label '$L' stands twice");
@@ -73,10 +73,10 @@ Test(ptx_text, operands_of_another_kind_are_refused) {
   expect_refused("ld.global.u32 [%r5], [%rd1];\nret;\n", 1, "no register");
   expect_refused("st.global.u32 [%rd2], %r1|%p1;\nret;\n", 1, "no register");
   expect_refused("bra [$L];\n$L:\nret;\n", 1, "no label");
-  expect_refused("add.s32 %r6, %r5, 0f3F800000;\nret;\n", 1, "a real number where a whole one");
+  expect_refused("add.s32 %r6, %r5, 0f3F800000;\nret;\n", 1, "a real number where an integer");
   expect_refused("add.s32 %f1, %f1, 1;\nret;\n", 1, "'%f1' is of another type");
   expect_refused("ld.global.u32 %f1, [%rd1];\nret;\n", 1, "'%f1' is of another type");
-  expect_refused("cvt.f64.f32 %rd5, 1;\nret;\n", 1, "a whole number where a real one belongs");
+  expect_refused("cvt.f64.f32 %rd5, 1;\nret;\n", 1, "an integer where a real number belongs");
   expect_refused("mov.f32 %f1, %tid.x;\nret;\n", 1, "'%tid.x' is no register");
   cr_expect_null(run("mov.b32 %r5, 0f3F800000;\nadd.rn.f32 %f1, %r5, 0f3F800000;\nret;\n", 1));
 }
