@@ -101,8 +101,9 @@ void shadow_access(const void *p, size_t bytes, bool write, bool atomic, const v
  * write or another copy is a race with it. */
 void shadow_begin_async(void *p, size_t bytes, const void *place);
 void shadow_end_async(void *p, size_t bytes, const void *place);
-/* Reports a write to what an asynchronous copy in flight reads (scheduler.cpp). */
-void check_copied_from(const void *p, size_t bytes, const void *place);
+/* What the running thread's copy reads belongs to it until it lands: a write there is a race. */
+void shadow_begin_source(const void *p, size_t bytes, const void *place);
+void shadow_end_source(const void *p, const void *place);
 void shadow_reset_all();
 
 /* Scheduling (scheduler.cpp). */

@@ -50,7 +50,6 @@ fiber fibers[block_threads_max];
 /* clocks[t][l]: what thread t has seen of lane l of its warp. */
 uint32_t clocks[block_threads_max][warp_lanes];
 unsigned ready[block_threads_max], n_ready, n_threads, n_done, current;
-size_t copies_in_flight; /* of all threads of the block */
 void *host_stack_pointer;
 uint32_t countdown = 1, instances;
 void (*block_body)(void *);
@@ -136,7 +135,8 @@ void fiber_main() {
   if (!f.copies.empty())
     report(bug::uninitialised, f.copies.back().place, nullptr, -1,
            "asynchronous copy never waited for");
-  copies_in_flight -= f.copies.size();
+  for (const pending_copy &c : f.copies)
+    if (c.read) shadow_end_source(c.from, c.place);
   f.copies.clear();
   f.st = state::done;
   n_done++;
@@ -305,7 +305,6 @@ void run_block(const char *kernel, unsigned index, size_t shared_bytes, uint32_t
   set_running(ready[choice.below(n_ready)]);
   countdown = 1 + choice.below(2 * switch_interval - 1);
   simt_swap(&host_stack_pointer, fibers[current].stack_pointer);
-  copies_in_flight = 0; /* of threads that are stuck */
   running.stack = nullptr;
   running.thread = -1;
 }
@@ -391,25 +390,11 @@ void async_copy_at(void *shared, const void *global, size_t bytes, size_t read, 
   shadow_begin_async(shared, bytes, place);
   fiber &f = fibers[current];
   f.copies.push_back({shared, global, bytes, read, f.groups_committed, place});
-  copies_in_flight++;
+  if (read) shadow_begin_source(global, read, place);
   maybe_switch();
 }
 
 void async_commit() { fibers[current].groups_committed++; }
-
-/* The copies are the running block's: what another block writes is a race with their reads. */
-void check_copied_from(const void *p, size_t bytes, const void *place) {
-  if (copies_in_flight == 0) return;
-  const unsigned char *const first = static_cast<const unsigned char *>(p);
-  for (unsigned t = 0; t < n_threads; t++)
-    for (const pending_copy &c : fibers[t].copies) {
-      const unsigned char *const from = static_cast<const unsigned char *>(c.from);
-      if (c.read == 0 || first >= from + c.read || from >= first + bytes) continue;
-      report(bug::race, place, c.place, static_cast<int>(t),
-             "writes what an asynchronous copy reads that has not landed");
-      return;
-    }
-}
 
 /* Copies land only here: whatever is read before has not arrived. The source is read here, too: who
  * writes it must come after the wait, not only after the instruction. */
@@ -423,11 +408,11 @@ void async_wait(unsigned groups_left) {
     }
     if (c.read) {
       shadow_access(c.from, c.read, false, false, c.place);
+      shadow_end_source(c.from, c.place);
       memcpy(c.to, c.from, c.read);
     }
     memset(static_cast<unsigned char *>(c.to) + c.read, 0, c.bytes - c.read);
     shadow_end_async(c.to, c.bytes, c.place);
-    copies_in_flight--;
   }
   f.copies.swap(left);
   maybe_switch();

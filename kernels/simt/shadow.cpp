@@ -40,6 +40,15 @@ std::map<unsigned char *, size_t> allocations;
 std::multimap<size_t, unsigned char *> free_blocks;
 uint32_t shared_generation;
 
+/* What asynchronous copies of the running block still read. */
+struct copy_source {
+  const unsigned char *from;
+  size_t bytes;
+  const void *place;
+  int thread;
+};
+std::vector<copy_source> sources;
+
 extern "C" char __executable_start, end;
 
 /* Address space alone: pages come when they are touched. nullptr where a limit (ulimit -v) is in
@@ -129,7 +138,10 @@ bool map_arena() {
 }
 
 unsigned char *shared_base() { return arena; }
-void shared_begin_block() { shared_generation++; }
+void shared_begin_block() {
+  shared_generation++;
+  sources.clear();
+}
 
 void shadow_allow(void *p, size_t bytes) {
   size_t at = offset_of(p);
@@ -192,6 +204,16 @@ static bool check_bounds(const cell &c, uint8_t touched, const void *p, const vo
   return false;
 }
 
+static void check_sources(const void *p, size_t bytes, const void *place) {
+  const unsigned char *const first = static_cast<const unsigned char *>(p);
+  for (const copy_source &c : sources)
+    if (first < c.from + c.bytes && c.from < first + bytes) {
+      report(bug::race, place, c.place, c.thread,
+             "writes what an asynchronous copy reads that has not landed");
+      return;
+    }
+}
+
 static void access_word(size_t at, uint8_t touched, bool write, const access &now, const void *p,
                         const void *place) {
   cell &c = shadow[at / word_bytes];
@@ -228,7 +250,7 @@ void shadow_access(const void *p, size_t bytes, bool write, bool atomic, const v
   const size_t first = offset_of(p);
   if (first % bytes != 0 && bytes <= 16 && (bytes & (bytes - 1)) == 0)
     report(bug::misaligned, place, nullptr, -1, "address is no multiple of the access size");
-  if (write && !in_shared(p)) check_copied_from(p, bytes, place);
+  if (write && !sources.empty()) check_sources(p, bytes, place);
   const access now = here(atomic, place);
   for (size_t at = first; at < first + bytes;) {
     const size_t low = at % word_bytes, left = first + bytes - at,
@@ -245,6 +267,19 @@ void shadow_begin_async(void *p, size_t bytes, const void *place) {
   const size_t first = offset_of(p) / word_bytes;
   for (size_t i = 0; i < bytes / word_bytes; i++)
     shadow[first + i].initialised = 0, shadow[first + i].in_flight = true;
+}
+
+void shadow_begin_source(const void *p, size_t bytes, const void *place) {
+  sources.push_back({static_cast<const unsigned char *>(p), bytes, place, running.thread});
+}
+
+void shadow_end_source(const void *p, const void *place) {
+  for (size_t i = 0; i < sources.size(); i++)
+    if (sources[i].from == p && sources[i].place == place && sources[i].thread == running.thread) {
+      sources[i] = sources.back();
+      sources.pop_back();
+      return;
+    }
 }
 
 void shadow_end_async(void *p, size_t bytes, const void *place) {

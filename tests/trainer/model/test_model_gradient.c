@@ -175,7 +175,7 @@ static void check(const char *tie, const char *backend, uint64_t seed) {
   ours(&p, without, 1);
   p.step.mask[0] = 0, p.step.target[0] = 0, p.step.dlogp[0] = 0.0f;
   const double planted = worst(&p, without);
-  cr_expect(planted > 100.0, "a dropped mask gives %g", planted);
+  cr_expect(planted > 1.0, "a dropped mask gives %g", planted);
   free(with), free(without);
   destroy(&p);
 }
