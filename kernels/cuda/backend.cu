@@ -132,8 +132,8 @@ extern "C" const sl_backend *sl_simt_backend(void) {
 
 /* The same host side; launches run the PTX that nvcc made of the kernels. */
 static sl_status ptx_open(sl_context *ctx, sl_error *err) {
-  std::string why;
-  if (!simt::ptx::ready(why)) return sl_fail(err, SL_ERR_UNAVAILABLE, "%s", why.c_str());
+  const char *lacks = sl_ptx_lacks();
+  if (lacks) return sl_fail(err, SL_ERR_UNAVAILABLE, "%s", lacks);
   simt::streams_run(&simt::ptx::runner);
   const sl_status status = device_open(ctx, err);
   simt::streams_run(nullptr);

@@ -13,7 +13,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include <unistd.h>
 
 #define LARGE_SHRINK 4
 
@@ -204,22 +203,13 @@ static sl_status check_name(const char *name, sl_error *err) {
                  "the simulator has no kernel '%s' ('sluice simulate --list' has them)", name);
 }
 
-/* Whether this build has what --ptx runs, and its files have been made. */
+/* Whether this build has what --ptx runs, before the first problem. */
 static sl_status check_ptx(int architecture, sl_error *err) {
-  int listed = 0;
   if (!architecture) return SL_OK;
-  for (const sl_ptx_file *f = sl_ptx_files; f->path; f++) {
-    if (f->architecture != architecture) continue;
-    listed = 1;
-    if (access(f->path, R_OK) != 0)
-      return sl_fail(err, SL_ERR_UNAVAILABLE,
-                     "the PTX for compute_%d is not built: cmake --build DIR --target "
-                     "sluice_ptx_%d makes it",
-                     architecture, architecture);
-  }
-  if (listed) return SL_OK;
-  return sl_fail(err, SL_ERR_UNAVAILABLE,
-                 "this build has no PTX: there was no nvcc when it was configured");
+  sl_ptx_use(sl_ptx_files);
+  sl_ptx_architecture(architecture);
+  const char *lacks = sl_ptx_lacks();
+  return lacks ? sl_fail(err, SL_ERR_UNAVAILABLE, "%s", lacks) : SL_OK;
 }
 
 static int simulate_named(const options *o) {

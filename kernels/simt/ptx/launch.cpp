@@ -128,16 +128,6 @@ void check_arguments(const entry &e, const packed_arguments &arguments) {
 
 int planted_index() { return planted; }
 
-bool ready(std::string &why) {
-  try {
-    read_all();
-    return true;
-  } catch (const std::exception &error) {
-    why = error.what();
-    return false;
-  }
-}
-
 static cudaError_t enqueue(const char *kernel, const void *address, dim3 grid, dim3 block,
                            size_t shared_bytes, stream_state *stream, packed_arguments &&arguments,
                            std::string &why) {
@@ -175,6 +165,16 @@ int sl_ptx_present(int architecture) {
   for (const sl_ptx_file *f = files; f->path; f++)
     if (f->architecture == architecture) return 1;
   return 0;
+}
+
+const char *sl_ptx_lacks(void) {
+  try {
+    read_all();
+    return nullptr;
+  } catch (const std::exception &error) {
+    last_error = error.what();
+    return last_error.c_str();
+  }
 }
 
 void sl_ptx_architecture(int architecture) {
@@ -240,9 +240,8 @@ void sl_ptx_describe_coverage(char *text, size_t size) {
 /* The texts are parsed again; decoded programs are dropped, because names in them point into the
  * old texts. */
 size_t sl_ptx_edit(const char *entry, const char *from, const char *to, size_t which) {
-  std::string why;
   size_t edited = 0;
-  if (!ready(why)) return 0;
+  if (sl_ptx_lacks()) return 0;
   for (std::unique_ptr<module> &m : modules) {
     std::string text = m->text.text;
     std::vector<size_t> starts;

@@ -24,6 +24,10 @@ void sl_ptx_use(const sl_ptx_file *files);
 /* 1 if this build has PTX of that architecture. */
 int sl_ptx_present(int architecture);
 
+/* What launches lack: NULL where this build has PTX of the architecture in use, made and readable;
+ * else why not, and how it is made. The text is valid until the next call. */
+const char *sl_ptx_lacks(void);
+
 /* Which PTX launches run from now on: 80 or 90 (the default). */
 void sl_ptx_architecture(int architecture);
 

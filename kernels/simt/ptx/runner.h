@@ -6,7 +6,6 @@
 
 namespace simt::ptx {
 
-bool ready(std::string &why); /* whether this build has PTX that can be read */
 extern const kernel_runner runner;
 
 }  // namespace simt::ptx
