@@ -1,5 +1,6 @@
 /* A step of the objective for the tests. */
 #include "objective_step.h"
+#include "tests/kernels/setting.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -129,11 +130,6 @@ sl_objective random_objective(source *s) {
   o.beta = next_below(s, 2) ? 0.05 : 0.0;
   o.gamma = next_below(s, 2) ? 0.01 : 0.0;
   return o;
-}
-
-static uint64_t setting(const char *name, uint64_t otherwise) {
-  const char *text = getenv(name);
-  return text ? strtoull(text, NULL, 10) : otherwise;
 }
 
 uint64_t first_seed(uint64_t otherwise) { return setting("SLUICE_SEED", otherwise); }

@@ -2,18 +2,13 @@
  * the bits of plain (spec N1.4, N1.6). */
 #include <criterion/criterion.h>
 #include "ci/products/equiv/equiv.h"
+#include "tests/kernels/setting.h"
 #include <stdio.h>
 #include <stdlib.h>
 
 #define CASES 24
 #define SEED 1
 #define CONTEXTS_MAX 32
-
-/* An unsigned number of the environment. */
-static uint64_t setting(const char *name, uint64_t otherwise) {
-  const char *text = getenv(name);
-  return text ? strtoull(text, NULL, 10) : otherwise;
-}
 
 static sl_context *open_context(const sl_equiv_backend *backend, int threads) {
   sl_context *ctx = NULL;

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 
 /* The task is one that so small a model half learns in eight steps: rewards differ within groups,
@@ -96,6 +97,29 @@ const char *tiny_hash(const sl_run_state *run) {
   sl_error err;
   cr_assert_eq(sl_run_state_hash(run, 0, text, &err), SL_OK, "%s", err.message);
   return text;
+}
+
+int tiny_run(tiny_hashes *out, const char *backend, int rollouts) {
+  const char *const extra[] = {backend, "rl.steps=20", "rl.epochs=1", NULL};
+  sl_run_state *run = tiny_trainer(extra);
+  cr_assert_not_null(run);
+  int taught = 0;
+  tiny_sft(run, TINY_WARM_STEPS);
+  memcpy(out->after_warm_start, tiny_hash(run), SL_DIGEST_TEXT);
+  tiny_begin_rl(run);
+  for (int i = 0; i < rollouts; i++) {
+    taught += tiny_rl(run, 1);
+    memcpy(out->after[i], tiny_hash(run), SL_DIGEST_TEXT);
+  }
+  sl_run_state_destroy(run);
+  return taught;
+}
+
+void tiny_expect_hashes(const tiny_hashes *got, const tiny_hashes *cpu, int rollouts) {
+  cr_expect_str_eq(got->after_warm_start, cpu->after_warm_start);
+  for (int i = 0; i < rollouts; i++)
+    cr_assert_str_eq(got->after[i], cpu->after[i], "rollout %d: %s, on the cpu %s", i + 1,
+                     got->after[i], cpu->after[i]);
 }
 
 uint64_t tiny_seed(const char *test) {

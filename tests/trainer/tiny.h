@@ -23,6 +23,17 @@ int tiny_rl(sl_run_state *run,
 /* The state hash (spec F4.2). */
 const char *tiny_hash(const sl_run_state *run);
 
+/* The hashes of a run: after the warm start, and after each rollout. */
+enum { TINY_WARM_STEPS = 8, TINY_ROLLOUTS = 20 };
+typedef struct {
+  char after_warm_start[SL_DIGEST_TEXT], after[TINY_ROLLOUTS][SL_DIGEST_TEXT];
+} tiny_hashes;
+
+/* The run of a backend ("run.backend=cpu"): TINY_WARM_STEPS and up to TINY_ROLLOUTS; how many
+ * rollouts taught, as tiny_rl counts them. */
+int tiny_run(tiny_hashes *out, const char *backend, int rollouts);
+void tiny_expect_hashes(const tiny_hashes *got, const tiny_hashes *cpu, int rollouts);
+
 /* A seed that differs from run to run, or SLUICE_TEST_SEED; printed. */
 uint64_t tiny_seed(const char *test);
 #endif

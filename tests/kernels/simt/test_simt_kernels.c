@@ -1,6 +1,7 @@
 /* The kernels of kernels/cuda, under the simulator: the bits of plain and no finding, under 200
  * seeds, each with another schedule and another problem (spec N1.4). A seed replays exactly. */
 #include "ci/products/simulate/simulated.h"
+#include "tests/kernels/setting.h"
 
 #include <criterion/criterion.h>
 #include <inttypes.h>
@@ -9,11 +10,6 @@
 
 #define SEEDS 200
 #define ACCESSES_MAX 200000
-
-static uint64_t setting(const char *name, uint64_t otherwise) {
-  const char *text = getenv(name);
-  return text ? strtoull(text, NULL, 10) : otherwise;
-}
 
 static void check_kernel(sl_kernel_id kernel) {
   const uint64_t first = setting("SLUICE_SEED", 1), seeds = setting("SLUICE_SEEDS", SEEDS);

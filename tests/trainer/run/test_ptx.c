@@ -9,50 +9,31 @@
 #include <sluice/kernels.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { WARM_STEPS = 8, ROLLOUTS = 20, ROLLOUTS_BY_DAY = 3 };
+enum { ROLLOUTS_BY_DAY = 3 };
 
-typedef struct {
-  char after_warm_start[SL_DIGEST_TEXT], after[ROLLOUTS][SL_DIGEST_TEXT];
-} hashes;
-
-static void run(hashes *out, const char *backend, int rollouts) {
-  const char *const extra[] = {backend, "rl.steps=20", "rl.epochs=1", NULL};
-  sl_run_state *t = tiny_trainer(extra);
-  cr_assert_not_null(t);
-  int taught = 0;
-  tiny_sft(t, WARM_STEPS);
-  memcpy(out->after_warm_start, tiny_hash(t), SL_DIGEST_TEXT);
-  tiny_begin_rl(t);
-  for (int i = 0; i < rollouts; i++) {
-    taught += tiny_rl(t, 1);
-    memcpy(out->after[i], tiny_hash(t), SL_DIGEST_TEXT);
-  }
-  cr_assert(rollouts < ROLLOUTS || taught > 0, "every group has equal rewards");
-  sl_run_state_destroy(t);
+static void run(tiny_hashes *out, const char *backend, int rollouts) {
+  const int taught = tiny_run(out, backend, rollouts);
+  cr_assert(rollouts < TINY_ROLLOUTS || taught > 0, "every group has equal rewards");
 }
 
 Test(ptx_train, rollouts_have_the_hashes_of_the_cpu) {
-  static hashes cpu, ptx;
+  static tiny_hashes cpu, ptx;
   const char *text = getenv("SLUICE_ROLLOUTS");
   const int rollouts = text ? atoi(text) : ROLLOUTS_BY_DAY;
-  cr_assert(rollouts > 0 && rollouts <= ROLLOUTS);
+  cr_assert(rollouts > 0 && rollouts <= TINY_ROLLOUTS);
   run(&cpu, "run.backend=cpu", rollouts);
   sl_backend_add(sl_ptx_backend());
   sl_simulation_begin(tiny_seed("ptx_train"));
   run(&ptx, "run.backend=ptx", rollouts);
-  cr_expect_str_eq(ptx.after_warm_start, cpu.after_warm_start);
-  for (int i = 0; i < rollouts; i++)
-    cr_assert_str_eq(ptx.after[i], cpu.after[i], "rollout %d: %s, on the cpu %s", i + 1,
-                     ptx.after[i], cpu.after[i]);
+  tiny_expect_hashes(&ptx, &cpu, rollouts);
   cr_expect_eq(sl_simulation_findings(), 0);
-  printf("%d steps of warm start and %d rollouts, %llu instructions, state %s\n", WARM_STEPS,
+  printf("%d steps of warm start and %d rollouts, %llu instructions, state %s\n", TINY_WARM_STEPS,
          rollouts, (unsigned long long)sl_ptx_instructions(), ptx.after[rollouts - 1]);
 }
 
 Test(ptx_train, an_edited_instruction_shows_in_the_hash) {
-  static hashes cpu, ptx;
+  static tiny_hashes cpu, ptx;
   run(&cpu, "run.backend=cpu", 0);
   sl_backend_add(sl_ptx_backend());
   sl_simulation_begin(1);

@@ -9,12 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { WARM_STEPS = 8, ROLLOUTS = 20 };
-
-typedef struct {
-  char after_warm_start[SL_DIGEST_TEXT], after[ROLLOUTS][SL_DIGEST_TEXT];
-} hashes;
-
 static sl_run_state *begin(const char *backend) {
   const char *const extra[] = {backend, "rl.steps=20", "rl.epochs=1", NULL};
   sl_run_state *run = tiny_trainer(extra);
@@ -22,19 +16,10 @@ static sl_run_state *begin(const char *backend) {
   return run;
 }
 
-static void run(hashes *out, const char *backend, int rollouts) {
-  sl_run_state *run = begin(backend);
-  int taught = 0;
-  tiny_sft(run, WARM_STEPS);
-  memcpy(out->after_warm_start, tiny_hash(run), SL_DIGEST_TEXT);
-  tiny_begin_rl(run);
-  for (int i = 0; i < rollouts; i++) {
-    taught += tiny_rl(run, 1);
-    memcpy(out->after[i], tiny_hash(run), SL_DIGEST_TEXT);
-  }
+static void run(tiny_hashes *out, const char *backend, int rollouts) {
+  const int taught = tiny_run(out, backend, rollouts);
   cr_assert(rollouts == 0 || taught > 0,
             "every group has equal rewards: these steps show nothing of advantages");
-  sl_run_state_destroy(run);
 }
 
 static void add_simt(uint64_t seed) {
@@ -43,17 +28,15 @@ static void add_simt(uint64_t seed) {
 }
 
 Test(simt_train, twenty_rollouts_have_the_hashes_of_the_cpu) {
-  static hashes cpu, simt;
-  run(&cpu, "run.backend=cpu", ROLLOUTS);
+  static tiny_hashes cpu, simt;
+  run(&cpu, "run.backend=cpu", TINY_ROLLOUTS);
   add_simt(tiny_seed("simt_train"));
-  run(&simt, "run.backend=simt", ROLLOUTS);
-  cr_expect_str_eq(simt.after_warm_start, cpu.after_warm_start);
-  for (int i = 0; i < ROLLOUTS; i++)
-    cr_assert_str_eq(simt.after[i], cpu.after[i], "rollout %d: %s, on the cpu %s", i + 1,
-                     simt.after[i], cpu.after[i]);
+  run(&simt, "run.backend=simt", TINY_ROLLOUTS);
+  tiny_expect_hashes(&simt, &cpu, TINY_ROLLOUTS);
   cr_expect_eq(sl_simulation_findings(), 0);
-  printf("%d steps of warm start and %d rollouts, %llu accesses, state %s\n", WARM_STEPS, ROLLOUTS,
-         (unsigned long long)sl_simulation_accesses(), simt.after[ROLLOUTS - 1]);
+  printf("%d steps of warm start and %d rollouts, %llu accesses, state %s\n", TINY_WARM_STEPS,
+         TINY_ROLLOUTS, (unsigned long long)sl_simulation_accesses(),
+         simt.after[TINY_ROLLOUTS - 1]);
 }
 
 static int plant(const char *name) {
@@ -66,7 +49,7 @@ static int plant(const char *name) {
 }
 
 Test(simt_train, a_kernel_that_adds_in_another_order_shows_in_the_hash) {
-  static hashes cpu, simt;
+  static tiny_hashes cpu, simt;
   run(&cpu, "run.backend=cpu", 0);
   add_simt(1);
   sl_simulation_set_plant(plant("gemm_swapped_order"));

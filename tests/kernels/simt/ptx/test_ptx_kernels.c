@@ -3,6 +3,7 @@
  * N1.4). A seed replays exactly. */
 #include "ci/products/simulate/simulated.h"
 #include "kernels/simt/ptx/ptx.h"
+#include "tests/kernels/setting.h"
 
 #include <criterion/criterion.h>
 #include <inttypes.h>
@@ -10,11 +11,6 @@
 #include <stdlib.h>
 
 #define SEEDS 200
-
-static uint64_t setting(const char *name, uint64_t otherwise) {
-  const char *text = getenv(name);
-  return text ? strtoull(text, NULL, 10) : otherwise;
-}
 
 static void check_kernel(sl_kernel_id kernel) {
   const uint64_t first = setting("SLUICE_SEED", 1), seeds = setting("SLUICE_SEEDS", SEEDS);
