@@ -142,8 +142,9 @@ def of_operator(s, i):
         yield t.begin, t.end, "!!", "condition negated"
     elif word == "?":
         first = s.operand_before(i)
-        yield s.tokens[first].begin, s.tokens[i - 1].end, f"!({s.between(first, i - 1)})", \
-            "condition negated"
+        if s.word(first - 1) in ("=", "(", ",", "return", ":", "?"):  # all of the condition
+            yield s.tokens[first].begin, s.tokens[i - 1].end, \
+                f"!({s.between(first, i - 1)})", "condition negated"
     elif word == "[" and s.tokens[i - 1].kind == "name" and s.word(i + 1) != "]":
         if s.tokens[i - 2].kind != "name" or s.word(i - 2) == "return":  # no declaration
             index = s.between(i + 1, s.partner[i] - 1)
