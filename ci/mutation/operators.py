@@ -20,8 +20,8 @@ SWAPPED = {"&&": "||", "||": "&&", "+=": "-=", "-=": "+=", "*=": "/=", "/=": "*=
 CALLS = {"fminf": "fmaxf", "fmaxf": "fminf", "fmin": "fmax", "fmax": "fmin", "fabsf": "",
          "fabs": "", "ceil": "floor", "floor": "ceil", "sqrt": "",
          "sqrtf": "", "copysign": ""}
-KEYWORDS = set("""if else for while do return switch case default break continue goto sizeof
-    const static inline typedef struct enum union extern void int float double unsigned char""".split())
+KEYWORDS = set("""if else for while do return switch case default break continue goto sizeof const
+    static inline typedef struct enum union extern void int float double unsigned char""".split())
 
 Token = collections.namedtuple("Token", "kind text begin end")
 
