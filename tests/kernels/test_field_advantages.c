@@ -126,9 +126,9 @@ Test(field, c7_conventions) {
                SL_ERR_INPUT);
   cr_expect_not_null(strstr(err.message, "group[0] has one sequence"));
   cr_expect_eq(sl_advantages(a, NULL, reward, single, 1, SL_ADV_NO_STD, -1.0, &err), SL_ERR_USAGE);
-  const uint32_t late[] = {1, 2}, falling[] = {0, 2, 1};
+  const uint32_t late[] = {7, 8}, falling[] = {0, 2, 1};
   cr_expect_eq(sl_advantages(a, NULL, reward, late, 1, SL_ADV_NO_STD, 0.0, &err), SL_ERR_INPUT);
-  cr_expect_str_eq(err.message, "group[0] is 1, not 0");
+  cr_expect_str_eq(err.message, "group[0] is 7, not 0");
   cr_expect_eq(sl_advantages(a, NULL, reward, falling, 2, SL_ADV_NO_STD, 0.0, &err), SL_ERR_INPUT);
   cr_expect_str_eq(err.message, "group[2] is 1, below group[1] = 2");
 }
