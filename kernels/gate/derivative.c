@@ -60,6 +60,7 @@ static sl_ref pow_slope(sl_tree *t, sl_ref a, sl_ref e) {
     less = q == 1 ? sl_tree_int(t, p - q)
                   : sl_tree_binary(t, SL_OP_DIV, sl_tree_int(t, p - q), sl_tree_int(t, q));
   } else {
+    if (q < 0) t->failed = 1; /* no memory: this form would be another weight */
     less = sl_tree_binary(t, SL_OP_SUB, e, sl_tree_int(t, 1));
   }
   return sl_tree_binary(t, SL_OP_MUL, e, sl_tree_binary(t, SL_OP_POW, a, less));
@@ -150,6 +151,7 @@ static sl_ref derive(sl_tree *t, sl_ref self, const sl_ref *d) {
 }
 
 sl_ref sl_tree_derivative(sl_tree *tree, sl_ref ref) {
+  if (tree->failed) return 0; /* it may have no node at all */
   sl_ref *d = calloc((size_t)ref + 1, sizeof *d);
   unsigned char *live = calloc((size_t)ref + 1, 1);
   sl_ref result = 0;

@@ -204,7 +204,10 @@ static int rational_node(const sl_gate_node *n, int64_t (*v)[2], int64_t *out) {
 
 int sl_tree_rational(const sl_tree *tree, sl_ref ref, int64_t *p, int64_t *q) {
   int64_t(*v)[2] = calloc((size_t)ref + 1, sizeof *v); /* denominator 0: no rational */
-  if (!v) return 0;
+  if (!v) {
+    *p = 0, *q = -1;
+    return 0;
+  }
   for (uint32_t i = 0; i <= ref; i++)
     if (!rational_node(&tree->node[i], v, v[i])) v[i][1] = 0;
   *p = v[ref][0], *q = v[ref][1];

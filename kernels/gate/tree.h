@@ -85,7 +85,7 @@ double sl_decimal_to_double(sl_decimal value);   /* correctly rounded */
 void sl_decimal_print(char *buffer, size_t size, sl_decimal value);
 
 /* Exact value of a constant without pi, e, functions or unbound parameters, as p/q in lowest terms;
- * 0 if it is not one or does not fit 31 bits. */
+ * 0 if it is not one or does not fit 31 bits; 0 and q = -1 without memory. */
 int sl_tree_rational(const sl_tree *tree, sl_ref ref, int64_t *p, int64_t *q);
 
 /* The derivative with respect to r, by the rules of spec G3.2. */

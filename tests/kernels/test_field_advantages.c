@@ -126,7 +126,28 @@ Test(field, c7_conventions) {
                SL_ERR_INPUT);
   cr_expect_not_null(strstr(err.message, "group[0] has one sequence"));
   cr_expect_eq(sl_advantages(a, NULL, reward, single, 1, SL_ADV_NO_STD, -1.0, &err), SL_ERR_USAGE);
-  const uint32_t late[] = {1, 2}, falling[] = {0, 2, 1};
+  const uint32_t late[] = {7, 8}, falling[] = {0, 2, 1};
   cr_expect_eq(sl_advantages(a, NULL, reward, late, 1, SL_ADV_NO_STD, 0.0, &err), SL_ERR_INPUT);
+  cr_expect_str_eq(err.message, "group[0] is 7, not 0");
   cr_expect_eq(sl_advantages(a, NULL, reward, falling, 2, SL_ADV_NO_STD, 0.0, &err), SL_ERR_INPUT);
+  cr_expect_str_eq(err.message, "group[2] is 1, below group[1] = 2");
+}
+
+/* Rewards beyond a group's end neither move its advantages nor have it refused; those of another
+ * group may be as large as they like, and what follows the last is not read. */
+Test(field, rewards_of_others_are_not_read) {
+  const double reward[] = {0,   1,   0,   1,   2,   1e38, -1e38, 0,   1,
+                           NAN, NAN, NAN, NAN, NAN, NAN,  NAN,   NAN, NAN};
+  const uint32_t group[] = {0, 2, 5, 7, 9};
+  for (int kind = SL_ADV_STD_POPULATION; kind <= SL_ADV_LEAVE_ONE_OUT; kind++) {
+    float a[9], alone[3];
+    sl_error err;
+    cr_assert_eq(sl_advantages(a, NULL, reward, group, 4, (sl_advantage_kind)kind, 0.0, &err),
+                 SL_OK, "%s", err.message);
+    for (size_t g = 0; g < 4; g++) {
+      advantages_of(alone, reward + group[g], group[g + 1] - group[g], (sl_advantage_kind)kind,
+                    0.0);
+      cr_expect_arr_eq(a + group[g], alone, (group[g + 1] - group[g]) * sizeof *a);
+    }
+  }
 }

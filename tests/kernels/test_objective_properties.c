@@ -308,6 +308,38 @@ PROPERTY(coefficients_add_up_to_one) {
   return 1;
 }
 
+static void around_one_half(const void *weight, int positive, float r, float *f, float *w) {
+  (void)positive, (void)r;
+  *f = NAN, *w = *(const float *)weight;
+}
+
+/* spec O5.2 counts w < 1/2: not 1/2 itself, but the number below it. */
+Test(objective_properties, a_weight_of_one_half_is_not_below_it) {
+  const float weights[] = {0.5f, nextafterf(0.5f, 0.0f)};
+  const step p = one_sequence(3, 0.25f);
+  for (uint32_t below = 0; below < 2; below++) {
+    sl_objective o = objective_of(SL_GATE_EXPRESSION, 1.0f);
+    o.gate.function = around_one_half, o.gate.expression = &weights[below];
+    cr_assert_eq(loss_of(&p, &o).sums[0].below_half, 3 * below);
+  }
+}
+
+static void negative_nan(const void *unused, int positive, float r, float *f, float *w) {
+  (void)unused, (void)positive, (void)r;
+  *f = copysignf(NAN, -1.0f), *w = 1.0f;
+}
+
+/* spec O5.1: an absent objective is one NaN, whatever NaN the gate gives. */
+Test(objective_properties, an_absent_objective_has_one_bit_pattern) {
+  const step p = one_sequence(3, 0.25f);
+  sl_objective o = objective_of(SL_GATE_EXPRESSION, 1.0f);
+  o.gate.function = negative_nan;
+  const outcome got = loss_of(&p, &o);
+  const double absent[] = {(double)NAN, (double)NAN};
+  cr_assert(same("objective, centred", (double[]){got.sums[0].objective, got.sums[0].centred},
+                 absent, sizeof absent));
+}
+
 /* The coefficients of the micro-batch in place of the step's. */
 static sl_status of_the_micro_batch(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
                                     const sl_objective *o, const sl_gated_loss_batch *b) {

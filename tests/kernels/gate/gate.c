@@ -192,13 +192,35 @@ Test(gate, weight_alone_has_no_value) {
  * h; with h = 2^-17, |f'''| <= 100 and |f|
  * <= 10 that is below 2^-27. */
 Test(gate, weight_is_the_derivative_of_every_function) {
-  static const char *const bodies[] = {
-      "exp(-r)",         "expm1(-r)",     "log(r + 1)",    "log1p(r)",
-      "sqrt(r + 1)",     "(r + 1)^(1/3)", "(r + 1)^(-2)",  "(r + 2)^(5/2)/20",
-      "abs(r - 3)",      "min(r, 2 - r)", "max(r, 2 - r)", "sigmoid(r)",
-      "sin(r)",          "cos(r)",        "sinh(r/2)",     "cosh(r/2)",
-      "tanh(r)",         "erf(r)",        "atan(r)",       "asinh(r)",
-      "softsign(r - 1)", "r/(1 + r^2)",   "1/(r + 1)",     "r if r < 2 | 4 - r otherwise"};
+  static const char *const bodies[] = {"exp(-r)",
+                                       "expm1(-r)",
+                                       "log(r + 1)",
+                                       "log1p(r)",
+                                       "sqrt(r + 1)",
+                                       "(r + 1)^(1/3)",
+                                       "(r + 1)^(-2)",
+                                       "(r + 2)^(5/2)/20",
+                                       "abs(r - 3)",
+                                       "min(r, 2 - r)",
+                                       "max(r, 2 - r)",
+                                       "sigmoid(r)",
+                                       "sin(r)",
+                                       "cos(r)",
+                                       "sinh(r/2)",
+                                       "cosh(r/2)",
+                                       "tanh(r)",
+                                       "erf(r)",
+                                       "atan(r)",
+                                       "asinh(r)",
+                                       "(r + 1)^(1/2)",
+                                       "(r + 2)^(-3/2)",
+                                       "(r + 2)^(-1/2)",
+                                       "max(r, sqrt(r))",
+                                       "min(r, tanh(r))",
+                                       "softsign(r - 1)",
+                                       "r/(1 + r^2)",
+                                       "1/(r + 1)",
+                                       "r if r < 2 | 4 - r otherwise"};
   const double h = 0x1p-17, at[] = {0.3, 0.9, 1.7, 2.6};
   for (size_t i = 0; i < sizeof bodies / sizeof *bodies; i++) {
     char text[200];
