@@ -26,6 +26,8 @@ typedef struct {
 
 void slc_box_init(box_t *b, field_t *k, const piece_t *piece);
 void slc_box_clear(box_t *b);
+/* Number, constant or r itself: n has no operand. */
+void slc_box_leaf(flow_t *y, const node_t *n, const span_t *r);
 /* Every node. box: s of the ranged parameters (exact.h). */
 void slc_box_flow(box_t *b, const span_t *r, const mpfi_t *box);
 /* The signs that the slope of node ref may have; after slc_box_flow. */
