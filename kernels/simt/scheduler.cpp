@@ -1,11 +1,9 @@
-/* Threads of a block as fibers: who runs next is drawn from the seed, at any access and at every
- * barrier. One block at a time, in seeded order; conflicts between blocks are found by the shadow,
- * which knows that nothing orders them. */
-#include "internal.h"
+/* Who runs next is drawn from the seed, at any access and at every barrier. One block at a time, in
+ * seeded order; conflicts between blocks are found by the shadow, which knows that nothing orders
+ * them. */
+#include "fibers.h"
 
 #include <cstdlib>
-#include <cstring>
-#include <sys/mman.h>
 
 namespace simt {
 
@@ -13,43 +11,6 @@ dim3 thread_index, block_index, block_size, grid_size;
 
 namespace {
 
-enum class state : uint8_t { ready, at_barrier, at_warp, done };
-enum class warp_kind : uint8_t {
-  barrier,
-  shuffle_index,
-  shuffle_down,
-  shuffle_up,
-  shuffle_xor,
-  ballot
-};
-
-struct pending_copy {
-  void *to;
-  const void *from;
-  size_t bytes, read; /* the first `read` are copied, the rest is 0 */
-  unsigned group;
-  const void *place;
-};
-
-struct fiber {
-  void *stack_pointer;
-  unsigned char *stack;
-  state st;
-  uint32_t epoch;
-  const void *place; /* of the barrier or warp operation it waits in */
-  unsigned line;     /* what tells it from others */
-  warp_kind kind;
-  uint32_t mask;
-  uint64_t value, result;
-  int operand, width;
-  unsigned groups_committed;
-  std::vector<pending_copy> copies;
-};
-
-fiber fibers[block_threads_max];
-/* clocks[t][l]: what thread t has seen of lane l of its warp. */
-uint32_t clocks[block_threads_max][warp_lanes];
-unsigned ready[block_threads_max], n_ready, n_threads, n_done, current;
 void *host_stack_pointer;
 uint32_t countdown = 1, instances;
 void (*block_body)(void *);
@@ -62,18 +23,6 @@ struct shared_slot {
 std::vector<shared_slot> shared_slots;
 size_t shared_used, shared_static_bytes, shared_dynamic_bytes;
 
-}  // namespace
-
-extern "C" void simt_swap(void **save, void *load);
-__asm__(
-    ".text\n.globl simt_swap\n.type simt_swap,@function\nsimt_swap:\n"
-    "  pushq %rbp\n  pushq %rbx\n  pushq %r12\n  pushq %r13\n  pushq %r14\n  pushq %r15\n"
-    "  movq %rsp, (%rdi)\n  movq %rsi, %rsp\n"
-    "  popq %r15\n  popq %r14\n  popq %r13\n  popq %r12\n  popq %rbx\n  popq %rbp\n  ret\n"
-    ".size simt_swap, .-simt_swap\n");
-
-namespace {
-
 void set_running(unsigned t) {
   current = t;
   running.thread = static_cast<int>(t);
@@ -82,15 +31,6 @@ void set_running(unsigned t) {
   running.stack = fibers[t].stack;
   thread_index =
       dim3(t % block_size.x, t / block_size.x % block_size.y, t / (block_size.x * block_size.y));
-}
-
-/* Reports a finding of thread t, whichever thread runs. */
-void report_as(unsigned t, bug kind, const void *place, const void *other_place, int other_thread,
-               const char *detail) {
-  const int thread = running.thread;
-  running.thread = static_cast<int>(t);
-  report(kind, place, other_place, other_thread, detail);
-  running.thread = thread;
 }
 
 /* Wakes what can go on; false if nothing can. */
@@ -107,19 +47,6 @@ void switch_to_next(bool finished) {
   const bool same = next == current && !finished;
   set_running(next); /* also where the thread stays: a barrier may have raised its epoch */
   if (!same) simt_swap(&from.stack_pointer, fibers[next].stack_pointer);
-}
-
-void remove_ready(unsigned t) {
-  for (unsigned i = 0; i < n_ready; i++)
-    if (ready[i] == t) {
-      ready[i] = ready[--n_ready];
-      return;
-    }
-}
-
-void make_ready(unsigned t) {
-  fibers[t].st = state::ready;
-  ready[n_ready++] = t;
 }
 
 void wait_in(state st, const void *place, unsigned line) {
@@ -145,27 +72,6 @@ void fiber_main() {
   abort();
 }
 
-void prepare(unsigned t) {
-  fiber &f = fibers[t];
-  if (!f.stack)
-    f.stack =
-        static_cast<unsigned char *>(mmap(nullptr, stack_bytes, PROT_READ | PROT_WRITE,
-                                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
-  uintptr_t top =
-      (reinterpret_cast<uintptr_t>(f.stack) + stack_bytes) & ~static_cast<uintptr_t>(15);
-  void **sp = reinterpret_cast<void **>(top);
-  *--sp = nullptr; /* fiber_main never returns; keeps the stack aligned at its entry */
-  *--sp = reinterpret_cast<void *>(fiber_main);
-  for (int i = 0; i < 6; i++) *--sp = nullptr;
-  f.stack_pointer = sp;
-  f.epoch = 0;
-  f.groups_committed = 0;
-  f.copies.clear();
-  memset(clocks[t], 0, sizeof clocks[t]);
-  clocks[t][t % warp_lanes] = 1;
-  make_ready(t);
-}
-
 bool release_barrier() {
   unsigned waiting = 0, first = 0;
   for (unsigned t = 0; t < n_threads; t++)
@@ -185,76 +91,6 @@ bool release_barrier() {
       fibers[t].epoch++;
       make_ready(t);
     }
-  return true;
-}
-
-uint64_t shuffle_result(unsigned t) {
-  const fiber &f = fibers[t];
-  const unsigned base = t / warp_lanes * warp_lanes;
-  const int lane = static_cast<int>(t % warp_lanes), width = f.width,
-            segment = lane / width * width;
-  int source = lane;
-  if (f.kind == warp_kind::shuffle_index) source = segment + (f.operand & (width - 1));
-  if (f.kind == warp_kind::shuffle_down && lane + f.operand < segment + width)
-    source = lane + f.operand;
-  if (f.kind == warp_kind::shuffle_up && lane - f.operand >= segment) source = lane - f.operand;
-  if (f.kind == warp_kind::shuffle_xor && (lane ^ f.operand) < segment + width)
-    source = lane ^ f.operand;
-  if (!(f.mask >> source & 1) || base + static_cast<unsigned>(source) >= n_threads) {
-    report_as(t, bug::shuffle_mask, f.place, nullptr, static_cast<int>(base) + source,
-              "reads a lane that is not in the mask");
-    return 0xDEADBEEFDEADBEEFu;
-  }
-  return fibers[base + static_cast<unsigned>(source)].value;
-}
-
-void complete_warp(unsigned base, uint32_t mask) {
-  uint32_t ballot = 0;
-  for (unsigned l = 0; l < warp_lanes; l++)
-    if (mask >> l & 1 && fibers[base + l].value) ballot |= 1u << l;
-  for (unsigned l = 0; l < warp_lanes; l++) {
-    if (!(mask >> l & 1)) continue;
-    fiber &f = fibers[base + l];
-    f.result = f.kind == warp_kind::ballot    ? ballot
-               : f.kind == warp_kind::barrier ? 0
-                                              : shuffle_result(base + l);
-  }
-  if (fibers[base + static_cast<unsigned>(__builtin_ctz(mask))].kind == warp_kind::barrier) {
-    uint32_t joined[warp_lanes] = {0};
-    for (unsigned l = 0; l < warp_lanes; l++)
-      if (mask >> l & 1)
-        for (unsigned k = 0; k < warp_lanes; k++)
-          joined[k] = clocks[base + l][k] > joined[k] ? clocks[base + l][k] : joined[k];
-    for (unsigned l = 0; l < warp_lanes; l++)
-      if (mask >> l & 1) {
-        memcpy(clocks[base + l], joined, sizeof joined);
-        clocks[base + l][l]++;
-      }
-  }
-  for (unsigned l = 0; l < warp_lanes; l++)
-    if (mask >> l & 1) make_ready(base + l);
-}
-
-/* Tries to complete the warp operation that thread t waits in. A lane that sits in the mask but can
- * not come is a finding. */
-bool try_warp(unsigned t, bool last_chance) {
-  const fiber &f = fibers[t];
-  const unsigned base = t / warp_lanes * warp_lanes;
-  for (unsigned l = 0; l < warp_lanes; l++) {
-    if (!(f.mask >> l & 1)) continue;
-    const unsigned o = base + l;
-    const bool here = o < n_threads && fibers[o].st == state::at_warp;
-    const bool same = here && fibers[o].mask == f.mask && fibers[o].line == f.line;
-    if (same) continue;
-    if (last_chance) {
-      report_as(t, bug::shuffle_mask, f.place, here ? fibers[o].place : nullptr,
-                static_cast<int>(o),
-                here ? "lanes of one mask meet with different masks or at different places"
-                     : "a lane of the mask never arrives");
-    }
-    return false;
-  }
-  complete_warp(base, f.mask);
   return true;
 }
 
@@ -301,7 +137,7 @@ void run_block(const char *kernel, unsigned index, size_t shared_bytes, uint32_t
   shared_used = (shared_bytes + 15) / 16 * 16;
   shared_static_bytes = 0, shared_dynamic_bytes = shared_bytes;
   if (shared_bytes) shadow_allow(shared_base(), shared_bytes);
-  for (unsigned t = 0; t < n_threads; t++) prepare(t);
+  for (unsigned t = 0; t < n_threads; t++) prepare(t, fiber_main);
   set_running(ready[choice.below(n_ready)]);
   countdown = 1 + choice.below(2 * switch_interval - 1);
   simt_swap(&host_stack_pointer, fibers[current].stack_pointer);
@@ -373,71 +209,5 @@ void *shared_static(const void *key, size_t bytes) {
 }
 
 void *shared_dynamic() { return shared_base(); }
-
-void async_copy(void *shared, const void *global, size_t bytes) {
-  async_copy_at(shared, global, bytes, bytes, __builtin_return_address(0));
-}
-
-void async_copy_at(void *shared, const void *global, size_t bytes, size_t read, const void *place) {
-  if (bytes != 4 && bytes != 8 && bytes != 16)
-    report(bug::misaligned, place, nullptr, -1, "an asynchronous copy moves 4, 8 or 16 bytes");
-  if (!in_shared(shared) || (read && (in_shared(global) || !in_arena(global))))
-    report(bug::out_of_bounds, place, nullptr, -1,
-           "an asynchronous copy goes from global to shared memory");
-  if (read && reinterpret_cast<uintptr_t>(global) % bytes)
-    report(bug::misaligned, place, nullptr, -1, "a copy's source is no multiple of its size");
-  if (read) shadow_access(global, read, false, false, place);
-  shadow_begin_async(shared, bytes, place);
-  fiber &f = fibers[current];
-  f.copies.push_back({shared, global, bytes, read, f.groups_committed, place});
-  if (read) shadow_begin_source(global, read, place);
-  maybe_switch();
-}
-
-void async_commit() { fibers[current].groups_committed++; }
-
-/* Copies land only here: whatever is read before has not arrived. The source is read here, too: who
- * writes it must come after the wait, not only after the instruction. */
-void async_wait(unsigned groups_left) {
-  fiber &f = fibers[current];
-  std::vector<pending_copy> left;
-  for (const pending_copy &c : f.copies) {
-    if (c.group + groups_left >= f.groups_committed) {
-      left.push_back(c);
-      continue;
-    }
-    if (c.read) {
-      shadow_access(c.from, c.read, false, false, c.place);
-      shadow_end_source(c.from, c.place);
-      memcpy(c.to, c.from, c.read);
-    }
-    memset(static_cast<unsigned char *>(c.to) + c.read, 0, c.bytes - c.read);
-    shadow_end_async(c.to, c.bytes, c.place);
-  }
-  f.copies.swap(left);
-  maybe_switch();
-}
-
-uint64_t atomic(void *p, size_t bytes, atomic_op op, uint64_t operand) {
-  return atomic_at(p, bytes, op, operand, __builtin_return_address(0));
-}
-
-uint64_t atomic_at(void *p, size_t bytes, atomic_op op, uint64_t operand, const void *place) {
-  shadow_access(p, bytes, false, true, place);
-  shadow_access(p, bytes, true, true, place);
-  uint64_t old = 0;
-  memcpy(&old, p, bytes);
-  const uint64_t next = op == atomic_op::add   ? old + operand
-                        : op == atomic_op::max ? (old > operand ? old : operand)
-                                               : (old < operand ? old : operand);
-  memcpy(p, &next, bytes);
-  maybe_switch();
-  return old;
-}
-
-void float_atomic() {
-  report(bug::float_atomic, __builtin_return_address(0), nullptr, -1,
-         "the order of float atomics is not specified");
-}
 
 }  // namespace simt
