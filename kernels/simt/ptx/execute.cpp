@@ -232,32 +232,6 @@ void copy(thread &t, uint64_t shared, uint64_t global, size_t bytes, u32 read) {
   if (t.l->copies_land_early) async_commit(), async_wait(0);
 }
 
-/* The lane that a shuffle reads (ISA, shfl.sync), and whether it lies in the segment. */
-unsigned source_lane(form op, u32 b, u32 c, bool &within) {
-  const u32 lane = static_cast<u32>(running.thread) % warp_lanes, clamp = c & 31,
-            mask = c >> 8 & 31, low = lane & mask, high = low | (clamp & ~mask);
-  b &= 31;
-  int j = 0;
-  switch (op) {
-    case form::shfl_sync_up_b32:
-      j = static_cast<int>(lane) - static_cast<int>(b);
-      within = j >= static_cast<int>(high);
-      break;
-    case form::shfl_sync_down_b32:
-      j = static_cast<int>(lane + b);
-      within = j <= static_cast<int>(high);
-      break;
-    case form::shfl_sync_bfly_b32:
-      j = static_cast<int>(lane ^ b);
-      within = j <= static_cast<int>(high);
-      break;
-    default:
-      j = static_cast<int>(low | (b & ~mask));
-      within = j <= static_cast<int>(high);
-  }
-  return within ? static_cast<unsigned>(j) : lane;
-}
-
 /* A thread that has done more is in a loop that does not end: the longest of test_ptx_tiles.c does
  * 57,776 instructions, and this many take a second or two. */
 constexpr uint64_t instructions_max = uint64_t(1) << 25;
@@ -283,31 +257,23 @@ void shuffle(thread &t, uint64_t *value, uint8_t *written) {
   const u32 a = in<u32>(t, value, written, i.r[2]), b = in<u32>(t, value, written, i.r[3]),
             c = in<u32>(t, value, written, i.r[4]), mask = in<u32>(t, value, written, i.r[5]);
   bool within = false;
-  const unsigned lane = source_lane(i.op, b, c, within);
+  const u32 lane = source_lane(i.op, static_cast<u32>(running.thread) % warp_lanes, b, c, within);
   value[i.r[0]] = static_cast<u32>(
       warp_shuffle_at(shuffle::index, mask, a, static_cast<int>(lane), 32, t.place(), identity(t)));
   value[i.r[1]] = within;
   written[i.r[0]] = written[i.r[1]] = 1;
 }
 
+void unpack(const instruction &i, u64 both, uint64_t *value, uint8_t *written) {
+  value[i.r[0]] = static_cast<u32>(both), written[i.r[0]] = 1;
+  value[i.r[1]] = both >> 32, written[i.r[1]] = 1;
+}
+
 }  // namespace
 
-void run_thread(void *argument) {
-  thread &t = begin(*static_cast<const ptx_launch *>(argument));
-  uint64_t *const value = t.value.data();
-  uint8_t *const written = t.written.data();
-  const instruction *const code = t.l->code->code.data();
-  uint8_t *const executed = t.l->code->executed->data();
-  uint64_t count = 0;
-
+/* The cases of run_thread, in its names: an operand, the result, and a form of each kind. */
 #define IN(T, k) in<T>(t, value, written, i->r[k])
 #define OUT(T, v) value[i->r[0]] = bits_of<T>(v), written[i->r[0]] = 1
-  for (const instruction *i = code;; i++) {
-    t.at = i;
-    count++;
-    if (i->guard && in<bool>(t, value, written, i->guard) == i->negated) continue;
-    executed[i - code] = 1;
-    switch (i->op) {
 #define PTX_1(id, text, D, A, expression, clause, open) \
   case form::id: {                                      \
     const A a = IN(A, 1);                               \
@@ -356,26 +322,38 @@ void run_thread(void *argument) {
     copy(t, IN(uint64_t, 4), IN(uint64_t, 5), bytes, IN(u32, 0)); \
     break;
 #define PTX_CONTROL(...)
+
+void run_thread(void *argument) {
+  thread &t = begin(*static_cast<const ptx_launch *>(argument));
+  uint64_t *const value = t.value.data();
+  uint8_t *const written = t.written.data();
+  const instruction *const code = t.l->code->code.data();
+  uint8_t *const executed = t.l->code->executed->data();
+  uint64_t count = 0;
+  bool ended = false;
+  for (const instruction *i = code; !ended; i++) {
+    t.at = i;
+    count++;
+    if (i->guard && in<bool>(t, value, written, i->guard) == i->negated) continue;
+    executed[i - code] = 1;
+    switch (i->op) {
 #include "forms.def"
-#include "forms_undef.h"
+      PTX_2(planted_shl_b32, "", u32, u32, u32, a << (b & 31), "", "")
+      PTX_2(planted_shl_b64, "", u64, u64, u32, a << (b & 63), "", "")
+      PTX_2(planted_shr_u32, "", u32, u32, u32, a >> (b & 31), "", "")
+      PTX_2(planted_shr_u64, "", u64, u64, u32, a >> (b & 63), "", "")
       case form::bra:
       case form::bra_uni:
-        if (i->offset <= i - code && (count > instructions_max || t.l->endless) &&
-            given_up(t, count)) {
-          instruction_count += count;
-          return;
-        }
+        ended = i->offset <= i - code && (count > instructions_max || t.l->endless) &&
+                given_up(t, count);
         i = code + i->offset - 1;
         break;
       case form::ret:
-        instruction_count += count;
-        return;
-      case form::mov_b64_unpack: {
-        const u64 a = IN(u64, 2);
-        value[i->r[0]] = static_cast<u32>(a), written[i->r[0]] = 1;
-        value[i->r[1]] = a >> 32, written[i->r[1]] = 1;
+        ended = true;
         break;
-      }
+      case form::mov_b64_unpack:
+        unpack(*i, IN(u64, 2), value, written);
+        break;
       case form::bar_sync:
         block_barrier_at(t.place(), identity(t));
         break;
@@ -393,24 +371,14 @@ void run_thread(void *argument) {
       case form::cp_async_wait_group:
         async_wait(static_cast<unsigned>(i->offset));
         break;
-      case form::planted_shl_b32:
-        OUT(u32, IN(u32, 1) << (IN(u32, 2) & 31));
-        break;
-      case form::planted_shl_b64:
-        OUT(u64, IN(u64, 1) << (IN(u32, 2) & 63));
-        break;
-      case form::planted_shr_u32:
-        OUT(u32, IN(u32, 1) >> (IN(u32, 2) & 31));
-        break;
-      case form::planted_shr_u64:
-        OUT(u64, IN(u64, 1) >> (IN(u32, 2) & 63));
-        break;
       default:
         shuffle(t, value, written);
     }
   }
+  instruction_count += count;
+}
+#include "forms_undef.h"
 #undef IN
 #undef OUT
-}
 
 }  // namespace simt::ptx

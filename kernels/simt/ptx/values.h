@@ -3,6 +3,8 @@
 #ifndef SLUICE_SIMT_PTX_VALUES_H
 #define SLUICE_SIMT_PTX_VALUES_H
 
+#include "program.h"
+
 #include <cmath>
 #include <cstdint>
 #include <cstring>
@@ -109,6 +111,32 @@ inline u64 truncated(f32 a) {
   if (a <= 0.0f) return 0;
   if (a >= 18446744073709551616.0f) return ~u64(0);
   return static_cast<u64>(a);
+}
+
+/* The lane that a shuffle reads (ISA, shfl.sync), and whether it lies in the segment of
+ * `lane`. */
+inline u32 source_lane(form op, u32 lane, u32 b, u32 c, bool &within) {
+  const u32 clamp = c & 31, mask = c >> 8 & 31, low = lane & mask, high = low | (clamp & ~mask);
+  b &= 31;
+  int j = 0;
+  switch (op) {
+    case form::shfl_sync_up_b32:
+      j = static_cast<int>(lane) - static_cast<int>(b);
+      within = j >= static_cast<int>(high);
+      break;
+    case form::shfl_sync_down_b32:
+      j = static_cast<int>(lane + b);
+      within = j <= static_cast<int>(high);
+      break;
+    case form::shfl_sync_bfly_b32:
+      j = static_cast<int>(lane ^ b);
+      within = j <= static_cast<int>(high);
+      break;
+    default:
+      j = static_cast<int>(low | (b & ~mask));
+      within = j <= static_cast<int>(high);
+  }
+  return within ? static_cast<u32>(j) : lane;
 }
 
 }  // namespace simt::ptx
