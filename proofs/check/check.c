@@ -220,6 +220,7 @@ void slc_check_certificate(check_result *out, const char *text, size_t size) {
   out->accepted = memchr(text, '\0', size) ? slc_refuse(&c->r, "expected text without zero bytes")
                                            : read_all(c, text);
   out->line = c->r.refused_line;
+  out->sides = c->sides;
   snprintf(out->why, sizeof out->why, "%s", c->r.why);
   for (int i = 0; i < MAX_PARAMS; i++)
     mpq_clears(c->side.source.value[i], c->low[i], c->high[i], (mpq_ptr)0);

@@ -9,8 +9,9 @@ typedef struct {
   int accepted;
   int line; /* where it was refused */
   char why[200];
-  char
-      *statement; /* what was verified: gate, side, expression, parameters, verdicts; to be freed */
+  int sides; /* that were read: bit 0 neg, bit 1 pos */
+  /* What was verified: gate, side, expression, parameters, verdicts; to be freed. */
+  char *statement;
 } check_result;
 
 /* text is NUL-terminated, size bytes. Never exits; any input gives a verdict. */

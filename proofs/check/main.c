@@ -23,13 +23,22 @@ static char *read_file(const char *path, size_t *size) {
   return text;
 }
 
+/* For which advantages A the statement is; by the bits of check_result.sides. */
+static const char *sides_text(int sides) {
+  return sides == 3   ? "sides: A > 0 (pos) and A <= 0 (neg)"
+         : sides == 2 ? "side: A > 0 (pos) alone, or either sign where 'sluice verify' says so"
+                      : "side: A <= 0 (neg) alone";
+}
+
 int main(int argc, char **argv) {
   int code = 0;
   if (argc < 2 || !strcmp(argv[1], "--help")) {
     fputs(
         "Usage: sluice-check CERTIFICATE...\nChecks certificates of 'sluice verify' and prints "
-        "what they establish.\nExit codes: 0 all "
-        "accepted, 1 one was refused, 2 usage, 3 unreadable.\n",
+        "what they establish:\nfor 'side pos' where the advantage A is above 0, for 'side neg' "
+        "elsewhere. A gate\nwhose signs agree ('sluice verify' says \"either sign\") has 'side "
+        "pos' "
+        "alone.\nExit codes: 0 all accepted, 1 one was refused, 2 usage, 3 unreadable.\n",
         argc < 2 ? stderr : stdout);
     return argc < 2 ? 2 : 0;
   }
@@ -47,7 +56,7 @@ int main(int argc, char **argv) {
     clock_gettime(CLOCK_MONOTONIC, &b);
     const double ms = 1e3 * (double)(b.tv_sec - a.tv_sec) + 1e-6 * (double)(b.tv_nsec - a.tv_nsec);
     if (r.accepted) {
-      printf("%s: ACCEPTED (%.0f ms)\n%s", argv[i], ms, r.statement);
+      printf("%s: ACCEPTED (%.0f ms)\n%s%s\n", argv[i], ms, r.statement, sides_text(r.sides));
     } else {
       printf("%s:%d: REFUSED: %s (%.0f ms)\n", argv[i], r.line, r.why, ms);
       code = 1;
