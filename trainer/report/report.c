@@ -163,8 +163,8 @@ void sl_run_report_text(FILE *out, const sl_run_report *r) {
             "best held-out success       %5.1f %%  after rollout %.0f; selected on these problems, "
             "so it flatters\n",
             100 * r->best, r->best_step);
-  fprintf(out, "steps                       %.0f of the warm start, %.0f of %lld rollouts\n",
-          sl_run_report_steps(r, "sft"), sl_run_report_steps(r, "rl"),
+  fprintf(out, "steps of the warm start     %.0f\n", sl_run_report_steps(r, "sft"));
+  fprintf(out, "rollouts done               %.0f, of rl.steps %lld\n", sl_run_report_steps(r, "rl"),
           (long long)r->config.rl.steps);
   fprintf(out, "gate                        %s\n", r->config.gate.name);
   fprintf(out, "time in steps               %.0f s, %.0f tokens/s on %s\n", c->seconds,

@@ -33,7 +33,7 @@ void sl_report_tiles(FILE *out, const sl_run_report *r) {
   }
   snprintf(text, sizeof text, "%.0f of %lld", sl_run_report_steps(r, "rl"),
            (long long)r->config.rl.steps);
-  tile(out, "", text, "rollouts");
+  tile(out, "", text, "rollouts done, of rl.steps");
   snprintf(text, sizeof text, "%.0f", sl_run_report_steps(r, "sft"));
   tile(out, "", text, "steps of the warm start");
   tile(out, "", r->config.gate.name, "gate");
@@ -61,8 +61,10 @@ static void cell(FILE *out, const char *text) {
 
 void sl_report_summary(FILE *out, const sl_run_report *runs, size_t n) {
   fputs(
-      "<div class=\"scroll\"><table>\n<tr><th>run</th><th>before RL</th><th>after RL</th>"
-      "<th>rollouts</th><th>gate</th><th>seconds in steps</th><th>backend</th></tr>\n",
+      "<div class=\"scroll\"><table>\n<tr><th>run</th><th>success before RL</th><th>success after "
+      "RL</th>"
+      "<th>rollouts done, of rl.steps</th><th>gate</th><th>seconds in "
+      "steps</th><th>backend</th></tr>\n",
       out);
   for (const sl_run_report *r = runs; r < runs + n; r++) {
     fputs("<tr>", out);
