@@ -4,7 +4,7 @@
 #include "kernels/support/cli_options.h"
 #include "kernels/support/progress.h"
 
-#include "report.h"
+#include "verify_report.h"
 
 #include <argp.h>
 #include <errno.h>

@@ -1,8 +1,8 @@
 /* sluice-device on stand-ins: a wrong kernel and a wrong digest must fail it, right ones must not
  * (spec N1.4, N2.3). */
-#include "ci/products/device/device.h"
+#include "ci/products/device/device_parts.h"
 #include "ci/products/device/sweep_device.h"
-#include "ci/products/sweep/vectors.h"
+#include "ci/products/sweep/function_vectors.h"
 #include "kernels/core/context.h"
 #include "kernels/support/cli.h"
 

@@ -1,6 +1,6 @@
 /* sluice-device forms on a stand-in for the device: the executor itself, right and with a planted
  * semantics. */
-#include "ci/products/device/device.h"
+#include "ci/products/device/device_parts.h"
 #include "ci/products/device/forms_device.h"
 #include "kernels/support/cli.h"
 

@@ -1,8 +1,8 @@
 /* What sweeps record and print: spec/vectors/functions.txt and every way to spoil a line of it
  * (spec F5.2), the table, a misrounded function. */
 #include "ci/products/sweep/sweep.h"
-#include "ci/products/sweep/table.h"
-#include "ci/products/sweep/vectors.h"
+#include "ci/products/sweep/sweep_table.h"
+#include "ci/products/sweep/function_vectors.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

@@ -3,8 +3,8 @@
  * inputs are ci/nightly's. */
 #include "ci/products/bench/function_speed.h"
 #include "ci/products/sweep/sweep.h"
-#include "ci/products/sweep/table.h"
-#include "ci/products/sweep/vectors.h"
+#include "ci/products/sweep/sweep_table.h"
+#include "ci/products/sweep/function_vectors.h"
 
 #include <criterion/criterion.h>
 #include <math.h>

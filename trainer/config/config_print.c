@@ -2,7 +2,7 @@
  * defaults. */
 #include "config_schema.h"
 
-#include "kernels/support/decimal.h"
+#include "kernels/support/shortest_decimal.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  * and a refusal of those that would change it. */
 #include "model_folder.h"
 
-#include "kernels/support/decimal.h"
+#include "kernels/support/shortest_decimal.h"
 #include "file.h"
 #include "json.h"
 #include "model_config.h"

@@ -2,7 +2,7 @@
 #include "run_identity.h"
 
 #include "kernels/support/cli.h"
-#include "kernels/support/decimal.h"
+#include "kernels/support/shortest_decimal.h"
 #include "trainer/files/file.h"
 
 #include <stdlib.h>

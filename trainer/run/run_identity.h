@@ -3,7 +3,7 @@
 #ifndef SLUICE_RUN_IDENTITY_H
 #define SLUICE_RUN_IDENTITY_H
 
-#include "digest.h"
+#include "state_digest.h"
 
 #include "trainer/config/config.h"
 #include "trainer/files/json.h"

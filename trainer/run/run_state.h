@@ -5,7 +5,7 @@
 
 #include "trainer/config/config.h"
 #include "data_order.h"
-#include "digest.h"
+#include "state_digest.h"
 #include "run_identity.h"
 #include "trainer/model/generate.h"
 #include "trainer/files/model_folder.h"

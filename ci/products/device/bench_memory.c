@@ -1,6 +1,6 @@
 /* Memory-bound kernels against a copy: bytes a second, counting each input read once and each
  * output written once. */
-#include "bench.h"
+#include "device_bench.h"
 
 #include <sluice/rope.h>
 

@@ -2,7 +2,7 @@
  * Qwen2.5-0.5B. A fused multiply-add counts as two operations, and what a clause computes twice
  * counts twice; the ceiling is our square product, and for decoding, which reads the cache and does
  * little else, a copy of as many bytes. */
-#include "bench.h"
+#include "device_bench.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* Products against the vendor's: linear layers and their gradients in the shapes of Qwen2.5-0.5B, a
  * square one, and the head's log-probs.
  */
-#include "bench.h"
+#include "device_bench.h"
 #include "vendor.h"
 
 #include "ci/products/bench/bench_product.h"

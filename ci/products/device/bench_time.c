@@ -1,5 +1,5 @@
-/* How measurements are timed, and what they share (bench.h). */
-#include "bench.h"
+/* How measurements are timed, and what they share (device_bench.h). */
+#include "device_bench.h"
 
 #include "ci/products/bench/bench_machine.h"
 

@@ -1,5 +1,5 @@
-/* sluice-device WHAT: see device.h. */
-#include "device.h"
+/* sluice-device WHAT: see device_parts.h. */
+#include "device_parts.h"
 
 #include "kernels/support/cli.h"
 #include "kernels/vendor/vendor.h"
@@ -11,12 +11,8 @@
 static const struct {
   const char *name;
   int (*run)(int argc, char **argv);
-} parts[] = {{"equiv", sl_device_equiv},
-             {"sweep", sl_device_sweep},
-             {"bench", sl_device_bench},
-             {"step", sl_device_step},
-             {"train", sl_device_train},
-             {"forms", sl_device_forms}};
+} parts[] = {{"equiv", sl_device_equiv}, {"sweep", sl_device_sweep}, {"bench", sl_device_bench},
+             {"step", sl_device_step},   {"train", sl_device_train}, {"forms", sl_device_forms}};
 #define PARTS (sizeof parts / sizeof *parts)
 
 int main(int argc, char **argv) {

@@ -1,5 +1,5 @@
 /* A build without a C++ compiler, and so without the executor of PTX (spec N1.6). */
-#include "device.h"
+#include "device_parts.h"
 
 #include "kernels/support/cli.h"
 

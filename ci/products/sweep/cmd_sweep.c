@@ -5,8 +5,8 @@
 
 #include "ci/products/bench/function_speed.h"
 #include "sweep.h"
-#include "table.h"
-#include "vectors.h"
+#include "sweep_table.h"
+#include "function_vectors.h"
 
 #include <sluice/kernels.h>
 

@@ -1,6 +1,6 @@
 /* Numbers as the shortest decimals that read back to the same bits. */
-#ifndef SLUICE_DECIMAL_H
-#define SLUICE_DECIMAL_H
+#ifndef SLUICE_SHORTEST_DECIMAL_H
+#define SLUICE_SHORTEST_DECIMAL_H
 
 #define SL_DECIMAL_SIZE 32
 

@@ -1,5 +1,5 @@
 /* Reader and writer of spec/vectors/functions.txt (spec F5.2). */
-#include "vectors.h"
+#include "function_vectors.h"
 
 #include "ci/products/bench/function_name.h"
 

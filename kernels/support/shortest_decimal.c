@@ -1,6 +1,6 @@
 /* Numbers as the shortest decimals that read back to the same bits; at least 6 digits are tried at
  * once, so that 10000 is not 1e+04. */
-#include "decimal.h"
+#include "shortest_decimal.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,5 +1,5 @@
 /* sluice-device step: a training step, which PyTorch does too (bench_torch.py). */
-#include "device.h"
+#include "device_parts.h"
 
 #include "ci/products/bench/step_speed.h"
 #include "kernels/support/cli.h"

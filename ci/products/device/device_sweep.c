@@ -1,12 +1,12 @@
 /* sluice-device sweep FILE: the digests of the functions on the device against those that the file
  * records (spec N2.3, F5.2). */
 #define _DEFAULT_SOURCE /* argp */
-#include "device.h"
+#include "device_parts.h"
 #include "sweep_device.h"
 
 #include "ci/products/bench/bench_machine.h"
 #include "ci/products/bench/function_name.h"
-#include "ci/products/sweep/vectors.h"
+#include "ci/products/sweep/function_vectors.h"
 #include "kernels/support/cli.h"
 
 #include <argp.h>

@@ -2,7 +2,7 @@
  * side, which must end each step in the same bits of parameters and moments (spec N1.4). It uses
  * the model alone, no configuration and no files, so that it also builds on a machine without the
  * trainer's libraries. */
-#include "device.h"
+#include "device_parts.h"
 
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"

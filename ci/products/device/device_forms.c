@@ -2,7 +2,7 @@
  * device, bit for bit. Where they differ, it also prints what the table says that NVIDIA's manual
  * leaves open: only a device can settle that. */
 #define _DEFAULT_SOURCE /* argp */
-#include "device.h"
+#include "device_parts.h"
 #include "forms_device.h"
 
 #include "kernels/simt/simulation.h"

@@ -1,6 +1,6 @@
 /* spec/vectors/functions.txt: the recorded digest of each function (spec N2.3, F5.2). */
-#ifndef SLUICE_SWEEP_VECTORS_H
-#define SLUICE_SWEEP_VECTORS_H
+#ifndef SLUICE_FUNCTION_VECTORS_H
+#define SLUICE_FUNCTION_VECTORS_H
 
 #include "sweep.h"
 

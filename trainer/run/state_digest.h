@@ -1,6 +1,6 @@
 /* Digests of tensors and of a training state (spec F4.1, F4.2, F5.3). */
-#ifndef SLUICE_DIGEST_H
-#define SLUICE_DIGEST_H
+#ifndef SLUICE_STATE_DIGEST_H
+#define SLUICE_STATE_DIGEST_H
 
 #include "trainer/model/optimizer.h"
 

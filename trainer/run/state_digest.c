@@ -1,6 +1,6 @@
 /* Digests of tensors and of a training state (spec F4.1, F4.2, F5.3). Texts and the few bytes of
  * digests go through libxxhash; tensors are the kernels' work. */
-#include "digest.h"
+#include "state_digest.h"
 
 #include <stdio.h>
 #include <stdlib.h>

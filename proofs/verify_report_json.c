@@ -1,5 +1,5 @@
 /* The report as JSON. */
-#include "report.h"
+#include "verify_report.h"
 
 #include <jansson.h>
 #include <math.h>

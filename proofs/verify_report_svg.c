@@ -1,5 +1,5 @@
 /* The picture of a report: f, f', r f', with the witnesses marked. */
-#include "report.h"
+#include "verify_report.h"
 
 #include "kernels/support/plot.h"
 

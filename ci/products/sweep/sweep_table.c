@@ -1,6 +1,6 @@
 /* A row for each function: proof of the scalar function, digest and speed of the vector ones (spec
  * N2.3). */
-#include "table.h"
+#include "sweep_table.h"
 
 #include <inttypes.h>
 

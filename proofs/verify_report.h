@@ -1,6 +1,6 @@
 /* What `sluice verify` found of one gate, and its forms: text, JSON, JUnit, SVG. */
-#ifndef SLUICE_PROOFS_REPORT_H
-#define SLUICE_PROOFS_REPORT_H
+#ifndef SLUICE_VERIFY_REPORT_H
+#define SLUICE_VERIFY_REPORT_H
 
 #include "float_check.h"
 #include "proofs/prover/verify.h"

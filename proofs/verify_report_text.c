@@ -1,5 +1,5 @@
 /* The report for people, and as JUnit. */
-#include "report.h"
+#include "verify_report.h"
 
 #include <math.h>
 #include <string.h>

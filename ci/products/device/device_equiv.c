@@ -1,6 +1,6 @@
 /* sluice-device equiv: every kernel of a backend against plain, bit for bit, for a number of
  * problems or for a while (spec N1.4); a vendor's kernels within their bounds, and twice. */
-#include "device.h"
+#include "device_parts.h"
 
 #include "ci/products/bench/bench_machine.h"
 #include "kernels/support/cli.h"

@@ -1,6 +1,6 @@
 /* sluice-device bench: rates of the kernels as ratios to their ceilings. */
-#include "bench.h"
-#include "device.h"
+#include "device_bench.h"
+#include "device_parts.h"
 
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
