@@ -49,7 +49,7 @@ static void forward_and_backward(sl_examples *x, const char *what, shape s) {
   const size_t t = tokens(&s);
   const sl_dims q_dims = SL_DIMS(t, s.heads, s.d), kv_dims = SL_DIMS(t, s.kv_heads, s.d);
   inputs in;
-  sl_example(x, BOTH, what);
+  sl_example(x, BOTH, "%s", what);
   put_seq(x, &s);
   in.q = sl_example_floats(x, "q", q_dims, 2), in.k = sl_example_floats(x, "k", kv_dims, 2);
   in.v = sl_example_floats(x, "v", kv_dims, 1), in.d_o = sl_example_floats(x, "d_o", q_dims, 1);

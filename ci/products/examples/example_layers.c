@@ -22,7 +22,7 @@ void sl_examples_functions(sl_examples *x) {
   for (int f = 0; f < SL_FUNCTION_COUNT; f++) {
     static const double ends[] = {1e-42, 1e-6, 0.7, 4, 20, 90};
     for (size_t e = 0; e < sizeof ends / sizeof *ends; e++) {
-      sl_example(x, names[f], "arguments of one size");
+      sl_example(x, names[f], "arguments from %g to %g", lows[f] < 0 ? -ends[e] : 0, ends[e]);
       const size_t n = 6;
       const float *in = sl_example_between(x, "x", SL_DIMS(n), lows[f] < 0 ? -ends[e] : 0, ends[e]);
       float *out = sl_example_room(x, n, sizeof *out);
@@ -68,7 +68,7 @@ void sl_examples_random(sl_examples *x) {
 
 static void draw_tokens(sl_examples *x, const char *what, size_t vocab, sl_sampling s) {
   enum { ROWS = 4 };
-  sl_example(x, "sample", what);
+  sl_example(x, "sample", "%s", what);
   sl_example_single(x, "temperature", s.temperature);
   sl_example_count(x, "top_k", s.top_k);
   sl_example_number(x, "top_p", s.top_p);
@@ -132,7 +132,8 @@ void sl_examples_embedding(sl_examples *x) {
 
 static void rmsnorm(sl_examples *x, size_t t, size_t d) {
   const float eps = 1e-6f;
-  sl_example(x, "rmsnorm_forward", d > 1024 ? "a row longer than a chunk" : "short rows");
+  const char *rows = d > 1024 ? "a row longer than a chunk" : "short rows";
+  sl_example(x, "rmsnorm_forward", "%s", rows);
   sl_example_single(x, "eps", eps);
   const float *in = sl_example_floats(x, "x", SL_DIMS(t, d), 2),
               *w = sl_example_floats(x, "w", SL_DIMS(d), 2);
@@ -142,7 +143,7 @@ static void rmsnorm(sl_examples *x, size_t t, size_t d) {
   sl_example_put_f32(x, "out", "rstd", SL_DIMS(t), rstd);
 
   for (int with = 0; with < 2; with++) {
-    sl_example(x, "rmsnorm_backward", with ? "with a residual" : "without a residual");
+    sl_example(x, "rmsnorm_backward", "%s, %s a residual", rows, with ? "with" : "without");
     const float *dy = sl_example_floats(x, "dy", SL_DIMS(t, d), 1),
                 *row = sl_example_floats(x, "x", SL_DIMS(t, d), 2),
                 *weight = sl_example_floats(x, "w", SL_DIMS(d), 2),
@@ -224,7 +225,7 @@ void sl_examples_rope(sl_examples *x) {
 }
 
 static void linear_forward(sl_examples *x, size_t t, size_t n, size_t k, int with_bias) {
-  sl_example(x, "linear_forward", with_bias ? "with a bias" : "two chunks and a rest");
+  sl_example(x, "linear_forward", "%s", with_bias ? "with a bias" : "two chunks and a rest");
   const float *in = sl_example_floats(x, "x", SL_DIMS(t, k), 1),
               *w = sl_example_floats(x, "w", SL_DIMS(n, k), 1),
               *bias = with_bias ? sl_example_floats(x, "bias", SL_DIMS(n), 1) : NULL;

@@ -19,7 +19,7 @@ static void expression(sl_examples *x, const char *text) {
       sl_gate_parse(&gate, &owner, file, (size_t)size, "example", NULL, 0, &err);
   sl_example_check(x, status, &err);
   if (status) return;
-  sl_example(x, "expression", "in binary64");
+  sl_example(x, "expression", "%s in binary64", text);
   sl_example_word(x, "f", text);
   const float *single = sl_example_between(x, "r", SL_DIMS(N), 0.0625, 3);
   for (int i = 0; i < N; i++) r[i] = (double)single[i];
@@ -79,7 +79,7 @@ static void built_in_gates(sl_examples *x) {
       const sl_status status = sl_gate_load(&gate, &owner, name, NULL, 0, &err);
       sl_example_check(x, status, &err);
       if (status) continue;
-      sl_example(x, "gate", "a gate of spec/gates");
+      sl_example(x, "gate", "spec/gates/%s.gate for %s", name, positive ? "A > 0" : "A <= 0");
       sl_example_word(x, "file", name);
       sl_example_word(x, "side", positive ? "pos" : "neg");
       const float *r = sl_example_between(x, "r", SL_DIMS(N), g % 2 ? 0.5 : 0, g % 2 ? 1.5 : 5);
@@ -152,7 +152,7 @@ static void call_loss(sl_examples *x, const sl_objective *o, const sl_gated_loss
 static void loss(sl_examples *x, const char *what, const sl_objective *o, const uint32_t *seq,
                  size_t n_seq, double spread) {
   const size_t t = seq[n_seq];
-  sl_example(x, "gated_loss", what);
+  sl_example(x, "gated_loss", "%s", what);
   put_objective(x, o);
   sl_example_put_u32(x, "in", "seq", SL_DIMS(n_seq + 1), seq);
   sl_gated_loss_batch b = {.seq = seq, .n_seq = n_seq};
@@ -216,7 +216,12 @@ void sl_examples_gated_loss(sl_examples *x) {
           .kl = SL_KL_K3,
           .beta = family % 2 ? 0.04 : 0,
           .gamma = family % 3 ? 0 : 0.01};
-      loss(x, "short sequences, one without unmasked tokens", &o, few, 3, 0.5);
+      char what[120];
+      snprintf(what, sizeof what,
+               "%s, %s level%s%s; one of three sequences without unmasked tokens", families[family],
+               level ? "sequence" : "token", o.beta > 0 ? ", KL by k3" : "",
+               o.gamma > 0 ? ", entropy bonus" : "");
+      loss(x, what, &o, few, 3, 0.5);
     }
   sl_objective o = {.gate = {SL_GATE_SIGMOID, {10, 12}, 0, 0, NULL, NULL},
                     .aggregation = SL_AGG_TOKEN_MEAN,
@@ -247,7 +252,7 @@ void sl_examples_advantages(sl_examples *x) {
     float advantage[9];
     size_t flat;
     sl_error err;
-    sl_example(x, "advantages", "three groups, one without variance");
+    sl_example(x, "advantages", "%s: three groups, one without variance", kinds[kind]);
     sl_example_word(x, "kind", kinds[kind]);
     sl_example_number(x, "eps", 1e-4);
     sl_example_put_u32(x, "in", "group", SL_DIMS(4), group);
@@ -267,7 +272,7 @@ void sl_examples_coefficients(sl_examples *x) {
   for (int kind = 0; kind < 3; kind++) {
     double coefficient[4];
     sl_error err;
-    sl_example(x, "coefficients", "one sequence without unmasked tokens");
+    sl_example(x, "coefficients", "%s: one sequence without unmasked tokens", kinds[kind]);
     sl_example_word(x, "kind", kinds[kind]);
     sl_example_number(x, "constant_length", 12);
     sl_example_put_u32(x, "in", "tokens", SL_DIMS(4), tokens);
@@ -281,7 +286,7 @@ static void rates(sl_examples *x) {
   static const char *const kinds[] = {"constant", "linear", "cosine"};
   for (int kind = 0; kind < 3; kind++) {
     float rate[8];
-    sl_example(x, "learning_rate", "t = 1 ... 8");
+    sl_example(x, "learning_rate", "t = 1 ... 8: decay %s, warm-up of 3", kinds[kind]);
     sl_example_word(x, "decay", kinds[kind]);
     sl_example_number(x, "base", 6e-4);
     sl_example_number(x, "final", 0.1);
@@ -297,7 +302,9 @@ static void steps(sl_examples *x) {
   enum { N = 5 };
   sl_adamw_state state = {1, 1};
   for (int step = 1; step <= 3; step++) {
-    sl_example(x, "grad_square_sum clip products adamw_step", "an update of one tensor");
+    sl_example(x, "grad_square_sum clip products adamw_step",
+               "update %d of a run, of one tensor: p1 and p2 as the updates before leave them",
+               step);
     float *p = sl_example_floats(x, "p", SL_DIMS(N), 1),
           *m = sl_example_floats(x, "m", SL_DIMS(N), 0.1),
           *v = sl_example_between(x, "v", SL_DIMS(N), 0, 0.1);

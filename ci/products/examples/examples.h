@@ -27,9 +27,10 @@ typedef struct {
 } sl_dims;
 #define SL_DIMS(...) ((sl_dims){{__VA_ARGS__}})
 
-/* Begins an example: what is called (names of spec F5.5, with blanks between), and what it shows.
- */
-void sl_example(sl_examples *x, const char *call, const char *what);
+/* Begins an example: what is called (names of spec F5.5, with blanks between), and what it shows,
+ * which no other example of that call in the file does. */
+void sl_example(sl_examples *x, const char *call, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 /* Frees what the examples so far own. */
 void sl_examples_forget(sl_examples *x);
 

@@ -2,6 +2,7 @@
 #include "examples.h"
 
 #include <inttypes.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,9 +17,14 @@ void sl_examples_forget(sl_examples *x) {
   while (x->n_owned > 0) free(x->owned[--x->n_owned]);
 }
 
-void sl_example(sl_examples *x, const char *call, const char *what) {
+void sl_example(sl_examples *x, const char *call, const char *format, ...) {
+  va_list args;
   sl_examples_forget(x);
-  fprintf(x->out, "\nexample %s\ncall %s\n", what, call);
+  fputs("\nexample ", x->out);
+  va_start(args, format);
+  vfprintf(x->out, format, args);
+  va_end(args);
+  fprintf(x->out, "\ncall %s\n", call);
 }
 
 void *sl_example_room(sl_examples *x, size_t count, size_t bytes) {
