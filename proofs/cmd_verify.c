@@ -72,10 +72,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
       o->seconds = sl_argp_number(state, "seconds", arg, 1e-6, 1e9);
       return 0;
     case OPTION_BOXES:
-      o->boxes = (long)sl_argp_whole(state, "boxes", arg, 1, 1e9);
+      o->boxes = (long)sl_argp_integer(state, "boxes", arg, 1, 1e9);
       return 0;
     case OPTION_THREADS:
-      o->threads = (int)sl_argp_whole(state, "threads", arg, 1, 4096);
+      o->threads = (int)sl_argp_integer(state, "threads", arg, 1, 4096);
       return 0;
     case ARGP_KEY_ARG:
       if (o->gate) argp_error(state, "one gate at a time");

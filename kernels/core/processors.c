@@ -22,7 +22,7 @@ static int read_text(const char *path, char *out, size_t size) {
   return n > 0;
 }
 
-static int whole_processors(double quota, double period, int least) {
+static int processors_of_quota(double quota, double period, int least) {
   if (!(quota > 0 && period > 0)) return least;
   const double share = ceil(quota / period);
   return share < least ? (int)share : least;
@@ -34,7 +34,7 @@ static int limit_of_v2(const char *folder, int least) {
   snprintf(path, sizeof path, "%s/cpu.max", folder);
   if (!read_text(path, text, sizeof text)) return least;
   const double quota = strtod(text, &end);
-  return end == text ? least : whole_processors(quota, strtod(end, NULL), least);
+  return end == text ? least : processors_of_quota(quota, strtod(end, NULL), least);
 }
 
 /* Version 1: a quota of -1 is none. */
@@ -44,7 +44,7 @@ static int limit_of_v1(const char *folder, int least) {
   if (!read_text(path, quota, sizeof quota)) return least;
   snprintf(path, sizeof path, "%s/cpu.cfs_period_us", folder);
   if (!read_text(path, period, sizeof period)) return least;
-  return whole_processors(strtod(quota, NULL), strtod(period, NULL), least);
+  return processors_of_quota(strtod(quota, NULL), strtod(period, NULL), least);
 }
 
 /* The least limit of a group and of those that it is in, up to the root. */

@@ -15,8 +15,8 @@ double sl_argp_number(struct argp_state *state, const char *name, const char *ar
   return x;
 }
 
-double sl_argp_whole(struct argp_state *state, const char *name, const char *arg, double low,
-                     double high) {
+double sl_argp_integer(struct argp_state *state, const char *name, const char *arg, double low,
+                       double high) {
   const double x = sl_argp_number(state, name, arg, low, high);
   if (x != floor(x)) argp_error(state, "--%s: expected a whole number, found '%s'", name, arg);
   return x;
@@ -39,7 +39,7 @@ static error_t parse_backend(int key, char *arg, struct argp_state *state) {
                                             : SL_ISA_BEST;
       return 0;
     case 't':
-      o->threads = (int)sl_argp_whole(state, "threads", arg, 0, 4096);
+      o->threads = (int)sl_argp_integer(state, "threads", arg, 0, 4096);
       return 0;
     default:
       return ARGP_ERR_UNKNOWN;
@@ -74,7 +74,7 @@ error_t sl_argp_take(const sl_option_value *values, size_t n, int key, char *arg
     const sl_option_value *v = &values[i];
     if (v->key != key) continue;
     if (v->text) *v->text = arg;
-    if (v->number) *v->number = (size_t)sl_argp_whole(state, v->name, arg, 1, (double)v->most);
+    if (v->number) *v->number = (size_t)sl_argp_integer(state, v->name, arg, 1, (double)v->most);
     return 0;
   }
   if (key != ARGP_KEY_ARG) return ARGP_ERR_UNKNOWN;

@@ -27,8 +27,8 @@ extern const struct argp sl_set_argp;
 double sl_argp_number(struct argp_state *state, const char *name, const char *arg, double low,
                       double high);
 /* The same for an integer; high at most 2^53. */
-double sl_argp_whole(struct argp_state *state, const char *name, const char *arg, double low,
-                     double high);
+double sl_argp_integer(struct argp_state *state, const char *name, const char *arg, double low,
+                       double high);
 
 /* Options whose values are taken as they are: a text, or a whole number from 1 to `most` (at most
  * 2^53). One of text and number is set. */

@@ -24,22 +24,22 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
       state->child_inputs[0] = &o->backend;
       return 0;
     case 'n':
-      o->count = (size_t)sl_argp_whole(state, "count", arg, 1, 10000);
+      o->count = (size_t)sl_argp_integer(state, "count", arg, 1, 10000);
       return 0;
     case 'm':
-      o->max_new = (size_t)sl_argp_whole(state, "max-new", arg, 1, 100000);
+      o->max_new = (size_t)sl_argp_integer(state, "max-new", arg, 1, 100000);
       return 0;
     case 'T':
       o->sampling.temperature = (float)sl_argp_number(state, "temperature", arg, 0, 100);
       return 0;
     case 'K':
-      o->sampling.top_k = (uint32_t)sl_argp_whole(state, "top-k", arg, 0, 4294967295.0);
+      o->sampling.top_k = (uint32_t)sl_argp_integer(state, "top-k", arg, 0, 4294967295.0);
       return 0;
     case 'P':
       o->sampling.top_p = sl_argp_number(state, "top-p", arg, 1e-6, 1);
       return 0;
     case 'S':
-      o->sampling.seed = (uint64_t)sl_argp_whole(state, "seed", arg, 0, 9007199254740992.0);
+      o->sampling.seed = (uint64_t)sl_argp_integer(state, "seed", arg, 0, 9007199254740992.0);
       return 0;
     case 'j':
       o->json = 1;

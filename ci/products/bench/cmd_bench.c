@@ -44,7 +44,8 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         argp_error(state, "--shape: expected small or qwen2.5-0.5b, found '%s'", arg);
       return 0;
     case 'n':
-      o->bench.tokens = (size_t)sl_argp_whole(state, "tokens", arg, 2, (double)SL_STEP_TOKENS_MAX);
+      o->bench.tokens =
+          (size_t)sl_argp_integer(state, "tokens", arg, 2, (double)SL_STEP_TOKENS_MAX);
       return 0;
     case ARGP_KEY_ARG:
       for (size_t i = 0; i < BENCH_COUNT; i++)

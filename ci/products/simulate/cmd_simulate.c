@@ -35,13 +35,13 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
   options *o = state->input;
   switch (key) {
     case 'n':
-      o->seeds = (uint64_t)sl_argp_whole(state, "seeds", arg, 1, UINT32_MAX);
+      o->seeds = (uint64_t)sl_argp_integer(state, "seeds", arg, 1, UINT32_MAX);
       return 0;
     case 's':
-      o->seed = (uint64_t)sl_argp_whole(state, "seed", arg, 1, UINT32_MAX);
+      o->seed = (uint64_t)sl_argp_integer(state, "seed", arg, 1, UINT32_MAX);
       return 0;
     case 'c':
-      o->problem = (uint64_t)sl_argp_whole(state, "case", arg, 1, UINT32_MAX);
+      o->problem = (uint64_t)sl_argp_integer(state, "case", arg, 1, UINT32_MAX);
       return 0;
     case 'z':
       o->shrink = parse_choice(arg, "--shape", "small", "large", state) ? SL_SIMULATED_SHRINK

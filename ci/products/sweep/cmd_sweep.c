@@ -25,10 +25,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
   options *o = state->input;
   switch (key) {
     case 's':
-      o->stride = (uint64_t)sl_argp_whole(state, "stride", arg, 1, (double)SL_SWEEP_INPUTS);
+      o->stride = (uint64_t)sl_argp_integer(state, "stride", arg, 1, (double)SL_SWEEP_INPUTS);
       return 0;
     case 't':
-      o->threads = (int)sl_argp_whole(state, "threads", arg, 1, 1024);
+      o->threads = (int)sl_argp_integer(state, "threads", arg, 1, 1024);
       return 0;
     case 'i':
       o->isa = arg;
