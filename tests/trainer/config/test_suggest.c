@@ -24,6 +24,9 @@ Test(suggest, on_the_command_line) {
       {"rl.epsilon=0.2", "; here it is gate.neg.low and gate.pos.high, with gate.name=clip"},
       {"actor_rollout_ref.rollout.n=8", "; here it is rl.group (n of verl)"},
       {"data.train_batch_size=8", "; here it is rl.prompts (train_batch_size of verl)"},
+      {"actor.optim.lr_warmup_steps_ratio=0.1",
+       "; here it is rl.warmup (rollouts: ratio times rl.steps) (lr_warmup_steps_ratio of verl)"},
+      {"rl.lr_scheduler_type=cosine", "; here it is rl.decay (lr_scheduler_type of TRL and verl)"},
       {"rl.gamma=0.1", "; it is now rl.entropy_bonus (in RL gamma is the discount)"},
       {"rl.aggregation=dr_grpo", "; did you mean constant?"},
       {"rl.aggregation=token_mean", "; did you mean token-mean?"},
@@ -52,6 +55,8 @@ static void refused(const char *text, const char *part) {
 
 Test(suggest, in_a_file) {
   refused("rl: {num_generations: 4}\n", "; here it is rl.group (num_generations of TRL)");
+  refused("custom_reward_function: {path: f.py}\n",
+          "; here it is task.reward (custom_reward_function of verl)");
   refused("rll: {group: 4}\n", "; did you mean rl?");
   refused("num_generations: 4\n", "; here it is rl.group (num_generations of TRL)");
   refused("rl: {level: sequense}\n", "; did you mean sequence?");
