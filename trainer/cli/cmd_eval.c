@@ -150,7 +150,6 @@ static sl_status adopt(sl_config *config, const options *o, const char *folder, 
 }
 
 sl_command sl_cmd_eval;
-sl_command sl_cmd_eval;
 int sl_cmd_eval(int argc, char **argv) {
   options o = {0};
   argp_parse(&parser, argc, argv, 0, NULL, &o);

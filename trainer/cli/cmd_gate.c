@@ -215,7 +215,6 @@ static int plot_gates(const options *o) {
 }
 
 sl_command sl_cmd_gate;
-sl_command sl_cmd_gate;
 int sl_cmd_gate(int argc, char **argv) {
   options o = {.out = "gates.svg", .r_max = 4};
   argp_parse(&parser, argc, argv, 0, NULL, &o);

@@ -98,7 +98,6 @@ static sl_status report(const options *o, const sl_run_report *runs, sl_error *e
 }
 
 sl_command sl_cmd_report;
-sl_command sl_cmd_report;
 int sl_cmd_report(int argc, char **argv) {
   options o = {0};
   argp_parse(&parser, argc, argv, 0, NULL, &o);

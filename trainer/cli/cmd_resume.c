@@ -74,7 +74,6 @@ static const struct argp parser = {
     NULL};
 
 sl_command sl_cmd_resume;
-sl_command sl_cmd_resume;
 int sl_cmd_resume(int argc, char **argv) {
   options o = {0};
   argp_parse(&parser, argc, argv, 0, NULL, &o);

@@ -177,7 +177,6 @@ static sl_status sample(const options *o, const sl_session *s, int *code, sl_err
 }
 
 sl_command sl_cmd_sample;
-sl_command sl_cmd_sample;
 int sl_cmd_sample(int argc, char **argv) {
   options o = {.count = 1, .sampling = {.top_p = 1.0, .seed = 1}};
   argp_parse(&parser, argc, argv, 0, NULL, &o);

@@ -172,7 +172,6 @@ static int train(const options *o, const char *command) {
 }
 
 sl_command sl_cmd_train;
-sl_command sl_cmd_train;
 int sl_cmd_train(int argc, char **argv) {
   options o = {0};
   argp_parse(&train_parser, argc, argv, 0, NULL, &o);

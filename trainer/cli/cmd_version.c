@@ -166,7 +166,6 @@ static void print_kernels(void) {
 }
 
 sl_command sl_cmd_version;
-sl_command sl_cmd_version;
 int sl_cmd_version(int argc, char **argv) {
   options o = {0};
   argp_parse(&parser, argc, argv, 0, NULL, &o);
