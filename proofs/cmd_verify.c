@@ -2,14 +2,15 @@
  * binary32 code (spec G2, G5). */
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
+#include "kernels/support/output.h"
 #include "kernels/support/progress.h"
 
 #include "verify_report.h"
 
 #include <argp.h>
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum {
   OPTION_PARAM = 256,
@@ -233,17 +234,14 @@ static int as_expected(const sl_report *r) {
 
 static int write_file(const char *path, const sl_report *r,
                       void (*write)(FILE *, const sl_report *)) {
-  FILE *out = fopen(path, "w");
-  if (!out) {
-    fprintf(stderr, "sluice verify: error: %s: %s\n", path, strerror(errno));
-    return SL_EXIT_SYSTEM;
+  sl_output out;
+  sl_error err;
+  sl_status status = sl_output_begin(&out, path, &err);
+  if (!status) {
+    write(out.stream, r);
+    status = sl_output_end(&out, &err);
   }
-  write(out, r);
-  if (ferror(out) | fclose(out)) {
-    fprintf(stderr, "sluice verify: error: %s: could not be written\n", path);
-    return SL_EXIT_SYSTEM;
-  }
-  return SL_EXIT_OK;
+  return status ? sl_cli_fail("sluice verify", &err) : SL_EXIT_OK;
 }
 
 static int finish(const sl_report *r, const options *o) {
@@ -261,10 +259,43 @@ static int finish(const sl_report *r, const options *o) {
 }
 
 /* If memory runs out FLINT ends the program: this makes it end with the exit code of a system error
- * and a message that names FLINT. */
+ * and a message that names FLINT. It takes no memory, and runs nothing that could. */
 static _Noreturn void flint_gave_up(void) {
-  fputs("sluice verify: error: FLINT gave up: not enough memory for this gate\n", stderr);
-  exit(SL_EXIT_SYSTEM);
+  static const char text[] =
+      "sluice verify: error: FLINT gave up: not enough memory for this gate\n";
+  if (write(STDERR_FILENO, text, sizeof text - 1) < 0) _exit(SL_EXIT_SYSTEM);
+  _exit(SL_EXIT_SYSTEM);
+}
+
+/* FLINT's own way there prints through its own memory first, without end where there is none; GMP
+ * and MPFR know no other way than abort. */
+static void *take(size_t size) {
+  void *memory = malloc(size);
+  if (!memory) flint_gave_up();
+  return memory;
+}
+static void *take_zeroed(size_t n, size_t size) {
+  void *memory = calloc(n, size);
+  if (!memory) flint_gave_up();
+  return memory;
+}
+static void *take_again(void *old, size_t size) {
+  void *memory = realloc(old, size);
+  if (!memory && size) flint_gave_up();
+  return memory;
+}
+static void *gmp_again(void *old, size_t old_size, size_t size) {
+  (void)old_size;
+  return take_again(old, size);
+}
+static void gmp_free(void *memory, size_t size) {
+  (void)size;
+  free(memory);
+}
+static void give_up_in_words(void) {
+  flint_set_abort(flint_gave_up);
+  __flint_set_memory_functions(take, take_zeroed, take_again, free);
+  mp_set_memory_functions(take, gmp_again, gmp_free);
 }
 
 sl_command sl_cmd_verify;
@@ -275,7 +306,7 @@ int sl_cmd_verify(int argc, char **argv) {
   sl_gate_definition *def = NULL;
   sl_error err;
   argp_err_exit_status = SL_EXIT_USAGE;
-  flint_set_abort(flint_gave_up);
+  give_up_in_words();
   argp_parse(&parser, argc, argv, 0, NULL, &o);
   v.seconds = o.seconds, v.boxes = o.boxes;
   if (load(&gate, &def, &o, &v, &err) != SL_OK) {

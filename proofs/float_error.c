@@ -130,7 +130,7 @@ static double expression_error(const sl_tree *tree, sl_ref w, const arb_t r, arb
   sl_ball b;
   sl_ball_init(&b, tree, w, SL_NO_REF);
   double *e = calloc((size_t)w + 1, sizeof *e);
-  if (!e) abort();
+  if (!e) flint_abort();
   sl_ball_flow(&b, r, NULL, 64);
   for (uint32_t i = 0; i <= w; i++) {
     if (!b.live[i]) continue;

@@ -37,11 +37,15 @@ static sl_status make_program(sl_gate_definition *def, int s, sl_error *err) {
   sl_tree_init(&tree);
   for (int i = 0; i < def->param_count; i++) value[i] = def->param[i].value[s];
   sl_gate_definition_roots(def, s, value, &tree, &f, &w);
-  sl_status status = tree.failed
-                         ? sl_fail(err, SL_ERR_INPUT,
-                                   "%s:1:1: expected a gate whose derivative has at most %u nodes",
-                                   def->file, SL_TREE_LIMIT)
-                         : sl_program_compile(&def->program[s], &tree, f, w, err);
+  sl_status status;
+  if (tree.failed && tree.count < SL_TREE_LIMIT)
+    status = sl_fail(err, SL_ERR_MEMORY, "%s: no memory for the derivative of a gate", def->file);
+  else if (tree.failed)
+    status =
+        sl_fail(err, SL_ERR_INPUT, "%s:1:1: expected a gate whose derivative has at most %u nodes",
+                def->file, SL_TREE_LIMIT);
+  else
+    status = sl_program_compile(&def->program[s], &tree, f, w, err);
   sl_tree_clear(&tree);
   return status;
 }
@@ -194,10 +198,10 @@ sl_status sl_gate_load(sl_gate *out, sl_gate_definition **owner, const char *nam
     return sl_gate_parse(out, owner, sl_gate_builtin_text(i), strlen(sl_gate_builtin_text(i)), file,
                          parameter, count, err);
   }
-  return sl_fail(
-      err, SL_ERR_USAGE,
-      "no built-in gate '%s' (a path holds a '/' or ends in .gate); 'sluice gate list' names them",
-      name_or_path);
+  return sl_fail(err, SL_ERR_USAGE,
+                 "no built-in gate '%s' (a path holds a '/' or ends in .gate); 'sluice gate list' "
+                 "names them",
+                 name_or_path);
 }
 
 void sl_gate_definition_free(sl_gate_definition *owner) {

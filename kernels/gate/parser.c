@@ -221,16 +221,24 @@ static sl_status product(sl_parser *p, sl_ref *out) {
   return chain(p, out, "*", "/", SL_OP_MUL, SL_OP_DIV, unary);
 }
 
+/* Once nodes could not be added: too many of them, or no memory. */
+static sl_status check_nodes(const sl_parser *p) {
+  const sl_tree *tree = &p->def->tree;
+  if (tree->failed && tree->count <= SL_FILE_NODE_LIMIT)
+    return sl_fail(p->lex.err, SL_ERR_MEMORY, "%s: no memory for a gate", p->lex.file);
+  if (tree->failed || tree->count > SL_FILE_NODE_LIMIT)
+    return sl_lexer_reject(&p->lex, &p->lex.token,
+                           "expected a file of at most 2000 expression nodes");
+  return SL_OK;
+}
+
 sl_status sl_parse_expression(sl_parser *p, sl_ref *out) {
   if (++p->depth > SL_DEPTH_LIMIT)
     return sl_lexer_reject(&p->lex, &p->lex.token,
                            "expected an expression nested at most 100 deep");
   SL_TRY(chain(p, out, "+", "-", SL_OP_ADD, SL_OP_SUB, product));
   p->depth--;
-  if (p->def->tree.failed || p->def->tree.count > SL_FILE_NODE_LIMIT)
-    return sl_lexer_reject(&p->lex, &p->lex.token,
-                           "expected a file of at most 2000 expression nodes");
-  return SL_OK;
+  return check_nodes(p);
 }
 
 static int depends_on_r(const sl_tree *tree, sl_ref ref) {
@@ -289,7 +297,5 @@ sl_status sl_parse_pieces(sl_parser *p, sl_ref *out) {
   SL_TRY(sl_parse_pieces(p, &rest));
   *out = make_pick(&p->def->tree, bound, below, strict, then, rest);
   p->depth--;
-  return p->def->tree.failed ? sl_lexer_reject(&p->lex, &p->lex.token,
-                                               "expected a file of at most 2000 expression nodes")
-                             : SL_OK;
+  return check_nodes(p);
 }

@@ -13,7 +13,7 @@ void sl_ball_init(sl_ball *b, const sl_tree *tree, sl_ref ref, sl_ref other) {
                  .live = calloc(n, 1),
                  .flow = calloc(n, sizeof(sl_flow)),
                  .poly = calloc(n, sizeof(arb_poly_struct))};
-  if (!b->live || !b->flow || !b->poly) abort();
+  if (!b->live || !b->flow || !b->poly) flint_abort();
   sl_tree_mark(tree, ref, b->live);
   if (other != SL_NO_REF) sl_tree_mark(tree, other, b->live);
   for (uint32_t i = 0; i < n; i++) {

@@ -2,18 +2,16 @@
  * tail exponents that a checker needs to see it without searching. */
 #include "certificate.h"
 
-#include <errno.h>
+#include "kernels/support/output.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
 
 struct sl_certificate {
   const sl_gate_definition *def;
-  const char *path;
   unsigned ranged; /* of the side's parameters */
-  FILE *text;
-  char *buffer;
-  size_t size;
+  sl_output out;
   int failed;
 };
 
@@ -24,13 +22,13 @@ sl_status sl_certificate_open(sl_certificate **out, const char *path, const sl_g
                               sl_error *err) {
   sl_certificate *c = calloc(1, sizeof *c);
   if (!c) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory for a certificate", path);
-  c->def = def, c->path = path;
-  c->text = open_memstream(&c->buffer, &c->size);
-  if (!c->text) {
+  c->def = def;
+  const sl_status status = sl_output_begin(&c->out, path, err);
+  if (status) {
     free(c);
-    return sl_fail(err, SL_ERR_MEMORY, "%s: no memory for a certificate", path);
+    return status;
   }
-  fprintf(c->text, "sluice-certificate 2\ngate %s\n", def->name);
+  fprintf(c->out.stream, "sluice-certificate 2\ngate %s\n", def->name);
   *out = c;
   return SL_OK;
 }
@@ -50,14 +48,15 @@ void sl_certificate_side(sl_certificate *c, int positive, const sl_cell *cell) {
   if (!sl_tree_print(text, sizeof text, &def->tree, weight ? def->w[positive] : def->f[positive],
                      names))
     c->failed = 1;
-  fprintf(c->text, "side %s\n%s %s\n", positive ? "pos" : "neg", weight ? "weight" : "value", text);
+  fprintf(c->out.stream, "side %s\n%s %s\n", positive ? "pos" : "neg", weight ? "weight" : "value",
+          text);
   c->ranged = sl_cell_ranged(cell);
   for (int i = 0; i < def->param_count; i++) {
     const int ranged = c->ranged >> i & 1;
-    fprintf(c->text, "%s %s", ranged ? "range" : "parameter", def->param[i].name);
-    decimal(c->text, cell->low[i]);
-    if (ranged) decimal(c->text, cell->high[i]);
-    fputc('\n', c->text);
+    fprintf(c->out.stream, "%s %s", ranged ? "range" : "parameter", def->param[i].name);
+    decimal(c->out.stream, cell->low[i]);
+    if (ranged) decimal(c->out.stream, cell->high[i]);
+    fputc('\n', c->out.stream);
   }
 }
 
@@ -118,7 +117,7 @@ static void write_proved(FILE *out, const sl_proof *proof, int i) {
 }
 
 static void write_property(const sl_certificate *c, const sl_proof *proof, int i) {
-  FILE *out = c->text;
+  FILE *out = c->out.stream;
   const sl_finding *f = &proof->property[i];
   if (f->verdict == SL_PROVED) {
     write_proved(out, proof, i);
@@ -168,7 +167,7 @@ static int needed(const sl_proof *proof, const sl_region *g) {
 }
 
 void sl_certificate_part(sl_certificate *c, const sl_proof *proof, sl_problem *p) {
-  FILE *out = c->text;
+  FILE *out = c->out.stream;
   fputs("part", out);
   for (int i = 0; i < p->def->param_count; i++)
     if (c->ranged >> i & 1) decimal(out, p->cell.low[i]), decimal(out, p->cell.high[i]);
@@ -184,21 +183,17 @@ void sl_certificate_part(sl_certificate *c, const sl_proof *proof, sl_problem *p
 sl_status sl_certificate_close(sl_certificate *c, sl_error *err) {
   if (!c) return SL_OK;
   sl_status status = SL_OK;
-  fflush(c->text);
-  const XXH128_hash_t h = XXH3_128bits(c->buffer, c->size);
-  fprintf(c->text, "digest %016llx%016llx\n", (unsigned long long)h.high64,
+  fflush(c->out.stream);
+  const XXH128_hash_t h = XXH3_128bits(c->out.text, c->out.size);
+  fprintf(c->out.stream, "digest %016llx%016llx\n", (unsigned long long)h.high64,
           (unsigned long long)h.low64);
-  if (fclose(c->text) != 0 || c->failed) {
-    status = sl_fail(
-        err, SL_ERR_MEMORY,
-        "%s: the certificate does not fit in memory, or its expression exceeds 20,000 characters",
-        c->path);
+  if (c->failed) {
+    status = sl_fail(err, SL_ERR_MEMORY,
+                     "%s: the certificate's expression exceeds 20,000 characters", c->out.path);
+    sl_output_abort(&c->out);
   } else {
-    FILE *file = fopen(c->path, "w");
-    if (!file || fwrite(c->buffer, 1, c->size, file) != c->size || fclose(file) != 0)
-      status = sl_fail(err, SL_ERR_IO, "%s: %s", c->path, strerror(errno));
+    status = sl_output_end(&c->out, err);
   }
-  free(c->buffer);
   free(c);
   return status;
 }

@@ -30,7 +30,7 @@ void sl_claims_add(sl_claim_list *list, int segment, sl_goal goal, slong order, 
   if (list->count == list->capacity) {
     list->capacity = list->capacity ? 2 * list->capacity : 64;
     list->claim = realloc(list->claim, list->capacity * sizeof *list->claim);
-    if (!list->claim) abort(); /* as FLINT does */
+    if (!list->claim) flint_abort(); /* as FLINT itself does */
   }
   sl_claim *c = &list->claim[list->count++];
   *c = (sl_claim){
@@ -45,7 +45,7 @@ void sl_claims_region(sl_claim_list *list, int segment, sl_goal goal, slong orde
   if (list->region_count == list->region_capacity) {
     list->region_capacity = list->region_capacity ? 2 * list->region_capacity : 16;
     list->region = realloc(list->region, list->region_capacity * sizeof *list->region);
-    if (!list->region) abort();
+    if (!list->region) flint_abort();
   }
   sl_region *g = &list->region[list->region_count++];
   *g = (sl_region){.segment = segment,

@@ -26,7 +26,7 @@ void sl_enclosure_init(sl_enclosure *e, sl_problem *p, const sl_segment *s, sl_r
                       .has_r = calloc(n, 1),
                       .node = calloc(n, sizeof(sl_enclosed)),
                       .affine = calloc(n, sizeof(fmpq *))};
-  if (!e->live || !e->has_r || !e->node || !e->affine) abort();
+  if (!e->live || !e->has_r || !e->node || !e->affine) flint_abort();
   sl_tree_mark(tree, ref, e->live);
   if (other != SL_NO_REF) sl_tree_mark(tree, other, e->live);
   for (uint32_t i = 0; i < n; i++) {

@@ -31,7 +31,7 @@ struct sl_field {
 
 sl_field *sl_field_new(const fmpq *low, const fmpq *high) {
   sl_field *k = calloc(1, sizeof *k);
-  if (!k) abort(); /* FLINT itself aborts without memory */
+  if (!k) flint_abort(); /* as FLINT itself does without memory */
   fmpz_mpoly_ctx_init(k->ctx, VARIABLES, ORD_LEX);
   k->low = low, k->high = high;
   return k;
@@ -51,7 +51,7 @@ void sl_field_free(sl_field *k) {
 
 static struct sl_exact *fresh(sl_field *k) {
   struct sl_exact *a = malloc(sizeof *a);
-  if (!a) abort();
+  if (!a) flint_abort();
   fmpz_mpoly_init(a->num, k->ctx);
   fmpz_mpoly_init(a->den, k->ctx);
   fmpz_mpoly_one(a->den, k->ctx);

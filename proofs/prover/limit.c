@@ -170,7 +170,7 @@ static sl_limit node(sl_field *k, const sl_tree *tree, const sl_gate_node *n, co
 sl_limit sl_limit_of(sl_field *k, const sl_tree *tree, sl_ref ref, sl_limit_point point) {
   sl_limit *v = calloc((size_t)ref + 1, sizeof *v);
   unsigned char *live = calloc((size_t)ref + 1, 1);
-  if (!v || !live) abort();
+  if (!v || !live) flint_abort();
   sl_tree_mark(tree, ref, live);
   for (uint32_t i = 0; i <= ref; i++) {
     if (!live[i]) continue;

@@ -62,7 +62,7 @@ static void analyse(sl_problem *p, const sl_tree *t, analysis *x) {
   x->line = calloc(t->count, sizeof *x->line);
   x->constant = calloc(t->count, sizeof *x->constant);
   x->has_r = calloc(t->count, 1);
-  if (!x->line || !x->constant || !x->has_r) abort();
+  if (!x->line || !x->constant || !x->has_r) flint_abort();
   for (uint32_t i = 0; i < t->count; i++) {
     const sl_gate_node *n = &t->node[i];
     x->has_r[i] = n->op == SL_OP_R;
@@ -216,7 +216,7 @@ static int resolve_pass(sl_problem *p, sl_segment *s, int index,
   sl_tree to;
   analysis x;
   int changed = 0;
-  if (!map) abort();
+  if (!map) flint_abort();
   sl_tree_init(&to);
   analyse(p, from, &x);
   for (uint32_t i = 0; i < from->count; i++) {
@@ -260,7 +260,7 @@ static void resolve(sl_problem *p, sl_segment *s, int index,
 /* Does ref depend on r by a path that does not lead through z? */
 static int depends_beside(const sl_tree *t, sl_ref ref, sl_ref z) {
   unsigned char *depends = calloc((size_t)ref + 1, 1);
-  if (!depends) abort();
+  if (!depends) flint_abort();
   for (uint32_t i = 0; i <= ref; i++) {
     depends[i] = t->node[i].op == SL_OP_R;
     for (int c = 0; c < sl_op_arity(t->node[i].op); c++) depends[i] |= depends[t->node[i].child[c]];
@@ -277,7 +277,7 @@ static void find_inner(sl_problem *p, sl_segment *s, int segment) {
   analysis x;
   analyse(p, &s->tree, &x);
   s->signs = malloc(s->tree.count);
-  if (!s->signs) abort();
+  if (!s->signs) flint_abort();
   for (uint32_t i = 0; i < s->tree.count; i++)
     s->signs[i] = (unsigned char)(x.has_r[i] ? outcome_on(p, x.line[i], segment) : SL_ANY_SIGN);
   s->inner = SL_NO_REF;
@@ -343,7 +343,7 @@ static sl_ref power(sl_tree *t, sl_ref base, sl_ref exponent) {
 static sl_ref copy_bound(sl_problem *p, sl_ref ref, sl_ref f, sl_ref w) {
   const sl_tree *from = &p->def->tree;
   sl_ref *map = calloc((size_t)ref + 1, sizeof *map);
-  if (!map) abort();
+  if (!map) flint_abort();
   for (uint32_t i = 0; i <= ref; i++) {
     const sl_gate_node *n = &from->node[i];
     if (n->op == SL_OP_PARAM && !(p->ranged >> n->param & 1))

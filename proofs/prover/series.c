@@ -314,7 +314,7 @@ static sl_series node(sl_field *k, const sl_tree *tree, const sl_gate_node *n, s
 void sl_series_tree(sl_field *k, const sl_tree *tree, sl_ref ref, sl_exact point, int terms,
                     sl_series *out) {
   unsigned char *live = calloc((size_t)ref + 1, 1);
-  if (!live) abort();
+  if (!live) flint_abort();
   sl_tree_mark(tree, ref, live);
   for (uint32_t i = 0; i <= ref; i++) {
     out[i] = live[i] ? node(k, tree, &tree->node[i], point, out) : (sl_series){.n = 0};
@@ -325,7 +325,7 @@ void sl_series_tree(sl_field *k, const sl_tree *tree, sl_ref ref, sl_exact point
 
 sl_series sl_series_root(sl_field *k, const sl_tree *tree, sl_ref ref, sl_exact point, int terms) {
   sl_series *all = calloc((size_t)ref + 1, sizeof *all);
-  if (!all) abort();
+  if (!all) flint_abort();
   sl_series_tree(k, tree, ref, point, terms, all);
   const sl_series root = all[ref];
   free(all);

@@ -177,7 +177,7 @@ void sl_tail_examine(sl_tail_fact *fact, sl_field *field, const sl_tree *tree, s
                .exponent = exponent,
                .form = calloc((size_t)ref + 1, sizeof(sl_tail_form))};
   unsigned char *live = calloc((size_t)ref + 1, 1);
-  if (!t.form || !live) abort();
+  if (!t.form || !live) flint_abort();
   arb_init(t.u);
   arb_set_ui(t.u, 1);
   arb_mul_2exp_si(t.u, t.u, -exponent - 1);

@@ -1,11 +1,11 @@
 /* sluice eval MODEL: greedy success on a task's held-out problems, or log-probs of token sequences.
  */
 #include "kernels/support/cli.h"
+#include "kernels/support/output.h"
 #include "trainer/files/file.h"
 #include "trainer/run/logprobs.h"
 #include "trainer/run/run_files.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -94,14 +94,14 @@ static sl_status write_logprobs(const options *o, const sl_session *s, const sl_
   else
     status = sl_token_lists_encode(&lists, held_out, s->tokenizer, err);
   if (status) return status;
-  const int standard = strcmp(o->logprobs, "-") == 0;
-  FILE *out = standard ? stdout : fopen(o->logprobs, "w");
-  if (!out) {
-    status = sl_fail(err, SL_ERR_IO, "%s: %s", o->logprobs, strerror(errno));
-  } else {
-    status = sl_logprobs_write(s, &lists, out, err);
-    if ((standard ? fflush(out) : fclose(out)) != 0 && !status)
-      status = sl_fail(err, SL_ERR_IO, "%s: %s", o->logprobs, strerror(errno));
+  sl_output out;
+  status = sl_output_begin(&out, o->logprobs, err);
+  if (!status) {
+    status = sl_logprobs_write(s, &lists, out.stream, err);
+    if (status)
+      sl_output_abort(&out);
+    else
+      status = sl_output_end(&out, err);
   }
   sl_token_lists_free(&lists);
   return status;

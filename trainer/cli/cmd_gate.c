@@ -4,7 +4,7 @@
 #include "kernels/support/cli_options.h"
 #include "kernels/support/nearest.h"
 #include "kernels/support/plot.h"
-#include "trainer/files/output.h"
+#include "kernels/support/output.h"
 
 #include <sluice/gate.h>
 

@@ -2,7 +2,7 @@
  * several runs side by side. */
 #include "kernels/support/cli.h"
 
-#include "trainer/files/output.h"
+#include "kernels/support/output.h"
 #include "trainer/report/report.h"
 #include "trainer/report/report_tables.h"
 

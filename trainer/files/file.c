@@ -37,13 +37,6 @@ int sl_path_holds(const char *folder, const char *name) {
   return found;
 }
 
-int sl_open(const char *path, int flags) {
-  int fd;
-  do fd = open(path, flags | O_CLOEXEC, 0666);
-  while (fd < 0 && errno == EINTR);
-  return fd;
-}
-
 static sl_status read_stream(char **out, size_t *size, int fd, const char *path, size_t max,
                              sl_error *err) {
   struct stat info;
@@ -81,90 +74,6 @@ sl_status sl_file_read(char **out, size_t *size, const char *path, size_t max, s
   return status;
 }
 
-int sl_write_all(int fd, const void *data, size_t size) {
-  const char *at = data;
-  while (size > 0) {
-    const ssize_t put = write(fd, at, size);
-    if (put < 0 && errno == EINTR) continue;
-    if (put == 0) errno = EIO; /* or this loop would have no end */
-    if (put <= 0) return -1;
-    at += put;
-    size -= (size_t)put;
-  }
-  return 0;
-}
-
-int sl_sync(int fd) {
-  int failed;
-  do failed = fsync(fd);
-  while (failed && errno == EINTR);
-  return failed;
-}
-
-/* Flushes the folder's entries, so that a rename in it survives a power cut. File systems that
- * cannot flush a folder (some of FUSE, older CIFS) say EINVAL or the like: there is nothing more
- * to be done on them, so it is no failure. */
-static int sync_folder(const char *path) {
-  const int fd = sl_open(path, O_RDONLY | O_DIRECTORY);
-  if (fd < 0) return -1;
-  int failed = sl_sync(fd);
-  if (failed && (errno == EINVAL || errno == ENOSYS || errno == EOPNOTSUPP)) failed = 0;
-  const int saved = errno;
-  close(fd);
-  errno = saved;
-  return failed;
-}
-
-static int sync_parent(const char *path) {
-  char *parent = strdup(path);
-  if (!parent) return -1;
-  size_t n = strlen(parent);
-  while (n > 1 && parent[n - 1] == '/') parent[--n] = 0;
-  char *slash = strrchr(parent, '/');
-  if (slash == parent) slash++;
-  if (slash) *slash = 0;
-  const int failed = sync_folder(slash ? parent : ".");
-  free(parent);
-  return failed;
-}
-
-#define TEMPORARY_MARK ".tmp-"
-
-/* "path.tmp-PID": beside path, so that the rename stays within one file system. */
-static char *temporary_path(const char *path) {
-  size_t n = strlen(path);
-  while (n > 1 && path[n - 1] == '/') n--;
-  char *out = malloc(n + 32);
-  if (out) snprintf(out, n + 32, "%.*s" TEMPORARY_MARK "%ld", (int)n, path, (long)getpid());
-  return out;
-}
-
-/* Writes to a temporary file; messages name the one that the user knows. */
-static sl_status write_pieces(const char *temporary, const char *path, const sl_bytes *pieces,
-                              size_t count, sl_error *err) {
-  const int fd = sl_open(temporary, O_WRONLY | O_CREAT | O_TRUNC);
-  if (fd < 0) return fail_io(err, path, "create");
-  int failed = 0;
-  for (size_t i = 0; i < count && !failed; i++)
-    failed = sl_write_all(fd, pieces[i].data, pieces[i].size);
-  if (!failed) failed = sl_sync(fd);
-  sl_status status = failed ? fail_io(err, path, "write") : SL_OK;
-  /* EINTR: Linux has closed it all the same, and what it held is flushed */
-  if (close(fd) != 0 && errno != EINTR && status == SL_OK) status = fail_io(err, path, "close");
-  return status;
-}
-
-sl_status sl_file_write(const char *path, const sl_bytes *pieces, size_t count, sl_error *err) {
-  char *temporary = temporary_path(path);
-  if (!temporary) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
-  sl_status status = write_pieces(temporary, path, pieces, count, err);
-  if (status == SL_OK && (rename(temporary, path) != 0 || sync_parent(path) != 0))
-    status = fail_io(err, path, "put the written file in place");
-  if (status != SL_OK) unlink(temporary);
-  free(temporary);
-  return status;
-}
-
 sl_status sl_folder_remove(const char *path, sl_error *err) {
   DIR *folder = opendir(path);
   if (!folder) return fail_io(err, path, "open");
@@ -181,10 +90,10 @@ sl_status sl_folder_remove(const char *path, sl_error *err) {
 
 /* 1 if entry is "NAME.tmp-PID" for that name, or for any. */
 static int is_leftover(const char *entry, const char *name) {
-  const char *mark = strstr(entry, TEMPORARY_MARK);
-  for (const char *next = mark; next; next = strstr(next + 1, TEMPORARY_MARK)) mark = next;
+  const char *mark = strstr(entry, SL_TEMPORARY_MARK);
+  for (const char *next = mark; next; next = strstr(next + 1, SL_TEMPORARY_MARK)) mark = next;
   if (!mark) return 0;
-  const char *pid = mark + strlen(TEMPORARY_MARK);
+  const char *pid = mark + strlen(SL_TEMPORARY_MARK);
   if (!*pid || pid[strspn(pid, "0123456789")]) return 0;
   return !name ||
          (strlen(name) == (size_t)(mark - entry) && strncmp(entry, name, strlen(name)) == 0);
@@ -214,7 +123,7 @@ static void folder_free(sl_folder_write *folder) {
 }
 
 sl_status sl_folder_begin(sl_folder_write *folder, const char *path, sl_error *err) {
-  sl_folder_write made = {strdup(path), temporary_path(path)};
+  sl_folder_write made = {strdup(path), sl_temporary_path(path)};
   if (!made.path || !made.temporary) {
     folder_free(&made);
     return sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
@@ -245,9 +154,9 @@ static sl_status exchange(const sl_folder_write *folder, sl_error *err) {
 
 sl_status sl_folder_commit(sl_folder_write *folder, sl_error *err) {
   sl_status status =
-      sync_folder(folder->temporary) == 0 ? SL_OK : fail_io(err, folder->temporary, "flush");
+      sl_sync_folder(folder->temporary) == 0 ? SL_OK : fail_io(err, folder->temporary, "flush");
   if (status == SL_OK) status = exchange(folder, err);
-  if (status == SL_OK && sync_parent(folder->path) != 0)
+  if (status == SL_OK && sl_sync_parent(folder->path) != 0)
     status = fail_io(err, folder->path, "flush the parent folder");
   if (access(folder->temporary, F_OK) == 0) {
     sl_error inner;

@@ -1,6 +1,9 @@
-/* Whole files and folders, read with a limit and written atomically (spec F1.1). */
+/* Whole files and folders, read with a limit and written atomically (spec F1.1); how one file is
+ * written stands in kernels/support/file_write.h. */
 #ifndef SLUICE_FILE_H
 #define SLUICE_FILE_H
+
+#include "kernels/support/file_write.h"
 
 #include <sluice/status.h>
 
@@ -13,24 +16,6 @@ sl_status sl_file_read(char **out, size_t *size, const char *path, size_t max, s
 /* What a failed open of an input means, from errno: SL_ERR_INPUT where the path names no file,
  * SL_ERR_IO else. */
 sl_status sl_fail_open(sl_error *err, const char *path);
-
-/* open, close-on-exec, with 0666 for a new file, and again where a signal came in between, as
- * file systems on a network have it. A descriptor, or -1 and errno. */
-int sl_open(const char *path, int flags);
-
-/* write and fsync of an open file, whole and in spite of signals; 0, or -1 and errno. */
-int sl_write_all(int fd, const void *data, size_t size);
-int sl_sync(int fd);
-
-/* One piece of a file to be written. */
-typedef struct {
-  const void *data;
-  size_t size;
-} sl_bytes;
-
-/* Writes the pieces to path: a temporary file beside it, fsync, rename, fsync of the folder. On
- * error what stood at path still stands. */
-sl_status sl_file_write(const char *path, const sl_bytes *pieces, size_t count, sl_error *err);
 
 /* folder/name in a fresh string, freed by the caller; NULL if memory is short. */
 char *sl_path_join(const char *folder, const char *name);

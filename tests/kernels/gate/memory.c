@@ -68,7 +68,8 @@ Test(gate_memory, every_allocation_may_fail) {
   cr_assert(needed > 20 && held == 0);
   for (long n = 0; n < needed; n++) {
     left = n;
-    cr_assert(load(&weight, &err) != SL_OK, "allocation %ld of %ld failed", n, needed);
+    cr_assert_eq(load(&weight, &err), SL_ERR_MEMORY, "%s: allocation %ld of %ld failed",
+                 err.message, n, needed);
     cr_assert_eq(held, 0, "allocation %ld of %ld failed: %ld are not freed", n, needed, held);
   }
   left = needed; /* the lanes of a large program: NaN, which a kernel refuses (spec N1.5) */

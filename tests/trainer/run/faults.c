@@ -164,11 +164,28 @@ int mkdir(const char *path, mode_t rights) {
   return is_ours(path) && strikes(MKDIR) ? -1 : next(path, rights);
 }
 
+/* What libraries take before main is not the program's to answer for: it counts from there on. */
+static int started, (*program)(int argc, char **argv, char **environment);
+static int start_program(int argc, char **argv, char **environment) {
+  started = 1;
+  return program(argc, argv, environment);
+}
+int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),
+                      void (*fini)(void), void (*rtld_fini)(void), void *stack_end);
+int __libc_start_main(int (*main)(int, char **, char **), int argc, char **argv, void (*init)(void),
+                      void (*fini)(void), void (*rtld_fini)(void), void *stack_end) {
+  NEXT("__libc_start_main", int, int (*)(int, char **, char **), int, char **, void (*)(void),
+       void (*)(void), void (*)(void), void *);
+  program = main;
+  return next(start_program, argc, argv, init, fini, rtld_fini, stack_end);
+}
+static int takes(void) { return started && strikes(MEMORY); }
+
 /* dlsym may allocate, so these are not found by it. */
 extern void *__libc_malloc(size_t size);
 extern void *__libc_calloc(size_t n, size_t size);
 extern void *__libc_realloc(void *old, size_t size);
 
-void *malloc(size_t size) { return strikes(MEMORY) ? NULL : __libc_malloc(size); }
-void *calloc(size_t n, size_t size) { return strikes(MEMORY) ? NULL : __libc_calloc(n, size); }
-void *realloc(void *old, size_t size) { return strikes(MEMORY) ? NULL : __libc_realloc(old, size); }
+void *malloc(size_t size) { return takes() ? NULL : __libc_malloc(size); }
+void *calloc(size_t n, size_t size) { return takes() ? NULL : __libc_calloc(n, size); }
+void *realloc(void *old, size_t size) { return takes() ? NULL : __libc_realloc(old, size); }

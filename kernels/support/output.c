@@ -1,7 +1,7 @@
 /* What a command writes where its user says (see output.h). */
 #include "output.h"
 
-#include "file.h"
+#include "file_write.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,4 +48,10 @@ sl_status sl_output_end(sl_output *out, sl_error *err) {
   free(out->text);
   *out = (sl_output){0};
   return status;
+}
+
+void sl_output_abort(sl_output *out) {
+  fclose(out->stream);
+  free(out->text);
+  *out = (sl_output){0};
 }

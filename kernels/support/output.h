@@ -19,5 +19,7 @@ typedef struct {
 sl_status sl_output_begin(sl_output *out, const char *path, sl_error *err);
 /* Writes it: a regular file atomically (spec F1.1), anything else in place. Frees it. */
 sl_status sl_output_end(sl_output *out, sl_error *err);
+/* Frees it, and writes nothing. */
+void sl_output_abort(sl_output *out);
 
 #endif
