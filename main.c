@@ -2,7 +2,7 @@
  * or FLINT is a program of its own beside this one, started by exec, so that no other command loads
  * these libraries. */
 #include "kernels/support/cli.h"
-#include "kernels/support/nearest.h"
+#include "kernels/core/nearest.h"
 #include "kernels/support/process.h"
 #include "kernels/support/version.h"
 

@@ -1,5 +1,6 @@
 /* Contexts: which backend and instruction set, and how many threads (spec N1.2, N1.6). */
 #include "kernels/core/context.h"
+#include "kernels/core/nearest.h"
 #include "kernels/core/processors.h"
 
 #include "kernels/core/processor.h"
@@ -39,7 +40,9 @@ void sl_backend_add(const sl_backend *backend) {
 }
 
 static sl_status choose_added(sl_context *ctx, const char *name, sl_error *err) {
-  char known[160] = "plain, cpu";
+  char known[160] = "plain, cpu", meant[SL_MEANT];
+  sl_nearest nearest = {.word = name, .length = strlen(name)};
+  sl_nearest_offer(&nearest, "plain"), sl_nearest_offer(&nearest, "cpu");
   for (size_t i = 0; i < BACKENDS_MAX && added[i]; i++) {
     if (strcmp(name, added[i]->name) == 0) {
       ctx->backend = added[i]->name, ctx->own = added[i];
@@ -47,9 +50,10 @@ static sl_status choose_added(sl_context *ctx, const char *name, sl_error *err) 
     }
     const size_t used = strlen(known);
     snprintf(known + used, sizeof known - used, ", %s", added[i]->name);
+    sl_nearest_offer(&nearest, added[i]->name);
   }
-  return sl_fail(err, SL_ERR_UNAVAILABLE, "backend '%s' is not in this build; there are: %s", name,
-                 known);
+  return sl_fail(err, SL_ERR_UNAVAILABLE, "backend '%s' is not in this build; there are: %s%s",
+                 name, known, sl_nearest_meant(meant, &nearest));
 }
 
 static sl_status choose_backend(sl_context *ctx, const sl_context_options *options, sl_error *err) {

@@ -5,6 +5,7 @@
 #include "kernels/support/output.h"
 #include "kernels/support/progress.h"
 
+#include "kernels/core/nearest.h"
 #include "verify_report.h"
 
 #include <argp.h>
@@ -127,6 +128,14 @@ static sl_status leaves_range(const sl_gate_definition *def, int i, const char *
                  def->file, def->param[i].name, low, high, setting);
 }
 
+static sl_status fail_parameter(const sl_gate_definition *def, const char *name, sl_error *err) {
+  char meant[SL_MEANT];
+  sl_nearest nearest = {.word = name, .length = strlen(name)};
+  for (int k = 0; k < def->param_count; k++) sl_nearest_offer(&nearest, def->param[k].name);
+  return sl_fail(err, SL_ERR_USAGE, "--param: gate %s has no parameter '%s'%s", def->name, name,
+                 sl_nearest_meant(meant, &nearest));
+}
+
 /* "NAME=V" or "NAME=A:B" into the definition and the ranges. */
 static sl_status apply_setting(sl_gate_definition *def, sl_verify_options *v, const char *setting,
                                sl_error *err) {
@@ -139,8 +148,7 @@ static sl_status apply_setting(sl_gate_definition *def, sl_verify_options *v, co
   *value++ = '\0';
   int i = 0;
   while (i < def->param_count && strcmp(def->param[i].name, text) != 0) i++;
-  if (i == def->param_count)
-    return sl_fail(err, SL_ERR_USAGE, "gate %s has no parameter '%s'", def->name, text);
+  if (i == def->param_count) return fail_parameter(def, text, err);
   if ((colon = strchr(value, ':'))) *colon++ = '\0';
   sl_decimal low, high;
   if (!sl_decimal_parse(value, &low) || !sl_decimal_parse(colon ? colon : value, &high) ||
@@ -307,7 +315,7 @@ int sl_cmd_verify(int argc, char **argv) {
   sl_error err;
   argp_err_exit_status = SL_EXIT_USAGE;
   give_up_in_words();
-  argp_parse(&parser, argc, argv, 0, NULL, &o);
+  sl_argp_parse(&parser, argc, argv, &o);
   v.seconds = o.seconds, v.boxes = o.boxes;
   if (load(&gate, &def, &o, &v, &err) != SL_OK) {
     sl_gate_definition_free(def);

@@ -1,6 +1,7 @@
 /* From a name or a path to a gate the kernels can run (spec G1.3, G3.1). */
 #include "definition.h"
 #include "statements.h"
+#include "kernels/core/nearest.h"
 
 #include <errno.h>
 #include <math.h>
@@ -191,7 +192,10 @@ sl_status sl_gate_load(sl_gate *out, sl_gate_definition **owner, const char *nam
   const char *dot = strrchr(name_or_path, '.');
   if (strchr(name_or_path, '/') || (dot && strcmp(dot, ".gate") == 0))
     return load_file(out, owner, name_or_path, parameter, count, err);
+  char meant[SL_MEANT];
+  sl_nearest nearest = {.word = name_or_path, .length = strlen(name_or_path)};
   for (size_t i = 0; i < sl_gate_builtin_count(); i++) {
+    sl_nearest_offer(&nearest, sl_gate_builtin_name(i));
     if (strcmp(sl_gate_builtin_name(i), name_or_path) != 0) continue;
     char file[64];
     snprintf(file, sizeof file, "%s.gate", name_or_path);
@@ -200,8 +204,8 @@ sl_status sl_gate_load(sl_gate *out, sl_gate_definition **owner, const char *nam
   }
   return sl_fail(err, SL_ERR_USAGE,
                  "no built-in gate '%s' (a path holds a '/' or ends in .gate); 'sluice gate list' "
-                 "names them",
-                 name_or_path);
+                 "names them%s",
+                 name_or_path, sl_nearest_meant(meant, &nearest));
 }
 
 void sl_gate_definition_free(sl_gate_definition *owner) {

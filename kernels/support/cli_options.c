@@ -1,7 +1,10 @@
 /* Options that several subcommands share. */
 #include "cli_options.h"
 
+#include "kernels/core/nearest.h"
+
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,6 +25,26 @@ double sl_argp_integer(struct argp_state *state, const char *name, const char *a
   return x;
 }
 
+size_t sl_argp_word(struct argp_state *state, const char *name, const char *arg,
+                    const char *const *words, size_t n) {
+  char list[200] = "", meant[SL_MEANT];
+  size_t used = 0;
+  for (size_t i = 0; i < n; i++) {
+    if (strcmp(words[i], arg) == 0) return i;
+    used += (size_t)snprintf(list + used, sizeof list - used, "%s%s",
+                             i == 0       ? ""
+                             : i + 1 == n ? " or "
+                                          : ", ",
+                             words[i]);
+  }
+  argp_error(state, "--%s: expected %s, found '%s'%s", name, list, arg,
+             sl_meant_of(meant, arg, words, n));
+  return 0;
+}
+
+static const char *const isa_words[] = {"best", "avx2", "avx512"};
+static const sl_isa isas[] = {SL_ISA_BEST, SL_ISA_AVX2, SL_ISA_AVX512};
+
 static error_t parse_backend(int key, char *arg, struct argp_state *state) {
   sl_backend_options *o = state->input;
   switch (key) {
@@ -32,11 +55,7 @@ static error_t parse_backend(int key, char *arg, struct argp_state *state) {
       o->backend = arg;
       return 0;
     case 'i':
-      if (strcmp(arg, "avx2") != 0 && strcmp(arg, "avx512") != 0 && strcmp(arg, "best") != 0)
-        argp_error(state, "--isa: expected best, avx2 or avx512, found '%s'", arg);
-      o->isa = strcmp(arg, "avx2") == 0     ? SL_ISA_AVX2
-               : strcmp(arg, "avx512") == 0 ? SL_ISA_AVX512
-                                            : SL_ISA_BEST;
+      o->isa = isas[sl_argp_word(state, "isa", arg, isa_words, 3)];
       return 0;
     case 't':
       o->threads = (int)sl_argp_integer(state, "threads", arg, 0, 4096);

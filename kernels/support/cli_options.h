@@ -1,4 +1,5 @@
-/* Options that several subcommands share, as child parsers of argp, and numbers in options. */
+/* Options that several subcommands share, as child parsers of argp; numbers and words in options;
+ * what argp itself does not say of an option that is none. */
 #ifndef SLUICE_CLI_OPTIONS_H
 #define SLUICE_CLI_OPTIONS_H
 
@@ -6,6 +7,10 @@
 
 #include <argp.h>
 #include <stddef.h>
+
+/* argp_parse, but an unknown long option is told with the nearest of those that there are; as with
+ * argp, an error ends the program. */
+void sl_argp_parse(const struct argp *parser, int argc, char **argv, void *input);
 
 /* --backend, --isa, --threads. */
 typedef struct {
@@ -29,6 +34,10 @@ double sl_argp_number(struct argp_state *state, const char *name, const char *ar
 /* The same for an integer; high at most 2^53. */
 double sl_argp_integer(struct argp_state *state, const char *name, const char *arg, double low,
                        double high);
+
+/* The index of the argument of --name among n words, at most 8; a usage error ends the program. */
+size_t sl_argp_word(struct argp_state *state, const char *name, const char *arg,
+                    const char *const *words, size_t n);
 
 /* Options whose values are taken as they are: a text, or a whole number from 1 to `most` (at most
  * 2^53). One of text and number is set. */

@@ -1,6 +1,7 @@
 /* sluice eval MODEL: greedy success on a task's held-out problems, or log-probs of token sequences.
  */
 #include "kernels/support/cli.h"
+#include "kernels/support/cli_options.h"
 #include "kernels/support/output.h"
 #include "trainer/files/file.h"
 #include "trainer/run/logprobs.h"
@@ -143,6 +144,7 @@ static sl_status adopt(sl_config *config, const options *o, const char *folder, 
   sl_status status = sl_config_set_text(config, SL_KEY_model_folder, folder, err);
   if (!status) status = sl_config_set_text(config, SL_KEY_run_backend, o->backend.backend, err);
   if (status) return status;
+  config->place[SL_KEY_run_backend].from = SL_FROM_DEFAULT; /* of --backend, not of the file */
   config->run.threads = o->backend.threads;
   config->run.isa = (int)o->backend.isa;
   config->rl.beta = 0.0; /* an evaluation needs no reference */
@@ -152,7 +154,7 @@ static sl_status adopt(sl_config *config, const options *o, const char *folder, 
 sl_command sl_cmd_eval;
 int sl_cmd_eval(int argc, char **argv) {
   options o = {0};
-  argp_parse(&parser, argc, argv, 0, NULL, &o);
+  sl_argp_parse(&parser, argc, argv, &o);
   sl_error err;
   sl_config config;
   if (load_config(&config, &o, &err)) return sl_cli_fail(argv[0], &err);

@@ -2,7 +2,7 @@
  * their curves (spec G1). */
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
-#include "kernels/support/nearest.h"
+#include "kernels/core/nearest.h"
 #include "kernels/support/plot.h"
 #include "kernels/support/output.h"
 
@@ -65,17 +65,11 @@ static const struct argp parser = {
     NULL,
     NULL};
 
-/* Loads a gate by name or path, or says what may have been meant; returns an exit code. */
+/* Loads a gate by name or path; returns an exit code. */
 static int load_gate(sl_gate_definition **def, sl_gate *gate, const char *name) {
   sl_error err;
   const sl_status status = sl_gate_load(gate, def, name, NULL, 0, &err);
-  if (!status) return SL_EXIT_OK;
-  sl_nearest nearest = {.word = name, .length = strlen(name)};
-  for (size_t i = 0; i < sl_gate_builtin_count(); i++)
-    sl_nearest_offer(&nearest, sl_gate_builtin_name(i));
-  const int code = sl_cli_fail("sluice gate", &err);
-  if (status == SL_ERR_USAGE && nearest.best) fprintf(stderr, "Did you mean %s?\n", nearest.best);
-  return code;
+  return status ? sl_cli_fail("sluice gate", &err) : SL_EXIT_OK;
 }
 
 /* "not admissible: P1, P3": what the gate's file expects, as the gallery's tests check. */
@@ -214,13 +208,24 @@ static int plot_gates(const options *o) {
   return code;
 }
 
+/* Another verb, or one with too few or too many names. */
+static int fail_words(const options *o) {
+  static const char *const verbs[] = {"list", "show", "plot"};
+  char meant[SL_MEANT];
+  sl_error err;
+  int known = 0;
+  for (size_t i = 0; i < 3; i++) known |= strcmp(o->word[0], verbs[i]) == 0;
+  sl_fail(&err, SL_ERR_USAGE, "expected 'list', 'show NAME' or 'plot NAME...', found '%s'%s",
+          o->word[0], known ? " and other words" : sl_meant_of(meant, o->word[0], verbs, 3));
+  return sl_cli_fail("sluice gate", &err);
+}
+
 sl_command sl_cmd_gate;
 int sl_cmd_gate(int argc, char **argv) {
   options o = {.out = "gates.svg", .r_max = 4};
-  argp_parse(&parser, argc, argv, 0, NULL, &o);
+  sl_argp_parse(&parser, argc, argv, &o);
   if (strcmp(o.word[0], "list") == 0 && o.words == 1) return list_gates();
   if (strcmp(o.word[0], "show") == 0 && o.words == 2) return show_gate(o.word[1]);
   if (strcmp(o.word[0], "plot") == 0 && o.words >= 2) return plot_gates(&o);
-  fprintf(stderr, "sluice gate: error: expected 'list', 'show NAME' or 'plot NAME...'\n");
-  return SL_EXIT_USAGE;
+  return fail_words(&o);
 }

@@ -1,6 +1,7 @@
 /* sluice report RUN...: what a run did, as a page, a picture, a few lines or JSON (spec F4.3);
  * several runs side by side. */
 #include "kernels/support/cli.h"
+#include "kernels/support/cli_options.h"
 
 #include "kernels/support/output.h"
 #include "trainer/report/report.h"
@@ -100,7 +101,7 @@ static sl_status report(const options *o, const sl_run_report *runs, sl_error *e
 sl_command sl_cmd_report;
 int sl_cmd_report(int argc, char **argv) {
   options o = {0};
-  argp_parse(&parser, argc, argv, 0, NULL, &o);
+  sl_argp_parse(&parser, argc, argv, &o);
   sl_run_report runs[SL_REPORT_RUNS_MAX];
   sl_error err;
   sl_status status = SL_OK;

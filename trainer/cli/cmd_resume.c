@@ -76,7 +76,7 @@ static const struct argp parser = {
 sl_command sl_cmd_resume;
 int sl_cmd_resume(int argc, char **argv) {
   options o = {0};
-  argp_parse(&parser, argc, argv, 0, NULL, &o);
+  sl_argp_parse(&parser, argc, argv, &o);
   const sl_resume_options choice = {o.from, o.accepted, o.n_accepted, o.sets.items, o.sets.n};
   sl_error err;
   sl_run_state *run;

@@ -1,5 +1,6 @@
 /* sluice sample MODEL PROMPT...: completions of prompts. */
 #include "kernels/support/cli.h"
+#include "kernels/support/cli_options.h"
 #include "trainer/run/model_session.h"
 
 #include <stdio.h>
@@ -179,7 +180,7 @@ static sl_status sample(const options *o, const sl_session *s, int *code, sl_err
 sl_command sl_cmd_sample;
 int sl_cmd_sample(int argc, char **argv) {
   options o = {.count = 1, .sampling = {.top_p = 1.0, .seed = 1}};
-  argp_parse(&parser, argc, argv, 0, NULL, &o);
+  sl_argp_parse(&parser, argc, argv, &o);
   sl_error err;
   sl_session s;
   int code = SL_EXIT_OK;

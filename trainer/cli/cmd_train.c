@@ -1,6 +1,7 @@
 /* sluice train CONFIG. */
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
+#include "kernels/core/nearest.h"
 #include "plan_print.h"
 #include "train_to_end.h"
 #include "trainer/run/memory_limit.h"
@@ -8,6 +9,7 @@
 #include <argp.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct {
   const char *path;
@@ -141,12 +143,24 @@ static int dry_run(const options *o, const sl_run_state *run, const char *comman
   return sl_run_check_memory(run, &err) ? sl_cli_fail(command, &err) : SL_EXIT_OK;
 }
 
+/* A file that is not there may have been meant to be the built-in configuration. */
+static void add_default(sl_error *err, const char *file) {
+  static const char *const words[] = {"default"};
+  char meant[SL_MEANT];
+  const size_t used = strlen(err->message);
+  if (file && access(file, F_OK) != 0)
+    snprintf(err->message + used, sizeof err->message - used, "%s",
+             sl_meant_of(meant, file, words, 1));
+}
+
 static int train(const options *o, const char *command) {
   sl_error err;
   sl_config config;
   const char *file = strcmp(o->path, "default") == 0 ? NULL : o->path;
-  if (sl_config_load(&config, file, o->sets.items, o->sets.n, &err))
+  if (sl_config_load(&config, file, o->sets.items, o->sets.n, &err)) {
+    add_default(&err, file);
     return sl_cli_fail(command, &err);
+  }
   sl_status status = sl_config_anchor(&config, &err);
   if (!status) status = sl_run_check_new(config.run.out, &err);
   if (status) {
@@ -174,7 +188,7 @@ static int train(const options *o, const char *command) {
 sl_command sl_cmd_train;
 int sl_cmd_train(int argc, char **argv) {
   options o = {0};
-  argp_parse(&train_parser, argc, argv, 0, NULL, &o);
+  sl_argp_parse(&train_parser, argc, argv, &o);
   if (o.help_config) {
     sl_error err;
     const sl_status status =

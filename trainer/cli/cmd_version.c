@@ -1,6 +1,7 @@
 /* sluice version: what this binary is, what it can use here (spec N1.6), and its kernels as a
  * table. */
 #include "kernels/support/cli.h"
+#include "kernels/support/cli_options.h"
 #include "kernels/support/version.h"
 
 #include <sluice/kernels.h>
@@ -168,7 +169,7 @@ static void print_kernels(void) {
 sl_command sl_cmd_version;
 int sl_cmd_version(int argc, char **argv) {
   options o = {0};
-  argp_parse(&parser, argc, argv, 0, NULL, &o);
+  sl_argp_parse(&parser, argc, argv, &o);
   if (o.kernels)
     print_kernels();
   else if (o.json)

@@ -1,6 +1,7 @@
 /* The checks between keys, and the objective that a configuration asks for (spec F2.3,
  * L1.6). */
 #include "config_schema.h"
+#include "kernels/core/nearest.h"
 
 #include <sluice/gate.h>
 #include <sluice/objective.h>
@@ -34,9 +35,12 @@ static sl_status read_only(const sl_config *config, sl_config_key key,
     if (!allowed)
       return sl_config_fail(config, key, err, "gate %s takes no parameters here, found %s",
                             config->gate.name, values->items[i].name);
-    if (strcmp(values->items[i].name, allowed) != 0)
-      return sl_config_fail(config, key, err, "gate %s takes %s here, found %s", config->gate.name,
-                            allowed, values->items[i].name);
+    if (strcmp(values->items[i].name, allowed) != 0) {
+      char meant[SL_MEANT];
+      return sl_config_fail(config, key, err, "gate %s takes %s here, found %s%s",
+                            config->gate.name, allowed, values->items[i].name,
+                            sl_meant_of(meant, values->items[i].name, &allowed, 1));
+    }
     *real = values->items[i].real;
     *real32 = values->items[i].real32;
   }

@@ -1,6 +1,6 @@
 /* Suggests what the user may have meant by an unknown key or word. */
 #include "config_schema.h"
-#include "kernels/support/nearest.h"
+#include "kernels/core/nearest.h"
 
 #include <sluice/gate.h>
 

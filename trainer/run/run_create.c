@@ -1,6 +1,7 @@
 /* A run's parts, made in order: what can be refused is refused before memory is taken. */
 #include "run_state.h"
 
+#include "kernels/core/nearest.h"
 #include "trainer/files/companions.h"
 #include "trainer/model/block.h"
 
@@ -32,14 +33,19 @@ static sl_status check_names(const sl_config *c, const sl_gate_definition *file,
   const sl_config_values *const sides[2] = {&c->gate.neg, &c->gate.pos};
   for (int side = 0; side < 2; side++)
     for (size_t i = 0; i < sides[side]->n; i++) {
+      const char *name = sides[side]->items[i].name;
+      sl_nearest nearest = {.word = name, .length = strlen(name)};
+      char meant[SL_MEANT];
       int known = 0;
-      for (size_t p = 0; p < sl_gate_definition_parameters(file); p++)
-        known |=
-            strcmp(sl_gate_definition_parameter(file, p).name, sides[side]->items[i].name) == 0;
+      for (size_t p = 0; p < sl_gate_definition_parameters(file); p++) {
+        const char *offer = sl_gate_definition_parameter(file, p).name;
+        known |= strcmp(offer, name) == 0;
+        sl_nearest_offer(&nearest, offer);
+      }
       if (!known)
         return sl_config_fail(c, side ? SL_KEY_gate_pos : SL_KEY_gate_neg, err,
-                              "gate '%s' has no parameter '%s'", c->gate.name,
-                              sides[side]->items[i].name);
+                              "gate '%s' has no parameter '%s'%s", c->gate.name, name,
+                              sl_nearest_meant(meant, &nearest));
     }
   return SL_OK;
 }
@@ -176,13 +182,27 @@ static sl_status plan_lengths(sl_run_state *run, sl_extent extent, sl_error *err
   return SL_OK;
 }
 
+/* With the place where the configuration asks for the backend, where it does. */
+static sl_status create_context(sl_run_state *run, sl_error *err) {
+  const sl_config *c = &run->config;
+  static const sl_isa isas[] = {SL_ISA_BEST, SL_ISA_AVX2, SL_ISA_AVX512};
+  const sl_context_options options = {c->run.backend, isas[c->run.isa], (int)c->run.threads};
+  sl_error why;
+  const sl_status status = sl_context_create(&run->ctx, &options, &why);
+  if (status == SL_ERR_UNAVAILABLE && c->place[SL_KEY_run_backend].from != SL_FROM_DEFAULT) {
+    sl_config_fail(c, SL_KEY_run_backend, err, "%s", why.message);
+    err->status = status;
+  } else if (status) {
+    *err = why;
+  }
+  return status;
+}
+
 /* All that can be known and refused before memory is taken. */
 static sl_status prepare(sl_run_state *run, sl_extent extent, const char *checkpoint,
                          sl_error *err) {
   const sl_config *c = &run->config;
-  static const sl_isa isas[] = {SL_ISA_BEST, SL_ISA_AVX2, SL_ISA_AVX512};
-  const sl_context_options options = {c->run.backend, isas[c->run.isa], (int)c->run.threads};
-  sl_status status = sl_context_create(&run->ctx, &options, err);
+  sl_status status = create_context(run, err);
   const sl_task_options task = sl_config_task_options(c);
   if (!status) status = sl_task_load(&run->task, &task, err);
   if (!status) status = describe_policy(run, extent, checkpoint, err);

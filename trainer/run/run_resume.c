@@ -3,6 +3,8 @@
 #include "run_resume.h"
 
 #include "run_samples.h"
+#include "kernels/core/nearest.h"
+#include "trainer/config/config_schema.h"
 #include "trainer/files/file.h"
 
 #include <errno.h>
@@ -52,17 +54,26 @@ static sl_status add_change(attempt *a, const char *key, const char *before, con
   return c->before && c->after ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for a change");
 }
 
+static sl_status fail_accepted(const char *name, sl_error *err) {
+  static const char *const logs[] = {SL_RUN_METRICS, SL_RUN_LEDGER};
+  char meant[SL_SUGGESTION], log[SL_MEANT];
+  const char *dot = strrchr(name, '.'), *key = dot ? dot + 1 : name;
+  sl_config_suggest_key(meant, sizeof meant, name, dot ? (size_t)(dot - name) : 0, key,
+                        strlen(key));
+  sl_meant_of(log, name, logs, sizeof logs / sizeof *logs);
+  return sl_fail(err, SL_ERR_USAGE,
+                 "--accept-change: expected a key of the configuration, " SL_RUN_METRICS
+                 " or " SL_RUN_LEDGER ", found '%s'%s",
+                 name, *log ? log : meant);
+}
+
 /* A key that no change can be accepted for is a mistake of the command line. */
 static sl_status check_accepted(const sl_resume_options *o, sl_error *err) {
   for (size_t i = 0; i < o->n_accepted; i++) {
     const char *name = o->accepted[i];
     const sl_config_key key = sl_config_key_of(name);
     if (strcmp(name, SL_RUN_METRICS) == 0 || strcmp(name, SL_RUN_LEDGER) == 0) continue;
-    if (key == SL_KEY_COUNT)
-      return sl_fail(err, SL_ERR_USAGE,
-                     "--accept-change: expected a key of the configuration, " SL_RUN_METRICS
-                     " or " SL_RUN_LEDGER ", found '%s'",
-                     name);
+    if (key == SL_KEY_COUNT) return fail_accepted(name, err);
     if (sl_config_key_bits(key) == SL_BITS_NO)
       return sl_fail(err, SL_ERR_USAGE,
                      "--accept-change: %s changes no bit of a run: it can be set as it is", name);

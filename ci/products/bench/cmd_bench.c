@@ -2,6 +2,7 @@
 #include "bench.h"
 #include "step_speed.h"
 
+#include "kernels/core/nearest.h"
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
 
@@ -29,6 +30,20 @@ typedef struct {
   sl_bench_options bench;
 } options;
 
+enum { SHAPES = 2 };
+static const char *const shapes[SHAPES] = {"small", "qwen2.5-0.5b"};
+
+static const bench *find_bench(const char *name, struct argp_state *state) {
+  char meant[SL_MEANT];
+  sl_nearest nearest = {.word = name, .length = strlen(name)};
+  for (size_t i = 0; i < BENCH_COUNT; i++) {
+    if (strcmp(name, benches[i].name) == 0) return &benches[i];
+    sl_nearest_offer(&nearest, benches[i].name);
+  }
+  argp_error(state, "no bench '%s'%s", name, sl_nearest_meant(meant, &nearest));
+  return NULL;
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state) {
   options *o = state->input;
   switch (key) {
@@ -39,21 +54,16 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
       o->bench.json = 1;
       return 0;
     case 's':
-      o->bench.shape = sl_step_kind_named(arg);
-      if (!o->bench.shape)
-        argp_error(state, "--shape: expected small or qwen2.5-0.5b, found '%s'", arg);
+      o->bench.shape =
+          sl_step_kind_named(shapes[sl_argp_word(state, "shape", arg, shapes, SHAPES)]);
       return 0;
     case 'n':
       o->bench.tokens =
           (size_t)sl_argp_integer(state, "tokens", arg, 2, (double)SL_STEP_TOKENS_MAX);
       return 0;
     case ARGP_KEY_ARG:
-      for (size_t i = 0; i < BENCH_COUNT; i++)
-        if (strcmp(arg, benches[i].name) == 0 && !o->what) {
-          o->what = &benches[i];
-          return 0;
-        }
-      argp_error(state, "no bench '%s'", arg);
+      if (o->what) argp_error(state, "one bench at a time: '%s' is too much", arg);
+      o->what = find_bench(arg, state);
       return 0;
     case ARGP_KEY_END:
       if (!o->what)
@@ -93,7 +103,7 @@ static const struct argp parser = {
 sl_command sl_cmd_bench;
 int sl_cmd_bench(int argc, char **argv) {
   options o = {0};
-  argp_parse(&parser, argc, argv, 0, NULL, &o);
+  sl_argp_parse(&parser, argc, argv, &o);
   const sl_context_options context = {o.backend.backend, o.backend.isa, o.backend.threads};
   sl_error err;
   return o.what->run(&context, &o.bench, &err) ? sl_cli_fail(argv[0], &err) : SL_EXIT_OK;

@@ -32,7 +32,7 @@ static const struct argp parser = {
 
 int sl_device_bench(int argc, char **argv) {
   options o = {.backend = "cuda", .floats = (size_t)1 << 26, .shrink = 1};
-  argp_parse(&parser, argc, argv, 0, NULL, &o);
+  sl_argp_parse(&parser, argc, argv, &o);
   sl_device_bench_on on = {.floats = o.floats, .shrink = o.shrink};
   sl_error err;
   if (sl_context_create(&on.ctx, &(sl_context_options){o.backend, SL_ISA_BEST, 0}, &err))

@@ -108,7 +108,7 @@ static int check_all(const options *o, sl_context *golden, sl_context *ctx) {
 
 int sl_device_equiv(int argc, char **argv) {
   options o = {.backend = "cuda", .seed = 1, .cases = 24};
-  argp_parse(&parser, argc, argv, 0, NULL, &o);
+  sl_argp_parse(&parser, argc, argv, &o);
   sl_context *golden = NULL, *ctx = NULL;
   sl_error err;
   sl_status status =

@@ -77,7 +77,7 @@ static sl_status check(size_t index, const sl_ptx_form *form, uint64_t seed, siz
 
 int sl_device_forms(int argc, char **argv) {
   options o = {2};
-  argp_parse(&parser, argc, argv, 0, NULL, &o);
+  sl_argp_parse(&parser, argc, argv, &o);
   const sl_ptx_form *forms;
   const size_t n = sl_ptx_forms(&forms);
   sl_error err;

@@ -36,7 +36,7 @@ int sl_device_step(int argc, char **argv) {
   options o = {.backend = "cuda"};
   const sl_step_kind *kinds;
   sl_step_kinds(&kinds);
-  argp_parse(&parser, argc, argv, 0, NULL, &o);
+  sl_argp_parse(&parser, argc, argv, &o);
   sl_error err;
   const sl_context_options context = {o.backend, SL_ISA_BEST, 0};
   return sl_step_speed(&context, o.kind ? o.kind : kinds, o.tokens, 0, &err)

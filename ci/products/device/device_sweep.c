@@ -8,6 +8,7 @@
 #include "ci/products/bench/function_name.h"
 #include "ci/products/sweep/function_vectors.h"
 #include "kernels/support/cli.h"
+#include "kernels/support/cli_options.h"
 
 #include <argp.h>
 #include <inttypes.h>
@@ -52,7 +53,7 @@ static sl_status check(sl_function_id f, const sl_sweep_vectors *v, const char *
 
 int sl_device_sweep(int argc, char **argv) {
   const char *path = NULL;
-  argp_parse(&parser, argc, argv, 0, NULL, &path);
+  sl_argp_parse(&parser, argc, argv, &path);
   sl_sweep_vectors recorded;
   sl_error err;
   int right = 0;

@@ -257,7 +257,7 @@ static const struct argp parser = {
 
 int sl_device_train(int argc, char **argv) {
   options o = {"cuda", "cpu", 20};
-  argp_parse(&parser, argc, argv, 0, NULL, &o);
+  sl_argp_parse(&parser, argc, argv, &o);
   run r[2] = {0};
   sl_error err;
   int same = 0;

@@ -4,6 +4,8 @@
 #include "kernels/support/cli_options.h"
 #include "kernels/support/progress.h"
 
+#include "kernels/core/nearest.h"
+
 #include "simulated.h"
 #include "kernels/simt/ptx/ptx.h"
 #include "kernels/simt/simulation.h"
@@ -26,9 +28,8 @@ typedef struct {
 /* 1 for `first`, 0 for `second`. */
 static int parse_choice(const char *arg, const char *name, const char *first, const char *second,
                         struct argp_state *state) {
-  if (strcmp(arg, first) != 0 && strcmp(arg, second) != 0)
-    argp_error(state, "%s: expected %s or %s, found '%s'", name, first, second, arg);
-  return strcmp(arg, first) == 0;
+  const char *const words[] = {first, second};
+  return sl_argp_word(state, name, arg, words, 2) == 0;
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state) {
@@ -44,11 +45,11 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
       o->problem = (uint64_t)sl_argp_integer(state, "case", arg, 1, UINT32_MAX);
       return 0;
     case 'z':
-      o->shrink = parse_choice(arg, "--shape", "small", "large", state) ? SL_SIMULATED_SHRINK
-                                                                        : LARGE_SHRINK;
+      o->shrink =
+          parse_choice(arg, "shape", "small", "large", state) ? SL_SIMULATED_SHRINK : LARGE_SHRINK;
       return 0;
     case 't':
-      o->smallest_tiles = parse_choice(arg, "--tiles", "smallest", "production", state);
+      o->smallest_tiles = parse_choice(arg, "tiles", "smallest", "production", state);
       return 0;
     case 'p':
       o->plant = arg;
@@ -57,7 +58,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
       o->list = 1;
       return 0;
     case 'x':
-      o->ptx = !arg || parse_choice(arg, "--ptx", "90", "80", state) ? 90 : 80;
+      o->ptx = !arg || parse_choice(arg, "ptx", "90", "80", state) ? 90 : 80;
       return 0;
     case ARGP_KEY_ARG:
       if (o->name) argp_error(state, "expected one kernel or 'all'");
@@ -181,11 +182,15 @@ static sl_status choose_plant(const options *o, sl_error *err) {
   const size_t n = sl_simulation_plants(&plants);
   size_t i = 0;
   if (!o->plant) return SL_OK;
-  while (i < n && strcmp(plants[i].name, o->plant) != 0) i++;
-  if (i == n)
+  sl_nearest nearest = {.word = o->plant, .length = strlen(o->plant)};
+  for (; i < n && strcmp(plants[i].name, o->plant) != 0; i++)
+    sl_nearest_offer(&nearest, plants[i].name);
+  if (i == n) {
+    char meant[SL_MEANT];
     return sl_fail(err, SL_ERR_USAGE,
-                   "there is no failure '%s' to plant ('sluice simulate --list' has them)",
-                   o->plant);
+                   "there is no failure '%s' to plant ('sluice simulate --list' has them)%s",
+                   o->plant, sl_nearest_meant(meant, &nearest));
+  }
   if (strcmp(o->name, "all") != 0 && strcmp(o->name, plants[i].kernel) != 0)
     return sl_fail(err, SL_ERR_USAGE, "%s is planted in %s, not in %s", o->plant, plants[i].kernel,
                    o->name);
@@ -196,11 +201,18 @@ static sl_status choose_plant(const options *o, sl_error *err) {
 }
 
 static sl_status check_name(const char *name, sl_error *err) {
-  if (strcmp(name, "all") == 0) return SL_OK;
-  for (size_t i = 0; i < KERNEL_COUNT; i++)
+  char meant[SL_MEANT];
+  sl_nearest nearest = {.word = name, .length = strlen(name)};
+  sl_nearest_offer(&nearest, "all");
+  for (size_t i = 0; i < KERNEL_COUNT; i++) {
     if (strcmp(name, sl_equiv_kernel_name(kernels[i])) == 0) return SL_OK;
-  return sl_fail(err, SL_ERR_USAGE,
-                 "the simulator has no kernel '%s' ('sluice simulate --list' has them)", name);
+    sl_nearest_offer(&nearest, sl_equiv_kernel_name(kernels[i]));
+  }
+  return strcmp(name, "all") == 0
+             ? SL_OK
+             : sl_fail(err, SL_ERR_USAGE,
+                       "the simulator has no kernel '%s' ('sluice simulate --list' has them)%s",
+                       name, sl_nearest_meant(meant, &nearest));
 }
 
 /* Whether this build has what --ptx runs, before the first problem. */
@@ -230,7 +242,7 @@ static int simulate_named(const options *o) {
 sl_command sl_cmd_simulate;
 int sl_cmd_simulate(int argc, char **argv) {
   options o = {.seed = 1, .shrink = SL_SIMULATED_SHRINK, .smallest_tiles = 1};
-  argp_parse(&parser, argc, argv, 0, NULL, &o);
+  sl_argp_parse(&parser, argc, argv, &o);
   if (o.list) return print_list();
   if (!o.seeds) o.seeds = o.problem ? 1 : 200;
   sl_error err;

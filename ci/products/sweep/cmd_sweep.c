@@ -3,6 +3,8 @@
 #include "kernels/support/cli_options.h"
 #include "kernels/support/progress.h"
 
+#include "kernels/core/nearest.h"
+
 #include "ci/products/bench/function_speed.h"
 #include "sweep.h"
 #include "sweep_table.h"
@@ -21,6 +23,8 @@ typedef struct {
   int threads, json, vectors, table, digest_only;
 } options;
 
+static const char *const isas[] = {"scalar", "avx2", "avx512"};
+
 static error_t parse_option(int key, char *arg, struct argp_state *state) {
   options *o = state->input;
   switch (key) {
@@ -31,7 +35,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
       o->threads = (int)sl_argp_integer(state, "threads", arg, 1, 1024);
       return 0;
     case 'i':
-      o->isa = arg;
+      o->isa = isas[sl_argp_word(state, "isa", arg, isas, sizeof isas / sizeof *isas)];
       return 0;
     case 'c':
       o->check = arg;
@@ -90,8 +94,6 @@ static sl_status choose_maps(const sl_function_map **maps, const char *isa, sl_e
     return SL_OK;
   }
   const int wide = strcmp(isa, "avx512") == 0;
-  if (!wide && strcmp(isa, "avx2") != 0)
-    return sl_fail(err, SL_ERR_USAGE, "--isa: expected scalar, avx2 or avx512, found '%s'", isa);
   return sl_function_maps_of(maps, NULL, wide ? SL_ISA_AVX512 : SL_ISA_AVX2, err);
 }
 
@@ -213,19 +215,29 @@ static int run_all(const options *o, const sl_function_map *maps,
   return code;
 }
 
+static sl_status fail_function(const char *name, sl_error *err) {
+  static const char *const names[] = {
+#define SL_FUNCTION(function, ...) #function,
+#include <sluice/functions.def>
+#undef SL_FUNCTION
+      "all"};
+  char meant[SL_MEANT];
+  return sl_fail(err, SL_ERR_USAGE,
+                 "there is no function '%s' (spec/functions.def has the list; 'all' is all of "
+                 "them)%s",
+                 name, sl_meant_of(meant, name, names, sizeof names / sizeof *names));
+}
+
 sl_command sl_cmd_sweep;
 int sl_cmd_sweep(int argc, char **argv) {
   options o = {.isa = "scalar", .stride = 1};
-  argp_parse(&parser, argc, argv, 0, NULL, &o);
+  sl_argp_parse(&parser, argc, argv, &o);
   sl_error err;
   const sl_function_map *maps = NULL;
   sl_sweep_vectors recorded;
   sl_status status = SL_OK;
   if (strcmp(o.name, "all") != 0 && sl_sweep_function(o.name) == SL_FUNCTION_COUNT)
-    status =
-        sl_fail(&err, SL_ERR_USAGE,
-                "there is no function '%s' (spec/functions.def has the list; 'all' is all of them)",
-                o.name);
+    status = fail_function(o.name, &err);
   else if (o.check && o.stride != 1)
     status = sl_fail(&err, SL_ERR_USAGE,
                      "--check compares digests of all inputs: it goes with no --stride");

@@ -1,4 +1,5 @@
-/* "Did you mean": the word of a list that is nearest to what the user typed. */
+/* "Did you mean": the word of a list that is nearest to what the user typed. Part of the library
+ * because its own errors, on gates and backends, say it too. */
 #ifndef SLUICE_NEAREST_H
 #define SLUICE_NEAREST_H
 
@@ -15,5 +16,11 @@ typedef struct {
 } sl_nearest;
 
 void sl_nearest_offer(sl_nearest *nearest, const char *candidate);
+
+/* The end of a message: "; did you mean WORD?", or "" where none is near. Returns out. */
+enum { SL_MEANT = 96 };
+const char *sl_nearest_meant(char out[SL_MEANT], const sl_nearest *nearest);
+/* The same of a list. */
+const char *sl_meant_of(char out[SL_MEANT], const char *word, const char *const *words, size_t n);
 
 #endif

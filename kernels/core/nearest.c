@@ -2,6 +2,7 @@
 #include "nearest.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { LONGEST = 63 }; /* letters of a word that is compared */
@@ -37,4 +38,16 @@ void sl_nearest_offer(sl_nearest *nearest, const char *candidate) {
   if (d > allowed || d >= length || (nearest->best && d >= nearest->distance)) return;
   nearest->best = candidate;
   nearest->distance = d;
+}
+
+const char *sl_nearest_meant(char out[SL_MEANT], const sl_nearest *nearest) {
+  *out = 0;
+  if (nearest->best) snprintf(out, SL_MEANT, "; did you mean %s?", nearest->best);
+  return out;
+}
+
+const char *sl_meant_of(char out[SL_MEANT], const char *word, const char *const *words, size_t n) {
+  sl_nearest nearest = {.word = word, .length = strlen(word)};
+  for (size_t i = 0; i < n; i++) sl_nearest_offer(&nearest, words[i]);
+  return sl_nearest_meant(out, &nearest);
 }
