@@ -2,6 +2,7 @@
 #define _XOPEN_SOURCE 700 /* realpath */
 #include "report.h"
 
+#include "ledger_head.h"
 #include "trainer/files/file.h"
 #include "kernels/support/utf8.h"
 #include "trainer/files/json.h"
@@ -62,20 +63,10 @@ static sl_status read_samples(sl_run_report *r, sl_error *err) {
   return status;
 }
 
-/* The version of the numerics, from the ledger's first line; a run without a ledger has none. */
+/* A run without a ledger has none. */
 static void read_numerics(sl_run_report *r) {
-  char *path = sl_path_join(r->path, SL_RUN_LEDGER), *line = NULL;
-  FILE *file = path ? fopen(path, "r") : NULL;
-  size_t room = 0, numerics;
-  sl_json doc;
-  const ssize_t length = file ? getline(&line, &room, file) : -1;
-  if (length > 0 && sl_json_parse(&doc, path, 1, line, (size_t)length, NULL) == SL_OK) {
-    if (sl_json_size(&doc, "numerics", 1, 1000, &numerics, NULL) == SL_OK)
-      r->numerics = (int)numerics;
-    sl_json_free(&doc);
-  }
-  if (file) fclose(file);
-  free(line);
+  char *path = sl_path_join(r->path, SL_RUN_LEDGER);
+  r->numerics = path ? sl_ledger_numerics(path) : 0;
   free(path);
 }
 

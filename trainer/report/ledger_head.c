@@ -1,0 +1,28 @@
+/* The first line of ledger.jsonl (see ledger_head.h). */
+#include "ledger_head.h"
+
+#include "trainer/files/json.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+static int numerics_of(const char *path, const char *line, size_t length) {
+  sl_json doc;
+  size_t numerics = 0;
+  if (sl_json_parse(&doc, path, 1, line, length, NULL) != SL_OK) return 0;
+  if (sl_json_size(&doc, "numerics", 1, 1000, &numerics, NULL) != SL_OK) numerics = 0;
+  sl_json_free(&doc);
+  return (int)numerics;
+}
+
+int sl_ledger_numerics(const char *path) {
+  char *line = NULL;
+  size_t room = 0;
+  FILE *file = fopen(path, "r");
+  if (!file) return 0;
+  const ssize_t length = getline(&line, &room, file);
+  const int numerics = length > 0 ? numerics_of(path, line, (size_t)length) : 0;
+  fclose(file);
+  free(line);
+  return numerics;
+}
