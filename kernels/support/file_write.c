@@ -53,15 +53,25 @@ int sl_sync_folder(const char *path) {
   return failed;
 }
 
-int sl_sync_parent(const char *path) {
-  char *parent = strdup(path);
-  if (!parent) return -1;
-  size_t n = strlen(parent);
+/* The folder that holds path, in a fresh string; NULL if memory is short. */
+static char *parent_of(const char *path) {
+  size_t n = strlen(path);
+  char *parent = malloc(n + 2);
+  if (!parent) return NULL;
+  memcpy(parent, path, n + 1);
   while (n > 1 && parent[n - 1] == '/') parent[--n] = 0;
   char *slash = strrchr(parent, '/');
   if (slash == parent) slash++;
-  if (slash) *slash = 0;
-  const int failed = sl_sync_folder(slash ? parent : ".");
+  if (slash)
+    *slash = 0;
+  else
+    strcpy(parent, ".");
+  return parent;
+}
+
+int sl_sync_parent(const char *path) {
+  char *parent = parent_of(path);
+  const int failed = parent ? sl_sync_folder(parent) : -1;
   free(parent);
   return failed;
 }
@@ -90,13 +100,15 @@ static sl_status write_pieces(const char *temporary, const char *path, const sl_
   return status;
 }
 
+/* All memory is taken before the rename, which no error may follow but that of the folder. */
 sl_status sl_file_write(const char *path, const sl_bytes *pieces, size_t count, sl_error *err) {
-  char *temporary = sl_temporary_path(path);
-  if (!temporary) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
-  sl_status status = write_pieces(temporary, path, pieces, count, err);
-  if (status == SL_OK && (rename(temporary, path) != 0 || sl_sync_parent(path) != 0))
+  char *temporary = sl_temporary_path(path), *parent = parent_of(path);
+  sl_status status = temporary && parent ? write_pieces(temporary, path, pieces, count, err)
+                                         : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
+  if (status == SL_OK && (rename(temporary, path) != 0 || sl_sync_folder(parent) != 0))
     status = fail_io(err, path, "put the written file in place");
-  if (status != SL_OK) unlink(temporary);
+  if (status != SL_OK && temporary) unlink(temporary);
   free(temporary);
+  free(parent);
   return status;
 }

@@ -21,7 +21,7 @@ typedef struct {
 } sl_bytes;
 
 /* Writes the pieces to path: a temporary file beside it, fsync, rename, fsync of the folder. On
- * error what stood at path still stands. */
+ * error what stood at path still stands, unless it is the folder that cannot be flushed. */
 sl_status sl_file_write(const char *path, const sl_bytes *pieces, size_t count, sl_error *err);
 
 /* Flushes a folder's entries, or those of the folder that holds path; 0, or -1 and errno. */
