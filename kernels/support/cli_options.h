@@ -8,7 +8,7 @@
 #include <argp.h>
 #include <stddef.h>
 
-/* argp_parse, but an unknown long option is told with the nearest of those that there are; as with
+/* argp_parse, but an unknown long option is named with the nearest of those that there are; as with
  * argp, an error ends the program. */
 void sl_argp_parse(const struct argp *parser, int argc, char **argv, void *input);
 
