@@ -3,24 +3,34 @@
 #include "config_schema.h"
 
 #include "kernels/support/shortest_decimal.h"
+#include "kernels/support/utf8.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
-/* A double-quoted scalar; bytes of 0x80 and above are UTF-8 and pass. */
+/* What YAML 1.1 does not print, or reads as the end of a line. */
+static int must_be_escaped(uint32_t c) {
+  return c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029 || c == 0xfeff ||
+         c == 0xfffe || c == 0xffff;
+}
+
+/* A double-quoted scalar; bytes that are no UTF-8 pass. */
 static int format_text(const char *text, char *out, size_t size) {
-  size_t n = 0;
+  size_t n = 0, taken;
   out[n++] = '"';
-  for (; *text; text++) {
-    const unsigned char c = (unsigned char)*text;
+  for (size_t left = strlen(text); left; text += taken, left -= taken) {
+    uint32_t c;
     if (n + 8 > size) return 0;
-    if (c < 0x20 || c == 0x7f)
-      n += (size_t)snprintf(out + n, size - n, "\\x%02x", c);
-    else if (c == '"' || c == '\\')
-      out[n++] = '\\', out[n++] = (char)c;
-    else
-      out[n++] = (char)c;
+    taken = sl_utf8_decode(text, left, &c);
+    if (taken && must_be_escaped(c)) {
+      n += (size_t)snprintf(out + n, size - n, c < 0x100 ? "\\x%02" PRIx32 : "\\u%04" PRIx32, c);
+      continue;
+    }
+    if (!taken) taken = 1;
+    if (*text == '"' || *text == '\\') out[n++] = '\\';
+    memcpy(out + n, text, taken);
+    n += taken;
   }
   out[n++] = '"';
   out[n] = 0;

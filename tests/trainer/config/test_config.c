@@ -281,14 +281,13 @@ static void expect_round_trip(const sl_config *c, int with_help) {
 }
 
 Test(config, printed_configurations_read_back) {
-  static const char *const sets[] = {"rl.lr=0.1234567890123456789",
-                                     "rl.temperature=0.3333333333",
-                                     "run.out=a \"b\" \\ # é\t: {x}",
-                                     "gate.pos.tau=1.0000000596046447762495544",
-                                     "rl.level=sequence",
-                                     "model.tie=false",
-                                     "run.seed=9223372036854775807",
-                                     "task.characters="};
+  static const char *const sets[] = {
+      "rl.lr=0.1234567890123456789", "rl.temperature=0.3333333333", "run.out=a \"b\" \\ # é\t: {x}",
+      "gate.pos.tau=1.0000000596046447762495544", "rl.level=sequence", "model.tie=false",
+      "run.seed=9223372036854775807", "task.characters=",
+      /* what YAML reads as a line's end, or not at all */
+      "task.prompt_key=\xc2\x85\u2028\u2029\uFEFF\uFFFF",
+      "task.answer_key=\xc2\x92\x7f\xc2\x9f\xc2\xa0\t\x01"};
   sl_config c = load(NULL, sets, sizeof sets / sizeof *sets);
   expect_round_trip(&c, 0);
   expect_round_trip(&c, 1);
