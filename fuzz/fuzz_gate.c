@@ -41,9 +41,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     return 0;
   }
   for (int s = 0; s < 2; s++) sl_gate_evaluate(def, s, r, f, w, 6);
-#ifdef SLUICE_CANARY /* a planted defect that the fuzzer must find */
-  if (sl_gate_definition_parameters(def) && sl_gate_definition_parameter(def, 0).value[1] == 7)
-    abort();
+#ifdef SLUICE_CANARY /* a planted defect that the fuzzer must find; the corpus has none such */
+  for (const char *c = sl_gate_definition_name(def); *c; c++)
+    if (*c >= 'A' && *c <= 'Z') abort();
 #endif
   read_back(def);
   sl_gate_definition_free(def);

@@ -45,7 +45,7 @@ static sl_status wrong_norm(sl_context *ctx, float *y, float *rstd, const float 
   static sl_kernel_table plain;
   sl_plain_table(&plain);
   const sl_status status = plain.rmsnorm_forward(ctx, y, rstd, x, w, t, d, eps);
-  if (t > 1 && d % 8 == 5) y[d - 1] = nextafterf(y[d - 1], INFINITY);
+  if (t > 1 && d % 2 == 1) y[d - 1] = nextafterf(y[d - 1], INFINITY);
   return status;
 }
 #endif
