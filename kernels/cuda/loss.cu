@@ -9,13 +9,18 @@
  * whose matrix products are some 10^10 operations per token. */
 #include "gate_program.cuh"
 
+#include "kernels/gate/functions64.h"
+
 using namespace sl;
 
 namespace {
 
+constexpr double sqrt_half = 0x1.6a09e667f3bcdp-1, sqrt_half_pi = 0x1.40d931ff62706p+0;
+
 /* A gate's constants for one sign of the advantage (spec O2.1 to O2.3). */
 struct loss_side {
   float tau, edge, scale, centred_scale, at_one;
+  double erf_scale;
 };
 
 struct gate_value {
@@ -83,19 +88,24 @@ static __device__ __forceinline__ kl_value kl_of(sl_kl_kind kind, float differen
 static __device__ __forceinline__ gate_value smooth_gate(sl_gate_family family, const loss_side &s,
                                                          float r) {
   const float y = __fadd_rn(r, -1.0f), z = __fmul_rn(s.tau, y);
+  const double wide = static_cast<double>(z);
   gate_value g;
   if (family == SL_GATE_SIGMOID) {
     g.f = __fmul_rn(s.scale, sl_fn_sigmoid(z)), g.w = sl_fn_sech2h(z);
     g.centred = static_cast<double>(__fmul_rn(s.centred_scale, sl_fn_tanh(__fmul_rn(0.5f, z))));
     return g;
   }
+  if (family == SL_GATE_ARCTAN) {
+    const float c = __fdiv_rn(sl_fn_atan(z), s.tau);
+    g.f = __fadd_rn(1.0f, c), g.w = sl_fn_lorentz(z), g.centred = static_cast<double>(c);
+    return g;
+  }
+  double c;
   if (family == SL_GATE_ERF)
-    g.f = __fmul_rn(s.scale, sl_fn_erf(z)), g.w = sl_fn_gauss(z);
-  else if (family == SL_GATE_ARCTAN)
-    g.f = __fdiv_rn(sl_fn_atan(z), s.tau), g.w = sl_fn_lorentz(z);
+    c = s.erf_scale * sl_fn64_erf(wide * sqrt_half), g.w = sl_fn_gaussh(z);
   else
-    g.f = __fdiv_rn(y, __fadd_rn(1.0f, fabsf(z))), g.w = sl_fn_softabs2(z);
-  g.centred = static_cast<double>(g.f);
+    c = static_cast<double>(y) / sqrt(1.0 + wide * wide), g.w = sl_fn_rhypot3(z);
+  g.f = static_cast<float>(1.0 + c), g.centred = static_cast<double>(static_cast<float>(c));
   return g;
 }
 
@@ -336,12 +346,12 @@ static __global__ void gated_loss_commit(loss_problem a, float *d, float *e, sl_
 
 /* spec O2.2, O2.3; quotients in binary64 */
 static loss_side side_of(const sl_gate *gate, int positive) {
-  loss_side s = {gate->tau[positive], 0.0f, 0.0f, 0.0f, 0.0f};
+  loss_side s = {gate->tau[positive], 0.0f, 0.0f, 0.0f, 0.0f, 0.0};
   const double tau = static_cast<double>(s.tau);
   float unused;
   if (gate->family == SL_GATE_SIGMOID)
     s.scale = static_cast<float>(4.0 / tau), s.centred_scale = static_cast<float>(2.0 / tau);
-  if (gate->family == SL_GATE_ERF) s.scale = static_cast<float>(0x1.c5bf891b4ef6bp+0 / (2.0 * tau));
+  if (gate->family == SL_GATE_ERF) s.erf_scale = sqrt_half_pi / tau;
   if (gate->family == SL_GATE_CLIP)
     s.edge = static_cast<float>(positive ? 1.0 + gate->clip_high : 1.0 - gate->clip_low);
   if (gate->family == SL_GATE_EXPRESSION)

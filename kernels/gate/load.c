@@ -111,11 +111,11 @@ static double kernel_weight(const sl_gate_definition *def, int s, double r) {
     case SL_GATE_SIGMOID:
       return 1 / (cosh(z / 2) * cosh(z / 2));
     case SL_GATE_ERF:
-      return exp(-z * z);
+      return exp(-z * z / 2);
     case SL_GATE_ARCTAN:
       return 1 / (1 + z * z);
     case SL_GATE_SOFTSIGN:
-      return 1 / ((1 + fabs(z)) * (1 + fabs(z)));
+      return 1 / ((1 + z * z) * sqrt(1 + z * z));
     case SL_GATE_CLIP:
       return s ? r <= 1 + sl_decimal_to_double(def->param[1].value[s]) : r >= 1 - first;
     default:

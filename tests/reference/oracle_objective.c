@@ -15,8 +15,7 @@
 #define LIMIT 0x1p-155
 
 /* Two groups of two sequences. Log-ratios: small, moderate, 2^-10, clamped; sequence 3 clamps at
- * sequence level too. None is 0, where softsign's f'' jumps and a central difference is off by h
- * tau. */
+ * sequence level too. */
 static const uint32_t seq[] = {0, 3, 4, 7, 9}, group[] = {0, 2, 4};
 #define N_SEQ 4
 #define TOKENS 9
