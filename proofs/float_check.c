@@ -109,7 +109,7 @@ static void check_error(sl_float_report *t, const sl_float_weight *k, uint32_t f
   if (first >= LAST) return;
   uint32_t last = first + ERROR_BLOCKS * BLOCK - 1;
   if (last >= LAST) last = LAST - 1;
-  const sl_gate_family family = k->gate->family;
+  const sl_gate_family family = k->gate->family[k->positive];
   if (family == SL_GATE_CLIP || family == SL_GATE_IDENTITY)
     return; /* 0 or 1: no error but where the join is rounded */
   int splits = isfinite(t->ulp_bound) ? ERROR_SPLITS : 0;

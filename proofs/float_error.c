@@ -207,7 +207,7 @@ double sl_float_error(const sl_float_weight *k, float low, float high, double *m
   arb_set_d(b, (double)high);
   arb_union(r, a, b, 64);
   double error;
-  if (k->gate->family == SL_GATE_EXPRESSION)
+  if (k->gate->family[k->positive] == SL_GATE_EXPRESSION)
     error = expression_error(&k->form, k->form_w, r, value);
   else
     error = kernel_error(&k->form, k->form_w, r,

@@ -42,7 +42,7 @@ static sl_ref family_weight(sl_tree *t, sl_gate_family family, sl_decimal tau) {
 
 void sl_float_weight_init(sl_float_weight *k, const sl_gate *gate, const sl_gate_definition *def,
                           int positive) {
-  const sl_gate_family family = gate->family;
+  const sl_gate_family family = gate->family[positive];
   sl_decimal value[SL_GATE_PARAMETER_LIMIT] = {{0}};
   sl_ref f;
   *k = (sl_float_weight){.gate = gate, .def = def, .positive = positive};
@@ -51,7 +51,7 @@ void sl_float_weight_init(sl_float_weight *k, const sl_gate *gate, const sl_gate
   for (int i = 0; i < def->param_count; i++) value[i] = def->param[i].value[positive];
   sl_gate_definition_roots(def, positive, value, &k->tree, &f, &k->w);
   if (family < SL_GATE_CLIP) {
-    const sl_decimal tau = def->param[0].value[positive];
+    const sl_decimal tau = sl_gate_definition_named(def, "tau")->value[positive];
     k->tau_error = tau_error(gate->tau[positive], tau);
     k->form_w = family_weight(&k->form, family, tau);
   } else {
@@ -69,7 +69,7 @@ void sl_float_weights(const sl_float_weight *k, const float *r, float *w, size_t
   const int positive = k->positive;
   const float tau = gate->tau[positive], high = (float)(1 + gate->clip_high),
               low = (float)(1 - gate->clip_low);
-  switch (gate->family) {
+  switch (gate->family[positive]) {
     case SL_GATE_SIGMOID:
       for (size_t i = 0; i < n; i++) w[i] = sl_fn_sech2h(tau * (r[i] - 1.0f));
       break;

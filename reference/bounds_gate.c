@@ -86,7 +86,7 @@ sl_gate_balls sl_bound_gate(const sl_gate *gate, int positive, sl_ball r) {
   const double tau_value = (double)gate->tau[positive != 0];
   const sl_ball one = sl_exactly(1.0), tau = sl_exactly(tau_value), y = sl_ball_sub(r, one),
                 z = sl_ball_mul(tau, y);
-  switch (gate->family) {
+  switch (gate->family[positive != 0]) {
     case SL_GATE_SIGMOID:
       return sigmoid_gate(tau_value, z);
     case SL_GATE_ERF:

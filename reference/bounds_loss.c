@@ -131,7 +131,8 @@ static void sequence_loss(sl_ball *d, sl_ball *e, sl_ball *sums, const sl_object
 
 sl_status sl_bound_gated_loss(sl_ball *d, sl_ball *e, sl_ball *sums, const sl_objective *objective,
                               const sl_gated_loss_batch *batch) {
-  if (objective->gate.family == SL_GATE_EXPRESSION) return SL_ERR_UNAVAILABLE;
+  for (int side = 0; side < 2; side++)
+    if (objective->gate.family[side] == SL_GATE_EXPRESSION) return SL_ERR_UNAVAILABLE;
   for (size_t s = 0; s < batch->n_seq; s++)
     sequence_loss(d, e, sums + s * SL_LOSS_FIELDS, objective, batch, s);
   return SL_OK;

@@ -97,7 +97,8 @@ static mpfr_prec_t larger(mpfr_prec_t a, mpfr_prec_t b) { return a > b ? a : b; 
 
 sl_status sl_ref_gate(mpfr_t f, mpfr_t df, mpfr_t ddf, const sl_gate *gate, int positive,
                       mpfr_srcptr r) {
-  if (gate->family == SL_GATE_EXPRESSION) return SL_ERR_UNAVAILABLE;
+  const sl_gate_family family = gate->family[positive != 0];
+  if (family == SL_GATE_EXPRESSION) return SL_ERR_UNAVAILABLE;
   const mpfr_prec_t outputs =
       larger(larger(mpfr_get_prec(f), mpfr_get_prec(df)), mpfr_get_prec(ddf));
   const mpfr_prec_t precision = larger(outputs, mpfr_get_prec(r)) + GUARD_BITS;
@@ -106,7 +107,7 @@ sl_status sl_ref_gate(mpfr_t f, mpfr_t df, mpfr_t ddf, const sl_gate *gate, int 
   mpfr_inits2(precision, s.y, s.z, s.f, s.df, s.ddf, s.a, s.b, (mpfr_ptr)0);
   mpfr_sub_ui(s.y, r, 1, RN);
   mpfr_mul_d(s.z, s.y, (double)tau, RN);
-  switch (gate->family) {
+  switch (family) {
     case SL_GATE_SIGMOID:
       sigmoid_gate(&s, tau);
       break;

@@ -71,7 +71,7 @@ static void fill_ratios(block *k, const loss_job *job, const sequence *q, size_t
 /* spec O2.1, O2.3; the loops are apart so that each has one function */
 static void fill_smooth_gate(block *k, const sl_gate_side *g, size_t n) {
   for (size_t i = 0; i < n; i++) k->z[i] = g->tau * (k->r[i] - 1.0f);
-  switch (g->gate->family) {
+  switch (g->family) {
     case SL_GATE_SIGMOID:
       for (size_t i = 0; i < n; i++) k->w[i] = sl_fn_sech2h(k->z[i]);
       for (size_t i = 0; i < n; i++) k->f[i] = g->scale * sl_fn_sigmoid(k->z[i]);
@@ -97,7 +97,7 @@ static void fill_smooth_gate(block *k, const sl_gate_side *g, size_t n) {
 }
 
 static void fill_gate(block *k, const sl_gate_side *g, size_t n) {
-  if (g->gate->family < SL_GATE_CLIP) {
+  if (g->family < SL_GATE_CLIP) {
     fill_smooth_gate(k, g, n);
     return;
   }

@@ -12,6 +12,7 @@
 /* A gate for one sign of the advantage, with its rounded constants. */
 typedef struct {
   const sl_gate *gate;
+  sl_gate_family family;
   int positive;
   float tau, edge; /* of the smooth families; of clip */
   float at_one;    /* f(1) of an expression gate */
@@ -29,9 +30,12 @@ typedef struct {
 #define SL_SQRT_HALF 0x1.6a09e667f3bcdp-1
 
 static inline sl_gate_side sl_gate_for(const sl_gate *gate, int positive) {
-  sl_gate_side s = {.gate = gate, .positive = positive, .tau = gate->tau[positive]};
+  sl_gate_side s = {.gate = gate,
+                    .family = gate->family[positive],
+                    .positive = positive,
+                    .tau = gate->tau[positive]};
   float unused;
-  switch (gate->family) {
+  switch (s.family) {
     case SL_GATE_SIGMOID:
       s.scale = (float)(4.0 / (double)s.tau), s.centred_scale = (float)(2.0 / (double)s.tau);
       break;
@@ -62,7 +66,7 @@ static inline sl_gate_point sl_gate_at(const sl_gate_side *s, float r) {
   const float y = r - 1.0f, z = s->tau * y;
   sl_gate_point p = {r, 1.0f, (double)r - 1.0};
   double c;
-  switch (s->gate->family) {
+  switch (s->family) {
     case SL_GATE_SIGMOID:
       p = (sl_gate_point){s->scale * sl_fn_sigmoid(z), sl_fn_sech2h(z),
                           (double)(s->centred_scale * sl_fn_tanh(0.5f * z))};

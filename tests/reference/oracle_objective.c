@@ -104,7 +104,7 @@ static double worst_error(const sl_objective *o, sl_advantage_kind kind, double 
 
 static sl_objective objective_of(sl_gate_family family, sl_level level, sl_aggregation aggregation,
                                  int kl) {
-  sl_objective o = {.gate = {family, {1.05f, 7.3f}, 0.2, 0.28, NULL, NULL},
+  sl_objective o = {.gate = {{family, family}, {1.05f, 7.3f}, 0.2, 0.28, NULL, NULL},
                     .level = level,
                     .aggregation = aggregation,
                     .constant_length = 5.0};
