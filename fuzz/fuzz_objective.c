@@ -47,17 +47,20 @@ typedef struct {
 
 static void fail(const problem *p, const char *what, size_t i) {
   const sl_objective *o = &p->objective;
-  fprintf(
-      stderr,
-      "%s [%zu]: gate %d tau %a %a low %a high %a level %d kl %d beta %a gamma %a, %zu tokens\n",
-      what, i, o->gate.family, (double)o->gate.tau[0], (double)o->gate.tau[1], o->gate.clip_low,
-      o->gate.clip_high, o->level, o->kl, o->beta, o->gamma, p->t);
+  fprintf(stderr,
+          "%s [%zu]: gates %d %d tau %a %a low %a high %a level %d kl %d beta %a gamma %a, %zu "
+          "tokens\n",
+          what, i, o->gate.family[0], o->gate.family[1], (double)o->gate.tau[0],
+          (double)o->gate.tau[1], o->gate.clip_low, o->gate.clip_high, o->level, o->kl, o->beta,
+          o->gamma, p->t);
   abort();
 }
 
 static void choose_objective(problem *p, choices *c) {
   sl_objective *o = &p->objective;
-  o->gate.family = (sl_gate_family)choose(c, SL_GATE_EXPRESSION);
+  const uint32_t pair = choose(c, SL_GATE_EXPRESSION * SL_GATE_EXPRESSION);
+  o->gate.family[0] = (sl_gate_family)(pair / SL_GATE_EXPRESSION);
+  o->gate.family[1] = (sl_gate_family)(pair % SL_GATE_EXPRESSION);
   for (int side = 0; side < 2; side++)
     o->gate.tau[side] = (float)choose_scale(c, choose(c, 2) ? -1 : -20, choose(c, 2) ? 1 : 10);
   o->gate.clip_low = choose(c, 4) ? 0.2 : (choose_unit(c) + 1.0) / 2.0;
@@ -165,7 +168,7 @@ static void compare_with_reference(const problem *p, const result *got) {
   for (size_t i = 0; i < p->t; i++) {
     float mine = got->d[i];
 #ifdef SLUICE_CANARY /* a planted defect that the fuzzer must find: 2 ulps in one corner */
-    if (p->objective.gate.family == SL_GATE_ARCTAN && p->objective.level == SL_LEVEL_SEQUENCE &&
+    if (p->objective.gate.family[1] == SL_GATE_ARCTAN && p->objective.level == SL_LEVEL_SEQUENCE &&
         p->objective.kl == SL_KL_K2 && p->objective.beta > 0)
       mine *= 1.0f + 0x1p-12f;
 #endif
@@ -250,8 +253,8 @@ static int at_kink(const problem *p, size_t token) {
   if (o->level == SL_LEVEL_SEQUENCE) x = sum / (double)p->tokens[s];
   /* binary64 may have rounded the mean on to the clamp: what is near it is left out too */
   return fabs(fabs(x) - clamp) < 0x1p-40 || fabs(fabs(to_ref) - clamp) < 0x1p-40 ||
-         (o->gate.family == SL_GATE_CLIP && fabs(x) < 0x1p-40 &&
-          (o->gate.clip_low == 0 || o->gate.clip_high == 0));
+         ((o->gate.family[0] == SL_GATE_CLIP || o->gate.family[1] == SL_GATE_CLIP) &&
+          fabs(x) < 0x1p-40 && (o->gate.clip_low == 0 || o->gate.clip_high == 0));
 }
 
 static void compare_with_differences(const problem *p, choices *c) {

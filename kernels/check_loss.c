@@ -14,17 +14,18 @@ static int in_range(double x, double low, double high) {
 } /* NaN is not */
 
 static void check_gate(sl_arguments *a, const sl_gate *g) {
-  sl_require(a, in_range(g->family, SL_GATE_SIGMOID, SL_GATE_EXPRESSION), "no such gate");
-  if (g->family < SL_GATE_CLIP)
-    for (int side = 0; side < 2; side++)
+  for (int side = 0; side < 2; side++) {
+    const sl_gate_family family = g->family[side];
+    sl_require(a, in_range(family, SL_GATE_SIGMOID, SL_GATE_EXPRESSION), "no such gate");
+    if (family < SL_GATE_CLIP)
       sl_require(a, in_range((double)g->tau[side], (double)TAU_MIN, (double)TAU_MAX),
                  "tau must lie in [2^-20, 2^10]");
-  if (g->family == SL_GATE_CLIP)
-    sl_require(a,
-               in_range(g->clip_low, 0.0, SETTING_MAX) && in_range(g->clip_high, 0.0, SETTING_MAX),
-               "clip edges must lie in [0, 2^20]");
-  if (g->family == SL_GATE_EXPRESSION)
-    sl_require(a, g->function != NULL, "an expression gate without a function");
+    if (family == SL_GATE_CLIP)
+      sl_require(a, in_range(side ? g->clip_high : g->clip_low, 0.0, SETTING_MAX),
+                 "clip edges must lie in [0, 2^20]");
+    if (family == SL_GATE_EXPRESSION)
+      sl_require(a, g->function != NULL, "an expression gate without a function");
+  }
 }
 
 static void check_objective(sl_arguments *a, const sl_objective *o) {

@@ -195,7 +195,7 @@ static int same_sides(const sl_gate_definition *def, unsigned ranged) {
     if (!(ranged >> i & 1) &&
         memcmp(&def->param[i].value[0], &def->param[i].value[1], sizeof(sl_decimal)) != 0)
       return 0;
-  return def->kernel != SL_GATE_CLIP;
+  return def->kernel[0] == def->kernel[1] && def->kernel[0] != SL_GATE_CLIP;
 }
 
 typedef struct {

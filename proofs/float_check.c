@@ -109,7 +109,8 @@ static void check_error(sl_float_report *t, const sl_float_weight *k, uint32_t f
   if (first >= LAST) return;
   uint32_t last = first + ERROR_BLOCKS * BLOCK - 1;
   if (last >= LAST) last = LAST - 1;
-  if (k->gate->family == SL_GATE_CLIP || k->gate->family == SL_GATE_IDENTITY)
+  const sl_gate_family family = k->gate->family[k->positive];
+  if (family == SL_GATE_CLIP || family == SL_GATE_IDENTITY)
     return; /* 0 or 1: no error but where the join is rounded */
   int splits = isfinite(t->ulp_bound) ? ERROR_SPLITS : 0;
   const double bound = error_bound(t, k, first, last, &splits);
@@ -147,16 +148,8 @@ void sl_float_check(sl_float_report *report, const sl_gate *gate, const sl_gate_
   const uint32_t blocks = LAST / BLOCK + 1, one = 0x3f800000u / BLOCK;
   uint32_t done = 0;
   *report = (sl_float_report){.ulp_seen = 0};
-  sl_float_weight k = {.gate = gate, .def = def, .positive = positive};
-  sl_decimal value[SL_GATE_PARAMETER_LIMIT];
-  sl_ref f;
-  sl_tree_init(&k.tree);
-  for (int i = 0; i < def->param_count; i++) {
-    value[i] = def->param[i].value[positive];
-    if (gate->family != SL_GATE_EXPRESSION && strcmp(def->param[i].name, "tau") == 0)
-      k.tau_error = sl_float_tau_error(gate, positive, value[i]);
-  }
-  sl_gate_definition_roots(def, positive, value, &k.tree, &f, &k.w);
+  sl_float_weight k;
+  sl_float_weight_init(&k, gate, def, positive);
 #pragma omp parallel num_threads(threads > 0 ? threads : omp_get_max_threads())
   {
     sl_float_report t = {.ulp_seen = 0};
@@ -179,6 +172,6 @@ void sl_float_check(sl_float_report *report, const sl_gate *gate, const sl_gate_
     report->ulp_bound = INFINITY;
   const float unit = 1.0f;
   sl_float_weights(&k, &unit, &report->at_one, 1);
-  sl_tree_clear(&k.tree);
+  sl_float_weight_clear(&k);
   report->seconds = now_s() - start;
 }

@@ -200,18 +200,6 @@ static double kernel_error(const sl_tree *tree, sl_ref w, const arb_t r, double 
   return error;
 }
 
-double sl_float_tau_error(const sl_gate *gate, int positive, sl_decimal tau) {
-  arb_t exact, t;
-  arb_init(exact), arb_init(t);
-  sl_arb_decimal(exact, tau, 128);
-  arb_set_d(t, (double)gate->tau[positive]);
-  arb_sub(t, t, exact, 128);
-  arb_div(t, t, exact, 128);
-  const double error = arb_contains_zero(t) ? 0 : up(t);
-  arb_clear(exact), arb_clear(t);
-  return error;
-}
-
 double sl_float_error(const sl_float_weight *k, float low, float high, double *min_w) {
   arb_t r, a, b, value;
   arb_init(r), arb_init(a), arb_init(b), arb_init(value);
@@ -219,10 +207,10 @@ double sl_float_error(const sl_float_weight *k, float low, float high, double *m
   arb_set_d(b, (double)high);
   arb_union(r, a, b, 64);
   double error;
-  if (k->gate->family == SL_GATE_EXPRESSION)
-    error = expression_error(&k->tree, k->w, r, value);
+  if (k->gate->family[k->positive] == SL_GATE_EXPRESSION)
+    error = expression_error(&k->form, k->form_w, r, value);
   else
-    error = kernel_error(&k->tree, k->w, r,
+    error = kernel_error(&k->form, k->form_w, r,
                          argument_error(k->gate, k->positive, k->tau_error, low, high), value);
   *min_w = arb_is_finite(value) ? down(value) : 0;
   arb_clear(r), arb_clear(a), arb_clear(b), arb_clear(value);
@@ -237,10 +225,10 @@ double sl_float_apart(const sl_float_weight *k, float low, float high, float w_l
   arb_set_d(r, (double)low);
   arb_set_d(t, (double)high);
   arb_union(r, r, t, 128);
-  sl_ball_init(&b, &k->tree, k->w, SL_NO_REF);
+  sl_ball_init(&b, &k->form, k->form_w, SL_NO_REF);
   b.ties = 1;
   sl_ball_flow(&b, r, NULL, 128);
-  const arb_struct *v = b.flow[k->w].v;
+  const arb_struct *v = b.flow[k->form_w].v;
   double apart = 0;
   for (int i = 0; i < 2; i++) {
     arb_set_d(t, (double)(i ? w_high : w_low));

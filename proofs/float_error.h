@@ -4,8 +4,6 @@
 
 #include "float_weight.h"
 
-/* Relative distance of tau in binary32 from tau. */
-double sl_float_tau_error(const sl_gate *gate, int positive, sl_decimal tau);
 /* An upper bound of |computed - true| of the weight, absolute, over [low, high], before the last
  * rounding; infinity where none is known. min_w gets a lower bound of |f'| there. */
 double sl_float_error(const sl_float_weight *weight, float low, float high, double *min_w);

@@ -81,7 +81,7 @@ static void print_measures(FILE *out, const sl_side_report *side, int has_value)
 static void print_float(FILE *out, const sl_report *r, int s) {
   const sl_float_report *f = &r->binary32[s];
   fprintf(out, "  binary32 (%s): %llu ratios in %.1f s, %s\n",
-          r->gate->family == SL_GATE_EXPRESSION ? "expression, spec G3.1" : "kernel, spec O2",
+          r->gate->family[s] == SL_GATE_EXPRESSION ? "expression, spec G3.1" : "kernel, spec O2",
           (unsigned long long)f->checked, f->seconds,
           sl_float_holds(f) ? "f' <= 1, f'(1) == 1, weakly monotone, finite" : "VIOLATED");
   if (f->at_one != 1.0f) fprintf(out, "    f'(1) = %.9g\n", (double)f->at_one);
@@ -98,7 +98,7 @@ static void print_float(FILE *out, const sl_report *r, int s) {
   else if (f->ulp_bound > 0)
     fprintf(out, "    error: at most %.7g ulp; %.7g ulp seen at r = %.9g\n", f->ulp_bound,
             f->ulp_seen, (double)f->ulp_at);
-  if (r->gate->family <= SL_GATE_SOFTSIGN)
+  if (r->gate->family[s] <= SL_GATE_SOFTSIGN)
     fprintf(out,
             "    for every tau, by argument: the weight is a correctly rounded function of z and z "
             "is monotone in r under rounding (spec "

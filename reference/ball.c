@@ -129,11 +129,12 @@ sl_ball sl_ball_sech2h(sl_ball a) {
   return in_unit_interval(by_log_slope(4.0 * e / ((1.0 + e) * (1.0 + e)), 1.0, a.rad));
 }
 
-/* e^(-z^2): (log)' = -2 z. Beyond |z| = 16 the value is below 2^-369 and the binary32 result is
+/* e^(-z^2/2): (log)' = -z. Beyond |z| = 16 the value is below 2^-184 and the binary32 result is
  * within SL_ETA of 0. */
-sl_ball sl_ball_gauss(sl_ball a) {
-  if (nearest(a) > 16.0) return (sl_ball){exp(-a.mid * a.mid), SL_ETA};
-  return in_unit_interval(by_log_slope(exp(-a.mid * a.mid), 2.0 * farthest(a), a.rad));
+sl_ball sl_ball_gaussh(sl_ball a) {
+  const double value = exp(-a.mid * a.mid / 2.0);
+  if (nearest(a) > 16.0) return (sl_ball){value, SL_ETA};
+  return in_unit_interval(by_log_slope(value, farthest(a), a.rad));
 }
 
 /* 1/(1 + z^2): |(log)'| = 2|z|/(1 + z^2) <= min(1, 2/|z|) */
@@ -142,10 +143,11 @@ sl_ball sl_ball_lorentz(sl_ball a) {
       by_log_slope(1.0 / (1.0 + a.mid * a.mid), fmin(1.0, 2.0 / fmax(nearest(a), 1.0)), a.rad));
 }
 
-/* 1/(1 + |z|)^2: |(log)'| = 2/(1 + |z|) */
-sl_ball sl_ball_softabs2(sl_ball a) {
-  const double q = 1.0 / (1.0 + fabs(a.mid));
-  return in_unit_interval(by_log_slope(q * q, 2.0 / (1.0 + nearest(a)), a.rad));
+/* (1 + z^2)^(-3/2): |(log)'| = 3|z|/(1 + z^2) <= min(3/2, 3/|z|) */
+sl_ball sl_ball_rhypot3(sl_ball a) {
+  const double s = 1.0 + a.mid * a.mid;
+  return in_unit_interval(
+      by_log_slope(1.0 / (s * sqrt(s)), fmin(1.5, 3.0 / fmax(nearest(a), 1.0)), a.rad));
 }
 
 void sl_ball_sum_add(sl_ball_sum *s, sl_ball a) {

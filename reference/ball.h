@@ -59,9 +59,9 @@ sl_ball sl_ball_sigmoid(sl_ball a);
 sl_ball sl_ball_erf(sl_ball a);
 sl_ball sl_ball_atan(sl_ball a);
 sl_ball sl_ball_sech2h(sl_ball a);
-sl_ball sl_ball_gauss(sl_ball a);
+sl_ball sl_ball_gaussh(sl_ball a);
 sl_ball sl_ball_lorentz(sl_ball a);
-sl_ball sl_ball_softabs2(sl_ball a);
+sl_ball sl_ball_rhypot3(sl_ball a);
 
 /* A reduction in the making: the exact sum, the sum of magnitudes, the errors that the terms bring
  * along. */

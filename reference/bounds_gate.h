@@ -18,10 +18,11 @@ sl_clamped_ball sl_clamp_log_ratio(sl_ball x);
 sl_ball sl_unless_clamped(sl_clamped_ball x, sl_ball y);
 
 typedef struct {
-  sl_ball f, w;
+  sl_ball f, w, centred; /* centred: f - f(1) */
 } sl_gate_balls;
 
-/* Value and weight of a built-in gate at the ratio r, in the operations of spec O2. */
+/* Value, weight and centred value of a built-in gate at the ratio r, by the operations of
+ * spec O2. */
 sl_gate_balls sl_bound_gate(const sl_gate *gate, int positive, sl_ball r);
 
 #endif

@@ -100,8 +100,7 @@ static void sequence_loss(sl_ball *d, sl_ball *e, sl_ball *sums, const sl_object
   const int positive = b->advantage[s] > 0.0f;
   const sl_ball zero = sl_exactly(0.0), a = ac == 0.0 ? zero : sl_ball_constant(-ac),
                 kl_scale = sl_ball_constant(o->beta * c);
-  const sl_ball f1 = sl_bound_gate(&o->gate, positive, sl_exactly(1.0)).f,
-                shared_log_ratio = sequence_log_ratio(b, lo, hi);
+  const sl_ball shared_log_ratio = sequence_log_ratio(b, lo, hi);
   counters n = {0};
   for (size_t i = lo; i < hi; i++) {
     d[i] = zero;
@@ -124,8 +123,7 @@ static void sequence_loss(sl_ball *d, sl_ball *e, sl_ball *sums, const sl_object
     if (e) e[i] = sl_ball_slack(sl_ball_constant(-(o->gamma * c)));
     if (b->entropy) sum64_add(&n.sums[SL_LOSS_ENTROPY], c, sl_of_float(b->entropy[i]));
     sum64_add(&n.sums[SL_LOSS_OBJECTIVE], ac, g.f);
-    sum64_add(&n.sums[SL_LOSS_CENTRED], ac,
-              (sl_ball){g.f.mid - f1.mid, g.f.rad + f1.rad + SL_U64 * fabs(g.f.mid - f1.mid)});
+    sum64_add(&n.sums[SL_LOSS_CENTRED], ac, g.centred);
     count_token(&n, x, r, g, effective);
   }
   end_counters(sums, &n);
@@ -133,7 +131,8 @@ static void sequence_loss(sl_ball *d, sl_ball *e, sl_ball *sums, const sl_object
 
 sl_status sl_bound_gated_loss(sl_ball *d, sl_ball *e, sl_ball *sums, const sl_objective *objective,
                               const sl_gated_loss_batch *batch) {
-  if (objective->gate.family == SL_GATE_EXPRESSION) return SL_ERR_UNAVAILABLE;
+  for (int side = 0; side < 2; side++)
+    if (objective->gate.family[side] == SL_GATE_EXPRESSION) return SL_ERR_UNAVAILABLE;
   for (size_t s = 0; s < batch->n_seq; s++)
     sequence_loss(d, e, sums + s * SL_LOSS_FIELDS, objective, batch, s);
   return SL_OK;

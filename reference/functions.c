@@ -31,8 +31,9 @@ static void ref_sech2h(mpfr_t y, mpfr_t z) {
   mpfr_sqr(y, y, RN);
 }
 
-static void ref_gauss(mpfr_t y, mpfr_t z) {
+static void ref_gaussh(mpfr_t y, mpfr_t z) {
   mpfr_sqr(y, z, RN);
+  mpfr_div_2ui(y, y, 1, RN);
   mpfr_neg(y, y, RN);
   mpfr_exp(y, y, RN);
 }
@@ -43,11 +44,12 @@ static void ref_lorentz(mpfr_t y, mpfr_t z) {
   mpfr_ui_div(y, 1, y, RN);
 }
 
-static void ref_softabs2(mpfr_t y, mpfr_t z) {
-  mpfr_abs(y, z, RN);
+/* 1 + z^2, its inverse root, the cube: 3/2 + 3 + 1 of 2^-precision. */
+static void ref_rhypot3(mpfr_t y, mpfr_t z) {
+  mpfr_sqr(y, z, RN);
   mpfr_add_ui(y, y, 1, RN);
-  mpfr_sqr(y, y, RN);
-  mpfr_ui_div(y, 1, y, RN);
+  mpfr_rec_sqrt(y, y, RN);
+  mpfr_pow_ui(y, y, 3, RN);
 }
 
 typedef struct {

@@ -2,7 +2,8 @@
 #include "gates.h"
 
 #define RN MPFR_RNDN
-#define GUARD_BITS 64
+/* 64, and what 1 + c loses where f is small: f(0) >= tau^2 / 8 > 2^-43 (spec O1.3). */
+#define GUARD_BITS 112
 
 /* Working values of one evaluation: y = r - 1, z = tau y, and the three results. */
 typedef struct {
@@ -25,28 +26,35 @@ static void sigmoid_gate(scratch *s, float tau) {
   mpfr_mul_d(s->ddf, s->ddf, -(double)tau, RN);
 }
 
-/* f = sqrt(pi)/(2 tau) erf(z), f' = e^(-z^2), f'' = -2 tau z f'. z^2 is exact: its precision is
- * doubled. */
+/* f = 1 + sqrt(pi/2)/tau erf(z/sqrt 2), f' = e^(-z^2/2), f'' = -tau z f'. z^2 is exact: its
+ * precision is doubled. */
 static void erf_gate(scratch *s, float tau) {
-  mpfr_const_pi(s->a, RN);
-  mpfr_sqrt(s->a, s->a, RN);
-  mpfr_erf(s->f, s->z, RN);
+  mpfr_set_ui(s->a, 2, RN);
+  mpfr_rec_sqrt(s->a, s->a, RN);
+  mpfr_mul(s->b, s->z, s->a, RN);
+  mpfr_erf(s->b, s->b, RN);
+  mpfr_const_pi(s->f, RN);
+  mpfr_sqrt(s->f, s->f, RN);
   mpfr_mul(s->f, s->f, s->a, RN);
-  mpfr_div_d(s->f, s->f, 2.0 * (double)tau, RN);
+  mpfr_mul(s->f, s->f, s->b, RN);
+  mpfr_div_d(s->f, s->f, (double)tau, RN);
+  mpfr_add_ui(s->f, s->f, 1, RN);
   mpfr_t square;
   mpfr_init2(square, 2 * mpfr_get_prec(s->z));
   mpfr_sqr(square, s->z, RN);
+  mpfr_div_2ui(square, square, 1, RN);
   mpfr_neg(square, square, RN);
   mpfr_exp(s->df, square, RN);
   mpfr_clear(square);
   mpfr_mul(s->ddf, s->df, s->z, RN);
-  mpfr_mul_d(s->ddf, s->ddf, -2.0 * (double)tau, RN);
+  mpfr_mul_d(s->ddf, s->ddf, -(double)tau, RN);
 }
 
-/* f = atan(z)/tau, f' = 1/(1+z^2), f'' = -2 tau z f'^2 */
+/* f = 1 + atan(z)/tau, f' = 1/(1+z^2), f'' = -2 tau z f'^2 */
 static void arctan_gate(scratch *s, float tau) {
   mpfr_atan(s->f, s->z, RN);
   mpfr_div_d(s->f, s->f, (double)tau, RN);
+  mpfr_add_ui(s->f, s->f, 1, RN);
   mpfr_sqr(s->a, s->z, RN);
   mpfr_add_ui(s->a, s->a, 1, RN);
   mpfr_ui_div(s->df, 1, s->a, RN);
@@ -55,15 +63,17 @@ static void arctan_gate(scratch *s, float tau) {
   mpfr_mul_d(s->ddf, s->ddf, -2.0 * (double)tau, RN);
 }
 
-/* f = y/(1+|z|), f' = 1/(1+|z|)^2, f'' = -2 tau sign(z)/(1+|z|)^3 */
+/* f = 1 + y/sqrt(1+z^2), f' = (1+z^2)^(-3/2), f'' = -3 tau z (1+z^2)^(-5/2) */
 static void softsign_gate(scratch *s, float tau) {
-  mpfr_abs(s->a, s->z, RN);
+  mpfr_sqr(s->a, s->z, RN);
   mpfr_add_ui(s->a, s->a, 1, RN);
-  mpfr_div(s->f, s->y, s->a, RN);
-  mpfr_ui_div(s->b, 1, s->a, RN);
-  mpfr_sqr(s->df, s->b, RN);
-  mpfr_mul(s->ddf, s->df, s->b, RN);
-  mpfr_mul_d(s->ddf, s->ddf, -2.0 * (double)tau * (double)mpfr_sgn(s->z), RN);
+  mpfr_rec_sqrt(s->b, s->a, RN);
+  mpfr_mul(s->f, s->y, s->b, RN);
+  mpfr_add_ui(s->f, s->f, 1, RN);
+  mpfr_pow_ui(s->df, s->b, 3, RN);
+  mpfr_div(s->ddf, s->df, s->a, RN);
+  mpfr_mul(s->ddf, s->ddf, s->z, RN);
+  mpfr_mul_d(s->ddf, s->ddf, -3.0 * (double)tau, RN);
 }
 
 static void clip_gate(scratch *s, const sl_gate *gate, int positive, mpfr_srcptr r) {
@@ -87,7 +97,8 @@ static mpfr_prec_t larger(mpfr_prec_t a, mpfr_prec_t b) { return a > b ? a : b; 
 
 sl_status sl_ref_gate(mpfr_t f, mpfr_t df, mpfr_t ddf, const sl_gate *gate, int positive,
                       mpfr_srcptr r) {
-  if (gate->family == SL_GATE_EXPRESSION) return SL_ERR_UNAVAILABLE;
+  const sl_gate_family family = gate->family[positive != 0];
+  if (family == SL_GATE_EXPRESSION) return SL_ERR_UNAVAILABLE;
   const mpfr_prec_t outputs =
       larger(larger(mpfr_get_prec(f), mpfr_get_prec(df)), mpfr_get_prec(ddf));
   const mpfr_prec_t precision = larger(outputs, mpfr_get_prec(r)) + GUARD_BITS;
@@ -96,7 +107,7 @@ sl_status sl_ref_gate(mpfr_t f, mpfr_t df, mpfr_t ddf, const sl_gate *gate, int 
   mpfr_inits2(precision, s.y, s.z, s.f, s.df, s.ddf, s.a, s.b, (mpfr_ptr)0);
   mpfr_sub_ui(s.y, r, 1, RN);
   mpfr_mul_d(s.z, s.y, (double)tau, RN);
-  switch (gate->family) {
+  switch (family) {
     case SL_GATE_SIGMOID:
       sigmoid_gate(&s, tau);
       break;

@@ -7,12 +7,12 @@
 
 #include <mpfr.h>
 
-/* f(r), f'(r) and f''(r) for r >= 0, each rounded to its own precision from a working precision 64
+/* f(r), f'(r) and f''(r) for r >= 0, each rounded to its own precision from a working precision 112
  * bits above the largest of the four; the error of each is below 2^-(its precision) relative.
  * positive selects the parameters of A > 0. Where a derivative jumps, the value at the jump is:
- * clip's f' at its edge 1 (spec O2.2), its f'' 0 everywhere; softsign's f'' at r = 1 is 0, the mean
- * of its one-sided limits +2 tau and -2 tau. SL_ERR_UNAVAILABLE for an expression gate. Parameters
- * are exact: tau as stored, the clip edges as RN32(1 + high), RN32(1 - low). */
+ * clip's f' at its edge 1 (spec O2.2), its f'' 0 everywhere. SL_ERR_UNAVAILABLE for an expression.
+ * Parameters are exact: tau as stored, at least 2^-20; the clip edges as RN32(1 + high),
+ * RN32(1 - low). */
 sl_status sl_ref_gate(mpfr_t f, mpfr_t df, mpfr_t ddf, const sl_gate *gate, int positive,
                       mpfr_srcptr r);
 

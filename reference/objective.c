@@ -142,7 +142,8 @@ static int finite_inputs(const sl_objective *o, const sl_ref_batch *b) {
 
 sl_status sl_ref_loss_terms(sl_ref_loss *loss, const sl_objective *objective,
                             const sl_ref_batch *batch) {
-  if (objective->gate.family == SL_GATE_EXPRESSION) return SL_ERR_UNAVAILABLE;
+  for (int side = 0; side < 2; side++)
+    if (objective->gate.family[side] == SL_GATE_EXPRESSION) return SL_ERR_UNAVAILABLE;
   if (!finite_inputs(objective, batch)) return SL_ERR_NONFINITE;
   scratch m;
   const mpfr_prec_t precision = loss->ratio.n ? mpfr_get_prec(loss->ratio.x[0]) : 64;

@@ -20,7 +20,8 @@ int main(void) {
 
   /* SAPO: a sigmoid gate with tau 1.05 where the advantage is not positive and 1 where it is;
    * sequence-mean. */
-  const sl_objective sapo = {.gate = {.family = SL_GATE_SIGMOID, .tau = {1.05f, 1.0f}}};
+  const sl_objective sapo = {
+      .gate = {.family = {SL_GATE_SIGMOID, SL_GATE_SIGMOID}, .tau = {1.05f, 1.0f}}};
   if (sl_context_create(&ctx, &(sl_context_options){.backend = "cpu"}, &err) ||
       sl_advantages(advantage, NULL, reward, group, 1, SL_ADV_STD_POPULATION, 1e-6, &err) ||
       sl_objective_coefficients(coefficient, tokens, 2, SL_AGG_SEQUENCE_MEAN, 0.0, &err))

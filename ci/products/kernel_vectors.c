@@ -1,4 +1,4 @@
-/* The vectors of numerics version 1 (spec F5.4): digests of what the plain kernels make of the
+/* The vectors of numerics version 2 (spec F5.4): digests of what the plain kernels make of the
  * equivalence gate's problems, one line for each kernel; or the comparison of such a file with this
  * build.
  */
@@ -81,7 +81,7 @@ static int digest_all(digests out[SL_KERNEL_COUNT]) {
 
 static void print(const digests d[SL_KERNEL_COUNT]) {
   printf(
-      "# Numerics version 1 as the plain kernels compute it (spec F5.4).\n# command "
+      "# Numerics version 2 as the plain kernels compute it (spec F5.4).\n# command "
       "sluice-vectors\n# columns: kernel inputs outputs\n");
   for (int k = 0; k < SL_KERNEL_COUNT; k++)
     printf("%s %s %s\n", sl_equiv_kernel_name((sl_kernel_id)k), d[k].inputs, d[k].outputs);
@@ -105,7 +105,7 @@ static const char *complaint(const char *line, const digests d[SL_KERNEL_COUNT],
            "last commit that agreed with it";
   return strcmp(outputs, d[k].outputs) == 0
              ? NULL
-             : "has other outputs: these are not the bits of numerics version 1";
+             : "has other outputs: these are not the bits of numerics version 2";
 }
 
 static int check(const char *path, const digests d[SL_KERNEL_COUNT]) {
@@ -122,7 +122,7 @@ static int check(const char *path, const digests d[SL_KERNEL_COUNT]) {
   for (int k = 0; k < SL_KERNEL_COUNT; k++)
     if (!seen[k])
       wrong = fail(1, "%s: no line for %s", path, sl_equiv_kernel_name((sl_kernel_id)k));
-  if (!wrong) printf("%s: %d kernels, the bits of numerics version 1\n", path, SL_KERNEL_COUNT);
+  if (!wrong) printf("%s: %d kernels, the bits of numerics version 2\n", path, SL_KERNEL_COUNT);
   return wrong;
 }
 
@@ -130,7 +130,7 @@ int main(int argc, char **argv) {
   digests d[SL_KERNEL_COUNT];
   if (argc > 2 || (argc == 2 && argv[1][0] == '-'))
     return fail(USAGE,
-                "usage: sluice-vectors [FILE]\nPrints the vectors of numerics version 1, or "
+                "usage: sluice-vectors [FILE]\nPrints the vectors of numerics version 2, or "
                 "compares FILE with this build.");
   const int failed = digest_all(d);
   if (failed) return failed;

@@ -71,7 +71,7 @@ static void fill_ratios(block *k, const loss_job *job, const sequence *q, size_t
 /* spec O2.1, O2.3; the loops are apart so that each has one function */
 static void fill_smooth_gate(block *k, const sl_gate_side *g, size_t n) {
   for (size_t i = 0; i < n; i++) k->z[i] = g->tau * (k->r[i] - 1.0f);
-  switch (g->gate->family) {
+  switch (g->family) {
     case SL_GATE_SIGMOID:
       for (size_t i = 0; i < n; i++) k->w[i] = sl_fn_sech2h(k->z[i]);
       for (size_t i = 0; i < n; i++) k->f[i] = g->scale * sl_fn_sigmoid(k->z[i]);
@@ -79,23 +79,25 @@ static void fill_smooth_gate(block *k, const sl_gate_side *g, size_t n) {
         k->centred[i] = (double)(g->centred_scale * sl_fn_tanh(0.5f * k->z[i]));
       return;
     case SL_GATE_ERF:
-      for (size_t i = 0; i < n; i++) k->w[i] = sl_fn_gauss(k->z[i]);
-      for (size_t i = 0; i < n; i++) k->f[i] = g->scale * sl_fn_erf(k->z[i]);
+      for (size_t i = 0; i < n; i++) k->w[i] = sl_fn_gaussh(k->z[i]);
+      for (size_t i = 0; i < n; i++) k->centred[i] = sl_gate_erf(g, k->z[i]);
       break;
     case SL_GATE_ARCTAN:
       for (size_t i = 0; i < n; i++) k->w[i] = sl_fn_lorentz(k->z[i]);
-      for (size_t i = 0; i < n; i++) k->f[i] = sl_fn_atan(k->z[i]) / g->tau;
-      break;
+      for (size_t i = 0; i < n; i++) k->centred[i] = (double)(sl_fn_atan(k->z[i]) / g->tau);
+      for (size_t i = 0; i < n; i++) k->f[i] = 1.0f + (float)k->centred[i];
+      return;
     default: /* softsign */
-      for (size_t i = 0; i < n; i++) k->w[i] = sl_fn_softabs2(k->z[i]);
-      for (size_t i = 0; i < n; i++) k->f[i] = (k->r[i] - 1.0f) / (1.0f + fabsf(k->z[i]));
+      for (size_t i = 0; i < n; i++) k->w[i] = sl_fn_rhypot3(k->z[i]);
+      for (size_t i = 0; i < n; i++) k->centred[i] = sl_gate_softsign(k->r[i] - 1.0f, k->z[i]);
       break;
   }
-  for (size_t i = 0; i < n; i++) k->centred[i] = (double)k->f[i];
+  for (size_t i = 0; i < n; i++) k->f[i] = (float)(1.0 + k->centred[i]);
+  for (size_t i = 0; i < n; i++) k->centred[i] = (double)(float)k->centred[i];
 }
 
 static void fill_gate(block *k, const sl_gate_side *g, size_t n) {
-  if (g->gate->family < SL_GATE_CLIP) {
+  if (g->family < SL_GATE_CLIP) {
     fill_smooth_gate(k, g, n);
     return;
   }

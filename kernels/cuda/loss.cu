@@ -9,13 +9,19 @@
  * whose matrix products are some 10^10 operations per token. */
 #include "gate_program.cuh"
 
+#include "kernels/gate/functions64.h"
+
 using namespace sl;
 
 namespace {
 
+constexpr double sqrt_half = 0x1.6a09e667f3bcdp-1, sqrt_half_pi = 0x1.40d931ff62706p+0;
+
 /* A gate's constants for one sign of the advantage (spec O2.1 to O2.3). */
 struct loss_side {
+  sl_gate_family family;
   float tau, edge, scale, centred_scale, at_one;
+  double erf_scale;
 };
 
 struct gate_value {
@@ -29,7 +35,6 @@ struct loss_problem {
   float *ratio, *f, *w; /* (t): of an expression gate */
   sl_gated_loss_batch batch;
   const uint32_t *seq; /* device */
-  sl_gate_family family;
   loss_side side[2];
   sl_level level;
   sl_kl_kind kl;
@@ -80,32 +85,36 @@ static __device__ __forceinline__ kl_value kl_of(sl_kl_kind kind, float differen
 }
 
 /* spec O2.1 to O2.3 */
-static __device__ __forceinline__ gate_value smooth_gate(sl_gate_family family, const loss_side &s,
-                                                         float r) {
+static __device__ __forceinline__ gate_value smooth_gate(const loss_side &s, float r) {
   const float y = __fadd_rn(r, -1.0f), z = __fmul_rn(s.tau, y);
+  const double wide = static_cast<double>(z);
   gate_value g;
-  if (family == SL_GATE_SIGMOID) {
+  if (s.family == SL_GATE_SIGMOID) {
     g.f = __fmul_rn(s.scale, sl_fn_sigmoid(z)), g.w = sl_fn_sech2h(z);
     g.centred = static_cast<double>(__fmul_rn(s.centred_scale, sl_fn_tanh(__fmul_rn(0.5f, z))));
     return g;
   }
-  if (family == SL_GATE_ERF)
-    g.f = __fmul_rn(s.scale, sl_fn_erf(z)), g.w = sl_fn_gauss(z);
-  else if (family == SL_GATE_ARCTAN)
-    g.f = __fdiv_rn(sl_fn_atan(z), s.tau), g.w = sl_fn_lorentz(z);
+  if (s.family == SL_GATE_ARCTAN) {
+    const float c = __fdiv_rn(sl_fn_atan(z), s.tau);
+    g.f = __fadd_rn(1.0f, c), g.w = sl_fn_lorentz(z), g.centred = static_cast<double>(c);
+    return g;
+  }
+  double c;
+  if (s.family == SL_GATE_ERF)
+    c = s.erf_scale * sl_fn64_erf(wide * sqrt_half), g.w = sl_fn_gaussh(z);
   else
-    g.f = __fdiv_rn(y, __fadd_rn(1.0f, fabsf(z))), g.w = sl_fn_softabs2(z);
-  g.centred = static_cast<double>(g.f);
+    c = static_cast<double>(y) / sqrt(1.0 + wide * wide), g.w = sl_fn_rhypot3(z);
+  g.f = static_cast<float>(1.0 + c), g.centred = static_cast<double>(static_cast<float>(c));
   return g;
 }
 
 static __device__ __forceinline__ gate_value gate_of(const loss_problem &a, bool positive, float r,
                                                      size_t i) {
   const loss_side &s = a.side[positive];
-  if (a.family < SL_GATE_CLIP) return smooth_gate(a.family, s, r);
-  if (a.family == SL_GATE_EXPRESSION)
+  if (s.family < SL_GATE_CLIP) return smooth_gate(s, r);
+  if (s.family == SL_GATE_EXPRESSION)
     return gate_value{a.f[i], a.w[i], static_cast<double>(a.f[i]) - static_cast<double>(s.at_one)};
-  if (a.family == SL_GATE_CLIP && (positive ? r > s.edge : r < s.edge))
+  if (s.family == SL_GATE_CLIP && (positive ? r > s.edge : r < s.edge))
     return gate_value{s.edge, 0.0f, static_cast<double>(s.edge) - 1.0};
   return gate_value{r, 1.0f, static_cast<double>(r) - 1.0};
 }
@@ -205,18 +214,21 @@ static __device__ __forceinline__ log_ratio ratio_of(const loss_problem &a, log_
   return clamp_ratio(__fadd_rn(a.batch.logp_new[i], -a.batch.logp_old[i]));
 }
 
-/* Ratios for an expression gate: with the sign of its side, 0 where masked (sl_device_gate). */
+/* Ratios for expressions: with the sign of the side, 0 where the token is masked or its side has a
+ * kernel (sl_device_gate). */
 template <int Threads>
 static __global__ void __launch_bounds__(Threads) gated_loss_ratios(loss_problem a) {
   for (size_t s = blockIdx.x; s < a.batch.n_seq; s += gridDim.x) {
     const size_t lo = a.seq[s], hi = a.seq[s + 1];
+    const bool positive = a.batch.advantage[s] > 0.0f,
+               expression = a.side[positive].family == SL_GATE_EXPRESSION;
     log_ratio of_sequence = {0.0f, false};
     if (a.level == SL_LEVEL_SEQUENCE)
       of_sequence = clamp_ratio(sequence_log_ratio<Threads>(a.batch, lo, hi));
     for (size_t i = lo + threadIdx.x; i < hi; i += Threads) {
       float r = 0.0f;
-      if (a.batch.mask[i]) r = sl_fn_exp(ratio_of(a, of_sequence, i).x);
-      a.ratio[i] = a.batch.advantage[s] > 0.0f ? r : -r;
+      if (expression && a.batch.mask[i]) r = sl_fn_exp(ratio_of(a, of_sequence, i).x);
+      a.ratio[i] = positive ? r : -r;
     }
   }
 }
@@ -336,23 +348,28 @@ static __global__ void gated_loss_commit(loss_problem a, float *d, float *e, sl_
 
 /* spec O2.2, O2.3; quotients in binary64 */
 static loss_side side_of(const sl_gate *gate, int positive) {
-  loss_side s = {gate->tau[positive], 0.0f, 0.0f, 0.0f, 0.0f};
+  const sl_gate_family family = gate->family[positive];
+  loss_side s = {family, gate->tau[positive], 0.0f, 0.0f, 0.0f, 0.0f, 0.0};
   const double tau = static_cast<double>(s.tau);
   float unused;
-  if (gate->family == SL_GATE_SIGMOID)
+  if (family == SL_GATE_SIGMOID)
     s.scale = static_cast<float>(4.0 / tau), s.centred_scale = static_cast<float>(2.0 / tau);
-  if (gate->family == SL_GATE_ERF) s.scale = static_cast<float>(0x1.c5bf891b4ef6bp+0 / (2.0 * tau));
-  if (gate->family == SL_GATE_CLIP)
+  if (family == SL_GATE_ERF) s.erf_scale = sqrt_half_pi / tau;
+  if (family == SL_GATE_CLIP)
     s.edge = static_cast<float>(positive ? 1.0 + gate->clip_high : 1.0 - gate->clip_low);
-  if (gate->family == SL_GATE_EXPRESSION)
+  if (family == SL_GATE_EXPRESSION)
     gate->function(gate->expression, positive, 1.0f, &s.at_one, &unused);
   return s;
+}
+
+static bool has_expression(const loss_problem &a) {
+  return a.side[0].family == SL_GATE_EXPRESSION || a.side[1].family == SL_GATE_EXPRESSION;
 }
 
 /* Workspace: sums, then what an expression gate needs, then arrays of t. */
 static sl_status place(sl_context *ctx, loss_problem *a, const sl_gate *gate, size_t t,
                        void **gate_memory) {
-  const bool expression = a->family == SL_GATE_EXPRESSION;
+  const bool expression = has_expression(*a);
   const size_t sums = (a->batch.n_seq * sizeof *a->sums + 15) / 16 * 16,
                own = expression ? sl_device_gate_bytes(gate, t) : 0;
   unsigned char *p = static_cast<unsigned char *>(
@@ -368,7 +385,7 @@ template <int Threads>
 static sl_status launch_loss(sl_context *ctx, const loss_problem &a, const sl_gate *gate, size_t t,
                              void *gate_memory) {
   const unsigned blocks = blocks_for(a.batch.n_seq, 1);
-  if (a.family == SL_GATE_EXPRESSION) {
+  if (has_expression(a)) {
     SL_LAUNCH(gated_loss_ratios<Threads>, blocks, Threads, 0, ctx->device->stream, a);
     SL_TRY(sl_device_gate(ctx, gate, a.f, a.w, a.ratio, t, gate_memory));
   }
@@ -384,7 +401,7 @@ sl_status SL_DEVICE_NAME(gated_loss)(sl_context *ctx, float *d, float *e, sl_los
   const size_t t = batch->seq[batch->n_seq];
   loss_problem a = {};
   a.batch = *batch, a.seq = ctx->device->seq, a.faults = ctx->device->faults;
-  a.family = objective->gate.family, a.level = objective->level, a.kl = objective->kl;
+  a.level = objective->level, a.kl = objective->kl;
   a.beta = objective->beta, a.gamma = objective->gamma;
   for (int s = 0; s < 2; s++) a.side[s] = side_of(&objective->gate, s);
   void *gate_memory = nullptr;

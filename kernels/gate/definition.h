@@ -41,8 +41,8 @@ struct sl_gate_definition {
   char name[SL_GATE_NAME_SIZE];
   char cite[256];
   char file[256];
-  int kernel; /* an sl_gate_family; SL_GATE_EXPRESSION where none is named */
-  int kernel_line, kernel_column;
+  int kernel[2]; /* by side an sl_gate_family; SL_GATE_EXPRESSION where none is named */
+  int kernel_line[2], kernel_column[2];
   sl_gate_declared param[SL_GATE_PARAMETER_LIMIT];
   char param_name[SL_GATE_PARAMETER_LIMIT][32]; /* as sl_tree_print takes them */
   int param_count;
@@ -53,6 +53,12 @@ struct sl_gate_definition {
   sl_gate_expectation expect[2][4]; /* P1 to P4 by side */
   sl_program program[2];            /* f and w with the parameters bound */
 };
+
+/* The parameter of a kernel for one side, NULL where it has none (spec G1.3). */
+const char *sl_gate_kernel_parameter(int kernel, int positive);
+
+/* A declared parameter by its name, which must be one. */
+const sl_gate_declared *sl_gate_definition_named(const sl_gate_definition *def, const char *name);
 
 /* f and w of one side over `tree`, with parameters replaced by their values where value is not
  * NULL. *f is SL_NO_REF for a weight gate. */

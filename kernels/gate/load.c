@@ -96,33 +96,37 @@ const sl_program *sl_gate_program(const sl_gate *gate, int positive) {
 }
 
 static void fill_gate(sl_gate *out, const sl_gate_definition *def) {
-  *out = (sl_gate){.family = (sl_gate_family)def->kernel};
-  if (def->kernel == SL_GATE_EXPRESSION) {
-    out->function = evaluate_one;
-    out->expression = def;
-  } else if (def->kernel == SL_GATE_CLIP) {
-    out->clip_low = sl_decimal_to_double(def->param[0].value[0]);
-    out->clip_high = sl_decimal_to_double(def->param[1].value[1]);
-  } else if (def->kernel != SL_GATE_IDENTITY) {
-    for (int s = 0; s < 2; s++) out->tau[s] = (float)sl_decimal_to_double(def->param[0].value[s]);
+  *out = (sl_gate){.family = {(sl_gate_family)def->kernel[0], (sl_gate_family)def->kernel[1]}};
+  for (int s = 0; s < 2; s++) {
+    const char *name = sl_gate_kernel_parameter(def->kernel[s], s);
+    const double value =
+        name ? sl_decimal_to_double(sl_gate_definition_named(def, name)->value[s]) : 0;
+    if (def->kernel[s] == SL_GATE_EXPRESSION)
+      out->function = evaluate_one, out->expression = def;
+    else if (def->kernel[s] == SL_GATE_CLIP)
+      *(s ? &out->clip_high : &out->clip_low) = value;
+    else
+      out->tau[s] = (float)value;
   }
 }
 
 /* What the trainer computes for a kernel's gate (spec O2.1, O2.2), in binary64. */
 static double kernel_weight(const sl_gate_definition *def, int s, double r) {
-  const double first = def->param_count ? sl_decimal_to_double(def->param[0].value[s]) : 0,
-               z = first * (r - 1);
-  switch (def->kernel) {
+  const char *name = sl_gate_kernel_parameter(def->kernel[s], s);
+  const double value =
+                   name ? sl_decimal_to_double(sl_gate_definition_named(def, name)->value[s]) : 0,
+               z = value * (r - 1);
+  switch (def->kernel[s]) {
     case SL_GATE_SIGMOID:
       return 1 / (cosh(z / 2) * cosh(z / 2));
     case SL_GATE_ERF:
-      return exp(-z * z);
+      return exp(-z * z / 2);
     case SL_GATE_ARCTAN:
       return 1 / (1 + z * z);
     case SL_GATE_SOFTSIGN:
-      return 1 / ((1 + fabs(z)) * (1 + fabs(z)));
+      return 1 / ((1 + z * z) * sqrt(1 + z * z));
     case SL_GATE_CLIP:
-      return s ? r <= 1 + sl_decimal_to_double(def->param[1].value[s]) : r >= 1 - first;
+      return s ? r <= 1 + value : r >= 1 - value;
     default:
       return 1;
   }
@@ -135,7 +139,7 @@ static sl_status check_kernel(const sl_gate_definition *def, int s, sl_error *er
   static const double r[] = {0, 0.25, 0.8125, 1, 1.1875, 1.75, 3, 17};
   enum { POINTS = sizeof r / sizeof *r };
   double w[POINTS];
-  if (def->kernel == SL_GATE_EXPRESSION) return SL_OK;
+  if (def->kernel[s] == SL_GATE_EXPRESSION) return SL_OK;
   sl_gate_evaluate64(def, s, r, NULL, w, POINTS);
   for (int i = 0; i < POINTS; i++) {
     const double want = kernel_weight(def, s, r[i]);
@@ -143,7 +147,7 @@ static sl_status check_kernel(const sl_gate_definition *def, int s, sl_error *er
       return sl_fail(
           err, SL_ERR_INPUT,
           "%s:%d:%d: expected an expression with the kernel's f' = %.9g at r = %.9g, found %.9g",
-          def->file, def->kernel_line, def->kernel_column, want, r[i], w[i]);
+          def->file, def->kernel_line[s], def->kernel_column[s], want, r[i], w[i]);
   }
   return SL_OK;
 }

@@ -26,18 +26,22 @@ static sl_status name_or_text(sl_parser *p, char *out, size_t size, sl_token_kin
   return sl_lexer_next(&p->lex);
 }
 
-static sl_status statement_kernel(sl_parser *p) {
+/* sides: bit 0 A <= 0, bit 1 A > 0 */
+static sl_status statement_kernel(sl_parser *p, int sides) {
   sl_gate_definition *def = p->def;
-  if (def->kernel_line)
-    return sl_lexer_reject(&p->lex, &p->lex.token,
-                           "expected one 'kernel' in a file, this is a second");
-  def->kernel_line = p->lex.token.line, def->kernel_column = p->lex.token.column;
-  for (int i = 0; i < SL_GATE_EXPRESSION; i++)
-    if (sl_token_is(&p->lex.token, kernels[i])) {
-      def->kernel = i;
-      return sl_lexer_next(&p->lex);
-    }
-  return sl_lexer_expected(&p->lex, "sigmoid, erf, arctan, softsign, clip or identity");
+  const sl_token t = p->lex.token;
+  int family = 0;
+  for (int s = 0; s < 2; s++)
+    if ((sides >> s & 1) && def->kernel_line[s])
+      return sl_lexer_reject(&p->lex, &t,
+                             "expected one 'kernel' for a sign of A, this is a second");
+  while (family < SL_GATE_EXPRESSION && !sl_token_is(&t, kernels[family])) family++;
+  if (family == SL_GATE_EXPRESSION)
+    return sl_lexer_expected(&p->lex, "sigmoid, erf, arctan, softsign, clip or identity");
+  for (int s = 0; s < 2; s++)
+    if (sides >> s & 1)
+      def->kernel[s] = family, def->kernel_line[s] = t.line, def->kernel_column[s] = t.column;
+  return sl_lexer_next(&p->lex);
 }
 
 static sl_status range(sl_parser *p, sl_decimal *low, sl_decimal *high) {
@@ -208,7 +212,6 @@ static sl_status statement(sl_parser *p) {
   if (sl_token_is(&t, "cite"))
     return name_or_text(p, p->def->cite, sizeof p->def->cite, SL_TOKEN_STRING,
                         "a text in double quotes");
-  if (sl_token_is(&t, "kernel")) return statement_kernel(p);
   if (sl_token_is(&t, "param")) return statement_param(p);
   if (sl_token_is(&t, "let")) return statement_let(p);
   if (sl_token_is(&t, "require")) return statement_require(p);
@@ -219,6 +222,7 @@ static sl_status statement(sl_parser *p) {
     SL_TRY(sl_lexer_next(&p->lex));
   }
   if (sl_token_is(&what, "expect")) return statement_expect(p, sides);
+  if (sl_token_is(&what, "kernel")) return statement_kernel(p, sides);
   if (sl_token_is(&what, "f") || sl_token_is(&what, "weight"))
     return statement_root(p, &what, sides, sl_token_is(&what, "weight"));
   p->lex.token = what;
@@ -226,7 +230,20 @@ static sl_status statement(sl_parser *p) {
       &p->lex,
       sides == 3
           ? "a statement (gate, cite, kernel, param, let, f, weight, pos, neg, require, expect)"
-          : "f, weight or expect");
+          : "f, weight, kernel or expect");
+}
+
+/* spec G1.3: a kernel's parameter is declared under its name. */
+static sl_status check_kernel_parameter(const sl_parser *p, int s) {
+  const sl_gate_definition *def = p->def;
+  const char *name = sl_gate_kernel_parameter(def->kernel[s], s);
+  for (int i = 0; name && i < def->param_count; i++)
+    if (strcmp(def->param[i].name, name) == 0) return SL_OK;
+  if (!name) return SL_OK;
+  return sl_fail(p->lex.err, SL_ERR_INPUT,
+                 "%s:%d:%d: expected a parameter %s in the file, for kernel %s and A %s 0",
+                 def->file, def->kernel_line[s], def->kernel_column[s], name,
+                 kernels[def->kernel[s]], s ? ">" : "<=");
 }
 
 /* What only the end of the file shows: a name, both sides, the parameters of a kernel. */
@@ -238,24 +255,14 @@ static sl_status check_complete(sl_parser *p) {
     if (def->f[s] == SL_NO_REF && def->w[s] == SL_NO_REF)
       return sl_lexer_expected(&p->lex, s ? "'f = ...' or 'weight = ...' for A > 0"
                                           : "'f = ...' or 'weight = ...' for A <= 0");
-  if (def->kernel == SL_GATE_EXPRESSION) return SL_OK;
-  static const char *const wanted[][2] = {{"tau", ""}, {"tau", ""},     {"tau", ""},
-                                          {"tau", ""}, {"low", "high"}, {"", ""}};
-  for (int i = 0; i < 2; i++) {
-    const char *name = wanted[def->kernel][i];
-    if (*name && (i >= def->param_count || strcmp(def->param[i].name, name) != 0))
-      return sl_fail(p->lex.err, SL_ERR_INPUT,
-                     "%s:%d:%d: expected the parameters of kernel %s first: %s %s", def->file,
-                     def->kernel_line, def->kernel_column, kernels[def->kernel],
-                     wanted[def->kernel][0], wanted[def->kernel][1]);
-  }
-  return SL_OK;
+  SL_TRY(check_kernel_parameter(p, 0));
+  return check_kernel_parameter(p, 1);
 }
 
 sl_status sl_gate_definition_parse(sl_gate_definition *def, const char *text, size_t size,
                                    const char *file, sl_error *err) {
   memset(def, 0, sizeof *def);
-  def->kernel = SL_GATE_EXPRESSION;
+  def->kernel[0] = def->kernel[1] = SL_GATE_EXPRESSION;
   for (int s = 0; s < 2; s++) def->f[s] = def->w[s] = SL_NO_REF;
   snprintf(def->file, sizeof def->file, "%s", file);
   if (size > 65536)

@@ -119,12 +119,13 @@ outcome loss_of(const step *p, const sl_objective *o) {
 
 sl_objective objective_of(sl_gate_family family, float tau) {
   return (sl_objective){
-      .gate = {.family = family, .tau = {tau, tau}, .clip_low = 0.2, .clip_high = 0.28}};
+      .gate = {.family = {family, family}, .tau = {tau, tau}, .clip_low = 0.2, .clip_high = 0.28}};
 }
 
 sl_objective random_objective(source *s) {
   sl_objective o = objective_of((sl_gate_family)next_below(s, SL_GATE_EXPRESSION),
                                 0.25f * (float)(1 + next_below(s, 20)));
+  if (next_below(s, 2)) o.gate.family[0] = (sl_gate_family)next_below(s, SL_GATE_EXPRESSION);
   o.level = (sl_level)next_below(s, 2);
   o.kl = (sl_kl_kind)next_below(s, 3);
   o.beta = next_below(s, 2) ? 0.05 : 0.0;

@@ -288,10 +288,11 @@ static double coefficient[] = {0.5, 0.5};
 static const uint32_t loss_seq[] = {0, 2, 3};
 static const sl_gated_loss_batch good = {logp_new, logp_old,  logp_ref,    entropy, ones,
                                          loss_seq, advantage, coefficient, 2};
-static const sl_objective sapo = {.gate = {.family = SL_GATE_SIGMOID, .tau = {1.05f, 1.0f}},
-                                  .kl = SL_KL_K3,
-                                  .beta = 0.1,
-                                  .gamma = 0.1};
+static const sl_objective sapo = {
+    .gate = {.family = {SL_GATE_SIGMOID, SL_GATE_SIGMOID}, .tau = {1.05f, 1.0f}},
+    .kl = SL_KL_K3,
+    .beta = 0.1,
+    .gamma = 0.1};
 
 static void expect_loss(const sl_objective *o, const sl_gated_loss_batch *b, sl_status want,
                         const char *message) {
@@ -311,13 +312,13 @@ Test(refused, settings_of_the_objective) {
     expect_loss(&o, &good, SL_ERR_USAGE, "gated_loss: beta must lie in");
     o = sapo, o.gamma = bad[i];
     expect_loss(&o, &good, SL_ERR_USAGE, "gated_loss: gamma must lie in");
-    o = sapo, o.gate.family = SL_GATE_CLIP, o.gate.clip_high = bad[i];
+    o = sapo, o.gate.family[0] = o.gate.family[1] = SL_GATE_CLIP, o.gate.clip_high = bad[i];
     expect_loss(&o, &good, SL_ERR_USAGE, "gated_loss: clip edges must lie in");
   }
   sl_objective o = sapo;
-  o.gate.family = SL_GATE_EXPRESSION;
+  o.gate.family[0] = o.gate.family[1] = SL_GATE_EXPRESSION;
   expect_loss(&o, &good, SL_ERR_USAGE, "gated_loss: an expression gate without a function");
-  o.gate.family = (sl_gate_family)99;
+  o = sapo, o.gate.family[1] = (sl_gate_family)99;
   expect_loss(&o, &good, SL_ERR_USAGE, "gated_loss: no such gate");
   o = sapo, o.level = (sl_level)2;
   expect_loss(&o, &good, SL_ERR_USAGE, "gated_loss: no such level");
@@ -373,7 +374,8 @@ static void broken(const void *bad, int positive, float r, float *value, float *
 Test(refused, gradients_that_are_not_finite) {
   const float nan = NAN, huge = 3e38f;
   sl_objective o = sapo;
-  o.gate = (sl_gate){.family = SL_GATE_EXPRESSION, .function = broken, .expression = &nan};
+  o.gate = (sl_gate){
+      .family = {SL_GATE_EXPRESSION, SL_GATE_EXPRESSION}, .function = broken, .expression = &nan};
   logp_new[2] = -2.5f; /* ratio 1.65 */
   expect_loss(&o, &good, SL_ERR_NONFINITE,
               "gated_loss: the gradient of token[2] (sequence 1) is nan");

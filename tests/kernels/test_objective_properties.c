@@ -268,7 +268,7 @@ PROPERTY(beyond_the_clamp) {
 PROPERTY(gates_only_weaken) {
   sl_objective gated = *o, free = *o;
   gated.beta = free.beta = 0.0;
-  free.gate.family = SL_GATE_IDENTITY;
+  free.gate.family[0] = free.gate.family[1] = SL_GATE_IDENTITY;
   (void)s;
   const outcome a = loss_of(p, &gated), b = loss_of(p, &free);
   int ok = 1;
@@ -400,7 +400,8 @@ static sl_status shifted_advantages(sl_context *ctx, float *d, float *e, sl_loss
 static sl_status doubled(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
                          const sl_objective *o, const sl_gated_loss_batch *b) {
   const sl_status status = sl_gated_loss(ctx, d, e, sums, o, b);
-  for (size_t i = 0; o->gate.family != SL_GATE_IDENTITY && i < b->seq[b->n_seq]; i++) d[i] *= 2.0f;
+  for (size_t i = 0; o->gate.family[0] != SL_GATE_IDENTITY && i < b->seq[b->n_seq]; i++)
+    d[i] *= 2.0f;
   return status;
 }
 

@@ -14,7 +14,7 @@ static const double ratios[] = {0.0078125, 0.25, 0.75, 0.9375, 1.0625, 1.5, 3.0,
 #define N_RATIOS (sizeof ratios / sizeof *ratios)
 
 static sl_gate gate_of(sl_gate_family family, float tau) {
-  const sl_gate g = {family, {tau, tau / 2.0f}, 0.2, 0.28, NULL, NULL};
+  const sl_gate g = {{family, family}, {tau, tau / 2.0f}, 0.2, 0.28, NULL, NULL};
   return g;
 }
 
@@ -43,8 +43,8 @@ static void check_derivatives(const sl_gate *gate, int positive, double ratio, i
   const int right =
       distance(f[1], d1) <= DIFFERENCE_LIMIT && distance(df[1], d2) <= DIFFERENCE_LIMIT;
   cr_expect_eq(right, factor == 1,
-               "gate %d, tau %g, positive %d, r %g: derivatives and differences", (int)gate->family,
-               (double)gate->tau[positive], positive, ratio);
+               "gate %d, tau %g, positive %d, r %g: derivatives and differences",
+               (int)gate->family[0], (double)gate->tau[positive], positive, ratio);
   mpfr_clears(r, f[0], f[1], df[0], df[1], unused, d1, d2, (mpfr_ptr)0);
 }
 

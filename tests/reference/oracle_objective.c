@@ -15,8 +15,7 @@
 #define LIMIT 0x1p-155
 
 /* Two groups of two sequences. Log-ratios: small, moderate, 2^-10, clamped; sequence 3 clamps at
- * sequence level too. None is 0, where softsign's f'' jumps and a central difference is off by h
- * tau. */
+ * sequence level too. */
 static const uint32_t seq[] = {0, 3, 4, 7, 9}, group[] = {0, 2, 4};
 #define N_SEQ 4
 #define TOKENS 9
@@ -105,7 +104,7 @@ static double worst_error(const sl_objective *o, sl_advantage_kind kind, double 
 
 static sl_objective objective_of(sl_gate_family family, sl_level level, sl_aggregation aggregation,
                                  int kl) {
-  sl_objective o = {.gate = {family, {1.05f, 7.3f}, 0.2, 0.28, NULL, NULL},
+  sl_objective o = {.gate = {{family, family}, {1.05f, 7.3f}, 0.2, 0.28, NULL, NULL},
                     .level = level,
                     .aggregation = aggregation,
                     .constant_length = 5.0};

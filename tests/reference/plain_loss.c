@@ -104,7 +104,12 @@ Test(plain_loss, every_variant) {
     for (int level = 0; level < 2; level++)
       for (int kl = -1; kl < 3; kl++)
         for (int wide = 0; wide < 2; wide++) {
-          sl_objective o = {.gate = {(sl_gate_family)family, {1.05f, 1.0f}, 0.2, 0.28, NULL, NULL},
+          sl_objective o = {.gate = {{(sl_gate_family)family, (sl_gate_family)family},
+                                     {1.05f, 1.0f},
+                                     0.2,
+                                     0.28,
+                                     NULL,
+                                     NULL},
                             .level = (sl_level)level,
                             .gamma = 0.01};
           if (wide) o.gate.tau[0] = 7.3f, o.gate.tau[1] = 0.11f;

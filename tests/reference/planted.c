@@ -125,7 +125,8 @@ Test(planted, weight_by_cancellation) {
   const float new = 3.0f, old = 0.0f, advantage = 1.0f;
   const uint8_t mask = 1;
   const double coefficient = 1.0;
-  const sl_objective o = {.gate = {SL_GATE_SIGMOID, {1.0f, 1.0f}, 0.0, 0.0, NULL, NULL}};
+  const sl_objective o = {
+      .gate = {{SL_GATE_SIGMOID, SL_GATE_SIGMOID}, {1.0f, 1.0f}, 0.0, 0.0, NULL, NULL}};
   const sl_gated_loss_batch b = {&new, &old, NULL, NULL, &mask, seq, &advantage, &coefficient, 1};
   double d, sums[SL_LOSS_FIELDS];
   sl_ball bound, bound_sums[SL_LOSS_FIELDS];

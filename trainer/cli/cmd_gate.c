@@ -116,6 +116,11 @@ static void show_side(const sl_gate_definition *def, int positive, const char *l
   }
 }
 
+static const char *weight_by(sl_gate_family family) {
+  return family == SL_GATE_EXPRESSION ? "its expression in binary64 (spec G3.1)"
+                                      : "a correctly rounded kernel (spec O2.1, O2.2)";
+}
+
 static int show_gate(const char *name) {
   sl_gate gate;
   sl_gate_definition *def = NULL;
@@ -124,9 +129,12 @@ static int show_gate(const char *name) {
   printf("gate %s\n%s", sl_gate_definition_name(def), sl_gate_definition_citation(def));
   print_refuted(sl_gate_definition_refuted(def));
   putchar('\n');
-  printf("weight by %s\n", gate.family == SL_GATE_EXPRESSION
-                               ? "its expression in binary64 (spec G3.1)"
-                               : "a correctly rounded kernel (spec O2.1, O2.2)");
+  if (gate.family[0] == gate.family[1]) {
+    printf("weight by %s\n", weight_by(gate.family[0]));
+  } else {
+    printf("weight for A > 0 by %s\n", weight_by(gate.family[1]));
+    printf("weight for A <= 0 by %s\n", weight_by(gate.family[0]));
+  }
   for (size_t i = 0; i < sl_gate_definition_parameters(def); i++) {
     const sl_gate_parameter_info p = sl_gate_definition_parameter(def, i);
     printf("parameter %s in [%g, %g]: %g for A > 0, %g for A <= 0\n", p.name, p.low, p.high,

@@ -67,7 +67,7 @@ static sl_status read_gate(const sl_config *config, sl_gate *gate, sl_error *err
       return sl_config_fail(config, keys[sign], err, "%s: expected a number from 0 to %s, found %g",
                             names[sign], sign ? "2^20" : "1", real[sign]);
   }
-  *gate = (sl_gate){.family = family};
+  *gate = (sl_gate){.family = {family, family}};
   if (clip)
     gate->clip_low = real[0], gate->clip_high = real[1];
   else if (!none)
@@ -82,7 +82,7 @@ sl_status sl_config_objective(const sl_config *config, sl_objective *out, sl_err
                        .kl = (sl_kl_kind)config->rl.kl,
                        .beta = config->rl.beta,
                        .gamma = config->rl.entropy_bonus,
-                       .gate = {.family = SL_GATE_EXPRESSION}};
+                       .gate = {.family = {SL_GATE_EXPRESSION, SL_GATE_EXPRESSION}}};
   if (sl_config_gate_is_builtin(config)) {
     const sl_status status = read_gate(config, &made.gate, err);
     if (status != SL_OK) return status;

@@ -65,7 +65,7 @@ static sl_status check_gate(const sl_run_state *run, sl_error *err) {
 
 static sl_status load_gate(sl_run_state *run, sl_error *err) {
   sl_status status = sl_config_objective(&run->config, &run->objective, err);
-  if (status || run->objective.gate.family != SL_GATE_EXPRESSION) return status;
+  if (status || run->objective.gate.family[0] != SL_GATE_EXPRESSION) return status;
   sl_gate_definition *defaults;
   status = sl_gate_load(&run->objective.gate, &defaults,
                         sl_config_path(&run->config, SL_KEY_gate_name), NULL, 0, err);

@@ -115,10 +115,10 @@ static void gate_values(char *out, size_t size, const sl_gate *gate,
       sl_shortest_double(number, info.value[positive]);
       snprintf(out + used, size - used, "%s%s %s", i ? ", " : "", info.name, number);
     }
-  } else if (gate->family == SL_GATE_CLIP) {
+  } else if (gate->family[positive] == SL_GATE_CLIP) {
     sl_shortest_double(number, positive ? gate->clip_high : gate->clip_low);
     snprintf(out, size, "%s %s", positive ? "high" : "low", number);
-  } else if (gate->family != SL_GATE_IDENTITY) {
+  } else if (gate->family[positive] != SL_GATE_IDENTITY) {
     sl_shortest_float(number, gate->tau[positive]);
     snprintf(out, size, "tau %s", number);
   }

@@ -20,7 +20,8 @@ enum {
 /* How far peers may be off, u = 2^-24 the unit roundoff; a relative error of k u is at most k ulps.
  * libmvec's functions: 4 ulps (the GNU C library's manual), 8 u. The others, first order: 1 /
  * sqrt(x) and 1 / (1 + z^2): 2 u. r^2 with r = 1 / (1 + |z|): 2 (2 u) + u. 1 / (1 + e): 8 u + u +
- * u. exp(-z^2), z^2 <= 9: 9 u + 8 u. 4 t / (1 + t)^2: 8 u + 2 (8 u + u) + u + u. */
+ * u. exp(-z^2), z^2 <= 9: 9 u + 8 u. exp(-z^2/2): 4.5 u + 8 u. 1 / (s sqrt(s)) with s = 1 +
+ * z^2: 1.5 u + u + u + u. 4 t / (1 + t)^2: 8 u + 2 (8 u + u) + u + u. */
 #define GATE -1.0f, 3.0f, "z of a gate, ratios up to 4"
 #define ANGLE 0.0f, 4096.0f, "angles of RoPE, positions up to 4096"
 const sl_function_peer sl_function_peers[SL_FUNCTION_COUNT] = {
@@ -35,9 +36,9 @@ const sl_function_peer sl_function_peers[SL_FUNCTION_COUNT] = {
     [SL_FUNCTION_sin] = {"sinf", ANGLE, 6, 4},
     [SL_FUNCTION_cos] = {"cosf", ANGLE, 6, 4},
     [SL_FUNCTION_sech2h] = {"4 t / (1 + t)^2, t = expf(-|z|)", GATE, 6, 28},
-    [SL_FUNCTION_gauss] = {"expf(-z z)", GATE, 6, 17},
+    [SL_FUNCTION_gaussh] = {"expf(-z z / 2)", GATE, 6, 13},
     [SL_FUNCTION_lorentz] = {"1 / fma(z, z, 1)", GATE, 6, 2},
-    [SL_FUNCTION_softabs2] = {"r r, r = 1 / (1 + |z|)", GATE, 6, 5},
+    [SL_FUNCTION_rhypot3] = {"1 / (s sqrt(s)), s = fma(z, z, 1)", GATE, 6, 5},
 };
 
 const char *sl_libmvec_version(void) {

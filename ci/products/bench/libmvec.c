@@ -26,11 +26,12 @@
 
 PEER(rsqrt, v_set(1.0f) / v_sqrt(x))
 PEER(lorentz, v_set(1.0f) / v_fma(x, x, v_set(1.0f)))
-static inline vf softabs2(vf x) {
-  const vf r = v_set(1.0f) / (v_abs(x) + v_set(1.0f));
-  return r * r;
+
+static inline vf rhypot3(vf x) {
+  const vf s = v_fma(x, x, v_set(1.0f));
+  return v_set(1.0f) / (s * v_sqrt(s));
 }
-PEER(softabs2, softabs2(x))
+PEER(rhypot3, rhypot3(x))
 
 #ifdef SLUICE_HAS_LIBMVEC
 vf VECTOR_NAME(expf)(vf x);
@@ -52,7 +53,7 @@ PEER(sin, VECTOR_NAME(sinf)(x))
 PEER(cos, VECTOR_NAME(cosf)(x))
 
 PEER(sigmoid, v_set(1.0f) / (v_set(1.0f) + VECTOR_NAME(expf)(-x)))
-PEER(gauss, VECTOR_NAME(expf)(-x *x))
+PEER(gaussh, VECTOR_NAME(expf)(v_set(-0.5f) * x * x))
 static inline vf sech2h(vf x) {
   const vf t = VECTOR_NAME(expf)(-v_abs(x)), d = t + v_set(1.0f);
   return v_set(4.0f) * t / (d * d);
@@ -68,7 +69,7 @@ PEER(sech2h, sech2h(x))
 #define peer_sin NULL
 #define peer_cos NULL
 #define peer_sigmoid NULL
-#define peer_gauss NULL
+#define peer_gaussh NULL
 #define peer_sech2h NULL
 #endif
 

@@ -49,10 +49,11 @@ static const sl_model_shape shape = {.hidden = 32,
                                      .rope_theta = 1e4,
                                      .rms_eps = 1e-6f,
                                      .tied = 1};
-static const sl_objective objective = {.gate = {.family = SL_GATE_SIGMOID, .tau = {1.05f, 1.0f}},
-                                       .aggregation = SL_AGG_TOKEN_MEAN,
-                                       .kl = SL_KL_K3,
-                                       .gamma = 0.001};
+static const sl_objective objective = {
+    .gate = {.family = {SL_GATE_SIGMOID, SL_GATE_SIGMOID}, .tau = {1.05f, 1.0f}},
+    .aggregation = SL_AGG_TOKEN_MEAN,
+    .kl = SL_KL_K3,
+    .gamma = 0.001};
 static const sl_optimizer_options adamw = {0.9f, 0.95f, 1e-8f, 0.01, 1.0};
 
 typedef struct {

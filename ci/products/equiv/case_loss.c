@@ -7,12 +7,13 @@
 
 enum { N_SEQ };
 
-/* CISPO's shape, a weight only; and a gate of basic operations with a value. */
+/* CISPO's shape, a weight only; and a gate of basic operations with a value, the paper's softsign.
+ */
 static void capped_ratio(const void *cap, int positive, float r, float *f, float *w) {
   (void)positive;
   *f = NAN, *w = fminf(1.0f, *(const float *)cap / r);
 }
-static void algebraic(const void *slope, int positive, float r, float *f, float *w) {
+static void hyperbola(const void *slope, int positive, float r, float *f, float *w) {
   const double z = (positive ? 1.0 : 1.5) * (double)*(const float *)slope * ((double)r - 1.0),
                root = sqrt(1.0 + z * z);
   *f = (float)(z / root), *w = (float)(1.0 / (root * root * root));
@@ -21,13 +22,18 @@ static void algebraic(const void *slope, int positive, float r, float *f, float 
 static sl_gate some_gate(sl_problem *p) {
   static const float cap = 3.0f, slope = 0.8f;
   static const float taus[] = {1.0f, 1.05f, 0x1p-20f, 7.3f, 0.11f, 0x1p10f};
-  sl_gate g = {.family = (sl_gate_family)sl_source_below(&p->source, SL_GATE_EXPRESSION + 1),
+  const uint32_t family = sl_source_below(&p->source, SL_GATE_EXPRESSION + 1);
+  sl_gate g = {.family = {(sl_gate_family)family, (sl_gate_family)family},
                .clip_low = 0.2,
                .clip_high = 0.28};
-  for (int side = 0; side < 2; side++) g.tau[side] = taus[sl_source_below(&p->source, 6)];
-  if (g.family != SL_GATE_EXPRESSION) return g;
-  const int weight_only = sl_source_below(&p->source, 2) != 0;
-  g.function = weight_only ? capped_ratio : algebraic;
+  uint32_t drawn[2];
+  for (int side = 0; side < 2; side++)
+    drawn[side] = sl_source_below(&p->source, 6), g.tau[side] = taus[drawn[side]];
+  /* In a third of the problems A <= 0 has another family, without a draw more. */
+  if (drawn[0] % 3 == 0)
+    g.family[0] = (sl_gate_family)((family + 1 + drawn[1]) % (SL_GATE_EXPRESSION + 1));
+  const int weight_only = family == SL_GATE_EXPRESSION && sl_source_below(&p->source, 2) != 0;
+  g.function = weight_only ? capped_ratio : hyperbola;
   g.expression = weight_only ? &cap : &slope;
   return g;
 }
@@ -121,10 +127,12 @@ void sl_make_gated_loss(sl_problem *p) {
   sl_add(p, "d", SL_F32, SL_OUT, t);
   sl_add(p, "e", SL_F32, SL_OUT, t);
   sl_add(p, "sums", SL_SUMS, SL_OUT, n);
-  sl_shape(p, "t %zu in %zu sequences, gate %d, tau %g and %g, level %d, kl %d, beta %g, gamma %g",
-           t, n, p->objective.gate.family, (double)p->objective.gate.tau[0],
-           (double)p->objective.gate.tau[1], p->objective.level, p->objective.kl, p->objective.beta,
-           p->objective.gamma);
+  sl_shape(
+      p,
+      "t %zu in %zu sequences, gates %d and %d, tau %g and %g, level %d, kl %d, beta %g, gamma %g",
+      t, n, p->objective.gate.family[0], p->objective.gate.family[1],
+      (double)p->objective.gate.tau[0], (double)p->objective.gate.tau[1], p->objective.level,
+      p->objective.kl, p->objective.beta, p->objective.gamma);
 }
 
 sl_status sl_run_gated_loss(sl_context *ctx, const sl_problem *p, void *const *at) {

@@ -123,14 +123,14 @@ static void put_sums(sl_examples *x, const sl_loss_sums *sums, size_t n) {
 
 static void put_objective(sl_examples *x, const sl_objective *o) {
   static const char *const levels[] = {"token", "sequence"}, *const kls[] = {"k1", "k2", "k3"};
-  const char *const name = o->gate.family == SL_GATE_EXPRESSION
-                               ? sl_gate_definition_name(o->gate.expression)
-                               : families[o->gate.family];
+  const sl_gate_family family = o->gate.family[1]; /* both signs have one in the examples */
+  const char *const name =
+      family == SL_GATE_EXPRESSION ? sl_gate_definition_name(o->gate.expression) : families[family];
   sl_example_word(x, "gate", name);
-  if (o->gate.family == SL_GATE_CLIP) {
+  if (family == SL_GATE_CLIP) {
     sl_example_number(x, "low", o->gate.clip_low);
     sl_example_number(x, "high", o->gate.clip_high);
-  } else if (o->gate.family < SL_GATE_CLIP) {
+  } else if (family < SL_GATE_CLIP) {
     sl_example_put_f32(x, "in", "tau_neg_pos", SL_DIMS(2), o->gate.tau);
   }
   sl_example_word(x, "level", levels[o->level]);
@@ -186,7 +186,8 @@ static void cancelling_slots(sl_examples *x) {
   static const uint8_t mask[T] = {[1] = 1, [6] = 1, [9] = 1, [17] = 1};
   static const float new[T] = {[1] = -0x1p+60f, [6] = -1}, old[T] = {[17] = -0x1p+60f}, one = 1;
   const double coefficient = 0.25;
-  const sl_objective o = {.gate = {.family = SL_GATE_IDENTITY}, .level = SL_LEVEL_SEQUENCE};
+  const sl_objective o = {.gate = {.family = {SL_GATE_IDENTITY, SL_GATE_IDENTITY}},
+                          .level = SL_LEVEL_SEQUENCE};
   sl_example(x, "gated_loss", "sequence level: a sum over all slots, each in its place");
   put_objective(x, &o);
   sl_example_put_u32(x, "in", "seq", SL_DIMS(2), seq);
@@ -209,13 +210,17 @@ void sl_examples_gated_loss(sl_examples *x) {
   static const uint32_t few[] = {0, 7, 9, 18}, long_one[] = {0, 1105};
   for (int family = 0; family < SL_GATE_EXPRESSION; family++)
     for (int level = 0; level < 2; level++) {
-      const sl_objective o = {
-          .gate = {(sl_gate_family)family, {1.05f, 1.0f}, 0.2, 0.28, NULL, NULL},
-          .level = (sl_level)level,
-          .aggregation = SL_AGG_SEQUENCE_MEAN,
-          .kl = SL_KL_K3,
-          .beta = family % 2 ? 0.04 : 0,
-          .gamma = family % 3 ? 0 : 0.01};
+      const sl_objective o = {.gate = {{(sl_gate_family)family, (sl_gate_family)family},
+                                       {1.05f, 1.0f},
+                                       0.2,
+                                       0.28,
+                                       NULL,
+                                       NULL},
+                              .level = (sl_level)level,
+                              .aggregation = SL_AGG_SEQUENCE_MEAN,
+                              .kl = SL_KL_K3,
+                              .beta = family % 2 ? 0.04 : 0,
+                              .gamma = family % 3 ? 0 : 0.01};
       char what[120];
       snprintf(what, sizeof what,
                "%s, %s level%s%s; one of three sequences without unmasked tokens", families[family],
@@ -223,7 +228,7 @@ void sl_examples_gated_loss(sl_examples *x) {
                o.gamma > 0 ? ", entropy bonus" : "");
       loss(x, what, &o, few, 3, 0.5);
     }
-  sl_objective o = {.gate = {SL_GATE_SIGMOID, {10, 12}, 0, 0, NULL, NULL},
+  sl_objective o = {.gate = {{SL_GATE_SIGMOID, SL_GATE_SIGMOID}, {10, 12}, 0, 0, NULL, NULL},
                     .aggregation = SL_AGG_TOKEN_MEAN,
                     .kl = SL_KL_K1,
                     .beta = 0.1};

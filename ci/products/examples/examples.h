@@ -1,4 +1,4 @@
-/* Examples of numerics version 1 for other implementations (spec F5.5): small calls of the plain
+/* Examples of numerics version 2 for other implementations (spec F5.5): small calls of the plain
  * kernels and of the scalar functions, with every input and output written out. */
 #ifndef SLUICE_EXAMPLES_H
 #define SLUICE_EXAMPLES_H

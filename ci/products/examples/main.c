@@ -19,7 +19,7 @@ static int write_file(const file *f, const char *folder, sl_context *plain) {
     perror(path);
     return 1;
   }
-  fprintf(x.out, "# Numerics version 1: examples of %s (spec %s; format: spec F5.5).\n", f->name,
+  fprintf(x.out, "# Numerics version 2: examples of %s (spec %s; format: spec F5.5).\n", f->name,
           f->clauses);
   fputs("# command: sluice-examples FOLDER\n", x.out);
   f->write(&x);
@@ -33,7 +33,7 @@ static int write_file(const file *f, const char *folder, sl_context *plain) {
 
 int main(int argc, char **argv) {
   if (argc != 2 || argv[1][0] == '-') {
-    fputs("usage: sluice-examples FOLDER\nWrites the examples of numerics version 1 (spec F5.5).\n",
+    fputs("usage: sluice-examples FOLDER\nWrites the examples of numerics version 2 (spec F5.5).\n",
           stderr);
     return 2;
   }

@@ -73,7 +73,7 @@ sl_status sl_sweep_vectors_read(sl_sweep_vectors *vectors, const char *path, sl_
 void sl_sweep_vectors_header(FILE *out, const char *generator, const char *command) {
   fprintf(out,
           "# Correctly rounded functions over all 2^32 binary32 patterns (spec N2.3, F5.2).\n"
-          "# version 1\n# generator %s\n# command %s\n# columns: function digest misrounded "
+          "# version 2\n# generator %s\n# command %s\n# columns: function digest misrounded "
           "fallbacks\n",
           generator, command);
 }

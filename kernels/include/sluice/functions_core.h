@@ -81,19 +81,19 @@ SLC_FN SLC_F64 SLC_D(sech2h)(SLC_F64 z) {
   return SLC_K(4.0) * t / (d * d);
 }
 
-/* e^(-z^2); the square of a binary32 is exact. */
-SLC_FN SLC_F64 SLC_D(gauss)(SLC_F64 z) {
+/* e^(-z^2/2); half the square of a binary32 is exact. */
+SLC_FN SLC_F64 SLC_D(gaussh)(SLC_F64 z) {
   SLC_F64 scale;
-  const SLC_F64 q = SLC_D(exp_parts)(-z * z, &scale);
+  const SLC_F64 q = SLC_D(exp_parts)(z * z * SLC_K(-0.5), &scale);
   return SLC_FMA(q, scale, scale);
 }
 
 SLC_FN SLC_F64 SLC_D(lorentz)(SLC_F64 z) { return SLC_K(1.0) / SLC_FMA(z, z, SLC_K(1.0)); }
 
-/* 1 / (1 + z)^2, z >= 0. */
-SLC_FN SLC_F64 SLC_D(softabs2)(SLC_F64 z) {
-  const SLC_F64 r = SLC_K(1.0) / (z + SLC_K(1.0));
-  return r * r;
+/* (1 + z^2)^(-3/2), for all binary32 z at least 2^-384. */
+SLC_FN SLC_F64 SLC_D(rhypot3)(SLC_F64 z) {
+  const SLC_F64 s = SLC_FMA(z, z, SLC_K(1.0));
+  return SLC_K(1.0) / (s * SLC_SQRT(s));
 }
 
 SLC_FN SLC_F64 SLC_D(rsqrt)(SLC_F64 x) { return SLC_K(1.0) / SLC_SQRT(x); }
@@ -225,14 +225,13 @@ SLC_FN SLC_F32 SLC_S(sigmoid)(SLC_F32 x) {
 SLC_FN SLC_F32 SLC_S(sech2h)(SLC_F32 z) {
   return SLC_S(or_nan)(z, SLC_MAP(sech2h, SLC_S(cap_abs)(z, 106.0f)));
 }
-SLC_FN SLC_F32 SLC_S(gauss)(SLC_F32 z) {
-  const SLC_F32 a = SLC_S(cap_abs)(z, 10.25f);
-  return SLC_S(or_nan)(z, SLC_S(except)(a, SLC_MAP(gauss, a), 0x1.d9f6ecp0f, 0x1.09e7eap-5f));
+SLC_FN SLC_F32 SLC_S(gaussh)(SLC_F32 z) {
+  return SLC_S(or_nan)(z, SLC_MAP(gaussh, SLC_S(cap_abs)(z, 14.5f)));
 }
 SLC_FN SLC_F32 SLC_S(lorentz)(SLC_F32 z) { return SLC_S(or_nan)(z, SLC_MAP(lorentz, z)); }
-SLC_FN SLC_F32 SLC_S(softabs2)(SLC_F32 z) {
+SLC_FN SLC_F32 SLC_S(rhypot3)(SLC_F32 z) {
   const SLC_F32 a = SLC_ABS32(z);
-  return SLC_S(or_nan)(z, SLC_S(except)(a, SLC_MAP(softabs2, a), 0x1.2d5dc4p-9f, 0x1.fda756p-1f));
+  return SLC_S(or_nan)(z, SLC_S(except)(a, SLC_MAP(rhypot3, a), 0x1.fffffep22f, 0x1.000002p-69f));
 }
 
 /* The result has the sign of the argument, that of a zero included. */

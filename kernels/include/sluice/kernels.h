@@ -33,7 +33,7 @@ extern "C" {
 /* Version of the numerics that this build follows; 0 for a test build with other chunks
  * (spec N1.8). */
 #if SL_DOT_CHUNK == 256 && SL_SUM_CHUNK == 1024 && SL_KEY_CHUNK == 64
-#define SL_NUMERICS_VERSION 1
+#define SL_NUMERICS_VERSION 2
 #else
 #define SL_NUMERICS_VERSION 0
 #endif

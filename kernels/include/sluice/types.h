@@ -48,11 +48,11 @@ typedef enum {
  * weight only. Called from several threads at once. */
 typedef void (*sl_gate_function)(const void *expression, int positive, float r, float *f, float *w);
 
-/* A gate with the parameters of both advantage signs (spec O2): [0] A <= 0, [1] A > 0.
- * sigmoid, erf, arctan, softsign use tau, in [2^-20, 2^10]; clip uses low and high, in [0, 2^20];
- * an expression gate uses function and expression. */
+/* A gate with family and parameters of both advantage signs (spec O2): [0] A <= 0, [1] A > 0.
+ * sigmoid, erf, arctan, softsign use tau, in [2^-20, 2^10]; clip uses low for A <= 0 and high for A
+ * > 0, in [0, 2^20]; an expression uses function and expression. */
 typedef struct {
-  sl_gate_family family;
+  sl_gate_family family[2];
   float tau[2];
   double clip_low, clip_high;
   sl_gate_function function;

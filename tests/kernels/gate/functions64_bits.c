@@ -1,5 +1,5 @@
 /* The bits of the binary64 functions of gates, and of their tables (spec G3.4): digests over seeded
- * arguments. The bounds of functions64.c leave room for another last bit; numerics version 1 does
+ * arguments. The bounds of functions64.c leave room for another last bit; numerics version 2 does
  * not. A digest that changes is another version. */
 #include "kernels/gate/functions64.h"
 
@@ -66,7 +66,7 @@ static uint64_t digest_of(double (*fn)(double)) {
     const uint64_t digest = digest_of(sl_fn64_##name);                 \
     cr_assert_eq(digest, (recorded),                                   \
                  "%s has digest 0x%016llx: these are not the bits of " \
-                 "numerics version 1",                                 \
+                 "numerics version 2",                                 \
                  #name, (unsigned long long)digest);                   \
   }
 FUNCTION(exp, 0x8e43a85753168fa8)

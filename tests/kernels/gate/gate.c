@@ -45,7 +45,15 @@ static const refusal refusals[] = {
     {"gate a\nlet z = r let z = r", "t.gate:2:15: expected a new name"},
     {"gate a\nkernel relu", "t.gate:2:8: expected sigmoid"},
     {"gate a\nkernel sigmoid\nf = r",
-     "t.gate:2:8: expected the parameters of kernel sigmoid first: tau"},
+     "t.gate:2:8: expected a parameter tau in the file, for kernel sigmoid and A <= 0"},
+    {"gate a\npos kernel clip\nf = r",
+     "t.gate:2:12: expected a parameter high in the file, for kernel clip and A > 0"},
+    {"gate a\nkernel identity\nneg kernel clip\nf = r",
+     "t.gate:3:12: expected one 'kernel' for a sign of A, this is a second"},
+    {"gate a\nparam tau in [1, 2] default 1\nkernel identity\nneg f = r pos f = 2*r",
+     "t.gate:3:8: expected an expression with the kernel's f' = 1 at r = 0, found 2"},
+    {"gate a\npos kernel identity\nneg kernel arctan\nparam tau in [1, 2] default 1\nf = r",
+     "t.gate:3:12: expected an expression with the kernel's f'"},
     {"gate a\nf = r\nrequire sup(f) >= 1", "t.gate:3:16: expected '<='"},
     {"gate a\nf = r\nrequire f <= 1 for q in [1, 2]", "t.gate:3:20: expected r or a parameter"},
     {"gate a\nf = f", "t.gate:2:5: expected an expression in r"},
@@ -171,7 +179,31 @@ Test(gate, parameters_are_checked_and_bound) {
   cr_assert_eq(sl_gate_load(&gate, &def, "no-such", NULL, 0, &err), SL_ERR_USAGE);
   cr_assert_eq(sl_gate_load(&gate, &def, "./no/such.gate", NULL, 0, &err), SL_ERR_INPUT);
   cr_assert_eq(sl_gate_load(&gate, &def, "sigmoid", &good, 1, &err), SL_OK);
-  cr_assert(gate.family == SL_GATE_SIGMOID && gate.tau[0] == 1.05f && gate.tau[1] == 2.0f);
+  cr_assert(gate.family[0] == SL_GATE_SIGMOID && gate.family[1] == SL_GATE_SIGMOID &&
+            gate.tau[0] == 1.05f && gate.tau[1] == 2.0f);
+  sl_gate_definition_free(def);
+}
+
+/* A kernel for each sign, or for one alone (spec G1.3). */
+Test(gate, signs_have_kernels_of_their_own) {
+  const char *const text =
+      "gate t param tau in [1, 3] default pos 2 neg 3 param low in [0, 1] default 0.25\n"
+      "pos kernel arctan pos f = atan(tau*(r - 1))/tau neg kernel clip neg f = max(r, 1 - low)";
+  sl_gate_definition *def = NULL;
+  sl_gate gate;
+  sl_error err;
+  cr_assert_eq(sl_gate_parse(&gate, &def, text, strlen(text), "t.gate", NULL, 0, &err), SL_OK, "%s",
+               err.message);
+  cr_expect(gate.family[1] == SL_GATE_ARCTAN && gate.tau[1] == 2.0f);
+  cr_expect(gate.family[0] == SL_GATE_CLIP && gate.clip_low == 0.25 && !gate.function);
+  sl_gate_definition_free(def);
+  const char *const half =
+      "gate t param tau in [1, 3] default 2 f = atan(tau*(r - 1))/tau\n"
+      "neg kernel arctan";
+  cr_assert_eq(sl_gate_parse(&gate, &def, half, strlen(half), "t.gate", NULL, 0, &err), SL_OK, "%s",
+               err.message);
+  cr_expect(gate.family[1] == SL_GATE_EXPRESSION && gate.function && gate.expression);
+  cr_expect(gate.family[0] == SL_GATE_ARCTAN && gate.tau[0] == 2.0f);
   sl_gate_definition_free(def);
 }
 
@@ -183,7 +215,7 @@ Test(gate, weight_alone_has_no_value) {
   cr_assert_eq(sl_gate_parse(&gate, &def, text, strlen(text), "t.gate", NULL, 0, &err), SL_OK);
   float f, w;
   gate.function(gate.expression, 1, 10.0f, &f, &w);
-  cr_assert(gate.family == SL_GATE_EXPRESSION && isnan(f) && w == 0.5f &&
+  cr_assert(gate.family[1] == SL_GATE_EXPRESSION && isnan(f) && w == 0.5f &&
             !sl_gate_definition_has_value(def, 1));
   sl_gate_definition_free(def);
 }

@@ -203,7 +203,9 @@ void check_gate_of_every_function(void) {
   cr_assert_eq(
       sl_gate_parse(&gate, &owner, functions, strlen(functions), "all.gate", NULL, 0, &err), SL_OK,
       "%s", err.message);
-  cr_assert_eq(gate.family, SL_GATE_EXPRESSION);
+  cr_assert_eq(gate.family[1], SL_GATE_EXPRESSION);
   check_gate("every function", &gate);
+  gate.family[1] = SL_GATE_ERF, gate.tau[1] = 2.0f;
+  check_gate("an expression for A <= 0 alone", &gate);
   sl_gate_definition_free(owner);
 }

@@ -133,10 +133,11 @@ Test(simt_families, sampling_with_ties_and_edges) {
  * has elements (spec O1.2). */
 Test(simt_families, ratios_of_long_sequences) {
   const uint32_t chunks = SL_SUM_CHUNK < 1024 ? SL_SUM_CHUNK + 1 : 3;
-  const loss p = {{.gate = {.family = SL_GATE_CLIP, .clip_low = 0.2, .clip_high = 0.28},
-                   .level = SL_LEVEL_SEQUENCE},
-                  {chunks * SL_SUM_CHUNK + 3, 0, 5, SL_SUM_CHUNK},
-                  {-1.0f, 0.0f}};
+  const loss p = {
+      {.gate = {.family = {SL_GATE_CLIP, SL_GATE_CLIP}, .clip_low = 0.2, .clip_high = 0.28},
+       .level = SL_LEVEL_SEQUENCE},
+      {chunks * SL_SUM_CHUNK + 3, 0, 5, SL_SUM_CHUNK},
+      {-1.0f, 0.0f}};
   for (int smallest = 0; smallest < 2; smallest++)
     check("ratio of a long sequence", run_loss, &p, 2 * loss_tokens(&p) + LOSS_SEQS * SUMS_FLOATS,
           smallest, 0);
@@ -214,7 +215,7 @@ Test(simt_families, refused_losses) {
   } cases[] = {{3.0f, NAN, 1.0f, "logp_new[3] is not finite"},
                {70.0f, INFINITY, 1.0f, "logp_new[70] is not finite"}};
   for (size_t i = 0; i < COUNT(cases); i++) {
-    loss p = {{.gate = {.family = SL_GATE_SIGMOID, .tau = {1.0f, 1.0f}}},
+    loss p = {{.gate = {.family = {SL_GATE_SIGMOID, SL_GATE_SIGMOID}, .tau = {1.0f, 1.0f}}},
               {70, 0, 5, 64},
               {cases[i].token, cases[i].value}};
     memory m = {.ctx = simulated(i + 1, 1)};
@@ -235,9 +236,10 @@ static void infinite_weight(const void *expression, int positive, float r, float
 }
 
 Test(simt_families, refused_gradient) {
-  const loss p = {{.gate = {.family = SL_GATE_EXPRESSION, .function = infinite_weight}},
-                  {4, 0, 5, 6},
-                  {-1.0f, 0.0f}};
+  const loss p = {
+      {.gate = {.family = {SL_GATE_EXPRESSION, SL_GATE_EXPRESSION}, .function = infinite_weight}},
+      {4, 0, 5, 6},
+      {-1.0f, 0.0f}};
   memory m = {.ctx = simulated(5, 1)};
   float *const d = hold_zeros(&m, loss_tokens(&p) * sizeof *d);
   sl_loss_sums *const sums = hold_zeros(&m, LOSS_SEQS * sizeof *sums);

@@ -32,7 +32,7 @@ Test(config, defaults_are_those_of_the_arithmetic_task) {
   cr_assert_eq(c.rl.decay, SL_DECAY_LINEAR);
   cr_assert_eq(c.rl.advantage, SL_ADV_STD_POPULATION);
   cr_assert_eq(sl_config_objective(&c, &o, &err), SL_OK);
-  cr_assert_eq(o.gate.family, SL_GATE_SIGMOID);
+  cr_assert_eq(o.gate.family[1], SL_GATE_SIGMOID);
   cr_assert(o.gate.tau[1] == 1.0f && o.gate.tau[0] == 1.05f);
   cr_assert(o.level == SL_LEVEL_TOKEN && o.aggregation == SL_AGG_SEQUENCE_MEAN &&
             o.kl == SL_KL_K3 && o.beta == 0);
@@ -71,7 +71,7 @@ Test(config, file_then_arguments_the_last_one_holds) {
   sl_objective o;
   sl_error err;
   cr_assert_eq(sl_config_objective(&c, &o, &err), SL_OK);
-  cr_assert(o.gate.family == SL_GATE_CLIP && o.gate.clip_low == 0.3 && o.gate.clip_high == 0.28);
+  cr_assert(o.gate.family[0] == SL_GATE_CLIP && o.gate.clip_low == 0.3 && o.gate.clip_high == 0.28);
   cr_assert(c.place[SL_KEY_rl_group].from == SL_FROM_FILE && c.place[SL_KEY_rl_group].line == 2 &&
             c.place[SL_KEY_rl_group].column == 23);
   cr_assert(c.place[SL_KEY_rl_lr].from == SL_FROM_ARGUMENT && c.place[SL_KEY_rl_lr].line == 2);
@@ -258,7 +258,7 @@ Test(config, gate_files_are_left_to_the_gate_parser) {
   sl_error err;
   cr_assert_eq(sl_config_gate_is_builtin(&c), 0);
   cr_assert_eq(sl_config_objective(&c, &o, &err), SL_OK);
-  cr_assert(o.gate.family == SL_GATE_EXPRESSION && o.gate.function == NULL);
+  cr_assert(o.gate.family[0] == SL_GATE_EXPRESSION && o.gate.function == NULL);
   sl_config_free(&c);
 }
 

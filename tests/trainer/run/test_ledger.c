@@ -124,7 +124,7 @@ Test(ledger, holds_every_update_by_tensor, .init = scratch_make, .fini = scratch
                *gradients = json_object_get(step, "gradients");
   const json_t *parameters = json_object_get(step, "parameters");
   cr_expect_eq(json_integer_value(json_object_get(head, "version")), SL_LEDGER_VERSION);
-  cr_expect_eq(json_integer_value(json_object_get(head, "numerics")), 1);
+  cr_expect_eq(json_integer_value(json_object_get(head, "numerics")), 2);
   cr_expect_str_eq(json_string_value(json_object_get(step, "state")), state);
   state_by_hand(by_hand, run);
   cr_expect_str_eq(state, by_hand);
