@@ -102,7 +102,9 @@ Test(memory, a_backend_that_is_not_there) {
   sl_backend_add(sl_simt_backend());
   cr_expect_eq(sl_context_create(&ctx, &(sl_context_options){"tpu", SL_ISA_BEST, 1}, &err),
                SL_ERR_UNAVAILABLE);
-  cr_expect_str_eq(err.message, "backend 'tpu' is not in this build; there are: plain, cpu, simt");
+  cr_expect_str_eq(err.message,
+                   "backend 'tpu' is not in this build; there are: plain, cpu, simt; "
+                   "did you mean cpu?");
   cr_expect_null(ctx);
 }
 
