@@ -51,8 +51,9 @@ static json_t *side(const sl_report *r, int s) {
   const sl_side_report *d = &r->side[s];
   json_t *j = json_pack("{s:s, s:I, s:i, s:f}", "side", sl_side_name(r, s), "boxes",
                         (json_int_t)d->boxes, "parts", d->parts, "seconds", d->seconds);
-  static const char *const names[] = {"P1", "P2", "P3", "P4"};
-  for (int i = 0; i < 4; i++) json_object_set_new(j, names[i], finding(&d->property[i]));
+  static const char *const names[] = {"P1", "P2", "P3", "P4", "P4w"};
+  for (int i = 0; i < SL_PROPERTIES; i++)
+    json_object_set_new(j, names[i], finding(&d->property[i]));
   json_object_set_new(json_object_get(j, "P3"), "strict",
                       json_boolean(d->property[2].strict && d->property[2].verdict == SL_PROVED));
   json_t *requirements = json_array();

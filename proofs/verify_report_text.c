@@ -107,13 +107,14 @@ static void print_float(FILE *out, const sl_report *r, int s) {
 
 static void print_side(FILE *out, const sl_report *r, int s) {
   static const char *const titles[] = {"P1 continuously differentiable", "P2 sup f' = 1, at r = 1",
-                                       "P3 monotone from r = 1", "P4 f' -> 0"};
+                                       "P3 monotone from r = 1", "P4 r f' -> 0",
+                                       "P4w f' -> 0, no condition"};
   const sl_side_report *side = &r->side[s];
   fprintf(out, "%s, %s", r->def->name, sl_side_name(r, s));
   print_parameters(out, r, s);
   fprintf(out, "  (%ld boxes, %d part%s, %.1f ms)\n", side->boxes, side->parts,
           side->parts == 1 ? "" : "s", 1e3 * side->seconds);
-  for (int i = 0; i < 4; i++) {
+  for (int i = 0; i < SL_PROPERTIES; i++) {
     const sl_finding *f = &side->property[i];
     fprintf(out, "  %-31s %-9s %s%s\n", titles[i], sl_verdict_name(f->verdict),
             i == 2 && f->verdict == SL_PROVED ? (f->strict ? "strict: " : "weak: ") : "", f->text);

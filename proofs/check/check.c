@@ -142,12 +142,13 @@ static int read_parts(certificate_t *c, const char *record) {
 }
 
 static void state_verdicts(certificate_t *c) {
-  for (int i = 0; i < 4; i++) {
+  static const char *const names[PROPERTIES] = {"P1", "P2", "P3", "P4", "P4w"};
+  for (int i = 0; i < PROPERTIES; i++) {
     const char *all = c->side.seen[i][V_REFUTED]     ? "refuted"
                       : c->side.seen[i][V_UNDECIDED] ? "open"
                       : i == 2 ? (c->side.weak ? "proved weak" : "proved strict")
                                : "proved";
-    fprintf(c->statement, "%s P%d %s", i ? "," : ":", i + 1, all);
+    fprintf(c->statement, "%s %s %s", i ? "," : ":", names[i], all);
   }
   fputc('\n', c->statement);
 }
@@ -185,13 +186,19 @@ static int read_seal(certificate_t *c, const char *text) {
   return r->at == r->end || slc_refuse(r, "expected the end of the file");
 }
 
+static int read_version(reader_t *r) {
+  if (!strcmp(r->text, "sluice-certificate 1"))
+    return slc_refuse(r, "format 1, whose P4 says less: f' -> 0. Verify the gate again");
+  return !strcmp(r->text, "sluice-certificate 2") ||
+         slc_refuse(r, "expected 'sluice-certificate 2'");
+}
+
 static int read_all(certificate_t *c, const char *text) {
   reader_t *r = &c->r;
   const char *name = NULL;
   char *source = malloc(LINE_MAX_SIZE);
   if (!source) abort();
-  int ok = slc_next_line(r) && (!strcmp(r->text, "sluice-certificate 2") ||
-                                slc_refuse(r, "expected 'sluice-certificate 2'"));
+  int ok = slc_next_line(r) && read_version(r);
   ok = ok && slc_next_line(r) &&
        ((slc_word(r, "gate") && (name = slc_field(r)) && slc_done(r)) ||
         slc_refuse(r, "expected the gate's name"));

@@ -4,6 +4,7 @@
 #include "box.h"
 #include "derive.h"
 #include "limit.h"
+#include "product.h"
 #include "region.h"
 #include "shape.h"
 #include "tail.h"
@@ -82,9 +83,11 @@ static const char *check_smooth(const context_t *c) {
 
 static const char *check_limit(const context_t *c) {
   pieces_t *p = c->pieces;
-  const claim_t *q = &c->part->p[3];
+  const claim_t *q = &c->part->p[P4W];
   const piece_t *s = &p->piece[p->joins - 1];
   int zero, other;
+  if (q->by_other)
+    return c->part->p[P4].verdict == V_PROVED ? "" : "P4w: rests on P4, which is not claimed";
   if (q->means == T_LIMIT) {
     const limit_t w = slc_limit(&p->field, &s->e, s->w, 0);
     zero = w.kind == L_FINITE && slc_ex_zero(w.value);
@@ -95,8 +98,8 @@ static const char *check_limit(const context_t *c) {
     slc_tail_examine(&t, &p->field, &s->e, s->w, q->tail);
     zero = t.zero_limit, other = t.other_limit || t.unbounded;
   }
-  if (q->verdict == V_PROVED) return zero ? "" : "P4: the limit is not shown to be 0";
-  return other ? "" : "P4: the limit is not shown to differ from 0";
+  if (q->verdict == V_PROVED) return zero ? "" : "P4w: the limit is not shown to be 0";
+  return other ? "" : "P4w: the limit is not shown to differ from 0";
 }
 
 static int parse(const source_t *source, const mpq_t *at, expr_t *e, int *f, int *w) {
@@ -133,7 +136,10 @@ static const char *check_point(const context_t *c, int i) {
   const char *bad = parse(c->source, q->at, &e, &f, &w) && slc_pieces_make(p, &e, f, w)
                         ? ""
                         : "the segments cannot be ordered at a witness";
-  if (!*bad) bad = i == 3 ? check_limit(&at) : slc_check_refuted(&at, i);
+  if (!*bad)
+    bad = i == P4W  ? check_limit(&at)
+          : i == P4 ? slc_check_product_refuted(&at)
+                    : slc_check_refuted(&at, i);
   slc_pieces_clear(p);
   slc_expr_clear(&e);
   free(p);
@@ -142,8 +148,8 @@ static const char *check_point(const context_t *c, int i) {
 
 const char *slc_check_part(const part_t *part, const expr_t *e, int f, int w,
                            const source_t *source) {
-  static const char *(*const proofs[])(const context_t *) = {check_smooth, slc_check_maximum,
-                                                             slc_check_monotone, check_limit};
+  static const char *(*const proofs[])(const context_t *) = {
+      check_smooth, slc_check_maximum, slc_check_monotone, slc_check_product, check_limit};
   pieces_t *p = calloc(1, sizeof *p);
   if (!p) abort();
   slc_field_init(&p->field);
@@ -152,13 +158,13 @@ const char *slc_check_part(const part_t *part, const expr_t *e, int f, int w,
       mpq_set(p->field.low[i], part->low[i]), mpq_set(p->field.high[i], part->high[i]);
   const context_t c = {part, p, source};
   int proved = 0;
-  for (int i = 0; i < 4; i++) proved |= part->p[i].verdict == V_PROVED;
+  for (int i = 0; i < PROPERTIES; i++) proved |= part->p[i].verdict == V_PROVED;
   const char *bad = "";
   if (proved && !slc_pieces_make(p, e, f, w)) bad = "the segments cannot be ordered";
   if (proved && !*bad && p->joins != part->joins) bad = "the number of segments differs";
   for (int i = 0; i < part->regions && !*bad && proved; i++)
     bad = slc_check_region(&c, &part->region[i]);
-  for (int i = 0; i < 4 && !*bad; i++) {
+  for (int i = 0; i < PROPERTIES && !*bad; i++) {
     if (part->p[i].verdict == V_PROVED) bad = proofs[i](&c);
     if (part->p[i].verdict == V_REFUTED) bad = check_point(&c, i);
   }

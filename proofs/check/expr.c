@@ -301,3 +301,22 @@ int slc_expr_parse(expr_t *e, const char *text, mpq_t *value, const int *fixed, 
   *at = (int)(r.s - text);
   return *r.s ? -1 : ref;
 }
+
+int slc_expr_copy(expr_t *e, const node_t *n, const int *map) {
+  if (n->op == E_NUM) return slc_expr_num(e, n->q);
+  if (n->op == E_PARAM || n->op == E_POW) { /* carry a number or an index: made by hand */
+    for (int i = 0; i < e->count; i++)
+      if (e->node[i].op == n->op && e->node[i].param == n->param &&
+          e->node[i].a == (n->a >= 0 ? map[n->a] : -1) && mpq_equal(e->node[i].q, n->q))
+        return i;
+    if (e->count == MAX_NODES) return -1;
+    node_t *m = &e->node[e->count];
+    *m = (node_t){
+        .op = n->op, .a = n->a >= 0 ? map[n->a] : -1, .b = -1, .c = -1, .d = -1, .param = n->param};
+    mpq_init(m->q);
+    mpq_set(m->q, n->q);
+    return e->count++;
+  }
+  return slc_expr_add(e, n->op, n->a >= 0 ? map[n->a] : -1, n->b >= 0 ? map[n->b] : -1,
+                      n->c >= 0 ? map[n->c] : -1, n->d >= 0 ? map[n->d] : -1);
+}

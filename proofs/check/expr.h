@@ -56,6 +56,8 @@ int slc_expr_add(expr_t *e, op_t op, int a, int b, int c, int d);
 int slc_expr_num(expr_t *e, const mpq_t q);
 int slc_expr_power(expr_t *e, int a, const mpq_t q);
 int slc_expr_si(expr_t *e, long v);
+/* A node of another expression, with children by map[]; -1 where there is no room. */
+int slc_expr_copy(expr_t *e, const node_t *n, const int *map);
 
 /* Parses the text; parameters are e->names, and value[i] (NULL: kept as PARAM) replaces parameter
  * i. -1 on error, with the byte in *at. */

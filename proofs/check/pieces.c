@@ -128,25 +128,6 @@ static unsigned decide(pieces_t *p, line_t g, int i, int at) {
   return side == -1 ? slope : side == 1 ? slc_signs_minus(slope) : ANY;
 }
 
-static int copy(expr_t *e, const node_t *n, const int *map) {
-  if (n->op == E_NUM) return slc_expr_num(e, n->q);
-  if (n->op == E_PARAM || n->op == E_POW) { /* carry a number or an index: made by hand */
-    for (int i = 0; i < e->count; i++)
-      if (e->node[i].op == n->op && e->node[i].param == n->param &&
-          e->node[i].a == (n->a >= 0 ? map[n->a] : -1) && mpq_equal(e->node[i].q, n->q))
-        return i;
-    if (e->count == MAX_NODES) return -1;
-    node_t *m = &e->node[e->count];
-    *m = (node_t){
-        .op = n->op, .a = n->a >= 0 ? map[n->a] : -1, .b = -1, .c = -1, .d = -1, .param = n->param};
-    mpq_init(m->q);
-    mpq_set(m->q, n->q);
-    return e->count++;
-  }
-  return slc_expr_add(e, n->op, n->a >= 0 ? map[n->a] : -1, n->b >= 0 ? map[n->b] : -1,
-                      n->c >= 0 ? map[n->c] : -1, n->d >= 0 ? map[n->d] : -1);
-}
-
 /* Copies what f and w need and decides the switches that it can. 1: it decided one; 0: none; -1:
  * too large. */
 static int pass(pieces_t *p, int i, int at, const expr_t *from, int f, int w, expr_t *to, int *f2,
@@ -169,7 +150,7 @@ static int pass(pieces_t *p, int i, int at, const expr_t *from, int f, int w, ex
         slc_expr_is_switch(n->op) ? decide(p, decision(&p->field, n, v), i, at) : ANY;
     const int decided = slc_expr_is_switch(n->op) && way(n->op, signs);
     changed |= decided;
-    map[x] = decided ? replaced(to, n, map, signs) : copy(to, n, map);
+    map[x] = decided ? replaced(to, n, map, signs) : slc_expr_copy(to, n, map);
     ok = map[x] >= 0;
   }
   *f2 = f >= 0 ? map[f] : -1, *w2 = map[w];
@@ -299,7 +280,7 @@ static int copy_root(expr_t *to, const expr_t *from, int ref) {
   char *live = slc_expr_live(from, ref);
   if (!map) abort();
   for (int x = 0; x <= ref; x++)
-    if (live[x] && (map[x] = copy(to, &from->node[x], map)) < 0) map[ref] = -1, x = ref;
+    if (live[x] && (map[x] = slc_expr_copy(to, &from->node[x], map)) < 0) map[ref] = -1, x = ref;
   root = map[ref];
   free(map), free(live);
   return root;

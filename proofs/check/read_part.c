@@ -36,7 +36,7 @@ static int read_witness(reader_t *r, const int *ranged, claim_t *p) {
   return read_point(r, ranged, p);
 }
 
-/* "boxes", "limit" (of P4) or the exponent of a tail form. */
+/* "boxes", "limit" (of P4w) or the exponent of a tail form. */
 static int read_means(reader_t *r, claim_t *p, int i) {
   const char *rest = r->token;
   const char *means = slc_field(r);
@@ -44,18 +44,17 @@ static int read_means(reader_t *r, claim_t *p, int i) {
     p->means = T_BOXES;
     return 1;
   }
-  if (means && i == 3 && !strcmp(means, "limit")) {
+  if (means && i == P4W && !strcmp(means, "limit")) {
     p->means = T_LIMIT;
     return 1;
   }
   char *end;
-  p->means = T_FORM;
   p->tail = means ? strtol(means, &end, 10) : -1;
   return (means && rest && *means >= '0' && *means <= '9' && !*end && p->tail <= 400) ||
          slc_refuse(r, "expected the tail's exponent");
 }
 
-/* After "Pn proved", or "P4 refuted": what the proof rests on. */
+/* After "Pn proved", or "P4w refuted": what the proof rests on. */
 static int read_basis(reader_t *r, const int *ranged, claim_t *p, int i) {
   if (i == 2) {
     const char *kind = slc_field(r);
@@ -64,31 +63,49 @@ static int read_basis(reader_t *r, const int *ranged, claim_t *p, int i) {
     p->strict = kind[0] == 's';
   }
   const char *basis = slc_field(r);
-  if (i == 1 && basis && !strcmp(basis, "by-P3")) {
-    p->by_p3 = 1;
+  if (p->verdict == V_PROVED && basis &&
+      ((i == 1 && !strcmp(basis, "by-P3")) || (i == P4W && !strcmp(basis, "by-P4")))) {
+    p->by_other = 1;
     return slc_line_ends(r);
   }
-  if (!basis || strcmp(basis, i == 1 ? "below" : "tail"))
+  p->means = T_FORM;
+  if (i == P4 && basis && !strcmp(basis, "log-tail"))
+    p->means = T_LOG;
+  else if (i == P4 && basis && !strcmp(basis, "bounded"))
+    p->means = T_BOUNDED;
+  else if (!basis || strcmp(basis, i == 1 ? "below" : "tail"))
     return slc_refuse(r, "expected the tail's exponent");
   if (!read_means(r, p, i)) return 0;
   return p->verdict == V_REFUTED ? read_point(r, ranged, p) : slc_line_ends(r);
 }
 
+/* After "P4 refuted": which way, from where on, and the bound. */
+static int read_bound(reader_t *r, const int *ranged, claim_t *p) {
+  const char *way = slc_field(r);
+  if (!way || (strcmp(way, "above") && strcmp(way, "below")))
+    return slc_refuse(r, "expected above or below");
+  p->above = way[0] == 'a';
+  if (!slc_integer(r, 0, 400, &p->tail) || !slc_dyadic(r, p->r))
+    return slc_refuse(r, "expected an exponent and a bound");
+  return read_point(r, ranged, p);
+}
+
 static int read_property(reader_t *r, const int *ranged, claim_t *p, int i) {
+  static const char *const names[PROPERTIES] = {"P1", "P2", "P3", "P4", "P4w"};
   const char *verdict;
-  char name[3] = {'P', (char)('1' + i), '\0'};
   mpfr_init2(p->r, 512);
   for (int k = 0; k < MAX_PARAMS; k++) mpq_init(p->at[k]);
-  if (!slc_next_line(r) || !slc_word(r, name) || !(verdict = slc_field(r)))
-    return slc_refuse(r, "expected P1 to P4");
+  if (!slc_next_line(r) || !slc_word(r, names[i]) || !(verdict = slc_field(r)))
+    return slc_refuse(r, "expected P1 to P4 and P4w");
   p->verdict = !strcmp(verdict, "proved")    ? V_PROVED
                : !strcmp(verdict, "refuted") ? V_REFUTED
                                              : V_UNDECIDED;
   if (p->verdict == V_UNDECIDED)
     return (!strcmp(verdict, "undecided") && slc_done(r)) ||
            slc_refuse(r, "expected proved, refuted or undecided");
-  return p->verdict == V_REFUTED && i != 3 ? read_witness(r, ranged, p)
-                                           : read_basis(r, ranged, p, i);
+  if (p->verdict == V_REFUTED && i == P4) return read_bound(r, ranged, p);
+  return p->verdict == V_REFUTED && i != P4W ? read_witness(r, ranged, p)
+                                             : read_basis(r, ranged, p, i);
 }
 
 static int read_zone(reader_t *r, zone_t *z, int i) {
@@ -150,7 +167,7 @@ static void free_box(mpfi_t *box) {
 }
 
 static void part_clear(part_t *p) {
-  for (int i = 0; i < 4; i++) {
+  for (int i = 0; i < PROPERTIES; i++) {
     if (!p->p[i].r->_mpfr_d) continue;
     mpfr_clear(p->p[i].r);
     for (int k = 0; k < MAX_PARAMS; k++) mpq_clear(p->p[i].at[k]);
@@ -205,10 +222,10 @@ int slc_read_part(reader_t *r, gate_side_t *side, ranges_t *ranges) {
        ((slc_word(r, "joins") && slc_integer(r, 0, SEGMENTS, &joins) && slc_done(r)) ||
         slc_refuse(r, "expected the number of segments"));
   if (ok) p.joins = (int)joins;
-  for (int i = 0; i < 4 && ok; i++) ok = read_property(r, side->source.ranged, &p.p[i], i);
+  for (int i = 0; i < PROPERTIES && ok; i++) ok = read_property(r, side->source.ranged, &p.p[i], i);
   for (int i = 0; i < p.joins && ok; i++) ok = read_zone(r, &p.zone[i], i);
   ok = ok && read_regions(r, side, &p);
-  for (int i = 0; i < 4 && ok; i++) side->seen[i][p.p[i].verdict] = 1;
+  for (int i = 0; i < PROPERTIES && ok; i++) side->seen[i][p.p[i].verdict] = 1;
   side->weak |= ok && !p.p[2].strict;
   if (ok) {
     const char *bad = slc_check_part(&p, &side->e, side->f, side->w, &side->source);

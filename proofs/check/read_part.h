@@ -10,8 +10,8 @@ typedef struct {
   expr_t e;
   int f, w;
   source_t source;
-  long cells;           /* read so far, of the whole certificate */
-  int seen[4][3], weak; /* verdicts of the parts read so far */
+  long cells;                    /* read so far, of the whole certificate */
+  int seen[PROPERTIES][3], weak; /* verdicts of the parts read so far */
 } gate_side_t;
 
 typedef struct {

@@ -142,7 +142,7 @@ const char *slc_check_maximum(const context_t *c) {
     if ((side != AT || slc_join_alone(p, p->one)) &&
         !slc_ex_equal(&p->field, slc_join_value(p, p->one, 1, (side_t)side), unit))
       return "P2: f'(1) = 1 is not shown";
-  if (c->part->p[1].by_p3)
+  if (c->part->p[1].by_other)
     return c->part->p[2].verdict == V_PROVED ? "" : "P2: rests on P3, which is not claimed";
   for (int i = 0; i < p->joins; i++) {
     const char *bad = check_below(c, i);

@@ -80,6 +80,7 @@ static void conclude(tail_ctx *t, tail_t *out, const form_t *g) {
   if (fine) {
     out->zero_limit = g->zero || (p && down < 0) || (!p && mpq_sgn(g->v) > 0);
     out->other_limit = !out->zero_limit && !g->atoms && mpq_sgn(g->v) == 0 && out->sign;
+    out->product_vanishes = g->zero || (p && down < 0) || (!p && mpq_cmp_si(g->v, 1, 1) > 0);
     out->unbounded = out->sign && ((p && down > 0) || (!p && mpq_sgn(g->v) < 0));
     jet_t f;
     slc_jet_init(&f);
@@ -98,25 +99,98 @@ static void conclude(tail_ctx *t, tail_t *out, const form_t *g) {
   slc_tf_clear(&h), slc_tf_clear(&rest);
 }
 
-void slc_tail_examine(tail_t *out, field_t *k, const expr_t *e, int ref, long exponent) {
-  memset(out, 0, sizeof *out);
-  if (exponent < 0 || exponent > 400) return;
-  tail_ctx t = {
+/* Forms of all nodes that ref needs, for r >= 2^exponent; 1 where ref has a value there. */
+static int make_forms(tail_ctx *t, field_t *k, const expr_t *e, int ref, long exponent) {
+  *t = (tail_ctx){
       .k = k, .e = e, .exponent = exponent, .form = calloc((size_t)ref + 1, sizeof(form_t))};
   char *live = slc_expr_live(e, ref);
-  if (!t.form) abort();
-  mpfi_init2(t.u, BITS);
-  mpfi_interv_si(t.u, 0, 1);
-  mpfi_mul_2si(t.u, t.u, -exponent);
-  out->defined = 1;
+  if (!t->form) abort();
+  mpfi_init2(t->u, BITS);
+  mpfi_interv_si(t->u, 0, 1);
+  mpfi_mul_2si(t->u, t->u, -exponent);
+  int defined = 1;
   for (int i = 0; i <= ref; i++) {
-    slc_tf_init(&t.form[i]);
+    slc_tf_init(&t->form[i]);
     if (!live[i]) continue;
-    slc_tf_node(&t, i);
-    out->defined &= has_value(&t, i);
+    slc_tf_node(t, i);
+    defined &= has_value(t, i);
   }
+  free(live);
+  return defined;
+}
+
+static void clear_forms(tail_ctx *t, int ref) {
+  for (int i = 0; i <= ref; i++) slc_tf_clear(&t->form[i]);
+  mpfi_clear(t->u);
+  free(t->form);
+}
+
+void slc_tail_examine(tail_t *out, field_t *k, const expr_t *e, int ref, long exponent) {
+  tail_ctx t;
+  memset(out, 0, sizeof *out);
+  if (exponent < 0 || exponent > 400) return;
+  out->defined = make_forms(&t, k, e, ref, exponent);
   if (out->defined && t.form[ref].ok) conclude(&t, out, &t.form[ref]);
-  for (int i = 0; i <= ref; i++) slc_tf_clear(&t.form[i]);
-  mpfi_clear(t.u);
-  free(t.form), free(live);
+  clear_forms(&t, ref);
+}
+
+/* Is X^v exp(-h) its largest at X = 2^exponent, for X >= it? h = X^mu p with p >= a > 0 where h has
+ * grown by then: the logarithm v log X - a X^mu falls once a mu X^mu >= v. */
+static int outgrows(const tail_ctx *t, const form_t *h, const mpq_t v, mpfi_t top) {
+  mpfi_t mu, x;
+  mpfi_init2(mu, BITS), mpfi_init2(x, BITS);
+  mpfi_set_q(mu, h->v);
+  mpfi_neg(mu, mu);
+  mpfi_mul_si(x, mu, t->exponent);
+  mpfi_exp2(x, x);
+  mpfi_mul(x, x, h->c.c[0]);
+  mpfr_set(&x->right, &x->left, MPFR_RNDU); /* the least growth */
+  mpfi_mul(mu, mu, x);
+  mpfi_set_q(top, v);
+  mpfi_sub(mu, mu, top);
+  const int ok = mpfr_sgn(&mu->left) >= 0;
+  mpfi_exp(top, x);
+  mpfi_clear(mu), mpfi_clear(x);
+  return ok;
+}
+
+/* |g| r^power is |c| X^(power - v) exp(h), X = r: at least the least |c| times R^(power - v) where
+ * that exponent is not negative and h, if any, grows from above 0; or times exp(h) too where that
+ * outgrows the power. */
+static int keeps(tail_ctx *t, const form_t *g, int power, mpfr_srcptr bound) {
+  if (!g->ok || g->zero || g->m < 1 || slc_tf_sign(g) != (mpfr_sgn(bound) > 0 ? 1 : -1)) return 0;
+  form_t h;
+  mpq_t rate;
+  mpfi_t least, x;
+  slc_tf_init(&h);
+  mpq_init(rate);
+  mpfi_init2(least, BITS), mpfi_init2(x, BITS);
+  if (g->atoms) slc_tf_exponent(t, &h, g);
+  int ok = !g->atoms || (slc_tf_pole(&h) && !h.atoms && slc_tf_sign(&h) > 0);
+  mpq_set_si(rate, power, 1);
+  mpq_sub(rate, rate, g->v);
+  mpfi_set_q(x, rate);
+  mpfi_mul_si(x, x, t->exponent);
+  mpfi_exp2(x, x);
+  mpfi_mul(least, g->c.c[0], x);
+  if (ok && mpq_sgn(rate) < 0) {
+    mpq_neg(rate, rate);
+    ok = g->atoms && outgrows(t, &h, rate, x);
+    mpfi_mul(least, least, x);
+  }
+  ok = ok && (mpfr_sgn(bound) > 0 ? mpfr_greaterequal_p(&least->left, bound)
+                                  : mpfr_lessequal_p(&least->right, bound));
+  slc_tf_clear(&h);
+  mpq_clear(rate);
+  mpfi_clear(least), mpfi_clear(x);
+  return ok;
+}
+
+int slc_tail_keeps(field_t *k, const expr_t *e, int ref, long exponent, int power,
+                   mpfr_srcptr bound) {
+  tail_ctx t;
+  if (exponent < 0 || exponent > 400) return 0;
+  const int ok = make_forms(&t, k, e, ref, exponent) && keeps(&t, &t.form[ref], power, bound);
+  clear_forms(&t, ref);
+  return ok;
 }

@@ -11,8 +11,13 @@ typedef struct {
   int defined, slope, sign; /* slope and sign: 0 unknown */
   int zero_limit, other_limit, unbounded;
   int below_one;
+  int product_vanishes; /* r g -> 0: g decays by a power above 1, or exponentially */
 } tail_t;
 
 void slc_tail_examine(tail_t *out, field_t *k, const expr_t *e, int ref, long exponent);
+
+/* For all r >= 2^exponent: g r^power >= bound where bound > 0, <= bound where it is negative. */
+int slc_tail_keeps(field_t *k, const expr_t *e, int ref, long exponent, int power,
+                   mpfr_srcptr bound);
 
 #endif

@@ -96,7 +96,8 @@ static void sigmoid(tail_ctx *t, form_t *y, int ref, long s) {
   slc_tf_clear(&e), slc_tf_clear(&d);
 }
 
-static void smooth(tail_ctx *t, form_t *y, op_t op, const form_t *a) {
+/* A function of a bounded argument, whose leading terms may be zero. */
+static void composed(tail_ctx *t, form_t *y, op_t op, const form_t *a) {
   form_t r;
   slc_tf_init(&r);
   slc_tf_plain(t, &r, a);
@@ -104,9 +105,13 @@ static void smooth(tail_ctx *t, form_t *y, op_t op, const form_t *a) {
   slc_jet_fn(&r.c, op, &r.c, M);
   r.s = slc_se_fn(t->k, op, &r.s);
   r.ok = r.ok && slc_bounded(r.c.c[0]);
-  slc_tf_drop_zeros(&r);
   slc_tf_set(y, &r);
   slc_tf_clear(&r);
+}
+
+static void smooth(tail_ctx *t, form_t *y, op_t op, const form_t *a) {
+  composed(t, y, op, a);
+  slc_tf_drop_zeros(y);
 }
 
 static void arctangent(tail_ctx *t, form_t *y, const form_t *a) {
@@ -162,10 +167,20 @@ static void wave(tail_ctx *t, form_t *y, op_t op, const form_t *a) {
 }
 
 static void logarithm(tail_ctx *t, form_t *y, const form_t *a) {
-  if (a->ok && !a->zero && !a->atoms && mpq_sgn(a->v) == 0 && slc_tf_sign(a) > 0)
-    smooth(t, y, E_LOG, a);
-  else
+  if (!a->ok || a->zero || mpq_sgn(a->v) != 0 || slc_tf_sign(a) <= 0) {
     y->ok = 0;
+  } else if (!a->atoms) {
+    smooth(t, y, E_LOG, a);
+  } else { /* log(exp(h) c) = h + log c */
+    form_t c, h;
+    slc_tf_init(&c), slc_tf_init(&h);
+    slc_tf_set(&c, a);
+    c.atoms = 0;
+    composed(t, &c, E_LOG, &c);
+    slc_tf_exponent(t, &h, a);
+    slc_tf_add(t, y, &h, &c);
+    slc_tf_clear(&c), slc_tf_clear(&h);
+  }
 }
 
 /* A switch left by the resolution, where its decision has one sign in the whole tail; of softsign

@@ -99,12 +99,18 @@ static void write_tail(FILE *out, const char *word, const sl_tail_claim *tail) {
     fprintf(out, " %s boxes", word);
   else if (tail->means == SL_TAIL_BY_LIMIT)
     fprintf(out, " %s limit", word);
+  else if (tail->means == SL_TAIL_BY_LOG_FORM)
+    fprintf(out, " log-%s %ld", word, tail->exponent);
+  else if (tail->means == SL_TAIL_BY_LEMMA)
+    fprintf(out, " bounded %ld", tail->exponent);
   else
     fprintf(out, " %s %ld", word, tail->exponent);
 }
 
+static const char *const names[SL_PROPERTIES] = {"P1", "P2", "P3", "P4", "P4w"};
+
 static void write_proved(FILE *out, const sl_proof *proof, int i) {
-  fprintf(out, "P%d proved", i + 1);
+  fprintf(out, "%s proved", names[i]);
   if (i == 0) write_tail(out, "tail", &proof->tail_defined);
   if (i == 1 && proof->property[2].verdict == SL_PROVED) fputs(" by-P3", out);
   if (i == 1 && proof->property[2].verdict != SL_PROVED)
@@ -113,7 +119,11 @@ static void write_proved(FILE *out, const sl_proof *proof, int i) {
     fputs(proof->property[2].strict ? " strict" : " weak", out);
     write_tail(out, "tail", &proof->tail_slope);
   }
-  if (i == 3) write_tail(out, "tail", &proof->tail_limit);
+  if (i == 3) write_tail(out, "tail", &proof->tail_product);
+  if (i == SL_P4W && proof->property[3].verdict == SL_PROVED)
+    fputs(" by-P4", out);
+  else if (i == SL_P4W)
+    write_tail(out, "tail", &proof->tail_limit);
 }
 
 static void write_property(const sl_certificate *c, const sl_proof *proof, int i) {
@@ -122,10 +132,14 @@ static void write_property(const sl_certificate *c, const sl_proof *proof, int i
   if (f->verdict == SL_PROVED) {
     write_proved(out, proof, i);
   } else if (f->verdict == SL_UNDECIDED) {
-    fprintf(out, "P%d undecided", i + 1);
-  } else if (i == 3) {
-    fputs("P4 refuted", out);
+    fprintf(out, "%s undecided", names[i]);
+  } else if (i == SL_P4W) {
+    fputs("P4w refuted", out);
     write_tail(out, "tail", &proof->tail_limit);
+    write_point(out, c, f->at);
+  } else if (i == 3) {
+    fprintf(out, "P4 refuted %s %d", f->refuted_by, f->join);
+    dyadic(out, arb_midref(f->witness.value));
     write_point(out, c, f->at);
   } else {
     fprintf(out, "P%d refuted %s %d", i + 1, f->refuted_by, f->join);
@@ -162,6 +176,9 @@ static int needed(const sl_proof *proof, const sl_region *g) {
   const int shape = proof->property[2].verdict == SL_PROVED,
             top = proof->property[1].verdict == SL_PROVED && !shape;
   if (g->goal == SL_GOAL_DEFINED) return proof->property[0].verdict == SL_PROVED;
+  if (g->goal == SL_GOAL_FALLS && arf_is_inf(g->high) && proof->property[3].verdict == SL_PROVED &&
+      proof->tail_product.means == SL_TAIL_BY_LEMMA)
+    return 1;
   const int next_to_one = arf_cmp_si(g->low, 1) == 0 || arf_cmp_si(g->high, 1) == 0;
   return g->goal == SL_GOAL_BELOW ? top : shape || (top && next_to_one);
 }
@@ -172,7 +189,7 @@ void sl_certificate_part(sl_certificate *c, const sl_proof *proof, sl_problem *p
   for (int i = 0; i < p->def->param_count; i++)
     if (c->ranged >> i & 1) decimal(out, p->cell.low[i]), decimal(out, p->cell.high[i]);
   fprintf(out, "\njoins %d\n", p->joins);
-  for (int i = 0; i < 4; i++) write_property(c, proof, i);
+  for (int i = 0; i < SL_PROPERTIES; i++) write_property(c, proof, i);
   for (int i = 0; i < p->joins; i++) write_segment(out, proof, i);
   for (size_t i = 0; i < proof->claims.region_count; i++)
     if (needed(proof, &proof->claims.region[i]))

@@ -7,6 +7,9 @@
 
 typedef enum { SL_PROVED, SL_REFUTED, SL_UNDECIDED } sl_verdict;
 
+/* P1 to P4 make a gate admissible; P4w is reported beside them. */
+enum { SL_P4W = 4, SL_PROPERTIES };
+
 /* text: how it was proved, what refutes it, or why it is open. Witness: r and the enclosure, valid
  * where has_witness. */
 typedef struct {

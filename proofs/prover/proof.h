@@ -1,4 +1,5 @@
-/* A proof of P1 to P4 for one box of parameters, as certificates need it. */
+/* A proof of P1 to P4, and of P4w beside them, for one box of parameters, as certificates need it.
+ */
 #ifndef SLUICE_PROOFS_PROOF_H
 #define SLUICE_PROOFS_PROOF_H
 
@@ -9,9 +10,11 @@
 /* How the tail of the last segment was settled. */
 typedef enum {
   SL_TAIL_OPEN,
-  SL_TAIL_BY_FORM,  /* by the tail form for r >= 2^exponent */
-  SL_TAIL_BY_BOXES, /* by a region without an end */
-  SL_TAIL_BY_LIMIT  /* of P4: by the limits of the expression's parts */
+  SL_TAIL_BY_FORM,     /* by the tail form for r >= 2^exponent */
+  SL_TAIL_BY_BOXES,    /* by a region without an end */
+  SL_TAIL_BY_LIMIT,    /* of P4w: by the limits of the expression's parts */
+  SL_TAIL_BY_LOG_FORM, /* of P4: by the tail form of r f' in s = log r */
+  SL_TAIL_BY_LEMMA     /* of P4: f' does not rise for r >= 2^exponent, and f is bounded */
 } sl_tail_means;
 
 typedef struct {
@@ -34,9 +37,9 @@ typedef struct {
 } sl_segment_proof;
 
 typedef struct {
-  sl_finding property[4];
+  sl_finding property[SL_PROPERTIES];
   sl_claim_list claims;
-  sl_tail_claim tail_defined, tail_slope, tail_below, tail_limit;
+  sl_tail_claim tail_defined, tail_slope, tail_below, tail_product, tail_limit;
   sl_tail_fact tail; /* of w */
   sl_segment_proof segment[SL_SEGMENT_LIMIT];
   long boxes;

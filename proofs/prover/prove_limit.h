@@ -1,4 +1,4 @@
-/* P4. */
+/* P4w. */
 #ifndef SLUICE_PROOFS_PROVE_LIMIT_H
 #define SLUICE_PROOFS_PROVE_LIMIT_H
 

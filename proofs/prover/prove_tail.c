@@ -57,6 +57,16 @@ static int box_shows(sl_proof *proof, sl_problem *p, int segment, sl_goal goal, 
   return holds;
 }
 
+int sl_tail_box(sl_proof *proof, sl_problem *p, int segment, sl_goal goal, slong e,
+                sl_budget *budget) {
+  arf_t low;
+  arf_init(low);
+  arf_set_si_2exp_si(low, 1, e);
+  const int holds = box_shows(proof, p, segment, goal, low, budget);
+  arf_clear(low);
+  return holds;
+}
+
 int sl_tail_from(sl_proof *proof, sl_problem *p, int segment, sl_goal goal, const arf_t low,
                  sl_tail_claim *claim, arf_t end, sl_budget *budget) {
   enum { BOX_TRIALS = 12, FURTHER = 3 };

@@ -11,4 +11,8 @@
 int sl_tail_from(sl_proof *proof, sl_problem *p, int segment, sl_goal goal, const arf_t low,
                  sl_tail_claim *claim, arf_t end, sl_budget *budget);
 
+/* Shows the goal for all r >= 2^e by boxes without an end, which join the claims. */
+int sl_tail_box(sl_proof *proof, sl_problem *p, int segment, sl_goal goal, slong e,
+                sl_budget *budget);
+
 #endif

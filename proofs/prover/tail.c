@@ -40,10 +40,12 @@ void sl_tail_fact_init(sl_tail_fact *fact) {
   arb_indeterminate(fact->limit);
   arb_init(fact->range);
   arb_indeterminate(fact->range);
+  arf_init(fact->least);
 }
 void sl_tail_fact_clear(sl_tail_fact *fact) {
   arb_clear(fact->limit);
   arb_clear(fact->range);
+  arf_clear(fact->least);
 }
 
 /* g'/g = -u^2 (h_u + v/u + c_u/c) has the sign of -T, T = v + u c1/c + u h_u. With h = u^vh ch: u
@@ -116,6 +118,51 @@ static void enclose(sl_tail *t, arb_t range, const sl_tail_form *g, const sl_tai
   arb_clear(v), arb_clear(u);
 }
 
+/* A lower bound of X^-v exp(h) for X = 1/u >= R. Without h it is R^-v for v <= 0; where h = X^mu p,
+ * p >= a > 0, it is above 1 for v <= 0, and else rises from X^mu = v/(a mu) on. */
+static int growth(sl_tail *t, arb_t y, const sl_tail_form *g, const sl_tail_form *h) {
+  arb_t a, mu, x, two;
+  arb_init(a), arb_init(mu), arb_init(x), arb_init(two);
+  arb_set_si(x, -g->vp * t->exponent);
+  arb_div_si(x, x, g->vq, t->prec);
+  arb_set_ui(y, 2);
+  arb_pow(y, y, x, t->prec); /* R^-v */
+  int known = g->vp <= 0;
+  if (!known && g->atoms) {
+    arb_poly_get_coeff_arb(a, h->c, 0);
+    arb_set_si(mu, -h->vp);
+    arb_div_si(mu, mu, h->vq, t->prec);
+    arb_mul_si(x, mu, t->exponent, t->prec);
+    arb_set_ui(two, 2);
+    arb_pow(x, two, x, t->prec);
+    arb_mul(x, x, a, t->prec); /* a R^mu */
+    arb_mul(mu, mu, x, t->prec);
+    arb_mul_si(mu, mu, g->vq, t->prec);
+    arb_sub_si(mu, mu, g->vp, t->prec);
+    known = arb_is_nonnegative(mu);
+    arb_exp(x, x, t->prec);
+    arb_mul(y, y, x, t->prec);
+  }
+  arb_clear(a), arb_clear(mu), arb_clear(x), arb_clear(two);
+  return known;
+}
+
+/* |g| for r >= R from below. */
+static void bound_away(sl_tail *t, arf_t least, const sl_tail_form *g, const sl_tail_form *h) {
+  arb_t power, c;
+  if (!sl_form_sign(g) || (g->atoms && !(sl_form_is_pole(h) && !h->atoms && sl_form_sign(h) > 0)))
+    return;
+  arb_init(power), arb_init(c);
+  if (growth(t, power, g, h)) {
+    arb_poly_get_coeff_arb(c, g->c, 0);
+    arb_abs(c, c);
+    arb_mul(c, c, power, t->prec);
+    if (arb_is_finite(c)) arb_get_lbound_arf(least, c, 64);
+    if (arf_sgn(least) < 0) arf_zero(least);
+  }
+  arb_clear(power), arb_clear(c);
+}
+
 /* Where g tends to a limit that is no zero, what moves is g - limit. */
 static int slope_about_limit(sl_tail *t, const sl_tail_form *g, const sl_tail_form *h) {
   if (g->atoms || g->vp != 0 || g->s.n == 0) return 0;
@@ -142,6 +189,7 @@ static void describe(sl_tail *t, sl_tail_fact *fact, const sl_tail_form *g) {
   fact->defined = g->ok && arb_is_finite(c) && h.ok && g->m >= 1;
   fact->sign = sl_form_sign(g);
   if (fact->defined) enclose(t, fact->range, g, &h);
+  if (fact->defined) bound_away(t, fact->least, g, &h);
   if (fact->defined && !g->zero) fact->slope_sign = slope_sign(t, g, &h);
   if (fact->defined && !g->zero && !fact->slope_sign)
     fact->slope_sign = slope_about_limit(t, g, &h);

@@ -15,6 +15,7 @@ typedef struct {
   int limit_nonzero; /* g -> limit, which excludes 0 */
   int unbounded;     /* |g| -> inf */
   arb_t range;       /* encloses g for r >= R, where it is finite */
+  arf_t least;       /* |g| >= least for all r >= R; 0 where none is known */
   arb_t limit;       /* where limit_zero or limit_nonzero, else indeterminate */
   sl_tail_kind kind;
   double order; /* g ~ r^-order, or log|g| ~ -r^order */

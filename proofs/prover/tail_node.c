@@ -36,8 +36,8 @@ static void leaf(sl_tail *t, sl_tail_form *y, const sl_gate_node *n) {
   arb_clear(c);
 }
 
-/* A smooth function of a bounded argument. */
-static void smooth(sl_tail *t, sl_tail_form *y, sl_gate_op op, const sl_tail_form *a) {
+/* A smooth function of a bounded argument, whose leading terms may be zero. */
+static void composed(sl_tail *t, sl_tail_form *y, sl_gate_op op, const sl_tail_form *a) {
   arb_poly_t x;
   arb_poly_init(x);
   sl_form_plain(t, y, a);
@@ -64,6 +64,11 @@ static void smooth(sl_tail *t, sl_tail_form *y, sl_gate_op op, const sl_tail_for
   }
   y->zero = 0;
   y->s = sl_series_function(t->field, op, &y->s);
+  arb_poly_clear(x);
+}
+
+static void smooth(sl_tail *t, sl_tail_form *y, sl_gate_op op, const sl_tail_form *a) {
+  composed(t, y, op, a);
   /* an exact zero at u = 0 is a leading term that vanishes: a sum with zero drops it */
   sl_tail_form zero, sum;
   sl_form_int(t, &zero, 0);
@@ -71,7 +76,6 @@ static void smooth(sl_tail *t, sl_tail_form *y, sl_gate_op op, const sl_tail_for
   sl_form_add(t, &sum, y, &zero);
   sl_form_clear(y), sl_form_clear(&zero);
   *y = sum;
-  arb_poly_clear(x);
 }
 
 /* sign pi/2 - atan(1/a) for a pole a */
@@ -151,12 +155,24 @@ static void wave(sl_tail *t, sl_tail_form *y, sl_gate_op op, const sl_tail_form 
   arb_clear(c);
 }
 
-/* log of a positive bounded argument that stays away from 0. */
+/* log(exp(h) c) = h + log c for a positive c that stays away from 0; a power of u would give a
+ * logarithm, which no form has. */
 static void logarithm(sl_tail *t, sl_tail_form *y, const sl_tail_form *a) {
-  if (a->ok && !a->zero && a->vp == 0 && a->atoms == 0 && sl_form_sign(a) > 0)
-    smooth(t, y, SL_OP_LOG, a);
-  else
+  if (!a->ok || a->zero || a->vp != 0 || sl_form_sign(a) <= 0) {
     sl_form_init(y);
+    return;
+  }
+  if (!a->atoms) {
+    smooth(t, y, SL_OP_LOG, a);
+    return;
+  }
+  sl_tail_form c, log_c, h;
+  sl_form_copy(&c, a);
+  c.atoms = 0;
+  composed(t, &log_c, SL_OP_LOG, &c);
+  sl_form_exponent(t, &h, a->h, a->atoms);
+  sl_form_add(t, y, &h, &log_c);
+  sl_form_clear(&c), sl_form_clear(&log_c), sl_form_clear(&h);
 }
 
 static void undecided_switch(sl_tail *t, sl_tail_form *y, const sl_gate_node *n) {

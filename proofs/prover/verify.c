@@ -65,7 +65,7 @@ static int run_cell(job *j, const sl_cell *cell, sl_proof *proof, sl_problem *p,
   const sl_gate_requirement *q = j->requirement < 0 ? NULL : &j->def->requirement[j->requirement];
   const int cut = q ? sl_problem_init_expression(p, j->def, j->positive, cell, q->left, q->right)
                     : sl_problem_init(p, j->def, j->positive, cell);
-  const int n = q ? 1 : 4;
+  const int n = q ? 1 : SL_PROPERTIES;
   if (cut && q)
     sl_prove_requirement(&proof->property[0], p, j->low, j->high, budget);
   else if (cut)
@@ -91,20 +91,21 @@ static void try_point(job *j, const sl_cell *range, const sl_decimal *at, sl_pro
     copy_finding(&proof->property[i], &point.property[i]);
     memcpy(proof->property[i].at, at, sizeof proof->property[i].at);
     name_point(&proof->property[i], j->def, range);
-    if (n == 4 && i == 3) proof->tail_limit = point.tail_limit;
+    if (i == SL_P4W) proof->tail_limit = point.tail_limit;
   }
   sl_proof_clear(&point);
   sl_problem_clear(&p);
 }
 
+/* Of P1 to P4, or of the requirement: for P4w alone nothing is tried again. */
 static int has_open(const sl_proof *proof, int n) {
-  for (int i = 0; i < n; i++)
+  for (int i = 0; i < n && i < SL_P4W; i++)
     if (proof->property[i].verdict == SL_UNDECIDED) return 1;
   return 0;
 }
 
 static int any_refuted(const sl_proof *proof, int n) {
-  for (int i = 0; i < n; i++)
+  for (int i = 0; i < n && i < SL_P4W; i++)
     if (proof->property[i].verdict == SL_REFUTED) return 1;
   return 0;
 }
@@ -146,7 +147,8 @@ static void close_part(job *j, sl_proof *proof, sl_problem *p, int n, sl_budget 
     merge(&j->report->requirement[j->requirement], &proof->property[0], first);
     return;
   }
-  for (int i = 0; i < 4; i++) merge(&j->report->property[i], &proof->property[i], first);
+  for (int i = 0; i < SL_PROPERTIES; i++)
+    merge(&j->report->property[i], &proof->property[i], first);
   if (j->certificate) sl_certificate_part(j->certificate, proof, p);
   if (first) {
     j->report->tail.kind = proof->tail.kind, j->report->tail.order = proof->tail.order;
@@ -223,7 +225,7 @@ void sl_verify_side(sl_side_report *report, const sl_gate_definition *def, int p
                     const sl_verify_options *options, sl_certificate *certificate) {
   memset(report, 0, sizeof *report);
   const double start = sl_clock_s();
-  for (int i = 0; i < 4; i++) sl_finding_init(&report->property[i]);
+  for (int i = 0; i < SL_PROPERTIES; i++) sl_finding_init(&report->property[i]);
   for (int i = 0; i < SL_GATE_REQUIREMENT_LIMIT; i++) sl_finding_init(&report->requirement[i]);
   sl_measures_init(&report->measures);
   sl_tail_fact_init(&report->tail);
@@ -249,7 +251,7 @@ void sl_verify_side(sl_side_report *report, const sl_gate_definition *def, int p
 }
 
 void sl_side_report_clear(sl_side_report *report) {
-  for (int i = 0; i < 4; i++) sl_finding_clear(&report->property[i]);
+  for (int i = 0; i < SL_PROPERTIES; i++) sl_finding_clear(&report->property[i]);
   for (int i = 0; i < SL_GATE_REQUIREMENT_LIMIT; i++) sl_finding_clear(&report->requirement[i]);
   sl_measures_clear(&report->measures);
   sl_tail_fact_clear(&report->tail);

@@ -8,7 +8,7 @@
 #include "options.h"
 
 typedef struct {
-  sl_finding property[4];
+  sl_finding property[SL_PROPERTIES];
   sl_finding requirement[SL_GATE_REQUIREMENT_LIMIT];
   sl_measures measures;
   sl_tail_fact tail;

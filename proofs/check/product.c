@@ -1,0 +1,165 @@
+/* P4 (spec G4.4): f' decays faster than 1/r by its tail form, or r f' vanishes by the tail form in
+ * s = log r, or f' falls and f is bounded; refuted where r f' keeps away from 0 by one of the forms
+ * or because f' does. */
+#include "product.h"
+
+#include "box.h"
+#include "limit.h"
+#include "region.h"
+#include "tail.h"
+
+#include <stdlib.h>
+
+static const piece_t *last_piece(const context_t *c) {
+  return &c->pieces->piece[c->pieces->joins - 1];
+}
+
+/* exp(s) w(exp(s)) over `to`, whose variable is s; -1 where it is too large. */
+static int product_in_log(expr_t *to, const expr_t *from, int w) {
+  int *map = calloc((size_t)w + 1, sizeof *map), ok = 1;
+  char *live = slc_expr_live(from, w);
+  if (!map) abort();
+  const int s = slc_expr_add(to, E_R, -1, -1, -1, -1), r = slc_expr_add(to, E_EXP, s, -1, -1, -1);
+  for (int i = 0; i <= w && ok; i++) {
+    const node_t *n = &from->node[i];
+    if (!live[i]) continue;
+    if (n->op == E_R)
+      map[i] = r;
+    else if (n->op == E_LOG && from->node[n->a].op == E_R)
+      map[i] = s;
+    else
+      map[i] = slc_expr_copy(to, n, map);
+    ok = map[i] >= 0;
+  }
+  const int root = ok ? slc_expr_add(to, E_MUL, r, map[w], -1, -1) : -1;
+  free(map), free(live);
+  return root;
+}
+
+/* The largest k with 2^k <= e log 2, as 9/13 < log 2; -1: none. */
+static long log_exponent(long e) {
+  long k = -1;
+  while ((13L << (k + 1)) <= 9 * e) k++;
+  return k;
+}
+
+/* By the form in s for s >= 2^k, which r >= 2^e implies: r w -> 0 (bound NULL), or r w >= bound
+ * (<= where it is negative). */
+static int log_form_shows(const context_t *c, long e, mpfr_srcptr bound) {
+  const piece_t *s = last_piece(c);
+  field_t *k = &c->pieces->field;
+  const long exponent = log_exponent(e);
+  expr_t x;
+  int ok = 0;
+  slc_expr_init(&x);
+  const int root = exponent < 0 ? -1 : product_in_log(&x, &s->e, s->w);
+  if (root >= 0 && bound) {
+    ok = slc_tail_keeps(k, &x, root, exponent, 0, bound);
+  } else if (root >= 0) {
+    tail_t t;
+    slc_tail_examine(&t, k, &x, root, exponent);
+    ok = t.defined && t.zero_limit;
+  }
+  slc_expr_clear(&x);
+  return ok;
+}
+
+/* Is 2^e certainly no less than the last join? */
+static int beyond_joins(const context_t *c, long e) {
+  mpfi_t x;
+  mpfi_init2(x, PREC);
+  slc_ex_interval(x, &c->pieces->field, c->pieces->join[c->pieces->joins - 1]);
+  const int ok = slc_bounded(x) && mpfr_cmp_ui_2exp(&x->right, 1, e) <= 0;
+  mpfi_clear(x);
+  return ok;
+}
+
+/* Node ref of the last piece over r >= 2^e and all of the part. */
+static int far_flow(const context_t *c, int ref, long e, span_t *out) {
+  mpfr_t low, high;
+  mpfi_t range[MAX_PARAMS];
+  span_t r;
+  box_t b;
+  mpfr_inits2(512, low, high, (mpfr_ptr)0);
+  mpfr_set_ui_2exp(low, 1, e, MPFR_RNDN), mpfr_set_inf(high, 1);
+  slc_sp_init(&r);
+  slc_sp_ends(&r, low, high, 0);
+  for (int i = 0; i < MAX_PARAMS; i++) {
+    mpfi_init2(range[i], 53);
+    mpfi_interv_si(range[i], 0, c->source->ranged[i]);
+  }
+  slc_box_init(&b, &c->pieces->field, last_piece(c));
+  b.in_piece = 0;
+  slc_box_flow(&b, &r, (const mpfi_t *)range);
+  const int ok = b.flow[ref].ok;
+  if (ok) slc_sp_set(out, &b.flow[ref].v);
+  slc_box_clear(&b);
+  for (int i = 0; i < MAX_PARAMS; i++) mpfi_clear(range[i]);
+  slc_sp_clear(&r);
+  mpfr_clears(low, high, (mpfr_ptr)0);
+  return ok;
+}
+
+/* f is smooth for r >= 2^e and bounded there, f' does not rise. */
+static const char *check_lemma(const context_t *c, long e) {
+  const piece_t *s = last_piece(c);
+  if (s->f < 0) return "P4: a weight gate has no f that is bounded";
+  if (!beyond_joins(c, e)) return "P4: a join lies beyond the place from which f' falls";
+  span_t f, w;
+  mpfr_t low, high;
+  slc_sp_init(&f), slc_sp_init(&w);
+  mpfr_inits2(512, low, high, (mpfr_ptr)0);
+  mpfr_set_ui_2exp(low, 1, e, MPFR_RNDN), mpfr_set_inf(high, 1);
+  const char *bad = "";
+  if (!far_flow(c, s->f, e, &f) || !far_flow(c, s->w, e, &w))
+    bad = "P4: f and f' are not shown to have values far out";
+  else if (!slc_sp_bounded(&f) && slc_limit(&c->pieces->field, &s->e, s->f, 0).kind != L_FINITE)
+    bad = "P4: f is not shown to be bounded";
+  else if (!slc_regions_reach(c, c->pieces->joins - 1, G_FALLS, G_DOWN, low, high))
+    bad = "P4: f' is not shown to fall far out";
+  mpfr_clears(low, high, (mpfr_ptr)0);
+  slc_sp_clear(&f), slc_sp_clear(&w);
+  return bad;
+}
+
+const char *slc_check_product(const context_t *c) {
+  const claim_t *q = &c->part->p[3];
+  const piece_t *s = last_piece(c);
+  if (q->means == T_BOUNDED) return check_lemma(c, q->tail);
+  int ok;
+  if (q->means == T_LOG) {
+    ok = log_form_shows(c, q->tail, NULL);
+  } else {
+    tail_t t;
+    slc_tail_examine(&t, &c->pieces->field, &s->e, s->w, q->tail);
+    ok = t.defined && t.product_vanishes;
+  }
+  return ok ? "" : "P4: r f' is not shown to tend to 0";
+}
+
+/* w keeps away from 0 beyond 2^e, and 2^e w is what was claimed. */
+static int weight_keeps(const context_t *c, long e, mpfr_srcptr bound) {
+  span_t w;
+  mpfr_t x;
+  slc_sp_init(&w);
+  mpfr_init2(x, 512);
+  int ok = far_flow(c, last_piece(c)->w, e, &w);
+  mpfr_mul_2si(x, mpfr_sgn(bound) > 0 ? &w.x->left : &w.x->right, e,
+               mpfr_sgn(bound) > 0 ? MPFR_RNDD : MPFR_RNDU);
+  ok = ok && (mpfr_sgn(bound) > 0 ? mpfr_greaterequal_p(x, bound) : mpfr_lessequal_p(x, bound));
+  mpfr_clear(x);
+  slc_sp_clear(&w);
+  return ok;
+}
+
+const char *slc_check_product_refuted(const context_t *c) {
+  const claim_t *q = &c->part->p[3];
+  const piece_t *s = last_piece(c);
+  const int sign = q->above ? 1 : -1;
+  if (mpfr_sgn(q->r) != sign) return "P4: a bound of r f' that does not part it from 0";
+  if (!beyond_joins(c, q->tail)) return "P4: a join lies beyond the place of the bound";
+  return slc_tail_keeps(&c->pieces->field, &s->e, s->w, q->tail, 1, q->r) ||
+                 log_form_shows(c, q->tail, q->r) || weight_keeps(c, q->tail, q->r)
+             ? ""
+             : "P4: r f' is not shown to keep away from 0";
+}

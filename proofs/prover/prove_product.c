@@ -1,0 +1,214 @@
+/* P4: r f' -> 0 as r -> inf (spec G2.2, G4.4). By tail forms of r f', in r or in s = log r: its
+ * exponent is above 0, or it keeps away from 0. Else by the lemma that f' which does not rise and
+ * an f that is bounded have it (proofs/coq/Tail.v), or by f' that keeps away from 0. */
+#include "prove_product.h"
+
+#include "enclosure.h"
+#include "joins.h"
+#include "limit.h"
+#include "product_tree.h"
+#include "prove_tail.h"
+
+enum { FURTHER = 3, FIRST = 1, LAST = 64, MOST = 10 };
+
+/* The trees of r f', in r and in s. */
+typedef struct {
+  sl_problem *p;
+  sl_tree tree[2];
+  sl_ref root[2];
+} product;
+
+/* What the form of r f' says of r >= 2^e; in s = log r of s >= 2^k with 2^k <= e log 2. */
+static int examine(product *x, sl_tail_fact *fact, int in_log, slong e) {
+  slong k = e;
+  sl_tail_fact_init(fact);
+  if (in_log && (k = sl_log_exponent(e)) < 0) return 0;
+  sl_tail_examine(fact, x->p->field, &x->tree[in_log], x->root[in_log], x->p->box, k, 256);
+  return fact->defined;
+}
+
+static void say_order(sl_finding *f, const sl_tail_fact *fact, int in_log) {
+  if (in_log)
+    sl_finding_set(f, SL_PROVED, "by the tail form of r f' in log r");
+  else if (fact->kind == SL_TAIL_EXPONENTIAL)
+    sl_finding_set(f, SL_PROVED, "log f' ~ -c r^%g", fact->order);
+  else if (fact->kind == SL_TAIL_POLYNOMIAL)
+    sl_finding_set(f, SL_PROVED, "f' ~ c r^-%g", fact->order + 1);
+  else
+    sl_finding_set(f, SL_PROVED, "by the tail form of r f'");
+}
+
+/* A larger e may also name the order of the tail. */
+static int vanishes(sl_proof *proof, product *x, int in_log) {
+  int found = 0, named = 0;
+  for (slong e = FIRST; e <= LAST && !named; e += e < 8 ? 1 : 8) {
+    sl_tail_fact fact, further;
+    const int ok = examine(x, &fact, in_log, e) && fact.limit_zero;
+    named = ok && (in_log || fact.kind != SL_TAIL_UNKNOWN);
+    if (ok && (!found || named)) {
+      const int again = examine(x, &further, in_log, e + FURTHER) && further.limit_zero;
+      sl_tail_fact_clear(&further);
+      proof->tail_product =
+          (sl_tail_claim){in_log ? SL_TAIL_BY_LOG_FORM : SL_TAIL_BY_FORM, again ? e + FURTHER : e};
+      say_order(&proof->property[3], &fact, in_log);
+      found = 1;
+    }
+    sl_tail_fact_clear(&fact);
+  }
+  return found;
+}
+
+/* r f' >= c, or <= -c, for r >= 2^e: c is cut to a few digits, and e is where the checker's wider
+ * intervals decide too. */
+static void refute(sl_proof *proof, sl_problem *p, int sign, const arf_t least, slong e,
+                   const arb_t limit) {
+  sl_finding *f = &proof->property[3];
+  arf_t c;
+  arf_init(c);
+  arf_set_round(c, least, 10, ARF_RND_DOWN);
+  if (arf_cmpabs_2exp_si(c, MOST) > 0) arf_set_si_2exp_si(c, 1, MOST);
+  if (sign < 0) arf_neg(c, c);
+  arf_set_si_2exp_si(f->witness.r, 1, e);
+  arb_set_arf(f->witness.value, c);
+  sl_witness_middle(&f->witness, p->ranged);
+  char *text = arf_get_str(c, 12), *to = arb_get_str(limit, 8, 0);
+  if (arb_is_finite(limit) && arb_rel_accuracy_bits(limit) > 20) /* a wave has none */
+    sl_finding_set(f, SL_REFUTED, "r f' %s %s for all r >= 2^%ld; r f' -> %s",
+                   sign > 0 ? ">=" : "<=", text, (long)e, to);
+  else
+    sl_finding_set(f, SL_REFUTED, "r f' %s %s for all r >= 2^%ld", sign > 0 ? ">=" : "<=", text,
+                   (long)e);
+  sl_finding_convict(f, p, sign > 0 ? "above" : "below");
+  f->join = (int)e;
+  f->has_witness = 0;
+  flint_free(text), flint_free(to);
+  arf_clear(c);
+}
+
+/* Is |r f'|, where it has a limit, within a 32nd of it at 2^e? */
+static int is_near_limit(const sl_tail_fact *fact) {
+  if (!fact->limit_nonzero) return 1;
+  arf_t limit, share;
+  arf_init(limit), arf_init(share);
+  arb_get_abs_lbound_arf(limit, fact->limit, 64);
+  arf_mul_ui(limit, limit, 31, 64, ARF_RND_DOWN);
+  arf_mul_2exp_si(share, fact->least, 5);
+  const int near = arf_cmp(share, limit) >= 0;
+  arf_clear(limit), arf_clear(share);
+  return near;
+}
+
+static int keeps_away(sl_proof *proof, product *x, int in_log, slong first) {
+  for (slong e = first; e <= LAST; e += e < first + 16 ? 1 : 8) {
+    sl_tail_fact fact;
+    const int ok = examine(x, &fact, in_log, e) && fact.sign && arf_sgn(fact.least) > 0 &&
+                   (is_near_limit(&fact) || e + 8 > LAST);
+    if (ok) refute(proof, x->p, fact.sign, fact.least, e + FURTHER, fact.limit);
+    sl_tail_fact_clear(&fact);
+    if (ok) return 1;
+  }
+  return 0;
+}
+
+/* The span of the last segment's f or f' over r >= 2^e; 0 where it may lack a value or jump. */
+static int far_span(sl_problem *p, sl_ref ref, slong e, sl_span *out) {
+  sl_enclosure x;
+  sl_span r;
+  arf_t low, high;
+  arf_init(low), arf_init(high);
+  sl_span_init(&r);
+  arf_set_si_2exp_si(low, 1, e), arf_pos_inf(high);
+  sl_span_ends(&r, low, high, 0);
+  sl_enclosure_init(&x, p, &p->segment[p->joins - 1], ref, SL_NO_REF);
+  x.signs = NULL;
+  sl_enclose(&x, &r, p->box, 256);
+  const int ok = x.node[ref].ok;
+  if (ok) sl_span_set(out, &x.node[ref].v);
+  sl_enclosure_clear(&x);
+  sl_span_clear(&r);
+  arf_clear(low), arf_clear(high);
+  return ok;
+}
+
+/* f' keeps away from 0: r f' is then at least 2^e times that. */
+static int weight_keeps_away(sl_proof *proof, sl_problem *p, slong first) {
+  sl_span w;
+  arf_t least;
+  arb_t none;
+  int done = 0;
+  sl_span_init(&w);
+  arf_init(least);
+  arb_init(none);
+  arb_indeterminate(none);
+  for (slong e = first; e <= LAST && !done; e++) {
+    if (!far_span(p, p->segment[p->joins - 1].w, e, &w)) continue;
+    const int sign = arf_sgn(&w.low) > 0 ? 1 : arf_sgn(&w.high) < 0 ? -1 : 0;
+    if (!sign) continue;
+    arf_abs(least, sign > 0 ? &w.low : &w.high);
+    if (!arf_is_finite(least)) continue;
+    arf_mul_2exp_si(least, least, e);
+    refute(proof, p, sign, least, e + 1, none);
+    done = 1;
+  }
+  sl_span_clear(&w);
+  arf_clear(least);
+  arb_clear(none);
+  return done;
+}
+
+static int value_is_bounded(sl_problem *p, slong e) {
+  const sl_segment *last = &p->segment[p->joins - 1];
+  sl_span f;
+  sl_span_init(&f);
+  const int bounded =
+      far_span(p, last->f, e, &f) &&
+      (sl_span_bounded(&f) ||
+       sl_limit_of(p->field, &last->tree, last->f, SL_TO_INFINITY).kind == SL_LIMIT_FINITE);
+  sl_span_clear(&f);
+  return bounded;
+}
+
+/* f' does not rise for r >= 2^e, shown by a box without an end, and f is bounded there. */
+static int by_lemma(sl_proof *proof, sl_problem *p, slong first, sl_budget *budget) {
+  enum { TRIALS = 24 };
+  if (p->f == SL_NO_REF) return 0;
+  for (slong e = first; e < first + TRIALS; e++) {
+    if (!value_is_bounded(p, e) || !sl_tail_box(proof, p, p->joins - 1, SL_GOAL_FALLS, e, budget))
+      continue;
+    proof->tail_product = (sl_tail_claim){SL_TAIL_BY_LEMMA, e};
+    sl_finding_set(&proof->property[3], SL_PROVED,
+                   "f' does not rise for r >= 2^%ld, and f is bounded", (long)e);
+    return 1;
+  }
+  return 0;
+}
+
+/* The least exponent e with 2^e in the last segment. */
+static slong first_exponent(sl_problem *p) {
+  arf_t low;
+  arf_init(low);
+  sl_segment_low(low, p, p->joins - 1);
+  slong e = FIRST;
+  while (arf_cmp_2exp_si(low, e) > 0 && e < LAST) e++;
+  arf_clear(low);
+  return e;
+}
+
+void sl_prove_product(sl_proof *proof, sl_problem *p, sl_budget *budget) {
+  const sl_segment *last = &p->segment[p->joins - 1];
+  product x = {.p = p};
+  for (int in_log = 0; in_log < 2; in_log++) {
+    sl_tree_init(&x.tree[in_log]);
+    x.root[in_log] = sl_product_tree(&x.tree[in_log], &last->tree, last->w, in_log);
+  }
+  const slong first = first_exponent(p);
+  if (!vanishes(proof, &x, 0) && !keeps_away(proof, &x, 0, first) &&
+      !by_lemma(proof, p, first, budget) && !vanishes(proof, &x, 1) &&
+      !keeps_away(proof, &x, 1, first) && !weight_keeps_away(proof, p, first))
+    sl_finding_set(&proof->property[3], SL_UNDECIDED,
+                   p->f == SL_NO_REF
+                       ? "no expansion of r f' at infinity, and no f that could be bounded"
+                       : "no expansion of r f' at infinity; f' and f are not shown to fall and to "
+                         "be bounded there");
+  for (int in_log = 0; in_log < 2; in_log++) sl_tree_clear(&x.tree[in_log]);
+}
