@@ -1,9 +1,10 @@
-/* P4 (spec G4.4): f' decays faster than 1/r by its tail form, or r f' vanishes by the tail form in
- * s = log r, or f' falls and f is bounded; refuted where r f' keeps away from 0 by one of the forms
- * or because f' does. */
+/* P4 (spec G4.4): f' decays faster than 1/r by its tail form, or f'' faster than 1/r^2 where f' ->
+ * 0, or r f' vanishes by the tail form in s = log r, or f' falls and f is bounded; refuted where r
+ * f' keeps away from 0 by one of the forms or because f' does. */
 #include "product.h"
 
 #include "box.h"
+#include "derive.h"
 #include "limit.h"
 #include "region.h"
 #include "tail.h"
@@ -61,6 +62,44 @@ static int log_form_shows(const context_t *c, long e, mpfr_srcptr bound) {
     ok = t.defined && t.zero_limit;
   }
   slc_expr_clear(&x);
+  return ok;
+}
+
+/* w -> 0 as r -> inf, by its parts or by its form. */
+static int weight_vanishes(const context_t *c, long e) {
+  const piece_t *s = last_piece(c);
+  const limit_t w = slc_limit(&c->pieces->field, &s->e, s->w, 0);
+  tail_t t;
+  if (w.kind == L_FINITE && slc_ex_zero(w.value)) return 1;
+  slc_tail_examine(&t, &c->pieces->field, &s->e, s->w, e);
+  return t.defined && t.zero_limit;
+}
+
+/* Where w -> 0, r w is r times the integral of -w' from r on: it vanishes where w' decays by a
+ * power above 2 or exponentially, and is at least c where -w' >= c/r^2. */
+static int slope_shows(const context_t *c, long e, mpfr_srcptr bound) {
+  const piece_t *s = last_piece(c);
+  expr_t x;
+  int ok = 0, *map = calloc((size_t)s->w + 1, sizeof *map), room = 1;
+  char *live = slc_expr_live(&s->e, s->w);
+  if (!map) abort();
+  slc_expr_init(&x);
+  for (int i = 0; i <= s->w && room; i++)
+    if (live[i]) room = (map[i] = slc_expr_copy(&x, &s->e.node[i], map)) >= 0;
+  const int slope = room ? slc_expr_derive(&x, map[s->w]) : -1;
+  if (slope >= 0 && weight_vanishes(c, e) && bound) {
+    mpfr_t minus;
+    mpfr_init2(minus, 512);
+    mpfr_neg(minus, bound, MPFR_RNDN);
+    ok = slc_tail_keeps(&c->pieces->field, &x, slope, e, 2, minus);
+    mpfr_clear(minus);
+  } else if (slope >= 0 && weight_vanishes(c, e)) {
+    tail_t t;
+    slc_tail_examine(&t, &c->pieces->field, &x, slope, e);
+    ok = t.defined && t.square_vanishes;
+  }
+  slc_expr_clear(&x);
+  free(map), free(live);
   return ok;
 }
 
@@ -129,6 +168,8 @@ const char *slc_check_product(const context_t *c) {
   int ok;
   if (q->means == T_LOG) {
     ok = log_form_shows(c, q->tail, NULL);
+  } else if (q->means == T_SLOPE) {
+    ok = slope_shows(c, q->tail, NULL);
   } else {
     tail_t t;
     slc_tail_examine(&t, &c->pieces->field, &s->e, s->w, q->tail);
@@ -159,7 +200,8 @@ const char *slc_check_product_refuted(const context_t *c) {
   if (mpfr_sgn(q->r) != sign) return "P4: a bound of r f' that does not part it from 0";
   if (!beyond_joins(c, q->tail)) return "P4: a join lies beyond the place of the bound";
   return slc_tail_keeps(&c->pieces->field, &s->e, s->w, q->tail, 1, q->r) ||
-                 log_form_shows(c, q->tail, q->r) || weight_keeps(c, q->tail, q->r)
+                 slope_shows(c, q->tail, q->r) || log_form_shows(c, q->tail, q->r) ||
+                 weight_keeps(c, q->tail, q->r)
              ? ""
              : "P4: r f' is not shown to keep away from 0";
 }

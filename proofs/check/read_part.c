@@ -2,6 +2,7 @@
 #include "read_part.h"
 
 #include "claims.h"
+#include "tail.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -50,7 +51,7 @@ static int read_means(reader_t *r, claim_t *p, int i) {
   }
   char *end;
   p->tail = means ? strtol(means, &end, 10) : -1;
-  return (means && rest && *means >= '0' && *means <= '9' && !*end && p->tail <= 400) ||
+  return (means && rest && *means >= '0' && *means <= '9' && !*end && p->tail <= FARTHEST) ||
          slc_refuse(r, "expected the tail's exponent");
 }
 
@@ -69,7 +70,9 @@ static int read_basis(reader_t *r, const int *ranged, claim_t *p, int i) {
     return slc_line_ends(r);
   }
   p->means = T_FORM;
-  if (i == P4 && basis && !strcmp(basis, "log-tail"))
+  if (i == P4 && basis && !strcmp(basis, "slope-tail"))
+    p->means = T_SLOPE;
+  else if (i == P4 && basis && !strcmp(basis, "log-tail"))
     p->means = T_LOG;
   else if (i == P4 && basis && !strcmp(basis, "bounded"))
     p->means = T_BOUNDED;
@@ -85,7 +88,7 @@ static int read_bound(reader_t *r, const int *ranged, claim_t *p) {
   if (!way || (strcmp(way, "above") && strcmp(way, "below")))
     return slc_refuse(r, "expected above or below");
   p->above = way[0] == 'a';
-  if (!slc_integer(r, 0, 400, &p->tail) || !slc_dyadic(r, p->r))
+  if (!slc_integer(r, 0, FARTHEST, &p->tail) || !slc_dyadic(r, p->r))
     return slc_refuse(r, "expected an exponent and a bound");
   return read_point(r, ranged, p);
 }

@@ -14,12 +14,13 @@ static int has_value(const tail_ctx *t, int i) {
     case E_DIV:
       return b != 0;
     case E_LOG:
-    case E_SQRT:
       return a > 0;
+    case E_SQRT: /* a constant under it may be 0 */
+      return a > 0 || t->form[i].ok;
     case E_LOG1P:
       return a > 0 || t->form[i].ok;
     case E_POW:
-      return mpz_cmp_ui(mpq_denref(n->q), 1) ? a > 0 : mpq_sgn(n->q) >= 0 || a;
+      return mpz_cmp_ui(mpq_denref(n->q), 1) ? a > 0 || t->form[i].ok : mpq_sgn(n->q) >= 0 || a;
     case E_PICK:
     case E_SIGN:
     case E_SOFTSIGN:
@@ -80,7 +81,9 @@ static void conclude(tail_ctx *t, tail_t *out, const form_t *g) {
   if (fine) {
     out->zero_limit = g->zero || (p && down < 0) || (!p && mpq_sgn(g->v) > 0);
     out->other_limit = !out->zero_limit && !g->atoms && mpq_sgn(g->v) == 0 && out->sign;
-    out->product_vanishes = g->zero || (p && down < 0) || (!p && mpq_cmp_si(g->v, 1, 1) > 0);
+    const int flat = g->zero || (p && down < 0);
+    out->product_vanishes = flat || (!p && mpq_cmp_si(g->v, 1, 1) > 0);
+    out->square_vanishes = flat || (!p && mpq_cmp_si(g->v, 2, 1) > 0);
     out->unbounded = out->sign && ((p && down > 0) || (!p && mpq_sgn(g->v) < 0));
     jet_t f;
     slc_jet_init(&f);
@@ -128,7 +131,7 @@ static void clear_forms(tail_ctx *t, int ref) {
 void slc_tail_examine(tail_t *out, field_t *k, const expr_t *e, int ref, long exponent) {
   tail_ctx t;
   memset(out, 0, sizeof *out);
-  if (exponent < 0 || exponent > 400) return;
+  if (exponent < 0 || exponent > FARTHEST) return;
   out->defined = make_forms(&t, k, e, ref, exponent);
   if (out->defined && t.form[ref].ok) conclude(&t, out, &t.form[ref]);
   clear_forms(&t, ref);
@@ -189,7 +192,7 @@ static int keeps(tail_ctx *t, const form_t *g, int power, mpfr_srcptr bound) {
 int slc_tail_keeps(field_t *k, const expr_t *e, int ref, long exponent, int power,
                    mpfr_srcptr bound) {
   tail_ctx t;
-  if (exponent < 0 || exponent > 400) return 0;
+  if (exponent < 0 || exponent > FARTHEST) return 0;
   const int ok = make_forms(&t, k, e, ref, exponent) && keeps(&t, &t.form[ref], power, bound);
   clear_forms(&t, ref);
   return ok;

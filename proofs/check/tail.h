@@ -7,11 +7,14 @@
 #include "exact.h"
 #include "jet.h"
 
+enum { FARTHEST = 1010 }; /* the largest exponent */
+
 typedef struct {
   int defined, slope, sign; /* slope and sign: 0 unknown */
   int zero_limit, other_limit, unbounded;
   int below_one;
   int product_vanishes; /* r g -> 0: g decays by a power above 1, or exponentially */
+  int square_vanishes;  /* r^2 g -> 0: by a power above 2 */
 } tail_t;
 
 void slc_tail_examine(tail_t *out, field_t *k, const expr_t *e, int ref, long exponent);

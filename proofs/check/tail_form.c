@@ -102,7 +102,32 @@ void slc_tf_mul(tail_ctx *t, form_t *y, const form_t *a, const form_t *b) {
   mpq_clear(one);
 }
 
+/* A positive fractional power of a constant that may be 0. */
+static int constant_power(tail_ctx *t, form_t *y, const form_t *a, const mpq_t q) {
+  if (!a->ok || a->atoms || mpq_sgn(a->v) || mpq_sgn(q) <= 0 || a->s.n == 0 ||
+      slc_ex_signs(t->k, a->s.c[0]) != (NIL | POS))
+    return 0;
+  for (int i = 1; i < a->m; i++)
+    if (!mpfi_is_zero(a->c.c[i])) return 0;
+  for (int i = 1; i < a->s.n; i++)
+    if (!slc_ex_zero(a->s.c[i])) return 0;
+  mpfi_t c, e;
+  mpfi_init2(c, BITS), mpfi_init2(e, BITS);
+  mpfi_set_fr(c, &a->c.c[0]->right);
+  mpfi_log(c, c);
+  mpfi_set_q(e, q);
+  mpfi_mul(c, c, e);
+  mpfi_exp(c, c);
+  mpfr_set_zero(&c->left, 1);
+  slc_tf_exact(t, y, slc_ex_si(t->k, 1, 1));
+  mpfi_set(y->c.c[0], c);
+  y->s.n = 0;
+  mpfi_clear(c), mpfi_clear(e);
+  return 1;
+}
+
 void slc_tf_power(tail_ctx *t, form_t *y, const form_t *a, const mpq_t q) {
+  if (!slc_tf_sign(a) && mpz_cmp_ui(mpq_denref(q), 1) && constant_power(t, y, a, q)) return;
   form_t r;
   slc_tf_init(&r);
   slc_tf_set(&r, a);
@@ -156,11 +181,7 @@ void slc_tf_drop_zeros(form_t *y) {
     mpfi_set_si(y->c.c[0], 0);
     y->zero = 1;
   }
-  while (y->ok && !y->zero && y->s.n > 0 && slc_ex_zero(y->s.c[0])) {
-    if (y->m < 2) {
-      y->ok = 0;
-      return;
-    }
+  while (y->ok && !y->zero && y->m > 1 && y->s.n > 0 && slc_ex_zero(y->s.c[0])) {
     for (int i = 0; i + 1 < JET; i++) mpfi_set(y->c.c[i], y->c.c[i + 1]);
     for (int i = 0; i + 1 < y->s.n; i++) y->s.c[i] = y->s.c[i + 1];
     y->s.n--, y->m--;

@@ -99,6 +99,8 @@ static void write_tail(FILE *out, const char *word, const sl_tail_claim *tail) {
     fprintf(out, " %s boxes", word);
   else if (tail->means == SL_TAIL_BY_LIMIT)
     fprintf(out, " %s limit", word);
+  else if (tail->means == SL_TAIL_BY_SLOPE_FORM)
+    fprintf(out, " slope-%s %ld", word, tail->exponent);
   else if (tail->means == SL_TAIL_BY_LOG_FORM)
     fprintf(out, " log-%s %ld", word, tail->exponent);
   else if (tail->means == SL_TAIL_BY_LEMMA)

@@ -20,16 +20,20 @@ static sl_ref copied(sl_tree *to, const sl_tree *from, uint32_t i, const sl_ref 
   return sl_tree_node(to, n->op, c[0], c[1], c[2], c[3]);
 }
 
-sl_ref sl_product_tree(sl_tree *to, const sl_tree *from, sl_ref w, int in_log) {
+sl_ref sl_product_tree(sl_tree *to, const sl_tree *from, sl_ref w, sl_product kind) {
+  const int in_log = kind == SL_PRODUCT_IN_LOG;
   sl_ref *map = calloc((size_t)w + 1, sizeof *map);
   unsigned char *live = calloc((size_t)w + 1, 1);
   if (!map || !live) abort();
   sl_tree_mark(from, w, live);
   for (uint32_t i = 0; i <= w; i++)
     if (live[i]) map[i] = copied(to, from, i, map, in_log);
-  const sl_ref root = sl_tree_binary(to, SL_OP_MUL, variable(to, in_log), map[w]);
+  const sl_ref r = variable(to, in_log), weight = map[w];
   free(map), free(live);
-  return root;
+  if (kind != SL_PRODUCT_BY_SLOPE) return sl_tree_binary(to, SL_OP_MUL, r, weight);
+  return sl_tree_unary(to, SL_OP_NEG,
+                       sl_tree_binary(to, SL_OP_MUL, sl_tree_binary(to, SL_OP_MUL, r, r),
+                                      sl_tree_derivative(to, weight)));
 }
 
 /* log 2 > 693/1000, and e log 2 is no power of two for e >= 1. */

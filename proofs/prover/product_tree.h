@@ -1,4 +1,5 @@
-/* The expression r w, in r or in s = log r. */
+/* The expressions that decide whether r w -> 0: r w in r or in s = log r, and r^2 w', which r w
+ * follows where w -> 0: r w = w / (1/r) tends to what -r^2 w' = w' / (1/r)' tends to. */
 #ifndef SLUICE_PROOFS_PRODUCT_TREE_H
 #define SLUICE_PROOFS_PRODUCT_TREE_H
 
@@ -6,8 +7,10 @@
 
 #include <flint/flint.h>
 
-/* r w over `to`; with in_log the variable of `to` is s, and r is exp(s), log(r) is s. */
-sl_ref sl_product_tree(sl_tree *to, const sl_tree *from, sl_ref w, int in_log);
+typedef enum { SL_PRODUCT_IN_R, SL_PRODUCT_BY_SLOPE, SL_PRODUCT_IN_LOG, SL_PRODUCTS } sl_product;
+
+/* Over `to`, whose variable is s for IN_LOG: r is exp(s), log(r) is s. BY_SLOPE is -r^2 w'. */
+sl_ref sl_product_tree(sl_tree *to, const sl_tree *from, sl_ref w, sl_product kind);
 /* The largest k >= 0 with 2^k <= e log 2: r >= 2^e has s >= 2^k. -1: none. */
 slong sl_log_exponent(slong e);
 

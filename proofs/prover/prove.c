@@ -12,8 +12,8 @@ void sl_prove(sl_proof *proof, sl_problem *p, sl_budget *budget) {
   const double start = sl_clock_s();
   const long boxes = budget->boxes;
   sl_prove_smooth(proof, p, budget);
-  sl_prove_product(proof, p, budget);
   sl_prove_limit(proof, p);
+  sl_prove_product(proof, p, budget);
   sl_prove_monotone(proof, p, budget);
   sl_prove_maximum(proof, p, budget);
   proof->boxes = budget->boxes - boxes;

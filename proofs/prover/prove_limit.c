@@ -1,5 +1,4 @@
-/* P4w: the limit of f' (spec G2.2), by the limits of its parts or by tail forms; it is 0 where r f'
- * -> 0. */
+/* P4w: the limit of f' (spec G2.2), by the limits of its parts or by tail forms. */
 #include "prove_limit.h"
 
 #include "limit.h"
@@ -56,7 +55,7 @@ static void keep_tail(sl_proof *proof, const sl_tail_fact *fact) {
 
 /* P4w from the last segment; a larger R may also name the order of the tail. The certificate takes
  * R a little further out than need be, where the checker's wider intervals decide too. */
-static void prove(sl_proof *proof, sl_problem *p) {
+void sl_prove_limit(sl_proof *proof, sl_problem *p) {
   enum { FURTHER = 3 };
   sl_tail_fact fact, further;
   sl_finding *f = &proof->property[SL_P4W];
@@ -85,11 +84,4 @@ static void prove(sl_proof *proof, sl_problem *p) {
     sl_tail_fact_clear(&fact);
     if (named) return;
   }
-}
-
-void sl_prove_limit(sl_proof *proof, sl_problem *p) {
-  sl_finding *f = &proof->property[SL_P4W];
-  prove(proof, p);
-  if (proof->property[3].verdict == SL_PROVED && f->verdict != SL_PROVED)
-    sl_finding_set(f, SL_PROVED, "as r f' -> 0");
 }

@@ -1,6 +1,7 @@
-/* P4: r f' -> 0 as r -> inf (spec G2.2, G4.4). By tail forms of r f', in r or in s = log r: its
- * exponent is above 0, or it keeps away from 0. Else by the lemma that f' which does not rise and
- * an f that is bounded have it (proofs/coq/Tail.v), or by f' that keeps away from 0. */
+/* P4: r f' -> 0 as r -> inf (spec G2.2, G4.4). By tail forms of r f', in r or in s = log r, or,
+ * where f' -> 0, of -r^2 f'': its exponent is above 0, or it keeps away from 0. Else by the lemma
+ * that f' which does not rise and an f that is bounded have it (proofs/coq/Tail.v), or by f' that
+ * keeps away from 0. */
 #include "prove_product.h"
 
 #include "enclosure.h"
@@ -9,48 +10,48 @@
 #include "product_tree.h"
 #include "prove_tail.h"
 
-enum { FURTHER = 3, FIRST = 1, LAST = 64, MOST = 10 };
+enum { FURTHER = 3, FIRST = 1, LAST = 64, FARTHEST = 1000, MOST = 10 };
 
-/* The trees of r f', in r and in s. */
 typedef struct {
   sl_problem *p;
-  sl_tree tree[2];
-  sl_ref root[2];
+  sl_tree tree[SL_PRODUCTS];
+  sl_ref root[SL_PRODUCTS];
 } product;
 
 /* What the form of r f' says of r >= 2^e; in s = log r of s >= 2^k with 2^k <= e log 2. */
-static int examine(product *x, sl_tail_fact *fact, int in_log, slong e) {
-  slong k = e;
+static int examine(product *x, sl_tail_fact *fact, sl_product kind, slong e) {
+  const slong k = kind == SL_PRODUCT_IN_LOG ? sl_log_exponent(e) : e;
   sl_tail_fact_init(fact);
-  if (in_log && (k = sl_log_exponent(e)) < 0) return 0;
-  sl_tail_examine(fact, x->p->field, &x->tree[in_log], x->root[in_log], x->p->box, k, 256);
+  if (k < 0 || x->tree[kind].failed) return 0;
+  sl_tail_examine(fact, x->p->field, &x->tree[kind], x->root[kind], x->p->box, k, 256);
   return fact->defined;
 }
 
-static void say_order(sl_finding *f, const sl_tail_fact *fact, int in_log) {
-  if (in_log)
+static void say_order(sl_finding *f, const sl_tail_fact *fact, sl_product kind) {
+  if (kind == SL_PRODUCT_IN_LOG)
     sl_finding_set(f, SL_PROVED, "by the tail form of r f' in log r");
   else if (fact->kind == SL_TAIL_EXPONENTIAL)
     sl_finding_set(f, SL_PROVED, "log f' ~ -c r^%g", fact->order);
   else if (fact->kind == SL_TAIL_POLYNOMIAL)
-    sl_finding_set(f, SL_PROVED, "f' ~ c r^-%g", fact->order + 1);
+    sl_finding_set(f, SL_PROVED, "f' ~ c r^-%g", fact->order + 1); /* and as -r^2 f'' does */
   else
     sl_finding_set(f, SL_PROVED, "by the tail form of r f'");
 }
 
 /* A larger e may also name the order of the tail. */
-static int vanishes(sl_proof *proof, product *x, int in_log) {
+static int vanishes(sl_proof *proof, product *x, sl_product kind) {
+  static const sl_tail_means means[SL_PRODUCTS] = {SL_TAIL_BY_FORM, SL_TAIL_BY_SLOPE_FORM,
+                                                   SL_TAIL_BY_LOG_FORM};
   int found = 0, named = 0;
   for (slong e = FIRST; e <= LAST && !named; e += e < 8 ? 1 : 8) {
     sl_tail_fact fact, further;
-    const int ok = examine(x, &fact, in_log, e) && fact.limit_zero;
-    named = ok && (in_log || fact.kind != SL_TAIL_UNKNOWN);
+    const int ok = examine(x, &fact, kind, e) && fact.limit_zero;
+    named = ok && (kind == SL_PRODUCT_IN_LOG || fact.kind != SL_TAIL_UNKNOWN);
     if (ok && (!found || named)) {
-      const int again = examine(x, &further, in_log, e + FURTHER) && further.limit_zero;
+      const int again = examine(x, &further, kind, e + FURTHER) && further.limit_zero;
       sl_tail_fact_clear(&further);
-      proof->tail_product =
-          (sl_tail_claim){in_log ? SL_TAIL_BY_LOG_FORM : SL_TAIL_BY_FORM, again ? e + FURTHER : e};
-      say_order(&proof->property[3], &fact, in_log);
+      proof->tail_product = (sl_tail_claim){means[kind], again ? e + FURTHER : e};
+      say_order(&proof->property[3], &fact, kind);
       found = 1;
     }
     sl_tail_fact_clear(&fact);
@@ -58,14 +59,15 @@ static int vanishes(sl_proof *proof, product *x, int in_log) {
   return found;
 }
 
-/* r f' >= c, or <= -c, for r >= 2^e: c is cut to a few digits, and e is where the checker's wider
- * intervals decide too. */
+/* r f' >= c, or <= -c, for r >= 2^e: c is a 64th less than what was found, and
+ * e further out, so that other arithmetic decides too. */
 static void refute(sl_proof *proof, sl_problem *p, int sign, const arf_t least, slong e,
                    const arb_t limit) {
   sl_finding *f = &proof->property[3];
   arf_t c;
   arf_init(c);
-  arf_set_round(c, least, 10, ARF_RND_DOWN);
+  arf_mul_ui(c, least, 63, 10, ARF_RND_DOWN);
+  arf_mul_2exp_si(c, c, -6);
   if (arf_cmpabs_2exp_si(c, MOST) > 0) arf_set_si_2exp_si(c, 1, MOST);
   if (sign < 0) arf_neg(c, c);
   arf_set_si_2exp_si(f->witness.r, 1, e);
@@ -98,11 +100,11 @@ static int is_near_limit(const sl_tail_fact *fact) {
   return near;
 }
 
-static int keeps_away(sl_proof *proof, product *x, int in_log, slong first) {
-  for (slong e = first; e <= LAST; e += e < first + 16 ? 1 : 8) {
+static int keeps_away(sl_proof *proof, product *x, sl_product kind, slong first) {
+  for (slong e = first; e <= FARTHEST; e += e < first + 16 ? 1 : e < LAST ? 8 : e / 2) {
     sl_tail_fact fact;
-    const int ok = examine(x, &fact, in_log, e) && fact.sign && arf_sgn(fact.least) > 0 &&
-                   (is_near_limit(&fact) || e + 8 > LAST);
+    const int ok = examine(x, &fact, kind, e) && fact.sign && arf_sgn(fact.least) > 0 &&
+                   (is_near_limit(&fact) || e > LAST);
     if (ok) refute(proof, x->p, fact.sign, fact.least, e + FURTHER, fact.limit);
     sl_tail_fact_clear(&fact);
     if (ok) return 1;
@@ -194,21 +196,34 @@ static slong first_exponent(sl_problem *p) {
   return e;
 }
 
+/* Where P4w shows that f' -> 0. */
+static int by_slope(sl_proof *proof, product *x, slong first) {
+  if (proof->property[SL_P4W].verdict != SL_PROVED) return 0;
+  if (proof->tail_limit.means == SL_TAIL_BY_FORM && first < proof->tail_limit.exponent)
+    first = proof->tail_limit.exponent;
+  return vanishes(proof, x, SL_PRODUCT_BY_SLOPE) ||
+         keeps_away(proof, x, SL_PRODUCT_BY_SLOPE, first);
+}
+
 void sl_prove_product(sl_proof *proof, sl_problem *p, sl_budget *budget) {
   const sl_segment *last = &p->segment[p->joins - 1];
-  product x = {.p = p};
-  for (int in_log = 0; in_log < 2; in_log++) {
-    sl_tree_init(&x.tree[in_log]);
-    x.root[in_log] = sl_product_tree(&x.tree[in_log], &last->tree, last->w, in_log);
-  }
   const slong first = first_exponent(p);
-  if (!vanishes(proof, &x, 0) && !keeps_away(proof, &x, 0, first) &&
-      !by_lemma(proof, p, first, budget) && !vanishes(proof, &x, 1) &&
-      !keeps_away(proof, &x, 1, first) && !weight_keeps_away(proof, p, first))
+  sl_finding *weak = &proof->property[SL_P4W];
+  product x = {.p = p};
+  for (int k = 0; k < SL_PRODUCTS; k++) {
+    sl_tree_init(&x.tree[k]);
+    x.root[k] = sl_product_tree(&x.tree[k], &last->tree, last->w, (sl_product)k);
+  }
+  if (!vanishes(proof, &x, SL_PRODUCT_IN_R) && !keeps_away(proof, &x, SL_PRODUCT_IN_R, first) &&
+      !by_slope(proof, &x, first) && !by_lemma(proof, p, first, budget) &&
+      !vanishes(proof, &x, SL_PRODUCT_IN_LOG) && !keeps_away(proof, &x, SL_PRODUCT_IN_LOG, first) &&
+      !weight_keeps_away(proof, p, first))
     sl_finding_set(&proof->property[3], SL_UNDECIDED,
                    p->f == SL_NO_REF
                        ? "no expansion of r f' at infinity, and no f that could be bounded"
                        : "no expansion of r f' at infinity; f' and f are not shown to fall and to "
                          "be bounded there");
-  for (int in_log = 0; in_log < 2; in_log++) sl_tree_clear(&x.tree[in_log]);
+  for (int k = 0; k < SL_PRODUCTS; k++) sl_tree_clear(&x.tree[k]);
+  if (proof->property[3].verdict == SL_PROVED && weak->verdict != SL_PROVED)
+    sl_finding_set(weak, SL_PROVED, "as r f' -> 0");
 }

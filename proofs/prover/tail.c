@@ -18,13 +18,14 @@ static int has_value(const sl_tail *t, sl_ref i) {
     case SL_OP_DIV:
       return b != 0;
     case SL_OP_LOG:
-    case SL_OP_SQRT:
       return a > 0;
+    case SL_OP_SQRT: /* a constant under it may be 0 */
+      return a > 0 || t->form[i].ok;
     case SL_OP_LOG1P:
       return a > 0 || t->form[i].ok;
     case SL_OP_POW:
       return sl_tree_rational(t->tree, n->child[1], &p, &q) &&
-             ((q == 1 && p >= 0) || a > 0 || (q == 1 && a));
+             ((q == 1 && p >= 0) || a > 0 || (q == 1 && a) || (q > 1 && t->form[i].ok));
     case SL_OP_PICK:
     case SL_OP_SIGN:
     case SL_OP_SOFTSIGN:

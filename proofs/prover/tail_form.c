@@ -78,11 +78,7 @@ void sl_form_drop_zeros(sl_tail_form *y) {
     arb_poly_zero(y->c);
     y->zero = 1;
   }
-  while (y->ok && !y->zero && y->s.n > 0 && sl_exact_is_zero(y->s.c[0])) {
-    if (y->m < 2) {
-      y->ok = 0;
-      return;
-    }
+  while (y->ok && !y->zero && y->m > 1 && y->s.n > 0 && sl_exact_is_zero(y->s.c[0])) {
     y->s = sl_series_shift(&y->s, -1);
     arb_poly_shift_right(y->c, y->c, 1);
     y->m--;
@@ -154,9 +150,32 @@ void sl_form_mul(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, const sl_ta
   sl_form_add_atoms(y, b, 1, 1);
 }
 
+/* A positive power of a constant that may be 0, exact only where it is a number. */
+static int constant_power(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, int64_t p,
+                          int64_t q) {
+  if (!a->ok || a->vp || a->atoms || a->s.n == 0 || p <= 0 || arb_poly_length(a->c) > 1 ||
+      sl_exact_signs(t->field, a->s.c[0]) != (SL_ZERO | SL_POSITIVE))
+    return 0;
+  for (int i = 1; i < a->s.n; i++)
+    if (!sl_exact_is_zero(a->s.c[i])) return 0;
+  arb_t c, e, zero;
+  arb_init(c), arb_init(e), arb_init(zero);
+  arb_poly_get_coeff_arb(c, a->c, 0);
+  arb_set_si(e, (slong)p);
+  arb_div_si(e, e, (slong)q, t->prec);
+  arb_get_ubound_arf(arb_midref(c), c, t->prec);
+  mag_zero(arb_radref(c));
+  arb_pow(c, c, e, t->prec);
+  arb_union(c, c, zero, t->prec); /* [0, the largest] */
+  sl_form_constant(t, y, c, NULL);
+  arb_clear(c), arb_clear(e), arb_clear(zero);
+  return 1;
+}
+
 void sl_form_power(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, int64_t p, int64_t q) {
-  sl_form_copy(y, a);
   const int sign = sl_form_sign(a);
+  if (!sign && q > 1 && constant_power(t, y, a, p, q)) return;
+  sl_form_copy(y, a);
   if (!a->ok || a->zero || p > 1000 || p < -1000 || q > 1000 || (q > 1 && sign <= 0) ||
       (p < 0 && sign == 0)) {
     y->ok = 0;
