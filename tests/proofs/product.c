@@ -68,6 +68,8 @@ static const struct {
     {"weight log(3 + r)/(1 + r)\npart", "P4 refuted above 2 1 1", "", 0},
     {"weight 1/(1 + log(1 + r))\npart", "P4 refuted above 7 1 0", "", 1},
     {"weight 1/(1 + log(1 + r))\npart", "P4 refuted above 2 1 2", "", 0},
+    /* falls until log r is near 5000, and rises then */
+    {"weight r^(-99/100)*(1 + log(r))^(-50)\npart", "P4 refuted above 7 1 -120", "", 0},
     /* by f'', where f' -> 0 */
     {"weight 1 - erf(r)\npart", "P4 proved slope-tail 4", "", 1},
     {"weight 1 - erf(r)\npart", "P4 refuted above 4 1 -20", "", 0},
