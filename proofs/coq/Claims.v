@@ -4,7 +4,7 @@
    `admissible f weight` is P1 to P4, spelt out at the head of Admissible.v. For each family: it is
    admissible; f is bounded; r f' <= 1 + m/tau, m a bound of z f'; and the r0 where r f' is
    largest. *)
-From Sluice Require Import Admissible Sigmoid Erf Arctan Softsign Boxes.
+From Sluice Require Import Admissible Sigmoid Erf Arctan Softsign Boxes Tail.
 From Coq Require Import Reals.
 From Coquelicot Require Import Coquelicot.
 Open Scope R_scope.
@@ -67,3 +67,9 @@ Check weight_vanishes : forall f weight, admissible f weight -> is_lim weight p_
 (* What the boxes of a certificate imply: P3, and P2 with w(1) = 1. Boxes.v states them. *)
 Check certificate_monotone.
 Check certificate_maximum.
+
+(* P4 of certificates: f' that does not rise and f that is bounded, bounds of r f', and of -r^2 f''
+   where f' -> 0. Tail.v states them. *)
+Check bounded_product_vanishes.
+Check bound_refutes.
+Check slope_bounds.
