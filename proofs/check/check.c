@@ -1,7 +1,6 @@
 /* The records of a certificate outside its parts (spec G4.1, G4.2), one line each, in order. */
 #include "check.h"
 
-#include "derive.h"
 #include "read_part.h"
 
 #include <stdlib.h>
@@ -10,46 +9,52 @@
 
 enum { PART_LIMIT = 10000 };
 
+/* What is verified over a box of parameters: a side, or one of its requirements. */
+typedef struct {
+  gate_side_t side;
+  mpq_t low[MAX_PARAMS], high[MAX_PARAMS];
+} subject_t;
+
 typedef struct {
   reader_t r;
   FILE *statement;
-  gate_side_t side;
-  int sides; /* bit 0: neg, bit 1: pos were read */
-  mpq_t low[MAX_PARAMS], high[MAX_PARAMS];
-  int fixed[MAX_PARAMS];
+  subject_t gate, need;
+  char *text, *left, *right; /* of the expressions */
+  const char *sign;          /* of the side */
+  int sides;                 /* bit 0: neg, bit 1: pos were read */
 } certificate_t;
 
-static int read_parameter(certificate_t *c, const char *kind) {
+static int read_parameter(certificate_t *c, subject_t *s, int fixed) {
   reader_t *r = &c->r;
-  expr_t *e = &c->side.e;
+  source_t *source = &s->side.source;
   const char *name = slc_field(r), *a = slc_field(r), *end;
-  if (!name || !a || e->params == MAX_PARAMS || !slc_keep(e->names[e->params], NAME_SIZE, name))
+  const int i = source->params;
+  if (!name || !a || i == MAX_PARAMS || !slc_keep(source->names[i], NAME_SIZE, name))
     return slc_refuse(r, "expected a parameter");
-  const int i = e->params++;
-  c->fixed[i] = !strcmp(kind, "parameter");
-  c->side.source.ranged[i] = !c->fixed[i];
-  if (!slc_parse_decimal(c->fixed[i] ? c->side.source.value[i] : c->low[i], a, &end) || *end)
+  source->params++;
+  source->ranged[i] = !fixed;
+  if (!slc_parse_decimal(fixed ? source->value[i] : s->low[i], a, &end) || *end)
     return slc_refuse(r, "expected a number");
-  if (c->side.source.ranged[i]) {
+  if (fixed) {
+    mpq_set(s->low[i], source->value[i]), mpq_set(s->high[i], source->value[i]);
+    fprintf(c->statement, ", %s = %s", name, a);
+  } else {
     const char *b = slc_field(r);
-    if (!b || !slc_parse_decimal(c->high[i], b, &end) || *end || mpq_cmp(c->low[i], c->high[i]) > 0)
+    if (!b || !slc_parse_decimal(s->high[i], b, &end) || *end || mpq_cmp(s->low[i], s->high[i]) > 0)
       return slc_refuse(r, "expected a range");
     fprintf(c->statement, ", %s in [%s, %s]", name, a, b);
-  } else {
-    fprintf(c->statement, ", %s = %s", name, a);
   }
   return slc_line_ends(r);
 }
 
 /* Parameters up to the first record that is none, which is left in the line. */
-static int read_parameters(certificate_t *c, const char **record) {
-  memset(c->fixed, 0, sizeof c->fixed);
-  memset(c->side.source.ranged, 0, sizeof c->side.source.ranged);
-  c->side.e.params = 0;
+static int read_parameters(certificate_t *c, subject_t *s, const char **record) {
+  memset(s->side.source.ranged, 0, sizeof s->side.source.ranged);
+  s->side.source.params = 0;
   while (slc_next_line(&c->r)) {
     *record = slc_field(&c->r);
     if (!*record || (strcmp(*record, "parameter") && strcmp(*record, "range"))) return 1;
-    if (!read_parameter(c, *record)) return 0;
+    if (!read_parameter(c, s, !strcmp(*record, "parameter"))) return 0;
   }
   return 0;
 }
@@ -89,50 +94,43 @@ static int covered(const ranges_t *part, int n, const int *ranged, mpq_t *low, m
   return 0;
 }
 
-/* "value EXPRESSION" or "weight EXPRESSION"; the text is kept in source. */
-static int read_expression(certificate_t *c, char *source, int *weight) {
+/* "value EXPRESSION" or "weight EXPRESSION". */
+static int read_expression(certificate_t *c) {
   reader_t *r = &c->r;
   const char *kind;
   if (!slc_next_line(r) || !(kind = slc_field(r)) ||
       (strcmp(kind, "value") && strcmp(kind, "weight")) || !r->token ||
-      !slc_keep(source, LINE_MAX_SIZE, r->token))
+      !slc_keep(c->text, LINE_MAX_SIZE, r->token))
     return slc_refuse(r, "expected value or weight");
-  *weight = kind[0] == 'w';
-  fprintf(c->statement, "%s %s", kind, source);
+  c->gate.side.source.weight = kind[0] == 'w';
+  c->gate.side.source.text = c->text;
+  fprintf(c->statement, "%s %s", kind, c->text);
   return 1;
 }
 
-static int parse(certificate_t *c, const char *source, int weight) {
-  gate_side_t *g = &c->side;
-  int at;
-  for (int i = 0; i < g->e.count; i++) mpq_clear(g->e.node[i].q);
-  g->e.count = 0;
-  const int root = slc_expr_parse(&g->e, source, c->side.source.value, c->fixed, &at);
-  if (root < 0) return slc_refuse(&c->r, "the expression does not parse");
-  g->source.text = source, g->source.weight = weight, g->source.params = g->e.params;
-  memcpy(g->source.names, g->e.names, sizeof g->source.names);
-  g->f = weight ? -1 : root;
-  if ((g->w = weight ? root : slc_expr_derive(&g->e, root)) < 0)
-    return slc_refuse(&c->r, "the derivative is too large");
-  return 1;
+static int parse(certificate_t *c, gate_side_t *g) {
+  slc_expr_clear(&g->e);
+  return slc_source_parse(&g->source, NULL, &g->e, &g->f, &g->w) ||
+         slc_refuse(&c->r, "an expression does not parse, or its derivative is too large");
 }
 
-/* Parts, from the record in the line on; leaves the line after them in the reader. */
-static int read_parts(certificate_t *c, const char *record) {
+/* Parts, from the record in the line on; leaves the record after them in the line. */
+static int read_parts(certificate_t *c, subject_t *s, const char **record) {
   reader_t *r = &c->r;
+  const int *ranged = s->side.source.ranged;
   int parts = 0, ok = 1, any_range = 0;
   ranges_t *part = NULL;
-  while (ok && record && !strcmp(record, "part")) {
+  while (ok && *record && !strcmp(*record, "part")) {
     if (parts == PART_LIMIT) ok = slc_refuse(r, "too many parts");
     ranges_t *grown = realloc(part, (size_t)(parts + 1) * sizeof *part);
     if (!grown) abort();
     part = grown;
-    ok = ok && slc_read_part(r, &c->side, &part[parts++]) && slc_next_line(r);
-    record = ok ? slc_field(r) : NULL;
+    ok = ok && slc_read_part(r, &s->side, &part[parts++]) && slc_next_line(r);
+    *record = ok ? slc_field(r) : NULL;
   }
-  for (int i = 0; i < MAX_PARAMS; i++) any_range |= c->side.source.ranged[i];
+  for (int i = 0; i < MAX_PARAMS; i++) any_range |= ranged[i];
   if (ok && parts == 0) ok = slc_refuse(r, "expected a part");
-  if (ok && any_range && !covered(part, parts, c->side.source.ranged, c->low, c->high, 0))
+  if (ok && any_range && !covered(part, parts, ranged, s->low, s->high, 0))
     ok = slc_refuse(r, "the parts do not cover the ranges of the parameters");
   if (ok && !any_range && parts != 1) ok = slc_refuse(r, "expected one part");
   for (int i = 0; i < parts; i++)
@@ -141,34 +139,102 @@ static int read_parts(certificate_t *c, const char *record) {
   return ok;
 }
 
+static const char *verdict_of(const gate_side_t *g, int i) {
+  return g->seen[i][V_REFUTED] ? "refuted" : g->seen[i][V_UNDECIDED] ? "open" : "proved";
+}
+
 static void state_verdicts(certificate_t *c) {
   static const char *const names[PROPERTIES] = {"P1", "P2", "P3", "P4", "P4w"};
   for (int i = 0; i < PROPERTIES; i++) {
-    const char *all = c->side.seen[i][V_REFUTED]     ? "refuted"
-                      : c->side.seen[i][V_UNDECIDED] ? "open"
-                      : i == 2 ? (c->side.weak ? "proved weak" : "proved strict")
-                               : "proved";
-    fprintf(c->statement, "%s %s %s", i ? "," : ":", names[i], all);
+    const char *all = verdict_of(&c->gate.side, i);
+    const int kind = i == 2 && all[0] == 'p';
+    fprintf(c->statement, "%s %s %s%s", i ? "," : ":", names[i], all,
+            !kind               ? ""
+            : c->gate.side.weak ? " weak"
+                                : " strict");
   }
   fputc('\n', c->statement);
 }
 
+/* "require LEFT <= RIGHT", of which the word was read, and "over LOW HIGH". */
+static int read_need(certificate_t *c) {
+  reader_t *r = &c->r;
+  source_t *s = &c->need.side.source;
+  char *sign = r->token ? strstr(r->token, " <= ") : NULL;
+  const char *low, *high, *end;
+  if (!sign || !slc_keep(c->right, LINE_MAX_SIZE, sign + 4))
+    return slc_refuse(r, "expected LEFT <= RIGHT");
+  *sign = '\0';
+  slc_keep(c->left, LINE_MAX_SIZE, r->token);
+  s->text = c->text, s->weight = c->gate.side.source.weight;
+  s->left = c->left, s->right = c->right;
+  if (!slc_next_line(r) || !slc_word(r, "over") || !(low = slc_field(r)) || !(high = slc_field(r)))
+    return slc_refuse(r, "expected the range of r");
+  s->endless = !strcmp(high, "inf");
+  if (!slc_parse_decimal(s->r_low, low, &end) || *end || mpq_sgn(s->r_low) < 0 ||
+      (!s->endless &&
+       (!slc_parse_decimal(s->r_high, high, &end) || *end || mpq_cmp(s->r_low, s->r_high) > 0)))
+    return slc_refuse(r, "expected a range of r");
+  fprintf(c->statement, "side %s, require %s <= %s, r in [%s, %s%c", c->sign, c->left, c->right,
+          low, high, s->endless ? ')' : ']');
+  return slc_line_ends(r);
+}
+
+/* "R proved by-P2": f' <= C with C >= 1, where P1 and P2 are proved of values that include these.
+ */
+static int follows_from_maximum(certificate_t *c) {
+  const gate_side_t *g = &c->gate.side;
+  const source_t *s = &c->need.side.source;
+  mpq_t bound;
+  const char *end;
+  mpq_init(bound);
+  int ok = !strcmp(s->left, "f'") && slc_parse_decimal(bound, s->right, &end) && !*end &&
+           mpq_cmp_ui(bound, 1, 1) >= 0 && s->params == g->source.params;
+  mpq_clear(bound);
+  for (int i = 0; i < 2; i++) ok = ok && verdict_of(g, i)[0] == 'p';
+  for (int i = 0; i < s->params && ok; i++)
+    ok = !strcmp(s->names[i], g->source.names[i]) && mpq_cmp(c->need.low[i], c->gate.low[i]) >= 0 &&
+         mpq_cmp(c->need.high[i], c->gate.high[i]) <= 0;
+  return ok || slc_refuse(&c->r, "R: does not follow from P1 and P2");
+}
+
+/* After the word "require"; leaves the record after it in the line. */
+static int read_requirement(certificate_t *c, const char **record) {
+  reader_t *r = &c->r;
+  gate_side_t *g = &c->need.side;
+  memset(g->seen, 0, sizeof g->seen);
+  if (!read_need(c) || !read_parameters(c, &c->need, record)) return 0;
+  if (*record && !strcmp(*record, "R")) {
+    if (!slc_word(r, "proved") || !slc_word(r, "by-P2") || !slc_line_ends(r))
+      return slc_refuse(r, "expected R proved by-P2");
+    if (!follows_from_maximum(c)) return 0;
+    fputs(": proved\n", c->statement);
+    if (!slc_next_line(r)) return 0;
+    *record = slc_field(r);
+    return 1;
+  }
+  const int ok = parse(c, g) && read_parts(c, &c->need, record);
+  fprintf(c->statement, ": %s\n", verdict_of(g, 0));
+  return ok;
+}
+
 /* After "side"; leaves the line after the side in the reader. */
-static int read_side(certificate_t *c, char *source) {
+static int read_side(certificate_t *c) {
   reader_t *r = &c->r;
   const char *sign = slc_field(r), *record = NULL;
-  int weight = 0;
   if (!sign || (strcmp(sign, "pos") && strcmp(sign, "neg")) || !slc_done(r))
     return slc_refuse(r, "expected side pos or neg");
   const int bit = sign[0] == 'p' ? 2 : 1;
   if (c->sides & bit) return slc_refuse(r, "a side twice");
   c->sides |= bit;
-  fprintf(c->statement, "side %s, ", sign);
-  memset(c->side.seen, 0, sizeof c->side.seen);
-  c->side.weak = 0;
-  const int ok = read_expression(c, source, &weight) && read_parameters(c, &record) &&
-                 parse(c, source, weight) && read_parts(c, record);
+  c->sign = bit == 2 ? "pos" : "neg";
+  fprintf(c->statement, "side %s, ", c->sign);
+  memset(c->gate.side.seen, 0, sizeof c->gate.side.seen);
+  c->gate.side.weak = 0;
+  int ok = read_expression(c) && read_parameters(c, &c->gate, &record) && parse(c, &c->gate.side) &&
+           read_parts(c, &c->gate, &record);
   state_verdicts(c);
+  while (ok && record && !strcmp(record, "require")) ok = read_requirement(c, &record);
   if (!ok) return 0;
   slc_give_back(r);
   return slc_next_line(r);
@@ -196,18 +262,34 @@ static int read_version(reader_t *r) {
 static int read_all(certificate_t *c, const char *text) {
   reader_t *r = &c->r;
   const char *name = NULL;
-  char *source = malloc(LINE_MAX_SIZE);
-  if (!source) abort();
   int ok = slc_next_line(r) && read_version(r);
   ok = ok && slc_next_line(r) &&
        ((slc_word(r, "gate") && (name = slc_field(r)) && slc_done(r)) ||
         slc_refuse(r, "expected the gate's name"));
   if (ok) fprintf(c->statement, "gate %s\n", name);
   ok = ok && slc_next_line(r);
-  while (ok && slc_word(r, "side")) ok = read_side(c, source);
-  ok = ok && read_seal(c, text);
-  free(source);
-  return ok;
+  while (ok && slc_word(r, "side")) ok = read_side(c);
+  return ok && read_seal(c, text);
+}
+
+static void subject_init(subject_t *s) {
+  slc_expr_init(&s->side.e);
+  for (int i = 0; i < MAX_PARAMS; i++)
+    mpq_inits(s->side.source.value[i], s->low[i], s->high[i], (mpq_ptr)0);
+  mpq_inits(s->side.source.r_low, s->side.source.r_high, (mpq_ptr)0);
+}
+
+static void subject_clear(subject_t *s) {
+  slc_expr_clear(&s->side.e);
+  for (int i = 0; i < MAX_PARAMS; i++)
+    mpq_clears(s->side.source.value[i], s->low[i], s->high[i], (mpq_ptr)0);
+  mpq_clears(s->side.source.r_low, s->side.source.r_high, (mpq_ptr)0);
+}
+
+static char *line_buffer(void) {
+  char *y = malloc(LINE_MAX_SIZE);
+  if (!y) abort();
+  return y;
 }
 
 void slc_check_certificate(check_result *out, const char *text, size_t size) {
@@ -218,22 +300,19 @@ void slc_check_certificate(check_result *out, const char *text, size_t size) {
   mpfr_set_emax(mpfr_get_emax_max());
   *out = (check_result){.accepted = 0};
   if (!c) abort();
-  c->r = (reader_t){.at = text, .end = text + size, .text = malloc(LINE_MAX_SIZE)};
+  c->r = (reader_t){.at = text, .end = text + size, .text = line_buffer()};
+  c->text = line_buffer(), c->left = line_buffer(), c->right = line_buffer();
   c->statement = open_memstream(&out->statement, &length);
-  if (!c->r.text || !c->statement) abort();
-  slc_expr_init(&c->side.e);
-  for (int i = 0; i < MAX_PARAMS; i++)
-    mpq_inits(c->side.source.value[i], c->low[i], c->high[i], (mpq_ptr)0);
+  if (!c->statement) abort();
+  subject_init(&c->gate), subject_init(&c->need);
   out->accepted = memchr(text, '\0', size) ? slc_refuse(&c->r, "expected text without zero bytes")
                                            : read_all(c, text);
   out->line = c->r.refused_line;
   out->sides = c->sides;
   snprintf(out->why, sizeof out->why, "%s", c->r.why);
-  for (int i = 0; i < MAX_PARAMS; i++)
-    mpq_clears(c->side.source.value[i], c->low[i], c->high[i], (mpq_ptr)0);
-  slc_expr_clear(&c->side.e);
+  subject_clear(&c->gate), subject_clear(&c->need);
   fclose(c->statement);
-  free(c->r.text);
+  free(c->r.text), free(c->text), free(c->left), free(c->right);
   free(c);
   mpfr_set_emin(least), mpfr_set_emax(largest);
 }

@@ -2,10 +2,11 @@
 #include "claims.h"
 
 #include "box.h"
-#include "derive.h"
+#include "join_value.h"
 #include "limit.h"
 #include "product.h"
 #include "region.h"
+#include "requirement.h"
 #include "shape.h"
 #include "tail.h"
 #include "witness.h"
@@ -13,39 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Has f or w a finite value at the join, exact or by an enclosure at the point? Where the join is
- * not a dyadic number, boxes extend beyond it. */
-static int known(pieces_t *p, int j, int weight, side_t from) {
-  mpfr_t r;
-  span_t x;
-  box_t b;
-  if (slc_join_value(p, j, weight, from)) return 1;
-  mpfr_init2(r, 512);
-  slc_sp_init(&x);
-  int ok = !slc_join_dyadic(r, p, j);
-  if (!ok) {
-    const piece_t *s = from == AT ? &p->at[j] : &p->piece[from == LEFT ? j - 1 : j];
-    slc_sp_ends(&x, r, r, 0);
-    slc_box_init(&b, &p->field, s);
-    b.in_piece = 0;
-    mpfi_t range[MAX_PARAMS];
-    for (int i = 0; i < MAX_PARAMS; i++) {
-      mpfi_init2(range[i], 53);
-      mpfi_interv_si(range[i], 0, 1);
-    }
-    slc_box_flow(&b, &x, (const mpfi_t *)range);
-    const flow_t *y = &b.flow[weight ? s->w : s->f];
-    ok = y->ok && slc_sp_bounded(&y->v);
-    for (int i = 0; i < MAX_PARAMS; i++) mpfi_clear(range[i]);
-    slc_box_clear(&b);
-  }
-  mpfr_clear(r);
-  slc_sp_clear(&x);
-  return ok;
-}
-
 static int agree(pieces_t *p, int j, int weight, side_t a, side_t b) {
-  return slc_join_same(p, j, weight, a, b) && known(p, j, weight, a) && known(p, j, weight, b);
+  return slc_join_same(p, j, weight, a, b) && slc_join_known(p, j, weight, a) &&
+         slc_join_known(p, j, weight, b);
 }
 
 static const char *check_joins(pieces_t *p) {
@@ -56,7 +27,7 @@ static const char *check_joins(pieces_t *p) {
     for (int weight = only; weight < 2 && j; weight++)
       if (!agree(p, j, weight, LEFT, RIGHT)) return "P1: the sides of a join are not shown equal";
   }
-  return known(p, 0, 1, RIGHT) ? "" : "P1: f' is not shown to have a limit at r = 0";
+  return slc_join_known(p, 0, 1, RIGHT) ? "" : "P1: f' is not shown to have a limit at r = 0";
 }
 
 static const char *check_smooth(const context_t *c) {
@@ -102,22 +73,12 @@ static const char *check_limit(const context_t *c) {
   return other ? "" : "P4w: the limit is not shown to differ from 0";
 }
 
-static int parse(const source_t *source, const mpq_t *at, expr_t *e, int *f, int *w) {
-  mpq_t value[MAX_PARAMS];
-  int fixed[MAX_PARAMS], where;
-  slc_expr_init(e);
-  e->params = source->params;
-  memcpy(e->names, source->names, sizeof e->names);
-  for (int i = 0; i < MAX_PARAMS; i++) {
-    fixed[i] = 1;
-    mpq_init(value[i]);
-    mpq_set(value[i], source->ranged[i] ? at[i] : source->value[i]);
+static int make_pieces(pieces_t *p, const source_t *source, const expr_t *e, int f, int w) {
+  if (source->left) {
+    p->end[0] = slc_ex_q(&p->field, source->r_low);
+    p->end[1] = source->endless ? NULL : slc_ex_q(&p->field, source->r_high);
   }
-  const int root = slc_expr_parse(e, source->text, value, fixed, &where);
-  *f = source->weight ? -1 : root;
-  *w = root < 0 || source->weight ? root : slc_expr_derive(e, root);
-  for (int i = 0; i < MAX_PARAMS; i++) mpq_clear(value[i]);
-  return *w >= 0;
+  return slc_pieces_make(p, e, f, w);
 }
 
 /* A refutation, at the point of the ranges that it names: the gate with those parameters. */
@@ -133,10 +94,13 @@ static const char *check_point(const context_t *c, int i) {
   if (!p) abort();
   slc_field_init(&p->field);
   const context_t at = {c->part, p, c->source};
-  const char *bad = parse(c->source, q->at, &e, &f, &w) && slc_pieces_make(p, &e, f, w)
-                        ? ""
-                        : "the segments cannot be ordered at a witness";
-  if (!*bad)
+  const char *bad =
+      slc_source_parse(c->source, q->at, &e, &f, &w) && make_pieces(p, c->source, &e, f, w)
+          ? ""
+          : "the segments cannot be ordered at a witness";
+  if (!*bad && c->source->left)
+    bad = slc_check_requirement_refuted(&at);
+  else if (!*bad)
     bad = i == P4W  ? check_limit(&at)
           : i == P4 ? slc_check_product_refuted(&at)
                     : slc_check_refuted(&at, i);
@@ -160,12 +124,13 @@ const char *slc_check_part(const part_t *part, const expr_t *e, int f, int w,
   int proved = 0;
   for (int i = 0; i < PROPERTIES; i++) proved |= part->p[i].verdict == V_PROVED;
   const char *bad = "";
-  if (proved && !slc_pieces_make(p, e, f, w)) bad = "the segments cannot be ordered";
+  if (proved && !make_pieces(p, source, e, f, w)) bad = "the segments cannot be ordered";
   if (proved && !*bad && p->joins != part->joins) bad = "the number of segments differs";
   for (int i = 0; i < part->regions && !*bad && proved; i++)
     bad = slc_check_region(&c, &part->region[i]);
   for (int i = 0; i < PROPERTIES && !*bad; i++) {
-    if (part->p[i].verdict == V_PROVED) bad = proofs[i](&c);
+    if (part->p[i].verdict == V_PROVED)
+      bad = source->left ? slc_check_requirement(&c) : proofs[i](&c);
     if (part->p[i].verdict == V_REFUTED) bad = check_point(&c, i);
   }
   slc_pieces_clear(p);

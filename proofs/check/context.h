@@ -8,6 +8,10 @@
 typedef struct {
   const char *text;
   int weight; /* it is f' alone */
+  /* Of a requirement left <= right: what stands for w is then left - right. Else NULL. */
+  const char *left, *right;
+  mpq_t r_low, r_high; /* its range of r */
+  int endless;         /* r_high is none */
   char names[MAX_PARAMS][NAME_SIZE];
   int params;
   int ranged[MAX_PARAMS];
@@ -19,5 +23,9 @@ typedef struct {
   pieces_t *pieces;
   const source_t *source;
 } context_t;
+
+/* Parses it, with the ranged parameters at the given values, or kept where at is NULL. Initialises
+ * the expression; f is -1 where there is none. 0 where the text is no expression. */
+int slc_source_parse(const source_t *source, const mpq_t *at, expr_t *e, int *f, int *w);
 
 #endif

@@ -44,6 +44,7 @@ char *slc_expr_live(const expr_t *e, int ref) {
 
 void slc_expr_init(expr_t *e) {
   memset(e, 0, sizeof *e);
+  e->f = e->w = -1;
   e->node = calloc(MAX_NODES, sizeof *e->node);
   if (!e->node) abort();
 }
@@ -203,6 +204,11 @@ static int word(reader *r) {
     const int ref = intern(r->e, E_PARAM, -1, -1, -1, -1, i, zero);
     mpq_clear(zero);
     return ref;
+  }
+  if (strcmp(name, "f") == 0) {
+    if (*r->s != '\'') return r->e->f;
+    r->s++;
+    return r->e->w;
   }
   if (strcmp(name, "r") == 0) return unary(r->e, E_R, -1);
   if (strcmp(name, "pi") == 0) return unary(r->e, E_PI, -1);

@@ -43,6 +43,7 @@ typedef struct {
   int count;
   char names[MAX_PARAMS][NAME_SIZE];
   int params;
+  int f, w; /* what the names f and f' stand for; -1: nothing */
 } expr_t;
 
 void slc_expr_init(expr_t *e);

@@ -14,6 +14,7 @@ typedef enum {
   G_CURVE_DOWN,
   G_RISES,
   G_FALLS,
+  G_AT_MOST_0,
   GOALS
 } goal_t;
 typedef enum { T_FORM, T_BOXES, T_LIMIT, T_SLOPE, T_LOG, T_BOUNDED } tail_means_t;

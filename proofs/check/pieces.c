@@ -224,6 +224,11 @@ int slc_pieces_make(pieces_t *p, const expr_t *e, int f, int w) {
   p->joins = 2;
   p->join[0] = slc_ex_si(&p->field, 0, 1);
   p->join[1] = slc_ex_si(&p->field, 1, 1);
+  for (int k = 0; k < 2; k++) {
+    int known = !p->end[k];
+    for (int i = 0; i < p->joins; i++) known |= slc_ex_equal(&p->field, p->end[k], p->join[i]);
+    if (!known && !insert_join(p, p->end[k])) return 0;
+  }
   for (int i = 0; i < p->joins; i++) {
     if (p->piece[i].e.node) slc_expr_clear(&p->piece[i].e), p->piece[i].e.node = NULL;
     if (!resolve(p, i, 0, e, f, w)) return 0;

@@ -22,6 +22,7 @@ typedef struct {
 typedef struct {
   field_t field;  /* its ranges are the part's */
   int weak_order; /* joins may coincide for some values of the parameters */
+  exact_t end[2]; /* joins besides those of the expression; NULL: none */
   int joins, one;
   exact_t join[SEGMENTS];
   piece_t piece[SEGMENTS];

@@ -111,6 +111,25 @@ static int read_property(reader_t *r, const int *ranged, claim_t *p, int i) {
                                              : read_basis(r, ranged, p, i);
 }
 
+/* "R" of a requirement; what P1 to P4w would be stays without a claim. */
+static int read_requirement(reader_t *r, const int *ranged, part_t *part) {
+  claim_t *p = &part->p[0];
+  const char *verdict;
+  for (int i = 0; i < PROPERTIES; i++) {
+    part->p[i].verdict = V_UNDECIDED;
+    mpfr_init2(part->p[i].r, 512);
+    for (int k = 0; k < MAX_PARAMS; k++) mpq_init(part->p[i].at[k]);
+  }
+  if (!slc_next_line(r) || !slc_word(r, "R") || !(verdict = slc_field(r)))
+    return slc_refuse(r, "expected R");
+  if (!strcmp(verdict, "undecided")) return slc_line_ends(r);
+  p->verdict = !strcmp(verdict, "proved") ? V_PROVED : V_REFUTED;
+  if (p->verdict == V_PROVED) return read_basis(r, ranged, p, 0);
+  if (strcmp(verdict, "refuted")) return slc_refuse(r, "expected proved, refuted or undecided");
+  return read_witness(r, ranged, p) &&
+         (!strcmp(p->refuted_by, "value") || slc_refuse(r, "expected value"));
+}
+
 static int read_zone(reader_t *r, zone_t *z, int i) {
   long index, v[4];
   const char *way, *kind;
@@ -140,8 +159,8 @@ static int read_cell(reader_t *r, const int *ranged, cell_t *c) {
 
 /* After "region". */
 static int read_region(reader_t *r, gate_side_t *side, region_t *g) {
-  static const char *const goals[] = {"defined",  "up",         "down",  "below",
-                                      "curve-up", "curve-down", "rises", "falls"};
+  static const char *const goals[] = {"defined",    "up",    "down",  "below",    "curve-up",
+                                      "curve-down", "rises", "falls", "at-most-0"};
   long segment, order, count;
   const char *goal;
   mpfr_init2(g->low, 512), mpfr_init2(g->high, 512);
@@ -225,8 +244,10 @@ int slc_read_part(reader_t *r, gate_side_t *side, ranges_t *ranges) {
        ((slc_word(r, "joins") && slc_integer(r, 0, SEGMENTS, &joins) && slc_done(r)) ||
         slc_refuse(r, "expected the number of segments"));
   if (ok) p.joins = (int)joins;
-  for (int i = 0; i < PROPERTIES && ok; i++) ok = read_property(r, side->source.ranged, &p.p[i], i);
-  for (int i = 0; i < p.joins && ok; i++) ok = read_zone(r, &p.zone[i], i);
+  if (side->source.left && ok) ok = read_requirement(r, side->source.ranged, &p);
+  for (int i = 0; i < PROPERTIES && ok && !side->source.left; i++)
+    ok = read_property(r, side->source.ranged, &p.p[i], i);
+  for (int i = 0; i < p.joins && ok && !side->source.left; i++) ok = read_zone(r, &p.zone[i], i);
   ok = ok && read_regions(r, side, &p);
   for (int i = 0; i < PROPERTIES && ok; i++) side->seen[i][p.p[i].verdict] = 1;
   side->weak |= ok && !p.p[2].strict;

@@ -43,6 +43,9 @@ static int goal_holds(box_t *b, const piece_t *s, goal_t goal, int order, const 
     else if (goal == G_BELOW)
       ok = w->ok && (mpfr_cmp_ui(&w->v.x->right, 1) <= 0 ||
                      (slc_bounded(r->x) && centred_sign(b, s->w, r->x, box, 0, 1) < 0));
+    else if (goal == G_AT_MOST_0)
+      ok = w->ok && (!(w->v.signs & POS) || mpfr_sgn(&w->v.x->right) <= 0 ||
+                     (slc_bounded(r->x) && centred_sign(b, s->w, r->x, box, 0, 0) < 0));
     else
       ok = slope_holds(b, s, goal, r->x, box);
   }

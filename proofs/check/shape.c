@@ -92,6 +92,22 @@ const char *slc_check_monotone(const context_t *c) {
   return "";
 }
 
+void slc_leave_end(const context_t *c, int i, int high, const mpfr_t end, mpfr_t inner) {
+  for (int g = 0; g < c->part->regions; g++) {
+    const region_t *q = &c->part->region[g];
+    const int touches = high ? mpfr_greaterequal_p(q->high, end) && mpfr_less_p(q->low, end)
+                             : mpfr_lessequal_p(q->low, end) && mpfr_greater_p(q->high, end);
+    if (q->segment != i || !touches) continue;
+    if (q->goal == (high ? G_UP : G_DOWN)) {
+      mpfr_set(inner, high ? q->low : q->high, MPFR_RNDN);
+      return;
+    }
+    if ((q->goal == G_CURVE_UP || q->goal == G_CURVE_DOWN) &&
+        zone_holds(c, i, high, q->order, high, end, inner))
+      return;
+  }
+}
+
 /* w <= 1 on a segment without P3. Next to 1 a zone or a region with the slope that sends w down
  * from 1. */
 static const char *check_below(const context_t *c, int i) {
@@ -106,21 +122,8 @@ static const char *check_below(const context_t *c, int i) {
   const char *bad = "";
   slc_piece_ends(low, high, p, i);
   mpfr_set(a, low, MPFR_RNDN), mpfr_set(b, high, MPFR_RNDN);
-  for (int side = 0; side < 2; side++) {
-    if (i != p->one - 1 + (side == 0)) continue; /* side 0: low end is 1; side 1: high end is 1 */
-    int found = 0; /* nothing found: regions `below` reach up to r = 1 */
-    for (int g = 0; g < c->part->regions && !found; g++) {
-      const region_t *q = &c->part->region[g];
-      const int touches = side == 0
-                              ? mpfr_lessequal_p(q->low, low) && mpfr_greater_p(q->high, low)
-                              : mpfr_greaterequal_p(q->high, high) && mpfr_less_p(q->low, high);
-      if (q->segment != i || !touches) continue;
-      if (q->goal == (side == 0 ? G_DOWN : G_UP))
-        found = 1, mpfr_set(side == 0 ? a : b, side == 0 ? q->high : q->low, MPFR_RNDN);
-      else if (q->goal == G_CURVE_UP || q->goal == G_CURVE_DOWN)
-        found = zone_holds(c, i, side, q->order, side, side == 0 ? low : high, side == 0 ? a : b);
-    }
-  }
+  if (i == p->one) slc_leave_end(c, i, 0, low, a);
+  if (i == p->one - 1) slc_leave_end(c, i, 1, high, b);
   if (mpfr_inf_p(b) && c->part->p[1].means == T_FORM) {
     tail_t t;
     slc_tail_examine(&t, &p->field, &p->piece[i].e, p->piece[i].w, c->part->p[1].tail);

@@ -7,5 +7,8 @@
 /* "" or what is not shown. */
 const char *slc_check_maximum(const context_t *c);
 const char *slc_check_monotone(const context_t *c);
+/* Moves `inner`, which is an end of segment i, inward by a zone or a region next to it whose slope
+ * leads down from it; leaves it where there is none. */
+void slc_leave_end(const context_t *c, int i, int high, const mpfr_t end, mpfr_t inner);
 
 #endif

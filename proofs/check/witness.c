@@ -136,3 +136,29 @@ const char *slc_check_refuted(const context_t *c, int i) {
   return mpfr_sgn(q->r) >= 0 && witness_convicts(c, q) ? ""
                                                        : "a witness does not break the property";
 }
+
+static int piece_above_0(const context_t *c, int i, const span_t *r) {
+  box_t b;
+  slc_box_init(&b, &c->pieces->field, &c->pieces->piece[i]);
+  b.by_inner = 0, b.in_piece = 0;
+  slc_box_flow(&b, r, NULL);
+  const flow_t *w = &b.flow[c->pieces->piece[i].w];
+  const int ok = w->ok && mpfr_sgn(&w->v.x->left) > 0;
+  slc_box_clear(&b);
+  return ok;
+}
+
+int slc_above_0(const context_t *c, int first, int last) {
+  const claim_t *q = &c->part->p[0];
+  span_t r;
+  if (mpfr_sgn(q->r) < 0) return 0;
+  slc_sp_init(&r);
+  mpfi_set_prec(r.x, 512);
+  slc_sp_ends(&r, q->r, q->r, 0);
+  const int here = piece_of(c, q->r);
+  int ok = here >= first && here < last && piece_above_0(c, here, &r);
+  if (!ok && here > first && here - 1 < last && at_join(c, here, q->r))
+    ok = piece_above_0(c, here - 1, &r);
+  slc_sp_clear(&r);
+  return ok;
+}

@@ -8,4 +8,8 @@
  * why not. */
 const char *slc_check_refuted(const context_t *c, int i);
 
+/* Is w above 0 at the witness of a requirement, in segments `first` to `last` - 1, up to their ends
+ * from inside? */
+int slc_above_0(const context_t *c, int first, int last);
+
 #endif

@@ -15,7 +15,7 @@ struct sl_certificate {
   int failed;
 };
 
-static const char *const goals[] = {"defined",  "up",         "down",  "below", "negative",
+static const char *const goals[] = {"defined",  "up",         "down",  "below", "at-most-0",
                                     "curve-up", "curve-down", "rises", "falls"};
 
 sl_status sl_certificate_open(sl_certificate **out, const char *path, const sl_gate_definition *def,
@@ -39,17 +39,16 @@ static void decimal(FILE *out, sl_decimal x) {
   fprintf(out, " %s", text);
 }
 
-void sl_certificate_side(sl_certificate *c, int positive, const sl_cell *cell) {
+static void write_expression(sl_certificate *c, sl_ref ref) {
   static char text[20000];
-  const sl_gate_definition *def = c->def;
-  const int weight = def->f[positive] == SL_NO_REF;
   char names[SL_GATE_PARAMETER_LIMIT][32];
-  memcpy(names, def->param_name, sizeof names);
-  if (!sl_tree_print(text, sizeof text, &def->tree, weight ? def->w[positive] : def->f[positive],
-                     names))
-    c->failed = 1;
-  fprintf(c->out.stream, "side %s\n%s %s\n", positive ? "pos" : "neg", weight ? "weight" : "value",
-          text);
+  memcpy(names, c->def->param_name, sizeof names);
+  if (!sl_tree_print(text, sizeof text, &c->def->tree, ref, names)) c->failed = 1;
+  fputs(text, c->out.stream);
+}
+
+static void write_parameters(sl_certificate *c, const sl_cell *cell) {
+  const sl_gate_definition *def = c->def;
   c->ranged = sl_cell_ranged(cell);
   for (int i = 0; i < def->param_count; i++) {
     const int ranged = c->ranged >> i & 1;
@@ -58,6 +57,32 @@ void sl_certificate_side(sl_certificate *c, int positive, const sl_cell *cell) {
     if (ranged) decimal(c->out.stream, cell->high[i]);
     fputc('\n', c->out.stream);
   }
+}
+
+void sl_certificate_side(sl_certificate *c, int positive, const sl_cell *cell) {
+  const sl_gate_definition *def = c->def;
+  const int weight = def->f[positive] == SL_NO_REF;
+  fprintf(c->out.stream, "side %s\n%s ", positive ? "pos" : "neg", weight ? "weight" : "value");
+  write_expression(c, weight ? def->w[positive] : def->f[positive]);
+  fputc('\n', c->out.stream);
+  write_parameters(c, cell);
+}
+
+void sl_certificate_requirement(sl_certificate *c, const sl_gate_requirement *q,
+                                const sl_cell *cell, int follows) {
+  fputs("require ", c->out.stream);
+  write_expression(c, q->left);
+  fputs(" <= ", c->out.stream);
+  write_expression(c, q->right);
+  fputs("\nover", c->out.stream);
+  decimal(c->out.stream, q->r_low);
+  if (q->r_high.e == INT32_MAX)
+    fputs(" inf", c->out.stream);
+  else
+    decimal(c->out.stream, q->r_high);
+  fputc('\n', c->out.stream);
+  write_parameters(c, cell);
+  if (follows) fputs("R proved by-P2\n", c->out.stream);
 }
 
 /* x = m 2^e exactly, or "inf 0" */
@@ -185,17 +210,41 @@ static int needed(const sl_proof *proof, const sl_region *g) {
   return g->goal == SL_GOAL_BELOW ? top : shape || (top && next_to_one);
 }
 
+static void write_part_head(const sl_certificate *c, const sl_problem *p) {
+  fputs("part", c->out.stream);
+  for (int i = 0; i < p->def->param_count; i++)
+    if (c->ranged >> i & 1) decimal(c->out.stream, p->cell.low[i]), decimal(c->out.stream, p->cell.high[i]);
+  fprintf(c->out.stream, "\njoins %d\n", p->joins);
+}
+
 void sl_certificate_part(sl_certificate *c, const sl_proof *proof, sl_problem *p) {
   FILE *out = c->out.stream;
-  fputs("part", out);
-  for (int i = 0; i < p->def->param_count; i++)
-    if (c->ranged >> i & 1) decimal(out, p->cell.low[i]), decimal(out, p->cell.high[i]);
-  fprintf(out, "\njoins %d\n", p->joins);
+  write_part_head(c, p);
   for (int i = 0; i < SL_PROPERTIES; i++) write_property(c, proof, i);
   for (int i = 0; i < p->joins; i++) write_segment(out, proof, i);
   for (size_t i = 0; i < proof->claims.region_count; i++)
     if (needed(proof, &proof->claims.region[i]))
       write_region(out, &proof->claims, &proof->claims.region[i], p);
+  fputs("end\n", out);
+}
+
+void sl_certificate_requirement_part(sl_certificate *c, const sl_proof *proof, sl_problem *p) {
+  FILE *out = c->out.stream;
+  const sl_finding *f = &proof->property[0];
+  write_part_head(c, p);
+  if (f->verdict == SL_PROVED) {
+    fputs("R proved", out);
+    write_tail(out, "tail", &proof->tail_below);
+  } else if (f->verdict == SL_REFUTED) {
+    fprintf(out, "R refuted %s %d", f->refuted_by, f->join);
+    dyadic(out, f->witness.r);
+    write_point(out, c, f->at);
+  } else {
+    fputs("R undecided", out);
+  }
+  fputc('\n', out);
+  for (size_t i = 0; i < proof->claims.region_count && f->verdict == SL_PROVED; i++)
+    write_region(out, &proof->claims, &proof->claims.region[i], p);
   fputs("end\n", out);
 }
 

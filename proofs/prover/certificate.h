@@ -11,6 +11,11 @@ sl_status sl_certificate_open(sl_certificate **out, const char *path, const sl_g
 /* cell: all of the side's parameters. */
 void sl_certificate_side(sl_certificate *c, int positive, const sl_cell *cell);
 void sl_certificate_part(sl_certificate *c, const sl_proof *proof, sl_problem *p);
+/* A requirement of the side, over its own values of the parameters: it follows from P2, or parts
+ * are to come. */
+void sl_certificate_requirement(sl_certificate *c, const sl_gate_requirement *q,
+                                const sl_cell *cell, int follows);
+void sl_certificate_requirement_part(sl_certificate *c, const sl_proof *proof, sl_problem *p);
 sl_status sl_certificate_close(sl_certificate *c,
                                sl_error *err); /* seals and writes; c may be NULL */
 

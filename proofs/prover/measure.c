@@ -166,18 +166,15 @@ static int effective_below(sl_problem *p, double top, sl_budget *budget) {
                w = sl_tree_unary(&copy.tree, SL_OP_WEIGHT, SL_NO_REF);
   const sl_ref left = sl_tree_binary(&copy.tree, SL_OP_MUL, r, w),
                right = sl_tree_decimal(&copy.tree, sl_decimal_from_double(top));
+  static const sl_decimal all[2] = {{0, 0}, {0, INT32_MAX}};
   sl_problem q;
-  sl_finding f;
-  arf_t zero;
-  int ok = 0;
-  sl_finding_init(&f);
-  arf_init(zero);
-  if (sl_problem_init_expression(&q, &copy, p->positive, &p->cell, left, right))
-    sl_prove_requirement(&f, &q, zero, NULL, budget);
-  ok = f.verdict == SL_PROVED;
+  sl_proof proof;
+  sl_proof_init(&proof);
+  if (sl_problem_init_expression(&q, &copy, p->positive, &p->cell, left, right, all))
+    sl_prove_requirement(&proof, &q, budget);
+  const int ok = proof.property[0].verdict == SL_PROVED;
   sl_problem_clear(&q);
-  sl_finding_clear(&f);
-  arf_clear(zero);
+  sl_proof_clear(&proof);
   sl_tree_clear(&copy.tree);
   return ok;
 }

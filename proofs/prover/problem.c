@@ -296,6 +296,8 @@ static int find_segments(sl_problem *p) {
   p->joins = 2;
   p->join[0] = sl_exact_int(p->field, 0);
   p->join[1] = sl_exact_int(p->field, 1);
+  for (int k = 0; k < 2; k++)
+    if (p->end[k].e != INT32_MAX) add_join(p, sl_exact_decimal(p->field, p->end[k]));
   for (int i = 0; i < p->joins; i++) {
     resolve(p, &p->segment[i], i, outcome_on);
     const int added = add_roots(p, i);
@@ -327,6 +329,7 @@ static void bind(sl_problem *p, const sl_gate_definition *def, int positive, con
     sl_decimal_fmpq(p->low + i, cell->low[i]), sl_decimal_fmpq(p->high + i, cell->high[i]);
     if (p->ranged >> i & 1) arb_unit_interval(p->box + i);
   }
+  p->end[0] = p->end[1] = (sl_decimal){0, INT32_MAX};
   sl_tree_init(&p->tree);
   p->field = sl_field_new(p->low, p->high);
 }
@@ -406,8 +409,10 @@ int sl_problem_init(sl_problem *p, const sl_gate_definition *def, int positive,
 }
 
 int sl_problem_init_expression(sl_problem *p, const sl_gate_definition *def, int positive,
-                               const sl_cell *cell, sl_ref left, sl_ref right) {
+                               const sl_cell *cell, sl_ref left, sl_ref right,
+                               const sl_decimal end[2]) {
   bind(p, def, positive, cell);
+  memcpy(p->end, end, sizeof p->end);
   bind_roots(p);
   const sl_ref a = copy_bound(p, left, p->f, p->w), b = copy_bound(p, right, p->f, p->w);
   p->f = SL_NO_REF;

@@ -45,7 +45,9 @@ typedef struct {
   sl_segment segment[SL_SEGMENT_LIMIT]; /* `joins` of them */
   sl_segment at[SL_SEGMENT_LIMIT];      /* the trees at r = join[i] itself */
   int one;                              /* join[one] = 1 */
-  char why[200];                        /* set where the cut fails */
+  sl_decimal
+      end[2];    /* of a requirement: its range of r, whose ends are joins; e = INT32_MAX: none */
+  char why[200]; /* set where the cut fails */
 } sl_problem;
 
 /* 0 with `why` set where the joins cannot be ordered. */
@@ -53,10 +55,11 @@ int sl_problem_init(sl_problem *p, const sl_gate_definition *def, int positive,
                     const sl_cell *cell);
 void sl_problem_clear(sl_problem *p);
 
-/* The same cut for another expression of p->tree (a requirement): fills segment trees whose w is
- * the expression and whose f is absent. */
+/* The same cut for left - right, expressions of def->tree (a requirement), with the ends of its
+ * range of r as joins: fills segment trees whose w is the expression and whose f is absent. */
 int sl_problem_init_expression(sl_problem *p, const sl_gate_definition *def, int positive,
-                               const sl_cell *cell, sl_ref left, sl_ref right);
+                               const sl_cell *cell, sl_ref left, sl_ref right,
+                               const sl_decimal end[2]);
 
 /* The parameters' values where s is in the box. */
 void sl_problem_parameters(arb_ptr out, const sl_problem *p, arb_srcptr box, slong prec);

@@ -112,22 +112,9 @@ static int segment_below(sl_proof *proof, sl_problem *p, int segment, sl_budget 
   } else if (segment == p->one - 1) {
     result = sl_settle_end(proof, p, segment, 1, 1, low, high, &zone, budget, &w);
   }
-  if ((segment == p->one || segment == p->one - 1) && result > 0 &&
-      zone.order == 1) { /* the slope at 1 does not vanish: find a zone for it too */
-    arf_t a;
-    arf_init(a);
-    result = 0;
-    for (int k = 1; k <= 24 && !result; k++) {
-      arf_set_si_2exp_si(a, segment == p->one ? 1 : -1, -k);
-      arf_add_ui(a, a, 1, ARF_PREC_EXACT, ARF_RND_DOWN);
-      if (segment == p->one ? arf_cmp(a, top) >= 0 : arf_cmp(a, low) <= 0) continue;
-      sl_budget small = {budget->deadline_s, 0, 200};
-      const int right = segment == p->one;
-      result = sl_search(p, segment, right ? SL_GOAL_DOWN : SL_GOAL_UP, 0, right ? low : a,
-                         right ? a : high, 10, &small, &proof->claims, &w, NULL) == SL_SEARCH_HOLDS;
-      if (result) arf_set(right ? low : high, a);
-    }
-    arf_clear(a);
+  if ((segment == p->one || segment == p->one - 1) && result > 0 && zone.order == 1) {
+    const int left = segment != p->one; /* the slope at 1 does not vanish: a zone for it too */
+    sl_slope_zone(proof, p, segment, left, left ? low : top, left ? high : low, budget);
   }
   result = 1; /* without a zone boxes try up to r = 1, where f' <= 1 may hold with equality */
   if (arf_is_inf(high)) {

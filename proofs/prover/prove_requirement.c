@@ -1,9 +1,11 @@
-/* A requirement left <= right over a range of r (spec G1.3, G2.3): left - right < 0 on boxes and in
- * the tail, or a constant that is exactly <= 0. */
+/* A requirement left <= right over a range of r (spec G1.3, G2.3): left - right <= 0 on boxes and
+ * in the tail; where it is exactly 0 at an end of a segment, its slope or a higher derivative leads
+ * down from there. The ends of the range are joins. */
 #include "prove_requirement.h"
 
 #include "joins.h"
 #include "prove_tail.h"
+#include "segment_end.h"
 
 static int constant_holds(sl_problem *p, int segment) {
   if (!sl_segment_is_constant(p, segment, p->segment[segment].w)) return 0;
@@ -11,60 +13,98 @@ static int constant_holds(sl_problem *p, int segment) {
   return s.n && (sl_exact_is_zero(s.c[0]) || sl_exact_sign(p->field, s.c[0]) < 0);
 }
 
-/* 1 holds, 0 open, -1 refuted */
-static int segment_holds(sl_finding *finding, sl_problem *p, int segment, const arf_t from,
-                         const arf_t to, sl_budget *budget) {
-  arf_t low, high, stuck;
+/* Where left - right is exactly 0 at the end, moves it inward by a zone in which it goes down. */
+static void leave_zero(sl_proof *proof, sl_problem *p, int segment, int high, arf_t end,
+                       const arf_t limit, sl_budget *budget) {
+  const sl_series s = sl_segment_series(p, segment, p->segment[segment].w, high);
+  sl_end_zone zone;
   sl_witness w;
-  sl_proof unused; /* requirements are no part of a certificate */
-  arf_init(low), arf_init(high), arf_init(stuck);
+  if (s.n == 0 || !sl_exact_is_zero(s.c[0])) return;
   sl_witness_init(&w);
-  sl_proof_init(&unused);
-  sl_segment_low(low, p, segment);
-  sl_segment_high(high, p, segment);
-  if (arf_cmp(from, low) > 0) arf_set(low, from);
-  if (to && arf_cmp(to, high) < 0) arf_set(high, to);
-  int result = 1;
-  if (arf_cmp(low, high) <= 0 && !constant_holds(p, segment)) {
-    sl_tail_claim claim;
-    const int tail = arf_is_inf(high) ? sl_tail_from(&unused, p, segment, SL_GOAL_NEGATIVE, low,
-                                                     &claim, high, budget)
-                                      : 1;
-    const sl_search_result s = sl_search(p, segment, SL_GOAL_NEGATIVE, 0, low, high, SL_DEPTH,
-                                         budget, &unused.claims, &w, stuck);
-    result = s == SL_SEARCH_HOLDS ? tail : s == SL_SEARCH_FAILS ? -1 : 0;
-    if (result < 0) {
-      sl_finding_refute(finding, p, &w, "value", "left - right =");
-    } else if (!result) {
-      char *at = arf_get_str(stuck, 12);
-      if (s == SL_SEARCH_HOLDS)
-        sl_finding_set(finding, SL_UNDECIDED, "holds on boxes; not settled at infinity");
-      else
-        sl_finding_set(finding, SL_UNDECIDED, "not settled next to r = %s", at);
-      flint_free(at);
-    }
-  }
-  arf_clear(low), arf_clear(high), arf_clear(stuck);
+  if (sl_settle_end(proof, p, segment, high, high ? 1 : -1, limit, end, &zone, budget, &w) > 0 &&
+      zone.order == 1)
+    sl_slope_zone(proof, p, segment, high, limit, end, budget);
   sl_witness_clear(&w);
-  sl_proof_clear(&unused);
+}
+
+static void say_open(sl_finding *finding, const arf_t stuck, int boxes_hold) {
+  char *at = arf_get_str(stuck, 12);
+  if (boxes_hold)
+    sl_finding_set(finding, SL_UNDECIDED, "holds on boxes; not settled at infinity");
+  else
+    sl_finding_set(finding, SL_UNDECIDED, "not settled next to r = %s", at);
+  flint_free(at);
+}
+
+/* 1 holds, 0 open, -1 refuted */
+static int segment_holds(sl_proof *proof, sl_problem *p, int segment, sl_budget *budget) {
+  sl_finding *finding = &proof->property[0];
+  if (constant_holds(p, segment)) return 1;
+  arf_t low, high, top, stuck;
+  sl_witness w;
+  arf_init(low), arf_init(high), arf_init(top), arf_init(stuck);
+  sl_witness_init(&w);
+  sl_segment_ends(low, high, top, p, segment);
+  leave_zero(proof, p, segment, 0, low, top, budget);
+  int result = 1, tail = 1;
+  if (!arf_is_inf(high))
+    leave_zero(proof, p, segment, 1, high, low, budget);
+  else
+    tail = sl_tail_from(proof, p, segment, SL_GOAL_NEGATIVE, low, &proof->tail_below, high, budget);
+  if (arf_cmp(low, high) < 0) {
+    const sl_search_result s = sl_search(p, segment, SL_GOAL_NEGATIVE, 0, low, high, SL_DEPTH,
+                                         budget, &proof->claims, &w, stuck);
+    result = s == SL_SEARCH_HOLDS ? tail : s == SL_SEARCH_FAILS ? -1 : 0;
+    if (!result) say_open(finding, stuck, s == SL_SEARCH_HOLDS);
+  } else if (!tail) {
+    result = 0;
+    say_open(finding, low, 1);
+  }
+  if (result < 0) sl_finding_refute(finding, p, &w, "value", "left - right =");
+  arf_clear(low), arf_clear(high), arf_clear(top), arf_clear(stuck);
+  sl_witness_clear(&w);
   return result;
 }
 
-/* At a join itself the value may be that of neither side. */
-static int join_holds(sl_finding *finding, sl_problem *p, int j) {
-  if (!sl_join_stands_alone(p, j)) return 1;
+/* At a join itself the value may be that of no side in the range, or none. */
+static int join_holds(sl_finding *finding, sl_problem *p, int j, int left, int right) {
+  if (((right && sl_join_same(p, j, 1, SL_AT_JOIN, SL_FROM_RIGHT)) ||
+       (left && sl_join_same(p, j, 1, SL_AT_JOIN, SL_FROM_LEFT))) &&
+      sl_join_known(p, j, 1, SL_AT_JOIN))
+    return 1;
   const sl_exact value = sl_join_value(p, j, 1, SL_AT_JOIN);
   if (sl_exact_is_zero(value) || sl_exact_sign(p->field, value) < 0) return 1;
-  sl_finding_set(finding, SL_UNDECIDED,
-                 "not settled at join %d itself, whose value is that of neither side", j);
+  arb_t at;
+  arb_init(at);
+  sl_exact_ball(at, p->field, p->join[j], 128);
+  char *r = arb_get_str(at, 12, arb_is_exact(at) ? ARB_STR_NO_RADIUS : 0);
+  sl_finding_set(finding, SL_UNDECIDED, "not settled at r = %s itself, a join", r);
+  flint_free(r);
+  arb_clear(at);
   return 0;
 }
 
-void sl_prove_requirement(sl_finding *finding, sl_problem *p, const arf_t low, const arf_t high,
-                          sl_budget *budget) {
-  int ok = 1;
+/* The join that is this end of the range; an end without a number lies beyond them all. */
+static int join_of(sl_problem *p, sl_decimal end) {
+  int j = 0;
+  if (end.e == INT32_MAX) return p->joins;
+  const sl_exact x = sl_exact_decimal(p->field, end);
+  while (j < p->joins && !sl_exact_equal(p->field, p->join[j], x)) j++;
+  return j;
+}
+
+void sl_prove_requirement(sl_proof *proof, sl_problem *p, sl_budget *budget) {
+  sl_finding *finding = &proof->property[0];
+  const int first = join_of(p, p->end[0]), last = join_of(p, p->end[1]);
+  int ok = first < p->joins;
   sl_finding_set(finding, SL_UNDECIDED, "not reached");
-  for (int i = 0; i < p->joins && finding->verdict != SL_REFUTED && !finding->has_candidate; i++)
-    ok &= segment_holds(finding, p, i, low, high, budget) > 0 && join_holds(finding, p, i);
+  if (p->weak_order) {
+    sl_finding_set(finding, SL_UNDECIDED, "joins may coincide");
+    return;
+  }
+  for (int i = first; i < last && finding->verdict != SL_REFUTED && !finding->has_candidate; i++)
+    ok &= segment_holds(proof, p, i, budget) > 0;
+  for (int j = first; ok && j <= last && j < p->joins; j++)
+    ok &= join_holds(finding, p, j, j > first, j < last);
   if (ok) sl_finding_set(finding, SL_PROVED, "on boxes and in the tail");
 }

@@ -62,6 +62,28 @@ int sl_settle_end(sl_proof *proof, sl_problem *p, int segment, int high, int wan
   return done;
 }
 
+int sl_slope_zone(sl_proof *proof, sl_problem *p, int segment, int high, const arf_t limit,
+                  arf_t end, sl_budget *budget) {
+  arf_t a, step;
+  sl_witness w;
+  int done = 0;
+  arf_init(a), arf_init(step);
+  sl_witness_init(&w);
+  for (int k = 1; k <= 24 && !done; k++) {
+    arf_set_si_2exp_si(step, high ? -1 : 1, -k);
+    arf_add(a, end, step, ARF_PREC_EXACT, ARF_RND_DOWN);
+    if (high ? arf_cmp(a, limit) <= 0 : arf_cmp(a, limit) >= 0) continue;
+    sl_budget small = {budget->deadline_s, 0, 200};
+    done = sl_search(p, segment, high ? SL_GOAL_UP : SL_GOAL_DOWN, 0, high ? a : end,
+                     high ? end : a, 10, &small, &proof->claims, &w, NULL) == SL_SEARCH_HOLDS;
+    budget->boxes += small.boxes;
+  }
+  if (done) arf_set(end, a);
+  arf_clear(a), arf_clear(step);
+  sl_witness_clear(&w);
+  return done;
+}
+
 void sl_finding_open(sl_finding *f, const arf_t stuck, const char *why) {
   char *at = arf_get_str(stuck, 12);
   sl_finding_set(f, SL_UNDECIDED, "%s next to r = %s", why, at);

@@ -10,6 +10,10 @@
 int sl_settle_end(sl_proof *proof, sl_problem *p, int segment, int high, int want,
                   const arf_t limit, arf_t inner, sl_end_zone *zone, sl_budget *budget,
                   sl_witness *w);
+/* A region next to the end in which w goes down from it: moves `end` inward by it. 0: none found.
+ */
+int sl_slope_zone(sl_proof *proof, sl_problem *p, int segment, int high, const arf_t limit,
+                  arf_t end, sl_budget *budget);
 /* top: the high end, or a place from which to look for a zone at the low one. */
 void sl_segment_ends(arf_t low, arf_t high, arf_t top, sl_problem *p, int segment);
 /* "WHY next to r = STUCK". */

@@ -37,7 +37,6 @@ typedef struct {
   sl_budget budget;
   sl_certificate *certificate;
   int requirement; /* -1: P1 to P4 */
-  arf_struct *low, *high;
 } job;
 
 static int out_of_budget(const job *j) {
@@ -63,11 +62,14 @@ static void name_point(sl_finding *f, const sl_gate_definition *def, const sl_ce
 static int run_cell(job *j, const sl_cell *cell, sl_proof *proof, sl_problem *p,
                     sl_budget *budget) {
   const sl_gate_requirement *q = j->requirement < 0 ? NULL : &j->def->requirement[j->requirement];
-  const int cut = q ? sl_problem_init_expression(p, j->def, j->positive, cell, q->left, q->right)
-                    : sl_problem_init(p, j->def, j->positive, cell);
+  const sl_decimal end[2] = {q ? q->r_low : (sl_decimal){0, 0},
+                             q ? q->r_high : (sl_decimal){0, INT32_MAX}};
+  const int cut =
+      q ? sl_problem_init_expression(p, j->def, j->positive, cell, q->left, q->right, end)
+        : sl_problem_init(p, j->def, j->positive, cell);
   const int n = q ? 1 : SL_PROPERTIES;
   if (cut && q)
-    sl_prove_requirement(&proof->property[0], p, j->low, j->high, budget);
+    sl_prove_requirement(proof, p, budget);
   else if (cut)
     sl_prove(proof, p, budget);
   else
@@ -145,6 +147,7 @@ static void close_part(job *j, sl_proof *proof, sl_problem *p, int n, sl_budget 
   const int first = j->report->parts++ == 0;
   if (n == 1) {
     merge(&j->report->requirement[j->requirement], &proof->property[0], first);
+    if (j->certificate) sl_certificate_requirement_part(j->certificate, proof, p);
     return;
   }
   for (int i = 0; i < SL_PROPERTIES; i++)
@@ -194,31 +197,35 @@ static void cell_of(sl_cell *cell, const sl_gate_definition *def, int positive,
   }
 }
 
+/* f' <= C with C >= 1, over values of the parameters for which P1 and P2 are proved? */
+static int follows_from_maximum(const job *j, const sl_gate_requirement *q, const sl_cell *cell,
+                                const sl_cell *side) {
+  const sl_tree *t = &j->def->tree;
+  if (t->node[q->left].op != SL_OP_WEIGHT || t->node[q->right].op != SL_OP_NUM) return 0;
+  for (int i = 0; i < j->def->param_count; i++)
+    if (sl_decimal_cmp(cell->low[i], side->low[i]) < 0 ||
+        sl_decimal_cmp(cell->high[i], side->high[i]) > 0)
+      return 0;
+  return sl_decimal_cmp(t->node[q->right].num, (sl_decimal){1, 0}) >= 0 &&
+         j->report->property[0].verdict == SL_PROVED && j->report->property[1].verdict == SL_PROVED;
+}
+
 /* Each requirement has a budget of its own. */
-static void verify_requirement(job *j, int index, const sl_verify_options *options) {
+static void verify_requirement(job *j, int index, const sl_cell *side,
+                               const sl_verify_options *options) {
   const sl_gate_requirement *q = &j->def->requirement[index];
-  sl_cell cell;
-  arb_t c;
-  arf_t low, high;
-  arb_init(c);
-  arf_init(low), arf_init(high);
-  cell_of(&cell, j->def, j->positive, options);
+  sl_cell cell = *side;
   for (int i = 0; i < j->def->param_count; i++)
     if (q->ranged >> i & 1) cell.low[i] = q->low[i], cell.high[i] = q->high[i];
   j->requirement = index;
   j->report->parts = 0;
   j->budget = (sl_budget){sl_clock_s() + options->seconds, 0, options->boxes};
-  sl_arb_decimal(c, q->r_low, 256);
-  arb_get_lbound_arf(low, c, 256);
-  j->low = low, j->high = NULL;
-  if (q->r_high.e != INT32_MAX) {
-    sl_arb_decimal(c, q->r_high, 256);
-    arb_get_ubound_arf(high, c, 256);
-    j->high = high;
-  }
-  run(j, &cell, 0);
-  arb_clear(c);
-  arf_clear(low), arf_clear(high);
+  const int follows = follows_from_maximum(j, q, &cell, side);
+  if (j->certificate) sl_certificate_requirement(j->certificate, q, &cell, follows);
+  if (follows)
+    sl_finding_set(&j->report->requirement[index], SL_PROVED, "as P1 and P2 are");
+  else
+    run(j, &cell, 0);
 }
 
 void sl_verify_side(sl_side_report *report, const sl_gate_definition *def, int positive,
@@ -242,7 +249,7 @@ void sl_verify_side(sl_side_report *report, const sl_gate_definition *def, int p
   const int parts = report->parts;
   long boxes = j.budget.boxes;
   for (int i = 0; i < def->requirement_count; i++) {
-    verify_requirement(&j, i, options);
+    verify_requirement(&j, i, &cell, options);
     boxes += j.budget.boxes;
   }
   report->parts = parts;

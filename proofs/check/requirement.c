@@ -1,0 +1,76 @@
+/* Requirements (spec G4.5). The ends of the range of r are joins. */
+#include "requirement.h"
+
+#include "join_value.h"
+#include "region.h"
+#include "shape.h"
+#include "tail.h"
+#include "witness.h"
+
+static int not_above_0(pieces_t *p, exact_t x) {
+  return slc_ex_zero(x) || slc_ex_sign(&p->field, x) < 0;
+}
+
+static const char *check_segment(const context_t *c, int i) {
+  pieces_t *p = c->pieces;
+  const claim_t *q = &c->part->p[0];
+  if (slc_piece_constant(p, i) && not_above_0(p, slc_join_value(p, i, 1, RIGHT))) return "";
+  mpfr_t low, high, a, b;
+  mpfr_inits2(512, low, high, a, b, (mpfr_ptr)0);
+  const char *bad = "";
+  slc_piece_ends(low, high, p, i);
+  mpfr_set(a, low, MPFR_RNDN), mpfr_set(b, high, MPFR_RNDN);
+  if (slc_ex_zero(slc_join_value(p, i, 1, RIGHT))) slc_leave_end(c, i, 0, low, a);
+  if (i + 1 < p->joins && slc_ex_zero(slc_join_value(p, i + 1, 1, LEFT)))
+    slc_leave_end(c, i, 1, high, b);
+  if (mpfr_inf_p(b) && q->means == T_FORM) {
+    tail_t t;
+    slc_tail_examine(&t, &p->field, &p->piece[i].e, p->piece[i].w, q->tail);
+    if (!t.defined || t.sign >= 0) bad = "R: the tail is not shown below 0";
+    mpfr_set_ui_2exp(b, 1, q->tail, MPFR_RNDN);
+  }
+  if (!*bad && !slc_regions_reach(c, i, G_AT_MOST_0, G_AT_MOST_0, a, b))
+    bad = "R: the regions do not reach over a segment";
+  mpfr_clears(low, high, a, b, (mpfr_ptr)0);
+  return bad;
+}
+
+static int join_holds(pieces_t *p, int j, int left, int right) {
+  if (((right && slc_join_same(p, j, 1, AT, RIGHT)) ||
+       (left && slc_join_same(p, j, 1, AT, LEFT))) &&
+      slc_join_known(p, j, 1, AT))
+    return 1;
+  return not_above_0(p, slc_join_value(p, j, 1, AT));
+}
+
+/* The segments of the range: from join first to join last, which is `joins` where it has no end. */
+static int find_range(pieces_t *p, int *first, int *last) {
+  *first = *last = -1;
+  for (int j = 0; j < p->joins; j++) {
+    if (slc_ex_equal(&p->field, p->join[j], p->end[0])) *first = j;
+    if (p->end[1] && slc_ex_equal(&p->field, p->join[j], p->end[1])) *last = j;
+  }
+  if (!p->end[1]) *last = p->joins;
+  return *first >= 0 && *last >= *first;
+}
+
+const char *slc_check_requirement(const context_t *c) {
+  pieces_t *p = c->pieces;
+  int first, last;
+  if (p->weak_order) return "R: joins may coincide";
+  if (!find_range(p, &first, &last)) return "R: the range of r is not one of joins";
+  for (int i = first; i < last; i++) {
+    const char *bad = check_segment(c, i);
+    if (*bad) return bad;
+  }
+  for (int j = first; j <= last && j < p->joins; j++)
+    if (!join_holds(p, j, j > first, j < last)) return "R: a join itself is not shown below 0";
+  return "";
+}
+
+const char *slc_check_requirement_refuted(const context_t *c) {
+  int first, last;
+  return find_range(c->pieces, &first, &last) && slc_above_0(c, first, last)
+             ? ""
+             : "R: the witness does not break the requirement";
+}
