@@ -113,8 +113,8 @@ static const struct argp parser = {
     "Proves that a gate is admissible, or refutes it: over the reals, for ranges of parameters, "
     "and as binary32 code.\v"
     "GATE is a built-in's name, or a path that holds a '/' or ends in .gate.\n"
-    "Exit codes: 0 admissible, 1 refuted, 4 undecided, 2 usage, 3 bad input. The check over "
-    "binary32 reports and does not change the code.",
+    "Exit codes: 0 admissible, 1 refuted, 4 undecided, 7 admissible but a requirement is not "
+    "proved, 2 usage, 3 bad input. The check over binary32 reports and does not change the code.",
     NULL,
     NULL,
     NULL};
@@ -263,7 +263,8 @@ static int finish(const sl_report *r, const options *o) {
   if (code != SL_EXIT_OK) return code;
   if (o->expect) return as_expected(r) ? SL_EXIT_OK : SL_EXIT_FAILED;
   const sl_verdict v = sl_report_verdict(r);
-  return v == SL_PROVED ? SL_EXIT_OK : v == SL_REFUTED ? SL_EXIT_FAILED : SL_EXIT_UNDECIDED;
+  if (v != SL_PROVED) return v == SL_REFUTED ? SL_EXIT_FAILED : SL_EXIT_UNDECIDED;
+  return sl_report_requirements(r) == SL_PROVED ? SL_EXIT_OK : SL_EXIT_REQUIREMENT;
 }
 
 /* If memory runs out FLINT ends the program: this makes it end with the exit code of a system error

@@ -17,8 +17,9 @@ typedef struct {
 } sl_report;
 
 const char *sl_verdict_name(sl_verdict verdict);
-sl_verdict sl_report_verdict(
-    const sl_report *report); /* P1 to P4 and the requirements, all sides */
+/* P1 to P4 of all sides; the requirements of all sides, PROVED where there is none. */
+sl_verdict sl_report_verdict(const sl_report *report);
+sl_verdict sl_report_requirements(const sl_report *report);
 const char *sl_side_name(const sl_report *report,
                          int positive); /* "A > 0", "A <= 0" or "either sign" */
 

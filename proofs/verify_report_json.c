@@ -24,6 +24,15 @@ static json_t *finding(const sl_finding *f) {
   return j;
 }
 
+/* P4 refuted: r f' >= bound, or <= a negative one, for r >= 2^from. */
+static void add_bound(json_t *j, const sl_finding *f) {
+  if (f->verdict != SL_REFUTED) return;
+  char *bound = arf_get_str(arb_midref(f->witness.value), 25);
+  json_object_set_new(j, "bound", json_string(bound));
+  json_object_set_new(j, "from_exponent", json_integer(f->join));
+  flint_free(bound);
+}
+
 static json_t *number(double x) {
   return isfinite(x) ? json_real(x) : json_string(isnan(x) ? "nan" : x > 0 ? "inf" : "-inf");
 }
@@ -56,6 +65,7 @@ static json_t *side(const sl_report *r, int s) {
     json_object_set_new(j, names[i], finding(&d->property[i]));
   json_object_set_new(json_object_get(j, "P3"), "strict",
                       json_boolean(d->property[2].strict && d->property[2].verdict == SL_PROVED));
+  add_bound(json_object_get(j, "P4"), &d->property[3]);
   json_t *requirements = json_array();
   for (int i = 0; i < r->def->requirement_count; i++) {
     json_t *q = finding(&d->requirement[i]);
@@ -80,8 +90,12 @@ int sl_report_json(FILE *out, const sl_report *r) {
   json_t *sides = json_array();
   for (int s = 1; s >= 0; s--)
     if (r->sides >> s & 1) json_array_append_new(sides, side(r, s));
-  json_t *j = json_pack("{s:s, s:s, s:o}", "gate", r->def->name, "verdict",
-                        sl_verdict_name(sl_report_verdict(r)), "sides", sides);
+  json_t *j =
+      json_pack("{s:s, s:s, s:o, s:o}", "gate", r->def->name, "verdict",
+                sl_verdict_name(sl_report_verdict(r)), "requirements",
+                r->def->requirement_count ? json_string(sl_verdict_name(sl_report_requirements(r)))
+                                          : json_null(),
+                "sides", sides);
   const int failed = !j || json_dumpf(j, out, JSON_INDENT(2)) != 0;
   fputc('\n', out);
   json_decref(j);

@@ -20,12 +20,17 @@ static sl_verdict worse(sl_verdict a, sl_verdict b) {
 
 sl_verdict sl_report_verdict(const sl_report *report) {
   sl_verdict v = SL_PROVED;
-  for (int s = 0; s < 2; s++) {
-    if (!(report->sides >> s & 1)) continue;
-    for (int i = 0; i < 4; i++) v = worse(v, report->side[s].property[i].verdict);
-    for (int i = 0; i < report->def->requirement_count; i++)
+  for (int s = 0; s < 2; s++)
+    for (int i = 0; (report->sides >> s & 1) && i < SL_P4W; i++)
+      v = worse(v, report->side[s].property[i].verdict);
+  return v;
+}
+
+sl_verdict sl_report_requirements(const sl_report *report) {
+  sl_verdict v = SL_PROVED;
+  for (int s = 0; s < 2; s++)
+    for (int i = 0; (report->sides >> s & 1) && i < report->def->requirement_count; i++)
       v = worse(v, report->side[s].requirement[i].verdict);
-  }
   return v;
 }
 
@@ -108,7 +113,7 @@ static void print_float(FILE *out, const sl_report *r, int s) {
 static void print_side(FILE *out, const sl_report *r, int s) {
   static const char *const titles[] = {"P1 continuously differentiable", "P2 sup f' = 1, at r = 1",
                                        "P3 monotone from r = 1", "P4 r f' -> 0",
-                                       "P4w f' -> 0, no condition"};
+                                       "P4w f' -> 0 (not asked for)"};
   const sl_side_report *side = &r->side[s];
   fprintf(out, "%s, %s", r->def->name, sl_side_name(r, s));
   print_parameters(out, r, s);
@@ -142,8 +147,13 @@ static unsigned long long float_violations(const sl_report *r) {
 void sl_report_text(FILE *out, const sl_report *r) {
   for (int s = 1; s >= 0; s--)
     if (r->sides >> s & 1) print_side(out, r, s);
-  const sl_verdict v = sl_report_verdict(r);
+  const sl_verdict v = sl_report_verdict(r), need = sl_report_requirements(r);
   const unsigned long long places = float_violations(r);
+  if (r->def->requirement_count)
+    fprintf(out, "%s: %s\n", r->def->name,
+            need == SL_PROVED    ? "requirements met, proved"
+            : need == SL_REFUTED ? "a requirement is NOT MET, refuted"
+                                 : "a requirement is UNDECIDED");
   if (v == SL_PROVED && places) {
     fprintf(out, "%s: ADMISSIBLE over the reals, proved; binary32: VIOLATED at %llu place%s\n",
             r->def->name, places, places == 1 ? "" : "s");

@@ -10,12 +10,13 @@
 /* Exit codes, documented in docs/using.md: */
 enum {
   SL_EXIT_OK = 0,
-  SL_EXIT_FAILED = 1,     /* a check failed, a gate is refuted */
-  SL_EXIT_USAGE = 2,      /* command line or unavailable backend */
-  SL_EXIT_INPUT = 3,      /* bad input file */
-  SL_EXIT_UNDECIDED = 4,  /* the prover could not decide */
-  SL_EXIT_SYSTEM = 5,     /* I/O, memory, environment */
-  SL_EXIT_INTERRUPTED = 6 /* stopped by a signal after writing a checkpoint */
+  SL_EXIT_FAILED = 1,      /* a check failed, a gate is refuted */
+  SL_EXIT_USAGE = 2,       /* command line or unavailable backend */
+  SL_EXIT_INPUT = 3,       /* bad input file */
+  SL_EXIT_UNDECIDED = 4,   /* the prover could not decide */
+  SL_EXIT_SYSTEM = 5,      /* I/O, memory, environment */
+  SL_EXIT_INTERRUPTED = 6, /* stopped by a signal after writing a checkpoint */
+  SL_EXIT_REQUIREMENT = 7  /* an admissible gate, and a requirement that is not proved */
 };
 
 /* The exit code that belongs to a status. */

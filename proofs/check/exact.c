@@ -179,10 +179,17 @@ exact_t slc_ex_fn(field_t *k, op_t op, exact_t a) {
     return slc_ex_si(k, sine[(n + (op == E_COS)) % 4], 1);
   if (op == E_LOG && slc_ex_equal(k, a, slc_ex_si(k, 1, 1))) return slc_ex_si(k, 0, 1);
   if (op == E_LOG && !slc_ex_has_r(k, a) && slc_ex_signs(k, a) != POS) return NULL;
-  if (op == E_EXP)
-    for (int i = 0; i < k->symbols; i++)
-      if (k->symbol[i].op == E_EXP && slc_ex_zero(slc_ex_add(k, k->symbol[i].arg, a)))
-        return quotient(k, slc_ex_si(k, 1, 1), variable(k, FIRST_SYMBOL + i));
+  for (int sign = -1; sign <= 1 && op == E_ATAN; sign += 2)
+    if (slc_ex_equal(k, a, slc_ex_si(k, sign, 1))) /* atan(1) = pi/4 */
+      return slc_ex_mul(k, slc_ex_si(k, sign, 4),
+                        slc_ex_mul(k, slc_ex_sqrt_pi(k), slc_ex_sqrt_pi(k)));
+  for (int i = 0; i < k->symbols; i++) {
+    if (k->symbol[i].op != op || !slc_ex_zero(slc_ex_add(k, k->symbol[i].arg, a))) continue;
+    const exact_t same = variable(k, FIRST_SYMBOL + i);
+    if (op == E_EXP) return quotient(k, slc_ex_si(k, 1, 1), same);
+    if (op == E_ATAN || op == E_ERF || op == E_ASINH || op == E_SIN) /* odd */
+      return slc_ex_sub(k, slc_ex_si(k, 0, 1), same);
+  }
   return symbol(k, op, 0, a);
 }
 

@@ -236,11 +236,18 @@ sl_exact sl_exact_function(sl_field *k, sl_gate_op op, sl_exact a) {
     static const slong sine[] = {0, 1, 0, -1};
     return sl_exact_int(k, sine[(n + (op == SL_OP_COS)) % 4]);
   }
-  if (op == SL_OP_EXP) {
-    const sl_exact minus = sl_exact_neg(k, a);
-    for (int i = 0; i < k->gen_count; i++)
-      if (k->gen[i].op == op && sl_exact_equal(k, k->gen[i].argument, minus))
-        return one_over(k, variable(k, FIRST_GENERATOR + i));
+  const sl_exact minus = sl_exact_neg(k, a);
+  if (op == SL_OP_ATAN) { /* atan(1) = pi/4 */
+    const sl_exact root = sl_exact_sqrt_pi(k), one = sl_exact_int(k, 1);
+    const slong sign = sl_exact_equal(k, a, one) - sl_exact_equal(k, minus, one);
+    if (sign) return sl_exact_mul(k, sl_exact_ratio(k, sign, 4), sl_exact_mul(k, root, root));
+  }
+  for (int i = 0; i < k->gen_count; i++) {
+    if (k->gen[i].op != op || op == SL_OP_LOG || op == SL_OP_COS ||
+        !sl_exact_equal(k, k->gen[i].argument, minus))
+      continue;
+    const sl_exact same = variable(k, FIRST_GENERATOR + i);
+    return op == SL_OP_EXP ? one_over(k, same) : sl_exact_neg(k, same); /* the others are odd */
   }
   return generator_of(k, op, 0, a);
 }

@@ -36,6 +36,18 @@ static void say_open(sl_finding *finding, const arf_t stuck, int boxes_hold) {
   flint_free(at);
 }
 
+/* Is left - right above 0 at an end of the segment itself? Boxes close in on it and need not hit
+ * it. */
+static int end_fails(sl_problem *p, int segment, sl_witness *w) {
+  arf_t r;
+  arf_init(r);
+  int fails = 0;
+  for (int j = segment; j <= segment + 1 && !fails; j++)
+    fails = sl_join_is_dyadic(p, j, r) && sl_search_point(p, segment, SL_GOAL_NEGATIVE, r, w);
+  arf_clear(r);
+  return fails;
+}
+
 /* 1 holds, 0 open, -1 refuted */
 static int segment_holds(sl_proof *proof, sl_problem *p, int segment, sl_budget *budget) {
   sl_finding *finding = &proof->property[0];
@@ -55,6 +67,7 @@ static int segment_holds(sl_proof *proof, sl_problem *p, int segment, sl_budget 
     const sl_search_result s = sl_search(p, segment, SL_GOAL_NEGATIVE, 0, low, high, SL_DEPTH,
                                          budget, &proof->claims, &w, stuck);
     result = s == SL_SEARCH_HOLDS ? tail : s == SL_SEARCH_FAILS ? -1 : 0;
+    if (s == SL_SEARCH_OPEN && end_fails(p, segment, &w)) result = -1;
     if (!result) say_open(finding, stuck, s == SL_SEARCH_HOLDS);
   } else if (!tail) {
     result = 0;
