@@ -1,0 +1,118 @@
+/* Requirements in certificates (spec G4.5): what the prover writes is accepted, and edits that make
+ * a claim false, or take away what it rests on, are refused. */
+#include "proofs/check/check.h"
+#include "proofs/prover/verify.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <xxhash.h>
+
+static const char gate_text[] =
+    "gate touch\n"
+    "param t in [0.1, 2] default 1\n"
+    "f = atan(t*(r - 1))/t\n"
+    "require f' <= 1\n"                        /* follows from P2 */
+    "require sup(f') <= 1 for t in [0.5, 2]\n" /* beyond the side's value: touches 0 at r = 1 */
+    "require f >= 0 for r in [1, 1000]\n"      /* touches it at an end of its range */
+    "require inf(f) >= -pi/4\n"                /* at r = 0 */
+    "require sup(f) <= pi/2\n"                 /* in the limit */
+    "require r*f' <= 5/4 for r in [0, 3], t in [1, 2]\n"
+    "require f >= 0\n"
+    "require f' >= 0.49 for r in [1, 2], t in [0.5, 1]\n";
+
+static char *prove(void) {
+  sl_gate gate;
+  sl_gate_definition *def;
+  sl_error err;
+  sl_certificate *c;
+  sl_side_report report;
+  const sl_verify_options v = {.seconds = 60, .boxes = 400000};
+  char path[] = "/tmp/sluice-requirement-XXXXXX", *text = calloc(1 << 20, 1);
+  close(mkstemp(path));
+  cr_assert_eq(sl_gate_parse(&gate, &def, gate_text, strlen(gate_text), "touch", NULL, 0, &err),
+               SL_OK, "%s", err.message);
+  cr_assert_eq(sl_certificate_open(&c, path, def, &err), SL_OK);
+  sl_verify_side(&report, def, 1, &v, c);
+  cr_assert_eq(sl_certificate_close(c, &err), SL_OK);
+  for (int i = 0; i < def->requirement_count; i++)
+    cr_expect_eq(report.requirement[i].verdict, i == 6 ? SL_REFUTED : SL_PROVED, "%s: %s",
+                 def->requirement[i].text, report.requirement[i].text);
+  sl_side_report_clear(&report);
+  sl_gate_definition_free(def);
+  FILE *in = fopen(path, "r");
+  cr_assert(in && fread(text, 1, (1 << 20) - 1, in) > 0);
+  fclose(in);
+  unlink(path);
+  return text;
+}
+
+/* The first `from` after `after` becomes `to`; sealed again. */
+static char *edited(const char *text, const char *after, const char *from, const char *to) {
+  const char *place = strstr(text, after);
+  const char *at = place ? strstr(place, from) : NULL;
+  cr_assert(at, "%s, %s", after, from);
+  char *y = calloc(strlen(text) + strlen(to) + 100, 1);
+  sprintf(y, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+  char *seal = strstr(y, "\ndigest ") + 1;
+  const XXH128_hash_t h = XXH3_128bits(y, (size_t)(seal - y));
+  sprintf(seal, "digest %016llx%016llx\n", (unsigned long long)h.high64,
+          (unsigned long long)h.low64);
+  return y;
+}
+
+static const struct {
+  const char *after, *from, *to;
+} edits[] = {
+    /* by P2: a smaller bound, a wider range than the side's, another function, no P2 */
+    {"require f' <= 1\n", "<= 1", "<= 0.999"},
+    {"require f' <= 1\n", "parameter t 1", "range t 1 2"},
+    {"require f' <= 1\n", "parameter t 1", "parameter t 1.5"},
+    {"require f' <= 1\n", "f' <=", "f <="},
+    {"require f' <= 1\n", "f' <=", "2*f' <="},
+    {"side", "P2 proved by-P3", "P2 undecided"},
+    {"side", "P2 proved by-P3", "P2 refuted value 0 1 0"},
+    /* a smaller bound, and a zone at r = 1 taken away */
+    {"range t 0.5 2", "R proved tail", "R proved by-P2"},
+    {"range t 0.5 2", "curve-down", "defined"},
+    {"range t 0.5 2", "region 1", "region 0"},
+    /* the end at which it is 0, and beyond it */
+    {"require 0 <= f\nover 1 1000", "0 <= f", "0.001 <= f"},
+    {"require 0 <= f\nover 1 1000", "over 1 ", "over 0.999 "},
+    {"require 0 <= f\nover 1 1000", "over 1 ", "over 0 "},
+    {"require 0 <= f\nover 1 1000", " 1000", " inf"},
+    {"require 0 <= f\nover 1 1000", "region 1 down", "region 1 defined"},
+    {"require -pi/4 <= f", "-pi/4", "-pi/5"},
+    {"require -pi/4 <= f", "-pi/4", "-0.785398"},
+    {"require f <= pi/2", "pi/2", "1.570796"},
+    {"require f <= pi/2", "pi/2", "pi/3"},
+    /* over its range of r and of t: 1.2071 is the largest of r f' at t = 1 */
+    {"require r*f' <= 5/4", "5/4", "6/5"},
+    {"require r*f' <= 5/4", "range t 1 2", "range t 0.5 2"},
+    {"require r*f' <= 5/4", "over 0 3", "over 0 4"},
+    {"require r*f' <= 5/4", "part 1 2", "part 1 1.5"},
+    /* a refutation: outside of the range, and where it holds */
+    {"require 0 <= f\nover 0 inf", "R refuted value 0 1 -1", "R refuted value 0 1 1"},
+    {"require 0 <= f\nover 0 inf", "over 0 inf", "over 1 inf"},
+    {"require 0 <= f\nover 0 inf", "R refuted value 0 1 -1", "R proved tail 4"},
+    {"require 0 <= f\nover 0 inf", "R refuted value", "R refuted slope"},
+    {"require 0.49 <= f'", "0.49", "0.51"},
+    {"require 0.49 <= f'", "over 1 2", "over 1 3"},
+};
+
+Test(requirement, edits_are_refused) {
+  char *text = prove();
+  check_result r;
+  slc_check_certificate(&r, text, strlen(text));
+  cr_assert(r.accepted, "line %d: %s", r.line, r.why);
+  free(r.statement);
+  for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
+    char *y = edited(text, edits[i].after, edits[i].from, edits[i].to);
+    slc_check_certificate(&r, y, strlen(y));
+    cr_expect(!r.accepted, "accepted: after %s, %s for %s", edits[i].after, edits[i].to,
+              edits[i].from);
+    free(r.statement), free(y);
+  }
+  free(text);
+}
