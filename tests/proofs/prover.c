@@ -37,8 +37,8 @@ static const trial trials[] = {
     {"weight = (1 + cos(r - 1))/2 if r <= 1 + pi | 0 otherwise", "ppwp"},
     {"f = clip(r, 1/pi, pi)", "rpwp"},
     /* cancellation at infinity */
-    {"weight = sqrt(1 + (r - 1)^2) - abs(r - 1)", "ppsp"},
-    {"weight = 1 + abs(r - 1) - sqrt((r - 1)^2 + 2*abs(r - 1))", "p--p"},
+    {"weight = sqrt(1 + (r - 1)^2) - abs(r - 1)", "ppsr"},
+    {"weight = 1 + abs(r - 1) - sqrt((r - 1)^2 + 2*abs(r - 1))", "p--r"},
     {"weight = 2*sqrt(1 + (r - 1)^2) - 2*abs(r - 1) - 1", "ppsr"},
     {"weight = 1/(1 + (r - 1)^2) + (r + 1)/r - 1 - 1/r", "r---"},
     /* a kink, a pole, a hole */
