@@ -1,5 +1,6 @@
 /* From a name or a path to a gate the kernels can run (spec G1.3, G3.1). */
 #include "definition.h"
+#include "kernel_text.h"
 #include "statements.h"
 #include "kernels/core/nearest.h"
 
@@ -152,6 +153,17 @@ static sl_status check_kernel(const sl_gate_definition *def, int s, sl_error *er
   return SL_OK;
 }
 
+/* The points above are few: f has to be the built-in's, in exact arithmetic. */
+static sl_status compare_kernel(const sl_gate_definition *def, int s, sl_error *err) {
+  if (def->kernel[s] == SL_GATE_EXPRESSION) return SL_OK;
+  sl_gate_definition *from = calloc(1, sizeof *from);
+  if (!from) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory for a gate", def->file);
+  sl_status status = sl_gate_kernel_parse(from, def->kernel[s], err);
+  if (status == SL_OK) status = sl_gate_kernel_compare(def, from, s, err);
+  sl_gate_definition_free(from);
+  return status;
+}
+
 sl_status sl_gate_parse(sl_gate *out, sl_gate_definition **owner, const char *text, size_t size,
                         const char *file, const sl_gate_parameter *parameter, size_t count,
                         sl_error *err) {
@@ -161,6 +173,7 @@ sl_status sl_gate_parse(sl_gate *out, sl_gate_definition **owner, const char *te
   if (status == SL_OK) status = set_parameters(def, parameter, count, err);
   for (int s = 0; s < 2 && status == SL_OK; s++) status = make_program(def, s, err);
   for (int s = 0; s < 2 && status == SL_OK; s++) status = check_kernel(def, s, err);
+  for (int s = 0; s < 2 && status == SL_OK; s++) status = compare_kernel(def, s, err);
   if (status != SL_OK) {
     sl_gate_definition_free(def);
     return status;

@@ -2,9 +2,11 @@
  * G2.1 to G2.3). */
 #include "statements.h"
 
+#include "kernel_text.h"
 #include "parser.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *const kernels[] = {"sigmoid", "erf", "arctan", "softsign", "clip", "identity"};
@@ -246,11 +248,33 @@ static sl_status check_kernel_parameter(const sl_parser *p, int s) {
                  kernels[def->kernel[s]], s ? ">" : "<=");
 }
 
+sl_status sl_gate_kernel_parse(sl_gate_definition *out, int kernel, sl_error *err) {
+  for (size_t i = 0; i < sl_gate_builtin_count(); i++)
+    if (strcmp(sl_gate_builtin_name(i), kernels[kernel]) == 0)
+      return sl_gate_definition_parse(out, sl_gate_builtin_text(i), strlen(sl_gate_builtin_text(i)),
+                                      kernels[kernel], err);
+  return sl_fail(err, SL_ERR_INPUT, "there is no built-in gate %s", kernels[kernel]);
+}
+
+static sl_status complete_from_kernel(sl_parser *p, int s) {
+  sl_gate_definition *def = p->def;
+  if (def->f[s] != SL_NO_REF || def->w[s] != SL_NO_REF || def->kernel[s] == SL_GATE_EXPRESSION)
+    return SL_OK;
+  sl_gate_definition *from = calloc(1, sizeof *from);
+  if (!from) return sl_fail(p->lex.err, SL_ERR_MEMORY, "%s: no memory for a gate", def->file);
+  sl_status status = sl_gate_kernel_parse(from, def->kernel[s], p->lex.err);
+  if (status == SL_OK) status = sl_gate_kernel_complete(def, from, s, p->lex.err);
+  sl_tree_clear(&from->tree);
+  free(from);
+  return status;
+}
+
 /* What only the end of the file shows: a name, both sides, the parameters of a kernel. */
 static sl_status check_complete(sl_parser *p) {
   sl_gate_definition *def = p->def;
   if (!def->name[0])
     return sl_lexer_expected(&p->lex, "a statement 'gate NAME' somewhere in the file");
+  for (int s = 0; s < 2; s++) SL_TRY(complete_from_kernel(p, s));
   for (int s = 0; s < 2; s++)
     if (def->f[s] == SL_NO_REF && def->w[s] == SL_NO_REF)
       return sl_lexer_expected(&p->lex, s ? "'f = ...' or 'weight = ...' for A > 0"

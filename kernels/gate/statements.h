@@ -8,4 +8,7 @@
 sl_status sl_gate_definition_parse(sl_gate_definition *def, const char *text, size_t size,
                                    const char *file, sl_error *err);
 
+/* The same of the built-in gate that `kernel` names. */
+sl_status sl_gate_kernel_parse(sl_gate_definition *out, int kernel, sl_error *err);
+
 #endif

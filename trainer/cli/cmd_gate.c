@@ -1,10 +1,11 @@
 /* sluice gate list | show NAME | plot NAME...: the gates there are, what a file says, and
  * their curves (spec G1). */
+#include "kernels/core/nearest.h"
+#include "kernels/plain/gate.h"
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
-#include "kernels/core/nearest.h"
-#include "kernels/support/plot.h"
 #include "kernels/support/output.h"
+#include "kernels/support/plot.h"
 
 #include <sluice/gate.h>
 
@@ -94,7 +95,9 @@ static int list_gates(void) {
   return SL_EXIT_OK;
 }
 
-static void show_side(const sl_gate_definition *def, int positive, const char *label) {
+/* The expressions, and a table of what the trainer computes in binary32 (spec O2). */
+static void show_side(const sl_gate *gate, const sl_gate_definition *def, int positive,
+                      const char *label) {
   char text[4000];
   if (sl_gate_definition_expression(def, positive, 0, text, sizeof text))
     printf("%s f  = %s\n", label, text);
@@ -102,17 +105,17 @@ static void show_side(const sl_gate_definition *def, int positive, const char *l
     printf("%s f    absent: a weight alone\n", label);
   if (sl_gate_definition_expression(def, positive, 1, text, sizeof text))
     printf("%s f' = %s\n", label, text);
-  const double ratios[] = {0, 0.5, 0.8, 1, 1.2, 2, 5, 100};
-  double f[8], w[8];
-  sl_gate_evaluate64(def, positive, ratios, f, w, 8);
+  static const float ratios[] = {0, 0.5f, 0.8f, 1, 1.2f, 2, 5, 100};
+  const sl_gate_side side = sl_gate_for(gate, positive);
   printf("%s %10s %14s %14s %14s\n", label, "r", "f", "f'", "r f'");
-  for (int i = 0; i < 8; i++) {
-    printf("%s %10g ", label, ratios[i]);
-    if (isnan(f[i]))
+  for (size_t i = 0; i < sizeof ratios / sizeof *ratios; i++) {
+    const sl_gate_point p = sl_gate_at(&side, ratios[i]);
+    printf("%s %10g ", label, (double)ratios[i]);
+    if (isnan(p.f) || !sl_gate_definition_has_value(def, positive))
       printf("%14s", "-");
     else
-      printf("%14.8g", f[i]);
-    printf(" %14.8g %14.8g\n", w[i], ratios[i] * w[i]);
+      printf("%14.8g", (double)p.f);
+    printf(" %14.8g %14.8g\n", (double)p.w, (double)(ratios[i] * p.w));
   }
 }
 
@@ -140,8 +143,8 @@ static int show_gate(const char *name) {
     printf("parameter %s in [%g, %g]: %g for A > 0, %g for A <= 0\n", p.name, p.low, p.high,
            p.value[1], p.value[0]);
   }
-  show_side(def, 1, "A > 0: ");
-  show_side(def, 0, "A <= 0:");
+  show_side(&gate, def, 1, "A > 0: ");
+  show_side(&gate, def, 0, "A <= 0:");
   sl_gate_definition_free(def);
   return SL_EXIT_OK;
 }

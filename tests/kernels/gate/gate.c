@@ -54,6 +54,16 @@ static const refusal refusals[] = {
      "t.gate:3:8: expected an expression with the kernel's f' = 1 at r = 0, found 2"},
     {"gate a\npos kernel identity\nneg kernel arctan\nparam tau in [1, 2] default 1\nf = r",
      "t.gate:3:12: expected an expression with the kernel's f'"},
+    /* what runs is not what is written, though only beyond r = 20, or only next to r = 1.2345 */
+    {"gate a\nkernel identity\nf = r if r <= 20 | 21 - exp(20 - r) otherwise",
+     "t.gate:2:8: expected kernel identity alone, or beside it what it computes for A <= 0:\n"
+     "  f = r"},
+    {"gate a\nkernel arctan\nparam tau in [0.1, 20] default 1\n"
+     "f = atan(tau*(r - 1))/tau + max(0, 0.0001 - abs(r - 1.2345))",
+     "t.gate:2:8: expected kernel arctan alone"},
+    {"gate a\nkernel identity\nf = r + 1e-15*(r - 1)", "t.gate:2:8: expected kernel identity"},
+    {"gate a\nkernel identity\nparam p in [0, 1] default 0\nf = r + p*r",
+     "t.gate:2:8: expected kernel identity"}, /* the same at the default alone */
     {"gate a\nf = r\nrequire sup(f) >= 1", "t.gate:3:16: expected '<='"},
     {"gate a\nf = r\nrequire f <= 1 for q in [1, 2]", "t.gate:3:20: expected r or a parameter"},
     {"gate a\nf = f", "t.gate:2:5: expected an expression in r"},
@@ -188,7 +198,7 @@ Test(gate, parameters_are_checked_and_bound) {
 Test(gate, signs_have_kernels_of_their_own) {
   const char *const text =
       "gate t param tau in [1, 3] default pos 2 neg 3 param low in [0, 1] default 0.25\n"
-      "pos kernel arctan pos f = atan(tau*(r - 1))/tau neg kernel clip neg f = max(r, 1 - low)";
+      "pos kernel arctan pos f = 1 + atan(tau*(r - 1))/tau neg kernel clip neg f = max(r, 1 - low)";
   sl_gate_definition *def = NULL;
   sl_gate gate;
   sl_error err;
@@ -198,7 +208,7 @@ Test(gate, signs_have_kernels_of_their_own) {
   cr_expect(gate.family[0] == SL_GATE_CLIP && gate.clip_low == 0.25 && !gate.function);
   sl_gate_definition_free(def);
   const char *const half =
-      "gate t param tau in [1, 3] default 2 f = atan(tau*(r - 1))/tau\n"
+      "gate t param tau in [1, 3] default 2 f = 1 + atan(tau*(r - 1))/tau\n"
       "neg kernel arctan";
   cr_assert_eq(sl_gate_parse(&gate, &def, half, strlen(half), "t.gate", NULL, 0, &err), SL_OK, "%s",
                err.message);
@@ -289,5 +299,47 @@ Test(gate, one_ratio_at_a_time_gives_the_same_bits) {
       cr_assert(memcmp(&f1, &f[i], 4) == 0 && memcmp(&w1, &w[i], 4) == 0);
     }
     sl_gate_definition_free(def);
+  }
+}
+
+/* `kernel NAME` alone takes the built-in's text, and a file's own parameters; another spelling of
+ * it is the same by its normal form. */
+Test(gate, a_kernel_alone_is_the_built_in) {
+  static const struct {
+    const char *text, *as;
+    double tau;
+  } same[] = {
+      {"gate a kernel arctan", "arctan", 1},
+      {"gate a kernel identity", "identity", 0},
+      {"gate a kernel clip", "clip", 0},
+      {"gate a kernel sigmoid param tau in [0.1, 20] default 2", "sigmoid", 2},
+      {"gate a kernel sigmoid param tau in [0.1, 20] default 2 let s = sigmoid(tau*r - tau)\n"
+       "f = s*4/tau",
+       "sigmoid", 2},
+      {"gate a kernel clip param low in [0, 1] default 0.2 param high in [0, 1] default 0.2\n"
+       "pos f = min(r, high + 1) neg f = max(r, 1 - low)",
+       "clip", 0},
+      {"gate a kernel identity f = (r + 1)^2/4 - (1 - r)^2/4", "identity", 0}};
+  const double r[] = {0, 0.5, 1, 1.5, 7};
+  for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+    sl_gate gate, built;
+    sl_gate_definition *def = NULL, *builtin = NULL;
+    sl_error err;
+    const sl_gate_parameter tau = {"tau", {same[i].tau, same[i].tau}};
+    cr_assert_eq(
+        sl_gate_parse(&gate, &def, same[i].text, strlen(same[i].text), "t.gate", NULL, 0, &err),
+        SL_OK, "%s: %s", same[i].text, err.message);
+    cr_assert_eq(sl_gate_load(&built, &builtin, same[i].as, same[i].tau > 0 ? &tau : NULL,
+                              same[i].tau > 0, &err),
+                 SL_OK, "%s", err.message);
+    for (int s = 0; s < 2; s++) {
+      double f[5], w[5], f2[5], w2[5];
+      sl_gate_evaluate64(def, s, r, f, w, 5);
+      sl_gate_evaluate64(builtin, s, r, f2, w2, 5);
+      for (int k = 0; k < 5; k++)
+        cr_expect(fabs(f[k] - f2[k]) <= 0x1p-50 && fabs(w[k] - w2[k]) <= 0x1p-50, "%s, r = %g",
+                  same[i].text, r[k]);
+    }
+    sl_gate_definition_free(def), sl_gate_definition_free(builtin);
   }
 }
