@@ -82,6 +82,12 @@ static json_t *side(const sl_report *r, int s) {
                   ball(d->measures.half_below), "half_above", ball(d->measures.half_above),
                   "tail_order",
                   d->tail.kind == SL_TAIL_UNKNOWN ? json_null() : number(d->tail.order)));
+  if (d->measures.supremum_where) {
+    json_t *m = json_object_get(j, "measures");
+    json_object_set_new(m, "supremum", ball(d->measures.supremum));
+    json_object_set_new(m, "supremum_at", ball(d->measures.supremum_at));
+    json_object_set_new(m, "supremum_where", json_string(d->measures.supremum_where));
+  }
   if (r->floats) json_object_set_new(j, "binary32", binary32(&r->binary32[s]));
   return j;
 }

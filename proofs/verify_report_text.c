@@ -63,7 +63,12 @@ static void print_measures(FILE *out, const sl_side_report *side, int has_value)
   } else if (has_value && m->f_bounded == 0) {
     fprintf(out, "  %-22s no\n", "f bounded");
   }
-  if (arb_is_finite(m->effective)) {
+  if (m->supremum_where) {
+    char *text = arb_get_str(m->supremum, 12, 0), *at = arb_get_str(m->supremum_at, 9, 0);
+    fprintf(out, "  %-22s %s, at r = %s\n  %-22s exactly %s\n", "sup r f'", text, at, "",
+            m->supremum_where);
+    flint_free(text), flint_free(at);
+  } else if (arb_is_finite(m->effective)) {
     char *text = arb_get_str(m->effective, 8, 0);
     if (isinf(m->effective_at))
       fprintf(out, "  %-22s %s, as r -> inf\n", "sup r f'", text);

@@ -4,19 +4,20 @@
 
 #include "ball.h"
 #include "prove_requirement.h"
+#include "supremum.h"
 
 #include <math.h>
 
 void sl_measures_init(sl_measures *m) {
   arb_init(m->f_low), arb_init(m->f_high), arb_init(m->effective), arb_init(m->half_below),
-      arb_init(m->half_above);
+      arb_init(m->half_above), arb_init(m->supremum), arb_init(m->supremum_at);
   arb_indeterminate(m->f_low), arb_indeterminate(m->f_high), arb_indeterminate(m->effective),
       arb_indeterminate(m->half_below), arb_indeterminate(m->half_above);
   m->f_bounded = -1;
 }
 void sl_measures_clear(sl_measures *m) {
   arb_clear(m->f_low), arb_clear(m->f_high), arb_clear(m->effective), arb_clear(m->half_below),
-      arb_clear(m->half_above);
+      arb_clear(m->half_above), arb_clear(m->supremum), arb_clear(m->supremum_at);
 }
 
 /* Value of ref (a root of its segment) at an exact r. */
@@ -205,8 +206,18 @@ static void effective_weight(sl_measures *m, sl_problem *p, sl_budget *budget) {
   arb_clear(v);
 }
 
+/* The formula is of the paper's family: it has to agree with what was found of this gate. */
+static void exact_supremum(sl_measures *m, const sl_problem *p) {
+  const int tau = p->def->param_count ? 0 : -1;
+  if (tau < 0 || p->def->kernel >= SL_GATE_CLIP || !arb_is_finite(m->effective)) return;
+  m->supremum_where =
+      sl_exact_supremum(m->supremum, m->supremum_at, (sl_gate_family)p->def->kernel, p->low + tau);
+  if (!arb_overlaps(m->supremum, m->effective)) m->supremum_where = NULL;
+}
+
 void sl_measure(sl_measures *m, const sl_proof *proof, sl_problem *p, sl_budget *budget) {
   bounds_of_f(m, proof, p);
   half_width(m, proof, p);
   if (proof->property[0].verdict == SL_PROVED) effective_weight(m, p, budget);
+  exact_supremum(m, p);
 }

@@ -11,6 +11,8 @@ typedef struct {
   int f_bounded;                /* 1 yes, 0 no, -1 not known */
   arb_t effective;              /* sup of r f'(r) */
   double effective_at;          /* where it is nearly reached; INFINITY: only as r -> inf */
+  const char *supremum_where;   /* a kernel's gate: the formula of sup r f', else NULL */
+  arb_t supremum, supremum_at;  /* its value, and where */
   arb_t half_below, half_above; /* where f' = 1/2 */
   int has_half_below;
 } sl_measures;

@@ -1,8 +1,10 @@
 /* The prover where it is easy to be wrong: spikes far out, flat tops, deviations of 1e-18, joins at
  * irrational points, cancellation at infinity. It must not prove what is false (spec G2). */
+#include "proofs/prover/supremum.h"
 #include "proofs/prover/verify.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -119,5 +121,39 @@ Test(prover, never_proves_a_planted_bump, .timeout = 120) {
                 body);
     sl_side_report_clear(&report);
     sl_gate_definition_free(def);
+  }
+}
+
+/* Of the paper's weights: no r has more, and the r named has that. binary64 is within 2^-40 of r w,
+ * relatively: where w is not tiny |z| < 40, and z is off by 2^-46 at most, w by 40 times that. */
+Test(prover, exact_suprema) {
+  static const char *const taus[] = {"0.01", "0.3", "1", "1.05", "10", "100"};
+  for (int k = 0; k < 6 * (SL_GATE_SOFTSIGN + 1); k++) {
+    const sl_gate_family family = (sl_gate_family)(k / 6);
+    sl_decimal decimal;
+    fmpq_t tau;
+    arb_t value, at;
+    fmpq_init(tau);
+    arb_init(value), arb_init(at);
+    cr_assert(sl_decimal_parse(taus[k % 6], &decimal));
+    sl_decimal_fmpq(tau, decimal);
+    cr_assert(sl_exact_supremum(value, at, family, tau) != NULL);
+    const double t = sl_decimal_to_double(decimal),
+                 best = arf_get_d(arb_midref(value), ARF_RND_NEAR),
+                 r0 = arf_get_d(arb_midref(at), ARF_RND_NEAR);
+    cr_expect(arb_rel_accuracy_bits(value) > 60);
+    for (int i = -400; i <= 400; i++) {
+      const double r = r0 * exp2(i * fabs((double)i) / 16000), z = t * (r - 1), c = cosh(z / 2),
+                   w = family == SL_GATE_SIGMOID  ? 1 / (c * c)
+                       : family == SL_GATE_ERF    ? exp(-z * z / 2)
+                       : family == SL_GATE_ARCTAN ? 1 / (1 + z * z)
+                                                  : pow(1 + z * z, -1.5);
+      cr_expect(r * w <= best + 0x1p-40 * best, "family %d, tau %s, r = %g", (int)family,
+                taus[k % 6], r);
+      if (i == 0)
+        cr_expect(r * w >= best - 0x1p-40 * best, "family %d, tau %s", (int)family, taus[k % 6]);
+    }
+    fmpq_clear(tau);
+    arb_clear(value), arb_clear(at);
   }
 }
