@@ -82,7 +82,7 @@ static int read_basis(reader_t *r, const int *ranged, claim_t *p, int i) {
   return p->verdict == V_REFUTED ? read_point(r, ranged, p) : slc_line_ends(r);
 }
 
-/* After "P4 refuted": which way, from where on, and the bound. */
+/* After "P4 refuted": which way, for r >= 2^which exponent, and the bound. */
 static int read_bound(reader_t *r, const int *ranged, claim_t *p) {
   const char *way = slc_field(r);
   if (!way || (strcmp(way, "above") && strcmp(way, "below")))

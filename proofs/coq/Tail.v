@@ -1,6 +1,6 @@
-(* Where f' does not rise beyond some R0 and f is bounded there, r f'(r) -> 0 (spec G4.4, `bounded`):
-   (r/2) f'(r) <= f(r) - f(r/2), and f converges, as it does not fall. Where instead r f' keeps above
-   some c > 0 beyond some R0, it does not tend to 0 (`above`). *)
+(* Where f' does not rise beyond some R0 and f is bounded there, r f'(r) -> 0 (spec G4.4,
+   `bounded`): (r/2) f'(r) <= f(r) - f(r/2), and f converges, as it does not fall. Where instead
+   r f' keeps above some c > 0 beyond some R0, it does not tend to 0 (`above`). *)
 From Coq Require Import Reals Lra.
 From Coquelicot Require Import Coquelicot.
 Open Scope R_scope.

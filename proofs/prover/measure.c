@@ -7,6 +7,7 @@
 #include "supremum.h"
 
 #include <math.h>
+#include <string.h>
 
 void sl_measures_init(sl_measures *m) {
   arb_init(m->f_low), arb_init(m->f_high), arb_init(m->effective), arb_init(m->half_below),
@@ -208,10 +209,12 @@ static void effective_weight(sl_measures *m, sl_problem *p, sl_budget *budget) {
 
 /* The formula is of the paper's family: it has to agree with what was found of this gate. */
 static void exact_supremum(sl_measures *m, const sl_problem *p) {
-  const int tau = p->def->param_count ? 0 : -1;
-  if (tau < 0 || p->def->kernel >= SL_GATE_CLIP || !arb_is_finite(m->effective)) return;
+  const int kernel = p->def->kernel[p->positive];
+  int tau = 0;
+  if (kernel >= SL_GATE_CLIP || !arb_is_finite(m->effective)) return;
+  while (strcmp(p->def->param[tau].name, "tau") != 0) tau++; /* which its file declares */
   m->supremum_where =
-      sl_exact_supremum(m->supremum, m->supremum_at, (sl_gate_family)p->def->kernel, p->low + tau);
+      sl_exact_supremum(m->supremum, m->supremum_at, (sl_gate_family)kernel, p->low + tau);
   if (!arb_overlaps(m->supremum, m->effective)) m->supremum_where = NULL;
 }
 

@@ -89,7 +89,7 @@ static const struct {
      "region 1 falls 0 1 2 inf 0 1\nc 1 2 inf 0\n", 0},
     {"weight 1/(1 + r)\npart", "P4 proved bounded 2", "region 1 falls 0 1 2 inf 0 1\nc 1 2 inf 0\n",
      0},
-    /* from where on: 1/r^2 up to r = 100, 1/r beyond */
+    /* beyond the last join: 1/r^2 up to r = 100, 1/r from there */
     {"weight pick(r, 100, 1/r^2, 1/r)\npart", "P4 refuted above 7 1 0", "", 1},
     {"weight pick(r, 100, 1/r^2, 1/r)\npart", "P4 refuted above 2 1 0", "", 0},
     /* at a named parameter value, within the part */
