@@ -213,7 +213,8 @@ static int needed(const sl_proof *proof, const sl_region *g) {
 static void write_part_head(const sl_certificate *c, const sl_problem *p) {
   fputs("part", c->out.stream);
   for (int i = 0; i < p->def->param_count; i++)
-    if (c->ranged >> i & 1) decimal(c->out.stream, p->cell.low[i]), decimal(c->out.stream, p->cell.high[i]);
+    if (c->ranged >> i & 1)
+      decimal(c->out.stream, p->cell.low[i]), decimal(c->out.stream, p->cell.high[i]);
   fprintf(c->out.stream, "\njoins %d\n", p->joins);
 }
 

@@ -30,6 +30,8 @@ void sl_span_unknown(sl_span *y); /* any number */
 void sl_span_ends(sl_span *y, const arf_t low, const arf_t high, unsigned open);
 void sl_span_arb(sl_span *y, const arb_t a, slong prec);
 void sl_span_fmpq(sl_span *y, const fmpq_t low, const fmpq_t high, slong prec);
+/* An end that is no number becomes infinite; then as sl_span_limit_signs. */
+void sl_span_settle(sl_span *y, unsigned possible);
 /* Keeps the signs that the ends allow among `possible`, and moves an end to 0 where they say so. */
 void sl_span_limit_signs(sl_span *y, unsigned possible);
 
@@ -48,6 +50,8 @@ void sl_span_add(sl_span *y, const sl_span *a, const sl_span *b, slong prec);
 void sl_span_sub(sl_span *y, const sl_span *a, const sl_span *b, slong prec);
 void sl_span_mul(sl_span *y, const sl_span *a, const sl_span *b, slong prec);
 void sl_span_sqr(sl_span *y, const sl_span *a, slong prec);
+/* 1/a for a that is not zero. */
+void sl_span_invert(sl_span *y, const sl_span *a, slong prec);
 /* Unknown where b may be zero. */
 void sl_span_div(sl_span *y, const sl_span *a, const sl_span *b, slong prec);
 /* a^(p/q). Unknown where it has no value for some a. */

@@ -77,7 +77,7 @@ static void try(const trick *t, int *decided) {
   sl_gate_definition_free(def);
 }
 
-Test(adversarial, never_a_wrong_verdict, .timeout = 200) {
+Test(adversarial, never_a_wrong_verdict, .timeout = 600) {
   int decided = 0;
   for (int i = 0; i < TRICKS; i++) try(&tricks[i], &decided);
   printf("%d gates, %d of %d verdicts decided, none wrong\n", TRICKS, decided, 4 * TRICKS);

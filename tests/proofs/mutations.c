@@ -465,7 +465,7 @@ static char *make(int k) {
   return text;
 }
 
-Test(mutations, none_passes_for_the_original, .timeout = 200) {
+Test(mutations, none_passes_for_the_original, .timeout = 600) {
   static char *text[SOURCES], *statement[SOURCES];
   static lines_t t;
   int total = 0, other = 0, same = 0;

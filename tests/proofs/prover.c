@@ -79,7 +79,7 @@ static int agrees(const sl_finding *f, char want) {
   }
 }
 
-Test(prover, hard_gates, .timeout = 120) {
+Test(prover, hard_gates, .timeout = 600) {
   for (size_t i = 0; i < sizeof trials / sizeof *trials; i++) {
     sl_gate_definition *def;
     sl_side_report report;
@@ -97,7 +97,7 @@ Test(prover, hard_gates, .timeout = 120) {
 
 /* What is wrong by more than the truth's 128 bits allow must never be proved: gates made wrong at
  * random places by random small amounts. */
-Test(prover, never_proves_a_planted_bump, .timeout = 120) {
+Test(prover, never_proves_a_planted_bump, .timeout = 600) {
   uint64_t s = 0x853c49e6748fea9bull;
   for (int i = 0; i < 60; i++) {
     s ^= s << 13, s ^= s >> 7, s ^= s << 17;

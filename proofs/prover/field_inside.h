@@ -1,0 +1,33 @@
+/* What a field and its elements are made of: for field.c and field_span.c alone. */
+#ifndef SLUICE_PROOFS_FIELD_INSIDE_H
+#define SLUICE_PROOFS_FIELD_INSIDE_H
+
+#include "field.h"
+
+enum {
+  VARIABLE_R = SL_FIELD_PARAMETERS,
+  FIRST_GENERATOR,
+  VARIABLES = FIRST_GENERATOR + SL_FIELD_GENERATORS,
+  TERM_LIMIT = 1500
+};
+
+struct sl_exact {
+  fmpz_mpoly_t num, den;
+  struct sl_exact *next;
+};
+
+typedef struct {
+  sl_gate_op op; /* PI: sqrt(pi); E: e; POW: argument^(1/root) */
+  slong root;
+  sl_exact argument;
+} generator;
+
+struct sl_field {
+  fmpz_mpoly_ctx_t ctx;
+  const fmpq *low, *high;
+  struct sl_exact *all;
+  generator gen[SL_FIELD_GENERATORS];
+  int gen_count;
+};
+
+#endif
