@@ -150,27 +150,9 @@ sl_exact sl_exact_div(sl_field *k, sl_exact a, sl_exact b) {
   return canonical(k, y);
 }
 
-int sl_exact_is_zero(sl_exact a) { return a && a->num->length == 0; }
-
 int sl_exact_equal(sl_field *k, sl_exact a, sl_exact b) {
   return a && b && fmpz_mpoly_equal(a->num, b->num, k->ctx) &&
          fmpz_mpoly_equal(a->den, b->den, k->ctx);
-}
-
-/* Does r occur, directly or in the argument of a generator that occurs? */
-static int poly_has_r(sl_field *k, const fmpz_mpoly_t p) {
-  ulong exps[VARIABLES];
-  for (slong t = 0; t < fmpz_mpoly_length(p, k->ctx); t++) {
-    fmpz_mpoly_get_term_exp_ui(exps, p, t, k->ctx);
-    if (exps[VARIABLE_R]) return 1;
-    for (int i = 0; i < k->gen_count; i++)
-      if (exps[FIRST_GENERATOR + i] && k->gen[i].argument && sl_exact_has_r(k, k->gen[i].argument))
-        return 1;
-  }
-  return 0;
-}
-int sl_exact_has_r(sl_field *k, sl_exact a) {
-  return a && (poly_has_r(k, a->num) || poly_has_r(k, a->den));
 }
 
 static sl_exact one_over(sl_field *k, sl_exact a) {

@@ -4,6 +4,24 @@
 
 #include <stdlib.h>
 
+int sl_exact_is_zero(sl_exact a) { return a && a->num->length == 0; }
+
+/* Does r occur, directly or in the argument of a generator that occurs? */
+static int poly_has_r(sl_field *k, const fmpz_mpoly_t p) {
+  ulong exps[VARIABLES];
+  for (slong t = 0; t < fmpz_mpoly_length(p, k->ctx); t++) {
+    fmpz_mpoly_get_term_exp_ui(exps, p, t, k->ctx);
+    if (exps[VARIABLE_R]) return 1;
+    for (int i = 0; i < k->gen_count; i++)
+      if (exps[FIRST_GENERATOR + i] && k->gen[i].argument && sl_exact_has_r(k, k->gen[i].argument))
+        return 1;
+  }
+  return 0;
+}
+int sl_exact_has_r(sl_field *k, sl_exact a) {
+  return a && (poly_has_r(k, a->num) || poly_has_r(k, a->den));
+}
+
 static void generator_span(sl_span *out, sl_field *k, const generator *g, slong prec) {
   sl_span a, slope;
   arb_t c;
