@@ -112,6 +112,7 @@ static sl_status device_open(sl_context *ctx, sl_error *err) {
   if (!status) status = make_faults(ctx);
   if (status) {
     device_close(ctx);
+    if (status == SL_ERR_INPUT) return sl_fail(err, status, "%s", ctx->error.message);
     return sl_fail(err, status == SL_ERR_MEMORY ? status : SL_ERR_UNAVAILABLE,
                    "the CUDA device: %s", ctx->error.message);
   }
@@ -132,8 +133,9 @@ extern "C" const sl_backend *sl_simt_backend(void) {
 
 /* The same host side; launches run the PTX that nvcc made of the kernels. */
 static sl_status ptx_open(sl_context *ctx, sl_error *err) {
-  const char *lacks = sl_ptx_lacks();
-  if (lacks) return sl_fail(err, SL_ERR_UNAVAILABLE, "%s", lacks);
+  int absent;
+  const char *lacks = sl_ptx_lacks(&absent);
+  if (lacks) return sl_fail(err, absent ? SL_ERR_UNAVAILABLE : SL_ERR_INPUT, "%s", lacks);
   simt::streams_run(&simt::ptx::runner);
   const sl_status status = device_open(ctx, err);
   simt::streams_run(nullptr);

@@ -17,7 +17,10 @@ using namespace sl;
 static const size_t workspace_min = 65536, workspace_align = 256;
 
 sl_status sl_device_fail(sl_context *ctx, const char *what, cudaError_t error) {
-  const sl_status status = error == cudaErrorMemoryAllocation ? SL_ERR_MEMORY : SL_ERR_IO;
+  sl_status status = error == cudaErrorMemoryAllocation ? SL_ERR_MEMORY : SL_ERR_IO;
+#ifdef SL_SIMT
+  if (error == cudaErrorInvalidDeviceFunction) status = SL_ERR_INPUT; /* PTX that cannot be run */
+#endif
   cudaGetLastError(); /* reported once */
   return sl_fail(&ctx->error, status, "%s: %s", what, cudaGetErrorString(error));
 }

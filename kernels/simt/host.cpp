@@ -54,6 +54,7 @@ std::map<const void *, size_t> shared_grants; /* dynamic bytes, by kernel */
 cudaError_t bad_call = cudaSuccess;
 const kernel_runner *next_runner;
 std::string no_function = "invalid device function"; /* what a runner said of it */
+std::string failure;                                 /* the first of a run; "": none */
 
 struct host_range {
   const unsigned char *from;
@@ -182,8 +183,11 @@ void launch_packed(const char *kernel, const void *address, dim3 grid, dim3 bloc
                    size_t shared_bytes, stream_state *stream, packed_arguments &&arguments) {
   const cudaError_t error = stream->runner->enqueue(kernel, address, grid, block, shared_bytes,
                                                     stream, std::move(arguments), no_function);
+  if (error == cudaErrorInvalidDeviceFunction && failure.empty()) failure = no_function;
   if (error) bad_call = error;
 }
+
+const char *launch_failure() { return failure.empty() ? nullptr : failure.c_str(); }
 
 void mark_arena(stream_state *stream, void *p, size_t bytes, bool valid) {
   enqueue(stream, [=]() { valid ? shadow_allow(p, bytes) : shadow_forbid(p, bytes); });
@@ -202,7 +206,7 @@ void begin(uint64_t seed) {
   switch_interval = 1 + choice.below(16);
   draw_shared_limit();
   shared_grants.clear();
-  bad_call = cudaSuccess;
+  bad_call = cudaSuccess, failure.clear();
   shadow_reset_all();
 }
 

@@ -132,6 +132,8 @@ struct kernel_runner {
                          size_t shared_bytes, stream_state *stream, packed_arguments &&arguments,
                          std::string &why);
 };
+/* The first `why` of a run; NULL: every launch had its code. */
+const char *launch_failure();
 /* Names a place that is an instruction of a runner, "" if it is none; set by who makes such places,
  * NULL before. */
 extern std::string (*instruction_name)(const void *place);

@@ -3,7 +3,7 @@
 set(sources state.cpp fibers.cpp warp.cpp scheduler.cpp accesses.cpp shadow.cpp hooks.cpp host.cpp
   findings.cpp simulation.cpp
   ptx/lexer.cpp ptx/parser.cpp ptx/forms.cpp ptx/decode.cpp ptx/execute.cpp ptx/plants.cpp
-  ptx/places.cpp ptx/symbols.cpp ptx/launch.cpp ptx/trials.cpp)
+  ptx/places.cpp ptx/symbols.cpp ptx/launch.cpp ptx/sum.cpp ptx/trials.cpp)
 list(TRANSFORM sources PREPEND ${CMAKE_SOURCE_DIR}/kernels/simt/)
 add_library(sluice_simt STATIC ${sources})
 target_compile_features(sluice_simt PUBLIC cxx_std_17)

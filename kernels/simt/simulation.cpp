@@ -34,6 +34,8 @@ void sl_simulation_describe(size_t index, char *text, size_t size) {
   snprintf(text, size, "%s", simt::describe(simt::findings[index]).c_str());
 }
 
+const char *sl_simulation_failure(void) { return simt::launch_failure(); }
+
 size_t sl_simulation_plants(const sl_simulation_plant **list) {
   *list = plants;
   return sizeof plants / sizeof *plants;

@@ -28,6 +28,10 @@ uint64_t sl_simulation_bytes_to_host(void);
 size_t sl_simulation_findings(void);
 void sl_simulation_describe(size_t index, char *text, size_t size);
 
+/* Why a launch since then was never run, with file and line: its code could not be read. Findings
+ * after it follow from that. NULL: every launch was run. */
+const char *sl_simulation_failure(void);
+
 /* Failures that can be planted (plants.def): name, the kernel that has it, and how it is found: a
  * kind of finding, or "bits". */
 typedef struct {

@@ -52,7 +52,7 @@ static const struct {
     {"cpu/avx2", "cpu", SL_ISA_AVX2, ""},
     {"cpu/avx512", "cpu", SL_ISA_AVX512, ""},
     {"simt", "simt", SL_ISA_BEST, ""},
-    {"ptx", "ptx", SL_ISA_BEST, ""},
+    {"ptx", "ptx", SL_ISA_BEST, ", made for compute_90"},
     {"cuda", "cuda", SL_ISA_BEST, ""},
     {"openblas", "openblas", SL_ISA_BEST, ", with other bits: linear layers by OpenBLAS"},
     {"cublas", "cublas", SL_ISA_BEST, ", with other bits: linear layers by cuBLAS"},

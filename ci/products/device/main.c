@@ -23,8 +23,13 @@ int main(int argc, char **argv) {
 #if SLUICE_HAS_CUBLAS
   sl_backend_add(sl_cuda_cublas_backend());
 #endif
-  for (size_t i = 0; argc > 1 && i < PARTS; i++)
-    if (strcmp(argv[1], parts[i].name) == 0) return parts[i].run(argc - 1, argv + 1);
+  for (size_t i = 0; argc > 1 && i < PARTS; i++) {
+    if (strcmp(argv[1], parts[i].name) != 0) continue;
+    char shown[40]; /* what a part's usage and errors begin with */
+    snprintf(shown, sizeof shown, "sluice-device %s", parts[i].name);
+    argv[1] = shown;
+    return parts[i].run(argc - 1, argv + 1);
+  }
   fprintf(stderr,
           "usage: sluice-device equiv|sweep|forms|train|bench|step [OPTION]..., --help describes "
           "each\n");

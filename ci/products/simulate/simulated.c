@@ -44,10 +44,12 @@ static const char *behind_shape(const char *message, const char *shape) {
   return at ? at + strlen(shape) + strlen(": ") : message;
 }
 
-/* The first finding, and the bits where they differ too. A finding that ended the kernel is the
- * message of the comparison as well: it is said once. */
+/* A launch that was never run; else the first finding, and the bits where they differ too. A
+ * finding that ended the kernel is the message of the comparison as well: it is said once. */
 static sl_status report(const sl_simulated *run, sl_status status, sl_error *err) {
   char finding[400], bits[400];
+  const char *failure = sl_simulation_failure();
+  if (failure) return sl_fail(err, SL_ERR_INPUT, "%s", failure);
   snprintf(bits, sizeof bits, "%.399s",
            status ? behind_shape(err->message, run->shape) : "the bits are those of plain");
   if (!run->findings) return status ? sl_fail(err, status, "%s", bits) : SL_OK;

@@ -25,7 +25,8 @@ typedef struct {
 } sl_simulated;
 
 /* SL_ERR_MISMATCH for a finding or for bits that differ from plain: the message has both where both
- * are. */
+ * are. SL_ERR_INPUT, with file and line, for PTX that cannot be run: what is found after it is not
+ * said. */
 sl_status sl_simulated_run(sl_simulated *run, const sl_simulated_problem *problem, sl_error *err);
 
 #endif

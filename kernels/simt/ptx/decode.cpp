@@ -21,6 +21,19 @@ std::string demangled(std::string_view mangled) {
   return status == 0 ? text.get() : name;
 }
 
+std::string without_types(const std::string &name) {
+  constexpr std::string_view unnamed = "(anonymous namespace)::", type = "void ";
+  std::string s = name;
+  for (size_t at; (at = s.find(unnamed)) != std::string::npos;) s.erase(at, unnamed.size());
+  if (s.compare(0, type.size(), type) == 0) s.erase(0, type.size());
+  int angles = 0; /* a parenthesis in a template's argument belongs to it */
+  for (size_t i = 0; i < s.size(); i++) {
+    angles += (s[i] == '<') - (s[i] == '>');
+    if (s[i] == '(' && angles == 0) return s.substr(0, i);
+  }
+  return s;
+}
+
 namespace {
 
 struct special_row {
@@ -392,7 +405,8 @@ void decoder::control(const form_row &f) {
 }
 
 void decoder::run() {
-  e_.name = demangled(t_.name);
+  e_.name = demangled(t_.name), e_.short_name = without_types(e_.name);
+  e_.line = t_.line;
   e_.parameters = t_.parameters, e_.parameter_bytes = t_.parameter_bytes;
   e_.max_threads = t_.max_threads;
   e_.shared = t_.shared;

@@ -29,6 +29,24 @@ void lexer::fail(unsigned line, const std::string &what) const {
   throw bad_program(path_, line, what);
 }
 
+static std::string printable(std::string_view text) {
+  std::string shown;
+  for (const char c : text.substr(0, 40))
+    if (isprint(static_cast<unsigned char>(c))) {
+      shown += c;
+    } else {
+      constexpr char digits[] = "0123456789abcdef";
+      shown += {'\\', 'x', digits[static_cast<unsigned char>(c) >> 4], digits[c & 15]};
+    }
+  return shown;
+}
+
+void lexer::expected(const std::string &what) const {
+  const std::string found =
+      next_.is == token::kind::end ? "the end of the file" : "'" + printable(next_.text) + "'";
+  fail(next_.line, "expected " + what + ", found " + found);
+}
+
 void lexer::skip_blanks() {
   for (;;) {
     while (at_ < text_.size() && isspace(static_cast<unsigned char>(text_[at_])))
@@ -37,7 +55,7 @@ void lexer::skip_blanks() {
       while (at_ < text_.size() && text_[at_] != '\n') at_++;
     } else if (text_.compare(at_, 2, "/*") == 0) {
       const size_t stop = text_.find("*/", at_ + 2);
-      if (stop == std::string::npos) fail(line_, "a comment does not end");
+      if (stop == std::string::npos) fail(line_, "a comment does not end before the file");
       for (; at_ < stop + 2; at_++) line_ += text_[at_] == '\n';
     } else {
       return;
@@ -72,7 +90,8 @@ void lexer::number() {
   }
   if (at_ == first || (digits_due && at_ - first != static_cast<size_t>(digits_due)) ||
       (at_ < text_.size() && in_word(text_[at_])))
-    fail(line_, "not a number: '" + text_.substr(start, at_ + 1 - start) + "'");
+    fail(line_, "not a number: '" + printable(text_.substr(start, at_ + 1 - start)) +
+                    (at_ == text_.size() ? "', and the file ends" : "'"));
   next_.text = std::string_view(text_).substr(start, at_ - start);
   next_.value = value;
 }
@@ -102,7 +121,9 @@ void lexer::advance() {
   } else if (c == '"') {
     next_.is = token::kind::string;
     const size_t stop = text_.find_first_of("\"\n", at_ + 1);
-    if (stop == std::string::npos || text_[stop] == '\n') fail(line_, "a string does not end");
+    if (stop == std::string::npos || text_[stop] == '\n')
+      fail(line_,
+           stop == std::string::npos ? "the file ends in a string" : "a string does not end");
     at_ = stop + 1;
     next_.text = std::string_view(text_).substr(start + 1, stop - start - 1);
     return;
@@ -126,14 +147,11 @@ bool lexer::take_if(char mark) {
 }
 
 void lexer::expect(char mark) {
-  if (!take_if(mark))
-    fail(next_.line,
-         std::string("expected '") + mark + "', found '" + std::string(next_.text) + "'");
+  if (!take_if(mark)) expected(std::string("'") + mark + "'");
 }
 
 token lexer::expect(token::kind kind, const char *what) {
-  if (next_.is != kind)
-    fail(next_.line, std::string("expected ") + what + ", found '" + std::string(next_.text) + "'");
+  if (next_.is != kind) expected(what);
   return take();
 }
 

@@ -25,6 +25,7 @@ class lexer {
   token expect(token::kind kind, const char *what);
   size_t integer(const char *what); /* not a real */
   [[noreturn]] void fail(unsigned line, const std::string &what) const;
+  [[noreturn]] void expected(const std::string &what) const; /* and not what stands there */
 
  private:
   void advance();

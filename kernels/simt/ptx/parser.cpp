@@ -25,6 +25,7 @@ constexpr size_t variable_bytes_max = 512 * 1024, registers_max = UINT16_MAX;
 class parser {
  public:
   explicit parser(module_text &module) : m_(module), in_(module) {}
+  void header();
   void run();
 
  private:
@@ -118,7 +119,7 @@ void parser::section() {
   in_.expect(kind::directive, "a section's name");
   in_.expect('{');
   while (!in_.at('}')) {
-    if (in_.peek().is == kind::end) in_.fail(in_.peek().line, "a section does not end");
+    if (in_.peek().is == kind::end) in_.expected("the end of a section");
     in_.take();
   }
   in_.expect('}');
@@ -127,8 +128,7 @@ void parser::section() {
 void parser::parameters(entry_text &e) {
   in_.expect('(');
   while (!in_.at(')')) {
-    const unsigned line = in_.peek().line;
-    if (!directive(".param")) in_.fail(line, "expected .param");
+    if (!directive(".param")) in_.expected(".param");
     const variable v = declared_variable();
     const size_t offset = (e.parameter_bytes + v.alignment - 1) / v.alignment * v.alignment;
     e.parameters.push_back({v.name, offset, v.bytes});
@@ -204,6 +204,7 @@ void parser::location() {
 /* [base], [base+offset], [base+-offset] */
 operand parser::address() {
   operand o = {operand::kind::address, {}, {}, 0, {}};
+  if (in_.peek().is == kind::end) in_.expected("an address");
   const token base = in_.take();
   if (base.is == kind::word)
     o.name = base.text;
@@ -231,6 +232,7 @@ operand parser::take_operand() {
     return o;
   }
   const bool negative = in_.take_if('-');
+  if (in_.peek().is == kind::end) in_.expected("an operand");
   const token t = in_.take();
   if (t.is == kind::number) {
     o.is = operand::kind::number, o.number = negative ? 0 - t.value : t.value;
@@ -308,18 +310,37 @@ void parser::body(entry_text &e) {
   in_.expect('}');
 }
 
+/* The table is of release 9.0 of the manual. A release adds forms and leaves those that are there
+ * as they are; another major one may have new rules. */
+constexpr unsigned long first_major = 7, last_major = 9;
+
+/* .version, .target and .address_size, which stand before all else (ISA 11.1). */
+void parser::header() {
+  if (!directive(".version")) in_.expected(".version, with which PTX begins");
+  const token version = in_.expect(kind::word, "a version");
+  const unsigned long major = strtoul(std::string(version.text).c_str(), nullptr, 10);
+  if (major < first_major || major > last_major)
+    in_.fail(version.line, "PTX of version " + std::string(version.text) +
+                               ", and the table knows " + std::to_string(first_major) + ".0 to " +
+                               std::to_string(last_major) + ".x");
+  if (!directive(".target")) in_.expected(".target");
+  const token target = in_.expect(kind::word, "a target");
+  const std::string wanted = "sm_" + std::to_string(m_.architecture);
+  if (m_.architecture ? target.text != wanted : target.text != "sm_80" && target.text != "sm_90")
+    in_.fail(target.line, "PTX for '" + std::string(target.text) + "', not for " +
+                              (m_.architecture ? wanted : "sm_80 or sm_90"));
+  if (!directive(".address_size")) in_.expected(".address_size");
+  const token size = in_.expect(kind::number, "an address size");
+  if (size.value != 64) in_.fail(size.line, "addresses have 64 bits");
+}
+
 void parser::run() {
+  header();
   while (in_.peek().is != kind::end) {
     const token t = in_.expect(kind::directive, "a directive");
     if (t.text == ".visible" || t.text == ".weak") continue;
     if (t.text == ".entry") {
       entry();
-    } else if (t.text == ".version") {
-      in_.expect(kind::word, "a version");
-    } else if (t.text == ".target") {
-      in_.expect(kind::word, "a target");
-    } else if (t.text == ".address_size") {
-      if (in_.integer("an address size") != 64) in_.fail(t.line, "addresses have 64 bits");
     } else if (t.text == ".file") {
       file();
     } else if (t.text == ".section") {
@@ -350,6 +371,8 @@ static void read_file_names(module_text &module) {
         text.substr(quote + 1, stop - quote - 1);
   }
 }
+
+void parse_header(module_text &module) { parser(module).header(); }
 
 void parse(module_text &module) {
   read_file_names(module);

@@ -14,6 +14,12 @@ std::map<size_t, const entry *> entries; /* by their first place */
 
 std::string base_name(const std::string &path) { return path.substr(path.find_last_of('/') + 1); }
 
+std::string source_of(const entry &e, const entry::place &w) {
+  const auto file = e.module->files.find(w.file);
+  if (file == e.module->files.end() || !w.source_line) return "";
+  return base_name(file->second) + ":" + std::to_string(w.source_line);
+}
+
 /* "gemm.ptx:1234 (gemm.cuh:77)"; "" if the place is no instruction. */
 std::string place_name(const void *place) {
   const char *p = static_cast<const char *>(place);
@@ -21,15 +27,19 @@ std::string place_name(const void *place) {
   const size_t at = static_cast<size_t>(p - places);
   const auto found = --entries.upper_bound(at);
   const entry &e = *found->second;
-  const entry::place &w = e.places[at - found->first];
-  std::string text = base_name(e.module->path) + ":" + std::to_string(w.line);
-  const auto file = e.module->files.find(w.file);
-  if (file != e.module->files.end() && w.source_line)
-    text += " (" + base_name(file->second) + ":" + std::to_string(w.source_line) + ")";
-  return text;
+  return place_range(e, at - found->first, at - found->first);
 }
 
 }  // namespace
+
+std::string place_range(const entry &e, size_t first, size_t last) {
+  const entry::place &a = e.places[first], &b = e.places[last];
+  std::string text = base_name(e.module->path) + ":" + std::to_string(a.line);
+  if (a.line != b.line) text += "-" + std::to_string(b.line);
+  const std::string from = source_of(e, a), to = source_of(e, b);
+  if (!from.empty()) text += " (" + from + (to == from || to.empty() ? "" : " to " + to) + ")";
+  return text;
+}
 
 const char *place_instructions(const entry &e) {
   if (e.code.size() > places_max - used) return nullptr;

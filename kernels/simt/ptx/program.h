@@ -13,10 +13,10 @@
 
 namespace simt::ptx {
 
-/* An error that stops reading: its place in a file and what is wrong there. */
+/* An error that stops reading: its place in a file, line 0 being none, and what is wrong there. */
 struct bad_program : std::runtime_error {
   bad_program(const std::string &file, unsigned line, const std::string &what)
-      : std::runtime_error(file + ":" + std::to_string(line) + ": " + what) {}
+      : std::runtime_error(file + (line ? ":" + std::to_string(line) : "") + ": " + what) {}
 };
 
 /* Text. */
@@ -77,13 +77,15 @@ struct entry_text {
 
 struct module_text {
   std::string path, text; /* everything above points into text */
+  int architecture = 0;   /* that it must be for; 0: any of the table */
   std::map<unsigned, std::string> files;
   std::vector<variable> shared, dynamic; /* outside of entries; dynamic: .extern .shared */
   std::vector<table> tables;
   std::vector<entry_text> entries;
 };
 
-/* Throws bad_program. */
+/* Throw bad_program. parse_header reads what stands before all else, and leaves module as it is. */
+void parse_header(module_text &module);
 void parse(module_text &module);
 
 /* Forms. */
@@ -144,7 +146,8 @@ struct late_constant {
 };
 
 struct entry {
-  std::string name; /* demangled */
+  std::string name, short_name; /* demangled; and without its type and its parameters */
+  unsigned line;
   std::vector<parameter> parameters;
   size_t parameter_bytes, max_threads;
   std::vector<instruction> code;
@@ -189,8 +192,15 @@ void run_thread(void *launch); /* of a block: what run_grid calls in each fiber 
 /* Instructions as places of findings (places.cpp). */
 const char *place_instructions(const entry &e); /* of its first; nullptr if there is no room */
 void forget_places();
+/* "gemm.ptx:1234-1250 (gemm.cuh:77 to gemm.cuh:80)", from instruction `first` to `last`. */
+std::string place_range(const entry &e, size_t first, size_t last);
+
+/* What `cksum` prints for these bytes. */
+std::string posix_sum(std::string_view text);
 
 std::string demangled(std::string_view mangled);
+/* "sl::gemm_kernel<float, 64>" of "void sl::gemm_kernel<float, 64>(float*)". */
+std::string without_types(const std::string &name);
 /* The name in the program's own symbol table of the function at that address; "" if it has none. */
 std::string symbol_of(const void *function);
 

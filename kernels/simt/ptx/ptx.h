@@ -16,17 +16,22 @@ extern "C" {
  * there is no nvcc. */
 typedef struct {
   int architecture; /* 80, 90 */
-  const char *path;
+  const char *path, *made_by;
 } sl_ptx_file;
 extern const sl_ptx_file sl_ptx_files[];
 void sl_ptx_use(const sl_ptx_file *files);
 
+/* A folder with PTX that stands in for the build's files of the same names, whatever has been
+ * changed there; NULL: none. The build's own files must be as nvcc made them. */
+void sl_ptx_from(const char *folder);
+
 /* 1 if this build has PTX of that architecture. */
 int sl_ptx_present(int architecture);
 
-/* What launches lack: NULL where this build has PTX of the architecture in use, made and readable;
- * else why not, and how it is made. The text is valid until the next call. */
-const char *sl_ptx_lacks(void);
+/* What launches lack: NULL where this build has PTX of the architecture in use, made and as nvcc
+ * made it; else why not, and how it is made, until the next call. *absent: 1 where the build is one
+ * without that PTX, 0 where a file is missing or wrong. */
+const char *sl_ptx_lacks(int *absent);
 
 /* Which PTX launches run from now on: 80 or 90 (the default). */
 void sl_ptx_architecture(int architecture);
@@ -48,8 +53,14 @@ typedef struct {
 } sl_ptx_covered;
 const char *sl_ptx_coverage(const sl_ptx_covered **list, size_t *n);
 
-/* The same as one line of text. */
+/* The entries that ran since coverage was last forgotten, as one line of text; reads no other. */
 void sl_ptx_describe_coverage(char *text, size_t size);
+
+/* Where they have instructions that no thread has executed: for each entry a line, then lines of
+ * the PTX in ranges. How many entries ran, and how many instructions are left. Valid until the next
+ * call. */
+const char *sl_ptx_unreached(size_t *entries, size_t *instructions);
+void sl_ptx_forget_coverage(void);
 
 /* Failures for tests. An edit replaces one `from`, the one after `which` others, in the text of
  * each entry whose demangled name holds `entry`; returns how many entries have it. A plant gives

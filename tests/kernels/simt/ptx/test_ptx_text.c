@@ -92,6 +92,57 @@ Test(ptx_text, sizes_that_no_device_has_are_refused) {
   cr_expect(strstr(twice, "'s_words' is declared twice"), "%s", twice);
 }
 
+/* A whole file: what is wrong with it, which begins with its line. */
+static void expect_file_refused(const char *text, const char *wrong) {
+  static uint64_t in[4], out[4];
+  char want[200];
+  snprintf(want, sizeof want, "trial.ptx:%s", wrong);
+  const sl_ptx_trial trial = {text, 1, 1, in, {0}};
+  const char *got = sl_ptx_trial_run(&trial, 1, out);
+  cr_assert_not_null(got, "%s: not refused", text);
+  cr_expect(strstr(got, want), "%s\n%s\nnot %s", text, got, want);
+}
+
+Test(ptx_text, ptx_of_another_version_or_target_is_refused) {
+  expect_file_refused(".version 99.9\n.target sm_90\n", "1: PTX of version 99.9");
+  expect_file_refused(".version 6.5\n.target sm_90\n", "1: PTX of version 6.5");
+  expect_file_refused(".version x\n", "1: PTX of version x");
+  expect_file_refused(".version 9.0\n.target foo\n.address_size 64\n", "2: PTX for 'foo'");
+  expect_file_refused(".version 9.0\n.target sm_90a\n.address_size 64\n", "2: PTX for 'sm_90a'");
+  expect_file_refused(".version 9.0\n.target sm_90\n.address_size 32\n", "3: addresses have 64");
+  expect_file_refused(".version 9.0\n.address_size 64\n", "2: expected .target");
+  expect_file_refused(".target sm_90\n", "1: expected .version, with which PTX begins, found");
+  expect_file_refused("", "1: expected .version, with which PTX begins, found the end of the file");
+  expect_file_refused("\x7f\"ELF\"", "1: expected .version, with which PTX begins, found '\\x7f'");
+}
+
+/* Cut anywhere, a file is refused, and a cut in a statement is called one. */
+Test(ptx_text, a_file_that_ends_early_says_so) {
+  static const char *const cut[] = {"add",
+                                    "add.s32 %r1",
+                                    "add.s32 %r1, ",
+                                    "bra",
+                                    "mov.f32 %f1, 0f3F8",
+                                    "@",
+                                    "ld.global.u32 %r1, [",
+                                    "ld.global.u32 %r1, [%rd1",
+                                    ".reg",
+                                    ".local .align",
+                                    ".loc 1",
+                                    "st.global.v2.u32 [%rd1], {",
+                                    ""};
+  for (size_t i = 0; i < sizeof cut / sizeof *cut; i++) {
+    static uint64_t in[4], out[4];
+    char text[4096];
+    snprintf(text, sizeof text, "%s%s", head, cut[i]);
+    const sl_ptx_trial trial = {text, 1, 1, in, {0}};
+    const char *wrong = sl_ptx_trial_run(&trial, 1, out);
+    cr_assert_not_null(wrong, "'%s' is not refused", cut[i]);
+    cr_expect(strstr(wrong, "found the end of the file") || strstr(wrong, "and the file ends"),
+              "'%s': %s", cut[i], wrong);
+  }
+}
+
 /* The kind of a finding that must be there under every seed; "" for none. */
 static void expect_found(const char *body, const char *kind, const char *detail) {
   for (uint64_t seed = 1; seed <= 10; seed++) {
