@@ -52,7 +52,7 @@ class Function:
         """The correctly rounded value, by MPFR with more and more bits.
 
         An irrational value leaves every interval around a rounding boundary, and a rational one
-        (lorentz, softabs2, rsqrt) on a boundary is a binary32 number itself.
+        (lorentz, rhypot3, rsqrt) on a boundary is a binary32 number itself.
         """
         bits = 128
         while True:
@@ -80,8 +80,14 @@ def _erf(z):
     return np.frompyfunc(math.erf, 1, 1)(z).astype(F64)
 
 
-def _softabs2(z):
-    return 1 / ((1 + np.abs(z)) * (1 + np.abs(z)))
+def _rhypot3(z):
+    t = 1 + z * z
+    return 1 / (t * np.sqrt(t))
+
+
+def _exact_rhypot3(z):
+    t = 1 + z * z
+    return 1 / (t * gmpy2.sqrt(t))
 
 
 # N2.1 and N2.2. Binary64 gives the limits at infinite arguments and the signs of zeros.
@@ -96,12 +102,12 @@ rsqrt = Function(lambda z: 1 / np.sqrt(np.where(z == 0, 0.0, z)), gmpy2.rec_sqrt
 sin = Function(np.sin, gmpy2.sin, low=0.0, high=131072.0, absolute=ABSOLUTE)
 cos = Function(np.cos, gmpy2.cos, low=0.0, high=131072.0, absolute=ABSOLUTE)
 sech2h = Function(_sech2h, _exact_sech2h)
-gauss = Function(lambda z: np.exp(-(z * z)), lambda z: gmpy2.exp(-(z * z)))
+gaussh = Function(lambda z: np.exp(-(z * z) / 2), lambda z: gmpy2.exp(-(z * z) / 2))
 lorentz = Function(lambda z: 1 / (1 + z * z), lambda z: 1 / (1 + z * z))
-softabs2 = Function(_softabs2, lambda z: 1 / ((1 + abs(z)) * (1 + abs(z))))
+rhypot3 = Function(_rhypot3, _exact_rhypot3)
 
 NAMES = {
     "exp": exp, "log": log, "expm1": expm1, "sigmoid": sigmoid, "tanh": tanh, "erf": erf,
-    "atan": atan, "rsqrt": rsqrt, "sin": sin, "cos": cos, "sech2h": sech2h, "gauss": gauss,
-    "lorentz": lorentz, "softabs2": softabs2,
+    "atan": atan, "rsqrt": rsqrt, "sin": sin, "cos": cos, "sech2h": sech2h, "gaussh": gaussh,
+    "lorentz": lorentz, "rhypot3": rhypot3,
 }

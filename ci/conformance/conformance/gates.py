@@ -264,10 +264,11 @@ class GateFile:
             with open(path, encoding="ascii") as file:
                 self.text = file.read()
         self.path, self.trees = path, Trees()
-        self.name = self.kernel = None
+        self.name, self.cited = None, False
         self.parameters, self.lets = {}, {}         # name: (A <= 0, A > 0); name: node
         self.ranges = {}                            # name: (low, high)
-        self.f, self.weight = [None, None], [None, None]
+        self.f, self.weight = [None, None], [None, None]    # of A <= 0, of A > 0
+        self.kernels = [None, None]
         self.tokens = list(self.scan())
         self.at = 0
         while self.kind != "end":
@@ -322,12 +323,20 @@ class GateFile:
         """One statement of G1.3."""
         sides = (1,) if self.accept("pos") else (0,) if self.accept("neg") else (0, 1)
         word = self.take("name")
+        if len(sides) == 1 and word not in ("f", "weight", "kernel", "expect"):
+            self.at -= 1
+            self.refuse("f, weight, kernel or expect after a sign")
         if word == "gate":
+            self.once(self.name is None)
             self.name = self.take("name")
         elif word == "cite":
-            self.take("text")
+            self.once(not self.cited)
+            self.cited = bool(self.take("text"))
         elif word == "kernel":
-            self.kernel = self.take(*FAMILIES)
+            self.once(all(self.kernels[side] is None for side in sides))
+            family = self.take(*FAMILIES)
+            for side in sides:
+                self.kernels[side] = family
         elif word == "param":
             self.parameter()
         elif word == "let":
@@ -347,6 +356,12 @@ class GateFile:
         else:
             self.at -= 1
             self.refuse("a statement")
+
+    def once(self, first):
+        """Refuse a statement that G1.3 has at most once, or once for a sign."""
+        if not first:
+            self.at -= 1
+            self.refuse("this statement once")
 
     def signed(self):
         """A number that may have a minus."""
@@ -468,20 +483,24 @@ class GateFile:
             values[name] = Fraction(repr(float(value)))
         return values
 
-    def check_kernel(self, weights, given):
-        """The check of G1.3 of a file with `kernel`, at the values that hold.
+    def kernel_value(self, side, given=None):
+        """The value of the one parameter of a sign's kernel, or None for identity (G1.3)."""
+        family = self.kernels[side]
+        name = {"clip": ("low", "high")[side], "identity": None}.get(family, "tau")
+        if name is not None and name not in self.parameters:
+            raise GateError(f"{self.path}: no parameter {name}, which the kernel {family} needs")
+        return None if name is None else float(self.values(side, given)[name])
 
-        `weights` are the family's for A <= 0 and A > 0, from binary64 r to binary64 w.
+    def check_kernel(self, side, weight, given=None):
+        """The check of G1.3 of a sign with a kernel, at the values that hold for it.
+
+        `weight` is the family's, from binary64 r to binary64 w.
         """
-        needed = {"clip": ["low", "high"], "identity": []}.get(self.kernel, ["tau"])
-        if list(self.parameters)[:len(needed)] != needed:
-            raise GateError(f"{self.path}: the first parameters of {self.kernel} are {needed}")
         r = np.array([0, 0.25, 0.8125, 1, 1.1875, 1.75, 3, 17])
-        for side in (0, 1):
-            program = self.program(side, given[side])
-            w = program.evaluate64(program.w, r)
-            if not (np.abs(w - weights[side](r)) <= 2.0 ** -30).all():
-                raise GateError(f"{self.path}: f' is not the weight of {self.kernel}")
+        program = self.program(side, given)
+        w = program.evaluate64(program.w, r)
+        if not (np.abs(w - weight(r)) <= 2.0 ** -30).all():
+            raise GateError(f"{self.path}: f' is not the weight of {self.kernels[side]}")
 
     def program(self, side, given=None):
         """The program of one side (0: A <= 0, 1: A > 0)."""

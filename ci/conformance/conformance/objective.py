@@ -3,11 +3,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from . import functions, numerics
+from . import functions, functions64, numerics
 from .numerics import F32, F64, fma64, rn32
 
 LIMIT = F32(80)
-SQRT_PI = F64(float.fromhex("0x1.c5bf891b4ef6bp+0"))
+SQRT_HALF_PI = F64(float.fromhex("0x1.40d931ff62706p+0"))       # S and H of O2.3
+SQRT_HALF = F64(float.fromhex("0x1.6a09e667f3bcdp-1"))
 ABSENT = F64(np.nan)
 ONE = F32(1)
 
@@ -17,8 +18,8 @@ ONE = F32(1)
 class SmoothGate:
     """A built-in family (O2.1, O2.3): its weight is one function of z = tau (r - 1)."""
 
-    WEIGHTS = {"sigmoid": functions.sech2h, "erf": functions.gauss,
-               "arctan": functions.lorentz, "softsign": functions.softabs2}
+    WEIGHTS = {"sigmoid": functions.sech2h, "erf": functions.gaussh,
+               "arctan": functions.lorentz, "softsign": functions.rhypot3}
 
     def __init__(self, family, tau_neg, tau_pos):
         self.family = family
@@ -38,13 +39,18 @@ class SmoothGate:
         if self.family == "sigmoid":
             f = F32(rn32(4 / F64(tau))) * functions.sigmoid(z)
             return f, (F32(rn32(2 / F64(tau))) * functions.tanh(F32(0.5) * z)).astype(F64)
-        if self.family == "erf":
-            f = F32(rn32(SQRT_PI / (2 * F64(tau)))) * functions.erf(z)
-        elif self.family == "arctan":
-            f = functions.atan(z) / tau
-        else:
-            f = y / (ONE + np.abs(z))
-        return f, f.astype(F64)
+        if self.family == "arctan":
+            a = functions.atan(z) / tau
+            return ONE + a, a.astype(F64)
+        c = self.centred64(y.astype(F64), z.astype(F64), F64(tau))
+        return rn32(1 + c), rn32(c).astype(F64)
+
+    def centred64(self, y, z, tau):
+        """c of O2.3, binary64."""
+        if self.family == "softsign":
+            return y / np.sqrt(1 + z * z)
+        with np.errstate(all="ignore"):
+            return (SQRT_HALF_PI / tau) * functions64.erf(z * SQRT_HALF)
 
 
 class ClipGate:
@@ -71,7 +77,7 @@ IDENTITY = ClipGate(np.inf, np.inf)
 
 
 class ExpressionGate:
-    """A gate file without `kernel` (O2.4); `sides` are the programs of G3.1 for A <= 0, A > 0."""
+    """Expressions (O2.4); `sides` are the programs of G3.1 for A <= 0 and A > 0."""
 
     def __init__(self, sides):
         self.sides = sides
@@ -84,6 +90,19 @@ class ExpressionGate:
         if f is None:
             return np.full(r.shape, np.nan, F32), np.full(r.shape, ABSENT)
         return f, f.astype(F64) - F64(self.sides[positive].value(np.ones(1, F32))[0])
+
+
+class GateBySign:
+    """A gate file's gate (L1.7): each sign has its own, a kernel or the file's expression."""
+
+    def __init__(self, negative, positive):
+        self.gates = (negative, positive)
+
+    def weight(self, r, positive):
+        return self.gates[positive].weight(r, positive)
+
+    def value(self, r, positive):
+        return self.gates[positive].value(r, positive)
 
 
 # ---- O3 advantages

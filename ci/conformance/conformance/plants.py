@@ -4,6 +4,7 @@ Each plant changes one thing that a reader of the specification could get wrong.
 applies it for a while, in every module that holds what it replaces.
 """
 import sys
+import types
 from contextlib import contextmanager
 
 import numpy as np
@@ -102,6 +103,61 @@ def difference_value(self, r, positive, original=objective.SmoothGate.value):
     return f, f.astype(F64) - at_one.astype(F64)
 
 
+def square32(z):
+    """exp(-z^2 / 2) of a square in binary32 (N2.1)."""
+    return np.exp(-(z * z).astype(F32).astype(F64) / 2)
+
+
+def cube32(z):
+    """(1 + z^2)^(-3/2) as the cube of a binary32 root (N2.1)."""
+    root = (1 / np.sqrt(1 + z * z)).astype(F32).astype(F64)
+    return root * root * root
+
+
+def narrow_softsign(self, r, positive, original=objective.SmoothGate.value):
+    """softsign's values in binary32, whose square overflows (O2.3)."""
+    if self.family != "softsign":
+        return original(self, r, positive)
+    y = r - F32(1)
+    z = self.tau[positive] * y
+    c = y / np.sqrt(F32(1) + z * z)
+    return F32(1) + c, c.astype(F64)
+
+
+def function_erf(self, y, z, tau, original=objective.SmoothGate.centred64):
+    """c of the erf of N2.1 (O2.3)."""
+    if self.family != "erf":
+        return original(self, y, z, tau)
+    return objective.SQRT_HALF_PI / tau * functions.erf(F32(z * objective.SQRT_HALF)).astype(F64)
+
+
+def value_without_one(self, r, positive, original=objective.SmoothGate.value):
+    """Values of erf, arctan and softsign without 1 (O2.3)."""
+    f, centred = original(self, r, positive)
+    return (f, centred) if self.family == "sigmoid" else (centred.astype(F32), centred)
+
+
+def unrounded_centre(self, r, positive, original=objective.SmoothGate.value):
+    """Centred values of erf and softsign that stay in binary64 (O2.3)."""
+    f, centred = original(self, r, positive)
+    if self.family in ("erf", "softsign"):
+        y = r - F32(1)
+        z = self.tau[positive] * y
+        centred = self.centred64(y.astype(F64), z.astype(F64), F64(self.tau[positive]))
+    return f, centred
+
+
+def one_kernel(file, side, given, original=training.side_of):
+    """A kernel that counts for both signs (L1.7)."""
+    file.kernels = [family or file.kernels[1 - side] for side, family in enumerate(file.kernels)]
+    return original(file, side, given)
+
+
+def swapped_sides(self, negative, positive):
+    """The gates of the signs exchanged (L1.7)."""
+    self.gates = (positive, negative)
+
+
 def single_kl(batch, kl, original=objective.kl_terms):
     """The value of the KL term in binary32 (O4.3)."""
     value, slope, clamped = original(batch, kl)
@@ -172,7 +228,7 @@ def shuffled_held_out(problems, chosen):
     return [problem for prompt in chosen for problem in problems if problem[0] == prompt]
 
 
-# name: (what is wrong, where it is seen: a file of examples or a run,
+# name: (what is wrong, the file of examples or the run where it is seen,
 #        the owner of what is replaced, its name, what takes its place)
 PLANTS = {
     "dot-chunk": ("dots in chunks of 128", "linear", numerics, "DOT_CHUNK", 128),
@@ -198,6 +254,24 @@ PLANTS = {
     "position": ("draws at the next position", "sample", random, "sample", later_position),
     "centred": ("centred values as differences", "gated_loss", objective.SmoothGate, "value",
                 difference_value),
+    "gaussh": ("exp(-z^2 / 2) of a binary32 square", "functions", functions.gaussh, "approximate",
+               square32),
+    "rhypot3": ("the cube of a binary32 root", "functions", functions.rhypot3, "approximate",
+                cube32),
+    "weights": ("weights of version 1", "gated_loss", objective.SmoothGate, "WEIGHTS",
+                {**objective.SmoothGate.WEIGHTS, "erf": lambda z: functions.exp(-z * z),
+                 "softsign": lambda z: F32(1) / ((F32(1) + np.abs(z)) * (F32(1) + np.abs(z)))}),
+    "softsign32": ("values of softsign in binary32", "gated_loss", objective.SmoothGate, "value",
+                   narrow_softsign),
+    "erf32": ("values of erf by a function of binary32", "gated_loss", objective.SmoothGate,
+              "centred64", function_erf),
+    "without-1": ("values without 1", "gated_loss", objective.SmoothGate, "value",
+                  value_without_one),
+    "centred64": ("centred values not rounded", "gated_loss", objective.SmoothGate, "value",
+                  unrounded_centre),
+    "one-kernel": ("one kernel for both signs", "mixed", training, "side_of", one_kernel),
+    "swapped": ("the gates of the signs exchanged", "signs", objective.GateBySign, "__init__",
+                swapped_sides),
     "kl": ("KL values in binary32", "gated_loss", objective, "kl_terms", single_kl),
     "tanh": ("another rule for tanh", "gate", gates.Trees, "factor", square_rule),
     "power": ("powers by exp and log", "gate", gates, "power", power_by_exp),
@@ -208,15 +282,15 @@ PLANTS = {
                  residual_inside),
     "slots": ("a sequence's slots closed up", "gated_loss", objective, "log_ratios",
               summed_difference),
-    "tree": ("shards in a chain", "run", numerics, "tree", chained_tree),
-    "shards": ("shards rounded up", "run", numerics.Packed, "__init__", late_bounds),
-    "moments": ("moments live on into RL", "run", training.Run, "reset_moments", no_moments),
-    "passes": ("passes without a shuffle", "run", training.Run, "order_of_pass",
+    "tree": ("shards in a chain", "variants", numerics, "tree", chained_tree),
+    "shards": ("shards rounded up", "variants", numerics.Packed, "__init__", late_bounds),
+    "moments": ("moments live on into RL", "variants", training.Run, "reset_moments", no_moments),
+    "passes": ("passes without a shuffle", "variants", training.Run, "order_of_pass",
                lambda self, e: list(range(self.config["rl.prompts"]))),
-    "decay": ("weight decay everywhere", "run", model, "decays", lambda name: True),
-    "reference": ("a reference that goes on learning", "run", model.Model, "frozen",
+    "decay": ("weight decay everywhere", "variants", model, "decays", lambda name: True),
+    "reference": ("a reference that goes on learning", "variants", model.Model, "frozen",
                   lambda self: self),
-    "held-out": ("held-out problems in the order of the shuffle", "run", tasks, "held_out_of",
+    "held-out": ("held-out problems in the order of the shuffle", "variants", tasks, "held_out_of",
                  shuffled_held_out),
 }
 
@@ -229,7 +303,7 @@ def planted(name):
         return
     _, _, owner, attribute, fault = PLANTS[name]
     original = getattr(owner, attribute)
-    owners = [owner] if isinstance(owner, type) else [
+    owners = [owner] if not isinstance(owner, types.ModuleType) else [
         module for key, module in sys.modules.items() if key.startswith(__package__ + ".")
         and vars(module).get(attribute) is original]
     for place in owners:

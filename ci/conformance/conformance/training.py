@@ -58,20 +58,23 @@ def gate_of(config):
     if name in gates.FAMILIES:
         return family_of(name, neg, pos)
     file = gates.GateFile(name if name.endswith(".gate") else gates.FOLDER / f"{name}.gate")
-    values = [{name: float(x) for name, x in file.values(side, given).items()}
-              for side, given in ((0, neg), (1, pos))]
-    if file.kernel is None:
-        gate = objective.ExpressionGate((file.program(0, neg), file.program(1, pos)))
-        if not all(np.isfinite(gate.weight(np.ones(1, F32), side)) for side in (0, 1)):
-            raise ValueError(f"gate {name}: its weight at a ratio of 1 is not finite")
-        return gate
-    file.check_kernel([family_weight(file.kernel, side, values[side]) for side in (0, 1)],
-                      (neg, pos))
-    if file.kernel in objective.SmoothGate.WEIGHTS:
-        return objective.SmoothGate(file.kernel, *(rn32(v["tau"]) for v in values))
-    if file.kernel == "clip":
-        return objective.ClipGate(values[0]["low"], values[1]["high"])
-    return objective.IDENTITY
+    return objective.GateBySign(side_of(file, 0, neg), side_of(file, 1, pos))
+
+
+def side_of(file, side, given):
+    """The gate of one sign of a gate file (L1.7)."""
+    family = file.kernels[side]
+    if family is None:
+        program = file.program(side, given)
+        if not np.isfinite(program.weight(np.ones(1, F32))).all():
+            raise ValueError(f"{file.path}: its weight at a ratio of 1 is not finite")
+        return objective.ExpressionGate((program, program))
+    file.values(side, given)
+    value = file.kernel_value(side, given)
+    file.check_kernel(side, family_weight(family, side, value), given)
+    if family in objective.SmoothGate.WEIGHTS:
+        return objective.SmoothGate(family, rn32(value), rn32(value))
+    return objective.ClipGate(value, value) if family == "clip" else objective.IDENTITY
 
 
 def family_of(name, neg, pos):
@@ -90,15 +93,15 @@ def family_of(name, neg, pos):
     return objective.IDENTITY
 
 
-def family_weight(family, side, values):
+def family_weight(family, side, value):
     """The weight of a family in binary64, for the check of a gate file (G1.3)."""
     if family == "identity":
         return np.ones_like
     if family == "clip":
-        edge = 1 + values["high"] if side else 1 - values["low"]
+        edge = 1 + value if side else 1 - value
         return lambda r: (r <= edge if side else r >= edge).astype(F64)
     function = objective.SmoothGate.WEIGHTS[family].approximate
-    return lambda r: function(values["tau"] * (r - 1))
+    return lambda r: function(value * (r - 1))
 
 
 class Run:
@@ -171,7 +174,7 @@ class Run:
 
     def train(self):
         """The whole run; the final state hash (L4.3)."""
-        self.report({"kind": "ledger", "version": 3, "numerics": 1,
+        self.report({"kind": "ledger", "version": 3, "numerics": 2,
                      "tensors": list(self.parameters)})
         if self.config["model.folder"] and self.config["sft.steps"]:
             self.report_evaluation("sft", 0)                        # L4.2

@@ -1,5 +1,6 @@
 """Tests: python3 -m unittest discover tests, from the folder that holds the package."""
 import json
+import re
 import subprocess
 import sys
 import tempfile
@@ -10,8 +11,8 @@ from pathlib import Path
 import gmpy2
 import numpy as np
 
-from conformance import (configuration, examples, functions, gates, modelfolder, numerics, records,
-                         rewards, tasks)
+from conformance import (configuration, examples, functions, gates, modelfolder, numerics,
+                         objective, records, rewards, tasks, training)
 from conformance.model import Shape, initial_parameters
 from conformance.numerics import F32
 
@@ -74,6 +75,16 @@ class Rounding(unittest.TestCase):
         self.assertEqual(bits(functions.sin(F32([-0.0, 131073, -1]))), [0x80000000, nan, nan])
         self.assertEqual(bits(functions.rsqrt(F32([-0.0, np.inf]))), [0x7F800000, 0])
         self.assertEqual(bits(functions.lorentz(F32([2.0 ** 75, 2.0 ** 74]))), [0, 2])
+        self.assertEqual(bits(functions.rhypot3(F32([2.0 ** 49, -2.0 ** 50, np.inf]))), [4, 0, 0])
+        self.assertEqual(bits(functions.gaussh(F32([-0.0, -14, -np.inf]))), [0x3F800000, 196, 0])
+
+    def test_registry(self):
+        """The functions and domains of spec/functions.def."""
+        rows = re.findall(r"^SL_FUNCTION\((\w+), ([^,]+), ([^)]+)\)",
+                          (ROOT.parents[1] / "spec" / "functions.def").read_text(), re.MULTILINE)
+        value = lambda text: float(re.sub("(?<=[0-9])f$", "", text.replace("INFINITY", "inf")))
+        self.assertEqual({name: (value(low), value(high)) for name, low, high in rows},
+                         {name: (f.low, f.high) for name, f in functions.NAMES.items()})
 
 
 class Records(unittest.TestCase):
@@ -103,10 +114,10 @@ class Records(unittest.TestCase):
                 self.assertEqual(len(records.differences(path, found)), count)
 
     def test_other_version(self):
-        done = subprocess.run([sys.executable, "-m", "conformance", "--numerics", "2", "examples",
+        done = subprocess.run([sys.executable, "-m", "conformance", "--numerics", "1", "examples",
                                "."], cwd=ROOT, capture_output=True, text=True, check=False)
         self.assertNotEqual(done.returncode, 0)
-        self.assertIn("version 2 is not known", done.stderr)
+        self.assertIn("version 1 is not known", done.stderr)
 
 
 class Texts(unittest.TestCase):
@@ -158,11 +169,45 @@ class Texts(unittest.TestCase):
     def test_kernel_of_a_gate(self):
         """A file with `kernel` is compared at the values that hold, and NaN is no agreement."""
         text = "gate a kernel identity param p in [0, 1] default 0 f = r + p*r"
-        weights = [np.ones_like, np.ones_like]
-        gates.GateFile("a", text).check_kernel(weights, ({}, {}))
+        training.side_of(gates.GateFile("a", text), 1, {})
         for other, given in ((text, {"p": "0.5"}), (text.replace("p*r", "sqrt(p - 1)*r"), {})):
             with self.assertRaises(gates.GateError):
-                gates.GateFile("a", other).check_kernel(weights, ({}, given))
+                training.side_of(gates.GateFile("a", other), 1, given)
+
+    def test_kernels_by_sign(self):
+        """Each sign has its kernel, or its expression, and needs that kernel's parameter only."""
+        text = ("gate a param high in [0, 1] default 0.3 pos kernel clip "
+                "pos f = r if r <= 1 + high | 1 + high otherwise neg f = 2*r")
+        file = gates.GateFile("a", text)
+        self.assertEqual(file.kernels, [None, "clip"])
+        gate = objective.GateBySign(training.side_of(file, 0, {}), training.side_of(file, 1, {}))
+        r = F32([0.5, 1.25, 1.5])
+        self.assertEqual(gate.weight(r, 1).tolist(), [1, 1, 0])
+        self.assertEqual(gate.weight(r, 0).tolist(), [2, 2, 2])
+        for side, other in ((0, text.replace("pos kernel", "kernel")),
+                            (1, text.replace("high", "low"))):
+            with self.assertRaisesRegex(gates.GateError, "no parameter"):
+                training.side_of(gates.GateFile("a", other), side, {})
+
+    def test_once(self):
+        """gate and cite at most once, kernel at most once for a sign, a sign where it may be."""
+        for end in ("gate b", "cite \"a\"", "pos kernel erf", "kernel erf", "pos cite \"a\""):
+            text = f"gate a pos kernel identity {end} f = r"
+            if "cite" in end and "pos" not in end:
+                text += " cite \"b\""
+            with self.assertRaises(gates.GateError, msg=end):
+                gates.GateFile("a", text)
+        self.assertEqual(gates.GateFile("a", "gate a neg kernel erf pos kernel clip f = r").kernels,
+                         ["erf", "clip"])
+
+    def test_values_of_gates(self):
+        """O2.3 where a square would overflow binary32, and at r = 1."""
+        r = F32([1, 2.0 ** 100])
+        for family, c in (("softsign", 0.5), ("erf", np.sqrt(np.pi / 2) / 2), ("arctan", np.pi / 4)):
+            value, centred = objective.SmoothGate(family, 2, 2).value(r, 1)
+            f = F32(1) + F32(c) if family == "arctan" else 1 + c
+            self.assertEqual(bits(value), bits([1, f]))
+            self.assertEqual(centred.tolist(), [0, float(F32(c))])
 
 
 class Folders(unittest.TestCase):
