@@ -407,7 +407,7 @@ static const struct {
 } sources[] = {
     {"sigmoid", NULL, NULL},
     {"arctan", NULL, NULL},
-    {"softsign", NULL, NULL},
+    {"softsign_abs", NULL, NULL},
     {"erf", NULL, NULL},
     {"tanh", NULL, NULL},
     {"mixture", NULL, NULL},
