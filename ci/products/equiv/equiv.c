@@ -98,6 +98,7 @@ static sl_status to_device(void **out, sl_context *ctx, const sl_array *a,
   const zones z = zones_of(ctx, a, at);
   const size_t bytes = array_bytes(a);
   unsigned char *memory;
+  *out = NULL;
   sl_status status = sl_memory_alloc(ctx, (void **)&memory, z.before + bytes + z.after);
   if (status) return status;
   *out = memory + z.before;
@@ -109,6 +110,7 @@ static sl_status to_device(void **out, sl_context *ctx, const sl_array *a,
  * message would be lost; and frees its memory. */
 static sl_status from_device(sl_context *ctx, const sl_array *a, unsigned char *at, void *device,
                              sl_status status) {
+  if (!device) return status; /* it could not be allocated */
   const zones z = zones_of(ctx, a, at);
   unsigned char *memory = (unsigned char *)device - z.before;
   if (status == SL_OK && z.after)
