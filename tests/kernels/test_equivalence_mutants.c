@@ -450,4 +450,4 @@ static sl_status refusing(sl_context *ctx, float *y, const float *gate, const fl
   (void)y, (void)gate, (void)up, (void)n;
   return sl_fail(&ctx->error, SL_ERR_MEMORY, "no memory");
 }
-MUTANT(refusing, swiglu_forward, refusing, "status memory")
+MUTANT(refusing, swiglu_forward, refusing, "it fails: no memory")

@@ -7,9 +7,9 @@ import argparse
 import sys
 import time
 
-from . import check, digests, examples, numerics, plants, records, sweep
+from . import check, digests, examples, numerics, plants, records, sweep, training
 
-VERSION = "2"
+VERSION = str(training.NUMERICS)
 
 
 def run(arguments):

@@ -153,6 +153,11 @@ def one_kernel(file, side, given, original=training.side_of):
     return original(file, side, given)
 
 
+def other_value(self, side, given=None, original=gates.GateFile.kernel_value):
+    """A kernel with the default of the other sign (L1.7)."""
+    return original(self, 1 - side)
+
+
 def swapped_sides(self, negative, positive):
     """The gates of the signs exchanged (L1.7)."""
     self.gates = (positive, negative)
@@ -270,6 +275,9 @@ PLANTS = {
     "centred64": ("centred values not rounded", "gated_loss", objective.SmoothGate, "value",
                   unrounded_centre),
     "one-kernel": ("one kernel for both signs", "mixed", training, "side_of", one_kernel),
+    "other-tau": ("kernels with the other sign's tau", "signs", gates.GateFile, "kernel_value",
+                  other_value),
+    "version": ("a ledger of version 1", "variants", training, "NUMERICS", 1),
     "swapped": ("the gates of the signs exchanged", "signs", objective.GateBySign, "__init__",
                 swapped_sides),
     "kl": ("KL values in binary32", "gated_loss", objective, "kl_terms", single_kl),

@@ -10,6 +10,7 @@ from .model import Model, Shape, decays, initial_parameters
 from .numerics import F32, F64, Packed, rn32
 from .transformer import sampled_logprobs
 
+NUMERICS = 2                        # the version, in the ledger (F4.4)
 SFT, RL, DONE = 0, 1, 2
 
 
@@ -174,7 +175,7 @@ class Run:
 
     def train(self):
         """The whole run; the final state hash (L4.3)."""
-        self.report({"kind": "ledger", "version": 3, "numerics": 2,
+        self.report({"kind": "ledger", "version": 3, "numerics": NUMERICS,
                      "tensors": list(self.parameters)})
         if self.config["model.folder"] and self.config["sft.steps"]:
             self.report_evaluation("sft", 0)                        # L4.2

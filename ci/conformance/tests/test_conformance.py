@@ -203,8 +203,8 @@ class Texts(unittest.TestCase):
     def test_values_of_gates(self):
         """O2.3 where a square would overflow binary32, and at r = 1."""
         r = F32([1, 2.0 ** 100])
-        far = (("softsign", 0.5), ("erf", np.sqrt(np.pi / 2) / 2), ("arctan", np.pi / 4))
-        for family, c in far:
+        for family, c in (("softsign", 0.5), ("erf", np.sqrt(np.pi / 2) / 2),
+                          ("arctan", np.pi / 4)):
             value, centred = objective.SmoothGate(family, 2, 2).value(r, 1)
             f = F32(1) + F32(c) if family == "arctan" else 1 + c
             self.assertEqual(bits(value), bits([1, f]))
