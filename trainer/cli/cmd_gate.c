@@ -98,11 +98,12 @@ static int list_gates(void) {
 /* The expressions, and a table of what the trainer computes in binary32 (spec O2). */
 static void show_side(const sl_gate *gate, const sl_gate_definition *def, int positive,
                       const char *label) {
+  const int by_kernel = gate->family[positive] != SL_GATE_EXPRESSION;
   char text[4000];
   if (sl_gate_definition_expression(def, positive, 0, text, sizeof text))
     printf("%s f  = %s\n", label, text);
   else if (!sl_gate_definition_has_value(def, positive))
-    printf("%s f    absent: a weight alone\n", label);
+    printf("%s f    %s\n", label, by_kernel ? "the kernel's" : "absent: a weight alone");
   if (sl_gate_definition_expression(def, positive, 1, text, sizeof text))
     printf("%s f' = %s\n", label, text);
   static const float ratios[] = {0, 0.5f, 0.8f, 1, 1.2f, 2, 5, 100};
@@ -111,7 +112,7 @@ static void show_side(const sl_gate *gate, const sl_gate_definition *def, int po
   for (size_t i = 0; i < sizeof ratios / sizeof *ratios; i++) {
     const sl_gate_point p = sl_gate_at(&side, ratios[i]);
     printf("%s %10g ", label, (double)ratios[i]);
-    if (isnan(p.f) || !sl_gate_definition_has_value(def, positive))
+    if (isnan(p.f) || (!by_kernel && !sl_gate_definition_has_value(def, positive)))
       printf("%14s", "-");
     else
       printf("%14.8g", (double)p.f);

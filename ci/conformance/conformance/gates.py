@@ -273,9 +273,20 @@ class GateFile:
         self.at = 0
         while self.kind != "end":
             self.statement()
-        if self.name is None or any(not (a is None) ^ (b is None)
-                                    for a, b in zip(self.f, self.weight)):
-            self.refuse("a gate with a name, and f or weight for each sign")
+        self.family = [self.family_of(side) for side in (0, 1)]
+        if self.name is None or any(a is None and b is None and c is None
+                                    for a, b, c in zip(self.f, self.weight, self.family)):
+            self.refuse("a gate with a name, and f, weight or kernel for each sign")
+
+    def family_of(self, side):
+        """The family's gate file where a sign has a kernel alone (G1.3); else None."""
+        if self.kernels[side] is None or self.f[side] is not None or self.weight[side] is not None:
+            return None
+        family = GateFile(FOLDER / f"{self.kernels[side]}.gate")
+        for name, values in family.parameters.items():
+            if name not in self.parameters:
+                self.parameters[name], self.ranges[name] = values, family.ranges[name]
+        return family
 
     def scan(self):
         """Tokens (kind, text, offset) of G1.1."""
@@ -344,6 +355,7 @@ class GateFile:
             self.take("=")
             self.lets[name] = self.expression()
         elif word in ("f", "weight"):
+            self.once(all(self.f[side] is None and self.weight[side] is None for side in sides))
             self.take("=")
             root = self.pieces()
             for side in sides:
@@ -505,6 +517,9 @@ class GateFile:
     def program(self, side, given=None):
         """The program of one side (0: A <= 0, 1: A > 0)."""
         trees, values, f = Trees(), self.values(side, given), None
+        if self.family[side] is not None:
+            own = self.family[side].parameters
+            return self.family[side].program(side, {name: values[name] for name in own})
         if self.f[side] is None:
             return Program(trees, None, trees.with_values(self.trees, self.weight[side], values))
         f = trees.with_values(self.trees, self.f[side], values)

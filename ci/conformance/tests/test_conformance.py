@@ -200,6 +200,17 @@ class Texts(unittest.TestCase):
         self.assertEqual(gates.GateFile("a", "gate a neg kernel erf pos kernel clip f = r").kernels,
                          ["erf", "clip"])
 
+    def test_kernel_alone(self):
+        """A kernel without f has that of its family, with its parameters (G1.3)."""
+        file = gates.GateFile("a", "gate a param tau in [2, 3] default 2 kernel arctan")
+        program = file.program(1)
+        self.assertEqual(program.evaluate64(program.w, np.array([1, 1.5])).tolist(), [1, 0.5])
+        file = gates.GateFile("a", "gate a pos kernel clip neg f = r")
+        self.assertEqual(file.kernel_value(1), 0.2)
+        for again in ("f = r f = r", "f = r weight = 1", "pos weight = 1 f = r"):
+            with self.assertRaises(gates.GateError, msg=again):
+                gates.GateFile("a", f"gate a {again}")
+
     def test_values_of_gates(self):
         """O2.3 where a square would overflow binary32, and at r = 1."""
         r = F32([1, 2.0 ** 100])
