@@ -10,9 +10,14 @@
  * Stability, 3.1), so the reference's gradient is taken again with weights so moved, by random
  * signs; the largest change in the tensor of w_j over DRAWS such draws is the limit, as in
  * tests/trainer/model/test_model_gradient.c. What a norm's gradient rounds where its two terms
- * cancel is as if eps were off by n 2^-24 of the mean square, so eps is moved too. And a gradient
- * that cancels altogether, as that of a key's bias may, still has the roundings of what cancelled:
- * SMALL of them, of the model's largest gradient, are allowed to all. */
+ * cancel is as if eps were off by n 2^-24 of the mean square, so eps is moved too.
+ *
+ * Each token's terms of L have roundings of their own, but share the weights, so that moved weights
+ * would cancel where two tokens' gradients do. So changes are summed token by token, each from the
+ * gradient of that token's terms alone; and the sum over tokens rounds as if each of these were off
+ * by n 2^-24. A gradient that cancels altogether within a token, as that of a key's bias may, still
+ * has the roundings of what cancelled: SMALL of them, of the model's largest sum of the tokens'
+ * magnitudes, are allowed to all. */
 #include "choices.h"
 
 #include "reference/transformer.h"
@@ -109,10 +114,21 @@ static sl_ref_tokens reference_tokens(const problem *p) {
   return (sl_ref_tokens){p->seq, p->ids, p->target, p->mask, p->n_seq, (double)p->inv_temperature};
 }
 
-/* L and the sum of its terms' magnitudes; the gradient too where it is not NULL. */
+/* The gradient of each token's terms of L: a row of p->n for every token. */
+static void token_gradients(const problem *p, const sl_ref_run *run, double *rows) {
+  memset(rows, 0, p->t * p->n * sizeof *rows);
+  for (size_t i = 0; i < p->t; i++) {
+    double dlogp[TOKENS_MAX] = {0}, dentropy[TOKENS_MAX] = {0};
+    dlogp[i] = (double)p->dlogp[i], dentropy[i] = (double)p->dentropy[i];
+    if (dlogp[i] == 0 && dentropy[i] == 0) continue;
+    if (sl_ref_backward(run, dlogp, dentropy, rows + i * p->n) != SL_OK) abort();
+  }
+}
+
+/* L and the sum of its terms' magnitudes; the tokens' gradients too where they are not NULL. */
 static double loss(const problem *p, const double *weights, double eps_shift, double *magnitude,
-                   double *gradient) {
-  double logp[TOKENS_MAX] = {0}, entropy[TOKENS_MAX] = {0}, dl[TOKENS_MAX], de[TOKENS_MAX];
+                   double *gradients) {
+  double logp[TOKENS_MAX] = {0}, entropy[TOKENS_MAX] = {0};
   sl_ref_model m = reference_model(p);
   m.eps += eps_shift;
   const sl_ref_tokens tokens = reference_tokens(p);
@@ -121,12 +137,11 @@ static double loss(const problem *p, const double *weights, double eps_shift, do
   if (sl_ref_forward(&run, &m, weights, &tokens, logp, entropy) != SL_OK) abort();
   *magnitude = 0;
   for (size_t i = 0; i < p->t; i++) {
-    dl[i] = (double)p->dlogp[i], de[i] = (double)p->dentropy[i];
-    const double x = dl[i] * logp[i], y = de[i] * entropy[i];
+    const double x = (double)p->dlogp[i] * logp[i], y = (double)p->dentropy[i] * entropy[i];
     total += x + y;
     *magnitude += fabs(x) + fabs(y);
   }
-  if (gradient && sl_ref_backward(run, dl, de, gradient) != SL_OK) abort();
+  if (gradients) token_gradients(p, run, gradients);
   sl_ref_run_destroy(run);
   return total;
 }
@@ -156,15 +171,34 @@ static double mean_square(const problem *p) {
   return most * (double)(1 + 2 * p->shape.layers);
 }
 
-/* What errors of kernels may do to the gradient by the parameters of a tensor (see the head), which
- * are [from, from + n). */
-static double kernel_limit(const problem *p, size_t from, size_t n) {
+/* n 2^-24 of the longest sum and SMALL elementwise steps. */
+static double relative_error(const problem *p) {
   const sl_model_shape *s = &p->shape;
   const size_t sums[] = {s->hidden, s->intermediate, s->heads * s->head_dim, s->vocab, p->t};
   size_t most = 0;
   for (size_t i = 0; i < sizeof sums / sizeof *sums; i++) most = sums[i] > most ? sums[i] : most;
-  const double scale = (double)(most + SMALL) * 0x1p-24;
-  double *right = calloc(3 * p->n, sizeof *right), *moved = right + p->n, *w = moved + p->n,
+  return (double)(most + SMALL) * 0x1p-24;
+}
+
+/* The largest sum over tokens of |a - b| + share |b| for a parameter of [from, from + n). */
+static double largest_sum(const problem *p, const double *a, const double *b, double share,
+                          size_t from, size_t n) {
+  double most = 0;
+  for (size_t j = from; j < from + n; j++) {
+    double sum = 0;
+    for (size_t i = 0; i < p->t; i++)
+      sum += fabs(a[i * p->n + j] - b[i * p->n + j]) + share * fabs(b[i * p->n + j]);
+    most = fmax(most, sum);
+  }
+  return most;
+}
+
+/* What errors of kernels may do to the gradient by the parameters of a tensor (see the head), which
+ * are [from, from + n). */
+static double kernel_limit(const problem *p, size_t from, size_t n) {
+  const double scale = relative_error(p);
+  const size_t rows = p->t * p->n;
+  double *right = calloc(2 * rows + p->n, sizeof *right), *moved = right + rows, *w = moved + rows,
          limit = 0, magnitude;
   if (!right) abort();
   loss(p, p->weights, 0, &magnitude, right);
@@ -172,12 +206,10 @@ static double kernel_limit(const problem *p, size_t from, size_t n) {
     for (size_t i = 0; i < p->n; i++)
       w[i] =
           p->weights[i] * (1.0 + (sl_random_u64(draw, (uint32_t)i, 2, 0, 6) & 1 ? scale : -scale));
-    memset(moved, 0, p->n * sizeof *moved);
     loss(p, w, scale * mean_square(p), &magnitude, moved);
-    for (size_t i = from; i < from + n; i++) limit = fmax(limit, fabs(moved[i] - right[i]));
+    limit = fmax(limit, largest_sum(p, moved, right, scale, from, n));
   }
-  double largest = 0;
-  for (size_t i = 0; i < p->n; i++) largest = fmax(largest, fabs(right[i]));
+  const double largest = largest_sum(p, right, right, 1.0, 0, p->n);
   free(right);
   return limit + SMALL * 0x1p-24 * largest;
 }
