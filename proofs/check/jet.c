@@ -163,43 +163,83 @@ void slc_jet_pow(jet_t *y, const jet_t *a, const mpq_t q, int n) {
   mpfi_clear(f);
 }
 
-static void jet_sin_cos(jet_t *y, const jet_t *a, int cosine, int n) {
-  jet_t s, c;
+/* s' = c a' and c' = sign s a', from s_0 and c_0. */
+static void solve_pair(jet_t *s, jet_t *c, int sign, const jet_t *a, int n) {
   mpfi_t t;
-  slc_jet_init(&s), slc_jet_init(&c);
   mpfi_init2(t, BITS);
-  mpfi_sin(s.c[0], a->c[0]);
-  mpfi_cos(c.c[0], a->c[0]);
   for (int m = 1; m < n; m++) {
     for (int i = 1; i <= m; i++) {
-      mpfi_mul(t, a->c[i], c.c[m - i]);
+      mpfi_mul(t, a->c[i], c->c[m - i]);
       mpfi_mul_si(t, t, i);
-      mpfi_add(s.c[m], s.c[m], t);
-      mpfi_mul(t, a->c[i], s.c[m - i]);
-      mpfi_mul_si(t, t, i);
-      mpfi_sub(c.c[m], c.c[m], t);
+      mpfi_add(s->c[m], s->c[m], t);
+      mpfi_mul(t, a->c[i], s->c[m - i]);
+      mpfi_mul_si(t, t, sign * i);
+      mpfi_add(c->c[m], c->c[m], t);
     }
-    mpfi_div_si(s.c[m], s.c[m], m);
-    mpfi_div_si(c.c[m], c.c[m], m);
+    mpfi_div_si(s->c[m], s->c[m], m);
+    mpfi_div_si(c->c[m], c->c[m], m);
   }
-  slc_jet_set(y, cosine ? &c : &s);
-  slc_jet_clear(&s), slc_jet_clear(&c);
   mpfi_clear(t);
 }
 
-static void jet_sigmoid(jet_t *y, const jet_t *a, int n) {
-  jet_t d;
-  slc_jet_init(&d);
+static void trigonometric(jet_t *y, const jet_t *a, int cosine, int n) {
+  jet_t s, c;
+  slc_jet_init(&s), slc_jet_init(&c);
+  mpfi_sin(s.c[0], a->c[0]);
+  mpfi_cos(c.c[0], a->c[0]);
+  solve_pair(&s, &c, -1, a, n);
+  slc_jet_set(y, cosine ? &c : &s);
+  slc_jet_clear(&s), slc_jet_clear(&c);
+}
+
+static void hyperbolic(jet_t *y, const jet_t *a, int cosine, int n) {
+  jet_t s, c;
+  slc_jet_init(&s), slc_jet_init(&c);
+  mpfi_sinh(s.c[0], a->c[0]);
+  mpfi_cosh(c.c[0], a->c[0]);
+  solve_pair(&s, &c, 1, a, n);
+  slc_jet_set(y, cosine ? &c : &s);
+  slc_jet_clear(&s), slc_jet_clear(&c);
+}
+
+/* y' = s a' with s = 1 - y^2, whose s_0 is 1/cosh^2: exact at the ends of a wide argument, where a
+ * quotient of exponentials takes its two sides from different ends. */
+static void jet_tanh(jet_t *y, const jet_t *a, int n) {
+  jet_t s, x;
+  mpfi_t t;
+  slc_jet_init(&s), slc_jet_init(&x);
+  mpfi_init2(t, BITS);
+  mpfi_tanh(x.c[0], a->c[0]);
+  mpfi_cosh(t, a->c[0]), mpfi_sqr(t, t), mpfi_inv(s.c[0], t);
+  for (int m = 1; m < n; m++) {
+    for (int i = 1; i <= m; i++) {
+      mpfi_mul(t, a->c[i], s.c[m - i]);
+      mpfi_mul_si(t, t, i);
+      mpfi_add(x.c[m], x.c[m], t);
+    }
+    mpfi_div_si(x.c[m], x.c[m], m);
+    for (int i = 0; i <= m; i++) {
+      mpfi_mul(t, x.c[i], x.c[m - i]);
+      mpfi_sub(s.c[m], s.c[m], t);
+    }
+  }
+  slc_jet_set(y, &x);
+  slc_jet_clear(&s), slc_jet_clear(&x);
+  mpfi_clear(t);
+}
+
+static void jet_sigmoid(jet_t *y, const jet_t *a, int n) { /* (1 + tanh(a/2)) / 2 */
+  jet_t half;
   mpfi_t lead;
+  slc_jet_init(&half);
   mpfi_init2(lead, BITS);
   slc_sigmoid_of(lead, a->c[0]);
-  for (int i = 0; i < n; i++) mpfi_neg(d.c[i], a->c[i]);
-  slc_jet_fn(&d, E_EXP, &d, n);
-  mpfi_add_si(d.c[0], d.c[0], 1);
-  invert(y, &d, n);
+  for (int i = 0; i < n; i++) mpfi_div_2ui(half.c[i], a->c[i], 1);
+  jet_tanh(y, &half, n);
+  for (int i = 1; i < n; i++) mpfi_div_2ui(y->c[i], y->c[i], 1);
   mpfi_set(y->c[0], lead);
+  slc_jet_clear(&half);
   mpfi_clear(lead);
-  slc_jet_clear(&d);
 }
 
 static void jet_exp(jet_t *y, const jet_t *a, int n) {
@@ -254,31 +294,11 @@ static void jet_times(jet_t *y, const jet_t *a, long f, int n) {
   for (int i = 0; i < n; i++) mpfi_mul_si(y->c[i], a->c[i], f);
 }
 
-static void jet_tanh(jet_t *y, const jet_t *a, int n) { /* 2 sigmoid(2a) - 1 */
-  jet_t x;
-  slc_jet_init(&x);
-  jet_times(&x, a, 2, n);
-  jet_sigmoid(y, &x, n);
-  jet_times(y, y, 2, n);
-  mpfi_sub_si(y->c[0], y->c[0], 1);
-  slc_jet_clear(&x);
-}
+static void jet_sin(jet_t *y, const jet_t *a, int n) { trigonometric(y, a, 0, n); }
+static void jet_cos(jet_t *y, const jet_t *a, int n) { trigonometric(y, a, 1, n); }
 
-static void jet_sin(jet_t *y, const jet_t *a, int n) { jet_sin_cos(y, a, 0, n); }
-static void jet_cos(jet_t *y, const jet_t *a, int n) { jet_sin_cos(y, a, 1, n); }
-
-static void hyperbolic(jet_t *y, const jet_t *a, int minus, int n) {
-  jet_t up, x, down;
-  slc_jet_init(&up), slc_jet_init(&x), slc_jet_init(&down);
-  jet_exp(&up, a, n);
-  jet_times(&x, a, -1, n);
-  jet_exp(&down, &x, n);
-  slc_jet_add(y, &up, &down, minus, n);
-  for (int i = 0; i < n; i++) mpfi_div_si(y->c[i], y->c[i], 2);
-  slc_jet_clear(&up), slc_jet_clear(&x), slc_jet_clear(&down);
-}
-static void jet_sinh(jet_t *y, const jet_t *a, int n) { hyperbolic(y, a, 1, n); }
-static void jet_cosh(jet_t *y, const jet_t *a, int n) { hyperbolic(y, a, 0, n); }
+static void jet_sinh(jet_t *y, const jet_t *a, int n) { hyperbolic(y, a, 0, n); }
+static void jet_cosh(jet_t *y, const jet_t *a, int n) { hyperbolic(y, a, 1, n); }
 
 static void jet_erf(jet_t *y, const jet_t *a, int n) { /* y' = 2/sqrt(pi) exp(-a^2) a' */
   jet_t s, square;
