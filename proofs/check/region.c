@@ -57,28 +57,43 @@ static int goal_holds(box_t *b, const piece_t *s, goal_t goal, int order, const 
 typedef struct {
   box_t b;
   const piece_t *s;
+  goal_t goal;
+  int order;
   mpfr_t low, high;              /* dyadic joins, else NaN */
   int ranges, range[MAX_PARAMS]; /* the ranged parameters */
+  long steps; /* left: boxes that need many halves could cost more than they are worth */
 } open_piece_t;
 
-static int cell_holds(open_piece_t *o, goal_t goal, int order, const mpfr_t low, const mpfr_t high,
-                      mpfi_t *box, int depth);
+static int cell_holds(open_piece_t *o, const mpfr_t low, const mpfr_t high, mpfi_t *box, int depth);
 
-static int halves_of_r(open_piece_t *o, goal_t goal, int order, const mpfr_t low, const mpfr_t high,
-                       mpfi_t *box, int depth) {
-  if (mpfr_inf_p(high)) return 0;
+/* Between low and high: on wide ranges the geometric mean parts better; towards infinity, twice
+ * low. */
+static void between(mpfr_t m, const mpfr_t low, const mpfr_t high) {
+  mpfr_mul_2ui(m, low, 3, MPFR_RNDN);
+  if (mpfr_inf_p(high)) {
+    mpfr_mul_2ui(m, low, 1, MPFR_RNDN);
+    if (mpfr_cmp_ui(m, 1) < 0) mpfr_set_ui(m, 1, MPFR_RNDN);
+  } else if (mpfr_sgn(low) > 0 && mpfr_less_p(m, high)) {
+    mpfr_mul(m, low, high, MPFR_RNDN);
+    mpfr_sqrt(m, m, MPFR_RNDN);
+  } else {
+    mpfr_add(m, low, high, MPFR_RNDN);
+    mpfr_div_2ui(m, m, 1, MPFR_RNDN);
+  }
+}
+
+static int halves_of_r(open_piece_t *o, const mpfr_t low, const mpfr_t high, mpfi_t *box,
+                       int depth) {
   mpfr_t m;
   mpfr_init2(m, 512);
-  mpfr_add(m, low, high, MPFR_RNDN);
-  mpfr_div_2ui(m, m, 1, MPFR_RNDN);
-  const int ok = cell_holds(o, goal, order, low, m, box, depth + 1) &&
-                 cell_holds(o, goal, order, m, high, box, depth + 1);
+  between(m, low, high);
+  const int ok = cell_holds(o, low, m, box, depth + 1) && cell_holds(o, m, high, box, depth + 1);
   mpfr_clear(m);
   return ok;
 }
 
-static int halves_of_parameter(open_piece_t *o, goal_t goal, int order, const mpfr_t low,
-                               const mpfr_t high, mpfi_t *box, int side, int depth) {
+static int halves_of_parameter(open_piece_t *o, const mpfr_t low, const mpfr_t high, mpfi_t *box,
+                               int side, int depth) {
   mpfi_t keep;
   mpfr_t m;
   mpfi_init2(keep, 512);
@@ -86,33 +101,33 @@ static int halves_of_parameter(open_piece_t *o, goal_t goal, int order, const mp
   mpfi_set(keep, box[side]);
   mpfi_mid(m, keep);
   mpfr_set(&box[side]->right, m, MPFR_RNDN);
-  int ok = cell_holds(o, goal, order, low, high, box, depth + 1);
+  int ok = cell_holds(o, low, high, box, depth + 1);
   mpfi_set(box[side], keep);
   mpfr_set(&box[side]->left, m, MPFR_RNDN);
-  ok = ok && cell_holds(o, goal, order, low, high, box, depth + 1);
+  ok = ok && cell_holds(o, low, high, box, depth + 1);
   mpfi_set(box[side], keep);
   mpfi_clear(keep);
   mpfr_clear(m);
   return ok;
 }
 
-/* The two arithmetics enclose differently: a box that just fails is halved a few times, along r and
- * along the ranged parameters in turn. */
-static int cell_holds(open_piece_t *o, goal_t goal, int order, const mpfr_t low, const mpfr_t high,
-                      mpfi_t *box, int depth) {
-  enum { DEPTH = 10 };
+/* The two arithmetics enclose differently: a box that fails is halved, along r and along the ranged
+ * parameters in turn, as enclosures narrow with their boxes. */
+static int cell_holds(open_piece_t *o, const mpfr_t low, const mpfr_t high, mpfi_t *box,
+                      int depth) {
+  enum { DEPTH = 24 };
   span_t r;
   slc_sp_init(&r);
   mpfi_set_prec(r.x, 512);
   slc_sp_ends(
       &r, low, high,
       (mpfr_equal_p(low, o->low) ? LOW_OPEN : 0) | (mpfr_equal_p(high, o->high) ? HIGH_OPEN : 0));
-  int ok = goal_holds(&o->b, o->s, goal, order, &r, (const mpfi_t *)box);
+  int ok = goal_holds(&o->b, o->s, o->goal, o->order, &r, (const mpfi_t *)box);
   slc_sp_clear(&r);
-  if (ok || depth == DEPTH) return ok;
+  if (ok || depth == DEPTH || --o->steps < 0) return ok;
   const int side = depth % (o->ranges + 1);
-  return side == 0 ? halves_of_r(o, goal, order, low, high, box, depth)
-                   : halves_of_parameter(o, goal, order, low, high, box, o->range[side - 1], depth);
+  return side == 0 ? halves_of_r(o, low, high, box, depth)
+                   : halves_of_parameter(o, low, high, box, o->range[side - 1], depth);
 }
 
 const char *slc_check_region(const context_t *c, const region_t *g) {
@@ -125,7 +140,10 @@ const char *slc_check_region(const context_t *c, const region_t *g) {
   int ok = slc_covers(cells, g->cells, g->low, g->high, c->source->ranged);
   free(cells);
   if (!ok) return "the boxes of a region do not cover it";
-  open_piece_t o = {.s = &c->pieces->piece[g->segment]};
+  open_piece_t o = {.s = &c->pieces->piece[g->segment],
+                    .goal = g->goal,
+                    .order = g->order,
+                    .steps = 4096L + 1024L * g->cells};
   slc_box_init(&o.b, &c->pieces->field, o.s);
   for (int i = 0; i < MAX_PARAMS; i++)
     if (c->source->ranged[i]) o.range[o.ranges++] = i;
@@ -133,7 +151,7 @@ const char *slc_check_region(const context_t *c, const region_t *g) {
   if (!slc_join_dyadic(o.low, c->pieces, g->segment)) mpfr_set_nan(o.low);
   if (!slc_join_dyadic(o.high, c->pieces, g->segment + 1)) mpfr_set_nan(o.high);
   for (int i = 0; i < g->cells && ok; i++)
-    ok = cell_holds(&o, g->goal, g->order, g->cell[i].low, g->cell[i].high, g->cell[i].box, 0);
+    ok = cell_holds(&o, g->cell[i].low, g->cell[i].high, g->cell[i].box, 0);
   slc_box_clear(&o.b);
   mpfr_clears(o.low, o.high, (mpfr_ptr)0);
   return ok ? "" : "a box does not hold";
