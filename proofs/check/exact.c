@@ -199,6 +199,18 @@ static exact_t integer_power(field_t *k, exact_t a, long p) {
   return p < 0 && y && a && !slc_ex_zero(a) ? quotient(k, slc_ex_si(k, 1, 1), y) : y;
 }
 
+/* Of a positive rational number, where it is rational too. */
+static exact_t rational_root(field_t *k, exact_t a, unsigned long root) {
+  mpq_t q;
+  mpq_init(q);
+  exact_t y = NULL;
+  if (slc_ex_rational(q, a) && mpq_sgn(q) > 0 && mpz_root(mpq_numref(q), mpq_numref(q), root) &&
+      mpz_root(mpq_denref(q), mpq_denref(q), root))
+    y = slc_ex_q(k, q);
+  mpq_clear(q);
+  return y;
+}
+
 exact_t slc_ex_pow(field_t *k, exact_t a, const mpq_t q) {
   if (!a || mpz_cmpabs_ui(mpq_numref(q), 64) > 0 || mpz_cmp_ui(mpq_denref(q), 64) > 0) return NULL;
   const long p = mpz_get_si(mpq_numref(q));
@@ -211,7 +223,8 @@ exact_t slc_ex_pow(field_t *k, exact_t a, const mpq_t q) {
     if (signs & NEG || (p < 0 && signs & NIL)) return NULL;
   }
   if (slc_ex_equal(k, a, slc_ex_si(k, 1, 1))) return a;
-  const exact_t s = symbol(k, E_POW, (unsigned)root, a);
+  const exact_t exact = rational_root(k, a, root),
+                s = exact ? exact : symbol(k, E_POW, (unsigned)root, a);
   return s ? integer_power(k, s, p) : NULL;
 }
 
