@@ -154,8 +154,7 @@ int slc_parse_decimal(mpq_t q, const char *text, const char **end) {
 
 static int sum(reader *r);
 
-/* The rational value of a node of numbers under + - * /, as exponents are. */
-static int rational(const expr_t *e, int ref, mpq_t out) {
+int slc_expr_rational(const expr_t *e, int ref, mpq_t out) {
   if (ref < 0) return 0;
   const node_t *n = &e->node[ref];
   if (n->op == E_NUM) {
@@ -166,7 +165,7 @@ static int rational(const expr_t *e, int ref, mpq_t out) {
     return 0;
   mpq_t b;
   mpq_init(b);
-  int ok = rational(e, n->a, out) && (n->op == E_NEG || rational(e, n->b, b));
+  int ok = slc_expr_rational(e, n->a, out) && (n->op == E_NEG || slc_expr_rational(e, n->b, b));
   if (ok && n->op == E_NEG) mpq_neg(out, out);
   if (ok && n->op == E_ADD) mpq_add(out, out, b);
   if (ok && n->op == E_SUB) mpq_sub(out, out, b);
@@ -263,8 +262,8 @@ static int signed_factor(reader *r) {
       mpq_t q;
       mpq_init(q);
       const int exponent = signed_factor(r);
-      ref = rational(r->e, exponent, q) && plain(q) ? slc_expr_power(r->e, ref, q)
-                                                    : ranged_power(r->e, ref, exponent);
+      ref = slc_expr_rational(r->e, exponent, q) && plain(q) ? slc_expr_power(r->e, ref, q)
+                                                             : ranged_power(r->e, ref, exponent);
       mpq_clear(q);
     }
   }

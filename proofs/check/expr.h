@@ -55,6 +55,8 @@ char *slc_expr_live(const expr_t *e,
                     int ref); /* 1 for the nodes that ref needs, ref + 1 of them; to be freed */
 int slc_expr_add(expr_t *e, op_t op, int a, int b, int c, int d);
 int slc_expr_num(expr_t *e, const mpq_t q);
+/* The rational value of a node of numbers under + - * /, as exponents are; 0 if it is none. */
+int slc_expr_rational(const expr_t *e, int ref, mpq_t out);
 int slc_expr_power(expr_t *e, int a, const mpq_t q);
 int slc_expr_si(expr_t *e, long v);
 /* A node of another expression, with children by map[]; -1 where there is no room. */

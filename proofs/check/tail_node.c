@@ -14,10 +14,26 @@ static int first_square(const tail_ctx *t, int ref) {
   return ref;
 }
 
+/* The node that n is a rational multiple of, with g times the factor; -1: none is seen. */
+static int rational_factor(const expr_t *e, const node_t *n, mpq_t g) {
+  mpq_t q;
+  mpq_init(q);
+  int part = -1;
+  if (n->op == E_MUL && slc_expr_rational(e, n->a, q))
+    part = n->b;
+  else if ((n->op == E_MUL || n->op == E_DIV) && slc_expr_rational(e, n->b, q))
+    part = n->op == E_MUL || mpq_sgn(q) ? n->a : -1;
+  if (part >= 0 && n->op == E_MUL) mpq_mul(g, g, q);
+  if (part >= 0 && n->op == E_DIV) mpq_div(g, g, q);
+  mpq_clear(q);
+  return part;
+}
+
 /* f times node ref as a sum of atoms, into y->atom. */
 static void decompose(const tail_ctx *t, int ref, const mpq_t f, form_t *y, int depth) {
   const expr_t *e = t->e;
   const node_t *n = &e->node[ref];
+  int part;
   mpq_t g;
   mpq_init(g);
   mpq_set(g, f);
@@ -28,15 +44,8 @@ static void decompose(const tail_ctx *t, int ref, const mpq_t f, form_t *y, int 
     decompose(t, n->a, g, y, depth + 1);
     if (n->op == E_SUB) mpq_neg(g, g);
     decompose(t, n->b, g, y, depth + 1);
-  } else if (depth < 40 && n->op == E_MUL &&
-             (e->node[n->a].op == E_NUM || e->node[n->b].op == E_NUM)) {
-    const int left = e->node[n->a].op == E_NUM;
-    mpq_mul(g, g, e->node[left ? n->a : n->b].q);
-    decompose(t, left ? n->b : n->a, g, y, depth + 1);
-  } else if (depth < 40 && n->op == E_DIV && e->node[n->b].op == E_NUM &&
-             mpq_sgn(e->node[n->b].q)) {
-    mpq_div(g, g, e->node[n->b].q);
-    decompose(t, n->a, g, y, depth + 1);
+  } else if (depth < 40 && (part = rational_factor(e, n, g)) >= 0) {
+    decompose(t, part, g, y, depth + 1);
   } else if (mpq_sgn(g)) {
     form_t one;
     slc_tf_init(&one);
