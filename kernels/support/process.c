@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 int sl_process_streams(void) {
+  signal(SIGXFSZ, SIG_IGN);
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
     if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) return -1;
   return 0; /* open gives the lowest number that is free */

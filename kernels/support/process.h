@@ -4,7 +4,8 @@
 
 /* Opens /dev/null on each of the descriptors 0, 1 and 2 that is closed. Otherwise the next file
  * that the program opens would get the number, and lines meant for standard error would land in
- * it. To be called before anything is opened. 0, or -1 and errno. */
+ * it. SIGXFSZ is ignored, so that a file at the limit of its size (ulimit -f) is an error of the
+ * write. To be called before anything is opened. 0, or -1 and errno. */
 int sl_process_streams(void);
 
 /* From begin to end, SIGINT, SIGTERM and SIGHUP ask for a stop that the caller carries out in its

@@ -7,6 +7,8 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -16,21 +18,62 @@
 #define GENERATION_FILE "generation_config.json"
 
 /* Files that only a tokenizer has; the first five can each be a whole one. */
-static const char *const tokenizer_files[] = {
-    "tokenizer.json", "tokenizer.model",       "vocab.json",        "vocab.txt",
-    "merges.txt",     "tokenizer_config.json", "added_tokens.json", "special_tokens_map.json"};
+static const char *const tokenizer_files[] = {"tokenizer.json",
+                                              "tokenizer.model",
+                                              "vocab.json",
+                                              "vocab.txt",
+                                              "merges.txt",
+                                              "tokenizer_config.json",
+                                              "special_tokens_map.json",
+                                              "added_tokens.json",
+                                              "encoder.json",
+                                              "tekken.json",
+                                              "tiktoken.model",
+                                              "spiece.model",
+                                              "spm.model",
+                                              "sp.model"};
 #define N_TOKENIZER_FILES (sizeof tokenizer_files / sizeof *tokenizer_files)
 
-sl_status sl_refuse_foreign_tokenizer(const char *folder, sl_error *err) {
-  if (sl_path_holds(folder, SL_MODEL_TOKENIZER_FILE)) return SL_OK;
+/* Does the name belong to a tokenizer, compressed or not, of another kind than ours? */
+static int is_tokenizer(const char *name) {
+  static const char *const beginnings[] = {"tokenizer.", "sentencepiece.", "rwkv_vocab"};
+  static const char *const endings[] = {".tiktoken", ".bpe", ".spm"};
+  if (strcasecmp(name, SL_MODEL_TOKENIZER_FILE) == 0) return 0;
   for (size_t i = 0; i < N_TOKENIZER_FILES; i++)
-    if (sl_path_holds(folder, tokenizer_files[i]))
-      return sl_fail(err, SL_ERR_INPUT,
-                     "%s: the model brings its own tokenizer (%s), which Sluice cannot read: texts "
-                     "would become tokens that it does not know; token ids still work ('sluice "
-                     "eval --logprobs FILE --tokens FILE')",
-                     folder, tokenizer_files[i]);
-  return SL_OK;
+    if (strcasecmp(name, tokenizer_files[i]) == 0) return 1;
+  for (size_t i = 0; i < sizeof beginnings / sizeof *beginnings; i++)
+    if (strncasecmp(name, beginnings[i], strlen(beginnings[i])) == 0) return 1;
+  const size_t length = strlen(name);
+  for (size_t i = 0; i < sizeof endings / sizeof *endings; i++)
+    if (length > strlen(endings[i]) &&
+        strcasecmp(name + length - strlen(endings[i]), endings[i]) == 0)
+      return 1;
+  return 0;
+}
+
+/* The tokenizer's file that is named in a refusal: the first of the table that is there, else the
+ * first in alphabetical order. 0 if there is none. */
+static int find_tokenizer(const char *folder, char found[static NAME_MAX + 1]) {
+  found[0] = '\0';
+  for (size_t i = 0; !found[0] && i < N_TOKENIZER_FILES; i++)
+    if (sl_path_holds(folder, tokenizer_files[i])) strcpy(found, tokenizer_files[i]);
+  DIR *files = found[0] ? NULL : opendir(folder);
+  for (struct dirent *entry; files && (entry = readdir(files)) != NULL;)
+    if (is_tokenizer(entry->d_name) && (!found[0] || strcmp(entry->d_name, found) < 0))
+      snprintf(found, NAME_MAX + 1, "%s", entry->d_name);
+  if (files) closedir(files);
+  return found[0] != '\0';
+}
+
+sl_status sl_refuse_foreign_tokenizer(const char *folder, sl_error *err) {
+  char found[NAME_MAX + 1];
+  if (sl_path_holds(folder, SL_MODEL_TOKENIZER_FILE) || !find_tokenizer(folder, found))
+    return SL_OK;
+  return sl_fail(err, SL_ERR_INPUT,
+                 "%s: the model brings its own tokenizer (%s), which Sluice cannot read: texts "
+                 "would become tokens that it does not know; token ids still work ('sluice "
+                 "eval --logprobs FILE --tokens FILE')",
+                 folder, found);
 }
 
 /* Names by which licences and the like begin, in any case of letters. */
@@ -44,8 +87,7 @@ static int is_document(const char *name) {
 static int is_companion(const char *name) {
   static const char *const others[] = {GENERATION_FILE, "chat_template.jinja",
                                        "chat_template.json"};
-  for (size_t i = 0; i < N_TOKENIZER_FILES; i++)
-    if (strcmp(name, tokenizer_files[i]) == 0) return 1;
+  if (is_tokenizer(name)) return 1;
   for (size_t i = 0; i < sizeof others / sizeof *others; i++)
     if (strcmp(name, others[i]) == 0) return 1;
   return is_document(name);
