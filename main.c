@@ -107,7 +107,7 @@ static void add_backends(void) {
 }
 
 int main(int argc, char **argv) {
-  if (sl_process_streams() != 0) return SL_EXIT_SYSTEM; /* no standard error to report it on */
+  if (sl_process_begin() != 0) return SL_EXIT_SYSTEM; /* no standard error to report it on */
   add_backends();
   if (argc < 2) {
     print_help(stderr);

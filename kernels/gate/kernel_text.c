@@ -60,17 +60,11 @@ sl_status sl_gate_kernel_complete(sl_gate_definition *def, const sl_gate_definit
   return SL_OK;
 }
 
-static const char *builtin_text(const char *name) {
-  for (size_t i = 0; i < sl_gate_builtin_count(); i++)
-    if (strcmp(sl_gate_builtin_name(i), name) == 0) return sl_gate_builtin_text(i);
-  return "";
-}
-
 /* The lines of the built-in's file that define it, for a message. */
 static void definition_lines(char *out, size_t size, const char *name) {
   static const char *const first[] = {"param ", "let ", "f ", "weight ", "pos f", "neg f"};
   size_t used = 0;
-  for (const char *line = builtin_text(name); *line;) {
+  for (const char *line = sl_gate_builtin_text(name); line && *line;) {
     const size_t n = strcspn(line, "\n");
     for (size_t k = 0; k < sizeof first / sizeof *first; k++)
       if (strncmp(line, first[k], strlen(first[k])) == 0 && used + n + 4 < size)

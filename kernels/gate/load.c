@@ -209,16 +209,16 @@ sl_status sl_gate_load(sl_gate *out, sl_gate_definition **owner, const char *nam
   const char *dot = strrchr(name_or_path, '.');
   if (strchr(name_or_path, '/') || (dot && strcmp(dot, ".gate") == 0))
     return load_file(out, owner, name_or_path, parameter, count, err);
-  char meant[SL_MEANT];
-  sl_nearest nearest = {.word = name_or_path, .length = strlen(name_or_path)};
-  for (size_t i = 0; i < sl_gate_builtin_count(); i++) {
-    sl_nearest_offer(&nearest, sl_gate_builtin_name(i));
-    if (strcmp(sl_gate_builtin_name(i), name_or_path) != 0) continue;
+  const char *text = sl_gate_builtin_text(name_or_path);
+  if (text) {
     char file[64];
     snprintf(file, sizeof file, "%s.gate", name_or_path);
-    return sl_gate_parse(out, owner, sl_gate_builtin_text(i), strlen(sl_gate_builtin_text(i)), file,
-                         parameter, count, err);
+    return sl_gate_parse(out, owner, text, strlen(text), file, parameter, count, err);
   }
+  char meant[SL_MEANT];
+  sl_nearest nearest = {.word = name_or_path, .length = strlen(name_or_path)};
+  for (size_t i = 0; i < sl_gate_builtin_count(); i++)
+    sl_nearest_offer(&nearest, sl_gate_builtin_name(i));
   return sl_fail(err, SL_ERR_USAGE,
                  "no built-in gate '%s' (a path holds a '/' or ends in .gate); 'sluice gate list' "
                  "names them%s",

@@ -249,11 +249,9 @@ static sl_status check_kernel_parameter(const sl_parser *p, int s) {
 }
 
 sl_status sl_gate_kernel_parse(sl_gate_definition *out, int kernel, sl_error *err) {
-  for (size_t i = 0; i < sl_gate_builtin_count(); i++)
-    if (strcmp(sl_gate_builtin_name(i), kernels[kernel]) == 0)
-      return sl_gate_definition_parse(out, sl_gate_builtin_text(i), strlen(sl_gate_builtin_text(i)),
-                                      kernels[kernel], err);
-  return sl_fail(err, SL_ERR_INPUT, "there is no built-in gate %s", kernels[kernel]);
+  const char *text = sl_gate_builtin_text(kernels[kernel]);
+  if (!text) return sl_fail(err, SL_ERR_INPUT, "there is no built-in gate %s", kernels[kernel]);
+  return sl_gate_definition_parse(out, text, strlen(text), kernels[kernel], err);
 }
 
 static sl_status complete_from_kernel(sl_parser *p, int s) {

@@ -24,9 +24,8 @@ static int is_special(const char *path) {
 
 static sl_status write_in_place(const sl_output *out, sl_error *err) {
   const int fd = sl_open(out->path, O_WRONLY | O_TRUNC);
-  int failed = fd < 0 || sl_write_all(fd, out->text, out->size) != 0;
-  const int saved = errno;
-  if (fd >= 0 && close(fd) != 0) failed = 1;
+  int failed = fd < 0 || sl_write_all(fd, out->text, out->size) != 0, saved = errno;
+  if (fd >= 0 && close(fd) != 0 && !failed) failed = 1, saved = errno;
   if (!failed) return SL_OK;
   return sl_fail(err, SL_ERR_IO, "%s: %s", out->path, strerror(saved));
 }

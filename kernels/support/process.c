@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
-int sl_process_streams(void) {
+int sl_process_begin(void) {
   signal(SIGXFSZ, SIG_IGN);
   for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
     if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) return -1;

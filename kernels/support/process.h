@@ -6,7 +6,7 @@
  * that the program opens would get the number, and lines meant for standard error would land in
  * it. SIGXFSZ is ignored, so that a file at the limit of its size (ulimit -f) is an error of the
  * write. To be called before anything is opened. 0, or -1 and errno. */
-int sl_process_streams(void);
+int sl_process_begin(void);
 
 /* From begin to end, SIGINT, SIGTERM and SIGHUP ask for a stop that the caller carries out in its
  * own time. A second SIGINT or SIGTERM ends the process at once; a second SIGHUP does not, because

@@ -87,13 +87,14 @@ static int slope_shows(const context_t *c, long e, mpfr_srcptr bound) {
   for (int i = 0; i <= s->w && room; i++)
     if (live[i]) room = (map[i] = slc_expr_copy(&x, &s->e.node[i], map)) >= 0;
   const int slope = room ? slc_expr_derive(&x, map[s->w]) : -1;
-  if (slope >= 0 && weight_vanishes(c, e) && bound) {
+  const int vanishes = slope >= 0 && weight_vanishes(c, e);
+  if (vanishes && bound) {
     mpfr_t minus;
     mpfr_init2(minus, 512);
     mpfr_neg(minus, bound, MPFR_RNDN);
     ok = slc_tail_keeps(&c->pieces->field, &x, slope, e, 2, minus);
     mpfr_clear(minus);
-  } else if (slope >= 0 && weight_vanishes(c, e)) {
+  } else if (vanishes) {
     tail_t t;
     slc_tail_examine(&t, &c->pieces->field, &x, slope, e);
     ok = t.defined && t.square_vanishes;

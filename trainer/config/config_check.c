@@ -145,9 +145,7 @@ static sl_status check_decay(const sl_config *c, const char *key, double lr, sl_
 /* A gate that `sluice gate list` names, or a file. */
 static int can_be_gate(const char *name) {
   const size_t n = strlen(name);
-  size_t i = 0;
-  while (i < sl_gate_builtin_count() && strcmp(sl_gate_builtin_name(i), name) != 0) i++;
-  return i < sl_gate_builtin_count() || (n >= 6 && strcmp(name + n - 5, ".gate") == 0);
+  return sl_gate_builtin_text(name) || (n >= 6 && strcmp(name + n - 5, ".gate") == 0);
 }
 
 static sl_status check_gate(const sl_config *c, sl_error *err) {

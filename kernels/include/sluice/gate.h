@@ -77,7 +77,7 @@ int sl_gate_definition_expression(const sl_gate_definition *gate, int positive, 
 /* The gates built into the library: spec/gates/ in alphabetical order. */
 size_t sl_gate_builtin_count(void);
 const char *sl_gate_builtin_name(size_t index);
-const char *sl_gate_builtin_text(size_t index);
+const char *sl_gate_builtin_text(const char *name); /* NULL: no gate has this name */
 
 #ifdef __cplusplus
 }
