@@ -285,13 +285,14 @@ static void compare(problem *p, const float *got, choices *c) {
   for (size_t i = 0; i < which; i++) from += p->layout->tensors[i].count;
   const size_t at = choose_bits(c, 2) % t->count, j = from + at;
   double mine = (double)got[t->offset + at], rounding[2];
-#ifdef SLUICE_CANARY /* a planted defect that the fuzzer must find: one bias of one shape */
-  if (p->shape.heads == 3 && p->shape.kv_heads == 1 && t->rank == 1 && at == 2) mine *= 1.001;
+#ifdef SLUICE_CANARY /* a planted defect that the fuzzer must find: in vectors of one shape */
+  if (p->shape.heads == 3 && p->shape.kv_heads == 1 && t->rank == 1) mine *= 1.001;
 #endif
   const double wide = quotient(p, j, STEP, &rounding[0]),
                narrow = quotient(p, j, STEP / 2, &rounding[1]);
-  const double limit =
-      fabs(wide - narrow) + rounding[0] + rounding[1] + kernel_limit(p, from, t->count) + 0x1p-126;
+  double limit = fabs(wide - narrow) + rounding[0] + rounding[1] + 0x1p-126;
+  if (fabs(mine - narrow) <= limit) return; /* most; what follows takes 100 runs */
+  limit += kernel_limit(p, from, t->count);
   if (fabs(mine - narrow) <= limit) return;
   fprintf(stderr, "%s[%zu]: gradient %a, quotients %a and %a, limit %a\n", t->name, at, mine, wide,
           narrow, limit);
