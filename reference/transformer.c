@@ -190,22 +190,28 @@ static void layer_backward(const sl_ref_run *r, size_t l, gradients *g, double *
 #undef GRAD
 }
 
-sl_status sl_ref_backward(const sl_ref_run *r, const double *dlogp, const double *dentropy,
-                          double *grad) {
+const double *sl_ref_log_probs(const sl_ref_run *r) { return r->log_p; }
+
+sl_status sl_ref_backward_logits(const sl_ref_run *r, const double *dz, double *grad) {
   const sl_ref_model *m = r->m;
   const size_t t = r->t, d = m->hidden, head = sl_ref_head_offset(m), norm = sl_ref_norm_offset(m);
   gradients g = {0};
-  double *dz = calloc(t * m->vocab + 1, sizeof *dz);
-  if (!dz || !take(&g, r)) {
-    free(dz);
-    return SL_ERR_MEMORY;
-  }
-  sl_part_head_grad(dz, dlogp, dentropy, r->log_p, r->entropy, r->tokens, t, m->vocab);
+  if (!take(&g, r)) return SL_ERR_MEMORY;
   sl_part_linear_grad(g.dh, grad + head, NULL, dz, r->h, r->w + head, t, m->vocab, d);
   sl_part_norm_grad(g.dx, grad + norm, g.dh, r->x, r->w + norm, r->rstd, t, d);
   for (size_t l = m->layers; l-- > 0;) layer_backward(r, l, &g, grad);
   for (size_t i = 0; i < t; i++) add(grad + r->tokens->ids[i] * d, g.dx + i * d, d);
-  free(dz);
   free(g.memory);
   return SL_OK;
+}
+
+sl_status sl_ref_backward(const sl_ref_run *r, const double *dlogp, const double *dentropy,
+                          double *grad) {
+  const size_t vocab = r->m->vocab;
+  double *dz = calloc(r->t * vocab + 1, sizeof *dz);
+  if (!dz) return SL_ERR_MEMORY;
+  sl_part_head_grad(dz, dlogp, dentropy, r->log_p, r->entropy, r->tokens, r->t, vocab);
+  const sl_status status = sl_ref_backward_logits(r, dz, grad);
+  free(dz);
+  return status;
 }

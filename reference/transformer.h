@@ -60,6 +60,10 @@ sl_status sl_ref_forward(sl_ref_run **run, const sl_ref_model *m, const double *
  * weights. */
 sl_status sl_ref_backward(const sl_ref_run *run, const double *dlogp, const double *dentropy,
                           double *grad);
+/* Adds to grad the gradient of sum dz z; z, dz (t, vocab), z the logits before temperature. */
+sl_status sl_ref_backward_logits(const sl_ref_run *run, const double *dz, double *grad);
+/* log p (t, vocab); the run owns it. */
+const double *sl_ref_log_probs(const sl_ref_run *run);
 void sl_ref_run_destroy(sl_ref_run *run);
 
 /* The same forward pass in MPFR; precision is that of the weights. */
