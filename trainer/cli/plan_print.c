@@ -4,7 +4,9 @@
 #include "kernels/support/cli.h"
 #include "trainer/run/memory_limit.h"
 
+#include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 
 typedef struct {
   const char *what;
@@ -68,11 +70,17 @@ static void print_objective(const sl_run_state *run, FILE *out) {
   fputc('\n', out);
 }
 
+static void print_backend(const sl_context *ctx, FILE *out) {
+  const char *name = sl_context_backend(ctx);
+  const bool simulated = strcmp(name, "simt") == 0 || strcmp(name, "ptx") == 0;
+  fprintf(out, "backend:     %s, %d threads%s\n", name, sl_context_threads(ctx),
+          simulated ? "; a device simulated on the CPU, far slower than backend cpu" : "");
+}
+
 void sl_plan_print(const sl_run_state *run, FILE *out) {
   const sl_config *c = &run->config;
   char decay[32];
-  fprintf(out, "backend:     %s, %d threads\n", sl_context_backend(run->ctx),
-          sl_context_threads(run->ctx));
+  print_backend(run->ctx, out);
   fprintf(out, "parameters:  %zu (vocabulary %zu)\n", run->policy.layout->n_parameters,
           run->policy.layout->shape.vocab);
   print_memory(run, out);
