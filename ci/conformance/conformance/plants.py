@@ -153,6 +153,13 @@ def one_kernel(file, side, given, original=training.side_of):
     return original(file, side, given)
 
 
+def expression(file, side, given, original=training.side_of):
+    """A sign's expression in place of its kernel (L1.7)."""
+    if file.f[side] is not None:
+        file.kernels[side] = None
+    return original(file, side, given)
+
+
 def other_value(self, side, given=None, original=gates.GateFile.kernel_value):
     """A kernel with the default of the other sign (L1.7)."""
     return original(self, 1 - side)
@@ -275,6 +282,10 @@ PLANTS = {
     "centred64": ("centred values not rounded", "gated_loss", objective.SmoothGate, "value",
                   unrounded_centre),
     "one-kernel": ("one kernel for both signs", "mixed", training, "side_of", one_kernel),
+    "expression": ("a sign's expression in place of its kernel", "mixed", training, "side_of",
+                   expression),
+    "expressions": ("both signs' expressions in place of their kernels", "signs", training,
+                    "side_of", expression),
     "other-tau": ("kernels with the other sign's tau", "signs", gates.GateFile, "kernel_value",
                   other_value),
     "version": ("a ledger of version 1", "variants", training, "NUMERICS", 1),
