@@ -58,6 +58,7 @@ Test(field, c3_c4_uneven_groups) {
  * the caller can drop it. */
 Test(field, c5_an_invalid_reward_is_named) {
   static const double bad[] = {(double)NAN, (double)INFINITY, -(double)INFINITY};
+  static const char *const named[] = {"is nan", "is inf", "is -inf"};
   const uint32_t group[] = {0, 2, 4};
   for (int i = 0; i < 3; i++) {
     const double reward[] = {1, 0, 1, bad[i]};
@@ -67,6 +68,7 @@ Test(field, c5_an_invalid_reward_is_named) {
     cr_expect_eq(sl_advantages(a, &flat, reward, group, 2, SL_ADV_NO_STD, 0.0, &err),
                  SL_ERR_NONFINITE);
     cr_expect_not_null(strstr(err.message, "reward[3] (group 1) is"), "%s", err.message);
+    cr_expect_not_null(strstr(err.message, named[i]), "%s", err.message);
     cr_expect(a[0] == 7.0f && a[3] == 7.0f && flat == 9);
   }
 }

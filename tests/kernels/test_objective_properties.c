@@ -324,6 +324,17 @@ Test(objective_properties, a_weight_of_one_half_is_not_below_it) {
   }
 }
 
+/* spec O2.2: the edge of clip is inside, for either sign. With widths of 0 it is the ratio 1. */
+Test(objective_properties, the_edge_of_clip_is_inside) {
+  for (int sign = -1; sign <= 1; sign += 2) {
+    step p = one_sequence(3, 0.0f);
+    for (size_t i = 0; i < p.n_seq; i++) p.advantage[i] = (float)sign;
+    sl_objective o = objective_of(SL_GATE_CLIP, 1.0f);
+    o.gate.clip_low = o.gate.clip_high = 0.0;
+    cr_assert_eq(loss_of(&p, &o).sums[0].below_half, 0, "sign %d", sign);
+  }
+}
+
 static void negative_nan(const void *unused, int positive, float r, float *f, float *w) {
   (void)unused, (void)positive, (void)r;
   *f = copysignf(NAN, -1.0f), *w = 1.0f;

@@ -194,6 +194,24 @@ Test(sample, draws_follow_the_weights) {
   free_floats(logits), free_floats(out), free(sequence), free(position);
 }
 
+/* Token v has the numbers from the sum of the weights before it. Of 2^16 tokens with a weight of 1
+ * before one with 2^40, the drawn number is the token: 2^-24 of all draws, so one is looked for. */
+Test(sample, a_token_has_the_numbers_from_its_first) {
+  enum { ONES = 1 << 16, V = ONES + 1 };
+  const uint64_t sum = ((uint64_t)1 << 40) + ONES;
+  float *logits = zero_floats(V), out[3];
+  uint32_t sequence = 0, position = 0, token;
+  uint64_t x;
+  for (size_t v = 0; v < ONES; v++) logits[v] = -27.5f; /* floor(2^40 exp(-27.5)) = 1 */
+  do x = sl_multiply_high(sl_random_u64(5, position, ++sequence, 1, SL_RANDOM_SAMPLING), sum);
+  while (x >= ONES);
+  problem p = {logits, {1.0f, 0, 1.0, 5, 1}, &sequence, &position, 1, V};
+  cr_assert_eq(run(plain_context(), &p, out), SL_OK);
+  memcpy(&token, out, sizeof token);
+  cr_expect_eq(token, x, "sequence %u: token %u", sequence, token);
+  free_floats(logits);
+}
+
 Test(sample, greedy_takes_the_first_of_equal_largest) {
   const float logits[] = {-1.0f, 2.0f, 0.5f, 2.0f, -0.0f, 0.0f, -5.0f, -0.0f, 0.0f, -1.0f};
   const uint32_t zero[2] = {0};

@@ -302,6 +302,49 @@ Test(gate, one_ratio_at_a_time_gives_the_same_bits) {
   }
 }
 
+/* A value that two lets use stays in its register until the second has read it: random chains of
+ * lets, and the same operations in C. */
+enum { LETS = 24 };
+static double random_let(char *text, size_t size, int i, const double *let, double r) {
+  const int a = rand() % (i + 1), b = rand() % (i + 1), k = 1 + rand() % 9; /* of i: r itself */
+  const double x = a < i ? let[a] : r, y = b < i ? let[b] : r;
+  char left[8] = "r", right[8] = "r";
+  if (a < i) snprintf(left, sizeof left, "a%d", a);
+  if (b < i) snprintf(right, sizeof right, "a%d", b);
+  switch (rand() % 5) {
+    case 0:
+      return snprintf(text, size, "let a%d = %s + %s\n", i, left, right), x + y;
+    case 1:
+      return snprintf(text, size, "let a%d = %s - %s\n", i, left, right), x - y;
+    case 2:
+      return snprintf(text, size, "let a%d = %s / %d\n", i, left, k), x / k;
+    case 3:
+      return snprintf(text, size, "let a%d = %d * %s\n", i, k, left), k * x;
+    default:
+      return snprintf(text, size, "let a%d = min(%s, %s)\n", i, left, right), y < x ? y : x;
+  }
+}
+
+Test(gate, registers_are_free_when_all_have_read_them) {
+  for (unsigned seed = 1; seed <= 500; seed++) {
+    char text[2048] = "gate g\n";
+    size_t used = strlen(text);
+    double let[LETS], r = 0.3 * seed, f, w;
+    sl_gate_definition *def = NULL;
+    sl_error err;
+    srand(seed);
+    for (int i = 0; i < LETS; i++) {
+      let[i] = random_let(text + used, sizeof text - used, i, let, r);
+      used += strlen(text + used);
+    }
+    snprintf(text + used, sizeof text - used, "f = a%d", LETS - 1);
+    cr_assert_eq(load(text, &def, &err), SL_OK, "seed %u: %s\n%s", seed, err.message, text);
+    sl_gate_evaluate64(def, 0, &r, &f, &w, 1);
+    cr_assert(f == let[LETS - 1], "seed %u: %a, not %a\n%s", seed, f, let[LETS - 1], text);
+    sl_gate_definition_free(def);
+  }
+}
+
 /* `kernel NAME` alone takes the built-in's text, and a file's own parameters; another spelling of
  * it is the same by its normal form. */
 Test(gate, a_kernel_alone_is_the_built_in) {
