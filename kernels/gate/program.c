@@ -128,9 +128,8 @@ static void share_registers(sl_program *p) {
   uint32_t used = 1, free_count = 0;
   for (uint32_t i = 0; i < p->count && !p->failed; i++)
     for (int k = 0; k < sl_op_arity(p->code[i].op); k++) last[p->code[i].in[k]] = i;
-  for (uint32_t r = 1; r < p->registers && !p->failed;
-       r++) /* constants first: they are broadcast once */
-    if (p->is_constant[r]) {
+  for (uint32_t r = 1; r < p->registers && !p->failed; r++)
+    if (p->is_constant[r]) { /* first, and no operation's: a device reads them elsewhere */
       value[used] = p->constant[r];
       fixed[used] = 1;
       slot[r] = used++;

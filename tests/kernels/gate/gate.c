@@ -302,8 +302,8 @@ Test(gate, one_ratio_at_a_time_gives_the_same_bits) {
   }
 }
 
-/* A value that two lets use stays in its register until the second has read it: random chains of
- * lets, and the same operations in C. */
+/* A value that two lets use stays in its register until the second has read it, and a constant's
+ * register is no operation's: random chains of lets, and the same operations in C. */
 enum { LETS = 24 };
 static double random_let(char *text, size_t size, int i, const double *let, double r) {
   const int a = rand() % (i + 1), b = rand() % (i + 1), k = 1 + rand() % 9; /* of i: r itself */
@@ -341,6 +341,9 @@ Test(gate, registers_are_free_when_all_have_read_them) {
     cr_assert_eq(load(text, &def, &err), SL_OK, "seed %u: %s\n%s", seed, err.message, text);
     sl_gate_evaluate64(def, 0, &r, &f, &w, 1);
     cr_assert(f == let[LETS - 1], "seed %u: %a, not %a\n%s", seed, f, let[LETS - 1], text);
+    const sl_program *p = &def->program[0];
+    for (uint32_t i = 0; i < p->count; i++)
+      cr_assert(!p->is_constant[p->code[i].out], "seed %u: operation %u\n%s", seed, i, text);
     sl_gate_definition_free(def);
   }
 }
