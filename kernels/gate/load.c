@@ -2,6 +2,7 @@
 #include "definition.h"
 #include "kernel_text.h"
 #include "statements.h"
+#include "kernels/core/input_file.h"
 #include "kernels/core/nearest.h"
 
 #include <errno.h>
@@ -186,18 +187,17 @@ sl_status sl_gate_parse(sl_gate *out, sl_gate_definition **owner, const char *te
 static sl_status load_file(sl_gate *out, sl_gate_definition **owner, const char *path,
                            const sl_gate_parameter *parameter, size_t count, sl_error *err) {
   FILE *in = fopen(path, "rb");
-  if (!in) /* a path to nothing is the caller's mistake, not the system's */
-    return sl_fail(err, errno == ENOENT || errno == ENOTDIR ? SL_ERR_INPUT : SL_ERR_IO, "%s: %s",
-                   path, strerror(errno));
+  if (!in) return sl_fail_open(err, path);
   char *text = malloc(65538); /* one byte more than the limit, so that the parser sees the excess */
   const size_t size = text ? fread(text, 1, 65537, in) : 0;
-  const int failed = ferror(in);
+  const int failed = ferror(in) ? errno : 0;
   fclose(in);
   sl_status status = SL_OK;
   if (!text)
     status = sl_fail(err, SL_ERR_MEMORY, "%s: no memory for a gate file", path);
   else if (failed)
-    status = sl_fail(err, SL_ERR_IO, "%s: cannot be read", path);
+    status = sl_fail(err, failed == EISDIR ? SL_ERR_INPUT : SL_ERR_IO, "%s: cannot read: %s", path,
+                     strerror(failed));
   else
     status = sl_gate_parse(out, owner, text, size, path, parameter, count, err);
   free(text);

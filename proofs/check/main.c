@@ -14,9 +14,10 @@ static char *read_file(const char *path, size_t *size) {
   char *text = in ? malloc(SIZE_LIMIT + 1) : NULL;
   *size = text ? fread(text, 1, SIZE_LIMIT, in) : 0;
   if (text && (ferror(in) || !feof(in))) {
+    const int failed = ferror(in) ? errno : EFBIG;
     free(text);
     text = NULL;
-    errno = EFBIG;
+    errno = failed;
   }
   if (text) text[*size] = '\0';
   if (in) fclose(in);

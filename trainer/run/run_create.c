@@ -10,6 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Values of the configuration for the parameters of a gate file (spec L1.7); a side that is not
  * named keeps the file's default. */
@@ -63,10 +64,21 @@ static sl_status check_gate(const sl_run_state *run, sl_error *err) {
   return SL_OK;
 }
 
+/* A run reads its gate's file several times, and again when it resumes: no pipe. */
+static sl_status check_gate_file(const sl_config *c, sl_error *err) {
+  const char *path = sl_config_path(c, SL_KEY_gate_name);
+  struct stat st;
+  if (!sl_config_names_path(c, SL_KEY_gate_name) || stat(path, &st) != 0 || S_ISREG(st.st_mode))
+    return SL_OK;
+  return sl_fail(err, SL_ERR_INPUT, "%s: not a regular file", path);
+}
+
 static sl_status load_gate(sl_run_state *run, sl_error *err) {
   sl_status status = sl_config_objective(&run->config, &run->objective, err);
   if (status || run->objective.gate.family[0] != SL_GATE_EXPRESSION) return status;
   sl_gate_definition *defaults;
+  status = check_gate_file(&run->config, err);
+  if (status) return status;
   status = sl_gate_load(&run->objective.gate, &defaults,
                         sl_config_path(&run->config, SL_KEY_gate_name), NULL, 0, err);
   if (status) return status;

@@ -165,7 +165,7 @@ static sl_status check_files(attempt *a, const sl_config *config, sl_error *err)
     if (access(sl_config_path(config, key), F_OK) == 0) continue;
     sl_config_name(key, name, sizeof name);
     a->refused = 1;
-    return sl_fail(err, SL_ERR_IO,
+    return sl_fail(err, SL_ERR_INPUT,
                    "%s: %s: %s. 'sluice resume %s --set %s=PATH' takes it from another place", name,
                    sl_config_path(config, key), strerror(errno), a->path, name);
   }

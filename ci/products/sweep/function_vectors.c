@@ -2,6 +2,7 @@
 #include "function_vectors.h"
 
 #include "ci/products/bench/function_name.h"
+#include "kernels/core/input_file.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -55,9 +56,7 @@ static sl_status read_row(sl_sweep_vectors *v, const char *line, const char *pat
 
 sl_status sl_sweep_vectors_read(sl_sweep_vectors *vectors, const char *path, sl_error *err) {
   FILE *in = fopen(path, "r");
-  if (!in)
-    return sl_fail(err, errno == ENOENT || errno == ENOTDIR ? SL_ERR_INPUT : SL_ERR_IO, "%s: %s",
-                   path, strerror(errno));
+  if (!in) return sl_fail_open(err, path);
   sl_sweep_vectors v = {0};
   sl_status status = SL_OK;
   char line[256];
