@@ -31,6 +31,13 @@ static const char *sides_text(int sides) {
                       : "side: A <= 0 (neg) alone";
 }
 
+/* A verdict that nobody can read is none. */
+static int finish(int code) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+  fprintf(stderr, "sluice-check: error: standard output: %s\n", strerror(errno));
+  return code ? code : 5;
+}
+
 int main(int argc, char **argv) {
   int code = 0;
   if (argc < 2 || !strcmp(argv[1], "--help")) {
@@ -39,9 +46,10 @@ int main(int argc, char **argv) {
         "what they establish:\nfor 'side pos' where the advantage A is above 0, for 'side neg' "
         "elsewhere. A gate\nwhose signs agree ('sluice verify' says \"either sign\") has 'side "
         "pos' "
-        "alone.\nExit codes: 0 all accepted, 1 one was refused, 2 usage, 3 unreadable.\n",
+        "alone.\nExit codes: 0 all accepted, 1 one was refused, 2 usage, 3 unreadable, 5 system "
+        "error.\n",
         argc < 2 ? stderr : stdout);
-    return argc < 2 ? 2 : 0;
+    return finish(argc < 2 ? 2 : 0);
   }
   for (int i = 1; i < argc; i++) {
     size_t size;
@@ -65,5 +73,5 @@ int main(int argc, char **argv) {
     free(r.statement);
     free(text);
   }
-  return code;
+  return finish(code);
 }
