@@ -57,9 +57,7 @@ static sl_status add_change(attempt *a, const char *key, const char *before, con
 static sl_status fail_accepted(const char *name, sl_error *err) {
   static const char *const logs[] = {SL_RUN_METRICS, SL_RUN_LEDGER};
   char meant[SL_SUGGESTION], log[SL_MEANT];
-  const char *dot = strrchr(name, '.'), *key = dot ? dot + 1 : name;
-  sl_config_suggest_key(meant, sizeof meant, name, dot ? (size_t)(dot - name) : 0, key,
-                        strlen(key));
+  sl_config_suggest(meant, sizeof meant, name, strlen(name));
   sl_meant_of(log, name, logs, sizeof logs / sizeof *logs);
   return sl_fail(err, SL_ERR_USAGE,
                  "--accept-change: expected a key of the configuration, " SL_RUN_METRICS
