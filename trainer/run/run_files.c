@@ -117,8 +117,9 @@ sl_status sl_run_check_new(const char *folder, sl_error *err) {
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
     if (has(folder, parts[i]))
       return sl_fail(err, SL_ERR_USAGE,
-                     "%s/%s exists, and a run would replace it: choose another run.out", folder,
-                     parts[i]);
+                     "%s/%s exists, and a run would replace it: choose another run.out, or remove "
+                     "it",
+                     folder, parts[i]);
   return check_no_checkpoints(folder, err);
 }
 
@@ -161,13 +162,35 @@ static sl_status keep_companions(const char *run, const char *model, sl_error *e
   return status;
 }
 
+void sl_run_explain(const char *path, sl_error *err) {
+  struct stat st;
+  const size_t used = strlen(err->message);
+  sl_checkpoint_entry *entries;
+  size_t n;
+  if (has(path, SL_RUN_CONFIG)) return;
+  const char *what = "it is not the folder of a run";
+  if (stat(path, &st) != 0) {
+    what = "there is no such folder";
+  } else if (sl_checkpoints_list(&entries, &n, path, NULL) == SL_OK) {
+    free(entries);
+    what = n ? "the run has checkpoints, but its configuration is gone"
+             : "the run failed before it began: remove the folder and train anew";
+  }
+  snprintf(err->message + used, sizeof err->message - used, "; %s: %s", path, what);
+}
+
+sl_status sl_run_make_checkpoints(const char *path, sl_error *err) {
+  char *checkpoints = sl_path_join(path, SL_RUN_CHECKPOINTS);
+  const sl_status status = checkpoints ? make_folder(checkpoints, err)
+                                       : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  free(checkpoints);
+  return status;
+}
+
 sl_status sl_run_create(sl_run_files *out, const char *path, const sl_config *config,
                         sl_error *err) {
   sl_run_files files;
-  char *checkpoints = sl_path_join(path, SL_RUN_CHECKPOINTS);
-  if (!checkpoints) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  sl_status status = make_folder(checkpoints, err);
-  free(checkpoints);
+  sl_status status = sl_run_make_checkpoints(path, err);
   if (!status) status = sl_run_open(&files, path, err);
   if (status) return status;
   status = sl_run_check_new(path, err);
