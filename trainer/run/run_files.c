@@ -85,6 +85,20 @@ static sl_status check_name(const char *folder, sl_error *err) {
   return SL_OK;
 }
 
+/* Makes a folder in this one and removes it: permissions do not say that there is no room, nor that
+ * the file system (such as /proc) takes none. */
+static sl_status try_folder(const char *folder, sl_error *err) {
+  char *inside = sl_path_join(folder, "try"), *path = inside ? sl_temporary_path(inside) : NULL;
+  sl_status status = path ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  if (path && mkdir(path, 0777) != 0)
+    status = sl_fail(err, SL_ERR_IO, "%s: cannot make a folder in it: %s", folder, strerror(errno));
+  else if (path)
+    rmdir(path);
+  free(path);
+  free(inside);
+  return status;
+}
+
 /* The nearest folder on the way that exists can take the rest. */
 static sl_status check_parent(const char *folder, sl_error *err) {
   char *path = strdup(folder);
@@ -98,7 +112,8 @@ static sl_status check_parent(const char *folder, sl_error *err) {
     else
       *slash = 0;
   }
-  const sl_status status = access(path, W_OK | X_OK) == 0 ? SL_OK : system_error(err, path);
+  sl_status status = access(path, W_OK | X_OK) == 0 ? SL_OK : system_error(err, path);
+  if (!status) status = try_folder(path, err);
   free(path);
   return status;
 }
