@@ -201,11 +201,9 @@ static sl_status visit_line(const char *path, size_t line, const char *text, siz
   return status;
 }
 
-sl_status sl_json_lines(const char *path, sl_json_visitor each, void *user, sl_error *err) {
-  char *text;
-  size_t size;
-  sl_status status = sl_file_read(&text, &size, path, JSON_FILE_MAX, err);
-  if (status != SL_OK) return status;
+static sl_status visit_lines(const char *path, const char *text, size_t size, sl_json_visitor each,
+                             void *user, sl_error *err) {
+  sl_status status = SL_OK;
   size_t line = 1;
   for (size_t start = 0; start < size && status == SL_OK; line++) {
     const char *newline = memchr(text + start, '\n', size - start);
@@ -213,6 +211,28 @@ sl_status sl_json_lines(const char *path, sl_json_visitor each, void *user, sl_e
     status = visit_line(path, line, text + start, end - start, each, user, err);
     start = end + 1;
   }
+  return status;
+}
+
+sl_status sl_json_lines(const char *path, sl_json_visitor each, void *user, sl_error *err) {
+  char *text;
+  size_t size;
+  sl_status status = sl_file_read(&text, &size, path, JSON_FILE_MAX, err);
+  if (status != SL_OK) return status;
+  status = visit_lines(path, text, size, each, user, err);
   free(text);
+  return status;
+}
+
+sl_status sl_json_log_lines(const char *path, sl_json_visitor each, void *user, size_t *unfinished,
+                            sl_error *err) {
+  char *text;
+  size_t size, end;
+  sl_status status = sl_file_read(&text, &size, path, JSON_FILE_MAX, err);
+  if (status != SL_OK) return status;
+  for (end = size; end > 0 && text[end - 1] != '\n';) end--;
+  status = visit_lines(path, text, end, each, user, err);
+  free(text);
+  if (status == SL_OK) *unfinished = size - end;
   return status;
 }

@@ -53,5 +53,11 @@ sl_status sl_json_only(const sl_json *doc, const char *const *allowed, sl_error 
  * returned. Empty lines are refused, except nothing after the last newline. */
 typedef sl_status (*sl_json_visitor)(const sl_json *line, void *user, sl_error *err);
 sl_status sl_json_lines(const char *path, sl_json_visitor each, void *user, sl_error *err);
+/* The same of a log, which another process may be writing, or whose writer was killed or lost
+ * power: what stands after the last newline, cut off or NUL bytes, is not visited. *unfinished: its
+ * bytes.
+ */
+sl_status sl_json_log_lines(const char *path, sl_json_visitor each, void *user, size_t *unfinished,
+                            sl_error *err);
 
 #endif
