@@ -57,9 +57,8 @@ static error_t parse_train(int key, char *arg, struct argp_state *state) {
 
 static const struct argp_option train_rows[] = {
     {"dry-run", 'n', NULL, 0,
-     "check all that a run would need, print its plan (memory, which is not taken, steps, gate) "
-     "and "
-     "stop",
+     "check all that a run would need, print its plan (memory, steps, gate) and stop; a model that "
+     "is named is read and tried on one problem",
      0},
     {"help-config", 'c', NULL, 0, "print the default configuration with every key explained", 0},
     {"markdown", 'm', NULL, 0,
