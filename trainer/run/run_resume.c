@@ -124,8 +124,8 @@ static sl_status compare(attempt *a, const sl_run_identity *now, sl_error *err) 
   if (refused == 0) return SL_OK;
   a->refused = 1;
   return sl_fail(err, SL_ERR_MISMATCH,
-                 "%s is not the run that was started: %s. '--accept-change KEY' goes on with "
-                 "another value of KEY and records it in the ledger",
+                 "%s is not the run that was started: %s. '--set KEY=VALUE' gives back what was; "
+                 "'--accept-change KEY' goes on with the other value and records it in the ledger",
                  a->path, list);
 }
 
