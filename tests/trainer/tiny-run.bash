@@ -40,7 +40,8 @@ expect_kept() {
   inventory "$folder" | cmp "$work/before" - || { echo "$*: changed files of $folder"; exit 1; }
 }
 
-# Sets all numbers of a tensor in a model folder, or the first N: set_weights FOLDER TENSOR NUMBER [N]
+# Sets all numbers of a tensor in a model folder, or the first N of them:
+# set_weights FOLDER TENSOR NUMBER [N]
 set_weights() {
   python3 - "$1/model.safetensors" "$2" "$3" "${4:-0}" <<'END'
 import json, struct, sys

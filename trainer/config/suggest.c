@@ -40,7 +40,7 @@ static int is(const char *name, const char *text, size_t length) {
 }
 
 /* What was written, and what of it says most: of verl's actor.optim.lr the last component. section
- * is ours, or NULL. */
+ * is one of Sluice's, or NULL. */
 typedef struct {
   const char *text, *key, *section;
   size_t length, key_length;

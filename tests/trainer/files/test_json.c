@@ -102,7 +102,7 @@ static int parser_takes(const char *text, size_t size, int *beyond) {
 
 Test(json, the_scanner_agrees_with_the_parser) {
   static const char letters[] = "{}[],:\"\\ u0189.eE+-truefalsn\n\xc3\xa9\x01";
-  static const char whole[] =
+  static const char object[] =
       "{\"a\":[1,-2.5e+3,{}],\"\\u00e9\":\"\\n\xc3\xa9\",\"c\":[true,null,[]]}";
   const char *seed_text = getenv("SLUICE_TEST_SEED");
   const unsigned seed = seed_text ? (unsigned)strtoul(seed_text, NULL, 10) : 1;
@@ -112,8 +112,8 @@ Test(json, the_scanner_agrees_with_the_parser) {
     char text[100];
     size_t size = 1 + (size_t)rand() % 12;
     if (i % 2) {
-      size = sizeof whole - 1;
-      memcpy(text, whole, size);
+      size = sizeof object - 1;
+      memcpy(text, object, size);
       for (int k = rand() % 3; k >= 0; k--)
         text[(size_t)rand() % size] = letters[(size_t)rand() % (sizeof letters - 1)];
     } else {
