@@ -44,7 +44,7 @@ static sl_status check(sl_context *ctx, const sl_parameters *p, const uint32_t *
 sl_status sl_first_pass_check(sl_context *ctx, const sl_parameters *parameters,
                               const sl_tokenizer *tokenizer, const sl_task *task, const char *path,
                               sl_error *err) {
-  const sl_problems *from = task->train.n ? &task->train : &task->held_out;
+  const sl_problems *from = task->held_out.n ? &task->held_out : &task->train;
   const sl_problems first = {.items = from->items, .n = 1};
   sl_token_lists lists;
   sl_status status = sl_token_lists_encode(&lists, &first, tokenizer, err);

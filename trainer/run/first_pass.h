@@ -8,8 +8,10 @@
 #include "trainer/model/model_layout.h"
 #include "trainer/tasks/tasks.h"
 
-/* Over the first problem's prompt, answer and end token. SL_ERR_INPUT, which names the model's
- * path, the part of the model and its largest weight. ctx is where the parameters lie. */
+/* Over the first held-out problem's prompt, answer and end token (an evaluation checks the alphabet
+ * of no other problems), or the first training problem's where none is held out. SL_ERR_INPUT,
+ * which names the model's path, the part of the model and its largest weight. ctx is where the
+ * parameters lie. */
 sl_status sl_first_pass_check(sl_context *ctx, const sl_parameters *parameters,
                               const sl_tokenizer *tokenizer, const sl_task *task, const char *path,
                               sl_error *err);

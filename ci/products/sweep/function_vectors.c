@@ -63,7 +63,8 @@ sl_status sl_sweep_vectors_read(sl_sweep_vectors *vectors, const char *path, sl_
   for (int number = 1; status == SL_OK && fgets(line, sizeof line, in); number++)
     if (line[0] != '#') status = read_row(&v, line, path, number, err);
   if (status == SL_OK && ferror(in))
-    status = sl_fail(err, SL_ERR_IO, "%s: could not be read", path);
+    status = sl_fail(err, errno == EISDIR ? SL_ERR_INPUT : SL_ERR_IO, "%s: cannot read: %s", path,
+                     strerror(errno));
   fclose(in);
   if (status == SL_OK) *vectors = v;
   return status;
