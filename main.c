@@ -45,8 +45,15 @@ static void print_help(FILE *out) {
             commands[i].library ? " (not in this build)" : "");
   fputs(
       "\n'sluice COMMAND --help' describes one. Exit codes: 0 done, 1 a check failed, 2 usage,\n"
-      "3 bad input, 4 undecided, 5 system error, 6 interrupted with a checkpoint written.\n",
+      "3 bad input, 4 undecided, 5 system error, 6 interrupted with a checkpoint written,\n"
+      "7 a gate's requirement is not proved.\n",
       out);
+}
+
+static int help_command(int argc, char **argv) {
+  (void)argc, (void)argv;
+  print_help(stdout);
+  return SL_EXIT_OK;
 }
 
 /* Becomes sluice-NAME, which lies beside this program; returns only if that fails. */
@@ -116,10 +123,8 @@ int main(int argc, char **argv) {
   char *name = argv[1];
   static char help[] = "--help", version[] = "version";
   if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 ||
-      (strcmp(name, "help") == 0 && argc == 2)) {
-    print_help(stdout);
-    return SL_EXIT_OK;
-  }
+      (strcmp(name, "help") == 0 && argc == 2))
+    return sl_cli_run("", help_command, 1, argv);
   if (strcmp(name, "help") == 0) { /* help COMMAND is COMMAND --help */
     name = argv[2];
     argv[2] = help;

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LONGEST = 63 }; /* letters of a word that is compared */
+enum { LONGEST = 63, BEGINNING = 3 }; /* letters of a word that is compared; of a beginning */
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
@@ -30,12 +30,21 @@ static size_t distance(const char *a, size_t n, const char *b, size_t m) {
   return row[n][m];
 }
 
+/* The word is how the candidate begins. A beginning is further off than any error of typing. */
+static int begins(const sl_nearest *nearest, const char *candidate, size_t length) {
+  if (nearest->length < BEGINNING || length <= nearest->length) return 0;
+  return distance(nearest->word, nearest->length, candidate, nearest->length) == 0;
+}
+
 void sl_nearest_offer(sl_nearest *nearest, const char *candidate) {
-  const size_t length = strlen(candidate);
+  const size_t length = strlen(candidate), third = nearest->length / 3, allowed = third ? third : 1;
   if (nearest->length > LONGEST || length > LONGEST || !length) return;
-  const size_t d = distance(nearest->word, nearest->length, candidate, length),
-               allowed = (nearest->length + 2) / 3;
-  if (d > allowed || d >= length || (nearest->best && d >= nearest->distance)) return;
+  size_t d = distance(nearest->word, nearest->length, candidate, length);
+  if (d > allowed || d >= length) {
+    if (!begins(nearest, candidate, length)) return;
+    d = LONGEST + length;
+  }
+  if (nearest->best && d >= nearest->distance) return;
   nearest->best = candidate;
   nearest->distance = d;
 }

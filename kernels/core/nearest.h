@@ -6,8 +6,10 @@
 #include <stddef.h>
 
 /* {.word = ..., .length = ...}, then an offer for each word of the list; best is NULL while none is
- * near: at most a third of the letters may be wrong, missing, extra or swapped with a neighbour.
- * The first of equally near words wins. `-` and `_` are the same, as are upper and lower case. */
+ * near: at most a third of the letters (one of a short word) may be wrong, missing, extra or
+ * swapped with a neighbour, or else it begins with the word's letters, three at least. The first of
+ * equally near words wins, the shorter of two that begin so. `-` and `_` are the same, as are upper
+ * and lower case. */
 typedef struct {
   const char *word;
   size_t length;

@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #if defined(__x86_64__)
@@ -138,17 +139,20 @@ int sl_team_run(sl_team *t, size_t n, size_t grain, sl_parallel_body body, void 
   return !atomic_load(&t->spoiled);
 }
 
+/* 0, or why no more threads can be had. */
 static int start_workers(sl_team *t, int count) {
   sigset_t all, before;
+  int failed = 0;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  for (; t->n_workers < count; t->n_workers++) {
+  while (!failed && t->n_workers < count) {
     worker *w = &t->workers[t->n_workers];
     w->team = t, w->index = t->n_workers + 1;
-    if (pthread_create(&w->thread, NULL, work, w)) break;
+    failed = pthread_create(&w->thread, NULL, work, w);
+    t->n_workers += !failed;
   }
   pthread_sigmask(SIG_SETMASK, &before, NULL);
-  return t->n_workers == count;
+  return failed;
 }
 
 sl_status sl_team_create(sl_team **out, int threads, sl_error *err) {
@@ -159,10 +163,14 @@ sl_status sl_team_create(sl_team **out, int threads, sl_error *err) {
   *t = (sl_team){.looks = threads > sl_processors() ? 0 : LOOKS};
   pthread_mutex_init(&t->lock, NULL);
   pthread_cond_init(&t->wake, NULL);
-  if (!start_workers(t, threads - 1)) {
+  const int failed = start_workers(t, threads - 1);
+  if (failed) {
     const int got = t->n_workers + 1;
     sl_team_destroy(t);
-    return sl_fail(err, SL_ERR_MEMORY, "the system gives %d of %d threads", got, threads);
+    return sl_fail(err, SL_ERR_MEMORY,
+                   "the system gives %d of %d threads: %s; with run.threads=%d (--threads %d) no "
+                   "more are asked for",
+                   got, threads, strerror(failed), got, got);
   }
   *out = t;
   return SL_OK;

@@ -2,6 +2,7 @@
 #include "definition.h"
 #include "kernel_text.h"
 #include "statements.h"
+#include "kernels/core/input_file.h"
 #include "kernels/core/nearest.h"
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static sl_status set_parameters(sl_gate_definition *def, const sl_gate_parameter *parameter,
                                 size_t count, sl_error *err) {
@@ -186,22 +188,40 @@ sl_status sl_gate_parse(sl_gate *out, sl_gate_definition **owner, const char *te
 static sl_status load_file(sl_gate *out, sl_gate_definition **owner, const char *path,
                            const sl_gate_parameter *parameter, size_t count, sl_error *err) {
   FILE *in = fopen(path, "rb");
-  if (!in) /* a path to nothing is the caller's mistake, not the system's */
-    return sl_fail(err, errno == ENOENT || errno == ENOTDIR ? SL_ERR_INPUT : SL_ERR_IO, "%s: %s",
-                   path, strerror(errno));
+  if (!in) return sl_fail_open(err, path);
   char *text = malloc(65538); /* one byte more than the limit, so that the parser sees the excess */
   const size_t size = text ? fread(text, 1, 65537, in) : 0;
-  const int failed = ferror(in);
+  const int failed = ferror(in) ? errno : 0;
   fclose(in);
   sl_status status = SL_OK;
   if (!text)
     status = sl_fail(err, SL_ERR_MEMORY, "%s: no memory for a gate file", path);
   else if (failed)
-    status = sl_fail(err, SL_ERR_IO, "%s: cannot be read", path);
+    status = sl_fail(err, failed == EISDIR ? SL_ERR_INPUT : SL_ERR_IO, "%s: cannot read: %s", path,
+                     strerror(failed));
   else
     status = sl_gate_parse(out, owner, text, size, path, parameter, count, err);
   free(text);
   return status;
+}
+
+/* A name without a gate: perhaps a file's, written without its ending or its folder. */
+static sl_status fail_unknown(const char *name, sl_error *err) {
+  char meant[SL_MEANT], file[300];
+  sl_nearest nearest = {.word = name, .length = strlen(name)};
+  for (size_t i = 0; i < sl_gate_builtin_count(); i++)
+    sl_nearest_offer(&nearest, sl_gate_builtin_name(i));
+  snprintf(file, sizeof file, "%s.gate", name);
+  if (access(file, F_OK) == 0)
+    snprintf(meant, sizeof meant, "; did you mean %.70s?", file);
+  else if (access(name, F_OK) == 0)
+    snprintf(meant, sizeof meant, "; did you mean ./%.60s?", name);
+  else
+    sl_nearest_meant(meant, &nearest);
+  return sl_fail(err, SL_ERR_USAGE,
+                 "no built-in gate '%s' (a path holds a '/' or ends in .gate); 'sluice gate list' "
+                 "names them%s",
+                 name, meant);
 }
 
 sl_status sl_gate_load(sl_gate *out, sl_gate_definition **owner, const char *name_or_path,
@@ -215,14 +235,7 @@ sl_status sl_gate_load(sl_gate *out, sl_gate_definition **owner, const char *nam
     snprintf(file, sizeof file, "%s.gate", name_or_path);
     return sl_gate_parse(out, owner, text, strlen(text), file, parameter, count, err);
   }
-  char meant[SL_MEANT];
-  sl_nearest nearest = {.word = name_or_path, .length = strlen(name_or_path)};
-  for (size_t i = 0; i < sl_gate_builtin_count(); i++)
-    sl_nearest_offer(&nearest, sl_gate_builtin_name(i));
-  return sl_fail(err, SL_ERR_USAGE,
-                 "no built-in gate '%s' (a path holds a '/' or ends in .gate); 'sluice gate list' "
-                 "names them%s",
-                 name_or_path, sl_nearest_meant(meant, &nearest));
+  return fail_unknown(name_or_path, err);
 }
 
 void sl_gate_definition_free(sl_gate_definition *owner) {

@@ -9,7 +9,10 @@
 #include <argp.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 int sl_exit_code(sl_status status) {
   switch (status) {
@@ -31,9 +34,19 @@ int sl_exit_code(sl_status status) {
   return SL_EXIT_SYSTEM;
 }
 
+/* Memory that cannot be had is mostly a limit that somebody set. */
+static void add_limit(void) {
+  struct rlimit space;
+  if (getrlimit(RLIMIT_AS, &space) == 0 && space.rlim_cur != RLIM_INFINITY)
+    fprintf(stderr, " (address space is limited to %.1f MiB: ulimit -v)",
+            (double)space.rlim_cur / 1048576.0);
+}
+
 int sl_cli_fail(const char *command, const sl_error *err) {
   fflush(stdout); /* so that earlier output appears before the error */
-  fprintf(stderr, "%s: error: %s\n", command, err->message);
+  fprintf(stderr, "%s: error: %s", command, err->message);
+  if (err->status == SL_ERR_MEMORY) add_limit();
+  fputc('\n', stderr);
   return sl_exit_code(err->status);
 }
 
@@ -50,15 +63,30 @@ static void add_common_options(int argc, char **argv) {
   }
 }
 
+static char shown[64];    /* the command that runs */
+static int output_failed; /* and that was said */
+
+static void flush_output(void) {
+  if (output_failed || (fflush(stdout) == 0 && !ferror(stdout))) return;
+  output_failed = 1;
+  fprintf(stderr, "%s: error: standard output: %s\n", shown, strerror(errno));
+}
+
+/* argp ends the program itself after --help, with exit code 0. */
+static void flush_at_exit(void) {
+  if (output_failed) return;
+  flush_output();
+  if (output_failed) _exit(SL_EXIT_SYSTEM);
+}
+
 int sl_cli_run(const char *name, sl_command *run, int argc, char **argv) {
-  char shown[64];
   add_common_options(argc, argv);
-  snprintf(shown, sizeof shown, "sluice %s", name);
+  snprintf(shown, sizeof shown, "sluice%s%s", *name ? " " : "", name);
+  if (atexit(flush_at_exit) != 0) return SL_EXIT_SYSTEM;
   argv[0] = shown;
   const int code = run(argc, argv);
-  if (fflush(stdout) == 0 && !ferror(stdout)) return code;
-  fprintf(stderr, "%s: error: standard output: %s\n", shown, strerror(errno));
-  return code == SL_EXIT_OK ? SL_EXIT_SYSTEM : code;
+  flush_output();
+  return output_failed && code == SL_EXIT_OK ? SL_EXIT_SYSTEM : code;
 }
 
 void sl_cli_json_text(FILE *out, const char *text) {

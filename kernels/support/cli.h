@@ -22,7 +22,8 @@ enum {
 /* The exit code that belongs to a status. */
 int sl_exit_code(sl_status status);
 
-/* Prints "sluice NAME: error: message" to stderr and returns the exit code of the status. */
+/* Prints "sluice NAME: error: message" to stderr, with the limit on address space where memory was
+ * short and there is one, and returns the exit code of the status. */
 int sl_cli_fail(const char *command, const sl_error *err);
 
 /* A text as a JSON string, with its quotes; a byte that is not UTF-8 becomes U+FFFD. */
@@ -32,7 +33,8 @@ void sl_cli_json_text(FILE *out, const char *text);
 typedef int sl_command(int argc, char **argv);
 
 /* Runs it as `sluice NAME`, argv[0] being whatever, with -h and --version; its exit code, or
- * SL_EXIT_SYSTEM where standard output could not be written. */
+ * SL_EXIT_SYSTEM where standard output could not be written, also by a help that ends the program.
+ * To be called once. */
 int sl_cli_run(const char *name, sl_command *run, int argc, char **argv);
 
 #endif

@@ -14,9 +14,10 @@ static char *read_file(const char *path, size_t *size) {
   char *text = in ? malloc(SIZE_LIMIT + 1) : NULL;
   *size = text ? fread(text, 1, SIZE_LIMIT, in) : 0;
   if (text && (ferror(in) || !feof(in))) {
+    const int failed = ferror(in) ? errno : EFBIG;
     free(text);
     text = NULL;
-    errno = EFBIG;
+    errno = failed;
   }
   if (text) text[*size] = '\0';
   if (in) fclose(in);
@@ -30,6 +31,13 @@ static const char *sides_text(int sides) {
                       : "side: A <= 0 (neg) alone";
 }
 
+/* A verdict that nobody can read is none. */
+static int finish(int code) {
+  if (fflush(stdout) == 0 && !ferror(stdout)) return code;
+  fprintf(stderr, "sluice-check: error: standard output: %s\n", strerror(errno));
+  return code ? code : 5;
+}
+
 int main(int argc, char **argv) {
   int code = 0;
   if (argc < 2 || !strcmp(argv[1], "--help")) {
@@ -38,9 +46,10 @@ int main(int argc, char **argv) {
         "what they establish:\nfor 'side pos' where the advantage A is above 0, for 'side neg' "
         "elsewhere. A gate\nwhose signs agree ('sluice verify' says \"either sign\") has 'side "
         "pos' "
-        "alone.\nExit codes: 0 all accepted, 1 one was refused, 2 usage, 3 unreadable.\n",
+        "alone.\nExit codes: 0 all accepted, 1 one was refused, 2 usage, 3 unreadable, 5 system "
+        "error.\n",
         argc < 2 ? stderr : stdout);
-    return argc < 2 ? 2 : 0;
+    return finish(argc < 2 ? 2 : 0);
   }
   for (int i = 1; i < argc; i++) {
     size_t size;
@@ -64,5 +73,5 @@ int main(int argc, char **argv) {
     free(r.statement);
     free(text);
   }
-  return code;
+  return finish(code);
 }

@@ -39,3 +39,18 @@ expect_kept() {
   expect "$@"
   inventory "$folder" | cmp "$work/before" - || { echo "$*: changed files of $folder"; exit 1; }
 }
+
+# Sets all numbers of a tensor in a model folder, or the first N of them:
+# set_weights FOLDER TENSOR NUMBER [N]
+set_weights() {
+  python3 - "$1/model.safetensors" "$2" "$3" "${4:-0}" <<'END'
+import json, struct, sys
+path, tensor, number, count = sys.argv[1:]
+data = bytearray(open(path, "rb").read())
+header = 8 + struct.unpack("<Q", data[:8])[0]
+begin, end = (header + at for at in json.loads(data[8:header])[tensor]["data_offsets"])
+count = int(count) or (end - begin) // 4
+data[begin:begin + 4 * count] = struct.pack("<f", float(number)) * count
+open(path, "wb").write(data)
+END
+}

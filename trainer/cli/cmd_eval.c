@@ -9,7 +9,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 typedef struct {
   sl_backend_options backend;
@@ -52,7 +51,9 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
 
 static const struct argp_option rows[] = {
     {"config", 'c', "CONFIG", 0,
-     "where the task is described (default: the run's configuration, else the built-in one)", 0},
+     "where the task is described (default: that of the run, also for its model, best and "
+     "checkpoints; else the built-in one)",
+     0},
     {"logprobs", 'l', "FILE", 0,
      "write log-probs of token sequences as JSON lines instead ('-': standard output)", 0},
     {"tokens", 'k', "FILE", 0,
@@ -69,15 +70,28 @@ static const struct argp parser = {
     children, NULL,
     NULL};
 
-/* The run's own configuration if MODEL is a run and none is named. */
-static sl_status load_config(sl_config *out, const options *o, sl_error *err) {
-  char *own = sl_path_join(o->model, SL_RUN_CONFIG);
-  struct stat st;
-  const char *file = o->config;
+/* The run that MODEL is, or that it is a model of: RUN/model, RUN/best, RUN/checkpoints/NAME. *run
+ * is NULL for any other folder; freed by the caller. */
+static sl_status find_run(char **run, const char *model, sl_error *err) {
+  static const char *const ways[] = {".", "..", "../.."};
+  *run = NULL;
+  for (size_t i = 0; i < sizeof ways / sizeof *ways && !*run; i++) {
+    char *folder = i ? sl_path_join(model, ways[i]) : strdup(model);
+    if (!folder) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+    if (sl_path_holds(folder, SL_RUN_CONFIG) && (i == 0 || sl_path_holds(folder, SL_RUN_METRICS)))
+      *run = folder;
+    else
+      free(folder);
+  }
+  return SL_OK;
+}
+
+/* The run's own configuration if there is a run and none is named. */
+static sl_status load_config(sl_config *out, const options *o, const char *run, sl_error *err) {
+  if (o->config || !run) return sl_config_load(out, o->config, o->sets.items, o->sets.n, err);
+  char *own = sl_path_join(run, SL_RUN_CONFIG);
   if (!own) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  if (!file && stat(own, &st) == 0) file = own;
-  const sl_status status = (file == own ? sl_config_load_recorded : sl_config_load)(
-      out, file, o->sets.items, o->sets.n, err);
+  const sl_status status = sl_config_load_recorded(out, own, o->sets.items, o->sets.n, err);
   free(own);
   return status;
 }
@@ -119,11 +133,11 @@ static void print_category(void *user, const char *category, size_t solved, size
 }
 
 /* Evaluates as a run of no steps, whose model is MODEL. */
-static sl_status evaluate(const options *o, sl_config *config, sl_error *err) {
+static sl_status evaluate(const options *o, const char *of_run, sl_config *config, sl_error *err) {
   sl_run_state *run;
   sl_status status = sl_run_state_create(&run, config, SL_EXTENT_EVALUATION, err);
   if (status) return status;
-  if (!o->config && !o->sets.n) status = sl_session_check_task(o->model, &run->task, err);
+  if (!o->config && !o->sets.n && of_run) status = sl_session_check_task(of_run, &run->task, err);
   if (status) {
     sl_run_state_destroy(run);
     return status;
@@ -151,36 +165,56 @@ static sl_status adopt(sl_config *config, const options *o, const char *folder, 
   return SL_OK;
 }
 
+static sl_status eval_logprobs(const options *o, const sl_config *config, sl_error *err) {
+  sl_session s;
+  sl_task task = {0};
+  const sl_task_options task_options = sl_config_task_options(config);
+  sl_status status = sl_session_open(&s, o->model, &o->backend, err);
+  if (status) return status;
+  if (!o->tokens) status = sl_task_load(&task, &task_options, err);
+  if (!status) status = write_logprobs(o, &s, &task.held_out, err);
+  sl_task_free(&task);
+  sl_session_close(&s);
+  return status;
+}
+
+/* Takes over config. */
+static sl_status eval_success(const options *o, const char *run, sl_config *config, sl_error *err) {
+  char *folder;
+  sl_status status = sl_session_find_model(&folder, o->model, err);
+  if (!status) status = adopt(config, o, folder, err);
+  if (!status)
+    status = evaluate(o, run, config, err);
+  else
+    sl_config_free(config);
+  free(folder);
+  return status;
+}
+
+/* Without a configuration the task may be another one than the model was trained for. */
+static void add_task(const options *o, const char *run, sl_error *err) {
+  const size_t used = strlen(err->message);
+  if (!run && !o->config && err->status == SL_ERR_INPUT && strncmp(err->message, "task: ", 6) == 0)
+    snprintf(err->message + used, sizeof err->message - used,
+             "; the task is the built-in one: --config or --set task.name names another");
+}
+
 sl_command sl_cmd_eval;
 int sl_cmd_eval(int argc, char **argv) {
   options o = {0};
   sl_argp_parse(&parser, argc, argv, &o);
   sl_error err;
   sl_config config;
-  if (load_config(&config, &o, &err)) return sl_cli_fail(argv[0], &err);
-  sl_status status;
-  if (o.logprobs) {
-    sl_session s;
-    sl_task task = {0};
-    const sl_task_options task_options = sl_config_task_options(&config);
-    status = sl_session_open(&s, o.model, &o.backend, &err);
-    if (!status) {
-      if (!o.tokens) status = sl_task_load(&task, &task_options, &err);
-      if (!status) status = write_logprobs(&o, &s, &task.held_out, &err);
-      sl_task_free(&task);
-      sl_session_close(&s);
-    }
+  char *run;
+  sl_status status = find_run(&run, o.model, &err);
+  if (!status) status = load_config(&config, &o, run, &err);
+  if (!status && o.logprobs) {
+    status = eval_logprobs(&o, &config, &err);
     sl_config_free(&config);
-  } else {
-    char *folder;
-    status = sl_session_find_model(&folder, o.model, &err);
-    if (!status) status = adopt(&config, &o, folder, &err);
-    if (!status) {
-      status = evaluate(&o, &config, &err);
-      free(folder);
-    } else {
-      sl_config_free(&config);
-    }
+  } else if (!status) {
+    status = eval_success(&o, run, &config, &err);
   }
+  if (status) add_task(&o, run, &err);
+  free(run);
   return status ? sl_cli_fail(argv[0], &err) : SL_EXIT_OK;
 }

@@ -120,6 +120,14 @@ static sl_status report(const options *o, const sl_run_report *runs, sl_error *e
   return SL_OK;
 }
 
+static void note_unfinished(const char *run, const char *log, size_t bytes) {
+  if (bytes)
+    fprintf(stderr,
+            "sluice report: note: %s/%s: the last line is not finished (%zu bytes): it is left "
+            "out\n",
+            run, log, bytes);
+}
+
 sl_command sl_cmd_report;
 int sl_cmd_report(int argc, char **argv) {
   options o = {0};
@@ -133,6 +141,10 @@ int sl_cmd_report(int argc, char **argv) {
     if (!status) n++;
     if (!status) status = refuse_own(o.run[n - 1], o.page, &err);
     if (!status) status = refuse_own(o.run[n - 1], o.picture, &err);
+  }
+  for (size_t i = 0; !status && i < n; i++) {
+    note_unfinished(runs[i].path, SL_RUN_METRICS, runs[i].curves.unfinished);
+    note_unfinished(runs[i].path, SL_RUN_SAMPLES, runs[i].samples.unfinished);
   }
   if (!status) status = report(&o, runs, &err);
   while (n > 0) sl_run_report_free(&runs[--n]);

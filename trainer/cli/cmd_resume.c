@@ -6,6 +6,7 @@
 
 #include <argp.h>
 #include <stdio.h>
+#include <string.h>
 
 #define ACCEPTED_MAX 64
 
@@ -73,6 +74,13 @@ static const struct argp parser = {
     NULL,
     NULL};
 
+/* run.out says where a new run goes. */
+static void note_out(const options *o, const char *command) {
+  for (size_t i = 0; i < o->sets.n; i++)
+    if (strncmp(o->sets.items[i], "run.out=", 8) == 0)
+      fprintf(stderr, "%s: note: run.out moves nothing: the run goes on in %s\n", command, o->path);
+}
+
 sl_command sl_cmd_resume;
 int sl_cmd_resume(int argc, char **argv) {
   options o = {0};
@@ -82,6 +90,7 @@ int sl_cmd_resume(int argc, char **argv) {
   sl_run_state *run;
   sl_run_files files;
   if (sl_run_resume(&run, &files, o.path, &choice, &err)) return sl_cli_fail(argv[0], &err);
+  note_out(&o, argv[0]);
   if (run->phase == SL_PHASE_DONE && run->rl_step >= (uint64_t)run->config.rl.steps)
     fprintf(stderr, "%s: note: %s: already finished; --set rl.steps=N goes on\n", argv[0],
             files.path);

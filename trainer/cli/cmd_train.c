@@ -4,6 +4,7 @@
 #include "kernels/core/nearest.h"
 #include "plan_print.h"
 #include "train_to_end.h"
+#include "trainer/files/file.h"
 #include "trainer/run/memory_limit.h"
 
 #include <argp.h>
@@ -57,9 +58,8 @@ static error_t parse_train(int key, char *arg, struct argp_state *state) {
 
 static const struct argp_option train_rows[] = {
     {"dry-run", 'n', NULL, 0,
-     "check all that a run would need, print its plan (memory, which is not taken, steps, gate) "
-     "and "
-     "stop",
+     "check all that a run would need, print its plan (memory, steps, gate) and stop; a model that "
+     "is named is read and tried on one problem",
      0},
     {"help-config", 'c', NULL, 0, "print the default configuration with every key explained", 0},
     {"markdown", 'm', NULL, 0,
@@ -143,14 +143,19 @@ static int dry_run(const options *o, const sl_run_state *run, const char *comman
   return sl_run_check_memory(run, &err) ? sl_cli_fail(command, &err) : SL_EXIT_OK;
 }
 
-/* A file that is not there may have been meant to be the built-in configuration. */
-static void add_default(sl_error *err, const char *file) {
+/* A file that is not there may have been meant to be the built-in configuration; a run's folder is
+ * another command's. */
+static void add_meant(sl_error *err, const char *file) {
   static const char *const words[] = {"default"};
-  char meant[SL_MEANT];
+  char meant[SL_MEANT] = "";
   const size_t used = strlen(err->message);
-  if (file && access(file, F_OK) != 0)
-    snprintf(err->message + used, sizeof err->message - used, "%s",
-             sl_meant_of(meant, file, words, 1));
+  if (!file) return;
+  if (access(file, F_OK) != 0) sl_meant_of(meant, file, words, 1);
+  if (sl_path_holds(file, SL_RUN_CONFIG))
+    snprintf(err->message + used, sizeof err->message - used,
+             "; it holds a run: 'sluice resume %s' goes on with it", file);
+  else
+    snprintf(err->message + used, sizeof err->message - used, "%s", meant);
 }
 
 static int train(const options *o, const char *command) {
@@ -158,7 +163,7 @@ static int train(const options *o, const char *command) {
   sl_config config;
   const char *file = strcmp(o->path, "default") == 0 ? NULL : o->path;
   if (sl_config_load(&config, file, o->sets.items, o->sets.n, &err)) {
-    add_default(&err, file);
+    add_meant(&err, file);
     return sl_cli_fail(command, &err);
   }
   sl_status status = sl_config_anchor(&config, &err);

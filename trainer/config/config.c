@@ -40,10 +40,7 @@ static sl_status fail_unknown(size_t number, const char *text, const char *dot, 
                               sl_error *err) {
   const size_t section = (size_t)(dot - text);
   char known[700], meant[SL_SUGGESTION];
-  const char *last =
-      key_end; /* of verl's data.train_batch_size or actor.optim.lr, the end says most */
-  while (last > text && last[-1] != '.') last--;
-  sl_config_suggest_key(meant, sizeof meant, text, section, last, (size_t)(key_end - last));
+  sl_config_suggest(meant, sizeof meant, text, (size_t)(key_end - text));
   if (sl_config_has_section(text, section)) {
     sl_config_list_keys(text, section, known, sizeof known);
     return sl_fail(err, SL_ERR_USAGE, "--set %zu: %.*s: unknown key: expected %s, found %.*s%s",
@@ -60,8 +57,7 @@ static sl_status set_argument(sl_config *config, size_t number, const char *text
   const char *equals = strchr(text, '='), *dot = strchr(text, '.');
   if (!equals || !dot || dot > equals) {
     char meant[SL_SUGGESTION];
-    sl_config_suggest_key(meant, sizeof meant, "", 0, text,
-                          equals ? (size_t)(equals - text) : strlen(text));
+    sl_config_suggest(meant, sizeof meant, text, equals ? (size_t)(equals - text) : strlen(text));
     return sl_fail(err, SL_ERR_USAGE, "--set %zu: expected section.key=value, found '%s'%s", number,
                    text, meant);
   }

@@ -45,11 +45,11 @@ void sl_config_list_keys(const char *section, size_t section_length, char *out, 
 /* What a row expects, for a message: "an integer from 1 to 8". */
 void sl_config_expected(const sl_config_row *row, char *out, size_t size);
 
-/* What may have been meant, as the end of a message: "; did you mean rl.lr?", or "". Names of TRL,
+/* What may have been meant, as the end of a message: "; did you mean rl.lr?", or "". text is a key
+ * with what was written before it, if anything: "rl.lrr", "data.train_batch_size". Names of TRL,
  * verl and transformers are known (foreign.def). */
 enum { SL_SUGGESTION = 256 };
-void sl_config_suggest_key(char *out, size_t size, const char *section, size_t section_length,
-                           const char *key, size_t length);
+void sl_config_suggest(char *out, size_t size, const char *text, size_t length);
 void sl_config_suggest_section(char *out, size_t size, const char *section, size_t length);
 void sl_config_suggest_value(char *out, size_t size, sl_config_key key, const char *text);
 

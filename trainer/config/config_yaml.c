@@ -144,10 +144,11 @@ static sl_status read_parameters(reader *r, sl_config_key key) {
 }
 
 static sl_status fail_unknown_key(reader *r, const char *section, const char *key) {
-  char what[128], expected[700], meant[SL_SUGGESTION];
+  char what[128], expected[700], meant[SL_SUGGESTION], name[300];
   snprintf(what, sizeof what, "%s: unknown key", section);
+  snprintf(name, sizeof name, "%s.%s", section, key);
   sl_config_list_keys(section, strlen(section), expected, sizeof expected);
-  sl_config_suggest_key(meant, sizeof meant, section, strlen(section), key, strlen(key));
+  sl_config_suggest(meant, sizeof meant, name, strlen(name));
   return fail_meant(r, what, expected, meant);
 }
 

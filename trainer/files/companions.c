@@ -6,7 +6,6 @@
 #include "model_folder.h"
 
 #include <dirent.h>
-#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -129,7 +128,7 @@ static sl_status copy_file(const char *from, const char *to, const char *name, s
 sl_status sl_companions_copy(const char *from, const char *to, sl_error *err) {
   DIR *folder = opendir(from);
   sl_status status = SL_OK;
-  if (!folder) return sl_fail(err, SL_ERR_IO, "%s: cannot open: %s", from, strerror(errno));
+  if (!folder) return sl_fail_open(err, from);
   for (struct dirent *entry; status == SL_OK && (entry = readdir(folder)) != NULL;)
     if (is_companion(entry->d_name)) status = copy_file(from, to, entry->d_name, err);
   closedir(folder);

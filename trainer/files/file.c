@@ -16,12 +16,7 @@ static sl_status fail_io(sl_error *err, const char *path, const char *what) {
   return sl_fail(err, SL_ERR_IO, "%s: cannot %s: %s", path, what, strerror(errno));
 }
 
-sl_status sl_fail_open(sl_error *err, const char *path) {
-  const int absent = errno == ENOENT || errno == ENOTDIR || errno == EISDIR || errno == ELOOP ||
-                     errno == ENAMETOOLONG;
-  return sl_fail(err, absent ? SL_ERR_INPUT : SL_ERR_IO, "%s: cannot open: %s", path,
-                 strerror(errno));
-}
+int sl_open_input(const char *path) { return sl_open(path, O_RDONLY | O_NONBLOCK); }
 
 char *sl_path_join(const char *folder, const char *name) {
   const size_t size = strlen(folder) + strlen(name) + 2;
@@ -67,7 +62,7 @@ static sl_status read_stream(char **out, size_t *size, int fd, const char *path,
 }
 
 sl_status sl_file_read(char **out, size_t *size, const char *path, size_t max, sl_error *err) {
-  const int fd = sl_open(path, O_RDONLY);
+  const int fd = sl_open_input(path);
   if (fd < 0) return sl_fail_open(err, path);
   const sl_status status = read_stream(out, size, fd, path, max, err);
   close(fd);

@@ -3,6 +3,7 @@
 #ifndef SLUICE_FILE_H
 #define SLUICE_FILE_H
 
+#include "kernels/core/input_file.h"
 #include "kernels/support/file_write.h"
 
 #include <sluice/status.h>
@@ -10,12 +11,12 @@
 #include <stddef.h>
 
 /* Reads a regular file whole; *out is NUL-terminated and freed by the caller. SL_ERR_INPUT if it is
- * absent, no regular file, or larger than max bytes; SL_ERR_IO where the system refuses. */
+ * absent, may not be read, is no regular file, or larger than max bytes; SL_ERR_IO. */
 sl_status sl_file_read(char **out, size_t *size, const char *path, size_t max, sl_error *err);
 
-/* What a failed open of an input means, from errno: SL_ERR_INPUT where the path names no file,
- * SL_ERR_IO else. */
-sl_status sl_fail_open(sl_error *err, const char *path);
+/* Opens what must be a regular file, for reading: a pipe without a writer does not wait for one, so
+ * that the caller can refuse it. A descriptor, or -1 and errno. */
+int sl_open_input(const char *path);
 
 /* folder/name in a fresh string, freed by the caller; NULL if memory is short. */
 char *sl_path_join(const char *folder, const char *name);

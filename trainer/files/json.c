@@ -2,6 +2,7 @@
 #include "json.h"
 
 #include "file.h"
+#include "json_members.h"
 #include "recognise.h"
 
 #include <stdarg.h>
@@ -35,20 +36,38 @@ static sl_status refuse_text(const char *file, size_t line, const char *text, si
 sl_status sl_json_parse(sl_json *doc, const char *file, size_t line, const char *text, size_t size,
                         sl_error *err) {
   json_error_t bad;
-  json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &bad);
-  if (!root) return refuse_text(file, line, text, size, &bad, err);
+  json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &bad), *beyond = NULL;
+  if (!root && !sl_json_load_members(&root, &beyond, text, size))
+    return refuse_text(file, line, text, size, &bad, err);
   if (!json_is_object(root)) {
     json_decref(root);
     return sl_fail(err, SL_ERR_INPUT, "%s:%zu:1: expected a JSON object, found an array", file,
                    line);
   }
-  *doc = (sl_json){.file = file, .text = text, .size = size, .line = line, .root = root};
+  *doc = (sl_json){
+      .file = file, .text = text, .size = size, .line = line, .root = root, .beyond = beyond};
   return SL_OK;
 }
 
 void sl_json_free(sl_json *doc) {
   json_decref(doc->root);
-  doc->root = NULL;
+  json_decref(doc->beyond);
+  doc->root = doc->beyond = NULL;
+}
+
+int sl_json_has(const sl_json *doc, const char *key) {
+  const json_t *value = json_object_get(doc->root, key);
+  return value ? !json_is_null(value) : json_object_get(doc->beyond, key) != NULL;
+}
+
+/* Why the value of a key cannot be held; NULL if it can, or there is none. */
+static const char *beyond_text(const sl_json *doc, const char *key) {
+  return json_string_value(json_object_get(doc->beyond, key));
+}
+
+sl_status sl_json_all_held(const sl_json *doc, sl_error *err) {
+  const char *key = json_object_iter_key(json_object_iter(doc->beyond));
+  return key ? sl_json_fail(doc, key, err, "%s", beyond_text(doc, key)) : SL_OK;
 }
 
 /* Past the string that starts at i; the text is valid JSON. */
@@ -130,13 +149,16 @@ void sl_json_describe(char out[SL_JSON_DESCRIPTION], const json_t *value) {
 static sl_status expect(const sl_json *doc, const char *key, int right, const char *what,
                         sl_error *err) {
   const json_t *value = json_object_get(doc->root, key);
-  if (!value) return sl_json_fail(doc, key, err, "missing; expected %s", what);
+  if (!value && !sl_json_has(doc, key))
+    return sl_json_fail(doc, key, err, "missing; expected %s", what);
   return right ? SL_OK : sl_json_expected(doc, key, err, what, value);
 }
 
 sl_status sl_json_expected(const sl_json *doc, const char *key, sl_error *err, const char *what,
                            const json_t *found) {
   char description[SL_JSON_DESCRIPTION];
+  if (beyond_text(doc, key))
+    return sl_json_fail(doc, key, err, "expected %s: %s", what, beyond_text(doc, key));
   if (!found) return sl_json_fail(doc, key, err, "expected %s", what);
   sl_json_describe(description, found);
   return sl_json_fail(doc, key, err, "expected %s, found %s", what, description);
@@ -184,7 +206,7 @@ sl_status sl_json_only(const sl_json *doc, const char *const *allowed, sl_error 
     while (*name && strcmp(*name, key) != 0) name++;
     if (!*name) return sl_json_fail(doc, key, err, "unknown key");
   }
-  return SL_OK;
+  return sl_json_all_held(doc, err);
 }
 
 static sl_status visit_line(const char *path, size_t line, const char *text, size_t size,
@@ -201,11 +223,9 @@ static sl_status visit_line(const char *path, size_t line, const char *text, siz
   return status;
 }
 
-sl_status sl_json_lines(const char *path, sl_json_visitor each, void *user, sl_error *err) {
-  char *text;
-  size_t size;
-  sl_status status = sl_file_read(&text, &size, path, JSON_FILE_MAX, err);
-  if (status != SL_OK) return status;
+static sl_status visit_lines(const char *path, const char *text, size_t size, sl_json_visitor each,
+                             void *user, sl_error *err) {
+  sl_status status = SL_OK;
   size_t line = 1;
   for (size_t start = 0; start < size && status == SL_OK; line++) {
     const char *newline = memchr(text + start, '\n', size - start);
@@ -213,6 +233,28 @@ sl_status sl_json_lines(const char *path, sl_json_visitor each, void *user, sl_e
     status = visit_line(path, line, text + start, end - start, each, user, err);
     start = end + 1;
   }
+  return status;
+}
+
+sl_status sl_json_lines(const char *path, sl_json_visitor each, void *user, sl_error *err) {
+  char *text;
+  size_t size;
+  sl_status status = sl_file_read(&text, &size, path, JSON_FILE_MAX, err);
+  if (status != SL_OK) return status;
+  status = visit_lines(path, text, size, each, user, err);
   free(text);
+  return status;
+}
+
+sl_status sl_json_log_lines(const char *path, sl_json_visitor each, void *user, size_t *unfinished,
+                            sl_error *err) {
+  char *text;
+  size_t size, end;
+  sl_status status = sl_file_read(&text, &size, path, JSON_FILE_MAX, err);
+  if (status != SL_OK) return status;
+  for (end = size; end > 0 && text[end - 1] != '\n';) end--;
+  status = visit_lines(path, text, end, each, user, err);
+  free(text);
+  if (status == SL_OK) *unfinished = size - end;
   return status;
 }

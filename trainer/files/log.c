@@ -17,8 +17,9 @@ static sl_status fail(const sl_log *log, sl_error *err) {
 static sl_status open_file(sl_log *log, int fresh, sl_error *err) {
   struct stat st;
   log->fd = sl_open(log->path, O_RDWR | O_CREAT | (fresh ? O_TRUNC : 0));
-  if (log->fd < 0 || fstat(log->fd, &st) != 0 || lseek(log->fd, 0, SEEK_END) < 0)
-    return fail(log, err);
+  if (log->fd < 0 || fstat(log->fd, &st) != 0) return fail(log, err);
+  if (!S_ISREG(st.st_mode)) return sl_fail(err, SL_ERR_INPUT, "%s: not a regular file", log->path);
+  if (lseek(log->fd, 0, SEEK_END) < 0) return fail(log, err);
   log->size = (uint64_t)st.st_size;
   return SL_OK;
 }

@@ -50,7 +50,7 @@ const sl_tensor_view *sl_safetensors_find(const sl_safetensors *file, const char
 }
 
 static sl_status map_file(sl_safetensors *file, sl_error *err) {
-  const int fd = sl_open(file->path, O_RDONLY);
+  const int fd = sl_open_input(file->path);
   struct stat info;
   if (fd < 0) return sl_fail_open(err, file->path);
   sl_status status = SL_OK;

@@ -1,10 +1,13 @@
 /* The first line of ledger.jsonl (see ledger_head.h). */
 #include "ledger_head.h"
 
+#include "trainer/files/file.h"
 #include "trainer/files/json.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static int numerics_of(const char *path, const char *line, size_t length) {
   sl_json doc;
@@ -18,8 +21,13 @@ static int numerics_of(const char *path, const char *line, size_t length) {
 int sl_ledger_numerics(const char *path) {
   char *line = NULL;
   size_t room = 0;
-  FILE *file = fopen(path, "r");
-  if (!file) return 0;
+  struct stat st;
+  const int fd = sl_open_input(path);
+  FILE *file = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? fdopen(fd, "r") : NULL;
+  if (!file) {
+    if (fd >= 0) close(fd);
+    return 0;
+  }
   const ssize_t length = getline(&line, &room, file);
   const int numerics = length > 0 ? numerics_of(path, line, (size_t)length) : 0;
   fclose(file);

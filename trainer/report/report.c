@@ -19,6 +19,7 @@ static sl_status read_config(sl_run_report *r, sl_error *err) {
   char *path = sl_path_join(r->path, SL_RUN_CONFIG);
   if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   const sl_status status = sl_config_load_recorded(&r->config, path, NULL, 0, err);
+  if (status) sl_run_explain(r->path, err);
   free(path);
   return status;
 }

@@ -121,6 +121,7 @@ static sl_status read_line(const sl_json *line, void *user, sl_error *err) {
   sl_run_curves *curves = user;
   line_head head;
   sl_status status = read_head(curves, line, &head, err);
+  if (!status) status = sl_json_all_held(line, err);
   if (!status && strcmp(head.kind, "step") == 0) status = read_step(curves, line, &head, err);
   if (status) return status;
   const char *key;
@@ -141,7 +142,7 @@ static sl_status read_line(const sl_json *line, void *user, sl_error *err) {
 
 sl_status sl_run_curves_read(sl_run_curves *out, const char *path, sl_error *err) {
   sl_run_curves curves = {0};
-  sl_status status = sl_json_lines(path, read_line, &curves, err);
+  sl_status status = sl_json_log_lines(path, read_line, &curves, &curves.unfinished, err);
   if (!status && curves.lines == 0)
     status = sl_fail(err, SL_ERR_INPUT, "%s:1:1: no line; the run has not finished a step", path);
   if (status)

@@ -20,6 +20,7 @@ typedef struct {
   char backend[160];        /* those that ran, in order of appearance */
   char state[96], warm[96]; /* state after the last step, and after the last one of the warm start;
                                "" if there was none */
+  size_t unfinished; /* bytes after the last line: a write that is not at its end, or was cut off */
   double seconds, tokens; /* sums over all steps: time spent in them, tokens sampled and trained */
 } sl_run_curves;
 

@@ -43,7 +43,7 @@ sl_status sl_sample_lines_read(sl_sample_lines *out, const char *path, sl_error 
     *out = lines;
     return SL_OK;
   }
-  const sl_status status = sl_json_lines(path, read_line, &lines, err);
+  const sl_status status = sl_json_log_lines(path, read_line, &lines, &lines.unfinished, err);
   if (status)
     sl_sample_lines_free(&lines);
   else

@@ -16,6 +16,7 @@ typedef struct {
 typedef struct {
   sl_sample_line *line;
   size_t n, capacity;
+  size_t unfinished; /* bytes after the last line */
 } sl_sample_lines;
 
 /* A file that is not there holds none. SL_ERR_INPUT with "file:line:column: ...". */

@@ -32,6 +32,29 @@ static int parse_name(sl_checkpoint_entry *out, const char *name) {
   return strcmp(out->name, name) == 0;
 }
 
+int sl_checkpoint_is_name(const char *name) {
+  static const char aside[] = ".aside-";
+  const char *mark = strstr(name, aside);
+  sl_checkpoint_entry entry;
+  char first[sizeof entry.name];
+  const size_t length = mark ? (size_t)(mark - name) : strlen(name);
+  if (length >= sizeof first) return 0;
+  snprintf(first, sizeof first, "%.*s", (int)length, name);
+  return parse_name(&entry, first) &&
+         (!mark || mark[sizeof aside - 1 + strspn(mark + sizeof aside - 1, "0123456789")] == 0);
+}
+
+sl_status sl_checkpoint_check_name(const char *path, int phase, uint64_t step, sl_error *err) {
+  char own[32];
+  const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+  sl_checkpoint_name(own, phase, step);
+  if (!sl_checkpoint_is_name(name) || strncmp(name, own, strcspn(name, ".")) == 0) return SL_OK;
+  return sl_fail(
+      err, SL_ERR_MISMATCH,
+      "%s: the state in this folder is that of %s: it was copied or renamed, or is damaged", path,
+      own);
+}
+
 static int compare(const sl_checkpoint_entry *a, const sl_checkpoint_entry *b) {
   const int late_a = a->phase != SL_PHASE_SFT, late_b = b->phase != SL_PHASE_SFT;
   if (late_a != late_b) return late_a - late_b;
@@ -59,9 +82,9 @@ static int is_folder(const char *run, const char *name) {
 sl_status sl_checkpoints_list(sl_checkpoint_entry **out, size_t *count, const char *run,
                               sl_error *err) {
   char *folder = sl_path_join(run, SL_RUN_CHECKPOINTS);
-  DIR *dir = folder ? opendir(folder) : NULL;
-  sl_status status =
-      dir ? SL_OK : sl_fail(err, SL_ERR_INPUT, "%s: not a run: %s", run, strerror(errno));
+  if (!folder) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  DIR *dir = opendir(folder);
+  sl_status status = dir ? SL_OK : sl_fail_open(err, folder);
   sl_checkpoint_entry *entries = NULL, entry;
   size_t n = 0;
   for (struct dirent *e; !status && (e = readdir(dir));) {
@@ -85,15 +108,29 @@ sl_status sl_checkpoints_list(sl_checkpoint_entry **out, size_t *count, const ch
   return SL_OK;
 }
 
+/* Without other checkpoints there may still be the best one. */
+static void add_best(const char *run, sl_error *err) {
+  const size_t used = err ? strlen(err->message) : 0;
+  if (err && sl_path_holds(run, SL_RUN_BEST))
+    snprintf(err->message + used, sizeof err->message - used,
+             "; the best one is there: 'sluice resume %s --from " SL_RUN_BEST "'", run);
+}
+
+static sl_status fail_none(const char *run, sl_error *err) {
+  sl_fail(err, SL_ERR_INPUT,
+          "%s: the run has no checkpoint to go on from: remove the folder and train anew", run);
+  add_best(run, err);
+  return SL_ERR_INPUT;
+}
+
 sl_status sl_checkpoint_newest(char **out, const char *run, sl_error *err) {
   sl_checkpoint_entry *entries;
   size_t n;
   sl_status status = sl_checkpoints_list(&entries, &n, run, err);
+  if (status == SL_ERR_INPUT && !sl_path_holds(run, SL_RUN_CHECKPOINTS)) return fail_none(run, err);
   if (status) return status;
   if (n == 0) {
-    status = sl_fail(
-        err, SL_ERR_INPUT,
-        "%s: the run has no checkpoint to go on from: remove the folder and train anew", run);
+    status = fail_none(run, err);
   } else {
     *out = sl_checkpoint_path(run, entries[n - 1].name);
     if (!*out) status = sl_fail(err, SL_ERR_MEMORY, "no memory for a path");

@@ -16,8 +16,14 @@ typedef struct {
 /* P-NAME-STEP of a phase and a step. */
 void sl_checkpoint_name(char out[32], int phase, uint64_t step);
 
+/* 1 for such a name, also with the end that setting aside gives it. */
+int sl_checkpoint_is_name(const char *name);
+/* SL_ERR_MISMATCH if the last component of path is the name of another phase or step. */
+sl_status sl_checkpoint_check_name(const char *path, int phase, uint64_t step, sl_error *err);
+
 /* Those of a run, in the order of training: the warm start's, then RL's by step, and of one step
- * the finished run's last. *out is freed by the caller. SL_ERR_INPUT if the folder is no run. */
+ * the finished run's last. *out is freed by the caller. SL_ERR_INPUT if there is no folder of
+ * checkpoints. */
 sl_status sl_checkpoints_list(sl_checkpoint_entry **out, size_t *n, const char *run, sl_error *err);
 
 /* Path of a checkpoint of that name, freed by the caller; NULL if memory is short. */

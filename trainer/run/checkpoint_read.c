@@ -98,6 +98,12 @@ sl_status sl_checkpoint_read(sl_run_state *run, const char *path, sl_checkpoint_
   return status;
 }
 
+sl_status sl_checkpoint_check_place(const char *path, const sl_checkpoint_state *s, sl_error *err) {
+  const sl_counters *c = &s->counters;
+  return sl_checkpoint_check_name(path, (int)c->phase,
+                                  c->phase == SL_PHASE_SFT ? c->sft_step : c->rl_step, err);
+}
+
 /* The hash of a checkpoint's files, in arenas of the host. */
 static sl_status hash_files(char out[SL_DIGEST_TEXT], const char *path, sl_context *ctx,
                             const sl_parameters *policy, const sl_checkpoint_state *s,
@@ -129,7 +135,8 @@ sl_status sl_checkpoint_check(const char *path, sl_error *err) {
   sl_checkpoint_state s;
   sl_status status = sl_checkpoint_state_read(&s, path, err);
   if (status) return status;
-  status = sl_context_create(&ctx, &options, err);
+  status = sl_checkpoint_check_place(path, &s, err);
+  if (!status) status = sl_context_create(&ctx, &options, err);
   if (!status) status = sl_model_folder_read(&policy, NULL, path, err);
   if (!status) status = sl_parameters_move(&policy, ctx, err);
   if (!status) status = hash_files(hash, path, ctx, &policy, &s, err);

@@ -6,6 +6,7 @@
 #include "trainer/model/model_activations.h"
 
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,6 +40,8 @@ static sl_status read_line(const sl_json *line, void *user, sl_error *err) {
   const reader *r = user;
   const json_t *tokens = json_object_get(line->root, "tokens");
   const size_t n = json_array_size(tokens);
+  if (!tokens && sl_json_has(line, "tokens"))
+    return sl_json_expected(line, "tokens", err, "an array of token ids", NULL);
   if (!json_is_array(tokens) || n < 2 || n > r->max)
     return sl_json_fail(line, "tokens", err, "expected an array of 2 to %zu token ids", r->max);
   uint32_t *ids = malloc(n * sizeof *ids);
@@ -96,6 +99,13 @@ sl_status sl_token_lists_encode(sl_token_lists *out, const sl_problems *problems
   else
     *out = lists;
   return status;
+}
+
+/* The index of the first log-prob that is not finite; n - 1 if all are. */
+static size_t first_bad(const float *logp, size_t n) {
+  size_t i = 0;
+  while (i + 1 < n && isfinite(logp[i])) i++;
+  return i;
 }
 
 static void print_list(FILE *out, const uint32_t *ids, const float *logp, size_t n) {
@@ -172,6 +182,9 @@ sl_status sl_logprobs_write(const sl_session *s, const sl_token_lists *lists, FI
     if (score(m, &b, ids, n))
       status = sl_fail(err, sl_context_error(s->ctx)->status, "sequence[%zu]: %s", i,
                        sl_context_error(s->ctx)->message);
+    else if (n > 0 && first_bad(b.logp, n) + 1 < n)
+      status = sl_fail(err, SL_ERR_NONFINITE, "sequence[%zu]: the log-prob of token[%zu] is %g", i,
+                       first_bad(b.logp, n) + 1, (double)b.logp[first_bad(b.logp, n)]);
     else
       print_list(out, ids, b.logp, n);
   }

@@ -6,7 +6,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 /* 1 if the newest checkpoint is of an unfinished run: the folder `model` is then from an earlier
  * end. */
@@ -19,22 +18,44 @@ static int goes_on(const char *run) {
   return on;
 }
 
-sl_status sl_session_find_model(char **out, const char *path, sl_error *err) {
-  char *metrics = sl_path_join(path, SL_RUN_METRICS), *model = sl_path_join(path, SL_RUN_MODEL);
-  struct stat st;
-  sl_status status = metrics && model ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  *out = NULL;
-  if (!status && stat(metrics, &st) != 0) {
-    *out = strdup(path);
-  } else if (!status && stat(model, &st) == 0 && !goes_on(path)) {
-    *out = model;
-    model = NULL;
-  } else if (!status) {
-    status = sl_checkpoint_newest(out, path, err);
+/* A state that says another step than the folder's name is of another checkpoint; one that cannot
+ * be read does not matter to a model. */
+static sl_status check_place(const char *checkpoint, sl_error *err) {
+  sl_checkpoint_state state;
+  if (sl_checkpoint_state_read(&state, checkpoint, NULL)) return SL_OK;
+  const sl_status status = sl_checkpoint_check_place(checkpoint, &state, err);
+  sl_checkpoint_state_free(&state);
+  return status;
+}
+
+/* Without its configuration or metrics a folder with checkpoints is a run that failed early. */
+static sl_status refuse_failed(const char *path, sl_error *err) {
+  if (sl_path_holds(path, SL_MODEL_CONFIG_FILE) || !sl_path_holds(path, SL_RUN_CHECKPOINTS))
+    return SL_OK;
+  sl_fail(err, SL_ERR_INPUT, "%s: no model", path);
+  sl_run_explain(path, err);
+  return SL_ERR_INPUT;
+}
+
+static sl_status find_of_run(char **out, const char *run, sl_error *err) {
+  if (sl_path_holds(run, SL_RUN_MODEL) && !goes_on(run)) {
+    *out = sl_path_join(run, SL_RUN_MODEL);
+    return *out ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   }
-  if (!status && !*out) status = sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  free(metrics);
-  free(model);
+  sl_status status = sl_checkpoint_newest(out, run, err);
+  if (!status) status = check_place(*out, err);
+  if (!status) return SL_OK;
+  free(*out);
+  *out = NULL;
+  return status;
+}
+
+sl_status sl_session_find_model(char **out, const char *path, sl_error *err) {
+  *out = NULL;
+  if (sl_path_holds(path, SL_RUN_CONFIG) || sl_path_holds(path, SL_RUN_METRICS))
+    return find_of_run(out, path, err);
+  const sl_status status = refuse_failed(path, err);
+  if (!status && !(*out = strdup(path))) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   return status;
 }
 

@@ -1,4 +1,5 @@
 /* A run's parts, made in order: what can be refused is refused before memory is taken. */
+#include "first_pass.h"
 #include "run_state.h"
 
 #include "kernels/core/nearest.h"
@@ -10,6 +11,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Values of the configuration for the parameters of a gate file (spec L1.7); a side that is not
  * named keeps the file's default. */
@@ -63,10 +65,21 @@ static sl_status check_gate(const sl_run_state *run, sl_error *err) {
   return SL_OK;
 }
 
+/* A run reads its gate's file several times, and again when it resumes: no pipe. */
+static sl_status check_gate_file(const sl_config *c, sl_error *err) {
+  const char *path = sl_config_path(c, SL_KEY_gate_name);
+  struct stat st;
+  if (!sl_config_names_path(c, SL_KEY_gate_name) || stat(path, &st) != 0 || S_ISREG(st.st_mode))
+    return SL_OK;
+  return sl_fail(err, SL_ERR_INPUT, "%s: not a regular file", path);
+}
+
 static sl_status load_gate(sl_run_state *run, sl_error *err) {
   sl_status status = sl_config_objective(&run->config, &run->objective, err);
   if (status || run->objective.gate.family[0] != SL_GATE_EXPRESSION) return status;
   sl_gate_definition *defaults;
+  status = check_gate_file(&run->config, err);
+  if (status) return status;
   status = sl_gate_load(&run->objective.gate, &defaults,
                         sl_config_path(&run->config, SL_KEY_gate_name), NULL, 0, err);
   if (status) return status;
@@ -212,6 +225,13 @@ static sl_status prepare(sl_run_state *run, sl_extent extent, const char *checkp
   return status ? status : sl_run_state_plan(run, extent, err);
 }
 
+/* Of a model that a key names. */
+static sl_status check_first_pass(const sl_run_state *run, sl_config_key key,
+                                  const sl_parameters *model, sl_error *err) {
+  return sl_first_pass_check(run->ctx, model, run->tokenizer, &run->task,
+                             sl_config_path(&run->config, key), err);
+}
+
 static sl_status fill_policy(sl_run_state *run, const char *checkpoint, sl_error *err) {
   const sl_config *c = &run->config;
   const int from_folder = *c->model.folder && !checkpoint;
@@ -220,17 +240,21 @@ static sl_status fill_policy(sl_run_state *run, const char *checkpoint, sl_error
                   : sl_arena_create(&run->policy.data, NULL, run->policy.layout, err);
   if (!status && !from_folder && !checkpoint)
     sl_parameters_init(&run->policy, (uint64_t)c->run.seed, c->model.init_std);
-  return status ? status : sl_parameters_move(&run->policy, run->ctx, err);
+  if (!status) status = sl_parameters_move(&run->policy, run->ctx, err);
+  return status || !from_folder ? status
+                                : check_first_pass(run, SL_KEY_model_folder, &run->policy, err);
 }
 
 static sl_status fill_reference(sl_run_state *run, sl_error *err) {
   const sl_config *c = &run->config;
   if (!run->reference.layout) return SL_OK;
-  const sl_status status =
-      *c->rl.reference
-          ? sl_model_weights_read(&run->reference, sl_config_path(c, SL_KEY_rl_reference), err)
-          : sl_arena_create(&run->reference.data, NULL, run->reference.layout, err);
-  return status ? status : sl_parameters_move(&run->reference, run->ctx, err);
+  const int named = *c->rl.reference != 0;
+  sl_status status =
+      named ? sl_model_weights_read(&run->reference, sl_config_path(c, SL_KEY_rl_reference), err)
+            : sl_arena_create(&run->reference.data, NULL, run->reference.layout, err);
+  if (!status) status = sl_parameters_move(&run->reference, run->ctx, err);
+  return status || !named ? status
+                          : check_first_pass(run, SL_KEY_rl_reference, &run->reference, err);
 }
 
 /* The first model's digest is left out where its numbers are not there: in a plan, and in a
@@ -245,7 +269,20 @@ static sl_status identify(sl_run_state *run, int has_first, sl_error *err) {
                              &run->objective.gate, run->gate, first, err);
 }
 
-/* What filling the run would find out, without the memory. */
+/* A model's numbers: where the run fits, by a forward pass, which needs the parameters alone. */
+static sl_status check_model(const sl_run_state *run, sl_config_key key, sl_model_layout *layout,
+                             sl_error *err) {
+  const char *path = sl_config_path(&run->config, key);
+  if (sl_run_check_memory(run, NULL)) return sl_model_weights_check(layout, path, err);
+  sl_parameters model = {.layout = layout};
+  sl_status status = sl_model_weights_read(&model, path, err);
+  if (!status) status = sl_parameters_move(&model, run->ctx, err);
+  if (!status) status = check_first_pass(run, key, &model, err);
+  sl_arena_free(model.ctx, model.data);
+  return status;
+}
+
+/* What filling the run would find out, without its memory. */
 static sl_status check_plan(sl_run_state *run, sl_error *err) {
   const sl_config *c = &run->config;
   float frequencies[1024];
@@ -254,11 +291,9 @@ static sl_status check_plan(sl_run_state *run, sl_error *err) {
                          ? sl_rope_frequencies(frequencies, s->head_dim, s->rope_theta, err)
                          : SL_OK;
   if (!status && *c->model.folder)
-    status =
-        sl_model_weights_check(run->policy.layout, sl_config_path(c, SL_KEY_model_folder), err);
+    status = check_model(run, SL_KEY_model_folder, run->policy.layout, err);
   if (!status && run->reference.layout && *c->rl.reference)
-    status =
-        sl_model_weights_check(run->reference.layout, sl_config_path(c, SL_KEY_rl_reference), err);
+    status = check_model(run, SL_KEY_rl_reference, run->reference.layout, err);
   return status ? status : identify(run, 0, err);
 }
 

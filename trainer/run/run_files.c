@@ -85,6 +85,20 @@ static sl_status check_name(const char *folder, sl_error *err) {
   return SL_OK;
 }
 
+/* Makes a folder in this one and removes it: permissions do not say that there is no room, nor that
+ * the file system (such as /proc) takes none. */
+static sl_status try_folder(const char *folder, sl_error *err) {
+  char *inside = sl_path_join(folder, "try"), *path = inside ? sl_temporary_path(inside) : NULL;
+  sl_status status = path ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  if (path && mkdir(path, 0777) != 0)
+    status = sl_fail(err, SL_ERR_IO, "%s: cannot make a folder in it: %s", folder, strerror(errno));
+  else if (path)
+    rmdir(path);
+  free(path);
+  free(inside);
+  return status;
+}
+
 /* The nearest folder on the way that exists can take the rest. */
 static sl_status check_parent(const char *folder, sl_error *err) {
   char *path = strdup(folder);
@@ -98,7 +112,8 @@ static sl_status check_parent(const char *folder, sl_error *err) {
     else
       *slash = 0;
   }
-  const sl_status status = access(path, W_OK | X_OK) == 0 ? SL_OK : system_error(err, path);
+  sl_status status = access(path, W_OK | X_OK) == 0 ? SL_OK : system_error(err, path);
+  if (!status) status = try_folder(path, err);
   free(path);
   return status;
 }
@@ -117,8 +132,9 @@ sl_status sl_run_check_new(const char *folder, sl_error *err) {
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
     if (has(folder, parts[i]))
       return sl_fail(err, SL_ERR_USAGE,
-                     "%s/%s exists, and a run would replace it: choose another run.out", folder,
-                     parts[i]);
+                     "%s/%s exists, and a run would replace it: choose another run.out, or remove "
+                     "it",
+                     folder, parts[i]);
   return check_no_checkpoints(folder, err);
 }
 
@@ -161,13 +177,35 @@ static sl_status keep_companions(const char *run, const char *model, sl_error *e
   return status;
 }
 
+void sl_run_explain(const char *path, sl_error *err) {
+  struct stat st;
+  const size_t used = strlen(err->message);
+  sl_checkpoint_entry *entries;
+  size_t n;
+  if (has(path, SL_RUN_CONFIG)) return;
+  const char *what = "it is not the folder of a run";
+  if (stat(path, &st) != 0) {
+    what = "there is no such folder";
+  } else if (sl_checkpoints_list(&entries, &n, path, NULL) == SL_OK) {
+    free(entries);
+    what = n ? "the run has checkpoints, but its configuration is gone"
+             : "the run failed before it began: remove the folder and train anew";
+  }
+  snprintf(err->message + used, sizeof err->message - used, "; %s: %s", path, what);
+}
+
+sl_status sl_run_make_checkpoints(const char *path, sl_error *err) {
+  char *checkpoints = sl_path_join(path, SL_RUN_CHECKPOINTS);
+  const sl_status status = checkpoints ? make_folder(checkpoints, err)
+                                       : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  free(checkpoints);
+  return status;
+}
+
 sl_status sl_run_create(sl_run_files *out, const char *path, const sl_config *config,
                         sl_error *err) {
   sl_run_files files;
-  char *checkpoints = sl_path_join(path, SL_RUN_CHECKPOINTS);
-  if (!checkpoints) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  sl_status status = make_folder(checkpoints, err);
-  free(checkpoints);
+  sl_status status = sl_run_make_checkpoints(path, err);
   if (!status) status = sl_run_open(&files, path, err);
   if (status) return status;
   status = sl_run_check_new(path, err);

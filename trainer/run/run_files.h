@@ -30,6 +30,10 @@ typedef struct {
 /* Refuses a folder that holds a run or parts of one, or what a run would replace, before a long
  * preparation; sl_run_create asks again. */
 sl_status sl_run_check_new(const char *path, sl_error *err);
+/* Adds to an error what kind of folder it is that has no config.yaml, if it has none. */
+void sl_run_explain(const char *path, sl_error *err);
+/* Makes the folder of a run's checkpoints, if it is gone. */
+sl_status sl_run_make_checkpoints(const char *path, sl_error *err);
 /* Makes the run's folder with its configuration; refuses one that holds a run already. Locks it
  * (spec F4.7). */
 sl_status sl_run_create(sl_run_files *out, const char *path, const sl_config *config,
@@ -74,7 +78,10 @@ sl_status sl_checkpoint_write_best(const sl_run_files *files, const sl_run_state
  * file says. SL_ERR_INPUT, SL_ERR_MISMATCH. */
 sl_status sl_checkpoint_read(sl_run_state *run, const char *path, sl_checkpoint_state *state,
                              sl_error *err);
-/* A checkpoint's files give the hash that it records; no run is needed. */
+/* SL_ERR_MISMATCH unless the checkpoint at path is named as its state says. */
+sl_status sl_checkpoint_check_place(const char *path, const sl_checkpoint_state *state,
+                                    sl_error *err);
+/* A checkpoint's name and files give the step and the hash that it records; no run is needed. */
 sl_status sl_checkpoint_check(const char *path, sl_error *err);
 
 /* The frozen reference, where there is one. Digest: "" while there is none. Save: the policy

@@ -195,6 +195,15 @@ static sl_status rehearse_training(sl_run_state *run, sl_error *err) {
       err);
 }
 
+/* The longest sequences of padding alone have numbers that the first problem does not have. */
+static void explain_rehearsal(sl_error *err) {
+  const sl_error inner = *err;
+  sl_fail(err, inner.status,
+          "before the first step, in a rehearsal on padding: %s: the model's numbers "
+          "are too large",
+          inner.message);
+}
+
 sl_status sl_run_state_allocate(sl_run_state *run, sl_extent extent, sl_error *err) {
   const size_t group = (size_t)run->config.rl.group;
   const size_t bytes = table_bytes(run);
@@ -207,6 +216,7 @@ sl_status sl_run_state_allocate(sl_run_state *run, sl_extent extent, sl_error *e
                                run->max_sequences, run->max_length, err);
   if (!status && extent == SL_EXTENT_TRAINING) status = allocate_training(run, err);
   if (!status && extent == SL_EXTENT_TRAINING) status = rehearse_training(run, err);
+  if (status == SL_ERR_NONFINITE) explain_rehearsal(err);
   return status ? status : sl_generator_rehearse(run->generator, err);
 }
 

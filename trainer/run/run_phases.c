@@ -20,6 +20,7 @@ typedef struct {
   sl_progress progress;
   sl_pace pace; /* of the phase */
   double begin;
+  int in_step; /* of the phase: the one after the finished ones */
 } walk;
 
 static double now_seconds(void) {
@@ -99,7 +100,9 @@ static sl_status warm_start(walk *w, int *done, sl_error *err) {
     if (sl_stop_requested()) return SL_OK;
     sl_step_report report;
     const double begin = now_seconds();
+    w->in_step = 1;
     sl_status status = sl_warm_start_step(run, &report, &w->digests, err);
+    if (!status) w->in_step = 0;
     if (!status) status = log_step(w, &report, now_seconds() - begin, err);
     if (status) return status;
     sl_pace_text(left, &w->pace, run->sft_step, (uint64_t)c->sft.steps);
@@ -142,7 +145,9 @@ static sl_status optimise(walk *w, sl_error *err) {
   while (!sl_stop_requested() && run->rl_step < (uint64_t)c->rl.steps) {
     sl_step_report report;
     const double begin = now_seconds();
+    w->in_step = 1;
     sl_status status = sl_policy_step(run, &report, &w->digests, err);
+    if (!status) w->in_step = 0;
     const double seconds = now_seconds() - begin;
     if (!status) status = log_step(w, &report, seconds, err);
     if (status) return status;
@@ -210,38 +215,53 @@ static sl_status walk_phases(walk *w, sl_error *err) {
   return status;
 }
 
-/* "warm start, step 3, update 3 (lr 10)"; outside of an update the number of the last step. */
-static void name_place(const sl_run_state *run, char *out, size_t size) {
+/* "warm start, step 3, update 3"; between steps the last one, "before step 1" where there is none.
+ */
+static void name_place(const walk *w, char *out, size_t size) {
+  const sl_run_state *run = w->t;
   const int warm = run->phase == SL_PHASE_SFT;
   const unsigned long long finished = warm ? run->sft_step : run->rl_step,
                            updates =
                                (unsigned long long)(run->config.rl.updates * run->config.rl.epochs);
-  int n = snprintf(out, size, "%s, step %llu", warm ? "warm start" : "RL",
-                   finished + (run->update || !warm));
-  if (run->update && warm)
-    n += snprintf(out + n, size - (size_t)n, ", update %llu", finished + 1);
-  else if (run->update)
-    n += snprintf(out + n, size - (size_t)n, ", update %llu of %llu",
-                  (unsigned long long)run->update, updates);
-  snprintf(out + n, size - (size_t)n, " (lr %g)", (double)run->rate);
+  const int before = !w->in_step && finished == 0;
+  int n = snprintf(out, size, "%s, %sstep %llu", warm ? "warm start" : "RL",
+                   before ? "before " : "", finished + (w->in_step || before));
+  if (w->in_step && run->update && warm)
+    snprintf(out + n, size - (size_t)n, ", update %llu", finished + 1);
+  else if (w->in_step && run->update)
+    snprintf(out + n, size - (size_t)n, ", update %llu of %llu", (unsigned long long)run->update,
+             updates);
+}
+
+/* An error of the system or of a step, with its place. */
+static void add_place(const walk *w, sl_error *err) {
+  char place[128];
+  const sl_error inner = *err;
+  name_place(w, place, sizeof place);
+  sl_fail(err, inner.status, "%s: %s", place, inner.message);
 }
 
 /* A non-finite number in a run whose weights and data were checked: the user can only make steps
  * smaller. Repeating the same steps would end the same way. */
-static void explain_divergence(const sl_run_state *run, sl_error *err) {
+static void explain_divergence(const walk *w, sl_error *err) {
+  const sl_run_state *run = w->t;
   char place[128];
   const sl_error inner = *err;
   const char *phase = run->phase == SL_PHASE_SFT ? "sft" : "rl";
   const double most = run->config.optimizer.max_norm;
-  name_place(run, place, sizeof place);
-  if (most > 0)
+  name_place(w, place, sizeof place);
+  if (run->sft_step == 0 && run->rl_step == 0 && w->digests.updates == 0)
     sl_fail(err, SL_ERR_NONFINITE,
-            "%s: %.700s: training diverged. Lower %s.lr, or optimizer.max_norm (%g)", place,
-            inner.message, phase, most);
+            "%s: %.700s: no update is done yet: the numbers of the first model are too large",
+            place, inner.message);
+  else if (most > 0)
+    sl_fail(err, SL_ERR_NONFINITE,
+            "%s (lr %g): %.700s: training diverged. Lower %s.lr, or optimizer.max_norm (%g)", place,
+            (double)run->rate, inner.message, phase, most);
   else
     sl_fail(err, SL_ERR_NONFINITE,
-            "%s: %.700s: training diverged. Lower %s.lr, or set optimizer.max_norm", place,
-            inner.message, phase);
+            "%s (lr %g): %.700s: training diverged. Lower %s.lr, or set optimizer.max_norm", place,
+            (double)run->rate, inner.message, phase);
 }
 
 sl_status sl_run_train(sl_run_state *run, sl_run_files *files, const sl_train_options *options,
@@ -253,7 +273,10 @@ sl_status sl_run_train(sl_run_state *run, sl_run_files *files, const sl_train_op
   sl_status status = sl_ledger_begin(files, run, err);
   if (!status) status = walk_phases(&w, err);
   result->diverged = status == SL_ERR_NONFINITE;
-  if (result->diverged) explain_divergence(run, err);
+  if (result->diverged)
+    explain_divergence(&w, err);
+  else if (status)
+    add_place(&w, err);
   sl_progress_end(&w.progress);
   sl_stop_end();
   result->success_before = run->success_before, result->success_after = run->success_after;

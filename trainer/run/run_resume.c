@@ -57,9 +57,7 @@ static sl_status add_change(attempt *a, const char *key, const char *before, con
 static sl_status fail_accepted(const char *name, sl_error *err) {
   static const char *const logs[] = {SL_RUN_METRICS, SL_RUN_LEDGER};
   char meant[SL_SUGGESTION], log[SL_MEANT];
-  const char *dot = strrchr(name, '.'), *key = dot ? dot + 1 : name;
-  sl_config_suggest_key(meant, sizeof meant, name, dot ? (size_t)(dot - name) : 0, key,
-                        strlen(key));
+  sl_config_suggest(meant, sizeof meant, name, strlen(name));
   sl_meant_of(log, name, logs, sizeof logs / sizeof *logs);
   return sl_fail(err, SL_ERR_USAGE,
                  "--accept-change: expected a key of the configuration, " SL_RUN_METRICS
@@ -126,8 +124,8 @@ static sl_status compare(attempt *a, const sl_run_identity *now, sl_error *err) 
   if (refused == 0) return SL_OK;
   a->refused = 1;
   return sl_fail(err, SL_ERR_MISMATCH,
-                 "%s is not the run that was started: %s. '--accept-change KEY' goes on with "
-                 "another value of KEY and records it in the ledger",
+                 "%s is not the run that was started: %s. '--set KEY=VALUE' gives back what was; "
+                 "'--accept-change KEY' goes on with the other value and records it in the ledger",
                  a->path, list);
 }
 
@@ -165,24 +163,48 @@ static sl_status check_files(attempt *a, const sl_config *config, sl_error *err)
     if (access(sl_config_path(config, key), F_OK) == 0) continue;
     sl_config_name(key, name, sizeof name);
     a->refused = 1;
-    return sl_fail(err, SL_ERR_IO,
+    return sl_fail(err, SL_ERR_INPUT,
                    "%s: %s: %s. 'sluice resume %s --set %s=PATH' takes it from another place", name,
                    sl_config_path(config, key), strerror(errno), a->path, name);
   }
   return SL_OK;
 }
 
-/* The checkpoint of that name; "best" is the best one. */
-static sl_status find_checkpoint(attempt *a, sl_error *err) {
-  const char *from = a->options->from;
-  if (!from) return sl_checkpoint_newest(&a->checkpoint, a->path, err);
-  a->checkpoint = strcmp(from, SL_RUN_BEST) == 0 ? sl_path_join(a->path, SL_RUN_BEST)
-                                                 : sl_checkpoint_path(a->path, from);
-  if (!a->checkpoint) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  if (access(a->checkpoint, F_OK) == 0) return SL_OK;
+/* What --from may name, the newest first, as far as there is room. */
+static void list_names(char *out, size_t size, const char *run) {
+  sl_checkpoint_entry *entries = NULL;
+  size_t n = 0, used = 0;
+  *out = 0;
+  if (sl_path_holds(run, SL_RUN_BEST)) used = (size_t)snprintf(out, size, "%s", SL_RUN_BEST);
+  if (sl_checkpoints_list(&entries, &n, run, NULL)) n = 0;
+  for (; n > 0 && used < size; n--)
+    used +=
+        (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "", entries[n - 1].name);
+  free(entries);
+}
+
+/* from: as it was given; name: its last component, without slashes at the end. */
+static sl_status fail_from(attempt *a, const char *from, const char *name, sl_error *err) {
+  char names[300], meant[SL_MEANT] = "";
+  list_names(names, sizeof names, a->path);
+  if (strcmp(from, name) != 0 && sl_checkpoint_is_name(name))
+    snprintf(meant, sizeof meant, "; did you mean %s?", name);
   a->refused = 1;
-  return sl_fail(err, SL_ERR_USAGE, "--from: %s: %s; expected the name of a folder in %s/%s, or %s",
-                 a->checkpoint, strerror(errno), a->path, SL_RUN_CHECKPOINTS, SL_RUN_BEST);
+  return sl_fail(err, SL_ERR_USAGE,
+                 "--from: expected the name of a checkpoint of %s%s%s%s, found '%s'%s", a->path,
+                 *names ? " (it has " : "", names, *names ? ")" : "", from, meant);
+}
+
+/* The checkpoint of that name; "best" is the best one. Never a folder outside the run's. */
+static sl_status find_checkpoint(attempt *a, sl_error *err) {
+  const char *from = a->options->from, *slash = from ? strrchr(from, '/') : NULL;
+  if (!from) return sl_checkpoint_newest(&a->checkpoint, a->path, err);
+  const int is_best = strcmp(from, SL_RUN_BEST) == 0;
+  if (!is_best && !sl_checkpoint_is_name(from))
+    return fail_from(a, from, slash ? slash + 1 : from, err);
+  a->checkpoint = is_best ? sl_path_join(a->path, SL_RUN_BEST) : sl_checkpoint_path(a->path, from);
+  if (!a->checkpoint) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  return access(a->checkpoint, F_OK) == 0 ? SL_OK : fail_from(a, from, from, err);
 }
 
 /* The digest of a folder that --set names as the first model. */
@@ -249,6 +271,7 @@ static sl_status restore(attempt *a, sl_config *config, sl_error *err) {
 static sl_status try_checkpoint(attempt *a, sl_config *config, sl_error *err) {
   sl_status status = find_checkpoint(a, err);
   if (!status) status = sl_checkpoint_state_read(&a->state, a->checkpoint, err);
+  if (!status) status = sl_checkpoint_check_place(a->checkpoint, &a->state, err);
   if (!status) status = compare_keys(a, config, err);
   if (!status) status = check_steps(a, config, err);
   if (!status) status = check_files(a, config, err);
@@ -311,7 +334,8 @@ static sl_status take_up(attempt *a, sl_run_files *files, sl_error *err) {
   sl_run_state *run = a->run;
   const sl_checkpoint_state *s = &a->state;
   const sl_lost_logs lost = {accepts(a, SL_RUN_METRICS), accepts(a, SL_RUN_LEDGER)};
-  sl_status status = sl_run_reopen(files, s->metrics_size, s->ledger_size, lost, err);
+  sl_status status = a->options->from ? sl_run_make_checkpoints(a->path, err) : SL_OK;
+  if (!status) status = sl_run_reopen(files, s->metrics_size, s->ledger_size, lost, err);
   if (!status) status = sl_samples_cut(files->samples, run->rl_step, err);
   if (!status) status = note_lost(a, files->metrics, SL_RUN_METRICS, s->metrics_size, err);
   if (!status) status = note_lost(a, files->ledger, SL_RUN_LEDGER, s->ledger_size, err);
@@ -335,6 +359,7 @@ static sl_status load_config(sl_config *out, const char *run, const sl_resume_op
   char *path = sl_path_join(run, SL_RUN_CONFIG);
   const sl_status status = path ? sl_config_load_recorded(out, path, o->sets, o->n_sets, err)
                                 : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  if (status) sl_run_explain(run, err);
   free(path);
   return status;
 }

@@ -34,13 +34,17 @@ enum { SHAPES = 2 };
 static const char *const shapes[SHAPES] = {"small", "qwen2.5-0.5b"};
 
 static const bench *find_bench(const char *name, struct argp_state *state) {
-  char meant[SL_MEANT];
+  char meant[SL_MEANT], list[200] = "";
+  size_t used = 0;
   sl_nearest nearest = {.word = name, .length = strlen(name)};
   for (size_t i = 0; i < BENCH_COUNT; i++) {
     if (strcmp(name, benches[i].name) == 0) return &benches[i];
     sl_nearest_offer(&nearest, benches[i].name);
+    used += (size_t)snprintf(list + used, used < sizeof list ? sizeof list - used : 0, "%s%s",
+                             i ? ", " : "", benches[i].name);
   }
-  argp_error(state, "no bench '%s'%s", name, sl_nearest_meant(meant, &nearest));
+  argp_error(state, "no bench '%s': expected one of %s%s", name, list,
+             sl_nearest_meant(meant, &nearest));
   return NULL;
 }
 

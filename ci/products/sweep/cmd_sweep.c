@@ -221,11 +221,12 @@ static sl_status fail_function(const char *name, sl_error *err) {
 #include <sluice/functions.def>
 #undef SL_FUNCTION
       "all"};
-  char meant[SL_MEANT];
-  return sl_fail(err, SL_ERR_USAGE,
-                 "there is no function '%s' (spec/functions.def has the list; 'all' is all of "
-                 "them)%s",
-                 name, sl_meant_of(meant, name, names, sizeof names / sizeof *names));
+  const size_t n = sizeof names / sizeof *names;
+  char meant[SL_MEANT], list[400] = "";
+  for (size_t i = 0, used = 0; i < n && used < sizeof list; i++)
+    used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", names[i]);
+  return sl_fail(err, SL_ERR_USAGE, "there is no function '%s': expected one of %s%s", name, list,
+                 sl_meant_of(meant, name, names, n));
 }
 
 sl_command sl_cmd_sweep;

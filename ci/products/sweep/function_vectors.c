@@ -2,6 +2,7 @@
 #include "function_vectors.h"
 
 #include "ci/products/bench/function_name.h"
+#include "kernels/core/input_file.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -55,16 +56,15 @@ static sl_status read_row(sl_sweep_vectors *v, const char *line, const char *pat
 
 sl_status sl_sweep_vectors_read(sl_sweep_vectors *vectors, const char *path, sl_error *err) {
   FILE *in = fopen(path, "r");
-  if (!in)
-    return sl_fail(err, errno == ENOENT || errno == ENOTDIR ? SL_ERR_INPUT : SL_ERR_IO, "%s: %s",
-                   path, strerror(errno));
+  if (!in) return sl_fail_open(err, path);
   sl_sweep_vectors v = {0};
   sl_status status = SL_OK;
   char line[256];
   for (int number = 1; status == SL_OK && fgets(line, sizeof line, in); number++)
     if (line[0] != '#') status = read_row(&v, line, path, number, err);
   if (status == SL_OK && ferror(in))
-    status = sl_fail(err, SL_ERR_IO, "%s: could not be read", path);
+    status = sl_fail(err, errno == EISDIR ? SL_ERR_INPUT : SL_ERR_IO, "%s: cannot read: %s", path,
+                     strerror(errno));
   fclose(in);
   if (status == SL_OK) *vectors = v;
   return status;

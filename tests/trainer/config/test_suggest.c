@@ -36,6 +36,25 @@ Test(suggest, on_the_command_line) {
       {"gate.name=sigmod", "; did you mean sigmoid?"},
       {"gate.name=sapo", "; did you mean sigmoid?"},
       {"rl.xyzzy=1", "found xyzzy"},
+      /* what is far away is not offered, and the named section comes first */
+      {"model.pth=x", "found pth"},
+      {"sft.path=x", "found path"},
+      {"rl.stepp=1", "; did you mean rl.steps?"},
+      {"rll.lr=1", "; did you mean rl.lr?"},
+      {"rll.stpes=1", "; did you mean rl.steps?"},
+      {"eval.probl=1", "; did you mean eval.problems?"},
+      {"lr=1", "; did you mean sft.lr or rl.lr?"},
+      {"run.batch=3", "; did you mean sft.batch?"},
+      /* several components */
+      {"model.path=x", "; here it is model.folder (model.path of verl)"},
+      {"actor_rollout_ref.model.path=x", "; here it is model.folder (model.path of verl)"},
+      {"custom_reward_function.path=f.py", "; here it is task.reward, exact or numeric"},
+      {"reward_model.model.path=x", "; here it is task.reward, exact or numeric"},
+      {"critic.optim.lr=1", "; here it is rl.advantage (the mean of a group is the baseline)"},
+      {"trainer.n_gpus_per_node=8",
+       "; here it is run, rl.steps, eval and checkpoint (trainer of verl)"},
+      {"data.seed=1", "; did you mean run.seed or task.seed?"},
+      {"foo.xyzzy=1", "found foo"},
       {"rl.decay=xyzzy", "found 'xyzzy'"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -43,6 +62,8 @@ Test(suggest, on_the_command_line) {
     sl_error err;
     expect_error(sl_config_load(&c, NULL, &cases[i].set, 1, &err), SL_ERR_USAGE, &err,
                  cases[i].end);
+    if (!strchr(cases[i].end, ';')) /* nothing is offered */
+      cr_assert_null(strchr(err.message, ';'), "%s", err.message);
   }
 }
 
@@ -56,7 +77,9 @@ static void refused(const char *text, const char *part) {
 Test(suggest, in_a_file) {
   refused("rl: {num_generations: 4}\n", "; here it is rl.group (num_generations of TRL)");
   refused("custom_reward_function: {path: f.py}\n",
-          "; here it is task.reward (custom_reward_function of verl)");
+          "; here it is task.reward, exact or numeric: no code is loaded (custom_reward_function "
+          "of verl)");
+  refused("model: {path: x}\n", "found path; here it is model.folder (model.path of verl)");
   refused("rll: {group: 4}\n", "; did you mean rl?");
   refused("num_generations: 4\n", "; here it is rl.group (num_generations of TRL)");
   refused("rl: {level: sequense}\n", "; did you mean sequence?");
@@ -93,11 +116,13 @@ static int names_ours(const char *text) {
 Test(suggest, what_is_suggested_exists) {
   static const char *const keys[] = {
 #define SL_FOREIGN_KEY(name, whose, ours) ours,
+#define SL_FOREIGN_PART(name, whose, ours) ours,
 #define SL_FOREIGN_WORD(section, key, word, ours)
 #include "trainer/config/foreign.def"
   };
   static const char *const words[][4] = {
 #define SL_FOREIGN_KEY(name, whose, ours)
+#define SL_FOREIGN_PART(name, whose, ours)
 #define SL_FOREIGN_WORD(section, key, word, ours) {#section, #key, word, ours},
 #include "trainer/config/foreign.def"
   };

@@ -331,7 +331,7 @@ static void refused(const char *line, const char *part) {
 }
 
 Test(report, bad_metrics_are_refused_with_the_place) {
-  refused("{\"kind\":\"step\",\"phase\":\"rl\",\"st", "metrics.jsonl:2:");
+  refused("{\"kind\":\"step\",\"phase\":\"rl\",\"st\n", "metrics.jsonl:2:");
   refused("[1, 2]\n", "metrics.jsonl:2:1: expected a JSON object");
   refused("\n", "metrics.jsonl:2:1: empty line");
   refused("{\"phase\":\"rl\",\"step\":8}\n", "metrics.jsonl:2:1: kind: missing");

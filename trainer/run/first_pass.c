@@ -1,0 +1,55 @@
+/* The first forward pass of a model that was brought (see first_pass.h). */
+#include "first_pass.h"
+
+#include "logprobs.h"
+#include "trainer/model/model_check.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* "; the largest weight is NAME[i] = x", as far as the host can see the weights. */
+static void name_largest(char *out, size_t size, const sl_parameters *p) {
+  float *data;
+  const sl_tensor_info *where = NULL;
+  size_t at = 0;
+  *out = 0;
+  if (sl_arena_view(&data, p->ctx, p->layout, p->data, NULL)) return;
+  for (size_t i = 0; i < p->layout->n_tensors; i++) {
+    const sl_tensor_info *t = &p->layout->tensors[i];
+    for (size_t j = 0; j < t->count; j++)
+      if (!where || fabsf(data[t->offset + j]) > fabsf(data[where->offset + at])) where = t, at = j;
+  }
+  if (where)
+    snprintf(out, size, "; the largest weight is %s[%zu] = %g", where->name, at,
+             (double)data[where->offset + at]);
+  sl_arena_unview(data, p->ctx);
+}
+
+static sl_status check(sl_context *ctx, const sl_parameters *p, const uint32_t *ids, size_t n,
+                       const char *path, sl_error *err) {
+  sl_error why;
+  char largest[160];
+  const sl_status status = sl_model_check_forward(ctx, p->layout, p->data, ids, n, &why);
+  if (status != SL_ERR_NONFINITE) {
+    if (status && err) *err = why;
+    return status;
+  }
+  name_largest(largest, sizeof largest, p);
+  return sl_fail(err, SL_ERR_INPUT,
+                 "%s: the model's numbers are not finite on the first problem: %s%s", path,
+                 why.message, largest);
+}
+
+sl_status sl_first_pass_check(sl_context *ctx, const sl_parameters *parameters,
+                              const sl_tokenizer *tokenizer, const sl_task *task, const char *path,
+                              sl_error *err) {
+  const sl_problems *from = task->held_out.n ? &task->held_out : &task->train;
+  const sl_problems first = {.items = from->items, .n = 1};
+  sl_token_lists lists;
+  sl_status status = sl_token_lists_encode(&lists, &first, tokenizer, err);
+  if (status) return status;
+  status = check(ctx, parameters, lists.ids, lists.seq[1], path, err);
+  sl_token_lists_free(&lists);
+  return status;
+}

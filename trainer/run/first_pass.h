@@ -1,0 +1,19 @@
+/* The first forward pass of a model that was brought: its weights are finite, its numbers may not
+ * be.
+ */
+#ifndef SLUICE_FIRST_PASS_H
+#define SLUICE_FIRST_PASS_H
+
+#include "trainer/files/tokenizer.h"
+#include "trainer/model/model_layout.h"
+#include "trainer/tasks/tasks.h"
+
+/* Over the first held-out problem's prompt, answer and end token (an evaluation checks the alphabet
+ * of no other problems), or the first training problem's where none is held out. SL_ERR_INPUT,
+ * which names the model's path, the part of the model and its largest weight. ctx is where the
+ * parameters lie. */
+sl_status sl_first_pass_check(sl_context *ctx, const sl_parameters *parameters,
+                              const sl_tokenizer *tokenizer, const sl_task *task, const char *path,
+                              sl_error *err);
+
+#endif
