@@ -2,7 +2,6 @@
 #include "json.h"
 
 #include "file.h"
-#include "json_members.h"
 #include "recognise.h"
 
 #include <stdarg.h>
@@ -36,38 +35,20 @@ static sl_status refuse_text(const char *file, size_t line, const char *text, si
 sl_status sl_json_parse(sl_json *doc, const char *file, size_t line, const char *text, size_t size,
                         sl_error *err) {
   json_error_t bad;
-  json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &bad), *beyond = NULL;
-  if (!root && !sl_json_load_members(&root, &beyond, text, size))
-    return refuse_text(file, line, text, size, &bad, err);
+  json_t *root = json_loadb(text, size, JSON_REJECT_DUPLICATES, &bad);
+  if (!root) return refuse_text(file, line, text, size, &bad, err);
   if (!json_is_object(root)) {
     json_decref(root);
     return sl_fail(err, SL_ERR_INPUT, "%s:%zu:1: expected a JSON object, found an array", file,
                    line);
   }
-  *doc = (sl_json){
-      .file = file, .text = text, .size = size, .line = line, .root = root, .beyond = beyond};
+  *doc = (sl_json){.file = file, .text = text, .size = size, .line = line, .root = root};
   return SL_OK;
 }
 
 void sl_json_free(sl_json *doc) {
   json_decref(doc->root);
-  json_decref(doc->beyond);
-  doc->root = doc->beyond = NULL;
-}
-
-int sl_json_has(const sl_json *doc, const char *key) {
-  const json_t *value = json_object_get(doc->root, key);
-  return value ? !json_is_null(value) : json_object_get(doc->beyond, key) != NULL;
-}
-
-/* Why the value of a key cannot be held; NULL if it can, or there is none. */
-static const char *beyond_text(const sl_json *doc, const char *key) {
-  return json_string_value(json_object_get(doc->beyond, key));
-}
-
-sl_status sl_json_all_held(const sl_json *doc, sl_error *err) {
-  const char *key = json_object_iter_key(json_object_iter(doc->beyond));
-  return key ? sl_json_fail(doc, key, err, "%s", beyond_text(doc, key)) : SL_OK;
+  doc->root = NULL;
 }
 
 /* Past the string that starts at i; the text is valid JSON. */
@@ -149,16 +130,13 @@ void sl_json_describe(char out[SL_JSON_DESCRIPTION], const json_t *value) {
 static sl_status expect(const sl_json *doc, const char *key, int right, const char *what,
                         sl_error *err) {
   const json_t *value = json_object_get(doc->root, key);
-  if (!value && !sl_json_has(doc, key))
-    return sl_json_fail(doc, key, err, "missing; expected %s", what);
+  if (!value) return sl_json_fail(doc, key, err, "missing; expected %s", what);
   return right ? SL_OK : sl_json_expected(doc, key, err, what, value);
 }
 
 sl_status sl_json_expected(const sl_json *doc, const char *key, sl_error *err, const char *what,
                            const json_t *found) {
   char description[SL_JSON_DESCRIPTION];
-  if (beyond_text(doc, key))
-    return sl_json_fail(doc, key, err, "expected %s: %s", what, beyond_text(doc, key));
   if (!found) return sl_json_fail(doc, key, err, "expected %s", what);
   sl_json_describe(description, found);
   return sl_json_fail(doc, key, err, "expected %s, found %s", what, description);
@@ -206,7 +184,7 @@ sl_status sl_json_only(const sl_json *doc, const char *const *allowed, sl_error 
     while (*name && strcmp(*name, key) != 0) name++;
     if (!*name) return sl_json_fail(doc, key, err, "unknown key");
   }
-  return sl_json_all_held(doc, err);
+  return SL_OK;
 }
 
 static sl_status visit_line(const char *path, size_t line, const char *text, size_t size,

@@ -15,13 +15,11 @@ typedef struct {
   const char *text;
   size_t size, line;
   json_t *root;
-  json_t *beyond; /* keys with values that cannot be held, and why; NULL if there are none */
 } sl_json;
 
-/* Parses one object; duplicate keys are refused. A value that cannot be held (a number beyond
- * binary64, a nesting of thousands) is an error where its key is asked for, not where it is
- * ignored. SL_ERR_INPUT with "file:line:column: ..."; a text that starts its file (line 1) and is
- * an archive, a pointer or the like is said to be that. The text must outlive doc. */
+/* Parses one object; duplicate keys are refused. SL_ERR_INPUT with "file:line:column: ..."; a text
+ * that starts its file (line 1) and is an archive, a pointer or the like is said to be that. The
+ * text must outlive doc. */
 sl_status sl_json_parse(sl_json *doc, const char *file, size_t line, const char *text, size_t size,
                         sl_error *err);
 void sl_json_free(sl_json *doc);
@@ -30,12 +28,6 @@ void sl_json_free(sl_json *doc);
  * "file:line:column: key: message". */
 sl_status sl_json_fail(const sl_json *doc, const char *key, sl_error *err, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
-
-/* 1 if the root has the key, and not null. */
-int sl_json_has(const sl_json *doc, const char *key);
-
-/* SL_ERR_INPUT for the first value that cannot be held, where none is ignored. */
-sl_status sl_json_all_held(const sl_json *doc, sl_error *err);
 
 /* The type of a value, and its text where that is short: "a string (\"6\")". */
 #define SL_JSON_DESCRIPTION 100

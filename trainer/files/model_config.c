@@ -14,6 +14,11 @@
 
 #define FILE_MAX ((size_t)16 << 20)
 
+static int present(const sl_json *doc, const char *key) {
+  const json_t *value = json_object_get(doc->root, key);
+  return value && !json_is_null(value);
+}
+
 /* What transformers' Qwen2Config fills in where a key is absent. */
 #define RMS_NORM_EPS_DEFAULT 1e-6
 #define ROPE_THETA_DEFAULT 1e4
@@ -23,8 +28,7 @@ static sl_status require_text(const sl_json *doc, const char *key, const char *e
                               sl_error *err) {
   const json_t *value = json_object_get(doc->root, key);
   char words[64];
-  if (!sl_json_has(doc, key) ||
-      (json_is_string(value) && !strcmp(json_string_value(value), expected)))
+  if (!present(doc, key) || (json_is_string(value) && !strcmp(json_string_value(value), expected)))
     return SL_OK;
   snprintf(words, sizeof words, "\"%s\"", expected);
   return sl_json_expected(doc, key, err, words, value);
@@ -34,7 +38,7 @@ static sl_status require_text(const sl_json *doc, const char *key, const char *e
 static sl_status check_architecture(const sl_json *doc, sl_error *err) {
   const json_t *list = json_object_get(doc->root, "architectures"),
                *first = json_array_get(list, 0);
-  if (sl_json_has(doc, "architectures") || !sl_json_has(doc, "model_type")) {
+  if (present(doc, "architectures") || !present(doc, "model_type")) {
     if (!json_is_array(list) || json_array_size(list) != 1 || !json_is_string(first) ||
         strcmp(json_string_value(first), "Qwen2ForCausalLM") != 0)
       return sl_json_expected(doc, "architectures", err, "[\"Qwen2ForCausalLM\"]", list);
@@ -47,7 +51,7 @@ static sl_status check_architecture(const sl_json *doc, sl_error *err) {
 /* A list of one kind a layer, all of them full attention. */
 static sl_status check_layer_types(const sl_json *doc, size_t layers, sl_error *err) {
   const json_t *kinds = json_object_get(doc->root, "layer_types");
-  if (!sl_json_has(doc, "layer_types")) return SL_OK;
+  if (!present(doc, "layer_types")) return SL_OK;
   if (!json_is_array(kinds) || json_array_size(kinds) != layers)
     return sl_json_expected(doc, "layer_types", err,
                             "an array of one \"full_attention\" a layer (num_hidden_layers)",
@@ -66,7 +70,7 @@ static sl_status check_layer_types(const sl_json *doc, size_t layers, sl_error *
 /* A number that may be absent; where it is there, it must be this one. */
 static sl_status require_real(const sl_json *doc, const char *key, double expected, sl_error *err) {
   double found = expected;
-  const sl_status status = sl_json_has(doc, key) ? sl_json_real(doc, key, &found, err) : SL_OK;
+  const sl_status status = present(doc, key) ? sl_json_real(doc, key, &found, err) : SL_OK;
   if (status != SL_OK || found == expected) return status;
   return sl_json_fail(doc, key, err, "expected %g, found %g", expected, found);
 }
@@ -74,13 +78,13 @@ static sl_status require_real(const sl_json *doc, const char *key, double expect
 /* Variants of the architecture that spec/transformer.md does not have. */
 static sl_status check_variants(const sl_json *doc, sl_error *err) {
   int sliding = 0;
-  sl_status status = sl_json_has(doc, "use_sliding_window")
+  sl_status status = present(doc, "use_sliding_window")
                          ? sl_json_bool(doc, "use_sliding_window", &sliding, err)
                          : SL_OK;
   if (status == SL_OK && sliding)
     return sl_json_fail(doc, "use_sliding_window", err,
                         "sliding-window attention is not supported");
-  if (status == SL_OK && sl_json_has(doc, "quantization_config"))
+  if (status == SL_OK && present(doc, "quantization_config"))
     return sl_json_fail(doc, "quantization_config", err,
                         "quantised weights are not supported; save the model in F32 without it");
   if (status == SL_OK) status = require_real(doc, "attention_dropout", 0, err);
@@ -113,7 +117,7 @@ static sl_status read_rope_object(const sl_json *doc, const char *key, const jso
                                   sl_error *err) {
   json_t *rope = json_object_get(doc->root, key), *value;
   const char *name;
-  if (!sl_json_has(doc, key)) return SL_OK;
+  if (!present(doc, key)) return SL_OK;
   if (!json_is_object(rope)) return sl_json_expected(doc, key, err, "an object", rope);
   json_object_foreach(rope, name, value) {
     const sl_status status = check_rope_entry(doc, key, name, value, err);
@@ -126,7 +130,7 @@ static sl_status read_rope_object(const sl_json *doc, const char *key, const jso
 /* rope_theta may stand in three places; those that have it must agree. */
 static sl_status read_rope(const sl_json *doc, double *theta, sl_error *err) {
   static const char *const objects[] = {"rope_parameters", "rope_scaling"};
-  int found = sl_json_has(doc, "rope_theta");
+  int found = present(doc, "rope_theta");
   *theta = ROPE_THETA_DEFAULT;
   sl_status status = found ? sl_json_real(doc, "rope_theta", theta, err) : SL_OK;
   for (size_t i = 0; i < 2 && status == SL_OK; i++) {
@@ -157,8 +161,7 @@ static sl_status read_sizes(const sl_json *doc, sl_model_shape *s, sl_error *err
     status =
         sl_json_size(doc, "max_position_embeddings", 1, SL_POSITIONS_MAX, &s->max_positions, err);
   if (status != SL_OK) return status;
-  if (sl_json_has(doc, "head_dim"))
-    return sl_json_size(doc, "head_dim", 2, 1 << 20, &s->head_dim, err);
+  if (present(doc, "head_dim")) return sl_json_size(doc, "head_dim", 2, 1 << 20, &s->head_dim, err);
   if (s->hidden % s->heads)
     return sl_json_fail(doc, "hidden_size", err,
                         "%zu is no multiple of num_attention_heads (%zu) and there is no head_dim",
@@ -175,10 +178,10 @@ static sl_status read_shape(const sl_json *doc, sl_model_shape *out, sl_error *e
   if (status == SL_OK) status = check_variants(doc, err);
   if (status == SL_OK) status = read_sizes(doc, &shape, err);
   if (status == SL_OK) status = check_layer_types(doc, shape.layers, err);
-  if (status == SL_OK && sl_json_has(doc, "rms_norm_eps"))
+  if (status == SL_OK && present(doc, "rms_norm_eps"))
     status = sl_json_real(doc, "rms_norm_eps", &eps, err);
   if (status == SL_OK) status = read_rope(doc, &shape.rope_theta, err);
-  if (status == SL_OK && sl_json_has(doc, "tie_word_embeddings"))
+  if (status == SL_OK && present(doc, "tie_word_embeddings"))
     status = sl_json_bool(doc, "tie_word_embeddings", &shape.tied, err);
   if (status != SL_OK) return status;
   shape.rms_eps = (float)eps;

@@ -121,7 +121,6 @@ static sl_status read_line(const sl_json *line, void *user, sl_error *err) {
   sl_run_curves *curves = user;
   line_head head;
   sl_status status = read_head(curves, line, &head, err);
-  if (!status) status = sl_json_all_held(line, err);
   if (!status && strcmp(head.kind, "step") == 0) status = read_step(curves, line, &head, err);
   if (status) return status;
   const char *key;

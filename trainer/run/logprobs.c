@@ -40,8 +40,6 @@ static sl_status read_line(const sl_json *line, void *user, sl_error *err) {
   const reader *r = user;
   const json_t *tokens = json_object_get(line->root, "tokens");
   const size_t n = json_array_size(tokens);
-  if (!tokens && sl_json_has(line, "tokens"))
-    return sl_json_expected(line, "tokens", err, "an array of token ids", NULL);
   if (!json_is_array(tokens) || n < 2 || n > r->max)
     return sl_json_fail(line, "tokens", err, "expected an array of 2 to %zu token ids", r->max);
   uint32_t *ids = malloc(n * sizeof *ids);

@@ -51,7 +51,7 @@ static void list_keys(char *out, size_t size, const json_t *object) {
 static sl_status text_at(const sl_json *line, const char *key, const char *option, const char **out,
                          sl_error *err) {
   char keys[300];
-  if (!json_object_get(line->root, key) && !sl_json_has(line, key)) {
+  if (!json_object_get(line->root, key)) {
     list_keys(keys, sizeof keys, line->root);
     return sl_json_fail(line, key, err, "missing; expected a string; the keys are %s (%s names it)",
                         keys, option);
