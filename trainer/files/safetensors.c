@@ -55,7 +55,8 @@ static sl_status parse_header(sl_safetensors *file, sl_error *err) {
                          : NULL; /* a header's length may happen to look like one */
   if (kind) return sl_fail(err, SL_ERR_INPUT, "%s: byte 0: %s", file->map.path, kind);
   if (n < 2 || n > HEADER_MAX)
-    return sl_fail(err, SL_ERR_INPUT, "%s: byte 0: header length %ju, expected 2 to %ju",
+    return sl_fail(err, SL_ERR_INPUT,
+                   "%s: byte 0: header length %ju, expected 2 to %ju: this is no safetensors file",
                    file->map.path, (uintmax_t)n, (uintmax_t)HEADER_MAX);
   if (n > file->map.size - PREFIX)
     return sl_fail(err, SL_ERR_INPUT, "%s: truncated at byte %zu: the header ends at byte %ju",
