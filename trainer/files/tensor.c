@@ -1,7 +1,6 @@
 /* Types of tensors, and their values (spec F6.1, F6.2). */
 #include "tensor.h"
 
-#include <math.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -98,40 +97,11 @@ static double from_f32(uint64_t word) {
   return (double)x;
 }
 
-static double from_f64(uint64_t word) {
-  double x;
-  memcpy(&x, &word, sizeof x);
-  return x;
-}
-
+/* The exponent and mantissa of a binary32 number that is 2^112 times smaller, a subnormal too. */
 static double from_f16(uint64_t word) {
-  const int exponent = (int)(word >> 10 & 31), mantissa = (int)(word & 1023);
-  const double sign = word >> 15 ? -1 : 1;
-  if (exponent == 31) return mantissa ? copysign(NAN, sign) : sign * INFINITY;
-  return sign * (exponent ? ldexp(1024 + mantissa, exponent - 25) : ldexp(mantissa, -24));
-}
-
-static double value_of(sl_tensor_type type, uint64_t word) {
-  switch (type) {
-    case SL_TENSOR_F32:
-      return from_f32(word);
-    case SL_TENSOR_F64:
-      return from_f64(word);
-    case SL_TENSOR_BF16:
-      return from_f32(word << 16);
-    case SL_TENSOR_F16:
-      return from_f16(word);
-    case SL_TENSOR_I64:
-      return (double)(int64_t)word;
-    case SL_TENSOR_I32:
-      return (double)(int32_t)word;
-    case SL_TENSOR_I16:
-      return (double)(int16_t)word;
-    case SL_TENSOR_I8:
-      return (double)(int8_t)word;
-    default:
-      return (double)word;
-  }
+  const uint64_t sign = (word & 0x8000) << 16, magnitude = (word & 0x7fff) << 13;
+  if ((word & 0x7c00) == 0x7c00) return from_f32(sign | 0x7f800000 | magnitude);
+  return from_f32(sign | magnitude) * 0x1p112;
 }
 
 /* Is it a number that binary64 has, as have all integers up to 2^53? */
@@ -150,11 +120,48 @@ static sl_status check_value(const sl_tensor_view *tensor, size_t i, const char 
   return SL_OK;
 }
 
+#define CONVERT_EACH(word, value)              \
+  for (size_t i = 0; i < n; i++) {             \
+    word x;                                    \
+    memcpy(&x, data + i * sizeof x, sizeof x); \
+    out[i] = value;                            \
+  }                                            \
+  break
+
+static void convert(sl_tensor_type type, const unsigned char *data, size_t n, double *out) {
+  switch (type) {
+    case SL_TENSOR_F32:
+      CONVERT_EACH(float, (double)x);
+    case SL_TENSOR_F64:
+      CONVERT_EACH(double, x);
+    case SL_TENSOR_BF16:
+      CONVERT_EACH(uint16_t, from_f32((uint64_t)x << 16));
+    case SL_TENSOR_F16:
+      CONVERT_EACH(uint16_t, from_f16(x));
+    case SL_TENSOR_I64:
+      CONVERT_EACH(int64_t, (double)x);
+    case SL_TENSOR_I32:
+      CONVERT_EACH(int32_t, x);
+    case SL_TENSOR_I16:
+      CONVERT_EACH(int16_t, x);
+    case SL_TENSOR_I8:
+      CONVERT_EACH(int8_t, x);
+    case SL_TENSOR_U64:
+      CONVERT_EACH(uint64_t, (double)x);
+    case SL_TENSOR_U32:
+      CONVERT_EACH(uint32_t, x);
+    case SL_TENSOR_U16:
+      CONVERT_EACH(uint16_t, x);
+    default: /* U8, BOOL */
+      CONVERT_EACH(uint8_t, x);
+  }
+}
+
 sl_status sl_tensor_values(const sl_tensor_view *tensor, size_t first, size_t n, double *out,
                            const char *path, sl_error *err) {
   const sl_tensor_type type = tensor->type;
   if (type == SL_TENSOR_I64 || type == SL_TENSOR_U64 || type == SL_TENSOR_BOOL)
     for (size_t i = first; i < first + n; i++) SL_TRY(check_value(tensor, i, path, err));
-  for (size_t i = 0; i < n; i++) out[i] = value_of(type, word_at(tensor, first + i));
+  if (n) convert(type, (const unsigned char *)tensor->data + first * types[type].bytes, n, out);
   return SL_OK;
 }
