@@ -2,7 +2,8 @@
 of them (spec F6). Usage: dumps_test.py DUMP_PRINT BY_SAFETENSORS
 
 What a good file holds is compared with the arrays that were saved. A damaged one must be refused
-with a message that holds the words beside it. BY_SAFETENSORS was written by the safetensors library
+with a message that holds the words beside it. Files whose names begin with `planted` have a wrong
+expectation, which must be seen. BY_SAFETENSORS was written by the safetensors library
 (0.4.5) with bfloat16 of ml_dtypes; its numbers stand here.
 """
 import io
@@ -367,6 +368,18 @@ keep(bad, 'int64.npz', npz({'n': np.array([[0, 1], [2**53 + 1, 0]])}),
 keep(bad, 'bool.npy', header("{'descr': '|b1', 'fortran_order': False, 'shape': (2,)}", b'\1\2'),
      'tensor bool[1] is 2, but BOOL is 0 or 1')
 
+# Wrong expectations: the last bit of a number, the other layout, a type, a refusal.
+
+x = np.array([[0.5, 1, 2], [3, 4, 5]])
+keep(good, 'planted-bit.npz', npz({'x': x}), [line_of('x', np.nextafter(x, 9))])
+keep(good, 'planted-layout.npz', npz({'x': np.asfortranarray(x)}),
+     [line_of('x', x.T.reshape(2, 3))])
+keep(good, 'planted-type.npz', npz({'x': x.astype('<f4')}), [line_of('x', x)])
+keep(good, 'planted-metadata.npz', npz({'x': x, '__metadata__': np.array('{"a": "b"}')}),
+     ['a=c', line_of('x', x)])
+keep(bad, 'planted-refusal.npz', npz({'x': x}), '')
+planted = {name for name in [*good, *bad] if name.startswith('planted')}
+
 
 def read_all():
     """What the reader prints of each file."""
@@ -384,7 +397,7 @@ def read_all():
     return out
 
 
-wrong = 0
+wrong = set()
 for name, lines in read_all().items():
     if name in good:
         fits = sorted(lines) == sorted(good[name])
@@ -394,10 +407,12 @@ for name, lines in read_all().items():
                 os.path.join(FOLDER, name) + ': ' in lines[-1])
         wanted = 'an error with: ' + bad[name]
     if not fits:
-        wrong += 1
+        wrong.add(name)
+    if fits == (name in planted):
         print('%s: wanted %s\n  got %s' % (name, str(wanted)[:500], str(lines)[:500]))
 for name in os.listdir(FOLDER):
     os.remove(os.path.join(FOLDER, name))
 os.rmdir(FOLDER)
-print('%d files as saved, %d refused, %d wrong' % (len(good), len(bad), wrong))
-sys.exit(wrong > 0)
+print('%d files as saved, %d refused, %d wrong, of which %d are planted' %
+      (len(good), len(bad), len(wrong), len(planted)))
+sys.exit(wrong != planted)
