@@ -13,7 +13,7 @@ endfunction()
 message(STATUS "Sluice ${PROJECT_VERSION}, ${CMAKE_BUILD_TYPE}, "
   "${CMAKE_C_COMPILER_ID} ${CMAKE_C_COMPILER_VERSION}, ${CMAKE_SYSTEM_PROCESSOR}")
 message(STATUS "  backends: plain, cpu (avx2 and avx512, chosen at run time)")
-sluice_report("reference (MPFR, OpenBLAS)" ${SLUICE_REFERENCE} "-DSLUICE_REFERENCE=OFF")
+sluice_report("reference (MPFR, OpenBLAS, libzip)" ${SLUICE_REFERENCE} "-DSLUICE_REFERENCE=OFF")
 sluice_report("proofs (FLINT/Arb, MPFI)" ${SLUICE_PROOFS} "-DSLUICE_PROOFS=OFF")
 sluice_report("tests (Criterion)" ${SLUICE_TESTS} "-DSLUICE_TESTS=OFF")
 sluice_report("libmvec (peers in sluice bench functions)" "${SLUICE_LIBMVEC}"

@@ -106,10 +106,23 @@ static sl_status check_present(const char *folder, const char *name, sl_error *e
   return instead ? sl_fail(err, SL_ERR_INPUT, "%s: no %s, but %s", folder, name, instead) : SL_OK;
 }
 
+/* A model has no tensor of another type than F32 (spec F1.2). */
+static sl_status check_types(const sl_safetensors *file, const char *path, sl_error *err) {
+  for (size_t i = 0; i < sl_safetensors_count(file); i++) {
+    const sl_tensor_view *got = sl_safetensors_at(file, i);
+    if (got->type != SL_TENSOR_F32)
+      return sl_fail(err, SL_ERR_INPUT,
+                     "%s: tensor %s: dtype %s is not supported; convert the model to F32", path,
+                     got->name, sl_tensor_type_name(got->type));
+  }
+  return SL_OK;
+}
+
 static sl_status open_weights(sl_safetensors **out, const char *folder, const char *path,
                               sl_error *err) {
-  const sl_status status = check_present(folder, SL_MODEL_WEIGHTS_FILE, err);
-  return status == SL_OK ? sl_safetensors_open(out, path, err) : status;
+  SL_TRY(check_present(folder, SL_MODEL_WEIGHTS_FILE, err));
+  SL_TRY(sl_safetensors_open(out, path, err));
+  return check_types(*out, path, err);
 }
 
 sl_status sl_model_weights_read(sl_parameters *p, const char *folder, sl_error *err) {

@@ -12,6 +12,8 @@ typedef struct {
 #define SIGNATURE(bytes, what) \
   { bytes, sizeof bytes - 1, what }
 
+#define PICKLE "this is a Python pickle; tensors must be saved as safetensors"
+
 static const signature known[] = {
     SIGNATURE("version https://git-lfs",
               "this is a Git LFS pointer, not the file itself; 'git lfs pull' fetches that"),
@@ -22,11 +24,15 @@ static const signature known[] = {
     SIGNATURE("\x1f\x8b", "the file is compressed by gzip; unpack it first"),
     SIGNATURE("\x28\xb5\x2f\xfd", "the file is compressed by zstd; unpack it first"),
     SIGNATURE("PK\x03\x04",
-              "this is a zip archive, as PyTorch's own format is; weights must be "
+              "this is a zip archive, as PyTorch's own format is; tensors must be "
               "saved as safetensors"),
-    SIGNATURE("\x80\x02", "this is a Python pickle; weights must be saved as safetensors"),
+    SIGNATURE("\x80\x02", PICKLE),
+    SIGNATURE("\x80\x03", PICKLE),
+    SIGNATURE("\x80\x04", PICKLE),
+    SIGNATURE("\x80\x05", PICKLE),
     SIGNATURE("GGUF", "this is a GGUF file; the model is needed as safetensors"),
     SIGNATURE("<!DOCTYPE", "this is a web page, not the file; download it again"),
+    SIGNATURE("<!doctype", "this is a web page, not the file; download it again"),
     SIGNATURE("<html", "this is a web page, not the file; download it again"),
     SIGNATURE("\0\0\0\0\0\0\0\0",
               "the file starts with NUL bytes, as a power cut or a download "

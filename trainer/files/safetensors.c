@@ -1,39 +1,32 @@
 /* Reads safetensors (spec F1.3): every value of the header is checked before it is used. */
 #include "safetensors.h"
 
-#include "file.h"
 #include "recognise.h"
 
 #include <jansson.h>
 
-#include <errno.h>
-#include <fcntl.h>
-#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define HEADER_MAX ((uint64_t)100000000) /* the limit of the format's own library */
 #define PREFIX 8                         /* the header's length, u64 little-endian */
 
 struct sl_safetensors {
-  char *path;
-  const unsigned char *map;
-  size_t size, data_start; /* data_start: byte of the file where the tensors begin */
-  json_t *header;          /* owns the names */
+  sl_mapped_file map;
+  size_t data_start; /* byte of the file where the tensors begin */
+  json_t *header;    /* owns the names */
+  sl_metadata metadata;
   sl_tensor_view *tensors;
   size_t count;
 };
 
 void sl_safetensors_close(sl_safetensors *file) {
   if (!file) return;
-  if (file->map) munmap((void *)(uintptr_t)file->map, file->size);
+  sl_mapped_file_close(&file->map);
+  sl_metadata_free(&file->metadata);
   json_decref(file->header);
   free(file->tensors);
-  free(file->path);
   free(file);
 }
 
@@ -49,52 +42,33 @@ const sl_tensor_view *sl_safetensors_find(const sl_safetensors *file, const char
   return NULL;
 }
 
-static sl_status map_file(sl_safetensors *file, sl_error *err) {
-  const int fd = sl_open_input(file->path);
-  struct stat info;
-  if (fd < 0) return sl_fail_open(err, file->path);
-  sl_status status = SL_OK;
-  if (fstat(fd, &info) != 0)
-    status = sl_fail(err, SL_ERR_IO, "%s: cannot stat: %s", file->path, strerror(errno));
-  else if (!S_ISREG(info.st_mode))
-    status = sl_fail(err, SL_ERR_INPUT, "%s: not a regular file", file->path);
-  else if (info.st_size < PREFIX + 2)
-    status = sl_fail(err, SL_ERR_INPUT, "%s: truncated at byte %jd: no room for a header",
-                     file->path, (intmax_t)info.st_size);
-  else {
-    file->size = (size_t)info.st_size;
-    void *map = mmap(NULL, file->size, PROT_READ, MAP_PRIVATE, fd, 0);
-    if (map == MAP_FAILED)
-      status = sl_fail(err, SL_ERR_IO, "%s: cannot map %zu bytes: %s", file->path, file->size,
-                       strerror(errno));
-    else
-      file->map = map;
-  }
-  close(fd);
-  return status;
-}
+const sl_metadata *sl_safetensors_metadata(const sl_safetensors *file) { return &file->metadata; }
 
 static sl_status parse_header(sl_safetensors *file, sl_error *err) {
+  if (file->map.size < PREFIX + 2)
+    return sl_fail(err, SL_ERR_INPUT, "%s: truncated at byte %zu: no room for a header",
+                   file->map.path, file->map.size);
   uint64_t n = 0;
-  for (int i = 0; i < PREFIX; i++) n |= (uint64_t)file->map[i] << (8 * i);
-  const char *kind = n > HEADER_MAX || file->map[PREFIX] != '{'
-                         ? sl_recognise(file->map, file->size)
+  for (int i = 0; i < PREFIX; i++) n |= (uint64_t)file->map.data[i] << (8 * i);
+  const char *kind = n > HEADER_MAX || file->map.data[PREFIX] != '{'
+                         ? sl_recognise(file->map.data, file->map.size)
                          : NULL; /* a header's length may happen to look like one */
-  if (kind) return sl_fail(err, SL_ERR_INPUT, "%s: byte 0: %s", file->path, kind);
+  if (kind) return sl_fail(err, SL_ERR_INPUT, "%s: byte 0: %s", file->map.path, kind);
   if (n < 2 || n > HEADER_MAX)
-    return sl_fail(err, SL_ERR_INPUT, "%s: byte 0: header length %ju, expected 2 to %ju",
-                   file->path, (uintmax_t)n, (uintmax_t)HEADER_MAX);
-  if (n > file->size - PREFIX)
+    return sl_fail(err, SL_ERR_INPUT,
+                   "%s: byte 0: header length %ju, expected 2 to %ju: this is no safetensors file",
+                   file->map.path, (uintmax_t)n, (uintmax_t)HEADER_MAX);
+  if (n > file->map.size - PREFIX)
     return sl_fail(err, SL_ERR_INPUT, "%s: truncated at byte %zu: the header ends at byte %ju",
-                   file->path, file->size, (uintmax_t)n + PREFIX);
-  if (file->map[PREFIX] != '{')
-    return sl_fail(err, SL_ERR_INPUT, "%s: byte %d: the header does not start with '{'", file->path,
-                   PREFIX);
+                   file->map.path, file->map.size, (uintmax_t)n + PREFIX);
+  if (file->map.data[PREFIX] != '{')
+    return sl_fail(err, SL_ERR_INPUT, "%s: byte %d: the header does not start with '{'",
+                   file->map.path, PREFIX);
   json_error_t bad;
   file->header =
-      json_loadb((const char *)file->map + PREFIX, (size_t)n, JSON_REJECT_DUPLICATES, &bad);
+      json_loadb((const char *)file->map.data + PREFIX, (size_t)n, JSON_REJECT_DUPLICATES, &bad);
   if (!file->header)
-    return sl_fail(err, SL_ERR_INPUT, "%s: byte %d: header: %s", file->path,
+    return sl_fail(err, SL_ERR_INPUT, "%s: byte %d: header: %s", file->map.path,
                    PREFIX + (bad.position > 0 ? bad.position : 0), bad.text);
   file->data_start = (size_t)n + PREFIX;
   return SL_OK;
@@ -111,20 +85,14 @@ static sl_status parse_shape(const sl_safetensors *file, sl_tensor_view *tensor,
                              const json_t *shape, sl_error *err) {
   if (!json_is_array(shape) || json_array_size(shape) > SL_TENSOR_RANK_MAX)
     return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: shape: expected an array of at most %d sizes",
-                   file->path, tensor->name, SL_TENSOR_RANK_MAX);
+                   file->map.path, tensor->name, SL_TENSOR_RANK_MAX);
   tensor->rank = json_array_size(shape);
-  tensor->count = 1;
-  for (size_t i = 0; i < tensor->rank; i++) {
+  for (size_t i = 0; i < tensor->rank; i++)
     if (!get_size(json_array_get(shape, i), &tensor->shape[i]))
       return sl_fail(err, SL_ERR_INPUT,
-                     "%s: tensor %s: shape[%zu]: expected a non-negative integer", file->path,
+                     "%s: tensor %s: shape[%zu]: expected a non-negative integer", file->map.path,
                      tensor->name, i);
-    if (tensor->shape[i] != 0 && tensor->count > SIZE_MAX / sizeof(float) / tensor->shape[i])
-      return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: the product of its shape overflows",
-                     file->path, tensor->name);
-    tensor->count *= tensor->shape[i];
-  }
-  return SL_OK;
+  return sl_tensor_count(tensor, file->map.path, err);
 }
 
 static sl_status parse_offsets(const sl_safetensors *file, sl_tensor_view *tensor,
@@ -133,20 +101,20 @@ static sl_status parse_offsets(const sl_safetensors *file, sl_tensor_view *tenso
   if (!json_is_array(offsets) || json_array_size(offsets) != 2 ||
       !get_size(json_array_get(offsets, 0), &begin) || !get_size(json_array_get(offsets, 1), &end))
     return sl_fail(err, SL_ERR_INPUT,
-                   "%s: tensor %s: data_offsets: expected two non-negative integers", file->path,
-                   tensor->name);
-  const size_t room = file->size - file->data_start;
+                   "%s: tensor %s: data_offsets: expected two non-negative integers",
+                   file->map.path, tensor->name);
+  const size_t room = file->map.size - file->data_start;
   if (begin > end || end > room)
     return sl_fail(
         err, SL_ERR_INPUT,
         "%s: tensor %s: data_offsets %zu to %zu are not within the %zu bytes of data from byte %zu",
-        file->path, tensor->name, begin, end, room, file->data_start);
-  if (end - begin != tensor->count * sizeof(float))
+        file->map.path, tensor->name, begin, end, room, file->data_start);
+  const size_t needed = tensor->count * sl_tensor_type_bytes(tensor->type);
+  if (end - begin != needed)
     return sl_fail(err, SL_ERR_INPUT,
-                   "%s: tensor %s: byte %zu: %zu bytes of data, its shape needs %zu", file->path,
-                   tensor->name, file->data_start + begin, end - begin,
-                   tensor->count * sizeof(float));
-  tensor->data = file->map + file->data_start + begin;
+                   "%s: tensor %s: byte %zu: %zu bytes of data, its shape needs %zu",
+                   file->map.path, tensor->name, file->data_start + begin, end - begin, needed);
+  tensor->data = file->map.data + file->data_start + begin;
   return SL_OK;
 }
 
@@ -154,46 +122,36 @@ static sl_status parse_tensor(const sl_safetensors *file, sl_tensor_view *tensor
                               const json_t *entry, sl_error *err) {
   *tensor = (sl_tensor_view){.name = name};
   if (!json_is_object(entry))
-    return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: expected an object", file->path, name);
+    return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: expected an object", file->map.path, name);
   const json_t *dtype = json_object_get(entry, "dtype");
   if (!json_is_string(dtype))
-    return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: dtype: expected a string", file->path, name);
-  if (strcmp(json_string_value(dtype), "F32") != 0)
-    return sl_fail(err, SL_ERR_INPUT,
-                   "%s: tensor %s: dtype %s is not supported; convert the model to F32", file->path,
-                   name, json_string_value(dtype));
+    return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: dtype: expected a string", file->map.path,
+                   name);
+  tensor->type = sl_tensor_type_find(json_string_value(dtype));
+  if (tensor->type == SL_TENSOR_TYPES)
+    return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: dtype %s is not supported; convert it to F32",
+                   file->map.path, name, json_string_value(dtype));
   sl_status status = parse_shape(file, tensor, json_object_get(entry, "shape"), err);
   if (status == SL_OK)
     status = parse_offsets(file, tensor, json_object_get(entry, "data_offsets"), err);
   if (status == SL_OK && json_object_size(entry) != 3)
     return sl_fail(err, SL_ERR_INPUT,
-                   "%s: tensor %s: a key other than dtype, shape and data_offsets", file->path,
+                   "%s: tensor %s: a key other than dtype, shape and data_offsets", file->map.path,
                    name);
   return status;
-}
-
-static sl_status check_metadata(const sl_safetensors *file, const json_t *metadata, sl_error *err) {
-  if (!json_is_object(metadata))
-    return sl_fail(err, SL_ERR_INPUT, "%s: __metadata__: expected an object", file->path);
-  for (void *at = json_object_iter((json_t *)(uintptr_t)metadata); at;
-       at = json_object_iter_next((json_t *)(uintptr_t)metadata, at))
-    if (!json_is_string(json_object_iter_value(at)))
-      return sl_fail(err, SL_ERR_INPUT, "%s: __metadata__: %s: expected a string", file->path,
-                     json_object_iter_key(at));
-  return SL_OK;
 }
 
 static sl_status parse_tensors(sl_safetensors *file, sl_error *err) {
   file->tensors = calloc(json_object_size(file->header) + 1, sizeof *file->tensors);
   if (!file->tensors)
-    return sl_fail(err, SL_ERR_MEMORY, "%s: no memory for its tensor table", file->path);
+    return sl_fail(err, SL_ERR_MEMORY, "%s: no memory for its tensor table", file->map.path);
   for (void *at = json_object_iter(file->header); at;
        at = json_object_iter_next(file->header, at)) {
     const char *name = json_object_iter_key(at);
-    const json_t *entry = json_object_iter_value(at);
+    json_t *entry = json_object_iter_value(at);
     const sl_status status =
-        strcmp(name, "__metadata__") == 0
-            ? check_metadata(file, entry, err)
+        strcmp(name, SL_METADATA_NAME) == 0
+            ? sl_metadata_create(&file->metadata, entry, file->map.path, err)
             : parse_tensor(file, &file->tensors[file->count++], name, entry, err);
     if (status != SL_OK) return status;
   }
@@ -214,31 +172,33 @@ static sl_status check_tiling(sl_safetensors *file, sl_error *err) {
   size_t expected = file->data_start;
   for (size_t i = 0; i < file->count; i++) {
     const sl_tensor_view *tensor = &file->tensors[i];
-    const size_t start = (size_t)((const unsigned char *)tensor->data - file->map);
+    const size_t start = (size_t)((const unsigned char *)tensor->data - file->map.data);
     if (start < expected)
       return sl_fail(
           err, SL_ERR_INPUT,
           "%s: tensor %s: byte %zu: overlaps the tensor before it, which ends at byte %zu",
-          file->path, tensor->name, start, expected);
+          file->map.path, tensor->name, start, expected);
     if (start > expected)
       return sl_fail(err, SL_ERR_INPUT, "%s: byte %zu: a gap of %zu bytes before tensor %s",
-                     file->path, expected, start - expected, tensor->name);
-    expected = start + tensor->count * sizeof(float);
+                     file->map.path, expected, start - expected, tensor->name);
+    expected = start + tensor->count * sl_tensor_type_bytes(tensor->type);
   }
-  if (expected != file->size)
-    return sl_fail(err, SL_ERR_INPUT, "%s: byte %zu: %zu bytes after the last tensor", file->path,
-                   expected, file->size - expected);
+  if (expected != file->map.size)
+    return sl_fail(err, SL_ERR_INPUT, "%s: byte %zu: %zu bytes after the last tensor",
+                   file->map.path, expected, file->map.size - expected);
   return SL_OK;
 }
 
-sl_status sl_safetensors_open(sl_safetensors **out, const char *path, sl_error *err) {
+sl_status sl_safetensors_from_map(sl_safetensors **out, sl_mapped_file *map, sl_error *err) {
   sl_safetensors *file = calloc(1, sizeof *file);
-  if (!file || !(file->path = strdup(path))) {
-    free(file);
-    return sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
+  if (!file) {
+    const sl_status status = sl_fail(err, SL_ERR_MEMORY, "%s: no memory", map->path);
+    sl_mapped_file_close(map);
+    return status;
   }
-  sl_status status = map_file(file, err);
-  if (status == SL_OK) status = parse_header(file, err);
+  file->map = *map;
+  *map = (sl_mapped_file){NULL, NULL, 0};
+  sl_status status = parse_header(file, err);
   if (status == SL_OK) status = parse_tensors(file, err);
   if (status == SL_OK) status = check_tiling(file, err);
   if (status != SL_OK) {
@@ -249,21 +209,36 @@ sl_status sl_safetensors_open(sl_safetensors **out, const char *path, sl_error *
   return SL_OK;
 }
 
+sl_status sl_safetensors_open(sl_safetensors **out, const char *path, sl_error *err) {
+  sl_mapped_file map;
+  SL_TRY(sl_mapped_file_open(&map, path, err));
+  return sl_safetensors_from_map(out, &map, err);
+}
+
+static size_t first_nonfinite(const sl_nonfinite *found) {
+  if (!found->infinities) return found->first_nan;
+  return found->nans && found->first_nan < found->first_infinity ? found->first_nan
+                                                                 : found->first_infinity;
+}
+
 sl_status sl_safetensors_check(const sl_safetensors *file, const sl_tensor_view *tensor,
                                sl_error *err) {
+  const sl_nonfinite found = sl_tensor_scan(tensor);
+  if (!found.nans && !found.infinities) return SL_OK;
+  const size_t i = first_nonfinite(&found);
   const unsigned char *data = tensor->data;
-  for (size_t i = 0; i < tensor->count; i++) {
-    float x;
-    memcpy(&x, data + i * sizeof x, sizeof x);
-    if (!isfinite(x))
-      return sl_fail(err, SL_ERR_NONFINITE, "%s: tensor %s[%zu] is %f (byte %zu)", file->path,
-                     tensor->name, i, (double)x, (size_t)(data - file->map) + i * sizeof x);
-  }
-  return SL_OK;
+  double x = 0;
+  SL_TRY(sl_tensor_values(tensor, i, 1, &x, file->map.path, err));
+  return sl_fail(err, SL_ERR_NONFINITE, "%s: tensor %s[%zu] is %f (byte %zu)", file->map.path,
+                 tensor->name, i, x,
+                 (size_t)(data - file->map.data) + i * sl_tensor_type_bytes(tensor->type));
 }
 
 sl_status sl_safetensors_read(const sl_safetensors *file, const sl_tensor_view *tensor, float *out,
                               sl_error *err) {
+  if (tensor->type != SL_TENSOR_F32)
+    return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: dtype %s, expected F32", file->map.path,
+                   tensor->name, sl_tensor_type_name(tensor->type));
   SL_TRY(sl_safetensors_check(file, tensor, err));
   if (tensor->count) memcpy(out, tensor->data, tensor->count * sizeof *out);
   return SL_OK;

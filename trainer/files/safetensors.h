@@ -1,22 +1,14 @@
-/* Safetensors files of F32 tensors (spec F1.3): read through a memory map, written atomically. */
+/* Safetensors files (spec F1.3): read through a memory map, written atomically. */
 #ifndef SLUICE_SAFETENSORS_H
 #define SLUICE_SAFETENSORS_H
+
+#include "mapped_file.h"
+#include "metadata.h"
+#include "tensor.h"
 
 #include <sluice/status.h>
 
 #include <stddef.h>
-
-#define SL_TENSOR_RANK_MAX 8
-
-/* A named tensor, row-major. data holds count little-endian binary32 words, at any alignment when
- * it comes from a file. */
-typedef struct {
-  const char *name;
-  size_t rank;
-  size_t shape[SL_TENSOR_RANK_MAX];
-  size_t count;
-  const void *data;
-} sl_tensor_view;
 
 typedef struct sl_safetensors sl_safetensors;
 
@@ -24,6 +16,8 @@ typedef struct sl_safetensors sl_safetensors;
  * offsets that tile the data without gap or overlap. SL_ERR_IO if the file cannot be read,
  * SL_ERR_INPUT with path and byte offset if it is malformed, SL_ERR_MEMORY. */
 sl_status sl_safetensors_open(sl_safetensors **out, const char *path, sl_error *err);
+/* The same of a file that is mapped; the map is taken over, on error too. */
+sl_status sl_safetensors_from_map(sl_safetensors **out, sl_mapped_file *map, sl_error *err);
 void sl_safetensors_close(sl_safetensors *file);
 
 size_t sl_safetensors_count(const sl_safetensors *file);
@@ -32,18 +26,27 @@ const sl_tensor_view *sl_safetensors_at(const sl_safetensors *file, size_t index
 /* NULL if there is none of that name. */
 const sl_tensor_view *sl_safetensors_find(const sl_safetensors *file, const char *name);
 
+const sl_metadata *sl_safetensors_metadata(const sl_safetensors *file);
+
 /* SL_ERR_NONFINITE, naming tensor and index, if a number is NaN or infinite (spec N1.5). */
 sl_status sl_safetensors_check(const sl_safetensors *file, const sl_tensor_view *tensor,
                                sl_error *err);
 
-/* Copies the tensor to out[count]. SL_ERR_NONFINITE names tensor and index (spec N1.5); out is then
- * untouched. */
+/* Copies an F32 tensor to out[count]. SL_ERR_INPUT for another type; SL_ERR_NONFINITE names tensor
+ * and index (spec N1.5). out is then untouched. */
 sl_status sl_safetensors_read(const sl_safetensors *file, const sl_tensor_view *tensor, float *out,
                               sl_error *err);
 
-/* Writes the tensors in the order given. SL_ERR_USAGE for a repeated or empty name, or a count that
- * is not the product of the shape; SL_ERR_NONFINITE before anything is written. */
+/* Writes F32 tensors in the order given, for a model or a checkpoint (spec F1.4). SL_ERR_USAGE for
+ * a repeated or empty name, or a count that is not the product of the shape; SL_ERR_NONFINITE
+ * before anything is written. */
 sl_status sl_safetensors_write(const char *path, const sl_tensor_view *tensors, size_t count,
                                sl_error *err);
+
+/* Writes tensors of any type and value with these metadata (spec F6.3). SL_ERR_USAGE as above, and
+ * for a repeated key or a text that is not UTF-8. */
+sl_status sl_safetensors_write_dump(const char *path, const sl_metadata_entry *metadata,
+                                    size_t n_metadata, const sl_tensor_view *tensors, size_t count,
+                                    sl_error *err);
 
 #endif

@@ -35,11 +35,11 @@ static sl_status write_moments(const sl_run_state *run, const char *path, sl_err
   for (size_t i = 0; !status && i < 2 * n; i++) {
     const sl_tensor_info *tensor = &layout->tensors[i < n ? i : i - n];
     snprintf(names[i], sizeof *names, "%s.%s", i < n ? "m" : "v", tensor->name);
-    views[i] = (sl_tensor_view){names[i],
-                                tensor->rank,
-                                {tensor->shape[0], tensor->shape[1]},
-                                tensor->count,
-                                moments[i < n ? 0 : 1] + tensor->offset};
+    views[i] = (sl_tensor_view){.name = names[i],
+                                .rank = tensor->rank,
+                                .shape = {tensor->shape[0], tensor->shape[1]},
+                                .count = tensor->count,
+                                .data = moments[i < n ? 0 : 1] + tensor->offset};
   }
   if (!status) status = sl_safetensors_write(path, views, 2 * n, err);
   unview_moments(run, moments);

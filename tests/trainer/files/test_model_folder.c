@@ -379,6 +379,28 @@ static const char *write_renamed(sl_parameters *p, const char *from, const char 
   return path;
 }
 
+/* Every type that safetensors may have but F32, in a tensor that a model needs or not. */
+Test(model_folder, a_tensor_of_another_type_is_refused) {
+  const char *path = write_model(1), *file = scratch_path("model/model.safetensors");
+  const uint16_t half[4] = {0};
+  for (int type = SL_TENSOR_F32 + 1; type < SL_TENSOR_TYPES; type++) {
+    const sl_tensor_view view = {.name = "odd",
+                                 .rank = 1,
+                                 .shape = {1},
+                                 .count = 1,
+                                 .data = half,
+                                 .type = (sl_tensor_type)type};
+    sl_parameters p = {NULL, NULL, NULL};
+    sl_error err;
+    char part[100];
+    cr_assert_eq(sl_safetensors_write_dump(file, NULL, 0, &view, 1, &err), SL_OK);
+    snprintf(part, sizeof part,
+             "model.safetensors: tensor odd: dtype %s is not supported; convert the model to F32",
+             sl_tensor_type_name(view.type));
+    expect_error(sl_model_folder_read(&p, NULL, path, &err), SL_ERR_INPUT, &err, part);
+  }
+}
+
 /* safetensors' own save_model keeps one of the two names of a tied tensor. */
 Test(model_folder, a_tied_model_may_keep_its_embedding_under_the_heads_name) {
   const char *path = write_model(1);

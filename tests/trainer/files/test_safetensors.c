@@ -104,8 +104,12 @@ Test(safetensors, refuses_malformed_headers) {
       {"{" F32("t", "[1]", 0, 4) "," F32("t", "[1]", 4, 8) "}", 8, "header: duplicate object key"},
       {"{\"t\":5}", 0, "tensor t: expected an object"},
       {"{\"t\":{\"shape\":[1],\"data_offsets\":[0,4]}}", 4, "tensor t: dtype: expected a string"},
-      {"{\"t\":{\"dtype\":\"BF16\",\"shape\":[2],\"data_offsets\":[0,4]}}", 4,
-       "tensor t: dtype BF16 is not supported"},
+      {"{\"t\":{\"dtype\":\"F8_E4M3\",\"shape\":[4],\"data_offsets\":[0,4]}}", 4,
+       "tensor t: dtype F8_E4M3 is not supported; convert it to F32"},
+      {"{\"t\":{\"dtype\":\"BF16\",\"shape\":[1],\"data_offsets\":[0,4]}}", 4,
+       "tensor t: byte 63: 4 bytes of data, its shape needs 2"},
+      {"{\"t\":{\"dtype\":\"F32\",\"shape\":[NaN],\"data_offsets\":[0,4]}}", 4,
+       "header: invalid token"},
       {"{\"t\":{\"dtype\":\"F32\",\"shape\":7,\"data_offsets\":[0,4]}}", 4,
        "tensor t: shape: expected an array"},
       {"{\"t\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 4,
@@ -221,6 +225,46 @@ Test(safetensors, refuses_nan_and_infinity_by_index) {
                SL_ERR_NONFINITE, &err, part);
   cr_assert_eq(out[0], -1, "outputs stay untouched on error");
   sl_safetensors_close(file);
+}
+
+/* As `safetensors` has it: larger elements first, so that all lie at multiples of their size. */
+Test(safetensors, writes_tensors_of_any_type_with_metadata) {
+  const unsigned char truth[3] = {1, 0, 1};
+  const uint16_t half[1] = {0x7e00}; /* NaN: a dump may hold it */
+  const double wide[1] = {-0.5};
+  const sl_tensor_view views[] = {
+      {.name = "mask", .rank = 1, .shape = {3}, .count = 3, .data = truth, .type = SL_TENSOR_BOOL},
+      {.name = "h", .rank = 1, .shape = {1}, .count = 1, .data = half, .type = SL_TENSOR_F16},
+      {.name = "w", .rank = 1, .shape = {1}, .count = 1, .data = wide, .type = SL_TENSOR_F64}};
+  static const sl_metadata_entry metadata[] = {{"layout", "bhsd"}, {"\xc3\xa9", "\"0.125\""}};
+  static const char *const order[] = {"w", "h", "mask"};
+  sl_error err;
+  sl_safetensors *file;
+  const char *path = scratch_path("typed.safetensors");
+  cr_assert_eq(sl_safetensors_write_dump(path, metadata, 2, views, 3, &err), SL_OK, "%s",
+               err.message);
+  cr_assert_eq(sl_safetensors_open(&file, path, &err), SL_OK, "%s", err.message);
+  for (size_t i = 0; i < 3; i++) {
+    const sl_tensor_view *got = sl_safetensors_at(file, i), *want = &views[2 - i];
+    cr_assert_str_eq(got->name, order[i]);
+    cr_assert_eq(got->type, want->type);
+    cr_assert_arr_eq(got->data, want->data, want->count * sl_tensor_type_bytes(want->type));
+  }
+  cr_assert_str_eq(sl_metadata_find(sl_safetensors_metadata(file), "layout"), "bhsd");
+  cr_assert_str_eq(sl_metadata_find(sl_safetensors_metadata(file), "\xc3\xa9"), "\"0.125\"");
+  cr_assert_null(sl_metadata_find(sl_safetensors_metadata(file), "scale"));
+  float out = 3;
+  expect_error(sl_safetensors_read(file, sl_safetensors_at(file, 0), &out, &err), SL_ERR_INPUT,
+               &err, "tensor w: dtype F64, expected F32");
+  cr_assert_eq(out, 3, "outputs stay untouched on error");
+  sl_safetensors_close(file);
+  static const sl_metadata_entry twice[] = {{"a", "1"}, {"a", "2"}}, bad = {"a", "\xff"};
+  expect_error(sl_safetensors_write_dump(path, twice, 2, views, 3, &err), SL_ERR_USAGE, &err,
+               "metadata 1: the key 'a' is taken");
+  expect_error(sl_safetensors_write_dump(path, &bad, 1, views, 3, &err), SL_ERR_USAGE, &err,
+               "metadata 0 is not UTF-8");
+  expect_error(sl_safetensors_write(path, views, 1, &err), SL_ERR_USAGE, &err,
+               "tensor mask: dtype BOOL, expected F32");
 }
 
 Test(safetensors, a_refused_write_leaves_the_old_file) {
