@@ -1,6 +1,8 @@
 /* Findings (see finding.h). */
 #include "finding.h"
 
+#include "place.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,12 +32,15 @@ void sl_finding_convict(sl_finding *f, const sl_problem *p, const char *refuted_
 
 void sl_finding_refute(sl_finding *f, const sl_problem *p, const sl_witness *w,
                        const char *refuted_by, const char *what) {
-  char *r = arf_get_str(w->r, 20), *value = arb_get_str(w->value, 12, 0);
-  sl_finding_set(f, SL_REFUTED, "at r = %s: %s %s", r, what, value);
+  char r[SL_PLACE_TEXT], *value = arb_get_str(w->value, 12, 0);
+  sl_place_point(r, w->r);
+  if (arb_is_finite(w->value))
+    sl_finding_set(f, SL_REFUTED, "at r = %s: %s %s", r, what, value);
+  else
+    sl_finding_set(f, SL_REFUTED, "at r = %s: %s", r, what);
   arf_set(f->witness.r, w->r);
   arb_set(f->witness.value, w->value);
   _arb_vec_set(f->witness.box, w->box, SL_FIELD_PARAMETERS);
   sl_finding_convict(f, p, refuted_by);
-  flint_free(r);
   flint_free(value);
 }
