@@ -54,18 +54,20 @@ static void inspect(sl_float_report *t, const float *r, const float *w, size_t n
   }
 }
 
-static void check_block(sl_float_report *t, const sl_float_weight *k, uint32_t first) {
+static void check_block(sl_float_report *t, const sl_float_weight *k, int vanishes,
+                        uint32_t first) {
   float r[BLOCK + 1] = {0}, w[BLOCK + 1];
   const uint32_t from = first ? first - 1 : 0;
   uint32_t to = first + BLOCK - 1;
   if (to > LAST) to = LAST;
-  const size_t n = to - from + 1;
+  size_t n = to - from + 1;
   for (size_t i = 0; i < n; i++) r[i] = from_bits(from + (uint32_t)i);
   sl_float_weights(k, r, w, n);
+  t->checked += to - first + 1;
+  if (vanishes && to == LAST && isnan(w[n - 1])) t->nan_at_infinity = 1, n--;
   if (first == 0)
     inspect(t, (float[]){0.0f, 0.0f}, (float[]){w[0], w[0]}, 2); /* r = 0 has no float before it */
   inspect(t, r, w, n);
-  t->checked += to - first + 1;
 }
 
 static float weight_at(const sl_float_weight *k, float r) {
@@ -125,6 +127,7 @@ static void add_report(sl_float_report *all, const sl_float_report *t) {
   all->checked += t->checked;
   if (!(t->ulp_bound <= all->ulp_bound)) all->ulp_bound = t->ulp_bound;
   all->by_ends |= t->by_ends;
+  all->nan_at_infinity |= t->nan_at_infinity;
   if (t->ulp_seen > all->ulp_seen) all->ulp_seen = t->ulp_seen, all->ulp_at = t->ulp_at;
   for (int i = 0; i < SL_FLOAT_KINDS; i++) {
     sl_float_violation *a = &all->violation[i];
@@ -142,8 +145,8 @@ static double now_s(void) {
 }
 
 void sl_float_check(sl_float_report *report, const sl_gate *gate, const sl_gate_definition *def,
-                    int positive, unsigned stride, int threads, sl_float_progress progress,
-                    void *data) {
+                    int positive, int vanishes, unsigned stride, int threads,
+                    sl_float_progress progress, void *data) {
   const double start = now_s();
   const uint32_t blocks = LAST / BLOCK + 1, one = 0x3f800000u / BLOCK;
   uint32_t done = 0;
@@ -156,7 +159,7 @@ void sl_float_check(sl_float_report *report, const sl_gate *gate, const sl_gate_
 #pragma omp for schedule(dynamic, 64)
     for (uint32_t b = 0; b < blocks; b++) {
       if (b % stride == 0 || b == one || b + 1 == one || b + 1 == blocks)
-        check_block(&t, &k, b * BLOCK);
+        check_block(&t, &k, vanishes, b * BLOCK);
       if (b % ((uint32_t)ERROR_BLOCKS * (stride > 16 ? 16u : 1u)) == 0)
         check_error(&t, &k, b * BLOCK);
       if (b % 4096 == 0 && progress) {

@@ -24,6 +24,9 @@ typedef struct {
   uint64_t checked;
   sl_float_violation violation[SL_FLOAT_KINDS];
   float at_one;
+  /* f'(inf) is NaN as computed, and f' -> 0 is proved: no violation, for training clamps the
+   * log-ratio to 80 (spec O1.1) and never asks for it. */
+  int nan_at_infinity;
   /* The largest error found by balls at a point, and an upper bound over all ratios (infinity: no
    * bound). */
   double ulp_seen, ulp_bound;
@@ -36,10 +39,11 @@ typedef struct {
 
 typedef void (*sl_float_progress)(void *data, double share);
 
-/* stride 1 checks all 2^31 - 2^23 + 1 ratios, n every n-th block of 4096 neighbours. */
+/* stride 1 checks all 2^31 - 2^23 + 1 ratios, n every n-th block of 4096 neighbours. vanishes:
+ * f' -> 0 is proved. */
 void sl_float_check(sl_float_report *report, const sl_gate *gate, const sl_gate_definition *def,
-                    int positive, unsigned stride, int threads, sl_float_progress progress,
-                    void *data);
+                    int positive, int vanishes, unsigned stride, int threads,
+                    sl_float_progress progress, void *data);
 
 const char *sl_float_kind_name(sl_float_kind kind);
 int sl_float_holds(const sl_float_report *report);

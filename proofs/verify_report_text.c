@@ -1,4 +1,4 @@
-/* The report for people, and as JUnit. */
+/* The report for people. */
 #include "verify_report.h"
 
 #include <math.h>
@@ -18,11 +18,16 @@ static sl_verdict worse(sl_verdict a, sl_verdict b) {
                                                   : SL_PROVED;
 }
 
-sl_verdict sl_report_verdict(const sl_report *report) {
+sl_verdict sl_report_property(const sl_report *report, int i) {
   sl_verdict v = SL_PROVED;
   for (int s = 0; s < 2; s++)
-    for (int i = 0; (report->sides >> s & 1) && i < SL_P4W; i++)
-      v = worse(v, report->side[s].property[i].verdict);
+    if (report->sides >> s & 1) v = worse(v, report->side[s].property[i].verdict);
+  return v;
+}
+
+sl_verdict sl_report_verdict(const sl_report *report) {
+  sl_verdict v = SL_PROVED;
+  for (int i = 0; i < SL_P4W; i++) v = worse(v, sl_report_property(report, i));
   return v;
 }
 
@@ -102,6 +107,9 @@ static void print_float(FILE *out, const sl_report *r, int s) {
               (unsigned long long)v->count, sl_float_kind_name((sl_float_kind)k), (double)v->r[0],
               (double)v->w[0], (double)v->r[1], (double)v->w[1]);
   }
+  if (f->nan_at_infinity)
+    fputs("    f'(inf) is NaN as computed; f' -> 0 is proved, and no run asks for it (spec O1.1)\n",
+          out);
   if (isinf(f->ulp_bound))
     fprintf(out, "    rounding: no bound derived; %.7g ulp seen at r = %.9g\n", f->ulp_seen,
             (double)f->ulp_at);
@@ -138,8 +146,7 @@ static void print_side(FILE *out, const sl_report *r, int s) {
   if (r->floats) print_float(out, r, s);
 }
 
-/* Ratios, of both signs, at which the binary32 code breaks a property. */
-static unsigned long long float_violations(const sl_report *r) {
+unsigned long long sl_report_float_violations(const sl_report *r) {
   unsigned long long n = 0;
   for (int s = 0; s < 2; s++) {
     if (!r->floats || !(r->sides >> s & 1)) continue;
@@ -153,7 +160,7 @@ void sl_report_text(FILE *out, const sl_report *r) {
   for (int s = 1; s >= 0; s--)
     if (r->sides >> s & 1) print_side(out, r, s);
   const sl_verdict v = sl_report_verdict(r), need = sl_report_requirements(r);
-  const unsigned long long places = float_violations(r);
+  const unsigned long long places = sl_report_float_violations(r);
   if (r->def->requirement_count)
     fprintf(out, "%s: %s\n", r->def->name,
             need == SL_PROVED    ? "requirements met, proved"
@@ -168,58 +175,4 @@ void sl_report_text(FILE *out, const sl_report *r) {
           v == SL_PROVED    ? "ADMISSIBLE, proved"
           : v == SL_REFUTED ? "NOT ADMISSIBLE, refuted"
                             : "UNDECIDED");
-}
-
-static void escape(FILE *out, const char *text) {
-  for (; *text; text++) {
-    if (*text == '<')
-      fputs("&lt;", out);
-    else if (*text == '>')
-      fputs("&gt;", out);
-    else if (*text == '&')
-      fputs("&amp;", out);
-    else if (*text == '"')
-      fputs("&quot;", out);
-    else
-      fputc(*text, out);
-  }
-}
-
-static void junit_case(FILE *out, const sl_report *r, int s, const char *name,
-                       const sl_finding *f) {
-  fputs("  <testcase classname=\"", out);
-  escape(out, r->def->name);
-  fputs(".", out);
-  escape(out, sl_side_name(r, s));
-  fputs("\" name=\"", out);
-  escape(out, name);
-  if (f->verdict == SL_PROVED) {
-    fputs("\"/>\n", out);
-    return;
-  }
-  fprintf(out, "\">\n    <%s message=\"", f->verdict == SL_REFUTED ? "failure" : "error");
-  escape(out, f->text);
-  fprintf(out, "\"/>\n  </testcase>\n");
-}
-
-void sl_report_junit(FILE *out, const sl_report *r) {
-  int tests = 0, failures = 0, errors = 0;
-  for (int s = 0; s < 2; s++)
-    for (int i = 0; (r->sides >> s & 1) && i < 4 + r->def->requirement_count; i++) {
-      const sl_verdict v =
-          i < 4 ? r->side[s].property[i].verdict : r->side[s].requirement[i - 4].verdict;
-      tests++, failures += v == SL_REFUTED, errors += v == SL_UNDECIDED;
-    }
-  fprintf(out,
-          "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"sluice verify\" "
-          "tests=\"%d\" failures=\"%d\" errors=\"%d\">\n",
-          tests, failures, errors);
-  static const char *const names[] = {"P1", "P2", "P3", "P4"};
-  for (int s = 1; s >= 0; s--) {
-    if (!(r->sides >> s & 1)) continue;
-    for (int i = 0; i < 4; i++) junit_case(out, r, s, names[i], &r->side[s].property[i]);
-    for (int i = 0; i < r->def->requirement_count; i++)
-      junit_case(out, r, s, r->def->requirement[i].text, &r->side[s].requirement[i]);
-  }
-  fputs("</testsuite>\n", out);
 }

@@ -48,17 +48,17 @@ static void exact_text(char *out, size_t size, const arf_t x) {
   if (arf_is_zero(x)) {
     snprintf(out, size, "0");
   } else if (!short_decimal(out, size, m, e)) {
-    char *whole = fmpz_get_str(NULL, 10, m), *power = fmpz_get_str(NULL, 10, e),
+    char *mantissa = fmpz_get_str(NULL, 10, m), *power = fmpz_get_str(NULL, 10, e),
          *rounded = arf_get_str(x, 17);
     if (fmpz_is_one(m))
       snprintf(out, size, "2^%s", power);
-    else if (strlen(whole) <= DIGITS / 2)
-      snprintf(out, size, "%s*2^%s", whole, power);
-    else if (strlen(whole) <= DIGITS)
-      snprintf(out, size, "%s (exactly %s*2^%s)", rounded, whole, power);
+    else if (strlen(mantissa) <= DIGITS / 2)
+      snprintf(out, size, "%s*2^%s", mantissa, power);
+    else if (strlen(mantissa) <= DIGITS)
+      snprintf(out, size, "%s (exactly %s*2^%s)", rounded, mantissa, power);
     else
       snprintf(out, size, "%s (rounded)", rounded);
-    flint_free(whole), flint_free(power), flint_free(rounded);
+    flint_free(mantissa), flint_free(power), flint_free(rounded);
   }
   fmpz_clear(m), fmpz_clear(e);
 }

@@ -1,0 +1,146 @@
+/* Verifying one gate (see verify_run.h). */
+#include "verify_run.h"
+
+#include "kernels/core/nearest.h"
+#include "kernels/support/cli.h"
+#include "verify_progress.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static sl_status leaves_range(const sl_gate_definition *def, int i, const char *setting,
+                              sl_error *err) {
+  char low[48], high[48];
+  sl_decimal_print(low, sizeof low, def->param[i].low);
+  sl_decimal_print(high, sizeof high, def->param[i].high);
+  return sl_fail(err, SL_ERR_INPUT, "%s: parameter %s: the file declares [%s, %s], found '%s'",
+                 def->file, def->param[i].name, low, high, setting);
+}
+
+static sl_status fail_parameter(const sl_gate_definition *def, const char *name, sl_error *err) {
+  char meant[SL_MEANT];
+  sl_nearest nearest = {.word = name, .length = strlen(name)};
+  for (int k = 0; k < def->param_count; k++) sl_nearest_offer(&nearest, def->param[k].name);
+  return sl_fail(err, SL_ERR_USAGE, "--param: gate %s has no parameter '%s'%s", def->name, name,
+                 sl_nearest_meant(meant, &nearest));
+}
+
+/* "NAME=V" or "NAME=A:B" into the definition and the ranges. */
+static sl_status apply_setting(sl_gate_definition *def, sl_verify_options *v, const char *setting,
+                               sl_error *err) {
+  char text[96], *value, *colon;
+  if ((size_t)snprintf(text, sizeof text, "%s", setting) >= sizeof text)
+    return sl_fail(err, SL_ERR_USAGE, "--param: '%s' is too long", setting);
+  if (!(value = strchr(text, '=')))
+    return sl_fail(err, SL_ERR_USAGE, "--param: expected NAME=VALUE or NAME=LOW:HIGH, found '%s'",
+                   setting);
+  *value++ = '\0';
+  int i = 0;
+  while (i < def->param_count && strcmp(def->param[i].name, text) != 0) i++;
+  if (i == def->param_count) return fail_parameter(def, text, err);
+  if ((colon = strchr(value, ':'))) *colon++ = '\0';
+  sl_decimal low, high;
+  if (!sl_decimal_parse(value, &low) || !sl_decimal_parse(colon ? colon : value, &high) ||
+      sl_decimal_to_double(low) > sl_decimal_to_double(high))
+    return sl_fail(err, SL_ERR_USAGE, "--param: expected numbers with low <= high, found '%s'",
+                   setting);
+  if (sl_decimal_to_double(low) < sl_decimal_to_double(def->param[i].low) ||
+      sl_decimal_to_double(high) > sl_decimal_to_double(def->param[i].high))
+    return leaves_range(def, i, setting, err);
+  if (colon) {
+    v->ranged |= 1u << i;
+    v->low[i] = low, v->high[i] = high;
+  } else {
+    def->param[i].value[0] = def->param[i].value[1] = low;
+  }
+  return SL_OK;
+}
+
+/* The fixed values may have changed: load again with them, so that the programs follow. */
+static sl_status load_again(sl_verified *v, sl_error *err) {
+  sl_gate_parameter parameter[SL_GATE_PARAMETER_LIMIT];
+  char names[SL_GATE_PARAMETER_LIMIT][SL_GATE_NAME_SIZE];
+  const int count = v->def->param_count;
+  for (int i = 0; i < count; i++) {
+    const sl_gate_declared *d = &v->def->param[i];
+    memcpy(names[i], d->name, SL_GATE_NAME_SIZE);
+    parameter[i] = (sl_gate_parameter){
+        names[i], {sl_decimal_to_double(d->value[0]), sl_decimal_to_double(d->value[1])}};
+  }
+  sl_gate_definition_free(v->def);
+  v->def = NULL;
+  return sl_gate_load(&v->gate, &v->def, v->name, parameter, (size_t)count, err);
+}
+
+sl_status sl_verify_load(sl_verified *out, const sl_verify_request *request, sl_error *err) {
+  out->options = (sl_verify_options){.seconds = request->seconds, .boxes = request->boxes};
+  sl_status status = sl_gate_load(&out->gate, &out->def, out->name, NULL, 0, err);
+  for (int i = 0; i < request->settings && status == SL_OK; i++)
+    status = apply_setting(out->def, &out->options, request->setting[i], err);
+  if (status == SL_OK && request->settings) status = load_again(out, err);
+  if (status == SL_OK) return SL_OK;
+  sl_gate_definition_free(out->def);
+  out->def = NULL;
+  return status;
+}
+
+/* Both signs have one expression and equal values of the parameters that are not ranges. */
+static int same_sides(const sl_gate_definition *def, unsigned ranged) {
+  if (def->f[0] != def->f[1] || def->w[0] != def->w[1]) return 0;
+  for (int i = 0; i < def->param_count; i++)
+    if (!(ranged >> i & 1) &&
+        memcmp(&def->param[i].value[0], &def->param[i].value[1], sizeof(sl_decimal)) != 0)
+      return 0;
+  return def->kernel[0] == def->kernel[1] && def->kernel[0] != SL_GATE_CLIP;
+}
+
+static void run_floats(sl_report *r, const sl_verify_request *request) {
+  for (int s = 0; s < 2; s++) {
+    if (!(r->sides >> s & 1)) continue;
+    sl_watch watch;
+    sl_watch_begin(&watch, r->def->name, sl_side_name(r, s), 0);
+    sl_float_check(&r->binary32[s], r->gate, r->def, s,
+                   r->side[s].property[SL_P4W].verdict == SL_PROVED, request->fast ? 64 : 1,
+                   request->threads, sl_watch_share, &watch);
+    sl_watch_end(&watch);
+  }
+  r->floats = 1;
+}
+
+static void run_reals(sl_report *r, const sl_verify_request *request, sl_certificate *certificate) {
+  for (int s = 1; s >= 0; s--) {
+    if (!(r->sides >> s & 1)) continue;
+    sl_watch watch;
+    sl_watch_begin(&watch, r->def->name, sl_side_name(r, s), request->seconds);
+    sl_verify_side(&r->side[s], r->def, s, r->options, certificate);
+    sl_watch_end(&watch);
+  }
+}
+
+static sl_status run(sl_verified *v, const sl_verify_request *request, sl_error *err) {
+  sl_report *r = &v->report;
+  sl_certificate *certificate = NULL;
+  SL_TRY(sl_verify_load(v, request, err));
+  r->gate = &v->gate, r->def = v->def, r->options = &v->options;
+  r->same_sides = same_sides(v->def, v->options.ranged);
+  if (request->certificate)
+    SL_TRY(sl_certificate_open(&certificate, request->certificate, v->def, err));
+  r->sides = r->same_sides ? 2 : 3;
+  run_reals(r, request, certificate);
+  SL_TRY(sl_certificate_close(certificate, err));
+  if (!request->no_float && !v->options.ranged) run_floats(r, request);
+  return SL_OK;
+}
+
+void sl_verify_run(sl_verified *out, const sl_verify_request *request) {
+  const double start = sl_clock_s();
+  out->code = run(out, request, &out->err) ? sl_cli_fail("sluice verify", &out->err) : SL_EXIT_OK;
+  out->seconds = sl_clock_s() - start;
+}
+
+void sl_verified_clear(sl_verified *v) {
+  for (int s = 0; s < 2; s++)
+    if (v->report.sides >> s & 1) sl_side_report_clear(&v->report.side[s]);
+  sl_gate_definition_free(v->def);
+  v->def = NULL;
+}
