@@ -21,6 +21,7 @@ enum {
   OPTION_SECONDS,
   OPTION_BOXES,
   OPTION_TAU,
+  OPTION_LARGEST,
   OPTION_EXPECT,
   OPTION_THREADS
 };
@@ -45,6 +46,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
       if (q->settings == SL_GATE_PARAMETER_LIMIT)
         argp_error(state, "at most %d --param", SL_GATE_PARAMETER_LIMIT);
       q->setting[q->settings++] = arg;
+      return 0;
+    case OPTION_LARGEST:
+      q->largest = arg;
       return 0;
     case OPTION_JSON:
       o->json = 1;
@@ -95,6 +99,10 @@ static const struct argp_option option_rows[] = {
     {"param", OPTION_PARAM, "NAME=V|A:B", 0,
      "a parameter's value, or a range to prove for; may be repeated", 0},
     {"tau", OPTION_TAU, "V|A:B", 0, "the same as --param tau=...", 0},
+    {"largest", OPTION_LARGEST, "NAME", 0,
+     "find the largest interval of a parameter around its default, within the file's range, for "
+     "which the gate is admissible, and prove it",
+     0},
     {"cert", OPTION_CERT, "FILE", 0, "write a certificate for sluice-check", 0},
     {"json", OPTION_JSON, 0, 0, "report as JSON on standard output; of several gates an array", 0},
     {"junit", OPTION_JUNIT, "FILE", 0, "report as JUnit XML too", 0},
@@ -102,7 +110,8 @@ static const struct argp_option option_rows[] = {
     {"fast", OPTION_FAST, 0, 0, "binary32: every 64th block of 4096 neighbours only", 0},
     {"no-float", OPTION_NO_FLOAT, 0, 0, "leave out the check over binary32", 0},
     {"expect", OPTION_EXPECT, 0, 0, "succeed if the verdicts are those of the file's 'expect'", 0},
-    {"seconds", OPTION_SECONDS, "S", 0, "time for each sign (default 60)", 0},
+    {"seconds", OPTION_SECONDS, "S", 0,
+     "time for each sign (default 60); as much again for the search of --largest", 0},
     {"boxes", OPTION_BOXES, "N", 0, "boxes for each sign (default 400000)", 0},
     {"threads", OPTION_THREADS, "N", 0, "threads for binary32 (default all)", 0},
     {0}};

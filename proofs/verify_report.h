@@ -3,14 +3,15 @@
 #define SLUICE_VERIFY_REPORT_H
 
 #include "float_check.h"
-#include "proofs/prover/verify.h"
+#include "verify_largest.h"
 
 typedef struct {
   const sl_gate *gate;
   const sl_gate_definition *def;
-  const sl_verify_options *options;
-  int sides;      /* bit 0: A <= 0 was verified, bit 1: A > 0 was */
-  int same_sides; /* the signs agree, and A > 0 stands for both */
+  const sl_verify_options *options; /* [2], by side */
+  const sl_largest *largest;        /* [2], by side, where intervals were asked for; or NULL */
+  int sides;                        /* bit 0: A <= 0 was verified, bit 1: A > 0 was */
+  int same_sides;                   /* the signs agree, and A > 0 stands for both */
   sl_side_report side[2];
   int floats; /* the check over binary32 ran */
   sl_float_report binary32[2];
@@ -21,7 +22,8 @@ typedef struct {
   const char *name; /* as the user gave it */
   sl_gate gate;
   sl_gate_definition *def;
-  sl_verify_options options;
+  sl_verify_options options[2];
+  sl_largest largest[2];
   sl_report report;
   int code;     /* of an error, SL_EXIT_OK where the report holds */
   sl_error err; /* where code says so */

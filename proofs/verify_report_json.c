@@ -40,8 +40,8 @@ static json_t *asked(const sl_report *r, int s) {
   for (int i = 0; i < r->def->param_count; i++)
     json_object_set_new(
         j, r->def->param[i].name,
-        r->options->ranged >> i & 1
-            ? json_pack("[o, o]", decimal(r->options->low[i]), decimal(r->options->high[i]))
+        r->options[s].ranged >> i & 1
+            ? json_pack("[o, o]", decimal(r->options[s].low[i]), decimal(r->options[s].high[i]))
             : decimal(r->def->param[i].value[s]));
   return j;
 }
@@ -99,6 +99,25 @@ static json_t *binary32(const sl_float_report *f) {
   return j;
 }
 
+static json_t *interval_end(const sl_interval_end *e) {
+  static const char *const reasons[] = {"declared", "refuted", "open"};
+  json_t *j = json_pack("{s:s, s:o}", "reason", reasons[e->reason], "at", decimal(e->at));
+  if (e->reason == SL_END_DECLARED) return j;
+  json_object_set_new(j, "property", json_string(sl_property_name(e->property)));
+  json_object_set_new(j, "text", json_string(e->text));
+  if (e->has_refuted) json_object_set_new(j, "refuted_at", decimal(e->refuted));
+  return j;
+}
+
+static json_t *largest(const sl_report *r, int s) {
+  const sl_largest *l = &r->largest[s];
+  const char *name = r->def->param[l->parameter].name;
+  if (!l->found) return json_pack("{s:s, s:b}", "parameter", name, "found", 0);
+  return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o}", "parameter", name, "found", 1, "low",
+                   decimal(l->low), "high", decimal(l->high), "low_end", interval_end(&l->end[0]),
+                   "high_end", interval_end(&l->end[1]));
+}
+
 static json_t *side(const sl_report *r, int s) {
   const sl_side_report *d = &r->side[s];
   json_t *j =
@@ -117,7 +136,7 @@ static json_t *side(const sl_report *r, int s) {
     json_array_append_new(requirements, q);
   }
   json_object_set_new(j, "requirements", requirements);
-  if (!r->options->ranged)
+  if (!r->options[s].ranged)
     json_object_set_new(
         j, "measures",
         json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "f_inf", ball(d->measures.f_low), "f_sup",
@@ -132,6 +151,7 @@ static json_t *side(const sl_report *r, int s) {
     json_object_set_new(m, "supremum_at", ball(d->measures.supremum_at));
     json_object_set_new(m, "supremum_where", json_string(d->measures.supremum_where));
   }
+  if (r->largest) json_object_set_new(j, "largest", largest(r, s));
   if (r->floats) json_object_set_new(j, "binary32", binary32(&r->binary32[s]));
   return j;
 }

@@ -42,9 +42,9 @@ sl_verdict sl_report_requirements(const sl_report *report) {
 static void print_parameters(FILE *out, const sl_report *r, int s) {
   for (int i = 0; i < r->def->param_count; i++) {
     char a[48], b[48];
-    if (r->options->ranged >> i & 1) {
-      sl_decimal_print(a, sizeof a, r->options->low[i]);
-      sl_decimal_print(b, sizeof b, r->options->high[i]);
+    if (r->options[s].ranged >> i & 1) {
+      sl_decimal_print(a, sizeof a, r->options[s].low[i]);
+      sl_decimal_print(b, sizeof b, r->options[s].high[i]);
       fprintf(out, ", %s in [%s, %s]", r->def->param[i].name, a, b);
     } else {
       sl_decimal_print(a, sizeof a, r->def->param[i].value[s]);
@@ -123,6 +123,43 @@ static void print_float(FILE *out, const sl_report *r, int s) {
             "O2.1)\n");
 }
 
+static double gap_to(const sl_largest *l, int up, sl_decimal at) {
+  return fabs(sl_decimal_to_double(at) - sl_decimal_to_double(up ? l->high : l->low));
+}
+
+static void print_end(FILE *out, const sl_largest *l, const char *name, int up) {
+  const sl_interval_end *e = &l->end[up];
+  char at[48], further[48];
+  sl_decimal_print(at, sizeof at, e->at);
+  sl_decimal_print(further, sizeof further, e->refuted);
+  fprintf(out, "    %s end: ", up ? "high" : "low");
+  if (e->reason == SL_END_DECLARED)
+    fputs("the file declares no more\n", out);
+  else if (e->reason == SL_END_REFUTED)
+    fprintf(out, "%s = %s, %.3g beyond, is refuted: %s, %s\n", name, at, gap_to(l, up, e->at),
+            sl_property_name(e->property), e->text);
+  else
+    fprintf(out, "undecided from there to %s = %s: %s, %s\n", name, at,
+            sl_property_name(e->property), e->text);
+  if (e->reason == SL_END_OPEN && e->has_refuted)
+    fprintf(out, "      %s = %s, %.3g beyond, is refuted\n", name, further,
+            gap_to(l, up, e->refuted));
+}
+
+static void print_largest(FILE *out, const sl_report *r, int s) {
+  const sl_largest *l = &r->largest[s];
+  const sl_gate_declared *d = &r->def->param[l->parameter];
+  char low[48], high[48];
+  sl_decimal_print(low, sizeof low, l->low);
+  sl_decimal_print(high, sizeof high, l->high);
+  if (!l->found) {
+    fprintf(out, "  largest interval of %s: none around the default %s, see above\n", d->name, low);
+    return;
+  }
+  fprintf(out, "  largest interval of %s: [%s, %s]\n", d->name, low, high);
+  print_end(out, l, d->name, 0), print_end(out, l, d->name, 1);
+}
+
 static void print_side(FILE *out, const sl_report *r, int s) {
   static const char *const titles[] = {"P1 continuously differentiable", "P2 sup f' = 1, at r = 1",
                                        "P3 monotone from r = 1", "P4 r f' -> 0",
@@ -142,7 +179,8 @@ static void print_side(FILE *out, const sl_report *r, int s) {
     fprintf(out, "  %-31s %-9s %s\n", r->def->requirement[i].text, sl_verdict_name(f->verdict),
             f->text);
   }
-  if (!r->options->ranged) print_measures(out, side, r->def->f[s] != SL_NO_REF);
+  if (r->largest) print_largest(out, r, s);
+  if (!r->options[s].ranged) print_measures(out, side, r->def->f[s] != SL_NO_REF);
   if (r->floats) print_float(out, r, s);
 }
 

@@ -17,11 +17,12 @@ static sl_status leaves_range(const sl_gate_definition *def, int i, const char *
                  def->file, def->param[i].name, low, high, setting);
 }
 
-static sl_status fail_parameter(const sl_gate_definition *def, const char *name, sl_error *err) {
+static sl_status fail_parameter(const char *option, const sl_gate_definition *def, const char *name,
+                                sl_error *err) {
   char meant[SL_MEANT];
   sl_nearest nearest = {.word = name, .length = strlen(name)};
   for (int k = 0; k < def->param_count; k++) sl_nearest_offer(&nearest, def->param[k].name);
-  return sl_fail(err, SL_ERR_USAGE, "--param: gate %s has no parameter '%s'%s", def->name, name,
+  return sl_fail(err, SL_ERR_USAGE, "%s: gate %s has no parameter '%s'%s", option, def->name, name,
                  sl_nearest_meant(meant, &nearest));
 }
 
@@ -37,7 +38,7 @@ static sl_status apply_setting(sl_gate_definition *def, sl_verify_options *v, co
   *value++ = '\0';
   int i = 0;
   while (i < def->param_count && strcmp(def->param[i].name, text) != 0) i++;
-  if (i == def->param_count) return fail_parameter(def, text, err);
+  if (i == def->param_count) return fail_parameter("--param", def, text, err);
   if ((colon = strchr(value, ':'))) *colon++ = '\0';
   sl_decimal low, high;
   if (!sl_decimal_parse(value, &low) || !sl_decimal_parse(colon ? colon : value, &high) ||
@@ -73,11 +74,12 @@ static sl_status load_again(sl_verified *v, sl_error *err) {
 }
 
 sl_status sl_verify_load(sl_verified *out, const sl_verify_request *request, sl_error *err) {
-  out->options = (sl_verify_options){.seconds = request->seconds, .boxes = request->boxes};
+  sl_verify_options o = {.seconds = request->seconds, .boxes = request->boxes};
   sl_status status = sl_gate_load(&out->gate, &out->def, out->name, NULL, 0, err);
   for (int i = 0; i < request->settings && status == SL_OK; i++)
-    status = apply_setting(out->def, &out->options, request->setting[i], err);
+    status = apply_setting(out->def, &o, request->setting[i], err);
   if (status == SL_OK && request->settings) status = load_again(out, err);
+  out->options[0] = out->options[1] = o;
   if (status == SL_OK) return SL_OK;
   sl_gate_definition_free(out->def);
   out->def = NULL;
@@ -112,23 +114,53 @@ static void run_reals(sl_report *r, const sl_verify_request *request, sl_certifi
     if (!(r->sides >> s & 1)) continue;
     sl_watch watch;
     sl_watch_begin(&watch, r->def->name, sl_side_name(r, s), request->seconds);
-    sl_verify_side(&r->side[s], r->def, s, r->options, certificate);
+    sl_verify_side(&r->side[s], r->def, s, &r->options[s], certificate);
     sl_watch_end(&watch);
   }
+}
+
+/* The side is then proved over what was found; where nothing was, at the default. */
+static void find_largest(sl_verified *v, int parameter) {
+  const sl_report *r = &v->report;
+  for (int s = 1; s >= 0; s--) {
+    if (!(r->sides >> s & 1)) continue;
+    sl_largest *l = &v->largest[s];
+    sl_watch watch;
+    sl_watch_begin(&watch, "the largest interval", sl_side_name(r, s), v->options[s].seconds);
+    sl_largest_find(l, v->def, s, parameter, &v->options[s]);
+    sl_watch_end(&watch);
+    if (!l->found) continue;
+    v->options[s].ranged |= 1u << parameter;
+    v->options[s].low[parameter] = l->low, v->options[s].high[parameter] = l->high;
+  }
+  v->report.largest = v->largest;
+}
+
+static sl_status parameter_index(const sl_verified *v, const char *name, int *out, sl_error *err) {
+  for (*out = 0; *out < v->def->param_count; ++*out)
+    if (strcmp(v->def->param[*out].name, name) == 0)
+      return v->options[0].ranged >> *out & 1
+                 ? sl_fail(err, SL_ERR_USAGE, "--largest %s: it has a range already", name)
+                 : SL_OK;
+  return fail_parameter("--largest", v->def, name, err);
 }
 
 static sl_status run(sl_verified *v, const sl_verify_request *request, sl_error *err) {
   sl_report *r = &v->report;
   sl_certificate *certificate = NULL;
   SL_TRY(sl_verify_load(v, request, err));
-  r->gate = &v->gate, r->def = v->def, r->options = &v->options;
-  r->same_sides = same_sides(v->def, v->options.ranged);
+  r->gate = &v->gate, r->def = v->def, r->options = v->options;
+  int parameter = 0;
+  if (request->largest) SL_TRY(parameter_index(v, request->largest, &parameter, err));
+  r->same_sides = same_sides(v->def, v->options[0].ranged);
+  const int sides = r->same_sides ? 2 : 3;
   if (request->certificate)
     SL_TRY(sl_certificate_open(&certificate, request->certificate, v->def, err));
-  r->sides = r->same_sides ? 2 : 3;
+  r->sides = sides;
+  if (request->largest) find_largest(v, parameter);
   run_reals(r, request, certificate);
   SL_TRY(sl_certificate_close(certificate, err));
-  if (!request->no_float && !v->options.ranged) run_floats(r, request);
+  if (!request->no_float && !v->options[0].ranged && !v->options[1].ranged) run_floats(r, request);
   return SL_OK;
 }
 

@@ -8,6 +8,7 @@ typedef struct {
   const char *setting[SL_GATE_PARAMETER_LIMIT]; /* NAME=V or NAME=A:B */
   int settings;
   const char *certificate; /* a file, or NULL */
+  const char *largest;     /* a parameter, whose largest interval is looked for; or NULL */
   int no_float, fast, threads;
   double seconds;
   long boxes;
