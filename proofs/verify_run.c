@@ -120,20 +120,31 @@ static void run_reals(sl_report *r, const sl_verify_request *request, sl_certifi
 }
 
 /* The side is then proved over what was found; where nothing was, at the default. */
-static void find_largest(sl_verified *v, int parameter) {
-  const sl_report *r = &v->report;
-  for (int s = 1; s >= 0; s--) {
-    if (!(r->sides >> s & 1)) continue;
-    sl_largest *l = &v->largest[s];
-    sl_watch watch;
-    sl_watch_begin(&watch, "the largest interval", sl_side_name(r, s), v->options[s].seconds);
-    sl_largest_find(l, v->def, s, parameter, &v->options[s]);
-    sl_watch_end(&watch);
-    if (!l->found) continue;
-    v->options[s].ranged |= 1u << parameter;
-    v->options[s].low[parameter] = l->low, v->options[s].high[parameter] = l->high;
-  }
-  v->report.largest = v->largest;
+static void find_largest(sl_verified *v, int s, int parameter) {
+  sl_largest *l = &v->largest[s];
+  sl_verify_options *o = &v->options[s];
+  sl_watch watch;
+  sl_watch_begin(&watch, "the largest interval", sl_side_name(&v->report, s), o->seconds);
+  sl_largest_find(l, v->def, s, parameter, o);
+  sl_watch_end(&watch);
+  if (!l->found) return;
+  o->ranged |= 1u << parameter;
+  o->low[parameter] = l->low, o->high[parameter] = l->high;
+}
+
+/* Signs that differ in the default of this parameter alone share an interval that holds both. */
+static void find_both(sl_verified *v, int parameter) {
+  sl_report *r = &v->report;
+  const sl_largest *l = &v->largest[1];
+  const sl_decimal other = v->def->param[parameter].value[0];
+  const int same = r->same_sides;
+  r->same_sides = same_sides(v->def, v->options[0].ranged | 1u << parameter);
+  r->largest = v->largest;
+  find_largest(v, 1, parameter);
+  if (r->same_sides && !same)
+    r->same_sides =
+        l->found && sl_decimal_cmp(l->low, other) <= 0 && sl_decimal_cmp(other, l->high) <= 0;
+  if (!r->same_sides) find_largest(v, 0, parameter);
 }
 
 static sl_status parameter_index(const sl_verified *v, const char *name, int *out, sl_error *err) {
@@ -153,11 +164,10 @@ static sl_status run(sl_verified *v, const sl_verify_request *request, sl_error 
   int parameter = 0;
   if (request->largest) SL_TRY(parameter_index(v, request->largest, &parameter, err));
   r->same_sides = same_sides(v->def, v->options[0].ranged);
-  const int sides = r->same_sides ? 2 : 3;
   if (request->certificate)
     SL_TRY(sl_certificate_open(&certificate, request->certificate, v->def, err));
-  r->sides = sides;
-  if (request->largest) find_largest(v, parameter);
+  if (request->largest) find_both(v, parameter);
+  r->sides = r->same_sides ? 2 : 3;
   run_reals(r, request, certificate);
   SL_TRY(sl_certificate_close(certificate, err));
   if (!request->no_float && !v->options[0].ranged && !v->options[1].ranged) run_floats(r, request);
