@@ -130,6 +130,12 @@ static const struct argp parser = {
     NULL,
     NULL};
 
+static int fail_memory(void) {
+  sl_error err;
+  sl_fail(&err, SL_ERR_MEMORY, "not enough memory for the report");
+  return sl_cli_fail("sluice verify", &err);
+}
+
 static int write_file(const char *path, const sl_verified *v, size_t n,
                       void (*write)(FILE *, const sl_verified *, size_t)) {
   sl_output out;
@@ -162,7 +168,7 @@ static int finish(const sl_verified *v, const options *o) {
   const size_t n = (size_t)o->gates;
   int code = SL_EXIT_OK;
   if (o->json && (n > 1 || v->code == SL_EXIT_OK))
-    code = sl_report_json(stdout, v, n) ? SL_EXIT_SYSTEM : SL_EXIT_OK;
+    code = sl_report_json(stdout, v, n) ? fail_memory() : SL_EXIT_OK;
   else if (!o->json && n > 1)
     sl_report_table(stdout, v, n);
   if (o->junit && code == SL_EXIT_OK) code = write_file(o->junit, v, n, sl_report_junit);
@@ -177,10 +183,10 @@ int sl_cmd_verify(int argc, char **argv) {
   options o = {.request = {.seconds = 60, .boxes = 400000}};
   argp_err_exit_status = SL_EXIT_USAGE;
   sl_verify_guard_memory();
-  if (!(o.gate = calloc((size_t)argc, sizeof *o.gate))) return SL_EXIT_SYSTEM;
+  if (!(o.gate = calloc((size_t)argc, sizeof *o.gate))) return fail_memory();
   sl_argp_parse(&parser, argc, argv, &o);
   sl_verified *v = calloc((size_t)o.gates, sizeof *v);
-  if (!v) return SL_EXIT_SYSTEM;
+  if (!v) return fail_memory();
   for (int i = 0; i < o.gates; i++) {
     v[i].name = o.gate[i];
     sl_verify_run(&v[i], &o.request);
