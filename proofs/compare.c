@@ -77,11 +77,11 @@ static void supremum(arb_t out, sl_problem *p, double seconds) {
   sl_measures_clear(&m);
 }
 
-static void expected(arb_t out, sl_problem *p, sl_decimal spread, int falls) {
+static void expected(arb_t out, sl_problem *p, sl_decimal spread, int falls, int bits) {
   arf_t bound;
   arf_init(bound);
   arb_indeterminate(out);
-  if (sl_weight_bound(bound, p, falls)) sl_expected_weight(out, p, spread, bound);
+  if (sl_weight_bound(bound, p, falls)) sl_expected_weight(out, p, spread, bound, bits);
   arf_clear(bound);
 }
 
@@ -96,7 +96,7 @@ static void measure(arb_t out, const sl_compared *c, const sl_compare_request *q
   arb_indeterminate(out);
   if (sl_problem_init(&p, c->v.def, q->positive, &cell)) {
     if (q->match == SL_MATCH_EUR)
-      expected(out, &p, q->spread[0], 1);
+      expected(out, &p, q->spread[0], 1, SL_EXPECTATION_BITS);
     else if (q->match == SL_MATCH_HALF_WIDTH)
       half_width(out, &p);
     else
@@ -188,7 +188,8 @@ static void fill_measures(sl_compared *c, const sl_compare_request *q) {
                     report.property[SL_P4W].verdict == SL_PROVED;
   cell_of(&cell, c->v.def, q->positive);
   if (sl_problem_init(&p, c->v.def, q->positive, &cell))
-    for (int i = 0; i < q->spreads; i++) expected(c->eur[i], &p, q->spread[i], falls);
+    for (int i = 0; i < q->spreads; i++)
+      expected(c->eur[i], &p, q->spread[i], falls, SL_EXPECTATION_BITS);
   sl_problem_clear(&p);
   sl_side_report_clear(&report);
 }
@@ -213,7 +214,8 @@ double sl_compare_eur(const sl_compared *c, int positive, sl_decimal spread) {
   arb_init(x);
   arb_indeterminate(x);
   cell_of(&cell, c->v.def, positive);
-  if (sl_problem_init(&p, c->v.def, positive, &cell)) expected(x, &p, spread, 1);
+  if (sl_problem_init(&p, c->v.def, positive, &cell))
+    expected(x, &p, spread, 1, SL_EXPECTATION_PICTURE);
   const double value = arb_is_finite(x) ? arf_get_d(arb_midref(x), ARF_RND_NEAR) : (double)NAN;
   sl_problem_clear(&p);
   arb_clear(x);

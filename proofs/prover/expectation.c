@@ -19,8 +19,8 @@
 #include <stdlib.h>
 
 enum { ORDER = 12, PRECISION = 128, DEPTH = 48, CELLS = 20000, FAR = 10, FAR_MASS = -75 };
-/* A cell's ball, per unit of q: 20 units give 2^-44 in all. */
-enum { WANTED = -48 };
+/* Of a cell's ball, per unit of q: there are 20 < 2^5 units. */
+enum { UNITS = 5 };
 
 typedef struct {
   const sl_problem *p;
@@ -31,7 +31,7 @@ typedef struct {
   sl_ref w;
   const arf_struct *bound;
   arb_t sum;
-  int cells, failed;
+  int cells, failed, bits;
 } integral;
 
 static sl_ref ratio_node(sl_tree *t, sl_decimal spread) {
@@ -136,12 +136,12 @@ static void by_value(arb_t out, integral *x, const arf_t low, const arf_t high) 
   arb_clear(cell), arb_clear(w);
 }
 
-/* Is the ball at most 2^WANTED of the cell's width? */
-static int is_small(const arb_t value, const arf_t low, const arf_t high) {
+/* Is the ball's radius at most 2^-(bits + UNITS) of the cell's width? */
+static int is_small(const integral *x, const arb_t value, const arf_t low, const arf_t high) {
   arf_t width, radius;
   arf_init(width), arf_init(radius);
   arf_sub(width, high, low, 64, ARF_RND_DOWN);
-  arf_mul_2exp_si(width, width, WANTED);
+  arf_mul_2exp_si(width, width, -x->bits - UNITS);
   arf_set_mag(radius, arb_radref(value));
   const int small = arb_is_finite(value) && arf_cmp(radius, width) <= 0;
   arf_clear(width), arf_clear(radius);
@@ -157,10 +157,10 @@ static void add_cell(integral *x, const arf_t low, const arf_t high, int depth) 
   }
   arb_init(value);
   by_taylor(value, x, low, high);
-  int small = is_small(value, low, high);
+  int small = is_small(x, value, low, high);
   if (!small) {
     by_value(value, x, low, high);
-    small = is_small(value, low, high);
+    small = is_small(x, value, low, high);
   }
   if (small || depth == DEPTH) {
     arb_add(x->sum, x->sum, value, PRECISION);
@@ -198,8 +198,8 @@ static void join_place(arb_t out, sl_problem *p, int join, const arb_t s) {
 }
 
 static void add_segment(arb_t sum, int *failed, sl_problem *p, int segment, sl_decimal spread,
-                        const arf_t bound, const arf_t low, const arf_t high) {
-  integral x = {.p = p, .bound = bound, .failed = *failed};
+                        const arf_t bound, int bits, const arf_t low, const arf_t high) {
+  integral x = {.p = p, .bound = bound, .failed = *failed, .bits = bits};
   const sl_segment *g = &p->segment[segment];
   if (arf_cmp(low, high) >= 0) return;
   sl_tree_init(&x.tree);
@@ -283,7 +283,7 @@ int sl_weight_bound(arf_t out, sl_problem *p, int falls) {
   return bounded || (falls && bound_at_zero(out, p));
 }
 
-void sl_expected_weight(arb_t out, sl_problem *p, sl_decimal spread, const arf_t bound) {
+void sl_expected_weight(arb_t out, sl_problem *p, sl_decimal spread, const arf_t bound, int bits) {
   arb_t s, q;
   arf_t low, high, widths, gap;
   int failed = 0;
@@ -299,7 +299,7 @@ void sl_expected_weight(arb_t out, sl_problem *p, sl_decimal spread, const arf_t
   for (int i = 0; i < p->joins; i++) {
     join_place(q, p, i + 1, s);
     arb_get_lbound_arf(high, q, PRECISION);
-    add_segment(out, &failed, p, i, spread, bound, low, high);
+    add_segment(out, &failed, p, i, spread, bound, bits, low, high);
     arb_get_ubound_arf(low, q, PRECISION);
     arf_sub(gap, low, high, 64, ARF_RND_UP);
     arf_add(widths, widths, gap, 64, ARF_RND_UP);

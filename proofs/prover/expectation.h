@@ -13,8 +13,9 @@ int sl_weight_bound(arf_t out, sl_problem *p, int falls);
  * that P2, P3 and P4w are proved, max(1, |f'(0)|). 0 where there is none. */
 int sl_weight_bound(arf_t out, sl_problem *p, int falls);
 
-/* Encloses it, for fixed parameters. `bound` is at least |f'(r)| for all r >= 0. Indeterminate
- * where that takes too many cells. */
-void sl_expected_weight(arb_t out, sl_problem *p, sl_decimal spread, const arf_t bound);
+/* Encloses it, for fixed parameters. `bound` is at least |f'(r)| for all r >= 0. The radius is
+ * about 2^-bits. Indeterminate where that takes too many cells. */
+enum { SL_EXPECTATION_BITS = 44, SL_EXPECTATION_PICTURE = 16 };
+void sl_expected_weight(arb_t out, sl_problem *p, sl_decimal spread, const arf_t bound, int bits);
 
 #endif

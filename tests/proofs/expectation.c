@@ -23,7 +23,7 @@ static void mean_of(arb_t out, const sl_gate_definition *def, int positive, sl_d
   arf_init(bound);
   cr_assert(sl_problem_init(&p, def, positive, &cell));
   cr_assert(sl_weight_bound(bound, &p, 1));
-  sl_expected_weight(out, &p, spread, bound);
+  sl_expected_weight(out, &p, spread, bound, SL_EXPECTATION_BITS);
   sl_problem_clear(&p);
   arf_clear(bound);
 }
@@ -46,7 +46,7 @@ static void probability(arb_t out, const char *c, const char *s, int sign) {
   arb_clear(t), arb_clear(spread);
 }
 
-/* clip for A > 0 has f' = 1 up to r = 1.2; the cells' balls are 2^-48 for a unit of q, of 20. */
+/* clip for A > 0 has f' = 1 up to r = 1.2. */
 Test(expectation, clip_is_a_probability) {
   static const struct {
     const char *text;
