@@ -43,7 +43,11 @@ sl_status sl_compare_load(sl_compared *c, const char *text, sl_error *err) {
   if (at) return sl_fail(err, SL_ERR_USAGE, "'%s': at most 8 parameters", text);
   c->name[strlen(settings)] = '\0';
   c->v.name = c->name;
-  return sl_verify_load(&c->v, &request, err);
+  SL_TRY(sl_verify_load(&c->v, &request, err));
+  if (c->v.def->old >= 0)
+    return sl_fail(err, SL_ERR_USAGE, "%s has two arguments: there is nothing to compare yet",
+                   c->name);
+  return SL_OK;
 }
 
 static int parameter_of(const sl_compared *c, const char *name) {

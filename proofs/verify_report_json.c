@@ -151,6 +151,7 @@ static json_t *side(const sl_report *r, int s) {
     json_object_set_new(m, "supremum_at", ball(d->measures.supremum_at));
     json_object_set_new(m, "supremum_where", json_string(d->measures.supremum_where));
   }
+  if (r->def->old >= 0) json_object_set_new(j, "old", json_string(r->def->param[r->def->old].name));
   if (r->largest) json_object_set_new(j, "largest", largest(r, s));
   if (r->floats) json_object_set_new(j, "binary32", binary32(&r->binary32[s]));
   return j;

@@ -1,6 +1,8 @@
 /* The report for people. */
 #include "verify_report.h"
 
+#include "verify_two.h"
+
 #include <math.h>
 #include <string.h>
 
@@ -42,7 +44,10 @@ sl_verdict sl_report_requirements(const sl_report *report) {
 static void print_parameters(FILE *out, const sl_report *r, int s) {
   for (int i = 0; i < r->def->param_count; i++) {
     char a[48], b[48];
-    if (r->options[s].ranged >> i & 1) {
+    if (i == r->def->old) {
+      const char *p = r->def->param[i].name;
+      fprintf(out, ", %s in (0, 1], r %s <= 1", p, p);
+    } else if (r->options[s].ranged >> i & 1) {
       sl_decimal_print(a, sizeof a, r->options[s].low[i]);
       sl_decimal_print(b, sizeof b, r->options[s].high[i]);
       fprintf(out, ", %s in [%s, %s]", r->def->param[i].name, a, b);
@@ -95,9 +100,13 @@ static void print_measures(FILE *out, const sl_side_report *side, int has_value)
 
 static void print_float(FILE *out, const sl_report *r, int s) {
   const sl_float_report *f = &r->binary32[s];
-  fprintf(out, "  binary32 (%s): %llu ratios in %.1f s, %s\n",
+  char tested[64] = "";
+  if (r->def->old >= 0)
+    snprintf(tested, sizeof tested, " at %d values of %.20s, tested,", r->floats,
+             r->def->param[r->def->old].name);
+  fprintf(out, "  binary32 (%s): %llu ratios%s in %.1f s, %s\n",
           r->gate->family[s] == SL_GATE_EXPRESSION ? "expression, spec G3.1" : "kernel, spec O2",
-          (unsigned long long)f->checked, f->seconds,
+          (unsigned long long)f->checked, tested, f->seconds,
           sl_float_holds(f) ? "f' <= 1, f'(1) == 1, weakly monotone, finite" : "VIOLATED");
   if (f->at_one != 1.0f) fprintf(out, "    f'(1) = %.9g\n", (double)f->at_one);
   for (int k = 0; k < SL_FLOAT_KINDS; k++) {
@@ -106,6 +115,9 @@ static void print_float(FILE *out, const sl_report *r, int s) {
       fprintf(out, "    %llu x %s, first: f'(%.9g) = %.9g, f'(%.9g) = %.9g\n",
               (unsigned long long)v->count, sl_float_kind_name((sl_float_kind)k), (double)v->r[0],
               (double)v->w[0], (double)v->r[1], (double)v->w[1]);
+    if (v->count && r->def->old >= 0)
+      fprintf(out, "      at %s = %g\n", r->def->param[r->def->old].name,
+              sl_decimal_to_double(sl_old_value(v->old)));
   }
   if (f->nan_at_infinity)
     fputs("    f'(inf) is NaN as computed; f' -> 0 is proved, and no run asks for it (spec O1.1)\n",

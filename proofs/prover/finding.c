@@ -14,6 +14,18 @@ void sl_finding_init(sl_finding *f) {
 }
 void sl_finding_clear(sl_finding *f) { sl_witness_clear(&f->witness); }
 
+void sl_finding_copy(sl_finding *to, const sl_finding *from) {
+  to->verdict = from->verdict;
+  memcpy(to->text, from->text, sizeof to->text);
+  to->has_witness = from->has_witness, to->has_candidate = from->has_candidate;
+  to->refuted_by = from->refuted_by, to->join = from->join, to->strict = from->strict;
+  to->pointwise = from->pointwise;
+  memcpy(to->at, from->at, sizeof to->at);
+  arf_set(to->witness.r, from->witness.r);
+  arb_set(to->witness.value, from->witness.value);
+  _arb_vec_set(to->witness.box, from->witness.box, SL_FIELD_PARAMETERS);
+}
+
 void sl_finding_set(sl_finding *f, sl_verdict verdict, const char *format, ...) {
   va_list args;
   va_start(args, format);

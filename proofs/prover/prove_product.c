@@ -180,6 +180,7 @@ static int by_lemma(sl_proof *proof, sl_problem *p, slong first, sl_budget *budg
     proof->tail_product = (sl_tail_claim){SL_TAIL_BY_LEMMA, e};
     sl_finding_set(&proof->property[3], SL_PROVED,
                    "f' does not rise for r >= 2^%ld, and f is bounded", (long)e);
+    proof->property[3].pointwise = 1;
     return 1;
   }
   return 0;

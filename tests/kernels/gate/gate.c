@@ -69,6 +69,13 @@ static const refusal refusals[] = {
     {"gate a\nf = f", "t.gate:2:5: expected an expression in r"},
     {"gate a\nf = r\nhello", "t.gate:3:1: expected a statement"},
     {"gate a\ncite \"open\nf = r", "t.gate:2:6: expected a closing"},
+    /* a gate of two arguments: what it may not have, and that nothing runs it */
+    {"gate a\nold p\nold q\nf = r", "t.gate:3:1: expected one 'old' in a file, this is a second"},
+    {"gate a\nold p\nf = p*r\nrequire f <= 1",
+     "t.gate:4:15: expected no 'kernel' and no 'require'"},
+    {"gate a\nold p\nkernel identity", "t.gate:3:16: expected no 'kernel' and no 'require'"},
+    {"gate a\nold exp\nf = r", "t.gate:2:5: expected a new name"},
+    {"gate a\nold p\nf = p*r", "t.gate: gate a has two arguments, r and p ('old p')"},
     /* as other languages write it */
     {"gate a\nf = r**2",
      "t.gate:2:7: expected an expression, found '*'; a power is written with "
