@@ -178,7 +178,7 @@ static int finish(const sl_verified *v, const options *o) {
   else if (!o->json && n > 1)
     sl_report_table(stdout, v, n);
   if (o->junit && code == SL_EXIT_OK) code = write_file(o->junit, v, n, sl_report_junit);
-  if (o->svg && v->code == SL_EXIT_OK && v->def->old >= 0) return fail_picture(v->def->name);
+  if (o->svg && v->def && v->def->old >= 0) return fail_picture(v->def->name);
   if (o->svg && code == SL_EXIT_OK && v->code == SL_EXIT_OK)
     code = write_file(o->svg, v, n, sl_report_svg);
   for (size_t i = 0; i < n; i++) code = worse_code(code, code_of(&v[i], o->expect));

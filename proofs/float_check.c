@@ -156,7 +156,6 @@ void sl_float_check(sl_float_report *report, const sl_gate *gate, const sl_gate_
                     int positive, const sl_float_options *options, sl_float_progress progress,
                     void *data) {
   const double start = now_s();
-  const int threads = options->threads;
   const unsigned stride = options->stride;
   const uint32_t last = to_bits(options->most), blocks = last / BLOCK + 1,
                  one = 0x3f800000u / BLOCK;
@@ -164,7 +163,7 @@ void sl_float_check(sl_float_report *report, const sl_gate *gate, const sl_gate_
   *report = (sl_float_report){.ulp_seen = 0};
   sl_float_weight k;
   sl_float_weight_init(&k, gate, def, positive);
-#pragma omp parallel num_threads(threads > 0 ? threads : omp_get_max_threads())
+#pragma omp parallel num_threads(options->threads > 0 ? options->threads : omp_get_max_threads())
   {
     sl_float_report t = {.ulp_seen = 0};
 #pragma omp for schedule(dynamic, 64)

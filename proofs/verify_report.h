@@ -13,7 +13,7 @@ typedef struct {
   int sides;                        /* bit 0: A <= 0 was verified, bit 1: A > 0 was */
   int same_sides;                   /* the signs agree, and A > 0 stands for both */
   sl_side_report side[2];
-  int floats; /* the check over binary32 ran; of a gate of two arguments: the number of values of p */
+  int floats; /* the check over binary32 ran; of two arguments: the number of values of p */
   sl_float_report binary32[2];
 } sl_report;
 

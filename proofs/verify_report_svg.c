@@ -8,7 +8,7 @@
 
 #include <math.h>
 
-enum { POINTS = 801, ZOOMS = 4, PANELS = 2 * (1 + ZOOMS) };
+enum { HALVINGS = 40, POINTS = 801, ZOOMS = 4, PANELS = 2 * (1 + ZOOMS) };
 static const double NEAR = 4;
 /* A step, a rise or an excess of less than this part of a picture's height is not seen. */
 static const double VISIBLE = 0.03;
@@ -95,7 +95,8 @@ static void add_overview(picture *p, int s) {
 /* The width around the witness at which its violation stands out most; 0 where none is seen. */
 static double zoom_width(const sl_report *r, int s, double at, int k, panel_data *d) {
   double best = VISIBLE, width = 0;
-  for (double half = fmax(at, 1) / 2; half > 1e-12 * fmax(at, 1); half /= 2) {
+  for (int shift = 1; shift <= HALVINGS; shift++) {
+    const double half = ldexp(fmax(at, 1), -shift);
     sample(r, s, d, fmax(at - half, 0), at + half);
     const double seen = visibility(d->x, d->w, k);
     if (seen > 1.25 * best) best = seen, width = half;
