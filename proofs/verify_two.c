@@ -134,7 +134,7 @@ static void say_range(sl_side_report *report, const sl_gate_definition *def, int
 static void settle_product(sl_side_report *report, const sl_gate_definition *def, int positive,
                            const sl_verify_options *options) {
   sl_finding *f = &report->property[3];
-  if (f->verdict == SL_PROVED && f->pointwise)
+  if (f->verdict == SL_PROVED && !f->uniform)
     sl_finding_set(f, SL_UNDECIDED, "shown for each %s, but not for all at once",
                    def->param[def->old].name);
   else if (f->verdict == SL_REFUTED) /* at one p, where the region ends at r = 1/p */

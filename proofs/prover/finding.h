@@ -17,7 +17,9 @@ typedef struct {
   const char *refuted_by; /* as certificates spell it (spec G4.4) */
   int join;               /* of refuted_by = jump and step */
   int strict;             /* of P3 */
-  int pointwise;          /* of P4: proved for each value of the parameters, not for all at once */
+  /* P4 is proved by a bound of r f' for all values of the parameters at once: a tail form, whose
+   * coefficients are enclosed over the closed box. */
+  int uniform;
   int has_witness;
   sl_witness witness;
   int has_candidate; /* UNDECIDED: witness.box is a place of the parameters to look for a witness */

@@ -52,7 +52,7 @@ static int vanishes(sl_proof *proof, product *x, sl_product kind) {
       sl_tail_fact_clear(&further);
       proof->tail_product = (sl_tail_claim){means[kind], again ? e + FURTHER : e};
       say_order(&proof->property[3], &fact, kind);
-      found = 1;
+      proof->property[3].uniform = found = 1;
     }
     sl_tail_fact_clear(&fact);
   }
@@ -180,7 +180,6 @@ static int by_lemma(sl_proof *proof, sl_problem *p, slong first, sl_budget *budg
     proof->tail_product = (sl_tail_claim){SL_TAIL_BY_LEMMA, e};
     sl_finding_set(&proof->property[3], SL_PROVED,
                    "f' does not rise for r >= 2^%ld, and f is bounded", (long)e);
-    proof->property[3].pointwise = 1;
     return 1;
   }
   return 0;

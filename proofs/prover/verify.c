@@ -13,11 +13,11 @@ enum { PART_LIMIT = 4096, PART_DEPTH = 40, COARSE_BOXES = 6000, POINT_BOXES = 40
 
 static void merge(sl_finding *into, const sl_finding *part, int first) {
   const int strict = first ? part->strict : into->strict && part->strict,
-            pointwise = first ? part->pointwise : into->pointwise || part->pointwise;
+            uniform = first ? part->uniform : into->uniform && part->uniform;
   if (first || (part->verdict == SL_REFUTED && into->verdict != SL_REFUTED) ||
       (part->verdict == SL_UNDECIDED && into->verdict == SL_PROVED))
     sl_finding_copy(into, part);
-  into->strict = strict, into->pointwise = pointwise;
+  into->strict = strict, into->uniform = uniform;
 }
 
 typedef struct {
