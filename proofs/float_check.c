@@ -19,6 +19,12 @@ static float from_bits(uint32_t u) {
   return x;
 }
 
+static uint32_t to_bits(float x) {
+  uint32_t u;
+  memcpy(&u, &x, sizeof u);
+  return u;
+}
+
 const char *sl_float_kind_name(sl_float_kind kind) {
   static const char *const names[] = {"f' > 1", "f' falls below r = 1", "f' rises above r = 1",
                                       "f' not finite"};
@@ -32,7 +38,7 @@ int sl_float_holds(const sl_float_report *report) {
 }
 
 static void note(sl_float_violation *v, float r0, float w0, float r1, float w1) {
-  if (v->count++ == 0) *v = (sl_float_violation){1, {r0, r1}, {w0, w1}};
+  if (v->count++ == 0) *v = (sl_float_violation){1, {r0, r1}, {w0, w1}, 0};
 }
 
 /* Neighbours i - 1 and i of a block; slowly only where the quick test of the block fails. */
@@ -54,18 +60,20 @@ static void inspect(sl_float_report *t, const float *r, const float *w, size_t n
   }
 }
 
-static void check_block(sl_float_report *t, const sl_float_weight *k, uint32_t first) {
+static void check_block(sl_float_report *t, const sl_float_weight *k, int vanishes, uint32_t last,
+                        uint32_t first) {
   float r[BLOCK + 1] = {0}, w[BLOCK + 1];
   const uint32_t from = first ? first - 1 : 0;
   uint32_t to = first + BLOCK - 1;
-  if (to > LAST) to = LAST;
-  const size_t n = to - from + 1;
+  if (to > last) to = last;
+  size_t n = to - from + 1;
   for (size_t i = 0; i < n; i++) r[i] = from_bits(from + (uint32_t)i);
   sl_float_weights(k, r, w, n);
+  t->checked += to - first + 1;
+  if (vanishes && to == LAST && isnan(w[n - 1])) t->nan_at_infinity = 1, n--;
   if (first == 0)
     inspect(t, (float[]){0.0f, 0.0f}, (float[]){w[0], w[0]}, 2); /* r = 0 has no float before it */
   inspect(t, r, w, n);
-  t->checked += to - first + 1;
 }
 
 static float weight_at(const sl_float_weight *k, float r) {
@@ -105,10 +113,12 @@ static double error_bound(sl_float_report *t, const sl_float_weight *k, uint32_t
 }
 
 /* Error over a run of blocks: the bound, and the error at one of its floats by balls. */
-static void check_error(sl_float_report *t, const sl_float_weight *k, uint32_t first) {
-  if (first >= LAST) return;
+static void check_error(sl_float_report *t, const sl_float_weight *k, uint32_t end,
+                        uint32_t first) {
+  if (end == LAST) end--; /* the errors at infinity are none */
+  if (first > end) return;
   uint32_t last = first + ERROR_BLOCKS * BLOCK - 1;
-  if (last >= LAST) last = LAST - 1;
+  if (last > end) last = end;
   const sl_gate_family family = k->gate->family[k->positive];
   if (family == SL_GATE_CLIP || family == SL_GATE_IDENTITY)
     return; /* 0 or 1: no error but where the join is rounded */
@@ -121,10 +131,11 @@ static void check_error(sl_float_report *t, const sl_float_weight *k, uint32_t f
   if (seen > t->ulp_seen) t->ulp_seen = seen, t->ulp_at = r;
 }
 
-static void add_report(sl_float_report *all, const sl_float_report *t) {
+void sl_float_add(sl_float_report *all, const sl_float_report *t) {
   all->checked += t->checked;
   if (!(t->ulp_bound <= all->ulp_bound)) all->ulp_bound = t->ulp_bound;
   all->by_ends |= t->by_ends;
+  all->nan_at_infinity |= t->nan_at_infinity;
   if (t->ulp_seen > all->ulp_seen) all->ulp_seen = t->ulp_seen, all->ulp_at = t->ulp_at;
   for (int i = 0; i < SL_FLOAT_KINDS; i++) {
     sl_float_violation *a = &all->violation[i];
@@ -142,30 +153,32 @@ static double now_s(void) {
 }
 
 void sl_float_check(sl_float_report *report, const sl_gate *gate, const sl_gate_definition *def,
-                    int positive, unsigned stride, int threads, sl_float_progress progress,
+                    int positive, const sl_float_options *options, sl_float_progress progress,
                     void *data) {
   const double start = now_s();
-  const uint32_t blocks = LAST / BLOCK + 1, one = 0x3f800000u / BLOCK;
+  const unsigned stride = options->stride;
+  const uint32_t last = to_bits(options->most), blocks = last / BLOCK + 1,
+                 one = 0x3f800000u / BLOCK;
   uint32_t done = 0;
   *report = (sl_float_report){.ulp_seen = 0};
   sl_float_weight k;
   sl_float_weight_init(&k, gate, def, positive);
-#pragma omp parallel num_threads(threads > 0 ? threads : omp_get_max_threads())
+#pragma omp parallel num_threads(options->threads > 0 ? options->threads : omp_get_max_threads())
   {
     sl_float_report t = {.ulp_seen = 0};
 #pragma omp for schedule(dynamic, 64)
     for (uint32_t b = 0; b < blocks; b++) {
       if (b % stride == 0 || b == one || b + 1 == one || b + 1 == blocks)
-        check_block(&t, &k, b * BLOCK);
+        check_block(&t, &k, options->vanishes, last, b * BLOCK);
       if (b % ((uint32_t)ERROR_BLOCKS * (stride > 16 ? 16u : 1u)) == 0)
-        check_error(&t, &k, b * BLOCK);
+        check_error(&t, &k, last, b * BLOCK);
       if (b % 4096 == 0 && progress) {
 #pragma omp critical(sl_float_progress)
         progress(data, (double)(done += 4096) / blocks);
       }
     }
 #pragma omp critical(sl_float_merge)
-    add_report(report, &t);
+    sl_float_add(report, &t);
   }
   if (report->by_ends && (report->violation[SL_FLOAT_FALLS_BELOW].count ||
                           report->violation[SL_FLOAT_RISES_ABOVE].count))

@@ -18,12 +18,16 @@ typedef enum {
 typedef struct {
   uint64_t count;
   float r[2], w[2];
+  int old; /* of a gate of two arguments: the index of p (verify_two.h) */
 } sl_float_violation;
 
 typedef struct {
   uint64_t checked;
   sl_float_violation violation[SL_FLOAT_KINDS];
   float at_one;
+  /* f'(inf) is NaN as computed, and f' -> 0 is proved: no violation, for training clamps the
+   * log-ratio to 80 (spec O1.1) and never asks for it. */
+  int nan_at_infinity;
   /* The largest error found by balls at a point, and an upper bound over all ratios (infinity: no
    * bound). */
   double ulp_seen, ulp_bound;
@@ -36,10 +40,18 @@ typedef struct {
 
 typedef void (*sl_float_progress)(void *data, double share);
 
-/* stride 1 checks all 2^31 - 2^23 + 1 ratios, n every n-th block of 4096 neighbours. */
+typedef struct {
+  unsigned stride; /* 1: all ratios; n: every n-th block of 4096 neighbours */
+  int threads;     /* 0: all */
+  int vanishes;    /* f' -> 0 is proved */
+  float most;      /* the largest ratio that is looked at; INFINITY: 2^31 - 2^23 + 1 ratios */
+} sl_float_options;
+
 void sl_float_check(sl_float_report *report, const sl_gate *gate, const sl_gate_definition *def,
-                    int positive, unsigned stride, int threads, sl_float_progress progress,
+                    int positive, const sl_float_options *options, sl_float_progress progress,
                     void *data);
+/* Adds the counts and the worst of part. */
+void sl_float_add(sl_float_report *all, const sl_float_report *part);
 
 const char *sl_float_kind_name(sl_float_kind kind);
 int sl_float_holds(const sl_float_report *report);

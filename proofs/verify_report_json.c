@@ -1,6 +1,9 @@
 /* The report as JSON. */
 #include "verify_report.h"
 
+#include "kernels/support/cli.h"
+#include "proofs/prover/place.h"
+
 #include <jansson.h>
 #include <math.h>
 #include <string.h>
@@ -13,28 +16,67 @@ static json_t *ball(const arb_t x) {
   return j;
 }
 
-static json_t *finding(const sl_finding *f) {
+static json_t *number(double x) {
+  return isfinite(x) ? json_real(x) : json_string(isnan(x) ? "nan" : x > 0 ? "inf" : "-inf");
+}
+
+static json_t *decimal(sl_decimal x) {
+  char text[48];
+  sl_decimal_print(text, sizeof text, x);
+  return json_string(text);
+}
+
+/* The values at which a property is refuted, by name, as decimals. */
+static json_t *values(const sl_report *r, const sl_decimal *at) {
+  json_t *j = json_object();
+  for (int i = 0; i < r->def->param_count; i++)
+    json_object_set_new(j, r->def->param[i].name, decimal(at[i]));
+  return j;
+}
+
+/* What was asked for: a decimal, or a pair of them for a range. */
+static json_t *asked(const sl_report *r, int s) {
+  json_t *j = json_object();
+  for (int i = 0; i < r->def->param_count; i++)
+    json_object_set_new(
+        j, r->def->param[i].name,
+        r->options[s].ranged >> i & 1
+            ? json_pack("[o, o]", decimal(r->options[s].low[i]), decimal(r->options[s].high[i]))
+            : decimal(r->def->param[i].value[s]));
+  return j;
+}
+
+/* r = mantissa 2^exponent, exactly; the value that breaks the property, where it has one. */
+static json_t *witness(const sl_report *r, const sl_finding *f) {
+  char text[SL_PLACE_TEXT];
+  fmpz_t m, e;
+  fmpz_init(m), fmpz_init(e);
+  arf_get_fmpz_2exp(m, e, f->witness.r);
+  char *mantissa = fmpz_get_str(NULL, 10, m);
+  sl_place_point(text, f->witness.r);
+  json_t *j = json_pack("{s:s, s:o, s:s, s:I, s:o}", "r", text, "r_binary64",
+                        number(arf_get_d(f->witness.r, ARF_RND_NEAR)), "mantissa", mantissa,
+                        "exponent", (json_int_t)fmpz_get_si(e), "parameters", values(r, f->at));
+  if (strcmp(f->refuted_by, "step") != 0) json_object_set_new(j, "value", ball(f->witness.value));
+  flint_free(mantissa);
+  fmpz_clear(m), fmpz_clear(e);
+  return j;
+}
+
+static json_t *finding(const sl_report *r, const sl_finding *f) {
   json_t *j = json_pack("{s:s, s:s}", "verdict", sl_verdict_name(f->verdict), "text", f->text);
-  if (f->has_witness) {
-    char *r = arf_get_str(f->witness.r, 25);
-    json_object_set_new(j, "witness_r", json_string(r));
-    json_object_set_new(j, "witness_enclosure", ball(f->witness.value));
-    flint_free(r);
-  }
+  if (f->verdict == SL_REFUTED && f->has_witness) json_object_set_new(j, "witness", witness(r, f));
   return j;
 }
 
 /* P4 refuted: r f' >= bound, or <= a negative one, for r >= 2^from. */
-static void add_bound(json_t *j, const sl_finding *f) {
+static void add_bound(json_t *j, const sl_report *r, const sl_finding *f) {
   if (f->verdict != SL_REFUTED) return;
   char *bound = arf_get_str(arb_midref(f->witness.value), 25);
   json_object_set_new(j, "bound", json_string(bound));
   json_object_set_new(j, "from_exponent", json_integer(f->join));
+  json_object_set_new(j, "parameters", values(r, f->at));
   flint_free(bound);
-}
-
-static json_t *number(double x) {
-  return isfinite(x) ? json_real(x) : json_string(isnan(x) ? "nan" : x > 0 ? "inf" : "-inf");
 }
 
 static json_t *binary32(const sl_float_report *f) {
@@ -53,27 +95,48 @@ static json_t *binary32(const sl_float_report *f) {
                          number((double)v->w[0]), number((double)v->w[1])));
   }
   json_object_set_new(j, "violations", all);
+  json_object_set_new(j, "nan_at_infinity", json_boolean(f->nan_at_infinity));
   return j;
+}
+
+static json_t *interval_end(const sl_interval_end *e) {
+  static const char *const reasons[] = {"declared", "refuted", "open"};
+  json_t *j = json_pack("{s:s, s:o}", "reason", reasons[e->reason], "at", decimal(e->at));
+  if (e->reason == SL_END_DECLARED) return j;
+  json_object_set_new(j, "property", json_string(sl_property_name(e->property)));
+  json_object_set_new(j, "text", json_string(e->text));
+  if (e->has_refuted) json_object_set_new(j, "refuted_at", decimal(e->refuted));
+  return j;
+}
+
+static json_t *largest(const sl_report *r, int s) {
+  const sl_largest *l = &r->largest[s];
+  const char *name = r->def->param[l->parameter].name;
+  if (!l->found) return json_pack("{s:s, s:b}", "parameter", name, "found", 0);
+  return json_pack("{s:s, s:b, s:o, s:o, s:o, s:o}", "parameter", name, "found", 1, "low",
+                   decimal(l->low), "high", decimal(l->high), "low_end", interval_end(&l->end[0]),
+                   "high_end", interval_end(&l->end[1]));
 }
 
 static json_t *side(const sl_report *r, int s) {
   const sl_side_report *d = &r->side[s];
-  json_t *j = json_pack("{s:s, s:I, s:i, s:f}", "side", sl_side_name(r, s), "boxes",
-                        (json_int_t)d->boxes, "parts", d->parts, "seconds", d->seconds);
+  json_t *j =
+      json_pack("{s:s, s:o, s:I, s:i, s:f}", "side", sl_side_name(r, s), "parameters", asked(r, s),
+                "boxes", (json_int_t)d->boxes, "parts", d->parts, "seconds", d->seconds);
   static const char *const names[] = {"P1", "P2", "P3", "P4", "P4w"};
   for (int i = 0; i < SL_PROPERTIES; i++)
-    json_object_set_new(j, names[i], finding(&d->property[i]));
+    json_object_set_new(j, names[i], finding(r, &d->property[i]));
   json_object_set_new(json_object_get(j, "P3"), "strict",
                       json_boolean(d->property[2].strict && d->property[2].verdict == SL_PROVED));
-  add_bound(json_object_get(j, "P4"), &d->property[3]);
+  add_bound(json_object_get(j, "P4"), r, &d->property[3]);
   json_t *requirements = json_array();
   for (int i = 0; i < r->def->requirement_count; i++) {
-    json_t *q = finding(&d->requirement[i]);
+    json_t *q = finding(r, &d->requirement[i]);
     json_object_set_new(q, "require", json_string(r->def->requirement[i].text));
     json_array_append_new(requirements, q);
   }
   json_object_set_new(j, "requirements", requirements);
-  if (!r->options->ranged)
+  if (!r->options[s].ranged)
     json_object_set_new(
         j, "measures",
         json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "f_inf", ball(d->measures.f_low), "f_sup",
@@ -88,20 +151,49 @@ static json_t *side(const sl_report *r, int s) {
     json_object_set_new(m, "supremum_at", ball(d->measures.supremum_at));
     json_object_set_new(m, "supremum_where", json_string(d->measures.supremum_where));
   }
+  if (r->def->old >= 0) json_object_set_new(j, "old", json_string(r->def->param[r->def->old].name));
+  if (r->largest) json_object_set_new(j, "largest", largest(r, s));
   if (r->floats) json_object_set_new(j, "binary32", binary32(&r->binary32[s]));
   return j;
 }
 
-int sl_report_json(FILE *out, const sl_report *r) {
+static json_t *report(const sl_report *r) {
   json_t *sides = json_array();
+  int holds = 1;
   for (int s = 1; s >= 0; s--)
-    if (r->sides >> s & 1) json_array_append_new(sides, side(r, s));
-  json_t *j =
-      json_pack("{s:s, s:s, s:o, s:o}", "gate", r->def->name, "verdict",
-                sl_verdict_name(sl_report_verdict(r)), "requirements",
-                r->def->requirement_count ? json_string(sl_verdict_name(sl_report_requirements(r)))
-                                          : json_null(),
-                "sides", sides);
+    if (r->sides >> s & 1) {
+      json_array_append_new(sides, side(r, s));
+      holds &= !r->floats || sl_float_holds(&r->binary32[s]);
+    }
+  return json_pack("{s:s, s:s, s:o, s:o, s:o}", "gate", r->def->name, "verdict",
+                   sl_verdict_name(sl_report_verdict(r)), "requirements",
+                   r->def->requirement_count
+                       ? json_string(sl_verdict_name(sl_report_requirements(r)))
+                       : json_null(),
+                   "binary32_holds", r->floats ? json_boolean(holds) : json_null(), "sides", sides);
+}
+
+/* A path may hold bytes that are no UTF-8: '?' stands for them. */
+static json_t *text_of(const char *text) {
+  json_t *j = json_string(text);
+  if (j) return j;
+  char copy[sizeof((sl_error *)0)->message];
+  snprintf(copy, sizeof copy, "%s", text);
+  for (char *c = copy; *c; c++)
+    if ((unsigned char)*c >= 0x80) *c = '?';
+  return json_string(copy);
+}
+
+static json_t *verified(const sl_verified *v) {
+  if (v->code != SL_EXIT_OK)
+    return json_pack("{s:o, s:o, s:i}", "gate", text_of(v->name), "error", text_of(v->err.message),
+                     "exit_code", v->code);
+  return report(&v->report);
+}
+
+int sl_report_json(FILE *out, const sl_verified *v, size_t n) {
+  json_t *j = n == 1 ? verified(v) : json_array();
+  for (size_t i = 0; n > 1 && i < n; i++) json_array_append_new(j, verified(&v[i]));
   const int failed = !j || json_dumpf(j, out, JSON_INDENT(2)) != 0;
   fputc('\n', out);
   json_decref(j);

@@ -1,5 +1,7 @@
-/* The report for people, and as JUnit. */
+/* The report for people. */
 #include "verify_report.h"
+
+#include "verify_two.h"
 
 #include <math.h>
 #include <string.h>
@@ -18,11 +20,16 @@ static sl_verdict worse(sl_verdict a, sl_verdict b) {
                                                   : SL_PROVED;
 }
 
-sl_verdict sl_report_verdict(const sl_report *report) {
+sl_verdict sl_report_property(const sl_report *report, int i) {
   sl_verdict v = SL_PROVED;
   for (int s = 0; s < 2; s++)
-    for (int i = 0; (report->sides >> s & 1) && i < SL_P4W; i++)
-      v = worse(v, report->side[s].property[i].verdict);
+    if (report->sides >> s & 1) v = worse(v, report->side[s].property[i].verdict);
+  return v;
+}
+
+sl_verdict sl_report_verdict(const sl_report *report) {
+  sl_verdict v = SL_PROVED;
+  for (int i = 0; i < SL_P4W; i++) v = worse(v, sl_report_property(report, i));
   return v;
 }
 
@@ -37,9 +44,12 @@ sl_verdict sl_report_requirements(const sl_report *report) {
 static void print_parameters(FILE *out, const sl_report *r, int s) {
   for (int i = 0; i < r->def->param_count; i++) {
     char a[48], b[48];
-    if (r->options->ranged >> i & 1) {
-      sl_decimal_print(a, sizeof a, r->options->low[i]);
-      sl_decimal_print(b, sizeof b, r->options->high[i]);
+    if (i == r->def->old) {
+      const char *p = r->def->param[i].name;
+      fprintf(out, ", %s in (0, 1], r %s <= 1", p, p);
+    } else if (r->options[s].ranged >> i & 1) {
+      sl_decimal_print(a, sizeof a, r->options[s].low[i]);
+      sl_decimal_print(b, sizeof b, r->options[s].high[i]);
       fprintf(out, ", %s in [%s, %s]", r->def->param[i].name, a, b);
     } else {
       sl_decimal_print(a, sizeof a, r->def->param[i].value[s]);
@@ -90,9 +100,13 @@ static void print_measures(FILE *out, const sl_side_report *side, int has_value)
 
 static void print_float(FILE *out, const sl_report *r, int s) {
   const sl_float_report *f = &r->binary32[s];
-  fprintf(out, "  binary32 (%s): %llu ratios in %.1f s, %s\n",
+  char tested[64] = "";
+  if (r->def->old >= 0)
+    snprintf(tested, sizeof tested, " at %d values of %.20s, tested,", r->floats,
+             r->def->param[r->def->old].name);
+  fprintf(out, "  binary32 (%s): %llu ratios%s in %.1f s, %s\n",
           r->gate->family[s] == SL_GATE_EXPRESSION ? "expression, spec G3.1" : "kernel, spec O2",
-          (unsigned long long)f->checked, f->seconds,
+          (unsigned long long)f->checked, tested, f->seconds,
           sl_float_holds(f) ? "f' <= 1, f'(1) == 1, weakly monotone, finite" : "VIOLATED");
   if (f->at_one != 1.0f) fprintf(out, "    f'(1) = %.9g\n", (double)f->at_one);
   for (int k = 0; k < SL_FLOAT_KINDS; k++) {
@@ -101,7 +115,13 @@ static void print_float(FILE *out, const sl_report *r, int s) {
       fprintf(out, "    %llu x %s, first: f'(%.9g) = %.9g, f'(%.9g) = %.9g\n",
               (unsigned long long)v->count, sl_float_kind_name((sl_float_kind)k), (double)v->r[0],
               (double)v->w[0], (double)v->r[1], (double)v->w[1]);
+    if (v->count && r->def->old >= 0)
+      fprintf(out, "      at %s = %g\n", r->def->param[r->def->old].name,
+              sl_decimal_to_double(sl_old_value(v->old)));
   }
+  if (f->nan_at_infinity)
+    fputs("    f'(inf) is NaN as computed; f' -> 0 is proved, and no run asks for it (spec O1.1)\n",
+          out);
   if (isinf(f->ulp_bound))
     fprintf(out, "    rounding: no bound derived; %.7g ulp seen at r = %.9g\n", f->ulp_seen,
             (double)f->ulp_at);
@@ -113,6 +133,43 @@ static void print_float(FILE *out, const sl_report *r, int s) {
             "    for every tau, by argument: the weight is a correctly rounded function of z and z "
             "is monotone in r under rounding (spec "
             "O2.1)\n");
+}
+
+static double gap_to(const sl_largest *l, int up, sl_decimal at) {
+  return fabs(sl_decimal_to_double(at) - sl_decimal_to_double(up ? l->high : l->low));
+}
+
+static void print_end(FILE *out, const sl_largest *l, const char *name, int up) {
+  const sl_interval_end *e = &l->end[up];
+  char at[48], further[48];
+  sl_decimal_print(at, sizeof at, e->at);
+  sl_decimal_print(further, sizeof further, e->refuted);
+  fprintf(out, "    %s end: ", up ? "high" : "low");
+  if (e->reason == SL_END_DECLARED)
+    fputs("the file declares no more\n", out);
+  else if (e->reason == SL_END_REFUTED)
+    fprintf(out, "%s = %s, %.3g beyond, is refuted: %s, %s\n", name, at, gap_to(l, up, e->at),
+            sl_property_name(e->property), e->text);
+  else
+    fprintf(out, "undecided from there to %s = %s: %s, %s\n", name, at,
+            sl_property_name(e->property), e->text);
+  if (e->reason == SL_END_OPEN && e->has_refuted)
+    fprintf(out, "      %s = %s, %.3g beyond, is refuted\n", name, further,
+            gap_to(l, up, e->refuted));
+}
+
+static void print_largest(FILE *out, const sl_report *r, int s) {
+  const sl_largest *l = &r->largest[s];
+  const sl_gate_declared *d = &r->def->param[l->parameter];
+  char low[48], high[48];
+  sl_decimal_print(low, sizeof low, l->low);
+  sl_decimal_print(high, sizeof high, l->high);
+  if (!l->found) {
+    fprintf(out, "  largest interval of %s: none around the default %s, see above\n", d->name, low);
+    return;
+  }
+  fprintf(out, "  largest interval of %s: [%s, %s]\n", d->name, low, high);
+  print_end(out, l, d->name, 0), print_end(out, l, d->name, 1);
 }
 
 static void print_side(FILE *out, const sl_report *r, int s) {
@@ -134,12 +191,12 @@ static void print_side(FILE *out, const sl_report *r, int s) {
     fprintf(out, "  %-31s %-9s %s\n", r->def->requirement[i].text, sl_verdict_name(f->verdict),
             f->text);
   }
-  if (!r->options->ranged) print_measures(out, side, r->def->f[s] != SL_NO_REF);
+  if (r->largest) print_largest(out, r, s);
+  if (!r->options[s].ranged) print_measures(out, side, r->def->f[s] != SL_NO_REF);
   if (r->floats) print_float(out, r, s);
 }
 
-/* Ratios, of both signs, at which the binary32 code breaks a property. */
-static unsigned long long float_violations(const sl_report *r) {
+unsigned long long sl_report_float_violations(const sl_report *r) {
   unsigned long long n = 0;
   for (int s = 0; s < 2; s++) {
     if (!r->floats || !(r->sides >> s & 1)) continue;
@@ -153,7 +210,7 @@ void sl_report_text(FILE *out, const sl_report *r) {
   for (int s = 1; s >= 0; s--)
     if (r->sides >> s & 1) print_side(out, r, s);
   const sl_verdict v = sl_report_verdict(r), need = sl_report_requirements(r);
-  const unsigned long long places = float_violations(r);
+  const unsigned long long places = sl_report_float_violations(r);
   if (r->def->requirement_count)
     fprintf(out, "%s: %s\n", r->def->name,
             need == SL_PROVED    ? "requirements met, proved"
@@ -168,58 +225,4 @@ void sl_report_text(FILE *out, const sl_report *r) {
           v == SL_PROVED    ? "ADMISSIBLE, proved"
           : v == SL_REFUTED ? "NOT ADMISSIBLE, refuted"
                             : "UNDECIDED");
-}
-
-static void escape(FILE *out, const char *text) {
-  for (; *text; text++) {
-    if (*text == '<')
-      fputs("&lt;", out);
-    else if (*text == '>')
-      fputs("&gt;", out);
-    else if (*text == '&')
-      fputs("&amp;", out);
-    else if (*text == '"')
-      fputs("&quot;", out);
-    else
-      fputc(*text, out);
-  }
-}
-
-static void junit_case(FILE *out, const sl_report *r, int s, const char *name,
-                       const sl_finding *f) {
-  fputs("  <testcase classname=\"", out);
-  escape(out, r->def->name);
-  fputs(".", out);
-  escape(out, sl_side_name(r, s));
-  fputs("\" name=\"", out);
-  escape(out, name);
-  if (f->verdict == SL_PROVED) {
-    fputs("\"/>\n", out);
-    return;
-  }
-  fprintf(out, "\">\n    <%s message=\"", f->verdict == SL_REFUTED ? "failure" : "error");
-  escape(out, f->text);
-  fprintf(out, "\"/>\n  </testcase>\n");
-}
-
-void sl_report_junit(FILE *out, const sl_report *r) {
-  int tests = 0, failures = 0, errors = 0;
-  for (int s = 0; s < 2; s++)
-    for (int i = 0; (r->sides >> s & 1) && i < 4 + r->def->requirement_count; i++) {
-      const sl_verdict v =
-          i < 4 ? r->side[s].property[i].verdict : r->side[s].requirement[i - 4].verdict;
-      tests++, failures += v == SL_REFUTED, errors += v == SL_UNDECIDED;
-    }
-  fprintf(out,
-          "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuite name=\"sluice verify\" "
-          "tests=\"%d\" failures=\"%d\" errors=\"%d\">\n",
-          tests, failures, errors);
-  static const char *const names[] = {"P1", "P2", "P3", "P4"};
-  for (int s = 1; s >= 0; s--) {
-    if (!(r->sides >> s & 1)) continue;
-    for (int i = 0; i < 4; i++) junit_case(out, r, s, names[i], &r->side[s].property[i]);
-    for (int i = 0; i < r->def->requirement_count; i++)
-      junit_case(out, r, s, r->def->requirement[i].text, &r->side[s].requirement[i]);
-  }
-  fputs("</testsuite>\n", out);
 }

@@ -46,6 +46,9 @@ struct sl_gate_definition {
   sl_gate_declared param[SL_GATE_PARAMETER_LIMIT];
   char param_name[SL_GATE_PARAMETER_LIMIT][32]; /* as sl_tree_print takes them */
   int param_count;
+  /* Of a gate of two arguments (spec G1.7) the parameter that stands for the token's probability
+   * under the old policy, in [0, 1]; else -1. Its value is 1 where nothing else is said. */
+  int old;
   sl_tree tree;
   sl_ref f[2], w[2]; /* SL_NO_REF: w follows from f, or f is absent */
   sl_gate_requirement requirement[SL_GATE_REQUIREMENT_LIMIT];
@@ -59,6 +62,10 @@ const char *sl_gate_kernel_parameter(int kernel, int positive);
 
 /* A declared parameter by its name, which must be one. */
 const sl_gate_declared *sl_gate_definition_named(const sl_gate_definition *def, const char *name);
+
+/* sl_gate_load, also of a gate of two arguments, which no trainer can run. */
+sl_status sl_gate_load_any(sl_gate *out, sl_gate_definition **owner, const char *name_or_path,
+                           const sl_gate_parameter *parameter, size_t count, sl_error *err);
 
 /* f and w of one side over `tree`, with parameters replaced by their values where value is not
  * NULL. *f is SL_NO_REF for a weight gate. */

@@ -2,6 +2,8 @@
  * (spec G1.1). */
 #include "lexer.h"
 
+#include "hint.h"
+
 #include <ctype.h>
 #include <string.h>
 
@@ -84,9 +86,7 @@ sl_status sl_lexer_next(sl_lexer *lex) {
       t.kind = SL_TOKEN_SIGN;
       t.size = (c == '<' || c == '>') && lex->at + 1 < lex->end && lex->at[1] == '=' ? 2 : 1;
     } else {
-      return sl_fail(lex->err, SL_ERR_INPUT,
-                     "%s:%d:%d: expected a name, a number or a sign, found byte 0x%02x", lex->file,
-                     t.line, t.column, (unsigned)(unsigned char)c);
+      return sl_gate_reject_byte(lex, &t);
     }
   }
   lex->at += t.size;

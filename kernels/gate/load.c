@@ -166,12 +166,23 @@ static sl_status compare_kernel(const sl_gate_definition *def, int s, sl_error *
   return status;
 }
 
-sl_status sl_gate_parse(sl_gate *out, sl_gate_definition **owner, const char *text, size_t size,
-                        const char *file, const sl_gate_parameter *parameter, size_t count,
-                        sl_error *err) {
+/* What runs a gate passes it the ratio, and nothing else (spec G1.7). */
+static sl_status refuse_two(const sl_gate_definition *def, sl_error *err) {
+  if (def->old < 0) return SL_OK;
+  return sl_fail(
+      err, SL_ERR_INPUT,
+      "%s: gate %s has two arguments, r and %s ('old %s'): 'sluice verify' takes it, but "
+      "nothing that trains or draws can, for the loss is given ratios alone",
+      def->file, def->name, def->param[def->old].name, def->param[def->old].name);
+}
+
+static sl_status parse_any(sl_gate *out, sl_gate_definition **owner, const char *text, size_t size,
+                           const char *file, const sl_gate_parameter *parameter, size_t count,
+                           int two, sl_error *err) {
   sl_gate_definition *def = malloc(sizeof *def);
   if (!def) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory for a gate", file);
   sl_status status = sl_gate_definition_parse(def, text, size, file, err);
+  if (status == SL_OK && !two) status = refuse_two(def, err);
   if (status == SL_OK) status = set_parameters(def, parameter, count, err);
   for (int s = 0; s < 2 && status == SL_OK; s++) status = make_program(def, s, err);
   for (int s = 0; s < 2 && status == SL_OK; s++) status = check_kernel(def, s, err);
@@ -185,8 +196,15 @@ sl_status sl_gate_parse(sl_gate *out, sl_gate_definition **owner, const char *te
   return SL_OK;
 }
 
+sl_status sl_gate_parse(sl_gate *out, sl_gate_definition **owner, const char *text, size_t size,
+                        const char *file, const sl_gate_parameter *parameter, size_t count,
+                        sl_error *err) {
+  return parse_any(out, owner, text, size, file, parameter, count, 0, err);
+}
+
 static sl_status load_file(sl_gate *out, sl_gate_definition **owner, const char *path,
-                           const sl_gate_parameter *parameter, size_t count, sl_error *err) {
+                           const sl_gate_parameter *parameter, size_t count, int two,
+                           sl_error *err) {
   FILE *in = fopen(path, "rb");
   if (!in) return sl_fail_open(err, path);
   char *text = malloc(65538); /* one byte more than the limit, so that the parser sees the excess */
@@ -200,7 +218,7 @@ static sl_status load_file(sl_gate *out, sl_gate_definition **owner, const char 
     status = sl_fail(err, failed == EISDIR ? SL_ERR_INPUT : SL_ERR_IO, "%s: cannot read: %s", path,
                      strerror(failed));
   else
-    status = sl_gate_parse(out, owner, text, size, path, parameter, count, err);
+    status = parse_any(out, owner, text, size, path, parameter, count, two, err);
   free(text);
   return status;
 }
@@ -224,18 +242,29 @@ static sl_status fail_unknown(const char *name, sl_error *err) {
                  name, meant);
 }
 
-sl_status sl_gate_load(sl_gate *out, sl_gate_definition **owner, const char *name_or_path,
-                       const sl_gate_parameter *parameter, size_t count, sl_error *err) {
+static sl_status load_any(sl_gate *out, sl_gate_definition **owner, const char *name_or_path,
+                          const sl_gate_parameter *parameter, size_t count, int two,
+                          sl_error *err) {
   const char *dot = strrchr(name_or_path, '.');
   if (strchr(name_or_path, '/') || (dot && strcmp(dot, ".gate") == 0))
-    return load_file(out, owner, name_or_path, parameter, count, err);
+    return load_file(out, owner, name_or_path, parameter, count, two, err);
   const char *text = sl_gate_builtin_text(name_or_path);
   if (text) {
     char file[64];
     snprintf(file, sizeof file, "%s.gate", name_or_path);
-    return sl_gate_parse(out, owner, text, strlen(text), file, parameter, count, err);
+    return parse_any(out, owner, text, strlen(text), file, parameter, count, two, err);
   }
   return fail_unknown(name_or_path, err);
+}
+
+sl_status sl_gate_load(sl_gate *out, sl_gate_definition **owner, const char *name_or_path,
+                       const sl_gate_parameter *parameter, size_t count, sl_error *err) {
+  return load_any(out, owner, name_or_path, parameter, count, 0, err);
+}
+
+sl_status sl_gate_load_any(sl_gate *out, sl_gate_definition **owner, const char *name_or_path,
+                           const sl_gate_parameter *parameter, size_t count, sl_error *err) {
+  return load_any(out, owner, name_or_path, parameter, count, 1, err);
 }
 
 void sl_gate_definition_free(sl_gate_definition *owner) {

@@ -2,13 +2,16 @@
  * (spec G1.6). */
 #include "parser.h"
 
+#include "hint.h"
+#include "kernels/core/nearest.h"
+
 #include <stdio.h>
 #include <string.h>
 
 static const char *const reserved[] = {
-    "gate",      "cite",   "kernel", "param", "in",      "default", "let",  "f",
-    "w",         "weight", "pos",    "neg",   "require", "expect",  "for",  "if",
-    "otherwise", "r",      "pi",     "e",     "sup",     "inf",     "clip", "gd"};
+    "gate",   "cite", "kernel", "param",   "in",     "default", "let", "f",  "w",
+    "weight", "pos",  "neg",    "require", "expect", "old",     "for", "if", "otherwise",
+    "r",      "pi",   "e",      "sup",     "inf",    "clip",    "gd"};
 
 sl_status sl_parse_sign(sl_parser *p, const char *sign) {
   char what[16];
@@ -111,6 +114,26 @@ static sl_status property(sl_parser *p, const sl_token *t, sl_ref *out) {
   return SL_OK;
 }
 
+/* A name that means nothing here: what it is elsewhere, or the nearest one that is known. */
+static sl_status fail_name(const sl_parser *p, const sl_token *t) {
+  static const char expected[] = "expected r, a parameter, a 'let' name, a constant or a function";
+  char word[SL_GATE_NAME_SIZE] = "", meant[SL_MEANT];
+  const char *spelled = sl_gate_hint_function(t);
+  if (spelled)
+    return sl_fail(p->lex.err, SL_ERR_INPUT, "%s:%d:%d: %s, found '%.*s'; write %s", p->lex.file,
+                   t->line, t->column, expected, (int)t->size, t->start, spelled);
+  snprintf(word, sizeof word, "%.*s", (int)t->size, t->start);
+  sl_nearest nearest = {.word = word, .length = strlen(word)};
+  for (int i = 0; i < p->def->param_count; i++) sl_nearest_offer(&nearest, p->def->param[i].name);
+  for (int i = 0; i < p->let_count; i++) sl_nearest_offer(&nearest, p->let[i].name);
+  for (int op = 0; op < SL_OP_COUNT; op++)
+    if (sl_op_syntax((sl_gate_op)op) == SL_SYNTAX_CALL)
+      sl_nearest_offer(&nearest, sl_op_text((sl_gate_op)op));
+  return sl_fail(p->lex.err, SL_ERR_INPUT, "%s:%d:%d: %s, found '%.*s'%s", p->lex.file, t->line,
+                 t->column, expected, (int)(t->size < 40 ? t->size : 40), t->start,
+                 sl_nearest_meant(meant, &nearest));
+}
+
 static sl_status named(sl_parser *p, sl_ref *out) {
   const sl_token t = p->lex.token;
   sl_tree *tree = &p->def->tree;
@@ -136,10 +159,8 @@ static sl_status named(sl_parser *p, sl_ref *out) {
     *out = sl_tree_unary(tree, SL_OP_E, SL_NO_REF);
   else if (sl_token_is(&t, "f") || sl_token_is(&t, "w") || sl_token_is(&t, "weight"))
     return property(p, &t, out);
-  else {
-    p->lex.token = t;
-    return sl_lexer_expected(&p->lex, "r, a parameter, a 'let' name, a constant or a function");
-  }
+  else
+    return fail_name(p, &t);
   return SL_OK;
 }
 
@@ -151,6 +172,10 @@ static sl_status primary(sl_parser *p, sl_ref *out) {
     return SL_OK;
   }
   if (p->lex.token.kind == SL_TOKEN_NAME) return named(p, out);
+  if (sl_token_is(&p->lex.token, "*") && p->lex.token.start > p->lex.text &&
+      p->lex.token.start[-1] == '*')
+    return sl_lexer_reject(&p->lex, &p->lex.token,
+                           "expected an expression, found '*'; a power is written with '^': r^2");
   if (!sl_token_is(&p->lex.token, "(")) return sl_lexer_expected(&p->lex, "an expression");
   SL_TRY(sl_lexer_next(&p->lex));
   SL_TRY(sl_parse_expression(p, out));
@@ -184,7 +209,8 @@ static sl_status power(sl_parser *p, sl_ref *out) {
   if (!is_exponent(&p->def->tree, exponent))
     return sl_lexer_reject(
         &p->lex, &at,
-        "expected a rational constant as exponent (numbers and parameters under + - * /)");
+        "expected a rational constant as exponent (numbers and parameters under + - * /); "
+        "e^x is written exp(x), and a^x is exp(x*log(a))");
   *out = sl_tree_binary(&p->def->tree, SL_OP_POW, *out, exponent);
   return SL_OK;
 }
@@ -217,8 +243,26 @@ static sl_status chain(sl_parser *p, sl_ref *out, const char *first, const char 
   return SL_OK;
 }
 
+/* An operand after an operand: 2r, tau(r - 1). No token that starts an operand may follow one (spec
+ * G1.2). */
+static sl_status check_after_operand(const sl_parser *p) {
+  const sl_token *t = &p->lex.token;
+  const int starts = t->kind == SL_TOKEN_NUMBER || sl_token_is(t, "(") || sl_token_is(t, "r") ||
+                     sl_token_is(t, "pi") || sl_token_is(t, "e") || known_function(t) >= 0 ||
+                     sl_parse_param_index(p, t) >= 0 || let_index(p, t) >= 0;
+  if (!starts) return SL_OK;
+  return sl_fail(p->lex.err, SL_ERR_INPUT,
+                 "%s:%d:%d: expected an operator, found '%.*s'; a product is written with '*'",
+                 p->lex.file, t->line, t->column, (int)(t->size < 40 ? t->size : 40), t->start);
+}
+
+static sl_status operand(sl_parser *p, sl_ref *out) {
+  SL_TRY(unary(p, out));
+  return check_after_operand(p);
+}
+
 static sl_status product(sl_parser *p, sl_ref *out) {
-  return chain(p, out, "*", "/", SL_OP_MUL, SL_OP_DIV, unary);
+  return chain(p, out, "*", "/", SL_OP_MUL, SL_OP_DIV, operand);
 }
 
 /* Once nodes could not be added: too many of them, or no memory. */

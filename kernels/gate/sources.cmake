@@ -14,4 +14,5 @@ file(GENERATE OUTPUT ${CMAKE_BINARY_DIR}/include/sluice/builtin_gates.inc CONTEN
 target_sources(sluice PRIVATE
   gate/tree.c gate/decimal.c gate/derivative.c gate/print.c gate/lexer.c gate/parser.c
   gate/statements.c gate/definition.c gate/program.c gate/functions64.c
-  gate/load.c gate/builtin.c gate/normal.c gate/kernel_text.c)
+  gate/load.c gate/builtin.c gate/normal.c gate/kernel_text.c
+  gate/hint.c)

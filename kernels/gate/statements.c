@@ -93,6 +93,22 @@ static sl_status statement_param(sl_parser *p) {
   return SL_OK;
 }
 
+/* old NAME: the gate has a second argument, the token's probability under the old policy. */
+static sl_status statement_old(sl_parser *p, const sl_token *at) {
+  sl_gate_definition *def = p->def;
+  if (def->old >= 0)
+    return sl_lexer_reject(&p->lex, at, "expected one 'old' in a file, this is a second");
+  if (def->param_count == SL_GATE_PARAMETER_LIMIT)
+    return sl_lexer_reject(&p->lex, at, "expected at most 8 parameters, 'old' being one");
+  sl_gate_declared *d = &def->param[def->param_count];
+  SL_TRY(sl_parse_new_name(p, d->name));
+  d->low = (sl_decimal){0, 0};
+  d->high = d->value[0] = d->value[1] = (sl_decimal){1, 0};
+  def->old = def->param_count;
+  memcpy(def->param_name[def->param_count++], d->name, sizeof d->name);
+  return SL_OK;
+}
+
 static sl_status statement_let(sl_parser *p) {
   if (p->let_count == SL_LET_LIMIT)
     return sl_lexer_reject(&p->lex, &p->lex.token, "expected at most 64 'let'");
@@ -216,6 +232,7 @@ static sl_status statement(sl_parser *p) {
                         "a text in double quotes");
   if (sl_token_is(&t, "param")) return statement_param(p);
   if (sl_token_is(&t, "let")) return statement_let(p);
+  if (sl_token_is(&t, "old")) return statement_old(p, &t);
   if (sl_token_is(&t, "require")) return statement_require(p);
   sl_token what = t;
   if (sl_token_is(&t, "pos") || sl_token_is(&t, "neg")) {
@@ -228,11 +245,9 @@ static sl_status statement(sl_parser *p) {
   if (sl_token_is(&what, "f") || sl_token_is(&what, "weight"))
     return statement_root(p, &what, sides, sl_token_is(&what, "weight"));
   p->lex.token = what;
-  return sl_lexer_expected(
-      &p->lex,
-      sides == 3
-          ? "a statement (gate, cite, kernel, param, let, f, weight, pos, neg, require, expect)"
-          : "f, weight, kernel or expect");
+  return sl_lexer_expected(&p->lex, sides == 3 ? "a statement (gate, cite, kernel, param, old, "
+                                                 "let, f, weight, pos, neg, require, expect)"
+                                               : "f, weight, kernel or expect");
 }
 
 /* spec G1.3: a kernel's parameter is declared under its name. */
@@ -270,6 +285,11 @@ static sl_status complete_from_kernel(sl_parser *p, int s) {
 /* What only the end of the file shows: a name, both sides, the parameters of a kernel. */
 static sl_status check_complete(sl_parser *p) {
   sl_gate_definition *def = p->def;
+  if (def->old >= 0)
+    for (int s = 0; s < 2; s++)
+      if (def->kernel[s] != SL_GATE_EXPRESSION || def->requirement_count)
+        return sl_lexer_reject(&p->lex, &p->lex.token,
+                               "expected no 'kernel' and no 'require' in a file with 'old'");
   if (!def->name[0])
     return sl_lexer_expected(&p->lex, "a statement 'gate NAME' somewhere in the file");
   for (int s = 0; s < 2; s++) SL_TRY(complete_from_kernel(p, s));
@@ -285,6 +305,7 @@ sl_status sl_gate_definition_parse(sl_gate_definition *def, const char *text, si
                                    const char *file, sl_error *err) {
   memset(def, 0, sizeof *def);
   def->kernel[0] = def->kernel[1] = SL_GATE_EXPRESSION;
+  def->old = -1;
   for (int s = 0; s < 2; s++) def->f[s] = def->w[s] = SL_NO_REF;
   snprintf(def->file, sizeof def->file, "%s", file);
   if (size > 65536)

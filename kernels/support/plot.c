@@ -179,10 +179,24 @@ static int tick_count(double low, double high, double step) {
   return (int)floor((high - first_tick(low, step)) / step + 1e-9);
 }
 
+/* Six ticks along r, or as many as have room for their labels. */
+static double x_step(const frame *f) {
+  for (int count = 6;; count--) {
+    const double step = sl_plot_step(f->x1 - f->x0, count),
+                 room = step / (f->x1 - f->x0) * f->width;
+    int fits = 1;
+    for (int i = 0; i <= tick_count(f->x0, f->x1, step); i++) {
+      char label[32];
+      sl_plot_label(label, sizeof label, first_tick(f->x0, step) + i * step, step);
+      fits &= width_of(label) <= room;
+    }
+    if (fits || count == 2) return step;
+  }
+}
+
 static void axes(FILE *out, const frame *f, const char *x_label) {
   char label[32];
-  const double sx = sl_plot_step(f->x1 - f->x0, 6), sy = sl_plot_step(f->y1 - f->y0, 4),
-               bottom = f->top + f->height;
+  const double sx = x_step(f), sy = sl_plot_step(f->y1 - f->y0, 4), bottom = f->top + f->height;
   for (int i = 0; i <= tick_count(f->y0, f->y1, sy); i++) {
     const double y = first_tick(f->y0, sy) + i * sy;
     segment(out, "g", f->left, map_y(f, y), f->left + f->width, map_y(f, y));
@@ -272,14 +286,43 @@ static void end_labels(FILE *out, const frame *f, const sl_plot_panel *p) {
   }
 }
 
+/* Marks nearer than this are one place: their labels stand in one line. */
+enum { MARK_GAP = 14, MARK_TEXT = 120 };
+
+typedef struct {
+  double x, y;
+} place;
+
+static place mark_place(const frame *f, const sl_plot_mark *m) {
+  return (place){map_x(f, fmin(fmax(m->x, f->x0), f->x1)),
+                 map_y(f, fmin(fmax(m->y, f->y0), f->y1))};
+}
+
+/* Is mark i near an earlier one, whose label then has its own? */
+static int joins_earlier(const frame *f, const sl_plot_panel *p, size_t i) {
+  const place at = mark_place(f, &p->mark[i]);
+  for (size_t k = 0; k < i; k++) {
+    const place other = mark_place(f, &p->mark[k]);
+    if (fabs(other.x - at.x) < MARK_GAP && fabs(other.y - at.y) < MARK_GAP) return 1;
+  }
+  return 0;
+}
+
 static void marks(FILE *out, const frame *f, const sl_plot_panel *p) {
   for (size_t i = 0; i < p->marks; i++) {
-    const double x = map_x(f, fmin(fmax(p->mark[i].x, f->x0), f->x1)),
-                 y = map_y(f, fmin(fmax(p->mark[i].y, f->y0), f->y1));
-    const int right = x > f->left + f->width / 2;
-    fprintf(out, "<circle class=\"k\" cx=\"%.1f\" cy=\"%.1f\" r=\"5\"/>\n", x, y);
-    text(out, right ? x - 9 : x + 9, y < f->top + 24 ? y + 18 : y - 8, right ? "end" : "start", "m",
-         p->mark[i].label);
+    const place at = mark_place(f, &p->mark[i]);
+    fprintf(out, "<circle class=\"k\" cx=\"%.1f\" cy=\"%.1f\" r=\"5\"/>\n", at.x, at.y);
+    if (joins_earlier(f, p, i)) continue;
+    char label[MARK_TEXT] = "";
+    for (size_t k = i; k < p->marks; k++) {
+      const place other = mark_place(f, &p->mark[k]);
+      const size_t used = strlen(label);
+      if (fabs(other.x - at.x) < MARK_GAP && fabs(other.y - at.y) < MARK_GAP)
+        snprintf(label + used, sizeof label - used, "%s%s", used ? ", " : "", p->mark[k].label);
+    }
+    const int right = at.x > f->left + f->width / 2;
+    text(out, right ? at.x - 9 : at.x + 9, at.y < f->top + 24 ? at.y + 18 : at.y - 8,
+         right ? "end" : "start", "m", label);
   }
 }
 

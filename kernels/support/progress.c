@@ -30,6 +30,13 @@ void sl_progress_start(sl_progress *progress) {
   progress->last_ms = now_ms(); /* what is done within a minute needs no line */
 }
 
+void sl_progress_start_lines(sl_progress *progress, double first_s, double every_s) {
+  sl_progress_start(progress);
+  if (progress->kind != SL_PROGRESS_LINES || getenv("SLUICE_PROGRESS")) return;
+  progress->every_ms = (int64_t)(every_s * 1e3);
+  progress->last_ms = now_ms() - progress->every_ms + (int64_t)(first_s * 1e3);
+}
+
 void sl_progress_line(sl_progress *progress, const char *format, ...) {
   if (progress->kind == SL_PROGRESS_OFF) return;
   const int64_t now = now_ms();

@@ -1,6 +1,8 @@
 /* Findings (see finding.h). */
 #include "finding.h"
 
+#include "place.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +13,18 @@ void sl_finding_init(sl_finding *f) {
   sl_witness_init(&f->witness);
 }
 void sl_finding_clear(sl_finding *f) { sl_witness_clear(&f->witness); }
+
+void sl_finding_copy(sl_finding *to, const sl_finding *from) {
+  to->verdict = from->verdict;
+  memcpy(to->text, from->text, sizeof to->text);
+  to->has_witness = from->has_witness, to->has_candidate = from->has_candidate;
+  to->refuted_by = from->refuted_by, to->join = from->join, to->strict = from->strict;
+  to->uniform = from->uniform;
+  memcpy(to->at, from->at, sizeof to->at);
+  arf_set(to->witness.r, from->witness.r);
+  arb_set(to->witness.value, from->witness.value);
+  _arb_vec_set(to->witness.box, from->witness.box, SL_FIELD_PARAMETERS);
+}
 
 void sl_finding_set(sl_finding *f, sl_verdict verdict, const char *format, ...) {
   va_list args;
@@ -30,12 +44,15 @@ void sl_finding_convict(sl_finding *f, const sl_problem *p, const char *refuted_
 
 void sl_finding_refute(sl_finding *f, const sl_problem *p, const sl_witness *w,
                        const char *refuted_by, const char *what) {
-  char *r = arf_get_str(w->r, 20), *value = arb_get_str(w->value, 12, 0);
-  sl_finding_set(f, SL_REFUTED, "at r = %s: %s %s", r, what, value);
+  char r[SL_PLACE_TEXT], *value = arb_get_str(w->value, 12, 0);
+  sl_place_point(r, w->r);
+  if (arb_is_finite(w->value))
+    sl_finding_set(f, SL_REFUTED, "at r = %s: %s %s", r, what, value);
+  else
+    sl_finding_set(f, SL_REFUTED, "at r = %s: %s", r, what);
   arf_set(f->witness.r, w->r);
   arb_set(f->witness.value, w->value);
   _arb_vec_set(f->witness.box, w->box, SL_FIELD_PARAMETERS);
   sl_finding_convict(f, p, refuted_by);
-  flint_free(r);
   flint_free(value);
 }

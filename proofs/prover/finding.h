@@ -17,6 +17,9 @@ typedef struct {
   const char *refuted_by; /* as certificates spell it (spec G4.4) */
   int join;               /* of refuted_by = jump and step */
   int strict;             /* of P3 */
+  /* P4 is proved by a bound of r f' for all values of the parameters at once: a tail form, whose
+   * coefficients are enclosed over the closed box. */
+  int uniform;
   int has_witness;
   sl_witness witness;
   int has_candidate; /* UNDECIDED: witness.box is a place of the parameters to look for a witness */
@@ -26,6 +29,7 @@ typedef struct {
 
 void sl_finding_init(sl_finding *f);
 void sl_finding_clear(sl_finding *f);
+void sl_finding_copy(sl_finding *to, const sl_finding *from);
 void sl_finding_set(sl_finding *f, sl_verdict verdict, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Keeps the witness and `refuted_by`, and says "r = ..., ENCLOSURE". Where parameters have ranges

@@ -100,6 +100,25 @@ static void half_between(arb_t out, sl_problem *p, double a, double b) {
   arb_clear(v), arb_clear(half);
 }
 
+void sl_measure_half_above(arb_t out, sl_problem *p) {
+  arf_t r;
+  arb_t v, half;
+  arf_init(r);
+  arb_init(v), arb_init(half);
+  arb_set_d(half, 0.5);
+  arb_indeterminate(out);
+  for (int e = -10; e < 40; e++) {
+    const double b = ldexp(1.0, e);
+    arf_set_d(r, 1 + b);
+    value_at(v, p, r, 1);
+    if (!arb_lt(v, half)) continue;
+    half_between(out, p, 1.0, 1 + b);
+    break;
+  }
+  arf_clear(r);
+  arb_clear(v), arb_clear(half);
+}
+
 static void half_width(sl_measures *m, const sl_proof *proof, sl_problem *p) {
   if (proof->property[2].verdict != SL_PROVED || proof->property[1].verdict != SL_PROVED) return;
   arf_t r;
@@ -110,15 +129,7 @@ static void half_width(sl_measures *m, const sl_proof *proof, sl_problem *p) {
   value_at(v, p, r, 1);
   m->has_half_below = arb_lt(v, half);
   if (m->has_half_below) half_between(m->half_below, p, 1.0, 0.0);
-  for (int e = -10; e < 40; e++) {
-    const double b = ldexp(1.0, e);
-    arf_set_d(r, 1 + b);
-    value_at(v, p, r, 1);
-    if (arb_lt(v, half)) {
-      half_between(m->half_above, p, 1.0, 1 + b);
-      break;
-    }
-  }
+  sl_measure_half_above(m->half_above, p);
   arf_clear(r);
   arb_clear(v), arb_clear(half);
 }
@@ -183,7 +194,7 @@ static int effective_below(sl_problem *p, double top, sl_budget *budget) {
 
 enum { EFFECTIVE_BOXES = 20000, EFFECTIVE_SECONDS = 5 }; /* a bound is optional */
 
-static void effective_weight(sl_measures *m, sl_problem *p, sl_budget *budget) {
+void sl_measure_effective(sl_measures *m, sl_problem *p, sl_budget *budget) {
   double best;
   const double at = aim(p->def, p->positive, &best);
   if (!(best > 0) || !isfinite(best)) return;
@@ -221,6 +232,8 @@ static void exact_supremum(sl_measures *m, const sl_problem *p) {
 void sl_measure(sl_measures *m, const sl_proof *proof, sl_problem *p, sl_budget *budget) {
   bounds_of_f(m, proof, p);
   half_width(m, proof, p);
-  if (proof->property[0].verdict == SL_PROVED) effective_weight(m, p, budget);
+  /* a step of f' does not hinder the proof of a bound */
+  if (proof->property[0].verdict == SL_PROVED || proof->property[2].verdict == SL_PROVED)
+    sl_measure_effective(m, p, budget);
   exact_supremum(m, p);
 }

@@ -18,6 +18,10 @@ typedef struct {
 } sl_measures;
 
 void sl_measure(sl_measures *m, const sl_proof *proof, sl_problem *p, sl_budget *budget);
+/* The r > 1 at which f' falls to 1/2, where P2 and P3 hold; indeterminate beyond 2^40. */
+void sl_measure_half_above(arb_t out, sl_problem *p);
+/* m->effective and m->effective_at. */
+void sl_measure_effective(sl_measures *m, sl_problem *p, sl_budget *budget);
 void sl_measures_init(sl_measures *m);
 void sl_measures_clear(sl_measures *m);
 

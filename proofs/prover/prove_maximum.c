@@ -3,6 +3,7 @@
 
 #include "enclosure.h"
 #include "joins.h"
+#include "place.h"
 #include "prove_tail.h"
 #include "segment_end.h"
 
@@ -15,9 +16,10 @@ static void refute(sl_finding *f, sl_problem *p, const sl_witness *w, const char
   arb_init(over);
   arb_sub_ui(over, w->value, 1, ARF_PREC_EXACT);
   if (arf_cmpabs_2exp_si(arb_midref(over), -20) < 0) {
-    char *r = arf_get_str(w->r, 20), *text = arb_get_str(over, 12, 0);
+    char r[SL_PLACE_TEXT], *text = arb_get_str(over, 12, 0);
+    sl_place_point(r, w->r);
     sl_finding_set(f, f->verdict, "at r = %s: f' - 1 = %s", r, text);
-    flint_free(r), flint_free(text);
+    flint_free(text);
   }
   arb_clear(over);
 }

@@ -2,6 +2,7 @@
 #include "prove_monotone.h"
 
 #include "joins.h"
+#include "place.h"
 #include "prove_tail.h"
 #include "segment_end.h"
 
@@ -101,14 +102,14 @@ static int step_monotone(sl_proof *proof, sl_problem *p, int j, sl_approach from
   arb_init(at), arb_init(s);
   sl_exact_ball(at, p->field, p->join[j], 128);
   sl_exact_ball(s, p->field, step, 128);
-  char *r = arb_get_str(at, 15, arb_is_exact(at) ? ARB_STR_NO_RADIUS : 0),
-       *size = arb_get_str(s, 12, 0);
+  char r[SL_PLACE_TEXT], *size = arb_get_str(s, 12, 0);
+  sl_place_join(r, p, j);
   sl_finding_set(f, SL_REFUTED, "at the join r = %s f' steps by %s, away from monotony", r, size);
   f->join = j;
   sl_witness_middle(&f->witness, p->ranged);
   arb_get_ubound_arf(f->witness.r, at, 128);
   sl_finding_convict(f, p, "step");
-  flint_free(r), flint_free(size);
+  flint_free(size);
   arb_clear(at), arb_clear(s);
   return -1;
 }

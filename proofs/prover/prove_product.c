@@ -52,7 +52,7 @@ static int vanishes(sl_proof *proof, product *x, sl_product kind) {
       sl_tail_fact_clear(&further);
       proof->tail_product = (sl_tail_claim){means[kind], again ? e + FURTHER : e};
       say_order(&proof->property[3], &fact, kind);
-      found = 1;
+      proof->property[3].uniform = found = 1;
     }
     sl_tail_fact_clear(&fact);
   }

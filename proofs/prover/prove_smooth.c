@@ -3,6 +3,7 @@
 
 #include "enclosure.h"
 #include "joins.h"
+#include "place.h"
 #include "prove_tail.h"
 
 #include <stdio.h>
@@ -15,8 +16,8 @@ static int undefined_at(sl_proof *proof, sl_problem *p, int segment, const arf_t
     sl_finding_refute(
         &proof->property[0], p, &w, "undefined",
         p->segment[segment].f == SL_NO_REF
-            ? "f' has no value (division by zero, log or root of what is not positive):"
-            : "f has no value (division by zero, log or root of what is not positive):");
+            ? "f' has no value (division by zero, log or root of what is not positive)"
+            : "f has no value (division by zero, log or root of what is not positive)");
   sl_witness_clear(&w);
   return found;
 }
@@ -59,7 +60,7 @@ static int segment_defined(sl_proof *proof, sl_problem *p, int segment, sl_budge
       case SL_SEARCH_HOLDS:
         break;
       case SL_SEARCH_FAILS:
-        sl_finding_refute(f, p, &w, "undefined", "no value; enclosure");
+        sl_finding_refute(f, p, &w, "undefined", "no value");
         ok = 0;
         break;
       case SL_SEARCH_OPEN:
@@ -90,8 +91,8 @@ static void refute_join(sl_finding *f, sl_problem *p, int j, int weight, const a
   arb_t at;
   arb_init(at);
   sl_exact_ball(at, p->field, p->join[j], 128);
-  char *r = arb_get_str(at, 20, arb_is_exact(at) ? ARB_STR_NO_RADIUS : 0),
-       *l = arb_get_str(x, 15, 0), *h = arb_get_str(y, 15, 0);
+  char r[SL_PLACE_TEXT], *l = arb_get_str(x, 15, 0), *h = arb_get_str(y, 15, 0);
+  sl_place_join(r, p, j);
   sl_finding_set(f, SL_REFUTED, "%s at the join r = %s: %s %s, %s %s",
                  weight ? "f' jumps" : "f jumps", r, l, approach_name(a), h, approach_name(b));
   f->join = j;
@@ -99,7 +100,7 @@ static void refute_join(sl_finding *f, sl_problem *p, int j, int weight, const a
   arb_get_ubound_arf(f->witness.r, at, 128);
   arb_set(f->witness.value, y);
   sl_finding_convict(f, p, weight ? "jump" : "jump-value");
-  flint_free(r), flint_free(l), flint_free(h);
+  flint_free(l), flint_free(h);
   arb_clear(at);
 }
 
@@ -122,13 +123,12 @@ static int values_agree(sl_proof *proof, sl_problem *p, int j, int weight, sl_ap
   if (result) {
     refute_join(f, p, j, weight, x, a, y, b);
   } else {
-    sl_exact_ball(x, p->field, p->join[j], 128);
-    char *r = arb_get_str(x, 12, 0);
+    char r[SL_PLACE_TEXT];
+    sl_place_join(r, p, j);
     sl_finding_set(f, SL_UNDECIDED,
                    "at the join r = %s the values of %s %s and %s agree as far as they were "
                    "computed, but no identity shows that they are equal",
                    r, weight ? "f'" : "f", approach_name(a), approach_name(b));
-    flint_free(r);
   }
   arb_clear(x), arb_clear(y);
   return result;
@@ -154,7 +154,7 @@ static int undefined_at_join(sl_proof *proof, sl_problem *p, int j) {
   if (undefined) {
     arb_indeterminate(w.value);
     sl_witness_middle(&w, p->ranged);
-    sl_finding_refute(&proof->property[0], p, &w, "undefined", "no value at the join itself:");
+    sl_finding_refute(&proof->property[0], p, &w, "undefined", "no value at the join itself");
   }
   sl_witness_clear(&w);
   sl_span_clear(&r);

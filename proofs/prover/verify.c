@@ -11,23 +11,13 @@
 
 enum { PART_LIMIT = 4096, PART_DEPTH = 40, COARSE_BOXES = 6000, POINT_BOXES = 4000 };
 
-static void copy_finding(sl_finding *to, const sl_finding *from) {
-  to->verdict = from->verdict;
-  memcpy(to->text, from->text, sizeof to->text);
-  to->has_witness = from->has_witness, to->has_candidate = from->has_candidate;
-  to->refuted_by = from->refuted_by, to->join = from->join, to->strict = from->strict;
-  memcpy(to->at, from->at, sizeof to->at);
-  arf_set(to->witness.r, from->witness.r);
-  arb_set(to->witness.value, from->witness.value);
-  _arb_vec_set(to->witness.box, from->witness.box, SL_FIELD_PARAMETERS);
-}
-
 static void merge(sl_finding *into, const sl_finding *part, int first) {
-  const int strict = first ? part->strict : into->strict && part->strict;
+  const int strict = first ? part->strict : into->strict && part->strict,
+            uniform = first ? part->uniform : into->uniform && part->uniform;
   if (first || (part->verdict == SL_REFUTED && into->verdict != SL_REFUTED) ||
       (part->verdict == SL_UNDECIDED && into->verdict == SL_PROVED))
-    copy_finding(into, part);
-  into->strict = strict;
+    sl_finding_copy(into, part);
+  into->strict = strict, into->uniform = uniform;
 }
 
 typedef struct {
@@ -37,6 +27,7 @@ typedef struct {
   sl_budget budget;
   sl_certificate *certificate;
   int requirement; /* -1: P1 to P4 */
+  int no_measures;
 } job;
 
 static int out_of_budget(const job *j) {
@@ -90,7 +81,7 @@ static void try_point(job *j, const sl_cell *range, const sl_decimal *at, sl_pro
   for (int i = 0; i < n; i++) {
     if (point.property[i].verdict != SL_REFUTED || proof->property[i].verdict != SL_UNDECIDED)
       continue;
-    copy_finding(&proof->property[i], &point.property[i]);
+    sl_finding_copy(&proof->property[i], &point.property[i]);
     memcpy(proof->property[i].at, at, sizeof proof->property[i].at);
     name_point(&proof->property[i], j->def, range);
     if (i == SL_P4W) proof->tail_limit = point.tail_limit;
@@ -155,7 +146,8 @@ static void close_part(job *j, sl_proof *proof, sl_problem *p, int n, sl_budget 
   if (j->certificate) sl_certificate_part(j->certificate, proof, p);
   if (first) {
     j->report->tail.kind = proof->tail.kind, j->report->tail.order = proof->tail.order;
-    if (!p->ranged && p->joins) sl_measure(&j->report->measures, proof, p, budget);
+    if (!p->ranged && p->joins && !j->no_measures)
+      sl_measure(&j->report->measures, proof, p, budget);
   }
 }
 
@@ -243,6 +235,7 @@ void sl_verify_side(sl_side_report *report, const sl_gate_definition *def, int p
            .positive = positive,
            .certificate = certificate,
            .requirement = -1,
+           .no_measures = options->no_measures,
            .budget = {start + options->seconds, 0, options->boxes}};
   if (certificate) sl_certificate_side(certificate, positive, &cell);
   run(&j, &cell, 0);

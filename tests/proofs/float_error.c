@@ -22,7 +22,8 @@ static void expect_bound(const char *name, double limit) {
   sl_error err;
   sl_float_report report;
   cr_assert_eq(sl_gate_load(&gate, &def, name, NULL, 0, &err), SL_OK, "%s", err.message);
-  sl_float_check(&report, &gate, def, 1, 64, 1, NULL, NULL);
+  const sl_float_options options = {.stride = 64, .threads = 1, .most = INFINITY};
+  sl_float_check(&report, &gate, def, 1, &options, NULL, NULL);
   cr_expect_leq(report.ulp_seen, report.ulp_bound, "%s: %g seen, bound %g", name, report.ulp_seen,
                 report.ulp_bound);
   cr_expect_leq(report.ulp_bound, limit, "%s: bound %g, limit %g", name, report.ulp_bound, limit);

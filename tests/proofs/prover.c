@@ -1,5 +1,6 @@
 /* The prover where it is easy to be wrong: spikes far out, flat tops, deviations of 1e-18, joins at
  * irrational points, cancellation at infinity. It must not prove what is false (spec G2). */
+#include "proofs/prover/place.h"
 #include "proofs/prover/supremum.h"
 #include "proofs/prover/verify.h"
 
@@ -155,5 +156,64 @@ Test(prover, exact_suprema) {
     }
     fmpq_clear(tau);
     arb_clear(value), arb_clear(at);
+  }
+}
+
+/* A witness as the user can paste it: all that is printed without "rounded" is exact. */
+Test(prover, places_are_exact_text) {
+  static const struct {
+    const char *m; /* m 2^e */
+    slong e;
+    const char *text;
+  } rows[] = {
+      {"0", 0, "0"},
+      {"1", 0, "1"},
+      {"5", -1, "2.5"},
+      {"13", -20, "0.00001239776611328125"},
+      {"1025", -10, "1.0009765625"},
+      {"1", 70, "2^70"},
+      {"1000000", 0, "1000000"},
+      {"1099511627777", -40, "1 + 2^-40"},
+      {"1180591620717411303423", -70, "1 - 2^-70"},
+      {"858993455483245", -33, "99999.999567312771 (exactly 858993455483245*2^-33)"},
+  };
+  arf_t r;
+  fmpz_t m, e;
+  arf_init(r);
+  fmpz_init(m), fmpz_init(e);
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    char text[SL_PLACE_TEXT];
+    fmpz_set_str(m, rows[i].m, 10), fmpz_set_si(e, rows[i].e);
+    arf_set_fmpz_2exp(r, m, e);
+    sl_place_point(text, r);
+    cr_assert_str_eq(text, rows[i].text);
+  }
+  arf_clear(r);
+  fmpz_clear(m), fmpz_clear(e);
+}
+
+/* Where the pieces of a gate meet, in the words of its file. */
+Test(prover, joins_name_their_parameter) {
+  static const struct {
+    const char *gate, *text;
+  } rows[] = {
+      {"param eps in [0.1, 0.5] default 0.2 f = r if r <= 1 + eps | 5 otherwise",
+       "at the join r = 1 + eps = 1.2:"},
+      {"param low in [0.1, 0.5] default 0.2 f = max(r, 1 - low)", "at the join r = 1 - low = 0.8:"},
+      {"param tau in [1, 5] default 3 f = min(tau*(r - 1), 1)/tau",
+       "at the join r = 4/3 (where tau*(r - 1) = 1):"},
+      {"param cap in [1, 5] default 1.2 f = r if r <= 1.5 | 5 otherwise", "at the join r = 1.5:"},
+  };
+  for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+    sl_gate_definition *def;
+    sl_side_report report;
+    const sl_verify_options options = {.seconds = 60, .boxes = 4000};
+    load_text(rows[i].gate, &def);
+    sl_verify_side(&report, def, 1, &options, NULL);
+    cr_assert_eq(report.property[0].verdict, SL_REFUTED);
+    cr_assert_not_null(strstr(report.property[0].text, rows[i].text), "%s",
+                       report.property[0].text);
+    sl_side_report_clear(&report);
+    sl_gate_definition_free(def);
   }
 }

@@ -1,5 +1,5 @@
 /* sluice gate list | show NAME | plot NAME...: the gates there are, what a file says, and
- * their curves (spec G1). */
+ * their curves (spec G1). `gate compare` stands on the prover (proofs/cmd_compare.c, main.c). */
 #include "kernels/core/nearest.h"
 #include "kernels/plain/gate.h"
 #include "kernels/support/cli.h"
@@ -59,9 +59,11 @@ static const struct argp_option option_rows[] = {
 static const struct argp parser = {
     option_rows,
     parse_option,
-    "list\nshow NAME\nplot NAME...",
+    "list\nshow NAME\nplot NAME...\ncompare NAME...",
     "The built-in gates, what a gate file says, and pictures of f, f' and r f'.\v"
-    "NAME is a built-in gate, or a file: a path that holds a '/' or ends in .gate.",
+    "NAME is a built-in gate, or a file: a path that holds a '/' or ends in .gate. 'gate compare' "
+    "is "
+    "a program of its own with its own --help: half-widths, suprema, EUR.",
     NULL,
     NULL,
     NULL};
@@ -222,13 +224,14 @@ static int plot_gates(const options *o) {
 
 /* Another verb, or one with too few or too many names. */
 static int fail_words(const options *o) {
-  static const char *const verbs[] = {"list", "show", "plot"};
+  static const char *const verbs[] = {"list", "show", "plot", "compare"};
   char meant[SL_MEANT];
   sl_error err;
   int known = 0;
-  for (size_t i = 0; i < 3; i++) known |= strcmp(o->word[0], verbs[i]) == 0;
-  sl_fail(&err, SL_ERR_USAGE, "expected 'list', 'show NAME' or 'plot NAME...', found '%s'%s",
-          o->word[0], known ? " and other words" : sl_meant_of(meant, o->word[0], verbs, 3));
+  for (size_t i = 0; i < 4; i++) known |= strcmp(o->word[0], verbs[i]) == 0;
+  sl_fail(&err, SL_ERR_USAGE,
+          "expected 'list', 'show NAME', 'plot NAME...' or 'compare NAME...', found '%s'%s",
+          o->word[0], known ? " and other words" : sl_meant_of(meant, o->word[0], verbs, 4));
   return sl_cli_fail("sluice gate", &err);
 }
 

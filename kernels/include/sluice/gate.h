@@ -38,7 +38,8 @@ typedef struct {
  * (spec G1.3) yields that family; any other yields SL_GATE_EXPRESSION, evaluated by spec G3.1.
  * *owner is the caller's, to be freed with sl_gate_definition_free after the last use of *out.
  * Errors: SL_ERR_IO (unreadable), SL_ERR_INPUT (no such file; file:line:column and what was
- * expected; a value outside its range), SL_ERR_USAGE (no such built-in or parameter). */
+ * expected; a value outside its range; a gate of two arguments, spec G1.7), SL_ERR_USAGE (no such
+ * built-in or parameter). */
 sl_status sl_gate_load(sl_gate *out, sl_gate_definition **owner, const char *name_or_path,
                        const sl_gate_parameter *parameter, size_t count, sl_error *err);
 

@@ -69,6 +69,38 @@ static const refusal refusals[] = {
     {"gate a\nf = f", "t.gate:2:5: expected an expression in r"},
     {"gate a\nf = r\nhello", "t.gate:3:1: expected a statement"},
     {"gate a\ncite \"open\nf = r", "t.gate:2:6: expected a closing"},
+    /* a gate of two arguments: what it may not have, and that nothing runs it */
+    {"gate a\nold p\nold q\nf = r", "t.gate:3:1: expected one 'old' in a file, this is a second"},
+    {"gate a\nold p\nf = p*r\nrequire f <= 1",
+     "t.gate:4:15: expected no 'kernel' and no 'require'"},
+    {"gate a\nold p\nkernel identity", "t.gate:3:16: expected no 'kernel' and no 'require'"},
+    {"gate a\nold exp\nf = r", "t.gate:2:5: expected a new name"},
+    {"gate a\nold p\nf = p*r", "t.gate: gate a has two arguments, r and p ('old p')"},
+    /* as other languages write it */
+    {"gate a\nf = r**2",
+     "t.gate:2:7: expected an expression, found '*'; a power is written with "
+     "'^': r^2"},
+    {"gate a\nf = arctan(r)",
+     "t.gate:2:5: expected r, a parameter, a 'let' name, a constant or a "
+     "function, found 'arctan'; write atan(x)"},
+    {"gate a\nf = sigmiod(r)",
+     "t.gate:2:5: expected r, a parameter, a 'let' name, a constant or a "
+     "function, found 'sigmiod'; did you mean sigmoid?"},
+    {"gate a\nf = 2r",
+     "t.gate:2:6: expected an operator, found 'r'; a product is written with '*'"},
+    {"gate a\nf = (r - 1)(r + 1)", "t.gate:2:12: expected an operator, found '('"},
+    {"gate a\nparam tau in [1, 2] default 1\nf = atan(tau(r - 1))",
+     "t.gate:3:13: expected an operator, found '('"},
+    {"gate a\nlet z = r - 1 f = 2 exp(z)", "t.gate:2:21: expected an operator, found 'exp'"},
+    {"gate a\nf = e^(-r)",
+     "t.gate:2:7: expected a rational constant as exponent (numbers and "
+     "parameters under + - * /); e^x is written exp(x)"},
+    {"\xef\xbb\xbfgate a\nf = r",
+     "t.gate:1:1: expected a name, a number or a sign, found byte 0xef, "
+     "the start of a byte order mark: save the file without one"},
+    {"gate a\nf = \xcf\x84*r",
+     "t.gate:2:5: expected a name, a number or a sign, found byte 0xcf: a "
+     "gate file is ASCII"},
 };
 
 Test(gate, refuses_with_the_place) {

@@ -1,0 +1,57 @@
+/* Hints of a gate file's errors (see hint.h). */
+#include "hint.h"
+
+#include <string.h>
+
+typedef struct {
+  const char *name, *write;
+} spelling;
+
+static const spelling functions[] = {
+    {"arctan", "atan(x)"},
+    {"arcsinh", "asinh(x)"},
+    {"arsinh", "asinh(x)"},
+    {"ln", "log(x)"},
+    {"log2", "log(x)/log(2)"},
+    {"log10", "log(x)/log(10)"},
+    {"pow", "x^2, with a constant exponent"},
+    {"square", "x^2"},
+    {"cbrt", "x^(1/3)"},
+    {"fabs", "abs(x)"},
+    {"fmin", "min(x, y)"},
+    {"fmax", "max(x, y)"},
+    {"minimum", "min(x, y)"},
+    {"maximum", "max(x, y)"},
+    {"clamp", "clip(x, low, high)"},
+    {"sign", "x/abs(x), or pieces: -1 if r < 1 | 1 otherwise"},
+    {"tan", "sin(x)/cos(x)"},
+    {"sech", "1/cosh(x)"},
+    {"csch", "1/sinh(x)"},
+    {"erfc", "1 - erf(x)"},
+    {"logistic", "sigmoid(x)"},
+    {"expit", "sigmoid(x)"},
+    {"relu", "max(x, 0)"},
+    {"softplus", "log1p(exp(x))"},
+    {"atanh", "(log(1 + x) - log(1 - x))/2"},
+    {"step", "pieces: 0 if r < 1 | 1 otherwise"},
+};
+
+const char *sl_gate_hint_function(const sl_token *name) {
+  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
+    if (sl_token_is(name, functions[i].name)) return functions[i].write;
+  return NULL;
+}
+
+sl_status sl_gate_reject_byte(const sl_lexer *lex, const sl_token *at) {
+  static const char mark[] = "\xef\xbb\xbf";
+  const unsigned byte = (unsigned char)*at->start;
+  const size_t left = (size_t)(lex->end - at->start);
+  const char *why = "";
+  if (at->start == lex->text && left >= 3 && memcmp(at->start, mark, 3) == 0)
+    why = ", the start of a byte order mark: save the file without one";
+  else if (byte >= 0x80)
+    why = ": a gate file is ASCII, without Greek letters or typographic signs";
+  return sl_fail(lex->err, SL_ERR_INPUT,
+                 "%s:%d:%d: expected a name, a number or a sign, found byte 0x%02x%s", lex->file,
+                 at->line, at->column, byte, why);
+}

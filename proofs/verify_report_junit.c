@@ -1,0 +1,99 @@
+/* The report as JUnit XML: a test suite for each gate. */
+#include "verify_report.h"
+
+#include "kernels/support/cli.h"
+
+static void escape(FILE *out, const char *text) {
+  for (; *text; text++) {
+    if (*text == '<')
+      fputs("&lt;", out);
+    else if (*text == '>')
+      fputs("&gt;", out);
+    else if (*text == '&')
+      fputs("&amp;", out);
+    else if (*text == '"')
+      fputs("&quot;", out);
+    else
+      fputc(*text, out);
+  }
+}
+
+static void write_case(FILE *out, const sl_report *r, int s, const char *name, const char *kind,
+                       const char *message) {
+  fputs("  <testcase classname=\"", out);
+  escape(out, r->def->name);
+  fputs(".", out);
+  escape(out, sl_side_name(r, s));
+  fputs("\" name=\"", out);
+  escape(out, name);
+  if (!kind) {
+    fputs("\"/>\n", out);
+    return;
+  }
+  fprintf(out, "\">\n    <%s message=\"", kind);
+  escape(out, message);
+  fprintf(out, "\"/>\n  </testcase>\n");
+}
+
+static void junit_finding(FILE *out, const sl_report *r, int s, const char *name,
+                          const sl_finding *f) {
+  write_case(out, r, s, name,
+             f->verdict == SL_PROVED    ? NULL
+             : f->verdict == SL_REFUTED ? "failure"
+                                        : "error",
+             f->text);
+}
+
+static void suite_head(FILE *out, const sl_report *r) {
+  int tests = 0, failures = 0, errors = 0;
+  for (int s = 0; s < 2; s++) {
+    if (!(r->sides >> s & 1)) continue;
+    for (int i = 0; i < 4 + r->def->requirement_count; i++) {
+      const sl_verdict v =
+          i < 4 ? r->side[s].property[i].verdict : r->side[s].requirement[i - 4].verdict;
+      tests++, failures += v == SL_REFUTED, errors += v == SL_UNDECIDED;
+    }
+    if (r->floats) tests++, failures += !sl_float_holds(&r->binary32[s]);
+  }
+  fprintf(out, "<testsuite name=\"sluice verify\" tests=\"%d\" failures=\"%d\" errors=\"%d\">\n",
+          tests, failures, errors);
+}
+
+static void write_suite(FILE *out, const sl_report *r) {
+  static const char *const names[] = {"P1", "P2", "P3", "P4"};
+  suite_head(out, r);
+  for (int s = 1; s >= 0; s--) {
+    if (!(r->sides >> s & 1)) continue;
+    const sl_side_report *side = &r->side[s];
+    for (int i = 0; i < 4; i++) junit_finding(out, r, s, names[i], &side->property[i]);
+    for (int i = 0; i < r->def->requirement_count; i++)
+      junit_finding(out, r, s, r->def->requirement[i].text, &side->requirement[i]);
+    if (r->floats)
+      write_case(out, r, s, "binary32", sl_float_holds(&r->binary32[s]) ? NULL : "failure",
+                 "the binary32 code breaks a property; the report names the floats");
+  }
+  fputs("</testsuite>\n", out);
+}
+
+/* A gate that could not be read. */
+static void write_error(FILE *out, const sl_verified *v) {
+  fputs(
+      "<testsuite name=\"sluice verify\" tests=\"1\" failures=\"0\" errors=\"1\">\n"
+      "  <testcase classname=\"",
+      out);
+  escape(out, v->name);
+  fputs("\" name=\"load\">\n    <error message=\"", out);
+  escape(out, v->err.message);
+  fputs("\"/>\n  </testcase>\n</testsuite>\n", out);
+}
+
+void sl_report_junit(FILE *out, const sl_verified *v, size_t n) {
+  fputs("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n", out);
+  if (n > 1) fputs("<testsuites>\n", out);
+  for (size_t i = 0; i < n; i++)
+    if (v[i].code == SL_EXIT_OK)
+      write_suite(out, &v[i].report);
+    else
+      write_error(out, &v[i]);
+  if (n > 1) fputs("</testsuites>\n", out);
+}
