@@ -42,10 +42,19 @@ static void simplify(exact_s *a) {
   mpq_clear(lead);
 }
 
-static exact_t make(field_t *k, poly_t num, poly_t den) {
-  if (num.n < 0 || den.n <= 0) {
+exact_t slc_ex_make(field_t *k, poly_t num, poly_t den) {
+  if (!slc_reduce_roots(k, &num) || !slc_reduce_roots(k, &den) || den.n == 0) {
     slc_poly_free(&num), slc_poly_free(&den);
     return NULL;
+  }
+  poly_t whole;
+  if (den.n > 1 && num.n >= den.n && slc_poly_divide(&whole, &num, &den)) {
+    mpq_t one;
+    mpq_init(one);
+    mpq_set_si(one, 1, 1);
+    slc_poly_free(&num), slc_poly_free(&den);
+    num = whole, den = slc_poly_one_term(one, -1);
+    mpq_clear(one);
   }
   exact_s *a = slc_grab(sizeof *a);
   a->num = num, a->den = den;
@@ -59,7 +68,7 @@ static exact_t single(field_t *k, const mpq_t c, int variable) {
   mpq_t one;
   mpq_init(one);
   mpq_set_si(one, 1, 1);
-  const exact_t a = make(k, slc_poly_one_term(c, variable), slc_poly_one_term(one, -1));
+  const exact_t a = slc_ex_make(k, slc_poly_one_term(c, variable), slc_poly_one_term(one, -1));
   mpq_clear(one);
   return a;
 }
@@ -82,41 +91,49 @@ static exact_t variable(field_t *k, int v) {
   return a;
 }
 exact_t slc_ex_param(field_t *k, int i) { return variable(k, i); }
-exact_t slc_ex_r(field_t *k) { return variable(k, R_VAR); }
+exact_t slc_ex_r(field_t *k) { return slc_ex_add(k, variable(k, R_VAR), slc_ex_si(k, 1, 1)); }
+exact_t slc_ex_symbol(field_t *k, int i) { return variable(k, FIRST_SYMBOL + i); }
+
+exact_t slc_ex_new_symbol(field_t *k, op_t op, unsigned root, exact_t arg) {
+  if (k->symbols == SYMBOLS) return NULL;
+  k->symbol[k->symbols].op = op, k->symbol[k->symbols].root = root, k->symbol[k->symbols].arg = arg;
+  return slc_ex_symbol(k, k->symbols++);
+}
 
 static exact_t symbol(field_t *k, op_t op, unsigned root, exact_t arg) {
   for (int i = 0; i < k->symbols; i++)
     if (k->symbol[i].op == op && k->symbol[i].root == root &&
         (!arg || slc_ex_equal(k, k->symbol[i].arg, arg)))
-      return variable(k, FIRST_SYMBOL + i);
-  if (k->symbols == SYMBOLS) return NULL;
-  k->symbol[k->symbols].op = op, k->symbol[k->symbols].root = root, k->symbol[k->symbols].arg = arg;
-  return variable(k, FIRST_SYMBOL + k->symbols++);
+      return slc_ex_symbol(k, i);
+  return slc_ex_new_symbol(k, op, root, arg);
 }
 exact_t slc_ex_sqrt_pi(field_t *k) { return symbol(k, E_PI, 0, NULL); }
 exact_t slc_ex_e(field_t *k) { return symbol(k, E_E, 0, NULL); }
 
+/* The sum over the denominator of a, which is that of b times `more`: a counts `sign_a` times, b
+ * the rest of s. */
+static exact_t combine_over(field_t *k, exact_t a, exact_t b, poly_t *more, int s, int sign_a) {
+  poly_t y = slc_poly_mul(&b->num, more), none = {0, NULL}, sum = {-1, NULL};
+  if (y.n >= 0 && sign_a > 0) sum = slc_poly_add(&a->num, &y, s);
+  if (y.n >= 0 && sign_a < 0) sum = slc_poly_add(&y, &a->num, -1);
+  slc_poly_free(&y), slc_poly_free(more);
+  poly_t den = slc_poly_add(&a->den, &none, 1);
+  return slc_ex_make(k, sum, den);
+}
+
 static exact_t combine(field_t *k, exact_t a, exact_t b, int s) {
   if (!a || !b) return NULL;
   if (slc_ex_zero(b)) return a;
-  if (slc_poly_equal(&a->den, &b->den)) {
-    mpq_t one;
-    mpq_init(one);
-    mpq_set_si(one, 1, 1);
-    const poly_t p1 = slc_poly_one_term(one, -1);
-    mpq_clear(one);
-    const poly_t den = slc_poly_mul(&a->den, &p1);
-    poly_t p = p1;
-    slc_poly_free(&p);
-    return make(k, slc_poly_add(&a->num, &b->num, s), den);
-  }
+  poly_t more = {-1, NULL}; /* what a's denominator, or b's, lacks of the other's */
+  if (slc_poly_divide(&more, &a->den, &b->den)) return combine_over(k, a, b, &more, s, 1);
+  if (slc_poly_divide(&more, &b->den, &a->den)) return combine_over(k, b, a, &more, s, s);
   poly_t x = slc_poly_mul(&a->num, &b->den), y = slc_poly_mul(&b->num, &a->den);
   poly_t den = slc_poly_mul(&a->den, &b->den);
   if (x.n < 0 || y.n < 0 || den.n < 0) {
     slc_poly_free(&x), slc_poly_free(&y), slc_poly_free(&den);
     return NULL;
   }
-  const exact_t r = make(k, slc_poly_add(&x, &y, s), den);
+  const exact_t r = slc_ex_make(k, slc_poly_add(&x, &y, s), den);
   slc_poly_free(&x), slc_poly_free(&y);
   return r;
 }
@@ -125,14 +142,15 @@ exact_t slc_ex_sub(field_t *k, exact_t a, exact_t b) { return combine(k, a, b, -
 exact_t slc_ex_mul(field_t *k, exact_t a, exact_t b) {
   if (!a || !b) return NULL;
   if (slc_ex_zero(a)) return a;
-  return make(k, slc_poly_mul(&a->num, &b->num), slc_poly_mul(&a->den, &b->den));
+  return slc_ex_make(k, slc_poly_mul(&a->num, &b->num), slc_poly_mul(&a->den, &b->den));
 }
-static exact_t quotient(field_t *k, exact_t a, exact_t b) {
-  return make(k, slc_poly_mul(&a->num, &b->den), slc_poly_mul(&a->den, &b->num));
+exact_t slc_ex_quotient(field_t *k, exact_t a, exact_t b) {
+  if (!a || !b || slc_ex_zero(b)) return NULL;
+  return slc_ex_make(k, slc_poly_mul(&a->num, &b->den), slc_poly_mul(&a->den, &b->num));
 }
 exact_t slc_ex_div(field_t *k, exact_t a, exact_t b) {
   if (!a || !b || slc_ex_zero(b) || (!slc_ex_has_r(k, b) && slc_ex_signs(k, b) & NIL)) return NULL;
-  return quotient(k, a, b);
+  return slc_ex_quotient(k, a, b);
 }
 
 int slc_ex_zero(exact_t a) { return a && a->num.n == 0; }
@@ -158,7 +176,7 @@ int slc_ex_has_r(const field_t *k, exact_t a) {
 /* n where a = n pi/2 */
 static int quarters(field_t *k, exact_t a, long *n) {
   const exact_t root = slc_ex_sqrt_pi(k),
-                t = a && root ? quotient(k, slc_ex_mul(k, slc_ex_si(k, 2, 1), a),
+                t = a && root ? slc_ex_quotient(k, slc_ex_mul(k, slc_ex_si(k, 2, 1), a),
                                          slc_ex_mul(k, root, root))
                               : NULL;
   if (!t) return 0;
@@ -177,6 +195,7 @@ exact_t slc_ex_fn(field_t *k, op_t op, exact_t a) {
   if (slc_ex_zero(a)) return op == E_LOG ? NULL : slc_ex_si(k, op == E_EXP || op == E_COS, 1);
   if ((op == E_SIN || op == E_COS) && quarters(k, a, &n))
     return slc_ex_si(k, sine[(n + (op == E_COS)) % 4], 1);
+  if (op == E_EXP) return slc_ex_exp(k, a);
   if (op == E_LOG && slc_ex_equal(k, a, slc_ex_si(k, 1, 1))) return slc_ex_si(k, 0, 1);
   if (op == E_LOG && !slc_ex_has_r(k, a) && slc_ex_signs(k, a) != POS) return NULL;
   for (int sign = -1; sign <= 1 && op == E_ATAN; sign += 2)
@@ -185,8 +204,7 @@ exact_t slc_ex_fn(field_t *k, op_t op, exact_t a) {
                         slc_ex_mul(k, slc_ex_sqrt_pi(k), slc_ex_sqrt_pi(k)));
   for (int i = 0; i < k->symbols; i++) {
     if (k->symbol[i].op != op || !slc_ex_zero(slc_ex_add(k, k->symbol[i].arg, a))) continue;
-    const exact_t same = variable(k, FIRST_SYMBOL + i);
-    if (op == E_EXP) return quotient(k, slc_ex_si(k, 1, 1), same);
+    const exact_t same = slc_ex_symbol(k, i);
     if (op == E_ATAN || op == E_ERF || op == E_ASINH || op == E_SIN) /* odd */
       return slc_ex_sub(k, slc_ex_si(k, 0, 1), same);
   }
@@ -196,7 +214,7 @@ exact_t slc_ex_fn(field_t *k, op_t op, exact_t a) {
 static exact_t integer_power(field_t *k, exact_t a, long p) {
   exact_t y = slc_ex_si(k, 1, 1);
   for (long i = 0; i < labs(p); i++) y = slc_ex_mul(k, y, a);
-  return p < 0 && y && a && !slc_ex_zero(a) ? quotient(k, slc_ex_si(k, 1, 1), y) : y;
+  return p < 0 && y && a && !slc_ex_zero(a) ? slc_ex_quotient(k, slc_ex_si(k, 1, 1), y) : y;
 }
 
 /* Of a positive rational number, where it is rational too. */

@@ -23,7 +23,7 @@ void sl_field_free(sl_field *k) {
   free(k);
 }
 
-static struct sl_exact *fresh(sl_field *k) {
+struct sl_exact *sl_field_fresh(sl_field *k) {
   struct sl_exact *a = malloc(sizeof *a);
   if (!a) flint_abort();
   fmpz_mpoly_init(a->num, k->ctx);
@@ -34,12 +34,27 @@ static struct sl_exact *fresh(sl_field *k) {
   return a;
 }
 
+/* Numerator and denominator without powers of roots that are something else. */
+static int reduce(sl_field *k, struct sl_exact *a) {
+  fmpz_t above, below;
+  fmpz_init(above), fmpz_init(below);
+  const int ok = sl_field_reduce(k, a->num, above) && sl_field_reduce(k, a->den, below) &&
+                 !fmpz_mpoly_is_zero(a->den, k->ctx);
+  if (ok && !fmpz_equal(above, below)) {
+    fmpz_mpoly_scalar_mul_fmpz(a->num, a->num, below, k->ctx);
+    fmpz_mpoly_scalar_mul_fmpz(a->den, a->den, above, k->ctx);
+  }
+  fmpz_clear(above), fmpz_clear(below);
+  return ok;
+}
+
 /* Lowest terms with a positive leading coefficient in the denominator, so that equal elements have
  * equal polynomials. */
-static sl_exact canonical(sl_field *k, struct sl_exact *a) {
+sl_exact sl_field_canonical(sl_field *k, struct sl_exact *a) {
   if (fmpz_mpoly_length(a->num, k->ctx) > TERM_LIMIT ||
       fmpz_mpoly_length(a->den, k->ctx) > TERM_LIMIT)
     return NULL;
+  if (k->roots && !reduce(k, a)) return NULL;
   if (fmpz_mpoly_is_zero(a->num, k->ctx)) {
     fmpz_mpoly_one(a->den, k->ctx);
     return a;
@@ -63,15 +78,15 @@ static sl_exact canonical(sl_field *k, struct sl_exact *a) {
 }
 
 sl_exact sl_exact_ratio(sl_field *k, slong p, slong q) {
-  struct sl_exact *a = fresh(k);
+  struct sl_exact *a = sl_field_fresh(k);
   fmpz_mpoly_set_si(a->num, p, k->ctx);
   fmpz_mpoly_set_si(a->den, q, k->ctx);
-  return canonical(k, a);
+  return sl_field_canonical(k, a);
 }
 sl_exact sl_exact_int(sl_field *k, slong value) { return sl_exact_ratio(k, value, 1); }
 
 sl_exact sl_exact_decimal(sl_field *k, sl_decimal value) {
-  struct sl_exact *a = fresh(k);
+  struct sl_exact *a = sl_field_fresh(k);
   fmpz_t m, ten;
   fmpz_init_set_si(m, value.m);
   fmpz_init_set_ui(ten, 10);
@@ -81,32 +96,40 @@ sl_exact sl_exact_decimal(sl_field *k, sl_decimal value) {
   if (value.e < 0) fmpz_mpoly_set_fmpz(a->den, ten, k->ctx);
   fmpz_clear(m);
   fmpz_clear(ten);
-  return canonical(k, a);
+  return sl_field_canonical(k, a);
 }
 
 static sl_exact variable(sl_field *k, slong index) {
-  struct sl_exact *a = fresh(k);
+  struct sl_exact *a = sl_field_fresh(k);
   fmpz_mpoly_gen(a->num, index, k->ctx);
   return a;
 }
 sl_exact sl_exact_parameter(sl_field *k, int index) { return variable(k, index); }
-sl_exact sl_exact_r(sl_field *k) { return variable(k, VARIABLE_R); }
+sl_exact sl_exact_r(sl_field *k) {
+  return sl_exact_add(k, variable(k, VARIABLE_X), sl_exact_int(k, 1));
+}
+sl_exact sl_field_generator(sl_field *k, int index) { return variable(k, FIRST_GENERATOR + index); }
+
+sl_exact sl_field_new_generator(sl_field *k, sl_gate_op op, slong root, sl_exact argument) {
+  if (k->gen_count == SL_FIELD_GENERATORS) return NULL;
+  k->gen[k->gen_count] = (generator){op, root, argument};
+  k->roots += op == SL_OP_POW;
+  return sl_field_generator(k, k->gen_count++);
+}
 
 static sl_exact generator_of(sl_field *k, sl_gate_op op, slong root, sl_exact argument) {
   for (int i = 0; i < k->gen_count; i++)
     if (k->gen[i].op == op && k->gen[i].root == root &&
         (!argument || sl_exact_equal(k, k->gen[i].argument, argument)))
-      return variable(k, FIRST_GENERATOR + i);
-  if (k->gen_count == SL_FIELD_GENERATORS) return NULL;
-  k->gen[k->gen_count] = (generator){op, root, argument};
-  return variable(k, FIRST_GENERATOR + k->gen_count++);
+      return sl_field_generator(k, i);
+  return sl_field_new_generator(k, op, root, argument);
 }
 sl_exact sl_exact_sqrt_pi(sl_field *k) { return generator_of(k, SL_OP_PI, 0, NULL); }
 sl_exact sl_exact_e(sl_field *k) { return generator_of(k, SL_OP_E, 0, NULL); }
 
 static sl_exact combine(sl_field *k, sl_exact a, sl_exact b, int subtract) {
   if (!a || !b) return NULL;
-  struct sl_exact *y = fresh(k);
+  struct sl_exact *y = sl_field_fresh(k);
   fmpz_mpoly_t t;
   fmpz_mpoly_init(t, k->ctx);
   fmpz_mpoly_mul(y->num, a->num, b->den, k->ctx);
@@ -117,49 +140,47 @@ static sl_exact combine(sl_field *k, sl_exact a, sl_exact b, int subtract) {
     fmpz_mpoly_add(y->num, y->num, t, k->ctx);
   fmpz_mpoly_mul(y->den, a->den, b->den, k->ctx);
   fmpz_mpoly_clear(t, k->ctx);
-  return canonical(k, y);
+  return sl_field_canonical(k, y);
 }
 sl_exact sl_exact_add(sl_field *k, sl_exact a, sl_exact b) { return combine(k, a, b, 0); }
 sl_exact sl_exact_sub(sl_field *k, sl_exact a, sl_exact b) { return combine(k, a, b, 1); }
 
 sl_exact sl_exact_mul(sl_field *k, sl_exact a, sl_exact b) {
   if (!a || !b) return NULL;
-  struct sl_exact *y = fresh(k);
+  struct sl_exact *y = sl_field_fresh(k);
   fmpz_mpoly_mul(y->num, a->num, b->num, k->ctx);
   fmpz_mpoly_mul(y->den, a->den, b->den, k->ctx);
-  return canonical(k, y);
+  return sl_field_canonical(k, y);
 }
 
 sl_exact sl_exact_neg(sl_field *k, sl_exact a) {
   if (!a) return NULL;
-  struct sl_exact *y = fresh(k);
+  struct sl_exact *y = sl_field_fresh(k);
   fmpz_mpoly_neg(y->num, a->num, k->ctx);
   fmpz_mpoly_set(y->den, a->den, k->ctx);
   return y;
 }
 
-sl_exact sl_exact_div(sl_field *k, sl_exact a, sl_exact b) {
+sl_exact sl_field_quotient(sl_field *k, sl_exact a, sl_exact b) {
   if (!a || !b || sl_exact_is_zero(b)) return NULL;
-  if (!sl_exact_has_r(k,
-                      b)) { /* with r in it the quotient is formal, as generic identities need it */
-    if (sl_exact_signs(k, b) & SL_ZERO) return NULL;
-  }
-  struct sl_exact *y = fresh(k);
+  struct sl_exact *y = sl_field_fresh(k);
   fmpz_mpoly_mul(y->num, a->num, b->den, k->ctx);
   fmpz_mpoly_mul(y->den, a->den, b->num, k->ctx);
-  return canonical(k, y);
+  return sl_field_canonical(k, y);
 }
 
+sl_exact sl_exact_div(sl_field *k, sl_exact a, sl_exact b) {
+  /* with r in b the quotient is formal, as generic identities need it */
+  if (b && !sl_exact_has_r(k, b) && sl_exact_signs(k, b) & SL_ZERO) return NULL;
+  return sl_field_quotient(k, a, b);
+}
+
+/* With roots one number may have two forms: 1/sqrt(2) and sqrt(2)/2. */
 int sl_exact_equal(sl_field *k, sl_exact a, sl_exact b) {
-  return a && b && fmpz_mpoly_equal(a->num, b->num, k->ctx) &&
-         fmpz_mpoly_equal(a->den, b->den, k->ctx);
-}
-
-static sl_exact one_over(sl_field *k, sl_exact a) {
-  struct sl_exact *y = fresh(k);
-  fmpz_mpoly_set(y->num, a->den, k->ctx);
-  fmpz_mpoly_set(y->den, a->num, k->ctx);
-  return canonical(k, y);
+  if (!a || !b) return 0;
+  if (fmpz_mpoly_equal(a->num, b->num, k->ctx) && fmpz_mpoly_equal(a->den, b->den, k->ctx))
+    return 1;
+  return k->roots && sl_exact_is_zero(sl_exact_sub(k, a, b));
 }
 
 /* a = n pi/2 for an integer n: 1 and n modulo 4. */
@@ -192,32 +213,30 @@ sl_exact sl_exact_function(sl_field *k, sl_gate_op op, sl_exact a) {
     static const slong sine[] = {0, 1, 0, -1};
     return sl_exact_int(k, sine[(n + (op == SL_OP_COS)) % 4]);
   }
+  if (op == SL_OP_EXP) return sl_field_exp(k, a);
   const sl_exact minus = sl_exact_neg(k, a);
   if (op == SL_OP_ATAN) { /* atan(1) = pi/4 */
     const sl_exact root = sl_exact_sqrt_pi(k), one = sl_exact_int(k, 1);
     const slong sign = sl_exact_equal(k, a, one) - sl_exact_equal(k, minus, one);
     if (sign) return sl_exact_mul(k, sl_exact_ratio(k, sign, 4), sl_exact_mul(k, root, root));
   }
-  for (int i = 0; i < k->gen_count; i++) {
-    if (k->gen[i].op != op || op == SL_OP_LOG || op == SL_OP_COS ||
-        !sl_exact_equal(k, k->gen[i].argument, minus))
-      continue;
-    const sl_exact same = variable(k, FIRST_GENERATOR + i);
-    return op == SL_OP_EXP ? one_over(k, same) : sl_exact_neg(k, same); /* the others are odd */
-  }
+  for (int i = 0; i < k->gen_count; i++)
+    if (k->gen[i].op == op && op != SL_OP_LOG && op != SL_OP_COS &&
+        sl_exact_equal(k, k->gen[i].argument, minus))
+      return sl_exact_neg(k, sl_field_generator(k, i)); /* they are odd */
   return generator_of(k, op, 0, a);
 }
 
 static sl_exact integer_power(sl_field *k, sl_exact a, slong p) {
   sl_exact y = sl_exact_int(k, 1);
   for (slong i = 0; i < labs(p); i++) y = sl_exact_mul(k, y, a);
-  return p < 0 && y ? one_over(k, y) : y;
+  return p < 0 ? sl_field_quotient(k, sl_exact_int(k, 1), y) : y;
 }
 
 /* The q-th root of a positive rational where it is rational. */
 static sl_exact rational_root(sl_field *k, sl_exact a, slong q) {
   if (!fmpz_mpoly_is_fmpz(a->num, k->ctx) || !fmpz_mpoly_is_fmpz(a->den, k->ctx)) return NULL;
-  struct sl_exact *y = fresh(k);
+  struct sl_exact *y = sl_field_fresh(k);
   fmpz_t n, root;
   fmpz_init(n);
   fmpz_init(root);
@@ -234,6 +253,7 @@ static sl_exact rational_root(sl_field *k, sl_exact a, slong q) {
 
 sl_exact sl_exact_power(sl_field *k, sl_exact a, slong p, slong q) {
   if (!a || labs(p) > 64 || q > 64) return NULL;
+  if (p < 0 && !sl_exact_has_r(k, a) && sl_exact_signs(k, a) & SL_ZERO) return NULL;
   if (q == 1) return integer_power(k, a, p);
   if (sl_exact_is_zero(a)) return p > 0 ? a : NULL;
   if (!sl_exact_has_r(k, a)) {

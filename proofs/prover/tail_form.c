@@ -1,7 +1,12 @@
 /* Tail forms: constants, products, powers, exact cancellation (see tail_form.h). */
 #include "tail_form.h"
 
+#include "tail_flat.h"
+#include "tail_sum.h"
+
 #include <string.h>
+
+static int least(int a, int b) { return a < b ? a : b; }
 
 void sl_form_init(sl_tail_form *f) {
   memset(f, 0, sizeof *f);
@@ -127,7 +132,42 @@ void sl_form_negate(sl_tail *t, sl_tail_form *y, const sl_tail_form *a) {
   sl_form_scale(t, y, a, -1, 1);
 }
 
-static int least(int a, int b) { return a < b ? a : b; }
+
+/* Balls lose the sign of a product of wide ones: coefficient 0 is that of the intervals. */
+static void sharpen(arb_poly_t y, const arb_poly_t a, const arb_poly_t b, slong prec) {
+  sl_span p, q;
+  arb_t x;
+  arb_init(x);
+  sl_span_init(&p), sl_span_init(&q);
+  arb_poly_get_coeff_arb(x, a, 0);
+  sl_span_arb(&p, x, prec);
+  arb_poly_get_coeff_arb(x, b, 0);
+  sl_span_arb(&q, x, prec);
+  sl_span_mul(&p, &p, &q, prec);
+  if (sl_span_bounded(&p)) {
+    arb_set_interval_arf(x, &p.low, &p.high, prec);
+    arb_poly_set_coeff_arb(y, 0, x);
+  }
+  arb_clear(x);
+  sl_span_clear(&p), sl_span_clear(&q);
+}
+
+/* a^p for coefficient 0, p >= 1. */
+static void sharpen_power(arb_poly_t y, const arb_poly_t a, int64_t p, slong prec) {
+  sl_span s;
+  arb_t x;
+  arb_init(x);
+  sl_span_init(&s);
+  arb_poly_get_coeff_arb(x, a, 0);
+  sl_span_arb(&s, x, prec);
+  sl_span_power(&s, &s, p, 1, prec);
+  if (sl_span_bounded(&s)) {
+    arb_set_interval_arf(x, &s.low, &s.high, prec);
+    arb_poly_set_coeff_arb(y, 0, x);
+  }
+  arb_clear(x);
+  sl_span_clear(&s);
+}
 
 void sl_form_mul(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, const sl_tail_form *b) {
   sl_form_copy(y, a);
@@ -146,6 +186,7 @@ void sl_form_mul(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, const sl_ta
   y->vq = a->vq * b->vq;
   y->ok = reduce_fraction(&y->vp, &y->vq);
   arb_poly_mullow(y->c, a->c, b->c, y->m, t->prec);
+  sharpen(y->c, a->c, b->c, t->prec);
   y->s = sl_series_mul(t->field, &a->s, &b->s);
   sl_form_add_atoms(y, b, 1, 1);
 }
@@ -188,6 +229,7 @@ void sl_form_power(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, int64_t p
   sl_form_add_atoms(y, a, (slong)p, (slong)q);
   if (q == 1) {
     arb_poly_pow_ui_trunc_binexp(y->c, a->c, (ulong)(p < 0 ? -p : p), a->m, t->prec);
+    if (p) sharpen_power(y->c, a->c, p < 0 ? -p : p, t->prec);
     if (p < 0) arb_poly_inv_series(y->c, y->c, a->m, t->prec);
   } else {
     arb_t e;
@@ -212,7 +254,25 @@ static void raise_by(sl_tail *t, arb_poly_t c, int m, slong by) {
   arb_poly_clear(u);
 }
 
+/* exp(h) u^v c with h -> -inf as a function all of whose derivatives vanish at u = 0. */
+static void flat_form(sl_tail *t, sl_tail_form *y, const sl_tail_form *a) {
+  arb_t zero;
+  sl_tail_form h;
+  arb_init(zero);
+  sl_form_exponent(t, &h, a->h, a->atoms);
+  sl_form_constant(t, y, zero, sl_exact_int(t->field, 0));
+  y->zero = 0;
+  y->m = least(a->m, h.m);
+  y->ok = sl_form_flat(t, y->c, &h, a->vp, a->vq, a->c, y->m);
+  sl_form_clear(&h);
+  arb_clear(zero);
+}
+
 void sl_form_plain(sl_tail *t, sl_tail_form *y, const sl_tail_form *a) {
+  if (a->ok && !a->zero && a->atoms) {
+    flat_form(t, y, a);
+    return;
+  }
   if (a->ok && a->zero) { /* whatever power of u stood before it */
     arb_t zero;
     arb_init(zero);
