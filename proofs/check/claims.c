@@ -78,7 +78,8 @@ static const char *check_limit(const context_t *c) {
   if (q->by_other)
     return c->part->p[P4].verdict == V_PROVED ? "" : "P4w: rests on P4, which is not claimed";
   limit_claim_t w = limit_of(p, q, s->w);
-  if (!w.zero && s->form[FORM_WEIGHT] >= 0) w = limit_of(p, q, s->form[FORM_WEIGHT]);
+  if (!w.zero && s->form[FORM_WEIGHT] >= 0 && c->part->p[0].verdict == V_PROVED)
+    w = limit_of(p, q, s->form[FORM_WEIGHT]);
   if (q->verdict == V_PROVED) return w.zero ? "" : "P4w: the limit is not shown to be 0";
   return w.other ? "" : "P4w: the limit is not shown to differ from 0";
 }
@@ -111,10 +112,10 @@ static const char *check_point(const context_t *c, int i) {
   if (!p) abort();
   slc_field_init(&p->field);
   const context_t at = {c->part, p, c->source};
-  const char *bad =
-      slc_source_parse(c->source, q->at, &e, &f, &w) && make_pieces(p, c->part, c->source, q->at, &e, f, w)
-          ? ""
-          : "the segments cannot be ordered at a witness";
+  const char *bad = slc_source_parse(c->source, q->at, &e, &f, &w) &&
+                            make_pieces(p, c->part, c->source, q->at, &e, f, w)
+                        ? ""
+                        : "the segments cannot be ordered at a witness";
   if (!*bad && c->source->left)
     bad = slc_check_requirement_refuted(&at);
   else if (!*bad)
@@ -141,7 +142,8 @@ const char *slc_check_part(const part_t *part, const expr_t *e, int f, int w,
   int proved = 0;
   for (int i = 0; i < PROPERTIES; i++) proved |= part->p[i].verdict == V_PROVED;
   const char *bad = "";
-  if (proved && !make_pieces(p, part, source, NULL, e, f, w)) bad = "the segments cannot be ordered";
+  if (proved && !make_pieces(p, part, source, NULL, e, f, w))
+    bad = "the segments cannot be ordered";
   if (proved && !*bad && p->joins != part->joins) bad = "the number of segments differs";
   if (proved && !*bad) bad = slc_take_forms(&c);
   for (int i = 0; i < part->regions && !*bad && proved; i++)

@@ -177,7 +177,7 @@ int slc_ex_has_r(const field_t *k, exact_t a) {
 static int quarters(field_t *k, exact_t a, long *n) {
   const exact_t root = slc_ex_sqrt_pi(k),
                 t = a && root ? slc_ex_quotient(k, slc_ex_mul(k, slc_ex_si(k, 2, 1), a),
-                                         slc_ex_mul(k, root, root))
+                                                slc_ex_mul(k, root, root))
                               : NULL;
   if (!t) return 0;
   for (long i = -8; i <= 8; i++)

@@ -61,8 +61,7 @@ static exact_t one_exponential(field_t *k, exact_t a) {
   exact_t y = NULL;
   mpq_init(x);
   for (int i = 0; i < k->symbols && !y; i++)
-    if (k->symbol[i].op == E_EXP &&
-        slc_ex_rational(x, slc_ex_quotient(k, a, k->symbol[i].arg)) &&
+    if (k->symbol[i].op == E_EXP && slc_ex_rational(x, slc_ex_quotient(k, a, k->symbol[i].arg)) &&
         mpz_cmpabs_ui(mpq_numref(x), MULTIPLES) <= 0 && mpz_cmp_ui(mpq_denref(x), FRACTIONS) <= 0)
       y = slc_ex_pow(k, slc_ex_symbol(k, i), x);
   mpq_clear(x);

@@ -18,7 +18,8 @@ const char *slc_take_forms(const context_t *c) {
     piece_t *s = &c->pieces->piece[f->segment];
     const int ref = slc_source_term(c->source, NULL, &s->e, f->text);
     if (ref < 0) return "a form does not parse";
-    if (!equals(&c->pieces->field, s, ref, f->kind)) return "a form is not shown to be what it says";
+    if (!equals(&c->pieces->field, s, ref, f->kind))
+      return "a form is not shown to be what it says";
     s->form[f->kind] = ref;
     slc_piece_signs(c->pieces, f->segment);
   }

@@ -142,6 +142,9 @@ static unsigned decide(pieces_t *p, const expr_t *e, int x, const line_t *v, int
   if (s.w >= 0 && at) {
     const series_t t = slc_se_expr(&p->field, &s.e, s.w, p->join[i], 1);
     signs = t.n ? slc_ex_signs(&p->field, t.c[0]) : ANY;
+    /* continuous there, it is at the end what it is on a piece, or 0 */
+    for (int k = i - 1; t.n && !p->weak_order && k <= i; k++)
+      if (k >= 0 && signs & NEG && signs & POS) signs &= slc_course_signs(p, &s, k) | NIL;
   } else if (s.w >= 0) {
     signs = slc_course_signs(p, &s, i);
   }
@@ -167,8 +170,7 @@ static int pass(pieces_t *p, int i, int at, const expr_t *from, int f, int w, ex
   for (int x = 0; x < from->count && ok; x++) {
     const node_t *n = &from->node[x];
     if (!live[x]) continue;
-    const unsigned signs =
-        slc_expr_is_switch(n->op) ? decide(p, from, x, v, i, at) : ANY;
+    const unsigned signs = slc_expr_is_switch(n->op) ? decide(p, from, x, v, i, at) : ANY;
     const int decided = slc_expr_is_switch(n->op) && way(n->op, signs);
     changed |= decided;
     map[x] = decided ? replaced(to, n, map, signs) : slc_expr_copy(to, n, map);

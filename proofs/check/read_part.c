@@ -216,8 +216,8 @@ static int read_form(reader_t *r, part_t *p) {
   long segment;
   const char *kind;
   int k = 0;
-  if (p->regions || p->forms == SEGMENTS * FORMS ||
-      !slc_integer(r, 0, SEGMENTS - 1, &segment) || !(kind = slc_field(r)) || !r->token)
+  if (p->regions || p->forms == SEGMENTS * FORMS || !slc_integer(r, 0, SEGMENTS - 1, &segment) ||
+      !(kind = slc_field(r)) || !r->token)
     return slc_refuse(r, "expected a form before the regions");
   while (k < FORMS && strcmp(kinds[k], kind)) k++;
   if (k == FORMS) return slc_refuse(r, "expected weight, over or slope");

@@ -1,5 +1,5 @@
-/* What a field and its elements are made of: for the files field_*.c alone. The indeterminate is r -
- * 1: in it what a gate has near r = 1 has few terms. */
+/* What a field and its elements are made of: for the files field_*.c alone. The indeterminate is r
+ * - 1: in it what a gate has near r = 1 has few terms. */
 #ifndef SLUICE_PROOFS_FIELD_INSIDE_H
 #define SLUICE_PROOFS_FIELD_INSIDE_H
 

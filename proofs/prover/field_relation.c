@@ -40,8 +40,7 @@ static void replace_root(sl_field *k, fmpz_mpoly_t p, fmpz_t scale, int index, s
     fmpz_mpoly_sort_terms(&part[i], k->ctx);
     fmpz_mpoly_combine_like_terms(&part[i], k->ctx);
     fmpz_mpoly_mul(p, p, g->argument->num, k->ctx);
-    for (slong j = count - 1; j > i; j--)
-      fmpz_mpoly_scalar_mul_fmpz(&part[i], &part[i], c, k->ctx);
+    for (slong j = count - 1; j > i; j--) fmpz_mpoly_scalar_mul_fmpz(&part[i], &part[i], c, k->ctx);
     fmpz_mpoly_add(p, p, &part[i], k->ctx);
     if (i) fmpz_mul(scale, scale, c);
     fmpz_mpoly_clear(&part[i], k->ctx);

@@ -24,13 +24,32 @@ static sl_ref unary(writer *w, sl_gate_op op, sl_ref a) {
   return w->failed ? 0 : sl_tree_unary(w->tree, op, a);
 }
 
-
+/* Trees hold decimals of 18 digits: what is longer is put together. c >= 0. */
 static sl_ref integer(writer *w, const fmpz_t c) {
-  if (!fmpz_fits_si(c) || fmpz_bits(c) > 59) {
-    w->failed = 1;
-    return 0;
+  enum { DIGITS = 18 };
+  fmpz_t unit, high, low;
+  sl_ref y;
+  fmpz_init(unit), fmpz_init(high), fmpz_init(low);
+  int zeros = 0;
+  fmpz_set(low, c);
+  while (!fmpz_is_zero(low) && fmpz_fdiv_ui(low, 10) == 0) {
+    fmpz_divexact_ui(low, low, 10);
+    zeros++;
   }
-  return sl_tree_int(w->tree, fmpz_get_si(c));
+  fmpz_ui_pow_ui(unit, 10, DIGITS);
+  if (zeros > 350 || w->failed) {
+    w->failed = 1;
+    y = 0;
+  } else if (fmpz_cmp(low, unit) < 0) {
+    y = sl_tree_decimal(w->tree, sl_decimal_normal(fmpz_get_si(low), zeros));
+  } else {
+    fmpz_fdiv_qr(high, low, c, unit);
+    const sl_ref above = integer(w, high);
+    y = binary(w, SL_OP_MUL, above, sl_tree_decimal(w->tree, sl_decimal_normal(1, DIGITS)));
+    if (!fmpz_is_zero(low)) y = binary(w, SL_OP_ADD, y, integer(w, low));
+  }
+  fmpz_clear(unit), fmpz_clear(high), fmpz_clear(low);
+  return y;
 }
 
 static sl_ref times(writer *w, sl_ref a, sl_ref b) {
@@ -49,9 +68,7 @@ static sl_ref power(writer *w, sl_ref a, slong p, slong q) {
 static sl_ref variable(writer *w, int v, ulong e) {
   if (v < SL_FIELD_PARAMETERS) return power(w, sl_tree_param(w->tree, v), (slong)e, 1);
   if (v == VARIABLE_X)
-    return power(w,
-                 binary(w, SL_OP_SUB, unary(w, SL_OP_R, SL_NO_REF),
-                                sl_tree_int(w->tree, 1)),
+    return power(w, binary(w, SL_OP_SUB, unary(w, SL_OP_R, SL_NO_REF), sl_tree_int(w->tree, 1)),
                  (slong)e, 1);
   const generator *g = &w->k->gen[v - FIRST_GENERATOR];
   if (g->op == SL_OP_PI) return power(w, unary(w, SL_OP_PI, SL_NO_REF), (slong)e, 2);
@@ -84,8 +101,7 @@ static sl_ref monomial(writer *w, const ulong *exps, slong sign) {
     if (!exps[v]) continue;
     if (is_exponential(w->k, v)) {
       const sl_exact e = sl_exact_int(w->k, sign * (slong)exps[v]);
-      sum = sl_exact_add(w->k, sum,
-                         sl_exact_mul(w->k, e, w->k->gen[v - FIRST_GENERATOR].argument));
+      sum = sl_exact_add(w->k, sum, sl_exact_mul(w->k, e, w->k->gen[v - FIRST_GENERATOR].argument));
       exponentials = 1;
     } else {
       common = common_divisor(common, exps[v]);

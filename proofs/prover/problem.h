@@ -53,7 +53,7 @@ typedef struct {
   sl_segment at[SL_SEGMENT_LIMIT];      /* the trees at r = join[i] itself */
   int one;                              /* join[one] = 1 */
   sl_decimal
-      end[2];    /* of a requirement: its range of r, whose ends are joins; e = INT32_MAX: none */
+      end[2]; /* of a requirement: its range of r, whose ends are joins; e = INT32_MAX: none */
   /* Slopes, in normal form, by which switches were decided that are not affine in r. */
   sl_tree courses;
   sl_ref course[SL_COURSE_LIMIT];

@@ -86,7 +86,8 @@ static int limit_of(sl_proof *proof, sl_problem *p, sl_ref w) {
   return known;
 }
 
-/* Normal forms prove; what refutes is looked at in the gate as it was written. */
+/* Normal forms prove, where P1 says that f' has values; what refutes is looked at in the gate as it
+ * was written. */
 static int normal_form_vanishes(sl_problem *p, sl_ref form) {
   sl_tail_fact fact;
   int zero = limit_of_parts(&fact, p, form) && fact.limit_zero;
@@ -104,6 +105,8 @@ void sl_prove_limit(sl_proof *proof, sl_problem *p) {
   const sl_ref form = last->form[SL_FORM_WEIGHT];
   sl_finding_set(&proof->property[SL_P4W], SL_UNDECIDED,
                  "no expansion of f' at infinity: a wave with a pole, or terms that cancel");
-  if (limit_of(proof, p, last->w) || form == SL_NO_REF || !normal_form_vanishes(p, form)) return;
+  if (limit_of(proof, p, last->w) || form == SL_NO_REF || proof->property[0].verdict != SL_PROVED ||
+      !normal_form_vanishes(p, form))
+    return;
   last->form_used[SL_FORM_WEIGHT] = limit_of(proof, p, form);
 }

@@ -220,25 +220,26 @@ static int by_weight(sl_proof *proof, sl_problem *p, sl_budget *budget) {
   const slong first = first_exponent(p);
   product x;
   product_init(&x, p, p->segment[p->joins - 1].w);
-  const int done =
-      vanishes(proof, &x, SL_PRODUCT_IN_R) || keeps_away(proof, &x, SL_PRODUCT_IN_R, first) ||
-      by_slope(proof, &x, first) || by_lemma(proof, p, first, budget) ||
-      vanishes(proof, &x, SL_PRODUCT_IN_LOG) || keeps_away(proof, &x, SL_PRODUCT_IN_LOG, first) ||
-      weight_keeps_away(proof, p, first);
+  const int done = vanishes(proof, &x, SL_PRODUCT_IN_R) ||
+                   keeps_away(proof, &x, SL_PRODUCT_IN_R, first) || by_slope(proof, &x, first) ||
+                   by_lemma(proof, p, first, budget) || vanishes(proof, &x, SL_PRODUCT_IN_LOG) ||
+                   keeps_away(proof, &x, SL_PRODUCT_IN_LOG, first) ||
+                   weight_keeps_away(proof, p, first);
   product_clear(&x);
   return done;
 }
 
-/* Normal forms prove; what refutes is looked at in the gate as it was written. */
+/* Normal forms prove, where P1 says that f' has values; what refutes is looked at in the gate as it
+ * was written. */
 static int by_normal_form(sl_proof *proof, sl_problem *p) {
   sl_segment *last = &p->segment[p->joins - 1];
-  if (last->form[SL_FORM_WEIGHT] == SL_NO_REF) return 0;
+  if (last->form[SL_FORM_WEIGHT] == SL_NO_REF || proof->property[0].verdict != SL_PROVED) return 0;
   product x;
   product_init(&x, p, last->form[SL_FORM_WEIGHT]);
-  const int done = vanishes(proof, &x, SL_PRODUCT_IN_R) ||
-                   (proof->property[SL_P4W].verdict == SL_PROVED &&
-                    vanishes(proof, &x, SL_PRODUCT_BY_SLOPE)) ||
-                   vanishes(proof, &x, SL_PRODUCT_IN_LOG);
+  const int done =
+      vanishes(proof, &x, SL_PRODUCT_IN_R) ||
+      (proof->property[SL_P4W].verdict == SL_PROVED && vanishes(proof, &x, SL_PRODUCT_BY_SLOPE)) ||
+      vanishes(proof, &x, SL_PRODUCT_IN_LOG);
   product_clear(&x);
   last->form_used[SL_FORM_WEIGHT] |= done;
   return done;

@@ -21,8 +21,8 @@ static int goes_down(sl_proof *proof, sl_problem *p, int segment, int high, cons
   sl_witness w;
   sl_witness_init(&w);
   const int holds =
-      sl_search(p, segment, high ? SL_GOAL_UP : SL_GOAL_DOWN, 0, high ? far : end,
-                high ? end : far, HALVINGS, &small, &proof->claims, &w, NULL) == SL_SEARCH_HOLDS;
+      sl_search(p, segment, high ? SL_GOAL_UP : SL_GOAL_DOWN, 0, high ? far : end, high ? end : far,
+                HALVINGS, &small, &proof->claims, &w, NULL) == SL_SEARCH_HOLDS;
   budget->boxes += small.boxes;
   sl_witness_clear(&w);
   return holds;

@@ -160,9 +160,8 @@ static sl_ref switch_inputree(sl_tree *to, const switch_input *d) {
   const sl_ref a = sl_tree_copy(to, d->tree, d->node->child[0], NULL, SL_NO_REF, SL_NO_REF);
   if (d->node->op == SL_OP_ABS || d->node->op == SL_OP_SIGN || d->node->op == SL_OP_SOFTSIGN)
     return a;
-  return sl_tree_binary(
-      to, SL_OP_SUB, a,
-      sl_tree_copy(to, d->tree, d->node->child[1], NULL, SL_NO_REF, SL_NO_REF));
+  return sl_tree_binary(to, SL_OP_SUB, a,
+                        sl_tree_copy(to, d->tree, d->node->child[1], NULL, SL_NO_REF, SL_NO_REF));
 }
 
 /* The signs of a line on the open segment; SL_ANY_SIGN: not known. */
@@ -193,7 +192,12 @@ static unsigned outcome_at(sl_problem *p, const switch_input *d, int join) {
   const sl_ref root = switch_inputree(&t, d);
   const sl_series s = sl_series_root(p->field, &t, root, p->join[join], 1);
   sl_tree_clear(&t);
-  return s.n ? sl_exact_signs(p->field, s.c[0]) : SL_ANY_SIGN;
+  unsigned signs = s.n ? sl_exact_signs(p->field, s.c[0]) : SL_ANY_SIGN;
+  /* it is continuous there: what it is on a segment it is at the end, or 0 */
+  for (int i = join - 1; s.n && !p->weak_order && i <= join; i++)
+    if (i >= 0 && signs & SL_NEGATIVE && signs & SL_POSITIVE)
+      signs &= outcome_on(p, d, i) | SL_ZERO;
+  return signs;
 }
 
 /* Which way a switch goes for those signs: -1 for what holds at <= 0, 1 for >= 0 (of PICK: > 0), 0

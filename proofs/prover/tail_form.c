@@ -132,7 +132,6 @@ void sl_form_negate(sl_tail *t, sl_tail_form *y, const sl_tail_form *a) {
   sl_form_scale(t, y, a, -1, 1);
 }
 
-
 /* Balls lose the sign of a product of wide ones: coefficient 0 is that of the intervals. */
 static void sharpen(arb_poly_t y, const arb_poly_t a, const arb_poly_t b, slong prec) {
   sl_span p, q;
