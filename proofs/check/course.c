@@ -51,7 +51,7 @@ unsigned slc_course_signs(pieces_t *p, piece_t *s, int i) {
   if (signs == NEG || signs == POS || !p->courses) return signs;
   const series_t w = slc_se_expr(&p->field, &s->e, s->w, NULL, 2);
   for (int k = 0; k < p->courses && w.n > 1; k++) {
-    const int ref = slc_copy_root(&s->e, &p->course_e, p->course[k]);
+    const int ref = slc_expr_copy_root(&s->e, &p->course_e, p->course[k]);
     const series_t x = ref < 0 ? (series_t){.n = 0} : slc_se_expr(&p->field, &s->e, ref, NULL, 1);
     if (!x.n || !slc_ex_equal(&p->field, x.c[0], w.c[1])) continue;
     const unsigned slope = signs_over(p, s, i, ref),

@@ -42,16 +42,8 @@ exact_t slc_ex_mul(field_t *k, exact_t a, exact_t b);
 exact_t slc_ex_div(field_t *k, exact_t a, exact_t b); /* NULL unless b cannot vanish on the box */
 exact_t slc_ex_fn(field_t *k, op_t op, exact_t a);    /* EXP LOG SIN COS ERF ATAN ASINH */
 exact_t slc_ex_pow(field_t *k, exact_t a, const mpq_t q);
-/* Of exact_relation.c: p with every power of a root that is its argument replaced by it, and exp(a)
- * with the terms of a that hold no r as factors. */
+/* p with every power of a root that is its argument replaced by it; 0: too large. */
 int slc_reduce_roots(field_t *k, poly_t *p);
-exact_t slc_ex_exp(field_t *k, exact_t a);
-/* Of exact.c, for it: a quotient of polynomials (NULL where one has n < 0 or the second is zero),
- * of numbers of which the second is none that vanishes, and symbols. */
-exact_t slc_ex_make(field_t *k, poly_t num, poly_t den);
-exact_t slc_ex_quotient(field_t *k, exact_t a, exact_t b);
-exact_t slc_ex_symbol(field_t *k, int i);
-exact_t slc_ex_new_symbol(field_t *k, op_t op, unsigned root, exact_t arg);
 int slc_ex_zero(exact_t a);
 int slc_ex_equal(field_t *k, exact_t a, exact_t b);
 int slc_ex_has_r(const field_t *k, exact_t a);

@@ -1,11 +1,8 @@
-/* What symbols have to do with each other: a root raised to its own degree is what it is the root
- * of; exponentials of multiples are powers of one, and of sums products. */
+/* A root raised to its own degree is what it is the root of. */
 #include "exact.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-enum { MULTIPLES = 16, FRACTIONS = 4, FACTORS = 4 };
 
 static int is_number(const poly_t *p) {
   static const unsigned char none[VARS];
@@ -53,43 +50,4 @@ int slc_reduce_roots(field_t *k, poly_t *p) {
       replace_once(p, FIRST_SYMBOL + i, k->symbol[i].root, arg);
   }
   return p->n >= 0;
-}
-
-/* exp(a) as a power, with small numerator and denominator, of an exponential that is there. */
-static exact_t one_exponential(field_t *k, exact_t a) {
-  mpq_t x;
-  exact_t y = NULL;
-  mpq_init(x);
-  for (int i = 0; i < k->symbols && !y; i++)
-    if (k->symbol[i].op == E_EXP && slc_ex_rational(x, slc_ex_quotient(k, a, k->symbol[i].arg)) &&
-        mpz_cmpabs_ui(mpq_numref(x), MULTIPLES) <= 0 && mpz_cmp_ui(mpq_denref(x), FRACTIONS) <= 0)
-      y = slc_ex_pow(k, slc_ex_symbol(k, i), x);
-  mpq_clear(x);
-  return y ? y : slc_ex_new_symbol(k, E_EXP, 0, a);
-}
-
-static exact_t term_of(field_t *k, exact_t a, int i) {
-  poly_t num = {1, slc_grab(sizeof(term_t))}, none = {0, NULL};
-  mpq_init(num.t[0].c);
-  mpq_set(num.t[0].c, a->num.t[i].c);
-  memcpy(num.t[0].e, a->num.t[i].e, VARS);
-  return slc_ex_make(k, num, slc_poly_add(&a->den, &none, 1));
-}
-
-exact_t slc_ex_exp(field_t *k, exact_t a) {
-  exact_t moving = slc_ex_si(k, 0, 1), factor[FACTORS];
-  int count = 0;
-  for (int i = 0; i < a->num.n; i++) {
-    const exact_t t = term_of(k, a, i);
-    const int has_r = slc_ex_has_r(k, t);
-    if (!has_r && count == FACTORS) return one_exponential(k, a);
-    if (has_r)
-      moving = slc_ex_add(k, moving, t);
-    else
-      factor[count++] = t;
-  }
-  if (!moving) return one_exponential(k, a);
-  exact_t y = slc_ex_zero(moving) ? slc_ex_si(k, 1, 1) : one_exponential(k, moving);
-  for (int i = 0; i < count; i++) y = slc_ex_mul(k, y, one_exponential(k, factor[i]));
-  return y;
 }

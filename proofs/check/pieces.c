@@ -135,8 +135,8 @@ static unsigned decide(pieces_t *p, const expr_t *e, int x, const line_t *v, int
   if (!at && g.slope && g.offset) return line_signs(p, g, i);
   piece_t s = {.inner = -1};
   slc_expr_init(&s.e);
-  const int a = slc_copy_root(&s.e, e, n->a), two = n->b >= 0,
-            b = two ? slc_copy_root(&s.e, e, n->b) : -1;
+  const int a = slc_expr_copy_root(&s.e, e, n->a), two = n->b >= 0,
+            b = two ? slc_expr_copy_root(&s.e, e, n->b) : -1;
   s.w = two ? slc_expr_add(&s.e, E_SUB, a, b, -1, -1) : a;
   unsigned signs = ANY;
   if (s.w >= 0 && at) {
@@ -305,32 +305,12 @@ exact_t slc_join_value(pieces_t *p, int join, int weight, side_t from) {
   return limit.kind == L_FINITE ? limit.value : NULL;
 }
 
-int slc_join_dyadic(mpfr_t out, pieces_t *p, int join) {
-  mpq_t q;
-  mpq_init(q);
-  const int dyadic =
-      join < p->joins && slc_ex_rational(q, p->join[join]) && mpfr_set_q(out, q, MPFR_RNDN) == 0;
-  mpq_clear(q);
-  return dyadic;
-}
-
-int slc_copy_root(expr_t *to, const expr_t *from, int ref) {
-  int *map = calloc((size_t)ref + 1, sizeof *map), root;
-  char *live = slc_expr_live(from, ref);
-  if (!map) abort();
-  for (int x = 0; x <= ref; x++)
-    if (live[x] && (map[x] = slc_expr_copy(to, &from->node[x], map)) < 0) map[ref] = -1, x = ref;
-  root = map[ref];
-  free(map), free(live);
-  return root;
-}
-
 int slc_join_same(pieces_t *p, int join, int weight, side_t a, side_t b) {
   const piece_t *x = approached(p, join, a), *y = approached(p, join, b);
   expr_t both;
   slc_expr_init(&both);
-  const int left = slc_copy_root(&both, &x->e, weight ? x->w : x->f),
-            right = slc_copy_root(&both, &y->e, weight ? y->w : y->f);
+  const int left = slc_expr_copy_root(&both, &x->e, weight ? x->w : x->f),
+            right = slc_expr_copy_root(&both, &y->e, weight ? y->w : y->f);
   slc_expr_clear(&both);
   return (left >= 0 && left == right) || slc_ex_equal(&p->field, slc_join_value(p, join, weight, a),
                                                       slc_join_value(p, join, weight, b));
@@ -343,20 +323,6 @@ int slc_join_alone(pieces_t *p, int join) {
 
 int slc_join_smooth(pieces_t *p, int join) {
   return p->piece[0].f >= 0 && (join == 0 || slc_join_same(p, join, 1, LEFT, RIGHT));
-}
-
-void slc_piece_ends(mpfr_t low, mpfr_t high, pieces_t *p, int i) {
-  mpfi_t x;
-  mpfi_init2(x, PREC);
-  slc_ex_interval(x, &p->field, p->join[i]);
-  mpfi_get_left(low, x);
-  if (i + 1 < p->joins) {
-    slc_ex_interval(x, &p->field, p->join[i + 1]);
-    mpfi_get_right(high, x);
-  } else {
-    mpfr_set_inf(high, 1);
-  }
-  mpfi_clear(x);
 }
 
 int slc_piece_constant(pieces_t *p, int i) {

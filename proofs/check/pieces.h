@@ -54,8 +54,6 @@ int slc_join_dyadic(mpfr_t out, pieces_t *p, int join);
 /* Rounded outward; the last piece's high end is +inf. */
 void slc_piece_ends(mpfr_t low, mpfr_t high, pieces_t *p, int i);
 int slc_piece_constant(pieces_t *p, int i);
-/* Copies the nodes of a root, which it returns, or -1; equal expressions end in the same node. */
-int slc_copy_root(expr_t *to, const expr_t *from, int ref);
 /* The signs of its nodes, anew after some were added. */
 void slc_piece_signs(pieces_t *p, int i);
 

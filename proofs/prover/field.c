@@ -23,7 +23,7 @@ void sl_field_free(sl_field *k) {
   free(k);
 }
 
-struct sl_exact *sl_field_fresh(sl_field *k) {
+static struct sl_exact *fresh(sl_field *k) {
   struct sl_exact *a = malloc(sizeof *a);
   if (!a) flint_abort();
   fmpz_mpoly_init(a->num, k->ctx);
@@ -50,7 +50,7 @@ static int reduce(sl_field *k, struct sl_exact *a) {
 
 /* Lowest terms with a positive leading coefficient in the denominator, so that equal elements have
  * equal polynomials. */
-sl_exact sl_field_canonical(sl_field *k, struct sl_exact *a) {
+static sl_exact canonical(sl_field *k, struct sl_exact *a) {
   if (fmpz_mpoly_length(a->num, k->ctx) > TERM_LIMIT ||
       fmpz_mpoly_length(a->den, k->ctx) > TERM_LIMIT)
     return NULL;
@@ -78,15 +78,15 @@ sl_exact sl_field_canonical(sl_field *k, struct sl_exact *a) {
 }
 
 sl_exact sl_exact_ratio(sl_field *k, slong p, slong q) {
-  struct sl_exact *a = sl_field_fresh(k);
+  struct sl_exact *a = fresh(k);
   fmpz_mpoly_set_si(a->num, p, k->ctx);
   fmpz_mpoly_set_si(a->den, q, k->ctx);
-  return sl_field_canonical(k, a);
+  return canonical(k, a);
 }
 sl_exact sl_exact_int(sl_field *k, slong value) { return sl_exact_ratio(k, value, 1); }
 
 sl_exact sl_exact_decimal(sl_field *k, sl_decimal value) {
-  struct sl_exact *a = sl_field_fresh(k);
+  struct sl_exact *a = fresh(k);
   fmpz_t m, ten;
   fmpz_init_set_si(m, value.m);
   fmpz_init_set_ui(ten, 10);
@@ -96,11 +96,11 @@ sl_exact sl_exact_decimal(sl_field *k, sl_decimal value) {
   if (value.e < 0) fmpz_mpoly_set_fmpz(a->den, ten, k->ctx);
   fmpz_clear(m);
   fmpz_clear(ten);
-  return sl_field_canonical(k, a);
+  return canonical(k, a);
 }
 
 static sl_exact variable(sl_field *k, slong index) {
-  struct sl_exact *a = sl_field_fresh(k);
+  struct sl_exact *a = fresh(k);
   fmpz_mpoly_gen(a->num, index, k->ctx);
   return a;
 }
@@ -108,28 +108,30 @@ sl_exact sl_exact_parameter(sl_field *k, int index) { return variable(k, index);
 sl_exact sl_exact_r(sl_field *k) {
   return sl_exact_add(k, variable(k, VARIABLE_X), sl_exact_int(k, 1));
 }
-sl_exact sl_field_generator(sl_field *k, int index) { return variable(k, FIRST_GENERATOR + index); }
+static sl_exact generator_at(sl_field *k, int index) {
+  return variable(k, FIRST_GENERATOR + index);
+}
 
-sl_exact sl_field_new_generator(sl_field *k, sl_gate_op op, slong root, sl_exact argument) {
+static sl_exact new_generator(sl_field *k, sl_gate_op op, slong root, sl_exact argument) {
   if (k->gen_count == SL_FIELD_GENERATORS) return NULL;
   k->gen[k->gen_count] = (generator){op, root, argument};
   k->roots += op == SL_OP_POW;
-  return sl_field_generator(k, k->gen_count++);
+  return generator_at(k, k->gen_count++);
 }
 
 static sl_exact generator_of(sl_field *k, sl_gate_op op, slong root, sl_exact argument) {
   for (int i = 0; i < k->gen_count; i++)
     if (k->gen[i].op == op && k->gen[i].root == root &&
         (!argument || sl_exact_equal(k, k->gen[i].argument, argument)))
-      return sl_field_generator(k, i);
-  return sl_field_new_generator(k, op, root, argument);
+      return generator_at(k, i);
+  return new_generator(k, op, root, argument);
 }
 sl_exact sl_exact_sqrt_pi(sl_field *k) { return generator_of(k, SL_OP_PI, 0, NULL); }
 sl_exact sl_exact_e(sl_field *k) { return generator_of(k, SL_OP_E, 0, NULL); }
 
 static sl_exact combine(sl_field *k, sl_exact a, sl_exact b, int subtract) {
   if (!a || !b) return NULL;
-  struct sl_exact *y = sl_field_fresh(k);
+  struct sl_exact *y = fresh(k);
   fmpz_mpoly_t t;
   fmpz_mpoly_init(t, k->ctx);
   fmpz_mpoly_mul(y->num, a->num, b->den, k->ctx);
@@ -140,39 +142,39 @@ static sl_exact combine(sl_field *k, sl_exact a, sl_exact b, int subtract) {
     fmpz_mpoly_add(y->num, y->num, t, k->ctx);
   fmpz_mpoly_mul(y->den, a->den, b->den, k->ctx);
   fmpz_mpoly_clear(t, k->ctx);
-  return sl_field_canonical(k, y);
+  return canonical(k, y);
 }
 sl_exact sl_exact_add(sl_field *k, sl_exact a, sl_exact b) { return combine(k, a, b, 0); }
 sl_exact sl_exact_sub(sl_field *k, sl_exact a, sl_exact b) { return combine(k, a, b, 1); }
 
 sl_exact sl_exact_mul(sl_field *k, sl_exact a, sl_exact b) {
   if (!a || !b) return NULL;
-  struct sl_exact *y = sl_field_fresh(k);
+  struct sl_exact *y = fresh(k);
   fmpz_mpoly_mul(y->num, a->num, b->num, k->ctx);
   fmpz_mpoly_mul(y->den, a->den, b->den, k->ctx);
-  return sl_field_canonical(k, y);
+  return canonical(k, y);
 }
 
 sl_exact sl_exact_neg(sl_field *k, sl_exact a) {
   if (!a) return NULL;
-  struct sl_exact *y = sl_field_fresh(k);
+  struct sl_exact *y = fresh(k);
   fmpz_mpoly_neg(y->num, a->num, k->ctx);
   fmpz_mpoly_set(y->den, a->den, k->ctx);
   return y;
 }
 
-sl_exact sl_field_quotient(sl_field *k, sl_exact a, sl_exact b) {
+static sl_exact quotient(sl_field *k, sl_exact a, sl_exact b) {
   if (!a || !b || sl_exact_is_zero(b)) return NULL;
-  struct sl_exact *y = sl_field_fresh(k);
+  struct sl_exact *y = fresh(k);
   fmpz_mpoly_mul(y->num, a->num, b->den, k->ctx);
   fmpz_mpoly_mul(y->den, a->den, b->num, k->ctx);
-  return sl_field_canonical(k, y);
+  return canonical(k, y);
 }
 
 sl_exact sl_exact_div(sl_field *k, sl_exact a, sl_exact b) {
   /* with r in b the quotient is formal, as generic identities need it */
   if (b && !sl_exact_has_r(k, b) && sl_exact_signs(k, b) & SL_ZERO) return NULL;
-  return sl_field_quotient(k, a, b);
+  return quotient(k, a, b);
 }
 
 /* With roots one number may have two forms: 1/sqrt(2) and sqrt(2)/2. */
@@ -198,6 +200,55 @@ static int quarter_turns(sl_field *k, sl_exact a, ulong *n) {
   return 1;
 }
 
+enum { POWERS = 16, ROOTS = 4, LONE_TERMS = 4 }; /* of exponentials */
+
+/* The power p/q of an earlier exponential that exp(a) is, for small p and q; else a new one. */
+static sl_exact exponential(sl_field *k, sl_exact a) {
+  fmpq_t x;
+  sl_exact y = NULL;
+  fmpq_init(x);
+  for (int i = 0; i < k->gen_count && !y; i++) {
+    if (k->gen[i].op != SL_OP_EXP || !sl_exact_rational(k, quotient(k, a, k->gen[i].argument), x))
+      continue;
+    if (fmpz_cmp_si(fmpq_denref(x), ROOTS) <= 0 && fmpz_cmp_si(fmpq_numref(x), POWERS) <= 0 &&
+        fmpz_cmp_si(fmpq_numref(x), -POWERS) >= 0)
+      y = sl_exact_power(k, generator_at(k, i), fmpz_get_si(fmpq_numref(x)),
+                         fmpz_get_si(fmpq_denref(x)));
+  }
+  fmpq_clear(x);
+  return y ? y : new_generator(k, SL_OP_EXP, 0, a);
+}
+
+static sl_exact single_term(sl_field *k, sl_exact a, slong t) {
+  fmpz_t c;
+  ulong exps[VARIABLES];
+  struct sl_exact *y = fresh(k);
+  fmpz_init(c);
+  fmpz_mpoly_get_term_coeff_fmpz(c, a->num, t, k->ctx);
+  fmpz_mpoly_get_term_exp_ui(exps, a->num, t, k->ctx);
+  fmpz_mpoly_push_term_fmpz_ui(y->num, c, exps, k->ctx);
+  fmpz_mpoly_set(y->den, a->den, k->ctx);
+  fmpz_clear(c);
+  return canonical(k, y);
+}
+
+static sl_exact exponential_of_sum(sl_field *k, sl_exact a) {
+  sl_exact moving = sl_exact_int(k, 0), lone[LONE_TERMS];
+  int count = 0;
+  for (slong t = 0; t < fmpz_mpoly_length(a->num, k->ctx); t++) {
+    const sl_exact term = single_term(k, a, t);
+    if (!sl_exact_has_r(k, term) && count == LONE_TERMS) return exponential(k, a);
+    if (sl_exact_has_r(k, term))
+      moving = sl_exact_add(k, moving, term);
+    else
+      lone[count++] = term;
+  }
+  if (!moving) return exponential(k, a);
+  sl_exact y = sl_exact_is_zero(moving) ? sl_exact_int(k, 1) : exponential(k, moving);
+  for (int i = 0; i < count; i++) y = sl_exact_mul(k, y, exponential(k, lone[i]));
+  return y;
+}
+
 sl_exact sl_exact_function(sl_field *k, sl_gate_op op, sl_exact a) {
   if (!a) return NULL;
   if (sl_exact_is_zero(a)) {
@@ -213,7 +264,7 @@ sl_exact sl_exact_function(sl_field *k, sl_gate_op op, sl_exact a) {
     static const slong sine[] = {0, 1, 0, -1};
     return sl_exact_int(k, sine[(n + (op == SL_OP_COS)) % 4]);
   }
-  if (op == SL_OP_EXP) return sl_field_exp(k, a);
+  if (op == SL_OP_EXP) return exponential_of_sum(k, a);
   const sl_exact minus = sl_exact_neg(k, a);
   if (op == SL_OP_ATAN) { /* atan(1) = pi/4 */
     const sl_exact root = sl_exact_sqrt_pi(k), one = sl_exact_int(k, 1);
@@ -223,20 +274,20 @@ sl_exact sl_exact_function(sl_field *k, sl_gate_op op, sl_exact a) {
   for (int i = 0; i < k->gen_count; i++)
     if (k->gen[i].op == op && op != SL_OP_LOG && op != SL_OP_COS &&
         sl_exact_equal(k, k->gen[i].argument, minus))
-      return sl_exact_neg(k, sl_field_generator(k, i)); /* they are odd */
+      return sl_exact_neg(k, generator_at(k, i)); /* they are odd */
   return generator_of(k, op, 0, a);
 }
 
 static sl_exact integer_power(sl_field *k, sl_exact a, slong p) {
   sl_exact y = sl_exact_int(k, 1);
   for (slong i = 0; i < labs(p); i++) y = sl_exact_mul(k, y, a);
-  return p < 0 ? sl_field_quotient(k, sl_exact_int(k, 1), y) : y;
+  return p < 0 ? quotient(k, sl_exact_int(k, 1), y) : y;
 }
 
 /* The q-th root of a positive rational where it is rational. */
 static sl_exact rational_root(sl_field *k, sl_exact a, slong q) {
   if (!fmpz_mpoly_is_fmpz(a->num, k->ctx) || !fmpz_mpoly_is_fmpz(a->den, k->ctx)) return NULL;
-  struct sl_exact *y = sl_field_fresh(k);
+  struct sl_exact *y = fresh(k);
   fmpz_t n, root;
   fmpz_init(n);
   fmpz_init(root);

@@ -31,16 +31,8 @@ struct sl_field {
   int gen_count, roots; /* generators, and how many of them are roots */
 };
 
-/* Of field.c. A fresh element is zero over one; `canonical` gives it its final form, or NULL. */
-struct sl_exact *sl_field_fresh(sl_field *k);
-sl_exact sl_field_canonical(sl_field *k, struct sl_exact *a);
-sl_exact sl_field_generator(sl_field *k, int index);
-sl_exact sl_field_new_generator(sl_field *k, sl_gate_op op, slong root, sl_exact argument);
-sl_exact sl_field_quotient(sl_field *k, sl_exact a, sl_exact b); /* as polynomials: b is not 0 */
-
 /* Of field_relation.c. p becomes scale times p, without a root to its own power or above; 0 where
- * it grows too large. exp(a), where the terms of a without r are factors of their own. */
+ * it grows too large. */
 int sl_field_reduce(sl_field *k, fmpz_mpoly_t p, fmpz_t scale);
-sl_exact sl_field_exp(sl_field *k, sl_exact a);
 
 #endif

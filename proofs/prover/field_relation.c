@@ -1,10 +1,7 @@
-/* Relations between the generators of a field: a root to its own power is its argument, and an
- * exponential of a sum is a product of exponentials. So sqrt(a)^2 = a, and exp(2 z) = exp(z)^2. */
+/* A root to its own power is its argument: so sqrt(a)^2 = a, and 1/sqrt(2) is sqrt(2)/2. */
 #include "field_inside.h"
 
 #include <stdlib.h>
-
-enum { POWERS = 16, ROOTS = 4, LONE_TERMS = 4 };
 
 static int is_polynomial(sl_field *k, sl_exact a) { return fmpz_mpoly_is_fmpz(a->den, k->ctx); }
 
@@ -58,52 +55,4 @@ int sl_field_reduce(sl_field *k, fmpz_mpoly_t p, fmpz_t scale) {
     if (fmpz_mpoly_length(p, k->ctx) > TERM_LIMIT) return 0;
   }
   return 1;
-}
-
-/* The power p/q of an earlier exponential that exp(a) is, for small p and q; else a new one. */
-static sl_exact exponential(sl_field *k, sl_exact a) {
-  fmpq_t x;
-  sl_exact y = NULL;
-  fmpq_init(x);
-  for (int i = 0; i < k->gen_count && !y; i++) {
-    if (k->gen[i].op != SL_OP_EXP ||
-        !sl_exact_rational(k, sl_field_quotient(k, a, k->gen[i].argument), x))
-      continue;
-    if (fmpz_cmp_si(fmpq_denref(x), ROOTS) <= 0 && fmpz_cmp_si(fmpq_numref(x), POWERS) <= 0 &&
-        fmpz_cmp_si(fmpq_numref(x), -POWERS) >= 0)
-      y = sl_exact_power(k, sl_field_generator(k, i), fmpz_get_si(fmpq_numref(x)),
-                         fmpz_get_si(fmpq_denref(x)));
-  }
-  fmpq_clear(x);
-  return y ? y : sl_field_new_generator(k, SL_OP_EXP, 0, a);
-}
-
-static sl_exact single_term(sl_field *k, sl_exact a, slong t) {
-  fmpz_t c;
-  ulong exps[VARIABLES];
-  struct sl_exact *y = sl_field_fresh(k);
-  fmpz_init(c);
-  fmpz_mpoly_get_term_coeff_fmpz(c, a->num, t, k->ctx);
-  fmpz_mpoly_get_term_exp_ui(exps, a->num, t, k->ctx);
-  fmpz_mpoly_push_term_fmpz_ui(y->num, c, exps, k->ctx);
-  fmpz_mpoly_set(y->den, a->den, k->ctx);
-  fmpz_clear(c);
-  return sl_field_canonical(k, y);
-}
-
-sl_exact sl_field_exp(sl_field *k, sl_exact a) {
-  sl_exact moving = sl_exact_int(k, 0), lone[LONE_TERMS];
-  int count = 0;
-  for (slong t = 0; t < fmpz_mpoly_length(a->num, k->ctx); t++) {
-    const sl_exact term = single_term(k, a, t);
-    if (!sl_exact_has_r(k, term) && count == LONE_TERMS) return exponential(k, a);
-    if (sl_exact_has_r(k, term))
-      moving = sl_exact_add(k, moving, term);
-    else
-      lone[count++] = term;
-  }
-  if (!moving) return exponential(k, a);
-  sl_exact y = sl_exact_is_zero(moving) ? sl_exact_int(k, 1) : exponential(k, moving);
-  for (int i = 0; i < count; i++) y = sl_exact_mul(k, y, exponential(k, lone[i]));
-  return y;
 }

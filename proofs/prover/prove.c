@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Where boxes cannot show that f' has values, terms may cancel in a divisor: then it helps to write
+/* Where no box shows that f' has values, terms may cancel in a divisor: then it helps to write
  * what they cancel to. */
 static void hint_at_normal_form(sl_proof *proof, const sl_problem *p) {
   sl_finding *f = &proof->property[0];

@@ -1,9 +1,6 @@
 /* Tail forms: constants, products, powers, exact cancellation (see tail_form.h). */
 #include "tail_form.h"
 
-#include "tail_flat.h"
-#include "tail_sum.h"
-
 #include <string.h>
 
 static int least(int a, int b) { return a < b ? a : b; }
@@ -253,25 +250,7 @@ static void raise_by(sl_tail *t, arb_poly_t c, int m, slong by) {
   arb_poly_clear(u);
 }
 
-/* exp(h) u^v c with h -> -inf as a function all of whose derivatives vanish at u = 0. */
-static void flat_form(sl_tail *t, sl_tail_form *y, const sl_tail_form *a) {
-  arb_t zero;
-  sl_tail_form h;
-  arb_init(zero);
-  sl_form_exponent(t, &h, a->h, a->atoms);
-  sl_form_constant(t, y, zero, sl_exact_int(t->field, 0));
-  y->zero = 0;
-  y->m = least(a->m, h.m);
-  y->ok = sl_form_flat(t, y->c, &h, a->vp, a->vq, a->c, y->m);
-  sl_form_clear(&h);
-  arb_clear(zero);
-}
-
 void sl_form_plain(sl_tail *t, sl_tail_form *y, const sl_tail_form *a) {
-  if (a->ok && !a->zero && a->atoms) {
-    flat_form(t, y, a);
-    return;
-  }
   if (a->ok && a->zero) { /* whatever power of u stood before it */
     arb_t zero;
     arb_init(zero);

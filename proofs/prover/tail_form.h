@@ -49,7 +49,7 @@ void sl_form_negate(sl_tail *t, sl_tail_form *y, const sl_tail_form *a);
 void sl_form_scale(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, slong p, slong q);
 void sl_form_mul(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, const sl_tail_form *b);
 void sl_form_power(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, int64_t p, int64_t q);
-/* The form with v = 0 and without h: not ok for a pole or a fractional v, or where exp(h) grows. */
+/* u^v c as a form with v = 0; not ok for a pole, a fractional v or h. */
 void sl_form_plain(sl_tail *t, sl_tail_form *y, const sl_tail_form *a);
 int sl_form_sign(const sl_tail_form *a); /* of c, hence of the form */
 int sl_form_is_pole(const sl_tail_form *a);
