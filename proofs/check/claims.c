@@ -2,6 +2,7 @@
 #include "claims.h"
 
 #include "box.h"
+#include "form.h"
 #include "join_value.h"
 #include "limit.h"
 #include "product.h"
@@ -52,28 +53,45 @@ static const char *check_smooth(const context_t *c) {
   return bad;
 }
 
+typedef struct {
+  int zero, other;
+} limit_claim_t;
+
+/* What the limit of a node of the last piece is shown to be. */
+static limit_claim_t limit_of(pieces_t *p, const claim_t *q, int ref) {
+  const piece_t *s = &p->piece[p->joins - 1];
+  if (q->means == T_LIMIT) {
+    const limit_t w = slc_limit(&p->field, &s->e, ref, 0);
+    return (limit_claim_t){w.kind == L_FINITE && slc_ex_zero(w.value),
+                           w.kind == L_UP || w.kind == L_DOWN ||
+                               (w.kind == L_FINITE && slc_ex_sign(&p->field, w.value))};
+  }
+  tail_t t;
+  slc_tail_examine(&t, &p->field, &s->e, ref, q->tail);
+  return (limit_claim_t){t.zero_limit, t.other_limit || t.unbounded};
+}
+
 static const char *check_limit(const context_t *c) {
   pieces_t *p = c->pieces;
   const claim_t *q = &c->part->p[P4W];
   const piece_t *s = &p->piece[p->joins - 1];
-  int zero, other;
   if (q->by_other)
     return c->part->p[P4].verdict == V_PROVED ? "" : "P4w: rests on P4, which is not claimed";
-  if (q->means == T_LIMIT) {
-    const limit_t w = slc_limit(&p->field, &s->e, s->w, 0);
-    zero = w.kind == L_FINITE && slc_ex_zero(w.value);
-    other = w.kind == L_UP || w.kind == L_DOWN ||
-            (w.kind == L_FINITE && slc_ex_sign(&p->field, w.value));
-  } else {
-    tail_t t;
-    slc_tail_examine(&t, &p->field, &s->e, s->w, q->tail);
-    zero = t.zero_limit, other = t.other_limit || t.unbounded;
-  }
-  if (q->verdict == V_PROVED) return zero ? "" : "P4w: the limit is not shown to be 0";
-  return other ? "" : "P4w: the limit is not shown to differ from 0";
+  limit_claim_t w = limit_of(p, q, s->w);
+  if (!w.zero && s->form[FORM_WEIGHT] >= 0 && c->part->p[0].verdict == V_PROVED)
+    w = limit_of(p, q, s->form[FORM_WEIGHT]);
+  if (q->verdict == V_PROVED) return w.zero ? "" : "P4w: the limit is not shown to be 0";
+  return w.other ? "" : "P4w: the limit is not shown to differ from 0";
 }
 
-static int make_pieces(pieces_t *p, const source_t *source, const expr_t *e, int f, int w) {
+static int make_pieces(pieces_t *p, const part_t *part, const source_t *source, const mpq_t *at,
+                       const expr_t *e, int f, int w) {
+  slc_expr_init(&p->course_e);
+  for (int i = 0; i < part->courses; i++) {
+    p->course[i] = slc_source_term(source, at, &p->course_e, part->course[i]);
+    if (p->course[i] < 0) return 0;
+    p->courses++;
+  }
   if (source->left) {
     p->end[0] = slc_ex_q(&p->field, source->r_low);
     p->end[1] = source->endless ? NULL : slc_ex_q(&p->field, source->r_high);
@@ -94,10 +112,10 @@ static const char *check_point(const context_t *c, int i) {
   if (!p) abort();
   slc_field_init(&p->field);
   const context_t at = {c->part, p, c->source};
-  const char *bad =
-      slc_source_parse(c->source, q->at, &e, &f, &w) && make_pieces(p, c->source, &e, f, w)
-          ? ""
-          : "the segments cannot be ordered at a witness";
+  const char *bad = slc_source_parse(c->source, q->at, &e, &f, &w) &&
+                            make_pieces(p, c->part, c->source, q->at, &e, f, w)
+                        ? ""
+                        : "the segments cannot be ordered at a witness";
   if (!*bad && c->source->left)
     bad = slc_check_requirement_refuted(&at);
   else if (!*bad)
@@ -124,8 +142,10 @@ const char *slc_check_part(const part_t *part, const expr_t *e, int f, int w,
   int proved = 0;
   for (int i = 0; i < PROPERTIES; i++) proved |= part->p[i].verdict == V_PROVED;
   const char *bad = "";
-  if (proved && !make_pieces(p, source, e, f, w)) bad = "the segments cannot be ordered";
+  if (proved && !make_pieces(p, part, source, NULL, e, f, w))
+    bad = "the segments cannot be ordered";
   if (proved && !*bad && p->joins != part->joins) bad = "the number of segments differs";
+  if (proved && !*bad) bad = slc_take_forms(&c);
   for (int i = 0; i < part->regions && !*bad && proved; i++)
     bad = slc_check_region(&c, &part->region[i]);
   for (int i = 0; i < PROPERTIES && !*bad; i++) {

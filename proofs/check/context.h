@@ -27,5 +27,7 @@ typedef struct {
 /* Parses it, with the ranged parameters at the given values, or kept where at is NULL. Initialises
  * the expression; f is -1 where there is none. 0 where the text is no expression. */
 int slc_source_parse(const source_t *source, const mpq_t *at, expr_t *e, int *f, int *w);
+/* The text as a node of e, which is initialised; with the parameters in the same way. -1: none. */
+int slc_source_term(const source_t *source, const mpq_t *at, expr_t *e, const char *text);
 
 #endif

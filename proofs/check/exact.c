@@ -43,9 +43,18 @@ static void simplify(exact_s *a) {
 }
 
 static exact_t make(field_t *k, poly_t num, poly_t den) {
-  if (num.n < 0 || den.n <= 0) {
+  if (!slc_reduce_roots(k, &num) || !slc_reduce_roots(k, &den) || den.n == 0) {
     slc_poly_free(&num), slc_poly_free(&den);
     return NULL;
+  }
+  poly_t ratio;
+  if (den.n > 1 && num.n >= den.n && slc_poly_divide(&ratio, &num, &den)) {
+    mpq_t one;
+    mpq_init(one);
+    mpq_set_si(one, 1, 1);
+    slc_poly_free(&num), slc_poly_free(&den);
+    num = ratio, den = slc_poly_one_term(one, -1);
+    mpq_clear(one);
   }
   exact_s *a = slc_grab(sizeof *a);
   a->num = num, a->den = den;
@@ -82,34 +91,42 @@ static exact_t variable(field_t *k, int v) {
   return a;
 }
 exact_t slc_ex_param(field_t *k, int i) { return variable(k, i); }
-exact_t slc_ex_r(field_t *k) { return variable(k, R_VAR); }
+exact_t slc_ex_r(field_t *k) { return slc_ex_add(k, variable(k, R_VAR), slc_ex_si(k, 1, 1)); }
+static exact_t symbol_at(field_t *k, int i) { return variable(k, FIRST_SYMBOL + i); }
+
+static exact_t new_symbol(field_t *k, op_t op, unsigned root, exact_t arg) {
+  if (k->symbols == SYMBOLS) return NULL;
+  k->symbol[k->symbols].op = op, k->symbol[k->symbols].root = root, k->symbol[k->symbols].arg = arg;
+  return symbol_at(k, k->symbols++);
+}
 
 static exact_t symbol(field_t *k, op_t op, unsigned root, exact_t arg) {
   for (int i = 0; i < k->symbols; i++)
     if (k->symbol[i].op == op && k->symbol[i].root == root &&
         (!arg || slc_ex_equal(k, k->symbol[i].arg, arg)))
-      return variable(k, FIRST_SYMBOL + i);
-  if (k->symbols == SYMBOLS) return NULL;
-  k->symbol[k->symbols].op = op, k->symbol[k->symbols].root = root, k->symbol[k->symbols].arg = arg;
-  return variable(k, FIRST_SYMBOL + k->symbols++);
+      return symbol_at(k, i);
+  return new_symbol(k, op, root, arg);
 }
 exact_t slc_ex_sqrt_pi(field_t *k) { return symbol(k, E_PI, 0, NULL); }
 exact_t slc_ex_e(field_t *k) { return symbol(k, E_E, 0, NULL); }
 
+/* The sum over the denominator of a, which is that of b times `more`: a counts `sign_a` times, b
+ * the rest of s. */
+static exact_t combine_over(field_t *k, exact_t a, exact_t b, poly_t *more, int s, int sign_a) {
+  poly_t y = slc_poly_mul(&b->num, more), none = {0, NULL}, sum = {-1, NULL};
+  if (y.n >= 0 && sign_a > 0) sum = slc_poly_add(&a->num, &y, s);
+  if (y.n >= 0 && sign_a < 0) sum = slc_poly_add(&y, &a->num, -1);
+  slc_poly_free(&y), slc_poly_free(more);
+  poly_t den = slc_poly_add(&a->den, &none, 1);
+  return make(k, sum, den);
+}
+
 static exact_t combine(field_t *k, exact_t a, exact_t b, int s) {
   if (!a || !b) return NULL;
   if (slc_ex_zero(b)) return a;
-  if (slc_poly_equal(&a->den, &b->den)) {
-    mpq_t one;
-    mpq_init(one);
-    mpq_set_si(one, 1, 1);
-    const poly_t p1 = slc_poly_one_term(one, -1);
-    mpq_clear(one);
-    const poly_t den = slc_poly_mul(&a->den, &p1);
-    poly_t p = p1;
-    slc_poly_free(&p);
-    return make(k, slc_poly_add(&a->num, &b->num, s), den);
-  }
+  poly_t more = {-1, NULL}; /* what a's denominator, or b's, lacks of the other's */
+  if (slc_poly_divide(&more, &a->den, &b->den)) return combine_over(k, a, b, &more, s, 1);
+  if (slc_poly_divide(&more, &b->den, &a->den)) return combine_over(k, b, a, &more, s, s);
   poly_t x = slc_poly_mul(&a->num, &b->den), y = slc_poly_mul(&b->num, &a->den);
   poly_t den = slc_poly_mul(&a->den, &b->den);
   if (x.n < 0 || y.n < 0 || den.n < 0) {
@@ -128,6 +145,7 @@ exact_t slc_ex_mul(field_t *k, exact_t a, exact_t b) {
   return make(k, slc_poly_mul(&a->num, &b->num), slc_poly_mul(&a->den, &b->den));
 }
 static exact_t quotient(field_t *k, exact_t a, exact_t b) {
+  if (!a || !b || slc_ex_zero(b)) return NULL;
   return make(k, slc_poly_mul(&a->num, &b->den), slc_poly_mul(&a->den, &b->num));
 }
 exact_t slc_ex_div(field_t *k, exact_t a, exact_t b) {
@@ -135,24 +153,10 @@ exact_t slc_ex_div(field_t *k, exact_t a, exact_t b) {
   return quotient(k, a, b);
 }
 
-int slc_ex_zero(exact_t a) { return a && a->num.n == 0; }
 int slc_ex_equal(field_t *k, exact_t a, exact_t b) {
   if (!a || !b) return 0;
   const exact_t d = slc_ex_sub(k, a, b);
   return d && d->num.n == 0;
-}
-
-static int poly_has_r(const field_t *k, const poly_t *p) {
-  for (int i = 0; i < p->n; i++) {
-    if (p->t[i].e[R_VAR]) return 1;
-    for (int s = 0; s < k->symbols; s++)
-      if (p->t[i].e[FIRST_SYMBOL + s] && k->symbol[s].arg && slc_ex_has_r(k, k->symbol[s].arg))
-        return 1;
-  }
-  return 0;
-}
-int slc_ex_has_r(const field_t *k, exact_t a) {
-  return a && (poly_has_r(k, &a->num) || poly_has_r(k, &a->den));
 }
 
 /* n where a = n pi/2 */
@@ -170,6 +174,47 @@ static int quarters(field_t *k, exact_t a, long *n) {
   return 0;
 }
 
+enum { MULTIPLES = 16, FRACTIONS = 4, FACTORS = 4 }; /* of exponentials */
+
+/* exp(a) as a power, with small numerator and denominator, of an exponential that is there. */
+static exact_t one_exponential(field_t *k, exact_t a) {
+  mpq_t x;
+  exact_t y = NULL;
+  mpq_init(x);
+  for (int i = 0; i < k->symbols && !y; i++)
+    if (k->symbol[i].op == E_EXP && slc_ex_rational(x, quotient(k, a, k->symbol[i].arg)) &&
+        mpz_cmpabs_ui(mpq_numref(x), MULTIPLES) <= 0 && mpz_cmp_ui(mpq_denref(x), FRACTIONS) <= 0)
+      y = slc_ex_pow(k, symbol_at(k, i), x);
+  mpq_clear(x);
+  return y ? y : new_symbol(k, E_EXP, 0, a);
+}
+
+static exact_t term_of(field_t *k, exact_t a, int i) {
+  poly_t num = {1, slc_grab(sizeof(term_t))}, none = {0, NULL};
+  mpq_init(num.t[0].c);
+  mpq_set(num.t[0].c, a->num.t[i].c);
+  memcpy(num.t[0].e, a->num.t[i].e, VARS);
+  return make(k, num, slc_poly_add(&a->den, &none, 1));
+}
+
+static exact_t exponential_of_sum(field_t *k, exact_t a) {
+  exact_t moving = slc_ex_si(k, 0, 1), factor[FACTORS];
+  int count = 0;
+  for (int i = 0; i < a->num.n; i++) {
+    const exact_t t = term_of(k, a, i);
+    const int has_r = slc_ex_has_r(k, t);
+    if (!has_r && count == FACTORS) return one_exponential(k, a);
+    if (has_r)
+      moving = slc_ex_add(k, moving, t);
+    else
+      factor[count++] = t;
+  }
+  if (!moving) return one_exponential(k, a);
+  exact_t y = slc_ex_zero(moving) ? slc_ex_si(k, 1, 1) : one_exponential(k, moving);
+  for (int i = 0; i < count; i++) y = slc_ex_mul(k, y, one_exponential(k, factor[i]));
+  return y;
+}
+
 exact_t slc_ex_fn(field_t *k, op_t op, exact_t a) {
   static const long sine[] = {0, 1, 0, -1};
   long n;
@@ -177,6 +222,7 @@ exact_t slc_ex_fn(field_t *k, op_t op, exact_t a) {
   if (slc_ex_zero(a)) return op == E_LOG ? NULL : slc_ex_si(k, op == E_EXP || op == E_COS, 1);
   if ((op == E_SIN || op == E_COS) && quarters(k, a, &n))
     return slc_ex_si(k, sine[(n + (op == E_COS)) % 4], 1);
+  if (op == E_EXP) return exponential_of_sum(k, a);
   if (op == E_LOG && slc_ex_equal(k, a, slc_ex_si(k, 1, 1))) return slc_ex_si(k, 0, 1);
   if (op == E_LOG && !slc_ex_has_r(k, a) && slc_ex_signs(k, a) != POS) return NULL;
   for (int sign = -1; sign <= 1 && op == E_ATAN; sign += 2)
@@ -185,8 +231,7 @@ exact_t slc_ex_fn(field_t *k, op_t op, exact_t a) {
                         slc_ex_mul(k, slc_ex_sqrt_pi(k), slc_ex_sqrt_pi(k)));
   for (int i = 0; i < k->symbols; i++) {
     if (k->symbol[i].op != op || !slc_ex_zero(slc_ex_add(k, k->symbol[i].arg, a))) continue;
-    const exact_t same = variable(k, FIRST_SYMBOL + i);
-    if (op == E_EXP) return quotient(k, slc_ex_si(k, 1, 1), same);
+    const exact_t same = symbol_at(k, i);
     if (op == E_ATAN || op == E_ERF || op == E_ASINH || op == E_SIN) /* odd */
       return slc_ex_sub(k, slc_ex_si(k, 0, 1), same);
   }
@@ -226,152 +271,4 @@ exact_t slc_ex_pow(field_t *k, exact_t a, const mpq_t q) {
   const exact_t exact = rational_root(k, a, root),
                 s = exact ? exact : symbol(k, E_POW, (unsigned)root, a);
   return s ? integer_power(k, s, p) : NULL;
-}
-
-int slc_ex_rational(mpq_t out, exact_t a) {
-  static const unsigned char none[VARS];
-  if (!a || a->num.n > 1 || a->den.n != 1 || memcmp(a->den.t[0].e, none, VARS)) return 0;
-  if (a->num.n && memcmp(a->num.t[0].e, none, VARS)) return 0;
-  mpq_set_si(out, 0, 1);
-  if (a->num.n) mpq_div(out, a->num.t[0].c, a->den.t[0].c);
-  return 1;
-}
-
-/* The parameter of a term c s_i, -1 for a constant term, -2 for any other. */
-static int linear_in(const term_t *t) {
-  int found = -1;
-  for (int v = 0; v < VARS; v++) {
-    if (!t->e[v]) continue;
-    if (t->e[v] > 1 || found >= 0 || v >= MAX_PARAMS) return -2;
-    found = v;
-  }
-  return found;
-}
-
-int slc_ex_affine_span(span_t *out, field_t *k, exact_t a, const mpfi_t *box) {
-  if (!a || a->den.n != 1 || linear_in(&a->den.t[0]) != -1) return 0;
-  for (int i = 0; i < a->num.n; i++)
-    if (linear_in(&a->num.t[i]) == -2) return 0;
-  mpq_t end[2], c, s, width;
-  mpq_inits(end[0], end[1], c, s, width, (mpq_ptr)0);
-  for (int i = 0; i < a->num.n; i++) {
-    const int v = linear_in(&a->num.t[i]);
-    mpq_div(c, a->num.t[i].c, a->den.t[0].c);
-    for (int high = 0; high < 2; high++) {
-      const int upper = mpq_sgn(c) > 0 ? high : !high;
-      mpq_set_si(s, 1, 1);
-      if (v >= 0 && box)
-        mpfr_get_q(s, upper ? &box[v]->right : &box[v]->left);
-      else if (v >= 0)
-        mpq_set_si(s, upper, 1);
-      if (v >= 0) { /* low + (high - low) s */
-        mpq_sub(width, k->high[v], k->low[v]);
-        mpq_mul(s, s, width);
-        mpq_add(s, s, k->low[v]);
-      }
-      mpq_mul(s, s, c);
-      mpq_add(end[high], end[high], s);
-    }
-  }
-  slc_sp_q(out, end[0], end[1]);
-  mpq_clears(end[0], end[1], c, s, width, (mpq_ptr)0);
-  return 1;
-}
-
-static void ex_span(span_t *out, field_t *k, exact_t a);
-
-static void symbol_span(span_t *y, field_t *k, int i) {
-  span_t a, slope;
-  mpfi_t c;
-  mpq_t q;
-  slc_sp_init(&a), slc_sp_init(&slope);
-  mpfi_init2(c, PREC);
-  mpq_init(q);
-  if (k->symbol[i].arg) ex_span(&a, k, k->symbol[i].arg);
-  switch (k->symbol[i].op) {
-    case E_PI:
-      mpfi_const_pi(c);
-      mpfi_sqrt(c, c);
-      slc_sp_mpfi(y, c);
-      break;
-    case E_E:
-      mpfi_set_si(c, 1);
-      mpfi_exp(c, c);
-      slc_sp_mpfi(y, c);
-      break;
-    case E_POW:
-      mpq_set_ui(q, 1, k->symbol[i].root);
-      slc_sp_pow(y, &a, q);
-      break;
-    default:
-      slc_sp_fn(y, &slope, k->symbol[i].op, &a);
-      break;
-  }
-  slc_sp_clear(&a), slc_sp_clear(&slope);
-  mpfi_clear(c);
-  mpq_clear(q);
-}
-
-static void poly_span(span_t *y, field_t *k, const poly_t *p) {
-  span_t term, x;
-  mpq_t q;
-  slc_sp_init(&term), slc_sp_init(&x);
-  mpq_init(q);
-  slc_sp_zero(y);
-  for (int i = 0; i < p->n; i++) {
-    slc_sp_q(&term, p->t[i].c, p->t[i].c);
-    for (int v = 0; v < VARS; v++) {
-      if (!p->t[i].e[v]) continue;
-      if (v < MAX_PARAMS)
-        slc_sp_q(&x, k->low[v], k->high[v]);
-      else if (v == R_VAR)
-        slc_sp_anything(&x); /* r has no value here */
-      else
-        symbol_span(&x, k, v - FIRST_SYMBOL);
-      mpq_set_ui(q, p->t[i].e[v], 1);
-      slc_sp_pow(&x, &x, q);
-      slc_sp_mul(&term, &term, &x);
-    }
-    slc_sp_add(y, y, &term);
-  }
-  slc_sp_clear(&term), slc_sp_clear(&x);
-  mpq_clear(q);
-}
-
-static void ex_span(span_t *out, field_t *k, exact_t a) {
-  if (!a) {
-    slc_sp_anything(out);
-    return;
-  }
-  if (slc_ex_affine_span(out, k, a, NULL)) return;
-  span_t den;
-  slc_sp_init(&den);
-  poly_span(out, k, &a->num);
-  poly_span(&den, k, &a->den);
-  slc_sp_div(out, out, &den);
-  slc_sp_clear(&den);
-}
-
-void slc_ex_interval(mpfi_t out, field_t *k, exact_t a) {
-  span_t s;
-  slc_sp_init(&s);
-  ex_span(&s, k, a);
-  mpfi_set(out, s.x);
-  slc_sp_clear(&s);
-}
-
-unsigned slc_ex_signs(field_t *k, exact_t a) {
-  if (!a || slc_ex_has_r(k, a)) return ANY;
-  if (slc_ex_zero(a)) return NIL;
-  span_t s;
-  slc_sp_init(&s);
-  ex_span(&s, k, a);
-  const unsigned signs = s.signs;
-  slc_sp_clear(&s);
-  return signs;
-}
-
-int slc_ex_sign(field_t *k, exact_t a) {
-  const unsigned signs = slc_ex_signs(k, a);
-  return signs == POS ? 1 : signs == NEG ? -1 : 0;
 }

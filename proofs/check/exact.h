@@ -4,7 +4,6 @@
 #ifndef SLUICE_CHECK_EXACT_H
 #define SLUICE_CHECK_EXACT_H
 
-#include "expr.h"
 #include "poly.h"
 #include "span.h"
 
@@ -43,6 +42,8 @@ exact_t slc_ex_mul(field_t *k, exact_t a, exact_t b);
 exact_t slc_ex_div(field_t *k, exact_t a, exact_t b); /* NULL unless b cannot vanish on the box */
 exact_t slc_ex_fn(field_t *k, op_t op, exact_t a);    /* EXP LOG SIN COS ERF ATAN ASINH */
 exact_t slc_ex_pow(field_t *k, exact_t a, const mpq_t q);
+/* p with every power of a root that is its argument replaced by it; 0: too large. */
+int slc_reduce_roots(field_t *k, poly_t *p);
 int slc_ex_zero(exact_t a);
 int slc_ex_equal(field_t *k, exact_t a, exact_t b);
 int slc_ex_has_r(const field_t *k, exact_t a);

@@ -325,3 +325,14 @@ int slc_expr_copy(expr_t *e, const node_t *n, const int *map) {
   return slc_expr_add(e, n->op, n->a >= 0 ? map[n->a] : -1, n->b >= 0 ? map[n->b] : -1,
                       n->c >= 0 ? map[n->c] : -1, n->d >= 0 ? map[n->d] : -1);
 }
+
+int slc_expr_copy_root(expr_t *to, const expr_t *from, int ref) {
+  int *map = calloc((size_t)ref + 1, sizeof *map), root;
+  char *live = slc_expr_live(from, ref);
+  if (!map) abort();
+  for (int x = 0; x <= ref; x++)
+    if (live[x] && (map[x] = slc_expr_copy(to, &from->node[x], map)) < 0) map[ref] = -1, x = ref;
+  root = map[ref];
+  free(map), free(live);
+  return root;
+}

@@ -61,6 +61,8 @@ int slc_expr_power(expr_t *e, int a, const mpq_t q);
 int slc_expr_si(expr_t *e, long v);
 /* A node of another expression, with children by map[]; -1 where there is no room. */
 int slc_expr_copy(expr_t *e, const node_t *n, const int *map);
+/* Copies the nodes of a root, which it returns, or -1; equal expressions end in the same node. */
+int slc_expr_copy_root(expr_t *to, const expr_t *from, int ref);
 
 /* Parses the text; parameters are e->names, and value[i] (NULL: kept as PARAM) replaces parameter
  * i. -1 on error, with the byte in *at. */

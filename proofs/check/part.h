@@ -51,11 +51,20 @@ typedef struct {
 } zone_t;
 
 typedef struct {
-  int joins, regions;
+  int segment;
+  form_kind_t kind;
+  char *text;
+} form_line_t;
+
+typedef struct {
+  int joins, regions, forms;
   mpq_t low[MAX_PARAMS], high[MAX_PARAMS]; /* ranges of the part */
   claim_t p[PROPERTIES];
   zone_t zone[SEGMENTS];
   region_t *region;
+  form_line_t form[SEGMENTS * FORMS];
+  int courses;
+  char *course[COURSES];
 } part_t;
 
 #endif

@@ -1,6 +1,7 @@
 /* Cutting an expression at the roots of its affine switches (see pieces.h). */
 #include "pieces.h"
 
+#include "course.h"
 #include "limit.h"
 
 #include <stdlib.h>
@@ -116,16 +117,39 @@ static int replaced(expr_t *e, const node_t *n, const int *map, unsigned signs) 
   }
 }
 
-/* The signs of a decision on the open piece i, or at join i itself. */
-static unsigned decide(pieces_t *p, line_t g, int i, int at) {
+/* The signs of a line on the open piece i. */
+static unsigned line_signs(pieces_t *p, line_t g, int i) {
   field_t *k = &p->field;
   if (!g.slope || !g.offset) return ANY;
-  if (at) return slc_ex_signs(k, slc_ex_add(k, slc_ex_mul(k, g.slope, p->join[i]), g.offset));
   if (slc_ex_zero(g.slope)) return slc_ex_signs(k, g.offset);
   const exact_t c = root(k, g);
   const int side = c ? place(p, c, i) : 2;
   const unsigned slope = slc_ex_signs(k, g.slope);
   return side == -1 ? slope : side == 1 ? slc_signs_minus(slope) : ANY;
+}
+
+/* The signs of what switch x decides on, on the open piece i or at join i itself. */
+static unsigned decide(pieces_t *p, const expr_t *e, int x, const line_t *v, int i, int at) {
+  const node_t *n = &e->node[x];
+  const line_t g = decision(&p->field, n, v);
+  if (!at && g.slope && g.offset) return line_signs(p, g, i);
+  piece_t s = {.inner = -1};
+  slc_expr_init(&s.e);
+  const int a = slc_expr_copy_root(&s.e, e, n->a), two = n->b >= 0,
+            b = two ? slc_expr_copy_root(&s.e, e, n->b) : -1;
+  s.w = two ? slc_expr_add(&s.e, E_SUB, a, b, -1, -1) : a;
+  unsigned signs = ANY;
+  if (s.w >= 0 && at) {
+    const series_t t = slc_se_expr(&p->field, &s.e, s.w, p->join[i], 1);
+    signs = t.n ? slc_ex_signs(&p->field, t.c[0]) : ANY;
+    /* continuous there, it is at the end what it is on a piece, or 0 */
+    for (int k = i - 1; t.n && !p->weak_order && k <= i; k++)
+      if (k >= 0 && signs & NEG && signs & POS) signs &= slc_course_signs(p, &s, k) | NIL;
+  } else if (s.w >= 0) {
+    signs = slc_course_signs(p, &s, i);
+  }
+  slc_expr_clear(&s.e);
+  return signs;
 }
 
 /* Copies what f and w need and decides the switches that it can. 1: it decided one; 0: none; -1:
@@ -146,8 +170,7 @@ static int pass(pieces_t *p, int i, int at, const expr_t *from, int f, int w, ex
   for (int x = 0; x < from->count && ok; x++) {
     const node_t *n = &from->node[x];
     if (!live[x]) continue;
-    const unsigned signs =
-        slc_expr_is_switch(n->op) ? decide(p, decision(&p->field, n, v), i, at) : ANY;
+    const unsigned signs = slc_expr_is_switch(n->op) ? decide(p, from, x, v, i, at) : ANY;
     const int decided = slc_expr_is_switch(n->op) && way(n->op, signs);
     changed |= decided;
     map[x] = decided ? replaced(to, n, map, signs) : slc_expr_copy(to, n, map);
@@ -206,11 +229,20 @@ static int depends_beside(const expr_t *e, int ref, int z) {
   return result;
 }
 
-static void find_inner(pieces_t *p, piece_t *s, int i0) {
+void slc_piece_signs(pieces_t *p, int i) {
+  piece_t *s = &p->piece[i];
+  const int weak_order = p->weak_order; /* the roots of these lines are no joins */
   line_t *v = lines(&p->field, &s->e);
+  free(s->signs);
   s->signs = malloc((size_t)s->e.count);
   if (!s->signs) abort();
-  for (int i = 0; i < s->e.count; i++) s->signs[i] = (unsigned char)decide(p, v[i], i0, 0);
+  for (int x = 0; x < s->e.count; x++) s->signs[x] = (unsigned char)line_signs(p, v[x], i);
+  p->weak_order = weak_order;
+  free(v);
+}
+
+static void find_inner(pieces_t *p, piece_t *s) {
+  line_t *v = lines(&p->field, &s->e);
   s->inner = -1;
   for (int i = s->w - 1; i >= 0 && s->inner < 0; i--) {
     if (s->e.node[i].op == E_R || !v[i].slope || !v[i].offset) continue;
@@ -242,7 +274,9 @@ int slc_pieces_make(pieces_t *p, const expr_t *e, int f, int w) {
   for (int i = 0; i < p->joins; i++) {
     if (!resolve(p, i, 1, e, f, w)) return 0;
     p->at[i].inner = -1;
-    find_inner(p, &p->piece[i], i);
+    slc_piece_signs(p, i);
+    find_inner(p, &p->piece[i]);
+    for (int k = 0; k < FORMS; k++) p->piece[i].form[k] = -1;
   }
   for (p->one = 0; !slc_ex_equal(&p->field, p->join[p->one], slc_ex_si(&p->field, 1, 1));) p->one++;
   return 1;
@@ -254,6 +288,7 @@ void slc_pieces_clear(pieces_t *p) {
     free(p->piece[i].signs);
     if (p->at[i].e.node) slc_expr_clear(&p->at[i].e);
   }
+  if (p->course_e.node) slc_expr_clear(&p->course_e);
   slc_field_clear(&p->field);
 }
 
@@ -270,33 +305,12 @@ exact_t slc_join_value(pieces_t *p, int join, int weight, side_t from) {
   return limit.kind == L_FINITE ? limit.value : NULL;
 }
 
-int slc_join_dyadic(mpfr_t out, pieces_t *p, int join) {
-  mpq_t q;
-  mpq_init(q);
-  const int dyadic =
-      join < p->joins && slc_ex_rational(q, p->join[join]) && mpfr_set_q(out, q, MPFR_RNDN) == 0;
-  mpq_clear(q);
-  return dyadic;
-}
-
-/* Copies a root's nodes; equal expressions end in the same node. */
-static int copy_root(expr_t *to, const expr_t *from, int ref) {
-  int *map = calloc((size_t)ref + 1, sizeof *map), root;
-  char *live = slc_expr_live(from, ref);
-  if (!map) abort();
-  for (int x = 0; x <= ref; x++)
-    if (live[x] && (map[x] = slc_expr_copy(to, &from->node[x], map)) < 0) map[ref] = -1, x = ref;
-  root = map[ref];
-  free(map), free(live);
-  return root;
-}
-
 int slc_join_same(pieces_t *p, int join, int weight, side_t a, side_t b) {
   const piece_t *x = approached(p, join, a), *y = approached(p, join, b);
   expr_t both;
   slc_expr_init(&both);
-  const int left = copy_root(&both, &x->e, weight ? x->w : x->f),
-            right = copy_root(&both, &y->e, weight ? y->w : y->f);
+  const int left = slc_expr_copy_root(&both, &x->e, weight ? x->w : x->f),
+            right = slc_expr_copy_root(&both, &y->e, weight ? y->w : y->f);
   slc_expr_clear(&both);
   return (left >= 0 && left == right) || slc_ex_equal(&p->field, slc_join_value(p, join, weight, a),
                                                       slc_join_value(p, join, weight, b));
@@ -309,20 +323,6 @@ int slc_join_alone(pieces_t *p, int join) {
 
 int slc_join_smooth(pieces_t *p, int join) {
   return p->piece[0].f >= 0 && (join == 0 || slc_join_same(p, join, 1, LEFT, RIGHT));
-}
-
-void slc_piece_ends(mpfr_t low, mpfr_t high, pieces_t *p, int i) {
-  mpfi_t x;
-  mpfi_init2(x, PREC);
-  slc_ex_interval(x, &p->field, p->join[i]);
-  mpfi_get_left(low, x);
-  if (i + 1 < p->joins) {
-    slc_ex_interval(x, &p->field, p->join[i + 1]);
-    mpfi_get_right(high, x);
-  } else {
-    mpfr_set_inf(high, 1);
-  }
-  mpfi_clear(x);
 }
 
 int slc_piece_constant(pieces_t *p, int i) {

@@ -5,7 +5,8 @@
 
 #include "exact.h"
 
-enum { SEGMENTS = 24 };
+enum { SEGMENTS = 24, COURSES = 16 };
+typedef enum { FORM_WEIGHT, FORM_OVER, FORM_SLOPE, FORMS } form_kind_t;
 
 /* The expression between two joins, without switches that are affine in r. A weight gate has
  * f = -1. */
@@ -15,6 +16,7 @@ typedef struct {
   /* A node that is affine in r, through which alone w depends on r, and the sign of its slope; -1:
    * none. The sign of dw/dr is that of dw/dz times this one. */
   int inner, inner_sign;
+  int form[FORMS]; /* nodes that equal w, w - 1 and w' wherever w has a value; -1: none given */
   /* Of every node, the signs that it may have on the open piece; NULL: nothing known. */
   unsigned char *signs;
 } piece_t;
@@ -23,6 +25,9 @@ typedef struct {
   field_t field;  /* its ranges are the part's */
   int weak_order; /* joins may coincide for some values of the parameters */
   exact_t end[2]; /* joins besides those of the expression; NULL: none */
+  /* Expressions of which some are the slopes of what switches decide on that is not affine in r. */
+  expr_t course_e;
+  int courses, course[COURSES];
   int joins, one;
   exact_t join[SEGMENTS];
   piece_t piece[SEGMENTS];
@@ -49,5 +54,7 @@ int slc_join_dyadic(mpfr_t out, pieces_t *p, int join);
 /* Rounded outward; the last piece's high end is +inf. */
 void slc_piece_ends(mpfr_t low, mpfr_t high, pieces_t *p, int i);
 int slc_piece_constant(pieces_t *p, int i);
+/* The signs of its nodes, anew after some were added. */
+void slc_piece_signs(pieces_t *p, int i);
 
 #endif

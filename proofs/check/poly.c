@@ -93,3 +93,39 @@ int slc_poly_equal(const poly_t *a, const poly_t *b) {
     if (order(&a->t[i], &b->t[i]) || !mpq_equal(a->t[i].c, b->t[i].c)) return 0;
   return 1;
 }
+
+/* a / b of single terms; 0 where an exponent would be negative. */
+static int divide_term(term_t *y, const term_t *a, const term_t *b) {
+  for (int v = 0; v < VARS; v++) {
+    if (a->e[v] < b->e[v]) return 0;
+    y->e[v] = (unsigned char)(a->e[v] - b->e[v]);
+  }
+  mpq_div(y->c, a->c, b->c);
+  return 1;
+}
+
+/* The leading terms go one by one, as in a division of numbers. */
+int slc_poly_divide(poly_t *q, const poly_t *a, const poly_t *b) {
+  poly_t rest = {a->n, slc_grab((size_t)a->n * sizeof(term_t))};
+  *q = (poly_t){0, slc_grab((size_t)(a->n + 1) * sizeof(term_t))};
+  for (int i = 0; i < a->n; i++) {
+    mpq_init(rest.t[i].c);
+    mpq_set(rest.t[i].c, a->t[i].c);
+    memcpy(rest.t[i].e, a->t[i].e, VARS);
+  }
+  while (rest.n > 0 && q->n < a->n) {
+    term_t *t = &q->t[q->n++];
+    mpq_init(t->c);
+    if (!divide_term(t, &rest.t[0], &b->t[0])) break;
+    const poly_t one = {1, t};
+    poly_t part = slc_poly_mul(&one, b);
+    if (part.n < 0) break;
+    poly_t less = slc_poly_add(&rest, &part, -1);
+    slc_poly_free(&part), slc_poly_free(&rest);
+    rest = less;
+  }
+  const int ok = rest.n == 0;
+  slc_poly_free(&rest);
+  if (!ok) slc_poly_free(q);
+  return ok;
+}

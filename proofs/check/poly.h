@@ -5,11 +5,11 @@
 #include "expr.h"
 
 enum {
-  SYMBOLS = 12,
+  SYMBOLS = 20,
   R_VAR = MAX_PARAMS,
   FIRST_SYMBOL,
   VARS = FIRST_SYMBOL + SYMBOLS,
-  TERM_MAX = 400
+  TERM_MAX = 2000
 };
 
 typedef struct {
@@ -27,6 +27,8 @@ void slc_poly_free(poly_t *p);
 poly_t slc_poly_add(const poly_t *a, const poly_t *b, int s);
 /* n = -1 where it grows too large. */
 poly_t slc_poly_mul(const poly_t *a, const poly_t *b);
+/* q = a / b where b divides a; 0 where it does not. b is not zero. */
+int slc_poly_divide(poly_t *q, const poly_t *a, const poly_t *b);
 int slc_poly_equal(const poly_t *a, const poly_t *b);
 /* c times a variable; c alone where variable is -1. */
 poly_t slc_poly_one_term(const mpq_t c, int variable);

@@ -46,14 +46,14 @@ static long log_exponent(long e) {
 
 /* By the form in s for s >= 2^k, which r >= 2^e implies: r w -> 0 (bound NULL), or r w >= bound
  * (<= where it is negative). */
-static int log_form_shows(const context_t *c, long e, mpfr_srcptr bound) {
+static int log_form_shows(const context_t *c, int w, long e, mpfr_srcptr bound) {
   const piece_t *s = last_piece(c);
   field_t *k = &c->pieces->field;
   const long exponent = log_exponent(e);
   expr_t x;
   int ok = 0;
   slc_expr_init(&x);
-  const int root = exponent < 0 ? -1 : product_in_log(&x, &s->e, s->w);
+  const int root = exponent < 0 ? -1 : product_in_log(&x, &s->e, w);
   if (root >= 0 && bound) {
     ok = slc_tail_keeps(k, &x, root, exponent, 0, bound);
   } else if (root >= 0) {
@@ -66,28 +66,28 @@ static int log_form_shows(const context_t *c, long e, mpfr_srcptr bound) {
 }
 
 /* w -> 0 as r -> inf, by its parts or by its form. */
-static int weight_vanishes(const context_t *c, long e) {
+static int weight_vanishes(const context_t *c, int ref, long e) {
   const piece_t *s = last_piece(c);
-  const limit_t w = slc_limit(&c->pieces->field, &s->e, s->w, 0);
+  const limit_t w = slc_limit(&c->pieces->field, &s->e, ref, 0);
   tail_t t;
   if (w.kind == L_FINITE && slc_ex_zero(w.value)) return 1;
-  slc_tail_examine(&t, &c->pieces->field, &s->e, s->w, e);
+  slc_tail_examine(&t, &c->pieces->field, &s->e, ref, e);
   return t.defined && t.zero_limit;
 }
 
 /* Where w -> 0, r w is r times the integral of -w' from r on: it vanishes where w' decays by a
  * power above 2 or exponentially, and is at least c where -w' >= c/r^2. */
-static int slope_shows(const context_t *c, long e, mpfr_srcptr bound) {
+static int slope_shows(const context_t *c, int w, long e, mpfr_srcptr bound) {
   const piece_t *s = last_piece(c);
   expr_t x;
-  int ok = 0, *map = calloc((size_t)s->w + 1, sizeof *map), room = 1;
-  char *live = slc_expr_live(&s->e, s->w);
+  int ok = 0, *map = calloc((size_t)w + 1, sizeof *map), room = 1;
+  char *live = slc_expr_live(&s->e, w);
   if (!map) abort();
   slc_expr_init(&x);
-  for (int i = 0; i <= s->w && room; i++)
+  for (int i = 0; i <= w && room; i++)
     if (live[i]) room = (map[i] = slc_expr_copy(&x, &s->e.node[i], map)) >= 0;
-  const int slope = room ? slc_expr_derive(&x, map[s->w]) : -1;
-  const int vanishes = slope >= 0 && weight_vanishes(c, e);
+  const int slope = room ? slc_expr_derive(&x, map[w]) : -1;
+  const int vanishes = slope >= 0 && weight_vanishes(c, w, e);
   if (vanishes && bound) {
     mpfr_t minus;
     mpfr_init2(minus, 512);
@@ -162,21 +162,24 @@ static const char *check_lemma(const context_t *c, long e) {
   return bad;
 }
 
+/* r times a node of the last piece, w or what equals it; -1 stands for none. */
+static int vanishes(const context_t *c, const claim_t *q, int w) {
+  if (w < 0) return 0;
+  if (q->means == T_LOG) return log_form_shows(c, w, q->tail, NULL);
+  if (q->means == T_SLOPE) return slope_shows(c, w, q->tail, NULL);
+  tail_t t;
+  slc_tail_examine(&t, &c->pieces->field, &last_piece(c)->e, w, q->tail);
+  return t.defined && t.product_vanishes;
+}
+
 const char *slc_check_product(const context_t *c) {
   const claim_t *q = &c->part->p[3];
   const piece_t *s = last_piece(c);
   if (q->means == T_BOUNDED) return check_lemma(c, q->tail);
-  int ok;
-  if (q->means == T_LOG) {
-    ok = log_form_shows(c, q->tail, NULL);
-  } else if (q->means == T_SLOPE) {
-    ok = slope_shows(c, q->tail, NULL);
-  } else {
-    tail_t t;
-    slc_tail_examine(&t, &c->pieces->field, &s->e, s->w, q->tail);
-    ok = t.defined && t.product_vanishes;
-  }
-  return ok ? "" : "P4: r f' is not shown to tend to 0";
+  return vanishes(c, q, s->w) ||
+                 (c->part->p[0].verdict == V_PROVED && vanishes(c, q, s->form[FORM_WEIGHT]))
+             ? ""
+             : "P4: r f' is not shown to tend to 0";
 }
 
 /* w keeps away from 0 beyond 2^e, and 2^e w is what was claimed. */
@@ -201,7 +204,7 @@ const char *slc_check_product_refuted(const context_t *c) {
   if (mpfr_sgn(q->r) != sign) return "P4: a bound of r f' that does not part it from 0";
   if (!beyond_joins(c, q->tail)) return "P4: a join lies beyond the place of the bound";
   return slc_tail_keeps(&c->pieces->field, &s->e, s->w, q->tail, 1, q->r) ||
-                 slope_shows(c, q->tail, q->r) || log_form_shows(c, q->tail, q->r) ||
+                 slope_shows(c, s->w, q->tail, q->r) || log_form_shows(c, s->w, q->tail, q->r) ||
                  weight_keeps(c, q->tail, q->r)
              ? ""
              : "P4: r f' is not shown to keep away from 0";

@@ -205,13 +205,45 @@ static void part_clear(part_t *p) {
     free(g->cell);
   }
   free(p->region);
+  for (int i = 0; i < p->forms; i++) free(p->form[i].text);
+  for (int i = 0; i < p->courses; i++) free(p->course[i]);
   for (int k = 0; k < MAX_PARAMS; k++) mpq_clears(p->low[k], p->high[k], (mpq_ptr)0);
+}
+
+/* After "form": its segment, what it equals, and the expression. */
+static int read_form(reader_t *r, part_t *p) {
+  static const char *const kinds[FORMS] = {"weight", "over", "slope"};
+  long segment;
+  const char *kind;
+  int k = 0;
+  if (p->regions || p->forms == SEGMENTS * FORMS || !slc_integer(r, 0, SEGMENTS - 1, &segment) ||
+      !(kind = slc_field(r)) || !r->token)
+    return slc_refuse(r, "expected a form before the regions");
+  while (k < FORMS && strcmp(kinds[k], kind)) k++;
+  if (k == FORMS) return slc_refuse(r, "expected weight, over or slope");
+  char *text = strdup(r->token);
+  if (!text) abort();
+  p->form[p->forms++] = (form_line_t){(int)segment, (form_kind_t)k, text};
+  return 1;
+}
+
+static int read_course(reader_t *r, part_t *p) {
+  if (p->regions || p->forms || p->courses == COURSES || !r->token)
+    return slc_refuse(r, "expected a course before forms and regions");
+  char *text = strdup(r->token);
+  if (!text) abort();
+  p->course[p->courses++] = text;
+  return 1;
 }
 
 static int read_regions(reader_t *r, gate_side_t *side, part_t *p) {
   while (slc_next_line(r)) {
     const char *t = slc_field(r);
     if (t && !strcmp(t, "end") && slc_done(r)) return 1;
+    if (t && (!strcmp(t, "form") || !strcmp(t, "course"))) {
+      if (t[0] == 'f' ? !read_form(r, p) : !read_course(r, p)) return 0;
+      continue;
+    }
     if (!t || strcmp(t, "region")) return slc_refuse(r, "expected a region or the part's end");
     region_t *more = realloc(p->region, (size_t)(p->regions + 1) * sizeof *more);
     if (!more) abort();

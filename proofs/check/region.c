@@ -17,12 +17,55 @@ static int centred_sign(box_t *b, int w, const mpfi_t r, const mpfi_t *box, int 
   return sign;
 }
 
+/* The node that equals what the goal is about: w', w - 1, or of a requirement w; -1: none. */
+static int form_of(const piece_t *s, goal_t goal) {
+  if (goal == G_DEFINED) return -1;
+  return s->form[goal == G_BELOW ? FORM_OVER : goal == G_AT_MOST_0 ? FORM_WEIGHT : FORM_SLOPE];
+}
+
+/* The signs of the form over the box, and by its expansion; ANY where it tells nothing. */
+static unsigned form_signs(box_t *b, int form, const mpfi_t r, const mpfi_t *box, int expand) {
+  if (form < 0) return ANY;
+  if (!expand) return b->flow[form].ok ? b->flow[form].v.signs : ANY;
+  const int sign = slc_bounded(r) ? centred_sign(b, form, r, box, 0, 0) : 0;
+  return sign > 0 ? POS : sign < 0 ? NEG : ANY;
+}
+
+/* The derivative of the order by the form, which is w' already, is not by the inner node. */
+static int form_curves(box_t *b, const piece_t *s, const mpfi_t r, const mpfi_t *box, int order) {
+  const int form = form_of(s, G_CURVE_UP), by_inner = b->by_inner;
+  if (form < 0) return 0;
+  mpfi_t x;
+  mpfi_init2(x, BITS);
+  b->by_inner = 0;
+  slc_box_jet(b, form, r, box, order - 1, x);
+  b->by_inner = by_inner;
+  const int sign = slc_sign_of(x);
+  mpfi_clear(x);
+  return sign;
+}
+
+static int never_above(box_t *b, const piece_t *s, goal_t goal, const mpfi_t r, const mpfi_t *box) {
+  const int form = form_of(s, goal), limit = goal == G_BELOW;
+  const flow_t *w = &b->flow[s->w];
+  if (!w->ok) return 0;
+  if (mpfr_cmp_si(&w->v.x->right, limit) <= 0 || (!limit && !(w->v.signs & POS)) ||
+      !(form_signs(b, form, r, box, 0) & POS))
+    return 1;
+  return (slc_bounded(r) && centred_sign(b, s->w, r, box, 0, limit) < 0) ||
+         form_signs(b, form, r, box, 1) == NEG;
+}
+
 static int slope_holds(box_t *b, const piece_t *s, goal_t goal, const mpfi_t r, const mpfi_t *box) {
   const int up = goal == G_UP || goal == G_RISES, weak = goal == G_RISES || goal == G_FALLS;
   const unsigned right = up ? POS : NEG, signs = slc_box_slope_signs(b, s->w);
   if (!b->flow[s->w].ok) return 0;
   if (signs == right || (weak && !(signs & slc_signs_minus(right)))) return 1;
-  return slc_bounded(r) && centred_sign(b, s->w, r, box, 1, 0) == (up ? 1 : -1);
+  const int form = form_of(s, goal);
+  const unsigned by_form = form_signs(b, form, r, box, 0);
+  if (by_form == right || (weak && !(by_form & slc_signs_minus(right)))) return 1;
+  return (slc_bounded(r) && centred_sign(b, s->w, r, box, 1, 0) == (up ? 1 : -1)) ||
+         form_signs(b, form, r, box, 1) == right;
 }
 
 static int goal_holds(box_t *b, const piece_t *s, goal_t goal, int order, const span_t *r,
@@ -33,19 +76,16 @@ static int goal_holds(box_t *b, const piece_t *s, goal_t goal, int order, const 
   if (goal == G_CURVE_UP || goal == G_CURVE_DOWN) {
     if (slc_bounded(r->x)) {
       slc_box_jet(b, s->w, r->x, box, order, x);
-      ok = slc_sign_of(x) == (goal == G_CURVE_UP ? 1 : -1);
+      const int want = goal == G_CURVE_UP ? 1 : -1;
+      ok = slc_sign_of(x) == want || form_curves(b, s, r->x, box, order) == want;
     }
   } else {
     slc_box_flow(b, r, box);
     const flow_t *w = &b->flow[s->w];
     if (goal == G_DEFINED)
       ok = w->ok && (s->f < 0 || b->flow[s->f].ok);
-    else if (goal == G_BELOW)
-      ok = w->ok && (mpfr_cmp_ui(&w->v.x->right, 1) <= 0 ||
-                     (slc_bounded(r->x) && centred_sign(b, s->w, r->x, box, 0, 1) < 0));
-    else if (goal == G_AT_MOST_0)
-      ok = w->ok && (!(w->v.signs & POS) || mpfr_sgn(&w->v.x->right) <= 0 ||
-                     (slc_bounded(r->x) && centred_sign(b, s->w, r->x, box, 0, 0) < 0));
+    else if (goal == G_BELOW || goal == G_AT_MOST_0)
+      ok = never_above(b, s, goal, r->x, box);
     else
       ok = slope_holds(b, s, goal, r->x, box);
   }

@@ -8,7 +8,7 @@
 #include "witness.h"
 
 static int not_above_0(pieces_t *p, exact_t x) {
-  return slc_ex_zero(x) || slc_ex_sign(&p->field, x) < 0;
+  return slc_ex_zero(x) || (x && !(slc_ex_signs(&p->field, x) & POS));
 }
 
 static const char *check_segment(const context_t *c, int i) {
@@ -20,13 +20,16 @@ static const char *check_segment(const context_t *c, int i) {
   const char *bad = "";
   slc_piece_ends(low, high, p, i);
   mpfr_set(a, low, MPFR_RNDN), mpfr_set(b, high, MPFR_RNDN);
-  if (slc_ex_zero(slc_join_value(p, i, 1, RIGHT))) slc_leave_end(c, i, 0, low, a);
-  if (i + 1 < p->joins && slc_ex_zero(slc_join_value(p, i + 1, 1, LEFT)))
+  if (not_above_0(p, slc_join_value(p, i, 1, RIGHT))) slc_leave_end(c, i, 0, low, a);
+  if (i + 1 < p->joins && not_above_0(p, slc_join_value(p, i + 1, 1, LEFT)))
     slc_leave_end(c, i, 1, high, b);
-  if (mpfr_inf_p(b) && q->means == T_FORM) {
+  if (mpfr_inf_p(b) && !mpfr_inf_p(a) && q->means == T_FORM) {
     tail_t t;
-    slc_tail_examine(&t, &p->field, &p->piece[i].e, p->piece[i].w, q->tail);
-    if (!t.defined || t.sign >= 0) bad = "R: the tail is not shown below 0";
+    const piece_t *s = &p->piece[i];
+    slc_tail_examine(&t, &p->field, &s->e, s->w, q->tail);
+    if ((!t.defined || t.sign >= 0) &&
+        slc_tail_sign(&p->field, &s->e, s->form[FORM_WEIGHT], s->w, q->tail) >= 0)
+      bad = "R: the tail is not shown below 0";
     mpfr_set_ui_2exp(b, 1, q->tail, MPFR_RNDN);
   }
   if (!*bad && !slc_regions_reach(c, i, G_AT_MOST_0, G_AT_MOST_0, a, b))

@@ -51,8 +51,12 @@ static const char *check_monotone_segment(const context_t *c, int i, int *flat) 
     mpfr_set(b, high, MPFR_RNDN);
   } else if (!*bad && mpfr_inf_p(high)) {
     tail_t t;
-    slc_tail_examine(&t, &p->field, &p->piece[i].e, p->piece[i].w, c->part->p[2].tail);
-    if (!t.defined || t.slope != (up ? 1 : -1)) bad = "P3: the tail is not shown monotone";
+    const piece_t *s = &p->piece[i];
+    const int way = up ? 1 : -1;
+    slc_tail_examine(&t, &p->field, &s->e, s->w, c->part->p[2].tail);
+    if ((!t.defined || t.slope != way) &&
+        slc_tail_sign(&p->field, &s->e, s->form[FORM_SLOPE], s->w, c->part->p[2].tail) != way)
+      bad = "P3: the tail is not shown monotone";
     mpfr_set_ui_2exp(b, 1, c->part->p[2].tail, MPFR_RNDN);
   } else if (!*bad && !zone_holds(c, i, 1, z->high_order, up, high, b)) {
     bad = "P3: a zone at the high end of a segment does not hold";
@@ -126,8 +130,11 @@ static const char *check_below(const context_t *c, int i) {
   if (i == p->one - 1) slc_leave_end(c, i, 1, high, b);
   if (mpfr_inf_p(b) && c->part->p[1].means == T_FORM) {
     tail_t t;
-    slc_tail_examine(&t, &p->field, &p->piece[i].e, p->piece[i].w, c->part->p[1].tail);
-    if (!t.defined || !t.below_one) bad = "P2: the tail is not shown below 1";
+    const piece_t *s = &p->piece[i];
+    slc_tail_examine(&t, &p->field, &s->e, s->w, c->part->p[1].tail);
+    if ((!t.defined || !t.below_one) &&
+        slc_tail_sign(&p->field, &s->e, s->form[FORM_OVER], s->w, c->part->p[1].tail) >= 0)
+      bad = "P2: the tail is not shown below 1";
     mpfr_set_ui_2exp(b, 1, c->part->p[1].tail, MPFR_RNDN);
   }
   if (!*bad && !slc_regions_reach(c, i, G_BELOW, G_BELOW, a, b))

@@ -13,10 +13,8 @@ static int difference(const source_t *s, mpq_t *value, const int *fixed, expr_t 
   return right < 0 ? -1 : slc_expr_add(e, E_SUB, left, right, -1, -1);
 }
 
-int slc_source_parse(const source_t *s, const mpq_t *at, expr_t *e, int *f, int *w) {
-  mpq_t value[MAX_PARAMS];
-  int fixed[MAX_PARAMS], where;
-  slc_expr_init(e);
+/* The values that stand for parameters, and which do. */
+static void bind(const source_t *s, const mpq_t *at, expr_t *e, mpq_t *value, int *fixed) {
   e->params = s->params;
   memcpy(e->names, s->names, sizeof e->names);
   for (int i = 0; i < MAX_PARAMS; i++) {
@@ -24,6 +22,13 @@ int slc_source_parse(const source_t *s, const mpq_t *at, expr_t *e, int *f, int 
     mpq_init(value[i]);
     mpq_set(value[i], s->ranged[i] && at ? at[i] : s->value[i]);
   }
+}
+
+int slc_source_parse(const source_t *s, const mpq_t *at, expr_t *e, int *f, int *w) {
+  mpq_t value[MAX_PARAMS];
+  int fixed[MAX_PARAMS], where;
+  slc_expr_init(e);
+  bind(s, at, e, value, fixed);
   const int root = slc_expr_parse(e, s->text, value, fixed, &where);
   *f = s->weight ? -1 : root;
   *w = root < 0 || s->weight ? root : slc_expr_derive(e, root);
@@ -33,4 +38,13 @@ int slc_source_parse(const source_t *s, const mpq_t *at, expr_t *e, int *f, int 
   }
   for (int i = 0; i < MAX_PARAMS; i++) mpq_clear(value[i]);
   return *w >= 0;
+}
+
+int slc_source_term(const source_t *s, const mpq_t *at, expr_t *e, const char *text) {
+  mpq_t value[MAX_PARAMS];
+  int fixed[MAX_PARAMS], where;
+  bind(s, at, e, value, fixed);
+  const int ref = slc_expr_parse(e, text, value, fixed, &where);
+  for (int i = 0; i < MAX_PARAMS; i++) mpq_clear(value[i]);
+  return ref;
 }

@@ -38,6 +38,8 @@ void slc_sp_only(span_t *y, unsigned signs) {
   y->signs = allowed(y) & signs ? allowed(y) & signs : allowed(y);
   if (!(y->signs & NEG) && mpfr_sgn(&y->x->left) < 0) mpfr_set_zero(&y->x->left, 1);
   if (!(y->signs & POS) && mpfr_sgn(&y->x->right) > 0) mpfr_set_zero(&y->x->right, 1);
+  if (!(y->signs & NIL) && mpfr_zero_p(&y->x->left)) y->open |= LOW_OPEN;
+  if (!(y->signs & NIL) && mpfr_zero_p(&y->x->right)) y->open |= HIGH_OPEN;
 }
 
 /* After the ends were set: NaN is no knowledge. */
@@ -153,7 +155,8 @@ static void one_over(span_t *y, const span_t *a) {
     slc_sp_anything(y);
     return;
   }
-  const unsigned signs = a->signs;
+  const unsigned signs = a->signs,
+                 open = (a->open & LOW_OPEN ? HIGH_OPEN : 0) | (a->open & HIGH_OPEN ? LOW_OPEN : 0);
   mpfr_t low, high;
   mpfr_inits2(BITS, low, high, (mpfr_ptr)0);
   mpfr_ui_div(low, 1, &a->x->right, MPFR_RNDD);
@@ -162,7 +165,7 @@ static void one_over(span_t *y, const span_t *a) {
   if (mpfr_zero_p(&a->x->right)) mpfr_set_inf(low, -1);
   if (mpfr_zero_p(&a->x->left)) mpfr_set_inf(high, 1);
   mpfr_set(&y->x->left, low, MPFR_RNDD), mpfr_set(&y->x->right, high, MPFR_RNDU);
-  close(y, signs, 0);
+  close(y, signs, open);
   mpfr_clears(low, high, (mpfr_ptr)0);
 }
 void slc_sp_div(span_t *y, const span_t *a, const span_t *b) {
@@ -216,12 +219,18 @@ void slc_sp_pow(span_t *y, const span_t *a, const mpq_t q) {
   const unsigned signs = p ? base.signs : POS;
   end_pow(&base.x->left, &base.x->left, p, n, MPFR_RNDD);
   end_pow(&base.x->right, &base.x->right, p, n, MPFR_RNDU);
-  close(&base, signs, 0);
+  close(&base, signs, p ? base.open : 0);
   if (sign < 0)
     one_over(y, &base);
   else
     slc_sp_set(y, &base);
   slc_sp_clear(&base);
+}
+
+/* Of functions that come near to 1, or to -1, and never attain it. */
+static void never_one(span_t *y) {
+  if (mpfr_cmp_si(&y->x->right, 1) == 0) y->open |= HIGH_OPEN;
+  if (mpfr_cmp_si(&y->x->left, -1) == 0) y->open |= LOW_OPEN;
 }
 
 /* A function that rises. */
@@ -290,6 +299,7 @@ static void span_sigmoid(span_t *y, span_t *s, const span_t *a) {
   slc_sp_neg(&minus, a);
   rising(&minus, &minus, sigmoid_end, POS);
   rising(y, a, sigmoid_end, POS);
+  never_one(y);
   slc_sp_mul(s, y, &minus);
   slc_sp_clear(&minus);
 }
@@ -301,6 +311,7 @@ static void span_tanh(span_t *y, span_t *s, const span_t *a) {
   slc_sp_add(s, s, s);
   slc_sp_add(s, s, s);
   rising(y, a, mpfr_tanh, a->signs);
+  never_one(y);
   slc_sp_clear(&twice), slc_sp_clear(&t);
 }
 
@@ -352,6 +363,7 @@ static void span_erf(span_t *y, span_t *s, const span_t *a) {
   close(&c, POS, 0);
   slc_sp_mul(s, s, &c);
   rising(y, a, mpfr_erf, a->signs);
+  never_one(y);
   slc_sp_clear(&c);
 }
 static void span_atan(span_t *y, span_t *s, const span_t *a) {

@@ -197,3 +197,11 @@ int slc_tail_keeps(field_t *k, const expr_t *e, int ref, long exponent, int powe
   clear_forms(&t, ref);
   return ok;
 }
+
+int slc_tail_sign(field_t *k, const expr_t *e, int form, int other, long exponent) {
+  tail_t w, t;
+  if (form < 0) return 0;
+  slc_tail_examine(&w, k, e, other, exponent);
+  slc_tail_examine(&t, k, e, form, exponent);
+  return w.defined && t.defined ? t.sign : 0;
+}

@@ -19,6 +19,10 @@ typedef struct {
 
 void slc_tail_examine(tail_t *out, field_t *k, const expr_t *e, int ref, long exponent);
 
+/* The sign of a node that stands for another, where that one has values for r >= 2^exponent; 0:
+ * unknown, or no such node (-1). */
+int slc_tail_sign(field_t *k, const expr_t *e, int form, int other, long exponent);
+
 /* For all r >= 2^exponent: g r^power >= bound where bound > 0, <= bound where it is negative. */
 int slc_tail_keeps(field_t *k, const expr_t *e, int ref, long exponent, int power,
                    mpfr_srcptr bound);

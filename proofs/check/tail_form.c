@@ -154,7 +154,24 @@ void slc_tf_reciprocal(tail_ctx *t, form_t *y, const form_t *a) {
 }
 
 /* u^v c with v a non-negative integer and no h, as v = 0. */
+/* exp(h) u^v c with h -> -inf, which vanishes at u = 0 with all its derivatives. */
+static void flat_form(tail_ctx *t, form_t *y, const form_t *a) {
+  form_t h, flat;
+  slc_tf_init(&h), slc_tf_init(&flat);
+  slc_tf_exponent(t, &h, a);
+  slc_tf_exact(t, &flat, slc_ex_si(t->k, 0, 1));
+  flat.zero = 0;
+  flat.m = least(a->m, h.m);
+  flat.ok = a->ok && h.ok && slc_tf_flat(t, &flat.c, &h, a->v, &a->c, flat.m);
+  slc_tf_set(y, &flat);
+  slc_tf_clear(&h), slc_tf_clear(&flat);
+}
+
 void slc_tf_plain(tail_ctx *t, form_t *y, const form_t *a) {
+  if (a->ok && !a->zero && a->atoms) {
+    flat_form(t, y, a);
+    return;
+  }
   if (a->ok && a->zero) { /* whatever power of u stood before it */
     slc_tf_exact(t, y, slc_ex_si(t->k, 0, 1));
     return;

@@ -39,7 +39,7 @@ void slc_tf_scale_si(tail_ctx *t, form_t *y, const form_t *a, long p, unsigned l
 void slc_tf_mul(tail_ctx *t, form_t *y, const form_t *a, const form_t *b);
 void slc_tf_power(tail_ctx *t, form_t *y, const form_t *a, const mpq_t q);
 void slc_tf_reciprocal(tail_ctx *t, form_t *y, const form_t *a);
-/* u^v c with v a non-negative integer and no h, as v = 0. */
+/* u^v c with v a non-negative integer, as v = 0; where there is an h, it has to go to -inf. */
 void slc_tf_plain(tail_ctx *t, form_t *y, const form_t *a);
 /* Leading terms that are exactly zero become powers of u. */
 void slc_tf_drop_zeros(form_t *y);

@@ -39,11 +39,11 @@ static void decimal(FILE *out, sl_decimal x) {
   fprintf(out, " %s", text);
 }
 
-static void write_expression(sl_certificate *c, sl_ref ref) {
+static void write_expression(sl_certificate *c, const sl_tree *tree, sl_ref ref) {
   static char text[20000];
   char names[SL_GATE_PARAMETER_LIMIT][32];
   memcpy(names, c->def->param_name, sizeof names);
-  if (!sl_tree_print(text, sizeof text, &c->def->tree, ref, names)) c->failed = 1;
+  if (!sl_tree_print(text, sizeof text, tree, ref, names)) c->failed = 1;
   fputs(text, c->out.stream);
 }
 
@@ -63,7 +63,7 @@ void sl_certificate_side(sl_certificate *c, int positive, const sl_cell *cell) {
   const sl_gate_definition *def = c->def;
   const int weight = def->f[positive] == SL_NO_REF;
   fprintf(c->out.stream, "side %s\n%s ", positive ? "pos" : "neg", weight ? "weight" : "value");
-  write_expression(c, weight ? def->w[positive] : def->f[positive]);
+  write_expression(c, &def->tree, weight ? def->w[positive] : def->f[positive]);
   fputc('\n', c->out.stream);
   write_parameters(c, cell);
 }
@@ -71,9 +71,9 @@ void sl_certificate_side(sl_certificate *c, int positive, const sl_cell *cell) {
 void sl_certificate_requirement(sl_certificate *c, const sl_gate_requirement *q,
                                 const sl_cell *cell, int follows) {
   fputs("require ", c->out.stream);
-  write_expression(c, q->left);
+  write_expression(c, &c->def->tree, q->left);
   fputs(" <= ", c->out.stream);
-  write_expression(c, q->right);
+  write_expression(c, &c->def->tree, q->right);
   fputs("\nover", c->out.stream);
   decimal(c->out.stream, q->r_low);
   if (q->r_high.e == INT32_MAX)
@@ -185,6 +185,22 @@ static void write_segment(FILE *out, const sl_proof *proof, int i) {
           s->low.order, s->low.shift, s->high.order, s->high.shift);
 }
 
+static void write_forms(sl_certificate *c, const sl_problem *p) {
+  for (int i = 0; i < p->course_count; i++) {
+    fputs("course ", c->out.stream);
+    write_expression(c, &p->courses, p->course[i]);
+    fputc('\n', c->out.stream);
+  }
+  static const char *const kinds[SL_FORMS] = {"weight", "over", "slope"};
+  for (int i = 0; i < p->joins; i++)
+    for (int k = 0; k < SL_FORMS; k++)
+      if (p->segment[i].form_used[k]) {
+        fprintf(c->out.stream, "form %d %s ", i, kinds[k]);
+        write_expression(c, &p->segment[i].tree, p->segment[i].form[k]);
+        fputc('\n', c->out.stream);
+      }
+}
+
 static void write_region(FILE *out, const sl_claim_list *list, const sl_region *g,
                          const sl_problem *p) {
   fprintf(out, "region %d %s %ld", g->segment, goals[g->goal], (long)g->order);
@@ -223,6 +239,7 @@ void sl_certificate_part(sl_certificate *c, const sl_proof *proof, sl_problem *p
   write_part_head(c, p);
   for (int i = 0; i < SL_PROPERTIES; i++) write_property(c, proof, i);
   for (int i = 0; i < p->joins; i++) write_segment(out, proof, i);
+  write_forms(c, p);
   for (size_t i = 0; i < proof->claims.region_count; i++)
     if (needed(proof, &proof->claims.region[i]))
       write_region(out, &proof->claims, &proof->claims.region[i], p);
@@ -244,6 +261,7 @@ void sl_certificate_requirement_part(sl_certificate *c, const sl_proof *proof, s
     fputs("R undecided", out);
   }
   fputc('\n', out);
+  if (f->verdict == SL_PROVED) write_forms(c, p);
   for (size_t i = 0; i < proof->claims.region_count && f->verdict == SL_PROVED; i++)
     write_region(out, &proof->claims, &proof->claims.region[i], p);
   fputs("end\n", out);

@@ -34,12 +34,27 @@ static struct sl_exact *fresh(sl_field *k) {
   return a;
 }
 
+/* Numerator and denominator without powers of roots that are something else. */
+static int reduce(sl_field *k, struct sl_exact *a) {
+  fmpz_t above, below;
+  fmpz_init(above), fmpz_init(below);
+  const int ok = sl_field_reduce(k, a->num, above) && sl_field_reduce(k, a->den, below) &&
+                 !fmpz_mpoly_is_zero(a->den, k->ctx);
+  if (ok && !fmpz_equal(above, below)) {
+    fmpz_mpoly_scalar_mul_fmpz(a->num, a->num, below, k->ctx);
+    fmpz_mpoly_scalar_mul_fmpz(a->den, a->den, above, k->ctx);
+  }
+  fmpz_clear(above), fmpz_clear(below);
+  return ok;
+}
+
 /* Lowest terms with a positive leading coefficient in the denominator, so that equal elements have
  * equal polynomials. */
 static sl_exact canonical(sl_field *k, struct sl_exact *a) {
   if (fmpz_mpoly_length(a->num, k->ctx) > TERM_LIMIT ||
       fmpz_mpoly_length(a->den, k->ctx) > TERM_LIMIT)
     return NULL;
+  if (k->roots && !reduce(k, a)) return NULL;
   if (fmpz_mpoly_is_zero(a->num, k->ctx)) {
     fmpz_mpoly_one(a->den, k->ctx);
     return a;
@@ -90,16 +105,26 @@ static sl_exact variable(sl_field *k, slong index) {
   return a;
 }
 sl_exact sl_exact_parameter(sl_field *k, int index) { return variable(k, index); }
-sl_exact sl_exact_r(sl_field *k) { return variable(k, VARIABLE_R); }
+sl_exact sl_exact_r(sl_field *k) {
+  return sl_exact_add(k, variable(k, VARIABLE_X), sl_exact_int(k, 1));
+}
+static sl_exact generator_at(sl_field *k, int index) {
+  return variable(k, FIRST_GENERATOR + index);
+}
+
+static sl_exact new_generator(sl_field *k, sl_gate_op op, slong root, sl_exact argument) {
+  if (k->gen_count == SL_FIELD_GENERATORS) return NULL;
+  k->gen[k->gen_count] = (generator){op, root, argument};
+  k->roots += op == SL_OP_POW;
+  return generator_at(k, k->gen_count++);
+}
 
 static sl_exact generator_of(sl_field *k, sl_gate_op op, slong root, sl_exact argument) {
   for (int i = 0; i < k->gen_count; i++)
     if (k->gen[i].op == op && k->gen[i].root == root &&
         (!argument || sl_exact_equal(k, k->gen[i].argument, argument)))
-      return variable(k, FIRST_GENERATOR + i);
-  if (k->gen_count == SL_FIELD_GENERATORS) return NULL;
-  k->gen[k->gen_count] = (generator){op, root, argument};
-  return variable(k, FIRST_GENERATOR + k->gen_count++);
+      return generator_at(k, i);
+  return new_generator(k, op, root, argument);
 }
 sl_exact sl_exact_sqrt_pi(sl_field *k) { return generator_of(k, SL_OP_PI, 0, NULL); }
 sl_exact sl_exact_e(sl_field *k) { return generator_of(k, SL_OP_E, 0, NULL); }
@@ -138,28 +163,26 @@ sl_exact sl_exact_neg(sl_field *k, sl_exact a) {
   return y;
 }
 
-sl_exact sl_exact_div(sl_field *k, sl_exact a, sl_exact b) {
+static sl_exact quotient(sl_field *k, sl_exact a, sl_exact b) {
   if (!a || !b || sl_exact_is_zero(b)) return NULL;
-  if (!sl_exact_has_r(k,
-                      b)) { /* with r in it the quotient is formal, as generic identities need it */
-    if (sl_exact_signs(k, b) & SL_ZERO) return NULL;
-  }
   struct sl_exact *y = fresh(k);
   fmpz_mpoly_mul(y->num, a->num, b->den, k->ctx);
   fmpz_mpoly_mul(y->den, a->den, b->num, k->ctx);
   return canonical(k, y);
 }
 
-int sl_exact_equal(sl_field *k, sl_exact a, sl_exact b) {
-  return a && b && fmpz_mpoly_equal(a->num, b->num, k->ctx) &&
-         fmpz_mpoly_equal(a->den, b->den, k->ctx);
+sl_exact sl_exact_div(sl_field *k, sl_exact a, sl_exact b) {
+  /* with r in b the quotient is formal, as generic identities need it */
+  if (b && !sl_exact_has_r(k, b) && sl_exact_signs(k, b) & SL_ZERO) return NULL;
+  return quotient(k, a, b);
 }
 
-static sl_exact one_over(sl_field *k, sl_exact a) {
-  struct sl_exact *y = fresh(k);
-  fmpz_mpoly_set(y->num, a->den, k->ctx);
-  fmpz_mpoly_set(y->den, a->num, k->ctx);
-  return canonical(k, y);
+/* With roots one number may have two forms: 1/sqrt(2) and sqrt(2)/2. */
+int sl_exact_equal(sl_field *k, sl_exact a, sl_exact b) {
+  if (!a || !b) return 0;
+  if (fmpz_mpoly_equal(a->num, b->num, k->ctx) && fmpz_mpoly_equal(a->den, b->den, k->ctx))
+    return 1;
+  return k->roots && sl_exact_is_zero(sl_exact_sub(k, a, b));
 }
 
 /* a = n pi/2 for an integer n: 1 and n modulo 4. */
@@ -177,6 +200,55 @@ static int quarter_turns(sl_field *k, sl_exact a, ulong *n) {
   return 1;
 }
 
+enum { POWERS = 16, ROOTS = 4, LONE_TERMS = 4 }; /* of exponentials */
+
+/* The power p/q of an earlier exponential that exp(a) is, for small p and q; else a new one. */
+static sl_exact exponential(sl_field *k, sl_exact a) {
+  fmpq_t x;
+  sl_exact y = NULL;
+  fmpq_init(x);
+  for (int i = 0; i < k->gen_count && !y; i++) {
+    if (k->gen[i].op != SL_OP_EXP || !sl_exact_rational(k, quotient(k, a, k->gen[i].argument), x))
+      continue;
+    if (fmpz_cmp_si(fmpq_denref(x), ROOTS) <= 0 && fmpz_cmp_si(fmpq_numref(x), POWERS) <= 0 &&
+        fmpz_cmp_si(fmpq_numref(x), -POWERS) >= 0)
+      y = sl_exact_power(k, generator_at(k, i), fmpz_get_si(fmpq_numref(x)),
+                         fmpz_get_si(fmpq_denref(x)));
+  }
+  fmpq_clear(x);
+  return y ? y : new_generator(k, SL_OP_EXP, 0, a);
+}
+
+static sl_exact single_term(sl_field *k, sl_exact a, slong t) {
+  fmpz_t c;
+  ulong exps[VARIABLES];
+  struct sl_exact *y = fresh(k);
+  fmpz_init(c);
+  fmpz_mpoly_get_term_coeff_fmpz(c, a->num, t, k->ctx);
+  fmpz_mpoly_get_term_exp_ui(exps, a->num, t, k->ctx);
+  fmpz_mpoly_push_term_fmpz_ui(y->num, c, exps, k->ctx);
+  fmpz_mpoly_set(y->den, a->den, k->ctx);
+  fmpz_clear(c);
+  return canonical(k, y);
+}
+
+static sl_exact exponential_of_sum(sl_field *k, sl_exact a) {
+  sl_exact moving = sl_exact_int(k, 0), lone[LONE_TERMS];
+  int count = 0;
+  for (slong t = 0; t < fmpz_mpoly_length(a->num, k->ctx); t++) {
+    const sl_exact term = single_term(k, a, t);
+    if (!sl_exact_has_r(k, term) && count == LONE_TERMS) return exponential(k, a);
+    if (sl_exact_has_r(k, term))
+      moving = sl_exact_add(k, moving, term);
+    else
+      lone[count++] = term;
+  }
+  if (!moving) return exponential(k, a);
+  sl_exact y = sl_exact_is_zero(moving) ? sl_exact_int(k, 1) : exponential(k, moving);
+  for (int i = 0; i < count; i++) y = sl_exact_mul(k, y, exponential(k, lone[i]));
+  return y;
+}
+
 sl_exact sl_exact_function(sl_field *k, sl_gate_op op, sl_exact a) {
   if (!a) return NULL;
   if (sl_exact_is_zero(a)) {
@@ -192,26 +264,24 @@ sl_exact sl_exact_function(sl_field *k, sl_gate_op op, sl_exact a) {
     static const slong sine[] = {0, 1, 0, -1};
     return sl_exact_int(k, sine[(n + (op == SL_OP_COS)) % 4]);
   }
+  if (op == SL_OP_EXP) return exponential_of_sum(k, a);
   const sl_exact minus = sl_exact_neg(k, a);
   if (op == SL_OP_ATAN) { /* atan(1) = pi/4 */
     const sl_exact root = sl_exact_sqrt_pi(k), one = sl_exact_int(k, 1);
     const slong sign = sl_exact_equal(k, a, one) - sl_exact_equal(k, minus, one);
     if (sign) return sl_exact_mul(k, sl_exact_ratio(k, sign, 4), sl_exact_mul(k, root, root));
   }
-  for (int i = 0; i < k->gen_count; i++) {
-    if (k->gen[i].op != op || op == SL_OP_LOG || op == SL_OP_COS ||
-        !sl_exact_equal(k, k->gen[i].argument, minus))
-      continue;
-    const sl_exact same = variable(k, FIRST_GENERATOR + i);
-    return op == SL_OP_EXP ? one_over(k, same) : sl_exact_neg(k, same); /* the others are odd */
-  }
+  for (int i = 0; i < k->gen_count; i++)
+    if (k->gen[i].op == op && op != SL_OP_LOG && op != SL_OP_COS &&
+        sl_exact_equal(k, k->gen[i].argument, minus))
+      return sl_exact_neg(k, generator_at(k, i)); /* they are odd */
   return generator_of(k, op, 0, a);
 }
 
 static sl_exact integer_power(sl_field *k, sl_exact a, slong p) {
   sl_exact y = sl_exact_int(k, 1);
   for (slong i = 0; i < labs(p); i++) y = sl_exact_mul(k, y, a);
-  return p < 0 && y ? one_over(k, y) : y;
+  return p < 0 ? quotient(k, sl_exact_int(k, 1), y) : y;
 }
 
 /* The q-th root of a positive rational where it is rational. */
@@ -234,6 +304,7 @@ static sl_exact rational_root(sl_field *k, sl_exact a, slong q) {
 
 sl_exact sl_exact_power(sl_field *k, sl_exact a, slong p, slong q) {
   if (!a || labs(p) > 64 || q > 64) return NULL;
+  if (p < 0 && !sl_exact_has_r(k, a) && sl_exact_signs(k, a) & SL_ZERO) return NULL;
   if (q == 1) return integer_power(k, a, p);
   if (sl_exact_is_zero(a)) return p > 0 ? a : NULL;
   if (!sl_exact_has_r(k, a)) {

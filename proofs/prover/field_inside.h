@@ -1,11 +1,12 @@
-/* What a field and its elements are made of: for field.c and field_span.c alone. */
+/* What a field and its elements are made of: for the files field_*.c alone. The indeterminate is r
+ * - 1: in it what a gate has near r = 1 has few terms. */
 #ifndef SLUICE_PROOFS_FIELD_INSIDE_H
 #define SLUICE_PROOFS_FIELD_INSIDE_H
 
 #include "field.h"
 
 enum {
-  VARIABLE_R = SL_FIELD_PARAMETERS,
+  VARIABLE_X = SL_FIELD_PARAMETERS,
   FIRST_GENERATOR,
   VARIABLES = FIRST_GENERATOR + SL_FIELD_GENERATORS,
   TERM_LIMIT = 1500
@@ -27,7 +28,11 @@ struct sl_field {
   const fmpq *low, *high;
   struct sl_exact *all;
   generator gen[SL_FIELD_GENERATORS];
-  int gen_count;
+  int gen_count, roots; /* generators, and how many of them are roots */
 };
+
+/* Of field_relation.c. p becomes scale times p, without a root to its own power or above; 0 where
+ * it grows too large. */
+int sl_field_reduce(sl_field *k, fmpz_mpoly_t p, fmpz_t scale);
 
 #endif

@@ -11,7 +11,7 @@ static int poly_has_r(sl_field *k, const fmpz_mpoly_t p) {
   ulong exps[VARIABLES];
   for (slong t = 0; t < fmpz_mpoly_length(p, k->ctx); t++) {
     fmpz_mpoly_get_term_exp_ui(exps, p, t, k->ctx);
-    if (exps[VARIABLE_R]) return 1;
+    if (exps[VARIABLE_X]) return 1;
     for (int i = 0; i < k->gen_count; i++)
       if (exps[FIRST_GENERATOR + i] && k->gen[i].argument && sl_exact_has_r(k, k->gen[i].argument))
         return 1;
@@ -106,7 +106,7 @@ void sl_exact_span(sl_span *out, sl_field *k, sl_exact a, slong prec) {
   for (int v = 0; v < VARIABLES; v++) sl_span_init(&value[v]);
   for (int i = 0; i < SL_FIELD_PARAMETERS; i++)
     sl_span_fmpq(&value[i], k->low + i, k->high + i, prec);
-  sl_span_unknown(&value[VARIABLE_R]);
+  sl_span_unknown(&value[VARIABLE_X]);
   mark_used(a->num, k, used);
   mark_used(a->den, k, used);
   for (int i = 0; i < k->gen_count; i++)

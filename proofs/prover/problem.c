@@ -33,7 +33,7 @@ static void bind(sl_problem *p, const sl_gate_definition *def, int positive, con
     if (p->ranged >> i & 1) arb_unit_interval(p->box + i);
   }
   p->end[0] = p->end[1] = (sl_decimal){0, INT32_MAX};
-  sl_tree_init(&p->tree);
+  sl_tree_init(&p->tree), sl_tree_init(&p->courses);
   p->field = sl_field_new(p->low, p->high);
 }
 
@@ -128,7 +128,7 @@ void sl_problem_clear(sl_problem *p) {
     sl_tree_clear(&p->segment[i].tree), sl_tree_clear(&p->at[i].tree);
     free(p->segment[i].signs);
   }
-  sl_tree_clear(&p->tree);
+  sl_tree_clear(&p->tree), sl_tree_clear(&p->courses);
   sl_field_free(p->field);
   _arb_vec_clear(p->box, SL_FIELD_PARAMETERS);
   _fmpq_vec_clear(p->low, SL_FIELD_PARAMETERS), _fmpq_vec_clear(p->high, SL_FIELD_PARAMETERS);

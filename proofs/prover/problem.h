@@ -12,6 +12,9 @@
 #include "kernels/gate/definition.h"
 
 #define SL_SEGMENT_LIMIT 24
+#define SL_COURSE_LIMIT 16
+
+typedef enum { SL_FORM_WEIGHT, SL_FORM_OVER, SL_FORM_SLOPE, SL_FORMS } sl_form; /* w, w - 1, w' */
 
 typedef struct {
   sl_tree tree;
@@ -25,6 +28,10 @@ typedef struct {
    * this knows more than boxes, which reach over joins that move with the parameters. NULL:
    * nothing. */
   unsigned char *signs;
+  /* Normal forms (normal_form.h), which equal what they stand for wherever w has a value:
+   * SL_NO_REF where there is none. */
+  sl_ref form[SL_FORMS];
+  int form_used[SL_FORMS]; /* a proof rests on it */
 } sl_segment;
 
 typedef struct {
@@ -46,7 +53,11 @@ typedef struct {
   sl_segment at[SL_SEGMENT_LIMIT];      /* the trees at r = join[i] itself */
   int one;                              /* join[one] = 1 */
   sl_decimal
-      end[2];    /* of a requirement: its range of r, whose ends are joins; e = INT32_MAX: none */
+      end[2]; /* of a requirement: its range of r, whose ends are joins; e = INT32_MAX: none */
+  /* Slopes, in normal form, by which switches were decided that are not affine in r. */
+  sl_tree courses;
+  sl_ref course[SL_COURSE_LIMIT];
+  int course_count;
   char why[200]; /* set where the cut fails */
 } sl_problem;
 

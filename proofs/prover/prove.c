@@ -8,6 +8,25 @@
 #include "prove_product.h"
 #include "prove_smooth.h"
 
+#include <stdio.h>
+#include <string.h>
+
+/* Where no box shows that f' has values, terms may cancel in a divisor: then it helps to write
+ * what they cancel to. */
+static void hint_at_normal_form(sl_proof *proof, const sl_problem *p) {
+  sl_finding *f = &proof->property[0];
+  const sl_segment *last = &p->segment[p->joins - 1];
+  const sl_ref form = last->form[SL_FORM_WEIGHT];
+  char names[SL_GATE_PARAMETER_LIMIT][32], text[120];
+  if (f->verdict != SL_UNDECIDED || f->has_candidate || form == SL_NO_REF || form == last->w)
+    return;
+  memcpy(names, p->def->param_name, sizeof names);
+  if (!sl_tree_print(text, sizeof text, &last->tree, form, names)) return;
+  const size_t used = strlen(f->text);
+  snprintf(f->text + used, sizeof f->text - used, "; write f' as %s, if it is that%s", text,
+           p->joins > 2 ? " far out" : " beyond r = 1");
+}
+
 void sl_prove(sl_proof *proof, sl_problem *p, sl_budget *budget) {
   const double start = sl_clock_s();
   const long boxes = budget->boxes;
@@ -16,6 +35,7 @@ void sl_prove(sl_proof *proof, sl_problem *p, sl_budget *budget) {
   sl_prove_product(proof, p, budget);
   sl_prove_monotone(proof, p, budget);
   sl_prove_maximum(proof, p, budget);
+  hint_at_normal_form(proof, p);
   proof->boxes = budget->boxes - boxes;
   proof->seconds = sl_clock_s() - start;
 }

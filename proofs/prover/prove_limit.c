@@ -26,16 +26,16 @@ static int limit_known(const sl_tail_fact *fact) {
   return fact->limit_zero || fact->limit_nonzero || fact->unbounded;
 }
 
-static void examine_limit(sl_tail_fact *fact, sl_problem *p, slong e) {
+static void examine_limit(sl_tail_fact *fact, sl_problem *p, sl_ref w, slong e) {
   const sl_segment *last = &p->segment[p->joins - 1];
   sl_tail_fact_init(fact);
-  sl_tail_examine(fact, p->field, &last->tree, last->w, p->box, e, 256);
+  sl_tail_examine(fact, p->field, &last->tree, w, p->box, e, 256);
 }
 
 /* By the limits of the parts alone: fills what they tell. */
-static int limit_of_parts(sl_tail_fact *fact, sl_problem *p) {
+static int limit_of_parts(sl_tail_fact *fact, sl_problem *p, sl_ref ref) {
   const sl_segment *last = &p->segment[p->joins - 1];
-  const sl_limit w = sl_limit_of(p->field, &last->tree, last->w, SL_TO_INFINITY);
+  const sl_limit w = sl_limit_of(p->field, &last->tree, ref, SL_TO_INFINITY);
   sl_tail_fact_init(fact);
   if (w.kind == SL_LIMIT_FINITE) {
     fact->limit_zero = sl_exact_is_zero(w.value);
@@ -53,27 +53,27 @@ static void keep_tail(sl_proof *proof, const sl_tail_fact *fact) {
   arb_set(proof->tail.limit, fact->limit);
 }
 
-/* P4w from the last segment; a larger R may also name the order of the tail. The certificate takes
- * R a little further out than need be, where the checker's wider intervals decide too. */
-void sl_prove_limit(sl_proof *proof, sl_problem *p) {
+/* From the last segment's weight or its normal form; a larger R may also name the order of the
+ * tail. The certificate takes R a little further out than need be, where the checker's wider
+ * intervals decide too. */
+static int limit_of(sl_proof *proof, sl_problem *p, sl_ref w) {
   enum { FURTHER = 3 };
   sl_tail_fact fact, further;
   sl_finding *f = &proof->property[SL_P4W];
-  sl_finding_set(f, SL_UNDECIDED,
-                 "no expansion of f' at infinity: a wave with a pole, or terms that cancel");
-  const int by_parts = limit_of_parts(&fact, p);
-  int known = by_parts;
+  const int by_parts = limit_of_parts(&fact, p, w);
+  int known = by_parts, named = 0;
   if (known) {
     say_limit(f, p, &fact);
     keep_tail(proof, &fact);
     proof->tail_limit = (sl_tail_claim){SL_TAIL_BY_LIMIT, 0};
   }
   sl_tail_fact_clear(&fact);
-  for (slong e = 1; e <= 64; e += e < 8 ? 1 : 8) {
-    examine_limit(&fact, p, e);
-    const int done = limit_known(&fact), named = done && fact.kind != SL_TAIL_UNKNOWN;
+  for (slong e = 1; e <= 64 && !named; e += e < 8 ? 1 : 8) {
+    examine_limit(&fact, p, w, e);
+    const int done = limit_known(&fact);
+    named = done && fact.kind != SL_TAIL_UNKNOWN;
     if (done && (!known || named)) {
-      examine_limit(&further, p, e + FURTHER);
+      examine_limit(&further, p, w, e + FURTHER);
       say_limit(f, p, &fact);
       keep_tail(proof, &fact);
       if (!by_parts) proof->tail_limit.means = SL_TAIL_BY_FORM;
@@ -82,6 +82,31 @@ void sl_prove_limit(sl_proof *proof, sl_problem *p) {
       known = 1;
     }
     sl_tail_fact_clear(&fact);
-    if (named) return;
   }
+  return known;
+}
+
+/* Normal forms prove, where P1 says that f' has values; what refutes is looked at in the gate as it
+ * was written. */
+static int normal_form_vanishes(sl_problem *p, sl_ref form) {
+  sl_tail_fact fact;
+  int zero = limit_of_parts(&fact, p, form) && fact.limit_zero;
+  sl_tail_fact_clear(&fact);
+  for (slong e = 1; e <= 64 && !zero; e += 7) {
+    examine_limit(&fact, p, form, e);
+    zero = fact.limit_zero;
+    sl_tail_fact_clear(&fact);
+  }
+  return zero;
+}
+
+void sl_prove_limit(sl_proof *proof, sl_problem *p) {
+  sl_segment *last = &p->segment[p->joins - 1];
+  const sl_ref form = last->form[SL_FORM_WEIGHT];
+  sl_finding_set(&proof->property[SL_P4W], SL_UNDECIDED,
+                 "no expansion of f' at infinity: a wave with a pole, or terms that cancel");
+  if (limit_of(proof, p, last->w) || form == SL_NO_REF || proof->property[0].verdict != SL_PROVED ||
+      !normal_form_vanishes(p, form))
+    return;
+  last->form_used[SL_FORM_WEIGHT] = limit_of(proof, p, form);
 }

@@ -205,25 +205,54 @@ static int by_slope(sl_proof *proof, product *x, slong first) {
          keeps_away(proof, x, SL_PRODUCT_BY_SLOPE, first);
 }
 
-void sl_prove_product(sl_proof *proof, sl_problem *p, sl_budget *budget) {
-  const sl_segment *last = &p->segment[p->joins - 1];
-  const slong first = first_exponent(p);
-  sl_finding *weak = &proof->property[SL_P4W];
-  product x = {.p = p};
+static void product_init(product *x, sl_problem *p, sl_ref w) {
+  x->p = p;
   for (int k = 0; k < SL_PRODUCTS; k++) {
-    sl_tree_init(&x.tree[k]);
-    x.root[k] = sl_product_tree(&x.tree[k], &last->tree, last->w, (sl_product)k);
+    sl_tree_init(&x->tree[k]);
+    x->root[k] = sl_product_tree(&x->tree[k], &p->segment[p->joins - 1].tree, w, (sl_product)k);
   }
-  if (!vanishes(proof, &x, SL_PRODUCT_IN_R) && !keeps_away(proof, &x, SL_PRODUCT_IN_R, first) &&
-      !by_slope(proof, &x, first) && !by_lemma(proof, p, first, budget) &&
-      !vanishes(proof, &x, SL_PRODUCT_IN_LOG) && !keeps_away(proof, &x, SL_PRODUCT_IN_LOG, first) &&
-      !weight_keeps_away(proof, p, first))
+}
+static void product_clear(product *x) {
+  for (int k = 0; k < SL_PRODUCTS; k++) sl_tree_clear(&x->tree[k]);
+}
+
+static int by_weight(sl_proof *proof, sl_problem *p, sl_budget *budget) {
+  const slong first = first_exponent(p);
+  product x;
+  product_init(&x, p, p->segment[p->joins - 1].w);
+  const int done = vanishes(proof, &x, SL_PRODUCT_IN_R) ||
+                   keeps_away(proof, &x, SL_PRODUCT_IN_R, first) || by_slope(proof, &x, first) ||
+                   by_lemma(proof, p, first, budget) || vanishes(proof, &x, SL_PRODUCT_IN_LOG) ||
+                   keeps_away(proof, &x, SL_PRODUCT_IN_LOG, first) ||
+                   weight_keeps_away(proof, p, first);
+  product_clear(&x);
+  return done;
+}
+
+/* Normal forms prove, where P1 says that f' has values; what refutes is looked at in the gate as it
+ * was written. */
+static int by_normal_form(sl_proof *proof, sl_problem *p) {
+  sl_segment *last = &p->segment[p->joins - 1];
+  if (last->form[SL_FORM_WEIGHT] == SL_NO_REF || proof->property[0].verdict != SL_PROVED) return 0;
+  product x;
+  product_init(&x, p, last->form[SL_FORM_WEIGHT]);
+  const int done =
+      vanishes(proof, &x, SL_PRODUCT_IN_R) ||
+      (proof->property[SL_P4W].verdict == SL_PROVED && vanishes(proof, &x, SL_PRODUCT_BY_SLOPE)) ||
+      vanishes(proof, &x, SL_PRODUCT_IN_LOG);
+  product_clear(&x);
+  last->form_used[SL_FORM_WEIGHT] |= done;
+  return done;
+}
+
+void sl_prove_product(sl_proof *proof, sl_problem *p, sl_budget *budget) {
+  sl_finding *weak = &proof->property[SL_P4W];
+  if (!by_weight(proof, p, budget) && !by_normal_form(proof, p))
     sl_finding_set(&proof->property[3], SL_UNDECIDED,
                    p->f == SL_NO_REF
                        ? "no expansion of r f' at infinity, and no f that could be bounded"
                        : "no expansion of r f' at infinity; f' and f are not shown to fall and to "
                          "be bounded there");
-  for (int k = 0; k < SL_PRODUCTS; k++) sl_tree_clear(&x.tree[k]);
   if (proof->property[3].verdict == SL_PROVED && weak->verdict != SL_PROVED)
     sl_finding_set(weak, SL_PROVED, "as r f' -> 0");
 }

@@ -13,13 +13,34 @@ static int constant_holds(sl_problem *p, int segment) {
   return s.n && (sl_exact_is_zero(s.c[0]) || sl_exact_sign(p->field, s.c[0]) < 0);
 }
 
-/* Where left - right is exactly 0 at the end, moves it inward by a zone in which it goes down. */
+/* Does left - right go down from the end on all of the segment, to `far`, which may be infinite? */
+static int goes_down(sl_proof *proof, sl_problem *p, int segment, int high, const arf_t end,
+                     const arf_t far, sl_budget *budget) {
+  enum { HALVINGS = 6, BOXES = 64 };
+  sl_budget small = {budget->deadline_s, 0, BOXES};
+  sl_witness w;
+  sl_witness_init(&w);
+  const int holds =
+      sl_search(p, segment, high ? SL_GOAL_UP : SL_GOAL_DOWN, 0, high ? far : end, high ? end : far,
+                HALVINGS, &small, &proof->claims, &w, NULL) == SL_SEARCH_HOLDS;
+  budget->boxes += small.boxes;
+  sl_witness_clear(&w);
+  return holds;
+}
+
+/* Where left - right is exactly not above 0 at the end, moves the end inward over what it goes down
+ * on: all of the segment, or a zone. */
 static void leave_zero(sl_proof *proof, sl_problem *p, int segment, int high, arf_t end,
-                       const arf_t limit, sl_budget *budget) {
+                       const arf_t limit, const arf_t far, sl_budget *budget) {
   const sl_series s = sl_segment_series(p, segment, p->segment[segment].w, high);
   sl_end_zone zone;
   sl_witness w;
-  if (s.n == 0 || !sl_exact_is_zero(s.c[0])) return;
+  if (s.n == 0 || sl_exact_signs(p->field, s.c[0]) & SL_POSITIVE) return;
+  if (goes_down(proof, p, segment, high, end, far, budget)) {
+    arf_set(end, far);
+    return;
+  }
+  if (!sl_exact_is_zero(s.c[0])) return;
   sl_witness_init(&w);
   if (sl_settle_end(proof, p, segment, high, high ? 1 : -1, limit, end, &zone, budget, &w) > 0 &&
       zone.order == 1)
@@ -57,11 +78,11 @@ static int segment_holds(sl_proof *proof, sl_problem *p, int segment, sl_budget 
   arf_init(low), arf_init(high), arf_init(top), arf_init(stuck);
   sl_witness_init(&w);
   sl_segment_ends(low, high, top, p, segment);
-  leave_zero(proof, p, segment, 0, low, top, budget);
+  leave_zero(proof, p, segment, 0, low, top, high, budget);
   int result = 1, tail = 1;
-  if (!arf_is_inf(high))
-    leave_zero(proof, p, segment, 1, high, low, budget);
-  else
+  if (!arf_is_inf(high) && arf_cmp(low, high) < 0)
+    leave_zero(proof, p, segment, 1, high, low, low, budget);
+  else if (arf_cmp(low, high) < 0)
     tail = sl_tail_from(proof, p, segment, SL_GOAL_NEGATIVE, low, &proof->tail_below, high, budget);
   if (arf_cmp(low, high) < 0) {
     const sl_search_result s = sl_search(p, segment, SL_GOAL_NEGATIVE, 0, low, high, SL_DEPTH,
@@ -86,7 +107,7 @@ static int join_holds(sl_finding *finding, sl_problem *p, int j, int left, int r
       sl_join_known(p, j, 1, SL_AT_JOIN))
     return 1;
   const sl_exact value = sl_join_value(p, j, 1, SL_AT_JOIN);
-  if (sl_exact_is_zero(value) || sl_exact_sign(p->field, value) < 0) return 1;
+  if (!(sl_exact_signs(p->field, value) & SL_POSITIVE)) return 1;
   arb_t at;
   arb_init(at);
   sl_exact_ball(at, p->field, p->join[j], 128);

@@ -32,10 +32,30 @@ static int examine(sl_problem *p, int segment, sl_ref ref, sl_goal goal, slong e
   return ok;
 }
 
+/* w has values, and its normal form has the sign that the goal asks for. */
+static int normal_form_shows(sl_problem *p, int segment, sl_goal goal, slong e) {
+  sl_segment *g = &p->segment[segment];
+  const sl_form kind = goal == SL_GOAL_BELOW      ? SL_FORM_OVER
+                       : goal == SL_GOAL_NEGATIVE ? SL_FORM_WEIGHT
+                                                  : SL_FORM_SLOPE;
+  const int want = goal == SL_GOAL_UP || goal == SL_GOAL_RISES ? 1 : -1;
+  if (goal == SL_GOAL_DEFINED || g->form[kind] == SL_NO_REF ||
+      !examine(p, segment, g->w, SL_GOAL_DEFINED, e))
+    return 0;
+  sl_tail_fact fact;
+  sl_tail_fact_init(&fact);
+  sl_tail_examine(&fact, p->field, &g->tree, g->form[kind], p->box, e, 256);
+  const int ok = fact.defined && fact.sign == want;
+  if (ok) g->form_used[kind] = 1;
+  sl_tail_fact_clear(&fact);
+  return ok;
+}
+
 static int form_shows(sl_problem *p, int segment, sl_goal goal, slong e) {
   const sl_segment *g = &p->segment[segment];
-  return examine(p, segment, g->w, goal, e) &&
-         (goal != SL_GOAL_DEFINED || g->f == SL_NO_REF || examine(p, segment, g->f, goal, e));
+  return (examine(p, segment, g->w, goal, e) &&
+          (goal != SL_GOAL_DEFINED || g->f == SL_NO_REF || examine(p, segment, g->f, goal, e))) ||
+         normal_form_shows(p, segment, goal, e);
 }
 
 /* A box [2^e, inf). */

@@ -1,6 +1,9 @@
 /* The joins of an expression and its segments between them (see segments.h). */
 #include "segments.h"
 
+#include "course.h"
+#include "normal_form.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -145,8 +148,24 @@ static int add_roots(sl_problem *p, int segment) {
   return added;
 }
 
-/* The signs that what a switch decides on may have; SL_ANY_SIGN: open. */
-static unsigned outcome_on(sl_problem *p, affine g, int segment) {
+/* What a switch decides on: its line, and its place in a tree. */
+typedef struct {
+  affine line;
+  const sl_tree *tree;
+  const sl_gate_node *node;
+} switch_input;
+
+/* a - b of the switch, or a, in a tree of its own. */
+static sl_ref switch_inputree(sl_tree *to, const switch_input *d) {
+  const sl_ref a = sl_tree_copy(to, d->tree, d->node->child[0], NULL, SL_NO_REF, SL_NO_REF);
+  if (d->node->op == SL_OP_ABS || d->node->op == SL_OP_SIGN || d->node->op == SL_OP_SOFTSIGN)
+    return a;
+  return sl_tree_binary(to, SL_OP_SUB, a,
+                        sl_tree_copy(to, d->tree, d->node->child[1], NULL, SL_NO_REF, SL_NO_REF));
+}
+
+/* The signs of a line on the open segment; SL_ANY_SIGN: not known. */
+static unsigned line_on(sl_problem *p, affine g, int segment) {
   if (!g.slope || !g.offset) return SL_ANY_SIGN;
   if (sl_exact_is_zero(g.slope)) return sl_exact_signs(p->field, g.offset);
   const sl_exact c = root_of(p, g);
@@ -155,10 +174,30 @@ static unsigned outcome_on(sl_problem *p, affine g, int segment) {
   return order(p, c, p->join[segment]) <= 0 ? slope : sl_signs_neg(slope);
 }
 
+/* The signs that what a switch decides on may have. */
+static unsigned outcome_on(sl_problem *p, const switch_input *d, int segment) {
+  if (d->line.slope && d->line.offset) return line_on(p, d->line, segment);
+  sl_segment s = {.f = SL_NO_REF, .inner = SL_NO_REF};
+  sl_tree_init(&s.tree);
+  s.w = switch_inputree(&s.tree, d);
+  const unsigned signs = s.tree.failed ? SL_ANY_SIGN : sl_signs_between_joins(p, &s, segment);
+  sl_tree_clear(&s.tree);
+  return signs;
+}
+
 /* At r = join itself. */
-static unsigned outcome_at(sl_problem *p, affine g, int join) {
-  return sl_exact_signs(
-      p->field, sl_exact_add(p->field, sl_exact_mul(p->field, g.slope, p->join[join]), g.offset));
+static unsigned outcome_at(sl_problem *p, const switch_input *d, int join) {
+  sl_tree t;
+  sl_tree_init(&t);
+  const sl_ref root = switch_inputree(&t, d);
+  const sl_series s = sl_series_root(p->field, &t, root, p->join[join], 1);
+  sl_tree_clear(&t);
+  unsigned signs = s.n ? sl_exact_signs(p->field, s.c[0]) : SL_ANY_SIGN;
+  /* it is continuous there: what it is on a segment it is at the end, or 0 */
+  for (int i = join - 1; s.n && !p->weak_order && i <= join; i++)
+    if (i >= 0 && signs & SL_NEGATIVE && signs & SL_POSITIVE)
+      signs &= outcome_on(p, d, i) | SL_ZERO;
+  return signs;
 }
 
 /* Which way a switch goes for those signs: -1 for what holds at <= 0, 1 for >= 0 (of PICK: > 0), 0
@@ -195,7 +234,7 @@ static sl_ref resolved_switch(sl_tree *t, const sl_gate_node *n, const sl_ref *m
 /* One pass over the tree of a segment, or of a join itself; a switch within a switch may need
  * another. 1 if something was resolved. */
 static int resolve_pass(sl_problem *p, sl_segment *s, int index,
-                        unsigned (*decide)(sl_problem *, affine, int)) {
+                        unsigned (*decide)(sl_problem *, const switch_input *, int)) {
   const sl_tree *from = &s->tree;
   sl_ref *map = calloc(from->count, sizeof *map);
   sl_tree to;
@@ -206,8 +245,9 @@ static int resolve_pass(sl_problem *p, sl_segment *s, int index,
   analyse(p, from, &x);
   for (uint32_t i = 0; i < from->count; i++) {
     const sl_gate_node *n = &from->node[i];
-    const unsigned signs =
-        sl_op_is_switch(n->op) ? decide(p, decision(p, n, &x), index) : SL_ANY_SIGN;
+    const unsigned signs = sl_op_is_switch(n->op)
+                               ? decide(p, &(switch_input){decision(p, n, &x), from, n}, index)
+                               : SL_ANY_SIGN;
     const int decided = sl_op_is_switch(n->op) && way_of(n->op, signs) != 0;
     sl_ref c[4] = {SL_NO_REF, SL_NO_REF, SL_NO_REF, SL_NO_REF};
     changed |= decided;
@@ -234,7 +274,7 @@ static int resolve_pass(sl_problem *p, sl_segment *s, int index,
 }
 
 static void resolve(sl_problem *p, sl_segment *s, int index,
-                    unsigned (*decide)(sl_problem *, affine, int)) {
+                    unsigned (*decide)(sl_problem *, const switch_input *, int)) {
   sl_tree_clear(&s->tree);
   s->f = p->f == SL_NO_REF ? SL_NO_REF
                            : sl_tree_copy(&s->tree, &p->tree, p->f, NULL, SL_NO_REF, SL_NO_REF);
@@ -257,14 +297,15 @@ static int depends_beside(const sl_tree *t, sl_ref ref, sl_ref z) {
 }
 
 /* The signs of affine nodes, and the innermost variable: the last affine node through which all of
- * w's dependence on r goes. */
+ * w's dependence on r goes. Their roots are no joins: they may coincide with joins. */
 static void find_inner(sl_problem *p, sl_segment *s, int segment) {
+  const int weak_order = p->weak_order;
   analysis x;
   analyse(p, &s->tree, &x);
   s->signs = malloc(s->tree.count);
   if (!s->signs) flint_abort();
   for (uint32_t i = 0; i < s->tree.count; i++)
-    s->signs[i] = (unsigned char)(x.has_r[i] ? outcome_on(p, x.line[i], segment) : SL_ANY_SIGN);
+    s->signs[i] = (unsigned char)(x.has_r[i] ? line_on(p, x.line[i], segment) : SL_ANY_SIGN);
   s->inner = SL_NO_REF;
   for (uint32_t i = s->w; i-- > 0 && s->inner == SL_NO_REF;) {
     if (!x.has_r[i] || s->tree.node[i].op == SL_OP_R || !x.line[i].slope || !x.line[i].offset)
@@ -272,7 +313,18 @@ static void find_inner(sl_problem *p, sl_segment *s, int segment) {
     s->inner_sign = sl_exact_sign(p->field, x.line[i].slope);
     if (s->inner_sign && !depends_beside(&s->tree, s->w, i)) s->inner = i;
   }
+  p->weak_order = weak_order;
   analysis_clear(&x);
+}
+
+/* w, w - 1 and w' in normal form. */
+static void add_forms(sl_problem *p, sl_segment *s) {
+  sl_field *k = p->field;
+  const sl_series w = sl_series_root(k, &s->tree, s->w, NULL, 2);
+  const sl_exact of[SL_FORMS] = {w.n > 0 ? w.c[0] : NULL,
+                                 w.n > 0 ? sl_exact_sub(k, w.c[0], sl_exact_int(k, 1)) : NULL,
+                                 w.n > 1 ? w.c[1] : NULL};
+  for (int i = 0; i < SL_FORMS; i++) s->form[i] = sl_exact_tree(k, &s->tree, of[i]);
 }
 
 int sl_segments_find(sl_problem *p) {
@@ -295,6 +347,7 @@ int sl_segments_find(sl_problem *p) {
   for (int i = 0; i < p->joins; i++) {
     resolve(p, &p->at[i], i, outcome_at);
     p->at[i].inner = SL_NO_REF;
+    add_forms(p, &p->segment[i]);
     find_inner(p, &p->segment[i], i);
   }
   const sl_exact unit = sl_exact_int(p->field, 1);

@@ -30,6 +30,9 @@ void sl_span_limit_signs(sl_span *y, unsigned possible) {
   y->signs = (unsigned char)(s ? s : signs_of_ends(y)); /* none: no value at all; say nothing */
   if (!(y->signs & SL_NEGATIVE) && arf_sgn(&y->low) < 0) arf_zero(&y->low);
   if (!(y->signs & SL_POSITIVE) && arf_sgn(&y->high) > 0) arf_zero(&y->high);
+  if (y->signs & SL_ZERO) return;
+  if (arf_is_zero(&y->low)) y->open |= SL_LOW_OPEN; /* no value is 0 */
+  if (arf_is_zero(&y->high)) y->open |= SL_HIGH_OPEN;
 }
 
 void sl_span_settle(sl_span *y, unsigned possible) {
@@ -186,7 +189,8 @@ void sl_span_invert(sl_span *y, const sl_span *a, slong prec) {
     sl_span_unknown(y);
     return;
   }
-  const unsigned signs = a->signs;
+  const unsigned signs = a->signs, open = (a->open & SL_LOW_OPEN ? SL_HIGH_OPEN : 0) |
+                                          (a->open & SL_HIGH_OPEN ? SL_LOW_OPEN : 0);
   const int down = signs == SL_NEGATIVE;
   arf_t low, high;
   arf_init(low), arf_init(high);
@@ -201,7 +205,7 @@ void sl_span_invert(sl_span *y, const sl_span *a, slong prec) {
   if (down && arf_is_inf(&a->low)) arf_zero(high);
   if (!down && arf_is_inf(&a->high)) arf_zero(low);
   arf_swap(&y->low, low), arf_swap(&y->high, high);
-  y->open = 0;
+  y->open = (unsigned char)open;
   sl_span_settle(y, signs);
   arf_clear(low), arf_clear(high);
 }
@@ -257,10 +261,10 @@ static void positive_power(sl_span *y, const sl_span *a, int64_t p, int64_t q, s
     sl_span_abs(&base, a);
   else
     sl_span_set(&base, a);
-  const unsigned signs = base.signs; /* of the base, and so of the power */
+  const unsigned signs = base.signs; /* of the base, and so of the power, which rises with it */
   end_power(&y->low, &base.low, p, q, prec, 0);
   end_power(&y->high, &base.high, p, q, prec, 1);
-  y->open = 0;
+  y->open = base.open;
   sl_span_settle(y, signs);
   sl_span_clear(&base);
 }

@@ -82,6 +82,8 @@ static void rising(sl_span *y, sl_gate_op op, const sl_span *a, end_value at_min
   const unsigned open = a->open;
   arf_swap(&y->low, low), arf_swap(&y->high, high);
   y->open = (unsigned char)open;
+  if (at_plus == ONE_END && arf_is_one(&y->high)) y->open |= SL_HIGH_OPEN; /* never attained */
+  if (at_minus == MINUS_ONE && arf_equal_si(&y->low, -1)) y->open |= SL_LOW_OPEN;
   sl_span_settle(y, signs);
   arf_clear(low), arf_clear(high), arf_clear(unused);
 }

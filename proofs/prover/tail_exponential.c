@@ -1,6 +1,7 @@
 /* Functions that stand on exp: a pole of their argument becomes the exponent h. */
 #include "tail_exponential.h"
 
+#include "tail_smooth.h"
 #include "tail_sum.h"
 
 #include <stdlib.h>
@@ -66,7 +67,7 @@ static void exponential(sl_tail *t, sl_tail_form *y, sl_ref ref, slong p, slong 
   sl_tail_form a;
   sl_form_scale(t, &a, &t->form[ref], p, q);
   if (!sl_form_is_pole(&a)) {
-    sl_form_plain(t, y, &a);
+    sl_form_smooth(t, y, &a);
     y->zero = 0;
     arb_poly_exp_series(y->c, y->c, y->m, t->prec);
     y->s = sl_series_function(t->field, SL_OP_EXP, &y->s);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+static int least(int a, int b) { return a < b ? a : b; }
+
 void sl_form_init(sl_tail_form *f) {
   memset(f, 0, sizeof *f);
   arb_poly_init(f->c);
@@ -127,7 +129,41 @@ void sl_form_negate(sl_tail *t, sl_tail_form *y, const sl_tail_form *a) {
   sl_form_scale(t, y, a, -1, 1);
 }
 
-static int least(int a, int b) { return a < b ? a : b; }
+/* Balls lose the sign of a product of wide ones: coefficient 0 is that of the intervals. */
+static void sharpen(arb_poly_t y, const arb_poly_t a, const arb_poly_t b, slong prec) {
+  sl_span p, q;
+  arb_t x;
+  arb_init(x);
+  sl_span_init(&p), sl_span_init(&q);
+  arb_poly_get_coeff_arb(x, a, 0);
+  sl_span_arb(&p, x, prec);
+  arb_poly_get_coeff_arb(x, b, 0);
+  sl_span_arb(&q, x, prec);
+  sl_span_mul(&p, &p, &q, prec);
+  if (sl_span_bounded(&p)) {
+    arb_set_interval_arf(x, &p.low, &p.high, prec);
+    arb_poly_set_coeff_arb(y, 0, x);
+  }
+  arb_clear(x);
+  sl_span_clear(&p), sl_span_clear(&q);
+}
+
+/* a^p for coefficient 0, p >= 1. */
+static void sharpen_power(arb_poly_t y, const arb_poly_t a, int64_t p, slong prec) {
+  sl_span s;
+  arb_t x;
+  arb_init(x);
+  sl_span_init(&s);
+  arb_poly_get_coeff_arb(x, a, 0);
+  sl_span_arb(&s, x, prec);
+  sl_span_power(&s, &s, p, 1, prec);
+  if (sl_span_bounded(&s)) {
+    arb_set_interval_arf(x, &s.low, &s.high, prec);
+    arb_poly_set_coeff_arb(y, 0, x);
+  }
+  arb_clear(x);
+  sl_span_clear(&s);
+}
 
 void sl_form_mul(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, const sl_tail_form *b) {
   sl_form_copy(y, a);
@@ -146,6 +182,7 @@ void sl_form_mul(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, const sl_ta
   y->vq = a->vq * b->vq;
   y->ok = reduce_fraction(&y->vp, &y->vq);
   arb_poly_mullow(y->c, a->c, b->c, y->m, t->prec);
+  sharpen(y->c, a->c, b->c, t->prec);
   y->s = sl_series_mul(t->field, &a->s, &b->s);
   sl_form_add_atoms(y, b, 1, 1);
 }
@@ -188,6 +225,7 @@ void sl_form_power(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, int64_t p
   sl_form_add_atoms(y, a, (slong)p, (slong)q);
   if (q == 1) {
     arb_poly_pow_ui_trunc_binexp(y->c, a->c, (ulong)(p < 0 ? -p : p), a->m, t->prec);
+    if (p) sharpen_power(y->c, a->c, p < 0 ? -p : p, t->prec);
     if (p < 0) arb_poly_inv_series(y->c, y->c, a->m, t->prec);
   } else {
     arb_t e;

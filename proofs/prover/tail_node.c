@@ -3,6 +3,7 @@
 
 #include "tail_exponential.h"
 #include "tail_flat.h"
+#include "tail_smooth.h"
 #include "tail_sum.h"
 
 #include <arb_hypgeom.h>
@@ -40,7 +41,7 @@ static void leaf(sl_tail *t, sl_tail_form *y, const sl_gate_node *n) {
 static void composed(sl_tail *t, sl_tail_form *y, sl_gate_op op, const sl_tail_form *a) {
   arb_poly_t x;
   arb_poly_init(x);
-  sl_form_plain(t, y, a);
+  sl_form_smooth(t, y, a);
   arb_poly_set(x, y->c);
   switch (op) {
     case SL_OP_ATAN:

@@ -336,6 +336,47 @@ static int other_place(lines_t *t) { /* the parameters of a refutation */
   set_field(t, i, 6, pick(2) ? "1.5" : "0.25");
   return 1;
 }
+/* Another digit, or another sign, in the expression of a form or a course, its k-th field. */
+static int other_digit(lines_t *t, const char *prefix, int k) {
+  const int i = find(t, prefix, "");
+  if (i < 0) return 0;
+  char *y = strdup(t->line[i]), *at = y;
+  for (; k; k--) at = strchr(at, ' ') + 1;
+  const size_t n = strlen(at), from = pick((uint32_t)n);
+  for (size_t j = 0; j < n; j++) {
+    char *c = &at[(from + j) % n];
+    if (*c < '0' || *c > '8') continue;
+    *c = (char)(*c + 1);
+    put(t, i, y);
+    return 1;
+  }
+  free(y);
+  return 0;
+}
+static int form_digit(lines_t *t) { return other_digit(t, "form", 3); }
+static int course_digit(lines_t *t) { return other_digit(t, "course", 1); }
+static int form_sign(lines_t *t) {
+  return pick(2) ? swap_word(t, "form", " + ", " - ") : swap_word(t, "form", "(r - ", "(r + ");
+}
+static int drop_form(lines_t *t) {
+  const int i = find(t, "form", "");
+  if (i < 0) return 0;
+  drop(t, i, 1);
+  return 1;
+}
+static int move_form(lines_t *t) {
+  return add_field(t, find(t, "form", ""), 1, 1 - 2 * (long)pick(2));
+}
+static int other_kind(lines_t *t) {
+  return pick(2) ? swap_word(t, "form", " slope ", " weight ")
+                 : swap_word(t, "form", " slope ", " over ");
+}
+static int drop_course(lines_t *t) {
+  const int i = find(t, "course", "");
+  if (i < 0) return 0;
+  drop(t, i, 1);
+  return 1;
+}
 static int other_version(lines_t *t) {
   put(t, 0, strdup("sluice-certificate 1"));
   return 1;
@@ -398,6 +439,14 @@ static const class_t classes[] = {
     {"P4w rests on a P4 that is not claimed", p4w_on_nothing, NULL},
     {"P4w rests on a P4 that is refuted", p4w_by_p4, NULL},
     {"P4 refuted at another parameter", other_place, NULL},
+    {"another number in a form", form_digit, NULL},
+    {"another sign in a form", form_sign, NULL},
+    {"drop a form", drop_form, "halves of the boxes hold without it"},
+    {"a form of another segment", move_form,
+     "f' is the same expression on both, and the boxes hold without the form that was moved"},
+    {"another kind of form", other_kind, NULL},
+    {"another number in a course", course_digit, "a switch in f' that the boxes decide too"},
+    {"drop a course", drop_course, "a switch in f' that the boxes decide too"},
 };
 enum { CLASSES = sizeof classes / sizeof *classes };
 
@@ -430,6 +479,16 @@ static const struct {
     {"erfc", NULL, "gate erfc weight = 1 - erf(abs(r - 1))"},
     {"negative", NULL,
      "gate negative weight = 1/(1 + (r - 1)^2) if r <= 3 | 4/5/r - 1/15 otherwise"},
+    {"bump", "0 1",
+     "gate bump param c in [0, 1] default 0.5 weight = exp(-(r - 1)^2)*(1 + c*(r - 1)^2)"},
+    {"root", "0.1 10",
+     "gate root param t in [0.1, 10] default 1 f = (r - 1)/sqrt(1 + (t*(r - 1))^2)"},
+    {"touch", NULL, "gate touch weight = exp(-(r - 1)^2*(r - 3)^2/(1 + sqrt(r)))"},
+    {"products", NULL, "gate products weight = 4*sigmoid(r - 1)*(1 - sigmoid(r - 1))"},
+    {"least", NULL, "gate least f = min(r - 1, tanh(r - 1))"},
+    {"most", "0.5 2",
+     "gate most param t in [0.5, 2] default 1 "
+     "f = max(atan(t*(r - 1))/t, min(r - 1, 0))"},
     {"power", "0.5 2", "gate power param k in [0.5, 2] default 1 weight = (1 + (r - 1)^2)^(-k)"}};
 enum { SOURCES = sizeof sources / sizeof *sources };
 

@@ -73,9 +73,9 @@ static const struct {
     {"require f' <= 1\n", "f' <=", "2*f' <="},
     {"side", "P2 proved by-P3", "P2 undecided"},
     {"side", "P2 proved by-P3", "P2 refuted value 0 1 0"},
-    /* a smaller bound, and a zone at r = 1 taken away */
+    /* a smaller bound, and the fall from r = 1 taken away */
     {"range t 0.5 2", "R proved tail", "R proved by-P2"},
-    {"range t 0.5 2", "curve-down", "defined"},
+    {"range t 0.5 2", " down ", " defined "},
     {"range t 0.5 2", "region 1", "region 0"},
     /* the end at which it is 0, and beyond it */
     {"require 0 <= f\nover 1 1000", "0 <= f", "0.001 <= f"},
