@@ -52,6 +52,9 @@ struct sl_op {
   sl_op_tensor in[SL_OP_INPUTS], out[SL_OP_OUTPUTS];
   sl_op_setting setting[SL_OP_SETTINGS];
   const char *stored[SL_STORED_MAX + 1];
+  /* 1 if a kernel reads that element of an input; NULL: it reads all. What is not read may be NaN.
+   */
+  int (*reads)(const sl_op_case *c, int input, size_t index);
   /* Balls of the elements [begin, end) of an output, in acc; SL_ERR_MEMORY. Notes are of the first
    * element. */
   sl_status (*walk)(const sl_op_case *c, int out, size_t begin, size_t end, sl_ball *balls,

@@ -116,6 +116,14 @@ static sl_status walk_attention(const sl_op_case *c, int out, size_t begin, size
   return status;
 }
 
+/* Keys and values behind the end of their sequence are not read; a length that is no number leaves
+ * them all unread, and is refused itself. */
+static int reads(const sl_op_case *c, int input, size_t index) {
+  if ((input != 1 && input != 2) || !c->in[3]) return 1;
+  const size_t row = sl_op_size(c, 'g') * sl_op_size(c, 'd'), keys = sl_op_size(c, 'j');
+  return (double)(index / row % keys) < c->in[3][index / (row * keys)];
+}
+
 const sl_op sl_op_attention = {
     .name = "attention",
     .summary = "softmax(scale q k') v; scale 0: 1/sqrt(d); head h reads kv head h g / heads",
@@ -127,4 +135,5 @@ const sl_op sl_op_attention = {
     .out = {{.name = "o", .shape = "bihd"}, {.name = "lse", .shape = "bih", .optional = 1}},
     .setting = {{"scale", 0.0, 0.0, 0x1p20}, {"causal", 1.0, 0.0, 1.0}},
     .stored = {"s", "p"},
+    .reads = reads,
     .walk = walk_attention};
