@@ -14,6 +14,10 @@ const char *sl_kind_name(sl_problem_kind kind) {
   return names[kind];
 }
 
+int sl_kind_claims_power(sl_problem_kind kind) {
+  return kind == SL_KIND_USUAL || kind == SL_KIND_WIDE || kind == SL_KIND_EXACT;
+}
+
 static int has(const sl_op *op, sl_tensor_kind kind) {
   for (size_t i = 0; i < sl_op_inputs(op); i++)
     if (op->in[i].kind == kind) return 1;

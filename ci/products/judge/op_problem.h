@@ -20,6 +20,8 @@ typedef enum {
 } sl_problem_kind;
 
 const char *sl_kind_name(sl_problem_kind kind);
+/* 1 if problems of the kind must reject every control (spec E4.2). */
+int sl_kind_claims_power(sl_problem_kind kind);
 /* 1 if the op has inputs in which this kind differs from the usual one. */
 int sl_kind_suits(sl_problem_kind kind, const sl_op *op);
 

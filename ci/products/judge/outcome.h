@@ -1,4 +1,4 @@
-/* Outcomes of relations and ops, and exit codes (spec E3, E5.1). */
+/* Outcomes of relations and ops, and exit codes (spec E3.1, E3.2, E3.3, E3.4, E5.1). */
 #ifndef SLUICE_JUDGE_OUTCOME_H
 #define SLUICE_JUDGE_OUTCOME_H
 
