@@ -85,6 +85,11 @@ static sl_status check_element(const sl_op_case *c, const sl_op_tensor *tensor, 
     case SL_TENSOR_LOGIT:
       if (isfinite(x) || (isinf(x) && x < 0.0)) return SL_OK;
       break;
+    case SL_TENSOR_POSITIVE:
+      if (x >= 0.0 && isfinite(x)) return SL_OK;
+      if (!isfinite(x)) break;
+      return sl_contract_fail(err, SL_ERR_INPUT, "%s[%zu] is %g: it must not be below 0",
+                              tensor->name, index, x);
     case SL_TENSOR_REAL:
       if (isfinite(x)) return SL_OK;
       break;

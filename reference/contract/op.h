@@ -8,13 +8,14 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { SL_OP_INPUTS = 8, SL_OP_OUTPUTS = 4, SL_OP_SETTINGS = 4, SL_OP_LETTERS = 26 };
+enum { SL_OP_INPUTS = 8, SL_OP_OUTPUTS = 4, SL_OP_SETTINGS = 6, SL_OP_LETTERS = 26 };
 
 typedef enum {
   SL_TENSOR_REAL,
-  SL_TENSOR_LOGIT, /* a real number, or -infinity */
-  SL_TENSOR_INDEX, /* whole, below the size `below` */
-  SL_TENSOR_LENGTH /* whole, from 1 to the size `below` */
+  SL_TENSOR_LOGIT,    /* a real number, or -infinity */
+  SL_TENSOR_POSITIVE, /* a real number that is not below 0 */
+  SL_TENSOR_INDEX,    /* whole, below the size `below` */
+  SL_TENSOR_LENGTH    /* whole, from 1 to the size `below` */
 } sl_tensor_kind;
 
 /* A tensor of an op; its shape is written with the letters of the op's sizes, the outermost first;
@@ -93,6 +94,7 @@ sl_status sl_op_bounds(const sl_op_case *c, int out, size_t begin, size_t end, s
 /* The row of all ops; a file each, or one for those that share a walk. */
 extern const sl_op sl_op_linear, sl_op_linear_input_grad, sl_op_linear_weight_grad, sl_op_add,
     sl_op_rmsnorm, sl_op_rmsnorm_backward, sl_op_swiglu, sl_op_swiglu_backward, sl_op_rope,
-    sl_op_softmax, sl_op_logprob, sl_op_attention;
+    sl_op_softmax, sl_op_logprob, sl_op_logprob_backward, sl_op_attention, sl_op_embedding,
+    sl_op_embedding_grad, sl_op_adamw, sl_op_clip_grad_norm;
 
 #endif

@@ -121,3 +121,62 @@ const sl_op sl_op_logprob = {
     .out = {{.name = "logp", .shape = "t"}, {.name = "entropy", .shape = "t", .optional = 1}},
     .setting = {{"temperature", 1.0, 0x1p-20, 0x1p20}},
     .walk = walk_logprob};
+
+/* p by the quotient, or as exp(log p). */
+static sl_ball probability(const row *a, const sl_arith *r, size_t j, sl_ball log_p) {
+  return sl_arith_worst(sl_arith_div(r, a->weight[j], a->row.sum), sl_arith_exp(r, log_p));
+}
+
+/* dlogp (1 - p) or dlogp - dlogp p at the target, -dlogp p elsewhere; less dentropy p (log p + H).
+ */
+static sl_ball logit_grad(const row *a, const sl_op_case *c, const sl_arith *r, size_t t, size_t j,
+                          sl_ball entropy) {
+  const sl_ball one = {1.0, 0.0}, dlogp = sl_arith_input(r, c->in[2][t]),
+                log_p = sl_softmax_log(&a->row, r, a->z[j]), p = probability(a, r, j, log_p),
+                share = sl_arith_mul(r, dlogp, p);
+  sl_ball grad = sl_ball_neg(share);
+  if (j == (size_t)c->in[1][t])
+    grad = sl_arith_worst(sl_arith_mul(r, dlogp, sl_arith_sub(r, one, p)),
+                          sl_arith_sub(r, dlogp, share));
+  if (c->in[3]) {
+    const sl_ball weight = sl_arith_mul(r, sl_arith_input(r, c->in[3][t]), p),
+                  slope = sl_arith_mul(r, weight, sl_arith_add(r, log_p, entropy));
+    grad = sl_arith_sub(r, grad, slope);
+  }
+  if (c->setting[0] == 1.0) return grad;
+  return sl_arith_div(r, grad, sl_arith_constant(r, c->setting[0]));
+}
+
+static sl_status walk_logprob_backward(const sl_op_case *c, int out, size_t begin, size_t end,
+                                       sl_ball *balls, sl_notes *notes) {
+  const sl_arith r = sl_arith_of(&c->contract);
+  row a;
+  sl_ball entropy = {0.0, 0.0};
+  const sl_status status = row_create(&a, sl_op_size(c, 'v'));
+  (void)out;
+  for (size_t i = begin; !status && i < end; i++) {
+    const size_t t = i / a.n, j = i % a.n;
+    const int fresh = a.held != t;
+    row_load(&a, c, &r, t, i == begin ? notes : NULL);
+    if (fresh && c->in[3] && a.row.keys) entropy = entropy_of(&a, &r);
+    balls[i - begin] = a.row.keys == 0           ? unjudged
+                       : a.z[j].mid == -INFINITY ? (sl_ball){0.0, 0.0}
+                                                 : logit_grad(&a, c, &r, t, j, entropy);
+    if (i == begin)
+      sl_note(notes, "  entropy within %.3g; the gradient: %.3g", entropy.rad, balls[0].rad);
+  }
+  row_destroy(&a);
+  return status;
+}
+
+const sl_op sl_op_logprob_backward = {
+    .name = "logprob_backward",
+    .summary = "the gradient of dlogp logp + dentropy entropy by the logits",
+    .sizes = "tv",
+    .in = {{.name = "logits", .shape = "tv", .kind = SL_TENSOR_LOGIT},
+           {.name = "target", .shape = "t", .kind = SL_TENSOR_INDEX, .below = 'v'},
+           {.name = "dlogp", .shape = "t"},
+           {.name = "dentropy", .shape = "t", .optional = 1}},
+    .out = {{.name = "dlogits", .shape = "tv"}},
+    .setting = {{"temperature", 1.0, 0x1p-20, 0x1p20}},
+    .walk = walk_logprob_backward};

@@ -28,6 +28,11 @@ static const subject subjects[] = {{&sl_op_linear, "t=2,n=2,k=1"},
                                    {&sl_op_rope, "t=3,h=2,c=3,p=5"},
                                    {&sl_op_softmax, "t=2,v=50"},
                                    {&sl_op_logprob, "t=3,v=90"},
+                                   {&sl_op_logprob_backward, "t=1,v=40"},
+                                   {&sl_op_embedding, "t=5,d=4,v=3"},
+                                   {&sl_op_embedding_grad, "t=80,d=2,v=3"},
+                                   {&sl_op_adamw, "n=60"},
+                                   {&sl_op_clip_grad_norm, "n=120"},
                                    {&sl_op_attention, "b=1,i=4,j=40,h=2,g=1,d=5"},
                                    {&sl_op_attention, "b=2,i=2,j=70,h=2,g=2,d=3"}};
 #define SUBJECTS (sizeof subjects / sizeof *subjects)

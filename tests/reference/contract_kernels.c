@@ -378,6 +378,77 @@ static double attention(const kernel *k, const sl_op_case *c, int out, size_t i)
   return y;
 }
 
+/* p (1 - sum) as the table, or exp(log p) with form bit 2. */
+static double logit_grad(const kernel *k, const sl_op_case *c, size_t i) {
+  const size_t n = sl_op_size(c, 'v'), t = i / n, j = i % n;
+  double *z = scratch(n);
+  tempered(k, c, t, z);
+  softmax s = softmax_of(k, z, n);
+  const double log_p = log_of(k, &s, z[j]), dlogp = seen(k, c->in[2][t]),
+               p = k->form & 4 ? any_exponential(k, log_p) : quotient(k, s.weight[j], s.sum);
+  double grad = -mul(k, dlogp, p);
+  if (j == (size_t)c->in[1][t])
+    grad = k->form & 2 ? mul(k, dlogp, add(k, 1.0, -p)) : add(k, dlogp, grad);
+  if (c->in[3]) {
+    const double slope = add(k, log_p, entropy_of(k, &s, z, n));
+    grad = add(k, grad, -mul(k, mul(k, seen(k, c->in[3][t]), p), slope));
+  }
+  if (c->setting[0] != 1.0) grad = quotient(k, grad, acc_round(k, c->setting[0]));
+  if (z[j] == -INFINITY) grad = 0.0;
+  free(z);
+  free(s.weight);
+  return grad;
+}
+
+static double table_grad(const kernel *k, const sl_op_case *c, size_t i) {
+  const size_t d = sl_op_size(c, 'd'), t = sl_op_size(c, 't');
+  double *x = scratch(t);
+  size_t n = 0;
+  for (size_t token = 0; token < t; token++)
+    if ((size_t)c->in[1][token] == i / d) x[n++] = seen(k, c->in[0][token * d + i % d]);
+  const double sum = kernel_sum(k, x, n);
+  free(x);
+  return sum;
+}
+
+/* Form bit 1: m by interpolation; bit 2: the root of the quotient. */
+static double adamw(const kernel *k, const sl_op_case *c, int out, size_t i) {
+  const double *s = c->setting, p = seen(k, c->in[0][i]), g = seen(k, c->in[1][i]),
+               b1 = acc_round(k, s[1]), b2 = acc_round(k, s[2]), lr = acc_round(k, s[0]);
+  const double rest1 = k->form & 1 ? acc_round(k, 1.0 - b1) : acc_round(k, 1.0 - s[1]),
+               rest2 = k->form & 1 ? acc_round(k, 1.0 - b2) : acc_round(k, 1.0 - s[2]);
+  double m = seen(k, c->in[2][i]), v = seen(k, c->in[3][i]);
+  m = k->form & 2 ? add(k, m, mul(k, rest1, add(k, g, -m)))
+                  : add(k, mul(k, b1, m), mul(k, rest1, g));
+  v = add(k, mul(k, b2, v),
+          k->form & 2 ? mul(k, rest2, mul(k, g, g)) : mul(k, mul(k, rest2, g), g));
+  if (out) return out == 1 ? m : v;
+  const double c1 = 1.0 - pow(s[1], s[5]), c2 = 1.0 - pow(s[2], s[5]);
+  double root = k->form & 4 ? acc_round(k, sqrt(quotient(k, v, acc_round(k, c2))))
+                            : quotient(k, acc_round(k, sqrt(v)), acc_round(k, sqrt(c2)));
+  root = add(k, root, acc_round(k, s[3]));
+  const double update = quotient(k, mul(k, mul(k, m, acc_round(k, 1.0 / c1)), lr), root),
+               kept = k->form & 2 ? mul(k, p, acc_round(k, 1.0 - s[0] * s[4]))
+                                  : add(k, p, -mul(k, p, acc_round(k, s[0] * s[4])));
+  return add(k, kept, -update);
+}
+
+/* Form bit 1: the norm of two norms. */
+static double clip(const kernel *k, const sl_op_case *c, int out, size_t i) {
+  const size_t n = sl_op_size(c, 'n'), half = k->form & 2 ? n / 2 : 0;
+  const double *g = c->in[0];
+  double squares = kernel_dot(k, g + half, 1, g + half, 1, n - half);
+  if (half) {
+    const double a = acc_round(k, sqrt(kernel_dot(k, g, 1, g, 1, half))),
+                 b = acc_round(k, sqrt(squares));
+    squares = add(k, mul(k, a, a), mul(k, b, b));
+  }
+  const double norm = acc_round(k, sqrt(squares)),
+               share = quotient(k, acc_round(k, c->setting[0]),
+                                add(k, norm, acc_round(k, c->setting[1])));
+  return out ? norm : mul(k, seen(k, g[i]), share < 1.0 ? share : 1.0);
+}
+
 static double element(const kernel *k, const sl_op_case *c, int out, size_t i) {
   const sl_op *op = c->op;
   const size_t n = sl_op_size(c, 'n'), m = sl_op_size(c, 'k');
@@ -392,6 +463,14 @@ static double element(const kernel *k, const sl_op_case *c, int out, size_t i) {
   if (op == &sl_op_swiglu_backward) return swiglu_grad(k, c, out, i);
   if (op == &sl_op_rope) return rope(k, c, i);
   if (op == &sl_op_attention) return attention(k, c, out, i);
+  if (op == &sl_op_logprob_backward) return logit_grad(k, c, i);
+  if (op == &sl_op_embedding_grad) return table_grad(k, c, i);
+  if (op == &sl_op_embedding) {
+    const size_t d = sl_op_size(c, 'd');
+    return seen(k, c->in[0][(size_t)c->in[1][i / d] * d + i % d]);
+  }
+  if (op == &sl_op_adamw) return adamw(k, c, out, i);
+  if (op == &sl_op_clip_grad_norm) return clip(k, c, out, i);
   return row_op(k, c, out, i);
 }
 

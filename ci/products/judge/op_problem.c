@@ -96,6 +96,7 @@ static void draw_input(sl_op_problem *p, size_t input) {
                              : real_value(&s, p, input == 0, x, i, 2.0);
     x[i] = tensor->below ? value : sl_format_round(p->given, value);
     if (p->kind == SL_KIND_EXACT && is_query(p, input)) x[i] = 0.0;
+    if (tensor->kind == SL_TENSOR_POSITIVE) x[i] = fabs(x[i]);
   }
 }
 

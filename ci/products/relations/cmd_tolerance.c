@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_ATOL = 256, OPTION_RTOL, SETTINGS = 4 };
+enum { OPTION_ATOL = 256, OPTION_RTOL, SETTINGS = SL_OP_SETTINGS };
 
 typedef struct {
   const char *op, *contract, *shape, *type, *kinds;
