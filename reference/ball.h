@@ -21,7 +21,7 @@
 
 #define SL_U 0x1p-24
 #define SL_ETA 0x1p-150
-#define SL_U64 0x1p-53
+#define SL_U_64 0x1p-53
 #define SL_BALL_SLACK (1.0 + 0x1p-10)
 
 typedef struct {

@@ -27,14 +27,14 @@ static double least(sl_ball x) { return fmax(fabs(x.mid) - x.rad, 0.0); }
 /* f - f(1), a binary64 difference of two binary32 values or of errors that are at most theirs. */
 static sl_ball difference(sl_ball f, sl_ball f1) {
   const double d = f.mid - f1.mid;
-  return (sl_ball){d, f.rad + f1.rad + SL_U64 * fabs(d)};
+  return (sl_ball){d, f.rad + f1.rad + SL_U_64 * fabs(d)};
 }
 
 /* f = RN32(1 + c) and f - f(1) = RN32(c) of a binary64 c within `error` of the exact one; the sum
  * is one binary64 rounding more. */
 static sl_gate_balls around_one(double c, double error, sl_ball w) {
   const double f = 1.0 + c;
-  return (sl_gate_balls){.f = sl_ball_round(f, error + SL_U64 * (fabs(f) + error), 0.0),
+  return (sl_gate_balls){.f = sl_ball_round(f, error + SL_U_64 * (fabs(f) + error), 0.0),
                          .w = w,
                          .centred = sl_ball_round(c, error, SL_ETA)};
 }
@@ -46,7 +46,7 @@ static sl_gate_balls around_one(double c, double error, sl_ball w) {
 static sl_gate_balls erf_gate(double tau, sl_ball z) {
   const double c = SQRT_HALF_PI / tau * erf(z.mid * SQRT_HALF),
                slope = exp(-least(z) * least(z) / 2.0) / tau;
-  return around_one(c, slope * z.rad + 16.0 * SL_U64 * fabs(c), sl_ball_gaussh(z));
+  return around_one(c, slope * z.rad + 16.0 * SL_U_64 * fabs(c), sl_ball_gaussh(z));
 }
 
 /* c = y g, g = (1 + z^2)^(-1/2): |(log g)'| = |z|/(1 + z^2) <= min(1/2, 1/|z|). z^2 is exact in
@@ -56,7 +56,7 @@ static sl_gate_balls softsign_gate(sl_ball y, sl_ball z) {
   const double g = 1.0 / sqrt(1.0 + z.mid * z.mid), slope = fmin(0.5, 1.0 / fmax(least(z), 1.0)),
                g_error = z.rad > 0.0 ? g * expm1(slope * z.rad) : 0.0, c = y.mid * g;
   const double error = fabs(y.mid) * g_error + (g + g_error) * y.rad;
-  return around_one(c, error + 4.0 * SL_U64 * (fabs(c) + error), sl_ball_rhypot3(z));
+  return around_one(c, error + 4.0 * SL_U_64 * (fabs(c) + error), sl_ball_rhypot3(z));
 }
 
 /* f = RN(1 + c), f - f(1) = c = RN(atan(z) / tau) */

@@ -99,7 +99,7 @@ sl_status sl_bound_grad_square_sum(sl_ball *sum, const float *g, size_t n) {
   }
   squares += lost;
   const double nu =
-      (double)(sl_sum64_depth(n) + (n > 1)) * SL_U64; /* one for squares: it is rounded too */
+      (double)(sl_sum64_depth(n) + (n > 1)) * SL_U_64; /* one for squares: it is rounded too */
   *sum = sl_ball_slack((sl_ball){squares, nu / (1.0 - nu) * squares});
   return SL_OK;
 }

@@ -23,7 +23,7 @@ static void sum64_add(sum64 *s, double scale, sl_ball x) {
 
 static sl_ball sum64_end(const sum64 *s) {
   return sl_ball_slack(
-      (sl_ball){s->mid, s->error + (double)(s->terms + 4) * SL_U64 * s->magnitude});
+      (sl_ball){s->mid, s->error + (double)(s->terms + 4) * SL_U_64 * s->magnitude});
 }
 
 /* Mean log-ratio of a sequence (spec O1.2): each difference rounded, binary64 sum by levels and
@@ -35,8 +35,8 @@ static sl_ball sequence_log_ratio(const sl_gated_loss_batch *b, size_t lo, size_
       sum64_add(&sum, 1.0, sl_ball_sub(sl_of_float(b->logp_new[i]), sl_of_float(b->logp_old[i])));
   const double n = sum.terms ? (double)sum.terms : 1.0;
   return sl_ball_round(
-      sum.mid / n, (sum.error + (double)(sl_sum64_depth(hi - lo) + 1) * SL_U64 * sum.magnitude) / n,
-      SL_ETA);
+      sum.mid / n,
+      (sum.error + (double)(sl_sum64_depth(hi - lo) + 1) * SL_U_64 * sum.magnitude) / n, SL_ETA);
 }
 
 typedef struct {
@@ -50,12 +50,12 @@ static kl_balls kl_at(sl_kl_kind kind, sl_ball difference) {
   kl_balls k = {y, sl_exactly(1.0)};
   if (kind == SL_KL_K2) {
     k.value = (sl_ball){y.mid * y.mid / 2.0,
-                        fabs(y.mid) * y.rad + y.rad * y.rad / 2.0 + 2.0 * SL_U64 * y.mid * y.mid};
+                        fabs(y.mid) * y.rad + y.rad * y.rad / 2.0 + 2.0 * SL_U_64 * y.mid * y.mid};
     k.slope = y;
   } else if (kind == SL_KL_K3) {
     const double e = expm1(-y.mid), steepest = fabs(e) + exp(-y.mid) * expm1(y.rad);
     k.value = (sl_ball){e + y.mid, steepest * y.rad + SL_U * (fabs(e) + steepest * y.rad) + SL_ETA +
-                                       2.0 * SL_U64 * (fabs(e) + fabs(y.mid))};
+                                       2.0 * SL_U_64 * (fabs(e) + fabs(y.mid))};
     k.slope = sl_ball_neg(sl_ball_expm1(minus));
   }
   k.slope = sl_unless_clamped(c, k.slope);

@@ -64,16 +64,16 @@ sl_exact_sum sl_exact_linear(sl_kernel_id kernel, const sl_problem *p, size_t ou
   return forward(p, index);
 }
 
-static double bound_of(const sl_exact_sum *e) {
+double sl_bound_of_sum(const sl_exact_sum *e) {
   const double own = (double)e->n * 0x1p-53 * e->magnitude;
   return sl_vendor_dot_bound(e->n, e->magnitude) + own;
 }
 
 int sl_within_bound(const sl_exact_sum *e, float got) {
-  return fabs((double)got - e->sum) <= bound_of(e);
+  return fabs((double)got - e->sum) <= sl_bound_of_sum(e);
 }
 
 double sl_share_of_bound(const sl_exact_sum *e, float got) {
   const double off = fabs((double)got - e->sum);
-  return off > 0.0 ? off / bound_of(e) : 0.0;
+  return off > 0.0 ? off / sl_bound_of_sum(e) : 0.0;
 }

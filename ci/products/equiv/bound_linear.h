@@ -19,6 +19,9 @@ typedef struct {
 /* The result at `index` of the output array `output` of a problem of that kernel. */
 sl_exact_sum sl_exact_linear(sl_kernel_id kernel, const sl_problem *p, size_t output, size_t index);
 
+/* The bound for any order, and the error of the sum itself. */
+double sl_bound_of_sum(const sl_exact_sum *e);
+
 /* 1 if got is within the bound for any order of the sum. */
 int sl_within_bound(const sl_exact_sum *e, float got);
 

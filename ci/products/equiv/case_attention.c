@@ -1,10 +1,19 @@
 /* Cases of attention and its cache (spec T3). */
 #include "problem.h"
+#include "sizes.h"
 
 #include <assert.h>
 #include <stdio.h>
 
-enum { T, D, HEADS, KV_HEADS, N_SEQ, CAPACITY, SLOTS };
+enum {
+  T = SL_HEADS_T,
+  D = SL_HEADS_D,
+  HEADS = SL_HEADS_HEADS,
+  KV_HEADS = SL_HEADS_KV_HEADS,
+  N_SEQ = SL_HEADS_N_SEQ,
+  CAPACITY = SL_HEADS_CAPACITY,
+  SLOTS = SL_HEADS_SLOTS
+};
 
 /* Every fourth problem is narrow, so that it can be long: several key chunks are joined (spec
  * T3.1). Returns whether it is. */

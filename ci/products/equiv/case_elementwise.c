@@ -1,10 +1,18 @@
 /* Cases of embedding, norms, residual, SwiGLU and rotary embedding (spec T1). */
 #include "problem.h"
+#include "sizes.h"
 
 #include <math.h>
 #include <stdio.h>
 
-enum { T, D, VOCAB, N_SEQ, ALIAS, HEADS };
+enum {
+  T = SL_LAYER_T,
+  D = SL_LAYER_D,
+  VOCAB = SL_LAYER_VOCAB,
+  N_SEQ = SL_LAYER_N_SEQ,
+  ALIAS = SL_LAYER_ALIAS,
+  HEADS = SL_LAYER_HEADS
+};
 
 void sl_make_embedding_forward(sl_problem *p) {
   size_t budget = sl_budget(p, 200000);

@@ -1,11 +1,18 @@
 /* Cases of the head and of sampling (spec T4). */
 #include "pack.h"
 #include "problem.h"
+#include "sizes.h"
 
 #include <assert.h>
 #include <stdio.h>
 
-enum { T, D, VOCAB, N_SEQ, PACK };
+enum {
+  T = SL_LOGITS_T,
+  D = SL_LOGITS_D,
+  VOCAB = SL_LOGITS_VOCAB,
+  N_SEQ = SL_LOGITS_N_SEQ,
+  PACK = SL_LOGITS_PACK
+};
 
 static float some_inverse_temperature(sl_problem *p) {
   static const float inverse[] = {1.0f, 1.0f, 1.25f, 0.7f, 3.3333333f};

@@ -1,11 +1,12 @@
 /* Cases of the gated loss (spec O): every gate, level and KL, with and without bonus; log-ratios of
  * every size. */
 #include "problem.h"
+#include "sizes.h"
 
 #include <math.h>
 #include <stdio.h>
 
-enum { N_SEQ };
+enum { N_SEQ = SL_LOSS_N_SEQ };
 
 /* CISPO's shape, a weight only; and a gate of basic operations with a value, the paper's softsign.
  */

@@ -1,20 +1,12 @@
-/* Trials: a problem run in two contexts on guarded copies of its arrays, compared bit for bit; but
- * what a vendor computes, with its bound, and with itself. */
-#include "equiv.h"
-#include "bound_linear.h"
-#include "problem.h"
-
-#include "kernels/vendor/vendor.h"
+/* Trials: problems, and their runs on guarded copies of their arrays. */
+#include "trial.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define ARENA_BYTES ((size_t)24 << 20)
-#define GUARD_BYTES 256u
 #define MEMORY_ALIGN 64u /* of sl_memory_alloc */
-#define SHIFTS \
-  16u /* alignments that are tried: multiples of 8 bytes, or of 4 where the type allows */
 
 static const sl_case cases[SL_KERNEL_COUNT] = {
 #define SL_KERNEL(name, params, args, storage, clause, bound) \
@@ -23,29 +15,15 @@ static const sl_case cases[SL_KERNEL_COUNT] = {
 #undef SL_KERNEL
 };
 
-/* Copies of a problem's arrays for one run. */
-typedef struct {
-  unsigned char *memory;
-  unsigned char *at[SL_ARRAYS_MAX]; /* NULL for an absent array */
-} copies;
-
-struct sl_equiv_trial {
-  sl_kernel_id kernel;
-  uint64_t seed;
-  sl_problem problem;
-  copies golden, other, again; /* again: a vendor's second run */
-  unsigned runs;
-};
-
 const char *sl_equiv_kernel_name(sl_kernel_id kernel) { return cases[kernel].name; }
 const char *sl_equiv_shape(const sl_equiv_trial *trial) { return trial->problem.shape; }
 
 /* The byte of an array's guard zones. Around inputs the bytes form a NaN, so that a read there
  * spoils the result; around outputs they form another pattern, so that writing such a NaN there is
  * seen too. */
-static unsigned char guard_byte(const sl_array *a) { return a->role == SL_IN ? 0xff : 0xa5; }
+unsigned char sl_guard_byte(const sl_array *a) { return a->role == SL_IN ? 0xff : 0xa5; }
 
-static size_t array_bytes(const sl_array *a) { return a->count * sl_element_bytes(a->type); }
+size_t sl_array_bytes(const sl_array *a) { return a->count * sl_element_bytes(a->type); }
 
 /* What an output holds before the call: a quiet NaN of a payload that differs from run to run, so
  * that an element that is not written, or is read, shows. */
@@ -56,20 +34,21 @@ static void poison(unsigned char *data, size_t bytes, unsigned run) {
 }
 
 /* In a quarter of the runs every array is a multiple of 16, so that kernels take their vectors. */
-static void lay_out(copies *c, const sl_problem *p, unsigned run) {
+static void lay_out(sl_copies *c, const sl_problem *p, unsigned run) {
   unsigned char *free_byte = c->memory;
   for (size_t i = 0; i < p->arrays; i++) {
     const sl_array *a = &p->array[i];
-    const size_t bytes = array_bytes(a), unit = a->type == SL_U8                         ? 1
-                                                : a->type == SL_F32 || a->type == SL_U32 ? 4
-                                                                                         : 8;
+    const size_t bytes = sl_array_bytes(a), unit = a->type == SL_U8                         ? 1
+                                                   : a->type == SL_F32 || a->type == SL_U32 ? 4
+                                                                                            : 8;
     c->at[i] = NULL;
     if (!a->data) continue;
-    memset(free_byte, guard_byte(a), bytes + 3 * GUARD_BYTES);
-    c->at[i] = free_byte + GUARD_BYTES + (run % 4 ? unit * ((run * 7 + i * 3) % SHIFTS) : 0);
+    memset(free_byte, sl_guard_byte(a), bytes + 3 * SL_GUARD_BYTES);
+    c->at[i] =
+        free_byte + SL_GUARD_BYTES + (run % 4 ? unit * ((run * 7 + i * 3) % SL_TRIAL_SHIFTS) : 0);
     memcpy(c->at[i], a->data, bytes);
     if (a->role == SL_OUT) poison(c->at[i], bytes, run);
-    free_byte += (bytes / GUARD_BYTES + 4) * GUARD_BYTES;
+    free_byte += (bytes / SL_GUARD_BYTES + 4) * SL_GUARD_BYTES;
   }
 }
 
@@ -90,13 +69,13 @@ static int on_simulator(const sl_context *ctx) {
 static zones zones_of(sl_context *ctx, const sl_array *a, const unsigned char *at) {
   if (on_simulator(ctx)) return (zones){(uintptr_t)at % MEMORY_ALIGN, 0, a->role != SL_OUT};
   const size_t shift = (uintptr_t)at % MEMORY_ALIGN;
-  return (zones){shift + (GUARD_BYTES / MEMORY_ALIGN) * MEMORY_ALIGN, GUARD_BYTES, 1};
+  return (zones){shift + (SL_GUARD_BYTES / MEMORY_ALIGN) * MEMORY_ALIGN, SL_GUARD_BYTES, 1};
 }
 
 static sl_status to_device(void **out, sl_context *ctx, const sl_array *a,
                            const unsigned char *at) {
   const zones z = zones_of(ctx, a, at);
-  const size_t bytes = array_bytes(a);
+  const size_t bytes = sl_array_bytes(a);
   unsigned char *memory;
   *out = NULL;
   sl_status status = sl_memory_alloc(ctx, (void **)&memory, z.before + bytes + z.after);
@@ -114,14 +93,14 @@ static sl_status from_device(sl_context *ctx, const sl_array *a, unsigned char *
   const zones z = zones_of(ctx, a, at);
   unsigned char *memory = (unsigned char *)device - z.before;
   if (status == SL_OK && z.after)
-    status = sl_memory_read(ctx, at - z.before, memory, z.before + array_bytes(a) + z.after);
+    status = sl_memory_read(ctx, at - z.before, memory, z.before + sl_array_bytes(a) + z.after);
   else if (status == SL_OK)
-    status = sl_memory_read(ctx, at, device, array_bytes(a));
+    status = sl_memory_read(ctx, at, device, sl_array_bytes(a));
   sl_memory_free(ctx, memory);
   return status;
 }
 
-static sl_status run_on_device(sl_equiv_trial *t, copies *c, sl_context *ctx) {
+static sl_status run_on_device(sl_equiv_trial *t, sl_copies *c, sl_context *ctx) {
   void *at[SL_ARRAYS_MAX];
   sl_status status = SL_OK;
   size_t here = 0;
@@ -139,7 +118,7 @@ static sl_status run_on_device(sl_equiv_trial *t, copies *c, sl_context *ctx) {
   return status;
 }
 
-static sl_status run(sl_equiv_trial *t, copies *c, sl_context *ctx, unsigned layout) {
+sl_status sl_trial_run(sl_equiv_trial *t, sl_copies *c, sl_context *ctx, unsigned layout) {
   void *at[SL_ARRAYS_MAX];
   lay_out(c, &t->problem, layout);
   if (sl_context_on_device(ctx)) return run_on_device(t, c, ctx);
@@ -147,7 +126,12 @@ static sl_status run(sl_equiv_trial *t, copies *c, sl_context *ctx, unsigned lay
   return cases[t->kernel].run(ctx, &t->problem, at);
 }
 
-#define COPY_BYTES (ARENA_BYTES + SL_ARRAYS_MAX * 5 * GUARD_BYTES)
+#define COPY_BYTES (ARENA_BYTES + SL_ARRAYS_MAX * 5 * SL_GUARD_BYTES)
+
+sl_status sl_trial_again(sl_equiv_trial *t) {
+  if (!t->again.memory) t->again.memory = malloc(COPY_BYTES);
+  return t->again.memory ? SL_OK : SL_ERR_MEMORY;
+}
 
 static sl_status allocate(sl_equiv_trial *t) {
   t->problem.arena = malloc(ARENA_BYTES);
@@ -182,18 +166,24 @@ static uint64_t stream_of(const char *name, uint64_t seed) {
 
 sl_status sl_equiv_begin_small(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t seed,
                                size_t shrink, sl_context *golden, sl_error *err) {
+  return sl_equiv_begin_kind(out, kernel, seed, shrink, SL_VALUES_DRAWN, golden, err);
+}
+
+sl_status sl_equiv_begin_kind(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t seed,
+                              size_t shrink, int values, sl_context *golden, sl_error *err) {
   sl_equiv_trial *t = calloc(1, sizeof *t);
   if (!t || allocate(t)) {
     sl_equiv_end(t);
     return sl_fail(err, SL_ERR_MEMORY, "no memory for a trial of %s", cases[kernel].name);
   }
   t->kernel = kernel, t->seed = seed;
-  t->runs = (unsigned)(seed % SHIFTS);
+  t->runs = (unsigned)(seed % SL_TRIAL_SHIFTS);
   t->problem.source.state = stream_of(cases[kernel].name, seed);
   t->problem.golden = golden;
   t->problem.shrink = shrink;
+  t->problem.values = (sl_values_kind)values;
   cases[kernel].make(&t->problem);
-  const sl_status status = run(t, &t->golden, golden, t->runs++);
+  const sl_status status = sl_trial_run(t, &t->golden, golden, t->runs++);
   if (status) {
     sl_fail(err, status, "%s, seed %llu, %s: %s", cases[kernel].name, (unsigned long long)seed,
             t->problem.shape, sl_context_error(golden)->message);
@@ -207,14 +197,14 @@ sl_status sl_equiv_begin_small(sl_equiv_trial **out, sl_kernel_id kernel, uint64
 void sl_equiv_visit(const sl_equiv_trial *t, sl_equiv_visitor *visit, void *arg) {
   for (size_t i = 0; i < t->problem.arrays; i++) {
     const sl_array *a = &t->problem.array[i];
-    if (a->data) visit(arg, a->data, a->role == SL_IN ? NULL : t->golden.at[i], array_bytes(a));
+    if (a->data) visit(arg, a->data, a->role == SL_IN ? NULL : t->golden.at[i], sl_array_bytes(a));
   }
 }
 
 int sl_equiv_says_something(const sl_equiv_trial *t) {
   for (size_t i = 0; i < t->problem.arrays; i++)
-    for (size_t k = 0; t->problem.array[i].role != SL_IN && k < array_bytes(&t->problem.array[i]);
-         k++)
+    for (size_t k = 0;
+         t->problem.array[i].role != SL_IN && k < sl_array_bytes(&t->problem.array[i]); k++)
       if (t->golden.at[i][k] % 0x80) return 1; /* zeros of either sign have bytes 0 and 0x80 */
   return 0;
 }
@@ -255,8 +245,8 @@ static void describe_sums(char *text, size_t size, const char *name, size_t inde
   }
 }
 
-static void describe(char *text, size_t size, const sl_array *array, const unsigned char *got,
-                     const unsigned char *want) {
+void sl_trial_describe(char *text, size_t size, const sl_array *array, const unsigned char *got,
+                       const unsigned char *want) {
   const size_t bytes = sl_element_bytes(array->type);
   size_t i = 0;
   while (memcmp(got + i * bytes, want + i * bytes, bytes) == 0) i++;
@@ -276,94 +266,12 @@ static void describe(char *text, size_t size, const sl_array *array, const unsig
              (unsigned long long)ulps(a, b, (uint64_t)1 << (8 * bytes - 1)));
 }
 
-/* The guard bytes of an array that are not as they were: 0 if all are. */
-static int guards_differ(char *text, size_t size, const sl_array *array, const unsigned char *at) {
-  const size_t bytes = array_bytes(array);
-  const unsigned char guard = guard_byte(array);
-  for (size_t k = 1; k <= GUARD_BYTES; k++) {
-    if (at[bytes + k - 1] != guard)
-      return snprintf(text, size, "%s was written at byte %zu after its end", array->name, k - 1);
-    if (*(at - k) != guard)
-      return snprintf(text, size, "%s was written at byte %zu before its begin", array->name, k);
-  }
-  return 0;
-}
-
-/* The first element of a vendor's output that is beyond the bound of any order. */
-static int beyond_bound(char *text, size_t size, const sl_equiv_trial *t, size_t array) {
-  const sl_array *a = &t->problem.array[array];
-  for (size_t i = 0; i < a->count; i++) {
-    const sl_exact_sum e = sl_exact_linear(t->kernel, &t->problem, array, i);
-    float got;
-    memcpy(&got, t->other.at[array] + i * sizeof got, sizeof got);
-    if (!sl_within_bound(&e, got))
-      return snprintf(
-          text, size,
-          "%s[%zu of %zu] is %.9g, not %.9g: %.3g times the bound of a sum of %zu in any order",
-          a->name, i, a->count, (double)got, e.sum, sl_share_of_bound(&e, got), e.n);
-  }
-  return 0;
-}
-
-/* The first thing that is wrong with the run in `other`; 0 if nothing is. */
-static int find_difference(char *text, size_t size, const sl_equiv_trial *t, int bounded) {
-  for (size_t i = 0; i < t->problem.arrays; i++) {
-    const sl_array *a = &t->problem.array[i];
-    const unsigned char *got = t->other.at[i];
-    if (!a->data) continue;
-    if (guards_differ(text, size, a, got)) return 1;
-    if (bounded && a->role != SL_IN) {
-      if (beyond_bound(text, size, t, i)) return 1;
-      continue;
-    }
-    const unsigned char *want = a->role == SL_IN ? a->data : t->golden.at[i];
-    if (memcmp(got, want, array_bytes(a)) == 0) continue;
-    describe(text, size, a, got, want);
-    if (a->role == SL_IN) strncat(text, ": an input was written", size - strlen(text) - 1);
-    return 1;
-  }
-  return 0;
-}
-
-/* A second run of a vendor's kernel, with the first one's alignments, has the first one's bits. */
-static sl_status repeat(char *text, size_t size, sl_equiv_trial *t, sl_context *ctx,
-                        unsigned layout) {
-  if (!t->again.memory) t->again.memory = malloc(COPY_BYTES);
-  if (!t->again.memory) {
-    snprintf(text, size, "no memory for a second run");
-    return SL_ERR_MEMORY;
-  }
-  const sl_status status = run(t, &t->again, ctx, layout);
-  if (status) {
-    snprintf(text, size, "a second run fails: %.300s", sl_context_error(ctx)->message);
-    return status;
-  }
-  for (size_t i = 0; i < t->problem.arrays; i++) {
-    const sl_array *a = &t->problem.array[i];
-    if (!a->data || memcmp(t->again.at[i], t->other.at[i], array_bytes(a)) == 0) continue;
-    describe(text, size, a, t->again.at[i], t->other.at[i]);
-    strncat(text, ": a second run differs", size - strlen(text) - 1);
-    return SL_ERR_MISMATCH;
-  }
-  return SL_OK;
-}
-
-sl_status sl_equiv_check(sl_equiv_trial *t, sl_context *ctx, sl_error *err) {
-  char text[400];
-  const int bounded = sl_vendor_bounded(ctx, t->kernel);
-  const unsigned layout = t->runs++;
-  sl_status status = run(t, &t->other, ctx, layout);
-  if (status)
-    snprintf(text, sizeof text, "it fails: %.300s", sl_context_error(ctx)->message);
-  else if (find_difference(text, sizeof text, t, bounded))
-    status = SL_ERR_MISMATCH;
-  else if (bounded)
-    status = repeat(text, sizeof text, t, ctx, layout + SHIFTS);
-  if (!status) return SL_OK;
+sl_status sl_trial_fail(sl_error *err, const sl_equiv_trial *t, const sl_context *ctx,
+                        const char *text) {
+  const int threads = sl_context_threads(ctx);
   return sl_fail(err, SL_ERR_MISMATCH, "%s, seed %llu, %s: %s with %d thread%s: %s",
                  cases[t->kernel].name, (unsigned long long)t->seed, t->problem.shape,
-                 sl_context_backend(ctx), sl_context_threads(ctx),
-                 sl_context_threads(ctx) == 1 ? "" : "s", text);
+                 sl_context_backend(ctx), threads, threads == 1 ? "" : "s", text);
 }
 
 size_t sl_equiv_backends(const sl_equiv_backend **list) {

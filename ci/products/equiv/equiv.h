@@ -23,6 +23,10 @@ sl_status sl_equiv_begin(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t see
  * costs. */
 sl_status sl_equiv_begin_small(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t seed,
                                size_t shrink, sl_context *golden, sl_error *err);
+/* The same with floats of one kind in every array (sl_values_kind of problem.h); 0: each array
+ * draws its own. */
+sl_status sl_equiv_begin_kind(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t seed,
+                              size_t shrink, int values, sl_context *golden, sl_error *err);
 void sl_equiv_end(sl_equiv_trial *trial);
 
 /* The shape of the problem as text. */
@@ -43,6 +47,26 @@ int sl_equiv_says_something(const sl_equiv_trial *trial);
  * (kernels/vendor/vendor.h) runs twice: every output is to lie within the bound for any order of
  * its sum, and the bits are to repeat. */
 sl_status sl_equiv_check(sl_equiv_trial *trial, sl_context *ctx, sl_error *err);
+
+/* A run without a comparison: SL_ERR_MISMATCH where the kernel fails or writes what it must not. */
+sl_status sl_equiv_run(sl_equiv_trial *trial, sl_context *ctx, sl_error *err);
+
+/* Relation I (spec E3.1), after a check or a run in the same context: the problem again, in fresh
+ * memory with other alignments (a vendor's kernel: with the same ones), and its rows in two parts
+ * where the kernel's rows are independent. SL_ERR_MISMATCH as above. */
+sl_status sl_equiv_check_again(sl_equiv_trial *trial, sl_context *ctx, sl_error *err);
+
+/* The problem, and what the array with that index holds after the last run that was checked (after
+ * the golden one, where none was). */
+const struct sl_problem *sl_equiv_problem(const sl_equiv_trial *trial);
+const void *sl_equiv_result(const sl_equiv_trial *trial, size_t array);
+
+/* Power (spec E4.3): runs the problem in ctx with the last element of an array of floats taken as
+ * 0, which stands for a kernel that drops a term. SL_ERR_UNAVAILABLE where the array is no such
+ * input, or holds a 0 there. */
+sl_status sl_equiv_plant(sl_equiv_trial *trial, sl_context *ctx, size_t array);
+/* What an array holds after it. */
+const void *sl_equiv_planted(const sl_equiv_trial *trial, size_t array);
 
 /* The contexts that are compared with plain. An absent one is not created: sl_context_create says
  * why. */

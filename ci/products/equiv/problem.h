@@ -33,10 +33,23 @@ typedef struct {
 #define SL_ARRAYS_MAX 20
 #define SL_SIZES_MAX 8
 
+/* What the floats of a problem are: drawn by array, or of one kind (spec E4.1). */
+typedef enum {
+  SL_VALUES_DRAWN,
+  SL_VALUES_USUAL,
+  SL_VALUES_WIDE,
+  SL_VALUES_TIES, /* one value in each array */
+  SL_VALUES_CANCELLING,
+  SL_VALUES_SUBNORMAL,
+  SL_VALUES_WHOLE, /* small whole numbers */
+  SL_VALUES_KINDS
+} sl_values_kind;
+
 /* One call of a kernel: its arrays in the order that the case added them, and the arguments that
  * are no arrays. */
-typedef struct {
+typedef struct sl_problem {
   sl_source source;
+  sl_values_kind values;
   sl_context *golden; /* for cases whose inputs are another kernel's outputs */
   sl_array array[SL_ARRAYS_MAX];
   size_t arrays;

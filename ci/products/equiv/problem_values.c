@@ -56,7 +56,18 @@ static float mixed(sl_source *s) {
   }
 }
 
-typedef enum { USUAL, MIXED, CONSTANT, CANCELLING, POWERS, ZEROS, KINDS } kind;
+/* KINDS of them are drawn; the others are asked for. */
+typedef enum {
+  USUAL,
+  MIXED,
+  CONSTANT,
+  CANCELLING,
+  POWERS,
+  ZEROS,
+  KINDS,
+  SUBNORMAL = KINDS,
+  WHOLE
+} kind;
 
 static float value(sl_source *s, kind k, const float *before, size_t i) {
   switch (k) {
@@ -72,14 +83,26 @@ static float value(sl_source *s, kind k, const float *before, size_t i) {
                                    : (float)sl_source_unit(s);
     case POWERS:
       return copysignf(ldexpf(1.0f, (int)sl_source_below(s, 9) - 6), (float)sl_source_unit(s));
+    case SUBNORMAL:
+      return ldexpf((float)sl_source_unit(s), -122 - (int)sl_source_below(s, 24));
+    case WHOLE:
+      return (float)sl_source_below(s, 9) - 4.0f;
     default:
       return (float)sl_source_unit(s) * 2.0f;
   }
 }
 
+/* A kind is drawn in any case, so that what follows does not depend on what was asked for. */
+static kind kind_of(sl_problem *p) {
+  static const kind asked[SL_VALUES_KINDS] = {USUAL,      USUAL,     MIXED, CONSTANT,
+                                              CANCELLING, SUBNORMAL, WHOLE};
+  const kind drawn = (kind)sl_source_below(&p->source, KINDS);
+  return p->values == SL_VALUES_DRAWN ? drawn : asked[p->values];
+}
+
 float *sl_add_floats(sl_problem *p, const char *name, sl_role role, size_t count) {
   float *x = sl_add(p, name, SL_F32, role, count);
-  const kind k = (kind)sl_source_below(&p->source, KINDS);
+  const kind k = kind_of(p);
   for (size_t i = 0; i < count; i++) x[i] = value(&p->source, k, x, i);
   return x;
 }

@@ -1,0 +1,106 @@
+/* Controls and power. A control takes the place of all outputs of a problem; A rejects it as soon
+ * as one element leaves its ball (spec E4.2). */
+#include "controls.h"
+
+#include <math.h>
+
+const char *sl_control_name(sl_control control) {
+  static const char *const names[] = {"zeros", "NaN", "a copy of an input", "the previous output"};
+  return names[control];
+}
+
+/* What a control, or a planted change, holds at an element. */
+typedef struct {
+  enum { CONSTANT, COPY, SCALED, GIVEN } what;
+  double x;              /* the constant, or the factor */
+  const sl_values *from; /* of each output, cyclically; all the same for a copy of an input */
+  int same;              /* from[0] serves every output */
+  const double *const *given;
+} fake;
+
+static double value_of(const fake *f, const sl_judged_output *out, size_t o, size_t i) {
+  if (f->what == CONSTANT) return f->x;
+  if (f->what == SCALED) return sl_format_round(out->type, out->right[i] * f->x);
+  if (f->what == GIVEN) return f->given[o][i];
+  const sl_values *from = f->from + (f->same ? 0 : o);
+  return from->n ? sl_format_round(out->type, from->x[i % from->n]) : out->right[i];
+}
+
+typedef enum { REJECTED, ACCEPTED, IS_RIGHT } reception;
+
+/* IS_RIGHT: every element is that of the right kernel. */
+static reception receive(const sl_judged_problem *p, const fake *f) {
+  int differs = 0;
+  for (size_t o = 0; o < p->outs; o++)
+    for (size_t i = 0; i < p->out[o].n; i++) {
+      const double x = value_of(f, &p->out[o], o, i);
+      if (x == p->out[o].right[i]) continue;
+      differs = 1;
+      sl_judgement j = {0};
+      sl_judge(&j, p->out[o].name, i, p->out[o].type, &x, &p->out[o].balls[i], 1);
+      if (j.wrong) return REJECTED;
+    }
+  return differs ? ACCEPTED : IS_RIGHT;
+}
+
+static int elements(const sl_judged_problem *p) {
+  for (size_t o = 0; o < p->outs; o++)
+    if (p->out[o].n) return 1;
+  return 0;
+}
+
+static int count(sl_control_tally *tally, sl_control control, reception r) {
+  if (r == IS_RIGHT) return 0;
+  tally->tried[control]++;
+  tally->rejected[control] += r == REJECTED;
+  return r == REJECTED;
+}
+
+/* Copies of all inputs must be rejected for the control to be. */
+static reception receive_inputs(const sl_judged_problem *p) {
+  reception all = IS_RIGHT;
+  for (size_t i = 0; i < p->ins; i++) {
+    if (p->in[i].n == 0) continue;
+    const fake copy = {.what = COPY, .from = &p->in[i], .same = 1};
+    const reception r = receive(p, &copy);
+    if (r == ACCEPTED) return ACCEPTED;
+    if (r == REJECTED) all = REJECTED;
+  }
+  return all;
+}
+
+int sl_controls_try(sl_control_tally *tally, const sl_judged_problem *p) {
+  const fake zeros = {.what = CONSTANT, .x = 0.0}, nans = {.what = CONSTANT, .x = NAN},
+             previous = {.what = COPY, .from = p->previous};
+  int some = 0, has_previous = 0;
+  tally->problems++;
+  for (size_t o = 0; o < p->outs; o++) has_previous |= p->previous[o].n > 0;
+  if (elements(p)) {
+    some |= count(tally, SL_CONTROL_ZEROS, receive(p, &zeros));
+    some |= count(tally, SL_CONTROL_NAN, receive(p, &nans));
+    some |= count(tally, SL_CONTROL_INPUT, receive_inputs(p));
+    if (has_previous) some |= count(tally, SL_CONTROL_PREVIOUS, receive(p, &previous));
+  }
+  tally->without_power += !some;
+  return some;
+}
+
+sl_control sl_controls_missed(const sl_control_tally *tally) {
+  for (int i = 0; i < SL_CONTROLS; i++)
+    if (tally->tried[i] && !tally->rejected[i]) return (sl_control)i;
+  return SL_CONTROLS;
+}
+
+int sl_power_of_scale(const sl_judged_problem *p) {
+  for (int j = 60; j >= 0; j--) {
+    const fake more = {.what = SCALED, .x = 1.0 + ldexp(1.0, -j)},
+               less = {.what = SCALED, .x = 1.0 - ldexp(1.0, -j)};
+    if (receive(p, &more) == REJECTED && receive(p, &less) == REJECTED) return j;
+  }
+  return 0;
+}
+
+int sl_is_rejected(const sl_judged_problem *p, const double *const *values) {
+  const fake given = {.what = GIVEN, .given = values};
+  return receive(p, &given) == REJECTED;
+}

@@ -1,0 +1,112 @@
+/* Baselines: a line for each kernel and backend (spec E5.4). */
+#include "baseline.h"
+
+#include "ci/products/equiv/equiv.h"
+#include "kernels/support/output.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define HEAD "sluice equiv baseline, generator "
+#define CONTRACT "contract acc=f32,out=f32,order=ours"
+
+static sl_status add_row(sl_baseline *b, const sl_baseline_row *row) {
+  sl_baseline_row *rows = realloc(b->row, (b->rows + 1) * sizeof *rows);
+  if (!rows) return SL_ERR_MEMORY;
+  b->row = rows;
+  b->row[b->rows++] = *row;
+  return SL_OK;
+}
+
+static sl_status read_line(sl_baseline *b, const char *path, size_t number, const char *line,
+                           sl_error *err) {
+  sl_baseline_row row;
+  int generator, end = 0;
+  if (number == 1) {
+    if (sscanf(line, HEAD "%d\n%n", &generator, &end) != 1 || !end)
+      return sl_fail(err, SL_ERR_INPUT, "%s:1: no baseline: expected '" HEAD "N'", path);
+    if (generator != SL_EQUIV_GENERATOR)
+      return sl_fail(err, SL_ERR_INPUT,
+                     "%s:1: made by generator %d; this one is %d and makes other problems", path,
+                     generator, SL_EQUIV_GENERATOR);
+    return SL_OK;
+  }
+  if (number == 2) {
+    if (sscanf(line, "seed %" SCNu64 ", cases %zu, " CONTRACT "\n%n", &b->seed, &b->cases, &end) ==
+            2 &&
+        end && b->cases)
+      return SL_OK;
+    return sl_fail(err, SL_ERR_INPUT, "%s:2: expected 'seed N, cases N, " CONTRACT "'", path);
+  }
+  if (sscanf(line, "%31s %47s %15s %lg ulps; shape%n", row.kernel, row.backend, row.outcome,
+             &row.ulps, &end) != 4 ||
+      !end)
+    return sl_fail(err, SL_ERR_INPUT, "%s:%zu: expected 'KERNEL BACKEND OUTCOME X ulps; shape ...'",
+                   path, number);
+  return add_row(b, &row) ? sl_fail(err, SL_ERR_MEMORY, "no memory for %s", path) : SL_OK;
+}
+
+sl_status sl_baseline_read(sl_baseline *b, const char *path, sl_error *err) {
+  char line[512];
+  size_t number = 0;
+  sl_status status = SL_OK;
+  *b = (sl_baseline){0};
+  FILE *in = fopen(path, "r");
+  if (!in) return sl_fail(err, SL_ERR_IO, "%s: %s", path, strerror(errno));
+  while (!status && fgets(line, sizeof line, in)) status = read_line(b, path, ++number, line, err);
+  if (!status && ferror(in)) status = sl_fail(err, SL_ERR_IO, "%s: %s", path, strerror(errno));
+  if (!status && number < 2)
+    status = sl_fail(err, SL_ERR_INPUT, "%s:%zu: the baseline ends here", path, number);
+  fclose(in);
+  if (status) sl_baseline_free(b);
+  return status;
+}
+
+void sl_baseline_free(sl_baseline *b) {
+  free(b->row);
+  *b = (sl_baseline){0};
+}
+
+sl_status sl_baseline_write(const char *path, const sl_run_report *r, sl_error *err) {
+  sl_output out;
+  SL_TRY(sl_output_begin(&out, path, err));
+  fprintf(out.stream, HEAD "%d\nseed %" PRIu64 ", cases %zu, " CONTRACT "\n", SL_EQUIV_GENERATOR,
+          r->request->seed, r->request->cases);
+  for (size_t i = 0; i < r->rows; i++)
+    fprintf(out.stream, "%s %s %s %.17g ulps; shape of the last problem: %s\n",
+            sl_equiv_kernel_name(r->row[i].kernel), r->row[i].backend,
+            sl_outcome_name(r->row[i].outcome), r->row[i].accuracy.ulps, r->row[i].shape);
+  return sl_output_end(&out, err);
+}
+
+static const sl_baseline_row *find(const sl_baseline *b, const sl_run_row *row) {
+  for (size_t i = 0; i < b->rows; i++)
+    if (strcmp(b->row[i].kernel, sl_equiv_kernel_name(row->kernel)) == 0 &&
+        strcmp(b->row[i].backend, row->backend) == 0)
+      return &b->row[i];
+  return NULL;
+}
+
+size_t sl_baseline_compare(FILE *out, const sl_baseline *b, const sl_run_report *r) {
+  size_t worse = 0;
+  for (size_t i = 0; i < r->rows; i++) {
+    const sl_run_row *row = &r->row[i];
+    const sl_baseline_row *was = find(b, row);
+    const char *kernel = sl_equiv_kernel_name(row->kernel), *now = sl_outcome_name(row->outcome);
+    if (!was) {
+      fprintf(out, "baseline: %s on %s is new\n", kernel, row->backend);
+      continue;
+    }
+    const int fell = strcmp(was->outcome, "equal") == 0 && row->outcome != SL_OUTCOME_EQUAL,
+              grew = row->accuracy.ulps > was->ulps;
+    if (strcmp(was->outcome, now) != 0)
+      fprintf(out, "baseline: %s on %s was %s, is %s\n", kernel, row->backend, was->outcome, now);
+    if (row->accuracy.ulps != was->ulps)
+      fprintf(out, "baseline: %s on %s: the largest error was %.6g ulps, is %.6g\n", kernel,
+              row->backend, was->ulps, row->accuracy.ulps);
+    worse += (size_t)(fell || grew);
+  }
+  return worse;
+}

@@ -1,0 +1,33 @@
+/* Baselines (spec E5.4): what a run found, so that a later one with the same seed can be compared.
+ */
+#ifndef SLUICE_RELATIONS_BASELINE_H
+#define SLUICE_RELATIONS_BASELINE_H
+
+#include "report.h"
+
+#include <sluice/status.h>
+
+#include <stdint.h>
+
+typedef struct {
+  char kernel[32], backend[48], outcome[16];
+  double ulps;
+} sl_baseline_row;
+
+typedef struct {
+  uint64_t seed;
+  size_t cases, rows;
+  sl_baseline_row *row;
+} sl_baseline;
+
+/* SL_ERR_IO; SL_ERR_INPUT with file:line for what is no baseline, or is one of another generator.
+ */
+sl_status sl_baseline_read(sl_baseline *b, const char *path, sl_error *err);
+void sl_baseline_free(sl_baseline *b);
+sl_status sl_baseline_write(const char *path, const sl_run_report *report, sl_error *err);
+
+/* Prints what differs between the run and the baseline; returns how many rows are worse: an outcome
+ * that was equal and is not, or a largest error that has grown. */
+size_t sl_baseline_compare(FILE *out, const sl_baseline *b, const sl_run_report *report);
+
+#endif

@@ -1,0 +1,103 @@
+/* SwiGLU, its gradient, and rotary embedding (spec E2.4). */
+#include "op.h"
+
+#include <stddef.h>
+
+enum { SILU = 1 }; /* stored: g s(g) */
+
+static sl_status walk_swiglu(const sl_op_case *c, int out, size_t begin, size_t end, sl_ball *balls,
+                             sl_notes *notes) {
+  const sl_arith r = sl_arith_of(&c->contract);
+  (void)out;
+  for (size_t i = begin; i < end; i++) {
+    const sl_ball g = sl_arith_input(&r, c->in[0][i]), s = sl_arith_sigmoid(&r, g),
+                  u = sl_arith_input(&r, c->in[1][i]);
+    sl_ball silu = sl_arith_mul(&r, g, s);
+    if (c->contract.stored & SILU) silu = sl_arith_store(&r, silu);
+    const sl_ball gate_first = sl_arith_mul(&r, silu, u),
+                  up_first = sl_arith_mul(&r, sl_arith_mul(&r, g, u), s);
+    balls[i - begin] = sl_arith_worst(gate_first, up_first);
+    if (i == begin)
+      sl_note(notes,
+              "  s(g) = %.6g, within %.3g: exp to %g ulps, a sum, a quotient; g s(g) within %.3g",
+              s.mid, s.rad, r.contract->ulps[SL_ULPS_EXP], silu.rad);
+  }
+  return SL_OK;
+}
+
+const sl_op sl_op_swiglu = {.name = "swiglu",
+                            .summary = "y = g s(g) u, s the sigmoid",
+                            .sizes = "n",
+                            .in = {{.name = "gate", .shape = "n"}, {.name = "up", .shape = "n"}},
+                            .out = {{.name = "y", .shape = "n"}},
+                            .stored = {"silu"},
+                            .walk = walk_swiglu};
+
+/* The slope of g s(g): s (1 + g (1 - s)), or s + g s (1 - s). */
+static sl_ball slope_of(const sl_arith *r, sl_ball g, sl_ball s) {
+  const sl_ball one = {1.0, 0.0}, rest = sl_arith_sub(r, one, s);
+  const sl_ball factored = sl_arith_mul(r, s, sl_arith_muladd(r, g, rest, one)),
+                apart = sl_arith_muladd(r, sl_arith_mul(r, g, s), rest, s);
+  return sl_arith_worst(factored, apart);
+}
+
+static sl_status walk_swiglu_backward(const sl_op_case *c, int out, size_t begin, size_t end,
+                                      sl_ball *balls, sl_notes *notes) {
+  const sl_arith r = sl_arith_of(&c->contract);
+  for (size_t i = begin; i < end; i++) {
+    const sl_ball dy = sl_arith_input(&r, c->in[0][i]), g = sl_arith_input(&r, c->in[1][i]),
+                  u = sl_arith_input(&r, c->in[2][i]), s = sl_arith_sigmoid(&r, g);
+    const sl_ball slope = slope_of(&r, g, s), times = out == 0 ? slope : sl_arith_mul(&r, g, s);
+    const sl_ball grad = out == 0 ? sl_arith_mul(&r, dy, u) : dy;
+    const sl_ball outer = sl_arith_mul(&r, grad, times);
+    const sl_ball inner = out == 0 ? sl_arith_mul(&r, sl_arith_mul(&r, dy, times), u)
+                                   : sl_arith_mul(&r, sl_arith_mul(&r, dy, g), s);
+    balls[i - begin] = sl_arith_worst(outer, inner);
+    if (i == begin)
+      sl_note(notes, "  s(g) within %.3g; %s = %.6g, within %.3g; times the gradient: %.3g", s.rad,
+              out ? "g s" : "the slope", times.mid, times.rad, balls[0].rad);
+  }
+  return SL_OK;
+}
+
+const sl_op sl_op_swiglu_backward = {
+    .name = "swiglu_backward",
+    .summary = "the gradient of g s(g) u by g and u",
+    .sizes = "n",
+    .in = {{.name = "dy", .shape = "n"},
+           {.name = "gate", .shape = "n"},
+           {.name = "up", .shape = "n"}},
+    .out = {{.name = "dgate", .shape = "n"}, {.name = "dup", .shape = "n"}},
+    .walk = walk_swiglu_backward};
+
+/* Halves of a head are rotated: (a cos - b sin, b cos + a sin); direction -1 is the gradient. */
+static sl_status walk_rope(const sl_op_case *c, int out, size_t begin, size_t end, sl_ball *balls,
+                           sl_notes *notes) {
+  const sl_arith r = sl_arith_of(&c->contract);
+  const size_t d = 2 * sl_op_size(c, 'c'), half = d / 2, heads = sl_op_size(c, 'h');
+  (void)out;
+  for (size_t i = begin; i < end; i++) {
+    const size_t component = i % d, pair = component < half ? i + half : i - half,
+                 token = i / (d * heads);
+    const size_t at = (size_t)c->in[1][token] * half + component % half;
+    const double side = (component < half ? -1.0 : 1.0) * c->setting[0];
+    const sl_ball cosine = sl_arith_input(&r, c->in[2][at]),
+                  sine = sl_arith_input(&r, side * c->in[3][at]);
+    const sl_ball own = sl_arith_mul(&r, sl_arith_input(&r, c->in[0][i]), cosine);
+    balls[i - begin] = sl_arith_muladd(&r, sl_arith_input(&r, c->in[0][pair]), sine, own);
+  }
+  sl_note(notes, "  two rounded products and their rounded sum");
+  return SL_OK;
+}
+
+const sl_op sl_op_rope = {
+    .name = "rope",
+    .summary = "halves of each head rotated by tables at the token's position",
+    .sizes = "thcp",
+    .in = {{.name = "x", .shape = "th2c"},
+           {.name = "position", .shape = "t", .kind = SL_TENSOR_INDEX, .below = 'p'},
+           {.name = "cos", .shape = "pc"},
+           {.name = "sin", .shape = "pc"}},
+    .out = {{.name = "y", .shape = "th2c"}},
+    .setting = {{"direction", 1.0, -1.0, 1.0}},
+    .walk = walk_rope};

@@ -1,0 +1,50 @@
+/* Rows of a table, and the sums of their gradients (spec E2.4). */
+#include "op.h"
+
+static sl_status walk_embedding(const sl_op_case *c, int out, size_t begin, size_t end,
+                                sl_ball *balls, sl_notes *notes) {
+  const sl_arith r = sl_arith_of(&c->contract);
+  const size_t d = sl_op_size(c, 'd');
+  (void)out;
+  for (size_t i = begin; i < end; i++)
+    balls[i - begin] = sl_arith_input(&r, c->in[0][(size_t)c->in[1][i / d] * d + i % d]);
+  sl_note(notes, "  a copy");
+  return SL_OK;
+}
+
+const sl_op sl_op_embedding = {
+    .name = "embedding",
+    .summary = "y = rows of a table",
+    .sizes = "tdv",
+    .in = {{.name = "table", .shape = "vd"},
+           {.name = "ids", .shape = "t", .kind = SL_TENSOR_INDEX, .below = 'v'}},
+    .out = {{.name = "y", .shape = "td"}},
+    .walk = walk_embedding};
+
+static sl_status walk_grad(const sl_op_case *c, int out, size_t begin, size_t end, sl_ball *balls,
+                           sl_notes *notes) {
+  const sl_arith r = sl_arith_of(&c->contract);
+  const size_t d = sl_op_size(c, 'd'), t = sl_op_size(c, 't');
+  (void)out;
+  for (size_t i = begin; i < end; i++) {
+    sl_arith_sum s = {0};
+    for (size_t token = 0; token < t; token++)
+      if ((size_t)c->in[1][token] == i / d)
+        sl_arith_sum_add(&s, sl_arith_input(&r, c->in[0][token * d + i % d]));
+    const double depth = sl_contract_depth(r.contract, s.terms, 0);
+    balls[i - begin] = sl_arith_sum_end(&r, &s, depth, 0.0);
+    if (i == begin)
+      sl_note(notes, "  %zu terms, D = %g, S = %.6g: within %.3g", s.terms, depth, s.magnitude,
+              balls[0].rad);
+  }
+  return SL_OK;
+}
+
+const sl_op sl_op_embedding_grad = {
+    .name = "embedding_grad",
+    .summary = "dtable = the sums of dy over the tokens of each row",
+    .sizes = "tdv",
+    .in = {{.name = "dy", .shape = "td"},
+           {.name = "ids", .shape = "t", .kind = SL_TENSOR_INDEX, .below = 'v'}},
+    .out = {{.name = "dtable", .shape = "vd"}},
+    .walk = walk_grad};

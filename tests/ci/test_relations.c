@@ -1,0 +1,148 @@
+/* The relations on planted backends (spec E3, E4): what each must notice, and what it must not. */
+#include "ci/products/relations/run.h"
+
+#include "ci/products/equiv/equiv.h"
+#include "kernels/core/context.h"
+#include "kernels/plain/plain.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* Another order of the sum: other bits, within the bound of no promise but `any`. */
+static sl_status backwards(sl_context *ctx, float *y, const float *x, const float *w,
+                           const void *packed, const float *bias, size_t t, size_t n, size_t k) {
+  (void)ctx, (void)packed;
+  for (size_t i = 0; i < t * n; i++) {
+    float sum = 0.0f;
+    for (size_t c = k; c-- > 0;) sum = fmaf(x[i / n * k + c], w[i % n * k + c], sum);
+    y[i] = bias ? sum + bias[i % n] : sum;
+  }
+  return SL_OK;
+}
+
+/* The last digit is wrong, in one element. */
+static sl_status last_digit(sl_context *ctx, float *y, const float *a, const float *b, size_t n) {
+  const sl_status status = sl_plain_residual_add(ctx, y, a, b, n);
+  if (n) y[n / 2] = nextafterf(y[n / 2], INFINITY);
+  return status;
+}
+
+/* Another answer every second time. */
+static sl_status fickle(sl_context *ctx, float *y, const float *gate, const float *up, size_t n) {
+  static int calls;
+  const sl_status status = sl_plain_swiglu_forward(ctx, y, gate, up, n);
+  if (n && calls++ % 2) y[0] = nextafterf(y[0], 0.0f);
+  return status;
+}
+
+/* The answer depends on how many rows there are. */
+static sl_status by_batch(sl_context *ctx, float *y, float *rstd, const float *x, const float *w,
+                          size_t t, size_t d, float eps) {
+  return sl_plain_rmsnorm_forward(ctx, y, rstd, x, w, t, d, eps * (float)t);
+}
+
+static sl_status broken(sl_context *ctx, double *sum, const float *g, size_t n) {
+  (void)sum, (void)g, (void)n;
+  return sl_fail(&ctx->error, SL_ERR_ENVIRONMENT, "broken on purpose");
+}
+
+static sl_status nothing(sl_context *ctx, float *p, float *m, float *v, const float *g,
+                         const sl_adamw *step, size_t n) {
+  (void)ctx, (void)p, (void)m, (void)v, (void)g, (void)step, (void)n;
+  return SL_OK;
+}
+
+static sl_status open_planted(sl_context *ctx, sl_error *err) {
+  (void)err;
+  sl_plain_table(&ctx->table);
+  ctx->table.linear_forward = backwards;
+  ctx->table.residual_add = last_digit;
+  ctx->table.swiglu_forward = fickle;
+  ctx->table.rmsnorm_forward = by_batch;
+  ctx->table.grad_square_sum = broken;
+  ctx->table.adamw_step = nothing;
+  return SL_OK;
+}
+static void close_planted(sl_context *ctx) { (void)ctx; }
+static const sl_backend planted = {"planted", open_planted, close_planted};
+
+static void keep(void *arg, const sl_run_row *row) { *(sl_run_row *)arg = *row; }
+
+enum { I = 1u << SL_RELATION_I, A = 1u << SL_RELATION_A, P = 1u << SL_RELATION_P };
+
+static sl_run_row run(sl_kernel_id kernel, const char *backend, unsigned relations) {
+  sl_run_request r = {.backend = backend,
+                      .some = 1,
+                      .seed = 1,
+                      .cases = 7,
+                      .relations = relations,
+                      .program = "test"};
+  sl_run_row row = {0};
+  sl_error err;
+  size_t skipped;
+  r.wanted[kernel] = 1;
+  sl_backend_add(&planted);
+  cr_assert_eq(sl_run(&r, keep, &row, &skipped, &err), SL_OK, "%s", err.message);
+  printf("%s on %s: I %s, A %s, P %s: %s\n", sl_equiv_kernel_name(kernel), backend,
+         sl_outcome_name(row.outcomes.of[0]), sl_outcome_name(row.outcomes.of[1]),
+         sl_outcome_name(row.outcomes.of[2]), row.message);
+  return row;
+}
+
+static void expect(const sl_run_row *row, sl_relation r, sl_outcome outcome, const char *message) {
+  cr_expect_eq(row->outcomes.of[r], outcome, "%s is %s", sl_relation_name(r),
+               sl_outcome_name(row->outcomes.of[r]));
+  cr_expect(strstr(row->message, message), "'%s' is not in '%s'", message, row->message);
+}
+
+/* P sees another order; A knows that it is as good. */
+Test(relations, another_order) {
+  sl_run_row row = run(SL_KERNEL_linear_forward, "planted", I | A | P);
+  expect(&row, SL_RELATION_P, SL_OUTCOME_DIFFERENT, "P parity: linear_forward, seed ");
+  cr_expect_eq(row.outcome, SL_OUTCOME_DIFFERENT);
+  cr_expect(strstr(row.replay, "test --backend planted --kernel linear_forward --seed "));
+}
+
+/* A alone sees a wrong last digit where one rounding is all that is allowed. */
+Test(relations, a_wrong_last_digit) {
+  sl_run_row row = run(SL_KERNEL_residual_add, "planted", A);
+  expect(&row, SL_RELATION_A, SL_OUTCOME_DIFFERENT, "A accuracy: y[");
+  row = run(SL_KERNEL_residual_add, "plain", A);
+  cr_expect_eq(row.outcome, SL_OUTCOME_EQUAL);
+}
+
+Test(relations, another_answer_the_second_time) {
+  const sl_run_row row = run(SL_KERNEL_swiglu_forward, "planted", I);
+  expect(&row, SL_RELATION_I, SL_OUTCOME_DIFFERENT, "a second run differs");
+}
+
+Test(relations, rows_that_depend_on_the_batch) {
+  const sl_run_row row = run(SL_KERNEL_rmsnorm_forward, "planted", I);
+  expect(&row, SL_RELATION_I, SL_OUTCOME_DIFFERENT, "alone differ");
+}
+
+Test(relations, a_kernel_that_fails) {
+  sl_run_row row = run(SL_KERNEL_grad_square_sum, "planted", P);
+  expect(&row, SL_RELATION_P, SL_OUTCOME_DIFFERENT, "it fails: broken on purpose");
+  row = run(SL_KERNEL_grad_square_sum, "planted", A);
+  expect(&row, SL_RELATION_A, SL_OUTCOME_DIFFERENT, "it fails: broken on purpose");
+}
+
+Test(relations, a_kernel_that_does_nothing) {
+  const sl_run_row row = run(SL_KERNEL_adamw_step, "planted", A);
+  expect(&row, SL_RELATION_A, SL_OUTCOME_DIFFERENT, "p[");
+}
+
+/* Every kernel has power on plain: no control passes, and a missing term is seen. */
+Test(relations, every_kernel_has_power) {
+  for (int k = 0; k < SL_KERNEL_COUNT; k++) {
+    const sl_run_row row = run((sl_kernel_id)k, "plain", I | A | P);
+    cr_expect_eq(row.outcome, SL_OUTCOME_EQUAL, "%s: %s", sl_equiv_kernel_name(row.kernel),
+                 row.message);
+    cr_expect(row.scale >= 12, "%s: 2^-%d", sl_equiv_kernel_name(row.kernel), row.scale);
+    cr_expect(2 * row.terms_rejected > row.terms, "%s: %zu of %zu terms",
+              sl_equiv_kernel_name(row.kernel), row.terms_rejected, row.terms);
+  }
+}
