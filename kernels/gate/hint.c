@@ -1,7 +1,7 @@
-/* Hints of a gate file's errors (see hint.h). */
+/* Names of functions elsewhere (see hint.h). */
 #include "hint.h"
 
-#include <string.h>
+#include <stddef.h>
 
 typedef struct {
   const char *name, *write;
@@ -40,18 +40,4 @@ const char *sl_gate_hint_function(const sl_token *name) {
   for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
     if (sl_token_is(name, functions[i].name)) return functions[i].write;
   return NULL;
-}
-
-sl_status sl_gate_reject_byte(const sl_lexer *lex, const sl_token *at) {
-  static const char mark[] = "\xef\xbb\xbf";
-  const unsigned byte = (unsigned char)*at->start;
-  const size_t left = (size_t)(lex->end - at->start);
-  const char *why = "";
-  if (at->start == lex->text && left >= 3 && memcmp(at->start, mark, 3) == 0)
-    why = ", the start of a byte order mark: save the file without one";
-  else if (byte >= 0x80)
-    why = ": a gate file is ASCII, without Greek letters or typographic signs";
-  return sl_fail(lex->err, SL_ERR_INPUT,
-                 "%s:%d:%d: expected a name, a number or a sign, found byte 0x%02x%s", lex->file,
-                 at->line, at->column, byte, why);
 }

@@ -7,8 +7,4 @@
 /* The gate file's spelling of a function that has another name elsewhere; NULL: none is known. */
 const char *sl_gate_hint_function(const sl_token *name);
 
-/* Refuses a file that starts with a byte order mark, or has another character that is not ASCII at
- * `at`, whose first byte is no part of a token. */
-sl_status sl_gate_reject_byte(const sl_lexer *lex, const sl_token *at);
-
 #endif

@@ -2,8 +2,6 @@
  * (spec G1.1). */
 #include "lexer.h"
 
-#include "hint.h"
-
 #include <ctype.h>
 #include <string.h>
 
@@ -24,6 +22,21 @@ sl_status sl_lexer_expected(const sl_lexer *lex, const char *what) {
                    lex->file, t->line, t->column, what);
   return sl_fail(lex->err, SL_ERR_INPUT, "%s:%d:%d: expected %s, found '%.*s'", lex->file, t->line,
                  t->column, what, (int)(t->size < 40 ? t->size : 40), t->start);
+}
+
+/* A byte order mark, another character that is not ASCII, or a sign that starts no token. */
+static sl_status reject_byte(const sl_lexer *lex, const sl_token *at) {
+  static const char mark[] = "\xef\xbb\xbf";
+  const unsigned byte = (unsigned char)*at->start;
+  const size_t left = (size_t)(lex->end - at->start);
+  const char *why = "";
+  if (at->start == lex->text && left >= 3 && memcmp(at->start, mark, 3) == 0)
+    why = ", the start of a byte order mark: save the file without one";
+  else if (byte >= 0x80)
+    why = ": a gate file is ASCII, without Greek letters or typographic signs";
+  return sl_fail(lex->err, SL_ERR_INPUT,
+                 "%s:%d:%d: expected a name, a number or a sign, found byte 0x%02x%s", lex->file,
+                 at->line, at->column, byte, why);
 }
 
 static void skip_blank(sl_lexer *lex) {
@@ -86,7 +99,7 @@ sl_status sl_lexer_next(sl_lexer *lex) {
       t.kind = SL_TOKEN_SIGN;
       t.size = (c == '<' || c == '>') && lex->at + 1 < lex->end && lex->at[1] == '=' ? 2 : 1;
     } else {
-      return sl_gate_reject_byte(lex, &t);
+      return reject_byte(lex, &t);
     }
   }
   lex->at += t.size;
