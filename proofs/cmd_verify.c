@@ -111,7 +111,7 @@ static const struct argp_option option_rows[] = {
     {"no-float", OPTION_NO_FLOAT, 0, 0, "leave out the check over binary32", 0},
     {"expect", OPTION_EXPECT, 0, 0, "succeed if the verdicts are those of the file's 'expect'", 0},
     {"seconds", OPTION_SECONDS, "S", 0,
-     "time for each sign (default 60); as much again for the search of --largest", 0},
+     "processor time for each sign (default 60); as much again for the search of --largest", 0},
     {"boxes", OPTION_BOXES, "N", 0, "boxes for each sign (default 400000)", 0},
     {"threads", OPTION_THREADS, "N", 0, "threads for binary32 (default all)", 0},
     {0}};
