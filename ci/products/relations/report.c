@@ -19,6 +19,11 @@ void sl_report_head(FILE *out, const sl_run_request *request) {
   else
     fprintf(out, " --cases %zu", request->cases);
   if (request->backend) fprintf(out, " --backend %s", request->backend);
+  if (request->isa != SL_ISA_BEST)
+    fprintf(out, " --isa %s", request->isa == SL_ISA_AVX2 ? "avx2" : "avx512");
+  if (request->shrink) fprintf(out, " --shrink %zu", request->shrink);
+  for (int k = 0; k < SL_KERNEL_COUNT && request->some; k++)
+    if (request->wanted[k]) fprintf(out, " --kernel %s", sl_equiv_kernel_name((sl_kernel_id)k));
   fputs(
       "\nI: with itself; A: within its bound of the exact result; P: with plain. = equal, ? "
       "inconclusive, - not tried\n\n",
