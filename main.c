@@ -6,7 +6,7 @@
 #include "kernels/support/process.h"
 #include "kernels/support/version.h"
 
-#include "kernels/vendor/vendor.h"
+#include "kernels/vendor/built_backends.h"
 
 #include <sluice/kernels.h>
 
@@ -96,26 +96,9 @@ static int fail_unknown(const char *name) {
   return SL_EXIT_USAGE;
 }
 
-/* Registers the optional backends that this build has. */
-static void add_backends(void) {
-#if SLUICE_HAS_SIMT
-  sl_backend_add(sl_simt_backend());
-  sl_backend_add(sl_ptx_backend());
-#endif
-#if SLUICE_HAS_CUDA
-  sl_backend_add(sl_cuda_backend());
-#endif
-#if SLUICE_HAS_OPENBLAS
-  sl_backend_add(sl_openblas_backend());
-#endif
-#if SLUICE_HAS_CUBLAS
-  sl_backend_add(sl_cuda_cublas_backend());
-#endif
-}
-
 int main(int argc, char **argv) {
   if (sl_process_begin() != 0) return SL_EXIT_SYSTEM; /* no standard error to report it on */
-  add_backends();
+  sl_add_built_backends();
   if (argc < 2) {
     print_help(stderr);
     return SL_EXIT_USAGE;
