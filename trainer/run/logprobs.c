@@ -1,9 +1,8 @@
 /* Log-probs of given token sequences, as JSON lines (spec F4.6). */
 #include "logprobs.h"
 
-#include "trainer/model/block.h"
 #include "trainer/files/json.h"
-#include "trainer/model/model_activations.h"
+#include "trainer/model/sequence.h"
 
 #include <jansson.h>
 #include <math.h>
@@ -114,79 +113,34 @@ static void print_list(FILE *out, const uint32_t *ids, const float *logp, size_t
   fputs("]}\n", out);
 }
 
-/* The arrays of one sequence, for the host and for the kernels. */
-typedef struct {
-  sl_mirror mirror;
-  uint32_t *ids, *position, *target;
-  uint8_t *mask;
-  float *logp, *entropy;
-} buffers;
-
-static void cut_buffers(sl_cutter *c, buffers *b, size_t n) {
-  uint32_t **const words[] = {&b->ids, &b->position, &b->target};
-  float **const floats[] = {&b->logp, &b->entropy};
-  for (size_t i = 0; i < 3; i++) *words[i] = sl_cut(c, n, 1, sizeof(uint32_t));
-  for (size_t i = 0; i < 2; i++) *floats[i] = sl_cut(c, n, 1, sizeof(float));
-  b->mask = sl_cut(c, n, 1, 1);
-}
-
-static sl_status create_buffers(buffers *b, sl_context *ctx, size_t n, sl_error *err) {
-  sl_cutter count = {0};
-  cut_buffers(&count, b, n);
-  const sl_status status =
-      sl_mirror_create(&b->mirror, ctx, sl_cutter_bytes(&count), "the tokens of a sequence", err);
-  if (!status) cut_buffers(&(sl_cutter){.base = b->mirror.host, .bytes = count.used}, b, n);
-  return status;
-}
-
 /* One sequence at a time: its bits do not depend on its neighbours, and speed does not matter here.
  */
-static sl_status score(sl_model *m, const buffers *b, const uint32_t *ids, size_t n) {
-  const uint32_t seq[2] = {0, (uint32_t)n};
-  for (size_t i = 0; i < n; i++)
-    b->ids[i] = ids[i], b->position[i] = (uint32_t)i, b->target[i] = i + 1 < n ? ids[i + 1] : 0,
-    b->mask[i] = i + 1 < n;
-  uint32_t *const words[] = {b->ids, b->position, b->target};
-  for (size_t i = 0; i < 3; i++) SL_TRY(sl_mirror_push(&b->mirror, words[i], n * sizeof(uint32_t)));
-  SL_TRY(sl_mirror_push(&b->mirror, b->mask, n));
-  const sl_mirror *on = &b->mirror;
-  const sl_batch batch = {1,
-                          seq,
-                          sl_mirror_device(on, b->ids),
-                          sl_mirror_device(on, b->position),
-                          sl_mirror_device(on, b->target),
-                          sl_mirror_device(on, b->mask)};
-  SL_TRY(sl_model_forward(m, &batch, 1.0f, sl_mirror_device(on, b->logp),
-                          sl_mirror_device(on, b->entropy)));
-  return sl_mirror_pull(on, b->logp, n * sizeof *b->logp);
-}
-
 sl_status sl_logprobs_write(const sl_session *s, const sl_token_lists *lists, FILE *out,
                             sl_error *err) {
   size_t longest = 1;
   for (size_t i = 0; i < lists->n; i++)
     if (lists->seq[i + 1] - lists->seq[i] > longest) longest = lists->seq[i + 1] - lists->seq[i];
   sl_model *m = NULL;
-  buffers b = {0};
+  sl_sequence one = {0};
   sl_status status =
       sl_model_create(&m, s->ctx, s->parameters.layout, s->parameters.data, longest, 0, err);
-  if (!status) status = create_buffers(&b, s->ctx, longest, err);
+  if (!status) status = sl_sequence_create(&one, s->ctx, longest, err);
   if (!status && sl_model_pack(m))
     status =
         sl_fail(err, sl_context_error(s->ctx)->status, "%s", sl_context_error(s->ctx)->message);
   for (size_t i = 0; !status && i < lists->n; i++) {
     const uint32_t *ids = lists->ids + lists->seq[i];
     const size_t n = lists->seq[i + 1] - lists->seq[i];
-    if (score(m, &b, ids, n))
+    if (sl_sequence_forward(&one, m, ids, n))
       status = sl_fail(err, sl_context_error(s->ctx)->status, "sequence[%zu]: %s", i,
                        sl_context_error(s->ctx)->message);
-    else if (n > 0 && first_bad(b.logp, n) + 1 < n)
+    else if (n > 0 && first_bad(one.logp, n) + 1 < n)
       status = sl_fail(err, SL_ERR_NONFINITE, "sequence[%zu]: the log-prob of token[%zu] is %g", i,
-                       first_bad(b.logp, n) + 1, (double)b.logp[first_bad(b.logp, n)]);
+                       first_bad(one.logp, n) + 1, (double)one.logp[first_bad(one.logp, n)]);
     else
-      print_list(out, ids, b.logp, n);
+      print_list(out, ids, one.logp, n);
   }
-  sl_mirror_free(&b.mirror);
+  sl_sequence_free(&one);
   sl_model_destroy(m);
   return status;
 }
