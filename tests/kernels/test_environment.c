@@ -100,3 +100,16 @@ Test(environment, options_that_are_none_are_refused) {
   cr_expect_eq(sl_context_create(&ctx, NULL, &err), SL_ERR_USAGE);
   cr_expect_null(ctx);
 }
+
+/* The compiler, with the project's flags, rounds where the source does (spec N1.3). */
+__attribute__((noipa)) static void round_neighbours(double *x) {
+  x[0] = (double)(float)x[0];
+  x[1] = (double)(float)x[1];
+}
+
+Test(environment, the_compiler_drops_no_rounding) {
+  double x[] = {1.0 + 0x1p-30, 3.0 - 0x1p-40};
+  round_neighbours(x);
+  cr_expect_eq(x[0], 1.0);
+  cr_expect_eq(x[1], 3.0);
+}
