@@ -78,8 +78,8 @@ static sl_ball by_slope(const sl_arith *r, double value, double slope, sl_ball a
 static sl_gate_walk erf_gate(const sl_arith *r, sl_ball tau, sl_ball z) {
   const double least = sl_least_size(z);
   const sl_ball half = sl_arith_constant(r, 0x1.6a09e667f3bcdp-1), x = sl_arith_mul(r, z, half),
-                whole = sl_arith_mul(r, z, z), square = sl_arith_mul(r, x, x),
-                exponent = sl_arith_worst((sl_ball){whole.mid / 2.0, whole.rad / 2.0}, square);
+                direct = sl_arith_mul(r, z, z), square = sl_arith_mul(r, x, x),
+                exponent = sl_arith_worst((sl_ball){direct.mid / 2.0, direct.rad / 2.0}, square);
   const double slope = 0x1.20dd750429b6ep+0 * exp(-sl_least_size(x) * sl_least_size(x));
   const sl_ball scale = sl_arith_div(r, sl_arith_constant(r, 0x1.40d931ff62706p+0), tau),
                 value = by_slope(r, erf(x.mid), slope, x);
@@ -108,8 +108,8 @@ static sl_gate_walk softsign_gate(const sl_arith *r, const sl_loss_gate *gate, s
   const sl_ball square = sl_arith_mul(r, z, z), q = sl_arith_add(r, one, square),
                 root = sl_arith_sqrt(r, q), h = sl_arith_rsqrt(r, q),
                 cube = sl_arith_mul(r, sl_arith_mul(r, h, h), h),
-                whole = sl_arith_div(r, one, sl_arith_mul(r, q, root));
-  sl_ball w = sl_arith_worst(cube, whole), second = sl_arith_mul(r, square, cube);
+                direct = sl_arith_div(r, one, sl_arith_mul(r, q, root));
+  sl_ball w = sl_arith_worst(cube, direct), second = sl_arith_mul(r, square, cube);
   if (least > 1.0) w = capped(r, w, 1.0 / (least * least * least));
   second.rad += sl_arith_gamma(r, 10.0) * (fabs(second.mid) + second.rad);
   if (gate->product) w = sl_arith_worst(w, sl_arith_sub(r, h, second));

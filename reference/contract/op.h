@@ -104,6 +104,7 @@ sl_status sl_op_bounds(const sl_op_case *c, int out, size_t begin, size_t end, s
 extern const sl_op sl_op_linear, sl_op_linear_input_grad, sl_op_linear_weight_grad, sl_op_add,
     sl_op_rmsnorm, sl_op_rmsnorm_backward, sl_op_swiglu, sl_op_swiglu_backward, sl_op_rope,
     sl_op_softmax, sl_op_logprob, sl_op_logprob_backward, sl_op_attention, sl_op_embedding,
-    sl_op_embedding_grad, sl_op_adamw, sl_op_clip_grad_norm, sl_op_advantages, sl_op_gated_loss;
+    sl_op_embedding_grad, sl_op_adamw, sl_op_clip_grad_norm, sl_op_advantages, sl_op_gated_loss,
+    sl_op_attention_backward;
 
 #endif

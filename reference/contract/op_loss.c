@@ -219,8 +219,8 @@ static sl_ball with_kl(const loss *a, size_t i, sl_ball d, sl_notes *notes) {
   const clamped y = to_reference(a, i);
   const sl_ball beta = sl_arith_constant(a->r, a->c->setting[BETA]), share = a->s.share,
                 slope = kl_slope(a, y.x), factor[] = {beta, share, slope},
-                whole = sl_arith_product(a->r, factor, 3, 5.0);
-  sl_ball sum = sl_arith_add(a->r, d, whole);
+                joined = sl_arith_product(a->r, factor, 3, 5.0);
+  sl_ball sum = sl_arith_add(a->r, d, joined);
   if (a->c->setting[KL] == K3) {
     const sl_ball part[] = {beta, share, sl_ball_neg(inverse(a, y.x))};
     sl_arith_sum terms = {0};

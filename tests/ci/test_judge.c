@@ -121,7 +121,7 @@ Test(judge, every_op_has_power) {
     char shape[80] = "";
     for (const char *s = op->sizes; *s; s++)
       snprintf(shape + strlen(shape), sizeof shape - strlen(shape), "%s%c=%d", *shape ? "," : "",
-               *s, *s == 'g' || *s == 'h' ? 2 : 16);
+               *s, strchr("bgh", *s) ? 2 : 16);
     const sl_op_case c = case_of(op->name, shape, "out=bf16");
     sl_tolerance_result r;
     sl_error err = {0};

@@ -378,6 +378,85 @@ static double attention(const kernel *k, const sl_op_case *c, int out, size_t i)
   return y;
 }
 
+/* What a backward pass has of one query: form bit 1: P by the saved lse, bit 2: D by the output,
+ * and ds as a difference of products. */
+static void query_grads(const kernel *k, const sl_op_case *c, size_t index, double *p, double *ds) {
+  sl_op_case forward = *c;
+  const size_t d = sl_op_size(c, 'd'), h = sl_op_size(c, 'h'), g = sl_op_size(c, 'g'),
+               rows = sl_op_size(c, 'i'), keys = sl_op_size(c, 'j'), b = index / (h * rows),
+               kv = index % h / (h / g),
+               n = c->setting[1] != 0.0 ? keys + index / h % rows + 1 - rows : keys;
+  const double scale = acc_round(k, c->setting[0] > 0.0 ? c->setting[0] : 1.0 / sqrt((double)d));
+  double *s = scratch(n), *dp = scratch(n), delta = 0.0;
+  forward.op = &sl_op_attention;
+  for (int i = 0; i < 4; i++) forward.in[i] = c->in[i + 1];
+  for (size_t j = 0; j < n; j++) {
+    const size_t at = ((b * keys + j) * g + kv) * d;
+    s[j] = acc_mul(k, kernel_dot(k, c->in[1] + index * d, 1, c->in[2] + at, 1, d), scale);
+    if (stored(k, 1)) s[j] = out_round(k, s[j]);
+    dp[j] = kernel_dot(k, c->in[0] + index * d, 1, c->in[3] + at, 1, d);
+    if (stored(k, 4)) dp[j] = out_round(k, dp[j]);
+  }
+  softmax w = softmax_of(k, s, n);
+  const double lse = acc_add(k, w.max, logarithm(k, w.sum));
+  for (size_t j = 0; j < n; j++) {
+    p[j] = k->form & 2 ? weight_at(k, s[j], lse) : acc_quotient(k, w.weight[j], w.sum);
+    if (stored(k, 2)) p[j] = out_round(k, p[j]);
+  }
+  if (k->form & 4) {
+    double *o = scratch(d), *up = scratch(d);
+    for (size_t e = 0; e < d; e++)
+      o[e] = out_round(k, attention(k, &forward, 0, index * d + e)),
+      up[e] = acc_seen(k, c->in[0][index * d + e]);
+    delta = inner_dot(k, up, o, d);
+    free(o);
+    free(up);
+  } else {
+    delta = inner_dot(k, p, dp, n);
+  }
+  for (size_t j = 0; j < n; j++) {
+    ds[j] = k->form & 4 ? acc_add(k, acc_mul(k, p[j], dp[j]), -acc_mul(k, p[j], delta))
+                        : acc_mul(k, p[j], acc_add(k, dp[j], -delta));
+    if (stored(k, 8)) ds[j] = out_round(k, ds[j]);
+  }
+  free(s);
+  free(dp);
+  free(w.weight);
+}
+
+static double attention_grad(const kernel *k, const sl_op_case *c, int out, size_t i) {
+  const size_t d = sl_op_size(c, 'd'), h = sl_op_size(c, 'h'), g = sl_op_size(c, 'g'),
+               rows = sl_op_size(c, 'i'), keys = sl_op_size(c, 'j');
+  const double scale = acc_round(k, c->setting[0] > 0.0 ? c->setting[0] : 1.0 / sqrt((double)d));
+  double *p = scratch(keys), *ds = scratch(keys), *a = scratch(rows * h + keys),
+         *x = scratch(rows * h + keys);
+  size_t n = 0;
+  if (out == 0) {
+    const size_t index = i / d, b = index / (h * rows), kv = index % h / (h / g);
+    query_grads(k, c, index, p, ds);
+    n = c->setting[1] != 0.0 ? keys + index / h % rows + 1 - rows : keys;
+    for (size_t j = 0; j < n; j++)
+      a[j] = ds[j], x[j] = acc_seen(k, c->in[2][((b * keys + j) * g + kv) * d + i % d]);
+  } else {
+    const size_t b = i / (d * g * keys), j = i / (d * g) % keys, kv = i / d % g;
+    for (size_t head = kv * (h / g); head < (kv + 1) * (h / g); head++)
+      for (size_t row = 0; row < rows; row++) {
+        const size_t index = (b * rows + row) * h + head;
+        if (c->setting[1] != 0.0 && j + rows > keys + row) continue;
+        query_grads(k, c, index, p, ds);
+        a[n] = out == 1 ? ds[j] : p[j];
+        x[n++] = acc_seen(k, c->in[out == 1 ? 1 : 0][index * d + i % d]);
+      }
+  }
+  double y = inner_dot(k, a, x, n);
+  if (out < 2) y = acc_mul(k, y, scale);
+  free(p);
+  free(ds);
+  free(a);
+  free(x);
+  return y;
+}
+
 /* p (1 - sum) as the table, or exp(log p) with form bit 2. */
 static double logit_grad(const kernel *k, const sl_op_case *c, size_t i) {
   const size_t n = sl_op_size(c, 'v'), t = i / n, j = i % n;
@@ -472,6 +551,7 @@ static double element(const kernel *k, const sl_op_case *c, int out, size_t i) {
     return acc_seen(k, c->in[0][(size_t)c->in[1][i / d] * d + i % d]);
   }
   if (op == &sl_op_adamw) return adamw(k, c, out, i);
+  if (op == &sl_op_attention_backward) return attention_grad(k, c, out, i);
   if (op == &sl_op_gated_loss) return loss_element(k, c, out, i);
   if (op == &sl_op_advantages) return advantage_element(k, c, i);
   if (op == &sl_op_clip_grad_norm) return clip(k, c, out, i);

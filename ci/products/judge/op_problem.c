@@ -89,7 +89,14 @@ static double flag_value(sl_source *s, size_t i, size_t n) {
 /* Attention is exact where every score is 0, the loss where no log-prob has changed. */
 static int is_zero_when_exact(const sl_op_problem *p, size_t input) {
   if (p->c.op == &sl_op_attention) return input == 0;
+  if (p->c.op == &sl_op_attention_backward) return input == 1;
   return p->c.op == &sl_op_gated_loss && input < 3;
+}
+
+/* A score that is off by more than 1 says nothing about its weight, and a gradient is made of
+ * weights alone. */
+static int is_wide_query(const sl_op_problem *p, size_t input) {
+  return p->kind == SL_KIND_WIDE && p->c.op == &sl_op_attention_backward && input == 1;
 }
 
 static void draw_input(sl_op_problem *p, size_t input) {
@@ -104,6 +111,7 @@ static void draw_input(sl_op_problem *p, size_t input) {
                              : real_value(&s, p, input == 0, x, i, 2.0);
     x[i] = tensor->below ? value : sl_format_round(p->given, value);
     if (p->kind == SL_KIND_EXACT && is_zero_when_exact(p, input)) x[i] = 0.0;
+    if (is_wide_query(p, input)) x[i] = sl_format_round(p->given, x[i] * 0x1p-12);
     if (tensor->kind == SL_TENSOR_POSITIVE) x[i] = fabs(x[i]);
   }
 }
