@@ -222,3 +222,15 @@ Test(judge, lost_digits_are_named) {
   cr_expect_str_eq(err.message,
                    "gate=fancy: may be sigmoid|erf|arctan|softsign|clip|identity|cispo");
 }
+
+/* Two kernels may lie at opposite ends of their bounds, and no further apart. */
+Test(judge, parity_is_within_both_bounds) {
+  const sl_ball a[] = {{1.0, 0.25}, {1.0, 0.25}, {1.0, 0.25}, {1.0, 0.25}, {1.0, INFINITY}},
+                b[] = {{1.0, 0.5}, {1.0, 0.5}, {1.0, 0.5}, {1.0, 0.5}, {1.0, 0.5}};
+  const double got[] = {1.25, 1.25, NAN, 1.0, 1.0}, other[] = {0.5, 0.4375, 1.0, NAN, 9.0};
+  sl_judgement j = {0};
+  sl_judge_parity(&j, "y", 0, SL_FORMAT_F32, got, a, other, b, 5);
+  cr_expect(j.judged == 4 && j.unbounded == 1);
+  cr_expect_eq(j.wrong, 3, "%zu: 0.8125 apart, and NaN on either side", j.wrong);
+  cr_expect_eq(j.wrong_at.index, 1);
+}
