@@ -171,6 +171,38 @@ static int lowest_digit(double x) {
   return (exponent ? exponent : 1) - 1075 + __builtin_ctzll(fraction);
 }
 
+/* Exact, where the factors' digits together fit in acc and no product is below the normal numbers.
+ */
+static int product_is_exact(const sl_arith *r, const sl_ball *factor, size_t n) {
+  int digits = 0, lowest = 0;
+  for (size_t i = 0; i < n; i++) {
+    if (factor[i].rad > 0.0) return 0;
+    const int top = ilogb(factor[i].mid);
+    digits += top - lowest_digit(factor[i].mid) + 1;
+    if (top < 0) lowest += top;
+  }
+  return digits <= sl_format_digits(r->contract->acc) &&
+         lowest >= sl_format_least(r->contract->acc);
+}
+
+sl_ball sl_arith_product(const sl_arith *r, const sl_ball *factor, size_t n, double roundings) {
+  double mid = 1.0, size = 1.0, reach = 1.0, error = 0.0;
+  int zero = 0;
+  for (size_t i = 0; i < n; i++) {
+    const double own = fabs(factor[i].mid), most = own + factor[i].rad;
+    error = error * most + size * factor[i].rad;
+    mid *= factor[i].mid, size *= own, reach *= fmax(1.0, most);
+    zero |= most == 0.0;
+  }
+  const double gamma = sl_arith_gamma(r, roundings);
+  if (!(reach * (1.0 + gamma) <= sl_format_largest(r->contract->acc)))
+    return (sl_ball){mid, INFINITY};
+  if (zero) return (sl_ball){0.0, 0.0};
+  if (product_is_exact(r, factor, n)) return (sl_ball){mid, 0.0};
+  return (sl_ball){mid, error + (gamma + (double)n * OWN) * (size + error) +
+                            roundings * r->tiny * reach * (1.0 + gamma)};
+}
+
 static void add_term(sl_arith_sum *s, double term, double error, int exact) {
   s->mid += term;
   s->magnitude += fabs(term) + error;

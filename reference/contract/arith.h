@@ -45,6 +45,9 @@ sl_ball sl_arith_exp(const sl_arith *r, sl_ball a);
 sl_ball sl_arith_log(const sl_arith *r, sl_ball a);
 /* 1 / (1 + exp(-a)) */
 sl_ball sl_arith_sigmoid(const sl_arith *r, sl_ball a);
+/* The product of n factors in any order, with `roundings` in all. What an early product loses to
+ * underflow, later factors may enlarge; no product of some of them may overflow. */
+sl_ball sl_arith_product(const sl_arith *r, const sl_ball *factor, size_t n, double roundings);
 /* The mid of a with the larger of both errors to it: whichever form the kernel takes. */
 sl_ball sl_arith_worst(sl_ball a, sl_ball b);
 

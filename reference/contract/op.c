@@ -78,6 +78,42 @@ size_t sl_op_count_of(const sl_op_case *c, const sl_op_tensor *tensor) {
   return n;
 }
 
+/* The number of the choice of that name, or -1. */
+static int choice_of(const char *choices, const char *name) {
+  int number = 0;
+  for (const char *at = choices; *at; number++) {
+    const size_t n = strcspn(at, "|");
+    if (strlen(name) == n && strncmp(at, name, n) == 0) return number;
+    at += n + (at[n] == '|');
+  }
+  return -1;
+}
+
+static int setting_is_valid(const sl_op *op, size_t i, double x) {
+  const sl_op_setting *s = &op->setting[i];
+  return x >= s->low && x <= s->high && (!op->choices[i] || x == floor(x));
+}
+
+sl_status sl_op_setting_parse(sl_op_case *c, const char *text, sl_error *err) {
+  const char *equals = strchr(text, '=');
+  char *end;
+  for (size_t i = 0; equals && i < sl_op_settings(c->op); i++) {
+    const sl_op_setting *s = &c->op->setting[i];
+    const char *choices = c->op->choices[i];
+    if (strlen(s->name) != (size_t)(equals - text) || strncmp(s->name, text, strlen(s->name)) != 0)
+      continue;
+    const int number = choices ? choice_of(choices, equals + 1) : -1;
+    const double x = number >= 0 ? number : strtod(equals + 1, &end);
+    if (number >= 0 || (*end == '\0' && end > equals + 1 && setting_is_valid(c->op, i, x))) {
+      c->setting[i] = x;
+      return SL_OK;
+    }
+    if (choices) return sl_contract_fail(err, SL_ERR_USAGE, "%s: may be %s", text, choices);
+    return sl_contract_fail(err, SL_ERR_USAGE, "%s: from %g to %g", text, s->low, s->high);
+  }
+  return sl_contract_fail(err, SL_ERR_USAGE, "%s: %s has no such setting", text, c->op->name);
+}
+
 static sl_status check_element(const sl_op_case *c, const sl_op_tensor *tensor, size_t index,
                                double x, sl_error *err) {
   const double below = tensor->below ? (double)sl_op_size(c, tensor->below) : 0.0;
@@ -93,6 +129,10 @@ static sl_status check_element(const sl_op_case *c, const sl_op_tensor *tensor, 
     case SL_TENSOR_REAL:
       if (isfinite(x)) return SL_OK;
       break;
+    case SL_TENSOR_FLAG:
+      if (x == 0.0 || x == 1.0) return SL_OK;
+      return sl_contract_fail(err, SL_ERR_INPUT, "%s[%zu] is %g: it must be 0 or 1", tensor->name,
+                              index, x);
     default: {
       const double least = tensor->kind == SL_TENSOR_LENGTH ? 1.0 : 0.0;
       if (x >= least && x < below + least && x == floor(x)) return SL_OK;
@@ -108,6 +148,10 @@ sl_status sl_op_check(const sl_op_case *c, sl_error *err) {
   for (const char *s = op->sizes; *s; s++)
     if (sl_op_size(c, *s) == 0)
       return sl_contract_fail(err, SL_ERR_INPUT, "%s: the size %c is not given", op->name, *s);
+  for (size_t i = 0; i < sl_op_settings(op); i++)
+    if (!setting_is_valid(op, i, c->setting[i]))
+      return sl_contract_fail(err, SL_ERR_INPUT, "%s: %s is %g", op->name, op->setting[i].name,
+                              c->setting[i]);
   for (size_t i = 0; i < sl_op_inputs(op); i++) {
     if (!c->in[i] && !op->in[i].optional)
       return sl_contract_fail(err, SL_ERR_INPUT, "%s: there is no %s", op->name, op->in[i].name);
@@ -116,7 +160,7 @@ sl_status sl_op_check(const sl_op_case *c, sl_error *err) {
       if (!op->reads || op->reads(c, (int)i, e))
         SL_TRY(check_element(c, &op->in[i], e, c->in[i][e], err));
   }
-  return SL_OK;
+  return op->check ? op->check(c, err) : SL_OK;
 }
 
 sl_status sl_op_bounds(const sl_op_case *c, int out, size_t begin, size_t end, sl_ball *balls,

@@ -8,14 +8,15 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { SL_OP_INPUTS = 8, SL_OP_OUTPUTS = 4, SL_OP_SETTINGS = 6, SL_OP_LETTERS = 26 };
+enum { SL_OP_INPUTS = 8, SL_OP_OUTPUTS = 4, SL_OP_SETTINGS = 16, SL_OP_LETTERS = 26 };
 
 typedef enum {
   SL_TENSOR_REAL,
   SL_TENSOR_LOGIT,    /* a real number, or -infinity */
   SL_TENSOR_POSITIVE, /* a real number that is not below 0 */
   SL_TENSOR_INDEX,    /* whole, below the size `below` */
-  SL_TENSOR_LENGTH    /* whole, from 1 to the size `below` */
+  SL_TENSOR_LENGTH,   /* whole, from 1 to the size `below` */
+  SL_TENSOR_FLAG      /* 0 or 1 */
 } sl_tensor_kind;
 
 /* A tensor of an op; its shape is written with the letters of the op's sizes, the outermost first;
@@ -52,10 +53,14 @@ struct sl_op {
   const char *sizes; /* letters, in the order in which they are shown */
   sl_op_tensor in[SL_OP_INPUTS], out[SL_OP_OUTPUTS];
   sl_op_setting setting[SL_OP_SETTINGS];
+  /* Of a setting that is a choice: its names, by number, with | between them. */
+  const char *choices[SL_OP_SETTINGS];
   const char *stored[SL_STORED_MAX + 1];
   /* 1 if a kernel reads that element of an input; NULL: it reads all. What is not read may be NaN.
    */
   int (*reads)(const sl_op_case *c, int input, size_t index);
+  /* What settings and inputs must be together; NULL: nothing. */
+  sl_status (*check)(const sl_op_case *c, sl_error *err);
   /* Balls of the elements [begin, end) of an output, in acc; SL_ERR_MEMORY. Notes are of the first
    * element. */
   sl_status (*walk)(const sl_op_case *c, int out, size_t begin, size_t end, sl_ball *balls,
@@ -83,8 +88,12 @@ void sl_op_shape_print(char out[SL_OP_SHAPE_TEXT], const sl_op_case *c);
 /* Elements of a tensor of that case; SIZE_MAX where the product overflows. */
 size_t sl_op_count_of(const sl_op_case *c, const sl_op_tensor *tensor);
 
-/* SL_ERR_INPUT for inputs that the op cannot be given, with tensor[index]; SL_ERR_NONFINITE for a
- * NaN or an infinity. */
+/* Takes `name=value` for a setting: a number, or the name of a choice. SL_ERR_USAGE with what it
+ * may be. */
+sl_status sl_op_setting_parse(sl_op_case *c, const char *text, sl_error *err);
+
+/* SL_ERR_INPUT for inputs and settings that the op cannot be given, with tensor[index];
+ * SL_ERR_NONFINITE for a NaN or an infinity. */
 sl_status sl_op_check(const sl_op_case *c, sl_error *err);
 
 /* The balls of the elements [begin, end) of output `out`, as `out` of the contract stores them. */
@@ -95,6 +104,7 @@ sl_status sl_op_bounds(const sl_op_case *c, int out, size_t begin, size_t end, s
 extern const sl_op sl_op_linear, sl_op_linear_input_grad, sl_op_linear_weight_grad, sl_op_add,
     sl_op_rmsnorm, sl_op_rmsnorm_backward, sl_op_swiglu, sl_op_swiglu_backward, sl_op_rope,
     sl_op_softmax, sl_op_logprob, sl_op_logprob_backward, sl_op_attention, sl_op_embedding,
-    sl_op_embedding_grad, sl_op_adamw, sl_op_clip_grad_norm;
+    sl_op_embedding_grad, sl_op_adamw, sl_op_clip_grad_norm, sl_op_advantages, sl_op_gated_loss,
+    sl_op_attention_backward;
 
 #endif

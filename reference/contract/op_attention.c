@@ -1,6 +1,6 @@
 /* Attention of grouped heads, causal or not, with a number of keys for each sequence (spec E2.3,
  * E2.4). */
-#include "softmax.h"
+#include "attention.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -8,58 +8,49 @@
 enum { SCALE, CAUSAL };           /* settings */
 enum { SCORES = 1, WEIGHTS = 2 }; /* stored */
 
-/* One query with its keys: scores, weights, and their row. */
-typedef struct {
-  sl_ball *s, *weight;
-  size_t held;
-  sl_softmax_row row;
-} query;
-
-static sl_status query_create(query *a, size_t keys) {
-  *a = (query){.held = SIZE_MAX};
+sl_status sl_query_create(sl_query *a, size_t keys) {
+  *a = (sl_query){.held = SIZE_MAX};
   a->s = calloc(keys + 1, sizeof *a->s);
   a->weight = calloc(keys + 1, sizeof *a->weight);
   return a->s && a->weight ? SL_OK : SL_ERR_MEMORY;
 }
 
-static void query_destroy(query *a) {
+void sl_query_destroy(sl_query *a) {
   free(a->s);
   free(a->weight);
 }
 
-/* Element 0 of key or value j of the sequence and kv head of query `index` = (b, i, h). */
-static size_t key_at(const sl_op_case *c, size_t index, size_t j) {
+size_t sl_query_key_at(const sl_op_case *c, size_t index, size_t j) {
   const size_t h = sl_op_size(c, 'h'), g = sl_op_size(c, 'g'), i = sl_op_size(c, 'i'),
                keys = sl_op_size(c, 'j'), batch = index / (h * i);
   return ((batch * keys + j) * g + index % h * g / h) * sl_op_size(c, 'd');
 }
 
-/* Keys that the query sees: the sequence's own, up to the diagonal that ends at its last one. */
-static size_t keys_seen(const sl_op_case *c, size_t index) {
+size_t sl_query_keys(const sl_op_case *c, size_t index) {
   const size_t h = sl_op_size(c, 'h'), queries = sl_op_size(c, 'i'), i = index / h % queries;
   const size_t length = c->in[3] ? (size_t)c->in[3][index / (h * queries)] : sl_op_size(c, 'j');
   if (c->setting[CAUSAL] == 0.0) return length;
   return length + i + 1 > queries ? length + i + 1 - queries : 0;
 }
 
-static double scale_of(const sl_op_case *c) {
+double sl_query_scale(const sl_op_case *c) {
   return c->setting[SCALE] > 0.0 ? c->setting[SCALE] : 1.0 / sqrt((double)sl_op_size(c, 'd'));
 }
 
 static void note_scores(const sl_op_case *c, const sl_arith *r, sl_ball s, sl_notes *notes) {
   const size_t d = sl_op_size(c, 'd');
   sl_note(notes, "  first score %.6g, within %.3g: a dot of %zu (D = %g), times scale %.6g", s.mid,
-          s.rad, d, sl_contract_depth(r->contract, d, 1), scale_of(c));
+          s.rad, d, sl_contract_depth(r->contract, d, 1), sl_query_scale(c));
 }
 
-static void query_load(query *a, const sl_op_case *c, const sl_arith *r, size_t index,
-                       sl_notes *notes) {
+void sl_query_load(sl_query *a, const sl_op_case *c, const sl_arith *r, size_t index,
+                   sl_notes *notes) {
   if (a->held == index) return;
-  const size_t d = sl_op_size(c, 'd'), n = keys_seen(c, index);
-  const sl_ball scale = sl_arith_constant(r, scale_of(c));
+  const size_t d = sl_op_size(c, 'd'), n = sl_query_keys(c, index);
+  const sl_ball scale = sl_arith_constant(r, sl_query_scale(c));
   for (size_t j = 0; j < n; j++) {
     sl_arith_sum dot = {0};
-    const double *q = c->in[0] + index * d, *k = c->in[1] + key_at(c, index, j);
+    const double *q = c->in[0] + index * d, *k = c->in[1] + sl_query_key_at(c, index, j);
     for (size_t e = 0; e < d; e++)
       sl_arith_sum_product(&dot, sl_arith_input(r, q[e]), sl_arith_input(r, k[e]));
     a->s[j] = sl_arith_mul(r, sl_arith_dot_end(r, &dot), scale);
@@ -72,14 +63,14 @@ static void query_load(query *a, const sl_op_case *c, const sl_arith *r, size_t 
 
 /* sum P v / l, or sum (P / l) v where `shared`; P or its share may be stored first. The rescalings
  * of the accumulator are counted in the weights. */
-static sl_ball form_of(const sl_op_case *c, const sl_arith *r, const query *a, size_t index,
+static sl_ball form_of(const sl_op_case *c, const sl_arith *r, const sl_query *a, size_t index,
                        size_t e, int shared, sl_notes *notes) {
-  const size_t n = keys_seen(c, index);
+  const size_t n = sl_query_keys(c, index);
   sl_arith_sum sum = {0};
   for (size_t j = 0; j < n; j++) {
     sl_ball p = shared ? sl_arith_div(r, a->weight[j], a->row.sum) : a->weight[j];
     if (c->contract.stored & WEIGHTS) p = sl_arith_store(r, p);
-    sl_arith_sum_product(&sum, p, sl_arith_input(r, c->in[2][key_at(c, index, j) + e]));
+    sl_arith_sum_product(&sum, p, sl_arith_input(r, c->in[2][sl_query_key_at(c, index, j) + e]));
   }
   const double depth = sl_softmax_depth(r, n, 1),
                products = r->contract->order == SL_ORDER_BLOCKS ? depth : (double)n,
@@ -90,8 +81,8 @@ static sl_ball form_of(const sl_op_case *c, const sl_arith *r, const query *a, s
   return shared ? o : sl_arith_div(r, o, a->row.sum);
 }
 
-static sl_ball output_of(const sl_op_case *c, const sl_arith *r, const query *a, size_t index,
-                         size_t e, sl_notes *notes) {
+sl_ball sl_query_output(const sl_op_case *c, const sl_arith *r, const sl_query *a, size_t index,
+                        size_t e, sl_notes *notes) {
   return sl_arith_worst(form_of(c, r, a, index, e, 0, notes), form_of(c, r, a, index, e, 1, notes));
 }
 
@@ -99,20 +90,20 @@ static sl_status walk_attention(const sl_op_case *c, int out, size_t begin, size
                                 sl_ball *balls, sl_notes *notes) {
   const sl_arith r = sl_arith_of(&c->contract);
   const size_t d = sl_op_size(c, 'd');
-  query a;
-  const sl_status status = query_create(&a, sl_op_size(c, 'j'));
+  sl_query a;
+  const sl_status status = sl_query_create(&a, sl_op_size(c, 'j'));
   for (size_t i = begin; !status && i < end; i++) {
     const size_t index = out == 0 ? i / d : i;
     sl_notes *own = i == begin ? notes : NULL;
-    query_load(&a, c, &r, index, own);
+    sl_query_load(&a, c, &r, index, own);
     if (a.row.keys == 0)
       balls[i - begin] = (sl_ball){NAN, INFINITY};
     else if (out == 1)
       balls[i - begin] = sl_softmax_lse(&a.row, &r);
     else
-      balls[i - begin] = output_of(c, &r, &a, index, i % d, own);
+      balls[i - begin] = sl_query_output(c, &r, &a, index, i % d, own);
   }
-  query_destroy(&a);
+  sl_query_destroy(&a);
   return status;
 }
 

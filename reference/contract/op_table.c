@@ -15,11 +15,14 @@ static const sl_op *const ops[] = {&sl_op_linear,
                                    &sl_op_swiglu_backward,
                                    &sl_op_rope,
                                    &sl_op_attention,
+                                   &sl_op_attention_backward,
                                    &sl_op_softmax,
                                    &sl_op_logprob,
                                    &sl_op_logprob_backward,
                                    &sl_op_adamw,
-                                   &sl_op_clip_grad_norm};
+                                   &sl_op_clip_grad_norm,
+                                   &sl_op_advantages,
+                                   &sl_op_gated_loss};
 
 size_t sl_op_count(void) { return sizeof ops / sizeof *ops; }
 const sl_op *sl_op_at(size_t index) { return ops[index]; }

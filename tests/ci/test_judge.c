@@ -1,5 +1,6 @@
 /* Verdicts on elements, controls, power, outcomes and tolerances (spec E3 to E5): what they must
  * reject, and what they must not. */
+#include "ci/products/judge/lost_digits.h"
 #include "ci/products/judge/outcome.h"
 #include "ci/products/judge/tolerance.h"
 
@@ -120,7 +121,7 @@ Test(judge, every_op_has_power) {
     char shape[80] = "";
     for (const char *s = op->sizes; *s; s++)
       snprintf(shape + strlen(shape), sizeof shape - strlen(shape), "%s%c=%d", *shape ? "," : "",
-               *s, *s == 'g' || *s == 'h' ? 2 : 16);
+               *s, strchr("bgh", *s) ? 2 : 16);
     const sl_op_case c = case_of(op->name, shape, "out=bf16");
     sl_tolerance_result r;
     sl_error err = {0};
@@ -182,4 +183,54 @@ Test(judge, seeds) {
     cr_expect(memcmp(a.input[i], b.input[i], a.count[i] * sizeof(double)) == 0);
   cr_expect(memcmp(a.input[0], other.input[0], a.count[0] * sizeof(double)) != 0);
   sl_op_problem_end(&a), sl_op_problem_end(&b), sl_op_problem_end(&other);
+}
+
+/* dlogp of a loss whose weight is s (1 - s) in binary32. */
+static void by_product(double *dlogp, const double *logp_new, size_t n, float sign) {
+  for (size_t i = 0; i < n; i++) {
+    const float r = (float)exp(logp_new[i]), s = 1.0f / (1.0f + (float)exp(-(double)(r - 1.0f)));
+    dlogp[i] = (double)(sign * 4.0f * s * (1.0f - s) * r / (float)n);
+  }
+}
+
+/* Named where s (1 - s) explains the numbers, and not where the right weight or nothing does. */
+Test(judge, lost_digits_are_named) {
+  enum { N = 4 };
+  sl_op_case c = case_of("gated_loss", "s=1,t=4", "");
+  const double logp_new[N] = {0.5, 2.5, 3.0, 3.5}, logp_old[N] = {0}, mask[N] = {1, 1, 1, 1},
+               advantage = 1.0;
+  c.in[0] = logp_new, c.in[1] = logp_old, c.in[4] = mask, c.in[5] = &advantage;
+  sl_ball balls[N];
+  double dlogp[N];
+  size_t lost;
+  sl_error err = {0};
+  cr_assert_eq(sl_op_bounds(&c, 0, 0, N, balls, NULL), SL_OK);
+  for (size_t i = 0; i < N; i++) dlogp[i] = sl_format_round(SL_FORMAT_F32, balls[i].mid);
+  cr_assert_eq(sl_lost_digits(&lost, &c, dlogp), SL_OK);
+  cr_expect_eq(lost, 0, "the right kernel");
+  by_product(dlogp, logp_new, N, -1.0f);
+  cr_expect(dlogp[2] == 0.0 && balls[2].mid != 0.0);
+  cr_assert_eq(sl_lost_digits(&lost, &c, dlogp), SL_OK);
+  cr_expect(lost >= 2, "%zu: " SL_LOST_DIGITS_NAME, lost);
+  cr_assert_eq(sl_op_setting_parse(&c, "weight_form=product", &err), SL_OK);
+  cr_assert_eq(sl_lost_digits(&lost, &c, dlogp), SL_OK);
+  cr_expect(lost >= 2, "it is reported under product");
+  by_product(dlogp, logp_new, N, 1.0f);
+  cr_assert_eq(sl_lost_digits(&lost, &c, dlogp), SL_OK);
+  cr_expect_eq(lost, 0, "a wrong sign is another defect");
+  cr_assert_eq(sl_op_setting_parse(&c, "gate=fancy", &err), SL_ERR_USAGE);
+  cr_expect_str_eq(err.message,
+                   "gate=fancy: may be sigmoid|erf|arctan|softsign|clip|identity|cispo");
+}
+
+/* Two kernels may lie at opposite ends of their bounds, and no further apart. */
+Test(judge, parity_is_within_both_bounds) {
+  const sl_ball a[] = {{1.0, 0.25}, {1.0, 0.25}, {1.0, 0.25}, {1.0, 0.25}, {1.0, INFINITY}},
+                b[] = {{1.0, 0.5}, {1.0, 0.5}, {1.0, 0.5}, {1.0, 0.5}, {1.0, 0.5}};
+  const double got[] = {1.25, 1.25, NAN, 1.0, 1.0}, other[] = {0.5, 0.4375, 1.0, NAN, 9.0};
+  sl_judgement j = {0};
+  sl_judge_parity(&j, "y", 0, SL_FORMAT_F32, got, a, other, b, 5);
+  cr_expect(j.judged == 4 && j.unbounded == 1);
+  cr_expect_eq(j.wrong, 3, "%zu: 0.8125 apart, and NaN on either side", j.wrong);
+  cr_expect_eq(j.wrong_at.index, 1);
 }

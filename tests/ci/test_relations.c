@@ -1,4 +1,5 @@
 /* The relations on planted backends (spec E3, E4): what each must notice, and what it must not. */
+#include "ci/products/relations/parity.h"
 #include "ci/products/relations/run.h"
 
 #include "ci/products/equiv/equiv.h"
@@ -65,8 +66,29 @@ static sl_status open_planted(sl_context *ctx, sl_error *err) {
   ctx->table.adamw_step = nothing;
   return SL_OK;
 }
+
+/* The last term of every sum is dropped. */
+static sl_status shorter(sl_context *ctx, float *y, const float *x, const float *w,
+                         const void *packed, const float *bias, size_t t, size_t n, size_t k) {
+  (void)ctx, (void)packed;
+  for (size_t i = 0; i < t * n; i++) {
+    y[i] = bias ? bias[i % n] : 0.0f;
+    for (size_t c = 0; c + 1 < k; c++) y[i] += x[i / n * k + c] * w[i % n * k + c];
+  }
+  return SL_OK;
+}
+
+static sl_status open_shorter(sl_context *ctx, sl_error *err) {
+  (void)err;
+  sl_plain_table(&ctx->table);
+  ctx->table.linear_forward = shorter;
+  return SL_OK;
+}
+
 static void close_planted(sl_context *ctx) { (void)ctx; }
 static const sl_backend planted = {"planted", open_planted, close_planted};
+
+static const sl_backend dropping = {"dropping", open_shorter, close_planted};
 
 static void keep(void *arg, const sl_run_row *row) { *(sl_run_row *)arg = *row; }
 
@@ -103,6 +125,37 @@ Test(relations, another_order) {
   expect(&row, SL_RELATION_P, SL_OUTCOME_DIFFERENT, "P parity: linear_forward, seed ");
   cr_expect_eq(row.outcome, SL_OUTCOME_DIFFERENT);
   cr_expect(strstr(row.replay, "test --backend planted --kernel linear_forward --seed "));
+}
+
+/* What P finds of ten problems of a kernel with an order of its own. */
+static sl_judgement parity_with(const char *backend) {
+  sl_context *golden, *ctx;
+  sl_error err = {0};
+  sl_judgement j = {0};
+  cr_assert_eq(sl_context_create(&golden, &(sl_context_options){"plain", SL_ISA_BEST, 1}, &err),
+               SL_OK);
+  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){backend, SL_ISA_BEST, 1}, &err), SL_OK,
+               "%s", err.message);
+  for (uint64_t seed = 1; seed <= 10; seed++) {
+    sl_equiv_trial *trial;
+    cr_assert_eq(sl_equiv_begin_small(&trial, SL_KERNEL_linear_forward, seed, 4, golden, &err),
+                 SL_OK);
+    cr_assert_eq(sl_equiv_run(trial, ctx, &err), SL_OK, "%s", err.message);
+    cr_assert_eq(sl_parity_of(&j, SL_KERNEL_linear_forward, trial), SL_OK);
+    sl_equiv_end(trial);
+  }
+  sl_context_destroy(ctx), sl_context_destroy(golden);
+  return j;
+}
+
+/* Within the sum of both bounds another order has parity, a dropped term has not. */
+Test(relations, parity_within_both_bounds) {
+  sl_backend_add(&planted), sl_backend_add(&dropping);
+  const sl_judgement right = parity_with("planted"), wrong = parity_with("dropping");
+  printf("parity: another order %.3f of both bounds, %zu elements; a term dropped: %zu of %zu\n",
+         right.share, right.judged, wrong.wrong, wrong.judged);
+  cr_expect(right.judged > 0 && right.wrong == 0 && right.share > 0.0);
+  cr_expect(wrong.wrong > 0);
 }
 
 /* A alone sees a wrong last digit where one rounding is all that is allowed. */

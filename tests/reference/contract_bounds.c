@@ -59,7 +59,10 @@ static void without_options(sl_op_case *c) {
   if (c->op == &sl_op_rmsnorm_backward) c->in[3] = NULL;
   if (c->op == &sl_op_swiglu && c->contract.out != c->contract.acc) c->contract.stored = 1;
   if (c->op == &sl_op_attention && c->contract.out != c->contract.acc) c->contract.stored = 2;
-  if (c->op == &sl_op_attention) c->setting[1] = (double)(next_u64() % 2);
+  if (c->op == &sl_op_attention_backward && c->contract.out != c->contract.acc)
+    c->contract.stored = (unsigned)(next_u64() % 16);
+  if (c->op == &sl_op_attention || c->op == &sl_op_attention_backward)
+    c->setting[1] = (double)(next_u64() % 2);
 }
 
 /* Outputs that the kernels of contract_kernels.c have: dw of the norm is a token sum like the
@@ -114,6 +117,12 @@ static void check_subject(const subject *s, size_t contract) {
 Test(contract_bounds, no_kernel_that_meets_its_contract_leaves_them) {
   for (size_t s = 0; s < SUBJECTS; s++)
     for (size_t c = 0; c < CONTRACTS; c++) check_subject(&subjects[s], c);
+}
+
+/* Its kernels cost the most. */
+Test(contract_bounds, attention_backward) {
+  static const subject s = {&sl_op_attention_backward, "b=1,i=2,j=9,h=2,g=1,d=2"};
+  for (size_t c = 0; c < CONTRACTS; c++) check_subject(&s, c);
 }
 
 /* 16-bit accumulators have bounds below 1 / u terms, and none from there on. */
@@ -218,6 +227,30 @@ static void expect_same(const char *what, const double *exact, const sl_ball *ba
               what, i, exact[i], balls[i].mid, balls[i].rad);
 }
 
+/* What the oracle is given as saved numbers is the exact forward pass, rounded: that is within the
+ * contract, and so are its gradients, which are exact for them. */
+static void attention_backward_against_the_oracle(void) {
+  enum { T = 20, H = 4, G = 2, D = 5, Q = T * H * D, KV = T * G * D };
+  const uint32_t seq[] = {0, T};
+  double *o = take_doubles(Q), *max = take_doubles(T * H), *scale = take_doubles(T * H),
+         *dq = take_doubles(Q), *dk = take_doubles(KV), *dv = take_doubles(KV);
+  const sl_op_case c =
+      case_of(&sl_op_attention_backward, "b=1,i=20,j=20,h=4,g=2,d=5", "", SL_FORMAT_F32, RANDOM);
+  const float *d_o = narrow(c.in[0], Q), *q = narrow(c.in[1], Q), *k = narrow(c.in[2], KV),
+              *v = narrow(c.in[3], KV);
+  cr_assert_eq(sl_ref_attention_forward(o, max, scale, q, k, v, seq, 1, H, G, D), SL_OK);
+  cr_assert_eq(sl_ref_attention_backward(dq, dk, dv, d_o, narrow(o, Q), q, k, v, narrow(max, T * H),
+                                         narrow(scale, T * H), seq, 1, H, G, D),
+               SL_OK);
+  const double *exact[] = {dq, dk, dv};
+  for (int out = 0; out < 3; out++) {
+    size_t n, at, unbounded;
+    const sl_ball *balls = bounds_of(&c, out, &n);
+    const double share = share_of(exact[out], balls, n, &at, &unbounded);
+    cr_expect(share <= 1.0 && unbounded == 0, "%s[%zu]: %g", c.op->out[out].name, at, share);
+  }
+}
+
 Test(contract_bounds, values_against_the_oracle) {
   inputs_begin("oracle");
   size_t n;
@@ -243,6 +276,7 @@ Test(contract_bounds, values_against_the_oracle) {
   expect_same("attention o", a, bounds_of(&c, 0, &n), 600);
   for (size_t i = 0; i < 120; i++) b[i] -= log(d[i]); /* the scale is 1 / l */
   expect_same("attention lse", b, bounds_of(&c, 1, &n), 120);
+  attention_backward_against_the_oracle();
   c = case_of(&sl_op_logprob, "t=4,v=300", "", SL_FORMAT_F32, RANDOM);
   uint32_t *target = take_words(4);
   for (size_t i = 0; i < 4; i++) target[i] = (uint32_t)c.in[1][i];

@@ -18,6 +18,13 @@ static double *whole_numbers(size_t n, double least, size_t below) {
   return x;
 }
 
+/* Three of four are 1. */
+static double *flags(size_t n) {
+  double *x = take_doubles(n);
+  for (size_t i = 0; i < n; i++) x[i] = next_u64() % 4 > 0 ? 1.0 : 0.0;
+  return x;
+}
+
 static void make_positive(double *x, size_t n) {
   for (size_t i = 0; i < n; i++) x[i] = fabs(x[i]);
 }
@@ -33,8 +40,9 @@ sl_op_case case_of(const sl_op *op, const char *shape, const char *contract, sl_
     const sl_op_tensor *t = &op->in[i];
     const size_t n = sl_op_count_of(&c, t);
     const double least = t->kind == SL_TENSOR_LENGTH ? (double)sl_op_size(&c, t->below) : 0.0;
-    c.in[i] = t->below ? whole_numbers(n, least, least > 0.0 ? 1 : sl_op_size(&c, t->below))
-                       : real_numbers(n, given, kind, t->kind == SL_TENSOR_LOGIT ? 8.0f : 2.0f);
+    c.in[i] = t->kind == SL_TENSOR_FLAG ? flags(n)
+              : t->below ? whole_numbers(n, least, least > 0.0 ? 1 : sl_op_size(&c, t->below))
+                         : real_numbers(n, given, kind, t->kind == SL_TENSOR_LOGIT ? 8.0f : 2.0f);
     if (t->kind == SL_TENSOR_POSITIVE) make_positive((double *)c.in[i], n);
   }
   cr_assert_eq(sl_op_check(&c, &err), SL_OK, "%s", err.message);

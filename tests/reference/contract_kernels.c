@@ -15,8 +15,7 @@ double acc_round(const kernel *k, double x) {
 
 static double out_round(const kernel *k, double x) { return sl_format_round(k->contract->out, x); }
 
-/* An input as the kernel reads it: cut to `in`, flushed. */
-static double seen(const kernel *k, double x) {
+double acc_seen(const kernel *k, double x) {
   const sl_contract *c = k->contract;
   if (c->reduced && !sl_format_holds(c->in, x)) {
     const double ulp = sl_format_ulp(c->in, x);
@@ -25,34 +24,32 @@ static double seen(const kernel *k, double x) {
   return c->flushed && fabs(x) < ldexp(1.0, sl_format_least(c->acc)) ? 0.0 * x : x;
 }
 
-/* A function's exact value with the error that it may have; the rounding is part of it. */
-static double err_by(const kernel *k, double exact, sl_ulps_of which) {
+double acc_err(const kernel *k, double exact, sl_ulps_of which) {
   const double u = sl_format_unit(k->contract->acc),
                most = (2.0 * k->contract->ulps[which] - 1.0) * u * 0.999;
   const double side = k->push ? (double)k->push : 2.0 * next_uniform() - 1.0;
   return acc_round(k, exact * (1.0 + side * fmax(most, 0.0)));
 }
 
-static double add(const kernel *k, double a, double b) { return acc_round(k, a + b); }
-static double mul(const kernel *k, double a, double b) { return acc_round(k, a * b); }
+double acc_add(const kernel *k, double a, double b) { return acc_round(k, a + b); }
+double acc_mul(const kernel *k, double a, double b) { return acc_round(k, a * b); }
 
-/* Form bit 0: a product with a reciprocal. */
-static double quotient(const kernel *k, double a, double b) {
-  if (k->form & 1) return mul(k, a, err_by(k, 1.0 / b, SL_ULPS_DIV));
-  return err_by(k, a / b, SL_ULPS_DIV);
+double acc_quotient(const kernel *k, double a, double b) {
+  if (k->form & 1) return acc_mul(k, a, acc_err(k, 1.0 / b, SL_ULPS_DIV));
+  return acc_err(k, a / b, SL_ULPS_DIV);
 }
 
 static double exponential(const kernel *k, double x) {
-  return x == 0.0 ? 1.0 : err_by(k, exp(x), SL_ULPS_EXP);
+  return x == 0.0 ? 1.0 : acc_err(k, exp(x), SL_ULPS_EXP);
 }
 
 /* exp by exp2 of a scaled argument: the constant, the product and the function are rounded. */
 static double scaled_exponential(const kernel *k, double x) {
-  const double t = mul(k, x, acc_round(k, 0x1.71547652b82fep0));
-  return t == 0.0 ? 1.0 : err_by(k, exp2(t), SL_ULPS_EXP);
+  const double t = acc_mul(k, x, acc_round(k, 0x1.71547652b82fep0));
+  return t == 0.0 ? 1.0 : acc_err(k, exp2(t), SL_ULPS_EXP);
 }
 
-static double any_exponential(const kernel *k, double x) {
+double acc_exp(const kernel *k, double x) {
   return k->contract->scaled ? scaled_exponential(k, x) : exponential(k, x);
 }
 
@@ -65,7 +62,7 @@ static int larger_first(const void *a, const void *b) {
 static double reduce(const kernel *k, double *x, size_t n, int neighbours) {
   while (n > 1) {
     if (neighbours) {
-      for (size_t i = 0; i < n / 2; i++) x[i] = add(k, x[2 * i], x[2 * i + 1]);
+      for (size_t i = 0; i < n / 2; i++) x[i] = acc_add(k, x[2 * i], x[2 * i + 1]);
       if (n % 2) x[n / 2] = x[n - 1];
       n = (n + 1) / 2;
     } else {
@@ -73,7 +70,7 @@ static double reduce(const kernel *k, double *x, size_t n, int neighbours) {
       const double taken = x[i];
       x[i] = x[--n];
       const size_t j = next_u64() % n;
-      x[j] = add(k, x[j], taken);
+      x[j] = acc_add(k, x[j], taken);
     }
   }
   return n ? x[0] : 0.0;
@@ -81,7 +78,7 @@ static double reduce(const kernel *k, double *x, size_t n, int neighbours) {
 
 static double chain(const kernel *k, const double *x, size_t n) {
   double sum = 0.0;
-  for (size_t i = 0; i < n; i++) sum = add(k, sum, x[i]);
+  for (size_t i = 0; i < n; i++) sum = acc_add(k, sum, x[i]);
   return sum;
 }
 
@@ -158,12 +155,13 @@ double kernel_dot(const kernel *k, const double *a, size_t step_a, const double 
   if (k->sum == ASCENDING && k->contract->acc == SL_FORMAT_F32 && !k->contract->flushed) {
     float sum = 0.0f;
     for (size_t i = 0; i < n; i++)
-      sum = fmaf((float)seen(k, a[i * step_a]), (float)(b ? seen(k, b[i * step_b]) : 1.0), sum);
+      sum = fmaf((float)acc_seen(k, a[i * step_a]), (float)(b ? acc_seen(k, b[i * step_b]) : 1.0),
+                 sum);
     return (double)sum;
   }
   double *x = scratch(n);
   for (size_t i = 0; i < n; i++) {
-    x[i] = seen(k, a[i * step_a]) * (b ? seen(k, b[i * step_b]) : 1.0);
+    x[i] = acc_seen(k, a[i * step_a]) * (b ? acc_seen(k, b[i * step_b]) : 1.0);
     if (k->sum < BLOCKS_CUT) x[i] = acc_round(k, x[i]);
   }
   const double sum = arrange(k, x, n);
@@ -187,7 +185,7 @@ static double linear(const kernel *k, const sl_op_case *c, size_t i) {
   const size_t n = sl_op_size(c, 'n'), m = sl_op_size(c, 'k');
   double y = kernel_dot(k, c->in[0] + i / n * m, 1, c->in[1] + i % n * m, 1, m);
   if (stored(k, 1)) y = out_round(k, y);
-  return c->in[2] ? add(k, y, seen(k, c->in[2][i % n])) : y;
+  return c->in[2] ? acc_add(k, y, acc_seen(k, c->in[2][i % n])) : y;
 }
 
 static double weight_grad(const kernel *k, const sl_op_case *c, int out, size_t i) {
@@ -198,19 +196,19 @@ static double weight_grad(const kernel *k, const sl_op_case *c, int out, size_t 
 
 /* Form bit 1: by a root and a quotient. */
 static double scale_of(const kernel *k, const double *x, size_t d, double eps) {
-  const double mean = quotient(k, kernel_dot(k, x, 1, x, 1, d), (double)d),
-               shifted = add(k, mean, acc_round(k, eps));
-  if (k->form & 2) return quotient(k, 1.0, acc_round(k, sqrt(shifted)));
-  return err_by(k, 1.0 / sqrt(shifted), SL_ULPS_RSQRT);
+  const double mean = acc_quotient(k, kernel_dot(k, x, 1, x, 1, d), (double)d),
+               shifted = acc_add(k, mean, acc_round(k, eps));
+  if (k->form & 2) return acc_quotient(k, 1.0, acc_round(k, sqrt(shifted)));
+  return acc_err(k, 1.0 / sqrt(shifted), SL_ULPS_RSQRT);
 }
 
 static double rmsnorm(const kernel *k, const sl_op_case *c, int out, size_t i) {
   const size_t d = sl_op_size(c, 'd');
   if (out) return scale_of(k, c->in[0] + i * d, d, c->setting[0]);
   const double scale = scale_of(k, c->in[0] + i / d * d, d, c->setting[0]),
-               x = seen(k, c->in[0][i]), w = seen(k, c->in[1][i % d]);
-  if (stored(k, 1)) return mul(k, out_round(k, mul(k, x, scale)), w);
-  return k->form & 4 ? mul(k, x, mul(k, scale, w)) : mul(k, mul(k, x, scale), w);
+               x = acc_seen(k, c->in[0][i]), w = acc_seen(k, c->in[1][i % d]);
+  if (stored(k, 1)) return acc_mul(k, out_round(k, acc_mul(k, x, scale)), w);
+  return k->form & 4 ? acc_mul(k, x, acc_mul(k, scale, w)) : acc_mul(k, acc_mul(k, x, scale), w);
 }
 
 /* Form bit 2: r g - x (r^3 mean(g x)). */
@@ -219,36 +217,36 @@ static double norm_grad(const kernel *k, const sl_op_case *c, size_t i) {
   const double scale = scale_of(k, c->in[1] + row, d, c->setting[0]);
   double *g = scratch(d), *h = scratch(d);
   for (size_t e = 0; e < d; e++) {
-    g[e] = mul(k, seen(k, c->in[0][row + e]), seen(k, c->in[2][e]));
-    h[e] = seen(k, c->in[1][row + e]);
-    if (!(k->form & 4)) h[e] = mul(k, h[e], scale);
+    g[e] = acc_mul(k, acc_seen(k, c->in[0][row + e]), acc_seen(k, c->in[2][e]));
+    h[e] = acc_seen(k, c->in[1][row + e]);
+    if (!(k->form & 4)) h[e] = acc_mul(k, h[e], scale);
   }
-  const double mean = quotient(k, inner_dot(k, g, h, d), (double)d), own = g[i - row],
+  const double mean = acc_quotient(k, inner_dot(k, g, h, d), (double)d), own = g[i - row],
                x = h[i - row];
   free(g);
   free(h);
-  if (!(k->form & 4)) return mul(k, scale, add(k, own, -mul(k, x, mean)));
-  const double cube = mul(k, mul(k, scale, scale), scale);
-  return add(k, mul(k, scale, own), -mul(k, x, mul(k, mean, cube)));
+  if (!(k->form & 4)) return acc_mul(k, scale, acc_add(k, own, -acc_mul(k, x, mean)));
+  const double cube = acc_mul(k, acc_mul(k, scale, scale), scale);
+  return acc_add(k, acc_mul(k, scale, own), -acc_mul(k, x, acc_mul(k, mean, cube)));
 }
 
-static double sigmoid(const kernel *k, double x) {
-  return quotient(k, 1.0, add(k, 1.0, any_exponential(k, -x)));
+double acc_sigmoid(const kernel *k, double x) {
+  return acc_quotient(k, 1.0, acc_add(k, 1.0, acc_exp(k, -x)));
 }
 
 static double swiglu(const kernel *k, const sl_op_case *c, size_t i) {
-  const double g = seen(k, c->in[0][i]), u = seen(k, c->in[1][i]), s = sigmoid(k, g);
-  if (stored(k, 1)) return mul(k, out_round(k, mul(k, g, s)), u);
-  return k->form & 4 ? mul(k, mul(k, g, u), s) : mul(k, mul(k, g, s), u);
+  const double g = acc_seen(k, c->in[0][i]), u = acc_seen(k, c->in[1][i]), s = acc_sigmoid(k, g);
+  if (stored(k, 1)) return acc_mul(k, out_round(k, acc_mul(k, g, s)), u);
+  return k->form & 4 ? acc_mul(k, acc_mul(k, g, u), s) : acc_mul(k, acc_mul(k, g, s), u);
 }
 
 static double swiglu_grad(const kernel *k, const sl_op_case *c, int out, size_t i) {
-  const double dy = seen(k, c->in[0][i]), g = seen(k, c->in[1][i]), u = seen(k, c->in[2][i]),
-               s = sigmoid(k, g), rest = add(k, 1.0, -s);
-  if (out) return mul(k, dy, mul(k, g, s));
-  const double slope =
-      k->form & 4 ? add(k, s, mul(k, mul(k, g, s), rest)) : mul(k, s, add(k, 1.0, mul(k, g, rest)));
-  return k->form & 2 ? mul(k, mul(k, dy, slope), u) : mul(k, mul(k, dy, u), slope);
+  const double dy = acc_seen(k, c->in[0][i]), g = acc_seen(k, c->in[1][i]),
+               u = acc_seen(k, c->in[2][i]), s = acc_sigmoid(k, g), rest = acc_add(k, 1.0, -s);
+  if (out) return acc_mul(k, dy, acc_mul(k, g, s));
+  const double slope = k->form & 4 ? acc_add(k, s, acc_mul(k, acc_mul(k, g, s), rest))
+                                   : acc_mul(k, s, acc_add(k, 1.0, acc_mul(k, g, rest)));
+  return k->form & 2 ? acc_mul(k, acc_mul(k, dy, slope), u) : acc_mul(k, acc_mul(k, dy, u), slope);
 }
 
 static double rope(const kernel *k, const sl_op_case *c, size_t i) {
@@ -256,9 +254,10 @@ static double rope(const kernel *k, const sl_op_case *c, size_t i) {
                token = i / (d * sl_op_size(c, 'h'));
   const size_t at = (size_t)c->in[1][token] * half + e % half,
                pair = e < half ? i + half : i - half;
-  const double cosine = seen(k, c->in[2][at]),
-               sine = (e < half ? -1.0 : 1.0) * c->setting[0] * seen(k, c->in[3][at]);
-  return add(k, mul(k, seen(k, c->in[0][i]), cosine), mul(k, seen(k, c->in[0][pair]), sine));
+  const double cosine = acc_seen(k, c->in[2][at]),
+               sine = (e < half ? -1.0 : 1.0) * c->setting[0] * acc_seen(k, c->in[3][at]);
+  return acc_add(k, acc_mul(k, acc_seen(k, c->in[0][i]), cosine),
+                 acc_mul(k, acc_seen(k, c->in[0][pair]), sine));
 }
 
 /* Weights of a row against the maximum of its block, and the row's sum; an online softmax takes
@@ -272,11 +271,11 @@ typedef struct {
 static double weight_at(const kernel *k, double z, double max) {
   if (z == -INFINITY) return 0.0;
   if (k->contract->scaled && k->form & 4) {
-    const double log2e = acc_round(k, 0x1.71547652b82fep0), t = mul(k, max, log2e);
+    const double log2e = acc_round(k, 0x1.71547652b82fep0), t = acc_mul(k, max, log2e);
     const double x = acc_round(k, fma(z, log2e, -t));
-    return x == 0.0 ? 1.0 : err_by(k, exp2(x), SL_ULPS_EXP);
+    return x == 0.0 ? 1.0 : acc_err(k, exp2(x), SL_ULPS_EXP);
   }
-  return any_exponential(k, add(k, z, -max));
+  return acc_exp(k, acc_add(k, z, -max));
 }
 
 static softmax softmax_of(const kernel *k, const double *z, size_t n) {
@@ -287,10 +286,10 @@ static softmax softmax_of(const kernel *k, const double *z, size_t n) {
     double max = s.max;
     for (size_t j = begin; j < end; j++) max = fmax(max, z[j]);
     if (max == -INFINITY) continue;
-    const double factor = s.max == -INFINITY ? 0.0 : any_exponential(k, add(k, s.max, -max));
-    for (size_t j = 0; j < begin; j++) s.weight[j] = mul(k, s.weight[j], factor);
+    const double factor = s.max == -INFINITY ? 0.0 : acc_exp(k, acc_add(k, s.max, -max));
+    for (size_t j = 0; j < begin; j++) s.weight[j] = acc_mul(k, s.weight[j], factor);
     for (size_t j = begin; j < end; j++) s.weight[j] = weight_at(k, z[j], max);
-    s.sum = add(k, mul(k, s.sum, factor), kernel_sum(k, s.weight + begin, end - begin));
+    s.sum = acc_add(k, acc_mul(k, s.sum, factor), kernel_sum(k, s.weight + begin, end - begin));
     s.max = max;
   }
   return s;
@@ -300,19 +299,20 @@ static void tempered(const kernel *k, const sl_op_case *c, size_t row, double *z
   const size_t n = sl_op_size(c, 'v');
   for (size_t j = 0; j < n; j++) {
     z[j] = c->in[0][row * n + j];
-    if (z[j] > -INFINITY) z[j] = seen(k, z[j]);
-    if (c->setting[0] != 1.0) z[j] = quotient(k, z[j], acc_round(k, c->setting[0]));
+    if (z[j] > -INFINITY) z[j] = acc_seen(k, z[j]);
+    if (c->setting[0] != 1.0) z[j] = acc_quotient(k, z[j], acc_round(k, c->setting[0]));
   }
 }
 
 static double logarithm(const kernel *k, double x) {
-  return x == 1.0 ? 0.0 : err_by(k, log(x), SL_ULPS_LOG);
+  return x == 1.0 ? 0.0 : acc_err(k, log(x), SL_ULPS_LOG);
 }
 
 /* Form bit 1: with M + log l. */
 static double log_of(const kernel *k, const softmax *s, double z) {
   const double g = logarithm(k, s->sum);
-  return k->form & 2 ? add(k, z, -add(k, s->max, g)) : add(k, add(k, z, -s->max), -g);
+  return k->form & 2 ? acc_add(k, z, -acc_add(k, s->max, g))
+                     : acc_add(k, acc_add(k, z, -s->max), -g);
 }
 
 /* Forms 0 and 1: -sum p log p; 2 and 3: log l - sum p (z - M); the others M + log l - sum p z. */
@@ -321,15 +321,15 @@ static double entropy_of(const kernel *k, const softmax *s, const double *z, siz
   double *x = scratch(n);
   for (size_t j = 0; j < n; j++) {
     if (z[j] == -INFINITY) continue;
-    const double p = quotient(k, s->weight[j], s->sum);
-    x[j] = k->form & 4   ? mul(k, p, z[j])
-           : k->form & 2 ? mul(k, p, add(k, z[j], -s->max))
-                         : mul(k, p, log_of(k, s, z[j]));
+    const double p = acc_quotient(k, s->weight[j], s->sum);
+    x[j] = k->form & 4   ? acc_mul(k, p, z[j])
+           : k->form & 2 ? acc_mul(k, p, acc_add(k, z[j], -s->max))
+                         : acc_mul(k, p, log_of(k, s, z[j]));
   }
   const double sum = kernel_sum(k, x, n);
   free(x);
-  if (k->form & 4) return add(k, add(k, s->max, g), -sum);
-  return k->form & 2 ? add(k, g, -sum) : -sum;
+  if (k->form & 4) return acc_add(k, acc_add(k, s->max, g), -sum);
+  return k->form & 2 ? acc_add(k, g, -sum) : -sum;
 }
 
 static double row_op(const kernel *k, const sl_op_case *c, int out, size_t i) {
@@ -339,7 +339,7 @@ static double row_op(const kernel *k, const sl_op_case *c, int out, size_t i) {
   tempered(k, c, probabilities ? i / n : i, z);
   softmax s = softmax_of(k, z, n);
   if (probabilities)
-    y = quotient(k, s.weight[i % n], s.sum);
+    y = acc_quotient(k, s.weight[i % n], s.sum);
   else
     y = out ? entropy_of(k, &s, z, n) : log_of(k, &s, z[(size_t)c->in[1][i]]);
   free(z);
@@ -359,22 +359,101 @@ static double attention(const kernel *k, const sl_op_case *c, int out, size_t i)
   double *s = scratch(n), *term = scratch(n);
   for (size_t j = 0; j < n; j++) {
     const double *key = c->in[1] + ((b * keys + j) * g + kv) * d;
-    s[j] = mul(k, kernel_dot(k, c->in[0] + index * d, 1, key, 1, d), scale);
+    s[j] = acc_mul(k, kernel_dot(k, c->in[0] + index * d, 1, key, 1, d), scale);
     if (stored(k, 1)) s[j] = out_round(k, s[j]);
   }
   softmax w = softmax_of(k, s, n);
   for (size_t j = 0; !out && j < n; j++) {
     double p = w.weight[j];
-    if (k->form & 2) p = quotient(k, p, w.sum);
+    if (k->form & 2) p = acc_quotient(k, p, w.sum);
     if (stored(k, 2)) p = out_round(k, p);
-    term[j] = p * seen(k, c->in[2][((b * keys + j) * g + kv) * d + i % d]);
+    term[j] = p * acc_seen(k, c->in[2][((b * keys + j) * g + kv) * d + i % d]);
     if (k->sum < BLOCKS_CUT) term[j] = acc_round(k, term[j]);
   }
-  double y = out ? add(k, w.max, logarithm(k, w.sum)) : kernel_sum(k, term, n);
-  if (!out && !(k->form & 2)) y = quotient(k, y, w.sum);
+  double y = out ? acc_add(k, w.max, logarithm(k, w.sum)) : kernel_sum(k, term, n);
+  if (!out && !(k->form & 2)) y = acc_quotient(k, y, w.sum);
   free(s);
   free(term);
   free(w.weight);
+  return y;
+}
+
+/* What a backward pass has of one query: form bit 1: P by the saved lse, bit 2: D by the output,
+ * and ds as a difference of products. */
+static void query_grads(const kernel *k, const sl_op_case *c, size_t index, double *p, double *ds) {
+  sl_op_case forward = *c;
+  const size_t d = sl_op_size(c, 'd'), h = sl_op_size(c, 'h'), g = sl_op_size(c, 'g'),
+               rows = sl_op_size(c, 'i'), keys = sl_op_size(c, 'j'), b = index / (h * rows),
+               kv = index % h / (h / g),
+               n = c->setting[1] != 0.0 ? keys + index / h % rows + 1 - rows : keys;
+  const double scale = acc_round(k, c->setting[0] > 0.0 ? c->setting[0] : 1.0 / sqrt((double)d));
+  double *s = scratch(n), *dp = scratch(n), delta = 0.0;
+  forward.op = &sl_op_attention;
+  for (int i = 0; i < 4; i++) forward.in[i] = c->in[i + 1];
+  for (size_t j = 0; j < n; j++) {
+    const size_t at = ((b * keys + j) * g + kv) * d;
+    s[j] = acc_mul(k, kernel_dot(k, c->in[1] + index * d, 1, c->in[2] + at, 1, d), scale);
+    if (stored(k, 1)) s[j] = out_round(k, s[j]);
+    dp[j] = kernel_dot(k, c->in[0] + index * d, 1, c->in[3] + at, 1, d);
+    if (stored(k, 4)) dp[j] = out_round(k, dp[j]);
+  }
+  softmax w = softmax_of(k, s, n);
+  const double lse = acc_add(k, w.max, logarithm(k, w.sum));
+  for (size_t j = 0; j < n; j++) {
+    p[j] = k->form & 2 ? weight_at(k, s[j], lse) : acc_quotient(k, w.weight[j], w.sum);
+    if (stored(k, 2)) p[j] = out_round(k, p[j]);
+  }
+  if (k->form & 4) {
+    double *o = scratch(d), *up = scratch(d);
+    for (size_t e = 0; e < d; e++)
+      o[e] = out_round(k, attention(k, &forward, 0, index * d + e)),
+      up[e] = acc_seen(k, c->in[0][index * d + e]);
+    delta = inner_dot(k, up, o, d);
+    free(o);
+    free(up);
+  } else {
+    delta = inner_dot(k, p, dp, n);
+  }
+  for (size_t j = 0; j < n; j++) {
+    ds[j] = k->form & 4 ? acc_add(k, acc_mul(k, p[j], dp[j]), -acc_mul(k, p[j], delta))
+                        : acc_mul(k, p[j], acc_add(k, dp[j], -delta));
+    if (stored(k, 8)) ds[j] = out_round(k, ds[j]);
+  }
+  free(s);
+  free(dp);
+  free(w.weight);
+}
+
+static double attention_grad(const kernel *k, const sl_op_case *c, int out, size_t i) {
+  const size_t d = sl_op_size(c, 'd'), h = sl_op_size(c, 'h'), g = sl_op_size(c, 'g'),
+               rows = sl_op_size(c, 'i'), keys = sl_op_size(c, 'j');
+  const double scale = acc_round(k, c->setting[0] > 0.0 ? c->setting[0] : 1.0 / sqrt((double)d));
+  double *p = scratch(keys), *ds = scratch(keys), *a = scratch(rows * h + keys),
+         *x = scratch(rows * h + keys);
+  size_t n = 0;
+  if (out == 0) {
+    const size_t index = i / d, b = index / (h * rows), kv = index % h / (h / g);
+    query_grads(k, c, index, p, ds);
+    n = c->setting[1] != 0.0 ? keys + index / h % rows + 1 - rows : keys;
+    for (size_t j = 0; j < n; j++)
+      a[j] = ds[j], x[j] = acc_seen(k, c->in[2][((b * keys + j) * g + kv) * d + i % d]);
+  } else {
+    const size_t b = i / (d * g * keys), j = i / (d * g) % keys, kv = i / d % g;
+    for (size_t head = kv * (h / g); head < (kv + 1) * (h / g); head++)
+      for (size_t row = 0; row < rows; row++) {
+        const size_t index = (b * rows + row) * h + head;
+        if (c->setting[1] != 0.0 && j + rows > keys + row) continue;
+        query_grads(k, c, index, p, ds);
+        a[n] = out == 1 ? ds[j] : p[j];
+        x[n++] = acc_seen(k, c->in[out == 1 ? 1 : 0][index * d + i % d]);
+      }
+  }
+  double y = inner_dot(k, a, x, n);
+  if (out < 2) y = acc_mul(k, y, scale);
+  free(p);
+  free(ds);
+  free(a);
+  free(x);
   return y;
 }
 
@@ -384,16 +463,16 @@ static double logit_grad(const kernel *k, const sl_op_case *c, size_t i) {
   double *z = scratch(n);
   tempered(k, c, t, z);
   softmax s = softmax_of(k, z, n);
-  const double log_p = log_of(k, &s, z[j]), dlogp = seen(k, c->in[2][t]),
-               p = k->form & 4 ? any_exponential(k, log_p) : quotient(k, s.weight[j], s.sum);
-  double grad = -mul(k, dlogp, p);
+  const double log_p = log_of(k, &s, z[j]), dlogp = acc_seen(k, c->in[2][t]),
+               p = k->form & 4 ? acc_exp(k, log_p) : acc_quotient(k, s.weight[j], s.sum);
+  double grad = -acc_mul(k, dlogp, p);
   if (j == (size_t)c->in[1][t])
-    grad = k->form & 2 ? mul(k, dlogp, add(k, 1.0, -p)) : add(k, dlogp, grad);
+    grad = k->form & 2 ? acc_mul(k, dlogp, acc_add(k, 1.0, -p)) : acc_add(k, dlogp, grad);
   if (c->in[3]) {
-    const double slope = add(k, log_p, entropy_of(k, &s, z, n));
-    grad = add(k, grad, -mul(k, mul(k, seen(k, c->in[3][t]), p), slope));
+    const double slope = acc_add(k, log_p, entropy_of(k, &s, z, n));
+    grad = acc_add(k, grad, -acc_mul(k, acc_mul(k, acc_seen(k, c->in[3][t]), p), slope));
   }
-  if (c->setting[0] != 1.0) grad = quotient(k, grad, acc_round(k, c->setting[0]));
+  if (c->setting[0] != 1.0) grad = acc_quotient(k, grad, acc_round(k, c->setting[0]));
   if (z[j] == -INFINITY) grad = 0.0;
   free(z);
   free(s.weight);
@@ -405,7 +484,7 @@ static double table_grad(const kernel *k, const sl_op_case *c, size_t i) {
   double *x = scratch(t);
   size_t n = 0;
   for (size_t token = 0; token < t; token++)
-    if ((size_t)c->in[1][token] == i / d) x[n++] = seen(k, c->in[0][token * d + i % d]);
+    if ((size_t)c->in[1][token] == i / d) x[n++] = acc_seen(k, c->in[0][token * d + i % d]);
   const double sum = kernel_sum(k, x, n);
   free(x);
   return sum;
@@ -413,24 +492,26 @@ static double table_grad(const kernel *k, const sl_op_case *c, size_t i) {
 
 /* Form bit 1: m by interpolation; bit 2: the root of the quotient. */
 static double adamw(const kernel *k, const sl_op_case *c, int out, size_t i) {
-  const double *s = c->setting, p = seen(k, c->in[0][i]), g = seen(k, c->in[1][i]),
+  const double *s = c->setting, p = acc_seen(k, c->in[0][i]), g = acc_seen(k, c->in[1][i]),
                b1 = acc_round(k, s[1]), b2 = acc_round(k, s[2]), lr = acc_round(k, s[0]);
   const double rest1 = k->form & 1 ? acc_round(k, 1.0 - b1) : acc_round(k, 1.0 - s[1]),
                rest2 = k->form & 1 ? acc_round(k, 1.0 - b2) : acc_round(k, 1.0 - s[2]);
-  double m = seen(k, c->in[2][i]), v = seen(k, c->in[3][i]);
-  m = k->form & 2 ? add(k, m, mul(k, rest1, add(k, g, -m)))
-                  : add(k, mul(k, b1, m), mul(k, rest1, g));
-  v = add(k, mul(k, b2, v),
-          k->form & 2 ? mul(k, rest2, mul(k, g, g)) : mul(k, mul(k, rest2, g), g));
+  double m = acc_seen(k, c->in[2][i]), v = acc_seen(k, c->in[3][i]);
+  m = k->form & 2 ? acc_add(k, m, acc_mul(k, rest1, acc_add(k, g, -m)))
+                  : acc_add(k, acc_mul(k, b1, m), acc_mul(k, rest1, g));
+  v = acc_add(
+      k, acc_mul(k, b2, v),
+      k->form & 2 ? acc_mul(k, rest2, acc_mul(k, g, g)) : acc_mul(k, acc_mul(k, rest2, g), g));
   if (out) return out == 1 ? m : v;
   const double c1 = 1.0 - pow(s[1], s[5]), c2 = 1.0 - pow(s[2], s[5]);
-  double root = k->form & 4 ? acc_round(k, sqrt(quotient(k, v, acc_round(k, c2))))
-                            : quotient(k, acc_round(k, sqrt(v)), acc_round(k, sqrt(c2)));
-  root = add(k, root, acc_round(k, s[3]));
-  const double update = quotient(k, mul(k, mul(k, m, acc_round(k, 1.0 / c1)), lr), root),
-               kept = k->form & 2 ? mul(k, p, acc_round(k, 1.0 - s[0] * s[4]))
-                                  : add(k, p, -mul(k, p, acc_round(k, s[0] * s[4])));
-  return add(k, kept, -update);
+  double root = k->form & 4 ? acc_round(k, sqrt(acc_quotient(k, v, acc_round(k, c2))))
+                            : acc_quotient(k, acc_round(k, sqrt(v)), acc_round(k, sqrt(c2)));
+  root = acc_add(k, root, acc_round(k, s[3]));
+  const double update =
+                   acc_quotient(k, acc_mul(k, acc_mul(k, m, acc_round(k, 1.0 / c1)), lr), root),
+               kept = k->form & 2 ? acc_mul(k, p, acc_round(k, 1.0 - s[0] * s[4]))
+                                  : acc_add(k, p, -acc_mul(k, p, acc_round(k, s[0] * s[4])));
+  return acc_add(k, kept, -update);
 }
 
 /* Form bit 1: the norm of two norms. */
@@ -441,12 +522,12 @@ static double clip(const kernel *k, const sl_op_case *c, int out, size_t i) {
   if (half) {
     const double a = acc_round(k, sqrt(kernel_dot(k, g, 1, g, 1, half))),
                  b = acc_round(k, sqrt(squares));
-    squares = add(k, mul(k, a, a), mul(k, b, b));
+    squares = acc_add(k, acc_mul(k, a, a), acc_mul(k, b, b));
   }
   const double norm = acc_round(k, sqrt(squares)),
-               share = quotient(k, acc_round(k, c->setting[0]),
-                                add(k, norm, acc_round(k, c->setting[1])));
-  return out ? norm : mul(k, seen(k, g[i]), share < 1.0 ? share : 1.0);
+               share = acc_quotient(k, acc_round(k, c->setting[0]),
+                                    acc_add(k, norm, acc_round(k, c->setting[1])));
+  return out ? norm : acc_mul(k, acc_seen(k, g[i]), share < 1.0 ? share : 1.0);
 }
 
 static double element(const kernel *k, const sl_op_case *c, int out, size_t i) {
@@ -456,7 +537,7 @@ static double element(const kernel *k, const sl_op_case *c, int out, size_t i) {
   if (op == &sl_op_linear_input_grad)
     return kernel_dot(k, c->in[0] + i / m * n, 1, c->in[1] + i % m, m, n);
   if (op == &sl_op_linear_weight_grad) return weight_grad(k, c, out, i);
-  if (op == &sl_op_add) return add(k, seen(k, c->in[0][i]), seen(k, c->in[1][i]));
+  if (op == &sl_op_add) return acc_add(k, acc_seen(k, c->in[0][i]), acc_seen(k, c->in[1][i]));
   if (op == &sl_op_rmsnorm) return rmsnorm(k, c, out, i);
   if (op == &sl_op_rmsnorm_backward) return norm_grad(k, c, i);
   if (op == &sl_op_swiglu) return swiglu(k, c, i);
@@ -467,9 +548,12 @@ static double element(const kernel *k, const sl_op_case *c, int out, size_t i) {
   if (op == &sl_op_embedding_grad) return table_grad(k, c, i);
   if (op == &sl_op_embedding) {
     const size_t d = sl_op_size(c, 'd');
-    return seen(k, c->in[0][(size_t)c->in[1][i / d] * d + i % d]);
+    return acc_seen(k, c->in[0][(size_t)c->in[1][i / d] * d + i % d]);
   }
   if (op == &sl_op_adamw) return adamw(k, c, out, i);
+  if (op == &sl_op_attention_backward) return attention_grad(k, c, out, i);
+  if (op == &sl_op_gated_loss) return loss_element(k, c, out, i);
+  if (op == &sl_op_advantages) return advantage_element(k, c, i);
   if (op == &sl_op_clip_grad_norm) return clip(k, c, out, i);
   return row_op(k, c, out, i);
 }

@@ -27,11 +27,25 @@ typedef struct {
 
 /* One operation of acc, flushed where the contract does. */
 double acc_round(const kernel *k, double x);
+/* An input as the kernel reads it: cut to `in`, flushed. */
+double acc_seen(const kernel *k, double x);
+double acc_add(const kernel *k, double a, double b);
+double acc_mul(const kernel *k, double a, double b);
+/* Form bit 0: a product with a reciprocal. */
+double acc_quotient(const kernel *k, double a, double b);
+double acc_exp(const kernel *k, double x);
+double acc_sigmoid(const kernel *k, double x);
+/* A function's exact value with the error that it may have; the rounding is part of it. */
+double acc_err(const kernel *k, double exact, sl_ulps_of which);
 double kernel_sum(const kernel *k, const double *term, size_t n);
 double kernel_dot(const kernel *k, const double *a, size_t step_a, const double *b, size_t step_b,
                   size_t n);
 /* The whole output of a case, in acc and then in `out`; x has the output's elements. */
 void kernel_run(const kernel *k, const sl_op_case *c, int out, double *x);
+
+/* An element of the ops of contract_loss.c, in acc. */
+double loss_element(const kernel *k, const sl_op_case *c, int out, size_t i);
+double advantage_element(const kernel *k, const sl_op_case *c, size_t i);
 
 /* 1 if the arrangement is within the contract's order. */
 int kernel_may(const sl_contract *c, arrangement sum);

@@ -101,23 +101,33 @@ Test(contract_planted, terms) {
   cr_expect(other_inputs(&c, 0, 17, -INFINITY) > 1.0, "a logit is dropped");
   c = case_of(&sl_op_rmsnorm, "t=1,d=257", "", SL_FORMAT_F32, RANDOM);
   cr_expect(other_inputs(&c, 0, 256, 0.0) > 1.0, "the last square is dropped");
+  c = case_of(&sl_op_attention_backward, "b=1,i=1,j=40,h=1,g=1,d=4", "", SL_FORMAT_F32, RANDOM);
+  cr_expect(other_inputs(&c, 3, 39 * 4, 0.0) > 1.0, "the last value is dropped from ds");
+  cr_expect(other_inputs(&c, 2, 39 * 4, 0.0) > 1.0, "the last key is dropped from dq");
   inputs_end();
 }
 
-/* A query that misses its own key, and one that sees the next. */
-Test(contract_planted, causal_mask_off_by_one) {
-  inputs_begin("planted mask");
-  sl_op_case c = case_of(&sl_op_attention, "b=1,i=6,j=6,h=1,g=1,d=4", "", SL_FORMAT_F32, RANDOM);
+/* A query that sees keys behind its own, forward and in each gradient. */
+static void expect_mask(const sl_op *op) {
+  sl_op_case c = case_of(op, "b=1,i=6,j=6,h=1,g=1,d=4", "", SL_FORMAT_F32, RANDOM);
   sl_op_case open = c;
   open.setting[1] = 0.0;
   const kernel k = {&c.contract, ASCENDING, 1, 0};
-  size_t n, at, unbounded;
-  const sl_ball *balls = bounds_of(&c, 0, &n);
-  double *x = take_doubles(n);
-  kernel_run(&k, &c, 0, x);
-  cr_expect(share_of(x, balls, n, &at, &unbounded) <= 1.0);
-  kernel_run(&k, &open, 0, x);
-  cr_expect(share_of(x, balls, n, &at, &unbounded) > 1.0);
+  for (size_t out = 0; out < (op == &sl_op_attention ? 1 : sl_op_outputs(op)); out++) {
+    size_t n, at, unbounded;
+    const sl_ball *balls = bounds_of(&c, (int)out, &n);
+    double *x = take_doubles(n);
+    kernel_run(&k, &c, (int)out, x);
+    cr_expect(share_of(x, balls, n, &at, &unbounded) <= 1.0);
+    kernel_run(&k, &open, (int)out, x);
+    cr_expect(share_of(x, balls, n, &at, &unbounded) > 1.0, "%s", op->out[out].name);
+  }
+}
+
+Test(contract_planted, causal_mask_off_by_one) {
+  inputs_begin("planted mask");
+  expect_mask(&sl_op_attention);
+  expect_mask(&sl_op_attention_backward);
   inputs_end();
 }
 

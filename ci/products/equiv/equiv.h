@@ -61,6 +61,9 @@ sl_status sl_equiv_check_again(sl_equiv_trial *trial, sl_context *ctx, sl_error 
 const struct sl_problem *sl_equiv_problem(const sl_equiv_trial *trial);
 const void *sl_equiv_result(const sl_equiv_trial *trial, size_t array);
 
+/* What it holds after the golden run. */
+const void *sl_equiv_golden(const sl_equiv_trial *trial, size_t array);
+
 /* Power (spec E4.3): runs the problem in ctx with the last element of an array of floats taken as
  * 0, which stands for a kernel that drops a term. SL_ERR_UNAVAILABLE where the array is no such
  * input, or holds a 0 there. */

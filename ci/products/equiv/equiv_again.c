@@ -14,6 +14,8 @@ const void *sl_equiv_result(const sl_equiv_trial *t, size_t array) {
   return t->other.at[array] ? t->other.at[array] : t->golden.at[array];
 }
 
+const void *sl_equiv_golden(const sl_equiv_trial *t, size_t array) { return t->golden.at[array]; }
+
 sl_status sl_trial_repeat(char *text, size_t size, sl_equiv_trial *t, sl_context *ctx,
                           unsigned layout) {
   sl_status status = sl_trial_again(t);

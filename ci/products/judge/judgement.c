@@ -14,16 +14,16 @@ static double share_of(double off, double rad) {
   return rad > 0.0 ? off / rad : (double)INFINITY;
 }
 
+/* 1 where there is nothing to judge an element by. */
+static int is_open(sl_judgement *j, sl_format type, sl_ball ball) {
+  const int unjudged = isnan(ball.mid) || isinf(sl_format_round(type, ball.mid)),
+            unbounded = !unjudged && isinf(ball.rad);
+  j->unjudged += (size_t)unjudged, j->unbounded += (size_t)unbounded;
+  return unjudged || unbounded;
+}
+
 static void judge_one(sl_judgement *j, sl_element_place place, sl_format type, double got,
                       sl_ball ball) {
-  if (isnan(ball.mid) || isinf(sl_format_round(type, ball.mid))) {
-    j->unjudged++;
-    return;
-  }
-  if (isinf(ball.rad)) {
-    j->unbounded++;
-    return;
-  }
   const double off = isfinite(got) ? fabs(got - ball.mid) : (double)INFINITY,
                share = share_of(off, ball.rad);
   j->judged++;
@@ -38,7 +38,22 @@ static void judge_one(sl_judgement *j, sl_element_place place, sl_format type, d
 void sl_judge(sl_judgement *j, const char *tensor, size_t first, sl_format type, const double *got,
               const sl_ball *balls, size_t n) {
   for (size_t i = 0; i < n; i++)
-    judge_one(j, (sl_element_place){tensor, first + i}, type, got[i], balls[i]);
+    if (!is_open(j, type, balls[i]))
+      judge_one(j, (sl_element_place){tensor, first + i}, type, got[i], balls[i]);
+}
+
+/* Both exact values are the same number, computed twice: what binary64 makes of them may differ. A
+ * value that is not finite agrees with none. */
+void sl_judge_parity(sl_judgement *j, const char *tensor, size_t first, sl_format type,
+                     const double *got, const sl_ball *balls, const double *other,
+                     const sl_ball *other_balls, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    if (is_open(j, type, balls[i]) || is_open(j, type, other_balls[i])) continue;
+    const sl_ball both = {
+        other[i], balls[i].rad + other_balls[i].rad + fabs(balls[i].mid - other_balls[i].mid)};
+    judge_one(j, (sl_element_place){tensor, first + i}, type,
+              isfinite(other[i]) ? got[i] : (double)NAN, both);
+  }
 }
 
 void sl_judgement_add(sl_judgement *j, const sl_judgement *other) {

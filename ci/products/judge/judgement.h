@@ -33,6 +33,13 @@ typedef struct {
 void sl_judge(sl_judgement *j, const char *tensor, size_t first, sl_format type, const double *got,
               const sl_ball *balls, size_t n);
 
+/* Relation P on elements (spec E3.3): two kernels' values, each with its own ball; they may differ
+ * by the sum of both radii. Counted as by sl_judge, the second kernel's value in place of the exact
+ * one; an element without a bound for one of them is inconclusive. */
+void sl_judge_parity(sl_judgement *j, const char *tensor, size_t first, sl_format type,
+                     const double *got, const sl_ball *balls, const double *other,
+                     const sl_ball *other_balls, size_t n);
+
 /* Adds what another problem has found. */
 void sl_judgement_add(sl_judgement *j, const sl_judgement *other);
 

@@ -25,7 +25,8 @@ static int has(const sl_op *op, sl_tensor_kind kind) {
 }
 
 int sl_kind_suits(sl_problem_kind kind, const sl_op *op) {
-  return kind != SL_KIND_MASKED || has(op, SL_TENSOR_LOGIT) || has(op, SL_TENSOR_LENGTH);
+  return kind != SL_KIND_MASKED || has(op, SL_TENSOR_LOGIT) || has(op, SL_TENSOR_LENGTH) ||
+         has(op, SL_TENSOR_FLAG);
 }
 
 /* FNV-1a of the name, so that a new op leaves the problems of the others as they are. */
@@ -80,9 +81,22 @@ static double whole_value(sl_source *s, const sl_op_problem *p, const sl_op_tens
   return (double)(p->kind == SL_KIND_MASKED ? 1 + sl_source_below(s, (uint32_t)n) : n);
 }
 
-/* Attention is exact where every score is 0. */
-static int is_query(const sl_op_problem *p, size_t input) {
-  return p->c.op == &sl_op_attention && input == 0;
+/* Three flags of four are set, and the last one, so that taking it away is a change. */
+static double flag_value(sl_source *s, size_t i, size_t n) {
+  return sl_source_below(s, 4) > 0 || i + 1 == n ? 1.0 : 0.0;
+}
+
+/* Attention is exact where every score is 0, the loss where no log-prob has changed. */
+static int is_zero_when_exact(const sl_op_problem *p, size_t input) {
+  if (p->c.op == &sl_op_attention) return input == 0;
+  if (p->c.op == &sl_op_attention_backward) return input == 1;
+  return p->c.op == &sl_op_gated_loss && input < 3;
+}
+
+/* A score that is off by more than 1 says nothing about its weight, and a gradient is made of
+ * weights alone. */
+static int is_wide_query(const sl_op_problem *p, size_t input) {
+  return p->kind == SL_KIND_WIDE && p->c.op == &sl_op_attention_backward && input == 1;
 }
 
 static void draw_input(sl_op_problem *p, size_t input) {
@@ -90,12 +104,14 @@ static void draw_input(sl_op_problem *p, size_t input) {
   sl_source s = source_of(p->c.op->name, p->seed, input);
   double *x = p->input[input];
   for (size_t i = 0; i < p->count[input]; i++) {
-    const double value = tensor->below ? whole_value(&s, p, tensor)
+    const double value = tensor->kind == SL_TENSOR_FLAG ? flag_value(&s, i, p->count[input])
+                         : tensor->below                ? whole_value(&s, p, tensor)
                          : tensor->kind == SL_TENSOR_LOGIT
                              ? logit_value(&s, p, x, i)
                              : real_value(&s, p, input == 0, x, i, 2.0);
     x[i] = tensor->below ? value : sl_format_round(p->given, value);
-    if (p->kind == SL_KIND_EXACT && is_query(p, input)) x[i] = 0.0;
+    if (p->kind == SL_KIND_EXACT && is_zero_when_exact(p, input)) x[i] = 0.0;
+    if (is_wide_query(p, input)) x[i] = sl_format_round(p->given, x[i] * 0x1p-12);
     if (tensor->kind == SL_TENSOR_POSITIVE) x[i] = fabs(x[i]);
   }
 }
@@ -179,7 +195,9 @@ int sl_op_plant_make(sl_op_plant *plant, sl_op_problem *p, int which) {
   for (size_t i = 0; i < sl_op_inputs(p->c.op); i++) {
     const sl_op_tensor *tensor = &p->c.op->in[i];
     if (tensor->kind == SL_TENSOR_INDEX || p->count[i] == 0 || which-- > 0) continue;
-    double *at = &p->input[i][p->count[i] - 1];
+    const size_t last = p->count[i] - 1;
+    if (p->c.op->reads && !p->c.op->reads(&p->c, (int)i, last)) continue;
+    double *at = &p->input[i][last];
     *plant = (sl_op_plant){tensor->name, at, *at};
     *at = without(tensor, *at);
     return 1;

@@ -76,7 +76,8 @@ static const struct argp_option rows[] = {
     {"contract", 'c', "KEY=VALUE,...", 0, "the arithmetic that the kernel may use (spec E1.2)", 0},
     {"type", 'T', "TYPE", 0, "of the inputs: f64, f32, bf16 or f16 (default: the contract's out)",
      0},
-    {"set", 'S', "NAME=VALUE", 0, "a setting of the op: eps, scale, causal, temperature", 0},
+    {"set", 'S', "NAME=VALUE", 0,
+     "a setting of the op: eps=1e-5, causal=0, gate=erf, ... (spec E2.4)", 0},
     {"atol", OPTION_ATOL, "X", 0, "the tolerance to be measured: |got - expected| <=", 0},
     {"rtol", OPTION_RTOL, "X", 0, "atol + rtol |expected|; one that is not given is 0", 0},
     {"kind", 'K', "KIND+...", 0,
@@ -96,21 +97,6 @@ static const struct argp parser = {
     NULL,
     NULL,
     NULL};
-
-static sl_status take_setting(sl_op_case *c, const char *text, sl_error *err) {
-  const char *equals = strchr(text, '=');
-  char *end;
-  for (size_t i = 0; equals && i < sl_op_settings(c->op); i++) {
-    const sl_op_setting *s = &c->op->setting[i];
-    if (strlen(s->name) != (size_t)(equals - text) || strncmp(s->name, text, strlen(s->name)) != 0)
-      continue;
-    c->setting[i] = strtod(equals + 1, &end);
-    if (*end == '\0' && end > equals + 1 && c->setting[i] >= s->low && c->setting[i] <= s->high)
-      return SL_OK;
-    return sl_fail(err, SL_ERR_USAGE, "--set %s: from %g to %g", text, s->low, s->high);
-  }
-  return sl_fail(err, SL_ERR_USAGE, "--set %s: %s has no such setting", text, c->op->name);
-}
 
 static sl_status take_kinds(unsigned *kinds, const char *text, sl_error *err) {
   *kinds = 0;
@@ -138,7 +124,7 @@ static sl_status case_of(sl_op_case *c, sl_format *type, unsigned *kinds, const 
   *c = sl_op_case_of(op);
   SL_TRY(sl_op_shape_parse(c, o->shape, err));
   SL_TRY(sl_contract_parse(&c->contract, o->contract, op->stored, err));
-  for (size_t i = 0; i < o->settings; i++) SL_TRY(take_setting(c, o->setting[i], err));
+  for (size_t i = 0; i < o->settings; i++) SL_TRY(sl_op_setting_parse(c, o->setting[i], err));
   *type = c->contract.out;
   if (o->type && !sl_format_find(type, o->type, strlen(o->type)))
     return sl_fail(err, SL_ERR_USAGE, "--type %s: may be f64, f32, bf16 or f16", o->type);

@@ -1,0 +1,16 @@
+/* The weight s (1 - s) of the sigmoid gate, which is exactly 0 in binary32 from z = 16.6 on, where
+ * the right one is 2.4e-7 (spec E2.7). */
+#ifndef SLUICE_JUDGE_LOST_DIGITS_H
+#define SLUICE_JUDGE_LOST_DIGITS_H
+
+#include "reference/contract/op.h"
+
+#define SL_LOST_DIGITS_NAME "A9: s (1 - s) has lost its digits; s(z) s(-z) keeps them"
+
+/* *lost: elements of a dlogp beyond the bounds for `stable` weights, if all lie within those for
+ * `product` ones, else 0. Under weight_form=stable that is the defect A9 and its extent; under
+ * product, what to report beside a dlogp that A accepts. 0 for other ops and gates. SL_ERR_MEMORY.
+ */
+sl_status sl_lost_digits(size_t *lost, const sl_op_case *c, const double *dlogp);
+
+#endif
