@@ -50,7 +50,7 @@ static int reduce(sl_field *k, struct sl_exact *a) {
 
 /* Lowest terms with a positive leading coefficient in the denominator, so that equal elements have
  * equal polynomials. */
-static sl_exact canonical(sl_field *k, struct sl_exact *a) {
+static sl_exact lowest_terms(sl_field *k, struct sl_exact *a) {
   if (fmpz_mpoly_length(a->num, k->ctx) > TERM_LIMIT ||
       fmpz_mpoly_length(a->den, k->ctx) > TERM_LIMIT)
     return NULL;
@@ -75,6 +75,31 @@ static sl_exact canonical(sl_field *k, struct sl_exact *a) {
   }
   fmpz_clear(lead);
   return a;
+}
+
+static slong words_of(sl_field *k, const fmpz_mpoly_t p) {
+  const slong exponents = (VARIABLES + 7) / 8, bits = labs(fmpz_mpoly_max_bits(p));
+  return fmpz_mpoly_length(p, k->ctx) * (1 + exponents + bits / 64);
+}
+
+/* What cannot be had keeps no memory. */
+static sl_exact canonical(sl_field *k, struct sl_exact *a) {
+  const sl_exact y = lowest_terms(k, a);
+  if (y) {
+    k->words += words_of(k, a->num) + words_of(k, a->den);
+  } else {
+    fmpz_mpoly_clear(a->num, k->ctx), fmpz_mpoly_clear(a->den, k->ctx);
+    fmpz_mpoly_init(a->num, k->ctx), fmpz_mpoly_init(a->den, k->ctx);
+  }
+  return y;
+}
+
+/* May two elements be combined? Not where a product would be too large, or the field is. */
+static int fits(const sl_field *k, sl_exact a, sl_exact b) {
+  const slong x = fmpz_mpoly_length(a->num, k->ctx), u = fmpz_mpoly_length(a->den, k->ctx),
+              y = fmpz_mpoly_length(b->num, k->ctx), v = fmpz_mpoly_length(b->den, k->ctx);
+  const slong more = x > u ? x : u, most = y > v ? y : v; /* each at most TERM_LIMIT */
+  return more * most <= PRODUCT_LIMIT && k->words <= FIELD_WORDS;
 }
 
 sl_exact sl_exact_ratio(sl_field *k, slong p, slong q) {
@@ -130,7 +155,7 @@ sl_exact sl_exact_sqrt_pi(sl_field *k) { return generator_of(k, SL_OP_PI, 0, NUL
 sl_exact sl_exact_e(sl_field *k) { return generator_of(k, SL_OP_E, 0, NULL); }
 
 static sl_exact combine(sl_field *k, sl_exact a, sl_exact b, int subtract) {
-  if (!a || !b) return NULL;
+  if (!a || !b || !fits(k, a, b)) return NULL;
   struct sl_exact *y = fresh(k);
   fmpz_mpoly_t t;
   fmpz_mpoly_init(t, k->ctx);
@@ -148,7 +173,7 @@ sl_exact sl_exact_add(sl_field *k, sl_exact a, sl_exact b) { return combine(k, a
 sl_exact sl_exact_sub(sl_field *k, sl_exact a, sl_exact b) { return combine(k, a, b, 1); }
 
 sl_exact sl_exact_mul(sl_field *k, sl_exact a, sl_exact b) {
-  if (!a || !b) return NULL;
+  if (!a || !b || !fits(k, a, b)) return NULL;
   struct sl_exact *y = fresh(k);
   fmpz_mpoly_mul(y->num, a->num, b->num, k->ctx);
   fmpz_mpoly_mul(y->den, a->den, b->den, k->ctx);
@@ -164,7 +189,7 @@ sl_exact sl_exact_neg(sl_field *k, sl_exact a) {
 }
 
 static sl_exact quotient(sl_field *k, sl_exact a, sl_exact b) {
-  if (!a || !b || sl_exact_is_zero(b)) return NULL;
+  if (!a || !b || sl_exact_is_zero(b) || !fits(k, a, b)) return NULL;
   struct sl_exact *y = fresh(k);
   fmpz_mpoly_mul(y->num, a->num, b->den, k->ctx);
   fmpz_mpoly_mul(y->den, a->den, b->num, k->ctx);
