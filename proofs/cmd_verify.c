@@ -197,6 +197,7 @@ int sl_cmd_verify(int argc, char **argv) {
   for (int i = 0; i < o.gates; i++) {
     v[i].name = o.gate[i];
     sl_verify_run(&v[i], &o.request);
+    v[i].report.expects = o.expect;
     if (v[i].code == SL_EXIT_OK && !o.json) {
       if (i) putchar('\n');
       sl_report_text(stdout, &v[i].report);

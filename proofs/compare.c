@@ -28,7 +28,7 @@ void sl_compared_clear(sl_compared *c) {
 
 sl_status sl_compare_load(sl_compared *c, const char *text, sl_error *err) {
   char settings[sizeof c->name];
-  sl_verify_request request = {.seconds = 1, .boxes = 1};
+  sl_verify_request request = {.seconds = 1, .boxes = 1, .origin = text};
   if ((size_t)snprintf(c->name, sizeof c->name, "%s", text) >= sizeof c->name)
     return sl_fail(err, SL_ERR_USAGE, "'%s' is too long", text);
   snprintf(settings, sizeof settings, "%s", text);

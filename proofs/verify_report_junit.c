@@ -3,6 +3,8 @@
 
 #include "kernels/support/cli.h"
 
+#include <stdlib.h>
+
 static void escape(FILE *out, const char *text) {
   for (; *text; text++) {
     if (*text == '<')
@@ -44,7 +46,19 @@ static void junit_finding(FILE *out, const sl_report *r, int s, const char *name
              f->text);
 }
 
-static void suite_head(FILE *out, const sl_report *r) {
+/* What differs from the file's `expect`, to be freed; NULL: nothing. */
+static char *unexpected(const sl_report *r) {
+  char *text = NULL;
+  size_t size;
+  FILE *out = open_memstream(&text, &size);
+  if (!out) return NULL;
+  const int as_expected = sl_report_expected(out, r);
+  fclose(out);
+  if (as_expected) free(text), text = NULL;
+  return text;
+}
+
+static void suite_head(FILE *out, const sl_report *r, int unmet) {
   int tests = 0, failures = 0, errors = 0;
   for (int s = 0; s < 2; s++) {
     if (!(r->sides >> s & 1)) continue;
@@ -55,13 +69,15 @@ static void suite_head(FILE *out, const sl_report *r) {
     }
     if (r->floats) tests++, failures += !sl_float_holds(&r->binary32[s]);
   }
+  if (r->expects) tests++, failures += unmet;
   fprintf(out, "<testsuite name=\"sluice verify\" tests=\"%d\" failures=\"%d\" errors=\"%d\">\n",
           tests, failures, errors);
 }
 
 static void write_suite(FILE *out, const sl_report *r) {
   static const char *const names[] = {"P1", "P2", "P3", "P4"};
-  suite_head(out, r);
+  char *const differs = r->expects ? unexpected(r) : NULL;
+  suite_head(out, r, differs != NULL);
   for (int s = 1; s >= 0; s--) {
     if (!(r->sides >> s & 1)) continue;
     const sl_side_report *side = &r->side[s];
@@ -72,6 +88,10 @@ static void write_suite(FILE *out, const sl_report *r) {
       write_case(out, r, s, "binary32", sl_float_holds(&r->binary32[s]) ? NULL : "failure",
                  "the binary32 code breaks a property; the report names the floats");
   }
+  if (r->expects)
+    write_case(out, r, r->same_sides ? 1 : r->sides >> 1, "expect", differs ? "failure" : NULL,
+               differs);
+  free(differs);
   fputs("</testsuite>\n", out);
 }
 

@@ -172,6 +172,22 @@ static void print_largest(FILE *out, const sl_report *r, int s) {
   print_end(out, l, d->name, 0), print_end(out, l, d->name, 1);
 }
 
+/* Of which values of the ranged parameters a requirement is judged (spec G1.3). */
+static void print_requirement(FILE *out, const sl_report *r, int s, int i) {
+  const sl_gate_requirement *q = &r->def->requirement[i];
+  const sl_finding *f = &r->side[s].requirement[i];
+  fprintf(out, "  %-31s %-9s %s", q->text, sl_verdict_name(f->verdict), f->text);
+  for (int k = 0, n = 0; k < r->def->param_count; k++) {
+    const int own = q->ranged >> k & 1;
+    char low[48], high[48];
+    if (!own && !(r->options[s].ranged >> k & 1)) continue;
+    sl_decimal_print(low, sizeof low, own ? q->low[k] : r->options[s].low[k]);
+    sl_decimal_print(high, sizeof high, own ? q->high[k] : r->options[s].high[k]);
+    fprintf(out, "%s%s in [%s, %s]", n++ ? ", " : "; for ", r->def->param[k].name, low, high);
+  }
+  fputc('\n', out);
+}
+
 static void print_side(FILE *out, const sl_report *r, int s) {
   static const char *const titles[] = {"P1 continuously differentiable", "P2 sup f' = 1, at r = 1",
                                        "P3 monotone from r = 1", "P4 r f' -> 0",
@@ -186,11 +202,7 @@ static void print_side(FILE *out, const sl_report *r, int s) {
     fprintf(out, "  %-31s %-9s %s%s\n", titles[i], sl_verdict_name(f->verdict),
             i == 2 && f->verdict == SL_PROVED ? (f->strict ? "strict: " : "weak: ") : "", f->text);
   }
-  for (int i = 0; i < r->def->requirement_count; i++) {
-    const sl_finding *f = &side->requirement[i];
-    fprintf(out, "  %-31s %-9s %s\n", r->def->requirement[i].text, sl_verdict_name(f->verdict),
-            f->text);
-  }
+  for (int i = 0; i < r->def->requirement_count; i++) print_requirement(out, r, s, i);
   if (r->largest) print_largest(out, r, s);
   if (!r->options[s].ranged) print_measures(out, side, r->def->f[s] != SL_NO_REF);
   if (r->floats) print_float(out, r, s);
@@ -206,6 +218,13 @@ unsigned long long sl_report_float_violations(const sl_report *r) {
   return n;
 }
 
+static const char *requirements_aside(const sl_report *r) {
+  const sl_verdict need = sl_report_requirements(r);
+  return need == SL_PROVED    ? ""
+         : need == SL_REFUTED ? "; a requirement is NOT MET"
+                              : "; a requirement is UNDECIDED";
+}
+
 void sl_report_text(FILE *out, const sl_report *r) {
   for (int s = 1; s >= 0; s--)
     if (r->sides >> s & 1) print_side(out, r, s);
@@ -217,12 +236,13 @@ void sl_report_text(FILE *out, const sl_report *r) {
             : need == SL_REFUTED ? "a requirement is NOT MET, refuted"
                                  : "a requirement is UNDECIDED");
   if (v == SL_PROVED && places) {
-    fprintf(out, "%s: ADMISSIBLE over the reals, proved; binary32: VIOLATED at %llu place%s\n",
-            r->def->name, places, places == 1 ? "" : "s");
+    fprintf(out, "%s: ADMISSIBLE over the reals, proved; binary32: VIOLATED at %llu place%s%s\n",
+            r->def->name, places, places == 1 ? "" : "s", requirements_aside(r));
     return;
   }
-  fprintf(out, "%s: %s\n", r->def->name,
+  fprintf(out, "%s: %s%s\n", r->def->name,
           v == SL_PROVED    ? "ADMISSIBLE, proved"
           : v == SL_REFUTED ? "NOT ADMISSIBLE, refuted"
-                            : "UNDECIDED");
+                            : "UNDECIDED",
+          requirements_aside(r));
 }

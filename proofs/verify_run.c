@@ -29,27 +29,28 @@ static sl_status fail_parameter(const char *option, const sl_gate_definition *de
 }
 
 /* "NAME=V" or "NAME=A:B" into the definition and the ranges. */
-static sl_status apply_setting(sl_gate_definition *def, sl_verify_options *v, const char *setting,
-                               sl_error *err) {
+static sl_status apply_setting(sl_gate_definition *def, sl_verify_options *v, const char *origin,
+                               const char *setting, sl_error *err) {
   char text[96], *value, *colon;
   if ((size_t)snprintf(text, sizeof text, "%s", setting) >= sizeof text)
-    return sl_fail(err, SL_ERR_USAGE, "--param: '%s' is too long", setting);
+    return sl_fail(err, SL_ERR_USAGE, "%s: '%s' is too long", origin, setting);
   if (!(value = strchr(text, '=')))
-    return sl_fail(err, SL_ERR_USAGE, "--param: expected NAME=VALUE or NAME=LOW:HIGH, found '%s'",
-                   setting);
+    return sl_fail(err, SL_ERR_USAGE, "%s: expected NAME=VALUE or NAME=LOW:HIGH, found '%s'",
+                   origin, setting);
   *value++ = '\0';
   int i = 0;
   while (i < def->param_count && strcmp(def->param[i].name, text) != 0) i++;
-  if (i == def->param_count) return fail_parameter("--param", def, text, err);
+  if (i == def->param_count) return fail_parameter(origin, def, text, err);
   if (i == def->old)
-    return sl_fail(err, SL_ERR_USAGE, "--param: %s is the gate's second argument, all of (0, 1]",
+    return sl_fail(err, SL_ERR_USAGE, "%s: %s is the gate's second argument, all of (0, 1]", origin,
                    text);
   if ((colon = strchr(value, ':'))) *colon++ = '\0';
   sl_decimal low, high;
-  if (!sl_decimal_parse(value, &low) || !sl_decimal_parse(colon ? colon : value, &high) ||
-      sl_decimal_to_double(low) > sl_decimal_to_double(high))
-    return sl_fail(err, SL_ERR_USAGE, "--param: expected numbers with low <= high, found '%s'",
-                   setting);
+  if (!sl_decimal_parse(value, &low) || !sl_decimal_parse(colon ? colon : value, &high))
+    return sl_fail(err, SL_ERR_USAGE, "%s: expected numbers of at most 18 digits, found '%s'",
+                   origin, setting);
+  if (sl_decimal_to_double(low) > sl_decimal_to_double(high))
+    return sl_fail(err, SL_ERR_USAGE, "%s: expected low <= high, found '%s'", origin, setting);
   if (sl_decimal_to_double(low) < sl_decimal_to_double(def->param[i].low) ||
       sl_decimal_to_double(high) > sl_decimal_to_double(def->param[i].high))
     return leaves_range(def, i, setting, err);
@@ -82,7 +83,8 @@ sl_status sl_verify_load(sl_verified *out, const sl_verify_request *request, sl_
   sl_verify_options o = {.seconds = request->seconds, .boxes = request->boxes};
   sl_status status = sl_gate_load_any(&out->gate, &out->def, out->name, NULL, 0, err);
   for (int i = 0; i < request->settings && status == SL_OK; i++)
-    status = apply_setting(out->def, &o, request->setting[i], err);
+    status = apply_setting(out->def, &o, request->origin ? request->origin : "--param",
+                           request->setting[i], err);
   if (status == SL_OK && request->settings) status = load_again(out, err);
   out->options[0] = out->options[1] = o;
   if (status == SL_OK) return SL_OK;

@@ -6,6 +6,7 @@
 
 typedef struct {
   const char *setting[SL_GATE_PARAMETER_LIMIT]; /* NAME=V or NAME=A:B */
+  const char *origin; /* what gave the settings, for messages; NULL: --param */
   int settings;
   const char *certificate; /* a file, or NULL */
   const char *largest;     /* a parameter, whose largest interval is looked for; or NULL */

@@ -191,18 +191,12 @@ static void times_q(span_t *y, const span_t *a, const mpq_t q) {
 static void power(flow_t *y, const node_t *n, const flow_t *a) {
   const int root = mpz_cmp_ui(mpq_denref(n->q), 1) != 0, down = mpq_sgn(n->q) < 0;
   const unsigned s = a->v.signs;
-  mpq_t less;
-  mpq_init(less);
-  mpq_set_si(less, 1, 1);
-  mpq_sub(less, n->q, less);
   y->ok &= !(root && s & NEG) && !(down && s & NIL);
   y->never |= (root && s == NEG) || (down && s == NIL);
   slc_sp_pow(&y->v, &a->v, n->q);
-  slc_sp_pow(&y->d, &a->v, less);
+  slc_sp_pow_slope(&y->d, &a->v, n->q);
   slc_sp_mul(&y->d, &y->d, &a->d);
-  times_q(&y->d, &y->d, n->q);
   times_q(&y->l, &a->l, n->q);
-  mpq_clear(less);
 }
 
 /* The signs of what log, log1p and the root are taken of. */

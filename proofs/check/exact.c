@@ -176,16 +176,39 @@ static int quarters(field_t *k, exact_t a, long *n) {
 
 enum { MULTIPLES = 16, FRACTIONS = 4, FACTORS = 4 }; /* of exponentials */
 
-/* exp(a) as a power, with small numerator and denominator, of an exponential that is there. */
-static exact_t one_exponential(field_t *k, exact_t a) {
+/* The small x with which the leading terms of a and x b are one; 0: there is none. */
+static int leading_ratio(mpq_t x, exact_t a, exact_t b) {
+  const term_t *p = a->num.t, *q = b->num.t, *below_p = a->den.t, *below_q = b->den.t;
+  for (int v = 0; v < VARS; v++)
+    if (p->e[v] + below_q->e[v] != q->e[v] + below_p->e[v]) return 0;
+  mpq_div(x, p->c, q->c);
+  mpq_mul(x, x, below_q->c);
+  mpq_div(x, x, below_p->c);
+  return mpz_cmpabs_ui(mpq_numref(x), MULTIPLES) <= 0 && mpz_cmp_ui(mpq_denref(x), FRACTIONS) <= 0;
+}
+
+/* exp(a) as a product of `factors` powers at most, with small numerators and denominators, of
+ * exponentials that are there, each taken once; NULL: none is seen. */
+static exact_t known_exponential(field_t *k, exact_t a, unsigned taken, int factors) {
   mpq_t x;
   exact_t y = NULL;
   mpq_init(x);
-  for (int i = 0; i < k->symbols && !y; i++)
-    if (k->symbol[i].op == E_EXP && slc_ex_rational(x, quotient(k, a, k->symbol[i].arg)) &&
-        mpz_cmpabs_ui(mpq_numref(x), MULTIPLES) <= 0 && mpz_cmp_ui(mpq_denref(x), FRACTIONS) <= 0)
-      y = slc_ex_pow(k, symbol_at(k, i), x);
+  for (int i = 0; i < k->symbols && factors && !y; i++) {
+    const exact_t arg = k->symbol[i].arg;
+    if (k->symbol[i].op != E_EXP || taken >> i & 1 || !leading_ratio(x, a, arg)) continue;
+    const exact_t rest = slc_ex_sub(k, a, slc_ex_mul(k, slc_ex_q(k, x), arg));
+    if (rest && slc_ex_zero(rest))
+      y = slc_ex_si(k, 1, 1);
+    else if (rest)
+      y = known_exponential(k, rest, taken | 1u << i, factors - 1);
+    if (y) y = slc_ex_mul(k, y, slc_ex_pow(k, symbol_at(k, i), x));
+  }
   mpq_clear(x);
+  return y;
+}
+
+static exact_t one_exponential(field_t *k, exact_t a) {
+  const exact_t y = known_exponential(k, a, 0, FACTORS);
   return y ? y : new_symbol(k, E_EXP, 0, a);
 }
 

@@ -227,6 +227,22 @@ void slc_sp_pow(span_t *y, const span_t *a, const mpq_t q) {
   slc_sp_clear(&base);
 }
 
+void slc_sp_pow_slope(span_t *y, const span_t *a, const mpq_t q) {
+  span_t base, factor;
+  mpq_t less;
+  mpq_init(less);
+  slc_sp_init(&base), slc_sp_init(&factor);
+  mpq_set_si(less, 1, 1);
+  mpq_sub(less, q, less);
+  slc_sp_set(&base, a);
+  if (mpq_sgn(q) > 0 && mpq_sgn(less) < 0 && a->signs == (NIL | POS)) slc_sp_only(&base, POS);
+  slc_sp_q(&factor, q, q);
+  slc_sp_pow(&base, &base, less);
+  slc_sp_mul(y, &base, &factor);
+  slc_sp_clear(&base), slc_sp_clear(&factor);
+  mpq_clear(less);
+}
+
 /* Of functions that come near to 1, or to -1, and never attain it. */
 static void never_one(span_t *y) {
   if (mpfr_cmp_si(&y->x->right, 1) == 0) y->open |= HIGH_OPEN;
@@ -290,8 +306,11 @@ static void span_sqrt(span_t *y, span_t *s, const span_t *a) {
     slc_sp_anything(y);
   else
     rising(y, a, mpfr_sqrt, a->signs);
-  slc_sp_add(s, y, y);
-  one_over(s, s);
+  mpq_t half;
+  mpq_init(half);
+  mpq_set_si(half, 1, 2);
+  slc_sp_pow_slope(s, a, half);
+  mpq_clear(half);
 }
 static void span_sigmoid(span_t *y, span_t *s, const span_t *a) {
   span_t minus;

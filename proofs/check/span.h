@@ -36,6 +36,9 @@ void slc_sp_mul(span_t *y, const span_t *a, const span_t *b);
 void slc_sp_sqr(span_t *y, const span_t *a);
 void slc_sp_div(span_t *y, const span_t *a, const span_t *b); /* anything if b may be zero */
 void slc_sp_pow(span_t *y, const span_t *a, const mpq_t q);   /* anything outside the domain */
+/* The slope of a^q wherever it has one. A root has none where a is 0, yet is continuous there: an
+ * expression over a box holds finitely many such places, or a is constant around them. */
+void slc_sp_pow_slope(span_t *y, const span_t *a, const mpq_t q);
 void slc_sp_abs(span_t *y, const span_t *a);
 void slc_sp_hull(span_t *y, const span_t *a, const span_t *b);
 /* A function of functions.def and its slope at a. */

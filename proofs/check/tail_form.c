@@ -127,6 +127,10 @@ static int constant_power(tail_ctx *t, form_t *y, const form_t *a, const mpq_t q
 }
 
 void slc_tf_power(tail_ctx *t, form_t *y, const form_t *a, const mpq_t q) {
+  if (a->ok && a->zero && mpq_sgn(q) > 0) { /* 0 for a positive power of 0 */
+    slc_tf_exact(t, y, slc_ex_si(t->k, 0, 1));
+    return;
+  }
   if (!slc_tf_sign(a) && mpz_cmp_ui(mpq_denref(q), 1) && constant_power(t, y, a, q)) return;
   form_t r;
   slc_tf_init(&r);

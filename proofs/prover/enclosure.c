@@ -248,9 +248,8 @@ static void power(const sl_enclosure *e, sl_enclosed *y, const sl_gate_node *n,
   if ((q > 1 && s & SL_NEGATIVE) || (p < 0 && s & SL_ZERO)) y->ok = 0;
   if ((q > 1 && s == SL_NEGATIVE) || (p < 0 && s == SL_ZERO)) y->undefined = 1;
   sl_span_power(&y->v, &a->v, p, q, prec);
-  sl_span_power(&y->d, &a->v, p - q, q, prec);
+  sl_span_power_slope(&y->d, &a->v, p, q, prec);
   sl_span_mul(&y->d, &y->d, &a->d, prec);
-  scale(&y->d, &y->d, p, q, prec);
   scale(&y->l, &a->l, p, q, prec);
 }
 

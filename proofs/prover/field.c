@@ -50,7 +50,7 @@ static int reduce(sl_field *k, struct sl_exact *a) {
 
 /* Lowest terms with a positive leading coefficient in the denominator, so that equal elements have
  * equal polynomials. */
-static sl_exact canonical(sl_field *k, struct sl_exact *a) {
+static sl_exact lowest_terms(sl_field *k, struct sl_exact *a) {
   if (fmpz_mpoly_length(a->num, k->ctx) > TERM_LIMIT ||
       fmpz_mpoly_length(a->den, k->ctx) > TERM_LIMIT)
     return NULL;
@@ -75,6 +75,31 @@ static sl_exact canonical(sl_field *k, struct sl_exact *a) {
   }
   fmpz_clear(lead);
   return a;
+}
+
+static slong words_of(sl_field *k, const fmpz_mpoly_t p) {
+  const slong exponents = (VARIABLES + 7) / 8, bits = labs(fmpz_mpoly_max_bits(p));
+  return fmpz_mpoly_length(p, k->ctx) * (1 + exponents + bits / 64);
+}
+
+/* What cannot be had keeps no memory. */
+static sl_exact canonical(sl_field *k, struct sl_exact *a) {
+  const sl_exact y = lowest_terms(k, a);
+  if (y) {
+    k->words += words_of(k, a->num) + words_of(k, a->den);
+  } else {
+    fmpz_mpoly_clear(a->num, k->ctx), fmpz_mpoly_clear(a->den, k->ctx);
+    fmpz_mpoly_init(a->num, k->ctx), fmpz_mpoly_init(a->den, k->ctx);
+  }
+  return y;
+}
+
+/* May two elements be combined? Not where a product would be too large, or the field is. */
+static int fits(const sl_field *k, sl_exact a, sl_exact b) {
+  const slong x = fmpz_mpoly_length(a->num, k->ctx), u = fmpz_mpoly_length(a->den, k->ctx),
+              y = fmpz_mpoly_length(b->num, k->ctx), v = fmpz_mpoly_length(b->den, k->ctx);
+  const slong more = x > u ? x : u, most = y > v ? y : v; /* each at most TERM_LIMIT */
+  return more * most <= PRODUCT_LIMIT && k->words <= FIELD_WORDS;
 }
 
 sl_exact sl_exact_ratio(sl_field *k, slong p, slong q) {
@@ -130,7 +155,7 @@ sl_exact sl_exact_sqrt_pi(sl_field *k) { return generator_of(k, SL_OP_PI, 0, NUL
 sl_exact sl_exact_e(sl_field *k) { return generator_of(k, SL_OP_E, 0, NULL); }
 
 static sl_exact combine(sl_field *k, sl_exact a, sl_exact b, int subtract) {
-  if (!a || !b) return NULL;
+  if (!a || !b || !fits(k, a, b)) return NULL;
   struct sl_exact *y = fresh(k);
   fmpz_mpoly_t t;
   fmpz_mpoly_init(t, k->ctx);
@@ -148,7 +173,7 @@ sl_exact sl_exact_add(sl_field *k, sl_exact a, sl_exact b) { return combine(k, a
 sl_exact sl_exact_sub(sl_field *k, sl_exact a, sl_exact b) { return combine(k, a, b, 1); }
 
 sl_exact sl_exact_mul(sl_field *k, sl_exact a, sl_exact b) {
-  if (!a || !b) return NULL;
+  if (!a || !b || !fits(k, a, b)) return NULL;
   struct sl_exact *y = fresh(k);
   fmpz_mpoly_mul(y->num, a->num, b->num, k->ctx);
   fmpz_mpoly_mul(y->den, a->den, b->den, k->ctx);
@@ -164,7 +189,7 @@ sl_exact sl_exact_neg(sl_field *k, sl_exact a) {
 }
 
 static sl_exact quotient(sl_field *k, sl_exact a, sl_exact b) {
-  if (!a || !b || sl_exact_is_zero(b)) return NULL;
+  if (!a || !b || sl_exact_is_zero(b) || !fits(k, a, b)) return NULL;
   struct sl_exact *y = fresh(k);
   fmpz_mpoly_mul(y->num, a->num, b->den, k->ctx);
   fmpz_mpoly_mul(y->den, a->den, b->num, k->ctx);
@@ -202,20 +227,50 @@ static int quarter_turns(sl_field *k, sl_exact a, ulong *n) {
 
 enum { POWERS = 16, ROOTS = 4, LONE_TERMS = 4 }; /* of exponentials */
 
-/* The power p/q of an earlier exponential that exp(a) is, for small p and q; else a new one. */
-static sl_exact exponential(sl_field *k, sl_exact a) {
+/* The small p/q with which the leading terms of a and p/q b are one; 0: there is none. */
+static int leading_ratio(sl_field *k, slong *p, slong *q, sl_exact a, sl_exact b) {
+  const fmpz_mpoly_struct *part[] = {a->num, b->den, b->num, a->den};
+  ulong exps[4][VARIABLES];
+  fmpz_t c, top, bottom;
   fmpq_t x;
-  sl_exact y = NULL;
+  fmpz_init(c), fmpz_init_set_ui(top, 1), fmpz_init_set_ui(bottom, 1);
   fmpq_init(x);
-  for (int i = 0; i < k->gen_count && !y; i++) {
-    if (k->gen[i].op != SL_OP_EXP || !sl_exact_rational(k, quotient(k, a, k->gen[i].argument), x))
-      continue;
-    if (fmpz_cmp_si(fmpq_denref(x), ROOTS) <= 0 && fmpz_cmp_si(fmpq_numref(x), POWERS) <= 0 &&
-        fmpz_cmp_si(fmpq_numref(x), -POWERS) >= 0)
-      y = sl_exact_power(k, generator_at(k, i), fmpz_get_si(fmpq_numref(x)),
-                         fmpz_get_si(fmpq_denref(x)));
+  for (int i = 0; i < 4; i++) {
+    fmpz_mpoly_get_term_exp_ui(exps[i], part[i], 0, k->ctx);
+    fmpz_mpoly_get_term_coeff_fmpz(c, part[i], 0, k->ctx);
+    fmpz_mul(i < 2 ? top : bottom, i < 2 ? top : bottom, c);
   }
+  fmpq_set_fmpz_frac(x, top, bottom);
+  int ok = fmpz_cmp_si(fmpq_denref(x), ROOTS) <= 0 && fmpz_cmp_si(fmpq_numref(x), POWERS) <= 0 &&
+           fmpz_cmp_si(fmpq_numref(x), -POWERS) >= 0;
+  for (int v = 0; v < VARIABLES; v++) ok &= exps[0][v] + exps[1][v] == exps[2][v] + exps[3][v];
+  if (ok) *p = fmpz_get_si(fmpq_numref(x)), *q = fmpz_get_si(fmpq_denref(x));
+  fmpz_clear(c), fmpz_clear(top), fmpz_clear(bottom);
   fmpq_clear(x);
+  return ok;
+}
+
+/* exp(a) as a product of `factors` powers at most, with small numerators and denominators, of
+ * earlier exponentials, each taken once; NULL: none is seen. */
+static sl_exact known_exponential(sl_field *k, sl_exact a, unsigned taken, int factors) {
+  sl_exact y = NULL;
+  slong p, q;
+  for (int i = 0; i < k->gen_count && factors && !y; i++) {
+    const sl_exact argument = k->gen[i].argument;
+    if (k->gen[i].op != SL_OP_EXP || taken >> i & 1 || !leading_ratio(k, &p, &q, a, argument))
+      continue;
+    const sl_exact rest = sl_exact_sub(k, a, sl_exact_mul(k, sl_exact_ratio(k, p, q), argument));
+    if (rest && sl_exact_is_zero(rest))
+      y = sl_exact_int(k, 1);
+    else if (rest)
+      y = known_exponential(k, rest, taken | 1u << i, factors - 1);
+    if (y) y = sl_exact_mul(k, y, sl_exact_power(k, generator_at(k, i), p, q));
+  }
+  return y;
+}
+
+static sl_exact exponential(sl_field *k, sl_exact a) {
+  const sl_exact y = known_exponential(k, a, 0, LONE_TERMS);
   return y ? y : new_generator(k, SL_OP_EXP, 0, a);
 }
 

@@ -9,7 +9,9 @@ enum {
   VARIABLE_X = SL_FIELD_PARAMETERS,
   FIRST_GENERATOR,
   VARIABLES = FIRST_GENERATOR + SL_FIELD_GENERATORS,
-  TERM_LIMIT = 1500
+  TERM_LIMIT = 1500,
+  PRODUCT_LIMIT = 256 * TERM_LIMIT, /* terms of a product before it is reduced */
+  FIELD_WORDS = 1 << 24             /* of 8 bytes, in all elements of a field: 128 MiB */
 };
 
 struct sl_exact {
@@ -29,6 +31,7 @@ struct sl_field {
   struct sl_exact *all;
   generator gen[SL_FIELD_GENERATORS];
   int gen_count, roots; /* generators, and how many of them are roots */
+  slong words;          /* that the elements hold, about */
 };
 
 /* Of field_relation.c. p becomes scale times p, without a root to its own power or above; 0 where

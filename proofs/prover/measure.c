@@ -192,11 +192,23 @@ static int effective_below(sl_problem *p, double top, sl_budget *budget) {
   return ok;
 }
 
+/* At the parameters of the problem, which need not be those that the gate was loaded with. */
+static double aim_at(const sl_problem *p, double *best) {
+  sl_gate_definition bound = *p->def;
+  sl_error err;
+  *best = 0;
+  if (p->ranged || sl_program_compile(&bound.program[p->positive], &p->tree, p->f, p->w, &err))
+    return 0;
+  const double at = aim(&bound, p->positive, best);
+  sl_program_clear(&bound.program[p->positive]);
+  return at;
+}
+
 enum { EFFECTIVE_BOXES = 20000, EFFECTIVE_SECONDS = 5 }; /* a bound is optional */
 
 void sl_measure_effective(sl_measures *m, sl_problem *p, sl_budget *budget) {
   double best;
-  const double at = aim(p->def, p->positive, &best);
+  const double at = aim_at(p, &best);
   if (!(best > 0) || !isfinite(best)) return;
   const double top = best * (1 + 1e-6);
   sl_budget small = {budget->deadline_s, 0, EFFECTIVE_BOXES};

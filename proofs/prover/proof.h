@@ -43,6 +43,7 @@ typedef struct {
   sl_tail_claim tail_defined, tail_slope, tail_below, tail_product, tail_limit;
   sl_tail_fact tail; /* of w */
   sl_segment_proof segment[SL_SEGMENT_LIMIT];
+  int open_segment; /* on which P1 is open, last of all; -1: none */
   long boxes;
   double seconds;
 } sl_proof;

@@ -18,13 +18,16 @@ static void hint_at_normal_form(sl_proof *proof, const sl_problem *p) {
   const sl_segment *last = &p->segment[p->joins - 1];
   const sl_ref form = last->form[SL_FORM_WEIGHT];
   char names[SL_GATE_PARAMETER_LIMIT][32], text[120];
-  if (f->verdict != SL_UNDECIDED || f->has_candidate || form == SL_NO_REF || form == last->w)
+  if (f->verdict != SL_UNDECIDED || f->has_candidate || form == SL_NO_REF || form == last->w ||
+      proof->open_segment != p->joins - 1)
     return;
   memcpy(names, p->def->param_name, sizeof names);
   if (!sl_tree_print(text, sizeof text, &last->tree, form, names)) return;
-  const size_t used = strlen(f->text);
-  snprintf(f->text + used, sizeof f->text - used, "; write f' as %s, if it is that%s", text,
+  char hint[sizeof text + 60];
+  const size_t used = strlen(f->text), size = sizeof f->text - used;
+  snprintf(hint, sizeof hint, "; write f' as %s, if it is that%s", text,
            p->joins > 2 ? " far out" : " beyond r = 1");
+  if (strlen(hint) < size) memcpy(f->text + used, hint, strlen(hint) + 1);
 }
 
 void sl_prove(sl_proof *proof, sl_problem *p, sl_budget *budget) {

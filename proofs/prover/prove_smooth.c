@@ -180,10 +180,11 @@ void sl_prove_smooth(sl_proof *proof, sl_problem *p, sl_budget *budget) {
   int ok = 1;
   sl_finding *f = &proof->property[0];
   sl_finding_set(f, SL_UNDECIDED, "not reached");
+  proof->open_segment = -1;
   for (int j = 0; j < p->joins && f->verdict != SL_REFUTED && !f->has_candidate; j++)
     ok &= join_smooth(proof, p, j);
   for (int i = 0; i < p->joins && f->verdict != SL_REFUTED && !f->has_candidate; i++)
-    ok &= segment_defined(proof, p, i, budget);
+    if (!segment_defined(proof, p, i, budget)) ok = 0, proof->open_segment = i;
   if (ok)
     sl_finding_set(f, SL_PROVED, "%d analytic pieces, equal in %s at their %d joins", p->joins,
                    p->f == SL_NO_REF ? "f'" : "f and f'", p->joins - 1);

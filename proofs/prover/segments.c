@@ -317,14 +317,20 @@ static void find_inner(sl_problem *p, sl_segment *s, int segment) {
   analysis_clear(&x);
 }
 
-/* w, w - 1 and w' in normal form. */
+/* w, w - 1 and w' in normal form, where that reads back as what it says: the checker too has only
+ * the expression to go by. */
 static void add_forms(sl_problem *p, sl_segment *s) {
   sl_field *k = p->field;
   const sl_series w = sl_series_root(k, &s->tree, s->w, NULL, 2);
   const sl_exact of[SL_FORMS] = {w.n > 0 ? w.c[0] : NULL,
                                  w.n > 0 ? sl_exact_sub(k, w.c[0], sl_exact_int(k, 1)) : NULL,
                                  w.n > 1 ? w.c[1] : NULL};
-  for (int i = 0; i < SL_FORMS; i++) s->form[i] = sl_exact_tree(k, &s->tree, of[i]);
+  for (int i = 0; i < SL_FORMS; i++) {
+    s->form[i] = sl_exact_tree(k, &s->tree, of[i]);
+    if (s->form[i] == SL_NO_REF) continue;
+    const sl_series back = sl_series_root(k, &s->tree, s->form[i], NULL, 1);
+    if (!back.n || !sl_exact_equal(k, back.c[0], of[i])) s->form[i] = SL_NO_REF;
+  }
 }
 
 int sl_segments_find(sl_problem *p) {

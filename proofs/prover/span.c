@@ -286,3 +286,19 @@ void sl_span_power(sl_span *y, const sl_span *a, int64_t p, int64_t q, slong pre
     sl_span_clear(&t);
   }
 }
+
+void sl_span_power_slope(sl_span *y, const sl_span *a, int64_t p, int64_t q, slong prec) {
+  sl_span base, factor;
+  fmpq_t f;
+  sl_span_init(&base), sl_span_init(&factor);
+  fmpq_init(f);
+  sl_span_set(&base, a);
+  if (0 < p && p < q && a->signs == (SL_ZERO | SL_POSITIVE))
+    sl_span_limit_signs(&base, SL_POSITIVE);
+  fmpq_set_si(f, (slong)p, (ulong)q);
+  sl_span_fmpq(&factor, f, f, prec);
+  sl_span_power(&base, &base, p - q, q, prec);
+  sl_span_mul(y, &base, &factor, prec);
+  sl_span_clear(&base), sl_span_clear(&factor);
+  fmpq_clear(f);
+}

@@ -56,6 +56,9 @@ void sl_span_invert(sl_span *y, const sl_span *a, slong prec);
 void sl_span_div(sl_span *y, const sl_span *a, const sl_span *b, slong prec);
 /* a^(p/q). Unknown where it has no value for some a. */
 void sl_span_power(sl_span *y, const sl_span *a, int64_t p, int64_t q, slong prec);
+/* The slope of a^(p/q) wherever it has one. A root has none where a is 0, yet is continuous there:
+ * an expression over a box holds finitely many such places, or a is constant around them. */
+void sl_span_power_slope(sl_span *y, const sl_span *a, int64_t p, int64_t q, slong prec);
 void sl_span_abs(sl_span *y, const sl_span *a);
 void sl_span_union(sl_span *y, const sl_span *a, const sl_span *b);
 /* A function of functions.def, and its slope at a. */

@@ -137,8 +137,7 @@ static void span_log1p(sl_span *y, sl_span *s, const sl_span *a, slong prec) {
 }
 static void span_sqrt(sl_span *y, sl_span *s, const sl_span *a, slong prec) {
   sl_span_power(y, a, 1, 2, prec);
-  sl_span_add(s, y, y, prec);
-  sl_span_invert(s, s, prec);
+  sl_span_power_slope(s, a, 1, 2, prec);
 }
 static void span_sigmoid(sl_span *y, sl_span *s, const sl_span *a, slong prec) {
   sl_span minus;

@@ -211,6 +211,10 @@ static int constant_power(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, in
 
 void sl_form_power(sl_tail *t, sl_tail_form *y, const sl_tail_form *a, int64_t p, int64_t q) {
   const int sign = sl_form_sign(a);
+  if (a->ok && a->zero && p > 0) { /* 0 for a positive power of 0 */
+    sl_form_int(t, y, 0);
+    return;
+  }
   if (!sign && q > 1 && constant_power(t, y, a, p, q)) return;
   sl_form_copy(y, a);
   if (!a->ok || a->zero || p > 1000 || p < -1000 || q > 1000 || (q > 1 && sign <= 0) ||

@@ -168,14 +168,13 @@ static void run(job *j, const sl_cell *cell, int depth) {
     try_candidates(j, cell, &proof, n);
     try_corners(j, cell, &proof, n, depth);
   }
-  if (splits && has_open(&proof, n) && !any_refuted(&proof, n)) {
-    run(j, &a, depth + 1);
-    run(j, &b, depth + 1);
-  } else {
-    close_part(j, &proof, &p, n, &budget);
-  }
+  const int halve = splits && has_open(&proof, n) && !any_refuted(&proof, n);
+  if (!halve) close_part(j, &proof, &p, n, &budget);
   sl_proof_clear(&proof);
-  sl_problem_clear(&p);
+  sl_problem_clear(&p); /* before the halves: they need its memory */
+  if (!halve) return;
+  run(j, &a, depth + 1);
+  run(j, &b, depth + 1);
 }
 
 /* All that was asked for. A range of one value is that value. */

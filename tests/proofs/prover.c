@@ -6,7 +6,6 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -216,4 +215,25 @@ Test(prover, joins_name_their_parameter) {
     sl_side_report_clear(&report);
     sl_gate_definition_free(def);
   }
+}
+
+/* Elements live as long as their field: beyond its size there are no more, and what there is can
+ * still be asked. */
+Test(prover, field_has_an_end) {
+  enum { MANY = 20000, TERMS = 715 }; /* of (r + the parameters)^4 */
+  fmpq *low = _fmpq_vec_init(SL_FIELD_PARAMETERS), *high = _fmpq_vec_init(SL_FIELD_PARAMETERS);
+  sl_field *k = sl_field_new(low, high);
+  sl_exact sum = sl_exact_r(k), y = sl_exact_int(k, 1);
+  for (int i = 0; i < SL_FIELD_PARAMETERS; i++)
+    sum = sl_exact_add(k, sum, sl_exact_parameter(k, i));
+  for (int i = 0; i < 4; i++) y = sl_exact_mul(k, y, sum);
+  cr_assert(y);
+  int n = 0;
+  while (n < MANY && sl_exact_mul(k, y, sl_exact_int(k, n + 2))) n++;
+  printf("%d products of %d terms\n", n, TERMS);
+  cr_expect(n > MANY / 20 && n < MANY, "%d", n);
+  cr_expect(sl_exact_int(k, 1) && sl_exact_sign(k, sl_exact_int(k, -1)) == -1);
+  cr_expect(!sl_exact_equal(k, sl_exact_mul(k, y, y), y) && !sl_exact_add(k, y, sum));
+  sl_field_free(k);
+  _fmpq_vec_clear(low, SL_FIELD_PARAMETERS), _fmpq_vec_clear(high, SL_FIELD_PARAMETERS);
 }
