@@ -54,6 +54,10 @@ static sl_status flush_logs(const sl_run_files *files, sl_error *err) {
   return status ? status : sl_log_sync(files->ledger, err);
 }
 
+static sl_status record_log(sl_log_record *out, const sl_log *log, sl_error *err) {
+  return sl_log_record_take(out, log->path, log->size, err);
+}
+
 static sl_status write_state(const sl_run_files *files, const sl_run_state *run, const char *folder,
                              sl_error *err) {
   sl_checkpoint_state s = {.version = SL_CHECKPOINT_VERSION,
@@ -63,10 +67,10 @@ static sl_status write_state(const sl_run_files *files, const sl_run_state *run,
                            .success_after = run->success_after,
                            .best_success = run->best_success,
                            .best_step = run->best_step,
-                           .metrics_size = (size_t)files->metrics->size,
-                           .ledger_size = (size_t)files->ledger->size,
                            .identity = run->identity};
   sl_status status = sl_run_state_hash(run, 0, s.hash, err);
+  if (!status) status = record_log(&s.metrics, files->metrics, err);
+  if (!status) status = record_log(&s.ledger, files->ledger, err);
   if (!status) status = sl_reference_digest(run, s.reference, err);
   return status ? status : sl_checkpoint_state_write(&s, folder, err);
 }

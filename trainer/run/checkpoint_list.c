@@ -33,7 +33,7 @@ static int parse_name(sl_checkpoint_entry *out, const char *name) {
 }
 
 int sl_checkpoint_is_name(const char *name) {
-  static const char aside[] = ".aside-";
+  static const char aside[] = SL_ASIDE_MARK;
   const char *mark = strstr(name, aside);
   sl_checkpoint_entry entry;
   char first[sizeof entry.name];
@@ -60,6 +60,11 @@ static int compare(const sl_checkpoint_entry *a, const sl_checkpoint_entry *b) {
   if (late_a != late_b) return late_a - late_b;
   if (a->step != b->step) return a->step < b->step ? -1 : 1;
   return a->phase - b->phase;
+}
+
+int sl_checkpoint_is_newer(const sl_checkpoint_entry *entry, int phase, uint64_t step) {
+  const sl_checkpoint_entry place = {.phase = phase, .step = step};
+  return compare(entry, &place) > 0;
 }
 
 static int compare_entries(const void *a, const void *b) { return compare(a, b); }
@@ -187,35 +192,4 @@ sl_status sl_checkpoints_prune(const char *run, size_t keep, int *warned, sl_err
   }
   free(entries);
   return SL_OK;
-}
-
-/* NAME.aside-1, or the first number that is free. */
-static sl_status set_aside(const char *run, const char *name, sl_error *err) {
-  char *path = sl_checkpoint_path(run, name);
-  const size_t size = path ? strlen(path) + 32 : 0;
-  char *aside = path ? malloc(size) : NULL;
-  sl_status status = aside ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  for (unsigned i = 1; !status; i++) {
-    struct stat st;
-    snprintf(aside, size, "%s.aside-%u", path, i);
-    if (stat(aside, &st) == 0) continue;
-    if (rename(path, aside) != 0)
-      status = sl_fail(err, SL_ERR_IO, "%s: cannot be set aside: %s", path, strerror(errno));
-    break;
-  }
-  free(aside);
-  free(path);
-  return status;
-}
-
-sl_status sl_checkpoints_set_aside(const char *run, int phase, uint64_t step, sl_error *err) {
-  const sl_checkpoint_entry from = {.phase = phase, .step = step};
-  sl_checkpoint_entry *entries;
-  size_t n;
-  sl_status status = sl_checkpoints_list(&entries, &n, run, err);
-  if (status) return status;
-  for (size_t i = 0; !status && i < n; i++)
-    if (compare(&entries[i], &from) > 0) status = set_aside(run, entries[i].name, err);
-  free(entries);
-  return status;
 }

@@ -13,6 +13,9 @@ typedef struct {
   char name[32];
 } sl_checkpoint_entry;
 
+/* Before the number of what was set aside, NAME.aside-N. */
+#define SL_ASIDE_MARK ".aside-"
+
 /* P-NAME-STEP of a phase and a step. */
 void sl_checkpoint_name(char out[32], int phase, uint64_t step);
 
@@ -36,7 +39,7 @@ sl_status sl_checkpoint_newest(char **out, const char *run, sl_error *err);
  * it is; the first time, *warned is set and standard error says so. */
 sl_status sl_checkpoints_prune(const char *run, size_t keep, int *warned, sl_error *err);
 
-/* Renames those that are newer than that place in training, so that they do not count any more. */
-sl_status sl_checkpoints_set_aside(const char *run, int phase, uint64_t step, sl_error *err);
+/* 1 if an entry comes after that place in the order of training. */
+int sl_checkpoint_is_newer(const sl_checkpoint_entry *entry, int phase, uint64_t step);
 
 #endif

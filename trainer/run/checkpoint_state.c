@@ -22,6 +22,11 @@ static void print_success(FILE *out, const char *key, double x) {
     fprintf(out, ",\"%s\":%.17g", key, x);
 }
 
+static void print_log(FILE *out, const char *name, const sl_log_record *log) {
+  fprintf(out, ",\"%s_size\":%" PRIu64, name, log->size);
+  fprintf(out, ",\"%s_digest\":\"%s\"", name, log->digest);
+}
+
 static void print_state(FILE *out, const sl_checkpoint_state *s) {
   const sl_counters *c = &s->counters;
   fprintf(out, "{\"format\":\"sluice-checkpoint\",\"version\":%d,\"numerics\":%d",
@@ -40,8 +45,9 @@ static void print_state(FILE *out, const sl_checkpoint_state *s) {
   print_success(out, "success_after", s->success_after);
   print_success(out, "best_success", s->best_success);
   fprintf(out, ",\"best_step\":%" PRIu64, s->best_step);
-  fprintf(out, ",\"metrics_size\":%zu,\"ledger_size\":%zu,\"reference\":\"%s\",\"state\":\"%s\"",
-          s->metrics_size, s->ledger_size, s->reference, s->hash);
+  print_log(out, "metrics", &s->metrics);
+  print_log(out, "ledger", &s->ledger);
+  fprintf(out, ",\"reference\":\"%s\",\"state\":\"%s\"", s->reference, s->hash);
   sl_identity_print(out, &s->identity);
   fputs("}\n", out);
 }
@@ -124,10 +130,21 @@ static sl_status parse_head(const sl_json *doc, sl_checkpoint_state *s, sl_error
   return status;
 }
 
+static sl_status log_at(const sl_json *doc, const char *name, int version, sl_log_record *out,
+                        sl_error *err) {
+  char key[32];
+  snprintf(key, sizeof key, "%s_size", name);
+  sl_status status = count_at(doc, key, SIZE_MAX / 4, &out->size, err);
+  snprintf(key, sizeof key, "%s_digest", name);
+  if (!status && version > SL_CHECKPOINT_IDENTITY)
+    status = digest_at(doc, key, 1, out->digest, err);
+  return status;
+}
+
 /* What version 4 added. */
 static sl_status parse_additions(const sl_json *doc, sl_checkpoint_state *s, sl_error *err) {
   s->best_success = NAN;
-  if (s->version < 4) return SL_OK;
+  if (s->version < SL_CHECKPOINT_IDENTITY) return SL_OK;
   sl_status status = success_at(doc, "best_success", &s->best_success, err);
   if (!status) status = count_at(doc, "best_step", UINT32_MAX, &s->best_step, err);
   return status ? status : sl_identity_parse(&s->identity, doc, err);
@@ -153,8 +170,8 @@ static sl_status parse_state(const sl_json *doc, sl_checkpoint_state *s, sl_erro
   if (!status) status = hex_real(doc, "b2_power", &s->adamw.b2_power, err);
   if (!status) status = success_at(doc, "success_before", &s->success_before, err);
   if (!status) status = success_at(doc, "success_after", &s->success_after, err);
-  if (!status) status = sl_json_size(doc, "metrics_size", 0, SIZE_MAX / 4, &s->metrics_size, err);
-  if (!status) status = sl_json_size(doc, "ledger_size", 0, SIZE_MAX / 4, &s->ledger_size, err);
+  if (!status) status = log_at(doc, "metrics", s->version, &s->metrics, err);
+  if (!status) status = log_at(doc, "ledger", s->version, &s->ledger, err);
   if (!status) status = digest_at(doc, "reference", 1, s->reference, err);
   if (!status) status = digest_at(doc, "state", 0, s->hash, err);
   return status ? status : parse_additions(doc, s, err);

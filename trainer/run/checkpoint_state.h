@@ -3,10 +3,12 @@
 #ifndef SLUICE_CHECKPOINT_STATE_H
 #define SLUICE_CHECKPOINT_STATE_H
 
+#include "log_record.h"
 #include "run_identity.h"
 
-#define SL_CHECKPOINT_VERSION 4
-#define SL_CHECKPOINT_OLDEST 3 /* which has no identity */
+#define SL_CHECKPOINT_VERSION 5
+#define SL_CHECKPOINT_IDENTITY 4 /* the first with an identity; it has no digests of the logs */
+#define SL_CHECKPOINT_OLDEST 3
 
 typedef struct {
   int version;
@@ -15,8 +17,8 @@ typedef struct {
   double success_before, success_after; /* held-out, around RL; NaN if not reached */
   double best_success;                  /* the highest that checkpoint.best keeps; NaN: none */
   uint64_t best_step;                   /* finished rollouts when it was measured */
-  size_t metrics_size, ledger_size;     /* bytes of the logs */
-  char hash[SL_DIGEST_TEXT];            /* of the state */
+  sl_log_record metrics, ledger;
+  char hash[SL_DIGEST_TEXT]; /* of the state */
   /* Of the digests of the frozen reference's tensors; "" if there is no reference. */
   char reference[SL_DIGEST_TEXT];
   sl_run_identity identity; /* all NULL in a checkpoint of version 3 */

@@ -220,29 +220,9 @@ sl_status sl_run_create(sl_run_files *out, const char *path, const sl_config *co
   return status;
 }
 
-/* Refuses a log that lost lines which a checkpoint had seen; they cannot be made again. */
-static sl_status check_size(const char *folder, const char *name, uint64_t size, int may_be_lost,
-                            sl_error *err) {
-  char *path = sl_path_join(folder, name);
-  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  struct stat st = {.st_size = 0};
-  sl_status status = SL_OK;
-  if (stat(path, &st) != 0 && errno != ENOENT)
-    status = system_error(err, path);
-  else if ((uint64_t)st.st_size < size && !may_be_lost)
-    status = sl_fail(err, SL_ERR_MISMATCH,
-                     "%s: %lld bytes, but the checkpoint was written when it had %llu: lines are "
-                     "lost. 'sluice resume %s --accept-change %s' goes on without them",
-                     path, (long long)st.st_size, (unsigned long long)size, folder, name);
-  free(path);
-  return status;
-}
-
 sl_status sl_run_reopen(sl_run_files *files, uint64_t metrics_size, uint64_t ledger_size,
-                        sl_lost_logs lost, sl_error *err) {
-  sl_status status = check_size(files->path, SL_RUN_METRICS, metrics_size, lost.metrics, err);
-  if (!status) status = check_size(files->path, SL_RUN_LEDGER, ledger_size, lost.ledger, err);
-  if (!status) status = open_logs(files, 0, err);
+                        sl_error *err) {
+  sl_status status = open_logs(files, 0, err);
   if (!status) status = sl_log_cut(files->metrics, metrics_size, err);
   if (!status) status = sl_log_cut(files->ledger, ledger_size, err);
   return status ? status : sl_run_clean(files->path, err);

@@ -40,14 +40,14 @@ sl_status sl_run_create(sl_run_files *out, const char *path, const sl_config *co
                         sl_error *err);
 /* Locks an existing run's folder; the logs stay closed. */
 sl_status sl_run_open(sl_run_files *out, const char *path, sl_error *err);
-/* Opens its logs, cut back to the sizes that a checkpoint recorded, and removes what killed writers
- * left. SL_ERR_MISMATCH for a log that is shorter, unless `lost` allows it: then its complete lines
- * are kept. */
+/* Opens its logs, cut back to the sizes that a checkpoint recorded, or to the last complete line
+ * where they have less, and removes what killed writers left. */
+sl_status sl_run_reopen(sl_run_files *files, uint64_t metrics_size, uint64_t ledger_size,
+                        sl_error *err);
+/* The logs that a resumed run may be without. */
 typedef struct {
   int metrics, ledger;
 } sl_lost_logs;
-sl_status sl_run_reopen(sl_run_files *files, uint64_t metrics_size, uint64_t ledger_size,
-                        sl_lost_logs lost, sl_error *err);
 /* Rewrites config.yaml, when a run resumes with other values. */
 sl_status sl_run_write_config(const char *path, const sl_config *config, sl_error *err);
 void sl_run_close(sl_run_files *files);

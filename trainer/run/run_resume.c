@@ -2,6 +2,7 @@
  * (spec F4.8). */
 #include "run_resume.h"
 
+#include "run_branch.h"
 #include "run_samples.h"
 #include "kernels/core/nearest.h"
 #include "trainer/config/config_schema.h"
@@ -195,6 +196,16 @@ static sl_status fail_from(attempt *a, const char *from, const char *name, sl_er
                  *names ? " (it has " : "", names, *names ? ")" : "", from, meant);
 }
 
+/* Its lines are not in the run's logs any more. */
+static sl_status fail_aside(attempt *a, const char *from, sl_error *err) {
+  const char *end = strstr(from, SL_ASIDE_MARK);
+  a->refused = 1;
+  return sl_fail(err, SL_ERR_USAGE,
+                 "--from: %s belongs to a branch that the run left. To go on with it: in a copy of "
+                 "%s without its newer checkpoints, rename all NAME%s to NAME",
+                 from, a->path, end);
+}
+
 /* The checkpoint of that name; "best" is the best one. Never a folder outside the run's. */
 static sl_status find_checkpoint(attempt *a, sl_error *err) {
   const char *from = a->options->from, *slash = from ? strrchr(from, '/') : NULL;
@@ -202,6 +213,7 @@ static sl_status find_checkpoint(attempt *a, sl_error *err) {
   const int is_best = strcmp(from, SL_RUN_BEST) == 0;
   if (!is_best && !sl_checkpoint_is_name(from))
     return fail_from(a, from, slash ? slash + 1 : from, err);
+  if (strstr(from, SL_ASIDE_MARK)) return fail_aside(a, from, err);
   a->checkpoint = is_best ? sl_path_join(a->path, SL_RUN_BEST) : sl_checkpoint_path(a->path, from);
   if (!a->checkpoint) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   return access(a->checkpoint, F_OK) == 0 ? SL_OK : fail_from(a, from, from, err);
@@ -311,7 +323,7 @@ static void name_intact(const attempt *a, sl_error *err) {
 }
 
 static void warn_of_age(const attempt *a) {
-  if (a->state.version >= SL_CHECKPOINT_VERSION) return;
+  if (a->state.version >= SL_CHECKPOINT_IDENTITY) return;
   fprintf(stderr,
           "warning: %s has format %d, which does not say which run it belongs to: that keys, data, "
           "gate and tokenizer are still the same is not checked\n",
@@ -319,11 +331,11 @@ static void warn_of_age(const attempt *a) {
 }
 
 /* A log that lost lines is a change too. */
-static sl_status note_lost(attempt *a, const sl_log *log, const char *name, size_t recorded,
+static sl_status note_lost(attempt *a, const sl_log *log, const char *name, uint64_t recorded,
                            sl_error *err) {
   char before[40], after[40];
   if (log->size >= recorded) return SL_OK;
-  snprintf(before, sizeof before, "%zu bytes", recorded);
+  snprintf(before, sizeof before, "%llu bytes", (unsigned long long)recorded);
   snprintf(after, sizeof after, "%llu bytes", (unsigned long long)log->size);
   return add_change(a, name, before, after, err);
 }
@@ -335,13 +347,16 @@ static sl_status take_up(attempt *a, sl_run_files *files, sl_error *err) {
   const sl_checkpoint_state *s = &a->state;
   const sl_lost_logs lost = {accepts(a, SL_RUN_METRICS), accepts(a, SL_RUN_LEDGER)};
   sl_status status = a->options->from ? sl_run_make_checkpoints(a->path, err) : SL_OK;
-  if (!status) status = sl_run_reopen(files, s->metrics_size, s->ledger_size, lost, err);
+  if (!status) status = sl_branch_check_logs(a->path, s, lost, err);
+  if (!status)
+    status = sl_branch_leave(a->path, run->phase,
+                             run->phase == SL_PHASE_SFT ? run->sft_step : run->rl_step, err);
+  if (!status) status = sl_branch_drop_logs(a->path, s, err);
+  if (!status) status = sl_branch_check_best(run, a->path, err);
+  if (!status) status = sl_run_reopen(files, s->metrics.size, s->ledger.size, err);
   if (!status) status = sl_samples_cut(files->samples, run->rl_step, err);
-  if (!status) status = note_lost(a, files->metrics, SL_RUN_METRICS, s->metrics_size, err);
-  if (!status) status = note_lost(a, files->ledger, SL_RUN_LEDGER, s->ledger_size, err);
-  if (!status && a->options->from)
-    status = sl_checkpoints_set_aside(
-        a->path, run->phase, run->phase == SL_PHASE_SFT ? run->sft_step : run->rl_step, err);
+  if (!status) status = note_lost(a, files->metrics, SL_RUN_METRICS, s->metrics.size, err);
+  if (!status) status = note_lost(a, files->ledger, SL_RUN_LEDGER, s->ledger.size, err);
   if (!status && a->options->n_sets) {
     status = sl_config_anchor(&run->config, err);
     if (!status) status = sl_run_write_config(a->path, &run->config, err);

@@ -121,13 +121,13 @@ Test(trainer_checkpoint, an_older_version_is_refused, .init = scratch_make,
   sl_checkpoint_state_free(&state);
   snprintf(path, sizeof path, "%s/state.json", checkpoint);
   text[scratch_read(path, text, sizeof text - 1)] = 0;
-  char *version = strstr(text, "\"version\":4");
+  char *version = strstr(text, "\"version\":5");
   cr_assert_not_null(version);
   version[strlen("\"version\":")] = '2';
   FILE *f = fopen(path, "wb");
   cr_assert(f && fputs(text, f) >= 0 && fclose(f) == 0);
   expect_error(sl_checkpoint_read(run, checkpoint, &state, &err), SL_ERR_INPUT, &err,
-               "version: this program reads versions 3 to 4, found 2");
+               "version: this program reads versions 3 to 5, found 2");
   free(checkpoint);
   sl_run_close(&files);
   sl_run_state_destroy(run);
