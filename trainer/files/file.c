@@ -69,7 +69,22 @@ sl_status sl_file_read(char **out, size_t *size, const char *path, size_t max, s
   return status;
 }
 
+int sl_folder_is_flat(const char *path) {
+  DIR *dir = opendir(path);
+  if (!dir) return 0;
+  int flat = 1;
+  for (struct dirent *e; flat && (e = readdir(dir));) {
+    struct stat st;
+    if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+    flat = fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+  }
+  closedir(dir);
+  return flat;
+}
+
 sl_status sl_folder_remove(const char *path, sl_error *err) {
+  if (!sl_folder_is_flat(path))
+    return sl_fail(err, SL_ERR_IO, "%s: it cannot be read, or holds more than files", path);
   DIR *folder = opendir(path);
   if (!folder) return fail_io(err, path, "open");
   for (struct dirent *entry; (entry = readdir(folder)) != NULL;)
@@ -81,6 +96,24 @@ sl_status sl_folder_remove(const char *path, sl_error *err) {
     }
   closedir(folder);
   return rmdir(path) == 0 ? SL_OK : fail_io(err, path, "remove");
+}
+
+/* Renames what somebody else may need to PATH.kept-N, N the first number that is free. */
+static sl_status keep(const char *path, sl_error *err) {
+  const size_t size = strlen(path) + 32;
+  char *kept = malloc(size);
+  if (!kept) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
+  struct stat st;
+  for (unsigned i = 1;; i++) {
+    snprintf(kept, size, "%s.kept-%u", path, i);
+    if (lstat(kept, &st) != 0) break;
+  }
+  const sl_status status = rename(path, kept) == 0 ? SL_OK : fail_io(err, path, "set it aside");
+  if (!status)
+    fprintf(stderr, "note: %s holds what this program did not write: it is kept as %s\n", path,
+            kept);
+  free(kept);
+  return status;
 }
 
 /* 1 if entry is "NAME.tmp-PID" for that name, or for any. */
@@ -104,7 +137,7 @@ sl_status sl_leftovers_remove(const char *folder, const char *name, sl_error *er
     if (!path)
       status = sl_fail(err, SL_ERR_MEMORY, "%s: no memory", folder);
     else if (unlink(path) != 0) /* a folder, then */
-      status = sl_folder_remove(path, err);
+      status = sl_folder_is_flat(path) ? sl_folder_remove(path, err) : keep(path, err);
     free(path);
   }
   closedir(dir);
@@ -123,15 +156,32 @@ sl_status sl_folder_begin(sl_folder_write *folder, const char *path, sl_error *e
     folder_free(&made);
     return sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
   }
-  if (access(made.temporary, F_OK) == 0)
-    sl_folder_remove(made.temporary, NULL); /* left by a killed process with our process id */
-  if (mkdir(made.temporary, 0777) != 0) {
-    const sl_status status = fail_io(err, made.temporary, "make the folder");
+  sl_status status = SL_OK;
+  if (access(made.temporary, F_OK) == 0) /* left by a killed process with our process id */
+    status = sl_folder_is_flat(made.temporary) ? sl_folder_remove(made.temporary, err)
+                                               : keep(made.temporary, err);
+  if (!status && mkdir(made.temporary, 0777) != 0)
+    status = fail_io(err, made.temporary, "make the folder");
+  if (status) {
     folder_free(&made);
     return status;
   }
   *folder = made;
   return SL_OK;
+}
+
+/* 1 if path is no folder of plain files whose names the new one has too: replaced, the rest would
+ * be lost. */
+static int holds_more(const sl_folder_write *folder) {
+  struct stat st;
+  if (lstat(folder->path, &st) != 0) return 0;
+  if (!S_ISDIR(st.st_mode) || !sl_folder_is_flat(folder->path)) return 1;
+  DIR *dir = opendir(folder->path);
+  int more = !dir;
+  for (struct dirent *e; dir && !more && (e = readdir(dir));)
+    more = !sl_path_holds(folder->temporary, e->d_name);
+  if (dir) closedir(dir);
+  return more;
 }
 
 /* Puts temporary at path in one step; a folder that stood there ends up at temporary. */
@@ -150,6 +200,7 @@ static sl_status exchange(const sl_folder_write *folder, sl_error *err) {
 sl_status sl_folder_commit(sl_folder_write *folder, sl_error *err) {
   sl_status status =
       sl_sync_folder(folder->temporary) == 0 ? SL_OK : fail_io(err, folder->temporary, "flush");
+  if (status == SL_OK && holds_more(folder)) status = keep(folder->path, err);
   if (status == SL_OK) status = exchange(folder, err);
   if (status == SL_OK && sl_sync_parent(folder->path) != 0)
     status = fail_io(err, folder->path, "flush the parent folder");

@@ -33,16 +33,19 @@ typedef struct {
 /* Makes the temporary folder, a sibling of path (whose parent must exist). */
 sl_status sl_folder_begin(sl_folder_write *folder, const char *path, sl_error *err);
 /* Flushes the folder and puts it at path; a folder that stood there is exchanged in one step, then
- * removed. Frees folder, on error too. */
+ * removed. One with files that the new one does not have, or with folders, or a link, is renamed to
+ * PATH.kept-N instead, and standard error says so. Frees folder, on error too. */
 sl_status sl_folder_commit(sl_folder_write *folder, sl_error *err);
 /* Removes the temporary folder. Frees folder. */
 void sl_folder_abort(sl_folder_write *folder);
 
 /* Removes from a folder the temporary files and folders of writers that are gone: NAME.tmp-PID, any
- * NAME if it is NULL. */
+ * NAME if it is NULL. One that is not flat is kept under another name, with a word. */
 sl_status sl_leftovers_remove(const char *folder, const char *name, sl_error *err);
 
-/* Removes the flat files of a folder and the folder; it does not descend. */
+/* 1 if a folder holds only plain files. */
+int sl_folder_is_flat(const char *path);
+/* Removes the files of a flat folder and the folder; another one is left as it is. */
 sl_status sl_folder_remove(const char *path, sl_error *err);
 
 #endif

@@ -144,20 +144,6 @@ sl_status sl_checkpoint_newest(char **out, const char *run, sl_error *err) {
   return status;
 }
 
-/* 1 if a folder holds only files, as a checkpoint does. */
-static int is_flat(const char *path) {
-  DIR *dir = opendir(path);
-  if (!dir) return 0;
-  int flat = 1;
-  for (struct dirent *e; flat && (e = readdir(dir));) {
-    struct stat st;
-    if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
-    flat = fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
-  }
-  closedir(dir);
-  return flat;
-}
-
 /* Under a temporary name first: a removal that is killed leaves no half of a checkpoint under a
  * name that counts, and the next start removes the rest (spec F4.7). */
 static int remove_checkpoint(const char *path, sl_error *err) {
@@ -166,7 +152,7 @@ static int remove_checkpoint(const char *path, sl_error *err) {
   if (!temporary) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path") == SL_OK;
   snprintf(temporary, size, "%s.tmp-%ld", path, (long)getpid());
   int done = 0;
-  if (!is_flat(path))
+  if (!sl_folder_is_flat(path))
     sl_fail(err, SL_ERR_IO, "%s: it cannot be read, or holds more than a checkpoint's files", path);
   else if (rename(path, temporary) != 0)
     sl_fail(err, SL_ERR_IO, "%s: %s", path, strerror(errno));

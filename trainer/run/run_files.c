@@ -1,5 +1,6 @@
 /* A run's folder, and its logs: one JSON object per line, each flushed at once (spec F4.3, F4.4).
  */
+#define _XOPEN_SOURCE 700 /* realpath */
 #include "run_files.h"
 
 #include "trainer/files/companions.h"
@@ -99,11 +100,42 @@ static sl_status try_folder(const char *folder, sl_error *err) {
   return status;
 }
 
+static int is_run(const char *folder) {
+  return has(folder, SL_RUN_CONFIG) && has(folder, SL_RUN_CHECKPOINTS) &&
+         has(folder, SL_RUN_LEDGER);
+}
+
+/* A run replaces and removes what is in its folder. `from` exists, a folder on the way to run.out;
+ * run.out itself, if it is a run's own, is another refusal. */
+static sl_status check_not_inside(const char *from, const char *out, sl_error *err) {
+  char *path = realpath(from, NULL);
+  if (!path) return system_error(err, from);
+  int inside = strcmp(from, out) != 0 && is_run(path);
+  for (char *slash; !inside && (slash = strrchr(path, '/')) != path;) {
+    *slash = 0;
+    inside = is_run(path);
+  }
+  const sl_status status =
+      inside ? sl_fail(err, SL_ERR_USAGE,
+                       "run.out: '%s' is inside the folder of another run, %s: choose another", out,
+                       path)
+             : SL_OK;
+  free(path);
+  return status;
+}
+
 /* The nearest folder on the way that exists can take the rest. */
 static sl_status check_parent(const char *folder, sl_error *err) {
   char *path = strdup(folder);
   if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  struct stat st;
   while (access(path, F_OK) != 0 && errno == ENOENT) {
+    if (lstat(path, &st) == 0) {
+      const sl_status status =
+          sl_fail(err, SL_ERR_USAGE, "run.out: %s is a link to a place that does not exist", path);
+      free(path);
+      return status;
+    }
     char *slash = strrchr(path, '/');
     if (!slash)
       memcpy(path, ".", 2);
@@ -112,7 +144,12 @@ static sl_status check_parent(const char *folder, sl_error *err) {
     else
       *slash = 0;
   }
-  sl_status status = access(path, W_OK | X_OK) == 0 ? SL_OK : system_error(err, path);
+  sl_status status = SL_OK;
+  if (stat(path, &st) == 0 && !S_ISDIR(st.st_mode))
+    status = sl_fail(err, SL_ERR_USAGE, "run.out: %s is not a folder", path);
+  else if (access(path, W_OK | X_OK) != 0)
+    status = system_error(err, path);
+  if (!status) status = check_not_inside(path, folder, err);
   if (!status) status = try_folder(path, err);
   free(path);
   return status;
