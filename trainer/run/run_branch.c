@@ -14,10 +14,17 @@
 
 #define NO_PATH "no memory for a path"
 
-/* N of a name that ends in .aside-N, else 0. */
+static const char *const logs[] = {SL_RUN_METRICS, SL_RUN_LEDGER, SL_RUN_SAMPLES};
+#define N_LOGS (sizeof logs / sizeof *logs)
+
+/* N of a name that ends in .aside-N, else 0; also 0 for an N that no run comes to. */
 static unsigned long number_of(const char *name) {
   const char *mark = strstr(name, SL_ASIDE_MARK);
-  return mark ? strtoul(mark + sizeof SL_ASIDE_MARK - 1, NULL, 10) : 0;
+  for (const char *next = mark; next; next = strstr(next + 1, SL_ASIDE_MARK)) mark = next;
+  if (!mark) return 0;
+  const char *n = mark + sizeof SL_ASIDE_MARK - 1;
+  const size_t digits = strspn(n, "0123456789");
+  return n[digits] || digits > 9 ? 0 : strtoul(n, NULL, 10);
 }
 
 static sl_status highest_number(unsigned long *highest, const char *folder, sl_error *err) {
@@ -105,21 +112,53 @@ static sl_status best_step(int *is_there, uint64_t *step, const char *run, sl_er
   return SL_OK;
 }
 
-/* First copies, then the newest checkpoint: killed at any moment, the run goes on from a checkpoint
- * whose logs are still there. */
+static sl_status remove_copies(const char *run, size_t count, unsigned long n, sl_status why) {
+  for (size_t i = 0; i < count; i++) {
+    char *path = sl_path_join(run, logs[i]), *aside = path ? aside_path(path, n) : NULL;
+    if (aside) unlink(aside);
+    free(aside);
+    free(path);
+  }
+  return why;
+}
+
+/* All or none: where there is no room, another try must not take yet more. */
+static sl_status copy_logs(const char *run, unsigned long n, sl_error *err) {
+  for (size_t i = 0; i < N_LOGS; i++) {
+    const sl_status status = copy_log(run, logs[i], n, err);
+    if (status) return remove_copies(run, i, n, status);
+  }
+  return sl_sync_folder(run) == 0
+             ? SL_OK
+             : remove_copies(run, N_LOGS, n,
+                             sl_fail(err, SL_ERR_IO, "%s: %s", run, strerror(errno)));
+}
+
+/* What was renamed stays renamed before a log is cut, also if the machine goes down. */
+static sl_status flush(const char *run, sl_error *err) {
+  char *checkpoints = sl_path_join(run, SL_RUN_CHECKPOINTS);
+  sl_status status = checkpoints ? SL_OK : sl_fail(err, SL_ERR_MEMORY, NO_PATH);
+  if (!status && (sl_sync_folder(checkpoints) != 0 || sl_sync_folder(run) != 0))
+    status = sl_fail(err, SL_ERR_IO, "%s: %s", run, strerror(errno));
+  free(checkpoints);
+  return status;
+}
+
+/* Killed at any moment, the run goes on from a checkpoint whose logs are still there: the copies
+ * come first, then checkpoints, the newest first. `model` comes before them, or it would stay as
+ * that of another checkpoint; a finished run writes it anew. `best` comes after them: of a later
+ * rollout than all that is left, it is set aside by the next start. */
 static sl_status leave(const char *run, const sl_checkpoint_entry *newer, size_t n, int best,
                        sl_error *err) {
-  static const char *const logs[] = {SL_RUN_METRICS, SL_RUN_LEDGER, SL_RUN_SAMPLES};
   unsigned long number;
   sl_status status = next_number(&number, run, err);
-  for (size_t i = 0; !status && i < sizeof logs / sizeof *logs; i++)
-    status = copy_log(run, logs[i], number, err);
-  if (!status && best) status = set_aside(sl_path_join(run, SL_RUN_BEST), number, err);
+  if (!status) status = copy_logs(run, number, err);
   if (!status && sl_path_holds(run, SL_RUN_MODEL))
     status = set_aside(sl_path_join(run, SL_RUN_MODEL), number, err);
   for (; !status && n > 0; n--)
     status = set_aside(sl_checkpoint_path(run, newer[n - 1].name), number, err);
-  return status;
+  if (!status && best) status = set_aside(sl_path_join(run, SL_RUN_BEST), number, err);
+  return status ? status : flush(run, err);
 }
 
 sl_status sl_branch_leave(const char *run, int phase, uint64_t step, sl_error *err) {
