@@ -2,6 +2,7 @@
  * (spec F4.8). */
 #include "run_resume.h"
 
+#include "checkpoint_choice.h"
 #include "run_branch.h"
 #include "run_samples.h"
 #include "kernels/core/nearest.h"
@@ -171,54 +172,6 @@ static sl_status check_files(attempt *a, const sl_config *config, sl_error *err)
   return SL_OK;
 }
 
-/* What --from may name, the newest first, as far as there is room. */
-static void list_names(char *out, size_t size, const char *run) {
-  sl_checkpoint_entry *entries = NULL;
-  size_t n = 0, used = 0;
-  *out = 0;
-  if (sl_path_holds(run, SL_RUN_BEST)) used = (size_t)snprintf(out, size, "%s", SL_RUN_BEST);
-  if (sl_checkpoints_list(&entries, &n, run, NULL)) n = 0;
-  for (; n > 0 && used < size; n--)
-    used +=
-        (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "", entries[n - 1].name);
-  free(entries);
-}
-
-/* from: as it was given; name: its last component, without slashes at the end. */
-static sl_status fail_from(attempt *a, const char *from, const char *name, sl_error *err) {
-  char names[300], meant[SL_MEANT] = "";
-  list_names(names, sizeof names, a->path);
-  if (strcmp(from, name) != 0 && sl_checkpoint_is_name(name))
-    snprintf(meant, sizeof meant, "; did you mean %s?", name);
-  a->refused = 1;
-  return sl_fail(err, SL_ERR_USAGE,
-                 "--from: expected the name of a checkpoint of %s%s%s%s, found '%s'%s", a->path,
-                 *names ? " (it has " : "", names, *names ? ")" : "", from, meant);
-}
-
-/* Its lines are not in the run's logs any more. */
-static sl_status fail_aside(attempt *a, const char *from, sl_error *err) {
-  const char *end = strstr(from, SL_ASIDE_MARK);
-  a->refused = 1;
-  return sl_fail(err, SL_ERR_USAGE,
-                 "--from: %s belongs to a branch that the run left. To go on with it: in a copy of "
-                 "%s without its newer checkpoints, rename all NAME%s to NAME",
-                 from, a->path, end);
-}
-
-/* The checkpoint of that name; "best" is the best one. Never a folder outside the run's. */
-static sl_status find_checkpoint(attempt *a, sl_error *err) {
-  const char *from = a->options->from, *slash = from ? strrchr(from, '/') : NULL;
-  if (!from) return sl_checkpoint_newest(&a->checkpoint, a->path, err);
-  const int is_best = strcmp(from, SL_RUN_BEST) == 0;
-  if (!is_best && !sl_checkpoint_is_name(from))
-    return fail_from(a, from, slash ? slash + 1 : from, err);
-  if (strstr(from, SL_ASIDE_MARK)) return fail_aside(a, from, err);
-  a->checkpoint = is_best ? sl_path_join(a->path, SL_RUN_BEST) : sl_checkpoint_path(a->path, from);
-  if (!a->checkpoint) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  return access(a->checkpoint, F_OK) == 0 ? SL_OK : fail_from(a, from, from, err);
-}
-
 /* The digest of a folder that --set names as the first model. */
 static sl_status digest_first_model(char out[SL_DIGEST_TEXT], const sl_run_state *run,
                                     sl_error *err) {
@@ -281,7 +234,7 @@ static sl_status restore(attempt *a, sl_config *config, sl_error *err) {
 }
 
 static sl_status try_checkpoint(attempt *a, sl_config *config, sl_error *err) {
-  sl_status status = find_checkpoint(a, err);
+  sl_status status = sl_checkpoint_choose(&a->checkpoint, a->path, a->options->from, err);
   if (!status) status = sl_checkpoint_state_read(&a->state, a->checkpoint, err);
   if (!status) status = sl_checkpoint_check_place(a->checkpoint, &a->state, err);
   if (!status) status = compare_keys(a, config, err);
@@ -290,36 +243,6 @@ static sl_status try_checkpoint(attempt *a, sl_config *config, sl_error *err) {
   if (!status) return restore(a, config, err);
   sl_config_free(config);
   return status;
-}
-
-/* The newest checkpoint that is intact, where the newest of all is not; NULL if there is none, or
- * if that one is intact too and something else is wrong. */
-static char *find_intact(const char *run) {
-  sl_checkpoint_entry *entries;
-  size_t n;
-  char *intact = NULL;
-  if (sl_checkpoints_list(&entries, &n, run, NULL)) return NULL;
-  int newest_is_intact = 0;
-  for (size_t i = n; i > 0 && !intact && !newest_is_intact; i--) {
-    char *path = sl_checkpoint_path(run, entries[i - 1].name);
-    const int is_intact = path && sl_checkpoint_check(path, NULL) == SL_OK;
-    free(path);
-    newest_is_intact = is_intact && i == n;
-    if (is_intact && i < n) intact = strdup(entries[i - 1].name);
-  }
-  free(entries);
-  return intact;
-}
-
-static void name_intact(const attempt *a, sl_error *err) {
-  if (a->refused || a->options->from || !a->checkpoint) return;
-  char *intact = find_intact(a->path);
-  const size_t used = strlen(err->message);
-  if (intact)
-    snprintf(err->message + used, sizeof err->message - used,
-             ". The newest intact one is %s: 'sluice resume %s --from %s' goes on from it", intact,
-             a->path, intact);
-  free(intact);
 }
 
 static void warn_of_age(const attempt *a) {
@@ -392,7 +315,7 @@ sl_status sl_run_resume(sl_run_state **out, sl_run_files *files, const char *pat
     return status;
   }
   status = try_checkpoint(&a, &config, err);
-  if (status) name_intact(&a, err);
+  if (status && !a.refused && !options->from && a.checkpoint) sl_checkpoint_name_intact(path, err);
   if (!status) warn_of_age(&a);
   if (!status) status = take_up(&a, files, err);
   if (status) {
