@@ -120,6 +120,7 @@ static int write_picture(const sl_compared *c, const options *o) {
 static int compare(sl_compared *c, const options *o) {
   sl_error err;
   int code = SL_EXIT_OK;
+  if (sl_output_check(o->svg, &err)) return sl_cli_fail("sluice gate compare", &err);
   for (size_t i = 0; i < o->gates; i++)
     if (sl_compare_load(&c[i], o->gate[i], &err)) return sl_cli_fail("sluice gate compare", &err);
   sl_compare(c, o->gates, &o->request);

@@ -185,6 +185,14 @@ static int finish(const sl_verified *v, const options *o) {
   return code;
 }
 
+static int check_outputs(const options *o) {
+  const char *const paths[] = {o->request.certificate, o->junit, o->svg};
+  sl_error err;
+  for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+    if (sl_output_check(paths[i], &err)) return sl_cli_fail("sluice verify", &err);
+  return SL_EXIT_OK;
+}
+
 sl_command sl_cmd_verify;
 int sl_cmd_verify(int argc, char **argv) {
   options o = {.request = {.seconds = 60, .boxes = 400000}};
@@ -192,6 +200,10 @@ int sl_cmd_verify(int argc, char **argv) {
   sl_verify_guard_memory();
   if (!(o.gate = calloc((size_t)argc, sizeof *o.gate))) return fail_memory();
   sl_argp_parse(&parser, argc, argv, &o);
+  if (check_outputs(&o) != SL_EXIT_OK) {
+    free(o.gate);
+    return SL_EXIT_USAGE;
+  }
   sl_verified *v = calloc((size_t)o.gates, sizeof *v);
   if (!v) return fail_memory();
   for (int i = 0; i < o.gates; i++) {

@@ -2,6 +2,7 @@
 #include "output.h"
 
 #include "file_write.h"
+#include "run_folder.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +11,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+sl_status sl_output_check(const char *path, sl_error *err) {
+  char *own = path && strcmp(path, "-") != 0 ? sl_run_folder_name(path) : NULL;
+  if (!own) return SL_OK;
+  const sl_status status =
+      sl_fail(err, SL_ERR_USAGE, "%s is the run's own %s: name another file", path, own);
+  free(own);
+  return status;
+}
+
 sl_status sl_output_begin(sl_output *out, const char *path, sl_error *err) {
+  const sl_status status = sl_output_check(path, err);
+  if (status) return status;
   *out = (sl_output){.path = path};
   out->stream = open_memstream(&out->text, &out->size);
   return out->stream ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);

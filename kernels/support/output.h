@@ -15,7 +15,10 @@ typedef struct {
   size_t size;
 } sl_output;
 
-/* path and out must stay where they are until the end. SL_ERR_MEMORY. */
+/* SL_ERR_USAGE for a file of a run (spec F4), which what a command writes would destroy. NULL: no
+ * output is asked for. A command asks before a long work; sl_output_begin asks again. */
+sl_status sl_output_check(const char *path, sl_error *err);
+/* path and out must stay where they are until the end. SL_ERR_USAGE as above, SL_ERR_MEMORY. */
 sl_status sl_output_begin(sl_output *out, const char *path, sl_error *err);
 /* Writes it: a regular file atomically (spec F1.1), anything else in place. Frees it. */
 sl_status sl_output_end(sl_output *out, sl_error *err);

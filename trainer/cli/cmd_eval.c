@@ -161,7 +161,8 @@ static sl_status adopt(sl_config *config, const options *o, const char *folder, 
   config->place[SL_KEY_run_backend].from = SL_FROM_DEFAULT; /* of --backend, not of the file */
   config->run.threads = o->backend.threads;
   config->run.isa = (int)o->backend.isa;
-  config->rl.beta = 0.0; /* an evaluation needs no reference */
+  config->rl.beta = 0.0;         /* an evaluation needs no reference, */
+  config->rl.temperature = 1.0f; /* and divides no logits */
   return SL_OK;
 }
 
@@ -169,7 +170,8 @@ static sl_status eval_logprobs(const options *o, const sl_config *config, sl_err
   sl_session s;
   sl_task task = {0};
   const sl_task_options task_options = sl_config_task_options(config);
-  sl_status status = sl_session_open(&s, o->model, &o->backend, err);
+  sl_status status = sl_output_check(o->logprobs, err);
+  if (!status) status = sl_session_open(&s, o->model, &o->backend, err);
   if (status) return status;
   if (!o->tokens) status = sl_task_load(&task, &task_options, err);
   if (!status) status = write_logprobs(o, &s, &task.held_out, err);

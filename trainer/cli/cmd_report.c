@@ -2,9 +2,7 @@
  * several runs side by side. */
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
-
 #include "kernels/support/output.h"
-#include "trainer/files/file.h"
 #include "trainer/report/report.h"
 #include "trainer/report/report_tables.h"
 #include "trainer/run/run_files.h"
@@ -14,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 typedef struct {
   const char *run[SL_REPORT_RUNS_MAX], *page, *picture;
@@ -70,24 +67,6 @@ static const struct argp parser = {
 
 static int is_standard(const char *path) { return path && strcmp(path, "-") == 0; }
 
-/* An output that is a file of a run would destroy what the report is of. */
-static sl_status refuse_own(const char *run, const char *path, sl_error *err) {
-  static const char *const names[] = {SL_RUN_CONFIG, SL_RUN_METRICS, SL_RUN_LEDGER, SL_RUN_SAMPLES};
-  struct stat output, own;
-  if (!path || stat(path, &output) != 0) return SL_OK;
-  for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-    char *file = sl_path_join(run, names[i]);
-    if (!file) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory", run);
-    const int same =
-        stat(file, &own) == 0 && own.st_dev == output.st_dev && own.st_ino == output.st_ino;
-    free(file);
-    if (same)
-      return sl_fail(err, SL_ERR_USAGE, "%s is the run's own %s: name another file", path,
-                     names[i]);
-  }
-  return SL_OK;
-}
-
 /* Writes one output; path NULL: none is asked for. */
 static sl_status write_file(const char *path, const sl_run_report *runs, size_t n,
                             void (*write)(FILE *, const sl_run_report *, size_t), sl_error *err) {
@@ -139,9 +118,9 @@ int sl_cmd_report(int argc, char **argv) {
   while (!status && n < o.n) {
     status = sl_run_report_read(&runs[n], o.run[n], &err);
     if (!status) n++;
-    if (!status) status = refuse_own(o.run[n - 1], o.page, &err);
-    if (!status) status = refuse_own(o.run[n - 1], o.picture, &err);
   }
+  if (!status) status = sl_output_check(o.page, &err);
+  if (!status) status = sl_output_check(o.picture, &err);
   for (size_t i = 0; !status && i < n; i++) {
     note_unfinished(runs[i].path, SL_RUN_METRICS, runs[i].curves.unfinished);
     note_unfinished(runs[i].path, SL_RUN_SAMPLES, runs[i].samples.unfinished);

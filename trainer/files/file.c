@@ -2,6 +2,8 @@
 #define _GNU_SOURCE /* renameat2 */
 #include "file.h"
 
+#include "kernels/support/run_folder.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -98,14 +100,13 @@ sl_status sl_folder_remove(const char *path, sl_error *err) {
   return rmdir(path) == 0 ? SL_OK : fail_io(err, path, "remove");
 }
 
-/* Renames what somebody else may need to PATH.kept-N, N the first number that is free. */
-static sl_status keep(const char *path, sl_error *err) {
+sl_status sl_path_keep(const char *path, sl_error *err) {
   const size_t size = strlen(path) + 32;
   char *kept = malloc(size);
   if (!kept) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
   struct stat st;
   for (unsigned i = 1;; i++) {
-    snprintf(kept, size, "%s.kept-%u", path, i);
+    snprintf(kept, size, "%s" SL_KEPT_MARK "%u", path, i);
     if (lstat(kept, &st) != 0) break;
   }
   const sl_status status = rename(path, kept) == 0 ? SL_OK : fail_io(err, path, "set it aside");
@@ -137,7 +138,7 @@ sl_status sl_leftovers_remove(const char *folder, const char *name, sl_error *er
     if (!path)
       status = sl_fail(err, SL_ERR_MEMORY, "%s: no memory", folder);
     else if (unlink(path) != 0) /* a folder, then */
-      status = sl_folder_is_flat(path) ? sl_folder_remove(path, err) : keep(path, err);
+      status = sl_folder_is_flat(path) ? sl_folder_remove(path, err) : sl_path_keep(path, err);
     free(path);
   }
   closedir(dir);
@@ -159,7 +160,7 @@ sl_status sl_folder_begin(sl_folder_write *folder, const char *path, sl_error *e
   sl_status status = SL_OK;
   if (access(made.temporary, F_OK) == 0) /* left by a killed process with our process id */
     status = sl_folder_is_flat(made.temporary) ? sl_folder_remove(made.temporary, err)
-                                               : keep(made.temporary, err);
+                                               : sl_path_keep(made.temporary, err);
   if (!status && mkdir(made.temporary, 0777) != 0)
     status = fail_io(err, made.temporary, "make the folder");
   if (status) {
@@ -200,7 +201,7 @@ static sl_status exchange(const sl_folder_write *folder, sl_error *err) {
 sl_status sl_folder_commit(sl_folder_write *folder, sl_error *err) {
   sl_status status =
       sl_sync_folder(folder->temporary) == 0 ? SL_OK : fail_io(err, folder->temporary, "flush");
-  if (status == SL_OK && holds_more(folder)) status = keep(folder->path, err);
+  if (status == SL_OK && holds_more(folder)) status = sl_path_keep(folder->path, err);
   if (status == SL_OK) status = exchange(folder, err);
   if (status == SL_OK && sl_sync_parent(folder->path) != 0)
     status = fail_io(err, folder->path, "flush the parent folder");

@@ -43,6 +43,10 @@ void sl_folder_abort(sl_folder_write *folder);
  * NAME if it is NULL. One that is not flat is kept under another name, with a word. */
 sl_status sl_leftovers_remove(const char *folder, const char *name, sl_error *err);
 
+/* Renames what somebody else may need to PATH.kept-N, N the first number that is free, and says so
+ * on standard error. */
+sl_status sl_path_keep(const char *path, sl_error *err);
+
 /* 1 if a folder holds only plain files. */
 int sl_folder_is_flat(const char *path);
 /* Removes the files of a flat folder and the folder; another one is left as it is. */

@@ -13,9 +13,6 @@ typedef struct {
   char name[32];
 } sl_checkpoint_entry;
 
-/* Before the number of what was set aside, NAME.aside-N. */
-#define SL_ASIDE_MARK ".aside-"
-
 /* P-NAME-STEP of a phase and a step. */
 void sl_checkpoint_name(char out[32], int phase, uint64_t step);
 

@@ -5,17 +5,9 @@
 #include "checkpoint_list.h"
 #include "checkpoint_state.h"
 #include "run_state.h"
+#include "kernels/support/run_folder.h"
 #include "trainer/files/log.h"
 
-#define SL_RUN_CONFIG "config.yaml"
-#define SL_RUN_METRICS "metrics.jsonl"
-#define SL_RUN_LEDGER "ledger.jsonl"
-#define SL_RUN_SAMPLES "samples.jsonl"
-#define SL_RUN_MODEL "model"
-#define SL_RUN_REFERENCE "reference"
-#define SL_RUN_COMPANIONS "companions" /* of the model that the run began with (spec F1.6) */
-#define SL_RUN_CHECKPOINTS "checkpoints"
-#define SL_RUN_BEST "best"
 #define SL_MOMENTS_FILE "moments.safetensors" /* of a checkpoint */
 #define SL_LEDGER_VERSION 3
 

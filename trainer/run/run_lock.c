@@ -12,8 +12,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define LOCK_FILE "lock"
-
 /* 1: locked. 0: *holder has it (0: not known, or it just let go). -1: errno. */
 static int try_lock(int fd, long *holder) {
   struct flock wanted = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
@@ -32,7 +30,7 @@ static int has_no_locks(int error) {
 }
 
 sl_status sl_run_lock(int *out, int *unlocked, const char *run, sl_error *err) {
-  char *path = sl_path_join(run, LOCK_FILE);
+  char *path = sl_path_join(run, SL_RUN_LOCK);
   if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   const int fd = sl_open(path, O_RDWR | O_CREAT);
   long holder = 0;
