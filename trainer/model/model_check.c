@@ -34,9 +34,9 @@ static sl_status begin(pass *p, sl_context *ctx, const sl_model_layout *layout,
   return status;
 }
 
-static sl_status forward(pass *p, const uint32_t *ids) {
+static sl_status forward(pass *p, const uint32_t *ids, float inverse_temperature) {
   SL_TRY(sl_model_pack(p->model));
-  return sl_sequence_forward(&p->sequence, p->model, ids, p->n);
+  return sl_sequence_forward(&p->sequence, p->model, ids, p->n, inverse_temperature);
 }
 
 /* The index of the first number that is not finite; n if all are. */
@@ -46,11 +46,10 @@ static size_t first_bad(const float *x, size_t n) {
   return i;
 }
 
-/* "" or what is not finite: the logits token by token, then the log-probs. */
-static sl_status find_bad(const pass *p, char *out, size_t size) {
+/* "" or what is not finite: the logits token by token. */
+static sl_status find_bad_logit(const pass *p, char *out, size_t size) {
   const sl_model_shape *s = &p->model->layout->shape;
   float *row = (float *)(void *)p->row.host;
-  const float *logp = p->sequence.logp;
   *out = 0;
   for (size_t i = 0; i < p->n; i++) {
     SL_TRY(sl_model_logits(p->model, 1, p->model->hidden + i * s->hidden,
@@ -61,10 +60,21 @@ static sl_status find_bad(const pass *p, char *out, size_t size) {
     snprintf(out, size, "logit[%zu] of token[%zu] is %g", bad, i, (double)row[bad]);
     return SL_OK;
   }
-  const size_t bad = first_bad(logp, p->n - 1);
-  if (bad < p->n - 1)
-    snprintf(out, size, "the log-prob of token[%zu] is %g", bad + 1, (double)logp[bad]);
   return SL_OK;
+}
+
+/* The same of log-probs and entropies. Where the logits are finite, it is the division by the
+ * temperature that overflows. */
+static void find_bad_logp(const pass *p, float inverse_temperature, char *out, size_t size) {
+  const float *const kinds[] = {p->sequence.logp, p->sequence.entropy};
+  for (int i = 0; i < 2; i++) {
+    const size_t bad = first_bad(kinds[i], p->n - 1);
+    if (bad == p->n - 1) continue;
+    snprintf(out, size, "the %s of token[%zu] at temperature %g is %g, of finite logits",
+             i ? "entropy" : "log-prob", bad + 1, 1.0 / (double)inverse_temperature,
+             (double)kinds[i][bad]);
+    return;
+  }
 }
 
 /* 1 if an array (T, D) of the model's memory holds a number that is not finite. */
@@ -98,7 +108,7 @@ static sl_status name_part(char *out, size_t size, sl_context *ctx, const sl_mod
   if (status) return status;
   status = begin(&p, ctx, layout, parameters, n, 1, err);
   if (!status) {
-    if (forward(&p, ids))
+    if (forward(&p, ids, 1.0f))
       status = sl_fail(err, sl_context_error(ctx)->status, "%s", sl_context_error(ctx)->message);
     else
       find_part(&p, host, out, size);
@@ -110,14 +120,17 @@ static sl_status name_part(char *out, size_t size, sl_context *ctx, const sl_mod
 
 sl_status sl_model_check_forward(sl_context *ctx, const sl_model_layout *layout,
                                  const float *parameters, const uint32_t *ids, size_t n,
-                                 sl_error *err) {
+                                 float inverse_temperature, sl_error *err) {
   pass p;
-  char bad[96] = "", part[32];
+  char bad[96] = "", divided[128] = "", part[32];
   sl_status status = begin(&p, ctx, layout, parameters, n, 0, err);
   if (status) return status;
-  if (forward(&p, ids) || find_bad(&p, bad, sizeof bad))
+  if (forward(&p, ids, inverse_temperature) || find_bad_logit(&p, bad, sizeof bad))
     status = sl_fail(err, sl_context_error(ctx)->status, "%s", sl_context_error(ctx)->message);
+  else if (!*bad)
+    find_bad_logp(&p, inverse_temperature, divided, sizeof divided);
   end(&p);
+  if (*divided) return sl_fail(err, SL_ERR_NONFINITE, "%s", divided);
   if (status || !*bad) return status;
   status = name_part(part, sizeof part, ctx, layout, parameters, ids, n, err);
   if (status) return status;

@@ -24,7 +24,8 @@ void sl_sequence_free(sl_sequence *sequence) {
   *sequence = (sl_sequence){0};
 }
 
-sl_status sl_sequence_forward(sl_sequence *s, sl_model *model, const uint32_t *ids, size_t n) {
+sl_status sl_sequence_forward(sl_sequence *s, sl_model *model, const uint32_t *ids, size_t n,
+                              float inverse_temperature) {
   const sl_mirror *on = &s->mirror;
   const uint32_t seq[2] = {0, (uint32_t)n};
   for (size_t i = 0; i < n; i++)
@@ -39,7 +40,8 @@ sl_status sl_sequence_forward(sl_sequence *s, sl_model *model, const uint32_t *i
                           sl_mirror_device(on, s->position),
                           sl_mirror_device(on, s->target),
                           sl_mirror_device(on, s->mask)};
-  SL_TRY(sl_model_forward(model, &batch, 1.0f, sl_mirror_device(on, s->logp),
+  SL_TRY(sl_model_forward(model, &batch, inverse_temperature, sl_mirror_device(on, s->logp),
                           sl_mirror_device(on, s->entropy)));
+  SL_TRY(sl_mirror_pull(on, s->entropy, n * sizeof *s->entropy));
   return sl_mirror_pull(on, s->logp, n * sizeof *s->logp);
 }

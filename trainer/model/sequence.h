@@ -18,8 +18,9 @@ sl_status sl_sequence_create(sl_sequence *out, sl_context *ctx, size_t n, sl_err
 void sl_sequence_free(sl_sequence *sequence);
 
 /* The pass of a model that is packed over n ids (of the host): logp[0 .. n - 2] are those of
- * ids[1 .. n - 1], at temperature 1. The status is the context's. */
-sl_status sl_sequence_forward(sl_sequence *sequence, sl_model *model, const uint32_t *ids,
-                              size_t n);
+ * ids[1 .. n - 1], entropy those of their distributions, at 1 / inverse_temperature. The status is
+ * the context's. */
+sl_status sl_sequence_forward(sl_sequence *sequence, sl_model *model, const uint32_t *ids, size_t n,
+                              float inverse_temperature);
 
 #endif

@@ -26,30 +26,42 @@ static void name_largest(char *out, size_t size, const sl_parameters *p) {
   sl_arena_unview(data, p->ctx);
 }
 
-static sl_status check(sl_context *ctx, const sl_parameters *p, const uint32_t *ids, size_t n,
-                       const char *path, sl_error *err) {
+typedef struct {
+  const char *name;
+  const uint32_t *ids;
+  size_t n;
+} passage;
+
+static sl_status check(sl_context *ctx, const sl_parameters *p, const passage *over,
+                       float inverse_temperature, const char *path, sl_error *err) {
   sl_error why;
   char largest[160];
-  const sl_status status = sl_model_check_forward(ctx, p->layout, p->data, ids, n, &why);
+  const sl_status status = sl_model_check_forward(ctx, p->layout, p->data, over->ids, over->n,
+                                                  inverse_temperature, &why);
   if (status != SL_ERR_NONFINITE) {
     if (status && err) *err = why;
     return status;
   }
   name_largest(largest, sizeof largest, p);
-  return sl_fail(err, SL_ERR_INPUT,
-                 "%s: the model's numbers are not finite on the first problem: %s%s", path,
-                 why.message, largest);
+  return sl_fail(err, SL_ERR_INPUT, "%s: the model's numbers are not finite on %s: %s%s", path,
+                 over->name, why.message, largest);
 }
 
 sl_status sl_first_pass_check(sl_context *ctx, const sl_parameters *parameters,
-                              const sl_tokenizer *tokenizer, const sl_task *task, const char *path,
-                              sl_error *err) {
+                              const sl_first_pass *over, const char *path, sl_error *err) {
+  /* Of equal tokens all values are equal, at any position: two have the numbers of the longest. */
+  static const uint32_t padding[2] = {0};
+  const sl_task *task = over->task;
   const sl_problems *from = task->held_out.n ? &task->held_out : &task->train;
   const sl_problems first = {.items = from->items, .n = 1};
+  const float inverse = over->temperature < 1.0f ? 1.0f / over->temperature : 1.0f;
   sl_token_lists lists;
-  sl_status status = sl_token_lists_encode(&lists, &first, tokenizer, err);
+  sl_status status = sl_token_lists_encode(&lists, &first, over->tokenizer, err);
   if (status) return status;
-  status = check(ctx, parameters, lists.ids, lists.seq[1], path, err);
+  const passage passages[] = {{"the first problem", lists.ids, lists.seq[1]},
+                              {"padding", padding, 2}};
+  for (size_t i = 0; !status && i < 2; i++)
+    status = check(ctx, parameters, &passages[i], inverse, path, err);
   sl_token_lists_free(&lists);
   return status;
 }

@@ -39,18 +39,24 @@ static sl_status read_line(const sl_json *line, void *user, sl_error *err) {
   const reader *r = user;
   const json_t *tokens = json_object_get(line->root, "tokens");
   const size_t n = json_array_size(tokens);
-  if (!json_is_array(tokens) || n < 2 || n > r->max)
-    return sl_json_fail(line, "tokens", err, "expected an array of 2 to %zu token ids", r->max);
+  char wanted[64], what[SL_JSON_DESCRIPTION];
+  snprintf(wanted, sizeof wanted, "an array of 2 to %zu token ids", r->max);
+  if (!json_is_array(tokens)) return sl_json_expected(line, "tokens", err, wanted, tokens);
+  if (n < 2 || n > r->max)
+    return sl_json_fail(line, "tokens", err, "expected %s, found %zu", wanted, n);
   uint32_t *ids = malloc(n * sizeof *ids);
   if (!ids) return sl_fail(err, SL_ERR_MEMORY, "no memory for %zu tokens", n);
   sl_status status = SL_OK;
   for (size_t i = 0; !status && i < n; i++) {
     const json_t *id = json_array_get(tokens, i);
     if (!json_is_integer(id) || json_integer_value(id) < 0 ||
-        (size_t)json_integer_value(id) >= r->vocab)
-      status = sl_json_fail(line, "tokens", err, "tokens[%zu] is not an id below %zu", i, r->vocab);
-    else
+        (size_t)json_integer_value(id) >= r->vocab) {
+      sl_json_describe(what, id);
+      status = sl_json_fail(line, "tokens", err, "tokens[%zu]: expected an id below %zu, found %s",
+                            i, r->vocab, what);
+    } else {
       ids[i] = (uint32_t)json_integer_value(id);
+    }
   }
   if (!status) status = append(r->lists, ids, n, err);
   free(ids);
@@ -131,7 +137,7 @@ sl_status sl_logprobs_write(const sl_session *s, const sl_token_lists *lists, FI
   for (size_t i = 0; !status && i < lists->n; i++) {
     const uint32_t *ids = lists->ids + lists->seq[i];
     const size_t n = lists->seq[i + 1] - lists->seq[i];
-    if (sl_sequence_forward(&one, m, ids, n))
+    if (sl_sequence_forward(&one, m, ids, n, 1.0f))
       status = sl_fail(err, sl_context_error(s->ctx)->status, "sequence[%zu]: %s", i,
                        sl_context_error(s->ctx)->message);
     else if (n > 0 && first_bad(one.logp, n) + 1 < n)

@@ -228,8 +228,8 @@ static sl_status prepare(sl_run_state *run, sl_extent extent, const char *checkp
 /* Of a model that a key names. */
 static sl_status check_first_pass(const sl_run_state *run, sl_config_key key,
                                   const sl_parameters *model, sl_error *err) {
-  return sl_first_pass_check(run->ctx, model, run->tokenizer, &run->task,
-                             sl_config_path(&run->config, key), err);
+  const sl_first_pass over = {run->tokenizer, &run->task, run->config.rl.temperature};
+  return sl_first_pass_check(run->ctx, model, &over, sl_config_path(&run->config, key), err);
 }
 
 static sl_status fill_policy(sl_run_state *run, const char *checkpoint, sl_error *err) {
