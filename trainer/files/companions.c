@@ -135,6 +135,28 @@ sl_status sl_companions_copy(const char *from, const char *to, sl_error *err) {
   return status;
 }
 
+static int differs(const char *folder, const char *other, const char *name) {
+  char *paths[2] = {sl_path_join(folder, name), sl_path_join(other, name)}, *data[2] = {NULL, NULL};
+  size_t size[2] = {0, 0};
+  int read = 1;
+  for (int i = 0; i < 2; i++)
+    read &= paths[i] && is_file(paths[i]) &&
+            sl_file_read(&data[i], &size[i], paths[i], COMPANION_BYTES_MAX, NULL) == SL_OK;
+  const int equal = read && size[0] == size[1] && memcmp(data[0], data[1], size[0]) == 0;
+  for (int i = 0; i < 2; i++) free(data[i]), free(paths[i]);
+  return !equal;
+}
+
+int sl_companions_differ(const char *folder, const char *other) {
+  DIR *files = opendir(folder);
+  int found = 0;
+  for (struct dirent *entry; files && !found && (entry = readdir(files)) != NULL;)
+    found = is_companion(entry->d_name) && sl_path_holds(other, entry->d_name) &&
+            differs(folder, other, entry->d_name);
+  if (files) closedir(files);
+  return found;
+}
+
 sl_status sl_companions_write(const char *path, const char *from, sl_error *err) {
   sl_folder_write folder;
   sl_status status = sl_folder_begin(&folder, path, err);

@@ -14,6 +14,9 @@ sl_status sl_refuse_foreign_tokenizer(const char *folder, sl_error *err);
  * SL_ERR_IO, SL_ERR_INPUT (a file larger than 64 MiB), SL_ERR_MEMORY. */
 sl_status sl_companions_copy(const char *from, const char *to, sl_error *err);
 
+/* 1 if a folder has a companion that another one has with other bytes: somebody edited it. */
+int sl_companions_differ(const char *folder, const char *other);
+
 /* A folder of the companions alone, which appears whole or not at all. */
 sl_status sl_companions_write(const char *path, const char *from, sl_error *err);
 

@@ -6,6 +6,8 @@
 #include "model_config.h"
 #include "safetensors.h"
 
+#include <dirent.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,10 +102,36 @@ static const char *in_its_place(const char *folder) {
   return NULL;
 }
 
+/* The name of a file that ends so, the first in alphabetical order; "" if there is none. */
+static void find_ending(char found[static NAME_MAX + 1], const char *folder, const char *ending) {
+  const size_t n = strlen(ending);
+  found[0] = '\0';
+  DIR *files = opendir(folder);
+  for (struct dirent *entry; files && (entry = readdir(files)) != NULL;) {
+    const char *name = entry->d_name;
+    if (strlen(name) > n && strcmp(name + strlen(name) - n, ending) == 0 &&
+        (!found[0] || strcmp(name, found) < 0))
+      snprintf(found, NAME_MAX + 1, "%s", name);
+  }
+  if (files) closedir(files);
+}
+
 /* SL_ERR_INPUT if the file is not there, but something that is often in its place. */
 static sl_status check_present(const char *folder, const char *name, sl_error *err) {
-  const char *instead = sl_path_holds(folder, name) ? NULL : in_its_place(folder);
-  return instead ? sl_fail(err, SL_ERR_INPUT, "%s: no %s, but %s", folder, name, instead) : SL_OK;
+  static const char *const formats[][2] = {{".gguf", "GGUF"}, {".onnx", "ONNX"}};
+  char found[NAME_MAX + 1];
+  if (sl_path_holds(folder, name)) return SL_OK;
+  const char *instead = in_its_place(folder);
+  if (instead) return sl_fail(err, SL_ERR_INPUT, "%s: no %s, but %s", folder, name, instead);
+  for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+    find_ending(found, folder, formats[i][0]);
+    if (*found)
+      return sl_fail(err, SL_ERR_INPUT,
+                     "%s: no %s, but %s in the format %s; save the model as transformers "
+                     "does: " SL_MODEL_CONFIG_FILE " and " SL_MODEL_WEIGHTS_FILE,
+                     folder, name, found, formats[i][1]);
+  }
+  return SL_OK;
 }
 
 /* A model has no tensor of another type than F32 (spec F1.2). */
@@ -267,6 +295,8 @@ sl_status sl_model_folder_publish(const sl_parameters *p, const sl_tokenizer *to
   status = sl_model_files_write(p, tokenizer, folder.temporary, err);
   if (status == SL_OK && companions && sl_path_holds(companions, "."))
     status = sl_companions_copy(companions, folder.temporary, err);
+  if (status == SL_OK && sl_companions_differ(path, folder.temporary))
+    status = sl_path_keep(path, err);
   if (status == SL_OK) return sl_folder_commit(&folder, err);
   sl_folder_abort(&folder);
   return status;

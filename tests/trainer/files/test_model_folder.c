@@ -342,6 +342,10 @@ Test(model_folder, says_what_stands_in_the_place_of_a_model) {
       {"adapter_model.safetensors", "model.safetensors",
        "no model.safetensors, but an adapter alone; merge it into its base model"},
       {"adapter_config.json", "config.json", "model: no config.json, but an adapter alone"},
+      {"q4_0.gguf", "config.json", "model: no config.json, but q4_0.gguf in the format GGUF"},
+      {"model.onnx", "model.safetensors",
+       "no model.safetensors, but model.onnx in the format ONNX; save the model as transformers "
+       "does: config.json and model.safetensors"},
   };
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
     char path[200];
