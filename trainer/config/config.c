@@ -55,6 +55,9 @@ static sl_status fail_unknown(size_t number, const char *text, const char *dot, 
 /* One "section.key=value" or "section.key.parameter=value". */
 static sl_status set_argument(sl_config *config, size_t number, const char *text, sl_error *err) {
   const char *equals = strchr(text, '='), *dot = strchr(text, '.');
+  if (!equals && sl_config_key_of(text) != SL_KEY_COUNT)
+    return sl_fail(err, SL_ERR_USAGE, "--set %zu: expected %s=VALUE, found '%s'", number, text,
+                   text);
   if (!equals || !dot || dot > equals) {
     char meant[SL_SUGGESTION];
     sl_config_suggest(meant, sizeof meant, text, equals ? (size_t)(equals - text) : strlen(text));

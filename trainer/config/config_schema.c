@@ -172,9 +172,10 @@ static int is_real(const char *text) {
   return *at == 0;
 }
 
+/* -0 becomes 0: a rate of -0 is none, and is not another run. */
 static int read_real(const char *text, const sl_config_row *row, double *out) {
   if (!is_real(text)) return 0;
-  const double value = strtod(text, NULL);
+  const double value = strtod(text, NULL) + 0.0;
   if (!isfinite(value) || value < strtod(row->min, NULL) || value > strtod(row->max, NULL))
     return 0;
   *out = value;
@@ -183,7 +184,7 @@ static int read_real(const char *text, const sl_config_row *row, double *out) {
 
 static int read_real32(const char *text, const sl_config_row *row, float *out) {
   if (!is_real(text)) return 0;
-  const float value = strtof(text, NULL);
+  const float value = strtof(text, NULL) + 0.0f;
   if (!isfinite(value) || value < strtof(row->min, NULL) || value > strtof(row->max, NULL))
     return 0;
   *out = value;

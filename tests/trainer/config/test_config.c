@@ -220,7 +220,7 @@ Test(config, bad_arguments_are_refused_by_number) {
   static const struct {
     const char *set, *part;
   } cases[] = {
-      {"rl.lr", "--set 2: expected section.key=value, found 'rl.lr'"},
+      {"rl.lr", "--set 2: expected rl.lr=VALUE, found 'rl.lr'"},
       {"lr=1", "--set 2: expected section.key=value, found 'lr=1'"},
       {"xx.lr=1",
        "--set 2: unknown section: expected one of run, model, task, sft, rl, gate, optimizer, "
