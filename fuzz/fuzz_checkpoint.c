@@ -32,9 +32,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 #endif
   size_t n, m;
   char *first = write_state(&state, folder, &n);
+  sl_checkpoint_state_free(&state);
   if (sl_checkpoint_state_read(&state, folder, &err) != SL_OK) abort();
   char *second = write_state(&state, folder, &m);
   if (n != m || memcmp(first, second, n) != 0) abort();
   free(first), free(second);
+  sl_checkpoint_state_free(&state);
   return 0;
 }

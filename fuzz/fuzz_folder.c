@@ -16,7 +16,8 @@ static void read_back(const sl_parameters *p, const sl_tokenizer *tokenizer, con
   sl_tokenizer *second = NULL;
   sl_error err;
   strcpy(path, scratch_folder()), strcat(path, "-again");
-  if (sl_model_folder_publish(p, tokenizer, folder, path, &err) != SL_OK) abort();
+  for (int i = 0; i < 2; i++) /* the second in place of the first */
+    if (sl_model_folder_publish(p, tokenizer, folder, path, &err) != SL_OK) abort();
   if (sl_model_folder_read(&again, &second, path, &err) != SL_OK) abort();
   if (!tokenizer != !second || (second && !sl_tokenizer_same(tokenizer, second)) ||
       again.layout->n_floats != p->layout->n_floats ||
@@ -25,6 +26,7 @@ static void read_back(const sl_parameters *p, const sl_tokenizer *tokenizer, con
   sl_tokenizer_destroy(second);
   sl_parameters_free(&again);
   if (sl_folder_remove(path, &err) != SL_OK) abort();
+  if (sl_model_folder_read(&again, NULL, path, &err) == SL_OK) abort(); /* it is gone */
 }
 
 /* Every token but padding and end as a text, which becomes those tokens again. */
