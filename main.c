@@ -114,8 +114,10 @@ int main(int argc, char **argv) {
   }
   if (strcmp(name, "--version") == 0 || strcmp(name, "-V") == 0) name = version;
   if (strcmp(name, "gate") == 0 && argc > 2 && strcmp(argv[2], "compare") == 0) {
+    static char typed[] = "gate compare";
     name = argv[2]; /* a program of its own, as it stands on the prover */
     argc--, argv++;
+    argv[1] = typed;
   }
   const command *c = find_command(name);
   return c ? run(c, argc - 1, argv + 1) : fail_unknown(name);

@@ -2,6 +2,8 @@
  * defines SL_PROGRAM as NAME. `sluice NAME` starts it (main.c). */
 #include "kernels/support/cli.h"
 
+#include <string.h>
+
 #define JOIN(a, b) a##b
 #define FUNCTION(name) JOIN(sl_cmd_, name)
 #define TEXT(name) #name
@@ -10,5 +12,7 @@
 sl_command FUNCTION(SL_PROGRAM);
 
 int main(int argc, char **argv) {
-  return sl_cli_run(NAME(SL_PROGRAM), FUNCTION(SL_PROGRAM), argc, argv);
+  static const char under_gate[] = "gate " NAME(SL_PROGRAM); /* as `sluice gate` starts it */
+  const char *name = strcmp(argv[0], under_gate) == 0 ? under_gate : NAME(SL_PROGRAM);
+  return sl_cli_run(name, FUNCTION(SL_PROGRAM), argc, argv);
 }

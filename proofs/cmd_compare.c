@@ -138,9 +138,7 @@ static int compare(sl_compared *c, const options *o) {
 
 sl_command sl_cmd_compare;
 int sl_cmd_compare(int argc, char **argv) {
-  static char name[] = "sluice gate compare";
   options o = {.request = {.positive = 1, .vary = "tau", .seconds = 30}};
-  argv[0] = name; /* as it was typed: the program is sluice-compare */
   argp_err_exit_status = SL_EXIT_USAGE;
   sl_verify_guard_memory();
   sl_argp_parse(&parser, argc, argv, &o);
