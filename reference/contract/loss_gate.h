@@ -11,7 +11,8 @@ typedef enum {
   SL_LOSS_GATE_SOFTSIGN,
   SL_LOSS_GATE_CLIP,
   SL_LOSS_GATE_IDENTITY,
-  SL_LOSS_GATE_CISPO
+  SL_LOSS_GATE_CISPO,
+  SL_LOSS_GATE_EXPRESSION /* by sl_walk_expression */
 } sl_loss_gate_family;
 
 /* A gate for one sign of the advantage. limit: the clip edge (1 + high or 1 - low), or the cap of

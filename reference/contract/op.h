@@ -34,14 +34,17 @@ typedef struct {
 } sl_op_setting;
 
 typedef struct sl_op sl_op;
+struct sl_gate_form;
 
-/* One call of an op: sizes by letter, inputs as binary64 (an absent one is NULL). */
+/* One call of an op: sizes by letter, inputs as binary64 (an absent one is NULL). form: of a gate
+ * that is an expression (expression.h), the caller's, else NULL. */
 typedef struct {
   const sl_op *op;
   sl_contract contract;
   size_t size[SL_OP_LETTERS];
   double setting[SL_OP_SETTINGS];
   const double *in[SL_OP_INPUTS];
+  const struct sl_gate_form *form;
 } sl_op_case;
 
 /* Where a walk writes its derivation, with numbers put in; NULL: nowhere. */

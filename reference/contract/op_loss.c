@@ -1,10 +1,12 @@
 /* The gated loss and its gradient by log-probs and entropies (spec O1, O2, O4, E2.7). */
+#include "expression.h"
 #include "loss_gate.h"
 #include "softmax.h"
 
 #include "fail.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 enum {
   GATE,
@@ -51,6 +53,7 @@ typedef struct {
   const sl_arith *r;
   double sequences, tokens; /* of the update: given, or counted */
   sequence s;
+  sl_span *scratch; /* of an expression */
 } loss;
 
 static size_t slots(const sl_op_case *c) { return sl_op_size(c, 't'); }
@@ -59,6 +62,14 @@ static double tokens_of(const sl_op_case *c, size_t s) {
   double n = 0.0;
   for (size_t t = 0; t < slots(c); t++) n += c->in[MASK][s * slots(c) + t];
   return n;
+}
+
+static int is_expression(const sl_op_case *c) {
+  return c->setting[GATE] == SL_LOSS_GATE_EXPRESSION;
+}
+
+static const sl_expression *side_of(const sl_op_case *c, size_t s) {
+  return &c->form->side[c->in[ADVANTAGE][s] > 0.0];
 }
 
 static loss loss_of(const sl_op_case *c, const sl_arith *r) {
@@ -137,9 +148,16 @@ static clamped log_ratio(const loss *a, size_t i) {
   return clamp(a, sl_arith_sub(a->r, input(a, NEW, i), input(a, OLD, i)));
 }
 
+static sl_gate_walk expression_at(const loss *a, size_t s, sl_ball ratio) {
+  sl_gate_walk walk = {.r = ratio, .chain = one};
+  sl_walk_expression(a->r, side_of(a->c, s), ratio, a->scratch, &walk.f, &walk.w);
+  return walk;
+}
+
 static sl_gate_walk gate_at(const loss *a, size_t i, sl_ball x) {
   const double *set = a->c->setting;
   const int positive = a->c->in[ADVANTAGE][i / slots(a->c)] > 0.0;
+  if (is_expression(a->c)) return expression_at(a, i / slots(a->c), sl_arith_exp(a->r, x));
   const sl_loss_gate gate = {.family = (sl_loss_gate_family)(int)set[GATE],
                              .positive = positive,
                              .product = set[WEIGHT_FORM] == PRODUCT,
@@ -265,13 +283,20 @@ static void take_token(value *v, const loss *a, size_t i) {
   if (set[GAMMA] > 0.0) take_term(v, a, sl_arith_constant(a->r, -set[GAMMA]), input(a, ENTROPY, i));
 }
 
+/* A weight alone has no value: 1 where a sequence with tokens has such a gate. */
+static int has_no_value(const loss *a) {
+  if (a->tokens == 0.0 || a->c->setting[GATE] == SL_LOSS_GATE_CISPO) return 1;
+  for (size_t s = 0; is_expression(a->c) && s < sl_op_size(a->c, 's'); s++)
+    if (side_of(a->c, s)->value == SL_EXPRESSION_NONE && tokens_of(a->c, s) > 0.0) return 1;
+  return 0;
+}
+
 /* Sums by sequence and over them, by term of the loss, of all slots: no more roundings than a sum
  * of all, and four; the masked ones are exact zeros. */
 static sl_ball value_of(loss *a, sl_notes *notes) {
   const size_t n = sl_op_size(a->c, 's') * slots(a->c);
   value v = {0};
-  if (a->tokens == 0.0 || a->c->setting[GATE] == SL_LOSS_GATE_CISPO)
-    return (sl_ball){NAN, INFINITY};
+  if (has_no_value(a)) return (sl_ball){NAN, INFINITY};
   for (size_t i = 0; i < n; i++) {
     if (a->c->in[MASK][i] == 0.0) continue;
     load(a, i / slots(a->c), NULL);
@@ -287,10 +312,20 @@ static sl_ball value_of(loss *a, sl_notes *notes) {
   return sum;
 }
 
+static sl_status take_scratch(loss *a) {
+  const sl_expression *side = is_expression(a->c) ? a->c->form->side : NULL;
+  if (!side) return SL_OK;
+  const uint32_t most = side[0].count > side[1].count ? side[0].count : side[1].count;
+  a->scratch = calloc(most, sizeof *a->scratch);
+  return a->scratch ? SL_OK : SL_ERR_MEMORY;
+}
+
 static sl_status walk_loss(const sl_op_case *c, int out, size_t begin, size_t end, sl_ball *balls,
                            sl_notes *notes) {
   const sl_arith r = sl_arith_of(&c->contract);
   loss a = loss_of(c, &r);
+  const sl_status status = take_scratch(&a);
+  if (status) return status;
   for (size_t i = begin; i < end; i++) {
     sl_notes *own = i == begin ? notes : NULL;
     if (out == LOSS) {
@@ -302,6 +337,7 @@ static sl_status walk_loss(const sl_op_case *c, int out, size_t begin, size_t en
                        : out == DLOGP        ? logp_grad(&a, i, own)
                                              : entropy_grad(&a);
   }
+  free(a.scratch);
   return SL_OK;
 }
 
@@ -319,6 +355,12 @@ static sl_status check(const sl_op_case *c, sl_error *err) {
   if (c->setting[GAMMA] > 0.0 && !c->in[ENTROPY])
     return sl_contract_fail(err, SL_ERR_INPUT, "gated_loss: gamma is %g: entropy is needed",
                             c->setting[GAMMA]);
+  if (is_expression(c) && !c->form)
+    return sl_contract_fail(err, SL_ERR_INPUT, "gated_loss: gate=expression: its file is needed");
+  if (is_expression(c) && c->setting[WEIGHT_FORM] == PRODUCT)
+    return sl_contract_fail(err, SL_ERR_INPUT,
+                            "gated_loss: weight_form=product: a gate that is an expression has the "
+                            "weight of its file");
   return SL_OK;
 }
 
@@ -335,7 +377,7 @@ const sl_op sl_op_gated_loss = {
     .out = {{.name = "dlogp", .shape = "st"},
             {.name = "dentropy", .shape = "st", .optional = 1},
             {.name = "loss", .shape = "", .optional = 1}},
-    .setting = {{"gate", SL_LOSS_GATE_SIGMOID, SL_LOSS_GATE_SIGMOID, SL_LOSS_GATE_CISPO},
+    .setting = {{"gate", SL_LOSS_GATE_SIGMOID, SL_LOSS_GATE_SIGMOID, SL_LOSS_GATE_EXPRESSION},
                 {"tau_pos", 1.0, 0x1p-20, 0x1p10},
                 {"tau_neg", 1.05, 0x1p-20, 0x1p10},
                 {"clip_low", 0.2, 0.0, 0x1p20},
@@ -351,7 +393,7 @@ const sl_op sl_op_gated_loss = {
                 {"gamma", 0.0, 0.0, 0x1p20},
                 {"clamp", 80.0, 1.0, 1e30},
                 {"weight_form", 0.0, 0.0, PRODUCT}},
-    .choices = {[GATE] = "sigmoid|erf|arctan|softsign|clip|identity|cispo",
+    .choices = {[GATE] = "sigmoid|erf|arctan|softsign|clip|identity|cispo|expression",
                 [LEVEL] = "token|sequence",
                 [AGGREGATION] = "sequence_mean|token_mean|constant",
                 [KL] = "k1|k2|k3",

@@ -220,7 +220,7 @@ Test(judge, lost_digits_are_named) {
   cr_expect_eq(lost, 0, "a wrong sign is another defect");
   cr_assert_eq(sl_op_setting_parse(&c, "gate=fancy", &err), SL_ERR_USAGE);
   cr_expect_str_eq(err.message,
-                   "gate=fancy: may be sigmoid|erf|arctan|softsign|clip|identity|cispo");
+                   "gate=fancy: may be sigmoid|erf|arctan|softsign|clip|identity|cispo|expression");
 }
 
 /* Two kernels may lie at opposite ends of their bounds, and no further apart. */

@@ -60,7 +60,7 @@ double share_of(const double *x, const sl_ball *balls, size_t n, size_t *at, siz
   double largest = 0.0;
   *at = *unbounded = 0;
   for (size_t i = 0; i < n; i++) {
-    if (isinf(balls[i].rad)) {
+    if (isinf(balls[i].rad) || !isfinite(balls[i].mid)) {
       ++*unbounded;
       continue;
     }

@@ -14,7 +14,7 @@ sl_op_case case_of(const sl_op *op, const char *shape, const char *contract, sl_
 /* The balls of one output. */
 sl_ball *bounds_of(const sl_op_case *c, int out, size_t *n);
 /* The largest |x - mid| / rad; infinite where x is not finite or leaves a ball of radius 0.
- * Elements without bound are left out and counted. */
+ * Elements without bound, or beyond the type's largest number, are left out and counted. */
 double share_of(const double *x, const sl_ball *balls, size_t n, size_t *at, size_t *unbounded);
 
 #endif

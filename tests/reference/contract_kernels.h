@@ -4,6 +4,7 @@
 #ifndef SLUICE_TEST_CONTRACT_KERNELS_H
 #define SLUICE_TEST_CONTRACT_KERNELS_H
 
+#include "reference/contract/expression.h"
 #include "reference/contract/op.h"
 
 typedef enum {
@@ -42,6 +43,10 @@ double kernel_dot(const kernel *k, const double *a, size_t step_a, const double 
                   size_t n);
 /* The whole output of a case, in acc and then in `out`; x has the output's elements. */
 void kernel_run(const kernel *k, const sl_op_case *c, int out, double *x);
+
+/* f and w of a gate's expression, node by node in acc; f is NaN where there is none. Form bit 1:
+ * products go into sums unrounded, bit 2: powers and sigmoids by functions of their own. */
+void kernel_expression(const kernel *k, const sl_expression *e, double ratio, double *f, double *w);
 
 /* An element of the ops of contract_loss.c, in acc. */
 double loss_element(const kernel *k, const sl_op_case *c, int out, size_t i);

@@ -26,7 +26,7 @@ enum {
   WEIGHT_FORM
 };
 enum { NEW, OLD, REF, ENTROPY, MASK, ADVANTAGE };
-enum { SIGMOID, ERF, ARCTAN, SOFTSIGN, CLIP, IDENTITY, CISPO };
+enum { SIGMOID, ERF, ARCTAN, SOFTSIGN, CLIP, IDENTITY, CISPO, EXPRESSION };
 
 static size_t slots(const sl_op_case *c) { return sl_op_size(c, 't'); }
 
@@ -151,6 +151,11 @@ static gate gate_at(const kernel *k, const sl_op_case *c, double r, int positive
       return softsign_gate(k, y, z, product);
     case CLIP:
       return clip_gate(c, r, positive);
+    case EXPRESSION: {
+      gate g = {.chain = 1.0};
+      kernel_expression(k, &c->form->side[positive], r, &g.f, &g.w);
+      return g;
+    }
     case CISPO:
       return (gate){(double)NAN, r <= c->setting[CAP] ? 1.0 : c->setting[CAP] / r, 1.0};
     default:
