@@ -1,6 +1,7 @@
 /* sluice equiv tolerance: what a tolerance is worth for an op under a contract (spec E2, E4). */
 #include "command.h"
 
+#include "ci/products/judge/gate_file.h"
 #include "ci/products/judge/outcome.h"
 #include "ci/products/judge/tolerance.h"
 #include "kernels/support/cli.h"
@@ -14,7 +15,7 @@
 enum { OPTION_ATOL = 256, OPTION_RTOL, SETTINGS = SL_OP_SETTINGS };
 
 typedef struct {
-  const char *op, *contract, *shape, *type, *kinds;
+  const char *op, *contract, *shape, *type, *kinds, *gate;
   const char *setting[SETTINGS];
   size_t settings, problems;
   uint64_t seed;
@@ -50,6 +51,9 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case 'n':
       o->problems = (size_t)sl_argp_integer(state, "problems", arg, 1, 10000);
       return 0;
+    case 'g':
+      o->gate = arg;
+      return 0;
     case OPTION_ATOL:
       o->given.atol = sl_argp_number(state, "atol", arg, 0.0, 1e300), o->has_given = 1;
       return 0;
@@ -78,6 +82,7 @@ static const struct argp_option rows[] = {
      0},
     {"set", 'S', "NAME=VALUE", 0,
      "a setting of the op: eps=1e-5, causal=0, gate=erf, ... (spec E2.4)", 0},
+    {"gate", 'g', "GATE", 0, "of gated_loss: a built-in gate by its name, or a gate file", 0},
     {"atol", OPTION_ATOL, "X", 0, "the tolerance to be measured: |got - expected| <=", 0},
     {"rtol", OPTION_RTOL, "X", 0, "atol + rtol |expected|; one that is not given is 0", 0},
     {"kind", 'K', "KIND+...", 0,
@@ -117,14 +122,26 @@ static sl_status take_kinds(unsigned *kinds, const char *text, sl_error *err) {
   return SL_OK;
 }
 
-static sl_status case_of(sl_op_case *c, sl_format *type, unsigned *kinds, const options *o,
-                         sl_error *err) {
+/* The settings, and a gate file in place of a gate's name. */
+static sl_status take_settings(sl_op_case *c, sl_gate_form **form, const options *o,
+                               sl_error *err) {
+  for (size_t i = 0; i < o->settings; i++) SL_TRY(sl_op_setting_parse(c, o->setting[i], err));
+  if (!o->gate) return SL_OK;
+  SL_TRY(sl_op_setting_parse(c, "gate=expression", err));
+  SL_TRY(sl_gate_form_load(form, o->gate, NULL, 0, err));
+  c->form = *form;
+  return SL_OK;
+}
+
+/* *form is the caller's, to be freed. */
+static sl_status case_of(sl_op_case *c, sl_gate_form **form, sl_format *type, unsigned *kinds,
+                         const options *o, sl_error *err) {
   const sl_op *op = sl_op_find(o->op);
   if (!op) return sl_fail(err, SL_ERR_USAGE, "no op '%s'; spec E2.4 has the list", o->op);
   *c = sl_op_case_of(op);
   SL_TRY(sl_op_shape_parse(c, o->shape, err));
   SL_TRY(sl_contract_parse(&c->contract, o->contract, op->stored, err));
-  for (size_t i = 0; i < o->settings; i++) SL_TRY(sl_op_setting_parse(c, o->setting[i], err));
+  SL_TRY(take_settings(c, form, o, err));
   *type = c->contract.out;
   if (o->type && !sl_format_find(type, o->type, strlen(o->type)))
     return sl_fail(err, SL_ERR_USAGE, "--type %s: may be f64, f32, bf16 or f16", o->type);
@@ -218,16 +235,18 @@ int sl_tolerance_command(int argc, char **argv) {
   options o = {.contract = "", .kinds = "usual", .seed = 1, .problems = 3};
   sl_argp_parse(&parser, argc, argv, &o);
   sl_op_case c;
+  sl_gate_form *form = NULL;
   sl_format type;
   unsigned kinds = 0;
   sl_error err;
   sl_tolerance_result r;
-  sl_status status = case_of(&c, &type, &kinds, &o, &err);
+  int code = 0;
+  sl_status status = case_of(&c, &form, &type, &kinds, &o, &err);
   if (!status)
     status = sl_tolerance_measure(&r, &c, type, kinds, o.seed, o.problems,
                                   o.has_given ? &o.given : NULL, &err);
-  if (status) return sl_cli_fail(argv[0], &err);
-  const int code = report(&o, &c, type, &r);
-  if (o.explain && explain(&c, type, o.seed, &err)) return sl_cli_fail(argv[0], &err);
-  return code;
+  if (!status) code = report(&o, &c, type, &r);
+  if (!status && o.explain) status = explain(&c, type, o.seed, &err);
+  free(form);
+  return status ? sl_cli_fail(argv[0], &err) : code;
 }
