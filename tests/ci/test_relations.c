@@ -1,4 +1,5 @@
 /* The relations on planted backends (spec E3, E4): what each must notice, and what it must not. */
+#include "ci/products/relations/command.h"
 #include "ci/products/relations/parity.h"
 #include "ci/products/relations/run.h"
 
@@ -8,6 +9,7 @@
 
 #include <criterion/criterion.h>
 #include <math.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -100,6 +102,7 @@ static sl_run_row run(sl_kernel_id kernel, const char *backend, unsigned relatio
                       .seed = 1,
                       .cases = 7,
                       .relations = relations,
+                      .explain = 1,
                       .program = "test"};
   sl_run_row row = {0};
   sl_error err;
@@ -188,7 +191,57 @@ Test(relations, a_kernel_that_does_nothing) {
   expect(&row, SL_RELATION_A, SL_OUTCOME_DIFFERENT, "p[");
 }
 
-/* Every kernel has power on plain: no control passes, and a missing term is seen. */
+/* A kernel that never returns, and one that crashes. */
+static sl_status endless(sl_context *ctx, float *x, const uint32_t *position, const float *cosine,
+                         const float *sine, size_t t, size_t heads, size_t d, size_t positions) {
+  (void)ctx, (void)x, (void)position, (void)cosine, (void)sine;
+  (void)t, (void)heads, (void)d, (void)positions;
+  for (volatile int on = 1; on;) {
+  }
+  return SL_OK;
+}
+
+static sl_status crashing(sl_context *ctx, float *y, const float *a, const float *b, size_t n) {
+  (void)ctx, (void)y, (void)a, (void)b, (void)n;
+  raise(SIGSEGV);
+  return SL_OK;
+}
+
+static sl_status open_crashing(sl_context *ctx, sl_error *err) {
+  (void)err;
+  sl_plain_table(&ctx->table);
+  ctx->table.rope_forward = endless;
+  ctx->table.residual_add = crashing;
+  return SL_OK;
+}
+
+static const sl_backend bad = {"crashing", open_crashing, close_planted};
+
+static int command_on_bad(char *kernel) {
+  char *argv[] = {(char[]){"equiv"},
+                  (char[]){"--backend"},
+                  (char[]){"crashing"},
+                  (char[]){"--timeout"},
+                  (char[]){"1"},
+                  kernel,
+                  NULL};
+  sl_backend_add(&bad);
+  return sl_equiv_command(6, argv, "test", NULL);
+}
+
+/* Both end the process with 1: `different`. */
+Test(relations, a_kernel_that_crashes, .exit_code = 1) {
+  command_on_bad((char[]){"residual_add"});
+  cr_assert_fail("it came back");
+}
+
+Test(relations, a_kernel_that_does_not_return, .exit_code = 1, .timeout = 60) {
+  command_on_bad((char[]){"rope_forward"});
+  cr_assert_fail("it came back");
+}
+
+/* Every kernel has power on plain: no control passes, a missing term and a shifted mask are seen.
+ * The bound of its worst element is explained with its numbers. */
 Test(relations, every_kernel_has_power) {
   for (int k = 0; k < SL_KERNEL_COUNT; k++) {
     const sl_run_row row = run((sl_kernel_id)k, "plain", I | A | P);
@@ -197,5 +250,10 @@ Test(relations, every_kernel_has_power) {
     cr_expect(row.scale >= 12, "%s: 2^-%d", sl_equiv_kernel_name(row.kernel), row.scale);
     cr_expect(2 * row.terms_rejected > row.terms, "%s: %zu of %zu terms",
               sl_equiv_kernel_name(row.kernel), row.terms_rejected, row.terms);
+    cr_expect(row.masks_rejected == row.masks || 2 * row.masks_rejected > row.masks,
+              "%s: %zu of %zu masks", sl_equiv_kernel_name(row.kernel), row.masks_rejected,
+              row.masks);
+    cr_expect(strstr(row.derivation, "\n    exact ") && strstr(row.derivation, "; bound "),
+              "%s: %s", sl_equiv_kernel_name(row.kernel), row.derivation);
   }
 }

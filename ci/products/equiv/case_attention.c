@@ -17,7 +17,7 @@ enum {
 
 /* Every fourth problem is narrow, so that it can be long: several key chunks are joined (spec
  * T3.1). Returns whether it is. */
-static int head_size(sl_problem *p) {
+static int draw_heads(sl_problem *p) {
   const uint32_t fewer = p->shrink > 1;
   if (sl_source_below(&p->source, 4) == 0) {
     p->size[KV_HEADS] = 1;
@@ -29,8 +29,18 @@ static int head_size(sl_problem *p) {
   p->size[HEADS] = p->size[KV_HEADS] * (1 + sl_source_below(&p->source, 4 - fewer));
   size_t budget = sl_budget(p, 600);
   if (budget > 72) budget = 72;
-  p->size[D] = sl_size(p, 1, 72, &budget);
+  p->size[D] = sl_size(p, "d", 1, 72, &budget);
   return 0;
+}
+
+/* The same, with the heads that are wanted: as many for each kv head. */
+static int head_size(sl_problem *p) {
+  const int narrow = draw_heads(p);
+  const size_t group = p->size[HEADS] / p->size[KV_HEADS];
+  p->size[KV_HEADS] = sl_size_wanted(p, "kv_heads", p->size[KV_HEADS], 1, 3);
+  p->size[HEADS] = p->size[KV_HEADS] * sl_size_wanted(p, "group", group, 1, 4);
+  if (narrow) p->size[D] = sl_size_wanted(p, "d", p->size[D], 1, 72);
+  return narrow;
 }
 
 /* q, k, v of as many tokens as `pairs` products of a query and a key component allow; returns the
@@ -44,6 +54,7 @@ static size_t make_sequences(sl_problem *p, size_t pairs, size_t padded) {
   while ((longest + 1 + more) * (longest + 1 + more) * p->size[HEADS] * components < most &&
          longest < 2 * SL_DOT_CHUNK + 20)
     longest++;
+  if (sl_is_wanted(p, "t")) longest = 2 * SL_DOT_CHUNK + 20;
   const uint32_t *seq = sl_add_seq(p, longest, &p->size[N_SEQ]);
   const size_t t = seq[p->size[N_SEQ]];
   sl_add_floats(p, "q", SL_IN, t * p->size[HEADS] * p->size[D]);
@@ -95,7 +106,7 @@ static size_t make_cache(sl_problem *p, sl_role role) {
   const size_t least = head_size(p) ? SL_KEY_CHUNK + 1 : 1;
   size_t budget = sl_budget(p, 40000) / p->size[D] + 1;
   if (budget > SL_DOT_CHUNK + 80) budget = SL_DOT_CHUNK + 80;
-  p->size[CAPACITY] = sl_size(p, least, budget, &budget),
+  p->size[CAPACITY] = sl_size(p, "capacity", least, budget, &budget),
   p->size[SLOTS] = 1 + sl_source_below(&p->source, 5);
   const size_t n = p->size[SLOTS] * p->size[KV_HEADS] * p->size[D] * p->size[CAPACITY];
   sl_add_floats(p, "k_cache", role, n);
@@ -105,7 +116,8 @@ static size_t make_cache(sl_problem *p, sl_role role) {
 
 void sl_make_attention_decode(sl_problem *p) {
   make_cache(p, SL_IN);
-  const size_t b = sl_source_below(&p->source, p->shrink > 1 ? 5 : 9);
+  const size_t b =
+      sl_size_wanted(p, "b", sl_source_below(&p->source, p->shrink > 1 ? 5 : 9), 0, 16);
   p->size[T] = b;
   sl_add_ids(p, "slot", b, p->size[SLOTS]);
   uint32_t *position = sl_add_ids(p, "position", b, p->size[CAPACITY]);

@@ -5,7 +5,7 @@
 
 void sl_make_tensor_digest(sl_problem *p) {
   size_t budget = sl_budget(p, 60000);
-  const size_t n = p->size[0] = sl_size(p, 0, budget, &budget);
+  const size_t n = p->size[0] = sl_size(p, "n", 0, budget, &budget);
   sl_add(p, "digest", SL_U64, SL_OUT, 2);
   float *x = sl_add_floats(p, "x", SL_IN, n);
   if (sl_source_below(&p->source, 2))

@@ -16,8 +16,8 @@ enum {
 
 void sl_make_embedding_forward(sl_problem *p) {
   size_t budget = sl_budget(p, 200000);
-  p->size[T] = sl_size(p, 0, 300, &budget), p->size[D] = sl_size(p, 0, 700, &budget),
-  p->size[VOCAB] = sl_size(p, 1, 90, &budget);
+  p->size[T] = sl_size(p, "t", 0, 300, &budget), p->size[D] = sl_size(p, "d", 0, 700, &budget),
+  p->size[VOCAB] = sl_size(p, "vocab", 1, 90, &budget);
   sl_add(p, "y", SL_F32, SL_OUT, p->size[T] * p->size[D]);
   sl_add_floats(p, "table", SL_IN, p->size[VOCAB] * p->size[D]);
   sl_add_ids(p, "ids", p->size[T], p->size[VOCAB]);
@@ -30,7 +30,8 @@ sl_status sl_run_embedding_forward(sl_context *ctx, const sl_problem *p, void *c
 
 void sl_make_embedding_grad(sl_problem *p) {
   size_t budget = sl_budget(p, 300000);
-  p->size[VOCAB] = sl_size(p, 1, 90, &budget), p->size[D] = sl_size(p, 0, 150, &budget);
+  p->size[VOCAB] = sl_size(p, "vocab", 1, 90, &budget),
+  p->size[D] = sl_size(p, "d", 0, 150, &budget);
   const uint32_t *seq =
       sl_add_seq(p, budget < 3 * SL_DOT_CHUNK ? budget : 3 * SL_DOT_CHUNK, &p->size[N_SEQ]);
   const size_t t = seq[p->size[N_SEQ]];
@@ -48,8 +49,8 @@ sl_status sl_run_embedding_grad(sl_context *ctx, const sl_problem *p, void *cons
 
 static void norm_size(sl_problem *p) {
   size_t budget = sl_budget(p, 100000);
-  p->size[D] = sl_size(p, 1, 2 * SL_SUM_CHUNK + 40, &budget),
-  p->size[T] = sl_size(p, 0, 60, &budget);
+  p->size[D] = sl_size(p, "d", 1, 2 * SL_SUM_CHUNK + 40, &budget),
+  p->size[T] = sl_size(p, "t", 0, 60, &budget);
   sl_shape(p, "t %zu, d %zu", p->size[T], p->size[D]);
 }
 
@@ -91,7 +92,7 @@ sl_status sl_run_rmsnorm_backward(sl_context *ctx, const sl_problem *p, void *co
 
 void sl_make_rmsnorm_weight_grad(sl_problem *p) {
   size_t budget = sl_budget(p, 200000);
-  p->size[D] = sl_size(p, 1, 300, &budget);
+  p->size[D] = sl_size(p, "d", 1, 300, &budget);
   const uint32_t *seq =
       sl_add_seq(p, budget < 3 * SL_DOT_CHUNK ? budget : 3 * SL_DOT_CHUNK, &p->size[N_SEQ]);
   const size_t t = seq[p->size[N_SEQ]];
@@ -108,7 +109,7 @@ sl_status sl_run_rmsnorm_weight_grad(sl_context *ctx, const sl_problem *p, void 
 
 static size_t flat_size(sl_problem *p) {
   size_t budget = sl_budget(p, 60000);
-  p->size[T] = sl_size(p, 0, budget, &budget);
+  p->size[T] = sl_size(p, "n", 0, budget, &budget);
   sl_shape(p, "n %zu", p->size[T]);
   return p->size[T];
 }
@@ -158,8 +159,9 @@ enum { ROPE_POSITIONS = 40 };
 
 static void make_rope(sl_problem *p, const char *name) {
   size_t budget = sl_budget(p, 60000);
-  p->size[D] = 2 * sl_size(p, 1, 70, &budget), p->size[HEADS] = sl_size(p, 0, 9, &budget),
-  p->size[T] = sl_size(p, 0, 200, &budget);
+  p->size[D] = 2 * sl_size(p, "d/2", 1, 70, &budget),
+  p->size[HEADS] = sl_size(p, "heads", 0, 9, &budget),
+  p->size[T] = sl_size(p, "t", 0, 200, &budget);
   sl_add_floats(p, name, SL_INOUT, p->size[T] * p->size[HEADS] * p->size[D]);
   sl_add_ids(p, "position", p->size[T], ROPE_POSITIONS);
   sl_add_floats(p, "cos_table", SL_IN, ROPE_POSITIONS * p->size[D] / 2);

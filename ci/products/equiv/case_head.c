@@ -39,9 +39,9 @@ static void add_head(sl_problem *p, size_t t) {
 
 void sl_make_logprob_forward(sl_problem *p) {
   size_t budget = sl_budget(p, 500000);
-  p->size[VOCAB] = sl_size(p, 1, 2 * SL_SUM_CHUNK + 100, &budget),
-  p->size[T] = sl_size(p, 0, 70, &budget);
-  p->size[D] = sl_size(p, 0, SL_DOT_CHUNK + 9, &budget);
+  p->size[VOCAB] = sl_size(p, "vocab", 1, 2 * SL_SUM_CHUNK + 100, &budget),
+  p->size[T] = sl_size(p, "t", 0, 70, &budget);
+  p->size[D] = sl_size(p, "d", 0, SL_DOT_CHUNK + 9, &budget);
   add_head(p, p->size[T]);
   static const char *const names[] = {"logp", "entropy", "row_max", "row_sum"};
   for (int i = 0; i < 4; i++) sl_add(p, names[i], SL_F32, SL_OUT, p->size[T]);
@@ -69,8 +69,8 @@ static void spoil(sl_problem *p, float *x, const uint8_t *mask, size_t t) {
 
 void sl_make_logprob_backward(sl_problem *p) {
   size_t budget = sl_budget(p, 120000); /* three products */
-  p->size[VOCAB] = sl_size(p, 1, SL_SUM_CHUNK + 100, &budget),
-  p->size[D] = sl_size(p, 0, 60, &budget);
+  p->size[VOCAB] = sl_size(p, "vocab", 1, SL_SUM_CHUNK + 100, &budget),
+  p->size[D] = sl_size(p, "d", 0, 60, &budget);
   const uint32_t *seq =
       sl_add_seq(p, budget < 3 * SL_DOT_CHUNK ? budget : 3 * SL_DOT_CHUNK, &p->size[N_SEQ]);
   const size_t t = seq[p->size[N_SEQ]], d = p->size[D], vocab = p->size[VOCAB];
@@ -111,8 +111,8 @@ sl_status sl_run_logprob_backward(sl_context *ctx, const sl_problem *p, void *co
 
 void sl_make_sample(sl_problem *p) {
   size_t budget = sl_budget(p, 60000);
-  p->size[VOCAB] = sl_size(p, 1, 3 * SL_SUM_CHUNK, &budget),
-  p->size[T] = sl_size(p, 0, p->shrink > 1 ? 8 : 20, &budget);
+  p->size[VOCAB] = sl_size(p, "vocab", 1, 3 * SL_SUM_CHUNK, &budget),
+  p->size[T] = sl_size(p, "b", 0, p->shrink > 1 ? 8 : 20, &budget);
   const size_t b = p->size[T], vocab = p->size[VOCAB];
   static const float temperatures[] = {0.0f, 1.0f, 1.0f, 0.6f, 2.5f};
   static const double shares[] = {1.0, 1.0, 0.9, 0.5, 0.01};

@@ -15,8 +15,9 @@ sl_status sl_pack_weight(void **packed, sl_context *ctx, const float *w, size_t 
 }
 
 static void sizes(sl_problem *p, size_t budget) {
-  p->size[SL_K] = sl_size(p, 0, 2 * SL_DOT_CHUNK + 40, &budget);
-  p->size[SL_N] = sl_size(p, 0, 150, &budget), p->size[SL_T] = sl_size(p, 0, 150, &budget);
+  p->size[SL_K] = sl_size(p, "k", 0, 2 * SL_DOT_CHUNK + 40, &budget);
+  p->size[SL_N] = sl_size(p, "n", 0, 150, &budget),
+  p->size[SL_T] = sl_size(p, "t", 0, 150, &budget);
   p->size[SL_PACK] = sl_source_below(&p->source, 2);
 }
 
@@ -57,7 +58,7 @@ sl_status sl_run_linear_pack(sl_context *ctx, const sl_problem *p, void *const *
 
 void sl_make_linear_input_grad(sl_problem *p) {
   size_t budget = sl_budget(p, 400000);
-  p->size[SL_K] = sl_size(p, 0, 150, &budget), p->size[SL_T] = sl_size(p, 0, 60, &budget);
+  p->size[SL_K] = sl_size(p, "k", 0, 150, &budget), p->size[SL_T] = sl_size(p, "t", 0, 60, &budget);
   p->size[SL_N_PARTS] =
       sl_source_below(&p->source, 8) ? 1 + sl_source_below(&p->source, SL_PARTS_MAX) : 0,
   p->size[SL_PACK] = sl_source_below(&p->source, 2);
@@ -66,7 +67,7 @@ void sl_make_linear_input_grad(sl_problem *p) {
                    p->size[SL_PACK] ? "packed" : "not packed");
   for (size_t i = 0; i < p->size[SL_N_PARTS]; i++) {
     size_t left = budget / SL_PARTS_MAX + 1;
-    p->size[SL_PART_N + i] = sl_size(p, 0, SL_DOT_CHUNK + 40, &left);
+    p->size[SL_PART_N + i] = sl_size(p, "n", 0, SL_DOT_CHUNK + 40, &left);
     sl_add_floats(p, "part.dy", SL_IN, p->size[SL_T] * p->size[SL_PART_N + i]);
     sl_add_floats(p, "part.w", SL_IN, p->size[SL_PART_N + i] * p->size[SL_K]);
     n += snprintf(p->shape + n, sizeof p->shape - (size_t)n, " %zu", p->size[SL_PART_N + i]);
@@ -92,7 +93,8 @@ sl_status sl_run_linear_input_grad(sl_context *ctx, const sl_problem *p, void *c
 
 void sl_make_linear_weight_grad(sl_problem *p) {
   size_t budget = sl_budget(p, 400000);
-  p->size[SL_N] = sl_size(p, 0, 150, &budget), p->size[SL_K] = sl_size(p, 0, 150, &budget);
+  p->size[SL_N] = sl_size(p, "n", 0, 150, &budget),
+  p->size[SL_K] = sl_size(p, "k", 0, 150, &budget);
   const uint32_t *seq =
       sl_add_seq(p, budget < 3 * SL_DOT_CHUNK ? budget : 3 * SL_DOT_CHUNK, &p->size[SL_N_SEQ]);
   const size_t t = seq[p->size[SL_N_SEQ]];

@@ -14,7 +14,7 @@ void sl_make_grad_square_sum(sl_problem *p) {
     low = p->shrink < 2 || square < 10000 ? square - 1 : 3 * SL_SUM_CHUNK;
     budget = low + 2 * SL_SUM_CHUNK;
   }
-  p->size[0] = sl_size(p, low, budget, &budget);
+  p->size[0] = sl_size(p, "n", low, budget, &budget);
   sl_add(p, "sum", SL_F64, SL_OUT, 1);
   sl_add_floats(p, "g", SL_IN, p->size[0]);
   sl_shape(p, "n %zu", p->size[0]);
@@ -26,7 +26,7 @@ sl_status sl_run_grad_square_sum(sl_context *ctx, const sl_problem *p, void *con
 
 void sl_make_adamw_step(sl_problem *p) {
   size_t budget = sl_budget(p, 60000);
-  const size_t n = p->size[0] = sl_size(p, 0, budget, &budget);
+  const size_t n = p->size[0] = sl_size(p, "n", 0, budget, &budget);
   sl_adamw_state state = {1.0, 1.0};
   const uint32_t steps = 1 + sl_source_below(&p->source, 50);
   for (uint32_t i = 0; i < steps; i++)

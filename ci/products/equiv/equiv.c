@@ -1,6 +1,7 @@
 /* Trials: problems, and their runs on guarded copies of their arrays. */
 #include "trial.h"
 
+#include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -166,11 +167,51 @@ static uint64_t stream_of(const char *name, uint64_t seed) {
 
 sl_status sl_equiv_begin_small(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t seed,
                                size_t shrink, sl_context *golden, sl_error *err) {
-  return sl_equiv_begin_kind(out, kernel, seed, shrink, SL_VALUES_DRAWN, golden, err);
+  return sl_equiv_begin_kind(out, kernel, seed, shrink, SL_VALUES_DRAWN, NULL, golden, err);
+}
+
+/* NAME=SIZE,... */
+static sl_status parse_shape(sl_wanted_sizes *wanted, const char *shape, sl_error *err) {
+  while (shape && *shape) {
+    const char *equals = strchr(shape, '=');
+    char *end = NULL;
+    const size_t length = equals ? (size_t)(equals - shape) : 0;
+    const unsigned long long size = equals ? strtoull(equals + 1, &end, 10) : 0;
+    if (!equals || length == 0 || length >= SL_WANTED_NAME || wanted->n == SL_WANTED_MAX ||
+        !isdigit((unsigned char)equals[1]) || (*end && *end != ',') || size > UINT32_MAX)
+      return sl_fail(err, SL_ERR_USAGE, "--shape: expected NAME=SIZE,..., found '%s'", shape);
+    memcpy(wanted->of[wanted->n].name, shape, length);
+    wanted->of[wanted->n++].size = (size_t)size;
+    shape = *end ? end + 1 : end;
+  }
+  return SL_OK;
+}
+
+/* Whether the problem has every size that was wanted. */
+static sl_status check_shape(const sl_problem *p, const char *kernel, sl_error *err) {
+  const char *odd = p->refused[0] ? p->refused : NULL;
+  for (size_t i = 0; !odd && i < p->wanted.n; i++)
+    if (!p->wanted.of[i].taken) odd = p->wanted.of[i].name;
+  if (!odd) return SL_OK;
+  return sl_fail(err, SL_ERR_USAGE, "--shape: '%s': %s has the sizes %s", odd, kernel, p->ranges);
+}
+
+static sl_status make_problem(sl_equiv_trial *t, const char *shape, sl_context *golden,
+                              sl_error *err) {
+  t->problem.source.state = stream_of(cases[t->kernel].name, t->seed);
+  t->problem.golden = golden;
+  SL_TRY(parse_shape(&t->problem.wanted, shape, err));
+  cases[t->kernel].make(&t->problem);
+  SL_TRY(check_shape(&t->problem, cases[t->kernel].name, err));
+  const sl_status status = sl_trial_run(t, &t->golden, golden, t->runs++);
+  if (!status) return SL_OK;
+  return sl_fail(err, status, "%s, seed %llu, %s: %s", cases[t->kernel].name,
+                 (unsigned long long)t->seed, t->problem.shape, sl_context_error(golden)->message);
 }
 
 sl_status sl_equiv_begin_kind(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t seed,
-                              size_t shrink, int values, sl_context *golden, sl_error *err) {
+                              size_t shrink, int values, const char *shape, sl_context *golden,
+                              sl_error *err) {
   sl_equiv_trial *t = calloc(1, sizeof *t);
   if (!t || allocate(t)) {
     sl_equiv_end(t);
@@ -178,20 +219,14 @@ sl_status sl_equiv_begin_kind(sl_equiv_trial **out, sl_kernel_id kernel, uint64_
   }
   t->kernel = kernel, t->seed = seed;
   t->runs = (unsigned)(seed % SL_TRIAL_SHIFTS);
-  t->problem.source.state = stream_of(cases[kernel].name, seed);
-  t->problem.golden = golden;
   t->problem.shrink = shrink;
   t->problem.values = (sl_values_kind)values;
-  cases[kernel].make(&t->problem);
-  const sl_status status = sl_trial_run(t, &t->golden, golden, t->runs++);
-  if (status) {
-    sl_fail(err, status, "%s, seed %llu, %s: %s", cases[kernel].name, (unsigned long long)seed,
-            t->problem.shape, sl_context_error(golden)->message);
+  const sl_status status = make_problem(t, shape, golden, err);
+  if (status)
     sl_equiv_end(t);
-    return status;
-  }
-  *out = t;
-  return SL_OK;
+  else
+    *out = t;
+  return status;
 }
 
 void sl_equiv_visit(const sl_equiv_trial *t, sl_equiv_visitor *visit, void *arg) {

@@ -23,10 +23,12 @@ sl_status sl_equiv_begin(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t see
  * costs. */
 sl_status sl_equiv_begin_small(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t seed,
                                size_t shrink, sl_context *golden, sl_error *err);
-/* The same with floats of one kind in every array (sl_values_kind of problem.h); 0: each array
- * draws its own. */
+/* The same with floats of one kind in every array (sl_values_kind of problem.h; 0: each array draws
+ * its own), and with the sizes of `shape`, NAME=SIZE,...; NULL: all are drawn. SL_ERR_USAGE for a
+ * size that the kernel lacks or cannot have, with those that it has. */
 sl_status sl_equiv_begin_kind(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t seed,
-                              size_t shrink, int values, sl_context *golden, sl_error *err);
+                              size_t shrink, int values, const char *shape, sl_context *golden,
+                              sl_error *err);
 void sl_equiv_end(sl_equiv_trial *trial);
 
 /* The shape of the problem as text. */
@@ -68,6 +70,8 @@ const void *sl_equiv_golden(const sl_equiv_trial *trial, size_t array);
  * 0, which stands for a kernel that drops a term. SL_ERR_UNAVAILABLE where the array is no such
  * input, or holds a 0 there. */
 sl_status sl_equiv_plant(sl_equiv_trial *trial, sl_context *ctx, size_t array);
+/* The same with the edge of a mask, or the border of two sequences, shifted by one place. */
+sl_status sl_equiv_plant_mask(sl_equiv_trial *trial, sl_context *ctx, size_t array);
 /* What an array holds after it. */
 const void *sl_equiv_planted(const sl_equiv_trial *trial, size_t array);
 

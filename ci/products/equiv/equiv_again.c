@@ -116,6 +116,10 @@ sl_status sl_equiv_check_again(sl_equiv_trial *t, sl_context *ctx, sl_error *err
   return status ? sl_trial_fail(err, t, ctx, text) : SL_OK;
 }
 
+static sl_status run_planted(sl_equiv_trial *t, sl_context *ctx) {
+  return sl_trial_run(t, &t->again, ctx, t->runs++) ? SL_ERR_UNAVAILABLE : SL_OK;
+}
+
 sl_status sl_equiv_plant(sl_equiv_trial *t, sl_context *ctx, size_t array) {
   const sl_array *a = &t->problem.array[array];
   if (a->role == SL_OUT || a->type != SL_F32 || !a->data || a->count == 0)
@@ -124,9 +128,50 @@ sl_status sl_equiv_plant(sl_equiv_trial *t, sl_context *ctx, size_t array) {
   const float was = *last;
   if (was == 0.0f || sl_trial_again(t)) return SL_ERR_UNAVAILABLE;
   *last = 0.0f;
-  const sl_status status = sl_trial_run(t, &t->again, ctx, t->runs++);
+  const sl_status status = run_planted(t, ctx);
   *last = was;
-  return status ? SL_ERR_UNAVAILABLE : SL_OK;
+  return status;
+}
+
+/* One slot that was used is masked: of the slots that a mask shifted by one gets wrong, the kind
+ * that does not read what a masked slot holds. */
+static sl_status plant_in_mask(sl_equiv_trial *t, sl_context *ctx, const sl_array *a) {
+  uint8_t *mask = a->data;
+  size_t i = 0;
+  while (i + 1 < a->count && !(mask[i] && !mask[i + 1])) i++;
+  if (i + 1 >= a->count) i = a->count - 1;
+  if (!mask[i]) return SL_ERR_UNAVAILABLE;
+  mask[i] = 0;
+  const sl_status status = run_planted(t, ctx);
+  mask[i] = 1;
+  return status;
+}
+
+/* Kernels whose sequences are a mask; in the others they order a sum over all tokens. */
+static int are_apart(sl_kernel_id kernel) {
+  return kernel == SL_KERNEL_attention_forward || kernel == SL_KERNEL_attention_backward ||
+         kernel == SL_KERNEL_gated_loss;
+}
+
+/* A token goes from the sequence behind it to the one before. */
+static sl_status plant_in_offsets(sl_equiv_trial *t, sl_context *ctx, const sl_array *a) {
+  uint32_t *seq = a->data;
+  for (size_t i = 1; i + 1 < a->count; i++) {
+    if (seq[i] <= seq[i - 1] || seq[i] + 1 >= seq[i + 1]) continue;
+    seq[i]++;
+    const sl_status status = run_planted(t, ctx);
+    seq[i]--;
+    return status;
+  }
+  return SL_ERR_UNAVAILABLE;
+}
+
+sl_status sl_equiv_plant_mask(sl_equiv_trial *t, sl_context *ctx, size_t array) {
+  const sl_array *a = &t->problem.array[array];
+  if (!a->data || a->count == 0 || sl_trial_again(t)) return SL_ERR_UNAVAILABLE;
+  if (strcmp(a->name, "mask") == 0) return plant_in_mask(t, ctx, a);
+  if (strcmp(a->name, "seq") == 0 && are_apart(t->kernel)) return plant_in_offsets(t, ctx, a);
+  return SL_ERR_UNAVAILABLE;
 }
 
 const void *sl_equiv_planted(const sl_equiv_trial *t, size_t array) { return t->again.at[array]; }

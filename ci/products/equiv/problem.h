@@ -45,6 +45,17 @@ typedef enum {
   SL_VALUES_KINDS
 } sl_values_kind;
 
+/* Sizes that a problem is asked to have, by name; those that it has were `taken`. */
+enum { SL_WANTED_MAX = 8, SL_WANTED_NAME = 12 };
+typedef struct {
+  size_t n;
+  struct {
+    char name[SL_WANTED_NAME];
+    size_t size;
+    int taken;
+  } of[SL_WANTED_MAX];
+} sl_wanted_sizes;
+
 /* One call of a kernel: its arrays in the order that the case added them, and the arguments that
  * are no arrays. */
 typedef struct sl_problem {
@@ -58,6 +69,8 @@ typedef struct sl_problem {
   sl_objective objective;
   sl_sampling sampling;
   sl_adamw adamw;
+  sl_wanted_sizes wanted;
+  char ranges[200], refused[80]; /* the sizes that it can have; the one wanted that it cannot */
   size_t shrink; /* budgets are divided by it where every access costs; 0 and 1: they are not */
   char shape[240];
   unsigned char *arena;
@@ -96,11 +109,16 @@ void sl_drop(sl_problem *p);
 size_t sl_budget(const sl_problem *p, size_t budget);
 
 /* A size in [low, high] whose product with *budget's other users stays below it: often a boundary
- * of a vector, a chunk or a tile, or a prime. Divides *budget by it. */
-size_t sl_size(sl_problem *p, size_t low, size_t high, size_t *budget);
+ * of a vector, a chunk or a tile, or a prime. Divides *budget by it. One that is wanted by that
+ * name may be anything in [low, high], and leaves the budget to the others, which then are not 0.
+ */
+size_t sl_size(sl_problem *p, const char *name, size_t low, size_t high, size_t *budget);
+/* The size that was drawn, or the one in [low, high] that is wanted by that name. */
+size_t sl_size_wanted(sl_problem *p, const char *name, size_t drawn, size_t low, size_t high);
+int sl_is_wanted(const sl_problem *p, const char *name);
 
 /* Offsets of up to 6 sequences with at most `tokens` tokens, lengths 0, 1 and chunk boundaries
- * among them; stores n_seq in *n_seq. */
+ * among them; stores n_seq in *n_seq. Their number of tokens may be wanted as t. */
 const uint32_t *sl_add_seq(sl_problem *p, size_t tokens, size_t *n_seq);
 /* A mask: all, none, or random slots. */
 const uint8_t *sl_add_mask(sl_problem *p, size_t t);

@@ -117,7 +117,34 @@ size_t sl_budget(const sl_problem *p, size_t budget) {
   return p->shrink < 2 ? budget : budget / p->shrink + 1;
 }
 
-size_t sl_size(sl_problem *p, size_t low, size_t high, size_t *budget) {
+/* Each name once: parts and groups draw some several times. */
+static void note_range(sl_problem *p, const char *name, size_t low, size_t high) {
+  char range[64];
+  const size_t used = strlen(p->ranges);
+  snprintf(range, sizeof range, "%s (%zu to %zu)", name, low, high);
+  if (strstr(p->ranges, range)) return;
+  snprintf(p->ranges + used, sizeof p->ranges - used, "%s%s", used ? ", " : "", range);
+}
+
+int sl_is_wanted(const sl_problem *p, const char *name) {
+  for (size_t i = 0; i < p->wanted.n; i++)
+    if (strcmp(p->wanted.of[i].name, name) == 0) return 1;
+  return 0;
+}
+
+size_t sl_size_wanted(sl_problem *p, const char *name, size_t drawn, size_t low, size_t high) {
+  note_range(p, name, low, high);
+  for (size_t i = 0; i < p->wanted.n; i++) {
+    if (strcmp(p->wanted.of[i].name, name) != 0) continue;
+    const size_t size = p->wanted.of[i].size;
+    p->wanted.of[i].taken = 1;
+    if (size >= low && size <= high) return size;
+    snprintf(p->refused, sizeof p->refused, "%s=%zu", name, size);
+  }
+  return drawn;
+}
+
+size_t sl_size(sl_problem *p, const char *name, size_t low, size_t high, size_t *budget) {
   static const size_t boundary[] = {0,
                                     1,
                                     2,
@@ -161,20 +188,35 @@ size_t sl_size(sl_problem *p, size_t low, size_t high, size_t *budget) {
     const size_t b = boundary[sl_source_below(&p->source, sizeof boundary / sizeof *boundary)];
     if (b >= low && b <= top) n = b;
   }
+  if (p->wanted.n && n == 0) n = 1;
+  if (sl_is_wanted(p, name)) return sl_size_wanted(p, name, n, low, high);
+  note_range(p, name, low, high);
   *budget /= n ? n : 1;
+  if (p->wanted.n && *budget == 0) *budget = 1;
   return n;
 }
 
+/* The length of a sequence of at most `left` tokens. */
+static size_t sequence_length(sl_problem *p, size_t left) {
+  size_t budget = left;
+  const sl_wanted_sizes wanted = p->wanted;
+  p->wanted.n = 0; /* t is that of all sequences */
+  const size_t length =
+      left && sl_source_below(&p->source, 5) ? sl_size(p, "length", 0, left, &budget) : 0;
+  p->wanted = wanted;
+  return length;
+}
+
 const uint32_t *sl_add_seq(sl_problem *p, size_t tokens, size_t *n_seq) {
-  const size_t n = sl_source_below(&p->source, 12) ? 1 + sl_source_below(&p->source, 6) : 0;
+  size_t n = sl_source_below(&p->source, 12) ? 1 + sl_source_below(&p->source, 6) : 0;
+  const size_t t = sl_size_wanted(p, "t", SIZE_MAX, 1, tokens);
+  if (t != SIZE_MAX) tokens = t;
+  if (t != SIZE_MAX && n == 0) n = 1;
   uint32_t *seq = sl_add(p, "seq", SL_U32, SL_IN, n + 1);
   p->array[p->arrays - 1].host_only = 1;
-  for (size_t i = 0; i < n; i++) {
-    size_t left = tokens - seq[i];
-    seq[i + 1] =
-        seq[i] +
-        (uint32_t)(left && sl_source_below(&p->source, 5) ? sl_size(p, 0, left, &left) : 0);
-  }
+  for (size_t i = 0; i < n; i++)
+    seq[i + 1] = seq[i] + (uint32_t)sequence_length(p, tokens - seq[i]);
+  if (t != SIZE_MAX) seq[n] = (uint32_t)t;
   *n_seq = n;
   return seq;
 }

@@ -11,6 +11,7 @@
 
 #define HEAD "sluice equiv baseline, generator "
 #define CONTRACT "contract acc=f32,out=f32,order=ours"
+#define DRAWN "drawn"
 
 static sl_status add_row(sl_baseline *b, const sl_baseline_row *row) {
   sl_baseline_row *rows = realloc(b->row, (b->rows + 1) * sizeof *rows);
@@ -34,11 +35,14 @@ static sl_status read_line(sl_baseline *b, const char *path, size_t number, cons
     return SL_OK;
   }
   if (number == 2) {
-    if (sscanf(line, "seed %" SCNu64 ", cases %zu, " CONTRACT "\n%n", &b->seed, &b->cases, &end) ==
-            2 &&
-        end && b->cases)
+    if (sscanf(line, "seed %" SCNu64 ", cases %zu, shape %99s " CONTRACT "\n%n", &b->seed,
+               &b->cases, b->shape, &end) == 3 &&
+        end && b->cases) {
+      if (strcmp(b->shape, DRAWN) == 0) b->shape[0] = '\0';
       return SL_OK;
-    return sl_fail(err, SL_ERR_INPUT, "%s:2: expected 'seed N, cases N, " CONTRACT "'", path);
+    }
+    return sl_fail(err, SL_ERR_INPUT, "%s:2: expected 'seed N, cases N, shape X " CONTRACT "'",
+                   path);
   }
   if (sscanf(line, "%31s %47s %15s %lg ulps; shape%n", row.kernel, row.backend, row.outcome,
              &row.ulps, &end) != 4 ||
@@ -72,8 +76,9 @@ void sl_baseline_free(sl_baseline *b) {
 sl_status sl_baseline_write(const char *path, const sl_run_report *r, sl_error *err) {
   sl_output out;
   SL_TRY(sl_output_begin(&out, path, err));
-  fprintf(out.stream, HEAD "%d\nseed %" PRIu64 ", cases %zu, " CONTRACT "\n", SL_EQUIV_GENERATOR,
-          r->request->seed, r->request->cases);
+  fprintf(out.stream, HEAD "%d\nseed %" PRIu64 ", cases %zu, shape %s " CONTRACT "\n",
+          SL_EQUIV_GENERATOR, r->request->seed, r->request->cases,
+          r->request->shape ? r->request->shape : DRAWN);
   for (size_t i = 0; i < r->rows; i++)
     fprintf(out.stream, "%s %s %s %.17g ulps; shape of the last problem: %s\n",
             sl_equiv_kernel_name(r->row[i].kernel), r->row[i].backend,
@@ -89,8 +94,45 @@ static const sl_baseline_row *find(const sl_baseline *b, const sl_run_row *row) 
   return NULL;
 }
 
+static int has_backend(const sl_run_report *r, const char *backend) {
+  for (size_t i = 0; i < r->rows; i++)
+    if (strcmp(r->row[i].backend, backend) == 0) return 1;
+  return 0;
+}
+
+static int has_row(const sl_run_report *r, const sl_baseline_row *row) {
+  for (size_t i = 0; i < r->rows; i++)
+    if (strcmp(r->row[i].backend, row->backend) == 0 &&
+        strcmp(sl_equiv_kernel_name(r->row[i].kernel), row->kernel) == 0)
+      return 1;
+  return 0;
+}
+
+/* A kernel that no longer exists was asked for by those who ask for all. */
+static int is_asked_for(const sl_run_request *q, const sl_baseline_row *row) {
+  if (!q->some) return 1;
+  for (int k = 0; k < SL_KERNEL_COUNT; k++)
+    if (strcmp(sl_equiv_kernel_name((sl_kernel_id)k), row->kernel) == 0) return q->wanted[k];
+  return 0;
+}
+
+/* Rows of the baseline that the run does not have: vanished ones are worse. */
+static size_t compare_missing(FILE *out, const sl_baseline *b, const sl_run_report *r) {
+  size_t vanished = 0;
+  for (size_t i = 0; i < b->rows; i++) {
+    const sl_baseline_row *was = &b->row[i];
+    if (has_row(r, was) || !is_asked_for(r->request, was)) continue;
+    const int here = has_backend(r, was->backend);
+    if (!here && (r->request->backend || r->request->isa != SL_ISA_BEST)) continue;
+    fprintf(out, "baseline: %s on %s %s\n", was->kernel, was->backend,
+            here ? "has vanished" : "is not compared: the backend is not here");
+    vanished += (size_t)here;
+  }
+  return vanished;
+}
+
 size_t sl_baseline_compare(FILE *out, const sl_baseline *b, const sl_run_report *r) {
-  size_t worse = 0;
+  size_t worse = compare_missing(out, b, r);
   for (size_t i = 0; i < r->rows; i++) {
     const sl_run_row *row = &r->row[i];
     const sl_baseline_row *was = find(b, row);

@@ -16,6 +16,7 @@ typedef struct {
 
 typedef struct {
   uint64_t seed;
+  char shape[100]; /* as it was asked for; empty: sizes were drawn */
   size_t cases, rows;
   sl_baseline_row *row;
 } sl_baseline;
@@ -26,8 +27,9 @@ sl_status sl_baseline_read(sl_baseline *b, const char *path, sl_error *err);
 void sl_baseline_free(sl_baseline *b);
 sl_status sl_baseline_write(const char *path, const sl_run_report *report, sl_error *err);
 
-/* Prints what differs between the run and the baseline; returns how many rows are worse: an outcome
- * that was equal and is not, or a largest error that has grown. */
+/* Prints what differs between the run and the baseline, new rows and those of backends that are not
+ * here too; returns how many rows are worse: an outcome that was equal and is not, a largest error
+ * that has grown, or a row that has vanished although its kernel and backend were asked for. */
 size_t sl_baseline_compare(FILE *out, const sl_baseline *b, const sl_run_report *report);
 
 #endif

@@ -2,6 +2,7 @@
 #include "command.h"
 
 #include "baseline.h"
+#include "crash.h"
 
 #include "ci/products/equiv/equiv.h"
 #include "kernels/core/nearest.h"
@@ -22,13 +23,16 @@ enum {
   OPTION_BASELINE,
   OPTION_UPDATE,
   OPTION_SHRINK,
-  OPTION_RELATIONS
+  OPTION_RELATIONS,
+  OPTION_SHAPE,
+  OPTION_TIMEOUT
 };
 
 typedef struct {
   sl_run_request run;
   const char *json, *junit, *baseline;
   int update, require, seeded, sized;
+  unsigned timeout_s;
 } options;
 
 static void take_kernel(options *o, const char *name, struct argp_state *state) {
@@ -81,6 +85,15 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case OPTION_RELATIONS:
       take_relations(o, arg, state);
       return 0;
+    case OPTION_SHAPE:
+      o->run.shape = arg;
+      return 0;
+    case OPTION_TIMEOUT:
+      o->timeout_s = (unsigned)sl_argp_integer(state, "timeout", arg, 0, 86400);
+      return 0;
+    case 'e':
+      o->run.explain = 1;
+      return 0;
     case OPTION_SHRINK:
       o->run.shrink = (size_t)sl_argp_integer(state, "shrink", arg, 1, 4096);
       return 0;
@@ -112,11 +125,17 @@ static const struct argp_option rows[] = {
     {"seed", 's', "N", 0, "of the first problem of each kernel (default: from the clock)", 0},
     {"cases", 'c', "N", 0, "problems of each kernel on each backend (default 7)", 0},
     {"seconds", 't', "N", 0, "in place of a number of problems: seconds for all together", 0},
+    {"shape", OPTION_SHAPE, "NAME=SIZE,...", 0,
+     "sizes that the problems have; one that a kernel lacks is refused with those that it has", 0},
     {"shrink", OPTION_SHRINK, "N", 0, "divides the sizes of the problems (simulated backends: 32)",
      0},
     {"relations", OPTION_RELATIONS, "LETTERS", 0,
      "I, A, P or several (default IAP); without A nothing is equal, and the exit code 4 at best",
      0},
+    {"explain", 'e', 0, 0, "how the bound of each row's worst element is made, with its numbers",
+     0},
+    {"timeout", OPTION_TIMEOUT, "SECONDS", 0,
+     "a kernel that needs longer for one problem is different (default 600; 0: no limit)", 0},
     {"json", 'j', "FILE", OPTION_ARG_OPTIONAL, "the report as JSON, on standard output or in FILE",
      0},
     {"junit", OPTION_JUNIT, "FILE", 0, "the report as JUnit XML", 0},
@@ -219,8 +238,8 @@ static sl_status check_options(const options *o, sl_error *err) {
                    "--update-baseline where CI=true: a baseline is replaced by a person");
   if (o->baseline && o->run.seconds > 0.0)
     return sl_fail(err, SL_ERR_USAGE, "--baseline goes with --cases, not with --seconds");
-  if (o->baseline && !o->update && (o->seeded || o->sized))
-    return sl_fail(err, SL_ERR_USAGE, "--baseline has the seed and the number of cases");
+  if (o->baseline && !o->update && (o->seeded || o->sized || o->run.shape))
+    return sl_fail(err, SL_ERR_USAGE, "--baseline has the seed, the number of cases and the shape");
   return SL_OK;
 }
 
@@ -234,6 +253,7 @@ static sl_status load_baseline(options *o, sl_baseline *b, int *found, sl_error 
   *found = 1;
   if (!o->seeded) o->run.seed = b->seed;
   if (!o->sized) o->run.cases = b->cases;
+  if (!o->run.shape && b->shape[0]) o->run.shape = b->shape;
   return SL_OK;
 }
 
@@ -251,9 +271,11 @@ static sl_status run_all(options *o, collected *c, sl_error *err) {
 }
 
 int sl_equiv_command(int argc, char **argv, const char *program, const char *backend) {
-  options o = {.run = {.backend = backend, .cases = CASES, .relations = ~0u, .program = program}};
+  options o = {.run = {.backend = backend, .cases = CASES, .relations = ~0u, .program = program},
+               .timeout_s = 600};
   const struct argp parser = {rows, parse, "[KERNEL...]", doc, NULL, NULL, NULL};
   sl_argp_parse(&parser, argc, argv, &o);
+  sl_crash_catch(o.timeout_s);
   if (!o.seeded) o.run.seed = fresh_seed();
   sl_error err;
   sl_baseline was = {0};

@@ -22,6 +22,7 @@ void sl_report_head(FILE *out, const sl_run_request *request) {
   if (request->isa != SL_ISA_BEST)
     fprintf(out, " --isa %s", request->isa == SL_ISA_AVX2 ? "avx2" : "avx512");
   if (request->shrink) fprintf(out, " --shrink %zu", request->shrink);
+  if (request->shape) fprintf(out, " --shape %s", request->shape);
   for (int k = 0; k < SL_KERNEL_COUNT && request->some; k++)
     if (request->wanted[k]) fprintf(out, " --kernel %s", sl_equiv_kernel_name((sl_kernel_id)k));
   fputs(
@@ -40,7 +41,10 @@ static void place(char *text, size_t size, sl_element_place at) {
 }
 
 static void power(char *text, size_t size, const sl_run_row *row) {
-  snprintf(text, size, "2^-%d %zu/%zu", row->scale, row->terms_rejected, row->terms);
+  const int used =
+      snprintf(text, size, "2^-%d %zu/%zu", row->scale, row->terms_rejected, row->terms);
+  if (row->masks)
+    snprintf(text + used, size - (size_t)used, " %zu/%zu", row->masks_rejected, row->masks);
 }
 
 void sl_report_row(FILE *out, const sl_run_row *row) {
@@ -55,6 +59,7 @@ void sl_report_row(FILE *out, const sl_run_row *row) {
     fprintf(out, "  %s: %s\n  repeat: %s\n",
             row->outcome == SL_OUTCOME_DIFFERENT ? "DIFFERENT" : "INCONCLUSIVE",
             row->message[0] ? row->message : "nothing was judged by A", row->replay);
+  if (row->derivation[0]) fprintf(out, "    %s\n", row->derivation);
   fflush(out);
 }
 
@@ -68,7 +73,7 @@ void sl_report_end(FILE *out, const sl_run_report *r) {
   count(of, r);
   fprintf(out,
           "\nulps: the largest error in ulps; share: of its bound; power: the smallest scale that "
-          "is rejected, and terms taken away that are\n"
+          "is rejected, and\nthe terms taken away and the masks shifted by one that are\n"
           "%zu of %zu rows equal, %zu different, %zu inconclusive; %zu backends are not here "
           "(%.0f s)\n",
           of[SL_OUTCOME_EQUAL], r->rows, of[SL_OUTCOME_DIFFERENT], of[SL_OUTCOME_INCONCLUSIVE],

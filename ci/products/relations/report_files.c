@@ -53,13 +53,16 @@ static void row_as_json(FILE *out, const sl_run_row *row) {
   fputs(", \"share\": ", out), number(out, j->share);
   fputs(", \"share_at\": ", out), place(out, j->share_at);
   fputs(", \"share_p99\": ", out), number(out, sl_judgement_p99(j));
-  fprintf(out, ", \"power\": {\"scale\": %d, \"terms\": %zu, \"terms_rejected\": %zu}, ",
-          row->scale, row->terms, row->terms_rejected);
+  fprintf(out,
+          ", \"power\": {\"scale\": %d, \"terms\": %zu, \"terms_rejected\": %zu, \"masks\": %zu, "
+          "\"masks_rejected\": %zu}, ",
+          row->scale, row->terms, row->terms_rejected, row->masks, row->masks_rejected);
   controls(out, row);
   fprintf(out, ", \"seed\": %" PRIu64 ", \"shape\": ", row->last);
   sl_cli_json_text(out, row->shape);
   fputs(", \"message\": ", out), sl_cli_json_text(out, row->message);
   fputs(", \"repeat\": ", out), sl_cli_json_text(out, row->replay);
+  if (row->derivation[0]) fputs(", \"derivation\": ", out), sl_cli_json_text(out, row->derivation);
   fprintf(out, ", \"seconds\": %.3f}", row->seconds);
 }
 

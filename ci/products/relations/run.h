@@ -22,6 +22,8 @@ typedef struct {
   double seconds;      /* above 0: instead of cases, for all kernels together */
   unsigned relations;  /* bit r: relation r is tried */
   size_t shrink;       /* 0: as the backend's speed allows */
+  const char *shape;   /* NAME=SIZE,...; NULL: sizes are drawn */
+  int explain;         /* rows say how the bound of their worst element is made */
   const char *program; /* what repeats a problem: "sluice equiv" */
 } sl_run_request;
 
@@ -36,11 +38,12 @@ typedef struct {
   sl_judgement accuracy;
   sl_control_tally tally[SL_RUN_KINDS];
   int scale; /* power: spec E4.3 */
-  size_t terms, terms_rejected;
-  uint64_t seed, last; /* of the first and the last problem */
-  char shape[240];     /* of the last problem, or of the one that failed */
-  char message[1000];  /* what is different or inconclusive */
-  char replay[240];    /* the line that repeats it */
+  size_t terms, terms_rejected, masks, masks_rejected;
+  uint64_t seed, last;   /* of the first and the last problem */
+  char shape[240];       /* of the last problem, or of the one that failed */
+  char message[1000];    /* what is different or inconclusive */
+  char replay[320];      /* the line that repeats it */
+  char derivation[1200]; /* with the numbers of the worst element; empty unless asked for */
   double seconds;
 } sl_run_row;
 

@@ -2,6 +2,8 @@
  * must give the same bits (P), a second run and a run in parts too (I), and the values must lie in
  * their balls (A). A vendor's kernel has other bits: it must lie within the bound for any order
  * (A), and within both bounds of plain (P). */
+#include "crash.h"
+#include "explain.h"
 #include "parity.h"
 #include "run_row.h"
 
@@ -60,6 +62,9 @@ static void replay_line(sl_row_state *s, size_t shrink) {
            "%s --backend %.*s%s --kernel %s --seed %" PRIu64 " --cases 1 --shrink %zu",
            s->request->program, (int)(end - s->row.backend), s->row.backend, isa,
            sl_equiv_kernel_name(s->row.kernel), s->row.last, shrink);
+  if (!s->request->shape) return;
+  const size_t used = strlen(s->row.replay);
+  snprintf(s->row.replay + used, sizeof s->row.replay - used, " --shape %s", s->request->shape);
 }
 
 typedef const void *result_of(const sl_equiv_trial *trial, size_t array);
@@ -102,24 +107,36 @@ static void outputs_of(sl_judged_output *out, const sl_kernel_balls *balls,
                                 balls->out[i].balls, v->x[i]};
 }
 
-/* A term less, for each input: counted where it changes the result. */
-static sl_status try_terms(sl_row_state *s, sl_equiv_trial *trial, sl_context *golden,
-                           const sl_kernel_balls *balls, const sl_judged_problem *judged) {
+typedef sl_status plant_of(sl_equiv_trial *trial, sl_context *golden, size_t array);
+
+/* A change of each input in turn: counted where it changes the result. */
+static sl_status try_plants(size_t *changes, size_t *rejected, plant_of *plant,
+                            sl_equiv_trial *trial, sl_context *golden, const sl_kernel_balls *balls,
+                            const sl_judged_problem *judged) {
   const size_t arrays = sl_equiv_problem(trial)->arrays;
   for (size_t a = 0; a < arrays; a++) {
     sl_row_values wrong;
-    if (sl_equiv_plant(trial, golden, a)) continue;
+    if (plant(trial, golden, a)) continue;
     const sl_status status = values_of(&wrong, balls, trial, sl_equiv_planted);
     int changed = 0;
     for (size_t o = 0; !status && o < balls->outs; o++)
       changed |= memcmp(wrong.x[o], judged->out[o].right, wrong.n[o] * sizeof(double)) != 0;
-    s->row.terms += (size_t)changed;
-    s->row.terms_rejected +=
-        (size_t)(changed && sl_is_rejected(judged, (const double *const *)wrong.x));
+    *changes += (size_t)changed;
+    *rejected += (size_t)(changed && sl_is_rejected(judged, (const double *const *)wrong.x));
     drop_values(&wrong);
     if (status) return status;
   }
   return SL_OK;
+}
+
+/* A term less, and a mask shifted. */
+static sl_status try_terms(sl_row_state *s, sl_equiv_trial *trial, sl_context *golden,
+                           const sl_kernel_balls *balls, const sl_judged_problem *judged) {
+  sl_run_row *row = &s->row;
+  SL_TRY(
+      try_plants(&row->terms, &row->terms_rejected, sl_equiv_plant, trial, golden, balls, judged));
+  return try_plants(&row->masks, &row->masks_rejected, sl_equiv_plant_mask, trial, golden, balls,
+                    judged);
 }
 
 /* Controls and power of a problem whose values were found right. */
@@ -144,12 +161,15 @@ static sl_status try_controls(sl_row_state *s, const sl_kernel_balls *balls, con
   return status;
 }
 
-static void judge_values(sl_row_state *s, const sl_kernel_balls *balls, const sl_row_values *v) {
+static void judge_values(sl_row_state *s, const sl_problem *p, int any_order,
+                         const sl_kernel_balls *balls, const sl_row_values *v) {
   sl_judgement j = {0};
   char text[300];
   for (size_t i = 0; i < balls->outs; i++)
     sl_judge(&j, balls->out[i].name, 0, balls->out[i].type, v->x[i], balls->out[i].balls,
              balls->out[i].n);
+  if (s->request->explain && (!s->row.derivation[0] || j.share > s->row.accuracy.share))
+    sl_explain(&s->row, p, balls, v->x, &j, any_order);
   sl_judgement_add(&s->row.accuracy, &j);
   if (j.wrong) {
     snprintf(
@@ -179,7 +199,7 @@ static sl_status accuracy(sl_row_state *s, sl_equiv_trial *trial, sl_context *go
   }
   if (!status) status = values_of(&v, &balls, trial, sl_equiv_result);
   if (!status) {
-    judge_values(s, &balls, &v);
+    judge_values(s, p, any_order, &balls, &v);
     if (s->row.outcomes.of[SL_RELATION_A] == SL_OUTCOME_EQUAL)
       status = try_controls(s, &balls, &v, trial, golden, kind);
   }
@@ -261,13 +281,15 @@ sl_status sl_row_problem(sl_row_state *s, sl_context *golden, sl_context *const 
   sl_equiv_trial *trial;
   s->row.last = s->row.seed + s->row.problems;
   const size_t kind = (size_t)(s->row.last % SL_RUN_KINDS);
-  SL_TRY(sl_equiv_begin_kind(&trial, s->row.kernel, s->row.last, shrink, (int)kinds[kind], golden,
-                             err));
+  SL_TRY(sl_equiv_begin_kind(&trial, s->row.kernel, s->row.last, shrink, (int)kinds[kind],
+                             s->request->shape, golden, err));
   snprintf(s->row.shape, sizeof s->row.shape, "%s", sl_equiv_shape(trial));
   replay_line(s, shrink);
+  sl_crash_expect(sl_equiv_kernel_name(s->row.kernel), s->row.backend, s->row.replay);
   s->row.problems++;
   s->row.said += (size_t)sl_equiv_says_something(trial);
   const sl_status status = relate(s, trial, golden, ctx, contexts, kind);
+  sl_crash_end();
   sl_equiv_end(trial);
   return status ? sl_fail(err, status, "no memory for the bounds of %s",
                           sl_equiv_kernel_name(s->row.kernel))
