@@ -1,6 +1,7 @@
 /* The relations on planted backends (spec E3, E4): what each must notice, and what it must not. */
 #include "ci/products/relations/command.h"
 #include "ci/products/relations/parity.h"
+#include "ci/products/relations/report.h"
 #include "ci/products/relations/run.h"
 
 #include "ci/products/equiv/equiv.h"
@@ -11,6 +12,7 @@
 #include <math.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* Another order of the sum: other bits, within the bound of no promise but `any`. */
@@ -238,6 +240,37 @@ Test(relations, a_kernel_that_crashes, .exit_code = 1) {
 Test(relations, a_kernel_that_does_not_return, .exit_code = 1, .timeout = 60) {
   command_on_bad((char[]){"rope_forward"});
   cr_assert_fail("it came back");
+}
+
+static char *text_of(void (*write)(FILE *, const sl_run_report *), const sl_run_report *report) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  write(out, report);
+  fclose(out);
+  return text;
+}
+
+static void expect_text(void (*write)(FILE *, const sl_run_report *), const sl_run_report *report,
+                        const char *wanted) {
+  char *text = text_of(write, report);
+  cr_expect(strstr(text, wanted), "'%s' is not in:\n%s", wanted, text);
+  free(text);
+}
+
+/* What is different is a failure in every report. */
+Test(relations, reports_of_a_failure) {
+  sl_run_row row = run(SL_KERNEL_residual_add, "planted", I | A | P);
+  const sl_run_request request = {.seed = 1, .cases = 7, .program = "test"};
+  const sl_run_report report = {&request, &row, 1, 0, 1, 0.5};
+  cr_expect_eq(row.outcome, SL_OUTCOME_DIFFERENT);
+  expect_text(sl_report_as_json, &report, "\"exit_code\": 1");
+  expect_text(sl_report_as_json, &report, "\"outcome\": \"different\"");
+  expect_text(sl_report_as_junit, &report, "failures=\"1\" errors=\"0\" skipped=\"0\"");
+  expect_text(sl_report_as_junit, &report, "<failure message=\"P parity: residual_add");
+  expect_text(sl_report_annotations, &report, "::error title=residual_add on planted::P parity");
+  expect_text(sl_report_annotations, &report, "%0Arepeat%3A test --backend planted");
+  expect_text(sl_report_as_markdown, &report, "| residual_add | planted | different |");
 }
 
 /* Every kernel has power on plain: no control passes, a missing term and a shifted mask are seen.
