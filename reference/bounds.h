@@ -24,6 +24,14 @@ const char *sl_bound_derivation(sl_bound_id id);
 /* The bound of a row of spec/kernels.def, by its index (the value of SL_KERNEL_name). */
 sl_bound_id sl_bound_of_kernel(size_t kernel);
 
+/* f and w of a gate that is an expression at a ratio's ball, as binary32 (spec O2.4); f's mid is a
+ * NaN where the gate is a weight alone. */
+typedef void sl_bound_expression(void *arg, int positive, sl_ball ratio, sl_ball *f, sl_ball *w);
+/* sl_bound_gated_loss with such gates. */
+sl_status sl_bound_gated_loss_by(sl_ball *d, sl_ball *e, sl_ball *sums,
+                                 const sl_objective *objective, const sl_gated_loss_batch *batch,
+                                 sl_bound_expression *expression, void *arg);
+
 #define OUT sl_ball
 #define SL_ORACLE(name, params) sl_status sl_bound_##name params;
 #include "oracle.def"

@@ -101,3 +101,7 @@ sl_gate_balls sl_bound_gate(const sl_gate *gate, int positive, sl_ball r) {
       return (sl_gate_balls){r, one, difference(r, one)};
   }
 }
+
+sl_gate_balls sl_bound_gate_of(sl_ball f, sl_ball f1, sl_ball w) {
+  return (sl_gate_balls){f, w, difference(f, f1)};
+}

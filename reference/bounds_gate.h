@@ -25,4 +25,7 @@ typedef struct {
  * spec O2. */
 sl_gate_balls sl_bound_gate(const sl_gate *gate, int positive, sl_ball r);
 
+/* The same of a gate with these f and w, whose f at 1 is f1. */
+sl_gate_balls sl_bound_gate_of(sl_ball f, sl_ball f1, sl_ball w);
+
 #endif

@@ -93,8 +93,24 @@ static void end_counters(sl_ball *out, const counters *n) {
   out[SL_LOSS_CLAMPED] = (sl_ball){n->clamped, n->clamped_unsure};
 }
 
-static void sequence_loss(sl_ball *d, sl_ball *e, sl_ball *sums, const sl_objective *o,
+typedef struct {
+  const sl_objective *o;
+  sl_bound_expression *expression; /* NULL: there is none */
+  void *arg;
+} gates;
+
+static sl_gate_balls gate_at(const gates *g, int positive, sl_ball r) {
+  sl_ball f, f1, w, w1;
+  if (g->o->gate.family[positive] != SL_GATE_EXPRESSION)
+    return sl_bound_gate(&g->o->gate, positive, r);
+  g->expression(g->arg, positive, r, &f, &w);
+  g->expression(g->arg, positive, sl_exactly(1.0), &f1, &w1);
+  return sl_bound_gate_of(f, f1, w);
+}
+
+static void sequence_loss(sl_ball *d, sl_ball *e, sl_ball *sums, const gates *gate,
                           const sl_gated_loss_batch *b, size_t s) {
+  const sl_objective *o = gate->o;
   const size_t lo = b->seq[s], hi = b->seq[s + 1];
   const double c = b->coefficient[s], ac = (double)b->advantage[s] * c;
   const int positive = b->advantage[s] > 0.0f;
@@ -111,7 +127,7 @@ static void sequence_loss(sl_ball *d, sl_ball *e, sl_ball *sums, const sl_object
         o->level == SL_LEVEL_SEQUENCE ? shared_log_ratio
                                       : sl_ball_sub(new, sl_of_float(b->logp_old[i])));
     const sl_ball r = sl_ball_exp(x.x);
-    const sl_gate_balls g = sl_bound_gate(&o->gate, positive, r);
+    const sl_gate_balls g = gate_at(gate, positive, r);
     const sl_ball effective = sl_ball_mul(g.w, r);
     if (ac != 0.0) d[i] = sl_unless_clamped(x, sl_ball_mul(effective, a));
     if (o->beta > 0.0) {
@@ -129,11 +145,19 @@ static void sequence_loss(sl_ball *d, sl_ball *e, sl_ball *sums, const sl_object
   end_counters(sums, &n);
 }
 
+sl_status sl_bound_gated_loss_by(sl_ball *d, sl_ball *e, sl_ball *sums,
+                                 const sl_objective *objective, const sl_gated_loss_batch *batch,
+                                 sl_bound_expression *expression, void *arg) {
+  const gates gate = {objective, expression, arg};
+  for (int side = 0; side < 2; side++)
+    if (objective->gate.family[side] == SL_GATE_EXPRESSION && !expression)
+      return SL_ERR_UNAVAILABLE;
+  for (size_t s = 0; s < batch->n_seq; s++)
+    sequence_loss(d, e, sums + s * SL_LOSS_FIELDS, &gate, batch, s);
+  return SL_OK;
+}
+
 sl_status sl_bound_gated_loss(sl_ball *d, sl_ball *e, sl_ball *sums, const sl_objective *objective,
                               const sl_gated_loss_batch *batch) {
-  for (int side = 0; side < 2; side++)
-    if (objective->gate.family[side] == SL_GATE_EXPRESSION) return SL_ERR_UNAVAILABLE;
-  for (size_t s = 0; s < batch->n_seq; s++)
-    sequence_loss(d, e, sums + s * SL_LOSS_FIELDS, objective, batch, s);
-  return SL_OK;
+  return sl_bound_gated_loss_by(d, e, sums, objective, batch, NULL, NULL);
 }

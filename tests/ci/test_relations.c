@@ -242,6 +242,30 @@ Test(relations, a_kernel_that_does_not_return, .exit_code = 1, .timeout = 60) {
   cr_assert_fail("it came back");
 }
 
+/* A gate that is an expression is left out: only problems with such a gate tell. */
+static sl_status ungated(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
+                         const sl_objective *objective, const sl_gated_loss_batch *batch) {
+  sl_objective other = *objective;
+  for (int side = 0; side < 2; side++)
+    if (other.gate.family[side] == SL_GATE_EXPRESSION) other.gate.family[side] = SL_GATE_IDENTITY;
+  return sl_plain_gated_loss(ctx, d, e, sums, &other, batch);
+}
+
+static sl_status open_ungated(sl_context *ctx, sl_error *err) {
+  (void)err;
+  sl_plain_table(&ctx->table);
+  ctx->table.gated_loss = ungated;
+  return SL_OK;
+}
+
+static const sl_backend without_gate = {"ungated", open_ungated, close_planted};
+
+Test(relations, a_gate_that_is_an_expression) {
+  sl_backend_add(&without_gate);
+  const sl_run_row row = run(SL_KERNEL_gated_loss, "ungated", A);
+  expect(&row, SL_RELATION_A, SL_OUTCOME_DIFFERENT, "A accuracy: ");
+}
+
 static char *text_of(void (*write)(FILE *, const sl_run_report *), const sl_run_report *report) {
   char *text = NULL;
   size_t size = 0;
@@ -269,7 +293,7 @@ Test(relations, reports_of_a_failure) {
   expect_text(sl_report_as_junit, &report, "failures=\"1\" errors=\"0\" skipped=\"0\"");
   expect_text(sl_report_as_junit, &report, "<failure message=\"P parity: residual_add");
   expect_text(sl_report_annotations, &report, "::error title=residual_add on planted::P parity");
-  expect_text(sl_report_annotations, &report, "%0Arepeat%3A test --backend planted");
+  expect_text(sl_report_annotations, &report, "%0Arepeat: test --backend planted");
   expect_text(sl_report_as_markdown, &report, "| residual_add | planted | different |");
 }
 

@@ -3,6 +3,8 @@
 #include "problem.h"
 #include "sizes.h"
 
+#include "reference/contract/expression.h"
+
 #include <math.h>
 #include <stdio.h>
 
@@ -20,8 +22,33 @@ static void hyperbola(const void *slope, int positive, float r, float *f, float 
   *f = (float)(z / root), *w = (float)(1.0 / (root * root * root));
 }
 
+/* The same as expressions (reference/contract/expression.h), for their bounds. */
+enum { CAP_VALUE = 3 };
+#define SLOPE_VALUE 0.8f
+
+static const sl_expression_node capped_nodes[] = {{SL_EXPRESSION_R, {0}, 0.0},
+                                                  {SL_EXPRESSION_NUMBER, {0}, 1.0},
+                                                  {SL_EXPRESSION_NUMBER, {0}, CAP_VALUE},
+                                                  {SL_EXPRESSION_DIV, {2, 0}, 0.0},
+                                                  {SL_EXPRESSION_MIN, {1, 3}, 0.0}};
+#define HYPERBOLA(scale)                                                     \
+  {                                                                          \
+    {SL_EXPRESSION_R, {0}, 0.0}, {SL_EXPRESSION_NUMBER, {0}, 1.0},           \
+        {SL_EXPRESSION_SUB, {0, 1}, 0.0},                                    \
+        {SL_EXPRESSION_NUMBER, {0}, (scale) * (double)SLOPE_VALUE},          \
+        {SL_EXPRESSION_MUL, {3, 2}, 0.0}, {SL_EXPRESSION_MUL, {4, 4}, 0.0},  \
+        {SL_EXPRESSION_ADD, {1, 5}, 0.0}, {SL_EXPRESSION_SQRT, {6}, 0.0},    \
+        {SL_EXPRESSION_DIV, {4, 7}, 0.0}, {SL_EXPRESSION_MUL, {7, 7}, 0.0},  \
+        {SL_EXPRESSION_MUL, {9, 7}, 0.0}, {SL_EXPRESSION_DIV, {1, 10}, 0.0}, \
+  }
+static const sl_expression_node hyperbola_nodes[2][12] = {HYPERBOLA(1.5), HYPERBOLA(1.0)};
+static const sl_gate_form capped_form = {
+    {{capped_nodes, 5, SL_EXPRESSION_NONE, 4}, {capped_nodes, 5, SL_EXPRESSION_NONE, 4}}};
+static const sl_gate_form hyperbola_form = {
+    {{hyperbola_nodes[0], 12, 8, 11}, {hyperbola_nodes[1], 12, 8, 11}}};
+
 static sl_gate some_gate(sl_problem *p) {
-  static const float cap = 3.0f, slope = 0.8f;
+  static const float cap = CAP_VALUE, slope = SLOPE_VALUE;
   static const float taus[] = {1.0f, 1.05f, 0x1p-20f, 7.3f, 0.11f, 0x1p10f};
   const uint32_t family = sl_source_below(&p->source, SL_GATE_EXPRESSION + 1);
   sl_gate g = {.family = {(sl_gate_family)family, (sl_gate_family)family},
@@ -36,6 +63,7 @@ static sl_gate some_gate(sl_problem *p) {
   const int weight_only = family == SL_GATE_EXPRESSION && sl_source_below(&p->source, 2) != 0;
   g.function = weight_only ? capped_ratio : hyperbola;
   g.expression = weight_only ? &cap : &slope;
+  p->form = weight_only ? &capped_form : &hyperbola_form;
   return g;
 }
 

@@ -67,6 +67,7 @@ typedef struct sl_problem {
   size_t size[SL_SIZES_MAX];
   float scalar;
   sl_objective objective;
+  const struct sl_gate_form *form; /* of an objective's gate that is an expression */
   sl_sampling sampling;
   sl_adamw adamw;
   sl_wanted_sizes wanted;

@@ -1,7 +1,27 @@
 /* Balls of the gated loss, of the optimiser and of digests (spec O4, N6, F5.3). */
 #include "balls_make.h"
 
+#include "kernels/core/verify.h"
+#include "reference/bounds.h"
+#include "reference/contract/expression.h"
 #include "reference/kernels.h"
+
+/* A caller's gate of basic operations in binary64 or binary32, rounded to binary32. */
+typedef struct {
+  sl_contract contract;
+  const sl_gate_form *form;
+} own_gate;
+
+enum { OWN_GATE_NODES = 16 };
+
+static void expression_at(void *arg, int positive, sl_ball ratio, sl_ball *f, sl_ball *w) {
+  const own_gate *g = arg;
+  const sl_arith r = sl_arith_of(&g->contract);
+  sl_span scratch[OWN_GATE_NODES];
+  sl_walk_expression(&r, &g->form->side[positive], ratio, scratch, f, w);
+  *f = sl_ball_round(f->mid, f->rad, SL_ETA);
+  *w = sl_ball_round(w->mid, w->rad, SL_ETA);
+}
 
 sl_status sl_balls_loss(sl_kernel_balls *b, sl_kernel_id kernel, const sl_problem *p,
                         const void *token) {
@@ -21,7 +41,10 @@ sl_status sl_balls_loss(sl_kernel_balls *b, sl_kernel_id kernel, const sl_proble
   sl_ball *d = sl_balls_of(b, p, 8), *e = sl_balls_of(b, p, 9),
           *sums = sl_balls_add(b, p, 10, SL_FORMAT_F64, n * SL_LOSS_FIELDS);
   if (!d || !e || !sums) return SL_ERR_MEMORY;
-  return sl_bound_gated_loss(d, e, sums, o, &batch);
+  own_gate g = {sl_contract_default(), p->form};
+  g.contract.acc = SL_FORMAT_F64;
+  SL_VERIFY(p->form->side[0].count <= OWN_GATE_NODES);
+  return sl_bound_gated_loss_by(d, e, sums, o, &batch, expression_at, &g);
 }
 
 static uint64_t mix(uint64_t z) {

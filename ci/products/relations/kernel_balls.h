@@ -25,9 +25,8 @@ typedef struct {
   sl_kernel_output out[SL_KERNEL_OUTPUTS];
 } sl_kernel_balls;
 
-/* result: the arrays after the run, for the token of `sample`, which is taken as given.
- * SL_ERR_UNAVAILABLE where nothing can be judged: a gate that is an expression. The caller ends it,
- * on error too. */
+/* result: the arrays after the run, for the token of `sample`, which is taken as given. The caller
+ * ends it, on error too. */
 sl_status sl_kernel_balls_make(sl_kernel_balls *b, sl_kernel_id kernel, const struct sl_problem *p,
                                const void *token);
 /* The balls for any order of the sums, of the three linear kernels and the pack (spec E1.3). */

@@ -45,9 +45,9 @@ static void row_as_json(FILE *out, const sl_run_row *row) {
   for (int r = 0; r < SL_RELATIONS; r++)
     fprintf(out, ", \"%s\": \"%s\"", letters[r], sl_outcome_name(row->outcomes.of[r]));
   fprintf(out,
-          ", \"problems\": %zu, \"not_judged_problems\": %zu, \"judged\": %zu, \"wrong\": %zu, "
+          ", \"problems\": %zu, \"judged\": %zu, \"wrong\": %zu, "
           "\"no_bound\": %zu, \"not_judged\": %zu, \"ulps\": ",
-          row->problems, row->unjudged, j->judged, j->wrong, j->unbounded, j->unjudged);
+          row->problems, j->judged, j->wrong, j->unbounded, j->unjudged);
   number(out, j->ulps);
   fputs(", \"ulps_at\": ", out), place(out, j->ulps_at);
   fputs(", \"share\": ", out), number(out, j->share);

@@ -34,7 +34,6 @@ typedef struct {
   sl_op_outcomes outcomes;
   sl_outcome outcome;
   size_t problems, said; /* said: with an output that is not 0 */
-  size_t unjudged;       /* problems without A: a gate that is an expression */
   sl_judgement accuracy;
   sl_control_tally tally[SL_RUN_KINDS];
   int scale; /* power: spec E4.3 */

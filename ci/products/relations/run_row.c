@@ -192,11 +192,6 @@ static sl_status accuracy(sl_row_state *s, sl_equiv_trial *trial, sl_context *go
   sl_status status =
       any_order ? sl_kernel_balls_any_order(&balls, s->row.kernel, p)
                 : sl_kernel_balls_make(&balls, s->row.kernel, p, sl_equiv_result(trial, 0));
-  if (status == SL_ERR_UNAVAILABLE) {
-    s->row.unjudged++;
-    sl_kernel_balls_end(&balls);
-    return SL_OK;
-  }
   if (!status) status = values_of(&v, &balls, trial, sl_equiv_result);
   if (!status) {
     judge_values(s, p, any_order, &balls, &v);
