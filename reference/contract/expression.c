@@ -183,10 +183,10 @@ static sl_span power_of_size(const sl_arith *r, sl_span a, double q) {
 }
 
 static sl_span power(const sl_arith *r, sl_span a, double q) {
-  const int whole = q == floor(q), odd = whole && fmod(q, 2.0) != 0.0;
+  const int is_integer = q == floor(q), odd = is_integer && fmod(q, 2.0) != 0.0;
   const double mid = pow(a.mid, q);
   if (q == 0.0) return one;
-  if (!isfinite(q) || is_lost(a) || (!whole && a.low < 0.0)) return lost(mid);
+  if (!isfinite(q) || is_lost(a) || (!is_integer && a.low < 0.0)) return lost(mid);
   if (q == 1.0) return a;
   if (q == 2.0) return square(r, a);
   sl_span v = power_of_size(r, size_of(a), fabs(q));
