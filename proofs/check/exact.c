@@ -238,6 +238,26 @@ static exact_t exponential_of_sum(field_t *k, exact_t a) {
   return y;
 }
 
+/* Its factors that are powers of e and of exponentials have known logarithms. */
+static exact_t logarithm(field_t *k, exact_t a) {
+  const exact_t one = slc_ex_si(k, 1, 1);
+  exact_t known = slc_ex_si(k, 0, 1), b = a;
+  for (int i = 0; i < k->symbols && a->num.n == 1 && a->den.n == 1; i++) {
+    const op_t op = k->symbol[i].op;
+    const int above = a->num.t[0].e[FIRST_SYMBOL + i], below = a->den.t[0].e[FIRST_SYMBOL + i];
+    if ((op != E_EXP && op != E_E) || above == below) continue;
+    const exact_t arg = op == E_E ? one : k->symbol[i].arg;
+    known = slc_ex_add(k, known, slc_ex_mul(k, slc_ex_si(k, above - below, 1), arg));
+    for (int n = below; n < above; n++) b = quotient(k, b, symbol_at(k, i));
+    for (int n = above; n < below; n++) b = slc_ex_mul(k, b, symbol_at(k, i));
+  }
+  if (!b || slc_ex_equal(k, b, one)) return b ? known : NULL;
+  for (int i = 0; i < k->symbols; i++)
+    if (k->symbol[i].op == E_LOG && slc_ex_equal(k, slc_ex_mul(k, k->symbol[i].arg, b), one))
+      return slc_ex_sub(k, known, symbol_at(k, i)); /* log(1/b) = -log(b) */
+  return slc_ex_add(k, known, symbol(k, E_LOG, 0, b));
+}
+
 exact_t slc_ex_fn(field_t *k, op_t op, exact_t a) {
   static const long sine[] = {0, 1, 0, -1};
   long n;
@@ -246,8 +266,7 @@ exact_t slc_ex_fn(field_t *k, op_t op, exact_t a) {
   if ((op == E_SIN || op == E_COS) && quarters(k, a, &n))
     return slc_ex_si(k, sine[(n + (op == E_COS)) % 4], 1);
   if (op == E_EXP) return exponential_of_sum(k, a);
-  if (op == E_LOG && slc_ex_equal(k, a, slc_ex_si(k, 1, 1))) return slc_ex_si(k, 0, 1);
-  if (op == E_LOG && !slc_ex_has_r(k, a) && slc_ex_signs(k, a) != POS) return NULL;
+  if (op == E_LOG) return slc_ex_has_r(k, a) || slc_ex_signs(k, a) == POS ? logarithm(k, a) : NULL;
   for (int sign = -1; sign <= 1 && op == E_ATAN; sign += 2)
     if (slc_ex_equal(k, a, slc_ex_si(k, sign, 1))) /* atan(1) = pi/4 */
       return slc_ex_mul(k, slc_ex_si(k, sign, 4),

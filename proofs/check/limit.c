@@ -1,5 +1,7 @@
-/* Limits (see limit.h); unknown where the parts' limits do not determine it. */
+/* Limits (see limit.h): by the parts' limits, and by their expansions where those leave it open. */
 #include "limit.h"
+
+#include "germ.h"
 
 #include <stdlib.h>
 
@@ -137,7 +139,88 @@ static limit_t of_node(field_t *k, const node_t *n, const limit_t *v) {
   }
 }
 
-limit_t slc_limit(field_t *k, const expr_t *e, int ref, int to_zero) {
+static limit_t of_germ(field_t *k, const germ_t *g) {
+  if (!g->ok) return unknown;
+  if (!g->n && !g->open) return number(k, 0, 0);
+  const int size = slc_mono_size(k, &g->t[0]), sign = slc_germ_sign(k, g);
+  if (size == SHRINKS) return number(k, 0, sign);
+  if (size == STAYS && g->n) return finite(g->t[0].c, 0);
+  return size == GROWS && sign ? infinite(sign) : unknown;
+}
+
+static germ_t switched_germ(field_t *k, const node_t *n, const germ_t *g) {
+  const germ_t *a = &g[n->a], none = {.ok = 0},
+               gap = n->b >= 0 ? slc_germ_add(k, a, &g[n->b], 1) : *a, zero = {.ok = 1};
+  const int sign = slc_germ_sign(k, &gap);
+  if (!sign) return none;
+  const germ_t size = sign > 0 ? *a : slc_germ_add(k, &zero, a, 1),
+               one = slc_germ_mono(k, slc_ex_si(k, 1, 1), 0, 0);
+  switch (n->op) {
+    case E_ABS:
+      return size;
+    case E_SIGN:
+      return slc_germ_mono(k, slc_ex_si(k, sign, 1), 0, 0);
+    case E_SOFTSIGN: {
+      const germ_t below = slc_germ_add(k, &one, &size, 0);
+      return slc_germ_div(k, a, &below);
+    }
+    case E_MIN:
+      return sign < 0 ? *a : g[n->b];
+    case E_MAX:
+      return sign > 0 ? *a : g[n->b];
+    case E_PICK:
+      return sign < 0 ? g[n->c] : g[n->d];
+    default:
+      return none;
+  }
+}
+
+static germ_t germ_of_node(field_t *k, const node_t *n, const germ_t *g) {
+  const germ_t zero = {.ok = 1};
+  if (slc_expr_is_switch(n->op)) return switched_germ(k, n, g);
+  switch (n->op) {
+    case E_NEG:
+      return slc_germ_add(k, &zero, &g[n->a], 1);
+    case E_ADD:
+    case E_SUB:
+      return slc_germ_add(k, &g[n->a], &g[n->b], n->op == E_SUB);
+    case E_MUL:
+      return slc_germ_mul(k, &g[n->a], &g[n->b]);
+    case E_DIV:
+      return slc_germ_div(k, &g[n->a], &g[n->b]);
+    case E_POW:
+      return slc_germ_pow(k, &g[n->a], n->q);
+    default:
+      return slc_germ_fn(k, n->op, &g[n->a]);
+  }
+}
+
+/* Node i by its parts; with g by its expansion too, which may tell what they leave open. */
+static limit_t of_parts(field_t *k, const expr_t *e, int i, int to_zero, const limit_t *v,
+                        germ_t *g) {
+  const node_t *n = &e->node[i];
+  const int arity = slc_expr_arity(n->op);
+  limit_t y;
+  if (n->op == E_R) {
+    y = to_zero ? number(k, 0, 1) : infinite(1);
+  } else if (arity == 0) {
+    const series_t s = slc_se_expr(k, e, i, slc_ex_si(k, 0, 1), 1);
+    y = s.n ? finite(s.c[0], 0) : unknown;
+  } else {
+    y = of_node(k, n, v);
+  }
+  if (!g) return y;
+  if (n->op == E_R)
+    g[i] = slc_germ_mono(k, slc_ex_si(k, 1, 1), to_zero ? 1 : -1, 0);
+  else if (arity == 0)
+    g[i] = slc_germ_mono(k, y.value, 0, 0);
+  else
+    g[i] = germ_of_node(k, n, g);
+  const limit_t more = of_germ(k, &g[i]);
+  return more.kind != L_UNKNOWN && (y.kind == L_UNKNOWN || more.side) ? more : y;
+}
+
+static limit_t pass(field_t *k, const expr_t *e, int ref, int to_zero, germ_t *g) {
   limit_t *v = calloc((size_t)ref + 1, sizeof *v);
   char *live = slc_expr_live(e, ref);
   if (!v) abort();
@@ -147,17 +230,20 @@ limit_t slc_limit(field_t *k, const expr_t *e, int ref, int to_zero) {
     if (!live[i]) continue;
     int constant = n->op != E_R;
     for (int c = 0; c < arity; c++) constant &= v[child[c]].constant;
-    if (n->op == E_R) {
-      v[i] = to_zero ? number(k, 0, 1) : infinite(1);
-    } else if (arity == 0) {
-      const series_t s = slc_se_expr(k, e, i, slc_ex_si(k, 0, 1), 1);
-      v[i] = s.n ? finite(s.c[0], 0) : unknown;
-    } else {
-      v[i] = of_node(k, n, v);
-    }
+    v[i] = of_parts(k, e, i, to_zero, v, g);
     v[i].constant = constant;
   }
   const limit_t y = v[ref];
   free(v), free(live);
   return y;
+}
+
+limit_t slc_limit(field_t *k, const expr_t *e, int ref, int to_zero) {
+  const limit_t y = pass(k, e, ref, to_zero, NULL);
+  if (y.kind != L_UNKNOWN) return y;
+  germ_t *g = calloc((size_t)ref + 1, sizeof *g);
+  if (!g) abort();
+  const limit_t more = pass(k, e, ref, to_zero, g);
+  free(g);
+  return more;
 }

@@ -1,4 +1,5 @@
-/* Limits of an expression as r -> inf or r -> 0 from above, by the limits of its parts. */
+/* Limits of an expression as r -> inf or r -> 0 from above, by the limits of its parts, and by
+ * their expansions (germ.h) where those do not tell. */
 #ifndef SLUICE_CHECK_LIMIT_H
 #define SLUICE_CHECK_LIMIT_H
 

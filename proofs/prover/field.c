@@ -304,16 +304,43 @@ static sl_exact exponential_of_sum(sl_field *k, sl_exact a) {
   return y;
 }
 
+static sl_exact integer_power(sl_field *k, sl_exact a, slong p) {
+  sl_exact y = sl_exact_int(k, 1);
+  for (slong i = 0; i < labs(p); i++) y = sl_exact_mul(k, y, a);
+  return p < 0 ? quotient(k, sl_exact_int(k, 1), y) : y;
+}
+
+/* log(g^n b) = n log g + log b for an exponential g, and log(1/b) = -log b. */
+static sl_exact logarithm(sl_field *k, sl_exact a) {
+  sl_exact sum = sl_exact_int(k, 0), left = a;
+  const int single =
+      fmpz_mpoly_length(a->num, k->ctx) == 1 && fmpz_mpoly_length(a->den, k->ctx) == 1;
+  for (int i = 0; single && i < k->gen_count; i++) {
+    if (k->gen[i].op != SL_OP_EXP && k->gen[i].op != SL_OP_E) continue;
+    const slong variable = FIRST_GENERATOR + i, n = fmpz_mpoly_degree_si(a->num, variable, k->ctx) -
+                                                    fmpz_mpoly_degree_si(a->den, variable, k->ctx);
+    if (!n) continue;
+    const sl_exact one = sl_exact_int(k, 1),
+                   log_g = k->gen[i].op == SL_OP_E ? one : k->gen[i].argument;
+    sum = sl_exact_add(k, sum, sl_exact_mul(k, sl_exact_int(k, n), log_g));
+    left = sl_exact_mul(k, left, integer_power(k, generator_at(k, i), -n));
+  }
+  if (sl_exact_equal(k, left, sl_exact_int(k, 1))) return sum;
+  for (int i = 0; i < k->gen_count; i++)
+    if (k->gen[i].op == SL_OP_LOG &&
+        sl_exact_equal(k, sl_exact_mul(k, left, k->gen[i].argument), sl_exact_int(k, 1)))
+      return sl_exact_sub(k, sum, generator_at(k, i));
+  return left ? sl_exact_add(k, sum, generator_of(k, SL_OP_LOG, 0, left)) : NULL;
+}
+
 sl_exact sl_exact_function(sl_field *k, sl_gate_op op, sl_exact a) {
   if (!a) return NULL;
   if (sl_exact_is_zero(a)) {
     if (op == SL_OP_EXP || op == SL_OP_COS) return sl_exact_int(k, 1);
     return op == SL_OP_LOG ? NULL : sl_exact_int(k, 0);
   }
-  if (op == SL_OP_LOG) {
-    if (sl_exact_equal(k, a, sl_exact_int(k, 1))) return sl_exact_int(k, 0);
-    if (!sl_exact_has_r(k, a) && sl_exact_sign(k, a) <= 0) return NULL;
-  }
+  if (op == SL_OP_LOG)
+    return sl_exact_has_r(k, a) || sl_exact_sign(k, a) > 0 ? logarithm(k, a) : NULL;
   ulong n;
   if ((op == SL_OP_SIN || op == SL_OP_COS) && quarter_turns(k, a, &n)) {
     static const slong sine[] = {0, 1, 0, -1};
@@ -327,16 +354,9 @@ sl_exact sl_exact_function(sl_field *k, sl_gate_op op, sl_exact a) {
     if (sign) return sl_exact_mul(k, sl_exact_ratio(k, sign, 4), sl_exact_mul(k, root, root));
   }
   for (int i = 0; i < k->gen_count; i++)
-    if (k->gen[i].op == op && op != SL_OP_LOG && op != SL_OP_COS &&
-        sl_exact_equal(k, k->gen[i].argument, minus))
+    if (k->gen[i].op == op && op != SL_OP_COS && sl_exact_equal(k, k->gen[i].argument, minus))
       return sl_exact_neg(k, generator_at(k, i)); /* they are odd */
   return generator_of(k, op, 0, a);
-}
-
-static sl_exact integer_power(sl_field *k, sl_exact a, slong p) {
-  sl_exact y = sl_exact_int(k, 1);
-  for (slong i = 0; i < labs(p); i++) y = sl_exact_mul(k, y, a);
-  return p < 0 ? quotient(k, sl_exact_int(k, 1), y) : y;
 }
 
 /* The q-th root of a positive rational where it is rational. */

@@ -1,6 +1,8 @@
-/* Limits (see limit.h). Where the limits of the parts do not determine it (inf - inf, 0 inf) it is
- * unknown. */
+/* Limits (see limit.h). Where the limits of the parts do not determine it (inf - inf, 0 inf), the
+ * germs of the parts may. */
 #include "limit.h"
+
+#include "germ.h"
 
 #include <stdlib.h>
 
@@ -167,23 +169,115 @@ static sl_limit node(sl_field *k, const sl_tree *tree, const sl_gate_node *n, co
   }
 }
 
-sl_limit sl_limit_of(sl_field *k, const sl_tree *tree, sl_ref ref, sl_limit_point point) {
-  sl_limit *v = calloc((size_t)ref + 1, sizeof *v);
-  unsigned char *live = calloc((size_t)ref + 1, 1);
-  if (!v || !live) flint_abort();
-  sl_tree_mark(tree, ref, live);
+/* What the germ alone says. */
+static sl_limit of_germ(sl_field *k, const sl_germ *g) {
+  if (!g->known) return unknown;
+  if (!g->n && !g->has_rest) return finite(sl_exact_int(k, 0), 0);
+  const sl_germ_term *most = g->n ? g->term : &g->rest;
+  const int sign = sl_germ_sign(k, g);
+  switch (sl_germ_size(k, most)) {
+    case SL_SIZE_SMALL:
+      return finite(sl_exact_int(k, 0), sign);
+    case SL_SIZE_ONE:
+      return g->n ? finite(most->c, 0) : unknown;
+    case SL_SIZE_LARGE:
+      return sign ? infinite(sign) : unknown;
+    default:
+      return unknown;
+  }
+}
+
+/* A switch goes the way that the germ of what it decides on does. */
+static sl_germ switched_germ(sl_field *k, const sl_gate_node *n, const sl_germ *g) {
+  const sl_germ *a = &g[n->child[0]];
+  sl_germ gap = *a;
+  if (sl_op_arity(n->op) > 1) {
+    const sl_germ minus = sl_germ_negated(k, &g[n->child[1]]);
+    gap = sl_germ_sum(k, a, &minus);
+  }
+  const int sign = sl_germ_sign(k, &gap);
+  if (!sign) return (sl_germ){.known = 0};
+  switch (n->op) {
+    case SL_OP_ABS:
+      return sign > 0 ? *a : sl_germ_negated(k, a);
+    case SL_OP_SIGN:
+      return sl_germ_constant(k, sl_exact_int(k, sign));
+    case SL_OP_SOFTSIGN: {
+      const sl_germ one = sl_germ_constant(k, sl_exact_int(k, 1)),
+                    size = sign > 0 ? *a : sl_germ_negated(k, a), sum = sl_germ_sum(k, &size, &one),
+                    over = sl_germ_power(k, &sum, -1, 1);
+      return sl_germ_product(k, a, &over);
+    }
+    case SL_OP_PICK:
+      return g[n->child[sign < 0 ? 2 : 3]];
+    default:
+      return g[n->child[(sign < 0) == (n->op == SL_OP_MIN) ? 0 : 1]];
+  }
+}
+
+static sl_germ germ(sl_field *k, const sl_tree *tree, const sl_gate_node *n, const sl_germ *g) {
+  const int arity = sl_op_arity(n->op);
+  if (sl_op_is_switch(n->op)) return switched_germ(k, n, g);
+  const sl_germ *a = &g[n->child[0]], *b = &g[n->child[arity > 1 ? 1 : 0]];
+  sl_germ t;
+  int64_t p, q;
+  switch (n->op) {
+    case SL_OP_NEG:
+      return sl_germ_negated(k, a);
+    case SL_OP_ADD:
+      return sl_germ_sum(k, a, b);
+    case SL_OP_SUB:
+      t = sl_germ_negated(k, b);
+      return sl_germ_sum(k, a, &t);
+    case SL_OP_MUL:
+      return sl_germ_product(k, a, b);
+    case SL_OP_DIV:
+      t = sl_germ_power(k, b, -1, 1);
+      return sl_germ_product(k, a, &t);
+    case SL_OP_POW:
+      return sl_tree_rational(tree, n->child[1], &p, &q) ? sl_germ_power(k, a, p, q)
+                                                         : (sl_germ){.known = 0};
+    default:
+      return sl_germ_function(k, n->op, a);
+  }
+}
+
+/* The limit of every live node: by its parts and, where g is not NULL, by its germ. */
+static void limits(sl_field *k, const sl_tree *tree, sl_ref ref, sl_limit_point point,
+                   const unsigned char *live, sl_limit *v, sl_germ *g) {
   for (uint32_t i = 0; i <= ref; i++) {
     if (!live[i]) continue;
     const sl_gate_node *n = &tree->node[i];
     const int arity = sl_op_arity(n->op);
     int constant = n->op != SL_OP_R;
     for (int c = 0; c < arity; c++) constant &= v[n->child[c]].constant;
-    if (arity == 0) {
-      v[i] = leaf(k, tree, i, point);
-    } else {
-      v[i] = node(k, tree, n, v);
-      v[i].constant = constant;
-    }
+    v[i] = arity ? node(k, tree, n, v) : leaf(k, tree, i, point);
+    v[i].constant = constant;
+    if (!g) continue;
+    if (n->op == SL_OP_R)
+      g[i] = sl_germ_term_alone(k, sl_exact_int(k, 1), point == SL_TO_ZERO ? 1 : -1, 0);
+    else if (arity == 0)
+      g[i] = sl_germ_constant(k, v[i].value);
+    else
+      g[i] = germ(k, tree, n, g);
+    const sl_limit more = of_germ(k, &g[i]);
+    if (more.kind == SL_LIMIT_UNKNOWN || (v[i].kind != SL_LIMIT_UNKNOWN && !more.side)) continue;
+    v[i] = more;
+    v[i].constant = constant;
+  }
+}
+
+sl_limit sl_limit_of(sl_field *k, const sl_tree *tree, sl_ref ref, sl_limit_point point) {
+  sl_limit *v = calloc((size_t)ref + 1, sizeof *v);
+  unsigned char *live = calloc((size_t)ref + 1, 1);
+  if (!v || !live) flint_abort();
+  sl_tree_mark(tree, ref, live);
+  limits(k, tree, ref, point, live, v, NULL);
+  if (v[ref].kind == SL_LIMIT_UNKNOWN) {
+    sl_germ *g = calloc((size_t)ref + 1, sizeof *g);
+    if (!g) flint_abort();
+    limits(k, tree, ref, point, live, v, g);
+    free(g);
   }
   const sl_limit y = v[ref];
   free(v), free(live);

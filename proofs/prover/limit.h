@@ -1,4 +1,5 @@
-/* The limit of an expression as r -> inf or r -> 0 from above, by the limits of its parts. */
+/* The limit of an expression as r -> inf or r -> 0 from above, by the limits of its parts, and by
+ * their germs (germ.h) where those do not tell. */
 #ifndef SLUICE_PROOFS_LIMIT_H
 #define SLUICE_PROOFS_LIMIT_H
 
