@@ -5,6 +5,7 @@
 
 #include "box.h"
 #include "derive.h"
+#include "in_log.h"
 #include "limit.h"
 #include "region.h"
 #include "tail.h"
@@ -15,45 +16,17 @@ static const piece_t *last_piece(const context_t *c) {
   return &c->pieces->piece[c->pieces->joins - 1];
 }
 
-/* exp(s) w(exp(s)) over `to`, whose variable is s; -1 where it is too large. */
-static int product_in_log(expr_t *to, const expr_t *from, int w) {
-  int *map = calloc((size_t)w + 1, sizeof *map), ok = 1;
-  char *live = slc_expr_live(from, w);
-  if (!map) abort();
-  const int s = slc_expr_add(to, E_R, -1, -1, -1, -1), r = slc_expr_add(to, E_EXP, s, -1, -1, -1);
-  for (int i = 0; i <= w && ok; i++) {
-    const node_t *n = &from->node[i];
-    if (!live[i]) continue;
-    if (n->op == E_R)
-      map[i] = r;
-    else if (n->op == E_LOG && from->node[n->a].op == E_R)
-      map[i] = s;
-    else
-      map[i] = slc_expr_copy(to, n, map);
-    ok = map[i] >= 0;
-  }
-  const int root = ok ? slc_expr_add(to, E_MUL, r, map[w], -1, -1) : -1;
-  free(map), free(live);
-  return root;
-}
-
-/* The largest k with 2^k <= e log 2, as 9/13 < log 2; -1: none. */
-static long log_exponent(long e) {
-  long k = -1;
-  while ((13L << (k + 1)) <= 9 * e) k++;
-  return k;
-}
-
 /* By the form in s for s >= 2^k, which r >= 2^e implies: r w -> 0 (bound NULL), or r w >= bound
  * (<= where it is negative). */
 static int log_form_shows(const context_t *c, int w, long e, mpfr_srcptr bound) {
   const piece_t *s = last_piece(c);
   field_t *k = &c->pieces->field;
-  const long exponent = log_exponent(e);
+  const long exponent = slc_log_exponent(e);
   expr_t x;
-  int ok = 0;
+  int ok = 0, r;
   slc_expr_init(&x);
-  const int root = exponent < 0 ? -1 : product_in_log(&x, &s->e, w);
+  const int weight = exponent < 0 ? -1 : slc_in_log(&x, &s->e, w, 0, &r),
+            root = weight < 0 ? -1 : slc_expr_add(&x, E_MUL, r, weight, -1, -1);
   if (root >= 0 && bound) {
     ok = slc_tail_keeps(k, &x, root, exponent, 0, bound);
   } else if (root >= 0) {

@@ -1,6 +1,7 @@
 /* P2 and P3 (see shape.h) with exact series at the ends of segments, boxes and tail forms. */
 #include "shape.h"
 
+#include "in_log.h"
 #include "region.h"
 #include "tail.h"
 
@@ -33,6 +34,28 @@ static int zone_holds(const context_t *c, int segment, int high, int order, int 
   return 0;
 }
 
+/* Of the first segment: for 0 < r <= 2^-shift w goes the way, by its tail form in s = -log r, in
+ * which it goes the other, or by that of w'. */
+static int log_zone_holds(const context_t *c, int shift, int up, mpfr_t inner) {
+  const piece_t *s = &c->pieces->piece[0];
+  field_t *k = &c->pieces->field;
+  const long exponent = slc_log_exponent(shift);
+  const int form = s->form[FORM_SLOPE], way = up ? 1 : -1;
+  expr_t x;
+  tail_t t;
+  int r, ok = 0;
+  slc_expr_init(&x);
+  const int w = exponent < 0 ? -1 : slc_in_log(&x, &s->e, s->w, 1, &r),
+            slope = w < 0 || form < 0 ? -1 : slc_in_log(&x, &s->e, form, 1, &r);
+  if (w >= 0) {
+    slc_tail_examine(&t, k, &x, w, exponent);
+    ok = t.defined && (t.slope == -way || slc_tail_sign(k, &x, slope, w, exponent) == way);
+  }
+  slc_expr_clear(&x);
+  mpfr_set_ui_2exp(inner, 1, -shift, MPFR_RNDN);
+  return ok;
+}
+
 static const char *check_monotone_segment(const context_t *c, int i, int *flat) {
   pieces_t *p = c->pieces;
   const zone_t *z = &c->part->zone[i];
@@ -45,7 +68,8 @@ static const char *check_monotone_segment(const context_t *c, int i, int *flat) 
   const char *bad = "";
   const goal_t strict = up ? G_UP : G_DOWN, weak = !z->weak ? strict : up ? G_RISES : G_FALLS;
   slc_piece_ends(low, high, p, i);
-  if (!zone_holds(c, i, 0, z->low_order, up, low, a))
+  if (i == 0 && z->low_order == 0 && z->low_shift ? !log_zone_holds(c, z->low_shift, up, a)
+                                                  : !zone_holds(c, i, 0, z->low_order, up, low, a))
     bad = "P3: a zone at the low end of a segment does not hold";
   if (!*bad && mpfr_inf_p(high) && c->part->p[2].means == T_BOXES) {
     mpfr_set(b, high, MPFR_RNDN);

@@ -58,6 +58,17 @@ static void decompose(const tail_ctx *t, int ref, const mpq_t f, form_t *y, int 
   mpq_clear(g);
 }
 
+/* A pole, unless an exponential that falls stands before it. */
+static int grows(tail_ctx *t, const form_t *a) {
+  if (!slc_tf_pole(a) || !a->atoms) return slc_tf_pole(a);
+  form_t flat;
+  slc_tf_init(&flat);
+  slc_tf_plain(t, &flat, a);
+  const int ok = flat.ok;
+  slc_tf_clear(&flat);
+  return !ok;
+}
+
 /* exp(s times node ref) */
 static void expo(tail_ctx *t, form_t *y, int ref, long s) {
   form_t a;
@@ -66,7 +77,7 @@ static void expo(tail_ctx *t, form_t *y, int ref, long s) {
   mpq_init(f);
   mpq_set_si(f, s, 1);
   slc_tf_scale(t, &a, &t->form[ref], f);
-  if (!slc_tf_pole(&a)) {
+  if (!grows(t, &a)) {
     slc_tf_plain(t, y, &a);
     y->zero = 0;
     slc_jet_fn(&y->c, E_EXP, &y->c, M);
@@ -92,7 +103,7 @@ static void plus_si(tail_ctx *t, form_t *y, const form_t *a, long v) {
 /* 1/(1 + exp(-s a)) */
 static void sigmoid(tail_ctx *t, form_t *y, int ref, long s) {
   const form_t *a = &t->form[ref];
-  const int up = slc_tf_pole(a) ? slc_tf_sign(a) * (s > 0 ? 1 : -1) : 1;
+  const int up = grows(t, a) ? slc_tf_sign(a) * (s > 0 ? 1 : -1) : 1;
   form_t e, d;
   slc_tf_init(&e), slc_tf_init(&d);
   y->ok = 0;
@@ -124,7 +135,7 @@ static void smooth(tail_ctx *t, form_t *y, op_t op, const form_t *a) {
 }
 
 static void arctangent(tail_ctx *t, form_t *y, const form_t *a) {
-  if (!slc_tf_pole(a)) {
+  if (!grows(t, a)) {
     smooth(t, y, E_ATAN, a);
     return;
   }
@@ -143,7 +154,7 @@ static void arctangent(tail_ctx *t, form_t *y, const form_t *a) {
 
 static void error_function(tail_ctx *t, form_t *y, const form_t *a) {
   const int s = slc_tf_sign(a);
-  if (!slc_tf_pole(a)) {
+  if (!grows(t, a)) {
     smooth(t, y, E_ERF, a);
     return;
   }
@@ -165,7 +176,7 @@ static void error_function(tail_ctx *t, form_t *y, const form_t *a) {
 }
 
 static void wave(tail_ctx *t, form_t *y, op_t op, const form_t *a) {
-  if (!slc_tf_pole(a)) {
+  if (!grows(t, a)) {
     smooth(t, y, op, a);
     return;
   }

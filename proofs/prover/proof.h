@@ -26,7 +26,8 @@ typedef struct {
 /* A zone next to an end of a segment, where the order-th derivative of w decides: [end, end +
  * 2^-shift] or [end - 2^-shift, end]. */
 typedef struct {
-  int order; /* 1: the slope itself decides up to the end, no zone; 0: constant segment */
+  int order; /* 1: the slope itself decides up to the end, no zone; 0: constant segment, or with a
+              * shift (0, 2^-shift], where the tail form in s = -log(r) decides */
   int shift;
 } sl_end_zone;
 

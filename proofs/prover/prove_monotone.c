@@ -71,6 +71,8 @@ static int segment_monotone(sl_proof *proof, sl_problem *p, int segment, int wan
   sl_witness_init(&x.w);
   sl_segment_ends(x.low, x.high, top, p, segment);
   int result = sl_settle_end(proof, p, segment, 0, want, top, x.low, &record->low, budget, &x.w);
+  if (result > 0 && segment == 0 && record->low.order == 1)
+    sl_log_zone(p, want, top, x.low, &record->low, budget);
   if (result >= 0 && !arf_is_inf(x.high) &&
       sl_settle_end(proof, p, segment, 1, want, x.low, x.high, &record->high, budget, &x.w) < 0)
     result = -1;

@@ -3,6 +3,7 @@
 #include "segment_end.h"
 
 #include "joins.h"
+#include "product_tree.h"
 
 /* Order and sign of the first term of w - w(end) at an end of the segment; order 0: not known. */
 static int first_term(sl_problem *p, int segment, int high, int *sign) {
@@ -82,6 +83,71 @@ int sl_slope_zone(sl_proof *proof, sl_problem *p, int segment, int high, const a
   arf_clear(a), arf_clear(step);
   sl_witness_clear(&w);
   return done;
+}
+
+/* Do boxes of r show the goal next to r = 0? */
+static int boxes_reach_zero(sl_problem *p, sl_goal goal, sl_budget *budget) {
+  sl_claim_list claims;
+  sl_witness w;
+  arf_t zero, high;
+  sl_claims_init(&claims);
+  sl_witness_init(&w);
+  arf_init(zero), arf_init(high);
+  int holds = 0;
+  for (slong k = 2; k <= 32 && !holds; k *= 4) {
+    sl_budget small = {budget->deadline_s, 0, 32};
+    arf_set_si_2exp_si(high, 1, -k);
+    holds = sl_search(p, 0, goal, 0, zero, high, 6, &small, &claims, &w, NULL) == SL_SEARCH_HOLDS;
+    budget->boxes += small.boxes;
+  }
+  sl_claims_clear(&claims);
+  sl_witness_clear(&w);
+  arf_clear(zero), arf_clear(high);
+  return holds;
+}
+
+/* In s = -log(r) w goes the other way, and w' has the sign that it has in r. */
+static int log_form_shows(sl_problem *p, const sl_tree *t, const sl_ref root[2], int want,
+                          slong e) {
+  const slong k = sl_log_exponent(e);
+  sl_tail_fact w, slope;
+  sl_tail_fact_init(&w), sl_tail_fact_init(&slope);
+  sl_tail_examine(&w, p->field, t, root[0], p->box, k, 256);
+  int shown = w.defined ? w.slope_sign == -want ? 1 : 2 : 0;
+  if (shown == 2) {
+    shown = 0;
+    if (root[1] != SL_NO_REF) {
+      sl_tail_examine(&slope, p->field, t, root[1], p->box, k, 256);
+      shown = slope.defined && slope.sign == want ? 2 : 0;
+    }
+  }
+  sl_tail_fact_clear(&w), sl_tail_fact_clear(&slope);
+  return shown;
+}
+
+/* A little less of the zone than is found, where the checker's intervals decide too. */
+void sl_log_zone(sl_problem *p, int want, const arf_t limit, arf_t inner, sl_end_zone *zone,
+                 sl_budget *budget) {
+  enum { FURTHEST = 200, FURTHER = 3 };
+  sl_segment *g = &p->segment[0];
+  sl_tree t;
+  if (boxes_reach_zero(p, want > 0 ? SL_GOAL_UP : SL_GOAL_DOWN, budget)) return;
+  sl_tree_init(&t);
+  const sl_ref root[] = {sl_tree_in_minus_log(&t, &g->tree, g->w),
+                         g->form[SL_FORM_SLOPE] == SL_NO_REF
+                             ? SL_NO_REF
+                             : sl_tree_in_minus_log(&t, &g->tree, g->form[SL_FORM_SLOPE])};
+  int shown = 0;
+  for (slong e = 2; e <= FURTHEST && !shown && !t.failed; e += e < 16 ? 1 : e / 4) {
+    if (arf_cmp_2exp_si(limit, -e) < 0) continue;
+    shown = log_form_shows(p, &t, root, want, e);
+    if (!shown) continue;
+    const int out = log_form_shows(p, &t, root, want, e + FURTHER) == shown;
+    *zone = (sl_end_zone){0, (int)(out ? e + FURTHER : e)};
+    arf_set_si_2exp_si(inner, 1, -zone->shift);
+  }
+  if (shown == 2) g->form_used[SL_FORM_SLOPE] = 1;
+  sl_tree_clear(&t);
 }
 
 void sl_finding_open(sl_finding *f, const arf_t stuck, const char *why) {

@@ -10,6 +10,10 @@
 int sl_settle_end(sl_proof *proof, sl_problem *p, int segment, int high, int want,
                   const arf_t limit, arf_t inner, sl_end_zone *zone, sl_budget *budget,
                   sl_witness *w);
+/* Of the first segment, where boxes do not reach to r = 0: a zone (0, 2^-shift] with the slope that
+ * is wanted, by tail forms in s = -log(r), if there is one; then `inner` becomes its end. */
+void sl_log_zone(sl_problem *p, int want, const arf_t limit, arf_t inner, sl_end_zone *zone,
+                 sl_budget *budget);
 /* A region next to the end in which w goes down from it: moves `end` inward by it. 0: none found.
  */
 int sl_slope_zone(sl_proof *proof, sl_problem *p, int segment, int high, const arf_t limit,

@@ -66,7 +66,7 @@ static void decompose(const sl_tail *t, sl_ref ref, slong p, slong q, sl_tail_fo
 static void exponential(sl_tail *t, sl_tail_form *y, sl_ref ref, slong p, slong q) {
   sl_tail_form a;
   sl_form_scale(t, &a, &t->form[ref], p, q);
-  if (!sl_form_is_pole(&a)) {
+  if (!sl_form_grows(t, &a)) {
     sl_form_smooth(t, y, &a);
     y->zero = 0;
     arb_poly_exp_series(y->c, y->c, y->m, t->prec);
@@ -87,7 +87,7 @@ static void exponential(sl_tail *t, sl_tail_form *y, sl_ref ref, slong p, slong 
 /* 1 / (1 + exp(-p/q a)), with exp of the sign that vanishes */
 static void sigmoid(sl_tail *t, sl_tail_form *y, sl_ref ref, slong p, slong q) {
   const sl_tail_form *a = &t->form[ref];
-  const int sign = sl_form_is_pole(a) ? sl_form_sign(a) * (p > 0 ? 1 : -1) : 1;
+  const int sign = sl_form_grows(t, a) ? sl_form_sign(a) * (p > 0 ? 1 : -1) : 1;
   if (!a->ok || sign == 0) {
     sl_form_init(y);
     return;

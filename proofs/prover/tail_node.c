@@ -82,7 +82,7 @@ static void smooth(sl_tail *t, sl_tail_form *y, sl_gate_op op, const sl_tail_for
 /* sign pi/2 - atan(1/a) for a pole a */
 static void arctangent(sl_tail *t, sl_tail_form *y, const sl_tail_form *a) {
   const int sign = sl_form_sign(a);
-  if (!sl_form_is_pole(a)) {
+  if (!sl_form_grows(t, a)) {
     smooth(t, y, SL_OP_ATAN, a);
     return;
   }
@@ -112,7 +112,7 @@ static void arctangent(sl_tail *t, sl_tail_form *y, const sl_tail_form *a) {
  * not used. */
 static void error_function(sl_tail *t, sl_tail_form *y, const sl_tail_form *a) {
   const int sign = sl_form_sign(a);
-  if (!sl_form_is_pole(a)) {
+  if (!sl_form_grows(t, a)) {
     smooth(t, y, SL_OP_ERF, a);
     return;
   }
@@ -142,7 +142,7 @@ static void error_function(sl_tail *t, sl_tail_form *y, const sl_tail_form *a) {
 
 /* sin and cos of a pole: in [-1, 1], nothing known of slopes. */
 static void wave(sl_tail *t, sl_tail_form *y, sl_gate_op op, const sl_tail_form *a) {
-  if (!sl_form_is_pole(a)) {
+  if (!sl_form_grows(t, a)) {
     smooth(t, y, op, a);
     return;
   }

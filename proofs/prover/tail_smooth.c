@@ -24,3 +24,12 @@ void sl_form_smooth(sl_tail *t, sl_tail_form *y, const sl_tail_form *a) {
   else
     sl_form_plain(t, y, a);
 }
+
+int sl_form_grows(sl_tail *t, const sl_tail_form *a) {
+  if (!sl_form_is_pole(a) || !a->atoms) return sl_form_is_pole(a);
+  sl_tail_form flat;
+  sl_form_smooth(t, &flat, a);
+  const int grows = !flat.ok;
+  sl_form_clear(&flat);
+  return grows;
+}

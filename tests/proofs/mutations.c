@@ -382,6 +382,16 @@ static int other_version(lines_t *t) {
   return 1;
 }
 
+static int move_log_zone(lines_t *t) {
+  return add_field(t, find(t, "segment 0", " moving 0 "), 5, pick(2) ? -3 : 1);
+}
+static int log_zone_order(lines_t *t) {
+  return add_field(t, find(t, "segment 0", " moving 0 "), 4, 1 + (long)pick(3));
+}
+static int value_at_zero(lines_t *t) {
+  return swap_word(t, "weight", "pick(r, 0, 0", "pick(r, 0, 1e-30");
+}
+
 typedef struct {
   const char *name;
   int (*mutate)(lines_t *);
@@ -445,6 +455,9 @@ static const class_t classes[] = {
     {"a form of another segment", move_form,
      "f' is the same expression on both, and the boxes hold without the form that was moved"},
     {"another kind of form", other_kind, NULL},
+    {"move a zone by the logarithm", move_log_zone, "the tail form shows it from there on too"},
+    {"a zone by the logarithm of an order", log_zone_order, NULL},
+    {"another value at r = 0", value_at_zero, NULL},
     {"another number in a course", course_digit, "a switch in f' that the boxes decide too"},
     {"drop a course", drop_course, "a switch in f' that the boxes decide too"},
 };
@@ -489,6 +502,8 @@ static const struct {
     {"most", "0.5 2",
      "gate most param t in [0.5, 2] default 1 "
      "f = max(atan(t*(r - 1))/t, min(r - 1, 0))"},
+    {"log", NULL,
+     "gate log weight = 0 if r <= 0 | r*log(1 + 1/r)/log(2) if r <= 1 | 1/r^2 otherwise"},
     {"power", "0.5 2", "gate power param k in [0.5, 2] default 1 weight = (1 + (r - 1)^2)^(-k)"}};
 enum { SOURCES = sizeof sources / sizeof *sources };
 

@@ -1,0 +1,109 @@
+/* What sluice-check concludes next to r = 0 (spec G4.3, G4.4), by hand-written certificates: limits
+ * by expansions in powers and logarithms for P1, zones by the logarithm for P3. What is true
+ * passes; each falsehood that a rule is there for is refused. */
+#include "proofs/check/check.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+/* w is VALUE at 0, NEAR up to 1, then FAR. */
+static char *sealed(const char *value, const char *near, const char *far, const char *claims) {
+  char *text;
+  size_t size;
+  FILE *out = open_memstream(&text, &size);
+  fprintf(
+      out,
+      "sluice-certificate 2\ngate g\nside pos\nweight pick(r, 0, %s, pick(r, 1, %s, %s))\npart\n"
+      "joins 2\n%send\n",
+      value, near, far, claims);
+  fflush(out);
+  const XXH128_hash_t h = XXH3_128bits(text, size);
+  fprintf(out, "digest %016llx%016llx\n", (unsigned long long)h.high64,
+          (unsigned long long)h.low64);
+  fclose(out);
+  return text;
+}
+
+static int accepted(char *text, const char *name, check_result *r) {
+  slc_check_certificate(r, text, strlen(text));
+  if (!r->accepted) printf("%s: line %d: %s\n", name, r->line, r->why);
+  free(text);
+  free(r->statement);
+  return r->accepted;
+}
+
+static const struct {
+  const char *value, *near;
+  int holds;
+} limits[] = {{"0", "r - r*log(r)", 1},
+              {"1e-30", "r - r*log(r)", 0},
+              {"1", "1 + (1 - r)*r*log(r)^3", 1},
+              {"1 - 1e-30", "1 + (1 - r)*r*log(r)^3", 0},
+              {"1", "1 + (1 - r)*r^(1/50)*log(r)^9", 1},
+              {"1", "1 + (1 - r)*r^(-1/100)/(1 + log(r)^2)^9", 0},
+              {"1", "1 + (1 - r)*log(r)/(1 + log(r)^2)", 1},
+              {"1", "1 + (1 - r)*log(r)^2/(1 + log(r)^2)", 0},
+              {"2", "1 + (1 - r)*log(r)^2/(1 + log(r)^2)", 1},
+              {"1 + log(3)", "1 + (1 - r)*(log(3*r) - log(r))", 1},
+              {"1 + log(3) + 1e-30", "1 + (1 - r)*(log(3*r) - log(r))", 0},
+              {"1/2", "(exp(-r) - 1 + r)/r^2 + r*(3/2 - exp(-1))/(1 + r - r)", 0},
+              {"1/2", "(exp(-r) - 1 + r)/r^2 + r*(1 - exp(-1))", 1},
+              {"1/3", "(exp(-r) - 1 + r)/r^2 + r*(1 - exp(-1))", 0},
+              {"1", "1 + (1 - r)*r*sin(1/r)", 1},
+              {"1", "1 + (1 - r)*sin(log(r))", 0},
+              {"1", "1 + (1 - r)*exp(-1/r)/r^9", 1},
+              {"1", "1 + (1 - r)*exp(-sqrt(1 + log(r)^2))*(1 + log(r)^2)", 1},
+              {"1", "1 + (1 - r)*exp(-sqrt(1 + log(r)^2))/r", 0},
+              {"1", "1 + (1 - r)*exp(log(r)/9)*log(r)", 1},
+              {"1", "1 + (1 - r)*exp(-log(r)/9)*r^(1/10)", 0},
+              {"1 + pi/2", "1 + (1 - r)*atan(1/r)", 1},
+              {"1 + pi/2 - 1e-30", "1 + (1 - r)*atan(1/r)", 0},
+              {"2", "1 + (1 - r)*tanh(1/r)", 1},
+              {"2", "1 + (1 - r)*tanh(-log(r))", 1},
+              {"3/2", "1 + (1 - r)*tanh(-log(r))", 0},
+              {"0", "1 + (1 - r)*erf(-1/r)", 1},
+              {"2", "1 + (1 - r)*erf(-1/r)", 0},
+              {"1", "1 + (1 - r)*asinh(1/r)*r", 1},
+              {"1", "1 + (1 - r)*asinh(1/r)", 0}};
+
+Test(at_zero, limits) {
+  for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+    check_result r;
+    char *text = sealed(limits[i].value, limits[i].near, "1",
+                        "P1 proved tail boxes\nP2 undecided\nP3 undecided\nP4 undecided\n"
+                        "P4w undecided\nsegment 0 up moving 1 0 1 0\nsegment 1 down moving 1 0 0 "
+                        "0\nregion 0 defined 0 0 0 1 0 1\nc 0 0 1 0\n"
+                        "region 1 defined 0 1 0 inf 0 1\nc 1 0 inf 0\n");
+    cr_expect(accepted(text, limits[i].near, &r) == limits[i].holds, "%s at 0, then %s\n",
+              limits[i].value, limits[i].near);
+  }
+}
+
+static const struct {
+  const char *near, *slope; /* slope: the form, if there is one */
+  int shift, holds;         /* of the zone (0, 2^-shift] */
+} zones[] = {{"r - r*log(r)", "-log(r)", 4, 1},
+             {"r*log(1 + 1/r)/log(2)", "(log(1 + 1/r) - 1/(1 + r))/log(2)", 4, 1},
+             {"2*r + r*log(r) - r^2", NULL, 2, 0}, /* falls below exp(-3) */
+             {"2*r + r*log(r) - r^2", "3 + log(r) - 2*r", 2, 0},
+             {"r - r*log(r) - 1e-9*sqrt(r)*(1 - r)", NULL, 4, 0},
+             {"2*r + r*log(r)/9 - r^2", "2 + log(r)/9 + 1/9 - 2*r", 6, 0}, /* below exp(-19) */
+             {"3*r - r*log(r)/9 - r^2", "3 - log(r)/9 - 1/9 - 2*r", 6, 1}};
+
+Test(at_zero, zones_by_the_logarithm) {
+  for (size_t i = 0; i < sizeof zones / sizeof *zones; i++) {
+    char claims[800], form[100] = "";
+    check_result r;
+    if (zones[i].slope) snprintf(form, sizeof form, "form 0 slope %s\n", zones[i].slope);
+    snprintf(claims, sizeof claims,
+             "P1 undecided\nP2 undecided\nP3 proved strict tail boxes\nP4 undecided\nP4w "
+             "undecided\nsegment 0 up moving 0 %d 1 0\nsegment 1 down moving 1 0 0 0\n%s"
+             "region 0 up 0 1 %d 1 0 1\nc 1 %d 1 0\nregion 1 down 0 1 0 inf 0 1\nc 1 0 inf 0\n",
+             zones[i].shift, form, -zones[i].shift, -zones[i].shift);
+    cr_expect(accepted(sealed("0", zones[i].near, "exp(1 - r)", claims), zones[i].near, &r) ==
+                  zones[i].holds,
+              "%s\n", zones[i].near);
+  }
+}
