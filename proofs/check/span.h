@@ -23,6 +23,8 @@ void slc_sp_anything(span_t *y);
 void slc_sp_ends(span_t *y, const mpfr_t low, const mpfr_t high, unsigned open);
 void slc_sp_mpfi(span_t *y, const mpfi_t a);
 void slc_sp_q(span_t *y, const mpq_t low, const mpq_t high);
+/* After the ends were set: NaN is no knowledge. */
+void slc_sp_close(span_t *y, unsigned signs, unsigned open);
 /* Only these signs are possible, of those that the ends allow. */
 void slc_sp_only(span_t *y, unsigned signs);
 int slc_sp_bounded(const span_t *a);
@@ -34,6 +36,7 @@ void slc_sp_add(span_t *y, const span_t *a, const span_t *b);
 void slc_sp_sub(span_t *y, const span_t *a, const span_t *b);
 void slc_sp_mul(span_t *y, const span_t *a, const span_t *b);
 void slc_sp_sqr(span_t *y, const span_t *a);
+void slc_sp_invert(span_t *y, const span_t *a);               /* 1/a; anything if a may be zero */
 void slc_sp_div(span_t *y, const span_t *a, const span_t *b); /* anything if b may be zero */
 void slc_sp_pow(span_t *y, const span_t *a, const mpq_t q);   /* anything outside the domain */
 /* The slope of a^q wherever it has one. A root has none where a is 0, yet is continuous there: an
