@@ -299,7 +299,9 @@ static exact_t rational_root(field_t *k, exact_t a, unsigned long root) {
 }
 
 exact_t slc_ex_pow(field_t *k, exact_t a, const mpq_t q) {
-  if (!a || mpz_cmpabs_ui(mpq_numref(q), 64) > 0 || mpz_cmp_ui(mpq_denref(q), 64) > 0) return NULL;
+  if (!a) return NULL;
+  if (mpz_cmpabs_ui(mpq_numref(q), 64) > 0 || mpz_cmp_ui(mpq_denref(q), 64) > 0)
+    return slc_ex_equal(k, a, slc_ex_si(k, 1, 1)) ? a : NULL;
   const long p = mpz_get_si(mpq_numref(q));
   const unsigned long root = mpz_get_ui(mpq_denref(q));
   if (p < 0 && slc_ex_zero(a)) return NULL;

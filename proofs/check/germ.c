@@ -185,15 +185,15 @@ germ_t slc_germ_pow(field_t *k, const germ_t *a, const mpq_t s) {
   if (!sign || (root && sign < 0)) return unknown;
   const germ_t first = {.ok = 1, .n = 1, .t = {a->t[0]}}, tail = slc_germ_add(k, a, &first, 1),
                e = slc_germ_div(k, &tail, &first);
-  const exact_t by = slc_ex_q(k, s), one = slc_ex_si(k, 1, 1),
-                c0 = slc_ex_equal(k, a->t[0].c, one) ? one : slc_ex_pow(k, a->t[0].c, s);
+  const exact_t by = slc_ex_q(k, s);
   exact_t c[GERM] = {slc_ex_si(k, 1, 1)};
   for (long i = 1; i < GERM; i++) /* binomials */
     c[i] = slc_ex_mul(k, slc_ex_mul(k, c[i - 1], slc_ex_si(k, 1, (unsigned long)i)),
                       slc_ex_sub(k, by, slc_ex_si(k, i - 1, 1)));
   const germ_t y = slc_germ_taylor(k, c, GERM, &e);
   heap_t h = {.terms = 1,
-              .term = {{c0, slc_ex_mul(k, by, a->t[0].p), slc_ex_mul(k, by, a->t[0].q)}}};
+              .term = {{slc_ex_pow(k, a->t[0].c, s), slc_ex_mul(k, by, a->t[0].p),
+                        slc_ex_mul(k, by, a->t[0].q)}}};
   const germ_t lead = collect(k, &h);
   return slc_germ_mul(k, &lead, &y);
 }

@@ -127,12 +127,13 @@ void slc_sigmoid_of(mpfi_t y, const mpfi_t a) {
 
 void slc_jet_pow(jet_t *y, const jet_t *a, const mpq_t q, int n) {
   const long p = mpz_get_si(mpq_numref(q));
-  if (!mpz_fits_sint_p(mpq_numref(q)) || mpz_cmp_ui(mpq_denref(q), 1000000000) > 0 || p > 1000 ||
-      p < -1000) {
+  const int whole = mpz_cmp_ui(mpq_denref(q), 1) == 0;
+  if (!mpz_fits_sint_p(mpq_numref(q)) || !mpz_fits_sint_p(mpq_denref(q)) ||
+      (whole && (p > 1000 || p < -1000))) {
     slc_jet_unknown(y);
     return;
   }
-  if (mpz_cmp_ui(mpq_denref(q), 1) == 0) {
+  if (whole) {
     jet_t base;
     slc_jet_init(&base);
     slc_jet_set(&base, a);

@@ -84,9 +84,9 @@ static int constant(const series_t *a) {
 }
 
 series_t slc_se_pow(field_t *k, const series_t *a, const mpq_t q) {
-  if (mpz_cmpabs_ui(mpq_numref(q), 64) > 0 || mpz_cmp_ui(mpq_denref(q), 64) > 0)
-    return (series_t){.n = 0};
+  if (!mpz_fits_sint_p(mpq_numref(q)) || !mpz_fits_sint_p(mpq_denref(q))) return (series_t){.n = 0};
   const long p = mpz_get_si(mpq_numref(q)), d = mpz_get_si(mpq_denref(q));
+  if (d == 1 && labs(p) > 64) return (series_t){.n = 0};
   if (d == 1) {
     series_t y = slc_se_const(k, slc_ex_si(k, 1, 1));
     for (long i = 0; i < labs(p); i++) y = slc_se_mul(k, &y, a);

@@ -195,9 +195,10 @@ static void end_pow(mpfr_t y, mpfr_srcptr x, unsigned long p, unsigned long n, m
 }
 
 void slc_sp_pow(span_t *y, const span_t *a, const mpq_t q) {
+  enum { LARGEST = 2147483647 }; /* of powers that are read as such */
   const int integer = mpz_cmp_ui(mpq_denref(q), 1) == 0, sign = mpq_sgn(q);
   if ((!integer && a->signs & NEG) || (sign < 0 && a->signs & NIL) ||
-      mpz_cmpabs_ui(mpq_numref(q), 1000000) > 0 || mpz_cmp_ui(mpq_denref(q), 1000000000) > 0) {
+      mpz_cmpabs_ui(mpq_numref(q), LARGEST) > 0 || mpz_cmp_ui(mpq_denref(q), LARGEST) > 0) {
     slc_sp_anything(y);
     return;
   }

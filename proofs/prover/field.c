@@ -378,7 +378,8 @@ static sl_exact rational_root(sl_field *k, sl_exact a, slong q) {
 }
 
 sl_exact sl_exact_power(sl_field *k, sl_exact a, slong p, slong q) {
-  if (!a || labs(p) > 64 || q > 64) return NULL;
+  if (!a) return NULL;
+  if (labs(p) > 64 || q > 64) return sl_exact_equal(k, a, sl_exact_int(k, 1)) ? a : NULL;
   if (p < 0 && !sl_exact_has_r(k, a) && sl_exact_signs(k, a) & SL_ZERO) return NULL;
   if (q == 1) return integer_power(k, a, p);
   if (sl_exact_is_zero(a)) return p > 0 ? a : NULL;

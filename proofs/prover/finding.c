@@ -40,6 +40,12 @@ void sl_finding_convict(sl_finding *f, const sl_problem *p, const char *refuted_
   f->has_candidate = p->ranged != 0;
   f->verdict = p->ranged ? SL_UNDECIDED : SL_REFUTED;
   for (int i = 0; i < SL_FIELD_PARAMETERS; i++) f->at[i] = p->cell.low[i];
+  if (p->powers_by_log && !p->ranged && strcmp(refuted_by, "undefined") == 0) {
+    sl_finding_set(f, SL_UNDECIDED,
+                   "a power whose exponent is a quotient of numbers above 2^31 has no exact value "
+                   "where its base is 0");
+    f->has_witness = 0;
+  }
 }
 
 void sl_finding_refute(sl_finding *f, const sl_problem *p, const sl_witness *w,

@@ -176,10 +176,8 @@ sl_germ sl_germ_power(sl_field *k, const sl_germ *a, int64_t p, int64_t q) {
   const sl_germ e = sl_germ_relative(k, a);
   if (!e.known || (q > 1 && sl_exact_sign(k, a->term[0].c) < 0)) return unknown;
   const sl_exact s = sl_exact_ratio(k, (slong)p, (slong)q);
-  const sl_exact one = sl_exact_int(k, 1), c0 = a->term[0].c;
-  const sl_germ_term first = {
-      sl_exact_equal(k, c0, one) ? one : sl_exact_power(k, c0, (slong)p, (slong)q),
-      sl_exact_mul(k, s, a->term[0].p), sl_exact_mul(k, s, a->term[0].q)};
+  const sl_germ_term first = {sl_exact_power(k, a->term[0].c, (slong)p, (slong)q),
+                              sl_exact_mul(k, s, a->term[0].p), sl_exact_mul(k, s, a->term[0].q)};
   sl_exact c[SL_GERM_TERMS]; /* of (1 + e)^s */
   c[0] = sl_exact_int(k, 1);
   for (int i = 1; i < SL_GERM_TERMS; i++)

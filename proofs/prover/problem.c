@@ -37,10 +37,13 @@ static void bind(sl_problem *p, const sl_gate_definition *def, int positive, con
   p->field = sl_field_new(p->low, p->high);
 }
 
-/* With a range in its exponent, a power is exp(exponent log(base)): base > 0 has to be shown. */
-static sl_ref power(sl_tree *t, sl_ref base, sl_ref exponent) {
+/* With a range in its exponent, or a quotient of long numbers, a power is exp(exponent log(base)):
+ * base > 0 has to be shown. */
+static sl_ref power(sl_problem *p, sl_ref base, sl_ref exponent) {
+  sl_tree *t = &p->tree;
   int64_t a, b;
   if (sl_tree_rational(t, exponent, &a, &b)) return sl_tree_binary(t, SL_OP_POW, base, exponent);
+  p->powers_by_log = 1;
   return sl_tree_unary(t, SL_OP_EXP,
                        sl_tree_binary(t, SL_OP_MUL, exponent, sl_tree_unary(t, SL_OP_LOG, base)));
 }
@@ -65,7 +68,7 @@ static sl_ref copy_bound(sl_problem *p, sl_ref ref, sl_ref f, sl_ref w) {
     else {
       sl_ref c[4] = {SL_NO_REF, SL_NO_REF, SL_NO_REF, SL_NO_REF};
       for (int k = 0; k < sl_op_arity(n->op); k++) c[k] = map[n->child[k]];
-      map[i] = n->op == SL_OP_POW ? power(&p->tree, c[0], c[1])
+      map[i] = n->op == SL_OP_POW ? power(p, c[0], c[1])
                                   : sl_tree_node(&p->tree, n->op, c[0], c[1], c[2], c[3]);
     }
   }

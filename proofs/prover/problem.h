@@ -40,9 +40,10 @@ typedef struct {
   sl_tree tree; /* fixed parameters are numbers, ranged ones PARAM */
   sl_ref f, w;
   sl_cell cell;
-  fmpq *low, *high; /* of the cell, exactly */
-  arb_ptr box;      /* of s (field.h): [0, 1] for a ranged parameter, else 0 */
-  unsigned ranged;  /* bit i: parameter i has a range */
+  fmpq *low, *high;  /* of the cell, exactly */
+  arb_ptr box;       /* of s (field.h): [0, 1] for a ranged parameter, else 0 */
+  unsigned ranged;   /* bit i: parameter i has a range */
+  int powers_by_log; /* a power is exp(log), which has no value where its base is 0 */
   /* Joins may coincide for some values of the parameters: a segment may be a point then. */
   int weak_order;
   sl_field *field;
