@@ -127,13 +127,13 @@ void slc_sigmoid_of(mpfi_t y, const mpfi_t a) {
 
 void slc_jet_pow(jet_t *y, const jet_t *a, const mpq_t q, int n) {
   const long p = mpz_get_si(mpq_numref(q));
-  const int whole = mpz_cmp_ui(mpq_denref(q), 1) == 0;
+  const int integer = mpz_cmp_ui(mpq_denref(q), 1) == 0;
   if (!mpz_fits_sint_p(mpq_numref(q)) || !mpz_fits_sint_p(mpq_denref(q)) ||
-      (whole && (p > 1000 || p < -1000))) {
+      (integer && (p > 1000 || p < -1000))) {
     slc_jet_unknown(y);
     return;
   }
-  if (whole) {
+  if (integer) {
     jet_t base;
     slc_jet_init(&base);
     slc_jet_set(&base, a);

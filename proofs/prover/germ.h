@@ -1,8 +1,9 @@
 /* What an expression is next to r = 0, or far out, as powers and logarithms show it: with x = r or
  * x = 1/r and L = log(1/x), a sum of terms c x^p L^q, the largest first, and a rest that is
- * O(x^p L^q), for each value of the parameters. x tends to 0 from above, so L to infinity. The rules
- * are those of spec G4.4. P1 and the step of P3 at r = 0 and P4w rest on them: a term in the wrong
- * place would certify a gate that jumps at r = 0. */
+ * O(x^p L^q), for each value of the parameters. x tends to 0 from above, so L to infinity.
+ *
+ * The rules are those of spec G4.4. P1 and the step of P3 at r = 0 and P4w rest on them: a term in
+ * the wrong place would certify a gate that jumps at r = 0. */
 #ifndef SLUICE_PROOFS_GERM_H
 #define SLUICE_PROOFS_GERM_H
 
