@@ -154,7 +154,11 @@ static int undefined_at_join(sl_proof *proof, sl_problem *p, int j) {
   if (undefined) {
     arb_indeterminate(w.value);
     sl_witness_middle(&w, p->ranged);
-    sl_finding_refute(&proof->property[0], p, &w, "undefined", "no value at the join itself");
+    sl_finding_refute(&proof->property[0], p, &w, "undefined",
+                      p->powers_by_log && j == 0
+                          ? "no value at the join itself; with a range in its exponent a power has "
+                            "none at 0: write it as 0 if r <= 0 | ..., if it is 0 there"
+                          : "no value at the join itself");
   }
   sl_witness_clear(&w);
   sl_span_clear(&r);
