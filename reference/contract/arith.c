@@ -44,7 +44,10 @@ static sl_ball nearest(const sl_arith *r, double mid, double error, double under
 
 sl_ball sl_arith_input(const sl_arith *r, double x) {
   const sl_contract *c = r->contract;
-  sl_ball a = {x, 0.0};
+  sl_ball a = {c->inputs == SL_INPUTS_GIVEN     ? x
+               : c->inputs == SL_INPUTS_ROUNDED ? sl_format_round(c->in, x)
+                                                : sl_format_cut(c->in, x),
+               0.0};
   if (c->reduced && !sl_format_holds(c->in, x)) /* cut or rounded: less than an ulp */
     a.rad = fabs(x) <= sl_format_largest(c->in) ? sl_format_ulp(c->in, x) : INFINITY;
   if (c->flushed && fabs(x) < r->tiny) a.rad += fabs(x);

@@ -14,13 +14,17 @@ typedef enum {
   SL_ORDER_BLOCKS
 } sl_order;
 
+/* How a wrong formula reduces its inputs to `in`, exactly (spec E8.1). */
+typedef enum { SL_INPUTS_GIVEN, SL_INPUTS_ROUNDED, SL_INPUTS_CUT } sl_inputs;
+
 /* Functions whose error a contract names; SL_ULPS_DIV is the quotient. */
 typedef enum { SL_ULPS_EXP, SL_ULPS_LOG, SL_ULPS_RSQRT, SL_ULPS_DIV, SL_ULPS_COUNT } sl_ulps_of;
 
 enum { SL_STORED_MAX = 4 }; /* intermediates of one op */
 
 typedef struct {
-  int reduced; /* 1: inputs may be reduced to `in` */
+  int reduced;      /* 1: inputs may be reduced to `in` */
+  sl_inputs inputs; /* of a cause alone: no text gives it */
   sl_format in, acc, out;
   sl_order order;
   size_t block; /* of SL_ORDER_BLOCKS */

@@ -52,6 +52,12 @@ double sl_format_round(sl_format f, double x) {
   return fabs(y) > format[f].largest ? copysign(INFINITY, x) : y;
 }
 
+double sl_format_cut(sl_format f, double x) {
+  if (f == SL_FORMAT_F64 || x == 0.0 || !isfinite(x)) return x;
+  const double ulp = sl_format_ulp(f, x);
+  return copysign(fmin(fabs(trunc(x / ulp) * ulp), format[f].largest), x);
+}
+
 int sl_format_holds(sl_format f, double x) { return isfinite(x) && sl_format_round(f, x) == x; }
 
 /* A 16-bit pattern with one sign, `e` exponent and `m` fraction bits. */

@@ -23,6 +23,8 @@ double sl_format_unit(sl_format f); /* u = 2^-p */
 
 /* x rounded to nearest, ties to even; infinite beyond the largest number. NaN stays NaN. */
 double sl_format_round(sl_format f, double x);
+/* x rounded towards 0. */
+double sl_format_cut(sl_format f, double x);
 /* The distance between numbers of the format at |x|; at 0 that of the subnormal numbers. */
 double sl_format_ulp(sl_format f, double x);
 /* 1 if x is finite and a number of the format. */

@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-enum { SL_OP_INPUTS = 8, SL_OP_OUTPUTS = 4, SL_OP_SETTINGS = 16, SL_OP_LETTERS = 26 };
+enum { SL_OP_INPUTS = 8, SL_OP_OUTPUTS = 4, SL_OP_SETTINGS = 20, SL_OP_LETTERS = 26 };
 
 typedef enum {
   SL_TENSOR_REAL,
@@ -45,6 +45,7 @@ typedef struct {
   double setting[SL_OP_SETTINGS];
   const double *in[SL_OP_INPUTS];
   const struct sl_gate_form *form;
+  int cause[2]; /* of cause.h; 0: none, the right formula */
 } sl_op_case;
 
 /* Where a walk writes its derivation, with numbers put in; NULL: nowhere. */
@@ -68,6 +69,7 @@ struct sl_op {
    * element. */
   sl_status (*walk)(const sl_op_case *c, int out, size_t begin, size_t end, sl_ball *balls,
                     sl_notes *notes);
+  int reads_all; /* each call of walk reads all inputs: few long ranges cost less than many */
 };
 
 /* The op of that name, or NULL; and all of them, by number. */

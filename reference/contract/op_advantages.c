@@ -1,6 +1,8 @@
 /* Advantages of groups of rewards (spec O3, E2.4). */
 #include "softmax.h"
 
+#include "cause.h"
+
 #include <math.h>
 
 enum { KIND, EPS };                                 /* settings */
@@ -16,7 +18,15 @@ typedef struct {
 
 static int has_deviation(const sl_op_case *c) { return c->setting[KIND] <= SAMPLE; }
 
-static int is_member(const sl_op_case *c, size_t i, size_t g) { return (size_t)c->in[1][i] == g; }
+/* The group of a reward; a wrong one is the whole batch, or a slice of equal length. */
+static size_t group_of(const sl_op_case *c, size_t i) {
+  const size_t n = sl_op_size(c, 'n'), groups = sl_op_size(c, 'g');
+  if (sl_has(c, SL_CAUSE_ADVANTAGES_ONE_GROUP)) return 0;
+  if (sl_has(c, SL_CAUSE_ADVANTAGES_SLICES)) return i / ((n + groups - 1) / groups);
+  return (size_t)c->in[1][i];
+}
+
+static int is_member(const sl_op_case *c, size_t i, size_t g) { return group_of(c, i) == g; }
 
 /* The sum of a group, of all members but `left_out`. */
 static sl_ball sum_of(const sl_op_case *c, const sl_arith *r, size_t g, size_t left_out) {
@@ -67,8 +77,12 @@ static sl_ball divisor_of(const sl_op_case *c, const sl_arith *r, const group *a
   const double n = (double)a->n - (c->setting[KIND] == SAMPLE ? 1.0 : 0.0);
   const sl_ball squares = sl_arith_worst(
       sl_arith_sum_end(r, &s, sl_softmax_depth(r, a->n, 1), (double)a->n), by_merges(r, a, s.mid));
-  const sl_ball deviation = sl_arith_sqrt(r, sl_arith_div(r, squares, (sl_ball){n, 0.0}));
-  return sl_arith_add(r, deviation, sl_arith_constant(r, c->setting[EPS]));
+  const sl_ball variance = sl_arith_div(r, squares, (sl_ball){n, 0.0}),
+                eps = sl_arith_constant(r, c->setting[EPS]);
+  if (sl_has(c, SL_CAUSE_ADVANTAGES_VARIANCE)) return sl_arith_add(r, variance, eps);
+  if (sl_has(c, SL_CAUSE_ADVANTAGES_EPS_INSIDE))
+    return sl_arith_sqrt(r, sl_arith_add(r, variance, eps));
+  return sl_arith_add(r, sl_arith_sqrt(r, variance), eps);
 }
 
 static void load(group *a, const sl_op_case *c, const sl_arith *r, size_t g, sl_notes *notes) {
@@ -88,6 +102,22 @@ static void load(group *a, const sl_op_case *c, const sl_arith *r, size_t g, sl_
   if (!has_deviation(c) || a->low == a->high) return;
   a->divisor = divisor_of(c, r, a, g);
   sl_note(notes, "  deviation + eps = %.6g, within %.3g", a->divisor.mid, a->divisor.rad);
+}
+
+/* Of the others in the group, + eps: what leave-one-out must not be divided by (spec O3.2). */
+static sl_ball deviation_of_others(const sl_op_case *c, const sl_arith *r, const group *a, size_t i,
+                                   double ddof) {
+  const double n = (double)a->n - 1.0;
+  const sl_ball mean = sl_arith_div(r, sum_of(c, r, a->held, i), (sl_ball){n, 0.0});
+  sl_arith_sum s = {0};
+  for (size_t k = 0; k < sl_op_size(c, 'n'); k++) {
+    if (k == i || !is_member(c, k, a->held)) continue;
+    const sl_ball x = sl_arith_sub(r, sl_arith_input(r, c->in[0][k]), mean);
+    sl_arith_sum_product(&s, x, x);
+  }
+  const sl_ball squares = sl_arith_sum_end(r, &s, sl_softmax_depth(r, a->n, 1), (double)a->n),
+                variance = sl_arith_div(r, squares, (sl_ball){n - ddof, 0.0});
+  return sl_arith_add(r, sl_arith_sqrt(r, variance), sl_arith_constant(r, c->setting[EPS]));
 }
 
 /* R - (sum of the others) / (n - 1); (sum - R) in its place; (R - mean) n / (n - 1). */
@@ -110,8 +140,14 @@ static sl_ball advantage(const sl_op_case *c, const sl_arith *r, const group *a,
   const sl_ball zero = {0.0, 0.0};
   const int equal = a->low == a->high;
   if (c->setting[KIND] == LEAVE_ONE_OUT && a->n == 1) return (sl_ball){NAN, INFINITY};
+  if (equal && has_deviation(c) && sl_has(c, SL_CAUSE_ADVANTAGES_RESIDUE))
+    return (sl_ball){0.0, a->within / c->setting[EPS]};
   if (has_deviation(c)) return equal ? zero : sl_arith_div(r, centred(c, r, a, i), a->divisor);
-  const sl_ball x = c->setting[KIND] == NO_STD ? centred(c, r, a, i) : left_out(c, r, a, g, i);
+  sl_ball x = c->setting[KIND] == NO_STD ? centred(c, r, a, i) : left_out(c, r, a, g, i);
+  if (sl_has(c, SL_CAUSE_ADVANTAGES_LEFT_OUT_POPULATION))
+    x = sl_arith_div(r, x, deviation_of_others(c, r, a, i, 0.0));
+  if (sl_has(c, SL_CAUSE_ADVANTAGES_LEFT_OUT_SAMPLE))
+    x = sl_arith_div(r, x, deviation_of_others(c, r, a, i, 1.0));
   return equal ? sl_arith_worst(zero, x) : x;
 }
 
@@ -121,7 +157,7 @@ static sl_status walk_advantages(const sl_op_case *c, int out, size_t begin, siz
   group a = {.held = SIZE_MAX};
   (void)out;
   for (size_t i = begin; i < end; i++) {
-    const size_t g = (size_t)c->in[1][i];
+    const size_t g = group_of(c, i);
     load(&a, c, &r, g, i == begin ? notes : NULL);
     balls[i - begin] = advantage(c, &r, &a, g, i);
     if (i == begin) sl_note(notes, "  advantage within %.3g", balls[0].rad);
@@ -138,4 +174,5 @@ const sl_op sl_op_advantages = {
     .out = {{.name = "advantage", .shape = "n"}},
     .setting = {{"kind", POPULATION, POPULATION, LEAVE_ONE_OUT}, {"eps", 1e-6, 0.0, 1.0}},
     .choices = {"population|sample|none|leave_one_out"},
-    .walk = walk_advantages};
+    .walk = walk_advantages,
+    .reads_all = 1};

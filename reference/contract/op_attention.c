@@ -2,6 +2,8 @@
  * E2.4). */
 #include "attention.h"
 
+#include "cause.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -23,18 +25,33 @@ void sl_query_destroy(sl_query *a) {
 size_t sl_query_key_at(const sl_op_case *c, size_t index, size_t j) {
   const size_t h = sl_op_size(c, 'h'), g = sl_op_size(c, 'g'), i = sl_op_size(c, 'i'),
                keys = sl_op_size(c, 'j'), batch = index / (h * i);
-  return ((batch * keys + j) * g + index % h * g / h) * sl_op_size(c, 'd');
+  const size_t head = index % h,
+               group = sl_has(c, SL_CAUSE_ATTENTION_HEADS) ? head % g : head * g / h;
+  return ((batch * keys + j) * g + group) * sl_op_size(c, 'd');
+}
+
+/* Keys up to the diagonal. */
+static size_t keys_below(const sl_op_case *c, size_t length, size_t i, size_t queries) {
+  size_t end = i + 1; /* plus length - queries */
+  if (sl_has(c, SL_CAUSE_ATTENTION_TOP_LEFT)) return end < length ? end : length;
+  end += (size_t)sl_has(c, SL_CAUSE_ATTENTION_ONE_MORE);
+  end -= (size_t)sl_has(c, SL_CAUSE_ATTENTION_ONE_LESS);
+  const size_t keys = length + end > queries ? length + end - queries : 0;
+  return keys < length ? keys : length;
 }
 
 size_t sl_query_keys(const sl_op_case *c, size_t index) {
   const size_t h = sl_op_size(c, 'h'), queries = sl_op_size(c, 'i'), i = index / h % queries;
-  const size_t length = c->in[3] ? (size_t)c->in[3][index / (h * queries)] : sl_op_size(c, 'j');
+  const int has_length = c->in[3] && !sl_has(c, SL_CAUSE_ATTENTION_NO_LENGTH);
+  const size_t length = has_length ? (size_t)c->in[3][index / (h * queries)] : sl_op_size(c, 'j');
   if (c->setting[CAUSAL] == 0.0) return length;
-  return length + i + 1 > queries ? length + i + 1 - queries : 0;
+  return keys_below(c, length, i, queries);
 }
 
 double sl_query_scale(const sl_op_case *c) {
-  return c->setting[SCALE] > 0.0 ? c->setting[SCALE] : 1.0 / sqrt((double)sl_op_size(c, 'd'));
+  const double d = (double)sl_op_size(c, 'd');
+  if (sl_has(c, SL_CAUSE_ATTENTION_SCALE_BY_D)) return 1.0 / d;
+  return c->setting[SCALE] > 0.0 ? c->setting[SCALE] : 1.0 / sqrt(d);
 }
 
 static void note_scores(const sl_op_case *c, const sl_arith *r, sl_ball s, sl_notes *notes) {

@@ -1,5 +1,5 @@
 /* SwiGLU, its gradient, and rotary embedding (spec E2.4). */
-#include "op.h"
+#include "cause.h"
 
 #include <stddef.h>
 
@@ -10,8 +10,10 @@ static sl_status walk_swiglu(const sl_op_case *c, int out, size_t begin, size_t 
   const sl_arith r = sl_arith_of(&c->contract);
   (void)out;
   for (size_t i = begin; i < end; i++) {
-    const sl_ball g = sl_arith_input(&r, c->in[0][i]), s = sl_arith_sigmoid(&r, g),
-                  u = sl_arith_input(&r, c->in[1][i]);
+    const int swapped = sl_has(c, SL_CAUSE_SWIGLU_SWAPPED);
+    const sl_ball x = sl_arith_input(&r, c->in[swapped][i]), s = sl_arith_sigmoid(&r, x),
+                  u = sl_arith_input(&r, c->in[!swapped][i]),
+                  g = sl_has(c, SL_CAUSE_SWIGLU_NO_GATE) ? (sl_ball){1.0, 0.0} : x;
     sl_ball silu = sl_arith_mul(&r, g, s);
     if (c->contract.stored & SILU) silu = sl_arith_store(&r, silu);
     const sl_ball gate_first = sl_arith_mul(&r, silu, u),
@@ -71,20 +73,41 @@ const sl_op sl_op_swiglu_backward = {
     .walk = walk_swiglu_backward};
 
 /* Halves of a head are rotated: (a cos - b sin, b cos + a sin); direction -1 is the gradient. */
+/* The partner of a component, its place in the tables, and the sign of its sine. */
+typedef struct {
+  size_t partner, at;
+  double side;
+} rotation;
+
+static rotation rotation_of(const sl_op_case *c, size_t component, size_t position) {
+  const size_t half = sl_op_size(c, 'c');
+  const int adjacent = sl_has(c, SL_CAUSE_ROPE_ADJACENT),
+            first = adjacent ? component % 2 == 0 : component < half;
+  const size_t partner = adjacent ? component ^ 1 : first ? component + half : component - half;
+  return (rotation){partner, position * half + (adjacent ? component / 2 : component % half),
+                    (first ? -1.0 : 1.0) * c->setting[0]};
+}
+
+static size_t position_of(const sl_op_case *c, size_t token) {
+  const size_t position = (size_t)c->in[1][token], most = sl_op_size(c, 'p') - 1;
+  if (sl_has(c, SL_CAUSE_ROPE_AHEAD)) return position < most ? position + 1 : most;
+  if (sl_has(c, SL_CAUSE_ROPE_BEHIND)) return position ? position - 1 : 0;
+  return position;
+}
+
 static sl_status walk_rope(const sl_op_case *c, int out, size_t begin, size_t end, sl_ball *balls,
                            sl_notes *notes) {
   const sl_arith r = sl_arith_of(&c->contract);
-  const size_t d = 2 * sl_op_size(c, 'c'), half = d / 2, heads = sl_op_size(c, 'h');
+  const size_t d = 2 * sl_op_size(c, 'c'), heads = sl_op_size(c, 'h');
+  const int swapped = sl_has(c, SL_CAUSE_ROPE_SWAPPED);
   (void)out;
   for (size_t i = begin; i < end; i++) {
-    const size_t component = i % d, pair = component < half ? i + half : i - half,
-                 token = i / (d * heads);
-    const size_t at = (size_t)c->in[1][token] * half + component % half;
-    const double side = (component < half ? -1.0 : 1.0) * c->setting[0];
-    const sl_ball cosine = sl_arith_input(&r, c->in[2][at]),
-                  sine = sl_arith_input(&r, side * c->in[3][at]);
+    const rotation turn = rotation_of(c, i % d, position_of(c, i / (d * heads)));
+    const sl_ball cosine = sl_arith_input(&r, c->in[2 + swapped][turn.at]),
+                  sine = sl_arith_input(&r, turn.side * c->in[3 - swapped][turn.at]);
     const sl_ball own = sl_arith_mul(&r, sl_arith_input(&r, c->in[0][i]), cosine);
-    balls[i - begin] = sl_arith_muladd(&r, sl_arith_input(&r, c->in[0][pair]), sine, own);
+    balls[i - begin] =
+        sl_arith_muladd(&r, sl_arith_input(&r, c->in[0][i - i % d + turn.partner]), sine, own);
   }
   sl_note(notes, "  two rounded products and their rounded sum");
   return SL_OK;

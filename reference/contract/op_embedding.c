@@ -1,13 +1,24 @@
 /* Rows of a table, and the sums of their gradients (spec E2.4). */
-#include "op.h"
+#include "cause.h"
+
+#include <math.h>
+
+static size_t row_of(const sl_op_case *c, size_t token) {
+  const size_t id = (size_t)c->in[1][token], rows = sl_op_size(c, 'v');
+  if (sl_has(c, SL_CAUSE_EMBEDDING_NEXT)) return (id + 1) % rows;
+  return sl_has(c, SL_CAUSE_EMBEDDING_PREVIOUS) ? (id + rows - 1) % rows : id;
+}
 
 static sl_status walk_embedding(const sl_op_case *c, int out, size_t begin, size_t end,
                                 sl_ball *balls, sl_notes *notes) {
   const sl_arith r = sl_arith_of(&c->contract);
   const size_t d = sl_op_size(c, 'd');
   (void)out;
-  for (size_t i = begin; i < end; i++)
-    balls[i - begin] = sl_arith_input(&r, c->in[0][(size_t)c->in[1][i / d] * d + i % d]);
+  for (size_t i = begin; i < end; i++) {
+    balls[i - begin] = sl_arith_input(&r, c->in[0][row_of(c, i / d) * d + i % d]);
+    if (sl_has(c, SL_CAUSE_EMBEDDING_SCALED))
+      balls[i - begin] = sl_arith_mul(&r, balls[i - begin], sl_arith_constant(&r, sqrt((double)d)));
+  }
   sl_note(notes, "  a copy");
   return SL_OK;
 }

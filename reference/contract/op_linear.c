@@ -1,5 +1,5 @@
 /* Linear layers and sums of two tensors (spec E2.2, E2.4). */
-#include "op.h"
+#include "cause.h"
 
 #include <math.h>
 #include <stddef.h>
@@ -47,17 +47,25 @@ static sl_ball with_bias(const sl_arith *r, const sl_arith_sum *s, double bias) 
   return sl_arith_worst(last, sl_arith_dot_end(r, &all));
 }
 
+/* The weights of one output. */
+static vector weights_of(const sl_op_case *c, size_t row) {
+  if (sl_has(c, SL_CAUSE_LINEAR_TRANSPOSED)) return (vector){c->in[1] + row, sl_op_size(c, 'n')};
+  return (vector){c->in[1] + row * sl_op_size(c, 'k'), 1};
+}
+
 static sl_status walk_linear(const sl_op_case *c, int out, size_t begin, size_t end, sl_ball *balls,
                              sl_notes *notes) {
   const sl_arith r = sl_arith_of(&c->contract);
-  const size_t n = sl_op_size(c, 'n'), k = sl_op_size(c, 'k');
-  const double *x = c->in[0], *w = c->in[1], *bias = c->in[2];
+  const size_t n = sl_op_size(c, 'n'), k = sl_op_size(c, 'k'),
+               terms = k - (size_t)sl_has(c, SL_CAUSE_LINEAR_NO_LAST_TERM);
+  const double *x = c->in[0], *bias = sl_has(c, SL_CAUSE_LINEAR_NO_BIAS) ? NULL : c->in[2],
+               times = sl_has(c, SL_CAUSE_LINEAR_BIAS_TWICE) ? 2.0 : 1.0;
   (void)out;
   for (size_t i = begin; i < end; i++) {
     sl_arith_sum s = {0};
-    add_products(&s, &r, (vector){x + i / n * k, 1}, (vector){w + i % n * k, 1}, k);
+    add_products(&s, &r, (vector){x + i / n * k, 1}, weights_of(c, i % n), terms);
     const sl_ball product = sl_arith_dot_end(&r, &s);
-    balls[i - begin] = bias ? with_bias(&r, &s, bias[i % n]) : product;
+    balls[i - begin] = bias ? with_bias(&r, &s, times * bias[i % n]) : product;
     if (i > begin) continue;
     note_dot(notes, &r, &s, "x w", product);
     if (bias)

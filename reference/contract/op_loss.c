@@ -1,35 +1,14 @@
 /* The gated loss and its gradient by log-probs and entropies (spec O1, O2, O4, E2.7). */
 #include "expression.h"
 #include "loss_gate.h"
+#include "loss_kl.h"
+#include "loss_wrong.h"
 #include "softmax.h"
 
 #include "fail.h"
 
 #include <math.h>
 #include <stdlib.h>
-
-enum {
-  GATE,
-  TAU_POS,
-  TAU_NEG,
-  CLIP_LOW,
-  CLIP_HIGH,
-  CAP,
-  LEVEL,
-  AGGREGATION,
-  LENGTH,
-  SEQUENCES,
-  TOKENS,
-  BETA,
-  KL,
-  GAMMA,
-  CLAMP,
-  WEIGHT_FORM
-};                                                             /* settings */
-enum { NEW, OLD, REF, ENTROPY, MASK, ADVANTAGE };              /* inputs */
-enum { SEQUENCE_MEAN, TOKEN_MEAN, CONSTANT };                  /* aggregations */
-enum { K1, K2, K3 };                                           /* KL kinds */
-enum { SEQUENCE_LEVEL = 1, PRODUCT = 1, DLOGP = 0, LOSS = 2 }; /* LOSS, DLOGP: outputs */
 
 static const sl_ball zero = {0.0, 0.0}, one = {1.0, 0.0};
 
@@ -60,7 +39,7 @@ static size_t slots(const sl_op_case *c) { return sl_op_size(c, 't'); }
 
 static double tokens_of(const sl_op_case *c, size_t s) {
   double n = 0.0;
-  for (size_t t = 0; t < slots(c); t++) n += c->in[MASK][s * slots(c) + t];
+  for (size_t t = 0; t < slots(c); t++) n += sl_loss_mask(c, s * slots(c) + t);
   return n;
 }
 
@@ -75,7 +54,7 @@ static const sl_expression *side_of(const sl_op_case *c, size_t s) {
 static loss loss_of(const sl_op_case *c, const sl_arith *r) {
   loss a = {.c = c, .r = r, .s.held = SIZE_MAX};
   for (size_t s = 0; s < sl_op_size(c, 's'); s++) {
-    const double n = tokens_of(c, s);
+    const double n = sl_loss_counted(c, s, tokens_of(c, s));
     a.tokens += n, a.sequences += n > 0.0;
   }
   if (c->setting[SEQUENCES] > 0.0) a.sequences = c->setting[SEQUENCES];
@@ -84,12 +63,18 @@ static loss loss_of(const sl_op_case *c, const sl_arith *r) {
 }
 
 static sl_ball input(const loss *a, int which, size_t i) {
+  if (which == OLD && sl_has(a->c, SL_CAUSE_LOSS_OLD_BF16))
+    return (sl_ball){sl_format_round(SL_FORMAT_BF16, a->c->in[OLD][i]), 0.0};
   return sl_arith_input(a->r, a->c->in[which][i]);
 }
 
 static int is_power(double x) {
   int exponent;
   return frexp(x, &exponent) == 0.5;
+}
+
+static sl_ball advantage_of(const loss *a, size_t i) {
+  return sl_loss_wrong_advantage(a->c, a->r, input(a, ADVANTAGE, i / slots(a->c)), a->s.tokens);
 }
 
 /* 1 / (a b): two quotients, or two constants and a product. */
@@ -102,10 +87,15 @@ static sl_ball reciprocal(const sl_arith *r, double a, double b) {
                    value * (2.0 * quotient + 2.0 * quotient * quotient + 0x1p-50) + 3.0 * r->tiny};
 }
 
-static sl_ball share_of(const loss *a, double tokens) {
+/* The coefficient of a sequence; a wrong one may have other denominators, and a factor. */
+static sl_ball share_of(const loss *a, size_t s, double tokens) {
   const double *set = a->c->setting;
-  if (set[AGGREGATION] == TOKEN_MEAN) return reciprocal(a->r, a->tokens, 1.0);
-  return reciprocal(a->r, a->sequences, set[AGGREGATION] == CONSTANT ? set[LENGTH] : tokens);
+  sl_loss_share d = {.all = a->sequences, .own = tokens, .times = 1.0};
+  if (set[AGGREGATION] == TOKEN_MEAN) d.all = a->tokens, d.own = 1.0;
+  if (set[AGGREGATION] == CONSTANT) d.own = set[LENGTH];
+  sl_loss_wrong_share(&d, a->c, s);
+  const sl_ball share = reciprocal(a->r, d.all, d.own);
+  return (sl_ball){share.mid * d.times, share.rad * d.times};
 }
 
 static clamped clamp(const loss *a, sl_ball x) {
@@ -127,7 +117,7 @@ static sl_ball unless_clamped(clamped x, sl_ball y, sl_ball otherwise) {
 static sl_ball mean_log_ratio(const loss *a, size_t s, double tokens) {
   sl_arith_sum sum = {0};
   for (size_t i = s * slots(a->c); i < (s + 1) * slots(a->c); i++)
-    if (a->c->in[MASK][i] != 0.0)
+    if (sl_loss_mask(a->c, i) != 0.0)
       sl_arith_sum_add(&sum, sl_arith_sub(a->r, input(a, NEW, i), input(a, OLD, i)));
   const double depth = sl_softmax_depth(a->r, slots(a->c), 0);
   return sl_arith_div(a->r, sl_arith_sum_end(a->r, &sum, depth, 0.0), (sl_ball){tokens, 0.0});
@@ -136,8 +126,9 @@ static sl_ball mean_log_ratio(const loss *a, size_t s, double tokens) {
 static void load(loss *a, size_t s, sl_notes *notes) {
   if (a->s.held == s) return;
   a->s = (sequence){.held = s, .tokens = tokens_of(a->c, s)};
-  if (a->s.tokens == 0.0) return;
-  a->s.share = share_of(a, a->s.tokens);
+  const int padding = sl_has(a->c, SL_CAUSE_LOSS_MASK_IGNORED); /* 1 for no token, then */
+  if (a->s.tokens == 0.0 && !padding) return;
+  a->s.share = share_of(a, s, fmax(a->s.tokens, 1.0));
   if (a->c->setting[LEVEL] == SEQUENCE_LEVEL) a->s.x = clamp(a, mean_log_ratio(a, s, a->s.tokens));
   sl_note(notes, "  sequence %zu: %g tokens, coefficient %.6g, within %.3g", s, a->s.tokens,
           a->s.share.mid, a->s.share.rad);
@@ -154,18 +145,34 @@ static sl_gate_walk expression_at(const loss *a, size_t s, sl_ball ratio) {
   return walk;
 }
 
+/* A wrong ratio of a sequence: the mean of its tokens' ratios (D8). */
+static sl_ball mean_ratio(const loss *a) {
+  sl_arith_sum sum = {0};
+  for (size_t i = a->s.held * slots(a->c); i < (a->s.held + 1) * slots(a->c); i++)
+    if (sl_loss_mask(a->c, i) != 0.0)
+      sl_arith_sum_add(&sum,
+                       sl_arith_exp(a->r, sl_arith_sub(a->r, input(a, NEW, i), input(a, OLD, i))));
+  const double depth = sl_softmax_depth(a->r, slots(a->c), 0);
+  return sl_arith_div(a->r, sl_arith_sum_end(a->r, &sum, depth, 0.0), (sl_ball){a->s.tokens, 0.0});
+}
+
 static sl_gate_walk gate_at(const loss *a, size_t i, sl_ball x) {
   const double *set = a->c->setting;
   const int positive = a->c->in[ADVANTAGE][i / slots(a->c)] > 0.0;
-  if (is_expression(a->c)) return expression_at(a, i / slots(a->c), sl_arith_exp(a->r, x));
-  const sl_loss_gate gate = {.family = (sl_loss_gate_family)(int)set[GATE],
-                             .positive = positive,
-                             .product = set[WEIGHT_FORM] == PRODUCT,
-                             .tau = positive ? set[TAU_POS] : set[TAU_NEG],
-                             .limit = set[GATE] == SL_LOSS_GATE_CISPO ? set[CAP]
-                                      : positive                      ? 1.0 + set[CLIP_HIGH]
-                                                                      : 1.0 - set[CLIP_LOW]};
-  return sl_walk_gate(a->r, &gate, sl_arith_exp(a->r, x));
+  const int of_means = set[LEVEL] == SEQUENCE_LEVEL && sl_has(a->c, SL_CAUSE_LOSS_SUM_OF_EXP);
+  const sl_ball ratio = of_means ? mean_ratio(a) : sl_arith_exp(a->r, x);
+  sl_loss_gate gate = {.family = (sl_loss_gate_family)(int)set[GATE],
+                       .positive = positive,
+                       .product = set[WEIGHT_FORM] == PRODUCT,
+                       .tau = positive ? set[TAU_POS] : set[TAU_NEG],
+                       .limit = set[GATE] == SL_LOSS_GATE_CISPO ? set[CAP]
+                                : positive                      ? 1.0 + set[CLIP_HIGH]
+                                                                : 1.0 - set[CLIP_LOW]};
+  sl_loss_wrong_gate(&gate, a->c);
+  sl_gate_walk walk = is_expression(a->c) ? expression_at(a, i / slots(a->c), ratio)
+                                          : sl_walk_gate(a->r, &gate, ratio);
+  if (of_means) walk.r = sl_arith_exp(a->r, sl_arith_sub(a->r, input(a, NEW, i), input(a, OLD, i)));
+  return walk;
 }
 
 /* By automatic differentiation of a mean over the tokens, their n equal terms are added up, and the
@@ -183,8 +190,8 @@ static sl_ball through_mean(const loss *a, sl_ball d) {
 static sl_ball policy_grad(const loss *a, size_t i, sl_notes *notes) {
   const clamped x = log_ratio(a, i);
   const sl_gate_walk g = gate_at(a, i, x.x);
-  const sl_ball factor[] = {sl_ball_neg(input(a, ADVANTAGE, i / slots(a->c))), a->s.share, g.w, g.r,
-                            g.chain};
+  const sl_ball r = sl_has(a->c, SL_CAUSE_LOSS_NO_RATIO) ? one : g.r,
+                factor[] = {sl_ball_neg(advantage_of(a, i)), a->s.share, g.w, r, g.chain};
   sl_ball d = sl_arith_product(a->r, factor, 5, 7.0);
   if (a->c->setting[LEVEL] == SEQUENCE_LEVEL) d = through_mean(a, d);
   sl_note(notes, "  log-ratio %.6g, within %.3g; ratio %.6g, within %.3g", x.x.mid, x.x.rad,
@@ -194,53 +201,23 @@ static sl_ball policy_grad(const loss *a, size_t i, sl_notes *notes) {
   return unless_clamped(x, d, zero);
 }
 
-/* exp(-y), and exp(-y) - 1 by a function of its own. */
-static sl_ball inverse(const loss *a, sl_ball y) { return sl_arith_exp(a->r, sl_ball_neg(y)); }
-
-static sl_ball inverse_less_one(const loss *a, sl_ball y) {
-  if (y.mid == 0.0 && y.rad == 0.0) return zero;
-  const double value = expm1(-y.mid), error = exp(-y.mid) * expm1(y.rad),
-               unit = 2.0 * a->r->contract->ulps[SL_ULPS_EXP] * a->r->u + 0x1p-51;
-  if (!(fabs(value) + error <= sl_format_largest(a->r->contract->acc)))
-    return (sl_ball){value, INFINITY};
-  return (sl_ball){value, error + unit * (fabs(value) + error) + a->r->tiny};
-}
-
 static clamped to_reference(const loss *a, size_t i) {
-  return clamp(a, sl_arith_sub(a->r, input(a, NEW, i), input(a, REF, i)));
-}
-
-/* k3: expm1(-y) + y, and exp(-y) + y - 1 in each of three orders. */
-static sl_ball kl_value(const loss *a, sl_ball y) {
-  const double kind = a->c->setting[KL];
-  if (kind == K1) return y;
-  if (kind == K2) {
-    const sl_ball square = sl_arith_mul(a->r, y, y);
-    return (sl_ball){square.mid / 2.0, square.rad / 2.0 + a->r->tiny * (square.rad > 0.0)};
-  }
-  const sl_ball e = inverse(a, y), least = sl_arith_add(a->r, inverse_less_one(a, y), y),
-                first = sl_arith_add(a->r, sl_arith_sub(a->r, e, one), y),
-                second = sl_arith_sub(a->r, sl_arith_add(a->r, e, y), one),
-                third = sl_arith_add(a->r, e, sl_arith_sub(a->r, y, one));
-  return sl_arith_worst(sl_arith_worst(least, first), sl_arith_worst(second, third));
-}
-
-static sl_ball kl_slope(const loss *a, sl_ball y) {
-  const double kind = a->c->setting[KL];
-  if (kind != K3) return kind == K1 ? one : y;
-  return sl_arith_worst(sl_ball_neg(inverse_less_one(a, y)),
-                        sl_arith_sub(a->r, one, inverse(a, y)));
+  const sl_ball y = sl_arith_sub(a->r, input(a, NEW, i), input(a, REF, i));
+  if (sl_has(a->c, SL_CAUSE_LOSS_KL_NO_CLAMP)) return (clamped){.x = y};
+  return clamp(a, sl_has(a->c, SL_CAUSE_LOSS_KL_REVERSED) ? sl_ball_neg(y) : y);
 }
 
 /* d + beta c slope; of k3 also as three terms, d + beta c - beta c exp(-y), in any order. */
 static sl_ball with_kl(const loss *a, size_t i, sl_ball d, sl_notes *notes) {
   const clamped y = to_reference(a, i);
-  const sl_ball beta = sl_arith_constant(a->r, a->c->setting[BETA]), share = a->s.share,
-                slope = kl_slope(a, y.x), factor[] = {beta, share, slope},
+  const double back = sl_has(a->c, SL_CAUSE_LOSS_KL_REVERSED) ? -1.0 : 1.0,
+               sign = back * (sl_has(a->c, SL_CAUSE_LOSS_KL_SIGN) ? -1.0 : 1.0);
+  const sl_ball beta = sl_arith_constant(a->r, sign * a->c->setting[BETA]), share = a->s.share,
+                slope = sl_loss_kl_slope(a->c, a->r, y.x), factor[] = {beta, share, slope},
                 joined = sl_arith_product(a->r, factor, 3, 5.0);
   sl_ball sum = sl_arith_add(a->r, d, joined);
-  if (a->c->setting[KL] == K3) {
-    const sl_ball part[] = {beta, share, sl_ball_neg(inverse(a, y.x))};
+  if (a->c->setting[KL] == K3 && !sl_has(a->c, SL_CAUSE_LOSS_KL_CUT)) {
+    const sl_ball part[] = {beta, share, sl_ball_neg(sl_arith_exp(a->r, sl_ball_neg(y.x)))};
     sl_arith_sum terms = {0};
     sl_arith_sum_add(&terms, d);
     sl_arith_sum_add(&terms, sl_arith_product(a->r, part, 2, 4.0));
@@ -258,7 +235,8 @@ static sl_ball logp_grad(const loss *a, size_t i, sl_notes *notes) {
 }
 
 static sl_ball entropy_grad(const loss *a) {
-  const sl_ball factor[] = {sl_arith_constant(a->r, -a->c->setting[GAMMA]), a->s.share};
+  const double gamma = sl_loss_wrong_gamma(a->c, a->c->setting[GAMMA]);
+  const sl_ball factor[] = {sl_arith_constant(a->r, -gamma), a->s.share};
   return sl_arith_product(a->r, factor, 2, 4.0);
 }
 
@@ -275,12 +253,12 @@ static void take_term(value *v, const loss *a, sl_ball scale, sl_ball x) {
 }
 
 static void take_token(value *v, const loss *a, size_t i) {
-  const double *set = a->c->setting;
-  const sl_ball advantage = input(a, ADVANTAGE, i / slots(a->c));
-  take_term(v, a, sl_ball_neg(advantage), gate_at(a, i, log_ratio(a, i).x).f);
+  const double *set = a->c->setting, gamma = sl_loss_wrong_gamma(a->c, set[GAMMA]),
+               beta = sl_has(a->c, SL_CAUSE_LOSS_KL_SIGN) ? -set[BETA] : set[BETA];
+  take_term(v, a, sl_ball_neg(advantage_of(a, i)), gate_at(a, i, log_ratio(a, i).x).f);
   if (set[BETA] > 0.0)
-    take_term(v, a, sl_arith_constant(a->r, set[BETA]), kl_value(a, to_reference(a, i).x));
-  if (set[GAMMA] > 0.0) take_term(v, a, sl_arith_constant(a->r, -set[GAMMA]), input(a, ENTROPY, i));
+    take_term(v, a, sl_arith_constant(a->r, beta), sl_loss_kl(a->c, a->r, to_reference(a, i).x));
+  if (set[GAMMA] > 0.0) take_term(v, a, sl_arith_constant(a->r, -gamma), input(a, ENTROPY, i));
 }
 
 /* A weight alone has no value: 1 where a sequence with tokens has such a gate. */
@@ -298,7 +276,7 @@ static sl_ball value_of(loss *a, sl_notes *notes) {
   value v = {0};
   if (has_no_value(a)) return (sl_ball){NAN, INFINITY};
   for (size_t i = 0; i < n; i++) {
-    if (a->c->in[MASK][i] == 0.0) continue;
+    if (!sl_loss_is_on(a->c, i)) continue;
     load(a, i / slots(a->c), NULL);
     take_token(&v, a, i);
   }
@@ -320,6 +298,37 @@ static sl_status take_scratch(loss *a) {
   return a->scratch ? SL_OK : SL_ERR_MEMORY;
 }
 
+/* The slot of a masked token: 0, or what a wrong loss makes of it: its own value times 0, or 0 / 0.
+ */
+static sl_ball masked_slot(const loss *a, size_t i, int out) {
+  const sl_ball nan = {NAN, 0.0};
+  if (sl_has(a->c, SL_CAUSE_LOSS_EMPTY) && a->s.tokens == 0.0) return nan;
+  if (!sl_has(a->c, SL_CAUSE_LOSS_MASK_MULTIPLIES) || out != DLOGP) return zero;
+  sl_op_case c = *a->c;
+  c.setting[CLAMP] = 1e30; /* no clamp */
+  loss computed = *a;
+  computed.c = &c;
+  const sl_ball d = logp_grad(&computed, i, NULL);
+  return isfinite(d.mid) && isfinite(d.rad) ? zero : nan;
+}
+
+/* 1 if a wrong loss adds a NaN to its sum, or may: that of a masked slot, whose value may stay
+ * finite where its gradient does not; or of a sequence without tokens. */
+static int is_poisoned(loss *a) {
+  const int empty = sl_has(a->c, SL_CAUSE_LOSS_EMPTY),
+            multiplies = sl_has(a->c, SL_CAUSE_LOSS_MASK_MULTIPLIES);
+  for (size_t i = 0; (empty || multiplies) && i < sl_op_size(a->c, 's') * slots(a->c); i++) {
+    if (sl_loss_is_on(a->c, i)) continue;
+    load(a, i / slots(a->c), NULL);
+    if (isnan(masked_slot(a, i, DLOGP).mid)) return 1;
+  }
+  return 0;
+}
+
+static sl_ball signed_by(const sl_op_case *c, sl_ball a) {
+  return sl_has(c, SL_CAUSE_LOSS_SIGN) ? sl_ball_neg(a) : a;
+}
+
 static sl_status walk_loss(const sl_op_case *c, int out, size_t begin, size_t end, sl_ball *balls,
                            sl_notes *notes) {
   const sl_arith r = sl_arith_of(&c->contract);
@@ -329,13 +338,14 @@ static sl_status walk_loss(const sl_op_case *c, int out, size_t begin, size_t en
   for (size_t i = begin; i < end; i++) {
     sl_notes *own = i == begin ? notes : NULL;
     if (out == LOSS) {
-      balls[i - begin] = value_of(&a, own);
+      balls[i - begin] =
+          is_poisoned(&a) ? (sl_ball){0.0, INFINITY} : signed_by(c, value_of(&a, own));
       continue;
     }
     load(&a, i / slots(c), own);
-    balls[i - begin] = c->in[MASK][i] == 0.0 ? zero
-                       : out == DLOGP        ? logp_grad(&a, i, own)
-                                             : entropy_grad(&a);
+    balls[i - begin] = !sl_loss_is_on(c, i) ? masked_slot(&a, i, out)
+                       : out == DLOGP       ? signed_by(c, logp_grad(&a, i, own))
+                                            : signed_by(c, entropy_grad(&a));
   }
   free(a.scratch);
   return SL_OK;
@@ -392,7 +402,8 @@ const sl_op sl_op_gated_loss = {
                 {"kl", K3, K1, K3},
                 {"gamma", 0.0, 0.0, 0x1p20},
                 {"clamp", 80.0, 1.0, 1e30},
-                {"weight_form", 0.0, 0.0, PRODUCT}},
+                {"weight_form", 0.0, 0.0, PRODUCT},
+                {"micro_batch", 0.0, 0.0, 0x1p40}},
     .choices = {[GATE] = "sigmoid|erf|arctan|softsign|clip|identity|cispo|expression",
                 [LEVEL] = "token|sequence",
                 [AGGREGATION] = "sequence_mean|token_mean|constant",
@@ -400,4 +411,5 @@ const sl_op sl_op_gated_loss = {
                 [WEIGHT_FORM] = "stable|product"},
     .reads = reads,
     .check = check,
-    .walk = walk_loss};
+    .walk = walk_loss,
+    .reads_all = 1};

@@ -1,20 +1,32 @@
 /* RMS norm and its gradient (spec E2.4). */
-#include "op.h"
+#include "cause.h"
 
 #include <stdlib.h>
 
 enum { NORM = 1 }; /* stored: x r */
 
+/* 1 / (sqrt(mean) + eps) */
+static sl_ball eps_outside(const sl_arith *r, sl_ball mean, double eps) {
+  const sl_ball one = {1.0, 0.0};
+  return sl_arith_div(r, one, sl_arith_add(r, sl_arith_sqrt(r, mean), sl_arith_constant(r, eps)));
+}
+
 /* 1 / sqrt(mean x^2 + eps), the mean by a quotient or by a rounded 1/D. */
-static sl_ball scale_of(const sl_arith *r, const double *x, size_t d, double eps, sl_notes *notes) {
+static sl_ball scale_of(const sl_op_case *c, const sl_arith *r, const double *x, sl_notes *notes) {
+  const size_t d = sl_op_size(c, 'd');
+  const double eps = c->setting[0];
   sl_arith_sum s = {0};
   for (size_t i = 0; i < d; i++) {
     const sl_ball a = sl_arith_input(r, x[i]);
     sl_arith_sum_product(&s, a, a);
   }
   const sl_ball squares = sl_arith_dot_end(r, &s),
-                mean = sl_arith_div(r, squares, (sl_ball){(double)d, 0.0}),
-                scale = sl_arith_rsqrt(r, sl_arith_add(r, mean, sl_arith_constant(r, eps)));
+                mean = sl_has(c, SL_CAUSE_RMSNORM_SUM)
+                           ? squares
+                           : sl_arith_div(r, squares, (sl_ball){(double)d, 0.0}),
+                scale = sl_has(c, SL_CAUSE_RMSNORM_EPS_OUTSIDE)
+                            ? eps_outside(r, mean, eps)
+                            : sl_arith_rsqrt(r, sl_arith_add(r, mean, sl_arith_constant(r, eps)));
   sl_note(notes, "  sum of %zu squares %.6g, within %.3g (D = %g); mean within %.3g", d, s.mid,
           squares.rad, sl_contract_depth(r->contract, d, 1), mean.rad);
   sl_note(notes,
@@ -23,21 +35,27 @@ static sl_ball scale_of(const sl_arith *r, const double *x, size_t d, double eps
   return scale;
 }
 
+static sl_ball weight_of(const sl_op_case *c, const sl_arith *r, size_t i) {
+  const sl_ball one = {1.0, 0.0}, w = sl_arith_input(r, c->in[1][i]);
+  if (sl_has(c, SL_CAUSE_RMSNORM_NO_WEIGHT)) return one;
+  return sl_has(c, SL_CAUSE_RMSNORM_ONE_PLUS) ? sl_arith_add(r, one, w) : w;
+}
+
 static sl_status walk_rmsnorm(const sl_op_case *c, int out, size_t begin, size_t end,
                               sl_ball *balls, sl_notes *notes) {
   const sl_arith r = sl_arith_of(&c->contract);
   const size_t d = sl_op_size(c, 'd');
-  const double *x = c->in[0], *w = c->in[1], eps = c->setting[0];
+  const double *x = c->in[0];
   sl_ball scale = {0.0, 0.0};
   for (size_t i = begin; i < end; i++) {
     const size_t row = out == 0 ? i / d : i;
     if (i == begin || out == 1 || i % d == 0)
-      scale = scale_of(&r, x + row * d, d, eps, i == begin ? notes : NULL);
+      scale = scale_of(c, &r, x + row * d, i == begin ? notes : NULL);
     balls[i - begin] = scale;
     if (out == 1) continue;
     sl_ball h = sl_arith_mul(&r, sl_arith_input(&r, x[i]), scale);
     if (c->contract.stored & NORM) h = sl_arith_store(&r, h);
-    balls[i - begin] = sl_arith_mul(&r, h, sl_arith_input(&r, w[i % d]));
+    balls[i - begin] = sl_arith_mul(&r, h, weight_of(c, &r, i % d));
     if (i == begin) sl_note(notes, "  x r within %.3g, x r w within %.3g", h.rad, balls[0].rad);
   }
   return SL_OK;
@@ -67,8 +85,7 @@ static sl_ball of_g(const sl_arith *r, const row *a, size_t i) {
 static row row_of(const sl_op_case *c, const sl_arith *r, size_t index, sl_notes *notes) {
   const size_t d = sl_op_size(c, 'd');
   row a = {.dy = c->in[0] + index * d, .x = c->in[1] + index * d, .w = c->in[2], .d = d};
-  a.scale =
-      c->in[3] ? sl_arith_input(r, c->in[3][index]) : scale_of(r, a.x, d, c->setting[0], notes);
+  a.scale = c->in[3] ? sl_arith_input(r, c->in[3][index]) : scale_of(c, r, a.x, notes);
   sl_arith_sum normed = {0}, given = {0};
   for (size_t i = 0; i < d; i++) {
     const sl_ball g = of_g(r, &a, i), x = sl_arith_input(r, a.x[i]);
@@ -109,8 +126,7 @@ static sl_status walk_weights(const sl_op_case *c, const sl_arith *r, size_t beg
   sl_ball *scale = calloc(t, sizeof *scale);
   if (!scale) return SL_ERR_MEMORY;
   for (size_t i = 0; i < t; i++)
-    scale[i] = c->in[3] ? sl_arith_input(r, c->in[3][i])
-                        : scale_of(r, c->in[1] + i * d, d, c->setting[0], NULL);
+    scale[i] = c->in[3] ? sl_arith_input(r, c->in[3][i]) : scale_of(c, r, c->in[1] + i * d, NULL);
   for (size_t i = begin; i < end; i++) balls[i - begin] = weight_grad(c, r, scale, i);
   free(scale);
   return SL_OK;

@@ -1,5 +1,5 @@
 /* AdamW with decoupled decay, and clipping by the norm (spec E2.4). */
-#include "op.h"
+#include "cause.h"
 
 #include <math.h>
 
@@ -39,21 +39,59 @@ static sl_ball decayed(const sl_arith *r, sl_ball p, double share) {
   return sl_arith_worst(at_once, apart);
 }
 
+/* 1 - beta^step, and wrong corrections. */
+static double correction(const sl_op_case *c, double beta, sl_cause missing) {
+  double step = c->setting[STEP];
+  if (sl_has(c, SL_CAUSE_ADAMW_NO_CORRECTION) || sl_has(c, missing)) return 1.0;
+  if (sl_has(c, SL_CAUSE_ADAMW_STEP_BEHIND)) step -= 1.0;
+  if (sl_has(c, SL_CAUSE_ADAMW_STEP_AHEAD)) step += 1.0;
+  return 1.0 - pow(beta, step);
+}
+
+/* sqrt(v / c + eps), and (sqrt(v) + eps) / sqrt(c). */
+static sl_ball wrong_denominator(const sl_op_case *c, const sl_arith *r, sl_ball v, double c2) {
+  const sl_ball eps = sl_arith_constant(r, c->setting[EPS]), scale = sl_arith_constant(r, c2);
+  if (sl_has(c, SL_CAUSE_ADAMW_EPS_INSIDE))
+    return sl_arith_sqrt(r, sl_arith_add(r, sl_arith_div(r, v, scale), eps));
+  return sl_arith_div(r, sl_arith_add(r, sl_arith_sqrt(r, v), eps), sl_arith_constant(r, sqrt(c2)));
+}
+
+static sl_ball divisor(const sl_op_case *c, const sl_arith *r, sl_ball v, double c2) {
+  if (sl_has(c, SL_CAUSE_ADAMW_EPS_INSIDE) || sl_has(c, SL_CAUSE_ADAMW_EPS_SCALED))
+    return wrong_denominator(c, r, v, c2);
+  return denominator(r, v, c2, c->setting[EPS]);
+}
+
+/* The decay before the update, after it, or without the learning rate. */
+static sl_ball updated(const sl_op_case *c, const sl_arith *r, sl_ball p, sl_ball update) {
+  const double *s = c->setting, share = sl_has(c, SL_CAUSE_ADAMW_DECAY_IN_GRADIENT) ? 0.0
+                                        : sl_has(c, SL_CAUSE_ADAMW_DECAY_WITHOUT_LR)
+                                            ? s[DECAY]
+                                            : s[LR] * s[DECAY];
+  if (sl_has(c, SL_CAUSE_ADAMW_DECAY_AFTER)) return decayed(r, sl_arith_sub(r, p, update), share);
+  return sl_arith_sub(r, decayed(r, p, share), update);
+}
+
+static sl_ball gradient(const sl_op_case *c, const sl_arith *r, size_t i, sl_ball p) {
+  const sl_ball g = sl_arith_input(r, c->in[1][i]);
+  if (!sl_has(c, SL_CAUSE_ADAMW_DECAY_IN_GRADIENT)) return g;
+  return sl_arith_muladd(r, sl_arith_constant(r, c->setting[DECAY]), p, g);
+}
+
 /* The update lr / c1 m / denominator: two constants, two products and a quotient at most. */
 static sl_status walk_adamw(const sl_op_case *c, int out, size_t begin, size_t end, sl_ball *balls,
                             sl_notes *notes) {
   const sl_arith r = sl_arith_of(&c->contract);
-  const double *s = c->setting, c1 = 1.0 - pow(s[B1], s[STEP]), c2 = 1.0 - pow(s[B2], s[STEP]);
+  const double *s = c->setting, c1 = correction(c, s[B1], SL_CAUSE_ADAMW_NO_FIRST_CORRECTION),
+               c2 = correction(c, s[B2], SL_CAUSE_ADAMW_NO_SECOND_CORRECTION);
   for (size_t i = begin; i < end; i++) {
-    const sl_ball p = sl_arith_input(&r, c->in[0][i]), g = sl_arith_input(&r, c->in[1][i]),
+    const sl_ball p = sl_arith_input(&r, c->in[0][i]), g = gradient(c, &r, i, p),
                   m = average(&r, sl_arith_input(&r, c->in[2][i]), g, s[B1]),
                   v = second_moment(&r, sl_arith_input(&r, c->in[3][i]), g, s[B2]);
     const sl_ball scaled = sl_arith_mul(&r, sl_arith_mul(&r, m, sl_arith_constant(&r, 1.0 / c1)),
                                         sl_arith_constant(&r, s[LR]));
-    const sl_ball update = sl_arith_div(&r, scaled, denominator(&r, v, c2, s[EPS]));
-    balls[i - begin] = out == 1   ? m
-                       : out == 2 ? v
-                                  : sl_arith_sub(&r, decayed(&r, p, s[LR] * s[DECAY]), update);
+    const sl_ball update = sl_arith_div(&r, scaled, divisor(c, &r, v, c2));
+    balls[i - begin] = out == 1 ? m : out == 2 ? v : updated(c, &r, p, update);
     if (i == begin)
       sl_note(notes, "  m within %.3g, v within %.3g, the update %.6g within %.3g", m.rad, v.rad,
               update.mid, update.rad);
@@ -90,8 +128,8 @@ static sl_ball norm_of(const sl_op_case *c, const sl_arith *r, sl_notes *notes) 
   }
   const double depth = sl_contract_depth(r->contract, n, 1) + 3.0;
   s.inexact = 1; /* the roots of the pieces are not */
-  const sl_ball norm =
-      sl_arith_sqrt(r, sl_arith_sum_end(r, &s, depth, depth > (double)n ? depth : (double)n));
+  const sl_ball squares = sl_arith_sum_end(r, &s, depth, depth > (double)n ? depth : (double)n),
+                norm = sl_has(c, SL_CAUSE_CLIP_NO_ROOT) ? squares : sl_arith_sqrt(r, squares);
   sl_note(notes, "  norm of %zu numbers %.6g, within %.3g (D = %g)", n, norm.mid, norm.rad, depth);
   return norm;
 }
@@ -101,7 +139,8 @@ static sl_ball factor_of(const sl_op_case *c, const sl_arith *r, sl_ball norm) {
   const sl_ball one = {1.0, 0.0},
                 share = sl_arith_div(r, sl_arith_constant(r, c->setting[0]),
                                      sl_arith_add(r, norm, sl_arith_constant(r, c->setting[1])));
-  if (share.mid - share.rad >= 1.0) return one;
+  if (sl_has(c, SL_CAUSE_CLIP_ALWAYS)) return share;
+  if (sl_has(c, SL_CAUSE_CLIP_NEVER) || share.mid - share.rad >= 1.0) return one;
   return share.mid < 1.0 ? share : (sl_ball){1.0, share.mid - 1.0 + share.rad};
 }
 
@@ -122,4 +161,5 @@ const sl_op sl_op_clip_grad_norm = {
     .in = {{.name = "g", .shape = "n"}},
     .out = {{.name = "g_clipped", .shape = "n"}, {.name = "norm", .shape = "", .optional = 1}},
     .setting = {{"max_norm", 1.0, 0.0, 1e30}, {"eps", 1e-6, 0.0, 1.0}},
-    .walk = walk_clip};
+    .walk = walk_clip,
+    .reads_all = 1};

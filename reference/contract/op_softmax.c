@@ -1,6 +1,8 @@
 /* Softmax, log-probabilities and entropy of rows of logits (spec E2.3, E2.4). */
 #include "softmax.h"
 
+#include "cause.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -23,6 +25,16 @@ static void row_destroy(row *a) {
   free(a->weight);
 }
 
+static int has(const sl_op_case *c, sl_cause of_softmax, sl_cause of_logprob) {
+  return sl_has(c, of_softmax) || sl_has(c, of_logprob);
+}
+
+static sl_ball tempered(const sl_op_case *c, const sl_arith *r, sl_ball z, double temperature) {
+  const sl_ball t = sl_arith_constant(r, temperature);
+  return has(c, SL_CAUSE_SOFTMAX_TIMES_T, SL_CAUSE_LOGPROB_TIMES_T) ? sl_arith_mul(r, z, t)
+                                                                    : sl_arith_div(r, z, t);
+}
+
 /* z = logits / T, T by a quotient or a rounded 1/T; T = 1 leaves them as they are. */
 static void row_load(row *a, const sl_op_case *c, const sl_arith *r, size_t index,
                      sl_notes *notes) {
@@ -31,8 +43,9 @@ static void row_load(row *a, const sl_op_case *c, const sl_arith *r, size_t inde
   for (size_t j = 0; j < a->n; j++) {
     const double x = c->in[0][index * a->n + j];
     a->z[j] = x == -INFINITY ? (sl_ball){x, 0.0} : sl_arith_input(r, x);
-    if (temperature != 1.0 && x > -INFINITY)
-      a->z[j] = sl_arith_div(r, a->z[j], sl_arith_constant(r, temperature));
+    if (temperature != 1.0 && x > -INFINITY) a->z[j] = tempered(c, r, a->z[j], temperature);
+    if (has(c, SL_CAUSE_SOFTMAX_BASE_2, SL_CAUSE_LOGPROB_BASE_2) && x > -INFINITY)
+      a->z[j] = sl_arith_mul(r, a->z[j], sl_arith_constant(r, 0x1.62e42fefa39efp-1));
   }
   sl_softmax_walk(&a->row, r, a->z, a->weight, a->n, notes);
   a->held = index;
@@ -91,6 +104,16 @@ static sl_ball entropy_of(const row *a, const sl_arith *r) {
   return (sl_ball){value, error + (sl_arith_gamma(r, depth)) * magnitude + 3.0 * r->u * size + own};
 }
 
+/* The target's column; of a neighbour's row, the first or last has its own. */
+static size_t target_of(const sl_op_case *c, size_t i) {
+  const size_t rows = sl_op_size(c, 't');
+  if (sl_has(c, SL_CAUSE_LOGPROB_NEXT) && i + 1 < rows)
+    i++;
+  else if (sl_has(c, SL_CAUSE_LOGPROB_PREVIOUS) && i > 0)
+    i--;
+  return (size_t)c->in[1][i];
+}
+
 static sl_status walk_logprob(const sl_op_case *c, int out, size_t begin, size_t end,
                               sl_ball *balls, sl_notes *notes) {
   const sl_arith r = sl_arith_of(&c->contract);
@@ -98,11 +121,14 @@ static sl_status walk_logprob(const sl_op_case *c, int out, size_t begin, size_t
   const sl_status status = row_create(&a, sl_op_size(c, 'v'));
   for (size_t i = begin; !status && i < end; i++) {
     row_load(&a, c, &r, i, i == begin ? notes : NULL);
-    const sl_ball z = a.z[(size_t)c->in[1][i]];
+    const sl_ball z = a.z[target_of(c, i)];
     if (a.row.keys == 0 || (out == 0 && z.mid == -INFINITY))
       balls[i - begin] = unjudged;
     else
       balls[i - begin] = out == 0 ? sl_softmax_log(&a.row, &r, z) : entropy_of(&a, &r);
+    if (out == 1 && sl_has(c, SL_CAUSE_LOGPROB_ENTROPY_SIGN))
+      balls[i - begin] = sl_ball_neg(balls[i - begin]);
+    if (out == 0 && sl_has(c, SL_CAUSE_LOGPROB_NOT_NORMED)) balls[i - begin] = z;
     if (i == begin)
       sl_note(notes, "  log l = %.6g, within %.3g; largest of the forms: %.3g",
               a.row.keys ? log(a.row.sum.mid) : 0.0, sl_softmax_log_sum(&a.row, &r).rad,
