@@ -150,7 +150,8 @@ static const char doc[] =
     "within a derived bound (A), and with plain (P).\vA seed repeats a run. Exit codes: 0 equal; 1 "
     "different; 2 usage; 3 an input that cannot be read; 4 inconclusive; 5 system error; 77 "
     "nothing "
-    "was there to be judged. 'equiv tolerance' says what a tolerance is worth.";
+    "was there to be judged. 'equiv tolerance' says what a tolerance is worth, 'equiv --dump' "
+    "judges kernels of others: 'sluice equiv --conventions --help'.";
 
 typedef struct {
   sl_run_report report;

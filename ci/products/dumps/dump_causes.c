@@ -1,0 +1,148 @@
+/* The search for causes (spec E8.2, E8.3). */
+#include "dump_causes.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+  const sl_dump_case *d;
+  const sl_dump_verdict *v;
+  sl_ball *balls[SL_OP_OUTPUTS]; /* of the sample, by the cause */
+} search;
+
+/* Where the cause's formula gives NaN, or overflows, the dump has no number; a single sum may have
+ * one all the same (spec E8.2). */
+static int matches(const search *s, size_t out, double got, sl_ball ball) {
+  const sl_format type = s->d->output[out].type;
+  if (isinf(ball.rad) && s->d->output[out].count == 1) return 1;
+  if (isnan(ball.mid) || isinf(ball.rad) || isinf(sl_format_round(type, ball.mid)))
+    return !isfinite(got);
+  return isfinite(got) && fabs(got - ball.mid) <= ball.rad;
+}
+
+/* Where the cause stores its results in a type of its own, they are that type's numbers. */
+static int has_type(double got, sl_format of_cause, sl_format type) {
+  return of_cause == type || !isfinite(got) || sl_format_holds(of_cause, got);
+}
+
+static sl_status case_of(sl_op_case *c, const search *s, size_t out, sl_dump_cause cause) {
+  *c = s->d->c;
+  c->contract = sl_dump_contract(s->d, out);
+  SL_TRY(sl_cause_apply(c, cause.first));
+  return cause.second == SL_CAUSE_NONE ? SL_OK : sl_cause_apply(c, cause.second);
+}
+
+static sl_status fit_range(int *fits, const search *s, const sl_op_case *c, size_t out, size_t k,
+                           size_t n) {
+  const sl_dump_sample *sample = &s->v->output[out];
+  SL_TRY(sl_dump_balls(c, (int)out, sample->at + k, n, s->balls[out] + k));
+  for (size_t i = k; *fits && i < k + n; i++)
+    *fits = matches(s, out, sample->got[i], s->balls[out][i]) &&
+            has_type(sample->got[i], c->contract.out, s->d->output[out].type);
+  return SL_OK;
+}
+
+/* First the element that the right formula misses, then all in chunks that grow: most formulas miss
+ * at once. *fits stays 1 if all match. */
+static sl_status fit_output(int *fits, const search *s, size_t out, sl_dump_cause cause) {
+  const sl_dump_sample *sample = &s->v->output[out];
+  const sl_judgement *j = &sample->judgement;
+  sl_op_case c;
+  size_t chunk = 1, wrong = 0;
+  if (case_of(&c, s, out, cause)) {
+    *fits = 0;
+    return SL_OK;
+  }
+  while (j->wrong && sample->at[wrong] != j->wrong_at.index) wrong++;
+  if (j->wrong) SL_TRY(fit_range(fits, s, &c, out, wrong, 1));
+  for (size_t k = 0; *fits && k < sample->n; k += chunk, chunk *= 4) {
+    if (chunk > sample->n - k) chunk = sample->n - k;
+    SL_TRY(fit_range(fits, s, &c, out, k, chunk));
+  }
+  return SL_OK;
+}
+
+/* 1 if x[i % n] in the place of every output would fit too. The dump's own values and those of the
+ * right formula are no controls. */
+static int passes(const search *s, const double *x, size_t n) {
+  int own = 1, right = 1;
+  for (size_t o = 0; o < SL_OP_OUTPUTS; o++) {
+    if (!s->d->output[o].got) continue;
+    const sl_dump_sample *sample = &s->v->output[o];
+    for (size_t k = 0; k < sample->n; k++) {
+      const double value = sl_format_round(s->d->output[o].type, x[sample->at[k] % n]);
+      if (!matches(s, o, value, s->balls[o][k])) return 0;
+      own &= value == sample->got[k] || (isnan(value) && !isfinite(sample->got[k]));
+      right &= value == sample->right[k];
+    }
+  }
+  return !own && !right;
+}
+
+static int a_control_passes(const search *s) {
+  const double zero = 0.0, nan = NAN;
+  if (passes(s, &zero, 1) || passes(s, &nan, 1)) return 1;
+  for (size_t i = 0; i < sl_op_inputs(s->d->c.op); i++)
+    if (s->d->c.in[i] && passes(s, s->d->c.in[i], sl_op_count_of(&s->d->c, &s->d->c.op->in[i])))
+      return 1;
+  return 0;
+}
+
+static sl_status try_cause(sl_dump_causes *causes, search *s, sl_dump_cause cause) {
+  int fits = 1;
+  for (size_t o = 0; fits && o < sl_op_outputs(s->d->c.op); o++)
+    if (s->d->output[o].got) SL_TRY(fit_output(&fits, s, o, cause));
+  if (!fits || a_control_passes(s)) return SL_OK;
+  if (causes->n < SL_DUMP_CAUSES) causes->found[causes->n] = cause;
+  causes->n++;
+  return SL_OK;
+}
+
+static int is_of(int cause, const sl_op *op, int contract) {
+  return sl_cause_at((sl_cause)cause)->op == op &&
+         sl_cause_is_contract((sl_cause)cause) == contract;
+}
+
+/* Formulas, all that fit; or changes of the contract, from the narrowest, the first that does. */
+static sl_status try_singles(sl_dump_causes *causes, search *s, int contract) {
+  for (int i = 1; i < SL_CAUSES && !(contract && causes->n); i++)
+    if (is_of(i, s->d->c.op, contract))
+      SL_TRY(try_cause(causes, s, (sl_dump_cause){(sl_cause)i, SL_CAUSE_NONE}));
+  return SL_OK;
+}
+
+/* Two formulas, or one with a change of the contract. */
+static sl_status try_pairs(sl_dump_causes *causes, search *s, int contract) {
+  const sl_op *op = s->d->c.op;
+  for (int i = 1; i < SL_CAUSES; i++) {
+    const size_t before = causes->n;
+    for (int j = contract ? 1 : i + 1; is_of(i, op, 0) && j < SL_CAUSES; j++)
+      if (is_of(j, op, contract) && !(contract && causes->n > before))
+        SL_TRY(try_cause(causes, s, (sl_dump_cause){(sl_cause)i, (sl_cause)j}));
+  }
+  return SL_OK;
+}
+
+static sl_status try_all(sl_dump_causes *causes, search *s) {
+  for (int contract = 0; !causes->n && contract < 2; contract++)
+    SL_TRY(try_singles(causes, s, contract));
+  for (int contract = 0; !causes->n && contract < 2; contract++)
+    SL_TRY(try_pairs(causes, s, contract));
+  return SL_OK;
+}
+
+sl_status sl_dump_causes_find(sl_dump_causes *causes, const sl_dump_case *d,
+                              const sl_dump_verdict *v, sl_error *err) {
+  search s = {.d = d, .v = v};
+  sl_status status = SL_OK;
+  *causes = (sl_dump_causes){0};
+  if (v->outcome != SL_OUTCOME_DIFFERENT) return SL_OK;
+  for (size_t o = 0; o < SL_OP_OUTPUTS; o++) {
+    s.balls[o] = malloc(v->output[o].n * sizeof(sl_ball) + 1);
+    if (!s.balls[o]) status = SL_ERR_MEMORY;
+  }
+  if (!status) status = try_all(causes, &s);
+  for (size_t o = 0; o < SL_OP_OUTPUTS; o++) free(s.balls[o]);
+  return status ? sl_fail(err, status, "no memory for the causes of %s", d->c.op->name) : SL_OK;
+}

@@ -1,0 +1,25 @@
+/* Which known wrong formulas explain a dump that A rejects (spec E8). */
+#ifndef SLUICE_DUMPS_DUMP_CAUSES_H
+#define SLUICE_DUMPS_DUMP_CAUSES_H
+
+#include "dump_judge.h"
+
+#include "reference/contract/cause.h"
+
+enum { SL_DUMP_CAUSES = 16 };
+
+/* One formula, or two together. */
+typedef struct {
+  sl_cause first, second; /* second may be SL_CAUSE_NONE */
+} sl_dump_cause;
+
+typedef struct {
+  sl_dump_cause found[SL_DUMP_CAUSES];
+  size_t n; /* above SL_DUMP_CAUSES where there are more */
+} sl_dump_causes;
+
+/* None where the verdict is not that the dump is different. SL_ERR_MEMORY. */
+sl_status sl_dump_causes_find(sl_dump_causes *causes, const sl_dump_case *d,
+                              const sl_dump_verdict *v, sl_error *err);
+
+#endif

@@ -1,0 +1,147 @@
+/* Samples of outputs, and A on them (spec E7). */
+#include "dump_judge.h"
+
+#include "ci/products/equiv/problem.h"
+#include "ci/products/judge/lost_digits.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BLOCK = 256, LONG_BLOCKS = 8, NONFINITE = 4096, FEW_NONFINITE = 64 };
+
+/* Marks blocks at random places, one in each of as many equal parts. */
+static void mark_blocks(unsigned char *mark, size_t count, size_t elements, size_t block,
+                        uint64_t seed) {
+  sl_source s = {seed};
+  const size_t blocks = elements / block ? elements / block : 1,
+               length = elements < block ? elements : block;
+  for (size_t b = 0; b < blocks; b++) {
+    const size_t low = count / blocks * b + count % blocks * b / blocks,
+                 high = count / blocks * (b + 1) + count % blocks * (b + 1) / blocks;
+    const size_t at = low + (size_t)(sl_source_u64(&s) % (high - low - length + 1));
+    memset(mark + at, 1, length);
+  }
+}
+
+/* All elements, or blocks and what is not finite (spec E7.1). */
+static void mark_sample(unsigned char *mark, sl_dump_sample *s, const sl_dump_output *out,
+                        const sl_op *op, size_t elements, uint64_t seed) {
+  const size_t part = elements / LONG_BLOCKS, block = op->reads_all && part > BLOCK ? part : BLOCK,
+               most = op->reads_all ? FEW_NONFINITE : NONFINITE;
+  const int all = out->count <= elements;
+  memset(mark, all, out->count);
+  if (!all) mark_blocks(mark, out->count, elements, block, seed);
+  for (size_t i = 0; i < out->count; i++) {
+    if (isfinite(out->got[i])) continue;
+    if (s->nonfinite == 0) s->first_nonfinite = i;
+    if (s->nonfinite++ < most) mark[i] = 1;
+  }
+  for (size_t i = 0; i < out->count; i++) s->n += mark[i];
+}
+
+static int sample_room(sl_dump_sample *s) {
+  s->at = malloc(s->n * sizeof *s->at + 1);
+  s->balls = malloc(s->n * sizeof *s->balls + 1);
+  s->got = malloc(s->n * sizeof *s->got + 1);
+  s->right = malloc(s->n * sizeof *s->right + 1);
+  return s->at && s->balls && s->got && s->right;
+}
+
+static sl_status draw_sample(sl_dump_sample *s, const sl_dump_output *out, const sl_op *op,
+                             size_t elements, uint64_t seed) {
+  unsigned char *mark = malloc(out->count + 1);
+  if (!mark) return SL_ERR_MEMORY;
+  mark_sample(mark, s, out, op, elements, seed);
+  const int room = sample_room(s);
+  for (size_t i = 0, k = 0; room && i < out->count; i++)
+    if (mark[i]) s->at[k] = i, s->got[k++] = out->got[i];
+  free(mark);
+  return room ? SL_OK : SL_ERR_MEMORY;
+}
+
+sl_status sl_dump_balls(const sl_op_case *c, int out, const size_t *at, size_t n, sl_ball *balls) {
+  for (size_t k = 0; k < n;) {
+    size_t run = 1;
+    while (k + run < n && at[k + run] == at[k] + run) run++;
+    SL_TRY(sl_op_bounds(c, out, at[k], at[k] + run, balls + k, NULL));
+    k += run;
+  }
+  return SL_OK;
+}
+
+/* The judgement of runs, so that places are those of the tensor. */
+static void judge_sample(sl_dump_sample *s, const char *name, sl_format type) {
+  for (size_t k = 0; k < s->n; k++) {
+    sl_judge(&s->judgement, name, s->at[k], type, &s->got[k], &s->balls[k], 1);
+    s->right[k] = sl_format_round(type, s->balls[k].mid);
+  }
+}
+
+int sl_dump_control_passes(sl_control_tally *tally, const sl_dump_verdict *v, const sl_dump_case *d,
+                           sl_ball *const *balls) {
+  sl_judged_output out[SL_OP_OUTPUTS];
+  sl_values in[SL_OP_INPUTS], previous[SL_OP_OUTPUTS] = {{NULL, 0}};
+  size_t outs = 0, ins = 0;
+  for (size_t o = 0; o < sl_op_outputs(d->c.op); o++)
+    if (d->output[o].got)
+      out[outs++] = (sl_judged_output){d->c.op->out[o].name, d->output[o].type, v->output[o].n,
+                                       balls[o], v->output[o].right};
+  for (size_t i = 0; i < sl_op_inputs(d->c.op); i++)
+    if (d->c.in[i]) in[ins++] = (sl_values){d->c.in[i], sl_op_count_of(&d->c, &d->c.op->in[i])};
+  const sl_judged_problem p = {out, outs, in, ins, previous};
+  *tally = (sl_control_tally){0};
+  sl_controls_try(tally, &p);
+  return sl_controls_missed(tally) != SL_CONTROLS;
+}
+
+static void decide(sl_dump_verdict *v, const sl_dump_case *d) {
+  sl_ball *balls[SL_OP_OUTPUTS];
+  for (size_t o = 0; o < SL_OP_OUTPUTS; o++) {
+    balls[o] = v->output[o].balls;
+    if (d->output[o].got) sl_judgement_add(&v->all, &v->output[o].judgement);
+  }
+  const int passes = sl_dump_control_passes(&v->controls, v, d, balls);
+  v->outcome = v->all.wrong                                       ? SL_OUTCOME_DIFFERENT
+               : v->all.unbounded || v->all.judged == 0 || passes ? SL_OUTCOME_INCONCLUSIVE
+                                                                  : SL_OUTCOME_EQUAL;
+}
+
+static sl_status count_lost(sl_dump_verdict *v, const sl_dump_case *d) {
+  if (d->c.op != &sl_op_gated_loss || !d->output[0].got || v->output[0].n < d->output[0].count)
+    return SL_OK;
+  sl_op_case c = d->c;
+  c.contract = sl_dump_contract(d, 0);
+  return sl_lost_digits(&v->lost, &c, d->output[0].got);
+}
+
+static sl_status judge_all(sl_dump_verdict *v, const sl_dump_case *d, size_t elements,
+                           uint64_t seed) {
+  for (size_t o = 0; o < sl_op_outputs(d->c.op); o++) {
+    if (!d->output[o].got) continue;
+    sl_op_case c = d->c;
+    c.contract = sl_dump_contract(d, o);
+    sl_dump_sample *s = &v->output[o];
+    SL_TRY(draw_sample(s, &d->output[o], c.op, elements, seed + o));
+    SL_TRY(sl_dump_balls(&c, (int)o, s->at, s->n, s->balls));
+    judge_sample(s, d->c.op->out[o].name, d->output[o].type);
+  }
+  SL_TRY(count_lost(v, d));
+  decide(v, d);
+  return SL_OK;
+}
+
+sl_status sl_dump_judge(sl_dump_verdict *v, const sl_dump_case *d, size_t elements, uint64_t seed,
+                        sl_error *err) {
+  *v = (sl_dump_verdict){0};
+  const sl_status status = judge_all(v, d, elements, seed);
+  return status ? sl_fail(err, status, "no memory for the bounds of %s", d->c.op->name) : SL_OK;
+}
+
+void sl_dump_verdict_end(sl_dump_verdict *v) {
+  for (size_t o = 0; o < SL_OP_OUTPUTS; o++) {
+    sl_dump_sample *s = &v->output[o];
+    free(s->at), free(s->balls), free(s->got), free(s->right);
+  }
+  *v = (sl_dump_verdict){0};
+}

@@ -1,0 +1,225 @@
+/* Problems as files (spec E9). */
+#include "generated.h"
+
+#include "trainer/files/safetensors.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { TEXT = 160, ENTRIES = 8 + SL_OP_SETTINGS };
+
+static sl_status kind_of(sl_problem_kind *kind, const char *name, const sl_op *op, sl_error *err) {
+  for (int k = 0; k < SL_KINDS; k++)
+    if (strcmp(name, sl_kind_name((sl_problem_kind)k)) == 0) {
+      *kind = (sl_problem_kind)k;
+      if (sl_kind_suits(*kind, op)) return SL_OK;
+      return sl_fail(err, SL_ERR_USAGE, "kind %s: %s has nothing to mask", name, op->name);
+    }
+  return sl_fail(err, SL_ERR_USAGE,
+                 "kind '%s': may be usual, cancelling, wide, subnormal, ties, masked or exact",
+                 name);
+}
+
+static sl_status type_of(sl_format *type, const char *name, sl_error *err) {
+  if (sl_format_find(type, name, strlen(name)) && *type != SL_FORMAT_TF32) return SL_OK;
+  return sl_fail(err, SL_ERR_USAGE, "type '%s': may be f64, f32, bf16 or f16", name);
+}
+
+/* Sizes that are large enough for a kernel and small enough to be judged integer. */
+static void default_shape(char *out, size_t size, const sl_op *op) {
+  static const struct {
+    char letter;
+    int n;
+  } usual[] = {{'b', 2},   {'c', 16}, {'d', 64}, {'g', 2}, {'h', 4},  {'i', 16}, {'j', 16},
+               {'k', 256}, {'n', 64}, {'p', 64}, {'s', 8}, {'t', 16}, {'v', 100}};
+  size_t n = 0;
+  for (const char *s = op->sizes; *s; s++)
+    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
+      if (usual[i].letter == *s)
+        n += (size_t)snprintf(out + n, size - n, "%s%c=%d", n ? "," : "", *s, usual[i].n);
+}
+
+/* An element type of a file, with the bytes of the values. */
+static sl_tensor_type type_in_file(const sl_op_tensor *tensor, sl_format given) {
+  static const sl_tensor_type types[SL_FORMATS] = {SL_TENSOR_F64, SL_TENSOR_F32, SL_TENSOR_F32,
+                                                   SL_TENSOR_BF16, SL_TENSOR_F16};
+  if (tensor->kind == SL_TENSOR_FLAG) return SL_TENSOR_BOOL;
+  return tensor->below ? SL_TENSOR_I64 : types[given];
+}
+
+static void write_value(void *words, size_t i, sl_tensor_type type, sl_format given, double x) {
+  const int64_t integer = type == SL_TENSOR_I64 ? (int64_t)x : 0;
+  const unsigned char flag = x != 0.0;
+  if (type == SL_TENSOR_I64)
+    memcpy((char *)words + i * sizeof integer, &integer, sizeof integer);
+  else if (type == SL_TENSOR_BOOL)
+    memcpy((char *)words + i, &flag, 1);
+  else
+    sl_format_write(given, words, i, x);
+}
+
+/* The tensor of an input; its data is allocated. */
+static sl_status view_of(sl_tensor_view *view, const sl_op_problem *p, size_t input) {
+  const sl_op_tensor *tensor = &p->c.op->in[input];
+  *view = (sl_tensor_view){.name = tensor->name, .count = p->count[input]};
+  view->type = type_in_file(tensor, p->given);
+  for (const char *s = tensor->shape; *s; s++) {
+    if (*s >= '0' && *s <= '9') continue;
+    const size_t factor = s > tensor->shape && s[-1] <= '9' ? (size_t)(s[-1] - '0') : 1;
+    view->shape[view->rank++] = factor * sl_op_size(&p->c, *s);
+  }
+  void *words = malloc(view->count * sl_tensor_type_bytes(view->type) + 1);
+  if (!words) return SL_ERR_MEMORY;
+  for (size_t i = 0; i < view->count; i++)
+    write_value(words, i, view->type, p->given, p->input[input][i]);
+  view->data = words;
+  return SL_OK;
+}
+
+/* Texts by name, in room of their own. */
+typedef struct {
+  sl_metadata_entry entry[ENTRIES];
+  char key[ENTRIES][TEXT], value[ENTRIES][SL_CONTRACT_TEXT];
+  size_t n;
+} written_texts;
+
+static void say(written_texts *t, const char *key, size_t length, const char *value) {
+  snprintf(t->key[t->n], TEXT, "sluice.%.*s", (int)length, key);
+  snprintf(t->value[t->n], SL_CONTRACT_TEXT, "%s", value);
+  t->entry[t->n] = (sl_metadata_entry){t->key[t->n], t->value[t->n]};
+  t->n++;
+}
+
+static void say_all(written_texts *t, const sl_op_problem *p, const sl_generated_request *request,
+                    const char *shape) {
+  char number[32];
+  snprintf(number, sizeof number, "%d", SL_DUMP_GENERATOR);
+  say(t, "problem.generator", 17, number);
+  snprintf(number, sizeof number, "%" PRIu64, request->seed);
+  say(t, "problem.seed", 12, number);
+  say(t, "op", 2, p->c.op->name);
+  say(t, "problem.shape", 13, shape);
+  say(t, "problem.type", 12, request->type);
+  say(t, "problem.kind", 12, request->kind);
+  if (request->contract) say(t, "contract", 8, request->contract);
+  if (request->gate) say(t, "gate", 4, "expression");
+  for (size_t i = 0; i < request->settings; i++) {
+    const size_t n = strcspn(request->setting[i], "=");
+    say(t, request->setting[i], n, request->setting[i] + n + 1);
+  }
+}
+
+static sl_status make(sl_op_problem *p, const sl_generated_request *request, const char *shape,
+                      const sl_op_case *like, sl_error *err) {
+  sl_op_case c = *like;
+  sl_problem_kind kind = SL_KIND_USUAL;
+  sl_format type = SL_FORMAT_F32;
+  *p = (sl_op_problem){0};
+  SL_TRY(sl_op_shape_parse(&c, shape, err));
+  SL_TRY(kind_of(&kind, request->kind, c.op, err));
+  SL_TRY(type_of(&type, request->type, err));
+  return sl_op_problem_make(p, &c, kind, type, request->seed, err);
+}
+
+static sl_status write_problem(const char *path, const sl_op_problem *p, const written_texts *t,
+                               sl_error *err) {
+  const size_t n = sl_op_inputs(p->c.op);
+  sl_tensor_view view[SL_OP_INPUTS] = {{0}};
+  sl_status status = SL_OK;
+  for (size_t i = 0; !status && i < n; i++)
+    if ((status = view_of(&view[i], p, i))) sl_fail(err, status, "no memory for %s", path);
+  if (!status) status = sl_safetensors_write_dump(path, t->entry, t->n, view, n, err);
+  for (size_t i = 0; i < n; i++) free((void *)(uintptr_t)view[i].data);
+  return status;
+}
+
+static sl_status conventions_of(sl_dump_case *d, const sl_generated_request *request,
+                                sl_error *err) {
+  const sl_op *op = sl_op_find(request->op);
+  if (!op) return sl_fail(err, SL_ERR_USAGE, "no op '%s'", request->op);
+  d->c = sl_op_case_of(op);
+  for (size_t i = 0; i < request->settings; i++)
+    SL_TRY(sl_op_setting_parse(&d->c, request->setting[i], err));
+  if (request->contract)
+    SL_TRY(sl_contract_parse(&d->c.contract, request->contract, op->stored, err));
+  return sl_dump_gate(d, request->gate, err);
+}
+
+sl_status sl_generated_write(const char *path, const sl_generated_request *request, sl_error *err) {
+  sl_dump_case d = {0};
+  sl_op_problem p = {0};
+  written_texts t = {.n = 0};
+  char usual[SL_OP_SHAPE_TEXT];
+  sl_status status = conventions_of(&d, request, err);
+  if (!status) {
+    default_shape(usual, sizeof usual, d.c.op);
+    status = make(&p, request, request->shape ? request->shape : usual, &d.c, err);
+  }
+  if (!status) {
+    say_all(&t, &p, request, request->shape ? request->shape : usual);
+    status = write_problem(path, &p, &t, err);
+  }
+  sl_op_problem_end(&p);
+  sl_dump_case_end(&d);
+  return status;
+}
+
+static sl_status text_of(const char **out, const sl_dump *dump, const char *key, sl_error *err) {
+  *out = sl_metadata_find(sl_dump_metadata(dump), key);
+  if (*out) return SL_OK;
+  return sl_fail(err, SL_ERR_INPUT,
+                 "%s: metadata: there is no %s: copy the texts of the inputs, or name their file "
+                 "with --inputs",
+                 sl_dump_path(dump), key);
+}
+
+static sl_status request_of(sl_generated_request *g, const sl_dump *texts, sl_error *err) {
+  const char *generator, *seed;
+  char *end;
+  SL_TRY(text_of(&generator, texts, "sluice.problem.generator", err));
+  if (strtol(generator, &end, 10) != SL_DUMP_GENERATOR || *end || end == generator)
+    return sl_fail(err, SL_ERR_INPUT, "%s: inputs of generator %s, this is generator %d",
+                   sl_dump_path(texts), generator, SL_DUMP_GENERATOR);
+  SL_TRY(text_of(&seed, texts, "sluice.problem.seed", err));
+  g->seed = strtoull(seed, &end, 10);
+  if (*end || end == seed || *seed == '-')
+    return sl_fail(err, SL_ERR_INPUT, "%s: metadata: sluice.problem.seed is '%s'",
+                   sl_dump_path(texts), seed);
+  SL_TRY(text_of(&g->shape, texts, "sluice.problem.shape", err));
+  SL_TRY(text_of(&g->type, texts, "sluice.problem.type", err));
+  return text_of(&g->kind, texts, "sluice.problem.kind", err);
+}
+
+/* The problem's inputs become the case's. */
+static void take_inputs(sl_dump_case *d, sl_op_problem *p) {
+  d->c = p->c;
+  for (size_t i = 0; i < sl_op_inputs(p->c.op); i++) {
+    d->input[i] = p->input[i], d->c.in[i] = p->input[i];
+    d->given[i] = type_in_file(&p->c.op->in[i], p->given);
+    p->input[i] = NULL;
+  }
+}
+
+sl_status sl_generated_read(sl_dump_case *d, sl_dump *outputs, const sl_dump *texts,
+                            const sl_dump_request *request, sl_error *err) {
+  const sl_op *op;
+  sl_generated_request g = {0};
+  sl_op_problem p;
+  *d = (sl_dump_case){0};
+  SL_TRY(request_of(&g, texts, err));
+  SL_TRY(sl_dump_op(&op, texts, request, err));
+  SL_TRY(sl_dump_conventions(d, op, texts, request, err));
+  sl_status status = make(&p, &g, g.shape, &d->c, err);
+  if (status) {
+    const sl_error inner = *err;
+    sl_fail(err, status == SL_ERR_USAGE ? SL_ERR_INPUT : status, "%s: metadata: %s",
+            sl_dump_path(texts), inner.message);
+  } else {
+    take_inputs(d, &p);
+  }
+  sl_op_problem_end(&p);
+  if (status) return err->status;
+  return sl_dump_outputs_read(d, outputs, err);
+}
