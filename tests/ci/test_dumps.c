@@ -1,0 +1,407 @@
+/* Dumps as files (spec E6, E7, E9): axes and types of right kernels' dumps, what is refused and
+ * where, samples of large outputs, and problems that are made from a seed. */
+#include "ci/products/dumps/dump_judge.h"
+#include "ci/products/dumps/generated.h"
+#include "tests/trainer/scratch.h"
+#include "trainer/files/safetensors.h"
+
+#include <criterion/criterion.h>
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(dumps, .init = scratch_make, .fini = scratch_remove);
+
+enum { TENSORS = 8, TEXTS = 8 };
+
+/* A file in the making. */
+typedef struct {
+  sl_tensor_view view[TENSORS];
+  sl_metadata_entry text[TEXTS];
+  size_t tensors, texts;
+} file;
+
+static sl_format format_of(sl_tensor_type type) {
+  return type == SL_TENSOR_F64    ? SL_FORMAT_F64
+         : type == SL_TENSOR_BF16 ? SL_FORMAT_BF16
+         : type == SL_TENSOR_F16  ? SL_FORMAT_F16
+                                  : SL_FORMAT_F32;
+}
+
+/* shape: "3x4". Values are rounded to the type; of I64 and BOOL they are integers. */
+static void add(file *f, const char *name, sl_tensor_type type, const char *shape,
+                const double *values) {
+  sl_tensor_view *v = &f->view[f->tensors++];
+  *v = (sl_tensor_view){.name = name, .type = type, .count = 1};
+  for (char *end; *shape; shape = *end ? end + 1 : end)
+    v->count *= v->shape[v->rank++] = strtoul(shape, &end, 10);
+  unsigned char *words = malloc(v->count * sl_tensor_type_bytes(type) + 1);
+  for (size_t i = 0; i < v->count; i++) {
+    const int64_t integer = isfinite(values[i]) ? (int64_t)values[i] : 0;
+    if (type == SL_TENSOR_I64)
+      memcpy(words + 8 * i, &integer, 8);
+    else if (type == SL_TENSOR_BOOL)
+      words[i] = (unsigned char)integer;
+    else
+      sl_format_write(format_of(type), words, i, sl_format_round(format_of(type), values[i]));
+  }
+  v->data = words;
+}
+
+static void say(file *f, const char *key, const char *value) {
+  f->text[f->texts++] = (sl_metadata_entry){key, value};
+}
+
+static const char *write_file(file *f, const char *name) {
+  const char *path = scratch_path(name);
+  sl_error err = {0};
+  cr_assert_eq(sl_safetensors_write_dump(path, f->text, f->texts, f->view, f->tensors, &err), SL_OK,
+               "%s", err.message);
+  for (size_t i = 0; i < f->tensors; i++) free((void *)(uintptr_t)f->view[i].data);
+  *f = (file){0};
+  return path;
+}
+
+static sl_status read_case(sl_dump_case *d, const char *path, const sl_dump_request *request,
+                           sl_error *err) {
+  sl_dump *dump;
+  cr_assert_eq(sl_dump_open(&dump, path, err), SL_OK, "%s", err->message);
+  const sl_status status = sl_dump_case_read(d, dump, request, err);
+  sl_dump_close(dump);
+  return status;
+}
+
+/* The outcome of a file that can be read. */
+static sl_outcome judge(file *f, sl_judgement *judgement) {
+  const char *path = write_file(f, "dump.safetensors");
+  const sl_dump_request request = {0};
+  sl_dump_case d;
+  sl_dump_verdict v;
+  sl_error err = {0};
+  cr_assert_eq(read_case(&d, path, &request, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_dump_judge(&v, &d, SL_DUMP_ELEMENTS, 1, &err), SL_OK);
+  const sl_outcome outcome = v.outcome;
+  if (judgement) *judgement = v.all;
+  sl_dump_verdict_end(&v);
+  sl_dump_case_end(&d);
+  return outcome;
+}
+
+enum { T = 6, N = 5, K = 16 };
+
+/* x, w, and their products in binary64, of values that bfloat16 holds. */
+static void linear(double *x, double *w, double *y) {
+  for (size_t i = 0; i < T * K; i++) x[i] = (double)((int)(i * 37 % 31) - 15) / 8.0;
+  for (size_t i = 0; i < N * K; i++) w[i] = (double)((int)(i * 53 % 29) - 14) / 16.0;
+  for (size_t i = 0; i < T * N; i++) {
+    y[i] = 0.0;
+    for (size_t k = 0; k < K; k++) y[i] += x[i / N * K + k] * w[i % N * K + k];
+  }
+}
+
+static void transpose(double *out, const double *in, size_t rows, size_t columns) {
+  for (size_t i = 0; i < rows * columns; i++) out[i] = in[i % rows * columns + i / rows];
+}
+
+Test(dumps, axes_of_linear) {
+  double x[T * K], w[N * K], y[T * N], wt[N * K], yt[T * N];
+  linear(x, w, y);
+  transpose(wt, w, N, K), transpose(yt, y, T, N);
+  file f = {0};
+  add(&f, "x", SL_TENSOR_F32, "6x16", x), add(&f, "w", SL_TENSOR_F32, "5x16", w);
+  add(&f, "y", SL_TENSOR_F32, "6x5", y), say(&f, "sluice.op", "linear");
+  cr_expect_eq(judge(&f, NULL), SL_OUTCOME_EQUAL);
+  /* rows of a batch; weights and outputs with their axes exchanged; other names */
+  add(&f, "in", SL_TENSOR_F32, "2x3x16", x), add(&f, "w", SL_TENSOR_F32, "16x5", wt);
+  add(&f, "y", SL_TENSOR_F32, "5x6", yt), say(&f, "sluice.op", "linear");
+  say(&f, "sluice.layout.w", "kn"), say(&f, "sluice.layout.y", "nt");
+  say(&f, "sluice.tensor.x", "in"), say(&f, "format", "pt");
+  cr_expect_eq(judge(&f, NULL), SL_OUTCOME_EQUAL);
+  /* one row without its axis */
+  add(&f, "x", SL_TENSOR_F32, "16", x), add(&f, "w", SL_TENSOR_F32, "5x16", w);
+  add(&f, "y", SL_TENSOR_F32, "5", y), say(&f, "sluice.op", "linear");
+  cr_expect_eq(judge(&f, NULL), SL_OUTCOME_EQUAL);
+  /* the wrong axes: other numbers */
+  add(&f, "x", SL_TENSOR_F32, "6x16", x), add(&f, "w", SL_TENSOR_F32, "5x16", wt);
+  add(&f, "y", SL_TENSOR_F32, "6x5", y), say(&f, "sluice.op", "linear");
+  cr_expect_eq(judge(&f, NULL), SL_OUTCOME_DIFFERENT);
+}
+
+Test(dumps, types_of_linear) {
+  static const sl_tensor_type types[] = {SL_TENSOR_F32, SL_TENSOR_F64, SL_TENSOR_BF16,
+                                         SL_TENSOR_F16};
+  double x[T * K], w[N * K], y[T * N];
+  linear(x, w, y);
+  for (size_t in = 0; in < 4; in++)
+    for (size_t out = 0; out < 4; out++) {
+      file f = {0};
+      add(&f, "x", types[in], "6x16", x), add(&f, "w", types[in], "5x16", w);
+      add(&f, "y", types[out], "6x5", y), say(&f, "sluice.op", "linear");
+      cr_expect_eq(judge(&f, NULL), SL_OUTCOME_EQUAL, "%s", sl_tensor_type_name(types[out]));
+    }
+  /* the output's type decides: what bfloat16 loses is too much for binary32 */
+  for (size_t i = 0; i < T * N; i++) x[i] += 0x1p-9, y[i] = 0.0;
+  for (size_t i = 0; i < T * N; i++)
+    for (size_t k = 0; k < K; k++) y[i] += x[i / N * K + k] * w[i % N * K + k];
+  for (int contract = 0; contract < 2; contract++) {
+    double rounded[T * N];
+    file f = {0};
+    for (size_t i = 0; i < T * N; i++) rounded[i] = sl_format_round(SL_FORMAT_BF16, y[i]);
+    add(&f, "x", SL_TENSOR_F32, "6x16", x), add(&f, "w", SL_TENSOR_F32, "5x16", w);
+    add(&f, "y", SL_TENSOR_F32, "6x5", rounded), say(&f, "sluice.op", "linear");
+    if (contract) say(&f, "sluice.contract", "out=bf16");
+    cr_expect_eq(judge(&f, NULL), contract ? SL_OUTCOME_EQUAL : SL_OUTCOME_DIFFERENT);
+  }
+}
+
+/* Heads before tokens, and pairs that alternate. */
+Test(dumps, axes_of_rope) {
+  enum { TOKENS = 3, HEADS = 2, HALF = 4, ROW = 2 * HALF };
+  double x[TOKENS * HEADS * ROW], y[TOKENS * HEADS * ROW], position[TOKENS], c[TOKENS * HALF],
+      s[TOKENS * HALF];
+  for (size_t i = 0; i < TOKENS * HALF; i++)
+    c[i] = (double)(float)cos(0.3 * (double)i), s[i] = (double)(float)sin(0.3 * (double)i);
+  for (size_t h = 0; h < HEADS; h++)
+    for (size_t t = 0; t < TOKENS; t++)
+      for (size_t k = 0; k < HALF; k++) {
+        const size_t at = (h * TOKENS + t) * ROW + 2 * k, table = t * HALF + k;
+        position[t] = (double)t;
+        x[at] = (double)(float)sin((double)at), x[at + 1] = (double)(float)cos((double)at);
+        y[at] = x[at] * c[table] - x[at + 1] * s[table];
+        y[at + 1] = x[at + 1] * c[table] + x[at] * s[table];
+      }
+  for (int right = 0; right < 2; right++) {
+    file f = {0};
+    add(&f, "x", SL_TENSOR_F32, "2x3x8", x), add(&f, "y", SL_TENSOR_F32, "2x3x8", y);
+    add(&f, "cos", SL_TENSOR_F32, "3x4", c), add(&f, "sin", SL_TENSOR_F32, "3x4", s);
+    add(&f, "position", SL_TENSOR_I64, "3", position), say(&f, "sluice.op", "rope");
+    say(&f, "sluice.layout.x", right ? "htc2" : "ht2c");
+    say(&f, "sluice.layout.y", right ? "htc2" : "ht2c");
+    cr_expect_eq(judge(&f, NULL), right ? SL_OUTCOME_EQUAL : SL_OUTCOME_DIFFERENT);
+  }
+}
+
+/* Rows are groups where there is no tensor of them. */
+Test(dumps, rows_of_rewards) {
+  const double reward[] = {1, 0, 0, 0, 0.5, 0.5, 0.5, 0.5}, group[] = {0, 0, 0, 0, 1, 1, 1, 1};
+  double advantage[8];
+  for (size_t i = 0; i < 8; i++)
+    advantage[i] = i < 4 ? (reward[i] - 0.25) / (sqrt(0.1875) + 1e-6) : 0.0;
+  for (int rows = 0; rows < 2; rows++) {
+    file f = {0};
+    add(&f, "reward", SL_TENSOR_F32, rows ? "2x4" : "8", reward);
+    add(&f, "advantage", SL_TENSOR_F32, rows ? "2x4" : "8", advantage);
+    if (!rows) add(&f, "group", SL_TENSOR_I64, "8", group);
+    say(&f, "sluice.op", "advantages");
+    cr_expect_eq(judge(&f, NULL), SL_OUTCOME_EQUAL);
+  }
+}
+
+/* What a file may have wrong: the change, and the place in the message. */
+typedef struct {
+  const char *what, *message;
+  sl_status status;
+} refusal;
+
+static const char *wrong_linear(const char *what) {
+  double x[T * K], w[N * K], y[T * N];
+  linear(x, w, y);
+  file f = {0};
+  const int is_nan = strcmp(what, "nan") == 0;
+  if (is_nan) x[17] = NAN;
+  add(&f, "x", SL_TENSOR_F32, strcmp(what, "rank") == 0 ? "96" : "6x16", x);
+  if (strcmp(what, "no w") != 0)
+    add(&f, "w", SL_TENSOR_F32, strcmp(what, "axes") == 0 ? "16x5" : "5x16", w);
+  add(&f, "y", strcmp(what, "integers") == 0 ? SL_TENSOR_I64 : SL_TENSOR_F32,
+      strcmp(what, "empty") == 0 ? "0x5" : "6x5", y);
+  if (strcmp(what, "no op") != 0) say(&f, "sluice.op", strcmp(what, "op") ? "linear" : "lineer");
+  if (strcmp(what, "layout") == 0) say(&f, "sluice.layout.w", "nn");
+  if (strcmp(what, "key") == 0) say(&f, "sluice.esp", "1e-5");
+  if (strcmp(what, "renamed") == 0) say(&f, "sluice.tensor.bias", "b");
+  if (strcmp(what, "contract") == 0) say(&f, "sluice.contract", "acc=f8");
+  return write_file(&f, "wrong.safetensors");
+}
+
+static const refusal refusals[] = {
+    {"nan", "wrong.safetensors: x[17] is nan", SL_ERR_NONFINITE},
+    {"rank", "tensor w has the shape [5,16], axes nk: k is 16, but 96 in x", SL_ERR_INPUT},
+    {"no w", "there is no tensor w, which linear needs", SL_ERR_INPUT},
+    {"axes", "tensor w has the shape [16,5], axes nk: k is 5, but 16 in x", SL_ERR_INPUT},
+    {"integers", "tensor y is I64: an output is F64, F32, BF16 or F16", SL_ERR_INPUT},
+    {"empty", "tensor y has the shape [0,5]: it is empty", SL_ERR_INPUT},
+    {"no op", "no sluice.op in the metadata", SL_ERR_USAGE},
+    {"op", "no op 'lineer'; did you mean linear?", SL_ERR_USAGE},
+    {"layout", "layout of w: 'nn' is no permutation of 'nk'", SL_ERR_INPUT},
+    {"key", "metadata: sluice.esp is no convention of linear", SL_ERR_INPUT},
+    {"renamed", "there is no tensor b, which linear needs", SL_ERR_INPUT},
+    {"contract", "contract: acc=f8: may be", SL_ERR_INPUT},
+};
+
+Test(dumps, refused_with_their_place) {
+  for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+    const char *path = wrong_linear(refusals[i].what);
+    const sl_dump_request request = {0};
+    sl_dump_case d;
+    sl_error err = {0};
+    expect_error(read_case(&d, path, &request, &err), refusals[i].status, &err,
+                 refusals[i].message);
+    sl_dump_case_end(&d);
+  }
+}
+
+/* Masks, infinite log-probs, what a setting needs. */
+Test(dumps, refused_losses) {
+  const double logp[] = {-1, -2, -3, -4}, mask[] = {1, 1, 0, 1}, odd[] = {1, 2, 0, 1},
+               advantage[] = {1, -1}, minus[] = {-1, -(double)INFINITY, -3, -4};
+  for (int what = 0; what < 4; what++) {
+    static const char *const messages[] = {"mask[1] is 2: it must be 0 or 1", "logp_old[1] is -inf",
+                                           "gamma is 0.5: entropy is needed",
+                                           "kl=k4: may be k1|k2|k3"};
+    file f = {0};
+    const sl_dump_request request = {0};
+    sl_dump_case d;
+    sl_error err = {0};
+    add(&f, "logp_new", SL_TENSOR_F32, "2x2", logp);
+    add(&f, "logp_old", SL_TENSOR_F32, "2x2", what == 1 ? minus : logp);
+    add(&f, "mask", SL_TENSOR_F32, "2x2", what == 0 ? odd : mask);
+    add(&f, "advantage", SL_TENSOR_F32, "2", advantage);
+    add(&f, "dlogp", SL_TENSOR_F32, "2x2", logp), say(&f, "sluice.op", "gated_loss");
+    if (what == 2) say(&f, "sluice.gamma", "0.5");
+    if (what == 3) say(&f, "sluice.kl", "k4");
+    const char *path = write_file(&f, "wrong.safetensors");
+    cr_expect_neq(read_case(&d, path, &request, &err), SL_OK);
+    cr_expect(strstr(err.message, messages[what]), "%s", err.message);
+    sl_dump_case_end(&d);
+  }
+}
+
+/* A case in memory: y = a + b of n elements. */
+static sl_dump_case sum_of(size_t n) {
+  sl_dump_case d = {.c = sl_op_case_of(&sl_op_add)};
+  d.c.size['n' - 'a'] = n;
+  for (int i = 0; i < 2; i++) {
+    d.input[i] = malloc(n * sizeof(double));
+    for (size_t e = 0; e < n; e++) d.input[i][e] = (double)(e % 1000) + i;
+    d.c.in[i] = d.input[i];
+  }
+  d.output[0] = (sl_dump_output){malloc(n * sizeof(double)), n, SL_FORMAT_F32, SL_TENSOR_F32};
+  for (size_t e = 0; e < n; e++) d.output[0].got[e] = d.input[0][e] + d.input[1][e];
+  return d;
+}
+
+static sl_outcome outcome_of(const sl_dump_case *d, size_t elements, uint64_t seed, size_t *judged,
+                             sl_judgement *all) {
+  sl_dump_verdict v;
+  sl_error err;
+  cr_assert_eq(sl_dump_judge(&v, d, elements, seed, &err), SL_OK);
+  const sl_outcome outcome = v.outcome;
+  *judged = v.all.judged, *all = v.all;
+  sl_dump_verdict_end(&v);
+  return outcome;
+}
+
+/* Of a large output a sample is judged: a NaN is found wherever it is, a fault that covers 1 of 50
+ * elements under every seed, and the number of judged elements is what was asked for. */
+Test(dumps, samples) {
+  enum { MANY = 1000003, SOME = 8192 };
+  sl_dump_case d = sum_of(MANY);
+  size_t judged;
+  sl_judgement all;
+  cr_expect_eq(outcome_of(&d, SOME, 1, &judged, &all), SL_OUTCOME_EQUAL);
+  cr_expect_eq(judged, SOME);
+  d.output[0].got[MANY - 1] = NAN;
+  cr_expect_eq(outcome_of(&d, SOME, 1, &judged, &all), SL_OUTCOME_DIFFERENT);
+  cr_expect(all.wrong == 1 && all.wrong_at.index == MANY - 1);
+  d.output[0].got[MANY - 1] = d.input[0][MANY - 1] + d.input[1][MANY - 1];
+  for (size_t e = 0; e < MANY; e += 50) d.output[0].got[e] += 1.0;
+  for (uint64_t seed = 0; seed < 20; seed++)
+    cr_expect_eq(outcome_of(&d, SOME, seed, &judged, &all), SL_OUTCOME_DIFFERENT);
+  cr_expect_eq(outcome_of(&d, SIZE_MAX, 1, &judged, &all), SL_OUTCOME_DIFFERENT);
+  cr_expect(judged == MANY && all.wrong == MANY / 50 + 1);
+  sl_dump_case_end(&d);
+}
+
+/* A result beyond its type is not judged, and counted; zeros are no answer. */
+Test(dumps, beyond_the_type_and_controls) {
+  sl_dump_case d = sum_of(64);
+  size_t judged;
+  sl_judgement all;
+  d.output[0].type = SL_FORMAT_F16;
+  d.input[0][7] = 65536.0, d.output[0].got[7] = INFINITY;
+  cr_expect_eq(outcome_of(&d, SIZE_MAX, 1, &judged, &all), SL_OUTCOME_EQUAL);
+  cr_expect(judged == 63 && all.unjudged == 1);
+  d.output[0].type = SL_FORMAT_F32;
+  cr_expect_eq(outcome_of(&d, SIZE_MAX, 1, &judged, &all), SL_OUTCOME_DIFFERENT);
+  d.output[0].got[7] = d.input[0][7] + d.input[1][7];
+  cr_expect_eq(outcome_of(&d, SIZE_MAX, 1, &judged, &all), SL_OUTCOME_EQUAL);
+  for (size_t i = 0; i < 64; i++) d.output[0].got[i] = 0.0;
+  cr_expect_eq(outcome_of(&d, SIZE_MAX, 1, &judged, &all), SL_OUTCOME_DIFFERENT);
+  for (size_t i = 0; i < 64; i++) d.output[0].got[i] = d.input[0][i];
+  cr_expect_eq(outcome_of(&d, SIZE_MAX, 1, &judged, &all), SL_OUTCOME_DIFFERENT);
+  /* bounds that let zeros pass decide nothing */
+  for (size_t i = 0; i < 64; i++)
+    d.input[0][i] = 1.0, d.input[1][i] = -1.0 + 0x1p-30, d.output[0].got[i] = 0x1p-30;
+  d.c.contract.reduced = 1, d.c.contract.in = SL_FORMAT_F16;
+  cr_expect_eq(outcome_of(&d, SIZE_MAX, 1, &judged, &all), SL_OUTCOME_INCONCLUSIVE);
+  sl_dump_case_end(&d);
+}
+
+/* The same inputs from the file of the seed, for every op; and what is refused. */
+Test(dumps, generated) {
+  for (size_t i = 0; i < sl_op_count(); i++) {
+    const sl_generated_request g = {
+        .op = sl_op_at(i)->name, .type = "bf16", .kind = "usual", .seed = 7 + i};
+    const char *path = scratch_path("inputs.safetensors");
+    sl_error err = {0};
+    cr_assert_eq(sl_generated_write(path, &g, &err), SL_OK, "%s", err.message);
+    sl_dump *dump;
+    cr_assert_eq(sl_dump_open(&dump, path, &err), SL_OK, "%s", err.message);
+    const sl_dump_request request = {0};
+    sl_dump_case d;
+    expect_error(sl_generated_read(&d, dump, dump, &request, &err), SL_ERR_INPUT, &err,
+                 "there is no tensor"); /* the outputs, after the inputs were made */
+    for (size_t in = 0; in < sl_op_inputs(d.c.op); in++) {
+      const size_t index = sl_dump_find(dump, d.c.op->in[in].name),
+                   n = sl_dump_at(dump, index)->count;
+      double *found = malloc(n * sizeof *found);
+      cr_assert_eq(sl_dump_values(dump, index, 0, n, found, &err), SL_OK);
+      cr_expect(memcmp(found, d.c.in[in], n * sizeof *found) == 0, "%s %s", g.op,
+                d.c.op->in[in].name);
+      free(found);
+    }
+    sl_dump_case_end(&d);
+    sl_dump_close(dump);
+  }
+}
+
+Test(dumps, generated_by_another) {
+  static const char *const keys[] = {"sluice.problem.generator", "sluice.problem.seed",
+                                     "sluice.problem.shape", "sluice.problem.type",
+                                     "sluice.problem.kind"};
+  static const char *const values[][5] = {{"2", "7", "t=2,n=2,k=2", "f32", "usual"},
+                                          {"1", "-7", "t=2,n=2,k=2", "f32", "usual"},
+                                          {"1", "7", "t=2,q=2", "f32", "usual"},
+                                          {"1", "7", "t=2,n=2,k=2", "f33", "usual"},
+                                          {"1", "7", "t=2,n=2,k=2", "f32", "masked"}};
+  static const char *const messages[] = {"inputs of generator 2, this is generator 1",
+                                         "sluice.problem.seed is '-7'", "has the sizes tnk",
+                                         "type 'f33'", "linear has nothing to mask"};
+  const double y[4] = {0};
+  for (size_t row = 0; row < 5; row++) {
+    file f = {0};
+    add(&f, "y", SL_TENSOR_F32, "2x2", y), say(&f, "sluice.op", "linear");
+    for (size_t k = 0; k < 5; k++) say(&f, keys[k], values[row][k]);
+    const char *path = write_file(&f, "out.safetensors");
+    const sl_dump_request request = {0};
+    sl_dump *dump;
+    sl_dump_case d;
+    sl_error err = {0};
+    cr_assert_eq(sl_dump_open(&dump, path, &err), SL_OK);
+    expect_error(sl_generated_read(&d, dump, dump, &request, &err), SL_ERR_INPUT, &err,
+                 messages[row]);
+    sl_dump_case_end(&d);
+    sl_dump_close(dump);
+  }
+}
