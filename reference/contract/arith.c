@@ -56,8 +56,7 @@ sl_ball sl_arith_input(const sl_arith *r, double x) {
 
 sl_ball sl_arith_constant(const sl_arith *r, double x) { return nearest(r, x, 0.0, r->tiny); }
 
-sl_ball sl_arith_store(const sl_arith *r, sl_ball a) {
-  const sl_format out = r->contract->out;
+static sl_ball stored_as(const sl_arith *r, sl_ball a, sl_format out) {
   if (out == r->contract->acc) return a;
   if (a.rad == 0.0 && sl_format_holds(out, a.mid)) return a;
   const double reach = fabs(a.mid) + a.rad;
@@ -68,9 +67,12 @@ sl_ball sl_arith_store(const sl_arith *r, sl_ball a) {
   return a;
 }
 
+sl_ball sl_arith_store(const sl_arith *r, sl_ball a) { return stored_as(r, a, r->contract->out); }
+
 sl_ball sl_arith_output(const sl_arith *r, sl_ball a) {
-  if (a.rad > 0.0) return sl_arith_store(r, a);
-  return (sl_ball){sl_format_round(r->contract->out, a.mid), 0.0};
+  const sl_format type = r->contract->has_result ? r->contract->result : r->contract->out;
+  if (a.rad > 0.0) return stored_as(r, a, type);
+  return (sl_ball){sl_format_round(type, a.mid), 0.0};
 }
 
 sl_ball sl_arith_add(const sl_arith *r, sl_ball a, sl_ball b) {

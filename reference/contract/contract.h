@@ -26,6 +26,8 @@ typedef struct {
   int reduced;      /* 1: inputs may be reduced to `in` */
   sl_inputs inputs; /* of a cause alone: no text gives it */
   sl_format in, acc, out;
+  int has_result;   /* 1: this output is of the type `result`, what is stored is of `out` */
+  sl_format result; /* no text gives it either */
   sl_order order;
   size_t block; /* of SL_ORDER_BLOCKS */
   double ulps[SL_ULPS_COUNT];

@@ -156,6 +156,28 @@ Test(dumps, types_of_linear) {
   }
 }
 
+/* Scores that are stored as bfloat16, the type of o, move an lse that is binary32; its own rounding
+ * is binary32's. */
+Test(dumps, stored_in_the_first_type) {
+  sl_op_case c = sl_op_case_of(&sl_op_attention);
+  sl_op_problem p;
+  sl_error err = {0};
+  sl_ball none, stored, all;
+  cr_assert_eq(sl_op_shape_parse(&c, "b=1,i=4,j=4,h=1,g=1,d=8", &err), SL_OK);
+  cr_assert_eq(sl_op_problem_make(&p, &c, SL_KIND_USUAL, SL_FORMAT_F32, 1, &err), SL_OK);
+  sl_dump_case d = {.c = p.c, .output = {{.type = SL_FORMAT_BF16}, {.type = SL_FORMAT_F32}}};
+  d.c.contract.out = SL_FORMAT_BF16;
+  c = d.c, c.contract = sl_dump_contract(&d, 1);
+  cr_assert_eq(sl_op_bounds(&c, 1, 3, 4, &none, NULL), SL_OK);
+  d.c.contract.stored = 1;
+  c.contract = sl_dump_contract(&d, 1);
+  cr_assert_eq(sl_op_bounds(&c, 1, 3, 4, &stored, NULL), SL_OK);
+  cr_assert_eq(sl_op_bounds(&d.c, 1, 3, 4, &all, NULL), SL_OK);
+  cr_expect(none.rad < 0x1p-16 && stored.rad > 0x1p-12 && all.rad > stored.rad, "%g %g %g",
+            none.rad, stored.rad, all.rad);
+  sl_op_problem_end(&p);
+}
+
 /* Heads before tokens, and pairs that alternate. */
 Test(dumps, axes_of_rope) {
   enum { TOKENS = 3, HEADS = 2, HALF = 4, ROW = 2 * HALF };

@@ -229,7 +229,10 @@ static sl_status read_outputs(sl_dump_case *d, sl_dump *dump, sl_size_sources fr
     SL_TRY(find(&out[o], dump, op, &op->out[o], 0, err));
     SL_TRY(take_sizes(&d->c, from, &out[o], dump, err));
   }
-  for (size_t o = 0; o < sl_op_outputs(op); o++) SL_TRY(read_output(d, o, &out[o], dump, err));
+  for (size_t o = sl_op_outputs(op); o-- > 0;) {
+    SL_TRY(read_output(d, o, &out[o], dump, err));
+    if (d->output[o].got && !d->has_out) d->c.contract.out = d->output[o].type;
+  }
   return SL_OK;
 }
 
@@ -270,6 +273,6 @@ void sl_dump_case_end(sl_dump_case *d) {
 
 sl_contract sl_dump_contract(const sl_dump_case *d, size_t out) {
   sl_contract contract = d->c.contract;
-  contract.out = d->output[out].type;
+  contract.has_result = 1, contract.result = d->output[out].type;
   return contract;
 }

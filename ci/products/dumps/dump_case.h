@@ -22,7 +22,7 @@ typedef struct {
 } sl_dump_output;
 
 typedef struct {
-  sl_op_case c; /* its contract's `out` is that of the first output; of each, output[].type */
+  sl_op_case c; /* its contract's `out` is the type of the first output that there is */
   double *input[SL_OP_INPUTS];
   sl_tensor_type given[SL_OP_INPUTS];
   sl_dump_output output[SL_OP_OUTPUTS]; /* got is NULL where there is none */
@@ -52,7 +52,7 @@ sl_status sl_dump_outputs_read(sl_dump_case *d, sl_dump *dump, sl_error *err);
 
 void sl_dump_case_end(sl_dump_case *d);
 
-/* The contract for an output: `out` is its type. */
+/* The contract for an output: `out` as the case has it, `result` is the output's type. */
 sl_contract sl_dump_contract(const sl_dump_case *d, size_t out);
 
 #endif

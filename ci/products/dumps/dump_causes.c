@@ -22,8 +22,8 @@ static int matches(const search *s, size_t out, double got, sl_ball ball) {
 }
 
 /* Where the cause stores its results in a type of its own, they are that type's numbers. */
-static int has_type(double got, sl_format of_cause, sl_format type) {
-  return of_cause == type || !isfinite(got) || sl_format_holds(of_cause, got);
+static int has_type(double got, sl_format of_cause, sl_format out) {
+  return of_cause == out || !isfinite(got) || sl_format_holds(of_cause, got);
 }
 
 static sl_status case_of(sl_op_case *c, const search *s, size_t out, sl_dump_cause cause) {
@@ -39,7 +39,7 @@ static sl_status fit_range(int *fits, const search *s, const sl_op_case *c, size
   SL_TRY(sl_dump_balls(c, (int)out, sample->at + k, n, s->balls[out] + k));
   for (size_t i = k; *fits && i < k + n; i++)
     *fits = matches(s, out, sample->got[i], s->balls[out][i]) &&
-            has_type(sample->got[i], c->contract.out, s->d->output[out].type);
+            has_type(sample->got[i], c->contract.out, s->d->c.contract.out);
   return SL_OK;
 }
 
