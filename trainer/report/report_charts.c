@@ -61,6 +61,15 @@ static const plan plans[] = {
            {"weight_below_half", "share f' < 1/2"}},
           "f' is what the gate leaves of a token's gradient, r f' what multiplies the gradient of "
           "its log-prob. On policy both are 1."),
+    CHART(
+        off_policy, PAGE, "step", "rl", "Effective update ratio (EUR)", "mean over prompts", NAN, 1,
+        {{"eur_later", "updates but the first"}, {"eur", "last update"}},
+        "Mean weight f' of a prompt's tokens, clamped ones 0. The first update of a rollout has 1; "
+        "lower is more gradient held back. For clip it is 1 minus the clip ratio."),
+    CHART(off_policy, PAGE, "step", "rl", "Clip ratio", "last update of a rollout", 0, NAN,
+          {{"clip_ratio", "mean over prompts"}, {"clip_ratio_tokens", "of all tokens"}},
+          "Tokens that clip leaves without a gradient. Of all tokens, A = 0 aside, as TRL and verl "
+          "count it."),
     CHART(off_policy, EXACT, "step", "rl", "Clamped log-ratios", "tokens a step", 0, NAN,
           {{"clamped", "tokens"}},
           "Tokens whose log-ratio left [-80, 80]; they give no gradient. Anything but 0 is a "

@@ -114,6 +114,13 @@ static void add_sums(sl_step_report *report, const sl_update_batch *s) {
   }
 }
 
+/* The mean EUR of the updates but the first, whose is 1 (spec L3.10). */
+static double eur_later(const sl_update_ratios *ratios, size_t updates) {
+  double sum = 0.0;
+  for (size_t u = 1; u < updates; u++) sum += ratios[u].effective;
+  return updates > 1 ? sum / (double)(updates - 1) : (double)NAN;
+}
+
 /* Sums become means (spec O5.2, L3.10). */
 static void finish_report(sl_step_report *r) {
   const double n = (double)r->tokens, u = (double)r->updates;
@@ -124,6 +131,16 @@ static void finish_report(sl_step_report *r) {
   r->weight_mean /= n, r->effective /= n, r->below_half /= n, r->entropy /= n;
   r->objective /= u, r->centred /= u, r->kl /= u, r->gradient_norm /= u;
   r->loss = -r->objective;
+}
+
+/* What the gate let through of this update (spec O5.3, O5.4): run->ratios by update. */
+static sl_status measure(sl_run_state *run, size_t u, sl_error *err) {
+  const sl_update_batch *s = &run->step;
+  const sl_gated_loss_batch batch = {s->logp, s->logp_old,  s->logp_ref,    s->entropy, s->mask,
+                                     s->seq,  s->advantage, s->coefficient, s->n_seq};
+  const size_t groups = (size_t)(run->config.rl.prompts / run->config.rl.updates);
+  return sl_update_measure(&run->ratios[u], &run->objective, &batch, s->sums, run->group, groups,
+                           err);
 }
 
 /* spec L3.8 */
@@ -142,6 +159,7 @@ static sl_status update(sl_run_state *run, int on_policy, sl_step_report *report
     status = sl_run_kernel_error(
         run, sl_update_batch_gradient(s, run->model, &run->gradients, &options), err);
   if (!status && on_policy) status = check_on_policy(run, err);
+  if (!status) status = measure(run, report->updates, err);
   if (status) return status;
   add_sums(report, s);
   return sl_run_state_update(run, run->rate, report, digests, err);
@@ -187,6 +205,7 @@ sl_status sl_policy_step(sl_run_state *run, sl_step_report *report, sl_step_dige
   status = update_all(run, &r, report, digests, err);
   if (status) return status;
   finish_report(report);
+  report->eur_later = eur_later(run->ratios, report->updates);
   run->rollout = r;
   run->rl_step++, run->update = 0;
   return SL_OK;

@@ -57,6 +57,8 @@ static void cut_tables(sl_cutter *c, sl_run_state *run) {
   run->group = sl_cut(c, prompts + 1, 1, sizeof(uint32_t));
   run->update_order = sl_cut(c, prompts, 1, sizeof(uint32_t));
   run->reward_order = sl_cut(c, r, 1, sizeof(uint32_t));
+  run->ratios =
+      sl_cut(c, (size_t)run->config.rl.updates, (size_t)run->config.rl.epochs, sizeof *run->ratios);
   run->solved = sl_cut(c, run->task.held_out.n, 1, sizeof(double));
   run->text = sl_cut(c, SL_TEXT_BYTES(run->max_length), 1, 1);
 }

@@ -60,8 +60,9 @@ typedef struct {
   double *reward, *reward_in_order; /* (prompts x group) */
   float *advantage;                 /* likewise */
   uint32_t *chosen, *group, *update_order, *reward_order;
-  double *solved;     /* (held-out problems) of an evaluation */
-  char *text;         /* of one completion */
+  sl_update_ratios *ratios; /* (updates of a rollout) of the last one */
+  double *solved;           /* (held-out problems) of an evaluation */
+  char *text;               /* of one completion */
   sl_rollout rollout; /* of the last sl_policy_step; the generator's, until it generates again */
   void *tables;       /* the block that holds prompts, and all from `reward` to here */
   sl_memory_plan plan;
@@ -108,7 +109,7 @@ sl_status sl_run_kernel_error(const sl_run_state *run, sl_status status, sl_erro
 sl_status sl_run_state_encode(sl_run_state *run, const sl_problems *problems,
                               const uint32_t *chosen, size_t n, sl_error *err);
 
-/* What a step did; run_files.c writes it (spec F4.3). */
+/* What a step did; run_lines.c writes it (spec F4.3). */
 typedef struct {
   double loss, reward_mean, reward_std, success, zero_variance;
   double objective, centred, kl, entropy;
@@ -116,6 +117,7 @@ typedef struct {
   float ratio_max;
   double gradient_norm, gradient_norm_max, lr;
   double kl_old_k1, kl_old_k3;
+  double eur_later; /* mean EUR of the updates but the first; NaN if there is one */
   double length_mean, truncated;
   uint64_t length_max, tokens, clamped, sampled_tokens, trained_tokens;
   size_t updates;

@@ -30,7 +30,8 @@ def of_run(name, vectors):
     path = vectors / f"{name}.yaml"
     found = records.train(path)
     lines = records.differences(path, found)
-    return not lines, lines + [f"state {found.state}, ledger {found.ledger}"]
+    return not lines, lines + [f"state {found.state}, ledger {found.ledger}, "
+                               f"measures {found.measures}"]
 
 
 def of_sweep(name, vectors):

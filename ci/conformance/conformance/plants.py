@@ -235,6 +235,11 @@ def power_by_exp(x, q, original=gates.power):
     return functions64.exp(q * functions64.log(x)) if q not in (0, 1) else original(x, q)
 
 
+def token_mean_ratio(found, size):
+    """An effective update ratio over tokens instead of prompts (O5.3)."""
+    return found["unclamped"].sum() / int(found["tokens"].sum())
+
+
 def shuffled_held_out(problems, chosen):
     """Held-out problems in the shuffled order (F3.4)."""
     return [problem for prompt in chosen for problem in problems if problem[0] == prompt]
@@ -309,6 +314,8 @@ PLANTS = {
     "decay": ("weight decay everywhere", "variants", model, "decays", lambda name: True),
     "reference": ("a reference that goes on learning", "variants", model.Model, "frozen",
                   lambda self: self),
+    "eur": ("an effective update ratio over tokens", "variants", objective, "effective_ratio",
+            token_mean_ratio),
     "held-out": ("held-out problems in the order of the shuffle", "variants", tasks, "held_out_of",
                  shuffled_held_out),
 }

@@ -256,16 +256,20 @@ class Run:
         config = self.config
         while self.rollouts < config["rl.steps"]:
             rollout = self.sample_rollout()
-            gradients = []
+            gradients, measures = [], []
             for e in range(config["rl.epochs"]):
                 order = self.order_of_pass(e)
                 size = len(order) // config["rl.updates"]
                 for u in range(config["rl.updates"]):
                     groups = order[u * size:(u + 1) * size]
-                    gradients.append(self.rl_update(rollout, groups, first=e == u == 0))
+                    gradient, eur = self.rl_update(rollout, groups, first=e == u == 0)
+                    gradients.append(gradient)
+                    measures.append(f"{eur:.17g}")
             self.rollouts += 1
             self.report(self.ledger_line("rl", self.rollouts, rollout.sequences, rollout.rewards,
                                          np.concatenate(rollout.old), gradients))
+            self.report({"kind": "measures", "phase": "rl", "step": self.rollouts,
+                         "eur": measures})
             if self.rollouts % config["eval.every"] == 0 or self.rollouts == config["rl.steps"]:
                 self.report_evaluation("rl", self.rollouts)
 
@@ -330,7 +334,7 @@ class Run:
                                random.ORDER)
 
     def rl_update(self, rollout, groups, first):
-        """L3.8: one update, and its gradient."""
+        """L3.8: one update; its gradient and its EUR (O5.3)."""
         config, size = self.config, self.config["rl.group"]
         numbers = [g * size + member for g in groups for member in range(size)]
         chosen = rollout.sequences.choose(numbers)
@@ -346,13 +350,13 @@ class Run:
                                              config["rl.constant_length"])
         how = objective.Objective(self.gate, config["rl.level"], config["rl.kl"], config["rl.beta"],
                                   config["rl.entropy_bonus"])
-        d, e, _ = objective.gated_loss(how, objective.Batch(
+        d, e, sums = objective.gated_loss(how, objective.Batch(
             packed, mask, new, old, rollout.advantage[numbers], coefficient, ref, entropy))
         gradient = self.model.backward(trace, d, e)
         lr = optimizer.learning_rate(self.rollouts + 1, config["rl.lr"], config["rl.warmup"],
                                      config["rl.decay"], config["rl.final"], config["rl.steps"])
         self.step(gradient, lr)
-        return gradient
+        return gradient, objective.effective_ratio(sums, size)
 
     # ---- evaluation and ledger
 
