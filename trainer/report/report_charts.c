@@ -9,7 +9,7 @@
 static const char learning[] = "Learning", off_policy[] = "Off-policy: ratios and the gate",
                   optimiser[] = "Objective, optimiser, speed", warm_start[] = "Warm start";
 
-enum { KEYS_MAX = 3, DOTS_MAX = 150 };     /* curves of a chart */
+enum { KEYS_MAX = 5, DOTS_MAX = 150 };     /* curves of a chart */
 enum { PAGE = 0, PICTURE = 1, EXACT = 2 }; /* PICTURE: in the picture too; EXACT: no running mean */
 
 typedef struct {
@@ -34,6 +34,13 @@ static const plan plans[] = {
           {{"reward_mean", "mean"}, {"reward_std", "standard deviation"}},
           "Over a rollout, at the sampling temperature; below held-out success as long as sampling "
           "still errs."),
+    CHART(learning, PAGE, "step", "rl", "Components of the reward", "means, without weights", 0, 1,
+          {{"reward_exact", "exact"},
+           {"reward_numeric", "numeric"},
+           {"reward_format", "format"},
+           {"reward_length", "length"},
+           {"reward_command", "command"}},
+          "What the reward is a sum of. The answer's component alone is success."),
     CHART(learning, PICTURE, "step", "rl", "Entropy", "nats a token", 0, NAN,
           {{"entropy", "entropy"}},
           "Falls as the policy grows sure. A sudden fall to 0 is a collapse: nothing is explored "

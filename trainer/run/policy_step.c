@@ -36,7 +36,9 @@ static void describe_rollout(const sl_run_state *run, const sl_rollout *r, sl_st
   double sum = 0.0, squares = 0.0, length = 0.0;
   for (size_t q = 0; q < r->n; q++) {
     sum += run->reward[q];
-    report->success += run->reward[q] >= 1.0;
+    const double *component = run->component + q * SL_COMPONENT_COUNT;
+    report->success += component[run->task.reward] >= 1.0;
+    for (int k = 0; k < SL_COMPONENT_COUNT; k++) report->component_mean[k] += component[k];
     const uint32_t n = r->seq[q + 1] - r->seq[q] - r->prompt_length[q];
     length += (double)n;
     if (n > report->length_max) report->length_max = n;
@@ -48,6 +50,7 @@ static void describe_rollout(const sl_run_state *run, const sl_rollout *r, sl_st
   report->reward_mean = mean;
   report->reward_std = sqrt(squares / n);
   report->success /= n;
+  for (int k = 0; k < SL_COMPONENT_COUNT; k++) report->component_mean[k] /= n;
   report->length_mean = length / n;
   report->truncated /= n;
   report->sampled_tokens = r->seq[r->n];
@@ -190,7 +193,7 @@ sl_status sl_policy_step(sl_run_state *run, sl_step_report *report, sl_step_dige
   sl_rollout r;
   size_t flat;
   sl_status status = roll_out(run, &r, err);
-  if (!status) sl_rewards(run, &r);
+  if (!status) status = sl_rewards(run, &r, &report->timed_out, err);
   if (status) return status;
   if (c->rl.shuffle_rewards) shuffle_rewards(run, r.n);
   describe_rollout(run, &r, report);

@@ -4,6 +4,7 @@
 
 #include "trainer/files/companions.h"
 #include "trainer/files/file.h"
+#include "reward_answers.h"
 #include "run_lock.h"
 
 #include <errno.h>
@@ -153,8 +154,9 @@ static sl_status check_parent(const char *folder, sl_error *err) {
 }
 
 sl_status sl_run_check_new(const char *folder, sl_error *err) {
-  static const char *const parts[] = {SL_RUN_METRICS,   SL_RUN_LEDGER,     SL_RUN_MODEL,
-                                      SL_RUN_REFERENCE, SL_RUN_COMPANIONS, SL_RUN_BEST};
+  static const char *const parts[] = {SL_RUN_METRICS, SL_RUN_LEDGER,    SL_RUN_REWARDS,
+                                      SL_RUN_MODEL,   SL_RUN_REFERENCE, SL_RUN_COMPANIONS,
+                                      SL_RUN_BEST};
   sl_status status = check_name(folder, err);
   if (!status) status = check_parent(folder, err);
   if (status) return status;

@@ -57,9 +57,22 @@ static void ratio_metrics(FILE *f, const sl_run_state *run, const sl_step_report
   ratios(f, "clip_ratio_tokens", run->ratios, r->updates, clipped_tokens_of);
 }
 
+/* Means of the components that the reward is a sum of (spec F3.7), where it names any. */
+static void component_metrics(FILE *f, const sl_run_state *run, const sl_step_report *r) {
+  const sl_reward_weights w = sl_config_reward_weights(&run->config);
+  if (run->config.reward.weights.n == 0) return;
+  for (int k = 0; k < SL_COMPONENT_COUNT; k++) {
+    char key[32];
+    snprintf(key, sizeof key, "reward_%s", sl_component_names[k]);
+    if (w.listed[k]) real(f, key, r->component_mean[k]);
+  }
+  if (w.listed[SL_COMPONENT_COMMAND]) count(f, "timed_out", r->timed_out);
+}
+
 static void rl_metrics(FILE *f, const sl_run_state *run, const sl_step_report *r) {
   real(f, "reward_mean", r->reward_mean), real(f, "reward_std", r->reward_std),
       real(f, "success", r->success);
+  component_metrics(f, run, r);
   real(f, "zero_variance", r->zero_variance), real(f, "entropy", r->entropy);
   real(f, "ratio_mean", r->ratio_mean), real(f, "ratio_variance", r->ratio_variance),
       real(f, "ratio_max", (double)r->ratio_max);

@@ -52,6 +52,7 @@ static void cut_tables(sl_cutter *c, sl_run_state *run) {
   run->prompts.ids = sl_cut(c, n, run->max_length, sizeof(uint32_t));
   run->reward = sl_cut(c, r, 1, sizeof(double));
   run->reward_in_order = sl_cut(c, r, 1, sizeof(double));
+  run->component = sl_cut(c, r, SL_COMPONENT_COUNT, sizeof(double));
   run->advantage = sl_cut(c, r, 1, sizeof(float));
   run->chosen = sl_cut(c, n, 1, sizeof(uint32_t));
   run->group = sl_cut(c, prompts + 1, 1, sizeof(uint32_t));

@@ -1,4 +1,6 @@
 /* Operations on a run's state that several of its parts share. */
+#include "reward_answers.h"
+#include "reward_program.h"
 #include "run_state.h"
 
 #include <stdlib.h>
@@ -27,6 +29,9 @@ void sl_run_state_destroy(sl_run_state *run) {
   sl_task_free(&run->task);
   sl_context_destroy(run->ctx);
   sl_block_free(NULL, run->tables);
+  sl_reward_program_destroy(run->program);
+  sl_reward_answers_close(run->answers);
+  sl_reward_answers_close(run->replay);
   sl_identity_free(&run->identity);
   sl_config_free(&run->config);
   free(run);

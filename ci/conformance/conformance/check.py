@@ -9,7 +9,8 @@ from . import digests, examples, plants, records, sweep
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 SWEPT = ("exp", "rsqrt")            # about ten minutes each
-SHORT, LONG = ("variants", "signs", "mixed", "equations"), ("run", "chunks")
+SHORT = ("variants", "signs", "mixed", "equations", "rewards")
+LONG = ("run", "chunks")
 
 
 def of_examples(vectors):

@@ -44,6 +44,18 @@ KEYS = {
     "task.answer_key": ("text", None, "answer"),
     "task.reward": ("choice", ("exact", "numeric"), "exact"),
     "task.characters": ("text", None, ""),
+    "reward.weights": ("mapping", None, None),
+    "reward.answer_in": ("choice", ("completion", "tags"), "completion"),
+    "reward.think_open": ("text", None, "<think>"),
+    "reward.think_close": ("text", None, "</think>"),
+    "reward.answer_open": ("text", None, "<answer>"),
+    "reward.answer_close": ("text", None, "</answer>"),
+    "reward.length_limit": ("integer", (0, 131071), "0"),
+    "reward.length_buffer": ("integer", (1, 131071), "1"),
+    "reward.command": ("text", None, ""),
+    "reward.command_processes": ("integer", (1, 256), "1"),
+    "reward.command_seconds": ("real", (0.001, 86400), "10"),
+    "reward.replay": ("text", None, ""),
     "sft.steps": ("integer", (0, 10 ** 9), "1500"),
     "sft.batch": ("integer", (1, 1048576), "64"),
     "sft.lr": ("real", (0, 10), "3e-3"),
@@ -89,6 +101,10 @@ KEYS = {
     "checkpoint.keep": ("integer", (1, 10 ** 6), "2"),
     "checkpoint.best": ("boolean", None, "false"),
 }
+
+
+COMPONENTS = ("exact", "numeric", "format", "length")   # in the order of the sum (F3.7)
+TAGS = ("think_open", "think_close", "answer_open", "answer_close")
 
 
 class ConfigurationError(ValueError):
@@ -207,6 +223,12 @@ def check(config, path):
             config["rl.advantage"] != "leave-one-out" or config["rl.group"] >= 2,
         "1 - weight decay times a learning rate, as binary32, is at least 0":
             F32(1 - product) >= 0,
+        "reward.weights names exact, numeric, format and length; command is not here":
+            set(config["reward.weights"]) <= set(COMPONENTS),
+        "a tag is empty": all(config[f"reward.{tag}"] for tag in TAGS),
+        "reward.length_buffer is at most the limit":
+            "length" not in config["reward.weights"] or config["reward.length_buffer"] <=
+            (config["reward.length_limit"] or config["rl.max_new_tokens"]),
         "gsm8k-calc needs task.train and task.test":
             task != "gsm8k-calc" or (train and config["task.test"]),
         "jsonl needs task.train": task != "jsonl" or train,

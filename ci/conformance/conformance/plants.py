@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from . import (functions, functions64, gates, model, numerics, objective, optimizer, random,
-               tasks, training, transformer)
+               rewards, tasks, training, transformer)
 from .numerics import F32, F64, fma, rn32, wide
 
 
@@ -240,6 +240,16 @@ def token_mean_ratio(found, size):
     return found["unclamped"].sum() / int(found["tokens"].sum())
 
 
+def without_end(tokens, limit, buffer, original=rewards.length):
+    """A length that leaves out the end token (F3.9)."""
+    return original(tokens - 1, limit, buffer)
+
+
+def any_order(text, tags):
+    """A format that is met if all tags are there (F3.8)."""
+    return float(all(tag in text for tag in tags))
+
+
 def shuffled_held_out(problems, chosen):
     """Held-out problems in the shuffled order (F3.4)."""
     return [problem for prompt in chosen for problem in problems if problem[0] == prompt]
@@ -316,6 +326,8 @@ PLANTS = {
                   lambda self: self),
     "eur": ("an effective update ratio over tokens", "variants", objective, "effective_ratio",
             token_mean_ratio),
+    "end-token": ("lengths without the end token", "rewards", rewards, "length", without_end),
+    "any-order": ("tags in any order", "rewards", rewards, "template", any_order),
     "held-out": ("held-out problems in the order of the shuffle", "variants", tasks, "held_out_of",
                  shuffled_held_out),
 }

@@ -119,6 +119,7 @@ class Run:
         self.phase, self.updates, self.rollouts = SFT, 0, 0
         self.warm_start = tasks.Problems(self.task.warm_start, self.seed, 0)
         self.training = tasks.Problems(self.task.training, self.seed, 1)
+        self.rewards = rewards.Rewards(config, self.tokenizer, self.task.numeric)
         self.reference = None
         self.gate = gate_of(config)
         self.check_lengths()
@@ -281,7 +282,8 @@ class Run:
                     for _ in range(group)]
         prompts = [self.tokenizer.encode(prompt) for prompt, _ in problems]
         rollout = self.complete(prompts, config["rl.temperature"])
-        rollout.rewards = [self.reward(ids[len(prompt):], answer) for ids, prompt, (_, answer)
+        rollout.rewards = [self.rewards.reward(ids[len(prompt):], answer)
+                           for ids, prompt, (_, answer)
                            in zip(rollout.sequences.ids, prompts, problems)]
         if config["rl.shuffle_rewards"]:
             order = random.shuffled(len(problems), self.seed, 0, self.rollouts,
@@ -321,10 +323,6 @@ class Run:
                 ended[q] = token == self.tokenizer.END
         return Rollout(Sequences(ids, [len(prompt) for prompt in prompts]), ended,
                        [np.array(row + [0.0], F32) for row in old], [])
-
-    def reward(self, completion, answer):
-        """F3.6."""
-        return rewards.reward(completion, answer, self.tokenizer, self.task.numeric)
 
     def order_of_pass(self, e):
         """The groups of pass e (L3.7)."""
@@ -366,9 +364,9 @@ class Run:
         problems = self.task.held_out[:count]
         prompts = [self.tokenizer.encode(prompt) for prompt, _ in problems]
         done = self.complete(prompts, F32(0))
-        rewards = [self.reward(ids[len(prompt):], answer) for ids, prompt, (_, answer)
+        success = [self.rewards.success(ids[len(prompt):], answer) for ids, prompt, (_, answer)
                    in zip(done.sequences.ids, prompts, problems)]
-        return numerics.ascending(rewards) / len(problems)
+        return numerics.ascending(success) / len(problems)
 
     def report_evaluation(self, phase, step):
         """An evaluation and its line (L4.2)."""
