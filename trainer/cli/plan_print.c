@@ -56,6 +56,20 @@ static const char *text_of(const sl_config *c, sl_config_key key, char *out, siz
   return sl_config_text(c, key, out, size) ? out : "";
 }
 
+/* The keys of rl.preset with the values that hold, whoever named them. */
+static void print_preset(const sl_run_state *run, FILE *out) {
+  const sl_config *c = &run->config;
+  char text[200], name[64];
+  sl_config_key key;
+  if (!sl_config_preset_key(c, 0, &key)) return;
+  fprintf(out, "preset:      %s\n", text_of(c, SL_KEY_rl_preset, text, sizeof text));
+  for (size_t i = 0; sl_config_preset_key(c, i, &key); i++) {
+    sl_config_name(key, name, sizeof name);
+    fprintf(out, "             %s: %s%s\n", name, text_of(c, key, text, sizeof text),
+            c->place[key].from == SL_FROM_DEFAULT ? "" : " (as given)");
+  }
+}
+
 static const char *reward_text(const sl_run_state *run) {
   return run->identity.value[SL_KEY_reward_weights];
 }
@@ -118,6 +132,7 @@ void sl_plan_print(const sl_run_state *run, FILE *out) {
           (long long)c->rl.steps, (long long)c->rl.prompts, (long long)c->rl.group,
           (long long)c->rl.updates, (long long)c->rl.epochs, c->rl.lr,
           text_of(c, SL_KEY_rl_decay, decay, sizeof decay));
+  print_preset(run, out);
   print_reward(run, out);
   print_objective(run, out);
   fprintf(out, "longest:     %zu tokens\n", run->max_length);

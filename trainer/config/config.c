@@ -99,6 +99,7 @@ static sl_status load(sl_config *out, const char *file, int recorded, const char
   if (status == SL_OK && file) status = sl_config_read_yaml(&made, file, recorded, err);
   for (size_t i = 0; i < n_sets && status == SL_OK; i++)
     status = set_argument(&made, i + 1, sets[i], err);
+  if (status == SL_OK) status = sl_config_apply_preset(&made, err);
   if (status == SL_OK && *made.model.folder && made.place[SL_KEY_sft_steps].from == SL_FROM_DEFAULT)
     made.sft.steps = 0; /* a model from model.folder is trained already */
   if (status == SL_OK) status = sl_config_resolve(&made, err);

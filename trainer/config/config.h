@@ -47,7 +47,8 @@ typedef enum {
   SL_BITS_CONTENT,
   SL_BITS_WARM,
   SL_BITS_DECAY,
-  SL_BITS_VENDOR
+  SL_BITS_VENDOR,
+  SL_BITS_PRESET
 } sl_config_bits;
 sl_config_bits sl_config_key_bits(sl_config_key key);
 
@@ -78,6 +79,7 @@ typedef struct {
 
 /* Choices, in the order of their words. */
 enum { SL_CONFIG_ISA_BEST, SL_CONFIG_ISA_AVX2, SL_CONFIG_ISA_AVX512 };
+enum { SL_CONFIG_ENTROPY_MEAN_LOSS, SL_CONFIG_ENTROPY_MEAN_TOKENS };
 enum { SL_CONFIG_ANSWER_IN_COMPLETION, SL_CONFIG_ANSWER_IN_TAGS };
 
 /* Defaults, then the file (NULL: none; spec F2.1, F2.2 and F2.3), then each "section.key=value" of
@@ -122,6 +124,9 @@ sl_status sl_config_print(const sl_config *config, FILE *out, int with_help, sl_
 sl_status sl_config_print_help(FILE *out, sl_error *err);
 /* All keys as the table of spec/training.md (sluice train --help-config --markdown). */
 sl_status sl_config_print_markdown(FILE *out, sl_error *err);
+
+/* The keys that rl.preset has set or would have set, one after the other: 0 past the last. */
+int sl_config_preset_key(const sl_config *config, size_t number, sl_config_key *key);
 
 /* The weights of a reward's components: those listed, or 1 of task.reward. */
 typedef struct {

@@ -81,7 +81,9 @@ sl_status sl_config_objective(const sl_config *config, sl_objective *out, sl_err
                        .constant_length = config->rl.constant_length,
                        .kl = (sl_kl_kind)config->rl.kl,
                        .beta = config->rl.beta,
-                       .gamma = config->rl.entropy_bonus,
+                       .gamma = config->rl.entropy_mean == SL_CONFIG_ENTROPY_MEAN_LOSS
+                                    ? config->rl.entropy_bonus
+                                    : 0.0,
                        .gate = {.family = {SL_GATE_EXPRESSION, SL_GATE_EXPRESSION}}};
   if (sl_config_gate_is_builtin(config)) {
     const sl_status status = read_gate(config, &made.gate, err);
@@ -170,6 +172,10 @@ static sl_status check_rl(const sl_config *c, sl_error *err) {
     return sl_config_fail(c, SL_KEY_rl_updates, err,
                           "expected a divisor of rl.prompts (%jd), found %jd",
                           (intmax_t)c->rl.prompts, (intmax_t)c->rl.updates);
+  if (c->rl.prompts / c->rl.updates % c->rl.loss_parts)
+    return sl_config_fail(c, SL_KEY_rl_loss_parts, err,
+                          "expected a divisor of the groups of an update (%jd), found %jd",
+                          (intmax_t)(c->rl.prompts / c->rl.updates), (intmax_t)c->rl.loss_parts);
   if (shards & (shards - 1))
     return sl_config_fail(c, SL_KEY_rl_reduce_shards, err, "expected a power of two, found %jd",
                           (intmax_t)shards);

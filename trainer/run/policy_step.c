@@ -65,7 +65,8 @@ static sl_status reference_logprobs(sl_run_state *run, const sl_rollout *r, sl_e
   for (size_t q = 0; q < r->n; q++)
     sl_update_batch_add(s, r->ids + r->seq[q], r->seq[q + 1] - r->seq[q], r->prompt_length[q], NULL,
                         0.0f);
-  const sl_gradient_options options = {NULL, 1.0f / run->config.rl.temperature, run->micro_batch};
+  const sl_gradient_options options = {.inv_temperature = 1.0f / run->config.rl.temperature,
+                                       .micro_batch = run->micro_batch};
   return sl_run_kernel_error(
       run, sl_update_batch_logprobs(s, run->reference_model, &options, s->logp_ref, s->entropy),
       err);
@@ -146,18 +147,29 @@ static sl_status measure(sl_run_state *run, size_t u, sl_error *err) {
                            err);
 }
 
+/* spec O4.1, part by part: a division by 1 changes no bit */
+static sl_status coefficients(sl_run_state *run, sl_error *err) {
+  sl_update_batch *s = &run->step;
+  const size_t parts = (size_t)run->config.rl.loss_parts, n = s->n_seq / parts;
+  sl_status status = SL_OK;
+  for (size_t first = 0; !status && first < s->n_seq; first += n)
+    status =
+        sl_objective_coefficients(s->coefficient + first, s->tokens + first, n,
+                                  run->objective.aggregation, run->objective.constant_length, err);
+  for (size_t i = 0; !status && i < s->n_seq; i++) s->coefficient[i] /= (double)parts;
+  return status;
+}
+
 /* spec L3.8 */
 static sl_status update(sl_run_state *run, int on_policy, sl_step_report *report,
                         sl_step_digests *digests, sl_error *err) {
   const sl_config *c = &run->config;
-  const sl_gradient_options options = {&run->objective, 1.0f / c->rl.temperature, run->micro_batch};
+  const sl_gradient_options options = sl_run_gradient_options(run);
   sl_update_batch *s = &run->step;
   run->update++;
   run->rate = sl_learning_rate(c->rl.lr, (sl_decay_kind)c->rl.decay, c->rl.final,
                                (uint64_t)c->rl.warmup, run->rl_step + 1, (uint64_t)c->rl.steps);
-  sl_status status =
-      sl_objective_coefficients(s->coefficient, s->tokens, s->n_seq, run->objective.aggregation,
-                                run->objective.constant_length, err);
+  sl_status status = coefficients(run, err);
   if (!status)
     status = sl_run_kernel_error(
         run, sl_update_batch_gradient(s, run->model, &run->gradients, &options), err);

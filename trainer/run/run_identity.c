@@ -56,7 +56,7 @@ sl_status sl_identity_keys(sl_run_identity *out, const sl_config *config, sl_err
     const sl_config_key key = (sl_config_key)i;
     const sl_config_bits bits = sl_config_key_bits(key);
     char text[VALUE_MAX];
-    if (bits == SL_BITS_NO || bits == SL_BITS_CONTENT) continue;
+    if (bits == SL_BITS_NO || bits == SL_BITS_CONTENT || bits == SL_BITS_PRESET) continue;
     if (key == SL_KEY_gate_pos || key == SL_KEY_gate_neg) continue; /* the gate's, once loaded */
     if (*config->model.folder && is_shape(key)) continue;
     if (key == SL_KEY_reward_weights)

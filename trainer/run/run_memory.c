@@ -183,8 +183,7 @@ static void fill_longest(const sl_run_state *run, sl_update_batch *s, size_t n) 
 /* The context keeps the largest workspace that a kernel has asked for. Each kernel runs here once
  * on the largest input that it can get, and so asks for no more later. */
 static sl_status rehearse_training(sl_run_state *run, sl_error *err) {
-  const sl_gradient_options options = {&run->objective, 1.0f / run->config.rl.temperature,
-                                       run->micro_batch};
+  const sl_gradient_options options = sl_run_gradient_options(run);
   double norm;
   fill_longest(run, &run->step, run->step.max_sequences);
   sl_status status = sl_run_kernel_error(

@@ -10,6 +10,15 @@ sl_status sl_run_kernel_error(const sl_run_state *run, sl_status status, sl_erro
   return status ? sl_fail(err, status, "%s", sl_context_error(run->ctx)->message) : SL_OK;
 }
 
+sl_gradient_options sl_run_gradient_options(const sl_run_state *run) {
+  const sl_config *c = &run->config;
+  const int mean = c->rl.entropy_mean == SL_CONFIG_ENTROPY_MEAN_TOKENS;
+  return (sl_gradient_options){.objective = &run->objective,
+                               .inv_temperature = 1.0f / c->rl.temperature,
+                               .micro_batch = run->micro_batch,
+                               .entropy_bonus = mean ? c->rl.entropy_bonus : 0.0};
+}
+
 void sl_run_state_destroy(sl_run_state *run) {
   if (!run) return;
   sl_model_destroy(run->model);

@@ -106,6 +106,9 @@ sl_counters sl_run_state_counters(const sl_run_state *run);
 sl_status sl_run_state_hash(const sl_run_state *run, size_t gradients, char out[SL_DIGEST_TEXT],
                             sl_error *err);
 
+/* What an update of RL differentiates. */
+sl_gradient_options sl_run_gradient_options(const sl_run_state *run);
+
 /* A kernel's failure as an error of the run. */
 sl_status sl_run_kernel_error(const sl_run_state *run, sl_status status, sl_error *err);
 

@@ -62,6 +62,7 @@ KEYS = {
     "sft.warmup": ("integer", (0, 10 ** 9), "20"),
     "sft.stop_success": ("real", (0, 1), "0.45"),
     "sft.eval_every": ("integer", (1, 10 ** 9), "25"),
+    "rl.preset": ("choice", ("none",), "none"),
     "rl.steps": ("integer", (0, 10 ** 9), "300"),
     "rl.prompts": ("integer", (1, 1048576), "128"),
     "rl.group": ("integer", (1, 4096), "8"),
@@ -79,6 +80,7 @@ KEYS = {
     "rl.reduce_shards": ("integer", (1, 1024), "8"),
     "rl.level": ("choice", ("token", "sequence"), "token"),
     "rl.aggregation": ("choice", ("sequence-mean", "token-mean", "constant"), "sequence-mean"),
+    "rl.loss_parts": ("integer", (1, 1048576), "1"),
     "rl.constant_length": ("real", (1, 1e9), "1"),
     "rl.advantage": ("choice", ("population", "sample", "none", "leave-one-out"), "population"),
     "rl.advantage_eps": ("real", (0, 1), "1e-4"),
@@ -86,6 +88,7 @@ KEYS = {
     "rl.beta": ("real", (0, 1000), "0"),
     "rl.reference": ("text", None, ""),
     "rl.entropy_bonus": ("real", (0, 1000), "0"),
+    "rl.entropy_mean": ("choice", ("loss", "tokens"), "loss"),
     "rl.shuffle_rewards": ("boolean", None, "false"),
     "gate.name": ("text", None, "sigmoid"),
     "gate.pos": ("mapping", None, None),
@@ -218,6 +221,8 @@ def check(config, path):
         "head_dim is even": config["model.head_dim"] % 2 == 0,
         "task.held_out is even": config["task.held_out"] % 2 == 0,
         "rl.updates divides rl.prompts": config["rl.prompts"] % config["rl.updates"] == 0,
+        "rl.loss_parts divides the groups of an update":
+            config["rl.prompts"] // config["rl.updates"] % config["rl.loss_parts"] == 0,
         "rl.reduce_shards is a power of two": shards & (shards - 1) == 0,
         "leave-one-out needs rl.group >= 2":
             config["rl.advantage"] != "leave-one-out" or config["rl.group"] >= 2,

@@ -344,12 +344,17 @@ class Run:
             raise ValueError(f"token {np.nonzero(new != old)[0][0]}: new differs from old")
         ref = None if rollout.ref is None else np.concatenate([rollout.ref[i] for i in numbers])
         tokens = [len(ids) - prompt for ids, prompt in zip(chosen.ids, chosen.prompt)]
-        coefficient = objective.coefficients(tokens, config["rl.aggregation"],
-                                             config["rl.constant_length"])
+        parts = config["rl.loss_parts"]
+        coefficient = np.concatenate([objective.coefficients(
+            part, config["rl.aggregation"], config["rl.constant_length"]) / parts
+            for part in np.split(np.array(tokens), parts)])
+        bonus, mean = config["rl.entropy_bonus"], config["rl.entropy_mean"] == "tokens"
         how = objective.Objective(self.gate, config["rl.level"], config["rl.kl"], config["rl.beta"],
-                                  config["rl.entropy_bonus"])
+                                  0.0 if mean else bonus)
         d, e, sums = objective.gated_loss(how, objective.Batch(
             packed, mask, new, old, rollout.advantage[numbers], coefficient, ref, entropy))
+        if mean:
+            e = np.where(mask, rn32(-(bonus * (1 / F64(sum(tokens))))), F32(0)).astype(F32)
         gradient = self.model.backward(trace, d, e)
         lr = optimizer.learning_rate(self.rollouts + 1, config["rl.lr"], config["rl.warmup"],
                                      config["rl.decay"], config["rl.final"], config["rl.steps"])
