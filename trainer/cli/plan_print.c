@@ -59,7 +59,7 @@ static const char *text_of(const sl_config *c, sl_config_key key, char *out, siz
 /* The keys of rl.preset with the values that hold, whoever named them. */
 static void print_preset(const sl_run_state *run, FILE *out) {
   const sl_config *c = &run->config;
-  char text[200], name[64];
+  char text[2500], name[64]; /* a mapping of eight parameters fits */
   sl_config_key key;
   if (!sl_config_preset_key(c, 0, &key)) return;
   fprintf(out, "preset:      %s\n", text_of(c, SL_KEY_rl_preset, text, sizeof text));
