@@ -62,8 +62,12 @@ static sl_status set_gate(sl_config *config, size_t i, sl_error *err) {
   return status;
 }
 
+/* The word of rl.preset. */
 static const char *preset_of(const sl_config *config, char *out, size_t size) {
-  return sl_config_text(config, SL_KEY_rl_preset, out, size) ? out : "none";
+  const char *word = sl_config_rows[SL_KEY_rl_preset].words;
+  for (int i = 0; i < config->rl.preset; i++) word += strcspn(word, "|") + 1;
+  snprintf(out, size, "%.*s", (int)strcspn(word, "|"), word);
+  return out;
 }
 
 sl_status sl_config_apply_preset(sl_config *config, sl_error *err) {
