@@ -105,7 +105,7 @@ Test(config, bad_files_are_refused_with_their_place) {
       {"", "run.yaml:1:1: expected a mapping of sections, found the end"},
       {"- a\n", "run.yaml:1:1: expected a mapping of sections, found a sequence"},
       {"rl:\n  lr: 1e-4\n  grup: 4\n",
-       "run.yaml:3:3: rl: unknown key: expected one of steps, prompts, group, "},
+       "run.yaml:3:3: rl: unknown key: expected one of preset, steps, prompts, group, "},
       {"rl:\n  lr: 1e-4\nsfft:\n  lr: 1\n",
        "run.yaml:3:1: unknown section: expected one of run, model, task, reward, sft, rl, "},
       {"rl:\n  group: four\n",
@@ -224,9 +224,8 @@ Test(config, bad_arguments_are_refused_by_number) {
       {"lr=1", "--set 2: expected section.key=value, found 'lr=1'"},
       {"xx.lr=1",
        "--set 2: unknown section: expected one of run, model, task, reward, sft, rl, gate, "
-       "optimizer, "
-       "eval, checkpoint, found xx"},
-      {"rl.xx=1", "--set 2: rl: unknown key: expected one of steps, prompts, group, "},
+       "optimizer, eval, checkpoint, found xx"},
+      {"rl.xx=1", "--set 2: rl: unknown key: expected one of preset, steps, prompts, group, "},
       {"rl.lr=fast", "--set 2: rl.lr: expected a number from 0 to 10, found 'fast'"},
       {"rl.lr.x=1", "--set 2: rl.lr is a number from 0 to 10; found 'rl.lr.x=1'"},
       {"gate.pos=1",
