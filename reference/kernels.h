@@ -34,6 +34,12 @@ enum {
 #undef SL_ORACLE
 #undef OUT
 
+/* The effective update ratio of an update of n_groups groups of sequences (spec O5.3), rounded once
+ * to binary64; statuses as gated_loss. */
+sl_status sl_ref_effective_ratio(double *eur, const sl_objective *objective,
+                                 const sl_gated_loss_batch *batch, const uint32_t *group,
+                                 size_t n_groups);
+
 /* Rows whose result is exact: copies, digests, and the token of a draw (spec N5.5, with exp
  * correctly rounded by MPFR). */
 void sl_ref_embedding_forward(float *y, const float *table, const uint32_t *ids, size_t t,

@@ -85,18 +85,61 @@ static void sequence_sums(double *out, numbers *n, const sl_gated_loss_batch *b,
   mpfr_clear(ac);
 }
 
+static sl_status terms(numbers *n, const sl_objective *o, const sl_gated_loss_batch *b) {
+  const sl_ref_batch r = {&n->logp_new, &n->entropy, n->logp_old,   n->logp_ref,    b->mask,
+                          b->seq,       b->n_seq,    &n->advantage, &n->coefficient};
+  return sl_ref_loss_terms(&n->loss, o, &r);
+}
+
 sl_status sl_ref_gated_loss(double *d, double *e, double *sums, const sl_objective *objective,
                             const sl_gated_loss_batch *batch) {
   numbers n = {0};
   sl_status status = take(&n, batch);
-  const sl_ref_batch b = {&n.logp_new, &n.entropy,   n.logp_old,   n.logp_ref,    batch->mask,
-                          batch->seq,  batch->n_seq, &n.advantage, &n.coefficient};
-  if (!status) status = sl_ref_loss_terms(&n.loss, objective, &b);
+  if (!status) status = terms(&n, objective, batch);
   if (!status) {
     sl_reals_get_doubles(d, &n.loss.d);
     if (e) sl_reals_get_doubles(e, &n.loss.e);
     for (size_t s = 0; s < batch->n_seq; s++)
       sequence_sums(sums + s * SL_LOSS_FIELDS, &n, batch, s);
+  }
+  release(&n);
+  return status;
+}
+
+/* Adds the mean weight of the tokens of the sequences [first, end) to sum; 1 if they have any. */
+static unsigned add_group(mpfr_t sum, const numbers *n, const sl_gated_loss_batch *b, size_t first,
+                          size_t end) {
+  unsigned long tokens = 0;
+  mpfr_t mean;
+  mpfr_init2(mean, PRECISION);
+  mpfr_set_zero(mean, 1);
+  for (size_t t = b->seq[first]; t < b->seq[end]; t++) {
+    if (!b->mask[t]) continue;
+    if (!n->loss.clamped[t]) mpfr_add(mean, mean, n->loss.w.x[t], RN);
+    tokens++;
+  }
+  if (tokens) mpfr_div_ui(mean, mean, tokens, RN);
+  mpfr_add(sum, sum, mean, RN);
+  mpfr_clear(mean);
+  return tokens > 0;
+}
+
+sl_status sl_ref_effective_ratio(double *eur, const sl_objective *objective,
+                                 const sl_gated_loss_batch *batch, const uint32_t *group,
+                                 size_t n_groups) {
+  numbers n = {0};
+  sl_status status = take(&n, batch);
+  if (!status) status = terms(&n, objective, batch);
+  if (!status) {
+    unsigned groups = 0;
+    mpfr_t sum;
+    mpfr_init2(sum, PRECISION);
+    mpfr_set_zero(sum, 1);
+    for (size_t g = 0; g < n_groups; g++)
+      groups += add_group(sum, &n, batch, group[g], group[g + 1]);
+    mpfr_div_ui(sum, sum, groups, RN);
+    *eur = mpfr_get_d(sum, RN);
+    mpfr_clear(sum);
   }
   release(&n);
   return status;

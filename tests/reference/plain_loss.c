@@ -4,6 +4,8 @@
 #include "inputs.h"
 #include "plain_context.h"
 
+#include <sluice/objective.h>
+
 #include <math.h>
 
 static const uint32_t seq[] = {0, 40, 40, 41, 80, 120};
@@ -17,7 +19,7 @@ static const char *const field_names[SL_LOSS_FIELDS] = {
     "gated_loss sums.tokens",    "gated_loss sums.below_half", "gated_loss sums.clamped"};
 
 typedef struct {
-  comparison d, e, field[SL_LOSS_FIELDS];
+  comparison d, e, field[SL_LOSS_FIELDS], eur;
 } results;
 
 /* Log-ratios of every size: tiny, on policy, moderate, at and beyond the clamp. Masked slots hold
@@ -69,6 +71,34 @@ static double field_of(const sl_loss_sums *s, size_t f) {
   return all[f];
 }
 
+/* A group of three sequences, one of them empty, and one of two, 41 and 79 slots. */
+static const uint32_t group[] = {0, 3, 5};
+#define N_GROUPS 2
+
+/* EUR (spec O5.3). A group's quotient moves by the errors of its weights and by the weights of
+ * tokens of which the clamp is unsure, at most 1 each, over its tokens; then come B quotients at
+ * most 1, B - 1 sums at most B and one division: (B + 3) roundings of 2^-53. */
+static void check_eur(comparison *c, const sl_objective *o, const sl_gated_loss_batch *b,
+                      const sl_loss_sums *sums, const sl_ball *bound) {
+  double exact, error = (N_GROUPS + 3.0) * 0x1p-53;
+  sl_update_ratios got;
+  sl_error err;
+  cr_assert_eq(sl_update_measure(&got, o, b, sums, group, N_GROUPS, &err), SL_OK, "%s",
+               err.message);
+  cr_assert_eq(sl_ref_effective_ratio(&exact, o, b, group, N_GROUPS), SL_OK);
+  for (size_t g = 0; g < N_GROUPS; g++) {
+    double rad = 0.0, tokens = 0.0;
+    for (size_t s = group[g]; s < group[g + 1]; s++) {
+      const sl_ball *fields = bound + s * SL_LOSS_FIELDS;
+      rad += fields[SL_LOSS_WEIGHT].rad + fields[SL_LOSS_CLAMPED].rad;
+      tokens += fields[SL_LOSS_TOKENS].mid;
+    }
+    error += rad / tokens / N_GROUPS;
+  }
+  const sl_ball eur = {exact, error};
+  compare_doubles(c, &got.effective, &exact, &eur, 1);
+}
+
 static void check(sl_context *ctx, results *c, const sl_objective *o, float wide) {
   const numbers n = make_numbers(wide);
   const sl_gated_loss_batch b = {n.new, n.old,       n.ref,         n.entropy, n.mask,
@@ -90,6 +120,7 @@ static void check(sl_context *ctx, results *c, const sl_objective *o, float wide
       compare_doubles(&c->field[f], &got, &es[s * SL_LOSS_FIELDS + f], &bs[s * SL_LOSS_FIELDS + f],
                       1);
     }
+  check_eur(&c->eur, o, &b, sums, bs);
 }
 
 Test(plain_loss, every_variant) {
@@ -97,7 +128,8 @@ Test(plain_loss, every_variant) {
   sl_context *ctx = plain_context();
   results c = {comparison_of("gated_loss d", SL_KERNEL_gated_loss),
                comparison_of("gated_loss e", SL_KERNEL_gated_loss),
-               {{0}}};
+               {{0}},
+               comparison_of("effective update ratio", SL_KERNEL_gated_loss)};
   for (size_t f = 0; f < SL_LOSS_FIELDS; f++)
     c.field[f] = comparison_of(field_names[f], SL_KERNEL_gated_loss);
   for (int family = 0; family < SL_GATE_EXPRESSION; family++)
@@ -121,5 +153,6 @@ Test(plain_loss, every_variant) {
   comparison_end(&c.e, SLACK_LIMIT);
   for (size_t f = 0; f < SL_LOSS_FIELDS; f++)
     comparison_end(&c.field[f], BINARY64_LIMIT); /* binary64 sums, exact terms among them */
+  comparison_end(&c.eur, BINARY64_LIMIT);
   sl_context_destroy(ctx);
 }

@@ -56,6 +56,45 @@ static const char *text_of(const sl_config *c, sl_config_key key, char *out, siz
   return sl_config_text(c, key, out, size) ? out : "";
 }
 
+/* The keys of rl.preset with the values that hold, whoever named them. */
+static void print_preset(const sl_run_state *run, FILE *out) {
+  const sl_config *c = &run->config;
+  char text[2500], name[64]; /* a mapping of eight parameters fits */
+  sl_config_key key;
+  if (!sl_config_preset_key(c, 0, &key)) return;
+  fprintf(out, "preset:      %s\n", text_of(c, SL_KEY_rl_preset, text, sizeof text));
+  for (size_t i = 0; sl_config_preset_key(c, i, &key); i++) {
+    sl_config_name(key, name, sizeof name);
+    fprintf(out, "             %s: %s%s\n", name, text_of(c, key, text, sizeof text),
+            c->place[key].from == SL_FROM_DEFAULT ? "" : " (as given)");
+  }
+}
+
+static const char *reward_text(const sl_run_state *run) {
+  return run->identity.value[SL_KEY_reward_weights];
+}
+
+static void print_reward(const sl_run_state *run, FILE *out) {
+  const sl_config *c = &run->config;
+  const sl_reward_weights w = sl_config_reward_weights(c);
+  const sl_tags t = sl_config_tags(c);
+  fprintf(out, "reward:      %s", reward_text(run));
+  if (w.listed[SL_COMPONENT_FORMAT])
+    fprintf(out, "; format %s %s %s %s", t.think_open, t.think_close, t.answer_open,
+            t.answer_close);
+  else if (c->reward.answer_in == SL_CONFIG_ANSWER_IN_TAGS)
+    fprintf(out, "; answer in %s %s", t.answer_open, t.answer_close);
+  if (w.listed[SL_COMPONENT_LENGTH])
+    fprintf(out, "; length from %zu to %zu tokens",
+            sl_config_length_limit(c) - (size_t)c->reward.length_buffer, sl_config_length_limit(c));
+  if (*c->reward.replay)
+    fprintf(out, "; command's answers from %s", c->reward.replay);
+  else if (*c->reward.command)
+    fprintf(out, "; command '%s', %lld processes, %g s an answer", c->reward.command,
+            (long long)c->reward.command_processes, c->reward.command_seconds);
+  fputc('\n', out);
+}
+
 static void print_objective(const sl_run_state *run, FILE *out) {
   const sl_config *c = &run->config;
   const char *const *value = (const char *const *)run->identity.value;
@@ -93,6 +132,8 @@ void sl_plan_print(const sl_run_state *run, FILE *out) {
           (long long)c->rl.steps, (long long)c->rl.prompts, (long long)c->rl.group,
           (long long)c->rl.updates, (long long)c->rl.epochs, c->rl.lr,
           text_of(c, SL_KEY_rl_decay, decay, sizeof decay));
+  print_preset(run, out);
+  print_reward(run, out);
   print_objective(run, out);
   fprintf(out, "longest:     %zu tokens\n", run->max_length);
   fprintf(out, "out:         %s\n", c->run.out);
@@ -133,6 +174,8 @@ void sl_plan_print_json(const sl_run_state *run, FILE *out) {
   fprintf(out, ",\"problems\":{\"warm_start\":%zu,\"rl\":%zu,\"held_out\":%zu}", run->task.warm.n,
           run->task.train.n, run->task.held_out.n);
   json_phases(c, out);
+  fputs(",\"reward\":", out);
+  sl_cli_json_text(out, reward_text(run));
   fputs(",\"gate\":{\"name\":", out);
   sl_cli_json_text(out, c->gate.name);
   fputs(",\"pos\":", out);

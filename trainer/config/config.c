@@ -99,6 +99,7 @@ static sl_status load(sl_config *out, const char *file, int recorded, const char
   if (status == SL_OK && file) status = sl_config_read_yaml(&made, file, recorded, err);
   for (size_t i = 0; i < n_sets && status == SL_OK; i++)
     status = set_argument(&made, i + 1, sets[i], err);
+  if (status == SL_OK) status = sl_config_apply_preset(&made, err);
   if (status == SL_OK && *made.model.folder && made.place[SL_KEY_sft_steps].from == SL_FROM_DEFAULT)
     made.sft.steps = 0; /* a model from model.folder is trained already */
   if (status == SL_OK) status = sl_config_resolve(&made, err);
@@ -136,6 +137,7 @@ sl_model_shape sl_config_model_shape(const sl_config *config, size_t vocab) {
 }
 
 sl_task_options sl_config_task_options(const sl_config *config) {
+  const int tagged = config->reward.answer_in == SL_CONFIG_ANSWER_IN_TAGS;
   return (sl_task_options){.kind = (sl_task_kind)config->task.name,
                            .seed = (uint64_t)config->task.seed,
                            .held_out = (size_t)config->task.held_out,
@@ -144,6 +146,9 @@ sl_task_options sl_config_task_options(const sl_config *config) {
                            .test = sl_config_path(config, SL_KEY_task_test),
                            .held_out_fraction = config->task.held_out_fraction,
                            .reward = (sl_reward_kind)config->task.reward,
+                           .numbers = sl_config_reward_weights(config).listed[SL_COMPONENT_NUMERIC],
+                           .answer_open = tagged ? config->reward.answer_open : NULL,
+                           .answer_close = config->reward.answer_close,
                            .prompt_key = config->task.prompt_key,
                            .answer_key = config->task.answer_key,
                            .characters = config->task.characters};

@@ -4,6 +4,7 @@
 #define SLUICE_CONFIG_H
 
 #include "trainer/model/model_layout.h"
+#include "trainer/tasks/components.h"
 #include "trainer/tasks/tasks.h"
 
 #include <sluice/status.h>
@@ -46,7 +47,8 @@ typedef enum {
   SL_BITS_CONTENT,
   SL_BITS_WARM,
   SL_BITS_DECAY,
-  SL_BITS_VENDOR
+  SL_BITS_VENDOR,
+  SL_BITS_PRESET
 } sl_config_bits;
 sl_config_bits sl_config_key_bits(sl_config_key key);
 
@@ -77,6 +79,8 @@ typedef struct {
 
 /* Choices, in the order of their words. */
 enum { SL_CONFIG_ISA_BEST, SL_CONFIG_ISA_AVX2, SL_CONFIG_ISA_AVX512 };
+enum { SL_CONFIG_ENTROPY_MEAN_LOSS, SL_CONFIG_ENTROPY_MEAN_TOKENS };
+enum { SL_CONFIG_ANSWER_IN_COMPLETION, SL_CONFIG_ANSWER_IN_TAGS };
 
 /* Defaults, then the file (NULL: none; spec F2.1, F2.2 and F2.3), then each "section.key=value" of
  * sets in order, then the checks between keys. SL_ERR_IO if the file cannot be read; SL_ERR_INPUT
@@ -97,8 +101,8 @@ int sl_config_names_path(const sl_config *config, sl_config_key key);
 /* Sets a key of type text, as --set would. SL_ERR_MEMORY. */
 sl_status sl_config_set_text(sl_config *config, sl_config_key key, const char *text, sl_error *err);
 /* Makes the configuration mean the same wherever it is read: the current folder becomes run.base,
- * if that is empty and a relative path needs it; if it is not, a relative path of --set becomes
- * absolute. */
+ * if that is empty and a relative path or reward.command needs it; if it is not, a relative path of
+ * --set becomes absolute. */
 sl_status sl_config_anchor(sl_config *config, sl_error *err);
 
 /* The value of a key as text, a number as its shortest decimals; 0 if it does not fit. */
@@ -120,6 +124,18 @@ sl_status sl_config_print(const sl_config *config, FILE *out, int with_help, sl_
 sl_status sl_config_print_help(FILE *out, sl_error *err);
 /* All keys as the table of spec/training.md (sluice train --help-config --markdown). */
 sl_status sl_config_print_markdown(FILE *out, sl_error *err);
+
+/* The keys that rl.preset has set or would have set, one after the other: 0 past the last. */
+int sl_config_preset_key(const sl_config *config, size_t number, sl_config_key *key);
+
+/* The weights of a reward's components: those listed, or 1 of task.reward. */
+typedef struct {
+  double weight[SL_COMPONENT_COUNT];
+  int listed[SL_COMPONENT_COUNT];
+} sl_reward_weights;
+sl_reward_weights sl_config_reward_weights(const sl_config *config);
+sl_tags sl_config_tags(const sl_config *config);
+size_t sl_config_length_limit(const sl_config *config); /* of the component length */
 
 /* What other parts take from a configuration. Texts stay the configuration's. */
 sl_model_shape sl_config_model_shape(const sl_config *config, size_t vocab);

@@ -81,7 +81,9 @@ sl_status sl_config_objective(const sl_config *config, sl_objective *out, sl_err
                        .constant_length = config->rl.constant_length,
                        .kl = (sl_kl_kind)config->rl.kl,
                        .beta = config->rl.beta,
-                       .gamma = config->rl.entropy_bonus,
+                       .gamma = config->rl.entropy_mean == SL_CONFIG_ENTROPY_MEAN_LOSS
+                                    ? config->rl.entropy_bonus
+                                    : 0.0,
                        .gate = {.family = {SL_GATE_EXPRESSION, SL_GATE_EXPRESSION}}};
   if (sl_config_gate_is_builtin(config)) {
     const sl_status status = read_gate(config, &made.gate, err);
@@ -114,12 +116,66 @@ static sl_status check_task(const sl_config *c, sl_error *err) {
   return SL_OK;
 }
 
+static int is_component(const char *name) {
+  for (int k = 0; k < SL_COMPONENT_COUNT; k++)
+    if (strcmp(name, sl_component_names[k]) == 0) return 1;
+  return 0;
+}
+
+static sl_status check_weights(const sl_config *c, sl_error *err) {
+  for (size_t i = 0; i < c->reward.weights.n; i++) {
+    const char *name = c->reward.weights.items[i].name;
+    char meant[SL_MEANT];
+    if (!is_component(name))
+      return sl_config_fail(c, SL_KEY_reward_weights, err,
+                            "expected exact, numeric, format, length or command, found %s%s", name,
+                            sl_meant_of(meant, name, sl_component_names, SL_COMPONENT_COUNT));
+  }
+  return SL_OK;
+}
+
+/* Tags that are looked for are not empty. */
+static sl_status check_tags(const sl_config *c, int format, sl_error *err) {
+  static const sl_config_key keys[] = {SL_KEY_reward_answer_open, SL_KEY_reward_answer_close,
+                                       SL_KEY_reward_think_open, SL_KEY_reward_think_close};
+  const sl_tags t = sl_config_tags(c);
+  const char *const tags[] = {t.answer_open, t.answer_close, t.think_open, t.think_close};
+  const size_t n = format ? 4 : c->reward.answer_in == SL_CONFIG_ANSWER_IN_TAGS ? 2 : 0;
+  for (size_t i = 0; i < n; i++)
+    if (!*tags[i]) return sl_config_fail(c, keys[i], err, "the tag is looked for, but empty");
+  return SL_OK;
+}
+
+/* spec F3.7 to F3.10 */
+static sl_status check_reward(const sl_config *c, sl_error *err) {
+  const sl_reward_weights w = sl_config_reward_weights(c);
+  const int command = *c->reward.command || *c->reward.replay;
+  sl_status status = check_weights(c, err);
+  if (!status) status = check_tags(c, w.listed[SL_COMPONENT_FORMAT], err);
+  if (status) return status;
+  if (w.listed[SL_COMPONENT_LENGTH] && (size_t)c->reward.length_buffer > sl_config_length_limit(c))
+    return sl_config_fail(c, SL_KEY_reward_length_buffer, err,
+                          "expected at most the limit (%zu), found %jd", sl_config_length_limit(c),
+                          (intmax_t)c->reward.length_buffer);
+  if (w.listed[SL_COMPONENT_COMMAND] && !command)
+    return sl_config_fail(c, SL_KEY_reward_command, err,
+                          "reward.weights has command, but there is none");
+  if (!w.listed[SL_COMPONENT_COMMAND] && command)
+    return sl_config_fail(c, *c->reward.command ? SL_KEY_reward_command : SL_KEY_reward_replay, err,
+                          "it would not be asked: reward.weights has no command");
+  return SL_OK;
+}
+
 static sl_status check_rl(const sl_config *c, sl_error *err) {
   const int64_t shards = c->rl.reduce_shards;
   if (c->rl.prompts % c->rl.updates)
     return sl_config_fail(c, SL_KEY_rl_updates, err,
                           "expected a divisor of rl.prompts (%jd), found %jd",
                           (intmax_t)c->rl.prompts, (intmax_t)c->rl.updates);
+  if (c->rl.prompts / c->rl.updates % c->rl.loss_parts)
+    return sl_config_fail(c, SL_KEY_rl_loss_parts, err,
+                          "expected a divisor of the groups of an update (%jd), found %jd",
+                          (intmax_t)(c->rl.prompts / c->rl.updates), (intmax_t)c->rl.loss_parts);
   if (shards & (shards - 1))
     return sl_config_fail(c, SL_KEY_rl_reduce_shards, err, "expected a power of two, found %jd",
                           (intmax_t)shards);
@@ -163,6 +219,7 @@ static sl_status check_gate(const sl_config *c, sl_error *err) {
 sl_status sl_config_check(const sl_config *config, sl_error *err) {
   sl_status status = check_model(config, err);
   if (status == SL_OK) status = check_task(config, err);
+  if (status == SL_OK) status = check_reward(config, err);
   if (status == SL_OK) status = check_rl(config, err);
   if (status == SL_OK) status = check_decay(config, "sft.lr", config->sft.lr, err);
   if (status == SL_OK) status = check_decay(config, "rl.lr", config->rl.lr, err);

@@ -25,6 +25,7 @@ int sl_config_names_path(const sl_config *config, sl_config_key key) {
     case SL_KEY_model_folder:
     case SL_KEY_task_train:
     case SL_KEY_task_test:
+    case SL_KEY_reward_replay:
     case SL_KEY_rl_reference:
       return *text_of(config, key) != 0;
     case SL_KEY_gate_name:
@@ -78,7 +79,9 @@ sl_status sl_config_anchor(sl_config *config, sl_error *err) {
   const int has_base = *config->run.base != 0;
   for (unsigned i = 0; i < SL_KEY_COUNT; i++) {
     const sl_config_key key = (sl_config_key)i;
-    if (!is_relative(config, key) || (has_base && config->place[key].from == SL_FROM_FILE))
+    const int starts_there = key == SL_KEY_reward_command && *config->reward.command && !has_base;
+    if (!starts_there &&
+        (!is_relative(config, key) || (has_base && config->place[key].from == SL_FROM_FILE)))
       continue;
     if (!getcwd(folder, sizeof folder))
       return sl_fail(err, SL_ERR_IO, "the current folder has no path: %s", strerror(errno));

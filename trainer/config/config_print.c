@@ -140,7 +140,8 @@ static const char *bits_name(sl_config_bits bits) {
                                       "its content",
                                       "until RL begins",
                                       "unless rl.decay is constant",
-                                      "only openblas and cublas"};
+                                      "only openblas and cublas",
+                                      "by the keys that it sets"};
   return names[bits];
 }
 

@@ -157,6 +157,19 @@ static sl_status supervised_gradient(const sl_update_batch *s) {
   return sl_mirror_push(&s->mirror, s->dlogp, s->seq[s->n_seq] * sizeof *s->dlogp);
 }
 
+/* The entropy bonus as a mean over the tokens of the step (spec O4.4). */
+static sl_status mean_entropy_gradient(const sl_update_batch *s, double bonus) {
+  uint64_t tokens = 0;
+  for (size_t q = 0; q < s->n_seq; q++) tokens += s->tokens[q];
+  const float e = (float)-(bonus * (1.0 / (double)tokens));
+  for (size_t i = 0; i < s->seq[s->n_seq]; i++) s->dentropy[i] = s->mask[i] ? e : 0.0f;
+  return sl_mirror_push(&s->mirror, s->dentropy, s->seq[s->n_seq] * sizeof *s->dentropy);
+}
+
+static int has_dentropy(const sl_gradient_options *o) {
+  return o->objective && (o->objective->gamma > 0 || o->entropy_bonus > 0);
+}
+
 static void supervised_sums(const sl_update_batch *s) {
   for (size_t q = 0; q < s->n_seq; q++) {
     double sum = 0.0;
@@ -190,7 +203,7 @@ static sl_status one_micro_batch(const sl_update_batch *s, sl_model *m, sl_gradi
   if (b.seq[b.n_seq] == 0) return SL_OK;
   SL_TRY(sl_model_forward(m, &b, o->inv_temperature, on(s, s->logp + at), on(s, s->entropy + at)));
   if (o->objective) SL_TRY(gated(s, m, &b, o, begin));
-  const float *dentropy = o->objective && o->objective->gamma > 0 ? on(s, s->dentropy + at) : NULL;
+  const float *dentropy = has_dentropy(o) ? on(s, s->dentropy + at) : NULL;
   const size_t n_shards = cut_shards(s, g, k, begin, end);
   return sl_model_backward(m, &b, s->shards, n_shards, o->inv_temperature, on(s, s->dlogp + at),
                            dentropy);
@@ -218,6 +231,7 @@ sl_status sl_update_batch_gradient(sl_update_batch *s, sl_model *m, sl_gradients
   SL_TRY(sl_model_pack(m));
   SL_TRY(push(s));
   if (!o->objective) SL_TRY(supervised_gradient(s));
+  if (o->entropy_bonus > 0) SL_TRY(mean_entropy_gradient(s, o->entropy_bonus));
   for (size_t k = 0; k < g->shards; k += g->at_once) {
     const size_t end = sl_shard_begin(k + g->at_once, s->n_seq, g->shards);
     SL_TRY(sl_gradients_begin_group(g));
@@ -238,6 +252,7 @@ sl_status sl_update_batch_rehearse(sl_update_batch *s, sl_model *m, sl_gradients
   for (size_t i = 0; i < s->n_seq; i++) s->coefficient[i] = 0.0;
   SL_TRY(sl_model_pack(m));
   SL_TRY(push(s));
+  if (o->entropy_bonus > 0) SL_TRY(mean_entropy_gradient(s, o->entropy_bonus));
   SL_TRY(sl_gradients_begin_group(g));
   SL_TRY(one_micro_batch(s, m, g, o, k, begin, stop_of(o, begin, s->n_seq)));
   return pull(s, o);

@@ -48,6 +48,7 @@ typedef struct {
   float inv_temperature;
   size_t micro_batch; /* most sequences at a time; 0: all. A gradient takes whole shards, as many as
                          its totals are for, and cuts a shard that is larger. */
+  double entropy_bonus; /* its mean over the step's tokens, where gamma is 0 (spec O4.4) */
 } sl_gradient_options;
 
 /* How many shards of a step can be taken at once: all, or the largest power of two with at most

@@ -159,6 +159,10 @@ void sl_run_report_text(FILE *out, const sl_run_report *r) {
   fprintf(out, "rollouts done               %.0f, of rl.steps %lld\n", sl_run_report_steps(r, "rl"),
           (long long)r->config.rl.steps);
   fprintf(out, "gate                        %s\n", r->config.gate.name);
+  const sl_run_curve *eur = sl_run_curves_find(c, "step", "rl", "eur_later");
+  if (eur)
+    fprintf(out, "effective update ratio      %.4f, but the first updates; last %zu rollouts\n",
+            sl_run_curve_mean(eur, LATE), eur->n < LATE ? eur->n : (size_t)LATE);
   fprintf(out, "time in steps               %.0f s, %.0f tokens/s on %s\n", c->seconds,
           c->seconds > 0 ? c->tokens / c->seconds : 0, c->backend);
   if (*r->final)
@@ -169,8 +173,8 @@ void sl_run_report_text(FILE *out, const sl_run_report *r) {
 
 /* Means over the last ten rollouts, or all if there are fewer: one rollout's would be noise. */
 static int add_late_means(json_t *root, const sl_run_report *r) {
-  static const char *const keys[] = {"reward_mean", "entropy", "ratio_variance",
-                                     "weight_below_half", "effective_weight"};
+  static const char *const keys[] = {"reward_mean",       "entropy",          "ratio_variance",
+                                     "weight_below_half", "effective_weight", "eur_later"};
   json_t *late = json_object();
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
     const sl_run_curve *c = sl_run_curves_find(&r->curves, "step", "rl", keys[i]);

@@ -9,7 +9,7 @@
 static const char learning[] = "Learning", off_policy[] = "Off-policy: ratios and the gate",
                   optimiser[] = "Objective, optimiser, speed", warm_start[] = "Warm start";
 
-enum { KEYS_MAX = 3, DOTS_MAX = 150 };     /* curves of a chart */
+enum { KEYS_MAX = 5, DOTS_MAX = 150 };     /* curves of a chart */
 enum { PAGE = 0, PICTURE = 1, EXACT = 2 }; /* PICTURE: in the picture too; EXACT: no running mean */
 
 typedef struct {
@@ -34,6 +34,13 @@ static const plan plans[] = {
           {{"reward_mean", "mean"}, {"reward_std", "standard deviation"}},
           "Over a rollout, at the sampling temperature; below held-out success as long as sampling "
           "still errs."),
+    CHART(learning, PAGE, "step", "rl", "Components of the reward", "means, without weights", 0, 1,
+          {{"reward_exact", "exact"},
+           {"reward_numeric", "numeric"},
+           {"reward_format", "format"},
+           {"reward_length", "length"},
+           {"reward_command", "command"}},
+          "What the reward is a sum of. The answer's component alone is success."),
     CHART(learning, PICTURE, "step", "rl", "Entropy", "nats a token", 0, NAN,
           {{"entropy", "entropy"}},
           "Falls as the policy grows sure. A sudden fall to 0 is a collapse: nothing is explored "
@@ -61,6 +68,15 @@ static const plan plans[] = {
            {"weight_below_half", "share f' < 1/2"}},
           "f' is what the gate leaves of a token's gradient, r f' what multiplies the gradient of "
           "its log-prob. On policy both are 1."),
+    CHART(
+        off_policy, PAGE, "step", "rl", "Effective update ratio (EUR)", "mean over prompts", NAN, 1,
+        {{"eur_later", "updates but the first"}, {"eur", "last update"}},
+        "Mean weight f' of a prompt's tokens, clamped ones 0. The first update of a rollout has 1; "
+        "lower is more gradient held back. For clip it is 1 minus the clip ratio."),
+    CHART(off_policy, PAGE, "step", "rl", "Clip ratio", "last update of a rollout", 0, NAN,
+          {{"clip_ratio", "mean over prompts"}, {"clip_ratio_tokens", "of all tokens"}},
+          "Tokens that clip leaves without a gradient. Of all tokens, A = 0 aside, as TRL and verl "
+          "count it."),
     CHART(off_policy, EXACT, "step", "rl", "Clamped log-ratios", "tokens a step", 0, NAN,
           {{"clamped", "tokens"}},
           "Tokens whose log-ratio left [-80, 80]; they give no gradient. Anything but 0 is a "

@@ -126,13 +126,15 @@ static sl_status read_line(const sl_json *line, void *user, sl_error *err) {
   const char *key;
   json_t *value;
   json_object_foreach(line->root, key, value) {
-    if (!json_is_number(value))
+    const json_t *number = value;
+    if (json_is_array(value)) number = json_array_get(value, json_array_size(value) - 1);
+    if (!json_is_number(number))
       continue; /* a text, or null: a value that was not finite (spec F4.3) leaves a gap */
     if (strlen(key) >= sizeof curves->curve->key)
       return sl_json_fail(line, key, err, "a key of more than %zu bytes",
                           sizeof curves->curve->key - 1);
     sl_run_curve *c = find_or_add(curves, &head, key);
-    if (!c || !append(c, (double)head.step, json_number_value(value)))
+    if (!c || !append(c, (double)head.step, json_number_value(number)))
       return sl_fail(err, SL_ERR_MEMORY, "no memory for the metrics of a run");
   }
   curves->lines++;

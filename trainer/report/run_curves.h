@@ -24,7 +24,8 @@ typedef struct {
   double seconds, tokens; /* sums over all steps: time spent in them, tokens sampled and trained */
 } sl_run_curves;
 
-/* Every member of a line that is a number becomes a point. SL_ERR_IO if the file cannot be read;
+/* Every member of a line that is a number becomes a point, of an array its last number (the last
+ * update of a rollout). SL_ERR_IO if the file cannot be read;
  * SL_ERR_INPUT with "file:line:column: ..." for a line that is not a JSON object, lacks kind, phase
  * or step, holds null, or whose step is not above that of its kind and phase before. */
 sl_status sl_run_curves_read(sl_run_curves *out, const char *path, sl_error *err);

@@ -1,16 +1,7 @@
-/* Greedy success on held-out problems (spec L4.1), and the rewards of a rollout (spec L3.4). */
+/* Greedy success on held-out problems (spec L4.1). */
 #include "run_state.h"
 
 #include <string.h>
-
-/* The reward of sequence q of a rollout: 0 if a token of the completion is no character, such as
- * padding or one that only the model's vocabulary has (spec F3.6). */
-static double score(const sl_run_state *run, const sl_rollout *r, size_t q, const char *answer) {
-  const size_t first = r->seq[q] + r->prompt_length[q], n = r->seq[q + 1] - first;
-  if (!sl_tokenizer_is_text(run->tokenizer, r->ids + first, n)) return 0.0;
-  sl_tokenizer_decode_into(run->tokenizer, r->ids + first, n, run->text);
-  return sl_reward(run->task.reward, run->text, r->ended[q], answer);
-}
 
 static void report_categories(const sl_run_state *run, size_t n, sl_category_visitor visit,
                               void *user) {
@@ -36,7 +27,8 @@ static sl_status evaluate_piece(sl_run_state *run, size_t first, size_t n, sl_er
     status = sl_generate(run->generator, &run->prompts, 1, (size_t)run->config.rl.max_new_tokens,
                          &greedy, &r, err);
   for (size_t i = 0; !status && i < n; i++)
-    run->solved[first + i] = score(run, &r, i, run->task.held_out.items[first + i].answer);
+    run->solved[first + i] =
+        sl_answer_reward(run, &r, i, run->task.reward, run->task.held_out.items[first + i].gold);
   return status;
 }
 
@@ -53,10 +45,4 @@ sl_status sl_evaluate(sl_run_state *run, size_t limit, double *success,
   *success = total / (double)n;
   if (by_category) report_categories(run, n, by_category, user);
   return SL_OK;
-}
-
-void sl_rewards(sl_run_state *run, const sl_rollout *r) {
-  const size_t group = (size_t)run->config.rl.group;
-  for (size_t q = 0; q < r->n; q++)
-    run->reward[q] = score(run, r, q, run->task.train.items[run->chosen[q / group]].answer);
 }

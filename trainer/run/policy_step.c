@@ -36,7 +36,9 @@ static void describe_rollout(const sl_run_state *run, const sl_rollout *r, sl_st
   double sum = 0.0, squares = 0.0, length = 0.0;
   for (size_t q = 0; q < r->n; q++) {
     sum += run->reward[q];
-    report->success += run->reward[q] >= 1.0;
+    const double *component = run->component + q * SL_COMPONENT_COUNT;
+    report->success += component[run->task.reward] >= 1.0;
+    for (int k = 0; k < SL_COMPONENT_COUNT; k++) report->component_mean[k] += component[k];
     const uint32_t n = r->seq[q + 1] - r->seq[q] - r->prompt_length[q];
     length += (double)n;
     if (n > report->length_max) report->length_max = n;
@@ -48,6 +50,7 @@ static void describe_rollout(const sl_run_state *run, const sl_rollout *r, sl_st
   report->reward_mean = mean;
   report->reward_std = sqrt(squares / n);
   report->success /= n;
+  for (int k = 0; k < SL_COMPONENT_COUNT; k++) report->component_mean[k] /= n;
   report->length_mean = length / n;
   report->truncated /= n;
   report->sampled_tokens = r->seq[r->n];
@@ -62,7 +65,8 @@ static sl_status reference_logprobs(sl_run_state *run, const sl_rollout *r, sl_e
   for (size_t q = 0; q < r->n; q++)
     sl_update_batch_add(s, r->ids + r->seq[q], r->seq[q + 1] - r->seq[q], r->prompt_length[q], NULL,
                         0.0f);
-  const sl_gradient_options options = {NULL, 1.0f / run->config.rl.temperature, run->micro_batch};
+  const sl_gradient_options options = {.inv_temperature = 1.0f / run->config.rl.temperature,
+                                       .micro_batch = run->micro_batch};
   return sl_run_kernel_error(
       run, sl_update_batch_logprobs(s, run->reference_model, &options, s->logp_ref, s->entropy),
       err);
@@ -114,6 +118,13 @@ static void add_sums(sl_step_report *report, const sl_update_batch *s) {
   }
 }
 
+/* The mean EUR of the updates but the first, whose is 1 (spec L3.10). */
+static double eur_later(const sl_update_ratios *ratios, size_t updates) {
+  double sum = 0.0;
+  for (size_t u = 1; u < updates; u++) sum += ratios[u].effective;
+  return updates > 1 ? sum / (double)(updates - 1) : (double)NAN;
+}
+
 /* Sums become means (spec O5.2, L3.10). */
 static void finish_report(sl_step_report *r) {
   const double n = (double)r->tokens, u = (double)r->updates;
@@ -126,22 +137,44 @@ static void finish_report(sl_step_report *r) {
   r->loss = -r->objective;
 }
 
+/* What the gate let through of this update (spec O5.3, O5.4): run->ratios by update. */
+static sl_status measure(sl_run_state *run, size_t u, sl_error *err) {
+  const sl_update_batch *s = &run->step;
+  const sl_gated_loss_batch batch = {s->logp, s->logp_old,  s->logp_ref,    s->entropy, s->mask,
+                                     s->seq,  s->advantage, s->coefficient, s->n_seq};
+  const size_t groups = (size_t)(run->config.rl.prompts / run->config.rl.updates);
+  return sl_update_measure(&run->ratios[u], &run->objective, &batch, s->sums, run->group, groups,
+                           err);
+}
+
+/* spec O4.1, part by part: a division by 1 changes no bit */
+static sl_status coefficients(sl_run_state *run, sl_error *err) {
+  sl_update_batch *s = &run->step;
+  const size_t parts = (size_t)run->config.rl.loss_parts, n = s->n_seq / parts;
+  sl_status status = SL_OK;
+  for (size_t first = 0; !status && first < s->n_seq; first += n)
+    status =
+        sl_objective_coefficients(s->coefficient + first, s->tokens + first, n,
+                                  run->objective.aggregation, run->objective.constant_length, err);
+  for (size_t i = 0; !status && i < s->n_seq; i++) s->coefficient[i] /= (double)parts;
+  return status;
+}
+
 /* spec L3.8 */
 static sl_status update(sl_run_state *run, int on_policy, sl_step_report *report,
                         sl_step_digests *digests, sl_error *err) {
   const sl_config *c = &run->config;
-  const sl_gradient_options options = {&run->objective, 1.0f / c->rl.temperature, run->micro_batch};
+  const sl_gradient_options options = sl_run_gradient_options(run);
   sl_update_batch *s = &run->step;
   run->update++;
   run->rate = sl_learning_rate(c->rl.lr, (sl_decay_kind)c->rl.decay, c->rl.final,
                                (uint64_t)c->rl.warmup, run->rl_step + 1, (uint64_t)c->rl.steps);
-  sl_status status =
-      sl_objective_coefficients(s->coefficient, s->tokens, s->n_seq, run->objective.aggregation,
-                                run->objective.constant_length, err);
+  sl_status status = coefficients(run, err);
   if (!status)
     status = sl_run_kernel_error(
         run, sl_update_batch_gradient(s, run->model, &run->gradients, &options), err);
   if (!status && on_policy) status = check_on_policy(run, err);
+  if (!status) status = measure(run, report->updates, err);
   if (status) return status;
   add_sums(report, s);
   return sl_run_state_update(run, run->rate, report, digests, err);
@@ -172,7 +205,7 @@ sl_status sl_policy_step(sl_run_state *run, sl_step_report *report, sl_step_dige
   sl_rollout r;
   size_t flat;
   sl_status status = roll_out(run, &r, err);
-  if (!status) sl_rewards(run, &r);
+  if (!status) status = sl_rewards(run, &r, &report->timed_out, err);
   if (status) return status;
   if (c->rl.shuffle_rewards) shuffle_rewards(run, r.n);
   describe_rollout(run, &r, report);
@@ -187,6 +220,7 @@ sl_status sl_policy_step(sl_run_state *run, sl_step_report *report, sl_step_dige
   status = update_all(run, &r, report, digests, err);
   if (status) return status;
   finish_report(report);
+  report->eur_later = eur_later(run->ratios, report->updates);
   run->rollout = r;
   run->rl_step++, run->update = 0;
   return SL_OK;

@@ -211,6 +211,25 @@ static sl_status create_context(sl_run_state *run, sl_error *err) {
   return status;
 }
 
+/* A tag with a character that the alphabet lacks could never be written. */
+static sl_status check_tags(const sl_run_state *run, sl_error *err) {
+  const sl_config *c = &run->config;
+  static const sl_config_key keys[] = {SL_KEY_reward_answer_open, SL_KEY_reward_answer_close,
+                                       SL_KEY_reward_think_open, SL_KEY_reward_think_close};
+  const int format = sl_config_reward_weights(c).listed[SL_COMPONENT_FORMAT];
+  const size_t used = format ? 4 : c->reward.answer_in == SL_CONFIG_ANSWER_IN_TAGS ? 2 : 0;
+  const sl_tags t = sl_config_tags(c);
+  const char *const tags[] = {t.answer_open, t.answer_close, t.think_open, t.think_close};
+  for (size_t i = 0; i < used; i++) {
+    size_t n;
+    sl_error why;
+    if (sl_tokenizer_encode(run->tokenizer, "tag", tags[i], strlen(tags[i]), NULL, 0, &n, &why))
+      return sl_config_fail(c, keys[i], err, "%s: no completion could have it (task.characters)",
+                            why.message);
+  }
+  return SL_OK;
+}
+
 /* All that can be known and refused before memory is taken. */
 static sl_status prepare(sl_run_state *run, sl_extent extent, const char *checkpoint,
                          sl_error *err) {
@@ -219,6 +238,7 @@ static sl_status prepare(sl_run_state *run, sl_extent extent, const char *checkp
   const sl_task_options task = sl_config_task_options(c);
   if (!status) status = sl_task_load(&run->task, &task, err);
   if (!status) status = describe_policy(run, extent, checkpoint, err);
+  if (!status) status = check_tags(run, err);
   if (!status) status = load_gate(run, err);
   if (!status) status = plan_lengths(run, extent, err);
   if (!status && extent != SL_EXTENT_EVALUATION) status = describe_reference(run, err);

@@ -35,6 +35,20 @@ static const char *vendor_of(const char *backend) {
   return strcmp(backend, "openblas") == 0 || strcmp(backend, "cublas") == 0 ? backend : "";
 }
 
+/* "exact 1, format 0.5" in the order of the sum, so that neither the order nor the decimals of the
+ * configuration count. */
+static void weights_text(char *out, size_t size, const sl_config *config) {
+  const sl_reward_weights w = sl_config_reward_weights(config);
+  char number[SL_DECIMAL_SIZE];
+  *out = 0;
+  for (int k = 0; k < SL_COMPONENT_COUNT; k++) {
+    const size_t used = strlen(out);
+    if (!w.listed[k]) continue;
+    sl_shortest_double(number, w.weight[k]);
+    snprintf(out + used, size - used, "%s%s %s", used ? ", " : "", sl_component_names[k], number);
+  }
+}
+
 sl_status sl_identity_keys(sl_run_identity *out, const sl_config *config, sl_error *err) {
   sl_run_identity made = {.tokenizer = ""};
   sl_status status = SL_OK;
@@ -42,10 +56,12 @@ sl_status sl_identity_keys(sl_run_identity *out, const sl_config *config, sl_err
     const sl_config_key key = (sl_config_key)i;
     const sl_config_bits bits = sl_config_key_bits(key);
     char text[VALUE_MAX];
-    if (bits == SL_BITS_NO || bits == SL_BITS_CONTENT) continue;
+    if (bits == SL_BITS_NO || bits == SL_BITS_CONTENT || bits == SL_BITS_PRESET) continue;
     if (key == SL_KEY_gate_pos || key == SL_KEY_gate_neg) continue; /* the gate's, once loaded */
     if (*config->model.folder && is_shape(key)) continue;
-    if (!sl_config_text(config, key, text, sizeof text))
+    if (key == SL_KEY_reward_weights)
+      weights_text(text, sizeof text, config);
+    else if (!sl_config_text(config, key, text, sizeof text))
       status = sl_config_fail(config, key, err, "too long");
     if (!status)
       status = sl_identity_set(&made, key, bits == SL_BITS_VENDOR ? vendor_of(text) : text, err);

@@ -52,11 +52,14 @@ static void cut_tables(sl_cutter *c, sl_run_state *run) {
   run->prompts.ids = sl_cut(c, n, run->max_length, sizeof(uint32_t));
   run->reward = sl_cut(c, r, 1, sizeof(double));
   run->reward_in_order = sl_cut(c, r, 1, sizeof(double));
+  run->component = sl_cut(c, r, SL_COMPONENT_COUNT, sizeof(double));
   run->advantage = sl_cut(c, r, 1, sizeof(float));
   run->chosen = sl_cut(c, n, 1, sizeof(uint32_t));
   run->group = sl_cut(c, prompts + 1, 1, sizeof(uint32_t));
   run->update_order = sl_cut(c, prompts, 1, sizeof(uint32_t));
   run->reward_order = sl_cut(c, r, 1, sizeof(uint32_t));
+  run->ratios =
+      sl_cut(c, (size_t)run->config.rl.updates, (size_t)run->config.rl.epochs, sizeof *run->ratios);
   run->solved = sl_cut(c, run->task.held_out.n, 1, sizeof(double));
   run->text = sl_cut(c, SL_TEXT_BYTES(run->max_length), 1, 1);
 }
@@ -180,8 +183,7 @@ static void fill_longest(const sl_run_state *run, sl_update_batch *s, size_t n) 
 /* The context keeps the largest workspace that a kernel has asked for. Each kernel runs here once
  * on the largest input that it can get, and so asks for no more later. */
 static sl_status rehearse_training(sl_run_state *run, sl_error *err) {
-  const sl_gradient_options options = {&run->objective, 1.0f / run->config.rl.temperature,
-                                       run->micro_batch};
+  const sl_gradient_options options = sl_run_gradient_options(run);
   double norm;
   fill_longest(run, &run->step, run->step.max_sequences);
   sl_status status = sl_run_kernel_error(

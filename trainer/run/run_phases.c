@@ -2,6 +2,7 @@
  * L1.1). */
 #include "run_phases.h"
 
+#include "reward_answers.h"
 #include "run_samples.h"
 #include "kernels/support/process.h"
 #include "kernels/support/progress.h"
@@ -41,6 +42,7 @@ static sl_status log_step(walk *w, const sl_step_report *report, double seconds,
   sl_status status = sl_run_state_hash(w->t, w->digests.updates, state, err);
   if (!status) status = sl_metrics_step(w->run, w->t, report, state, seconds, err);
   if (!status) status = sl_ledger_step(w->run, w->t, &w->digests, state, err);
+  if (!status) status = sl_ledger_measures(w->run, w->t, report->updates, err);
   if (!status && w->t->phase == SL_PHASE_RL) status = sl_samples_write(w->run, w->t, err);
   return status;
 }
@@ -264,6 +266,13 @@ static void explain_divergence(const walk *w, sl_error *err) {
             (double)run->rate, inner.message, phase);
 }
 
+/* What reward.command has answered before (spec F4.10), also after the checkpoint. */
+static sl_status open_answers(sl_run_state *run, const sl_run_files *files, sl_error *err) {
+  const int asks = sl_config_reward_weights(&run->config).listed[SL_COMPONENT_COMMAND];
+  if (!asks || *run->config.reward.replay) return SL_OK;
+  return sl_reward_answers_open(&run->answers, files->path, run->rl_step, err);
+}
+
 sl_status sl_run_train(sl_run_state *run, sl_run_files *files, const sl_train_options *options,
                        sl_train_result *result, sl_error *err) {
   walk w = {.t = run, .run = files, .options = options, .begin = now_seconds()};
@@ -271,6 +280,7 @@ sl_status sl_run_train(sl_run_state *run, sl_run_files *files, const sl_train_op
   sl_progress_start(&w.progress);
   if (options->quiet) w.progress.kind = SL_PROGRESS_OFF;
   sl_status status = sl_ledger_begin(files, run, err);
+  if (!status) status = open_answers(run, files, err);
   if (!status) status = walk_phases(&w, err);
   result->diverged = status == SL_ERR_NONFINITE;
   if (result->diverged)

@@ -1,4 +1,6 @@
 /* Operations on a run's state that several of its parts share. */
+#include "reward_answers.h"
+#include "reward_program.h"
 #include "run_state.h"
 
 #include <stdlib.h>
@@ -6,6 +8,15 @@
 
 sl_status sl_run_kernel_error(const sl_run_state *run, sl_status status, sl_error *err) {
   return status ? sl_fail(err, status, "%s", sl_context_error(run->ctx)->message) : SL_OK;
+}
+
+sl_gradient_options sl_run_gradient_options(const sl_run_state *run) {
+  const sl_config *c = &run->config;
+  const int mean = c->rl.entropy_mean == SL_CONFIG_ENTROPY_MEAN_TOKENS;
+  return (sl_gradient_options){.objective = &run->objective,
+                               .inv_temperature = 1.0f / c->rl.temperature,
+                               .micro_batch = run->micro_batch,
+                               .entropy_bonus = mean ? c->rl.entropy_bonus : 0.0};
 }
 
 void sl_run_state_destroy(sl_run_state *run) {
@@ -27,6 +38,9 @@ void sl_run_state_destroy(sl_run_state *run) {
   sl_task_free(&run->task);
   sl_context_destroy(run->ctx);
   sl_block_free(NULL, run->tables);
+  sl_reward_program_destroy(run->program);
+  sl_reward_answers_close(run->answers);
+  sl_reward_answers_close(run->replay);
   sl_identity_free(&run->identity);
   sl_config_free(&run->config);
   free(run);

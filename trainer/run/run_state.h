@@ -58,15 +58,20 @@ typedef struct {
   float rate;                           /* of the last update that began */
   sl_data_order sft_order, rl_order;
   double *reward, *reward_in_order; /* (prompts x group) */
+  double *component;                /* (prompts x group, SL_COMPONENT_COUNT) values of the sum */
   float *advantage;                 /* likewise */
   uint32_t *chosen, *group, *update_order, *reward_order;
-  double *solved;     /* (held-out problems) of an evaluation */
-  char *text;         /* of one completion */
+  sl_update_ratios *ratios; /* (updates of a rollout) of the last one */
+  double *solved;           /* (held-out problems) of an evaluation */
+  char *text;               /* of one completion */
   sl_rollout rollout; /* of the last sl_policy_step; the generator's, until it generates again */
   void *tables;       /* the block that holds prompts, and all from `reward` to here */
   sl_memory_plan plan;
-  sl_digests digests;       /* of the state, then of the gradients of a step's updates */
-  sl_run_identity identity; /* of a run that trains */
+  sl_digests digests;                /* of the state, then of the gradients of a step's updates */
+  sl_run_identity identity;          /* of a run that trains */
+  struct sl_reward_program *program; /* of reward.command, once it was asked */
+  struct sl_reward_answers *answers; /* recorded ones, NULL: none are kept */
+  struct sl_reward_answers *replay;  /* those of reward.replay */
 } sl_run_state;
 
 /* Loads the task, makes or reads the model, plans all memory and takes what the extent needs. Takes
@@ -101,6 +106,9 @@ sl_counters sl_run_state_counters(const sl_run_state *run);
 sl_status sl_run_state_hash(const sl_run_state *run, size_t gradients, char out[SL_DIGEST_TEXT],
                             sl_error *err);
 
+/* What an update of RL differentiates. */
+sl_gradient_options sl_run_gradient_options(const sl_run_state *run);
+
 /* A kernel's failure as an error of the run. */
 sl_status sl_run_kernel_error(const sl_run_state *run, sl_status status, sl_error *err);
 
@@ -108,7 +116,7 @@ sl_status sl_run_kernel_error(const sl_run_state *run, sl_status status, sl_erro
 sl_status sl_run_state_encode(sl_run_state *run, const sl_problems *problems,
                               const uint32_t *chosen, size_t n, sl_error *err);
 
-/* What a step did; run_files.c writes it (spec F4.3). */
+/* What a step did; run_lines.c writes it (spec F4.3). */
 typedef struct {
   double loss, reward_mean, reward_std, success, zero_variance;
   double objective, centred, kl, entropy;
@@ -116,7 +124,10 @@ typedef struct {
   float ratio_max;
   double gradient_norm, gradient_norm_max, lr;
   double kl_old_k1, kl_old_k3;
+  double eur_later; /* mean EUR of the updates but the first; NaN if there is one */
   double length_mean, truncated;
+  double component_mean[SL_COMPONENT_COUNT]; /* of those that are listed */
+  uint64_t timed_out;                        /* completions that reward.command took too long for */
   uint64_t length_max, tokens, clamped, sampled_tokens, trained_tokens;
   size_t updates;
 } sl_step_report;
@@ -130,8 +141,14 @@ typedef struct {
 /* How many arenas run->digests has room for: the state's, and one for each update of a step. */
 size_t sl_run_state_digest_arenas(const sl_run_state *run);
 
-/* Rewards of a rollout over the problems `chosen`, into run->reward. */
-void sl_rewards(sl_run_state *run, const sl_rollout *rollout);
+/* Rewards of a rollout over the problems `chosen`, into run->reward and run->component; *timed_out:
+ * completions that reward.command took too long for. SL_ERR_INPUT, with problem and completion, for
+ * a reward that is not finite or an answer that is none. */
+sl_status sl_rewards(sl_run_state *run, const sl_rollout *rollout, uint64_t *timed_out,
+                     sl_error *err);
+/* The component of the answer (spec F3.6) of sequence q, 0 or 1, against the gold answer. */
+double sl_answer_reward(const sl_run_state *run, const sl_rollout *rollout, size_t q,
+                        sl_reward_kind kind, const char *gold);
 
 /* Norm, clipping and AdamW with the current gradient; adds to the report and to the digests. */
 sl_status sl_run_state_update(sl_run_state *run, float lr, sl_step_report *report,

@@ -32,7 +32,7 @@ sl_status sl_warm_start_step(sl_run_state *run, sl_step_report *report, sl_step_
         add_problem(run, &run->task.warm.items[sl_data_order_next(&run->sft_order)], err);
     if (status) return status;
   }
-  const sl_gradient_options options = {NULL, 1.0f, run->micro_batch};
+  const sl_gradient_options options = {.inv_temperature = 1.0f, .micro_batch = run->micro_batch};
   sl_status status = sl_objective_coefficients(run->step.coefficient, run->step.tokens,
                                                run->step.n_seq, SL_AGG_TOKEN_MEAN, 0.0, err);
   if (!status)

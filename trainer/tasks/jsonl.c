@@ -15,7 +15,7 @@ enum { SEQUENCE_SPLIT = 3 };
 typedef struct {
   sl_problem_list *list;
   sl_text_pool *pool;
-  sl_reward_kind reward;
+  const sl_task_options *options;
   const sl_problem_list *forbidden; /* sorted; prompts that may not occur, or NULL */
   const char *forbidden_file;
   const sl_tokenizer *tokenizer; /* of a configured alphabet, or NULL */
@@ -68,6 +68,10 @@ static void count_no_number(collector *c, const sl_json *line, const char *answe
                  "expected one number, for the numeric reward, found \"%.80s\"", answer);
 }
 
+static int needs_numbers(const collector *c) {
+  return c->options->numbers || c->options->reward == SL_REWARD_NUMERIC;
+}
+
 static sl_status collect(const sl_json *line, void *user, sl_error *err) {
   collector *c = user;
   const char *prompt, *answer;
@@ -75,17 +79,20 @@ static sl_status collect(const sl_json *line, void *user, sl_error *err) {
   sl_status status = text_at(line, c->prompt_key, "task.prompt_key", &prompt, err);
   if (status == SL_OK) status = text_at(line, c->answer_key, "task.answer_key", &answer, err);
   if (status != SL_OK) return status;
-  if (c->reward == SL_REWARD_NUMERIC && !sl_reward_is_number(answer))
-    count_no_number(c, line, answer);
   status = check_characters(c, line, c->prompt_key, prompt, err);
   if (status == SL_OK) status = check_characters(c, line, c->answer_key, answer, err);
   if (status != SL_OK) return status;
-  const sl_problem key = {prompt, answer, ""};
+  const sl_problem key = {.prompt = prompt};
   if (c->forbidden && c->forbidden->n &&
       bsearch(&key, c->forbidden->items, c->forbidden->n, sizeof key, compare_prompt))
     return sl_json_fail(line, c->prompt_key, err, "is held out: it also occurs in %s",
                         c->forbidden_file);
-  return sl_problem_copy(c->list, c->pool, prompt, answer, "", err);
+  status = sl_problem_copy(c->list, c->pool, prompt, answer, "", err);
+  sl_problem *last = &c->list->items[c->list->n - 1];
+  if (status == SL_OK) status = sl_problems_set_gold(last, 1, c->pool, c->options, err);
+  if (status == SL_OK && needs_numbers(c) && !sl_reward_is_number(last->gold))
+    count_no_number(c, line, answer);
+  return status;
 }
 
 static sl_status read_file(collector *c, const char *path, sl_error *err) {
@@ -135,8 +142,8 @@ static sl_status find_contradictions(sl_contradictions *out, const sl_problem_li
     const size_t place = sorted[first].place;
     size_t other = 0; /* the first problem of this prompt that contradicts the first of all */
     for (end = first + 1; end < all->n && same_prompt(&sorted[end], &sorted[first]); end++)
-      if (!other && sl_reward_contradicts(c->reward, all->items[place].answer,
-                                          all->items[sorted[end].place].answer))
+      if (!other && sl_reward_contradicts(c->options->reward, all->items[place].gold,
+                                          all->items[sorted[end].place].gold))
         other = sorted[end].place;
     if (!other) continue;
     if (out->prompts++ == 0 || (out->file == path && place + 1 < out->line))
@@ -261,7 +268,7 @@ sl_status sl_task_jsonl(sl_task_lists *out, sl_text_pool *pool, const sl_task_op
                          : SL_OK;
   if (status != SL_OK) return status;
   collector c = {.pool = pool,
-                 .reward = options->reward,
+                 .options = options,
                  .tokenizer = tokenizer,
                  .prompt_key = key_or(options->prompt_key, "prompt"),
                  .answer_key = key_or(options->answer_key, "answer")};

@@ -62,10 +62,28 @@ sl_status sl_problem_push(sl_problem_list *list, sl_problem problem, sl_error *e
 sl_status sl_problem_copy(sl_problem_list *list, sl_text_pool *pool, const char *prompt,
                           const char *answer, const char *category, sl_error *err) {
   const sl_problem problem = {sl_text_pool_copy(pool, prompt), sl_text_pool_copy(pool, answer),
-                              category};
+                              category, NULL};
   if (!problem.prompt || !problem.answer)
     return sl_fail(err, SL_ERR_MEMORY, "no memory for the texts of problems");
   return sl_problem_push(list, problem, err);
+}
+
+sl_status sl_problems_set_gold(sl_problem *items, size_t n, sl_text_pool *pool,
+                               const sl_task_options *options, sl_error *err) {
+  const sl_tags tags = {.answer_open = options->answer_open, .answer_close = options->answer_close};
+  for (size_t i = 0; i < n; i++) {
+    sl_problem *p = &items[i];
+    const char *begin;
+    size_t length;
+    if (p->gold) continue;
+    p->gold = p->answer;
+    if (!tags.answer_open || !sl_template_answer(&tags, p->answer, &begin, &length)) continue;
+    char *text = strndup(begin, length);
+    p->gold = text ? sl_text_pool_copy(pool, text) : NULL;
+    free(text);
+    if (!p->gold) return sl_fail(err, SL_ERR_MEMORY, "no memory for the texts of problems");
+  }
+  return SL_OK;
 }
 
 int sl_problem_compare(const void *left, const void *right) {

@@ -4,6 +4,7 @@
 
 #include "tasks.h"
 
+#include "components.h"
 #include "trainer/files/json.h"
 
 typedef struct sl_text_pool sl_text_pool;
@@ -24,6 +25,11 @@ sl_status sl_problem_push(sl_problem_list *list, sl_problem problem, sl_error *e
 /* Appends a problem, copying prompt and answer into the pool; category must be static. */
 sl_status sl_problem_copy(sl_problem_list *list, sl_text_pool *pool, const char *prompt,
                           const char *answer, const char *category, sl_error *err);
+
+/* Gives every problem that has none its gold answer (spec F3.8): what stands between the tags, if
+ * there are tags and the answer has them, else the answer. */
+sl_status sl_problems_set_gold(sl_problem *items, size_t n, sl_text_pool *pool,
+                               const sl_task_options *options, sl_error *err);
 
 /* Ordered by the bytes of prompt, then of answer (for qsort and bsearch). */
 int sl_problem_compare(const void *left, const void *right);

@@ -133,6 +133,14 @@ size_t sl_task_answers_beyond(const sl_problems *problems, size_t tokens) {
   return beyond;
 }
 
+static sl_status set_gold(const sl_task *task, const sl_task_options *options, sl_error *err) {
+  const sl_problems *lists[] = {&task->warm, &task->train, &task->held_out};
+  sl_status status = SL_OK;
+  for (size_t l = 0; l < 3 && status == SL_OK; l++)
+    status = sl_problems_set_gold(lists[l]->items, lists[l]->n, task->pool, options, err);
+  return status;
+}
+
 sl_status sl_task_load(sl_task *out, const sl_task_options *options, sl_error *err) {
   sl_task_lists lists = {.warm = {NULL, 0, 0}};
   sl_task task = {.reward = options->kind == SL_TASK_JSONL ? options->reward : SL_REWARD_EXACT,
@@ -144,6 +152,7 @@ sl_status sl_task_load(sl_task *out, const sl_task_options *options, sl_error *e
   task.train = (sl_problems){lists.train.items, lists.train.n};
   task.held_out = (sl_problems){lists.held_out.items, lists.held_out.n};
   task.contradictions = lists.contradictions;
+  if (status == SL_OK) status = set_gold(&task, options, err);
   if (status == SL_OK) status = choose_alphabet(&task, options, err);
   if (status == SL_OK) status = measure(&task, err);
   if (status != SL_OK) {

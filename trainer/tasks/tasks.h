@@ -10,6 +10,7 @@
 /* Strings are UTF-8. category groups problems in reports ("+", "-", ...), "" if there is none. */
 typedef struct {
   const char *prompt, *answer, *category;
+  const char *gold; /* what a completion is compared with: the answer, or what its tags hold */
 } sl_problem;
 
 typedef struct {
@@ -19,7 +20,7 @@ typedef struct {
 
 /* spec F3.2, F3.3 and F3.4. */
 typedef enum { SL_TASK_ARITHMETIC, SL_TASK_GSM8K_CALC, SL_TASK_JSONL } sl_task_kind;
-typedef enum { SL_REWARD_EXACT, SL_REWARD_NUMERIC } sl_reward_kind;
+typedef enum { SL_REWARD_EXACT, SL_REWARD_NUMERIC } sl_reward_kind; /* as sl_component */
 
 /* Prompts of a file whose answers no completion satisfies all; prompts is their number. */
 typedef struct {
@@ -37,7 +38,9 @@ typedef struct {
   const char *train, *test; /* gsm8k-calc: GSM8K's files; jsonl: problems, and held-out problems */
   double held_out_fraction; /* jsonl without test: share of problems that is held out */
   sl_reward_kind reward;    /* jsonl; the others are exact */
-  const char *prompt_key, *answer_key; /* jsonl: NULL or "": prompt, answer */
+  int numbers;              /* jsonl: each answer is one number; with reward numeric too */
+  const char *answer_open, *answer_close; /* tags around the answer; NULL: it has none */
+  const char *prompt_key, *answer_key;    /* jsonl: NULL or "": prompt, answer */
   const char *characters; /* alphabet; "" or NULL: the task's own (jsonl: the characters that its
                              files hold) */
 } sl_task_options;

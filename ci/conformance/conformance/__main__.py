@@ -17,7 +17,7 @@ def run(arguments):
     started = time.monotonic()
 
     def report(line):
-        if line["kind"] == "ledger":
+        if line["kind"] in ("ledger", "measures"):
             return
         shown = line["state"] if line["kind"] == "step" else \
             f"evaluation {line['held_out_success']:.9g}"
@@ -28,7 +28,7 @@ def run(arguments):
     if arguments.ledger:
         with open(arguments.ledger, "w", encoding="utf-8") as file:
             file.write(found.text)
-    print(f"state {found.state}\nledger {found.ledger}")
+    print(f"state {found.state}\nledger {found.ledger}\nmeasures {found.measures}")
     lines = records.differences(arguments.file, found)
     print("\n".join(lines + ["as recorded" if not lines else "NOT as recorded"]))
     return 1 if lines else 0

@@ -9,7 +9,8 @@ from . import digests, examples, plants, records, sweep
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 SWEPT = ("exp", "rsqrt")            # about ten minutes each
-SHORT, LONG = ("variants", "signs", "mixed", "equations"), ("run", "chunks")
+SHORT = ("variants", "signs", "mixed", "equations", "rewards")
+LONG = ("run", "chunks")
 
 
 def of_examples(vectors):
@@ -30,7 +31,8 @@ def of_run(name, vectors):
     path = vectors / f"{name}.yaml"
     found = records.train(path)
     lines = records.differences(path, found)
-    return not lines, lines + [f"state {found.state}, ledger {found.ledger}"]
+    return not lines, lines + [f"state {found.state}, ledger {found.ledger}, "
+                               f"measures {found.measures}"]
 
 
 def of_sweep(name, vectors):

@@ -44,12 +44,25 @@ KEYS = {
     "task.answer_key": ("text", None, "answer"),
     "task.reward": ("choice", ("exact", "numeric"), "exact"),
     "task.characters": ("text", None, ""),
+    "reward.weights": ("mapping", None, None),
+    "reward.answer_in": ("choice", ("completion", "tags"), "completion"),
+    "reward.think_open": ("text", None, "<think>"),
+    "reward.think_close": ("text", None, "</think>"),
+    "reward.answer_open": ("text", None, "<answer>"),
+    "reward.answer_close": ("text", None, "</answer>"),
+    "reward.length_limit": ("integer", (0, 131071), "0"),
+    "reward.length_buffer": ("integer", (1, 131071), "1"),
+    "reward.command": ("text", None, ""),
+    "reward.command_processes": ("integer", (1, 256), "1"),
+    "reward.command_seconds": ("real", (0.001, 86400), "10"),
+    "reward.replay": ("text", None, ""),
     "sft.steps": ("integer", (0, 10 ** 9), "1500"),
     "sft.batch": ("integer", (1, 1048576), "64"),
     "sft.lr": ("real", (0, 10), "3e-3"),
     "sft.warmup": ("integer", (0, 10 ** 9), "20"),
     "sft.stop_success": ("real", (0, 1), "0.45"),
     "sft.eval_every": ("integer", (1, 10 ** 9), "25"),
+    "rl.preset": ("choice", ("none",), "none"),
     "rl.steps": ("integer", (0, 10 ** 9), "300"),
     "rl.prompts": ("integer", (1, 1048576), "128"),
     "rl.group": ("integer", (1, 4096), "8"),
@@ -67,6 +80,7 @@ KEYS = {
     "rl.reduce_shards": ("integer", (1, 1024), "8"),
     "rl.level": ("choice", ("token", "sequence"), "token"),
     "rl.aggregation": ("choice", ("sequence-mean", "token-mean", "constant"), "sequence-mean"),
+    "rl.loss_parts": ("integer", (1, 1048576), "1"),
     "rl.constant_length": ("real", (1, 1e9), "1"),
     "rl.advantage": ("choice", ("population", "sample", "none", "leave-one-out"), "population"),
     "rl.advantage_eps": ("real", (0, 1), "1e-4"),
@@ -74,6 +88,7 @@ KEYS = {
     "rl.beta": ("real", (0, 1000), "0"),
     "rl.reference": ("text", None, ""),
     "rl.entropy_bonus": ("real", (0, 1000), "0"),
+    "rl.entropy_mean": ("choice", ("loss", "tokens"), "loss"),
     "rl.shuffle_rewards": ("boolean", None, "false"),
     "gate.name": ("text", None, "sigmoid"),
     "gate.pos": ("mapping", None, None),
@@ -89,6 +104,10 @@ KEYS = {
     "checkpoint.keep": ("integer", (1, 10 ** 6), "2"),
     "checkpoint.best": ("boolean", None, "false"),
 }
+
+
+COMPONENTS = ("exact", "numeric", "format", "length")   # in the order of the sum (F3.7)
+TAGS = ("think_open", "think_close", "answer_open", "answer_close")
 
 
 class ConfigurationError(ValueError):
@@ -202,11 +221,19 @@ def check(config, path):
         "head_dim is even": config["model.head_dim"] % 2 == 0,
         "task.held_out is even": config["task.held_out"] % 2 == 0,
         "rl.updates divides rl.prompts": config["rl.prompts"] % config["rl.updates"] == 0,
+        "rl.loss_parts divides the groups of an update":
+            config["rl.prompts"] // config["rl.updates"] % config["rl.loss_parts"] == 0,
         "rl.reduce_shards is a power of two": shards & (shards - 1) == 0,
         "leave-one-out needs rl.group >= 2":
             config["rl.advantage"] != "leave-one-out" or config["rl.group"] >= 2,
         "1 - weight decay times a learning rate, as binary32, is at least 0":
             F32(1 - product) >= 0,
+        "reward.weights names exact, numeric, format and length; command is not here":
+            set(config["reward.weights"]) <= set(COMPONENTS),
+        "a tag is empty": all(config[f"reward.{tag}"] for tag in TAGS),
+        "reward.length_buffer is at most the limit":
+            "length" not in config["reward.weights"] or config["reward.length_buffer"] <=
+            (config["reward.length_limit"] or config["rl.max_new_tokens"]),
         "gsm8k-calc needs task.train and task.test":
             task != "gsm8k-calc" or (train and config["task.test"]),
         "jsonl needs task.train": task != "jsonl" or train,

@@ -310,9 +310,20 @@ def sums(objective, batch, terms):
         "weight_sum": w, "effective_sum": w * r,
     }
     result = {name: sequence_chains(packed, mask, term) for name, term in chains.items()}
+    result["unclamped"] = sequence_chains(packed, mask & ~terms["clamped"], w)
     counts = {"tokens": mask, "below_half": w < F32(0.5), "clamped": terms["clamped"],
               "kl_clamped": terms.get("kl_clamped", np.zeros(len(mask), bool))}
     for name, flag in counts.items():
         result[name] = sequence_chains(packed, mask, flag).astype(np.uint64)
     result["ratio_max"] = np.max(packed.pad(np.where(mask, r, F32(0))), axis=1, initial=F32(0))
     return result
+
+
+def effective_ratio(found, size):
+    """EUR (O5.3) of an update of groups of `size` sequences, from the sums of its loss."""
+    ratios = []
+    for first in range(0, len(found["tokens"]), size):
+        tokens = int(found["tokens"][first:first + size].sum())
+        if tokens:
+            ratios.append(numerics.ascending(found["unclamped"][first:first + size]) / tokens)
+    return numerics.ascending(ratios) / len(ratios)

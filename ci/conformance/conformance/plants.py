@@ -10,7 +10,7 @@ from contextlib import contextmanager
 import numpy as np
 
 from . import (functions, functions64, gates, model, numerics, objective, optimizer, random,
-               tasks, training, transformer)
+               rewards, tasks, training, transformer)
 from .numerics import F32, F64, fma, rn32, wide
 
 
@@ -235,6 +235,21 @@ def power_by_exp(x, q, original=gates.power):
     return functions64.exp(q * functions64.log(x)) if q not in (0, 1) else original(x, q)
 
 
+def token_mean_ratio(found, size):
+    """An effective update ratio over tokens instead of prompts (O5.3)."""
+    return found["unclamped"].sum() / int(found["tokens"].sum())
+
+
+def without_end(tokens, limit, buffer, original=rewards.length):
+    """A length that leaves out the end token (F3.9)."""
+    return original(tokens - 1, limit, buffer)
+
+
+def any_order(text, tags):
+    """A format that is met if all tags are there (F3.8)."""
+    return float(all(tag in text for tag in tags))
+
+
 def shuffled_held_out(problems, chosen):
     """Held-out problems in the shuffled order (F3.4)."""
     return [problem for prompt in chosen for problem in problems if problem[0] == prompt]
@@ -309,6 +324,10 @@ PLANTS = {
     "decay": ("weight decay everywhere", "variants", model, "decays", lambda name: True),
     "reference": ("a reference that goes on learning", "variants", model.Model, "frozen",
                   lambda self: self),
+    "eur": ("an effective update ratio over tokens", "variants", objective, "effective_ratio",
+            token_mean_ratio),
+    "end-token": ("lengths without the end token", "rewards", rewards, "length", without_end),
+    "any-order": ("tags in any order", "rewards", rewards, "template", any_order),
     "held-out": ("held-out problems in the order of the shuffle", "variants", tasks, "held_out_of",
                  shuffled_held_out),
 }

@@ -6,18 +6,29 @@ from dataclasses import dataclass
 from . import configuration, digests
 from .training import Run
 
-RECORD = re.compile(r"^# (state|ledger) ([0-9a-f]{32})$", re.MULTILINE)
+NAMES = {"state", "ledger", "measures"}
+RECORD = re.compile(r"^# (state|ledger|measures) ([0-9a-f]{32})$", re.MULTILINE)
 
 
 @dataclass
 class Found:
-    """What a run came to: the final state hash, the ledger, and the ledger's digest."""
+    """What a run came to: the final state hash, the ledger, and the ledger's two digests."""
     state: str
     text: str
 
     @property
     def ledger(self):
-        return digests.bytes_digest(self.text.encode())
+        return self.digest(measures=False)
+
+    @property
+    def measures(self):
+        return self.digest(measures=True)
+
+    def digest(self, measures):
+        """Of the lines of kind "measures", or of the others."""
+        lines = [line for line in self.text.splitlines(keepends=True)
+                 if line.startswith('{"kind":"measures",') == measures]
+        return digests.bytes_digest("".join(lines).encode())
 
 
 def train(path, report=lambda line: None):
@@ -37,7 +48,7 @@ def differences(path, found):
     """Lines that say what is not as the file of record has it."""
     with open(path, encoding="utf-8") as file:
         recorded = dict(RECORD.findall(file.read()))
-    if set(recorded) != {"state", "ledger"}:
-        return [f"{path}: no record of state and ledger"]
+    if set(recorded) != NAMES:
+        return [f"{path}: no record of state, ledger and measures"]
     return [f"{path}: {name} {getattr(found, name)}, not {value} as recorded"
             for name, value in recorded.items() if getattr(found, name) != value]

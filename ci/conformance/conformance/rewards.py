@@ -1,4 +1,4 @@
-"""Rewards of completions, and numbers as they stand in texts: formats.md F3.6."""
+"""Rewards of completions, and numbers as they stand in texts: formats.md F3.6 to F3.9."""
 import re
 
 SIGNS, CURRENCIES = "-+\u2212", "$\u20ac\u00a3\u00a5"
@@ -72,13 +72,91 @@ def is_one_number(text):
     return count == 1 and last is not None
 
 
-def reward(completion, answer, tokenizer, numeric):
-    """F3.6, 0 or 1, of the ids after the prompt."""
-    if not completion or completion[-1] != tokenizer.END:
+WHITE = " \t\n\r"                  # F3.8
+
+
+def between(text, tags):
+    """What stands between the answer tags, or None (F3.8)."""
+    begin = text.find(tags[2])
+    end = -1 if begin < 0 else text.find(tags[3], begin + len(tags[2]))
+    return None if end < 0 else text[begin + len(tags[2]):end].strip(WHITE)
+
+
+def template(text, tags):
+    """format (F3.8)."""
+    text = text.strip(WHITE)
+    begins, ends = text.startswith(tags[0]), text.endswith(tags[3])
+    if not (begins and ends):
+        return 0.25 if begins or ends else 0.0
+    places = [[i for i in range(len(text)) if text.startswith(tag, i)] for tag in tags]
+    if any(len(place) != 1 for place in places):
+        return 0.5
+    at = [place[0] for place in places]
+    behind = [place + len(tag) for place, tag in zip(at, tags)]
+    ordered = all(here <= there for here, there in zip(behind, at[1:]))
+    return 1.0 if ordered and not text[behind[1]:at[2]].strip(WHITE) else 0.5
+
+
+def length(tokens, limit, buffer):
+    """length (F3.9)."""
+    if tokens <= limit - buffer:
         return 0.0
-    if any(i < 2 or i >= tokenizer.size for i in completion[:-1]):
-        return 0.0
-    return of_text("".join(tokenizer.alphabet[i - 2] for i in completion[:-1]), answer, numeric)
+    return -1.0 if tokens >= limit else -((tokens - (limit - buffer)) / buffer)
+
+
+def tags_of(config):
+    """The four tags of a run (F3.8)."""
+    return [config[f"reward.{name}"] for name in
+            ("think_open", "think_close", "answer_open", "answer_close")]
+
+
+class Rewards:
+    """The rewards of a run's completions (F3.6, F3.7)."""
+
+    def __init__(self, config, tokenizer, numeric):
+        self.tokenizer, self.numeric = tokenizer, numeric
+        self.tags = tags_of(config)
+        self.tagged = config["reward.answer_in"] == "tags"
+        self.limit = config["reward.length_limit"] or config["rl.max_new_tokens"]
+        self.buffer = config["reward.length_buffer"]
+        given = config["reward.weights"] or {"numeric" if numeric else "exact": "1"}
+        self.weights = {name: float(given[name]) for name in
+                        ("exact", "numeric", "format", "length") if name in given}
+
+    def text(self, completion):
+        """The characters up to the end token; None where an id is none."""
+        ended = completion and completion[-1] == self.tokenizer.END
+        ids = completion[:-1] if ended else completion
+        if any(i < 2 or i >= self.tokenizer.size for i in ids):
+            return None
+        return "".join(self.tokenizer.alphabet[i - 2] for i in ids)
+
+    def answer(self, completion, answer, numeric):
+        """F3.6, of the ids after the prompt."""
+        text = self.text(completion)
+        if text is None or completion[-1] != self.tokenizer.END:
+            return 0.0
+        if self.tagged:
+            text, inside = between(text, self.tags), between(answer, self.tags)
+            answer = answer if inside is None else inside
+        return 0.0 if text is None else of_text(text, answer, numeric)
+
+    def success(self, completion, answer):
+        """The answer's component (F3.7)."""
+        return self.answer(completion, answer, self.numeric)
+
+    def reward(self, completion, answer):
+        """F3.7."""
+        text, total = self.text(completion), 0.0
+        for name, weight in self.weights.items():
+            if name in ("exact", "numeric"):
+                value = self.answer(completion, answer, name == "numeric")
+            elif name == "format":
+                value = 0.0 if text is None else template(text, self.tags)
+            else:
+                value = length(len(completion), self.limit, self.buffer)
+            total = total + weight * value
+        return total
 
 
 def of_text(text, answer, numeric):

@@ -112,11 +112,14 @@ def json_lines(path):
 def jsonl_problems(path, config):
     """The problems of a file (F3.4)."""
     problems = []
+    numbers = config["task.reward"] == "numeric" or "numeric" in config["reward.weights"]
     for number, value in json_lines(path):
         prompt, answer = (value.get(config[f"task.{key}_key"]) for key in ("prompt", "answer"))
         if not all(isinstance(x, str) and x for x in (prompt, answer)):
             raise ValueError(f"{path}:{number}:1: expected prompt and answer, texts not empty")
-        if config["task.reward"] == "numeric" and not rewards.is_one_number(answer):
+        inside = rewards.between(answer, rewards.tags_of(config)) \
+            if config["reward.answer_in"] == "tags" else None
+        if numbers and not rewards.is_one_number(answer if inside is None else inside):
             raise ValueError(f"{path}:{number}:1: expected one number as the answer")
         problems.append((prompt, answer))
     if not problems:

@@ -119,6 +119,7 @@ class Run:
         self.phase, self.updates, self.rollouts = SFT, 0, 0
         self.warm_start = tasks.Problems(self.task.warm_start, self.seed, 0)
         self.training = tasks.Problems(self.task.training, self.seed, 1)
+        self.rewards = rewards.Rewards(config, self.tokenizer, self.task.numeric)
         self.reference = None
         self.gate = gate_of(config)
         self.check_lengths()
@@ -256,16 +257,20 @@ class Run:
         config = self.config
         while self.rollouts < config["rl.steps"]:
             rollout = self.sample_rollout()
-            gradients = []
+            gradients, measures = [], []
             for e in range(config["rl.epochs"]):
                 order = self.order_of_pass(e)
                 size = len(order) // config["rl.updates"]
                 for u in range(config["rl.updates"]):
                     groups = order[u * size:(u + 1) * size]
-                    gradients.append(self.rl_update(rollout, groups, first=e == u == 0))
+                    gradient, eur = self.rl_update(rollout, groups, first=e == u == 0)
+                    gradients.append(gradient)
+                    measures.append(f"{eur:.17g}")
             self.rollouts += 1
             self.report(self.ledger_line("rl", self.rollouts, rollout.sequences, rollout.rewards,
                                          np.concatenate(rollout.old), gradients))
+            self.report({"kind": "measures", "phase": "rl", "step": self.rollouts,
+                         "eur": measures})
             if self.rollouts % config["eval.every"] == 0 or self.rollouts == config["rl.steps"]:
                 self.report_evaluation("rl", self.rollouts)
 
@@ -277,7 +282,8 @@ class Run:
                     for _ in range(group)]
         prompts = [self.tokenizer.encode(prompt) for prompt, _ in problems]
         rollout = self.complete(prompts, config["rl.temperature"])
-        rollout.rewards = [self.reward(ids[len(prompt):], answer) for ids, prompt, (_, answer)
+        rollout.rewards = [self.rewards.reward(ids[len(prompt):], answer)
+                           for ids, prompt, (_, answer)
                            in zip(rollout.sequences.ids, prompts, problems)]
         if config["rl.shuffle_rewards"]:
             order = random.shuffled(len(problems), self.seed, 0, self.rollouts,
@@ -318,10 +324,6 @@ class Run:
         return Rollout(Sequences(ids, [len(prompt) for prompt in prompts]), ended,
                        [np.array(row + [0.0], F32) for row in old], [])
 
-    def reward(self, completion, answer):
-        """F3.6."""
-        return rewards.reward(completion, answer, self.tokenizer, self.task.numeric)
-
     def order_of_pass(self, e):
         """The groups of pass e (L3.7)."""
         if e == 0:
@@ -330,7 +332,7 @@ class Run:
                                random.ORDER)
 
     def rl_update(self, rollout, groups, first):
-        """L3.8: one update, and its gradient."""
+        """L3.8: one update; its gradient and its EUR (O5.3)."""
         config, size = self.config, self.config["rl.group"]
         numbers = [g * size + member for g in groups for member in range(size)]
         chosen = rollout.sequences.choose(numbers)
@@ -342,17 +344,22 @@ class Run:
             raise ValueError(f"token {np.nonzero(new != old)[0][0]}: new differs from old")
         ref = None if rollout.ref is None else np.concatenate([rollout.ref[i] for i in numbers])
         tokens = [len(ids) - prompt for ids, prompt in zip(chosen.ids, chosen.prompt)]
-        coefficient = objective.coefficients(tokens, config["rl.aggregation"],
-                                             config["rl.constant_length"])
+        parts = config["rl.loss_parts"]
+        coefficient = np.concatenate([objective.coefficients(
+            part, config["rl.aggregation"], config["rl.constant_length"]) / parts
+            for part in np.split(np.array(tokens), parts)])
+        bonus, mean = config["rl.entropy_bonus"], config["rl.entropy_mean"] == "tokens"
         how = objective.Objective(self.gate, config["rl.level"], config["rl.kl"], config["rl.beta"],
-                                  config["rl.entropy_bonus"])
-        d, e, _ = objective.gated_loss(how, objective.Batch(
+                                  0.0 if mean else bonus)
+        d, e, sums = objective.gated_loss(how, objective.Batch(
             packed, mask, new, old, rollout.advantage[numbers], coefficient, ref, entropy))
+        if mean:
+            e = np.where(mask, rn32(-(bonus * (1 / F64(sum(tokens))))), F32(0)).astype(F32)
         gradient = self.model.backward(trace, d, e)
         lr = optimizer.learning_rate(self.rollouts + 1, config["rl.lr"], config["rl.warmup"],
                                      config["rl.decay"], config["rl.final"], config["rl.steps"])
         self.step(gradient, lr)
-        return gradient
+        return gradient, objective.effective_ratio(sums, size)
 
     # ---- evaluation and ledger
 
@@ -362,9 +369,9 @@ class Run:
         problems = self.task.held_out[:count]
         prompts = [self.tokenizer.encode(prompt) for prompt, _ in problems]
         done = self.complete(prompts, F32(0))
-        rewards = [self.reward(ids[len(prompt):], answer) for ids, prompt, (_, answer)
+        success = [self.rewards.success(ids[len(prompt):], answer) for ids, prompt, (_, answer)
                    in zip(done.sequences.ids, prompts, problems)]
-        return numerics.ascending(rewards) / len(problems)
+        return numerics.ascending(success) / len(problems)
 
     def report_evaluation(self, phase, step):
         """An evaluation and its line (L4.2)."""

@@ -105,9 +105,12 @@ class Records(unittest.TestCase):
 
     def test_record_that_differs(self):
         found = records.Found("0" * 32, "text")
-        for text, count in ((f"# state {found.state}\n# ledger {found.ledger}\n", 0),
-                            (f"# state {found.state}\n# ledger {'1' * 32}\n", 1),
-                            (f"# state {found.state}\n", 1)):
+        right = f"# state {found.state}\n# ledger {found.ledger}\n"
+        for text, count in ((f"{right}# measures {found.measures}\n", 0),
+                            (f"{right}# measures {'1' * 32}\n", 1),
+                            (f"# state {found.state}\n# ledger {'1' * 32}\n"
+                             f"# measures {found.measures}\n", 1),
+                            (right, 1)):
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "run.yaml"
                 path.write_text(text, encoding="utf-8")

@@ -206,7 +206,7 @@ static void release(bench *b) {
 }
 
 static sl_status one_step(bench *b, sl_error *err) {
-  const sl_gradient_options options = {NULL, 1.0f, 0};
+  const sl_gradient_options options = {.inv_temperature = 1.0f};
   const sl_optimizer_options adamw = {0.9f, 0.95f, 1e-8f, 0.0, 1.0};
   double norm;
   sl_status status =

@@ -118,7 +118,7 @@ static uint32_t write_sum(uint32_t ids[LENGTH], size_t number) {
 }
 
 static sl_status update(run *r, const sl_objective *what, float lr, sl_error *err) {
-  const sl_gradient_options options = {what, 1.0f, 0};
+  const sl_gradient_options options = {.objective = what, .inv_temperature = 1.0f};
   sl_update_batch *s = &r->step;
   double norm;
   sl_status status =

@@ -28,6 +28,21 @@ sl_status sl_objective_coefficients(double *coefficient, const uint32_t *tokens,
                                     sl_aggregation aggregation, double constant_length,
                                     sl_error *err);
 
+/* What an update's gate let through (spec O5.3, O5.4). effective: the effective update ratio, the
+ * mean over groups of the mean weight of their tokens. clipped: the same mean of the share of
+ * tokens that clip leaves without a gradient; clipped_tokens: their share of all tokens, as TRL and
+ * verl count it. The last two are NaN unless the gate is clip for both signs. */
+typedef struct {
+  double effective, clipped, clipped_tokens;
+} sl_update_ratios;
+
+/* Measures an update from its sequences, on the host, and the sums that sl_gated_loss gave for
+ * them; group as in sl_advantages, of all sequences. SL_ERR_INPUT for offsets that do not fit, or
+ * an update without unmasked tokens; *out is then untouched. */
+sl_status sl_update_measure(sl_update_ratios *out, const sl_objective *objective,
+                            const sl_gated_loss_batch *batch, const sl_loss_sums *sums,
+                            const uint32_t *group, size_t n_groups, sl_error *err);
+
 typedef enum { SL_DECAY_CONSTANT, SL_DECAY_LINEAR, SL_DECAY_COSINE } sl_decay_kind;
 
 /* The learning rate of step t = 1 ... total (spec N6.5); final is the fraction of base that is left

@@ -48,8 +48,8 @@ Test(suggest, on_the_command_line) {
       /* several components */
       {"model.path=x", "; here it is model.folder (model.path of verl)"},
       {"actor_rollout_ref.model.path=x", "; here it is model.folder (model.path of verl)"},
-      {"custom_reward_function.path=f.py", "; here it is task.reward, exact or numeric"},
-      {"reward_model.model.path=x", "; here it is task.reward, exact or numeric"},
+      {"custom_reward_function.path=f.py", "; here it is reward.command, a program"},
+      {"reward_model.model.path=x", "; here it is reward.command, a program"},
       {"critic.optim.lr=1", "; here it is rl.advantage (the mean of a group is the baseline)"},
       {"trainer.n_gpus_per_node=8",
        "; here it is run, rl.steps, eval and checkpoint (trainer of verl)"},
@@ -77,7 +77,7 @@ static void refused(const char *text, const char *part) {
 Test(suggest, in_a_file) {
   refused("rl: {num_generations: 4}\n", "; here it is rl.group (num_generations of TRL)");
   refused("custom_reward_function: {path: f.py}\n",
-          "; here it is task.reward, exact or numeric: no code is loaded (custom_reward_function "
+          "; here it is reward.command, a program (custom_reward_function "
           "of verl)");
   refused("model: {path: x}\n", "found path; here it is model.folder (model.path of verl)");
   refused("rll: {group: 4}\n", "; did you mean rl?");

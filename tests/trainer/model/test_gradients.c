@@ -168,7 +168,8 @@ static void check_step(sl_run_state *run, size_t n, size_t shards, size_t at_onc
       sl_objective_coefficients(all.coefficient, all.tokens, n, SL_AGG_TOKEN_MEAN, 0.0, &err),
       SL_OK);
   leaves l = new_leaves(run->policy.layout->n_floats, shards);
-  const sl_gradient_options full = {NULL, 1.0f, 0}, options = {NULL, 1.0f, micro_batch};
+  const sl_gradient_options full = {.inv_temperature = 1.0f},
+                            options = {.inv_temperature = 1.0f, .micro_batch = micro_batch};
   for (size_t k = 0; k < shards; k++) {
     cut(&part, &all, k * n / shards, (k + 1) * n / shards);
     cr_assert_eq(sl_update_batch_gradient(&part, m, &one, &full), SL_OK);

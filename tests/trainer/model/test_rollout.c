@@ -43,7 +43,7 @@ static size_t differ_from_training(sl_run_state *run, const sl_rollout *r, float
   for (size_t q = 0; q < r->n; q++)
     sl_update_batch_add(&s, r->ids + r->seq[q], r->seq[q + 1] - r->seq[q], r->prompt_length[q],
                         r->logp + r->seq[q], 0.0f);
-  const sl_gradient_options options = {NULL, 1.0f / temperature, 1};
+  const sl_gradient_options options = {.inv_temperature = 1.0f / temperature, .micro_batch = 1};
   cr_assert_eq(sl_update_batch_logprobs(&s, run->model, &options, s.logp, s.entropy), SL_OK);
   size_t wrong = 0;
   for (size_t i = 0; i < r->seq[r->n]; i++)

@@ -132,6 +132,26 @@ Test(report, a_run_is_read_as_curves) {
   sl_run_report_free(&r);
 }
 
+/* Of an array the last number is drawn: an empty one, and one that ends in null, leave a gap. */
+Test(report, arrays_are_drawn_by_their_last_number) {
+  static const char text[] = STEP("rl", "1", ",\"eur\":[1,0.75]") STEP("rl", "2", ",\"eur\":[]")
+      STEP("rl", "3", ",\"eur\":[1,null]") STEP("rl", "4", ",\"eur\":[1],\"eur_later\":0.5");
+  sl_run_report r;
+  sl_error err = {0};
+  cr_assert_eq(sl_run_report_read(&r, make_run(text), &err), SL_OK, "%s", err.message);
+  const sl_run_curve *eur = sl_run_curves_find(&r.curves, "step", "rl", "eur");
+  cr_assert(eur && eur->n == 2);
+  cr_expect_eq(eur->y[0], 0.75);
+  cr_expect_eq(eur->x[1], 4.0);
+  cr_expect_eq(eur->y[1], 1.0);
+  char *page = written(sl_run_report_page, &r, 1), *lines = written(summary, &r, 1);
+  cr_expect_eq(count(page, ">Effective update ratio (EUR)<"), 1);
+  cr_expect_not_null(strstr(lines, "effective update ratio      0.5000"), "%s", lines);
+  free(page);
+  free(lines);
+  sl_run_report_free(&r);
+}
+
 Test(report, page_and_picture_need_nothing_else) {
   sl_run_report r;
   sl_error err = {0};

@@ -7,6 +7,7 @@
 #include "trainer/run/run_files.h"
 
 #include <criterion/criterion.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,6 +100,46 @@ static size_t differ(const json_t *digests, const sl_model_layout *layout, const
     if (strcmp(text_at(digests, i), text) != 0) wrong++, *where = i;
   }
   return wrong;
+}
+
+/* The EUR of each update of a rollout, in the ledger exactly, in the metrics by 9 digits (spec
+ * F4.3, F4.4, O5.3): 1 for the first, less for one whose ratios moved. */
+Test(ledger, holds_the_effective_ratio_by_update, .init = scratch_make, .fini = scratch_remove) {
+  sl_run_state *run = in_rl();
+  sl_step_digests digests;
+  sl_step_report report;
+  sl_run_files files;
+  sl_error err;
+  cr_assert_eq(sl_run_create(&files, scratch_path("run"), &run->config, &err), SL_OK, "%s",
+               err.message);
+  run->phase = SL_PHASE_SFT;
+  cr_assert_eq(sl_ledger_measures(&files, run, 1, &err), SL_OK); /* writes nothing */
+  run->phase = SL_PHASE_RL;
+  cr_assert_eq(sl_policy_step(run, &report, &digests, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_ledger_measures(&files, run, report.updates, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_metrics_step(&files, run, &report, "", 1.0, &err), SL_OK, "%s", err.message);
+  json_t *measures = line(scratch_path("run/ledger.jsonl"), 0),
+         *metrics = line(scratch_path("run/metrics.jsonl"), 0);
+  const json_t *exact = json_object_get(measures, "eur"), *eur = json_object_get(metrics, "eur");
+  double later = 0.0;
+  cr_expect_str_eq(json_string_value(json_object_get(measures, "kind")), "measures");
+  cr_assert_eq(json_array_size(exact), UPDATES);
+  cr_assert_eq(json_array_size(eur), UPDATES);
+  cr_expect_str_eq(json_string_value(json_array_get(exact, 0)), "1");
+  for (size_t u = 0; u < UPDATES; u++) {
+    const double x = strtod(json_string_value(json_array_get(exact, u)), NULL);
+    char nine[32];
+    snprintf(nine, sizeof nine, "%.9g", x);
+    cr_expect_eq(x, run->ratios[u].effective);
+    cr_expect(u == 0 ? x == 1.0 : x > 0.0 && x < 1.0, "update %zu: %.17g", u, x);
+    cr_expect_eq(json_number_value(json_array_get(eur, u)), strtod(nine, NULL));
+    later += u ? x / (UPDATES - 1) : 0.0;
+  }
+  cr_expect(fabs(report.eur_later - later) <= 2 * UPDATES * 0x1p-53);
+  cr_expect(json_is_null(json_object_get(metrics, "clip_ratio")), "the gate is sigmoid");
+  json_decref(measures), json_decref(metrics);
+  sl_run_close(&files);
+  sl_run_state_destroy(run);
 }
 
 Test(ledger, holds_every_update_by_tensor, .init = scratch_make, .fini = scratch_remove) {

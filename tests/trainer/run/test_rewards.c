@@ -15,7 +15,9 @@ static double reward_of(sl_run_state *run, const uint32_t *completion, size_t n,
   const sl_rollout r = {
       .n = 1, .seq = seq, .prompt_length = prompt_length, .ended = &ended, .ids = ids};
   run->chosen[0] = 0;
-  sl_rewards(run, &r);
+  uint64_t timed_out;
+  sl_error err;
+  cr_assert_eq(sl_rewards(run, &r, &timed_out, &err), SL_OK, "%s", err.message);
   return run->reward[0];
 }
 
