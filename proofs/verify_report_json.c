@@ -26,11 +26,13 @@ static json_t *decimal(sl_decimal x) {
   return json_string(text);
 }
 
-/* The values at which a property is refuted, by name, as decimals. */
-static json_t *values(const sl_report *r, const sl_decimal *at) {
+/* The values at which a property is refuted, by name, as decimals; the second argument has none
+ * where it changes with r. */
+static json_t *values(const sl_report *r, const sl_finding *f) {
   json_t *j = json_object();
   for (int i = 0; i < r->def->param_count; i++)
-    json_object_set_new(j, r->def->param[i].name, decimal(at[i]));
+    if (!f->path || i != r->def->old)
+      json_object_set_new(j, r->def->param[i].name, decimal(f->at[i]));
   return j;
 }
 
@@ -56,7 +58,7 @@ static json_t *witness(const sl_report *r, const sl_finding *f) {
   sl_place_point(text, f->witness.r);
   json_t *j = json_pack("{s:s, s:o, s:s, s:I, s:o}", "r", text, "r_binary64",
                         number(arf_get_d(f->witness.r, ARF_RND_NEAR)), "mantissa", mantissa,
-                        "exponent", (json_int_t)fmpz_get_si(e), "parameters", values(r, f->at));
+                        "exponent", (json_int_t)fmpz_get_si(e), "parameters", values(r, f));
   if (strcmp(f->refuted_by, "step") != 0) json_object_set_new(j, "value", ball(f->witness.value));
   flint_free(mantissa);
   fmpz_clear(m), fmpz_clear(e);
@@ -75,7 +77,9 @@ static void add_bound(json_t *j, const sl_report *r, const sl_finding *f) {
   char *bound = arf_get_str(arb_midref(f->witness.value), 25);
   json_object_set_new(j, "bound", json_string(bound));
   json_object_set_new(j, "from_exponent", json_integer(f->join));
-  json_object_set_new(j, "parameters", values(r, f->at));
+  json_object_set_new(j, "parameters", values(r, f));
+  if (f->path)
+    json_object_set_new(j, "path", json_pack("{s:s}", r->def->param[r->def->old].name, f->path));
   flint_free(bound);
 }
 
