@@ -208,9 +208,6 @@ int sl_cmd_verify(int argc, char **argv) {
     if (v[i].code == SL_EXIT_OK && !o.json) {
       if (i) putchar('\n');
       sl_report_text(stdout, &v[i].report);
-      if (o.request.certificate)
-        printf("certificate: %s; a second program checks it: sluice-check %s\n",
-               o.request.certificate, o.request.certificate);
       fflush(stdout);
     }
   }

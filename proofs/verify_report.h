@@ -15,8 +15,9 @@ typedef struct {
   sl_side_report side[2];
   int floats; /* the check over binary32 ran; of two arguments: the number of values of p */
   sl_float_report binary32[2];
-  unsigned stride; /* of it: one block of 4096 neighbours in `stride`; 1: every ratio */
-  int expects;     /* the verdicts are to be those of the file's `expect` */
+  unsigned stride;         /* of it: one block of 4096 neighbours in `stride`; 1: every ratio */
+  const char *certificate; /* the file that was written, or NULL */
+  int expects;             /* the verdicts are to be those of the file's `expect` */
 } sl_report;
 
 /* A gate and what was found of it; report points into it. */

@@ -117,13 +117,13 @@ static void print_measures(FILE *out, const sl_side_report *side, int has_value)
 
 static void print_float(FILE *out, const sl_report *r, int s) {
   const sl_float_report *f = &r->binary32[s];
-  char tested[120] = "", part[64] = "";
-  if (r->stride > 1) snprintf(part, sizeof part, ", one block of 4096 in %u (--fast),", r->stride);
+  char tested[120] = "", fast[64] = "";
+  if (r->stride > 1) snprintf(fast, sizeof fast, ", one block of 4096 in %u (--fast),", r->stride);
   if (r->def->old >= 0)
-    snprintf(tested, sizeof tested, " at %d values of %.20s, tested,%s", r->floats,
-             r->def->param[r->def->old].name, part);
+    snprintf(tested, sizeof tested, " at %d values of %.20s, tested%s", r->floats,
+             r->def->param[r->def->old].name, *fast ? fast : ",");
   else
-    snprintf(tested, sizeof tested, "%s", part);
+    snprintf(tested, sizeof tested, "%s", fast);
   fprintf(out, "  binary32 (%s): %llu ratios%s in %.1f s, %s\n",
           r->gate->family[s] == SL_GATE_EXPRESSION ? "expression, spec G3.1" : "kernel, spec O2",
           (unsigned long long)f->checked, tested, f->seconds,
@@ -267,6 +267,8 @@ void sl_report_text(FILE *out, const sl_report *r) {
   for (int s = 1; s >= 0; s--)
     if (r->sides >> s & 1) print_side(out, r, s);
   const sl_verdict v = sl_report_verdict(r), need = sl_report_requirements(r);
+  if (r->certificate)
+    fprintf(out, "certificate: a second program checks it: sluice-check %s\n", r->certificate);
   if (r->def->requirement_count)
     fprintf(out, "%s: %s\n", r->def->name,
             need == SL_PROVED    ? "requirements met, proved"

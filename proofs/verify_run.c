@@ -250,6 +250,7 @@ static sl_status run(sl_verified *v, const sl_verify_request *request, sl_error 
   SL_TRY(sl_verify_load(v, request, err));
   r->gate = &v->gate, r->def = v->def, r->options = v->options;
   r->stride = request->fast ? FAST : 1;
+  r->certificate = request->certificate;
   if (request->picture && v->def->old >= 0)
     return sl_fail(err, SL_ERR_USAGE, "--svg: %s has two arguments, which no picture shows yet",
                    v->def->name);
