@@ -91,7 +91,9 @@ static const struct argp parser = {
     "Compares gates: where f' is 1/2, the supremum of r f' (the weight that multiplies the "
     "gradient "
     "of the log-prob), and EUR, the mean of f' over ratios with mean 1 whose logarithm is normal "
-    "with mean -s^2/2 and standard deviation s. Digits that are printed are proved.\v"
+    "with mean -s^2/2 and standard deviation s. A number in the table is the proved value rounded "
+    "to the digits that are shown, nine at most; a matched parameter is a decimal of the interval "
+    "beside it, and the row is for that decimal.\v"
     "GATE is a built-in's name, or a path that holds a '/' or ends in .gate; parameters after "
     "commas: sigmoid,tau=2.\n"
     "Exit codes: 0 done, 1 a gate could not be matched, 2 usage, 3 bad input.",

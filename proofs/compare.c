@@ -9,19 +9,19 @@
 
 /* A bracket's width, relative to its end: nine digits. */
 static const double BRACKET = 1e-10;
-enum { HALVINGS = 60, TAU_DIGITS = 9 };
+enum { HALVINGS = 60 };
 
 void sl_compared_init(sl_compared *c) {
   memset(c, 0, sizeof *c);
-  arb_init(c->half_below), arb_init(c->half_above), arb_init(c->supremum), arb_init(c->bracket);
+  arb_init(c->half_below), arb_init(c->half_above), arb_init(c->supremum);
   arb_indeterminate(c->half_below), arb_indeterminate(c->half_above);
-  arb_indeterminate(c->supremum), arb_indeterminate(c->bracket);
+  arb_indeterminate(c->supremum);
   for (int i = 0; i < SL_SPREADS; i++) arb_init(c->eur[i]), arb_indeterminate(c->eur[i]);
   c->parameter = -1;
 }
 
 void sl_compared_clear(sl_compared *c) {
-  arb_clear(c->half_below), arb_clear(c->half_above), arb_clear(c->supremum), arb_clear(c->bracket);
+  arb_clear(c->half_below), arb_clear(c->half_above), arb_clear(c->supremum);
   for (int i = 0; i < SL_SPREADS; i++) arb_clear(c->eur[i]);
   sl_verified_clear(&c->v);
 }
@@ -126,25 +126,12 @@ static sl_decimal middle(sl_decimal low, sl_decimal high) {
   return sl_decimal_from_double(a > 0 ? sqrt(a) * sqrt(b) : a + (b - a) / 2);
 }
 
-/* The bracket, and in it a decimal of few digits as the parameter's value. */
+/* The bracket, and in it the decimal of fewest digits as the parameter's value. */
 static void settle(sl_compared *c, const sl_compare_request *q, sl_decimal low, sl_decimal high) {
   sl_gate_declared *d = &c->v.def->param[c->parameter];
-  fmpq_t a, b;
-  arb_t x;
-  arb_init(x);
-  fmpq_init(a), fmpq_init(b);
-  sl_decimal_fmpq(a, low), sl_decimal_fmpq(b, high);
-  arb_set_fmpq(c->bracket, a, 128), arb_set_fmpq(x, b, 128);
-  arb_union(c->bracket, c->bracket, x, 128);
-  char text[40];
-  sl_decimal value;
-  snprintf(text, sizeof text, "%.*g", TAU_DIGITS, sl_decimal_to_double(middle(low, high)));
-  if (!sl_decimal_parse(text, &value) || sl_decimal_cmp(value, d->low) < 0 ||
-      sl_decimal_cmp(value, d->high) > 0)
-    value = middle(low, high);
-  d->value[q->positive] = value;
-  fmpq_clear(a), fmpq_clear(b);
-  arb_clear(x);
+  c->low = low, c->high = high;
+  if (!sl_decimal_shortest(&d->value[q->positive], low, high))
+    d->value[q->positive] = middle(low, high);
 }
 
 /* By halves between values at which the measure is certainly on either side of the target. */
@@ -185,6 +172,9 @@ static void fill_measures(sl_compared *c, const sl_compare_request *q) {
   for (int k = 0; k < SL_P4W; k++) c->property[k] = report.property[k].verdict;
   arb_set(c->half_below, report.measures.half_below);
   arb_set(c->half_above, report.measures.half_above);
+  c->no_half_below = report.measures.no_half_below;
+  c->no_half_above = report.measures.no_half_above;
+  c->unbounded = report.measures.unbounded;
   arb_set(c->supremum,
           report.measures.supremum_where ? report.measures.supremum : report.measures.effective);
   const int falls = report.property[1].verdict == SL_PROVED &&

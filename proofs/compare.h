@@ -31,12 +31,14 @@ typedef struct {
   sl_verified v; /* its definition with the parameters of this comparison */
   char name[256];
   sl_verdict property[SL_P4W];
-  arb_t half_below, half_above; /* r where f' = 1/2 */
+  arb_t half_below, half_above;     /* r where f' = 1/2 */
+  int no_half_below, no_half_above; /* there is none: f' is above 1/2 on that side */
+  int unbounded;                    /* r f' -> inf */
   arb_t supremum;
   arb_t eur[SL_SPREADS];
   sl_match_result result;
-  int parameter; /* the matched one */
-  arb_t bracket; /* MATCHED: contains a value at which the measures are equal */
+  int parameter;        /* the matched one */
+  sl_decimal low, high; /* MATCHED: between them lies a value at which the measures are equal */
 } sl_compared;
 
 void sl_compared_init(sl_compared *c);

@@ -5,27 +5,67 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <mpfr.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { DIGITS = 9, CELL = 13 };
 
-/* The digits that the enclosure supports, up to DIGITS; "-" where there is none. */
-static void digits(char *out, size_t size, const arb_t x) {
-  enum { LEAST_BITS = 10 }; /* three digits */
-  if (!arb_is_finite(x) || arb_rel_accuracy_bits(x) < LEAST_BITS) {
-    snprintf(out, size, "-");
-    return;
-  }
-  char *text = arb_get_str(x, DIGITS, ARB_STR_NO_RADIUS);
-  snprintf(out, size, "%s", text);
-  flint_free(text);
+/* x, of at most 256 bits, rounded to the nearest decimal of n digits. */
+static void rounded(char *out, size_t size, const arf_t x, int n) {
+  mpfr_t y;
+  mpfr_init2(y, 256);
+  arf_get_mpfr(y, x, MPFR_RNDN);
+  mpfr_snprintf(out, size, "%#.*Rg", n, y);
+  mpfr_clear(y);
 }
 
-static void cell(FILE *out, const arb_t x) {
+/* As many digits, up to DIGITS, as both ends of the enclosure round to alike: so does the value. 0
+ * where that is not one digit. */
+static int digits(char *out, size_t size, const arb_t x) {
+  char other[40];
+  arf_t low, high;
+  int n = arb_is_finite(x) ? DIGITS : 0;
+  arf_init(low), arf_init(high);
+  if (n) arb_get_interval_arf(low, high, x, 256);
+  for (; n > 0; n--) {
+    rounded(out, size, low, n), rounded(other, sizeof other, high, n);
+    if (strcmp(out, other) == 0) break;
+  }
+  arf_clear(low), arf_clear(high);
+  return n;
+}
+
+/* `instead`: what is known where x is not. */
+static void cell(FILE *out, const arb_t x, const char *instead) {
   char text[40];
-  digits(text, sizeof text, x);
-  fprintf(out, " %*s", CELL, text);
+  fprintf(out, " %*s", CELL, digits(text, sizeof text, x) ? text : instead);
+}
+
+/* What stands for a number in the table. */
+static const char NONE[] = "none", INFINITE[] = "inf", UNKNOWN[] = "?";
+
+static void print_legend(FILE *out, const sl_compared *c, size_t n) {
+  int none = 0, unbounded = 0;
+  for (size_t i = 0; i < n; i++) {
+    none |= c[i].no_half_below || c[i].no_half_above;
+    unbounded |= c[i].unbounded;
+  }
+  if (none) fputs("none: f' is above 1/2 on that side of r = 1\n", out);
+  if (unbounded) fputs("inf: r f' grows beyond all bounds\n", out);
+  fputs("A number is the value rounded to the digits that are shown; ?: not known\n", out);
+}
+
+/* The interval of the parameter, its ends rounded outward to a tenth of its width. */
+static void print_interval(FILE *out, const sl_compared *c) {
+  const double low = sl_decimal_to_double(c->low), high = sl_decimal_to_double(c->high),
+               unit = pow(10, floor(log10(high - low)) - 1);
+  double from = floor(low / unit) * unit, to = ceil(high / unit) * unit;
+  if (from > low) from -= unit;
+  if (to < high) to += unit;
+  const int decimals = (int)fmax(0, -log10(unit) + 0.5);
+  fprintf(out, ": %s is in [%.*f, %.*f]", c->v.def->param[c->parameter].name, decimals, from,
+          decimals, to);
 }
 
 /* "sigmoid, tau 2" */
@@ -80,13 +120,17 @@ void sl_compare_text(FILE *out, const sl_compared *c, size_t n, const sl_compare
   fputc('\n', out);
   for (size_t i = 0; i < n; i++) {
     fprintf(out, "%-*s", width, label[i]);
-    cell(out, c[i].half_below), cell(out, c[i].half_above), cell(out, c[i].supremum);
-    for (int k = 0; k < request->spreads; k++) cell(out, c[i].eur[k]);
+    cell(out, c[i].half_below, c[i].no_half_below ? NONE : UNKNOWN);
+    cell(out, c[i].half_above, c[i].no_half_above ? NONE : UNKNOWN);
+    cell(out, c[i].supremum, c[i].unbounded ? INFINITE : UNKNOWN);
+    for (int k = 0; k < request->spreads; k++) cell(out, c[i].eur[k], UNKNOWN);
     fputs("  ", out);
     print_properties(out, &c[i]);
     if (c[i].result) fprintf(out, "; %s", result_text(c[i].result));
+    if (c[i].result == SL_MATCHED) print_interval(out, &c[i]);
     fputc('\n', out);
   }
+  print_legend(out, c, n);
 }
 
 static json_t *ball(const arb_t x) {
@@ -96,6 +140,17 @@ static json_t *ball(const arb_t x) {
       json_pack("{s:s, s:f}", "enclosure", text, "value", arf_get_d(arb_midref(x), ARF_RND_NEAR));
   flint_free(text);
   return j;
+}
+
+/* A text where the value is known not to be a number. */
+static json_t *ball_or(const arb_t x, const char *instead) {
+  return instead && !arb_is_finite(x) ? json_string(instead) : ball(x);
+}
+
+static json_t *decimal(sl_decimal x) {
+  char text[48];
+  sl_decimal_print(text, sizeof text, x);
+  return json_string(text);
 }
 
 static json_t *gate(const sl_compared *c, const sl_compare_request *q) {
@@ -115,10 +170,14 @@ static json_t *gate(const sl_compared *c, const sl_compare_request *q) {
     json_array_append_new(eur, json_pack("{s:s, s:o}", "spread", text, "eur", ball(c->eur[k])));
   }
   json_t *j = json_pack("{s:s, s:o, s:o, s:o, s:o, s:o, s:o}", "gate", c->v.def->name, "parameters",
-                        parameters, "verdicts", verdicts, "half_below", ball(c->half_below),
-                        "half_above", ball(c->half_above), "sup_rf", ball(c->supremum), "eur", eur);
+                        parameters, "verdicts", verdicts, "half_below",
+                        ball_or(c->half_below, c->no_half_below ? NONE : NULL), "half_above",
+                        ball_or(c->half_above, c->no_half_above ? NONE : NULL), "sup_rf",
+                        ball_or(c->supremum, c->unbounded ? INFINITE : NULL), "eur", eur);
   if (c->result) json_object_set_new(j, "match", json_string(results[c->result]));
-  if (c->result == SL_MATCHED) json_object_set_new(j, "matched_at", ball(c->bracket));
+  if (c->result == SL_MATCHED)
+    json_object_set_new(j, "matched_between",
+                        json_pack("[o, o]", decimal(c->low), decimal(c->high)));
   return j;
 }
 
@@ -134,7 +193,7 @@ int sl_compare_json(FILE *out, const sl_compared *c, size_t n, const sl_compare_
   return failed;
 }
 
-enum { POINTS = 601, SPREAD_POINTS = 41 };
+enum { POINTS = 601, SPREAD_POINTS = 65 };
 static const double R_MAX = 4, SPREAD_MAX = 2;
 
 typedef struct {
@@ -167,7 +226,7 @@ static void sample(curves *k, size_t i, const sl_compared *c, int positive) {
 
 static void sample_eur(curves *k, size_t i, const sl_compared *c, int positive) {
   for (int p = 0; p < SPREAD_POINTS; p++) {
-    const sl_decimal spread = sl_decimal_from_double(p ? k->s[p] : 1e-3);
+    const sl_decimal spread = sl_decimal_from_double(fmax(k->s[p], 1e-3));
     k->eur[i][p] = sl_compare_eur(c, positive, spread);
   }
 }
@@ -178,7 +237,8 @@ void sl_compare_svg(FILE *out, const sl_compared *c, size_t n, const sl_compare_
   sl_plot_curve curve[3][SL_COMPARED];
   sl_plot_panel panel[3];
   for (int i = 0; i < POINTS; i++) k.r[i] = R_MAX * i / (POINTS - 1);
-  for (int i = 0; i < SPREAD_POINTS; i++) k.s[i] = SPREAD_MAX * i / (SPREAD_POINTS - 1);
+  for (int i = 0; i < SPREAD_POINTS; i++) /* EUR bends most near 0 */
+    k.s[i] = SPREAD_MAX * i * i / ((SPREAD_POINTS - 1) * (SPREAD_POINTS - 1));
   for (size_t i = 0; i < n; i++) {
     label_of(k.label[i], sizeof k.label[i], &c[i], request->positive);
     sample(&k, i, &c[i], request->positive);

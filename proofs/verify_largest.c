@@ -70,8 +70,7 @@ static int is_close(sl_decimal a, sl_decimal b) {
   return fabs(x - y) <= CLOSE * fmax(fabs(x), fabs(y));
 }
 
-/* The decimal of fewest digits strictly between: the end that the designer means, if any. */
-static int shortest_between(sl_decimal *out, sl_decimal a, sl_decimal b) {
+int sl_decimal_shortest(sl_decimal *out, sl_decimal a, sl_decimal b) {
   const double x = sl_decimal_to_double(a), y = sl_decimal_to_double(b);
   for (int digits = 1; digits <= DIGITS; digits++) {
     char text[40];
@@ -99,7 +98,8 @@ static sl_decimal last_value(const search *x, sl_decimal good, int up, sl_interv
     if (is_close(a, b) || !sl_decimal_between(&m, a, b)) break;
     if (holds_at(x, m, end)) good = m;
   }
-  if (shortest_between(&m, up ? good : end->at, up ? end->at : good) && holds_at(x, m, end))
+  /* the decimal of fewest digits is the end that the designer means, if any */
+  if (sl_decimal_shortest(&m, up ? good : end->at, up ? end->at : good) && holds_at(x, m, end))
     good = m;
   return good;
 }

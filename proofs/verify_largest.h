@@ -34,6 +34,9 @@ typedef struct {
 void sl_largest_find(sl_largest *out, const sl_gate_definition *def, int positive, int parameter,
                      const sl_verify_options *options);
 
+/* The decimal of fewest digits strictly between a and b, a < b; 0 where 17 are not enough. */
+int sl_decimal_shortest(sl_decimal *out, sl_decimal a, sl_decimal b);
+
 /* The text of a property's index: "P1". */
 const char *sl_property_name(int property);
 

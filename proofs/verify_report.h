@@ -15,7 +15,9 @@ typedef struct {
   sl_side_report side[2];
   int floats; /* the check over binary32 ran; of two arguments: the number of values of p */
   sl_float_report binary32[2];
-  int expects; /* the verdicts are to be those of the file's `expect` */
+  unsigned stride;         /* of it: one block of 4096 neighbours in `stride`; 1: every ratio */
+  const char *certificate; /* the file that was written, or NULL */
+  int expects;             /* the verdicts are to be those of the file's `expect` */
 } sl_report;
 
 /* A gate and what was found of it; report points into it. */
@@ -32,6 +34,8 @@ typedef struct {
 } sl_verified;
 
 const char *sl_verdict_name(sl_verdict verdict);
+/* What a report comes to in a few words, as the table and the picture have it. */
+const char *sl_report_summary(const sl_report *report);
 /* P1 to P4 of all sides; the requirements of all sides, PROVED where there is none. */
 sl_verdict sl_report_verdict(const sl_report *report);
 sl_verdict sl_report_requirements(const sl_report *report);
@@ -41,6 +45,8 @@ sl_verdict sl_report_property(const sl_report *report, int i);
 const char *sl_side_name(const sl_report *report, int positive);
 /* Ratios, of both signs, at which the binary32 code breaks a property. */
 unsigned long long sl_report_float_violations(const sl_report *report);
+/* Was every binary32 ratio looked at? Of a gate of two arguments never: values of p are listed. */
+int sl_report_exhaustive(const sl_report *report);
 /* 1 if every property has the verdict that the file expects; else says on `out` which has not. */
 int sl_report_expected(FILE *out, const sl_report *report);
 

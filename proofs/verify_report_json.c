@@ -26,11 +26,13 @@ static json_t *decimal(sl_decimal x) {
   return json_string(text);
 }
 
-/* The values at which a property is refuted, by name, as decimals. */
-static json_t *values(const sl_report *r, const sl_decimal *at) {
+/* The values at which a property is refuted, by name, as decimals; the second argument has none
+ * where it changes with r. */
+static json_t *values(const sl_report *r, const sl_finding *f) {
   json_t *j = json_object();
   for (int i = 0; i < r->def->param_count; i++)
-    json_object_set_new(j, r->def->param[i].name, decimal(at[i]));
+    if (!f->path || i != r->def->old)
+      json_object_set_new(j, r->def->param[i].name, decimal(f->at[i]));
   return j;
 }
 
@@ -56,7 +58,7 @@ static json_t *witness(const sl_report *r, const sl_finding *f) {
   sl_place_point(text, f->witness.r);
   json_t *j = json_pack("{s:s, s:o, s:s, s:I, s:o}", "r", text, "r_binary64",
                         number(arf_get_d(f->witness.r, ARF_RND_NEAR)), "mantissa", mantissa,
-                        "exponent", (json_int_t)fmpz_get_si(e), "parameters", values(r, f->at));
+                        "exponent", (json_int_t)fmpz_get_si(e), "parameters", values(r, f));
   if (strcmp(f->refuted_by, "step") != 0) json_object_set_new(j, "value", ball(f->witness.value));
   flint_free(mantissa);
   fmpz_clear(m), fmpz_clear(e);
@@ -75,15 +77,24 @@ static void add_bound(json_t *j, const sl_report *r, const sl_finding *f) {
   char *bound = arf_get_str(arb_midref(f->witness.value), 25);
   json_object_set_new(j, "bound", json_string(bound));
   json_object_set_new(j, "from_exponent", json_integer(f->join));
-  json_object_set_new(j, "parameters", values(r, f->at));
+  json_object_set_new(j, "parameters", values(r, f));
+  if (f->path)
+    json_object_set_new(j, "path", json_pack("{s:s}", r->def->param[r->def->old].name, f->path));
   flint_free(bound);
 }
 
-static json_t *binary32(const sl_float_report *f) {
-  json_t *j = json_pack("{s:I, s:b, s:o, s:o, s:o, s:o, s:o}", "ratios", (json_int_t)f->checked,
-                        "holds", sl_float_holds(f), "at_one", number((double)f->at_one),
-                        "ulp_bound", number(f->ulp_bound), "ulp_seen", number(f->ulp_seen),
-                        "ulp_at", number((double)f->ulp_at), "seconds", number(f->seconds));
+/* Nothing was seen, which says all only where all was looked at. */
+static json_t *holds(const sl_report *r, int no_violation) {
+  return no_violation && !sl_report_exhaustive(r) ? json_null() : json_boolean(no_violation);
+}
+
+static json_t *binary32(const sl_report *r, const sl_float_report *f) {
+  json_t *j =
+      json_pack("{s:I, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o}", "ratios", (json_int_t)f->checked,
+                "exhaustive", sl_report_exhaustive(r), "one_block_in", (int)r->stride, "holds",
+                holds(r, sl_float_holds(f)), "at_one", number((double)f->at_one), "ulp_bound",
+                number(f->ulp_bound), "ulp_seen", number(f->ulp_seen), "ulp_at",
+                number((double)f->ulp_at), "seconds", number(f->seconds));
   json_t *all = json_array();
   for (int k = 0; k < SL_FLOAT_KINDS; k++) {
     const sl_float_violation *v = &f->violation[k];
@@ -153,24 +164,24 @@ static json_t *side(const sl_report *r, int s) {
   }
   if (r->def->old >= 0) json_object_set_new(j, "old", json_string(r->def->param[r->def->old].name));
   if (r->largest) json_object_set_new(j, "largest", largest(r, s));
-  if (r->floats) json_object_set_new(j, "binary32", binary32(&r->binary32[s]));
+  if (r->floats) json_object_set_new(j, "binary32", binary32(r, &r->binary32[s]));
   return j;
 }
 
 static json_t *report(const sl_report *r) {
   json_t *sides = json_array();
-  int holds = 1;
+  int none = 1;
   for (int s = 1; s >= 0; s--)
     if (r->sides >> s & 1) {
       json_array_append_new(sides, side(r, s));
-      holds &= !r->floats || sl_float_holds(&r->binary32[s]);
+      none &= !r->floats || sl_float_holds(&r->binary32[s]);
     }
   return json_pack("{s:s, s:s, s:o, s:o, s:o}", "gate", r->def->name, "verdict",
                    sl_verdict_name(sl_report_verdict(r)), "requirements",
                    r->def->requirement_count
                        ? json_string(sl_verdict_name(sl_report_requirements(r)))
                        : json_null(),
-                   "binary32_holds", r->floats ? json_boolean(holds) : json_null(), "sides", sides);
+                   "binary32_holds", r->floats ? holds(r, none) : json_null(), "sides", sides);
 }
 
 /* A path may hold bytes that are no UTF-8: '?' stands for them. */

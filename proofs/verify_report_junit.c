@@ -84,8 +84,11 @@ static void write_suite(FILE *out, const sl_report *r) {
     for (int i = 0; i < 4; i++) junit_finding(out, r, s, names[i], &side->property[i]);
     for (int i = 0; i < r->def->requirement_count; i++)
       junit_finding(out, r, s, r->def->requirement[i].text, &side->requirement[i]);
+    char name[64] = "binary32";
+    if (r->stride > 1)
+      snprintf(name, sizeof name, "binary32, one block of 4096 ratios in %u", r->stride);
     if (r->floats)
-      write_case(out, r, s, "binary32", sl_float_holds(&r->binary32[s]) ? NULL : "failure",
+      write_case(out, r, s, name, sl_float_holds(&r->binary32[s]) ? NULL : "failure",
                  "the binary32 code breaks a property; the report names the floats");
   }
   if (r->expects)

@@ -1,5 +1,6 @@
 /* The picture of a report: f, f' and r f' on [0, 4] with the witnesses marked, and f' alone around
- * each witness that is not seen there: one further out, or one too small. */
+ * each witness that is not seen there: one further out, or one too small. A range of a parameter
+ * is drawn at its default, or at its end next to it. */
 #include "verify_report.h"
 
 #include "kernels/support/plot.h"
@@ -7,6 +8,7 @@
 #include "proofs/prover/place.h"
 
 #include <math.h>
+#include <string.h>
 
 enum { HALVINGS = 40, POINTS = 801, ZOOMS = 4, PANELS = 2 * (1 + ZOOMS) };
 static const double NEAR = 4;
@@ -92,16 +94,63 @@ static void add_overview(picture *p, int s) {
   }
 }
 
-/* The width around the witness at which its violation stands out most; 0 where none is seen. */
-static double zoom_width(const sl_report *r, int s, double at, int k, panel_data *d) {
+/* Between how many of the points is f' not on the straight line? Between two of them it is looked
+ * at once more, each time at another part of the way, so that no wave has the same phase at all. */
+static int unresolved(const sl_report *r, int s, const panel_data *d) {
+  static const double OFF = 0.02, /* of the height: about the width of a line */
+      GOLDEN = 0.61803398874989485;
+  double part[POINTS - 1], x[POINTS - 1], f[POINTS - 1], w[POINTS - 1];
+  double low = INFINITY, high = -INFINITY;
+  int off = 0;
+  for (int i = 0; i + 1 < POINTS; i++) {
+    part[i] = fmod(GOLDEN * (i + 1), 1);
+    x[i] = d->x[i] + part[i] * (d->x[i + 1] - d->x[i]);
+  }
+  sl_gate_evaluate64(r->def, s, x, f, w, POINTS - 1);
+  for (int i = 0; i < POINTS; i++)
+    if (isfinite(d->w[i])) low = fmin(low, d->w[i]), high = fmax(high, d->w[i]);
+  for (int i = 0; i + 1 < POINTS; i++)
+    off += fabs(w[i] - d->w[i] - part[i] * (d->w[i + 1] - d->w[i])) > OFF * (high - low);
+  return off;
+}
+
+/* How often f' turns, by a tenth of the picture's height or more. */
+static int turns(const panel_data *d) {
+  static const double SMALL = 0.1;
+  double low = INFINITY, high = -INFINITY, extreme = NAN;
+  int count = 0, way = 0;
+  for (int i = 0; i < POINTS; i++)
+    if (isfinite(d->w[i])) low = fmin(low, d->w[i]), high = fmax(high, d->w[i]);
+  for (int i = 0; i < POINTS; i++) {
+    const double back = way * (extreme - d->w[i]);
+    if (!isfinite(d->w[i])) continue;
+    if (isnan(extreme) || (way && back < 0)) extreme = d->w[i];
+    if (fabs(extreme - d->w[i]) < SMALL * (high - low)) continue;
+    count += way != 0, way = d->w[i] > extreme ? 1 : -1, extreme = d->w[i];
+  }
+  return count;
+}
+
+/* The width around the witness at which its violation stands out most, of those at which the points
+ * resolve f' but for `steps` places and few waves are seen; 0 where there is none. */
+static double widest(const sl_report *r, int s, double at, int k, int steps, panel_data *d) {
+  enum { FEW = 8 };
   double best = VISIBLE, width = 0;
   for (int shift = 1; shift <= HALVINGS; shift++) {
     const double half = ldexp(fmax(at, 1), -shift);
     sample(r, s, d, fmax(at - half, 0), at + half);
     const double seen = visibility(d->x, d->w, k);
-    if (seen > 1.25 * best) best = seen, width = half;
+    if (seen > 1.25 * best && turns(d) <= FEW && unresolved(r, s, d) <= steps)
+      best = seen, width = half;
   }
   return width;
+}
+
+/* A smooth picture where there is one; a step has none. */
+static double zoom_width(const sl_report *r, int s, double at, int k, panel_data *d) {
+  enum { STEPS = 8 };
+  const double smooth = k ? widest(r, s, at, k, 0, d) : 0;
+  return smooth > 0 ? smooth : widest(r, s, at, k, STEPS, d);
 }
 
 /* A curve so flat that its ticks would read alike is drawn from its value at the witness. */
@@ -147,6 +196,26 @@ static void add_zoom(picture *p, int s, int k) {
                                           .high = (double)NAN};
 }
 
+/* "A > 0: tau in [1, 4], drawn at 1", after what stands there. */
+static void say_parameters(char *out, size_t size, const sl_report *r, int s) {
+  for (int i = 0; i < r->def->param_count; i++) {
+    char value[48], low[48], high[48], text[200];
+    sl_decimal_print(value, sizeof value, r->def->param[i].value[s]);
+    sl_decimal_print(low, sizeof low, r->options[s].low[i]);
+    sl_decimal_print(high, sizeof high, r->options[s].high[i]);
+    if (r->options[s].ranged >> i & 1)
+      snprintf(text, sizeof text, "in [%s, %s], drawn at %s", low, high, value);
+    else
+      snprintf(text, sizeof text, "= %s", value);
+    const size_t used = strlen(out);
+    const char *const side = sl_side_name(r, s), *const name = r->def->param[i].name;
+    if (i)
+      snprintf(out + used, size - used, ", %s %s", name, text);
+    else
+      snprintf(out + used, size - used, "%s%s: %s %s", used ? "; " : "", side, name, text);
+  }
+}
+
 void sl_report_svg(FILE *out, const sl_verified *v, size_t n) {
   static picture p;
   (void)n;
@@ -157,8 +226,9 @@ void sl_report_svg(FILE *out, const sl_verified *v, size_t n) {
   for (int s = 1; s >= 0; s--)
     for (int k = 0; (v->report.sides >> s & 1) && k < SL_P4W; k++)
       if (v->report.side[s].property[k].has_witness) add_zoom(&p, s, k);
-  char title[200];
-  snprintf(title, sizeof title, "%s: %s", v->def->name,
-           sl_verdict_name(sl_report_verdict(&v->report)));
-  sl_plot_write(out, title, NULL, p.panel, p.panels, p.panels > 1 ? 2 : columns);
+  char title[200], below[400] = "";
+  snprintf(title, sizeof title, "%s: %s", v->def->name, sl_report_summary(&v->report));
+  for (int s = 1; s >= 0; s--)
+    if (v->report.sides >> s & 1) say_parameters(below, sizeof below, &v->report, s);
+  sl_plot_write(out, title, *below ? below : NULL, p.panel, p.panels, p.panels > 1 ? 2 : columns);
 }

@@ -58,8 +58,15 @@ static void print_parameters(FILE *out, const sl_report *r, int s) {
   }
 }
 
+static void print_line(FILE *out, const char *label, const char *text) {
+  fprintf(out, "  %-22s %s\n", label, text);
+}
+
 static void print_ball(FILE *out, const char *label, const arb_t x) {
-  if (!arb_is_finite(x)) return;
+  if (!arb_is_finite(x)) {
+    print_line(out, label, "not known");
+    return;
+  }
   char *text = arb_get_str(x, 8, 0);
   fprintf(out, "  %-22s %s\n", label, text);
   flint_free(text);
@@ -78,7 +85,11 @@ static void print_measures(FILE *out, const sl_side_report *side, int has_value)
     fprintf(out, "  %-22s %s, at r = %s\n  %-22s exactly %s\n", "sup r f'", text, at, "",
             m->supremum_where);
     flint_free(text), flint_free(at);
-  } else if (arb_is_finite(m->effective)) {
+  } else if (m->unbounded) {
+    print_line(out, "sup r f'", "none, r f' -> inf");
+  } else if (!arb_is_finite(m->effective)) {
+    print_line(out, "sup r f'", "not known");
+  } else {
     char *text = arb_get_str(m->effective, 8, 0);
     if (isinf(m->effective_at))
       fprintf(out, "  %-22s %s, as r -> inf\n", "sup r f'", text);
@@ -86,8 +97,14 @@ static void print_measures(FILE *out, const sl_side_report *side, int has_value)
       fprintf(out, "  %-22s %s, at r = %.6g\n", "sup r f'", text, m->effective_at);
     flint_free(text);
   }
-  if (m->has_half_below) print_ball(out, "f' = 1/2 below 1 at", m->half_below);
-  print_ball(out, "f' = 1/2 above 1 at", m->half_above);
+  if (m->no_half_below)
+    print_line(out, "f' = 1/2 below 1", "nowhere, f' is above it");
+  else
+    print_ball(out, "f' = 1/2 below 1 at", m->half_below);
+  if (m->no_half_above)
+    print_line(out, "f' = 1/2 above 1", "nowhere, f' is above it");
+  else
+    print_ball(out, "f' = 1/2 above 1 at", m->half_above);
   if (side->tail.kind == SL_TAIL_EXPONENTIAL)
     fprintf(out, "  %-22s %s (log f' ~ -c r^%g)\n", "tail",
             side->tail.order == 2   ? "Gaussian"
@@ -100,14 +117,20 @@ static void print_measures(FILE *out, const sl_side_report *side, int has_value)
 
 static void print_float(FILE *out, const sl_report *r, int s) {
   const sl_float_report *f = &r->binary32[s];
-  char tested[64] = "";
+  char tested[120] = "", fast[64] = "";
+  if (r->stride > 1) snprintf(fast, sizeof fast, ", one block of 4096 in %u (--fast),", r->stride);
   if (r->def->old >= 0)
-    snprintf(tested, sizeof tested, " at %d values of %.20s, tested,", r->floats,
-             r->def->param[r->def->old].name);
+    snprintf(tested, sizeof tested, " at %d values of %.20s, tested%s", r->floats,
+             r->def->param[r->def->old].name, *fast ? fast : ",");
+  else
+    snprintf(tested, sizeof tested, "%s", fast);
   fprintf(out, "  binary32 (%s): %llu ratios%s in %.1f s, %s\n",
           r->gate->family[s] == SL_GATE_EXPRESSION ? "expression, spec G3.1" : "kernel, spec O2",
           (unsigned long long)f->checked, tested, f->seconds,
-          sl_float_holds(f) ? "f' <= 1, f'(1) == 1, weakly monotone, finite" : "VIOLATED");
+          !sl_float_holds(f)        ? "VIOLATED"
+          : sl_report_exhaustive(r) ? "f' <= 1, f'(1) == 1, weakly monotone, finite"
+                                    : "no violation seen: f' <= 1, f'(1) == 1, weakly monotone, "
+                                      "finite");
   if (f->at_one != 1.0f) fprintf(out, "    f'(1) = %.9g\n", (double)f->at_one);
   for (int k = 0; k < SL_FLOAT_KINDS; k++) {
     const sl_float_violation *v = &f->violation[k];
@@ -172,17 +195,17 @@ static void print_largest(FILE *out, const sl_report *r, int s) {
   print_end(out, l, d->name, 0), print_end(out, l, d->name, 1);
 }
 
-/* Of which values of the ranged parameters a requirement is judged (spec G1.3). */
+/* Of which values of the ranged parameters a requirement is judged (spec G1.3), but for the ranges
+ * that its text has. */
 static void print_requirement(FILE *out, const sl_report *r, int s, int i) {
   const sl_gate_requirement *q = &r->def->requirement[i];
   const sl_finding *f = &r->side[s].requirement[i];
   fprintf(out, "  %-31s %-9s %s", q->text, sl_verdict_name(f->verdict), f->text);
   for (int k = 0, n = 0; k < r->def->param_count; k++) {
-    const int own = q->ranged >> k & 1;
     char low[48], high[48];
-    if (!own && !(r->options[s].ranged >> k & 1)) continue;
-    sl_decimal_print(low, sizeof low, own ? q->low[k] : r->options[s].low[k]);
-    sl_decimal_print(high, sizeof high, own ? q->high[k] : r->options[s].high[k]);
+    if ((q->ranged >> k & 1) || !(r->options[s].ranged >> k & 1)) continue;
+    sl_decimal_print(low, sizeof low, r->options[s].low[k]);
+    sl_decimal_print(high, sizeof high, r->options[s].high[k]);
     fprintf(out, "%s%s in [%s, %s]", n++ ? ", " : "; for ", r->def->param[k].name, low, high);
   }
   fputc('\n', out);
@@ -218,6 +241,21 @@ unsigned long long sl_report_float_violations(const sl_report *r) {
   return n;
 }
 
+int sl_report_exhaustive(const sl_report *r) { return r->stride == 1 && r->def->old < 0; }
+
+/* "VIOLATED at 3 places", or that only a part was looked at; "" where there is nothing to say. */
+static void print_places(FILE *out, const sl_report *r) {
+  const unsigned long long places = sl_report_float_violations(r);
+  if (places)
+    fprintf(out, " over the reals, proved; binary32: VIOLATED at %llu place%s", places,
+            places == 1 ? "" : "s");
+  else
+    fputs(", proved", out);
+  if (r->floats && r->stride > 1)
+    fprintf(out, "%s one block of 4096 ratios in %u",
+            places ? " of" : "; binary32: no violation seen in", r->stride);
+}
+
 static const char *requirements_aside(const sl_report *r) {
   const sl_verdict need = sl_report_requirements(r);
   return need == SL_PROVED    ? ""
@@ -229,20 +267,17 @@ void sl_report_text(FILE *out, const sl_report *r) {
   for (int s = 1; s >= 0; s--)
     if (r->sides >> s & 1) print_side(out, r, s);
   const sl_verdict v = sl_report_verdict(r), need = sl_report_requirements(r);
-  const unsigned long long places = sl_report_float_violations(r);
+  if (r->certificate)
+    fprintf(out, "certificate: a second program checks it: sluice-check %s\n", r->certificate);
   if (r->def->requirement_count)
     fprintf(out, "%s: %s\n", r->def->name,
             need == SL_PROVED    ? "requirements met, proved"
             : need == SL_REFUTED ? "a requirement is NOT MET, refuted"
                                  : "a requirement is UNDECIDED");
-  if (v == SL_PROVED && places) {
-    fprintf(out, "%s: ADMISSIBLE over the reals, proved; binary32: VIOLATED at %llu place%s%s\n",
-            r->def->name, places, places == 1 ? "" : "s", requirements_aside(r));
-    return;
-  }
-  fprintf(out, "%s: %s%s\n", r->def->name,
-          v == SL_PROVED    ? "ADMISSIBLE, proved"
+  fprintf(out, "%s: %s", r->def->name,
+          v == SL_PROVED    ? "ADMISSIBLE"
           : v == SL_REFUTED ? "NOT ADMISSIBLE, refuted"
-                            : "UNDECIDED",
-          requirements_aside(r));
+                            : "UNDECIDED");
+  if (v == SL_PROVED) print_places(out, r);
+  fprintf(out, "%s\n", requirements_aside(r));
 }

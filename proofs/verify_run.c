@@ -10,6 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FAST = 64 }; /* --fast: one block of 4096 neighbours in 64 */
+
 static sl_status leaves_range(const sl_gate_definition *def, int i, const char *setting,
                               sl_error *err) {
   char low[48], high[48];
@@ -28,9 +30,17 @@ static sl_status fail_parameter(const char *option, const sl_gate_definition *de
                  sl_nearest_meant(meant, &nearest));
 }
 
-/* "NAME=V" or "NAME=A:B" into the definition and the ranges. */
-static sl_status apply_setting(sl_gate_definition *def, sl_verify_options *v, const char *origin,
-                               const char *setting, sl_error *err) {
+/* What is not asked for at one value is drawn at the default, or at the range's end next to it. */
+static void keep_within(sl_gate_declared *d, sl_decimal low, sl_decimal high) {
+  for (int s = 0; s < 2; s++) {
+    if (sl_decimal_cmp(d->value[s], low) < 0) d->value[s] = low;
+    if (sl_decimal_cmp(d->value[s], high) > 0) d->value[s] = high;
+  }
+}
+
+/* "NAME=V" or "NAME=A:B" into the definition and the ranges. *given: bit i, parameter i has one. */
+static sl_status apply_setting(sl_gate_definition *def, sl_verify_options *v, unsigned *given,
+                               const char *origin, const char *setting, sl_error *err) {
   char text[96], *value, *colon;
   if ((size_t)snprintf(text, sizeof text, "%s", setting) >= sizeof text)
     return sl_fail(err, SL_ERR_USAGE, "%s: '%s' is too long", origin, setting);
@@ -44,6 +54,8 @@ static sl_status apply_setting(sl_gate_definition *def, sl_verify_options *v, co
   if (i == def->old)
     return sl_fail(err, SL_ERR_USAGE, "%s: %s is the gate's second argument, all of (0, 1]", origin,
                    text);
+  if (*given >> i & 1) return sl_fail(err, SL_ERR_USAGE, "%s: %s is given twice", origin, text);
+  *given |= 1u << i;
   if ((colon = strchr(value, ':'))) *colon++ = '\0';
   sl_decimal low, high;
   if (!sl_decimal_parse(value, &low) || !sl_decimal_parse(colon ? colon : value, &high))
@@ -57,6 +69,7 @@ static sl_status apply_setting(sl_gate_definition *def, sl_verify_options *v, co
   if (colon) {
     v->ranged |= 1u << i;
     v->low[i] = low, v->high[i] = high;
+    keep_within(&def->param[i], low, high);
   } else {
     def->param[i].value[0] = def->param[i].value[1] = low;
   }
@@ -81,9 +94,10 @@ static sl_status load_again(sl_verified *v, sl_error *err) {
 
 sl_status sl_verify_load(sl_verified *out, const sl_verify_request *request, sl_error *err) {
   sl_verify_options o = {.seconds = request->seconds, .boxes = request->boxes};
+  unsigned given = 0;
   sl_status status = sl_gate_load_any(&out->gate, &out->def, out->name, NULL, 0, err);
   for (int i = 0; i < request->settings && status == SL_OK; i++)
-    status = apply_setting(out->def, &o, request->origin ? request->origin : "--param",
+    status = apply_setting(out->def, &o, &given, request->origin ? request->origin : "--param",
                            request->setting[i], err);
   if (status == SL_OK && request->settings) status = load_again(out, err);
   out->options[0] = out->options[1] = o;
@@ -106,7 +120,7 @@ static int same_sides(const sl_gate_definition *def, unsigned ranged) {
 static void run_floats(sl_report *r, const sl_verify_request *request) {
   for (int s = 0; s < 2; s++) {
     if (!(r->sides >> s & 1)) continue;
-    const sl_float_options o = {request->fast ? 64 : 1, request->threads,
+    const sl_float_options o = {r->stride, request->threads,
                                 r->side[s].property[SL_P4W].verdict == SL_PROVED, INFINITY};
     sl_watch watch;
     sl_watch_begin(&watch, r->def->name, sl_side_name(r, s), 0);
@@ -154,8 +168,7 @@ static sl_status test_floats(sl_verified *v, const sl_verify_request *request, i
   *all = (sl_float_report){.at_one = 1};
   sl_watch_begin(&watch, r->def->name, sl_side_name(r, s), 0);
   for (int i = 0; i < SL_OLD_VALUES && status == SL_OK; i++) {
-    const sl_float_options o = {request->fast ? 64 : 1, request->threads, 0,
-                                most_ratio(sl_old_value(i))};
+    const sl_float_options o = {r->stride, request->threads, 0, most_ratio(sl_old_value(i))};
     sl_verified at;
     sl_float_report part;
     if ((status = load_at(&at, v, sl_old_value(i), err)) != SL_OK) break;
@@ -236,6 +249,11 @@ static sl_status run(sl_verified *v, const sl_verify_request *request, sl_error 
   sl_certificate *certificate = NULL;
   SL_TRY(sl_verify_load(v, request, err));
   r->gate = &v->gate, r->def = v->def, r->options = v->options;
+  r->stride = request->fast ? FAST : 1;
+  r->certificate = request->certificate;
+  if (request->picture && v->def->old >= 0)
+    return sl_fail(err, SL_ERR_USAGE, "--svg: %s has two arguments, which no picture shows yet",
+                   v->def->name);
   int parameter = 0;
   if (request->largest) SL_TRY(parameter_index(v, request->largest, &parameter, err));
   r->same_sides = same_sides(v->def, v->options[0].ranged);

@@ -10,6 +10,7 @@ typedef struct {
   int settings;
   const char *certificate; /* a file, or NULL */
   const char *largest;     /* a parameter, whose largest interval is looked for; or NULL */
+  int picture;             /* one is asked for, which a gate of two arguments has not */
   int no_float, fast, threads;
   double seconds;
   long boxes;

@@ -105,8 +105,9 @@ static void refute_product(sl_finding *f, const sl_gate_definition *def, int pos
       if (found->verdict == SL_REFUTED) {
         char text[sizeof found->text];
         sl_finding_copy(f, found);
-        snprintf(text, sizeof text, "at %s = %s: %.300s", def->param[def->old].name,
-                 c == BY_SQUARE ? "1/r^2" : "1/(2*r)", found->text);
+        f->path = c == BY_SQUARE ? "1/r^2" : "1/(2*r)";
+        snprintf(text, sizeof text, "at %s = %s: %.300s", def->param[def->old].name, f->path,
+                 found->text);
         memcpy(f->text, text, sizeof text);
       }
       sl_side_report_clear(&report);

@@ -23,8 +23,8 @@ typedef struct {
   sl_ref left, right;
   sl_decimal r_low, r_high;
   sl_decimal low[SL_GATE_PARAMETER_LIMIT], high[SL_GATE_PARAMETER_LIMIT];
-  unsigned ranged; /* bit i: parameter i has a range of this requirement's own */
-  int line;
+  unsigned ranged;              /* bit i: parameter i has a range of this requirement's own */
+  int value_line, value_column; /* where it first names f itself; 0: it does not */
   char text[160];
 } sl_gate_requirement;
 

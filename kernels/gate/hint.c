@@ -1,4 +1,4 @@
-/* Names of functions elsewhere (see hint.h). */
+/* Names that mean something elsewhere (see hint.h). */
 #include "hint.h"
 
 #include <stddef.h>
@@ -7,7 +7,11 @@ typedef struct {
   const char *name, *write;
 } spelling;
 
-static const spelling functions[] = {
+static const spelling names[] = {
+    {"A", "'pos f = ...' and 'neg f = ...' for the signs of A"},
+    {"R", "r"},
+    {"ratio", "r"},
+    {"E", "e, or exp(x)"},
     {"arctan", "atan(x)"},
     {"arcsinh", "asinh(x)"},
     {"arsinh", "asinh(x)"},
@@ -36,8 +40,8 @@ static const spelling functions[] = {
     {"step", "pieces: 0 if r < 1 | 1 otherwise"},
 };
 
-const char *sl_gate_hint_function(const sl_token *name) {
-  for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
-    if (sl_token_is(name, functions[i].name)) return functions[i].write;
+const char *sl_gate_hint_name(const sl_token *name) {
+  for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+    if (sl_token_is(name, names[i].name)) return names[i].write;
   return NULL;
 }

@@ -4,7 +4,7 @@
 
 #include "lexer.h"
 
-/* The gate file's spelling of a function that has another name elsewhere; NULL: none is known. */
-const char *sl_gate_hint_function(const sl_token *name);
+/* The gate file's spelling of what has another name elsewhere; NULL: none is known. */
+const char *sl_gate_hint_name(const sl_token *name);
 
 #endif

@@ -32,6 +32,8 @@ static sl_status reject_byte(const sl_lexer *lex, const sl_token *at) {
   const char *why = "";
   if (at->start == lex->text && left >= 3 && memcmp(at->start, mark, 3) == 0)
     why = ", the start of a byte order mark: save the file without one";
+  else if (byte == '.' && at->start > lex->text && isalpha((unsigned char)at->start[-1]))
+    why = ", a point after a name: functions stand alone, as exp(x)";
   else if (byte >= 0x80)
     why = ": a gate file is ASCII, without Greek letters or typographic signs";
   return sl_fail(lex->err, SL_ERR_INPUT,

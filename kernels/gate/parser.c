@@ -65,6 +65,10 @@ sl_status sl_parse_decimal(sl_parser *p, sl_decimal *out) {
     SL_TRY(sl_lexer_next(&p->lex));
   }
   const sl_token t = p->lex.token;
+  if (sl_token_is(&t, "inf"))
+    return sl_lexer_reject(&p->lex, &t,
+                           "expected a number, found 'inf'; without a range of r a requirement is "
+                           "for all r >= 0");
   if (t.kind != SL_TOKEN_NUMBER) return sl_lexer_expected(&p->lex, "a number");
   if (t.size >= sizeof text - 1)
     return sl_lexer_reject(&p->lex, &t, "expected a number of at most 18 digits");
@@ -109,6 +113,13 @@ static sl_status property(sl_parser *p, const sl_token *t, sl_ref *out) {
     prime = 1;
     SL_TRY(sl_lexer_next(&p->lex));
   }
+  if (sl_token_is(&p->lex.token, "'"))
+    return sl_lexer_reject(&p->lex, &p->lex.token, "expected f or f', found a second derivative");
+  if (sl_token_is(&p->lex.token, "("))
+    return sl_lexer_reject(&p->lex, t,
+                           "expected f or f' without an argument, found one; the value at one "
+                           "place is written with a range: require f >= 0 for r in [1, 1]");
+  if (!prime && !p->value_line) p->value_line = t->line, p->value_column = t->column;
   *out = sl_tree_node(&p->def->tree, prime ? SL_OP_WEIGHT : SL_OP_VALUE, SL_NO_REF, SL_NO_REF,
                       SL_NO_REF, SL_NO_REF);
   return SL_OK;
@@ -118,7 +129,7 @@ static sl_status property(sl_parser *p, const sl_token *t, sl_ref *out) {
 static sl_status fail_name(const sl_parser *p, const sl_token *t) {
   static const char expected[] = "expected r, a parameter, a 'let' name, a constant or a function";
   char word[SL_GATE_NAME_SIZE] = "", meant[SL_MEANT];
-  const char *spelled = sl_gate_hint_function(t);
+  const char *spelled = sl_gate_hint_name(t);
   if (spelled)
     return sl_fail(p->lex.err, SL_ERR_INPUT, "%s:%d:%d: %s, found '%.*s'; write %s", p->lex.file,
                    t->line, t->column, expected, (int)t->size, t->start, spelled);
@@ -129,9 +140,14 @@ static sl_status fail_name(const sl_parser *p, const sl_token *t) {
   for (int op = 0; op < SL_OP_COUNT; op++)
     if (sl_op_syntax((sl_gate_op)op) == SL_SYNTAX_CALL)
       sl_nearest_offer(&nearest, sl_op_text((sl_gate_op)op));
+  sl_nearest_meant(meant, &nearest);
+  if (!*meant && t->size < SL_GATE_NAME_SIZE && !sl_token_is(&p->lex.token, "("))
+    return sl_fail(p->lex.err, SL_ERR_INPUT,
+                   "%s:%d:%d: %s, found '%s'; a parameter is declared before its use: param %s in "
+                   "[LOW, HIGH] default VALUE",
+                   p->lex.file, t->line, t->column, expected, word, word);
   return sl_fail(p->lex.err, SL_ERR_INPUT, "%s:%d:%d: %s, found '%.*s'%s", p->lex.file, t->line,
-                 t->column, expected, (int)(t->size < 40 ? t->size : 40), t->start,
-                 sl_nearest_meant(meant, &nearest));
+                 t->column, expected, (int)(t->size < 40 ? t->size : 40), t->start, meant);
 }
 
 static sl_status named(sl_parser *p, sl_ref *out) {
@@ -243,13 +259,26 @@ static sl_status chain(sl_parser *p, sl_ref *out, const char *first, const char 
   return SL_OK;
 }
 
-/* An operand after an operand: 2r, tau(r - 1). No token that starts an operand may follow one (spec
- * G1.2). */
+/* f or f' of a requirement, rather than the statement 'f = ...' after it. */
+static int names_property(const sl_parser *p) {
+  const sl_token *t = &p->lex.token;
+  sl_error unused;
+  sl_lexer ahead = p->lex;
+  ahead.err = &unused;
+  if (!p->properties || !(sl_token_is(t, "f") || sl_token_is(t, "w") || sl_token_is(t, "weight")))
+    return 0;
+  if (sl_lexer_next(&ahead)) return 0;
+  if (sl_token_is(&ahead.token, "'") && sl_lexer_next(&ahead)) return 0;
+  return !sl_token_is(&ahead.token, "=");
+}
+
+/* An operand after an operand: 2r, tau(r - 1), r f'. No token that starts an operand may follow one
+ * (spec G1.2). */
 static sl_status check_after_operand(const sl_parser *p) {
   const sl_token *t = &p->lex.token;
   const int starts = t->kind == SL_TOKEN_NUMBER || sl_token_is(t, "(") || sl_token_is(t, "r") ||
                      sl_token_is(t, "pi") || sl_token_is(t, "e") || known_function(t) >= 0 ||
-                     sl_parse_param_index(p, t) >= 0 || let_index(p, t) >= 0;
+                     sl_parse_param_index(p, t) >= 0 || let_index(p, t) >= 0 || names_property(p);
   if (!starts) return SL_OK;
   return sl_fail(p->lex.err, SL_ERR_INPUT,
                  "%s:%d:%d: expected an operator, found '%.*s'; a product is written with '*'",
@@ -299,8 +328,14 @@ static int depends_on_r(const sl_tree *tree, sl_ref ref) {
 /* r <= c, r < c, r >= c, r > c, with c constant in r. strict: the sides of the PICK are swapped
  * (spec G1.2). */
 static sl_status condition(sl_parser *p, sl_ref *bound, int *below, int *strict) {
+  if (sl_token_is(&p->lex.token, "A"))
+    return sl_lexer_expected(&p->lex,
+                             "a condition on r ('pos f = ...' and 'neg f = ...' are for "
+                             "the signs of A)");
   if (!sl_token_is(&p->lex.token, "r"))
-    return sl_lexer_expected(&p->lex, "a condition on r, such as 'r <= 2'");
+    return sl_lexer_expected(&p->lex,
+                             "a condition on r, such as 'r <= 2' (r comes first, and a piece has "
+                             "one bound: X if r < 1/2 | Y if r < 1 | Z otherwise)");
   SL_TRY(sl_lexer_next(&p->lex));
   const sl_token t = p->lex.token;
   *below = sl_token_is(&t, "<") || sl_token_is(&t, "<=");
@@ -335,6 +370,8 @@ sl_status sl_parse_pieces(sl_parser *p, sl_ref *out) {
     return sl_lexer_reject(&p->lex, &p->lex.token, "expected at most 100 pieces");
   SL_TRY(sl_lexer_next(&p->lex));
   SL_TRY(condition(p, &bound, &below, &strict));
+  if (sl_token_is(&p->lex.token, "else"))
+    return sl_lexer_expected(&p->lex, "'|' and the next piece (X if r < 1 | Y otherwise)");
   if (!sl_token_is(&p->lex.token, "|"))
     return sl_lexer_expected(&p->lex, "'|' and the next piece (the last one ends in 'otherwise')");
   SL_TRY(sl_lexer_next(&p->lex));

@@ -13,7 +13,8 @@ typedef struct {
   sl_lexer lex;
   sl_gate_definition *def;
   int depth;
-  int properties; /* f and f' may be named: inside `require` */
+  int properties;               /* f and f' may be named: inside `require` */
+  int value_line, value_column; /* where f is named first, since these were last set to 0 */
   struct {
     char name[SL_GATE_NAME_SIZE];
     sl_ref ref;

@@ -53,9 +53,21 @@ static sl_status range(sl_parser *p, sl_decimal *low, sl_decimal *high) {
   SL_TRY(sl_parse_sign(p, ","));
   SL_TRY(sl_parse_decimal(p, high));
   SL_TRY(sl_parse_sign(p, "]"));
-  if (sl_decimal_to_double(*low) > sl_decimal_to_double(*high))
-    return sl_lexer_reject(&p->lex, &at, "expected a range [low, high] with low <= high");
-  return SL_OK;
+  char a[48], b[48];
+  if (sl_decimal_to_double(*low) <= sl_decimal_to_double(*high)) return SL_OK;
+  sl_decimal_print(a, sizeof a, *low), sl_decimal_print(b, sizeof b, *high);
+  return sl_fail(p->lex.err, SL_ERR_INPUT,
+                 "%s:%d:%d: expected a range [low, high] with low <= high, found [%s, %s]",
+                 p->lex.file, at.line, at.column, a, b);
+}
+
+static sl_status fail_default(const sl_parser *p, const sl_token *at, const sl_gate_declared *d,
+                              int s) {
+  char low[48], high[48], value[48];
+  sl_decimal_print(low, sizeof low, d->low), sl_decimal_print(high, sizeof high, d->high);
+  sl_decimal_print(value, sizeof value, d->value[s]);
+  return sl_fail(p->lex.err, SL_ERR_INPUT, "%s:%d:%d: expected a default within [%s, %s], found %s",
+                 p->lex.file, at->line, at->column, low, high, value);
 }
 
 /* VALUE  |  pos VALUE neg VALUE, within the range */
@@ -73,7 +85,7 @@ static sl_status param_default(sl_parser *p, sl_gate_declared *d) {
   for (int s = 0; s < 2; s++) {
     const double v = sl_decimal_to_double(d->value[s]);
     if (v < sl_decimal_to_double(d->low) || v > sl_decimal_to_double(d->high))
-      return sl_lexer_reject(&p->lex, &at, "expected a default within the range");
+      return fail_default(p, &at, d, s);
   }
   return SL_OK;
 }
@@ -130,6 +142,8 @@ static sl_status statement_root(sl_parser *p, const sl_token *at, int sides, int
       return sl_lexer_reject(
           &p->lex, at, "expected one definition of f or weight for a sign of A, this is a second");
   sl_ref ref = 0;
+  if (sl_token_is(&p->lex.token, "'"))
+    return sl_lexer_expected(&p->lex, "'=' (f' alone is given as 'weight = ...')");
   SL_TRY(sl_parse_sign(p, "="));
   SL_TRY(sl_parse_pieces(p, &ref));
   for (int s = 0; s < 2; s++)
@@ -148,8 +162,12 @@ static sl_status expect_word(sl_parser *p, sl_gate_expectation *out) {
                            "proved, strict, weak, refuted or undecided (for P1, P2, P3, P4)");
 }
 
-static sl_status statement_expect(sl_parser *p, int sides) {
+static sl_status statement_expect(sl_parser *p, const sl_token *at, int sides) {
   sl_gate_expectation word[4];
+  for (int s = 0; s < 2; s++)
+    if ((sides >> s & 1) && p->def->expect[s][0] != SL_EXPECT_NONE)
+      return sl_lexer_reject(&p->lex, at,
+                             "expected one 'expect' for a sign of A, this is a second");
   for (int i = 0; i < 4; i++) SL_TRY(expect_word(p, &word[i]));
   for (int s = 0; s < 2; s++)
     if (sides >> s & 1) memcpy(p->def->expect[s], word, sizeof word);
@@ -211,10 +229,12 @@ static sl_status statement_require(sl_parser *p) {
     return sl_lexer_reject(&p->lex, &p->lex.token, "expected at most 16 requirements");
   sl_gate_requirement *q = &def->requirement[def->requirement_count];
   const sl_token start = p->lex.token;
-  *q = (sl_gate_requirement){.line = start.line, .r_high = {0, INT32_MAX}};
+  *q = (sl_gate_requirement){.r_high = {0, INT32_MAX}};
   p->properties = 1;
+  p->value_line = p->value_column = 0;
   SL_TRY(requirement_sides(p, q));
   p->properties = 0;
+  q->value_line = p->value_line, q->value_column = p->value_column;
   SL_TRY(requirement_ranges(p, q));
   requirement_text(q, start.start, p->lex.token.start);
   def->requirement_count++;
@@ -240,7 +260,7 @@ static sl_status statement(sl_parser *p) {
     what = p->lex.token;
     SL_TRY(sl_lexer_next(&p->lex));
   }
-  if (sl_token_is(&what, "expect")) return statement_expect(p, sides);
+  if (sl_token_is(&what, "expect")) return statement_expect(p, &what, sides);
   if (sl_token_is(&what, "kernel")) return statement_kernel(p, sides);
   if (sl_token_is(&what, "f") || sl_token_is(&what, "weight"))
     return statement_root(p, &what, sides, sl_token_is(&what, "weight"));
@@ -282,6 +302,20 @@ static sl_status complete_from_kernel(sl_parser *p, int s) {
   return status;
 }
 
+/* spec G1.3: a requirement of f needs an f. */
+static sl_status check_requirement_values(const sl_parser *p, int s) {
+  const sl_gate_definition *def = p->def;
+  for (int i = 0; def->f[s] == SL_NO_REF && i < def->requirement_count; i++) {
+    const sl_gate_requirement *q = &def->requirement[i];
+    if (q->value_line)
+      return sl_fail(p->lex.err, SL_ERR_INPUT,
+                     "%s:%d:%d: expected a requirement of f' alone, found f: for A %s 0 this file "
+                     "gives a weight alone; f is not given",
+                     def->file, q->value_line, q->value_column, s ? ">" : "<=");
+  }
+  return SL_OK;
+}
+
 /* What only the end of the file shows: a name, both sides, the parameters of a kernel. */
 static sl_status check_complete(sl_parser *p) {
   sl_gate_definition *def = p->def;
@@ -297,6 +331,7 @@ static sl_status check_complete(sl_parser *p) {
     if (def->f[s] == SL_NO_REF && def->w[s] == SL_NO_REF)
       return sl_lexer_expected(&p->lex, s ? "'f = ...' or 'weight = ...' for A > 0"
                                           : "'f = ...' or 'weight = ...' for A <= 0");
+  for (int s = 1; s >= 0; s--) SL_TRY(check_requirement_values(p, s));
   SL_TRY(check_kernel_parameter(p, 0));
   return check_kernel_parameter(p, 1);
 }

@@ -22,6 +22,7 @@ typedef struct {
   char *text, *left, *right; /* of the expressions */
   const char *sign;          /* of the side */
   int sides;                 /* bit 0: neg, bit 1: pos were read */
+  char old[NAME_SIZE];       /* the second argument of a gate of two; else "" */
 } certificate_t;
 
 static int read_parameter(certificate_t *c, subject_t *s, int fixed) {
@@ -143,13 +144,21 @@ static const char *verdict_of(const gate_side_t *g, int i) {
   return g->seen[i][V_REFUTED] ? "refuted" : g->seen[i][V_UNDECIDED] ? "open" : "proved";
 }
 
+/* Of a gate of two arguments the claims are about more than its region: what is refuted beyond it
+ * is open within it, and P4 is refuted at one p, where r ends at 1/p. */
+static int is_beyond(const certificate_t *c, int i) {
+  const gate_side_t *g = &c->gate.side;
+  return *c->old && g->seen[i][V_REFUTED] && !(g->inside >> i & 1);
+}
+
 static void state_verdicts(certificate_t *c) {
   static const char *const names[PROPERTIES] = {"P1", "P2", "P3", "P4", "P4w"};
   for (int i = 0; i < PROPERTIES; i++) {
     const char *all = verdict_of(&c->gate.side, i);
     const int kind = i == 2 && all[0] == 'p';
-    fprintf(c->statement, "%s %s %s%s", i ? "," : ":", names[i], all,
-            !kind               ? ""
+    fprintf(c->statement, "%s %s %s%s", i ? "," : ":", names[i], is_beyond(c, i) ? "open" : all,
+            is_beyond(c, i)     ? " (refuted only beyond the region)"
+            : !kind             ? ""
             : c->gate.side.weak ? " weak"
                                 : " strict");
   }
@@ -218,6 +227,18 @@ static int read_requirement(certificate_t *c, const char **record) {
   return ok;
 }
 
+/* Which parameter is the second argument, and that it is a range over [0, 1]. */
+static int find_old(certificate_t *c) {
+  source_t *s = &c->gate.side.source;
+  s->old = -1;
+  if (!*c->old) return 1;
+  for (int i = 0; i < s->params; i++)
+    if (!strcmp(s->names[i], c->old)) s->old = i;
+  return (s->old >= 0 && s->ranged[s->old] && !mpq_sgn(c->gate.low[s->old]) &&
+          !mpq_cmp_ui(c->gate.high[s->old], 1, 1)) ||
+         slc_refuse(&c->r, "expected the second argument as a range from 0 to 1");
+}
+
 /* After "side"; leaves the line after the side in the reader. */
 static int read_side(certificate_t *c) {
   reader_t *r = &c->r;
@@ -230,9 +251,9 @@ static int read_side(certificate_t *c) {
   c->sign = bit == 2 ? "pos" : "neg";
   fprintf(c->statement, "side %s, ", c->sign);
   memset(c->gate.side.seen, 0, sizeof c->gate.side.seen);
-  c->gate.side.weak = 0;
-  int ok = read_expression(c) && read_parameters(c, &c->gate, &record) && parse(c, &c->gate.side) &&
-           read_parts(c, &c->gate, &record);
+  c->gate.side.weak = 0, c->gate.side.inside = 0;
+  int ok = read_expression(c) && read_parameters(c, &c->gate, &record) && find_old(c) &&
+           parse(c, &c->gate.side) && read_parts(c, &c->gate, &record);
   state_verdicts(c);
   while (ok && record && !strcmp(record, "require")) ok = read_requirement(c, &record);
   if (!ok) return 0;
@@ -259,6 +280,21 @@ static int read_version(reader_t *r) {
          slc_refuse(r, "expected 'sluice-certificate 2'");
 }
 
+/* "old NAME", of a gate of two arguments; leaves the line after it in the reader. */
+static int read_old(certificate_t *c) {
+  reader_t *r = &c->r;
+  const char *name;
+  if (strncmp(r->text, "old ", 4)) return 1;
+  if (!slc_word(r, "old") || !(name = slc_field(r)) || !slc_done(r) ||
+      !slc_keep(c->old, NAME_SIZE, name))
+    return slc_refuse(r, "expected the second argument's name");
+  fprintf(c->statement,
+          "two arguments, r and %s: what is proved holds for all r >= 0 and %s in [0, 1], which is "
+          "more than their region, %s > 0 and r %s <= 1\n",
+          name, name, name, name);
+  return slc_next_line(r);
+}
+
 static int read_all(certificate_t *c, const char *text) {
   reader_t *r = &c->r;
   const char *name = NULL;
@@ -267,7 +303,7 @@ static int read_all(certificate_t *c, const char *text) {
        ((slc_word(r, "gate") && (name = slc_field(r)) && slc_done(r)) ||
         slc_refuse(r, "expected the gate's name"));
   if (ok) fprintf(c->statement, "gate %s\n", name);
-  ok = ok && slc_next_line(r);
+  ok = ok && slc_next_line(r) && read_old(c);
   while (ok && slc_word(r, "side")) ok = read_side(c);
   return ok && read_seal(c, text);
 }
@@ -305,6 +341,7 @@ void slc_check_certificate(check_result *out, const char *text, size_t size) {
   c->statement = open_memstream(&out->statement, &length);
   if (!c->statement) abort();
   subject_init(&c->gate), subject_init(&c->need);
+  c->need.side.source.old = -1;
   out->accepted = memchr(text, '\0', size) ? slc_refuse(&c->r, "expected text without zero bytes")
                                            : read_all(c, text);
   out->line = c->r.refused_line;

@@ -100,7 +100,7 @@ static int make_pieces(pieces_t *p, const part_t *part, const source_t *source, 
 }
 
 /* A refutation, at the point of the ranges that it names: the gate with those parameters. */
-static const char *check_point(const context_t *c, int i) {
+static const char *check_point(const context_t *c, int i, unsigned *inside) {
   const claim_t *q = &c->part->p[i];
   for (int k = 0; k < MAX_PARAMS; k++)
     if (c->source->ranged[k] &&
@@ -122,6 +122,7 @@ static const char *check_point(const context_t *c, int i) {
     bad = i == P4W  ? check_limit(&at)
           : i == P4 ? slc_check_product_refuted(&at)
                     : slc_check_refuted(&at, i);
+  if (!*bad && i < P4 && c->source->old >= 0 && slc_witness_inside(&at, i)) *inside |= 1u << i;
   slc_pieces_clear(p);
   slc_expr_clear(&e);
   free(p);
@@ -129,7 +130,7 @@ static const char *check_point(const context_t *c, int i) {
 }
 
 const char *slc_check_part(const part_t *part, const expr_t *e, int f, int w,
-                           const source_t *source) {
+                           const source_t *source, unsigned *inside) {
   static const char *(*const proofs[])(const context_t *) = {
       check_smooth, slc_check_maximum, slc_check_monotone, slc_check_product, check_limit};
   pieces_t *p = calloc(1, sizeof *p);
@@ -151,7 +152,7 @@ const char *slc_check_part(const part_t *part, const expr_t *e, int f, int w,
   for (int i = 0; i < PROPERTIES && !*bad; i++) {
     if (part->p[i].verdict == V_PROVED)
       bad = source->left ? slc_check_requirement(&c) : proofs[i](&c);
-    if (part->p[i].verdict == V_REFUTED) bad = check_point(&c, i);
+    if (part->p[i].verdict == V_REFUTED) bad = check_point(&c, i, inside);
   }
   slc_pieces_clear(p);
   free(p);

@@ -4,8 +4,9 @@
 
 #include "context.h"
 
-/* "" or what is wrong. */
+/* "" or what is wrong. *inside: bit i is set where the gate has two arguments and a witness of
+ * property i is in their region (spec G1.7). */
 const char *slc_check_part(const part_t *part, const expr_t *e, int f, int w,
-                           const source_t *source);
+                           const source_t *source, unsigned *inside);
 
 #endif

@@ -14,6 +14,7 @@ typedef struct {
   int endless;         /* r_high is none */
   char names[MAX_PARAMS][NAME_SIZE];
   int params;
+  int old; /* of a gate of two arguments, its second one: a range over [0, 1]; else -1 */
   int ranged[MAX_PARAMS];
   mpq_t value[MAX_PARAMS]; /* of the others */
 } source_t;

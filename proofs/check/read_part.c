@@ -284,7 +284,7 @@ int slc_read_part(reader_t *r, gate_side_t *side, ranges_t *ranges) {
   for (int i = 0; i < PROPERTIES && ok; i++) side->seen[i][p.p[i].verdict] = 1;
   side->weak |= ok && !p.p[2].strict;
   if (ok) {
-    const char *bad = slc_check_part(&p, &side->e, side->f, side->w, &side->source);
+    const char *bad = slc_check_part(&p, &side->e, side->f, side->w, &side->source, &side->inside);
     if (*bad) ok = slc_refuse(r, bad);
   }
   part_clear(&p);

@@ -12,6 +12,7 @@ typedef struct {
   source_t source;
   long cells;                    /* read so far, of the whole certificate */
   int seen[PROPERTIES][3], weak; /* verdicts of the parts read so far */
+  unsigned inside; /* properties with a witness in the region of a gate of two arguments */
 } gate_side_t;
 
 typedef struct {

@@ -137,6 +137,22 @@ const char *slc_check_refuted(const context_t *c, int i) {
                                                        : "a witness does not break the property";
 }
 
+/* r is the larger of what the witness says and of the join that it names. */
+int slc_witness_inside(const context_t *c, int i) {
+  const claim_t *q = &c->part->p[i];
+  pieces_t *p = c->pieces;
+  mpq_srcptr old = q->at[c->source->old];
+  mpfi_t x;
+  if (mpq_sgn(old) <= 0 || q->join < 0 || q->join >= p->joins) return 0;
+  mpfi_init2(x, PREC);
+  slc_ex_interval(x, &p->field, p->join[q->join]);
+  if (mpfr_greater_p(q->r, &x->right)) mpfi_set_fr(x, q->r);
+  mpfi_mul_q(x, x, old);
+  const int inside = mpfr_cmp_ui(&x->right, 1) < 0;
+  mpfi_clear(x);
+  return inside;
+}
+
 static int piece_above_0(const context_t *c, int i, const span_t *r) {
   box_t b;
   slc_box_init(&b, &c->pieces->field, &c->pieces->piece[i]);

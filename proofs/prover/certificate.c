@@ -29,6 +29,7 @@ sl_status sl_certificate_open(sl_certificate **out, const char *path, const sl_g
     return status;
   }
   fprintf(c->out.stream, "sluice-certificate 2\ngate %s\n", def->name);
+  if (def->old >= 0) fprintf(c->out.stream, "old %s\n", def->param[def->old].name);
   *out = c;
   return SL_OK;
 }

@@ -19,7 +19,7 @@ void sl_finding_copy(sl_finding *to, const sl_finding *from) {
   memcpy(to->text, from->text, sizeof to->text);
   to->has_witness = from->has_witness, to->has_candidate = from->has_candidate;
   to->refuted_by = from->refuted_by, to->join = from->join, to->strict = from->strict;
-  to->uniform = from->uniform;
+  to->uniform = from->uniform, to->path = from->path;
   memcpy(to->at, from->at, sizeof to->at);
   arf_set(to->witness.r, from->witness.r);
   arb_set(to->witness.value, from->witness.value);

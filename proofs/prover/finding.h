@@ -24,6 +24,7 @@ typedef struct {
   sl_witness witness;
   int has_candidate; /* UNDECIDED: witness.box is a place of the parameters to look for a witness */
   sl_decimal at[SL_FIELD_PARAMETERS]; /* the parameters of what refutes */
+  const char *path; /* of P4 of a gate of two arguments: the second one as r grows; else NULL */
   char text[400];
 } sl_finding;
 

@@ -127,31 +127,52 @@ static void half_width(sl_measures *m, const sl_proof *proof, sl_problem *p) {
   arb_init(v), arb_init(half);
   arb_set_d(half, 0.5);
   value_at(v, p, r, 1);
-  m->has_half_below = arb_lt(v, half);
+  m->has_half_below = arb_lt(v, half), m->no_half_below = arb_gt(v, half);
+  m->no_half_above = proof->tail.limit_nonzero && arb_gt(proof->tail.limit, half);
   if (m->has_half_below) half_between(m->half_below, p, 1.0, 0.0);
-  sl_measure_half_above(m->half_above, p);
+  if (!m->no_half_above) sl_measure_half_above(m->half_above, p);
   arf_clear(r);
   arb_clear(v), arb_clear(half);
 }
 
-/* The largest of r f' on a grid, refined; in binary64, only to aim the proof. */
-static double aim(const sl_gate_definition *def, int positive, double *best) {
+/* What is aimed at: f' in binary64 by the program of `def`, or, where def is NULL, in balls. */
+typedef struct {
+  const sl_gate_definition *def;
+  sl_problem *p;
+} aim_on;
+
+static double product_at(const aim_on *on, double r) {
+  double w;
+  if (on->def) {
+    sl_gate_evaluate64(on->def, on->p->positive, &r, NULL, &w, 1);
+    return r * w;
+  }
+  arf_t x;
+  arb_t v;
+  arf_init(x);
+  arb_init(v);
+  arf_set_d(x, r);
+  value_at(v, on->p, x, 1);
+  w = arb_is_finite(v) ? arf_get_d(arb_midref(v), ARF_RND_DOWN) : 0;
+  arf_clear(x);
+  arb_clear(v);
+  return r * w;
+}
+
+/* The largest of r f' on a grid, refined; only to aim the proof. */
+static double aim(const aim_on *on, double *best) {
   double at = 1;
   *best = 0;
   for (int i = 0; i <= 4000; i++) {
-    const double r = exp2(-10 + i * (60.0 / 4000));
-    double w;
-    sl_gate_evaluate64(def, positive, &r, NULL, &w, 1);
-    if (r * w > *best) *best = r * w, at = r;
+    const double r = exp2(-10 + i * (60.0 / 4000)), y = product_at(on, r);
+    if (y > *best) *best = y, at = r;
   }
   double step = at * 0.02;
   for (int i = 0; i < 200 && step > at * 1e-12; i++) {
     int moved = 0;
     for (int s = -1; s <= 1; s += 2) {
-      const double r = at + s * step;
-      double w;
-      sl_gate_evaluate64(def, positive, &r, NULL, &w, 1);
-      if (r > 0 && r * w > *best) *best = r * w, at = r, moved = 1;
+      const double r = at + s * step, y = product_at(on, r);
+      if (r > 0 && y > *best) *best = y, at = r, moved = 1;
     }
     if (!moved) step /= 2;
   }
@@ -192,15 +213,20 @@ static int effective_below(sl_problem *p, double top, sl_budget *budget) {
   return ok;
 }
 
+/* Terms of f' that cancel in binary64 leave noise, which r magnifies: then balls aim instead. */
+static const double NOISE = 1e-7;
+
 /* At the parameters of the problem, which need not be those that the gate was loaded with. */
-static double aim_at(const sl_problem *p, double *best) {
+static double aim_at(sl_problem *p, double *best) {
   sl_gate_definition bound = *p->def;
   sl_error err;
   *best = 0;
   if (p->ranged || sl_program_compile(&bound.program[p->positive], &p->tree, p->f, p->w, &err))
     return 0;
-  const double at = aim(&bound, p->positive, best);
+  double at = aim(&(aim_on){&bound, p}, best);
   sl_program_clear(&bound.program[p->positive]);
+  const aim_on balls = {NULL, p};
+  if (!(fabs(product_at(&balls, at) - *best) <= NOISE * *best)) at = aim(&balls, best);
   return at;
 }
 
@@ -248,4 +274,7 @@ void sl_measure(sl_measures *m, const sl_proof *proof, sl_problem *p, sl_budget 
   if (proof->property[0].verdict == SL_PROVED || proof->property[2].verdict == SL_PROVED)
     sl_measure_effective(m, p, budget);
   exact_supremum(m, p);
+  const sl_tail_fact *tail = &proof->tail;
+  m->unbounded = (tail->limit_nonzero && arb_is_positive(tail->limit)) ||
+                 (tail->kind == SL_TAIL_POLYNOMIAL && tail->order < 1 && tail->sign > 0);
 }

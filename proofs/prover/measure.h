@@ -15,6 +15,8 @@ typedef struct {
   arb_t supremum, supremum_at;  /* its value, and where */
   arb_t half_below, half_above; /* where f' = 1/2 */
   int has_half_below;
+  /* f' is above 1/2 for all r below 1, for all r above it; r f' -> inf. */
+  int no_half_below, no_half_above, unbounded;
 } sl_measures;
 
 void sl_measure(sl_measures *m, const sl_proof *proof, sl_problem *p, sl_budget *budget);

@@ -61,17 +61,54 @@ static const struct argp parser = {
     parse_option,
     "list\nshow NAME\nplot NAME...\ncompare NAME...",
     "The built-in gates, what a gate file says, and pictures of f, f' and r f'.\v"
-    "NAME is a built-in gate, or a file: a path that holds a '/' or ends in .gate. 'gate compare' "
-    "is "
+    "NAME is a built-in gate, or a file: a path that holds a '/' or ends in .gate; parameters "
+    "follow after commas: sigmoid,tau=2. 'gate compare' is "
     "a program of its own with its own --help: half-widths, suprema, EUR.",
     NULL,
     NULL,
     NULL};
 
+/* "NAME=V" of a gate's text into a parameter of both signs; `setting` loses its '='. */
+static sl_status read_setting(sl_gate_parameter *out, char *setting, const char *text,
+                              sl_error *err) {
+  char *value = strchr(setting, '='), *end;
+  if (value) *value++ = '\0';
+  const double v = value ? strtod(value, &end) : 0;
+  if (!value || end == value || *end || !isfinite(v))
+    return sl_fail(err, SL_ERR_USAGE, "'%s': expected NAME,PARAMETER=NUMBER,...", text);
+  *out = (sl_gate_parameter){setting, {v, v}};
+  return SL_OK;
+}
+
+/* "NAME" or "NAME,PARAMETER=V,...". */
+static sl_status load_text(sl_gate_definition **def, sl_gate *gate, const char *text,
+                           sl_error *err) {
+  char copy[512];
+  sl_gate_parameter parameter[SL_GATE_PARAMETER_LIMIT];
+  size_t count = 0;
+  if ((size_t)snprintf(copy, sizeof copy, "%s", text) >= sizeof copy)
+    return sl_fail(err, SL_ERR_USAGE, "'%.60s...' is too long", text);
+  char *at = strchr(copy, ',');
+  while (at) {
+    *at++ = '\0';
+    char *const setting = at;
+    if ((at = strchr(at, ','))) *at = '\0';
+    if (count == SL_GATE_PARAMETER_LIMIT)
+      return sl_fail(err, SL_ERR_USAGE, "'%s': at most %d parameters", text,
+                     SL_GATE_PARAMETER_LIMIT);
+    SL_TRY(read_setting(&parameter[count], setting, text, err));
+    for (size_t i = 0; i < count; i++)
+      if (strcmp(parameter[i].name, setting) == 0)
+        return sl_fail(err, SL_ERR_USAGE, "'%s': %s is given twice", text, setting);
+    count++;
+  }
+  return sl_gate_load(gate, def, copy, parameter, count, err);
+}
+
 /* Loads a gate by name or path; returns an exit code. */
 static int load_gate(sl_gate_definition **def, sl_gate *gate, const char *name) {
   sl_error err;
-  const sl_status status = sl_gate_load(gate, def, name, NULL, 0, &err);
+  const sl_status status = load_text(def, gate, name, &err);
   return status ? sl_cli_fail("sluice gate", &err) : SL_EXIT_OK;
 }
 
@@ -188,9 +225,17 @@ static int fill_curves(curves *c, const options *o) {
   return SL_EXIT_OK;
 }
 
+/* Is there an f to draw? Gates that are given by their weight have none. */
+static int has_values(const curves *c, int gates) {
+  for (int g = 0; g < gates; g++)
+    for (int i = 0; i < POINTS; i++)
+      if (isfinite(c->y[0][g][i])) return 1;
+  return 0;
+}
+
 static int write_plot(const curves *c, const options *o) {
   static const char *const titles[] = {"f(r) - f(1)", "f'(r)", "r f'(r)"};
-  const int gates = o->words - 1;
+  const int gates = o->words - 1, first = has_values(c, gates) ? 0 : 1;
   sl_plot_curve curve[3][GATE_LIMIT];
   sl_plot_panel panel[3];
   for (int k = 0; k < 3; k++) {
@@ -205,8 +250,8 @@ static int write_plot(const curves *c, const options *o) {
   sl_error err;
   sl_status status = sl_output_begin(&out, o->out, &err);
   if (status) return sl_cli_fail("sluice gate", &err);
-  sl_plot_write(out.stream, o->negative ? "Gates for A <= 0" : "Gates for A > 0", NULL, panel, 3,
-                3);
+  sl_plot_write(out.stream, o->negative ? "Gates for A <= 0" : "Gates for A > 0", NULL,
+                panel + first, (size_t)(3 - first), (size_t)(3 - first));
   status = sl_output_end(&out, &err);
   if (status) return sl_cli_fail("sluice gate", &err);
   if (strcmp(o->out, "-") != 0) printf("%s\n", o->out);

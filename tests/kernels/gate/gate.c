@@ -39,8 +39,10 @@ static const refusal refusals[] = {
      "t.gate:2:14: expected a bound that does not depend on r"},
     {"gate a\nf = r\nf = 2*r", "t.gate:3:1: expected one definition"},
     {"gate a\nf = r\npos weight = 1", "t.gate:3:5: expected one definition"},
-    {"gate a\nparam tau in [2, 1] default 1 f = r", "t.gate:2:14: expected a range"},
-    {"gate a\nparam tau in [1, 2] default 3 f = r", "t.gate:2:29: expected a default within"},
+    {"gate a\nparam tau in [2, 1] default 1 f = r",
+     "t.gate:2:14: expected a range [low, high] with low <= high, found [2, 1]"},
+    {"gate a\nparam tau in [1, 2] default 3 f = r",
+     "t.gate:2:29: expected a default within [1, 2], found 3"},
     {"gate a\nparam exp in [1, 2] default 1", "t.gate:2:7: expected a new name"},
     {"gate a\nlet z = r let z = r", "t.gate:2:15: expected a new name"},
     {"gate a\nkernel relu", "t.gate:2:8: expected sigmoid"},
@@ -101,7 +103,58 @@ static const refusal refusals[] = {
     {"gate a\nf = \xcf\x84*r",
      "t.gate:2:5: expected a name, a number or a sign, found byte 0xcf: a "
      "gate file is ASCII"},
+    {"gate a\nf = r\nexpect proved proved weak refuted\nneg expect proved proved weak proved",
+     "t.gate:4:5: expected one 'expect' for a sign of A, this is a second"},
+    /* a requirement of f where there is none */
+    {"gate a\nweight = 1/r^2\nrequire f' <= 2\nrequire r*f' + f <= 1",
+     "t.gate:4:16: expected a requirement of f' alone, found f: for A > 0 this file gives a weight "
+     "alone; f is not given"},
+    {"gate a\npos f = r\nneg weight = 1\nrequire sup(f) <= 1",
+     "t.gate:4:13: expected a requirement of f' alone, found f: for A <= 0 this"},
+    {"gate a\nf = r\nrequire f(1) >= 0",
+     "t.gate:3:9: expected f or f' without an argument, found one; the value at one place is "
+     "written with a range: require f >= 0 for r in [1, 1]"},
+    {"gate a\nf = r\nrequire f'' <= 0", "t.gate:3:11: expected f or f', found a second derivative"},
+    {"gate a\nf = r\nrequire sup(r f') <= 2",
+     "t.gate:3:15: expected an operator, found 'f'; a product is written with '*'"},
+    {"gate a\nf = r\nrequire f <= 1 for r in [0, inf]",
+     "t.gate:3:29: expected a number, found 'inf'; without a range of r a requirement is for all"},
+    {"gate a\nf = A*r",
+     "t.gate:2:5: expected r, a parameter, a 'let' name, a constant or a function, found 'A'; "
+     "write 'pos f = ...' and 'neg f = ...' for the signs of A"},
+    {"gate a\nf = sigma*r",
+     "t.gate:2:5: expected r, a parameter, a 'let' name, a constant or a function, found 'sigma'; "
+     "a parameter is declared before its use: param sigma in [LOW, HIGH] default VALUE"},
+    {"gate a\nf' = r",
+     "t.gate:2:2: expected '=' (f' alone is given as 'weight = ...'), found '"
+     "''"},
+    {"gate a\nf = r if A > 0 | 1 otherwise",
+     "t.gate:2:10: expected a condition on r ('pos f = ...' and 'neg f = ...' are for the signs"},
+    {"gate a\nf = r if 0.5 < r < 1 | 1 otherwise",
+     "t.gate:2:10: expected a condition on r, such as 'r <= 2' (r comes first, and a piece has one "
+     "bound: X if r < 1/2 | Y if r < 1 | Z otherwise), found '0.5'"},
+    {"gate a\nf = r if r < 1 else 1",
+     "t.gate:2:16: expected '|' and the next piece (X if r < 1 | Y otherwise), found 'else'"},
+    {"gate a\nf = np.exp(r)",
+     "t.gate:2:7: expected a name, a number or a sign, found byte 0x2e, a point after a name: "
+     "functions stand alone, as exp(x)"},
 };
+
+/* Where two requirements stand in a row, or one before f, nothing is taken for a product. */
+Test(gate, requirements_in_any_order) {
+  static const char *const texts[] = {
+      "gate a\nrequire f' <= 1\nrequire f <= 2*pi\nf = atan(r - 1)",
+      "gate a\nrequire f' <= 1\nweight = 1/(1 + r^2)",
+      "gate a\npos expect proved proved weak proved neg expect proved proved weak refuted f = r",
+      "# \xcf\x84 in a comment\ngate a\nf = r\ncite \"\xcf\x84\"",
+  };
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+    sl_gate_definition *def = NULL;
+    sl_error err = {SL_OK, ""};
+    cr_assert_eq(load(texts[i], &def, &err), SL_OK, "%s: %s", texts[i], err.message);
+    sl_gate_definition_free(def);
+  }
+}
 
 Test(gate, refuses_with_the_place) {
   for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
