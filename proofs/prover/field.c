@@ -13,24 +13,17 @@ sl_field *sl_field_new(const fmpq *low, const fmpq *high) {
 
 void sl_field_free(sl_field *k) {
   if (!k) return;
-  for (struct sl_exact *a = k->all, *next; a; a = next) {
-    next = a->next;
-    fmpz_mpoly_clear(a->num, k->ctx);
-    fmpz_mpoly_clear(a->den, k->ctx);
-    free(a);
-  }
+  sl_field_forget(k);
   fmpz_mpoly_ctx_clear(k->ctx);
   free(k);
 }
 
 static struct sl_exact *fresh(sl_field *k) {
-  struct sl_exact *a = malloc(sizeof *a);
+  struct sl_exact *a = calloc(1, sizeof *a);
   if (!a) flint_abort();
   fmpz_mpoly_init(a->num, k->ctx);
   fmpz_mpoly_init(a->den, k->ctx);
   fmpz_mpoly_one(a->den, k->ctx);
-  a->next = k->all;
-  k->all = a;
   return a;
 }
 
@@ -84,13 +77,13 @@ static slong words_of(sl_field *k, const fmpz_mpoly_t p) {
 
 /* What cannot be had keeps no memory. */
 static sl_exact canonical(sl_field *k, struct sl_exact *a) {
-  const sl_exact y = lowest_terms(k, a);
-  if (y) {
-    k->words += words_of(k, a->num) + words_of(k, a->den);
-  } else {
-    fmpz_mpoly_clear(a->num, k->ctx), fmpz_mpoly_clear(a->den, k->ctx);
-    fmpz_mpoly_init(a->num, k->ctx), fmpz_mpoly_init(a->den, k->ctx);
+  if (!lowest_terms(k, a)) {
+    sl_field_drop(k, a);
+    return NULL;
   }
+  const size_t before = k->elements;
+  const sl_exact y = sl_field_keep(k, a);
+  if (k->elements > before) k->words += words_of(k, y->num) + words_of(k, y->den);
   return y;
 }
 
@@ -127,7 +120,7 @@ sl_exact sl_exact_decimal(sl_field *k, sl_decimal value) {
 static sl_exact variable(sl_field *k, slong index) {
   struct sl_exact *a = fresh(k);
   fmpz_mpoly_gen(a->num, index, k->ctx);
-  return a;
+  return sl_field_keep(k, a);
 }
 sl_exact sl_exact_parameter(sl_field *k, int index) { return variable(k, index); }
 sl_exact sl_exact_r(sl_field *k) {
@@ -154,8 +147,8 @@ static sl_exact generator_of(sl_field *k, sl_gate_op op, slong root, sl_exact ar
 sl_exact sl_exact_sqrt_pi(sl_field *k) { return generator_of(k, SL_OP_PI, 0, NULL); }
 sl_exact sl_exact_e(sl_field *k) { return generator_of(k, SL_OP_E, 0, NULL); }
 
-static sl_exact combine(sl_field *k, sl_exact a, sl_exact b, int subtract) {
-  if (!a || !b || !fits(k, a, b)) return NULL;
+static sl_exact combined(sl_field *k, sl_exact a, sl_exact b, int subtract) {
+  if (!fits(k, a, b)) return NULL;
   struct sl_exact *y = fresh(k);
   fmpz_mpoly_t t;
   fmpz_mpoly_init(t, k->ctx);
@@ -169,11 +162,8 @@ static sl_exact combine(sl_field *k, sl_exact a, sl_exact b, int subtract) {
   fmpz_mpoly_clear(t, k->ctx);
   return canonical(k, y);
 }
-sl_exact sl_exact_add(sl_field *k, sl_exact a, sl_exact b) { return combine(k, a, b, 0); }
-sl_exact sl_exact_sub(sl_field *k, sl_exact a, sl_exact b) { return combine(k, a, b, 1); }
-
-sl_exact sl_exact_mul(sl_field *k, sl_exact a, sl_exact b) {
-  if (!a || !b || !fits(k, a, b)) return NULL;
+static sl_exact multiplied(sl_field *k, sl_exact a, sl_exact b) {
+  if (!fits(k, a, b)) return NULL;
   struct sl_exact *y = fresh(k);
   fmpz_mpoly_mul(y->num, a->num, b->num, k->ctx);
   fmpz_mpoly_mul(y->den, a->den, b->den, k->ctx);
@@ -185,15 +175,40 @@ sl_exact sl_exact_neg(sl_field *k, sl_exact a) {
   struct sl_exact *y = fresh(k);
   fmpz_mpoly_neg(y->num, a->num, k->ctx);
   fmpz_mpoly_set(y->den, a->den, k->ctx);
-  return y;
+  return sl_field_keep(k, y);
 }
 
-static sl_exact quotient(sl_field *k, sl_exact a, sl_exact b) {
-  if (!a || !b || sl_exact_is_zero(b) || !fits(k, a, b)) return NULL;
+static sl_exact divided(sl_field *k, sl_exact a, sl_exact b) {
+  if (sl_exact_is_zero(b) || !fits(k, a, b)) return NULL;
   struct sl_exact *y = fresh(k);
   fmpz_mpoly_mul(y->num, a->num, b->den, k->ctx);
   fmpz_mpoly_mul(y->den, a->den, b->num, k->ctx);
   return canonical(k, y);
+}
+
+/* a op b, from the table where it is known. */
+static sl_exact combine(sl_field *k, sl_field_op op, sl_exact a, sl_exact b) {
+  if (!a || !b) return NULL;
+  const sl_field_result *known = sl_field_memo(k, op, a, b);
+  if (known->done) return known->y;
+  const sl_exact y = op == SL_FIELD_MUL   ? multiplied(k, a, b)
+                     : op == SL_FIELD_DIV ? divided(k, a, b)
+                                          : combined(k, a, b, op == SL_FIELD_SUB);
+  sl_field_result *m = sl_field_memo(k, op, a, b);
+  m->y = y, m->done = 1;
+  return y;
+}
+sl_exact sl_exact_add(sl_field *k, sl_exact a, sl_exact b) {
+  return combine(k, SL_FIELD_ADD, a, b);
+}
+sl_exact sl_exact_sub(sl_field *k, sl_exact a, sl_exact b) {
+  return combine(k, SL_FIELD_SUB, a, b);
+}
+sl_exact sl_exact_mul(sl_field *k, sl_exact a, sl_exact b) {
+  return combine(k, SL_FIELD_MUL, a, b);
+}
+static sl_exact quotient(sl_field *k, sl_exact a, sl_exact b) {
+  return combine(k, SL_FIELD_DIV, a, b);
 }
 
 sl_exact sl_exact_div(sl_field *k, sl_exact a, sl_exact b) {
@@ -374,7 +389,9 @@ static sl_exact rational_root(sl_field *k, sl_exact a, slong q) {
   fmpz_mpoly_set_fmpz(y->den, root, k->ctx);
   fmpz_clear(n);
   fmpz_clear(root);
-  return ok ? y : NULL;
+  if (ok) return sl_field_keep(k, y);
+  sl_field_drop(k, y);
+  return NULL;
 }
 
 sl_exact sl_exact_power(sl_field *k, sl_exact a, slong p, slong q) {

@@ -16,8 +16,19 @@ enum {
 
 struct sl_exact {
   fmpz_mpoly_t num, den;
-  struct sl_exact *next;
+  uint64_t hash;
+  int has_signs; /* `signs` is what sl_exact_signs found */
+  unsigned signs;
+  struct sl_exact *next; /* in its bucket */
 };
+
+typedef enum { SL_FIELD_ADD, SL_FIELD_SUB, SL_FIELD_MUL, SL_FIELD_DIV } sl_field_op;
+
+typedef struct {
+  sl_field_op op;
+  int done; /* y is the result, which may be NULL */
+  sl_exact a, b, y;
+} sl_field_result;
 
 typedef struct {
   sl_gate_op op; /* PI: sqrt(pi); E: e; POW: argument^(1/root) */
@@ -28,7 +39,9 @@ typedef struct {
 struct sl_field {
   fmpz_mpoly_ctx_t ctx;
   const fmpq *low, *high;
-  struct sl_exact *all;
+  struct sl_exact **bucket; /* of all elements */
+  size_t buckets, elements;
+  sl_field_result *memo;
   generator gen[SL_FIELD_GENERATORS];
   int gen_count, roots; /* generators, and how many of them are roots */
   slong words;          /* that the elements hold, about */
@@ -37,5 +50,14 @@ struct sl_field {
 /* Of field_relation.c. p becomes scale times p, without a root to its own power or above; 0 where
  * it grows too large. */
 int sl_field_reduce(sl_field *k, fmpz_mpoly_t p, fmpz_t scale);
+
+/* Of field_memo.c. The element that equals a, which joins the field if there is none, and is freed
+ * else. */
+sl_exact sl_field_keep(sl_field *k, struct sl_exact *a);
+void sl_field_drop(sl_field *k, struct sl_exact *a);
+/* The place for the result of a op b, `done` where it is known. It is one until the next call. */
+sl_field_result *sl_field_memo(sl_field *k, sl_field_op op, sl_exact a, sl_exact b);
+/* Frees the elements and the table. */
+void sl_field_forget(sl_field *k);
 
 #endif

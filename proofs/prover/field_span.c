@@ -132,12 +132,14 @@ void sl_exact_ball(arb_t out, sl_field *k, sl_exact a, slong prec) {
 unsigned sl_exact_signs(sl_field *k, sl_exact a) {
   if (!a || sl_exact_has_r(k, a)) return SL_ANY_SIGN;
   if (sl_exact_is_zero(a)) return SL_ZERO;
+  struct sl_exact *own = (struct sl_exact *)a; /* a field's elements are its own */
+  if (own->has_signs) return own->signs;
   sl_span s;
   sl_span_init(&s);
   sl_exact_span(&s, k, a, 256);
-  const unsigned signs = s.signs;
+  own->has_signs = 1, own->signs = s.signs;
   sl_span_clear(&s);
-  return signs;
+  return own->signs;
 }
 
 int sl_exact_sign(sl_field *k, sl_exact a) {
