@@ -133,7 +133,13 @@ void slc_tail_examine(tail_t *out, field_t *k, const expr_t *e, int ref, long ex
   memset(out, 0, sizeof *out);
   if (exponent < 0 || exponent > FARTHEST) return;
   out->defined = make_forms(&t, k, e, ref, exponent);
-  if (out->defined && t.form[ref].ok) conclude(&t, out, &t.form[ref]);
+  if (out->defined && t.form[ref].ok) {
+    form_t g;
+    slc_tf_init(&g);
+    slc_tf_fold(&t, &g, &t.form[ref]);
+    conclude(&t, out, &g);
+    slc_tf_clear(&g);
+  }
   clear_forms(&t, ref);
 }
 
@@ -193,7 +199,12 @@ int slc_tail_keeps(field_t *k, const expr_t *e, int ref, long exponent, int powe
                    mpfr_srcptr bound) {
   tail_ctx t;
   if (exponent < 0 || exponent > FARTHEST) return 0;
-  const int ok = make_forms(&t, k, e, ref, exponent) && keeps(&t, &t.form[ref], power, bound);
+  int ok = make_forms(&t, k, e, ref, exponent);
+  form_t g;
+  slc_tf_init(&g);
+  if (ok) slc_tf_fold(&t, &g, &t.form[ref]);
+  ok = ok && keeps(&t, &g, power, bound);
+  slc_tf_clear(&g);
   clear_forms(&t, ref);
   return ok;
 }

@@ -46,6 +46,8 @@ void slc_tf_drop_zeros(form_t *y);
 void slc_tf_add(tail_ctx *t, form_t *y, const form_t *a, const form_t *b);
 /* The form of h. */
 void slc_tf_exponent(tail_ctx *t, form_t *y, const form_t *g);
+/* g with exp(h) as a part of c, where h stays bounded; else g. */
+void slc_tf_fold(tail_ctx *t, form_t *y, const form_t *g);
 /* Jets over [0, u0] of exp(d) u^w c for a pole d < 0; 0 where they are not bounded. */
 int slc_tf_flat(tail_ctx *t, jet_t *y, const form_t *d, const mpq_t w, const jet_t *c, int m);
 /* [0, u0^x] for x > 0; 1 for x = 0 */

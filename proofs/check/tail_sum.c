@@ -73,6 +73,31 @@ void slc_tf_exponent(tail_ctx *t, form_t *y, const form_t *g) {
   slc_tf_clear(&part);
 }
 
+/* y = exp(d) b for a d that stays bounded. */
+static void times_bounded(tail_ctx *t, form_t *y, const form_t *b, const form_t *d) {
+  form_t e;
+  slc_tf_init(&e);
+  slc_tf_plain(t, &e, d);
+  slc_jet_fn(&e.c, E_EXP, &e.c, e.m);
+  e.s = slc_se_fn(t->k, E_EXP, &e.s);
+  e.zero = 0;
+  slc_tf_mul(t, y, b, &e);
+  slc_tf_clear(&e);
+}
+
+void slc_tf_fold(tail_ctx *t, form_t *y, const form_t *g) {
+  form_t h, folded;
+  slc_tf_init(&h), slc_tf_init(&folded);
+  slc_tf_set(y, g);
+  if (g->ok && g->atoms) slc_tf_exponent(t, &h, g);
+  if (g->ok && g->atoms && h.ok && !slc_tf_pole(&h)) {
+    times_bounded(t, &folded, g, &h);
+    folded.atoms = 0;
+    if (folded.ok) slc_tf_set(y, &folded);
+  }
+  slc_tf_clear(&h), slc_tf_clear(&folded);
+}
+
 void slc_tf_add(tail_ctx *t, form_t *y, const form_t *a, const form_t *b) {
   form_t gap, d, r;
   mpq_t q;
@@ -103,11 +128,7 @@ void slc_tf_add(tail_ctx *t, form_t *y, const form_t *a, const form_t *b) {
       } else if (gap.ok && d.ok && !slc_tf_pole(&d)) {
         form_t e;
         slc_tf_init(&e);
-        slc_tf_plain(t, &e, &d);
-        slc_jet_fn(&e.c, E_EXP, &e.c, e.m);
-        e.s = slc_se_fn(t->k, E_EXP, &e.s);
-        e.zero = 0;
-        slc_tf_mul(t, &e, b, &e);
+        times_bounded(t, &e, b, &d);
         e.atoms = a->atoms;
         memcpy(e.atom, a->atom, sizeof e.atom);
         for (int i = 0; i < ATOMS; i++) mpq_set(e.f[i], a->f[i]);

@@ -180,10 +180,12 @@ static int slope_about_limit(sl_tail *t, const sl_tail_form *g, const sl_tail_fo
   return sign;
 }
 
-static void describe(sl_tail *t, sl_tail_fact *fact, const sl_tail_form *g) {
+static void describe(sl_tail *t, sl_tail_fact *fact, const sl_tail_form *whole) {
   arb_t c;
-  sl_tail_form h;
+  sl_tail_form h, folded;
   arb_init(c);
+  sl_form_fold(t, &folded, whole);
+  const sl_tail_form *g = &folded;
   sl_form_exponent(t, &h, g->h, g->atoms);
   const int pole = g->atoms && sl_form_is_pole(&h), down = pole ? sl_form_sign(&h) : 0;
   arb_poly_get_coeff_arb(c, g->c, 0);
@@ -213,7 +215,7 @@ static void describe(sl_tail *t, sl_tail_fact *fact, const sl_tail_form *g) {
     fact->kind = SL_TAIL_POLYNOMIAL;
     fact->order = (double)g->vp / (double)g->vq;
   }
-  sl_form_clear(&h);
+  sl_form_clear(&h), sl_form_clear(&folded);
   arb_clear(c);
 }
 

@@ -59,6 +59,23 @@ static void multiply_bounded(sl_tail *t, sl_tail_form *y, const sl_tail_form *b,
   sl_form_clear(&e);
 }
 
+void sl_form_fold(sl_tail *t, sl_tail_form *y, const sl_tail_form *a) {
+  sl_tail_form h, folded;
+  sl_form_copy(y, a);
+  if (!a->ok || !a->atoms) return;
+  sl_form_exponent(t, &h, a->h, a->atoms);
+  if (h.ok && !sl_form_is_pole(&h)) {
+    multiply_bounded(t, &folded, a, &h);
+    folded.atoms = 0;
+    if (folded.ok) {
+      sl_form_clear(y);
+      sl_form_copy(y, &folded);
+    }
+    sl_form_clear(&folded);
+  }
+  sl_form_clear(&h);
+}
+
 void sl_form_exponent(sl_tail *t, sl_tail_form *y, const sl_tail_atom *h, int atoms) {
   arb_t zero;
   arb_init(zero);
