@@ -61,7 +61,7 @@ typedef struct {
 static limit_claim_t limit_of(pieces_t *p, const claim_t *q, int ref) {
   const piece_t *s = &p->piece[p->joins - 1];
   if (q->means == T_LIMIT) {
-    const limit_t w = slc_limit(&p->field, &s->e, ref, 0);
+    const limit_t w = slc_limit(&p->field, &s->e, ref, NULL, 1);
     return (limit_claim_t){w.kind == L_FINITE && slc_ex_zero(w.value),
                            w.kind == L_UP || w.kind == L_DOWN ||
                                (w.kind == L_FINITE && slc_ex_sign(&p->field, w.value))};

@@ -195,14 +195,27 @@ static germ_t germ_of_node(field_t *k, const node_t *n, const germ_t *g) {
   }
 }
 
+typedef struct {
+  exact_t at; /* NULL: infinity */
+  int side;
+} target_t;
+
+/* r is 1/x far out, at + side x else. */
+static germ_t germ_of_r(field_t *k, target_t to) {
+  if (!to.at) return slc_germ_mono(k, slc_ex_si(k, 1, 1), -1, 0);
+  const germ_t at = slc_germ_mono(k, to.at, 0, 0),
+               x = slc_germ_mono(k, slc_ex_si(k, to.side, 1), 1, 0);
+  return slc_germ_add(k, &at, &x, 0);
+}
+
 /* Node i by its parts; with g by its expansion too, which may tell what they leave open. */
-static limit_t of_parts(field_t *k, const expr_t *e, int i, int to_zero, const limit_t *v,
+static limit_t of_parts(field_t *k, const expr_t *e, int i, target_t to, const limit_t *v,
                         germ_t *g) {
   const node_t *n = &e->node[i];
   const int arity = slc_expr_arity(n->op);
   limit_t y;
   if (n->op == E_R) {
-    y = to_zero ? number(k, 0, 1) : infinite(1);
+    y = to.at ? finite(to.at, to.side) : infinite(1);
   } else if (arity == 0) {
     const series_t s = slc_se_expr(k, e, i, slc_ex_si(k, 0, 1), 1);
     y = s.n ? finite(s.c[0], 0) : unknown;
@@ -211,7 +224,7 @@ static limit_t of_parts(field_t *k, const expr_t *e, int i, int to_zero, const l
   }
   if (!g) return y;
   if (n->op == E_R)
-    g[i] = slc_germ_mono(k, slc_ex_si(k, 1, 1), to_zero ? 1 : -1, 0);
+    g[i] = germ_of_r(k, to);
   else if (arity == 0)
     g[i] = slc_germ_mono(k, y.value, 0, 0);
   else
@@ -220,7 +233,7 @@ static limit_t of_parts(field_t *k, const expr_t *e, int i, int to_zero, const l
   return more.kind != L_UNKNOWN && (y.kind == L_UNKNOWN || more.side) ? more : y;
 }
 
-static limit_t pass(field_t *k, const expr_t *e, int ref, int to_zero, germ_t *g) {
+static limit_t pass(field_t *k, const expr_t *e, int ref, target_t to, germ_t *g) {
   limit_t *v = calloc((size_t)ref + 1, sizeof *v);
   char *live = slc_expr_live(e, ref);
   if (!v) abort();
@@ -230,7 +243,7 @@ static limit_t pass(field_t *k, const expr_t *e, int ref, int to_zero, germ_t *g
     if (!live[i]) continue;
     int constant = n->op != E_R;
     for (int c = 0; c < arity; c++) constant &= v[child[c]].constant;
-    v[i] = of_parts(k, e, i, to_zero, v, g);
+    v[i] = of_parts(k, e, i, to, v, g);
     v[i].constant = constant;
   }
   const limit_t y = v[ref];
@@ -238,12 +251,13 @@ static limit_t pass(field_t *k, const expr_t *e, int ref, int to_zero, germ_t *g
   return y;
 }
 
-limit_t slc_limit(field_t *k, const expr_t *e, int ref, int to_zero) {
-  const limit_t y = pass(k, e, ref, to_zero, NULL);
+limit_t slc_limit(field_t *k, const expr_t *e, int ref, exact_t at, int side) {
+  const target_t to = {at, side};
+  const limit_t y = pass(k, e, ref, to, NULL);
   if (y.kind != L_UNKNOWN) return y;
   germ_t *g = calloc((size_t)ref + 1, sizeof *g);
   if (!g) abort();
-  const limit_t more = pass(k, e, ref, to_zero, g);
+  const limit_t more = pass(k, e, ref, to, g);
   free(g);
   return more;
 }

@@ -1,5 +1,5 @@
-/* Limits of an expression as r -> inf or r -> 0 from above, by the limits of its parts, and by
- * their expansions (germ.h) where those do not tell. */
+/* Limits of an expression as r -> inf, or as r -> at from a side, by the limits of its parts, and
+ * by their expansions (germ.h) where those do not tell. */
 #ifndef SLUICE_CHECK_LIMIT_H
 #define SLUICE_CHECK_LIMIT_H
 
@@ -14,6 +14,7 @@ typedef struct {
   int constant;
 } limit_t;
 
-limit_t slc_limit(field_t *k, const expr_t *e, int ref, int to_zero);
+/* at: NULL for infinity; side: -1 from below, 1 from above. */
+limit_t slc_limit(field_t *k, const expr_t *e, int ref, exact_t at, int side);
 
 #endif

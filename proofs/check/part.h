@@ -17,7 +17,16 @@ typedef enum {
   G_AT_MOST_0,
   GOALS
 } goal_t;
-typedef enum { T_FORM, T_BOXES, T_LIMIT, T_SLOPE, T_LOG, T_BOUNDED } tail_means_t;
+typedef enum {
+  T_FORM,
+  T_BOXES,
+  T_LIMIT,
+  T_SLOPE,
+  T_LOG,
+  T_BOUNDED,
+  T_DECAY,
+  T_LOG_DECAY
+} tail_means_t;
 /* P1 to P4 make a gate admissible; P4w stands beside them. */
 enum { P4 = 3, P4W, PROPERTIES };
 typedef enum { V_PROVED, V_REFUTED, V_UNDECIDED } verdict_t;
@@ -41,8 +50,9 @@ typedef struct {
   int by_other; /* P2 by P3, P4w by P4 */
   int above;    /* of a refuted P4: r w >= r for r >= 2^tail, else <= */
   tail_means_t means;
-  long tail;            /* exponent of T_FORM, T_SLOPE, T_LOG, T_BOUNDED and of a refuted P4 */
-  mpfr_t r;             /* the witness; of P4 the bound */
+  long tail; /* exponent of T_FORM, T_SLOPE, T_LOG, T_BOUNDED, T_DECAY, T_LOG_DECAY and of a refuted
+                P4 */
+  mpfr_t r;  /* the witness; of P4 the bound */
   mpq_t at[MAX_PARAMS]; /* parameters of what refutes */
 } claim_t;
 

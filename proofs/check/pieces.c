@@ -299,9 +299,9 @@ static piece_t *approached(pieces_t *p, int join, side_t from) {
 exact_t slc_join_value(pieces_t *p, int join, int weight, side_t from) {
   const piece_t *s = approached(p, join, from);
   const series_t t = slc_se_expr(&p->field, &s->e, weight ? s->w : s->f, p->join[join], 1);
-  if (t.n) return t.c[0];
-  if (join || from != RIGHT) return NULL;
-  const limit_t limit = slc_limit(&p->field, &s->e, weight ? s->w : s->f, 1);
+  if (t.n || from == AT) return t.n ? t.c[0] : NULL;
+  const limit_t limit =
+      slc_limit(&p->field, &s->e, weight ? s->w : s->f, p->join[join], from == LEFT ? -1 : 1);
   return limit.kind == L_FINITE ? limit.value : NULL;
 }
 

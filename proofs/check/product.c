@@ -41,7 +41,7 @@ static int log_form_shows(const context_t *c, int w, long e, mpfr_srcptr bound) 
 /* w -> 0 as r -> inf, by its parts or by its form. */
 static int weight_vanishes(const context_t *c, int ref, long e) {
   const piece_t *s = last_piece(c);
-  const limit_t w = slc_limit(&c->pieces->field, &s->e, ref, 0);
+  const limit_t w = slc_limit(&c->pieces->field, &s->e, ref, NULL, 1);
   tail_t t;
   if (w.kind == L_FINITE && slc_ex_zero(w.value)) return 1;
   slc_tail_examine(&t, &c->pieces->field, &s->e, ref, e);
@@ -87,8 +87,10 @@ static int beyond_joins(const context_t *c, long e) {
   return ok;
 }
 
-/* Node ref of the last piece over r >= 2^e and all of the part. */
-static int far_flow(const context_t *c, int ref, long e, span_t *out) {
+/* Node ref of s over r >= 2^e, or what variable it has, and all of the part; its logarithmic slope
+ * if asked for. */
+static int far_flow(const context_t *c, const piece_t *s, int ref, long e, span_t *out,
+                    span_t *relative) {
   mpfr_t low, high;
   mpfi_t range[MAX_PARAMS];
   span_t r;
@@ -101,11 +103,12 @@ static int far_flow(const context_t *c, int ref, long e, span_t *out) {
     mpfi_init2(range[i], 53);
     mpfi_interv_si(range[i], 0, c->source->ranged[i]);
   }
-  slc_box_init(&b, &c->pieces->field, last_piece(c));
-  b.in_piece = 0;
+  slc_box_init(&b, &c->pieces->field, s);
+  b.in_piece = 0, b.by_inner = 0;
   slc_box_flow(&b, &r, (const mpfi_t *)range);
   const int ok = b.flow[ref].ok;
   if (ok) slc_sp_set(out, &b.flow[ref].v);
+  if (ok && relative) slc_sp_set(relative, &b.flow[ref].l);
   slc_box_clear(&b);
   for (int i = 0; i < MAX_PARAMS; i++) mpfi_clear(range[i]);
   slc_sp_clear(&r);
@@ -124,15 +127,41 @@ static const char *check_lemma(const context_t *c, long e) {
   mpfr_inits2(512, low, high, (mpfr_ptr)0);
   mpfr_set_ui_2exp(low, 1, e, MPFR_RNDN), mpfr_set_inf(high, 1);
   const char *bad = "";
-  if (!far_flow(c, s->f, e, &f) || !far_flow(c, s->w, e, &w))
+  if (!far_flow(c, s, s->f, e, &f, NULL) || !far_flow(c, s, s->w, e, &w, NULL))
     bad = "P4: f and f' are not shown to have values far out";
-  else if (!slc_sp_bounded(&f) && slc_limit(&c->pieces->field, &s->e, s->f, 0).kind != L_FINITE)
+  else if (!slc_sp_bounded(&f) &&
+           slc_limit(&c->pieces->field, &s->e, s->f, NULL, 1).kind != L_FINITE)
     bad = "P4: f is not shown to be bounded";
   else if (!slc_regions_reach(c, c->pieces->joins - 1, G_FALLS, G_DOWN, low, high))
     bad = "P4: f' is not shown to fall far out";
   mpfr_clears(low, high, (mpfr_ptr)0);
   slc_sp_clear(&f), slc_sp_clear(&w);
   return bad;
+}
+
+/* A node keeps its sign from 2^e on, and its logarithmic slope is at most a negative number. */
+static int decays(const context_t *c, const piece_t *s, int ref, long e) {
+  span_t v, relative;
+  slc_sp_init(&v), slc_sp_init(&relative);
+  const int ok = far_flow(c, s, ref, e, &v, &relative) && (v.signs == POS || v.signs == NEG) &&
+                 !mpfr_nan_p(&relative.x->right) && mpfr_sgn(&relative.x->right) < 0;
+  slc_sp_clear(&v), slc_sp_clear(&relative);
+  return ok;
+}
+
+static const char *check_decay(const context_t *c, long e, int in_log) {
+  const piece_t *s = last_piece(c);
+  if (!beyond_joins(c, e)) return "P4: a join lies beyond the place from which f' decays";
+  if (!in_log) return decays(c, s, s->w, e) ? "" : "P4: f' is not shown to decay";
+  piece_t x = {.f = -1, .inner = -1, .form = {-1, -1, -1}};
+  const long exponent = slc_log_exponent(e);
+  int r;
+  slc_expr_init(&x.e);
+  const int weight = exponent < 0 ? -1 : slc_in_log(&x.e, &s->e, s->w, 0, &r);
+  x.w = weight < 0 ? -1 : slc_expr_add(&x.e, E_MUL, r, weight, -1, -1);
+  const int ok = x.w >= 0 && decays(c, &x, x.w, exponent);
+  slc_expr_clear(&x.e);
+  return ok ? "" : "P4: r f' is not shown to decay";
 }
 
 /* r times a node of the last piece, w or what equals it; -1 stands for none. */
@@ -149,6 +178,8 @@ const char *slc_check_product(const context_t *c) {
   const claim_t *q = &c->part->p[3];
   const piece_t *s = last_piece(c);
   if (q->means == T_BOUNDED) return check_lemma(c, q->tail);
+  if (q->means == T_DECAY || q->means == T_LOG_DECAY)
+    return check_decay(c, q->tail, q->means == T_LOG_DECAY);
   return vanishes(c, q, s->w) ||
                  (c->part->p[0].verdict == V_PROVED && vanishes(c, q, s->form[FORM_WEIGHT]))
              ? ""
@@ -161,7 +192,7 @@ static int weight_keeps(const context_t *c, long e, mpfr_srcptr bound) {
   mpfr_t x;
   slc_sp_init(&w);
   mpfr_init2(x, 512);
-  int ok = far_flow(c, last_piece(c)->w, e, &w);
+  int ok = far_flow(c, last_piece(c), last_piece(c)->w, e, &w, NULL);
   mpfr_mul_2si(x, mpfr_sgn(bound) > 0 ? &w.x->left : &w.x->right, e,
                mpfr_sgn(bound) > 0 ? MPFR_RNDD : MPFR_RNDU);
   ok = ok && (mpfr_sgn(bound) > 0 ? mpfr_greaterequal_p(x, bound) : mpfr_lessequal_p(x, bound));

@@ -55,8 +55,9 @@ static int read_means(reader_t *r, claim_t *p, int i) {
          slc_refuse(r, "expected the tail's exponent");
 }
 
-/* After "Pn proved", or "P4w refuted": what the proof rests on. */
-static int read_basis(reader_t *r, const int *ranged, claim_t *p, int i) {
+/* After "Pn proved", or "P4w refuted": what the proof rests on; a tail form in log r where it is
+ * allowed. */
+static int read_basis(reader_t *r, const int *ranged, claim_t *p, int i, int in_log) {
   if (i == 2) {
     const char *kind = slc_field(r);
     if (!kind || (strcmp(kind, "strict") && strcmp(kind, "weak")))
@@ -72,10 +73,14 @@ static int read_basis(reader_t *r, const int *ranged, claim_t *p, int i) {
   p->means = T_FORM;
   if (i == P4 && basis && !strcmp(basis, "slope-tail"))
     p->means = T_SLOPE;
-  else if (i == P4 && basis && !strcmp(basis, "log-tail"))
+  else if (in_log && basis && !strcmp(basis, "log-tail"))
     p->means = T_LOG;
   else if (i == P4 && basis && !strcmp(basis, "bounded"))
     p->means = T_BOUNDED;
+  else if (i == P4 && basis && !strcmp(basis, "decay"))
+    p->means = T_DECAY;
+  else if (i == P4 && basis && !strcmp(basis, "log-decay"))
+    p->means = T_LOG_DECAY;
   else if (!basis || strcmp(basis, i == 1 ? "below" : "tail"))
     return slc_refuse(r, "expected the tail's exponent");
   if (!read_means(r, p, i)) return 0;
@@ -108,7 +113,7 @@ static int read_property(reader_t *r, const int *ranged, claim_t *p, int i) {
            slc_refuse(r, "expected proved, refuted or undecided");
   if (p->verdict == V_REFUTED && i == P4) return read_bound(r, ranged, p);
   return p->verdict == V_REFUTED && i != P4W ? read_witness(r, ranged, p)
-                                             : read_basis(r, ranged, p, i);
+                                             : read_basis(r, ranged, p, i, i == P4);
 }
 
 /* "R" of a requirement; what P1 to P4w would be stays without a claim. */
@@ -124,7 +129,7 @@ static int read_requirement(reader_t *r, const int *ranged, part_t *part) {
     return slc_refuse(r, "expected R");
   if (!strcmp(verdict, "undecided")) return slc_line_ends(r);
   p->verdict = !strcmp(verdict, "proved") ? V_PROVED : V_REFUTED;
-  if (p->verdict == V_PROVED) return read_basis(r, ranged, p, 0);
+  if (p->verdict == V_PROVED) return read_basis(r, ranged, p, 0, 1);
   if (strcmp(verdict, "refuted")) return slc_refuse(r, "expected proved, refuted or undecided");
   return read_witness(r, ranged, p) &&
          (!strcmp(p->refuted_by, "value") || slc_refuse(r, "expected value"));

@@ -1,6 +1,7 @@
 /* Requirements (spec G4.5). The ends of the range of r are joins. */
 #include "requirement.h"
 
+#include "in_log.h"
 #include "join_value.h"
 #include "region.h"
 #include "shape.h"
@@ -9,6 +10,26 @@
 
 static int not_above_0(pieces_t *p, exact_t x) {
   return slc_ex_zero(x) || (x && !(slc_ex_signs(&p->field, x) & POS));
+}
+
+/* w < 0 for r >= 2^e, by its form in s = log r or in r. */
+static int tail_holds(const context_t *c, const piece_t *s) {
+  field_t *k = &c->pieces->field;
+  const claim_t *q = &c->part->p[0];
+  tail_t t = {.defined = 0};
+  if (q->means == T_LOG) {
+    const long exponent = slc_log_exponent(q->tail);
+    expr_t x;
+    int r;
+    slc_expr_init(&x);
+    const int w = exponent < 0 ? -1 : slc_in_log(&x, &s->e, s->w, 0, &r);
+    if (w >= 0) slc_tail_examine(&t, k, &x, w, exponent);
+    slc_expr_clear(&x);
+    return t.defined && t.sign < 0;
+  }
+  slc_tail_examine(&t, k, &s->e, s->w, q->tail);
+  return (t.defined && t.sign < 0) ||
+         slc_tail_sign(k, &s->e, s->form[FORM_WEIGHT], s->w, q->tail) < 0;
 }
 
 static const char *check_segment(const context_t *c, int i) {
@@ -23,13 +44,8 @@ static const char *check_segment(const context_t *c, int i) {
   if (not_above_0(p, slc_join_value(p, i, 1, RIGHT))) slc_leave_end(c, i, 0, low, a);
   if (i + 1 < p->joins && not_above_0(p, slc_join_value(p, i + 1, 1, LEFT)))
     slc_leave_end(c, i, 1, high, b);
-  if (mpfr_inf_p(b) && !mpfr_inf_p(a) && q->means == T_FORM) {
-    tail_t t;
-    const piece_t *s = &p->piece[i];
-    slc_tail_examine(&t, &p->field, &s->e, s->w, q->tail);
-    if ((!t.defined || t.sign >= 0) &&
-        slc_tail_sign(&p->field, &s->e, s->form[FORM_WEIGHT], s->w, q->tail) >= 0)
-      bad = "R: the tail is not shown below 0";
+  if (mpfr_inf_p(b) && !mpfr_inf_p(a) && q->means != T_BOXES) {
+    if (!tail_holds(c, &p->piece[i])) bad = "R: the tail is not shown below 0";
     mpfr_set_ui_2exp(b, 1, q->tail, MPFR_RNDN);
   }
   if (!*bad && !slc_regions_reach(c, i, G_AT_MOST_0, G_AT_MOST_0, a, b))

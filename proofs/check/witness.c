@@ -56,6 +56,14 @@ static int alone_over(const context_t *c, int j) {
              : 0;
 }
 
+/* w has a value of its own at r = 1 - it is given, or its sides differ - which is not 1. */
+static int own_value_convicts(const context_t *c) {
+  pieces_t *p = c->pieces;
+  return (p->piece[0].f < 0 || differ(c, p->one, 1, LEFT, RIGHT)) &&
+         slc_ex_sign(&p->field, slc_ex_sub(&p->field, slc_join_value(p, p->one, 1, AT),
+                                           slc_ex_si(&p->field, 1, 1))) != 0;
+}
+
 static int at_join(const context_t *c, int join, const mpfr_t r) {
   mpfi_t x;
   mpfi_init2(x, PREC);
@@ -112,6 +120,7 @@ static int witness_convicts(const context_t *c, const claim_t *q) {
   if (!strcmp(q->refuted_by, "step")) return steps_wrong(c, q->join);
   if (!strcmp(q->refuted_by, "value") && (q->join || !mpfr_sgn(q->r)) && alone_over(c, q->join) > 0)
     return 1;
+  if (!strcmp(q->refuted_by, "one") && mpfr_cmp_ui(q->r, 1) == 0 && own_value_convicts(c)) return 1;
   if (!strcmp(q->refuted_by, "one") && slc_join_alone(p, p->one)) return alone_over(c, p->one) != 0;
   slc_sp_init(&r);
   mpfi_set_prec(r.x, 512);

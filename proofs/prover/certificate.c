@@ -129,6 +129,10 @@ static void write_tail(FILE *out, const char *word, const sl_tail_claim *tail) {
     fprintf(out, " slope-%s %ld", word, tail->exponent);
   else if (tail->means == SL_TAIL_BY_LOG_FORM)
     fprintf(out, " log-%s %ld", word, tail->exponent);
+  else if (tail->means == SL_TAIL_BY_DECAY)
+    fprintf(out, " decay %ld", tail->exponent);
+  else if (tail->means == SL_TAIL_BY_LOG_DECAY)
+    fprintf(out, " log-decay %ld", tail->exponent);
   else if (tail->means == SL_TAIL_BY_LEMMA)
     fprintf(out, " bounded %ld", tail->exponent);
   else

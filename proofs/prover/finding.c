@@ -34,6 +34,13 @@ void sl_finding_set(sl_finding *f, sl_verdict verdict, const char *format, ...) 
   va_end(args);
 }
 
+void sl_finding_out_of_time(sl_finding *f) {
+  static const char more[] = "; the processor time is used up (--seconds)";
+  const size_t used = strlen(f->text);
+  if (f->verdict == SL_UNDECIDED && used + sizeof more <= sizeof f->text && !strstr(f->text, more))
+    memcpy(f->text + used, more, sizeof more);
+}
+
 void sl_finding_convict(sl_finding *f, const sl_problem *p, const char *refuted_by) {
   f->refuted_by = refuted_by;
   f->has_witness = !p->ranged;

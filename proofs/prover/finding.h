@@ -33,6 +33,8 @@ void sl_finding_clear(sl_finding *f);
 void sl_finding_copy(sl_finding *to, const sl_finding *from);
 void sl_finding_set(sl_finding *f, sl_verdict verdict, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+/* Adds to what is open that the time was used up. */
+void sl_finding_out_of_time(sl_finding *f);
 /* Keeps the witness and `refuted_by`, and says "r = ..., ENCLOSURE". Where parameters have ranges
  * the finding stays UNDECIDED, with a candidate: only a point given by the user's decimals refutes.
  */

@@ -12,9 +12,9 @@ sl_exact sl_join_value(sl_problem *p, int join, int weight, sl_approach from) {
   const sl_segment *s = approached(p, join, from);
   const sl_ref ref = weight ? s->w : s->f;
   const sl_series v = sl_series_root(p->field, &s->tree, ref, p->join[join], 1);
-  if (v.n) return v.c[0];
-  if (join || from != SL_FROM_RIGHT) return NULL;
-  const sl_limit limit = sl_limit_of(p->field, &s->tree, ref, SL_TO_ZERO);
+  if (v.n || from == SL_AT_JOIN) return v.n ? v.c[0] : NULL;
+  const sl_limit limit = sl_limit_of(
+      p->field, &s->tree, ref, (sl_limit_point){p->join[join], from == SL_FROM_LEFT ? -1 : 1});
   return limit.kind == SL_LIMIT_FINITE ? limit.value : NULL;
 }
 

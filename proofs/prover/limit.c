@@ -138,9 +138,16 @@ static sl_limit switched(sl_field *k, const sl_gate_node *n, const sl_limit *v) 
   }
 }
 
+/* r is at + side x, or 1/x. */
+static sl_germ germ_of_r(sl_field *k, sl_limit_point point) {
+  if (!point.at) return sl_germ_term_alone(k, sl_exact_int(k, 1), -1, 0);
+  const sl_germ c = sl_germ_constant(k, point.at),
+                x = sl_germ_term_alone(k, sl_exact_int(k, point.side), 1, 0);
+  return sl_germ_sum(k, &c, &x);
+}
+
 static sl_limit leaf(sl_field *k, const sl_tree *tree, uint32_t i, sl_limit_point point) {
-  if (tree->node[i].op == SL_OP_R)
-    return point == SL_TO_INFINITY ? infinite(1) : finite(sl_exact_int(k, 0), 1);
+  if (tree->node[i].op == SL_OP_R) return point.at ? finite(point.at, point.side) : infinite(1);
   const sl_series s = sl_series_root(k, tree, i, sl_exact_int(k, 0), 1);
   sl_limit y = s.n ? finite(s.c[0], 0) : unknown;
   y.constant = 1;
@@ -255,7 +262,7 @@ static void limits(sl_field *k, const sl_tree *tree, sl_ref ref, sl_limit_point 
     v[i].constant = constant;
     if (!g) continue;
     if (n->op == SL_OP_R)
-      g[i] = sl_germ_term_alone(k, sl_exact_int(k, 1), point == SL_TO_ZERO ? 1 : -1, 0);
+      g[i] = germ_of_r(k, point);
     else if (arity == 0)
       g[i] = sl_germ_constant(k, v[i].value);
     else
@@ -282,4 +289,8 @@ sl_limit sl_limit_of(sl_field *k, const sl_tree *tree, sl_ref ref, sl_limit_poin
   const sl_limit y = v[ref];
   free(v), free(live);
   return y;
+}
+
+sl_limit sl_limit_at_infinity(sl_field *k, const sl_tree *tree, sl_ref ref) {
+  return sl_limit_of(k, tree, ref, (sl_limit_point){NULL, 1});
 }

@@ -1,5 +1,5 @@
-/* The limit of an expression as r -> inf or r -> 0 from above, by the limits of its parts, and by
- * their germs (germ.h) where those do not tell. */
+/* The limit of an expression as r -> inf, or as r tends to a join from a side, by the limits of its
+ * parts, and by their germs (germ.h) where those do not tell. */
 #ifndef SLUICE_PROOFS_LIMIT_H
 #define SLUICE_PROOFS_LIMIT_H
 
@@ -14,8 +14,13 @@ typedef struct {
   int constant;   /* without r */
 } sl_limit;
 
-typedef enum { SL_TO_INFINITY, SL_TO_ZERO } sl_limit_point;
+/* Where r goes: to `at` from below (side -1) or above (1); to infinity where `at` is NULL. */
+typedef struct {
+  sl_exact at;
+  int side;
+} sl_limit_point;
 
 sl_limit sl_limit_of(sl_field *k, const sl_tree *tree, sl_ref ref, sl_limit_point point);
+sl_limit sl_limit_at_infinity(sl_field *k, const sl_tree *tree, sl_ref ref);
 
 #endif

@@ -1,6 +1,8 @@
 /* Places as text (see place.h). */
 #include "place.h"
 
+#include "normal_form.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -207,4 +209,21 @@ void sl_place_join(char out[SL_PLACE_TEXT], sl_problem *p, int join) {
   else if (name_by_decision(name, p, join, flags, root))
     snprintf(out, SL_PLACE_TEXT, "%s (where %s)", value, name);
   free(flags);
+}
+
+void sl_place_coincide(char out[2 * SL_PLACE_TEXT], sl_problem *p) {
+  char names[SL_GATE_PARAMETER_LIMIT][32], text[2][NAME];
+  sl_tree t;
+  int named = 1;
+  memcpy(names, p->def->param_name, sizeof names);
+  sl_tree_init(&t);
+  for (int i = 0; i < 2 && named; i++) {
+    const sl_ref ref = sl_exact_tree(p->field, &t, p->coincide[i]);
+    named = ref != SL_NO_REF && sl_tree_print(text[i], NAME, &t, ref, names);
+  }
+  if (named)
+    snprintf(out, 2 * SL_PLACE_TEXT, "the joins r = %s and r = %s may coincide", text[0], text[1]);
+  else
+    snprintf(out, 2 * SL_PLACE_TEXT, "joins may coincide");
+  sl_tree_clear(&t);
 }

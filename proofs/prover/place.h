@@ -14,4 +14,7 @@ void sl_place_point(char out[SL_PLACE_TEXT], const arf_t r);
  * a way that no part of the file spells out "1.5 (where tau*(r - 1) = 1)". */
 void sl_place_join(char out[SL_PLACE_TEXT], sl_problem *p, int join);
 
+/* "the joins r = 1 + tau and r = 2 may coincide", of two for which it is so. */
+void sl_place_coincide(char out[2 * SL_PLACE_TEXT], sl_problem *p);
+
 #endif

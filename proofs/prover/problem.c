@@ -114,6 +114,11 @@ int sl_problem_init(sl_problem *p, const sl_gate_definition *def, int positive,
   return cut(p);
 }
 
+void sl_problem_init_uncut(sl_problem *p, const sl_gate_definition *def, int positive,
+                           const sl_cell *cell) {
+  bind(p, def, positive, cell);
+}
+
 int sl_problem_init_expression(sl_problem *p, const sl_gate_definition *def, int positive,
                                const sl_cell *cell, sl_ref left, sl_ref right,
                                const sl_decimal end[2]) {

@@ -46,6 +46,7 @@ typedef struct {
   int powers_by_log; /* a power is exp(log), which has no value where its base is 0 */
   /* Joins may coincide for some values of the parameters: a segment may be a point then. */
   int weak_order;
+  sl_exact coincide[2]; /* two of which it is so */
   sl_field *field;
   int joins; /* join[0] = 0 < join[1] < ... ; r = 1 is one of them */
   sl_exact
@@ -66,6 +67,9 @@ typedef struct {
 int sl_problem_init(sl_problem *p, const sl_gate_definition *def, int positive,
                     const sl_cell *cell);
 void sl_problem_clear(sl_problem *p);
+/* Without segments: nothing can be proved of it. */
+void sl_problem_init_uncut(sl_problem *p, const sl_gate_definition *def, int positive,
+                           const sl_cell *cell);
 
 /* The same cut for left - right, expressions of def->tree (a requirement), with the ends of its
  * range of r as joins: fills segment trees whose w is the expression and whose f is absent. */

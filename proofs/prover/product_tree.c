@@ -48,6 +48,10 @@ static sl_ref substituted(sl_tree *to, const sl_tree *from, sl_ref w, variable_k
   return y;
 }
 
+sl_ref sl_tree_in_log(sl_tree *to, const sl_tree *from, sl_ref w) {
+  return substituted(to, from, w, IN_LOG);
+}
+
 sl_ref sl_tree_in_minus_log(sl_tree *to, const sl_tree *from, sl_ref w) {
   return substituted(to, from, w, IN_MINUS_LOG);
 }

@@ -15,6 +15,8 @@ typedef enum {
   SL_TAIL_BY_LIMIT,      /* of P4w: by the limits of the expression's parts */
   SL_TAIL_BY_SLOPE_FORM, /* of P4: by that of r^2 f'', as f' -> 0 */
   SL_TAIL_BY_LOG_FORM,   /* of P4: by the tail form of r f' in s = log r */
+  SL_TAIL_BY_DECAY,      /* of P4: f''/f' keeps below a negative number for r >= 2^exponent */
+  SL_TAIL_BY_LOG_DECAY,  /* the same of r f' in s = log r */
   SL_TAIL_BY_LEMMA       /* of P4: f' does not rise for r >= 2^exponent, and f is bounded */
 } sl_tail_means;
 

@@ -30,15 +30,25 @@ static void hint_at_normal_form(sl_proof *proof, const sl_problem *p) {
   if (strlen(hint) < size) memcpy(f->text + used, hint, strlen(hint) + 1);
 }
 
+/* More time might settle what is open: the reader should know. */
+static void say_time(sl_proof *proof, const sl_budget *budget) {
+  for (int i = 0; i < SL_PROPERTIES && sl_time_over(budget); i++)
+    sl_finding_out_of_time(&proof->property[i]);
+}
+
 void sl_prove(sl_proof *proof, sl_problem *p, sl_budget *budget) {
   const double start = sl_clock_s();
   const long boxes = budget->boxes;
-  sl_prove_smooth(proof, p, budget);
-  sl_prove_limit(proof, p);
+  sl_budget half = *budget; /* P1 leaves time for the others */
+  half.deadline_s = start + (budget->deadline_s - start) / 2;
+  sl_prove_smooth(proof, p, &half);
+  budget->boxes = half.boxes;
+  sl_prove_limit(proof, p, budget);
   sl_prove_product(proof, p, budget);
   sl_prove_monotone(proof, p, budget);
   sl_prove_maximum(proof, p, budget);
   hint_at_normal_form(proof, p);
+  say_time(proof, budget);
   proof->boxes = budget->boxes - boxes;
   proof->seconds = sl_clock_s() - start;
 }

@@ -35,7 +35,7 @@ static void examine_limit(sl_tail_fact *fact, sl_problem *p, sl_ref w, slong e) 
 /* By the limits of the parts alone: fills what they tell. */
 static int limit_of_parts(sl_tail_fact *fact, sl_problem *p, sl_ref ref) {
   const sl_segment *last = &p->segment[p->joins - 1];
-  const sl_limit w = sl_limit_of(p->field, &last->tree, ref, SL_TO_INFINITY);
+  const sl_limit w = sl_limit_at_infinity(p->field, &last->tree, ref);
   sl_tail_fact_init(fact);
   if (w.kind == SL_LIMIT_FINITE) {
     fact->limit_zero = sl_exact_is_zero(w.value);
@@ -56,7 +56,7 @@ static void keep_tail(sl_proof *proof, const sl_tail_fact *fact) {
 /* From the last segment's weight or its normal form; a larger R may also name the order of the
  * tail. The certificate takes R a little further out than need be, where the checker's wider
  * intervals decide too. */
-static int limit_of(sl_proof *proof, sl_problem *p, sl_ref w) {
+static int limit_of(sl_proof *proof, sl_problem *p, sl_ref w, const sl_budget *budget) {
   enum { FURTHER = 3 };
   sl_tail_fact fact, further;
   sl_finding *f = &proof->property[SL_P4W];
@@ -68,7 +68,7 @@ static int limit_of(sl_proof *proof, sl_problem *p, sl_ref w) {
     proof->tail_limit = (sl_tail_claim){SL_TAIL_BY_LIMIT, 0};
   }
   sl_tail_fact_clear(&fact);
-  for (slong e = 1; e <= 64 && !named; e += e < 8 ? 1 : 8) {
+  for (slong e = 1; e <= 64 && !named && !sl_time_over(budget); e += e < 8 ? 1 : 8) {
     examine_limit(&fact, p, w, e);
     const int done = limit_known(&fact);
     named = done && fact.kind != SL_TAIL_UNKNOWN;
@@ -88,11 +88,11 @@ static int limit_of(sl_proof *proof, sl_problem *p, sl_ref w) {
 
 /* Normal forms prove, where P1 says that f' has values; what refutes is looked at in the gate as it
  * was written. */
-static int normal_form_vanishes(sl_problem *p, sl_ref form) {
+static int normal_form_vanishes(sl_problem *p, sl_ref form, const sl_budget *budget) {
   sl_tail_fact fact;
   int zero = limit_of_parts(&fact, p, form) && fact.limit_zero;
   sl_tail_fact_clear(&fact);
-  for (slong e = 1; e <= 64 && !zero; e += 7) {
+  for (slong e = 1; e <= 64 && !zero && !sl_time_over(budget); e += 7) {
     examine_limit(&fact, p, form, e);
     zero = fact.limit_zero;
     sl_tail_fact_clear(&fact);
@@ -100,13 +100,13 @@ static int normal_form_vanishes(sl_problem *p, sl_ref form) {
   return zero;
 }
 
-void sl_prove_limit(sl_proof *proof, sl_problem *p) {
+void sl_prove_limit(sl_proof *proof, sl_problem *p, const sl_budget *budget) {
   sl_segment *last = &p->segment[p->joins - 1];
   const sl_ref form = last->form[SL_FORM_WEIGHT];
   sl_finding_set(&proof->property[SL_P4W], SL_UNDECIDED,
                  "no expansion of f' at infinity: a wave with a pole, or terms that cancel");
-  if (limit_of(proof, p, last->w) || form == SL_NO_REF || proof->property[0].verdict != SL_PROVED ||
-      !normal_form_vanishes(p, form))
+  if (limit_of(proof, p, last->w, budget) || form == SL_NO_REF ||
+      proof->property[0].verdict != SL_PROVED || !normal_form_vanishes(p, form, budget))
     return;
-  last->form_used[SL_FORM_WEIGHT] = limit_of(proof, p, form);
+  last->form_used[SL_FORM_WEIGHT] = limit_of(proof, p, form, budget);
 }

@@ -48,14 +48,16 @@ static int side_is_off(sl_problem *p, int side, sl_witness *w) {
   return off;
 }
 
-/* r = 1 with a value of its own. 1 it is 1 as its sides are, 0 open, -1 refuted. */
-static int alone_is_one(sl_finding *f, sl_problem *p, int sides_are_one) {
-  const sl_exact over =
-      sl_exact_sub(p->field, sl_join_value(p, p->one, 1, SL_AT_JOIN), sl_exact_int(p->field, 1));
-  if (!sl_exact_sign(p->field, over)) {
-    sl_finding_set(f, SL_UNDECIDED, "f'(1) is a piece of its own, and not settled");
-    return sides_are_one && sl_exact_is_zero(over);
-  }
+/* w(1) - 1 where w has a value of its own at r = 1: a given weight, or f' where its sides differ;
+ * else NULL. */
+static sl_exact own_over_one(sl_problem *p) {
+  const sl_exact gap = sl_exact_sub(p->field, sl_join_value(p, p->one, 1, SL_FROM_RIGHT),
+                                    sl_join_value(p, p->one, 1, SL_FROM_LEFT));
+  if (p->f != SL_NO_REF && !sl_exact_sign(p->field, gap)) return NULL;
+  return sl_exact_sub(p->field, sl_join_value(p, p->one, 1, SL_AT_JOIN), sl_exact_int(p->field, 1));
+}
+
+static int refute_own(sl_finding *f, sl_problem *p) {
   sl_witness w;
   sl_witness_init(&w);
   sl_witness_middle(&w, p->ranged);
@@ -72,12 +74,17 @@ static int one_at_one(sl_proof *proof, sl_problem *p) {
   const sl_exact unit = sl_exact_int(p->field, 1);
   int equal = 1, result = 0;
   for (int side = 0; side < 2 && equal; side++) {
-    const sl_segment *g = &p->segment[p->one - 1 + side];
-    const sl_series s = sl_series_root(p->field, &g->tree, g->w, unit, 1);
-    equal = s.n && sl_exact_equal(p->field, s.c[0], unit);
+    const sl_exact w = sl_join_value(p, p->one, 1, side ? SL_FROM_RIGHT : SL_FROM_LEFT);
+    equal = sl_exact_equal(p->field, w, unit);
   }
-  if (equal && !sl_join_stands_alone(p, p->one)) return 1;
-  if (sl_join_stands_alone(p, p->one)) return alone_is_one(f, p, equal);
+  const int alone = sl_join_stands_alone(p, p->one);
+  const sl_exact over = own_over_one(p);
+  if (equal && !alone) return 1;
+  if (sl_exact_sign(p->field, over)) return refute_own(f, p);
+  if (alone) {
+    sl_finding_set(f, SL_UNDECIDED, "f'(1) is a piece of its own, and not settled");
+    return equal && sl_exact_is_zero(over);
+  }
   sl_witness left, right;
   sl_witness_init(&left), sl_witness_init(&right);
   const int l = side_is_off(p, 0, &left), r = side_is_off(p, 1, &right);
@@ -167,7 +174,9 @@ void sl_prove_maximum(sl_proof *proof, sl_problem *p, sl_budget *budget) {
   sl_finding *f = &proof->property[1];
   sl_finding_set(f, SL_UNDECIDED, "not reached");
   if (p->weak_order && proof->property[0].verdict != SL_PROVED) {
-    sl_finding_set(f, SL_UNDECIDED, "joins may coincide, and then it rests on P1");
+    char joins[2 * SL_PLACE_TEXT];
+    sl_place_coincide(joins, p);
+    sl_finding_set(f, SL_UNDECIDED, "%s, and then it rests on P1", joins);
     return;
   }
   const int at_one = one_at_one(proof, p);

@@ -140,8 +140,11 @@ void sl_prove_monotone(sl_proof *proof, sl_problem *p, sl_budget *budget) {
   for (int j = 0; j < p->joins && f->verdict != SL_REFUTED && !f->has_candidate; j++)
     ok &= join_monotone(proof, p, j);
   if (f->verdict == SL_REFUTED || !ok) {
-    if (f->verdict != SL_REFUTED && strcmp(f->text, "not reached") == 0)
-      sl_finding_set(f, SL_UNDECIDED, "joins may coincide, and then it rests on P1");
+    if (f->verdict != SL_REFUTED && strcmp(f->text, "not reached") == 0) {
+      char joins[2 * SL_PLACE_TEXT];
+      sl_place_coincide(joins, p);
+      sl_finding_set(f, SL_UNDECIDED, "%s, and then it rests on P1", joins);
+    }
     return;
   }
   f->strict = strict;

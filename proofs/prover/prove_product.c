@@ -1,7 +1,7 @@
 /* P4: r f' -> 0 as r -> inf (spec G2.2, G4.4). By tail forms of r f', in r or in s = log r, or,
  * where f' -> 0, of -r^2 f'': its exponent is above 0, or it keeps away from 0. Else by the lemma
- * that f' which does not rise and an f that is bounded have it (proofs/coq/Tail.v), or by f' that
- * keeps away from 0. */
+ * that f' which does not rise and an f that is bounded have it (proofs/coq/Tail.v), by a
+ * logarithmic slope below a negative number, or by f' that keeps away from 0. */
 #include "prove_product.h"
 
 #include "enclosure.h"
@@ -14,6 +14,7 @@ enum { FURTHER = 3, FIRST = 1, LAST = 64, FARTHEST = 1000, MOST = 10 };
 
 typedef struct {
   sl_problem *p;
+  const sl_budget *budget;
   sl_tree tree[SL_PRODUCTS];
   sl_ref root[SL_PRODUCTS];
 } product;
@@ -43,7 +44,7 @@ static int vanishes(sl_proof *proof, product *x, sl_product kind) {
   static const sl_tail_means means[SL_PRODUCTS] = {SL_TAIL_BY_FORM, SL_TAIL_BY_SLOPE_FORM,
                                                    SL_TAIL_BY_LOG_FORM};
   int found = 0, named = 0;
-  for (slong e = FIRST; e <= LAST && !named; e += e < 8 ? 1 : 8) {
+  for (slong e = FIRST; e <= LAST && !named && !sl_time_over(x->budget); e += e < 8 ? 1 : 8) {
     sl_tail_fact fact, further;
     const int ok = examine(x, &fact, kind, e) && fact.limit_zero;
     named = ok && (kind == SL_PRODUCT_IN_LOG || fact.kind != SL_TAIL_UNKNOWN);
@@ -101,7 +102,9 @@ static int is_near_limit(const sl_tail_fact *fact) {
 }
 
 static int keeps_away(sl_proof *proof, product *x, sl_product kind, slong first) {
-  for (slong e = first; e <= FARTHEST; e += e < first + 16 ? 1 : e < LAST ? 8 : e / 2) {
+  for (slong e = first; e <= FARTHEST && !sl_time_over(x->budget); e += e < first + 16 ? 1
+                                                                        : e < LAST     ? 8
+                                                                                       : e / 2) {
     sl_tail_fact fact;
     const int ok = examine(x, &fact, kind, e) && fact.sign && arf_sgn(fact.least) > 0 &&
                    (is_near_limit(&fact) || e > LAST);
@@ -112,8 +115,10 @@ static int keeps_away(sl_proof *proof, product *x, sl_product kind, slong first)
   return 0;
 }
 
-/* The span of the last segment's f or f' over r >= 2^e; 0 where it may lack a value or jump. */
-static int far_span(sl_problem *p, sl_ref ref, slong e, sl_span *out) {
+/* The span of a node of s over r >= 2^e, or the variable that stands there, and of its logarithmic
+ * slope if asked for; 0 where it may lack a value or jump. */
+static int far_span(sl_problem *p, const sl_segment *s, sl_ref ref, slong e, sl_span *out,
+                    sl_span *relative) {
   sl_enclosure x;
   sl_span r;
   arf_t low, high;
@@ -121,11 +126,12 @@ static int far_span(sl_problem *p, sl_ref ref, slong e, sl_span *out) {
   sl_span_init(&r);
   arf_set_si_2exp_si(low, 1, e), arf_pos_inf(high);
   sl_span_ends(&r, low, high, 0);
-  sl_enclosure_init(&x, p, &p->segment[p->joins - 1], ref, SL_NO_REF);
-  x.signs = NULL;
+  sl_enclosure_init(&x, p, s, ref, SL_NO_REF);
+  x.signs = NULL, x.inner = SL_NO_REF;
   sl_enclose(&x, &r, p->box, 256);
   const int ok = x.node[ref].ok;
   if (ok) sl_span_set(out, &x.node[ref].v);
+  if (ok && relative) sl_span_set(relative, &x.node[ref].l);
   sl_enclosure_clear(&x);
   sl_span_clear(&r);
   arf_clear(low), arf_clear(high);
@@ -133,7 +139,8 @@ static int far_span(sl_problem *p, sl_ref ref, slong e, sl_span *out) {
 }
 
 /* f' keeps away from 0: r f' is then at least 2^e times that. */
-static int weight_keeps_away(sl_proof *proof, sl_problem *p, slong first) {
+static int weight_keeps_away(sl_proof *proof, sl_problem *p, slong first, const sl_budget *budget) {
+  const sl_segment *last = &p->segment[p->joins - 1];
   sl_span w;
   arf_t least;
   arb_t none;
@@ -142,8 +149,8 @@ static int weight_keeps_away(sl_proof *proof, sl_problem *p, slong first) {
   arf_init(least);
   arb_init(none);
   arb_indeterminate(none);
-  for (slong e = first; e <= LAST && !done; e++) {
-    if (!far_span(p, p->segment[p->joins - 1].w, e, &w)) continue;
+  for (slong e = first; e <= LAST && !done && !sl_time_over(budget); e++) {
+    if (!far_span(p, last, last->w, e, &w, NULL)) continue;
     const int sign = arf_sgn(&w.low) > 0 ? 1 : arf_sgn(&w.high) < 0 ? -1 : 0;
     if (!sign) continue;
     arf_abs(least, sign > 0 ? &w.low : &w.high);
@@ -163,9 +170,9 @@ static int value_is_bounded(sl_problem *p, slong e) {
   sl_span f;
   sl_span_init(&f);
   const int bounded =
-      far_span(p, last->f, e, &f) &&
+      far_span(p, last, last->f, e, &f, NULL) &&
       (sl_span_bounded(&f) ||
-       sl_limit_of(p->field, &last->tree, last->f, SL_TO_INFINITY).kind == SL_LIMIT_FINITE);
+       sl_limit_at_infinity(p->field, &last->tree, last->f).kind == SL_LIMIT_FINITE);
   sl_span_clear(&f);
   return bounded;
 }
@@ -174,12 +181,47 @@ static int value_is_bounded(sl_problem *p, slong e) {
 static int by_lemma(sl_proof *proof, sl_problem *p, slong first, sl_budget *budget) {
   enum { TRIALS = 24 };
   if (p->f == SL_NO_REF) return 0;
-  for (slong e = first; e < first + TRIALS; e++) {
+  for (slong e = first; e < first + TRIALS && !sl_time_over(budget); e++) {
     if (!value_is_bounded(p, e) || !sl_tail_box(proof, p, p->joins - 1, SL_GOAL_FALLS, e, budget))
       continue;
     proof->tail_product = (sl_tail_claim){SL_TAIL_BY_LEMMA, e};
     sl_finding_set(&proof->property[3], SL_PROVED,
                    "f' does not rise for r >= 2^%ld, and f is bounded", (long)e);
+    return 1;
+  }
+  return 0;
+}
+
+/* g keeps a sign and g'/g <= -c < 0 from R on: |g| <= |g(R)| exp(-c (r - R)). */
+static int decays(sl_proof *proof, sl_problem *p, const sl_segment *s, sl_ref g, slong e) {
+  sl_span v, relative;
+  sl_span_init(&v), sl_span_init(&relative);
+  const int ok =
+      far_span(p, s, g, e, &v, &relative) && sl_span_sign(&v) && arf_sgn(&relative.high) < 0;
+  if (ok) proof->property[3].uniform = sl_span_bounded(&v);
+  sl_span_clear(&v), sl_span_clear(&relative);
+  return ok;
+}
+
+/* f' decays in r, or r f' in s = log r. */
+static int by_decay(sl_proof *proof, product *x, slong first) {
+  enum { TRIALS = 12, LOGS = 8 };
+  sl_problem *p = x->p;
+  const sl_segment *last = &p->segment[p->joins - 1],
+                   in_log = {.tree = x->tree[SL_PRODUCT_IN_LOG], .inner = SL_NO_REF};
+  for (slong e = first; e < first + TRIALS && !sl_time_over(x->budget); e++) {
+    if (!decays(proof, p, last, last->w, e)) continue;
+    proof->tail_product = (sl_tail_claim){SL_TAIL_BY_DECAY, e + 1};
+    sl_finding_set(&proof->property[3], SL_PROVED,
+                   "f' decays exponentially at least from r = 2^%ld on", (long)e);
+    return 1;
+  }
+  for (slong k = 0; k < LOGS && !in_log.tree.failed && !sl_time_over(x->budget); k++) {
+    const slong e = 2L << k; /* at least (2^k)/log 2 */
+    if (e < first || !decays(proof, p, &in_log, x->root[SL_PRODUCT_IN_LOG], k)) continue;
+    proof->tail_product = (sl_tail_claim){SL_TAIL_BY_LOG_DECAY, 2 * e};
+    sl_finding_set(&proof->property[3], SL_PROVED,
+                   "r f' decays as a power of r at least from r = 2^%ld on", (long)e);
     return 1;
   }
   return 0;
@@ -205,8 +247,8 @@ static int by_slope(sl_proof *proof, product *x, slong first) {
          keeps_away(proof, x, SL_PRODUCT_BY_SLOPE, first);
 }
 
-static void product_init(product *x, sl_problem *p, sl_ref w) {
-  x->p = p;
+static void product_init(product *x, sl_problem *p, sl_ref w, const sl_budget *budget) {
+  x->p = p, x->budget = budget;
   for (int k = 0; k < SL_PRODUCTS; k++) {
     sl_tree_init(&x->tree[k]);
     x->root[k] = sl_product_tree(&x->tree[k], &p->segment[p->joins - 1].tree, w, (sl_product)k);
@@ -219,23 +261,23 @@ static void product_clear(product *x) {
 static int by_weight(sl_proof *proof, sl_problem *p, sl_budget *budget) {
   const slong first = first_exponent(p);
   product x;
-  product_init(&x, p, p->segment[p->joins - 1].w);
+  product_init(&x, p, p->segment[p->joins - 1].w, budget);
   const int done = vanishes(proof, &x, SL_PRODUCT_IN_R) ||
                    keeps_away(proof, &x, SL_PRODUCT_IN_R, first) || by_slope(proof, &x, first) ||
                    by_lemma(proof, p, first, budget) || vanishes(proof, &x, SL_PRODUCT_IN_LOG) ||
-                   keeps_away(proof, &x, SL_PRODUCT_IN_LOG, first) ||
-                   weight_keeps_away(proof, p, first);
+                   keeps_away(proof, &x, SL_PRODUCT_IN_LOG, first) || by_decay(proof, &x, first) ||
+                   weight_keeps_away(proof, p, first, budget);
   product_clear(&x);
   return done;
 }
 
 /* Normal forms prove, where P1 says that f' has values; what refutes is looked at in the gate as it
  * was written. */
-static int by_normal_form(sl_proof *proof, sl_problem *p) {
+static int by_normal_form(sl_proof *proof, sl_problem *p, const sl_budget *budget) {
   sl_segment *last = &p->segment[p->joins - 1];
   if (last->form[SL_FORM_WEIGHT] == SL_NO_REF || proof->property[0].verdict != SL_PROVED) return 0;
   product x;
-  product_init(&x, p, last->form[SL_FORM_WEIGHT]);
+  product_init(&x, p, last->form[SL_FORM_WEIGHT], budget);
   const int done =
       vanishes(proof, &x, SL_PRODUCT_IN_R) ||
       (proof->property[SL_P4W].verdict == SL_PROVED && vanishes(proof, &x, SL_PRODUCT_BY_SLOPE)) ||
@@ -245,14 +287,31 @@ static int by_normal_form(sl_proof *proof, sl_problem *p) {
   return done;
 }
 
+/* The order of the tail, for the report, where terms of f' cancel that its normal form does not
+ * have. */
+static void name_tail(sl_proof *proof, sl_problem *p, const sl_budget *budget) {
+  const sl_segment *last = &p->segment[p->joins - 1];
+  const sl_ref form = last->form[SL_FORM_WEIGHT];
+  if (form == SL_NO_REF || proof->property[0].verdict != SL_PROVED) return;
+  for (slong e = FIRST; e <= LAST && proof->tail.kind == SL_TAIL_UNKNOWN && !sl_time_over(budget);
+       e += 9) {
+    sl_tail_fact fact;
+    sl_tail_fact_init(&fact);
+    sl_tail_examine(&fact, p->field, &last->tree, form, p->box, e, 256);
+    if (fact.defined) proof->tail.kind = fact.kind, proof->tail.order = fact.order;
+    sl_tail_fact_clear(&fact);
+  }
+}
+
 void sl_prove_product(sl_proof *proof, sl_problem *p, sl_budget *budget) {
   sl_finding *weak = &proof->property[SL_P4W];
-  if (!by_weight(proof, p, budget) && !by_normal_form(proof, p))
+  if (!by_weight(proof, p, budget) && !by_normal_form(proof, p, budget))
     sl_finding_set(&proof->property[3], SL_UNDECIDED,
                    p->f == SL_NO_REF
                        ? "no expansion of r f' at infinity, and no f that could be bounded"
                        : "no expansion of r f' at infinity; f' and f are not shown to fall and to "
                          "be bounded there");
+  name_tail(proof, p, budget);
   if (proof->property[3].verdict == SL_PROVED && weak->verdict != SL_PROVED)
     sl_finding_set(weak, SL_PROVED, "as r f' -> 0");
 }

@@ -4,6 +4,7 @@
 #include "prove_requirement.h"
 
 #include "joins.h"
+#include "place.h"
 #include "prove_tail.h"
 #include "segment_end.h"
 
@@ -83,7 +84,9 @@ static int segment_holds(sl_proof *proof, sl_problem *p, int segment, sl_budget 
   if (!arf_is_inf(high) && arf_cmp(low, high) < 0)
     leave_zero(proof, p, segment, 1, high, low, low, budget);
   else if (arf_cmp(low, high) < 0)
-    tail = sl_tail_from(proof, p, segment, SL_GOAL_NEGATIVE, low, &proof->tail_below, high, budget);
+    tail =
+        sl_tail_from(proof, p, segment, SL_GOAL_NEGATIVE, low, &proof->tail_below, high, budget) ||
+        sl_tail_in_log(p, segment, low, &proof->tail_below, high, budget);
   if (arf_cmp(low, high) < 0) {
     const sl_search_result s = sl_search(p, segment, SL_GOAL_NEGATIVE, 0, low, high, SL_DEPTH,
                                          budget, &proof->claims, &w, stuck);
@@ -133,7 +136,9 @@ void sl_prove_requirement(sl_proof *proof, sl_problem *p, sl_budget *budget) {
   int ok = first < p->joins;
   sl_finding_set(finding, SL_UNDECIDED, "not reached");
   if (p->weak_order) {
-    sl_finding_set(finding, SL_UNDECIDED, "joins may coincide");
+    char joins[2 * SL_PLACE_TEXT];
+    sl_place_coincide(joins, p);
+    sl_finding_set(finding, SL_UNDECIDED, "%s", joins);
     return;
   }
   for (int i = first; i < last && finding->verdict != SL_REFUTED && !finding->has_candidate; i++)

@@ -2,7 +2,9 @@
  * goal (spec G4.4). */
 #include "prove_tail.h"
 
-enum { CERTIFICATE_EXPONENT = 400, BINADES = 63, BEYOND = 43 };
+#include "product_tree.h"
+
+enum { CERTIFICATE_EXPONENT = 400, BINADES = 63, BEYOND = 43, FURTHER = 3 };
 
 static int shows(const sl_tail_fact *fact, sl_goal goal) {
   if (!fact->defined) return 0;
@@ -62,7 +64,6 @@ static int form_shows(sl_problem *p, int segment, sl_goal goal, slong e) {
 static int box_shows(sl_proof *proof, sl_problem *p, int segment, sl_goal goal, const arf_t low,
                      sl_budget *budget) {
   enum { HALVINGS = 6 };
-  if (sl_clock_s() > budget->deadline_s) return 0;
   sl_witness w;
   arf_t inf;
   sl_budget small = {budget->deadline_s, 0, 64};
@@ -89,13 +90,14 @@ int sl_tail_box(sl_proof *proof, sl_problem *p, int segment, sl_goal goal, slong
 
 int sl_tail_from(sl_proof *proof, sl_problem *p, int segment, sl_goal goal, const arf_t low,
                  sl_tail_claim *claim, arf_t end, sl_budget *budget) {
-  enum { BOX_TRIALS = 12, FURTHER = 3 };
+  enum { BOX_TRIALS = 12 };
   arf_t from;
   arf_init(from);
   slong first = 1;
   int done = 0;
   while (arf_cmp_2exp_si(low, first) > 0 && first < CERTIFICATE_EXPONENT) first++;
-  for (slong e = first; e <= first + BINADES && e <= CERTIFICATE_EXPONENT && !done;
+  for (slong e = first;
+       e <= first + BINADES && e <= CERTIFICATE_EXPONENT && !done && !sl_time_over(budget);
        e += e < first + 8 ? 1 : 4) {
     if (arf_cmp_2exp_si(low, e) > 0) continue;
     arf_set_si_2exp_si(from, 1, e);
@@ -114,4 +116,35 @@ int sl_tail_from(sl_proof *proof, sl_problem *p, int segment, sl_goal goal, cons
   arf_set_si_2exp_si(end, 1, first + BEYOND); /* far enough to look for a witness */
   if (arf_cmp(end, low) < 0) arf_set(end, low);
   return 0;
+}
+
+static int negative_in_log(sl_problem *p, const sl_tree *t, sl_ref w, slong e) {
+  const slong k = sl_log_exponent(e);
+  sl_tail_fact fact;
+  if (k < 0) return 0;
+  sl_tail_fact_init(&fact);
+  sl_tail_examine(&fact, p->field, t, w, p->box, k, 256);
+  const int ok = fact.defined && fact.sign < 0;
+  sl_tail_fact_clear(&fact);
+  return ok;
+}
+
+int sl_tail_in_log(sl_problem *p, int segment, const arf_t low, sl_tail_claim *claim, arf_t end,
+                   const sl_budget *budget) {
+  const sl_segment *g = &p->segment[segment];
+  sl_tree t;
+  sl_tree_init(&t);
+  const sl_ref w = sl_tree_in_log(&t, &g->tree, g->w);
+  slong e = 1;
+  while (arf_cmp_2exp_si(low, e) > 0 && e <= CERTIFICATE_EXPONENT) e++;
+  int shown = 0;
+  for (; e + FURTHER <= CERTIFICATE_EXPONENT && !shown && !t.failed && !sl_time_over(budget);
+       e += e < 16 ? 1 : e / 4) {
+    if (!negative_in_log(p, &t, w, e)) continue;
+    shown = 1;
+    *claim = (sl_tail_claim){SL_TAIL_BY_LOG_FORM, e + FURTHER};
+    arf_set_si_2exp_si(end, 1, e + FURTHER);
+  }
+  sl_tree_clear(&t);
+  return shown;
 }

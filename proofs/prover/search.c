@@ -14,6 +14,8 @@ double sl_clock_s(void) {
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+int sl_time_over(const sl_budget *b) { return sl_clock_s() > b->deadline_s; }
+
 typedef struct {
   sl_judge judge;
   int depth_limit;
@@ -205,7 +207,7 @@ static int fails_inside(search *s, const arf_t low, const arf_t high, arb_srcptr
 
 static sl_search_result explore(search *s, const arf_t low, const arf_t high, arb_srcptr box,
                                 int depth) {
-  if (sl_clock_s() > s->budget->deadline_s || ++s->budget->boxes > s->budget->box_limit) {
+  if (sl_time_over(s->budget) || ++s->budget->boxes > s->budget->box_limit) {
     if (s->stuck) arf_set(s->stuck, low);
     return SL_SEARCH_OPEN;
   }
@@ -229,6 +231,10 @@ sl_search_result sl_search(sl_problem *p, int segment, sl_goal goal, slong order
                            sl_witness *witness, arf_t stuck) {
   search s;
   const size_t mark = claims->count;
+  if (sl_time_over(budget)) { /* before what the judge prepares */
+    if (stuck) arf_set(stuck, low);
+    return SL_SEARCH_OPEN;
+  }
   s = (search){
       .depth_limit = depth, .budget = budget, .claims = claims, .witness = witness, .stuck = stuck};
   sl_judge_init(&s.judge, p, segment, goal, order);

@@ -7,16 +7,20 @@
 #include "problem.h"
 #include "witness.h"
 
+/* Processor time of the thread: how busy the machine is decides no verdict. */
+double sl_clock_s(void);
+
 typedef struct {
   double deadline_s; /* on sl_clock_s */
   long boxes, box_limit;
 } sl_budget;
 
+/* Has the time passed? Whatever may take long asks before each step; boxes are counted where they
+ * are looked at. */
+int sl_time_over(const sl_budget *b);
+
 /* Halvings of a box before a search gives up on it. */
 #define SL_DEPTH 120
-
-/* Processor time of the thread: how busy the machine is decides no verdict. */
-double sl_clock_s(void);
 
 typedef enum { SL_SEARCH_HOLDS, SL_SEARCH_FAILS, SL_SEARCH_OPEN } sl_search_result;
 

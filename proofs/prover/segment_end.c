@@ -47,7 +47,7 @@ int sl_settle_end(sl_proof *proof, sl_problem *p, int segment, int high, int wan
   arf_t a, b, step;
   arf_init(a), arf_init(b), arf_init(step);
   int done = 0;
-  for (int k = 1; k <= 24 && !done; k++) {
+  for (int k = 1; k <= 24 && !done && !sl_time_over(budget); k++) {
     arf_set_si_2exp_si(step, high ? -1 : 1, -k);
     arf_add(a, inner, step, ARF_PREC_EXACT, ARF_RND_DOWN);
     if (high ? arf_cmp(a, limit) <= 0 : arf_cmp(a, limit) >= 0) continue;
@@ -70,7 +70,7 @@ int sl_slope_zone(sl_proof *proof, sl_problem *p, int segment, int high, const a
   int done = 0;
   arf_init(a), arf_init(step);
   sl_witness_init(&w);
-  for (int k = 1; k <= 24 && !done; k++) {
+  for (int k = 1; k <= 24 && !done && !sl_time_over(budget); k++) {
     arf_set_si_2exp_si(step, high ? -1 : 1, -k);
     arf_add(a, end, step, ARF_PREC_EXACT, ARF_RND_DOWN);
     if (high ? arf_cmp(a, limit) <= 0 : arf_cmp(a, limit) >= 0) continue;
@@ -94,7 +94,7 @@ static int boxes_reach_zero(sl_problem *p, sl_goal goal, sl_budget *budget) {
   sl_witness_init(&w);
   arf_init(zero), arf_init(high);
   int holds = 0;
-  for (slong k = 2; k <= 32 && !holds; k *= 4) {
+  for (slong k = 2; k <= 32 && !holds && !sl_time_over(budget); k *= 4) {
     sl_budget small = {budget->deadline_s, 0, 32};
     arf_set_si_2exp_si(high, 1, -k);
     holds = sl_search(p, 0, goal, 0, zero, high, 6, &small, &claims, &w, NULL) == SL_SEARCH_HOLDS;
@@ -138,7 +138,8 @@ void sl_log_zone(sl_problem *p, int want, const arf_t limit, arf_t inner, sl_end
                              ? SL_NO_REF
                              : sl_tree_in_minus_log(&t, &g->tree, g->form[SL_FORM_SLOPE])};
   int shown = 0;
-  for (slong e = 2; e <= FURTHEST && !shown && !t.failed; e += e < 16 ? 1 : e / 4) {
+  for (slong e = 2; e <= FURTHEST && !shown && !t.failed && !sl_time_over(budget);
+       e += e < 16 ? 1 : e / 4) {
     if (arf_cmp_2exp_si(limit, -e) < 0) continue;
     shown = log_form_shows(p, &t, root, want, e);
     if (!shown) continue;

@@ -84,17 +84,22 @@ static sl_exact root_of(sl_problem *p, affine g) {
   return sl_exact_neg(p->field, sl_exact_div(p->field, g.offset, g.slope));
 }
 
+static void may_coincide(sl_problem *p, sl_exact a, sl_exact b) {
+  if (!p->weak_order) p->coincide[0] = a, p->coincide[1] = b;
+  p->weak_order = 1;
+}
+
 /* The order of two joins: -1, 1; 0 equal by an identity; 2 where it depends on the parameters.
  * Where they may coincide the order is a weak one. */
 static int order(sl_problem *p, sl_exact a, sl_exact b) {
   if (sl_exact_equal(p->field, a, b)) return 0;
   const unsigned signs = sl_exact_signs(p->field, sl_exact_sub(p->field, a, b));
   if (!(signs & SL_NEGATIVE)) {
-    if (signs & SL_ZERO) p->weak_order = 1;
+    if (signs & SL_ZERO) may_coincide(p, a, b);
     return 1;
   }
   if (!(signs & SL_POSITIVE)) {
-    if (signs & SL_ZERO) p->weak_order = 1;
+    if (signs & SL_ZERO) may_coincide(p, a, b);
     return -1;
   }
   return 2;

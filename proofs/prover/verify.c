@@ -7,6 +7,7 @@
 #include "prove.h"
 #include "prove_requirement.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { PART_LIMIT = 4096, PART_DEPTH = 40, COARSE_BOXES = 6000, POINT_BOXES = 4000 };
@@ -28,10 +29,11 @@ typedef struct {
   sl_certificate *certificate;
   int requirement; /* -1: P1 to P4 */
   int no_measures;
+  char open[SL_PROPERTIES][400]; /* why the last cell that was halved was open */
 } job;
 
 static int out_of_budget(const job *j) {
-  return j->budget.boxes > j->budget.box_limit || sl_clock_s() > j->budget.deadline_s ||
+  return j->budget.boxes > j->budget.box_limit || sl_time_over(&j->budget) ||
          j->report->parts > PART_LIMIT;
 }
 
@@ -55,10 +57,19 @@ static int run_cell(job *j, const sl_cell *cell, sl_proof *proof, sl_problem *p,
   const sl_gate_requirement *q = j->requirement < 0 ? NULL : &j->def->requirement[j->requirement];
   const sl_decimal end[2] = {q ? q->r_low : (sl_decimal){0, 0},
                              q ? q->r_high : (sl_decimal){0, INT32_MAX}};
+  const int n = q ? 1 : SL_PROPERTIES;
+  if (sl_time_over(budget)) {
+    sl_problem_init_uncut(p, j->def, j->positive, cell);
+    for (int i = 0; i < n; i++) {
+      sl_finding_set(&proof->property[i], SL_UNDECIDED, "%s",
+                     *j->open[i] ? j->open[i] : "a part of the range was not looked at");
+      sl_finding_out_of_time(&proof->property[i]);
+    }
+    return n;
+  }
   const int cut =
       q ? sl_problem_init_expression(p, j->def, j->positive, cell, q->left, q->right, end)
         : sl_problem_init(p, j->def, j->positive, cell);
-  const int n = q ? 1 : SL_PROPERTIES;
   if (cut && q)
     sl_prove_requirement(proof, p, budget);
   else if (cut)
@@ -73,6 +84,7 @@ static void try_point(job *j, const sl_cell *range, const sl_decimal *at, sl_pro
   sl_cell cell;
   sl_problem p;
   sl_proof point;
+  if (sl_time_over(&j->budget)) return;
   for (int i = 0; i < SL_FIELD_PARAMETERS; i++) cell.low[i] = cell.high[i] = at[i];
   sl_proof_init(&point);
   sl_budget budget = {j->budget.deadline_s, 0, POINT_BOXES};
@@ -146,7 +158,7 @@ static void close_part(job *j, sl_proof *proof, sl_problem *p, int n, sl_budget 
   if (j->certificate) sl_certificate_part(j->certificate, proof, p);
   if (first) {
     j->report->tail.kind = proof->tail.kind, j->report->tail.order = proof->tail.order;
-    if (!p->ranged && p->joins && !j->no_measures)
+    if (!p->ranged && p->joins && !j->no_measures && !sl_time_over(&j->budget))
       sl_measure(&j->report->measures, proof, p, budget);
   }
 }
@@ -162,6 +174,10 @@ static void run(job *j, const sl_cell *cell, int depth) {
       ranged && depth < PART_DEPTH && !out_of_budget(j) && sl_cell_halve(&a, &b, cell);
   sl_budget budget = {j->budget.deadline_s, 0,
                       splits ? COARSE_BOXES : j->budget.box_limit - j->budget.boxes};
+  if (splits) { /* what is left is for its corners and its halves */
+    const double now = sl_clock_s();
+    budget.deadline_s = now + (j->budget.deadline_s - now) / 2;
+  }
   const int n = run_cell(j, cell, &proof, &p, &budget);
   j->budget.boxes += budget.boxes;
   if (ranged && has_open(&proof, n)) {
@@ -170,6 +186,9 @@ static void run(job *j, const sl_cell *cell, int depth) {
   }
   const int halve = splits && has_open(&proof, n) && !any_refuted(&proof, n);
   if (!halve) close_part(j, &proof, &p, n, &budget);
+  for (int i = 0; halve && i < n; i++)
+    snprintf(j->open[i], sizeof j->open[i], "%s",
+             proof.property[i].verdict == SL_UNDECIDED ? proof.property[i].text : "");
   sl_proof_clear(&proof);
   sl_problem_clear(&p); /* before the halves: they need its memory */
   if (!halve) return;
@@ -210,6 +229,7 @@ static void verify_requirement(job *j, int index, const sl_cell *side,
     if (q->ranged >> i & 1) cell.low[i] = q->low[i], cell.high[i] = q->high[i];
   j->requirement = index;
   j->report->parts = 0;
+  memset(j->open, 0, sizeof j->open);
   j->budget = (sl_budget){sl_clock_s() + options->seconds, 0, options->boxes};
   const int follows = follows_from_maximum(j, q, &cell, side);
   if (j->certificate) sl_certificate_requirement(j->certificate, q, &cell, follows);

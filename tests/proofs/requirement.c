@@ -9,7 +9,7 @@
 #include <unistd.h>
 #include <xxhash.h>
 
-static const char gate_text[] =
+static const char touch[] =
     "gate touch\n"
     "param t in [0.1, 2] default 1\n"
     "f = atan(t*(r - 1))/t\n"
@@ -22,7 +22,17 @@ static const char gate_text[] =
     "require f >= 0\n"
     "require f' >= 0.49 for r in [1, 2], t in [0.5, 1]\n";
 
-static char *prove(void) {
+/* The expression tends to its bound, or below it, at infinity: by the tail form in log r alone. */
+static const char far[] =
+    "gate far\n"
+    "weight = exp(-(2*log(r))^2) if r > 0 | 0 otherwise\n"
+    "require sup(r*f') <= 1.5\n"
+    "require sup(r*f') <= 1.06\n" /* it is 1.0645 */
+    "require r^4*f' >= 1e-9 for r in [1, 10]\n"
+    "require r*f' >= 1e-9 for r in [1, 1e30]\n"; /* it tends to 0 */
+
+/* Certificate text of a gate; want: of each requirement p or r. */
+static char *prove(const char *gate_text, const char *name, const char *want) {
   sl_gate gate;
   sl_gate_definition *def;
   sl_error err;
@@ -31,13 +41,13 @@ static char *prove(void) {
   const sl_verify_options v = {.seconds = 60, .boxes = 400000};
   char path[] = "/tmp/sluice-requirement-XXXXXX", *text = calloc(1 << 20, 1);
   close(mkstemp(path));
-  cr_assert_eq(sl_gate_parse(&gate, &def, gate_text, strlen(gate_text), "touch", NULL, 0, &err),
-               SL_OK, "%s", err.message);
+  cr_assert_eq(sl_gate_parse(&gate, &def, gate_text, strlen(gate_text), name, NULL, 0, &err), SL_OK,
+               "%s", err.message);
   cr_assert_eq(sl_certificate_open(&c, path, def, &err), SL_OK);
   sl_verify_side(&report, def, 1, &v, c);
   cr_assert_eq(sl_certificate_close(c, &err), SL_OK);
   for (int i = 0; i < def->requirement_count; i++)
-    cr_expect_eq(report.requirement[i].verdict, i == 6 ? SL_REFUTED : SL_PROVED, "%s: %s",
+    cr_expect_eq(report.requirement[i].verdict, want[i] == 'r' ? SL_REFUTED : SL_PROVED, "%s: %s",
                  def->requirement[i].text, report.requirement[i].text);
   sl_side_report_clear(&report);
   sl_gate_definition_free(def);
@@ -62,9 +72,20 @@ static char *edited(const char *text, const char *after, const char *from, const
   return y;
 }
 
-static const struct {
+typedef struct {
   const char *after, *from, *to;
-} edits[] = {
+} edit;
+
+static const edit far_edits[] = {
+    {"require r*f' <= 1.5", "1.5", "1.06"},
+    {"require r*f' <= 1.5", "log-tail", "tail"},
+    {"require r*f' <= 1.5", "log-tail", "slope-tail"},
+    {"require r*f' <= 1.5", "log-tail ", "log-tail 0 "},
+    {"require r*f' <= 1.5", "R proved log-tail", "R proved by-P2"},
+    {"side", "P1 proved tail", "P1 proved log-tail"},
+};
+
+static const edit touch_edits[] = {
     /* by P2: a smaller bound, a wider range than the side's, another function, no P2 */
     {"require f' <= 1\n", "<= 1", "<= 0.999"},
     {"require f' <= 1\n", "parameter t 1", "range t 1 2"},
@@ -101,13 +122,12 @@ static const struct {
     {"require 0.49 <= f'", "over 1 2", "over 1 3"},
 };
 
-Test(requirement, edits_are_refused) {
-  char *text = prove();
+static void refuse(char *text, const edit *edits, size_t n) {
   check_result r;
   slc_check_certificate(&r, text, strlen(text));
   cr_assert(r.accepted, "line %d: %s", r.line, r.why);
   free(r.statement);
-  for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
+  for (size_t i = 0; i < n; i++) {
     char *y = edited(text, edits[i].after, edits[i].from, edits[i].to);
     slc_check_certificate(&r, y, strlen(y));
     cr_expect(!r.accepted, "accepted: after %s, %s for %s", edits[i].after, edits[i].to,
@@ -115,4 +135,12 @@ Test(requirement, edits_are_refused) {
     free(r.statement), free(y);
   }
   free(text);
+}
+
+Test(requirement, edits_are_refused) {
+  refuse(prove(touch, "touch", "pppppprp"), touch_edits, sizeof touch_edits / sizeof *touch_edits);
+}
+
+Test(requirement, tails_in_log_r) {
+  refuse(prove(far, "far", "prpr"), far_edits, sizeof far_edits / sizeof *far_edits);
 }
