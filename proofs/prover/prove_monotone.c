@@ -130,7 +130,8 @@ void sl_prove_monotone(sl_proof *proof, sl_problem *p, sl_budget *budget) {
   sl_finding_set(f, SL_UNDECIDED, "not reached");
   /* where joins may coincide, the steps at them are not looked at one by one: f' has to be
    * continuous */
-  if (p->weak_order && proof->property[0].verdict != SL_PROVED) ok = 0;
+  const int rests = p->weak_order && proof->property[0].verdict != SL_PROVED;
+  if (rests) ok = 0;
   for (int i = 0; i < p->joins && f->verdict != SL_REFUTED && !f->has_candidate; i++) {
     const int s = segment_monotone(proof, p, i, i < p->one ? 1 : -1, budget);
     ok &= s > 0;
@@ -140,7 +141,7 @@ void sl_prove_monotone(sl_proof *proof, sl_problem *p, sl_budget *budget) {
   for (int j = 0; j < p->joins && f->verdict != SL_REFUTED && !f->has_candidate; j++)
     ok &= join_monotone(proof, p, j);
   if (f->verdict == SL_REFUTED || !ok) {
-    if (f->verdict != SL_REFUTED && strcmp(f->text, "not reached") == 0) {
+    if (f->verdict != SL_REFUTED && rests && !f->has_candidate) {
       char joins[2 * SL_PLACE_TEXT];
       sl_place_coincide(joins, p);
       sl_finding_set(f, SL_UNDECIDED, "%s, and then it rests on P1", joins);

@@ -155,10 +155,13 @@ static int undefined_at_join(sl_proof *proof, sl_problem *p, int j) {
     arb_indeterminate(w.value);
     sl_witness_middle(&w, p->ranged);
     sl_finding_refute(&proof->property[0], p, &w, "undefined",
-                      p->powers_by_log && j == 0
+                      !p->powers_by_log ? "no value at the join itself"
+                      : j == 0
                           ? "no value at the join itself; with a range in its exponent a power has "
                             "none at 0: write it as 0 if r <= 0 | ..., if it is 0 there"
-                          : "no value at the join itself");
+                          : "no value at the join itself; with a range in its exponent a power has "
+                            "none where its base is 0: give it a piece of its own there");
+    proof->no_halves = p->powers_by_log;
   }
   sl_witness_clear(&w);
   sl_span_clear(&r);

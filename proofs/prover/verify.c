@@ -184,7 +184,7 @@ static void run(job *j, const sl_cell *cell, int depth) {
     try_candidates(j, cell, &proof, n);
     try_corners(j, cell, &proof, n, depth);
   }
-  const int halve = splits && has_open(&proof, n) && !any_refuted(&proof, n);
+  const int halve = splits && has_open(&proof, n) && !any_refuted(&proof, n) && !proof.no_halves;
   if (!halve) close_part(j, &proof, &p, n, &budget);
   for (int i = 0; halve && i < n; i++)
     snprintf(j->open[i], sizeof j->open[i], "%s",

@@ -237,3 +237,39 @@ Test(prover, field_has_an_end) {
   sl_field_free(k);
   _fmpq_vec_clear(low, SL_FIELD_PARAMETERS), _fmpq_vec_clear(high, SL_FIELD_PARAMETERS);
 }
+
+/* Each value is one element, however it was come by; results that are taken from the table are
+ * those of the operation asked for. */
+Test(prover, elements_are_unique) {
+  fmpq *low = _fmpq_vec_init(SL_FIELD_PARAMETERS), *high = _fmpq_vec_init(SL_FIELD_PARAMETERS);
+  sl_field *k = sl_field_new(low, high);
+  const sl_exact r = sl_exact_r(k), one = sl_exact_int(k, 1);
+  for (int pass = 0; pass < 2; pass++) {
+    const sl_exact up = sl_exact_add(k, r, one), down = sl_exact_sub(k, r, one),
+                   product = sl_exact_mul(k, up, down),
+                   square = sl_exact_sub(k, sl_exact_mul(k, r, r), one);
+    cr_expect(product && product == square);
+    cr_expect(sl_exact_sub(k, one, r) == sl_exact_neg(k, down));
+    cr_expect(sl_exact_div(k, product, up) == down && sl_exact_div(k, up, product) != down);
+    cr_expect(!sl_exact_div(k, one, sl_exact_sub(k, r, r)));
+    cr_expect(sl_exact_sign(k, sl_exact_int(k, -3)) == -1);
+  }
+  sl_field_free(k);
+  _fmpq_vec_clear(low, SL_FIELD_PARAMETERS), _fmpq_vec_clear(high, SL_FIELD_PARAMETERS);
+}
+
+/* The processor time that is asked for is kept where there are many parts to look at, and said. */
+Test(prover, time_is_kept) {
+  const sl_verify_options v = {
+      .seconds = 0.5, .boxes = 400000, .ranged = 1, .low = {{5, -1}}, .high = {{4, 0}}};
+  sl_gate_definition *def;
+  sl_side_report report;
+  load_text("param tau in [0.1, 20] default 1\nweight = 1/(1 + sinh(asinh(tau*(r - 1)))^2)", &def);
+  sl_verify_side(&report, def, 1, &v, NULL);
+  cr_expect(report.seconds < 1.5, "%g s", report.seconds); /* a step may outlast the half second */
+  cr_expect(
+      report.property[0].verdict == SL_UNDECIDED && strstr(report.property[0].text, "--seconds"),
+      "%s", report.property[0].text);
+  sl_side_report_clear(&report);
+  sl_gate_definition_free(def);
+}
