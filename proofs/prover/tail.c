@@ -180,11 +180,11 @@ static int slope_about_limit(sl_tail *t, const sl_tail_form *g, const sl_tail_fo
   return sign;
 }
 
-static void describe(sl_tail *t, sl_tail_fact *fact, const sl_tail_form *whole) {
+static void describe(sl_tail *t, sl_tail_fact *fact, const sl_tail_form *given) {
   arb_t c;
   sl_tail_form h, folded;
   arb_init(c);
-  sl_form_fold(t, &folded, whole);
+  sl_form_fold(t, &folded, given);
   const sl_tail_form *g = &folded;
   sl_form_exponent(t, &h, g->h, g->atoms);
   const int pole = g->atoms && sl_form_is_pole(&h), down = pole ? sl_form_sign(&h) : 0;

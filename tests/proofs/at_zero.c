@@ -1,4 +1,5 @@
-/* What sluice-check concludes next to r = 0 (spec G4.3, G4.4), by hand-written certificates: limits
+/* What sluice-check concludes next to r = 0, and at joins from either side (spec G4.3, G4.4), by
+ * hand-written certificates: limits
  * by expansions in powers and logarithms for P1, zones by the logarithm for P3. What is true
  * passes; each falsehood that a rule is there for is refused. */
 #include "proofs/check/check.h"
@@ -105,5 +106,43 @@ Test(at_zero, zones_by_the_logarithm) {
     cr_expect(accepted(sealed("0", zones[i].near, "exp(1 - r)", claims), zones[i].near, &r) ==
                   zones[i].holds,
               "%s\n", zones[i].near);
+  }
+}
+
+/* w is NEAR beyond r = 1, or before it, and VALUE on the other side and at it: do they differ? */
+static const struct {
+  int before;
+  const char *near, *value;
+  int differ;
+} sides[] = {{0, "1 + (r - 1)*log(r - 1)", "1", 0},  {0, "1 + (r - 1)*log(r - 1)", "1 - 1e-30", 1},
+             {0, "min(1/2, 1/(r - 1)^2)", "1/2", 0}, {0, "min(1/2, 1/(r - 1)^2)", "1", 1},
+             {0, "min(1/2, 1/(r - 1)^3)", "1", 1},   {1, "min(1/2, 1/(r - 1)^2)", "1", 1},
+             {1, "min(1/2, 1/(r - 1)^3)", "1", 0}, /* it has no limit */
+             {0, "exp(-1/(r - 1))", "0", 0},         {0, "exp(-1/(r - 1))", "1e-30", 1},
+             {0, "exp(1/(r - 1))", "1e-30", 0},      {1, "exp(1/(r - 1))", "0", 0},
+             {1, "exp(1/(r - 1))", "1e-30", 1},      {1, "exp(-1/(r - 1))", "1e-30", 0},
+             {0, "atan(1/(r - 1))", "pi/2", 0},      {0, "atan(1/(r - 1))", "-pi/2", 1},
+             {1, "atan(1/(r - 1))", "pi/2", 1},      {1, "atan(1/(r - 1))", "-pi/2", 0},
+             {0, "sin(1/(r - 1))", "2", 0},          {1, "(r - 1)*sin(1/(r - 1))", "1e-30", 1}};
+
+Test(at_zero, limits_from_either_side_of_a_join) {
+  for (size_t i = 0; i < sizeof sides / sizeof *sides; i++) {
+    char weight[200], *text;
+    size_t size;
+    check_result r;
+    snprintf(weight, sizeof weight, sides[i].before ? "pick(1, r, %s, %s)" : "pick(r, 1, %s, %s)",
+             sides[i].value, sides[i].near);
+    FILE *out = open_memstream(&text, &size);
+    fprintf(out,
+            "sluice-certificate 2\ngate g\nside pos\nweight %s\npart\njoins 2\n"
+            "P1 refuted jump 1 1 0\nP2 undecided\nP3 undecided\nP4 undecided\nP4w undecided\n"
+            "segment 0 up moving 1 0 1 0\nsegment 1 down moving 1 0 0 0\nend\n",
+            weight);
+    fflush(out);
+    const XXH128_hash_t h = XXH3_128bits(text, size);
+    fprintf(out, "digest %016llx%016llx\n", (unsigned long long)h.high64,
+            (unsigned long long)h.low64);
+    fclose(out);
+    cr_expect_eq(accepted(text, weight, &r), sides[i].differ, "%s", weight);
   }
 }

@@ -14,11 +14,12 @@ static char *sealed(const char *version, const char *head, const char *p4, const
   char *text;
   size_t size;
   FILE *out = open_memstream(&text, &size);
+  const int pieces = strstr(head, "pick(") != NULL; /* one more join */
   fprintf(out,
-          "sluice-certificate %s\ngate g\nside pos\n%s\njoins 2\nP1 undecided\nP2 undecided\n"
+          "sluice-certificate %s\ngate g\nside pos\n%s\njoins %d\nP1 undecided\nP2 undecided\n"
           "P3 undecided\n%s\nP4w undecided\nsegment 0 up moving 1 0 1 0\n"
-          "segment 1 down moving 1 0 0 0\n%send\n",
-          version, head, p4, regions);
+          "segment 1 down moving 1 0 0 0\n%s%send\n",
+          version, head, 2 + pieces, p4, pieces ? "segment 2 down moving 1 0 0 0\n" : "", regions);
   fflush(out);
   const XXH128_hash_t h = XXH3_128bits(text, size);
   fprintf(out, "digest %016llx%016llx\n", (unsigned long long)h.high64,
@@ -96,7 +97,34 @@ static const struct {
     {"weight (1 + r)^(-k)\nrange k 0.5 2\npart 0.5 2", "P4 refuted above 4 7 -3 1", "", 1},
     {"weight (1 + r)^(-k)\nrange k 0.5 2\npart 0.5 2", "P4 refuted above 4 7 -3 1.5", "", 0},
     {"weight (1 + r)^(-k)\nrange k 0.5 2\npart 0.5 2", "P4 refuted above 4 7 -3 0.25", "", 0},
-    {"weight (1 + r)^(-k)\nrange k 0.5 2\npart 0.5 2", "P4 proved tail 4", "", 0},
+    {"weight (1 + r)^(-k)\nrange k 0.5 2\npart 0.5 2", "P4 proved tail 4", "",
+     0}, /* by a logarithmic slope: it keeps below a negative number, f' has one sign, no join is
+            beyond */
+    {"weight exp(1 - r)\npart", "P4 proved decay 1", "", 1},
+    {"weight -exp(1 - r)\npart", "P4 proved decay 1", "", 1},
+    {"weight exp(r - exp(r))\npart", "P4 proved decay 2", "", 1},
+    {"weight 1/r^2\npart", "P4 proved decay 4", "", 0},
+    {"weight exp(r)\npart", "P4 proved decay 4", "", 0},
+    {"weight exp(1 - r)*sin(r)\npart", "P4 proved decay 4", "", 0},
+    {"weight exp(1 - r) + 1e-9/r\npart", "P4 proved decay 4", "", 0},
+    {"weight pick(r, 100, 1/r, exp(1 - r))\npart", "P4 proved decay 7", "", 1},
+    {"weight pick(r, 100, 1/r, exp(1 - r))\npart", "P4 proved decay 2", "", 0},
+    {"weight pick(r, 100, exp(1 - r), 1/r)\npart", "P4 proved decay 7", "", 0},
+    {"weight exp(k*(1 - r))\nrange k 0.5 2\npart 0.5 2", "P4 proved decay 4", "", 1},
+    {"weight exp(k*(1 - r))\nrange k 0 2\npart 0 2", "P4 proved decay 4", "", 0},
+    /* of r f' in log r */
+    {"weight r^(-65/64)\npart", "P4 proved log-decay 4", "", 1},
+    {"weight exp(-log(r)^2)\npart", "P4 proved log-decay 4", "", 1},
+    {"weight 1/r\npart", "P4 proved log-decay 8", "", 0},
+    {"weight r^(-63/64)\npart", "P4 proved log-decay 8", "", 0},
+    {"weight 1/(r*(1 + log(r)))\npart", "P4 proved log-decay 8", "", 0},
+    {"weight pick(r, 100, 1/r, r^(-2))\npart", "P4 proved log-decay 7", "", 1},
+    {"weight pick(r, 100, 1/r, r^(-2))\npart", "P4 proved log-decay 4", "", 0},
+    /* exponents that cancel but for what stays bounded: e^(1/10) is 1.105 */
+    {"weight exp(-log(r) + 1/10)\npart", "P4 refuted above 4 1 0", "", 1},
+    {"weight exp(-log(r) + 1/10)\npart", "P4 refuted above 4 9 -3", "", 0},
+    {"weight exp(-log(r) + 1/10)\npart", "P4 proved log-tail 8", "", 0},
+    {"weight exp(-log(r) + log(r)/100)\npart", "P4 proved log-tail 8", "", 0},
 };
 
 static int verdict(const char *version, int i, char *why, size_t size) {
