@@ -167,6 +167,12 @@ static const char *check_below(const context_t *c, int i) {
   return bad;
 }
 
+/* Limits from the sides are not enough: w, or an f that then has the slope 1, has a value at 1. */
+static int has_value_at_one(pieces_t *p) {
+  return slc_ex_equal(&p->field, slc_join_value(p, p->one, 1, AT), slc_ex_si(&p->field, 1, 1)) ||
+         (p->piece[0].f >= 0 && slc_join_value(p, p->one, 0, AT));
+}
+
 const char *slc_check_maximum(const context_t *c) {
   pieces_t *p = c->pieces;
   const exact_t unit = slc_ex_si(&p->field, 1, 1);
@@ -176,6 +182,7 @@ const char *slc_check_maximum(const context_t *c) {
     if ((side != AT || slc_join_alone(p, p->one)) &&
         !slc_ex_equal(&p->field, slc_join_value(p, p->one, 1, (side_t)side), unit))
       return "P2: f'(1) = 1 is not shown";
+  if (!has_value_at_one(p)) return "P2: f' is not shown to have a value at r = 1";
   if (c->part->p[1].by_other)
     return c->part->p[2].verdict == V_PROVED ? "" : "P2: rests on P3, which is not claimed";
   for (int i = 0; i < p->joins; i++) {

@@ -57,6 +57,13 @@ static sl_exact own_over_one(sl_problem *p) {
   return sl_exact_sub(p->field, sl_join_value(p, p->one, 1, SL_AT_JOIN), sl_exact_int(p->field, 1));
 }
 
+/* Limits from the sides are not enough: w, or an f that then has the slope 1, has a value at 1. */
+static int has_value_at_one(sl_problem *p) {
+  return sl_exact_equal(p->field, sl_join_value(p, p->one, 1, SL_AT_JOIN),
+                        sl_exact_int(p->field, 1)) ||
+         (p->f != SL_NO_REF && sl_join_value(p, p->one, 0, SL_AT_JOIN));
+}
+
 static int refute_own(sl_finding *f, sl_problem *p) {
   sl_witness w;
   sl_witness_init(&w);
@@ -79,7 +86,7 @@ static int one_at_one(sl_proof *proof, sl_problem *p) {
   }
   const int alone = sl_join_stands_alone(p, p->one);
   const sl_exact over = own_over_one(p);
-  if (equal && !alone) return 1;
+  if (equal && !alone && has_value_at_one(p)) return 1;
   if (sl_exact_sign(p->field, over)) return refute_own(f, p);
   if (alone) {
     sl_finding_set(f, SL_UNDECIDED, "f'(1) is a piece of its own, and not settled");
