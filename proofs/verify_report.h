@@ -35,7 +35,7 @@ typedef struct {
 
 const char *sl_verdict_name(sl_verdict verdict);
 /* What a report comes to in a few words, as the table and the picture have it. */
-const char *sl_report_summary(const sl_report *report);
+const char *sl_verified_summary(const sl_report *report);
 /* P1 to P4 of all sides; the requirements of all sides, PROVED where there is none. */
 sl_verdict sl_report_verdict(const sl_report *report);
 sl_verdict sl_report_requirements(const sl_report *report);

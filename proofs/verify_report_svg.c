@@ -227,7 +227,7 @@ void sl_report_svg(FILE *out, const sl_verified *v, size_t n) {
     for (int k = 0; (v->report.sides >> s & 1) && k < SL_P4W; k++)
       if (v->report.side[s].property[k].has_witness) add_zoom(&p, s, k);
   char title[200], below[400] = "";
-  snprintf(title, sizeof title, "%s: %s", v->def->name, sl_report_summary(&v->report));
+  snprintf(title, sizeof title, "%s: %s", v->def->name, sl_verified_summary(&v->report));
   for (int s = 1; s >= 0; s--)
     if (v->report.sides >> s & 1) say_parameters(below, sizeof below, &v->report, s);
   sl_plot_write(out, title, *below ? below : NULL, p.panel, p.panels, p.panels > 1 ? 2 : columns);

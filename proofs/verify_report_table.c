@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-const char *sl_report_summary(const sl_report *r) {
+const char *sl_verified_summary(const sl_report *r) {
   const sl_verdict need = sl_report_requirements(r);
   switch (sl_report_verdict(r)) {
     case SL_REFUTED:
@@ -38,7 +38,7 @@ void sl_report_table(FILE *out, const sl_verified *v, size_t n) {
       fprintf(out, " %-9s",
               v[i].code == SL_EXIT_OK ? sl_verdict_name(sl_report_property(&v[i].report, k)) : "-");
     fprintf(out, "  %-*s %.1f\n", VERDICT_WIDTH,
-            v[i].code == SL_EXIT_OK ? sl_report_summary(&v[i].report) : "an error, said above",
+            v[i].code == SL_EXIT_OK ? sl_verified_summary(&v[i].report) : "an error, said above",
             v[i].seconds);
   }
   for (size_t i = 0; i < n; i++)
