@@ -16,6 +16,7 @@ enum {
   OPTION_JUNIT,
   OPTION_SVG,
   OPTION_CERT,
+  OPTION_FOR_RUN,
   OPTION_NO_FLOAT,
   OPTION_FAST,
   OPTION_SECONDS,
@@ -63,6 +64,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
     case OPTION_CERT:
       q->certificate = arg;
       return 0;
+    case OPTION_FOR_RUN:
+      q->for_run = 1;
+      return 0;
     case OPTION_NO_FLOAT:
       q->no_float = 1;
       return 0;
@@ -87,6 +91,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
     case ARGP_KEY_END:
       if (o->gates > 1 && (q->certificate || o->svg))
         argp_error(state, "--cert and --svg: one gate at a time");
+      if (q->for_run && q->largest)
+        argp_error(state, "--for-run: not with --largest, whose interval cannot be widened");
       return 0;
     case ARGP_KEY_NO_ARGS:
       argp_usage(state);
@@ -105,6 +111,10 @@ static const struct argp_option option_rows[] = {
      "which the gate is admissible, and prove it",
      0},
     {"cert", OPTION_CERT, "FILE", 0, "write a certificate for sluice-check", 0},
+    {"for-run", OPTION_FOR_RUN, 0, 0,
+     "widen every value and range outward to binary32 neighbours, so that they hold the numbers "
+     "that a training with them computes with (gate.certificate)",
+     0},
     {"json", OPTION_JSON, 0, 0, "report as JSON on standard output; of several gates an array", 0},
     {"junit", OPTION_JUNIT, "FILE", 0, "report as JUnit XML too", 0},
     {"svg", OPTION_SVG, "FILE", 0, "draw f, f' and r f' with the witnesses", 0},

@@ -3,6 +3,7 @@
 
 #include "kernels/core/nearest.h"
 #include "kernels/support/cli.h"
+#include "kernels/support/shortest_decimal.h"
 #include "verify_progress.h"
 #include "verify_two.h"
 
@@ -233,6 +234,41 @@ static void find_both(sl_verified *v, int parameter) {
   if (!r->same_sides) find_largest(v, 0, parameter);
 }
 
+/* Is the decimal a binary32 number, and what it stands for so no other? */
+static int is_binary32(sl_decimal x) {
+  int64_t m = x.m;
+  int32_t e = x.e;
+  for (; e < 0; e++, m /= 5)
+    if (m % 5) return 0;
+  for (; e > 0 && m < 1 << 24 && m > -(1 << 24); e--) m *= 10;
+  return m <= 1 << 24 && m >= -(1 << 24);
+}
+
+/* A decimal beyond the binary32 number that stands for `end`, or `end` itself where that is one. */
+static sl_decimal beyond(sl_decimal end, float direction) {
+  float next = (float)sl_decimal_to_double(end);
+  char text[SL_DECIMAL_SIZE];
+  sl_decimal out = end;
+  if (is_binary32(end)) return end;
+  next = nextafterf(nextafterf(next, direction), direction);
+  sl_shortest_float(text, next);
+  return sl_decimal_parse(text, &out) ? out : end;
+}
+
+/* spec G6.2 */
+static void widen(sl_verified *v) {
+  for (int s = 0; s < 2; s++)
+    for (int i = 0; i < v->def->param_count; i++) {
+      sl_verify_options *o = &v->options[s];
+      const int ranged = o->ranged >> i & 1;
+      const sl_decimal value = v->def->param[i].value[s], low = ranged ? o->low[i] : value,
+                       high = ranged ? o->high[i] : value;
+      if (i == v->def->old) continue;
+      o->low[i] = beyond(low, -INFINITY), o->high[i] = beyond(high, INFINITY);
+      if (sl_decimal_cmp(o->low[i], o->high[i]) < 0) o->ranged |= 1u << i;
+    }
+}
+
 static sl_status parameter_index(const sl_verified *v, const char *name, int *out, sl_error *err) {
   for (*out = 0; *out < v->def->param_count; ++*out)
     if (v->def->old >= 0)
@@ -256,7 +292,9 @@ static sl_status run(sl_verified *v, const sl_verify_request *request, sl_error 
                    v->def->name);
   int parameter = 0;
   if (request->largest) SL_TRY(parameter_index(v, request->largest, &parameter, err));
-  r->same_sides = same_sides(v->def, v->options[0].ranged);
+  const unsigned ranged = v->options[0].ranged;
+  r->same_sides = same_sides(v->def, ranged);
+  if (request->for_run) widen(v);
   if (request->certificate)
     SL_TRY(sl_certificate_open(&certificate, request->certificate, v->def, err));
   if (request->largest) find_both(v, parameter);

@@ -11,6 +11,7 @@ typedef struct {
   const char *certificate; /* a file, or NULL */
   const char *largest;     /* a parameter, whose largest interval is looked for; or NULL */
   int picture;             /* one is asked for, which a gate of two arguments has not */
+  int for_run;             /* ranges hold the binary32 numbers that stand for their ends */
   int no_float, fast, threads;
   double seconds;
   long boxes;

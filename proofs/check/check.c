@@ -17,13 +17,23 @@ typedef struct {
 
 typedef struct {
   reader_t r;
-  FILE *statement;
+  FILE *statement, *facts;
   subject_t gate, need;
   char *text, *left, *right; /* of the expressions */
   const char *sign;          /* of the side */
   int sides;                 /* bit 0: neg, bit 1: pos were read */
   char old[NAME_SIZE];       /* the second argument of a gate of two; else "" */
 } certificate_t;
+
+/* The least and the largest binary64 number in [low, high]; the first is above the second where
+ * there is none. A binary64 number lies in the one interval as it does in the other. */
+static void print_ends(FILE *out, mpq_srcptr low, mpq_srcptr high) {
+  mpfr_t a, b;
+  mpfr_inits2(53, a, b, (mpfr_ptr)0);
+  mpfr_set_q(a, low, MPFR_RNDU), mpfr_set_q(b, high, MPFR_RNDD);
+  fprintf(out, " %a %a\n", mpfr_get_d(a, MPFR_RNDU), mpfr_get_d(b, MPFR_RNDD));
+  mpfr_clears(a, b, (mpfr_ptr)0);
+}
 
 static int read_parameter(certificate_t *c, subject_t *s, int fixed) {
   reader_t *r = &c->r;
@@ -39,12 +49,15 @@ static int read_parameter(certificate_t *c, subject_t *s, int fixed) {
   if (fixed) {
     mpq_set(s->low[i], source->value[i]), mpq_set(s->high[i], source->value[i]);
     fprintf(c->statement, ", %s = %s", name, a);
+    fprintf(c->facts, "parameter %s %s %s", name, a, a);
   } else {
     const char *b = slc_field(r);
     if (!b || !slc_parse_decimal(s->high[i], b, &end) || *end || mpq_cmp(s->low[i], s->high[i]) > 0)
       return slc_refuse(r, "expected a range");
     fprintf(c->statement, ", %s in [%s, %s]", name, a, b);
+    fprintf(c->facts, "parameter %s %s %s", name, a, b);
   }
+  print_ends(c->facts, s->low[i], s->high[i]);
   return slc_line_ends(r);
 }
 
@@ -106,6 +119,7 @@ static int read_expression(certificate_t *c) {
   c->gate.side.source.weight = kind[0] == 'w';
   c->gate.side.source.text = c->text;
   fprintf(c->statement, "%s %s", kind, c->text);
+  fprintf(c->facts, "%s %s\n", kind, c->text);
   return 1;
 }
 
@@ -161,6 +175,7 @@ static void state_verdicts(certificate_t *c) {
             : !kind             ? ""
             : c->gate.side.weak ? " weak"
                                 : " strict");
+    fprintf(c->facts, "%s %s\n", names[i], is_beyond(c, i) ? "open" : all);
   }
   fputc('\n', c->statement);
 }
@@ -186,6 +201,7 @@ static int read_need(certificate_t *c) {
     return slc_refuse(r, "expected a range of r");
   fprintf(c->statement, "side %s, require %s <= %s, r in [%s, %s%c", c->sign, c->left, c->right,
           low, high, s->endless ? ')' : ']');
+  fprintf(c->facts, "require %s %s %s <= %s\n", low, high, c->left, c->right);
   return slc_line_ends(r);
 }
 
@@ -218,12 +234,14 @@ static int read_requirement(certificate_t *c, const char **record) {
       return slc_refuse(r, "expected R proved by-P2");
     if (!follows_from_maximum(c)) return 0;
     fputs(": proved\n", c->statement);
+    fputs("R proved\n", c->facts);
     if (!slc_next_line(r)) return 0;
     *record = slc_field(r);
     return 1;
   }
   const int ok = parse(c, g) && read_parts(c, &c->need, record);
   fprintf(c->statement, ": %s\n", verdict_of(g, 0));
+  fprintf(c->facts, "R %s\n", verdict_of(g, 0));
   return ok;
 }
 
@@ -250,6 +268,7 @@ static int read_side(certificate_t *c) {
   c->sides |= bit;
   c->sign = bit == 2 ? "pos" : "neg";
   fprintf(c->statement, "side %s, ", c->sign);
+  fprintf(c->facts, "side %s\n", c->sign);
   memset(c->gate.side.seen, 0, sizeof c->gate.side.seen);
   c->gate.side.weak = 0, c->gate.side.inside = 0;
   int ok = read_expression(c) && read_parameters(c, &c->gate, &record) && find_old(c) &&
@@ -270,6 +289,7 @@ static int read_seal(certificate_t *c, const char *text) {
   if (!c->sides) return slc_refuse(r, "expected a side");
   if (r->at - r->start != n || memcmp(r->start, want, (size_t)n))
     return slc_refuse(r, "expected the digest of what stands before it");
+  fputs(want, c->facts);
   return r->at == r->end || slc_refuse(r, "expected the end of the file");
 }
 
@@ -302,8 +322,9 @@ static int read_all(certificate_t *c, const char *text) {
   ok = ok && slc_next_line(r) &&
        ((slc_word(r, "gate") && (name = slc_field(r)) && slc_done(r)) ||
         slc_refuse(r, "expected the gate's name"));
-  if (ok) fprintf(c->statement, "gate %s\n", name);
+  if (ok) fprintf(c->statement, "gate %s\n", name), fprintf(c->facts, "gate %s\n", name);
   ok = ok && slc_next_line(r) && read_old(c);
+  if (ok && *c->old) fprintf(c->facts, "old %s\n", c->old);
   while (ok && slc_word(r, "side")) ok = read_side(c);
   return ok && read_seal(c, text);
 }
@@ -328,9 +349,9 @@ static char *line_buffer(void) {
   return y;
 }
 
-void slc_check_certificate(check_result *out, const char *text, size_t size) {
+void slc_check_facts(check_result *out, const char *text, size_t size) {
   certificate_t *c = calloc(1, sizeof *c);
-  size_t length;
+  size_t length, length_of_facts;
   const mpfr_exp_t least = mpfr_get_emin(), largest = mpfr_get_emax();
   mpfr_set_emin(mpfr_get_emin_min()); /* exp(-r^2) far out is small, not 0 */
   mpfr_set_emax(mpfr_get_emax_max());
@@ -339,7 +360,8 @@ void slc_check_certificate(check_result *out, const char *text, size_t size) {
   c->r = (reader_t){.at = text, .end = text + size, .text = line_buffer()};
   c->text = line_buffer(), c->left = line_buffer(), c->right = line_buffer();
   c->statement = open_memstream(&out->statement, &length);
-  if (!c->statement) abort();
+  c->facts = open_memstream(&out->facts, &length_of_facts);
+  if (!c->statement || !c->facts) abort();
   subject_init(&c->gate), subject_init(&c->need);
   c->need.side.source.old = -1;
   out->accepted = memchr(text, '\0', size) ? slc_refuse(&c->r, "expected text without zero bytes")
@@ -348,8 +370,14 @@ void slc_check_certificate(check_result *out, const char *text, size_t size) {
   out->sides = c->sides;
   snprintf(out->why, sizeof out->why, "%s", c->r.why);
   subject_clear(&c->gate), subject_clear(&c->need);
-  fclose(c->statement);
+  fclose(c->statement), fclose(c->facts);
   free(c->r.text), free(c->text), free(c->left), free(c->right);
   free(c);
   mpfr_set_emin(least), mpfr_set_emax(largest);
+}
+
+void slc_check_certificate(check_result *out, const char *text, size_t size) {
+  slc_check_facts(out, text, size);
+  free(out->facts);
+  out->facts = NULL;
 }

@@ -38,20 +38,33 @@ static int finish(int code) {
   return code ? code : 5;
 }
 
+/* What a program reads instead of the text: the records of spec G6.3, or "refused LINE WHY". */
+static int print_facts(const check_result *r) {
+  if (r->accepted)
+    fputs(r->facts, stdout);
+  else
+    printf("refused %d %s\n", r->line, r->why);
+  return !r->accepted;
+}
+
 int main(int argc, char **argv) {
   int code = 0;
+  const int facts = argc == 3 && !strcmp(argv[1], "--facts");
   if (argc < 2 || !strcmp(argv[1], "--help")) {
     fputs(
-        "Usage: sluice-check CERTIFICATE...\nChecks certificates of 'sluice verify' and prints "
+        "Usage: sluice-check [--facts] CERTIFICATE...\nChecks certificates of 'sluice verify' and "
+        "prints "
         "what they establish:\nfor 'side pos' where the advantage A is above 0, for 'side neg' "
         "elsewhere. A gate\nwhose signs agree ('sluice verify' says \"either sign\") has 'side "
         "pos' "
-        "alone.\nExit codes: 0 all accepted, 1 one was refused, 2 usage, 3 unreadable, 5 system "
+        "alone.\n--facts, of one certificate: the same as records for 'sluice train' "
+        "(gate.certificate).\nExit codes: 0 all accepted, 1 one was refused, 2 usage, 3 "
+        "unreadable, 5 system "
         "error.\n",
         argc < 2 ? stderr : stdout);
     return finish(argc < 2 ? 2 : 0);
   }
-  for (int i = 1; i < argc; i++) {
+  for (int i = 1 + facts; i < argc; i++) {
     size_t size;
     char *text = read_file(argv[i], &size);
     if (!text) {
@@ -61,16 +74,18 @@ int main(int argc, char **argv) {
     struct timespec a, b;
     check_result r;
     clock_gettime(CLOCK_MONOTONIC, &a);
-    slc_check_certificate(&r, text, size);
+    slc_check_facts(&r, text, size);
     clock_gettime(CLOCK_MONOTONIC, &b);
     const double ms = 1e3 * (double)(b.tv_sec - a.tv_sec) + 1e-6 * (double)(b.tv_nsec - a.tv_nsec);
-    if (r.accepted) {
+    if (facts) {
+      code = print_facts(&r);
+    } else if (r.accepted) {
       printf("%s: ACCEPTED (%.0f ms)\n%s%s\n", argv[i], ms, r.statement, sides_text(r.sides));
     } else {
       printf("%s:%d: REFUSED: %s (%.0f ms)\n", argv[i], r.line, r.why, ms);
       code = 1;
     }
-    free(r.statement);
+    free(r.statement), free(r.facts);
     free(text);
   }
   return finish(code);

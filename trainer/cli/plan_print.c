@@ -2,6 +2,7 @@
 #include "plan_print.h"
 
 #include "kernels/support/cli.h"
+#include "trainer/run/gate_schedule.h"
 #include "trainer/run/memory_limit.h"
 
 #include <stdbool.h>
@@ -95,6 +96,20 @@ static void print_reward(const sl_run_state *run, FILE *out) {
   fputc('\n', out);
 }
 
+/* What tau can be (spec L3.11). */
+static void print_schedule(const sl_run_state *run, FILE *out) {
+  const sl_config *c = &run->config;
+  const sl_bound_gate b = sl_gate_schedule_bounds(run);
+  char word[32];
+  if (c->gate.schedule == SL_CONFIG_SCHEDULE_CONSTANT) return;
+  fprintf(out, "tau:         %s, A > 0 from %.9g to %.9g, else from %.9g to %.9g",
+          text_of(c, SL_KEY_gate_schedule, word, sizeof word), (double)b.least_tau[1],
+          (double)b.most_tau[1], (double)b.least_tau[0], (double)b.most_tau[0]);
+  if (c->gate.schedule == SL_CONFIG_SCHEDULE_EUR)
+    fprintf(out, ", towards EUR %g, gain %g", c->gate.eur_target, c->gate.eur_gain);
+  fputc('\n', out);
+}
+
 static void print_objective(const sl_run_state *run, FILE *out) {
   const sl_config *c = &run->config;
   const char *const *value = (const char *const *)run->identity.value;
@@ -107,6 +122,10 @@ static void print_objective(const sl_run_state *run, FILE *out) {
   else
     fputs("; no KL (beta 0)", out);
   fputc('\n', out);
+  print_schedule(run, out);
+  if (*run->certificate)
+    fprintf(out, "certificate: %s: P1 to P4 and every requirement proved, both signs; digest %s\n",
+            c->gate.certificate, run->certificate);
 }
 
 static void print_backend(const sl_context *ctx, FILE *out) {
@@ -182,6 +201,7 @@ void sl_plan_print_json(const sl_run_state *run, FILE *out) {
   sl_cli_json_text(out, run->identity.value[SL_KEY_gate_pos]);
   fputs(",\"neg\":", out);
   sl_cli_json_text(out, run->identity.value[SL_KEY_gate_neg]);
+  if (*run->certificate) fprintf(out, ",\"certificate\":\"%s\"", run->certificate);
   fprintf(out, "},\"longest\":%zu,\"model\":", run->max_length);
   sl_cli_json_text(out, c->model.folder);
   fputs(",\"out\":", out);

@@ -48,6 +48,7 @@ typedef enum {
   SL_BITS_WARM,
   SL_BITS_DECAY,
   SL_BITS_VENDOR,
+  SL_BITS_PROOF,
   SL_BITS_PRESET
 } sl_config_bits;
 sl_config_bits sl_config_key_bits(sl_config_key key);
@@ -79,6 +80,12 @@ typedef struct {
 
 /* Choices, in the order of their words. */
 enum { SL_CONFIG_ISA_BEST, SL_CONFIG_ISA_AVX2, SL_CONFIG_ISA_AVX512 };
+enum {
+  SL_CONFIG_SCHEDULE_CONSTANT,
+  SL_CONFIG_SCHEDULE_LINEAR,
+  SL_CONFIG_SCHEDULE_COSINE,
+  SL_CONFIG_SCHEDULE_EUR
+};
 enum { SL_CONFIG_ENTROPY_MEAN_LOSS, SL_CONFIG_ENTROPY_MEAN_TOKENS };
 enum { SL_CONFIG_ANSWER_IN_COMPLETION, SL_CONFIG_ANSWER_IN_TAGS };
 

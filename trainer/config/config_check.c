@@ -212,6 +212,10 @@ static sl_status check_gate(const sl_config *c, sl_error *err) {
                           "expected a gate of 'sluice gate list' or a file that ends in .gate, "
                           "found %s%s",
                           c->gate.name, meant);
+  if (c->gate.schedule == SL_CONFIG_SCHEDULE_EUR && c->rl.updates * c->rl.epochs == 1)
+    return sl_config_fail(c, SL_KEY_gate_schedule, err,
+                          "eur measures the updates of a rollout but the first, of which there is "
+                          "none: rl.updates times rl.epochs is 1");
   sl_objective objective;
   return sl_config_objective(c, &objective, err);
 }

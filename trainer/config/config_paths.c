@@ -27,6 +27,7 @@ int sl_config_names_path(const sl_config *config, sl_config_key key) {
     case SL_KEY_task_test:
     case SL_KEY_reward_replay:
     case SL_KEY_rl_reference:
+    case SL_KEY_gate_certificate:
       return *text_of(config, key) != 0;
     case SL_KEY_gate_name:
       return is_gate_path(text_of(config, key));

@@ -139,8 +139,9 @@ static const char *bits_name(sl_config_bits bits) {
                                       "no",
                                       "its content",
                                       "until RL begins",
-                                      "unless rl.decay is constant",
+                                      "unless rl.decay is constant, gate.schedule constant or eur",
                                       "only openblas and cublas",
+                                      "no, but it is recorded",
                                       "by the keys that it sets"};
   return names[bits];
 }

@@ -144,6 +144,20 @@ double sl_run_report_steps(const sl_run_report *report, const char *phase) {
   return isnan(last) ? 0 : last;
 }
 
+/* tau of a run with a schedule, and how often the controller was at a bound (spec L3.11). */
+static void print_schedule(FILE *out, const sl_run_curves *c) {
+  const sl_run_curve *pos = sl_run_curves_find(c, "step", "rl", "tau_pos"),
+                     *neg = sl_run_curves_find(c, "step", "rl", "tau_neg"),
+                     *cut = sl_run_curves_find(c, "step", "rl", "tau_saturated");
+  if (!pos || !neg) return;
+  fprintf(out, "tau, at last                %.4g (A > 0), %.4g", sl_run_curve_last(pos),
+          sl_run_curve_last(neg));
+  if (cut)
+    fprintf(out, "; at a bound after %.0f of %zu rollouts",
+            sl_run_curve_mean(cut, cut->n) * (double)cut->n, cut->n);
+  fputc('\n', out);
+}
+
 void sl_run_report_text(FILE *out, const sl_run_report *r) {
   const sl_run_curves *c = &r->curves;
   if (!isnan(r->before)) fprintf(out, "held-out success before RL  %5.1f %%\n", 100 * r->before);
@@ -163,6 +177,7 @@ void sl_run_report_text(FILE *out, const sl_run_report *r) {
   if (eur)
     fprintf(out, "effective update ratio      %.4f, but the first updates; last %zu rollouts\n",
             sl_run_curve_mean(eur, LATE), eur->n < LATE ? eur->n : (size_t)LATE);
+  print_schedule(out, c);
   fprintf(out, "time in steps               %.0f s, %.0f tokens/s on %s\n", c->seconds,
           c->seconds > 0 ? c->tokens / c->seconds : 0, c->backend);
   if (*r->final)
@@ -174,7 +189,8 @@ void sl_run_report_text(FILE *out, const sl_run_report *r) {
 /* Means over the last ten rollouts, or all if there are fewer: one rollout's would be noise. */
 static int add_late_means(json_t *root, const sl_run_report *r) {
   static const char *const keys[] = {"reward_mean",       "entropy",          "ratio_variance",
-                                     "weight_below_half", "effective_weight", "eur_later"};
+                                     "weight_below_half", "effective_weight", "eur_later",
+                                     "tau_scale"};
   json_t *late = json_object();
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
     const sl_run_curve *c = sl_run_curves_find(&r->curves, "step", "rl", keys[i]);

@@ -73,6 +73,12 @@ static const plan plans[] = {
         {{"eur_later", "updates but the first"}, {"eur", "last update"}},
         "Mean weight f' of a prompt's tokens, clamped ones 0. The first update of a rollout has 1; "
         "lower is more gradient held back. For clip it is 1 minus the clip ratio."),
+    CHART(off_policy, EXACT, "step", "rl", "Temperature of the gate", "tau", 0, NAN,
+          {{"tau_pos", "A > 0"}, {"tau_neg", "else"}},
+          "As scheduled, or as the controller moved it towards gate.eur_target."),
+    CHART(off_policy, EXACT, "step", "rl", "Scale of tau", NULL, NAN, NAN,
+          {{"tau_scale", "scale"}, {"tau_saturated", "1: cut at a bound"}},
+          "One for both signs. At a bound the target is out of reach."),
     CHART(off_policy, PAGE, "step", "rl", "Clip ratio", "last update of a rollout", 0, NAN,
           {{"clip_ratio", "mean over prompts"}, {"clip_ratio_tokens", "of all tokens"}},
           "Tokens that clip leaves without a gradient. Of all tokens, A = 0 aside, as TRL and verl "

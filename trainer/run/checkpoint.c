@@ -67,6 +67,7 @@ static sl_status write_state(const sl_run_files *files, const sl_run_state *run,
                            .success_after = run->success_after,
                            .best_success = run->best_success,
                            .best_step = run->best_step,
+                           .tau_scale = run->tau_scale,
                            .identity = run->identity};
   sl_status status = sl_run_state_hash(run, 0, s.hash, err);
   if (!status) status = record_log(&s.metrics, files->metrics, err);

@@ -1,4 +1,5 @@
 /* Reads checkpoints (spec F4.5), and checks them against the hash that they carry. */
+#include "gate_schedule.h"
 #include "run_files.h"
 
 #include "trainer/files/file.h"
@@ -66,6 +67,7 @@ static sl_status take_state(sl_run_state *run, const sl_checkpoint_state *s, sl_
   run->optimizer.state = s->adamw;
   run->success_before = s->success_before, run->success_after = s->success_after;
   run->best_success = s->best_success, run->best_step = s->best_step;
+  run->tau_scale = s->tau_scale;
   const sl_status status = sl_data_order_seek(&run->sft_order, sft, err);
   return status ? status : sl_data_order_seek(&run->rl_order, rl, err);
 }
@@ -91,6 +93,7 @@ sl_status sl_checkpoint_read(sl_run_state *run, const char *path, sl_checkpoint_
   if (!status) status = take_state(run, &s, err);
   if (!status) status = sl_run_state_hash(run, 0, hash, err);
   if (!status) status = check_hash(path, hash, s.hash, err);
+  sl_gate_schedule_resume(run);
   if (status)
     sl_checkpoint_state_free(&s);
   else
@@ -120,7 +123,7 @@ static sl_status hash_files(char out[SL_DIGEST_TEXT], const char *path, sl_conte
     taken = sl_digests_take(&digests, a, arenas[a]);
   if (!status && !taken) taken = sl_digests_read(&digests, SL_DIGESTS_STATE);
   if (taken) status = sl_fail(err, taken, "%s", sl_context_error(ctx)->message);
-  if (!status) sl_state_hash(out, &digests, &s->adamw, &s->counters);
+  if (!status) sl_state_hash(out, &digests, &s->adamw, &s->counters, s->tau_scale);
   sl_arena_free(ctx, m);
   sl_arena_free(ctx, v);
   if (digests.layout) sl_digests_free(&digests);

@@ -13,6 +13,7 @@
 #define STATE_FILE "state.json"
 #define STATE_BYTES_MAX ((size_t)1 << 20)
 #define PHASE_MAX 2
+#define SL_TAU_SCALE_MAX 1000.0 /* of gate.scale_high */
 
 /* JSON has no NaN. */
 static void print_success(FILE *out, const char *key, double x) {
@@ -45,6 +46,7 @@ static void print_state(FILE *out, const sl_checkpoint_state *s) {
   print_success(out, "success_after", s->success_after);
   print_success(out, "best_success", s->best_success);
   fprintf(out, ",\"best_step\":%" PRIu64, s->best_step);
+  if (!isnan(s->tau_scale)) fprintf(out, ",\"tau_scale\":\"%a\"", s->tau_scale);
   print_log(out, "metrics", &s->metrics);
   print_log(out, "ledger", &s->ledger);
   fprintf(out, ",\"reference\":\"%s\",\"state\":\"%s\"", s->reference, s->hash);
@@ -68,14 +70,15 @@ sl_status sl_checkpoint_state_write(const sl_checkpoint_state *s, const char *fo
   return status;
 }
 
-static sl_status hex_real(const sl_json *doc, const char *key, double *out, sl_error *err) {
+static sl_status hex_real(const sl_json *doc, const char *key, double most, double *out,
+                          sl_error *err) {
   const char *text;
   const sl_status status = sl_json_text(doc, key, &text, err);
   if (status) return status;
   char *end;
   *out = strtod(text, &end);
-  if (*end || end == text || !(*out >= 0.0 && *out <= 1.0))
-    return sl_json_fail(doc, key, err, "expected a number in [0, 1], found \"%s\"", text);
+  if (*end || end == text || !(*out >= 0.0 && *out <= most))
+    return sl_json_fail(doc, key, err, "expected a number in [0, %g], found \"%s\"", most, text);
   return SL_OK;
 }
 
@@ -141,6 +144,13 @@ static sl_status log_at(const sl_json *doc, const char *name, int version, sl_lo
   return status;
 }
 
+/* Only a run whose schedule has one writes it. */
+static sl_status parse_tau_scale(const sl_json *doc, double *out, sl_error *err) {
+  *out = NAN;
+  if (!json_object_get(doc->root, "tau_scale")) return SL_OK;
+  return hex_real(doc, "tau_scale", SL_TAU_SCALE_MAX, out, err);
+}
+
 /* What version 4 added. */
 static sl_status parse_additions(const sl_json *doc, sl_checkpoint_state *s, sl_error *err) {
   s->best_success = NAN;
@@ -166,8 +176,9 @@ static sl_status parse_state(const sl_json *doc, sl_checkpoint_state *s, sl_erro
   sl_status status = parse_head(doc, s, err);
   for (size_t i = 0; !status && i < sizeof counts / sizeof *counts; i++)
     status = count_at(doc, counts[i].key, counts[i].max, counts[i].at, err);
-  if (!status) status = hex_real(doc, "b1_power", &s->adamw.b1_power, err);
-  if (!status) status = hex_real(doc, "b2_power", &s->adamw.b2_power, err);
+  if (!status) status = hex_real(doc, "b1_power", 1.0, &s->adamw.b1_power, err);
+  if (!status) status = hex_real(doc, "b2_power", 1.0, &s->adamw.b2_power, err);
+  if (!status) status = parse_tau_scale(doc, &s->tau_scale, err);
   if (!status) status = success_at(doc, "success_before", &s->success_before, err);
   if (!status) status = success_at(doc, "success_after", &s->success_after, err);
   if (!status) status = log_at(doc, "metrics", s->version, &s->metrics, err);

@@ -17,6 +17,7 @@ typedef struct {
   double success_before, success_after; /* held-out, around RL; NaN if not reached */
   double best_success;                  /* the highest that checkpoint.best keeps; NaN: none */
   uint64_t best_step;                   /* finished rollouts when it was measured */
+  double tau_scale;                     /* that holds the EUR (spec L3.11); NaN: none */
   sl_log_record metrics, ledger;
   char hash[SL_DIGEST_TEXT]; /* of the state */
   /* Of the digests of the frozen reference's tensors; "" if there is no reference. */

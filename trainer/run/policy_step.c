@@ -1,5 +1,6 @@
 /* One rollout of group-relative policy optimisation: completions, rewards, advantages, then several
  * updates (spec L3, O1 to O5). */
+#include "gate_schedule.h"
 #include "run_state.h"
 
 #include "kernels/vendor/vendor.h"
@@ -217,10 +218,12 @@ sl_status sl_policy_step(sl_run_state *run, sl_step_report *report, sl_step_dige
   sl_digest_bytes(digests->tokens, r.ids, r.seq[r.n] * sizeof *r.ids);
   sl_digest_bytes(digests->rewards, run->reward, r.n * sizeof *run->reward);
   sl_digest_bytes(digests->logprobs, r.logp, r.seq[r.n] * sizeof *r.logp);
+  sl_gate_schedule_set(run, report);
   status = update_all(run, &r, report, digests, err);
   if (status) return status;
   finish_report(report);
   report->eur_later = eur_later(run->ratios, report->updates);
+  sl_gate_schedule_move(run, report);
   run->rollout = r;
   run->rl_step++, run->update = 0;
   return SL_OK;

@@ -1,5 +1,6 @@
 /* A run's parts, made in order: what can be refused is refused before memory is taken. */
 #include "first_pass.h"
+#include "gate_schedule.h"
 #include "run_state.h"
 
 #include "kernels/core/nearest.h"
@@ -74,7 +75,7 @@ static sl_status check_gate_file(const sl_config *c, sl_error *err) {
   return sl_fail(err, SL_ERR_INPUT, "%s: not a regular file", path);
 }
 
-static sl_status load_gate(sl_run_state *run, sl_error *err) {
+static sl_status read_gate(sl_run_state *run, sl_error *err) {
   sl_status status = sl_config_objective(&run->config, &run->objective, err);
   if (status || run->objective.gate.family[0] != SL_GATE_EXPRESSION) return status;
   sl_gate_definition *defaults;
@@ -91,6 +92,15 @@ static sl_status load_gate(sl_run_state *run, sl_error *err) {
                           sl_config_path(&run->config, SL_KEY_gate_name), parameters, n, err);
   sl_gate_definition_free(defaults);
   return status ? status : check_gate(run, err);
+}
+
+/* The gate, and the proof that a run is bound to. */
+static sl_status load_gate(sl_run_state *run, sl_extent extent, sl_error *err) {
+  sl_status status = read_gate(run, err);
+  if (!status) status = sl_gate_schedule_begin(run, err);
+  if (status || extent == SL_EXTENT_EVALUATION) return status;
+  const sl_bound_gate bound = sl_gate_schedule_bounds(run);
+  return sl_gate_certificate_check(run->certificate, &run->config, &bound, err);
 }
 
 /* A model of the folder with another alphabet than the task's: every text can be written in it, or
@@ -239,7 +249,7 @@ static sl_status prepare(sl_run_state *run, sl_extent extent, const char *checkp
   if (!status) status = sl_task_load(&run->task, &task, err);
   if (!status) status = describe_policy(run, extent, checkpoint, err);
   if (!status) status = check_tags(run, err);
-  if (!status) status = load_gate(run, err);
+  if (!status) status = load_gate(run, extent, err);
   if (!status) status = plan_lengths(run, extent, err);
   if (!status && extent != SL_EXTENT_EVALUATION) status = describe_reference(run, err);
   return status ? status : sl_run_state_plan(run, extent, err);
@@ -286,7 +296,7 @@ static sl_status identify(sl_run_state *run, int has_first, sl_error *err) {
     status = sl_parameters_digest(first, run->ctx, run->policy.layout, run->policy.data, err);
   if (status) return status;
   return sl_identity_content(&run->identity, &run->config, &run->task, run->tokenizer,
-                             &run->objective.gate, run->gate, first, err);
+                             &run->objective.gate, run->gate, run->certificate, first, err);
 }
 
 /* A model's numbers: where the run fits, by a forward pass, which needs the parameters alone. */

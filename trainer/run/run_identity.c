@@ -56,7 +56,9 @@ sl_status sl_identity_keys(sl_run_identity *out, const sl_config *config, sl_err
     const sl_config_key key = (sl_config_key)i;
     const sl_config_bits bits = sl_config_key_bits(key);
     char text[VALUE_MAX];
-    if (bits == SL_BITS_NO || bits == SL_BITS_CONTENT || bits == SL_BITS_PRESET) continue;
+    if (bits == SL_BITS_NO || bits == SL_BITS_CONTENT || bits == SL_BITS_PRESET ||
+        bits == SL_BITS_PROOF)
+      continue;
     if (key == SL_KEY_gate_pos || key == SL_KEY_gate_neg) continue; /* the gate's, once loaded */
     if (*config->model.folder && is_shape(key)) continue;
     if (key == SL_KEY_reward_weights)
@@ -159,13 +161,14 @@ static sl_status add_gate(sl_run_identity *identity, const sl_config *config, co
 sl_status sl_identity_content(sl_run_identity *identity, const sl_config *config,
                               const sl_task *task, const sl_tokenizer *tokenizer,
                               const sl_gate *gate, const sl_gate_definition *definition,
-                              const char *first_model, sl_error *err) {
+                              const char *certificate, const char *first_model, sl_error *err) {
   char digest[SL_DIGEST_TEXT];
   sl_status status = sl_task_digest(digest, task, err);
   if (!status) status = sl_identity_set(identity, SL_KEY_task_train, digest, err);
   if (!status && first_model)
     status = sl_identity_set(identity, SL_KEY_model_folder, first_model, err);
   if (!status) status = add_gate(identity, config, gate, definition, err);
+  if (!status) status = sl_identity_set(identity, SL_KEY_gate_certificate, certificate, err);
   return status ? status : digest_tokenizer(identity->tokenizer, tokenizer, err);
 }
 
@@ -213,9 +216,13 @@ sl_status sl_identity_parse(sl_run_identity *out, const sl_json *doc, sl_error *
   return SL_OK;
 }
 
+/* Nothing is spread over the number of rollouts. */
 static int is_constant(const sl_run_identity *identity) {
-  const char *decay = identity->value[SL_KEY_rl_decay];
-  return decay && strcmp(decay, "constant") == 0;
+  const char *decay = identity->value[SL_KEY_rl_decay],
+             *schedule = identity->value[SL_KEY_gate_schedule];
+  const int spread =
+      schedule && (strcmp(schedule, "linear") == 0 || strcmp(schedule, "cosine") == 0);
+  return decay && strcmp(decay, "constant") == 0 && !spread;
 }
 
 int sl_identity_differs(const sl_run_identity *recorded, const sl_run_identity *now,

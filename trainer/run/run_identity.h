@@ -29,12 +29,13 @@ void sl_identity_free(sl_run_identity *identity);
  */
 sl_status sl_identity_keys(sl_run_identity *out, const sl_config *config, sl_error *err);
 
-/* Adds content. gate is the loaded one and definition NULL for a built-in family; first_model is
- * the digest of model.folder's parameters, NULL if the run has none. */
+/* Adds content. gate is the loaded one and definition NULL for a built-in family; certificate is
+ * the digest of gate.certificate, "" where there is none; first_model is the digest of
+ * model.folder's parameters, NULL if the run has none. */
 sl_status sl_identity_content(sl_run_identity *identity, const sl_config *config,
                               const sl_task *task, const sl_tokenizer *tokenizer,
                               const sl_gate *gate, const sl_gate_definition *definition,
-                              const char *first_model, sl_error *err);
+                              const char *certificate, const char *first_model, sl_error *err);
 
 /* The digest that stands for task.train: all problems, their order and their split. */
 sl_status sl_task_digest(char out[SL_DIGEST_TEXT], const sl_task *task, sl_error *err);

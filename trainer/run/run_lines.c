@@ -57,6 +57,14 @@ static void ratio_metrics(FILE *f, const sl_run_state *run, const sl_step_report
   ratios(f, "clip_ratio_tokens", run->ratios, r->updates, clipped_tokens_of);
 }
 
+/* tau of the rollout, where a schedule moves it (spec L3.11). */
+static void schedule_metrics(FILE *f, const sl_run_state *run, const sl_step_report *r) {
+  if (run->config.gate.schedule == SL_CONFIG_SCHEDULE_CONSTANT) return;
+  real(f, "tau_pos", (double)r->tau[1]), real(f, "tau_neg", (double)r->tau[0]);
+  if (run->config.gate.schedule != SL_CONFIG_SCHEDULE_EUR) return;
+  real(f, "tau_scale", r->tau_scale), count(f, "tau_saturated", (uint64_t)r->tau_saturated);
+}
+
 /* Means of the components that the reward is a sum of (spec F3.7), where it names any. */
 static void component_metrics(FILE *f, const sl_run_state *run, const sl_step_report *r) {
   const sl_reward_weights w = sl_config_reward_weights(&run->config);
@@ -79,6 +87,7 @@ static void rl_metrics(FILE *f, const sl_run_state *run, const sl_step_report *r
   real(f, "weight_mean", r->weight_mean), real(f, "weight_below_half", r->below_half),
       real(f, "effective_weight", r->effective);
   ratio_metrics(f, run, r);
+  schedule_metrics(f, run, r);
   count(f, "clamped", r->clamped), real(f, "kl", r->kl), real(f, "kl_old_k1", r->kl_old_k1);
   real(f, "kl_old_k3", r->kl_old_k3), real(f, "objective", r->objective),
       real(f, "objective_centred", r->centred);
@@ -119,6 +128,7 @@ sl_status sl_ledger_begin(sl_run_files *files, const sl_run_state *run, sl_error
   for (size_t i = 0; i < layout->n_tensors; i++)
     fprintf(f, "%s\"%s\"", i ? "," : "", layout->tensors[i].name);
   fputs("]", f);
+  if (*run->certificate) fprintf(f, ",\"certificate\":\"%s\"", run->certificate);
   return end_line(files->ledger, err);
 }
 

@@ -85,6 +85,7 @@ static sl_status check_accepted(const sl_resume_options *o, sl_error *err) {
 static const char *content_name(sl_config_key key, const char *value) {
   if (key == SL_KEY_task_train) return "other problems or another split of them";
   if (key == SL_KEY_model_folder) return "another first model";
+  if (key == SL_KEY_gate_certificate) return *value ? "another certificate" : "no certificate";
   if (key == SL_KEY_gate_name && strlen(value) == SL_DIGEST_TEXT - 1) return "another gate";
   return NULL;
 }

@@ -72,7 +72,7 @@ sl_status sl_run_state_hash(const sl_run_state *run, size_t gradients, char out[
     status = sl_digests_take(&run->digests, a, arenas[a]);
   if (!status) status = sl_digests_read(&run->digests, SL_DIGESTS_STATE + gradients);
   if (status) return sl_run_kernel_error(run, status, err);
-  sl_state_hash(out, &run->digests, &run->optimizer.state, &counters);
+  sl_state_hash(out, &run->digests, &run->optimizer.state, &counters, run->tau_scale);
   return SL_OK;
 }
 

@@ -44,10 +44,13 @@ typedef struct {
   sl_update_batch step, rollout_step; /* of one update; of a whole rollout (reference log-probs) */
   sl_objective objective;
   sl_gate_definition *gate;
-  sl_prompts prompts;   /* buffers for the largest batch of prompts */
-  size_t max_length;    /* tokens of a sequence */
-  size_t max_sequences; /* that are generated at a time: a rollout */
-  size_t micro_batch;   /* that are computed at a time in training; 0: all */
+  float first_tau[2];               /* of the gate, where a schedule moves it (spec L3.11) */
+  double tau_scale;                 /* that holds the EUR; NaN: no such schedule */
+  char certificate[SL_DIGEST_TEXT]; /* digest of gate.certificate; "": none */
+  sl_prompts prompts;               /* buffers for the largest batch of prompts */
+  size_t max_length;                /* tokens of a sequence */
+  size_t max_sequences;             /* that are generated at a time: a rollout */
+  size_t micro_batch;               /* that are computed at a time in training; 0: all */
 
   sl_phase phase;
   uint64_t sft_step, rl_step;           /* finished */
@@ -124,7 +127,10 @@ typedef struct {
   float ratio_max;
   double gradient_norm, gradient_norm_max, lr;
   double kl_old_k1, kl_old_k3;
-  double eur_later; /* mean EUR of the updates but the first; NaN if there is one */
+  float tau[2];      /* of the rollout, by sign; where there is a schedule */
+  double tau_scale;  /* of the rollout; NaN: the schedule has none */
+  int tau_saturated; /* the move after the rollout was cut at a bound */
+  double eur_later;  /* mean EUR of the updates but the first; NaN if there is one */
   double length_mean, truncated;
   double component_mean[SL_COMPONENT_COUNT]; /* of those that are listed */
   uint64_t timed_out;                        /* completions that reward.command took too long for */

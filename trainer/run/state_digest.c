@@ -2,6 +2,7 @@
  * digests go through libxxhash; tensors are the kernels' work. */
 #include "state_digest.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #define XXH_STATIC_LINKING_ONLY /* the size of a state, which then needs no memory of its own */
@@ -129,12 +130,13 @@ sl_status sl_parameters_digest(char out[SL_DIGEST_TEXT], sl_context *ctx,
 }
 
 void sl_state_hash(char out[SL_DIGEST_TEXT], const sl_digests *d, const sl_adamw_state *adamw,
-                   const sl_counters *counters) {
+                   const sl_counters *counters, double tau_scale) {
   XXH3_state_t all;
   begin(&all);
   for (size_t a = 0; a < SL_DIGESTS_STATE; a++) feed_arena(&all, d, a);
   XXH3_128bits_update(&all, &adamw->b1_power, sizeof adamw->b1_power);
   XXH3_128bits_update(&all, &adamw->b2_power, sizeof adamw->b2_power);
   XXH3_128bits_update(&all, counters, sizeof *counters);
+  if (!isnan(tau_scale)) XXH3_128bits_update(&all, &tau_scale, sizeof tau_scale);
   end(out, &all);
 }

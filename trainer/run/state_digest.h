@@ -54,8 +54,9 @@ typedef struct {
 enum { SL_DIGESTS_PARAMETERS, SL_DIGESTS_M, SL_DIGESTS_V, SL_DIGESTS_STATE };
 
 /* The state hash: parameters, moments, bias corrections and counters; nothing of backend, threads,
- * time or micro-batch. The digests of the first SL_DIGESTS_STATE arenas have been read. */
+ * time or micro-batch. The digests of the first SL_DIGESTS_STATE arenas have been read. tau_scale
+ * is part of it where it is a number (spec L3.11). */
 void sl_state_hash(char out[SL_DIGEST_TEXT], const sl_digests *digests, const sl_adamw_state *adamw,
-                   const sl_counters *counters);
+                   const sl_counters *counters, double tau_scale);
 
 #endif

@@ -1,0 +1,228 @@
+/* Is what a certificate proves the gate that runs? (spec G6.1) */
+#include "gate_certificate.h"
+
+#include "certificate_facts.h"
+#include "kernels/gate/definition.h"
+#include "kernels/gate/normal.h"
+#include "kernels/support/shortest_decimal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { EXPRESSION_SIZE = 24000 };
+
+typedef struct {
+  const sl_config *config;
+  const sl_bound_gate *bound;
+  const sl_gate_definition *definition; /* of a family too */
+  int sign;
+  const sl_fact_side *side;
+} comparison;
+
+static const char *sign_name(const comparison *x) { return x->sign ? "A > 0" : "A <= 0"; }
+
+static sl_status refuse(const comparison *x, sl_error *err, const char *text) {
+  return sl_config_fail(x->config, SL_KEY_gate_certificate, err, "%s: %s: %s",
+                        x->config->gate.certificate, sign_name(x), text);
+}
+
+/* Its parameters are those that the certificate names, and its f or weight that of the text. */
+static sl_gate_definition *parse_side(const sl_fact_side *s) {
+  char *text = NULL;
+  size_t size = 0;
+  FILE *out = open_memstream(&text, &size);
+  if (!out) return NULL;
+  fputs("gate certified\n", out);
+  for (size_t i = 0; i < s->values.n; i++) {
+    const sl_fact_parameter *p = &s->values.parameter[i];
+    fprintf(out, "param %s in [%s, %s] default %s\n", p->name, p->low, p->high, p->low);
+  }
+  fprintf(out, "%s = %s\n", s->weight ? "weight" : "f", s->expression);
+  const int printed = fclose(out) == 0;
+  sl_gate gate;
+  sl_gate_definition *definition = NULL;
+  sl_error why;
+  if (printed && sl_gate_parse(&gate, &definition, text, size, "certificate", NULL, 0, &why))
+    definition = NULL;
+  free(text);
+  return definition;
+}
+
+/* One text, or, of a kernel, one normal form (G1.3): then both are the kernel's f. */
+static int same_expression(const comparison *x) {
+  const sl_fact_side *s = x->side;
+  const sl_gate_definition *d = x->definition;
+  if (s->weight == sl_gate_definition_has_value(d, x->sign)) return 0;
+  char *text = malloc(EXPRESSION_SIZE);
+  int same = text && sl_gate_definition_expression(d, x->sign, s->weight, text, EXPRESSION_SIZE) &&
+             strcmp(text, s->expression) == 0;
+  free(text);
+  if (same || x->bound->gate->family[x->sign] == SL_GATE_EXPRESSION) return same;
+  sl_gate_definition *certified = parse_side(s);
+  same = certified && sl_gate_same(certified, d, x->sign, s->weight);
+  sl_gate_definition_free(certified);
+  return same;
+}
+
+/* The numbers that the weight is computed with (G6.1): of a kernel those of O2, of an expression
+ * binary64. 0: the gate has no such parameter. */
+static int used_values(const comparison *x, const char *name, double out[2]) {
+  const sl_gate *gate = x->bound->gate;
+  const int family = (int)gate->family[x->sign];
+  const char *of_kernel = sl_gate_kernel_parameter(family, x->sign);
+  if (family != SL_GATE_EXPRESSION && of_kernel && strcmp(name, of_kernel) == 0) {
+    const int clip = family == SL_GATE_CLIP;
+    const double edge = x->sign ? gate->clip_high : gate->clip_low;
+    out[0] = clip ? edge : (double)x->bound->least_tau[x->sign];
+    out[1] = clip ? edge : (double)x->bound->most_tau[x->sign];
+    return 1;
+  }
+  for (size_t i = 0; i < sl_gate_definition_parameters(x->definition); i++) {
+    const sl_gate_parameter_info info = sl_gate_definition_parameter(x->definition, i);
+    if (strcmp(info.name, name) != 0) continue;
+    out[0] = out[1] = info.value[x->sign];
+    return 1;
+  }
+  return 0;
+}
+
+static sl_status check_values(const comparison *x, const sl_fact_values *v, sl_error *err) {
+  for (size_t i = 0; i < v->n; i++) {
+    const sl_fact_parameter *p = &v->parameter[i];
+    double used[2];
+    char text[400], number[SL_DECIMAL_SIZE];
+    if (!used_values(x, p->name, used)) {
+      snprintf(text, sizeof text, "the run's gate has no parameter %s", p->name);
+      return refuse(x, err, text);
+    }
+    for (int k = 0; k < 2; k++) {
+      if (used[k] >= p->least && used[k] <= p->most) continue;
+      sl_shortest_double(number, used[k]);
+      snprintf(text, sizeof text,
+               "%s of the run is %s (%a), which is not in the certificate's [%s, %s]; 'sluice "
+               "verify --for-run' widens ranges to the numbers that a run computes with",
+               p->name, number, used[k], p->low, p->high);
+      return refuse(x, err, text);
+    }
+  }
+  return SL_OK;
+}
+
+static sl_status check_properties(const comparison *x, sl_error *err) {
+  char text[300];
+  for (int i = 0; i < SL_FACT_PROPERTIES; i++)
+    if (strcmp(x->side->verdict[i], "proved") != 0) {
+      snprintf(text, sizeof text, "P%d is not proved: %s", i + 1, x->side->verdict[i]);
+      return refuse(x, err, text);
+    }
+  for (size_t i = 0; i < x->side->requirements; i++) {
+    const sl_fact_requirement *q = &x->side->requirement[i];
+    if (strcmp(q->verdict, "proved") == 0) continue;
+    snprintf(text, sizeof text, "require %.200s is not proved: %s", q->text, q->verdict);
+    return refuse(x, err, text);
+  }
+  return SL_OK;
+}
+
+static int same_decimal(sl_decimal x, const char *text) {
+  char own[48];
+  sl_decimal_print(own, sizeof own, x);
+  return strcmp(own, text) == 0;
+}
+
+/* A requirement of the gate's file and one of the certificate: one text, one range of r, and ranges
+ * of its own that are equal. */
+static int is_requirement(const comparison *x, const sl_gate_requirement *a,
+                          const sl_fact_requirement *b, char *text) {
+  const sl_gate_definition *d = x->definition;
+  char names[SL_GATE_PARAMETER_LIMIT][32];
+  memcpy(names, d->param_name, sizeof names);
+  if (!sl_tree_print(text, EXPRESSION_SIZE, &d->tree, a->left, names)) return 0;
+  const size_t n = strlen(text);
+  if (strncmp(text, b->text, n) != 0 || strncmp(b->text + n, " <= ", 4) != 0) return 0;
+  if (!sl_tree_print(text, EXPRESSION_SIZE, &d->tree, a->right, names) ||
+      strcmp(text, b->text + n + 4) != 0 || !same_decimal(a->r_low, b->low))
+    return 0;
+  if (a->r_high.e == INT32_MAX ? strcmp(b->high, "inf") != 0 : !same_decimal(a->r_high, b->high))
+    return 0;
+  for (int i = 0; i < d->param_count; i++)
+    for (size_t k = 0; k < b->values.n; k++) {
+      const sl_fact_parameter *p = &b->values.parameter[k];
+      if ((a->ranged >> i & 1) && strcmp(p->name, d->param[i].name) == 0 &&
+          !(same_decimal(a->low[i], p->low) && same_decimal(a->high[i], p->high)))
+        return 0;
+    }
+  return 1;
+}
+
+/* Every `require` of the gate's file is one of the certificate. */
+static sl_status check_listed(const comparison *x, sl_error *err) {
+  const sl_gate_definition *d = x->definition;
+  char *text = malloc(EXPRESSION_SIZE), message[300] = "";
+  if (!text) return sl_fail(err, SL_ERR_MEMORY, "no memory for an expression");
+  for (int i = 0; i < d->requirement_count && !*message; i++) {
+    int found = 0;
+    for (size_t k = 0; k < x->side->requirements; k++)
+      found |= is_requirement(x, &d->requirement[i], &x->side->requirement[k], text);
+    if (!found)
+      snprintf(message, sizeof message, "'%s' of the gate's file is not in the certificate",
+               d->requirement[i].text);
+  }
+  free(text);
+  return *message ? refuse(x, err, message) : SL_OK;
+}
+
+static sl_status check_sign(const comparison *x, sl_error *err) {
+  sl_status status = check_properties(x, err);
+  if (!status && !same_expression(x))
+    status = refuse(x, err, "it is another gate's: its expression is not that of gate.name");
+  if (!status) status = check_values(x, &x->side->values, err);
+  return status ? status : check_listed(x, err);
+}
+
+/* A gate whose signs agree has a certificate of `side pos` alone. */
+static sl_status check_signs(const sl_certificate_facts *facts, comparison *x, sl_error *err) {
+  for (x->sign = 1; x->sign >= 0; x->sign--) {
+    if (facts->two) return refuse(x, err, "it is of a gate of two arguments, which no run has");
+    x->side = &facts->side[x->sign];
+    if (!x->side->expression) x->side = &facts->side[1];
+    if (!x->side->expression) return refuse(x, err, "the certificate does not have this sign");
+    const sl_status status = check_sign(x, err);
+    if (status) return status;
+  }
+  return SL_OK;
+}
+
+static sl_status check(char digest[SL_DIGEST_TEXT], comparison *x, sl_error *err) {
+  const sl_config *c = x->config;
+  sl_certificate_facts facts;
+  sl_error why;
+  sl_status status =
+      sl_certificate_facts_read(&facts, sl_config_path(c, SL_KEY_gate_certificate), &why);
+  if (status) {
+    sl_config_fail(c, SL_KEY_gate_certificate, err, "%s", why.message);
+    err->status = status == SL_ERR_INPUT ? err->status : status;
+    return err->status;
+  }
+  status = check_signs(&facts, x, err);
+  if (!status) memcpy(digest, facts.digest, SL_DIGEST_TEXT);
+  sl_certificate_facts_free(&facts);
+  return status;
+}
+
+sl_status sl_gate_certificate_check(char digest[SL_DIGEST_TEXT], const sl_config *config,
+                                    const sl_bound_gate *bound, sl_error *err) {
+  digest[0] = 0;
+  if (!*config->gate.certificate) return SL_OK;
+  sl_gate_definition *family = NULL;
+  sl_gate gate;
+  sl_status status =
+      bound->definition ? SL_OK : sl_gate_load(&gate, &family, config->gate.name, NULL, 0, err);
+  comparison x = {.config = config,
+                  .bound = bound,
+                  .definition = bound->definition ? bound->definition : family};
+  if (!status) status = check(digest, &x, err);
+  sl_gate_definition_free(family);
+  return status;
+}
