@@ -41,11 +41,14 @@ def bytes_digest(data):
     return xxhash.xxh3_128_hexdigest(data, seed=0)
 
 
-def state_hash(parameters, m, v, products, counters):
+def state_hash(parameters, m, v, products, counters, scale=None):
     """The state hash (F4.2).
 
-    Tensors come as lists in registry order; products are P1 and P2; counters the seven of F4.2.
+    Tensors come as lists in registry order; products are P1 and P2; counters the seven of F4.2;
+    scale is the m of L3.11 where there is one.
     """
     data = b"".join(tensor_digest(x).to_bytes(16, "big") for x in [*parameters, *m, *v])
     data += struct.pack("<2d", *products) + struct.pack("<7Q", *counters)
+    if scale is not None:
+        data += struct.pack("<d", scale)
     return bytes_digest(data)

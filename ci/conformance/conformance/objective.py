@@ -27,6 +27,10 @@ class SmoothGate:
         if not all(2.0 ** -20 <= tau <= 2.0 ** 10 for tau in self.tau):
             raise ValueError("tau is outside [2^-20, 2^10]")        # O1.3
 
+    def scaled(self, m):
+        """The gate with tau = RN32(m tau) (L3.11)."""
+        return SmoothGate(self.family, *(F32(rn32(m * F64(tau))) for tau in self.tau))
+
     def weight(self, r, positive):
         """w of O2.1."""
         return self.WEIGHTS[self.family](self.tau[positive] * (r - ONE))
@@ -97,6 +101,10 @@ class GateBySign:
 
     def __init__(self, negative, positive):
         self.gates = (negative, positive)
+
+    def scaled(self, m):
+        """Both signs with tau = RN32(m tau) (L3.11)."""
+        return GateBySign(*(gate.scaled(m) for gate in self.gates))
 
     def weight(self, r, positive):
         return self.gates[positive].weight(r, positive)

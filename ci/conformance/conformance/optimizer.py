@@ -62,14 +62,16 @@ def adamw(p, m, v, g, how):
 
 def learning_rate(t, base, warmup, decay, final, total):
     """N6.5 for t = 1 ... total."""
-    base, final = F64(base), F64(final)
     ramp = F64(t) / F64(warmup) if t < warmup else F64(1)
+    return F32(rn32((F64(base) * ramp) * factor(t, decay, F64(final), total)))
+
+
+def factor(t, decay, final, total):
+    """The factor of N6.5."""
     done = F64(t - 1) / F64(total)
     if decay == "constant":
-        factor = F64(1)
-    elif decay == "linear":
-        factor = 1 - (1 - final) * done
-    else:
-        c = F64(functions.cos(F32(rn32(PI * done))))
-        factor = final + ((1 - final) * (1 + c)) / 2
-    return F32(rn32((base * ramp) * factor))
+        return F64(1)
+    if decay == "linear":
+        return 1 - (1 - final) * done
+    c = F64(functions.cos(F32(rn32(PI * done))))
+    return final + ((1 - final) * (1 + c)) / 2

@@ -221,6 +221,11 @@ def no_moments(self, original=training.Run.reset_moments):
         original(self)
 
 
+def counts_first(self, measures, original=training.Run.move_scale):
+    """A controller that counts the first update (L3.11)."""
+    original(self, [measures[0], *measures])
+
+
 def bias_first(x, w, bias=None):
     """A bias with which the total starts (N3.3)."""
     y = numerics.matmul(x, w)
@@ -326,6 +331,8 @@ PLANTS = {
                   lambda self: self),
     "eur": ("an effective update ratio over tokens", "variants", objective, "effective_ratio",
             token_mean_ratio),
+    "first-update": ("a controller that counts the first update", "eur", training.Run,
+                     "move_scale", counts_first),
     "end-token": ("lengths without the end token", "rewards", rewards, "length", without_end),
     "any-order": ("tags in any order", "rewards", rewards, "template", any_order),
     "held-out": ("held-out problems in the order of the shuffle", "variants", tasks, "held_out_of",

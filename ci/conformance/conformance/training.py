@@ -121,7 +121,8 @@ class Run:
         self.training = tasks.Problems(self.task.training, self.seed, 1)
         self.rewards = rewards.Rewards(config, self.tokenizer, self.task.numeric)
         self.reference = None
-        self.gate = gate_of(config)
+        self.gate = self.first_gate = gate_of(config)
+        self.scale = F64(1) if config["gate.schedule"] == "eur" else None
         self.check_lengths()
 
     def first_model(self):
@@ -172,7 +173,7 @@ class Run:
         counters = (self.phase, self.updates, self.rollouts, self.warm_start.epoch,
                     self.warm_start.offset, self.training.epoch, self.training.offset)
         return digests.state_hash(self.parameters.values(), self.m.values(), self.v.values(),
-                                  self.products, counters)
+                                  self.products, counters, self.scale)
 
     def train(self):
         """The whole run; the final state hash (L4.3)."""
@@ -258,6 +259,7 @@ class Run:
         while self.rollouts < config["rl.steps"]:
             rollout = self.sample_rollout()
             gradients, measures = [], []
+            self.set_tau()
             for e in range(config["rl.epochs"]):
                 order = self.order_of_pass(e)
                 size = len(order) // config["rl.updates"]
@@ -265,14 +267,42 @@ class Run:
                     groups = order[u * size:(u + 1) * size]
                     gradient, eur = self.rl_update(rollout, groups, first=e == u == 0)
                     gradients.append(gradient)
-                    measures.append(f"{eur:.17g}")
+                    measures.append(eur)
+            self.move_scale(measures)
             self.rollouts += 1
             self.report(self.ledger_line("rl", self.rollouts, rollout.sequences, rollout.rewards,
                                          np.concatenate(rollout.old), gradients))
             self.report({"kind": "measures", "phase": "rl", "step": self.rollouts,
-                         "eur": measures})
+                         "eur": [f"{eur:.17g}" for eur in measures]})
             if self.rollouts % config["eval.every"] == 0 or self.rollouts == config["rl.steps"]:
                 self.report_evaluation("rl", self.rollouts)
+
+    def set_tau(self):
+        """tau of a rollout (L3.11)."""
+        config = self.config
+        kind, final = config["gate.schedule"], F64(config["gate.scale_final"])
+        if kind == "constant":
+            return
+        if kind == "eur":
+            m = self.scale
+        else:
+            m = optimizer.factor(self.rollouts + 1, kind, final, config["rl.steps"])
+            m = min(max(m, min(F64(1), final)), max(F64(1), final))
+        self.gate = self.first_gate.scaled(m)
+
+    def move_scale(self, measures):
+        """The controller's move (L3.11), by the updates of a rollout but the first."""
+        config = self.config
+        if self.scale is None:
+            return
+        total = F64(0)
+        for eur in measures[1:]:
+            total = total + eur
+        later = total / F64(len(measures) - 1)
+        wanted = self.scale * (1 + F64(config["gate.eur_gain"])
+                               * (later - F64(config["gate.eur_target"])))
+        self.scale = min(max(wanted, F64(config["gate.scale_low"])),
+                         F64(config["gate.scale_high"]))
 
     def sample_rollout(self):
         """L3.2 to L3.6."""
