@@ -153,7 +153,8 @@ static int remove_checkpoint(const char *path, sl_error *err) {
   snprintf(temporary, size, "%s.tmp-%ld", path, (long)getpid());
   int done = 0;
   if (!sl_folder_is_flat(path))
-    sl_fail(err, SL_ERR_IO, "%s: it cannot be read, or holds more than a checkpoint's files", path);
+    sl_fail(err, SL_ERR_IO,
+            "%s: it is a link, cannot be read, or holds more than a checkpoint's files", path);
   else if (rename(path, temporary) != 0)
     sl_fail(err, SL_ERR_IO, "%s: %s", path, strerror(errno));
   else

@@ -41,18 +41,11 @@ static sl_status open_logs(sl_run_files *files, int fresh, sl_error *err) {
   return status;
 }
 
-static int has(const char *folder, const char *name) {
-  char *path = sl_path_join(folder, name);
-  const int found = path && access(path, F_OK) == 0;
-  free(path);
-  return found;
-}
-
 /* Checkpoints without a configuration would be resumed as this run's. */
 static sl_status check_no_checkpoints(const char *folder, sl_error *err) {
   sl_checkpoint_entry *entries;
   size_t n;
-  if (!has(folder, SL_RUN_CHECKPOINTS)) return SL_OK;
+  if (!sl_path_holds(folder, SL_RUN_CHECKPOINTS)) return SL_OK;
   const sl_status status = sl_checkpoints_list(&entries, &n, folder, err);
   if (status) return status;
   free(entries);
@@ -99,8 +92,8 @@ static sl_status try_folder(const char *folder, sl_error *err) {
 }
 
 static int is_run(const char *folder) {
-  return has(folder, SL_RUN_CONFIG) && has(folder, SL_RUN_CHECKPOINTS) &&
-         has(folder, SL_RUN_LEDGER);
+  return sl_path_holds(folder, SL_RUN_CONFIG) && sl_path_holds(folder, SL_RUN_CHECKPOINTS) &&
+         sl_path_holds(folder, SL_RUN_LEDGER);
 }
 
 /* A run replaces and removes what is in its folder. `from` exists, a folder on the way to run.out;
@@ -160,13 +153,13 @@ sl_status sl_run_check_new(const char *folder, sl_error *err) {
   sl_status status = check_name(folder, err);
   if (!status) status = check_parent(folder, err);
   if (status) return status;
-  if (has(folder, SL_RUN_CONFIG))
+  if (sl_path_holds(folder, SL_RUN_CONFIG))
     return sl_fail(
         err, SL_ERR_USAGE,
         "%s holds a run already: 'sluice resume %s' goes on with it, or choose another run.out",
         folder, folder);
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-    if (has(folder, parts[i]))
+    if (sl_path_holds(folder, parts[i]))
       return sl_fail(err, SL_ERR_USAGE,
                      "%s/%s exists, and a run would replace it: choose another run.out, or remove "
                      "it",
@@ -218,7 +211,7 @@ void sl_run_explain(const char *path, sl_error *err) {
   const size_t used = strlen(err->message);
   sl_checkpoint_entry *entries;
   size_t n;
-  if (has(path, SL_RUN_CONFIG)) return;
+  if (sl_path_holds(path, SL_RUN_CONFIG)) return;
   const char *what = "it is not the folder of a run";
   if (stat(path, &st) != 0) {
     what = "there is no such folder";
