@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* 1: locked. 0: *holder has it (0: not known, or it just let go). -1: errno. */
@@ -27,6 +28,23 @@ static int try_lock(int fd, long *holder) {
 /* What fcntl says where there are no locks: Lustre without flock, NFS without a lock daemon. */
 static int has_no_locks(int error) {
   return error == ENOSYS || error == ENOLCK || error == EOPNOTSUPP || error == EINVAL;
+}
+
+/* The folder's path may name another folder by now, or the lock was removed and made anew: then a
+ * second process may be at work there, and holds the lock that counts. */
+sl_status sl_run_check_held(const sl_run_files *files, sl_error *err) {
+  char *path = sl_path_join(files->path, SL_RUN_LOCK);
+  struct stat held, found;
+  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  const int same = fstat(files->lock, &held) == 0 && stat(path, &found) == 0 &&
+                   held.st_dev == found.st_dev && held.st_ino == found.st_ino;
+  free(path);
+  if (same) return SL_OK;
+  return sl_fail(err, SL_ERR_IO,
+                 "%s: the run's folder was moved or its lock replaced while it ran: nothing more "
+                 "is written there. 'sluice resume' of the folder, where it is now, goes on from "
+                 "its newest checkpoint",
+                 files->path);
 }
 
 sl_status sl_run_lock(int *out, int *unlocked, const char *run, sl_error *err) {
