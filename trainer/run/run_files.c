@@ -115,12 +115,36 @@ static sl_status check_not_inside(const char *from, const char *out, sl_error *e
   return status;
 }
 
+/* The longest way on from a run's folder to a file of a checkpoint, both with their temporary
+ * names, and the NUL that ends it. */
+#define WAY_MAX \
+  (sizeof "/checkpoints/2-done-000000000000.tmp-4194304/moments.safetensors.tmp-4194304")
+
+/* Below a parent that is not there yet no call would find a name too long. `there` is a folder on
+ * the way that exists. */
+static sl_status check_lengths(const char *folder, const char *there, sl_error *err) {
+  const long name_max = pathconf(there, _PC_NAME_MAX), path_max = pathconf(there, _PC_PATH_MAX);
+  for (const char *name = folder; name_max > 0 && *name; name += *name == '/') {
+    const size_t length = strcspn(name, "/");
+    if (length > (size_t)name_max)
+      return sl_fail(err, SL_ERR_USAGE,
+                     "run.out: a name of %zu bytes, '%.40s...': at most %ld are possible", length,
+                     name, name_max);
+    name += length;
+  }
+  if (path_max > 0 && strlen(folder) + WAY_MAX > (size_t)path_max)
+    return sl_fail(err, SL_ERR_USAGE,
+                   "run.out: %zu bytes, '%.40s...': at most %zu leave room for a run's files",
+                   strlen(folder), folder, (size_t)path_max - WAY_MAX);
+  return SL_OK;
+}
+
 /* The nearest folder on the way that exists can take the rest. */
 static sl_status check_parent(const char *folder, sl_error *err) {
   char *path = strdup(folder);
   if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   struct stat st;
-  while (access(path, F_OK) != 0 && errno == ENOENT) {
+  while (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENAMETOOLONG)) {
     if (lstat(path, &st) == 0) {
       const sl_status status =
           sl_fail(err, SL_ERR_USAGE, "run.out: %s is a link to a place that does not exist", path);
@@ -141,6 +165,7 @@ static sl_status check_parent(const char *folder, sl_error *err) {
   else if (access(path, W_OK | X_OK) != 0)
     status = system_error(err, path);
   if (!status) status = check_not_inside(path, folder, err);
+  if (!status) status = check_lengths(folder, path, err);
   if (!status) status = try_folder(path, err);
   free(path);
   return status;
