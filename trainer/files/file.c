@@ -80,6 +80,16 @@ static DIR *open_folder(const char *path) {
   return dir;
 }
 
+int sl_copy_bytes(int to, int from) {
+  char bytes[1 << 16];
+  for (;;) {
+    const ssize_t got = read(from, bytes, sizeof bytes);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return (int)got;
+    if (sl_write_all(to, bytes, (size_t)got) != 0) return -1;
+  }
+}
+
 int sl_folder_is_flat(const char *path) {
   DIR *dir = open_folder(path);
   if (!dir) return 0;

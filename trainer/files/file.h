@@ -18,6 +18,9 @@ sl_status sl_file_read(char **out, size_t *size, const char *path, size_t max, s
  * that the caller can refuse it. A descriptor, or -1 and errno. */
 int sl_open_input(const char *path);
 
+/* Copies what is left to read of one open file to another; 0, or -1 and errno. */
+int sl_copy_bytes(int to, int from);
+
 /* folder/name in a fresh string, freed by the caller; NULL if memory is short. */
 char *sl_path_join(const char *folder, const char *name);
 

@@ -69,23 +69,13 @@ static sl_status set_aside(char *path, unsigned long n, sl_error *err) {
   return status;
 }
 
-static int copy_bytes(int to, int from) {
-  char bytes[1 << 16];
-  for (;;) {
-    const ssize_t got = read(from, bytes, sizeof bytes);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return (int)got;
-    if (sl_write_all(to, bytes, (size_t)got) != 0) return -1;
-  }
-}
-
 /* A copy that a kill leaves unfinished harms nothing: the file itself is still whole. */
 static sl_status copy_file(const char *path, const char *aside, sl_error *err) {
   sl_status status = SL_OK;
   const int from = sl_open_input(path),
             to = from < 0 ? -1 : sl_open(aside, O_WRONLY | O_CREAT | O_EXCL);
   const int absent = from < 0 && errno == ENOENT;
-  if (!absent && (to < 0 || copy_bytes(to, from) != 0 || sl_sync(to) != 0)) {
+  if (!absent && (to < 0 || sl_copy_bytes(to, from) != 0 || sl_sync(to) != 0)) {
     status =
         sl_fail(err, SL_ERR_IO, "%s: cannot be copied to %s: %s", path, aside, strerror(errno));
     if (to >= 0) unlink(aside);

@@ -172,9 +172,9 @@ static sl_status check_parent(const char *folder, sl_error *err) {
 }
 
 sl_status sl_run_check_new(const char *folder, sl_error *err) {
-  static const char *const parts[] = {SL_RUN_METRICS, SL_RUN_LEDGER,    SL_RUN_REWARDS,
-                                      SL_RUN_MODEL,   SL_RUN_REFERENCE, SL_RUN_COMPANIONS,
-                                      SL_RUN_BEST};
+  static const char *const parts[] = {SL_RUN_METRICS,    SL_RUN_LEDGER, SL_RUN_SAMPLES,
+                                      SL_RUN_REWARDS,    SL_RUN_MODEL,  SL_RUN_REFERENCE,
+                                      SL_RUN_COMPANIONS, SL_RUN_BEST};
   sl_status status = check_name(folder, err);
   if (!status) status = check_parent(folder, err);
   if (status) return status;
@@ -209,10 +209,27 @@ sl_status sl_run_write_config(const char *folder, const sl_config *config, sl_er
   return status;
 }
 
+/* What is written in place, and so would be written elsewhere. */
+static sl_status check_no_links(const char *run, sl_error *err) {
+  static const char *const logs[] = {SL_RUN_METRICS, SL_RUN_LEDGER, SL_RUN_SAMPLES, SL_RUN_REWARDS};
+  sl_status status = SL_OK;
+  for (size_t i = 0; !status && i < sizeof logs / sizeof *logs; i++) {
+    char *path = sl_path_join(run, logs[i]);
+    struct stat st;
+    if (!path)
+      status = sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+    else if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+      status = sl_fail(err, SL_ERR_INPUT, "%s: a link: expected a file of the run's own", path);
+    free(path);
+  }
+  return status;
+}
+
 sl_status sl_run_open(sl_run_files *out, const char *path, sl_error *err) {
   sl_run_files files = {.path = strdup(path), .lock = -1};
-  const sl_status status = files.path ? sl_run_lock(&files.lock, &files.unlocked, path, err)
-                                      : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  sl_status status = files.path ? sl_run_lock(&files.lock, &files.unlocked, path, err)
+                                : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  if (!status) status = check_no_links(path, err);
   if (status)
     sl_run_close(&files);
   else
