@@ -260,7 +260,9 @@ void sl_run_explain(const char *path, sl_error *err) {
   } else if (sl_checkpoints_list(&entries, &n, path, NULL) == SL_OK) {
     free(entries);
     what = n ? "the run has checkpoints, but its configuration is gone"
-             : "the run failed before it began: remove the folder and train anew";
+           : sl_path_holds(path, SL_RUN_BEST)
+               ? "its configuration and its checkpoints are gone, all but " SL_RUN_BEST
+               : "the run failed before it began: remove the folder and train anew";
   }
   snprintf(err->message + used, sizeof err->message - used, "; %s: %s", path, what);
 }
