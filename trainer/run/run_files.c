@@ -120,10 +120,10 @@ static sl_status check_not_inside(const char *from, const char *out, sl_error *e
 #define WAY_MAX \
   (sizeof "/checkpoints/2-done-000000000000.tmp-4194304/moments.safetensors.tmp-4194304")
 
-/* Below a parent that is not there yet no call would find a name too long. `there` is a folder on
+/* Below a parent that is yet to be made no call would find a name too long. `found` is a folder on
  * the way that exists. */
-static sl_status check_lengths(const char *folder, const char *there, sl_error *err) {
-  const long name_max = pathconf(there, _PC_NAME_MAX), path_max = pathconf(there, _PC_PATH_MAX);
+static sl_status check_lengths(const char *folder, const char *found, sl_error *err) {
+  const long name_max = pathconf(found, _PC_NAME_MAX), path_max = pathconf(found, _PC_PATH_MAX);
   for (const char *name = folder; name_max > 0 && *name; name += *name == '/') {
     const size_t length = strcspn(name, "/");
     if (length > (size_t)name_max)
