@@ -30,6 +30,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
 #ifdef SLUICE_CANARY /* a planted defect that the fuzzer must find */
   if (state.counters.rl_step == 3) abort();
 #endif
+  if (state.version < SL_CHECKPOINT_VERSION) { /* what they lack a run adds before it writes */
+    sl_checkpoint_state_free(&state);
+    return 0;
+  }
   size_t n, m;
   char *first = write_state(&state, folder, &n);
   sl_checkpoint_state_free(&state);

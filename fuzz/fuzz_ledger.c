@@ -14,6 +14,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define LINE                                                            \
   "{\"step\":1,\"prompt\":\"a\",\"completion\":\"b\",\"answer\":\"c\"," \
@@ -47,7 +48,7 @@ static void append(sl_log *log) {
 
 static void check_ledger(section bytes, size_t recorded) {
   const char *path = scratch_file("ledger.jsonl", bytes);
-  const int numerics = sl_ledger_numerics(path);
+  const int numerics = sl_ledger_head_read(path).numerics;
   sl_error err;
 #ifdef SLUICE_CANARY /* a planted defect that the fuzzer must find */
   if (numerics == 3) abort();
@@ -62,7 +63,7 @@ static void check_ledger(section bytes, size_t recorded) {
   check_text(path, bytes, size, LINE "\n");
   sl_log_close(log);
   const int has_head = size > 0 && memchr(bytes.data, '\n', size) != NULL;
-  if (has_head && sl_ledger_numerics(path) != numerics) abort();
+  if (has_head && sl_ledger_head_read(path).numerics != numerics) abort();
 }
 
 /* How many lines a report reads; -1 where it refuses the file. */
@@ -78,10 +79,16 @@ static long count_samples(const char *path) {
   return n;
 }
 
+/* The samples have another name too, which keeps its bytes; a link is no log. */
 static void check_samples(section bytes, uint64_t step) {
   const char *path = scratch_file("samples.jsonl", bytes);
   const long before = count_samples(path);
+  char other[256], name[256];
   sl_error err;
+  snprintf(other, sizeof other, "%s/other", scratch_folder());
+  snprintf(name, sizeof name, "%s/link", scratch_folder());
+  if (link(path, other) != 0 || symlink(path, name) != 0) abort();
+  if (open_log(scratch_folder(), "link")) abort();
   sl_log *log = open_log(scratch_folder(), "samples.jsonl");
   if (!log || sl_samples_cut(log, step, &err) != SL_OK) abort();
   const size_t size = log->size;
@@ -92,6 +99,8 @@ static void check_samples(section bytes, uint64_t step) {
   append(log);
   sl_log_close(log);
   if (kept >= 0 && count_samples(path) != kept + 1) abort();
+  check_text(other, bytes, bytes.size, "");
+  if (unlink(other) != 0 || unlink(name) != 0) abort();
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

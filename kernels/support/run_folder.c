@@ -26,9 +26,10 @@ static int begins(const char *text, const char *with) {
 }
 
 static int is_own(const char *name) {
-  static const char *const names[] = {
-      SL_RUN_CONFIG,    SL_RUN_METRICS,    SL_RUN_LEDGER,      SL_RUN_SAMPLES, SL_RUN_MODEL,
-      SL_RUN_REFERENCE, SL_RUN_COMPANIONS, SL_RUN_CHECKPOINTS, SL_RUN_BEST,    SL_RUN_LOCK};
+  static const char *const names[] = {SL_RUN_CONFIG,    SL_RUN_METRICS,    SL_RUN_LEDGER,
+                                      SL_RUN_SAMPLES,   SL_RUN_REWARDS,    SL_RUN_MODEL,
+                                      SL_RUN_REFERENCE, SL_RUN_COMPANIONS, SL_RUN_CHECKPOINTS,
+                                      SL_RUN_BEST,      SL_RUN_LOCK};
   for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
     if (!begins(name, names[i])) continue;
     const char *rest = name + strlen(names[i]);

@@ -7,6 +7,7 @@
 #define SL_RUN_METRICS "metrics.jsonl"
 #define SL_RUN_LEDGER "ledger.jsonl"
 #define SL_RUN_SAMPLES "samples.jsonl"
+#define SL_RUN_REWARDS "rewards.jsonl"
 #define SL_RUN_MODEL "model"
 #define SL_RUN_REFERENCE "reference"
 #define SL_RUN_COMPANIONS "companions" /* of the model that the run began with (spec F1.6) */

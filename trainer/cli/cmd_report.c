@@ -107,6 +107,20 @@ static void note_unfinished(const char *run, const char *log, size_t bytes) {
             run, log, bytes);
 }
 
+/* What the page shows as well as it can. */
+static void note_rest(const sl_run_report *r) {
+  const sl_json_left_out *none = &r->samples.left_out;
+  if (none->n)
+    fprintf(stderr,
+            "sluice report: note: %s/" SL_RUN_SAMPLES
+            ":%zu: no sample: it is left out (%zu such lines)\n",
+            r->path, none->first, none->n);
+  if (r->ledger && r->ledger != SL_LEDGER_VERSION)
+    fprintf(stderr,
+            "sluice report: note: %s/" SL_RUN_LEDGER ": version %d; this program writes %d\n",
+            r->path, r->ledger, SL_LEDGER_VERSION);
+}
+
 sl_command sl_cmd_report;
 int sl_cmd_report(int argc, char **argv) {
   options o = {0};
@@ -124,6 +138,7 @@ int sl_cmd_report(int argc, char **argv) {
   for (size_t i = 0; !status && i < n; i++) {
     note_unfinished(runs[i].path, SL_RUN_METRICS, runs[i].curves.unfinished);
     note_unfinished(runs[i].path, SL_RUN_SAMPLES, runs[i].samples.unfinished);
+    note_rest(&runs[i]);
   }
   if (!status) status = report(&o, runs, &err);
   while (n > 0) sl_run_report_free(&runs[--n]);

@@ -41,6 +41,7 @@ static void print_summary(const sl_train_options *o, const sl_run_files *files,
 static void advise(const sl_run_files *files, sl_status status) {
   char *newest = NULL;
   if (status != SL_ERR_IO && status != SL_ERR_MEMORY && status != SL_ERR_ENVIRONMENT) return;
+  if (sl_run_check_held(files, NULL)) return; /* it may be another run's folder by now */
   if (sl_checkpoint_newest(&newest, files->path, NULL) == SL_OK)
     fprintf(stderr, "The newest checkpoint is %s; 'sluice resume %s' goes on from there.\n", newest,
             files->path);

@@ -71,7 +71,7 @@ static sl_status set_argument(sl_config *config, size_t number, const char *text
   if (key == SL_KEY_COUNT) return fail_unknown(number, text, dot, equals, err);
   const sl_config_row *row = &sl_config_rows[key];
   char name[64] = "", expected[256];
-  sl_config_expected(row, expected, sizeof expected);
+  sl_config_expected(row, equals + 1, expected, sizeof expected);
   if ((dot2 != NULL) != (row->type == SL_CONFIG_VALUES))
     return sl_fail(err, SL_ERR_USAGE, "--set %zu: %s.%s is %s; found '%s'", number, row->section,
                    row->key, expected, text);

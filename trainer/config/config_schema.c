@@ -84,30 +84,6 @@ int sl_config_has_section(const char *section, size_t length) {
   return 0;
 }
 
-void sl_config_expected(const sl_config_row *row, char *out, size_t size) {
-  switch (row->type) {
-    case SL_CONFIG_INT:
-      snprintf(out, size, "an integer from %s to %s", row->min, row->max);
-      return;
-    case SL_CONFIG_REAL:
-    case SL_CONFIG_REAL32:
-      snprintf(out, size, "a number from %s to %s", row->min, row->max);
-      return;
-    case SL_CONFIG_BOOL:
-      snprintf(out, size, "true or false");
-      return;
-    case SL_CONFIG_CHOICE:
-      snprintf(out, size, "one of %s", row->words);
-      return;
-    case SL_CONFIG_TEXT:
-      snprintf(out, size, "text");
-      return;
-    case SL_CONFIG_VALUES:
-      snprintf(out, size, "a mapping of at most %d names to numbers", SL_CONFIG_VALUES_MAX);
-      return;
-  }
-}
-
 /* Appends to a list of names. */
 static void list_name(char *out, size_t size, const char *name) {
   const size_t used = strlen(out);
@@ -172,11 +148,18 @@ static int is_real(const char *text) {
   return *at == 0;
 }
 
+/* A decimal other than 0 that was read as 0 would switch off what it asks for. */
+static int vanishes(const char *text, double value) {
+  return value == 0 && text[strcspn(text, "123456789eE")] >= '1' &&
+         text[strcspn(text, "123456789eE")] <= '9';
+}
+
 /* -0 becomes 0: a rate of -0 is none, and is not another run. */
 static int read_real(const char *text, const sl_config_row *row, double *out) {
   if (!is_real(text)) return 0;
   const double value = strtod(text, NULL) + 0.0;
-  if (!isfinite(value) || value < strtod(row->min, NULL) || value > strtod(row->max, NULL))
+  if (!isfinite(value) || vanishes(text, value) || value < strtod(row->min, NULL) ||
+      value > strtod(row->max, NULL))
     return 0;
   *out = value;
   return 1;
@@ -185,10 +168,39 @@ static int read_real(const char *text, const sl_config_row *row, double *out) {
 static int read_real32(const char *text, const sl_config_row *row, float *out) {
   if (!is_real(text)) return 0;
   const float value = strtof(text, NULL) + 0.0f;
-  if (!isfinite(value) || value < strtof(row->min, NULL) || value > strtof(row->max, NULL))
+  if (!isfinite(value) || vanishes(text, value) || value < strtof(row->min, NULL) ||
+      value > strtof(row->max, NULL))
     return 0;
   *out = value;
   return 1;
+}
+
+void sl_config_expected(const sl_config_row *row, const char *text, char *out, size_t size) {
+  const int real32 = row->type == SL_CONFIG_REAL32;
+  switch (row->type) {
+    case SL_CONFIG_INT:
+      snprintf(out, size, "an integer from %s to %s", row->min, row->max);
+      return;
+    case SL_CONFIG_REAL:
+    case SL_CONFIG_REAL32:
+      snprintf(out, size, "a number from %s to %s%s", row->min, row->max,
+               is_real(text) && vanishes(text, real32 ? strtof(text, NULL) : strtod(text, NULL))
+                   ? " that is not too small to be told from 0"
+                   : "");
+      return;
+    case SL_CONFIG_BOOL:
+      snprintf(out, size, "true or false");
+      return;
+    case SL_CONFIG_CHOICE:
+      snprintf(out, size, "one of %s", row->words);
+      return;
+    case SL_CONFIG_TEXT:
+      snprintf(out, size, "text");
+      return;
+    case SL_CONFIG_VALUES:
+      snprintf(out, size, "a mapping of at most %d names to numbers", SL_CONFIG_VALUES_MAX);
+      return;
+  }
 }
 
 static int read_choice(const char *text, const char *words, int *out) {
@@ -222,7 +234,8 @@ static int read_text(const char *text, int plain, char **out) {
 }
 
 static int read_parameter(const char *name, const char *text, sl_config_values *out) {
-  if (!is_real(text) || !isfinite(strtof(text, NULL)) || strlen(text) >= sizeof out->items[0].text)
+  if (!is_real(text) || !isfinite(strtof(text, NULL)) || vanishes(text, strtof(text, NULL)) ||
+      strlen(text) >= sizeof out->items[0].text)
     return 0;
   if (!*name || strlen(name) >= sizeof out->items[0].name) return 0;
   size_t i = 0;

@@ -42,8 +42,9 @@ int sl_config_has_section(const char *section, size_t length);
 void sl_config_list_sections(char *out, size_t size);
 void sl_config_list_keys(const char *section, size_t section_length, char *out, size_t size);
 
-/* What a row expects, for a message: "an integer from 1 to 8". */
-void sl_config_expected(const sl_config_row *row, char *out, size_t size);
+/* What a row expects, for a message: "an integer from 1 to 8". text is what was
+ * found. */
+void sl_config_expected(const sl_config_row *row, const char *text, char *out, size_t size);
 
 /* What may have been meant, as the end of a message: "; did you mean rl.lr?", or "". text is a key
  * with what was written before it, if anything: "rl.lrr", "data.train_batch_size". Names of TRL,

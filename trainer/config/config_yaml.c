@@ -4,6 +4,7 @@
 #include "config_schema.h"
 
 #include "trainer/files/file.h"
+#include "trainer/files/recognise.h"
 
 #include <yaml.h>
 
@@ -106,7 +107,7 @@ static sl_status read_value(reader *r, sl_config_key key, const char *parameter)
     snprintf(expected, sizeof expected,
              "a number (at most %d parameters, names of at most 31 bytes)", SL_CONFIG_VALUES_MAX);
   else
-    sl_config_expected(row, expected, sizeof expected);
+    sl_config_expected(row, scalar(r) ? scalar(r) : "", expected, sizeof expected);
   sl_status status = check_plain_node(r);
   if (status != SL_OK) return status;
   const char *text = scalar(r);
@@ -213,12 +214,29 @@ static sl_status read_document(reader *r) {
   return status;
 }
 
+/* libyaml would take UTF-16 with a byte order mark, and calls a NUL a control character. */
+static sl_status check_encoding(const char *file, const char *text, size_t size, sl_error *err) {
+  const char *nul = memchr(text, 0, size);
+  if (size >= 2 && (memcmp(text, "\xff\xfe", 2) == 0 || memcmp(text, "\xfe\xff", 2) == 0))
+    return sl_fail(err, SL_ERR_INPUT, "%s: %s", file, sl_recognise(text, size));
+  if (!nul) return SL_OK;
+  return sl_fail(err, SL_ERR_INPUT,
+                 "%s: byte %zu: a NUL byte: the file is damaged, or not UTF-8 (UTF-16 has such "
+                 "bytes)",
+                 file, (size_t)(nul - text));
+}
+
 sl_status sl_config_read_yaml(sl_config *config, const char *file, int recorded, sl_error *err) {
   char *text;
   size_t size;
   sl_status status = sl_file_read(&text, &size, file, FILE_MAX, err);
   if (status != SL_OK) return status;
+  status = check_encoding(file, text, size, err);
   reader r = {.config = config, .file = file, .recorded = recorded, .err = err};
+  if (status != SL_OK) {
+    free(text);
+    return status;
+  }
   if (yaml_parser_initialize(&r.parser)) {
     yaml_parser_set_input_string(&r.parser, (const unsigned char *)text, size);
     status = read_document(&r);

@@ -108,14 +108,28 @@ static int is_file(const char *path) {
   return stat(path, &info) == 0 && S_ISREG(info.st_mode); /* a link into a cache counts */
 }
 
+/* *data stays NULL for what is no companion after all: a folder, or settings of another end. */
+static sl_status read_companion(char **data, size_t *size, const char *path, const char *name,
+                                sl_error *err) {
+  struct stat info;
+  if (stat(path, &info) != 0) return sl_fail_open(err, path); /* a link to nothing */
+  if (!S_ISREG(info.st_mode)) return SL_OK;
+  const sl_status status = sl_file_read(data, size, path, COMPANION_BYTES_MAX, err);
+  if (status != SL_OK || strcmp(name, GENERATION_FILE) != 0 || !ends_elsewhere(*data, *size))
+    return status;
+  free(*data);
+  *data = NULL;
+  return SL_OK;
+}
+
+/* Reads a companion, and writes it to the other folder unless that is NULL. */
 static sl_status copy_file(const char *from, const char *to, const char *name, sl_error *err) {
-  char *source = sl_path_join(from, name), *target = sl_path_join(to, name), *data = NULL;
+  char *source = sl_path_join(from, name), *target = to ? sl_path_join(to, name) : NULL;
+  char *data = NULL;
   size_t size;
-  sl_status status = source && target ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", from);
-  const int wanted = status == SL_OK && is_file(source);
-  if (wanted) status = sl_file_read(&data, &size, source, COMPANION_BYTES_MAX, err);
-  if (wanted && status == SL_OK &&
-      !(strcmp(name, GENERATION_FILE) == 0 && ends_elsewhere(data, size))) {
+  sl_status status = source && (target || !to) ? read_companion(&data, &size, source, name, err)
+                                               : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", from);
+  if (status == SL_OK && data && target) {
     const sl_bytes piece = {data, size};
     status = sl_file_write(target, &piece, 1, err);
   }
@@ -133,6 +147,10 @@ sl_status sl_companions_copy(const char *from, const char *to, sl_error *err) {
     if (is_companion(entry->d_name)) status = copy_file(from, to, entry->d_name, err);
   closedir(folder);
   return status;
+}
+
+sl_status sl_companions_check(const char *folder, sl_error *err) {
+  return sl_companions_copy(folder, NULL, err);
 }
 
 static int differs(const char *folder, const char *other, const char *name) {

@@ -11,8 +11,10 @@ sl_status sl_refuse_foreign_tokenizer(const char *folder, sl_error *err);
 
 /* Copies the companions of a model folder into an existing folder: never weights, an index or
  * config.json. generation_config.json is left behind if its end token is not SL_TOKEN_EOS.
- * SL_ERR_IO, SL_ERR_INPUT (a file larger than 64 MiB), SL_ERR_MEMORY. */
+ * SL_ERR_IO, SL_ERR_INPUT (one that cannot be opened, or is larger than 64 MiB), SL_ERR_MEMORY. */
 sl_status sl_companions_copy(const char *from, const char *to, sl_error *err);
+/* What sl_companions_copy would find wrong, before a run begins; nothing is written. */
+sl_status sl_companions_check(const char *folder, sl_error *err);
 
 /* 1 if a folder has a companion that another one has with other bytes: somebody edited it. */
 int sl_companions_differ(const char *folder, const char *other);

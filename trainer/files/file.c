@@ -29,7 +29,8 @@ char *sl_path_join(const char *folder, const char *name) {
 
 int sl_path_holds(const char *folder, const char *name) {
   char *path = sl_path_join(folder, name);
-  const int found = path && access(path, F_OK) == 0;
+  struct stat info;
+  const int found = path && lstat(path, &info) == 0;
   free(path);
   return found;
 }
@@ -71,8 +72,26 @@ sl_status sl_file_read(char **out, size_t *size, const char *path, size_t max, s
   return status;
 }
 
+/* Of what will be removed: a link is not followed, for what it names is somebody else's. */
+static DIR *open_folder(const char *path) {
+  const int fd = sl_open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+  DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+  if (!dir && fd >= 0) close(fd);
+  return dir;
+}
+
+int sl_copy_bytes(int to, int from) {
+  char bytes[1 << 16];
+  for (;;) {
+    const ssize_t got = read(from, bytes, sizeof bytes);
+    if (got < 0 && errno == EINTR) continue;
+    if (got <= 0) return (int)got;
+    if (sl_write_all(to, bytes, (size_t)got) != 0) return -1;
+  }
+}
+
 int sl_folder_is_flat(const char *path) {
-  DIR *dir = opendir(path);
+  DIR *dir = open_folder(path);
   if (!dir) return 0;
   int flat = 1;
   for (struct dirent *e; flat && (e = readdir(dir));) {
@@ -86,8 +105,9 @@ int sl_folder_is_flat(const char *path) {
 
 sl_status sl_folder_remove(const char *path, sl_error *err) {
   if (!sl_folder_is_flat(path))
-    return sl_fail(err, SL_ERR_IO, "%s: it cannot be read, or holds more than files", path);
-  DIR *folder = opendir(path);
+    return sl_fail(err, SL_ERR_IO, "%s: it is a link, cannot be read, or holds more than files",
+                   path);
+  DIR *folder = open_folder(path);
   if (!folder) return fail_io(err, path, "open");
   for (struct dirent *entry; (entry = readdir(folder)) != NULL;)
     if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
@@ -158,7 +178,8 @@ sl_status sl_folder_begin(sl_folder_write *folder, const char *path, sl_error *e
     return sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
   }
   sl_status status = SL_OK;
-  if (access(made.temporary, F_OK) == 0) /* left by a killed process with our process id */
+  struct stat info;
+  if (lstat(made.temporary, &info) == 0) /* left by a killed process with our process id */
     status = sl_folder_is_flat(made.temporary) ? sl_folder_remove(made.temporary, err)
                                                : sl_path_keep(made.temporary, err);
   if (!status && mkdir(made.temporary, 0777) != 0)

@@ -18,10 +18,14 @@ sl_status sl_file_read(char **out, size_t *size, const char *path, size_t max, s
  * that the caller can refuse it. A descriptor, or -1 and errno. */
 int sl_open_input(const char *path);
 
+/* Copies what is left to read of one open file to another; 0, or -1 and errno. */
+int sl_copy_bytes(int to, int from);
+
 /* folder/name in a fresh string, freed by the caller; NULL if memory is short. */
 char *sl_path_join(const char *folder, const char *name);
 
-/* 1 if there is a file or folder of that name in the folder. */
+/* 1 if there is a file, folder or link of that name in the folder: a link whose target is gone is
+ * there too, so that what is read next says that it cannot be opened. */
 int sl_path_holds(const char *folder, const char *name);
 
 /* A folder that appears whole or not at all. Between begin and commit the caller writes its files
@@ -47,7 +51,7 @@ sl_status sl_leftovers_remove(const char *folder, const char *name, sl_error *er
  * on standard error. */
 sl_status sl_path_keep(const char *path, sl_error *err);
 
-/* 1 if a folder holds only plain files. */
+/* 1 if path is a folder, not a link to one, that holds only plain files. */
 int sl_folder_is_flat(const char *path);
 /* Removes the files of a flat folder and the folder; another one is left as it is. */
 sl_status sl_folder_remove(const char *path, sl_error *err);

@@ -201,14 +201,19 @@ static sl_status visit_line(const char *path, size_t line, const char *text, siz
   return status;
 }
 
+/* left_out: NULL where a line that is wrong ends the walk. */
 static sl_status visit_lines(const char *path, const char *text, size_t size, sl_json_visitor each,
-                             void *user, sl_error *err) {
+                             void *user, sl_json_left_out *left_out, sl_error *err) {
   sl_status status = SL_OK;
   size_t line = 1;
   for (size_t start = 0; start < size && status == SL_OK; line++) {
     const char *newline = memchr(text + start, '\n', size - start);
     const size_t end = newline ? (size_t)(newline - text) : size;
     status = visit_line(path, line, text + start, end - start, each, user, err);
+    if (status == SL_ERR_INPUT && left_out) {
+      if (left_out->n++ == 0) left_out->first = line;
+      status = SL_OK;
+    }
     start = end + 1;
   }
   return status;
@@ -219,19 +224,19 @@ sl_status sl_json_lines(const char *path, sl_json_visitor each, void *user, sl_e
   size_t size;
   sl_status status = sl_file_read(&text, &size, path, JSON_FILE_MAX, err);
   if (status != SL_OK) return status;
-  status = visit_lines(path, text, size, each, user, err);
+  status = visit_lines(path, text, size, each, user, NULL, err);
   free(text);
   return status;
 }
 
 sl_status sl_json_log_lines(const char *path, sl_json_visitor each, void *user, size_t *unfinished,
-                            sl_error *err) {
+                            sl_json_left_out *left_out, sl_error *err) {
   char *text;
   size_t size, end;
   sl_status status = sl_file_read(&text, &size, path, JSON_FILE_MAX, err);
   if (status != SL_OK) return status;
   for (end = size; end > 0 && text[end - 1] != '\n';) end--;
-  status = visit_lines(path, text, end, each, user, err);
+  status = visit_lines(path, text, end, each, user, left_out, err);
   free(text);
   if (status == SL_OK) *unfinished = size - end;
   return status;

@@ -55,9 +55,12 @@ typedef sl_status (*sl_json_visitor)(const sl_json *line, void *user, sl_error *
 sl_status sl_json_lines(const char *path, sl_json_visitor each, void *user, sl_error *err);
 /* The same of a log, which another process may be writing, or whose writer was killed or lost
  * power: what stands after the last newline, cut off or NUL bytes, is not visited. *unfinished: its
- * bytes.
- */
+ * bytes. left_out, which starts as zeros, counts lines that are refused (SL_ERR_INPUT), and the
+ * walk goes on; where it is NULL, one ends it. */
+typedef struct {
+  size_t n, first; /* first: its line */
+} sl_json_left_out;
 sl_status sl_json_log_lines(const char *path, sl_json_visitor each, void *user, size_t *unfinished,
-                            sl_error *err);
+                            sl_json_left_out *left_out, sl_error *err);
 
 #endif

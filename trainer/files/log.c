@@ -14,11 +14,33 @@ static sl_status fail(const sl_log *log, sl_error *err) {
   return sl_fail(err, SL_ERR_IO, "%s: %s", log->path, strerror(errno));
 }
 
+/* A file with other names too, as in a copy made by links, is another run's as well: this one gets
+ * a file of its own, in one step. */
+static sl_status make_own(sl_log *log, sl_error *err) {
+  char *temporary = sl_temporary_path(log->path);
+  if (!temporary) return sl_fail(err, SL_ERR_MEMORY, "no memory for a log");
+  const int to = sl_open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_NOFOLLOW);
+  sl_status status = SL_OK;
+  if (to < 0 || sl_copy_bytes(to, log->fd) != 0 || sl_sync(to) != 0 ||
+      rename(temporary, log->path) != 0 || sl_sync_parent(log->path) != 0)
+    status = fail(log, err);
+  if (status && to >= 0) unlink(temporary), close(to);
+  free(temporary);
+  if (status) return status;
+  close(log->fd);
+  log->fd = to;
+  return SL_OK;
+}
+
 static sl_status open_file(sl_log *log, int fresh, sl_error *err) {
   struct stat st;
-  log->fd = sl_open(log->path, O_RDWR | O_CREAT | (fresh ? O_TRUNC : 0));
+  log->fd = sl_open(log->path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK);
+  if (log->fd < 0 && errno == ELOOP)
+    return sl_fail(err, SL_ERR_INPUT, "%s: a link: expected a file of the run's own", log->path);
   if (log->fd < 0 || fstat(log->fd, &st) != 0) return fail(log, err);
   if (!S_ISREG(st.st_mode)) return sl_fail(err, SL_ERR_INPUT, "%s: not a regular file", log->path);
+  if (st.st_nlink > 1) SL_TRY(make_own(log, err));
+  if (fresh && st.st_size > 0) return sl_log_cut(log, 0, err);
   if (lseek(log->fd, 0, SEEK_END) < 0) return fail(log, err);
   log->size = (uint64_t)st.st_size;
   return SL_OK;

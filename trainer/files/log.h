@@ -19,7 +19,7 @@ typedef struct {
 } sl_log;
 
 /* Opens folder/name for appending. fresh: it starts empty; else it continues, and is created if
- * absent. */
+ * absent. A link is refused (SL_ERR_INPUT); a file with several names is replaced by a copy. */
 sl_status sl_log_open(sl_log **out, const char *folder, const char *name, int fresh, sl_error *err);
 /* Appends log->line and a newline. On error a part of the line may stand in the file. */
 sl_status sl_log_append(sl_log *log, sl_error *err);

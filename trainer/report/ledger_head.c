@@ -9,16 +9,17 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static int numerics_of(const char *path, const char *line, size_t length) {
+static sl_ledger_head parse(const char *path, const char *line, size_t length) {
   sl_json doc;
-  size_t numerics = 0;
-  if (sl_json_parse(&doc, path, 1, line, length, NULL) != SL_OK) return 0;
+  size_t version = 0, numerics = 0;
+  if (sl_json_parse(&doc, path, 1, line, length, NULL) != SL_OK) return (sl_ledger_head){0};
+  if (sl_json_size(&doc, "version", 1, 1000, &version, NULL) != SL_OK) version = 0;
   if (sl_json_size(&doc, "numerics", 1, 1000, &numerics, NULL) != SL_OK) numerics = 0;
   sl_json_free(&doc);
-  return (int)numerics;
+  return (sl_ledger_head){(int)version, (int)numerics};
 }
 
-int sl_ledger_numerics(const char *path) {
+sl_ledger_head sl_ledger_head_read(const char *path) {
   char *line = NULL;
   size_t room = 0;
   struct stat st;
@@ -26,11 +27,11 @@ int sl_ledger_numerics(const char *path) {
   FILE *file = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) ? fdopen(fd, "r") : NULL;
   if (!file) {
     if (fd >= 0) close(fd);
-    return 0;
+    return (sl_ledger_head){0};
   }
   const ssize_t length = getline(&line, &room, file);
-  const int numerics = length > 0 ? numerics_of(path, line, (size_t)length) : 0;
+  const sl_ledger_head head = length > 0 ? parse(path, line, (size_t)length) : (sl_ledger_head){0};
   fclose(file);
   free(line);
-  return numerics;
+  return head;
 }

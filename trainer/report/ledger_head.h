@@ -2,8 +2,11 @@
 #ifndef SLUICE_LEDGER_HEAD_H
 #define SLUICE_LEDGER_HEAD_H
 
-/* The version of the numerics, at most 1000; 0 where there is no ledger or its first line does not
- * say one. */
-int sl_ledger_numerics(const char *path);
+/* The versions of the ledger and of the numerics, at most 1000; 0 where there is no ledger or its
+ * first line does not say one. */
+typedef struct {
+  int version, numerics;
+} sl_ledger_head;
+sl_ledger_head sl_ledger_head_read(const char *path);
 
 #endif

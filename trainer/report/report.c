@@ -65,9 +65,10 @@ static sl_status read_samples(sl_run_report *r, sl_error *err) {
 }
 
 /* A run without a ledger has none. */
-static void read_numerics(sl_run_report *r) {
+static void read_ledger(sl_run_report *r) {
   char *path = sl_path_join(r->path, SL_RUN_LEDGER);
-  r->numerics = path ? sl_ledger_numerics(path) : 0;
+  const sl_ledger_head head = path ? sl_ledger_head_read(path) : (sl_ledger_head){0};
+  r->ledger = head.version, r->numerics = head.numerics;
   free(path);
 }
 
@@ -126,7 +127,7 @@ sl_status sl_run_report_read(sl_run_report *out, const char *path, sl_error *err
   r.before = sl_run_curve_first(success);
   r.after = success && success->n > 1 ? sl_run_curve_last(success) : (double)NAN;
   find_best(&r, success);
-  read_numerics(&r);
+  read_ledger(&r);
   read_date(r.begun, sizeof r.begun, &r, SL_RUN_CONFIG);
   read_date(r.latest, sizeof r.latest, &r, SL_RUN_METRICS);
   *out = r;

@@ -19,7 +19,7 @@ typedef struct {
   char final[96];         /* state hash of the finished run; "" before that */
   double before, after;   /* held-out success at the start of RL, and the last; else NAN */
   double best, best_step; /* of checkpoint.best: the highest in RL, the first of equals; else NAN */
-  int numerics;           /* version, of the ledger; 0 if there is none */
+  int ledger, numerics;   /* versions, of the ledger; 0 if there is none */
   char begun[32], latest[32]; /* dates of config.yaml and metrics.jsonl */
 } sl_run_report;
 

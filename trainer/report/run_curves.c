@@ -143,7 +143,7 @@ static sl_status read_line(const sl_json *line, void *user, sl_error *err) {
 
 sl_status sl_run_curves_read(sl_run_curves *out, const char *path, sl_error *err) {
   sl_run_curves curves = {0};
-  sl_status status = sl_json_log_lines(path, read_line, &curves, &curves.unfinished, err);
+  sl_status status = sl_json_log_lines(path, read_line, &curves, &curves.unfinished, NULL, err);
   if (!status && curves.lines == 0)
     status = sl_fail(err, SL_ERR_INPUT, "%s:1:1: no line; the run has not finished a step", path);
   if (status)

@@ -5,7 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 static sl_sample_line *grow(sl_sample_lines *lines) {
   if (lines->n == lines->capacity) {
@@ -20,16 +20,18 @@ static sl_sample_line *grow(sl_sample_lines *lines) {
 }
 
 static sl_status read_line(const sl_json *doc, void *user, sl_error *err) {
-  sl_sample_line *line = grow(user);
+  sl_sample_line read = {0};
   const char *prompt, *completion, *answer;
-  if (!line) return sl_fail(err, SL_ERR_MEMORY, "no memory for the samples of a run");
-  sl_status status = sl_json_size(doc, "step", 1, (size_t)1 << 53, &line->step, err);
+  sl_status status = sl_json_size(doc, "step", 1, (size_t)1 << 53, &read.step, err);
   if (!status) status = sl_json_text(doc, "prompt", &prompt, err);
   if (!status) status = sl_json_text(doc, "completion", &completion, err);
   if (!status) status = sl_json_text(doc, "answer", &answer, err);
-  if (!status) status = sl_json_bool(doc, "ended", &line->ended, err);
-  if (!status) status = sl_json_real(doc, "reward", &line->reward, err);
+  if (!status) status = sl_json_bool(doc, "ended", &read.ended, err);
+  if (!status) status = sl_json_real(doc, "reward", &read.reward, err);
   if (status) return status;
+  sl_sample_line *line = grow(user);
+  if (!line) return sl_fail(err, SL_ERR_MEMORY, "no memory for the samples of a run");
+  *line = read;
   line->prompt = strdup(prompt);
   line->completion = strdup(completion);
   line->answer = strdup(answer);
@@ -39,11 +41,13 @@ static sl_status read_line(const sl_json *doc, void *user, sl_error *err) {
 
 sl_status sl_sample_lines_read(sl_sample_lines *out, const char *path, sl_error *err) {
   sl_sample_lines lines = {0};
-  if (access(path, F_OK) != 0) { /* a run of an older version has no such file */
+  struct stat info;
+  if (lstat(path, &info) != 0) { /* a run of an older version has no such file */
     *out = lines;
     return SL_OK;
   }
-  const sl_status status = sl_json_log_lines(path, read_line, &lines, &lines.unfinished, err);
+  const sl_status status =
+      sl_json_log_lines(path, read_line, &lines, &lines.unfinished, &lines.left_out, err);
   if (status)
     sl_sample_lines_free(&lines);
   else

@@ -80,7 +80,8 @@ static sl_status write_state(const sl_run_files *files, const sl_run_state *run,
 static sl_status write_checkpoint(const sl_run_files *files, const sl_run_state *run,
                                   const char *path, sl_error *err) {
   sl_folder_write folder;
-  sl_status status = sl_folder_begin(&folder, path, err);
+  sl_status status = sl_run_check_held(files, err);
+  if (!status) status = sl_folder_begin(&folder, path, err);
   if (status) return status;
   char *moments = sl_path_join(folder.temporary, SL_MOMENTS_FILE);
   if (!moments) status = sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
@@ -88,6 +89,7 @@ static sl_status write_checkpoint(const sl_run_files *files, const sl_run_state 
   if (!status) status = write_moments(run, moments, err);
   if (!status) status = flush_logs(files, err);
   if (!status) status = write_state(files, run, folder.temporary, err);
+  if (!status) status = sl_run_check_held(files, err); /* a large one takes a while */
   free(moments);
   if (!status) return sl_folder_commit(&folder, err);
   sl_folder_abort(&folder);

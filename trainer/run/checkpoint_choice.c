@@ -39,7 +39,7 @@ static sl_status fail_aside(const char *run, const char *from, sl_error *err) {
   const char *end = strstr(from, SL_ASIDE_MARK);
   return sl_fail(err, SL_ERR_USAGE,
                  "--from: %s belongs to a branch that the run left. To go on with it: in a copy of "
-                 "%s without its newer checkpoints, rename all NAME%s to NAME",
+                 "%s without its newer checkpoints, put each NAME%s in place of NAME",
                  from, run, end);
 }
 

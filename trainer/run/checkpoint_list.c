@@ -113,19 +113,16 @@ sl_status sl_checkpoints_list(sl_checkpoint_entry **out, size_t *count, const ch
   return SL_OK;
 }
 
-/* Without other checkpoints there may still be the best one. */
-static void add_best(const char *run, sl_error *err) {
-  const size_t used = err ? strlen(err->message) : 0;
-  if (err && sl_path_holds(run, SL_RUN_BEST))
-    snprintf(err->message + used, sizeof err->message - used,
-             "; the best one is there: 'sluice resume %s --from " SL_RUN_BEST "'", run);
-}
-
+/* The best one may still be there, and is not to be removed with the folder. */
 static sl_status fail_none(const char *run, sl_error *err) {
-  sl_fail(err, SL_ERR_INPUT,
-          "%s: the run has no checkpoint to go on from: remove the folder and train anew", run);
-  add_best(run, err);
-  return SL_ERR_INPUT;
+  if (sl_path_holds(run, SL_RUN_BEST))
+    return sl_fail(err, SL_ERR_INPUT,
+                   "%s: the run has no checkpoint to go on from but the best one: 'sluice resume "
+                   "%s --from " SL_RUN_BEST "' takes that",
+                   run, run);
+  return sl_fail(err, SL_ERR_INPUT,
+                 "%s: the run has no checkpoint to go on from: remove the folder and train anew",
+                 run);
 }
 
 sl_status sl_checkpoint_newest(char **out, const char *run, sl_error *err) {
@@ -153,7 +150,8 @@ static int remove_checkpoint(const char *path, sl_error *err) {
   snprintf(temporary, size, "%s.tmp-%ld", path, (long)getpid());
   int done = 0;
   if (!sl_folder_is_flat(path))
-    sl_fail(err, SL_ERR_IO, "%s: it cannot be read, or holds more than a checkpoint's files", path);
+    sl_fail(err, SL_ERR_IO,
+            "%s: it is a link, cannot be read, or holds more than a checkpoint's files", path);
   else if (rename(path, temporary) != 0)
     sl_fail(err, SL_ERR_IO, "%s: %s", path, strerror(errno));
   else

@@ -32,8 +32,8 @@ char *sl_checkpoint_path(const char *run, const char *name);
 /* The newest checkpoint of a run's folder; freed by the caller. SL_ERR_INPUT if there is none. */
 sl_status sl_checkpoint_newest(char **out, const char *run, sl_error *err);
 
-/* Removes all but the newest `keep`. One that cannot be removed, or holds more than files, stays as
- * it is; the first time, *warned is set and standard error says so. */
+/* Removes all but the newest `keep`. One that is a link, cannot be removed, or holds more than
+ * files, stays as it is; the first time, *warned is set and standard error says so. */
 sl_status sl_checkpoints_prune(const char *run, size_t keep, int *warned, sl_error *err);
 
 /* 1 if an entry comes after that place in the order of training. */

@@ -12,6 +12,7 @@
 
 #define STATE_FILE "state.json"
 #define STATE_BYTES_MAX ((size_t)1 << 20)
+#define PHASE_SFT 0
 #define PHASE_MAX 2
 #define SL_TAU_SCALE_MAX 1000.0 /* of gate.scale_high */
 
@@ -51,8 +52,12 @@ static void print_state(FILE *out, const sl_checkpoint_state *s) {
   print_log(out, "ledger", &s->ledger);
   fprintf(out, ",\"reference\":\"%s\",\"state\":\"%s\"", s->reference, s->hash);
   sl_identity_print(out, &s->identity);
-  fputs("}\n", out);
 }
+
+/* The end of the file: the digest of all bytes before it. */
+#define DIGEST_HEAD ",\"digest\":\""
+#define DIGEST_END "\"}\n"
+#define DIGEST_BYTES (sizeof DIGEST_HEAD - 1 + SL_DIGEST_TEXT - 1 + sizeof DIGEST_END - 1)
 
 sl_status sl_checkpoint_state_write(const sl_checkpoint_state *s, const char *folder,
                                     sl_error *err) {
@@ -60,7 +65,13 @@ sl_status sl_checkpoint_state_write(const sl_checkpoint_state *s, const char *fo
   size_t size = 0;
   FILE *memory = open_memstream(&text, &size);
   if (memory) print_state(memory, s);
-  const int printed = memory && fclose(memory) == 0;
+  int printed = memory && fflush(memory) == 0;
+  if (printed) {
+    char digest[SL_DIGEST_TEXT];
+    sl_digest_bytes(digest, text, size);
+    fprintf(memory, DIGEST_HEAD "%s" DIGEST_END, digest);
+  }
+  if (memory && fclose(memory) != 0) printed = 0;
   const sl_bytes piece = {text, size};
   const sl_status status = path && printed
                                ? sl_file_write(path, &piece, 1, err)
@@ -92,7 +103,11 @@ static sl_status count_at(const sl_json *doc, const char *key, size_t max, uint6
 
 static sl_status success_at(const sl_json *doc, const char *key, double *out, sl_error *err) {
   *out = NAN;
-  return json_is_null(json_object_get(doc->root, key)) ? SL_OK : sl_json_real(doc, key, out, err);
+  if (json_is_null(json_object_get(doc->root, key))) return SL_OK;
+  const sl_status status = sl_json_real(doc, key, out, err);
+  if (!status && !(*out >= 0.0 && *out <= 1.0))
+    return sl_json_fail(doc, key, err, "expected a share in [0, 1] or null, found %g", *out);
+  return status;
 }
 
 static sl_status digest_at(const sl_json *doc, const char *key, int may_be_empty,
@@ -140,7 +155,7 @@ static sl_status log_at(const sl_json *doc, const char *name, int version, sl_lo
   sl_status status = count_at(doc, key, SIZE_MAX / 4, &out->size, err);
   snprintf(key, sizeof key, "%s_digest", name);
   if (!status && version > SL_CHECKPOINT_IDENTITY)
-    status = digest_at(doc, key, 1, out->digest, err);
+    status = digest_at(doc, key, 0, out->digest, err);
   return status;
 }
 
@@ -157,7 +172,30 @@ static sl_status parse_additions(const sl_json *doc, sl_checkpoint_state *s, sl_
   if (s->version < SL_CHECKPOINT_IDENTITY) return SL_OK;
   sl_status status = success_at(doc, "best_success", &s->best_success, err);
   if (!status) status = count_at(doc, "best_step", UINT32_MAX, &s->best_step, err);
-  return status ? status : sl_identity_parse(&s->identity, doc, err);
+  if (!status && s->best_step > s->counters.rl_step)
+    status = sl_json_fail(doc, "best_step", err, "after step %llu, rl_step",
+                          (unsigned long long)s->counters.rl_step);
+  if (!status) status = sl_identity_parse(&s->identity, doc, err);
+  return status || s->version == SL_CHECKPOINT_IDENTITY
+             ? status
+             : sl_identity_check_complete(&s->identity, doc, err);
+}
+
+/* Of fields that are plausible, each by itself, and not those that were written. */
+static sl_status check_digest(const sl_json *doc, int version, sl_error *err) {
+  char own[SL_DIGEST_TEXT], found[SL_DIGEST_TEXT];
+  if (version <= SL_CHECKPOINT_IDENTITY) return SL_OK;
+  const sl_status status = digest_at(doc, "digest", 0, found, err);
+  if (status) return status;
+  const size_t size = doc->size > DIGEST_BYTES ? doc->size - DIGEST_BYTES : 0;
+  const char *end = doc->text + size;
+  sl_digest_bytes(own, doc->text, size);
+  if (strncmp(end, DIGEST_HEAD, sizeof DIGEST_HEAD - 1) == 0 && strcmp(own, found) == 0)
+    return SL_OK;
+  return sl_fail(err, SL_ERR_MISMATCH,
+                 "%s: its bytes are not those of its digest, %s: the file was edited, or the "
+                 "checkpoint is damaged",
+                 doc->file, found);
 }
 
 static sl_status parse_state(const sl_json *doc, sl_checkpoint_state *s, sl_error *err) {
@@ -185,7 +223,11 @@ static sl_status parse_state(const sl_json *doc, sl_checkpoint_state *s, sl_erro
   if (!status) status = log_at(doc, "ledger", s->version, &s->ledger, err);
   if (!status) status = digest_at(doc, "reference", 1, s->reference, err);
   if (!status) status = digest_at(doc, "state", 0, s->hash, err);
-  return status ? status : parse_additions(doc, s, err);
+  if (!status && s->counters.phase == PHASE_SFT && s->counters.rl_step > 0)
+    status = sl_json_fail(doc, "rl_step", err, "expected 0 in the warm start, found %llu",
+                          (unsigned long long)s->counters.rl_step);
+  if (!status) status = parse_additions(doc, s, err);
+  return status ? status : check_digest(doc, s->version, err);
 }
 
 sl_status sl_checkpoint_state_read(sl_checkpoint_state *out, const char *folder, sl_error *err) {
@@ -204,7 +246,10 @@ sl_status sl_checkpoint_state_read(sl_checkpoint_state *out, const char *folder,
   }
   free(text);
   free(path);
-  if (!status) *out = made;
+  if (status)
+    sl_identity_free(&made.identity);
+  else
+    *out = made;
   return status;
 }
 

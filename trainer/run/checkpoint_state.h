@@ -7,7 +7,8 @@
 #include "run_identity.h"
 
 #define SL_CHECKPOINT_VERSION 5
-#define SL_CHECKPOINT_IDENTITY 4 /* the first with an identity; it has no digests of the logs */
+#define SL_CHECKPOINT_IDENTITY \
+  4 /* the first with an identity; it has no digests of logs and file */
 #define SL_CHECKPOINT_OLDEST 3
 
 typedef struct {
@@ -28,7 +29,8 @@ typedef struct {
 /* folder/state.json */
 sl_status sl_checkpoint_state_write(const sl_checkpoint_state *state, const char *folder,
                                     sl_error *err);
-/* SL_ERR_INPUT with the place of what is malformed, SL_ERR_IO. */
+/* SL_ERR_INPUT with the place of what is malformed, SL_ERR_MISMATCH if the file was edited,
+ * SL_ERR_IO. */
 sl_status sl_checkpoint_state_read(sl_checkpoint_state *out, const char *folder, sl_error *err);
 /* Frees the identity that was read. */
 void sl_checkpoint_state_free(sl_checkpoint_state *state);

@@ -53,6 +53,11 @@ sl_status sl_reference_restore(sl_run_state *run, const char *folder, const char
                                int may_differ, char digest[SL_DIGEST_TEXT], sl_error *err) {
   snprintf(digest, SL_DIGEST_TEXT, "%s", recorded);
   if (!run->reference_model || (is_own(run) && run->phase == SL_PHASE_SFT)) return SL_OK;
+  if (is_own(run) && !*recorded && !sl_path_holds(folder, SL_RUN_REFERENCE))
+    return sl_fail(err, SL_ERR_MISMATCH,
+                   "%s: rl.reference: the run has none, as rl.beta was 0: '--set "
+                   "rl.reference=FOLDER --accept-change rl.reference' gives it one",
+                   folder);
   char *path = is_own(run) ? sl_path_join(folder, SL_RUN_REFERENCE)
                            : strdup(sl_config_path(&run->config, SL_KEY_rl_reference));
   if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
@@ -61,8 +66,9 @@ sl_status sl_reference_restore(sl_run_state *run, const char *folder, const char
   if (!status && !may_differ && strcmp(digest, recorded) != 0)
     status = sl_fail(err, SL_ERR_MISMATCH,
                      "%s: the reference's digest is %s, but %s was recorded: it is not the model "
-                     "that this run began with",
-                     path, digest, *recorded ? recorded : "none");
+                     "that this run began with%s",
+                     path, digest, *recorded ? recorded : "none",
+                     is_own(run) ? "" : ". '--accept-change rl.reference' goes on with it");
   free(path);
   return status;
 }

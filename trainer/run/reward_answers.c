@@ -1,6 +1,7 @@
 /* rewards.jsonl (spec F4.10), read and written. */
 #include "reward_answers.h"
 
+#include "kernels/support/run_folder.h"
 #include "trainer/files/file.h"
 #include "trainer/files/json.h"
 #include "trainer/files/log.h"
@@ -53,7 +54,7 @@ static sl_status read_line(const sl_json *line, void *user, sl_error *err) {
 
 static sl_status fill(sl_reward_answers *a, const char *path, sl_error *err) {
   size_t unfinished;
-  const sl_status status = sl_json_log_lines(path, read_line, a, &unfinished, err);
+  const sl_status status = sl_json_log_lines(path, read_line, a, &unfinished, NULL, err);
   if (!status && a->n) qsort(a->item, a->n, sizeof *a->item, compare);
   return status;
 }

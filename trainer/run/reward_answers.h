@@ -10,8 +10,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SL_RUN_REWARDS "rewards.jsonl"
-
 typedef struct sl_reward_answers sl_reward_answers;
 
 /* One answer: rollout (from 1), sequence in it, digest of what was asked. */

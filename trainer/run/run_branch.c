@@ -14,8 +14,9 @@
 
 #define NO_PATH "no memory for a path"
 
-static const char *const logs[] = {SL_RUN_METRICS, SL_RUN_LEDGER, SL_RUN_SAMPLES};
-#define N_LOGS (sizeof logs / sizeof *logs)
+/* What the run goes on writing under the same name, or writes anew. */
+static const char *const copied[] = {SL_RUN_METRICS, SL_RUN_LEDGER, SL_RUN_SAMPLES, SL_RUN_CONFIG};
+#define N_COPIED (sizeof copied / sizeof *copied)
 
 /* N of a name that ends in .aside-N, else 0; also 0 for an N that no run comes to. */
 static unsigned long number_of(const char *name) {
@@ -68,30 +69,57 @@ static sl_status set_aside(char *path, unsigned long n, sl_error *err) {
   return status;
 }
 
-static int copy_bytes(int to, int from) {
-  char bytes[1 << 16];
-  for (;;) {
-    const ssize_t got = read(from, bytes, sizeof bytes);
-    if (got < 0 && errno == EINTR) continue;
-    if (got <= 0) return (int)got;
-    if (sl_write_all(to, bytes, (size_t)got) != 0) return -1;
-  }
-}
-
-/* A copy that a kill leaves unfinished harms nothing: the log itself is still whole. */
-static sl_status copy_log(const char *run, const char *name, unsigned long n, sl_error *err) {
-  char *path = sl_path_join(run, name), *aside = path ? aside_path(path, n) : NULL;
-  sl_status status = aside ? SL_OK : sl_fail(err, SL_ERR_MEMORY, NO_PATH);
-  const int from = status ? -1 : sl_open_input(path),
+/* A copy that a kill leaves unfinished harms nothing: the file itself is still whole. */
+static sl_status copy_file(const char *path, const char *aside, sl_error *err) {
+  sl_status status = SL_OK;
+  const int from = sl_open_input(path),
             to = from < 0 ? -1 : sl_open(aside, O_WRONLY | O_CREAT | O_EXCL);
-  const int absent = !status && from < 0 && errno == ENOENT;
-  if (!status && !absent && (to < 0 || copy_bytes(to, from) != 0 || sl_sync(to) != 0)) {
+  const int absent = from < 0 && errno == ENOENT;
+  if (!absent && (to < 0 || sl_copy_bytes(to, from) != 0 || sl_sync(to) != 0)) {
     status =
         sl_fail(err, SL_ERR_IO, "%s: cannot be copied to %s: %s", path, aside, strerror(errno));
     if (to >= 0) unlink(aside);
   }
   if (from >= 0) close(from);
   if (to >= 0) close(to);
+  return status;
+}
+
+static sl_status copy_one(const char *run, const char *name, unsigned long n, sl_error *err) {
+  char *path = sl_path_join(run, name), *aside = path ? aside_path(path, n) : NULL;
+  const sl_status status =
+      aside ? copy_file(path, aside, err) : sl_fail(err, SL_ERR_MEMORY, NO_PATH);
+  free(aside);
+  free(path);
+  return status;
+}
+
+static sl_status copy_files(const char *from, const char *to, sl_error *err) {
+  DIR *dir = opendir(from);
+  sl_status status = dir ? SL_OK : sl_fail_open(err, from);
+  for (struct dirent *e; !status && (e = readdir(dir));) {
+    if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
+    char *path = sl_path_join(from, e->d_name), *copy = sl_path_join(to, e->d_name);
+    status = path && copy ? copy_file(path, copy, err) : sl_fail(err, SL_ERR_MEMORY, NO_PATH);
+    free(copy);
+    free(path);
+  }
+  if (dir) closedir(dir);
+  return status;
+}
+
+/* Of a warm start that is repeated: its end writes the reference anew. The temporary name is that
+ * of `reference` itself, which a start clears away. */
+static sl_status copy_reference(const char *run, unsigned long n, sl_error *err) {
+  if (!sl_path_holds(run, SL_RUN_REFERENCE)) return SL_OK;
+  char *path = sl_path_join(run, SL_RUN_REFERENCE), *aside = path ? aside_path(path, n) : NULL;
+  sl_folder_write folder = {NULL, NULL};
+  sl_status status =
+      aside ? sl_folder_begin(&folder, path, err) : sl_fail(err, SL_ERR_MEMORY, NO_PATH);
+  if (!status) status = copy_files(path, folder.temporary, err);
+  if (!status && (sl_sync_folder(folder.temporary) != 0 || rename(folder.temporary, aside) != 0))
+    status = sl_fail(err, SL_ERR_IO, "%s: cannot be copied: %s", path, strerror(errno));
+  sl_folder_abort(&folder);
   free(aside);
   free(path);
   return status;
@@ -114,24 +142,28 @@ static sl_status best_step(int *is_there, uint64_t *step, const char *run, sl_er
 
 static sl_status remove_copies(const char *run, size_t count, unsigned long n, sl_status why) {
   for (size_t i = 0; i < count; i++) {
-    char *path = sl_path_join(run, logs[i]), *aside = path ? aside_path(path, n) : NULL;
+    char *path = sl_path_join(run, copied[i]), *aside = path ? aside_path(path, n) : NULL;
     if (aside) unlink(aside);
     free(aside);
     free(path);
   }
+  char *path = sl_path_join(run, SL_RUN_REFERENCE), *aside = path ? aside_path(path, n) : NULL;
+  if (aside) sl_folder_remove(aside, NULL);
+  free(aside);
+  free(path);
   return why;
 }
 
 /* All or none: where there is no room, another try must not take yet more. */
-static sl_status copy_logs(const char *run, unsigned long n, sl_error *err) {
-  for (size_t i = 0; i < N_LOGS; i++) {
-    const sl_status status = copy_log(run, logs[i], n, err);
+static sl_status copy_all(const char *run, int phase, unsigned long n, sl_error *err) {
+  for (size_t i = 0; i < N_COPIED; i++) {
+    const sl_status status = copy_one(run, copied[i], n, err);
     if (status) return remove_copies(run, i, n, status);
   }
-  return sl_sync_folder(run) == 0
-             ? SL_OK
-             : remove_copies(run, N_LOGS, n,
-                             sl_fail(err, SL_ERR_IO, "%s: %s", run, strerror(errno)));
+  sl_status status = phase == SL_PHASE_SFT ? copy_reference(run, n, err) : SL_OK;
+  if (!status && sl_sync_folder(run) != 0)
+    status = sl_fail(err, SL_ERR_IO, "%s: %s", run, strerror(errno));
+  return status ? remove_copies(run, N_COPIED, n, status) : SL_OK;
 }
 
 /* What was renamed stays renamed before a log is cut, also if the machine goes down. */
@@ -148,11 +180,11 @@ static sl_status flush(const char *run, sl_error *err) {
  * come first, then checkpoints, the newest first. `model` comes before them, or it would stay as
  * that of another checkpoint; a finished run writes it anew. `best` comes after them: of a later
  * rollout than all that is left, it is set aside by the next start. */
-static sl_status leave(const char *run, const sl_checkpoint_entry *newer, size_t n, int best,
-                       sl_error *err) {
+static sl_status leave(const char *run, int phase, const sl_checkpoint_entry *newer, size_t n,
+                       int best, sl_error *err) {
   unsigned long number;
   sl_status status = next_number(&number, run, err);
-  if (!status) status = copy_logs(run, number, err);
+  if (!status) status = copy_all(run, phase, number, err);
   if (!status && sl_path_holds(run, SL_RUN_MODEL))
     status = set_aside(sl_path_join(run, SL_RUN_MODEL), number, err);
   for (; !status && n > 0; n--)
@@ -171,7 +203,8 @@ sl_status sl_branch_leave(const char *run, int phase, uint64_t step, sl_error *e
   while (first < n && !sl_checkpoint_is_newer(&entries[first], phase, step)) first++;
   status = best_step(&best, &at, run, err);
   best = best && (phase == SL_PHASE_SFT || at > step);
-  if (!status && (best || first < n)) status = leave(run, entries + first, n - first, best, err);
+  if (!status && (best || first < n))
+    status = leave(run, phase, entries + first, n - first, best, err);
   free(entries);
   return status;
 }

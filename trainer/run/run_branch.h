@@ -6,8 +6,9 @@
 #include "run_files.h"
 
 /* Renames the checkpoints, and `best`, that are of a later place in training than this one to
- * NAME.aside-N, and `model` with them, and keeps copies of the logs as they are by then; N is the
- * first number that the folder does not have. Without such a checkpoint nothing changes. */
+ * NAME.aside-N, and `model` with them, and keeps copies of the logs and of config.yaml as they are
+ * by then, and of `reference` where the place is in the warm start; N is the first number that the
+ * folder does not have. Without such a checkpoint nothing changes. */
 sl_status sl_branch_leave(const char *run, int phase, uint64_t step, sl_error *err);
 
 /* Refuses logs that do not begin as the checkpoint of state s recorded (SL_ERR_MISMATCH). One that

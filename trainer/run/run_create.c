@@ -109,6 +109,8 @@ static sl_status describe_folder(sl_run_state *run, sl_extent extent, sl_error *
   const sl_config *c = &run->config;
   sl_status status = sl_model_folder_describe(&run->policy.layout, &run->tokenizer,
                                               sl_config_path(c, SL_KEY_model_folder), err);
+  if (!status && extent != SL_EXTENT_EVALUATION)
+    status = sl_companions_check(sl_config_path(c, SL_KEY_model_folder), err);
   if (status) return status;
   if (run->tokenizer)
     return sl_task_check(&run->task, run->tokenizer, extent == SL_EXTENT_EVALUATION, err);

@@ -41,18 +41,11 @@ static sl_status open_logs(sl_run_files *files, int fresh, sl_error *err) {
   return status;
 }
 
-static int has(const char *folder, const char *name) {
-  char *path = sl_path_join(folder, name);
-  const int found = path && access(path, F_OK) == 0;
-  free(path);
-  return found;
-}
-
 /* Checkpoints without a configuration would be resumed as this run's. */
 static sl_status check_no_checkpoints(const char *folder, sl_error *err) {
   sl_checkpoint_entry *entries;
   size_t n;
-  if (!has(folder, SL_RUN_CHECKPOINTS)) return SL_OK;
+  if (!sl_path_holds(folder, SL_RUN_CHECKPOINTS)) return SL_OK;
   const sl_status status = sl_checkpoints_list(&entries, &n, folder, err);
   if (status) return status;
   free(entries);
@@ -99,8 +92,8 @@ static sl_status try_folder(const char *folder, sl_error *err) {
 }
 
 static int is_run(const char *folder) {
-  return has(folder, SL_RUN_CONFIG) && has(folder, SL_RUN_CHECKPOINTS) &&
-         has(folder, SL_RUN_LEDGER);
+  return sl_path_holds(folder, SL_RUN_CONFIG) && sl_path_holds(folder, SL_RUN_CHECKPOINTS) &&
+         sl_path_holds(folder, SL_RUN_LEDGER);
 }
 
 /* A run replaces and removes what is in its folder. `from` exists, a folder on the way to run.out;
@@ -122,12 +115,36 @@ static sl_status check_not_inside(const char *from, const char *out, sl_error *e
   return status;
 }
 
+/* The longest way on from a run's folder to a file of a checkpoint, both with their temporary
+ * names, and the NUL that ends it. */
+#define WAY_MAX \
+  (sizeof "/checkpoints/2-done-000000000000.tmp-4194304/moments.safetensors.tmp-4194304")
+
+/* Below a parent that is yet to be made no call would find a name too long. `found` is a folder on
+ * the way that exists. */
+static sl_status check_lengths(const char *folder, const char *found, sl_error *err) {
+  const long name_max = pathconf(found, _PC_NAME_MAX), path_max = pathconf(found, _PC_PATH_MAX);
+  for (const char *name = folder; name_max > 0 && *name; name += *name == '/') {
+    const size_t length = strcspn(name, "/");
+    if (length > (size_t)name_max)
+      return sl_fail(err, SL_ERR_USAGE,
+                     "run.out: a name of %zu bytes, '%.40s...': at most %ld are possible", length,
+                     name, name_max);
+    name += length;
+  }
+  if (path_max > 0 && strlen(folder) + WAY_MAX > (size_t)path_max)
+    return sl_fail(err, SL_ERR_USAGE,
+                   "run.out: %zu bytes, '%.40s...': at most %zu leave room for a run's files",
+                   strlen(folder), folder, (size_t)path_max - WAY_MAX);
+  return SL_OK;
+}
+
 /* The nearest folder on the way that exists can take the rest. */
 static sl_status check_parent(const char *folder, sl_error *err) {
   char *path = strdup(folder);
   if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   struct stat st;
-  while (access(path, F_OK) != 0 && errno == ENOENT) {
+  while (access(path, F_OK) != 0 && (errno == ENOENT || errno == ENAMETOOLONG)) {
     if (lstat(path, &st) == 0) {
       const sl_status status =
           sl_fail(err, SL_ERR_USAGE, "run.out: %s is a link to a place that does not exist", path);
@@ -148,25 +165,26 @@ static sl_status check_parent(const char *folder, sl_error *err) {
   else if (access(path, W_OK | X_OK) != 0)
     status = system_error(err, path);
   if (!status) status = check_not_inside(path, folder, err);
+  if (!status) status = check_lengths(folder, path, err);
   if (!status) status = try_folder(path, err);
   free(path);
   return status;
 }
 
 sl_status sl_run_check_new(const char *folder, sl_error *err) {
-  static const char *const parts[] = {SL_RUN_METRICS, SL_RUN_LEDGER,    SL_RUN_REWARDS,
-                                      SL_RUN_MODEL,   SL_RUN_REFERENCE, SL_RUN_COMPANIONS,
-                                      SL_RUN_BEST};
+  static const char *const parts[] = {SL_RUN_METRICS,    SL_RUN_LEDGER, SL_RUN_SAMPLES,
+                                      SL_RUN_REWARDS,    SL_RUN_MODEL,  SL_RUN_REFERENCE,
+                                      SL_RUN_COMPANIONS, SL_RUN_BEST};
   sl_status status = check_name(folder, err);
   if (!status) status = check_parent(folder, err);
   if (status) return status;
-  if (has(folder, SL_RUN_CONFIG))
+  if (sl_path_holds(folder, SL_RUN_CONFIG))
     return sl_fail(
         err, SL_ERR_USAGE,
         "%s holds a run already: 'sluice resume %s' goes on with it, or choose another run.out",
         folder, folder);
   for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-    if (has(folder, parts[i]))
+    if (sl_path_holds(folder, parts[i]))
       return sl_fail(err, SL_ERR_USAGE,
                      "%s/%s exists, and a run would replace it: choose another run.out, or remove "
                      "it",
@@ -191,10 +209,27 @@ sl_status sl_run_write_config(const char *folder, const sl_config *config, sl_er
   return status;
 }
 
+/* What is written in place, and so would be written elsewhere. */
+static sl_status check_no_links(const char *run, sl_error *err) {
+  static const char *const logs[] = {SL_RUN_METRICS, SL_RUN_LEDGER, SL_RUN_SAMPLES, SL_RUN_REWARDS};
+  sl_status status = SL_OK;
+  for (size_t i = 0; !status && i < sizeof logs / sizeof *logs; i++) {
+    char *path = sl_path_join(run, logs[i]);
+    struct stat st;
+    if (!path)
+      status = sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+    else if (lstat(path, &st) == 0 && S_ISLNK(st.st_mode))
+      status = sl_fail(err, SL_ERR_INPUT, "%s: a link: expected a file of the run's own", path);
+    free(path);
+  }
+  return status;
+}
+
 sl_status sl_run_open(sl_run_files *out, const char *path, sl_error *err) {
   sl_run_files files = {.path = strdup(path), .lock = -1};
-  const sl_status status = files.path ? sl_run_lock(&files.lock, &files.unlocked, path, err)
-                                      : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  sl_status status = files.path ? sl_run_lock(&files.lock, &files.unlocked, path, err)
+                                : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  if (!status) status = check_no_links(path, err);
   if (status)
     sl_run_close(&files);
   else
@@ -218,14 +253,16 @@ void sl_run_explain(const char *path, sl_error *err) {
   const size_t used = strlen(err->message);
   sl_checkpoint_entry *entries;
   size_t n;
-  if (has(path, SL_RUN_CONFIG)) return;
+  if (sl_path_holds(path, SL_RUN_CONFIG)) return;
   const char *what = "it is not the folder of a run";
   if (stat(path, &st) != 0) {
     what = "there is no such folder";
   } else if (sl_checkpoints_list(&entries, &n, path, NULL) == SL_OK) {
     free(entries);
     what = n ? "the run has checkpoints, but its configuration is gone"
-             : "the run failed before it began: remove the folder and train anew";
+           : sl_path_holds(path, SL_RUN_BEST)
+               ? "its configuration and its checkpoints are gone, all but " SL_RUN_BEST
+               : "the run failed before it began: remove the folder and train anew";
   }
   snprintf(err->message + used, sizeof err->message - used, "; %s: %s", path, what);
 }

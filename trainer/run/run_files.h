@@ -32,6 +32,9 @@ sl_status sl_run_create(sl_run_files *out, const char *path, const sl_config *co
                         sl_error *err);
 /* Locks an existing run's folder; the logs stay closed. */
 sl_status sl_run_open(sl_run_files *out, const char *path, sl_error *err);
+/* SL_ERR_IO if the lock that this process holds is not the file of that name any more: before each
+ * write. */
+sl_status sl_run_check_held(const sl_run_files *files, sl_error *err);
 /* Opens its logs, cut back to the sizes that a checkpoint recorded, or to the last complete line
  * where they have less, and removes what killed writers left. */
 sl_status sl_run_reopen(sl_run_files *files, uint64_t metrics_size, uint64_t ledger_size,

@@ -216,6 +216,28 @@ sl_status sl_identity_parse(sl_run_identity *out, const sl_json *doc, sl_error *
   return SL_OK;
 }
 
+/* What sl_identity_keys and sl_identity_content record of every run, from a folder or not. */
+static int is_always_there(sl_config_key key, int from_folder) {
+  const sl_config_bits bits = sl_config_key_bits(key);
+  if (bits == SL_BITS_NO || bits == SL_BITS_PRESET) return 0;
+  if (bits == SL_BITS_CONTENT)
+    return key == SL_KEY_task_train || key == SL_KEY_gate_name || key == SL_KEY_model_folder;
+  return !(from_folder && is_shape(key));
+}
+
+sl_status sl_identity_check_complete(const sl_run_identity *identity, const sl_json *doc,
+                                     sl_error *err) {
+  const char *folder = identity->value[SL_KEY_model_folder];
+  for (unsigned i = 0; i < SL_KEY_COUNT; i++) {
+    char name[64];
+    if (identity->value[i] || !is_always_there((sl_config_key)i, folder && *folder)) continue;
+    sl_config_name((sl_config_key)i, name, sizeof name);
+    return sl_json_fail(doc, "identity", err, "%s is missing: the checkpoint is damaged", name);
+  }
+  if (strlen(identity->tokenizer) == SL_DIGEST_TEXT - 1) return SL_OK;
+  return sl_json_fail(doc, "tokenizer", err, "expected 32 hexadecimal digits");
+}
+
 /* Nothing is spread over the number of rollouts. */
 static int is_constant(const sl_run_identity *identity) {
   const char *decay = identity->value[SL_KEY_rl_decay],

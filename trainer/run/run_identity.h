@@ -49,6 +49,10 @@ void sl_identity_print(FILE *out, const sl_run_identity *identity);
 /* SL_ERR_INPUT with the place of what is malformed. */
 sl_status sl_identity_parse(sl_run_identity *out, const sl_json *doc, sl_error *err);
 
+/* SL_ERR_INPUT, naming a key that every run has and this one lacks. */
+sl_status sl_identity_check_complete(const sl_run_identity *identity, const sl_json *doc,
+                                     sl_error *err);
+
 /* 1 if a key that both have differs in a way that can affect the rest of the run: a key of kind
  * WARM only while warm_start, one of kind DECAY not under a constant rate. */
 int sl_identity_differs(const sl_run_identity *recorded, const sl_run_identity *now,

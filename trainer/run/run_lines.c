@@ -6,7 +6,9 @@
 
 #include <math.h>
 
-static sl_status end_line(sl_log *log, sl_error *err) {
+static sl_status end_line(const sl_run_files *files, sl_log *log, sl_error *err) {
+  const sl_status status = sl_run_check_held(files, err);
+  if (status) return status;
   fputc('}', log->line);
   return sl_log_append(log, err);
 }
@@ -108,7 +110,7 @@ sl_status sl_metrics_step(sl_run_files *files, const sl_run_state *run, const sl
   real(f, "seconds", seconds),
       real(f, "tokens_per_second", (double)(r->sampled_tokens + r->trained_tokens) / seconds);
   fprintf(f, ",\"backend\":\"%s\",\"state\":\"%s\"", sl_context_backend(run->ctx), state);
-  return end_line(files->metrics, err);
+  return end_line(files, files->metrics, err);
 }
 
 sl_status sl_metrics_evaluation(sl_run_files *files, const sl_run_state *run, double success,
@@ -116,7 +118,7 @@ sl_status sl_metrics_evaluation(sl_run_files *files, const sl_run_state *run, do
   FILE *f = files->metrics->line;
   open_line(f, "evaluation", run);
   real(f, "held_out_success", success);
-  return end_line(files->metrics, err);
+  return end_line(files, files->metrics, err);
 }
 
 sl_status sl_ledger_begin(sl_run_files *files, const sl_run_state *run, sl_error *err) {
@@ -129,7 +131,7 @@ sl_status sl_ledger_begin(sl_run_files *files, const sl_run_state *run, sl_error
     fprintf(f, "%s\"%s\"", i ? "," : "", layout->tensors[i].name);
   fputs("]", f);
   if (*run->certificate) fprintf(f, ",\"certificate\":\"%s\"", run->certificate);
-  return end_line(files->ledger, err);
+  return end_line(files, files->ledger, err);
 }
 
 sl_status sl_ledger_change(sl_run_files *files, const sl_run_state *run, const char *key,
@@ -140,7 +142,7 @@ sl_status sl_ledger_change(sl_run_files *files, const sl_run_state *run, const c
   sl_cli_json_text(f, before);
   fputs(",\"after\":", f);
   sl_cli_json_text(f, after);
-  return end_line(files->ledger, err);
+  return end_line(files, files->ledger, err);
 }
 
 static void print_digests(FILE *f, const sl_digests *digests, size_t arena) {
@@ -166,7 +168,7 @@ sl_status sl_ledger_step(sl_run_files *files, const sl_run_state *run, const sl_
   }
   fputs("],\"parameters\":", f);
   print_digests(f, &run->digests, SL_DIGESTS_PARAMETERS);
-  return end_line(files->ledger, err);
+  return end_line(files, files->ledger, err);
 }
 
 sl_status sl_ledger_measures(sl_run_files *files, const sl_run_state *run, size_t updates,
@@ -178,5 +180,5 @@ sl_status sl_ledger_measures(sl_run_files *files, const sl_run_state *run, size_
   for (size_t u = 0; u < updates; u++)
     fprintf(f, "%s\"%.17g\"", u ? "," : "", run->ratios[u].effective);
   fputs("]", f);
-  return end_line(files->ledger, err);
+  return end_line(files, files->ledger, err);
 }

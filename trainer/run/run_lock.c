@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /* 1: locked. 0: *holder has it (0: not known, or it just let go). -1: errno. */
@@ -29,15 +30,35 @@ static int has_no_locks(int error) {
   return error == ENOSYS || error == ENOLCK || error == EOPNOTSUPP || error == EINVAL;
 }
 
+/* The folder's path may name another folder by now, or the lock was removed and made anew: then a
+ * second process may be at work there, and holds the lock that counts. */
+sl_status sl_run_check_held(const sl_run_files *files, sl_error *err) {
+  char *path = sl_path_join(files->path, SL_RUN_LOCK);
+  struct stat held, found;
+  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  const int same = fstat(files->lock, &held) == 0 && lstat(path, &found) == 0 &&
+                   held.st_dev == found.st_dev && held.st_ino == found.st_ino;
+  free(path);
+  if (same) return SL_OK;
+  return sl_fail(err, SL_ERR_IO,
+                 "%s: the run's folder was moved or its lock replaced while it ran: nothing more "
+                 "is written there. 'sluice resume' of the folder, where it is now, goes on from "
+                 "its newest checkpoint",
+                 files->path);
+}
+
 sl_status sl_run_lock(int *out, int *unlocked, const char *run, sl_error *err) {
   char *path = sl_path_join(run, SL_RUN_LOCK);
   if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  const int fd = sl_open(path, O_RDWR | O_CREAT);
+  const int fd = sl_open(path, O_RDWR | O_CREAT | O_NOFOLLOW);
   long holder = 0;
   const int locked = fd < 0 ? -1 : try_lock(fd, &holder);
   sl_status status = SL_OK;
   *unlocked = fd >= 0 && locked < 0 && has_no_locks(errno) ? errno : 0;
-  if (locked < 0 && !*unlocked)
+  if (fd < 0 && errno == ELOOP)
+    status =
+        sl_fail(err, SL_ERR_INPUT, "%s: a link: expected an empty file of the run's own", path);
+  else if (locked < 0 && !*unlocked)
     status = sl_fail(err, SL_ERR_IO, "%s: cannot lock the run: %s", path, strerror(errno));
   if (locked == 0)
     status =
@@ -65,5 +86,9 @@ sl_status sl_run_clean(const char *run, sl_error *err) {
   if (!status) status = clean(run, ".", SL_RUN_REFERENCE, err);
   if (!status) status = clean(run, ".", SL_RUN_COMPANIONS, err);
   if (!status) status = clean(run, ".", SL_RUN_BEST, err);
-  return status ? status : clean(run, ".", SL_RUN_CONFIG, err);
+  static const char *const files[] = {SL_RUN_CONFIG, SL_RUN_METRICS, SL_RUN_LEDGER, SL_RUN_SAMPLES,
+                                      SL_RUN_REWARDS};
+  for (size_t i = 0; !status && i < sizeof files / sizeof *files; i++)
+    status = clean(run, ".", files[i], err);
+  return status;
 }

@@ -129,6 +129,7 @@ static sl_status enter_rl(walk *w, sl_error *err) {
   sl_run_state *run = w->t;
   run->phase = SL_PHASE_RL;
   sl_status status = sl_run_kernel_error(run, sl_optimizer_reset(&run->optimizer), err);
+  if (!status) status = sl_run_check_held(w->run, err);
   if (!status) status = sl_reference_save(run, w->run->path, err);
   if (!status) status = evaluate(w, &run->success_before, err);
   int written = 0;
@@ -178,10 +179,10 @@ static sl_status finish(walk *w, sl_error *err) {
   run->phase = SL_PHASE_DONE;
   char *path = sl_path_join(w->run->path, SL_RUN_MODEL),
        *companions = sl_path_join(w->run->path, SL_RUN_COMPANIONS);
-  const sl_status status =
-      path && companions
-          ? sl_model_folder_publish(&run->policy, run->tokenizer, companions, path, err)
-          : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  sl_status status = path && companions ? sl_run_check_held(w->run, err)
+                                        : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  if (!status)
+    status = sl_model_folder_publish(&run->policy, run->tokenizer, companions, path, err);
   free(path);
   free(companions);
   return status;
@@ -282,6 +283,7 @@ sl_status sl_run_train(sl_run_state *run, sl_run_files *files, const sl_train_op
   sl_status status = sl_ledger_begin(files, run, err);
   if (!status) status = open_answers(run, files, err);
   if (!status) status = walk_phases(&w, err);
+  if (status == SL_ERR_IO) sl_run_check_held(files, err); /* the better reason, if it fails */
   result->diverged = status == SL_ERR_NONFINITE;
   if (result->diverged)
     explain_divergence(&w, err);

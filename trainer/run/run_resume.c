@@ -270,7 +270,8 @@ static sl_status take_up(attempt *a, sl_run_files *files, sl_error *err) {
   sl_run_state *run = a->run;
   const sl_checkpoint_state *s = &a->state;
   const sl_lost_logs lost = {accepts(a, SL_RUN_METRICS), accepts(a, SL_RUN_LEDGER)};
-  sl_status status = a->options->from ? sl_run_make_checkpoints(a->path, err) : SL_OK;
+  sl_status status = sl_run_check_held(files, err);
+  if (!status && a->options->from) status = sl_run_make_checkpoints(a->path, err);
   if (!status) status = sl_branch_check_logs(a->path, s, lost, err);
   if (!status)
     status = sl_branch_leave(a->path, run->phase,

@@ -41,8 +41,8 @@ static sl_status write_one(sl_run_files *files, const sl_run_state *run, size_t 
 sl_status sl_samples_write(sl_run_files *files, const sl_run_state *run, sl_error *err) {
   const size_t n = run->rollout.n, count = n < SL_SAMPLES_A_ROLLOUT ? n : SL_SAMPLES_A_ROLLOUT;
   const size_t prompts = (size_t)run->config.rl.prompts, group = (size_t)run->config.rl.group;
-  sl_status status = SL_OK;
   if (!sl_samples_due(run->rl_step)) return SL_OK;
+  sl_status status = sl_run_check_held(files, err);
   for (size_t k = 0; !status && k < count; k++)
     status = write_one(files, run, k % prompts * group + k / prompts, err);
   return status;

@@ -208,6 +208,21 @@ Test(config, checks_between_keys_name_the_place_of_the_key) {
     expect_refused(cases[i].text, cases[i].part);
 }
 
+Test(config, what_is_not_utf8_is_named) {
+  static const char with_mark[] = "\xff\xfer\0l\0:\0 \0{\0}\0\n";
+  static const char without[] = "r\0l\0:\0 \0{\0}\0\n", nul[] = "rl: {lr: 1e-4}\n\0";
+  sl_config c;
+  sl_error err;
+  expect_error(
+      sl_config_load(&c, scratch_write("run.yaml", with_mark, sizeof with_mark), NULL, 0, &err),
+      SL_ERR_INPUT, &err, "run.yaml: this looks like UTF-16; save it as UTF-8");
+  expect_error(
+      sl_config_load(&c, scratch_write("run.yaml", without, sizeof without), NULL, 0, &err),
+      SL_ERR_INPUT, &err, "run.yaml: byte 1: a NUL byte");
+  expect_error(sl_config_load(&c, scratch_write("run.yaml", nul, sizeof nul), NULL, 0, &err),
+               SL_ERR_INPUT, &err, "run.yaml: byte 15: a NUL byte");
+}
+
 /* The largest decay that the check lets through leaves a factor of 0, not below (spec N6.3). */
 Test(config, a_decay_of_one_step_is_allowed) {
   static const char *const sets[] = {"sft.lr=0.5", "rl.lr=0.25", "optimizer.weight_decay=2"};
@@ -231,6 +246,10 @@ Test(config, bad_arguments_are_refused_by_number) {
       {"gate.pos=1",
        "--set 2: gate.pos is a mapping of at most 8 names to numbers; found 'gate.pos=1'"},
       {"gate.pos.tau=x", "--set 2: gate.pos.tau: expected a number, found 'x'"},
+      {"rl.beta=1e-400",
+       "--set 2: rl.beta: expected a number from 0 to 1000 that is not too small to be told from "
+       "0"},
+      {"gate.pos.tau=1e-60", "--set 2: gate.pos.tau: expected a number, found '1e-60'"},
       {"run.out=caf\xe9", "--set 2: run.out: expected UTF-8 text"},
       {"rl.updates=3", "--set 2: rl.updates: expected a divisor of rl.prompts (128), found 3"},
   };
