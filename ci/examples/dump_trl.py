@@ -105,7 +105,8 @@ def main(folder):
             output_dir=os.path.join(folder, "run"), loss_type=kind, num_generations=4,
             per_device_train_batch_size=8, num_iterations=2, max_completion_length=12, max_steps=4,
             learning_rate=0.05, beta=0.0 if kind == "dapo" else 0.04, save_strategy="no",
-            use_bias_correction_kl=False, report_to=[], use_cpu=True, bf16=False, gradient_checkpointing=False)
+            use_bias_correction_kl=False, report_to=[], use_cpu=True,
+            bf16=False, gradient_checkpointing=False)
         trainer = Trainer(
             model=model, processing_class=tokenizer, train_dataset=prompts, args=options,
             reward_funcs=lambda completions, **_: [float(len(c) % 7) for c in completions])
