@@ -114,6 +114,16 @@ sl_status sl_op_setting_parse(sl_op_case *c, const char *text, sl_error *err) {
   return sl_contract_fail(err, SL_ERR_USAGE, "%s: %s has no such setting", text, c->op->name);
 }
 
+void sl_op_setting_text(char *out, size_t size, const sl_op_case *c, size_t setting) {
+  const char *choices = c->op->choices[setting];
+  if (!choices) {
+    snprintf(out, size, "%.9g", c->setting[setting]);
+    return;
+  }
+  for (int k = (int)c->setting[setting]; k > 0; k--) choices += strcspn(choices, "|") + 1;
+  snprintf(out, size, "%.*s", (int)strcspn(choices, "|"), choices);
+}
+
 static sl_status check_element(const sl_op_case *c, const sl_op_tensor *tensor, size_t index,
                                double x, sl_error *err) {
   const double below = tensor->below ? (double)sl_op_size(c, tensor->below) : 0.0;

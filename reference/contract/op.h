@@ -97,6 +97,9 @@ size_t sl_op_count_of(const sl_op_case *c, const sl_op_tensor *tensor);
  * may be. */
 sl_status sl_op_setting_parse(sl_op_case *c, const char *text, sl_error *err);
 
+/* A setting's value as such a text has it. */
+void sl_op_setting_text(char *out, size_t size, const sl_op_case *c, size_t setting);
+
 /* SL_ERR_INPUT for inputs and settings that the op cannot be given, with tensor[index];
  * SL_ERR_NONFINITE for a NaN or an infinity. */
 sl_status sl_op_check(const sl_op_case *c, sl_error *err);

@@ -1,5 +1,6 @@
 /* The gated loss and its gradient by log-probs and entropies (spec O1, O2, O4, E2.7). */
 #include "expression.h"
+#include "loss_clamp.h"
 #include "loss_gate.h"
 #include "loss_kl.h"
 #include "loss_wrong.h"
@@ -12,19 +13,12 @@
 
 static const sl_ball zero = {0.0, 0.0}, one = {1.0, 0.0};
 
-/* A clamped log-ratio. outside: the exact one is beyond the clamp; unsure: the kernel's may be on
- * the other side. */
-typedef struct {
-  sl_ball x;
-  int outside, unsure;
-} clamped;
-
 /* What the tokens of a sequence share. */
 typedef struct {
   size_t held;
   double tokens;
-  sl_ball share; /* the coefficient */
-  clamped x;     /* at the level of sequences */
+  sl_ball share;     /* the coefficient */
+  sl_loss_clamped x; /* at the level of sequences */
 } sequence;
 
 typedef struct {
@@ -98,21 +92,6 @@ static sl_ball share_of(const loss *a, size_t s, double tokens) {
   return (sl_ball){share.mid * d.times, share.rad * d.times};
 }
 
-static clamped clamp(const loss *a, sl_ball x) {
-  const double limit = a->c->setting[CLAMP], size = fabs(x.mid),
-               rounding = sl_format_holds(a->r->contract->acc, limit) ? 0.0 : a->r->both * limit;
-  clamped k = {sl_ball_clamp(x, -limit, limit), size > limit,
-               fabs(size - limit) <= x.rad + rounding};
-  if (size + x.rad + rounding >= limit) k.x.rad += rounding;
-  return k;
-}
-
-/* y where the log-ratio is inside, else `otherwise`; either, where that is unsure. */
-static sl_ball unless_clamped(clamped x, sl_ball y, sl_ball otherwise) {
-  if (!x.unsure) return x.outside ? otherwise : y;
-  return x.outside ? sl_arith_worst(otherwise, y) : sl_arith_worst(y, otherwise);
-}
-
 /* The mean of a sequence's log-ratios (spec O1.2). */
 static sl_ball mean_log_ratio(const loss *a, size_t s, double tokens) {
   sl_arith_sum sum = {0};
@@ -129,14 +108,15 @@ static void load(loss *a, size_t s, sl_notes *notes) {
   const int padding = sl_has(a->c, SL_CAUSE_LOSS_MASK_IGNORED); /* 1 for no token, then */
   if (a->s.tokens == 0.0 && !padding) return;
   a->s.share = share_of(a, s, fmax(a->s.tokens, 1.0));
-  if (a->c->setting[LEVEL] == SEQUENCE_LEVEL) a->s.x = clamp(a, mean_log_ratio(a, s, a->s.tokens));
+  if (a->c->setting[LEVEL] == SEQUENCE_LEVEL)
+    a->s.x = sl_loss_clamp(a->c, a->r, mean_log_ratio(a, s, a->s.tokens));
   sl_note(notes, "  sequence %zu: %g tokens, coefficient %.6g, within %.3g", s, a->s.tokens,
           a->s.share.mid, a->s.share.rad);
 }
 
-static clamped log_ratio(const loss *a, size_t i) {
+static sl_loss_clamped log_ratio(const loss *a, size_t i) {
   if (a->c->setting[LEVEL] == SEQUENCE_LEVEL) return a->s.x;
-  return clamp(a, sl_arith_sub(a->r, input(a, NEW, i), input(a, OLD, i)));
+  return sl_loss_clamp(a->c, a->r, sl_arith_sub(a->r, input(a, NEW, i), input(a, OLD, i)));
 }
 
 static sl_gate_walk expression_at(const loss *a, size_t s, sl_ball ratio) {
@@ -188,7 +168,7 @@ static sl_ball through_mean(const loss *a, sl_ball d) {
 
 /* -A c w r, with the gate's chain: five factors, of which the coefficient is two. */
 static sl_ball policy_grad(const loss *a, size_t i, sl_notes *notes) {
-  const clamped x = log_ratio(a, i);
+  const sl_loss_clamped x = log_ratio(a, i);
   const sl_gate_walk g = gate_at(a, i, x.x);
   const sl_ball r = sl_has(a->c, SL_CAUSE_LOSS_NO_RATIO) ? one : g.r,
                 factor[] = {sl_ball_neg(advantage_of(a, i)), a->s.share, g.w, r, g.chain};
@@ -198,18 +178,18 @@ static sl_ball policy_grad(const loss *a, size_t i, sl_notes *notes) {
           g.r.mid, g.r.rad);
   sl_note(notes, "  weight %.6g, within %.3g; -A c w r = %.6g, within %.3g", g.w.mid, g.w.rad,
           d.mid, d.rad);
-  return unless_clamped(x, d, zero);
+  return sl_loss_unless_clamped(x, d, zero);
 }
 
-static clamped to_reference(const loss *a, size_t i) {
+static sl_loss_clamped to_reference(const loss *a, size_t i) {
   const sl_ball y = sl_arith_sub(a->r, input(a, NEW, i), input(a, REF, i));
-  if (sl_has(a->c, SL_CAUSE_LOSS_KL_NO_CLAMP)) return (clamped){.x = y};
-  return clamp(a, sl_has(a->c, SL_CAUSE_LOSS_KL_REVERSED) ? sl_ball_neg(y) : y);
+  if (sl_has(a->c, SL_CAUSE_LOSS_KL_NO_CLAMP)) return (sl_loss_clamped){.x = y};
+  return sl_loss_clamp(a->c, a->r, sl_has(a->c, SL_CAUSE_LOSS_KL_REVERSED) ? sl_ball_neg(y) : y);
 }
 
 /* d + beta c slope; of k3 also as three terms, d + beta c - beta c exp(-y), in any order. */
 static sl_ball with_kl(const loss *a, size_t i, sl_ball d, sl_notes *notes) {
-  const clamped y = to_reference(a, i);
+  const sl_loss_clamped y = to_reference(a, i);
   const double back = sl_has(a->c, SL_CAUSE_LOSS_KL_REVERSED) ? -1.0 : 1.0,
                sign = back * (sl_has(a->c, SL_CAUSE_LOSS_KL_SIGN) ? -1.0 : 1.0);
   const sl_ball beta = sl_arith_constant(a->r, sign * a->c->setting[BETA]), share = a->s.share,
@@ -226,7 +206,7 @@ static sl_ball with_kl(const loss *a, size_t i, sl_ball d, sl_notes *notes) {
   }
   sl_note(notes, "  log-ratio to the reference %.6g, slope %.6g, within %.3g; d within %.3g",
           y.x.mid, slope.mid, slope.rad, sum.rad);
-  return unless_clamped(y, sum, d);
+  return sl_loss_unless_clamped(y, sum, d);
 }
 
 static sl_ball logp_grad(const loss *a, size_t i, sl_notes *notes) {

@@ -89,8 +89,7 @@ static sl_status take_metadata(sl_dump_case *d, const sl_dump *dump, sl_error *e
   return SL_OK;
 }
 
-/* 1 if a contract's text gives the type of the output. */
-static int says_out(const char *text) {
+int sl_dump_says_out(const char *text) {
   return text && (strncmp(text, "out=", 4) == 0 || strstr(text, ",out="));
 }
 
@@ -105,7 +104,7 @@ sl_status sl_dump_conventions(sl_dump_case *d, const sl_op *op, const sl_dump *d
     SL_TRY(sl_contract_parse(&d->c.contract, request->contract, op->stored, err));
   for (size_t i = 0; i < request->settings; i++)
     SL_TRY(sl_op_setting_parse(&d->c, request->setting[i], err));
-  d->has_out = says_out(contract) || says_out(request->contract);
+  d->has_out = sl_dump_says_out(contract) || sl_dump_says_out(request->contract);
   return sl_dump_gate(d, request->gate, err);
 }
 

@@ -39,6 +39,9 @@ sl_status sl_dump_op(const sl_op **op, const sl_dump *dump, const sl_dump_reques
 sl_status sl_dump_conventions(sl_dump_case *d, const sl_op *op, const sl_dump *dump,
                               const sl_dump_request *request, sl_error *err);
 
+/* 1 if a contract's text, or NULL, gives the type of the output. */
+int sl_dump_says_out(const char *text);
+
 /* A gate file in place of the setting `gate`; the case owns it. */
 sl_status sl_dump_gate(sl_dump_case *d, const char *gate, sl_error *err);
 

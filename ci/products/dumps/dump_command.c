@@ -1,8 +1,8 @@
-/* Options of `sluice equiv --op`, `--gen` and `--judge` (spec E5.1, E6 to E9). */
+/* Options of `sluice equiv --op`, `--gen`, `--judge` and `--so` (spec E5.1, E6 to E10). */
 #include "dump_command.h"
 
 #include "dump_report.h"
-#include "generated.h"
+#include "library_case.h"
 
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
@@ -11,17 +11,29 @@
 #include <argp.h>
 #include <string.h>
 
-enum { OPTION_GEN = 256, OPTION_JUDGE, OPTION_INPUTS, OPTION_JUNIT, OPTION_CONVENTIONS };
+enum {
+  OPTION_GEN = 256,
+  OPTION_JUDGE,
+  OPTION_INPUTS,
+  OPTION_JUNIT,
+  OPTION_CONVENTIONS,
+  OPTION_SO,
+  OPTION_TIMEOUT,
+  OPTION_MEMORY
+};
+
+static const sl_kernel_limits default_limits = {60.0, 4096};
 
 static const char program[] = "sluice equiv";
 
 typedef struct {
   sl_dump_request request;
   sl_generated_request generate;
-  const char *dump, *judge, *inputs, *output, *json, *junit;
+  const char *dump, *judge, *inputs, *output, *json, *junit, *library;
+  sl_kernel_limits limits;
   size_t elements;
   uint64_t seed;
-  int conventions;
+  int conventions, limited;
 } options;
 
 static error_t parse_files(int key, char *arg, options *o) {
@@ -52,6 +64,23 @@ static error_t parse_files(int key, char *arg, options *o) {
       return 0;
     default:
       return ARGP_ERR_UNKNOWN;
+  }
+}
+
+static error_t parse_library(int key, char *arg, struct argp_state *state, options *o) {
+  switch (key) {
+    case OPTION_SO:
+      o->library = arg;
+      return 0;
+    case OPTION_TIMEOUT:
+      o->limits.seconds = sl_argp_integer(state, "timeout", arg, 1, 86400), o->limited = 1;
+      return 0;
+    case OPTION_MEMORY:
+      o->limits.mebibytes = (size_t)sl_argp_integer(state, "memory", arg, 1, 0x1p24);
+      o->limited = 1;
+      return 0;
+    default:
+      return parse_files(key, arg, o);
   }
 }
 
@@ -94,7 +123,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
       argp_error(state, "no argument is expected, found '%s'", arg);
       return 0;
     default:
-      return parse_files(key, arg, o);
+      return parse_library(key, arg, state, o);
   }
 }
 
@@ -120,6 +149,12 @@ static const struct argp_option rows[] = {
     {"judge", OPTION_JUDGE, "FILE", 0, "the outputs; inputs are made again from the seed", 0},
     {"inputs", OPTION_INPUTS, "FILE", 0,
      "what --gen wrote, where the outputs' file does not repeat its texts", 0},
+    {"so", OPTION_SO, "FILE", 0,
+     "a shared library with the functions of sluice/kernel.h: makes inputs for --op, calls it in a "
+     "process of its own, judges",
+     0},
+    {"timeout", OPTION_TIMEOUT, "SECONDS", 0, "of that process (default 60)", 0},
+    {"memory", OPTION_MEMORY, "MIB", 0, "of that process (default 4096)", 0},
     {0}};
 static const struct argp parser = {
     rows,
@@ -134,7 +169,8 @@ static const struct argp parser = {
     NULL};
 
 int sl_dump_command_is(int argc, char **argv) {
-  static const char *const names[] = {"--op", "--dump", "--gen", "--judge", "--conventions"};
+  static const char *const names[] = {"--op",    "--dump",        "--gen",
+                                      "--judge", "--conventions", "--so"};
   for (int i = 1; i < argc; i++)
     for (size_t k = 0; k < sizeof names / sizeof *names; k++) {
       const size_t n = strlen(names[k]);
@@ -144,17 +180,22 @@ int sl_dump_command_is(int argc, char **argv) {
 }
 
 static sl_status check_options(const options *o, sl_error *err) {
-  const int ways =
-      (o->dump != NULL) + (o->judge != NULL) + (o->generate.op != NULL) + o->conventions;
+  const int ways = (o->dump != NULL) + (o->judge != NULL) + (o->generate.op != NULL) +
+                   (o->library != NULL) + o->conventions;
   if (ways != 1)
-    return sl_fail(err, SL_ERR_USAGE,
-                   "one of --dump FILE, --gen OP, --judge FILE and --conventions is needed");
+    return sl_fail(
+        err, SL_ERR_USAGE,
+        "one of --dump FILE, --gen OP, --judge FILE, --so FILE and --conventions is needed");
   if ((o->generate.op != NULL) != (o->output != NULL))
     return sl_fail(err, SL_ERR_USAGE, "--gen OP goes with -o FILE");
   if (o->inputs && !o->judge)
     return sl_fail(err, SL_ERR_USAGE, "--inputs FILE goes with --judge FILE");
-  if (!o->generate.op && (o->generate.shape || o->generate.type || o->generate.kind))
-    return sl_fail(err, SL_ERR_USAGE, "--shape, --type and --kind go with --gen OP");
+  if (o->library && !o->request.op)
+    return sl_fail(err, SL_ERR_USAGE, "--so FILE goes with --op OP");
+  if (!o->library && o->limited)
+    return sl_fail(err, SL_ERR_USAGE, "--timeout and --memory go with --so FILE");
+  if (!o->generate.op && !o->library && (o->generate.shape || o->generate.type || o->generate.kind))
+    return sl_fail(err, SL_ERR_USAGE, "--shape, --type and --kind go with --gen OP or --so FILE");
   return SL_OK;
 }
 
@@ -173,16 +214,21 @@ static sl_status report(const options *o, const sl_dump_report *r, sl_error *err
   return SL_OK;
 }
 
+static sl_status report_verdict(int *code, const options *o, const sl_dump_report *r,
+                                sl_error *err) {
+  *code = sl_outcomes_exit(&r->v->outcome, 1, 0);
+  return report(o, r, err);
+}
+
 static sl_status judge_case(int *code, const options *o, const sl_dump_case *d, sl_error *err) {
   sl_dump_verdict v;
   sl_dump_causes causes;
+  sl_dump_report r = {.d = d, .v = &v, .causes = &causes};
+  r.path = o->library ? o->library : o->dump ? o->dump : o->judge;
+  r.made = o->library ? &o->generate : NULL;
   sl_status status = sl_dump_judge(&v, d, o->elements, o->seed, err);
   if (!status) status = sl_dump_causes_find(&causes, d, &v, err);
-  if (!status) {
-    const sl_dump_report r = {o->dump ? o->dump : o->judge, d, &v, &causes};
-    status = report(o, &r, err);
-    *code = sl_outcomes_exit(&v.outcome, 1, 0);
-  }
+  if (!status) status = report_verdict(code, o, &r, err);
   sl_dump_verdict_end(&v);
   return status;
 }
@@ -220,25 +266,51 @@ static sl_status print_conventions(const options *o, sl_error *err) {
   return SL_OK;
 }
 
-static sl_status generate(options *o, sl_error *err) {
+/* What --gen and --so have of the common options. */
+static void complete_request(options *o) {
   sl_generated_request *g = &o->generate;
   g->seed = o->seed, g->contract = o->request.contract, g->gate = o->request.gate;
   g->settings = o->request.settings;
   memcpy(g->setting, o->request.setting, sizeof g->setting);
   if (!g->type) g->type = "f32";
   if (!g->kind) g->kind = "usual";
-  return sl_generated_write(o->output, g, err);
+}
+
+static sl_status generate(options *o, sl_error *err) {
+  complete_request(o);
+  return sl_generated_write(o->output, &o->generate, err);
+}
+
+static sl_status judge_library(int *code, options *o, sl_error *err) {
+  sl_dump_case d = {0};
+  sl_happened happened;
+  o->generate.op = o->request.op;
+  complete_request(o);
+  sl_status status = sl_library_case_make(&d, happened, o->library, &o->generate, &o->limits, err);
+  if (!status && *happened) {
+    const sl_dump_verdict v = {.outcome = SL_OUTCOME_DIFFERENT};
+    const sl_dump_causes causes = {.n = 0};
+    const sl_dump_report r = {o->library, &d, &v, &causes, &o->generate, happened};
+    status = report_verdict(code, o, &r, err);
+  } else if (!status) {
+    status = judge_case(code, o, &d, err);
+  }
+  sl_dump_case_end(&d);
+  return status;
+}
+
+static sl_status run(int *code, options *o, sl_error *err) {
+  if (o->conventions) return print_conventions(o, err);
+  if (o->generate.op) return generate(o, err);
+  return o->library ? judge_library(code, o, err) : judge(code, o, err);
 }
 
 int sl_dump_command(int argc, char **argv) {
-  options o = {.elements = SL_DUMP_ELEMENTS, .seed = 1};
+  options o = {.elements = SL_DUMP_ELEMENTS, .seed = 1, .limits = default_limits};
   sl_argp_parse(&parser, argc, argv, &o);
   sl_error err;
   int code = SL_EXIT_OK;
   sl_status status = check_options(&o, &err);
-  if (!status)
-    status = o.conventions   ? print_conventions(&o, &err)
-             : o.generate.op ? generate(&o, &err)
-                             : judge(&code, &o, &err);
+  if (!status) status = run(&code, &o, &err);
   return status ? sl_cli_fail(program, &err) : code;
 }

@@ -17,7 +17,9 @@ static const char *control_that_passes(const sl_dump_verdict *v) {
 void sl_dump_reason(char out[SL_DUMP_REASON], const sl_dump_report *r) {
   const sl_judgement *j = &r->v->all;
   const char *control = control_that_passes(r->v);
-  if (j->wrong)
+  if (r->happened)
+    snprintf(out, SL_DUMP_REASON, "%s", r->happened);
+  else if (j->wrong)
     snprintf(out, SL_DUMP_REASON, "%s[%zu] is %.9g; exact is %.9g, within %.3g", j->wrong_at.tensor,
              j->wrong_at.index, j->got, j->mid, j->rad);
   else if (j->unbounded)
@@ -39,20 +41,10 @@ static void print_types(FILE *out, const sl_dump_case *d) {
       fprintf(out, "; %s %s", op->out[o].name, sl_tensor_type_name(d->output[o].stored));
 }
 
-static void setting_text(char *out, size_t size, const sl_op_case *c, size_t i) {
-  const char *choices = c->op->choices[i];
-  if (!choices) {
-    snprintf(out, size, "%.9g", c->setting[i]);
-    return;
-  }
-  for (int k = (int)c->setting[i]; k > 0; k--) choices += strcspn(choices, "|") + 1;
-  snprintf(out, size, "%.*s", (int)strcspn(choices, "|"), choices);
-}
-
 static void print_settings(FILE *out, const sl_op_case *c) {
   for (size_t i = 0; i < sl_op_settings(c->op); i++) {
     char text[64];
-    setting_text(text, sizeof text, c, i);
+    sl_op_setting_text(text, sizeof text, c, i);
     fprintf(out, "%s%s=%s", i ? " " : "  settings     ", c->op->setting[i].name, text);
   }
   if (sl_op_settings(c->op)) fputc('\n', out);
@@ -66,7 +58,7 @@ static void print_output(FILE *out, const sl_dump_report *r, size_t o) {
   const sl_judgement *j = &s->judgement;
   const char *name = r->d->c.op->out[o].name;
   if (!r->d->output[o].got) {
-    fprintf(out, "  %-12s not in the dump\n", name);
+    fprintf(out, "  %-12s %s\n", name, r->made ? "not written" : "not in the dump");
     return;
   }
   fprintf(out, "  %-12s %zu of %zu elements judged, %zu wrong", name, j->judged,
@@ -102,18 +94,26 @@ static void print_causes(FILE *out, const sl_dump_causes *causes) {
   if (causes->n > 1) fprintf(out, "  %-12s these are not distinguishable on these inputs\n", "");
 }
 
+/* What makes the same inputs again. */
+static void print_made(FILE *out, const sl_generated_request *made) {
+  if (made)
+    fprintf(out, "  inputs       --seed %" PRIu64 " --kind %s --type %s\n", made->seed, made->kind,
+            made->type);
+}
+
 void sl_dump_report_text(FILE *out, const sl_dump_report *r) {
   char shape[SL_OP_SHAPE_TEXT], contract[SL_CONTRACT_TEXT], reason[SL_DUMP_REASON];
   const sl_op *op = r->d->c.op;
   sl_op_shape_print(shape, &r->d->c);
   sl_contract_print(contract, &r->d->c.contract, op->stored);
-  fprintf(out, "%s: %s\n  dump         %s\n  shape        %s", op->name, op->summary, r->path,
-          shape);
+  fprintf(out, "%s: %s\n  %-12s %s\n", op->name, op->summary, r->made ? "kernel" : "dump", r->path);
+  print_made(out, r->made);
+  fprintf(out, "  shape        %s", shape);
   print_types(out, r->d);
   fputc('\n', out);
   print_settings(out, &r->d->c);
   fprintf(out, "  contract     %s\n", contract);
-  for (size_t o = 0; o < sl_op_outputs(op); o++) print_output(out, r, o);
+  for (size_t o = 0; !r->happened && o < sl_op_outputs(op); o++) print_output(out, r, o);
   if (r->v->lost)
     fprintf(out, "  lost digits  %zu elements of %s: " SL_LOST_DIGITS_NAME "\n", r->v->lost,
             op->out[0].name);
@@ -226,7 +226,7 @@ void sl_dump_print_conventions(FILE *out, const sl_op *op) {
   const sl_op_case c = sl_op_case_of(op);
   for (size_t i = 0; i < sl_op_settings(op); i++) {
     char text[64];
-    setting_text(text, sizeof text, &c, i);
+    sl_op_setting_text(text, sizeof text, &c, i);
     fprintf(out, "  %-12s default %-14s ", op->setting[i].name, text);
     if (op->choices[i])
       fprintf(out, "%s\n", op->choices[i]);

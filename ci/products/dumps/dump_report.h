@@ -4,15 +4,18 @@
 
 #include "dump_causes.h"
 #include "dump_judge.h"
+#include "generated.h"
 
 #include <stdio.h>
 
-/* One judged dump. */
+/* One judged dump, or kernel of a shared library. */
 typedef struct {
   const char *path;
   const sl_dump_case *d;
   const sl_dump_verdict *v;
   const sl_dump_causes *causes;
+  const sl_generated_request *made; /* of a library; NULL for a dump */
+  const char *happened;             /* in place of an answer (spec E10.4), or NULL */
 } sl_dump_report;
 
 void sl_dump_report_text(FILE *out, const sl_dump_report *r);

@@ -41,8 +41,7 @@ static void default_shape(char *out, size_t size, const sl_op *op) {
         n += (size_t)snprintf(out + n, size - n, "%s%c=%d", n ? "," : "", *s, usual[i].n);
 }
 
-/* An element type of a file, with the bytes of the values. */
-static sl_tensor_type type_in_file(const sl_op_tensor *tensor, sl_format given) {
+sl_tensor_type sl_generated_type(const sl_op_tensor *tensor, sl_format given) {
   static const sl_tensor_type types[SL_FORMATS] = {SL_TENSOR_F64, SL_TENSOR_F32, SL_TENSOR_F32,
                                                    SL_TENSOR_BF16, SL_TENSOR_F16};
   if (tensor->kind == SL_TENSOR_FLAG) return SL_TENSOR_BOOL;
@@ -60,16 +59,20 @@ static void write_value(void *words, size_t i, sl_tensor_type type, sl_format gi
     sl_format_write(given, words, i, x);
 }
 
-/* The tensor of an input; its data is allocated. */
-static sl_status view_of(sl_tensor_view *view, const sl_op_problem *p, size_t input) {
-  const sl_op_tensor *tensor = &p->c.op->in[input];
-  *view = (sl_tensor_view){.name = tensor->name, .count = p->count[input]};
-  view->type = type_in_file(tensor, p->given);
+sl_tensor_view sl_generated_shape(const sl_op_case *c, const sl_op_tensor *tensor) {
+  sl_tensor_view view = {.name = tensor->name, .count = sl_op_count_of(c, tensor)};
   for (const char *s = tensor->shape; *s; s++) {
     if (*s >= '0' && *s <= '9') continue;
     const size_t factor = s > tensor->shape && s[-1] <= '9' ? (size_t)(s[-1] - '0') : 1;
-    view->shape[view->rank++] = factor * sl_op_size(&p->c, *s);
+    view.shape[view.rank++] = factor * sl_op_size(c, *s);
   }
+  return view;
+}
+
+sl_status sl_generated_view(sl_tensor_view *view, const sl_op_problem *p, size_t input) {
+  const sl_op_tensor *tensor = &p->c.op->in[input];
+  *view = sl_generated_shape(&p->c, tensor);
+  view->type = sl_generated_type(tensor, p->given);
   void *words = malloc(view->count * sl_tensor_type_bytes(view->type) + 1);
   if (!words) return SL_ERR_MEMORY;
   for (size_t i = 0; i < view->count; i++)
@@ -129,7 +132,8 @@ static sl_status write_problem(const char *path, const sl_op_problem *p, const w
   sl_tensor_view view[SL_OP_INPUTS] = {{0}};
   sl_status status = SL_OK;
   for (size_t i = 0; !status && i < n; i++)
-    if ((status = view_of(&view[i], p, i))) sl_fail(err, status, "no memory for %s", path);
+    if ((status = sl_generated_view(&view[i], p, i)))
+      sl_fail(err, status, "no memory for %s", path);
   if (!status) status = sl_safetensors_write_dump(path, t->entry, t->n, view, n, err);
   for (size_t i = 0; i < n; i++) free((void *)(uintptr_t)view[i].data);
   return status;
@@ -144,21 +148,36 @@ static sl_status conventions_of(sl_dump_case *d, const sl_generated_request *req
     SL_TRY(sl_op_setting_parse(&d->c, request->setting[i], err));
   if (request->contract)
     SL_TRY(sl_contract_parse(&d->c.contract, request->contract, op->stored, err));
+  d->has_out = sl_dump_says_out(request->contract);
   return sl_dump_gate(d, request->gate, err);
 }
 
+/* The problem, and its shape as a text. */
+static sl_status make_with_shape(sl_dump_case *d, sl_op_problem *p, char *shape, size_t size,
+                                 const sl_generated_request *request, sl_error *err) {
+  *d = (sl_dump_case){0};
+  SL_TRY(conventions_of(d, request, err));
+  if (request->shape)
+    snprintf(shape, size, "%s", request->shape);
+  else
+    default_shape(shape, size, d->c.op);
+  return make(p, request, request->shape ? request->shape : shape, &d->c, err);
+}
+
+sl_status sl_generated_make(sl_dump_case *d, sl_op_problem *p, const sl_generated_request *request,
+                            sl_error *err) {
+  char shape[SL_OP_SHAPE_TEXT];
+  return make_with_shape(d, p, shape, sizeof shape, request, err);
+}
+
 sl_status sl_generated_write(const char *path, const sl_generated_request *request, sl_error *err) {
-  sl_dump_case d = {0};
+  sl_dump_case d;
   sl_op_problem p = {0};
   written_texts t = {.n = 0};
-  char usual[SL_OP_SHAPE_TEXT];
-  sl_status status = conventions_of(&d, request, err);
+  char shape[SL_OP_SHAPE_TEXT];
+  sl_status status = make_with_shape(&d, &p, shape, sizeof shape, request, err);
   if (!status) {
-    default_shape(usual, sizeof usual, d.c.op);
-    status = make(&p, request, request->shape ? request->shape : usual, &d.c, err);
-  }
-  if (!status) {
-    say_all(&t, &p, request, request->shape ? request->shape : usual);
+    say_all(&t, &p, request, request->shape ? request->shape : shape);
     status = write_problem(path, &p, &t, err);
   }
   sl_op_problem_end(&p);
@@ -192,12 +211,11 @@ static sl_status request_of(sl_generated_request *g, const sl_dump *texts, sl_er
   return text_of(&g->kind, texts, "sluice.problem.kind", err);
 }
 
-/* The problem's inputs become the case's. */
-static void take_inputs(sl_dump_case *d, sl_op_problem *p) {
+void sl_generated_take(sl_dump_case *d, sl_op_problem *p) {
   d->c = p->c;
   for (size_t i = 0; i < sl_op_inputs(p->c.op); i++) {
     d->input[i] = p->input[i], d->c.in[i] = p->input[i];
-    d->given[i] = type_in_file(&p->c.op->in[i], p->given);
+    d->given[i] = sl_generated_type(&p->c.op->in[i], p->given);
     p->input[i] = NULL;
   }
 }
@@ -217,7 +235,7 @@ sl_status sl_generated_read(sl_dump_case *d, sl_dump *outputs, const sl_dump *te
     sl_fail(err, status == SL_ERR_USAGE ? SL_ERR_INPUT : status, "%s: metadata: %s",
             sl_dump_path(texts), inner.message);
   } else {
-    take_inputs(d, &p);
+    sl_generated_take(d, &p);
   }
   sl_op_problem_end(&p);
   if (status) return err->status;

@@ -18,6 +18,19 @@ typedef struct {
   uint64_t seed;
 } sl_generated_request;
 
+/* The problem of a request with its conventions in d; both ended by the caller, on error too, p =
+ * {0} before. SL_ERR_USAGE, SL_ERR_INPUT, SL_ERR_MEMORY. */
+sl_status sl_generated_make(sl_dump_case *d, sl_op_problem *p, const sl_generated_request *request,
+                            sl_error *err);
+/* The problem's inputs become the case's. */
+void sl_generated_take(sl_dump_case *d, sl_op_problem *p);
+
+/* The type of a tensor's elements where real numbers are `given`; name, shape and count of a
+ * tensor; an input of a problem with its data, which the caller frees. SL_ERR_MEMORY. */
+sl_tensor_type sl_generated_type(const sl_op_tensor *tensor, sl_format given);
+sl_tensor_view sl_generated_shape(const sl_op_case *c, const sl_op_tensor *tensor);
+sl_status sl_generated_view(sl_tensor_view *view, const sl_op_problem *p, size_t input);
+
 /* Writes the inputs with what makes them again (spec E9.1). SL_ERR_USAGE, SL_ERR_IO, SL_ERR_MEMORY.
  */
 sl_status sl_generated_write(const char *path, const sl_generated_request *request, sl_error *err);
