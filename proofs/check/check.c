@@ -141,6 +141,10 @@ static int read_parts(certificate_t *c, subject_t *s, const char **record) {
     if (!grown) abort();
     part = grown;
     ok = ok && slc_read_part(r, &s->side, &part[parts++]) && slc_next_line(r);
+    for (int k = 0; ok && k < MAX_PARAMS; k++)
+      if (s->side.source.ranged[k] && (mpq_cmp(part[parts - 1].low[k], s->low[k]) < 0 ||
+                                       mpq_cmp(part[parts - 1].high[k], s->high[k]) > 0))
+        ok = slc_refuse(r, "a part reaches beyond the ranges of the parameters");
     *record = ok ? slc_field(r) : NULL;
   }
   for (int i = 0; i < MAX_PARAMS; i++) any_range |= ranged[i];

@@ -6,5 +6,12 @@
 
 /* Has f or w a finite value at the join, exact or by an enclosure at the point? */
 int slc_join_known(pieces_t *p, int join, int weight, side_t from);
+/* Equal by their values, or as one expression that is continuous at the join. */
+int slc_join_same(pieces_t *p, int join, int weight, side_t a, side_t b);
+/* w at the join itself is neither side's. Not asked of w = f' where the sides agree: then f' is
+ * their value. */
+int slc_join_alone(pieces_t *p, int join);
+/* Where w = f' tends to the same from both sides, f' is that; join 0 has one side. */
+int slc_join_smooth(pieces_t *p, int join);
 
 #endif

@@ -38,8 +38,8 @@ static limit_t times(field_t *k, limit_t a, limit_t b) {
   if (a.constant && zero(a)) return a;
   if (b.constant && zero(b)) return b;
   if (a.kind == L_UNKNOWN || b.kind == L_UNKNOWN) return unknown;
-  const int sign = near(k, a) * near(k, b);
-  if (!inf(a) && !inf(b)) return finite(slc_ex_mul(k, a.value, b.value), sign);
+  const int sign = near(k, a) * near(k, b), small = zero(a) || zero(b);
+  if (!inf(a) && !inf(b)) return finite(slc_ex_mul(k, a.value, b.value), small ? sign : 0);
   return zero(a) || zero(b) || !sign ? unknown : infinite(sign);
 }
 
@@ -97,7 +97,8 @@ static limit_t function(field_t *k, op_t op, limit_t a) {
   if (zero(a) && op == E_SQRT && a.side <= 0 && !a.constant) return unknown;
   const series_t x = {.n = 1, .c = {a.value}}, y = slc_se_fn(k, op, &x);
   const int odd = op != E_EXP && op != E_SIGMOID && op != E_COS && op != E_COSH;
-  return y.n ? finite(y.c[0], odd ? a.side : 0) : unknown;
+  const int rises = odd && (op != E_SIN || zero(a)); /* next to a */
+  return y.n ? finite(y.c[0], rises ? a.side : 0) : unknown;
 }
 
 static limit_t switched(field_t *k, const node_t *n, const limit_t *v) {
@@ -114,7 +115,7 @@ static limit_t switched(field_t *k, const node_t *n, const limit_t *v) {
     case E_PICK:
       return sign ? v[sign < 0 ? n->c : n->d] : unknown;
     default:
-      if (!sign) return zero(gap) ? a : unknown;
+      if (!sign) return zero(gap) ? finite(a.value, a.side == v[n->b].side ? a.side : 0) : unknown;
       return v[(sign < 0) == (n->op == E_MIN) ? n->a : n->b];
   }
 }

@@ -305,27 +305,29 @@ exact_t slc_join_value(pieces_t *p, int join, int weight, side_t from) {
   return limit.kind == L_FINITE ? limit.value : NULL;
 }
 
-int slc_join_same(pieces_t *p, int join, int weight, side_t a, side_t b) {
-  const piece_t *x = approached(p, join, a), *y = approached(p, join, b);
-  expr_t both;
-  slc_expr_init(&both);
-  const int left = slc_expr_copy_root(&both, &x->e, weight ? x->w : x->f),
-            right = slc_expr_copy_root(&both, &y->e, weight ? y->w : y->f);
-  slc_expr_clear(&both);
-  return (left >= 0 && left == right) || slc_ex_equal(&p->field, slc_join_value(p, join, weight, a),
-                                                      slc_join_value(p, join, weight, b));
+/* Has it a value everywhere, and no jump? A quotient of numbers has. */
+static int is_everywhere(const expr_t *e, int ref) {
+  char *live = slc_expr_live(e, ref), *has_r = calloc((size_t)ref + 1, 1);
+  int ok = has_r != NULL;
+  for (int i = 0; ok && i <= ref; i++) {
+    const node_t *n = &e->node[i];
+    const int child[] = {n->a, n->b, n->c, n->d}, arity = slc_expr_arity(n->op);
+    if (!live[i]) continue;
+    has_r[i] = n->op == E_R;
+    for (int c = 0; c < arity; c++) has_r[i] |= has_r[child[c]];
+    if (n->op == E_DIV) ok = !has_r[n->b];
+    if (n->op == E_POW)
+      ok = !has_r[n->a] || (mpq_sgn(n->q) > 0 && mpz_cmp_ui(mpq_denref(n->q), 1) == 0);
+    if (n->op == E_LOG || n->op == E_LOG1P || n->op == E_SQRT || n->op == E_PICK || n->op == E_SIGN)
+      ok = !has_r[i];
+  }
+  free(live), free(has_r);
+  return ok;
 }
 
-int slc_join_alone(pieces_t *p, int join) {
-  if (p->piece[0].f >= 0 && (join == 0 || slc_join_same(p, join, 1, LEFT, RIGHT))) return 0;
-  return !slc_join_same(p, join, 1, AT, RIGHT) && !(join && slc_join_same(p, join, 1, AT, LEFT));
-}
-
-int slc_join_smooth(pieces_t *p, int join) {
-  return p->piece[0].f >= 0 && (join == 0 || slc_join_same(p, join, 1, LEFT, RIGHT));
-}
-
+/* w' = 0 by an identity, and nowhere a pole between two values. */
 int slc_piece_constant(pieces_t *p, int i) {
+  if (!is_everywhere(&p->piece[i].e, p->piece[i].w)) return 0;
   const series_t s = slc_se_expr(&p->field, &p->piece[i].e, p->piece[i].w, NULL, 2);
   return s.n == 2 && slc_ex_zero(s.c[1]);
 }

@@ -41,13 +41,6 @@ int slc_pieces_make(pieces_t *p, const expr_t *e, int f, int w);
 void slc_pieces_clear(pieces_t *p);
 /* f or w at a join: from a side (join 0 has no left), or at it. NULL: not known. */
 exact_t slc_join_value(pieces_t *p, int join, int weight, side_t from);
-/* Equal, being one expression or by an identity. */
-int slc_join_same(pieces_t *p, int join, int weight, side_t a, side_t b);
-/* w at the join itself is neither side's. Not asked of w = f' where the sides agree: then f' is
- * their value. */
-int slc_join_alone(pieces_t *p, int join);
-/* Where w = f' tends to the same from both sides, f' is that; join 0 has one side. */
-int slc_join_smooth(pieces_t *p, int join);
 /* The join as a dyadic number, if it is one. Boxes leave such an end out: there the gate is what
  * the join's own expression says. */
 int slc_join_dyadic(mpfr_t out, pieces_t *p, int join);

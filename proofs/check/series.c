@@ -88,6 +88,7 @@ series_t slc_se_pow(field_t *k, const series_t *a, const mpq_t q) {
   const long p = mpz_get_si(mpq_numref(q)), d = mpz_get_si(mpq_denref(q));
   if (d == 1 && labs(p) > 64) return (series_t){.n = 0};
   if (d == 1) {
+    if (!a->n) return (series_t){.n = 0}; /* x^0 has no value where x has none */
     series_t y = slc_se_const(k, slc_ex_si(k, 1, 1));
     for (long i = 0; i < labs(p); i++) y = slc_se_mul(k, &y, a);
     return p < 0 ? inverse(k, &y) : y;

@@ -2,6 +2,7 @@
 #include "shape.h"
 
 #include "in_log.h"
+#include "join_value.h"
 #include "region.h"
 #include "tail.h"
 

@@ -2,6 +2,7 @@
 #include "witness.h"
 
 #include "box.h"
+#include "join_value.h"
 
 #include <string.h>
 

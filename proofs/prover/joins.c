@@ -4,6 +4,8 @@
 #include "enclosure.h"
 #include "limit.h"
 
+#include <stdlib.h>
+
 static const sl_segment *approached(const sl_problem *p, int join, sl_approach from) {
   return from == SL_AT_JOIN ? &p->at[join] : &p->segment[from == SL_FROM_LEFT ? join - 1 : join];
 }
@@ -32,30 +34,48 @@ int sl_join_is_dyadic(sl_problem *p, int join, arf_t out) {
   return dyadic;
 }
 
-int sl_join_known(sl_problem *p, int join, int weight, sl_approach from) {
-  if (sl_join_value(p, join, weight, from)) return 1;
+/* Over numbers that hold the join, of both of its sides: the signs on the open segment say nothing.
+ */
+static int is_enclosed(sl_problem *p, int join, int weight, sl_approach from) {
   const sl_segment *s = approached(p, join, from);
   const sl_ref ref = weight ? s->w : s->f;
-  arf_t r;
+  arf_t low, high;
+  arb_t ball;
   sl_span x;
   sl_enclosure e;
-  arf_init(r);
+  arf_init(low), arf_init(high);
+  arb_init(ball);
   sl_span_init(&x);
-  int known = !sl_join_is_dyadic(p, join, r); /* then boxes reach over it */
-  if (!known) {
-    sl_span_ends(&x, r, r, 0);
-    sl_enclosure_init(&e, p, s, ref, SL_NO_REF);
-    e.signs = NULL;
-    sl_enclose(&e, &x, p->box, 256);
-    known = e.node[ref].ok && sl_span_bounded(&e.node[ref].v);
-    sl_enclosure_clear(&e);
-  }
-  arf_clear(r);
+  sl_exact_ball(ball, p->field, p->join[join], 256);
+  arb_get_lbound_arf(low, ball, 256), arb_get_ubound_arf(high, ball, 256);
+  sl_span_ends(&x, low, high, 0);
+  sl_enclosure_init(&e, p, s, ref, SL_NO_REF);
+  e.signs = NULL;
+  sl_enclose(&e, &x, p->box, 256);
+  const int known = e.node[ref].ok && sl_span_bounded(&e.node[ref].v);
+  sl_enclosure_clear(&e);
+  arf_clear(low), arf_clear(high);
+  arb_clear(ball);
   sl_span_clear(&x);
   return known;
 }
 
+int sl_join_known(sl_problem *p, int join, int weight, sl_approach from) {
+  return sl_join_value(p, join, weight, from) || is_enclosed(p, join, weight, from);
+}
+
+/* Does it jump nowhere where it has a value? */
+static int is_continuous(const sl_tree *tree) {
+  for (uint32_t i = 0; i < tree->count; i++)
+    if (tree->node[i].op == SL_OP_SIGN || tree->node[i].op == SL_OP_PICK) return 0;
+  return !tree->failed;
+}
+
+/* An expression that is continuous at the join has one value there; else values are compared. */
 int sl_join_same(sl_problem *p, int join, int weight, sl_approach a, sl_approach b) {
+  if (sl_exact_equal(p->field, sl_join_value(p, join, weight, a),
+                     sl_join_value(p, join, weight, b)))
+    return 1;
   const sl_segment *x = approached(p, join, a), *y = approached(p, join, b);
   sl_tree both; /* equal expressions become one node */
   sl_tree_init(&both);
@@ -63,10 +83,12 @@ int sl_join_same(sl_problem *p, int join, int weight, sl_approach a, sl_approach
                    sl_tree_copy(&both, &x->tree, weight ? x->w : x->f, NULL, SL_NO_REF, SL_NO_REF),
                right =
                    sl_tree_copy(&both, &y->tree, weight ? y->w : y->f, NULL, SL_NO_REF, SL_NO_REF);
-  const int same = left == right && !both.failed;
+  const int same = left == right && is_continuous(&both);
   sl_tree_clear(&both);
-  return same || sl_exact_equal(p->field, sl_join_value(p, join, weight, a),
-                                sl_join_value(p, join, weight, b));
+  if (!same) return 0;
+  const sl_series found =
+      sl_series_root(p->field, &x->tree, weight ? x->w : x->f, p->join[join], 1);
+  return found.n > 0 || is_enclosed(p, join, weight, a);
 }
 
 int sl_join_stands_alone(sl_problem *p, int join) {
@@ -81,7 +103,31 @@ sl_series sl_segment_series(sl_problem *p, int segment, sl_ref ref, int end_is_h
                         SL_SERIES_TERMS);
 }
 
+/* Has it a value everywhere, and no jump? A quotient of numbers has. */
+static int is_everywhere(const sl_tree *tree, sl_ref ref) {
+  unsigned char *live = calloc((size_t)ref + 1, 1), *has_r = calloc((size_t)ref + 1, 1);
+  int ok = live && has_r;
+  if (ok) sl_tree_mark(tree, ref, live);
+  for (sl_ref i = 0; ok && i <= ref; i++) {
+    const sl_gate_node *n = &tree->node[i];
+    int64_t p, q;
+    if (!live[i]) continue;
+    has_r[i] = n->op == SL_OP_R;
+    for (int c = 0; c < sl_op_arity(n->op); c++) has_r[i] |= has_r[n->child[c]];
+    if (n->op == SL_OP_DIV) ok = !has_r[n->child[1]];
+    if (n->op == SL_OP_POW)
+      ok = !has_r[i] || (sl_tree_rational(tree, n->child[1], &p, &q) && p > 0 && q == 1);
+    if (n->op == SL_OP_LOG || n->op == SL_OP_LOG1P || n->op == SL_OP_SQRT || n->op == SL_OP_PICK ||
+        n->op == SL_OP_SIGN)
+      ok = !has_r[i];
+  }
+  free(live), free(has_r);
+  return ok;
+}
+
+/* w' = 0 by an identity, and nowhere a pole between two values. */
 int sl_segment_is_constant(sl_problem *p, int segment, sl_ref ref) {
+  if (!is_everywhere(&p->segment[segment].tree, ref)) return 0;
   const sl_series s = sl_series_root(p->field, &p->segment[segment].tree, ref, NULL, 2);
   return s.n == 2 && sl_exact_is_zero(s.c[1]);
 }

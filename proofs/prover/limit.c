@@ -51,7 +51,7 @@ static sl_limit product(sl_field *k, sl_limit a, sl_limit b) {
   const int sign = sign_near(k, a) * sign_near(k, b);
   if (is_infinite(a) || is_infinite(b))
     return is_zero(a) || is_zero(b) || !sign ? unknown : infinite(sign);
-  return finite(sl_exact_mul(k, a.value, b.value), sign);
+  return finite(sl_exact_mul(k, a.value, b.value), is_zero(a) || is_zero(b) ? sign : 0);
 }
 
 static sl_limit reciprocal(sl_field *k, sl_limit a) {
@@ -114,7 +114,8 @@ static sl_limit function(sl_field *k, sl_gate_op op, sl_limit a) {
   const sl_series x = {.n = 1, .c = {a.value}}, y = sl_series_function(k, op, &x);
   const int keeps_sign =
       op != SL_OP_EXP && op != SL_OP_SIGMOID && op != SL_OP_COS && op != SL_OP_COSH;
-  return y.n ? finite(y.c[0], keeps_sign ? a.side : 0) : unknown;
+  const int rises = keeps_sign && (op != SL_OP_SIN || is_zero(a)); /* next to a */
+  return y.n ? finite(y.c[0], rises ? a.side : 0) : unknown;
 }
 
 static sl_limit switched(sl_field *k, const sl_gate_node *n, const sl_limit *v) {
@@ -133,7 +134,8 @@ static sl_limit switched(sl_field *k, const sl_gate_node *n, const sl_limit *v) 
     case SL_OP_PICK:
       return sign ? v[n->child[sign < 0 ? 2 : 3]] : unknown;
     default:
-      if (!sign && is_zero(gap)) return a; /* both tend to the same */
+      if (!sign && is_zero(gap)) /* both tend to the same, perhaps from two sides */
+        return finite(a.value, a.side == v[n->child[1]].side ? a.side : 0);
       return sign ? v[n->child[(sign < 0) == (n->op == SL_OP_MIN) ? 0 : 1]] : unknown;
   }
 }
