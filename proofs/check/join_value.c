@@ -6,7 +6,7 @@
 /* Over numbers that hold the join, of both of its sides: the signs on the open piece say nothing.
  */
 static int is_enclosed(pieces_t *p, int j, int weight, side_t from) {
-  const piece_t *s = from == AT ? &p->at[j] : &p->piece[from == LEFT ? j - 1 : j];
+  const piece_t *s = slc_piece_towards(p, j, from);
   mpfi_t join, range[MAX_PARAMS];
   span_t x;
   box_t b;
@@ -46,8 +46,7 @@ int slc_join_same(pieces_t *p, int join, int weight, side_t a, side_t b) {
   if (slc_ex_equal(&p->field, slc_join_value(p, join, weight, a),
                    slc_join_value(p, join, weight, b)))
     return 1;
-  const piece_t *x = a == AT ? &p->at[join] : &p->piece[a == LEFT ? join - 1 : join],
-                *y = b == AT ? &p->at[join] : &p->piece[b == LEFT ? join - 1 : join];
+  const piece_t *x = slc_piece_towards(p, join, a), *y = slc_piece_towards(p, join, b);
   expr_t both;
   slc_expr_init(&both);
   const int left = slc_expr_copy_root(&both, &x->e, weight ? x->w : x->f),

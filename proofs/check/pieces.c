@@ -292,12 +292,12 @@ void slc_pieces_clear(pieces_t *p) {
   slc_field_clear(&p->field);
 }
 
-static piece_t *approached(pieces_t *p, int join, side_t from) {
+const piece_t *slc_piece_towards(const pieces_t *p, int join, side_t from) {
   return from == AT ? &p->at[join] : &p->piece[from == LEFT ? join - 1 : join];
 }
 
 exact_t slc_join_value(pieces_t *p, int join, int weight, side_t from) {
-  const piece_t *s = approached(p, join, from);
+  const piece_t *s = slc_piece_towards(p, join, from);
   const series_t t = slc_se_expr(&p->field, &s->e, weight ? s->w : s->f, p->join[join], 1);
   if (t.n || from == AT) return t.n ? t.c[0] : NULL;
   const limit_t limit =

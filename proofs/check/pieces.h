@@ -39,6 +39,8 @@ typedef enum { LEFT, AT, RIGHT } side_t;
 /* 0 where the joins cannot be ordered on the box. */
 int slc_pieces_make(pieces_t *p, const expr_t *e, int f, int w);
 void slc_pieces_clear(pieces_t *p);
+/* The piece on a side of a join, or the join's own. */
+const piece_t *slc_piece_towards(const pieces_t *p, int join, side_t from);
 /* f or w at a join: from a side (join 0 has no left), or at it. NULL: not known. */
 exact_t slc_join_value(pieces_t *p, int join, int weight, side_t from);
 /* The join as a dyadic number, if it is one. Boxes leave such an end out: there the gate is what
