@@ -61,8 +61,9 @@ void sl_finding_refute(sl_finding *f, const sl_problem *p, const sl_witness *w,
   sl_place_point(r, w->r);
   if (arb_is_finite(w->value))
     sl_finding_set(f, SL_REFUTED, "at r = %s: %s %s", r, what, value);
-  else
-    sl_finding_set(f, SL_REFUTED, "at r = %s: %s", r, what);
+  else /* a number has to follow "f' =" */
+    sl_finding_set(f, SL_REFUTED, "at r = %s: %s%s", r, what,
+                   what[strlen(what) - 1] == '=' ? " a number too large to print" : "");
   arf_set(f->witness.r, w->r);
   arb_set(f->witness.value, w->value);
   _arb_vec_set(f->witness.box, w->box, SL_FIELD_PARAMETERS);
