@@ -59,7 +59,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state) {
       return 0;
     case OPTION_SVG:
       o->svg = arg;
-      q->picture = 1;
       return 0;
     case OPTION_CERT:
       q->certificate = arg;

@@ -1,7 +1,8 @@
 /* The picture of a report: f, f' and r f' on [0, 4] with the witnesses marked, and f' alone around
  * each witness that is not seen there: one further out, or one too small. A range of a parameter
- * is drawn at its default, or at its end next to it. */
-#include "verify_report.h"
+ * is drawn at its default, or at its end next to it. verify_report_svg_two.c draws gates of two
+ * arguments. */
+#include "verify_report_svg.h"
 
 #include "kernels/support/plot.h"
 
@@ -198,8 +199,10 @@ static void add_zoom(picture *p, int s, int k) {
 
 /* "A > 0: tau in [1, 4], drawn at 1", after what stands there. */
 static void say_parameters(char *out, size_t size, const sl_report *r, int s) {
+  int said = 0;
   for (int i = 0; i < r->def->param_count; i++) {
     char value[48], low[48], high[48], text[200];
+    if (i == r->def->old) continue;
     sl_decimal_print(value, sizeof value, r->def->param[i].value[s]);
     sl_decimal_print(low, sizeof low, r->options[s].low[i]);
     sl_decimal_print(high, sizeof high, r->options[s].high[i]);
@@ -209,7 +212,7 @@ static void say_parameters(char *out, size_t size, const sl_report *r, int s) {
       snprintf(text, sizeof text, "= %s", value);
     const size_t used = strlen(out);
     const char *const side = sl_side_name(r, s), *const name = r->def->param[i].name;
-    if (i)
+    if (said++)
       snprintf(out + used, size - used, ", %s %s", name, text);
     else
       snprintf(out + used, size - used, "%s%s: %s %s", used ? "; " : "", side, name, text);
@@ -218,7 +221,15 @@ static void say_parameters(char *out, size_t size, const sl_report *r, int s) {
 
 void sl_report_svg(FILE *out, const sl_verified *v, size_t n) {
   static picture p;
+  char title[200], below[400] = "";
   (void)n;
+  snprintf(title, sizeof title, "%s: %s", v->def->name, sl_verified_summary(&v->report));
+  for (int s = 1; s >= 0; s--)
+    if (v->report.sides >> s & 1) say_parameters(below, sizeof below, &v->report, s);
+  if (v->def->old >= 0) {
+    sl_report_svg_two(out, title, *below ? below : NULL, v);
+    return;
+  }
   p = (picture){.report = &v->report};
   for (int s = 1; s >= 0; s--)
     if (v->report.sides >> s & 1) add_overview(&p, s);
@@ -226,9 +237,5 @@ void sl_report_svg(FILE *out, const sl_verified *v, size_t n) {
   for (int s = 1; s >= 0; s--)
     for (int k = 0; (v->report.sides >> s & 1) && k < SL_P4W; k++)
       if (v->report.side[s].property[k].has_witness) add_zoom(&p, s, k);
-  char title[200], below[400] = "";
-  snprintf(title, sizeof title, "%s: %s", v->def->name, sl_verified_summary(&v->report));
-  for (int s = 1; s >= 0; s--)
-    if (v->report.sides >> s & 1) say_parameters(below, sizeof below, &v->report, s);
   sl_plot_write(out, title, *below ? below : NULL, p.panel, p.panels, p.panels > 1 ? 2 : columns);
 }

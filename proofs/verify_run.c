@@ -143,8 +143,7 @@ static sl_status run_reals(sl_report *r, const sl_verify_request *request,
   return SL_OK;
 }
 
-/* The gate again with p as one more parameter that is fixed. */
-static sl_status load_at(sl_verified *at, const sl_verified *v, sl_decimal p, sl_error *err) {
+sl_status sl_verified_at(sl_verified *at, const sl_verified *v, sl_decimal p, sl_error *err) {
   *at = (sl_verified){.name = v->name};
   SL_TRY(sl_gate_load_any(&at->gate, &at->def, v->name, NULL, 0, err));
   memcpy(at->def->param, v->def->param, sizeof at->def->param);
@@ -172,7 +171,7 @@ static sl_status test_floats(sl_verified *v, const sl_verify_request *request, i
     const sl_float_options o = {r->stride, request->threads, 0, most_ratio(sl_old_value(i))};
     sl_verified at;
     sl_float_report part;
-    if ((status = load_at(&at, v, sl_old_value(i), err)) != SL_OK) break;
+    if ((status = sl_verified_at(&at, v, sl_old_value(i), err)) != SL_OK) break;
     sl_float_check(&part, &at.gate, at.def, s, &o, NULL, NULL);
     for (int k = 0; k < SL_FLOAT_KINDS; k++) part.violation[k].old = i;
     sl_float_add(all, &part);
@@ -287,9 +286,6 @@ static sl_status run(sl_verified *v, const sl_verify_request *request, sl_error 
   r->gate = &v->gate, r->def = v->def, r->options = v->options;
   r->stride = request->fast ? FAST : 1;
   r->certificate = request->certificate;
-  if (request->picture && v->def->old >= 0)
-    return sl_fail(err, SL_ERR_USAGE, "--svg: %s has two arguments, which no picture shows yet",
-                   v->def->name);
   int parameter = 0;
   if (request->largest) SL_TRY(parameter_index(v, request->largest, &parameter, err));
   const unsigned ranged = v->options[0].ranged;

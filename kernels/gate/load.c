@@ -171,8 +171,8 @@ static sl_status refuse_two(const sl_gate_definition *def, sl_error *err) {
   if (def->old < 0) return SL_OK;
   return sl_fail(
       err, SL_ERR_INPUT,
-      "%s: gate %s has two arguments, r and %s ('old %s'): 'sluice verify' takes it, but "
-      "nothing that trains or draws can, for the loss is given ratios alone",
+      "%s: gate %s has two arguments, r and %s ('old %s'): 'sluice verify' takes it and draws it "
+      "(--svg), but nothing that trains can, for the loss is given ratios alone",
       def->file, def->name, def->param[def->old].name, def->param[def->old].name);
 }
 

@@ -269,7 +269,7 @@ static void end_labels(FILE *out, const frame *f, const sl_plot_panel *p) {
     const sl_plot_curve *of = &p->curve[c];
     size_t last = of->n;
     while (last > 0 && !isfinite(of->y[last - 1])) last--;
-    if (!last) continue;
+    if (!last || (p->only_at_edge && of->x[last - 1] < f->x1)) continue;
     value[n] =
         sl_plot_running_mean(of->y, of->n, last - 1, p->smooth > 1 && !of->dots ? p->smooth : 1);
     place[n] = map_y(f, value[n]) + 4;

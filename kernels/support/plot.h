@@ -31,6 +31,7 @@ typedef struct {
   double low, high; /* values that the vertical axis must hold; NAN: the curves decide */
   /* If above 1: the curve is faint, and its running mean over `smooth` points is bold. */
   size_t smooth;
+  int only_at_edge; /* no value at the end of a curve that ends before the right edge */
 } sl_plot_panel;
 
 /* The style sheet that the classes of a panel need, for a page that holds panels. */

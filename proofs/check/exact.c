@@ -298,6 +298,20 @@ static exact_t rational_root(field_t *k, exact_t a, unsigned long root) {
   return y;
 }
 
+/* Of a product of powers of symbols that are no negative numbers, each a multiple of the root's. */
+static exact_t root_of_powers(field_t *k, exact_t a, unsigned long root) {
+  if (a->num.n != 1 || a->den.n != 1 || mpq_cmp_ui(a->num.t[0].c, 1, 1)) return NULL;
+  exact_t y = slc_ex_si(k, 1, 1);
+  for (int v = 0; v < VARS && y; v++) {
+    const int power = a->num.t[0].e[v] - a->den.t[0].e[v];
+    if (!power) continue;
+    const op_t op = v < FIRST_SYMBOL ? E_R : k->symbol[v - FIRST_SYMBOL].op;
+    if ((op != E_EXP && op != E_E && op != E_PI && op != E_POW) || power % (long)root) return NULL;
+    y = slc_ex_mul(k, y, integer_power(k, variable(k, v), power / (long)root));
+  }
+  return y;
+}
+
 exact_t slc_ex_pow(field_t *k, exact_t a, const mpq_t q) {
   if (!a) return NULL;
   if (mpz_cmpabs_ui(mpq_numref(q), 64) > 0 || mpz_cmp_ui(mpq_denref(q), 64) > 0)
@@ -312,7 +326,8 @@ exact_t slc_ex_pow(field_t *k, exact_t a, const mpq_t q) {
     if (signs & NEG || (p < 0 && signs & NIL)) return NULL;
   }
   if (slc_ex_equal(k, a, slc_ex_si(k, 1, 1))) return a;
-  const exact_t exact = rational_root(k, a, root),
-                s = exact ? exact : symbol(k, E_POW, (unsigned)root, a);
+  exact_t s = rational_root(k, a, root);
+  if (!s) s = root_of_powers(k, a, root);
+  if (!s) s = symbol(k, E_POW, (unsigned)root, a);
   return s ? integer_power(k, s, p) : NULL;
 }

@@ -41,25 +41,33 @@ static int is_continuous(const expr_t *e) {
   return 1;
 }
 
-/* An expression that is continuous at the join has one value there; else values are compared. */
-int slc_join_same(pieces_t *p, int join, int weight, side_t a, side_t b) {
-  if (slc_ex_equal(&p->field, slc_join_value(p, join, weight, a),
-                   slc_join_value(p, join, weight, b)))
-    return 1;
-  const piece_t *x = slc_piece_towards(p, join, a), *y = slc_piece_towards(p, join, b);
+/* One expression on both, and it jumps nowhere? */
+static int is_one(const piece_t *x, const piece_t *y, int weight) {
   expr_t both;
   slc_expr_init(&both);
   const int left = slc_expr_copy_root(&both, &x->e, weight ? x->w : x->f),
             right = slc_expr_copy_root(&both, &y->e, weight ? y->w : y->f),
             same = left >= 0 && left == right && is_continuous(&both);
   slc_expr_clear(&both);
-  if (!same) return 0;
+  return same;
+}
+
+/* An expression that is continuous at the join has one value there; else values are compared. */
+int slc_join_same(pieces_t *p, int join, int weight, side_t a, side_t b) {
+  if (slc_ex_equal(&p->field, slc_join_value(p, join, weight, a),
+                   slc_join_value(p, join, weight, b)))
+    return 1;
+  const piece_t *x = slc_piece_towards(p, join, a), *y = slc_piece_towards(p, join, b);
+  if (!is_one(x, y, weight)) return 0;
   const series_t found = slc_se_expr(&p->field, &x->e, weight ? x->w : x->f, p->join[join], 1);
   return found.n > 0 || is_enclosed(p, join, weight, a);
 }
 
+/* At r = 0 there is one side: where its expression goes on at 0 and jumps nowhere, what value it
+ * has there, if any, is the limit. */
 int slc_join_alone(pieces_t *p, int join) {
   if (p->piece[0].f >= 0 && (join == 0 || slc_join_same(p, join, 1, LEFT, RIGHT))) return 0;
+  if (join == 0 && is_one(slc_piece_towards(p, 0, AT), slc_piece_towards(p, 0, RIGHT), 1)) return 0;
   return !slc_join_same(p, join, 1, AT, RIGHT) && !(join && slc_join_same(p, join, 1, AT, LEFT));
 }
 

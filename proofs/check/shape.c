@@ -102,6 +102,7 @@ static int steps(const context_t *c, int j, side_t from, side_t to, int way) {
 
 static int join_goes(const context_t *c, int j) { /* r = 1 belongs to both sides */
   const int one = c->pieces->one;
+  if (j == 0 && !slc_join_alone(c->pieces, 0)) return 1;
   return slc_join_smooth(c->pieces, j) || ((j == 0 || steps(c, j, LEFT, AT, j <= one ? 1 : -1)) &&
                                            steps(c, j, AT, RIGHT, j < one ? 1 : -1));
 }

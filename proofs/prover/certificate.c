@@ -190,7 +190,19 @@ static void write_segment(FILE *out, const sl_proof *proof, int i) {
           s->low.order, s->low.shift, s->high.order, s->high.shift);
 }
 
-static void write_forms(sl_certificate *c, const sl_problem *p) {
+/* Does a claimed property rest on forms of the kind? What none rests on is not shown to the
+ * checker, which might not follow it. */
+static int form_needed(const sl_proof *proof, sl_form kind) {
+  const sl_finding *f = proof->property;
+  const int top = f[1].verdict == SL_PROVED, shape = f[2].verdict == SL_PROVED,
+            product = f[3].verdict == SL_PROVED;
+  if (kind == SL_FORM_OVER) return top && !shape;
+  if (kind == SL_FORM_WEIGHT) return product || f[SL_P4W].verdict == SL_PROVED;
+  return top || shape || (product && proof->tail_product.means == SL_TAIL_BY_LEMMA);
+}
+
+/* Of a requirement all that were used: proof NULL. */
+static void write_forms(sl_certificate *c, const sl_proof *proof, const sl_problem *p) {
   for (int i = 0; i < p->course_count; i++) {
     fputs("course ", c->out.stream);
     write_expression(c, &p->courses, p->course[i]);
@@ -199,7 +211,7 @@ static void write_forms(sl_certificate *c, const sl_problem *p) {
   static const char *const kinds[SL_FORMS] = {"weight", "over", "slope"};
   for (int i = 0; i < p->joins; i++)
     for (int k = 0; k < SL_FORMS; k++)
-      if (p->segment[i].form_used[k]) {
+      if (p->segment[i].form_used[k] && (!proof || form_needed(proof, (sl_form)k))) {
         fprintf(c->out.stream, "form %d %s ", i, kinds[k]);
         write_expression(c, &p->segment[i].tree, p->segment[i].form[k]);
         fputc('\n', c->out.stream);
@@ -244,7 +256,7 @@ void sl_certificate_part(sl_certificate *c, const sl_proof *proof, sl_problem *p
   write_part_head(c, p);
   for (int i = 0; i < SL_PROPERTIES; i++) write_property(c, proof, i);
   for (int i = 0; i < p->joins; i++) write_segment(out, proof, i);
-  write_forms(c, p);
+  write_forms(c, proof, p);
   for (size_t i = 0; i < proof->claims.region_count; i++)
     if (needed(proof, &proof->claims.region[i]))
       write_region(out, &proof->claims, &proof->claims.region[i], p);
@@ -266,7 +278,7 @@ void sl_certificate_requirement_part(sl_certificate *c, const sl_proof *proof, s
     fputs("R undecided", out);
   }
   fputc('\n', out);
-  if (f->verdict == SL_PROVED) write_forms(c, p);
+  if (f->verdict == SL_PROVED) write_forms(c, NULL, p);
   for (size_t i = 0; i < proof->claims.region_count && f->verdict == SL_PROVED; i++)
     write_region(out, &proof->claims, &proof->claims.region[i], p);
   fputs("end\n", out);

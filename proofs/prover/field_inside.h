@@ -47,6 +47,17 @@ struct sl_field {
   slong words;          /* that the elements hold, about */
 };
 
+/* Of field.c. A new element, 0, of which sl_field_canonical makes what the field keeps: the equal
+ * one that it has, or this one in lowest terms; NULL where it is too large. */
+struct sl_exact *sl_field_fresh(sl_field *k);
+sl_exact sl_field_canonical(sl_field *k, struct sl_exact *a);
+sl_exact sl_field_generator(sl_field *k, int index);
+/* NULL where there are too many. The second takes the one that is there already, if any. */
+sl_exact sl_field_new_generator(sl_field *k, sl_gate_op op, slong root, sl_exact argument);
+sl_exact sl_field_generator_of(sl_field *k, sl_gate_op op, slong root, sl_exact argument);
+/* a/b where b is not 0 by an identity; it may have zeros. */
+sl_exact sl_field_quotient(sl_field *k, sl_exact a, sl_exact b);
+
 /* Of field_relation.c. p becomes scale times p, without a root to its own power or above; 0 where
  * it grows too large. */
 int sl_field_reduce(sl_field *k, fmpz_mpoly_t p, fmpz_t scale);

@@ -58,11 +58,12 @@ void sl_finding_convict(sl_finding *f, const sl_problem *p, const char *refuted_
 void sl_finding_refute(sl_finding *f, const sl_problem *p, const sl_witness *w,
                        const char *refuted_by, const char *what) {
   char r[SL_PLACE_TEXT], *value = arb_get_str(w->value, 12, 0);
+  const int asks = what[strlen(what) - 1] == '='; /* "f' =" has a number after it */
   sl_place_point(r, w->r);
-  if (arb_is_finite(w->value))
-    sl_finding_set(f, SL_REFUTED, "at r = %s: %s %s", r, what, value);
-  else
-    sl_finding_set(f, SL_REFUTED, "at r = %s: %s", r, what);
+  sl_finding_set(f, SL_REFUTED, "at r = %s: %s%s%s", r, what, asks ? " " : "",
+                 !asks                     ? ""
+                 : arb_is_finite(w->value) ? value
+                                           : "a number too large to print");
   arf_set(f->witness.r, w->r);
   arb_set(f->witness.value, w->value);
   _arb_vec_set(f->witness.box, w->box, SL_FIELD_PARAMETERS);

@@ -71,12 +71,8 @@ static int is_continuous(const sl_tree *tree) {
   return !tree->failed;
 }
 
-/* An expression that is continuous at the join has one value there; else values are compared. */
-int sl_join_same(sl_problem *p, int join, int weight, sl_approach a, sl_approach b) {
-  if (sl_exact_equal(p->field, sl_join_value(p, join, weight, a),
-                     sl_join_value(p, join, weight, b)))
-    return 1;
-  const sl_segment *x = approached(p, join, a), *y = approached(p, join, b);
+/* One expression on both, and it jumps nowhere? */
+static int is_one(const sl_segment *x, const sl_segment *y, int weight) {
   sl_tree both; /* equal expressions become one node */
   sl_tree_init(&both);
   const sl_ref left =
@@ -85,15 +81,27 @@ int sl_join_same(sl_problem *p, int join, int weight, sl_approach a, sl_approach
                    sl_tree_copy(&both, &y->tree, weight ? y->w : y->f, NULL, SL_NO_REF, SL_NO_REF);
   const int same = left == right && is_continuous(&both);
   sl_tree_clear(&both);
-  if (!same) return 0;
+  return same;
+}
+
+/* An expression that is continuous at the join has one value there; else values are compared. */
+int sl_join_same(sl_problem *p, int join, int weight, sl_approach a, sl_approach b) {
+  if (sl_exact_equal(p->field, sl_join_value(p, join, weight, a),
+                     sl_join_value(p, join, weight, b)))
+    return 1;
+  const sl_segment *x = approached(p, join, a), *y = approached(p, join, b);
+  if (!is_one(x, y, weight)) return 0;
   const sl_series found =
       sl_series_root(p->field, &x->tree, weight ? x->w : x->f, p->join[join], 1);
   return found.n > 0 || is_enclosed(p, join, weight, a);
 }
 
+/* At r = 0 there is one side: an expression that goes on there without a jump has the side's limit
+ * for its value, or none. So r^a of a range of a above 0. */
 int sl_join_stands_alone(sl_problem *p, int join) {
   if (p->f != SL_NO_REF && (join == 0 || sl_join_same(p, join, 1, SL_FROM_LEFT, SL_FROM_RIGHT)))
     return 0;
+  if (join == 0 && is_one(&p->at[0], &p->segment[0], 1)) return 0;
   return !sl_join_same(p, join, 1, SL_AT_JOIN, SL_FROM_RIGHT) &&
          !(join && sl_join_same(p, join, 1, SL_AT_JOIN, SL_FROM_LEFT));
 }

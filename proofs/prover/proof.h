@@ -46,7 +46,7 @@ typedef struct {
   sl_tail_claim tail_defined, tail_slope, tail_below, tail_product, tail_limit;
   sl_tail_fact tail; /* of w */
   sl_segment_proof segment[SL_SEGMENT_LIMIT];
-  int no_halves;    /* P1 is open for a reason that halves of the ranges share */
+  int no_halves;    /* what is open has a reason that halves of the ranges share */
   int open_segment; /* on which P1 is open, last of all; -1: none */
   long boxes;
   double seconds;

@@ -104,7 +104,7 @@ static int segment_holds(sl_proof *proof, sl_problem *p, int segment, sl_budget 
 }
 
 /* At a join itself the value may be that of no side in the range, or none. */
-static int join_holds(sl_finding *finding, sl_problem *p, int j, int left, int right) {
+static int join_holds(sl_proof *proof, sl_problem *p, int j, int left, int right) {
   if (((right && sl_join_same(p, j, 1, SL_AT_JOIN, SL_FROM_RIGHT)) ||
        (left && sl_join_same(p, j, 1, SL_AT_JOIN, SL_FROM_LEFT))) &&
       sl_join_known(p, j, 1, SL_AT_JOIN))
@@ -115,7 +115,8 @@ static int join_holds(sl_finding *finding, sl_problem *p, int j, int left, int r
   arb_init(at);
   sl_exact_ball(at, p->field, p->join[j], 128);
   char *r = arb_get_str(at, 12, arb_is_exact(at) ? ARB_STR_NO_RADIUS : 0);
-  sl_finding_set(finding, SL_UNDECIDED, "not settled at r = %s itself, a join", r);
+  sl_finding_set(&proof->property[0], SL_UNDECIDED, "not settled at r = %s itself, a join", r);
+  proof->no_halves = p->powers_by_log && !value;
   flint_free(r);
   arb_clear(at);
   return 0;
@@ -144,6 +145,6 @@ void sl_prove_requirement(sl_proof *proof, sl_problem *p, sl_budget *budget) {
   for (int i = first; i < last && finding->verdict != SL_REFUTED && !finding->has_candidate; i++)
     ok &= segment_holds(proof, p, i, budget) > 0;
   for (int j = first; ok && j <= last && j < p->joins; j++)
-    ok &= join_holds(finding, p, j, j > first, j < last);
+    ok &= join_holds(proof, p, j, j > first, j < last);
   if (ok) sl_finding_set(finding, SL_PROVED, "on boxes and in the tail");
 }
