@@ -48,6 +48,14 @@ static const plan plans[] = {
     CHART(learning, PAGE, "step", "rl", "Groups without variance", "share", 0, 1,
           {{"zero_variance", "share"}},
           "Groups whose completions all got the same reward. They give no gradient."),
+    CHART(learning, PAGE, "step", "rl", "Dynamic sampling: groups", "of a rollout", 0, NAN,
+          {{"groups_kept", "kept"}, {"groups_dropped", "dropped"}},
+          "Groups without variance are dropped, and further prompts taken until rl.prompts are "
+          "kept. Fewer are kept where the limit on rounds was reached."),
+    CHART(learning, EXACT, "step", "rl", "Dynamic sampling: rounds", "of a rollout", 0, NAN,
+          {{"sampling_rounds", "rounds"}},
+          "Each takes rl.prompts prompts more; rl.dynamic_sampling is the limit. Sampling costs as "
+          "many times that of one round."),
     CHART(learning, PAGE, "step", "rl", "Completion length", "tokens", 0, NAN,
           {{"length_mean", "mean"}, {"length_max", "longest"}},
           "End token included. Growth without reward is padding."),

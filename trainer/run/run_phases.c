@@ -42,7 +42,7 @@ static sl_status log_step(walk *w, const sl_step_report *report, double seconds,
   sl_status status = sl_run_state_hash(w->t, w->digests.updates, state, err);
   if (!status) status = sl_metrics_step(w->run, w->t, report, state, seconds, err);
   if (!status) status = sl_ledger_step(w->run, w->t, &w->digests, state, err);
-  if (!status) status = sl_ledger_measures(w->run, w->t, report->updates, err);
+  if (!status) status = sl_ledger_measures(w->run, w->t, report, err);
   if (!status && w->t->phase == SL_PHASE_RL) status = sl_samples_write(w->run, w->t, err);
   return status;
 }
