@@ -18,7 +18,7 @@ static sl_reward_answer of_step(uint64_t step) {
   return (sl_reward_answer){.step = step, .request = REQUEST};
 }
 
-/* NULL where it is refused, in words. */
+/* NULL where it is refused, with a message. */
 static sl_reward_answers *read_all(const char *path) {
   sl_reward_answers *answers;
   sl_error err = {SL_OK, ""};
@@ -30,30 +30,30 @@ static sl_reward_answers *read_all(const char *path) {
 /* The file is its own whole lines, and then what follows. */
 static void check_text(const char *path, section was, const char *follows) {
   char *text;
-  size_t n, whole = was.size;
+  size_t n, complete = was.size;
   sl_error err;
   const size_t more = strlen(follows);
-  while (whole > 0 && was.data[whole - 1] != '\n') whole--;
-  if (sl_file_read(&text, &n, path, 1 << 20, &err) != SL_OK || n != whole + more) abort();
-  if (memcmp(text, was.data, whole) != 0 || memcmp(text + whole, follows, more) != 0) abort();
+  while (complete > 0 && was.data[complete - 1] != '\n') complete--;
+  if (sl_file_read(&text, &n, path, 1 << 20, &err) != SL_OK || n != complete + more) abort();
+  if (memcmp(text, was.data, complete) != 0 || memcmp(text + complete, follows, more) != 0) abort();
   free(text);
 }
 
 /* A run that goes on after `finished` rollouts knows the answers of later ones alone, and appends
- * one where there was none, which the next reader finds. */
+ * one where none was, which the next reader finds. */
 static void check_run(const char *path, section bytes, uint64_t finished) {
   sl_reward_answers *own;
   sl_error err;
   if (sl_reward_answers_open(&own, scratch_folder(), finished, &err) != SL_OK) abort();
   sl_reward_answer known = of_step(finished), fresh = of_step(finished + 1);
   if (sl_reward_answers_find(own, &known)) abort();
-  const int there = sl_reward_answers_find(own, &fresh);
+  const int is_present = sl_reward_answers_find(own, &fresh);
   fresh.reward = 0.1;
-  if (!there && sl_reward_answers_add(own, &fresh, &err) != SL_OK) abort();
+  if (!is_present && sl_reward_answers_add(own, &fresh, &err) != SL_OK) abort();
   if (sl_reward_answers_sync(own, &err) != SL_OK) abort();
   sl_reward_answers_close(own);
   char line[200] = "";
-  if (!there)
+  if (!is_present)
     snprintf(line, sizeof line,
              "{\"step\":%llu,\"sequence\":0,\"request\":\"" REQUEST
              "\",\"reward\":0.10000000000000001,\"timed_out\":false}\n",
@@ -62,7 +62,7 @@ static void check_run(const char *path, section bytes, uint64_t finished) {
   sl_reward_answers *again = read_all(path);
   sl_reward_answer found = of_step(finished + 1);
   if (!again || !sl_reward_answers_find(again, &found)) abort();
-  if (!there && !(found.reward == 0.1 && !found.timed_out)) abort();
+  if (!is_present && !(found.reward == 0.1 && !found.timed_out)) abort();
   if (sl_reward_answers_add(again, &found, &err) != SL_OK) abort(); /* which writes nothing */
   if (sl_reward_answers_sync(again, &err) != SL_OK) abort();
   check_text(path, bytes, line);
