@@ -127,6 +127,8 @@ sl_status sl_run_report_read(sl_run_report *out, const char *path, sl_error *err
   r.before = sl_run_curve_first(success);
   r.after = success && success->n > 1 ? sl_run_curve_last(success) : (double)NAN;
   find_best(&r, success);
+  r.span[0] = 1, r.span[1] = sl_run_report_steps(&r, "rl");
+  r.target[0] = r.target[1] = r.config.gate.eur_target;
   read_ledger(&r);
   read_date(r.begun, sizeof r.begun, &r, SL_RUN_CONFIG);
   read_date(r.latest, sizeof r.latest, &r, SL_RUN_METRICS);
