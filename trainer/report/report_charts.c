@@ -80,7 +80,7 @@ static const plan plans[] = {
           "its log-prob. On policy both are 1."),
     CHART(
         off_policy, HELD, "step", "rl", "Effective update ratio (EUR)", "mean over prompts", NAN, 1,
-        {{"eur_later", "updates but the first"}, {"eur", "last update"}},
+        {{"eur_later", "later updates"}, {"eur", "last update"}},
         "Mean weight f' of a prompt's tokens, clamped ones 0. The first update of a rollout has 1; "
         "lower is more gradient held back. For clip it is 1 minus the clip ratio."),
     CHART(off_policy, EXACT, "step", "rl", "Temperature of the gate", "tau", 0, NAN,
@@ -184,6 +184,18 @@ static sl_run_chart begin_chart(const plan *p, int held) {
   return chart;
 }
 
+/* A run without this curve has an empty one, so that the others' colours are those of their runs.
+ */
+static void keep_colours(sl_run_chart *chart, const sl_run_report *runs, size_t n) {
+  size_t drawn = chart->panel.curves;
+  for (size_t r = n; r-- > 0;) {
+    const int has = drawn && chart->curve[drawn - 1].label == runs[r].name;
+    if (has) drawn--;
+    chart->curve[r] = has ? chart->curve[drawn] : (sl_plot_curve){.label = runs[r].name};
+  }
+  chart->panel.curves = n;
+}
+
 /* Of several runs: one key of plan p, a curve a run. Only the first key is in the picture. */
 static sl_run_chart overlay(const sl_run_report *runs, size_t n, const plan *p, size_t key) {
   const sl_run_report *held = first_held(runs, n);
@@ -193,6 +205,7 @@ static sl_run_chart overlay(const sl_run_report *runs, size_t n, const plan *p, 
   if (key > 0) chart.in_picture = 0;
   for (size_t r = 0; r < n; r++)
     add_curve(&chart, p, find(&runs[r], p, p->curve[key].key), runs[r].name);
+  if (chart.panel.curves && chart.panel.curves < n) keep_colours(&chart, runs, n);
   add_target(&chart, p->curve[key].key, held);
   return chart;
 }

@@ -206,6 +206,26 @@ Test(report, what_a_controller_holds_is_in_the_picture) {
   sl_run_report_free(&held), sl_run_report_free(&other);
 }
 
+/* A run keeps its colour in a chart that another run has no data for. */
+Test(report, runs_keep_their_colours) {
+  sl_run_report r[2];
+  sl_run_chart chart;
+  sl_error err;
+  const char *path = make_run(STEP("rl", "1", ",\"entropy\":0.5"));
+  cr_assert_eq(sl_run_report_read(&r[0], path, &err), SL_OK, "%s", err.message);
+  scratch_text("metrics.jsonl", STEP("rl", "1", ",\"entropy\":0.5,\"tau_scale\":2"));
+  cr_assert_eq(sl_run_report_read(&r[1], path, &err), SL_OK, "%s", err.message);
+  size_t shared = 0, own = 0;
+  for (size_t i = 0; sl_run_chart_at(r, 2, i, &chart); i++) {
+    if (!chart.panel.curves) continue;
+    cr_assert_eq(chart.panel.curves, 2, "%s", chart.title);
+    cr_assert_eq(chart.curve[1].n, 1, "%s", chart.title);
+    shared += chart.curve[0].n == 1, own += chart.curve[0].n == 0;
+  }
+  cr_expect(shared > 0 && own == 1);
+  sl_run_report_free(&r[0]), sl_run_report_free(&r[1]);
+}
+
 Test(report, runs_are_laid_over_each_other) {
   sl_run_report r[2];
   sl_error err = {0};
