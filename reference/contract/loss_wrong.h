@@ -1,34 +1,11 @@
-/* Settings and inputs of the loss by number, and what its known wrong forms change (spec E8.1): all
- * of it is the right loss where the case has no cause. Internal. */
+/* What the known wrong forms of the loss change (spec E8.1): all of it is the right loss where the
+ * case has no cause. Internal. */
 #ifndef SLUICE_CONTRACT_LOSS_WRONG_H
 #define SLUICE_CONTRACT_LOSS_WRONG_H
 
 #include "cause.h"
 #include "loss_gate.h"
-
-enum {
-  GATE,
-  TAU_POS,
-  TAU_NEG,
-  CLIP_LOW,
-  CLIP_HIGH,
-  CAP,
-  LEVEL,
-  AGGREGATION,
-  LENGTH,
-  SEQUENCES,
-  TOKENS,
-  BETA,
-  KL,
-  GAMMA,
-  CLAMP,
-  WEIGHT_FORM,
-  MICRO_BATCH /* sequences of a part: read by the wrong denominators of parts alone */
-};            /* settings */
-enum { NEW, OLD, REF, ENTROPY, MASK, ADVANTAGE };              /* inputs */
-enum { SEQUENCE_MEAN, TOKEN_MEAN, CONSTANT };                  /* aggregations */
-enum { K1, K2, K3 };                                           /* KL kinds */
-enum { SEQUENCE_LEVEL = 1, PRODUCT = 1, DLOGP = 0, LOSS = 2 }; /* LOSS, DLOGP: outputs */
+#include "loss_settings.h"
 
 /* 1 if slot i is a token; and if it is summed, which a wrong loss may do without it. */
 double sl_loss_mask(const sl_op_case *c, size_t i);

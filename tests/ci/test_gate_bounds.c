@@ -1,8 +1,7 @@
 /* Bounds of gates that are expressions (spec E2.8): every built-in gate file, kernels at the edge
  * of the contract and such that break it, and the kernel that Sluice has. */
 #include "ci/products/judge/gate_file.h"
-#include "tests/reference/contract_cases.h"
-#include "tests/reference/contract_kernels.h"
+#include "tests/reference/contract_runs.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -18,11 +17,6 @@ static const char *const contracts[] = {"",
                                         "acc=f64,out=f32",
                                         "acc=f64,out=f64"};
 #define CONTRACTS (sizeof contracts / sizeof *contracts)
-
-typedef struct {
-  double largest;
-  size_t runs, unbounded, elements;
-} tally;
 
 static sl_gate_form *load(const char *name) {
   sl_gate_form *form;
@@ -40,36 +34,15 @@ static sl_op_case loss_case(const char *contract, input_kind kind, const sl_gate
   return c;
 }
 
-static void run_output(const sl_op_case *c, int out, const char *name, tally *t) {
-  size_t n, at, unbounded;
-  const sl_ball *balls = bounds_of(c, out, &n);
-  double *x = take_doubles(n);
-  for (int sum = 0; sum < BLOCKS_CUT; sum++)
-    for (int form = 0; form < 8; form++) {
-      if (!kernel_may(&c->contract, (arrangement)sum)) continue;
-      const kernel k = {&c->contract, (arrangement)sum, (form + sum) % 3 - 1, form};
-      kernel_run(&k, c, out, x);
-      const double share = share_of(x, balls, n, &at, &unbounded);
-      char text[SL_CONTRACT_TEXT];
-      sl_contract_print(text, &c->contract, c->op->stored);
-      sl_ball one;
-      if (share > 1.0) sl_op_bounds(c, out, at, at + 1, &one, stderr);
-      cr_assert(share <= 1.0, "%s, %s[%zu], %s, arrangement %d, form %d: %a is %g bounds off %a",
-                name, c->op->out[out].name, at, text, sum, form, x[at], share, balls[at].mid);
-      if (share > t->largest) t->largest = share;
-      t->runs++, t->unbounded += unbounded, t->elements += n;
-    }
-}
-
 static void check_gate(const char *name) {
   sl_gate_form *form = load(name);
-  tally t = {0};
+  run_tally t = {0};
   inputs_begin(name);
   for (size_t contract = 0; contract < CONTRACTS; contract++)
     for (input_kind kind = 0; kind < KINDS; kind++) {
       const sl_op_case c = loss_case(contracts[contract], kind, form);
-      run_output(&c, 0, name, &t);
-      if (form->side[0].value != SL_EXPRESSION_NONE) run_output(&c, 2, name, &t);
+      run_output(&c, 0, name, BLOCKS_CUT, &t);
+      if (form->side[0].value != SL_EXPRESSION_NONE) run_output(&c, 2, name, BLOCKS_CUT, &t);
     }
   fprintf(stderr, "%-16s %5zu runs, largest share %.3f, no bound %zu of %zu\n", name, t.runs,
           t.largest, t.unbounded, t.elements);
@@ -166,16 +139,6 @@ Test(gate_bounds, families_agree_with_their_files) {
   inputs_end();
 }
 
-/* How far the kernel of a changed case lies beyond the bounds of the right one. */
-static double beyond(const sl_op_case *right, const sl_op_case *wrong) {
-  size_t n, at, unbounded;
-  const kernel k = {&wrong->contract, ASCENDING, 1, 4};
-  const sl_ball *balls = bounds_of(right, 0, &n);
-  double *x = take_doubles(n);
-  kernel_run(&k, wrong, 0, x);
-  return share_of(x, balls, n, &at, &unbounded);
-}
-
 static void expect_caught(const char *what, const char *gate, const char *wrong_gate,
                           const char *contract) {
   sl_gate_form *form = load(gate), *wrong = load(wrong_gate);
@@ -184,7 +147,7 @@ static void expect_caught(const char *what, const char *gate, const char *wrong_
   sl_error err = {0};
   other.form = wrong;
   cr_assert_eq(sl_contract_parse(&other.contract, contract, NULL, &err), SL_OK);
-  const double kept = beyond(&c, &c), left = beyond(&c, &other);
+  const double kept = beyond(&c, &c, 0, ASCENDING, 4), left = beyond(&c, &other, 0, ASCENDING, 4);
   fprintf(stderr, "planted: %-46s %.3g bounds off, within the contract %.3g\n", what, left, kept);
   cr_expect(kept <= 1.0 && left > 1.0, "%s: %g, right %g", what, left, kept);
   free(form);

@@ -1,7 +1,6 @@
 /* The bounds of contracts (spec E2): no kernel that meets the contract leaves them, whatever its
  * order, its rounding and its luck; the values agree with exact arithmetic and with the oracle. */
-#include "contract_cases.h"
-#include "contract_kernels.h"
+#include "contract_runs.h"
 
 #include "reference/kernels.h"
 
@@ -49,11 +48,6 @@ static const char *const contracts[] = {"",
                                         "acc=f64,out=f32"};
 #define CONTRACTS (sizeof contracts / sizeof *contracts)
 
-typedef struct {
-  double largest;
-  size_t runs, unbounded, elements;
-} tally;
-
 /* rstd is an input of rmsnorm_backward that is left out: it is computed. */
 static void without_options(sl_op_case *c) {
   if (c->op == &sl_op_rmsnorm_backward) c->in[3] = NULL;
@@ -71,36 +65,15 @@ static size_t outputs_of(const sl_op *op) {
   return op == &sl_op_rmsnorm_backward ? 1 : sl_op_outputs(op);
 }
 
-static void run_output(const sl_op_case *c, size_t out, tally *t) {
-  size_t n, at, unbounded;
-  const sl_ball *balls = bounds_of(c, (int)out, &n);
-  double *x = take_doubles(n);
-  for (int sum = 0; sum < ARRANGEMENTS; sum++)
-    for (int form = 0; form < 8; form++) {
-      if (!kernel_may(&c->contract, (arrangement)sum)) continue;
-      const kernel k = {&c->contract, (arrangement)sum, form % 3 - 1, form};
-      kernel_run(&k, c, (int)out, x);
-      const double share = share_of(x, balls, n, &at, &unbounded);
-      char text[SL_CONTRACT_TEXT];
-      sl_contract_print(text, &c->contract, c->op->stored);
-      sl_ball one;
-      if (share > 1.0) sl_op_bounds(c, (int)out, at, at + 1, &one, stderr);
-      cr_assert(share <= 1.0, "%s %s[%zu], %s, arrangement %d, form %d: %a is %g bounds off %a",
-                c->op->name, c->op->out[out].name, at, text, sum, form, x[at], share,
-                balls[at].mid);
-      if (share > t->largest) t->largest = share;
-      t->runs++, t->unbounded += unbounded, t->elements += n;
-    }
-}
-
-static void run_all(const sl_op_case *c, tally *t) {
-  for (size_t out = 0; out < outputs_of(c->op); out++) run_output(c, out, t);
+static void run_all(const sl_op_case *c, run_tally *t) {
+  for (size_t out = 0; out < outputs_of(c->op); out++)
+    run_output(c, (int)out, c->op->name, ARRANGEMENTS, t);
 }
 
 static const sl_format given_as[] = {SL_FORMAT_F32, SL_FORMAT_BF16, SL_FORMAT_F16};
 
 static void check_subject(const subject *s, size_t contract) {
-  tally t = {0};
+  run_tally t = {0};
   inputs_begin(s->op->name);
   for (input_kind kind = 0; kind < KINDS; kind++)
     for (int given = 0; given < 3; given++) {
@@ -132,7 +105,7 @@ Test(contract_bounds, sixteen_bit_accumulators) {
     double below;
   } rows[] = {{"acc=bf16,out=bf16", 255.0}, {"acc=f16,out=f16", 2047.0}};
   for (int i = 0; i < 2; i++) {
-    tally t = {0};
+    run_tally t = {0};
     inputs_begin("16 bits");
     const sl_op_case c =
         case_of(&sl_op_linear, "t=1,n=2,k=100", rows[i].contract, SL_FORMAT_BF16, RANDOM);
@@ -164,7 +137,7 @@ Test(contract_bounds, exact_sums_have_none) {
     size_t n;
     const sl_ball *balls = bounds_of(&c, 0, &n);
     for (size_t e = 0; e < n; e++) cr_assert(balls[e].rad == 0.0, "%s: %g", exact[i], balls[e].rad);
-    tally t = {0};
+    run_tally t = {0};
     run_all(&c, &t);
     cr_expect_eq(t.largest, 0.0);
   }
@@ -183,8 +156,8 @@ Test(contract_bounds, attention_over_equal_keys_is_exact) {
   size_t n;
   const sl_ball *balls = bounds_of(&c, 0, &n);
   for (size_t e = 0; e < n; e++) cr_expect(balls[e].rad == 0.0, "%g", balls[e].rad);
-  tally t = {0};
-  run_output(&c, 0, &t);
+  run_tally t = {0};
+  run_output(&c, 0, c.op->name, ARRANGEMENTS, &t);
   cr_expect_eq(t.largest, 0.0);
   inputs_end();
 }

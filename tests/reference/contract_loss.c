@@ -2,31 +2,12 @@
 #include "contract_kernels.h"
 #include "inputs.h"
 
+#include "reference/contract/loss_gate.h"
+#include "reference/contract/loss_settings.h"
+
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdlib.h>
-
-/* The settings and inputs of gated_loss, by number. */
-enum {
-  GATE,
-  TAU_POS,
-  TAU_NEG,
-  CLIP_LOW,
-  CLIP_HIGH,
-  CAP,
-  LEVEL,
-  AGGREGATION,
-  LENGTH,
-  SEQUENCES,
-  TOKENS,
-  BETA,
-  KL,
-  GAMMA,
-  CLAMP,
-  WEIGHT_FORM
-};
-enum { NEW, OLD, REF, ENTROPY, MASK, ADVANTAGE };
-enum { SIGMOID, ERF, ARCTAN, SOFTSIGN, CLIP, IDENTITY, CISPO, EXPRESSION };
 
 static size_t slots(const sl_op_case *c) { return sl_op_size(c, 't'); }
 
@@ -141,22 +122,22 @@ static gate gate_at(const kernel *k, const sl_op_case *c, double r, int positive
                y = acc_add(k, r, -1.0), z = acc_mul(k, tau, y);
   const int product = c->setting[WEIGHT_FORM] == 1.0;
   switch ((int)c->setting[GATE]) {
-    case SIGMOID:
+    case SL_LOSS_GATE_SIGMOID:
       return sigmoid_gate(k, tau, z, product);
-    case ERF:
+    case SL_LOSS_GATE_ERF:
       return erf_gate(k, tau, z);
-    case ARCTAN:
+    case SL_LOSS_GATE_ARCTAN:
       return arctan_gate(k, tau, z);
-    case SOFTSIGN:
+    case SL_LOSS_GATE_SOFTSIGN:
       return softsign_gate(k, y, z, product);
-    case CLIP:
+    case SL_LOSS_GATE_CLIP:
       return clip_gate(c, r, positive);
-    case EXPRESSION: {
+    case SL_LOSS_GATE_EXPRESSION: {
       gate g = {.chain = 1.0};
       kernel_expression(k, &c->form->side[positive], r, &g.f, &g.w);
       return g;
     }
-    case CISPO:
+    case SL_LOSS_GATE_CISPO:
       return (gate){(double)NAN, r <= c->setting[CAP] ? 1.0 : c->setting[CAP] / r, 1.0};
     default:
       return (gate){r, 1.0, 1.0};
@@ -179,7 +160,7 @@ static double policy_grad(const kernel *k, const sl_op_case *c, size_t i) {
   if (fabs(x0) > c->setting[CLAMP]) return 0.0;
   const double r = acc_exp(k, clamp(c, x0));
   const gate g = gate_at(k, c, r, advantage > 0.0);
-  const int capped = c->setting[GATE] == CISPO;
+  const int capped = c->setting[GATE] == SL_LOSS_GATE_CISPO;
   double factor[] = {-advantage, share_of(k, c, i / slots(c)),
                      capped ? fmin(r, c->setting[CAP]) : r, capped ? 1.0 : g.w, g.chain};
   const double d = product(k, factor, 5), n = tokens_of(c, i / slots(c));

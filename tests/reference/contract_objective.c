@@ -1,7 +1,6 @@
 /* The bounds of the loss and of advantages: no kernel that meets its contract leaves them, wrong
  * formulas do; the values are those of the objective over the real numbers (spec E2.4, E2.7). */
-#include "contract_cases.h"
-#include "contract_kernels.h"
+#include "contract_runs.h"
 
 #include "reference/kernels.h"
 
@@ -46,42 +45,17 @@ static const char *const contracts[] = {"",
                                         "acc=f64,out=f32"};
 #define CONTRACTS (sizeof contracts / sizeof *contracts)
 
-typedef struct {
-  double largest;
-  size_t runs, unbounded, elements;
-} tally;
-
-static void run_output(const sl_op_case *c, int out, const char *settings, tally *t) {
-  size_t n, at, unbounded;
-  const sl_ball *balls = bounds_of(c, out, &n);
-  double *x = take_doubles(n);
-  for (int sum = 0; sum < ARRANGEMENTS; sum++)
-    for (int form = 0; form < 8; form++) {
-      if (!kernel_may(&c->contract, (arrangement)sum)) continue;
-      const kernel k = {&c->contract, (arrangement)sum, (form + sum) % 3 - 1, form};
-      kernel_run(&k, c, out, x);
-      const double share = share_of(x, balls, n, &at, &unbounded);
-      char text[SL_CONTRACT_TEXT];
-      sl_contract_print(text, &c->contract, c->op->stored);
-      sl_ball one;
-      if (share > 1.0) sl_op_bounds(c, out, at, at + 1, &one, stderr);
-      cr_assert(share <= 1.0, "%s[%zu], %s; %s, arrangement %d, form %d: %a is %g bounds off %a",
-                c->op->out[out].name, at, settings, text, sum, form, x[at], share, balls[at].mid);
-      if (share > t->largest) t->largest = share;
-      t->runs++, t->unbounded += unbounded, t->elements += n;
-    }
-}
-
 static void check(const sl_op *op, const char *shape, const char *settings) {
   static const sl_format given[] = {SL_FORMAT_F32, SL_FORMAT_BF16};
-  tally t = {0};
+  run_tally t = {0};
   inputs_begin(op->name);
   for (size_t contract = 0; contract < CONTRACTS; contract++)
     for (input_kind kind = 0; kind < KINDS; kind++)
       for (int type = 0; type < 2; type++) {
         sl_op_case c = case_of(op, shape, contracts[contract], given[type], kind);
         set_all(&c, settings);
-        for (size_t out = 0; out < sl_op_outputs(op); out++) run_output(&c, (int)out, settings, &t);
+        for (size_t out = 0; out < sl_op_outputs(op); out++)
+          run_output(&c, (int)out, settings, ARRANGEMENTS, &t);
       }
   fprintf(stderr, "%-12s %-70s %5zu runs, largest share %.3f, no bound %zu of %zu\n", op->name,
           settings, t.runs, t.largest, t.unbounded, t.elements);
@@ -216,16 +190,6 @@ Test(contract_objective, advantages_by_hand) {
   inputs_end();
 }
 
-/* How far the kernel of a changed case lies beyond the bounds of the right one. */
-static double beyond(const sl_op_case *right, const sl_op_case *wrong, int out, int form) {
-  size_t n, at, unbounded;
-  const kernel k = {&wrong->contract, ASCENDING, 1, form};
-  const sl_ball *balls = bounds_of(right, out, &n);
-  double *x = take_doubles(n);
-  kernel_run(&k, wrong, out, x);
-  return share_of(x, balls, n, &at, &unbounded);
-}
-
 /* Another formula: other settings, or other inputs in place of one. */
 static void expect_caught(const char *what, const char *settings, const char *wrong, int input,
                           double (*of)(double), int out) {
@@ -239,7 +203,8 @@ static void expect_caught(const char *what, const char *settings, const char *wr
     for (size_t i = 0; i < n; i++) x[i] = of(c.in[input][i]);
     other.in[input] = x;
   }
-  const double kept = beyond(&c, &c, out, 0), left = beyond(&c, &other, out, 0);
+  const double kept = beyond(&c, &c, out, ASCENDING, 0),
+               left = beyond(&c, &other, out, ASCENDING, 0);
   fprintf(stderr, "planted: %-34s %.3g bounds off, within the contract %.3g\n", what, left, kept);
   cr_expect(kept <= 1.0 && left > 1.0, "%s: %g, right %g", what, left, kept);
 }
@@ -282,10 +247,10 @@ Test(contract_objective, lost_digits_of_the_sigmoid) {
   c.in[0] = logp_new, c.in[1] = logp_old, c.in[4] = mask, c.in[5] = advantage;
   sl_op_case product = c;
   set_all(&product, "weight_form=product");
-  cr_expect(beyond(&c, &c, 0, 0) <= 1.0);
-  cr_expect(beyond(&c, &product, 0, 0) > 1.0);
-  cr_expect(beyond(&product, &product, 0, 0) <= 1.0);
-  cr_expect(beyond(&product, &c, 0, 0) <= 1.0);
+  cr_expect(beyond(&c, &c, 0, ASCENDING, 0) <= 1.0);
+  cr_expect(beyond(&c, &product, 0, ASCENDING, 0) > 1.0);
+  cr_expect(beyond(&product, &product, 0, ASCENDING, 0) <= 1.0);
+  cr_expect(beyond(&product, &c, 0, ASCENDING, 0) <= 1.0);
   inputs_end();
 }
 
@@ -296,14 +261,14 @@ Test(contract_objective, wrong_advantages_are_caught) {
   sl_op_case c = case_of(&sl_op_advantages, "n=8,g=2", "", SL_FORMAT_F32, RANDOM);
   sl_op_case other = c;
   set_all(&other, "kind=sample");
-  cr_expect(beyond(&c, &other, 0, 0) > 1.0, "ddof");
+  cr_expect(beyond(&c, &other, 0, ASCENDING, 0) > 1.0, "ddof");
   set_all(&c, "eps=1e-4");
   set_all(&other, "kind=population eps=1e-6");
-  cr_expect(beyond(&c, &other, 0, 0) > 1.0, "eps");
+  cr_expect(beyond(&c, &other, 0, ASCENDING, 0) > 1.0, "eps");
   double *one = take_doubles(8), *equal = take_doubles(8);
   for (size_t i = 0; i < 8; i++) one[i] = 0.0, equal[i] = (double)0.1f;
   other = c, other.in[1] = one;
-  cr_expect(beyond(&c, &other, 0, 0) > 1.0, "groups of uneven size as one");
+  cr_expect(beyond(&c, &other, 0, ASCENDING, 0) > 1.0, "groups of uneven size as one");
   c.in[0] = equal;
   size_t n, at, unbounded;
   const sl_ball *balls = bounds_of(&c, 0, &n);

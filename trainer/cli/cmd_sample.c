@@ -157,7 +157,7 @@ static sl_status complete(const options *o, const sl_session *s, batch *b, sl_er
   sl_rollout r = {0};
   sl_status status = sl_generator_create(&g, s->ctx, s->parameters.layout, s->parameters.data,
                                          b->p.n * o->count, b->longest + max_new, err);
-  if (!status) status = sl_generate(g, &b->p, o->count, max_new, &o->sampling, &r, err);
+  if (!status) status = sl_generate(g, &b->p, o->count, max_new, 0, &o->sampling, &r, err);
   for (size_t q = 0; !status && q < r.n; q++)
     if (!b->bad[q / o->count]) status = print_completion(o, s, &r, q, err);
   sl_generator_destroy(g);

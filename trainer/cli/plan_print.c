@@ -53,6 +53,17 @@ static void print_warm_start(const sl_config *c, FILE *out) {
             *c->model.folder ? ": model.folder is trained already; sft.steps asks for one" : "");
 }
 
+/* What a rollout can cost: sampling is most of a step's time. */
+static void print_sampling(const sl_config *c, FILE *out) {
+  const long long a_round = (long long)(c->rl.prompts * c->rl.group),
+                  rounds = (long long)c->rl.dynamic_sampling;
+  if (!rounds) return;
+  fprintf(out,
+          "sampling:    groups without variance are dropped, %lld to %lld completions a step (1 to "
+          "%lld rounds)\n",
+          a_round, rounds * a_round, rounds);
+}
+
 static const char *text_of(const sl_config *c, sl_config_key key, char *out, size_t size) {
   return sl_config_text(c, key, out, size) ? out : "";
 }
@@ -151,6 +162,7 @@ void sl_plan_print(const sl_run_state *run, FILE *out) {
           (long long)c->rl.steps, (long long)c->rl.prompts, (long long)c->rl.group,
           (long long)c->rl.updates, (long long)c->rl.epochs, c->rl.lr,
           text_of(c, SL_KEY_rl_decay, decay, sizeof decay));
+  print_sampling(c, out);
   print_preset(run, out);
   print_reward(run, out);
   print_objective(run, out);
@@ -176,10 +188,11 @@ static void json_phases(const sl_config *c, FILE *out) {
           (long long)c->sft.steps, (long long)c->sft.batch, c->sft.lr, c->sft.stop_success);
   fprintf(out,
           ",\"rl\":{\"steps\":%lld,\"prompts\":%lld,\"group\":%lld,\"updates\":%lld,\"epochs\":"
-          "%lld,\"lr\":%.17g,\"decay\":\"%s\",\"beta\":%.17g,\"reference\":",
+          "%lld,\"dynamic_sampling\":%lld,\"lr\":%.17g,\"decay\":\"%s\",\"beta\":%.17g,"
+          "\"reference\":",
           (long long)c->rl.steps, (long long)c->rl.prompts, (long long)c->rl.group,
-          (long long)c->rl.updates, (long long)c->rl.epochs, c->rl.lr,
-          text_of(c, SL_KEY_rl_decay, decay, sizeof decay), c->rl.beta);
+          (long long)c->rl.updates, (long long)c->rl.epochs, (long long)c->rl.dynamic_sampling,
+          c->rl.lr, text_of(c, SL_KEY_rl_decay, decay, sizeof decay), c->rl.beta);
   sl_cli_json_text(out, c->rl.reference);
   fputc('}', out);
 }

@@ -166,6 +166,20 @@ static sl_status check_reward(const sl_config *c, sl_error *err) {
   return SL_OK;
 }
 
+/* spec L3.12 */
+static sl_status check_sampling(const sl_config *c, sl_error *err) {
+  const int64_t rounds = c->rl.dynamic_sampling, a_round = c->rl.prompts * c->rl.group;
+  if (rounds && c->rl.group < 2)
+    return sl_config_fail(c, SL_KEY_rl_dynamic_sampling, err,
+                          "a group of one has no variance, and every group would be dropped: "
+                          "expected 0, or rl.group at least 2");
+  if (rounds && rounds > UINT32_MAX / a_round)
+    return sl_config_fail(c, SL_KEY_rl_dynamic_sampling, err,
+                          "expected less than 2^32 sequences a rollout, found %jd rounds of %jd",
+                          (intmax_t)rounds, (intmax_t)a_round);
+  return SL_OK;
+}
+
 static sl_status check_rl(const sl_config *c, sl_error *err) {
   const int64_t shards = c->rl.reduce_shards;
   if (c->rl.prompts % c->rl.updates)
@@ -183,7 +197,7 @@ static sl_status check_rl(const sl_config *c, sl_error *err) {
     return sl_config_fail(c, SL_KEY_rl_group, err,
                           "expected at least 2 for advantage leave-one-out, found %jd",
                           (intmax_t)c->rl.group);
-  return SL_OK;
+  return check_sampling(c, err);
 }
 
 /* 1 - lr * decay is a factor of the weights, lr the highest rate, rounded as it is used (spec N6.3,

@@ -30,7 +30,7 @@ struct sl_generator {
   uint32_t *grid, *length;
   float *grid_logp, *grid_entropy;
   /* Of the sequences that are still open: */
-  uint32_t *open, *open_ids, *open_slot, *open_position;
+  uint32_t *open, *open_number, *open_ids, *open_slot, *open_position;
   uint32_t
       *drawn; /* this and the next two lie one after the other and come to the host in one copy */
   float *drawn_logp, *drawn_entropy;
@@ -60,9 +60,9 @@ static void cut_block(sl_cutter *c, sl_generator *g) {
 
 static void cut_mirror(sl_cutter *c, sl_generator *g) {
   const size_t n = g->max_sequences, t = n * g->max_length;
-  uint32_t **const by_sequence[] = {&g->length,    &g->open,          &g->open_ids,
-                                    &g->open_slot, &g->open_position, &g->fork_to,
-                                    &g->fork_from, &g->fork_length,   &g->rollout.prompt_length};
+  uint32_t **const by_sequence[] = {
+      &g->length,        &g->open,    &g->open_number, &g->open_ids,    &g->open_slot,
+      &g->open_position, &g->fork_to, &g->fork_from,   &g->fork_length, &g->rollout.prompt_length};
   float **const by_token[] = {&g->grid_logp, &g->grid_entropy, &g->rollout.logp,
                               &g->rollout.entropy};
   uint32_t **const words_by_token[] = {&g->grid, &g->rollout.ids, &g->rollout.position};
@@ -252,15 +252,17 @@ static sl_status prefill(sl_generator *g, const sl_prompts *prompts, size_t grou
 /* Draws the next token of each open sequence from its hidden row. */
 static sl_status draw(sl_generator *g, size_t n_open, const sl_sampling *sampling) {
   const sl_model_shape *s = &g->layout->shape;
-  for (size_t i = 0; i < n_open; i++) g->open_position[i] = g->length[g->open[i]];
-  SL_TRY(push(g, g->open, n_open));
+  for (size_t i = 0; i < n_open; i++)
+    g->open_number[i] = g->rollout.first + g->open[i], g->open_position[i] = g->length[g->open[i]];
+  SL_TRY(push(g, g->open_number, n_open));
   SL_TRY(push(g, g->open_position, n_open));
   for (size_t first = 0; first < n_open; first += g->logit_rows) {
     const size_t rows = n_open - first < g->logit_rows ? n_open - first : g->logit_rows;
     SL_TRY(sl_model_logits(g->model, rows, g->last_hidden + first * s->hidden, g->logits));
     SL_TRY(sl_sample(g->ctx, on(g, g->drawn + first), on(g, g->drawn_logp + first),
-                     on(g, g->drawn_entropy + first), g->logits, sampling, on(g, g->open + first),
-                     on(g, g->open_position + first), rows, s->vocab));
+                     on(g, g->drawn_entropy + first), g->logits, sampling,
+                     on(g, g->open_number + first), on(g, g->open_position + first), rows,
+                     s->vocab));
   }
   return pull_drawn(g, n_open);
 }
@@ -346,9 +348,10 @@ sl_status sl_generator_rehearse(sl_generator *g, sl_error *err) {
 }
 
 sl_status sl_generate(sl_generator *g, const sl_prompts *prompts, size_t group, size_t max_new,
-                      const sl_sampling *sampling, sl_rollout *out, sl_error *err) {
+                      uint32_t first, const sl_sampling *sampling, sl_rollout *out, sl_error *err) {
   sl_status status = check_sizes(g, prompts, group, max_new, err);
   if (status) return status;
+  g->rollout.first = first;
   status = generate(g, prompts, group, max_new, sampling);
   if (status) return sl_fail(err, status, "%s", sl_context_error(g->ctx)->message);
   pack_rollout(g, prompts->n * group);

@@ -12,9 +12,10 @@ typedef struct {
 } sl_prompts;
 
 /* Sequences of a rollout, packed: prompt, completion (its end token included, if it ended).
- * Sequence p * group + g is completion g of prompt p. */
+ * Sequence p * group + g is completion g of prompt p, and has the number first + p * group + g. */
 typedef struct {
   size_t n;
+  uint32_t first;
   uint32_t *seq;            /* (n + 1) offsets of tokens */
   uint32_t *prompt_length;  /* (n) */
   uint8_t *ended;           /* (n) 1 if the end token was drawn */
@@ -46,11 +47,13 @@ sl_status sl_generator_bytes(sl_generator_memory *out, sl_context *ctx,
  * claim the workspace of all later ones. */
 sl_status sl_generator_rehearse(sl_generator *generator, sl_error *err);
 
-/* `group` completions of each prompt, of at most max_new tokens. Each prompt is prefilled once and
- * its cache forked. The rollout's arrays stay the generator's, valid until the next call. A
- * completion's bits depend on its own tokens and on (sampling, its number, its positions) alone.
- * SL_ERR_INPUT if a prompt is empty or the lengths exceed what was planned; a kernel's error. */
+/* `group` completions of each prompt, of at most max_new tokens, numbered from `first` on. Each
+ * prompt is prefilled once and its cache forked. The rollout's arrays stay the generator's, valid
+ * until the next call. A completion's bits depend on its own tokens and on (sampling, its number,
+ * its positions) alone. SL_ERR_INPUT if a prompt is empty or the lengths exceed what was planned; a
+ * kernel's error. */
 sl_status sl_generate(sl_generator *generator, const sl_prompts *prompts, size_t group,
-                      size_t max_new, const sl_sampling *sampling, sl_rollout *out, sl_error *err);
+                      size_t max_new, uint32_t first, const sl_sampling *sampling, sl_rollout *out,
+                      sl_error *err);
 
 #endif

@@ -127,6 +127,8 @@ sl_status sl_run_report_read(sl_run_report *out, const char *path, sl_error *err
   r.before = sl_run_curve_first(success);
   r.after = success && success->n > 1 ? sl_run_curve_last(success) : (double)NAN;
   find_best(&r, success);
+  r.span[0] = 1, r.span[1] = sl_run_report_steps(&r, "rl");
+  r.target[0] = r.target[1] = r.config.gate.eur_target;
   read_ledger(&r);
   read_date(r.begun, sizeof r.begun, &r, SL_RUN_CONFIG);
   read_date(r.latest, sizeof r.latest, &r, SL_RUN_METRICS);
@@ -159,6 +161,23 @@ static void print_schedule(FILE *out, const sl_run_curves *c) {
   fputc('\n', out);
 }
 
+/* What dynamic sampling cost, and how often its limit was reached (spec L3.12). */
+static void print_sampling(FILE *out, const sl_run_report *r) {
+  const sl_run_curve *rounds = sl_run_curves_find(&r->curves, "step", "rl", "sampling_rounds"),
+                     *kept = sl_run_curves_find(&r->curves, "step", "rl", "groups_kept"),
+                     *dropped = sl_run_curves_find(&r->curves, "step", "rl", "groups_dropped");
+  size_t fewer = 0, none = 0;
+  if (!rounds || !kept || !dropped) return;
+  for (size_t i = 0; i < kept->n; i++)
+    fewer += kept->y[i] < (double)r->config.rl.prompts, none += kept->y[i] <= 0;
+  fprintf(
+      out,
+      "dynamic sampling            %.2f rounds, %.1f groups dropped a rollout; limit reached in "
+      "%zu of %zu, %zu without update\n",
+      sl_run_curve_mean(rounds, rounds->n), sl_run_curve_mean(dropped, dropped->n), fewer, kept->n,
+      none);
+}
+
 void sl_run_report_text(FILE *out, const sl_run_report *r) {
   const sl_run_curves *c = &r->curves;
   if (!isnan(r->before)) fprintf(out, "held-out success before RL  %5.1f %%\n", 100 * r->before);
@@ -179,6 +198,7 @@ void sl_run_report_text(FILE *out, const sl_run_report *r) {
     fprintf(out, "effective update ratio      %.4f, but the first updates; last %zu rollouts\n",
             sl_run_curve_mean(eur, LATE), eur->n < LATE ? eur->n : (size_t)LATE);
   print_schedule(out, c);
+  print_sampling(out, r);
   fprintf(out, "time in steps               %.0f s, %.0f tokens/s on %s\n", c->seconds,
           c->seconds > 0 ? c->tokens / c->seconds : 0, c->backend);
   if (*r->final)
@@ -189,9 +209,9 @@ void sl_run_report_text(FILE *out, const sl_run_report *r) {
 
 /* Means over the last ten rollouts, or all if there are fewer: one rollout's would be noise. */
 static int add_late_means(json_t *root, const sl_run_report *r) {
-  static const char *const keys[] = {"reward_mean",       "entropy",          "ratio_variance",
-                                     "weight_below_half", "effective_weight", "eur_later",
-                                     "tau_scale"};
+  static const char *const keys[] = {
+      "reward_mean", "entropy",   "ratio_variance",  "weight_below_half", "effective_weight",
+      "eur_later",   "tau_scale", "sampling_rounds", "groups_kept",       "groups_dropped"};
   json_t *late = json_object();
   for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
     const sl_run_curve *c = sl_run_curves_find(&r->curves, "step", "rl", keys[i]);

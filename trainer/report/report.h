@@ -16,8 +16,9 @@ typedef struct {
   sl_config config;
   sl_run_curves curves;
   sl_sample_lines samples;
-  char final[96];         /* state hash of the finished run; "" before that */
-  double before, after;   /* held-out success at the start of RL, and the last; else NAN */
+  char final[96];            /* state hash of the finished run; "" before that */
+  double before, after;      /* held-out success at the start of RL, and the last; else NAN */
+  double span[2], target[2]; /* gate.eur_target as a line from the first rollout to the last */
   double best, best_step; /* of checkpoint.best: the highest in RL, the first of equals; else NAN */
   int ledger, numerics;   /* versions, of the ledger; 0 if there is none */
   char begun[32], latest[32]; /* dates of config.yaml and metrics.jsonl */
@@ -56,8 +57,8 @@ sl_plot_panel sl_run_chart_panel(const sl_run_chart *chart);
 
 /* The page: self-contained HTML, readable in light and dark. */
 void sl_run_report_page(FILE *out, const sl_run_report *runs, size_t n);
-/* The picture: six charts of the RL phase (of the warm start alone, if there is no more yet), as
- * one SVG file. */
+/* The picture: six charts of the RL phase (of the warm start alone, if there is no more yet; EUR
+ * and tau among them where a controller holds the EUR), as one SVG file. */
 void sl_run_report_picture(FILE *out, const sl_run_report *runs, size_t n);
 /* The same of one run in a few lines of text; of n runs as a JSON object each, in an array if there
  * are several. */

@@ -1,6 +1,7 @@
 /* Writes checkpoints (spec F4.5, L4.4): a model folder with the moments and a state file,
  * complete or not at all. */
 #include "checkpoint_list.h"
+#include "reward_answers.h"
 #include "run_files.h"
 
 #include "trainer/files/file.h"
@@ -48,10 +49,12 @@ static sl_status write_moments(const sl_run_state *run, const char *path, sl_err
   return status;
 }
 
-/* The sizes that a checkpoint records must not exceed what a crash of the machine leaves. */
-static sl_status flush_logs(const sl_run_files *files, sl_error *err) {
-  const sl_status status = sl_log_sync(files->metrics, err);
-  return status ? status : sl_log_sync(files->ledger, err);
+/* The sizes that a checkpoint records must not exceed what a crash of the machine leaves; and the
+ * answers of a reward program are what a replay of the run lives on. */
+static sl_status flush_logs(const sl_run_files *files, const sl_run_state *run, sl_error *err) {
+  sl_status status = sl_log_sync(files->metrics, err);
+  if (!status) status = sl_log_sync(files->ledger, err);
+  return status || !run->answers ? status : sl_reward_answers_sync(run->answers, err);
 }
 
 static sl_status record_log(sl_log_record *out, const sl_log *log, sl_error *err) {
@@ -87,7 +90,7 @@ static sl_status write_checkpoint(const sl_run_files *files, const sl_run_state 
   if (!moments) status = sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   if (!status) status = sl_model_files_write(&run->policy, run->tokenizer, folder.temporary, err);
   if (!status) status = write_moments(run, moments, err);
-  if (!status) status = flush_logs(files, err);
+  if (!status) status = flush_logs(files, run, err);
   if (!status) status = write_state(files, run, folder.temporary, err);
   if (!status) status = sl_run_check_held(files, err); /* a large one takes a while */
   free(moments);

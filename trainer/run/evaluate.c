@@ -24,7 +24,7 @@ static sl_status evaluate_piece(sl_run_state *run, size_t first, size_t n, sl_er
   sl_rollout r;
   sl_status status = sl_run_state_encode(run, &run->task.held_out, run->chosen, n, err);
   if (!status)
-    status = sl_generate(run->generator, &run->prompts, 1, (size_t)run->config.rl.max_new_tokens,
+    status = sl_generate(run->generator, &run->prompts, 1, (size_t)run->config.rl.max_new_tokens, 0,
                          &greedy, &r, err);
   for (size_t i = 0; !status && i < n; i++)
     run->solved[first + i] =

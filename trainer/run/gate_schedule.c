@@ -90,7 +90,7 @@ void sl_gate_schedule_set(sl_run_state *run, sl_step_report *report) {
 
 void sl_gate_schedule_move(sl_run_state *run, sl_step_report *report) {
   const sl_config *c = &run->config;
-  if (schedule_of(run) != SL_CONFIG_SCHEDULE_EUR) return;
+  if (schedule_of(run) != SL_CONFIG_SCHEDULE_EUR || isnan(report->eur_later)) return;
   const double wanted =
       run->tau_scale * (1.0 + c->gate.eur_gain * (report->eur_later - c->gate.eur_target));
   run->tau_scale = clamped(wanted, c->gate.scale_low, c->gate.scale_high);

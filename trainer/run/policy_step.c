@@ -1,7 +1,7 @@
-/* One rollout of group-relative policy optimisation: completions, rewards, advantages, then several
- * updates (spec L3, O1 to O5). */
+/* One step of group-relative policy optimisation: a rollout, advantages, then several updates (spec
+ * L3, O1 to O5). */
 #include "gate_schedule.h"
-#include "run_state.h"
+#include "run_rollout.h"
 
 #include "kernels/vendor/vendor.h"
 
@@ -9,53 +9,6 @@
 
 #include <math.h>
 #include <string.h>
-
-/* spec L3.2 and L3.3 */
-static sl_status roll_out(sl_run_state *run, sl_rollout *r, sl_error *err) {
-  const sl_config *c = &run->config;
-  for (int64_t p = 0; p < c->rl.prompts; p++) run->chosen[p] = sl_data_order_next(&run->rl_order);
-  const sl_sampling sampling = {c->rl.temperature, (uint32_t)c->rl.top_k, c->rl.top_p,
-                                (uint64_t)c->run.seed, (uint32_t)run->rl_step};
-  const sl_status status =
-      sl_run_state_encode(run, &run->task.train, run->chosen, (size_t)c->rl.prompts, err);
-  if (status) return status;
-  return sl_generate(run->generator, &run->prompts, (size_t)c->rl.group,
-                     (size_t)c->rl.max_new_tokens, &sampling, r, err);
-}
-
-/* Control: the rewards of the rollout in another order, so that they say nothing of their
- * completions (spec L3.5). */
-static void shuffle_rewards(sl_run_state *run, size_t n) {
-  for (size_t i = 0; i < n; i++) run->reward_order[i] = (uint32_t)i;
-  sl_random_shuffle(run->reward_order, n, (uint64_t)run->config.run.seed, 0, (uint32_t)run->rl_step,
-                    SL_RANDOM_REWARD_SHUFFLE);
-  memcpy(run->reward_in_order, run->reward, n * sizeof *run->reward);
-  for (size_t i = 0; i < n; i++) run->reward[i] = run->reward_in_order[run->reward_order[i]];
-}
-
-static void describe_rollout(const sl_run_state *run, const sl_rollout *r, sl_step_report *report) {
-  double sum = 0.0, squares = 0.0, length = 0.0;
-  for (size_t q = 0; q < r->n; q++) {
-    sum += run->reward[q];
-    const double *component = run->component + q * SL_COMPONENT_COUNT;
-    report->success += component[run->task.reward] >= 1.0;
-    for (int k = 0; k < SL_COMPONENT_COUNT; k++) report->component_mean[k] += component[k];
-    const uint32_t n = r->seq[q + 1] - r->seq[q] - r->prompt_length[q];
-    length += (double)n;
-    if (n > report->length_max) report->length_max = n;
-    report->truncated += !r->ended[q];
-  }
-  const double n = (double)r->n, mean = sum / n;
-  for (size_t q = 0; q < r->n; q++)
-    squares = fma(run->reward[q] - mean, run->reward[q] - mean, squares);
-  report->reward_mean = mean;
-  report->reward_std = sqrt(squares / n);
-  report->success /= n;
-  for (int k = 0; k < SL_COMPONENT_COUNT; k++) report->component_mean[k] /= n;
-  report->length_mean = length / n;
-  report->truncated /= n;
-  report->sampled_tokens = r->seq[r->n];
-}
 
 /* Log-probs of the whole rollout under the frozen reference, kept in rollout_step->logp_ref (spec
  * L3.6). */
@@ -73,15 +26,18 @@ static sl_status reference_logprobs(sl_run_state *run, const sl_rollout *r, sl_e
       err);
 }
 
-/* The sequences of update u of a pass, whole groups at a time (spec L3.7). */
-static void gather(sl_run_state *run, const sl_rollout *r, size_t u) {
-  const size_t groups = (size_t)(run->config.rl.prompts / run->config.rl.updates),
-               group = (size_t)run->config.rl.group;
+/* Groups of an update; the last one may have fewer (spec L3.12). */
+static size_t update_groups(const sl_run_state *run) {
+  return (size_t)(run->config.rl.prompts / run->config.rl.updates);
+}
+
+/* The sequences of the groups update_order[first .. end), whole groups at a time (spec L3.7). */
+static void gather(sl_run_state *run, const sl_rollout *r, size_t first, size_t end) {
+  const size_t group = (size_t)run->config.rl.group;
   sl_update_batch_clear(&run->step);
-  for (size_t k = 0; k < groups; k++)
+  for (size_t k = first; k < end; k++)
     for (size_t g = 0; g < group; g++) {
-      const size_t q = run->update_order[u * groups + k] * group + g, at = r->seq[q],
-                   n = r->seq[q + 1] - at;
+      const size_t q = run->update_order[k] * group + g, at = r->seq[q], n = r->seq[q + 1] - at;
       const size_t to = run->step.seq[run->step.n_seq];
       sl_update_batch_add(&run->step, r->ids + at, n, r->prompt_length[q], r->logp + at,
                           run->advantage[q]);
@@ -129,9 +85,9 @@ static double eur_later(const sl_update_ratios *ratios, size_t updates) {
 /* Sums become means (spec O5.2, L3.10). */
 static void finish_report(sl_step_report *r) {
   const double n = (double)r->tokens, u = (double)r->updates;
-  const double y = r->ratio_mean / n;
+  const double y = r->ratio_mean / n, variance = r->ratio_variance / n - y * y;
   r->ratio_mean = 1.0 + y;
-  r->ratio_variance = fmax(r->ratio_variance / n - y * y, 0.0);
+  r->ratio_variance = isnan(variance) ? variance : fmax(variance, 0.0); /* NaN: no update */
   r->kl_old_k1 /= n, r->kl_old_k3 /= n;
   r->weight_mean /= n, r->effective /= n, r->below_half /= n, r->entropy /= n;
   r->objective /= u, r->centred /= u, r->kl /= u, r->gradient_norm /= u;
@@ -143,20 +99,23 @@ static sl_status measure(sl_run_state *run, size_t u, sl_error *err) {
   const sl_update_batch *s = &run->step;
   const sl_gated_loss_batch batch = {s->logp, s->logp_old,  s->logp_ref,    s->entropy, s->mask,
                                      s->seq,  s->advantage, s->coefficient, s->n_seq};
-  const size_t groups = (size_t)(run->config.rl.prompts / run->config.rl.updates);
-  return sl_update_measure(&run->ratios[u], &run->objective, &batch, s->sums, run->group, groups,
-                           err);
+  return sl_update_measure(&run->ratios[u], &run->objective, &batch, s->sums, run->group,
+                           s->n_seq / (size_t)run->config.rl.group, err);
 }
 
-/* spec O4.1, part by part: a division by 1 changes no bit */
+/* spec O4.1, part by part; of fewer groups the last part is smaller, or missing (spec L3.12). A
+ * division by 1 changes no bit. */
 static sl_status coefficients(sl_run_state *run, sl_error *err) {
   sl_update_batch *s = &run->step;
-  const size_t parts = (size_t)run->config.rl.loss_parts, n = s->n_seq / parts;
+  const size_t all = update_groups(run) * (size_t)run->config.rl.group,
+               size = all / (size_t)run->config.rl.loss_parts, parts = (s->n_seq + size - 1) / size;
   sl_status status = SL_OK;
-  for (size_t first = 0; !status && first < s->n_seq; first += n)
-    status =
-        sl_objective_coefficients(s->coefficient + first, s->tokens + first, n,
-                                  run->objective.aggregation, run->objective.constant_length, err);
+  for (size_t first = 0; !status && first < s->n_seq; first += size) {
+    const size_t left = s->n_seq - first;
+    status = sl_objective_coefficients(s->coefficient + first, s->tokens + first,
+                                       left < size ? left : size, run->objective.aggregation,
+                                       run->objective.constant_length, err);
+  }
   for (size_t i = 0; !status && i < s->n_seq; i++) s->coefficient[i] /= (double)parts;
   return status;
 }
@@ -164,12 +123,9 @@ static sl_status coefficients(sl_run_state *run, sl_error *err) {
 /* spec L3.8 */
 static sl_status update(sl_run_state *run, int on_policy, sl_step_report *report,
                         sl_step_digests *digests, sl_error *err) {
-  const sl_config *c = &run->config;
   const sl_gradient_options options = sl_run_gradient_options(run);
   sl_update_batch *s = &run->step;
   run->update++;
-  run->rate = sl_learning_rate(c->rl.lr, (sl_decay_kind)c->rl.decay, c->rl.final,
-                               (uint64_t)c->rl.warmup, run->rl_step + 1, (uint64_t)c->rl.steps);
   sl_status status = coefficients(run, err);
   if (!status)
     status = sl_run_kernel_error(
@@ -184,14 +140,15 @@ static sl_status update(sl_run_state *run, int on_policy, sl_step_report *report
 static sl_status update_all(sl_run_state *run, const sl_rollout *r, sl_step_report *report,
                             sl_step_digests *digests, sl_error *err) {
   const sl_config *c = &run->config;
+  const size_t groups = r->n / (size_t)c->rl.group, most = update_groups(run);
   for (int64_t e = 0; e < c->rl.epochs; e++) {
-    for (int64_t p = 0; p < c->rl.prompts; p++) run->update_order[p] = (uint32_t)p;
+    for (size_t p = 0; p < groups; p++) run->update_order[p] = (uint32_t)p;
     if (e) /* spec L3.7; F3.5 takes sequences 0 and 1 of this purpose */
-      sl_random_shuffle(run->update_order, (size_t)c->rl.prompts, (uint64_t)c->run.seed,
-                        (uint32_t)e + 1, (uint32_t)run->rl_step, SL_RANDOM_SHUFFLE);
-    for (int64_t u = 0; u < c->rl.updates; u++) {
-      gather(run, r, (size_t)u);
-      const sl_status status = update(run, e == 0 && u == 0, report, digests, err);
+      sl_random_shuffle(run->update_order, groups, (uint64_t)c->run.seed, (uint32_t)e + 1,
+                        (uint32_t)run->rl_step, SL_RANDOM_SHUFFLE);
+    for (size_t first = 0; first < groups; first += most) {
+      gather(run, r, first, first + most < groups ? first + most : groups);
+      const sl_status status = update(run, e == 0 && first == 0, report, digests, err);
       if (status) return status;
     }
   }
@@ -204,17 +161,15 @@ sl_status sl_policy_step(sl_run_state *run, sl_step_report *report, sl_step_dige
   memset(report, 0, sizeof *report);
   digests->updates = 0, run->update = 0;
   sl_rollout r;
-  size_t flat;
-  sl_status status = roll_out(run, &r, err);
-  if (!status) status = sl_rewards(run, &r, &report->timed_out, err);
-  if (status) return status;
-  if (c->rl.shuffle_rewards) shuffle_rewards(run, r.n);
-  describe_rollout(run, &r, report);
-  status = sl_advantages(run->advantage, &flat, run->reward, run->group, (size_t)c->rl.prompts,
-                         (sl_advantage_kind)c->rl.advantage, c->rl.advantage_eps, err);
+  sl_status status = sl_run_roll_out(run, &r, report, err);
+  if (!status)
+    status = sl_advantages(run->advantage, NULL, run->reward, run->group, report->kept_groups,
+                           (sl_advantage_kind)c->rl.advantage, c->rl.advantage_eps, err);
   if (!status) status = reference_logprobs(run, &r, err);
   if (status) return status;
-  report->zero_variance = (double)flat / (double)c->rl.prompts;
+  run->rate = sl_learning_rate(c->rl.lr, (sl_decay_kind)c->rl.decay, c->rl.final,
+                               (uint64_t)c->rl.warmup, run->rl_step + 1, (uint64_t)c->rl.steps);
+  report->lr = (double)run->rate;
   sl_digest_bytes(digests->tokens, r.ids, r.seq[r.n] * sizeof *r.ids);
   sl_digest_bytes(digests->rewards, run->reward, r.n * sizeof *run->reward);
   sl_digest_bytes(digests->logprobs, r.logp, r.seq[r.n] * sizeof *r.logp);

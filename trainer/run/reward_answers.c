@@ -110,3 +110,7 @@ sl_status sl_reward_answers_add(sl_reward_answers *a, const sl_reward_answer *an
           answer->reward, answer->timed_out ? "true" : "false");
   return sl_log_append(a->log, err);
 }
+
+sl_status sl_reward_answers_sync(const sl_reward_answers *a, sl_error *err) {
+  return a->log ? sl_log_sync(a->log, err) : SL_OK;
+}

@@ -35,5 +35,7 @@ int sl_reward_answers_find(const sl_reward_answers *answers, sl_reward_answer *w
 /* Appends one to the file. */
 sl_status sl_reward_answers_add(sl_reward_answers *answers, const sl_reward_answer *answer,
                                 sl_error *err);
+/* What was appended outlives a crash of the machine. */
+sl_status sl_reward_answers_sync(const sl_reward_answers *answers, sl_error *err);
 
 #endif

@@ -165,7 +165,7 @@ static sl_status add_request(requests *all, const sl_run_state *run, const sl_ro
   char *line = NULL;
   const sl_status status = make_line(&line, a->request, run, r, q, all->asked, err);
   if (status) return status;
-  a->step = run->rl_step + 1, a->sequence = q;
+  a->step = run->rl_step + 1, a->sequence = r->first + q;
   const sl_reward_answers *from = run->replay ? run->replay : run->answers;
   if (from && sl_reward_answers_find(from, a)) {
     free(line);

@@ -59,10 +59,9 @@ sl_status sl_ledger_begin(sl_run_files *files, const sl_run_state *run, sl_error
 sl_status sl_ledger_step(sl_run_files *files, const sl_run_state *run,
                          const sl_step_digests *digests, const char *state, sl_error *err);
 
-/* EUR of the updates of the rollout that sl_policy_step just finished; nothing in the warm
- * start. */
-sl_status sl_ledger_measures(sl_run_files *files, const sl_run_state *run, size_t updates,
-                             sl_error *err);
+/* What was measured of the rollout that sl_policy_step just finished; nothing in the warm start. */
+sl_status sl_ledger_measures(sl_run_files *files, const sl_run_state *run,
+                             const sl_step_report *report, sl_error *err);
 
 /* Records that a key has another value from the current step on (spec F4.4). */
 sl_status sl_ledger_change(sl_run_files *files, const sl_run_state *run, const char *key,

@@ -200,10 +200,25 @@ static sl_status parse_keys(sl_run_identity *out, const sl_json *doc, sl_error *
   return SL_OK;
 }
 
+/* Keys that came after version 5 of a state, with what they were before there was one. */
+static const struct {
+  sl_config_key key;
+  const char *before;
+} later_keys[] = {{SL_KEY_rl_dynamic_sampling, "0"}};
+
+static sl_status add_later_keys(sl_run_identity *identity, sl_error *err) {
+  sl_status status = SL_OK;
+  for (size_t i = 0; !status && i < sizeof later_keys / sizeof *later_keys; i++)
+    if (!identity->value[later_keys[i].key])
+      status = sl_identity_set(identity, later_keys[i].key, later_keys[i].before, err);
+  return status;
+}
+
 sl_status sl_identity_parse(sl_run_identity *out, const sl_json *doc, sl_error *err) {
   sl_run_identity made = {.tokenizer = ""};
   const char *tokenizer;
   sl_status status = parse_keys(&made, doc, err);
+  if (!status) status = add_later_keys(&made, err);
   if (!status) status = sl_json_text(doc, "tokenizer", &tokenizer, err);
   if (!status && strlen(tokenizer) >= sizeof made.tokenizer)
     status = sl_json_fail(doc, "tokenizer", err, "expected 32 hexadecimal digits");

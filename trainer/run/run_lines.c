@@ -59,6 +59,13 @@ static void ratio_metrics(FILE *f, const sl_run_state *run, const sl_step_report
   ratios(f, "clip_ratio_tokens", run->ratios, r->updates, clipped_tokens_of);
 }
 
+/* Of rl.dynamic_sampling (spec L3.12). */
+static void sampling_metrics(FILE *f, const sl_run_state *run, const sl_step_report *r) {
+  if (!run->config.rl.dynamic_sampling) return;
+  count(f, "sampling_rounds", r->rounds), count(f, "groups_dropped", r->flat_groups);
+  count(f, "groups_kept", r->kept_groups);
+}
+
 /* tau of the rollout, where a schedule moves it (spec L3.11). */
 static void schedule_metrics(FILE *f, const sl_run_state *run, const sl_step_report *r) {
   if (run->config.gate.schedule == SL_CONFIG_SCHEDULE_CONSTANT) return;
@@ -83,7 +90,9 @@ static void rl_metrics(FILE *f, const sl_run_state *run, const sl_step_report *r
   real(f, "reward_mean", r->reward_mean), real(f, "reward_std", r->reward_std),
       real(f, "success", r->success);
   component_metrics(f, run, r);
-  real(f, "zero_variance", r->zero_variance), real(f, "entropy", r->entropy);
+  real(f, "zero_variance", r->zero_variance);
+  sampling_metrics(f, run, r);
+  real(f, "entropy", r->entropy);
   real(f, "ratio_mean", r->ratio_mean), real(f, "ratio_variance", r->ratio_variance),
       real(f, "ratio_max", (double)r->ratio_max);
   real(f, "weight_mean", r->weight_mean), real(f, "weight_below_half", r->below_half),
@@ -171,14 +180,16 @@ sl_status sl_ledger_step(sl_run_files *files, const sl_run_state *run, const sl_
   return end_line(files, files->ledger, err);
 }
 
-sl_status sl_ledger_measures(sl_run_files *files, const sl_run_state *run, size_t updates,
+sl_status sl_ledger_measures(sl_run_files *files, const sl_run_state *run, const sl_step_report *r,
                              sl_error *err) {
   FILE *f = files->ledger->line;
   if (run->phase == SL_PHASE_SFT) return SL_OK;
   open_line(f, "measures", run);
   fputs(",\"eur\":[", f);
-  for (size_t u = 0; u < updates; u++)
+  for (size_t u = 0; u < r->updates; u++)
     fprintf(f, "%s\"%.17g\"", u ? "," : "", run->ratios[u].effective);
   fputs("]", f);
+  if (run->config.rl.dynamic_sampling)
+    count(f, "rounds", r->rounds), count(f, "dropped", r->flat_groups);
   return end_line(files, files->ledger, err);
 }

@@ -1,6 +1,6 @@
 /* The memory of a run. It is planned first, then taken in blocks of exactly the planned sizes. Then
  * a rehearsal runs each kernel once on its largest input, so that no step allocates anything. */
-#include "run_state.h"
+#include "run_rollout.h"
 #include "memory_limit.h"
 #include "workspace_bound.h"
 
@@ -45,6 +45,19 @@ static size_t reference_tokens(const sl_run_state *run) {
   return reference_sequences(run) * run->max_length;
 }
 
+static void cut_kept(sl_cutter *c, sl_run_state *run) {
+  const size_t n = rollout_sequences(run), t = n * run->max_length;
+  sl_kept_groups *kept = &run->kept;
+  if (!run->config.rl.dynamic_sampling) return;
+  kept->reward = sl_cut(c, n, 1, sizeof(double));
+  kept->chosen = sl_cut(c, (size_t)run->config.rl.prompts, 1, sizeof(uint32_t));
+  kept->rollout.seq = sl_cut(c, n + 1, 1, sizeof(uint32_t));
+  kept->rollout.prompt_length = sl_cut(c, n, 1, sizeof(uint32_t));
+  kept->rollout.ids = sl_cut(c, t, 1, sizeof(uint32_t));
+  kept->rollout.logp = sl_cut(c, t, 1, sizeof(float));
+  kept->rollout.ended = sl_cut(c, n, 1, 1);
+}
+
 static void cut_tables(sl_cutter *c, sl_run_state *run) {
   const size_t n = run->max_sequences, r = rollout_sequences(run),
                prompts = (size_t)run->config.rl.prompts;
@@ -52,6 +65,7 @@ static void cut_tables(sl_cutter *c, sl_run_state *run) {
   run->prompts.ids = sl_cut(c, n, run->max_length, sizeof(uint32_t));
   run->reward = sl_cut(c, r, 1, sizeof(double));
   run->reward_in_order = sl_cut(c, r, 1, sizeof(double));
+  run->sampled_reward = sl_cut(c, sl_run_sampled_sequences(&run->config), 1, sizeof(double));
   run->component = sl_cut(c, r, SL_COMPONENT_COUNT, sizeof(double));
   run->advantage = sl_cut(c, r, 1, sizeof(float));
   run->chosen = sl_cut(c, n, 1, sizeof(uint32_t));
@@ -62,6 +76,7 @@ static void cut_tables(sl_cutter *c, sl_run_state *run) {
       sl_cut(c, (size_t)run->config.rl.updates, (size_t)run->config.rl.epochs, sizeof *run->ratios);
   run->solved = sl_cut(c, run->task.held_out.n, 1, sizeof(double));
   run->text = sl_cut(c, SL_TEXT_BYTES(run->max_length), 1, 1);
+  cut_kept(c, run);
 }
 
 static size_t table_bytes(sl_run_state *run) {

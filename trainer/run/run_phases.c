@@ -42,7 +42,7 @@ static sl_status log_step(walk *w, const sl_step_report *report, double seconds,
   sl_status status = sl_run_state_hash(w->t, w->digests.updates, state, err);
   if (!status) status = sl_metrics_step(w->run, w->t, report, state, seconds, err);
   if (!status) status = sl_ledger_step(w->run, w->t, &w->digests, state, err);
-  if (!status) status = sl_ledger_measures(w->run, w->t, report->updates, err);
+  if (!status) status = sl_ledger_measures(w->run, w->t, report, err);
   if (!status && w->t->phase == SL_PHASE_RL) status = sl_samples_write(w->run, w->t, err);
   return status;
 }
@@ -138,6 +138,16 @@ static sl_status enter_rl(walk *w, sl_error *err) {
   return status;
 }
 
+static void show_rollout(walk *w, const sl_step_report *r, double seconds, const char *left) {
+  char what[100] = "no group with variance, no update"; /* spec L3.12 */
+  if (r->updates)
+    snprintf(what, sizeof what, "entropy %.3f  ratio variance %.2e", r->entropy, r->ratio_variance);
+  sl_progress_line(&w->progress, "rl %llu/%lld  reward %.3f  %s  %.0f tokens/s  %s",
+                   (unsigned long long)w->t->rl_step, (long long)w->t->config.rl.steps,
+                   r->reward_mean, what, (double)(r->sampled_tokens + r->trained_tokens) / seconds,
+                   left);
+}
+
 /* The loop of spec L3.1. */
 static sl_status optimise(walk *w, sl_error *err) {
   sl_run_state *run = w->t;
@@ -155,12 +165,7 @@ static sl_status optimise(walk *w, sl_error *err) {
     if (!status) status = log_step(w, &report, seconds, err);
     if (status) return status;
     sl_pace_text(left, &w->pace, run->rl_step, (uint64_t)c->rl.steps);
-    sl_progress_line(&w->progress,
-                     "rl %llu/%lld  reward %.3f  entropy %.3f  ratio variance %.2e  %.0f tokens/s  "
-                     "%s",
-                     (unsigned long long)run->rl_step, (long long)c->rl.steps, report.reward_mean,
-                     report.entropy, report.ratio_variance,
-                     (double)(report.sampled_tokens + report.trained_tokens) / seconds, left);
+    show_rollout(w, &report, seconds, left);
     int written = 0;
     if (due(run->rl_step, c->eval.every) || run->rl_step == (uint64_t)c->rl.steps) {
       status = evaluate(w, &run->success_after, err);

@@ -40,7 +40,7 @@ static sl_status write_one(sl_run_files *files, const sl_run_state *run, size_t 
 /* Of as many prompts as there are, one completion each; of fewer prompts, more of each. */
 sl_status sl_samples_write(sl_run_files *files, const sl_run_state *run, sl_error *err) {
   const size_t n = run->rollout.n, count = n < SL_SAMPLES_A_ROLLOUT ? n : SL_SAMPLES_A_ROLLOUT;
-  const size_t prompts = (size_t)run->config.rl.prompts, group = (size_t)run->config.rl.group;
+  const size_t group = (size_t)run->config.rl.group, prompts = n / group;
   if (!sl_samples_due(run->rl_step)) return SL_OK;
   sl_status status = sl_run_check_held(files, err);
   for (size_t k = 0; !status && k < count; k++)

@@ -31,6 +31,13 @@ typedef struct {
 } sl_memory_plan;
 size_t sl_memory_plan_bytes(const sl_memory_plan *plan); /* SIZE_MAX if they overflow */
 
+/* The groups that the rounds of dynamic sampling have kept (spec L3.12): rl.prompts at most. */
+typedef struct {
+  sl_rollout rollout; /* without position and entropy */
+  double *reward;
+  uint32_t *chosen;
+} sl_kept_groups;
+
 typedef struct {
   sl_config config;
   sl_task task;
@@ -61,6 +68,8 @@ typedef struct {
   float rate;                           /* of the last update that began */
   sl_data_order sft_order, rl_order;
   double *reward, *reward_in_order; /* (prompts x group) */
+  double *sampled_reward;           /* of all sequences of a rollout, in order */
+  sl_kept_groups kept;              /* of rl.dynamic_sampling */
   double *component;                /* (prompts x group, SL_COMPONENT_COUNT) values of the sum */
   float *advantage;                 /* likewise */
   uint32_t *chosen, *group, *update_order, *reward_order;
@@ -135,6 +144,8 @@ typedef struct {
   double component_mean[SL_COMPONENT_COUNT]; /* of those that are listed */
   uint64_t timed_out;                        /* completions that reward.command took too long for */
   uint64_t length_max, tokens, clamped, sampled_tokens, trained_tokens;
+  size_t sampled;                            /* sequences, in all rounds */
+  uint64_t rounds, flat_groups, kept_groups; /* flat: without variance */
   size_t updates;
 } sl_step_report;
 

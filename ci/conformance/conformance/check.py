@@ -9,7 +9,7 @@ from . import digests, examples, plants, records, sweep
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 SWEPT = ("exp", "rsqrt")            # about ten minutes each
-SHORT = ("variants", "signs", "mixed", "equations", "rewards", "eur", "cosine")
+SHORT = ("variants", "signs", "mixed", "equations", "rewards", "eur", "cosine", "dynamic")
 LONG = ("run", "chunks")
 
 

@@ -66,6 +66,7 @@ KEYS = {
     "rl.steps": ("integer", (0, 10 ** 9), "300"),
     "rl.prompts": ("integer", (1, 1048576), "128"),
     "rl.group": ("integer", (1, 4096), "8"),
+    "rl.dynamic_sampling": ("integer", (0, 1000), "0"),
     "rl.updates": ("integer", (1, 65536), "4"),
     "rl.epochs": ("integer", (1, 1024), "1"),
     "rl.lr": ("real", (0, 10), "6e-4"),
@@ -230,8 +231,11 @@ def check(config, path):
         "rl.loss_parts divides the groups of an update":
             config["rl.prompts"] // config["rl.updates"] % config["rl.loss_parts"] == 0,
         "rl.reduce_shards is a power of two": shards & (shards - 1) == 0,
-        "leave-one-out needs rl.group >= 2":
-            config["rl.advantage"] != "leave-one-out" or config["rl.group"] >= 2,
+        "leave-one-out and rl.dynamic_sampling need rl.group >= 2":
+            (config["rl.advantage"] != "leave-one-out" and not config["rl.dynamic_sampling"])
+            or config["rl.group"] >= 2,
+        "a rollout has less than 2^32 sequences":
+            config["rl.dynamic_sampling"] * config["rl.prompts"] * config["rl.group"] < 2 ** 32,
         "1 - weight decay times a learning rate, as binary32, is at least 0":
             F32(1 - product) >= 0,
         "reward.weights names exact, numeric, format and length; command is not here":

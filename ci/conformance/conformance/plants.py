@@ -245,6 +245,25 @@ def token_mean_ratio(found, size):
     return found["unclamped"].sum() / int(found["tokens"].sum())
 
 
+def first_numbers(self, prompts, temperature, first=0, original=training.Run.complete):
+    """Rounds whose sequences have the numbers of the first round (L3.12, 2)."""
+    del first
+    return original(self, prompts, temperature)
+
+
+def kept_groups(self, rollout, part, original=training.Run.join_round):
+    """A rollout that is filled up with groups without variance (L3.12, 3)."""
+    original(self, rollout, part)
+    if rollout.rounds == self.config["rl.dynamic_sampling"]:
+        missing = self.config["rl.prompts"] * self.config["rl.group"] - len(rollout.rewards)
+        for i in range(missing):
+            rollout.sequences.ids.append(part.sequences.ids[i])
+            rollout.sequences.prompt.append(part.sequences.prompt[i])
+            rollout.ended.append(part.ended[i])
+            rollout.old.append(part.old[i])
+            rollout.rewards.append(part.rewards[i])
+
+
 def without_end(tokens, limit, buffer, original=rewards.length):
     """A length that leaves out the end token (F3.9)."""
     return original(tokens - 1, limit, buffer)
@@ -325,7 +344,7 @@ PLANTS = {
     "shards": ("shards rounded up", "variants", numerics.Packed, "__init__", late_bounds),
     "moments": ("moments live on into RL", "variants", training.Run, "reset_moments", no_moments),
     "passes": ("passes without a shuffle", "variants", training.Run, "order_of_pass",
-               lambda self, e: list(range(self.config["rl.prompts"]))),
+               lambda self, e, groups: list(range(groups))),
     "decay": ("weight decay everywhere", "variants", model, "decays", lambda name: True),
     "reference": ("a reference that goes on learning", "variants", model.Model, "frozen",
                   lambda self: self),
@@ -333,6 +352,10 @@ PLANTS = {
             token_mean_ratio),
     "first-update": ("a controller that counts the first update", "eur", training.Run,
                      "move_scale", counts_first),
+    "same-draws": ("every round with the draws of the first", "dynamic", training.Run, "complete",
+                   first_numbers),
+    "flat-kept": ("groups without variance kept", "dynamic", training.Run, "join_round",
+                  kept_groups),
     "end-token": ("lengths without the end token", "rewards", rewards, "length", without_end),
     "any-order": ("tags in any order", "rewards", rewards, "template", any_order),
     "held-out": ("held-out problems in the order of the shuffle", "variants", tasks, "held_out_of",

@@ -25,7 +25,7 @@ class Sequences:
 
     def tokens(self):
         """All ids, packed (N4.1)."""
-        return np.concatenate([np.array(ids, np.uint32) for ids in self.ids])
+        return np.array([token for ids in self.ids for token in ids], np.uint32)
 
     def masks(self):
         """mask and target of every slot (L1.4)."""
@@ -51,6 +51,8 @@ class Rollout:
     rewards: list
     advantage: np.ndarray | None = None
     ref: list | None = None
+    rounds: int = 0                 # of dynamic sampling (L3.12), and groups dropped in them
+    dropped: int = 0
 
 
 def gate_of(config):
@@ -260,20 +262,25 @@ class Run:
             rollout = self.sample_rollout()
             gradients, measures = [], []
             self.set_tau()
+            size = config["rl.prompts"] // config["rl.updates"]
             for e in range(config["rl.epochs"]):
-                order = self.order_of_pass(e)
-                size = len(order) // config["rl.updates"]
+                order = self.order_of_pass(e, len(rollout.rewards) // config["rl.group"])
                 for u in range(config["rl.updates"]):
                     groups = order[u * size:(u + 1) * size]
+                    if not groups:                                  # L3.12, 4
+                        continue
                     gradient, eur = self.rl_update(rollout, groups, first=e == u == 0)
                     gradients.append(gradient)
                     measures.append(eur)
             self.move_scale(measures)
             self.rollouts += 1
             self.report(self.ledger_line("rl", self.rollouts, rollout.sequences, rollout.rewards,
-                                         np.concatenate(rollout.old), gradients))
+                                         np.concatenate([np.zeros(0, F32), *rollout.old]),
+                                         gradients))
+            sampling = {} if not config["rl.dynamic_sampling"] else {
+                "rounds": rollout.rounds, "dropped": rollout.dropped}
             self.report({"kind": "measures", "phase": "rl", "step": self.rollouts,
-                         "eur": [f"{eur:.17g}" for eur in measures]})
+                         "eur": [f"{eur:.17g}" for eur in measures], **sampling})
             if self.rollouts % config["eval.every"] == 0 or self.rollouts == config["rl.steps"]:
                 self.report_evaluation("rl", self.rollouts)
 
@@ -293,7 +300,7 @@ class Run:
     def move_scale(self, measures):
         """The controller's move (L3.11), by the updates of a rollout but the first."""
         config = self.config
-        if self.scale is None:
+        if self.scale is None or len(measures) < 2:
             return
         total = F64(0)
         for eur in measures[1:]:
@@ -305,36 +312,64 @@ class Run:
                          F64(config["gate.scale_high"]))
 
     def sample_rollout(self):
-        """L3.2 to L3.6."""
+        """L3.2 to L3.6, in rounds where L3.12 says so."""
         config = self.config
-        group = config["rl.group"]
-        problems = [problem for problem in self.training.take(config["rl.prompts"])
-                    for _ in range(group)]
-        prompts = [self.tokenizer.encode(prompt) for prompt, _ in problems]
-        rollout = self.complete(prompts, config["rl.temperature"])
-        rollout.rewards = [self.rewards.reward(ids[len(prompt):], answer)
-                           for ids, prompt, (_, answer)
-                           in zip(rollout.sequences.ids, prompts, problems)]
-        if config["rl.shuffle_rewards"]:
-            order = random.shuffled(len(problems), self.seed, 0, self.rollouts,
-                                    random.SHUFFLE_REWARDS)
-            rollout.rewards = [rollout.rewards[i] for i in order]
+        if not config["rl.dynamic_sampling"]:
+            rollout = self.sample_round(0)
+        else:
+            rollout = Rollout(Sequences([], []), [], [], [])
+            while rollout.rounds < config["rl.dynamic_sampling"] and \
+                    len(rollout.rewards) < config["rl.prompts"] * config["rl.group"]:
+                self.join_round(rollout, self.sample_round(rollout.rounds))
         rollout.advantage, _ = objective.advantages(
-            rollout.rewards, range(0, len(problems) + 1, group), config["rl.advantage"],
-            config["rl.advantage_eps"])
-        if self.reference is not None:
+            rollout.rewards, range(0, len(rollout.rewards) + 1, config["rl.group"]),
+            config["rl.advantage"], config["rl.advantage_eps"])
+        if self.reference is not None and rollout.rewards:
             packed, (mask, target) = rollout.sequences.packed(1), rollout.sequences.masks()
             trace = self.reference.forward(rollout.sequences.tokens(), packed)
             ref, _ = self.reference.logprobs(trace, target, mask, self.inv_temperature())
             rollout.ref = np.split(ref, packed.seq[1:-1])
         return rollout
 
+    def join_round(self, rollout, part):
+        """The groups of a round that belong to the rollout (L3.12, 3)."""
+        size = self.config["rl.group"]
+        for first in range(0, len(part.rewards), size):
+            members = range(first, first + size)
+            if len({part.rewards[i] for i in members}) == 1:
+                rollout.dropped += 1
+            elif len(rollout.rewards) < self.config["rl.prompts"] * size:
+                for i in members:
+                    rollout.sequences.ids.append(part.sequences.ids[i])
+                    rollout.sequences.prompt.append(part.sequences.prompt[i])
+                    rollout.ended.append(part.ended[i])
+                    rollout.old.append(part.old[i])
+                    rollout.rewards.append(part.rewards[i])
+        rollout.rounds += 1
+
+    def sample_round(self, k):
+        """L3.2 to L3.5 with the numbers of round k (L3.12)."""
+        config = self.config
+        group = config["rl.group"]
+        problems = [problem for problem in self.training.take(config["rl.prompts"])
+                    for _ in range(group)]
+        prompts = [self.tokenizer.encode(prompt) for prompt, _ in problems]
+        rollout = self.complete(prompts, config["rl.temperature"], k * len(problems))
+        rollout.rewards = [self.rewards.reward(ids[len(prompt):], answer)
+                           for ids, prompt, (_, answer)
+                           in zip(rollout.sequences.ids, prompts, problems)]
+        if config["rl.shuffle_rewards"]:
+            order = random.shuffled(len(problems), self.seed, k, self.rollouts,
+                                    random.SHUFFLE_REWARDS)
+            rollout.rewards = [rollout.rewards[i] for i in order]
+        return rollout
+
     def inv_temperature(self):
         """invT = RN(1 / T) (L3.8)."""
         return F32(1) / self.config["rl.temperature"]
 
-    def complete(self, prompts, temperature):
-        """L3.3: a completion of every prompt; temperature 0 is greedy."""
+    def complete(self, prompts, temperature, first=0):
+        """L3.3: a completion of every prompt, numbered from `first`; temperature 0 is greedy."""
         config = self.config
         ids = [list(prompt) for prompt in prompts]
         old = [[0.0] * (len(prompt) - 1) for prompt in prompts]
@@ -345,7 +380,8 @@ class Run:
                 break
             logits = self.model.last_logits([ids[q] for q in live])
             tokens = random.sample(logits, temperature, config["rl.top_k"], config["rl.top_p"],
-                                   self.seed, live, self.rollouts, [len(ids[q]) for q in live])
+                                   self.seed, [first + q for q in live], self.rollouts,
+                                   [len(ids[q]) for q in live])
             logps, _ = sampled_logprobs(logits, tokens, temperature)
             for q, token, logp in zip(live, tokens.tolist(), logps.tolist()):
                 ids[q].append(token)
@@ -354,12 +390,11 @@ class Run:
         return Rollout(Sequences(ids, [len(prompt) for prompt in prompts]), ended,
                        [np.array(row + [0.0], F32) for row in old], [])
 
-    def order_of_pass(self, e):
+    def order_of_pass(self, e, groups):
         """The groups of pass e (L3.7)."""
         if e == 0:
-            return list(range(self.config["rl.prompts"]))
-        return random.shuffled(self.config["rl.prompts"], self.seed, e + 1, self.rollouts,
-                               random.ORDER)
+            return list(range(groups))
+        return random.shuffled(groups, self.seed, e + 1, self.rollouts, random.ORDER)
 
     def rl_update(self, rollout, groups, first):
         """L3.8: one update; its gradient and its EUR (O5.3)."""
@@ -374,10 +409,11 @@ class Run:
             raise ValueError(f"token {np.nonzero(new != old)[0][0]}: new differs from old")
         ref = None if rollout.ref is None else np.concatenate([rollout.ref[i] for i in numbers])
         tokens = [len(ids) - prompt for ids, prompt in zip(chosen.ids, chosen.prompt)]
-        parts = config["rl.loss_parts"]
+        step = config["rl.prompts"] // config["rl.updates"] // config["rl.loss_parts"] * size
+        starts = range(0, len(tokens), step)                        # L3.12, 5
         coefficient = np.concatenate([objective.coefficients(
-            part, config["rl.aggregation"], config["rl.constant_length"]) / parts
-            for part in np.split(np.array(tokens), parts)])
+            np.array(tokens[start:start + step]), config["rl.aggregation"],
+            config["rl.constant_length"]) / len(starts) for start in starts])
         bonus, mean = config["rl.entropy_bonus"], config["rl.entropy_mean"] == "tokens"
         how = objective.Objective(self.gate, config["rl.level"], config["rl.kl"], config["rl.beta"],
                                   0.0 if mean else bonus)

@@ -164,7 +164,7 @@ static sl_status roll_out(run *r, uint32_t number, sl_rollout *rollout, double r
   const sl_sampling sampling = {1.0f, 0, 1.0f, SEED, number};
   const sl_prompts prompts = {PROMPTS, offset, ids};
   const sl_status status =
-      sl_generate(r->generator, &prompts, GROUP, ANSWER, &sampling, rollout, err);
+      sl_generate(r->generator, &prompts, GROUP, ANSWER, 0, &sampling, rollout, err);
   if (!status) judge(rollout, right, reward);
   return status;
 }

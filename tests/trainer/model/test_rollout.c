@@ -15,13 +15,17 @@ static const char *const more_tokens[] = {"rl.max_new_tokens=6", NULL};
 
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
-static sl_rollout generate(sl_run_state *run, const sl_prompts *prompts, size_t group,
-                           const sl_sampling *sampling) {
+static sl_rollout generate_from(sl_run_state *run, const sl_prompts *prompts, size_t group,
+                                uint32_t first, const sl_sampling *sampling) {
   sl_rollout r;
   sl_error err;
-  cr_assert_eq(sl_generate(run->generator, prompts, group, NEW_MAX, sampling, &r, &err), SL_OK,
-               "%s", err.message);
+  cr_assert_eq(sl_generate(run->generator, prompts, group, NEW_MAX, first, sampling, &r, &err),
+               SL_OK, "%s", err.message);
   return r;
+}
+static sl_rollout generate(sl_run_state *run, const sl_prompts *prompts, size_t group,
+                           const sl_sampling *sampling) {
+  return generate_from(run, prompts, group, 0, sampling);
 }
 
 /* Encodes the first n training problems, after a few steps of warm start. */
@@ -121,10 +125,19 @@ Test(trainer_rollout, neighbours_do_not_show) {
   const sl_sampling sampling = {1.0f, 0, 1.0, tiny_seed("neighbours"), 7},
                     greedy = {0.0f, 0, 1.0, 0, 0};
   sl_rollout r = generate(run, &run->prompts, GROUP, &sampling), all = copy(&r);
-  sl_prompts one = only(&run->prompts, 0, 1);
-  r = generate(run, &one, GROUP, &sampling); /* sequence numbers 0 to 2, as in the batch */
-  for (size_t g = 0; g < GROUP; g++) cr_expect(same_sequence(&all, g, &r, g), "completion %zu", g);
-  free_copy(&all), free_prompts(&one);
+  sl_prompts one;
+  size_t others = 0;
+  for (size_t p = 0; p < PROMPTS; p++) { /* by their numbers in the batch, then by others */
+    one = only(&run->prompts, p, 1);
+    r = generate_from(run, &one, GROUP, (uint32_t)(p * GROUP), &sampling);
+    for (size_t g = 0; g < GROUP; g++)
+      cr_expect(same_sequence(&all, p * GROUP + g, &r, g), "prompt %zu, completion %zu", p, g);
+    r = generate_from(run, &one, GROUP, (uint32_t)((PROMPTS + p) * GROUP), &sampling);
+    for (size_t g = 0; g < GROUP; g++) others += !same_sequence(&all, p * GROUP + g, &r, g);
+    free_prompts(&one);
+  }
+  cr_expect_gt(others, 0, "sequence numbers do not reach the draws");
+  free_copy(&all);
   r = generate(run, &run->prompts, 1, &greedy),
   all = copy(&r); /* greedy: sequence numbers do not matter */
   for (size_t p = 0; p < PROMPTS; p++) {
@@ -162,9 +175,9 @@ Test(trainer_rollout, prefill_in_pieces_does_not_show) {
                                    run->max_length, &err),
                SL_OK);
   sl_rollout a, b;
-  cr_assert_eq(sl_generate(small, &run->prompts, 1, NEW_MAX, &sampling, &a, &err), SL_OK, "%s",
+  cr_assert_eq(sl_generate(small, &run->prompts, 1, NEW_MAX, 0, &sampling, &a, &err), SL_OK, "%s",
                err.message);
-  cr_assert_eq(sl_generate(large, &run->prompts, 1, NEW_MAX, &sampling, &b, &err), SL_OK, "%s",
+  cr_assert_eq(sl_generate(large, &run->prompts, 1, NEW_MAX, 0, &sampling, &b, &err), SL_OK, "%s",
                err.message);
   for (size_t p = 0; p < PROMPTS; p++) cr_expect(same_sequence(&a, p, &b, p), "prompt %zu", p);
   sl_generator_destroy(small), sl_generator_destroy(large);

@@ -178,6 +178,54 @@ Test(report, page_and_picture_need_nothing_else) {
 }
 
 /* Each chart of two runs holds one key of both; a chart of several keys becomes several. */
+/* A run whose controller holds the EUR: target and tau are in the picture, in place of what it has
+ * of other runs. */
+Test(report, what_a_controller_holds_is_in_the_picture) {
+  static const char metrics[] = STEP("rl", "1", ",\"eur_later\":0.7,\"tau_scale\":1")
+      STEP("rl", "2", ",\"eur_later\":0.75,\"tau_scale\":0.9,\"weight_mean\":0.8");
+  sl_run_report held, other;
+  sl_error err;
+  const char *path = make_run(metrics);
+  cr_assert_eq(sl_run_report_read(&other, path, &err), SL_OK, "%s", err.message);
+  scratch_text("config.yaml", "rl: {steps: 2}\ngate: {schedule: eur, eur_target: 0.875}\n");
+  cr_assert_eq(sl_run_report_read(&held, path, &err), SL_OK, "%s", err.message);
+  char *picture = written(sl_run_report_picture, &held, 1),
+       *page = written(sl_run_report_page, &held, 1),
+       *free_picture = written(sl_run_report_picture, &other, 1),
+       *free_page = written(sl_run_report_page, &other, 1);
+  cr_expect(strstr(picture, "Effective update ratio") && strstr(picture, "Scale of tau"));
+  cr_expect_null(strstr(picture, ">Gate<"));
+  cr_expect(count(picture, ">target<") == 1 && strstr(picture, ">0.875<"), "%s", picture);
+  cr_expect(count(page, ">target<") == 1 && strstr(page, ">Gate<"));
+  cr_expect_null(strstr(free_picture, "Scale of tau"));
+  cr_expect(strstr(free_picture, ">Gate<") && !strstr(free_page, ">target<"));
+  const sl_run_report both[] = {other, held};
+  char *overlay = written(sl_run_report_page, both, 2);
+  cr_expect_eq(count(overlay, ">target<"), 1);
+  free(picture), free(page), free(free_picture), free(free_page), free(overlay);
+  sl_run_report_free(&held), sl_run_report_free(&other);
+}
+
+/* A run keeps its colour in a chart that another run has no data for. */
+Test(report, runs_keep_their_colours) {
+  sl_run_report r[2];
+  sl_run_chart chart;
+  sl_error err;
+  const char *path = make_run(STEP("rl", "1", ",\"entropy\":0.5"));
+  cr_assert_eq(sl_run_report_read(&r[0], path, &err), SL_OK, "%s", err.message);
+  scratch_text("metrics.jsonl", STEP("rl", "1", ",\"entropy\":0.5,\"tau_scale\":2"));
+  cr_assert_eq(sl_run_report_read(&r[1], path, &err), SL_OK, "%s", err.message);
+  size_t shared = 0, own = 0;
+  for (size_t i = 0; sl_run_chart_at(r, 2, i, &chart); i++) {
+    if (!chart.panel.curves) continue;
+    cr_assert_eq(chart.panel.curves, 2, "%s", chart.title);
+    cr_assert_eq(chart.curve[1].n, 1, "%s", chart.title);
+    shared += chart.curve[0].n == 1, own += chart.curve[0].n == 0;
+  }
+  cr_expect(shared > 0 && own == 1);
+  sl_run_report_free(&r[0]), sl_run_report_free(&r[1]);
+}
+
 Test(report, runs_are_laid_over_each_other) {
   sl_run_report r[2];
   sl_error err = {0};

@@ -107,16 +107,16 @@ static size_t differ(const json_t *digests, const sl_model_layout *layout, const
 Test(ledger, holds_the_effective_ratio_by_update, .init = scratch_make, .fini = scratch_remove) {
   sl_run_state *run = in_rl();
   sl_step_digests digests;
-  sl_step_report report;
+  sl_step_report report = {.updates = 1};
   sl_run_files files;
   sl_error err;
   cr_assert_eq(sl_run_create(&files, scratch_path("run"), &run->config, &err), SL_OK, "%s",
                err.message);
   run->phase = SL_PHASE_SFT;
-  cr_assert_eq(sl_ledger_measures(&files, run, 1, &err), SL_OK); /* writes nothing */
+  cr_assert_eq(sl_ledger_measures(&files, run, &report, &err), SL_OK); /* writes nothing */
   run->phase = SL_PHASE_RL;
   cr_assert_eq(sl_policy_step(run, &report, &digests, &err), SL_OK, "%s", err.message);
-  cr_assert_eq(sl_ledger_measures(&files, run, report.updates, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_ledger_measures(&files, run, &report, &err), SL_OK, "%s", err.message);
   cr_assert_eq(sl_metrics_step(&files, run, &report, "", 1.0, &err), SL_OK, "%s", err.message);
   json_t *measures = line(scratch_path("run/ledger.jsonl"), 0),
          *metrics = line(scratch_path("run/metrics.jsonl"), 0);

@@ -88,6 +88,7 @@ Test(memory_plan, blocks_are_as_planned) {
   expect_as_planned(SL_EXTENT_TRAINING, "rl.micro_batch=1000", "model.tie=false");
   expect_as_planned(SL_EXTENT_TRAINING, "run.backend=plain", "rl.reduce_shards=16");
   expect_as_planned(SL_EXTENT_TRAINING, "sft.batch=100", "rl.max_new_tokens=9");
+  expect_as_planned(SL_EXTENT_TRAINING, "rl.dynamic_sampling=7", "rl.beta=0");
   expect_as_planned(SL_EXTENT_EVALUATION, "model.tie=true", "rl.beta=0.01");
   expect_as_planned(SL_EXTENT_EVALUATION, "run.backend=plain", "model.tie=false");
 }

@@ -149,7 +149,7 @@ static void check_token(result *out, const sl_run_state *run, const method *m, s
   const int positive = mpfr_sgn(a) > 0;
   const double size = fabs(mpfr_get_d(x, RN)), edge = positive ? 1.0 + m->high : 1.0 - m->low;
   double bound = 1.01 * (6.0 + (m->sequence ? 3.0 : 1.0) * size);
-  cr_assert_lt(size, 5.0, "a log-ratio of %g", size);
+  cr_assert_lt(size, 20.0, "a log-ratio of %g", size);
   factor(want, m, r, positive, size, &bound);
   out->gated += mpfr_cmp(want, r) < 0;
   out->moved += mpfr_cmp_ui(r, 1) != 0;
@@ -180,11 +180,12 @@ static void check_update(result *out, const sl_run_state *run, const method *m) 
 }
 
 /* Rewards are multiples of 1/8, so that R - mean is 0 or at least 1/24, and binary64 loses nothing
- * that counts here. */
+ * that counts here. CISPO's cap is reached by tokens whose probability grows fivefold within a
+ * rollout: those of a policy without a warm start, after more passes. */
 static sl_run_state *trainer(const method *m, const char *more) {
   static char preset[40];
   snprintf(preset, sizeof preset, "rl.preset=%s", m->name);
-  const int once = m->gate == NONE;
+  const int once = m->gate == NONE, cap = m->gate == CAP;
   const char *const extra[] = {preset,
                                "rl.beta=0",
                                "rl.entropy_bonus=0",
@@ -192,7 +193,9 @@ static sl_run_state *trainer(const method *m, const char *more) {
                                "rl.warmup=0",
                                "rl.prompts=12",
                                once ? "rl.updates=1" : "rl.updates=2",
-                               once ? "rl.epochs=1" : "rl.epochs=2",
+                               once  ? "rl.epochs=1"
+                               : cap ? "rl.epochs=4"
+                                     : "rl.epochs=2",
                                m->mean == BY_PART ? "rl.loss_parts=3" : "rl.loss_parts=1",
                                "reward.weights.exact=1",
                                "reward.weights.length=0.25",
@@ -200,7 +203,7 @@ static sl_run_state *trainer(const method *m, const char *more) {
                                more,
                                NULL};
   sl_run_state *run = tiny_trainer(extra);
-  tiny_sft(run, TINY_WARM_STEPS);
+  if (!cap) tiny_sft(run, TINY_WARM_STEPS);
   tiny_begin_rl(run);
   return run;
 }
@@ -226,7 +229,7 @@ Test(presets, each_is_its_methods_formula) {
     cr_expect_leq(r.largest, 1.0, "%s", m->name);
     cr_expect(r.tokens > 100 && (m->gate == NONE || r.moved > r.tokens / 2), "%s: %zu of %zu moved",
               m->name, r.moved, r.tokens);
-    cr_expect(m->gate == NONE || m->gate == CAP || r.gated > 0, "%s: no gate at work", m->name);
+    cr_expect(m->gate == NONE || r.gated > 0, "%s: no gate at work", m->name);
   }
 }
 
@@ -242,6 +245,7 @@ Test(presets, another_setting_is_seen) {
                {4, "rl.level=token"},
                {5, "gate.neg.tau=1.1"},
                {6, "rl.aggregation=sequence-mean"},
+               {6, "gate.name=identity"}, /* without the cap */
                {7, "rl.aggregation=sequence-mean"},
                {8, "rl.advantage=none"},
                {9, "gate.pos.tau=10.1"}};

@@ -95,5 +95,6 @@ Test(trainer_memory, no_step_takes_any) {
   check((const char *[]){"run.threads=2", NULL});
   check((const char *[]){"rl.micro_batch=1", NULL});
   check((const char *[]){"rl.micro_batch=5", NULL});
+  check((const char *[]){"rl.dynamic_sampling=3", NULL});
   check((const char *[]){"rl.micro_batch=1000", "rl.reduce_shards=2", NULL});
 }
