@@ -56,6 +56,12 @@ sl_ball sl_arith_input(const sl_arith *r, double x) {
 
 sl_ball sl_arith_constant(const sl_arith *r, double x) { return nearest(r, x, 0.0, r->tiny); }
 
+sl_ball sl_arith_term(const sl_arith *r, double x) {
+  const sl_ball a = sl_arith_input(r, x);
+  if (a.rad == 0.0 && sl_format_holds(r->contract->acc, a.mid)) return a;
+  return nearest(r, a.mid, a.rad, r->tiny);
+}
+
 static sl_ball stored_as(const sl_arith *r, sl_ball a, sl_format out) {
   if (out == r->contract->acc) return a;
   if (a.rad == 0.0 && sl_format_holds(out, a.mid)) return a;

@@ -24,6 +24,8 @@ double sl_arith_gamma(const sl_arith *r, double depth);
 
 /* A given number, as the kernel may see it: reduced to `in`, or flushed. */
 sl_ball sl_arith_input(const sl_arith *r, double x);
+/* A given number that is added up as it is: an accumulator with fewer digits rounds it. */
+sl_ball sl_arith_term(const sl_arith *r, double x);
 /* A constant that the kernel has, rounded to acc. */
 sl_ball sl_arith_constant(const sl_arith *r, double x);
 /* An intermediate rounded to `out` (spec E1.7), which may have fewer digits than acc. */
