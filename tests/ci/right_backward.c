@@ -11,7 +11,7 @@ void right_linear_input_grad(const right_call *a) {
   float dy[RIGHT_TERMS], w[RIGHT_TERMS];
   for (size_t i = 0; i < right_size(a, 't') * k; i++) {
     right_take(a, dy, 0, i / k * n, 1, n);
-    right_take(a, w, 1, i % k, k, n);
+    right_take(a, w, 1, a->wrong == 2 ? i % k * n : i % k, a->wrong == 2 ? 1 : k, n);
     a->out[0][i] = (double)right_dot(a, dy, w, n);
   }
 }
@@ -22,8 +22,9 @@ void right_linear_weight_grad(const right_call *a) {
   for (size_t i = 0; i < n * k; i++) {
     right_take(a, dy, 0, i / k, n, t);
     right_take(a, x, 1, i % k, k, t);
-    a->out[0][i] = (double)right_dot(a, dy, x, t);
-    if (i % k == 0) a->out[1][i / k] = (double)right_sum(a, dy, t);
+    const float times = a->wrong == 2 ? (float)t : 1.0f;
+    a->out[0][i] = (double)(right_dot(a, dy, x, t) / times);
+    if (i % k == 0) a->out[1][i / k] = (double)(right_sum(a, dy, t) / times);
   }
 }
 
@@ -33,8 +34,8 @@ static void norm_row(const right_call *a, size_t row, size_t d, float r) {
   right_take(a, x, 1, row * d, 1, d);
   right_take(a, g, 0, row * d, 1, d);
   for (size_t i = 0; i < d; i++) g[i] *= right_at(a, 2, i), h[i] = x[i] * r;
-  const float along = right_dot(a, g, h, d) / (float)d,
-              cubed = right_dot(a, g, x, d) / (float)d * (r * r * r);
+  const float n = a->wrong == 2 ? INFINITY : (float)d, along = right_dot(a, g, h, d) / n,
+              cubed = right_dot(a, g, x, d) / n * (r * r * r);
   for (size_t i = 0; i < d; i++)
     a->out[0][row * d + i] =
         (double)(a->order % 2 ? r * g[i] - x[i] * cubed : r * (g[i] - h[i] * along));
@@ -58,8 +59,8 @@ void right_rmsnorm_backward(const right_call *a) {
 void right_swiglu_backward(const right_call *a) {
   for (size_t i = 0; i < right_size(a, 'n'); i++) {
     const float dy = right_at(a, 0, i), g = right_at(a, 1, i), u = right_at(a, 2, i),
-                s = 1.0f / (1.0f + expf(-g)), rest = a->wrong ? 0.0f : 1.0f - s;
-    const float slope = a->order % 2 ? s + g * s * rest : s * (1.0f + g * rest);
+                s = 1.0f / (1.0f + expf(-g)), rest = a->wrong == 1 ? 0.0f : 1.0f - s;
+    const float slope = a->wrong == 2 ? s : a->order % 2 ? s + g * s * rest : s * (1.0f + g * rest);
     a->out[0][i] = (double)(dy * u * slope), a->out[1][i] = (double)(dy * (g * s));
   }
 }
@@ -90,9 +91,10 @@ void right_logprob_backward(const right_call *a) {
   for (size_t row = 0; row < right_size(a, 't'); row++) {
     const float h = soft_row(a, row, log_p, p), dlogp = right_at(a, 2, row);
     for (size_t i = 0; i < v; i++) {
-      float d = i == (size_t)a->c->in[1][row] ? dlogp * (1.0f - p[i]) : -(dlogp * p[i]);
+      const int is_target = i == (size_t)a->c->in[1][row] && a->wrong != 2;
+      float d = is_target ? dlogp * (1.0f - p[i]) : -(dlogp * p[i]);
       if (a->c->in[3] && p[i] > 0.0f) d -= right_at(a, 3, row) * p[i] * (log_p[i] + h);
-      a->out[0][row * v + i] = (double)(t == 1.0f || a->wrong ? d : d / t);
+      a->out[0][row * v + i] = (double)(t == 1.0f || a->wrong == 1 ? d : d / t);
     }
   }
 }
@@ -149,7 +151,9 @@ static void differentiate(const right_call *a, query *q) {
     right_take(a, v, 3, q->key + j * q->step, 1, d);
     dp[j] = right_dot(a, d_out, v, d);
   }
-  const float delta = a->order / 2 ? by_output(a, q, d_out) : right_dot(a, q->p, dp, q->end);
+  const float delta = a->wrong == 2  ? 0.0f
+                      : a->order / 2 ? by_output(a, q, d_out)
+                                     : right_dot(a, q->p, dp, q->end);
   for (size_t j = 0; j < q->end; j++) {
     q->ds[j] = right_stored(a, q->p[j] * (dp[j] - delta), DS);
     q->p[j] = right_stored(a, q->p[j], WEIGHTS);
@@ -192,6 +196,7 @@ void right_embedding_grad(const right_call *a) {
     size_t n = 0;
     for (size_t token = 0; token < t; token++)
       if ((size_t)a->c->in[1][token] == i / d) term[n++] = right_at(a, 0, token * d + i % d);
+    if (a->wrong == 2 && n) term[0] = term[n - 1], n = 1;
     a->out[0][i] = (double)right_sum(a, term, n);
   }
 }

@@ -18,7 +18,7 @@ static float in_lanes(const float *x, size_t n) {
 
 float right_sum(const right_call *a, const float *x, size_t n) {
   float sum = 0.0f;
-  if (a->wrong && n) n--;
+  if (a->wrong == 1 && n) n--;
   if (a->order == 2) return pairwise(x, n);
   if (a->order == 3) return in_lanes(x, n);
   for (size_t i = 0; i < n; i++) sum += x[a->order ? n - 1 - i : i];
@@ -29,7 +29,7 @@ float right_dot(const right_call *a, const float *x, const float *y, size_t n) {
   float product[RIGHT_TERMS], sum = 0.0f;
   assert(n <= RIGHT_TERMS);
   if (a->order == 0) {
-    for (size_t i = 0; i + (size_t)a->wrong < n; i++) sum = fmaf(x[i], y[i], sum);
+    for (size_t i = 0; i + (size_t)(a->wrong == 1) < n; i++) sum = fmaf(x[i], y[i], sum);
     return sum;
   }
   for (size_t i = 0; i < n; i++) product[i] = x[i] * y[i];

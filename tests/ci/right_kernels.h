@@ -10,8 +10,9 @@ enum { RIGHT_ORDERS = 4, RIGHT_TERMS = 4096 };
 
 /* Fills the outputs of the case's op, in the contract's `out`. order: 0 a chain of fma, 1 products
  * from the last to the first, 2 pairwise, 3 in 32 lanes; odd ones also take the other form where an
- * op has two. wrong: 1 leaves the last term of every sum out, or a factor. No sum has more than
- * RIGHT_TERMS. */
+ * op has two. wrong: 1 leaves the last term of every sum out, or a factor; 2, of backward
+ * passes: w transposed, the mean over tokens, no gradient of the norm, no slope of the sigmoid, no
+ * 1 at the target, no D, the last token of a repeated id. No sum has more than RIGHT_TERMS. */
 void right_kernel(const sl_op_case *c, unsigned order, int wrong, double *const *out);
 
 /* Parts of right_kernels.c and right_backward.c: a kernel's call. */

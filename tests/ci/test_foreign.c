@@ -2,6 +2,7 @@
  * right ones pass, of the wrong ones the mistake is named (spec E7, E8). */
 #include "foreign_kernels.h"
 #include "foreign_loss.h"
+#include "right_kernels.h"
 
 #include "ci/products/dumps/dump_causes.h"
 #include "ci/products/judge/op_problem.h"
@@ -218,6 +219,49 @@ Test(foreign, kernels) {
                    wrong);
       cr_expect_str_eq(text, wrong ? kernels[i].cause[wrong] : "");
     }
+}
+
+static const struct {
+  const char *op, *shape, *settings, *cause[3]; /* of the wrong ones, from 1 */
+} backward[] = {
+    {"linear_input_grad",
+     "t=3,n=8,k=8",
+     "",
+     {NULL, "INPUT_GRAD_NO_LAST_TERM", "INPUT_GRAD_TRANSPOSED"}},
+    {"linear_weight_grad",
+     "t=8,n=3,k=4",
+     "",
+     {NULL, "WEIGHT_GRAD_NO_LAST_TERM", "WEIGHT_GRAD_MEAN"}},
+    {"rmsnorm_backward", "t=4,d=32", "", {NULL, "", "NORM_GRAD_NO_PROJECTION"}},
+    {"swiglu_backward", "n=64", "", {NULL, "SWIGLU_GRAD_NO_SLOPE", "SWIGLU_GRAD_NO_SLOPE"}},
+    {"logprob_backward", "t=6,v=100", "temperature=0.7", {NULL, "", "LOGPROB_GRAD_NO_TARGET"}},
+    {"attention_backward", "b=2,i=6,j=9,h=4,g=2,d=8", "", {NULL, "", "ATTENTION_GRAD_NO_D"}},
+    {"embedding_grad", "t=12,d=4,v=3", "", {NULL, "", "EMBEDDING_GRAD_LAST"}},
+};
+
+/* Gradients, in each order of their sums. A last term left out of every sum is no cause where
+ * an op has several sums. */
+Test(foreign, backward_kernels) {
+  for (size_t i = 0; i < sizeof backward / sizeof *backward; i++)
+    for (int wrong = 0; wrong < 3; wrong++)
+      for (unsigned order = 0; order < RIGHT_ORDERS; order++) {
+        const sl_op_case c = case_of(backward[i].op, backward[i].shape, backward[i].settings);
+        char text[400];
+        sl_op_problem p;
+        sl_error err;
+        cr_assert_eq(sl_op_problem_make(&p, &c, SL_KIND_USUAL, SL_FORMAT_F32, 3, &err), SL_OK);
+        sl_dump_case d = dump_of(&p);
+        double *out[SL_OP_OUTPUTS] = {0};
+        for (size_t o = 0; o < SL_OP_OUTPUTS; o++) out[o] = d.output[o].got;
+        right_kernel(&d.c, order, wrong, out);
+        const sl_outcome outcome = judge(&d, text, sizeof text);
+        if (order == 0)
+          printf("%-18s %d %-12s %s\n", backward[i].op, wrong, sl_outcome_name(outcome), text);
+        cr_expect_eq(outcome, wrong ? SL_OUTCOME_DIFFERENT : SL_OUTCOME_EQUAL, "%s %d",
+                     backward[i].op, wrong);
+        cr_expect_str_eq(text, wrong ? backward[i].cause[wrong] : "");
+        end(&d, &p);
+      }
 }
 
 /* Right losses and kernels over many seeds: no false alarm. */
