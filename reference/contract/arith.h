@@ -40,6 +40,8 @@ sl_ball sl_arith_mul(const sl_arith *r, sl_ball a, sl_ball b);
 sl_ball sl_arith_muladd(const sl_arith *r, sl_ball a, sl_ball b, sl_ball c);
 /* a / b, or a times a rounded 1 / b. */
 sl_ball sl_arith_div(const sl_arith *r, sl_ball a, sl_ball b);
+/* 1 / (a b) of exact numbers: two quotients, or two constants and a product. */
+sl_ball sl_arith_reciprocal(const sl_arith *r, double a, double b);
 sl_ball sl_arith_sqrt(const sl_arith *r, sl_ball a);
 /* By the function, or as 1 / sqrt(a). */
 sl_ball sl_arith_rsqrt(const sl_arith *r, sl_ball a);

@@ -25,7 +25,7 @@ enum {
   WEIGHT_FORM,
   MICRO_BATCH /* sequences of a part: read by the wrong denominators of parts alone */
 };            /* settings */
-enum { NEW, OLD, REF, ENTROPY, MASK, ADVANTAGE };              /* inputs */
+enum { NEW, OLD, REF, ENTROPY, MASK, ADVANTAGE, SAMPLER };     /* inputs */
 enum { SEQUENCE_MEAN, TOKEN_MEAN, CONSTANT };                  /* aggregations */
 enum { K1, K2, K3 };                                           /* KL kinds */
 enum { SEQUENCE_LEVEL = 1, PRODUCT = 1, DLOGP = 0, LOSS = 2 }; /* LOSS, DLOGP: outputs */
@@ -45,6 +45,8 @@ void sl_loss_wrong_share(sl_loss_share *share, const sl_op_case *c, size_t s);
 
 void sl_loss_wrong_gate(sl_loss_gate *gate, const sl_op_case *c);
 sl_ball sl_loss_wrong_advantage(const sl_op_case *c, const sl_arith *r, sl_ball a, double tokens);
+/* 1 if a term has the weights of another sampler as a factor: that of the policy, or of KL. */
+int sl_loss_is_weighted(const sl_op_case *c, int of_kl);
 double sl_loss_wrong_gamma(const sl_op_case *c, double gamma);
 
 #endif

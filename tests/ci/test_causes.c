@@ -75,6 +75,14 @@ static void empty_sequence(sl_op_problem *p) {
   for (size_t i = 0; i < p->count[4]; i++) p->input[4][i] = i >= t && i % t < 3 + i / t ? 1.0 : 0.0;
 }
 
+/* Another engine sampled, and a tenth of its tokens count for less; masked slots hold anything. */
+static void sampler_weights(sl_op_problem *p) {
+  static double weight[60];
+  for (size_t i = 0; i < 60; i++)
+    weight[i] = p->input[4][i] == 0.0 ? (double)NAN : i % 10 == 3 ? 0.125 : 1.0 + (double)i / 64.0;
+  p->c.in[6] = weight;
+}
+
 static void all_equal(sl_op_problem *p) {
   for (size_t i = 0; i < p->count[0]; i++)
     if (p->input[1][i] == 0.0) p->input[0][i] = 0x1.99999ap-1;
@@ -181,6 +189,8 @@ static const setup setups[] = {
     {"LOSS_NO_ENTROPY", "s=6,t=10", "gamma=0.5", "", SL_KIND_MASKED, NULL},
     {"LOSS_ENTROPY_SIGN", "s=6,t=10", "gamma=0.5", "", SL_KIND_MASKED, NULL},
     {"LOSS_FLUSHED", "s=6,t=10", "", "", SL_KIND_SUBNORMAL, one_large_advantage},
+    {"LOSS_NOT_WEIGHTED", "s=6,t=10", "beta=0.5", "", SL_KIND_MASKED, sampler_weights},
+    {"LOSS_WEIGHTED_KL", "s=6,t=10", "beta=0.5", "", SL_KIND_MASKED, sampler_weights},
     {"LOSS_F16", "s=6,t=10", "", "", SL_KIND_MASKED, ratios_30},
 };
 

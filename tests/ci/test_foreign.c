@@ -72,6 +72,12 @@ static void loss_inputs(sl_op_problem *p, double far) {
   }
 }
 
+/* 1 for a dump with weights of another sampler. */
+static int is_sampled(foreign_mistake mistake, const char *settings) {
+  return mistake == FOREIGN_NOT_WEIGHTED || mistake == FOREIGN_WEIGHTED_KL ||
+         strcmp(settings, "beta=0.25") == 0;
+}
+
 static sl_outcome judge_loss(char *text, size_t size, const char *settings, double far,
                              foreign_mistake mistake, uint64_t seed) {
   const sl_op_case c = case_of("gated_loss", "s=6,t=8", settings);
@@ -80,19 +86,25 @@ static sl_outcome judge_loss(char *text, size_t size, const char *settings, doub
   cr_assert_eq(sl_op_problem_make(&p, &c, SL_KIND_USUAL, SL_FORMAT_F32, seed, &err), SL_OK);
   loss_inputs(&p, far);
   if (mistake == FOREIGN_MASK_TIMES_NAN) p.input[0][47] = 300.0, p.input[4][47] = 0.0;
-  const foreign_batch b = {.s = 6,
-                           .t = 8,
-                           .logp_new = p.input[0],
-                           .logp_old = p.input[1],
-                           .logp_ref = p.input[2],
-                           .mask = p.input[4],
-                           .advantage = p.input[5],
-                           .tau_pos = (float)c.setting[1],
-                           .tau_neg = (float)c.setting[2],
-                           .beta = (float)c.setting[11],
-                           .cap = c.setting[0] == 6.0 ? (float)c.setting[5] : 0.0f,
-                           .by_sequence = c.setting[6] != 0.0,
-                           .token_mean = c.setting[7] == 1.0};
+  const foreign_batch without = {.s = 6,
+                                 .t = 8,
+                                 .logp_new = p.input[0],
+                                 .logp_old = p.input[1],
+                                 .logp_ref = p.input[2],
+                                 .mask = p.input[4],
+                                 .advantage = p.input[5],
+                                 .tau_pos = (float)c.setting[1],
+                                 .tau_neg = (float)c.setting[2],
+                                 .beta = (float)c.setting[11],
+                                 .cap = c.setting[0] == 6.0 ? (float)c.setting[5] : 0.0f,
+                                 .by_sequence = c.setting[6] != 0.0,
+                                 .token_mean = c.setting[7] == 1.0};
+  double weight[48];
+  foreign_batch b = without;
+  if (is_sampled(mistake, settings)) {
+    for (size_t i = 0; i < 48; i++) weight[i] = i % 9 == 4 ? 0.01 : 0.5 + 0.03125 * (double)i;
+    b.sampler_weight = p.c.in[6] = weight;
+  }
   sl_dump_case d = dump_of(&p);
   foreign_loss(d.output[0].got, d.output[2].got, &b, mistake);
   free(d.output[1].got), d.output[1].got = NULL; /* no entropy */
@@ -110,6 +122,9 @@ static const struct {
     {FOREIGN_RIGHT, "tau_neg=1.5", "", 1.0},
     {FOREIGN_RIGHT, "beta=0.5,aggregation=token_mean", "", 1.0},
     {FOREIGN_RIGHT, "level=sequence", "", 1.0},
+    {FOREIGN_RIGHT, "beta=0.25", "", 1.0}, /* with a sampler's weights */
+    {FOREIGN_NOT_WEIGHTED, "beta=0.5", "LOSS_NOT_WEIGHTED", 1.0},
+    {FOREIGN_WEIGHTED_KL, "beta=0.5", "LOSS_WEIGHTED_KL", 1.0},
     {FOREIGN_RIGHT, "", "", 100.0},
     {FOREIGN_MASK_DROPPED, "", "LOSS_MASK_IGNORED", 1.0},
     {FOREIGN_BY_LENGTH, "", "LOSS_BY_SLOTS LOSS_PADDED_ADVANTAGE", 1.0},

@@ -128,7 +128,7 @@ static sl_status make(sl_op_problem *p, const sl_generated_request *request, con
 
 static sl_status write_problem(const char *path, const sl_op_problem *p, const written_texts *t,
                                sl_error *err) {
-  const size_t n = sl_op_inputs(p->c.op);
+  const size_t n = sl_op_drawn(p->c.op);
   sl_tensor_view view[SL_OP_INPUTS] = {{0}};
   sl_status status = SL_OK;
   for (size_t i = 0; !status && i < n; i++)
@@ -213,7 +213,7 @@ static sl_status request_of(sl_generated_request *g, const sl_dump *texts, sl_er
 
 void sl_generated_take(sl_dump_case *d, sl_op_problem *p) {
   d->c = p->c;
-  for (size_t i = 0; i < sl_op_inputs(p->c.op); i++) {
+  for (size_t i = 0; i < sl_op_drawn(p->c.op); i++) {
     d->input[i] = p->input[i], d->c.in[i] = p->input[i];
     d->given[i] = sl_generated_type(&p->c.op->in[i], p->given);
     p->input[i] = NULL;
