@@ -127,8 +127,8 @@ static void weigh(const right_call *a, query *q) {
     most = fmaxf(most, s[j]);
   }
   for (size_t j = 0; j < q->end; j++) q->p[j] = expf(s[j] - most);
-  const right_call whole = {a->c, a->order, 0, a->out};
-  const float sum = right_sum(&whole, q->p, q->end), lse = most + logf(sum);
+  const right_call all = {a->c, a->order, 0, a->out};
+  const float sum = right_sum(&all, q->p, q->end), lse = most + logf(sum);
   for (size_t j = 0; j < q->end; j++) q->p[j] = a->order % 2 ? expf(s[j] - lse) : q->p[j] / sum;
 }
 

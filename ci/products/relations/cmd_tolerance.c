@@ -181,8 +181,11 @@ static void print_controls(const sl_tolerance_result *r, const sl_tolerance_repo
 }
 
 static void print_power(const sl_tolerance_report *t) {
-  printf("  power          a scale of 1 + 2^-%d is rejected; so are %zu of %zu missing terms\n",
-         t->scale, t->terms_rejected, t->terms);
+  if (t->scale)
+    printf("  power          a scale of 1 + 2^-%d is rejected; so are ", t->scale);
+  else
+    printf("  power          a scale of 1/2 or 3/2 is not rejected; ");
+  printf("%zu of %zu missing terms%s\n", t->terms_rejected, t->terms, t->scale ? "" : " are");
 }
 
 static void print_bounds(const sl_op_case *c, const sl_tolerance_result *r) {
