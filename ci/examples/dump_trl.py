@@ -36,8 +36,8 @@ def refusals(trainer, inputs):
         yield f"top_entropy_quantile={args.top_entropy_quantile}: tokens are masked by entropy"
     if has("off_policy_mask_threshold") is not None:
         yield "off_policy_mask_threshold: sequences are masked by their divergence"
-    if has("entropy_coef"):
-        yield f"entropy_coef={args.entropy_coef}: the entropy's gradient is not in the dump"
+    if has("entropy_coef") or has("use_adaptive_entropy"):
+        yield "entropy_coef, use_adaptive_entropy: the entropy's gradient is not in the dump"
     if has("delta") is not None:
         yield f"delta={args.delta}: clipping has a third edge"
     if "importance_sampling_ratio" in inputs and trainer.importance_sampling_level != "token":
