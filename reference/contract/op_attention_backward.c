@@ -232,4 +232,5 @@ const sl_op sl_op_attention_backward = {
     .setting = {{"scale", 0.0, 0.0, 0x1p20}, {"causal", 1.0, 0.0, 1.0}},
     .stored = {"s", "p", "dp", "ds"},
     .reads = reads,
+    .check = sl_query_check,
     .walk = walk_backward};
