@@ -246,7 +246,20 @@ static sl_status read_outputs(sl_dump_case *d, sl_dump *dump, sl_size_sources fr
   return SL_OK;
 }
 
-static sl_status read_all(sl_dump_case *d, sl_dump *dump, sl_error *err) {
+/* Types of the outputs that there are, as the contract's `out`. */
+static sl_status take_types(sl_dump_case *d, const sl_dump *dump, sl_error *err) {
+  found out;
+  sl_format type;
+  for (size_t o = sl_op_outputs(d->c.op); o-- > 0;) {
+    SL_TRY(find(&out, dump, d->c.op, &d->c.op->out[o], 1, err));
+    const int here = out.index < sl_dump_count(dump);
+    if (here && !d->has_out && format_of(&type, sl_dump_at(dump, out.index)->type))
+      d->c.contract.out = type;
+  }
+  return SL_OK;
+}
+
+static sl_status read_all(sl_dump_case *d, sl_dump *dump, int with_outputs, sl_error *err) {
   const sl_op *op = d->c.op;
   sl_size_sources from = {NULL};
   found in[SL_OP_INPUTS];
@@ -254,18 +267,28 @@ static sl_status read_all(sl_dump_case *d, sl_dump *dump, sl_error *err) {
     SL_TRY(find(&in[i], dump, op, &op->in[i], op == &sl_op_advantages && i == 1, err));
     SL_TRY(take_sizes(&d->c, from, &in[i], dump, err));
   }
-  SL_TRY(read_outputs(d, dump, from, err));
+  SL_TRY(with_outputs ? read_outputs(d, dump, from, err) : take_types(d, dump, err));
   SL_TRY(read_inputs(d, in, dump, err));
   return sl_op_check(&d->c, err);
 }
 
-sl_status sl_dump_case_read(sl_dump_case *d, sl_dump *dump, const sl_dump_request *request,
-                            sl_error *err) {
+static sl_status read_case(sl_dump_case *d, sl_dump *dump, const sl_dump_request *request,
+                           int with_outputs, sl_error *err) {
   const sl_op *op;
   *d = (sl_dump_case){0};
   SL_TRY(sl_dump_op(&op, dump, request, err));
   SL_TRY(sl_dump_conventions(d, op, dump, request, err));
-  return in_file(dump, read_all(d, dump, err), err);
+  return in_file(dump, read_all(d, dump, with_outputs, err), err);
+}
+
+sl_status sl_dump_case_read(sl_dump_case *d, sl_dump *dump, const sl_dump_request *request,
+                            sl_error *err) {
+  return read_case(d, dump, request, 1, err);
+}
+
+sl_status sl_dump_inputs_read(sl_dump_case *d, sl_dump *dump, const sl_dump_request *request,
+                              sl_error *err) {
+  return read_case(d, dump, request, 0, err);
 }
 
 sl_status sl_dump_outputs_read(sl_dump_case *d, sl_dump *dump, sl_error *err) {
