@@ -176,8 +176,8 @@ sl_status sl_generated_write(const char *path, const sl_generated_request *reque
   sl_dump_case d;
   sl_op_problem p = {0};
   written_texts t = {.n = 0};
-  struct stat there;
-  if (lstat(path, &there) == 0 && !S_ISREG(there.st_mode)) /* the file takes the path's place */
+  struct stat found;
+  if (lstat(path, &found) == 0 && !S_ISREG(found.st_mode)) /* the file takes the path's place */
     return sl_fail(err, SL_ERR_USAGE, "-o %s: there is something that is no regular file", path);
   char shape[SL_OP_SHAPE_TEXT];
   sl_status status = make_with_shape(&d, &p, shape, sizeof shape, request, err);

@@ -3,7 +3,7 @@
 
 #if SLUICE_HAS_DUMPS
 #include "ci/products/dumps/dump_command.h"
-#include "ci/products/dumps/generated.h"
+#include "ci/products/dumps/dump_problem.h"
 #endif
 #include "kernels/support/cli.h"
 #include "kernels/vendor/built_backends.h"
@@ -11,27 +11,12 @@
 #include <string.h>
 
 #if SLUICE_HAS_DUMPS
-/* A file's inputs, with its conventions, as a problem of a tolerance. */
 static sl_status read_problem(sl_op_problem *p, sl_gate_form **form, const sl_tolerance_file *file,
                               sl_error *err) {
   sl_dump_request request = {.op = file->op, .contract = file->contract, .gate = file->gate};
-  sl_dump *dump;
-  sl_dump_case d;
   for (size_t i = 0; i < file->settings; i++)
     request.setting[request.settings++] = file->setting[i];
-  SL_TRY(sl_dump_open(&dump, file->path, err));
-  const sl_status status = sl_dump_inputs_read(&d, dump, &request, err);
-  sl_dump_close(dump);
-  if (!status) {
-    *p = (sl_op_problem){.c = d.c, .given = d.c.contract.out};
-    for (size_t i = 0; i < sl_op_inputs(d.c.op); i++) {
-      p->input[i] = d.input[i], d.input[i] = NULL;
-      p->count[i] = p->input[i] ? sl_op_count_of(&d.c, &d.c.op->in[i]) : 0;
-    }
-    *form = d.form, d.form = NULL;
-  }
-  sl_dump_case_end(&d);
-  return status;
+  return sl_dump_problem_read(p, form, file->path, &request, err);
 }
 #else
 static sl_tolerance_reader *const read_problem = NULL;
