@@ -233,4 +233,5 @@ const sl_op sl_op_attention_backward = {
     .stored = {"s", "p", "dp", "ds"},
     .reads = reads,
     .check = sl_query_check,
-    .walk = walk_backward};
+    .walk = walk_backward,
+    .reads_all = 1};

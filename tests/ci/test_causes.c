@@ -355,3 +355,27 @@ Test(causes, none_of_a_right_kernel) {
     end(&d, &p);
   }
 }
+
+/* A mistake that nobody has made: pairs are tried, but on large inputs, where that is said. */
+Test(causes, pairs_of_large_inputs) {
+  static const char *const shapes[] = {"n=100", "n=300000"};
+  for (int large = 0; large < 2; large++) {
+    const setup s = {"", shapes[large], "", "", SL_KIND_USUAL, NULL};
+    sl_op_problem p;
+    sl_dump_case d;
+    sl_dump_verdict v;
+    sl_dump_causes causes;
+    sl_error err;
+    make(&p, &sl_op_clip_grad_norm, &s, 1);
+    fill(&d, &p, SL_CAUSE_NONE);
+    for (size_t i = 0; i < d.output[0].count; i++)
+      d.output[0].got[i] *= 1.37 + 0.01 * (double)(i % 7);
+    cr_assert_eq(sl_dump_judge(&v, &d, 64, 1, &err), SL_OK);
+    cr_expect_eq(v.outcome, SL_OUTCOME_DIFFERENT);
+    cr_assert_eq(sl_dump_causes_find(&causes, &d, &v, &err), SL_OK);
+    cr_expect_eq(causes.n, 0);
+    cr_expect_eq(causes.no_pairs, large);
+    sl_dump_verdict_end(&v);
+    end(&d, &p);
+  }
+}
