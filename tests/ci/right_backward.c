@@ -87,7 +87,7 @@ static float soft_row(const right_call *a, size_t row, float *log_p, float *p) {
 void right_logprob_backward(const right_call *a) {
   const size_t v = right_size(a, 'v');
   const float t = (float)a->c->setting[0];
-  float log_p[RIGHT_TERMS], p[RIGHT_TERMS];
+  float log_p[RIGHT_TERMS] = {0.0f}, p[RIGHT_TERMS] = {0.0f};
   for (size_t row = 0; row < right_size(a, 't'); row++) {
     const float h = soft_row(a, row, log_p, p), dlogp = right_at(a, 2, row);
     for (size_t i = 0; i < v; i++) {
@@ -177,7 +177,7 @@ static void give(const right_call *a, const query *q) {
 
 void right_attention_backward(const right_call *a) {
   const size_t keys = sl_op_count_of(a->c, &a->c->op->out[1]);
-  query q;
+  query q = {0};
   for (int o = 1; o < 3; o++) memset(a->out[o], 0, keys * sizeof(double));
   for (q.index = 0; q.index < right_size(a, 'b') * right_size(a, 'i') * right_size(a, 'h');
        q.index++) {

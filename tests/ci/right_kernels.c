@@ -136,7 +136,7 @@ static float entropy(const right_call *a, const float *z, const float *p, float 
 }
 
 static void logprob(const right_call *a) {
-  float z[RIGHT_TERMS], p[RIGHT_TERMS], most;
+  float z[RIGHT_TERMS] = {0.0f}, p[RIGHT_TERMS] = {0.0f}, most;
   for (size_t row = 0; row < right_size(a, 't'); row++) {
     const float sum = soft_row(a, row, z, p, &most), own = z[(size_t)a->c->in[1][row]];
     a->out[0][row] = (double)(a->order % 2 ? own - (most + logf(sum)) : own - most - logf(sum));
@@ -204,8 +204,8 @@ static void two_passes(const right_call *a, query *q, float *o, float *most, flo
 
 static void attention(const right_call *a) {
   const size_t d = right_size(a, 'd');
-  float o[RIGHT_TERMS], most, sum;
-  query q;
+  float o[RIGHT_TERMS] = {0.0f}, most, sum;
+  query q = {0};
   for (q.index = 0; q.index < right_size(a, 'b') * right_size(a, 'i') * right_size(a, 'h');
        q.index++) {
     scores(a, &q);
