@@ -4,9 +4,10 @@
     class Trainer(DumpLoss, GRPOTrainer): pass     # in your own run: a file for each of 4 losses
     dump_trl.py FOLDER                             # here: a tiny random model, four kinds of loss
 
-The gradient stands before the model's own backward pass, so a dump is of the loss alone. An entropy
-bonus, masks by entropy, importance weights of vLLM and use_bias_correction_kl, by which the KL term
-is times the ratio, are not written: leave them off, or the dump is different.
+The gradient stands before the model's own backward pass, so a dump is of the loss alone. Importance
+weights of vLLM are written as sampler_weight. What gated_loss has no words for is refused, by name:
+use_bias_correction_kl, by which the KL term is times the ratio, masks by entropy or divergence, an
+entropy bonus, two-sided clipping, other kinds of loss.
 """
 import os
 import sys
@@ -14,6 +15,33 @@ import sys
 import torch
 from dump_torch import save
 from trl import GRPOConfig, GRPOTrainer
+
+
+KINDS = ("grpo", "bnpo", "dr_grpo", "dapo", "cispo", "sapo")
+
+
+def refusals(trainer, inputs):
+    """Why the loss cannot be written: it has terms that a dump could not say."""
+    args = trainer.args
+
+    def has(name):
+        return getattr(args, name, None)
+
+    if trainer.loss_type not in KINDS:
+        yield f"loss_type={trainer.loss_type}: may be {', '.join(KINDS)}"
+    if trainer.beta and has("use_bias_correction_kl"):
+        yield ("use_bias_correction_kl=True: the KL term is times the ratio, and gated_loss has no "
+               "such term: set use_bias_correction_kl=False")
+    if has("top_entropy_quantile") not in (None, 1.0):
+        yield f"top_entropy_quantile={args.top_entropy_quantile}: tokens are masked by entropy"
+    if has("off_policy_mask_threshold") is not None:
+        yield "off_policy_mask_threshold: sequences are masked by their divergence"
+    if has("entropy_coef") or has("use_adaptive_entropy"):
+        yield "entropy_coef, use_adaptive_entropy: the entropy's gradient is not in the dump"
+    if has("delta") is not None:
+        yield f"delta={args.delta}: clipping has a third edge"
+    if "importance_sampling_ratio" in inputs and trainer.importance_sampling_level != "token":
+        yield "importance weights of vLLM go with importance_sampling_level=token"
 
 
 def settings_of(trainer, inputs, mask):
@@ -62,6 +90,9 @@ class DumpLoss:
         return loss
 
     def dump(self, loss, inputs):
+        reasons = list(refusals(self, inputs))
+        if reasons:
+            raise ValueError("dump_trl.py cannot write this loss: " + "; ".join(reasons))
         new = self.dump_logps
         old = inputs.get("old_per_token_logps")
         mask = inputs["completion_mask"] * inputs.get("tool_mask", 1)
@@ -70,6 +101,8 @@ class DumpLoss:
                    "dlogp": torch.autograd.grad(loss, new, retain_graph=True)[0]}
         if self.beta:
             tensors["logp_ref"] = inputs["ref_per_token_logps"]
+        if "importance_sampling_ratio" in inputs:  # of sequences: one for all their tokens
+            tensors["sampler_weight"] = inputs["importance_sampling_ratio"].expand_as(new)
         os.makedirs(self.dump_folder, exist_ok=True)
         path = os.path.join(self.dump_folder, f"{self.loss_type}-{self.dumps_left}.safetensors")
         save(path, "gated_loss", tensors, settings_of(self, inputs, mask))

@@ -42,9 +42,19 @@ static void add_limit(void) {
             (double)space.rlim_cur / 1048576.0);
 }
 
+/* What a file holds may be part of a message: a control character, which a terminal would obey, is
+ * shown as '?'. */
+static void print_plainly(const char *text) {
+  for (; *text; text++) {
+    const unsigned char c = (unsigned char)*text;
+    fputc((c < 0x20 && c != '\n' && c != '\t') || c == 0x7f ? '?' : c, stderr);
+  }
+}
+
 int sl_cli_fail(const char *command, const sl_error *err) {
   fflush(stdout); /* so that earlier output appears before the error */
-  fprintf(stderr, "%s: error: %s", command, err->message);
+  fprintf(stderr, "%s: error: ", command);
+  print_plainly(err->message);
   if (err->status == SL_ERR_MEMORY) add_limit();
   fputc('\n', stderr);
   return sl_exit_code(err->status);

@@ -56,6 +56,12 @@ sl_ball sl_arith_input(const sl_arith *r, double x) {
 
 sl_ball sl_arith_constant(const sl_arith *r, double x) { return nearest(r, x, 0.0, r->tiny); }
 
+sl_ball sl_arith_term(const sl_arith *r, double x) {
+  const sl_ball a = sl_arith_input(r, x);
+  if (a.rad == 0.0 && sl_format_holds(r->contract->acc, a.mid)) return a;
+  return nearest(r, a.mid, a.rad, r->tiny);
+}
+
 static sl_ball stored_as(const sl_arith *r, sl_ball a, sl_format out) {
   if (out == r->contract->acc) return a;
   if (a.rad == 0.0 && sl_format_holds(out, a.mid)) return a;
@@ -116,6 +122,15 @@ sl_ball sl_arith_div(const sl_arith *r, sl_ball a, sl_ball b) {
 }
 
 /* |sqrt(a + da) - sqrt(a)| = |da| / (sqrt(a + da) + sqrt(a)), and at most sqrt(|da|) */
+sl_ball sl_arith_reciprocal(const sl_arith *r, double a, double b) {
+  const double value = 1.0 / (a * b),
+               quotient = (2.0 * r->contract->ulps[SL_ULPS_DIV] + 2.0) * r->u;
+  if (is_power(a) && is_power(b) && value >= ldexp(1.0, sl_format_least(r->contract->acc)))
+    return (sl_ball){value, 0.0};
+  return (sl_ball){value,
+                   value * (2.0 * quotient + 2.0 * quotient * quotient + 0x1p-50) + 3.0 * r->tiny};
+}
+
 sl_ball sl_arith_sqrt(const sl_arith *r, sl_ball a) {
   const double root = sqrt(a.mid), both = root + sqrt(fmax(a.mid - a.rad, 0.0));
   if (a.rad == 0.0) return nearest(r, root, 0.0, r->flushed);

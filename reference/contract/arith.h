@@ -24,6 +24,8 @@ double sl_arith_gamma(const sl_arith *r, double depth);
 
 /* A given number, as the kernel may see it: reduced to `in`, or flushed. */
 sl_ball sl_arith_input(const sl_arith *r, double x);
+/* A given number that is added up as it is: an accumulator with fewer digits rounds it. */
+sl_ball sl_arith_term(const sl_arith *r, double x);
 /* A constant that the kernel has, rounded to acc. */
 sl_ball sl_arith_constant(const sl_arith *r, double x);
 /* An intermediate rounded to `out` (spec E1.7), which may have fewer digits than acc. */
@@ -38,6 +40,8 @@ sl_ball sl_arith_mul(const sl_arith *r, sl_ball a, sl_ball b);
 sl_ball sl_arith_muladd(const sl_arith *r, sl_ball a, sl_ball b, sl_ball c);
 /* a / b, or a times a rounded 1 / b. */
 sl_ball sl_arith_div(const sl_arith *r, sl_ball a, sl_ball b);
+/* 1 / (a b) of exact numbers: two quotients, or two constants and a product. */
+sl_ball sl_arith_reciprocal(const sl_arith *r, double a, double b);
 sl_ball sl_arith_sqrt(const sl_arith *r, sl_ball a);
 /* By the function, or as 1 / sqrt(a). */
 sl_ball sl_arith_rsqrt(const sl_arith *r, sl_ball a);

@@ -24,6 +24,8 @@ sl_ball sl_query_output(const sl_op_case *c, const sl_arith *r, const sl_query *
 size_t sl_query_key_at(const sl_op_case *c, size_t index, size_t j);
 /* Keys that it sees: the sequence's own, up to the diagonal that ends at its last one. */
 size_t sl_query_keys(const sl_op_case *c, size_t index);
+/* Heads are a multiple of kv heads. */
+sl_status sl_query_check(const sl_op_case *c, sl_error *err);
 double sl_query_scale(const sl_op_case *c);
 
 #endif

@@ -22,7 +22,7 @@ enum {
   WEIGHT_FORM,
   MICRO_BATCH /* sequences of a part: read by the wrong denominators of parts alone */
 };            /* settings */
-enum { NEW, OLD, REF, ENTROPY, MASK, ADVANTAGE };              /* inputs */
+enum { NEW, OLD, REF, ENTROPY, MASK, ADVANTAGE, SAMPLER };     /* inputs */
 enum { SEQUENCE_MEAN, TOKEN_MEAN, CONSTANT };                  /* aggregations */
 enum { K1, K2, K3 };                                           /* KL kinds */
 enum { SEQUENCE_LEVEL = 1, PRODUCT = 1, DLOGP = 0, LOSS = 2 }; /* LOSS, DLOGP: outputs */

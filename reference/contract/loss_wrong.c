@@ -81,6 +81,11 @@ sl_ball sl_loss_wrong_advantage(const sl_op_case *c, const sl_arith *r, sl_ball 
                       (sl_ball){(double)slots(c), 0.0});
 }
 
+int sl_loss_is_weighted(const sl_op_case *c, int of_kl) {
+  if (!c->in[SAMPLER]) return 0;
+  return of_kl ? sl_has(c, SL_CAUSE_LOSS_WEIGHTED_KL) : !sl_has(c, SL_CAUSE_LOSS_NOT_WEIGHTED);
+}
+
 double sl_loss_wrong_gamma(const sl_op_case *c, double gamma) {
   return sl_has(c, SL_CAUSE_LOSS_ENTROPY_SIGN) ? -gamma : gamma;
 }

@@ -22,6 +22,8 @@ void sl_loss_wrong_share(sl_loss_share *share, const sl_op_case *c, size_t s);
 
 void sl_loss_wrong_gate(sl_loss_gate *gate, const sl_op_case *c);
 sl_ball sl_loss_wrong_advantage(const sl_op_case *c, const sl_arith *r, sl_ball a, double tokens);
+/* 1 if a term has the weights of another sampler as a factor: that of the policy, or of KL. */
+int sl_loss_is_weighted(const sl_op_case *c, int of_kl);
 double sl_loss_wrong_gamma(const sl_op_case *c, double gamma);
 
 #endif

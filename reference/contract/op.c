@@ -22,6 +22,12 @@ size_t sl_op_inputs(const sl_op *op) {
   return n;
 }
 
+size_t sl_op_drawn(const sl_op *op) {
+  size_t n = sl_op_inputs(op);
+  while (n && op->in[n - 1].only_dumps) n--;
+  return n;
+}
+
 size_t sl_op_outputs(const sl_op *op) {
   size_t n = 0;
   while (n < SL_OP_OUTPUTS && op->out[n].name) n++;

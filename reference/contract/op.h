@@ -26,6 +26,7 @@ typedef struct {
   sl_tensor_kind kind;
   char below;
   int optional;
+  int only_dumps; /* optional, last of all, and no problem that is made from a seed has it */
 } sl_op_tensor;
 
 typedef struct {
@@ -79,6 +80,7 @@ size_t sl_op_count(void);
 
 /* Tensors and settings of an op, each list ended by a NULL name. */
 size_t sl_op_inputs(const sl_op *op);
+size_t sl_op_drawn(const sl_op *op); /* inputs without those of dumps alone */
 size_t sl_op_outputs(const sl_op *op);
 size_t sl_op_settings(const sl_op *op);
 

@@ -32,7 +32,7 @@ static int is_member(const sl_op_case *c, size_t i, size_t g) { return group_of(
 static sl_ball sum_of(const sl_op_case *c, const sl_arith *r, size_t g, size_t left_out) {
   sl_arith_sum s = {0};
   for (size_t i = 0; i < sl_op_size(c, 'n'); i++)
-    if (is_member(c, i, g) && i != left_out) sl_arith_sum_add(&s, sl_arith_input(r, c->in[0][i]));
+    if (is_member(c, i, g) && i != left_out) sl_arith_sum_add(&s, sl_arith_term(r, c->in[0][i]));
   return sl_arith_sum_end(r, &s, sl_softmax_depth(r, s.terms, 0), 0.0);
 }
 

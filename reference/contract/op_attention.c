@@ -3,6 +3,7 @@
 #include "attention.h"
 
 #include "cause.h"
+#include "fail.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -132,6 +133,14 @@ static int reads(const sl_op_case *c, int input, size_t index) {
   return (double)(index / row % keys) < c->in[3][index / (row * keys)];
 }
 
+sl_status sl_query_check(const sl_op_case *c, sl_error *err) {
+  const size_t h = sl_op_size(c, 'h'), g = sl_op_size(c, 'g');
+  if (h % g == 0) return SL_OK;
+  return sl_contract_fail(err, SL_ERR_INPUT,
+                          "%s: %zu heads (h) are no multiple of %zu kv heads (g)", c->op->name, h,
+                          g);
+}
+
 const sl_op sl_op_attention = {
     .name = "attention",
     .summary = "softmax(scale q k') v; scale 0: 1/sqrt(d); head h reads kv head h g / heads",
@@ -144,4 +153,5 @@ const sl_op sl_op_attention = {
     .setting = {{"scale", 0.0, 0.0, 0x1p20}, {"causal", 1.0, 0.0, 1.0}},
     .stored = {"s", "p"},
     .reads = reads,
+    .check = sl_query_check,
     .walk = walk_attention};

@@ -2,6 +2,8 @@
  * keys for dq and over queries for dk and dv. */
 #include "attention.h"
 
+#include "cause.h"
+
 #include <math.h>
 #include <stdlib.h>
 
@@ -18,10 +20,31 @@ typedef struct {
   size_t held;
 } row;
 
+/* Mistakes in scores and masks are those of the forward pass. */
+static int forward_cause(int cause) {
+  switch (cause) {
+    case SL_CAUSE_ATTENTION_GRAD_ONE_MORE:
+      return SL_CAUSE_ATTENTION_ONE_MORE;
+    case SL_CAUSE_ATTENTION_GRAD_ONE_LESS:
+      return SL_CAUSE_ATTENTION_ONE_LESS;
+    case SL_CAUSE_ATTENTION_GRAD_TOP_LEFT:
+      return SL_CAUSE_ATTENTION_TOP_LEFT;
+    case SL_CAUSE_ATTENTION_GRAD_HEADS:
+      return SL_CAUSE_ATTENTION_HEADS;
+    case SL_CAUSE_ATTENTION_GRAD_SCALE_BY_D:
+      return SL_CAUSE_ATTENTION_SCALE_BY_D;
+    case SL_CAUSE_ATTENTION_GRAD_NO_LENGTH:
+      return SL_CAUSE_ATTENTION_NO_LENGTH;
+    default:
+      return cause;
+  }
+}
+
 static sl_status row_create(row *a, const sl_op_case *c) {
   const size_t n = sl_op_size(c, 'j') + 1;
   *a = (row){.forward = *c, .d_out = c->in[DO], .held = SIZE_MAX};
   a->forward.op = &sl_op_attention;
+  for (int i = 0; i < 2; i++) a->forward.cause[i] = forward_cause(c->cause[i]);
   for (int i = Q; i <= LENGTH; i++) a->forward.in[i - Q] = c->in[i];
   const sl_status status = sl_query_create(&a->query, n);
   a->p = calloc(n, sizeof *a->p);
@@ -81,7 +104,8 @@ static sl_ball delta_of(const row *a, const sl_arith *r, size_t index, size_t n)
 }
 
 /* P (dp - D), and P dp - P D. */
-static sl_ball score_grad(const sl_arith *r, sl_ball p, sl_ball dp, sl_ball delta) {
+static sl_ball score_grad(const row *a, const sl_arith *r, sl_ball p, sl_ball dp, sl_ball delta) {
+  if (sl_has(&a->forward, SL_CAUSE_ATTENTION_GRAD_NO_D)) return sl_arith_mul(r, p, dp);
   return sl_arith_worst(sl_arith_mul(r, p, sl_arith_sub(r, dp, delta)),
                         sl_arith_sub(r, sl_arith_mul(r, p, dp), sl_arith_mul(r, p, delta)));
 }
@@ -98,10 +122,17 @@ static void row_load(row *a, const sl_arith *r, size_t index, sl_notes *notes) {
     a->dp[j] = stored(r, dot_with_values(a, r, index, j), DP);
   }
   const sl_ball delta = delta_of(a, r, index, n);
-  for (size_t j = 0; j < n; j++) a->ds[j] = stored(r, score_grad(r, a->p[j], a->dp[j], delta), DS);
+  for (size_t j = 0; j < n; j++)
+    a->ds[j] = stored(r, score_grad(a, r, a->p[j], a->dp[j], delta), DS);
   if (n)
     sl_note(notes, "  D = %.6g, within %.3g; first P within %.3g, dp %.3g, ds %.3g", delta.mid,
             delta.rad, a->p[0].rad, a->dp[0].rad, a->ds[0].rad);
+}
+
+/* The factor of dq and dk. */
+static sl_ball outer_scale(const row *a, const sl_arith *r) {
+  if (sl_has(&a->forward, SL_CAUSE_ATTENTION_GRAD_SCALED_ONCE)) return (sl_ball){1.0, 0.0};
+  return sl_arith_constant(r, sl_query_scale(&a->forward));
 }
 
 static sl_ball query_grad(const row *a, const sl_arith *r, size_t index, size_t e) {
@@ -110,7 +141,7 @@ static sl_ball query_grad(const row *a, const sl_arith *r, size_t index, size_t 
     const size_t at = sl_query_key_at(&a->forward, index, j) + e;
     sl_arith_sum_product(&sum, a->ds[j], sl_arith_input(r, a->forward.in[1][at]));
   }
-  return sl_arith_mul(r, end_of(r, &sum), sl_arith_constant(r, sl_query_scale(&a->forward)));
+  return sl_arith_mul(r, end_of(r, &sum), outer_scale(a, r));
 }
 
 static void walk_queries(row *a, const sl_arith *r, size_t begin, size_t end, sl_ball *balls,
@@ -140,6 +171,13 @@ static void add_query(row *a, const sl_arith *r, size_t index, int out, size_t b
   }
 }
 
+/* All heads of a group count; a wrong gradient takes the first alone. */
+static int counts(const sl_op_case *c, size_t query) {
+  const size_t heads = sl_op_size(c, 'h'), g = sl_op_size(c, 'g'), head = query % heads;
+  const int is_first = head == 0 || head * g / heads != (head - 1) * g / heads;
+  return is_first || !sl_has(c, SL_CAUSE_ATTENTION_GRAD_ONE_HEAD);
+}
+
 /* Queries of all heads of a group; those of sequences that the elements belong to. */
 static sl_status walk_keys(row *a, const sl_arith *r, int out, size_t begin, size_t end,
                            sl_ball *balls, sl_notes *notes) {
@@ -150,8 +188,9 @@ static sl_status walk_keys(row *a, const sl_arith *r, int out, size_t begin, siz
   if (!sums) return SL_ERR_MEMORY;
   for (size_t b = begin / sequence; b * sequence < end; b++)
     for (size_t i = 0; i < queries; i++)
-      add_query(a, r, b * queries + i, out, begin, end, sums, a->held == SIZE_MAX ? notes : NULL);
-  const sl_ball scale = sl_arith_constant(r, sl_query_scale(c));
+      if (counts(c, i))
+        add_query(a, r, b * queries + i, out, begin, end, sums, a->held == SIZE_MAX ? notes : NULL);
+  const sl_ball scale = outer_scale(a, r);
   for (size_t i = 0; i < end - begin; i++) {
     balls[i] = end_of(r, &sums[i]);
     if (out == DK) balls[i] = sl_arith_mul(r, balls[i], scale);
@@ -193,4 +232,6 @@ const sl_op sl_op_attention_backward = {
     .setting = {{"scale", 0.0, 0.0, 0x1p20}, {"causal", 1.0, 0.0, 1.0}},
     .stored = {"s", "p", "dp", "ds"},
     .reads = reads,
-    .walk = walk_backward};
+    .check = sl_query_check,
+    .walk = walk_backward,
+    .reads_all = 1};

@@ -43,13 +43,29 @@ static sl_ball slope_of(const sl_arith *r, sl_ball g, sl_ball s) {
   return sl_arith_worst(factored, apart);
 }
 
+/* The gradient of s(g) u, a wrong one. */
+static sl_ball without_gate(const sl_arith *r, sl_ball dy, sl_ball u, sl_ball s, int out) {
+  const sl_ball one = {1.0, 0.0};
+  if (out == 1) return sl_arith_mul(r, dy, s);
+  const sl_ball slope = sl_arith_mul(r, s, sl_arith_sub(r, one, s));
+  return sl_arith_mul(r, sl_arith_mul(r, dy, u), slope);
+}
+
 static sl_status walk_swiglu_backward(const sl_op_case *c, int out, size_t begin, size_t end,
                                       sl_ball *balls, sl_notes *notes) {
   const sl_arith r = sl_arith_of(&c->contract);
+  const int swapped = sl_has(c, SL_CAUSE_SWIGLU_GRAD_SWAPPED);
+  if (sl_has(c, SL_CAUSE_SWIGLU_GRAD_EXCHANGED)) out = !out;
   for (size_t i = begin; i < end; i++) {
-    const sl_ball dy = sl_arith_input(&r, c->in[0][i]), g = sl_arith_input(&r, c->in[1][i]),
-                  u = sl_arith_input(&r, c->in[2][i]), s = sl_arith_sigmoid(&r, g);
-    const sl_ball slope = slope_of(&r, g, s), times = out == 0 ? slope : sl_arith_mul(&r, g, s);
+    const sl_ball dy = sl_arith_input(&r, c->in[0][i]),
+                  g = sl_arith_input(&r, c->in[1 + swapped][i]),
+                  u = sl_arith_input(&r, c->in[2 - swapped][i]), s = sl_arith_sigmoid(&r, g);
+    if (sl_has(c, SL_CAUSE_SWIGLU_GRAD_NO_GATE)) {
+      balls[i - begin] = without_gate(&r, dy, u, s, out);
+      continue;
+    }
+    const sl_ball slope = sl_has(c, SL_CAUSE_SWIGLU_GRAD_NO_SLOPE) ? s : slope_of(&r, g, s),
+                  times = out == 0 ? slope : sl_arith_mul(&r, g, s);
     const sl_ball grad = out == 0 ? sl_arith_mul(&r, dy, u) : dy;
     const sl_ball outer = sl_arith_mul(&r, grad, times);
     const sl_ball inner = out == 0 ? sl_arith_mul(&r, sl_arith_mul(&r, dy, times), u)

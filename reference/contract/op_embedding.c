@@ -32,6 +32,20 @@ const sl_op sl_op_embedding = {
     .out = {{.name = "y", .shape = "td"}},
     .walk = walk_embedding};
 
+/* 1 if the token's gradient goes to that row. */
+static int goes_to(const sl_op_case *c, size_t token, size_t row) {
+  const size_t id = (size_t)c->in[1][token], rows = sl_op_size(c, 'v');
+  if (sl_has(c, SL_CAUSE_EMBEDDING_GRAD_NEXT)) return (id + 1) % rows == row;
+  if (sl_has(c, SL_CAUSE_EMBEDDING_GRAD_PREVIOUS)) return (id + rows - 1) % rows == row;
+  return id == row && !(row == 0 && sl_has(c, SL_CAUSE_EMBEDDING_GRAD_PADDING));
+}
+
+static sl_ball end_of(const sl_op_case *c, const sl_arith *r, const sl_arith_sum *s, double depth) {
+  const sl_ball sum = sl_arith_sum_end(r, s, depth, 0.0);
+  if (!sl_has(c, SL_CAUSE_EMBEDDING_GRAD_MEAN) || s->terms == 0) return sum;
+  return sl_arith_div(r, sum, (sl_ball){(double)s->terms, 0.0});
+}
+
 static sl_status walk_grad(const sl_op_case *c, int out, size_t begin, size_t end, sl_ball *balls,
                            sl_notes *notes) {
   const sl_arith r = sl_arith_of(&c->contract);
@@ -39,11 +53,13 @@ static sl_status walk_grad(const sl_op_case *c, int out, size_t begin, size_t en
   (void)out;
   for (size_t i = begin; i < end; i++) {
     sl_arith_sum s = {0};
-    for (size_t token = 0; token < t; token++)
-      if ((size_t)c->in[1][token] == i / d)
-        sl_arith_sum_add(&s, sl_arith_input(&r, c->in[0][token * d + i % d]));
+    for (size_t token = 0; token < t; token++) {
+      if (!goes_to(c, token, i / d)) continue;
+      if (sl_has(c, SL_CAUSE_EMBEDDING_GRAD_LAST)) s = (sl_arith_sum){0};
+      sl_arith_sum_add(&s, sl_arith_term(&r, c->in[0][token * d + i % d]));
+    }
     const double depth = sl_contract_depth(r.contract, s.terms, 0);
-    balls[i - begin] = sl_arith_sum_end(&r, &s, depth, 0.0);
+    balls[i - begin] = end_of(c, &r, &s, depth);
     if (i == begin)
       sl_note(notes, "  %zu terms, D = %g, S = %.6g: within %.3g", s.terms, depth, s.magnitude,
               balls[0].rad);

@@ -90,8 +90,11 @@ static sl_status walk_input_grad(const sl_op_case *c, int out, size_t begin, siz
   const size_t n = sl_op_size(c, 'n'), k = sl_op_size(c, 'k');
   (void)out;
   for (size_t i = begin; i < end; i++) {
+    const vector w = sl_has(c, SL_CAUSE_INPUT_GRAD_TRANSPOSED) ? (vector){c->in[1] + i % k * n, 1}
+                                                               : (vector){c->in[1] + i % k, k};
     sl_arith_sum s = {0};
-    add_products(&s, &r, (vector){c->in[0] + i / k * n, 1}, (vector){c->in[1] + i % k, k}, n);
+    add_products(&s, &r, (vector){c->in[0] + i / k * n, 1}, w,
+                 n - (size_t)sl_has(c, SL_CAUSE_INPUT_GRAD_NO_LAST_TERM));
     balls[i - begin] = sl_arith_dot_end(&r, &s);
     if (i == begin) note_dot(notes, &r, &s, "dy w", balls[0]);
   }
@@ -109,15 +112,20 @@ const sl_op sl_op_linear_input_grad = {
 static sl_status walk_weight_grad(const sl_op_case *c, int out, size_t begin, size_t end,
                                   sl_ball *balls, sl_notes *notes) {
   const sl_arith r = sl_arith_of(&c->contract);
-  const size_t n = sl_op_size(c, 'n'), k = sl_op_size(c, 'k'), t = sl_op_size(c, 't');
+  const size_t n = sl_op_size(c, 'n'), k = sl_op_size(c, 'k'), t = sl_op_size(c, 't'),
+               terms = t - (size_t)sl_has(c, SL_CAUSE_WEIGHT_GRAD_NO_LAST_TERM);
+  const int transposed = sl_has(c, SL_CAUSE_WEIGHT_GRAD_TRANSPOSED);
   const double *dy = c->in[0], *x = c->in[1];
   for (size_t i = begin; i < end; i++) {
+    const size_t row = transposed ? i % n : i / k, column = transposed ? i / n : i % k;
     sl_arith_sum s = {0};
     if (out == 0)
-      add_products(&s, &r, (vector){dy + i / k, n}, (vector){x + i % k, k}, t);
+      add_products(&s, &r, (vector){dy + row, n}, (vector){x + column, k}, terms);
     else
-      add_products(&s, &r, (vector){dy + i, n}, (vector){NULL, 0}, t);
+      add_products(&s, &r, (vector){dy + i, n}, (vector){NULL, 0}, terms);
     balls[i - begin] = sl_arith_dot_end(&r, &s);
+    if (sl_has(c, SL_CAUSE_WEIGHT_GRAD_MEAN))
+      balls[i - begin] = sl_arith_div(&r, balls[i - begin], (sl_ball){(double)t, 0.0});
     if (i == begin) note_dot(notes, &r, &s, out ? "dy" : "dy x", balls[0]);
   }
   return SL_OK;

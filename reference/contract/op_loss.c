@@ -62,23 +62,13 @@ static sl_ball input(const loss *a, int which, size_t i) {
   return sl_arith_input(a->r, a->c->in[which][i]);
 }
 
-static int is_power(double x) {
-  int exponent;
-  return frexp(x, &exponent) == 0.5;
-}
-
 static sl_ball advantage_of(const loss *a, size_t i) {
   return sl_loss_wrong_advantage(a->c, a->r, input(a, ADVANTAGE, i / slots(a->c)), a->s.tokens);
 }
 
-/* 1 / (a b): two quotients, or two constants and a product. */
-static sl_ball reciprocal(const sl_arith *r, double a, double b) {
-  const double value = 1.0 / (a * b),
-               quotient = (2.0 * r->contract->ulps[SL_ULPS_DIV] + 2.0) * r->u;
-  if (is_power(a) && is_power(b) && value >= ldexp(1.0, sl_format_least(r->contract->acc)))
-    return (sl_ball){value, 0.0};
-  return (sl_ball){value,
-                   value * (2.0 * quotient + 2.0 * quotient * quotient + 0x1p-50) + 3.0 * r->tiny};
+/* The factor by which a token of another sampler counts; 1 where there is none. */
+static sl_ball sampler_weight(const loss *a, size_t i, int of_kl) {
+  return sl_loss_is_weighted(a->c, of_kl) ? input(a, SAMPLER, i) : one;
 }
 
 /* The coefficient of a sequence; a wrong one may have other denominators, and a factor. */
@@ -88,7 +78,7 @@ static sl_ball share_of(const loss *a, size_t s, double tokens) {
   if (set[AGGREGATION] == TOKEN_MEAN) d.all = a->tokens, d.own = 1.0;
   if (set[AGGREGATION] == CONSTANT) d.own = set[LENGTH];
   sl_loss_wrong_share(&d, a->c, s);
-  const sl_ball share = reciprocal(a->r, d.all, d.own);
+  const sl_ball share = sl_arith_reciprocal(a->r, d.all, d.own);
   return (sl_ball){share.mid * d.times, share.rad * d.times};
 }
 
@@ -166,13 +156,16 @@ static sl_ball through_mean(const loss *a, sl_ball d) {
   return sl_arith_worst(d, mean);
 }
 
-/* -A c w r, with the gate's chain: five factors, of which the coefficient is two. */
+/* -A c w r, with the gate's chain: five factors, of which the coefficient is two, and the sampler's
+ * weight where there is one. */
 static sl_ball policy_grad(const loss *a, size_t i, sl_notes *notes) {
   const sl_loss_clamped x = log_ratio(a, i);
   const sl_gate_walk g = gate_at(a, i, x.x);
   const sl_ball r = sl_has(a->c, SL_CAUSE_LOSS_NO_RATIO) ? one : g.r,
-                factor[] = {sl_ball_neg(advantage_of(a, i)), a->s.share, g.w, r, g.chain};
-  sl_ball d = sl_arith_product(a->r, factor, 5, 7.0);
+                factor[] = {sl_ball_neg(advantage_of(a, i)), a->s.share, g.w, r, g.chain,
+                            sampler_weight(a, i, 0)};
+  const int weighted = sl_loss_is_weighted(a->c, 0);
+  sl_ball d = sl_arith_product(a->r, factor, weighted ? 6 : 5, weighted ? 8.0 : 7.0);
   if (a->c->setting[LEVEL] == SEQUENCE_LEVEL) d = through_mean(a, d);
   sl_note(notes, "  log-ratio %.6g, within %.3g; ratio %.6g, within %.3g", x.x.mid, x.x.rad,
           g.r.mid, g.r.rad);
@@ -192,7 +185,10 @@ static sl_ball with_kl(const loss *a, size_t i, sl_ball d, sl_notes *notes) {
   const sl_loss_clamped y = to_reference(a, i);
   const double back = sl_has(a->c, SL_CAUSE_LOSS_KL_REVERSED) ? -1.0 : 1.0,
                sign = back * (sl_has(a->c, SL_CAUSE_LOSS_KL_SIGN) ? -1.0 : 1.0);
-  const sl_ball beta = sl_arith_constant(a->r, sign * a->c->setting[BETA]), share = a->s.share,
+  const sl_ball beta = sl_arith_constant(a->r, sign * a->c->setting[BETA]),
+                share = sl_loss_is_weighted(a->c, 1)
+                            ? sl_arith_mul(a->r, a->s.share, input(a, SAMPLER, i))
+                            : a->s.share,
                 slope = sl_loss_kl_slope(a->c, a->r, y.x), factor[] = {beta, share, slope},
                 joined = sl_arith_product(a->r, factor, 3, 5.0);
   sl_ball sum = sl_arith_add(a->r, d, joined);
@@ -226,19 +222,23 @@ typedef struct {
   double before; /* magnitudes without their coefficients */
 } value;
 
-static void take_term(value *v, const loss *a, sl_ball scale, sl_ball x) {
-  const sl_ball factor[] = {scale, a->s.share, x};
-  sl_arith_sum_add(&v->sum, sl_arith_product(a->r, factor, 3, 5.0));
-  v->before += (fmax(fabs(scale.mid), 1.0) + scale.rad) * (fabs(x.mid) + x.rad);
+static void take_term(value *v, const loss *a, sl_ball scale, sl_ball weight, sl_ball x) {
+  const sl_ball factor[] = {scale, a->s.share, x, weight};
+  const int weighted = weight.mid != 1.0 || weight.rad != 0.0;
+  sl_arith_sum_add(&v->sum, sl_arith_product(a->r, factor, weighted ? 4 : 3, weighted ? 6.0 : 5.0));
+  v->before += (fmax(fabs(scale.mid), 1.0) + scale.rad) * fmax(fabs(weight.mid) + weight.rad, 1.0) *
+               (fabs(x.mid) + x.rad);
 }
 
 static void take_token(value *v, const loss *a, size_t i) {
   const double *set = a->c->setting, gamma = sl_loss_wrong_gamma(a->c, set[GAMMA]),
                beta = sl_has(a->c, SL_CAUSE_LOSS_KL_SIGN) ? -set[BETA] : set[BETA];
-  take_term(v, a, sl_ball_neg(advantage_of(a, i)), gate_at(a, i, log_ratio(a, i).x).f);
+  take_term(v, a, sl_ball_neg(advantage_of(a, i)), sampler_weight(a, i, 0),
+            gate_at(a, i, log_ratio(a, i).x).f);
   if (set[BETA] > 0.0)
-    take_term(v, a, sl_arith_constant(a->r, beta), sl_loss_kl(a->c, a->r, to_reference(a, i).x));
-  if (set[GAMMA] > 0.0) take_term(v, a, sl_arith_constant(a->r, -gamma), input(a, ENTROPY, i));
+    take_term(v, a, sl_arith_constant(a->r, beta), sampler_weight(a, i, 1),
+              sl_loss_kl(a->c, a->r, to_reference(a, i).x));
+  if (set[GAMMA] > 0.0) take_term(v, a, sl_arith_constant(a->r, -gamma), one, input(a, ENTROPY, i));
 }
 
 /* A weight alone has no value: 1 where a sequence with tokens has such a gate. */
@@ -332,7 +332,7 @@ static sl_status walk_loss(const sl_op_case *c, int out, size_t begin, size_t en
 }
 
 static int reads(const sl_op_case *c, int which, size_t index) {
-  if (which >= MASK) return 1;
+  if (which == MASK || which == ADVANTAGE) return 1;
   if (which == REF && c->setting[BETA] == 0.0) return 0;
   if (which == ENTROPY && c->setting[GAMMA] == 0.0) return 0;
   return c->in[MASK][index] == 1.0;
@@ -345,6 +345,10 @@ static sl_status check(const sl_op_case *c, sl_error *err) {
   if (c->setting[GAMMA] > 0.0 && !c->in[ENTROPY])
     return sl_contract_fail(err, SL_ERR_INPUT, "gated_loss: gamma is %g: entropy is needed",
                             c->setting[GAMMA]);
+  if (c->in[SAMPLER] && c->setting[LEVEL] == SEQUENCE_LEVEL)
+    return sl_contract_fail(err, SL_ERR_INPUT,
+                            "gated_loss: sampler_weight goes with level=token: a sequence's ratio "
+                            "has one gradient for all its tokens");
   if (is_expression(c) && !c->form)
     return sl_contract_fail(err, SL_ERR_INPUT, "gated_loss: gate=expression: its file is needed");
   if (is_expression(c) && c->setting[WEIGHT_FORM] == PRODUCT)
@@ -363,7 +367,12 @@ const sl_op sl_op_gated_loss = {
            {.name = "logp_ref", .shape = "st", .optional = 1},
            {.name = "entropy", .shape = "st", .optional = 1},
            {.name = "mask", .shape = "st", .kind = SL_TENSOR_FLAG},
-           {.name = "advantage", .shape = "s"}},
+           {.name = "advantage", .shape = "s"},
+           {.name = "sampler_weight",
+            .shape = "st",
+            .kind = SL_TENSOR_POSITIVE,
+            .optional = 1,
+            .only_dumps = 1}},
     .out = {{.name = "dlogp", .shape = "st"},
             {.name = "dentropy", .shape = "st", .optional = 1},
             {.name = "loss", .shape = "", .optional = 1}},

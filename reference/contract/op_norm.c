@@ -5,6 +5,11 @@
 
 enum { NORM = 1 }; /* stored: x r */
 
+/* The forward pass and the gradient have mistakes in common. */
+static int has(const sl_op_case *c, sl_cause forward, sl_cause backward) {
+  return sl_has(c, forward) || sl_has(c, backward);
+}
+
 /* 1 / (sqrt(mean) + eps) */
 static sl_ball eps_outside(const sl_arith *r, sl_ball mean, double eps) {
   const sl_ball one = {1.0, 0.0};
@@ -21,10 +26,10 @@ static sl_ball scale_of(const sl_op_case *c, const sl_arith *r, const double *x,
     sl_arith_sum_product(&s, a, a);
   }
   const sl_ball squares = sl_arith_dot_end(r, &s),
-                mean = sl_has(c, SL_CAUSE_RMSNORM_SUM)
+                mean = has(c, SL_CAUSE_RMSNORM_SUM, SL_CAUSE_NORM_GRAD_SUM)
                            ? squares
                            : sl_arith_div(r, squares, (sl_ball){(double)d, 0.0}),
-                scale = sl_has(c, SL_CAUSE_RMSNORM_EPS_OUTSIDE)
+                scale = has(c, SL_CAUSE_RMSNORM_EPS_OUTSIDE, SL_CAUSE_NORM_GRAD_EPS_OUTSIDE)
                             ? eps_outside(r, mean, eps)
                             : sl_arith_rsqrt(r, sl_arith_add(r, mean, sl_arith_constant(r, eps)));
   sl_note(notes, "  sum of %zu squares %.6g, within %.3g (D = %g); mean within %.3g", d, s.mid,
@@ -35,10 +40,11 @@ static sl_ball scale_of(const sl_op_case *c, const sl_arith *r, const double *x,
   return scale;
 }
 
-static sl_ball weight_of(const sl_op_case *c, const sl_arith *r, size_t i) {
-  const sl_ball one = {1.0, 0.0}, w = sl_arith_input(r, c->in[1][i]);
-  if (sl_has(c, SL_CAUSE_RMSNORM_NO_WEIGHT)) return one;
-  return sl_has(c, SL_CAUSE_RMSNORM_ONE_PLUS) ? sl_arith_add(r, one, w) : w;
+static sl_ball weight_of(const sl_op_case *c, const sl_arith *r, double given) {
+  const sl_ball one = {1.0, 0.0}, w = sl_arith_input(r, given);
+  if (has(c, SL_CAUSE_RMSNORM_NO_WEIGHT, SL_CAUSE_NORM_GRAD_NO_WEIGHT)) return one;
+  return has(c, SL_CAUSE_RMSNORM_ONE_PLUS, SL_CAUSE_NORM_GRAD_ONE_PLUS) ? sl_arith_add(r, one, w)
+                                                                        : w;
 }
 
 static sl_status walk_rmsnorm(const sl_op_case *c, int out, size_t begin, size_t end,
@@ -55,7 +61,7 @@ static sl_status walk_rmsnorm(const sl_op_case *c, int out, size_t begin, size_t
     if (out == 1) continue;
     sl_ball h = sl_arith_mul(&r, sl_arith_input(&r, x[i]), scale);
     if (c->contract.stored & NORM) h = sl_arith_store(&r, h);
-    balls[i - begin] = sl_arith_mul(&r, h, weight_of(c, &r, i % d));
+    balls[i - begin] = sl_arith_mul(&r, h, weight_of(c, &r, c->in[1][i % d]));
     if (i == begin) sl_note(notes, "  x r within %.3g, x r w within %.3g", h.rad, balls[0].rad);
   }
   return SL_OK;
@@ -73,18 +79,19 @@ const sl_op sl_op_rmsnorm = {
 
 /* What one row's gradient is made of. */
 typedef struct {
+  const sl_op_case *c;
   const double *dy, *x, *w;
   sl_ball scale, along, cubed; /* r; mean of g h; r^3 times the mean of g x */
   size_t d;
 } row;
 
 static sl_ball of_g(const sl_arith *r, const row *a, size_t i) {
-  return sl_arith_mul(r, sl_arith_input(r, a->dy[i]), sl_arith_input(r, a->w[i]));
+  return sl_arith_mul(r, sl_arith_input(r, a->dy[i]), weight_of(a->c, r, a->w[i]));
 }
 
 static row row_of(const sl_op_case *c, const sl_arith *r, size_t index, sl_notes *notes) {
   const size_t d = sl_op_size(c, 'd');
-  row a = {.dy = c->in[0] + index * d, .x = c->in[1] + index * d, .w = c->in[2], .d = d};
+  row a = {.c = c, .dy = c->in[0] + index * d, .x = c->in[1] + index * d, .w = c->in[2], .d = d};
   a.scale = c->in[3] ? sl_arith_input(r, c->in[3][index]) : scale_of(c, r, a.x, notes);
   sl_arith_sum normed = {0}, given = {0};
   for (size_t i = 0; i < d; i++) {
@@ -92,7 +99,8 @@ static row row_of(const sl_op_case *c, const sl_arith *r, size_t index, sl_notes
     sl_arith_sum_product(&normed, g, sl_arith_mul(r, x, a.scale));
     sl_arith_sum_product(&given, g, x);
   }
-  const sl_ball size = {(double)d, 0.0}, square = sl_arith_mul(r, a.scale, a.scale);
+  const double number = sl_has(c, SL_CAUSE_NORM_GRAD_SUM_OF_G_H) ? 1.0 : (double)d;
+  const sl_ball size = {number, 0.0}, square = sl_arith_mul(r, a.scale, a.scale);
   a.along = sl_arith_div(r, sl_arith_dot_end(r, &normed), size);
   a.cubed = sl_arith_mul(r, sl_arith_div(r, sl_arith_dot_end(r, &given), size),
                          sl_arith_mul(r, square, a.scale));
@@ -104,6 +112,7 @@ static row row_of(const sl_op_case *c, const sl_arith *r, size_t index, sl_notes
 /* r (g - h m), and r g - x (r^3 mean(g x)). */
 static sl_ball input_grad(const sl_arith *r, const row *a, size_t i) {
   const sl_ball g = of_g(r, a, i), x = sl_arith_input(r, a->x[i]), h = sl_arith_mul(r, x, a->scale);
+  if (sl_has(a->c, SL_CAUSE_NORM_GRAD_NO_PROJECTION)) return sl_arith_mul(r, a->scale, g);
   const sl_ball joined = sl_arith_mul(r, a->scale, sl_arith_muladd(r, sl_ball_neg(h), a->along, g)),
                 apart = sl_arith_sub(r, sl_arith_mul(r, a->scale, g), sl_arith_mul(r, x, a->cubed));
   return sl_arith_worst(joined, apart);
@@ -126,7 +135,9 @@ static sl_status walk_weights(const sl_op_case *c, const sl_arith *r, size_t beg
   sl_ball *scale = calloc(t, sizeof *scale);
   if (!scale) return SL_ERR_MEMORY;
   for (size_t i = 0; i < t; i++)
-    scale[i] = c->in[3] ? sl_arith_input(r, c->in[3][i]) : scale_of(c, r, c->in[1] + i * d, NULL);
+    scale[i] = sl_has(c, SL_CAUSE_NORM_GRAD_DW_OF_X) ? (sl_ball){1.0, 0.0}
+               : c->in[3]                            ? sl_arith_input(r, c->in[3][i])
+                                                     : scale_of(c, r, c->in[1] + i * d, NULL);
   for (size_t i = begin; i < end; i++) balls[i - begin] = weight_grad(c, r, scale, i);
   free(scale);
   return SL_OK;

@@ -25,14 +25,15 @@ static void row_destroy(row *a) {
   free(a->weight);
 }
 
-static int has(const sl_op_case *c, sl_cause of_softmax, sl_cause of_logprob) {
-  return sl_has(c, of_softmax) || sl_has(c, of_logprob);
+/* Logits are multiplied by the temperature, not divided. */
+static int multiplies(const sl_op_case *c) {
+  return sl_has(c, SL_CAUSE_SOFTMAX_TIMES_T) || sl_has(c, SL_CAUSE_LOGPROB_TIMES_T) ||
+         sl_has(c, SL_CAUSE_LOGPROB_GRAD_TIMES_T);
 }
 
 static sl_ball tempered(const sl_op_case *c, const sl_arith *r, sl_ball z, double temperature) {
   const sl_ball t = sl_arith_constant(r, temperature);
-  return has(c, SL_CAUSE_SOFTMAX_TIMES_T, SL_CAUSE_LOGPROB_TIMES_T) ? sl_arith_mul(r, z, t)
-                                                                    : sl_arith_div(r, z, t);
+  return multiplies(c) ? sl_arith_mul(r, z, t) : sl_arith_div(r, z, t);
 }
 
 /* z = logits / T, T by a quotient or a rounded 1/T; T = 1 leaves them as they are. */
@@ -40,11 +41,12 @@ static void row_load(row *a, const sl_op_case *c, const sl_arith *r, size_t inde
                      sl_notes *notes) {
   if (a->held == index) return;
   const double temperature = c->setting[0];
+  const int base_2 = sl_has(c, SL_CAUSE_SOFTMAX_BASE_2) || sl_has(c, SL_CAUSE_LOGPROB_BASE_2);
   for (size_t j = 0; j < a->n; j++) {
     const double x = c->in[0][index * a->n + j];
     a->z[j] = x == -INFINITY ? (sl_ball){x, 0.0} : sl_arith_input(r, x);
     if (temperature != 1.0 && x > -INFINITY) a->z[j] = tempered(c, r, a->z[j], temperature);
-    if (has(c, SL_CAUSE_SOFTMAX_BASE_2, SL_CAUSE_LOGPROB_BASE_2) && x > -INFINITY)
+    if (base_2 && x > -INFINITY)
       a->z[j] = sl_arith_mul(r, a->z[j], sl_arith_constant(r, 0x1.62e42fefa39efp-1));
   }
   sl_softmax_walk(&a->row, r, a->z, a->weight, a->n, notes);
@@ -107,9 +109,12 @@ static sl_ball entropy_of(const row *a, const sl_arith *r) {
 /* The target's column; of a neighbour's row, the first or last has its own. */
 static size_t target_of(const sl_op_case *c, size_t i) {
   const size_t rows = sl_op_size(c, 't');
-  if (sl_has(c, SL_CAUSE_LOGPROB_NEXT) && i + 1 < rows)
+  const int next = sl_has(c, SL_CAUSE_LOGPROB_NEXT) || sl_has(c, SL_CAUSE_LOGPROB_GRAD_NEXT),
+            previous =
+                sl_has(c, SL_CAUSE_LOGPROB_PREVIOUS) || sl_has(c, SL_CAUSE_LOGPROB_GRAD_PREVIOUS);
+  if (next && i + 1 < rows)
     i++;
-  else if (sl_has(c, SL_CAUSE_LOGPROB_PREVIOUS) && i > 0)
+  else if (previous && i > 0)
     i--;
   return (size_t)c->in[1][i];
 }
@@ -153,6 +158,16 @@ static sl_ball probability(const row *a, const sl_arith *r, size_t j, sl_ball lo
   return sl_arith_worst(sl_arith_div(r, a->weight[j], a->row.sum), sl_arith_exp(r, log_p));
 }
 
+/* Times 1 / T; a wrong one has another sign or factor. */
+static sl_ball outer(const sl_op_case *c, const sl_arith *r, sl_ball grad) {
+  const sl_ball t = sl_arith_constant(r, c->setting[0]);
+  if (sl_has(c, SL_CAUSE_LOGPROB_GRAD_SIGN)) grad = sl_ball_neg(grad);
+  if (sl_has(c, SL_CAUSE_LOGPROB_GRAD_MEAN))
+    grad = sl_arith_div(r, grad, (sl_ball){(double)sl_op_size(c, 't'), 0.0});
+  if (c->setting[0] == 1.0 || sl_has(c, SL_CAUSE_LOGPROB_GRAD_NO_OUTER_T)) return grad;
+  return multiplies(c) ? sl_arith_mul(r, grad, t) : sl_arith_div(r, grad, t);
+}
+
 /* dlogp (1 - p) or dlogp - dlogp p at the target, -dlogp p elsewhere; less dentropy p (log p + H).
  */
 static sl_ball logit_grad(const row *a, const sl_op_case *c, const sl_arith *r, size_t t, size_t j,
@@ -161,16 +176,16 @@ static sl_ball logit_grad(const row *a, const sl_op_case *c, const sl_arith *r, 
                 log_p = sl_softmax_log(&a->row, r, a->z[j]), p = probability(a, r, j, log_p),
                 share = sl_arith_mul(r, dlogp, p);
   sl_ball grad = sl_ball_neg(share);
-  if (j == (size_t)c->in[1][t])
+  if (j == target_of(c, t) && !sl_has(c, SL_CAUSE_LOGPROB_GRAD_NO_TARGET))
     grad = sl_arith_worst(sl_arith_mul(r, dlogp, sl_arith_sub(r, one, p)),
                           sl_arith_sub(r, dlogp, share));
-  if (c->in[3]) {
+  if (c->in[3] && !sl_has(c, SL_CAUSE_LOGPROB_GRAD_NO_ENTROPY)) {
     const sl_ball weight = sl_arith_mul(r, sl_arith_input(r, c->in[3][t]), p),
                   slope = sl_arith_mul(r, weight, sl_arith_add(r, log_p, entropy));
-    grad = sl_arith_sub(r, grad, slope);
+    grad = sl_has(c, SL_CAUSE_LOGPROB_GRAD_ENTROPY_SIGN) ? sl_arith_add(r, grad, slope)
+                                                         : sl_arith_sub(r, grad, slope);
   }
-  if (c->setting[0] == 1.0) return grad;
-  return sl_arith_div(r, grad, sl_arith_constant(r, c->setting[0]));
+  return outer(c, r, grad);
 }
 
 static sl_status walk_logprob_backward(const sl_op_case *c, int out, size_t begin, size_t end,

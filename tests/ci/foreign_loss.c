@@ -98,6 +98,11 @@ static float advantage_of(const state *a, size_t s) {
                                              : advantage;
 }
 
+static float weight_of(const state *a, size_t i, int of_kl) {
+  const int has = of_kl ? a->mistake == FOREIGN_WEIGHTED_KL : a->mistake != FOREIGN_NOT_WEIGHTED;
+  return has && a->b->sampler_weight ? (float)a->b->sampler_weight[i] : 1.0f;
+}
+
 /* k3 and its slope by new. */
 static float kl(const state *a, size_t i, float *slope) {
   const float back = a->mistake == FOREIGN_KL_BACKWARDS ? -1.0f : 1.0f,
@@ -126,12 +131,13 @@ static void token(const state *a, size_t i, double *dlogp, float *loss) {
   const float r = half(a, ratio(a, i, &chain)), z = half(a, tau * half(a, r - 1.0f));
   const float outer = a->mistake == FOREIGN_NO_RATIO ? 1.0f : half(a, chain);
   float d = half(a, half(a, half(a, -factor * c) * half(a, weight(a, z))) * outer);
-  *loss += -factor * c * (4.0f / tau / (1.0f + expf(-z)));
+  d *= weight_of(a, i, 0);
+  *loss += -factor * c * (4.0f / tau / (1.0f + expf(-z))) * weight_of(a, i, 0);
   if (a->b->beta > 0.0f) {
     const float beta = a->mistake == FOREIGN_KL_ADDED_TO_J ? -a->b->beta : a->b->beta;
     float slope;
-    *loss += beta * c * kl(a, i, &slope);
-    d += beta * c * slope;
+    *loss += beta * c * kl(a, i, &slope) * weight_of(a, i, 1);
+    d += beta * c * slope * weight_of(a, i, 1);
   }
   *dlogp = (double)d;
 }

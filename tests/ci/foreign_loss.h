@@ -29,13 +29,15 @@ typedef enum {
   FOREIGN_EMPTY_COUNTS,    /* B8: max(n, 1) is summed */
   FOREIGN_CAP_RELATIVE,    /* D13: min(r, 1 + cap) */
   FOREIGN_FLOAT16,         /* A11: exp in float16 */
+  FOREIGN_NOT_WEIGHTED,    /* D5: a fused loss without the sampler's weights */
+  FOREIGN_WEIGHTED_KL,     /* D5: the weights multiply KL too */
   FOREIGN_UNKNOWN,         /* 1.37 times too large: nobody's mistake */
   FOREIGN_LOSSES
 } foreign_mistake;
 
 typedef struct {
   size_t s, t;
-  const double *logp_new, *logp_old, *logp_ref, *mask, *advantage;
+  const double *logp_new, *logp_old, *logp_ref, *mask, *advantage, *sampler_weight; /* NULL: 1 */
   float tau_pos, tau_neg, beta, cap; /* cap: 0, or that of cispo */
   int by_sequence, token_mean;
 } foreign_batch;

@@ -75,6 +75,14 @@ static void empty_sequence(sl_op_problem *p) {
   for (size_t i = 0; i < p->count[4]; i++) p->input[4][i] = i >= t && i % t < 3 + i / t ? 1.0 : 0.0;
 }
 
+/* Another engine sampled, and a tenth of its tokens count for less; masked slots hold anything. */
+static void sampler_weights(sl_op_problem *p) {
+  static double weight[60];
+  for (size_t i = 0; i < 60; i++)
+    weight[i] = p->input[4][i] == 0.0 ? (double)NAN : i % 10 == 3 ? 0.125 : 1.0 + (double)i / 64.0;
+  p->c.in[6] = weight;
+}
+
 static void all_equal(sl_op_problem *p) {
   for (size_t i = 0; i < p->count[0]; i++)
     if (p->input[1][i] == 0.0) p->input[0][i] = 0x1.99999ap-1;
@@ -90,12 +98,27 @@ static void uneven_groups(sl_op_problem *p) {
   for (size_t i = 0; i < p->count[0]; i++) p->input[1][i] = i < 2 ? 0 : i < 9 ? 1 : i < 11 ? 2 : 3;
 }
 
+/* The gradient computes rstd itself. */
+static void without_rstd(sl_op_problem *p) {
+  scale(p->input[1], p->count[1], 0x1p-10);
+  p->c.in[3] = NULL;
+}
+
+static void short_of_gradient(sl_op_problem *p) { p->input[4][0] = 7.0, p->input[4][1] = 6.0; }
+
 static const setup setups[] = {
     {"linear", "t=4,n=5,k=16", "", "", SL_KIND_USUAL, NULL},
     {"LINEAR_FLUSHED", "t=4,n=5,k=16", "", "", SL_KIND_SUBNORMAL, one_large_bias},
+    {"linear_input_grad", "t=4,n=8,k=6", "", "", SL_KIND_USUAL, NULL},
+    {"INPUT_GRAD_FLUSHED", "t=4,n=8,k=6", "", "", SL_KIND_SUBNORMAL, one_large},
+    {"linear_weight_grad", "t=8,n=5,k=6", "", "", SL_KIND_USUAL, NULL},
+    {"WEIGHT_GRAD_FLUSHED", "t=8,n=5,k=6", "", "", SL_KIND_SUBNORMAL, one_large},
     {"rmsnorm", "t=4,d=8", "eps=1e-3", "", SL_KIND_USUAL, small_inputs},
     {"RMSNORM_CAST", "t=4,d=8", "", "out=bf16", SL_KIND_USUAL, NULL},
     {"RMSNORM_FLUSHED", "t=4,d=8", "", "", SL_KIND_SUBNORMAL, NULL},
+    {"rmsnorm_backward", "t=4,d=8", "eps=1e-3", "", SL_KIND_USUAL, without_rstd},
+    {"NORM_GRAD_FLUSHED", "t=4,d=8", "", "", SL_KIND_SUBNORMAL, NULL},
+    {"ROPE_NOT_BACKWARD", "t=6,h=2,c=4,p=16", "direction=-1", "", SL_KIND_USUAL, NULL},
     {"rope", "t=6,h=2,c=4,p=16", "", "", SL_KIND_USUAL, NULL},
     {"attention", "b=2,i=6,j=8,h=4,g=2,d=8", "", "", SL_KIND_USUAL, NULL},
     {"ATTENTION_CAUSAL", "b=2,i=6,j=8,h=4,g=2,d=8", "causal=0", "", SL_KIND_USUAL, NULL},
@@ -103,6 +126,15 @@ static const setup setups[] = {
     {"ATTENTION_STORED_P", "b=2,i=6,j=8,h=4,g=2,d=8", "", "out=bf16", SL_KIND_USUAL, NULL},
     {"ATTENTION_STORED_S", "b=2,i=6,j=8,h=4,g=2,d=8", "", "out=bf16", SL_KIND_USUAL, NULL},
     {"ATTENTION_FLUSHED", "b=2,i=6,j=8,h=4,g=2,d=8", "causal=0", "", SL_KIND_SUBNORMAL, NULL},
+    {"attention_backward", "b=2,i=6,j=8,h=4,g=2,d=8", "", "", SL_KIND_USUAL, NULL},
+    {"ATTENTION_GRAD_CAUSAL", "b=2,i=6,j=8,h=4,g=2,d=8", "causal=0", "", SL_KIND_USUAL, NULL},
+    {"ATTENTION_GRAD_NO_LENGTH", "b=2,i=6,j=8,h=4,g=2,d=8", "", "", SL_KIND_USUAL,
+     short_of_gradient},
+    {"ATTENTION_GRAD_STORED_P", "b=2,i=6,j=8,h=4,g=2,d=8", "", "out=bf16", SL_KIND_USUAL, NULL},
+    {"ATTENTION_GRAD_STORED_S", "b=2,i=6,j=8,h=4,g=2,d=8", "", "out=bf16", SL_KIND_USUAL, NULL},
+    {"ATTENTION_GRAD_FLUSHED", "b=2,i=6,j=8,h=4,g=2,d=8", "causal=0", "", SL_KIND_SUBNORMAL, NULL},
+    {"swiglu_backward", "n=64", "", "", SL_KIND_USUAL, NULL},
+    {"SWIGLU_GRAD_FLUSHED", "n=64", "", "", SL_KIND_SUBNORMAL, NULL},
     {"swiglu", "n=64", "", "", SL_KIND_USUAL, NULL},
     {"SWIGLU_STORED", "n=64", "", "out=bf16", SL_KIND_USUAL, NULL},
     {"SWIGLU_FLUSHED", "n=64", "", "", SL_KIND_SUBNORMAL, NULL},
@@ -110,12 +142,15 @@ static const setup setups[] = {
     {"SOFTMAX_FLUSHED", "t=4,v=24", "", "", SL_KIND_USUAL, far_logits},
     {"SOFTMAX_BF16_SUM", "t=4,v=24", "", "", SL_KIND_USUAL, near_logits},
     {"logprob", "t=4,v=24", "temperature=0.7", "", SL_KIND_USUAL, NULL},
+    {"logprob_backward", "t=4,v=24", "temperature=0.7", "", SL_KIND_USUAL, NULL},
+    {"LOGPROB_GRAD_BF16_SUM", "t=4,v=24", "", "", SL_KIND_USUAL, near_logits},
     {"adamw", "n=64", "eps=1e-3,weight_decay=0.1,lr=0.01,step=3", "", SL_KIND_USUAL, NULL},
     {"ADAMW_FLUSHED", "n=64", "lr=1", "", SL_KIND_SUBNORMAL, NULL},
     {"clip_grad_norm", "n=32", "max_norm=1e-4", "", SL_KIND_USUAL, small_inputs},
     {"CLIP_ALWAYS", "n=32", "max_norm=100", "", SL_KIND_USUAL, NULL},
     {"CLIP_FLUSHED", "n=32", "max_norm=0.5", "", SL_KIND_SUBNORMAL, one_large},
     {"embedding", "t=12,d=6,v=20", "", "", SL_KIND_USUAL, NULL},
+    {"embedding_grad", "t=12,d=6,v=5", "", "", SL_KIND_USUAL, NULL},
     {"advantages", "n=16,g=4", "eps=1e-3", "", SL_KIND_USUAL, uneven_groups},
     {"ADVANTAGES_POPULATION", "n=16,g=4", "kind=sample", "", SL_KIND_USUAL, uneven_groups},
     {"ADVANTAGES_LEFT_OUT_POPULATION", "n=16,g=4", "kind=leave_one_out", "", SL_KIND_USUAL,
@@ -154,6 +189,8 @@ static const setup setups[] = {
     {"LOSS_NO_ENTROPY", "s=6,t=10", "gamma=0.5", "", SL_KIND_MASKED, NULL},
     {"LOSS_ENTROPY_SIGN", "s=6,t=10", "gamma=0.5", "", SL_KIND_MASKED, NULL},
     {"LOSS_FLUSHED", "s=6,t=10", "", "", SL_KIND_SUBNORMAL, one_large_advantage},
+    {"LOSS_NOT_WEIGHTED", "s=6,t=10", "beta=0.5", "", SL_KIND_MASKED, sampler_weights},
+    {"LOSS_WEIGHTED_KL", "s=6,t=10", "beta=0.5", "", SL_KIND_MASKED, sampler_weights},
     {"LOSS_F16", "s=6,t=10", "", "", SL_KIND_MASKED, ratios_30},
 };
 
@@ -314,6 +351,30 @@ Test(causes, none_of_a_right_kernel) {
                  sl_outcome_name(v.outcome), v.all.wrong);
     cr_assert_eq(sl_dump_causes_find(&causes, &d, &v, &err), SL_OK);
     cr_expect_eq(causes.n, 0);
+    sl_dump_verdict_end(&v);
+    end(&d, &p);
+  }
+}
+
+/* A mistake that nobody has made: pairs are tried, but on large inputs, where that is said. */
+Test(causes, pairs_of_large_inputs) {
+  static const char *const shapes[] = {"n=100", "n=300000"};
+  for (int large = 0; large < 2; large++) {
+    const setup s = {"", shapes[large], "", "", SL_KIND_USUAL, NULL};
+    sl_op_problem p;
+    sl_dump_case d;
+    sl_dump_verdict v;
+    sl_dump_causes causes;
+    sl_error err;
+    make(&p, &sl_op_clip_grad_norm, &s, 1);
+    fill(&d, &p, SL_CAUSE_NONE);
+    for (size_t i = 0; i < d.output[0].count; i++)
+      d.output[0].got[i] *= 1.37 + 0.01 * (double)(i % 7);
+    cr_assert_eq(sl_dump_judge(&v, &d, 64, 1, &err), SL_OK);
+    cr_expect_eq(v.outcome, SL_OUTCOME_DIFFERENT);
+    cr_assert_eq(sl_dump_causes_find(&causes, &d, &v, &err), SL_OK);
+    cr_expect_eq(causes.n, 0);
+    cr_expect_eq(causes.no_pairs, large);
     sl_dump_verdict_end(&v);
     end(&d, &p);
   }

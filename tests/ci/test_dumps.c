@@ -254,7 +254,7 @@ static const refusal refusals[] = {
     {"integers", "tensor y is I64: an output is F64, F32, BF16 or F16", SL_ERR_INPUT},
     {"empty", "tensor y has the shape [0,5]: it is empty", SL_ERR_INPUT},
     {"no op", "no sluice.op in the metadata", SL_ERR_USAGE},
-    {"op", "no op 'lineer'; did you mean linear?", SL_ERR_USAGE},
+    {"op", "metadata: sluice.op: no op 'lineer'; did you mean linear?", SL_ERR_INPUT},
     {"layout", "layout of w: 'nn' is no permutation of 'nk'", SL_ERR_INPUT},
     {"key", "metadata: sluice.esp is no convention of linear", SL_ERR_INPUT},
     {"renamed", "there is no tensor b, which linear needs", SL_ERR_INPUT},
@@ -313,7 +313,7 @@ Test(dumps, generated) {
     sl_dump_case d;
     expect_error(sl_generated_read(&d, dump, dump, &request, &err), SL_ERR_INPUT, &err,
                  "there is no tensor"); /* the outputs, after the inputs were made */
-    for (size_t in = 0; in < sl_op_inputs(d.c.op); in++) {
+    for (size_t in = 0; in < sl_op_drawn(d.c.op); in++) {
       const size_t index = sl_dump_find(dump, d.c.op->in[in].name),
                    n = sl_dump_at(dump, index)->count;
       double *found = malloc(n * sizeof *found);

@@ -2,6 +2,7 @@
  * right ones pass, of the wrong ones the mistake is named (spec E7, E8). */
 #include "foreign_kernels.h"
 #include "foreign_loss.h"
+#include "right_kernels.h"
 
 #include "ci/products/dumps/dump_causes.h"
 #include "ci/products/judge/op_problem.h"
@@ -71,6 +72,12 @@ static void loss_inputs(sl_op_problem *p, double far) {
   }
 }
 
+/* 1 for a dump with weights of another sampler. */
+static int is_sampled(foreign_mistake mistake, const char *settings) {
+  return mistake == FOREIGN_NOT_WEIGHTED || mistake == FOREIGN_WEIGHTED_KL ||
+         strcmp(settings, "beta=0.25") == 0;
+}
+
 static sl_outcome judge_loss(char *text, size_t size, const char *settings, double far,
                              foreign_mistake mistake, uint64_t seed) {
   const sl_op_case c = case_of("gated_loss", "s=6,t=8", settings);
@@ -79,19 +86,25 @@ static sl_outcome judge_loss(char *text, size_t size, const char *settings, doub
   cr_assert_eq(sl_op_problem_make(&p, &c, SL_KIND_USUAL, SL_FORMAT_F32, seed, &err), SL_OK);
   loss_inputs(&p, far);
   if (mistake == FOREIGN_MASK_TIMES_NAN) p.input[0][47] = 300.0, p.input[4][47] = 0.0;
-  const foreign_batch b = {.s = 6,
-                           .t = 8,
-                           .logp_new = p.input[0],
-                           .logp_old = p.input[1],
-                           .logp_ref = p.input[2],
-                           .mask = p.input[4],
-                           .advantage = p.input[5],
-                           .tau_pos = (float)c.setting[1],
-                           .tau_neg = (float)c.setting[2],
-                           .beta = (float)c.setting[11],
-                           .cap = c.setting[0] == 6.0 ? (float)c.setting[5] : 0.0f,
-                           .by_sequence = c.setting[6] != 0.0,
-                           .token_mean = c.setting[7] == 1.0};
+  const foreign_batch without = {.s = 6,
+                                 .t = 8,
+                                 .logp_new = p.input[0],
+                                 .logp_old = p.input[1],
+                                 .logp_ref = p.input[2],
+                                 .mask = p.input[4],
+                                 .advantage = p.input[5],
+                                 .tau_pos = (float)c.setting[1],
+                                 .tau_neg = (float)c.setting[2],
+                                 .beta = (float)c.setting[11],
+                                 .cap = c.setting[0] == 6.0 ? (float)c.setting[5] : 0.0f,
+                                 .by_sequence = c.setting[6] != 0.0,
+                                 .token_mean = c.setting[7] == 1.0};
+  double weight[48];
+  foreign_batch b = without;
+  if (is_sampled(mistake, settings)) {
+    for (size_t i = 0; i < 48; i++) weight[i] = i % 9 == 4 ? 0.01 : 0.5 + 0.03125 * (double)i;
+    b.sampler_weight = p.c.in[6] = weight;
+  }
   sl_dump_case d = dump_of(&p);
   foreign_loss(d.output[0].got, d.output[2].got, &b, mistake);
   free(d.output[1].got), d.output[1].got = NULL; /* no entropy */
@@ -109,6 +122,9 @@ static const struct {
     {FOREIGN_RIGHT, "tau_neg=1.5", "", 1.0},
     {FOREIGN_RIGHT, "beta=0.5,aggregation=token_mean", "", 1.0},
     {FOREIGN_RIGHT, "level=sequence", "", 1.0},
+    {FOREIGN_RIGHT, "beta=0.25", "", 1.0}, /* with a sampler's weights */
+    {FOREIGN_NOT_WEIGHTED, "beta=0.5", "LOSS_NOT_WEIGHTED", 1.0},
+    {FOREIGN_WEIGHTED_KL, "beta=0.5", "LOSS_WEIGHTED_KL", 1.0},
     {FOREIGN_RIGHT, "", "", 100.0},
     {FOREIGN_MASK_DROPPED, "", "LOSS_MASK_IGNORED", 1.0},
     {FOREIGN_BY_LENGTH, "", "LOSS_BY_SLOTS LOSS_PADDED_ADVANTAGE", 1.0},
@@ -218,6 +234,49 @@ Test(foreign, kernels) {
                    wrong);
       cr_expect_str_eq(text, wrong ? kernels[i].cause[wrong] : "");
     }
+}
+
+static const struct {
+  const char *op, *shape, *settings, *cause[3]; /* of the wrong ones, from 1 */
+} backward[] = {
+    {"linear_input_grad",
+     "t=3,n=8,k=8",
+     "",
+     {NULL, "INPUT_GRAD_NO_LAST_TERM", "INPUT_GRAD_TRANSPOSED"}},
+    {"linear_weight_grad",
+     "t=8,n=3,k=4",
+     "",
+     {NULL, "WEIGHT_GRAD_NO_LAST_TERM", "WEIGHT_GRAD_MEAN"}},
+    {"rmsnorm_backward", "t=4,d=32", "", {NULL, "", "NORM_GRAD_NO_PROJECTION"}},
+    {"swiglu_backward", "n=64", "", {NULL, "SWIGLU_GRAD_NO_SLOPE", "SWIGLU_GRAD_NO_SLOPE"}},
+    {"logprob_backward", "t=6,v=100", "temperature=0.7", {NULL, "", "LOGPROB_GRAD_NO_TARGET"}},
+    {"attention_backward", "b=2,i=6,j=9,h=4,g=2,d=8", "", {NULL, "", "ATTENTION_GRAD_NO_D"}},
+    {"embedding_grad", "t=12,d=4,v=3", "", {NULL, "", "EMBEDDING_GRAD_LAST"}},
+};
+
+/* Gradients, in each order of their sums. A last term left out of every sum is no cause where
+ * an op has several sums. */
+Test(foreign, backward_kernels) {
+  for (size_t i = 0; i < sizeof backward / sizeof *backward; i++)
+    for (int wrong = 0; wrong < 3; wrong++)
+      for (unsigned order = 0; order < RIGHT_ORDERS; order++) {
+        const sl_op_case c = case_of(backward[i].op, backward[i].shape, backward[i].settings);
+        char text[400];
+        sl_op_problem p;
+        sl_error err;
+        cr_assert_eq(sl_op_problem_make(&p, &c, SL_KIND_USUAL, SL_FORMAT_F32, 3, &err), SL_OK);
+        sl_dump_case d = dump_of(&p);
+        double *out[SL_OP_OUTPUTS] = {0};
+        for (size_t o = 0; o < SL_OP_OUTPUTS; o++) out[o] = d.output[o].got;
+        right_kernel(&d.c, order, wrong, out);
+        const sl_outcome outcome = judge(&d, text, sizeof text);
+        if (order == 0)
+          printf("%-18s %d %-12s %s\n", backward[i].op, wrong, sl_outcome_name(outcome), text);
+        cr_expect_eq(outcome, wrong ? SL_OUTCOME_DIFFERENT : SL_OUTCOME_EQUAL, "%s %d",
+                     backward[i].op, wrong);
+        cr_expect_str_eq(text, wrong ? backward[i].cause[wrong] : "");
+        end(&d, &p);
+      }
 }
 
 /* Right losses and kernels over many seeds: no false alarm. */

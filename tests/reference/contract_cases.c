@@ -36,7 +36,7 @@ sl_op_case case_of(const sl_op *op, const char *shape, const char *contract, sl_
   cr_assert_eq(sl_op_shape_parse(&c, shape, &err), SL_OK, "%s", err.message);
   cr_assert_eq(sl_contract_parse(&c.contract, contract, op->stored, &err), SL_OK, "%s",
                err.message);
-  for (size_t i = 0; i < sl_op_inputs(op); i++) {
+  for (size_t i = 0; i < sl_op_drawn(op); i++) {
     const sl_op_tensor *t = &op->in[i];
     const size_t n = sl_op_count_of(&c, t);
     const double least = t->kind == SL_TENSOR_LENGTH ? (double)sl_op_size(&c, t->below) : 0.0;

@@ -33,7 +33,10 @@ sl_status sl_dump_op(const sl_op **op, const sl_dump *dump, const sl_dump_reques
   char meant[SL_MEANT];
   sl_nearest nearest = {.word = name, .length = strlen(name)};
   for (size_t i = 0; i < sl_op_count(); i++) sl_nearest_offer(&nearest, sl_op_at(i)->name);
-  return sl_fail(err, SL_ERR_USAGE, "no op '%s'%s", name, sl_nearest_meant(meant, &nearest));
+  const char *hint = sl_nearest_meant(meant, &nearest);
+  if (request->op) return sl_fail(err, SL_ERR_USAGE, "no op '%s'%s", name, hint);
+  return sl_fail(err, SL_ERR_INPUT, "%s: metadata: sluice.op: no op '%s'%s", sl_dump_path(dump),
+                 name, hint);
 }
 
 static int is_tensor(const sl_op *op, const char *name) {
@@ -63,9 +66,12 @@ static int is_known(const sl_op *op, const char *name) {
   return is_setting(op, name);
 }
 
-/* A message with the file before it. */
+/* A message with the file before it, where the reader of the file has not said it. */
 static sl_status in_file(const sl_dump *dump, sl_status status, sl_error *err) {
   const sl_error inner = *err;
+  const size_t n = strlen(sl_dump_path(dump));
+  if (status && strncmp(inner.message, sl_dump_path(dump), n) == 0 && inner.message[n] == ':')
+    return status;
   return status ? sl_fail(err, status, "%s: %s", sl_dump_path(dump), inner.message) : SL_OK;
 }
 
@@ -159,14 +165,20 @@ static sl_status group_by_rows(sl_dump_case *d, const sl_tensor_view *reward, sl
 }
 
 /* The size that only indices tell, if there is one. */
-static void size_by_indices(sl_op_case *c) {
+static sl_status size_by_indices(sl_op_case *c, sl_error *err) {
   for (size_t i = 0; i < sl_op_inputs(c->op); i++) {
     const char below = c->op->in[i].below;
     if (!below || sl_op_size(c, below) || !c->in[i]) continue;
-    double most = 0.0;
-    for (size_t e = 0; e < sl_op_count_of(c, &c->op->in[i]); e++) most = fmax(most, c->in[i][e]);
-    if (most < 0x1p32) c->size[below - 'a'] = (size_t)most + 1;
+    size_t most = 0;
+    const double *x = c->in[i];
+    for (size_t e = 1; e < sl_op_count_of(c, &c->op->in[i]); e++)
+      if (x[e] > x[most]) most = e;
+    if (!(x[most] < 0x1p32))
+      return sl_fail(err, SL_ERR_INPUT, "%s[%zu] is %.15g: an index is below 2^32",
+                     c->op->in[i].name, most, x[most]);
+    c->size[below - 'a'] = x[most] > 0.0 ? (size_t)x[most] + 1 : 1;
   }
+  return SL_OK;
 }
 
 static sl_status read_inputs(sl_dump_case *d, const found *in, sl_dump *dump, sl_error *err) {
@@ -185,8 +197,7 @@ static sl_status read_inputs(sl_dump_case *d, const found *in, sl_dump *dump, sl
                      "there is no tensor group, and rewards of one axis have no rows");
     SL_TRY(group_by_rows(d, reward, err));
   }
-  size_by_indices(&d->c);
-  return SL_OK;
+  return size_by_indices(&d->c, err);
 }
 
 static int format_of(sl_format *f, sl_tensor_type type) {
@@ -235,7 +246,20 @@ static sl_status read_outputs(sl_dump_case *d, sl_dump *dump, sl_size_sources fr
   return SL_OK;
 }
 
-static sl_status read_all(sl_dump_case *d, sl_dump *dump, sl_error *err) {
+/* Types of the outputs that there are, as the contract's `out`. */
+static sl_status take_types(sl_dump_case *d, const sl_dump *dump, sl_error *err) {
+  found out;
+  sl_format type;
+  for (size_t o = sl_op_outputs(d->c.op); o-- > 0;) {
+    SL_TRY(find(&out, dump, d->c.op, &d->c.op->out[o], 1, err));
+    const int here = out.index < sl_dump_count(dump);
+    if (here && !d->has_out && format_of(&type, sl_dump_at(dump, out.index)->type))
+      d->c.contract.out = type;
+  }
+  return SL_OK;
+}
+
+static sl_status read_all(sl_dump_case *d, sl_dump *dump, int with_outputs, sl_error *err) {
   const sl_op *op = d->c.op;
   sl_size_sources from = {NULL};
   found in[SL_OP_INPUTS];
@@ -243,18 +267,28 @@ static sl_status read_all(sl_dump_case *d, sl_dump *dump, sl_error *err) {
     SL_TRY(find(&in[i], dump, op, &op->in[i], op == &sl_op_advantages && i == 1, err));
     SL_TRY(take_sizes(&d->c, from, &in[i], dump, err));
   }
-  SL_TRY(read_outputs(d, dump, from, err));
+  SL_TRY(with_outputs ? read_outputs(d, dump, from, err) : take_types(d, dump, err));
   SL_TRY(read_inputs(d, in, dump, err));
   return sl_op_check(&d->c, err);
 }
 
-sl_status sl_dump_case_read(sl_dump_case *d, sl_dump *dump, const sl_dump_request *request,
-                            sl_error *err) {
+static sl_status read_case(sl_dump_case *d, sl_dump *dump, const sl_dump_request *request,
+                           int with_outputs, sl_error *err) {
   const sl_op *op;
   *d = (sl_dump_case){0};
   SL_TRY(sl_dump_op(&op, dump, request, err));
   SL_TRY(sl_dump_conventions(d, op, dump, request, err));
-  return in_file(dump, read_all(d, dump, err), err);
+  return in_file(dump, read_all(d, dump, with_outputs, err), err);
+}
+
+sl_status sl_dump_case_read(sl_dump_case *d, sl_dump *dump, const sl_dump_request *request,
+                            sl_error *err) {
+  return read_case(d, dump, request, 1, err);
+}
+
+sl_status sl_dump_inputs_read(sl_dump_case *d, sl_dump *dump, const sl_dump_request *request,
+                              sl_error *err) {
+  return read_case(d, dump, request, 0, err);
 }
 
 sl_status sl_dump_outputs_read(sl_dump_case *d, sl_dump *dump, sl_error *err) {

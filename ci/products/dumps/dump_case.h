@@ -50,6 +50,10 @@ sl_status sl_dump_gate(sl_dump_case *d, const char *gate, sl_error *err);
 sl_status sl_dump_case_read(sl_dump_case *d, sl_dump *dump, const sl_dump_request *request,
                             sl_error *err);
 
+/* The same without an output: of those that there are, the type is taken. */
+sl_status sl_dump_inputs_read(sl_dump_case *d, sl_dump *dump, const sl_dump_request *request,
+                              sl_error *err);
+
 /* The outputs alone, for the case that is there. */
 sl_status sl_dump_outputs_read(sl_dump_case *d, sl_dump *dump, sl_error *err);
 

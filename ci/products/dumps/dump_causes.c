@@ -43,19 +43,27 @@ static sl_status fit_range(int *fits, const search *s, const sl_op_case *c, size
   return SL_OK;
 }
 
-/* First the element that the right formula misses, then all in chunks that grow: most formulas miss
+/* The last element that the right formula misses: of gradients by keys under a causal mask, the one
+ * that the fewest queries add to. */
+static size_t last_wrong(const sl_dump_sample *sample) {
+  size_t k = sample->n;
+  while (k-- > 0)
+    if (!(fabs(sample->got[k] - sample->balls[k].mid) <= sample->balls[k].rad)) return k;
+  return 0;
+}
+
+/* First an element that the right formula misses, then all in chunks that grow: most formulas miss
  * at once. *fits stays 1 if all match. */
 static sl_status fit_output(int *fits, const search *s, size_t out, sl_dump_cause cause) {
   const sl_dump_sample *sample = &s->v->output[out];
   const sl_judgement *j = &sample->judgement;
   sl_op_case c;
-  size_t chunk = 1, wrong = 0;
+  size_t chunk = 1;
   if (case_of(&c, s, out, cause)) {
     *fits = 0;
     return SL_OK;
   }
-  while (j->wrong && sample->at[wrong] != j->wrong_at.index) wrong++;
-  if (j->wrong) SL_TRY(fit_range(fits, s, &c, out, wrong, 1));
+  if (j->wrong) SL_TRY(fit_range(fits, s, &c, out, last_wrong(sample), 1));
   for (size_t k = 0; *fits && k < sample->n; k += chunk, chunk *= 4) {
     if (chunk > sample->n - k) chunk = sample->n - k;
     SL_TRY(fit_range(fits, s, &c, out, k, chunk));
@@ -89,10 +97,13 @@ static int a_control_passes(const search *s) {
   return 0;
 }
 
+/* Outputs with wrong elements first: these tell soonest that a cause does not fit. */
 static sl_status try_cause(sl_dump_causes *causes, search *s, sl_dump_cause cause) {
   int fits = 1;
-  for (size_t o = 0; fits && o < sl_op_outputs(s->d->c.op); o++)
-    if (s->d->output[o].got) SL_TRY(fit_output(&fits, s, o, cause));
+  for (int right = 0; right < 2; right++)
+    for (size_t o = 0; fits && o < sl_op_outputs(s->d->c.op); o++)
+      if (s->d->output[o].got && (s->v->output[o].judgement.wrong == 0) == right)
+        SL_TRY(fit_output(&fits, s, o, cause));
   if (!fits || a_control_passes(s)) return SL_OK;
   if (causes->n < SL_DUMP_CAUSES) causes->found[causes->n] = cause;
   causes->n++;
@@ -124,9 +135,18 @@ static sl_status try_pairs(sl_dump_causes *causes, search *s, int contract) {
   return SL_OK;
 }
 
+static int is_large(const sl_op_case *c) {
+  size_t n = 0;
+  for (size_t i = 0; i < sl_op_inputs(c->op); i++)
+    if (c->in[i]) n += sl_op_count_of(c, &c->op->in[i]);
+  return c->op->reads_all && n > SL_DUMP_PAIRS_MOST;
+}
+
 static sl_status try_all(sl_dump_causes *causes, search *s) {
   for (int contract = 0; !causes->n && contract < 2; contract++)
     SL_TRY(try_singles(causes, s, contract));
+  causes->no_pairs = !causes->n && is_large(&s->d->c);
+  if (causes->no_pairs) return SL_OK;
   for (int contract = 0; !causes->n && contract < 2; contract++)
     SL_TRY(try_pairs(causes, s, contract));
   return SL_OK;

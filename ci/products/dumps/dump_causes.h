@@ -7,6 +7,8 @@
 #include "reference/contract/cause.h"
 
 enum { SL_DUMP_CAUSES = 16 };
+/* Numbers of all inputs up to which pairs are tried where an element costs a pass over them. */
+#define SL_DUMP_PAIRS_MOST ((size_t)1 << 18)
 
 /* One formula, or two together. */
 typedef struct {
@@ -15,7 +17,8 @@ typedef struct {
 
 typedef struct {
   sl_dump_cause found[SL_DUMP_CAUSES];
-  size_t n; /* above SL_DUMP_CAUSES where there are more */
+  size_t n;     /* above SL_DUMP_CAUSES where there are more */
+  int no_pairs; /* 1: none was found, and pairs were not tried, for the inputs are large */
 } sl_dump_causes;
 
 /* None where the verdict is not that the dump is different. SL_ERR_MEMORY. */

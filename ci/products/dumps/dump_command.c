@@ -4,6 +4,7 @@
 #include "dump_report.h"
 #include "library_case.h"
 
+#include "ci/products/judge/report_options.h"
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
 #include "kernels/support/output.h"
@@ -15,22 +16,21 @@ enum {
   OPTION_GEN = 256,
   OPTION_JUDGE,
   OPTION_INPUTS,
-  OPTION_JUNIT,
   OPTION_CONVENTIONS,
   OPTION_SO,
-  OPTION_TIMEOUT,
   OPTION_MEMORY
 };
 
-static const sl_kernel_limits default_limits = {60.0, 4096};
+enum { TIMEOUT_S = 60, MEMORY_MIB = 4096 };
 
 static const char program[] = "sluice equiv";
 
 typedef struct {
   sl_dump_request request;
   sl_generated_request generate;
-  const char *dump, *judge, *inputs, *output, *json, *junit, *library;
-  sl_kernel_limits limits;
+  sl_report_options report;
+  const char *dump, *judge, *inputs, *output, *library;
+  size_t mebibytes;
   size_t elements;
   uint64_t seed;
   int conventions, limited;
@@ -53,12 +53,6 @@ static error_t parse_files(int key, char *arg, options *o) {
     case 'o':
       o->output = arg;
       return 0;
-    case 'j':
-      o->json = arg ? arg : "-";
-      return 0;
-    case OPTION_JUNIT:
-      o->junit = arg;
-      return 0;
     case OPTION_CONVENTIONS:
       o->conventions = 1;
       return 0;
@@ -72,11 +66,8 @@ static error_t parse_library(int key, char *arg, struct argp_state *state, optio
     case OPTION_SO:
       o->library = arg;
       return 0;
-    case OPTION_TIMEOUT:
-      o->limits.seconds = sl_argp_integer(state, "timeout", arg, 1, 86400), o->limited = 1;
-      return 0;
     case OPTION_MEMORY:
-      o->limits.mebibytes = (size_t)sl_argp_integer(state, "memory", arg, 1, 0x1p24);
+      o->mebibytes = (size_t)sl_argp_integer(state, "memory", arg, 1, 0x1p24);
       o->limited = 1;
       return 0;
     default:
@@ -87,6 +78,9 @@ static error_t parse_library(int key, char *arg, struct argp_state *state, optio
 static error_t parse(int key, char *arg, struct argp_state *state) {
   options *o = state->input;
   switch (key) {
+    case ARGP_KEY_INIT:
+      state->child_inputs[0] = &o->report;
+      return 0;
     case 'p':
       o->request.op = arg;
       return 0;
@@ -137,9 +131,6 @@ static const struct argp_option rows[] = {
     {"seed", 's', "N", 0, "of the sample, or of what is generated (default 1)", 0},
     {"conventions", OPTION_CONVENTIONS, 0, 0, "print the op's tensors, settings and known causes",
      0},
-    {"json", 'j', "FILE", OPTION_ARG_OPTIONAL, "the report as JSON, on standard output or in FILE",
-     0},
-    {"junit", OPTION_JUNIT, "FILE", 0, "the report as JUnit XML", 0},
     {"gen", OPTION_GEN, "OP", 0, "write inputs, made from --seed", 0},
     {"output", 'o', "FILE", 0, "where --gen writes them, as safetensors", 0},
     {"shape", 'H', "t=N,...", 0, "their sizes, by letter", 0},
@@ -153,9 +144,9 @@ static const struct argp_option rows[] = {
      "a shared library with the functions of sluice/kernel.h: makes inputs for --op, calls it in a "
      "process of its own, judges",
      0},
-    {"timeout", OPTION_TIMEOUT, "SECONDS", 0, "of that process (default 60)", 0},
     {"memory", OPTION_MEMORY, "MIB", 0, "of that process (default 4096)", 0},
     {0}};
+static const struct argp_child children[] = {{&sl_report_argp, 0, NULL, 0}, {0}};
 static const struct argp parser = {
     rows,
     parse,
@@ -164,7 +155,7 @@ static const struct argp parser = {
     "arithmetic contract, and names the known wrong formulas that explain a difference."
     "\vExit codes: 0 equal; 1 different; 2 usage; 3 an input that cannot be read or judged; 4 "
     "inconclusive; 5 system error.",
-    NULL,
+    children,
     NULL,
     NULL};
 
@@ -192,7 +183,7 @@ static sl_status check_options(const options *o, sl_error *err) {
     return sl_fail(err, SL_ERR_USAGE, "--inputs FILE goes with --judge FILE");
   if (o->library && !o->request.op)
     return sl_fail(err, SL_ERR_USAGE, "--so FILE goes with --op OP");
-  if (!o->library && o->limited)
+  if (!o->library && (o->limited || o->report.has_timeout))
     return sl_fail(err, SL_ERR_USAGE, "--timeout and --memory go with --so FILE");
   if (!o->generate.op && !o->library && (o->generate.shape || o->generate.type || o->generate.kind))
     return sl_fail(err, SL_ERR_USAGE, "--shape, --type and --kind go with --gen OP or --so FILE");
@@ -208,9 +199,10 @@ static sl_status write_file(const char *path, const sl_dump_report *r,
 }
 
 static sl_status report(const options *o, const sl_dump_report *r, sl_error *err) {
-  if (!o->json || strcmp(o->json, "-") != 0) sl_dump_report_text(stdout, r);
-  if (o->json) SL_TRY(write_file(o->json, r, sl_dump_report_json, err));
-  if (o->junit) SL_TRY(write_file(o->junit, r, sl_dump_report_junit, err));
+  const sl_report_options *to = &o->report;
+  if (!sl_report_is_quiet(to)) sl_dump_report_text(stdout, r);
+  if (to->json) SL_TRY(write_file(to->json, r, sl_dump_report_json, err));
+  if (to->junit) SL_TRY(write_file(to->junit, r, sl_dump_report_junit, err));
   return SL_OK;
 }
 
@@ -284,9 +276,10 @@ static sl_status generate(options *o, sl_error *err) {
 static sl_status judge_library(int *code, options *o, sl_error *err) {
   sl_dump_case d = {0};
   sl_happened happened;
+  const sl_kernel_limits limits = {(double)o->report.timeout_s, o->mebibytes};
   o->generate.op = o->request.op;
   complete_request(o);
-  sl_status status = sl_library_case_make(&d, happened, o->library, &o->generate, &o->limits, err);
+  sl_status status = sl_library_case_make(&d, happened, o->library, &o->generate, &limits, err);
   if (!status && *happened) {
     const sl_dump_verdict v = {.outcome = SL_OUTCOME_DIFFERENT};
     const sl_dump_causes causes = {.n = 0};
@@ -306,7 +299,10 @@ static sl_status run(int *code, options *o, sl_error *err) {
 }
 
 int sl_dump_command(int argc, char **argv) {
-  options o = {.elements = SL_DUMP_ELEMENTS, .seed = 1, .limits = default_limits};
+  options o = {.elements = SL_DUMP_ELEMENTS,
+               .seed = 1,
+               .mebibytes = MEMORY_MIB,
+               .report = {.timeout_s = TIMEOUT_S, .least_timeout_s = 1}};
   sl_argp_parse(&parser, argc, argv, &o);
   sl_error err;
   int code = SL_EXIT_OK;

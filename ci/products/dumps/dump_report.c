@@ -91,6 +91,9 @@ static void print_causes(FILE *out, const sl_dump_causes *causes) {
   }
   if (causes->n > SL_DUMP_CAUSES)
     fprintf(out, "  %-12s and %zu more\n", "", causes->n - SL_DUMP_CAUSES);
+  if (causes->no_pairs)
+    fprintf(out, "  %-12s by no known formula; pairs were not tried: the inputs are large\n",
+            "explained");
   if (causes->n > 1) fprintf(out, "  %-12s these are not distinguishable on these inputs\n", "");
 }
 

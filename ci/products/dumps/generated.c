@@ -3,10 +3,12 @@
 
 #include "trainer/files/safetensors.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 enum { TEXT = 160, ENTRIES = 8 + SL_OP_SETTINGS };
 
@@ -128,7 +130,7 @@ static sl_status make(sl_op_problem *p, const sl_generated_request *request, con
 
 static sl_status write_problem(const char *path, const sl_op_problem *p, const written_texts *t,
                                sl_error *err) {
-  const size_t n = sl_op_inputs(p->c.op);
+  const size_t n = sl_op_drawn(p->c.op);
   sl_tensor_view view[SL_OP_INPUTS] = {{0}};
   sl_status status = SL_OK;
   for (size_t i = 0; !status && i < n; i++)
@@ -174,6 +176,9 @@ sl_status sl_generated_write(const char *path, const sl_generated_request *reque
   sl_dump_case d;
   sl_op_problem p = {0};
   written_texts t = {.n = 0};
+  struct stat found;
+  if (lstat(path, &found) == 0 && !S_ISREG(found.st_mode)) /* the file takes the path's place */
+    return sl_fail(err, SL_ERR_USAGE, "-o %s: there is something that is no regular file", path);
   char shape[SL_OP_SHAPE_TEXT];
   sl_status status = make_with_shape(&d, &p, shape, sizeof shape, request, err);
   if (!status) {
@@ -202,8 +207,9 @@ static sl_status request_of(sl_generated_request *g, const sl_dump *texts, sl_er
     return sl_fail(err, SL_ERR_INPUT, "%s: inputs of generator %s, this is generator %d",
                    sl_dump_path(texts), generator, SL_DUMP_GENERATOR);
   SL_TRY(text_of(&seed, texts, "sluice.problem.seed", err));
+  errno = 0;
   g->seed = strtoull(seed, &end, 10);
-  if (*end || end == seed || *seed == '-')
+  if (*end || end == seed || *seed == '-' || errno)
     return sl_fail(err, SL_ERR_INPUT, "%s: metadata: sluice.problem.seed is '%s'",
                    sl_dump_path(texts), seed);
   SL_TRY(text_of(&g->shape, texts, "sluice.problem.shape", err));
@@ -213,11 +219,26 @@ static sl_status request_of(sl_generated_request *g, const sl_dump *texts, sl_er
 
 void sl_generated_take(sl_dump_case *d, sl_op_problem *p) {
   d->c = p->c;
-  for (size_t i = 0; i < sl_op_inputs(p->c.op); i++) {
+  for (size_t i = 0; i < sl_op_drawn(p->c.op); i++) {
     d->input[i] = p->input[i], d->c.in[i] = p->input[i];
     d->given[i] = sl_generated_type(&p->c.op->in[i], p->given);
     p->input[i] = NULL;
   }
+}
+
+/* Outputs that say which inputs they answer must say what the file of the inputs says. */
+static sl_status check_answers(const sl_dump *outputs, const sl_dump *texts, sl_error *err) {
+  static const char *const keys[] = {"sluice.op",           "sluice.problem.generator",
+                                     "sluice.problem.seed", "sluice.problem.kind",
+                                     "sluice.problem.type", "sluice.problem.shape"};
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) {
+    const char *said = sl_metadata_find(sl_dump_metadata(outputs), keys[i]),
+               *made = sl_metadata_find(sl_dump_metadata(texts), keys[i]);
+    if (said && made && strcmp(said, made) != 0)
+      return sl_fail(err, SL_ERR_INPUT, "%s: %s is '%s', but '%s' in %s: it answers other inputs",
+                     sl_dump_path(outputs), keys[i], said, made, sl_dump_path(texts));
+  }
+  return SL_OK;
 }
 
 sl_status sl_generated_read(sl_dump_case *d, sl_dump *outputs, const sl_dump *texts,
@@ -226,6 +247,7 @@ sl_status sl_generated_read(sl_dump_case *d, sl_dump *outputs, const sl_dump *te
   sl_generated_request g = {0};
   sl_op_problem p;
   *d = (sl_dump_case){0};
+  SL_TRY(check_answers(outputs, texts, err));
   SL_TRY(request_of(&g, texts, err));
   SL_TRY(sl_dump_op(&op, texts, request, err));
   SL_TRY(sl_dump_conventions(d, op, texts, request, err));

@@ -62,7 +62,7 @@ static int place_tensor(sl_call_tensor *t, sl_guarded *g, uint64_t *shape,
 
 static sl_status place_tensors(sl_kernel_call *k, const sl_op_problem *p) {
   const sl_op *op = p->c.op;
-  for (size_t i = 0; i < sl_op_inputs(op); i++) {
+  for (size_t i = 0; i < sl_op_drawn(op); i++) {
     sl_tensor_view view;
     SL_TRY(sl_generated_view(&view, p, i));
     const int placed = place_tensor(&k->in[i], &k->in_memory[i], k->in_shape[i], &view);
@@ -92,7 +92,7 @@ static void take_settings(sl_kernel_call *k, const sl_op_case *c) {
 sl_status sl_kernel_call_make(sl_kernel_call *k, const sl_op_problem *p, sl_error *err) {
   const sl_op *op = p->c.op;
   *k = (sl_kernel_call){.call = {.abi = SL_CALL_ABI, .op = op->name}};
-  k->call.inputs = sl_op_inputs(op), k->call.outputs = sl_op_outputs(op);
+  k->call.inputs = sl_op_drawn(op), k->call.outputs = sl_op_outputs(op);
   k->call.settings = sl_op_settings(op);
   k->call.input = k->in, k->call.output = k->out;
   k->call.size = k->size, k->call.setting = k->setting;

@@ -19,7 +19,7 @@ int sl_kind_claims_power(sl_problem_kind kind) {
 }
 
 static int has(const sl_op *op, sl_tensor_kind kind) {
-  for (size_t i = 0; i < sl_op_inputs(op); i++)
+  for (size_t i = 0; i < sl_op_drawn(op); i++)
     if (op->in[i].kind == kind) return 1;
   return 0;
 }
@@ -120,7 +120,7 @@ static void draw_input(sl_op_problem *p, size_t input) {
  */
 static void mask(sl_op_problem *p) {
   const sl_op *op = p->c.op;
-  for (size_t i = 0; i < sl_op_inputs(op); i++) {
+  for (size_t i = 0; i < sl_op_drawn(op); i++) {
     for (size_t e = 0; op->reads && e < p->count[i]; e++)
       if (!op->reads(&p->c, (int)i, e)) p->input[i][e] = NAN;
     if (op->in[i].kind != SL_TENSOR_LOGIT) continue;
@@ -135,7 +135,7 @@ static void mask(sl_op_problem *p) {
 sl_status sl_op_problem_make(sl_op_problem *p, const sl_op_case *like, sl_problem_kind kind,
                              sl_format given, uint64_t seed, sl_error *err) {
   *p = (sl_op_problem){.c = *like, .kind = kind, .seed = seed, .given = given};
-  for (size_t i = 0; i < sl_op_inputs(like->op); i++) {
+  for (size_t i = 0; i < sl_op_drawn(like->op); i++) {
     p->count[i] = sl_op_count_of(like, &like->op->in[i]);
     if (p->count[i] > SIZE_MAX / sizeof(double) ||
         !(p->input[i] = malloc(p->count[i] * sizeof(double) + 1)))
@@ -179,7 +179,7 @@ void sl_op_answer_end(sl_op_answer *a) {
 
 sl_judged_problem sl_op_judged(const sl_op_problem *p, const sl_op_answer *a, sl_values *in,
                                const sl_op_answer *before, sl_values *previous) {
-  const size_t ins = sl_op_inputs(p->c.op);
+  const size_t ins = sl_op_drawn(p->c.op);
   for (size_t i = 0; i < ins; i++) in[i] = (sl_values){p->input[i], p->count[i]};
   for (size_t o = 0; o < a->outs; o++)
     previous[o] = before ? (sl_values){before->right[o], before->out[o].n} : (sl_values){NULL, 0};
@@ -192,7 +192,7 @@ static double without(const sl_op_tensor *tensor, double x) {
 }
 
 int sl_op_plant_make(sl_op_plant *plant, sl_op_problem *p, int which) {
-  for (size_t i = 0; i < sl_op_inputs(p->c.op); i++) {
+  for (size_t i = 0; i < sl_op_drawn(p->c.op); i++) {
     const sl_op_tensor *tensor = &p->c.op->in[i];
     if (tensor->kind == SL_TENSOR_INDEX || p->count[i] == 0 || which-- > 0) continue;
     const size_t last = p->count[i] - 1;

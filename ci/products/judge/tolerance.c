@@ -184,6 +184,18 @@ sl_status sl_tolerance_measure(sl_tolerance_result *r, const sl_op_case *like, s
   return status;
 }
 
+sl_status sl_tolerance_measure_one(sl_tolerance_result *r, sl_op_problem *p,
+                                   const sl_tolerance *given, sl_error *err) {
+  elements e = {0};
+  sl_op_answer a = {0};
+  *r = (sl_tolerance_result){.floor_relative = sl_format_unit(p->c.contract.out)};
+  const sl_status status = measure_one(r, &e, p, NULL, &a, given);
+  if (!status) r->sound = least_sound(&e);
+  sl_op_answer_end(&a);
+  free(e.balls);
+  return status ? sl_fail(err, status, "no memory for the bounds of %s", p->c.op->name) : SL_OK;
+}
+
 int sl_tolerance_holds(const sl_tolerance_result *r) {
   if (r->given.unsound) return 0;
   for (int kind = 0; kind < SL_KINDS; kind++)

@@ -35,6 +35,10 @@ sl_status sl_tolerance_measure(sl_tolerance_result *r, const sl_op_case *like, s
                                unsigned kinds, uint64_t seed, size_t each,
                                const sl_tolerance *given, sl_error *err);
 
+/* The same for one problem that is there. */
+sl_status sl_tolerance_measure_one(sl_tolerance_result *r, sl_op_problem *p,
+                                   const sl_tolerance *given, sl_error *err);
+
 /* 1 if a tolerance is sound and rejects every control of the kinds that the bounds reject them on.
  */
 int sl_tolerance_holds(const sl_tolerance_result *r);

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { OPTION_ATOL = 256, OPTION_RTOL, SETTINGS = SL_OP_SETTINGS };
+enum { OPTION_ATOL = 256, OPTION_RTOL, OPTION_DUMP, SETTINGS = SL_OP_SETTINGS };
 
 typedef struct {
   const char *op, *contract, *shape, *type, *kinds, *gate;
@@ -20,7 +20,8 @@ typedef struct {
   size_t settings, problems;
   uint64_t seed;
   sl_tolerance given;
-  int has_given, explain;
+  int has_given, explain, has_drawn; /* has_drawn: an option of problems that are drawn */
+  const char *dump;
 } options;
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
@@ -32,14 +33,17 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case 'c':
       o->contract = arg;
       return 0;
+    case OPTION_DUMP:
+      o->dump = arg;
+      return 0;
     case 's':
       o->shape = arg;
       return 0;
     case 'T':
-      o->type = arg;
+      o->type = arg, o->has_drawn = 1;
       return 0;
     case 'K':
-      o->kinds = arg;
+      o->kinds = arg, o->has_drawn = 1;
       return 0;
     case 'S':
       if (o->settings == SETTINGS) argp_error(state, "at most %d --set", SETTINGS);
@@ -67,7 +71,10 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
       argp_error(state, "no argument is expected, found '%s'", arg);
       return 0;
     case ARGP_KEY_END:
-      if (!o->op || !o->shape) argp_error(state, "--op and --shape are needed");
+      if (!o->dump && (!o->op || !o->shape))
+        argp_error(state, "--op and --shape are needed, or --dump");
+      if (o->dump && (o->shape || o->has_drawn || o->explain))
+        argp_error(state, "--dump has the shape, type and inputs; without --explain");
       return 0;
     default:
       return ARGP_ERR_UNKNOWN;
@@ -83,6 +90,8 @@ static const struct argp_option rows[] = {
     {"set", 'S', "NAME=VALUE", 0,
      "a setting of the op: eps=1e-5, causal=0, gate=erf, ... (spec E2.4)", 0},
     {"gate", 'g', "GATE", 0, "of gated_loss: a built-in gate by its name, or a gate file", 0},
+    {"dump", OPTION_DUMP, "FILE", 0,
+     "inputs of your own, with their conventions: a dump, its outputs left aside", 0},
     {"atol", OPTION_ATOL, "X", 0, "the tolerance to be measured: |got - expected| <=", 0},
     {"rtol", OPTION_RTOL, "X", 0, "atol + rtol |expected|; one that is not given is 0", 0},
     {"kind", 'K', "KIND+...", 0,
@@ -181,8 +190,11 @@ static void print_controls(const sl_tolerance_result *r, const sl_tolerance_repo
 }
 
 static void print_power(const sl_tolerance_report *t) {
-  printf("  power          a scale of 1 + 2^-%d is rejected; so are %zu of %zu missing terms\n",
-         t->scale, t->terms_rejected, t->terms);
+  if (t->scale)
+    printf("  power          a scale of 1 + 2^-%d is rejected; so are ", t->scale);
+  else
+    printf("  power          a scale of 1/2 or 3/2 is not rejected; ");
+  printf("%zu of %zu missing terms%s\n", t->terms_rejected, t->terms, t->scale ? "" : " are");
 }
 
 static void print_bounds(const sl_op_case *c, const sl_tolerance_result *r) {
@@ -219,10 +231,13 @@ static int report(const options *o, const sl_op_case *c, sl_format type,
   char contract[SL_CONTRACT_TEXT], shape[SL_OP_SHAPE_TEXT];
   sl_contract_print(contract, &c->contract, c->op->stored);
   sl_op_shape_print(shape, c);
-  printf("%s: %s\n  shape          %s, inputs %s\n  contract       %s\n", c->op->name,
-         c->op->summary, shape, sl_format_name(type), contract);
-  printf("  problems       %zu of each kind (%s), seed %llu\n", o->problems, o->kinds,
-         (unsigned long long)o->seed);
+  printf("%s: %s\n  shape          %s%s%s\n  contract       %s\n", c->op->name, c->op->summary,
+         shape, o->dump ? "" : ", inputs ", o->dump ? "" : sl_format_name(type), contract);
+  if (o->dump)
+    printf("  inputs of      %s\n", o->dump);
+  else
+    printf("  problems       %zu of each kind (%s), seed %llu\n", o->problems, o->kinds,
+           (unsigned long long)o->seed);
   print_bounds(c, r);
   print_controls(r, &r->bound);
   print_power(&r->bound);
@@ -231,9 +246,24 @@ static int report(const options *o, const sl_op_case *c, sl_format type,
   return r->bound.unbounded ? SL_EXIT_UNDECIDED : SL_EXIT_OK;
 }
 
-int sl_tolerance_command(int argc, char **argv) {
-  options o = {.contract = "", .kinds = "usual", .seed = 1, .problems = 3};
-  sl_argp_parse(&parser, argc, argv, &o);
+static sl_status measure_dump(int *code, const options *o, sl_tolerance_reader *reader,
+                              sl_error *err) {
+  if (!reader) return sl_fail(err, SL_ERR_UNAVAILABLE, "--dump: this build reads no dumps");
+  const sl_tolerance_file file = {o->dump, o->op,      *o->contract ? o->contract : NULL,
+                                  o->gate, o->setting, o->settings};
+  sl_op_problem p = {.c.op = NULL};
+  sl_gate_form *form = NULL;
+  sl_tolerance_result r;
+  sl_status status = reader(&p, &form, &file, err);
+  if (!status) status = sl_tolerance_measure_one(&r, &p, o->has_given ? &o->given : NULL, err);
+  if (!status) *code = report(o, &p.c, p.given, &r);
+  sl_op_problem_end(&p);
+  free(form);
+  return status;
+}
+
+static int measure_drawn(const options *given, const char *name) {
+  const options o = *given;
   sl_op_case c;
   sl_gate_form *form = NULL;
   sl_format type;
@@ -248,5 +278,14 @@ int sl_tolerance_command(int argc, char **argv) {
   if (!status) code = report(&o, &c, type, &r);
   if (!status && o.explain) status = explain(&c, type, o.seed, &err);
   free(form);
-  return status ? sl_cli_fail(argv[0], &err) : code;
+  return status ? sl_cli_fail(name, &err) : code;
+}
+
+int sl_tolerance_command(int argc, char **argv, sl_tolerance_reader *reader) {
+  options o = {.contract = "", .kinds = "usual", .seed = 1, .problems = 3};
+  sl_argp_parse(&parser, argc, argv, &o);
+  if (!o.dump) return measure_drawn(&o, argv[0]);
+  sl_error err;
+  int code = SL_EXIT_OK;
+  return measure_dump(&code, &o, reader, &err) ? sl_cli_fail(argv[0], &err) : code;
 }

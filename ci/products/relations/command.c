@@ -5,6 +5,7 @@
 #include "crash.h"
 
 #include "ci/products/equiv/equiv.h"
+#include "ci/products/judge/report_options.h"
 #include "kernels/core/nearest.h"
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
@@ -18,21 +19,19 @@
 #define SEED_MOST 0x1p52 /* exact as an option's number */
 enum {
   CASES = 7,
-  OPTION_JUNIT = 256,
-  OPTION_REQUIRE,
+  OPTION_REQUIRE = 256,
   OPTION_BASELINE,
   OPTION_UPDATE,
   OPTION_SHRINK,
   OPTION_RELATIONS,
-  OPTION_SHAPE,
-  OPTION_TIMEOUT
+  OPTION_SHAPE
 };
 
 typedef struct {
   sl_run_request run;
-  const char *json, *junit, *baseline;
+  sl_report_options report;
+  const char *baseline;
   int update, require, seeded, sized;
-  unsigned timeout_s;
 } options;
 
 static void take_kernel(options *o, const char *name, struct argp_state *state) {
@@ -62,6 +61,9 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
   static const sl_isa isas[] = {SL_ISA_BEST, SL_ISA_AVX2, SL_ISA_AVX512};
   options *o = state->input;
   switch (key) {
+    case ARGP_KEY_INIT:
+      state->child_inputs[0] = &o->report;
+      return 0;
     case 'b':
       o->run.backend = arg;
       return 0;
@@ -88,20 +90,11 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case OPTION_SHAPE:
       o->run.shape = arg;
       return 0;
-    case OPTION_TIMEOUT:
-      o->timeout_s = (unsigned)sl_argp_integer(state, "timeout", arg, 0, 86400);
-      return 0;
     case 'e':
       o->run.explain = 1;
       return 0;
     case OPTION_SHRINK:
       o->run.shrink = (size_t)sl_argp_integer(state, "shrink", arg, 1, 4096);
-      return 0;
-    case 'j':
-      o->json = arg ? arg : "-";
-      return 0;
-    case OPTION_JUNIT:
-      o->junit = arg;
       return 0;
     case OPTION_BASELINE:
       o->baseline = arg;
@@ -134,11 +127,6 @@ static const struct argp_option rows[] = {
      0},
     {"explain", 'e', 0, 0, "how the bound of each row's worst element is made, with its numbers",
      0},
-    {"timeout", OPTION_TIMEOUT, "SECONDS", 0,
-     "a kernel that needs longer for one problem is different (default 600; 0: no limit)", 0},
-    {"json", 'j', "FILE", OPTION_ARG_OPTIONAL, "the report as JSON, on standard output or in FILE",
-     0},
-    {"junit", OPTION_JUNIT, "FILE", 0, "the report as JUnit XML", 0},
     {"require", OPTION_REQUIRE, 0, 0, "a backend that this machine lacks is a failure", 0},
     {"baseline", OPTION_BASELINE, "FILE", 0,
      "repeat that file's run; what is worse than there is different", 0},
@@ -191,8 +179,9 @@ static void github(const sl_run_report *r) {
 }
 
 static sl_status write_reports(const options *o, const sl_run_report *r, sl_error *err) {
-  if (o->json) SL_TRY(write_file(o->json, r, sl_report_as_json, err));
-  if (o->junit) SL_TRY(write_file(o->junit, r, sl_report_as_junit, err));
+  const sl_report_options *to = &o->report;
+  if (to->json) SL_TRY(write_file(to->json, r, sl_report_as_json, err));
+  if (to->junit) SL_TRY(write_file(to->junit, r, sl_report_as_junit, err));
   github(r);
   return SL_OK;
 }
@@ -273,15 +262,16 @@ static sl_status run_all(options *o, collected *c, sl_error *err) {
 
 int sl_equiv_command(int argc, char **argv, const char *program, const char *backend) {
   options o = {.run = {.backend = backend, .cases = CASES, .relations = ~0u, .program = program},
-               .timeout_s = 600};
-  const struct argp parser = {rows, parse, "[KERNEL...]", doc, NULL, NULL, NULL};
+               .report = {.timeout_s = 600}};
+  const struct argp_child children[] = {{&sl_report_argp, 0, NULL, 0}, {0}};
+  const struct argp parser = {rows, parse, "[KERNEL...]", doc, children, NULL, NULL};
   sl_argp_parse(&parser, argc, argv, &o);
-  sl_crash_catch(o.timeout_s);
+  sl_crash_catch(o.report.timeout_s);
   if (!o.seeded) o.run.seed = fresh_seed();
   sl_error err;
   sl_baseline was = {0};
   int found;
-  collected c = {.quiet = o.json && strcmp(o.json, "-") == 0};
+  collected c = {.quiet = sl_report_is_quiet(&o.report)};
   sl_status status = check_options(&o, &err);
   if (!status) status = load_baseline(&o, &was, &found, &err);
   if (!status) status = run_all(&o, &c, &err);

@@ -271,10 +271,10 @@ static sl_status relate(sl_row_state *s, sl_equiv_trial *trial, sl_context *gold
 
 /* The values of the first context are judged; the others must have its bits (a vendor's: its own
  * from run to run). */
-sl_status sl_row_problem(sl_row_state *s, sl_context *golden, sl_context *const *ctx,
+sl_status sl_row_problem(sl_row_state *s, size_t number, sl_context *golden, sl_context *const *ctx,
                          size_t contexts, size_t shrink, sl_error *err) {
   sl_equiv_trial *trial;
-  s->row.last = s->row.seed + s->row.problems;
+  s->row.last = s->row.seed + number;
   const size_t kind = (size_t)(s->row.last % SL_RUN_KINDS);
   SL_TRY(sl_equiv_begin_kind(&trial, s->row.kernel, s->row.last, shrink, (int)kinds[kind],
                              s->request->shape, golden, err));
@@ -305,6 +305,12 @@ static void miss(sl_row_state *s, const sl_control_tally *tally, const char *kin
   snprintf(text, sizeof text, "no problem%s%s rejects %s in place of the output",
            *kind ? " of the kind " : "", kind, sl_control_name(missed));
   find(s, SL_RELATION_A, SL_OUTCOME_INCONCLUSIVE, text);
+}
+
+size_t sl_row_powerless(const sl_row_state *s) {
+  for (size_t k = 0; k < SL_RUN_KINDS; k++)
+    if (claims(k) && sl_controls_missed(&s->row.tally[k]) != SL_CONTROLS) return k;
+  return SL_RUN_KINDS;
 }
 
 static void judge_controls(sl_row_state *s) {

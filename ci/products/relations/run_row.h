@@ -23,10 +23,13 @@ typedef struct {
 
 void sl_row_begin(sl_row_state *s, const sl_run_request *r, sl_kernel_id kernel,
                   const char *backend);
-/* The next problem, in all contexts of the backend: what it finds is in s->row. An error is the
- * machine's, not the kernel's. */
-sl_status sl_row_problem(sl_row_state *s, sl_context *golden, sl_context *const *ctx,
+/* The problem of that number, in all contexts of the backend: what it finds is in s->row. An error
+ * is the machine's, not the kernel's. */
+sl_status sl_row_problem(sl_row_state *s, size_t number, sl_context *golden, sl_context *const *ctx,
                          size_t contexts, size_t shrink, sl_error *err);
+/* The first kind that claims power and whose problems so far reject not every control;
+ * SL_RUN_KINDS: none. */
+size_t sl_row_powerless(const sl_row_state *s);
 /* Outcomes that all problems together decide: controls. */
 void sl_row_finish(sl_row_state *s);
 void sl_row_end(sl_row_state *s);
