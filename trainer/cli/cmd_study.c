@@ -4,11 +4,15 @@
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
 #include "kernels/support/output.h"
+#include "trainer/files/file.h"
 #include "trainer/study/study_budget.h"
+#include "trainer/study/study_json.h"
+#include "trainer/study/study_page.h"
 #include "trainer/study/study_walk.h"
 
 #include <argp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct {
@@ -83,6 +87,64 @@ static int dry_run(const options *o, const sl_study_table *table, sl_error *err)
   return SL_EXIT_OK;
 }
 
+/* Where a result goes: as an option says, or into the study's folder. */
+static sl_status begin_output(sl_output *out, char **made, const char *given, const char *folder,
+                              const char *name, sl_error *err) {
+  *made = given ? strdup(given) : sl_path_join(folder, name);
+  if (!*made) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  const sl_status status = sl_output_begin(out, *made, err);
+  if (status) free(*made);
+  return status;
+}
+
+static sl_status write_json(const options *o, const sl_study_results *r, const sl_findings *f,
+                            sl_error *err) {
+  sl_output out;
+  char *path;
+  sl_status status = begin_output(&out, &path, o->json, r->table->study->out, "study.json", err);
+  if (status) return status;
+  status = sl_study_json_write(out.stream, r, f, err);
+  if (status)
+    sl_output_abort(&out);
+  else
+    status = sl_output_end(&out, err);
+  free(path);
+  return status;
+}
+
+static sl_status write_page(const options *o, const sl_study_results *r, const sl_findings *f,
+                            sl_error *err) {
+  sl_output out;
+  char *path;
+  sl_status status = begin_output(&out, &path, o->page, r->table->study->out, "study.html", err);
+  if (status) return status;
+  status = sl_study_page_write(out.stream, r, f, err);
+  if (status)
+    sl_output_abort(&out);
+  else
+    status = sl_output_end(&out, err);
+  if (!status && strcmp(path, "-") != 0) fprintf(stderr, "page: %s\n", path);
+  free(path);
+  return status;
+}
+
+static sl_status show(const options *o, const sl_study_table *table, sl_error *err) {
+  sl_study_results results;
+  sl_status status = sl_study_results_read(&results, table, err);
+  if (status) return status;
+  sl_findings *findings = malloc(sizeof *findings);
+  status = findings ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for findings");
+  if (!status) sl_findings_make(findings, &results);
+  if (!status) status = write_json(o, &results, findings, err);
+  if (!status) status = write_page(o, &results, findings, err);
+  const int standard =
+      (o->json && strcmp(o->json, "-") == 0) || (o->page && strcmp(o->page, "-") == 0);
+  if (!status && !standard) sl_study_text_write(stdout, &results, findings);
+  free(findings);
+  sl_study_results_free(&results);
+  return status;
+}
+
 static int carry_out(const options *o, sl_study_table *table, sl_error *err) {
   sl_study_outcome outcome;
   if (sl_study_walk(table, o->jobs, o->quiet, &outcome, err))
@@ -92,6 +154,7 @@ static int carry_out(const options *o, sl_study_table *table, sl_error *err) {
            outcome.finished, table->n, o->path);
     return SL_EXIT_INTERRUPTED;
   }
+  if (show(o, table, err)) return sl_cli_fail("sluice study", err);
   return outcome.failed ? SL_EXIT_FAILED : SL_EXIT_OK;
 }
 

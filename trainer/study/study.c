@@ -91,7 +91,10 @@ sl_status sl_study_choose_seeds(sl_study *study, const char *list, sl_error *err
         free(seed);
         return sl_fail(err, SL_ERR_USAGE, "--seeds: %s: each seed once", list);
       }
-    n++;
+    if (++n > SL_STUDY_SEEDS_MAX) {
+      free(seed);
+      return sl_fail(err, SL_ERR_USAGE, "--seeds: at most %d", SL_STUDY_SEEDS_MAX);
+    }
   }
   free(study->seed);
   study->seed = seed, study->seeds = n;

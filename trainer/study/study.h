@@ -16,7 +16,7 @@ typedef struct {
 } sl_study_set;
 
 /* The key sets of an arm besides the study's own must fit a command line of `sluice train`. */
-enum { SL_STUDY_SETS_MAX = 48, SL_STUDY_NAME_MAX = 80 };
+enum { SL_STUDY_SETS_MAX = 48, SL_STUDY_NAME_MAX = 80, SL_STUDY_SEEDS_MAX = 1000 };
 typedef struct {
   sl_study_set *item;
   size_t n;
