@@ -174,9 +174,9 @@ static sl_status read_seeds(reader *r, yaml_node_t *node) {
     snprintf(list + used, sizeof list - used, "%s%s", used ? "," : "", text);
   }
   sl_error why;
-  if (sl_study_choose_seeds(r->study, list, &why))
-    return fail_at(r, node, "seeds", "different numbers from 0 to 2^63 - 1");
-  return SL_OK;
+  if (!sl_study_choose_seeds(r->study, list, &why)) return SL_OK;
+  return sl_study_fail(r->study, node->start_mark.line + 1, node->start_mark.column + 1, r->err,
+                       "%s", why.message + strlen("--")); /* "seeds: ..." */
 }
 
 static sl_status read_threshold(reader *r, const yaml_node_t *node, const char *name, double *out) {
