@@ -53,9 +53,9 @@ static double of(const scene *c, size_t arm, size_t seed, sl_measure m) {
 
 static const char *name(const scene *c, size_t arm) { return c->study->arm[arm].name; }
 
-static sl_finding *begin(sl_findings *all, const char *key, const char *claim, const char *how) {
+static sl_finding *begin(sl_findings *all, const char *key, const char *claim, const char *method) {
   sl_finding *f = &all->finding[all->n++];
-  *f = (sl_finding){.key = key, .claim = claim, .how = how};
+  *f = (sl_finding){.key = key, .claim = claim, .method = method};
   return f;
 }
 

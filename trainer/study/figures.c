@@ -31,12 +31,6 @@ static void take(arms *list, size_t arm) {
   list->arm[list->n++] = arm;
 }
 
-static size_t find(const sketch *s, const char *name) {
-  for (size_t i = 0; i < s->study->arms; i++)
-    if (strcmp(s->study->arm[i].name, name) == 0) return i;
-  return SL_STUDY_NONE;
-}
-
 static void heading(const sketch *s, const char *title, const char *below) {
   fprintf(s->out, "<h2>%s</h2>\n<p>", title);
   sl_plot_text(s->out, below);
@@ -55,20 +49,21 @@ static void figure(const sketch *s, const sl_plot_panel *panel, const char *capt
 typedef struct {
   const char *kind, *key, *title, *unit, *caption;
   double low, high;
+  size_t part; /* the first 1/part of the rollouts; 0: all */
 } metric;
 
 static const metric metrics[] = {
-    {"step", "reward_mean", "Reward", "answer and format, of sampled completions",
-     "Mean of a rollout.", 0, NAN},
+    {"step", "reward_mean", "Reward", "of sampled completions", "Mean of a rollout.", 0, NAN, 0},
     {"evaluation", "held_out_success", "Held-out success", "greedy, share of problems",
-     "Problems that training never saw.", 0, NAN},
+     "Problems that training never saw.", 0, NAN, 0},
     {"step", "reward_format", "Format", "mean of the component",
-     "1 where the template is fully met.", 0, 1},
-    {"step", "entropy", "Entropy", "nats a token", "Of the sampled tokens' distributions.", 0, NAN},
-    {"step", "eur_later", "Effective update ratio", "second and later updates, mean over prompts",
-     "1: all of the gradient passes. For clip it is 1 minus the clip ratio.", NAN, 1},
+     "The first quarter of the rollouts. 1 where the template is fully met.", 0, 1, 4},
+    {"step", "entropy", "Entropy", "nats a token", "Of the sampled tokens' distributions.", 0, NAN,
+     0},
+    {"step", "eur_later", "Effective update ratio", "mean over prompts",
+     "Of a rollout's updates but the first. For clip it is 1 minus the clip ratio.", NAN, 1, 0},
     {"step", "tau_scale", "Scale of tau", "factor of both taus", "As the controller moved it.", NAN,
-     NAN},
+     NAN, 0},
 };
 enum { REWARD, SUCCESS, FORMAT, ENTROPY, EUR, SCALE };
 
@@ -88,6 +83,7 @@ static sl_status draw(const sketch *s, const arms *list, const metric *m) {
     status =
         sl_study_mean_curve(&x[i], &y[i], &n, s->results, list->arm[i], m->kind, m->key, s->err);
     if (status || n == 0) continue;
+    if (m->part && n > m->part) n /= m->part;
     if (n > points) points = n;
     curve[panel.curves++] =
         (sl_plot_curve){s->study->arm[list->arm[i]].name, x[i], y[i], n, n <= 20};
@@ -167,13 +163,23 @@ static sl_status section(const sketch *s, const char *title, const char *below, 
   return status;
 }
 
+/* The arm without a gate. */
+static size_t find_ungated(const sketch *s) {
+  for (size_t i = 0; i < s->study->arms; i++) {
+    const sl_study_result *r = any_result(s, i);
+    if (r && strcmp(r->gate, "identity") == 0) return i;
+  }
+  return SL_STUDY_NONE;
+}
+
 /* Arms by themselves: those that are in no grid and play no part. */
 static arms others(const sketch *s, int scheduled) {
+  const sl_study_roles *p = &s->study->roles;
   arms list = {.n = 0};
   for (size_t i = 0; i < s->study->arms; i++) {
     const sl_study_result *r = any_result(s, i);
-    const sl_study_roles *p = &s->study->roles;
-    if (!r || *s->study->arm[i].tau || i == p->baseline || i == p->repeat || i == p->shuffled)
+    if (!r || *s->study->arm[i].tau || i == p->baseline || i == p->repeat || i == p->shuffled ||
+        i == find_ungated(s))
       continue;
     if (isfinite(r->eur_target) == (scheduled != 0)) take(&list, i);
   }
@@ -198,7 +204,7 @@ sl_status sl_study_figures_write(FILE *out, const sl_study_results *r, sl_error 
        moved = others(&s, 1), control = {.n = 0};
   const arms ladder = join(s.part.ladder, s.part.ladders, SL_STUDY_NONE);
   sl_status status = gates(&s, &list);
-  take(&list, find(&s, "identity"));
+  take(&list, find_ungated(&s));
   if (!status)
     status = section(&s, "By gate", "Reward, and entropy with the effective update ratio.", &list,
                      by_gate, sizeof by_gate / sizeof *by_gate);
@@ -206,7 +212,7 @@ sl_status sl_study_figures_write(FILE *out, const sl_study_results *r, sl_error 
     status =
         section(&s, "By tau", "One gate. The first number holds where the advantage is positive.",
                 &ladder, by_tau, sizeof by_tau / sizeof *by_tau);
-  take(&single, main);
+  if (single.n) take(&single, main);
   if (!status)
     status = section(&s, "Single arms", "Such as gates that are matched in EUR to another.",
                      &single, rest, sizeof rest / sizeof *rest);

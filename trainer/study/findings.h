@@ -33,7 +33,7 @@ typedef enum {
 extern const char *const sl_verdict_words[];
 
 typedef struct {
-  const char *key, *claim, *how;
+  const char *key, *claim, *method;
   sl_contrast contrast[SL_CONTRASTS_MAX];
   size_t n;
   int mixed;          /* contrasts have both signs */

@@ -80,7 +80,7 @@ static sl_status read_run(sl_study_result *r, const sl_study_table *t, const sl_
   sl_status status = sl_run_curves_read(&r->curves, path, err);
   free(path);
   if (status) return status;
-  r->there = 1;
+  r->present = 1;
   measure(r, &t->study->roles);
   return read_gate(r, t, run, err);
 }
@@ -119,7 +119,7 @@ void sl_study_results_free(sl_study_results *r) {
 
 const sl_study_result *sl_study_result_of(const sl_study_results *r, size_t arm, size_t seed) {
   const size_t i = r->table->warm + seed * r->table->study->arms + arm;
-  return r->result[i].there ? &r->result[i] : NULL;
+  return r->result[i].present ? &r->result[i] : NULL;
 }
 
 double sl_study_measure_of(const sl_study_results *r, size_t arm, size_t seed, sl_measure m) {

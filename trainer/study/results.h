@@ -29,7 +29,7 @@ typedef struct {
 extern const sl_measure_row sl_measure_rows[SL_MEASURE_COUNT];
 
 typedef struct {
-  int there; /* the run is finished, and was read */
+  int present; /* the run is finished, and was read */
   sl_run_curves curves;
   double measure[SL_MEASURE_COUNT];
   char *gate;                  /* as sl_gate_load takes it */
@@ -52,7 +52,7 @@ typedef struct {
 sl_status sl_study_results_read(sl_study_results *out, const sl_study_table *table, sl_error *err);
 void sl_study_results_free(sl_study_results *results);
 
-/* The result of an arm under a seed (its index); NULL: the run is not there. */
+/* The result of an arm under a seed (its index); NULL: it has not finished. */
 const sl_study_result *sl_study_result_of(const sl_study_results *results, size_t arm, size_t seed);
 /* A measure of it; NAN. */
 double sl_study_measure_of(const sl_study_results *results, size_t arm, size_t seed, sl_measure m);

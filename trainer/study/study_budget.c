@@ -49,7 +49,7 @@ static sl_status fail_probe(const char *log, sl_error *err) {
   return SL_ERR_INPUT;
 }
 
-/* CPU seconds of a run of so many steps and rollouts. */
+/* CPU seconds of a run of `steps` steps of warm start and `rollouts` rollouts. */
 static sl_status probe(prober *p, int steps, int rollouts, int evaluate_each, double *seconds,
                        sl_error *err) {
   char out[4096], log[4096], sft[40], rl[40], every[40];

@@ -1,5 +1,5 @@
 /* What can be known of a study's runs before one starts: do their data, gates and memory fit, how
- * far are those that are there, and are they still the runs that the file asks for? */
+ * far are those that exist, and are they still the runs that the file asks for? */
 #include "study_table.h"
 
 #include "trainer/files/file.h"
@@ -21,7 +21,7 @@ static int is_beyond_warm_start(sl_config_key key) {
          key == SL_KEY_reward_weights;
 }
 
-/* The digest of the model that a run starts from; "" if it is not there. */
+/* The digest of the model that a run starts from; "" if it does not exist. */
 static sl_status digest_first(char out[SL_DIGEST_TEXT], const sl_study_table *t,
                               const sl_study_run *run, const sl_run_state *plan, sl_error *err) {
   char *path = sl_study_first_model(t, run);
@@ -69,17 +69,17 @@ static sl_status compare(const sl_study_table *t, const sl_study_run *run,
   return fail_changed(t, run, SL_KEY_model_folder, before, first, err);
 }
 
-/* The plan of a run; its first model is left out where it is not there yet. */
+/* The plan of a run; its first model is left out where it does not exist yet. */
 static sl_status make_plan(sl_run_state **out, const sl_study_table *t, const sl_study_run *run,
                            int has_checkpoint, sl_error *err) {
   sl_config config;
   sl_error why;
   char *first = sl_study_first_model(t, run);
-  const int there = first && access(first, F_OK) == 0;
+  const int is_present = first && access(first, F_OK) == 0;
   free(first);
-  sl_status status = sl_study_run_config(&config, t, run, there, err);
+  sl_status status = sl_study_run_config(&config, t, run, is_present, err);
   if (status) return status;
-  if (!there && run->arm != SL_STUDY_NONE && has_checkpoint) config.sft.steps = 0;
+  if (!is_present && run->arm != SL_STUDY_NONE && has_checkpoint) config.sft.steps = 0;
   status = sl_run_state_create(out, &config, SL_EXTENT_PLAN, &why);
   if (status) return sl_study_place_error(t, run, &why, err);
   status = sl_run_check_memory(*out, &why);
@@ -92,23 +92,23 @@ static sl_status check_run(const sl_study_table *t, sl_study_run *run, int plan_
   char *newest = NULL;
   sl_checkpoint_state state;
   sl_run_state *plan;
-  const int there = sl_checkpoint_newest(&newest, run->path, NULL) == SL_OK;
-  sl_status status = there ? sl_checkpoint_state_read(&state, newest, err) : SL_OK;
+  const int is_present = sl_checkpoint_newest(&newest, run->path, NULL) == SL_OK;
+  sl_status status = is_present ? sl_checkpoint_state_read(&state, newest, err) : SL_OK;
   free(newest);
   if (status) return status;
   run->state = SL_STUDY_FRESH;
-  if (there) {
+  if (is_present) {
     const int done = state.counters.phase == SL_PHASE_DONE;
     run->state = done ? SL_STUDY_FINISHED : SL_STUDY_BEGUN;
   }
-  if (there || plan_it) {
-    status = make_plan(&plan, t, run, there, err);
+  if (is_present || plan_it) {
+    status = make_plan(&plan, t, run, is_present, err);
     if (!status) {
-      if (there) status = compare(t, run, &state.identity, plan, err);
+      if (is_present) status = compare(t, run, &state.identity, plan, err);
       sl_run_state_destroy(plan);
     }
   }
-  if (there) sl_checkpoint_state_free(&state);
+  if (is_present) sl_checkpoint_state_free(&state);
   return status;
 }
 

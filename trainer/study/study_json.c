@@ -25,10 +25,10 @@ static json_t *run(const sl_study_results *r, size_t i) {
   const sl_study_run *of = &t->run[i];
   json_t *measures = json_object();
   json_t *o = json_pack("{s:s, s:I, s:b, s:o}", "arm", t->study->arm[of->arm].name, "seed",
-                        (json_int_t)t->study->seed[of->seed], "finished", r->result[i].there,
+                        (json_int_t)t->study->seed[of->seed], "finished", r->result[i].present,
                         "measures", measures);
   if (*of->problem) json_object_set_new(o, "problem", json_string(of->problem));
-  if (!r->result[i].there) return o;
+  if (!r->result[i].present) return o;
   for (int m = 0; m < SL_MEASURE_COUNT; m++)
     json_object_set_new(measures, sl_measure_rows[m].key, number(r->result[i].measure[m]));
   json_object_set_new(o, "state", json_string(r->result[i].curves.state));
@@ -64,7 +64,7 @@ static json_t *finding(const sl_finding *f) {
     json_array_append_new(contrasts, c);
   }
   return json_pack("{s:s, s:s, s:s, s:o, s:o, s:b, s:o, s:s}", "key", f->key, "claim", f->claim,
-                   "measured", f->how, "p", number(f->p), "p_holm", number(f->adjusted),
+                   "measured", f->method, "p", number(f->p), "p_holm", number(f->adjusted),
                    "both_signs", f->mixed, "contrasts", contrasts, "verdict",
                    sl_verdict_words[f->verdict]);
 }

@@ -21,11 +21,11 @@ static void tile(FILE *out, const char *class, const char *value, const char *la
 static void introduction(FILE *out, const sl_study_results *r) {
   const sl_study_table *t = r->table;
   char date[40], text[120];
-  size_t there = 0;
-  for (size_t i = t->warm; i < t->n; i++) there += r->result[i].there != 0;
+  size_t present = 0;
+  for (size_t i = t->warm; i < t->n; i++) present += r->result[i].present != 0;
   sl_report_today(date, sizeof date);
   fprintf(out, "<p>Made by Sluice %s on %s.</p>\n<div class=\"tiles\">\n", sl_version(), date);
-  snprintf(text, sizeof text, "%zu of %zu", there, t->n - t->warm);
+  snprintf(text, sizeof text, "%zu of %zu", present, t->n - t->warm);
   tile(out, "", text, "runs, all from one warm start a seed");
   snprintf(text, sizeof text, "%zu", t->study->seeds);
   tile(out, "", text, t->study->seeds < 3 ? "seeds: ranges only, no intervals" : "seeds");

@@ -1,4 +1,4 @@
-/* The runs of a study: what each is told, and how far it is. */
+/* The runs of a study: the arguments of each, and how far it is. */
 #ifndef SLUICE_STUDY_TABLE_H
 #define SLUICE_STUDY_TABLE_H
 

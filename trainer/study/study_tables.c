@@ -12,6 +12,13 @@ static void cell(FILE *out, const char *text) {
   fputs("</td>", out);
 }
 
+/* A name that stays on one line. */
+static void arm_cell(FILE *out, const char *name) {
+  fputs("<td style=\"white-space:nowrap\">", out);
+  sl_plot_text(out, name);
+  fputs("</td>", out);
+}
+
 /* "0.0412 [0.0101, 0.0723]"; of two values "(range ...)" and of one the value alone. */
 static void write_estimate(FILE *out, const sl_estimate *e, int decimals, double scale) {
   if (e->n == 0) {
@@ -53,7 +60,7 @@ void sl_study_findings_table(FILE *out, const sl_findings *all) {
     fprintf(out, "<td><b>%s</b>%s</td><td class=\"n\">", sl_verdict_words[f->verdict],
             f->mixed ? "; comparisons have both signs" : "");
     if (!isnan(f->adjusted)) fprintf(out, "%.2g", f->adjusted);
-    fprintf(out, "</td><td>%s<br>", f->how);
+    fprintf(out, "</td><td>%s<br>", f->method);
     for (size_t c = 0; c < f->n; c++) write_contrast(out, &f->contrast[c]);
     fputs("</td></tr>\n", out);
   }
@@ -83,7 +90,7 @@ void sl_study_arms_table(FILE *out, const sl_study_results *r) {
   head(out);
   for (size_t a = 0; a < s->arms; a++) {
     fputs("<tr>", out);
-    cell(out, s->arm[a].name);
+    arm_cell(out, s->arm[a].name);
     for (size_t i = 0; i < SHOWN; i++) {
       const sl_estimate e = sl_study_estimate(r, a, shown[i], NULL);
       fputs("<td class=\"n\">", out);
@@ -113,7 +120,7 @@ void sl_study_differences_table(FILE *out, const sl_study_results *r) {
   for (size_t a = 0; a < s->arms; a++) {
     if (a == from) continue;
     fputs("<tr>", out);
-    cell(out, s->arm[a].name);
+    arm_cell(out, s->arm[a].name);
     for (size_t i = 0; i < SHOWN; i++) {
       const sl_estimate e = sl_study_difference(r, a, from, shown[i]);
       fputs("<td class=\"n\">", out);
@@ -153,7 +160,7 @@ void sl_study_times_table(FILE *out, const sl_study_results *r) {
   for (size_t a = 0; a < s->arms; a++) {
     static const sl_measure times[] = {SL_MEASURE_FORMAT_TIME, SL_MEASURE_SUCCESS_TIME};
     fputs("<tr>", out);
-    cell(out, s->arm[a].name);
+    arm_cell(out, s->arm[a].name);
     for (size_t i = 0; i < 2; i++) {
       const sl_estimate e = sl_study_estimate(r, a, times[i], NULL);
       fputs("<td class=\"n\">", out);

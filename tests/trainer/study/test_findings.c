@@ -42,7 +42,7 @@ static void begin(planted *p, size_t seeds) {
   p->study.roles = (sl_study_roles){0, SL_STUDY_NONE, SL_STUDY_NONE, "10/12", 0.9, 0.5};
   for (size_t i = 0; i < ARMS * SEEDS; i++) {
     p->run[i].steps = ROLLOUTS;
-    p->result[i].there = 1;
+    p->result[i].present = 1;
     for (int m = 0; m < SL_MEASURE_COUNT; m++) p->result[i].measure[m] = 1;
   }
   p->table = (sl_study_table){.study = &p->study, .run = p->run, .n = ARMS * seeds};
