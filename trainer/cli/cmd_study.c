@@ -154,7 +154,10 @@ static int carry_out(const options *o, sl_study_table *table, sl_error *err) {
            outcome.finished, table->n, o->path);
     return SL_EXIT_INTERRUPTED;
   }
-  if (show(o, table, err)) return sl_cli_fail("sluice study", err);
+  /* again, as the files may have changed since: the runs must be of one study */
+  sl_status status = sl_study_check(table, err);
+  if (!status) status = show(o, table, err);
+  if (status) return sl_cli_fail("sluice study", err);
   return outcome.failed ? SL_EXIT_FAILED : SL_EXIT_OK;
 }
 

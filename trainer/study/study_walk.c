@@ -168,6 +168,9 @@ static sl_status carry_out(walk *w, sl_error *err) {
 static sl_status lock(int *fd, const sl_study *study, sl_error *err) {
   int unlocked;
   sl_error why;
+  if (sl_path_holds(study->out, SL_RUN_CONFIG))
+    return sl_fail(err, SL_ERR_USAGE, "%s: out: a run's folder: expected one of the study's own",
+                   study->out);
   for (char *slash = strchr(study->out + 1, '/');; slash = strchr(slash + 1, '/')) {
     if (slash) *slash = 0;
     const int failed = mkdir(study->out, 0777) != 0 && errno != EEXIST;

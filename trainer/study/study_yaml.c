@@ -303,6 +303,16 @@ static sl_status fail_parse(reader *r, const yaml_parser_t *p) {
                        problem);
 }
 
+/* A file is one document. */
+static sl_status check_end(reader *r, yaml_parser_t *parser) {
+  yaml_document_t rest;
+  if (!yaml_parser_load(parser, &rest)) return fail_parse(r, parser);
+  const int more = yaml_document_get_root_node(&rest) != NULL;
+  const size_t line = rest.start_mark.line + 1, column = rest.start_mark.column + 1;
+  yaml_document_delete(&rest);
+  return more ? sl_study_fail(r->study, line, column, r->err, "a second document") : SL_OK;
+}
+
 static sl_status read_text(reader *r, const char *text, size_t size) {
   yaml_parser_t parser;
   if (!yaml_parser_initialize(&parser))
@@ -314,6 +324,7 @@ static sl_status read_text(reader *r, const char *text, size_t size) {
   } else {
     yaml_node_t *root = yaml_document_get_root_node(&r->document);
     status = root ? read_root(r, root) : sl_study_fail(r->study, 1, 1, r->err, "the file is empty");
+    if (!status) status = check_end(r, &parser);
     yaml_document_delete(&r->document);
   }
   yaml_parser_delete(&parser);
