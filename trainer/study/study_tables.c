@@ -93,7 +93,7 @@ void sl_study_arms_table(FILE *out, const sl_study_results *r) {
     arm_cell(out, s->arm[a].name);
     for (size_t i = 0; i < SHOWN; i++) {
       const sl_estimate e = sl_study_estimate(r, a, shown[i], NULL);
-      fputs("<td class=\"n\">", out);
+      fputs("<td class=\"n\" style=\"white-space:nowrap\">", out);
       write_estimate(out, &e, sl_measure_rows[shown[i]].decimals, scale_of(shown[i]));
       fputs("</td>", out);
     }
@@ -123,7 +123,7 @@ void sl_study_differences_table(FILE *out, const sl_study_results *r) {
     arm_cell(out, s->arm[a].name);
     for (size_t i = 0; i < SHOWN; i++) {
       const sl_estimate e = sl_study_difference(r, a, from, shown[i]);
-      fputs("<td class=\"n\">", out);
+      fputs("<td class=\"n\" style=\"white-space:nowrap\">", out);
       write_estimate(out, &e, sl_measure_rows[shown[i]].decimals, scale_of(shown[i]));
       fputs("</td>", out);
     }
@@ -163,7 +163,7 @@ void sl_study_times_table(FILE *out, const sl_study_results *r) {
     arm_cell(out, s->arm[a].name);
     for (size_t i = 0; i < 2; i++) {
       const sl_estimate e = sl_study_estimate(r, a, times[i], NULL);
-      fputs("<td class=\"n\">", out);
+      fputs("<td class=\"n\" style=\"white-space:nowrap\">", out);
       if (e.n) fprintf(out, "%.1f", e.mean);
       fputs("</td><td>", out);
       write_times(out, r, a, times[i]);
