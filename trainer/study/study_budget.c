@@ -121,11 +121,9 @@ static void add_arm(sl_study_budget *b, const sl_config *c) {
 }
 
 static double cost(const sl_study_budget *b, const sl_config *c, int warm) {
-  if (warm)
-    return b->start + (double)c->sft.steps * b->sft_step +
-           (double)(c->sft.steps / c->sft.eval_every) * b->evaluation;
-  return b->start + (double)c->rl.steps * b->step +
-         (double)(c->rl.steps / c->eval.every) * b->evaluation;
+  const int64_t steps = warm ? c->sft.steps : c->rl.steps,
+                looks = steps / (warm ? c->sft.eval_every : c->eval.every);
+  return b->start + (double)steps * (warm ? b->sft_step : b->step) + (double)looks * b->evaluation;
 }
 
 sl_status sl_study_budget_make(sl_study_budget *out, const sl_study_table *t, sl_error *err) {
