@@ -35,6 +35,9 @@ void sl_run_report_free(sl_run_report *report);
 /* "2026-01-31 12:00 UTC" */
 void sl_report_date(char *out, size_t size, time_t when);
 
+/* The date of a page: SOURCE_DATE_EPOCH, so that it can be made again byte for byte, or now. */
+void sl_report_today(char *out, size_t size);
+
 /* The last finished step of a phase ("sft", "rl"); 0: none. */
 double sl_run_report_steps(const sl_run_report *report, const char *phase);
 
@@ -55,6 +58,8 @@ int sl_run_chart_at(const sl_run_report *runs, size_t n, size_t i, sl_run_chart 
 /* The panel of a chart, whose curves stay the chart's. */
 sl_plot_panel sl_run_chart_panel(const sl_run_chart *chart);
 
+/* The style sheet of pages, beside sl_plot_style. */
+extern const char *const sl_report_page_style;
 /* The page: self-contained HTML, readable in light and dark. */
 void sl_run_report_page(FILE *out, const sl_run_report *runs, size_t n);
 /* The picture: six charts of the RL phase (of the warm start alone, if there is no more yet; EUR

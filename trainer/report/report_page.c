@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char page_style[] =
+const char *const sl_report_page_style =
     ":root{color-scheme:light dark;--ink:#1c1c1c;--dim:#5d6269;--line:#e2e4e7;--paper:#fff;"
     "--card:#f7f8f9;--accent:#1b6ca8}"
     "@media (prefers-color-scheme:dark){:root{--ink:#eceff3;--dim:#a8adb4;--line:#32373e;"
@@ -66,8 +66,7 @@ static void charts(FILE *out, const sl_run_report *runs, size_t n) {
   if (group) fputs("</div>\n", out);
 }
 
-/* The date of the page: SOURCE_DATE_EPOCH, so that it can be made again byte for byte, or now. */
-static void today(char *out, size_t size) {
+void sl_report_today(char *out, size_t size) {
   const char *epoch = getenv("SOURCE_DATE_EPOCH");
   sl_report_date(out, size, epoch ? (time_t)strtoll(epoch, NULL, 10) : time(NULL));
 }
@@ -90,7 +89,7 @@ static size_t longest(const sl_run_report *runs, size_t n) {
 
 static void introduction(FILE *out, const sl_run_report *runs, size_t n) {
   char date[40];
-  today(date, sizeof date);
+  sl_report_today(date, sizeof date);
   fprintf(out, "<p>Made by Sluice %s on %s.", sl_version(), date);
   if (runs->numerics) fprintf(out, " Numerics version %d.", runs->numerics);
   if (*runs->begun && n == 1) fprintf(out, " Begun %s, last step %s.", runs->begun, runs->latest);
@@ -112,7 +111,7 @@ void sl_run_report_page(FILE *out, const sl_run_report *runs, size_t n) {
       "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>Sluice ",
       out);
   names(out, runs, n);
-  fprintf(out, "</title>\n<style>%s%s</style>\n</head>\n<body>\n<h1>Sluice ", page_style,
+  fprintf(out, "</title>\n<style>%s%s</style>\n</head>\n<body>\n<h1>Sluice ", sl_report_page_style,
           sl_plot_style);
   names(out, runs, n);
   fputs("</h1>\n", out);

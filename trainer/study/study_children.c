@@ -1,0 +1,138 @@
+/* Runs as child processes. */
+#define _GNU_SOURCE
+#include "study_children.h"
+
+#include "kernels/support/cli.h"
+#include "trainer/files/file.h"
+#include "kernels/support/run_folder.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* Between fork and exec. A group of its own keeps a terminal's Ctrl-C away: the study passes one
+ * signal on, as a second one would lose a step. If the study is killed, the run gets SIGTERM. */
+static void become_run(char *const *argv, int in, int out, pid_t parent) {
+  static const int standard[] = {SIGINT, SIGTERM, SIGPIPE, SIGXFSZ};
+  setpgid(0, 0);
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (getppid() != parent) _exit(SL_EXIT_SYSTEM);
+  for (size_t i = 0; i < sizeof standard / sizeof *standard; i++) signal(standard[i], SIG_DFL);
+  if (dup2(in, STDIN_FILENO) < 0 || dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0)
+    _exit(SL_EXIT_SYSTEM);
+  execv("/proc/self/exe", argv);
+  _exit(SL_EXIT_SYSTEM);
+}
+
+pid_t sl_study_spawn(char *const *argv, const char *log) {
+  const int in = sl_open("/dev/null", O_RDONLY),
+            out =
+                log ? sl_open(log, O_WRONLY | O_CREAT | O_APPEND) : sl_open("/dev/null", O_WRONLY);
+  const pid_t parent = getpid(), pid = in >= 0 && out >= 0 ? fork() : -1;
+  if (pid == 0) become_run(argv, in, out, parent);
+  const int error = errno;
+  if (in >= 0) close(in);
+  if (out >= 0) close(out);
+  errno = error;
+  return pid;
+}
+
+/* The folders above a run's own. */
+static sl_status make_folders(const sl_study_run *run, sl_error *err) {
+  char *path = strdup(run->path);
+  sl_status status = path ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  for (char *slash = path ? strchr(path + 1, '/') : NULL; !status && slash;
+       slash = strchr(slash + 1, '/')) {
+    *slash = 0;
+    if (mkdir(path, 0777) != 0 && errno != EEXIST)
+      status = sl_fail(err, SL_ERR_IO, "%s: %s", path, strerror(errno));
+    *slash = '/';
+  }
+  free(path);
+  return status;
+}
+
+static sl_status spawn_train(const sl_study_table *t, sl_study_run *run, sl_error *err) {
+  char *argv[2 * SL_STUDY_ARGUMENTS_MAX + 6];
+  char sluice[] = "sluice", train[] = "train", quiet[] = "--quiet", set[] = "--set";
+  size_t n = 0;
+  sl_study_arguments a;
+  const sl_status status = sl_study_arguments_make(&a, t, run, 1, err);
+  if (status) return status;
+  argv[n++] = sluice, argv[n++] = train, argv[n++] = t->study->base, argv[n++] = quiet;
+  for (size_t i = 0; i < a.n; i++) argv[n++] = set, argv[n++] = a.item[i];
+  argv[n] = NULL;
+  run->pid = sl_study_spawn(argv, run->log);
+  const int error = errno;
+  sl_study_arguments_free(&a);
+  errno = error;
+  return SL_OK;
+}
+
+static void spawn_resume(sl_study_run *run) {
+  char sluice[] = "sluice", resume[] = "resume", quiet[] = "--quiet";
+  char *argv[] = {sluice, resume, run->path, quiet, NULL};
+  run->pid = sl_study_spawn(argv, run->log);
+}
+
+/* The folder of a run that was killed before its first checkpoint is kept under another name. */
+static sl_status keep_remnant(const sl_study_run *run, sl_error *err) {
+  if (run->state != SL_STUDY_FRESH || !sl_path_holds(run->path, SL_RUN_CONFIG)) return SL_OK;
+  return sl_path_keep(run->path, err);
+}
+
+sl_status sl_study_start(const sl_study_table *t, sl_study_run *run, sl_error *err) {
+  sl_status status = make_folders(run, err);
+  if (!status) status = keep_remnant(run, err);
+  if (status) return status;
+  if (run->state == SL_STUDY_FRESH)
+    status = spawn_train(t, run, err);
+  else
+    spawn_resume(run);
+  if (status) return status;
+  if (run->pid < 0) return sl_fail(err, SL_ERR_IO, "%s: %s", run->log, strerror(errno));
+  run->state = SL_STUDY_RUNNING;
+  return SL_OK;
+}
+
+/* The last line of a run's log. */
+static void read_problem(sl_study_run *run, int status) {
+  char text[2048];
+  const int fd = sl_open(run->log, O_RDONLY);
+  const off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
+  const off_t from = size > (off_t)sizeof text - 1 ? size - ((off_t)sizeof text - 1) : 0;
+  ssize_t n = fd < 0 ? 0 : pread(fd, text, sizeof text - 1, from);
+  if (fd >= 0) close(fd);
+  while (n > 0 && text[n - 1] == '\n') n--;
+  text[n > 0 ? n : 0] = 0;
+  const char *line = strrchr(text, '\n');
+  line = line ? line + 1 : text;
+  if (WIFSIGNALED(status))
+    snprintf(run->problem, sizeof run->problem, "ended by signal %d (%s)", WTERMSIG(status),
+             strsignal(WTERMSIG(status)));
+  else
+    snprintf(run->problem, sizeof run->problem, "%.290s", *line ? line : "it wrote no log");
+}
+
+int sl_study_has_ended(sl_study_run *run) {
+  int status;
+  const pid_t ended = waitpid(run->pid, &status, WNOHANG);
+  if (ended == 0 || (ended < 0 && errno == EINTR)) return 0;
+  if (ended < 0) status = SL_EXIT_SYSTEM << 8;
+  run->pid = 0;
+  if (WIFEXITED(status) && WEXITSTATUS(status) == SL_EXIT_OK) {
+    run->state = SL_STUDY_FINISHED;
+  } else if (WIFEXITED(status) && WEXITSTATUS(status) == SL_EXIT_INTERRUPTED) {
+    run->state = SL_STUDY_STOPPED;
+  } else {
+    run->state = SL_STUDY_FAILED;
+    read_problem(run, status);
+  }
+  return 1;
+}
