@@ -3,8 +3,8 @@
 They are processes of their own because a prover that lacks memory, or time, ends its process; so it
 never ends the caller's.
 """
+import errno
 import os
-import resource
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from typing import NoReturn, Sequence
 
 from ._errors import CommandFailed, InvalidInput, MemoryLimit, TimeLimit, Unavailable
 
-USAGE, INPUT, SYSTEM = 2, 3, 5  # exit codes (docs/using.md)
+DONE, FAILED, USAGE, INPUT, UNDECIDED, SYSTEM, REQUIREMENT = 0, 1, 2, 3, 4, 5, 7  # docs/using.md
 
 _FOLDER = Path(__file__).parent / "bin"
 
@@ -48,21 +48,20 @@ def path(program: str) -> Path:
     return found
 
 
-def _limit_memory(process: "subprocess.Popen[str]", memory: int) -> None:
-    """Set from here: a function that runs between fork and exec is not safe with threads."""
-    _, hard = resource.prlimit(process.pid, resource.RLIMIT_AS)
-    value = memory if hard == resource.RLIM_INFINITY else min(memory, hard)
-    resource.prlimit(process.pid, resource.RLIMIT_AS, (value, value))
-
-
-def _start(program: str, arguments: "Sequence[str]") -> "subprocess.Popen[str]":
+def _start(program: str, arguments: "Sequence[str]", memory: "int | None") \
+        -> "subprocess.Popen[str]":
     """In a session of its own, so that Ctrl-C in a terminal reaches this process alone, which then
-    ends the command."""
+    ends the command. Memory is limited by the shell, which then becomes the command: a function
+    that runs between fork and exec is not safe with threads, and a limit that is set from here may
+    come too late. Where the system's own limit is lower, that holds."""
+    command = [str(path(program)), *arguments]
+    if memory is not None:
+        limit = f'ulimit -v {max(memory // 1024, 1)} 2>/dev/null; exec "$0" "$@"'
+        command = ["/bin/sh", "-c", limit, *command]
     environment = dict(os.environ, SLUICE_PROGRESS="0")
     return subprocess.Popen(
-        [str(path(program)), *arguments], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE, text=True, encoding="utf-8", errors="replace", env=environment,
-        start_new_session=True)
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, encoding="utf-8", errors="replace", env=environment, start_new_session=True)
 
 
 def run(program: str, arguments: "Sequence[str]", limits: Limits) -> Completed:
@@ -71,16 +70,12 @@ def run(program: str, arguments: "Sequence[str]", limits: Limits) -> Completed:
     Errors: TimeLimit; MemoryLimit where it gave up for want of memory; InvalidInput with its
     message where it refused what it was given; CommandFailed where it was killed.
     """
-    process = _start(program, arguments)
+    process = _start(program, arguments, limits.memory)
     try:
-        if limits.memory is not None:
-            _limit_memory(process, limits.memory)
         output, errors = process.communicate(timeout=limits.seconds)
     except subprocess.TimeoutExpired:
         raise TimeLimit(f"{program} {arguments[0]} took longer than {limits.seconds:g} s: raise "
                         "timeout") from None
-    except ProcessLookupError:
-        output, errors = process.communicate()
     finally:
         if process.poll() is None:
             process.kill()
@@ -89,7 +84,7 @@ def run(program: str, arguments: "Sequence[str]", limits: Limits) -> Completed:
             if pipe is not None:
                 pipe.close()
     completed = Completed(process.returncode, output, errors)
-    if completed.code in (USAGE, INPUT, SYSTEM) or completed.code < 0:
+    if completed.code not in (DONE, FAILED, UNDECIDED, REQUIREMENT):
         _fail(program, arguments, completed, limits)
     return completed
 
@@ -98,15 +93,20 @@ def _fail(program: str, arguments: "Sequence[str]", completed: Completed,
           limits: Limits) -> NoReturn:
     text = completed.errors.strip() or completed.output.strip()
     text = text.removeprefix(f"sluice {arguments[0]}: error: ")
-    short = "memory" in text or "alloc" in text
-    if completed.code == SYSTEM and short or completed.code < 0 and limits.memory is not None:
+    # Under a limit the loader of programs may fail too, with a code of its own; a file is then
+    # unreadable.
+    short = os.strerror(errno.ENOMEM) in text
+    if completed.code not in (USAGE, INPUT):
+        short |= "memory" in text or limits.memory is not None and completed.code != SYSTEM
+    if short:
         limit = "" if limits.memory is None else f" (memory={limits.memory} bytes: raise it)"
         raise MemoryLimit((text or f"{program} was ended by signal {-completed.code}") + limit)
     if completed.code in (USAGE, INPUT):
         raise InvalidInput(text)
     if completed.code == SYSTEM:
         raise CommandFailed(text)
-    raise CommandFailed(f"{program} {arguments[0]} was ended by signal {-completed.code}: {text}")
+    how = f"signal {-completed.code}" if completed.code < 0 else f"exit code {completed.code}"
+    raise CommandFailed(f"{program} {arguments[0]} was ended by {how}: {text}")
 
 
 def _become(program: str) -> NoReturn:
