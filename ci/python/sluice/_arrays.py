@@ -22,7 +22,7 @@ def _is_torch(value: object) -> bool:
 
 
 def _of_torch(name: str, value: Any) -> "numpy.ndarray[Any, Any]":
-    """The memory of a tensor. bfloat16, which NumPy has no type for, is told here."""
+    """The memory of a tensor. NumPy has no type for bfloat16, which is refused here."""
     import torch
     if value.device.type != "cpu":
         raise Wrong(f"{name} is on {value.device}, and this computes on the CPU: pass {name}.cpu()")

@@ -1,4 +1,4 @@
-"""What the machine must have, said in words before anything that needs it is loaded."""
+"""What the machine must have: refused with a message before anything that needs it is loaded."""
 import os
 
 GLIBC = (2, 36)

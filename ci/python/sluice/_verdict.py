@@ -295,7 +295,7 @@ class Checked:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What `sluice compare` says: one row a gate."""
+    """What `sluice compare` says: a row for each gate."""
     side: str
     matched: "str | None"
     rows: "tuple[Mapping[str, Any], ...]"

@@ -190,7 +190,7 @@ def compare(*gates: AnyGate, match: "str | None" = None, vary: str = "tau",
 
 
 def plot(*gates: AnyGate, r_max: float = 4.0, negative: bool = False) -> "Figure":
-    """Draws f, f' and r f' over 0 <= r <= r_max, a line a gate. Needs Matplotlib."""
+    """Draws f, f' and r f' over 0 <= r <= r_max, a line for each gate. Needs Matplotlib."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""What is refused at import, in words: an older glibc or CPU, a library of another build. And that
+"""What is refused at import, with a message: an older glibc or CPU, a library of another build. And that
 the package's structures are the compiler's."""
 import ctypes
 import json
