@@ -1,5 +1,5 @@
-"""What is refused at import, with a message: an older glibc or CPU, a library of another build. And that
-the package's structures are the compiler's."""
+"""What is refused at import, with a message: an older glibc or CPU, a library of another build. And
+that the package's structures are the compiler's."""
 import ctypes
 import json
 import os
