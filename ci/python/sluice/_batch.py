@@ -8,9 +8,6 @@ import numpy
 from . import _arrays
 from ._errors import InvalidInput
 
-Uint32 = "numpy.ndarray[Any, numpy.dtype[numpy.uint32]]"
-Bytes = "numpy.ndarray[Any, numpy.dtype[numpy.uint8]]"
-
 
 @dataclass(frozen=True)
 class Layout:
@@ -33,7 +30,8 @@ def offsets_of(shape: "tuple[int, ...]", seq: object) \
         if size * length >= 2**32:
             raise InvalidInput(f"{size} x {length} tokens are 2^32 or more: pass parts of the "
                                "batch, with denominators")
-        return numpy.arange(size + 1, dtype=numpy.uint32) * numpy.uint32(length)
+        return numpy.arange(0, size * length + 1, length, dtype=numpy.uint32) if length \
+            else numpy.zeros(size + 1, numpy.uint32)
     if len(shape) != 1:
         raise InvalidInput(f"log-probs have shape {shape}: pass a padded batch (B, T), or a packed "
                            "one (T,) with seq, the offsets of its sequences")

@@ -1,6 +1,8 @@
 """Gates: files and built-ins, with their parameters bound (spec/gates.md). Internal: see gates."""
 import ctypes
+import itertools
 import os
+import weakref
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -41,6 +43,21 @@ def _bound(values: "Mapping[str, Value]") -> "tuple[tuple[str, float, float], ..
     return tuple(rows)  # type: ignore[arg-type]
 
 
+_numbers = itertools.count()
+_by_key: "weakref.WeakValueDictionary[str, Gate]" = weakref.WeakValueDictionary()
+
+
+def by_key(key: str) -> "Union[str, Gate]":
+    """The loaded gate of a key; a name or a path as it is."""
+    if not key.startswith("<"):
+        return key
+    found = _by_key.get(key)
+    if found is None:
+        raise InvalidInput("the loaded gate of this call is no longer there: keep it as long as "
+                           "what was compiled with it")
+    return found
+
+
 class Gate:
     """A gate with its parameters bound: what `load` and `parse` give."""
 
@@ -61,6 +78,9 @@ class Gate:
         """the name that errors print"""
         self.bound = frozenset(name for name, _, _ in rows)
         """the parameters that were given values"""
+        self.key = f"<{next(_numbers)}>"
+        """a name by which an operator's call finds it (by_key)"""
+        _by_key[self.key] = self
 
     def __del__(self) -> None:
         if lib is not None and getattr(self, "_owner", None):

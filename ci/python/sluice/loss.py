@@ -17,8 +17,6 @@ from ._library import (
     AGGREGATIONS, KL_KINDS, LEVELS, SUMS, Batch, Context, Error, Objective, UpdateRatios, fail, lib,
     shared_context)
 
-Floats = "numpy.ndarray[Any, numpy.dtype[numpy.float32]]"
-
 
 @dataclass(frozen=True)
 class Denominators:
