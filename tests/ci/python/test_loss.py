@@ -5,6 +5,7 @@ import os
 import subprocess
 import threading
 
+import formula
 import numpy
 import pytest
 from sluice import _arrays, _batch, _library
@@ -12,17 +13,13 @@ from sluice.loss import coefficients
 
 import sluice
 
-U = 2.0**-24  # half an ulp of binary32, relative
+U = formula.U
 ALL = dict(kl="k3", beta=0.04, entropy_bonus=0.01)
 GATES = {
     "sigmoid": dict(tau_pos=1.0, tau_neg=1.05), "erf": dict(tau_pos=10.0, tau_neg=12.0),
     "arctan": dict(tau_pos=3.0, tau_neg=2.0), "softsign": dict(tau_pos=4.0, tau_neg=0.5),
     "clip": dict(parameters={"low": 0.2, "high": 0.28}), "identity": {},
     "student": {}, "cispo_cap": {}}
-WEIGHTS = {
-    "sigmoid": lambda z: 1 / numpy.cosh(z / 2)**2, "erf": lambda z: numpy.exp(-z * z / 2),
-    "arctan": lambda z: 1 / (1 + z * z), "softsign": lambda z: (1 + z * z)**-1.5}
-
 
 def same(a, b):
     """Bit for bit."""
@@ -110,35 +107,25 @@ def test_coefficients_are_the_librarys():
 
 def restated(p, gate, tau, level="token"):
     """The gradient by the formula in binary64, one sequence after the other, and how far the
-    library's may lie from it.
-
-    The ratio r, the weight w, the products w r and (w r) a, and a have one rounding each: five of
-    relative size U. The weight's argument z = tau (r - 1) has the error of r times tau, and two
-    roundings; no weight has a slope of 1 or more. Products of errors are below 2^-10 of that.
-    """
+    library's may lie from it."""
     live = sum((mask.any() for mask in p.mask))
     wanted, bound = [], []
     for new, old, mask, a in zip(p.new, p.old, p.mask, p.advantages.astype(numpy.float64)):
-        if not mask.any():
-            wanted.append(numpy.zeros(new.size)), bound.append(numpy.zeros(new.size))
-            continue
         x = (new - old).astype(numpy.float64)
-        extra = 0.0
-        if level == "sequence":
+        off = 0.0
+        if level == "sequence" and mask.any():
             x = numpy.full_like(x, x[mask].sum() / mask.sum())
-            extra = numpy.abs(x).max() + 1  # of the mean: rounded to binary32, summed in binary64
-        r, t = numpy.exp(x), float(numpy.float32(tau[0] if a > 0 else tau[1]))
-        z = t * (r - 1)
-        w = WEIGHTS[gate](z)
-        c = a / (live * mask.sum())
-        wanted.append(numpy.where(mask, -w * r * c, 0.0))
-        off = w * (5 + extra) * U + t * (r * (1 + extra) + 2 * numpy.abs(r - 1)) * U
-        bound.append(numpy.where(mask, abs(c) * r * off * (1 + 2.0**-10) + 2.0**-148, 0.0))
+            off = U * numpy.abs(x) * 2  # rounded to binary32; the sum in binary64 is far closer
+        t = float(numpy.float32(tau[0] if a > 0 else tau[1]))
+        c = a / (live * max(1, mask.sum()))
+        r = numpy.exp(x)
+        wanted.append(numpy.where(mask, -formula.WEIGHTS[gate](t * (r - 1)) * r * c, 0.0))
+        bound.append(numpy.where(mask, formula.policy_bound(gate, x, off, t, c), 0.0))
     return numpy.concatenate(wanted), numpy.concatenate(bound)
 
 
 @pytest.mark.parametrize("level", ["token", "sequence"])
-@pytest.mark.parametrize("gate", WEIGHTS)
+@pytest.mark.parametrize("gate", formula.WEIGHTS)
 def test_the_gradient_is_the_formulas_within_its_bound(problem, gate, level):
     tau = (GATES[gate]["tau_pos"], GATES[gate]["tau_neg"])
     out = sluice.gated_loss(**problem.packed(), gate=gate, level=level, **GATES[gate])
