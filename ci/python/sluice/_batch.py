@@ -47,16 +47,14 @@ def layout(mask: "numpy.ndarray[Any, numpy.dtype[numpy.uint8]]",
     cannot affect the chunks of a sum over it (spec O1.2). What lies before is then a sequence of
     its own, without tokens."""
     flat = mask.reshape(-1) != 0
-    before = numpy.zeros(flat.size + 1, numpy.int64)
-    numpy.cumsum(flat, out=before[1:])
-    counts = numpy.diff(before[seq]).astype(numpy.uint32)
+    rows = [flat[begin:end] for begin, end in zip(seq[:-1].tolist(), seq[1:].tolist())]
+    counts = numpy.array([numpy.count_nonzero(row) for row in rows], numpy.uint32)
     if not from_first:
         return Layout(seq, counts, None)
-    # The first unmasked token after the first slot of each: the one before which as many count.
-    unmasked = numpy.append(numpy.flatnonzero(flat), flat.size)
-    first = numpy.minimum(unmasked[before[seq[:-1]]], seq[1:])
+    # argmax is 0 where there is none, which is as good a beginning as any.
+    first = numpy.array([row.argmax() if row.size else 0 for row in rows], numpy.uint32)
     both = numpy.empty(2 * counts.size + 1, numpy.uint32)
-    both[0:-1:2], both[1::2], both[-1] = seq[:-1], first, seq[-1]
+    both[0:-1:2], both[1::2], both[-1] = seq[:-1], seq[:-1] + first, seq[-1]
     return Layout(both, counts, numpy.arange(1, 2 * counts.size, 2))
 
 

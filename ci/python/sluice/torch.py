@@ -41,7 +41,7 @@ def _forward(
         logp_ref: Optional[Tensor], entropy: Optional[Tensor], gate: str, values: str, level: str,
         aggregation: str, constant_length: float, kl: str, beta: float,
         entropy_bonus: float) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
-    """Loss, gradients by logp_new and by entropy (empty without a bonus), metrics (float64; -inf for
+    """Loss, gradients by logp_new and entropy (empty without a bonus), metrics (float64; -inf for
     what is absent, because a check of operators takes a NaN for a difference)."""
     step = None if denominators is None else Denominators(*denominators.tolist())
     out = _loss.gated_loss(

@@ -146,6 +146,10 @@ def test_masked_tokens_are_never_read(problem):
         two[name][~two["mask"]] = numpy.nan
     a, b = (sluice.gated_loss(**x, gate="erf", **GATES["erf"], **ALL) for x in (one, two))
     assert same(a.gradient, b.gradient) and a.loss == b.loss
+    for level in ("token", "sequence"):  # any byte but 0 is an unmasked token
+        two["mask"] = one["mask"].astype(numpy.uint8) * 2
+        a, b = (sluice.gated_loss(**x, gate="erf", level=level) for x in (one, two))
+        assert same(a.gradient, b.gradient) and same(a.sums, b.sums)
     two["logp_old"][0] = numpy.inf
     with pytest.raises(sluice.InvalidInput, match=r"logp_old\[0\] \(sequence 0\) is inf"):
         sluice.gated_loss(**two, gate="erf")

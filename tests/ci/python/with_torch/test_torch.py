@@ -1,4 +1,4 @@
-"""sluice.torch.gated_loss: an operator as PyTorch's checks want it, with the bits of the library."""
+"""sluice.torch.gated_loss: an operator as PyTorch's checks want it, with the library's bits."""
 import dataclasses
 
 import formula
