@@ -28,7 +28,7 @@ def test_the_lines_run(source, page, capsys):
 
 def test_the_calls_of_the_table_run(source):
     text = (source / "docs" / "python.md").read_text("utf-8")
-    for name in re.findall(r"^\| `(?:gate\.)?(\w+)\(", text, re.M):
+    for name in re.findall(r"^\| `(?:Gate\.)?(\w+)\(", text, re.M):
         assert hasattr(sluice.gates, name) or hasattr(sluice.gates.Gate, name), name
     assert sluice.gates.compare("sigmoid,tau=10", "erf", match="eur").matched == "eur"
 
