@@ -50,7 +50,7 @@ def _forward(
         constant_length=constant_length or None, denominators=step, kl=kl, beta=beta,
         logp_ref=logp_ref, entropy=entropy, entropy_bonus=entropy_bonus,
         context=shared_context(torch.get_num_threads()))
-    found = dataclasses.astuple(out.metrics)
+    found = [getattr(out.metrics, name) for name in _METRICS]
     metrics = [-numpy.inf if value is None else value for value in found]
     e = out.entropy_gradient
     return (torch.tensor(out.loss, dtype=torch.float32), torch.from_numpy(out.gradient),
