@@ -197,7 +197,7 @@ class Context:
 
     def __del__(self) -> None:
         handle = getattr(self, "_handle", None)
-        if handle:
+        if handle and lib is not None:  # at the end of the interpreter
             lib.sl_context_destroy(handle)
 
     @property
