@@ -25,8 +25,8 @@ typedef struct {
   const sl_gated_loss_batch *batch;
 } loss_job;
 
-/* Columns of one block; masked slots are computed with log-ratio 0 and never used. t: arguments and
- * values on their way. */
+/* Columns of one block; masked slots are computed with log-ratio 0 and never used. t holds what
+ * one loop leaves for the next. */
 typedef struct {
   float x[BLOCK], r[BLOCK], z[BLOCK], w[BLOCK], f[BLOCK], slope[BLOCK], t[BLOCK];
   double centred[BLOCK], kl[BLOCK];
