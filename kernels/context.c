@@ -5,6 +5,8 @@
 
 #include "kernels/core/processor.h"
 
+#include <sluice/abi.h>
+
 #include <float.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,10 +72,7 @@ static sl_status choose_backend(sl_context *ctx, const sl_context_options *optio
 }
 
 sl_status sl_context_create(sl_context **out, const sl_context_options *options, sl_error *err) {
-  char lacking[SL_PROCESSOR_TEXT];
-  if (sl_processor_lacks(lacking)) /* first: what follows may be compiled for more */
-    return sl_fail(err, SL_ERR_UNAVAILABLE, "this CPU lacks %s: Sluice needs x86-64-v3 (spec N1.2)",
-                   lacking);
+  SL_TRY(sl_abi_check_processor(err)); /* first: what follows may be compiled for more */
   if (!out || !options || !options->backend)
     return sl_fail(err, SL_ERR_USAGE, "a context needs options that name a backend");
   if (options->threads < 0)

@@ -42,7 +42,8 @@ struct sl_team {
   alignas(64) size_t n, grain, ranges;
   sl_parallel_body body;
   void *arg;
-  int looks, n_workers;
+  int threads, looks, n_workers;
+  pid_t process; /* that the workers run in */
   atomic_int quit, spoiled, sleepers;
   pthread_mutex_t lock;
   pthread_cond_t wake;
@@ -155,29 +156,7 @@ static int start_workers(sl_team *t, int count) {
   return failed;
 }
 
-sl_status sl_team_create(sl_team **out, int threads, sl_error *err) {
-  SL_VERIFY(threads > 0);
-  const size_t bytes = sizeof(sl_team) + (size_t)threads * sizeof(worker);
-  sl_team *t = aligned_alloc(alignof(sl_team), (bytes / alignof(sl_team) + 1) * alignof(sl_team));
-  if (!t) return sl_fail(err, SL_ERR_MEMORY, "no memory for a team of %d threads", threads);
-  *t = (sl_team){.looks = threads > sl_processors() ? 0 : LOOKS};
-  pthread_mutex_init(&t->lock, NULL);
-  pthread_cond_init(&t->wake, NULL);
-  const int failed = start_workers(t, threads - 1);
-  if (failed) {
-    const int got = t->n_workers + 1;
-    sl_team_destroy(t);
-    return sl_fail(err, SL_ERR_MEMORY,
-                   "the system gives %d of %d threads: %s; with run.threads=%d (--threads %d) no "
-                   "more are asked for",
-                   got, threads, strerror(failed), got, got);
-  }
-  *out = t;
-  return SL_OK;
-}
-
-void sl_team_destroy(sl_team *t) {
-  if (!t) return;
+static void stop_workers(sl_team *t) {
   atomic_store(&t->quit, 1);
   pthread_mutex_lock(&t->lock);
   pthread_cond_broadcast(&t->wake);
@@ -185,5 +164,46 @@ void sl_team_destroy(sl_team *t) {
   for (int i = 0; i < t->n_workers; i++) pthread_join(t->workers[i].thread, NULL);
   pthread_cond_destroy(&t->wake);
   pthread_mutex_destroy(&t->lock);
+}
+
+/* Fills a team that has none: no workers, no job. */
+static sl_status begin_team(sl_team *t, int threads, sl_error *err) {
+  *t = (sl_team){.threads = threads, .looks = threads > sl_processors() ? 0 : LOOKS};
+  t->process = getpid();
+  pthread_mutex_init(&t->lock, NULL);
+  pthread_cond_init(&t->wake, NULL);
+  const int failed = start_workers(t, threads - 1);
+  if (!failed) return SL_OK;
+  const int got = t->n_workers + 1;
+  stop_workers(t);
+  t->process = 0; /* nobody's: the next job tries again */
+  return sl_fail(err, SL_ERR_MEMORY,
+                 "the system gives %d of %d threads: %s; with run.threads=%d (--threads %d) no "
+                 "more are asked for",
+                 got, threads, strerror(failed), got, got);
+}
+
+sl_status sl_team_create(sl_team **out, int threads, sl_error *err) {
+  SL_VERIFY(threads > 0);
+  const size_t bytes = sizeof(sl_team) + (size_t)threads * sizeof(worker);
+  sl_team *t = aligned_alloc(alignof(sl_team), (bytes / alignof(sl_team) + 1) * alignof(sl_team));
+  if (!t) return sl_fail(err, SL_ERR_MEMORY, "no memory for a team of %d threads", threads);
+  const sl_status status = begin_team(t, threads, err);
+  if (status) {
+    free(t);
+    return status;
+  }
+  *out = t;
+  return SL_OK;
+}
+
+/* Of the parent's team a child has the memory alone: its workers are not here to be joined, and its
+ * lock may be held by one of them, so both are made anew and not taken apart. */
+sl_status sl_team_renew(sl_team *t, sl_error *err) {
+  return t->process == getpid() ? SL_OK : begin_team(t, t->threads, err);
+}
+
+void sl_team_destroy(sl_team *t) {
+  if (t && t->process == getpid()) stop_workers(t);
   free(t);
 }

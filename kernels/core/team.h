@@ -17,7 +17,12 @@ typedef void (*sl_parallel_body)(void *arg, size_t begin, size_t end, int thread
 
 /* threads - 1 workers, with the floating-point environment of the caller, all signals blocked. */
 sl_status sl_team_create(sl_team **out, int threads, sl_error *err);
+/* In a child of fork the memory of a team that the parent made, whose workers live there. */
 void sl_team_destroy(sl_team *team);
+
+/* Before each job: makes the workers anew where this process is a child of the one that made them.
+ * SL_ERR_MEMORY as in sl_team_create; the next call tries again. */
+sl_status sl_team_renew(sl_team *team, sl_error *err);
 
 /* Calls body for disjoint ranges of at most `grain` indices (at least 1) that cover [0, n); returns
  * when all are done. 0 if a worker's floating-point environment is wrong: then nothing was called,

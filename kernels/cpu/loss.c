@@ -1,11 +1,13 @@
 /* The gated loss in blocks of tokens, threaded over sequences (spec O1, O2, O4, O5).
  *
- * A token moves about 30 bytes and needs two to four of the functions of spec N2.1, which are
- * elementwise loops here; what is summed is binary64 in token order, on one lane. A step has
- * thousands of tokens, for which the model does 10^9 operations: this is never what limits a step.
+ * A token moves about 30 bytes and needs two to four of the functions of spec N2.1, which run in
+ * vectors over a block; what is summed is binary64 in token order, on one lane. A step of our own
+ * has thousands of tokens, for which the model does 10^9 operations; as a function of its own, on
+ * millions of tokens, the loss is compared with what PyTorch takes for it.
  */
 #include "cpu.h"
 #include "kernels/core/check.h"
+#include "kernels/core/function_maps.h"
 #include "kernels/plain/gate.h"
 #include "lanes.h"
 
@@ -14,15 +16,19 @@
 #define BLOCK 256
 #define LOG_RATIO_MAX 80.0f
 
+/* y[i] = name(x[i]) for n elements, in vectors (spec N2.1). */
+#define MAP(name, y, x, n) SL_ISA_NAME(function_maps)[SL_FUNCTION_##name](y, x, n)
+
 typedef struct {
   sl_staged_loss out;
   const sl_objective *objective;
   const sl_gated_loss_batch *batch;
 } loss_job;
 
-/* Columns of one block; masked slots are computed with log-ratio 0 and never used. */
+/* Columns of one block; masked slots are computed with log-ratio 0 and never used. t holds what
+ * one loop leaves for the next. */
 typedef struct {
-  float x[BLOCK], r[BLOCK], z[BLOCK], w[BLOCK], f[BLOCK], slope[BLOCK];
+  float x[BLOCK], r[BLOCK], z[BLOCK], w[BLOCK], f[BLOCK], slope[BLOCK], t[BLOCK];
   double centred[BLOCK], kl[BLOCK];
   uint8_t clamped[BLOCK], kl_clamped[BLOCK];
 } block;
@@ -35,7 +41,10 @@ typedef struct {
   float x; /* of a sequence-level ratio */
 } sequence;
 
-static inline float clamp(float x) { return fminf(fmaxf(x, -LOG_RATIO_MAX), LOG_RATIO_MAX) + 0.0f; }
+/* x is a number (check_loss.c). */
+static inline float clamp(float x) {
+  return (x > LOG_RATIO_MAX ? LOG_RATIO_MAX : x < -LOG_RATIO_MAX ? -LOG_RATIO_MAX : x) + 0.0f;
+}
 
 /* spec O1.2: lanes by slot, masked slots add +0, which cannot change a lane that started at +0.
  * chunk: one number for each chunk. */
@@ -65,30 +74,33 @@ static void fill_ratios(block *k, const loss_job *job, const sequence *q, size_t
     k->clamped[i] = fabsf(x) > LOG_RATIO_MAX;
     k->x[i] = clamp(x);
   }
-  for (size_t i = 0; i < n; i++) k->r[i] = sl_fn_exp(k->x[i]);
+  MAP(exp, k->r, k->x, n);
 }
 
-/* spec O2.1, O2.3; the loops are apart so that each has one function */
+/* spec O2.1, O2.3 */
 static void fill_smooth_gate(block *k, const sl_gate_side *g, size_t n) {
   for (size_t i = 0; i < n; i++) k->z[i] = g->tau * (k->r[i] - 1.0f);
   switch (g->family) {
     case SL_GATE_SIGMOID:
-      for (size_t i = 0; i < n; i++) k->w[i] = sl_fn_sech2h(k->z[i]);
-      for (size_t i = 0; i < n; i++) k->f[i] = g->scale * sl_fn_sigmoid(k->z[i]);
-      for (size_t i = 0; i < n; i++)
-        k->centred[i] = (double)(g->centred_scale * sl_fn_tanh(0.5f * k->z[i]));
+      MAP(sech2h, k->w, k->z, n);
+      MAP(sigmoid, k->t, k->z, n);
+      for (size_t i = 0; i < n; i++) k->f[i] = g->scale * k->t[i];
+      for (size_t i = 0; i < n; i++) k->z[i] *= 0.5f;
+      MAP(tanh, k->t, k->z, n);
+      for (size_t i = 0; i < n; i++) k->centred[i] = (double)(g->centred_scale * k->t[i]);
       return;
     case SL_GATE_ERF:
-      for (size_t i = 0; i < n; i++) k->w[i] = sl_fn_gaussh(k->z[i]);
+      MAP(gaussh, k->w, k->z, n);
       for (size_t i = 0; i < n; i++) k->centred[i] = sl_gate_erf(g, k->z[i]);
       break;
     case SL_GATE_ARCTAN:
-      for (size_t i = 0; i < n; i++) k->w[i] = sl_fn_lorentz(k->z[i]);
-      for (size_t i = 0; i < n; i++) k->centred[i] = (double)(sl_fn_atan(k->z[i]) / g->tau);
+      MAP(lorentz, k->w, k->z, n);
+      MAP(atan, k->t, k->z, n);
+      for (size_t i = 0; i < n; i++) k->centred[i] = (double)(k->t[i] / g->tau);
       for (size_t i = 0; i < n; i++) k->f[i] = 1.0f + (float)k->centred[i];
       return;
     default: /* softsign */
-      for (size_t i = 0; i < n; i++) k->w[i] = sl_fn_rhypot3(k->z[i]);
+      MAP(rhypot3, k->w, k->z, n);
       for (size_t i = 0; i < n; i++) k->centred[i] = sl_gate_softsign(k->r[i] - 1.0f, k->z[i]);
       break;
   }
@@ -116,8 +128,10 @@ static void fill_kl(block *k, const loss_job *job, size_t at, size_t n) {
     k->kl_clamped[i] = fabsf(y) > LOG_RATIO_MAX;
     k->z[i] = clamp(y);
   }
+  for (size_t i = 0; i < n; i++) k->t[i] = -k->z[i];
+  if (kind == SL_KL_K3) MAP(expm1, k->slope, k->t, n);
   for (size_t i = 0; i < n; i++)
-    k->slope[i] = kind == SL_KL_K1 ? 1.0f : kind == SL_KL_K2 ? k->z[i] : -sl_fn_expm1(-k->z[i]);
+    k->slope[i] = kind == SL_KL_K1 ? 1.0f : kind == SL_KL_K2 ? k->z[i] : -k->slope[i];
   for (size_t i = 0; i < n; i++) {
     const double y = (double)k->z[i];
     k->kl[i] = kind == SL_KL_K1 ? y : kind == SL_KL_K2 ? y * y / 2.0 : y - (double)k->slope[i];
@@ -142,10 +156,11 @@ static void add_token(sl_loss_sums *s, const block *k, size_t i, double ac, floa
 }
 
 /* spec O4.2, O4.4, O4.6 */
-static void finish_block(const block *k, const loss_job *job, const sequence *q, sl_loss_sums *sums,
-                         size_t at, size_t n) {
+static void finish_block(const block *k, const loss_job *job, const sequence *q,
+                         sl_loss_sums *total, size_t at, size_t n) {
   const sl_objective *o = job->objective;
   const sl_gated_loss_batch *b = job->batch;
+  sl_loss_sums sums = *total; /* in registers, which the stores to d and e cannot touch */
   for (size_t i = 0; i < n; i++) {
     const float effective = k->w[i] * k->r[i];
     float d = k->clamped[i] || q->a == 0.0f ? 0.0f : effective * q->a;
@@ -154,14 +169,15 @@ static void finish_block(const block *k, const loss_job *job, const sequence *q,
     if (o->beta > 0.0) {
       /* The analyzer does not see that fill_kl ran, because beta > 0. */
       d = d + q->kl_scale * k->slope[i]; /* NOLINT(clang-analyzer-core.*) */
-      sums->kl += q->c * k->kl[i];
-      sums->kl_clamped += k->kl_clamped[i];
+      sums.kl += q->c * k->kl[i];
+      sums.kl_clamped += k->kl_clamped[i];
     }
     job->out.d[at + i] = d;
     if (o->gamma > 0.0) job->out.e[at + i] = q->entropy_grad;
-    if (b->entropy) sums->entropy += q->c * (double)b->entropy[at + i];
-    add_token(sums, k, i, q->ac, effective);
+    if (b->entropy) sums.entropy += q->c * (double)b->entropy[at + i];
+    add_token(&sums, k, i, q->ac, effective);
   }
+  *total = sums;
 }
 
 static sl_loss_sums sequence_loss(const loss_job *job, size_t s) {

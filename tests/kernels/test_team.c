@@ -1,11 +1,15 @@
-/* A team calls each index of a job once, whatever its size, also after its workers have slept, and
- * with more threads than processors (spec N1.4). */
+/* A team calls each index of a job once, whatever its size, also after its workers have slept, with
+ * more threads than processors, and in a child of fork (spec N1.4). */
 #include "kernels/core/team.h"
 
 #include <criterion/criterion.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { MOST = 700, THREADS = 6, SEED = 11 };
 static atomic_int calls[MOST];
@@ -57,3 +61,74 @@ Test(team, planted) {
   count(&j, 0, 10, 0), count(&j, 11, 30, 0);
   cr_expect_eq(wrong_counts(30), 1, "an index left out");
 }
+
+#if !defined(__SANITIZE_THREAD__) /* which starts no thread in a child of a process with several \
+                                   */
+/* Leaves only once a worker has come too. */
+static void meet(void *arg, size_t begin, size_t end, int thread) {
+  atomic_int *met = arg;
+  (void)begin, (void)end;
+  if (thread > 0) atomic_store(met, 1);
+  while (!atomic_load(met)) sched_yield();
+}
+
+/* In the child: a job that needs a worker, one that counts, and the end of the team. A child that
+ * waits for the parent's workers is ended by the alarm. */
+static void run_as_child(sl_team *team, int threads) {
+  atomic_int met = 0;
+  sl_error err;
+  job j = {7, threads};
+  alarm(20);
+  if (sl_team_renew(team, &err)) _exit(2);
+  if (!sl_team_run(team, 2, 1, meet, &met)) _exit(3);
+  if (!sl_team_run(team, MOST, j.grain, count, &j) || wrong_counts(MOST)) _exit(4);
+  sl_team_destroy(team);
+  _exit(0);
+}
+
+static int status_of_child(sl_team *team, int threads, void (*run)(sl_team *team, int threads)) {
+  int status = -1;
+  const pid_t child = fork();
+  cr_assert(child >= 0);
+  if (child == 0) run(team, threads);
+  cr_assert_eq(waitpid(child, &status, 0), child);
+  return status;
+}
+
+/* The team of a parent works in its child too, with workers of the child's own; the parent's goes
+ * on. The second fork finds workers that sleep. */
+Test(team, a_child_has_workers_of_its_own) {
+  sl_team *team = NULL;
+  sl_error err;
+  job j = {5, 3};
+  cr_assert_eq(sl_team_create(&team, 3, &err), SL_OK, "%s", err.message);
+  for (int i = 0; i < 2; i++) {
+    cr_assert(sl_team_run(team, MOST, j.grain, count, &j));
+    cr_assert_eq(wrong_counts(MOST), 0);
+    cr_expect_eq(status_of_child(team, 3, run_as_child), 0);
+    nanosleep(&(struct timespec){0, 2000000}, NULL);
+  }
+  cr_expect_eq(sl_team_renew(team, &err), SL_OK);
+  cr_assert(sl_team_run(team, MOST, j.grain, count, &j));
+  cr_assert_eq(wrong_counts(MOST), 0);
+  sl_team_destroy(team);
+}
+
+static void run_without_renewal(sl_team *team, int threads) {
+  atomic_int met = 0;
+  (void)threads;
+  alarm(1);
+  sl_team_run(team, 2, 1, meet, &met);
+  _exit(0);
+}
+
+/* What the test above would see: without its own workers the child waits for ever. */
+Test(team, a_child_with_the_parents_workers_has_none) {
+  sl_team *team = NULL;
+  sl_error err;
+  cr_assert_eq(sl_team_create(&team, 3, &err), SL_OK, "%s", err.message);
+  const int status = status_of_child(team, 3, run_without_renewal);
+  cr_expect(WIFSIGNALED(status) && WTERMSIG(status) == SIGALRM);
+  sl_team_destroy(team);
+}
+#endif

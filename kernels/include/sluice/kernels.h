@@ -53,7 +53,8 @@ typedef struct {
  * context before all else. SL_ERR_USAGE for options that are no options.
  *
  * The context owns a workspace that grows to the largest need and is reused: no allocation in a
- * training step after the first. Not for use by two threads at once. */
+ * training step after the first. Not for use by two threads at once. A child of fork may go on with
+ * a context of the parent that no other thread was using: it makes its own threads. */
 sl_status sl_context_create(sl_context **out, const sl_context_options *options, sl_error *err);
 void sl_context_destroy(sl_context *ctx);
 const sl_error *sl_context_error(const sl_context *ctx);

@@ -1,0 +1,4 @@
+"""python -m sluice: the command `sluice`."""
+from ._programs import sluice
+
+sluice()

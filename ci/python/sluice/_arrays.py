@@ -1,0 +1,124 @@
+"""Arrays of the caller as they are: NumPy's, PyTorch's, or of anything with DLPack. Internal.
+
+Nothing is copied. What cannot be used as it is, is refused with the call that makes it usable.
+"""
+import sys
+from typing import Any
+
+import numpy
+
+from ._errors import InvalidInput
+
+_CPU_DEVICES = (1, 3)  # kDLCPU, kDLCUDAHost
+
+
+class Wrong(InvalidInput, TypeError):
+    """An array of another type, layout or device than is needed."""
+
+
+def _is_torch(value: object) -> bool:
+    torch: Any = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
+
+
+def _of_torch(name: str, value: Any) -> "numpy.ndarray[Any, Any]":
+    """The memory of a tensor. NumPy has no type for bfloat16, which is refused here."""
+    import torch
+    if value.device.type != "cpu":
+        raise Wrong(f"{name} is on {value.device}, and this computes on the CPU: pass {name}.cpu()")
+    if value.layout != torch.strided:
+        raise Wrong(f"{name} has layout {value.layout}: pass {name}.to_dense()")
+    if value.dtype == torch.bfloat16:
+        raise Wrong(f"{name} is bfloat16, not float32: pass {name}.float()")
+    if value.is_conj() or value.is_neg():
+        raise Wrong(f"{name} is a lazy view: pass {name}.resolve_neg()")
+    array: "numpy.ndarray[Any, Any]" = value.detach().numpy()
+    return array
+
+
+def _of_dlpack(name: str, value: Any) -> "numpy.ndarray[Any, Any]":
+    kind = int(value.__dlpack_device__()[0])
+    if kind not in _CPU_DEVICES:
+        raise Wrong(f"{name} is on a device (DLPack's type {kind}), and this computes on the CPU: "
+                    "copy it there first")
+    try:
+        return numpy.from_dlpack(value)
+    except (BufferError, RuntimeError, TypeError, ValueError) as error:
+        raise Wrong(f"{name}: NumPy cannot take it by DLPack ({error}): pass it as a NumPy array "
+                    "of float32") from error
+
+
+def view(name: str, value: object) -> "numpy.ndarray[Any, Any]":
+    """The array of anything that holds one, without a copy."""
+    if isinstance(value, numpy.ndarray):
+        return value
+    if _is_torch(value):
+        return _of_torch(name, value)
+    if hasattr(value, "__dlpack__") and hasattr(value, "__dlpack_device__"):
+        return _of_dlpack(name, value)
+    raise Wrong(f"{name} is a {type(value).__name__}, not an array: pass "
+                f"numpy.asarray({name}, dtype=numpy.float32), a tensor, or what has __dlpack__")
+
+
+def _contiguous(name: str, array: "numpy.ndarray[Any, Any]", value: object) -> None:
+    if array.flags.c_contiguous and array.flags.aligned:
+        return
+    fix = f"{name}.contiguous()" if _is_torch(value) else f"numpy.ascontiguousarray({name})"
+    raise Wrong(f"{name} has strides {array.strides} for shape {array.shape}, and must be "
+                f"contiguous: pass {fix}")
+
+
+def floats(name: str, value: object, shape: "tuple[int, ...] | None" = None) \
+        -> "numpy.ndarray[Any, numpy.dtype[numpy.float32]]":
+    """A contiguous array of float32, of that shape."""
+    array = view(name, value)
+    if array.dtype != numpy.float32 or not array.dtype.isnative:
+        fix = f"{name}.float()" if _is_torch(value) else f"{name}.astype(numpy.float32)"
+        raise Wrong(f"{name} is {array.dtype}, not float32: pass {fix}")
+    _shape(name, array, shape)
+    _contiguous(name, array, value)
+    return array
+
+
+def flags(name: str, value: object, shape: "tuple[int, ...]") \
+        -> "numpy.ndarray[Any, numpy.dtype[numpy.uint8]]":
+    """A contiguous array of bytes that are 0 or not, of that shape: bool or uint8."""
+    if _is_torch(value) and str(getattr(value, "dtype")) == "torch.bool":
+        value = value.view(sys.modules["torch"].uint8)  # type: ignore[attr-defined]
+    array = view(name, value)
+    if array.dtype not in (numpy.bool_, numpy.uint8):
+        fix = f"{name}.bool()" if _is_torch(value) else f"{name}.astype(bool)"
+        raise Wrong(f"{name} is {array.dtype}, not bool or uint8: pass {fix}")
+    _shape(name, array, shape)
+    _contiguous(name, array, value)
+    return array.view(numpy.uint8)
+
+
+def offsets(name: str, value: object, end: int) \
+        -> "numpy.ndarray[Any, numpy.dtype[numpy.uint32]]":
+    """Offsets that begin at 0, do not decrease and end at `end`: any integers, copied."""
+    array = numpy.asarray(value) if isinstance(value, (list, tuple)) else view(name, value)
+    if array.ndim != 1 or array.size < 1 or array.dtype.kind not in "iu":
+        raise Wrong(f"{name} must be offsets, one-dimensional integers such as [0, 3, 7], and is "
+                    f"{array.dtype} of shape {array.shape}")
+    wide = array.astype(numpy.int64)
+    steps = numpy.diff(wide)
+    if wide[0] != 0 or (steps < 0).any() or wide[-1] != end:
+        raise InvalidInput(f"{name} must begin at 0, not decrease, and end at {end}: it begins at "
+                           f"{wide[0]}, ends at {wide[-1]}"
+                           + (f" and falls after [{int((steps < 0).argmax())}]"
+                              if (steps < 0).any() else ""))
+    if end >= 2**32:
+        raise InvalidInput(f"{name} ends at {end}, and offsets are below 2^32: pass parts of the "
+                           "batch, with denominators")
+    return wide.astype(numpy.uint32)
+
+
+def _shape(name: str, array: "numpy.ndarray[Any, Any]", shape: "tuple[int, ...] | None") -> None:
+    if shape is not None and array.shape != shape:
+        raise Wrong(f"{name} has shape {array.shape}, and must have {shape}")
+
+
+def address(array: "numpy.ndarray[Any, Any] | None") -> "int | None":
+    """Where its memory begins; None for none."""
+    return None if array is None else int(array.ctypes.data)

@@ -1,0 +1,253 @@
+"""libsluice.so by ctypes: its structures, its functions, contexts. Internal.
+
+The structures repeat <sluice/types.h> and others; the test `layout` compares them with the
+compiler's, and ABI is the number of the headers that they were written from.
+"""
+import ctypes
+import os
+import threading
+import weakref
+from pathlib import Path
+from typing import Any, NoReturn
+
+from ._errors import InvalidInput, MemoryLimit, SluiceError, Unavailable
+
+ABI = 1
+
+_STATUS = ("ok", "usage", "input", "io", "memory", "environment", "unavailable", "nonfinite",
+           "mismatch")
+FAMILIES = ("sigmoid", "erf", "arctan", "softsign", "clip", "identity", "expression")
+LEVELS = ("token", "sequence")
+AGGREGATIONS = ("sequence-mean", "token-mean", "constant")
+KL_KINDS = ("k1", "k2", "k3")
+
+
+class Error(ctypes.Structure):
+    """sl_error"""
+    status: int
+    message: bytes
+    _fields_ = [("status", ctypes.c_int), ("message", ctypes.c_char * 1000)]
+
+
+class ContextOptions(ctypes.Structure):
+    """sl_context_options"""
+    _fields_ = [("backend", ctypes.c_char_p), ("isa", ctypes.c_int), ("threads", ctypes.c_int)]
+
+
+class GateStruct(ctypes.Structure):
+    """sl_gate"""
+    family: "ctypes.Array[ctypes.c_int]"
+    _fields_ = [("family", ctypes.c_int * 2), ("tau", ctypes.c_float * 2),
+                ("clip_low", ctypes.c_double), ("clip_high", ctypes.c_double),
+                ("function", ctypes.c_void_p), ("expression", ctypes.c_void_p)]
+
+
+class GateParameter(ctypes.Structure):
+    """sl_gate_parameter"""
+    _fields_ = [("name", ctypes.c_char_p), ("value", ctypes.c_double * 2)]
+
+
+class GateParameterInfo(ctypes.Structure):
+    """sl_gate_parameter_info"""
+    name: bytes
+    low: float
+    high: float
+    value: "ctypes.Array[ctypes.c_double]"
+    _fields_ = [("name", ctypes.c_char_p), ("low", ctypes.c_double), ("high", ctypes.c_double),
+                ("value", ctypes.c_double * 2)]
+
+
+class Objective(ctypes.Structure):
+    """sl_objective"""
+    gate: GateStruct
+    _fields_ = [("gate", GateStruct), ("level", ctypes.c_int), ("aggregation", ctypes.c_int),
+                ("constant_length", ctypes.c_double), ("kl", ctypes.c_int),
+                ("beta", ctypes.c_double), ("gamma", ctypes.c_double)]
+
+
+class Batch(ctypes.Structure):
+    """sl_gated_loss_batch"""
+    _fields_ = [("logp_new", ctypes.c_void_p), ("logp_old", ctypes.c_void_p),
+                ("logp_ref", ctypes.c_void_p), ("entropy", ctypes.c_void_p),
+                ("mask", ctypes.c_void_p), ("seq", ctypes.c_void_p),
+                ("advantage", ctypes.c_void_p), ("coefficient", ctypes.c_void_p),
+                ("n_seq", ctypes.c_size_t)]
+
+
+class UpdateRatios(ctypes.Structure):
+    """sl_update_ratios"""
+    effective: float
+    clipped: float
+    clipped_tokens: float
+    _fields_ = [("effective", ctypes.c_double), ("clipped", ctypes.c_double),
+                ("clipped_tokens", ctypes.c_double)]
+
+
+SUMS = [("objective", "<f8"), ("centred", "<f8"), ("kl", "<f8"), ("entropy", "<f8"),
+        ("y_sum", "<f8"), ("y_square_sum", "<f8"), ("weight_sum", "<f8"), ("effective_sum", "<f8"),
+        ("ratio_max", "<f4"), ("tokens", "<u4"), ("below_half", "<u4"), ("clamped", "<u4"),
+        ("log_ratio_sum", "<f8"), ("kl_clamped", "<u4"), ("zero", "<u4")]
+"""sl_loss_sums, as a dtype of NumPy."""
+
+_POINTER, _SIZE, _INT = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+_ERROR = ctypes.POINTER(Error)
+_PROTOTYPES: "dict[str, tuple[Any, list[Any]]]" = {
+    "sl_abi_version": (ctypes.c_uint32, []),
+    "sl_abi_numerics": (ctypes.c_uint32, []),
+    "sl_abi_check_processor": (_INT, [_ERROR]),
+    "sl_context_create": (_INT, [ctypes.POINTER(_POINTER), ctypes.POINTER(ContextOptions),
+                                 _ERROR]),
+    "sl_context_destroy": (None, [_POINTER]),
+    "sl_context_error": (_ERROR, [_POINTER]),
+    "sl_context_backend": (ctypes.c_char_p, [_POINTER]),
+    "sl_context_threads": (_INT, [_POINTER]),
+    "sl_gated_loss": (_INT, [_POINTER, _POINTER, _POINTER, _POINTER, ctypes.POINTER(Objective),
+                             ctypes.POINTER(Batch)]),
+    "sl_update_measure": (_INT, [ctypes.POINTER(UpdateRatios), ctypes.POINTER(Objective),
+                                 ctypes.POINTER(Batch), _POINTER, _POINTER, _SIZE, _ERROR]),
+    "sl_gate_parse": (_INT, [ctypes.POINTER(GateStruct), ctypes.POINTER(_POINTER), ctypes.c_char_p,
+                             _SIZE, ctypes.c_char_p, ctypes.POINTER(GateParameter), _SIZE,
+                             _ERROR]),
+    "sl_gate_load": (_INT, [ctypes.POINTER(GateStruct), ctypes.POINTER(_POINTER),
+                            ctypes.c_char_p, ctypes.POINTER(GateParameter), _SIZE, _ERROR]),
+    "sl_gate_definition_free": (None, [_POINTER]),
+    "sl_gate_evaluate": (None, [_POINTER, _INT, _POINTER, _POINTER, _POINTER, _SIZE]),
+    "sl_gate_definition_name": (ctypes.c_char_p, [_POINTER]),
+    "sl_gate_definition_citation": (ctypes.c_char_p, [_POINTER]),
+    "sl_gate_definition_has_value": (_INT, [_POINTER, _INT]),
+    "sl_gate_definition_parameters": (_SIZE, [_POINTER]),
+    "sl_gate_definition_parameter": (GateParameterInfo, [_POINTER, _SIZE]),
+    "sl_gate_definition_expression": (_INT, [_POINTER, _INT, _INT, ctypes.c_char_p, _SIZE]),
+    "sl_gate_builtin_count": (_SIZE, []),
+    "sl_gate_builtin_name": (ctypes.c_char_p, [_SIZE]),
+    "sl_gate_builtin_text": (ctypes.c_char_p, [ctypes.c_char_p]),
+}
+
+
+def fail(error: Error) -> NoReturn:
+    """Raises what a status of the library is in this package."""
+    kind = _STATUS[error.status] if error.status < len(_STATUS) else "unknown"
+    text = error.message.decode("utf-8", "replace")
+    if kind == "environment":
+        raise Unavailable(
+            f"{text}: this thread flushes subnormal numbers to zero or rounds another way; call "
+            "torch.set_flush_denormal(False) in it (a library built with -ffast-math may have set "
+            "this when it was loaded)")
+    if kind == "memory":
+        raise MemoryLimit(text)
+    if kind == "unavailable":
+        raise Unavailable(text)
+    if kind in ("usage", "input", "nonfinite", "io"):
+        raise InvalidInput(text)
+    raise SluiceError(text)
+
+
+def _load(path: Path) -> ctypes.CDLL:
+    """The library, if it is one of this package's ABI and runs on this processor."""
+    if not path.exists():
+        raise ImportError(f"sluice: {path} is not there: this is no whole installation; install "
+                          "the wheel, or build from source as docs/python.md says")
+    library = ctypes.CDLL(str(path))
+    try:
+        found = library.sl_abi_version
+    except AttributeError:
+        raise ImportError(f"sluice: {path} is too old for this package: it has no number of its "
+                          "ABI; install package and library together") from None
+    found.restype = ctypes.c_uint32
+    if found() != ABI:
+        raise ImportError(f"sluice: {path} has ABI {found()}, and this package needs {ABI}: "
+                          "install package and library together")
+    for name, (result, arguments) in _PROTOTYPES.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    error = Error()
+    if library.sl_abi_check_processor(ctypes.byref(error)):
+        raise ImportError("sluice: " + error.message.decode())
+    return library
+
+
+lib = _load(Path(__file__).parent / "lib" / "libsluice.so")
+
+
+def numerics_version() -> int:
+    """The version of the numerics that the library follows."""
+    return int(lib.sl_abi_numerics())
+
+
+class Context:
+    """A context of the library with a lock, so that several Python threads may share it.
+
+    threads: how many threads compute, 0 for all that the system offers. backend: "cpu" or "plain".
+    Errors: Unavailable, InvalidInput, MemoryLimit.
+    """
+
+    def __init__(self, threads: int = 0, backend: str = "cpu") -> None:
+        self._options = ContextOptions(backend.encode(), 0, threads)
+        self._handle = ctypes.c_void_p()
+        self._lock = threading.Lock()
+        self._create()
+        _contexts.add(self)
+
+    def _create(self) -> None:
+        error, handle = Error(), ctypes.c_void_p()
+        if lib.sl_context_create(ctypes.byref(handle), ctypes.byref(self._options),
+                                 ctypes.byref(error)):
+            fail(error)
+        self._handle = handle
+
+    def __del__(self) -> None:
+        handle = getattr(self, "_handle", None)
+        if handle and lib is not None:  # at the end of the interpreter
+            lib.sl_context_destroy(handle)
+
+    @property
+    def backend(self) -> str:
+        """What computes, as "cpu/avx512"."""
+        with self._lock:
+            return str(lib.sl_context_backend(self._handle).decode())
+
+    @property
+    def threads(self) -> int:
+        """How many threads compute."""
+        with self._lock:
+            return int(lib.sl_context_threads(self._handle))
+
+    def gated_loss(self, d: int, e: "int | None", sums: int, objective: Objective,
+                   batch: Batch) -> None:
+        """sl_gated_loss: d, e and sums are addresses."""
+        with self._lock:
+            if not self._handle:
+                self._create()
+            if lib.sl_gated_loss(self._handle, d, e, sums, ctypes.byref(objective),
+                                 ctypes.byref(batch)):
+                fail(lib.sl_context_error(self._handle).contents)
+
+    def _after_fork(self) -> None:
+        """In a child: a context that another thread of the parent was using is left as it is, and
+        replaced when it is needed."""
+        if self._lock.locked():
+            self._lock, self._handle = threading.Lock(), ctypes.c_void_p()
+
+
+_contexts: "weakref.WeakSet[Context]" = weakref.WeakSet()
+_shared: "dict[tuple[int, str], Context]" = {}
+_shared_lock = threading.Lock()
+
+
+def shared_context(threads: int = 0, backend: str = "cpu") -> Context:
+    """The process's context with that many threads."""
+    with _shared_lock:
+        context = _shared.get((threads, backend))
+        if context is None:
+            context = _shared[threads, backend] = Context(threads, backend)
+        return context
+
+
+def _in_child() -> None:
+    global _shared_lock
+    _shared_lock = threading.Lock()
+    for context in list(_contexts):
+        context._after_fork()
+
+
+os.register_at_fork(after_in_child=_in_child)

@@ -1,0 +1,127 @@
+"""The commands of this installation as child processes, with limits. Internal.
+
+They are processes of their own because a prover that lacks memory, or time, ends its process; so it
+never ends the caller's.
+"""
+import errno
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn, Sequence
+
+from ._errors import CommandFailed, InvalidInput, MemoryLimit, TimeLimit, Unavailable
+
+DONE, FAILED, USAGE, INPUT, UNDECIDED, SYSTEM, REQUIREMENT = 0, 1, 2, 3, 4, 5, 7  # docs/using.md
+
+_FOLDER = Path(__file__).parent / "bin"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What a command may take: seconds by the clock, bytes of address space; None is no limit."""
+    seconds: "float | None" = None
+    memory: "int | None" = None
+
+    def __post_init__(self) -> None:
+        if self.seconds is not None and not self.seconds > 0:
+            raise InvalidInput(f"timeout must be seconds above 0, or None, not {self.seconds}")
+        if self.memory is not None and not self.memory > 0:
+            raise InvalidInput(f"memory must be bytes above 0, or None, not {self.memory}")
+
+
+@dataclass(frozen=True)
+class Completed:
+    """How a command ended."""
+    code: int
+    output: str
+    errors: str
+
+
+def path(program: str) -> Path:
+    """Where a command of this installation is."""
+    found = _FOLDER / program
+    if not found.exists():
+        raise Unavailable(f"this installation has no {program} (looked for {found}): install the "
+                          "wheel, or build from source with SLUICE_PROOFS=ON")
+    return found
+
+
+def _start(program: str, arguments: "Sequence[str]", memory: "int | None") \
+        -> "subprocess.Popen[str]":
+    """In a session of its own, so that Ctrl-C in a terminal reaches this process alone, which then
+    ends the command. Memory is limited by the shell, which then becomes the command: a function
+    that runs between fork and exec is not safe with threads, and a limit that is set from here may
+    come too late. Where the system's own limit is lower, that holds."""
+    command = [str(path(program)), *arguments]
+    if memory is not None:
+        limit = f'ulimit -v {max(memory // 1024, 1)} 2>/dev/null; exec "$0" "$@"'
+        command = ["/bin/sh", "-c", limit, *command]
+    environment = dict(os.environ, SLUICE_PROGRESS="0")
+    return subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, encoding="utf-8", errors="replace", env=environment, start_new_session=True)
+
+
+def run(program: str, arguments: "Sequence[str]", limits: Limits) -> Completed:
+    """Runs a command to its end. Whatever interrupts the wait, KeyboardInterrupt too, ends it.
+
+    Errors: TimeLimit; MemoryLimit where it gave up for want of memory; InvalidInput with its
+    message where it refused what it was given; CommandFailed where it was killed.
+    """
+    process = _start(program, arguments, limits.memory)
+    try:
+        output, errors = process.communicate(timeout=limits.seconds)
+    except subprocess.TimeoutExpired:
+        raise TimeLimit(f"{program} {arguments[0]} took longer than {limits.seconds:g} s: raise "
+                        "timeout") from None
+    finally:
+        if process.poll() is None:
+            process.kill()
+        process.wait()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+    completed = Completed(process.returncode, output, errors)
+    if completed.code not in (DONE, FAILED, UNDECIDED, REQUIREMENT):
+        _fail(program, arguments, completed, limits)
+    return completed
+
+
+def _fail(program: str, arguments: "Sequence[str]", completed: Completed,
+          limits: Limits) -> NoReturn:
+    text = completed.errors.strip() or completed.output.strip()
+    text = text.removeprefix(f"sluice {arguments[0]}: error: ")
+    # Under a limit the loader of programs may fail too, with a code of its own; a file is then
+    # unreadable.
+    short = os.strerror(errno.ENOMEM) in text
+    if completed.code not in (USAGE, INPUT):
+        short |= "memory" in text or limits.memory is not None and completed.code != SYSTEM
+    if short:
+        limit = "" if limits.memory is None else f" (memory={limits.memory} bytes: raise it)"
+        raise MemoryLimit((text or f"{program} was ended by signal {-completed.code}") + limit)
+    if completed.code in (USAGE, INPUT):
+        raise InvalidInput(text)
+    if completed.code == SYSTEM:
+        raise CommandFailed(text)
+    how = f"signal {-completed.code}" if completed.code < 0 else f"exit code {completed.code}"
+    raise CommandFailed(f"{program} {arguments[0]} was ended by {how}: {text}")
+
+
+def _become(program: str) -> NoReturn:
+    try:
+        file = str(path(program))
+    except Unavailable as error:
+        sys.exit(f"{program}: error: {error}")
+    os.execv(file, [program, *sys.argv[1:]])
+
+
+def sluice() -> NoReturn:
+    """The command `sluice` of this installation."""
+    _become("sluice")
+
+
+def sluice_check() -> NoReturn:
+    """The command `sluice-check` of this installation."""
+    _become("sluice-check")

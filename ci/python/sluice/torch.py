@@ -1,0 +1,187 @@
+"""The gated loss as a differentiable operator of PyTorch, on the CPU (spec O1 to O5).
+
+    loss, metrics = sluice.torch.gated_loss(new, old, advantages, mask, gate="erf", tau_pos=10,
+                                            tau_neg=12)
+    loss.backward()
+
+It works under torch.compile and autocast, which computes it in float32. Threads follow
+torch.get_num_threads(), and cannot affect a bit. The gradient by token is that of
+`sluice.gated_loss`, times the gradient of the loss; a second derivative is refused.
+"""
+import dataclasses
+import os
+from typing import Any, Mapping, NoReturn, Optional, Sequence, Tuple, Union
+
+import numpy
+import torch
+from torch import Tensor
+
+from . import loss as _loss
+from ._errors import InvalidInput
+from ._gate import Gate, Value, by_key
+from ._library import shared_context
+from .loss import Denominators
+
+__all__ = ["Denominators", "gated_loss"]
+
+_METRICS = tuple(field.name for field in dataclasses.fields(_loss.Metrics))
+
+
+def _values_of(text: str) -> "dict[str, Tuple[float, float]]":
+    """The inverse of _text_of."""
+    rows = [row.split("=") for row in text.split(";") if row]
+    pairs = {name: pair.split(":") for name, pair in rows}
+    return {name: (float(pos), float(neg)) for name, (pos, neg) in pairs.items()}
+
+
+@torch.library.custom_op("sluice::gated_loss", mutates_args=(), device_types="cpu")
+def _forward(
+        logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tensor,
+        seq: Optional[Tensor], groups: Optional[Tensor], denominators: Optional[Tensor],
+        logp_ref: Optional[Tensor], entropy: Optional[Tensor], gate: str, values: str, level: str,
+        aggregation: str, constant_length: float, kl: str, beta: float,
+        entropy_bonus: float) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Loss, gradients by logp_new and entropy (empty without a bonus), metrics (float64; -inf for
+    what is absent, because a check of operators takes a NaN for a difference)."""
+    step = None if denominators is None else Denominators(*denominators.tolist())
+    out = _loss.gated_loss(
+        logp_new, logp_old, advantages, mask, seq=seq, gate=by_key(gate),
+        parameters=_values_of(values), groups=groups, level=level, aggregation=aggregation,
+        constant_length=constant_length or None, denominators=step, kl=kl, beta=beta,
+        logp_ref=logp_ref, entropy=entropy, entropy_bonus=entropy_bonus,
+        context=shared_context(torch.get_num_threads()))
+    found = [getattr(out.metrics, name) for name in _METRICS]
+    metrics = [-numpy.inf if value is None else value for value in found]
+    e = out.entropy_gradient
+    return (torch.tensor(out.loss, dtype=torch.float32), torch.from_numpy(out.gradient),
+            torch.empty(0) if e is None else torch.from_numpy(e),
+            torch.tensor(metrics, dtype=torch.float64))
+
+
+@_forward.register_fake
+def _(logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tensor,
+      seq: Optional[Tensor], groups: Optional[Tensor], denominators: Optional[Tensor],
+      logp_ref: Optional[Tensor], entropy: Optional[Tensor], gate: str, values: str, level: str,
+      aggregation: str, constant_length: float, kl: str, beta: float,
+      entropy_bonus: float) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
+    def empty(shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
+        return logp_new.new_empty(shape, dtype=dtype)
+    return (empty(()), empty(logp_new.shape), empty(logp_new.shape if entropy_bonus > 0 else (0,)),
+            empty((len(_METRICS),), torch.float64))
+
+
+@torch.library.custom_op("sluice::gated_loss_backward", mutates_args=(), device_types="cpu")
+def _backward(grad: Tensor, d: Tensor, e: Tensor, logp_new: Tensor) -> Tuple[Tensor, Tensor]:
+    """The gradients times that of the loss. logp_new is here so that autograd knows that they
+    depend on it, and a second derivative comes to `_refuse`."""
+    return grad * d, grad * e
+
+
+@_backward.register_fake
+def _(grad: Tensor, d: Tensor, e: Tensor, logp_new: Tensor) -> Tuple[Tensor, Tensor]:
+    return torch.empty_like(d), torch.empty_like(e)
+
+
+def _refuse(ctx: Any, *grads: Any) -> NoReturn:
+    raise RuntimeError("sluice.torch.gated_loss has no second derivative: take its gradient "
+                       "without create_graph=True, or detach it")
+
+
+def _save(ctx: Any, inputs: "Tuple[Any, ...]", output: "Tuple[Tensor, ...]") -> None:
+    _, d, e, metrics = output
+    ctx.mark_non_differentiable(d, e, metrics)
+    ctx.save_for_backward(d, e, inputs[0])
+    ctx.count, ctx.entropy = len(inputs), inputs[8] is not None
+
+
+def _gradients(ctx: Any, grad: Tensor, *unused: Any) -> "Tuple[Optional[Tensor], ...]":
+    d, e, logp_new = ctx.saved_tensors
+    by_new, by_entropy = torch.ops.sluice.gated_loss_backward(grad, d, e, logp_new)
+    grads = [None] * ctx.count
+    grads[0] = by_new
+    if ctx.entropy and e.numel():
+        grads[8] = by_entropy
+    return tuple(grads)
+
+
+_forward.register_autograd(_gradients, setup_context=_save)
+_backward.register_autograd(_refuse)
+_forward.register_autocast("cpu", torch.float32)
+_forward.register_autocast("cuda", torch.float32)
+
+
+def _text_of(tau_pos: "Optional[float]", tau_neg: "Optional[float]",
+             values: "Optional[Mapping[str, Value]]") -> str:
+    """Values of parameters, for A > 0 and for A <= 0, as a text that an operator takes. Of basic
+    operations alone, so that torch.compile can trace it."""
+    given = dict(values or {})
+    if (tau_pos is None) != (tau_neg is None):
+        raise InvalidInput("tau_pos and tau_neg go together: pass both")
+    if tau_pos is not None:
+        if "tau" in given:
+            raise InvalidInput("tau is named in parameters and by tau_pos: pass it once")
+        given["tau"] = (tau_pos, tau_neg)
+    rows = []
+    for name in sorted(given):
+        value = given[name]
+        pair = value if isinstance(value, (tuple, list)) else (value, value)
+        if len(pair) != 2:
+            raise InvalidInput(f"{name}: pass one value, or two: for A > 0 and for A <= 0")
+        rows.append(f"{name}={float(pair[0])}:{float(pair[1])}")
+    return ";".join(rows)
+
+
+def _check(named: "Mapping[str, Optional[Tensor]]") -> None:
+    """What the operator could not say: a device without a kernel, a gradient that is not given."""
+    for name, tensor in named.items():
+        if tensor is None:
+            continue
+        if tensor.device.type != "cpu":
+            raise InvalidInput(f"{name} is on {tensor.device}, and this computes on the CPU: pass "
+                               f"{name}.cpu(); the loss takes 4 bytes a token and array there")
+        if name not in ("logp_new", "entropy") and tensor.requires_grad:
+            raise InvalidInput(f"{name} requires a gradient, and the loss has none by it: pass "
+                               f"{name}.detach()")
+
+
+def _integers(name: str, value: "Union[Tensor, Sequence[int], None]") -> "Optional[Tensor]":
+    if value is None or isinstance(value, Tensor):
+        return value
+    return torch.tensor(value, dtype=torch.int64)
+
+
+def gated_loss(
+        logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tensor, *,
+        seq: "Union[Tensor, Sequence[int], None]" = None,
+        gate: "Union[str, os.PathLike[str], Gate]" = "erf", tau_pos: "Optional[float]" = None,
+        tau_neg: "Optional[float]" = None, parameters: "Optional[Mapping[str, Value]]" = None,
+        groups: "Union[Tensor, Sequence[int], None]" = None, level: str = "token",
+        aggregation: str = "sequence-mean", constant_length: "Optional[float]" = None,
+        denominators: "Optional[Denominators]" = None, kl: str = "k3", beta: float = 0.0,
+        logp_ref: "Optional[Tensor]" = None, entropy: "Optional[Tensor]" = None,
+        entropy_bonus: float = 0.0) -> "Tuple[Tensor, dict[str, Tensor]]":
+    """The loss -J, which loss.backward() descends, and metrics, which have no gradient.
+
+    Arguments are those of `sluice.gated_loss`: CPU tensors of float32 (under autocast of any type),
+    contiguous, (B, T) padded or (T,) packed with `seq`; advantages (B,); mask bool or uint8. loss:
+    float32, of no dimension. metrics: by the names of `sluice.Metrics`, float64 of no dimension,
+    NaN for what is absent.
+
+    The gradient goes to logp_new, and to entropy where entropy_bonus > 0. With the step's
+    Denominators it has the same bits for any split of a step, any padding and any thread count.
+    Errors: InvalidInput, Unavailable as in `sluice.gated_loss`.
+    """
+    _check({"logp_new": logp_new, "logp_old": logp_old, "advantages": advantages, "mask": mask,
+            "logp_ref": logp_ref, "entropy": entropy})
+    if entropy is not None and entropy.requires_grad and not entropy_bonus > 0:
+        entropy = entropy.detach()
+    name, values = (gate.key if isinstance(gate, Gate) else os.fspath(gate)), parameters
+    text = _text_of(tau_pos, tau_neg, values)
+    step = None if denominators is None else torch.tensor(
+        [denominators.sequences, denominators.tokens], dtype=torch.float64)
+    loss, _, _, found = _forward(
+        logp_new, logp_old, advantages, mask, _integers("seq", seq), _integers("groups", groups),
+        step, logp_ref, entropy, name, text, level, aggregation, float(constant_length or 0.0), kl,
+        float(beta), float(entropy_bonus))
+    found = torch.where(torch.isneginf(found), torch.nan, found)
+    return loss, dict(zip(_METRICS, found.unbind()))

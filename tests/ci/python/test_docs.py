@@ -1,0 +1,48 @@
+"""The Python of README and docs/python.md runs as it stands there; nothing says that the package
+is PyPI's `sluice`."""
+import re
+import subprocess
+
+import numpy
+import pytest
+
+import sluice
+
+
+def blocks(text):
+    """What stands between the fences of Python."""
+    return re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/python.md"])
+def test_the_lines_run(source, page, capsys):
+    (code,) = blocks((source / page).read_text("utf-8"))
+    assert len(code.splitlines()) == 3
+    x = numpy.float32([[-1, -2], [-1.5, -3]])
+    names = dict(new=x, old=x + numpy.float32(0.25), advantages=numpy.float32([1, -1]),
+                 mask=numpy.ones((2, 2), bool))
+    exec(code, names)  # pylint: disable=exec-used
+    assert "erf: ADMISSIBLE, proved" in capsys.readouterr().out
+    assert isinstance(names["out"], sluice.GatedLoss) and names["out"].gradient.all()
+
+
+def test_the_calls_of_the_table_run(source):
+    text = (source / "docs" / "python.md").read_text("utf-8")
+    for name in re.findall(r"^\| `(?:Gate\.)?(\w+)\(", text, re.M):
+        assert hasattr(sluice.gates, name) or hasattr(sluice.gates.Gate, name), name
+    assert sluice.gates.compare("sigmoid,tau=10", "erf", match="eur").matched == "eur"
+
+
+def advises_another_project(text):
+    """Whether a text installs `sluice`, which is somebody else's on PyPI."""
+    return bool(re.search(r"pip3? install (?:-\S+ )*[\"']?sluice(?![\w./-])", text))
+
+
+def test_no_page_installs_another_project(source):
+    listed = subprocess.run(["git", "-c", "safe.directory=*", "ls-files", "--", "*.md"], cwd=source,
+                            capture_output=True, text=True, check=True).stdout.split()
+    assert "docs/python.md" in listed or "README.md" in listed
+    for page in listed:
+        assert not advises_another_project((source / page).read_text("utf-8")), page
+    assert advises_another_project("pip install sluice") and advises_another_project(
+        "pip install -U 'sluice'") and not advises_another_project("pip install sluice-gpo")

@@ -1,0 +1,244 @@
+"""sluice.gates: verdicts as the commands say them, numbers as they are meant, limits that hold."""
+import decimal
+import fractions
+import os
+import pathlib
+import signal
+import threading
+import time
+
+import numpy
+import pytest
+from sluice import _programs
+
+import sluice
+from sluice import gates
+
+MINE = """gate mine
+param tau in [0.5, 3] default 1
+let z = tau*(r - 1)
+f = 1 + atan(z)/tau
+require sup(r*f') <= 1.1
+"""
+# Too many boxes for a moment, so that there is time to interrupt it.
+SLOW = """gate slow
+param a in [0.1, 10] default 1
+param b in [0.1, 10] default 1
+param c in [0.1, 10] default 1
+let z = a*(r - 1)
+f = 1 + (atan(z)/a)*(1 + 0.001*sin(b*r)*exp(-c*r))
+"""
+SLOW_RANGES = {"a": ("0.1", "10"), "b": ("0.1", "10"), "c": ("0.1", "10")}
+
+
+def test_a_range_is_proved_and_its_certificate_accepted(tmp_path):
+    verdict = gates.verify("erf", ranges={"tau": ("0.5", "20")})
+    assert verdict and verdict.admissible and verdict.verdict == "PROVED"
+    assert set(verdict.properties.values()) == {"PROVED"} and verdict.notes == ()
+    (side,) = verdict.sides
+    assert side.parameters == {"tau": (decimal.Decimal("0.5"), decimal.Decimal("20"))}
+    text = str(verdict)
+    assert "tau in [0.5, 20]" in text and text.endswith("erf: ADMISSIBLE, proved")
+    assert "binary32: not checked" in text
+    for given in (verdict, verdict.certificate):
+        checked = gates.check(given)
+        assert checked and "parameter tau 0.5 20 0x1p-1 0x1.4p+4" in checked.facts
+    verdict.certificate.save(tmp_path / "c.cert")
+    assert gates.check(tmp_path / "c.cert").accepted
+
+
+def test_a_certificate_that_claims_more_is_refused():
+    text = gates.verify("erf", ranges={"tau": ("0.5", "20")}).certificate.text
+    assert text.count(b" 20") >= 1
+    checked = gates.check(gates.Certificate(text.replace(b" 20", b" 90")))
+    assert not checked and checked.facts == () and "REFUSED" in checked.text.upper()
+
+
+def test_a_refutation_has_its_witness_exactly():
+    verdict = gates.verify("clip")
+    assert not verdict and verdict.verdict == "REFUTED" and verdict.properties["P1"] == "REFUTED"
+    side, finding, witness = verdict.witnesses[0]
+    assert (side.name, finding.name) == ("A > 0", "P1")
+    assert abs(witness.r - fractions.Fraction(6, 5)) < fractions.Fraction(1, 2**100)
+    assert witness.parameters["high"] == decimal.Decimal("0.2") and "high = 0.2" in str(witness)
+    assert "NOT ADMISSIBLE" in str(verdict)
+
+
+def test_bounds_are_enclosures():
+    (side,) = gates.verify("arctan", ranges={"tau": 1}).sides
+    half = side.bounds["half_above"]
+    assert half.low <= 2 <= half.high and half.high - half.low < decimal.Decimal("1e-15")
+    assert float(half) == pytest.approx(2, abs=1e-15)  # an enclosure of that width holds 2
+    assert side.tail_order == 2.0
+
+
+def test_requirements_are_told_apart_from_admissibility():
+    verdict = gates.verify(gates.parse(MINE))
+    assert verdict.admissible and verdict.requirements == "REFUTED"
+    (one,) = verdict.sides[0].requirements
+    assert one.name == "sup(r*f') <= 1.1" and one.witness.r > 1
+    assert verdict.summary() == "mine: ADMISSIBLE, proved; a requirement is NOT MET"
+
+
+@pytest.mark.parametrize("low, high, notes", [
+    ("0.7", "1.2", 0), (decimal.Decimal("0.7"), decimal.Decimal("1.2"), 0),
+    (fractions.Fraction(7, 10), fractions.Fraction(6, 5), 0), (0.7, 1.2, 2), (0.7, "1.2", 1),
+    (numpy.float64(0.7), numpy.float32(1.2), 2)])
+def test_numbers_are_meant_exactly_and_a_float_as_its_shortest_decimal(low, high, notes):
+    verdict = gates.verify("sigmoid", ranges={"tau": (low, high)})
+    assert verdict.sides[0].parameters == {"tau": (decimal.Decimal("0.7"), decimal.Decimal("1.2"))}
+    assert len(verdict.notes) == notes
+    if notes == 2:
+        assert "note: tau: the float was taken as the decimal 0.7" in str(verdict)
+        assert "taken as the decimal 0.7" in verdict._repr_html_()
+
+
+@pytest.mark.parametrize("value, words", [
+    (("2", "1"), "begins at 2, above its end 1"), (("1", float("inf")), "is not finite"),
+    ((fractions.Fraction(1, 3), 1), "1/3 has no finite decimal"), (("1", "x"), "no decimal number"),
+    ((1, 2, 3), "a range of two, not 3"), (True, "is no number"), ([[1], 2], "a list is no number"),
+    (("0.001", "1"), "0.01"), ("nan", "not finite")])
+def test_what_is_no_range_is_refused(value, words):
+    with pytest.raises(sluice.InvalidInput, match=words.replace("/", "/")):
+        gates.verify("sigmoid", ranges={"tau": value})
+
+
+def test_errors_have_their_place():
+    with pytest.raises(sluice.InvalidInput, match="no built-in gate 'sigmoit'.*did you mean"):
+        gates.load("sigmoit")
+    with pytest.raises(sluice.InvalidInput, match="no built-in gate 'sigmoit'"):
+        gates.verify("sigmoit")
+    with pytest.raises(sluice.InvalidInput, match=r"text\.gate:2:"):
+        gates.parse("gate x\nf = = r\n")
+    with pytest.raises(sluice.InvalidInput, match="no parameter 'high'"):
+        gates.load("sigmoid", high=1)
+    with pytest.raises(sluice.InvalidInput, match=r"/no/such\.gate: No such file"):
+        gates.load("/no/such.gate")
+    with pytest.raises(sluice.InvalidInput, match="binary32 must be"):
+        gates.verify("erf", binary32="yes")
+
+
+def test_a_loaded_gate_is_verified_with_its_values():
+    verdict = gates.verify(gates.load("sigmoid", tau="1.5"))
+    assert verdict.sides[0].parameters == {"tau": decimal.Decimal("1.5")}
+    two = gates.load("erf", tau=(10, 12))
+    with pytest.raises(sluice.InvalidInput, match=r"ranges=\{'tau': \('10', '12'\)\}"):
+        gates.verify(two)
+    assert gates.verify(two, ranges={"tau": ("10", "12")})
+    p = two.parameters["tau"]
+    assert (p.low, p.high, p.pos, p.neg) == (0.01, 100, 10, 12)
+    assert two.kernels == ("erf", "erf") and "tau=(10, 12)" in repr(two)
+
+
+def test_values_and_weights():
+    r = numpy.linspace(0, 4, 9, dtype=numpy.float32)
+    f, w = gates.load("arctan", tau=2).evaluate(r)
+    exact = 1 / (1 + (2 * (r.astype(numpy.float64) - 1))**2)
+    # f' is that of the expression in binary64, rounded once: half an ulp, and the error of at most
+    # ten operations before it, which is far below another one.
+    assert (numpy.abs(w - exact) <= 0.51 * numpy.spacing(w)).all() and f.shape == r.shape
+    f, w = gates.load("cauchy").evaluate(r)
+    assert numpy.isnan(f).all() and not gates.load("cauchy").has_value()
+
+
+def test_binary32_is_looked_at():
+    some = gates.verify("sigmoid", binary32="some")
+    assert some.binary32 is None and "which are not all" in str(some)
+    assert some.sides[0].binary32["one_block_in"] == 64
+
+
+def test_largest():
+    (side,) = gates.largest("sigmoid").sides
+    assert str(side.largest) == "tau in [0.01, 100]" and side.largest.low_reason == "declared"
+    with pytest.raises(sluice.InvalidInput, match="load the gate without one"):
+        gates.largest(gates.load("sigmoid", tau=2))
+
+
+def test_compare():
+    found = gates.compare("sigmoid,tau=10", gates.load("erf", tau=2), spread=("0.1", 0.3))
+    assert [row["gate"] for row in found.rows] == ["sigmoid", "erf"]
+    assert found.rows[1]["parameters"]["tau"] == "2" and len(found.rows[0]["eur"]) == 2
+    assert 0 < float(found.eur(0, 1)) < float(found.eur(0, 0)) < 1
+    assert "sup r f'" in str(found)
+
+
+def test_html_is_escaped():
+    text = gates.verify("clip")._repr_html_()
+    assert "A &gt; 0" in text and "A > 0" not in text and "REFUTED" in text
+
+
+def test_plot():
+    pytest.importorskip("matplotlib", reason="no Matplotlib: plot is not tried")
+    figure = gates.plot("sigmoid", gates.load("erf", tau=2))
+    assert [len(axis.lines) for axis in figure.axes] == [3, 3, 3]
+
+
+def parent_of(process):
+    """The parent of a process, and whether it runs still; the name may hold anything but ')'."""
+    state, parent = pathlib.Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[:2]
+    return int(parent) if state != "Z" else 0
+
+
+def children():
+    """The processes that this one has started and that run."""
+    found = []
+    for process in filter(str.isdecimal, os.listdir("/proc")):
+        try:
+            if parent_of(process) == os.getpid():
+                found.append(int(process))
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
+
+
+def test_time_is_limited():
+    begin = time.monotonic()
+    with pytest.raises(sluice.TimeLimit, match="longer than 0.5 s"):
+        gates.verify(gates.parse(SLOW), SLOW_RANGES, timeout=0.5)
+    assert time.monotonic() - begin < 20 and not children()
+
+
+def test_memory_is_limited():
+    with pytest.raises(sluice.MemoryLimit, match="memory=10000000 bytes"):
+        gates.verify("erf", memory=10_000_000)
+    with pytest.raises(sluice.MemoryLimit, match="memory=10000000 bytes"):
+        gates.check(gates.verify("erf"), memory=10_000_000)
+    assert gates.verify("erf", memory=1_000_000_000)
+    with pytest.raises(sluice.InvalidInput, match="memory must be"):
+        gates.verify("erf", memory=0)
+
+
+def test_an_interrupt_ends_the_command():
+    seen = []
+
+    def interrupt():
+        while not (found := children()):
+            time.sleep(0.01)
+        seen.extend(found)
+        os.kill(os.getpid(), signal.SIGINT)
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(KeyboardInterrupt):
+        gates.verify(gates.parse(SLOW), SLOW_RANGES, timeout=60)
+    thread.join()
+    assert seen and not children()
+
+
+def test_what_an_installation_lacks_is_said(monkeypatch, tmp_path):
+    monkeypatch.setattr(_programs, "_FOLDER", tmp_path)
+    with pytest.raises(sluice.Unavailable, match="this installation has no sluice "):
+        gates.verify("erf")
+
+
+def test_a_command_that_is_killed_is_no_verdict(monkeypatch, tmp_path):
+    (tmp_path / "sluice").write_text("#!/bin/sh\nkill -9 $$\n")
+    (tmp_path / "sluice").chmod(0o755)
+    monkeypatch.setattr(_programs, "_FOLDER", tmp_path)
+    with pytest.raises(sluice.CommandFailed, match="ended by signal 9"):
+        gates.verify("erf")
+    (tmp_path / "sluice").write_text("#!/bin/sh\necho 'sluice verify: error: full' >&2\nexit 5\n")
+    with pytest.raises(sluice.CommandFailed, match="^full$"):
+        gates.verify("erf")
+    (tmp_path / "sluice").write_text("#!/bin/sh\necho 'FLINT gave up: no memory' >&2\nexit 5\n")
+    with pytest.raises(sluice.MemoryLimit, match="^FLINT gave up: no memory$"):
+        gates.verify("erf")

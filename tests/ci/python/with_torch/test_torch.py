@@ -1,0 +1,255 @@
+"""sluice.torch.gated_loss: an operator as PyTorch's checks want it, with the library's bits."""
+import dataclasses
+
+import formula
+import numpy
+import pytest
+import sluice.torch as sluice_torch
+import torch
+from sluice import _arrays, _library
+from sluice.torch import gated_loss
+
+import sluice
+
+ERF = dict(gate="erf", tau_pos=10.0, tau_neg=12.0)
+EVERYTHING = dict(kl="k3", beta=0.04, entropy_bonus=0.01)
+PRIMITIVES = {  # f - f(1): what autograd differentiates in binary64
+    "sigmoid": lambda z, t: 2 / t * torch.tanh(z / 2),
+    "erf": lambda z, t: (numpy.pi / 2)**0.5 / t * torch.erf(z / 2**0.5),
+    "arctan": lambda z, t: torch.atan(z) / t,
+    "softsign": lambda z, t: z / t / torch.sqrt(1 + z * z)}
+
+
+def tensors(arguments, grad=True):
+    """A problem's arrays as tensors; logp_new and the entropy are leaves."""
+    found = {name: torch.from_numpy(numpy.array(x)) for name, x in arguments.items()}
+    for name in ("logp_new", "entropy") if grad else ():
+        found[name].requires_grad_()
+    return found
+
+
+def gradients(arguments, settings, function=gated_loss):
+    """The loss, and its gradients by log-probs and entropy."""
+    loss, metrics = function(**arguments, **settings)
+    by = torch.autograd.grad(loss, (arguments["logp_new"], arguments["entropy"]), allow_unused=True)
+    return loss.detach(), metrics, by
+
+
+def same(a, b):
+    """Bit for bit; NaN of one is NaN of the other."""
+    a, b = (x.numpy() if isinstance(x, torch.Tensor) else x for x in (a, b))
+    return a.shape == b.shape and a.dtype == b.dtype and a.tobytes() == b.tobytes()
+
+
+@pytest.fixture
+def small(make_problem):
+    """For checks that run an operator many times."""
+    return make_problem(3, [9, 4, 0, 17])
+
+
+def operands(arguments, settings):
+    """What the operator itself takes."""
+    seen = []
+    with pytest.MonkeyPatch.context() as patch:
+        operator = sluice_torch._forward
+        patch.setattr(sluice_torch, "_forward", lambda *a: seen.append(a) or operator(*a))
+        gated_loss(**arguments, **settings)
+    return seen[0]
+
+
+@pytest.mark.parametrize("settings", [
+    ERF, dict(ERF, **EVERYTHING), dict(gate="clip", groups=[0, 2, 4], level="sequence"),
+    dict(gate="sigmoid", aggregation="token-mean", denominators=sluice.Denominators(9, 99))],
+    ids=["erf", "all", "clip", "part"])
+@pytest.mark.parametrize("padded", [True, False])
+def test_opcheck(small, settings, padded):
+    arguments = tensors(small.padded(1, 2, fill=0) if padded else small.packed())
+    found = torch.library.opcheck(sluice_torch._forward, operands(arguments, settings))
+    assert set(found.values()) == {"SUCCESS"} and len(found) == 4
+
+
+def test_opcheck_notices_a_wrong_fake():
+    @torch.library.custom_op("sluice_test::wrong", mutates_args=())
+    def wrong(x: torch.Tensor) -> torch.Tensor:
+        return x + 1
+    wrong.register_fake(lambda x: x.new_empty((*x.shape, 1)))
+    with pytest.raises(Exception, match="test_faketensor"):
+        torch.library.opcheck(wrong, (torch.ones(3),))
+
+
+def test_it_is_the_library_on_arrays(problem):
+    arrays = problem.packed()
+    arguments = tensors(arrays)
+    loss, metrics, (by_new, by_entropy) = gradients(arguments, dict(ERF, **EVERYTHING))
+    out = sluice.gated_loss(**arrays, **ERF, **EVERYTHING)
+    assert same(by_new, out.gradient) and same(by_entropy, out.entropy_gradient)
+    assert loss.item() == numpy.float32(out.loss) and loss.dtype == torch.float32
+    for name, value in dataclasses.asdict(out.metrics).items():
+        assert not metrics[name].requires_grad
+        assert metrics[name].isnan() if value is None else metrics[name].item() == value
+    pointer = arguments["logp_new"].data_ptr()
+    assert _arrays.floats("x", arguments["logp_new"]).ctypes.data == pointer  # no copy
+
+
+@pytest.mark.parametrize("level", ["token", "sequence"])
+def test_padding_threads_and_splits_cannot_show(problem, level):
+    settings = dict(ERF, **EVERYTHING, level=level)
+    before = torch.get_num_threads()
+    _, metrics, (one, e) = gradients(tensors(problem.packed()), settings)
+    try:
+        for threads in (1, 2, 5):
+            torch.set_num_threads(threads)
+            assert same(gradients(tensors(problem.packed()), settings)[2][0], one)
+            assert (threads, "cpu") in _library._shared  # threads are those of torch
+    finally:
+        torch.set_num_threads(before)
+    for left, right in ((0, 0), (211, 0), (5, 300)):
+        by_new, by_entropy = gradients(tensors(problem.padded(left, right)), settings)[2]
+        assert same(problem.rows(by_new, left), one.numpy())
+        assert same(problem.rows(by_entropy, left), e.numpy())
+    step = sluice.Denominators(metrics["sequences"].item(), metrics["tokens"].item())
+    for cuts in ([0, 3, 8], [0, 1, 2, 4, 8]):
+        parts = [gradients(tensors(problem.packed(part)), dict(settings, denominators=step))[2][0]
+                 for part in zip(cuts, cuts[1:])]
+        assert same(torch.cat(parts), one)
+    wrong = gradients(tensors(problem.packed((0, 3))), settings)[2][0]
+    assert not same(wrong, one[:wrong.numel()])
+
+
+def in_binary64(arguments, gate, tau, beta):
+    """The loss as a formula in binary64, up to a constant, of log-probs (B, T)."""
+    mask, a = arguments["mask"], arguments["advantages"].double()[:, None]
+    x = torch.where(mask, arguments["logp_new"] - arguments["logp_old"], 0.0)
+    y = torch.where(mask, arguments["logp_new"] - arguments["logp_ref"], 0.0)
+    t = torch.where(a > 0, *(torch.tensor(value, dtype=torch.float64) for value in tau))
+    f = PRIMITIVES[gate](t * (torch.exp(x) - 1), t)
+    n = mask.sum(1, keepdim=True).clamp(min=1)
+    c = mask / (n * mask.any(1).sum())
+    return -(c * (a * f - beta * (torch.exp(-y) + y - 1))).sum()
+
+
+@pytest.mark.parametrize("gate", PRIMITIVES)
+def test_the_gradient_is_that_of_a_formula_that_passes_gradcheck(problem, small, gate):
+    tau, beta = (3.0, 0.75), 0.125  # of few bits: the same in binary32
+
+    def formula_of(arguments):
+        wide = {name: x.detach().double() if x.is_floating_point() else x
+                for name, x in arguments.items()}
+        wide["logp_new"].requires_grad_()
+        return wide, lambda new: in_binary64({**wide, "logp_new": new}, gate, tau, beta)
+    wide, function = formula_of(tensors(small.padded(0, 0, fill=0)))
+    assert torch.autograd.gradcheck(function, wide["logp_new"])
+
+    arguments = tensors(problem.padded(0, 0, fill=0))
+    wide, function = formula_of(arguments)
+    wanted, = torch.autograd.grad(function(wide["logp_new"]), wide["logp_new"])
+    _, _, (found, _) = gradients(arguments, dict(
+        gate=gate, tau_pos=tau[0], tau_neg=tau[1], beta=beta, kl="k3"))
+    m = problem.padded(0, 0, fill=0)
+    x, y = (m["logp_new"].astype(float) - m[name] for name in ("logp_old", "logp_ref"))
+    n = numpy.maximum(m["mask"].sum(1, keepdims=True), 1) * m["mask"].any(1).sum()
+    a = m["advantages"].astype(float)[:, None]
+    t = numpy.where(a > 0, *tau)
+    bound = formula.policy_bound(gate, x, formula.U * numpy.abs(x), t, a / n)
+    bound = bound + formula.kl_bound(y, beta / n, found.numpy().astype(float))
+    error = numpy.abs(found.numpy() - wanted.numpy())[m["mask"]]
+    print(f"{gate}: largest share of the bound {(error / bound[m['mask']]).max():.3f}")
+    assert (error <= bound[m["mask"]]).all() and error.max() > 0
+    other = gradients(arguments, dict(gate=gate, tau_pos=3.001, tau_neg=0.75, beta=beta))[2][0]
+    assert (numpy.abs(other.numpy() - wanted.numpy())[m["mask"]] > bound[m["mask"]]).any()
+
+
+def test_compiled_it_has_the_same_bits(make_problem):
+    torch._dynamo.reset()
+    compiled = torch.compile(gated_loss, fullgraph=True, dynamic=True)
+    for lengths in ([9, 4, 0, 17], [30, 2], [5, 5, 5]):
+        arguments = tensors(make_problem(7, lengths).padded(1, 1, fill=0))
+        for settings in (ERF, dict(ERF, tau_pos=3.0), dict(
+                gate="clip", parameters={"high": 0.28}, aggregation="token-mean", **EVERYTHING,
+                denominators=sluice.Denominators(7, 300 + len(lengths)))):
+            one, other = (gradients(arguments, settings, f) for f in (gated_loss, compiled))
+            assert same(one[0], other[0]) and same(one[2][0], other[2][0])
+            assert same(one[1]["ratio_mean"], other[1]["ratio_mean"])
+    gate = sluice.gates.load("student")
+    assert same(*(gradients(arguments, dict(gate=gate), f)[0] for f in (gated_loss, compiled)))
+
+
+def test_under_autocast_it_is_float32(problem):
+    arrays = problem.padded(0, 0, fill=0)
+    arguments = tensors(arrays)
+    half = {name: x.detach().bfloat16() if x.is_floating_point() else x
+            for name, x in arguments.items()}
+    half["logp_new"].requires_grad_()
+    with torch.autocast("cpu", torch.bfloat16):
+        loss, _ = gated_loss(**half, **ERF)
+    loss.backward()
+    full = {name: x.detach().float() if x.is_floating_point() else x for name, x in half.items()}
+    full["logp_new"].requires_grad_()
+    wanted, _ = gated_loss(**full, **ERF)
+    wanted.backward()
+    assert loss.dtype == torch.float32 and same(loss.detach(), wanted.detach())
+    assert half["logp_new"].grad.dtype == torch.bfloat16
+    assert torch.equal(half["logp_new"].grad, full["logp_new"].grad.bfloat16())
+    with pytest.raises(sluice.InvalidInput, match=r"logp_new is bfloat16.*logp_new\.float\(\)"):
+        gated_loss(**half, **ERF)
+
+
+def test_a_second_derivative_is_refused(small):
+    arguments = tensors(small.padded(0, 0, fill=0))
+    new = arguments["logp_new"]
+    loss, _ = gated_loss(**arguments, **ERF)
+    grad, = torch.autograd.grad(loss, new, create_graph=True)
+    for use in (grad.sum(), (grad**2).sum() + new.sum()):
+        with pytest.raises(RuntimeError, match="no second derivative"):
+            torch.autograd.grad(use, new, retain_graph=True)
+    (3 * gated_loss(**arguments, **ERF)[0] + new.sum()).backward()  # a first one is not
+    assert torch.equal(new.grad, 3 * grad.detach() + 1)
+
+
+@pytest.mark.parametrize("change, words", [
+    (lambda x: x.update(logp_old=x["logp_new"]), r"logp_old requires a gradient.*\.detach\(\)"),
+    (lambda x: x.update(mask=x["mask"].to("meta")), r"mask is on meta.*pass mask\.cpu\(\)"),
+    (lambda x: x.update(logp_new=x["logp_new"].double()), r"float64.*pass logp_new\.float\(\)"),
+    (lambda x: x.update(mask=x["mask"].long()), r"mask is int64.*pass mask\.bool\(\)"),
+    (lambda x: x.update(logp_old=x["logp_old"].T.contiguous().T),
+     r"logp_old has strides.*pass logp_old\.contiguous\(\)"),
+    (lambda x: x.update(advantages=x["logp_old"]), r"advantages has shape"),
+    (lambda x: x.update(tau_neg=None), "go together")])
+def test_what_does_not_fit_is_refused_with_its_remedy(small, change, words):
+    arguments = dict(tensors(small.padded(0, 0, fill=0)), **ERF)
+    change(arguments)
+    with pytest.raises(sluice.InvalidInput, match=words):
+        gated_loss(**arguments)
+
+
+def test_flushed_subnormals_are_refused(small):
+    arguments = tensors(small.padded(0, 0, fill=0))
+    assert torch.set_flush_denormal(True)
+    try:
+        with pytest.raises(sluice.Unavailable, match=r"torch\.set_flush_denormal\(False\)"):
+            gated_loss(**arguments, **ERF)
+    finally:
+        torch.set_flush_denormal(False)
+    assert torch.isfinite(gated_loss(**arguments, **ERF)[0])
+
+
+class Losses(torch.utils.data.Dataset):
+    """Each item is a gradient, computed in a worker of the loader."""
+
+    def __init__(self, arrays):
+        self.arrays = arrays
+
+    def __len__(self):
+        return 6
+
+    def __getitem__(self, index):
+        return torch.from_numpy(sluice.gated_loss(**self.arrays, **ERF, threads=2).gradient)
+
+
+def test_workers_of_a_loader(problem):
+    arrays = problem.packed()
+    one = sluice.gated_loss(**arrays, **ERF, threads=2).gradient  # the parent has threads already
+    loader = torch.utils.data.DataLoader(Losses(arrays), batch_size=None, num_workers=2, timeout=60,
+                                         multiprocessing_context="fork")
+    found = list(loader)
+    assert len(found) == 6 and all(same(x, one) for x in found)
