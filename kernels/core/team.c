@@ -43,7 +43,7 @@ struct sl_team {
   sl_parallel_body body;
   void *arg;
   int threads, looks, n_workers;
-  pid_t process; /* that the workers run in */
+  unsigned generation; /* of the process that the workers run in */
   atomic_int quit, spoiled, sleepers;
   pthread_mutex_t lock;
   pthread_cond_t wake;
@@ -166,17 +166,27 @@ static void stop_workers(sl_team *t) {
   pthread_mutex_destroy(&t->lock);
 }
 
+/* How many forks lie between this process and the one that was started; getpid would ask the system
+ * before each job. */
+static unsigned generations = 1;
+
+static void count_fork(void) { generations++; }
+
+static void watch_forks(void) { pthread_atfork(NULL, NULL, count_fork); }
+
 /* Fills a team that has none: no workers, no job. */
 static sl_status begin_team(sl_team *t, int threads, sl_error *err) {
   *t = (sl_team){.threads = threads, .looks = threads > sl_processors() ? 0 : LOOKS};
-  t->process = getpid();
+  static pthread_once_t watched = PTHREAD_ONCE_INIT;
+  pthread_once(&watched, watch_forks);
+  t->generation = generations;
   pthread_mutex_init(&t->lock, NULL);
   pthread_cond_init(&t->wake, NULL);
   const int failed = start_workers(t, threads - 1);
   if (!failed) return SL_OK;
   const int got = t->n_workers + 1;
   stop_workers(t);
-  t->process = 0; /* nobody's: the next job tries again */
+  t->generation = 0; /* nobody's: the next job tries again */
   return sl_fail(err, SL_ERR_MEMORY,
                  "the system gives %d of %d threads: %s; with run.threads=%d (--threads %d) no "
                  "more are asked for",
@@ -200,10 +210,10 @@ sl_status sl_team_create(sl_team **out, int threads, sl_error *err) {
 /* Of the parent's team a child has the memory alone: its workers are not here to be joined, and its
  * lock may be held by one of them, so both are made anew and not taken apart. */
 sl_status sl_team_renew(sl_team *t, sl_error *err) {
-  return t->process == getpid() ? SL_OK : begin_team(t, t->threads, err);
+  return t->generation == generations ? SL_OK : begin_team(t, t->threads, err);
 }
 
 void sl_team_destroy(sl_team *t) {
-  if (t && t->process == getpid()) stop_workers(t);
+  if (t && t->generation == generations) stop_workers(t);
   free(t);
 }
