@@ -79,6 +79,7 @@ typedef struct {
 } sl_config;
 
 /* Choices, in the order of their words. */
+enum { SL_CONFIG_MODEL_DTYPE_F32, SL_CONFIG_MODEL_DTYPE_BF16 };
 enum { SL_CONFIG_ISA_BEST, SL_CONFIG_ISA_AVX2, SL_CONFIG_ISA_AVX512 };
 enum {
   SL_CONFIG_SCHEDULE_CONSTANT,

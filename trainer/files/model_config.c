@@ -212,37 +212,39 @@ sl_status sl_model_config_read(sl_model_shape *out, const char *path, sl_error *
   return status;
 }
 
-sl_status sl_model_config_write(const sl_model_shape *s, const char *file, sl_error *err) {
+sl_status sl_model_config_write(const sl_model_shape *s, sl_tensor_type type, const char *file,
+                                sl_error *err) {
   char eps[SL_DECIMAL_SIZE], theta[SL_DECIMAL_SIZE], text[2048];
   sl_shortest_float(eps, s->rms_eps);
   sl_shortest_double(theta, s->rope_theta);
   const char *point = strpbrk(theta, ".e") ? "" : ".0"; /* transformers wants a float */
-  const int n = snprintf(text, sizeof text,
-                         "{\n"
-                         "  \"architectures\": [\"Qwen2ForCausalLM\"],\n"
-                         "  \"model_type\": \"qwen2\",\n"
-                         "  \"hidden_size\": %zu,\n"
-                         "  \"intermediate_size\": %zu,\n"
-                         "  \"num_hidden_layers\": %zu,\n"
-                         "  \"num_attention_heads\": %zu,\n"
-                         "  \"num_key_value_heads\": %zu,\n"
-                         "  \"head_dim\": %zu,\n"
-                         "  \"vocab_size\": %zu,\n"
-                         "  \"max_position_embeddings\": %zu,\n"
-                         "  \"hidden_act\": \"silu\",\n"
-                         "  \"rms_norm_eps\": %s,\n"
-                         "  \"rope_theta\": %s%s,\n"
-                         "  \"tie_word_embeddings\": %s,\n"
-                         "  \"use_sliding_window\": false,\n"
-                         "  \"attention_dropout\": 0.0,\n"
-                         "  \"pad_token_id\": %d,\n"
-                         "  \"bos_token_id\": null,\n"
-                         "  \"eos_token_id\": %d,\n"
-                         "  \"torch_dtype\": \"float32\"\n"
-                         "}\n",
-                         s->hidden, s->intermediate, s->layers, s->heads, s->kv_heads, s->head_dim,
-                         s->vocab, s->max_positions, eps, theta, point, s->tied ? "true" : "false",
-                         SL_TOKEN_PAD, SL_TOKEN_EOS);
+  const int n =
+      snprintf(text, sizeof text,
+               "{\n"
+               "  \"architectures\": [\"Qwen2ForCausalLM\"],\n"
+               "  \"model_type\": \"qwen2\",\n"
+               "  \"hidden_size\": %zu,\n"
+               "  \"intermediate_size\": %zu,\n"
+               "  \"num_hidden_layers\": %zu,\n"
+               "  \"num_attention_heads\": %zu,\n"
+               "  \"num_key_value_heads\": %zu,\n"
+               "  \"head_dim\": %zu,\n"
+               "  \"vocab_size\": %zu,\n"
+               "  \"max_position_embeddings\": %zu,\n"
+               "  \"hidden_act\": \"silu\",\n"
+               "  \"rms_norm_eps\": %s,\n"
+               "  \"rope_theta\": %s%s,\n"
+               "  \"tie_word_embeddings\": %s,\n"
+               "  \"use_sliding_window\": false,\n"
+               "  \"attention_dropout\": 0.0,\n"
+               "  \"pad_token_id\": %d,\n"
+               "  \"bos_token_id\": null,\n"
+               "  \"eos_token_id\": %d,\n"
+               "  \"torch_dtype\": \"%s\"\n"
+               "}\n",
+               s->hidden, s->intermediate, s->layers, s->heads, s->kv_heads, s->head_dim, s->vocab,
+               s->max_positions, eps, theta, point, s->tied ? "true" : "false", SL_TOKEN_PAD,
+               SL_TOKEN_EOS, type == SL_TENSOR_BF16 ? "bfloat16" : "float32");
   const sl_bytes piece = {text, (size_t)n};
   return sl_file_write(file, &piece, 1, err);
 }
