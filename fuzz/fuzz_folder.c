@@ -1,23 +1,28 @@
-/* libFuzzer harness of a model folder (spec F1.2 to F1.6): config.json, tokenizer.sluice.json,
- * generation_config.json and model.safetensors, with section ends between them. What is accepted is
- * written, and reads back to the same bits. */
+/* libFuzzer harness of a model folder (spec F1.2 to F1.8): config.json, tokenizer.sluice.json,
+ * generation_config.json and model.safetensors, with section ends between them; after a first byte
+ * SHARDED the index in place of the last, and two shards, a and b. What is accepted is written, in
+ * one file and in shards, and reads back to the same bits; in BF16 to numbers that are BF16's. */
 #include "input.h"
 
 #include "trainer/files/companions.h"
 #include "trainer/files/file.h"
 #include "trainer/files/model_folder.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void read_back(const sl_parameters *p, const sl_tokenizer *tokenizer, const char *folder) {
+static void read_back(const sl_parameters *p, const sl_tokenizer *tokenizer, int sharded,
+                      const char *folder) {
   static char path[128];
+  static const sl_model_format formats[2] = {{SL_TENSOR_F32, 0, NULL}, {SL_TENSOR_F32, 64, "0"}};
   sl_parameters again;
   sl_tokenizer *second = NULL;
   sl_error err;
   strcpy(path, scratch_folder()), strcat(path, "-again");
   for (int i = 0; i < 2; i++) /* the second in place of the first */
-    if (sl_model_folder_publish(p, tokenizer, folder, path, &err) != SL_OK) abort();
+    if (sl_model_folder_publish(p, tokenizer, &formats[sharded], folder, path, &err) != SL_OK)
+      abort();
   if (sl_model_folder_read(&again, &second, path, &err) != SL_OK) abort();
   if (!tokenizer != !second || (second && !sl_tokenizer_same(tokenizer, second)) ||
       again.layout->n_floats != p->layout->n_floats ||
@@ -27,6 +32,30 @@ static void read_back(const sl_parameters *p, const sl_tokenizer *tokenizer, con
   sl_parameters_free(&again);
   if (sl_folder_remove(path, &err) != SL_OK) abort();
   if (sl_model_folder_read(&again, NULL, path, &err) == SL_OK) abort(); /* it is gone */
+}
+
+/* A model in BF16, where its numbers are not too large, is as written when it is written again. */
+static void round_trip(const sl_parameters *p) {
+  static const sl_model_format bf16 = {SL_TENSOR_BF16, 200, "0"};
+  static char path[128];
+  sl_parameters once, twice;
+  sl_error err;
+  strcpy(path, scratch_folder()), strcat(path, "-bf16");
+  const sl_status status = sl_model_folder_publish(p, NULL, &bf16, NULL, path, &err);
+  if (status == SL_ERR_NONFINITE) return;
+  if (status != SL_OK || sl_model_folder_read(&once, NULL, path, &err) != SL_OK ||
+      sl_model_folder_publish(&once, NULL, &bf16, NULL, path, &err) != SL_OK ||
+      sl_model_folder_read(&twice, NULL, path, &err) != SL_OK ||
+      memcmp(once.data, twice.data, p->layout->n_floats * sizeof *p->data) != 0)
+    abort();
+  for (size_t i = 0; i < p->layout->n_floats; i++) {
+    uint32_t bits;
+    memcpy(&bits, &once.data[i], sizeof bits);
+    if (bits & 0xffff) abort();
+  }
+  sl_parameters_free(&once);
+  sl_parameters_free(&twice);
+  if (sl_folder_remove(path, &err) != SL_OK) abort();
 }
 
 /* Every token but padding and end as a text, which becomes those tokens again. */
@@ -46,10 +75,32 @@ static void check_tokenizer(const sl_tokenizer *t) {
   free(ids);
 }
 
+#define SHARDED 0x1d
+
+/* The files of an input; 1 if it is one of shards. The others' weights are removed, not emptied. */
+static int write_inputs(const uint8_t *data, size_t size) {
+  static const char *const names[] = {"config.json",
+                                      "tokenizer.sluice.json",
+                                      "generation_config.json",
+                                      "model.safetensors",
+                                      "model.safetensors.index.json",
+                                      "a",
+                                      "b"};
+  const int sharded = size && *data == SHARDED;
+  const size_t n = sharded ? 6 : 4;
+  char path[128];
+  data += sharded, size -= (size_t)sharded;
+  for (size_t i = 0; i < n; i++)
+    scratch_file(names[i + (sharded && i > 2)], next_section(&data, &size, i + 1 == n));
+  for (size_t i = 3; i < 7; i++) {
+    snprintf(path, sizeof path, "%s/%s", scratch_folder(), names[i]);
+    if ((i > 3) != sharded) remove(path);
+  }
+  return sharded;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-  static const char *const names[] = {"config.json", "tokenizer.sluice.json",
-                                      "generation_config.json", "model.safetensors"};
-  for (size_t i = 0; i < 4; i++) scratch_file(names[i], next_section(&data, &size, i == 3));
+  const int sharded = write_inputs(data, size);
   const char *folder = scratch_folder();
   sl_parameters p;
   sl_tokenizer *tokenizer = NULL;
@@ -59,9 +110,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     return 0;
   }
 #ifdef SLUICE_CANARY /* a planted defect that the fuzzer must find */
-  if (p.layout->shape.max_positions == 9) abort();
+  if (p.layout->shape.rope_theta > 1e4 && p.layout->shape.rope_theta < 1e5) abort();
 #endif
-  read_back(&p, tokenizer, folder);
+  read_back(&p, tokenizer, sharded, folder);
+  round_trip(&p);
   if (tokenizer) check_tokenizer(tokenizer);
   sl_tokenizer_destroy(tokenizer);
   sl_parameters_free(&p);

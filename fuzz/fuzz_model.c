@@ -68,7 +68,8 @@ static void choose_shape(sl_model_shape *s, choices *c) {
                         .max_positions = LENGTH_MAX,
                         .rope_theta = choose(c, 2) ? 1e4 : choose_scale(c, 0, 20),
                         .rms_eps = 1e-6f,
-                        .tied = (int)choose(c, 2)};
+                        .tied = (int)choose(c, 2),
+                        .architecture = (sl_architecture)choose(c, 3)};
   s->heads = s->kv_heads * (1 + choose(c, 3));
 }
 
@@ -116,8 +117,18 @@ static void make(problem *p, choices *c) {
 
 static sl_ref_model reference_model(const problem *p) {
   const sl_model_shape *s = &p->shape;
-  return (sl_ref_model){s->layers,       s->hidden, s->heads,           s->kv_heads,   s->head_dim,
-                        s->intermediate, s->vocab,  (double)s->rms_eps, s->rope_theta, s->tied};
+  return (sl_ref_model){.layers = s->layers,
+                        .hidden = s->hidden,
+                        .heads = s->heads,
+                        .kv_heads = s->kv_heads,
+                        .head_dim = s->head_dim,
+                        .ffn = s->intermediate,
+                        .vocab = s->vocab,
+                        .eps = (double)s->rms_eps,
+                        .theta = s->rope_theta,
+                        .tied = s->tied,
+                        .no_bias = !sl_model_has_bias(s),
+                        .qk_norm = sl_model_norms_heads(s)};
 }
 
 static sl_ref_tokens reference_tokens(const problem *p) {

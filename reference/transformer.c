@@ -9,6 +9,7 @@
  * inside. */
 typedef struct {
   double *x, *h1, *rstd1, *q, *k, *v, *p, *o, *mid, *h2, *rstd2, *gate, *up, *act;
+  double *raw_q, *raw_k, *rstd_q, *rstd_k; /* q and k before their norms, where there are any */
 } layer_state;
 
 struct sl_ref_run {
@@ -34,7 +35,8 @@ static size_t lay_out(sl_ref_run *r, double *memory) {
   const size_t t = r->t, td = t * m->hidden, tq = t * m->heads * m->head_dim,
                tk = t * m->kv_heads * m->head_dim, tf = t * m->ffn;
   const size_t pairs = sl_part_pairs(m, r->tokens),
-               in_layer = 4 * td + 2 * t + 2 * tq + 2 * tk + pairs + 3 * tf;
+               in_layer =
+                   4 * td + 2 * t + 3 * tq + 3 * tk + pairs + 3 * tf + t * (m->heads + m->kv_heads);
   const size_t total = m->layers * in_layer + 2 * td + t + t * m->vocab + t;
   if (!memory) return total;
   double *at = memory;
@@ -43,6 +45,8 @@ static size_t lay_out(sl_ref_run *r, double *memory) {
     s->x = carve(&at, td), s->h1 = carve(&at, td), s->mid = carve(&at, td), s->h2 = carve(&at, td);
     s->rstd1 = carve(&at, t), s->rstd2 = carve(&at, t);
     s->q = carve(&at, tq), s->o = carve(&at, tq), s->k = carve(&at, tk), s->v = carve(&at, tk);
+    s->raw_q = carve(&at, tq), s->raw_k = carve(&at, tk);
+    s->rstd_q = carve(&at, t * m->heads), s->rstd_k = carve(&at, t * m->kv_heads);
     s->p = carve(&at, pairs);
     s->gate = carve(&at, tf), s->up = carve(&at, tf), s->act = carve(&at, tf);
   }
@@ -55,8 +59,25 @@ static const double *tensor(const sl_ref_run *r, size_t layer, sl_ref_tensor whi
   return r->w + sl_ref_layer_offset(r->m, layer, which);
 }
 
+/* NULL where the model has no biases. */
+static const double *bias(const sl_ref_run *r, size_t layer, sl_ref_tensor which) {
+  return r->m->no_bias ? NULL : tensor(r, layer, which);
+}
+
 static void add(double *y, const double *x, size_t n) {
   for (size_t i = 0; i < n; i++) y[i] += x[i];
+}
+
+/* q and k, normed head by head (spec T5.5), from what the projections gave. */
+static void norm_heads(const sl_ref_run *r, size_t l) {
+  const sl_ref_model *m = r->m;
+  const layer_state *s = &r->layers[l];
+  const size_t q = r->t * m->heads, k = r->t * m->kv_heads, d = m->head_dim;
+  if (!m->qk_norm) return;
+  memcpy(s->raw_q, s->q, q * d * sizeof *s->q);
+  memcpy(s->raw_k, s->k, k * d * sizeof *s->k);
+  sl_part_norm(s->q, s->rstd_q, s->raw_q, tensor(r, l, SL_REF_Q_NORM), q, d, m->eps);
+  sl_part_norm(s->k, s->rstd_k, s->raw_k, tensor(r, l, SL_REF_K_NORM), k, d, m->eps);
 }
 
 /* One layer: its input is s->x, its output goes to `out`. */
@@ -65,9 +86,10 @@ static void layer_forward(const sl_ref_run *r, size_t l, double *out) {
   const layer_state *s = &r->layers[l];
   const size_t t = r->t, d = m->hidden, nq = m->heads * m->head_dim, nk = m->kv_heads * m->head_dim;
   sl_part_norm(s->h1, s->rstd1, s->x, tensor(r, l, SL_REF_NORM1), t, d, m->eps);
-  sl_part_linear(s->q, s->h1, tensor(r, l, SL_REF_Q), tensor(r, l, SL_REF_Q_BIAS), t, nq, d);
-  sl_part_linear(s->k, s->h1, tensor(r, l, SL_REF_K), tensor(r, l, SL_REF_K_BIAS), t, nk, d);
-  sl_part_linear(s->v, s->h1, tensor(r, l, SL_REF_V), tensor(r, l, SL_REF_V_BIAS), t, nk, d);
+  sl_part_linear(s->q, s->h1, tensor(r, l, SL_REF_Q), bias(r, l, SL_REF_Q_BIAS), t, nq, d);
+  sl_part_linear(s->k, s->h1, tensor(r, l, SL_REF_K), bias(r, l, SL_REF_K_BIAS), t, nk, d);
+  sl_part_linear(s->v, s->h1, tensor(r, l, SL_REF_V), bias(r, l, SL_REF_V_BIAS), t, nk, d);
+  norm_heads(r, l);
   sl_part_rope(s->q, r->tokens, r->cosine, r->sine, m->heads, m->head_dim, 1.0);
   sl_part_rope(s->k, r->tokens, r->cosine, r->sine, m->kv_heads, m->head_dim, 1.0);
   sl_part_attention(s->o, s->p, s->q, s->k, s->v, m, r->tokens);
@@ -105,7 +127,7 @@ static sl_ref_run *create_run(const sl_ref_model *m, const double *weights,
   }
   r->sine = r->cosine + table;
   lay_out(r, r->memory);
-  sl_ref_rope_tables(r->cosine, r->sine, r->positions, m->head_dim, m->theta);
+  sl_ref_rope_tables(r->cosine, r->sine, r->positions, m->head_dim, m->theta, &m->rope);
   return r;
 }
 
@@ -158,12 +180,21 @@ static int take(gradients *g, const sl_ref_run *r) {
   return 1;
 }
 
+/* A gradient of normed heads becomes that of what was normed; scratch is as large. */
+static void norm_heads_grad(double *dy, double *scratch, double *dw, const double *raw,
+                            const double *w, const double *rstd, size_t rows, size_t d) {
+  memcpy(scratch, dy, rows * d * sizeof *dy);
+  memset(dy, 0, rows * d * sizeof *dy);
+  sl_part_norm_grad(dy, dw, scratch, raw, w, rstd, rows, d);
+}
+
 /* dx of the layer's output becomes dx of its input. Everything but dx starts at 0. */
 static void layer_backward(const sl_ref_run *r, size_t l, gradients *g, double *grad) {
   const sl_ref_model *m = r->m;
   const layer_state *s = &r->layers[l];
   const size_t t = r->t, d = m->hidden, nq = m->heads * m->head_dim, nk = m->kv_heads * m->head_dim;
 #define GRAD(which) (grad + sl_ref_layer_offset(m, l, which))
+#define BIAS(which) (m->no_bias ? NULL : GRAD(which))
   memset(g->dh, 0, g->wide * sizeof *g->dh);
   sl_part_linear_grad(g->dact, GRAD(SL_REF_DOWN), NULL, g->dx, s->act, tensor(r, l, SL_REF_DOWN), t,
                       d, m->ffn);
@@ -179,14 +210,21 @@ static void layer_backward(const sl_ref_run *r, size_t l, gradients *g, double *
   sl_part_attention_grad(g->dq, g->dk, g->dv, g->ds, g->d_o, s->p, s->q, s->k, s->v, m, r->tokens);
   sl_part_rope(g->dq, r->tokens, r->cosine, r->sine, m->heads, m->head_dim, -1.0);
   sl_part_rope(g->dk, r->tokens, r->cosine, r->sine, m->kv_heads, m->head_dim, -1.0);
-  sl_part_linear_grad(g->dh, GRAD(SL_REF_Q), GRAD(SL_REF_Q_BIAS), g->dq, s->h1,
+  if (m->qk_norm) { /* d_o has been used */
+    norm_heads_grad(g->dq, g->d_o, GRAD(SL_REF_Q_NORM), s->raw_q, tensor(r, l, SL_REF_Q_NORM),
+                    s->rstd_q, t * m->heads, m->head_dim);
+    norm_heads_grad(g->dk, g->d_o, GRAD(SL_REF_K_NORM), s->raw_k, tensor(r, l, SL_REF_K_NORM),
+                    s->rstd_k, t * m->kv_heads, m->head_dim);
+  }
+  sl_part_linear_grad(g->dh, GRAD(SL_REF_Q), BIAS(SL_REF_Q_BIAS), g->dq, s->h1,
                       tensor(r, l, SL_REF_Q), t, nq, d);
-  sl_part_linear_grad(g->dh, GRAD(SL_REF_K), GRAD(SL_REF_K_BIAS), g->dk, s->h1,
+  sl_part_linear_grad(g->dh, GRAD(SL_REF_K), BIAS(SL_REF_K_BIAS), g->dk, s->h1,
                       tensor(r, l, SL_REF_K), t, nk, d);
-  sl_part_linear_grad(g->dh, GRAD(SL_REF_V), GRAD(SL_REF_V_BIAS), g->dv, s->h1,
+  sl_part_linear_grad(g->dh, GRAD(SL_REF_V), BIAS(SL_REF_V_BIAS), g->dv, s->h1,
                       tensor(r, l, SL_REF_V), t, nk, d);
   sl_part_norm_grad(g->dx, GRAD(SL_REF_NORM1), g->dh, s->x, tensor(r, l, SL_REF_NORM1), s->rstd1, t,
                     d);
+#undef BIAS
 #undef GRAD
 }
 

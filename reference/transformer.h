@@ -1,10 +1,11 @@
-/* The Qwen2 architecture over the real numbers (spec T1 to T5): forward and backward in binary64 on
- * OpenBLAS, and forward in MPFR at any precision for tiny shapes. RoPE tables are the binary32 ones
- * of the spec (T1.9), then taken as exact. */
+/* The architectures of the spec over the real numbers (T1 to T5): forward and backward in binary64
+ * on OpenBLAS, and forward in MPFR at any precision for tiny shapes. RoPE tables are the binary32
+ * ones of the spec (T1.9), then taken as exact. */
 #ifndef SLUICE_REFERENCE_TRANSFORMER_H
 #define SLUICE_REFERENCE_TRANSFORMER_H
 
 #include "real.h"
+#include "rope.h"
 
 #include <sluice/status.h>
 
@@ -14,6 +15,8 @@ typedef struct {
   size_t layers, hidden, heads, kv_heads, head_dim, ffn, vocab;
   double eps, theta;
   int tied;
+  int no_bias, qk_norm; /* T5.5: zeros are Qwen2, both 1 are Qwen3 */
+  sl_ref_rope rope;
 } sl_ref_model;
 
 /* Packed tokens (spec N4.1): ids are read, target is what each position is asked for; masked rows
@@ -25,7 +28,8 @@ typedef struct {
   double inv_temperature;
 } sl_ref_tokens;
 
-/* The tensors of a layer in registry order (spec T5.3). */
+/* The tensors of a layer in registry order (spec T5.3); those that a model lacks have no elements.
+ */
 typedef enum {
   SL_REF_NORM1,
   SL_REF_Q,
@@ -34,6 +38,8 @@ typedef enum {
   SL_REF_K_BIAS,
   SL_REF_V,
   SL_REF_V_BIAS,
+  SL_REF_Q_NORM,
+  SL_REF_K_NORM,
   SL_REF_O,
   SL_REF_NORM2,
   SL_REF_GATE,

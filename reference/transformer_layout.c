@@ -3,8 +3,10 @@
 
 static size_t tensor_size(const sl_ref_model *m, sl_ref_tensor tensor) {
   const size_t q = m->heads * m->head_dim, kv = m->kv_heads * m->head_dim, d = m->hidden;
-  const size_t sizes[SL_REF_LAYER_TENSORS] = {d,  q * d, q, kv * d,     kv,         kv * d,
-                                              kv, d * q, d, m->ffn * d, m->ffn * d, d * m->ffn};
+  const size_t bias = m->no_bias ? 0 : 1, norm = m->qk_norm ? m->head_dim : 0;
+  const size_t sizes[SL_REF_LAYER_TENSORS] = {d,      q * d,      bias * q,   kv * d,    bias * kv,
+                                              kv * d, bias * kv,  norm,       norm,      d * q,
+                                              d,      m->ffn * d, m->ffn * d, d * m->ffn};
   return sizes[tensor];
 }
 

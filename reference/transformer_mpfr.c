@@ -18,7 +18,7 @@ typedef struct {
   mpfr_t a, b;
 } pass;
 
-/* y (t, n) (+)= x (t, k) w^T + bias */
+/* y (t, n) (+)= x (t, k) w^T + bias; bias 0: none */
 static void linear(pass *p, sl_reals *y, int onto, const sl_reals *x, size_t w, size_t bias,
                    size_t n, size_t k) {
   for (size_t i = 0; i < p->t * n; i++) {
@@ -35,20 +35,22 @@ static void linear(pass *p, sl_reals *y, int onto, const sl_reals *x, size_t w, 
   }
 }
 
-static void norm(pass *p, size_t w) {
-  const size_t d = p->m->hidden;
-  for (size_t i = 0; i < p->t; i++) {
+/* Rows of x, normed, to y, which may be x. */
+static void norm_rows(pass *p, sl_reals *y, const sl_reals *x, size_t w, size_t rows, size_t d) {
+  for (size_t i = 0; i < rows; i++) {
     mpfr_set_zero(p->a, 1);
-    for (size_t c = 0; c < d; c++) mpfr_fma(p->a, p->x.x[i * d + c], p->x.x[i * d + c], p->a, RN);
+    for (size_t c = 0; c < d; c++) mpfr_fma(p->a, x->x[i * d + c], x->x[i * d + c], p->a, RN);
     mpfr_div_ui(p->a, p->a, d, RN);
     mpfr_add_d(p->a, p->a, p->m->eps, RN);
     mpfr_rec_sqrt(p->a, p->a, RN);
     for (size_t c = 0; c < d; c++) {
-      mpfr_mul(p->h.x[i * d + c], p->x.x[i * d + c], p->a, RN);
-      mpfr_mul(p->h.x[i * d + c], p->h.x[i * d + c], p->w[w + c], RN);
+      mpfr_mul(y->x[i * d + c], x->x[i * d + c], p->a, RN);
+      mpfr_mul(y->x[i * d + c], y->x[i * d + c], p->w[w + c], RN);
     }
   }
 }
+
+static void norm(pass *p, size_t w) { norm_rows(p, &p->h, &p->x, w, p->t, p->m->hidden); }
 
 static void rope(pass *p, sl_reals *x, size_t heads) {
   const size_t d = p->m->head_dim, half = d / 2;
@@ -114,10 +116,15 @@ static void layer(pass *p, size_t l) {
   const sl_ref_model *m = p->m;
   const size_t d = m->hidden, nq = m->heads * m->head_dim, nk = m->kv_heads * m->head_dim;
 #define AT(which) sl_ref_layer_offset(m, l, which)
+#define BIAS(which) (m->no_bias ? 0 : AT(which))
   norm(p, AT(SL_REF_NORM1));
-  linear(p, &p->q, 0, &p->h, AT(SL_REF_Q), AT(SL_REF_Q_BIAS), nq, d);
-  linear(p, &p->k, 0, &p->h, AT(SL_REF_K), AT(SL_REF_K_BIAS), nk, d);
-  linear(p, &p->v, 0, &p->h, AT(SL_REF_V), AT(SL_REF_V_BIAS), nk, d);
+  linear(p, &p->q, 0, &p->h, AT(SL_REF_Q), BIAS(SL_REF_Q_BIAS), nq, d);
+  linear(p, &p->k, 0, &p->h, AT(SL_REF_K), BIAS(SL_REF_K_BIAS), nk, d);
+  linear(p, &p->v, 0, &p->h, AT(SL_REF_V), BIAS(SL_REF_V_BIAS), nk, d);
+  if (m->qk_norm) {
+    norm_rows(p, &p->q, &p->q, AT(SL_REF_Q_NORM), p->t * m->heads, m->head_dim);
+    norm_rows(p, &p->k, &p->k, AT(SL_REF_K_NORM), p->t * m->kv_heads, m->head_dim);
+  }
   rope(p, &p->q, m->heads);
   rope(p, &p->k, m->kv_heads);
   for (size_t s = 0; s < p->tokens->n_seq; s++)
@@ -129,6 +136,7 @@ static void layer(pass *p, size_t l) {
   linear(p, &p->up, 0, &p->h, AT(SL_REF_UP), 0, m->ffn, d);
   swiglu(p);
   linear(p, &p->x, 1, &p->gate, AT(SL_REF_DOWN), 0, d, m->ffn);
+#undef BIAS
 #undef AT
 }
 
@@ -174,7 +182,7 @@ static sl_status create(pass *p, const sl_ref_model *m, const sl_reals *weights,
   p->cosine = calloc(2 * table + 1, sizeof *p->cosine);
   if (!complete || !p->cosine) return SL_ERR_MEMORY;
   p->sine = p->cosine + table;
-  sl_ref_rope_tables(p->cosine, p->sine, t, m->head_dim, m->theta);
+  sl_ref_rope_tables(p->cosine, p->sine, t, m->head_dim, m->theta, &m->rope);
   return SL_OK;
 }
 

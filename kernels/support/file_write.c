@@ -85,30 +85,52 @@ char *sl_temporary_path(const char *path) {
   return out;
 }
 
-/* Writes to a temporary file; messages name the one that the user knows. */
-static sl_status write_pieces(const char *temporary, const char *path, const sl_bytes *pieces,
-                              size_t count, sl_error *err) {
-  const int fd = sl_open(temporary, O_WRONLY | O_CREAT | O_TRUNC);
-  if (fd < 0) return fail_io(err, path, "create");
-  int failed = 0;
-  for (size_t i = 0; i < count && !failed; i++)
-    failed = sl_write_all(fd, pieces[i].data, pieces[i].size);
-  if (!failed) failed = sl_sync(fd);
-  sl_status status = failed ? fail_io(err, path, "write") : SL_OK;
+static void end(sl_file_writer *w) {
+  free(w->path);
+  free(w->temporary);
+  free(w->parent);
+  *w = (sl_file_writer){.fd = -1};
+}
+
+void sl_file_abort(sl_file_writer *w) {
+  if (w->fd >= 0) close(w->fd);
+  if (w->temporary) unlink(w->temporary);
+  end(w);
+}
+
+/* All memory is taken here, so that none can be short after the rename. Messages name the file that
+ * the user knows. */
+sl_status sl_file_begin(sl_file_writer *w, const char *path, sl_error *err) {
+  *w = (sl_file_writer){strdup(path), sl_temporary_path(path), parent_of(path), -1};
+  if (!w->path || !w->temporary || !w->parent)
+    return sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
+  w->fd = sl_open(w->temporary, O_WRONLY | O_CREAT | O_TRUNC);
+  return w->fd < 0 ? fail_io(err, path, "create") : SL_OK;
+}
+
+sl_status sl_file_add(sl_file_writer *w, const void *data, size_t size, sl_error *err) {
+  return sl_write_all(w->fd, data, size) ? fail_io(err, w->path, "write") : SL_OK;
+}
+
+sl_status sl_file_commit(sl_file_writer *w, sl_error *err) {
+  sl_status status = sl_sync(w->fd) ? fail_io(err, w->path, "write") : SL_OK;
   /* EINTR: Linux has closed it all the same, and what it held is flushed */
-  if (close(fd) != 0 && errno != EINTR && status == SL_OK) status = fail_io(err, path, "close");
+  if (close(w->fd) != 0 && errno != EINTR && status == SL_OK)
+    status = fail_io(err, w->path, "close");
+  w->fd = -1;
+  if (status == SL_OK && (rename(w->temporary, w->path) != 0 || sl_sync_folder(w->parent) != 0))
+    status = fail_io(err, w->path, "put the written file in place");
+  if (status != SL_OK) unlink(w->temporary);
+  end(w);
   return status;
 }
 
-/* All memory is taken before the rename, which no error may follow but that of the folder. */
 sl_status sl_file_write(const char *path, const sl_bytes *pieces, size_t count, sl_error *err) {
-  char *temporary = sl_temporary_path(path), *parent = parent_of(path);
-  sl_status status = temporary && parent ? write_pieces(temporary, path, pieces, count, err)
-                                         : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
-  if (status == SL_OK && (rename(temporary, path) != 0 || sl_sync_folder(parent) != 0))
-    status = fail_io(err, path, "put the written file in place");
-  if (status != SL_OK && temporary) unlink(temporary);
-  free(temporary);
-  free(parent);
+  sl_file_writer w;
+  sl_status status = sl_file_begin(&w, path, err);
+  for (size_t i = 0; i < count && status == SL_OK; i++)
+    status = sl_file_add(&w, pieces[i].data, pieces[i].size, err);
+  if (status == SL_OK) return sl_file_commit(&w, err);
+  sl_file_abort(&w);
   return status;
 }

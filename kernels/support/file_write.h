@@ -24,6 +24,17 @@ typedef struct {
  * error what stood at path still stands, unless it is the folder that cannot be flushed. */
 sl_status sl_file_write(const char *path, const sl_bytes *pieces, size_t count, sl_error *err);
 
+/* The same in steps, for what is made while it is written. begin: nothing stands at path yet;
+ * commit: it does. After an error of begin or add, abort; both end the writer. */
+typedef struct {
+  char *path, *temporary, *parent;
+  int fd; /* -1: none */
+} sl_file_writer;
+sl_status sl_file_begin(sl_file_writer *writer, const char *path, sl_error *err);
+sl_status sl_file_add(sl_file_writer *writer, const void *data, size_t size, sl_error *err);
+sl_status sl_file_commit(sl_file_writer *writer, sl_error *err);
+void sl_file_abort(sl_file_writer *writer);
+
 /* Flushes a folder's entries, or those of the folder that holds path; 0, or -1 and errno. */
 int sl_sync_folder(const char *path);
 int sl_sync_parent(const char *path);

@@ -37,6 +37,12 @@ void sl_progress_start_lines(sl_progress *progress, double first_s, double every
   progress->last_ms = now_ms() - progress->every_ms + (int64_t)(first_s * 1e3);
 }
 
+void sl_progress_start_delayed(sl_progress *progress, double first_s, double every_s) {
+  sl_progress_start_lines(progress, first_s, every_s);
+  if (progress->kind == SL_PROGRESS_IN_PLACE && !getenv("SLUICE_PROGRESS"))
+    progress->last_ms = now_ms() - progress->every_ms + (int64_t)(first_s * 1e3);
+}
+
 void sl_progress_line(sl_progress *progress, const char *format, ...) {
   if (progress->kind == SL_PROGRESS_OFF) return;
   const int64_t now = now_ms();

@@ -16,6 +16,9 @@ void sl_progress_start(sl_progress *progress);
 /* The same for work of seconds: off a terminal the first line comes after first_s, then one every
  * every_s, where SLUICE_PROGRESS does not say otherwise. */
 void sl_progress_start_lines(sl_progress *progress, double first_s, double every_s);
+/* The same, and on a terminal too the first line comes after first_s: for work that is mostly done
+ * before. */
+void sl_progress_start_delayed(sl_progress *progress, double first_s, double every_s);
 void sl_progress_line(sl_progress *progress, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void sl_progress_end(sl_progress *progress); /* clears the line */

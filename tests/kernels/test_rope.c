@@ -89,3 +89,33 @@ Test(rope, near_the_middle_of_two_floats) {
   cr_assert_eq(sl_rope_frequencies(got, 4, 0x1p50, &err), SL_OK);
   cr_assert_eq(got[1], 0x1p-25f);
 }
+
+/* Each number just outside of its range, and the inside beside it. */
+Test(rope, scalings_outside_of_their_ranges_are_refused) {
+  static const sl_rope_scaling llama = {SL_ROPE_LLAMA3, 0, 8, 8192, 1, 4, 0, 0, 0, 0},
+                               yarn = {SL_ROPE_YARN, 0, 4, 8192, 1, 32, 0, 0, 0, 0};
+  float f[2] = {7, 7};
+  sl_error err;
+  struct {
+    sl_rope_scaling s;
+    const char *part;
+  } cases[] = {{llama, "factor must lie"},
+               {llama, "factor must lie"},
+               {llama, "original_max_position_embeddings must lie"},
+               {llama, "low_freq_factor, 0, must be above 0"},
+               {llama, "below high_freq_factor, 1"},
+               {yarn, "at most beta_fast, 0.5"},
+               {yarn, "attention_factor, mscale and mscale_all_dim"},
+               {yarn, "attention_factor, mscale and mscale_all_dim"}};
+  cases[0].s.factor = 0.999, cases[1].s.factor = 0x1.1p20, cases[2].s.original = 0;
+  cases[3].s.low = 0, cases[4].s.high = 1, cases[5].s.high = 0.5, cases[6].s.attention = -1;
+  cases[7].s.mscale = NAN;
+  for (size_t i = 0; i < COUNT(cases); i++) {
+    cr_expect_eq(sl_rope_scaled_frequencies(f, 4, 1e4, &cases[i].s, &err), SL_ERR_USAGE);
+    cr_expect_not_null(strstr(err.message, cases[i].part), "%s", err.message);
+    cr_expect(f[0] == 7.0f && f[1] == 7.0f);
+  }
+  cr_expect_eq(sl_rope_scaled_frequencies(f, 4, 1.0, &yarn, &err), SL_ERR_USAGE);
+  cr_expect_eq(sl_rope_scaled_frequencies(f, 4, 1e4, &llama, &err), SL_OK);
+  cr_expect_eq(sl_rope_scaled_frequencies(f, 4, 1e4, &yarn, &err), SL_OK);
+}

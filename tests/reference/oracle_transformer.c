@@ -18,10 +18,15 @@ static const uint32_t seq[] = {0, 5, 5, 6, 10}, ids[] = {3, 0, 10, 3, 7, 1, 2, 2
 static const uint8_t mask[] = {0, 1, 1, 1, 1, 1, 1, 0, 1, 1};
 #define TOKENS 10
 static const sl_ref_tokens tokens = {seq, ids, target, mask, 4, 1.25};
-static const sl_ref_model models[] = {{2, 8, 4, 2, 4, 12, 11, 1e-6, 1e6, 1},
-                                      {2, 8, 4, 2, 4, 12, 11, 1e-6, 1e4, 0},
-                                      {0, 6, 1, 1, 2, 1, 11, 1e-5, 1e4, 0},
-                                      {1, 6, 3, 1, 6, 5, 11, 1e-5, 1e4, 1}};
+/* Qwen2 but for the last three: Llama with scaled frequencies, Qwen3, and both switches apart. */
+static const sl_ref_model models[] = {
+    {2, 8, 4, 2, 4, 12, 11, 1e-6, 1e6, 1, 0, 0, {.kind = SL_REF_PLAIN}},
+    {2, 8, 4, 2, 4, 12, 11, 1e-6, 1e4, 0, 0, 0, {.kind = SL_REF_PLAIN}},
+    {0, 6, 1, 1, 2, 1, 11, 1e-5, 1e4, 0, 0, 0, {.kind = SL_REF_PLAIN}},
+    {1, 6, 3, 1, 6, 5, 11, 1e-5, 1e4, 1, 0, 0, {.kind = SL_REF_PLAIN}},
+    {2, 8, 4, 2, 4, 12, 11, 1e-6, 1e4, 0, 1, 0, {.kind = SL_REF_LINEAR, .factor = 4}},
+    {2, 8, 4, 2, 4, 12, 11, 1e-6, 1e4, 1, 1, 1, {.kind = SL_REF_PLAIN}},
+    {1, 6, 3, 1, 6, 5, 11, 1e-5, 1e4, 0, 0, 1, {.kind = SL_REF_PLAIN}}};
 #define N_MODELS (sizeof models / sizeof *models)
 
 static double *random_doubles(size_t n, double scale) {
@@ -109,8 +114,10 @@ static double direction_error(const sl_ref_model *m, const double *w, const doub
 static size_t tensor_ends(size_t *end, const sl_ref_model *m) {
   size_t n = 0;
   for (size_t l = 0; l < m->layers; l++)
-    for (sl_ref_tensor i = 0; i < SL_REF_LAYER_TENSORS; i++)
-      end[n++] = sl_ref_layer_offset(m, l, i);
+    for (sl_ref_tensor i = 0; i < SL_REF_LAYER_TENSORS; i++) {
+      const size_t begin = sl_ref_layer_offset(m, l, i);
+      if (n == 0 || begin > end[n - 1]) end[n++] = begin; /* not after an empty tensor */
+    }
   end[n++] = sl_ref_norm_offset(m);
   end[n++] = sl_ref_norm_offset(m) + m->hidden;
   if (!m->tied) end[n++] = sl_ref_weights(m);

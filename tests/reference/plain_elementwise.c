@@ -94,7 +94,8 @@ Test(plain_elementwise, rope) {
              b = comparison_of("rope_backward dx", SL_KERNEL_rope_backward);
   const size_t t = 50, heads = 3, d = 16, positions = 400, n = t * heads * d;
   float *cosine = take_floats(positions * d / 2), *sine = take_floats(positions * d / 2);
-  sl_ref_rope_tables(cosine, sine, positions, d, 1000000.0);
+  const sl_ref_rope plain = {.kind = SL_REF_PLAIN};
+  sl_ref_rope_tables(cosine, sine, positions, d, 1000000.0, &plain);
   uint32_t *position = take_words(t);
   for (size_t i = 0; i < t; i++) position[i] = (uint32_t)(next_u64() % positions);
   for (input_kind kind = 0; kind < KINDS; kind++) {

@@ -102,7 +102,7 @@ static sl_status write_logprobs(const options *o, const sl_session *s, const sl_
   sl_token_lists lists;
   sl_status status;
   if (o->tokens)
-    status = sl_token_lists_read(&lists, o->tokens, shape->vocab, shape->max_positions, err);
+    status = sl_token_lists_read(&lists, o->tokens, shape->vocab, sl_model_positions(shape), err);
   else if (!s->tokenizer)
     status = sl_fail(err, SL_ERR_INPUT,
                      "%s: no tokenizer of Sluice's: name token sequences with --tokens", o->model);

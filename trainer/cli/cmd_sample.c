@@ -109,7 +109,7 @@ typedef struct {
 static sl_status encode_prompt(const options *o, const sl_session *s, size_t i, uint32_t *ids,
                                size_t *count, sl_error *err) {
   const char *text = o->words[1 + i];
-  const size_t positions = s->parameters.layout->shape.max_positions;
+  const size_t positions = sl_model_positions(&s->parameters.layout->shape);
   char where[32];
   snprintf(where, sizeof where, "prompt %zu", i + 1);
   const sl_status status =
@@ -151,7 +151,7 @@ static sl_status encode_prompts(const options *o, const sl_session *s, batch *b,
 }
 
 static sl_status complete(const options *o, const sl_session *s, batch *b, sl_error *err) {
-  const size_t left = s->parameters.layout->shape.max_positions - b->longest;
+  const size_t left = sl_model_positions(&s->parameters.layout->shape) - b->longest;
   const size_t max_new = o->max_new ? o->max_new : left < MAX_NEW ? left : MAX_NEW;
   sl_generator *g = NULL;
   sl_rollout r = {0};

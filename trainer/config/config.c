@@ -123,17 +123,20 @@ sl_status sl_config_load_recorded(sl_config *out, const char *file, const char *
 }
 
 sl_model_shape sl_config_model_shape(const sl_config *config, size_t vocab) {
-  return (sl_model_shape){.hidden = (size_t)config->model.hidden,
-                          .intermediate = (size_t)config->model.ff,
-                          .layers = (size_t)config->model.layers,
-                          .heads = (size_t)config->model.heads,
-                          .kv_heads = (size_t)config->model.kv_heads,
-                          .head_dim = (size_t)config->model.head_dim,
-                          .vocab = vocab,
-                          .max_positions = (size_t)config->model.max_positions,
-                          .rope_theta = config->model.rope_theta,
-                          .rms_eps = config->model.rms_eps,
-                          .tied = config->model.tie};
+  return (sl_model_shape){
+      .hidden = (size_t)config->model.hidden,
+      .intermediate = (size_t)config->model.ff,
+      .layers = (size_t)config->model.layers,
+      .heads = (size_t)config->model.heads,
+      .kv_heads = (size_t)config->model.kv_heads,
+      .head_dim = (size_t)config->model.head_dim,
+      .vocab = vocab,
+      .max_positions = (size_t)config->model.max_positions,
+      .rope_theta = config->model.rope_theta,
+      .rms_eps = config->model.rms_eps,
+      .tied = config->model.tie,
+      .architecture = (sl_architecture)config->model.architecture,
+      .rope.stepwise = config->model.rope_tables == SL_CONFIG_ROPE_TABLES_STEPWISE};
 }
 
 sl_task_options sl_config_task_options(const sl_config *config) {

@@ -1,5 +1,5 @@
 /* Whole files and folders, read with a limit and written atomically (spec F1.1). */
-#define _GNU_SOURCE /* renameat2 */
+#define _GNU_SOURCE /* renameat2, realpath */
 #include "file.h"
 
 #include "kernels/support/run_folder.h"
@@ -34,6 +34,8 @@ int sl_path_holds(const char *folder, const char *name) {
   free(path);
   return found;
 }
+
+char *sl_path_real(const char *path) { return realpath(path, NULL); }
 
 static sl_status read_stream(char **out, size_t *size, int fd, const char *path, size_t max,
                              sl_error *err) {

@@ -28,6 +28,9 @@ char *sl_path_join(const char *folder, const char *name);
  * there too, so that what is read next says that it cannot be opened. */
 int sl_path_holds(const char *folder, const char *name);
 
+/* The absolute path without links, freed by the caller; NULL if there is no such file. */
+char *sl_path_real(const char *path);
+
 /* A folder that appears whole or not at all. Between begin and commit the caller writes its files
  * under `temporary`. */
 typedef struct {

@@ -1,4 +1,5 @@
 /* Files mapped into memory (see mapped_file.h). */
+#define _DEFAULT_SOURCE /* madvise: posix_madvise drops no page */
 #include "mapped_file.h"
 
 #include "file.h"
@@ -15,6 +16,15 @@ void sl_mapped_file_close(sl_mapped_file *file) {
   if (file->data) munmap((void *)(uintptr_t)file->data, file->size);
   free(file->path);
   *file = (sl_mapped_file){NULL, NULL, 0};
+}
+
+/* The map is private and never written to, so that a page that is dropped reads the same again. */
+void sl_mapped_file_release(const sl_mapped_file *file, const void *from, const void *to) {
+  const long page = sysconf(_SC_PAGESIZE);
+  const size_t size = page > 0 ? (size_t)page : 1,
+               first = (size_t)((const unsigned char *)from - file->data) / size * size,
+               end = (size_t)((const unsigned char *)to - file->data) / size * size;
+  if (first < end) madvise((void *)((uintptr_t)file->data + first), end - first, MADV_DONTNEED);
 }
 
 static sl_status map_descriptor(sl_mapped_file *file, int fd, const char *path, sl_error *err) {

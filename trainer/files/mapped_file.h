@@ -17,4 +17,8 @@ typedef struct {
 sl_status sl_mapped_file_open(sl_mapped_file *out, const char *path, sl_error *err);
 void sl_mapped_file_close(sl_mapped_file *file);
 
+/* Tells the system that bytes [from, to) will not be needed soon: the whole pages of them stop
+ * counting as this process's memory. They may still be read. */
+void sl_mapped_file_release(const sl_mapped_file *file, const void *from, const void *to);
+
 #endif

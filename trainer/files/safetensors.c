@@ -215,31 +215,12 @@ sl_status sl_safetensors_open(sl_safetensors **out, const char *path, sl_error *
   return sl_safetensors_from_map(out, &map, err);
 }
 
-static size_t first_nonfinite(const sl_nonfinite *found) {
-  if (!found->infinities) return found->first_nan;
-  return found->nans && found->first_nan < found->first_infinity ? found->first_nan
-                                                                 : found->first_infinity;
+const char *sl_safetensors_path(const sl_safetensors *file) { return file->map.path; }
+
+void sl_safetensors_release(const sl_safetensors *file, const void *from, size_t bytes) {
+  sl_mapped_file_release(&file->map, from, (const unsigned char *)from + bytes);
 }
 
-sl_status sl_safetensors_check(const sl_safetensors *file, const sl_tensor_view *tensor,
-                               sl_error *err) {
-  const sl_nonfinite found = sl_tensor_scan(tensor);
-  if (!found.nans && !found.infinities) return SL_OK;
-  const size_t i = first_nonfinite(&found);
-  const unsigned char *data = tensor->data;
-  double x = 0;
-  SL_TRY(sl_tensor_values(tensor, i, 1, &x, file->map.path, err));
-  return sl_fail(err, SL_ERR_NONFINITE, "%s: tensor %s[%zu] is %f (byte %zu)", file->map.path,
-                 tensor->name, i, x,
-                 (size_t)(data - file->map.data) + i * sl_tensor_type_bytes(tensor->type));
-}
-
-sl_status sl_safetensors_read(const sl_safetensors *file, const sl_tensor_view *tensor, float *out,
-                              sl_error *err) {
-  if (tensor->type != SL_TENSOR_F32)
-    return sl_fail(err, SL_ERR_INPUT, "%s: tensor %s: dtype %s, expected F32", file->map.path,
-                   tensor->name, sl_tensor_type_name(tensor->type));
-  SL_TRY(sl_safetensors_check(file, tensor, err));
-  if (tensor->count) memcpy(out, tensor->data, tensor->count * sizeof *out);
-  return SL_OK;
+size_t sl_safetensors_offset(const sl_safetensors *file, const void *data) {
+  return (size_t)((const unsigned char *)data - file->map.data);
 }

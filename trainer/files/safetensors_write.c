@@ -1,12 +1,11 @@
 /* Writes safetensors (spec F1.3, F1.4, F6.3). */
-#include "safetensors.h"
+#include "safetensors_write.h"
 
 #include "file.h"
 #include "kernels/support/utf8.h"
 
 #include <jansson.h>
 
-#include <math.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,7 +14,8 @@ static size_t bytes_of(const sl_tensor_view *tensor) {
   return tensor->count * sl_tensor_type_bytes(tensor->type);
 }
 
-static sl_status check_tensor(const char *path, const sl_tensor_view *tensor, sl_error *err) {
+sl_status sl_safetensors_check_shape(const char *path, const sl_tensor_view *tensor,
+                                     sl_error *err) {
   if (tensor->rank > SL_TENSOR_RANK_MAX)
     return sl_fail(err, SL_ERR_USAGE, "%s: tensor %s: rank %zu", path, tensor->name, tensor->rank);
   sl_tensor_view counted = *tensor;
@@ -25,20 +25,6 @@ static sl_status check_tensor(const char *path, const sl_tensor_view *tensor, sl
   if (counted.count != tensor->count)
     return sl_fail(err, SL_ERR_USAGE, "%s: tensor %s: %zu values, its shape holds %zu", path,
                    tensor->name, tensor->count, counted.count);
-  return SL_OK;
-}
-
-/* A model's tensor: F32, finite. */
-static sl_status check_weights(const char *path, const sl_tensor_view *tensor, sl_error *err) {
-  SL_TRY(check_tensor(path, tensor, err));
-  if (tensor->type != SL_TENSOR_F32)
-    return sl_fail(err, SL_ERR_USAGE, "%s: tensor %s: dtype %s, expected F32", path, tensor->name,
-                   sl_tensor_type_name(tensor->type));
-  const float *data = tensor->data;
-  for (size_t i = 0; i < tensor->count; i++)
-    if (!isfinite(data[i]))
-      return sl_fail(err, SL_ERR_NONFINITE, "%s: tensor %s[%zu] is %f; nothing was written", path,
-                     tensor->name, i, (double)data[i]);
   return SL_OK;
 }
 
@@ -103,50 +89,54 @@ static char *block_of(const json_t *header, size_t *size) {
   return block;
 }
 
-/* Tensors whose shapes and types are checked, in this order. */
-static sl_status write_in_order(const char *path, const sl_metadata_entry *metadata,
-                                size_t n_metadata, const sl_tensor_view *tensors, size_t count,
-                                sl_error *err) {
+/* The bytes before the tensors; freed by the caller. */
+static sl_status create_header(char **out, size_t *size, const char *path,
+                               const sl_metadata_entry *metadata, size_t n_metadata,
+                               const sl_tensor_view *tensors, size_t count, sl_error *err) {
   json_t *header = json_object();
   sl_status status =
       header ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "%s: no memory for the header", path);
   if (status == SL_OK) status = add_metadata(header, path, metadata, n_metadata, err);
   if (status == SL_OK) status = add_tensors(header, path, tensors, count, err);
-  size_t size = 0;
-  char *block = status == SL_OK ? block_of(header, &size) : NULL;
-  sl_bytes *pieces = block ? malloc((count + 1) * sizeof *pieces) : NULL;
+  if (status == SL_OK && !(*out = block_of(header, size)))
+    status = sl_fail(err, SL_ERR_MEMORY, "%s: no memory for the header", path);
   json_decref(header);
-  if (pieces) {
-    pieces[0] = (sl_bytes){block, size};
-    for (size_t i = 0; i < count; i++)
-      pieces[i + 1] = (sl_bytes){tensors[i].data, bytes_of(&tensors[i])};
-    status = sl_file_write(path, pieces, count + 1, err);
-  } else if (status == SL_OK) {
-    status = sl_fail(err, SL_ERR_MEMORY, "%s: no memory for %zu tensors", path, count);
-  }
-  free(pieces);
-  free(block);
   return status;
 }
 
-sl_status sl_safetensors_write(const char *path, const sl_tensor_view *tensors, size_t count,
-                               sl_error *err) {
-  static const sl_metadata_entry format = {"format", "pt"};
-  for (size_t i = 0; i < count; i++) SL_TRY(check_weights(path, &tensors[i], err));
-  return write_in_order(path, &format, 1, tensors, count, err);
+static sl_status add_as_it_is(sl_file_writer *file, const sl_tensor_view *tensor, sl_error *err) {
+  return sl_file_add(file, tensor->data, bytes_of(tensor), err);
+}
+
+sl_status sl_safetensors_write_in_order(const char *path, const sl_metadata_entry *metadata,
+                                        size_t n_metadata, const sl_tensor_view *tensors,
+                                        size_t count, sl_tensor_writer *add, sl_error *err) {
+  size_t size = 0;
+  char *header;
+  sl_file_writer file;
+  SL_TRY(create_header(&header, &size, path, metadata, n_metadata, tensors, count, err));
+  sl_status status = sl_file_begin(&file, path, err);
+  if (status == SL_OK) status = sl_file_add(&file, header, size, err);
+  for (size_t i = 0; i < count && status == SL_OK; i++)
+    status = (add ? add : add_as_it_is)(&file, &tensors[i], err);
+  free(header);
+  if (status == SL_OK) return sl_file_commit(&file, err);
+  sl_file_abort(&file);
+  return status;
 }
 
 sl_status sl_safetensors_write_dump(const char *path, const sl_metadata_entry *metadata,
                                     size_t n_metadata, const sl_tensor_view *tensors, size_t count,
                                     sl_error *err) {
-  for (size_t i = 0; i < count; i++) SL_TRY(check_tensor(path, &tensors[i], err));
+  for (size_t i = 0; i < count; i++) SL_TRY(sl_safetensors_check_shape(path, &tensors[i], err));
   sl_tensor_view *sorted = malloc((count + 1) * sizeof *sorted);
   if (!sorted) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory for %zu tensors", path, count);
   size_t n = 0;
   for (size_t bytes = 8; bytes > 0; bytes /= 2) /* larger elements first, so all are aligned */
     for (size_t i = 0; i < count; i++)
       if (sl_tensor_type_bytes(tensors[i].type) == bytes) sorted[n++] = tensors[i];
-  const sl_status status = write_in_order(path, metadata, n_metadata, sorted, n, err);
+  const sl_status status =
+      sl_safetensors_write_in_order(path, metadata, n_metadata, sorted, n, NULL, err);
   free(sorted);
   return status;
 }

@@ -5,6 +5,7 @@
 #include <sluice/status.h>
 
 #include <stddef.h>
+#include <stdint.h>
 
 #define SL_TENSOR_RANK_MAX 8
 
@@ -47,5 +48,15 @@ sl_nonfinite sl_tensor_scan(const sl_tensor_view *tensor);
  * integer beyond 2^53 in magnitude, or a BOOL that is neither 0 nor 1; out is then untouched. */
 sl_status sl_tensor_values(const sl_tensor_view *tensor, size_t first, size_t n, double *out,
                            const char *path, sl_error *err);
+
+/* 1 for the types that a model's numbers may have in a file: F32, BF16 and F16, each of whose
+ * numbers is one of binary32 (spec F1.2). */
+int sl_tensor_type_is_weight(sl_tensor_type type);
+/* Elements [first, first + n) of a tensor of such a type as binary32, each exactly. */
+void sl_tensor_floats(const sl_tensor_view *tensor, size_t first, size_t n, float *out);
+
+/* n finite numbers as BF16, each rounded to nearest, ties to even; from 0x1.ffp127 on in magnitude
+ * that is an infinity. */
+void sl_tensor_round_bf16(uint16_t *out, const float *x, size_t n);
 
 #endif

@@ -9,6 +9,8 @@ typedef struct {
   float *input;               /* (T, D) what the layer adds to */
   float *h1, *rstd1;          /* (T, D), (T) */
   float *q, *k, *v;           /* (T, H d), (T, KV d), (T, KV d), rotated */
+  float *raw_q, *raw_k;       /* q and k before their norms by head; q and k where there are none */
+  float *rstd_q, *rstd_k;     /* (T, H), (T, KV) of these norms */
   float *o;                   /* (T, H d) */
   float *row_max, *row_scale; /* (T, H) */
   float *middle;              /* (T, D) after attention */
@@ -26,7 +28,7 @@ struct sl_model {
   sl_context *ctx;
   const sl_model_layout *layout;
   const float *parameters;
-  size_t max_tokens;
+  size_t max_tokens, positions; /* positions: of the rotary tables */
   int training;
   void *block;                  /* everything below but `layers` and `packs` */
   float *cos_table, *sin_table; /* (P, d / 2) */
@@ -39,6 +41,8 @@ struct sl_model {
   float *row_max, *row_sum, *entropy; /* (T) of the softmax; entropy as the forward gave it */
   float *dx, *dh;                     /* (T, D) */
   float *dq, *dk, *dv, *d_o;          /* as q, k, v, o */
+  float *draw_q, *draw_k;             /* as raw_q, raw_k; dq and dk where there are no norms */
+  uint32_t *head_seq;                 /* on the host: a shard's offsets in rows of heads */
   float *dact, *dgate, *dup;          /* (T, F) */
 };
 

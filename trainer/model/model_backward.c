@@ -40,6 +40,38 @@ static sl_status feed_forward(sl_model *m, size_t layer, size_t t, const sl_shar
                              d);
 }
 
+/* The gradient of a norm's weight by head, of a shard's rows: T1.5 with a row for each token and
+ * head (spec T5.5). dy, x and rstd are those of the whole batch. */
+static sl_status head_norm_weight(sl_model *m, const sl_shard *p, size_t heads, float *total,
+                                  const float *dy, const float *x, const float *rstd) {
+  const size_t d = m->layout->shape.head_dim, first = p->first * heads;
+  size_t n = 0;
+  m->head_seq[0] = 0;
+  for (size_t i = 0; i < p->n_seq; i++) /* those without tokens add nothing */
+    if (p->seq[i + 1] > p->seq[i]) m->head_seq[++n] = p->seq[i + 1] * (uint32_t)heads;
+  return sl_rmsnorm_weight_grad(m->ctx, total, dy + first * d, x + first * d, rstd + first,
+                                m->head_seq, n, d);
+}
+
+/* dq and dk of the normed heads become draw_q and draw_k. */
+static sl_status norm_heads(sl_model *m, size_t layer, size_t t, const sl_shard *shards,
+                            size_t n_shards) {
+  const sl_model_shape *s = &m->layout->shape;
+  const sl_layer_offsets *at = &m->layout->layers[layer];
+  const sl_layer_activations *a = &m->layers[layer];
+  const float *w = m->parameters;
+  if (!sl_model_norms_heads(s)) return SL_OK;
+  for (size_t i = 0; i < n_shards; i++) {
+    const sl_shard *p = &shards[i];
+    SL_TRY(head_norm_weight(m, p, s->heads, p->total + at->q_norm, m->dq, a->raw_q, a->rstd_q));
+    SL_TRY(head_norm_weight(m, p, s->kv_heads, p->total + at->k_norm, m->dk, a->raw_k, a->rstd_k));
+  }
+  SL_TRY(sl_rmsnorm_backward(m->ctx, m->draw_q, m->dq, a->raw_q, w + at->q_norm, a->rstd_q, NULL,
+                             t * s->heads, s->head_dim));
+  return sl_rmsnorm_backward(m->ctx, m->draw_k, m->dk, a->raw_k, w + at->k_norm, a->rstd_k, NULL,
+                             t * s->kv_heads, s->head_dim);
+}
+
 /* The gradients of the weights of its attention half. */
 static sl_status attention_weights(sl_model *m, size_t layer, const sl_shard *p) {
   const sl_model_shape *s = &m->layout->shape;
@@ -49,11 +81,13 @@ static sl_status attention_weights(sl_model *m, size_t layer, const sl_shard *p)
                r = p->first, n = p->n_seq;
   const float *x = a->h1 + r * d;
   float *qw = p->total + at->q_weight, *kw = qw + q * d, *vw = kw + kv * d;
-  float *qb = p->total + at->q_bias, *kb = qb + q, *vb = kb + kv;
+  const int bias = sl_model_has_bias(s);
+  float *qb = bias ? p->total + at->q_bias : NULL, *kb = bias ? qb + q : NULL,
+        *vb = bias ? kb + kv : NULL;
   SL_TRY(sl_linear_weight_grad(m->ctx, p->total + at->o, NULL, m->dx + r * d, a->o + r * q, p->seq,
                                n, d, q));
-  SL_TRY(sl_linear_weight_grad(m->ctx, qw, qb, m->dq + r * q, x, p->seq, n, q, d));
-  SL_TRY(sl_linear_weight_grad(m->ctx, kw, kb, m->dk + r * kv, x, p->seq, n, kv, d));
+  SL_TRY(sl_linear_weight_grad(m->ctx, qw, qb, m->draw_q + r * q, x, p->seq, n, q, d));
+  SL_TRY(sl_linear_weight_grad(m->ctx, kw, kb, m->draw_k + r * kv, x, p->seq, n, kv, d));
   SL_TRY(sl_linear_weight_grad(m->ctx, vw, vb, m->dv + r * kv, x, p->seq, n, kv, d));
   return sl_rmsnorm_weight_grad(m->ctx, p->total + at->input_norm, m->dh + r * d, a->input + r * d,
                                 a->rstd1 + r, p->seq, n, d);
@@ -71,15 +105,16 @@ static sl_status attention(sl_model *m, size_t layer, const sl_batch *b, const s
   const float *w = m->parameters, *qw = w + at->q_weight, *kw = qw + q * d, *vw = kw + kv * d;
   const sl_linear_part o = {m->dx, w + at->o, p->o[1], d};
   const sl_linear_part parts[3] = {
-      {m->dq, qw, p->q[1], q}, {m->dk, kw, p->k[1], kv}, {m->dv, vw, p->v[1], kv}};
+      {m->draw_q, qw, p->q[1], q}, {m->draw_k, kw, p->k[1], kv}, {m->dv, vw, p->v[1], kv}};
   SL_TRY(sl_linear_input_grad(m->ctx, m->d_o, &o, 1, t, q));
   SL_TRY(sl_attention_backward(m->ctx, m->dq, m->dk, m->dv, m->d_o, a->o, a->q, a->k, a->v,
                                a->row_max, a->row_scale, b->seq, b->n_seq, s->heads, s->kv_heads,
                                s->head_dim));
   SL_TRY(sl_rope_backward(m->ctx, m->dq, b->position, m->cos_table, m->sin_table, t, s->heads,
-                          s->head_dim, s->max_positions));
+                          s->head_dim, m->positions));
   SL_TRY(sl_rope_backward(m->ctx, m->dk, b->position, m->cos_table, m->sin_table, t, s->kv_heads,
-                          s->head_dim, s->max_positions));
+                          s->head_dim, m->positions));
+  SL_TRY(norm_heads(m, layer, t, shards, n_shards));
   SL_TRY(sl_linear_input_grad(m->ctx, m->dh, parts, 3, t, d));
   for (size_t i = 0; i < n_shards; i++) SL_TRY(attention_weights(m, layer, &shards[i]));
   return sl_rmsnorm_backward(m->ctx, m->dx, m->dh, a->input, w + at->input_norm, a->rstd1, m->dx, t,

@@ -18,6 +18,11 @@ static void cut_layer(sl_cutter *c, sl_layer_activations *a, const sl_model_shap
   a->h1 = cut_floats(c, t, d), a->rstd1 = cut_floats(c, t, 1);
   a->q = cut_floats(c, t, q), a->k = cut_floats(c, t, kv), a->v = cut_floats(c, t, kv),
   a->o = cut_floats(c, t, q);
+  a->raw_q = a->q, a->raw_k = a->k;
+  if (sl_model_norms_heads(s)) {
+    a->raw_q = cut_floats(c, t, q), a->raw_k = cut_floats(c, t, kv);
+    a->rstd_q = cut_floats(c, t, s->heads), a->rstd_k = cut_floats(c, t, s->kv_heads);
+  }
   a->row_max = cut_floats(c, t, s->heads), a->row_scale = cut_floats(c, t, s->heads);
   a->middle = cut_floats(c, t, d);
   a->h2 = cut_floats(c, t, d), a->rstd2 = cut_floats(c, t, 1);
@@ -30,6 +35,8 @@ static void cut_backward(sl_cutter *c, sl_model *m, const sl_model_shape *s, siz
   m->dx = cut_floats(c, t, d), m->dh = cut_floats(c, t, d);
   m->dq = cut_floats(c, t, q), m->dk = cut_floats(c, t, kv), m->dv = cut_floats(c, t, kv),
   m->d_o = cut_floats(c, t, q);
+  m->draw_q = m->dq, m->draw_k = m->dk;
+  if (sl_model_norms_heads(s)) m->draw_q = cut_floats(c, t, q), m->draw_k = cut_floats(c, t, kv);
   m->dact = cut_floats(c, t, f), m->dgate = cut_floats(c, t, f), m->dup = cut_floats(c, t, f);
 }
 
@@ -56,8 +63,8 @@ static void cut_packs(sl_cutter *c, sl_model *m, const sl_model_shape *s) {
 static void cut_model(sl_cutter *c, sl_model *m) {
   const sl_model_shape *s = &m->layout->shape;
   const size_t t = m->max_tokens;
-  m->cos_table = cut_floats(c, s->max_positions, s->head_dim / 2);
-  m->sin_table = cut_floats(c, s->max_positions, s->head_dim / 2);
+  m->cos_table = cut_floats(c, m->positions, s->head_dim / 2);
+  m->sin_table = cut_floats(c, m->positions, s->head_dim / 2);
   for (size_t l = 0; l < s->layers; l++) {
     if (l && !m->training)
       m->layers[l] = m->layers[0];
@@ -77,12 +84,19 @@ static void cut_model(sl_cutter *c, sl_model *m) {
 static sl_status prepare(sl_model *m, sl_context *ctx, const sl_model_layout *layout,
                          size_t max_tokens, int training, sl_error *err) {
   const size_t layers = layout->shape.layers;
-  *m = (sl_model){.ctx = ctx, .layout = layout, .max_tokens = max_tokens, .training = training};
+  *m = (sl_model){.ctx = ctx,
+                  .layout = layout,
+                  .max_tokens = max_tokens,
+                  .training = training,
+                  .positions = sl_model_positions(&layout->shape)};
   m->layers = calloc(layers, sizeof *m->layers);
   m->packs = calloc(layers, sizeof *m->packs);
-  return m->layers && m->packs
-             ? SL_OK
-             : sl_fail(err, SL_ERR_MEMORY, "no memory for a model of %zu layers", layers);
+  if (!m->layers || !m->packs)
+    return sl_fail(err, SL_ERR_MEMORY, "no memory for a model of %zu layers", layers);
+  if (max_tokens > UINT32_MAX / layout->shape.heads) /* rows of heads have 32-bit offsets */
+    return sl_fail(err, SL_ERR_MEMORY, "%zu tokens at a time are too many for %zu heads",
+                   max_tokens, layout->shape.heads);
+  return SL_OK;
 }
 
 static size_t count_bytes(sl_model *m) {
@@ -104,12 +118,13 @@ sl_status sl_model_bytes(size_t *out, sl_context *ctx, const sl_model_layout *la
 /* Made on the host (spec T1.9), then put where the kernels are. */
 static sl_status fill_rope(sl_model *m, sl_error *err) {
   const sl_model_shape *s = &m->layout->shape;
-  const size_t n = s->max_positions * (s->head_dim / 2), bytes = n * sizeof(float);
+  const size_t n = m->positions * (s->head_dim / 2), bytes = n * sizeof(float);
   float *made = malloc(2 * bytes);
   sl_status status =
-      made ? sl_rope_tables(made, made + n, s->max_positions, s->head_dim, s->rope_theta, err)
+      made ? sl_rope_scaled_tables(made, made + n, m->positions, s->head_dim, s->rope_theta,
+                                   &s->rope, err)
            : sl_fail(err, SL_ERR_MEMORY, "no memory for the rotary tables of %zu positions",
-                     s->max_positions);
+                     m->positions);
   if (!status) {
     status = sl_memory_write(m->ctx, m->cos_table, made, bytes);
     if (!status) status = sl_memory_write(m->ctx, m->sin_table, made + n, bytes);
@@ -126,6 +141,9 @@ sl_status sl_model_create(sl_model **out, sl_context *ctx, const sl_model_layout
   sl_status status = prepare(m, ctx, layout, max_tokens, training, err);
   m->parameters = parameters;
   const size_t bytes = status ? 0 : count_bytes(m);
+  if (!status && training && sl_model_norms_heads(&layout->shape) &&
+      !(m->head_seq = malloc((max_tokens + 1) * sizeof *m->head_seq)))
+    status = sl_fail(err, SL_ERR_MEMORY, "no memory for a model");
   if (!status) status = sl_block_create(&m->block, ctx, bytes, "a model's activations", err);
   if (!status) {
     cut_model(&(sl_cutter){.base = m->block, .bytes = bytes}, m);
@@ -143,6 +161,7 @@ void sl_model_destroy(sl_model *model) {
   if (!model) return;
   free(model->layers);
   free(model->packs);
+  free(model->head_seq);
   sl_block_free(model->ctx, model->block);
   free(model);
 }

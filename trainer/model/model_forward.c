@@ -4,7 +4,23 @@
 
 static const float *weight(const sl_model *m, size_t offset) { return m->parameters + offset; }
 
-/* h1 = rmsnorm(input); q, k, v = h1 W + b, rotated. */
+/* NULL where the model has no biases; first: the row of q|k|v. */
+static const float *bias(const sl_model *m, const sl_layer_offsets *at, size_t first) {
+  return sl_model_has_bias(&m->layout->shape) ? m->parameters + at->q_bias + first : NULL;
+}
+
+/* q and k, normed head by head (spec T5.5), where the model does that. */
+static sl_status norm_heads(sl_model *m, const sl_layer_offsets *at, const sl_layer_activations *a,
+                            size_t t) {
+  const sl_model_shape *s = &m->layout->shape;
+  if (!sl_model_norms_heads(s)) return SL_OK;
+  SL_TRY(sl_rmsnorm_forward(m->ctx, a->q, a->rstd_q, a->raw_q, weight(m, at->q_norm), t * s->heads,
+                            s->head_dim, s->rms_eps));
+  return sl_rmsnorm_forward(m->ctx, a->k, a->rstd_k, a->raw_k, weight(m, at->k_norm),
+                            t * s->kv_heads, s->head_dim, s->rms_eps);
+}
+
+/* h1 = rmsnorm(input); q, k, v = h1 W + b, q and k normed by head and rotated. */
 sl_status sl_layer_qkv(sl_model *m, size_t layer, size_t t, const uint32_t *position) {
   const sl_model_shape *s = &m->layout->shape;
   const sl_layer_offsets *at = &m->layout->layers[layer];
@@ -13,16 +29,17 @@ sl_status sl_layer_qkv(sl_model *m, size_t layer, size_t t, const uint32_t *posi
   const size_t d = s->hidden, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim;
   SL_TRY(sl_rmsnorm_forward(m->ctx, a->h1, a->rstd1, a->input, weight(m, at->input_norm), t, d,
                             s->rms_eps));
-  SL_TRY(sl_linear_forward(m->ctx, a->q, a->h1, weight(m, at->q_weight), p->q[0],
-                           weight(m, at->q_bias), t, q, d));
-  SL_TRY(sl_linear_forward(m->ctx, a->k, a->h1, weight(m, at->q_weight + q * d), p->k[0],
-                           weight(m, at->q_bias + q), t, kv, d));
+  SL_TRY(sl_linear_forward(m->ctx, a->raw_q, a->h1, weight(m, at->q_weight), p->q[0],
+                           bias(m, at, 0), t, q, d));
+  SL_TRY(sl_linear_forward(m->ctx, a->raw_k, a->h1, weight(m, at->q_weight + q * d), p->k[0],
+                           bias(m, at, q), t, kv, d));
   SL_TRY(sl_linear_forward(m->ctx, a->v, a->h1, weight(m, at->q_weight + (q + kv) * d), p->v[0],
-                           weight(m, at->q_bias + q + kv), t, kv, d));
+                           bias(m, at, q + kv), t, kv, d));
+  SL_TRY(norm_heads(m, at, a, t));
   SL_TRY(sl_rope_forward(m->ctx, a->q, position, m->cos_table, m->sin_table, t, s->heads,
-                         s->head_dim, s->max_positions));
+                         s->head_dim, m->positions));
   return sl_rope_forward(m->ctx, a->k, position, m->cos_table, m->sin_table, t, s->kv_heads,
-                         s->head_dim, s->max_positions);
+                         s->head_dim, m->positions);
 }
 
 /* middle = input + o W; next = middle + swiglu(rmsnorm(middle)). */

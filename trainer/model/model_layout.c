@@ -9,7 +9,18 @@
 #include <string.h>
 
 #define GROUP_FLOATS 16 /* 64 bytes: a cache line, and the widest vector */
-#define TENSORS_A_LAYER 12
+
+int sl_model_has_bias(const sl_model_shape *shape) { return shape->architecture == SL_QWEN2; }
+
+int sl_model_norms_heads(const sl_model_shape *shape) { return shape->architecture == SL_QWEN3; }
+
+size_t sl_model_positions(const sl_model_shape *shape) {
+  return shape->max_positions < SL_POSITIONS_MAX ? shape->max_positions : SL_POSITIONS_MAX;
+}
+
+static size_t tensors_a_layer(const sl_model_shape *shape) {
+  return 9u + (sl_model_has_bias(shape) ? 3u : 0u) + (sl_model_norms_heads(shape) ? 2u : 0u);
+}
 
 static sl_status check_size(const char *key, size_t value, size_t max, sl_error *err) {
   if (value == 0 || value > max)
@@ -29,7 +40,7 @@ sl_status sl_model_shape_check(const sl_model_shape *s, sl_error *err) {
                {"num_key_value_heads", s->kv_heads, 1 << 20},
                {"head_dim", s->head_dim, 1 << 20},
                {"vocab_size", s->vocab, max},
-               {"max_position_embeddings", s->max_positions, SL_POSITIONS_MAX}};
+               {"max_position_embeddings", s->max_positions, max}};
   for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
     const sl_status status = check_size(sizes[i].key, sizes[i].value, sizes[i].max, err);
     if (status != SL_OK) return status;
@@ -100,7 +111,9 @@ static void add_layer(builder *b, size_t index) {
   sl_layer_offsets *o = &b->layout->layers[index];
   o->input_norm = reserve(b, d);
   o->q_weight = reserve(b, product(b, rows, d));
-  o->q_bias = reserve(b, rows);
+  if (sl_model_has_bias(s)) o->q_bias = reserve(b, rows);
+  if (sl_model_norms_heads(s))
+    o->q_norm = reserve(b, s->head_dim), o->k_norm = reserve(b, s->head_dim);
   o->o = reserve(b, product(b, d, nq));
   o->post_norm = reserve(b, d);
   o->gate = reserve(b, product(b, 2 * f, d));
@@ -108,13 +121,18 @@ static void add_layer(builder *b, size_t index) {
   if (b->overflow) return;
   const size_t k_weight = o->q_weight + nq * d, v_weight = k_weight + nkv * d;
   const long l = (long)index;
+  const int bias = sl_model_has_bias(s);
   add(b, l, "input_layernorm.weight", o->input_norm, d, 0, 0);
   add(b, l, "self_attn.q_proj.weight", o->q_weight, nq, d, 1);
-  add(b, l, "self_attn.q_proj.bias", o->q_bias, nq, 0, 0);
+  if (bias) add(b, l, "self_attn.q_proj.bias", o->q_bias, nq, 0, 0);
   add(b, l, "self_attn.k_proj.weight", k_weight, nkv, d, 1);
-  add(b, l, "self_attn.k_proj.bias", o->q_bias + nq, nkv, 0, 0);
+  if (bias) add(b, l, "self_attn.k_proj.bias", o->q_bias + nq, nkv, 0, 0);
   add(b, l, "self_attn.v_proj.weight", v_weight, nkv, d, 1);
-  add(b, l, "self_attn.v_proj.bias", o->q_bias + nq + nkv, nkv, 0, 0);
+  if (bias) add(b, l, "self_attn.v_proj.bias", o->q_bias + nq + nkv, nkv, 0, 0);
+  if (sl_model_norms_heads(s)) {
+    add(b, l, "self_attn.q_norm.weight", o->q_norm, s->head_dim, 0, 0);
+    add(b, l, "self_attn.k_norm.weight", o->k_norm, s->head_dim, 0, 0);
+  }
   add(b, l, "self_attn.o_proj.weight", o->o, d, nq, 1);
   add(b, l, "post_attention_layernorm.weight", o->post_norm, d, 0, 0);
   add(b, l, "mlp.gate_proj.weight", o->gate, f, d, 1);
@@ -144,7 +162,7 @@ sl_status sl_model_layout_create(sl_model_layout **out, const sl_model_shape *sh
   if (layout) {
     layout->shape = *shape;
     layout->shape.tied = shape->tied != 0;
-    layout->n_tensors = 2 + TENSORS_A_LAYER * shape->layers + (shape->tied ? 0 : 1);
+    layout->n_tensors = 2 + tensors_a_layer(shape) * shape->layers + (shape->tied ? 0 : 1);
     layout->tensors = calloc(layout->n_tensors, sizeof *layout->tensors);
     layout->layers = calloc(shape->layers, sizeof *layout->layers);
   }

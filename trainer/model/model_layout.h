@@ -1,25 +1,37 @@
-/* The shape of a Qwen2 model, the registry of its tensors (spec T5.3) and arenas of floats that
+/* The shape of a model, the registry of its tensors (spec T5.3) and arenas of floats that
  * hold them. */
 #ifndef SLUICE_MODEL_LAYOUT_H
 #define SLUICE_MODEL_LAYOUT_H
 
 #include <sluice/kernels.h>
+#include <sluice/rope.h>
 
 #include <stddef.h>
 #include <stdint.h>
 
 #define SL_POSITIONS_MAX ((size_t)1 << 17) /* spec T1.9 */
 
+/* Qwen2 has biases on q, k and v, Llama and Qwen3 have none; Qwen3 norms q and k head by head (spec
+ * T5.5). */
+typedef enum { SL_QWEN2, SL_LLAMA, SL_QWEN3 } sl_architecture;
+
 typedef struct {
   size_t hidden, intermediate, layers, heads, kv_heads, head_dim, vocab, max_positions;
   double rope_theta;
   float rms_eps;
   int tied; /* the head is the embedding */
+  sl_architecture architecture;
+  sl_rope_scaling rope;
 } sl_model_shape;
 
+int sl_model_has_bias(const sl_model_shape *shape);
+int sl_model_norms_heads(const sl_model_shape *shape);
+/* The longest sequence that can be computed: max_positions, at most SL_POSITIONS_MAX. */
+size_t sl_model_positions(const sl_model_shape *shape);
+
 /* SL_ERR_INPUT, naming the field by its config.json key, unless: all sizes are positive and below
- * 2^31, head_dim is even, kv_heads divides heads, max_positions <= 2^17, rope_theta and rms_eps are
- * positive and finite. */
+ * 2^31, head_dim is even, kv_heads divides heads, rope_theta and rms_eps are positive and finite.
+ */
 sl_status sl_model_shape_check(const sl_model_shape *shape, sl_error *err);
 
 /* One tensor of the registry; rank 1 or 2, offset and count in floats. */
@@ -31,9 +43,10 @@ typedef struct {
 } sl_tensor_info;
 
 /* Offsets of one layer. q_weight starts q|k|v, one matrix (heads + 2 kv_heads) * head_dim x hidden;
- * q_bias its bias; gate starts gate|up, 2 F x hidden. */
+ * q_bias its bias, and q_norm and k_norm, where the architecture has them; gate starts gate|up, 2 F
+ * x hidden. */
 typedef struct {
-  size_t input_norm, q_weight, q_bias, o, post_norm, gate, down;
+  size_t input_norm, q_weight, q_bias, q_norm, k_norm, o, post_norm, gate, down;
 } sl_layer_offsets;
 
 /* Every arena (parameters, gradients, moments) has this layout. Groups start at multiples of 16

@@ -103,6 +103,13 @@ static sl_status load_gate(sl_run_state *run, sl_extent extent, sl_error *err) {
   return sl_gate_certificate_check(run->certificate, &run->config, &bound, err);
 }
 
+/* A rule for rotary frequencies that the configuration names goes before the folder's. */
+static void choose_tables(const sl_run_state *run, sl_model_layout *layout) {
+  const int rule = run->config.model.rope_tables;
+  if (rule != SL_CONFIG_ROPE_TABLES_FOLDER)
+    layout->shape.rope.stepwise = rule == SL_CONFIG_ROPE_TABLES_STEPWISE;
+}
+
 /* A model of the folder with another alphabet than the task's: every text can be written in it, or
  * the run would stop midway. */
 static sl_status describe_folder(sl_run_state *run, sl_extent extent, sl_error *err) {
@@ -112,6 +119,7 @@ static sl_status describe_folder(sl_run_state *run, sl_extent extent, sl_error *
   if (!status && extent != SL_EXTENT_EVALUATION)
     status = sl_companions_check(sl_config_path(c, SL_KEY_model_folder), err);
   if (status) return status;
+  choose_tables(run, run->policy.layout);
   if (run->tokenizer)
     return sl_task_check(&run->task, run->tokenizer, extent == SL_EXTENT_EVALUATION, err);
   status = sl_refuse_foreign_tokenizer(sl_config_path(c, SL_KEY_model_folder), err);
@@ -148,6 +156,7 @@ static sl_status describe_checkpoint(sl_run_state *run, const char *checkpoint, 
   if (!status && !run->tokenizer)
     status = sl_fail(err, SL_ERR_INPUT, "%s: its tokenizer is missing", checkpoint);
   if (!status && !*run->config.model.folder) status = adopt_shape(run, checkpoint, err);
+  if (!status) choose_tables(run, run->policy.layout);
   return status;
 }
 
@@ -173,14 +182,15 @@ static sl_status describe_reference(sl_run_state *run, sl_error *err) {
                             "its tokenizer has another alphabet than the policy's");
   sl_tokenizer_destroy(tokenizer);
   if (status) return status;
+  choose_tables(run, run->reference.layout);
   const sl_model_shape *own = &run->policy.layout->shape, *its = &run->reference.layout->shape;
   if (its->vocab != own->vocab)
     return sl_config_fail(c, SL_KEY_rl_reference, err, "its vocabulary is %zu, the policy's %zu",
                           its->vocab, own->vocab);
-  if (its->max_positions < run->max_length)
+  if (sl_model_positions(its) < run->max_length)
     return sl_config_fail(c, SL_KEY_rl_reference, err,
                           "it has %zu positions, but sequences have up to %zu tokens",
-                          its->max_positions, run->max_length);
+                          sl_model_positions(its), run->max_length);
   return SL_OK;
 }
 
@@ -189,7 +199,7 @@ static sl_status plan_lengths(sl_run_state *run, sl_extent extent, sl_error *err
   const sl_config *c = &run->config;
   const size_t wanted = (size_t)c->rl.max_new_tokens,
                completion = run->task.answer_max + 1 > wanted ? run->task.answer_max + 1 : wanted;
-  const size_t positions = run->policy.layout->shape.max_positions,
+  const size_t positions = sl_model_positions(&run->policy.layout->shape),
                rollout = (size_t)(c->rl.prompts * c->rl.group);
   run->max_length = run->task.prompt_max + completion;
   run->max_sequences = extent == SL_EXTENT_EVALUATION && run->task.held_out.n < rollout
@@ -319,9 +329,9 @@ static sl_status check_plan(sl_run_state *run, sl_error *err) {
   const sl_config *c = &run->config;
   float frequencies[1024];
   const sl_model_shape *s = &run->policy.layout->shape;
-  sl_status status = s->head_dim <= 2048
-                         ? sl_rope_frequencies(frequencies, s->head_dim, s->rope_theta, err)
-                         : SL_OK;
+  sl_status status = s->head_dim <= 2048 ? sl_rope_scaled_frequencies(frequencies, s->head_dim,
+                                                                      s->rope_theta, &s->rope, err)
+                                         : SL_OK;
   if (!status && *c->model.folder)
     status = check_model(run, SL_KEY_model_folder, run->policy.layout, err);
   if (!status && run->reference.layout && *c->rl.reference)

@@ -231,8 +231,10 @@ sl_status sl_identity_parse(sl_run_identity *out, const sl_json *doc, sl_error *
   return SL_OK;
 }
 
-/* What sl_identity_keys and sl_identity_content record of every run, from a folder or not. */
+/* What sl_identity_keys and sl_identity_content record of every run, from a folder or not. The
+ * first two came later: a checkpoint without them is of a time when there was one value. */
 static int is_always_there(sl_config_key key, int from_folder) {
+  if (key == SL_KEY_model_architecture || key == SL_KEY_model_rope_tables) return 0;
   const sl_config_bits bits = sl_config_key_bits(key);
   if (bits == SL_BITS_NO || bits == SL_BITS_PRESET) return 0;
   if (bits == SL_BITS_CONTENT)

@@ -179,6 +179,17 @@ static sl_status optimise(walk *w, sl_error *err) {
 }
 
 /* spec L4.3 */
+static sl_status publish(sl_run_state *run, const char *companions, const char *path,
+                         sl_error *err) {
+  char source[SL_DIGEST_TEXT];
+  sl_model_format format = {SL_TENSOR_F32, SL_SHARD_BYTES, NULL};
+  if (run->config.run.model_dtype == SL_CONFIG_MODEL_DTYPE_BF16) {
+    format.type = SL_TENSOR_BF16, format.source = source;
+    SL_TRY(sl_parameters_digest(source, run->ctx, run->policy.layout, run->policy.data, err));
+  }
+  return sl_model_folder_publish(&run->policy, run->tokenizer, &format, companions, path, err);
+}
+
 static sl_status finish(walk *w, sl_error *err) {
   sl_run_state *run = w->t;
   run->phase = SL_PHASE_DONE;
@@ -186,8 +197,7 @@ static sl_status finish(walk *w, sl_error *err) {
        *companions = sl_path_join(w->run->path, SL_RUN_COMPANIONS);
   sl_status status = path && companions ? sl_run_check_held(w->run, err)
                                         : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  if (!status)
-    status = sl_model_folder_publish(&run->policy, run->tokenizer, companions, path, err);
+  if (!status) status = publish(run, companions, path, err);
   free(path);
   free(companions);
   return status;

@@ -47,9 +47,16 @@ void sl_run_state_destroy(sl_run_state *run) {
 }
 
 int sl_run_same_shape(const sl_model_shape *a, const sl_model_shape *b) {
-  sl_model_shape other = *b;
-  other.max_positions = a->max_positions;
-  return memcmp(a, &other, sizeof other) == 0;
+  const sl_rope_scaling *r = &a->rope, *s = &b->rope;
+  const int sizes = a->hidden == b->hidden && a->intermediate == b->intermediate &&
+                    a->layers == b->layers && a->heads == b->heads && a->kv_heads == b->kv_heads &&
+                    a->head_dim == b->head_dim && a->vocab == b->vocab;
+  const int rope = r->kind == s->kind && r->stepwise == s->stepwise && r->factor == s->factor &&
+                   r->original == s->original && r->low == s->low && r->high == s->high &&
+                   r->untruncated == s->untruncated && r->attention == s->attention &&
+                   r->mscale == s->mscale && r->mscale_all_dim == s->mscale_all_dim;
+  return sizes && rope && a->architecture == b->architecture && !a->tied == !b->tied &&
+         a->rope_theta == b->rope_theta && a->rms_eps == b->rms_eps;
 }
 
 sl_counters sl_run_state_counters(const sl_run_state *run) {

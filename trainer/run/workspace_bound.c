@@ -18,6 +18,7 @@
 
 typedef struct {
   double tokens, sequences, shard, rows, threads;
+  double norm_rows; /* of a token: more than 1 where heads are normed */
   double hidden, heads, kv_width, head_dim, widest, vocab, largest_tensor;
 } sizes;
 
@@ -60,7 +61,9 @@ static double loss(const sizes *s) {
 
 /* The plain kernels take whole rows of logits, and a chunk of them in the backward pass. */
 static double plain(const sizes *s) {
-  return fmax(CHUNK * (s->vocab + 1), fmax(4 * s->vocab, 2 * s->tokens)) + 2 * s->hidden + PAD;
+  const double rows = fmax(2 * s->tokens, s->shard * s->norm_rows);
+  return fmax(CHUNK * (s->vocab + 1), fmax(4 * s->vocab, rows)) + 2 * fmax(s->hidden, s->head_dim) +
+         PAD;
 }
 
 static double cpu(const sizes *s) {
@@ -80,6 +83,7 @@ size_t sl_workspace_bound(const sl_context *ctx, const sl_model_layout *layout,
              .shard = (double)calls->shard_tokens,
              .rows = (double)calls->rows,
              .threads = (double)sl_context_threads(ctx),
+             .norm_rows = sl_model_norms_heads(m) ? (double)m->heads : 1.0,
              .hidden = (double)m->hidden,
              .heads = (double)m->heads,
              .kv_width = (double)m->kv_heads * (double)m->head_dim,

@@ -29,6 +29,32 @@ sl_status sl_rope_frequencies(float *inv_freq, size_t d, double theta, sl_error 
 sl_status sl_rope_tables(float *cos_table, float *sin_table, size_t positions, size_t d,
                          double theta, sl_error *err);
 
+/* How frequencies are scaled for longer sequences, and by which rule the unscaled ones are rounded
+ * (spec T1.9, T1.12). Zeros: none, by the rule above. */
+typedef enum { SL_ROPE_PLAIN, SL_ROPE_LINEAR, SL_ROPE_LLAMA3, SL_ROPE_YARN } sl_rope_kind;
+typedef struct {
+  sl_rope_kind kind;
+  int stepwise;     /* inv_freq by T1.12, a rounding a step, as transformers has it */
+  double factor;    /* in [1, 2^20]; not for plain */
+  double original;  /* positions before; in [1, 2^31); llama3 and yarn */
+  double low, high; /* llama3: low_freq_factor < high_freq_factor; yarn: beta_slow, beta_fast */
+  int untruncated;  /* yarn: truncate is false */
+  double attention; /* yarn: attention_factor; 0: that of factor and the two mscales */
+  double mscale, mscale_all_dim; /* yarn: 0 where absent */
+} sl_rope_scaling;
+
+/* SL_ERR_USAGE, naming the number as config.json does, for one outside of its range. */
+sl_status sl_rope_scaling_check(const sl_rope_scaling *scaling, double theta, sl_error *err);
+
+/* As sl_rope_frequencies and sl_rope_tables, scaled; a NULL scaling is plain. SL_ERR_USAGE for a
+ * number outside of its range, SL_ERR_INPUT where a rounding cannot be decided. */
+sl_status sl_rope_scaled_frequencies(float *inv_freq, size_t d, double theta,
+                                     const sl_rope_scaling *scaling, sl_error *err);
+sl_status sl_rope_scaled_tables(float *cos_table, float *sin_table, size_t positions, size_t d,
+                                double theta, const sl_rope_scaling *scaling, sl_error *err);
+/* What cos and sin are multiplied by; 1 for all kinds but yarn. Errors as above. */
+sl_status sl_rope_attention_factor(float *out, const sl_rope_scaling *scaling, sl_error *err);
+
 #ifdef __cplusplus
 }
 #endif

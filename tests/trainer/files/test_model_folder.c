@@ -117,9 +117,9 @@ Test(model_folder, refuses_impossible_shapes) {
   s = tiny, s.head_dim = 3;
   expect_error(sl_model_layout_create(&layout, &s, &err), SL_ERR_INPUT, &err,
                "head_dim: expected an even size, found 3");
-  s = tiny, s.max_positions = SL_POSITIONS_MAX + 1;
+  s = tiny, s.max_positions = (size_t)1 << 31;
   expect_error(sl_model_layout_create(&layout, &s, &err), SL_ERR_INPUT, &err,
-               "max_position_embeddings: expected 1 to 131072, found 131073");
+               "max_position_embeddings: expected 1 to 2147483647, found 2147483648");
   s = tiny, s.vocab = s.hidden = s.intermediate = 2147483647, s.layers = 1 << 20;
   expect_error(sl_model_layout_create(&layout, &s, &err), SL_ERR_MEMORY, &err, "overflows");
 }
@@ -207,27 +207,60 @@ Test(model_folder, refuses_bad_configurations_with_their_place) {
        "model/config.json:1:1: hidden_size: missing; expected an integer"},
       {"\"hidden_size\": 6", "\"hidden_size\": 6, \"hidden_size\": 6",
        "model/config.json:4:33: duplicate object key"},
+      {"Qwen2ForCausalLM", "MistralForCausalLM",
+       "model/config.json:2:3: architectures: expected [\"Qwen2ForCausalLM\"], "
+       "[\"LlamaForCausalLM\"] or [\"Qwen3ForCausalLM\"], found an array "
+       "([\"MistralForCausalLM\"])"},
       {"Qwen2ForCausalLM", "LlamaForCausalLM",
-       "model/config.json:2:3: architectures: expected [\"Qwen2ForCausalLM\"], found an array "
-       "([\"LlamaForCausalLM\"])"},
+       "model/config.json:3:3: model_type: expected \"llama\", found a string (\"qwen2\")"},
       {"\"silu\"", "\"gelu\"", "hidden_act: expected \"silu\", found a string (\"gelu\")"},
       {"\"use_sliding_window\": false", "\"use_sliding_window\": true",
        "model/config.json:16:3: use_sliding_window: sliding-window attention is not supported"},
       {"\"attention_dropout\": 0.0", "\"attention_dropout\": 0.5",
        "attention_dropout: expected 0, found 0.5"},
-      ROPE("rope_scaling", "\"type\": \"yarn\"",
-           "rope_scaling: type: expected \"default\", found a string (\"yarn\"); scaled RoPE"),
-      ROPE("rope_parameters", "\"rope_type\": \"yarn\"",
-           "rope_parameters: rope_type: expected \"default\", found a string (\"yarn\"); scaled "
-           "RoPE"),
-      ROPE("rope_parameters", "\"type\": \"linear\", \"factor\": 8.0",
-           "rope_parameters: type: expected \"default\", found a string (\"linear\")"),
+      ROPE("rope_scaling", "\"type\": \"dynamic\", \"factor\": 2",
+           "rope_scaling: type: expected \"default\", \"linear\", \"llama3\" or \"yarn\", found a "
+           "string (\"dynamic\")"),
+      ROPE("rope_scaling", "\"rope_type\": \"longrope\"",
+           "rope_type: expected \"default\", \"linear\", \"llama3\" or \"yarn\", found a string "
+           "(\"longrope\")"),
+      ROPE("rope_parameters", "\"rope_type\": \"yarn\", \"type\": \"linear\"",
+           "rope_parameters: rope_type and type differ"),
+      ROPE("rope_parameters", "\"type\": \"linear\"", "rope_parameters: factor: missing"),
+      ROPE("rope_parameters", "\"type\": \"linear\", \"factor\": 0.5",
+           "rope_parameters: factor must lie in [1, 2^20], not 0.5"),
+      ROPE("rope_parameters", "\"type\": \"linear\", \"factor\": 0",
+           "rope_parameters: factor: expected a positive number, found an integer (0)"),
+      ROPE("rope_parameters", "\"type\": \"linear\", \"factor\": \"8\"",
+           "rope_parameters: factor: expected a positive number, found a string (\"8\")"),
+      ROPE("rope_parameters", "\"type\": \"linear\", \"factor\": 8, \"beta_fast\": 32",
+           "rope_parameters: beta_fast: no entry of the rope_type \"linear\""),
+      ROPE("rope_scaling", "\"type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 1",
+           "rope_scaling: high_freq_factor: missing"),
+      ROPE("rope_scaling",
+           "\"type\": \"llama3\", \"factor\": 8, \"low_freq_factor\": 4, "
+           "\"high_freq_factor\": 4",
+           "rope_scaling: low_freq_factor, 4, must be above 0 and below high_freq_factor, 4"),
+      ROPE("rope_scaling", "\"type\": \"yarn\", \"factor\": 4, \"truncate\": 1",
+           "rope_scaling: truncate: expected true or false, found an integer (1)"),
+      ROPE("rope_scaling", "\"type\": \"yarn\", \"factor\": 4, \"beta_slow\": 33",
+           "rope_scaling: beta_slow, 33, must be above 0 and at most beta_fast, 32"),
+      {"\"rope_theta\": 1",
+       "\"rope_scaling\": {\"type\": \"yarn\", \"original_max_position_embeddings\": 8}, "
+       "\"original_max_position_embeddings\": 9, \"rope_theta\": 1",
+       "rope_scaling: original_max_position_embeddings is 8, but another place has 9"},
+      {"\"rope_theta\": 1",
+       "\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}, "
+       "\"rope_parameters\": {\"type\": \"linear\", \"factor\": 2}, \"rope_theta\": 1",
+       "rope_scaling: rope_parameters stands beside it; one of them must go"},
       ROPE("rope_parameters", "\"rope_type\": \"default\", \"factor\": 8.0",
-           "rope_parameters: factor: expected 1, found a real number (8.0)"),
+           "rope_parameters: factor: expected 1 with the rope_type \"default\", found 8"),
       ROPE("rope_parameters", "\"rope_type\": \"default\", \"partial_rotary_factor\": 0.5",
-           "partial_rotary_factor: expected 1, found a real number (0.5)"),
+           "rope_parameters: partial_rotary_factor: expected 1, found 0.5"),
       ROPE("rope_parameters", "\"full_attention\": {\"rope_type\": \"default\"}",
-           "rope_parameters: full_attention: expected rope_type, type or rope_theta alone"),
+           "rope_parameters: full_attention: no entry of the rope_type \"default\""),
+      {"\"rope_theta\": 1", "\"sluice_rope_tables\": \"other\", \"rope_theta\": 1",
+       "sluice_rope_tables: expected \"exact\" or \"stepwise\", found a string (\"other\")"},
       ROPE("rope_parameters", "\"rope_theta\": 5",
            "rope_parameters: rope_theta is 5, but another place has 10000"),
       {"\"rope_theta\": 1", "\"rope_parameters\": 3, \"rope_theta\": 1",
@@ -246,17 +279,32 @@ Test(model_folder, refuses_bad_configurations_with_their_place) {
        "\"layer_types\": [\"full_attention\", \"sliding_attention\"], \"rope_theta\": 1",
        "layer_types: entry 1: expected \"full_attention\", found a string (\"sliding_attention\")"},
       {"\"architectures\": [\"Qwen2ForCausalLM\"],\n  \"model_type\": \"qwen2\"", "\"x\": 1",
-       "architectures: expected [\"Qwen2ForCausalLM\"]"},
+       "architectures: expected [\"Qwen2ForCausalLM\"], "},
       {"\"architectures\": [\"Qwen2ForCausalLM\"],\n  \"model_type\": \"qwen2\"",
-       "\"model_type\": \"llama\"", "model_type: expected \"qwen2\", found a string (\"llama\")"},
+       "\"model_type\": \"mistral\"",
+       "model_type: expected \"qwen2\", \"llama\" or \"qwen3\", found a string (\"mistral\")"},
+      {"\"architectures\": [\"Qwen2ForCausalLM\"],\n  \"model_type\": \"qwen2\"",
+       "\"model_type\": \"llama\"",
+       "tensor model.layers.0.self_attn.k_proj.bias is none of the 20"},
+      {"\"architectures\": [\"Qwen2ForCausalLM\"],\n  \"model_type\": \"qwen2\"",
+       "\"model_type\": \"llama\", \"attention_bias\": true",
+       "attention_bias: biases of the attention's projections are not supported"},
+      {"\"architectures\": [\"Qwen2ForCausalLM\"],\n  \"model_type\": \"qwen2\"",
+       "\"model_type\": \"llama\", \"mlp_bias\": true",
+       "mlp_bias: biases of the feed-forward layers are not supported"},
+      {"\"architectures\": [\"Qwen2ForCausalLM\"],\n  \"model_type\": \"qwen2\"",
+       "\"model_type\": \"qwen3\", \"attention_bias\": true",
+       "attention_bias: biases of the attention's projections are not supported"},
+      {"\"architectures\": [\"Qwen2ForCausalLM\"],\n  \"model_type\": \"qwen2\"",
+       "\"model_type\": \"qwen3\"", "tensor model.layers.0.self_attn.q_norm.weight is missing"},
       {"\"rope_theta\": 1", "\"rope_theta\": -1", "rope_theta: expected a positive number"},
       {"\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": 1e-60",
        "rms_norm_eps: expected a positive number, found 0"},
       {"\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": NaN", "model/config.json:13:"},
       {"\"num_key_value_heads\": 2", "\"num_key_value_heads\": 3",
        "num_key_value_heads: expected a divisor of num_attention_heads (4), found 3"},
-      {"\"max_position_embeddings\": 32", "\"max_position_embeddings\": 200000",
-       "max_position_embeddings: expected an integer from 1 to 131072, found 200000"},
+      {"\"max_position_embeddings\": 32", "\"max_position_embeddings\": 2147483648",
+       "max_position_embeddings: expected an integer from 1 to 2147483647, found 2147483648"},
       {"\"head_dim\": 2,", "", "hidden_size: 6 is no multiple of num_attention_heads (4)"},
       {"\"intermediate_size\": 5", "\"intermediate_size\": 6",
        "tensor model.layers.0.mlp.gate_proj.weight: config.json needs the shape [6, 6], found "
@@ -307,6 +355,112 @@ Test(model_folder, reads_every_way_to_write_plain_rope) {
   }
 }
 
+static void expect_rope(const sl_rope_scaling *got, const sl_rope_scaling *want) {
+  cr_assert_eq(got->kind, want->kind);
+  cr_assert_eq(got->stepwise, want->stepwise);
+  cr_assert_eq(got->factor, want->factor);
+  cr_assert_eq(got->original, want->original);
+  cr_assert(got->low == want->low && got->high == want->high);
+  cr_assert_eq(got->untruncated, want->untruncated);
+  cr_assert_eq(got->attention, want->attention);
+  cr_assert(got->mscale == want->mscale && got->mscale_all_dim == want->mscale_all_dim);
+}
+
+/* The scaled ones, in both dialects, with what is absent filled in. */
+Test(model_folder, reads_every_way_to_write_scaled_rope) {
+  static const struct {
+    const char *text;
+    sl_rope_scaling want;
+  } cases[] = {
+      {"\"rope_scaling\": {\"type\": \"linear\", \"factor\": 2}, \"rope_theta\": 300.0",
+       {.kind = SL_ROPE_LINEAR, .factor = 2}},
+      {"\"rope_parameters\": {\"rope_type\": \"llama3\", \"factor\": 8.0, \"low_freq_factor\": "
+       "1.0, "
+       "\"high_freq_factor\": 4.0, \"original_max_position_embeddings\": 16, \"rope_theta\": 300}",
+       {.kind = SL_ROPE_LLAMA3, .factor = 8, .original = 16, .low = 1, .high = 4}},
+      {"\"rope_scaling\": {\"rope_type\": \"yarn\", \"type\": \"yarn\", \"factor\": 4.0, "
+       "\"original_max_position_embeddings\": 8}, \"rope_theta\": 300",
+       {.kind = SL_ROPE_YARN, .factor = 4, .original = 8, .low = 1, .high = 32}},
+      {"\"rope_scaling\": {\"type\": \"yarn\", \"factor\": null}, \"rope_theta\": 300, "
+       "\"original_max_position_embeddings\": 8",
+       {.kind = SL_ROPE_YARN, .factor = 4, .original = 8, .low = 1, .high = 32}},
+      {"\"rope_scaling\": {\"type\": \"yarn\", \"factor\": 4.5}, \"rope_theta\": 300",
+       {.kind = SL_ROPE_YARN, .factor = 4.5, .original = 32, .low = 1, .high = 32}},
+      {"\"rope_parameters\": {\"rope_type\": \"yarn\", \"factor\": 4, \"beta_fast\": 20, "
+       "\"beta_slow\": 2, \"truncate\": false, \"attention_factor\": 1.5, \"mscale\": 0.7, "
+       "\"mscale_all_dim\": 1, \"rope_theta\": 300, \"partial_rotary_factor\": 1}, "
+       "\"sluice_rope_tables\": \"stepwise\"",
+       {.kind = SL_ROPE_YARN,
+        .stepwise = 1,
+        .factor = 4,
+        .original = 32,
+        .low = 2,
+        .high = 20,
+        .untruncated = 1,
+        .attention = 1.5,
+        .mscale = 0.7,
+        .mscale_all_dim = 1}},
+  };
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const char *path = write_model(1);
+    edit_config("\"rope_theta\": 10000.0", cases[i].text);
+    sl_model_shape shape;
+    sl_error err;
+    cr_assert_eq(sl_model_config_read(&shape, path, &err), SL_OK, "%s", err.message);
+    cr_assert_eq(shape.rope_theta, 300, "%s", cases[i].text);
+    expect_rope(&shape.rope, &cases[i].want);
+    sl_parameters p = make(1), again;
+    p.layout->shape.rope = shape.rope; /* as it is written, it reads back */
+    remove(scratch_path("model/tokenizer.sluice.json"));
+    cr_assert_eq(sl_model_folder_write(&p, NULL, path, &err), SL_OK, "%s", err.message);
+    cr_assert_eq(sl_model_folder_read(&again, NULL, path, &err), SL_OK, "%s", err.message);
+    expect_rope(&again.layout->shape.rope, &cases[i].want);
+    sl_parameters_free(&p);
+    sl_parameters_free(&again);
+  }
+}
+
+Test(model_folder, each_architecture_reads_back) {
+  static const char *const classes[] = {"Qwen2ForCausalLM", "LlamaForCausalLM", "Qwen3ForCausalLM"};
+  static const size_t tensors[] = {26, 20, 24};
+  for (int i = 0; i < 3; i++) {
+    sl_model_shape shape = tiny;
+    sl_parameters p, after;
+    sl_error err;
+    static char text[4096];
+    shape.architecture = (sl_architecture)i, shape.max_positions = 262144;
+    cr_assert_eq(sl_parameters_create(&p, &shape, &err), SL_OK, "%s", err.message);
+    sl_parameters_init(&p, 42, 0);
+    cr_assert_eq(p.layout->n_tensors, tensors[i]);
+    cr_assert_eq(sl_model_folder_write(&p, NULL, scratch_path("model"), &err), SL_OK);
+    text[scratch_read(scratch_path("model/config.json"), text, sizeof text - 1)] = 0;
+    cr_assert_not_null(strstr(text, classes[i]));
+    cr_assert_eq(sl_model_folder_read(&after, NULL, scratch_path("model"), &err), SL_OK, "%s",
+                 err.message);
+    expect_equal(&p, &after);
+    cr_assert_eq(after.layout->shape.architecture, shape.architecture);
+    cr_assert_eq(after.layout->shape.max_positions, 262144);
+    cr_assert_eq(sl_model_positions(&after.layout->shape), SL_POSITIONS_MAX);
+    sl_parameters_free(&p);
+    sl_parameters_free(&after);
+  }
+}
+
+/* Qwen3's head is 128 wide where nothing says otherwise; of the others it is a share. */
+Test(model_folder, the_default_of_head_dim_is_the_architectures) {
+  sl_model_shape shape;
+  sl_error err;
+  write_model(1);
+  edit_config("\"head_dim\": 2,", "");
+  edit_config("\"hidden_size\": 6", "\"hidden_size\": 8");
+  cr_assert_eq(sl_model_config_read(&shape, scratch_path("model"), &err), SL_OK, "%s", err.message);
+  cr_assert_eq(shape.head_dim, 2);
+  edit_config("Qwen2ForCausalLM", "Qwen3ForCausalLM");
+  edit_config("qwen2", "qwen3");
+  cr_assert_eq(sl_model_config_read(&shape, scratch_path("model"), &err), SL_OK, "%s", err.message);
+  cr_assert_eq(shape.head_dim, 128);
+}
+
 /* Keys that transformers leaves out where they have its defaults. */
 Test(model_folder, absent_keys_take_the_defaults_of_transformers) {
   const char *path = write_model(1);
@@ -336,8 +490,6 @@ Test(model_folder, says_what_stands_in_the_place_of_a_model) {
   static const struct {
     const char *name, *removed, *part;
   } cases[] = {
-      {"model.safetensors.index.json", "model.safetensors",
-       "model: no model.safetensors, but weights in shards; save the model as one file"},
       {"pytorch_model.bin", "model.safetensors", "no model.safetensors, but PyTorch's own format"},
       {"adapter_model.safetensors", "model.safetensors",
        "no model.safetensors, but an adapter alone; merge it into its base model"},
@@ -383,7 +535,8 @@ static const char *write_renamed(sl_parameters *p, const char *from, const char 
   return path;
 }
 
-/* Every type that safetensors may have but F32, in a tensor that a model needs or not. */
+/* Every type that safetensors may have but F32, BF16 and F16, in a tensor that a model needs or
+ * not. */
 Test(model_folder, a_tensor_of_another_type_is_refused) {
   const char *path = write_model(1), *file = scratch_path("model/model.safetensors");
   const uint16_t half[4] = {0};
@@ -396,10 +549,12 @@ Test(model_folder, a_tensor_of_another_type_is_refused) {
                                  .type = (sl_tensor_type)type};
     sl_parameters p = {NULL, NULL, NULL};
     sl_error err;
-    char part[100];
+    char part[128];
+    if (sl_tensor_type_is_weight(view.type)) continue;
     cr_assert_eq(sl_safetensors_write_dump(file, NULL, 0, &view, 1, &err), SL_OK);
     snprintf(part, sizeof part,
-             "model.safetensors: tensor odd: dtype %s is not supported; convert the model to F32",
+             "model.safetensors: tensor odd: dtype %s is not supported; a model's tensors are F32, "
+             "BF16 or F16",
              sl_tensor_type_name(view.type));
     expect_error(sl_model_folder_read(&p, NULL, path, &err), SL_ERR_INPUT, &err, part);
   }

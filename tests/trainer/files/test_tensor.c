@@ -138,3 +138,42 @@ Test(tensor, types_have_names_and_numpy_codes) {
   cr_assert_eq(sl_tensor_type_of_numpy("f2"), SL_TENSOR_F16);
   cr_assert_eq(sl_tensor_type_of_numpy(""), SL_TENSOR_TYPES, "BF16 has no code");
 }
+
+/* Every word of the two types of 16 bits: as binary32 it is the number that it is as binary64. */
+Test(tensor, weights_are_widened_exactly) {
+  static const sl_tensor_type kinds[] = {SL_TENSOR_F16, SL_TENSOR_BF16};
+  static uint16_t words[65536];
+  static float floats[65536];
+  static double values[65536];
+  sl_error err;
+  for (uint32_t i = 0; i < 65536; i++) words[i] = (uint16_t)i;
+  for (size_t k = 0; k < 2; k++) {
+    const sl_tensor_view t = vector_of(kinds[k], words, 65536);
+    cr_assert_eq(sl_tensor_values(&t, 0, 65536, values, "f", &err), SL_OK);
+    sl_tensor_floats(&t, 1, 65535, floats + 1);
+    for (uint32_t i = 1; i < 65536; i++) {
+      const double got = (double)floats[i];
+      cr_assert(isnan(values[i]) ? isnan(got) : memcmp(&got, &values[i], sizeof got) == 0,
+                "type %d, %04x: %g, not %g", (int)kinds[k], i, got, values[i]);
+    }
+  }
+}
+
+/* The two words of BF16 around each float, and the middle between them: the nearer one, or in the
+ * middle the even one. A cut instead of a rounding fails at the first number beyond a middle. */
+Test(tensor, rounding_to_bf16_takes_the_nearest) {
+  for (uint32_t word = 0; word < 0x7f80; word++)
+    for (uint32_t sign = 0; sign < 2; sign++) {
+      const uint32_t low = word << 16 | sign << 31, even = word + word % 2;
+      const uint32_t bits[] = {low,          low + 1,      low + 0x7fff,
+                               low + 0x8000, low + 0x8001, low + 0xffff};
+      const uint32_t want[] = {word, word, word, even, word + 1, word + 1};
+      for (size_t i = 0; i < 6; i++) {
+        float x;
+        uint16_t got;
+        memcpy(&x, &bits[i], sizeof x);
+        sl_tensor_round_bf16(&got, &x, 1);
+        cr_assert_eq(got, want[i] | sign << 15, "%a: %04x", (double)x, got);
+      }
+    }
+}

@@ -39,8 +39,8 @@ static double uniform(uint64_t seed, size_t i, uint32_t which) {
 }
 
 /* Random tokens; gradients of log-probs and entropies are random too. */
-static problem make(const char *tie, const char *backend, uint64_t seed) {
-  const char *extra[] = {tie, backend, NULL};
+static problem make(const char *tie, const char *backend, const char *architecture, uint64_t seed) {
+  const char *extra[] = {tie, backend, architecture, NULL};
   problem p = {.t = tiny_trainer(extra), .seed = seed};
   sl_error err;
   cr_assert_eq(sl_update_batch_create(&p.step, p.t->ctx, SEQUENCES, SEQUENCES * LENGTH, &err),
@@ -99,9 +99,18 @@ static void ours(problem *p, double *out, int packs) {
 static void theirs(const problem *p, double *out, double scale, uint32_t which) {
   const sl_model_layout *layout = p->t->policy.layout;
   const sl_model_shape *s = &layout->shape;
-  const sl_ref_model m = {s->layers,     s->hidden,       s->heads, s->kv_heads,
-                          s->head_dim,   s->intermediate, s->vocab, (double)s->rms_eps,
-                          s->rope_theta, s->tied};
+  const sl_ref_model m = {.layers = s->layers,
+                          .hidden = s->hidden,
+                          .heads = s->heads,
+                          .kv_heads = s->kv_heads,
+                          .head_dim = s->head_dim,
+                          .ffn = s->intermediate,
+                          .vocab = s->vocab,
+                          .eps = (double)s->rms_eps,
+                          .theta = s->rope_theta,
+                          .tied = s->tied,
+                          .no_bias = !sl_model_has_bias(s),
+                          .qk_norm = sl_model_norms_heads(s)};
   const sl_ref_tokens tokens = {p->step.seq,  p->step.ids, p->step.target,
                                 p->step.mask, SEQUENCES,   1.0};
   const size_t n = p->n, t = p->step.seq[SEQUENCES];
@@ -160,16 +169,17 @@ static double worst(const problem *p, const double *mine) {
   return most;
 }
 
-static void check(const char *tie, const char *backend, uint64_t seed) {
-  problem p = make(tie, backend, seed);
+static void check(const char *tie, const char *backend, const char *architecture, uint64_t seed) {
+  problem p = make(tie, backend, architecture, seed);
   if (!p.t) return;
   double *with = calloc(p.n, sizeof *with), *without = calloc(p.n, sizeof *without);
   ours(&p, with, 1);
   ours(&p, without, 0);
-  cr_expect_eq(memcmp(with, without, p.n * sizeof *with), 0, "%s %s: packs show", tie, backend);
+  cr_expect_eq(memcmp(with, without, p.n * sizeof *with), 0, "%s %s %s: packs show", architecture,
+               tie, backend);
   const double most = worst(&p, with);
-  printf("%s %s: largest error %.3f of its limit\n", tie, backend, most);
-  cr_expect(most <= 1.0, "%s %s: %g", tie, backend, most);
+  printf("%s %s %s: largest error %.3f of its limit\n", architecture, tie, backend, most);
+  cr_expect(most <= 1.0, "%s %s %s: %g", architecture, tie, backend, most);
   /* Planted: one masked token that is learnt from after all. */
   p.step.mask[0] = 1, p.step.target[0] = p.step.ids[1], p.step.dlogp[0] = 0.1f;
   ours(&p, without, 1);
@@ -182,8 +192,12 @@ static void check(const char *tie, const char *backend, uint64_t seed) {
 
 Test(trainer_model_gradient, is_that_of_the_reference) {
   const uint64_t seed = tiny_seed("model gradient");
-  check("model.tie=true", "run.backend=cpu", seed);
-  check("model.tie=false", "run.backend=cpu", seed);
-  check("model.tie=true", "run.backend=plain", seed);
-  check("model.tie=false", "run.backend=plain", seed);
+  static const char *const architectures[] = {
+      "model.architecture=qwen2", "model.architecture=llama", "model.architecture=qwen3"};
+  for (size_t i = 0; i < 3; i++) {
+    check("model.tie=true", "run.backend=cpu", architectures[i], seed);
+    check("model.tie=false", "run.backend=cpu", architectures[i], seed);
+    check("model.tie=true", "run.backend=plain", architectures[i], seed);
+    check("model.tie=false", "run.backend=plain", architectures[i], seed);
+  }
 }

@@ -89,6 +89,8 @@ Test(memory_plan, blocks_are_as_planned) {
   expect_as_planned(SL_EXTENT_TRAINING, "run.backend=plain", "rl.reduce_shards=16");
   expect_as_planned(SL_EXTENT_TRAINING, "sft.batch=100", "rl.max_new_tokens=9");
   expect_as_planned(SL_EXTENT_TRAINING, "rl.dynamic_sampling=7", "rl.beta=0");
+  expect_as_planned(SL_EXTENT_TRAINING, "model.architecture=qwen3", "rl.beta=0.01");
+  expect_as_planned(SL_EXTENT_TRAINING, "model.architecture=llama", "run.backend=plain");
   expect_as_planned(SL_EXTENT_EVALUATION, "model.tie=true", "rl.beta=0.01");
   expect_as_planned(SL_EXTENT_EVALUATION, "run.backend=plain", "model.tie=false");
 }
@@ -118,6 +120,9 @@ Test(memory_plan, the_workspace_is_within_its_bound) {
                                     "model.head_dim=32", "model.ff=1024", "rl.group=20", NULL},
                    2);
   expect_workspace((const char *[]){"model.ff=4000", "model.layers=1", "rl.group=60", NULL}, 2);
+  expect_workspace((const char *[]){"model.architecture=qwen3", "run.backend=plain",
+                                    "model.heads=64", "rl.group=60", "rl.micro_batch=1000", NULL},
+                   2);
 }
 
 /* A model of terabytes is planned in no time and no memory. */

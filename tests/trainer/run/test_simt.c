@@ -79,6 +79,32 @@ Test(simt_train, the_report_of_a_step_is_that_of_the_cpu) {
   cr_expect_eq(memcmp(&simt, &cpu, sizeof cpu), 0);
 }
 
+/* State after some steps of a model with norms by head and the other rule's frequencies. */
+static void hash_of_qwen3(char out[SL_DIGEST_TEXT], const char *backend) {
+  const char *const extra[] = {backend,
+                               "model.architecture=qwen3",
+                               "model.rope_tables=stepwise",
+                               "rl.steps=20",
+                               "rl.epochs=1",
+                               NULL};
+  sl_run_state *run = tiny_trainer(extra);
+  cr_assert_not_null(run);
+  tiny_sft(run, TINY_WARM_STEPS);
+  tiny_begin_rl(run);
+  cr_expect_gt(tiny_rl(run, 3), 0, "these steps show nothing of advantages");
+  memcpy(out, tiny_hash(run), SL_DIGEST_TEXT);
+  sl_run_state_destroy(run);
+}
+
+Test(simt_train, norms_by_head_have_the_hash_of_the_cpu) {
+  char cpu[SL_DIGEST_TEXT], simt[SL_DIGEST_TEXT];
+  hash_of_qwen3(cpu, "run.backend=cpu");
+  add_simt(tiny_seed("simt_train"));
+  hash_of_qwen3(simt, "run.backend=simt");
+  cr_expect_str_eq(simt, cpu);
+  cr_expect_eq(sl_simulation_findings(), 0);
+}
+
 typedef struct {
   uint64_t sft, rl; /* bytes to the host of a step, its state hash included */
   size_t tensors, floats;

@@ -93,6 +93,8 @@ Test(trainer_memory, no_step_takes_any) {
   check((const char *[]){"run.backend=plain", NULL});
   check((const char *[]){"run.backend=cpu", NULL});
   check((const char *[]){"run.threads=2", NULL});
+  check((const char *[]){"model.architecture=qwen3", NULL});
+  check((const char *[]){"model.architecture=qwen3", "run.backend=plain", NULL});
   check((const char *[]){"rl.micro_batch=1", NULL});
   check((const char *[]){"rl.micro_batch=5", NULL});
   check((const char *[]){"rl.dynamic_sampling=3", NULL});

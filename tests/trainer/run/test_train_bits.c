@@ -46,6 +46,27 @@ Test(trainer_bits, one_hash_for_threads_micro_batches_and_backends) {
   cr_expect_str_neq(other, wanted, "the hash does not see the seed");
 }
 
+/* The same of the other architectures: without biases, and with norms of q and k by head, whose
+ * weights' gradients are sums over tokens and heads. */
+Test(trainer_bits, one_hash_for_each_architecture) {
+  static const char *const architectures[] = {"model.architecture=llama",
+                                              "model.architecture=qwen3"};
+  char wanted[2][SL_DIGEST_TEXT], got[SL_DIGEST_TEXT];
+  for (size_t i = 0; i < 2; i++) {
+    const char *const others[][2] = {
+        {"run.threads=1", "run.isa=avx2"},     {"run.threads=5", "run.isa=avx2"},
+        {"run.threads=2", "run.isa=avx512"},   {"rl.micro_batch=3", "run.backend=plain"},
+        {"rl.micro_batch=1", "run.threads=2"}, {"rl.micro_batch=1000", "run.threads=2"}};
+    run(wanted[i], (const char *[]){architectures[i], "run.backend=plain", NULL});
+    for (size_t k = 0; k < sizeof others / sizeof *others; k++) {
+      run(got, (const char *[]){architectures[i], others[k][0], others[k][1], NULL});
+      if (*got)
+        cr_expect_str_eq(got, wanted[i], "%s %s %s", architectures[i], others[k][0], others[k][1]);
+    }
+  }
+  cr_expect_str_neq(wanted[0], wanted[1]);
+}
+
 /* Updates have 9 sequences, the warm start 10: of 16 shards some are empty. */
 Test(trainer_bits, the_hash_is_that_of_the_shards_not_of_how_many_at_once) {
   static const char *const shards[] = {"rl.reduce_shards=1", "rl.reduce_shards=2",
