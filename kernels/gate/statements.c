@@ -54,7 +54,7 @@ static sl_status range(sl_parser *p, sl_decimal *low, sl_decimal *high) {
   SL_TRY(sl_parse_decimal(p, high));
   SL_TRY(sl_parse_sign(p, "]"));
   char a[48], b[48];
-  if (sl_decimal_to_double(*low) <= sl_decimal_to_double(*high)) return SL_OK;
+  if (sl_decimal_cmp(*low, *high) <= 0) return SL_OK;
   sl_decimal_print(a, sizeof a, *low), sl_decimal_print(b, sizeof b, *high);
   return sl_fail(p->lex.err, SL_ERR_INPUT,
                  "%s:%d:%d: expected a range [low, high] with low <= high, found [%s, %s]",
@@ -82,11 +82,9 @@ static sl_status param_default(sl_parser *p, sl_gate_declared *d) {
     SL_TRY(sl_parse_decimal(p, &d->value[0]));
     d->value[1] = d->value[0];
   }
-  for (int s = 0; s < 2; s++) {
-    const double v = sl_decimal_to_double(d->value[s]);
-    if (v < sl_decimal_to_double(d->low) || v > sl_decimal_to_double(d->high))
+  for (int s = 0; s < 2; s++)
+    if (sl_decimal_cmp(d->value[s], d->low) < 0 || sl_decimal_cmp(d->value[s], d->high) > 0)
       return fail_default(p, &at, d, s);
-  }
   return SL_OK;
 }
 
