@@ -169,17 +169,23 @@ static int is_beyond(const certificate_t *c, int i) {
   return *c->old && g->seen[i][V_REFUTED] && !(g->inside >> i & 1);
 }
 
+/* P4 and P4w of a gate of two arguments are about all p at once (spec G2.4): a proof for each p
+ * says less. */
+static int is_pointwise(const certificate_t *c, int i) {
+  return *c->old && i >= P4 && verdict_of(&c->gate.side, i)[0] == 'p';
+}
+
 static void state_verdicts(certificate_t *c) {
   static const char *const names[PROPERTIES] = {"P1", "P2", "P3", "P4", "P4w"};
   for (int i = 0; i < PROPERTIES; i++) {
     const char *all = verdict_of(&c->gate.side, i);
-    const int kind = i == 2 && all[0] == 'p';
-    fprintf(c->statement, "%s %s %s%s", i ? "," : ":", names[i], is_beyond(c, i) ? "open" : all,
-            is_beyond(c, i)     ? " (refuted only beyond the region)"
-            : !kind             ? ""
-            : c->gate.side.weak ? " weak"
-                                : " strict");
-    fprintf(c->facts, "%s %s\n", names[i], is_beyond(c, i) ? "open" : all);
+    if (is_beyond(c, i) || is_pointwise(c, i)) all = "open";
+    fprintf(c->statement, "%s %s %s", i ? "," : ":", names[i], all);
+    if (is_beyond(c, i)) fputs(" (refuted only beyond the region)", c->statement);
+    if (is_pointwise(c, i))
+      fprintf(c->statement, " (proved for each %s alone, which says less)", c->old);
+    if (i == 2 && all[0] == 'p') fputs(c->gate.side.weak ? " weak" : " strict", c->statement);
+    fprintf(c->facts, "%s %s\n", names[i], all);
   }
   fputc('\n', c->statement);
 }
@@ -278,7 +284,9 @@ static int read_side(certificate_t *c) {
   int ok = read_expression(c) && read_parameters(c, &c->gate, &record) && find_old(c) &&
            parse(c, &c->gate.side) && read_parts(c, &c->gate, &record);
   state_verdicts(c);
-  while (ok && record && !strcmp(record, "require")) ok = read_requirement(c, &record);
+  while (ok && record && !strcmp(record, "require"))
+    ok = *c->old ? slc_refuse(r, "a requirement of a gate of two arguments")
+                 : read_requirement(c, &record);
   if (!ok) return 0;
   slc_give_back(r);
   return slc_next_line(r);
