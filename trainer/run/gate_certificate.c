@@ -183,7 +183,7 @@ static sl_status check_needed_values(const comparison *x, const sl_gate_requirem
 }
 
 /* A `require` of the gate's file is one of the certificate, for the values of the run. Of several
- * with its text one is enough; the last one's fault is told. */
+ * with its text one is enough; the last one's fault is reported. */
 static sl_status check_required(const comparison *x, const sl_gate_requirement *a, char *text,
                                 sl_error *err) {
   char message[300];
