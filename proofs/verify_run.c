@@ -62,10 +62,9 @@ static sl_status apply_setting(sl_gate_definition *def, sl_verify_options *v, un
   if (!sl_decimal_parse(value, &low) || !sl_decimal_parse(colon ? colon : value, &high))
     return sl_fail(err, SL_ERR_USAGE, "%s: expected numbers of at most 18 digits, found '%s'",
                    origin, setting);
-  if (sl_decimal_to_double(low) > sl_decimal_to_double(high))
+  if (sl_decimal_cmp(low, high) > 0)
     return sl_fail(err, SL_ERR_USAGE, "%s: expected low <= high, found '%s'", origin, setting);
-  if (sl_decimal_to_double(low) < sl_decimal_to_double(def->param[i].low) ||
-      sl_decimal_to_double(high) > sl_decimal_to_double(def->param[i].high))
+  if (sl_decimal_cmp(low, def->param[i].low) < 0 || sl_decimal_cmp(high, def->param[i].high) > 0)
     return leaves_range(def, i, setting, err);
   if (colon) {
     v->ranged |= 1u << i;
@@ -77,22 +76,6 @@ static sl_status apply_setting(sl_gate_definition *def, sl_verify_options *v, un
   return SL_OK;
 }
 
-/* The fixed values may have changed: load again with them, so that the programs follow. */
-static sl_status load_again(sl_verified *v, sl_error *err) {
-  sl_gate_parameter parameter[SL_GATE_PARAMETER_LIMIT];
-  char names[SL_GATE_PARAMETER_LIMIT][SL_GATE_NAME_SIZE];
-  const int count = v->def->param_count;
-  for (int i = 0; i < count; i++) {
-    const sl_gate_declared *d = &v->def->param[i];
-    memcpy(names[i], d->name, SL_GATE_NAME_SIZE);
-    parameter[i] = (sl_gate_parameter){
-        names[i], {sl_decimal_to_double(d->value[0]), sl_decimal_to_double(d->value[1])}};
-  }
-  sl_gate_definition_free(v->def);
-  v->def = NULL;
-  return sl_gate_load_any(&v->gate, &v->def, v->name, parameter, (size_t)count, err);
-}
-
 sl_status sl_verify_load(sl_verified *out, const sl_verify_request *request, sl_error *err) {
   sl_verify_options o = {.seconds = request->seconds, .boxes = request->boxes};
   unsigned given = 0;
@@ -100,7 +83,8 @@ sl_status sl_verify_load(sl_verified *out, const sl_verify_request *request, sl_
   for (int i = 0; i < request->settings && status == SL_OK; i++)
     status = apply_setting(out->def, &o, &given, request->origin ? request->origin : "--param",
                            request->setting[i], err);
-  if (status == SL_OK && request->settings) status = load_again(out, err);
+  if (status == SL_OK && request->settings)
+    status = sl_gate_definition_bind(&out->gate, out->def, err);
   out->options[0] = out->options[1] = o;
   if (status == SL_OK) return SL_OK;
   sl_gate_definition_free(out->def);
@@ -112,8 +96,7 @@ sl_status sl_verify_load(sl_verified *out, const sl_verify_request *request, sl_
 static int same_sides(const sl_gate_definition *def, unsigned ranged) {
   if (def->f[0] != def->f[1] || def->w[0] != def->w[1]) return 0;
   for (int i = 0; i < def->param_count; i++)
-    if (!(ranged >> i & 1) &&
-        memcmp(&def->param[i].value[0], &def->param[i].value[1], sizeof(sl_decimal)) != 0)
+    if (!(ranged >> i & 1) && sl_decimal_cmp(def->param[i].value[0], def->param[i].value[1]) != 0)
       return 0;
   return def->kernel[0] == def->kernel[1] && def->kernel[0] != SL_GATE_CLIP;
 }
@@ -148,7 +131,11 @@ sl_status sl_verified_at(sl_verified *at, const sl_verified *v, sl_decimal p, sl
   SL_TRY(sl_gate_load_any(&at->gate, &at->def, v->name, NULL, 0, err));
   memcpy(at->def->param, v->def->param, sizeof at->def->param);
   for (int s = 0; s < 2; s++) at->def->param[v->def->old].value[s] = p;
-  return load_again(at, err);
+  const sl_status status = sl_gate_definition_bind(&at->gate, at->def, err);
+  if (status == SL_OK) return SL_OK;
+  sl_gate_definition_free(at->def);
+  at->def = NULL;
+  return status;
 }
 
 /* The largest binary32 number r with r p <= 1. */
@@ -233,14 +220,17 @@ static void find_both(sl_verified *v, int parameter) {
   if (!r->same_sides) find_largest(v, 0, parameter);
 }
 
-/* Is the decimal a binary32 number, and what it stands for so no other? */
+/* Is the decimal a binary32 number, and what it stands for so no other? It is where the odd part of
+ * m 5^e has 24 bits: below 10^18 2^24 and, with at most 25 binary places, normal. */
 static int is_binary32(sl_decimal x) {
-  int64_t m = x.m;
+  enum { LIMIT = 1 << 24 };
+  int64_t m = x.m < 0 ? -x.m : x.m;
   int32_t e = x.e;
   for (; e < 0; e++, m /= 5)
     if (m % 5) return 0;
-  for (; e > 0 && m < 1 << 24 && m > -(1 << 24); e--) m *= 10;
-  return m <= 1 << 24 && m >= -(1 << 24);
+  while (m && m % 2 == 0) m /= 2;
+  for (; e > 0 && m < LIMIT; e--) m *= 5;
+  return e == 0 && m < LIMIT;
 }
 
 /* A decimal beyond the binary32 number that stands for `end`, or `end` itself where that is one. */

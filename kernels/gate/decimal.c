@@ -71,6 +71,30 @@ double sl_decimal_to_double(sl_decimal value) {
   return strtod(text, NULL);
 }
 
+/* The exponent of the first digit plus one; m is not 0. */
+static int32_t digits_before_point(sl_decimal x) {
+  int32_t digits = 0;
+  for (int64_t m = x.m; m; m /= 10) digits++;
+  return x.e + digits;
+}
+
+/* Of two with equally many digits before the point the one with fewer digits in all is scaled: both
+ * stay below 10^19 < 2^64. */
+static int compare_magnitudes(sl_decimal a, sl_decimal b) {
+  const int32_t na = digits_before_point(a), nb = digits_before_point(b);
+  uint64_t x = (uint64_t)(a.m < 0 ? -a.m : a.m), y = (uint64_t)(b.m < 0 ? -b.m : b.m);
+  if (na != nb) return na < nb ? -1 : 1;
+  for (; a.e > b.e; a.e--) x *= 10;
+  for (; b.e > a.e; b.e--) y *= 10;
+  return (x > y) - (x < y);
+}
+
+int sl_decimal_cmp(sl_decimal a, sl_decimal b) {
+  const int left = (a.m > 0) - (a.m < 0), right = (b.m > 0) - (b.m < 0);
+  if (left != right) return left < right ? -1 : 1;
+  return left * (left ? compare_magnitudes(a, b) : 0);
+}
+
 void sl_decimal_print(char *buffer, size_t size, sl_decimal value) {
   char digits[24];
   const int n = snprintf(digits, sizeof digits, "%" PRId64, value.m < 0 ? -value.m : value.m);

@@ -67,6 +67,11 @@ const sl_gate_declared *sl_gate_definition_named(const sl_gate_definition *def, 
 sl_status sl_gate_load_any(sl_gate *out, sl_gate_definition **owner, const char *name_or_path,
                            const sl_gate_parameter *parameter, size_t count, sl_error *err);
 
+/* Makes *out and the programs again after the values of def->param have changed. They are exact
+ * decimals, which no binary64 of sl_gate_parameter need be. On error *out is untouched, and the
+ * definition is only to be freed. */
+sl_status sl_gate_definition_bind(sl_gate *out, sl_gate_definition *def, sl_error *err);
+
 /* f and w of one side over `tree`, with parameters replaced by their values where value is not
  * NULL. *f is SL_NO_REF for a weight gate. */
 void sl_gate_definition_roots(const sl_gate_definition *def, int positive, const sl_decimal *value,

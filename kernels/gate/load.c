@@ -12,6 +12,15 @@
 #include <string.h>
 #include <unistd.h>
 
+static sl_status fail_value(const sl_gate_definition *def, int i, double value, sl_error *err) {
+  char low[48], high[48];
+  sl_decimal_print(low, sizeof low, def->param[i].low);
+  sl_decimal_print(high, sizeof high, def->param[i].high);
+  return sl_fail(err, SL_ERR_INPUT,
+                 "%s: parameter %s of gate %s: expected a value in [%s, %s], found %.9g", def->file,
+                 def->param[i].name, def->name, low, high, value);
+}
+
 static sl_status set_parameters(sl_gate_definition *def, const sl_gate_parameter *parameter,
                                 size_t count, sl_error *err) {
   for (size_t k = 0; k < count; k++) {
@@ -20,15 +29,13 @@ static sl_status set_parameters(sl_gate_definition *def, const sl_gate_parameter
     if (i == def->param_count)
       return sl_fail(err, SL_ERR_USAGE, "%s: gate %s has no parameter '%s'", def->file, def->name,
                      parameter[k].name);
-    const double low = sl_decimal_to_double(def->param[i].low),
-                 high = sl_decimal_to_double(def->param[i].high);
     for (int s = 0; s < 2; s++) {
       const double v = parameter[k].value[s];
-      if (!(v >= low && v <= high))
-        return sl_fail(err, SL_ERR_INPUT,
-                       "%s: parameter %s of gate %s: expected a value in [%.9g, %.9g], found %.9g",
-                       def->file, def->param[i].name, def->name, low, high, v);
-      def->param[i].value[s] = sl_decimal_from_double(v);
+      const sl_decimal x = sl_decimal_from_double(v);
+      if (!isfinite(v) || sl_decimal_cmp(x, def->param[i].low) < 0 ||
+          sl_decimal_cmp(x, def->param[i].high) > 0)
+        return fail_value(def, i, v, err);
+      def->param[i].value[s] = x;
     }
   }
   return SL_OK;
@@ -176,6 +183,17 @@ static sl_status refuse_two(const sl_gate_definition *def, sl_error *err) {
       def->file, def->name, def->param[def->old].name, def->param[def->old].name);
 }
 
+sl_status sl_gate_definition_bind(sl_gate *out, sl_gate_definition *def, sl_error *err) {
+  for (int s = 0; s < 2; s++) {
+    sl_program_clear(&def->program[s]);
+    SL_TRY(make_program(def, s, err));
+  }
+  for (int s = 0; s < 2; s++) SL_TRY(check_kernel(def, s, err));
+  for (int s = 0; s < 2; s++) SL_TRY(compare_kernel(def, s, err));
+  fill_gate(out, def);
+  return SL_OK;
+}
+
 static sl_status parse_any(sl_gate *out, sl_gate_definition **owner, const char *text, size_t size,
                            const char *file, const sl_gate_parameter *parameter, size_t count,
                            int two, sl_error *err) {
@@ -184,14 +202,11 @@ static sl_status parse_any(sl_gate *out, sl_gate_definition **owner, const char 
   sl_status status = sl_gate_definition_parse(def, text, size, file, err);
   if (status == SL_OK && !two) status = refuse_two(def, err);
   if (status == SL_OK) status = set_parameters(def, parameter, count, err);
-  for (int s = 0; s < 2 && status == SL_OK; s++) status = make_program(def, s, err);
-  for (int s = 0; s < 2 && status == SL_OK; s++) status = check_kernel(def, s, err);
-  for (int s = 0; s < 2 && status == SL_OK; s++) status = compare_kernel(def, s, err);
+  if (status == SL_OK) status = sl_gate_definition_bind(out, def, err);
   if (status != SL_OK) {
     sl_gate_definition_free(def);
     return status;
   }
-  fill_gate(out, def);
   *owner = def;
   return SL_OK;
 }

@@ -9,9 +9,9 @@
 #include <string.h>
 
 static const char *const reserved[] = {
-    "gate",   "cite", "kernel", "param",   "in",     "default", "let", "f",  "w",
-    "weight", "pos",  "neg",    "require", "expect", "old",     "for", "if", "otherwise",
-    "r",      "pi",   "e",      "sup",     "inf",    "clip",    "gd"};
+    "gate",   "cite", "kernel", "param",   "in",     "default", "let", "f",    "w",
+    "weight", "pos",  "neg",    "require", "expect", "old",     "for", "if",   "otherwise",
+    "r",      "pi",   "e",      "sup",     "inf",    "clip",    "gd",  "pick", "sign"};
 
 sl_status sl_parse_sign(sl_parser *p, const char *sign) {
   char what[16];

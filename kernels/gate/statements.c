@@ -54,7 +54,7 @@ static sl_status range(sl_parser *p, sl_decimal *low, sl_decimal *high) {
   SL_TRY(sl_parse_decimal(p, high));
   SL_TRY(sl_parse_sign(p, "]"));
   char a[48], b[48];
-  if (sl_decimal_to_double(*low) <= sl_decimal_to_double(*high)) return SL_OK;
+  if (sl_decimal_cmp(*low, *high) <= 0) return SL_OK;
   sl_decimal_print(a, sizeof a, *low), sl_decimal_print(b, sizeof b, *high);
   return sl_fail(p->lex.err, SL_ERR_INPUT,
                  "%s:%d:%d: expected a range [low, high] with low <= high, found [%s, %s]",
@@ -82,11 +82,9 @@ static sl_status param_default(sl_parser *p, sl_gate_declared *d) {
     SL_TRY(sl_parse_decimal(p, &d->value[0]));
     d->value[1] = d->value[0];
   }
-  for (int s = 0; s < 2; s++) {
-    const double v = sl_decimal_to_double(d->value[s]);
-    if (v < sl_decimal_to_double(d->low) || v > sl_decimal_to_double(d->high))
+  for (int s = 0; s < 2; s++)
+    if (sl_decimal_cmp(d->value[s], d->low) < 0 || sl_decimal_cmp(d->value[s], d->high) > 0)
       return fail_default(p, &at, d, s);
-  }
   return SL_OK;
 }
 
@@ -289,6 +287,19 @@ sl_status sl_gate_kernel_parse(sl_gate_definition *out, int kernel, sl_error *er
   return sl_gate_definition_parse(out, text, strlen(text), kernels[kernel], err);
 }
 
+/* The kernel's parameters that the file lacks become its own: none may have a let's name. */
+static sl_status check_kernel_names(const sl_parser *p, const sl_gate_definition *from, int s) {
+  const sl_gate_definition *def = p->def;
+  for (int k = 0; k < from->param_count; k++)
+    for (int i = 0; i < p->let_count; i++)
+      if (strcmp(from->param[k].name, p->let[i].name) == 0)
+        return sl_fail(p->lex.err, SL_ERR_INPUT,
+                       "%s:%d:%d: expected no 'let %s' beside kernel %s, whose parameter it is",
+                       def->file, def->kernel_line[s], def->kernel_column[s], p->let[i].name,
+                       from->name);
+  return SL_OK;
+}
+
 static sl_status complete_from_kernel(sl_parser *p, int s) {
   sl_gate_definition *def = p->def;
   if (def->f[s] != SL_NO_REF || def->w[s] != SL_NO_REF || def->kernel[s] == SL_GATE_EXPRESSION)
@@ -296,6 +307,7 @@ static sl_status complete_from_kernel(sl_parser *p, int s) {
   sl_gate_definition *from = calloc(1, sizeof *from);
   if (!from) return sl_fail(p->lex.err, SL_ERR_MEMORY, "%s: no memory for a gate", def->file);
   sl_status status = sl_gate_kernel_parse(from, def->kernel[s], p->lex.err);
+  if (status == SL_OK) status = check_kernel_names(p, from, s);
   if (status == SL_OK) status = sl_gate_kernel_complete(def, from, s, p->lex.err);
   sl_tree_clear(&from->tree);
   free(from);

@@ -83,6 +83,8 @@ int sl_decimal_parse(const char *text, sl_decimal *out);
 sl_decimal sl_decimal_from_double(double value); /* 17 digits: rounds back to value */
 double sl_decimal_to_double(sl_decimal value);   /* correctly rounded */
 void sl_decimal_print(char *buffer, size_t size, sl_decimal value);
+/* -1, 0 or 1 as a < b, a = b or a > b: exactly, for two decimals may read as one binary64. */
+int sl_decimal_cmp(sl_decimal a, sl_decimal b);
 
 /* Exact value of a constant without pi, e, functions or unbound parameters, as p/q in lowest terms;
  * 0 if it is not one or does not fit 31 bits; 0 and q = -1 without memory. */

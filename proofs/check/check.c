@@ -35,13 +35,22 @@ static void print_ends(FILE *out, mpq_srcptr low, mpq_srcptr high) {
   mpfr_clears(a, b, (mpfr_ptr)0);
 }
 
+/* A name that stands for nothing else: else a statement would read as another one. */
+static int read_name(reader_t *r, source_t *source, const char *name) {
+  if (!slc_is_name(name)) return slc_refuse(r, "expected a name of letters, digits and _");
+  if (slc_is_reserved(name)) return slc_refuse(r, "a parameter is named as a word of the language");
+  for (int i = 0; i < source->params; i++)
+    if (!strcmp(source->names[i], name)) return slc_refuse(r, "a parameter twice");
+  return slc_keep(source->names[source->params], NAME_SIZE, name);
+}
+
 static int read_parameter(certificate_t *c, subject_t *s, int fixed) {
   reader_t *r = &c->r;
   source_t *source = &s->side.source;
   const char *name = slc_field(r), *a = slc_field(r), *end;
   const int i = source->params;
-  if (!name || !a || i == MAX_PARAMS || !slc_keep(source->names[i], NAME_SIZE, name))
-    return slc_refuse(r, "expected a parameter");
+  if (!name || !a || i == MAX_PARAMS) return slc_refuse(r, "expected a parameter");
+  if (!read_name(r, source, name)) return 0;
   source->params++;
   source->ranged[i] = !fixed;
   if (!slc_parse_decimal(fixed ? source->value[i] : s->low[i], a, &end) || *end)
@@ -169,17 +178,23 @@ static int is_beyond(const certificate_t *c, int i) {
   return *c->old && g->seen[i][V_REFUTED] && !(g->inside >> i & 1);
 }
 
+/* P4 and P4w of a gate of two arguments are about all p at once (spec G2.4): a proof for each p
+ * says less. */
+static int is_pointwise(const certificate_t *c, int i) {
+  return *c->old && i >= P4 && verdict_of(&c->gate.side, i)[0] == 'p';
+}
+
 static void state_verdicts(certificate_t *c) {
   static const char *const names[PROPERTIES] = {"P1", "P2", "P3", "P4", "P4w"};
   for (int i = 0; i < PROPERTIES; i++) {
     const char *all = verdict_of(&c->gate.side, i);
-    const int kind = i == 2 && all[0] == 'p';
-    fprintf(c->statement, "%s %s %s%s", i ? "," : ":", names[i], is_beyond(c, i) ? "open" : all,
-            is_beyond(c, i)     ? " (refuted only beyond the region)"
-            : !kind             ? ""
-            : c->gate.side.weak ? " weak"
-                                : " strict");
-    fprintf(c->facts, "%s %s\n", names[i], is_beyond(c, i) ? "open" : all);
+    if (is_beyond(c, i) || is_pointwise(c, i)) all = "open";
+    fprintf(c->statement, "%s %s %s", i ? "," : ":", names[i], all);
+    if (is_beyond(c, i)) fputs(" (refuted only beyond the region)", c->statement);
+    if (is_pointwise(c, i))
+      fprintf(c->statement, " (proved for each %s alone, which says less)", c->old);
+    if (i == 2 && all[0] == 'p') fputs(c->gate.side.weak ? " weak" : " strict", c->statement);
+    fprintf(c->facts, "%s %s\n", names[i], all);
   }
   fputc('\n', c->statement);
 }
@@ -278,7 +293,9 @@ static int read_side(certificate_t *c) {
   int ok = read_expression(c) && read_parameters(c, &c->gate, &record) && find_old(c) &&
            parse(c, &c->gate.side) && read_parts(c, &c->gate, &record);
   state_verdicts(c);
-  while (ok && record && !strcmp(record, "require")) ok = read_requirement(c, &record);
+  while (ok && record && !strcmp(record, "require"))
+    ok = *c->old ? slc_refuse(r, "a requirement of a gate of two arguments")
+                 : read_requirement(c, &record);
   if (!ok) return 0;
   slc_give_back(r);
   return slc_next_line(r);
@@ -309,7 +326,7 @@ static int read_old(certificate_t *c) {
   reader_t *r = &c->r;
   const char *name;
   if (strncmp(r->text, "old ", 4)) return 1;
-  if (!slc_word(r, "old") || !(name = slc_field(r)) || !slc_done(r) ||
+  if (!slc_word(r, "old") || !(name = slc_field(r)) || !slc_done(r) || !slc_is_name(name) ||
       !slc_keep(c->old, NAME_SIZE, name))
     return slc_refuse(r, "expected the second argument's name");
   fprintf(c->statement,
@@ -324,7 +341,7 @@ static int read_all(certificate_t *c, const char *text) {
   const char *name = NULL;
   int ok = slc_next_line(r) && read_version(r);
   ok = ok && slc_next_line(r) &&
-       ((slc_word(r, "gate") && (name = slc_field(r)) && slc_done(r)) ||
+       ((slc_word(r, "gate") && (name = slc_field(r)) && slc_done(r) && slc_is_name(name)) ||
         slc_refuse(r, "expected the gate's name"));
   if (ok) fprintf(c->statement, "gate %s\n", name), fprintf(c->facts, "gate %s\n", name);
   ok = ok && slc_next_line(r) && read_old(c);
@@ -368,8 +385,7 @@ void slc_check_facts(check_result *out, const char *text, size_t size) {
   if (!c->statement || !c->facts) abort();
   subject_init(&c->gate), subject_init(&c->need);
   c->need.side.source.old = -1;
-  out->accepted = memchr(text, '\0', size) ? slc_refuse(&c->r, "expected text without zero bytes")
-                                           : read_all(c, text);
+  out->accepted = read_all(c, text);
   out->line = c->r.refused_line;
   out->sides = c->sides;
   snprintf(out->why, sizeof out->why, "%s", c->r.why);

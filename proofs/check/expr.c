@@ -15,6 +15,26 @@ static const char *const names[E_COUNT] = {
     [E_MAX] = "max",
     [E_SOFTSIGN] = "softsign"};
 
+/* The words of gate files (spec G1.2, G1.3) besides. */
+static const char *const words[] = {
+    "gate",   "cite", "kernel", "param",   "in",     "default", "let", "f",   "w",
+    "weight", "pos",  "neg",    "require", "expect", "old",     "for", "if",  "otherwise",
+    "r",      "pi",   "e",      "sup",     "inf",    "clip",    "gd",  "sign"};
+
+int slc_is_name(const char *text) {
+  size_t n = 0;
+  while (isalnum((unsigned char)text[n]) || text[n] == '_') n++;
+  return n > 0 && n < NAME_SIZE && !text[n] && !isdigit((unsigned char)text[0]);
+}
+
+int slc_is_reserved(const char *name) {
+  for (int op = 0; op < E_COUNT; op++)
+    if (names[op] && !strcmp(names[op], name)) return 1;
+  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    if (!strcmp(words[i], name)) return 1;
+  return 0;
+}
+
 int slc_expr_arity(op_t op) {
   if (op <= E_PARAM) return 0;
   if (op == E_PICK) return 4;

@@ -67,6 +67,10 @@ int slc_expr_copy_root(expr_t *to, const expr_t *from, int ref);
 /* Parses the text; parameters are e->names, and value[i] (NULL: kept as PARAM) replaces parameter
  * i. -1 on error, with the byte in *at. */
 int slc_expr_parse(expr_t *e, const char *text, mpq_t *value, const int *fixed, int *at);
+/* Letters, digits and _, not a digit first, of at most 31 characters. */
+int slc_is_name(const char *text);
+/* A word of the gate language, a function or a constant: a parameter of this name would hide it. */
+int slc_is_reserved(const char *name);
 int slc_parse_decimal(mpq_t q, const char *text, const char **end);
 
 #endif

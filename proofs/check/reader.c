@@ -18,6 +18,8 @@ int slc_next_line(reader_t *r) {
   const char *stop = memchr(r->at, '\n', (size_t)(r->end - r->at));
   r->line++;
   if (!stop || stop - r->at >= LINE_MAX_SIZE) return slc_refuse(r, "expected a line");
+  for (const char *c = r->at; c < stop; c++) /* what is printed must not move a terminal's cursor */
+    if (*c < ' ' || *c > '~') return slc_refuse(r, "expected ASCII without control characters");
   memcpy(r->text, r->at, (size_t)(stop - r->at));
   r->text[stop - r->at] = '\0';
   r->token = r->text;

@@ -16,15 +16,6 @@ void sl_decimal_fmpq(fmpq_t out, sl_decimal value) {
   fmpz_clear(ten);
 }
 
-int sl_decimal_cmp(sl_decimal a, sl_decimal b) {
-  fmpq_t x, y;
-  fmpq_init(x), fmpq_init(y);
-  sl_decimal_fmpq(x, a), sl_decimal_fmpq(y, b);
-  const int order = fmpq_cmp(x, y);
-  fmpq_clear(x), fmpq_clear(y);
-  return order;
-}
-
 int sl_decimal_same(sl_decimal a, sl_decimal b) { return a.m == b.m && a.e == b.e; }
 
 /* value to `digits` digits */

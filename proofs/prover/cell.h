@@ -10,7 +10,6 @@ typedef struct {
 } sl_cell;
 
 void sl_decimal_fmpq(fmpq_t out, sl_decimal value);
-int sl_decimal_cmp(sl_decimal a, sl_decimal b);
 int sl_decimal_same(sl_decimal a, sl_decimal b);
 /* A decimal with few digits, strictly between low and high and in the middle half; the geometric
  * middle where the range is wide. 0 if none has 17 digits or fewer. */

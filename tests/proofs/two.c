@@ -27,6 +27,7 @@ static char *sealed(const claimed *c) {
 }
 
 #define OPEN(p) p " undecided\n"
+#define POINTWISE "open (proved for each p alone, which says less)"
 #define BEYOND "open (refuted only beyond the region)"
 
 static const claimed rows[] = {
@@ -52,6 +53,16 @@ static const claimed rows[] = {
     {"old p\n", "range p 0 1\n", "1/(1 + p*(r - 1)^2)",
      OPEN("P1") OPEN("P2") OPEN("P3") "P4 refuted above 0 1 0 0\n" OPEN("P4w"),
      "P1 open, P2 open, P3 open, P4 " BEYOND ", P4w open"},
+    /* P4 for each p is not P4 of a gate of two arguments, of all p at once */
+    {"old p\n", "range p 0 1\n", "1/(1 + (r - 1)^2)",
+     OPEN("P1") OPEN("P2") OPEN("P3") "P4 proved tail 4\nP4w proved by-P4\n",
+     "P1 open, P2 open, P3 open, P4 " POINTWISE ", P4w " POINTWISE},
+    {"", "range p 0 1\n", "1/(1 + (r - 1)^2)",
+     OPEN("P1") OPEN("P2") OPEN("P3") "P4 proved tail 4\nP4w proved by-P4\n",
+     "P1 open, P2 open, P3 open, P4 proved, P4w proved"},
+    /* its name is one that nothing else has */
+    {"old r\n", "range r 0 1\n", "1", OPEN("P1") OPEN("P2") OPEN("P3") OPEN("P4") OPEN("P4w"),
+     NULL},
     /* the second argument is a range over [0, 1] */
     {"old q\n", "range p 0 1\n", "1", OPEN("P1") OPEN("P2") OPEN("P3") OPEN("P4") OPEN("P4w"),
      NULL},

@@ -87,26 +87,32 @@ static int used_values(const comparison *x, const char *name, double out[2]) {
   return 0;
 }
 
-static sl_status check_values(const comparison *x, const sl_fact_values *v, sl_error *err) {
-  for (size_t i = 0; i < v->n; i++) {
-    const sl_fact_parameter *p = &v->parameter[i];
-    double used[2];
-    char text[400], number[SL_DECIMAL_SIZE];
-    if (!used_values(x, p->name, used)) {
-      snprintf(text, sizeof text, "the run's gate has no parameter %s", p->name);
-      return refuse(x, err, text);
-    }
-    for (int k = 0; k < 2; k++) {
-      if (used[k] >= p->least && used[k] <= p->most) continue;
-      sl_shortest_double(number, used[k]);
-      snprintf(text, sizeof text,
-               "%s of the run is %s (%a), which is not in the certificate's [%s, %s]; 'sluice "
-               "verify --for-run' widens ranges to the numbers that a run computes with",
-               p->name, number, used[k], p->low, p->high);
-      return refuse(x, err, text);
-    }
+/* `of`: a requirement, or NULL where P1 to P4 are proved over this range. */
+static sl_status check_value(const comparison *x, const sl_fact_parameter *p, const char *of,
+                             sl_error *err) {
+  double used[2];
+  char text[500], number[SL_DECIMAL_SIZE], what[200] = "";
+  if (of) snprintf(what, sizeof what, "require %.150s: ", of);
+  if (!used_values(x, p->name, used)) {
+    snprintf(text, sizeof text, "%sthe run's gate has no parameter %s", what, p->name);
+    return refuse(x, err, text);
+  }
+  for (int k = 0; k < 2; k++) {
+    if (used[k] >= p->least && used[k] <= p->most) continue;
+    sl_shortest_double(number, used[k]);
+    snprintf(text, sizeof text,
+             "%s%s of the run is %s (%a), which is not in the certificate's [%s, %s]; 'sluice "
+             "verify --for-run' widens ranges to the numbers that a run computes with",
+             what, p->name, number, used[k], p->low, p->high);
+    return refuse(x, err, text);
   }
   return SL_OK;
+}
+
+static sl_status check_values(const comparison *x, const sl_fact_values *v, sl_error *err) {
+  sl_status status = SL_OK;
+  for (size_t i = 0; i < v->n && !status; i++) status = check_value(x, &v->parameter[i], NULL, err);
+  return status;
 }
 
 static sl_status check_properties(const comparison *x, sl_error *err) {
@@ -123,6 +129,12 @@ static sl_status check_properties(const comparison *x, sl_error *err) {
     return refuse(x, err, text);
   }
   return SL_OK;
+}
+
+static const sl_fact_parameter *find_parameter(const sl_fact_values *v, const char *name) {
+  for (size_t k = 0; k < v->n; k++)
+    if (strcmp(v->parameter[k].name, name) == 0) return &v->parameter[k];
+  return NULL;
 }
 
 static int same_decimal(sl_decimal x, const char *text) {
@@ -146,31 +158,55 @@ static int is_requirement(const comparison *x, const sl_gate_requirement *a,
     return 0;
   if (a->r_high.e == INT32_MAX ? strcmp(b->high, "inf") != 0 : !same_decimal(a->r_high, b->high))
     return 0;
-  for (int i = 0; i < d->param_count; i++)
-    for (size_t k = 0; k < b->values.n; k++) {
-      const sl_fact_parameter *p = &b->values.parameter[k];
-      if ((a->ranged >> i & 1) && strcmp(p->name, d->param[i].name) == 0 &&
-          !(same_decimal(a->low[i], p->low) && same_decimal(a->high[i], p->high)))
-        return 0;
-    }
+  for (int i = 0; i < d->param_count; i++) {
+    const sl_fact_parameter *p = find_parameter(&b->values, d->param[i].name);
+    if ((a->ranged >> i & 1) &&
+        !(p && same_decimal(a->low[i], p->low) && same_decimal(a->high[i], p->high)))
+      return 0;
+  }
   return 1;
 }
 
-/* Every `require` of the gate's file is one of the certificate. */
+/* Of a parameter that has no range of the requirement's own, every value of the run lies in the
+ * one over which it is proved. */
+static sl_status check_needed_values(const comparison *x, const sl_gate_requirement *a,
+                                     const sl_fact_requirement *b, sl_error *err) {
+  const sl_gate_definition *d = x->definition;
+  sl_status status = SL_OK;
+  for (size_t k = 0; k < b->values.n && !status; k++) {
+    const sl_fact_parameter *p = &b->values.parameter[k];
+    int i = 0;
+    while (i < d->param_count && strcmp(d->param[i].name, p->name) != 0) i++;
+    if (i == d->param_count || !(a->ranged >> i & 1)) status = check_value(x, p, b->text, err);
+  }
+  return status;
+}
+
+/* A `require` of the gate's file is one of the certificate, for the values of the run. Of several
+ * with its text one is enough; the last one's fault is reported. */
+static sl_status check_required(const comparison *x, const sl_gate_requirement *a, char *text,
+                                sl_error *err) {
+  char message[300];
+  snprintf(message, sizeof message, "'%s' of the gate's file is not in the certificate", a->text);
+  sl_status fault = SL_OK;
+  for (size_t k = 0; k < x->side->requirements; k++) {
+    const sl_fact_requirement *b = &x->side->requirement[k];
+    if (!is_requirement(x, a, b, text)) continue;
+    if ((fault = check_needed_values(x, a, b, err)) == SL_OK) return SL_OK;
+  }
+  return fault ? fault : refuse(x, err, message);
+}
+
+/* Every `require` of the gate's file. */
 static sl_status check_listed(const comparison *x, sl_error *err) {
   const sl_gate_definition *d = x->definition;
-  char *text = malloc(EXPRESSION_SIZE), message[300] = "";
+  char *text = malloc(EXPRESSION_SIZE);
   if (!text) return sl_fail(err, SL_ERR_MEMORY, "no memory for an expression");
-  for (int i = 0; i < d->requirement_count && !*message; i++) {
-    int found = 0;
-    for (size_t k = 0; k < x->side->requirements; k++)
-      found |= is_requirement(x, &d->requirement[i], &x->side->requirement[k], text);
-    if (!found)
-      snprintf(message, sizeof message, "'%s' of the gate's file is not in the certificate",
-               d->requirement[i].text);
-  }
+  sl_status status = SL_OK;
+  for (int i = 0; i < d->requirement_count && !status; i++)
+    status = check_required(x, &d->requirement[i], text, err);
   free(text);
-  return *message ? refuse(x, err, message) : SL_OK;
+  return status;
 }
 
 static sl_status check_sign(const comparison *x, sl_error *err) {
