@@ -79,8 +79,8 @@ static int off_one(const flow_t *w) {
   return mpfr_cmp_ui(&w->v.x->left, 1) > 0 ? 1 : mpfr_cmp_ui(&w->v.x->right, 1) < 0 ? -1 : 0;
 }
 
-/* Does a switch that jumps stand at its edge at r? Beside r the piece is then perhaps another branch
- * than the one at r, on both sides. */
+/* Does a switch that jumps stand at its edge at r? Beside r another branch than the one at r may
+ * then hold, on both sides. */
 static int on_edge(const box_t *b) {
   for (int i = 0; i < b->n; i++) {
     const node_t *n = &b->e->node[i];

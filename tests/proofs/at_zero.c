@@ -160,7 +160,8 @@ Test(at_zero, limits_are_no_value_at_one) {
     FILE *out = open_memstream(&text, &size);
     fprintf(out,
             "sluice-certificate 2\ngate g\nside pos\nvalue (r - 1)*(1 - exp(-1/abs(r - 1)))\npart\n"
-            "joins 2\nP1 refuted undefined 0 1 0\n%s\nP4 undecided\nP4w undecided\nsegment 0 up moving 1 0 1 0\n"
+            "joins 2\nP1 refuted undefined 0 1 0\n%s\nP4 undecided\nP4w undecided\n"
+            "segment 0 up moving 1 0 1 0\n"
             "segment 1 down moving 1 0 0 0\nform 0 slope -exp(1/(r - 1))/(r - 1)^3\n"
             "form 1 slope -1/((r - 1)^3*exp(1/(r - 1)))\nregion 0 up 0 0 0 1 0 1\nc 0 0 1 0\n"
             "region 1 down 0 1 1 inf 0 1\nc 1 1 inf 0\nregion 1 down 0 1 0 1 1 1\nc 1 0 1 1\n"
