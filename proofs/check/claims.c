@@ -15,19 +15,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int agree(pieces_t *p, int j, int weight, side_t a, side_t b) {
-  return slc_join_same(p, j, weight, a, b) && slc_join_known(p, j, weight, a) &&
-         slc_join_known(p, j, weight, b);
-}
-
+/* f and f' (of a weight gate f' alone); at r = 0 f' needs no more than a limit. */
 static const char *check_joins(pieces_t *p) {
   const int only = p->piece[0].f < 0;
-  for (int j = 0; j < p->joins; j++) {
-    if (!agree(p, j, only, AT, RIGHT))
-      return "P1: the value at a join is not shown to be its side's";
-    for (int weight = only; weight < 2 && j; weight++)
-      if (!agree(p, j, weight, LEFT, RIGHT)) return "P1: the sides of a join are not shown equal";
-  }
+  for (int j = 0; j < p->joins; j++)
+    for (int weight = only; weight <= (j || only); weight++)
+      if (!slc_join_agrees(p, j, weight))
+        return weight && !only ? "P1: f' at a join and from its sides is not shown equal"
+                               : "P1: the value at a join is not shown to be its side's";
   return slc_join_known(p, 0, 1, RIGHT) ? "" : "P1: f' is not shown to have a limit at r = 0";
 }
 

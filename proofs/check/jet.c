@@ -125,6 +125,23 @@ void slc_sigmoid_of(mpfi_t y, const mpfi_t a) {
   sigmoid_end(&y->right, &a->right, MPFR_RNDU);
 }
 
+/* MPFR reduces an argument by as many digits of pi as its exponent says. */
+void slc_wave_of(mpfi_t y, const mpfi_t a, int cosine) {
+  enum { LARGEST = 4096 };
+  mpfr_t size;
+  if (mpfi_nan_p(a)) {
+    slc_nowhere(y);
+    return;
+  }
+  mpfr_init2(size, BITS);
+  mpfi_mag(size, a);
+  if (mpfr_number_p(size) && mpfr_cmp_ui_2exp(size, 1, LARGEST) <= 0)
+    cosine ? mpfi_cos(y, a) : mpfi_sin(y, a);
+  else
+    mpfi_interv_si(y, -1, 1);
+  mpfr_clear(size);
+}
+
 void slc_jet_pow(jet_t *y, const jet_t *a, const mpq_t q, int n) {
   const long p = mpz_get_si(mpq_numref(q));
   const int integer = mpz_cmp_ui(mpq_denref(q), 1) == 0;
@@ -186,8 +203,8 @@ static void solve_pair(jet_t *s, jet_t *c, int sign, const jet_t *a, int n) {
 static void trigonometric(jet_t *y, const jet_t *a, int cosine, int n) {
   jet_t s, c;
   slc_jet_init(&s), slc_jet_init(&c);
-  mpfi_sin(s.c[0], a->c[0]);
-  mpfi_cos(c.c[0], a->c[0]);
+  slc_wave_of(s.c[0], a->c[0], 0);
+  slc_wave_of(c.c[0], a->c[0], 1);
   solve_pair(&s, &c, -1, a, n);
   slc_jet_set(y, cosine ? &c : &s);
   slc_jet_clear(&s), slc_jet_clear(&c);

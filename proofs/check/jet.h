@@ -29,5 +29,6 @@ int slc_sign_of(mpfi_srcptr x); /* strictly; 0 for unknown */
 void slc_nowhere(mpfi_t x);     /* [-inf, inf] */
 void slc_erf_of(mpfi_t y, const mpfi_t a);
 void slc_sigmoid_of(mpfi_t y, const mpfi_t a);
+void slc_wave_of(mpfi_t y, const mpfi_t a, int cosine); /* sin or cos */
 
 #endif

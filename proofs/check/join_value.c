@@ -63,14 +63,20 @@ int slc_join_same(pieces_t *p, int join, int weight, side_t a, side_t b) {
   return found.n > 0 || is_enclosed(p, join, weight, a);
 }
 
-/* At r = 0 there is one side: where its expression goes on at 0 and jumps nowhere, what value it
- * has there, if any, is the limit. */
+/* At r = 0 there is one side: f' has its limit; where a weight's expression goes on at 0 and jumps
+ * nowhere, what value it has there, if any, is the limit. */
 int slc_join_alone(pieces_t *p, int join) {
-  if (p->piece[0].f >= 0 && (join == 0 || slc_join_same(p, join, 1, LEFT, RIGHT))) return 0;
-  if (join == 0 && is_one(slc_piece_towards(p, 0, AT), slc_piece_towards(p, 0, RIGHT), 1)) return 0;
+  if (join == 0 && (p->piece[0].f >= 0 ||
+                    is_one(slc_piece_towards(p, 0, AT), slc_piece_towards(p, 0, RIGHT), 1)))
+    return 0;
   return !slc_join_same(p, join, 1, AT, RIGHT) && !(join && slc_join_same(p, join, 1, AT, LEFT));
 }
 
-int slc_join_smooth(pieces_t *p, int join) {
-  return p->piece[0].f >= 0 && (join == 0 || slc_join_same(p, join, 1, LEFT, RIGHT));
+static int agree(pieces_t *p, int join, int weight, side_t a, side_t b) {
+  return slc_join_same(p, join, weight, a, b) && slc_join_known(p, join, weight, a) &&
+         slc_join_known(p, join, weight, b);
+}
+
+int slc_join_agrees(pieces_t *p, int join, int weight) {
+  return agree(p, join, weight, AT, RIGHT) && (!join || agree(p, join, weight, LEFT, RIGHT));
 }

@@ -35,9 +35,9 @@ static limit_t plus(field_t *k, limit_t a, limit_t b) {
 }
 
 static limit_t times(field_t *k, limit_t a, limit_t b) {
+  if (a.kind == L_UNKNOWN || b.kind == L_UNKNOWN) return unknown; /* 0 times no value is none */
   if (a.constant && zero(a)) return a;
   if (b.constant && zero(b)) return b;
-  if (a.kind == L_UNKNOWN || b.kind == L_UNKNOWN) return unknown;
   const int sign = near(k, a) * near(k, b), small = zero(a) || zero(b);
   if (!inf(a) && !inf(b)) return finite(slc_ex_mul(k, a.value, b.value), small ? sign : 0);
   return zero(a) || zero(b) || !sign ? unknown : infinite(sign);

@@ -186,6 +186,18 @@ const char *slc_check_product(const context_t *c) {
              : "P4: r f' is not shown to tend to 0";
 }
 
+/* Has w values for r >= 2^e? */
+static int has_values(const context_t *c, long e) {
+  const piece_t *s = last_piece(c);
+  tail_t t;
+  span_t w;
+  slc_sp_init(&w);
+  slc_tail_examine(&t, &c->pieces->field, &s->e, s->w, e);
+  const int ok = t.defined || far_flow(c, s, s->w, e, &w, NULL);
+  slc_sp_clear(&w);
+  return ok;
+}
+
 /* w keeps away from 0 beyond 2^e, and 2^e w is what was claimed. */
 static int weight_keeps(const context_t *c, long e, mpfr_srcptr bound) {
   span_t w;
@@ -208,8 +220,8 @@ const char *slc_check_product_refuted(const context_t *c) {
   if (mpfr_sgn(q->r) != sign) return "P4: a bound of r f' that does not part it from 0";
   if (!beyond_joins(c, q->tail)) return "P4: a join lies beyond the place of the bound";
   return slc_tail_keeps(&c->pieces->field, &s->e, s->w, q->tail, 1, q->r) ||
-                 slope_shows(c, s->w, q->tail, q->r) || log_form_shows(c, s->w, q->tail, q->r) ||
-                 weight_keeps(c, q->tail, q->r)
+                 (has_values(c, q->tail) && slope_shows(c, s->w, q->tail, q->r)) ||
+                 log_form_shows(c, s->w, q->tail, q->r) || weight_keeps(c, q->tail, q->r)
              ? ""
              : "P4: r f' is not shown to keep away from 0";
 }

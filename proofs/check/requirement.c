@@ -54,12 +54,15 @@ static const char *check_segment(const context_t *c, int i) {
   return bad;
 }
 
+/* A value that is neither side's holds only if what the sides tend to does. */
 static int join_holds(pieces_t *p, int j, int left, int right) {
-  if (((right && slc_join_same(p, j, 1, AT, RIGHT)) ||
-       (left && slc_join_same(p, j, 1, AT, LEFT))) &&
-      slc_join_known(p, j, 1, AT))
-    return 1;
-  return not_above_0(p, slc_join_value(p, j, 1, AT));
+  const int at_right = slc_join_same(p, j, 1, AT, RIGHT),
+            at_left = j && slc_join_same(p, j, 1, AT, LEFT);
+  if (((right && at_right) || (left && at_left)) && slc_join_known(p, j, 1, AT)) return 1;
+  int ok = not_above_0(p, slc_join_value(p, j, 1, AT));
+  for (int from = j ? LEFT : RIGHT; from <= RIGHT && !at_right && !at_left; from += RIGHT - LEFT)
+    ok = ok && not_above_0(p, slc_join_value(p, j, 1, (side_t)from));
+  return ok;
 }
 
 /* The segments of the range: from join first to join last, which is `joins` where it has no end. */

@@ -103,8 +103,8 @@ static int steps(const context_t *c, int j, side_t from, side_t to, int way) {
 static int join_goes(const context_t *c, int j) { /* r = 1 belongs to both sides */
   const int one = c->pieces->one;
   if (j == 0 && !slc_join_alone(c->pieces, 0)) return 1;
-  return slc_join_smooth(c->pieces, j) || ((j == 0 || steps(c, j, LEFT, AT, j <= one ? 1 : -1)) &&
-                                           steps(c, j, AT, RIGHT, j < one ? 1 : -1));
+  return (j == 0 || steps(c, j, LEFT, AT, j <= one ? 1 : -1)) &&
+         steps(c, j, AT, RIGHT, j < one ? 1 : -1);
 }
 
 const char *slc_check_monotone(const context_t *c) {
@@ -169,22 +169,17 @@ static const char *check_below(const context_t *c, int i) {
   return bad;
 }
 
-/* Limits from the sides are not enough: w, or an f that then has the slope 1, has a value at 1. */
-static int has_value_at_one(pieces_t *p) {
-  return slc_ex_equal(&p->field, slc_join_value(p, p->one, 1, AT), slc_ex_si(&p->field, 1, 1)) ||
-         (p->piece[0].f >= 0 && slc_join_value(p, p->one, 0, AT));
-}
-
 const char *slc_check_maximum(const context_t *c) {
   pieces_t *p = c->pieces;
   const exact_t unit = slc_ex_si(&p->field, 1, 1);
   if (p->weak_order && c->part->p[0].verdict != V_PROVED)
     return "P2: joins may coincide, and P1 is not claimed";
   for (int side = LEFT; side <= RIGHT; side++)
-    if ((side != AT || slc_join_alone(p, p->one)) &&
-        !slc_ex_equal(&p->field, slc_join_value(p, p->one, 1, (side_t)side), unit))
-      return "P2: f'(1) = 1 is not shown";
-  if (!has_value_at_one(p)) return "P2: f' is not shown to have a value at r = 1";
+    if (!slc_ex_equal(&p->field, slc_join_value(p, p->one, 1, (side_t)side), unit))
+      return side == AT ? "P2: f' is not shown to be 1 at r = 1 itself"
+                        : "P2: f'(1) = 1 is not shown";
+  if (p->piece[0].f >= 0 && !slc_join_agrees(p, p->one, 0))
+    return "P2: f is not shown to be continuous at r = 1";
   if (c->part->p[1].by_other)
     return c->part->p[2].verdict == V_PROVED ? "" : "P2: rests on P3, which is not claimed";
   for (int i = 0; i < p->joins; i++) {

@@ -96,14 +96,7 @@ static void span_tanh(span_t *y, span_t *s, const span_t *a) {
 }
 
 static void wave(span_t *y, const span_t *a, int cosine) {
-  if (slc_sp_bounded(a)) {
-    if (cosine)
-      mpfi_cos(y->x, a->x);
-    else
-      mpfi_sin(y->x, a->x);
-  } else {
-    mpfi_interv_si(y->x, -1, 1);
-  }
+  slc_wave_of(y->x, a->x, cosine);
   slc_sp_close(y, ANY, 0);
 }
 static void span_sin(span_t *y, span_t *s, const span_t *a) {

@@ -33,7 +33,7 @@ static int jumps(const context_t *c, int j, int weight) {
   const pieces_t *p = c->pieces;
   if (j < 0 || j >= p->joins || (!weight && p->piece[0].f < 0)) return 0;
   if (j && differ(c, j, weight, LEFT, RIGHT)) return 1;
-  return (weight == (p->piece[0].f < 0)) && differ(c, j, weight, AT, RIGHT);
+  return (j || weight == (p->piece[0].f < 0)) && differ(c, j, weight, AT, RIGHT);
 }
 
 static int against(const context_t *c, int j, side_t from, side_t to, int way) {
@@ -43,7 +43,7 @@ static int against(const context_t *c, int j, side_t from, side_t to, int way) {
 }
 static int steps_wrong(const context_t *c, int j) {
   const int one = c->pieces->one;
-  if (j < 0 || j >= c->pieces->joins || slc_join_smooth(c->pieces, j)) return 0;
+  if (j < 0 || j >= c->pieces->joins || (j == 0 && c->pieces->piece[0].f >= 0)) return 0;
   return (j && against(c, j, LEFT, AT, j <= one ? 1 : -1)) ||
          against(c, j, AT, RIGHT, j < one ? 1 : -1);
 }
@@ -57,11 +57,10 @@ static int alone_over(const context_t *c, int j) {
              : 0;
 }
 
-/* w has a value of its own at r = 1 - it is given, or its sides differ - which is not 1. */
+/* w(1) itself is not 1. */
 static int own_value_convicts(const context_t *c) {
   pieces_t *p = c->pieces;
-  return (p->piece[0].f < 0 || differ(c, p->one, 1, LEFT, RIGHT)) &&
-         slc_ex_sign(&p->field, slc_ex_sub(&p->field, slc_join_value(p, p->one, 1, AT),
+  return slc_ex_sign(&p->field, slc_ex_sub(&p->field, slc_join_value(p, p->one, 1, AT),
                                            slc_ex_si(&p->field, 1, 1))) != 0;
 }
 
@@ -80,6 +79,22 @@ static int off_one(const flow_t *w) {
   return mpfr_cmp_ui(&w->v.x->left, 1) > 0 ? 1 : mpfr_cmp_ui(&w->v.x->right, 1) < 0 ? -1 : 0;
 }
 
+/* Does a switch that jumps stand at its edge at r? Beside r another branch than the one at r may
+ * then hold, on both sides. */
+static int on_edge(const box_t *b) {
+  for (int i = 0; i < b->n; i++) {
+    const node_t *n = &b->e->node[i];
+    if (n->op == E_SIGN) {
+      const unsigned signs = b->flow[n->a].v.signs;
+      if (signs != NEG && signs != POS) return 1;
+    } else if (n->op == E_PICK) {
+      mpfi_srcptr x = b->flow[n->a].v.x, y = b->flow[n->b].v.x;
+      if (!mpfr_less_p(&x->right, &y->left) && !mpfr_greater_p(&x->left, &y->right)) return 1;
+    }
+  }
+  return 0;
+}
+
 /* Both sides of r = 1 differ from 1 there, or one exceeds it. */
 static int one_convicts(const context_t *c, const span_t *r) {
   pieces_t *p = c->pieces;
@@ -89,7 +104,7 @@ static int one_convicts(const context_t *c, const span_t *r) {
     slc_box_init(&b, &p->field, &p->piece[i]);
     b.in_piece = 0;
     slc_box_flow(&b, r, NULL);
-    const int sign = off_one(&b.flow[p->piece[i].w]);
+    const int sign = on_edge(&b) ? 0 : off_one(&b.flow[p->piece[i].w]);
     off += sign != 0, over |= sign > 0;
     slc_box_clear(&b);
   }
@@ -104,9 +119,11 @@ static int piece_convicts(const context_t *c, const claim_t *q, const piece_t *s
   slc_box_init(&b, &c->pieces->field, s);
   b.by_inner = 0, b.in_piece = 0;
   slc_box_flow(&b, r, NULL);
-  if (!strcmp(q->refuted_by, "undefined")) ok = b.flow[s->f < 0 ? s->w : s->f].never;
-  if (!strcmp(q->refuted_by, "value")) ok = off_one(&b.flow[s->w]) > 0;
-  if (!strcmp(q->refuted_by, "slope"))
+  const int slope_counts = s->f < 0 || (i && s == &c->pieces->at[i]); /* at a join beyond 0 */
+  if (!strcmp(q->refuted_by, "undefined"))
+    ok = (s->f >= 0 && b.flow[s->f].never) || (slope_counts && b.flow[s->w].never);
+  if (!strcmp(q->refuted_by, "value") && !on_edge(&b)) ok = off_one(&b.flow[s->w]) > 0;
+  if (!strcmp(q->refuted_by, "slope") && !on_edge(&b))
     ok = slc_box_slope_signs(&b, s->w) == (i < c->pieces->one ? NEG : POS);
   slc_box_clear(&b);
   return ok;
@@ -169,7 +186,7 @@ static int piece_above_0(const context_t *c, int i, const span_t *r) {
   b.by_inner = 0, b.in_piece = 0;
   slc_box_flow(&b, r, NULL);
   const flow_t *w = &b.flow[c->pieces->piece[i].w];
-  const int ok = w->ok && mpfr_sgn(&w->v.x->left) > 0;
+  const int ok = w->ok && !on_edge(&b) && mpfr_sgn(&w->v.x->left) > 0;
   slc_box_clear(&b);
   return ok;
 }

@@ -367,6 +367,21 @@ void sl_enclose(sl_enclosure *e, const sl_span *r, arb_srcptr box, slong prec) {
   }
 }
 
+/* May the first two operands of a PICK be equal? */
+static int may_tie(const sl_span *a, const sl_span *b) {
+  return arf_cmp(&a->high, &b->low) >= 0 && arf_cmp(&a->low, &b->high) <= 0;
+}
+
+int sl_enclosed_on_edge(const sl_enclosure *e) {
+  for (uint32_t i = 0; i < e->tree->count; i++) {
+    const sl_gate_node *n = &e->tree->node[i];
+    if (!e->live[i]) continue;
+    if (n->op == SL_OP_SIGN && !sl_span_sign(&e->node[n->child[0]].v)) return 1;
+    if (n->op == SL_OP_PICK && may_tie(&e->node[n->child[0]].v, &e->node[n->child[1]].v)) return 1;
+  }
+  return 0;
+}
+
 unsigned sl_enclosed_slope_signs(const sl_enclosure *e, sl_ref ref) {
   const sl_enclosed *y = &e->node[ref];
   if (!y->ok) return SL_ANY_SIGN;

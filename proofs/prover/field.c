@@ -41,6 +41,14 @@ static int reduce(sl_field *k, struct sl_exact *a) {
   return ok;
 }
 
+/* The time of a greatest common divisor is about that of terms times terms times bits: a fifth of a
+ * second at the limit, so that no single one outlasts a budget of processor time. */
+static int has_cheap_divisor(sl_field *k, const struct sl_exact *a) {
+  const slong above = labs(fmpz_mpoly_max_bits(a->num)), below = labs(fmpz_mpoly_max_bits(a->den)),
+              terms = fmpz_mpoly_length(a->num, k->ctx) * fmpz_mpoly_length(a->den, k->ctx);
+  return (above > below ? above : below) <= DIVISOR_LIMIT / (terms ? terms : 1);
+}
+
 /* Lowest terms with a positive leading coefficient in the denominator, so that equal elements have
  * equal polynomials. */
 static sl_exact lowest_terms(sl_field *k, struct sl_exact *a) {
@@ -52,6 +60,7 @@ static sl_exact lowest_terms(sl_field *k, struct sl_exact *a) {
     fmpz_mpoly_one(a->den, k->ctx);
     return a;
   }
+  if (!has_cheap_divisor(k, a)) return NULL;
   fmpz_mpoly_t g;
   fmpz_mpoly_init(g, k->ctx);
   const int ok = fmpz_mpoly_gcd(g, a->num, a->den, k->ctx) &&

@@ -11,7 +11,8 @@ enum {
   VARIABLES = FIRST_GENERATOR + SL_FIELD_GENERATORS,
   TERM_LIMIT = 1500,
   PRODUCT_LIMIT = 256 * TERM_LIMIT, /* terms of a product before it is reduced */
-  FIELD_WORDS = 1 << 24             /* of 8 bytes, in all elements of a field: 128 MiB */
+  DIVISOR_LIMIT = 1 << 29,
+  FIELD_WORDS = 1 << 24 /* of 8 bytes, in all elements of a field: 128 MiB */
 };
 
 struct sl_exact {

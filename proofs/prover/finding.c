@@ -41,13 +41,24 @@ void sl_finding_out_of_time(sl_finding *f) {
     memcpy(f->text + used, more, sizeof more);
 }
 
+/* Over a range what refutes is no fact yet: a point of the range has to show it. */
+static void say_candidate(sl_finding *f) {
+  static const char front[] = "a refutation that no value of the range confirmed: ";
+  const size_t used = sizeof front - 1, kept = sizeof f->text - 1 - used;
+  memmove(f->text + used, f->text, kept);
+  memcpy(f->text, front, used);
+  f->text[sizeof f->text - 1] = '\0';
+}
+
 void sl_finding_convict(sl_finding *f, const sl_problem *p, const char *refuted_by) {
   f->refuted_by = refuted_by;
   f->has_witness = !p->ranged;
   f->has_candidate = p->ranged != 0;
   f->verdict = p->ranged ? SL_UNDECIDED : SL_REFUTED;
+  const int by_log = p->powers_by_log && strcmp(refuted_by, "undefined") == 0;
+  if (p->ranged && !by_log) say_candidate(f);
   for (int i = 0; i < SL_FIELD_PARAMETERS; i++) f->at[i] = p->cell.low[i];
-  if (p->powers_by_log && !p->ranged && strcmp(refuted_by, "undefined") == 0) {
+  if (by_log && !p->ranged) {
     sl_finding_set(f, SL_UNDECIDED,
                    "a power whose exponent is a quotient of numbers above 2^31 has no exact value "
                    "where its base is 0");

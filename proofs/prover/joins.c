@@ -96,12 +96,10 @@ int sl_join_same(sl_problem *p, int join, int weight, sl_approach a, sl_approach
   return found.n > 0 || is_enclosed(p, join, weight, a);
 }
 
-/* At r = 0 there is one side: an expression that goes on there without a jump has the side's limit
- * for its value, or none. So r^a of a range of a above 0. */
+/* At r = 0 there is one side: f' has its limit; and an expression that goes on there without a jump
+ * has it for its value, or none. So r^a of a range of a above 0. */
 int sl_join_stands_alone(sl_problem *p, int join) {
-  if (p->f != SL_NO_REF && (join == 0 || sl_join_same(p, join, 1, SL_FROM_LEFT, SL_FROM_RIGHT)))
-    return 0;
-  if (join == 0 && is_one(&p->at[0], &p->segment[0], 1)) return 0;
+  if (join == 0 && (p->f != SL_NO_REF || is_one(&p->at[0], &p->segment[0], 1))) return 0;
   return !sl_join_same(p, join, 1, SL_AT_JOIN, SL_FROM_RIGHT) &&
          !(join && sl_join_same(p, join, 1, SL_AT_JOIN, SL_FROM_LEFT));
 }

@@ -16,8 +16,8 @@ int sl_join_is_dyadic(sl_problem *p, int join, arf_t out);
 int sl_join_known(sl_problem *p, int join, int weight, sl_approach from);
 /* Are the two equal, being one expression or by an identity? */
 int sl_join_same(sl_problem *p, int join, int weight, sl_approach a, sl_approach b);
-/* Does w at the join itself need a check of its own? Not for w = f' where the sides agree: then f'
- * is their value. */
+/* Does w at the join itself need a check of its own, being neither side's? Of w = f' it is what the
+ * rules of the derivative give there (spec G2.2); not asked at r = 0, where the limit counts. */
 int sl_join_stands_alone(sl_problem *p, int join);
 
 /* Series of the segment's f or w at one of its ends. */

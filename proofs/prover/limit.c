@@ -45,9 +45,9 @@ static sl_limit sum(sl_field *k, sl_limit a, sl_limit b) {
 }
 
 static sl_limit product(sl_field *k, sl_limit a, sl_limit b) {
-  if ((a.constant && is_zero(a)) || (b.constant && is_zero(b)))
-    return a.constant && is_zero(a) ? a : b; /* 0 times what has a value */
   if (a.kind == SL_LIMIT_UNKNOWN || b.kind == SL_LIMIT_UNKNOWN) return unknown;
+  if ((a.constant && is_zero(a)) || (b.constant && is_zero(b)))
+    return a.constant && is_zero(a) ? a : b; /* of what has a limit, and so values near it */
   const int sign = sign_near(k, a) * sign_near(k, b);
   if (is_infinite(a) || is_infinite(b))
     return is_zero(a) || is_zero(b) || !sign ? unknown : infinite(sign);

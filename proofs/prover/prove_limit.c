@@ -104,7 +104,8 @@ void sl_prove_limit(sl_proof *proof, sl_problem *p, const sl_budget *budget) {
   sl_segment *last = &p->segment[p->joins - 1];
   const sl_ref form = last->form[SL_FORM_WEIGHT];
   sl_finding_set(&proof->property[SL_P4W], SL_UNDECIDED,
-                 "no expansion of f' at infinity: a wave with a pole, or terms that cancel");
+                 "no expansion of f' at infinity: a wave with a pole, or terms that cancel, or a "
+                 "part that may have no value");
   if (limit_of(proof, p, last->w, budget) || form == SL_NO_REF ||
       proof->property[0].verdict != SL_PROVED || !normal_form_vanishes(p, form, budget))
     return;

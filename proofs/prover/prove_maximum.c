@@ -22,6 +22,7 @@ static void refute(sl_finding *f, sl_problem *p, const sl_witness *w, const char
     char r[SL_PLACE_TEXT], *text = arb_get_str(over, 12, 0);
     sl_place_point(r, w->r);
     sl_finding_set(f, f->verdict, "at r = %s: f' - 1 = %s", r, text);
+    sl_finding_convict(f, p, refuted_by);
     flint_free(text);
   }
   arb_clear(over);
@@ -42,7 +43,7 @@ static int side_is_off(sl_problem *p, int side, sl_witness *w) {
   for (slong prec = 128; prec <= 4096 && !off; prec *= 4) {
     sl_enclose(&e, &r, w->box, prec);
     const sl_span *v = &e.node[g->w].v;
-    if (!e.node[g->w].ok || !sl_span_bounded(v)) continue;
+    if (!e.node[g->w].ok || !sl_span_bounded(v) || sl_enclosed_on_edge(&e)) continue;
     arb_set_interval_arf(w->value, &v->low, &v->high, prec);
     off = arf_cmp_si(&v->low, 1) > 0 || arf_cmp_si(&v->high, 1) < 0;
   }
@@ -51,20 +52,11 @@ static int side_is_off(sl_problem *p, int side, sl_witness *w) {
   return off;
 }
 
-/* w(1) - 1 where w has a value of its own at r = 1: a given weight, or f' where its sides differ;
- * else NULL. */
-static sl_exact own_over_one(sl_problem *p) {
-  const sl_exact gap = sl_exact_sub(p->field, sl_join_value(p, p->one, 1, SL_FROM_RIGHT),
-                                    sl_join_value(p, p->one, 1, SL_FROM_LEFT));
-  if (p->f != SL_NO_REF && !sl_exact_sign(p->field, gap)) return NULL;
-  return sl_exact_sub(p->field, sl_join_value(p, p->one, 1, SL_AT_JOIN), sl_exact_int(p->field, 1));
-}
-
-/* Limits from the sides are not enough: w, or an f that then has the slope 1, has a value at 1. */
-static int has_value_at_one(sl_problem *p) {
-  return sl_exact_equal(p->field, sl_join_value(p, p->one, 1, SL_AT_JOIN),
-                        sl_exact_int(p->field, 1)) ||
-         (p->f != SL_NO_REF && sl_join_value(p, p->one, 0, SL_AT_JOIN));
+/* Where f' tends to 1 from both sides, f has that slope at 1 if it does not jump there. */
+static int value_meets_at_one(sl_problem *p) {
+  return p->f == SL_NO_REF || (sl_join_same(p, p->one, 0, SL_AT_JOIN, SL_FROM_RIGHT) &&
+                               sl_join_same(p, p->one, 0, SL_FROM_LEFT, SL_FROM_RIGHT) &&
+                               sl_join_known(p, p->one, 0, SL_AT_JOIN));
 }
 
 static int refute_own(sl_finding *f, sl_problem *p) {
@@ -81,7 +73,7 @@ static int refute_own(sl_finding *f, sl_problem *p) {
   return -1;
 }
 
-/* f'(1) = 1 from both sides: 1, 0 open, -1 refuted. */
+/* f'(1) = 1 at it and from both sides: 1, 0 open, -1 refuted. */
 static int one_at_one(sl_proof *proof, sl_problem *p) {
   sl_finding *f = &proof->property[1];
   const sl_exact unit = sl_exact_int(p->field, 1);
@@ -90,13 +82,19 @@ static int one_at_one(sl_proof *proof, sl_problem *p) {
     const sl_exact w = sl_join_value(p, p->one, 1, side ? SL_FROM_RIGHT : SL_FROM_LEFT);
     equal = sl_exact_equal(p->field, w, unit);
   }
-  const int alone = sl_join_stands_alone(p, p->one);
-  const sl_exact over = own_over_one(p);
-  if (equal && !alone && has_value_at_one(p)) return 1;
+  const sl_exact over = sl_exact_sub(p->field, sl_join_value(p, p->one, 1, SL_AT_JOIN), unit);
   if (sl_exact_sign(p->field, over)) return refute_own(f, p);
-  if (alone) {
-    sl_finding_set(f, SL_UNDECIDED, "f'(1) is a piece of its own, and not settled");
-    return equal && sl_exact_is_zero(over);
+  if (equal && sl_exact_is_zero(over)) {
+    if (value_meets_at_one(p)) return 1;
+    sl_finding_set(f, SL_UNDECIDED,
+                   "f is not shown to be continuous at r = 1: f' = 1 there need not be its slope");
+    return 0;
+  }
+  if (sl_join_stands_alone(p, p->one)) {
+    sl_finding_set(f, SL_UNDECIDED, "%s",
+                   p->f == SL_NO_REF ? "f'(1) is a piece of its own, and not settled"
+                                     : "f' at r = 1 itself is not settled");
+    return 0;
   }
   sl_witness left, right;
   sl_witness_init(&left), sl_witness_init(&right);

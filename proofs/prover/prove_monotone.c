@@ -118,7 +118,6 @@ static int step_monotone(sl_proof *proof, sl_problem *p, int j, sl_approach from
 
 /* From the left to the join itself and on to the right: r = 1 belongs to both sides of the gate. */
 static int join_monotone(sl_proof *proof, sl_problem *p, int j) {
-  if (p->f != SL_NO_REF && (j == 0 || sl_join_same(p, j, 1, SL_FROM_LEFT, SL_FROM_RIGHT))) return 1;
   if (j == 0 && !sl_join_stands_alone(p, 0)) return 1;
   return (j == 0 ||
           step_monotone(proof, p, j, SL_FROM_LEFT, SL_AT_JOIN, j <= p->one ? 1 : -1) > 0) &&

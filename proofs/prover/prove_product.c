@@ -149,7 +149,7 @@ static int weight_keeps_away(sl_proof *proof, sl_problem *p, slong first, const 
   arf_init(least);
   arb_init(none);
   arb_indeterminate(none);
-  for (slong e = first; e <= LAST && !done && !sl_time_over(budget); e++) {
+  for (slong e = first; e <= first + LAST && e <= FARTHEST && !done && !sl_time_over(budget); e++) {
     if (!far_span(p, last, last->w, e, &w, NULL)) continue;
     const int sign = arf_sgn(&w.low) > 0 ? 1 : arf_sgn(&w.high) < 0 ? -1 : 0;
     if (!sign) continue;
@@ -181,7 +181,7 @@ static int value_is_bounded(sl_problem *p, slong e) {
 static int by_lemma(sl_proof *proof, sl_problem *p, slong first, sl_budget *budget) {
   enum { TRIALS = 24 };
   if (p->f == SL_NO_REF) return 0;
-  for (slong e = first; e < first + TRIALS && !sl_time_over(budget); e++) {
+  for (slong e = first; e < first + TRIALS && e <= FARTHEST && !sl_time_over(budget); e++) {
     if (!value_is_bounded(p, e) || !sl_tail_box(proof, p, p->joins - 1, SL_GOAL_FALLS, e, budget))
       continue;
     proof->tail_product = (sl_tail_claim){SL_TAIL_BY_LEMMA, e};
@@ -209,7 +209,7 @@ static int by_decay(sl_proof *proof, product *x, slong first) {
   sl_problem *p = x->p;
   const sl_segment *last = &p->segment[p->joins - 1],
                    in_log = {.tree = x->tree[SL_PRODUCT_IN_LOG], .inner = SL_NO_REF};
-  for (slong e = first; e < first + TRIALS && !sl_time_over(x->budget); e++) {
+  for (slong e = first; e < first + TRIALS && e <= FARTHEST && !sl_time_over(x->budget); e++) {
     if (!decays(proof, p, last, last->w, e)) continue;
     proof->tail_product = (sl_tail_claim){SL_TAIL_BY_DECAY, e + 1};
     sl_finding_set(&proof->property[3], SL_PROVED,
@@ -227,15 +227,34 @@ static int by_decay(sl_proof *proof, product *x, slong first) {
   return 0;
 }
 
-/* The least exponent e with 2^e in the last segment. */
+/* The least exponent e with 2^e no less than the last join, for all values of the parameters; above
+ * FARTHEST where there is none that can be claimed. */
 static slong first_exponent(sl_problem *p) {
-  arf_t low;
-  arf_init(low);
-  sl_segment_low(low, p, p->joins - 1);
+  arb_t join;
+  arf_t last;
+  arb_init(join);
+  arf_init(last);
+  sl_exact_ball(join, p->field, p->join[p->joins - 1], 256);
+  arb_get_ubound_arf(last, join, 256);
   slong e = FIRST;
-  while (arf_cmp_2exp_si(low, e) > 0 && e < LAST) e++;
-  arf_clear(low);
+  while (e <= FARTHEST && !(arf_cmp_2exp_si(last, e) <= 0)) e++;
+  arb_clear(join);
+  arf_clear(last);
   return e;
+}
+
+/* Has f' values for r >= 2^e? Its slope does not tell: that of 0*log(r - 9) is 0. */
+static int weight_has_values(sl_problem *p, slong e) {
+  const sl_segment *last = &p->segment[p->joins - 1];
+  sl_tail_fact fact;
+  sl_span w;
+  sl_tail_fact_init(&fact);
+  sl_span_init(&w);
+  sl_tail_examine(&fact, p->field, &last->tree, last->w, p->box, e, 256);
+  const int ok = fact.defined || far_span(p, last, last->w, e, &w, NULL);
+  sl_tail_fact_clear(&fact);
+  sl_span_clear(&w);
+  return ok;
 }
 
 /* Where P4w shows that f' -> 0. */
@@ -243,8 +262,9 @@ static int by_slope(sl_proof *proof, product *x, slong first) {
   if (proof->property[SL_P4W].verdict != SL_PROVED) return 0;
   if (proof->tail_limit.means == SL_TAIL_BY_FORM && first < proof->tail_limit.exponent)
     first = proof->tail_limit.exponent;
-  return vanishes(proof, x, SL_PRODUCT_BY_SLOPE) ||
-         keeps_away(proof, x, SL_PRODUCT_BY_SLOPE, first);
+  if (vanishes(proof, x, SL_PRODUCT_BY_SLOPE)) return 1;
+  while (first <= FARTHEST && !weight_has_values(x->p, first)) first += first < LAST ? 1 : LAST;
+  return keeps_away(proof, x, SL_PRODUCT_BY_SLOPE, first);
 }
 
 static void product_init(product *x, sl_problem *p, sl_ref w, const sl_budget *budget) {

@@ -103,20 +103,31 @@ static int segment_holds(sl_proof *proof, sl_problem *p, int segment, sl_budget 
   return result;
 }
 
+static int not_above_0(sl_problem *p, int j, sl_approach from) {
+  return !(sl_exact_signs(p->field, sl_join_value(p, j, 1, from)) & SL_POSITIVE);
+}
+
+/* Where the value at the join is neither side's, what the sides tend to must not be above 0 either:
+ * no f' may then be claimed that a run has at the join alone. */
+static int sides_hold(sl_problem *p, int j) {
+  return sl_join_same(p, j, 1, SL_AT_JOIN, SL_FROM_RIGHT) ||
+         (j && sl_join_same(p, j, 1, SL_AT_JOIN, SL_FROM_LEFT)) ||
+         (not_above_0(p, j, SL_FROM_RIGHT) && (!j || not_above_0(p, j, SL_FROM_LEFT)));
+}
+
 /* At a join itself the value may be that of no side in the range, or none. */
 static int join_holds(sl_proof *proof, sl_problem *p, int j, int left, int right) {
   if (((right && sl_join_same(p, j, 1, SL_AT_JOIN, SL_FROM_RIGHT)) ||
        (left && sl_join_same(p, j, 1, SL_AT_JOIN, SL_FROM_LEFT))) &&
       sl_join_known(p, j, 1, SL_AT_JOIN))
     return 1;
-  const sl_exact value = sl_join_value(p, j, 1, SL_AT_JOIN);
-  if (!(sl_exact_signs(p->field, value) & SL_POSITIVE)) return 1;
+  if (not_above_0(p, j, SL_AT_JOIN) && sides_hold(p, j)) return 1;
   arb_t at;
   arb_init(at);
   sl_exact_ball(at, p->field, p->join[j], 128);
   char *r = arb_get_str(at, 12, arb_is_exact(at) ? ARB_STR_NO_RADIUS : 0);
   sl_finding_set(&proof->property[0], SL_UNDECIDED, "not settled at r = %s itself, a join", r);
-  proof->no_halves = p->powers_by_log && !value;
+  proof->no_halves = p->powers_by_log && !sl_join_value(p, j, 1, SL_AT_JOIN);
   flint_free(r);
   arb_clear(at);
   return 0;

@@ -93,8 +93,15 @@ static void refute_join(sl_finding *f, sl_problem *p, int j, int weight, const a
   sl_exact_ball(at, p->field, p->join[j], 128);
   char r[SL_PLACE_TEXT], *l = arb_get_str(x, 15, 0), *h = arb_get_str(y, 15, 0);
   sl_place_join(r, p, j);
-  sl_finding_set(f, SL_REFUTED, "%s at the join r = %s: %s %s, %s %s",
-                 weight ? "f' jumps" : "f jumps", r, l, approach_name(a), h, approach_name(b));
+  if (weight && p->f != SL_NO_REF && a == SL_AT_JOIN)
+    sl_finding_set(
+        f, SL_REFUTED,
+        "at the join r = %s the rules give f' = %s, and so a run computes, though both "
+        "sides tend to %s: let one piece have the join, as in A if r <= ... | B otherwise",
+        r, l, h);
+  else
+    sl_finding_set(f, SL_REFUTED, "%s at the join r = %s: %s %s, %s %s",
+                   weight ? "f' jumps" : "f jumps", r, l, approach_name(a), h, approach_name(b));
   f->join = j;
   sl_witness_middle(&f->witness, p->ranged);
   arb_get_ubound_arf(f->witness.r, at, 128);
@@ -134,10 +141,23 @@ static int values_agree(sl_proof *proof, sl_problem *p, int j, int weight, sl_ap
   return result;
 }
 
-/* Has the gate certainly no value at the join itself? Then P1 is refuted. */
-static int undefined_at_join(sl_proof *proof, sl_problem *p, int j) {
+static const char *why_undefined(const sl_problem *p, int j, int is_slope) {
+  if (is_slope)
+    return "the rules give f' no value at the join itself, though it may have a limit there: let "
+           "one "
+           "piece have the join, as in A if r <= ... | B otherwise";
+  if (!p->powers_by_log) return "no value at the join itself";
+  return j == 0
+             ? "no value at the join itself; with a range in its exponent a power has none at 0: "
+               "write it as 0 if r <= 0 | ..., if it is 0 there"
+             : "no value at the join itself; with a range in its exponent a power has none where "
+               "its base is 0: give it a piece of its own there";
+}
+
+/* Has f, or w, certainly no value at the join itself? Then P1 is refuted. */
+static int undefined_at_join(sl_proof *proof, sl_problem *p, int j, int weight) {
   const sl_segment *g = &p->at[j];
-  const sl_ref root = g->f == SL_NO_REF ? g->w : g->f;
+  const sl_ref root = weight ? g->w : g->f;
   sl_witness w;
   sl_span r;
   sl_enclosure e;
@@ -155,12 +175,7 @@ static int undefined_at_join(sl_proof *proof, sl_problem *p, int j) {
     arb_indeterminate(w.value);
     sl_witness_middle(&w, p->ranged);
     sl_finding_refute(&proof->property[0], p, &w, "undefined",
-                      !p->powers_by_log ? "no value at the join itself"
-                      : j == 0
-                          ? "no value at the join itself; with a range in its exponent a power has "
-                            "none at 0: write it as 0 if r <= 0 | ..., if it is 0 there"
-                          : "no value at the join itself; with a range in its exponent a power has "
-                            "none where its base is 0: give it a piece of its own there");
+                      why_undefined(p, j, weight && g->f != SL_NO_REF));
     proof->no_halves = p->powers_by_log;
   }
   sl_witness_clear(&w);
@@ -168,14 +183,22 @@ static int undefined_at_join(sl_proof *proof, sl_problem *p, int j) {
   return undefined;
 }
 
+/* f' at a join other than 0: its sides tend to one number, and the rules of the derivative, by
+ * which a run computes it, give that number at the join too. Then f has that slope there. */
+static int slope_smooth(sl_proof *proof, sl_problem *p, int j) {
+  return values_agree(proof, p, j, 1, SL_FROM_LEFT, SL_FROM_RIGHT) == 1 &&
+         !undefined_at_join(proof, p, j, 1) &&
+         values_agree(proof, p, j, 1, SL_AT_JOIN, SL_FROM_RIGHT) == 1;
+}
+
 /* f (of a weight gate: w) at the join itself is what its sides tend to, and so is f'. Join 0 is r =
  * 0, which has one side. */
 static int join_smooth(sl_proof *proof, sl_problem *p, int j) {
   const int weight = p->segment[j].f == SL_NO_REF;
-  int ok = !undefined_at_join(proof, p, j) &&
+  int ok = !undefined_at_join(proof, p, j, weight) &&
            values_agree(proof, p, j, weight, SL_AT_JOIN, SL_FROM_RIGHT) == 1;
   if (ok && j) ok = values_agree(proof, p, j, weight, SL_FROM_LEFT, SL_FROM_RIGHT) == 1;
-  if (ok && j && !weight) ok = values_agree(proof, p, j, 1, SL_FROM_LEFT, SL_FROM_RIGHT) == 1;
+  if (ok && j && !weight) ok = slope_smooth(proof, p, j);
   if (ok && !j && !weight && !sl_join_known(p, 0, 1, SL_FROM_RIGHT)) {
     sl_finding_set(&proof->property[0], SL_UNDECIDED, "f' is not shown to have a limit at r = 0");
     ok = 0;

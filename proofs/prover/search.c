@@ -95,6 +95,8 @@ static int fails_at(search *s, const arf_t r, arb_srcptr box) {
   s->judge.spans.inner = inner;
   s->judge.spans.signs = s->judge.p->segment[s->judge.segment].signs;
   if (verdict < 0 && s->judge.goal == SL_GOAL_DEFINED && !undefined_at_join(s, r, 512)) verdict = 0;
+  if (verdict < 0 && s->judge.goal != SL_GOAL_DEFINED && sl_enclosed_on_edge(&s->judge.spans))
+    verdict = 0;
   /* beyond MPFR's exponents the checker could not follow; there may be a plainer witness */
   if (verdict < 0 && s->judge.goal != SL_GOAL_DEFINED && !plain_size(arb_midref(value)))
     verdict = 0;

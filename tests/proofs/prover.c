@@ -258,18 +258,52 @@ Test(prover, elements_are_unique) {
   _fmpq_vec_clear(low, SL_FIELD_PARAMETERS), _fmpq_vec_clear(high, SL_FIELD_PARAMETERS);
 }
 
-/* The processor time that is asked for is kept where there are many parts to look at, and said. */
+/* The processor time that is asked for is kept where there are many parts to look at, or numbers of
+ * many digits to divide, and said. */
 Test(prover, time_is_kept) {
-  const sl_verify_options v = {
-      .seconds = 0.5, .boxes = 400000, .ranged = 1, .low = {{5, -1}}, .high = {{4, 0}}};
-  sl_gate_definition *def;
-  sl_side_report report;
-  load_text("param tau in [0.1, 20] default 1\nweight = 1/(1 + sinh(asinh(tau*(r - 1)))^2)", &def);
-  sl_verify_side(&report, def, 1, &v, NULL);
-  cr_expect(report.seconds < 1.5, "%g s", report.seconds); /* a step may outlast the half second */
-  cr_expect(
-      report.property[0].verdict == SL_UNDECIDED && strstr(report.property[0].text, "--seconds"),
-      "%s", report.property[0].text);
-  sl_side_report_clear(&report);
-  sl_gate_definition_free(def);
+  static const struct {
+    const char *gate;
+    sl_decimal low, high;
+  } rows[] = {
+      {"param t in [0.1, 20] default 1\nweight = 1/(1 + sinh(asinh(t*(r - 1)))^2)",
+       {5, -1},
+       {4, 0}},
+      {"param t in [0.9, 1.1] default 1\nlet a = 1 - t/4\nlet b = t - 0.999999999999999999\n"
+       "weight = 1/(1 + b*(1 - a)^(3/2))/(1 - 0.7*log(r/a)) if r <= a | 1/(1 + b*(1 - r)^(3/2)) "
+       "if r < 1 | r^(t - 1.00000000000000001)*(1 + log(r))^(-1 - b) if r < 1.3 | "
+       "1.3^(t - 1.00000000000000001)*(1 + log(1.3))^(-1 - b)*(1 - 1.3*(r - 1.3)^2*exp(1.3 - r)) "
+       "otherwise",
+       {999999999999999999, -18},
+       {100000000000000001, -17}}};
+  for (int i = 0; i < 2; i++) {
+    const sl_verify_options v = {
+        .seconds = 0.5, .boxes = 400000, .ranged = 1, .low = {rows[i].low}, .high = {rows[i].high}};
+    sl_gate_definition *def;
+    sl_side_report report;
+    load_text(rows[i].gate, &def);
+    sl_verify_side(&report, def, 1, &v, NULL);
+    cr_expect(report.seconds < 2, "%d: %g s", i, report.seconds); /* a step may outlast the half */
+    cr_expect(
+        report.property[0].verdict == SL_UNDECIDED && strstr(report.property[0].text, "--seconds"),
+        "%s", report.property[0].text);
+    sl_side_report_clear(&report);
+    sl_gate_definition_free(def);
+  }
+}
+
+/* What refutes over a range of parameters is not said as a fact. */
+Test(prover, a_candidate_is_no_refutation) {
+  static const sl_problem one = {0}, range = {.ranged = 1};
+  sl_finding f;
+  sl_finding_init(&f);
+  sl_finding_set(&f, SL_REFUTED, "r f' >= 5 for all r >= 2^6");
+  sl_finding_convict(&f, &range, "above");
+  cr_expect(f.verdict == SL_UNDECIDED && f.has_candidate && !f.has_witness);
+  cr_expect_str_eq(f.text,
+                   "a refutation that no value of the range confirmed: r f' >= 5 for all r >= 2^6");
+  sl_finding_set(&f, SL_REFUTED, "r f' >= 5 for all r >= 2^6");
+  sl_finding_convict(&f, &one, "above");
+  cr_expect(f.verdict == SL_REFUTED && f.has_witness && !f.has_candidate);
+  cr_expect_str_eq(f.text, "r f' >= 5 for all r >= 2^6");
+  sl_finding_clear(&f);
 }
