@@ -1,6 +1,7 @@
 /* The files that stand beside a model's configuration and weights (spec F1.6). */
 #include "companions.h"
 
+#include "bpe_file.h"
 #include "file.h"
 #include "json.h"
 #include "model_folder.h"
@@ -64,15 +65,27 @@ static int find_tokenizer(const char *folder, char found[static NAME_MAX + 1]) {
   return found[0] != '\0';
 }
 
+#define REFUSAL "%s: the model brings its own tokenizer (%s), which Sluice cannot read: "
+#define ADVICE "; token ids still work ('sluice eval --logprobs FILE --tokens FILE')"
+
+/* Why a tokenizer.json is not read, if that is so. */
+static sl_status explain_json(const char *folder, sl_error *err) {
+  sl_tokenizer *tokenizer;
+  sl_error why;
+  const sl_status status = sl_tokenizer_of_folder(&tokenizer, folder, &why);
+  if (status != SL_OK)
+    return sl_fail(err, status, REFUSAL "%s" ADVICE, folder, SL_BPE_FILE, why.message);
+  sl_tokenizer_destroy(tokenizer);
+  return SL_OK;
+}
+
 sl_status sl_refuse_foreign_tokenizer(const char *folder, sl_error *err) {
   char found[NAME_MAX + 1];
-  if (sl_path_holds(folder, SL_MODEL_TOKENIZER_FILE) || !find_tokenizer(folder, found))
-    return SL_OK;
+  if (sl_path_holds(folder, SL_MODEL_TOKENIZER_FILE)) return SL_OK;
+  if (sl_path_holds(folder, SL_BPE_FILE)) return explain_json(folder, err);
+  if (!find_tokenizer(folder, found)) return SL_OK;
   return sl_fail(err, SL_ERR_INPUT,
-                 "%s: the model brings its own tokenizer (%s), which Sluice cannot read: texts "
-                 "would become tokens that it does not know; token ids still work ('sluice "
-                 "eval --logprobs FILE --tokens FILE')",
-                 folder, found);
+                 REFUSAL "texts would become tokens that it does not know" ADVICE, folder, found);
 }
 
 /* Names by which licences and the like begin, in any case of letters. */

@@ -115,14 +115,13 @@ static sl_status write_weights(const sl_parameters *p, const sl_model_format *fo
 
 static sl_status write_files(const sl_parameters *p, const sl_tokenizer *tokenizer,
                              const sl_model_format *format, const char *folder, sl_error *err) {
-  char *config = sl_path_join(folder, SL_MODEL_CONFIG_FILE),
-       *ours = sl_path_join(folder, SL_MODEL_TOKENIZER_FILE);
-  sl_status status = config && ours ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", folder);
+  char *config = sl_path_join(folder, SL_MODEL_CONFIG_FILE);
+  sl_status status = config ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", folder);
   if (status == SL_OK) status = write_weights(p, format, folder, err);
-  if (status == SL_OK) status = sl_model_config_write(&p->layout->shape, format->type, config, err);
-  if (status == SL_OK && tokenizer) status = sl_tokenizer_save(tokenizer, ours, err);
+  if (status == SL_OK)
+    status = sl_model_config_write(&p->layout->shape, format->type, tokenizer, config, err);
+  if (status == SL_OK && tokenizer) status = sl_tokenizer_save(tokenizer, folder, err);
   free(config);
-  free(ours);
   return status;
 }
 
@@ -142,6 +141,7 @@ sl_status sl_model_folder_publish(const sl_parameters *p, const sl_tokenizer *to
   status = write_files(p, tokenizer, format, folder.temporary, err);
   if (status == SL_OK && companions && sl_path_holds(companions, "."))
     status = sl_companions_copy(companions, folder.temporary, err);
+  if (status == SL_OK && tokenizer) status = sl_tokenizer_settle(tokenizer, folder.temporary, err);
   if (status == SL_OK && sl_companions_differ(path, folder.temporary))
     status = sl_path_keep(path, err);
   if (status == SL_OK) return sl_folder_commit(&folder, err);

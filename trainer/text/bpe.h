@@ -93,8 +93,11 @@ void sl_bpe_encoder_destroy(sl_bpe_encoder *encoder);
  * gives up; out->used is then as it was. */
 sl_status sl_bpe_encode(sl_bpe_encoder *encoder, const char *text, size_t size, sl_text_mode mode,
                         sl_ids *out, sl_error *err);
-/* The same with the ids around every text; the one before is not put if the text's own first id is
+/* The same with the ids before every text; a single one is not put if the text's own first id is
  * the same. */
+sl_status sl_bpe_encode_begun(sl_bpe_encoder *encoder, const char *text, size_t size,
+                              sl_text_mode mode, sl_ids *out, sl_error *err);
+/* The same with the ids after every text too. */
 sl_status sl_bpe_encode_framed(sl_bpe_encoder *encoder, const char *text, size_t size,
                                sl_text_mode mode, sl_ids *out, sl_error *err);
 /* Bytes so far for which the vocabulary has no token. */

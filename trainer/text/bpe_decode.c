@@ -70,3 +70,29 @@ sl_status sl_bpe_decode(const sl_bpe *bpe, const uint32_t *ids, size_t n, sl_gro
   for (size_t i = 0; i < n; i++) SL_TRY(sl_bpe_decode_id(bpe, &tail, ids[i], out, err));
   return sl_bpe_decode_end(&tail, out, err);
 }
+
+/* Goes on with a character by one byte; 0 if it cannot. */
+static int goes_on(sl_bpe_tail *tail, unsigned char byte) {
+  const unsigned char lead = (unsigned char)tail->bytes[0];
+  if (tail->n == 0) {
+    const size_t length = length_of(byte);
+    tail->bytes[0] = (char)byte, tail->n = length > 1;
+    return length > 0 && byte != 0;
+  }
+  if (tail->n == 1 ? !is_second(lead, byte) : (byte & 0xC0) != 0x80) return 0;
+  if (++tail->n == length_of(lead)) tail->n = 0;
+  return 1;
+}
+
+int sl_bpe_is_text(const sl_bpe *bpe, const uint32_t *ids, size_t n) {
+  sl_bpe_tail tail = {.n = 0};
+  for (size_t i = 0; i < n; i++) {
+    const int kind = sl_bpe_id_kind(bpe, ids[i]);
+    if (!kind || kind & SL_ID_SPECIAL) return 0;
+    size_t size;
+    const char *bytes = sl_bpe_id_bytes(bpe, ids[i], &size);
+    for (size_t k = 0; k < size; k++)
+      if (!goes_on(&tail, (unsigned char)bytes[k])) return 0;
+  }
+  return tail.n == 0;
+}

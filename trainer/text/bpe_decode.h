@@ -24,4 +24,7 @@ sl_status sl_bpe_decode_end(sl_bpe_tail *tail, sl_growing *out, sl_error *err);
 sl_status sl_bpe_decode(const sl_bpe *bpe, const uint32_t *ids, size_t n, sl_growing *out,
                         sl_error *err);
 
+/* 1 if n ids are tokens that are not special, and their bytes UTF-8 without NUL, none cut off. */
+int sl_bpe_is_text(const sl_bpe *bpe, const uint32_t *ids, size_t n);
+
 #endif

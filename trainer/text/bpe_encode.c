@@ -263,8 +263,8 @@ sl_status sl_bpe_encode(sl_bpe_encoder *e, const char *text, size_t size, sl_tex
   return status;
 }
 
-sl_status sl_bpe_encode_framed(sl_bpe_encoder *e, const char *text, size_t size, sl_text_mode mode,
-                               sl_ids *out, sl_error *err) {
+sl_status sl_bpe_encode_begun(sl_bpe_encoder *e, const char *text, size_t size, sl_text_mode mode,
+                              sl_ids *out, sl_error *err) {
   const sl_bpe_parts *p = &e->bpe->parts;
   const size_t used = out->used;
   sl_status status = SL_OK;
@@ -276,6 +276,15 @@ sl_status sl_bpe_encode_framed(sl_bpe_encoder *e, const char *text, size_t size,
     out->used--;
     memmove(out->ids + used, out->ids + own, (out->used - used) * sizeof *out->ids);
   }
+  if (status) out->used = used;
+  return status;
+}
+
+sl_status sl_bpe_encode_framed(sl_bpe_encoder *e, const char *text, size_t size, sl_text_mode mode,
+                               sl_ids *out, sl_error *err) {
+  const sl_bpe_parts *p = &e->bpe->parts;
+  const size_t used = out->used;
+  sl_status status = sl_bpe_encode_begun(e, text, size, mode, out, err);
   for (size_t i = 0; !status && i < p->n_after; i++) status = sl_ids_put(out, p->after[i], err);
   if (status) out->used = used;
   return status;
