@@ -142,8 +142,7 @@ sl_status sl_model_folder_publish(const sl_parameters *p, const sl_tokenizer *to
   if (status == SL_OK && companions && sl_path_holds(companions, "."))
     status = sl_companions_copy(companions, folder.temporary, err);
   if (status == SL_OK && tokenizer) status = sl_tokenizer_settle(tokenizer, folder.temporary, err);
-  if (status == SL_OK && sl_companions_differ(path, folder.temporary))
-    status = sl_path_keep(path, err);
+  folder.keeps = status == SL_OK && sl_companions_differ(path, folder.temporary);
   if (status == SL_OK) return sl_folder_commit(&folder, err);
   sl_folder_abort(&folder);
   return status;
