@@ -12,11 +12,13 @@
 #define ID_KEY "eos_token_id"
 #define TEXT_KEY "eos_token"
 
+/* With no tokenizer (bpe NULL) any id may be a token's. */
 static sl_status put_id(sl_end_tokens *out, const sl_json *doc, const json_t *value,
                         const sl_bpe *bpe, sl_error *err) {
   const json_int_t id = json_is_integer(value) ? json_integer_value(value) : -1;
-  if (id < 0 || id > UINT32_MAX || !sl_bpe_id_kind(bpe, (uint32_t)id))
-    return sl_json_expected(doc, ID_KEY, err, "ids of tokens that tokenizer.json has", value);
+  if (id < 0 || id > UINT32_MAX || (bpe && !sl_bpe_id_kind(bpe, (uint32_t)id)))
+    return sl_json_expected(doc, ID_KEY, err,
+                            bpe ? "ids of tokens that tokenizer.json has" : "token ids", value);
   if (out->n == SL_ENDS_MAX)
     return sl_json_fail(doc, ID_KEY, err, "more than %d end tokens", SL_ENDS_MAX);
   out->ids[out->n++] = (uint32_t)id;
@@ -69,17 +71,26 @@ static sl_status read_file(sl_end_tokens *out, const char *folder, const char *n
   return status;
 }
 
+static sl_status read_two(sl_end_tokens *out, const char *folder, const sl_bpe *bpe,
+                          sl_error *err) {
+  SL_TRY(read_file(out, folder, "generation_config.json", read_ids, bpe, err));
+  return out->n ? SL_OK : read_file(out, folder, "config.json", read_ids, bpe, err);
+}
+
+sl_status sl_end_ids_read(sl_end_tokens *out, const char *folder, sl_error *err) {
+  sl_end_tokens found = {.n = 0};
+  const sl_status status = read_two(&found, folder, NULL, err);
+  if (status == SL_ERR_INPUT) found.n = 0; /* texts are not read here: nothing ends by them */
+  if (status != SL_OK && status != SL_ERR_INPUT) return status;
+  *out = found;
+  return SL_OK;
+}
+
 sl_status sl_end_tokens_read(sl_end_tokens *out, const char *folder, const sl_bpe *bpe,
                              sl_error *err) {
-  static const struct {
-    const char *name;
-    reader read;
-  } files[] = {{"generation_config.json", read_ids},
-               {"config.json", read_ids},
-               {"tokenizer_config.json", read_text}};
   sl_end_tokens found = {.n = 0};
-  for (size_t i = 0; !found.n && i < sizeof files / sizeof *files; i++)
-    SL_TRY(read_file(&found, folder, files[i].name, files[i].read, bpe, err));
+  SL_TRY(read_two(&found, folder, bpe, err));
+  if (!found.n) SL_TRY(read_file(&found, folder, "tokenizer_config.json", read_text, bpe, err));
   if (found.n == 0)
     return sl_fail(err, SL_ERR_INPUT,
                    "%s: no end token: neither " ID_KEY

@@ -6,9 +6,9 @@
 #include "tokenizer.h"
 #include "trainer/model/model_layout.h"
 
-/* Writes a valid shape, and the type of the tensors beside it, to that file (spec F1.2), with the
- * end tokens of the tokenizer; of characters, and where it is NULL, also padding. */
+/* Writes a valid shape, and the type of the tensors beside it, to that file (spec F1.2), with
+ * these end tokens, if any, and no padding; NULL: with those and the padding of characters. */
 sl_status sl_model_config_write(const sl_model_shape *shape, sl_tensor_type type,
-                                const sl_tokenizer *tokenizer, const char *file, sl_error *err);
+                                const sl_end_tokens *ends, const char *file, sl_error *err);
 
 #endif

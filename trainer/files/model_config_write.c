@@ -55,10 +55,11 @@ static void print_rope(char out[ROPE_TEXT], const sl_rope_scaling *s) {
   if (s->stepwise) strcat(out, "  \"" SL_ROPE_TABLES_KEY "\": \"stepwise\",\n");
 }
 
-/* "1" or "[151645, 151643]" */
+/* "1", "[151645, 151643]", or null where there is none. */
 #define ENDS_TEXT (SL_ENDS_MAX * 12 + 3)
 static void print_ends(char out[static ENDS_TEXT], const sl_end_tokens *ends) {
   size_t n = 0;
+  if (ends->n == 0) strcpy(out, "null");
   for (size_t i = 0; i < ends->n; i++)
     n += (size_t)snprintf(out + n, ENDS_TEXT - n, "%s%u",
                           i             ? ", "
@@ -69,14 +70,12 @@ static void print_ends(char out[static ENDS_TEXT], const sl_end_tokens *ends) {
 }
 
 sl_status sl_model_config_write(const sl_model_shape *s, sl_tensor_type type,
-                                const sl_tokenizer *tokenizer, const char *file, sl_error *err) {
+                                const sl_end_tokens *ends, const char *file, sl_error *err) {
   static const sl_end_tokens of_characters = {{SL_TOKEN_EOS}, 1};
-  size_t json_size;
-  const int is_own = tokenizer && sl_tokenizer_json(tokenizer, &json_size);
   char eps[SL_DECIMAL_SIZE], theta[SL_DECIMAL_SIZE], rope[ROPE_TEXT], text[4096];
-  char ends[ENDS_TEXT], pad[12];
-  print_ends(ends, tokenizer ? sl_tokenizer_ends(tokenizer) : &of_characters);
-  snprintf(pad, sizeof pad, is_own ? "null" : "%d", SL_TOKEN_PAD);
+  char end_text[ENDS_TEXT], pad[12];
+  print_ends(end_text, ends ? ends : &of_characters);
+  snprintf(pad, sizeof pad, ends ? "null" : "%d", SL_TOKEN_PAD);
   sl_shortest_float(eps, s->rms_eps);
   sl_shortest_double(theta, s->rope_theta);
   print_rope(rope, &s->rope);
@@ -109,7 +108,7 @@ sl_status sl_model_config_write(const sl_model_shape *s, sl_tensor_type type,
                          s->hidden, s->intermediate, s->layers, s->heads, s->kv_heads, s->head_dim,
                          s->vocab, s->max_positions, eps, theta, point, rope,
                          s->tied ? "true" : "false", architectures[s->architecture].switches, pad,
-                         ends, type == SL_TENSOR_BF16 ? "bfloat16" : "float32");
+                         end_text, type == SL_TENSOR_BF16 ? "bfloat16" : "float32");
   const sl_bytes piece = {text, (size_t)n};
   return sl_file_write(file, &piece, 1, err);
 }
