@@ -3,6 +3,7 @@
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
 #include "kernels/support/output.h"
+#include "trainer/files/companions.h"
 #include "trainer/files/file.h"
 #include "trainer/run/logprobs.h"
 #include "trainer/run/run_files.h"
@@ -103,6 +104,8 @@ static sl_status write_logprobs(const options *o, const sl_session *s, const sl_
   sl_status status;
   if (o->tokens)
     status = sl_token_lists_read(&lists, o->tokens, shape->vocab, sl_model_positions(shape), err);
+  else if (!s->tokenizer && sl_refuse_foreign_tokenizer(o->model, err))
+    return err->status;
   else if (!s->tokenizer)
     status = sl_fail(err, SL_ERR_INPUT,
                      "%s: no tokenizer of Sluice's: name token sequences with --tokens", o->model);

@@ -1,6 +1,7 @@
 /* sluice sample MODEL PROMPT...: completions of prompts. */
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
+#include "trainer/files/companions.h"
 #include "trainer/run/model_session.h"
 
 #include <stdio.h>
@@ -77,6 +78,13 @@ static const struct argp parser = {
     NULL,
     NULL};
 
+/* What was drawn, the end token included: a text alone may not say which ids it is of. */
+static void print_ids(const uint32_t *ids, size_t n) {
+  fputs(",\"ids\":[", stdout);
+  for (size_t i = 0; i < n; i++) printf("%s%u", i ? "," : "", ids[i]);
+  fputs("]", stdout);
+}
+
 static sl_status print_completion(const options *o, const sl_session *s, const sl_rollout *r,
                                   size_t q, sl_error *err) {
   const char *prompt = o->words[1 + q / o->count];
@@ -89,6 +97,7 @@ static sl_status print_completion(const options *o, const sl_session *s, const s
   if (o->json) {
     fputs("{\"prompt\":", stdout), sl_cli_json_text(stdout, prompt);
     fputs(",\"completion\":", stdout), sl_cli_json_text(stdout, text);
+    print_ids(r->ids + first, n);
     printf(",\"ended\":%s,\"logprob\":%.9g}\n", r->ended[q] ? "true" : "false", logp);
   } else {
     printf("%s%s%s\n", prompt, text, r->ended[q] ? "" : " ...");
@@ -104,16 +113,17 @@ typedef struct {
   size_t n_bad, longest;
 } batch;
 
-/* Prompt i as ids, which have room for its bytes; SL_ERR_INPUT if it is empty or has a character
- * that the model does not know, SL_ERR_USAGE if it is longer than the model. */
+/* Prompt i as ids, which have room for its bytes and SL_PROMPT_MORE; SL_ERR_INPUT if it is empty or
+ * has a character that the model does not know, SL_ERR_USAGE if it is longer than the model. */
 static sl_status encode_prompt(const options *o, const sl_session *s, size_t i, uint32_t *ids,
                                size_t *count, sl_error *err) {
   const char *text = o->words[1 + i];
   const size_t positions = sl_model_positions(&s->parameters.layout->shape);
   char where[32];
   snprintf(where, sizeof where, "prompt %zu", i + 1);
+  const size_t room = strlen(text) + SL_PROMPT_MORE;
   const sl_status status =
-      sl_tokenizer_encode(s->tokenizer, where, text, strlen(text), ids, strlen(text), count, err);
+      sl_tokenizer_encode_prompt(s->tokenizer, where, text, strlen(text), ids, room, count, err);
   if (status) return status;
   if (*count == 0) return sl_fail(err, SL_ERR_INPUT, "%s is empty", where);
   const size_t wanted = o->max_new ? o->max_new : 1;
@@ -128,7 +138,7 @@ static sl_status encode_prompt(const options *o, const sl_session *s, size_t i, 
 static sl_status encode_prompts(const options *o, const sl_session *s, batch *b, int *code,
                                 sl_error *err) {
   const size_t n = (size_t)o->n_words - 1;
-  size_t room = n;
+  size_t room = n * SL_PROMPT_MORE;
   for (size_t i = 0; i < n; i++) room += strlen(o->words[1 + i]);
   b->p.n = n;
   b->p.offset = calloc(n + 1, sizeof *b->p.offset);
@@ -141,7 +151,7 @@ static sl_status encode_prompts(const options *o, const sl_session *s, batch *b,
     if (encode_prompt(o, s, i, ids, &count, &bad) != SL_OK) {
       *code = sl_cli_fail("sluice sample", &bad);
       b->bad[i] = 1, b->n_bad++;
-      ids[0] = SL_TOKEN_EOS, count = 1;
+      ids[0] = sl_tokenizer_ends(s->tokenizer)->ids[0], count = 1;
     } else if (count > b->longest) {
       b->longest = count;
     }
@@ -157,6 +167,8 @@ static sl_status complete(const options *o, const sl_session *s, batch *b, sl_er
   sl_rollout r = {0};
   sl_status status = sl_generator_create(&g, s->ctx, s->parameters.layout, s->parameters.data,
                                          b->p.n * o->count, b->longest + max_new, err);
+  const sl_end_tokens *ends = sl_tokenizer_ends(s->tokenizer);
+  if (!status) sl_generator_set_ends(g, ends->ids, ends->n);
   if (!status) status = sl_generate(g, &b->p, o->count, max_new, 0, &o->sampling, &r, err);
   for (size_t q = 0; !status && q < r.n; q++)
     if (!b->bad[q / o->count]) status = print_completion(o, s, &r, q, err);
@@ -168,10 +180,11 @@ static sl_status complete(const options *o, const sl_session *s, batch *b, sl_er
  * none. */
 static sl_status sample(const options *o, const sl_session *s, int *code, sl_error *err) {
   batch b = {.longest = 1};
-  sl_status status =
-      s->tokenizer
-          ? encode_prompts(o, s, &b, code, err)
-          : sl_fail(err, SL_ERR_INPUT, "%s: no tokenizer of Sluice's in the folder", o->words[0]);
+  sl_status status = SL_OK;
+  if (!s->tokenizer) status = sl_refuse_foreign_tokenizer(o->words[0], err);
+  if (!status && !s->tokenizer)
+    status = sl_fail(err, SL_ERR_INPUT, "%s: no tokenizer of Sluice's in the folder", o->words[0]);
+  if (!status) status = encode_prompts(o, s, &b, code, err);
   if (!status && b.n_bad < b.p.n) status = complete(o, s, &b, err);
   free(b.p.offset), free(b.p.ids);
   return status;

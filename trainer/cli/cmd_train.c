@@ -88,7 +88,9 @@ static const struct argp train_parser = {
  * hours. */
 static void note_long_answers(const sl_run_state *run, const char *command) {
   const size_t limit = (size_t)run->config.rl.max_new_tokens, n = run->task.train.n;
-  const size_t beyond = run->task.reward == SL_REWARD_EXACT && run->config.rl.steps
+  size_t size;
+  const int counts = !sl_tokenizer_json(run->tokenizer, &size); /* characters are tokens */
+  const size_t beyond = counts && run->task.reward == SL_REWARD_EXACT && run->config.rl.steps
                             ? sl_task_answers_beyond(&run->task.train, limit)
                             : 0;
   if (beyond)

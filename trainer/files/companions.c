@@ -1,6 +1,7 @@
 /* The files that stand beside a model's configuration and weights (spec F1.6). */
 #include "companions.h"
 
+#include "bpe_file.h"
 #include "file.h"
 #include "json.h"
 #include "model_folder.h"
@@ -64,15 +65,27 @@ static int find_tokenizer(const char *folder, char found[static NAME_MAX + 1]) {
   return found[0] != '\0';
 }
 
+#define REFUSAL "%s: the model brings its own tokenizer (%s), which Sluice cannot read: "
+#define ADVICE "; token ids still work ('sluice eval --logprobs FILE --tokens FILE')"
+
+/* Why a tokenizer.json is not read, if that is so. */
+static sl_status explain_json(const char *folder, sl_error *err) {
+  sl_tokenizer *tokenizer;
+  sl_error why;
+  const sl_status status = sl_tokenizer_of_folder(&tokenizer, folder, &why);
+  if (status != SL_OK)
+    return sl_fail(err, status, REFUSAL "%s" ADVICE, folder, SL_BPE_FILE, why.message);
+  sl_tokenizer_destroy(tokenizer);
+  return SL_OK;
+}
+
 sl_status sl_refuse_foreign_tokenizer(const char *folder, sl_error *err) {
   char found[NAME_MAX + 1];
-  if (sl_path_holds(folder, SL_MODEL_TOKENIZER_FILE) || !find_tokenizer(folder, found))
-    return SL_OK;
+  if (sl_path_holds(folder, SL_MODEL_TOKENIZER_FILE)) return SL_OK;
+  if (sl_path_holds(folder, SL_BPE_FILE)) return explain_json(folder, err);
+  if (!find_tokenizer(folder, found)) return SL_OK;
   return sl_fail(err, SL_ERR_INPUT,
-                 "%s: the model brings its own tokenizer (%s), which Sluice cannot read: texts "
-                 "would become tokens that it does not know; token ids still work ('sluice "
-                 "eval --logprobs FILE --tokens FILE')",
-                 folder, found);
+                 REFUSAL "texts would become tokens that it does not know" ADVICE, folder, found);
 }
 
 /* Names by which licences and the like begin, in any case of letters. */
@@ -92,13 +105,18 @@ static int is_companion(const char *name) {
   return is_document(name);
 }
 
-/* Do these settings name an end token other than SL_TOKEN_EOS? */
-static int ends_elsewhere(const char *text, size_t size) {
+static int is_end(const json_t *id, const sl_end_tokens *ends) {
+  for (size_t i = 0; i < ends->n; i++)
+    if (json_is_integer(id) && json_integer_value(id) == ends->ids[i]) return 1;
+  return 0;
+}
+
+/* Do these settings name end tokens, but none of these? */
+static int ends_elsewhere(const char *text, size_t size, const sl_end_tokens *ends) {
   json_t *root = json_loadb(text, size, 0, NULL);
   const json_t *end = json_object_get(root, "eos_token_id");
-  int ours = !end || json_is_null(end) || json_integer_value(end) == SL_TOKEN_EOS;
-  for (size_t i = 0; i < json_array_size(end); i++)
-    ours |= json_integer_value(json_array_get(end, i)) == SL_TOKEN_EOS;
+  int ours = !end || json_is_null(end) || is_end(end, ends);
+  for (size_t i = 0; i < json_array_size(end); i++) ours |= is_end(json_array_get(end, i), ends);
   json_decref(root);
   return !ours;
 }
@@ -110,12 +128,13 @@ static int is_file(const char *path) {
 
 /* *data stays NULL for what is no companion after all: a folder, or settings of another end. */
 static sl_status read_companion(char **data, size_t *size, const char *path, const char *name,
-                                sl_error *err) {
+                                const sl_end_tokens *ends, sl_error *err) {
   struct stat info;
   if (stat(path, &info) != 0) return sl_fail_open(err, path); /* a link to nothing */
   if (!S_ISREG(info.st_mode)) return SL_OK;
   const sl_status status = sl_file_read(data, size, path, COMPANION_BYTES_MAX, err);
-  if (status != SL_OK || strcmp(name, GENERATION_FILE) != 0 || !ends_elsewhere(*data, *size))
+  if (status != SL_OK || !ends || strcmp(name, GENERATION_FILE) != 0 ||
+      !ends_elsewhere(*data, *size, ends))
     return status;
   free(*data);
   *data = NULL;
@@ -123,12 +142,14 @@ static sl_status read_companion(char **data, size_t *size, const char *path, con
 }
 
 /* Reads a companion, and writes it to the other folder unless that is NULL. */
-static sl_status copy_file(const char *from, const char *to, const char *name, sl_error *err) {
+static sl_status copy_file(const char *from, const char *to, const char *name,
+                           const sl_end_tokens *ends, sl_error *err) {
   char *source = sl_path_join(from, name), *target = to ? sl_path_join(to, name) : NULL;
   char *data = NULL;
   size_t size;
-  sl_status status = source && (target || !to) ? read_companion(&data, &size, source, name, err)
-                                               : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", from);
+  sl_status status = source && (target || !to)
+                         ? read_companion(&data, &size, source, name, ends, err)
+                         : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", from);
   if (status == SL_OK && data && target) {
     const sl_bytes piece = {data, size};
     status = sl_file_write(target, &piece, 1, err);
@@ -139,18 +160,19 @@ static sl_status copy_file(const char *from, const char *to, const char *name, s
   return status;
 }
 
-sl_status sl_companions_copy(const char *from, const char *to, sl_error *err) {
+sl_status sl_companions_copy(const char *from, const char *to, const sl_end_tokens *ends,
+                             sl_error *err) {
   DIR *folder = opendir(from);
   sl_status status = SL_OK;
   if (!folder) return sl_fail_open(err, from);
   for (struct dirent *entry; status == SL_OK && (entry = readdir(folder)) != NULL;)
-    if (is_companion(entry->d_name)) status = copy_file(from, to, entry->d_name, err);
+    if (is_companion(entry->d_name)) status = copy_file(from, to, entry->d_name, ends, err);
   closedir(folder);
   return status;
 }
 
 sl_status sl_companions_check(const char *folder, sl_error *err) {
-  return sl_companions_copy(folder, NULL, err);
+  return sl_companions_copy(folder, NULL, NULL, err);
 }
 
 static int differs(const char *folder, const char *other, const char *name) {
@@ -179,7 +201,7 @@ sl_status sl_companions_write(const char *path, const char *from, sl_error *err)
   sl_folder_write folder;
   sl_status status = sl_folder_begin(&folder, path, err);
   if (status != SL_OK) return status;
-  status = sl_companions_copy(from, folder.temporary, err);
+  status = sl_companions_copy(from, folder.temporary, NULL, err);
   if (status == SL_OK) return sl_folder_commit(&folder, err);
   sl_folder_abort(&folder);
   return status;

@@ -122,19 +122,31 @@ sl_status sl_folder_remove(const char *path, sl_error *err) {
   return rmdir(path) == 0 ? SL_OK : fail_io(err, path, "remove");
 }
 
-sl_status sl_path_keep(const char *path, sl_error *err) {
+static int is_there(const char *path) {
+  struct stat st;
+  return lstat(path, &st) == 0;
+}
+
+/* PATH.kept-N, N the first number that is free; NULL without memory. */
+static char *kept_path(const char *path) {
   const size_t size = strlen(path) + 32;
   char *kept = malloc(size);
-  if (!kept) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
-  struct stat st;
-  for (unsigned i = 1;; i++) {
+  for (unsigned i = 1; kept; i++) {
     snprintf(kept, size, "%s" SL_KEPT_MARK "%u", path, i);
-    if (lstat(kept, &st) != 0) break;
+    if (!is_there(kept)) break;
   }
+  return kept;
+}
+
+static void say_kept(const char *path, const char *kept) {
+  fprintf(stderr, "note: %s holds what this program did not write: it is kept as %s\n", path, kept);
+}
+
+sl_status sl_path_keep(const char *path, sl_error *err) {
+  char *kept = kept_path(path);
+  if (!kept) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
   const sl_status status = rename(path, kept) == 0 ? SL_OK : fail_io(err, path, "set it aside");
-  if (!status)
-    fprintf(stderr, "note: %s holds what this program did not write: it is kept as %s\n", path,
-            kept);
+  if (!status) say_kept(path, kept);
   free(kept);
   return status;
 }
@@ -170,11 +182,11 @@ sl_status sl_leftovers_remove(const char *folder, const char *name, sl_error *er
 static void folder_free(sl_folder_write *folder) {
   free(folder->path);
   free(folder->temporary);
-  *folder = (sl_folder_write){NULL, NULL};
+  *folder = (sl_folder_write){NULL, NULL, 0};
 }
 
 sl_status sl_folder_begin(sl_folder_write *folder, const char *path, sl_error *err) {
-  sl_folder_write made = {strdup(path), sl_temporary_path(path)};
+  sl_folder_write made = {strdup(path), sl_temporary_path(path), 0};
   if (!made.path || !made.temporary) {
     folder_free(&made);
     return sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
@@ -210,7 +222,7 @@ static int holds_more(const sl_folder_write *folder) {
 
 /* Puts temporary at path in one step; a folder that stood there ends up at temporary. */
 static sl_status exchange(const sl_folder_write *folder, sl_error *err) {
-  if (access(folder->path, F_OK) != 0)
+  if (!is_there(folder->path))
     return rename(folder->temporary, folder->path) == 0
                ? SL_OK
                : fail_io(err, folder->path, "put the written folder in place");
@@ -221,18 +233,40 @@ static sl_status exchange(const sl_folder_write *folder, sl_error *err) {
   return SL_OK;
 }
 
+/* The exchange for what is kept: the new folder goes to the free name first, so that the one step
+ * puts the old one there. At no moment is there nothing at path, and at none does the old folder
+ * have a temporary name, under which it would be removed; a kill before the step leaves the new one
+ * at PATH.kept-N. */
+static sl_status exchange_and_keep(sl_folder_write *folder, sl_error *err) {
+  char *kept = kept_path(folder->path);
+  if (!kept) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory", folder->path);
+  if (rename(folder->temporary, kept) != 0) {
+    free(kept);
+    return fail_io(err, folder->path, "set it aside");
+  }
+  free(folder->temporary);
+  folder->temporary = kept;
+  SL_TRY(exchange(folder, err));
+  say_kept(folder->path, kept);
+  return SL_OK;
+}
+
+static sl_status remove_temporary(const sl_folder_write *folder, sl_status status, sl_error *err) {
+  sl_error inner;
+  if (!is_there(folder->temporary)) return status;
+  const sl_status removed = sl_folder_remove(folder->temporary, status == SL_OK ? err : &inner);
+  return status ? status : removed;
+}
+
 sl_status sl_folder_commit(sl_folder_write *folder, sl_error *err) {
+  const int keeps = is_there(folder->path) && (folder->keeps || holds_more(folder));
   sl_status status =
       sl_sync_folder(folder->temporary) == 0 ? SL_OK : fail_io(err, folder->temporary, "flush");
-  if (status == SL_OK && holds_more(folder)) status = sl_path_keep(folder->path, err);
-  if (status == SL_OK) status = exchange(folder, err);
+  if (status == SL_OK) status = keeps ? exchange_and_keep(folder, err) : exchange(folder, err);
+  const int is_kept = keeps && status == SL_OK;
   if (status == SL_OK && sl_sync_parent(folder->path) != 0)
     status = fail_io(err, folder->path, "flush the parent folder");
-  if (access(folder->temporary, F_OK) == 0) {
-    sl_error inner;
-    const sl_status removed = sl_folder_remove(folder->temporary, status == SL_OK ? err : &inner);
-    if (status == SL_OK) status = removed;
-  }
+  if (!is_kept) status = remove_temporary(folder, status, err);
   folder_free(folder);
   return status;
 }

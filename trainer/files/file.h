@@ -35,13 +35,15 @@ char *sl_path_real(const char *path);
  * under `temporary`. */
 typedef struct {
   char *path, *temporary;
+  int keeps; /* set by the caller: what stands at path is somebody's, and is kept */
 } sl_folder_write;
 
 /* Makes the temporary folder, a sibling of path (whose parent must exist). */
 sl_status sl_folder_begin(sl_folder_write *folder, const char *path, sl_error *err);
-/* Flushes the folder and puts it at path; a folder that stood there is exchanged in one step, then
- * removed. One with files that the new one does not have, or with folders, or a link, is renamed to
- * PATH.kept-N instead, and standard error says so. Frees folder, on error too. */
+/* Flushes the folder and puts it at path; what stood there is exchanged in one step. It is then
+ * removed; but a folder with files that the new one does not have, or with folders, or a link, and
+ * what `keeps` says, ends up at PATH.kept-N, and standard error says so. Frees folder, on error
+ * too. */
 sl_status sl_folder_commit(sl_folder_write *folder, sl_error *err);
 /* Removes the temporary folder. Frees folder. */
 void sl_folder_abort(sl_folder_write *folder);

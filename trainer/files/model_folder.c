@@ -1,28 +1,33 @@
 /* Reading a model folder in Hugging Face's format (spec F1.2). */
 #include "model_folder.h"
 
+#include "bpe_file.h"
 #include "file.h"
 #include "model_present.h"
 #include "model_weights.h"
 
 #include <stdlib.h>
 
+/* A tokenizer.json that cannot be read is no error here: token ids still work (spec F1.6). */
 static sl_status read_tokenizer(sl_tokenizer **out, const sl_model_shape *shape, const char *folder,
                                 sl_error *err) {
-  char *path = sl_path_join(folder, SL_MODEL_TOKENIZER_FILE);
   sl_tokenizer *tokenizer = NULL;
-  sl_status status = path ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", folder);
-  if (status == SL_OK && sl_path_holds(folder, SL_MODEL_TOKENIZER_FILE)) {
-    status = sl_tokenizer_load(&tokenizer, path, err);
-    if (status == SL_OK && sl_tokenizer_vocab(tokenizer) > shape->vocab) {
-      status = sl_fail(err, SL_ERR_INPUT, "%s: %zu token ids, but config.json has vocab_size %zu",
-                       path, sl_tokenizer_vocab(tokenizer), shape->vocab);
-      sl_tokenizer_destroy(tokenizer);
-    }
+  const sl_status status = sl_tokenizer_of_folder(&tokenizer, folder, err);
+  if (status == SL_ERR_INPUT && !sl_path_holds(folder, SL_MODEL_TOKENIZER_FILE)) {
+    *out = NULL;
+    return SL_OK;
   }
-  if (status == SL_OK) *out = tokenizer;
-  free(path);
-  return status;
+  if (status != SL_OK) return status;
+  if (tokenizer && sl_tokenizer_vocab(tokenizer) > shape->vocab) {
+    size_t size;
+    sl_fail(err, SL_ERR_INPUT, "%s/%s: %zu token ids, but config.json has vocab_size %zu", folder,
+            sl_tokenizer_json(tokenizer, &size) ? SL_BPE_FILE : SL_MODEL_TOKENIZER_FILE,
+            sl_tokenizer_vocab(tokenizer), shape->vocab);
+    sl_tokenizer_destroy(tokenizer);
+    return SL_ERR_INPUT;
+  }
+  *out = tokenizer;
+  return SL_OK;
 }
 
 sl_status sl_model_folder_describe(sl_model_layout **out, sl_tokenizer **tokenizer,

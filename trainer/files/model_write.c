@@ -1,5 +1,6 @@
 /* Writing a model folder (spec F1.1, F1.4, F1.8). */
 #include "companions.h"
+#include "end_tokens.h"
 #include "file.h"
 #include "model_config.h"
 #include "model_folder.h"
@@ -113,16 +114,34 @@ static sl_status write_weights(const sl_parameters *p, const sl_model_format *fo
   return status;
 }
 
+/* What config.json says of ends: those of a tokenizer.json; of a folder whose texts nobody here
+ * reads, what it says itself; NULL: those of characters. */
+static sl_status choose_ends(const sl_end_tokens **out, sl_end_tokens *read,
+                             const sl_tokenizer *tokenizer, const char *source, sl_error *err) {
+  size_t size;
+  *out = NULL;
+  if (tokenizer) {
+    if (sl_tokenizer_json(tokenizer, &size)) *out = sl_tokenizer_ends(tokenizer);
+    return SL_OK;
+  }
+  if (!source) return SL_OK;
+  *out = read;
+  return sl_end_ids_read(read, source, err);
+}
+
 static sl_status write_files(const sl_parameters *p, const sl_tokenizer *tokenizer,
-                             const sl_model_format *format, const char *folder, sl_error *err) {
-  char *config = sl_path_join(folder, SL_MODEL_CONFIG_FILE),
-       *ours = sl_path_join(folder, SL_MODEL_TOKENIZER_FILE);
-  sl_status status = config && ours ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", folder);
+                             const sl_model_format *format, const char *source, const char *folder,
+                             sl_error *err) {
+  sl_end_tokens read;
+  const sl_end_tokens *ends;
+  SL_TRY(choose_ends(&ends, &read, tokenizer, source, err));
+  char *config = sl_path_join(folder, SL_MODEL_CONFIG_FILE);
+  sl_status status = config ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", folder);
   if (status == SL_OK) status = write_weights(p, format, folder, err);
-  if (status == SL_OK) status = sl_model_config_write(&p->layout->shape, format->type, config, err);
-  if (status == SL_OK && tokenizer) status = sl_tokenizer_save(tokenizer, ours, err);
+  if (status == SL_OK)
+    status = sl_model_config_write(&p->layout->shape, format->type, ends, config, err);
+  if (status == SL_OK && tokenizer) status = sl_tokenizer_save(tokenizer, folder, err);
   free(config);
-  free(ours);
   return status;
 }
 
@@ -130,20 +149,22 @@ static const sl_model_format one_file = {SL_TENSOR_F32, 0, NULL};
 
 sl_status sl_model_files_write(const sl_parameters *p, const sl_tokenizer *tokenizer,
                                const char *folder, sl_error *err) {
-  return write_files(p, tokenizer, &one_file, folder, err);
+  return write_files(p, tokenizer, &one_file, NULL, folder, err);
 }
 
 sl_status sl_model_folder_publish(const sl_parameters *p, const sl_tokenizer *tokenizer,
                                   const sl_model_format *format, const char *companions,
                                   const char *path, sl_error *err) {
   sl_folder_write folder;
+  if (companions && !sl_path_holds(companions, ".")) companions = NULL;
+  const sl_end_tokens *ends = tokenizer ? sl_tokenizer_ends(tokenizer) : NULL;
   sl_status status = sl_folder_begin(&folder, path, err);
   if (status != SL_OK) return status;
-  status = write_files(p, tokenizer, format, folder.temporary, err);
-  if (status == SL_OK && companions && sl_path_holds(companions, "."))
-    status = sl_companions_copy(companions, folder.temporary, err);
-  if (status == SL_OK && sl_companions_differ(path, folder.temporary))
-    status = sl_path_keep(path, err);
+  status = write_files(p, tokenizer, format, companions, folder.temporary, err);
+  if (status == SL_OK && companions)
+    status = sl_companions_copy(companions, folder.temporary, ends, err);
+  if (status == SL_OK && tokenizer) status = sl_tokenizer_settle(tokenizer, folder.temporary, err);
+  folder.keeps = status == SL_OK && sl_companions_differ(path, folder.temporary);
   if (status == SL_OK) return sl_folder_commit(&folder, err);
   sl_folder_abort(&folder);
   return status;

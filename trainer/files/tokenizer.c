@@ -1,192 +1,141 @@
-/* The character tokenizer (spec F1.5). */
+/* Texts as token ids (spec L1.3): by characters, or by a model's own tokenizer.json. */
 #include "tokenizer.h"
 
+#include "bpe_file.h"
+#include "bpe_tokenizer.h"
+#include "characters.h"
 #include "file.h"
-#include "json.h"
-#include "kernels/support/utf8.h"
+#include "model_folder.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define FILE_MAX ((size_t)16 << 20)
-
-typedef struct {
-  uint32_t code; /* point */
-  uint32_t id;
-} entry;
-
+/* One of the two. */
 struct sl_tokenizer {
-  char *alphabet; /* UTF-8, in the order of the ids */
-  size_t count;   /* characters */
-  size_t *start;  /* byte of character i in alphabet; start[count] is its end */
-  entry *sorted;  /* by code point */
+  sl_characters *characters;
+  sl_bpe_tokenizer *bpe;
 };
 
-void sl_tokenizer_destroy(sl_tokenizer *tokenizer) {
-  if (!tokenizer) return;
-  free(tokenizer->alphabet);
-  free(tokenizer->start);
-  free(tokenizer->sorted);
-  free(tokenizer);
+void sl_tokenizer_destroy(sl_tokenizer *t) {
+  if (!t) return;
+  sl_characters_destroy(t->characters);
+  sl_bpe_tokenizer_destroy(t->bpe);
+  free(t);
 }
 
-size_t sl_tokenizer_vocab(const sl_tokenizer *tokenizer) {
-  return tokenizer->count + SL_TOKEN_FIRST_CHARACTER;
-}
-
-int sl_tokenizer_same(const sl_tokenizer *a, const sl_tokenizer *b) {
-  return strcmp(a->alphabet, b->alphabet) == 0;
-}
-
-static int by_code(const void *left, const void *right) {
-  const uint32_t a = ((const entry *)left)->code, b = ((const entry *)right)->code;
-  return a < b ? -1 : a > b;
-}
-
-static sl_status index_alphabet(sl_tokenizer *t, sl_error *err) {
-  const size_t size = strlen(t->alphabet);
-  for (size_t at = 0; at < size; t->count++) {
-    uint32_t code;
-    const size_t n = sl_utf8_decode(t->alphabet + at, size - at, &code);
-    if (n == 0) return sl_fail(err, SL_ERR_INPUT, "alphabet: malformed UTF-8 at byte %zu", at);
-    t->start[t->count] = at;
-    t->sorted[t->count] = (entry){code, (uint32_t)t->count + SL_TOKEN_FIRST_CHARACTER};
-    at += n;
-    t->start[t->count + 1] = at;
+/* Takes over what was made with that status. */
+static sl_status wrap(sl_tokenizer **out, sl_status status, sl_tokenizer made, sl_error *err) {
+  if (status) return status;
+  sl_tokenizer *t = malloc(sizeof *t);
+  if (!t) {
+    sl_characters_destroy(made.characters);
+    sl_bpe_tokenizer_destroy(made.bpe);
+    return sl_fail(err, SL_ERR_MEMORY, "no memory for a tokenizer");
   }
-  qsort(t->sorted, t->count, sizeof *t->sorted, by_code);
-  for (size_t i = 1; i < t->count; i++)
-    if (t->sorted[i].code == t->sorted[i - 1].code) {
-      const size_t c = t->sorted[i].id - SL_TOKEN_FIRST_CHARACTER;
-      return sl_fail(err, SL_ERR_INPUT, "alphabet: the character '%.*s' (U+%04X) occurs twice",
-                     (int)(t->start[c + 1] - t->start[c]), t->alphabet + t->start[c],
-                     t->sorted[i].code);
-    }
+  *t = made;
+  *out = t;
   return SL_OK;
 }
 
 sl_status sl_tokenizer_create(sl_tokenizer **out, const char *alphabet, sl_error *err) {
-  const size_t size = strlen(alphabet);
-  if (size == 0) return sl_fail(err, SL_ERR_INPUT, "alphabet: expected at least one character");
-  sl_tokenizer *t = calloc(1, sizeof *t);
-  if (t) {
-    t->alphabet = strdup(alphabet);
-    t->start = malloc((size + 1) * sizeof *t->start);
-    t->sorted = malloc(size * sizeof *t->sorted);
-  }
-  const sl_status status =
-      t && t->alphabet && t->start && t->sorted
-          ? index_alphabet(t, err)
-          : sl_fail(err, SL_ERR_MEMORY, "no memory for a tokenizer of %zu bytes", size);
-  if (status != SL_OK) {
-    sl_tokenizer_destroy(t);
-    return status;
-  }
-  *out = t;
-  return SL_OK;
+  sl_tokenizer made = {NULL, NULL};
+  const sl_status status = sl_characters_create(&made.characters, alphabet, err);
+  return wrap(out, status, made, err);
+}
+
+sl_status sl_tokenizer_load(sl_tokenizer **out, const char *path, sl_error *err) {
+  sl_tokenizer made = {NULL, NULL};
+  const sl_status status = sl_characters_load(&made.characters, path, err);
+  return wrap(out, status, made, err);
+}
+
+static sl_status load_characters(sl_tokenizer **out, const char *folder, sl_error *err) {
+  char *path = sl_path_join(folder, SL_MODEL_TOKENIZER_FILE);
+  const sl_status status = path ? sl_tokenizer_load(out, path, err)
+                                : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", folder);
+  free(path);
+  return status;
+}
+
+sl_status sl_tokenizer_of_folder(sl_tokenizer **out, const char *folder, sl_error *err) {
+  sl_tokenizer made = {NULL, NULL};
+  *out = NULL;
+  if (sl_path_holds(folder, SL_MODEL_TOKENIZER_FILE)) return load_characters(out, folder, err);
+  if (!sl_path_holds(folder, SL_BPE_FILE)) return SL_OK;
+  const sl_status status = sl_bpe_tokenizer_load(&made.bpe, folder, err);
+  return wrap(out, status, made, err);
+}
+
+const char *sl_tokenizer_json(const sl_tokenizer *t, size_t *size) {
+  return t->bpe ? sl_bpe_tokenizer_json(t->bpe, size) : NULL;
+}
+
+int sl_tokenizer_same(const sl_tokenizer *a, const sl_tokenizer *b) {
+  size_t size[2];
+  if (!a->bpe != !b->bpe) return 0;
+  if (!a->bpe) return sl_characters_same(a->characters, b->characters);
+  const char *left = sl_tokenizer_json(a, &size[0]), *right = sl_tokenizer_json(b, &size[1]);
+  return size[0] == size[1] && memcmp(left, right, size[0]) == 0;
+}
+
+size_t sl_tokenizer_vocab(const sl_tokenizer *t) {
+  return t->bpe ? sl_bpe_tokenizer_vocab(t->bpe) : sl_characters_vocab(t->characters);
+}
+
+const sl_end_tokens *sl_tokenizer_ends(const sl_tokenizer *t) {
+  static const sl_end_tokens of_characters = {{SL_TOKEN_EOS}, 1};
+  return t->bpe ? sl_bpe_tokenizer_ends(t->bpe) : &of_characters;
 }
 
 sl_status sl_tokenizer_encode(const sl_tokenizer *t, const char *where, const char *text,
                               size_t size, uint32_t *ids, size_t capacity, size_t *count,
                               sl_error *err) {
-  size_t n = 0, line = 1, column = 1;
-  for (size_t at = 0; at < size; n++) {
-    entry key = {0, 0};
-    const size_t bytes = sl_utf8_decode(text + at, size - at, &key.code);
-    if (bytes == 0)
-      return sl_fail(err, SL_ERR_INPUT, "%s:%zu:%zu: malformed UTF-8", where, line, column);
-    const entry *found = bsearch(&key, t->sorted, t->count, sizeof *t->sorted, by_code);
-    if (!found)
-      return sl_fail(err, SL_ERR_INPUT,
-                     "%s:%zu:%zu: the character '%.*s' (U+%04X) is not in the tokenizer's alphabet",
-                     where, line, column, (int)bytes, text + at, key.code);
-    if (ids && n == capacity)
-      return sl_fail(err, SL_ERR_USAGE, "%s:%zu:%zu: more than %zu tokens", where, line, column,
-                     capacity);
-    if (ids) ids[n] = found->id;
-    at += bytes;
-    column++;
-    if (key.code == '\n') line++, column = 1;
-  }
-  *count = n;
-  return SL_OK;
+  return t->bpe ? sl_bpe_tokenizer_encode(t->bpe, 0, where, text, size, ids, capacity, count, err)
+                : sl_characters_encode(t->characters, where, text, size, ids, capacity, count, err);
 }
 
-static int is_character(const sl_tokenizer *t, uint32_t id) {
-  return id >= SL_TOKEN_FIRST_CHARACTER && id < sl_tokenizer_vocab(t);
+sl_status sl_tokenizer_encode_prompt(const sl_tokenizer *t, const char *where, const char *text,
+                                     size_t size, uint32_t *ids, size_t capacity, size_t *count,
+                                     sl_error *err) {
+  return t->bpe ? sl_bpe_tokenizer_encode(t->bpe, 1, where, text, size, ids, capacity, count, err)
+                : sl_characters_encode(t->characters, where, text, size, ids, capacity, count, err);
 }
 
 int sl_tokenizer_is_text(const sl_tokenizer *t, const uint32_t *ids, size_t n) {
-  for (size_t i = 0; i < n && ids[i] != SL_TOKEN_EOS; i++)
-    if (!is_character(t, ids[i])) return 0;
-  return 1;
+  return t->bpe ? sl_bpe_tokenizer_is_text(t->bpe, ids, n)
+                : sl_characters_is_text(t->characters, ids, n);
+}
+
+size_t sl_tokenizer_text_bytes(const sl_tokenizer *t, size_t n) {
+  return t->bpe ? sl_bpe_tokenizer_text_bytes(t->bpe, n) : SL_CHARACTER_BYTES * n + 1;
 }
 
 void sl_tokenizer_decode_into(const sl_tokenizer *t, const uint32_t *ids, size_t n, char *out) {
-  for (size_t i = 0; i < n && ids[i] != SL_TOKEN_EOS; i++) {
-    if (!is_character(t, ids[i])) {
-      out += snprintf(out, SL_TEXT_BYTES(1), "<%u>", ids[i]);
-      continue;
-    }
-    const size_t c = ids[i] - SL_TOKEN_FIRST_CHARACTER, bytes = t->start[c + 1] - t->start[c];
-    memcpy(out, t->alphabet + t->start[c], bytes);
-    out += bytes;
-  }
-  *out = 0;
+  if (t->bpe)
+    sl_bpe_tokenizer_decode_into(t->bpe, ids, n, out);
+  else
+    sl_characters_decode_into(t->characters, ids, n, out);
 }
 
 sl_status sl_tokenizer_decode(const sl_tokenizer *t, const uint32_t *ids, size_t n, char **out,
                               sl_error *err) {
-  char *text = n <= (SIZE_MAX - 1) / SL_TEXT_BYTES(1) ? malloc(SL_TEXT_BYTES(n)) : NULL;
+  const size_t each = sl_tokenizer_text_bytes(t, 1);
+  char *text = n <= (SIZE_MAX - 1) / each ? malloc(sl_tokenizer_text_bytes(t, n)) : NULL;
   if (!text) return sl_fail(err, SL_ERR_MEMORY, "no memory for the text of %zu tokens", n);
   sl_tokenizer_decode_into(t, ids, n, text);
   *out = text;
   return SL_OK;
 }
 
-static sl_status from_document(sl_tokenizer **out, const sl_json *doc, sl_error *err) {
-  static const char *const allowed[] = {"format", "version", "pad", "eos", "alphabet", NULL};
-  const char *format, *alphabet;
-  size_t version, pad, eos;
-  sl_error inner;
-  sl_status status = sl_json_only(doc, allowed, err);
-  if (status == SL_OK) status = sl_json_text(doc, "format", &format, err);
-  if (status == SL_OK && strcmp(format, "sluice-characters") != 0)
-    return sl_json_fail(doc, "format", err, "expected \"sluice-characters\", found \"%s\"", format);
-  if (status == SL_OK) status = sl_json_size(doc, "version", 1, 1, &version, err);
-  if (status == SL_OK) status = sl_json_size(doc, "pad", SL_TOKEN_PAD, SL_TOKEN_PAD, &pad, err);
-  if (status == SL_OK) status = sl_json_size(doc, "eos", SL_TOKEN_EOS, SL_TOKEN_EOS, &eos, err);
-  if (status == SL_OK) status = sl_json_text(doc, "alphabet", &alphabet, err);
-  if (status != SL_OK) return status;
-  status = sl_tokenizer_create(out, alphabet, &inner);
-  if (status == SL_ERR_INPUT) return sl_json_fail(doc, "alphabet", err, "%s", inner.message);
-  return status == SL_OK ? SL_OK : sl_fail(err, status, "%s", inner.message);
-}
-
-sl_status sl_tokenizer_load(sl_tokenizer **out, const char *path, sl_error *err) {
-  char *text;
-  size_t size;
-  sl_json doc;
-  sl_status status = sl_file_read(&text, &size, path, FILE_MAX, err);
-  if (status != SL_OK) return status;
-  status = sl_json_parse(&doc, path, 1, text, size, err);
-  if (status == SL_OK) {
-    status = from_document(out, &doc, err);
-    sl_json_free(&doc);
-  }
-  free(text);
+sl_status sl_tokenizer_save(const sl_tokenizer *t, const char *folder, sl_error *err) {
+  if (t->bpe) return sl_bpe_tokenizer_save(t->bpe, folder, err);
+  char *path = sl_path_join(folder, SL_MODEL_TOKENIZER_FILE);
+  const sl_status status = path ? sl_characters_save(t->characters, path, err)
+                                : sl_fail(err, SL_ERR_MEMORY, "%s: no memory", folder);
+  free(path);
   return status;
 }
 
-sl_status sl_tokenizer_save(const sl_tokenizer *t, const char *path, sl_error *err) {
-  json_t *root = json_pack("{s:s, s:i, s:i, s:i, s:s}", "format", "sluice-characters", "version", 1,
-                           "pad", SL_TOKEN_PAD, "eos", SL_TOKEN_EOS, "alphabet", t->alphabet);
-  char *text = root ? json_dumps(root, JSON_INDENT(2)) : NULL;
-  json_decref(root);
-  if (!text) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
-  const sl_bytes pieces[] = {{text, strlen(text)}, {"\n", 1}};
-  const sl_status status = sl_file_write(path, pieces, 2, err);
-  free(text);
-  return status;
+sl_status sl_tokenizer_settle(const sl_tokenizer *t, const char *folder, sl_error *err) {
+  return t->bpe ? sl_bpe_tokenizer_settle(folder, err) : SL_OK;
 }

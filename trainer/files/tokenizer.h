@@ -1,5 +1,5 @@
-/* The character tokenizer (spec F1.5, L1.3): 0 is padding, 1 ends a text, then the characters of an
- * alphabet in its order. */
+/* Texts as token ids and back: by characters (spec F1.5), or by a model's own tokenizer.json (spec
+ * F7). One thread at a time uses a tokenizer. */
 #ifndef SLUICE_TOKENIZER_H
 #define SLUICE_TOKENIZER_H
 
@@ -12,41 +12,69 @@
 
 typedef struct sl_tokenizer sl_tokenizer;
 
-/* alphabet: UTF-8, distinct code points. SL_ERR_INPUT, naming the character, if it is empty,
- * malformed or repeats one. */
+/* Characters of an alphabet: UTF-8, distinct code points. SL_ERR_INPUT, naming the character, if it
+ * is empty, malformed or repeats one. */
 sl_status sl_tokenizer_create(sl_tokenizer **out, const char *alphabet, sl_error *err);
+/* Of tokenizer.sluice.json, whose path is given. Errors name path:line:column. */
+sl_status sl_tokenizer_load(sl_tokenizer **out, const char *path, sl_error *err);
+/* Of a model folder: that of tokenizer.sluice.json, else of tokenizer.json with its end tokens,
+ * else *out is NULL. One that is there and cannot be read: SL_ERR_INPUT. */
+sl_status sl_tokenizer_of_folder(sl_tokenizer **out, const char *folder, sl_error *err);
 void sl_tokenizer_destroy(sl_tokenizer *tokenizer);
 
-/* Do two tokenizers give every text the same tokens? */
+/* Do two tokenizers give every text the same tokens? Of tokenizer.json: are the files the same? */
 int sl_tokenizer_same(const sl_tokenizer *a, const sl_tokenizer *b);
+
+/* The bytes of its tokenizer.json; NULL for characters. */
+const char *sl_tokenizer_json(const sl_tokenizer *tokenizer, size_t *size);
 
 /* Number of token ids. */
 size_t sl_tokenizer_vocab(const sl_tokenizer *tokenizer);
 
+/* The tokens of which any ends a text (spec F7.5), at least one; the first is what training puts at
+ * the end of an answer. */
+#define SL_ENDS_MAX 16
+typedef struct {
+  uint32_t ids[SL_ENDS_MAX];
+  size_t n;
+} sl_end_tokens;
+const sl_end_tokens *sl_tokenizer_ends(const sl_tokenizer *tokenizer);
+
 /* The size bytes of text (UTF-8) as ids; *count of them, at most size. SL_ERR_INPUT for a character
  * outside the alphabet or malformed UTF-8: "where:line:column: ...", line and column (in
  * characters) from 1; SL_ERR_USAGE if capacity is too small. ids may be NULL to only count and
- * check (capacity is then ignored). */
+ * check (capacity is then ignored). The text of a special token is text as any other. */
 sl_status sl_tokenizer_encode(const sl_tokenizer *tokenizer, const char *where, const char *text,
                               size_t size, uint32_t *ids, size_t capacity, size_t *count,
                               sl_error *err);
+/* The same of a prompt, which begins with the begin token where the tokenizer has one: at most
+ * SL_PROMPT_MORE ids more. */
+#define SL_PROMPT_MORE 8
+sl_status sl_tokenizer_encode_prompt(const sl_tokenizer *tokenizer, const char *where,
+                                     const char *text, size_t size, uint32_t *ids, size_t capacity,
+                                     size_t *count, sl_error *err);
 
-/* 1 if the ids before the first SL_TOKEN_EOS are characters, all of them: no padding, and no id
- * that a model's larger vocabulary may have. Only such ids are a text that can be graded. */
+/* 1 if the ids before the first end token are a text, all of them: no padding, no special token, no
+ * id that a model's larger vocabulary may have, and whole characters. Only such ids are a text that
+ * can be graded. */
 int sl_tokenizer_is_text(const sl_tokenizer *tokenizer, const uint32_t *ids, size_t n);
 
-/* The characters of n ids as UTF-8 in a fresh NUL-terminated string, freed by the caller. It stops
- * before the first SL_TOKEN_EOS; an id that is no character shows as <id>. */
+/* The text of n ids as UTF-8 in a fresh NUL-terminated string, freed by the caller. It stops before
+ * the first end token; an id that is no token shows as <id>, bytes that are no character and NUL as
+ * U+FFFD. */
 sl_status sl_tokenizer_decode(const sl_tokenizer *tokenizer, const uint32_t *ids, size_t n,
                               char **out, sl_error *err);
 
-/* The same into memory of the caller's, of SL_TEXT_BYTES(n). */
-#define SL_TEXT_BYTES(n) (12 * (size_t)(n) + 1) /* "<4294967295>"; a code point has at most 4 */
+/* The same into memory of the caller's, of sl_tokenizer_text_bytes. */
+size_t sl_tokenizer_text_bytes(const sl_tokenizer *tokenizer, size_t n);
 void sl_tokenizer_decode_into(const sl_tokenizer *tokenizer, const uint32_t *ids, size_t n,
                               char *out);
 
-/* The tokenizer's file (tokenizer.sluice.json in a model folder). Errors name path:line:column. */
-sl_status sl_tokenizer_load(sl_tokenizer **out, const char *path, sl_error *err);
-sl_status sl_tokenizer_save(const sl_tokenizer *tokenizer, const char *path, sl_error *err);
+/* Its files in a model folder (spec F1.5, F7.6): tokenizer.sluice.json; or tokenizer.json and end
+ * tokens in generation_config.json. */
+sl_status sl_tokenizer_save(const sl_tokenizer *tokenizer, const char *folder, sl_error *err);
+/* Sets tokenizer_class in a folder's tokenizer_config.json, which is made if it is not there, so
+ * that transformers reads tokenizer.json as it stands; nothing for characters. */
+sl_status sl_tokenizer_settle(const sl_tokenizer *tokenizer, const char *folder, sl_error *err);
 
 #endif

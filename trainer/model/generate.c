@@ -38,7 +38,11 @@ struct sl_generator {
   uint32_t *piece_seq, *piece_ids, *piece_slot, *piece_position;
   uint32_t *fork_to, *fork_from, *fork_length;
   sl_rollout rollout;
+  const uint32_t *ends; /* the caller's, n_ends of them */
+  size_t n_ends;
 };
+
+static const uint32_t character_end = SL_TOKEN_EOS;
 
 static void cut_caches(sl_cutter *c, sl_generator *g) {
   const sl_model_shape *s = &g->layout->shape;
@@ -92,6 +96,8 @@ static sl_status prepare(sl_generator *g, sl_context *ctx, const sl_model_layout
   const size_t logit_rows = LOGIT_FLOATS / layout->shape.vocab + 1;
   *g = (sl_generator){.ctx = ctx,
                       .layout = layout,
+                      .ends = &character_end,
+                      .n_ends = 1,
                       .max_sequences = max_sequences,
                       .max_length = max_length,
                       .logit_rows = logit_rows < max_sequences ? logit_rows : max_sequences,
@@ -267,6 +273,16 @@ static sl_status draw(sl_generator *g, size_t n_open, const sl_sampling *samplin
   return pull_drawn(g, n_open);
 }
 
+void sl_generator_set_ends(sl_generator *g, const uint32_t *ids, size_t n) {
+  g->ends = ids, g->n_ends = n;
+}
+
+static int is_end(const sl_generator *g, uint32_t id) {
+  for (size_t i = 0; i < g->n_ends; i++)
+    if (g->ends[i] == id) return 1;
+  return 0;
+}
+
 /* Appends what was drawn; keeps the sequences that go on, in order. */
 static size_t append(sl_generator *g, size_t n_open, size_t max_new) {
   size_t left = 0;
@@ -277,7 +293,7 @@ static size_t append(sl_generator *g, size_t n_open, size_t max_new) {
     g->grid_logp[at - 1] = g->drawn_logp[i];
     g->grid_entropy[at - 1] = g->drawn_entropy[i];
     g->length[q]++;
-    g->rollout.ended[q] = g->drawn[i] == SL_TOKEN_EOS;
+    g->rollout.ended[q] = (uint8_t)is_end(g, g->drawn[i]);
     if (g->rollout.ended[q] || g->length[q] - g->rollout.prompt_length[q] == max_new) continue;
     g->open[left] = q, g->open_ids[left] = g->drawn[i], g->open_slot[left] = q,
     g->open_position[left] = g->length[q] - 1;

@@ -34,6 +34,10 @@ sl_status sl_generator_create(sl_generator **out, sl_context *ctx, const sl_mode
                               sl_error *err);
 void sl_generator_destroy(sl_generator *generator);
 
+/* The tokens of which any ends a completion, as its last token (spec F7.5): n ids that stay the
+ * caller's. At first SL_TOKEN_EOS alone. */
+void sl_generator_set_ends(sl_generator *generator, const uint32_t *ids, size_t n);
+
 /* Bytes of the three blocks that such a generator would take: the model; work (logits, hidden rows
  * and cache); tokens. cache is the part of work that the cache takes. */
 typedef struct {

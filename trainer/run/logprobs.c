@@ -81,18 +81,19 @@ sl_status sl_token_lists_encode(sl_token_lists *out, const sl_problems *problems
   sl_status status = SL_OK;
   for (size_t i = 0; !status && i < problems->n; i++) {
     const char *const texts[2] = {problems->items[i].prompt, problems->items[i].answer};
-    const size_t most = strlen(texts[0]) + strlen(texts[1]) + 1;
+    const size_t most = strlen(texts[0]) + strlen(texts[1]) + SL_PROMPT_MORE + 1;
     uint32_t *ids = malloc(most * sizeof *ids);
     size_t n = 0;
     if (!ids) status = sl_fail(err, SL_ERR_MEMORY, "no memory for %zu tokens", most);
     for (int k = 0; !status && k < 2; k++) {
       size_t count;
-      status = sl_tokenizer_encode(tokenizer, k ? "answer" : "prompt", texts[k], strlen(texts[k]),
-                                   ids + n, most - n, &count, err);
+      status = (k ? sl_tokenizer_encode : sl_tokenizer_encode_prompt)(
+          tokenizer, k ? "answer" : "prompt", texts[k], strlen(texts[k]), ids + n, most - n, &count,
+          err);
       if (!status) n += count;
     }
     if (!status) {
-      ids[n++] = SL_TOKEN_EOS;
+      ids[n++] = sl_tokenizer_ends(tokenizer)->ids[0];
       status = append(&lists, ids, n, err);
     }
     free(ids);

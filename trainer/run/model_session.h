@@ -22,7 +22,7 @@ sl_status sl_session_find_model(char **out, const char *path, sl_error *err);
 sl_status sl_session_check_task(const char *run, const sl_task *task, sl_error *err);
 
 /* Reads MODEL, a model folder or a run's folder (whose newest model is taken); tokenizer is NULL if
- * it has no character tokenizer (spec F1.5). */
+ * it has none that can be read (spec F1.5, F7.1). */
 sl_status sl_session_open(sl_session *out, const char *path, const sl_backend_options *options,
                           sl_error *err);
 void sl_session_close(sl_session *session);

@@ -113,7 +113,7 @@ static sl_status copy_files(const char *from, const char *to, sl_error *err) {
 static sl_status copy_reference(const char *run, unsigned long n, sl_error *err) {
   if (!sl_path_holds(run, SL_RUN_REFERENCE)) return SL_OK;
   char *path = sl_path_join(run, SL_RUN_REFERENCE), *aside = path ? aside_path(path, n) : NULL;
-  sl_folder_write folder = {NULL, NULL};
+  sl_folder_write folder = {NULL, NULL, 0};
   sl_status status =
       aside ? sl_folder_begin(&folder, path, err) : sl_fail(err, SL_ERR_MEMORY, NO_PATH);
   if (!status) status = copy_files(path, folder.temporary, err);

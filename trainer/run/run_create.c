@@ -110,6 +110,13 @@ static void choose_tables(const sl_run_state *run, sl_model_layout *layout) {
     layout->shape.rope.stepwise = rule == SL_CONFIG_ROPE_TABLES_STEPWISE;
 }
 
+/* A model's own tokenizer writes any text; lengths are those of its tokens. */
+static sl_status adopt_json(sl_run_state *run, sl_error *err) {
+  size_t size;
+  return sl_tokenizer_json(run->tokenizer, &size) ? sl_task_measure(&run->task, run->tokenizer, err)
+                                                  : SL_OK;
+}
+
 /* A model of the folder with another alphabet than the task's: every text can be written in it, or
  * the run would stop midway. */
 static sl_status describe_folder(sl_run_state *run, sl_extent extent, sl_error *err) {
@@ -121,7 +128,8 @@ static sl_status describe_folder(sl_run_state *run, sl_extent extent, sl_error *
   if (status) return status;
   choose_tables(run, run->policy.layout);
   if (run->tokenizer)
-    return sl_task_check(&run->task, run->tokenizer, extent == SL_EXTENT_EVALUATION, err);
+    status = sl_task_check(&run->task, run->tokenizer, extent == SL_EXTENT_EVALUATION, err);
+  if (run->tokenizer) return status ? status : adopt_json(run, err);
   status = sl_refuse_foreign_tokenizer(sl_config_path(c, SL_KEY_model_folder), err);
   if (!status) status = sl_tokenizer_create(&run->tokenizer, run->task.alphabet, err);
   if (!status && sl_tokenizer_vocab(run->tokenizer) > run->policy.layout->shape.vocab)
@@ -155,6 +163,7 @@ static sl_status describe_checkpoint(sl_run_state *run, const char *checkpoint, 
       sl_model_folder_describe(&run->policy.layout, &run->tokenizer, checkpoint, err);
   if (!status && !run->tokenizer)
     status = sl_fail(err, SL_ERR_INPUT, "%s: its tokenizer is missing", checkpoint);
+  if (!status) status = adopt_json(run, err);
   if (!status && !*run->config.model.folder) status = adopt_shape(run, checkpoint, err);
   if (!status) choose_tables(run, run->policy.layout);
   return status;
@@ -179,7 +188,7 @@ static sl_status describe_reference(sl_run_state *run, sl_error *err) {
   if (!status && !tokenizer) status = sl_refuse_foreign_tokenizer(folder, err);
   if (!status && tokenizer && !sl_tokenizer_same(tokenizer, run->tokenizer))
     status = sl_config_fail(c, SL_KEY_rl_reference, err,
-                            "its tokenizer has another alphabet than the policy's");
+                            "its tokenizer is another one than the policy's");
   sl_tokenizer_destroy(tokenizer);
   if (status) return status;
   choose_tables(run, run->reference.layout);

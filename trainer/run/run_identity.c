@@ -95,13 +95,17 @@ sl_status sl_task_digest(char out[SL_DIGEST_TEXT], const sl_task *task, sl_error
   return SL_OK;
 }
 
-/* The text of each id but 0 and 1, which mean the same in every character tokenizer (spec F1.5). */
+/* The bytes of tokenizer.json (spec F7.1); or the text of each id but 0 and 1, which mean the same
+ * in every character tokenizer (spec F1.5). */
 static sl_status digest_tokenizer(char out[SL_DIGEST_TEXT], const sl_tokenizer *tokenizer,
                                   sl_error *err) {
   sl_digest_stream *all = sl_digest_open();
   if (!all) return sl_fail(err, SL_ERR_MEMORY, "no memory for a digest");
   sl_status status = SL_OK;
-  for (uint32_t id = 2; !status && id < sl_tokenizer_vocab(tokenizer); id++) {
+  size_t size;
+  const char *json = sl_tokenizer_json(tokenizer, &size);
+  if (json) sl_digest_add(all, json, size);
+  for (uint32_t id = 2; !json && !status && id < sl_tokenizer_vocab(tokenizer); id++) {
     char *text = NULL;
     status = sl_tokenizer_decode(tokenizer, &id, 1, &text, err);
     if (!status) sl_digest_add(all, text, strlen(text) + 1);

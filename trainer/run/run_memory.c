@@ -75,7 +75,7 @@ static void cut_tables(sl_cutter *c, sl_run_state *run) {
   run->ratios =
       sl_cut(c, (size_t)run->config.rl.updates, (size_t)run->config.rl.epochs, sizeof *run->ratios);
   run->solved = sl_cut(c, run->task.held_out.n, 1, sizeof(double));
-  run->text = sl_cut(c, SL_TEXT_BYTES(run->max_length), 1, 1);
+  run->text = sl_cut(c, sl_tokenizer_text_bytes(run->tokenizer, run->max_length), 1, 1);
   cut_kept(c, run);
 }
 
@@ -231,6 +231,8 @@ sl_status sl_run_state_allocate(sl_run_state *run, sl_extent extent, sl_error *e
     run->group[p] = (uint32_t)(p * group);
   status = sl_generator_create(&run->generator, run->ctx, run->policy.layout, run->policy.data,
                                run->max_sequences, run->max_length, err);
+  const sl_end_tokens *ends = sl_tokenizer_ends(run->tokenizer);
+  if (!status) sl_generator_set_ends(run->generator, ends->ids, ends->n);
   if (!status && extent == SL_EXTENT_TRAINING) status = allocate_training(run, err);
   if (!status && extent == SL_EXTENT_TRAINING) status = rehearse_training(run, err);
   if (status == SL_ERR_NONFINITE) explain_rehearsal(err);

@@ -92,8 +92,8 @@ sl_status sl_run_state_encode(sl_run_state *run, const sl_problems *problems,
     const char *text = problems->items[chosen[i]].prompt;
     size_t count;
     const sl_status status =
-        sl_tokenizer_encode(run->tokenizer, "prompt", text, strlen(text), p->ids + p->offset[i],
-                            run->max_length, &count, err);
+        sl_tokenizer_encode_prompt(run->tokenizer, "prompt", text, strlen(text),
+                                   p->ids + p->offset[i], run->max_length, &count, err);
     if (status) return status;
     p->offset[i + 1] = p->offset[i] + (uint32_t)count;
   }

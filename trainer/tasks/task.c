@@ -44,9 +44,9 @@ static sl_status complete_warm(sl_task_lists *lists, sl_error *err) {
 static sl_status measure_text(const sl_tokenizer *tokenizer, const sl_problem *problem,
                               const char *text, size_t *longest, sl_error *err) {
   size_t n;
-  const sl_status status =
-      sl_tokenizer_encode(tokenizer, text == problem->prompt ? "prompt" : "answer", text,
-                          strlen(text), NULL, 0, &n, err);
+  const int is_prompt = text == problem->prompt;
+  const sl_status status = (is_prompt ? sl_tokenizer_encode_prompt : sl_tokenizer_encode)(
+      tokenizer, is_prompt ? "prompt" : "answer", text, strlen(text), NULL, 0, &n, err);
   if (status == SL_OK && n > *longest) *longest = n;
   return status;
 }
@@ -73,6 +73,13 @@ sl_status sl_task_check(const sl_task *task, const sl_tokenizer *tokenizer, int 
   size_t prompt_max = 0, answer_max = 0;
   const sl_task checked = {.held_out = task->held_out};
   return measure_all(held_out_only ? &checked : task, tokenizer, &prompt_max, &answer_max, err);
+}
+
+sl_status sl_task_measure(sl_task *task, const sl_tokenizer *tokenizer, sl_error *err) {
+  size_t prompt_max = 0, answer_max = 0;
+  SL_TRY(measure_all(task, tokenizer, &prompt_max, &answer_max, err));
+  task->prompt_max = prompt_max, task->answer_max = answer_max;
+  return SL_OK;
 }
 
 /* Every text can be encoded; finds the longest. */

@@ -51,7 +51,7 @@ typedef struct {
   sl_problems warm, train, held_out;
   sl_reward_kind reward;
   char *alphabet;                /* for sl_tokenizer_create */
-  size_t prompt_max, answer_max; /* longest, in characters */
+  size_t prompt_max, answer_max; /* longest, in characters or tokens */
   sl_contradictions contradictions;
   struct sl_text_pool *pool; /* owner of the strings */
 } sl_task;
@@ -66,6 +66,9 @@ void sl_task_free(sl_task *task);
 struct sl_tokenizer;
 sl_status sl_task_check(const sl_task *task, const struct sl_tokenizer *tokenizer,
                         int held_out_only, sl_error *err);
+
+/* The longest prompt and answer in the tokens of another tokenizer than that of the alphabet. */
+sl_status sl_task_measure(sl_task *task, const struct sl_tokenizer *tokenizer, sl_error *err);
 
 /* How many answers need more than `tokens` tokens, the end token included. */
 size_t sl_task_answers_beyond(const sl_problems *problems, size_t tokens);

@@ -633,7 +633,7 @@ Test(model_folder, a_refused_write_leaves_the_old_folder) {
 }
 
 /* A writer that is killed at any moment leaves a whole folder: the first model or the second (spec
- * F1.1). */
+ * F1.1). The first one has a tokenizer, which the next ones lack: so it is kept, not removed. */
 Test(model_folder, a_killed_writer_leaves_a_whole_folder) {
   const char *path = write_model(1);
   sl_parameters models[2] = {make(1), make(1)};

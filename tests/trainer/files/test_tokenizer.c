@@ -112,8 +112,8 @@ Test(tokenizer, alphabets_are_distinct_and_not_empty) {
 Test(tokenizer, file_round_trip) {
   sl_tokenizer *t = make("\"\\é\n\t0"), *back;
   sl_error err;
-  const char *path = scratch_path("t.json");
-  cr_assert_eq(sl_tokenizer_save(t, path, &err), SL_OK, "%s", err.message);
+  const char *path = scratch_path("tokenizer.sluice.json");
+  cr_assert_eq(sl_tokenizer_save(t, scratch_path("."), &err), SL_OK, "%s", err.message);
   cr_assert_eq(sl_tokenizer_load(&back, path, &err), SL_OK, "%s", err.message);
   uint32_t ids[8], again[8];
   size_t n, m;
