@@ -7,6 +7,7 @@
 #include "trainer/files/file.h"
 #include "trainer/study/study_budget.h"
 #include "trainer/study/study_json.h"
+#include "trainer/study/study_notes.h"
 #include "trainer/study/study_page.h"
 #include "trainer/study/study_walk.h"
 
@@ -176,7 +177,7 @@ static sl_status prepare(sl_study *study, sl_study_table *table, const options *
   if (!status && o->seeds) status = sl_study_choose_seeds(study, o->seeds, err);
   if (!status) status = sl_study_table_create(table, study, err);
   if (!status) status = sl_study_check(table, err);
-  return status;
+  return status ? status : sl_study_notes_print(table, stderr, err);
 }
 
 sl_command sl_cmd_study;
