@@ -34,6 +34,25 @@ static int is_special(const char *path) {
   return lstat(path, &st) == 0 && !S_ISREG(st.st_mode);
 }
 
+static sl_status fail_place(const char *path, int error, sl_error *err) {
+  return sl_fail(err, SL_ERR_IO, "%s: cannot be written: %s", path, strerror(error));
+}
+
+sl_status sl_output_check_place(const char *path, sl_error *err) {
+  struct stat st;
+  const sl_status status = sl_output_check(path, err);
+  if (status || !path || strcmp(path, "-") == 0) return status;
+  if (!*path) return fail_place("''", ENOENT, err);
+  if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) return fail_place(path, EISDIR, err);
+  if (is_special(path)) return access(path, W_OK) == 0 ? SL_OK : fail_place(path, errno, err);
+  const char *slash = strrchr(path, '/');
+  char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup("./");
+  if (!folder) return sl_fail(err, SL_ERR_MEMORY, "%s: no memory", path);
+  const int error = access(folder, W_OK | X_OK) == 0 ? 0 : errno;
+  free(folder);
+  return error ? fail_place(path, error, err) : SL_OK;
+}
+
 static sl_status write_in_place(const sl_output *out, sl_error *err) {
   const int fd = sl_open(out->path, O_WRONLY | O_TRUNC);
   int failed = fd < 0 || sl_write_all(fd, out->text, out->size) != 0, saved = errno;

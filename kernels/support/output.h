@@ -18,6 +18,9 @@ typedef struct {
 /* SL_ERR_USAGE for a file of a run (spec F4), which what a command writes would destroy. NULL: no
  * output is asked for. A command asks before a long work; sl_output_begin asks again. */
 sl_status sl_output_check(const char *path, sl_error *err);
+/* What can be known before a long work of whether path can be written: its folder is there and open
+ * for writing, no folder stands at path. SL_ERR_IO with the reason; else as sl_output_check. */
+sl_status sl_output_check_place(const char *path, sl_error *err);
 /* path and out must stay where they are until the end. SL_ERR_USAGE as above, SL_ERR_MEMORY. */
 sl_status sl_output_begin(sl_output *out, const char *path, sl_error *err);
 /* Writes it: a regular file atomically (spec F1.1), anything else in place. Frees it. */

@@ -7,6 +7,7 @@
 #include "trainer/files/file.h"
 #include "trainer/study/study_budget.h"
 #include "trainer/study/study_json.h"
+#include "trainer/study/study_notes.h"
 #include "trainer/study/study_page.h"
 #include "trainer/study/study_walk.h"
 
@@ -14,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct {
   const char *path, *json, *page, *seeds;
@@ -101,7 +103,7 @@ static sl_status write_json(const options *o, const sl_study_results *r, const s
                             sl_error *err) {
   sl_output out;
   char *path;
-  sl_status status = begin_output(&out, &path, o->json, r->table->study->out, "study.json", err);
+  sl_status status = begin_output(&out, &path, o->json, r->table->study->out, SL_STUDY_JSON, err);
   if (status) return status;
   status = sl_study_json_write(out.stream, r, f, err);
   if (status)
@@ -116,7 +118,7 @@ static sl_status write_page(const options *o, const sl_study_results *r, const s
                             sl_error *err) {
   sl_output out;
   char *path;
-  sl_status status = begin_output(&out, &path, o->page, r->table->study->out, "study.html", err);
+  sl_status status = begin_output(&out, &path, o->page, r->table->study->out, SL_STUDY_PAGE, err);
   if (status) return status;
   status = sl_study_page_write(out.stream, r, f, err);
   if (status)
@@ -161,13 +163,21 @@ static int carry_out(const options *o, sl_study_table *table, sl_error *err) {
   return outcome.failed ? SL_EXIT_FAILED : SL_EXIT_OK;
 }
 
+/* What is written at the end must have a place before the first run. The study's own folder is made
+ * first. */
+static sl_status check_output(const char *path, const char *out, sl_error *err) {
+  const size_t n = strlen(out);
+  const int within = path && strncmp(path, out, n) == 0 && (out[n - 1] == '/' || path[n] == '/');
+  return within && access(out, F_OK) != 0 ? SL_OK : sl_output_check_place(path, err);
+}
+
 static sl_status prepare(sl_study *study, sl_study_table *table, const options *o, sl_error *err) {
-  sl_status status = sl_output_check(o->json, err);
-  if (!status) status = sl_output_check(o->page, err);
+  sl_status status = check_output(o->json, study->out, err);
+  if (!status) status = check_output(o->page, study->out, err);
   if (!status && o->seeds) status = sl_study_choose_seeds(study, o->seeds, err);
   if (!status) status = sl_study_table_create(table, study, err);
   if (!status) status = sl_study_check(table, err);
-  return status;
+  return status ? status : sl_study_notes_print(table, stderr, err);
 }
 
 sl_command sl_cmd_study;

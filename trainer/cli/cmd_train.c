@@ -119,6 +119,22 @@ static void note_contradictions(const sl_run_state *run, const char *command) {
             c->other_line);
 }
 
+/* Each of the four must stand in a text once, and equal ones stand there twice (spec F3.8). */
+static void note_equal_tags(const sl_run_state *run, const char *command) {
+  static const char *const names[] = {"think_open", "think_close", "answer_open", "answer_close"};
+  const sl_config *c = &run->config;
+  const sl_tags t = sl_config_tags(c);
+  const char *const tags[] = {t.think_open, t.think_close, t.answer_open, t.answer_close};
+  if (!sl_config_reward_weights(c).listed[SL_COMPONENT_FORMAT]) return;
+  for (size_t i = 0; i < 4; i++)
+    for (size_t j = 0; j < i; j++)
+      if (strcmp(tags[i], tags[j]) == 0)
+        fprintf(stderr,
+                "%s: note: reward.%s and reward.%s are both '%.40s': no completion can have each "
+                "once, and format is at most 0.5\n",
+                command, names[j], names[i], tags[i]);
+}
+
 /* Otherwise the run would swap, or be killed for its memory, hours later and far from the cause. */
 static void note_memory(const sl_run_state *run, const char *command) {
   const sl_memory_limit limit = sl_memory_limit_read();
@@ -131,6 +147,7 @@ static void note_memory(const sl_run_state *run, const char *command) {
 static void print_notes(const sl_run_state *run, const char *command) {
   note_long_answers(run, command);
   note_single_group(run, command);
+  note_equal_tags(run, command);
   note_contradictions(run, command);
   note_memory(run, command);
 }

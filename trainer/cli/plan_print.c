@@ -74,12 +74,19 @@ static void print_preset(const sl_run_state *run, FILE *out) {
   char text[2500], name[64]; /* a mapping of eight parameters fits */
   sl_config_key key;
   if (!sl_config_preset_key(c, 0, &key)) return;
-  fprintf(out, "preset:      %s\n", text_of(c, SL_KEY_rl_preset, text, sizeof text));
+  fprintf(out, "preset:      %s (its formula: spec/objective.md, O6.1)\n",
+          text_of(c, SL_KEY_rl_preset, text, sizeof text));
+  const int is_bnpo = strcmp(text, "bnpo") == 0;
   for (size_t i = 0; sl_config_preset_key(c, i, &key); i++) {
     sl_config_name(key, name, sizeof name);
     fprintf(out, "             %s: %s%s\n", name, text_of(c, key, text, sizeof text),
             c->place[key].from == SL_FROM_DEFAULT ? "" : " (as given)");
   }
+  if (is_bnpo && c->rl.loss_parts == 1)
+    fputs(
+        "             rl.loss_parts: 1: a mean over all tokens of an update; bnpo's are parts, "
+        "which only you can name\n",
+        out);
 }
 
 static const char *reward_text(const sl_run_state *run) {

@@ -82,9 +82,10 @@ static sl_status set_argument(sl_config *config, size_t number, const char *text
   const int plain = row->type != SL_CONFIG_TEXT; /* on the command line an empty text is a text */
   if (!sl_config_assign(config, key, name, equals + 1, plain)) {
     char meant[SL_SUGGESTION];
+    if (dot2) sl_config_expected_parameter(key, equals + 1, "a number", expected, sizeof expected);
     sl_config_suggest_value(meant, sizeof meant, key, equals + 1);
     return sl_fail(err, SL_ERR_USAGE, "--set %zu: %.*s: expected %s, found '%s'%s", number,
-                   (int)(equals - text), text, dot2 ? "a number" : expected, equals + 1, meant);
+                   (int)(equals - text), text, expected, equals + 1, meant);
   }
   config->place[key] = (sl_config_place){SL_FROM_ARGUMENT, number, 0};
   return SL_OK;

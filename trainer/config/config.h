@@ -16,7 +16,8 @@
 
 #define SL_CONFIG_VALUES_MAX 8
 
-/* A mapping of names to numbers; real is the text read by strtod, real32 by strtof. */
+/* A mapping of names to numbers; real is the text read by strtod, real32 by strtof, which may be
+ * infinite or 0 where only real is used (reward.weights). */
 typedef struct {
   size_t n;
   struct {

@@ -233,10 +233,25 @@ static int read_text(const char *text, int plain, char **out) {
   return 1;
 }
 
-static int read_parameter(const char *name, const char *text, sl_config_values *out) {
-  if (!is_real(text) || !isfinite(strtof(text, NULL)) || vanishes(text, strtof(text, NULL)) ||
-      strlen(text) >= sizeof out->items[0].text)
-    return 0;
+/* Parameters of gates are used as binary32, weights of rewards as binary64 (spec F2.2). */
+static int is_held(sl_config_key key, const char *text) {
+  if (key == SL_KEY_reward_weights)
+    return isfinite(strtod(text, NULL)) && !vanishes(text, strtod(text, NULL));
+  return isfinite(strtof(text, NULL)) && !vanishes(text, strtof(text, NULL));
+}
+
+void sl_config_expected_parameter(sl_config_key key, const char *text, const char *otherwise,
+                                  char *out, size_t size) {
+  if (is_real(text) && !is_held(key, text))
+    snprintf(out, size, "a number that %s holds, neither infinite nor too small to be told from 0",
+             key == SL_KEY_reward_weights ? "binary64" : "binary32");
+  else
+    snprintf(out, size, "%s", otherwise);
+}
+
+static int read_parameter(sl_config_key key, const char *name, const char *text,
+                          sl_config_values *out) {
+  if (!is_real(text) || !is_held(key, text) || strlen(text) >= sizeof out->items[0].text) return 0;
   if (!*name || strlen(name) >= sizeof out->items[0].name) return 0;
   size_t i = 0;
   while (i < out->n && strcmp(out->items[i].name, name) != 0) i++;
@@ -267,7 +282,7 @@ int sl_config_assign(sl_config *config, sl_config_key key, const char *name, con
     case SL_CONFIG_TEXT:
       return read_text(text, plain, value);
     case SL_CONFIG_VALUES:
-      return plain && name && read_parameter(name, text, value);
+      return plain && name && read_parameter(key, name, text, value);
   }
   return 0;
 }

@@ -45,6 +45,9 @@ void sl_config_list_keys(const char *section, size_t section_length, char *out, 
 /* What a row expects, for a message: "an integer from 1 to 8". text is what was
  * found. */
 void sl_config_expected(const sl_config_row *row, const char *text, char *out, size_t size);
+/* The same of a number in a mapping: `otherwise`, or why this number is none. */
+void sl_config_expected_parameter(sl_config_key key, const char *text, const char *otherwise,
+                                  char *out, size_t size);
 
 /* What may have been meant, as the end of a message: "; did you mean rl.lr?", or "". text is a key
  * with what was written before it, if anything: "rl.lrr", "data.train_batch_size". Names of TRL,

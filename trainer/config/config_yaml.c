@@ -100,12 +100,14 @@ static int is_plain(const reader *r) {
 /* Reads the current scalar as the value of key; then the next event is current. */
 static sl_status read_value(reader *r, sl_config_key key, const char *parameter) {
   const sl_config_row *row = &sl_config_rows[key];
-  char name[128], expected[256];
+  char name[128], expected[256], number[80];
   snprintf(name, sizeof name, "%s.%s%s%s", row->section, row->key, parameter ? "." : "",
            parameter ? parameter : "");
+  snprintf(number, sizeof number, "a number (at most %d parameters, names of at most 31 bytes)",
+           SL_CONFIG_VALUES_MAX);
   if (parameter)
-    snprintf(expected, sizeof expected,
-             "a number (at most %d parameters, names of at most 31 bytes)", SL_CONFIG_VALUES_MAX);
+    sl_config_expected_parameter(key, scalar(r) ? scalar(r) : "", number, expected,
+                                 sizeof expected);
   else
     sl_config_expected(row, scalar(r) ? scalar(r) : "", expected, sizeof expected);
   sl_status status = check_plain_node(r);

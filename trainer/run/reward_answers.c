@@ -77,7 +77,8 @@ sl_status sl_reward_answers_open(sl_reward_answers **out, const char *folder, ui
 sl_status sl_reward_answers_read(sl_reward_answers **out, const char *path, sl_error *err) {
   sl_reward_answers *a = calloc(1, sizeof *a);
   if (!a) return sl_fail(err, SL_ERR_MEMORY, "no memory for the answers of reward.command");
-  const sl_status status = fill(a, path, err);
+  sl_status status = fill(a, path, err);
+  if (!status && a->n == 0) status = sl_fail(err, SL_ERR_INPUT, "%s: holds no answer", path);
   if (status)
     sl_reward_answers_close(a);
   else

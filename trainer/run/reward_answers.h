@@ -25,7 +25,7 @@ typedef struct {
  * as it should be. */
 sl_status sl_reward_answers_open(sl_reward_answers **out, const char *folder, uint64_t finished,
                                  sl_error *err);
-/* Reads a file of another run, to which nothing is appended. */
+/* Reads a file of another run, to which nothing is appended. SL_ERR_INPUT also if it holds none. */
 sl_status sl_reward_answers_read(sl_reward_answers **out, const char *path, sl_error *err);
 void sl_reward_answers_close(sl_reward_answers *answers);
 

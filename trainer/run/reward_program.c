@@ -20,6 +20,7 @@
 extern char **environ;
 
 enum { ANSWER_BYTES = 1 << 16, TRIES = 2, SHOWN = 80 };
+_Static_assert(ANSWER_BYTES == 65536, "spec F3.10 and a message name it");
 #define NONE ((size_t)-1)
 
 typedef struct {
@@ -27,6 +28,7 @@ typedef struct {
   int in, out;
   size_t request, written; /* NONE: idle; bytes of its line and newline that are sent */
   int tries;               /* processes that had the current request */
+  int fresh;               /* it has not answered yet: its start takes time too */
   double deadline;
   char answer[ANSWER_BYTES];
   size_t length;
@@ -44,6 +46,12 @@ static double now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* An answer is asked for as soon as its process is started: the first one's time holds what the
+ * program loads before it reads. */
+static double seconds_for(const sl_reward_program *p, const worker *w) {
+  return w->fresh ? fmax(SL_REWARD_FIRST_FACTOR * p->seconds, SL_REWARD_FIRST_SECONDS) : p->seconds;
 }
 
 sl_status sl_reward_program_create(sl_reward_program **out, const char *command, const char *folder,
@@ -144,7 +152,7 @@ static sl_status start(const sl_reward_program *p, worker *w, sl_error *err) {
     return sl_fail(err, SL_ERR_IO, "reward.command: cannot be started%s%s: %s",
                    *p->folder ? " in " : "", p->folder, strerror(code));
   }
-  w->in = to[1], w->out = from[0], w->length = 0;
+  w->in = to[1], w->out = from[0], w->length = 0, w->fresh = 1;
   fcntl(w->in, F_SETFL, O_NONBLOCK);
   fcntl(w->out, F_SETFL, O_NONBLOCK);
   return SL_OK;
@@ -155,7 +163,7 @@ static sl_status give(const sl_reward_program *p, worker *w, size_t request, sl_
   const sl_status status = w->pid ? SL_OK : start(p, w, err);
   if (status) return status;
   w->tries = request == w->request ? w->tries + 1 : 1;
-  w->request = request, w->written = 0, w->deadline = now() + p->seconds;
+  w->request = request, w->written = 0, w->deadline = now() + seconds_for(p, w);
   return SL_OK;
 }
 
@@ -216,7 +224,7 @@ static sl_status take_answer(worker *w, size_t length, sl_reward_request *r, sl_
   if (status || !isfinite(reward)) return fail_answer(w, "found", err);
   if (id != w->request) return fail_answer(w, "found another id", err);
   r[w->request].reward = reward, r[w->request].timed_out = 0;
-  w->request = NONE, w->length = 0;
+  w->request = NONE, w->length = 0, w->fresh = 0;
   return SL_OK;
 }
 
@@ -228,7 +236,8 @@ static sl_status receive(const sl_reward_program *p, worker *w, sl_reward_reques
   w->length += (size_t)got;
   const char *end = memchr(w->answer, '\n', w->length);
   if (end) return take_answer(w, (size_t)(end - w->answer), r, err);
-  return w->length < ANSWER_BYTES ? SL_OK : fail_answer(w, "found no end", err);
+  return w->length < ANSWER_BYTES ? SL_OK
+                                  : fail_answer(w, "found no end of a line in 65536 bytes", err);
 }
 
 static void time_out(worker *w, sl_reward_request *r) {

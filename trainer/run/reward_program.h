@@ -9,8 +9,14 @@
 
 typedef struct sl_reward_program sl_reward_program;
 
+/* The first answer of a process may take so many times as long as the others, and so many seconds
+ * at least (spec F3.10). */
+#define SL_REWARD_FIRST_FACTOR 10.0
+#define SL_REWARD_FIRST_SECONDS 10.0
+
 /* A pool for `sh -c command`, started in `folder` ("": the current one); no process is started
- * before it is asked. seconds is the time that an answer may take. */
+ * before it is asked. seconds is the time that an answer may take, but for the first of a
+ * process. */
 sl_status sl_reward_program_create(sl_reward_program **out, const char *command, const char *folder,
                                    size_t processes, double seconds, sl_error *err);
 /* Ends the processes: each reads the end of its input, and is killed if it does not leave. */

@@ -202,12 +202,6 @@ static sl_status ask(requests *all, sl_run_state *run, const sl_rollout *r, sl_e
   return status;
 }
 
-static sl_status load_replay(sl_run_state *run, sl_error *err) {
-  if (run->replay || !*run->config.reward.replay) return SL_OK;
-  return sl_reward_answers_read(&run->replay, sl_config_path(&run->config, SL_KEY_reward_replay),
-                                err);
-}
-
 /* spec F3.10 */
 static sl_status command_rewards(sl_run_state *run, const sl_rollout *r, uint64_t *timed_out,
                                  sl_error *err) {
@@ -216,7 +210,6 @@ static sl_status command_rewards(sl_run_state *run, const sl_rollout *r, uint64_
                   .sequence = calloc(r->n, sizeof *all.sequence),
                   .n = r->n};
   sl_status status = all.answer && all.ask && all.sequence ? SL_OK : no_memory(err);
-  if (!status) status = load_replay(run, err);
   for (size_t q = 0; !status && q < r->n; q++) status = add_request(&all, run, r, q, err);
   if (!status) status = ask(&all, run, r, err);
   for (size_t q = 0; !status && q < r->n; q++) {

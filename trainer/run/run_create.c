@@ -1,6 +1,7 @@
 /* A run's parts, made in order: what can be refused is refused before memory is taken. */
 #include "first_pass.h"
 #include "gate_schedule.h"
+#include "reward_source.h"
 #include "run_state.h"
 
 #include "kernels/core/nearest.h"
@@ -270,6 +271,8 @@ static sl_status prepare(sl_run_state *run, sl_extent extent, const char *checkp
   if (!status) status = sl_task_load(&run->task, &task, err);
   if (!status) status = describe_policy(run, extent, checkpoint, err);
   if (!status) status = check_tags(run, err);
+  if (!status && extent != SL_EXTENT_EVALUATION)
+    status = sl_reward_source_open(run, !checkpoint, err); /* a resumed run may have all answers */
   if (!status) status = load_gate(run, extent, err);
   if (!status) status = plan_lengths(run, extent, err);
   if (!status && extent != SL_EXTENT_EVALUATION) status = describe_reference(run, err);

@@ -148,6 +148,16 @@ static void show_rollout(walk *w, const sl_step_report *r, double seconds, const
                    left);
 }
 
+/* Such a rollout teaches nothing of the program, and so may all others. */
+static void warn_of_silence(walk *w, const sl_step_report *r) {
+  if (r->timed_out == 0 || r->timed_out < r->sampled) return;
+  sl_progress_end(&w->progress);
+  fprintf(stderr,
+          "warning: rollout %llu: no answer of reward.command came in time (%zu completions): each "
+          "counts as 0. reward.command_seconds is %g\n",
+          (unsigned long long)w->t->rl_step, r->sampled, w->t->config.reward.command_seconds);
+}
+
 /* The loop of spec L3.1. */
 static sl_status optimise(walk *w, sl_error *err) {
   sl_run_state *run = w->t;
@@ -166,6 +176,7 @@ static sl_status optimise(walk *w, sl_error *err) {
     if (status) return status;
     sl_pace_text(left, &w->pace, run->rl_step, (uint64_t)c->rl.steps);
     show_rollout(w, &report, seconds, left);
+    warn_of_silence(w, &report);
     int written = 0;
     if (due(run->rl_step, c->eval.every) || run->rl_step == (uint64_t)c->rl.steps) {
       status = evaluate(w, &run->success_after, err);

@@ -24,12 +24,10 @@ sl_status sl_study_sets_add(sl_study_sets *sets, const char *key, const char *va
                                 : sl_fail(err, SL_ERR_MEMORY, "no memory for a study's keys");
 }
 
-sl_status sl_study_sets_copy(sl_study_sets *to, const sl_study_sets *from, sl_error *err) {
-  sl_status status = SL_OK;
-  for (size_t i = 0; !status && i < from->n; i++)
-    status = sl_study_sets_add(to, from->item[i].key, from->item[i].value, from->item[i].line,
-                               from->item[i].column, err);
-  return status;
+const sl_study_set *sl_study_sets_find(const sl_study_sets *sets, const char *key) {
+  for (size_t i = 0; i < sets->n; i++)
+    if (strcmp(sets->item[i].key, key) == 0) return &sets->item[i];
+  return NULL;
 }
 
 sl_status sl_study_add_arm(sl_study *study, sl_study_arm **out, sl_error *err) {

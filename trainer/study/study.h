@@ -24,6 +24,11 @@ typedef struct {
 
 #define SL_STUDY_NONE ((size_t)-1)
 
+/* Names in a study's folder, besides those of its arms. */
+#define SL_STUDY_WARM_START "warm-start"
+#define SL_STUDY_JSON "study.json"
+#define SL_STUDY_PAGE "study.html"
+
 /* name is its folder's too. */
 typedef struct {
   char name[SL_STUDY_NAME_MAX];
@@ -41,7 +46,8 @@ typedef struct {
 } sl_study_roles;
 
 typedef struct {
-  char *file, *base, *out; /* base: the configuration's path */
+  char *file, *base, *out;     /* base: the configuration's path */
+  size_t out_line, out_column; /* the place of out */
   uint64_t *seed;
   size_t seeds;
   sl_study_sets warm; /* keys of the warm start alone */

@@ -6,7 +6,6 @@
 #include "study_children.h"
 #include "kernels/core/processors.h"
 #include "kernels/support/cli.h"
-#include "trainer/files/file.h"
 
 #include <errno.h>
 #include <ftw.h>
@@ -14,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -36,17 +36,10 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
   return remove(path);
 }
 
-/* The last line of a probe's log, as an error. */
-static sl_status fail_probe(const char *log, sl_error *err) {
-  char *text;
-  size_t size;
-  if (sl_file_read(&text, &size, log, 1 << 20, NULL))
-    return sl_fail(err, SL_ERR_IO, "a probe of the first arm failed, and left no log");
-  while (size > 0 && text[size - 1] == '\n') text[--size] = 0;
-  const char *line = strrchr(text, '\n');
-  sl_fail(err, SL_ERR_INPUT, "a probe of the first arm failed: %.600s", line ? line + 1 : text);
-  free(text);
-  return SL_ERR_INPUT;
+static sl_status fail_probe(const char *log, uint64_t begin, sl_error *err) {
+  char why[600];
+  sl_study_read_problem(why, sizeof why, log, begin);
+  return sl_fail(err, SL_ERR_INPUT, "a probe of the first arm failed: %s", why);
 }
 
 /* CPU seconds of a run of `steps` steps of warm start and `rollouts` rollouts. */
@@ -72,6 +65,8 @@ static sl_status probe(prober *p, int steps, int rollouts, int evaluate_each, do
   char *const more[] = {out, rl, every, words[4], words[5], sft};
   for (size_t i = 0; i < (p->has_warm ? 6u : 5u); i++) argv[n++] = words[3], argv[n++] = more[i];
   argv[n] = NULL;
+  struct stat before;
+  const uint64_t begin = stat(log, &before) == 0 ? (uint64_t)before.st_size : 0;
   const pid_t pid = sl_study_spawn(argv, log);
   int code = 0;
   sl_study_arguments_free(&a);
@@ -79,7 +74,7 @@ static sl_status probe(prober *p, int steps, int rollouts, int evaluate_each, do
   while (wait4(pid, &code, 0, &used) < 0 && errno == EINTR) {
   }
   *seconds = seconds_of(&used);
-  return code == 0 ? SL_OK : fail_probe(log, err);
+  return code == 0 ? SL_OK : fail_probe(log, begin, err);
 }
 
 /* Differences of probes that differ in one thing. */

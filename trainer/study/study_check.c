@@ -7,9 +7,11 @@
 #include "trainer/run/run_files.h"
 #include "trainer/run/run_lock.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -88,6 +90,31 @@ static sl_status make_plan(sl_run_state **out, const sl_study_table *t, const sl
   return sl_study_place_error(t, run, &why, err);
 }
 
+/* What a finished run measured must be as it was at its end: a study counts nothing else. */
+static sl_status check_log(const sl_study_table *t, const sl_study_run *run, const char *name,
+                           const sl_log_record *record, sl_error *err) {
+  sl_log_finding found;
+  uint64_t size;
+  char *path = sl_path_join(run->path, name);
+  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  sl_status status = sl_log_record_compare(&found, &size, path, record, err);
+  if (!status && (found != SL_LOG_AS_RECORDED || size != record->size))
+    status = sl_fail(err, SL_ERR_MISMATCH,
+                     "%s: %s is not what its run wrote: %llu bytes, %s the %llu that its last "
+                     "checkpoint recorded. Put the file back, or remove %s to train it again",
+                     t->study->file, path, (unsigned long long)size,
+                     size == record->size ? "but others than" : "instead of",
+                     (unsigned long long)record->size, run->path);
+  free(path);
+  return status;
+}
+
+static sl_status check_logs(const sl_study_table *t, const sl_study_run *run,
+                            const sl_checkpoint_state *done, sl_error *err) {
+  const sl_status status = check_log(t, run, SL_RUN_METRICS, &done->metrics, err);
+  return status ? status : check_log(t, run, SL_RUN_LEDGER, &done->ledger, err);
+}
+
 static sl_status check_run(const sl_study_table *t, sl_study_run *run, int plan_it, sl_error *err) {
   char *newest = NULL;
   sl_checkpoint_state state;
@@ -108,6 +135,7 @@ static sl_status check_run(const sl_study_table *t, sl_study_run *run, int plan_
       sl_run_state_destroy(plan);
     }
   }
+  if (!status && run->state == SL_STUDY_FINISHED) status = check_logs(t, run, &state, err);
   if (is_present) sl_checkpoint_state_free(&state);
   return status;
 }
@@ -126,8 +154,24 @@ static sl_status wait_for_lock(const sl_study_run *run, sl_error *err) {
   }
 }
 
+/* A folder that is there, or can be made. */
+static sl_status check_out(const sl_study *study, sl_error *err) {
+  struct stat st;
+  const int found = stat(study->out, &st) == 0;
+  if (!found && errno != ENOENT)
+    return sl_study_fail(study, study->out_line, study->out_column, err, "out: %s: %s", study->out,
+                         strerror(errno));
+  if (found && !S_ISDIR(st.st_mode))
+    return sl_study_fail(study, study->out_line, study->out_column, err,
+                         "out: %s is there already and no folder", study->out);
+  if (sl_path_holds(study->out, SL_RUN_CONFIG))
+    return sl_fail(err, SL_ERR_USAGE, "%s: out: a run's folder: expected one of the study's own",
+                   study->out);
+  return SL_OK;
+}
+
 sl_status sl_study_check(sl_study_table *t, sl_error *err) {
-  sl_status status = SL_OK;
+  sl_status status = check_out(t->study, err);
   for (size_t i = 0; !status && i < t->n; i++) status = wait_for_lock(&t->run[i], err);
   for (size_t i = 0; !status && i < t->n; i++)
     status = check_run(t, &t->run[i], t->run[i].seed == 0, err);

@@ -91,6 +91,8 @@ sl_status sl_study_start(const sl_study_table *t, sl_study_run *run, sl_error *e
   sl_status status = make_folders(run, err);
   if (!status) status = keep_remnant(run, err);
   if (status) return status;
+  struct stat log;
+  run->log_begin = stat(run->log, &log) == 0 ? (uint64_t)log.st_size : 0;
   if (run->state == SL_STUDY_FRESH)
     status = spawn_train(t, run, err);
   else
@@ -101,23 +103,40 @@ sl_status sl_study_start(const sl_study_table *t, sl_study_run *run, sl_error *e
   return SL_OK;
 }
 
-/* The last line of a run's log. */
-static void read_problem(sl_study_run *run, int status) {
-  char text[2048];
-  const int fd = sl_open(run->log, O_RDONLY);
-  const off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
-  const off_t from = size > (off_t)sizeof text - 1 ? size - ((off_t)sizeof text - 1) : 0;
-  ssize_t n = fd < 0 ? 0 : pread(fd, text, sizeof text - 1, from);
+/* What a log ends with: its last line with an error, behind which advice may stand, or else its
+ * last line. Cuts the text. */
+static const char *last_error(char *text) {
+  static const char mark[] = ": error: "; /* as sl_cli_fail writes it */
+  const char *found = NULL, *last = text;
+  for (char *line = text; line;) {
+    char *end = strchr(line, '\n');
+    if (end) *end++ = 0;
+    if (strncmp(line, "sluice ", 7) == 0 && strstr(line, mark)) found = line;
+    if (*line) last = line;
+    line = end;
+  }
+  return found ? found : last;
+}
+
+void sl_study_read_problem(char *out, size_t size, const char *log, uint64_t begin) {
+  char text[8192];
+  const int fd = sl_open(log, O_RDONLY);
+  const off_t length = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
+  const off_t most = (off_t)sizeof text - 1,
+              from = length - most > (off_t)begin ? length - most : (off_t)begin;
+  const ssize_t n = fd < 0 ? 0 : pread(fd, text, sizeof text - 1, from);
   if (fd >= 0) close(fd);
-  while (n > 0 && text[n - 1] == '\n') n--;
   text[n > 0 ? n : 0] = 0;
-  const char *line = strrchr(text, '\n');
-  line = line ? line + 1 : text;
+  const char *line = last_error(text);
+  snprintf(out, size, "%s", *line ? line : "it wrote no log");
+}
+
+static void read_problem(sl_study_run *run, int status) {
   if (WIFSIGNALED(status))
     snprintf(run->problem, sizeof run->problem, "ended by signal %d (%s)", WTERMSIG(status),
              strsignal(WTERMSIG(status)));
   else
-    snprintf(run->problem, sizeof run->problem, "%.290s", *line ? line : "it wrote no log");
+    sl_study_read_problem(run->problem, sizeof run->problem, run->log, run->log_begin);
 }
 
 int sl_study_has_ended(sl_study_run *run) {

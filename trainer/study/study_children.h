@@ -14,4 +14,8 @@ int sl_study_has_ended(sl_study_run *run);
  * (NULL: dropped). A process id, or -1 and errno. */
 pid_t sl_study_spawn(char *const *argv, const char *log);
 
+/* Why a program failed, from what it wrote behind the first `begin` bytes of its log: its last
+ * error, or else its last line. */
+void sl_study_read_problem(char *out, size_t size, const char *log, uint64_t begin);
+
 #endif

@@ -1,6 +1,8 @@
 /* Grids of a study: an arm for every combination. */
 #include "study_grid.h"
 
+#include "kernels/support/run_folder.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,24 +16,56 @@ int sl_study_name(char out[SL_STUDY_NAME_MAX], const char *text) {
   return 1;
 }
 
+_Static_assert(SL_STUDY_NAME_MAX == 80, "SL_STUDY_NAME_MOST says 79");
+
+const char *sl_study_name_taken(const char *name) {
+  static const char *const taken[][2] = {{SL_STUDY_WARM_START, "the shared warm starts"},
+                                         {SL_STUDY_JSON, "the results"},
+                                         {SL_STUDY_PAGE, "the page"},
+                                         {SL_RUN_LOCK, "the lock"},
+                                         {SL_RUN_CONFIG, "a run's configuration"}};
+  for (size_t i = 0; i < sizeof taken / sizeof *taken; i++)
+    if (strcmp(name, taken[i][0]) == 0) return taken[i][1];
+  return NULL;
+}
+
 void sl_study_grid_free(sl_study_grid *grid) {
   for (size_t i = 0; i < grid->axes; i++) sl_study_sets_free(&grid->axis[i].values);
 }
 
-/* Appends to a name what a folder can hold of the text: other characters become '-'. */
-static void append_name(char name[SL_STUDY_NAME_MAX], const char *text) {
-  size_t used = strlen(name);
-  if (used && used + 1 < SL_STUDY_NAME_MAX) name[used++] = '-';
-  for (; *text && used + 1 < SL_STUDY_NAME_MAX; text++)
-    name[used++] = (char)(isalnum((unsigned char)*text) || strchr("._-", *text) ? *text : '-');
-  name[used] = 0;
+/* Appends to an arm's name what a folder can hold of the text: other characters become '-'. */
+static sl_status append_name(const sl_study *study, sl_study_arm *arm, const sl_study_set *value,
+                             const char *text, sl_error *err) {
+  size_t used = strlen(arm->name);
+  if (used + (used > 0) + strlen(text) >= SL_STUDY_NAME_MAX)
+    return sl_study_fail(study, value->line, value->column, err,
+                         "%s: '%.80s' makes the name of an arm longer than " SL_STUDY_NAME_MOST
+                         " bytes: %s-...",
+                         value->key, text, arm->name);
+  if (used) arm->name[used++] = '-';
+  for (; *text; text++)
+    arm->name[used++] = (char)(isalnum((unsigned char)*text) || strchr("._-", *text) ? *text : '-');
+  arm->name[used] = 0;
+  return SL_OK;
 }
 
-static sl_status add_gate(sl_study_arm *arm, const sl_study_set *value, sl_error *err) {
+/* Two axes may mean the same key: gates and gate.name. */
+static sl_status add_set(const sl_study *study, sl_study_arm *arm, const char *key,
+                         const char *text, const sl_study_set *value, sl_error *err) {
+  const sl_study_set *before = sl_study_sets_find(&arm->sets, key);
+  if (before)
+    return sl_study_fail(study, value->line, value->column, err,
+                         "%s: expected each key once, but it stands at %zu:%zu already", key,
+                         before->line, before->column);
+  return sl_study_sets_add(&arm->sets, key, text, value->line, value->column, err);
+}
+
+static sl_status add_gate(const sl_study *study, sl_study_arm *arm, const sl_study_set *value,
+                          sl_error *err) {
   const char *slash = strrchr(value->value, '/');
   snprintf(arm->gate, sizeof arm->gate, "%.40s", slash ? slash + 1 : value->value);
-  append_name(arm->name, arm->gate);
-  return sl_study_sets_add(&arm->sets, "gate.name", value->value, value->line, value->column, err);
+  const sl_status status = append_name(study, arm, value, arm->gate, err);
+  return status ? status : add_set(study, arm, "gate.name", value->value, value, err);
 }
 
 /* "10/12": of A > 0, of the others. */
@@ -45,24 +79,20 @@ static sl_status add_tau(const sl_study *study, sl_study_arm *arm, const sl_stud
                          value->value);
   snprintf(pos, sizeof pos, "%.*s", (int)(slash - value->value), value->value);
   snprintf(arm->tau, sizeof arm->tau, "%s", value->value);
-  append_name(arm->name, pos);
-  append_name(arm->name, slash + 1);
-  sl_status status =
-      sl_study_sets_add(&arm->sets, "gate.pos.tau", pos, value->line, value->column, err);
-  if (!status)
-    status =
-        sl_study_sets_add(&arm->sets, "gate.neg.tau", slash + 1, value->line, value->column, err);
-  return status;
+  sl_status status = append_name(study, arm, value, pos, err);
+  if (!status) status = append_name(study, arm, value, slash + 1, err);
+  if (!status) status = add_set(study, arm, "gate.pos.tau", pos, value, err);
+  return status ? status : add_set(study, arm, "gate.neg.tau", slash + 1, value, err);
 }
 
 static sl_status add_value(const sl_study *study, sl_study_arm *arm, const sl_study_set *value,
                            sl_error *err) {
-  if (strcmp(value->key, "gates") == 0) return add_gate(arm, value, err);
+  if (strcmp(value->key, "gates") == 0) return add_gate(study, arm, value, err);
   if (strcmp(value->key, "taus") == 0) return add_tau(study, arm, value, err);
   const char *dot = strrchr(value->key, '.');
-  append_name(arm->name, dot ? dot + 1 : value->key);
-  append_name(arm->name, value->value);
-  return sl_study_sets_add(&arm->sets, value->key, value->value, value->line, value->column, err);
+  sl_status status = append_name(study, arm, value, dot ? dot + 1 : value->key, err);
+  if (!status) status = append_name(study, arm, value, value->value, err);
+  return status ? status : add_set(study, arm, value->key, value->value, value, err);
 }
 
 sl_status sl_study_grid_expand(sl_study *study, const sl_study_grid *grid, sl_error *err) {

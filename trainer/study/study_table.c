@@ -9,14 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define WARM_START "warm-start"
-
 static sl_status no_memory(sl_error *err) {
   return sl_fail(err, SL_ERR_MEMORY, "no memory for the runs of a study");
 }
 
 static const char *arm_name(const sl_study_table *t, const sl_study_run *run) {
-  return run->arm == SL_STUDY_NONE ? WARM_START : t->study->arm[run->arm].name;
+  return run->arm == SL_STUDY_NONE ? SL_STUDY_WARM_START : t->study->arm[run->arm].name;
 }
 
 void sl_study_run_name(char *out, size_t size, const sl_study_table *t, const sl_study_run *run) {

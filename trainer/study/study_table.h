@@ -22,7 +22,8 @@ typedef struct {
   char *path, *log;
   int64_t steps; /* rollouts; of a warm start 0 */
   sl_study_state state;
-  char problem[300]; /* of a failed run: the last line of its log */
+  uint64_t log_begin; /* bytes of the log before this start */
+  char problem[600];  /* of a failed run: the last error of its log */
   pid_t pid;
 } sl_study_run;
 

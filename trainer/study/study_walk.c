@@ -168,9 +168,6 @@ static sl_status carry_out(walk *w, sl_error *err) {
 static sl_status lock(int *fd, const sl_study *study, sl_error *err) {
   int unlocked;
   sl_error why;
-  if (sl_path_holds(study->out, SL_RUN_CONFIG))
-    return sl_fail(err, SL_ERR_USAGE, "%s: out: a run's folder: expected one of the study's own",
-                   study->out);
   for (char *slash = strchr(study->out + 1, '/');; slash = strchr(slash + 1, '/')) {
     if (slash) *slash = 0;
     const int failed = mkdir(study->out, 0777) != 0 && errno != EEXIST;
@@ -180,7 +177,9 @@ static sl_status lock(int *fd, const sl_study *study, sl_error *err) {
     if (!slash) break;
   }
   const sl_status status = sl_run_lock(fd, &unlocked, study->out, &why);
-  return status ? sl_fail(err, status, "another study is at work: %.800s", why.message) : SL_OK;
+  if (status == SL_ERR_USAGE)
+    return sl_fail(err, status, "another study is at work: %.800s", why.message);
+  return status ? sl_fail(err, status, "%.800s", why.message) : SL_OK;
 }
 
 sl_status sl_study_walk(sl_study_table *t, size_t jobs, int quiet, sl_study_outcome *out,

@@ -102,6 +102,11 @@ static sl_status read_set(reader *r, const yaml_node_t *key, yaml_node_t *value,
   const char *text = text_of(value);
   if (!text || (!*text && value->data.scalar.style == YAML_PLAIN_SCALAR_STYLE))
     return fail_at(r, value, name, "a value");
+  const sl_study_set *before = sl_study_sets_find(to->sets, name);
+  if (before)
+    return sl_study_fail(r->study, key->start_mark.line + 1, key->start_mark.column + 1, r->err,
+                         "%s: expected each key once, but it stands at %zu:%zu already", name,
+                         before->line, before->column);
   if (to->sets->n == SL_STUDY_SETS_MAX) return fail_at(r, key, name, "no more than 48 keys");
   return sl_study_sets_add(to->sets, name, text, value->start_mark.line + 1,
                            value->start_mark.column + 1, r->err);
@@ -115,7 +120,8 @@ static sl_status read_arm(reader *r, const yaml_node_t *key, yaml_node_t *value,
   arm->line = key->start_mark.line + 1, arm->column = key->start_mark.column + 1;
   if (!sl_study_name(arm->name, text_of(key)))
     return fail_at(r, key, "arms",
-                   "a name of letters, digits, '.', '_' and '-' that begins with a letter");
+                   "a name of letters, digits, '.', '_' and '-' that begins with a letter, of at "
+                   "most " SL_STUDY_NAME_MOST " bytes");
   destination to = {&arm->sets, arm, ""};
   return each_pair(r, value, arm->name, "a mapping of keys to values", read_set, &to);
 }
@@ -257,15 +263,36 @@ static sl_status place_base(reader *r) {
 static sl_status check_names(reader *r) {
   const sl_study *s = r->study;
   for (size_t i = 0; i < s->arms; i++) {
-    if (strcmp(s->arm[i].name, "warm-start") == 0)
-      return sl_study_fail(s, s->arm[i].line, s->arm[i].column, r->err,
-                           "arms: warm-start is the name of the shared start");
+    const sl_study_arm *arm = &s->arm[i];
+    const char *taken = sl_study_name_taken(arm->name);
+    if (taken)
+      return sl_study_fail(s, arm->line, arm->column, r->err,
+                           "arms: %s is the name of %s in the study's folder", arm->name, taken);
     for (size_t j = 0; j < i; j++)
-      if (strcmp(s->arm[i].name, s->arm[j].name) == 0)
-        return sl_study_fail(s, s->arm[i].line, s->arm[i].column, r->err,
-                             "arms: %s stands on line %zu already", s->arm[i].name, s->arm[j].line);
+      if (strcmp(arm->name, s->arm[j].name) == 0)
+        return sl_study_fail(s, arm->line, arm->column, r->err,
+                             "arms: %s stands on line %zu already", arm->name, s->arm[j].line);
   }
   return SL_OK;
+}
+
+static sl_status read_arms(reader *r, yaml_node_t *arms, yaml_node_t *grids) {
+  const yaml_node_t *first = arms ? arms : grids;
+  if (!first)
+    return sl_study_fail(r->study, 1, 1, r->err, "there are no arms: expected arms or grids");
+  sl_status status = SL_OK;
+  if (arms) status = each_pair(r, arms, "arms", "a mapping of names to keys", read_arm, NULL);
+  if (!status && grids) status = read_grids(r, grids);
+  if (!status && r->study->arms == 0)
+    status = sl_study_fail(r->study, first->start_mark.line + 1, first->start_mark.column + 1,
+                           r->err, "there are no arms: expected at least one in arms or grids");
+  return status ? status : check_names(r);
+}
+
+static sl_status read_out(reader *r, const yaml_node_t *node) {
+  r->study->out_line = node->start_mark.line + 1,
+  r->study->out_column = node->start_mark.column + 1;
+  return copy_text(r, node, "out", &r->study->out);
 }
 
 static sl_status read_root(reader *r, yaml_node_t *root) {
@@ -274,19 +301,14 @@ static sl_status read_root(reader *r, yaml_node_t *root) {
   if (status) return status;
   for (size_t i = 0; i < 3; i++)
     if (!at[i]) return sl_study_fail(r->study, 1, 1, r->err, "%s is missing", sections[i]);
-  if (!at[4] && !at[5])
-    return sl_study_fail(r->study, 1, 1, r->err, "there are no arms: expected arms or grids");
   destination warm = {&r->study->warm, NULL, ""};
   status = copy_text(r, at[0], sections[0], &r->study->base);
   if (!status) status = place_base(r);
-  if (!status) status = copy_text(r, at[1], sections[1], &r->study->out);
+  if (!status) status = read_out(r, at[1]);
   if (!status) status = read_seeds(r, at[2]);
   if (!status && at[3])
     status = each_pair(r, at[3], sections[3], "a mapping of keys to values", read_set, &warm);
-  if (!status && at[4])
-    status = each_pair(r, at[4], sections[4], "a mapping of names to keys", read_arm, NULL);
-  if (!status && at[5]) status = read_grids(r, at[5]);
-  if (!status) status = check_names(r);
+  if (!status) status = read_arms(r, at[4], at[5]);
   if (!status && at[6])
     status = each_pair(r, at[6], sections[6], "a mapping of parts to arms", read_role, NULL);
   return status;

@@ -167,12 +167,12 @@ def scalar(name, text, plain=True):
     return strtof(text) if kind == "real32" else value
 
 
-def parameters(node, path):
-    """gate.pos and gate.neg: names to the decimals of reals."""
+def parameters(node, path, number):
+    """Names to the decimals of reals, which number reads: of gates strtof, else float (F2.2)."""
     result = {}
     for name, value in pairs(node, path):
         if not isinstance(value, yaml.ScalarNode) or value.style is not None or \
-                not REAL.fullmatch(value.value) or not np.isfinite(strtof(value.value)) or \
+                not REAL.fullmatch(value.value) or not np.isfinite(number(value.value)) or \
                 not 0 < len(name.encode()) <= 31:
             refuse(value, path, f"{name}: expected a real number")
         result[name] = value.value
@@ -195,7 +195,8 @@ def read(path):
                 refuse(node, path, f"{name}: no such key")
             given.add(name)
             if KEYS[name][0] == "mapping":
-                config[name] = parameters(node, path)
+                config[name] = parameters(node, path,
+                                          float if name == "reward.weights" else strtof)
                 continue
             if not isinstance(node, yaml.ScalarNode):
                 refuse(node, path, f"{name}: expected one value")

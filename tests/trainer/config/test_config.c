@@ -98,6 +98,17 @@ static void expect_refused(const char *text, const char *part) {
   cr_assert_eq(c.rl.group, 0, "outputs stay untouched on error");
 }
 
+/* Weights of rewards are binary64, which binary32 need not hold. */
+Test(config, weights_of_rewards_are_any_finite_number) {
+  sl_config c =
+      load("reward:\n  weights: {exact: 1e308, numeric: -1e-50, format: 5e-324}\n", NULL, 0);
+  const sl_reward_weights w = sl_config_reward_weights(&c);
+  cr_assert_eq(w.weight[SL_COMPONENT_EXACT], 1e308);
+  cr_assert_eq(w.weight[SL_COMPONENT_NUMERIC], -1e-50);
+  cr_assert_eq(w.weight[SL_COMPONENT_FORMAT], 5e-324);
+  sl_config_free(&c);
+}
+
 Test(config, bad_files_are_refused_with_their_place) {
   static const struct {
     const char *text, *part;
@@ -141,6 +152,12 @@ Test(config, bad_files_are_refused_with_their_place) {
       {"gate:\n  pos: {tau: x}\n",
        "run.yaml:2:14: gate.pos.tau: expected a number (at most 8 parameters, names of at most 31 "
        "bytes), found x"},
+      {"gate:\n  pos: {tau: 1e39}\n",
+       "run.yaml:2:14: gate.pos.tau: expected a number that binary32 holds, neither infinite nor "
+       "too small to be told from 0, found 1e39"},
+      {"reward:\n  weights: {exact: 1e-400}\n",
+       "run.yaml:2:20: reward.weights.exact: expected a number that binary64 holds, neither "
+       "infinite nor too small to be told from 0, found 1e-400"},
       {"gate:\n  pos: {tau: 1, tau: 2}\n",
        "run.yaml:2:17: pos: expected each parameter once, found tau"},
       {"rl: &a\n  lr: 1\n", "run.yaml:1:5: anchors and tags are not supported"},
@@ -249,7 +266,9 @@ Test(config, bad_arguments_are_refused_by_number) {
       {"rl.beta=1e-400",
        "--set 2: rl.beta: expected a number from 0 to 1000 that is not too small to be told from "
        "0"},
-      {"gate.pos.tau=1e-60", "--set 2: gate.pos.tau: expected a number, found '1e-60'"},
+      {"gate.pos.tau=1e-60",
+       "--set 2: gate.pos.tau: expected a number that binary32 holds, neither infinite nor too "
+       "small to be told from 0, found '1e-60'"},
       {"run.out=caf\xe9", "--set 2: run.out: expected UTF-8 text"},
       {"rl.updates=3", "--set 2: rl.updates: expected a divisor of rl.prompts (128), found 3"},
   };
