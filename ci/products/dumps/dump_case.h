@@ -55,6 +55,16 @@ sl_status sl_dump_case_read(sl_dump_case *d, sl_dump *dump, const sl_dump_reques
 sl_status sl_dump_inputs_read(sl_dump_case *d, sl_dump *dump, const sl_dump_request *request,
                               sl_error *err);
 
+/* Compares the shapes of those inputs, or outputs, that the dump has with the sizes of a case;
+ * reads no element. *absent: numbers of the drawn inputs that it lacks, at most SIZE_MAX. */
+sl_status sl_dump_inputs_fit(const sl_op_case *c, const sl_dump *dump, size_t *absent,
+                             sl_error *err);
+sl_status sl_dump_outputs_fit(const sl_op_case *c, const sl_dump *dump, sl_error *err);
+
+/* Outputs must be stored in a type that holds every number of `type`. */
+sl_status sl_dump_outputs_hold(const sl_op_case *c, sl_format type, const sl_dump *dump,
+                               sl_error *err);
+
 /* The outputs alone, for the case that is there. */
 sl_status sl_dump_outputs_read(sl_dump_case *d, sl_dump *dump, sl_error *err);
 
