@@ -370,7 +370,7 @@ Test(dumps, texts_beyond_the_file) {
   } rows[] = {
       {"t=99999999,n=2,k=2", "f32", NULL, SL_TENSOR_F32, "tensor y has the shape [2,2]"},
       {"t=2,n=4294967296,k=2", "f32", NULL, SL_TENSOR_F32, "n is 2, but 4294967296 in the problem"},
-      {"t=2,n=2,k=4294967296", "f32", NULL, SL_TENSOR_F32, "more than 2^27 numbers"},
+      {"t=2,n=2,k=4294967296", "f32", NULL, SL_TENSOR_F32, "more than 2^24 numbers"},
       {"t=2,n=2,k=2", "f32", NULL, SL_TENSOR_F32, NULL},
       {"t=2,n=2,k=2", "f32", NULL, SL_TENSOR_F64, NULL},
       {"t=2,n=2,k=2", "f32", NULL, SL_TENSOR_BF16, "tensor y is BF16, but results of this"},

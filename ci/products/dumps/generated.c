@@ -276,7 +276,7 @@ static sl_status check_files(const sl_dump_case *d, const sl_generated_request *
   SL_TRY(count_unseen(&unseen, &c, outputs, texts, err));
   if (unseen <= SL_GENERATED_UNSEEN) return SL_OK;
   return sl_fail(err, SL_ERR_INPUT,
-                 "%s: metadata: sluice.problem.shape is '%.100s': more than 2^27 numbers are made "
+                 "%s: metadata: sluice.problem.shape is '%.100s': more than 2^24 numbers are made "
                  "again only beside the file of the inputs: name it with --inputs",
                  sl_dump_path(texts), g->shape);
 }
