@@ -120,7 +120,7 @@ static sl_outcome judge(const row *r, uint64_t seed, int planted, sl_dump_verdic
   sl_op_problem p;
   sl_error err;
   if (sl_op_problem_make(&p, &like, kind, r->given, seed, &err)) fail(r->op, &err);
-  sl_dump_case d = {.c = p.c};
+  sl_dump_case d = {.c = p.c, .exact = kind == SL_KIND_EXACT};
   double *out[SL_OP_OUTPUTS] = {0};
   for (size_t o = 0; o < sl_op_outputs(like.op); o++) {
     sl_dump_output *one = &d.output[o];

@@ -347,8 +347,11 @@ Test(causes, none_of_a_right_kernel) {
     make(&p, row->op, setup_of((sl_cause)i), 2);
     fill(&d, &p, SL_CAUSE_NONE);
     cr_assert_eq(sl_dump_judge(&v, &d, SIZE_MAX, 1, &err), SL_OK);
-    cr_expect_eq(v.outcome, SL_OUTCOME_EQUAL, "%s: %s, %zu wrong", row->name,
-                 sl_outcome_name(v.outcome), v.all.wrong);
+    /* copies are right where subnormal products leave the bias alone, or nothing is clipped */
+    const int decides =
+        sl_kind_claims_power(setup_of((sl_cause)i)->kind) && i != SL_CAUSE_CLIP_ALWAYS;
+    cr_expect(v.all.wrong == 0 && (v.outcome == SL_OUTCOME_EQUAL || !decides), "%s: %s, %zu wrong",
+              row->name, sl_outcome_name(v.outcome), v.all.wrong);
     cr_assert_eq(sl_dump_causes_find(&causes, &d, &v, &err), SL_OK);
     cr_expect_eq(causes.n, 0);
     sl_dump_verdict_end(&v);

@@ -356,3 +356,71 @@ Test(dumps, generated_by_another) {
     sl_dump_close(dump);
   }
 }
+
+/* A text's sizes are those of the files, and results are stored as the problem's: before anything
+ * is made. k of linear is in no output, so that only a limit can hold it. */
+Test(dumps, texts_beyond_the_file) {
+  static const char *const keys[] = {"sluice.problem.generator", "sluice.problem.seed",
+                                     "sluice.problem.kind"},
+                           *const values[] = {"1", "7", "usual"};
+  static const struct {
+    const char *shape, *type, *contract;
+    sl_tensor_type stored;
+    const char *message; /* NULL: it is judged */
+  } rows[] = {
+      {"t=99999999,n=2,k=2", "f32", NULL, SL_TENSOR_F32, "tensor y has the shape [2,2]"},
+      {"t=2,n=4294967296,k=2", "f32", NULL, SL_TENSOR_F32, "n is 2, but 4294967296 in the problem"},
+      {"t=2,n=2,k=4294967296", "f32", NULL, SL_TENSOR_F32, "more than 2^24 numbers"},
+      {"t=2,n=2,k=2", "f32", NULL, SL_TENSOR_F32, NULL},
+      {"t=2,n=2,k=2", "f32", NULL, SL_TENSOR_F64, NULL},
+      {"t=2,n=2,k=2", "f32", NULL, SL_TENSOR_BF16, "tensor y is BF16, but results of this"},
+      {"t=2,n=2,k=2", "f32", NULL, SL_TENSOR_F16, "--contract out=f16"},
+      {"t=2,n=2,k=2", "bf16", NULL, SL_TENSOR_F16, "results of this problem are bf16"},
+      {"t=2,n=2,k=2", "f16", NULL, SL_TENSOR_BF16, "results of this problem are f16"},
+      {"t=2,n=2,k=2", "f64", NULL, SL_TENSOR_F32, NULL},
+      {"t=2,n=2,k=2", "bf16", NULL, SL_TENSOR_F32, NULL},
+      {"t=2,n=2,k=2", "f32", "out=bf16", SL_TENSOR_BF16, NULL},
+  };
+  const double y[4] = {0};
+  for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
+    file f = {0};
+    add(&f, "y", rows[row].stored, "2x2", y), say(&f, "sluice.op", "linear");
+    for (size_t k = 0; k < 3; k++) say(&f, keys[k], values[k]);
+    say(&f, "sluice.problem.shape", rows[row].shape);
+    say(&f, "sluice.problem.type", rows[row].type);
+    const char *path = write_file(&f, "out.safetensors");
+    const sl_dump_request request = {.contract = rows[row].contract};
+    sl_dump *dump;
+    sl_dump_case d;
+    sl_error err = {0};
+    cr_assert_eq(sl_dump_open(&dump, path, &err), SL_OK);
+    const sl_status status = sl_generated_read(&d, dump, dump, &request, &err);
+    if (rows[row].message)
+      expect_error(status, SL_ERR_INPUT, &err, rows[row].message);
+    else
+      cr_expect_eq(status, SL_OK, "row %zu: %s", row, err.message);
+    sl_dump_case_end(&d);
+    sl_dump_close(dump);
+  }
+}
+
+/* The file of the inputs shows their sizes. */
+Test(dumps, texts_beyond_the_inputs) {
+  const double x[4] = {1.0, 2.0, 3.0, 4.0};
+  sl_dump *out, *in;
+  sl_dump_case d;
+  sl_error err = {0};
+  const sl_dump_request request = {0};
+  file f = {0};
+  add(&f, "y", SL_TENSOR_F32, "2x2", x);
+  cr_assert_eq(sl_dump_open(&out, write_file(&f, "out.safetensors"), &err), SL_OK);
+  add(&f, "x", SL_TENSOR_F32, "2x2", x), add(&f, "w", SL_TENSOR_F32, "2x2", x);
+  say(&f, "sluice.op", "linear"), say(&f, "sluice.problem.generator", "1");
+  say(&f, "sluice.problem.seed", "7"), say(&f, "sluice.problem.kind", "usual");
+  say(&f, "sluice.problem.shape", "t=2,n=2,k=4294967296"), say(&f, "sluice.problem.type", "f32");
+  cr_assert_eq(sl_dump_open(&in, write_file(&f, "in.safetensors"), &err), SL_OK);
+  expect_error(sl_generated_read(&d, out, in, &request, &err), SL_ERR_INPUT, &err,
+               "in.safetensors: tensor x has the shape [2,2], axes tk: k is 2, but 4294967296");
+  sl_dump_case_end(&d);
+  sl_dump_close(out), sl_dump_close(in);
+}

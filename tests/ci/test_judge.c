@@ -41,7 +41,7 @@ Test(judge, controls_are_rejected) {
   const double right[] = {1.0, -2.0}, x[] = {3.0, 5.0}, same[] = {1.0, -2.0};
   const sl_values in = {x, 2}, before = {x, 2}, none = {NULL, 0}, equal = {same, 2};
   sl_control_tally t = {0};
-  const sl_judged_output good = {"y", SL_FORMAT_F32, 2, tight, right};
+  const sl_judged_output good = {"y", SL_FORMAT_F32, 2, tight, right, NULL};
   sl_judged_problem p = problem(&good, &in, &before);
   cr_expect(sl_controls_try(&t, &p));
   for (int c = 0; c < SL_CONTROLS; c++) cr_expect(t.tried[c] == 1 && t.rejected[c] == 1);
@@ -52,23 +52,55 @@ Test(judge, controls_are_rejected) {
   cr_expect(t.tried[SL_CONTROL_INPUT] == 1 && t.tried[SL_CONTROL_PREVIOUS] == 1);
   /* wide bounds reject NaN alone: zeros are missed */
   sl_control_tally wide = {0};
-  const sl_judged_output bad = {"y", SL_FORMAT_F32, 2, loose, right};
+  const sl_judged_output bad = {"y", SL_FORMAT_F32, 2, loose, right, NULL};
   p = problem(&bad, &in, &before);
   cr_expect(sl_controls_try(&wide, &p));
   cr_expect_eq(sl_controls_missed(&wide), SL_CONTROL_ZEROS);
   /* no bound at all: nothing is rejected */
   const sl_ball open[] = {{1.0, INFINITY}, {-2.0, INFINITY}};
-  const sl_judged_output unbounded = {"y", SL_FORMAT_F32, 2, open, right};
+  const sl_judged_output unbounded = {"y", SL_FORMAT_F32, 2, open, right, NULL};
   sl_control_tally none_rejected = {0};
   p = problem(&unbounded, &in, &before);
   cr_expect_not(sl_controls_try(&none_rejected, &p));
   cr_expect_eq(none_rejected.without_power, 1);
 }
 
+/* Of a dump, a control passes that is itself the right answer, and an output carries no other. */
+Test(judge, controls_of_each_output) {
+  const sl_ball some[] = {{1.0, 1e-6}, {-2.0, 1e-6}}, zeros[] = {{0.0, 0.0}, {0.0, 0.0}},
+                ones[] = {{1.0, 1e-6}, {1.0, 1e-6}}, beyond[] = {{1e300, 1.0}, {1e300, 1.0}};
+  const double right[] = {1.0, -2.0}, zero[] = {0.0, 0.0}, one[] = {1.0, 1.0},
+               infinite[] = {INFINITY, INFINITY}, x[] = {-2.0, 5.0, 1.0, -2.0};
+  const size_t at[] = {2, 3}, ends[] = {0, 3};
+  const sl_judged_output good = {"y", SL_FORMAT_F32, 2, some, right, NULL};
+  const struct {
+    sl_judged_output second;
+    sl_control passes;
+  } cases[] = {
+      {{"o", SL_FORMAT_F32, 2, some, right, NULL}, SL_CONTROL_NONE},
+      {{"o", SL_FORMAT_F32, 2, zeros, zero, NULL}, SL_CONTROL_ZEROS},
+      {{"o", SL_FORMAT_F32, 2, ones, one, NULL}, SL_CONTROL_CONSTANT},
+      {{"o", SL_FORMAT_F32, 1, ones, one, NULL}, SL_CONTROL_NONE},
+      {{"o", SL_FORMAT_F32, 2, beyond, infinite, NULL}, SL_CONTROL_NONE},
+      /* a sample's elements are compared with those of their places */
+      {{"o", SL_FORMAT_F32, 2, some, right, at}, SL_CONTROL_INPUT},
+      {{"o", SL_FORMAT_F32, 2, some, right, ends}, SL_CONTROL_NONE},
+  };
+  const sl_values in = {x, 4};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    const sl_judged_output out[] = {good, cases[i].second};
+    const sl_judged_problem p = {out, 2, &in, 1, NULL};
+    size_t which;
+    cr_expect_eq(sl_controls_passing(&p, &which), cases[i].passes, "case %zu", i);
+    cr_expect_eq(which, cases[i].passes == SL_CONTROL_NONE ? 2 : 1);
+    cr_expect_eq(sl_controls_passing_all(&p, &which), SL_CONTROL_NONE);
+  }
+}
+
 Test(judge, power_is_the_bound) {
   const sl_ball ball = {1.0, 0x1.8p-11};
   const double right = 1.0;
-  const sl_judged_output out = {"y", SL_FORMAT_F32, 1, &ball, &right};
+  const sl_judged_output out = {"y", SL_FORMAT_F32, 1, &ball, &right, NULL};
   const sl_values none = {NULL, 0};
   const sl_judged_problem p = problem(&out, &none, &none);
   cr_expect_eq(sl_power_of_scale(&p), 10);

@@ -297,6 +297,62 @@ sl_status sl_dump_outputs_read(sl_dump_case *d, sl_dump *dump, sl_error *err) {
   return in_file(dump, read_outputs(d, dump, from, err), err);
 }
 
+/* Sizes that are there cannot change: other shapes are refused. */
+static sl_status fits(int *here, const sl_op_case *c, const sl_dump *dump,
+                      const sl_op_tensor *tensor, sl_error *err) {
+  sl_op_case sizes = *c;
+  sl_size_sources from;
+  found f;
+  for (size_t i = 0; i < SL_OP_LETTERS; i++) from[i] = "the problem";
+  SL_TRY(find(&f, dump, c->op, tensor, 1, err));
+  *here = f.index < sl_dump_count(dump);
+  return take_sizes(&sizes, from, &f, dump, err);
+}
+
+sl_status sl_dump_inputs_fit(const sl_op_case *c, const sl_dump *dump, size_t *absent,
+                             sl_error *err) {
+  *absent = 0;
+  for (size_t i = 0; i < sl_op_drawn(c->op); i++) {
+    int here;
+    SL_TRY(in_file(dump, fits(&here, c, dump, &c->op->in[i], err), err));
+    if (!here && __builtin_add_overflow(*absent, sl_op_count_of(c, &c->op->in[i]), absent))
+      *absent = SIZE_MAX;
+  }
+  return SL_OK;
+}
+
+sl_status sl_dump_outputs_fit(const sl_op_case *c, const sl_dump *dump, sl_error *err) {
+  for (size_t o = 0; o < sl_op_outputs(c->op); o++) {
+    int here;
+    SL_TRY(in_file(dump, fits(&here, c, dump, &c->op->out[o], err), err));
+  }
+  return SL_OK;
+}
+
+static int holds_all(sl_format stored, sl_format type) {
+  return sl_format_digits(stored) >= sl_format_digits(type) &&
+         sl_format_least(stored) <= sl_format_least(type) &&
+         sl_format_largest(stored) >= sl_format_largest(type);
+}
+
+sl_status sl_dump_outputs_hold(const sl_op_case *c, sl_format type, const sl_dump *dump,
+                               sl_error *err) {
+  for (size_t o = 0; o < sl_op_outputs(c->op); o++) {
+    const char *name;
+    sl_format stored;
+    const size_t index = find_tensor(dump, &c->op->out[o], &name);
+    if (index == sl_dump_count(dump) || !format_of(&stored, sl_dump_at(dump, index)->type) ||
+        holds_all(stored, type))
+      continue;
+    return sl_fail(err, SL_ERR_INPUT,
+                   "%s: tensor %s is %s, but results of this problem are %s: a kernel that stores "
+                   "them so says it, as --contract out=%s",
+                   sl_dump_path(dump), name, sl_tensor_type_name(sl_dump_at(dump, index)->type),
+                   sl_format_name(type), sl_format_name(stored));
+  }
+  return SL_OK;
+}
+
 void sl_dump_case_end(sl_dump_case *d) {
   for (size_t i = 0; i < SL_OP_INPUTS; i++) free(d->input[i]);
   for (size_t o = 0; o < SL_OP_OUTPUTS; o++) free(d->output[o].got);

@@ -27,7 +27,8 @@ typedef struct {
   sl_tensor_type given[SL_OP_INPUTS];
   sl_dump_output output[SL_OP_OUTPUTS]; /* got is NULL where there is none */
   int has_out;                          /* the contract says `out` */
-  sl_gate_form *form;                   /* of a gate file */
+  int exact;          /* inputs are made from a seed, of the kind exact (spec E4.1) */
+  sl_gate_form *form; /* of a gate file */
 } sl_dump_case;
 
 /* The op that the request or the metadata names. SL_ERR_USAGE, SL_ERR_INPUT. */
@@ -53,6 +54,16 @@ sl_status sl_dump_case_read(sl_dump_case *d, sl_dump *dump, const sl_dump_reques
 /* The same without an output: of those that there are, the type is taken. */
 sl_status sl_dump_inputs_read(sl_dump_case *d, sl_dump *dump, const sl_dump_request *request,
                               sl_error *err);
+
+/* Compares the shapes of those inputs, or outputs, that the dump has with the sizes of a case;
+ * reads no element. *absent: numbers of the drawn inputs that it lacks, at most SIZE_MAX. */
+sl_status sl_dump_inputs_fit(const sl_op_case *c, const sl_dump *dump, size_t *absent,
+                             sl_error *err);
+sl_status sl_dump_outputs_fit(const sl_op_case *c, const sl_dump *dump, sl_error *err);
+
+/* Outputs must be stored in a type that holds every number of `type`. */
+sl_status sl_dump_outputs_hold(const sl_op_case *c, sl_format type, const sl_dump *dump,
+                               sl_error *err);
 
 /* The outputs alone, for the case that is there. */
 sl_status sl_dump_outputs_read(sl_dump_case *d, sl_dump *dump, sl_error *err);

@@ -23,7 +23,8 @@ typedef struct {
 typedef struct {
   sl_dump_sample output[SL_OP_OUTPUTS];
   sl_judgement all;
-  sl_control_tally controls;
+  sl_control passes; /* would have passed in the place of the output passes_as */
+  const char *passes_as;
   sl_outcome outcome;
   size_t lost; /* spec E7.3 */
 } sl_dump_verdict;
@@ -36,10 +37,5 @@ void sl_dump_verdict_end(sl_dump_verdict *v);
 
 /* Balls of the elements `at` of an output by a case, which has the output's contract. */
 sl_status sl_dump_balls(const sl_op_case *c, int out, const size_t *at, size_t n, sl_ball *balls);
-
-/* 1 if a control would pass on these balls in place of the sample's own (spec E4.2); the tally says
- * which. balls: by output. */
-int sl_dump_control_passes(sl_control_tally *tally, const sl_dump_verdict *v, const sl_dump_case *d,
-                           sl_ball *const *balls);
 
 #endif

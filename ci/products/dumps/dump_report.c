@@ -9,14 +9,8 @@
 #include <math.h>
 #include <string.h>
 
-static const char *control_that_passes(const sl_dump_verdict *v) {
-  const sl_control missed = sl_controls_missed(&v->controls);
-  return missed == SL_CONTROLS ? NULL : sl_control_name(missed);
-}
-
 void sl_dump_reason(char out[SL_DUMP_REASON], const sl_dump_report *r) {
   const sl_judgement *j = &r->v->all;
-  const char *control = control_that_passes(r->v);
   if (r->happened)
     snprintf(out, SL_DUMP_REASON, "%s", r->happened);
   else if (j->wrong)
@@ -26,8 +20,9 @@ void sl_dump_reason(char out[SL_DUMP_REASON], const sl_dump_report *r) {
     snprintf(out, SL_DUMP_REASON, "%zu elements have no bound under this contract", j->unbounded);
   else if (j->judged == 0)
     snprintf(out, SL_DUMP_REASON, "no element was judged");
-  else if (control)
-    snprintf(out, SL_DUMP_REASON, "no power: %s would pass on these inputs", control);
+  else if (r->v->passes_as)
+    snprintf(out, SL_DUMP_REASON, "no power: %s would pass as %s on these inputs",
+             sl_control_name(r->v->passes), r->v->passes_as);
   else
     snprintf(out, SL_DUMP_REASON, "every judged element lies within its bound");
 }

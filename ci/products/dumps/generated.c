@@ -218,7 +218,7 @@ static sl_status request_of(sl_generated_request *g, const sl_dump *texts, sl_er
 }
 
 void sl_generated_take(sl_dump_case *d, sl_op_problem *p) {
-  d->c = p->c;
+  d->c = p->c, d->exact = p->kind == SL_KIND_EXACT;
   for (size_t i = 0; i < sl_op_drawn(p->c.op); i++) {
     d->input[i] = p->input[i], d->c.in[i] = p->input[i];
     d->given[i] = sl_generated_type(&p->c.op->in[i], p->given);
@@ -241,25 +241,59 @@ static sl_status check_answers(const sl_dump *outputs, const sl_dump *texts, sl_
   return SL_OK;
 }
 
+sl_format sl_generated_out(const sl_op_case *c, sl_format given) {
+  const sl_format acc = c->contract.acc;
+  return sl_format_digits(given) > sl_format_digits(acc) ? acc : given;
+}
+
+static sl_status in_texts(sl_status status, const sl_dump *texts, sl_error *err) {
+  const sl_error inner = *err;
+  if (!status) return SL_OK;
+  return sl_fail(err, status == SL_ERR_USAGE ? SL_ERR_INPUT : status, "%s: metadata: %s",
+                 sl_dump_path(texts), inner.message);
+}
+
+/* Numbers of the inputs that no file shows; SIZE_MAX: more. */
+static sl_status count_unseen(size_t *n, const sl_op_case *c, const sl_dump *outputs,
+                              const sl_dump *texts, sl_error *err) {
+  if (texts != outputs) return sl_dump_inputs_fit(c, texts, n, err);
+  *n = 0;
+  for (size_t i = 0; i < sl_op_drawn(c->op); i++)
+    if (__builtin_add_overflow(*n, sl_op_count_of(c, &c->op->in[i]), n)) *n = SIZE_MAX;
+  return SL_OK;
+}
+
+/* Texts can say any size and type: what the files hold is compared before anything is made. */
+static sl_status check_files(const sl_dump_case *d, const sl_generated_request *g,
+                             const sl_dump *outputs, const sl_dump *texts, sl_error *err) {
+  sl_op_case c = d->c;
+  sl_format type;
+  size_t unseen;
+  SL_TRY(in_texts(sl_op_shape_parse(&c, g->shape, err), texts, err));
+  SL_TRY(in_texts(type_of(&type, g->type, err), texts, err));
+  SL_TRY(sl_dump_outputs_fit(&c, outputs, err));
+  if (!d->has_out) SL_TRY(sl_dump_outputs_hold(&c, sl_generated_out(&c, type), outputs, err));
+  SL_TRY(count_unseen(&unseen, &c, outputs, texts, err));
+  if (unseen <= SL_GENERATED_UNSEEN) return SL_OK;
+  return sl_fail(err, SL_ERR_INPUT,
+                 "%s: metadata: sluice.problem.shape is '%.100s': more than 2^24 numbers are made "
+                 "again only beside the file of the inputs: name it with --inputs",
+                 sl_dump_path(texts), g->shape);
+}
+
 sl_status sl_generated_read(sl_dump_case *d, sl_dump *outputs, const sl_dump *texts,
                             const sl_dump_request *request, sl_error *err) {
   const sl_op *op;
   sl_generated_request g = {0};
-  sl_op_problem p;
+  sl_op_problem p = {0};
   *d = (sl_dump_case){0};
   SL_TRY(check_answers(outputs, texts, err));
   SL_TRY(request_of(&g, texts, err));
   SL_TRY(sl_dump_op(&op, texts, request, err));
   SL_TRY(sl_dump_conventions(d, op, texts, request, err));
-  sl_status status = make(&p, &g, g.shape, &d->c, err);
-  if (status) {
-    const sl_error inner = *err;
-    sl_fail(err, status == SL_ERR_USAGE ? SL_ERR_INPUT : status, "%s: metadata: %s",
-            sl_dump_path(texts), inner.message);
-  } else {
-    sl_generated_take(d, &p);
-  }
+  SL_TRY(check_files(d, &g, outputs, texts, err));
+  const sl_status status = in_texts(make(&p, &g, g.shape, &d->c, err), texts, err);
+  if (!status) sl_generated_take(d, &p);
   sl_op_problem_end(&p);
-  if (status) return err->status;
-  return sl_dump_outputs_read(d, outputs, err);
+  return status ? status : sl_dump_outputs_read(d, outputs, err);
 }

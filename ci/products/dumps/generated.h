@@ -6,6 +6,9 @@
 
 #include "ci/products/judge/op_problem.h"
 
+/* Inputs that are made again without their file to compare sizes with: so many numbers at most. */
+#define SL_GENERATED_UNSEEN ((size_t)1 << 24)
+
 /* Changes when the same seed gives other inputs. */
 #define SL_DUMP_GENERATOR 1
 
@@ -30,6 +33,10 @@ void sl_generated_take(sl_dump_case *d, sl_op_problem *p);
 sl_tensor_type sl_generated_type(const sl_op_tensor *tensor, sl_format given);
 sl_tensor_view sl_generated_shape(const sl_op_case *c, const sl_op_tensor *tensor);
 sl_status sl_generated_view(sl_tensor_view *view, const sl_op_problem *p, size_t input);
+
+/* The type of results where the contract says no `out`: that of real inputs, or acc (spec E10.1).
+ */
+sl_format sl_generated_out(const sl_op_case *c, sl_format given);
 
 /* Writes the inputs with what makes them again (spec E9.1). SL_ERR_USAGE, SL_ERR_IO, SL_ERR_MEMORY.
  */

@@ -1,13 +1,6 @@
 /* Kernels in shared libraries (spec E10.1). */
 #include "library_case.h"
 
-/* Outputs without an `out` of the contract have the inputs' type, or acc's (spec E10.1). */
-static void set_output_type(sl_op_problem *p, const sl_dump_case *d) {
-  sl_contract *k = &p->c.contract;
-  if (d->has_out) return;
-  k->out = sl_format_digits(p->given) > sl_format_digits(k->acc) ? k->acc : p->given;
-}
-
 static sl_status call(sl_dump_case *d, sl_happened happened, const char *library, sl_op_problem *p,
                       const sl_kernel_limits *limits, sl_error *err) {
   sl_kernel_call k;
@@ -26,7 +19,7 @@ sl_status sl_library_case_make(sl_dump_case *d, sl_happened happened, const char
   *happened = '\0';
   sl_status status = sl_generated_make(d, &p, request, err);
   if (!status) {
-    set_output_type(&p, d);
+    if (!d->has_out) p.c.contract.out = sl_generated_out(&p.c, p.given);
     status = call(d, happened, library, &p, limits, err);
   }
   sl_op_problem_end(&p);

@@ -5,7 +5,8 @@
 #include <math.h>
 
 const char *sl_control_name(sl_control control) {
-  static const char *const names[] = {"zeros", "NaN", "a copy of an input", "the previous output"};
+  static const char *const names[] = {"zeros", "NaN", "a copy of an input", "the previous output",
+                                      "one number everywhere"};
   return names[control];
 }
 
@@ -23,7 +24,8 @@ static double value_of(const fake *f, const sl_judged_output *out, size_t o, siz
   if (f->what == SCALED) return sl_format_round(out->type, out->right[i] * f->x);
   if (f->what == GIVEN) return f->given[o][i];
   const sl_values *from = f->from + (f->same ? 0 : o);
-  return from->n ? sl_format_round(out->type, from->x[i % from->n]) : out->right[i];
+  const size_t place = out->at ? out->at[i] : i;
+  return from->n ? sl_format_round(out->type, from->x[place % from->n]) : out->right[i];
 }
 
 typedef enum { REJECTED, ACCEPTED, IS_RIGHT } reception;
@@ -89,6 +91,49 @@ sl_control sl_controls_missed(const sl_control_tally *tally) {
   for (int i = 0; i < SL_CONTROLS; i++)
     if (tally->tried[i] && !tally->rejected[i]) return (sl_control)i;
   return SL_CONTROLS;
+}
+
+static size_t judged_elements(const sl_judged_output *out) {
+  sl_judgement j = {0};
+  sl_judge(&j, out->name, 0, out->type, out->right, out->balls, out->n);
+  return j.judged;
+}
+
+/* One number can only be told from the right ones where there are two. */
+static int constant_passes(const sl_judged_problem *one, size_t judged) {
+  const sl_judged_output *out = one->out;
+  size_t first = 0;
+  while (first < out->n && !isfinite(out->right[first])) first++;
+  if (judged < 2 || first == out->n) return 0;
+  const fake constant = {.what = CONSTANT, .x = out->right[first]};
+  return receive(one, &constant) != REJECTED;
+}
+
+static sl_control passing(const sl_judged_problem *p) {
+  const fake zeros = {.what = CONSTANT, .x = 0.0}, nans = {.what = CONSTANT, .x = NAN};
+  if (receive(p, &zeros) != REJECTED) return SL_CONTROL_ZEROS;
+  if (receive(p, &nans) != REJECTED) return SL_CONTROL_NAN;
+  for (size_t i = 0; i < p->ins; i++) {
+    const fake copy = {.what = COPY, .from = &p->in[i], .same = 1};
+    if (p->in[i].n && receive(p, &copy) != REJECTED) return SL_CONTROL_INPUT;
+  }
+  return SL_CONTROL_NONE;
+}
+
+sl_control sl_controls_passing(const sl_judged_problem *p, size_t *out) {
+  for (*out = 0; *out < p->outs; ++*out) {
+    const sl_judged_problem one = {&p->out[*out], 1, p->in, p->ins, NULL};
+    const size_t judged = judged_elements(one.out);
+    const sl_control control = judged ? passing(&one) : SL_CONTROL_NONE;
+    if (control != SL_CONTROL_NONE) return control;
+    if (constant_passes(&one, judged)) return SL_CONTROL_CONSTANT;
+  }
+  return SL_CONTROL_NONE;
+}
+
+sl_control sl_controls_passing_all(const sl_judged_problem *p, size_t *out) {
+  *out = 0;
+  return passing(p);
 }
 
 int sl_power_of_scale(const sl_judged_problem *p) {

@@ -9,18 +9,22 @@ typedef enum {
   SL_CONTROL_NAN,
   SL_CONTROL_INPUT,    /* a copy of an input: of each of them */
   SL_CONTROL_PREVIOUS, /* the output of the call before */
-  SL_CONTROLS
+  SL_CONTROLS,
+  SL_CONTROL_CONSTANT = SL_CONTROLS, /* one number everywhere; of dumps alone */
+  SL_CONTROL_NONE
 } sl_control;
 
 const char *sl_control_name(sl_control control);
 
-/* An output with its balls; `right` are the values of a right kernel, in `type`. */
+/* An output with its balls; `right` are the values of a right kernel, in `type`. at: the places of
+ * a sample's elements in the whole output; NULL: they are all of it. */
 typedef struct {
   const char *name;
   sl_format type;
   size_t n;
   const sl_ball *balls;
   const double *right;
+  const size_t *at;
 } sl_judged_output;
 
 typedef struct {
@@ -49,6 +53,15 @@ int sl_controls_try(sl_control_tally *tally, const sl_judged_problem *p);
 
 /* The first control that was tried and that no problem of the tally rejects; SL_CONTROLS: none. */
 sl_control sl_controls_missed(const sl_control_tally *tally);
+
+/* The first control that would pass in the place of one output, the others aside, also where it is
+ * the right answer (spec E4.2, dumps); *out is that output. An output without any element to judge
+ * is passed over. SL_CONTROL_NONE: all are rejected. */
+sl_control sl_controls_passing(const sl_judged_problem *p, size_t *out);
+
+/* The same for all outputs at once, of which *out is the first, and without one number everywhere:
+ * for inputs whose scores are 0 by design. */
+sl_control sl_controls_passing_all(const sl_judged_problem *p, size_t *out);
 
 /* The largest j up to 60 at which both the right values times 1 + 2^-j and those times 1 - 2^-j,
  * rounded to the type, are rejected; 0: not even the double is. */

@@ -164,7 +164,7 @@ sl_status sl_op_answer_make(sl_op_answer *a, const sl_op_case *c) {
     for (size_t i = 0; i < n; i++)
       a->right[o][i] = sl_format_round(c->contract.out, a->balls[o][i].mid);
     a->out[o] =
-        (sl_judged_output){c->op->out[o].name, c->contract.out, n, a->balls[o], a->right[o]};
+        (sl_judged_output){c->op->out[o].name, c->contract.out, n, a->balls[o], a->right[o], NULL};
   }
   return SL_OK;
 }
