@@ -331,12 +331,12 @@ Test(dumps, generated_by_another) {
   static const char *const keys[] = {"sluice.problem.generator", "sluice.problem.seed",
                                      "sluice.problem.shape", "sluice.problem.type",
                                      "sluice.problem.kind"};
-  static const char *const values[][5] = {{"2", "7", "t=2,n=2,k=2", "f32", "usual"},
-                                          {"1", "-7", "t=2,n=2,k=2", "f32", "usual"},
-                                          {"1", "7", "t=2,q=2", "f32", "usual"},
-                                          {"1", "7", "t=2,n=2,k=2", "f33", "usual"},
-                                          {"1", "7", "t=2,n=2,k=2", "f32", "masked"}};
-  static const char *const messages[] = {"inputs of generator 2, this is generator 1",
+  static const char *const values[][5] = {{"1", "7", "t=2,n=2,k=2", "f32", "usual"},
+                                          {"2", "-7", "t=2,n=2,k=2", "f32", "usual"},
+                                          {"2", "7", "t=2,q=2", "f32", "usual"},
+                                          {"2", "7", "t=2,n=2,k=2", "f33", "usual"},
+                                          {"2", "7", "t=2,n=2,k=2", "f32", "masked"}};
+  static const char *const messages[] = {"inputs of generator 1, this is generator 2",
                                          "sluice.problem.seed is '-7'", "has the sizes tnk",
                                          "type 'f33'", "linear has nothing to mask"};
   const double y[4] = {0};

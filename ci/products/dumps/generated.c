@@ -34,7 +34,7 @@ static void default_shape(char *out, size_t size, const sl_op *op) {
   static const struct {
     char letter;
     int n;
-  } usual[] = {{'b', 2},   {'c', 16}, {'d', 64}, {'g', 2}, {'h', 4},  {'i', 16}, {'j', 16},
+  } usual[] = {{'b', 2},   {'c', 16}, {'d', 64}, {'g', 2}, {'h', 4},  {'i', 16}, {'j', 24},
                {'k', 256}, {'n', 64}, {'p', 64}, {'s', 8}, {'t', 16}, {'v', 100}};
   size_t n = 0;
   for (const char *s = op->sizes; *s; s++)

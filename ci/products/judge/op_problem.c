@@ -43,24 +43,75 @@ static double power(sl_source *s, double low, double high) {
   return copysign(exp2(low + (high - low) * part), sl_source_unit(s));
 }
 
-/* Every second value undoes the one before it in the first input, and repeats it in the others. */
-static double cancelling(sl_source *s, const double *x, size_t i, int first, double scale) {
-  if (i % 2 == 0) return scale * sl_source_unit(s);
-  return first ? -x[i - 1] * (1.0 + 0x1p-20 * sl_source_unit(s)) : x[i - 1];
+/* Where an element is: the last axis is a row. */
+typedef struct {
+  size_t row, column;
+} place;
+
+static size_t row_length(const sl_op_problem *p, size_t input) {
+  const char *shape = p->c.op->in[input].shape, *last = shape + strlen(shape) - 1;
+  const size_t factor = last > shape && last[-1] <= '9' ? (size_t)(last[-1] - '0') : 1;
+  return factor * sl_op_size(&p->c, *last);
 }
 
-static double real_value(sl_source *s, const sl_op_problem *p, int first, const double *x, size_t i,
+static place place_of(const sl_op_problem *p, size_t input, size_t i) {
+  const size_t n = row_length(p, input);
+  return (place){i / n, i % n};
+}
+
+/* A kind that makes results vanish takes part of the elements alone, so that zeros are no answer:
+ * of the first input odd rows, and of subnormal ones odd columns of the others too. */
+static int is_subnormal(size_t input, place at) {
+  return input == 0 ? (at.row | at.column) & 1 : (at.column & 2) != 0;
+}
+
+/* Every second value undoes the one before it in the first input, and repeats it in the others. */
+static double cancelling(sl_source *s, const sl_op_problem *p, size_t input, size_t i,
                          double scale) {
-  const double ulp = sl_format_ulp(p->given, scale);
+  const place at = place_of(p, input, i);
+  const double *x = p->input[input];
+  const int is_one_row = row_length(p, input) == p->count[input];
+  if (at.column % 2 == 0 || (input == 0 && !is_one_row && at.row % 2 == 0))
+    return scale * sl_source_unit(s);
+  return input == 0 ? -x[i - 1] * (1.0 + 0x1p-20 * sl_source_unit(s)) : x[i - 1];
+}
+
+/* The input of attention, by its place in the forward pass: q, k, v; else SL_OP_INPUTS. */
+static size_t attention_input(const sl_op_problem *p, size_t input) {
+  if (p->c.op == &sl_op_attention) return input;
+  return p->c.op == &sl_op_attention_backward && input > 0 ? input - 1 : SL_OP_INPUTS;
+}
+
+/* 1 for the lower of the two values that a column of tied queries and keys has. Keys differ, in
+ * pairs, in their first element: else all weights were equal, and the gradient of q were 0. */
+static int is_low_column(const sl_op_problem *p, size_t input, place at) {
+  if (at.column > 0 || attention_input(p, input) == 0) return at.column & 1;
+  return at.row / sl_op_size(&p->c, 'g') / 2 & 1;
+}
+
+/* Queries and keys are tied by columns, so that scores are; all else has two values and those next
+ * to them, so that no constant is an answer. */
+static double tied(sl_source *s, const sl_op_problem *p, size_t input, place at, double scale) {
+  const uint32_t drawn = sl_source_below(s, 4);
+  const int low = attention_input(p, input) < 2 ? is_low_column(p, input, at) : (int)(drawn & 1);
+  const double lower = p->c.op->in[input].kind == SL_TENSOR_LOGIT ? scale - 1.0 : scale / 4.0,
+               base = low ? lower : scale;
+  return base + sl_format_ulp(p->given, base) * (double)(drawn >> 1);
+}
+
+static double real_value(sl_source *s, const sl_op_problem *p, size_t input, size_t i,
+                         double scale) {
+  const place at = place_of(p, input, i);
   switch (p->kind) {
     case SL_KIND_CANCELLING:
-      return cancelling(s, x, i, first, scale);
+      return cancelling(s, p, input, i, scale);
     case SL_KIND_WIDE:
       return power(s, -12.0, 12.0);
     case SL_KIND_SUBNORMAL:
+      if (!is_subnormal(input, at)) return scale * sl_source_unit(s);
       return power(s, sl_format_least(p->given) - 8.0, sl_format_least(p->given) + 8.0);
     case SL_KIND_TIES:
-      return scale + ulp * (double)sl_source_below(s, 2);
+      return tied(s, p, input, at, scale);
     case SL_KIND_EXACT:
       return (double)sl_source_below(s, 9) - 4.0;
     default:
@@ -68,17 +119,28 @@ static double real_value(sl_source *s, const sl_op_problem *p, int first, const 
   }
 }
 
-static double logit_value(sl_source *s, const sl_op_problem *p, const double *x, size_t i) {
+static double logit_value(sl_source *s, const sl_op_problem *p, size_t i) {
   if (p->kind == SL_KIND_EXACT) return 0.0;
   if (p->kind == SL_KIND_MASKED && sl_source_below(s, 3) == 0) return -INFINITY;
   if (p->kind == SL_KIND_WIDE) return power(s, -6.0, 5.0);
-  return real_value(s, p, 1, x, i, 8.0);
+  return real_value(s, p, 0, i, 8.0);
 }
 
-static double whole_value(sl_source *s, const sl_op_problem *p, const sl_op_tensor *tensor) {
+/* Usual and exact sequences end before the last key, the first one always, and behind the last
+ * query where there are keys enough. */
+static double length_value(sl_source *s, const sl_op_problem *p, size_t i, size_t n) {
+  if (p->kind == SL_KIND_MASKED) return 1 + (double)sl_source_below(s, (uint32_t)n);
+  if (n == 1 || (p->kind != SL_KIND_USUAL && p->kind != SL_KIND_EXACT)) return (double)n;
+  const size_t queries = sl_op_size(&p->c, 'i'), low = queries < n ? queries : 1,
+               high = i == 0 ? n - 1 : n;
+  return (double)(low + sl_source_below(s, (uint32_t)(high - low + 1)));
+}
+
+static double whole_value(sl_source *s, const sl_op_problem *p, const sl_op_tensor *tensor,
+                          size_t i) {
   const size_t n = sl_op_size(&p->c, tensor->below);
   if (tensor->kind == SL_TENSOR_INDEX) return (double)sl_source_below(s, (uint32_t)n);
-  return (double)(p->kind == SL_KIND_MASKED ? 1 + sl_source_below(s, (uint32_t)n) : n);
+  return length_value(s, p, i, n);
 }
 
 /* Three flags of four are set, and the last one, so that taking it away is a change. */
@@ -88,31 +150,80 @@ static double flag_value(sl_source *s, size_t i, size_t n) {
 
 /* Attention is exact where every score is 0, the loss where no log-prob has changed. */
 static int is_zero_when_exact(const sl_op_problem *p, size_t input) {
-  if (p->c.op == &sl_op_attention) return input == 0;
-  if (p->c.op == &sl_op_attention_backward) return input == 1;
-  return p->c.op == &sl_op_gated_loss && input < 3;
+  return attention_input(p, input) == 0 || (p->c.op == &sl_op_gated_loss && input < 3);
 }
 
-/* A score that is off by more than 1 says nothing about its weight, and a gradient is made of
- * weights alone. */
+/* A score that is off by more than 1 says nothing about its weight: wide queries are small. */
 static int is_wide_query(const sl_op_problem *p, size_t input) {
-  return p->kind == SL_KIND_WIDE && p->c.op == &sl_op_attention_backward && input == 1;
+  return p->kind == SL_KIND_WIDE && attention_input(p, input) == 0;
+}
+
+/* AdamW's odd parameters are small: else a step is less than half an ulp of them, and a copy of p
+ * the answer. */
+static int is_small_parameter(const sl_op_problem *p, size_t input, size_t i) {
+  return p->c.op == &sl_op_adamw && input == 0 && i % 2 && p->kind != SL_KIND_WIDE &&
+         p->kind != SL_KIND_SUBNORMAL;
+}
+
+static int is_norm_input(const sl_op_problem *p, size_t input) {
+  return (p->c.op == &sl_op_rmsnorm && input == 0) ||
+         (p->c.op == &sl_op_rmsnorm_backward && input == 1);
+}
+
+/* The factor of a norm's usual input: in odd rows eps is as large as the mean square, where the
+ * type holds what such a row is divided by. */
+static double norm_factor(const sl_op_problem *p, size_t input, size_t i) {
+  if (p->kind != SL_KIND_USUAL || !is_norm_input(p, input)) return 1.0;
+  const double root = sqrt(p->c.setting[0]);
+  const int holds = root > 0.0 && isfinite(sl_format_round(p->given, 2.0 / root));
+  return holds && place_of(p, input, i).row % 2 ? root : 1.0;
+}
+
+static double value_of(sl_source *s, const sl_op_problem *p, size_t input, size_t i) {
+  const sl_op_tensor *tensor = &p->c.op->in[input];
+  if (tensor->kind == SL_TENSOR_FLAG) return flag_value(s, i, p->count[input]);
+  if (tensor->below) return whole_value(s, p, tensor, i);
+  double x =
+      tensor->kind == SL_TENSOR_LOGIT ? logit_value(s, p, i) : real_value(s, p, input, i, 2.0);
+  if (p->kind == SL_KIND_EXACT && is_zero_when_exact(p, input)) return 0.0;
+  if (is_wide_query(p, input)) x = sl_format_round(p->given, x) * 0x1p-12;
+  if (is_small_parameter(p, input, i)) x *= 0x1p-6;
+  x = sl_format_round(p->given, x * norm_factor(p, input, i));
+  return tensor->kind == SL_TENSOR_POSITIVE ? fabs(x) : x;
 }
 
 static void draw_input(sl_op_problem *p, size_t input) {
-  const sl_op_tensor *tensor = &p->c.op->in[input];
   sl_source s = source_of(p->c.op->name, p->seed, input);
-  double *x = p->input[input];
-  for (size_t i = 0; i < p->count[input]; i++) {
-    const double value = tensor->kind == SL_TENSOR_FLAG ? flag_value(&s, i, p->count[input])
-                         : tensor->below                ? whole_value(&s, p, tensor)
-                         : tensor->kind == SL_TENSOR_LOGIT
-                             ? logit_value(&s, p, x, i)
-                             : real_value(&s, p, input == 0, x, i, 2.0);
-    x[i] = tensor->below ? value : sl_format_round(p->given, value);
-    if (p->kind == SL_KIND_EXACT && is_zero_when_exact(p, input)) x[i] = 0.0;
-    if (is_wide_query(p, input)) x[i] = sl_format_round(p->given, x[i] * 0x1p-12);
-    if (tensor->kind == SL_TENSOR_POSITIVE) x[i] = fabs(x[i]);
+  for (size_t i = 0; i < p->count[input]; i++) p->input[input][i] = value_of(&s, p, input, i);
+}
+
+/* A row of exact logits has a power of 2 of equal ones, its target among them, so that weights are
+ * powers of 2 that differ from row to row. The others are masked; where a logarithm is taken, which
+ * is not exact anyway, they are finite: a 0 times -infinity of the entropy is no mistake there. */
+static void draw_exact_logits(sl_op_problem *p) {
+  const double off = p->c.op == &sl_op_softmax ? -(double)INFINITY : -0x1p13;
+  const size_t rows = sl_op_size(&p->c, 't'), n = sl_op_size(&p->c, 'v');
+  sl_source s = source_of(p->c.op->name, p->seed, SL_OP_INPUTS);
+  uint32_t powers = 1;
+  while ((size_t)2 << (powers - 1) <= n) powers++;
+  for (size_t row = 0; row < rows; row++) {
+    const size_t held = p->input[1] ? (size_t)p->input[1][row] : n - 1, last = n - 1 - held;
+    size_t on = (size_t)1 << (sl_source_below(&s, powers) + row) % powers,
+           before = sl_source_below(&s, (uint32_t)on);
+    if (row + 1 == rows) /* the last logit is one of them: taking it away is a change */
+      on = (size_t)1 << (powers - 1), before = last < on ? 0 : n - last;
+    double *x = p->input[0] + row * n;
+    for (size_t i = 0; i < n; i++) x[i] = (i + before + n - held) % n < on ? 0.0 : off;
+  }
+}
+
+/* The r of a norm's usual gradient is the one of its x. */
+static void draw_scales(sl_op_problem *p) {
+  const size_t d = sl_op_size(&p->c, 'd');
+  for (size_t row = 0; row < p->count[3]; row++) {
+    double squares = 0.0;
+    for (size_t i = 0; i < d; i++) squares += p->input[1][row * d + i] * p->input[1][row * d + i];
+    p->input[3][row] = sl_format_round(p->given, 1.0 / sqrt(squares / (double)d + p->c.setting[0]));
   }
 }
 
@@ -145,6 +256,8 @@ sl_status sl_op_problem_make(sl_op_problem *p, const sl_op_case *like, sl_proble
     draw_input(p, i);
   }
   if (kind == SL_KIND_MASKED) mask(p);
+  if (kind == SL_KIND_EXACT && like->op->in[0].kind == SL_TENSOR_LOGIT) draw_exact_logits(p);
+  if (kind == SL_KIND_USUAL && like->op == &sl_op_rmsnorm_backward) draw_scales(p);
   return sl_op_check(&p->c, err);
 }
 
