@@ -97,6 +97,22 @@ static void say(written_texts *t, const char *key, size_t length, const char *va
   t->n++;
 }
 
+/* Every setting, so that a kernel has no default of its own to know: as it was given, the last one
+ * where it was given twice, or as the problem has it. */
+static void say_settings(written_texts *t, const sl_op_problem *p,
+                         const sl_generated_request *request) {
+  for (size_t i = 0; i < sl_op_settings(p->c.op); i++) {
+    const char *name = p->c.op->setting[i].name, *given = NULL;
+    const size_t n = strlen(name);
+    char text[64];
+    for (size_t k = 0; k < request->settings; k++)
+      if (strncmp(request->setting[k], name, n) == 0 && request->setting[k][n] == '=')
+        given = request->setting[k] + n + 1;
+    sl_op_setting_text(text, sizeof text, &p->c, i);
+    say(t, name, n, given && !(request->gate && strcmp(name, "gate") == 0) ? given : text);
+  }
+}
+
 static void say_all(written_texts *t, const sl_op_problem *p, const sl_generated_request *request,
                     const char *shape) {
   char number[32];
@@ -109,11 +125,7 @@ static void say_all(written_texts *t, const sl_op_problem *p, const sl_generated
   say(t, "problem.type", 12, request->type);
   say(t, "problem.kind", 12, request->kind);
   if (request->contract) say(t, "contract", 8, request->contract);
-  if (request->gate) say(t, "gate", 4, "expression");
-  for (size_t i = 0; i < request->settings; i++) {
-    const size_t n = strcspn(request->setting[i], "=");
-    say(t, request->setting[i], n, request->setting[i] + n + 1);
-  }
+  say_settings(t, p, request);
 }
 
 static sl_status make(sl_op_problem *p, const sl_generated_request *request, const char *shape,
