@@ -78,7 +78,8 @@ judge() { # OP KIND, then settings for --gen
   # shellcheck disable=SC2086
   eval 'timeout "${SECONDS_EACH:-60}" '"$kernel"' "$work/inputs" "$work/outputs"' || code=$?
   if [ "$code" -ne 0 ] || [ ! -f "$work/outputs" ]; then no_answer "$op" "$kind" "$code"; return; fi
-  "$sluice" equiv --judge "$work/outputs" --inputs "$work/inputs" \
+  # The page of the run gets one table, at the end.
+  GITHUB_STEP_SUMMARY='' "$sluice" equiv --judge "$work/outputs" --inputs "$work/inputs" \
     --junit "$junit" >"$work/report" || code=$?
   cat "$work/report"
   [ "$code" -gt 4 ] || row "$op" "$kind" >>"$summary"

@@ -232,11 +232,23 @@ static sl_status read_output(sl_dump_case *d, size_t o, const found *f, sl_dump 
   return sl_layout_read(&out->got, &d->c, &f->layout, f->tensor, dump, f->index, err);
 }
 
+/* An output that is an input's tensor too would be judged by itself. */
+static sl_status check_apart(const sl_dump *dump, const sl_op *op, const sl_op_tensor *output,
+                             size_t index, sl_error *err) {
+  const char *name;
+  for (size_t i = 0; i < sl_op_inputs(op); i++)
+    if (index < sl_dump_count(dump) && find_tensor(dump, &op->in[i], &name) == index)
+      return sl_fail(err, SL_ERR_INPUT, "tensor %s is the input %s and the output %s of %s", name,
+                     op->in[i].name, output->name, op->name);
+  return SL_OK;
+}
+
 static sl_status read_outputs(sl_dump_case *d, sl_dump *dump, sl_size_sources from, sl_error *err) {
   const sl_op *op = d->c.op;
   found out[SL_OP_OUTPUTS];
   for (size_t o = 0; o < sl_op_outputs(op); o++) {
     SL_TRY(find(&out[o], dump, op, &op->out[o], 0, err));
+    SL_TRY(check_apart(dump, op, &op->out[o], out[o].index, err));
     SL_TRY(take_sizes(&d->c, from, &out[o], dump, err));
   }
   for (size_t o = sl_op_outputs(op); o-- > 0;) {

@@ -1,7 +1,8 @@
 /* Options of `sluice equiv --op`, `--gen`, `--judge` and `--so` (spec E5.1, E6 to E10). */
 #include "dump_command.h"
 
-#include "dump_report.h"
+#include "dump_explain.h"
+#include "dump_github.h"
 #include "library_case.h"
 
 #include "ci/products/judge/report_options.h"
@@ -18,6 +19,7 @@ enum {
   OPTION_INPUTS,
   OPTION_CONVENTIONS,
   OPTION_SO,
+  OPTION_EXPLAIN,
   OPTION_MEMORY
 };
 
@@ -33,7 +35,7 @@ typedef struct {
   size_t mebibytes;
   size_t elements;
   uint64_t seed;
-  int conventions, limited;
+  int conventions, limited, explain;
 } options;
 
 static error_t parse_files(int key, char *arg, options *o) {
@@ -55,6 +57,9 @@ static error_t parse_files(int key, char *arg, options *o) {
       return 0;
     case OPTION_CONVENTIONS:
       o->conventions = 1;
+      return 0;
+    case OPTION_EXPLAIN:
+      o->explain = 1;
       return 0;
     default:
       return ARGP_ERR_UNKNOWN;
@@ -128,6 +133,8 @@ static const struct argp_option rows[] = {
     {"set", 'S', "NAME=VALUE", 0, "a setting of the op: eps=1e-5, causal=0, gate=erf, ...", 0},
     {"gate", 'g', "GATE", 0, "of gated_loss: a gate file, or a built-in gate's name", 0},
     {"elements", 'e', "N", 0, "of each output at most; or all (default 65536)", 0},
+    {"explain", OPTION_EXPLAIN, 0, 0,
+     "how the bound of each output's worst element is made, with its numbers", 0},
     {"seed", 's', "N", 0, "of the sample, or of what is generated (default 1)", 0},
     {"conventions", OPTION_CONVENTIONS, 0, 0, "print the op's tensors, settings and known causes",
      0},
@@ -179,6 +186,8 @@ static sl_status check_options(const options *o, sl_error *err) {
         "one of --dump FILE, --gen OP, --judge FILE, --so FILE and --conventions is needed");
   if ((o->generate.op != NULL) != (o->output != NULL))
     return sl_fail(err, SL_ERR_USAGE, "--gen OP goes with -o FILE");
+  if (o->explain && (o->generate.op || o->conventions))
+    return sl_fail(err, SL_ERR_USAGE, "--explain goes with --dump, --judge or --so FILE");
   if (o->inputs && !o->judge)
     return sl_fail(err, SL_ERR_USAGE, "--inputs FILE goes with --judge FILE");
   if (o->library && !o->request.op)
@@ -200,7 +209,11 @@ static sl_status write_file(const char *path, const sl_dump_report *r,
 
 static sl_status report(const options *o, const sl_dump_report *r, sl_error *err) {
   const sl_report_options *to = &o->report;
-  if (!sl_report_is_quiet(to)) sl_dump_report_text(stdout, r);
+  if (!sl_report_is_quiet(to)) {
+    sl_dump_report_text(stdout, r);
+    if (o->explain) SL_TRY(sl_dump_explain(stdout, r, err));
+  }
+  sl_dump_github(sl_report_is_quiet(to) ? stderr : stdout, r);
   if (to->json) SL_TRY(write_file(to->json, r, sl_dump_report_json, err));
   if (to->junit) SL_TRY(write_file(to->junit, r, sl_dump_report_junit, err));
   return SL_OK;

@@ -1,6 +1,8 @@
 /* Reports on a dump. */
 #include "dump_report.h"
 
+#include "dump_explain.h"
+
 #include "ci/products/judge/lost_digits.h"
 #include "kernels/support/cli.h"
 #include "kernels/support/plot.h"
@@ -11,13 +13,18 @@
 
 void sl_dump_reason(char out[SL_DUMP_REASON], const sl_dump_report *r) {
   const sl_judgement *j = &r->v->all;
+  char place[SL_DUMP_PLACE] = "";
+  if (j->wrong) sl_dump_place(place, &r->d->c, j->wrong_at.tensor, j->wrong_at.index);
   if (r->happened)
     snprintf(out, SL_DUMP_REASON, "%s", r->happened);
   else if (j->wrong)
-    snprintf(out, SL_DUMP_REASON, "%s[%zu] is %.9g; exact is %.9g, within %.3g", j->wrong_at.tensor,
-             j->wrong_at.index, j->got, j->mid, j->rad);
+    snprintf(out, SL_DUMP_REASON, "%s is %.9g; exact is %.9g, within %.3g", place, j->got, j->mid,
+             j->rad);
   else if (j->unbounded)
-    snprintf(out, SL_DUMP_REASON, "%zu elements have no bound under this contract", j->unbounded);
+    snprintf(out, SL_DUMP_REASON,
+             "%zu elements have no bound under this contract: a step may overflow, or its errors "
+             "are as large as its terms; smaller inputs, or a wider acc, have one",
+             j->unbounded);
   else if (j->judged == 0)
     snprintf(out, SL_DUMP_REASON, "no element was judged");
   else if (r->v->passes_as)
@@ -60,14 +67,15 @@ static void print_output(FILE *out, const sl_dump_report *r, size_t o) {
           r->d->output[o].count, j->wrong);
   if (j->unbounded) fprintf(out, ", %zu without a bound", j->unbounded);
   if (j->unjudged) fprintf(out, ", %zu not judged", j->unjudged);
+  char place[SL_DUMP_PLACE];
+  sl_dump_place(place, &r->d->c, name, j->ulps_at.index);
   if (j->judged)
-    fprintf(out, "; largest error %.3g ulps of %s at %s[%zu]; of the bound at most %.3g, p99 %.3g",
-            j->ulps, sl_format_name(r->d->output[o].type), name, j->ulps_at.index, j->share,
-            p99(j));
+    fprintf(out, "; largest error %.3g ulps of %s at %s; of the bound at most %.3g, p99 %.3g",
+            j->ulps, sl_format_name(r->d->output[o].type), place, j->share, p99(j));
   fputc('\n', out);
+  sl_dump_place(place, &r->d->c, name, s->first_nonfinite);
   if (s->nonfinite)
-    fprintf(out, "  %-12s %zu NaNs and infinities, the first is %s[%zu]\n", "", s->nonfinite, name,
-            s->first_nonfinite);
+    fprintf(out, "  %-12s %zu NaNs and infinities, the first is %s\n", "", s->nonfinite, place);
 }
 
 static void print_cause(FILE *out, sl_dump_cause cause) {

@@ -37,12 +37,17 @@ typedef struct {
 static void take_kernel(options *o, const char *name, struct argp_state *state) {
   const char *names[SL_KERNEL_COUNT];
   char meant[SL_MEANT];
+  const size_t n = strlen(name);
+  const char *forward = NULL; /* of an op of that name */
   for (int k = 0; k < SL_KERNEL_COUNT; k++) {
     names[k] = sl_equiv_kernel_name((sl_kernel_id)k);
+    if (strncmp(name, names[k], n) == 0 && strcmp(names[k] + n, "_forward") == 0)
+      forward = names[k];
     if (strcmp(name, names[k]) != 0) continue;
     o->run.wanted[k] = 1, o->run.some = 1;
     return;
   }
+  if (forward) argp_error(state, "no kernel '%s'; did you mean %s?", name, forward);
   argp_error(state, "no kernel '%s'%s", name, sl_meant_of(meant, name, names, SL_KERNEL_COUNT));
 }
 
@@ -138,8 +143,12 @@ static const char doc[] =
     "within a derived bound (A), and with plain (P).\vA seed repeats a run. Exit codes: 0 equal; 1 "
     "different; 2 usage; 3 an input that cannot be read; 4 inconclusive; 5 system error; 77 "
     "nothing "
-    "was there to be judged. 'equiv tolerance' says what a tolerance is worth, 'equiv --dump' "
-    "judges kernels of others: 'sluice equiv --conventions --help'.";
+    "was there to be judged.\n\n'equiv tolerance' says what a tolerance is worth. Kernels of "
+    "others "
+    "are judged by --dump FILE, by --gen OP -o FILE and --judge FILE, or by --so FILE --op OP, "
+    "with "
+    "--contract, --set, --gate, --shape, --type, --kind, --elements, --explain, --memory: 'sluice "
+    "equiv --conventions --help' has these options.";
 
 typedef struct {
   sl_run_report report;

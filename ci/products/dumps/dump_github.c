@@ -1,0 +1,67 @@
+/* GitHub's annotations and step summary of a dump. */
+#include "dump_github.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* An annotation's text ends with its line, and a property with a colon or a comma. */
+static void print_escaped(FILE *out, const char *text) {
+  for (; *text; text++) {
+    const unsigned char c = (unsigned char)*text;
+    if (c < ' ' || strchr("%:,", c))
+      fprintf(out, "%%%02X", (unsigned)c);
+    else
+      fputc(c, out);
+  }
+}
+
+/* A cell of a table: names of files and a loader's words may hold what Markdown reads. */
+static void print_cell(FILE *out, const char *text) {
+  for (; *text; text++) {
+    const unsigned char c = (unsigned char)*text;
+    if (c < ' ' || strchr("|<>&`[]*_\\", c))
+      fprintf(out, "&#%u;", (unsigned)c);
+    else
+      fputc(c, out);
+  }
+}
+
+static void annotate(FILE *out, const sl_dump_report *r, const char *reason) {
+  const sl_outcome outcome = r->v->outcome;
+  if (outcome != SL_OUTCOME_DIFFERENT && outcome != SL_OUTCOME_INCONCLUSIVE) return;
+  fprintf(out, "::%s title=%s of ", outcome == SL_OUTCOME_DIFFERENT ? "error" : "warning",
+          r->d->c.op->name);
+  print_escaped(out, r->path);
+  fputs("::", out);
+  print_escaped(out, reason);
+  for (size_t i = 0; i < r->causes->n && i < SL_DUMP_CAUSES; i++) {
+    fputs("%0Aexplained by ", out);
+    print_escaped(out, sl_cause_at(r->causes->found[i].first)->text);
+  }
+  fputc('\n', out);
+}
+
+static void add_to_page(FILE *out, const sl_dump_report *r, const char *reason) {
+  fputs("\n| op | file | verdict | why |\n|---|---|---|---|\n| ", out);
+  fprintf(out, "%s | ", r->d->c.op->name);
+  print_cell(out, r->path);
+  fprintf(out, " | %s | ", sl_outcome_name(r->v->outcome));
+  print_cell(out, reason);
+  for (size_t i = 0; i < r->causes->n && i < SL_DUMP_CAUSES; i++) {
+    fputs("<br>explained by ", out);
+    print_cell(out, sl_cause_at(r->causes->found[i].first)->text);
+  }
+  fputs(" |\n", out);
+}
+
+void sl_dump_github(FILE *out, const sl_dump_report *r) {
+  const char *on_github = getenv("GITHUB_ACTIONS"), *summary = getenv("GITHUB_STEP_SUMMARY");
+  char reason[SL_DUMP_REASON];
+  sl_dump_reason(reason, r);
+  if (on_github && strcmp(on_github, "true") == 0) annotate(out, r, reason);
+  FILE *page = summary && *summary ? fopen(summary, "a") : NULL;
+  if (!page) return;
+  add_to_page(page, r, reason);
+  fclose(page);
+}
