@@ -21,6 +21,10 @@ static int begins(const char *text, const char *with) {
 
 int sl_cause_is_contract(sl_cause cause) { return begins(rows[cause].change, contract); }
 
+int sl_cause_is_coarse(sl_cause cause) {
+  return sl_cause_is_contract(cause) && !strstr(rows[cause].change, "subnormals=");
+}
+
 /* Each setting that the change names is as it was. */
 static int same_settings(const sl_op_case *a, const sl_op_case *b) {
   return memcmp(a->setting, b->setting, sizeof a->setting) == 0;

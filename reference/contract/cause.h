@@ -22,6 +22,8 @@ typedef struct {
 const sl_cause_row *sl_cause_at(sl_cause cause);
 /* 1 for a change of the contract. */
 int sl_cause_is_contract(sl_cause cause);
+/* 1 for such a change that any small error is within: not for flushed subnormals. */
+int sl_cause_is_coarse(sl_cause cause);
 
 /* The case with a cause beside those that it has: at most two. SL_ERR_USAGE where the change says
  * nothing new: the case has that setting, or its contract allows as much. */

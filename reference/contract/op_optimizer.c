@@ -45,6 +45,7 @@ static double correction(const sl_op_case *c, double beta, sl_cause missing) {
   if (sl_has(c, SL_CAUSE_ADAMW_NO_CORRECTION) || sl_has(c, missing)) return 1.0;
   if (sl_has(c, SL_CAUSE_ADAMW_STEP_BEHIND)) step -= 1.0;
   if (sl_has(c, SL_CAUSE_ADAMW_STEP_AHEAD)) step += 1.0;
+  if (sl_has(c, SL_CAUSE_ADAMW_BETAS_F32)) beta = (double)(float)beta;
   return 1.0 - pow(beta, step);
 }
 

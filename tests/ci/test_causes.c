@@ -178,6 +178,7 @@ static const setup setups[] = {
     {"LOSS_SUM_OF_EXP", "s=6,t=10", "level=sequence", "", SL_KIND_MASKED, NULL},
     {"LOSS_CAP_PLUS_1", "s=6,t=10", "gate=cispo,cap=5", "", SL_KIND_MASKED, ratios_4},
     {"LOSS_CAP_LESS_1", "s=6,t=10", "gate=cispo,cap=5", "", SL_KIND_MASKED, ratios_4},
+    {"LOSS_NO_CAP", "s=6,t=10", "gate=cispo,cap=5", "", SL_KIND_MASKED, ratios_4},
     {"LOSS_TAU_SWAPPED", "s=6,t=10", "tau_pos=1,tau_neg=1.5", "", SL_KIND_MASKED, NULL},
     {"LOSS_CLIP_SWAPPED", "s=6,t=10", "gate=clip,clip_high=0.5", "", SL_KIND_MASKED, NULL},
     {"LOSS_NO_KL", "s=6,t=10", "beta=0.5", "", SL_KIND_MASKED, NULL},
@@ -325,6 +326,38 @@ Test(causes, pairs) {
   /* a formula and a coarser arithmetic */
   c = causes_of(&sl_op_linear, &linear, SL_CAUSE_LINEAR_F16_SUM, SL_CAUSE_LINEAR_NO_BIAS);
   cr_expect(names(&c, SL_CAUSE_LINEAR_NO_BIAS, SL_CAUSE_LINEAR_F16_SUM));
+}
+
+/* CISPO without its cap is that alone, and no pair that comes to the same. */
+Test(causes, cap_is_missing) {
+  const setup far = {"", "s=6,t=10", "gate=cispo,cap=5", "", SL_KIND_MASKED, ratios_4};
+  const sl_dump_causes c = causes_of(&sl_op_gated_loss, &far, SL_CAUSE_LOSS_NO_CAP, SL_CAUSE_NONE);
+  cr_expect(c.n == 1 && names(&c, SL_CAUSE_LOSS_NO_CAP, SL_CAUSE_NONE));
+}
+
+/* A small error on one row is no work of a coarser arithmetic; on two rows it would be within its
+ * error, and that is how it is said. */
+Test(causes, coarser_arithmetic_errs_everywhere) {
+  const setup s = {"", "t=4,v=24", "", "", SL_KIND_USUAL, NULL};
+  for (size_t rows = 1; rows <= 2; rows++) {
+    sl_op_problem p;
+    sl_dump_case d;
+    sl_dump_verdict v;
+    sl_dump_causes causes;
+    sl_error err;
+    char text[SL_DUMP_CAUSE];
+    make(&p, &sl_op_softmax, &s, 1);
+    fill(&d, &p, SL_CAUSE_NONE);
+    for (size_t i = 0; i < rows * 24; i++) d.output[0].got[i] *= 1.0 + 0x1p-17;
+    cr_assert_eq(sl_dump_judge(&v, &d, SIZE_MAX, 1, &err), SL_OK);
+    cr_expect_eq(v.outcome, SL_OUTCOME_DIFFERENT);
+    cr_assert_eq(sl_dump_causes_find(&causes, &d, &v, &err), SL_OK);
+    cr_expect_eq(names(&causes, SL_CAUSE_SOFTMAX_EXP, SL_CAUSE_NONE), rows == 2);
+    sl_dump_cause_text(text, (sl_dump_cause){SL_CAUSE_SOFTMAX_EXP, SL_CAUSE_NONE});
+    cr_expect(strstr(text, "would be within the error of"));
+    sl_dump_verdict_end(&v);
+    end(&d, &p);
+  }
 }
 
 /* Inputs on which two formulas coincide: both are named. */

@@ -2,6 +2,8 @@
 #include "dump_causes.h"
 
 #include <math.h>
+#include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,6 +11,7 @@ typedef struct {
   const sl_dump_case *d;
   const sl_dump_verdict *v;
   sl_ball *balls[SL_OP_OUTPUTS]; /* of the sample, by the cause */
+  int spread;                    /* wrong elements on more rows than one */
 } search;
 
 /* Where the cause's formula gives NaN, or overflows, the dump has no number; a single sum may have
@@ -110,26 +113,54 @@ static sl_status try_cause(sl_dump_causes *causes, search *s, sl_dump_cause caus
   return SL_OK;
 }
 
-static int is_of(int cause, const sl_op *op, int contract) {
-  return sl_cause_at((sl_cause)cause)->op == op &&
-         sl_cause_is_contract((sl_cause)cause) == contract;
+/* The length of an output's last axis; 1 where it has one axis alone, whose elements are rows. */
+static size_t row_length(const sl_op_case *c, const sl_op_tensor *out) {
+  const size_t n = strlen(out->shape);
+  return n > 1 ? sl_op_size(c, out->shape[n - 1]) : 1;
+}
+
+/* 1 if the wrong elements of an output lie on more rows than one, or if it has no other. A single
+ * wrong row is no work of a coarser arithmetic, which has its errors everywhere. */
+static int is_spread(const search *s, size_t out) {
+  const sl_dump_sample *sample = &s->v->output[out];
+  const size_t row = row_length(&s->d->c, &s->d->c.op->out[out]);
+  size_t first = SIZE_MAX;
+  if (sample->judgement.wrong && s->d->output[out].count <= row) return 1;
+  for (size_t k = 0; k < sample->n; k++) {
+    const sl_ball b = sample->balls[k];
+    if (isnan(b.mid) || fabs(sample->got[k] - b.mid) <= b.rad) continue;
+    if (first == SIZE_MAX) first = sample->at[k] / row;
+    if (sample->at[k] / row != first) return 1;
+  }
+  return 0;
+}
+
+static int some_spread(const search *s) {
+  for (size_t o = 0; o < sl_op_outputs(s->d->c.op); o++)
+    if (s->d->output[o].got && is_spread(s, o)) return 1;
+  return 0;
+}
+
+static int is_of(int cause, const search *s, int contract) {
+  return sl_cause_at((sl_cause)cause)->op == s->d->c.op &&
+         sl_cause_is_contract((sl_cause)cause) == contract &&
+         (s->spread || !sl_cause_is_coarse((sl_cause)cause));
 }
 
 /* Formulas, all that fit; or changes of the contract, from the narrowest, the first that does. */
 static sl_status try_singles(sl_dump_causes *causes, search *s, int contract) {
   for (int i = 1; i < SL_CAUSES && !(contract && causes->n); i++)
-    if (is_of(i, s->d->c.op, contract))
+    if (is_of(i, s, contract))
       SL_TRY(try_cause(causes, s, (sl_dump_cause){(sl_cause)i, SL_CAUSE_NONE}));
   return SL_OK;
 }
 
 /* Two formulas, or one with a change of the contract. */
 static sl_status try_pairs(sl_dump_causes *causes, search *s, int contract) {
-  const sl_op *op = s->d->c.op;
   for (int i = 1; i < SL_CAUSES; i++) {
     const size_t before = causes->n;
-    for (int j = contract ? 1 : i + 1; is_of(i, op, 0) && j < SL_CAUSES; j++)
-      if (is_of(j, op, contract) && !(contract && causes->n > before))
+    for (int j = contract ? 1 : i + 1; is_of(i, s, 0) && j < SL_CAUSES; j++)
+      if (is_of(j, s, contract) && !(contract && causes->n > before))
         SL_TRY(try_cause(causes, s, (sl_dump_cause){(sl_cause)i, (sl_cause)j}));
   }
   return SL_OK;
@@ -158,6 +189,7 @@ sl_status sl_dump_causes_find(sl_dump_causes *causes, const sl_dump_case *d,
   sl_status status = SL_OK;
   *causes = (sl_dump_causes){0};
   if (v->outcome != SL_OUTCOME_DIFFERENT) return SL_OK;
+  s.spread = some_spread(&s);
   for (size_t o = 0; o < SL_OP_OUTPUTS; o++) {
     s.balls[o] = malloc(v->output[o].n * sizeof(sl_ball) + 1);
     if (!s.balls[o]) status = SL_ERR_MEMORY;
@@ -165,4 +197,20 @@ sl_status sl_dump_causes_find(sl_dump_causes *causes, const sl_dump_case *d,
   if (!status) status = try_all(causes, &s);
   for (size_t o = 0; o < SL_OP_OUTPUTS; o++) free(s.balls[o]);
   return status ? sl_fail(err, status, "no memory for the causes of %s", d->c.op->name) : SL_OK;
+}
+
+void sl_dump_cause_text(char out[SL_DUMP_CAUSE], sl_dump_cause cause) {
+  static const char within[] = "would be within the error of:";
+  const sl_cause_row *a = sl_cause_at(cause.first), *b = sl_cause_at(cause.second);
+  const char *colon = *a->defects ? ": " : "", *other = *b->defects ? ": " : "";
+  if (cause.second == SL_CAUSE_NONE && sl_cause_is_coarse(cause.first))
+    snprintf(out, SL_DUMP_CAUSE, "no formula; it %s %s%s%s", within, a->defects, colon, a->text);
+  else if (cause.second == SL_CAUSE_NONE)
+    snprintf(out, SL_DUMP_CAUSE, "%s%s%s", a->defects, colon, a->text);
+  else if (sl_cause_is_coarse(cause.second))
+    snprintf(out, SL_DUMP_CAUSE, "%s%s%s; the rest %s %s%s%s", a->defects, colon, a->text, within,
+             b->defects, other, b->text);
+  else
+    snprintf(out, SL_DUMP_CAUSE, "%s%s%s, and %s%s%s", a->defects, colon, a->text, b->defects,
+             other, b->text);
 }

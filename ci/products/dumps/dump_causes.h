@@ -25,4 +25,8 @@ typedef struct {
 sl_status sl_dump_causes_find(sl_dump_causes *causes, const sl_dump_case *d,
                               const sl_dump_verdict *v, sl_error *err);
 
+/* What is said of a cause. Coarser arithmetic is no formula: the error would be within its own. */
+enum { SL_DUMP_CAUSE = 320 };
+void sl_dump_cause_text(char out[SL_DUMP_CAUSE], sl_dump_cause cause);
+
 #endif

@@ -37,7 +37,9 @@ static void annotate(FILE *out, const sl_dump_report *r, const char *reason) {
   print_escaped(out, reason);
   for (size_t i = 0; i < r->causes->n && i < SL_DUMP_CAUSES; i++) {
     fputs("%0Aexplained by ", out);
-    print_escaped(out, sl_cause_at(r->causes->found[i].first)->text);
+    char text[SL_DUMP_CAUSE];
+    sl_dump_cause_text(text, r->causes->found[i]);
+    print_escaped(out, text);
   }
   fputc('\n', out);
 }
@@ -50,7 +52,9 @@ static void add_to_page(FILE *out, const sl_dump_report *r, const char *reason) 
   print_cell(out, reason);
   for (size_t i = 0; i < r->causes->n && i < SL_DUMP_CAUSES; i++) {
     fputs("<br>explained by ", out);
-    print_cell(out, sl_cause_at(r->causes->found[i].first)->text);
+    char text[SL_DUMP_CAUSE];
+    sl_dump_cause_text(text, r->causes->found[i]);
+    print_cell(out, text);
   }
   fputs(" |\n", out);
 }

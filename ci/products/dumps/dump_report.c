@@ -78,19 +78,11 @@ static void print_output(FILE *out, const sl_dump_report *r, size_t o) {
     fprintf(out, "  %-12s %zu NaNs and infinities, the first is %s\n", "", s->nonfinite, place);
 }
 
-static void print_cause(FILE *out, sl_dump_cause cause) {
-  const sl_cause_row *a = sl_cause_at(cause.first), *b = sl_cause_at(cause.second);
-  fprintf(out, "%s%s%s%s", a->defects, *a->defects ? ": " : "", a->text,
-          cause.second == SL_CAUSE_NONE ? "" : ", and ");
-  if (cause.second != SL_CAUSE_NONE)
-    fprintf(out, "%s%s%s", b->defects, *b->defects ? ": " : "", b->text);
-}
-
 static void print_causes(FILE *out, const sl_dump_causes *causes) {
   for (size_t i = 0; i < causes->n && i < SL_DUMP_CAUSES; i++) {
-    fprintf(out, "  %-12s ", i ? "" : "explained by");
-    print_cause(out, causes->found[i]);
-    fputc('\n', out);
+    char text[SL_DUMP_CAUSE];
+    sl_dump_cause_text(text, causes->found[i]);
+    fprintf(out, "  %-12s %s\n", i ? "" : "explained by", text);
   }
   if (causes->n > SL_DUMP_CAUSES)
     fprintf(out, "  %-12s and %zu more\n", "", causes->n - SL_DUMP_CAUSES);
@@ -202,11 +194,9 @@ void sl_dump_report_junit(FILE *out, const sl_dump_report *r) {
   sl_plot_text(out, reason);
   fputs("\">", out);
   for (size_t i = 0; i < r->causes->n && i < SL_DUMP_CAUSES; i++) {
-    sl_plot_text(out, sl_cause_at(r->causes->found[i].first)->text);
-    if (r->causes->found[i].second != SL_CAUSE_NONE) {
-      fputs(", and ", out);
-      sl_plot_text(out, sl_cause_at(r->causes->found[i].second)->text);
-    }
+    char text[SL_DUMP_CAUSE];
+    sl_dump_cause_text(text, r->causes->found[i]);
+    sl_plot_text(out, text);
     fputc('\n', out);
   }
   fprintf(out, "</%s>\n    </testcase>\n  </testsuite>\n</testsuites>\n", element);
