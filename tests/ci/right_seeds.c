@@ -145,6 +145,8 @@ static void print_alarm(const row *r, uint64_t seed, const sl_dump_verdict *v) {
   printf("%s %s %s, seed %" PRIu64 ": %s[%zu] is %.9g, exact %.9g within %.3g\n", r->op, r->shape,
          r->contract, seed, j->wrong ? j->wrong_at.tensor : "-", j->wrong_at.index, j->got, j->mid,
          j->rad);
+  if (v->outcome == SL_OUTCOME_INCONCLUSIVE && v->passes_as)
+    printf("  control %d would pass as %s\n", (int)v->passes, v->passes_as);
 }
 
 /* Outcomes of a row over the seeds. On usual and exact inputs a verdict is expected too. */
