@@ -127,11 +127,11 @@ static double logit_value(sl_source *s, const sl_op_problem *p, size_t i) {
 }
 
 /* Usual and exact sequences end before the last key, the first one always, and behind the last
- * query where there are keys enough. */
+ * query where there are keys enough, else behind half of the keys: of one key there is no dq. */
 static double length_value(sl_source *s, const sl_op_problem *p, size_t i, size_t n) {
   if (p->kind == SL_KIND_MASKED) return 1 + (double)sl_source_below(s, (uint32_t)n);
   if (n == 1 || (p->kind != SL_KIND_USUAL && p->kind != SL_KIND_EXACT)) return (double)n;
-  const size_t queries = sl_op_size(&p->c, 'i'), low = queries < n ? queries : 1,
+  const size_t queries = sl_op_size(&p->c, 'i'), low = queries < n ? queries : (n + 1) / 2,
                high = i == 0 ? n - 1 : n;
   return (double)(low + sl_source_below(s, (uint32_t)(high - low + 1)));
 }
