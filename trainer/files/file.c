@@ -275,3 +275,20 @@ void sl_folder_abort(sl_folder_write *folder) {
   if (folder->temporary) sl_folder_remove(folder->temporary, NULL);
   folder_free(folder);
 }
+
+sl_status sl_folders_make(const char *path, size_t n, sl_error *err) {
+  char *copy = strndup(path, n);
+  if (!copy) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
+  sl_status status = SL_OK;
+  for (char *slash = copy + 1; n && !status; slash++) {
+    if (*slash && *slash != '/') continue;
+    const char end = *slash;
+    *slash = 0;
+    if (mkdir(copy, 0777) != 0 && errno != EEXIST)
+      status = sl_fail(err, SL_ERR_IO, "%s: %s", copy, strerror(errno));
+    *slash = end;
+    if (!end) break;
+  }
+  free(copy);
+  return status;
+}

@@ -61,4 +61,8 @@ int sl_folder_is_flat(const char *path);
 /* Removes the files of a flat folder and the folder; another one is left as it is. */
 sl_status sl_folder_remove(const char *path, sl_error *err);
 
+/* Makes the folder that the first n bytes of a path name, and those above it, where they are
+ * missing. SL_ERR_IO, SL_ERR_MEMORY. */
+sl_status sl_folders_make(const char *path, size_t n, sl_error *err);
+
 #endif

@@ -17,23 +17,6 @@ static sl_status system_error(sl_error *err, const char *path) {
   return sl_fail(err, SL_ERR_IO, "%s: %s", path, strerror(errno));
 }
 
-/* Makes a folder and its parents. */
-static sl_status make_folder(const char *path, sl_error *err) {
-  char *copy = strdup(path);
-  if (!copy) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  sl_status status = SL_OK;
-  for (char *slash = copy + 1; !status; slash++) {
-    if (*slash && *slash != '/') continue;
-    const char end = *slash;
-    *slash = 0;
-    if (mkdir(copy, 0777) != 0 && errno != EEXIST) status = system_error(err, copy);
-    *slash = end;
-    if (!end) break;
-  }
-  free(copy);
-  return status;
-}
-
 static sl_status open_logs(sl_run_files *files, int fresh, sl_error *err) {
   sl_status status = sl_log_open(&files->metrics, files->path, SL_RUN_METRICS, fresh, err);
   if (!status) status = sl_log_open(&files->ledger, files->path, SL_RUN_LEDGER, fresh, err);
@@ -269,7 +252,7 @@ void sl_run_explain(const char *path, sl_error *err) {
 
 sl_status sl_run_make_checkpoints(const char *path, sl_error *err) {
   char *checkpoints = sl_path_join(path, SL_RUN_CHECKPOINTS);
-  const sl_status status = checkpoints ? make_folder(checkpoints, err)
+  const sl_status status = checkpoints ? sl_folders_make(checkpoints, strlen(checkpoints), err)
                                        : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   free(checkpoints);
   return status;

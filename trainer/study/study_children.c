@@ -43,21 +43,6 @@ pid_t sl_study_spawn(char *const *argv, const char *log) {
   return pid;
 }
 
-/* The folders above a run's own. */
-static sl_status make_folders(const sl_study_run *run, sl_error *err) {
-  char *path = strdup(run->path);
-  sl_status status = path ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  for (char *slash = path ? strchr(path + 1, '/') : NULL; !status && slash;
-       slash = strchr(slash + 1, '/')) {
-    *slash = 0;
-    if (mkdir(path, 0777) != 0 && errno != EEXIST)
-      status = sl_fail(err, SL_ERR_IO, "%s: %s", path, strerror(errno));
-    *slash = '/';
-  }
-  free(path);
-  return status;
-}
-
 static sl_status spawn_train(const sl_study_table *t, sl_study_run *run, sl_error *err) {
   char *argv[2 * SL_STUDY_ARGUMENTS_MAX + 6];
   char sluice[] = "sluice", train[] = "train", quiet[] = "--quiet", set[] = "--set";
@@ -88,7 +73,7 @@ static sl_status keep_remnant(const sl_study_run *run, sl_error *err) {
 }
 
 sl_status sl_study_start(const sl_study_table *t, sl_study_run *run, sl_error *err) {
-  sl_status status = make_folders(run, err);
+  sl_status status = sl_folders_make(run->path, (size_t)(strrchr(run->path, '/') - run->path), err);
   if (!status) status = keep_remnant(run, err);
   if (status) return status;
   struct stat log;

@@ -14,7 +14,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -168,15 +167,9 @@ static sl_status carry_out(walk *w, sl_error *err) {
 static sl_status lock(int *fd, const sl_study *study, sl_error *err) {
   int unlocked;
   sl_error why;
-  for (char *slash = strchr(study->out + 1, '/');; slash = strchr(slash + 1, '/')) {
-    if (slash) *slash = 0;
-    const int failed = mkdir(study->out, 0777) != 0 && errno != EEXIST;
-    const int error = errno;
-    if (slash) *slash = '/';
-    if (failed) return sl_fail(err, SL_ERR_IO, "%s: %s", study->out, strerror(error));
-    if (!slash) break;
-  }
-  const sl_status status = sl_run_lock(fd, &unlocked, study->out, &why);
+  sl_status status = sl_folders_make(study->out, strlen(study->out), err);
+  if (status) return status;
+  status = sl_run_lock(fd, &unlocked, study->out, &why);
   if (status == SL_ERR_USAGE)
     return sl_fail(err, status, "another study is at work: %.800s", why.message);
   return status ? sl_fail(err, status, "%.800s", why.message) : SL_OK;
