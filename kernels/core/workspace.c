@@ -1,5 +1,6 @@
 /* The workspace of a context: one block of memory that every kernel call has anew. */
 #include "context.h"
+#include "pages.h"
 #include "verify.h"
 
 #include <stdlib.h>
@@ -18,7 +19,7 @@ void *sl_workspace(sl_context *ctx, size_t bytes) {
   }
   if (ctx->workspace_bytes < rounded) {
     free(ctx->workspace);
-    ctx->workspace = aligned_alloc(WORKSPACE_ALIGN, rounded);
+    ctx->workspace = sl_pages_alloc(rounded);
     ctx->workspace_bytes = ctx->workspace ? rounded : 0;
     if (!ctx->workspace) {
       sl_fail(&ctx->error, SL_ERR_MEMORY, "no memory for a workspace of %zu bytes", rounded);

@@ -2,6 +2,7 @@
  * start. */
 #include "block.h"
 
+#include "kernels/core/pages.h"
 #include "kernels/core/verify.h"
 
 #include <stdint.h>
@@ -33,7 +34,7 @@ size_t sl_cutter_bytes(const sl_cutter *c) { return c->overflow ? SIZE_MAX : c->
 static sl_status host_block(void **out, size_t bytes) {
   const size_t rounded =
       (bytes / SL_BLOCK_ALIGN + (bytes % SL_BLOCK_ALIGN || !bytes)) * SL_BLOCK_ALIGN;
-  void *block = aligned_alloc(SL_BLOCK_ALIGN, rounded);
+  void *block = sl_pages_alloc(rounded);
   if (!block) return SL_ERR_MEMORY;
   memset(block, 0, rounded);
   *out = block;
