@@ -81,6 +81,7 @@ sl_status sl_context_create(sl_context **out, const sl_context_options *options,
   if (!ctx) return sl_fail(err, SL_ERR_MEMORY, "no memory for a context");
   ctx->memory = &sl_host_memory;
   ctx->threads = options->threads ? options->threads : sl_processors();
+  ctx->l2_bytes = sl_l2_bytes();
   sl_status status = choose_backend(ctx, options, err);
   if (sl_context_on_device(ctx)) ctx->threads = 1; /* its kernels run elsewhere */
   if (!status) {

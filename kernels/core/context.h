@@ -43,6 +43,7 @@ struct sl_context {
   sl_kernel_table table;
   const char *backend;
   int threads;
+  size_t l2_bytes; /* of a core, for blocking; never part of a result */
   sl_team *team;
   const sl_memory *memory;
   const sl_backend *own; /* NULL for plain and cpu */

@@ -89,3 +89,8 @@ int sl_processors(void) {
   }
   return sl_quota_processors("", n);
 }
+
+size_t sl_l2_bytes(void) {
+  const long bytes = sysconf(_SC_LEVEL2_CACHE_SIZE);
+  return bytes > 0 ? (size_t)bytes : (size_t)1 << 20;
+}

@@ -2,8 +2,13 @@
 #ifndef SLUICE_PROCESSORS_H
 #define SLUICE_PROCESSORS_H
 
+#include <stddef.h>
+
 /* By its affinity and by the quotas of its control groups; at least 1. */
 int sl_processors(void);
+
+/* Bytes of a core's second-level cache; 1 MiB where the system does not say. */
+size_t sl_l2_bytes(void);
 
 /* The smaller of `least` and what the control groups allow, rounded up to whole processors. root is
  * a prefix of /proc and /sys, for tests; "" is the real system. */

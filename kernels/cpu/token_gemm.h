@@ -56,8 +56,9 @@ static void token_pack_range(void *arg, size_t begin, size_t end, int thread) {
 
 #ifdef __AVX512F__
 /* Half a whole tile over all chunks, totals in registers beside the chains: short chunks then cost
- * no moves of dw. */
+ * no moves of dw. It loads b twice for as many fmas, so long chunks take whole tiles. */
 #define SL_TOKEN_ROWS 6
+#define SL_TOKEN_LONG 64 /* tokens of a chunk, on average, from which a whole tile is faster */
 static void token_half_tile(const token_gemm *g, float *dw, const float *a, const float *b) {
   vf total[SL_TOKEN_ROWS][2];
   SL_GEMM_UNROLL for (size_t r = 0; r < SL_TOKEN_ROWS; r++) {
@@ -69,6 +70,7 @@ static void token_half_tile(const token_gemm *g, float *dw, const float *a, cons
     SL_GEMM_UNROLL for (size_t r = 0; r < SL_TOKEN_ROWS; r++) chain[r][0] = chain[r][1] = v_zero();
     for (size_t t = g->chunk[i]; t < g->chunk[i + 1];
          t++, a += SL_GEMM_ROWS, b += SL_GEMM_COLUMNS) {
+      gemm_fetch_b(b);
       const vf b0 = v_load(b), b1 = v_load(b + SL_VW);
       SL_GEMM_UNROLL for (size_t r = 0; r < SL_TOKEN_ROWS; r++) {
         const vf x = v_set(a[r]);
@@ -94,7 +96,8 @@ static void token_tile(const token_gemm *g, size_t row, size_t column) {
   SL_VERIFY(row < g->rows && column < g->columns);
   const float *a = g->panels + row * tokens, *b = token_x_panels(g) + column * tokens;
 #ifdef __AVX512F__
-  if (rows == SL_GEMM_ROWS && columns == SL_GEMM_COLUMNS) {
+  const int short_chunks = tokens < g->n_chunks * SL_TOKEN_LONG;
+  if (short_chunks && rows == SL_GEMM_ROWS && columns == SL_GEMM_COLUMNS) {
     float *dw = g->dw + row * g->dw_step + column;
     token_half_tile(g, dw, a, b);
     token_half_tile(g, dw + SL_TOKEN_ROWS * g->dw_step, a + SL_TOKEN_ROWS, b);

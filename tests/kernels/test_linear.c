@@ -3,10 +3,13 @@
  * usual wrong orders (spec T2.1, T2.2, T2.3, T2.4, N3.2, N3.4, N4.2). */
 #include "kernel_test.h"
 
+#include "kernels/core/context.h"
+
 #include <criterion/criterion.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #define PARTS 3
 #define SEED 7
@@ -70,6 +73,25 @@ Test(linear, forward_in_blocks) {
   source s = seeded(SEED);
   check_forward(&s, MIXED, 509, 419, 96);
   check_forward(&s, USUAL, 61, 827, 300);
+}
+
+/* The blocks follow the second-level cache; the bits do not: from none to 4 MiB. */
+Test(linear, any_cache) {
+  enum { T = 61, N = 827, K = 300 };
+  static const size_t l2[] = {0, 1 << 18, 1 << 20, 1 << 21, 1 << 22};
+  source s = seeded(SEED);
+  float *x = new_floats(&s, USUAL, T * K), *w = new_floats(&s, USUAL, N * K),
+        *y = new_floats(&s, USUAL, T * N), *first = new_floats(&s, USUAL, T * N);
+  sl_context *ctx;
+  sl_error err;
+  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){.backend = "cpu"}, &err), SL_OK);
+  for (size_t i = 0; i < sizeof l2 / sizeof *l2; i++) {
+    ctx->l2_bytes = l2[i];
+    cr_assert_eq(sl_linear_forward(ctx, i ? y : first, x, w, NULL, NULL, T, N, K), SL_OK);
+    cr_expect(i == 0 || memcmp(y, first, T * N * sizeof *y) == 0, "L2 of %zu bytes", l2[i]);
+  }
+  sl_context_destroy(ctx);
+  free_floats(x), free_floats(w), free_floats(y), free_floats(first);
 }
 
 typedef struct {
