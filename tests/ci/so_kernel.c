@@ -3,8 +3,10 @@
 #define _POSIX_C_SOURCE 200809L
 #include <sluice/kernel.h>
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -22,7 +24,12 @@ enum {
   UNWRITTEN, /* leaves y[2] */
   ABORTS,
   LOAD_CRASH, /* in a constructor */
-  CHILD       /* hangs in a process of its own */
+  CHILD,      /* hangs in a process of its own */
+  LATE,       /* a thread writes y[5] once more, 20 ms after the return */
+  ASYNC,      /* a thread writes all of y, 20 ms after the return */
+  NEVER,      /* the same after 10 s */
+  IDLE,       /* leaves a thread that does nothing */
+  LATE_EXIT   /* a thread ends the process after the return */
 };
 
 #ifndef ABI
@@ -50,6 +57,35 @@ static void eat(void) {
 
 static void hang(void) {
   for (;;) sleep(1);
+}
+
+/* What a thread does after the return: it writes n elements of `to`. */
+static struct {
+  float *to, *from;
+  size_t n, ms;
+} later;
+
+static void *write_later(void *unused) {
+  const struct timespec some = {(time_t)(later.ms / 1000), (long)(later.ms % 1000 * 1000000)};
+  (void)unused;
+  nanosleep(&some, NULL);
+  if (FAULT == LATE_EXIT) _exit(0);
+  memcpy(later.to, later.from, later.n * sizeof *later.to);
+  return NULL;
+}
+
+/* y, or room of the thread's own, for the loop to fill. */
+static float *leave_thread(float *y, size_t count) {
+  pthread_t thread;
+  static float other = 1e9f;
+  later.ms = FAULT == NEVER || FAULT == IDLE ? 10000 : 20;
+  if (FAULT == LATE)
+    later.to = y + 5, later.from = &other, later.n = 1;
+  else if (FAULT != IDLE)
+    later.to = y, y = later.from = malloc(count * sizeof *y), later.n = count;
+  pthread_create(&thread, NULL, write_later, NULL);
+  pthread_detach(thread);
+  return y;
 }
 
 static void misbehave(float *x, float *y, size_t y_count) {
@@ -82,6 +118,7 @@ int32_t sluice_kernel(const sl_call *call) {
   const size_t t = x->shape[0], k = x->shape[1], n = w->shape[0];
   float *a = x->data, *b = w->data, *add = bias->data, *out = y->data;
   misbehave(a, out, y->count);
+  if (FAULT >= LATE) out = leave_thread(out, y->count);
   for (size_t i = 0; i < t; i++)
     for (size_t j = 0; j < n; j++) {
       float sum = FAULT == NO_BIAS ? 0.0f : add[j];

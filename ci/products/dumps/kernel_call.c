@@ -73,6 +73,7 @@ static sl_status place_tensors(sl_kernel_call *k, const sl_op_problem *p) {
     sl_tensor_view view = sl_generated_shape(&p->c, &op->out[o]);
     view.type = sl_generated_type(&op->out[o], p->c.contract.out);
     if (!place_tensor(&k->out[o], &k->out_memory[o], k->out_shape[o], &view)) return SL_ERR_MEMORY;
+    if (!sl_guarded_make(&k->answer[o], k->out_memory[o].bytes, 0)) return SL_ERR_MEMORY;
   }
   return SL_OK;
 }
@@ -103,13 +104,20 @@ sl_status sl_kernel_call_make(sl_kernel_call *k, const sl_op_problem *p, sl_erro
 
 void sl_kernel_call_end(sl_kernel_call *k) {
   for (size_t i = 0; i < SL_OP_INPUTS; i++) sl_guarded_end(&k->in_memory[i]);
-  for (size_t o = 0; o < SL_OP_OUTPUTS; o++) sl_guarded_end(&k->out_memory[o]);
+  for (size_t o = 0; o < SL_OP_OUTPUTS; o++)
+    sl_guarded_end(&k->out_memory[o]), sl_guarded_end(&k->answer[o]);
+}
+
+void sl_kernel_call_keep(sl_kernel_call *k) {
+  for (size_t o = 0; o < k->call.outputs; o++)
+    memcpy(k->answer[o].data, k->out_memory[o].data, k->out_memory[o].bytes);
 }
 
 size_t sl_kernel_call_bytes(const sl_kernel_call *k) {
   size_t n = 0; /* of mappings that are there, so that the sum is no overflow */
   for (size_t i = 0; i < SL_OP_INPUTS; i++) n += k->in_memory[i].map_bytes;
-  for (size_t o = 0; o < SL_OP_OUTPUTS; o++) n += k->out_memory[o].map_bytes;
+  for (size_t o = 0; o < SL_OP_OUTPUTS; o++)
+    n += k->out_memory[o].map_bytes + k->answer[o].map_bytes;
   return n;
 }
 
@@ -134,12 +142,24 @@ void sl_kernel_call_place(sl_happened place, const sl_kernel_call *k, uintptr_t 
       place_text(place, k->out[o].name, &k->out_memory[o], at);
 }
 
-/* Elements that nobody has written, and the first of them. */
-static size_t unwritten(const sl_guarded *g, size_t count, size_t *first) {
-  const size_t bytes = count ? g->bytes / count : 1;
+/* Elements that nobody had written when the kernel returned, and the first of them. */
+static size_t unwritten(const sl_kernel_call *k, size_t o, size_t *first) {
+  const size_t count = k->out[o].count, bytes = count ? k->answer[o].bytes / count : 1;
   size_t n = 0;
   for (size_t i = 0; i < count; i++)
-    if (memcmp(g->data + i * bytes, &g->fill, bytes) == 0 && n++ == 0) *first = i;
+    if (memcmp(k->answer[o].data + i * bytes, &k->out_memory[o].fill, bytes) == 0 && n++ == 0)
+      *first = i;
+  return n;
+}
+
+/* Elements that are others now, and the first of them. */
+static size_t written_late(const sl_kernel_call *k, size_t o, size_t *first) {
+  const size_t count = k->out[o].count, bytes = count ? k->answer[o].bytes / count : 1;
+  size_t n = 0;
+  for (size_t i = 0; i < count; i++)
+    if (memcmp(k->answer[o].data + i * bytes, k->out_memory[o].data + i * bytes, bytes) != 0 &&
+        n++ == 0)
+      *first = i;
   return n;
 }
 
@@ -148,12 +168,19 @@ static sl_status take_output(sl_dump_case *d, const sl_kernel_call *k, size_t o,
   sl_dump_output *out = &d->output[o];
   const sl_tensor_view view = {.name = t->name,
                                .count = t->count,
-                               .data = t->data,
+                               .data = k->answer[o].data,
                                .type = sl_generated_type(&d->c.op->out[o], d->c.contract.out)};
   *out = (sl_dump_output){malloc(t->count * sizeof(double) + 1), t->count, d->c.contract.out,
                           view.type};
   if (!out->got) return sl_fail(err, SL_ERR_MEMORY, "no memory for %s", t->name);
   return sl_tensor_values(&view, 0, t->count, out->got, "the kernel", err);
+}
+
+static sl_status say_elements(sl_happened happened, const char *what, size_t n,
+                              const sl_call_tensor *t, size_t first) {
+  snprintf(happened, SL_HAPPENED, "%zu of %zu elements of %s %s, the first is %s[%zu]", n,
+           (size_t)t->count, t->name, what, t->name, first);
+  return SL_OK;
 }
 
 static sl_status read_output(sl_dump_case *d, sl_happened happened, const sl_kernel_call *k,
@@ -167,13 +194,12 @@ static sl_status read_output(sl_dump_case *d, sl_happened happened, const sl_ker
     snprintf(happened, SL_HAPPENED, "the kernel wrote %.200s", place);
     return SL_OK;
   }
-  const size_t n = unwritten(&k->out_memory[o], k->out[o].count, &first);
+  const size_t late = written_late(k, o, &first);
+  if (late) return say_elements(happened, "changed after the return", late, &k->out[o], first);
+  const size_t n = unwritten(k, o, &first);
   if (n == k->out[o].count && d->c.op->out[o].optional) return SL_OK;
   if (n == 0) return take_output(d, k, o, err);
-  snprintf(happened, SL_HAPPENED,
-           "%zu of %zu elements of %s were not written, the first is %s[%zu]", n,
-           (size_t)k->out[o].count, name, name, first);
-  return SL_OK;
+  return say_elements(happened, "were not written", n, &k->out[o], first);
 }
 
 sl_status sl_kernel_call_read(sl_dump_case *d, sl_happened happened, const sl_kernel_call *k,

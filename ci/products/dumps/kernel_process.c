@@ -15,7 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SIGNAL_STACK = 65536 };
+/* After the return a thread, a device or a process that the kernel has left may still write: it is
+ * given this time to show it. What is written later is not in the answer either. */
+enum { SIGNAL_STACK = 65536, AFTER_RETURN_MS = 100 };
 
 /* A library's own symbols before those of this program, so that a kernel gets the BLAS that it was
  * linked with; the address sanitizer refuses it. */
@@ -25,7 +27,7 @@ enum { DLOPEN_FLAGS = RTLD_NOW | RTLD_LOCAL };
 enum { DLOPEN_FLAGS = RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND };
 #endif
 
-typedef enum { LOADING, REFUSED, CALLING, RETURNED } stage;
+typedef enum { LOADING, REFUSED, CALLING, RETURNED, ENDED } stage;
 
 /* Written by the child. */
 typedef struct {
@@ -81,7 +83,20 @@ static void find(told *t, void *library, const char *name, void *function) {
   memcpy(function, &symbol, sizeof symbol);
 }
 
-static void load_and_call(told *t, const char *path, const sl_kernel_call *k) {
+static double now_seconds(void) {
+  struct timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* A signal of the kernel's own does not end the wait. */
+static void wait_after_return(void) {
+  const struct timespec millisecond = {0, 1000000};
+  const double end = now_seconds() + 1e-3 * AFTER_RETURN_MS;
+  while (now_seconds() < end) nanosleep(&millisecond, NULL);
+}
+
+static void load_and_call(told *t, const char *path, sl_kernel_call *k) {
   uint32_t (*abi)(void);
   int32_t (*kernel)(const sl_call *);
   char text[SL_HAPPENED];
@@ -99,11 +114,14 @@ static void load_and_call(told *t, const char *path, const sl_kernel_call *k) {
   for (size_t i = 0; i < k->call.inputs; i++) sl_guarded_protect(&k->in_memory[i]);
   t->stage = CALLING;
   t->returned = kernel(&k->call);
+  sl_kernel_call_keep(k);
   t->stage = RETURNED;
+  if (t->returned == 0) wait_after_return();
+  t->stage = ENDED;
 }
 
 /* What a kernel prints goes where errors go: a report may be on standard output. */
-static void child(told *t, const char *path, const sl_kernel_call *k) {
+static void child(told *t, const char *path, sl_kernel_call *k) {
   const struct rlimit no_core = {0, 0};
   setpgid(0, 0);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -114,12 +132,6 @@ static void child(told *t, const char *path, const sl_kernel_call *k) {
   t->resident = resident_pages(getpid());
   load_and_call(t, path, k);
   _exit(0);
-}
-
-static double now_seconds(void) {
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
 static void end_group(pid_t pid) {
@@ -151,7 +163,7 @@ static ending watch(pid_t pid, const told *t, double seconds, size_t bytes) {
     if (ended == pid || (ended < 0 && errno != EINTR)) break;
     const size_t now = taken(resident_pages(pid), t);
     if (now > e.bytes) e.bytes = now;
-    e.late = e.late || now_seconds() - began > seconds;
+    e.late = e.late || (t->stage < RETURNED && now_seconds() - began > seconds);
     if (e.late || now > bytes) end_group(pid);
     nanosleep(&millisecond, NULL);
   }
@@ -186,14 +198,14 @@ static void tell(sl_happened happened, const sl_kernel_call *k, const told *t, c
     signal_text(happened, k, t, WTERMSIG(e->state));
   else if (t->stage == REFUSED)
     memcpy(happened, t->refused, SL_HAPPENED);
-  else if (t->stage != RETURNED)
+  else if (t->stage != ENDED)
     snprintf(happened, SL_HAPPENED, "the kernel ended its process, with exit code %d",
              WEXITSTATUS(e->state));
   else if (t->returned)
     snprintf(happened, SL_HAPPENED, "the kernel returned %d", (int)t->returned);
 }
 
-sl_status sl_kernel_process(sl_happened happened, const char *library, const sl_kernel_call *k,
+sl_status sl_kernel_process(sl_happened happened, const char *library, sl_kernel_call *k,
                             const sl_kernel_limits *limits, sl_error *err) {
   char path[4096];
   const int n = snprintf(path, sizeof path, "%s%s", strchr(library, '/') ? "" : "./", library);

@@ -72,8 +72,9 @@ typedef struct {
 /* The kernel's: returns SL_CALL_ABI, of the header that it was compiled with. */
 uint32_t sluice_kernel_abi(void);
 
-/* The kernel's: computes the outputs. 0: done; anything else, with which nothing is judged, is
- * reported as a failure: an op or a type that the kernel does not have, or no memory. */
+/* The kernel's: computes the outputs. 0: done, and no thread or device writes them any more;
+ * anything else, with which nothing is judged, is reported as a failure: an op or a type that the
+ * kernel does not have, or no memory. */
 int32_t sluice_kernel(const sl_call *call);
 
 #ifdef __cplusplus
