@@ -79,15 +79,26 @@ void sl_query_load(sl_query *a, const sl_op_case *c, const sl_arith *r, size_t i
   a->held = index;
 }
 
+/* P as it is stored. Before a rescaling it is a weight by a lower maximum, a larger number: what
+ * its rounding loses is u of it, and after the rescaling u of P, where P itself would lose half an
+ * ulp. An exact P is 1, which has its maximum already, or 0. */
+static sl_ball stored_weight(const sl_op_case *c, const sl_arith *r, sl_ball p, int rescaled) {
+  const sl_ball own = sl_arith_store(r, p);
+  if (!rescaled || own.rad == p.rad) return own;
+  const double unit = sl_format_unit(c->contract.out) * (fabs(p.mid) + p.rad);
+  return (sl_ball){own.mid, fmax(own.rad, p.rad + unit)};
+}
+
 /* sum P v / l, or sum (P / l) v where `shared`; P or its share may be stored first. The rescalings
  * of the accumulator are counted in the weights. */
 static sl_ball form_of(const sl_op_case *c, const sl_arith *r, const sl_query *a, size_t index,
                        size_t e, int shared, sl_notes *notes) {
   const size_t n = sl_query_keys(c, index);
+  const double joins = (double)sl_contract_rescalings(r->contract, n);
   sl_arith_sum sum = {0};
   for (size_t j = 0; j < n; j++) {
     sl_ball p = shared ? sl_arith_div(r, a->weight[j], a->row.sum) : a->weight[j];
-    if (c->contract.stored & WEIGHTS) p = sl_arith_store(r, p);
+    if (c->contract.stored & WEIGHTS) p = stored_weight(c, r, p, !shared && joins > 0.0);
     sl_arith_sum_product(&sum, p, sl_arith_input(r, c->in[2][sl_query_key_at(c, index, j) + e]));
   }
   const double depth = sl_softmax_depth(r, n, 1),

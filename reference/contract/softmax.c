@@ -19,14 +19,35 @@ double sl_softmax_depth(const sl_arith *r, size_t n, int products) {
   return sl_contract_depth(&c, n, products);
 }
 
+/* The kernel's maximum is that of a key whose z may reach the least z of the one at max. */
 static void largest(sl_softmax_row *row, const sl_ball *z, size_t n) {
+  double least = -INFINITY;
   *row = (sl_softmax_row){.max = -INFINITY};
   for (size_t j = 0; j < n; j++) {
     if (z[j].mid == -INFINITY) continue;
     row->keys++;
     row->max = fmax(row->max, z[j].mid);
-    row->shift = fmax(row->shift, z[j].rad);
+    least = fmax(least, z[j].mid - z[j].rad);
   }
+  least -= 0x1p-50 * fabs(least); /* both sums are rounded */
+  for (size_t j = 0; j < n; j++)
+    if (z[j].mid != -INFINITY && !(z[j].mid + z[j].rad < least))
+      row->shift = fmax(row->shift, z[j].rad);
+}
+
+/* Where every key is at the maximum, exactly, or so far below it that its weight is less than half
+ * of the least subnormal, weights are 1 and 0: exp, and each product with a factor that is 1 or 0,
+ * gives a number of the type, and 0 is the nearest. 8 powers of two are for the error of exp. */
+static int is_all_or_nothing(const sl_softmax_row *row, const sl_arith *r, const sl_ball *z,
+                             size_t n) {
+  const sl_format acc = r->contract->acc;
+  const double range = (sl_format_digits(acc) - sl_format_least(acc) + 8.0) * log(2.0);
+  if (r->contract->flushed || row->shift > 0.0) return 0;
+  for (size_t j = 0; j < n; j++)
+    if (z[j].mid + exponent_error(r, z[j], row) > row->max - range &&
+        (z[j].mid != row->max || z[j].rad > 0.0 || exponent_error(r, z[j], row) > 0.0))
+      return 0;
+  return 1;
 }
 
 /* exp(0) = 1 exactly: the weight of a key at the maximum, whose exponent has no error. The first
@@ -46,9 +67,11 @@ void sl_softmax_walk(sl_softmax_row *row, const sl_arith *r, const sl_ball *z, s
                ulps = r->contract->ulps[SL_ULPS_EXP],
                gamma = sl_arith_gamma(r, 2.0 * ulps * (joins + 1.0) + joins);
   largest(row, z, n);
+  const int exact = is_all_or_nothing(row, r, z, n);
   sl_arith_sum sum = {0};
   for (size_t j = 0; j < n; j++) {
-    weight[j] = weight_of(r, row, z[j], gamma, 2.0 * joins + 1.0);
+    weight[j] = exact ? (sl_ball){z[j].mid == row->max, 0.0}
+                      : weight_of(r, row, z[j], gamma, 2.0 * joins + 1.0);
     if (z[j].mid > -INFINITY) sl_arith_sum_add(&sum, weight[j]);
   }
   row->sum = sl_arith_sum_end(r, &sum, sl_softmax_depth(r, row->keys, 0), 0.0);
