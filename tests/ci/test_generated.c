@@ -13,11 +13,11 @@
 static const char *const types[] = {"f32", "bf16", "f16"};
 enum { TYPES = sizeof types / sizeof *types };
 
-/* A problem as a dump whose outputs, those that are not optional, have room; their type is that of
- * the inputs. */
-static void make(sl_dump_case *d, const char *op, const char *kind, const char *type,
-                 uint64_t seed) {
-  sl_generated_request request = {.op = op, .type = type, .kind = kind, .seed = seed};
+/* A problem as a dump whose outputs have room; their type is that of the inputs. */
+static void make_shape(sl_dump_case *d, const char *op, const char *shape, const char *kind,
+                       const char *type, uint64_t seed) {
+  sl_generated_request request = {
+      .op = op, .shape = shape, .type = type, .kind = kind, .seed = seed};
   sl_op_problem p = {0};
   sl_error err;
   cr_assert_eq(sl_generated_make(d, &p, &request, &err), SL_OK, "%s", err.message);
@@ -25,13 +25,20 @@ static void make(sl_dump_case *d, const char *op, const char *kind, const char *
   sl_generated_take(d, &p);
   d->c.contract.out = p.given;
   for (size_t o = 0; o < sl_op_outputs(d->c.op); o++) {
-    if (d->c.op->out[o].optional) continue;
     sl_dump_output *out = &d->output[o];
     out->count = sl_op_count_of(&d->c, &d->c.op->out[o]), out->type = p.given;
     out->got = malloc(out->count * sizeof *out->got);
     cr_assert_not_null(out->got);
   }
   sl_op_problem_end(&p);
+}
+
+/* The op's own shape, and outputs that are not optional. */
+static void make(sl_dump_case *d, const char *op, const char *kind, const char *type,
+                 uint64_t seed) {
+  make_shape(d, op, NULL, kind, type, seed);
+  for (size_t o = 0; o < sl_op_outputs(d->c.op); o++)
+    if (d->c.op->out[o].optional) free(d->output[o].got), d->output[o].got = NULL;
 }
 
 /* What a right kernel gives, or one whose settings and formula are those of c. */
@@ -145,4 +152,108 @@ Test(generated, eps_of_norms_shows) {
       expect_eps_seen("rmsnorm", types[type], more ? 1.1 : 0.9);
       expect_eps_seen("rmsnorm_backward", types[type], more ? 1.1 : 0.9);
     }
+}
+
+/* What is alike in an output: every row the first one; within each row, or in an output without
+ * rows, every element. */
+typedef struct {
+  int rows, columns;
+} alike;
+
+static alike alike_of(const sl_dump_case *d, size_t o) {
+  const sl_dump_output *out = &d->output[o];
+  const size_t row = sl_op_row(&d->c, &d->c.op->out[o]), width = row ? row : out->count;
+  alike a = {row && out->count > row, width > 1};
+  for (size_t i = 0; i < out->count; i++) {
+    a.rows &= out->got[i] == out->got[i % width];
+    a.columns &= out->got[i] == out->got[i - i % width];
+  }
+  return a;
+}
+
+/* The gradient of an entropy that counts for nothing is 0. */
+static int may_be_alike(const sl_op_tensor *output) {
+  return strcmp(output->name, "dentropy") == 0;
+}
+
+static void expect_answers_differ(const char *op, const char *shape, uint64_t seed) {
+  sl_dump_case d;
+  make_shape(&d, op, shape, "exact", "f32", seed);
+  answer(&d, &d.c);
+  for (size_t o = 0; o < sl_op_outputs(d.c.op); o++) {
+    const alike a = alike_of(&d, o);
+    const char *name = d.c.op->out[o].name;
+    printf("%s %s seed %d: %s: rows %s, columns %s\n", op, shape ? shape : "", (int)seed, name,
+           a.rows ? "alike" : "differ", a.columns ? "alike" : "differ");
+    if (!may_be_alike(&d.c.op->out[o]))
+      cr_expect_not(a.rows || a.columns, "%s %s, seed %d: rows or columns of %s are alike", op,
+                    shape ? shape : "", (int)seed, name);
+  }
+  sl_dump_case_end(&d);
+}
+
+Test(generated, exact_answers_differ_by_row_and_by_column) {
+  for (uint64_t seed = 1; seed <= 5; seed++) {
+    for (size_t o = 0; o < sl_op_count(); o++) expect_answers_differ(sl_op_at(o)->name, NULL, seed);
+    /* as many logits as a power of 2, one row alone, two rows of two */
+    expect_answers_differ("softmax", "t=1,v=64", seed);
+    expect_answers_differ("softmax", "t=2,v=2", seed);
+    expect_answers_differ("softmax", "t=2,v=16", seed);
+    expect_answers_differ("logprob", "t=2,v=8", seed);
+    expect_answers_differ("attention", "b=1,i=2,j=4,h=1,g=1,d=2", seed);
+    expect_answers_differ("attention_backward", "b=1,i=3,j=4,h=1,g=1,d=2", seed);
+  }
+}
+
+/* The check on what it must find: equal logits. */
+Test(generated, answers_that_are_alike_are_noticed) {
+  sl_dump_case d;
+  make_shape(&d, "softmax", "t=3,v=8", "exact", "f32", 1);
+  double *logits = d.input[0];
+  answer(&d, &d.c);
+  cr_expect(!alike_of(&d, 0).rows && !alike_of(&d, 0).columns);
+  for (size_t i = 0; i < 24; i++) logits[i] = i % 8 < 2 ? 0.0 : -(double)INFINITY;
+  answer(&d, &d.c);
+  cr_expect(alike_of(&d, 0).rows && !alike_of(&d, 0).columns);
+  cr_expect_eq(outcome_of(&d), SL_OUTCOME_INCONCLUSIVE, "the first row in every row");
+  for (size_t i = 0; i < 24; i++) logits[i] = 0.0;
+  answer(&d, &d.c);
+  cr_expect(alike_of(&d, 0).rows && alike_of(&d, 0).columns);
+  cr_expect_eq(outcome_of(&d), SL_OUTCOME_INCONCLUSIVE, "one number everywhere");
+  sl_dump_case_end(&d);
+}
+
+/* Attention's weights of exact queries are 1 and 0, so that half of the outputs have a bound of 0
+ * where without them only those with a power of 2 of keys had. */
+Test(generated, exact_attention_is_exact) {
+  sl_dump_case d;
+  size_t exact = 0;
+  make(&d, "attention", "exact", "f32", 1);
+  sl_ball *balls = malloc(d.output[0].count * sizeof *balls);
+  cr_assert_not_null(balls);
+  cr_assert_eq(sl_op_bounds(&d.c, 0, 0, d.output[0].count, balls, NULL), SL_OK);
+  for (size_t i = 0; i < d.output[0].count; i++) exact += balls[i].rad == 0.0;
+  cr_expect(2 * exact >= d.output[0].count, "%zu of %zu", exact, d.output[0].count);
+  free(balls);
+  sl_dump_case_end(&d);
+}
+
+/* Right answers, with all optional outputs, are equal on the kinds that claim power and on masked
+ * ones: no element is without a bound, and no control passes as any output. */
+Test(generated, right_answers_are_equal) {
+  for (size_t o = 0; o < sl_op_count(); o++)
+    for (int kind = 0; kind < SL_KINDS; kind++)
+      for (size_t type = 0; type < TYPES; type++)
+        for (uint64_t seed = 1; seed <= 2; seed++) {
+          const char *name = sl_kind_name((sl_problem_kind)kind);
+          sl_dump_case d;
+          if ((!sl_kind_claims_power((sl_problem_kind)kind) && kind != SL_KIND_MASKED) ||
+              !sl_kind_suits((sl_problem_kind)kind, sl_op_at(o)))
+            continue;
+          make_shape(&d, sl_op_at(o)->name, NULL, name, types[type], seed);
+          answer(&d, &d.c);
+          cr_expect_eq(outcome_of(&d), SL_OUTCOME_EQUAL, "%s %s %s, seed %d", sl_op_at(o)->name,
+                       name, types[type], (int)seed);
+          sl_dump_case_end(&d);
+        }
 }

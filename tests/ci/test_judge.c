@@ -41,10 +41,10 @@ Test(judge, controls_are_rejected) {
   const double right[] = {1.0, -2.0}, x[] = {3.0, 5.0}, same[] = {1.0, -2.0};
   const sl_values in = {x, 2}, before = {x, 2}, none = {NULL, 0}, equal = {same, 2};
   sl_control_tally t = {0};
-  const sl_judged_output good = {"y", SL_FORMAT_F32, 2, tight, right, NULL};
+  const sl_judged_output good = {"y", SL_FORMAT_F32, 2, tight, right, NULL, 0};
   sl_judged_problem p = problem(&good, &in, &before);
   cr_expect(sl_controls_try(&t, &p));
-  for (int c = 0; c < SL_CONTROLS; c++) cr_expect(t.tried[c] == 1 && t.rejected[c] == 1);
+  for (int c = 0; c < SL_CONTROL_ROW; c++) cr_expect(t.tried[c] == 1 && t.rejected[c] == 1);
   cr_expect_eq(sl_controls_missed(&t), SL_CONTROLS);
   /* a right answer that is the control itself is left out */
   p = problem(&good, &equal, &none);
@@ -52,13 +52,13 @@ Test(judge, controls_are_rejected) {
   cr_expect(t.tried[SL_CONTROL_INPUT] == 1 && t.tried[SL_CONTROL_PREVIOUS] == 1);
   /* wide bounds reject NaN alone: zeros are missed */
   sl_control_tally wide = {0};
-  const sl_judged_output bad = {"y", SL_FORMAT_F32, 2, loose, right, NULL};
+  const sl_judged_output bad = {"y", SL_FORMAT_F32, 2, loose, right, NULL, 0};
   p = problem(&bad, &in, &before);
   cr_expect(sl_controls_try(&wide, &p));
   cr_expect_eq(sl_controls_missed(&wide), SL_CONTROL_ZEROS);
   /* no bound at all: nothing is rejected */
   const sl_ball open[] = {{1.0, INFINITY}, {-2.0, INFINITY}};
-  const sl_judged_output unbounded = {"y", SL_FORMAT_F32, 2, open, right, NULL};
+  const sl_judged_output unbounded = {"y", SL_FORMAT_F32, 2, open, right, NULL, 0};
   sl_control_tally none_rejected = {0};
   p = problem(&unbounded, &in, &before);
   cr_expect_not(sl_controls_try(&none_rejected, &p));
@@ -72,19 +72,19 @@ Test(judge, controls_of_each_output) {
   const double right[] = {1.0, -2.0}, zero[] = {0.0, 0.0}, one[] = {1.0, 1.0},
                infinite[] = {INFINITY, INFINITY}, x[] = {-2.0, 5.0, 1.0, -2.0};
   const size_t at[] = {2, 3}, ends[] = {0, 3};
-  const sl_judged_output good = {"y", SL_FORMAT_F32, 2, some, right, NULL};
+  const sl_judged_output good = {"y", SL_FORMAT_F32, 2, some, right, NULL, 0};
   const struct {
     sl_judged_output second;
     sl_control passes;
   } cases[] = {
-      {{"o", SL_FORMAT_F32, 2, some, right, NULL}, SL_CONTROL_NONE},
-      {{"o", SL_FORMAT_F32, 2, zeros, zero, NULL}, SL_CONTROL_ZEROS},
-      {{"o", SL_FORMAT_F32, 2, ones, one, NULL}, SL_CONTROL_CONSTANT},
-      {{"o", SL_FORMAT_F32, 1, ones, one, NULL}, SL_CONTROL_NONE},
-      {{"o", SL_FORMAT_F32, 2, beyond, infinite, NULL}, SL_CONTROL_NONE},
+      {{"o", SL_FORMAT_F32, 2, some, right, NULL, 0}, SL_CONTROL_NONE},
+      {{"o", SL_FORMAT_F32, 2, zeros, zero, NULL, 0}, SL_CONTROL_ZEROS},
+      {{"o", SL_FORMAT_F32, 2, ones, one, NULL, 0}, SL_CONTROL_CONSTANT},
+      {{"o", SL_FORMAT_F32, 1, ones, one, NULL, 0}, SL_CONTROL_NONE},
+      {{"o", SL_FORMAT_F32, 2, beyond, infinite, NULL, 0}, SL_CONTROL_NONE},
       /* a sample's elements are compared with those of their places */
-      {{"o", SL_FORMAT_F32, 2, some, right, at}, SL_CONTROL_INPUT},
-      {{"o", SL_FORMAT_F32, 2, some, right, ends}, SL_CONTROL_NONE},
+      {{"o", SL_FORMAT_F32, 2, some, right, at, 0}, SL_CONTROL_INPUT},
+      {{"o", SL_FORMAT_F32, 2, some, right, ends, 0}, SL_CONTROL_NONE},
   };
   const sl_values in = {x, 4};
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -93,14 +93,49 @@ Test(judge, controls_of_each_output) {
     size_t which;
     cr_expect_eq(sl_controls_passing(&p, &which), cases[i].passes, "case %zu", i);
     cr_expect_eq(which, cases[i].passes == SL_CONTROL_NONE ? 2 : 1);
-    cr_expect_eq(sl_controls_passing_all(&p, &which), SL_CONTROL_NONE);
+  }
+}
+
+/* The first row's answer in every row: of one problem among others, of a dump, of a sample. */
+Test(judge, rows_that_are_alike) {
+  const sl_ball balls[] = {{1.0, 0.0}, {2.0, 0.0}, {1.0, 0.0}, {3.0, 0.0}},
+                equal[] = {{1.0, 0.0}, {2.0, 0.0}, {1.0, 0.0}, {2.0, 0.0}},
+                wide[] = {{1.0, 0.0}, {2.0, 0.0}, {1.0, 0.0}, {3.0, 1.5}};
+  const double right[] = {1.0, 2.0, 1.0, 3.0}, alike[] = {1.0, 2.0, 1.0, 2.0};
+  const size_t at[] = {0, 1, 6, 7}, lacks[] = {2, 3, 6, 7};
+  const struct {
+    sl_judged_output out;
+    size_t tried, rejected;
+  } cases[] = {
+      {{"y", SL_FORMAT_F32, 4, balls, right, NULL, 2}, 1, 1},
+      {{"y", SL_FORMAT_F32, 4, equal, alike, NULL, 2}, 1, 0}, /* the right answer itself */
+      {{"y", SL_FORMAT_F32, 4, wide, right, NULL, 2}, 1, 0},  /* right within the bound */
+      {{"y", SL_FORMAT_F32, 4, balls, right, NULL, 1}, 1, 1},
+      {{"y", SL_FORMAT_F32, 4, balls, right, NULL, 4}, 0, 0}, /* one row */
+      {{"y", SL_FORMAT_F32, 4, balls, right, NULL, 0}, 0, 0}, /* no rows */
+      {{"y", SL_FORMAT_F32, 4, balls, right, at, 2}, 1, 1},
+      {{"y", SL_FORMAT_F32, 4, balls, right, lacks, 2}, 1, 0}, /* without the first row */
+  };
+  const sl_values none = {NULL, 0};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    sl_control_tally t = {0};
+    const sl_judged_problem p = {&cases[i].out, 1, &none, 1, &none};
+    sl_controls_try(&t, &p);
+    cr_expect_eq(t.tried[SL_CONTROL_ROW], cases[i].tried, "case %zu", i);
+    cr_expect_eq(t.rejected[SL_CONTROL_ROW], cases[i].rejected, "case %zu", i);
+    const int passes = cases[i].tried && !cases[i].rejected;
+    size_t which;
+    cr_expect_eq(sl_controls_missed(&t), passes ? SL_CONTROL_ROW : SL_CONTROLS, "case %zu", i);
+    cr_expect_eq(sl_controls_passing(&p, &which), passes ? SL_CONTROL_ROW : SL_CONTROL_NONE,
+                 "case %zu", i);
+    cr_expect_eq(which, !passes, "case %zu", i);
   }
 }
 
 Test(judge, power_is_the_bound) {
   const sl_ball ball = {1.0, 0x1.8p-11};
   const double right = 1.0;
-  const sl_judged_output out = {"y", SL_FORMAT_F32, 1, &ball, &right, NULL};
+  const sl_judged_output out = {"y", SL_FORMAT_F32, 1, &ball, &right, NULL, 0};
   const sl_values none = {NULL, 0};
   const sl_judged_problem p = problem(&out, &none, &none);
   cr_expect_eq(sl_power_of_scale(&p), 10);

@@ -27,8 +27,7 @@ typedef struct {
   sl_tensor_type given[SL_OP_INPUTS];
   sl_dump_output output[SL_OP_OUTPUTS]; /* got is NULL where there is none */
   int has_out;                          /* the contract says `out` */
-  int exact;          /* inputs are made from a seed, of the kind exact (spec E4.1) */
-  sl_gate_form *form; /* of a gate file */
+  sl_gate_form *form;                   /* of a gate file */
 } sl_dump_case;
 
 /* The op that the request or the metadata names. SL_ERR_USAGE, SL_ERR_INPUT. */

@@ -3,6 +3,7 @@
 
 #include "ci/products/equiv/problem.h"
 #include "ci/products/judge/lost_digits.h"
+#include "ci/products/judge/op_problem.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -142,13 +143,18 @@ static void try_controls(sl_dump_verdict *v, const sl_dump_case *d) {
   for (size_t o = 0; o < sl_op_outputs(d->c.op); o++) {
     const sl_dump_sample *s = &v->output[o];
     if (d->output[o].got && !is_off(d, o))
-      out[outs++] = (sl_judged_output){
-          d->c.op->out[o].name, d->output[o].type, s->n, s->balls, s->right, s->at};
+      out[outs++] = (sl_judged_output){d->c.op->out[o].name,
+                                       d->output[o].type,
+                                       s->n,
+                                       s->balls,
+                                       s->right,
+                                       s->at,
+                                       sl_op_row(&d->c, &d->c.op->out[o])};
   }
   for (size_t i = 0; i < sl_op_inputs(d->c.op); i++)
     if (d->c.in[i]) in[ins++] = (sl_values){d->c.in[i], sl_op_count_of(&d->c, &d->c.op->in[i])};
   const sl_judged_problem p = {out, outs, in, ins, NULL};
-  v->passes = d->exact ? sl_controls_passing_all(&p, &at) : sl_controls_passing(&p, &at);
+  v->passes = sl_controls_passing(&p, &at);
   v->passes_as = v->passes == SL_CONTROL_NONE ? NULL : out[at].name;
 }
 

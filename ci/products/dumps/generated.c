@@ -230,7 +230,7 @@ static sl_status request_of(sl_generated_request *g, const sl_dump *texts, sl_er
 }
 
 void sl_generated_take(sl_dump_case *d, sl_op_problem *p) {
-  d->c = p->c, d->exact = p->kind == SL_KIND_EXACT;
+  d->c = p->c;
   for (size_t i = 0; i < sl_op_drawn(p->c.op); i++) {
     d->input[i] = p->input[i], d->c.in[i] = p->input[i];
     d->given[i] = sl_generated_type(&p->c.op->in[i], p->given);

@@ -5,24 +5,45 @@
 #include <math.h>
 
 const char *sl_control_name(sl_control control) {
-  static const char *const names[] = {"zeros", "NaN", "a copy of an input", "the previous output",
+  static const char *const names[] = {"zeros",
+                                      "NaN",
+                                      "a copy of an input",
+                                      "the previous output",
+                                      "the first row in every row",
                                       "one number everywhere"};
   return names[control];
 }
 
 /* What a control, or a planted change, holds at an element. */
 typedef struct {
-  enum { CONSTANT, COPY, SCALED, GIVEN } what;
+  enum { CONSTANT, COPY, SCALED, GIVEN, FIRST_ROW } what;
   double x;              /* the constant, or the factor */
   const sl_values *from; /* of each output, cyclically; all the same for a copy of an input */
   int same;              /* from[0] serves every output */
   const double *const *given;
 } fake;
 
+/* The right value at the place of the first row; of a sample that lacks it, the right one here. */
+static double of_first_row(const sl_judged_output *out, size_t i) {
+  if (out->row == 0) return out->right[i];
+  if (!out->at) return out->right[i % out->row];
+  const size_t place = out->at[i] % out->row;
+  size_t low = 0, high = i + 1; /* places ascend, and this one is at i or before it */
+  while (low < high) {
+    const size_t middle = low + (high - low) / 2;
+    if (out->at[middle] < place)
+      low = middle + 1;
+    else
+      high = middle;
+  }
+  return low <= i && out->at[low] == place ? out->right[low] : out->right[i];
+}
+
 static double value_of(const fake *f, const sl_judged_output *out, size_t o, size_t i) {
   if (f->what == CONSTANT) return f->x;
   if (f->what == SCALED) return sl_format_round(out->type, out->right[i] * f->x);
   if (f->what == GIVEN) return f->given[o][i];
+  if (f->what == FIRST_ROW) return of_first_row(out, i);
   const sl_values *from = f->from + (f->same ? 0 : o);
   const size_t place = out->at ? out->at[i] : i;
   return from->n ? sl_format_round(out->type, from->x[place % from->n]) : out->right[i];
@@ -71,6 +92,31 @@ static reception receive_inputs(const sl_judged_problem *p) {
   return all;
 }
 
+/* The first output with more than one row; p->outs: none has. */
+static size_t first_with_rows(const sl_judged_problem *p) {
+  size_t o = 0;
+  for (; o < p->outs; o++) {
+    const sl_judged_output *out = &p->out[o];
+    const size_t n = out->at && out->n ? out->at[out->n - 1] + 1 : out->n;
+    if (out->row && n > out->row) break;
+  }
+  return o;
+}
+
+static reception receive_first_row(const sl_judged_problem *p) {
+  const fake first_row = {.what = FIRST_ROW};
+  return receive(p, &first_row);
+}
+
+/* Rows that are all alike do not count as no trial: their problem cannot tell them apart. */
+static int count_row(sl_control_tally *tally, const sl_judged_problem *p) {
+  if (first_with_rows(p) == p->outs) return 0;
+  const int rejected = receive_first_row(p) == REJECTED;
+  tally->tried[SL_CONTROL_ROW]++;
+  tally->rejected[SL_CONTROL_ROW] += (size_t)rejected;
+  return rejected;
+}
+
 int sl_controls_try(sl_control_tally *tally, const sl_judged_problem *p) {
   const fake zeros = {.what = CONSTANT, .x = 0.0}, nans = {.what = CONSTANT, .x = NAN},
              previous = {.what = COPY, .from = p->previous};
@@ -82,6 +128,7 @@ int sl_controls_try(sl_control_tally *tally, const sl_judged_problem *p) {
     some |= count(tally, SL_CONTROL_NAN, receive(p, &nans));
     some |= count(tally, SL_CONTROL_INPUT, receive_inputs(p));
     if (has_previous) some |= count(tally, SL_CONTROL_PREVIOUS, receive(p, &previous));
+    some |= count_row(tally, p);
   }
   tally->without_power += !some;
   return some;
@@ -128,12 +175,10 @@ sl_control sl_controls_passing(const sl_judged_problem *p, size_t *out) {
     if (control != SL_CONTROL_NONE) return control;
     if (constant_passes(&one, judged)) return SL_CONTROL_CONSTANT;
   }
-  return SL_CONTROL_NONE;
-}
-
-sl_control sl_controls_passing_all(const sl_judged_problem *p, size_t *out) {
-  *out = 0;
-  return passing(p);
+  const size_t rows = first_with_rows(p);
+  if (rows == p->outs || receive_first_row(p) == REJECTED) return SL_CONTROL_NONE;
+  *out = rows;
+  return SL_CONTROL_ROW;
 }
 
 int sl_power_of_scale(const sl_judged_problem *p) {

@@ -9,6 +9,7 @@ typedef enum {
   SL_CONTROL_NAN,
   SL_CONTROL_INPUT,    /* a copy of an input: of each of them */
   SL_CONTROL_PREVIOUS, /* the output of the call before */
+  SL_CONTROL_ROW,      /* the right answer of the first row in every row */
   SL_CONTROLS,
   SL_CONTROL_CONSTANT = SL_CONTROLS, /* one number everywhere; of dumps alone */
   SL_CONTROL_NONE
@@ -17,7 +18,8 @@ typedef enum {
 const char *sl_control_name(sl_control control);
 
 /* An output with its balls; `right` are the values of a right kernel, in `type`. at: the places of
- * a sample's elements in the whole output; NULL: they are all of it. */
+ * a sample's elements in the whole output, ascending; NULL: they are all of it. row: elements of a
+ * row; 0: it has no rows. */
 typedef struct {
   const char *name;
   sl_format type;
@@ -25,6 +27,7 @@ typedef struct {
   const sl_ball *balls;
   const double *right;
   const size_t *at;
+  size_t row;
 } sl_judged_output;
 
 typedef struct {
@@ -56,12 +59,9 @@ sl_control sl_controls_missed(const sl_control_tally *tally);
 
 /* The first control that would pass in the place of one output, the others aside, also where it is
  * the right answer (spec E4.2, dumps); *out is that output. An output without any element to judge
- * is passed over. SL_CONTROL_NONE: all are rejected. */
+ * is passed over. The first row is tried in all outputs at once; *out is then the first that has
+ * rows. SL_CONTROL_NONE: all are rejected. */
 sl_control sl_controls_passing(const sl_judged_problem *p, size_t *out);
-
-/* The same for all outputs at once, of which *out is the first, and without one number everywhere:
- * for inputs whose scores are 0 by design. */
-sl_control sl_controls_passing_all(const sl_judged_problem *p, size_t *out);
 
 /* The largest j up to 60 at which both the right values times 1 + 2^-j and those times 1 - 2^-j,
  * rounded to the type, are rejected; 0: not even the double is. */

@@ -2,7 +2,7 @@
  */
 #include "op_problem.h"
 
-#include "ci/products/equiv/problem.h"
+#include "exact_problem.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -48,10 +48,21 @@ typedef struct {
   size_t row, column;
 } place;
 
-static size_t row_length(const sl_op_problem *p, size_t input) {
-  const char *shape = p->c.op->in[input].shape, *last = shape + strlen(shape) - 1;
+static size_t last_axis(const sl_op_case *c, const sl_op_tensor *tensor) {
+  const char *shape = tensor->shape, *last = shape + strlen(shape) - 1;
   const size_t factor = last > shape && last[-1] <= '9' ? (size_t)(last[-1] - '0') : 1;
-  return factor * sl_op_size(&p->c, *last);
+  return factor * sl_op_size(c, *last);
+}
+
+static size_t row_length(const sl_op_problem *p, size_t input) {
+  return last_axis(&p->c, &p->c.op->in[input]);
+}
+
+size_t sl_op_row(const sl_op_case *c, const sl_op_tensor *output) {
+  if (strlen(output->shape) > 1) return last_axis(c, output);
+  for (size_t i = 0; *output->shape && i < sl_op_inputs(c->op); i++)
+    if (strlen(c->op->in[i].shape) > 1 && c->op->in[i].shape[0] == *output->shape) return 1;
+  return 0;
 }
 
 static place place_of(const sl_op_problem *p, size_t input, size_t i) {
@@ -99,6 +110,20 @@ static double tied(sl_source *s, const sl_op_problem *p, size_t input, place at,
   return base + sl_format_ulp(p->given, base) * (double)(drawn >> 1);
 }
 
+/* Sums of products of three such numbers, the gradients of attention and of norms, are numbers of
+ * the type; what overflows has no bound. */
+static double wide(sl_source *s, const sl_op_problem *p) {
+  return p->given == SL_FORMAT_F16 ? power(s, -20.0, 2.0) : power(s, -12.0, 12.0);
+}
+
+/* What multiplies all that its row gives is not 0, or few rows would be zeros by themselves. */
+static double whole_number(sl_source *s, const sl_op_problem *p, size_t input) {
+  const int is_factor = (p->c.op == &sl_op_logprob_backward && input == 2) ||
+                        (p->c.op == &sl_op_gated_loss && input == 5);
+  const double x = (double)sl_source_below(s, 9) - 4.0;
+  return is_factor && x == 0.0 ? 5.0 : x;
+}
+
 static double real_value(sl_source *s, const sl_op_problem *p, size_t input, size_t i,
                          double scale) {
   const place at = place_of(p, input, i);
@@ -106,33 +131,37 @@ static double real_value(sl_source *s, const sl_op_problem *p, size_t input, siz
     case SL_KIND_CANCELLING:
       return cancelling(s, p, input, i, scale);
     case SL_KIND_WIDE:
-      return power(s, -12.0, 12.0);
+      return wide(s, p);
     case SL_KIND_SUBNORMAL:
       if (!is_subnormal(input, at)) return scale * sl_source_unit(s);
       return power(s, sl_format_least(p->given) - 8.0, sl_format_least(p->given) + 8.0);
     case SL_KIND_TIES:
       return tied(s, p, input, at, scale);
     case SL_KIND_EXACT:
-      return (double)sl_source_below(s, 9) - 4.0;
+      return whole_number(s, p, input);
     default:
       return scale * sl_source_unit(s);
   }
 }
 
+/* Odd rows are narrower, so that no two neighbours have the same entropy by chance. */
 static double logit_value(sl_source *s, const sl_op_problem *p, size_t i) {
   if (p->kind == SL_KIND_EXACT) return 0.0;
   if (p->kind == SL_KIND_MASKED && sl_source_below(s, 3) == 0) return -INFINITY;
   if (p->kind == SL_KIND_WIDE) return power(s, -6.0, 5.0);
-  return real_value(s, p, 0, i, 8.0);
+  const int is_narrow = place_of(p, 0, i).row % 2 && p->kind != SL_KIND_TIES;
+  return real_value(s, p, 0, i, is_narrow ? 4.0 : 8.0);
 }
 
 /* Usual and exact sequences end before the last key, the first one always, and behind the last
- * query where there are keys enough, else behind half of the keys: of one key there is no dq. */
+ * query where there are keys enough, else behind half of the keys; with two keys, if there are: of
+ * one there is no dq. */
 static double length_value(sl_source *s, const sl_op_problem *p, size_t i, size_t n) {
   if (p->kind == SL_KIND_MASKED) return 1 + (double)sl_source_below(s, (uint32_t)n);
   if (n == 1 || (p->kind != SL_KIND_USUAL && p->kind != SL_KIND_EXACT)) return (double)n;
-  const size_t queries = sl_op_size(&p->c, 'i'), low = queries < n ? queries : (n + 1) / 2,
-               high = i == 0 ? n - 1 : n;
+  const size_t queries = sl_op_size(&p->c, 'i'), high = i == 0 ? n - 1 : n,
+               behind = queries < n ? queries : (n + 1) / 2,
+               low = behind < 2 && high > 1 ? 2 : behind;
   return (double)(low + sl_source_below(s, (uint32_t)(high - low + 1)));
 }
 
@@ -148,14 +177,15 @@ static double flag_value(sl_source *s, size_t i, size_t n) {
   return sl_source_below(s, 4) > 0 || i + 1 == n ? 1.0 : 0.0;
 }
 
-/* Attention is exact where every score is 0, the loss where no log-prob has changed. */
+/* The loss is exact where no log-prob has changed; queries follow (exact_problem.h). */
 static int is_zero_when_exact(const sl_op_problem *p, size_t input) {
   return attention_input(p, input) == 0 || (p->c.op == &sl_op_gated_loss && input < 3);
 }
 
-/* A score that is off by more than 1 says nothing about its weight: wide queries are small. */
+/* A score that is off by more than 1 says nothing about its weight: wide queries are small. Those
+ * of f16 are anyway. */
 static int is_wide_query(const sl_op_problem *p, size_t input) {
-  return p->kind == SL_KIND_WIDE && attention_input(p, input) == 0;
+  return p->kind == SL_KIND_WIDE && p->given != SL_FORMAT_F16 && attention_input(p, input) == 0;
 }
 
 /* AdamW's odd parameters are small: else a step is less than half an ulp of them, and a copy of p
@@ -170,10 +200,12 @@ static int is_norm_input(const sl_op_problem *p, size_t input) {
          (p->c.op == &sl_op_rmsnorm_backward && input == 1);
 }
 
-/* The factor of a norm's usual input: in odd rows eps is as large as the mean square, where the
- * type holds what such a row is divided by. */
+/* The factor of a norm's input in odd rows. Usual ones have a mean square of eps, where the type
+ * holds what such a row is divided by; exact ones another r than the rows beside them. */
 static double norm_factor(const sl_op_problem *p, size_t input, size_t i) {
-  if (p->kind != SL_KIND_USUAL || !is_norm_input(p, input)) return 1.0;
+  if (!is_norm_input(p, input)) return 1.0;
+  if (p->kind == SL_KIND_EXACT) return place_of(p, input, i).row % 2 ? 2.0 : 1.0;
+  if (p->kind != SL_KIND_USUAL) return 1.0;
   const double root = sqrt(p->c.setting[0]);
   const int holds = root > 0.0 && isfinite(sl_format_round(p->given, 2.0 / root));
   return holds && place_of(p, input, i).row % 2 ? root : 1.0;
@@ -186,7 +218,7 @@ static double value_of(sl_source *s, const sl_op_problem *p, size_t input, size_
   double x =
       tensor->kind == SL_TENSOR_LOGIT ? logit_value(s, p, i) : real_value(s, p, input, i, 2.0);
   if (p->kind == SL_KIND_EXACT && is_zero_when_exact(p, input)) return 0.0;
-  if (is_wide_query(p, input)) x = sl_format_round(p->given, x) * 0x1p-12;
+  if (is_wide_query(p, input)) x = sl_format_round(p->given, x) * 0x1p-20;
   if (is_small_parameter(p, input, i)) x *= 0x1p-6;
   x = sl_format_round(p->given, x * norm_factor(p, input, i));
   return tensor->kind == SL_TENSOR_POSITIVE ? fabs(x) : x;
@@ -195,26 +227,6 @@ static double value_of(sl_source *s, const sl_op_problem *p, size_t input, size_
 static void draw_input(sl_op_problem *p, size_t input) {
   sl_source s = source_of(p->c.op->name, p->seed, input);
   for (size_t i = 0; i < p->count[input]; i++) p->input[input][i] = value_of(&s, p, input, i);
-}
-
-/* A row of exact logits has a power of 2 of equal ones, its target among them, so that weights are
- * powers of 2 that differ from row to row. The others are masked; where a logarithm is taken, which
- * is not exact anyway, they are finite: a 0 times -infinity of the entropy is no mistake there. */
-static void draw_exact_logits(sl_op_problem *p) {
-  const double off = p->c.op == &sl_op_softmax ? -(double)INFINITY : -0x1p13;
-  const size_t rows = sl_op_size(&p->c, 't'), n = sl_op_size(&p->c, 'v');
-  sl_source s = source_of(p->c.op->name, p->seed, SL_OP_INPUTS);
-  uint32_t powers = 1;
-  while ((size_t)2 << (powers - 1) <= n) powers++;
-  for (size_t row = 0; row < rows; row++) {
-    const size_t held = p->input[1] ? (size_t)p->input[1][row] : n - 1, last = n - 1 - held;
-    size_t on = (size_t)1 << (sl_source_below(&s, powers) + row) % powers,
-           before = sl_source_below(&s, (uint32_t)on);
-    if (row + 1 == rows) /* the last logit is one of them: taking it away is a change */
-      on = (size_t)1 << (powers - 1), before = last < on ? 0 : n - last;
-    double *x = p->input[0] + row * n;
-    for (size_t i = 0; i < n; i++) x[i] = (i + before + n - held) % n < on ? 0.0 : off;
-  }
 }
 
 /* The r of a norm's usual gradient is the one of its x. */
@@ -256,7 +268,7 @@ sl_status sl_op_problem_make(sl_op_problem *p, const sl_op_case *like, sl_proble
     draw_input(p, i);
   }
   if (kind == SL_KIND_MASKED) mask(p);
-  if (kind == SL_KIND_EXACT && like->op->in[0].kind == SL_TENSOR_LOGIT) draw_exact_logits(p);
+  if (kind == SL_KIND_EXACT) sl_exact_inputs(p, source_of(like->op->name, seed, SL_OP_INPUTS));
   if (kind == SL_KIND_USUAL && like->op == &sl_op_rmsnorm_backward) draw_scales(p);
   return sl_op_check(&p->c, err);
 }
@@ -276,8 +288,9 @@ sl_status sl_op_answer_make(sl_op_answer *a, const sl_op_case *c) {
     SL_TRY(sl_op_bounds(c, (int)o, 0, n, a->balls[o], NULL));
     for (size_t i = 0; i < n; i++)
       a->right[o][i] = sl_format_round(c->contract.out, a->balls[o][i].mid);
-    a->out[o] =
-        (sl_judged_output){c->op->out[o].name, c->contract.out, n, a->balls[o], a->right[o], NULL};
+    a->out[o] = (sl_judged_output){
+        c->op->out[o].name,          c->contract.out, n, a->balls[o], a->right[o], NULL,
+        sl_op_row(c, &c->op->out[o])};
   }
   return SL_OK;
 }

@@ -40,6 +40,10 @@ sl_status sl_op_problem_make(sl_op_problem *p, const sl_op_case *like, sl_proble
                              sl_format given, uint64_t seed, sl_error *err);
 void sl_op_problem_end(sl_op_problem *p);
 
+/* Elements of a row of an output: its last axis, or 1 where an output has one number for each row
+ * of an input; 0: it has no rows. */
+size_t sl_op_row(const sl_op_case *c, const sl_op_tensor *output);
+
 /* Outputs of a problem: their balls, and the values of a right kernel, mid rounded to `out`. */
 typedef struct {
   size_t outs;

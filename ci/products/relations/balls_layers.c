@@ -11,7 +11,7 @@ static sl_status embedding(sl_kernel_balls *b, const sl_problem *p) {
   float *y = calloc(t * d + 1, sizeof *y);
   if (!y) return SL_ERR_MEMORY;
   sl_ref_embedding_forward(y, p->array[1].data, p->array[2].data, t, d);
-  const sl_status status = sl_balls_exact(b, p, 0, y);
+  const sl_status status = sl_balls_exact(b, p, 0, d, y);
   free(y);
   return status;
 }
@@ -20,13 +20,14 @@ static sl_status norms(sl_kernel_balls *b, sl_kernel_id kernel, const sl_problem
   const sl_array *a = p->array;
   const size_t t = p->size[SL_LAYER_T], d = p->size[SL_LAYER_D];
   if (kernel == SL_KERNEL_rmsnorm_forward) {
-    sl_ball *y = sl_balls_of(b, p, 0), *rstd = sl_balls_of(b, p, 1);
+    sl_ball *y = sl_balls_rows(b, p, 0, d), *rstd = sl_balls_rows(b, p, 1, 1);
     if (!y || !rstd) return SL_ERR_MEMORY;
     return sl_bound_rmsnorm_forward(y, rstd, a[2].data, a[3].data, t, d, 1e-6f);
   }
-  sl_ball *dx = sl_balls_of(b, p, kernel == SL_KERNEL_rmsnorm_backward ? 0 : 1);
+  const int is_dx = kernel == SL_KERNEL_rmsnorm_backward;
+  sl_ball *dx = is_dx ? sl_balls_rows(b, p, 0, d) : sl_balls_of(b, p, 1);
   if (!dx) return SL_ERR_MEMORY;
-  if (kernel == SL_KERNEL_rmsnorm_backward)
+  if (is_dx)
     return sl_bound_rmsnorm_backward(dx, a[1].data, a[2].data, a[3].data, a[4].data,
                                      p->size[SL_LAYER_ALIAS] ? a[0].data : a[5].data, t, d);
   return sl_bound_rmsnorm_weight_grad(dx, a[1].data, a[2].data, a[3].data, a[4].data, a[0].data,
@@ -36,7 +37,8 @@ static sl_status norms(sl_kernel_balls *b, sl_kernel_id kernel, const sl_problem
 static sl_status elementwise(sl_kernel_balls *b, sl_kernel_id kernel, const sl_problem *p) {
   const sl_array *a = p->array;
   const size_t n = p->size[SL_LAYER_T], alias = p->size[SL_LAYER_ALIAS];
-  sl_ball *y = sl_balls_of(b, p, 0);
+  const int rotates = kernel == SL_KERNEL_rope_forward || kernel == SL_KERNEL_rope_backward;
+  sl_ball *y = sl_balls_rows(b, p, 0, rotates ? p->size[SL_LAYER_D] : 0);
   if (!y) return SL_ERR_MEMORY;
   if (kernel == SL_KERNEL_residual_add)
     return sl_bound_residual_add(y, alias == 1 ? a[0].data : a[1].data,
@@ -62,7 +64,7 @@ sl_status sl_balls_layer(sl_kernel_balls *b, sl_kernel_id kernel, const sl_probl
     case SL_KERNEL_embedding_forward:
       return embedding(b, p);
     case SL_KERNEL_embedding_grad: {
-      sl_ball *total = sl_balls_of(b, p, 1);
+      sl_ball *total = sl_balls_rows(b, p, 1, p->size[SL_LAYER_D]);
       if (!total) return SL_ERR_MEMORY;
       return sl_bound_embedding_grad(total, a[1].data, a[2].data, a[3].data, a[0].data,
                                      p->size[SL_LAYER_N_SEQ], p->size[SL_LAYER_D],
@@ -80,7 +82,7 @@ sl_status sl_balls_layer(sl_kernel_balls *b, sl_kernel_id kernel, const sl_probl
 static sl_status input_grad(sl_kernel_balls *b, const sl_problem *p) {
   sl_linear_part parts[SL_PARTS_MAX];
   const size_t n = p->size[SL_N_PARTS];
-  sl_ball *dx = sl_balls_of(b, p, 0);
+  sl_ball *dx = sl_balls_rows(b, p, 0, p->size[SL_K]);
   if (!dx) return SL_ERR_MEMORY;
   for (size_t i = 0; i < n; i++)
     parts[i] = (sl_linear_part){p->array[1 + 2 * i].data, p->array[2 + 2 * i].data, NULL,
@@ -90,7 +92,8 @@ static sl_status input_grad(sl_kernel_balls *b, const sl_problem *p) {
 
 static sl_status weight_grad(sl_kernel_balls *b, const sl_problem *p) {
   const sl_array *a = p->array;
-  sl_ball *dw = sl_balls_of(b, p, 1), *db = a[2].data ? sl_balls_of(b, p, 2) : NULL;
+  sl_ball *dw = sl_balls_rows(b, p, 1, p->size[SL_K]),
+          *db = a[2].data ? sl_balls_of(b, p, 2) : NULL;
   if (!dw || (a[2].data && !db)) return SL_ERR_MEMORY;
   return sl_bound_linear_weight_grad(dw, db, a[1].data, a[2].data, a[3].data, a[4].data, a[0].data,
                                      p->size[SL_N_SEQ], p->size[SL_N], p->size[SL_K]);
@@ -102,7 +105,7 @@ sl_status sl_balls_linear(sl_kernel_balls *b, sl_kernel_id kernel, const sl_prob
   (void)token;
   if (kernel == SL_KERNEL_linear_input_grad) return input_grad(b, p);
   if (kernel == SL_KERNEL_linear_weight_grad) return weight_grad(b, p);
-  sl_ball *y = sl_balls_of(b, p, 0);
+  sl_ball *y = sl_balls_rows(b, p, 0, p->size[SL_N]);
   if (!y) return SL_ERR_MEMORY;
   return sl_bound_linear_forward(y, a[1].data, a[2].data, a[3].data, p->size[SL_T], p->size[SL_N],
                                  p->size[SL_K]);

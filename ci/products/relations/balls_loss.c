@@ -41,6 +41,7 @@ sl_status sl_balls_loss(sl_kernel_balls *b, sl_kernel_id kernel, const sl_proble
   sl_ball *d = sl_balls_of(b, p, 8), *e = sl_balls_of(b, p, 9),
           *sums = sl_balls_add(b, p, 10, SL_FORMAT_F64, n * SL_LOSS_FIELDS);
   if (!d || !e || !sums) return SL_ERR_MEMORY;
+  b->out[2].row = SL_LOSS_FIELDS;
   own_gate g = {sl_contract_default(), p->form};
   g.contract.acc = SL_FORMAT_F64;
   SL_VERIFY(p->form->side[0].count <= OWN_GATE_NODES);

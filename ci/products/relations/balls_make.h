@@ -14,8 +14,11 @@ sl_ball *sl_balls_add(sl_kernel_balls *b, const sl_problem *p, size_t array, sl_
                       size_t n);
 /* The same of binary32, as many as the array has. */
 sl_ball *sl_balls_of(sl_kernel_balls *b, const sl_problem *p, size_t array);
+/* The same in rows of `row` elements (spec E4.2). */
+sl_ball *sl_balls_rows(sl_kernel_balls *b, const sl_problem *p, size_t array, size_t row);
 /* An exact output. */
-sl_status sl_balls_exact(sl_kernel_balls *b, const sl_problem *p, size_t array, const float *x);
+sl_status sl_balls_exact(sl_kernel_balls *b, const sl_problem *p, size_t array, size_t row,
+                         const float *x);
 
 typedef sl_status sl_balls_maker(sl_kernel_balls *b, sl_kernel_id kernel, const sl_problem *p,
                                  const void *token);

@@ -18,6 +18,7 @@ typedef struct {
   sl_format type;
   size_t n;
   sl_ball *balls;
+  size_t row; /* elements of a row; 0: it has no rows */
 } sl_kernel_output;
 
 typedef struct {

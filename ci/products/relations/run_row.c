@@ -103,12 +103,9 @@ static size_t inputs_of(sl_values *in, double **memory, const sl_problem *p) {
 static void outputs_of(sl_judged_output *out, const sl_kernel_balls *balls,
                        const sl_row_values *v) {
   for (size_t i = 0; i < balls->outs; i++)
-    out[i] = (sl_judged_output){balls->out[i].name,
-                                balls->out[i].type,
-                                balls->out[i].n,
-                                balls->out[i].balls,
-                                v->x[i],
-                                NULL};
+    out[i] = (sl_judged_output){
+        balls->out[i].name, balls->out[i].type, balls->out[i].n, balls->out[i].balls, v->x[i], NULL,
+        balls->out[i].row};
 }
 
 typedef sl_status plant_of(sl_equiv_trial *trial, sl_context *golden, size_t array);
