@@ -90,6 +90,7 @@ static int make_pieces(pieces_t *p, const part_t *part, const source_t *source, 
   if (source->left) {
     p->end[0] = slc_ex_q(&p->field, source->r_low);
     p->end[1] = source->endless ? NULL : slc_ex_q(&p->field, source->r_high);
+    p->limit_at_0 = !source->weight && (strstr(source->left, "f'") || strstr(source->right, "f'"));
   }
   return slc_pieces_make(p, e, f, w);
 }

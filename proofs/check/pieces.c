@@ -293,10 +293,12 @@ void slc_pieces_clear(pieces_t *p) {
 }
 
 const piece_t *slc_piece_towards(const pieces_t *p, int join, side_t from) {
+  if (join == 0 && from == AT && p->limit_at_0) from = RIGHT;
   return from == AT ? &p->at[join] : &p->piece[from == LEFT ? join - 1 : join];
 }
 
 exact_t slc_join_value(pieces_t *p, int join, int weight, side_t from) {
+  if (join == 0 && from == AT && p->limit_at_0) from = RIGHT;
   const piece_t *s = slc_piece_towards(p, join, from);
   const series_t t = slc_se_expr(&p->field, &s->e, weight ? s->w : s->f, p->join[join], 1);
   if (t.n || from == AT) return t.n ? t.c[0] : NULL;

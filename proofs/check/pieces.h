@@ -24,6 +24,7 @@ typedef struct {
 typedef struct {
   field_t field;  /* its ranges are the part's */
   int weak_order; /* joins may coincide for some values of the parameters */
+  int limit_at_0; /* what counts at r = 0 itself is what w tends to (spec G2.3) */
   exact_t end[2]; /* joins besides those of the expression; NULL: none */
   /* Expressions of which some are the slopes of what switches decide on that is not affine in r. */
   expr_t course_e;

@@ -1,6 +1,7 @@
 /* Witnesses of refuted properties (spec G4.4): does each break its property? */
 #include "witness.h"
 
+#include "beside.h"
 #include "box.h"
 #include "join_value.h"
 
@@ -12,8 +13,9 @@ static int piece_of(const context_t *c, const mpfr_t r) {
   mpfi_init2(x, PREC);
   for (int i = 0; i < c->pieces->joins; i++) {
     slc_ex_interval(x, &c->pieces->field, c->pieces->join[i]);
-    if (mpfr_lessequal_p(&x->right, r))
-      found = i; /* certainly at or after join i */
+    const int at = mpfr_equal_p(&x->left, r) && mpfr_equal_p(&x->right, r);
+    if (at || mpfr_less_p(&x->right, r))
+      found = i; /* certainly at join i, or after it */
     else if (mpfr_lessequal_p(&x->left, r))
       found = -1; /* not certain on which side */
     else
@@ -37,9 +39,11 @@ static int jumps(const context_t *c, int j, int weight) {
 }
 
 static int against(const context_t *c, int j, side_t from, side_t to, int way) {
-  field_t *k = &c->pieces->field;
-  return slc_ex_sign(k, slc_ex_sub(k, slc_join_value(c->pieces, j, 1, to),
-                                   slc_join_value(c->pieces, j, 1, from))) == -way;
+  pieces_t *p = c->pieces;
+  field_t *k = &p->field;
+  return slc_ex_sign(k, slc_ex_sub(k, slc_join_value(p, j, 1, to),
+                                   slc_join_value(p, j, 1, from))) == -way &&
+         slc_join_reached(p, j, from) && slc_join_reached(p, j, to);
 }
 static int steps_wrong(const context_t *c, int j) {
   const int one = c->pieces->one;
@@ -48,20 +52,12 @@ static int steps_wrong(const context_t *c, int j) {
          against(c, j, AT, RIGHT, j < one ? 1 : -1);
 }
 
-/* w at join j itself, where it stands alone: the sign of w - 1. */
-static int alone_over(const context_t *c, int j) {
+/* The sign of w - 1 at join j itself. At r = 0 f' counts by its limit. */
+static int own_over(const context_t *c, int j) {
   pieces_t *p = c->pieces;
-  return j >= 0 && j < p->joins && slc_join_alone(p, j)
-             ? slc_ex_sign(&p->field, slc_ex_sub(&p->field, slc_join_value(p, j, 1, AT),
-                                                 slc_ex_si(&p->field, 1, 1)))
-             : 0;
-}
-
-/* w(1) itself is not 1. */
-static int own_value_convicts(const context_t *c) {
-  pieces_t *p = c->pieces;
-  return slc_ex_sign(&p->field, slc_ex_sub(&p->field, slc_join_value(p, p->one, 1, AT),
-                                           slc_ex_si(&p->field, 1, 1))) != 0;
+  if (j < 0 || j >= p->joins || (j == 0 && p->piece[0].f >= 0)) return 0;
+  return slc_ex_sign(
+      &p->field, slc_ex_sub(&p->field, slc_join_value(p, j, 1, AT), slc_ex_si(&p->field, 1, 1)));
 }
 
 static int at_join(const context_t *c, int join, const mpfr_t r) {
@@ -80,14 +76,14 @@ static int off_one(const flow_t *w) {
 }
 
 /* Does a switch that jumps stand at its edge at r? Beside r another branch than the one at r may
- * then hold, on both sides. */
-static int on_edge(const box_t *b) {
+ * then hold, on both sides. A slope is that of a branch in abs, min and max too. */
+static int on_edge(const box_t *b, int for_slope) {
   for (int i = 0; i < b->n; i++) {
     const node_t *n = &b->e->node[i];
-    if (n->op == E_SIGN) {
+    if (n->op == E_SIGN || (for_slope && n->op == E_ABS)) {
       const unsigned signs = b->flow[n->a].v.signs;
       if (signs != NEG && signs != POS) return 1;
-    } else if (n->op == E_PICK) {
+    } else if (n->op == E_PICK || (for_slope && (n->op == E_MIN || n->op == E_MAX))) {
       mpfi_srcptr x = b->flow[n->a].v.x, y = b->flow[n->b].v.x;
       if (!mpfr_less_p(&x->right, &y->left) && !mpfr_greater_p(&x->left, &y->right)) return 1;
     }
@@ -95,7 +91,8 @@ static int on_edge(const box_t *b) {
   return 0;
 }
 
-/* Both sides of r = 1 differ from 1 there, or one exceeds it. */
+/* Neither of the pieces that meet at r = 1 is 1 there, of which one has w(1); or w has values next
+ * to r = 1 that exceed it. */
 static int one_convicts(const context_t *c, const span_t *r) {
   pieces_t *p = c->pieces;
   int off = 0, over = 0;
@@ -104,55 +101,88 @@ static int one_convicts(const context_t *c, const span_t *r) {
     slc_box_init(&b, &p->field, &p->piece[i]);
     b.in_piece = 0;
     slc_box_flow(&b, r, NULL);
-    const int sign = on_edge(&b) ? 0 : off_one(&b.flow[p->piece[i].w]);
-    off += sign != 0, over |= sign > 0;
+    const int sign = on_edge(&b, 0) ? 0 : off_one(&b.flow[p->piece[i].w]);
+    off += sign != 0;
+    over |= sign > 0 && slc_join_reached(p, p->one, i < p->one ? LEFT : RIGHT);
     slc_box_clear(&b);
   }
   return off == 2 || over;
 }
 
-/* Piece i, up to its ends from inside, does at r what the witness says. */
-static int piece_convicts(const context_t *c, const claim_t *q, const piece_t *s, int i,
+/* The flow of a piece at the point r, up to its ends from inside. */
+static void flow_at(box_t *b, const context_t *c, const piece_t *s, const span_t *r) {
+  slc_box_init(b, &c->pieces->field, s);
+  b->by_inner = 0, b->in_piece = 0;
+  slc_box_flow(b, r, NULL);
+}
+
+/* Has f or w no value at r? Of w = f' it counts at joins beyond 0. */
+static int has_none(const context_t *c, int here, int joined, const span_t *r) {
+  const piece_t *s = joined ? &c->pieces->at[here] : &c->pieces->piece[here];
+  box_t b;
+  flow_at(&b, c, s, r);
+  const int never =
+      s->f < 0 ? b.flow[s->w].never : b.flow[s->f].never || (joined && here && b.flow[s->w].never);
+  slc_box_clear(&b);
+  return never;
+}
+
+/* Has w values beside the point, inside the piece? from: RIGHT, LEFT: it is the low, the high end
+ * of the piece; AT: it lies inside. */
+static int has_values_beside(const context_t *c, int i, const mpfr_t r, side_t from) {
+  return (from != LEFT && slc_goes_on(c->pieces, i, r, RIGHT)) ||
+         (from != RIGHT && slc_goes_on(c->pieces, i, r, LEFT));
+}
+
+/* Piece i does at r what the witness says. Inside it w is what the piece is; at its ends, which
+ * have values of their own, the piece tells what w tends to, if it goes on from there. */
+static int piece_convicts(const context_t *c, const claim_t *q, int i, side_t from,
                           const span_t *r) {
+  const piece_t *s = &c->pieces->piece[i];
   box_t b;
   int ok = 0;
-  slc_box_init(&b, &c->pieces->field, s);
-  b.by_inner = 0, b.in_piece = 0;
-  slc_box_flow(&b, r, NULL);
-  const int slope_counts = s->f < 0 || (i && s == &c->pieces->at[i]); /* at a join beyond 0 */
-  if (!strcmp(q->refuted_by, "undefined"))
-    ok = (s->f >= 0 && b.flow[s->f].never) || (slope_counts && b.flow[s->w].never);
-  if (!strcmp(q->refuted_by, "value") && !on_edge(&b)) ok = off_one(&b.flow[s->w]) > 0;
-  if (!strcmp(q->refuted_by, "slope") && !on_edge(&b))
-    ok = slc_box_slope_signs(&b, s->w) == (i < c->pieces->one ? NEG : POS);
+  flow_at(&b, c, s, r);
+  if (!strcmp(q->refuted_by, "value"))
+    ok = !on_edge(&b, 0) && off_one(&b.flow[s->w]) > 0 &&
+         (from == AT || has_values_beside(c, i, q->r, from));
+  if (!strcmp(q->refuted_by, "slope"))
+    ok = !on_edge(&b, 1) && slc_box_slope_signs(&b, s->w) == (i < c->pieces->one ? NEG : POS) &&
+         has_values_beside(c, i, q->r, from);
   slc_box_clear(&b);
   return ok;
 }
 
-static int witness_convicts(const context_t *c, const claim_t *q) {
+static int one_is_refuted(const context_t *c, const claim_t *q, const span_t *r) {
   pieces_t *p = c->pieces;
+  if (mpfr_cmp_ui(q->r, 1)) return 0;
+  return own_over(c, p->one) || (!slc_join_alone(p, p->one) && one_convicts(c, r));
+}
+
+static int point_convicts(const context_t *c, const claim_t *q) {
+  const int here = piece_of(c, q->r), joined = here >= 0 && at_join(c, here, q->r);
   span_t r;
   int ok = 0;
-  if (!strcmp(q->refuted_by, "jump") || !strcmp(q->refuted_by, "jump-value"))
-    return jumps(c, q->join, !strcmp(q->refuted_by, "jump"));
-  if (!strcmp(q->refuted_by, "step")) return steps_wrong(c, q->join);
-  if (!strcmp(q->refuted_by, "value") && (q->join || !mpfr_sgn(q->r)) && alone_over(c, q->join) > 0)
-    return 1;
-  if (!strcmp(q->refuted_by, "one") && mpfr_cmp_ui(q->r, 1) == 0 && own_value_convicts(c)) return 1;
-  if (!strcmp(q->refuted_by, "one") && slc_join_alone(p, p->one)) return alone_over(c, p->one) != 0;
   slc_sp_init(&r);
   mpfi_set_prec(r.x, 512);
   slc_sp_ends(&r, q->r, q->r, 0);
-  const int here = piece_of(c, q->r), joined = here >= 0 && at_join(c, here, q->r);
   if (!strcmp(q->refuted_by, "one"))
-    ok = mpfr_cmp_ui(q->r, 1) == 0 && one_convicts(c, &r);
+    ok = one_is_refuted(c, q, &r);
   else if (here >= 0 && !strcmp(q->refuted_by, "undefined"))
-    ok = piece_convicts(c, q, joined ? &p->at[here] : &p->piece[here], here, &r);
+    ok = has_none(c, here, joined, &r);
   else if (here >= 0)
-    ok = piece_convicts(c, q, &p->piece[here], here, &r) ||
-         (joined && here && piece_convicts(c, q, &p->piece[here - 1], here - 1, &r));
+    ok = piece_convicts(c, q, here, joined ? RIGHT : AT, &r) ||
+         (joined && here && piece_convicts(c, q, here - 1, LEFT, &r));
   slc_sp_clear(&r);
   return ok;
+}
+
+static int witness_convicts(const context_t *c, const claim_t *q) {
+  if (!strcmp(q->refuted_by, "jump") || !strcmp(q->refuted_by, "jump-value"))
+    return jumps(c, q->join, !strcmp(q->refuted_by, "jump"));
+  if (!strcmp(q->refuted_by, "step")) return steps_wrong(c, q->join);
+  if (!strcmp(q->refuted_by, "value") && (q->join || !mpfr_sgn(q->r)) && own_over(c, q->join) > 0)
+    return 1;
+  return point_convicts(c, q);
 }
 
 const char *slc_check_refuted(const context_t *c, int i) {
@@ -180,28 +210,39 @@ int slc_witness_inside(const context_t *c, int i) {
   return inside;
 }
 
-static int piece_above_0(const context_t *c, int i, const span_t *r) {
+/* Is w above 0 at the witness, as piece i has it? from: as of piece_convicts. */
+static int piece_above_0(const context_t *c, int i, side_t from, const span_t *r) {
+  const piece_t *s = &c->pieces->piece[i];
   box_t b;
-  slc_box_init(&b, &c->pieces->field, &c->pieces->piece[i]);
-  b.by_inner = 0, b.in_piece = 0;
-  slc_box_flow(&b, r, NULL);
-  const flow_t *w = &b.flow[c->pieces->piece[i].w];
-  const int ok = w->ok && !on_edge(&b) && mpfr_sgn(&w->v.x->left) > 0;
+  flow_at(&b, c, s, r);
+  const flow_t *w = &b.flow[s->w];
+  const int ok = w->ok && !on_edge(&b, 0) && mpfr_sgn(&w->v.x->left) > 0 &&
+                 (from == AT || has_values_beside(c, i, c->part->p[0].r, from));
   slc_box_clear(&b);
   return ok;
+}
+
+/* At join J itself: J counts where it is not 0, or r is. A limit is one only of values. */
+static int join_above_0(const context_t *c, int first, int last) {
+  const claim_t *q = &c->part->p[0];
+  pieces_t *p = c->pieces;
+  if ((q->join == 0 && mpfr_sgn(q->r)) || q->join < first || q->join > last || q->join >= p->joins)
+    return 0;
+  return slc_ex_sign(&p->field, slc_join_value(p, q->join, 1, AT)) > 0 &&
+         (q->join || !p->limit_at_0 || slc_join_reached(p, 0, RIGHT));
 }
 
 int slc_above_0(const context_t *c, int first, int last) {
   const claim_t *q = &c->part->p[0];
   span_t r;
   if (mpfr_sgn(q->r) < 0) return 0;
+  if (join_above_0(c, first, last)) return 1;
+  const int here = piece_of(c, q->r), joined = here >= 0 && at_join(c, here, q->r);
   slc_sp_init(&r);
   mpfi_set_prec(r.x, 512);
   slc_sp_ends(&r, q->r, q->r, 0);
-  const int here = piece_of(c, q->r);
-  int ok = here >= first && here < last && piece_above_0(c, here, &r);
-  if (!ok && here > first && here - 1 < last && at_join(c, here, q->r))
-    ok = piece_above_0(c, here - 1, &r);
+  int ok = here >= first && here < last && piece_above_0(c, here, joined ? RIGHT : AT, &r);
+  if (!ok && here > first && here - 1 < last && joined) ok = piece_above_0(c, here - 1, LEFT, &r);
   slc_sp_clear(&r);
   return ok;
 }

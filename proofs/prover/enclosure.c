@@ -367,17 +367,20 @@ void sl_enclose(sl_enclosure *e, const sl_span *r, arb_srcptr box, slong prec) {
   }
 }
 
-/* May the first two operands of a PICK be equal? */
+/* May the two be equal? */
 static int may_tie(const sl_span *a, const sl_span *b) {
   return arf_cmp(&a->high, &b->low) >= 0 && arf_cmp(&a->low, &b->high) <= 0;
 }
 
-int sl_enclosed_on_edge(const sl_enclosure *e) {
+int sl_enclosed_on_edge(const sl_enclosure *e, int for_slope) {
   for (uint32_t i = 0; i < e->tree->count; i++) {
     const sl_gate_node *n = &e->tree->node[i];
     if (!e->live[i]) continue;
-    if (n->op == SL_OP_SIGN && !sl_span_sign(&e->node[n->child[0]].v)) return 1;
-    if (n->op == SL_OP_PICK && may_tie(&e->node[n->child[0]].v, &e->node[n->child[1]].v)) return 1;
+    const int one = n->op == SL_OP_SIGN || (for_slope && n->op == SL_OP_ABS),
+              two =
+                  n->op == SL_OP_PICK || (for_slope && (n->op == SL_OP_MIN || n->op == SL_OP_MAX));
+    if (one && !sl_span_sign(&e->node[n->child[0]].v)) return 1;
+    if (two && may_tie(&e->node[n->child[0]].v, &e->node[n->child[1]].v)) return 1;
   }
   return 0;
 }

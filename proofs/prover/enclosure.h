@@ -34,8 +34,9 @@ void sl_enclosure_clear(sl_enclosure *e);
 void sl_enclose(sl_enclosure *e, const sl_span *r, arb_srcptr box, slong prec);
 
 /* At a point: does a switch that jumps stand at its edge? What goes on beside the point is then
- * another branch, perhaps on both sides: no slope or limit is that of the branch at the point. */
-int sl_enclosed_on_edge(const sl_enclosure *e);
+ * another branch, perhaps on both sides: no slope or limit is that of the branch at the point.
+ * For a slope abs, min and max count too: they are continuous, but have a slope of each side. */
+int sl_enclosed_on_edge(const sl_enclosure *e, int for_slope);
 
 /* The signs that the slope of node ref may have on the box; any where it has no value somewhere. */
 unsigned sl_enclosed_slope_signs(const sl_enclosure *e, sl_ref ref);

@@ -6,11 +6,18 @@
 
 #include <stdlib.h>
 
+/* At r = 0 itself the limit may be what counts. */
+static sl_approach counted(const sl_problem *p, int join, sl_approach from) {
+  return join == 0 && from == SL_AT_JOIN && p->limit_at_0 ? SL_FROM_RIGHT : from;
+}
+
 static const sl_segment *approached(const sl_problem *p, int join, sl_approach from) {
+  from = counted(p, join, from);
   return from == SL_AT_JOIN ? &p->at[join] : &p->segment[from == SL_FROM_LEFT ? join - 1 : join];
 }
 
 sl_exact sl_join_value(sl_problem *p, int join, int weight, sl_approach from) {
+  from = counted(p, join, from);
   const sl_segment *s = approached(p, join, from);
   const sl_ref ref = weight ? s->w : s->f;
   const sl_series v = sl_series_root(p->field, &s->tree, ref, p->join[join], 1);

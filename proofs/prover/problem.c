@@ -119,6 +119,16 @@ void sl_problem_init_uncut(sl_problem *p, const sl_gate_definition *def, int pos
   bind(p, def, positive, cell);
 }
 
+static int names_weight(const sl_tree *tree, sl_ref ref) {
+  unsigned char *live = calloc((size_t)ref + 1, 1);
+  int named = 0;
+  if (!live) flint_abort();
+  sl_tree_mark(tree, ref, live);
+  for (uint32_t i = 0; i <= ref; i++) named |= live[i] && tree->node[i].op == SL_OP_WEIGHT;
+  free(live);
+  return named;
+}
+
 int sl_problem_init_expression(sl_problem *p, const sl_gate_definition *def, int positive,
                                const sl_cell *cell, sl_ref left, sl_ref right,
                                const sl_decimal end[2]) {
@@ -126,6 +136,8 @@ int sl_problem_init_expression(sl_problem *p, const sl_gate_definition *def, int
   memcpy(p->end, end, sizeof p->end);
   bind_roots(p);
   const sl_ref a = copy_bound(p, left, p->f, p->w), b = copy_bound(p, right, p->f, p->w);
+  p->limit_at_0 =
+      p->f != SL_NO_REF && (names_weight(&def->tree, left) || names_weight(&def->tree, right));
   p->f = SL_NO_REF;
   p->w = sl_tree_is_int(&p->tree, b, 0) ? a : sl_tree_binary(&p->tree, SL_OP_SUB, a, b);
   return cut(p);

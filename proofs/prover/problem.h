@@ -54,6 +54,8 @@ typedef struct {
   sl_segment segment[SL_SEGMENT_LIMIT]; /* `joins` of them */
   sl_segment at[SL_SEGMENT_LIMIT];      /* the trees at r = join[i] itself */
   int one;                              /* join[one] = 1 */
+  /* Of a requirement that names f' of a given f: at r = 0 its limit counts (spec G2.3). */
+  int limit_at_0;
   sl_decimal
       end[2]; /* of a requirement: its range of r, whose ends are joins; e = INT32_MAX: none */
   /* Slopes, in normal form, by which switches were decided that are not affine in r. */

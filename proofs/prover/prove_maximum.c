@@ -1,6 +1,7 @@
 /* P2: f'(1) = 1 exactly, and f' <= 1 elsewhere (spec G2.2). */
 #include "prove_maximum.h"
 
+#include "beside.h"
 #include "enclosure.h"
 #include "joins.h"
 #include "place.h"
@@ -43,7 +44,7 @@ static int side_is_off(sl_problem *p, int side, sl_witness *w) {
   for (slong prec = 128; prec <= 4096 && !off; prec *= 4) {
     sl_enclose(&e, &r, w->box, prec);
     const sl_span *v = &e.node[g->w].v;
-    if (!e.node[g->w].ok || !sl_span_bounded(v) || sl_enclosed_on_edge(&e)) continue;
+    if (!e.node[g->w].ok || !sl_span_bounded(v) || sl_enclosed_on_edge(&e, 0)) continue;
     arb_set_interval_arf(w->value, &v->low, &v->high, prec);
     off = arf_cmp_si(&v->low, 1) > 0 || arf_cmp_si(&v->high, 1) < 0;
   }
@@ -99,8 +100,11 @@ static int one_at_one(sl_proof *proof, sl_problem *p) {
   sl_witness left, right;
   sl_witness_init(&left), sl_witness_init(&right);
   const int l = side_is_off(p, 0, &left), r = side_is_off(p, 1, &right);
-  const int l_over = l && arf_cmp_si(arb_midref(left.value), 1) > 0,
-            r_over = r && arf_cmp_si(arb_midref(right.value), 1) > 0;
+  /* a side that exceeds 1 convicts alone, if there is a side; f'(1) is one of the two */
+  const int l_over = l && arf_cmp_si(arb_midref(left.value), 1) > 0 &&
+                     sl_join_is_approached(p, p->one, SL_FROM_LEFT),
+            r_over = r && arf_cmp_si(arb_midref(right.value), 1) > 0 &&
+                     sl_join_is_approached(p, p->one, SL_FROM_RIGHT);
   if ((l && r) || l_over || r_over) {
     refute(f, p, r_over || !l ? &right : &left, "one");
     result = -1;
@@ -158,14 +162,16 @@ static int segment_below(sl_proof *proof, sl_problem *p, int segment, sl_budget 
   return result;
 }
 
-/* w <= 1 at a join whose value is that of neither side. 0: open or refuted. */
+/* w <= 1 at a join itself, where its value may be that of neither side, or the one value that the
+ * piece has which goes on from there. At r = 0 that of f' does not count. 0: open or refuted. */
 static int join_below(sl_finding *f, sl_problem *p, int j) {
-  if (!sl_join_stands_alone(p, j)) return 1;
+  if (j == 0 && p->f != SL_NO_REF) return 1;
   const sl_exact value = sl_join_value(p, j, 1, SL_AT_JOIN),
                  over = sl_exact_sub(p->field, value, sl_exact_int(p->field, 1));
   const int sign = sl_exact_sign(p->field, over);
   if (sl_exact_is_zero(over) || sign < 0) return 1;
   if (sign == 0) {
+    if (!sl_join_stands_alone(p, j)) return 1;
     sl_finding_set(f, SL_UNDECIDED, "f' at a join itself is not settled");
     return 0;
   }

@@ -1,7 +1,7 @@
 /* P3: the sign of f'' on each segment, the step at each join (spec G2.2). */
 #include "prove_monotone.h"
 
-#include "joins.h"
+#include "beside.h"
 #include "place.h"
 #include "prove_tail.h"
 #include "segment_end.h"
@@ -94,10 +94,11 @@ static int step_monotone(sl_proof *proof, sl_problem *p, int j, sl_approach from
       sl_exact_sub(p->field, sl_join_value(p, j, 1, to), sl_join_value(p, j, 1, from));
   const int sign = sl_exact_sign(p->field, step);
   if (sign == want) return 1;
-  if (sign == 0) {
-    sl_finding_set(
-        f, SL_UNDECIDED,
-        step ? "the step of f' at a join has no certain sign" : "f' has no exact value at a join");
+  if (sign == 0 || !sl_join_is_approached(p, j, from) || !sl_join_is_approached(p, j, to)) {
+    sl_finding_set(f, SL_UNDECIDED, "%s",
+                   !step       ? "f' has no exact value at a join"
+                   : sign == 0 ? "the step of f' at a join has no certain sign"
+                               : "f' is not shown to have values beside a join");
     return 0;
   }
   arb_t at, s;

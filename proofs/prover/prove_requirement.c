@@ -3,7 +3,7 @@
  * down from there. The ends of the range are joins. */
 #include "prove_requirement.h"
 
-#include "joins.h"
+#include "beside.h"
 #include "place.h"
 #include "prove_tail.h"
 #include "segment_end.h"
@@ -115,6 +115,25 @@ static int sides_hold(sl_problem *p, int j) {
          (not_above_0(p, j, SL_FROM_RIGHT) && (!j || not_above_0(p, j, SL_FROM_LEFT)));
 }
 
+/* Is left - right above 0 at the join itself? */
+static int join_fails(sl_proof *proof, sl_problem *p, int j) {
+  sl_finding *finding = &proof->property[0];
+  const sl_exact value = sl_join_value(p, j, 1, SL_AT_JOIN);
+  if (sl_exact_sign(p->field, value) <= 0 ||
+      (j == 0 && p->limit_at_0 && !sl_join_is_approached(p, 0, SL_FROM_RIGHT)))
+    return 0;
+  sl_witness w;
+  sl_witness_init(&w);
+  sl_witness_middle(&w, p->ranged);
+  sl_exact_ball(w.value, p->field, p->join[j], 128);
+  arf_set(w.r, arb_midref(w.value));
+  sl_exact_ball(w.value, p->field, value, 128);
+  sl_finding_refute(finding, p, &w, "value", "left - right =");
+  finding->join = j;
+  sl_witness_clear(&w);
+  return 1;
+}
+
 /* At a join itself the value may be that of no side in the range, or none. */
 static int join_holds(sl_proof *proof, sl_problem *p, int j, int left, int right) {
   if (((right && sl_join_same(p, j, 1, SL_AT_JOIN, SL_FROM_RIGHT)) ||
@@ -155,7 +174,8 @@ void sl_prove_requirement(sl_proof *proof, sl_problem *p, sl_budget *budget) {
   }
   for (int i = first; i < last && finding->verdict != SL_REFUTED && !finding->has_candidate; i++)
     ok &= segment_holds(proof, p, i, budget) > 0;
-  for (int j = first; ok && j <= last && j < p->joins; j++)
-    ok &= join_holds(proof, p, j, j > first, j < last);
+  for (int j = first;
+       j <= last && j < p->joins && finding->verdict != SL_REFUTED && !finding->has_candidate; j++)
+    if (join_fails(proof, p, j) || (ok && !join_holds(proof, p, j, j > first, j < last))) ok = 0;
   if (ok) sl_finding_set(finding, SL_PROVED, "on boxes and in the tail");
 }

@@ -2,7 +2,7 @@
  * relatively widest side. */
 #include "search.h"
 
-#include "joins.h"
+#include "beside.h"
 #include "judge.h"
 
 #include <limits.h>
@@ -71,6 +71,27 @@ static int inside(const search *s, const arf_t r) {
   return ok;
 }
 
+/* What fails at r, does it of the gate? A slope is one only with values beside r, in the segment;
+ * so is a value at an end, where the gate itself may have another. */
+static int counts_at(const search *s, const arf_t r, arb_srcptr point) {
+  sl_problem *p = s->judge.p;
+  const sl_goal goal = s->judge.goal;
+  const int i = s->judge.segment, of_value = goal == SL_GOAL_BELOW || goal == SL_GOAL_NEGATIVE;
+  if (goal == SL_GOAL_DEFINED) return 1;
+  if (sl_enclosed_on_edge(&s->judge.spans, !of_value)) return 0;
+  arb_t c;
+  arb_init(c);
+  sl_exact_ball(c, p->field, p->join[i], 512);
+  int ends = arb_contains_arf(c, r);
+  if (i + 1 < p->joins) {
+    sl_exact_ball(c, p->field, p->join[i + 1], 512);
+    ends |= arb_contains_arf(c, r);
+  }
+  arb_clear(c);
+  return (of_value && !ends) || sl_has_values_beside(p, i, p->segment[i].w, r, 1, point) ||
+         sl_has_values_beside(p, i, p->segment[i].w, r, -1, point);
+}
+
 /* Within the exponents of MPFR's numbers. */
 static int plain_size(const arf_t x) {
   return !arf_is_normal(x) ||
@@ -95,8 +116,7 @@ static int fails_at(search *s, const arf_t r, arb_srcptr box) {
   s->judge.spans.inner = inner;
   s->judge.spans.signs = s->judge.p->segment[s->judge.segment].signs;
   if (verdict < 0 && s->judge.goal == SL_GOAL_DEFINED && !undefined_at_join(s, r, 512)) verdict = 0;
-  if (verdict < 0 && s->judge.goal != SL_GOAL_DEFINED && sl_enclosed_on_edge(&s->judge.spans))
-    verdict = 0;
+  if (verdict < 0 && !counts_at(s, r, point)) verdict = 0;
   /* beyond MPFR's exponents the checker could not follow; there may be a plainer witness */
   if (verdict < 0 && s->judge.goal != SL_GOAL_DEFINED && !plain_size(arb_midref(value)))
     verdict = 0;
