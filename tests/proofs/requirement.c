@@ -31,7 +31,37 @@ static const char far[] =
     "require r^4*f' >= 1e-9 for r in [1, 10]\n"
     "require r*f' >= 1e-9 for r in [1, 1e30]\n"; /* it tends to 0 */
 
-/* Certificate text of a gate; want: of each requirement p or r. */
+/* What counts at r = 0 and at a join itself (spec G2.3): of f its value; of f' its limit at 0, and
+ * what the rules give elsewhere. */
+static const char ends[] =
+    "gate ends\n"
+    "f = 5*r - pi/4 if r <= 0 | atan(r - 1) if r < 2 | pi/4 + 3*(r - 2) if r <= 2 | atan(r - 1) "
+    "otherwise\n"
+    "require f' <= 0.9 for r in [0, 0.5]\n" /* 1/2 at r = 0, by the rules 5 */
+    "require f' >= 0.4 for r in [0, 0]\n"
+    "require f' >= 0.6 for r in [0, 0]\n"
+    "require f' <= 2 for r in [1.5, 2]\n" /* 3 at r = 2 */
+    "require f' <= 2 for r in [2, 2]\n"
+    "require f + sqrt(2 - r) <= 1/2 for r in [2, 3]\n"; /* pi/4 at r = 2, then none */
+
+/* w is above at r = 0 alone; of a weight its own value counts. */
+static const char lifted[] =
+    "gate lifted\n"
+    "weight = 5 if r <= 0 | 1/(1 + (r - 1)^2) otherwise\n"
+    "require f' <= 1\n"
+    "require f' <= 5 for r in [0, 0]\n"
+    "require f' <= 4 for r in [0, 0]\n"
+    "require f' <= 4 for r in [0.1, 9]\n";
+
+/* At r = 2 the second piece is 3, but w is 1/2 there, and nothing beyond. */
+static const char cut_off[] =
+    "gate cut_off\n"
+    "weight = 1/(1 + (r - 1)^2) if r <= 2 | 3 + sqrt(2 - r) otherwise\n"
+    "require f' <= 1\n"
+    "require f' <= 0.9 for r in [2, 3]\n"
+    "require f' <= 0.4 for r in [2, 3]\n";
+
+/* Certificate text of a gate; want: of each requirement p, r, or u for undecided. */
 static char *prove(const char *gate_text, const char *name, const char *want) {
   sl_gate gate;
   sl_gate_definition *def;
@@ -47,8 +77,11 @@ static char *prove(const char *gate_text, const char *name, const char *want) {
   sl_verify_side(&report, def, 1, &v, c);
   cr_assert_eq(sl_certificate_close(c, &err), SL_OK);
   for (int i = 0; i < def->requirement_count; i++)
-    cr_expect_eq(report.requirement[i].verdict, want[i] == 'r' ? SL_REFUTED : SL_PROVED, "%s: %s",
-                 def->requirement[i].text, report.requirement[i].text);
+    cr_expect_eq(report.requirement[i].verdict,
+                 want[i] == 'r'   ? SL_REFUTED
+                 : want[i] == 'p' ? SL_PROVED
+                                  : SL_UNDECIDED,
+                 "%s: %s", def->requirement[i].text, report.requirement[i].text);
   sl_side_report_clear(&report);
   sl_gate_definition_free(def);
   FILE *in = fopen(path, "r");
@@ -122,6 +155,24 @@ static const edit touch_edits[] = {
     {"require 0.49 <= f'", "over 1 2", "over 1 3"},
 };
 
+static const edit end_edits[] = {
+    {"require f' <= 0.9", "0.9", "0.49"},
+    {"require f' <= 0.9", "R proved tail 0", "R refuted value 0 0 0"},
+    {"require 0.4 <= f'", "0.4", "0.6"},
+    {"require 0.6 <= f'", "0.6", "0.4"},
+    {"require f' <= 2\nover 1.5 2", "value 3 ", "value 1 "},
+    {"require f' <= 2\nover 1.5 2", "over 1.5 2", "over 1.5 1.9"},
+    {"require f' <= 2\nover 2 2", "<= 2", "<= 3"},
+    {"require f + sqrt(2 - r) <= 1/2", "1/2", "4/5"},
+    {"require f + sqrt(2 - r) <= 1/2", "R refuted value 2 1 1", "R refuted value 0 1 1"},
+};
+
+static const edit lifted_edits[] = {
+    {"require f' <= 1\n", "<= 1", "<= 5"},
+    {"require f' <= 1\n", "over 0 inf", "over 0.1 inf"},
+    {"require f' <= 5\n", "<= 5", "<= 4"},
+};
+
 static void refuse(char *text, const edit *edits, size_t n) {
   check_result r;
   slc_check_certificate(&r, text, strlen(text));
@@ -143,4 +194,10 @@ Test(requirement, edits_are_refused) {
 
 Test(requirement, tails_in_log_r) {
   refuse(prove(far, "far", "prpr"), far_edits, sizeof far_edits / sizeof *far_edits);
+}
+
+Test(requirement, ends_of_ranges) {
+  refuse(prove(ends, "ends", "pprrrr"), end_edits, sizeof end_edits / sizeof *end_edits);
+  refuse(prove(lifted, "lifted", "rprp"), lifted_edits, sizeof lifted_edits / sizeof *lifted_edits);
+  refuse(prove(cut_off, "cut_off", "uur"), NULL, 0);
 }
