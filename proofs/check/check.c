@@ -1,13 +1,11 @@
 /* The records of a certificate outside its parts (spec G4.1, G4.2), one line each, in order. */
 #include "check.h"
 
-#include "read_part.h"
+#include "parts_cover.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
-
-enum { PART_LIMIT = 10000 };
 
 /* What is verified over a box of parameters: a side, or one of its requirements. */
 typedef struct {
@@ -82,41 +80,6 @@ static int read_parameters(certificate_t *c, subject_t *s, const char **record) 
   return 0;
 }
 
-/* Do the parts cover the product of the ranges from `low` to `high`? Cut at an end of a part until
- * each piece lies within one. */
-static int covered(const ranges_t *part, int n, const int *ranged, mpq_t *low, mpq_t *high,
-                   int depth) {
-  for (int i = 0; i < n; i++) {
-    int inside = 1, cut = -1;
-    mpq_srcptr at = NULL;
-    for (int k = 0; k < MAX_PARAMS; k++) {
-      if (!ranged[k]) continue;
-      if (mpq_cmp(part[i].low[k], high[k]) >= 0 || mpq_cmp(part[i].high[k], low[k]) <= 0) {
-        inside = 0, cut = -1; /* apart */
-        break;
-      }
-      if (mpq_cmp(part[i].low[k], low[k]) > 0) inside = 0, cut = k, at = part[i].low[k];
-      if (mpq_cmp(part[i].high[k], high[k]) < 0) inside = 0, cut = k, at = part[i].high[k];
-    }
-    if (inside) return 1;
-    if (cut < 0) continue;
-    if (depth > 4 * PART_LIMIT) return 0;
-    mpq_t keep;
-    mpq_init(keep);
-    mpq_set(keep, high[cut]);
-    mpq_set(high[cut], at);
-    int ok = covered(part, n, ranged, low, high, depth + 1);
-    mpq_set(high[cut], keep);
-    mpq_set(keep, low[cut]);
-    mpq_set(low[cut], at);
-    ok = ok && covered(part, n, ranged, low, high, depth + 1);
-    mpq_set(low[cut], keep);
-    mpq_clear(keep);
-    return ok;
-  }
-  return 0;
-}
-
 /* "value EXPRESSION" or "weight EXPRESSION". */
 static int read_expression(certificate_t *c) {
   reader_t *r = &c->r;
@@ -158,7 +121,7 @@ static int read_parts(certificate_t *c, subject_t *s, const char **record) {
   }
   for (int i = 0; i < MAX_PARAMS; i++) any_range |= ranged[i];
   if (ok && parts == 0) ok = slc_refuse(r, "expected a part");
-  if (ok && any_range && !covered(part, parts, ranged, s->low, s->high, 0))
+  if (ok && any_range && !slc_parts_cover(part, parts, ranged, s->low, s->high))
     ok = slc_refuse(r, "the parts do not cover the ranges of the parameters");
   if (ok && !any_range && parts != 1) ok = slc_refuse(r, "expected one part");
   for (int i = 0; i < parts; i++)

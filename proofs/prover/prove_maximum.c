@@ -100,7 +100,7 @@ static int one_at_one(sl_proof *proof, sl_problem *p) {
   sl_witness left, right;
   sl_witness_init(&left), sl_witness_init(&right);
   const int l = side_is_off(p, 0, &left), r = side_is_off(p, 1, &right);
-  /* a side that exceeds 1 convicts alone, if there is a side; f'(1) is one of the two */
+  /* a side that goes on to more than 1 is enough; else f'(1) is what one of the two has there */
   const int l_over = l && arf_cmp_si(arb_midref(left.value), 1) > 0 &&
                      sl_join_is_approached(p, p->one, SL_FROM_LEFT),
             r_over = r && arf_cmp_si(arb_midref(right.value), 1) > 0 &&

@@ -1,6 +1,7 @@
 /* P1: f and f' have values on every segment, and agree where segments meet (spec G2.2). */
 #include "prove_smooth.h"
 
+#include "beside.h"
 #include "enclosure.h"
 #include "joins.h"
 #include "place.h"
@@ -100,8 +101,11 @@ static void refute_join(sl_finding *f, sl_problem *p, int j, int weight, const a
         "sides tend to %s: let one piece have the join, as in A if r <= ... | B otherwise",
         r, l, h);
   else
-    sl_finding_set(f, SL_REFUTED, "%s at the join r = %s: %s %s, %s %s",
-                   weight ? "f' jumps" : "f jumps", r, l, approach_name(a), h, approach_name(b));
+    sl_finding_set(f, SL_REFUTED, "%s at the join r = %s: %s %s, %s %s%s",
+                   weight ? "f' jumps" : "f jumps", r, l, approach_name(a), h, approach_name(b),
+                   sl_join_is_approached(p, j, a) && sl_join_is_approached(p, j, b)
+                       ? ""
+                       : ", with no values known beside it");
   f->join = j;
   sl_witness_middle(&f->witness, p->ranged);
   arb_get_ubound_arf(f->witness.r, at, 128);
