@@ -1,11 +1,12 @@
-/* sluice bench gemm: linear_forward against OpenBLAS's sgemm, interleaved, on one and two threads.
+/* sluice bench gemm: the products of a linear layer against OpenBLAS's sgemm, interleaved, on one
+ * and two threads.
  *
  * OpenBLAS chooses kernels for the CPU's name, not always the fastest that run on it, and reads
  * OPENBLAS_CORETYPE when it is loaded. So this program runs itself: once for each core type, to
  * time and check it, and then with the fastest for the measurement. */
 #include "bench.h"
 #include "bench_machine.h"
-#include "bench_product.h"
+#include "gemm_product.h"
 
 #include <sluice/kernels.h>
 
@@ -25,80 +26,42 @@
 #define ROLE_PROBE "probe"
 #define ROLE_MEASURE "measure"
 
-/* One product: y (t, n) = x (t, k) w (n, k)'. */
-typedef struct {
-  size_t t, n, k;
-  float *x, *w, *y;
-  void *packed;
-} product;
+/* t, n, k; the last two are Qwen2.5-0.5B's feed-forward layer */
+static const size_t shapes[][3] = {
+    {256, 256, 256}, {1024, 1024, 1024}, {2048, 4864, 896}, {2048, 896, 4864}};
+enum { SHAPES = sizeof shapes / sizeof *shapes, SQUARE = 1 };
 
-static const size_t shapes[][3] = {{256, 256, 256}, {1024, 1024, 1024}, {2048, 896, 4864}};
-#define SHAPES (sizeof shapes / sizeof *shapes)
-
-static float *new_matrix(size_t n, uint32_t seed) {
-  float *x = aligned_alloc(64, (n * sizeof *x / 64 + 1) * 64);
-  for (size_t i = 0; x && i < n; i++) {
-    seed = seed * 1664525u + 1013904223u;
-    x[i] = (float)(int32_t)seed * 0x1p-31f;
-  }
-  return x;
-}
-
-static void product_free(product *p) { free(p->x), free(p->w), free(p->y), free(p->packed); }
-
-static sl_status product_new(product *p, const size_t shape[3], sl_error *err) {
-  *p = (product){.t = shape[0], .n = shape[1], .k = shape[2]};
-  p->x = new_matrix(p->t * p->k, 1), p->w = new_matrix(p->n * p->k, 2),
-  p->y = new_matrix(p->t * p->n, 3);
-  if (p->x && p->w && p->y) return SL_OK;
-  product_free(p);
-  return sl_fail(err, SL_ERR_MEMORY, "no memory for matrices of %zu, %zu, %zu", p->t, p->n, p->k);
-}
-
-static sl_status run_blas(sl_context *ctx, const product *p) {
-  (void)ctx;
-  cblas_sgemm(CblasRowMajor, CblasNoTrans, CblasTrans, (int)p->t, (int)p->n, (int)p->k, 1.0f, p->x,
-              (int)p->k, p->w, (int)p->k, 0.0f, p->y, (int)p->n);
-  return SL_OK;
-}
-
-static sl_status run_unpacked(sl_context *ctx, const product *p) {
-  return sl_linear_forward(ctx, p->y, p->x, p->w, NULL, NULL, p->t, p->n, p->k);
-}
-
-static sl_status run_packed(sl_context *ctx, const product *p) {
-  return sl_linear_forward(ctx, p->y, p->x, p->w, p->packed, NULL, p->t, p->n, p->k);
-}
-
-typedef sl_status (*run_product)(sl_context *ctx, const product *p);
-
-static int product_right(const product *p) {
-  return sl_bench_product_right(p->y, p->x, p->w, p->t, p->n, p->k);
-}
+enum { BLAS, OURS, PACKED, WAYS };
 
 /* GFLOP/s of `repeats` products. */
-static double rate(run_product run, sl_context *ctx, const product *p, size_t repeats) {
+static double rate(const sl_gemm_pass *pass, int way, sl_context *ctx, const sl_gemm_product *p,
+                   size_t repeats) {
   const double begin = sl_bench_now();
-  for (size_t i = 0; i < repeats; i++) run(ctx, p);
+  for (size_t i = 0; i < repeats; i++) {
+    if (way == BLAS)
+      pass->blas(p);
+    else
+      pass->ours(ctx, p, way == PACKED);
+  }
   return 2e-9 * (double)(p->t * p->n * p->k) * (double)repeats / (sl_bench_now() - begin);
 }
 
-static size_t repeats_for(const product *p, double gflops) {
+static size_t repeats_for(const sl_gemm_product *p, double gflops) {
   return 1 + (size_t)(SECONDS * gflops * 1e9 / (2.0 * (double)(p->t * p->n * p->k)));
 }
 
 /* Prints the core type's name and rate, if its result is right. */
 static sl_status probe(sl_error *err) {
-  product p;
-  const sl_status status = product_new(&p, shapes[1], err);
-  if (status) return status;
+  sl_gemm_product p;
+  SL_TRY(sl_gemm_product_new(&p, NULL, shapes[SQUARE], err));
+  const sl_gemm_pass *forward = sl_gemm_pass_at(0);
   openblas_set_num_threads(1);
-  run_blas(NULL, &p);
-  const int right = product_right(&p);
+  forward->blas(&p);
+  const int right = forward->right(&p);
   double rates[PAIRS];
-  for (size_t i = 0; i < PAIRS; i++) rates[i] = rate(run_blas, NULL, &p, 1);
+  for (size_t i = 0; i < PAIRS; i++) rates[i] = rate(forward, BLAS, NULL, &p, 1);
   if (right) printf("%s %.3f\n", openblas_get_corename(), sl_bench_median(rates, PAIRS));
-  product_free(&p);
+  sl_gemm_product_free(&p);
   return right ? SL_OK : sl_fail(err, SL_ERR_MISMATCH, "a wrong product");
 }
 
@@ -111,7 +74,7 @@ static void become_probe(int out, const char *core) {
   setenv("OPENBLAS_CORETYPE", core, 1);
   setenv("OPENBLAS_NUM_THREADS", "1", 1);
   setenv(ROLE, ROLE_PROBE, 1);
-  execl("/proc/self/exe", "sluice", "bench", "gemm", (char *)NULL);
+  execl("/proc/self/exe", "sluice-bench", "gemm", (char *)NULL);
   _exit(127);
 }
 
@@ -152,55 +115,71 @@ static const char *best_core(int talk) {
 }
 
 typedef struct {
-  double ours, packed, blas, ratio;
+  double gflops[WAYS], ratio; /* ratio: ours to BLAS, both packing w each time */
 } result;
 
-static sl_status pack(sl_context *ctx, product *p) {
-  const size_t bytes = sl_linear_pack_bytes(ctx, p->n, p->k, SL_PACK_FORWARD);
-  p->packed = aligned_alloc(64, (bytes / 64 + 1) * 64);
-  return p->packed ? sl_linear_pack(ctx, p->packed, p->w, p->n, p->k, SL_PACK_FORWARD)
-                   : SL_ERR_MEMORY;
+/* 1 if both give the right product. */
+static int products_right(const sl_gemm_pass *pass, sl_context *ctx, const sl_gemm_product *p) {
+  for (int way = 0; way < WAYS; way++) {
+    memset(p->dw, 0, p->n * p->k * sizeof *p->dw); /* what weight gradients add to */
+    rate(pass, way, ctx, p, 1);
+    if (!pass->right(p)) return 0;
+  }
+  return 1;
 }
 
-static sl_status measure_shape(result *r, sl_context *ctx, const size_t shape[3], sl_error *err) {
-  product p;
-  sl_status status = product_new(&p, shape, err);
-  if (status) return status;
-  status = pack(ctx, &p);
-  if (!status) status = run_unpacked(ctx, &p);
-  if (!status && !product_right(&p)) status = SL_ERR_MISMATCH;
-  if (status) {
-    product_free(&p);
-    return sl_fail(err, status, "%zu x %zu x %zu: wrong product, or none", shape[0], shape[1],
-                   shape[2]);
-  }
-  double ours[PAIRS], packed[PAIRS], blas[PAIRS], ratio[PAIRS];
-  const size_t repeats = repeats_for(&p, rate(run_packed, ctx, &p, 1));
+static result measure_pass(const sl_gemm_pass *pass, sl_context *ctx, const sl_gemm_product *p) {
+  double gflops[WAYS][PAIRS], ratio[PAIRS];
+  const size_t repeats = repeats_for(p, rate(pass, PACKED, ctx, p, 1));
+  result r;
   for (size_t i = 0; i < PAIRS; i++) {
-    ours[i] = rate(run_unpacked, ctx, &p, repeats);
-    blas[i] = rate(run_blas, ctx, &p, repeats);
-    packed[i] = rate(run_packed, ctx, &p, repeats);
-    ratio[i] = ours[i] / blas[i];
+    for (int way = 0; way < WAYS; way++) gflops[way][i] = rate(pass, way, ctx, p, repeats);
+    ratio[i] = gflops[OURS][i] / gflops[BLAS][i];
   }
-  product_free(&p);
-  *r = (result){sl_bench_median(ours, PAIRS), sl_bench_median(packed, PAIRS),
-                sl_bench_median(blas, PAIRS), sl_bench_median(ratio, PAIRS)};
-  return SL_OK;
+  for (int way = 0; way < WAYS; way++) r.gflops[way] = sl_bench_median(gflops[way], PAIRS);
+  r.ratio = sl_bench_median(ratio, PAIRS);
+  return r;
 }
 
-static void print_result(const result *r, const size_t s[3], int threads, int json, int first) {
+static void print_result(const result *r, const sl_gemm_pass *pass, const size_t s[3], int threads,
+                         int json, int first) {
+  const double *g = r->gflops;
+  char packed[64] = "";
+  if (pass->packs)
+    snprintf(packed, sizeof packed, json ? "\"gflops_packed\": %.2f, " : " (%.1f with w packed)",
+             g[PACKED]);
   if (json)
     printf(
-        "%s{\"t\": %zu, \"n\": %zu, \"k\": %zu, \"threads\": %d, \"gflops\": %.2f, "
-        "\"gflops_packed\": %.2f, \"gflops_openblas\": %.2f, "
-        "\"ratio\": %.3f}",
-        first ? "" : ", ", s[0], s[1], s[2], threads, r->ours, r->packed, r->blas, r->ratio);
+        "%s{\"pass\": \"%s\", \"t\": %zu, \"n\": %zu, \"k\": %zu, \"threads\": %d, "
+        "\"gflops\": %.2f, %s\"gflops_openblas\": %.2f, \"ratio\": %.3f}",
+        first ? "" : ", ", pass->name, s[0], s[1], s[2], threads, g[OURS], packed, g[BLAS],
+        r->ratio);
   else
-    printf(
-        "%4zu x %4zu x %4zu, %d thread%s: %7.1f GFLOP/s (%7.1f with w packed), OpenBLAS %7.1f, "
-        "ratio %.3f\n",
-        s[0], s[1], s[2], threads, threads == 1 ? " " : "s", r->ours, r->packed, r->blas, r->ratio);
+    printf("%-15s %4zu x %4zu x %4zu, %d thread%s: %7.1f GFLOP/s%s, OpenBLAS %.1f, ratio %.3f\n",
+           pass->name, s[0], s[1], s[2], threads, threads == 1 ? "" : "s", g[OURS], packed, g[BLAS],
+           r->ratio);
   fflush(stdout);
+}
+
+/* All passes of a shape; *square: GFLOP/s of the forward one with w packed. */
+static sl_status measure_shape(sl_context *ctx, const size_t shape[3], int json, int first,
+                               double *square, sl_error *err) {
+  sl_gemm_product p;
+  SL_TRY(sl_gemm_product_new(&p, ctx, shape, err));
+  sl_status status = SL_OK;
+  for (size_t i = 0; !status && i < SL_GEMM_PASSES; i++) {
+    const sl_gemm_pass *pass = sl_gemm_pass_at(i);
+    if (!products_right(pass, ctx, &p)) {
+      status = sl_fail(err, SL_ERR_MISMATCH, "%s of %zu x %zu x %zu: a wrong product", pass->name,
+                       shape[0], shape[1], shape[2]);
+      break;
+    }
+    const result r = measure_pass(pass, ctx, &p);
+    print_result(&r, pass, shape, sl_context_threads(ctx), json, first && i == 0);
+    if (i == 0) *square = r.gflops[PACKED];
+  }
+  sl_gemm_product_free(&p);
+  return status;
 }
 
 static sl_status measure_threads(const sl_context_options *options, int json, int threads,
@@ -218,11 +197,9 @@ static sl_status measure_threads(const sl_context_options *options, int json, in
            openblas_get_corename());
   }
   for (size_t i = 0; !status && i < SHAPES; i++) {
-    result r = {0};
-    status = measure_shape(&r, ctx, shapes[i], err);
-    if (status) break;
-    print_result(&r, shapes[i], threads, json, first && i == 0);
-    if (i == 1) *square_rate = r.packed;
+    double rate_of_shape = 0.0;
+    status = measure_shape(ctx, shapes[i], json, first && i == 0, &rate_of_shape, err);
+    if (i == SQUARE) *square_rate = rate_of_shape;
   }
   sl_context_destroy(ctx);
   return status;
@@ -247,10 +224,10 @@ static sl_status measure(const sl_context_options *options, int json, sl_error *
 /* This program again with the same options and the fastest core type. */
 static sl_status run_again(const sl_context_options *options, int json, const char *core,
                            sl_error *err) {
-  static char sluice[] = "sluice", bench[] = "bench", gemm[] = "gemm", avx2[] = "--isa=avx2",
+  static char bench[] = "sluice-bench", gemm[] = "gemm", avx2[] = "--isa=avx2",
               avx512[] = "--isa=avx512", as_json[] = "--json";
-  char threads[24], *again[8] = {sluice, bench, gemm};
-  int n = 3;
+  char threads[24], *again[8] = {bench, gemm};
+  int n = 2;
   snprintf(threads, sizeof threads, "--threads=%d", options->threads);
   if (options->threads) again[n++] = threads;
   if (options->isa != SL_ISA_BEST) again[n++] = options->isa == SL_ISA_AVX2 ? avx2 : avx512;

@@ -104,7 +104,8 @@ static int right(const product *p, const sl_timed *timed) {
   if (x && w && !sl_memory_zero(p->ctx, p->out, out_floats(s) * sizeof(float)) &&
       !sl_context_synchronize(p->ctx) && !timed->call(timed->arg) && !timed->wait(timed->arg))
     y = fetch(p->ctx, p->out, out_floats(s));
-  const int ok = y && sl_bench_product_right(y, x, w, s.t, s.n, s.k);
+  const int ok = y && sl_bench_product_right(y, (sl_bench_terms){x, s.k, 1},
+                                             (sl_bench_terms){w, s.k, 1}, s.t, s.n, s.k);
   free(x), free(w), free(y);
   return ok;
 }
