@@ -5,12 +5,14 @@
 
 #include <sluice/kernels.h>
 
-/* shape and tokens are of `step`: NULL and 0 unless given. */
+/* shape and tokens are of `step`, rounds of `kernels`: NULL and 0 unless given. */
 typedef struct {
   int json;
   const struct sl_step_kind *shape;
-  size_t tokens;
+  size_t tokens, rounds;
 } sl_bench_options;
+
+enum { SL_BENCH_ROUNDS_MAX = 101 };
 
 /* Prints its result on standard output, as text or as JSON lines. context->backend is "cpu" unless
  * the user says otherwise. */

@@ -65,6 +65,9 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
       o->bench.tokens =
           (size_t)sl_argp_integer(state, "tokens", arg, 2, (double)SL_STEP_TOKENS_MAX);
       return 0;
+    case 'r':
+      o->bench.rounds = (size_t)sl_argp_integer(state, "rounds", arg, 1, SL_BENCH_ROUNDS_MAX);
+      return 0;
     case ARGP_KEY_ARG:
       if (o->what) argp_error(state, "one bench at a time: '%s' is too much", arg);
       o->what = find_bench(arg, state);
@@ -74,6 +77,8 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
         argp_error(state, "what to measure is missing");
       else if ((o->bench.shape || o->bench.tokens) && strcmp(o->what->name, "step") != 0)
         argp_error(state, "--shape and --tokens are of 'step'");
+      else if (o->bench.rounds && strcmp(o->what->name, "kernels") != 0)
+        argp_error(state, "--rounds is of 'kernels'");
       return 0;
     default:
       return ARGP_ERR_UNKNOWN;
@@ -93,6 +98,7 @@ static char *list_benches(int key, const char *text, void *input) {
 }
 
 static const struct argp_option rows[] = {
+    {"rounds", 'r', "N", 0, "of kernels: rounds of which medians are taken (default 7)", 0},
     {"json", 'j', NULL, 0, "results as JSON lines", 0},
     {"shape", 's', "NAME", 0, "of step: small (default: hidden 512, 8 layers) or qwen2.5-0.5b", 0},
     {"tokens", 'n', "N", 0, "of step: tokens (default 2048)", 0},
