@@ -11,7 +11,7 @@ from . import _host
 
 _host.check()
 
-from . import _library, gates  # noqa: E402  (a host that is too old is refused first)
+from . import _library, equiv, gates  # noqa: E402  (a host that is too old is refused first)
 from ._errors import (  # noqa: E402
     CommandFailed, InvalidInput, MemoryLimit, SluiceError, TimeLimit, Unavailable)
 from .loss import Denominators, GatedLoss, Metrics, gated_loss  # noqa: E402
@@ -23,5 +23,5 @@ numerics_version: int = _library.numerics_version()
 
 __all__ = [
     "CommandFailed", "Denominators", "GatedLoss", "InvalidInput", "MemoryLimit", "Metrics",
-    "SluiceError", "TimeLimit", "Unavailable", "gated_loss", "gates", "numerics_version",
+    "SluiceError", "TimeLimit", "Unavailable", "equiv", "gated_loss", "gates", "numerics_version",
 ]

@@ -58,7 +58,8 @@ def _start(program: str, arguments: "Sequence[str]", memory: "int | None") \
     if memory is not None:
         limit = f'ulimit -v {max(memory // 1024, 1)} 2>/dev/null; exec "$0" "$@"'
         command = ["/bin/sh", "-c", limit, *command]
-    environment = dict(os.environ, SLUICE_PROGRESS="0")
+    # Annotations on GitHub are for who calls the command, and would be read as its answer here.
+    environment = dict(os.environ, SLUICE_PROGRESS="0", GITHUB_ACTIONS="", GITHUB_STEP_SUMMARY="")
     return subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True, encoding="utf-8", errors="replace", env=environment, start_new_session=True)

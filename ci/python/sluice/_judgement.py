@@ -1,0 +1,108 @@
+"""What `sluice equiv` says of a kernel's answer. Internal."""
+from dataclasses import dataclass
+from typing import Any, Mapping
+
+from ._errors import SluiceError
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A known wrong formula, or two together, that explains every number."""
+    text: str
+    names: "tuple[str, ...]"
+    """of the rows of reference/contract/causes.def"""
+    defects: "tuple[str, ...]"
+    """ids of docs/equivalence.md, "A9"; empty where there is none on record"""
+
+    @classmethod
+    def of(cls, rows: "list[dict[str, Any]]") -> "Cause":
+        """From the command's JSON."""
+        ids = " ".join(row["defects"] for row in rows).replace(",", " ").split()
+        return cls(", and ".join(row["text"] for row in rows), tuple(row["name"] for row in rows),
+                   tuple(ids))
+
+    def __str__(self) -> str:
+        return self.text + (f" ({', '.join(self.defects)})" if self.defects else "")
+
+
+@dataclass(frozen=True)
+class Output:
+    """One output: how many elements were judged, and how far they lie from the exact values."""
+    name: str
+    elements: int
+    judged: int
+    wrong: int
+    """beyond the bound, or not finite"""
+    no_bound: int
+    not_judged: int
+    """the exact value overflows the type"""
+    nonfinite: int
+    ulps: float
+    """the largest error, in units of the last place of the output's type at the exact value"""
+    share: float
+    """the largest error over its bound; above 1 is wrong"""
+    share_p99: float
+    """99 of 100 elements keep below it"""
+
+    @classmethod
+    def of(cls, found: "Mapping[str, Any]") -> "Output":
+        """From the command's JSON, which has "inf" for infinity."""
+        return cls(found["name"], found["elements"], found["judged"], found["wrong"],
+                   found["no_bound"], found["not_judged"], found["nonfinite"],
+                   float(found["ulps"]), float(found["share"]), float(found["share_p99"]))
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A verdict: "equal", "different" or "inconclusive", and why. True where it is equal."""
+    op: str
+    outcome: str
+    reason: str
+    """for a difference the first wrong element, "y[3, 17] is ...; exact is ..., within ..." """
+    causes: "tuple[Cause, ...]"
+    outputs: "tuple[Output, ...]"
+    shape: str
+    contract: str
+    text: str
+    """the report as `sluice equiv` prints it"""
+    kind: "str | None" = None
+    """of the inputs, where they were generated"""
+    type: "str | None" = None
+    replay: "str | None" = None
+    """the command that generates the inputs again"""
+
+    @classmethod
+    def of(cls, found: "Mapping[str, Any]", text: str, **about: "str | None") -> "Judgement":
+        """From the command's JSON and its report."""
+        lines = [line for line in text.splitlines() if not line.startswith("  dump  ")]
+        return cls(found["op"], found["outcome"], found["reason"],
+                   tuple(Cause.of(rows) for rows in found["causes"]),
+                   tuple(Output.of(row) for row in found["outputs"]), found["shape"],
+                   found["contract"], "\n".join(lines), **about)
+
+    def __bool__(self) -> bool:
+        return self.outcome == "equal"
+
+    @property
+    def share(self) -> float:
+        """The largest error over its bound, of all outputs."""
+        return max((output.share for output in self.outputs), default=0.0)
+
+    def summary(self) -> str:
+        """One line: op, inputs, verdict."""
+        about = " ".join(word for word in (self.op, self.type, self.kind) if word)
+        if self:
+            return f"{about}: equal, at most {self.share:.2g} of the bound"
+        causes = "; ".join(str(cause) for cause in self.causes)
+        return f"{about}: {self.outcome}: {causes or self.reason}"
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class NotEquivalent(SluiceError, AssertionError):
+    """A kernel's answer is different, or its inputs decide nothing."""
+
+    def __init__(self, message: str, judgement: Judgement) -> None:
+        super().__init__(message)
+        self.judgement = judgement
