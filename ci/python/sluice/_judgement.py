@@ -2,8 +2,6 @@
 from dataclasses import dataclass
 from typing import Any, Mapping
 
-from ._errors import SluiceError
-
 
 @dataclass(frozen=True)
 class Cause:
@@ -98,11 +96,3 @@ class Judgement:
 
     def __str__(self) -> str:
         return self.text
-
-
-class NotEquivalent(SluiceError, AssertionError):
-    """A kernel's answer is different, or its inputs decide nothing."""
-
-    def __init__(self, message: str, judgement: Judgement) -> None:
-        super().__init__(message)
-        self.judgement = judgement

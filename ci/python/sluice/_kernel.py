@@ -81,11 +81,11 @@ def _of_dlpack(name: str, value: Any) -> Stored:
         except (BufferError, RuntimeError, TypeError, ValueError):
             pass
     try:
-        import torch
+        from torch.utils.dlpack import from_dlpack
     except ImportError as error:
         raise Unavailable(f"{name}: NumPy cannot take it by DLPack, and PyTorch, which may, is not "
                           "here: return a NumPy array") from error
-    return _of_torch(name, torch.from_dlpack(value))
+    return _of_torch(name, from_dlpack(value))
 
 
 def stored(name: str, value: object) -> Stored:

@@ -28,8 +28,8 @@ from pathlib import Path
 from typing import Any, Iterator, Mapping, Sequence, Union
 
 from . import _programs, _safetensors
-from ._errors import InvalidInput
-from ._judgement import Cause, Judgement, NotEquivalent, Output
+from ._errors import InvalidInput, SluiceError
+from ._judgement import Cause, Judgement, Output
 from ._kernel import Call, Kernel, Place, outputs_by_name, stored
 from ._numbers import decimal
 from ._programs import Limits
@@ -46,6 +46,15 @@ Shape = Union[str, Mapping[str, int], None]
 """Sizes of axes by their letter: {"t": 64, "d": 512}."""
 
 _DECIDING = ("usual", "exact", "wide")  # these claim power (spec E4.2)
+
+
+class NotEquivalent(SluiceError, AssertionError):
+    """A kernel's answer is different, or its inputs decide nothing."""
+
+    def __init__(self, message: str, judgements: "tuple[Judgement, ...]") -> None:
+        super().__init__(message)
+        self.judgements = judgements
+        """of all kinds up to the one that the message is about"""
 
 
 @dataclass(frozen=True)
@@ -269,13 +278,16 @@ class _Request:
 
 
 def _message(judgement: Judgement, replay: str) -> str:
-    lines = [f"{judgement.op} on {judgement.kind} inputs of {judgement.type}: {judgement.outcome}",
-             judgement.reason]
-    lines += [f"cause: {cause}" for cause in judgement.causes]
-    lines += ["", *judgement.text.splitlines(), "", f"replays with {replay}"]
-    if judgement.replay:
-        lines.append(f"its inputs: {judgement.replay}")
-    return "\n".join(lines)
+    lines = [judgement.summary(), "", *judgement.text.splitlines(), "", f"replays with {replay}"]
+    return "\n".join(lines + [f"its inputs: {judgement.replay}"])
+
+
+def _call(op: str, given: "Mapping[str, object]") -> str:
+    """The line that calls it again."""
+    defaults = {"type": "f32", "arrays": "numpy"}
+    options = [f"{name}={value!r}" for name, value in given.items()
+               if value is not None and value != defaults.get(name)]
+    return f"assert_equivalent(kernel, {op!r}, {', '.join(options)})"
 
 
 def assert_equivalent(
@@ -308,16 +320,18 @@ def assert_equivalent(
         raise InvalidInput("kinds is empty: pass (\"usual\", \"exact\")")
     seed = secrets.randbits(32) if seed is None else seed
     request = _Request(op, arrays, device, elements, Limits(timeout, memory))
-    again = replay or f"assert_equivalent(..., {op!r}, seed={seed})"
     judgements = []
     for kind in kinds:
+        again = replay or _call(op, dict(
+            seed=seed, kinds=[kind], type=type, contract=contract, shape=shape, settings=settings,
+            gate=gate, arrays=arrays, device=device, elements=elements))
         problem = generate(op, seed=seed, type=type, kind=kind, shape=shape, settings=settings,
                            contract=contract, gate=gate)
         judgement = request.judge(kernel, problem)
         judgements.append(judgement)
         undecided = judgement.outcome == "inconclusive"
         if judgement.outcome == "different" or undecided and kind in _DECIDING:
-            raise NotEquivalent(_message(judgement, again), judgement)
+            raise NotEquivalent(_message(judgement, again), tuple(judgements))
     if not any(judgements):
-        raise NotEquivalent(_message(judgements[0], again), judgements[0])
+        raise NotEquivalent(_message(judgements[0], again), tuple(judgements))
     return tuple(judgements)
