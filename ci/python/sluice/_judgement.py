@@ -5,22 +5,22 @@ from typing import Any, Mapping
 
 @dataclass(frozen=True)
 class Cause:
-    """A known wrong formula, or two together, that explains every number."""
+    """A known wrong formula, or two together, that explains every number; or coarser arithmetic
+    than the contract's, within whose error every number would be."""
     text: str
+    """as the command says it, with ids of docs/equivalence.md where the defect is on record"""
     names: "tuple[str, ...]"
     """of the rows of reference/contract/causes.def"""
-    defects: "tuple[str, ...]"
-    """ids of docs/equivalence.md, "A9"; empty where there is none on record"""
 
     @classmethod
-    def of(cls, rows: "list[dict[str, Any]]") -> "Cause":
-        """From the command's JSON."""
-        ids = " ".join(row["defects"] for row in rows).replace(",", " ").split()
-        return cls(", and ".join(row["text"] for row in rows), tuple(row["name"] for row in rows),
-                   tuple(ids))
+    def all(cls, found: "list[list[dict[str, Any]]]", lines: "list[str]") -> "tuple[Cause, ...]":
+        """From the command's JSON, with the words of its report: a line each, from the first."""
+        at = next((i for i, line in enumerate(lines) if line.startswith("  explained by ")), 0)
+        return tuple(cls(line[len("  explained by "):].strip(), tuple(row["name"] for row in rows))
+                     for line, rows in zip(lines[at:], found))
 
     def __str__(self) -> str:
-        return self.text + (f" ({', '.join(self.defects)})" if self.defects else "")
+        return self.text
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ class Judgement:
         """From the command's JSON and its report."""
         lines = [line for line in text.splitlines() if not line.startswith("  dump  ")]
         return cls(found["op"], found["outcome"], found["reason"],
-                   tuple(Cause.of(rows) for rows in found["causes"]),
+                   Cause.all(found["causes"], lines),
                    tuple(Output.of(row) for row in found["outputs"]), found["shape"],
                    found["contract"], "\n".join(lines), **about)
 
