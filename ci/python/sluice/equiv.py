@@ -210,8 +210,8 @@ def generate(op: str, *, seed: int, type: str = "f32", kind: str = "usual", shap
     """Inputs of an op from a seed, the same everywhere.
 
     seed: from 0 to 2^52. type: "f32", "bf16", "f16" or "f64", of all real inputs. kind: "usual",
-    "cancelling", "wide", "subnormal", "ties", "masked" or "exact". shape: sizes by the letters of
-    the axes; the op's own where None. settings: {"eps": 1e-5}, floats as their shortest decimal.
+    "cancelling", "wide", "subnormal", "ties", "masked" or "exact". shape: the size of each
+    letter of the axes; the op's own where None. settings: {"eps": 1e-5}, floats as their shortest decimal.
     contract: spec E1.2. gate: of gated_loss, as sluice.gates has it.
     """
     options = [f"--gen={op}", f"--seed={seed}", f"--type={type}", f"--kind={kind}"]

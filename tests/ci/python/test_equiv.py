@@ -118,7 +118,7 @@ def test_what_decides_nothing_fails():
     judgement = equiv.judge({**zeros, "y": zeros["up"]}, "swiglu")
     assert judgement.outcome == "inconclusive" and "no power" in judgement.reason
     with pytest.raises(equiv.NotEquivalent, match="inconclusive"):
-        equiv.assert_equivalent(linear, "linear", contract="acc=f16,out=f16", shape="k=4096")
+        equiv.assert_equivalent(linear, "linear", contract="acc=f16,out=f16", shape="t=2,n=3,k=4096")
 
 
 def test_arrays_of_ones_own_are_judged():

@@ -106,21 +106,24 @@ def test_a_session(session, tmp_path):
 
 
 def test_the_line_that_replays_has_the_same_numbers(session):
-    first, cases = session(KERNELS)
+    first, cases = session(KERNELS, "-k", "test_wrong")
     replay = dict(properties(cases["test_wrong"]))["sluice.replay"]
     place = re.compile(r"verdict +(different: y.*)")
-    second, again = session(KERNELS, replay.split()[-1])
+    second, again = session(KERNELS, "-k", "test_wrong", replay.split()[-1])
     assert place.findall(first.stdout) == place.findall(second.stdout) != []
     assert properties(again["test_wrong"]) == properties(cases["test_wrong"])
-    third, _ = session(KERNELS)
+    seed = int(replay.split("=")[-1])
+    third, _ = session(KERNELS, "-k", "test_wrong", f"--sluice-seed={seed + 1}")
     assert place.findall(third.stdout) != place.findall(first.stdout)
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("xdist"), reason="no pytest-xdist here")
 @pytest.mark.parametrize("given", [(), ("--sluice-seed=12345",)])
 def test_workers_have_the_session_s_seed(session, tmp_path, given):
-    three = KERNELS + "".join(f"\ntest_seed_{i} = test_seed\n" for i in range(8))
-    done, cases = session(three, "-n2", *given)
+    # Eight that cost nothing come first, so that neither worker does all.
+    slow = "def test_slow_{}(equiv):\n    time.sleep(0.3)\n    test_seed(equiv)\n"
+    many = "import time\n" + "".join(slow.format(i) for i in range(8)) + KERNELS
+    done, cases = session(many, "-n2", "--maxschedchunk=1", *given)
     found = seeds(tmp_path)
     assert len(found) == 2 and len({seed for seeds_ in found for seed in seeds_}) == 1
     done.stdout = done.stdout.replace("1 failed, 11 passed", "1 failed, 3 passed")
