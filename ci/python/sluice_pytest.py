@@ -49,7 +49,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """xdist: what a worker is told."""
+    """xdist: what a worker gets."""
     node.workerinput["sluice_seed"] = node.config.stash[_SEED]
 
 
@@ -73,7 +73,7 @@ class _Summary:
                            if name == _PROPERTY]
 
     def pytest_terminal_summary(self, terminalreporter: Any) -> None:
-        """A line a judgement, and how to repeat them."""
+        """A line for each judgement, and how to repeat them."""
         if not self.lines:
             return
         terminalreporter.section("sluice equiv")

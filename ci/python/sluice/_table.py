@@ -56,7 +56,8 @@ def _column(name: str, values: "Sequence[Any]") -> "numpy.ndarray[Any, Any]":
 @dataclass(frozen=True)
 class Table:
     """Rows of a log. table["success"] is a column as an array: int64 of counts, float64 of other
-    numbers (NaN where a row has none), bool, or objects; arrays() has all of them, frame() is a DataFrame."""
+    numbers (NaN where a row has none), bool, or objects; arrays() has all of
+    them, frame() is a DataFrame."""
     rows: "tuple[Row, ...]"
 
     @property

@@ -125,8 +125,8 @@ def _gate_option(gate: "AnyGate | None") -> "Iterator[list[str]]":
         yield []
         return
     if isinstance(gate, Gate) and gate.bound:
-        raise InvalidInput(f"the gate has values ({', '.join(sorted(gate.bound))}), and a kernel is "
-                           "judged with its parameters' defaults: load it without values; tau of a "
+        values = ", ".join(sorted(gate.bound))
+        raise InvalidInput(f"the gate has values ({values}), and a kernel is judged with its parameters' defaults: load it without values; tau of a "
                            "built-in gate is settings={'tau_pos': ..., 'tau_neg': ...}")
     with named(gate) as name:
         yield [f"--gate={name}"]
@@ -211,7 +211,8 @@ def generate(op: str, *, seed: int, type: str = "f32", kind: str = "usual", shap
 
     seed: from 0 to 2^52. type: "f32", "bf16", "f16" or "f64", of all real inputs. kind: "usual",
     "cancelling", "wide", "subnormal", "ties", "masked" or "exact". shape: the size of each
-    letter of the axes; the op's own where None. settings: {"eps": 1e-5}, floats as their shortest decimal.
+    letter of the axes; the op's own where None. settings: {"eps": 1e-5}, floats as their shortest
+    decimal.
     contract: spec E1.2. gate: of gated_loss, as sluice.gates has it.
     """
     options = [f"--gen={op}", f"--seed={seed}", f"--type={type}", f"--kind={kind}"]

@@ -1,6 +1,6 @@
 """Trainings: start them, go on with them, read what they wrote.
 
-    run = sluice.runs.train("run.yaml", {"gate.name": "erf", "rl.steps": 100, "run.out": "runs/erf"})
+    run = sluice.runs.train("run.yaml", {"gate.name": "erf", "run.out": "runs/erf"})
     run.metrics().frame()                        # a pandas DataFrame; ["success"] is an array
     run.to_tensorboard("tensorboard/erf")
 
@@ -71,7 +71,7 @@ class Run:
                            if row.get("kind") == kind and phase in (None, row.get("phase"))))
 
     def metrics(self, phase: "str | None" = "rl") -> Table:
-        """A row a rollout ("rl") or an update of the warm start ("sft"); both for None. spec F4.3
+        """A row for each rollout ("rl"), or update of the warm start ("sft"); None: both. spec F4.3
         has the columns; `eur` and `clip_ratio` hold a list a row, one number an update."""
         return self._metrics("step", phase)
 
@@ -93,8 +93,8 @@ class Run:
 
     @property
     def state(self) -> str:
-        """The hash of parameters, moments and counters, at its end or at the last step of a run that
-        has none yet: what two equal runs share."""
+        """The hash of parameters, moments and counters at its end, or at its last step so far: what
+        two equal runs share."""
         return str(self.summary()["state"])
 
     def summary(self) -> "dict[str, Any]":

@@ -29,8 +29,12 @@ def test_the_lines_run(source, page, capsys):
 
 def test_the_calls_of_the_table_run(source):
     text = (source / "docs" / "python.md").read_text("utf-8")
-    for name in re.findall(r"^\| `(?:Gate\.)?(\w+)\(", text, re.M):
-        assert hasattr(sluice.gates, name) or hasattr(sluice.gates.Gate, name), name
+    for module in (sluice.gates, sluice.equiv, sluice.runs):
+        (section,) = re.findall(rf"^## .*`{module.__name__}`\n(.*?)^## ", text, re.M | re.S)
+        calls = re.findall(r"^\| `(?:Gate\.)?(\w+)\(", section, re.M)
+        assert len(calls) >= 4
+        for name in calls:
+            assert hasattr(module, name) or hasattr(sluice.gates.Gate, name), name
     assert sluice.gates.compare("sigmoid,tau=10", "erf", match="eur").matched == "eur"
 
 

@@ -86,7 +86,8 @@ def test_the_error_says_place_cause_and_how_to_replay():
     assert [str(found) for found in judgement.causes] == [cause] and not judgement
     assert text.splitlines()[0] == f"rmsnorm f32 usual: different: {cause}"
     assert judgement.reason in text and "y[" in judgement.reason and "exact is" in judgement.reason
-    assert "assert_equivalent(kernel, 'rmsnorm', seed=11, kinds=['usual'], shape='t=4,d=16')" in text
+    assert ("replays with assert_equivalent(kernel, 'rmsnorm', seed=11, kinds=['usual'], "
+            "shape='t=4,d=16')") in text
     assert judgement.replay in text and "--seed=11" in judgement.replay
 
 
@@ -118,7 +119,8 @@ def test_what_decides_nothing_fails():
     judgement = equiv.judge({**zeros, "y": zeros["up"]}, "swiglu")
     assert judgement.outcome == "inconclusive" and "no power" in judgement.reason
     with pytest.raises(equiv.NotEquivalent, match="inconclusive"):
-        equiv.assert_equivalent(linear, "linear", contract="acc=f16,out=f16", shape="t=2,n=3,k=4096")
+        equiv.assert_equivalent(linear, "linear", contract="acc=f16,out=f16",
+                                shape="t=2,n=3,k=4096")
 
 
 def test_arrays_of_ones_own_are_judged():

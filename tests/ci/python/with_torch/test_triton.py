@@ -2,6 +2,7 @@
 cause by its name. By Triton's interpreter where there is no GPU."""
 import os
 import pathlib
+import re
 import subprocess
 import sys
 from xml.etree import ElementTree
@@ -20,19 +21,24 @@ CAUSES = {
     "no_rescaling": None}  # of running sums: on record as no formula
 
 
-@pytest.fixture(scope="module")
-def cases(tmp_path_factory):
-    """Elements of the JUnit file, by the test's name."""
-    pytest.importorskip("triton")
-    junit = tmp_path_factory.mktemp("triton") / "junit.xml"
+def session(path, *options):
+    """A session of pytest with the plugin, on one file."""
     environment = dict(os.environ)
     if not torch.cuda.is_available():
         environment["TRITON_INTERPRET"] = "1"
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "sluice_pytest",
-         f"--junitxml={junit}", pathlib.Path(__file__).with_name("triton_cases.py")],
-        env=environment, capture_output=True, text=True, check=False)
+         *options, path], env=environment, capture_output=True, text=True, check=False)
     print(done.stdout[-20000:])
+    return done
+
+
+@pytest.fixture(scope="module")
+def cases(tmp_path_factory):
+    """Elements of the JUnit file, by the test's name."""
+    pytest.importorskip("triton")
+    junit = tmp_path_factory.mktemp("triton") / "junit.xml"
+    done = session(pathlib.Path(__file__).with_name("triton_cases.py"), f"--junitxml={junit}")
     assert done.returncode == 1
     return {case.get("name"): case for case in ElementTree.parse(junit).iter("testcase")}
 
@@ -59,3 +65,20 @@ def test_wrong_kernels_fail_by_name(cases, wrong):
 
 def test_nothing_else_ran(cases):
     assert len(cases) == 9 + len(CAUSES)
+
+
+def test_the_page_s_kernel(source, tmp_path):
+    """docs/pytest.md: as it stands it passes, and with the change that it names it does not."""
+    pytest.importorskip("triton")
+    text = (source / "docs" / "pytest.md").read_text("utf-8")
+    (code,) = re.findall(r"^```python\n(.*?)^```", text, re.M | re.S)
+    path = tmp_path / "test_rmsnorm.py"
+    path.write_text(code)
+    done = session(path)
+    assert done.returncode == 0 and "rmsnorm f16 exact: equal, at most" in done.stdout
+    assert code.count(" / columns + eps)") == 1 and code.count('"f16"') == 1
+    wrong = code.replace(" / columns + eps)", " / columns) + eps)").replace("/ tl.sq", "/ (tl.sq")
+    path.write_text(wrong.replace('"f16"', '"f32"'))
+    done = session(path)
+    assert done.returncode == 1
+    assert "different: eps is added to the root, not under it" in done.stdout

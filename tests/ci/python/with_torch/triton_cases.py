@@ -130,9 +130,10 @@ def test_right(equiv, make, type):
 
 
 @pytest.mark.parametrize("wrong, make, type", [
-    ("eps_outside", rmsnorm, "f32"), ("not_divided", rmsnorm, "f32"), ("cast_early", rmsnorm, "f16"),
-    ("no_last_term", linear, "f32"), ("f16", linear, "f32"), ("one_more", attention, "f32"),
-    ("no_scale", attention, "f32"), ("no_rescaling", attention, "f32")])
+    ("eps_outside", rmsnorm, "f32"), ("not_divided", rmsnorm, "f32"),
+    ("cast_early", rmsnorm, "f16"), ("no_last_term", linear, "f32"), ("f16", linear, "f32"),
+    ("one_more", attention, "f32"), ("no_scale", attention, "f32"),
+    ("no_rescaling", attention, "f32")])
 def test_wrong(equiv, make, wrong, type):
     # Usual sequences may end within a tile, wide ones never do.
     equiv(make(wrong), make.__name__, type=type, shape=SHAPES[make], device=DEVICE,
