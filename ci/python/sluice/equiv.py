@@ -126,8 +126,9 @@ def _gate_option(gate: "AnyGate | None") -> "Iterator[list[str]]":
         return
     if isinstance(gate, Gate) and gate.bound:
         values = ", ".join(sorted(gate.bound))
-        raise InvalidInput(f"the gate has values ({values}), and a kernel is judged with its parameters' defaults: load it without values; tau of a "
-                           "built-in gate is settings={'tau_pos': ..., 'tau_neg': ...}")
+        raise InvalidInput(f"the gate has values ({values}), and a kernel is judged with its "
+                           "parameters' defaults: load it without values; tau of a built-in gate "
+                           "is settings={'tau_pos': ..., 'tau_neg': ...}")
     with named(gate) as name:
         yield [f"--gate={name}"]
 
