@@ -294,7 +294,7 @@ def _call(op: str, given: "Mapping[str, object]") -> str:
 
 def assert_equivalent(
         kernel: Kernel, op: str, *, contract: Contract = None, type: str = "f32",
-        kinds: "Sequence[str]" = ("usual", "exact"), shape: Shape = None,
+        kinds: "str | Sequence[str]" = ("usual", "exact"), shape: Shape = None,
         settings: "Settings | None" = None, gate: "AnyGate | None" = None,
         arrays: str = "numpy", device: "str | None" = None, seed: "int | None" = None,
         elements: "int | str | None" = None, timeout: "float | None" = None,
@@ -318,6 +318,7 @@ def assert_equivalent(
     replay: what the error says in place of this call.
     """
     __tracebackhide__ = True  # pylint: disable=unused-variable
+    kinds = (kinds,) if isinstance(kinds, str) else kinds
     if not kinds:
         raise InvalidInput("kinds is empty: pass (\"usual\", \"exact\")")
     seed = secrets.randbits(32) if seed is None else seed

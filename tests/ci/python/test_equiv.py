@@ -57,7 +57,7 @@ def test_a_loss_is_a_kernel_too():
     kinds = ["usual", "masked"]
     first, masked = equiv.assert_equivalent(loss, "gated_loss", kinds=kinds, seed=4)
     assert first.outcome == "equal" and masked.outcome != "different"
-    twice = dict(kinds=["usual"], settings={"tau_pos": "2", "tau_neg": 2})
+    twice = dict(kinds="usual", settings={"tau_pos": "2", "tau_neg": 2})
     with pytest.raises(equiv.NotEquivalent, match="tau"):
         equiv.assert_equivalent(loss, "gated_loss", **twice)
 
