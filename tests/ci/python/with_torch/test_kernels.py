@@ -1,5 +1,5 @@
-"""sluice.equiv on tensors: PyTorch's own kernels are right in three types, a result may be bfloat16,
-strided or one that a gradient is taken of."""
+"""sluice.equiv on tensors: PyTorch's own kernels are right in three types, a result may be
+bfloat16, strided or one that a gradient is taken of."""
 import numpy
 import pytest
 import torch
