@@ -36,6 +36,8 @@ size_t sl_characters_vocab(const sl_characters *tokenizer) {
   return tokenizer->count + SL_TOKEN_FIRST_CHARACTER;
 }
 
+const char *sl_characters_alphabet(const sl_characters *tokenizer) { return tokenizer->alphabet; }
+
 int sl_characters_same(const sl_characters *a, const sl_characters *b) {
   return strcmp(a->alphabet, b->alphabet) == 0;
 }

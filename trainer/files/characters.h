@@ -24,5 +24,10 @@ void sl_characters_decode_into(const sl_characters *characters, const uint32_t *
                                char *out);
 sl_status sl_characters_load(sl_characters **out, const char *path, sl_error *err);
 sl_status sl_characters_save(const sl_characters *characters, const char *path, sl_error *err);
+/* The characters in the order of their ids, UTF-8. */
+const char *sl_characters_alphabet(const sl_characters *characters);
+/* tokenizer.json and tokenizer_config.json for other programs (spec F1.9). SL_ERR_IO,
+ * SL_ERR_MEMORY. */
+sl_status sl_characters_publish(const sl_characters *characters, const char *folder, sl_error *err);
 
 #endif

@@ -65,6 +65,11 @@ static int find_tokenizer(const char *folder, char found[static NAME_MAX + 1]) {
   return found[0] != '\0';
 }
 
+int sl_companions_have_tokenizer(const char *folder) {
+  char found[NAME_MAX + 1];
+  return find_tokenizer(folder, found);
+}
+
 #define REFUSAL "%s: the model brings its own tokenizer (%s), which Sluice cannot read: "
 #define ADVICE "; token ids still work ('sluice eval --logprobs FILE --tokens FILE')"
 

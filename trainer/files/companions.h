@@ -18,6 +18,9 @@ sl_status sl_companions_copy(const char *from, const char *to, const sl_end_toke
 /* What sl_companions_copy would find wrong, before a run begins; nothing is written. */
 sl_status sl_companions_check(const char *folder, sl_error *err);
 
+/* 1 if a folder has a tokenizer of other programs than Sluice. */
+int sl_companions_have_tokenizer(const char *folder);
+
 /* 1 if a folder has a companion that another one has with other bytes: somebody edited it. */
 int sl_companions_differ(const char *folder, const char *other);
 

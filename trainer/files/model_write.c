@@ -152,6 +152,13 @@ sl_status sl_model_files_write(const sl_parameters *p, const sl_tokenizer *token
   return write_files(p, tokenizer, &one_file, NULL, folder, err);
 }
 
+/* Companions may have brought a tokenizer of other programs; then it stays as it is. */
+static sl_status settle(const sl_tokenizer *tokenizer, const char *folder, sl_error *err) {
+  size_t size;
+  if (!sl_tokenizer_json(tokenizer, &size) && sl_companions_have_tokenizer(folder)) return SL_OK;
+  return sl_tokenizer_settle(tokenizer, folder, err);
+}
+
 sl_status sl_model_folder_publish(const sl_parameters *p, const sl_tokenizer *tokenizer,
                                   const sl_model_format *format, const char *companions,
                                   const char *path, sl_error *err) {
@@ -163,7 +170,7 @@ sl_status sl_model_folder_publish(const sl_parameters *p, const sl_tokenizer *to
   status = write_files(p, tokenizer, format, companions, folder.temporary, err);
   if (status == SL_OK && companions)
     status = sl_companions_copy(companions, folder.temporary, ends, err);
-  if (status == SL_OK && tokenizer) status = sl_tokenizer_settle(tokenizer, folder.temporary, err);
+  if (status == SL_OK && tokenizer) status = settle(tokenizer, folder.temporary, err);
   folder.keeps = status == SL_OK && sl_companions_differ(path, folder.temporary);
   if (status == SL_OK) return sl_folder_commit(&folder, err);
   sl_folder_abort(&folder);

@@ -137,5 +137,6 @@ sl_status sl_tokenizer_save(const sl_tokenizer *t, const char *folder, sl_error 
 }
 
 sl_status sl_tokenizer_settle(const sl_tokenizer *t, const char *folder, sl_error *err) {
-  return t->bpe ? sl_bpe_tokenizer_settle(folder, err) : SL_OK;
+  return t->bpe ? sl_bpe_tokenizer_settle(folder, err)
+                : sl_characters_publish(t->characters, folder, err);
 }

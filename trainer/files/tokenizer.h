@@ -73,8 +73,8 @@ void sl_tokenizer_decode_into(const sl_tokenizer *tokenizer, const uint32_t *ids
 /* Its files in a model folder (spec F1.5, F7.6): tokenizer.sluice.json; or tokenizer.json and end
  * tokens in generation_config.json. */
 sl_status sl_tokenizer_save(const sl_tokenizer *tokenizer, const char *folder, sl_error *err);
-/* Sets tokenizer_class in a folder's tokenizer_config.json, which is made if it is not there, so
- * that transformers reads tokenizer.json as it stands; nothing for characters. */
+/* Makes a folder one that transformers reads: sets tokenizer_class in tokenizer_config.json, which
+ * is made if it is not there (spec F7.6); of characters, writes both files (spec F1.9). */
 sl_status sl_tokenizer_settle(const sl_tokenizer *tokenizer, const char *folder, sl_error *err);
 
 #endif

@@ -5,6 +5,7 @@ never ends the caller's.
 """
 import errno
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -58,14 +59,33 @@ def _start(program: str, arguments: "Sequence[str]", memory: "int | None") \
     if memory is not None:
         limit = f'ulimit -v {max(memory // 1024, 1)} 2>/dev/null; exec "$0" "$@"'
         command = ["/bin/sh", "-c", limit, *command]
-    environment = dict(os.environ, SLUICE_PROGRESS="0")
+    # Annotations on GitHub are for who calls the command, and would be read as its answer here.
+    environment = dict(os.environ, SLUICE_PROGRESS="0", GITHUB_ACTIONS="", GITHUB_STEP_SUMMARY="")
     return subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True, encoding="utf-8", errors="replace", env=environment, start_new_session=True)
 
 
-def run(program: str, arguments: "Sequence[str]", limits: Limits) -> Completed:
-    """Runs a command to its end. Whatever interrupts the wait, KeyboardInterrupt too, ends it.
+def _end(process: "subprocess.Popen[str]", gently: bool) -> None:
+    """gently: as it wants to end, with a checkpoint; a second interruption is not gentle. A command
+    of its own session is a group, with what it has started."""
+    try:
+        if gently and process.poll() is None:
+            process.send_signal(signal.SIGTERM)  # SIGINT may be ignored, and stays so in a child
+            process.communicate()
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        for pipe in (process.stdout, process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+def run(program: str, arguments: "Sequence[str]", limits: Limits, gently: bool = False) \
+        -> Completed:
+    """Runs a command to its end. Whatever interrupts the wait, KeyboardInterrupt too, ends it;
+    gently: by SIGTERM, and it is waited for.
 
     Errors: TimeLimit; MemoryLimit where it gave up for want of memory; InvalidInput with its
     message where it refused what it was given; CommandFailed where it was killed.
@@ -77,12 +97,7 @@ def run(program: str, arguments: "Sequence[str]", limits: Limits) -> Completed:
         raise TimeLimit(f"{program} {arguments[0]} took longer than {limits.seconds:g} s: raise "
                         "timeout") from None
     finally:
-        if process.poll() is None:
-            process.kill()
-        process.wait()
-        for pipe in (process.stdout, process.stderr):
-            if pipe is not None:
-                pipe.close()
+        _end(process, gently)
     completed = Completed(process.returncode, output, errors)
     if completed.code not in (DONE, FAILED, UNDECIDED, REQUIREMENT):
         _fail(program, arguments, completed, limits)

@@ -46,7 +46,7 @@ _BINARY32 = {"off": ["--no-float"], "some": ["--fast"], "all": []}
 
 
 @contextmanager
-def _named(gate: AnyGate) -> "Iterator[str]":
+def named(gate: AnyGate) -> "Iterator[str]":
     """What a command takes for a gate: a name or a path. A loaded gate, whose file may have
     changed since, is written to one for that long."""
     if not isinstance(gate, Gate):
@@ -97,7 +97,7 @@ def _parameters(ranges: "Mapping[str, Ranged]") -> "tuple[list[str], tuple[str, 
 def _verify(gate: AnyGate, ranges: "Mapping[str, Ranged]", extra: "Sequence[str]",
             seconds: float, limits: Limits) -> Verdict:
     options, notes = _parameters({**_values_of(gate, tuple(ranges)), **ranges})
-    with _named(gate) as name, tempfile.TemporaryDirectory(prefix="sluice-") as folder:
+    with named(gate) as name, tempfile.TemporaryDirectory(prefix="sluice-") as folder:
         certificate = Path(folder, "certificate")
         done = _programs.run("sluice", [
             "verify", name, *options, *extra, f"--seconds={seconds:g}", f"--cert={certificate}",
@@ -181,7 +181,7 @@ def compare(*gates: AnyGate, match: "str | None" = None, vary: str = "tau",
 
     def run(names: "list[str]", rest: "Sequence[AnyGate]") -> Comparison:
         if rest:
-            with _named(rest[0]) as name:
+            with named(rest[0]) as name:
                 return run([*names, _with_values(name, rest[0])], rest[1:])
         done = _programs.run("sluice", ["compare", *options, *names], Limits(timeout, memory))
         found = json.loads(done.output)

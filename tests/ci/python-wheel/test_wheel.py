@@ -84,6 +84,14 @@ def test_proofs_and_loss():
     assert out.gradient.tolist() == [[-0.25, -0.25], [0.25, 0.25]]
 
 
+def test_the_plugin_of_pytest_is_there(equiv, request):
+    """By its entry point alone: nobody has named it."""
+    plugin = request.config.pluginmanager.get_plugin("sluice")
+    assert plugin.__name__ == "sluice_pytest"
+    assert pathlib.Path(plugin.__file__).parent == PACKAGE.parent
+    assert all(equiv(lambda a, b: a + b, "add"))
+
+
 @pytest.mark.parametrize("command, words", [
     (["sluice", "version"], "numerics version"), (["sluice-check", "--help"], "sluice-check"),
     (["sluice", "verify", "clip", "--no-float"], "NOT ADMISSIBLE"),

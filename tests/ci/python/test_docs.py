@@ -1,5 +1,6 @@
 """The Python of README and docs/python.md runs as it stands there; nothing says that the package
 is PyPI's `sluice`."""
+import json
 import re
 import subprocess
 
@@ -28,8 +29,12 @@ def test_the_lines_run(source, page, capsys):
 
 def test_the_calls_of_the_table_run(source):
     text = (source / "docs" / "python.md").read_text("utf-8")
-    for name in re.findall(r"^\| `(?:Gate\.)?(\w+)\(", text, re.M):
-        assert hasattr(sluice.gates, name) or hasattr(sluice.gates.Gate, name), name
+    for module in (sluice.gates, sluice.equiv, sluice.runs):
+        (section,) = re.findall(rf"^## .*`{module.__name__}`\n(.*?)^## ", text, re.M | re.S)
+        calls = re.findall(r"^\| `(?:Gate\.)?(\w+)\(", section, re.M)
+        assert len(calls) >= 4
+        for name in calls:
+            assert hasattr(module, name) or hasattr(sluice.gates.Gate, name), name
     assert sluice.gates.compare("sigmoid,tau=10", "erf", match="eur").matched == "eur"
 
 
@@ -46,3 +51,17 @@ def test_no_page_installs_another_project(source):
         assert not advises_another_project((source / page).read_text("utf-8")), page
     assert advises_another_project("pip install sluice") and advises_another_project(
         "pip install -U 'sluice'") and not advises_another_project("pip install sluice-gpo")
+
+
+def is_stripped(notebook):
+    """Whether it holds what is written, and nothing that a run of it left."""
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    return bool(code) and not any(cell["outputs"] or cell["execution_count"] for cell in code)
+
+
+def test_notebooks_are_without_outputs(source):
+    (path,) = (source / "ci" / "examples").glob("*.ipynb")
+    notebook = json.loads(path.read_text("utf-8"))
+    assert is_stripped(notebook)
+    notebook["cells"][1]["execution_count"] = 1
+    assert not is_stripped(notebook)

@@ -4,6 +4,7 @@
 #include "trainer/files/tokenizer.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -123,6 +124,54 @@ Test(tokenizer, file_round_trip) {
   cr_assert_arr_eq(ids, again, n * sizeof *ids);
   sl_tokenizer_destroy(t);
   sl_tokenizer_destroy(back);
+}
+
+/* Every ASCII character but NUL, some out of their order. */
+static void ascii(char out[128]) {
+  for (int c = 1; c < 128; c++) out[c - 1] = (char)(c == '0' ? 'a' : c == 'a' ? '0' : c);
+  out[127] = '\0';
+}
+
+/* spec F1.9: what transformers reads gives the ids of the characters; here by the reader of F7. */
+Test(tokenizer, published_as_bpe_without_merges) {
+  char alphabet[128];
+  ascii(alphabet);
+  sl_tokenizer *t = make(alphabet), *bpe;
+  sl_error err;
+  cr_assert_eq(sl_tokenizer_settle(t, scratch_path("."), &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_tokenizer_of_folder(&bpe, scratch_path("."), &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_tokenizer_vocab(bpe), sl_tokenizer_vocab(t));
+  cr_assert_eq(sl_tokenizer_ends(bpe)->ids[0], SL_TOKEN_EOS);
+  uint32_t ids[256], again[256];
+  size_t n, m;
+  for (size_t at = 0; at < 127; at++) { /* each character at the front once */
+    char text[255];
+    snprintf(text, sizeof text, "%s%.*s", alphabet + at, (int)at, alphabet);
+    cr_assert_eq(sl_tokenizer_encode(t, "x", text, 127, ids, 256, &n, &err), SL_OK);
+    cr_assert_eq(sl_tokenizer_encode(bpe, "x", text, 127, again, 256, &m, &err), SL_OK);
+    cr_assert(n == 127 && m == n);
+    cr_assert_arr_eq(ids, again, n * sizeof *ids);
+    char *back;
+    cr_assert_eq(sl_tokenizer_decode(bpe, again, m, &back, &err), SL_OK);
+    cr_assert_str_eq(back, text);
+    free(back);
+  }
+  sl_tokenizer_destroy(t);
+  sl_tokenizer_destroy(bpe);
+}
+
+/* The reader of F7 wants letters of bytes: a folder has F1.5 for what it cannot read. */
+Test(tokenizer, published_with_characters_of_several_bytes) {
+  sl_tokenizer *t = make("aé 中"), *bpe;
+  sl_error err;
+  cr_assert_eq(sl_tokenizer_settle(t, scratch_path("."), &err), SL_OK, "%s", err.message);
+  expect_error(sl_tokenizer_of_folder(&bpe, scratch_path("."), &err), SL_ERR_INPUT, &err,
+               "tokenizer.json");
+  cr_assert_eq(sl_tokenizer_save(t, scratch_path("."), &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_tokenizer_of_folder(&bpe, scratch_path("."), &err), SL_OK, "%s", err.message);
+  cr_assert(sl_tokenizer_same(t, bpe));
+  sl_tokenizer_destroy(t);
+  sl_tokenizer_destroy(bpe);
 }
 
 #define HEAD "{\"format\": \"sluice-characters\",\n"
