@@ -59,6 +59,7 @@ static double component_of(const sl_run_state *run, const sl_rollout *r, size_t 
   switch (k) {
     case SL_COMPONENT_EXACT:
     case SL_COMPONENT_NUMERIC:
+    case SL_COMPONENT_MATH:
       return is_text ? answer_reward(run, r->ended[q], (sl_reward_kind)k, problem_of(run, q)->gold)
                      : 0.0;
     case SL_COMPONENT_FORMAT:

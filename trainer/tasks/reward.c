@@ -2,6 +2,8 @@
  * is read, however long it is. */
 #include "lists.h"
 
+#include "answer.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -178,6 +180,7 @@ int sl_reward_is_number(const char *text) {
 int sl_reward_contradicts(sl_reward_kind kind, const char *left, const char *right) {
   number a, b;
   if (kind == SL_REWARD_EXACT) return strcmp(left, right) != 0;
+  if (kind == SL_REWARD_MATH) return !sl_answer_equal(left, right, NULL);
   return read_numbers(left, &a) == 0 || read_numbers(right, &b) == 0 || !equal(&a, &b);
 }
 
@@ -185,6 +188,7 @@ double sl_reward(sl_reward_kind kind, const char *completion, int ended, const c
   number got, wanted;
   if (!ended) return 0;
   if (kind == SL_REWARD_EXACT) return strcmp(completion, answer) == 0;
+  if (kind == SL_REWARD_MATH) return sl_answer_equal(completion, answer, NULL);
   return read_numbers(answer, &wanted) == 1 && read_numbers(completion, &got) > 0 &&
          equal(&got, &wanted);
 }
