@@ -212,9 +212,8 @@ static sl_status plan_lengths(sl_run_state *run, sl_extent extent, sl_error *err
   const size_t positions = sl_model_positions(&run->policy.layout->shape),
                rollout = (size_t)(c->rl.prompts * c->rl.group);
   run->max_length = run->task.prompt_max + completion;
-  run->max_sequences = extent == SL_EXTENT_EVALUATION && run->task.held_out.n < rollout
-                           ? run->task.held_out.n
-                           : rollout;
+  const size_t held_out = run->task.held_out.n * (size_t)c->rl.group;
+  run->max_sequences = extent == SL_EXTENT_EVALUATION && held_out < rollout ? held_out : rollout;
   if (run->max_length > positions)
     return sl_config_fail(c, *c->model.folder ? SL_KEY_model_folder : SL_KEY_model_max_positions,
                           err,

@@ -2,6 +2,8 @@
 #ifndef SLUICE_TASKS_H
 #define SLUICE_TASKS_H
 
+#include "answer.h"
+
 #include <sluice/status.h>
 
 #include <stddef.h>
@@ -119,5 +121,8 @@ size_t sl_task_answers_beyond(const sl_problems *problems, size_t tokens);
 /* The reward of a completion, 0 or 1 (spec F3.6). It ended if the model closed it with
  * SL_TOKEN_EOS; a truncated one scores 0. The whole completion is read. */
 double sl_reward(sl_reward_kind kind, const char *completion, int ended, const char *answer);
+/* The same; *by is SL_GRADE_BY_TEXT where reward math had to compare texts. */
+double sl_reward_by(sl_reward_kind kind, const char *completion, int ended, const char *answer,
+                    sl_grade_by *by);
 
 #endif
