@@ -121,7 +121,8 @@ static const struct argp_option rows[] = {
      "answers)",
      0},
     {"json", 'j', NULL, 0, "the result as one JSON object", 0},
-    {"task", TASK, "NAME", 0, "the same as --set task.name=NAME", 0},
+    {"task", TASK, "NAME", 0,
+     "--set task.name=NAME, and the defaults of all other keys, not those of the run", 0},
     {"max-new", MAX_NEW, "N", 0, "longest completion in tokens (default: rl.max_new_tokens)", 0},
     {"samples", SAMPLES, "K", 0,
      "K completions of each problem, drawn: accuracy with intervals, pass@1 to pass@K", 0},
@@ -164,9 +165,11 @@ static sl_status find_run(char **run, const char *model, sl_error *err) {
   return SL_OK;
 }
 
-/* The run's own configuration if there is a run and none is named. */
+/* The run's own configuration if there is a run, and neither another one nor another task is named.
+ */
 static sl_status load_config(sl_config *out, const options *o, const char *run, sl_error *err) {
-  if (o->config || !run) return sl_config_load(out, o->config, o->sets.items, o->sets.n, err);
+  if (o->config || !run || *o->task)
+    return sl_config_load(out, o->config, o->sets.items, o->sets.n, err);
   char *own = sl_path_join(run, SL_RUN_CONFIG);
   if (!own) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   const sl_status status = sl_config_load_recorded(out, own, o->sets.items, o->sets.n, err);
