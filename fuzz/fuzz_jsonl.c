@@ -17,7 +17,7 @@ static void check_answers(const sl_task *task, const sl_problems *list) {
   for (size_t i = 0; i < list->n; i++) {
     const sl_problem *p = &list->items[i];
 #ifdef SLUICE_CANARY /* a planted defect that the fuzzer must find */
-    if (strcmp(p->answer, "9") == 0) abort();
+    if (strcmp(p->gold, "9") == 0) abort();
 #endif
     const double format = sl_template_reward(&tags, p->answer);
     if (format < 0 || format > 1) abort();
