@@ -1,5 +1,8 @@
-/* sluice eval MODEL: greedy success on a task's held-out problems, or log-probs of token sequences.
- */
+/* sluice eval MODEL: success on a task's held-out problems, greedy or of several samples, or
+ * log-probs of token sequences. */
+#include "eval_samples.h"
+#include "task_notes.h"
+
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
 #include "kernels/support/output.h"
@@ -11,12 +14,63 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define SEQUENCES 64 /* at a time, the default of --batch */
+
 typedef struct {
   sl_backend_options backend;
-  const char *model, *config, *logprobs, *tokens;
+  const char *model, *config, *logprobs, *tokens, *completions;
   sl_set_options sets;
   int json;
+  size_t samples, max_new, batch; /* 0: not given */
+  sl_sampling sampling;
+  char task[80]; /* of --task, as --set would have it */
 } options;
+
+/* Options without a letter. */
+enum { SAMPLES = 0x100, TEMPERATURE, TOP_K, TOP_P, SEED, MAX_NEW, BATCH, COMPLETIONS, TASK };
+
+static error_t parse_sampling(int key, char *arg, struct argp_state *state) {
+  options *o = state->input;
+  switch (key) {
+    case SAMPLES:
+      o->samples = (size_t)sl_argp_integer(state, "samples", arg, 1, 4096);
+      return 0;
+    case TEMPERATURE:
+      o->sampling.temperature = (float)sl_argp_number(state, "temperature", arg, 0, 100);
+      return 0;
+    case TOP_K:
+      o->sampling.top_k = (uint32_t)sl_argp_integer(state, "top-k", arg, 0, 4294967295.0);
+      return 0;
+    case TOP_P:
+      o->sampling.top_p = sl_argp_number(state, "top-p", arg, 1e-6, 1);
+      return 0;
+    case SEED:
+      o->sampling.seed = (uint64_t)sl_argp_integer(state, "seed", arg, 0, 9007199254740992.0);
+      return 0;
+    case BATCH:
+      o->batch = (size_t)sl_argp_integer(state, "batch", arg, 1, 1048576);
+      return 0;
+    case COMPLETIONS:
+      o->completions = arg;
+      return 0;
+    default:
+      return ARGP_ERR_UNKNOWN;
+  }
+}
+
+static void add_task_name(options *o, const char *name, struct argp_state *state) {
+  if (o->sets.n == SL_SETS_MAX) argp_error(state, "at most %d --set", SL_SETS_MAX - 1);
+  snprintf(o->task, sizeof o->task, "task.name=%.60s", name);
+  o->sets.items[o->sets.n++] = o->task;
+}
+
+/* Options that say nothing without others. */
+static void check_options(const options *o, struct argp_state *state) {
+  if (!o->model) argp_error(state, "a model folder or a run is missing");
+  if (o->tokens && !o->logprobs) argp_error(state, "--tokens goes with --logprobs");
+  if (!o->samples != !o->completions) argp_error(state, "--samples goes with --completions");
+  if (o->samples && o->logprobs) argp_error(state, "--samples does not go with --logprobs");
+}
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
   options *o = state->input;
@@ -42,11 +96,16 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
       o->model = arg;
       return 0;
     case ARGP_KEY_END:
-      if (!o->model) argp_error(state, "a model folder or a run is missing");
-      if (o->tokens && !o->logprobs) argp_error(state, "--tokens goes with --logprobs");
+      check_options(o, state);
+      return 0;
+    case MAX_NEW:
+      o->max_new = (size_t)sl_argp_integer(state, "max-new", arg, 1, 131071);
+      return 0;
+    case TASK:
+      add_task_name(o, arg, state);
       return 0;
     default:
-      return ARGP_ERR_UNKNOWN;
+      return parse_sampling(key, arg, state);
   }
 }
 
@@ -62,13 +121,32 @@ static const struct argp_option rows[] = {
      "answers)",
      0},
     {"json", 'j', NULL, 0, "the result as one JSON object", 0},
+    {"task", TASK, "NAME", 0,
+     "--set task.name=NAME, and the defaults of all other keys, not those of the run", 0},
+    {"max-new", MAX_NEW, "N", 0, "longest completion in tokens (default: rl.max_new_tokens)", 0},
+    {"samples", SAMPLES, "K", 0,
+     "K completions of each problem, drawn: accuracy with intervals, pass@1 to pass@K", 0},
+    {"completions", COMPLETIONS, "FILE", 0,
+     "with --samples: where they are kept, as JSON lines; an evaluation that was stopped goes on "
+     "there",
+     0},
+    {"temperature", TEMPERATURE, "T", 0, "of --samples (default 0.7); 0 is greedy", 0},
+    {"top-k", TOP_K, "K", 0, "sample among the K likeliest tokens; 0 (default): off", 0},
+    {"top-p", TOP_P, "P", 0, "sample within this share of probability; 1 (default): off", 0},
+    {"seed", SEED, "SEED", 0, "seed of the draws and of the bootstrap (default 1)", 0},
+    {"batch", BATCH, "N", 0,
+     "sequences at a time (default 64, at least K); no result depends on it", 0},
     {0}};
 static const struct argp_child children[] = {
     {&sl_backend_argp, 0, NULL, 0}, {&sl_set_argp, 0, NULL, 0}, {0}};
 static const struct argp parser = {
-    rows,     parse,
-    "MODEL",  "Greedy success of MODEL (a model folder or a run's folder) on held-out problems.",
-    children, NULL,
+    rows,
+    parse,
+    "MODEL",
+    "Success of MODEL (a model folder or a run's folder) on held-out problems: greedy, or of "
+    "--samples.",
+    children,
+    NULL,
     NULL};
 
 /* The run that MODEL is, or that it is a model of: RUN/model, RUN/best, RUN/checkpoints/NAME. *run
@@ -87,9 +165,11 @@ static sl_status find_run(char **run, const char *model, sl_error *err) {
   return SL_OK;
 }
 
-/* The run's own configuration if there is a run and none is named. */
+/* The run's own configuration if there is a run, and neither another one nor another task is named.
+ */
 static sl_status load_config(sl_config *out, const options *o, const char *run, sl_error *err) {
-  if (o->config || !run) return sl_config_load(out, o->config, o->sets.items, o->sets.n, err);
+  if (o->config || !run || *o->task)
+    return sl_config_load(out, o->config, o->sets.items, o->sets.n, err);
   char *own = sl_path_join(run, SL_RUN_CONFIG);
   if (!own) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   const sl_status status = sl_config_load_recorded(out, own, o->sets.items, o->sets.n, err);
@@ -145,6 +225,13 @@ static sl_status evaluate(const options *o, const char *of_run, sl_config *confi
     sl_run_state_destroy(run);
     return status;
   }
+  sl_task_notes_print(&run->task, &run->config, "sluice eval");
+  if (o->samples) {
+    const sl_sampling_plan plan = {o->completions, o->samples, o->sampling};
+    status = sl_eval_samples(run, &plan, o->json, err);
+    sl_run_state_destroy(run);
+    return status;
+  }
   double success;
   int json = o->json;
   if (json) printf("{\"held_out\":%zu", run->task.held_out.n);
@@ -166,6 +253,12 @@ static sl_status adopt(sl_config *config, const options *o, const char *folder, 
   config->run.isa = (int)o->backend.isa;
   config->rl.beta = 0.0;         /* an evaluation needs no reference, */
   config->rl.temperature = 1.0f; /* and divides no logits */
+  if (o->max_new) config->rl.max_new_tokens = (int64_t)o->max_new;
+  const int64_t sequences = o->batch     ? (int64_t)o->batch
+                            : o->samples ? SEQUENCES
+                                         : config->rl.prompts * config->rl.group;
+  config->rl.group = o->samples ? (int64_t)o->samples : 1;
+  config->rl.prompts = sequences < config->rl.group ? 1 : sequences / config->rl.group;
   return SL_OK;
 }
 
@@ -185,8 +278,9 @@ static sl_status eval_logprobs(const options *o, const sl_config *config, sl_err
 
 /* Takes over config. */
 static sl_status eval_success(const options *o, const char *run, sl_config *config, sl_error *err) {
-  char *folder;
-  sl_status status = sl_session_find_model(&folder, o->model, err);
+  char *folder = NULL;
+  sl_status status = o->completions ? sl_output_check_place(o->completions, err) : SL_OK;
+  if (!status) status = sl_session_find_model(&folder, o->model, err);
   if (!status) status = adopt(config, o, folder, err);
   if (!status)
     status = evaluate(o, run, config, err);
@@ -206,7 +300,7 @@ static void add_task(const options *o, const char *run, sl_error *err) {
 
 sl_command sl_cmd_eval;
 int sl_cmd_eval(int argc, char **argv) {
-  options o = {0};
+  options o = {.sampling = {.temperature = 0.7f, .top_p = 1.0, .seed = 1}};
   sl_argp_parse(&parser, argc, argv, &o);
   sl_error err;
   sl_config config;

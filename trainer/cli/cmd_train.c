@@ -3,6 +3,7 @@
 #include "kernels/support/cli_options.h"
 #include "kernels/core/nearest.h"
 #include "plan_print.h"
+#include "task_notes.h"
 #include "train_to_end.h"
 #include "trainer/files/file.h"
 #include "trainer/run/memory_limit.h"
@@ -109,16 +110,6 @@ static void note_single_group(const sl_run_state *run, const char *command) {
             command);
 }
 
-static void note_contradictions(const sl_run_state *run, const char *command) {
-  const sl_contradictions *c = &run->task.contradictions;
-  if (c->prompts)
-    fprintf(stderr,
-            "%s: note: %zu %s with answers that contradict each other, first in %s on lines %zu "
-            "and %zu: a completion is right for one of them\n",
-            command, c->prompts, c->prompts == 1 ? "prompt" : "prompts", c->file, c->line,
-            c->other_line);
-}
-
 /* Each of the four must stand in a text once, and equal ones stand there twice (spec F3.8). */
 static void note_equal_tags(const sl_run_state *run, const char *command) {
   static const char *const names[] = {"think_open", "think_close", "answer_open", "answer_close"};
@@ -148,7 +139,7 @@ static void print_notes(const sl_run_state *run, const char *command) {
   note_long_answers(run, command);
   note_single_group(run, command);
   note_equal_tags(run, command);
-  note_contradictions(run, command);
+  sl_task_notes_print(&run->task, &run->config, command);
   note_memory(run, command);
 }
 

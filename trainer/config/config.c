@@ -101,6 +101,7 @@ static sl_status load(sl_config *out, const char *file, int recorded, const char
   for (size_t i = 0; i < n_sets && status == SL_OK; i++)
     status = set_argument(&made, i + 1, sets[i], err);
   if (status == SL_OK) status = sl_config_apply_preset(&made, err);
+  if (status == SL_OK) status = sl_config_apply_task(&made, err);
   if (status == SL_OK && *made.model.folder && made.place[SL_KEY_sft_steps].from == SL_FROM_DEFAULT)
     made.sft.steps = 0; /* a model from model.folder is trained already */
   if (status == SL_OK) status = sl_config_resolve(&made, err);
@@ -141,7 +142,8 @@ sl_model_shape sl_config_model_shape(const sl_config *config, size_t vocab) {
 }
 
 sl_task_options sl_config_task_options(const sl_config *config) {
-  const int tagged = config->reward.answer_in == SL_CONFIG_ANSWER_IN_TAGS;
+  const int tagged = config->reward.answer_in == SL_CONFIG_ANSWER_IN_TAGS,
+            own = config->task.name != SL_TASK_MIXTURE; /* the parts have keys of their own */
   return (sl_task_options){.kind = (sl_task_kind)config->task.name,
                            .seed = (uint64_t)config->task.seed,
                            .held_out = (size_t)config->task.held_out,
@@ -153,7 +155,12 @@ sl_task_options sl_config_task_options(const sl_config *config) {
                            .numbers = sl_config_reward_weights(config).listed[SL_COMPONENT_NUMERIC],
                            .answer_open = tagged ? config->reward.answer_open : NULL,
                            .answer_close = config->reward.answer_close,
-                           .prompt_key = config->task.prompt_key,
-                           .answer_key = config->task.answer_key,
+                           .think_open = config->reward.think_open,
+                           .think_close = config->reward.think_close,
+                           .prompt_key = own ? config->task.prompt_key : NULL,
+                           .answer_key = own ? config->task.answer_key : NULL,
+                           .solution_key = own ? config->task.solution_key : NULL,
+                           .system = config->task.system,
+                           .held_out_only = !*config->task.train,
                            .characters = config->task.characters};
 }

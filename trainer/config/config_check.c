@@ -109,10 +109,13 @@ static sl_status check_task(const sl_config *c, sl_error *err) {
     return sl_config_fail(c, SL_KEY_task_held_out, err, "expected an even number, found %jd",
                           (intmax_t)c->task.held_out);
   const int kind = c->task.name;
-  if (kind != SL_TASK_ARITHMETIC && !*c->task.train)
+  const int test_alone = (kind == SL_TASK_GSM8K || kind == SL_TASK_MATH) && *c->task.test;
+  if (kind != SL_TASK_ARITHMETIC && !*c->task.train && !test_alone)
     return sl_config_fail(c, SL_KEY_task_train, err, "the task needs a file");
   if (kind == SL_TASK_GSM8K_CALC && !*c->task.test)
     return sl_config_fail(c, SL_KEY_task_test, err, "the task gsm8k-calc needs a file");
+  if (*c->task.system && kind < SL_TASK_JSONL)
+    return sl_config_fail(c, SL_KEY_task_system, err, "the task has prompts of its own");
   return SL_OK;
 }
 
@@ -128,8 +131,8 @@ static sl_status check_weights(const sl_config *c, sl_error *err) {
     char meant[SL_MEANT];
     if (!is_component(name))
       return sl_config_fail(c, SL_KEY_reward_weights, err,
-                            "expected exact, numeric, format, length or command, found %s%s", name,
-                            sl_meant_of(meant, name, sl_component_names, SL_COMPONENT_COUNT));
+                            "expected exact, numeric, math, format, length or command, found %s%s",
+                            name, sl_meant_of(meant, name, sl_component_names, SL_COMPONENT_COUNT));
   }
   return SL_OK;
 }

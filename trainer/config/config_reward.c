@@ -10,8 +10,10 @@ sl_reward_weights sl_config_reward_weights(const sl_config *config) {
     for (int k = 0; k < SL_COMPONENT_COUNT; k++)
       if (strcmp(given->items[i].name, sl_component_names[k]) == 0)
         w.weight[k] = given->items[i].real, w.listed[k] = 1;
-  const int answer = config->task.name == SL_TASK_JSONL ? config->task.reward : SL_REWARD_EXACT;
+  const int answer = config->task.name >= SL_TASK_JSONL ? config->task.reward : SL_REWARD_EXACT;
   if (given->n == 0) w.weight[answer] = 1.0, w.listed[answer] = 1;
+  if (given->n == 0 && config->task.name >= SL_TASK_GSM8K)
+    w.weight[SL_COMPONENT_FORMAT] = 1.0, w.listed[SL_COMPONENT_FORMAT] = 1;
   return w;
 }
 

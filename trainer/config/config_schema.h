@@ -88,6 +88,11 @@ sl_status sl_config_read_yaml(sl_config *config, const char *file, int recorded,
 /* Gives keys that are not named the values of rl.preset (spec F2.3, O6.1). */
 sl_status sl_config_apply_preset(sl_config *config, sl_error *err);
 
+/* Gives keys that are not named what the tasks gsm8k, math and mixture have by default (spec
+ * F3.11).
+ */
+sl_status sl_config_apply_task(sl_config *config, sl_error *err);
+
 /* The checks between keys (spec F2.3). */
 sl_status sl_config_check(const sl_config *config, sl_error *err);
 

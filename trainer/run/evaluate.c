@@ -26,9 +26,10 @@ static sl_status evaluate_piece(sl_run_state *run, size_t first, size_t n, sl_er
   if (!status)
     status = sl_generate(run->generator, &run->prompts, 1, (size_t)run->config.rl.max_new_tokens, 0,
                          &greedy, &r, err);
+  sl_grade_by by;
   for (size_t i = 0; !status && i < n; i++)
-    run->solved[first + i] =
-        sl_answer_reward(run, &r, i, run->task.reward, run->task.held_out.items[first + i].gold);
+    run->solved[first + i] = sl_answer_reward(run, &r, i, run->task.reward,
+                                              run->task.held_out.items[first + i].gold, &by);
   return status;
 }
 

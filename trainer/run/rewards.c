@@ -30,9 +30,9 @@ static int decode(const sl_run_state *run, const sl_rollout *r, size_t q) {
 
 /* Of the text in run->text, which is cut to the answer where that stands between tags. */
 static double answer_reward(const sl_run_state *run, int ended, sl_reward_kind kind,
-                            const char *gold) {
+                            const char *gold, sl_grade_by *by) {
   if (run->config.reward.answer_in != SL_CONFIG_ANSWER_IN_TAGS)
-    return sl_reward(kind, run->text, ended, gold);
+    return sl_reward_by(kind, run->text, ended, gold, by);
   const sl_tags tags = sl_config_tags(&run->config);
   const char *begin;
   size_t n;
@@ -40,14 +40,14 @@ static double answer_reward(const sl_run_state *run, int ended, sl_reward_kind k
   char *end = run->text + (begin - run->text) + n;
   const char kept = *end;
   *end = 0;
-  const double reward = sl_reward(kind, begin, ended, gold);
+  const double reward = sl_reward_by(kind, begin, ended, gold, by);
   *end = kept;
   return reward;
 }
 
 double sl_answer_reward(const sl_run_state *run, const sl_rollout *r, size_t q, sl_reward_kind kind,
-                        const char *gold) {
-  return decode(run, r, q) ? answer_reward(run, r->ended[q], kind, gold) : 0.0;
+                        const char *gold, sl_grade_by *by) {
+  return decode(run, r, q) ? answer_reward(run, r->ended[q], kind, gold, by) : 0.0;
 }
 
 /* A component of the completion in run->text; those that need a text are 0 where it is none. */
@@ -55,12 +55,15 @@ static double component_of(const sl_run_state *run, const sl_rollout *r, size_t 
                            int is_text) {
   const sl_config *c = &run->config;
   const sl_tags tags = sl_config_tags(c);
+  sl_grade_by by;
   size_t n;
   switch (k) {
     case SL_COMPONENT_EXACT:
     case SL_COMPONENT_NUMERIC:
-      return is_text ? answer_reward(run, r->ended[q], (sl_reward_kind)k, problem_of(run, q)->gold)
-                     : 0.0;
+    case SL_COMPONENT_MATH:
+      return is_text
+                 ? answer_reward(run, r->ended[q], (sl_reward_kind)k, problem_of(run, q)->gold, &by)
+                 : 0.0;
     case SL_COMPONENT_FORMAT:
       return is_text ? sl_template_reward(&tags, run->text) : 0.0;
     case SL_COMPONENT_LENGTH:

@@ -212,9 +212,8 @@ static sl_status plan_lengths(sl_run_state *run, sl_extent extent, sl_error *err
   const size_t positions = sl_model_positions(&run->policy.layout->shape),
                rollout = (size_t)(c->rl.prompts * c->rl.group);
   run->max_length = run->task.prompt_max + completion;
-  run->max_sequences = extent == SL_EXTENT_EVALUATION && run->task.held_out.n < rollout
-                           ? run->task.held_out.n
-                           : rollout;
+  const size_t held_out = run->task.held_out.n * (size_t)c->rl.group;
+  run->max_sequences = extent == SL_EXTENT_EVALUATION && held_out < rollout ? held_out : rollout;
   if (run->max_length > positions)
     return sl_config_fail(c, *c->model.folder ? SL_KEY_model_folder : SL_KEY_model_max_positions,
                           err,
@@ -262,6 +261,15 @@ static sl_status check_tags(const sl_run_state *run, sl_error *err) {
   return SL_OK;
 }
 
+/* spec F3.15 */
+static sl_status limit_prompts(sl_run_state *run, sl_error *err) {
+  const sl_config *c = &run->config;
+  if (!c->task.prompt_limit) return SL_OK;
+  const sl_status status = sl_task_limit(&run->task, run->tokenizer, (size_t)c->task.prompt_limit,
+                                         (sl_prompt_over)c->task.prompt_over, c->task.system, err);
+  return status ? status : sl_task_measure(&run->task, run->tokenizer, err);
+}
+
 /* All that can be known and refused before memory is taken. */
 static sl_status prepare(sl_run_state *run, sl_extent extent, const char *checkpoint,
                          sl_error *err) {
@@ -269,7 +277,10 @@ static sl_status prepare(sl_run_state *run, sl_extent extent, const char *checkp
   sl_status status = create_context(run, err);
   const sl_task_options task = sl_config_task_options(c);
   if (!status) status = sl_task_load(&run->task, &task, err);
+  if (!status && extent != SL_EXTENT_EVALUATION && run->task.train.n == 0)
+    status = sl_config_fail(c, SL_KEY_task_train, err, "the task needs a file");
   if (!status) status = describe_policy(run, extent, checkpoint, err);
+  if (!status) status = limit_prompts(run, err);
   if (!status) status = check_tags(run, err);
   if (!status && extent != SL_EXTENT_EVALUATION)
     status = sl_reward_source_open(run, !checkpoint, err); /* a resumed run may have all answers */
@@ -351,6 +362,14 @@ static sl_status check_plan(sl_run_state *run, sl_error *err) {
   return status ? status : identify(run, 0, err);
 }
 
+static sl_status create_order(sl_data_order *out, const sl_task *task, size_t n, const sl_config *c,
+                              uint32_t stream, sl_error *err) {
+  const uint64_t seed = (uint64_t)c->run.seed;
+  return task->n_parts
+             ? sl_data_order_create_mixture(out, task->part, task->n_parts, seed, stream, err)
+             : sl_data_order_create(out, n, seed, stream, err);
+}
+
 static sl_status build(sl_run_state *run, sl_extent extent, const char *checkpoint, sl_error *err) {
   const sl_config *c = &run->config;
   sl_status status = prepare(run, extent, checkpoint, err);
@@ -361,13 +380,10 @@ static sl_status build(sl_run_state *run, sl_extent extent, const char *checkpoi
   if (!status && extent == SL_EXTENT_TRAINING) status = identify(run, !checkpoint, err);
   if (!status) status = fill_reference(run, err);
   if (!status) status = sl_run_state_allocate(run, extent, err);
-  if (!status)
-    status = sl_data_order_create(&run->sft_order, run->task.warm.n, (uint64_t)c->run.seed,
-                                  SL_STREAM_SFT, err);
-  if (!status)
-    status = sl_data_order_create(&run->rl_order, run->task.train.n, (uint64_t)c->run.seed,
-                                  SL_STREAM_RL, err);
-  return status;
+  if (status || run->task.train.n == 0) return status; /* held-out problems alone, to evaluate */
+  status = create_order(&run->sft_order, &run->task, run->task.warm.n, c, SL_STREAM_SFT, err);
+  return status ? status
+                : create_order(&run->rl_order, &run->task, run->task.train.n, c, SL_STREAM_RL, err);
 }
 
 static sl_status make(sl_run_state **out, sl_config *config, sl_extent extent,

@@ -208,7 +208,10 @@ static sl_status parse_keys(sl_run_identity *out, const sl_json *doc, sl_error *
 static const struct {
   sl_config_key key;
   const char *before;
-} later_keys[] = {{SL_KEY_rl_dynamic_sampling, "0"}};
+} later_keys[] = {{SL_KEY_rl_dynamic_sampling, "0"},
+                  {SL_KEY_task_system, ""},
+                  {SL_KEY_task_prompt_limit, "0"},
+                  {SL_KEY_task_prompt_over, "error"}};
 
 static sl_status add_later_keys(sl_run_identity *identity, sl_error *err) {
   sl_status status = SL_OK;

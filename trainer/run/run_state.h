@@ -163,9 +163,10 @@ size_t sl_run_state_digest_arenas(const sl_run_state *run);
  * a reward that is not finite or an answer that is none. */
 sl_status sl_rewards(sl_run_state *run, const sl_rollout *rollout, uint64_t *timed_out,
                      sl_error *err);
-/* The component of the answer (spec F3.6) of sequence q, 0 or 1, against the gold answer. */
+/* The component of the answer (spec F3.6) of sequence q, 0 or 1, against the gold answer; *by is
+ * what decided, and is untouched where there is no text to compare. */
 double sl_answer_reward(const sl_run_state *run, const sl_rollout *rollout, size_t q,
-                        sl_reward_kind kind, const char *gold);
+                        sl_reward_kind kind, const char *gold, sl_grade_by *by);
 
 /* Norm, clipping and AdamW with the current gradient; adds to the report and to the digests. */
 sl_status sl_run_state_update(sl_run_state *run, float lr, sl_step_report *report,

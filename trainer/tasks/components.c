@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-const char *const sl_component_names[SL_COMPONENT_COUNT] = {"exact", "numeric", "format", "length",
-                                                            "command"};
+const char *const sl_component_names[SL_COMPONENT_COUNT] = {"exact",  "numeric", "math",
+                                                            "format", "length",  "command"};
 
 static int is_space(char c) { return c == ' ' || c == '\t' || c == '\n' || c == '\r'; }
 

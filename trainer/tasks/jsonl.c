@@ -1,5 +1,8 @@
-/* The user's own problems: JSON lines of prompt and answer (spec F3.4). */
+/* Problems in JSON lines: the user's own, GSM8K's, and problems of mathematics (spec F3.4, F3.11).
+ */
 #include "lists.h"
+
+#include "answer.h"
 
 #include "trainer/files/tokenizer.h"
 
@@ -19,7 +22,9 @@ typedef struct {
   const sl_problem_list *forbidden; /* sorted; prompts that may not occur, or NULL */
   const char *forbidden_file;
   const sl_tokenizer *tokenizer; /* of a configured alphabet, or NULL */
-  const char *prompt_key, *answer_key;
+  sl_row_reader rows;
+  const char *file;
+  sl_gold_texts *texts;
   size_t lines, not_numbers; /* of the current file; answers that the numeric reward cannot read */
   sl_error first;            /* of the latter */
 } collector;
@@ -38,33 +43,10 @@ static sl_status check_characters(const collector *c, const sl_json *line, const
   return sl_json_fail(line, key, err, "%s", inner.message);
 }
 
-/* Lists the keys of a line, for the message when a configured key is missing. */
-static void list_keys(char *out, size_t size, const json_t *object) {
-  size_t n = (size_t)snprintf(out, size, "%s", json_object_size(object) ? "" : "none");
-  const char *between = "";
-  for (void *at = json_object_iter((json_t *)(uintptr_t)object); at && n < size;
-       at = json_object_iter_next((json_t *)(uintptr_t)object, at), between = ", ")
-    n += (size_t)snprintf(out + n, size - n, "%s%.40s", between, json_object_iter_key(at));
-}
-
-/* A text that is there and not empty; `option` names the key's place in the configuration. */
-static sl_status text_at(const sl_json *line, const char *key, const char *option, const char **out,
-                         sl_error *err) {
-  char keys[300];
-  if (!json_object_get(line->root, key)) {
-    list_keys(keys, sizeof keys, line->root);
-    return sl_json_fail(line, key, err, "missing; expected a string; the keys are %s (%s names it)",
-                        keys, option);
-  }
-  const sl_status status = sl_json_text(line, key, out, err);
-  if (status != SL_OK || **out) return status;
-  return sl_json_fail(line, key, err, "expected a text that is not empty");
-}
-
 /* All lines are read before answers that are not one number are refused, to say how many. */
 static void count_no_number(collector *c, const sl_json *line, const char *answer) {
   if (c->not_numbers++ == 0)
-    sl_json_fail(line, c->answer_key, &c->first,
+    sl_json_fail(line, c->rows.answer_key, &c->first,
                  "expected one number, for the numeric reward, found \"%.80s\"", answer);
 }
 
@@ -72,31 +54,55 @@ static int needs_numbers(const collector *c) {
   return c->options->numbers || c->options->reward == SL_REWARD_NUMERIC;
 }
 
+/* What the gold answer of the last problem is compared by. */
+static sl_status check_gold(collector *c, const sl_json *line, const sl_row *row, sl_error *err) {
+  const char *gold = c->list->items[c->list->n - 1].gold;
+  if (needs_numbers(c) && !sl_reward_is_number(gold)) count_no_number(c, line, row->answer);
+  if (c->options->reward != SL_REWARD_MATH) return SL_OK;
+  if (!sl_answer_has_content(gold))
+    return sl_json_fail(line, row->gold_key, err, "the answer \"%.80s\" is empty (spec F3.13)",
+                        gold);
+  c->texts->of++;
+  if (!sl_answer_has_value(gold) && c->texts->n++ == 0)
+    c->texts->file = c->file, c->texts->line = c->lines;
+  return SL_OK;
+}
+
+static sl_status add_problem(collector *c, const char *prompt, const sl_row *row, sl_error *err) {
+  sl_status status = sl_problem_copy(c->list, c->pool, prompt, row->answer, "", err);
+  if (status != SL_OK) return status;
+  sl_problem *last = &c->list->items[c->list->n - 1];
+  last->gold = row->gold;
+  last->question =
+      prompt == row->question ? last->prompt : sl_text_pool_copy(c->pool, row->question);
+  if (!last->question) return sl_fail(err, SL_ERR_MEMORY, "no memory for the texts of problems");
+  return sl_problems_set_gold(last, 1, c->pool, c->options, err);
+}
+
 static sl_status collect(const sl_json *line, void *user, sl_error *err) {
   collector *c = user;
-  const char *prompt, *answer;
+  sl_row row;
   c->lines++;
-  sl_status status = text_at(line, c->prompt_key, "task.prompt_key", &prompt, err);
-  if (status == SL_OK) status = text_at(line, c->answer_key, "task.answer_key", &answer, err);
+  sl_status status = sl_row_read(&row, &c->rows, line, err);
+  if (status == SL_OK) status = check_characters(c, line, c->rows.prompt_key, row.question, err);
+  if (status == SL_OK) status = check_characters(c, line, row.gold_key, row.answer, err);
   if (status != SL_OK) return status;
-  status = check_characters(c, line, c->prompt_key, prompt, err);
-  if (status == SL_OK) status = check_characters(c, line, c->answer_key, answer, err);
-  if (status != SL_OK) return status;
+  const char *system = c->options->system;
+  const char *prompt =
+      system && *system ? sl_problem_prompt(c->pool, system, row.question) : row.question;
+  if (!prompt) return sl_fail(err, SL_ERR_MEMORY, "no memory for the texts of problems");
   const sl_problem key = {.prompt = prompt};
   if (c->forbidden && c->forbidden->n &&
       bsearch(&key, c->forbidden->items, c->forbidden->n, sizeof key, compare_prompt))
-    return sl_json_fail(line, c->prompt_key, err, "is held out: it also occurs in %s",
+    return sl_json_fail(line, c->rows.prompt_key, err, "is held out: it also occurs in %s",
                         c->forbidden_file);
-  status = sl_problem_copy(c->list, c->pool, prompt, answer, "", err);
-  sl_problem *last = &c->list->items[c->list->n - 1];
-  if (status == SL_OK) status = sl_problems_set_gold(last, 1, c->pool, c->options, err);
-  if (status == SL_OK && needs_numbers(c) && !sl_reward_is_number(last->gold))
-    count_no_number(c, line, answer);
-  return status;
+  status = add_problem(c, prompt, &row, err);
+  return status == SL_OK ? check_gold(c, line, &row, err) : status;
 }
 
 static sl_status read_file(collector *c, const char *path, sl_error *err) {
   c->lines = c->not_numbers = 0;
+  c->file = path;
   const sl_status status = sl_json_lines(path, collect, c, err);
   if (status == SL_OK && c->not_numbers)
     return sl_fail(err, SL_ERR_INPUT, "%.700s; %zu of %zu answers cannot be read", c->first.message,
@@ -104,7 +110,7 @@ static sl_status read_file(collector *c, const char *path, sl_error *err) {
   if (status == SL_OK && c->list->n == 0)
     return sl_fail(err, SL_ERR_INPUT,
                    "%s: no problems; expected lines of {\"%s\": ..., \"%s\": ...}", path,
-                   c->prompt_key, c->answer_key);
+                   c->rows.prompt_key, c->rows.answer_key);
   return status;
 }
 
@@ -258,10 +264,34 @@ static const char *key_or(const char *given, const char *otherwise) {
   return given && *given ? given : otherwise;
 }
 
+/* The keys that a line has where the configuration names none. */
+static sl_row_reader choose_keys(const sl_task_options *o, sl_text_pool *pool) {
+  static const char *const prompts[] = {"prompt", "question", "problem"};
+  const int which = o->kind == SL_TASK_GSM8K ? 1 : o->kind == SL_TASK_MATH ? 2 : 0;
+  return (sl_row_reader){.options = o,
+                         .prompt_key = key_or(o->prompt_key, prompts[which]),
+                         .answer_key = key_or(o->answer_key, "answer"),
+                         .solution_key = key_or(o->solution_key, "solution"),
+                         .pool = pool};
+}
+
+/* The held-out problems alone, for an evaluation. */
+static sl_status read_test(sl_task_lists *out, collector *c, const sl_task_options *options,
+                           sl_error *err) {
+  c->list = &out->held_out;
+  return read_file(c, options->test, err);
+}
+
 sl_status sl_task_jsonl(sl_task_lists *out, sl_text_pool *pool, const sl_task_options *options,
                         sl_error *err) {
-  if (!options->train || !*options->train)
-    return sl_fail(err, SL_ERR_USAGE, "task jsonl: needs a file of problems (task.train)");
+  static const char *const names[] = {
+      [SL_TASK_JSONL] = "jsonl", [SL_TASK_GSM8K] = "gsm8k", [SL_TASK_MATH] = "math"};
+  const int has_train = options->train && *options->train,
+            has_test = options->test && *options->test;
+  const int test_alone = has_test && options->held_out_only;
+  if (!has_train && !test_alone)
+    return sl_fail(err, SL_ERR_USAGE, "task %s: needs a file of problems (task.train)",
+                   names[options->kind]);
   sl_tokenizer *tokenizer = NULL;
   sl_status status = options->characters && *options->characters
                          ? sl_tokenizer_create(&tokenizer, options->characters, err)
@@ -270,10 +300,11 @@ sl_status sl_task_jsonl(sl_task_lists *out, sl_text_pool *pool, const sl_task_op
   collector c = {.pool = pool,
                  .options = options,
                  .tokenizer = tokenizer,
-                 .prompt_key = key_or(options->prompt_key, "prompt"),
-                 .answer_key = key_or(options->answer_key, "answer")};
-  status = options->test && *options->test ? read_two_files(out, &c, options, err)
-                                           : read_one_file(out, &c, options, err);
+                 .rows = choose_keys(options, pool),
+                 .texts = &out->texts};
+  status = test_alone ? read_test(out, &c, options, err)
+           : has_test ? read_two_files(out, &c, options, err)
+                      : read_one_file(out, &c, options, err);
   sl_tokenizer_destroy(tokenizer);
   return status;
 }

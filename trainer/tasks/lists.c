@@ -3,6 +3,7 @@
 
 #include <sluice/random.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -62,10 +63,21 @@ sl_status sl_problem_push(sl_problem_list *list, sl_problem problem, sl_error *e
 sl_status sl_problem_copy(sl_problem_list *list, sl_text_pool *pool, const char *prompt,
                           const char *answer, const char *category, sl_error *err) {
   const sl_problem problem = {sl_text_pool_copy(pool, prompt), sl_text_pool_copy(pool, answer),
-                              category, NULL};
+                              category, NULL, NULL};
   if (!problem.prompt || !problem.answer)
     return sl_fail(err, SL_ERR_MEMORY, "no memory for the texts of problems");
   return sl_problem_push(list, problem, err);
+}
+
+const char *sl_problem_prompt(sl_text_pool *pool, const char *system, const char *question) {
+  if (!system || !*system) return sl_text_pool_copy(pool, question);
+  const size_t size = strlen(system) + strlen(question) + 4;
+  char *joined = malloc(size);
+  if (!joined) return NULL;
+  snprintf(joined, size, "%s\n\n%s\n", system, question);
+  const char *prompt = sl_text_pool_copy(pool, joined);
+  free(joined);
+  return prompt;
 }
 
 sl_status sl_problems_set_gold(sl_problem *items, size_t n, sl_text_pool *pool,

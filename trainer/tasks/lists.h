@@ -42,18 +42,42 @@ int sl_problem_in(const sl_problem *problem, const sl_problem_list *sorted);
 sl_status sl_problem_shuffle(sl_problem_list *list, uint64_t seed, uint32_t sequence,
                              sl_error *err);
 
+/* A prompt: system text, blank line, question, newline; the question alone without a system text.
+ * NULL if memory is short. */
+const char *sl_problem_prompt(sl_text_pool *pool, const char *system, const char *question);
+
+/* A line of a file of the tasks jsonl, gsm8k and math (spec F3.4, F3.11), with the keys in the
+ * configuration's names. Texts are the line's or the pool's. */
+typedef struct {
+  const char *question, *answer;
+  const char *gold;     /* NULL: F3.8 says it */
+  const char *gold_key; /* where the gold answer stands in the line */
+} sl_row;
+typedef struct {
+  const sl_task_options *options;
+  const char *prompt_key, *answer_key, *solution_key;
+  sl_text_pool *pool;
+} sl_row_reader;
+sl_status sl_row_read(sl_row *out, const sl_row_reader *reader, const sl_json *line, sl_error *err);
+
 /* The tasks: each fills warm, train and held_out of out, whose pool exists; warm may stay empty,
  * which means train. */
 typedef struct {
   sl_problem_list warm, train, held_out;
   sl_contradictions contradictions;
+  sl_gold_texts texts;
+  sl_task_part part[SL_MIXTURE_PARTS];
+  size_t n_parts;
 } sl_task_lists;
 sl_status sl_task_arithmetic(sl_task_lists *out, sl_text_pool *pool, const sl_task_options *options,
                              sl_error *err);
 sl_status sl_task_gsm8k_calc(sl_task_lists *out, sl_text_pool *pool, const sl_task_options *options,
                              sl_error *err);
+/* jsonl, gsm8k and math, by options->kind. */
 sl_status sl_task_jsonl(sl_task_lists *out, sl_text_pool *pool, const sl_task_options *options,
                         sl_error *err);
+sl_status sl_task_mixture(sl_task_lists *out, sl_text_pool *pool, const sl_task_options *options,
+                          sl_error *err);
 
 /* Is there one number in the text, and no other (spec F3.6)? */
 int sl_reward_is_number(const char *text);

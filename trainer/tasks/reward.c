@@ -2,6 +2,8 @@
  * is read, however long it is. */
 #include "lists.h"
 
+#include "answer.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -178,13 +180,22 @@ int sl_reward_is_number(const char *text) {
 int sl_reward_contradicts(sl_reward_kind kind, const char *left, const char *right) {
   number a, b;
   if (kind == SL_REWARD_EXACT) return strcmp(left, right) != 0;
+  if (kind == SL_REWARD_MATH) return !sl_answer_equal(left, right, NULL);
   return read_numbers(left, &a) == 0 || read_numbers(right, &b) == 0 || !equal(&a, &b);
 }
 
-double sl_reward(sl_reward_kind kind, const char *completion, int ended, const char *answer) {
+double sl_reward_by(sl_reward_kind kind, const char *completion, int ended, const char *answer,
+                    sl_grade_by *by) {
   number got, wanted;
+  *by = SL_GRADE_BY_VALUE;
   if (!ended) return 0;
   if (kind == SL_REWARD_EXACT) return strcmp(completion, answer) == 0;
+  if (kind == SL_REWARD_MATH) return sl_answer_equal(completion, answer, by);
   return read_numbers(answer, &wanted) == 1 && read_numbers(completion, &got) > 0 &&
          equal(&got, &wanted);
+}
+
+double sl_reward(sl_reward_kind kind, const char *completion, int ended, const char *answer) {
+  sl_grade_by by;
+  return sl_reward_by(kind, completion, ended, answer, &by);
 }

@@ -27,7 +27,11 @@ static sl_status fill_lists(sl_task_lists *lists, sl_text_pool *pool,
     case SL_TASK_GSM8K_CALC:
       return sl_task_gsm8k_calc(lists, pool, options, err);
     case SL_TASK_JSONL:
+    case SL_TASK_GSM8K:
+    case SL_TASK_MATH:
       return sl_task_jsonl(lists, pool, options, err);
+    case SL_TASK_MIXTURE:
+      return sl_task_mixture(lists, pool, options, err);
   }
   return sl_fail(err, SL_ERR_USAGE, "task kind %d does not exist", (int)options->kind);
 }
@@ -121,7 +125,7 @@ static sl_status collect_alphabet(sl_task *task, sl_error *err) {
 
 static sl_status choose_alphabet(sl_task *task, const sl_task_options *options, sl_error *err) {
   const int given = options->characters && *options->characters;
-  if (!given && options->kind == SL_TASK_JSONL) return collect_alphabet(task, err);
+  if (!given && options->kind >= SL_TASK_JSONL) return collect_alphabet(task, err);
   task->alphabet = strdup(given ? options->characters : ARITHMETIC_ALPHABET);
   return task->alphabet ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for an alphabet");
 }
@@ -150,7 +154,7 @@ static sl_status set_gold(const sl_task *task, const sl_task_options *options, s
 
 sl_status sl_task_load(sl_task *out, const sl_task_options *options, sl_error *err) {
   sl_task_lists lists = {.warm = {NULL, 0, 0}};
-  sl_task task = {.reward = options->kind == SL_TASK_JSONL ? options->reward : SL_REWARD_EXACT,
+  sl_task task = {.reward = options->kind >= SL_TASK_JSONL ? options->reward : SL_REWARD_EXACT,
                   .pool = sl_text_pool_create()};
   sl_status status = task.pool ? fill_lists(&lists, task.pool, options, err)
                                : sl_fail(err, SL_ERR_MEMORY, "no memory for a task");
@@ -159,6 +163,9 @@ sl_status sl_task_load(sl_task *out, const sl_task_options *options, sl_error *e
   task.train = (sl_problems){lists.train.items, lists.train.n};
   task.held_out = (sl_problems){lists.held_out.items, lists.held_out.n};
   task.contradictions = lists.contradictions;
+  task.texts = lists.texts;
+  task.n_parts = lists.n_parts;
+  memcpy(task.part, lists.part, sizeof task.part);
   if (status == SL_OK) status = set_gold(&task, options, err);
   if (status == SL_OK) status = choose_alphabet(&task, options, err);
   if (status == SL_OK) status = measure(&task, err);

@@ -2,6 +2,8 @@
 #ifndef SLUICE_TASKS_H
 #define SLUICE_TASKS_H
 
+#include "answer.h"
+
 #include <sluice/status.h>
 
 #include <stddef.h>
@@ -10,7 +12,8 @@
 /* Strings are UTF-8. category groups problems in reports ("+", "-", ...), "" if there is none. */
 typedef struct {
   const char *prompt, *answer, *category;
-  const char *gold; /* what a completion is compared with: the answer, or what its tags hold */
+  const char *gold;     /* what a completion is compared with: the answer, or what its tags hold */
+  const char *question; /* the prompt without the task's system text */
 } sl_problem;
 
 typedef struct {
@@ -18,9 +21,17 @@ typedef struct {
   size_t n;
 } sl_problems;
 
-/* spec F3.2, F3.3 and F3.4. */
-typedef enum { SL_TASK_ARITHMETIC, SL_TASK_GSM8K_CALC, SL_TASK_JSONL } sl_task_kind;
-typedef enum { SL_REWARD_EXACT, SL_REWARD_NUMERIC } sl_reward_kind; /* as sl_component */
+/* spec F3.2, F3.3, F3.4, F3.11 and F3.14. */
+typedef enum {
+  SL_TASK_ARITHMETIC,
+  SL_TASK_GSM8K_CALC,
+  SL_TASK_JSONL,
+  SL_TASK_GSM8K,
+  SL_TASK_MATH,
+  SL_TASK_MIXTURE
+} sl_task_kind;
+/* as sl_component */
+typedef enum { SL_REWARD_EXACT, SL_REWARD_NUMERIC, SL_REWARD_MATH } sl_reward_kind;
 
 /* Prompts of a file whose answers no completion satisfies all; prompts is their number. */
 typedef struct {
@@ -28,6 +39,26 @@ typedef struct {
   const char *file; /* of the first of them, which stands on these lines */
   size_t line, other_line;
 } sl_contradictions;
+
+/* Gold answers of reward math without a value, which are compared as texts (spec F3.13); n is how
+ * many of the `of` answers. */
+typedef struct {
+  size_t n, of;
+  const char *file; /* of the first of them, which stands on this line */
+  size_t line;
+} sl_gold_texts;
+
+/* A part of a mixture (spec F3.14): problems first ... first + n - 1 of the training list. */
+#define SL_MIXTURE_PARTS 16
+#define SL_MIXTURE_SHARE_MAX 1000
+typedef struct {
+  const char *name;
+  size_t first, n;
+  uint32_t share;
+} sl_task_part;
+
+/* What becomes of a prompt that is longer than the limit (spec F3.15). */
+typedef enum { SL_PROMPT_ERROR, SL_PROMPT_DROP, SL_PROMPT_CUT } sl_prompt_over;
 
 /* What a configuration says of the task. NULL or "" for files that are not given. */
 typedef struct {
@@ -40,7 +71,11 @@ typedef struct {
   sl_reward_kind reward;    /* jsonl; the others are exact */
   int numbers;              /* jsonl: each answer is one number; with reward numeric too */
   const char *answer_open, *answer_close; /* tags around the answer; NULL: it has none */
+  const char *think_open, *think_close;   /* of the answers that gsm8k and math make */
   const char *prompt_key, *answer_key;    /* jsonl: NULL or "": prompt, answer */
+  const char *solution_key;               /* math: NULL or "": solution */
+  const char *system;                     /* jsonl, gsm8k, math: before each prompt; NULL or "" */
+  int held_out_only;                      /* the training file is not read where there is a test */
   const char *characters; /* alphabet; "" or NULL: the task's own (jsonl: the characters that its
                              files hold) */
 } sl_task_options;
@@ -53,6 +88,10 @@ typedef struct {
   char *alphabet;                /* for sl_tokenizer_create */
   size_t prompt_max, answer_max; /* longest, in characters or tokens */
   sl_contradictions contradictions;
+  sl_gold_texts texts;
+  sl_task_part part[SL_MIXTURE_PARTS]; /* of a mixture, n_parts of them; else n_parts is 0 */
+  size_t n_parts;
+  size_t over;               /* prompts that sl_task_limit dropped or cut */
   struct sl_text_pool *pool; /* owner of the strings */
 } sl_task;
 
@@ -70,11 +109,20 @@ sl_status sl_task_check(const sl_task *task, const struct sl_tokenizer *tokenize
 /* The longest prompt and answer in the tokens of another tokenizer than that of the alphabet. */
 sl_status sl_task_measure(sl_task *task, const struct sl_tokenizer *tokenizer, sl_error *err);
 
+/* Prompts of more than `limit` tokens are dropped, cut or refused (spec F3.15): how many of the
+ * distinct problems of the training and held-out lists, in task->over. SL_ERR_INPUT names the
+ * problem, or says that none is left. */
+sl_status sl_task_limit(sl_task *task, const struct sl_tokenizer *tokenizer, size_t limit,
+                        sl_prompt_over over, const char *system, sl_error *err);
+
 /* How many answers need more than `tokens` tokens, the end token included. */
 size_t sl_task_answers_beyond(const sl_problems *problems, size_t tokens);
 
 /* The reward of a completion, 0 or 1 (spec F3.6). It ended if the model closed it with
  * SL_TOKEN_EOS; a truncated one scores 0. The whole completion is read. */
 double sl_reward(sl_reward_kind kind, const char *completion, int ended, const char *answer);
+/* The same; *by is SL_GRADE_BY_TEXT where reward math had to compare texts. */
+double sl_reward_by(sl_reward_kind kind, const char *completion, int ended, const char *answer,
+                    sl_grade_by *by);
 
 #endif
