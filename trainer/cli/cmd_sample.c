@@ -113,7 +113,7 @@ typedef struct {
   size_t n_bad, longest;
 } batch;
 
-/* Prompt i as ids, which have room for its bytes and SL_PROMPT_MORE; SL_ERR_INPUT if it is empty or
+/* Prompt i as ids, which have room for its bytes and 8; SL_ERR_INPUT if it is empty or
  * has a character that the model does not know, SL_ERR_USAGE if it is longer than the model. */
 static sl_status encode_prompt(const options *o, const sl_session *s, size_t i, uint32_t *ids,
                                size_t *count, sl_error *err) {
@@ -121,7 +121,7 @@ static sl_status encode_prompt(const options *o, const sl_session *s, size_t i, 
   const size_t positions = sl_model_positions(&s->parameters.layout->shape);
   char where[32];
   snprintf(where, sizeof where, "prompt %zu", i + 1);
-  const size_t room = strlen(text) + SL_PROMPT_MORE;
+  const size_t room = strlen(text) + 8;
   const sl_status status =
       sl_tokenizer_encode_prompt(s->tokenizer, where, text, strlen(text), ids, room, count, err);
   if (status) return status;
@@ -138,7 +138,7 @@ static sl_status encode_prompt(const options *o, const sl_session *s, size_t i, 
 static sl_status encode_prompts(const options *o, const sl_session *s, batch *b, int *code,
                                 sl_error *err) {
   const size_t n = (size_t)o->n_words - 1;
-  size_t room = n * SL_PROMPT_MORE;
+  size_t room = n * 8;
   for (size_t i = 0; i < n; i++) room += strlen(o->words[1 + i]);
   b->p.n = n;
   b->p.offset = calloc(n + 1, sizeof *b->p.offset);
