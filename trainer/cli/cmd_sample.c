@@ -163,7 +163,6 @@ static sl_status print_completion(const options *o, const sl_rollout *r, size_t 
                                   sl_sample_text *text, sl_error *err) {
   const char *prompt = o->words[1 + q / o->count];
   SL_TRY(sl_sample_text_end(text, err));
-  SL_TRY(sl_growing_put(&text->text, "", 1, err));
   const sl_completion c = sl_completion_of(r, q, text);
   if (o->json) {
     fputs("{\"prompt\":", stdout), sl_cli_json_text(stdout, prompt), putchar(',');

@@ -91,8 +91,7 @@ static sl_status answer(chat *c, sl_error *err) {
   else
     printf("%s\n", done.ended || done.stop ? "" : " ...");
   fflush(stdout);
-  return add_turn(c, SL_ROLE_ASSISTANT, c->text.text.bytes ? c->text.text.bytes : "",
-                  c->text.text.used, err);
+  return add_turn(c, SL_ROLE_ASSISTANT, done.text, c->text.text.used, err);
 }
 
 static sl_status say(chat *c, const char *line, size_t size, sl_error *err) {

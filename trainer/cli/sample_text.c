@@ -61,10 +61,17 @@ int sl_sample_text_put(sl_sample_text *t, uint32_t id, sl_error *err) {
   return look(t, used);
 }
 
+/* A NUL behind the text. */
+static sl_status finish(sl_sample_text *t, sl_error *err) {
+  SL_TRY(sl_growing_put(&t->text, "", 1, err));
+  t->text.used--;
+  return SL_OK;
+}
+
 sl_status sl_sample_text_end(sl_sample_text *t, sl_error *err) {
   const size_t used = t->text.used;
-  if (t->found) return SL_OK;
+  if (t->found) return finish(t, err);
   SL_TRY(sl_bpe_decode_end(&t->tail, &t->text, err));
   if (!look(t, used)) print(t, t->text.used);
-  return SL_OK;
+  return finish(t, err);
 }

@@ -29,7 +29,8 @@ void sl_sample_text_begin(sl_sample_text *t);
 /* One more id, none behind an end token. What may be the beginning of a stop is not printed yet. 1
  * if the text has stopped: at the first place where a stop stands. */
 int sl_sample_text_put(sl_sample_text *t, uint32_t id, sl_error *err);
-/* No id comes any more: the rest is printed, a cut character as U+FFFD. */
+/* No id comes any more: the rest is printed, a cut character as U+FFFD. A NUL stands behind the
+ * text then. */
 sl_status sl_sample_text_end(sl_sample_text *t, sl_error *err);
 
 #endif

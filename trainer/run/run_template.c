@@ -22,7 +22,7 @@ sl_status sl_template_settle(sl_config *c, const char *folder, int has_json, sl_
   else if (!is_default)
     return sl_config_fail(c, SL_KEY_template_name, err,
                           "folder: there is no folder of a model; expected " SL_TEMPLATE_CHOICES);
-  if (status) return sl_config_fail(c, SL_KEY_template_name, err, "%s", why.message);
+  if (status) return sl_fail(err, status, "%s", why.message); /* the folder's, not the key's */
   c->template.name = SL_CONFIG_TEMPLATE_FIRST + (int)kind;
   return SL_OK;
 }
