@@ -5,7 +5,7 @@
 #include "file.h"
 #include "json.h"
 
-#include <openssl/sha.h>
+#include <nettle/sha2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,8 +27,11 @@ static const struct {
 
 int sl_chat_template_known(sl_template_kind *kind, char digest[SL_SHA256_TEXT], const char *text,
                            size_t size) {
-  unsigned char bytes[SHA256_DIGEST_LENGTH];
-  SHA256((const unsigned char *)text, size, bytes);
+  uint8_t bytes[SHA256_DIGEST_SIZE];
+  struct sha256_ctx state;
+  sha256_init(&state);
+  sha256_update(&state, size, (const uint8_t *)text);
+  sha256_digest(&state, sizeof bytes, bytes);
   for (size_t i = 0; i < sizeof bytes; i++) snprintf(digest + 2 * i, 3, "%02x", bytes[i]);
   for (size_t i = 0; i < sizeof known / sizeof *known; i++)
     if (strcmp(known[i].digest, digest) == 0) return *kind = known[i].kind, 1;

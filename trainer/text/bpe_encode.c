@@ -246,8 +246,8 @@ static sl_status encode_normal(sl_bpe_encoder *e, sl_added_walk walk) {
   }
 }
 
-static sl_status encode_raw(sl_bpe_encoder *e, const sl_added_walk *whole) {
-  sl_added_walk walk = *whole, rest = *whole, piece;
+static sl_status encode_raw(sl_bpe_encoder *e, const sl_added_walk *begun) {
+  sl_added_walk walk = *begun, rest = *begun, piece;
   for (size_t begin, end;;) {
     uint32_t id;
     switch (sl_added_tokens_next(e->bpe->raw, &walk, &begin, &end, &id)) {
