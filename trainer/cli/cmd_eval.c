@@ -10,6 +10,7 @@
 #include "trainer/files/file.h"
 #include "trainer/run/logprobs.h"
 #include "trainer/run/run_files.h"
+#include "trainer/run/run_template.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -262,7 +263,7 @@ static sl_status adopt(sl_config *config, const options *o, const char *folder, 
   return SL_OK;
 }
 
-static sl_status eval_logprobs(const options *o, const sl_config *config, sl_error *err) {
+static sl_status eval_logprobs(const options *o, sl_config *config, sl_error *err) {
   sl_session s;
   sl_task task = {0};
   const sl_task_options task_options = sl_config_task_options(config);
@@ -270,6 +271,8 @@ static sl_status eval_logprobs(const options *o, const sl_config *config, sl_err
   if (!status) status = sl_session_open(&s, o->model, &o->backend, err);
   if (status) return status;
   if (!o->tokens) status = sl_task_load(&task, &task_options, err);
+  if (!status && !o->tokens && s.tokenizer)
+    status = sl_template_apply(config, o->model, s.tokenizer, err);
   if (!status) status = write_logprobs(o, &s, &task.held_out, err);
   sl_task_free(&task);
   sl_session_close(&s);

@@ -1,9 +1,12 @@
-/* sluice tokenize MODEL: texts as token ids, ids as texts (spec F7.1 to F7.4). */
+/* sluice tokenize MODEL: texts as token ids, ids as texts (spec F7.1 to F7.4), conversations in a
+ * chat template (spec F7.8 to F7.11). */
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
 #include "trainer/files/bpe_file.h"
+#include "trainer/files/conversation.h"
 #include "trainer/files/file.h"
 #include "trainer/files/json.h"
+#include "trainer/run/run_template.h"
 #include "trainer/text/bpe_decode.h"
 
 #include <stdio.h>
@@ -12,15 +15,28 @@
 #include <sys/stat.h>
 
 typedef struct {
-  const char *model;
-  int parsed, decode, json;
+  const char *model, *template;
+  int parsed, decode, json, closed, mask;
+  sl_set_options sets;
 } options;
 
 static error_t parse(int key, char *arg, struct argp_state *state) {
   options *o = state->input;
   switch (key) {
+    case ARGP_KEY_INIT:
+      state->child_inputs[0] = &o->sets;
+      return 0;
     case 'p':
       o->parsed = 1;
+      return 0;
+    case 't':
+      o->template = arg;
+      return 0;
+    case 'c':
+      o->closed = 1;
+      return 0;
+    case 'm':
+      o->mask = 1;
       return 0;
     case 'd':
       o->decode = 1;
@@ -34,8 +50,11 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
       return 0;
     case ARGP_KEY_END:
       if (!o->model) argp_error(state, "a model folder or a tokenizer.json is missing");
-      if (o->decode && (o->parsed || o->json))
-        argp_error(state, "--decode reads ids: it goes with neither --parsed nor --json");
+      if (o->decode && (o->parsed || o->json || o->template))
+        argp_error(state, "--decode reads ids: it goes with no other option");
+      if (!o->template && (o->closed || o->mask || o->sets.n))
+        argp_error(state, "--closed, --mask and --set go with --template");
+      if (o->mask && o->parsed) argp_error(state, "--mask does not go with --parsed");
       return 0;
     default:
       return ARGP_ERR_UNKNOWN;
@@ -47,14 +66,23 @@ static const struct argp_option rows[] = {
      "the text of a special token is that token (default: it is text as any other)", 0},
     {"decode", 'd', NULL, 0, "lines are ids, as [1,2,3]: prints them with their text", 0},
     {"json", 'j', NULL, 0, "lines are JSON strings, so that a text may have line ends", 0},
+    {"template", 't', "NAME", 0,
+     "put each text as a user's into this chat template (folder: MODEL's own; plain, chatml, "
+     "qwen2.5, qwen3, smollm2, llama3, llama3.2, own); with --json a line may be a conversation, "
+     "[{\"role\": \"user\", \"content\": \"...\"}, ...]",
+     0},
+    {"closed", 'c', NULL, 0, "with --template: end where the conversation ends", 0},
+    {"mask", 'm', NULL, 0,
+     "with --template: beside the ids the ranges of them that training counts", 0},
     {0}};
+static const struct argp_child children[] = {{&sl_set_argp, 0, NULL, 0}, {0}};
 static const struct argp parser = {
     rows,
     parse,
     "MODEL",
     "Reads texts from standard input, one a line, and prints their ids, a JSON list a line. MODEL "
-    "is a model folder or its tokenizer.json.",
-    NULL,
+    "is a model folder or its tokenizer.json. --set names keys of template.",
+    children,
     NULL,
     NULL};
 
@@ -65,6 +93,8 @@ typedef struct {
   size_t line;
   sl_ids ids;
   sl_growing text;
+  sl_template template;
+  sl_rendered rendered;
 } job;
 
 static sl_status fail_line(const job *j, sl_status status, const char *message, sl_error *err) {
@@ -100,15 +130,91 @@ static sl_status encode_text(job *j, const char *text, size_t size, sl_error *er
   return SL_OK;
 }
 
+static sl_status encode_part(job *j, const sl_text_pieces *p, size_t begin, size_t end,
+                             sl_error *err) {
+  if (j->template.kind == SL_TEMPLATE_PLAIN && begin == 0) /* as a prompt: behind the begin token */
+    return sl_bpe_encode_begun(j->encoder, p->text, end, SL_TEXT_PLAIN, &j->ids, err);
+  return sl_bpe_encode_pieces(j->encoder, p, begin, end, &j->ids, err);
+}
+
+/* What stands before an answer, the answer and what ends it are encoded each by itself, as a run
+ * does (spec F7.11). */
+static sl_status print_masked(job *j, const sl_text_pieces *pieces, sl_error *err) {
+  const sl_rendered *r = &j->rendered;
+  sl_growing trained = {0};
+  size_t at = 0;
+  sl_status status = SL_OK;
+  for (size_t i = 0; !status && i < r->n_answers; i++) {
+    const sl_answer_place *a = &r->answers[i];
+    char range[64];
+    status = encode_part(j, pieces, at, a->begin, err);
+    const size_t first = j->ids.used;
+    if (!status) status = sl_bpe_encode_pieces(j->encoder, pieces, a->begin, a->end, &j->ids, err);
+    const size_t end = j->ids.used + (a->closed > a->end);
+    if (!status) {
+      snprintf(range, sizeof range, "%s[%zu,%zu]", i ? "," : "", first, end);
+      status = sl_growing_put(&trained, range, strlen(range), err);
+    }
+    at = a->end;
+  }
+  if (!status) status = encode_part(j, pieces, at, pieces->size, err);
+  if (!status) {
+    fputs("{\"ids\":", stdout);
+    status = print_ids(&j->ids, &j->text, err);
+    printf(",\"trained\":[%.*s]}\n", (int)trained.used, trained.used ? trained.bytes : "");
+  }
+  free(trained.bytes);
+  return status;
+}
+
+static sl_status encode_rendered(job *j, sl_error *err) {
+  const sl_text_pieces pieces = sl_rendered_pieces(&j->rendered);
+  j->ids.used = 0;
+  if (j->o->mask) return print_masked(j, &pieces, err);
+  SL_TRY(j->o->parsed
+             ? sl_bpe_encode(j->encoder, pieces.text, pieces.size, SL_TEXT_PARSED, &j->ids, err)
+             : encode_part(j, &pieces, 0, pieces.size, err));
+  SL_TRY(print_ids(&j->ids, &j->text, err));
+  putchar('\n');
+  return SL_OK;
+}
+
+static sl_status encode_turns(job *j, const sl_turn *turns, size_t n, sl_error *err) {
+  sl_error inner;
+  sl_status status = SL_OK;
+  for (size_t i = 0; !status && i < n; i++)
+    status = sl_bpe_check_text(turns[i].text, turns[i].size, &inner);
+  if (!status)
+    status = sl_template_render(&j->rendered, &j->template, turns, n, !j->o->closed, &inner);
+  if (!status) status = encode_rendered(j, &inner);
+  return status ? fail_line(j, status, inner.message, err) : SL_OK;
+}
+
+static sl_status encode_conversation(job *j, const json_t *value, sl_error *err) {
+  sl_turn *turns = NULL;
+  size_t n;
+  sl_error inner;
+  if (sl_conversation_read(&turns, &n, value, &inner))
+    return fail_line(j, inner.status, inner.message, err);
+  const sl_status status = encode_turns(j, turns, n, err);
+  free(turns);
+  return status;
+}
+
+static sl_status encode_value(job *j, const json_t *value, sl_error *err) {
+  if (j->o->template) return encode_conversation(j, value, err);
+  if (!json_is_string(value)) return fail_line(j, SL_ERR_INPUT, "expected a JSON string", err);
+  return encode_text(j, json_string_value(value), json_string_length(value), err);
+}
+
 static sl_status encode_line(job *j, const char *line, size_t size, sl_error *err) {
-  if (!j->o->json) return encode_text(j, line, size, err);
+  const sl_turn turn = {SL_ROLE_USER, line, size};
+  if (!j->o->json)
+    return j->o->template ? encode_turns(j, &turn, 1, err) : encode_text(j, line, size, err);
   json_error_t bad;
   json_t *value = json_loadb(line, size, JSON_DECODE_ANY | JSON_ALLOW_NUL, &bad);
   if (!value) return fail_line(j, SL_ERR_INPUT, bad.text, err);
-  const sl_status status =
-      json_is_string(value)
-          ? encode_text(j, json_string_value(value), json_string_length(value), err)
-          : fail_line(j, SL_ERR_INPUT, "expected a JSON string", err);
+  const sl_status status = encode_value(j, value, err);
   json_decref(value);
   return status;
 }
@@ -173,9 +279,13 @@ static void print_notes(const job *j) {
             dropped);
 }
 
-static sl_status load(sl_bpe **out, const char *model, sl_error *err) {
+static int is_folder(const char *path) {
   struct stat what;
-  if (stat(model, &what) == 0 && !S_ISDIR(what.st_mode)) return sl_bpe_load(out, model, err);
+  return stat(path, &what) != 0 || S_ISDIR(what.st_mode);
+}
+
+static sl_status load(sl_bpe **out, const char *model, sl_error *err) {
+  if (!is_folder(model)) return sl_bpe_load(out, model, err);
   char *path = sl_path_join(model, SL_BPE_FILE);
   if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   const sl_status status = sl_bpe_load(out, path, err);
@@ -183,16 +293,35 @@ static sl_status load(sl_bpe **out, const char *model, sl_error *err) {
   return status;
 }
 
+/* --template is template.name; texts of the template stay the configuration's. */
+static sl_status choose_template(job *j, sl_config *config, sl_error *err) {
+  char name[64];
+  uint32_t turn_end;
+  sl_set_options sets = j->o->sets;
+  if (sets.n == SL_SETS_MAX) return sl_fail(err, SL_ERR_USAGE, "too many --set");
+  snprintf(name, sizeof name, "template.name=%.40s", j->o->template);
+  sets.items[sets.n++] = name;
+  SL_TRY(sl_config_load(config, NULL, sets.items, sets.n, err));
+  const char *folder = is_folder(j->o->model) ? j->o->model : NULL;
+  SL_TRY(sl_template_settle(config, folder, 1, err));
+  j->template = sl_config_template(config);
+  return sl_template_check(&j->template, j->bpe, &turn_end, err);
+}
+
 static sl_status tokenize(const options *o, sl_error *err) {
   sl_bpe *bpe;
+  sl_config config = {0};
   SL_TRY(load(&bpe, o->model, err));
   job j = {.o = o, .bpe = bpe};
   sl_status status = sl_bpe_encoder_create(&j.encoder, bpe, err);
+  if (!status && o->template) status = choose_template(&j, &config, err);
   if (!status) status = each_line(&j, err);
   if (!status) print_notes(&j);
   sl_bpe_encoder_destroy(j.encoder);
   sl_ids_free(&j.ids);
+  sl_rendered_free(&j.rendered);
   free(j.text.bytes);
+  sl_config_free(&config);
   sl_bpe_destroy(bpe);
   return status;
 }

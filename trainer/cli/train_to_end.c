@@ -1,6 +1,8 @@
 /* What `train` and `resume` share: the training itself, and what is said at its end. */
 #include "train_to_end.h"
 
+#include "trainer/files/end_tokens.h"
+
 #include "kernels/core/processors.h"
 #include "kernels/support/cli.h"
 
@@ -48,9 +50,10 @@ static void advise(const sl_run_files *files, sl_status status) {
   free(newest);
 }
 
-/* Warns of what the user must ensure because the system cannot. */
+/* Warns of what the user must ensure because the system cannot, and of what is not applied. */
 static void note_system(const sl_run_state *run, const sl_run_files *files, const char *command) {
   const int threads = sl_context_threads(run->ctx), processors = sl_processors();
+  char note[400];
   if (files->unlocked)
     fprintf(stderr,
             "%s: note: %s: this file system has no locks (%s): the run goes on without one; see "
@@ -61,6 +64,9 @@ static void note_system(const sl_run_state *run, const sl_run_files *files, cons
             "%s: note: %d threads, but this process may use %d processors: run.threads=0 takes as "
             "many as there are\n",
             command, threads, processors);
+  if (*run->config.model.folder &&
+      sl_generation_note(note, sizeof note, sl_config_path(&run->config, SL_KEY_model_folder)))
+    fprintf(stderr, "%s: note: %s\n", command, note);
 }
 
 int sl_train_to_end(const sl_train_options *o, const char *command, sl_run_state *run,

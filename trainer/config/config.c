@@ -164,3 +164,15 @@ sl_task_options sl_config_task_options(const sl_config *config) {
                            .held_out_only = !*config->task.train,
                            .characters = config->task.characters};
 }
+
+sl_template sl_config_template(const sl_config *c) {
+  const int first = SL_CONFIG_TEMPLATE_FIRST; /* names stand in the order of sl_template_kind */
+  return (sl_template){
+      .kind = (sl_template_kind)(c->template.name < first ? 0 : c->template.name - first),
+      .system = c->template.system,
+      .date = c->template.date,
+      .thinking = c->template.thinking,
+      .begin = c->template.begin,
+      .open = {c->template.system_open, c->template.user_open, c->template.assistant_open},
+      .close = {c->template.system_close, c->template.user_close, c->template.assistant_close}};
+}

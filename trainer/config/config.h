@@ -6,6 +6,7 @@
 #include "trainer/model/model_layout.h"
 #include "trainer/tasks/components.h"
 #include "trainer/tasks/tasks.h"
+#include "trainer/text/template.h"
 
 #include <sluice/status.h>
 #include <sluice/types.h>
@@ -90,6 +91,7 @@ enum {
   SL_CONFIG_SCHEDULE_EUR
 };
 enum { SL_CONFIG_ENTROPY_MEAN_LOSS, SL_CONFIG_ENTROPY_MEAN_TOKENS };
+enum { SL_CONFIG_TEMPLATE_DEFAULT, SL_CONFIG_TEMPLATE_FOLDER, SL_CONFIG_TEMPLATE_FIRST };
 enum { SL_CONFIG_ANSWER_IN_COMPLETION, SL_CONFIG_ANSWER_IN_TAGS };
 
 /* Defaults, then the file (NULL: none; spec F2.1, F2.2 and F2.3), then each "section.key=value" of
@@ -150,6 +152,8 @@ size_t sl_config_length_limit(const sl_config *config); /* of the component leng
 /* What other parts take from a configuration. Texts stay the configuration's. */
 sl_model_shape sl_config_model_shape(const sl_config *config, size_t vocab);
 sl_task_options sl_config_task_options(const sl_config *config);
+/* Which template is meant is settled before (spec F7.10): `default` and `folder` count as plain. */
+sl_template sl_config_template(const sl_config *config);
 
 /* True if gate.name is a family that has a kernel; else it is another gate of the library, or a
  * file, and sl_gate_load's. */

@@ -23,7 +23,15 @@ struct sl_bpe_tokenizer {
   sl_bpe_encoder *encoder;
   sl_ids ids; /* of the text that is being encoded */
   sl_end_tokens ends;
+  sl_template template; /* plain at first; its texts are copies */
+  sl_rendered rendered; /* of the prompt that is being encoded */
 };
+
+static void free_template(sl_template *t) {
+  const char *const texts[] = {t->system,  t->date,     t->begin,    t->open[0], t->open[1],
+                               t->open[2], t->close[0], t->close[1], t->close[2]};
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) free((void *)(uintptr_t)texts[i]);
+}
 
 void sl_bpe_tokenizer_destroy(sl_bpe_tokenizer *t) {
   if (!t) return;
@@ -31,6 +39,8 @@ void sl_bpe_tokenizer_destroy(sl_bpe_tokenizer *t) {
   sl_bpe_encoder_destroy(t->encoder);
   sl_bpe_destroy(t->bpe);
   sl_ids_free(&t->ids);
+  free_template(&t->template);
+  sl_rendered_free(&t->rendered);
   free(t);
 }
 
@@ -73,13 +83,77 @@ size_t sl_bpe_tokenizer_vocab(const sl_bpe_tokenizer *t) { return sl_bpe_vocab(t
 
 const sl_end_tokens *sl_bpe_tokenizer_ends(const sl_bpe_tokenizer *t) { return &t->ends; }
 
+/* A copy whose texts are all there. */
+static sl_status copy_template(sl_template *out, const sl_template *from, sl_error *err) {
+  sl_template copy = *from;
+  const char **const texts[] = {&copy.system,   &copy.date,     &copy.begin,
+                                &copy.open[0],  &copy.open[1],  &copy.open[2],
+                                &copy.close[0], &copy.close[1], &copy.close[2]};
+  int failed = 0;
+  for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+    failed |= !(*texts[i] = strdup(*texts[i] ? *texts[i] : ""));
+  if (failed) {
+    free_template(&copy);
+    return sl_fail(err, SL_ERR_MEMORY, "no memory for a chat template");
+  }
+  *out = copy;
+  return SL_OK;
+}
+
+/* The token that ends an answer comes first, once. */
+static sl_status put_first(sl_end_tokens *ends, uint32_t id, sl_error *err) {
+  size_t at = 0;
+  while (at < ends->n && ends->ids[at] != id) at++;
+  if (at == SL_ENDS_MAX)
+    return sl_fail(err, SL_ERR_INPUT, "more than %d end tokens with that of the chat template",
+                   SL_ENDS_MAX);
+  if (at == ends->n) ends->n++;
+  memmove(ends->ids + 1, ends->ids, at * sizeof id);
+  ends->ids[0] = id;
+  return SL_OK;
+}
+
+sl_status sl_bpe_tokenizer_set_template(sl_bpe_tokenizer *t, const sl_template *template,
+                                        sl_error *err) {
+  uint32_t turn_end;
+  sl_template copy;
+  sl_end_tokens ends = t->ends;
+  SL_TRY(sl_template_check(template, t->bpe, &turn_end, err));
+  if (turn_end != SL_NO_ID) SL_TRY(put_first(&ends, turn_end, err));
+  SL_TRY(copy_template(&copy, template, err));
+  free_template(&t->template);
+  t->template = copy, t->ends = ends;
+  return SL_OK;
+}
+
+/* Into t->ids. */
+static sl_status encode_turns(sl_bpe_tokenizer *t, const sl_turn *turns, size_t n, sl_error *err) {
+  for (size_t i = 0; i < n; i++) SL_TRY(sl_bpe_check_text(turns[i].text, turns[i].size, err));
+  SL_TRY(sl_template_render(&t->rendered, &t->template, turns, n, 1, err));
+  const sl_text_pieces pieces = sl_rendered_pieces(&t->rendered);
+  t->ids.used = 0;
+  return t->template.kind == SL_TEMPLATE_PLAIN
+             ? sl_bpe_encode_begun(t->encoder, pieces.text, pieces.size, SL_TEXT_PLAIN, &t->ids,
+                                   err)
+             : sl_bpe_encode_pieces(t->encoder, &pieces, 0, pieces.size, &t->ids, err);
+}
+
+sl_status sl_bpe_tokenizer_encode_chat(sl_bpe_tokenizer *t, const sl_turn *turns, size_t n,
+                                       const uint32_t **ids, size_t *count, sl_error *err) {
+  SL_TRY(encode_turns(t, turns, n, err));
+  *ids = t->ids.ids, *count = t->ids.used;
+  return SL_OK;
+}
+
 sl_status sl_bpe_tokenizer_encode(sl_bpe_tokenizer *t, int is_prompt, const char *where,
                                   const char *text, size_t size, uint32_t *ids, size_t capacity,
                                   size_t *count, sl_error *err) {
   sl_error inner;
+  const sl_turn turn = {SL_ROLE_USER, text, size};
   t->ids.used = 0;
-  const sl_status status = (is_prompt ? sl_bpe_encode_begun : sl_bpe_encode)(
-      t->encoder, text, size, SL_TEXT_PLAIN, &t->ids, &inner);
+  const sl_status status =
+      is_prompt ? encode_turns(t, &turn, 1, &inner)
+                : sl_bpe_encode(t->encoder, text, size, SL_TEXT_PLAIN, &t->ids, &inner);
   if (status) return sl_fail(err, status, "%s:%s", where, inner.message);
   if (ids && t->ids.used > capacity)
     return sl_fail(err, SL_ERR_USAGE, "%s: more than %zu tokens", where, capacity);
@@ -111,6 +185,15 @@ void sl_bpe_tokenizer_decode_into(const sl_bpe_tokenizer *t, const uint32_t *ids
   for (size_t i = 0; i < text.used; i++)
     if (out[i] == 0) out[i] = NUL_MARK;
   out[text.used] = 0;
+}
+
+sl_status sl_bpe_tokenizer_stream(const sl_bpe_tokenizer *t, sl_bpe_tail *tail, uint32_t id,
+                                  sl_growing *out, sl_error *err) {
+  const size_t used = out->used;
+  SL_TRY(sl_bpe_decode_id(t->bpe, tail, id, out, err));
+  for (size_t i = used; i < out->used; i++)
+    if (out->bytes[i] == 0) out->bytes[i] = NUL_MARK;
+  return SL_OK;
 }
 
 sl_status sl_bpe_tokenizer_save(const sl_bpe_tokenizer *t, const char *folder, sl_error *err) {

@@ -4,6 +4,8 @@
 #define SLUICE_BPE_TOKENIZER_H
 
 #include "tokenizer.h"
+#include "trainer/text/bpe_decode.h"
+#include "trainer/text/template.h"
 
 typedef struct sl_bpe_tokenizer sl_bpe_tokenizer;
 
@@ -12,6 +14,13 @@ void sl_bpe_tokenizer_destroy(sl_bpe_tokenizer *tokenizer);
 const char *sl_bpe_tokenizer_json(const sl_bpe_tokenizer *tokenizer, size_t *size);
 size_t sl_bpe_tokenizer_vocab(const sl_bpe_tokenizer *tokenizer);
 const sl_end_tokens *sl_bpe_tokenizer_ends(const sl_bpe_tokenizer *tokenizer);
+/* What sl_tokenizer_set_template does; texts are copied. */
+sl_status sl_bpe_tokenizer_set_template(sl_bpe_tokenizer *tokenizer, const sl_template *t,
+                                        sl_error *err);
+sl_status sl_bpe_tokenizer_encode_chat(sl_bpe_tokenizer *tokenizer, const sl_turn *turns, size_t n,
+                                       const uint32_t **ids, size_t *count, sl_error *err);
+sl_status sl_bpe_tokenizer_stream(const sl_bpe_tokenizer *tokenizer, sl_bpe_tail *tail, uint32_t id,
+                                  sl_growing *out, sl_error *err);
 sl_status sl_bpe_tokenizer_encode(sl_bpe_tokenizer *tokenizer, int is_prompt, const char *where,
                                   const char *text, size_t size, uint32_t *ids, size_t capacity,
                                   size_t *count, sl_error *err);

@@ -5,6 +5,7 @@
 #include "file.h"
 #include "json.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -99,6 +100,41 @@ sl_status sl_end_tokens_read(sl_end_tokens *out, const char *folder, const sl_bp
                    folder);
   *out = found;
   return SL_OK;
+}
+
+/* Collects what the file asks for; in no case an error. */
+static void list_sampling(char *out, size_t size, const json_t *root) {
+  static const char *const keys[] = {"do_sample",      "temperature",
+                                     "top_k",          "top_p",
+                                     "min_p",          "typical_p",
+                                     "num_beams",      "repetition_penalty",
+                                     "length_penalty", "no_repeat_ngram_size",
+                                     "bad_words_ids",  "max_new_tokens",
+                                     "max_length",     "suppress_tokens"};
+  size_t used = 0;
+  *out = 0;
+  for (size_t i = 0; i < sizeof keys / sizeof *keys && used < size; i++) {
+    const json_t *value = json_object_get(root, keys[i]);
+    if (!value || json_is_null(value)) continue;
+    used += (size_t)snprintf(out + used, size - used, "%s%s", used ? ", " : "", keys[i]);
+  }
+}
+
+int sl_generation_note(char *out, size_t size, const char *folder) {
+  char keys[256] = "", *text = NULL;
+  size_t n;
+  char *path = sl_path_join(folder, "generation_config.json");
+  if (path && sl_path_holds(folder, "generation_config.json") &&
+      !sl_file_read(&text, &n, path, SETTINGS_BYTES, NULL)) {
+    json_t *root = json_loadb(text, n, 0, NULL);
+    list_sampling(keys, sizeof keys, root);
+    json_decref(root);
+  }
+  free(text);
+  free(path);
+  if (!*keys) return 0;
+  snprintf(out, size, "generation_config.json: %s: not applied", keys);
+  return 1;
 }
 
 sl_status sl_end_tokens_write(const sl_end_tokens *ends, const char *folder, sl_error *err) {

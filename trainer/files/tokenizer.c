@@ -101,6 +101,30 @@ sl_status sl_tokenizer_encode_prompt(const sl_tokenizer *t, const char *where, c
                 : sl_characters_encode(t->characters, where, text, size, ids, capacity, count, err);
 }
 
+sl_status sl_tokenizer_set_template(sl_tokenizer *t, const sl_template *template, sl_error *err) {
+  if (t->bpe) return sl_bpe_tokenizer_set_template(t->bpe, template, err);
+  const int is_plain =
+      template->kind == SL_TEMPLATE_PLAIN && (!template->system || !*template->system);
+  return is_plain ? SL_OK
+                  : sl_fail(err, SL_ERR_INPUT,
+                            "a tokenizer of characters has no chat template; a model folder with "
+                            "a tokenizer.json can have one");
+}
+
+sl_status sl_tokenizer_encode_chat(const sl_tokenizer *t, const sl_turn *turns, size_t n,
+                                   const uint32_t **ids, size_t *count, sl_error *err) {
+  if (t->bpe) return sl_bpe_tokenizer_encode_chat(t->bpe, turns, n, ids, count, err);
+  return sl_fail(err, SL_ERR_INPUT, "a tokenizer of characters has no conversations");
+}
+
+sl_status sl_tokenizer_stream(const sl_tokenizer *t, sl_bpe_tail *tail, uint32_t id,
+                              sl_growing *out, sl_error *err) {
+  if (t->bpe) return sl_bpe_tokenizer_stream(t->bpe, tail, id, out, err);
+  char text[SL_CHARACTER_BYTES + 1];
+  sl_characters_decode_into(t->characters, &id, 1, text);
+  return sl_growing_put(out, text, strlen(text), err);
+}
+
 int sl_tokenizer_is_text(const sl_tokenizer *t, const uint32_t *ids, size_t n) {
   return t->bpe ? sl_bpe_tokenizer_is_text(t->bpe, ids, n)
                 : sl_characters_is_text(t->characters, ids, n);

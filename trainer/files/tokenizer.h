@@ -4,6 +4,8 @@
 #define SLUICE_TOKENIZER_H
 
 #include "trainer/model/tokens.h"
+#include "trainer/text/bpe_decode.h"
+#include "trainer/text/template.h"
 
 #include <sluice/status.h>
 
@@ -47,12 +49,22 @@ const sl_end_tokens *sl_tokenizer_ends(const sl_tokenizer *tokenizer);
 sl_status sl_tokenizer_encode(const sl_tokenizer *tokenizer, const char *where, const char *text,
                               size_t size, uint32_t *ids, size_t capacity, size_t *count,
                               sl_error *err);
-/* The same of a prompt, which begins with the begin token where the tokenizer has one: at most
- * SL_PROMPT_MORE ids more. */
-#define SL_PROMPT_MORE 8
+/* The same of a prompt: in the template, where one is set; else behind the begin token, where the
+ * tokenizer has one. */
 sl_status sl_tokenizer_encode_prompt(const sl_tokenizer *tokenizer, const char *where,
                                      const char *text, size_t size, uint32_t *ids, size_t capacity,
                                      size_t *count, sl_error *err);
+
+/* Puts prompts into a template from now on (spec F7.8); the token that ends its answers becomes the
+ * first end token. SL_ERR_INPUT for a tokenizer of characters, unless the template is plain and has
+ * no system text, and for one that lacks a token of the template. Nothing changes on error. */
+sl_status sl_tokenizer_set_template(sl_tokenizer *tokenizer, const sl_template *t, sl_error *err);
+
+/* The ids of a conversation up to where an answer begins, in the template. They stay the
+ * tokenizer's, until it encodes again. SL_ERR_INPUT as above, and for characters, which have no
+ * conversations. */
+sl_status sl_tokenizer_encode_chat(const sl_tokenizer *tokenizer, const sl_turn *turns, size_t n,
+                                   const uint32_t **ids, size_t *count, sl_error *err);
 
 /* 1 if the ids before the first end token are a text, all of them: no padding, no special token, no
  * id that a model's larger vocabulary may have, and whole characters. Only such ids are a text that
@@ -69,6 +81,11 @@ sl_status sl_tokenizer_decode(const sl_tokenizer *tokenizer, const uint32_t *ids
 size_t sl_tokenizer_text_bytes(const sl_tokenizer *tokenizer, size_t n);
 void sl_tokenizer_decode_into(const sl_tokenizer *tokenizer, const uint32_t *ids, size_t n,
                               char *out);
+
+/* Appends the text of one more id, as far as it is whole characters; tail, of zeros at first, keeps
+ * the rest. */
+sl_status sl_tokenizer_stream(const sl_tokenizer *tokenizer, sl_bpe_tail *tail, uint32_t id,
+                              sl_growing *out, sl_error *err);
 
 /* Its files in a model folder (spec F1.5, F7.6): tokenizer.sluice.json; or tokenizer.json and end
  * tokens in generation_config.json. */

@@ -40,6 +40,10 @@ struct sl_generator {
   sl_rollout rollout;
   const uint32_t *ends; /* the caller's, n_ends of them */
   size_t n_ends;
+  sl_token_watch *watch; /* or NULL */
+  void *watcher;
+  size_t kept; /* tokens of sequence 0 whose keys and values the cache has; 0: the model is not
+                  packed */
 };
 
 static const uint32_t character_end = SL_TOKEN_EOS;
@@ -277,6 +281,10 @@ void sl_generator_set_ends(sl_generator *g, const uint32_t *ids, size_t n) {
   g->ends = ids, g->n_ends = n;
 }
 
+void sl_generator_set_watch(sl_generator *g, sl_token_watch *watch, void *user) {
+  g->watch = watch, g->watcher = user;
+}
+
 static int is_end(const sl_generator *g, uint32_t id) {
   for (size_t i = 0; i < g->n_ends; i++)
     if (g->ends[i] == id) return 1;
@@ -294,7 +302,9 @@ static size_t append(sl_generator *g, size_t n_open, size_t max_new) {
     g->grid_entropy[at - 1] = g->drawn_entropy[i];
     g->length[q]++;
     g->rollout.ended[q] = (uint8_t)is_end(g, g->drawn[i]);
-    if (g->rollout.ended[q] || g->length[q] - g->rollout.prompt_length[q] == max_new) continue;
+    const int stops = g->watch && g->watch(g->watcher, q, g->drawn[i]);
+    if (g->rollout.ended[q] || stops || g->length[q] - g->rollout.prompt_length[q] == max_new)
+      continue;
     g->open[left] = q, g->open_ids[left] = g->drawn[i], g->open_slot[left] = q,
     g->open_position[left] = g->length[q] - 1;
     left++;
@@ -328,12 +338,8 @@ static void pack_rollout(sl_generator *g, size_t n) {
   }
 }
 
-/* Generates from the prompts until every sequence has ended. */
-static sl_status generate(sl_generator *g, const sl_prompts *prompts, size_t group, size_t max_new,
-                          const sl_sampling *sampling) {
-  const size_t n = prompts->n * group;
-  SL_TRY(sl_model_pack(g->model));
-  SL_TRY(prefill(g, prompts, group));
+/* Draws until every sequence has ended. */
+static sl_status complete(sl_generator *g, size_t n, size_t max_new, const sl_sampling *sampling) {
   for (size_t q = 0; q < n; q++) g->open[q] = (uint32_t)q;
   size_t n_open = max_new ? n : 0;
   while (n_open) {
@@ -342,6 +348,48 @@ static sl_status generate(sl_generator *g, const sl_prompts *prompts, size_t gro
     if (n_open) SL_TRY(decode(g, n_open));
   }
   return SL_OK;
+}
+
+static sl_status generate(sl_generator *g, const sl_prompts *prompts, size_t group, size_t max_new,
+                          const sl_sampling *sampling) {
+  g->kept = 0;
+  SL_TRY(sl_model_pack(g->model));
+  SL_TRY(prefill(g, prompts, group));
+  return complete(g, prompts->n * group, max_new, sampling);
+}
+
+/* Tokens [kept, n) of sequence 0 behind those that the cache has: rows of one step of decoding, of
+ * which each sees the ones before it, as keys and values are stored first. */
+static sl_status prefill_further(sl_generator *g, const uint32_t *ids, size_t n) {
+  const size_t d = g->layout->shape.hidden;
+  memcpy(g->grid, ids, n * sizeof *ids);
+  g->length[0] = g->rollout.prompt_length[0] = (uint32_t)n;
+  while (g->kept < n) {
+    const size_t t = n - g->kept < g->rows ? n - g->kept : g->rows;
+    for (size_t i = 0; i < t; i++)
+      g->piece_ids[i] = ids[g->kept + i], g->piece_slot[i] = 0,
+      g->piece_position[i] = (uint32_t)(g->kept + i);
+    SL_TRY(push(g, g->piece_ids, t));
+    SL_TRY(push(g, g->piece_slot, t));
+    SL_TRY(push(g, g->piece_position, t));
+    SL_TRY(sl_model_decode(g->model, t, on(g, g->piece_ids), on(g, g->piece_slot),
+                           on(g, g->piece_position), g->caches, g->hidden));
+    g->kept += t;
+    if (g->kept == n)
+      SL_TRY(sl_memory_copy(g->ctx, g->last_hidden, g->hidden + (t - 1) * d, d * sizeof(float)));
+  }
+  return SL_OK;
+}
+
+static sl_status generate_further(sl_generator *g, const sl_prompts *one, size_t max_new,
+                                  const sl_sampling *sampling) {
+  const size_t n = one->offset[1];
+  size_t same = 0;
+  while (same < g->kept && same + 1 < n && g->grid[same] == one->ids[same]) same++;
+  if (same == 0) return generate(g, one, 1, max_new, sampling);
+  g->kept = same;
+  SL_TRY(prefill_further(g, one->ids, n));
+  return complete(g, 1, max_new, sampling);
 }
 
 sl_status sl_generator_rehearse(sl_generator *g, sl_error *err) {
@@ -361,6 +409,23 @@ sl_status sl_generator_rehearse(sl_generator *g, sl_error *err) {
   if (!status) status = decode(g, n);
   if (!status) status = draw(g, n, &sampling);
   return status ? sl_fail(err, status, "%s", sl_context_error(g->ctx)->message) : SL_OK;
+}
+
+sl_status sl_generate_further(sl_generator *g, const uint32_t *ids, size_t n, size_t max_new,
+                              const sl_sampling *sampling, sl_rollout *out, sl_error *err) {
+  uint32_t offset[2] = {0, (uint32_t)n};
+  const sl_prompts one = {1, offset, (uint32_t *)(uintptr_t)ids};
+  SL_TRY(check_sizes(g, &one, 1, max_new, err));
+  g->rollout.first = 0;
+  const sl_status status = generate_further(g, &one, max_new, sampling);
+  if (status) {
+    g->kept = 0;
+    return sl_fail(err, status, "%s", sl_context_error(g->ctx)->message);
+  }
+  g->kept = g->length[0] - (max_new > 0); /* the last token that was drawn has not been decoded */
+  pack_rollout(g, 1);
+  *out = g->rollout;
+  return SL_OK;
 }
 
 sl_status sl_generate(sl_generator *g, const sl_prompts *prompts, size_t group, size_t max_new,

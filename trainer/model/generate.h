@@ -38,6 +38,11 @@ void sl_generator_destroy(sl_generator *generator);
  * caller's. At first SL_TOKEN_EOS alone. */
 void sl_generator_set_ends(sl_generator *generator, const uint32_t *ids, size_t n);
 
+/* Sees each token as it is drawn, with its sequence's place in the rollout; what it returns, if not
+ * 0, ends the sequence there. */
+typedef int sl_token_watch(void *user, size_t sequence, uint32_t id);
+void sl_generator_set_watch(sl_generator *generator, sl_token_watch *watch, void *user);
+
 /* Bytes of the three blocks that such a generator would take: the model; work (logits, hidden rows
  * and cache); tokens. cache is the part of work that the cache takes. */
 typedef struct {
@@ -59,5 +64,12 @@ sl_status sl_generator_rehearse(sl_generator *generator, sl_error *err);
 sl_status sl_generate(sl_generator *generator, const sl_prompts *prompts, size_t group,
                       size_t max_new, uint32_t first, const sl_sampling *sampling, sl_rollout *out,
                       sl_error *err);
+
+/* One completion of one prompt, number 0, with the bits that sl_generate gives it. Keys and values
+ * of the beginning that prompt and completion of the last such call share with it are not computed
+ * again. */
+sl_status sl_generate_further(sl_generator *generator, const uint32_t *ids, size_t n,
+                              size_t max_new, const sl_sampling *sampling, sl_rollout *out,
+                              sl_error *err);
 
 #endif

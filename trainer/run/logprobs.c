@@ -75,29 +75,34 @@ sl_status sl_token_lists_read(sl_token_lists *out, const char *path, size_t voca
   return status;
 }
 
+/* Appends a problem's prompt, answer and end token. */
+static sl_status append_problem(sl_token_lists *lists, const sl_problem *p,
+                                const sl_tokenizer *tokenizer, sl_error *err) {
+  size_t prompt, answer;
+  SL_TRY(sl_tokenizer_encode_prompt(tokenizer, "prompt", p->prompt, strlen(p->prompt), NULL, 0,
+                                    &prompt, err));
+  SL_TRY(sl_tokenizer_encode(tokenizer, "answer", p->answer, strlen(p->answer), NULL, 0, &answer,
+                             err));
+  const size_t n = prompt + answer + 1;
+  uint32_t *ids = malloc(n * sizeof *ids);
+  if (!ids) return sl_fail(err, SL_ERR_MEMORY, "no memory for %zu tokens", n);
+  sl_status status = sl_tokenizer_encode_prompt(tokenizer, "prompt", p->prompt, strlen(p->prompt),
+                                                ids, prompt, &prompt, err);
+  if (!status)
+    status = sl_tokenizer_encode(tokenizer, "answer", p->answer, strlen(p->answer), ids + prompt,
+                                 answer, &answer, err);
+  ids[n - 1] = sl_tokenizer_ends(tokenizer)->ids[0];
+  if (!status) status = append(lists, ids, n, err);
+  free(ids);
+  return status;
+}
+
 sl_status sl_token_lists_encode(sl_token_lists *out, const sl_problems *problems,
                                 const sl_tokenizer *tokenizer, sl_error *err) {
   sl_token_lists lists = {0};
   sl_status status = SL_OK;
-  for (size_t i = 0; !status && i < problems->n; i++) {
-    const char *const texts[2] = {problems->items[i].prompt, problems->items[i].answer};
-    const size_t most = strlen(texts[0]) + strlen(texts[1]) + SL_PROMPT_MORE + 1;
-    uint32_t *ids = malloc(most * sizeof *ids);
-    size_t n = 0;
-    if (!ids) status = sl_fail(err, SL_ERR_MEMORY, "no memory for %zu tokens", most);
-    for (int k = 0; !status && k < 2; k++) {
-      size_t count;
-      status = (k ? sl_tokenizer_encode : sl_tokenizer_encode_prompt)(
-          tokenizer, k ? "answer" : "prompt", texts[k], strlen(texts[k]), ids + n, most - n, &count,
-          err);
-      if (!status) n += count;
-    }
-    if (!status) {
-      ids[n++] = sl_tokenizer_ends(tokenizer)->ids[0];
-      status = append(&lists, ids, n, err);
-    }
-    free(ids);
-  }
+  for (size_t i = 0; !status && i < problems->n; i++)
+    status = append_problem(&lists, &problems->items[i], tokenizer, err);
   if (status)
     sl_token_lists_free(&lists);
   else

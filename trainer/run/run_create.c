@@ -3,6 +3,7 @@
 #include "gate_schedule.h"
 #include "reward_source.h"
 #include "run_state.h"
+#include "run_template.h"
 
 #include "kernels/core/nearest.h"
 #include "trainer/files/companions.h"
@@ -111,9 +112,15 @@ static void choose_tables(const sl_run_state *run, sl_model_layout *layout) {
     layout->shape.rope.stepwise = rule == SL_CONFIG_ROPE_TABLES_STEPWISE;
 }
 
-/* A model's own tokenizer writes any text; lengths are those of its tokens. */
+static sl_status choose_template(sl_run_state *run, sl_error *err) {
+  const char *folder = sl_config_path(&run->config, SL_KEY_model_folder);
+  return sl_template_apply(&run->config, folder, run->tokenizer, err);
+}
+
+/* A model's own tokenizer writes any text; lengths are those of its tokens, in the template. */
 static sl_status adopt_json(sl_run_state *run, sl_error *err) {
   size_t size;
+  SL_TRY(choose_template(run, err));
   return sl_tokenizer_json(run->tokenizer, &size) ? sl_task_measure(&run->task, run->tokenizer, err)
                                                   : SL_OK;
 }
@@ -137,11 +144,12 @@ static sl_status describe_folder(sl_run_state *run, sl_extent extent, sl_error *
     status = sl_config_fail(c, SL_KEY_model_folder, err,
                             "a vocabulary of %zu, but the task's alphabet needs %zu",
                             run->policy.layout->shape.vocab, sl_tokenizer_vocab(run->tokenizer));
-  return status;
+  return status ? status : choose_template(run, err);
 }
 
 static sl_status describe_fresh(sl_run_state *run, sl_error *err) {
-  const sl_status status = sl_tokenizer_create(&run->tokenizer, run->task.alphabet, err);
+  sl_status status = sl_tokenizer_create(&run->tokenizer, run->task.alphabet, err);
+  if (!status) status = choose_template(run, err);
   if (status) return status;
   const sl_model_shape shape =
       sl_config_model_shape(&run->config, sl_tokenizer_vocab(run->tokenizer));

@@ -208,10 +208,14 @@ static sl_status parse_keys(sl_run_identity *out, const sl_json *doc, sl_error *
 static const struct {
   sl_config_key key;
   const char *before;
-} later_keys[] = {{SL_KEY_rl_dynamic_sampling, "0"},
-                  {SL_KEY_task_system, ""},
-                  {SL_KEY_task_prompt_limit, "0"},
-                  {SL_KEY_task_prompt_over, "error"}};
+} later_keys[] = {{SL_KEY_rl_dynamic_sampling, "0"},     {SL_KEY_task_system, ""},
+                  {SL_KEY_task_prompt_limit, "0"},       {SL_KEY_task_prompt_over, "error"},
+                  {SL_KEY_template_name, "plain"},       {SL_KEY_template_system, ""},
+                  {SL_KEY_template_date, "26 Jul 2024"}, {SL_KEY_template_thinking, "true"},
+                  {SL_KEY_template_begin, ""},           {SL_KEY_template_system_open, ""},
+                  {SL_KEY_template_system_close, ""},    {SL_KEY_template_user_open, ""},
+                  {SL_KEY_template_user_close, ""},      {SL_KEY_template_assistant_open, ""},
+                  {SL_KEY_template_assistant_close, ""}};
 
 static sl_status add_later_keys(sl_run_identity *identity, sl_error *err) {
   sl_status status = SL_OK;

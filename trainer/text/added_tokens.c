@@ -116,9 +116,19 @@ static const sl_added_token *longest(const sl_added_tokens *s, const char *text,
   return found == NONE ? NULL : &s->tokens[found];
 }
 
+void sl_added_walk_skip(sl_added_walk *w, size_t at) {
+  for (; w->n_ends && *w->ends <= at + w->base; w->ends++, w->n_ends--) w->is_turn = !w->is_turn;
+}
+
+/* Where the piece ends in which `at` lies; at does not go back. */
+static size_t piece_end(sl_added_walk *w, size_t at) {
+  sl_added_walk_skip(w, at);
+  return w->n_ends && *w->ends - w->base < w->size ? *w->ends - w->base : w->size;
+}
+
 /* May the token stand there? A match that may not is passed over whole, as theirs is. */
 static int is_wanted(const sl_added_walk *w, const sl_added_token *token, size_t at) {
-  if (w->skip_special && token->special) return 0;
+  if ((w->skip_special || w->is_turn) && token->special) return 0;
   if (!token->single_word) return 1;
   const size_t end = at + token->size;
   return !sl_ends_with_word(w->text, at) && !sl_starts_with_word(w->text + end, w->size - end);
@@ -134,7 +144,7 @@ sl_added_kind sl_added_tokens_next(const sl_added_tokens *set, sl_added_walk *w,
   for (;;) {
     const size_t at = find_first(set, w->text, w->size, w->search);
     if (at == w->size) break;
-    const sl_added_token *token = longest(set, w->text, w->size, at);
+    const sl_added_token *token = longest(set, w->text, piece_end(w, at), at);
     w->search = at + (token ? token->size : 1);
     if (!token || !is_wanted(w, token, at)) continue;
     size_t start = at, stop = at + token->size;

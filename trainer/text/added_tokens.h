@@ -23,15 +23,25 @@ sl_status sl_added_tokens_create(sl_added_tokens **out, const sl_added_token *to
                                  sl_error *err);
 void sl_added_tokens_destroy(sl_added_tokens *set);
 
-/* A walk over a text, of zeros but for text, size and skip_special. */
+/* A walk over a text, of zeros but for text, size and what is asked of tokens: skip_special, or
+ * pieces. */
 typedef struct {
   const char *text;
   size_t size;
   int skip_special; /* a special token's text is read as any other */
+  /* Where pieces end, n_ends of them, in bytes from `base` bytes before the text; behind the last
+   * the text is one piece. A token lies within one; special ones do not count in the first piece,
+   * the third, ... if is_turn, in the second, the fourth, ... if not. */
+  const size_t *ends;
+  size_t n_ends, base;
+  int is_turn;
   size_t search, done;
   uint32_t found; /* a token that stands after the piece that was given */
   int has_found;
 } sl_added_walk;
+
+/* Leaves the pieces behind that end at or before text[at]. */
+void sl_added_walk_skip(sl_added_walk *walk, size_t at);
 
 typedef enum { SL_ADDED_END, SL_ADDED_PIECE, SL_ADDED_TOKEN } sl_added_kind;
 

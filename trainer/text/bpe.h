@@ -100,6 +100,21 @@ sl_status sl_bpe_encode_begun(sl_bpe_encoder *encoder, const char *text, size_t 
 /* The same with the ids after every text too. */
 sl_status sl_bpe_encode_framed(sl_bpe_encoder *encoder, const char *text, size_t size,
                                sl_text_mode mode, sl_ids *out, sl_error *err);
+/* A text of pieces that are by turns a template's own (0, 2, ...) and somebody's (1, 3, ...); piece
+ * i ends at ends[i], the last one at size. */
+typedef struct {
+  const char *text;
+  size_t size;
+  const size_t *ends;
+  size_t n;
+} sl_text_pieces;
+/* Appends the ids of text[begin, end), in which a token stands within one piece, and a special one
+ * in a template's (spec F7.9). */
+sl_status sl_bpe_encode_pieces(sl_bpe_encoder *encoder, const sl_text_pieces *pieces, size_t begin,
+                               size_t end, sl_ids *out, sl_error *err);
+
+/* SL_ERR_INPUT: "line:column: malformed UTF-8". */
+sl_status sl_bpe_check_text(const char *text, size_t size, sl_error *err);
 /* Bytes so far for which the vocabulary has no token. */
 size_t sl_bpe_dropped(const sl_bpe_encoder *encoder);
 

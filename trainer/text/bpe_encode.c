@@ -25,7 +25,8 @@ typedef struct {
 struct sl_bpe_encoder {
   const sl_bpe *bpe;
   sl_splitter *splitters[SL_BPE_STEPS]; /* NULL for a step without an expression */
-  sl_forming forming;
+  sl_forming forming, beginning;
+  sl_growing ends;   /* of pieces of a text in NFC */
   sl_growing spaced; /* a piece with a space before it */
   sl_merging merging;
   cached *cache;
@@ -62,6 +63,8 @@ void sl_bpe_encoder_destroy(sl_bpe_encoder *e) {
   if (!e) return;
   for (size_t i = 0; i < SL_BPE_STEPS; i++) sl_splitter_destroy(e->splitters[i]);
   sl_forming_free(&e->forming);
+  sl_forming_free(&e->beginning);
+  free(e->ends.bytes);
   free(e->spaced.bytes);
   sl_merging_free(&e->merging);
   free(e->cache);
@@ -193,12 +196,42 @@ static sl_status split(sl_bpe_encoder *e, size_t step, const char *text, size_t 
   return SL_OK;
 }
 
+/* How much of a text in NFC is that of its first bytes: all but a character that both sides of the
+ * place make up, which is then the right side's. */
+static sl_status composed_place(sl_bpe_encoder *e, size_t *out, const char *text, size_t first,
+                                const char *composed, size_t size) {
+  const char *begin;
+  size_t n, same = 0;
+  SL_TRY(sl_normal_form_apply(text, first, &e->beginning, &begin, &n, e->err));
+  while (same < n && same < size && begin[same] == composed[same]) same++;
+  while (same && same < size && ((unsigned char)composed[same] & 0xC0) == 0x80) same--;
+  *out = same;
+  return SL_OK;
+}
+
+/* The same walk over the text in NFC. */
+static sl_status compose_walk(sl_bpe_encoder *e, sl_added_walk *w) {
+  const char *composed;
+  size_t size;
+  SL_TRY(sl_normal_form_apply(w->text, w->size, &e->forming, &composed, &size, e->err));
+  e->ends.used = 0;
+  const size_t *ends = w->ends;
+  for (; ends && e->bpe->parts.n_normal && w->n_ends; ends++, w->n_ends--) {
+    size_t place;
+    const size_t first = *ends > w->base ? *ends - w->base : 0;
+    if (first >= w->size) break;
+    SL_TRY(composed_place(e, &place, w->text, first, composed, size));
+    SL_TRY(sl_growing_put(&e->ends, &place, sizeof place, e->err));
+  }
+  w->text = composed, w->size = size;
+  w->n_ends = e->ends.used / sizeof *ends, w->base = 0;
+  w->ends = w->n_ends ? (const size_t *)(const void *)e->ends.bytes : NULL;
+  return SL_OK;
+}
+
 /* A text between tokens that are found before NFC. */
-static sl_status encode_normal(sl_bpe_encoder *e, const char *text, size_t size,
-                               sl_text_mode mode) {
-  if (e->bpe->parts.composes)
-    SL_TRY(sl_normal_form_apply(text, size, &e->forming, &text, &size, e->err));
-  sl_added_walk walk = {.text = text, .size = size, .skip_special = mode == SL_TEXT_PLAIN};
+static sl_status encode_normal(sl_bpe_encoder *e, sl_added_walk walk) {
+  if (e->bpe->parts.composes) SL_TRY(compose_walk(e, &walk));
   for (size_t begin, end;;) {
     uint32_t id;
     switch (sl_added_tokens_next(e->bpe->normal, &walk, &begin, &end, &id)) {
@@ -208,13 +241,13 @@ static sl_status encode_normal(sl_bpe_encoder *e, const char *text, size_t size,
         SL_TRY(sl_ids_put(e->out, id, e->err));
         break;
       case SL_ADDED_PIECE:
-        SL_TRY(split(e, 0, text + begin, end - begin));
+        SL_TRY(split(e, 0, walk.text + begin, end - begin));
     }
   }
 }
 
-static sl_status encode_raw(sl_bpe_encoder *e, const char *text, size_t size, sl_text_mode mode) {
-  sl_added_walk walk = {.text = text, .size = size, .skip_special = mode == SL_TEXT_PLAIN};
+static sl_status encode_raw(sl_bpe_encoder *e, const sl_added_walk *begun) {
+  sl_added_walk walk = *begun, rest = *begun, piece;
   for (size_t begin, end;;) {
     uint32_t id;
     switch (sl_added_tokens_next(e->bpe->raw, &walk, &begin, &end, &id)) {
@@ -224,13 +257,16 @@ static sl_status encode_raw(sl_bpe_encoder *e, const char *text, size_t size, sl
         SL_TRY(sl_ids_put(e->out, id, e->err));
         break;
       case SL_ADDED_PIECE:
-        SL_TRY(encode_normal(e, text + begin, end - begin, mode));
+        sl_added_walk_skip(&rest, begin);
+        piece = rest;
+        piece.text += begin, piece.size = end - begin, piece.base += begin;
+        SL_TRY(encode_normal(e, piece));
     }
   }
 }
 
 /* UTF-8 with NUL; the place of what is not, in lines and characters. */
-static sl_status check_text(const char *text, size_t size, sl_error *err) {
+sl_status sl_bpe_check_text(const char *text, size_t size, sl_error *err) {
   size_t line = 1, line_start = 0;
   for (size_t at = 0; at < size;) {
     uint32_t point;
@@ -253,14 +289,27 @@ static sl_status check_text(const char *text, size_t size, sl_error *err) {
   return SL_OK;
 }
 
-sl_status sl_bpe_encode(sl_bpe_encoder *e, const char *text, size_t size, sl_text_mode mode,
-                        sl_ids *out, sl_error *err) {
-  SL_TRY(check_text(text, size, err));
+static sl_status encode_walk(sl_bpe_encoder *e, const sl_added_walk *walk, sl_ids *out,
+                             sl_error *err) {
+  SL_TRY(sl_bpe_check_text(walk->text, walk->size, err));
   const size_t used = out->used;
   e->out = out, e->err = err;
-  const sl_status status = encode_raw(e, text, size, mode);
+  const sl_status status = encode_raw(e, walk);
   if (status) out->used = used;
   return status;
+}
+
+sl_status sl_bpe_encode(sl_bpe_encoder *e, const char *text, size_t size, sl_text_mode mode,
+                        sl_ids *out, sl_error *err) {
+  const sl_added_walk walk = {.text = text, .size = size, .skip_special = mode == SL_TEXT_PLAIN};
+  return encode_walk(e, &walk, out, err);
+}
+
+sl_status sl_bpe_encode_pieces(sl_bpe_encoder *e, const sl_text_pieces *p, size_t begin, size_t end,
+                               sl_ids *out, sl_error *err) {
+  const sl_added_walk walk = {
+      .text = p->text + begin, .size = end - begin, .ends = p->ends, .n_ends = p->n, .base = begin};
+  return encode_walk(e, &walk, out, err);
 }
 
 sl_status sl_bpe_encode_begun(sl_bpe_encoder *e, const char *text, size_t size, sl_text_mode mode,

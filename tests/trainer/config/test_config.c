@@ -118,7 +118,7 @@ Test(config, bad_files_are_refused_with_their_place) {
       {"rl:\n  lr: 1e-4\n  grup: 4\n",
        "run.yaml:3:3: rl: unknown key: expected one of preset, steps, prompts, group, "},
       {"rl:\n  lr: 1e-4\nsfft:\n  lr: 1\n",
-       "run.yaml:3:1: unknown section: expected one of run, model, task, reward, sft, rl, "},
+       "run.yaml:3:1: unknown section: expected one of run, model, task, template, reward, sft, "},
       {"rl:\n  group: four\n",
        "run.yaml:2:10: rl.group: expected an integer from 1 to 4096, found four"},
       {"rl:\n  group: \"4\"\n",
@@ -255,8 +255,8 @@ Test(config, bad_arguments_are_refused_by_number) {
       {"rl.lr", "--set 2: expected rl.lr=VALUE, found 'rl.lr'"},
       {"lr=1", "--set 2: expected section.key=value, found 'lr=1'"},
       {"xx.lr=1",
-       "--set 2: unknown section: expected one of run, model, task, reward, sft, rl, gate, "
-       "optimizer, eval, checkpoint, found xx"},
+       "--set 2: unknown section: expected one of run, model, task, template, reward, sft, rl, "
+       "gate, optimizer, eval, checkpoint, found xx"},
       {"rl.xx=1", "--set 2: rl: unknown key: expected one of preset, steps, prompts, group, "},
       {"rl.lr=fast", "--set 2: rl.lr: expected a number from 0 to 10, found 'fast'"},
       {"rl.lr.x=1", "--set 2: rl.lr is a number from 0 to 10; found 'rl.lr.x=1'"},
