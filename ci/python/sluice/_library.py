@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from ._errors import InvalidInput, MemoryLimit, SluiceError, Unavailable
 
-ABI = 1
+ABI = 2
 
 _STATUS = ("ok", "usage", "input", "io", "memory", "environment", "unavailable", "nonfinite",
            "mismatch")
@@ -71,7 +71,7 @@ class Batch(ctypes.Structure):
                 ("logp_ref", ctypes.c_void_p), ("entropy", ctypes.c_void_p),
                 ("mask", ctypes.c_void_p), ("seq", ctypes.c_void_p),
                 ("advantage", ctypes.c_void_p), ("coefficient", ctypes.c_void_p),
-                ("n_seq", ctypes.c_size_t)]
+                ("n_seq", ctypes.c_size_t), ("token_advantage", ctypes.c_void_p)]
 
 
 class UpdateRatios(ctypes.Structure):
@@ -101,6 +101,7 @@ _PROTOTYPES: "dict[str, tuple[Any, list[Any]]]" = {
     "sl_context_error": (_ERROR, [_POINTER]),
     "sl_context_backend": (ctypes.c_char_p, [_POINTER]),
     "sl_context_threads": (_INT, [_POINTER]),
+    "sl_objective_tokens": (None, [_POINTER, _POINTER, _POINTER, _SIZE]),
     "sl_gated_loss": (_INT, [_POINTER, _POINTER, _POINTER, _POINTER, ctypes.POINTER(Objective),
                              ctypes.POINTER(Batch)]),
     "sl_update_measure": (_INT, [ctypes.POINTER(UpdateRatios), ctypes.POINTER(Objective),

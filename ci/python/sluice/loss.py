@@ -132,11 +132,6 @@ def coefficients(tokens: "numpy.ndarray[Any, Any]", aggregation: str,
     return found
 
 
-def _ascending(values: "numpy.ndarray[Any, Any]") -> float:
-    """The sum in the order of the sequences (spec O5.1), which numpy.sum does not promise."""
-    return float(numpy.add.accumulate(values, dtype=numpy.float64)[-1]) if values.size else 0.0
-
-
 def _measure(objective: Objective, batch: Batch, sums: "numpy.ndarray[Any, Any]",
              groups: "numpy.ndarray[Any, Any]") -> UpdateRatios:
     found, error = UpdateRatios(), Error()
@@ -147,22 +142,49 @@ def _measure(objective: Objective, batch: Batch, sums: "numpy.ndarray[Any, Any]"
     return found
 
 
+_DOUBLES = numpy.dtype(SUMS).itemsize // 8
+_NAMES = ("objective", "centred", "kl", "entropy", "y_sum", "y_square_sum", "weight_sum",
+          "effective_sum")
+_COUNTS = ("tokens", "below_half", "clamped")
+_FIRST_COUNT = sum(numpy.dtype(kind).itemsize for name, kind in SUMS[:9]) // 4
+
+
+def _ascending(values: "numpy.ndarray[Any, Any]") -> "list[float]":
+    """Column by column the sum in the order of the rows, sequences (spec O5.1), which numpy.sum
+    does not promise."""
+    if not len(values):
+        return [0.0] * values.shape[1]
+    found: "list[float]" = numpy.add.accumulate(values, axis=0)[-1].tolist()
+    return found
+
+
+def _totals(sums: "numpy.ndarray[Any, Any]") -> "dict[str, float]":
+    """The fields of sl_loss_sums added over the sequences. By columns of the whole array: a call of
+    NumPy for each field would cost as much as the loss of 10,000 tokens."""
+    wide = sums.view(numpy.float64).reshape(-1, _DOUBLES)
+    narrow = sums.view(numpy.uint32).reshape(-1, 2 * _DOUBLES)
+    counts = narrow[:, _FIRST_COUNT:_FIRST_COUNT + len(_COUNTS)].sum(
+        axis=0, dtype=numpy.int64).tolist()
+    return {**dict(zip(_NAMES, _ascending(wide[:, :len(_NAMES)]))), **dict(zip(_COUNTS, counts)),
+            "log_ratio_sum": _ascending(sums["log_ratio_sum"][:, None])[0],
+            "kl_clamped": int(sums["kl_clamped"].sum(dtype=numpy.int64))}
+
+
 def _metrics(sums: "numpy.ndarray[Any, Any]", ratios: "UpdateRatios | None") -> Metrics:
-    def total(name: str) -> float:
-        return _ascending(sums[name])
-    tokens = int(sums["tokens"].sum(dtype=numpy.int64))
+    total = _totals(sums)
+    tokens = int(total["tokens"])
     n = float(tokens) if tokens else numpy.nan
-    y, x = total("y_sum") / n, total("log_ratio_sum") / n
-    variance = total("y_square_sum") / n - y * y
+    y, x = total["y_sum"] / n, total["log_ratio_sum"] / n
+    variance = total["y_square_sum"] / n - y * y
     clip = ratios is not None and ratios.clipped == ratios.clipped
     return Metrics(
-        tokens=tokens, sequences=int((sums["tokens"] > 0).sum()), objective=total("objective"),
-        centred=total("centred"), kl=total("kl"), entropy=total("entropy"),
+        tokens=tokens, sequences=int((sums["tokens"] > 0).sum()), objective=total["objective"],
+        centred=total["centred"], kl=total["kl"], entropy=total["entropy"],
         ratio_mean=1.0 + y, ratio_variance=max(0.0, variance) if tokens else variance,
-        ratio_max=float(sums["ratio_max"].max(initial=0.0)), weight_mean=total("weight_sum") / n,
-        below_half=float(sums["below_half"].sum(dtype=numpy.int64)) / n,
-        clamped=int(sums["clamped"].sum(dtype=numpy.int64)),
-        kl_clamped=int(sums["kl_clamped"].sum(dtype=numpy.int64)), approximate_kl=y - x,
+        ratio_max=float(sums["ratio_max"].max(initial=0.0)), weight_mean=total["weight_sum"] / n,
+        below_half=total["below_half"] / n,
+        clamped=int(total["clamped"]),
+        kl_clamped=int(total["kl_clamped"]), approximate_kl=y - x,
         effective=None if ratios is None else ratios.effective,
         clip_ratio=ratios.clipped if ratios is not None and clip else None,
         clip_ratio_tokens=ratios.clipped_tokens if ratios is not None and clip else None)
@@ -183,7 +205,8 @@ def gated_loss(
     logp_new, logp_old, logp_ref, entropy: float32, (B, T) padded, or (T,) packed with `seq`, the
         offsets of the sequences (B + 1 integers).
     mask: bool or uint8 of the same shape; what masked tokens hold is never read.
-    advantages: float32 (B,), one a sequence.
+    advantages: float32 (B,), one a sequence, or of the shape of the log-probs, one a token, whose
+        sign chooses the token's gate (spec O4.7); what masked tokens have is never read.
     gate: a built-in's name, a path, or a loaded gate. tau_pos (A > 0) and tau_neg; other values by
         `parameters`, as {"high": 0.28} or {"tau": (1.0, 1.05)}; else those of the gate's file.
     groups: offsets of prompts into the sequences, for the effective update ratio.
@@ -203,7 +226,7 @@ def gated_loss(
     old = _arrays.floats("logp_old", logp_old, new.shape)
     live = _arrays.flags("mask", mask, new.shape)
     offsets = _batch.offsets_of(new.shape, seq)
-    advantage = _arrays.floats("advantages", advantages, (offsets.size - 1,))
+    given = _batch.advantages_of(advantages, new.shape, offsets)
     bound = gate_of(gate, tau_pos, tau_neg, parameters)  # it owns what its structure points to
     objective = Objective(
         gate=bound.struct,
@@ -219,14 +242,15 @@ def gated_loss(
 
     rows = _batch.layout(live, offsets, from_first=level == "sequence")
     weight = coefficients(rows.tokens, aggregation, constant_length, denominators)
-    advantage, weight = _batch.spread(advantage, rows.rows), _batch.spread(weight, rows.rows)
+    weight = _batch.spread(weight, rows.rows)
+    advantage = None if given.by_sequence is None else _batch.spread(given.by_sequence, rows.rows)
     d = numpy.empty(new.shape, numpy.float32)
     e = numpy.empty(new.shape, numpy.float32) if entropy_bonus > 0 else None
     sums = numpy.zeros(rows.seq.size - 1, SUMS)
     batch = Batch(
         _arrays.address(new), _arrays.address(old), _arrays.address(ref), _arrays.address(bits),
         _arrays.address(live), _arrays.address(rows.seq), _arrays.address(advantage),
-        _arrays.address(weight), rows.seq.size - 1)
+        _arrays.address(weight), rows.seq.size - 1, _arrays.address(given.by_token))
     (context or shared_context(threads)).gated_loss(
         d.ctypes.data, _arrays.address(e), sums.ctypes.data, objective, batch)
     ratios = None
