@@ -140,7 +140,8 @@ static sl_gated_loss_batch batch_of(const problem *p) {
                                p->seq,
                                p->advantage,
                                p->coefficient,
-                               p->n_seq};
+                               p->n_seq,
+                               NULL};
 }
 
 /* Outside the bound: never where the walk can bound nothing (an overflow). */
@@ -205,7 +206,7 @@ static void make_exact(exact_problem *x, const problem *p) {
                           p->objective.constant_length) != SL_OK)
     abort();
   x->batch = (sl_ref_batch){&x->new, &x->entropy, x->old,        x->ref,         p->mask,
-                            p->seq,  p->n_seq,    &x->advantage, &x->coefficient};
+                            p->seq,  p->n_seq,    &x->advantage, &x->coefficient, NULL};
 }
 
 static void free_exact(exact_problem *x) {

@@ -38,7 +38,7 @@ static void check_objective(sl_arguments *a, const sl_objective *o) {
 }
 
 static sl_status check_sequence(sl_context *ctx, const sl_gated_loss_batch *b, size_t s) {
-  if (!isfinite(b->advantage[s]))
+  if (!b->token_advantage && !isfinite(b->advantage[s]))
     return sl_fail(&ctx->error, SL_ERR_NONFINITE, "gated_loss: advantage[%zu] is %g", s,
                    (double)b->advantage[s]);
   if (!in_range(b->coefficient[s], 0.0, 1.0))
@@ -60,6 +60,8 @@ static sl_status check_token(sl_context *ctx, const sl_objective *o, const sl_ga
     return sl_refuse_token(ctx, "reference log-ratio", b->logp_new[i] - b->logp_ref[i], i, s);
   if (b->entropy && !isfinite(b->entropy[i]))
     return sl_refuse_token(ctx, "entropy", b->entropy[i], i, s);
+  if (b->token_advantage && !isfinite(b->token_advantage[i]))
+    return sl_refuse_token(ctx, "token_advantage", b->token_advantage[i], i, s);
   return SL_OK;
 }
 
@@ -73,6 +75,8 @@ static int may_refuse(const sl_objective *o, const sl_gated_loss_batch *b, size_
     bad |= (b->mask[i] != 0) & !(fabsf(b->logp_new[i] - b->logp_ref[i]) <= FLT_MAX);
   for (size_t i = lo; b->entropy && i < hi; i++)
     bad |= (b->mask[i] != 0) & !(fabsf(b->entropy[i]) <= FLT_MAX);
+  for (size_t i = lo; b->token_advantage && i < hi; i++)
+    bad |= (b->mask[i] != 0) & !(fabsf(b->token_advantage[i]) <= FLT_MAX);
   return bad;
 }
 
@@ -96,8 +100,11 @@ sl_status sl_check_gated_loss(sl_context *ctx, float *d, float *e, sl_loss_sums 
   const size_t n = batch->n_seq, t = sl_tokens(&a, batch->seq, n);
   SL_NEED(&a, d, t, 1, 1), SL_NEED(&a, sums, n, 1, 1), SL_NEED(&a, batch->logp_new, t, 1, 1),
       SL_NEED(&a, batch->logp_old, t, 1, 1);
-  SL_NEED(&a, batch->mask, t, 1, 1), SL_NEED(&a, batch->advantage, n, 1, 1),
-      SL_NEED(&a, batch->coefficient, n, 1, 1);
+  SL_NEED(&a, batch->mask, t, 1, 1), SL_NEED(&a, batch->coefficient, n, 1, 1);
+  if (batch->token_advantage)
+    SL_NEED(&a, batch->token_advantage, t, 1, 1);
+  else
+    SL_NEED(&a, batch->advantage, n, 1, 1);
   SL_NEED_IF(&a, e, t, 1, 1), SL_NEED_IF(&a, batch->entropy, t, 1, 1),
       SL_NEED_IF(&a, batch->logp_ref, t, 1, 1);
   if (objective->beta > 0.0) SL_NEED(&a, batch->logp_ref, t, 1, 1);

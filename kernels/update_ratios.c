@@ -12,9 +12,8 @@
 typedef struct {
   const sl_gated_loss_batch *batch;
   const sl_objective *objective;
-  size_t lo, hi;
+  size_t s, lo, hi;
   uint32_t tokens;
-  int positive;
   float shared;
 } sequence;
 
@@ -28,7 +27,7 @@ static float mean_log_ratio(const sequence *q) {
 }
 
 static sequence sequence_of(const sl_objective *o, const sl_gated_loss_batch *b, size_t s) {
-  sequence q = {b, o, b->seq[s], b->seq[s + 1], 0, b->advantage[s] > 0.0f, 0.0f};
+  sequence q = {b, o, s, b->seq[s], b->seq[s + 1], 0, 0.0f};
   for (size_t i = q.lo; i < q.hi; i++) q.tokens += b->mask[i] != 0;
   if (o->level == SL_LEVEL_SEQUENCE && q.tokens) q.shared = mean_log_ratio(&q);
   return q;
@@ -42,12 +41,15 @@ static float log_ratio_at(const sequence *q, size_t i) {
 
 /* S of spec O5.3 where some tokens are clamped. */
 static double unclamped_weights(const sequence *q) {
-  const sl_gate_side side = sl_gate_for(&q->objective->gate, q->positive);
+  const sl_gate *gate = &q->objective->gate;
+  const sl_gate_side side[2] = {sl_gate_for(gate, 0), sl_gate_for(gate, 1)};
   double sum = 0.0;
   for (size_t i = q->lo; i < q->hi; i++) {
     if (!q->batch->mask[i]) continue;
+    const int positive = sl_advantage_at(q->batch, q->s, i) > 0.0f;
     const float x = log_ratio_at(q, i);
-    if (fabsf(x) <= LOG_RATIO_MAX) sum += (double)sl_gate_at(&side, sl_fn_exp(x + 0.0f)).w;
+    if (fabsf(x) <= LOG_RATIO_MAX)
+      sum += (double)sl_gate_at(&side[positive], sl_fn_exp(x + 0.0f)).w;
   }
   return sum;
 }
@@ -59,15 +61,15 @@ typedef struct {
 } clip_counts;
 
 /* spec O5.4, from log-probs and signs; the kernel's weights have no part in it */
-static clip_counts count_clipped(const sequence *q, float advantage) {
+static clip_counts count_clipped(const sequence *q) {
   const sl_gate *gate = &q->objective->gate;
-  const float edge = (float)(q->positive ? 1.0 + gate->clip_high : 1.0 - gate->clip_low);
+  const float low = (float)(1.0 - gate->clip_low), high = (float)(1.0 + gate->clip_high);
   clip_counts n = {0, 0};
   for (size_t i = q->lo; i < q->hi; i++) {
     if (!q->batch->mask[i]) continue;
-    const float x = log_ratio_at(q, i),
+    const float advantage = sl_advantage_at(q->batch, q->s, i), x = log_ratio_at(q, i),
                 r = sl_fn_exp(fminf(fmaxf(x, -LOG_RATIO_MAX), LOG_RATIO_MAX) + 0.0f);
-    const int outside = q->positive ? r > edge : r < edge;
+    const int outside = advantage > 0.0f ? r > high : r < low;
     n.clipped += outside || fabsf(x) > LOG_RATIO_MAX;
     n.as_elsewhere += outside && advantage != 0.0f;
   }
@@ -87,7 +89,7 @@ static void add_group(sums *all, const sl_objective *o, const sl_gated_loss_batc
   uint64_t tokens = 0, clipped = 0;
   for (size_t s = first; s < end; s++) {
     const sequence q = sequence_of(o, b, s);
-    const clip_counts n = all->clips ? count_clipped(&q, b->advantage[s]) : (clip_counts){0, 0};
+    const clip_counts n = all->clips ? count_clipped(&q) : (clip_counts){0, 0};
     weights += given[s].clamped ? unclamped_weights(&q) : given[s].weight_sum;
     tokens += q.tokens, clipped += n.clipped, all->as_elsewhere += n.as_elsewhere;
   }

@@ -112,24 +112,24 @@ static void sequence_loss(sl_ball *d, sl_ball *e, sl_ball *sums, const gates *ga
                           const sl_gated_loss_batch *b, size_t s) {
   const sl_objective *o = gate->o;
   const size_t lo = b->seq[s], hi = b->seq[s + 1];
-  const double c = b->coefficient[s], ac = (double)b->advantage[s] * c;
-  const int positive = b->advantage[s] > 0.0f;
-  const sl_ball zero = sl_exactly(0.0), a = ac == 0.0 ? zero : sl_ball_constant(-ac),
-                kl_scale = sl_ball_constant(o->beta * c);
+  const double c = b->coefficient[s];
+  const sl_ball zero = sl_exactly(0.0), kl_scale = sl_ball_constant(o->beta * c);
   const sl_ball shared_log_ratio = sequence_log_ratio(b, lo, hi);
   counters n = {0};
   for (size_t i = lo; i < hi; i++) {
     d[i] = zero;
     if (e) e[i] = zero;
     if (!b->mask[i]) continue;
+    const float advantage = b->token_advantage ? b->token_advantage[i] : b->advantage[s];
+    const double ac = (double)advantage * c;
     const sl_ball new = sl_of_float(b->logp_new[i]);
     const sl_clamped_ball x = sl_clamp_log_ratio(
         o->level == SL_LEVEL_SEQUENCE ? shared_log_ratio
                                       : sl_ball_sub(new, sl_of_float(b->logp_old[i])));
     const sl_ball r = sl_ball_exp(x.x);
-    const sl_gate_balls g = gate_at(gate, positive, r);
+    const sl_gate_balls g = gate_at(gate, advantage > 0.0f, r);
     const sl_ball effective = sl_ball_mul(g.w, r);
-    if (ac != 0.0) d[i] = sl_unless_clamped(x, sl_ball_mul(effective, a));
+    if (ac != 0.0) d[i] = sl_unless_clamped(x, sl_ball_mul(effective, sl_ball_constant(-ac)));
     if (o->beta > 0.0) {
       const kl_balls kl = kl_at(o->kl, sl_ball_sub(new, sl_of_float(b->logp_ref[i])));
       d[i] = sl_ball_add(d[i], sl_ball_mul(kl_scale, kl.slope));

@@ -13,7 +13,7 @@
 
 /* The numbers of one call. */
 typedef struct {
-  sl_reals logp_new, entropy, advantage, coefficient, sums;
+  sl_reals logp_new, entropy, advantage, coefficient, token_advantage, sums;
   double *logp_old, *logp_ref;
   sl_ref_loss loss;
 } numbers;
@@ -23,6 +23,7 @@ static void release(numbers *n) {
   sl_reals_destroy(&n->entropy);
   sl_reals_destroy(&n->advantage);
   sl_reals_destroy(&n->coefficient);
+  sl_reals_destroy(&n->token_advantage);
   sl_reals_destroy(&n->sums);
   sl_ref_loss_destroy(&n->loss);
   free(n->logp_old);
@@ -35,15 +36,19 @@ static sl_status take(numbers *n, const sl_gated_loss_batch *b) {
   n->entropy = sl_reals_create(t, PRECISION);
   n->advantage = sl_reals_create(b->n_seq, PRECISION);
   n->coefficient = sl_reals_create(b->n_seq, PRECISION);
+  n->token_advantage = sl_reals_create(t, PRECISION);
   n->sums = sl_reals_create(SL_LOSS_FIELDS, PRECISION);
   n->logp_old = sl_widen(b->logp_old, t);
   n->logp_ref = b->logp_ref ? sl_widen(b->logp_ref, t) : sl_widen(b->logp_old, t);
   const int complete = n->logp_new.x && n->entropy.x && n->advantage.x && n->coefficient.x &&
-                       n->sums.x && n->logp_old && n->logp_ref;
+                       n->token_advantage.x && n->sums.x && n->logp_old && n->logp_ref;
   if (sl_ref_loss_create(&n->loss, t, PRECISION) || !complete) return SL_ERR_MEMORY;
   sl_reals_set_floats(&n->logp_new, b->logp_new);
   if (b->entropy) sl_reals_set_floats(&n->entropy, b->entropy);
-  sl_reals_set_floats(&n->advantage, b->advantage);
+  if (b->token_advantage)
+    sl_reals_set_floats(&n->token_advantage, b->token_advantage);
+  else
+    sl_reals_set_floats(&n->advantage, b->advantage);
   sl_reals_set_doubles(&n->coefficient, b->coefficient);
   return SL_OK;
 }
@@ -52,11 +57,12 @@ static void add_product(mpfr_t sum, mpfr_srcptr a, mpfr_srcptr b) { mpfr_fma(sum
 
 /* Adds token t of sequence s to the reported values (spec O5); the counts are kept as numbers too.
  */
-static void add_token(numbers *n, const sl_gated_loss_batch *b, size_t s, size_t t,
-                      mpfr_srcptr ac) {
+static void add_token(numbers *n, const sl_gated_loss_batch *b, size_t s, size_t t) {
   const sl_ref_loss *l = &n->loss;
-  mpfr_t *sum = n->sums.x, y;
-  mpfr_init2(y, PRECISION);
+  mpfr_t *sum = n->sums.x, y, ac;
+  mpfr_inits2(PRECISION, y, ac, (mpfr_ptr)0);
+  mpfr_mul(ac, b->token_advantage ? n->token_advantage.x[t] : n->advantage.x[s],
+           n->coefficient.x[s], RN);
   mpfr_sub_ui(y, l->ratio.x[t], 1, RN);
   add_product(sum[SL_LOSS_OBJECTIVE], ac, l->f.x[t]);
   add_product(sum[SL_LOSS_CENTRED], ac, l->centred.x[t]);
@@ -71,23 +77,22 @@ static void add_token(numbers *n, const sl_gated_loss_batch *b, size_t s, size_t
   mpfr_add_ui(sum[SL_LOSS_TOKENS], sum[SL_LOSS_TOKENS], 1, RN);
   mpfr_add_ui(sum[SL_LOSS_BELOW_HALF], sum[SL_LOSS_BELOW_HALF], mpfr_cmp_d(l->w.x[t], 0.5) < 0, RN);
   mpfr_add_ui(sum[SL_LOSS_CLAMPED], sum[SL_LOSS_CLAMPED], l->clamped[t], RN);
-  mpfr_clear(y);
+  mpfr_clears(y, ac, (mpfr_ptr)0);
 }
 
 static void sequence_sums(double *out, numbers *n, const sl_gated_loss_batch *b, size_t s) {
-  mpfr_t ac;
-  mpfr_init2(ac, PRECISION);
-  mpfr_mul(ac, n->advantage.x[s], n->coefficient.x[s], RN);
   for (size_t f = 0; f < SL_LOSS_FIELDS; f++) mpfr_set_zero(n->sums.x[f], 1);
   for (size_t t = b->seq[s]; t < b->seq[s + 1]; t++)
-    if (b->mask[t]) add_token(n, b, s, t, ac);
+    if (b->mask[t]) add_token(n, b, s, t);
   sl_reals_get_doubles(out, &n->sums);
-  mpfr_clear(ac);
 }
 
 static sl_status terms(numbers *n, const sl_objective *o, const sl_gated_loss_batch *b) {
-  const sl_ref_batch r = {&n->logp_new, &n->entropy, n->logp_old,   n->logp_ref,    b->mask,
-                          b->seq,       b->n_seq,    &n->advantage, &n->coefficient};
+  const sl_ref_batch r = {&n->logp_new,    &n->entropy,
+                          n->logp_old,     n->logp_ref,
+                          b->mask,         b->seq,
+                          b->n_seq,        &n->advantage,
+                          &n->coefficient, b->token_advantage ? &n->token_advantage : NULL};
   return sl_ref_loss_terms(&n->loss, o, &r);
 }
 

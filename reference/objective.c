@@ -77,17 +77,25 @@ static void kl_term(mpfr_t value, mpfr_t slope, sl_kl_kind kind, mpfr_t y) {
   if (clamped) mpfr_set_zero(slope, 1);
 }
 
+/* f1: f(1) for A <= 0 and for A > 0. */
 typedef struct {
-  mpfr_t x, slope, f1, a, unused;
+  mpfr_t x, slope, f1[2], a, unused;
 } scratch;
+
+/* spec O4.7 */
+static mpfr_srcptr advantage_of(const sl_ref_batch *b, size_t s, size_t t) {
+  return b->token_advantage ? b->token_advantage->x[t] : b->advantage->x[s];
+}
 
 /* Ratio, gate and policy gradient of token t; x is its clamped log-ratio. */
 static void policy_term(sl_ref_loss *loss, const sl_objective *o, const sl_ref_batch *b, size_t s,
                         size_t t, scratch *m, int clamped) {
-  const int positive = mpfr_sgn(b->advantage->x[s]) > 0;
+  const int positive = mpfr_sgn(advantage_of(b, s, t)) > 0;
+  mpfr_mul(m->a, advantage_of(b, s, t), b->coefficient->x[s], RN);
+  mpfr_neg(m->a, m->a, RN);
   mpfr_exp(loss->ratio.x[t], m->x, RN);
   (void)sl_ref_gate(loss->f.x[t], loss->w.x[t], m->unused, &o->gate, positive, loss->ratio.x[t]);
-  mpfr_sub(loss->centred.x[t], loss->f.x[t], m->f1, RN);
+  mpfr_sub(loss->centred.x[t], loss->f.x[t], m->f1[positive], RN);
   loss->clamped[t] = (uint8_t)clamped;
   if (clamped) return;
   mpfr_mul(loss->d.x[t], loss->w.x[t], loss->ratio.x[t], RN);
@@ -109,10 +117,9 @@ static void kl_and_entropy(sl_ref_loss *loss, const sl_objective *o, const sl_re
 static void sequence_loss(sl_ref_loss *loss, const sl_objective *o, const sl_ref_batch *b, size_t s,
                           scratch *m) {
   const size_t lo = b->seq[s], hi = b->seq[s + 1];
-  mpfr_mul(m->a, b->advantage->x[s], b->coefficient->x[s], RN);
-  mpfr_neg(m->a, m->a, RN);
   mpfr_set_ui(m->x, 1, RN);
-  (void)sl_ref_gate(m->f1, m->unused, m->slope, &o->gate, mpfr_sgn(b->advantage->x[s]) > 0, m->x);
+  for (int positive = 0; positive < 2; positive++)
+    (void)sl_ref_gate(m->f1[positive], m->unused, m->slope, &o->gate, positive, m->x);
   for (size_t t = lo; t < hi; t++) {
     if (!b->mask[t]) continue;
     if (o->level == SL_LEVEL_SEQUENCE)
@@ -147,10 +154,10 @@ sl_status sl_ref_loss_terms(sl_ref_loss *loss, const sl_objective *objective,
   if (!finite_inputs(objective, batch)) return SL_ERR_NONFINITE;
   scratch m;
   const mpfr_prec_t precision = loss->ratio.n ? mpfr_get_prec(loss->ratio.x[0]) : 64;
-  mpfr_inits2(precision, m.x, m.slope, m.f1, m.a, m.unused, (mpfr_ptr)0);
+  mpfr_inits2(precision, m.x, m.slope, m.f1[0], m.f1[1], m.a, m.unused, (mpfr_ptr)0);
   clear_loss(loss);
   for (size_t s = 0; s < batch->n_seq; s++) sequence_loss(loss, objective, batch, s, &m);
-  mpfr_clears(m.x, m.slope, m.f1, m.a, m.unused, (mpfr_ptr)0);
+  mpfr_clears(m.x, m.slope, m.f1[0], m.f1[1], m.a, m.unused, (mpfr_ptr)0);
   return SL_OK;
 }
 
@@ -162,7 +169,7 @@ void sl_ref_objective(mpfr_t j, const sl_objective *objective, const sl_ref_batc
   for (size_t s = 0; s < batch->n_seq; s++)
     for (size_t t = batch->seq[s]; t < batch->seq[s + 1]; t++) {
       if (!batch->mask[t]) continue;
-      mpfr_mul(token, batch->advantage->x[s], loss->f.x[t], RN);
+      mpfr_mul(token, advantage_of(batch, s, t), loss->f.x[t], RN);
       mpfr_mul_d(part, loss->kl.x[t], -objective->beta, RN);
       mpfr_add(token, token, part, RN);
       if (objective->gamma > 0.0) {

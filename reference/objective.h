@@ -13,14 +13,15 @@
 /* What a loss is computed from. Over tokens: logp_new and entropy (numbers, so that a test may move
  * them by 2^-100), logp_old and logp_ref, mask. Over sequences: offsets seq (n_seq + 1), advantage,
  * coefficient (advantages.h). logp_ref is read where beta > 0, entropy where gamma > 0; elsewhere
- * they may be empty. Masked slots are never read (spec N1.7). */
+ * they may be empty. token_advantage: an advantage for each token in place of its sequence's (spec
+ * O4.7), or NULL. Masked slots are never read (spec N1.7). */
 typedef struct {
   const sl_reals *logp_new, *entropy;
   const double *logp_old, *logp_ref;
   const uint8_t *mask;
   const uint32_t *seq;
   size_t n_seq;
-  const sl_reals *advantage, *coefficient;
+  const sl_reals *advantage, *coefficient, *token_advantage;
 } sl_ref_batch;
 
 /* Per token: ratio r (after the clamp), f(r), f(r) - f(1), w = f'(r), KL value, d = dL/dlogp_new, e

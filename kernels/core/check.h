@@ -24,8 +24,9 @@ typedef struct {
 /* SL_ERR_NONFINITE that names a token of sequence s and the quantity of it that is x. */
 sl_status sl_refuse_token(sl_context *ctx, const char *what, float x, size_t token, size_t s);
 
-/* Takes the context's workspace for it; sums is NULL where there is no memory. */
-sl_staged_loss sl_stage_loss(sl_context *ctx, size_t n_seq, size_t t);
+/* Takes the context's workspace for it, d and e for staged_t of the t tokens: all or none. sums is
+ * NULL where there is no memory. */
+sl_staged_loss sl_stage_loss(sl_context *ctx, size_t n_seq, size_t staged_t, size_t t);
 /* Copies it to the outputs (e may be NULL), or returns SL_ERR_NONFINITE with the first token whose
  * gradient is not finite (spec O4.2). */
 sl_status sl_commit_loss(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,

@@ -10,15 +10,15 @@ sl_status sl_refuse_token(sl_context *ctx, const char *what, float x, size_t tok
                  token, s, (double)x);
 }
 
-sl_staged_loss sl_stage_loss(sl_context *ctx, size_t n_seq, size_t t) {
+sl_staged_loss sl_stage_loss(sl_context *ctx, size_t n_seq, size_t staged_t, size_t t) {
   const size_t chunks = t / SL_SUM_CHUNK + n_seq;
   sl_staged_loss staged = {0};
-  staged.sums = sl_workspace(
-      ctx, n_seq * sizeof *staged.sums + chunks * sizeof *staged.chunk + 2 * t * sizeof *staged.d);
+  staged.sums = sl_workspace(ctx, n_seq * sizeof *staged.sums + chunks * sizeof *staged.chunk +
+                                      2 * staged_t * sizeof *staged.d);
   if (!staged.sums) return staged;
   staged.chunk = (double *)(void *)(staged.sums + n_seq);
   staged.d = (float *)(void *)(staged.chunk + chunks);
-  staged.e = staged.d + t;
+  staged.e = staged.d + staged_t;
   return staged;
 }
 

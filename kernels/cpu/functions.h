@@ -18,6 +18,23 @@ static inline vf64 v64_high(vf x) { return _mm512_cvtps_pd(_mm512_extractf32x8_p
 static inline vf v64_join(vf64 low, vf64 high) {
   return _mm512_insertf32x8(_mm512_castps256_ps512(_mm512_cvtpd_ps(low)), _mm512_cvtpd_ps(high), 1);
 }
+static inline vf64 v64_set(double c) { return _mm512_set1_pd(c); }
+static inline vf64 v64_fma(vf64 a, vf64 b, vf64 c) { return _mm512_fmadd_pd(a, b, c); }
+static inline vf64 v64_sqrt(vf64 a) { return _mm512_sqrt_pd(a); }
+/* a < b ? x : y */
+static inline vf64 v64_below(vf64 a, vf64 b, vf64 x, vf64 y) {
+  return _mm512_mask_blend_pd(_mm512_cmp_pd_mask(a, b, _CMP_LT_OQ), y, x);
+}
+/* of the low and of the high half of the lanes: p where m holds, else n */
+static inline void v64_by_sign(vf64 to[2], vmask m, double n, double p) {
+  to[0] = _mm512_mask_blend_pd((__mmask8)m, v64_set(n), v64_set(p));
+  to[1] = _mm512_mask_blend_pd((__mmask8)(m >> 8), v64_set(n), v64_set(p));
+}
+/* Lane j of x and of y side by side, at 2 j where j is even; those of odd j behind all these. */
+static inline void v64_store_pairs(double *at, vf64 x, vf64 y) {
+  _mm512_storeu_pd(at, _mm512_unpacklo_pd(x, y));
+  _mm512_storeu_pd(at + 8, _mm512_unpackhi_pd(x, y));
+}
 #define SLC_K(c) _mm512_set1_pd(c)
 #define SLC_FMA(a, b, c) _mm512_fmadd_pd(a, b, c)
 #define SLC_SQRT(a) _mm512_sqrt_pd(a)
@@ -34,6 +51,22 @@ static inline vf64 v64_high(vf x) { return _mm256_cvtps_pd(_mm256_extractf128_ps
 static inline vf v64_join(vf64 low, vf64 high) {
   return _mm256_set_m128(_mm256_cvtpd_ps(high), _mm256_cvtpd_ps(low));
 }
+static inline vf64 v64_set(double c) { return _mm256_set1_pd(c); }
+static inline vf64 v64_fma(vf64 a, vf64 b, vf64 c) { return _mm256_fmadd_pd(a, b, c); }
+static inline vf64 v64_sqrt(vf64 a) { return _mm256_sqrt_pd(a); }
+static inline vf64 v64_below(vf64 a, vf64 b, vf64 x, vf64 y) {
+  return _mm256_blendv_pd(y, x, _mm256_cmp_pd(a, b, _CMP_LT_OQ));
+}
+static inline void v64_by_sign(vf64 to[2], vmask m, double n, double p) {
+  const __m256i low = _mm256_cvtepi32_epi64(_mm256_castsi256_si128(m)),
+                high = _mm256_cvtepi32_epi64(_mm256_extracti128_si256(m, 1));
+  to[0] = _mm256_blendv_pd(v64_set(n), v64_set(p), _mm256_castsi256_pd(low));
+  to[1] = _mm256_blendv_pd(v64_set(n), v64_set(p), _mm256_castsi256_pd(high));
+}
+static inline void v64_store_pairs(double *at, vf64 x, vf64 y) {
+  _mm256_storeu_pd(at, _mm256_unpacklo_pd(x, y));
+  _mm256_storeu_pd(at + 4, _mm256_unpackhi_pd(x, y));
+}
 #define SLC_K(c) _mm256_set1_pd(c)
 #define SLC_FMA(a, b, c) _mm256_fmadd_pd(a, b, c)
 #define SLC_SQRT(a) _mm256_sqrt_pd(a)
@@ -49,6 +82,11 @@ static inline vf v64_join(vf64 low, vf64 high) {
 static inline vf v_magnitude(vf x) { return (vf)((vu32)x & 0x7fffffffu); }
 static inline vf v_copysign(vf x, vf sign) {
   return (vf)((vu32)v_magnitude(x) | ((vu32)sign & 0x80000000u));
+}
+
+static inline vf64 v64_magnitude(vf64 x) { return (vf64)((vu64)x & 0x7fffffffffffffffu); }
+static inline vf64 v64_copysign(vf64 x, vf64 sign) {
+  return (vf64)((vu64)v64_magnitude(x) | ((vu64)sign & 0x8000000000000000u));
 }
 
 #define SLC_FN static inline

@@ -15,6 +15,7 @@
 
 #include <immintrin.h>
 #include <stdint.h>
+#include <string.h>
 
 #ifdef __AVX512F__
 #define SL_VW 16
@@ -51,6 +52,17 @@ static inline vf v_sqrt(vf a) { return _mm512_sqrt_ps(a); }
 static inline vf v_floor(vf a) {
   return _mm512_roundscale_ps(a, _MM_FROUND_TO_NEG_INF | _MM_FROUND_NO_EXC);
 }
+static inline vmask v_less(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
+static inline vmask v_equal(vf a, vf b) { return _mm512_cmp_ps_mask(a, b, _CMP_EQ_OQ); }
+static inline vmask v_and(vmask m, vmask n) { return _kand_mask16(m, n); }
+static inline vmask v_or(vmask m, vmask n) { return _kor_mask16(m, n); }
+static inline vmask v_without(vmask m, vmask n) { return _kandn_mask16(n, m); }
+static inline unsigned v_lane_bits(vmask m) { return m; }
+/* lanes whose byte at p is not 0, of the first n */
+static inline vmask v_flags(const uint8_t *p, size_t n) {
+  const __m128i x = _mm_maskz_loadu_epi8(v_mask(n), p);
+  return _mm_test_epi8_mask(x, x);
+}
 /* a < b ? 0 : x */
 static inline vf v_zero_below(vf x, vf a, vf b) {
   return _mm512_maskz_mov_ps(_mm512_cmp_ps_mask(a, b, _CMP_NLT_UQ), x);
@@ -76,6 +88,24 @@ static inline vf v_fma(vf a, vf b, vf c) { return _mm256_fmadd_ps(a, b, c); }
 static inline vf v_max(vf a, vf b) { return _mm256_max_ps(a, b); }
 static inline vf v_sqrt(vf a) { return _mm256_sqrt_ps(a); }
 static inline vf v_floor(vf a) { return _mm256_floor_ps(a); }
+static inline vmask v_less(vf a, vf b) {
+  return _mm256_castps_si256(_mm256_cmp_ps(a, b, _CMP_LT_OQ));
+}
+static inline vmask v_equal(vf a, vf b) {
+  return _mm256_castps_si256(_mm256_cmp_ps(a, b, _CMP_EQ_OQ));
+}
+static inline vmask v_and(vmask m, vmask n) { return _mm256_and_si256(m, n); }
+static inline vmask v_or(vmask m, vmask n) { return _mm256_or_si256(m, n); }
+static inline vmask v_without(vmask m, vmask n) { return _mm256_andnot_si256(n, m); }
+static inline unsigned v_lane_bits(vmask m) {
+  return (unsigned)_mm256_movemask_ps(_mm256_castsi256_ps(m));
+}
+static inline vmask v_flags(const uint8_t *p, size_t n) {
+  uint64_t bytes = 0;
+  memcpy(&bytes, p, n < 8 ? n : 8);
+  const __m256i x = _mm256_cvtepu8_epi32(_mm_cvtsi64_si128((long long)bytes));
+  return _mm256_cmpgt_epi32(x, _mm256_setzero_si256());
+}
 static inline vf v_zero_below(vf x, vf a, vf b) {
   return _mm256_and_ps(x, _mm256_cmp_ps(a, b, _CMP_NLT_UQ));
 }

@@ -1,49 +1,51 @@
-/* The gated loss in blocks of tokens, threaded over sequences (spec O1, O2, O4, O5).
+/* The gated loss in vectors of tokens, threaded over sequences (spec O1, O2, O4, O5).
  *
- * A token moves about 30 bytes and needs two to four of the functions of spec N2.1, which run in
- * vectors over a block; what is summed is binary64 in token order, on one lane. A step of our own
- * has thousands of tokens, for which the model does 10^9 operations; as a function of its own, on
- * millions of tokens, the loss is compared with what PyTorch takes for it.
- */
+ * A vector of tokens goes through ratio, gate, gradients and terms at once; the terms of the chains
+ * of O5, in pairs, are then added token by token. FLOOR_TEXT */
 #include "cpu.h"
 #include "kernels/core/check.h"
-#include "kernels/core/function_maps.h"
-#include "kernels/plain/gate.h"
-#include "lanes.h"
+#include "loss_gate.h"
 
 #include <math.h>
 
-#define BLOCK 256
 #define LOG_RATIO_MAX 80.0f
-
-/* y[i] = name(x[i]) for n elements, in vectors (spec N2.1). */
-#define MAP(name, y, x, n) SL_ISA_NAME(function_maps)[SL_FUNCTION_##name](y, x, n)
 
 typedef struct {
   sl_staged_loss out;
   const sl_objective *objective;
   const sl_gated_loss_batch *batch;
+  gate_sides *side;
 } loss_job;
-
-/* Columns of one block; masked slots are computed with log-ratio 0 and never used. t holds what
- * one loop leaves for the next. */
-typedef struct {
-  float x[BLOCK], r[BLOCK], z[BLOCK], w[BLOCK], f[BLOCK], slope[BLOCK], t[BLOCK];
-  double centred[BLOCK], kl[BLOCK];
-  uint8_t clamped[BLOCK], kl_clamped[BLOCK];
-} block;
 
 /* What is the same for all tokens of a sequence. */
 typedef struct {
-  sl_gate_side gate;
-  double c, ac;
-  float a, kl_scale, entropy_grad;
-  float x; /* of a sequence-level ratio */
+  double c;
+  float advantage, kl_scale, entropy_grad;
+  float x; /* of a sequence-level ratio, before the clamp */
 } sequence;
 
-/* x is a number (check_loss.c). */
-static inline float clamp(float x) {
-  return (x > LOG_RATIO_MAX ? LOG_RATIO_MAX : x < -LOG_RATIO_MAX ? -LOG_RATIO_MAX : x) + 0.0f;
+/* The chains of spec O5 in pairs, as they are added: two lanes of one vector. */
+enum { OBJECTIVE_CENTRED, LOG_RATIO_Y, WEIGHT_EFFECTIVE, SQUARE_KL, ENTROPY_NONE, PAIRS };
+typedef double pair __attribute__((vector_size(16)));
+/* of a vector's tokens, in the order of v64_store_pairs */
+typedef double terms[PAIRS][2 * SL_VW] __attribute__((aligned(64)));
+typedef struct {
+  pair chain[PAIRS];
+  vf ratio_max;
+  uint32_t tokens, below_half, clamped, kl_clamped;
+} running;
+
+/* One vector of tokens: which are unmasked, and whose log-ratio was clamped; masked ones have the
+ * log-ratio 0. */
+typedef struct {
+  vmask live, clamped, positive;
+  vf x, r, y, advantage;
+} token_lanes;
+
+/* x are numbers (check_loss.c). */
+static inline vf clamped_to_limit(vf x, vmask *clamped) {
+  *clamped = v_less(v_set(LOG_RATIO_MAX), v_magnitude(x));
+  return v_clamp(x, -LOG_RATIO_MAX, LOG_RATIO_MAX) + v_zero();
 }
 
 /* spec O1.2: lanes by slot, masked slots add +0, which cannot change a lane that started at +0.
@@ -64,148 +66,262 @@ static float sequence_log_ratio(double *chunk, const sl_gated_loss_batch *b, siz
   return tokens > 0.0 ? (float)(sum64_levels(chunk, chunks) / tokens) : 0.0f;
 }
 
-static void fill_ratios(block *k, const loss_job *job, const sequence *q, size_t at, size_t n) {
+static inline token_lanes lanes_at(const loss_job *job, const sequence *q, size_t at, size_t n) {
   const sl_gated_loss_batch *b = job->batch;
-  for (size_t i = 0; i < n; i++) {
-    const int live = b->mask[at + i] != 0;
-    float x = q->x;
-    if (job->objective->level == SL_LEVEL_TOKEN)
-      x = live ? b->logp_new[at + i] - b->logp_old[at + i] : 0.0f;
-    k->clamped[i] = fabsf(x) > LOG_RATIO_MAX;
-    k->x[i] = clamp(x);
-  }
-  MAP(exp, k->r, k->x, n);
+  token_lanes t = {.live = v_flags(b->mask + at, n)};
+  vf x = v_select(t.live, v_set(q->x), v_zero());
+  if (job->objective->level == SL_LEVEL_TOKEN)
+    x = v_load_part(b->logp_new + at, t.live) - v_load_part(b->logp_old + at, t.live);
+  t.x = clamped_to_limit(x, &t.clamped);
+  t.r = v64_join(v64_exp(v64_low(t.x)), v64_exp(v64_high(t.x)));
+  t.y = t.r - v_set(1.0f);
+  t.advantage =
+      b->token_advantage ? v_load_part(b->token_advantage + at, t.live) : v_set(q->advantage);
+  t.positive = v_less(v_zero(), t.advantage);
+  return t;
 }
 
-/* spec O2.1, O2.3 */
-static void fill_smooth_gate(block *k, const sl_gate_side *g, size_t n) {
-  for (size_t i = 0; i < n; i++) k->z[i] = g->tau * (k->r[i] - 1.0f);
-  switch (g->family) {
+/* An expression, one unmasked token after the other. */
+static gate_lanes expression_gate(gate_sides side, const token_lanes *t) {
+  float r[SL_VW], f[SL_VW] = {0}, w[SL_VW] = {0};
+  double centred[SL_VW] = {0};
+  const unsigned positive = v_lane_bits(t->positive);
+  v_store(r, t->r);
+  for (unsigned left = v_lane_bits(t->live); left; left &= left - 1) {
+    const int j = __builtin_ctz(left);
+    const sl_gate_side *s = &side[positive >> j & 1];
+    s->gate->function(s->gate->expression, s->positive, r[j], &f[j], &w[j]);
+    centred[j] = (double)f[j] - (double)s->at_one;
+  }
+  gate_lanes g = {.w = v_load(w), .f = v_load(f)};
+  memcpy(g.centred, centred, sizeof centred);
+  return g;
+}
+
+/* The gate of that family, for the lanes of either sign that have it. */
+static inline gate_lanes gate_of(sl_gate_family family, gate_sides side, const token_lanes *t) {
+  const vf tau = v_by_sign(t->positive, side[0].tau, side[1].tau), z = tau * t->y;
+  switch (family) {
     case SL_GATE_SIGMOID:
-      MAP(sech2h, k->w, k->z, n);
-      MAP(sigmoid, k->t, k->z, n);
-      for (size_t i = 0; i < n; i++) k->f[i] = g->scale * k->t[i];
-      for (size_t i = 0; i < n; i++) k->z[i] *= 0.5f;
-      MAP(tanh, k->t, k->z, n);
-      for (size_t i = 0; i < n; i++) k->centred[i] = (double)(g->centred_scale * k->t[i]);
-      return;
+      return sigmoid_gate(side, t->positive, z);
     case SL_GATE_ERF:
-      MAP(gaussh, k->w, k->z, n);
-      for (size_t i = 0; i < n; i++) k->centred[i] = sl_gate_erf(g, k->z[i]);
-      break;
+      return erf_gate(side, t->positive, z);
     case SL_GATE_ARCTAN:
-      MAP(lorentz, k->w, k->z, n);
-      MAP(atan, k->t, k->z, n);
-      for (size_t i = 0; i < n; i++) k->centred[i] = (double)(k->t[i] / g->tau);
-      for (size_t i = 0; i < n; i++) k->f[i] = 1.0f + (float)k->centred[i];
-      return;
-    default: /* softsign */
-      MAP(rhypot3, k->w, k->z, n);
-      for (size_t i = 0; i < n; i++) k->centred[i] = sl_gate_softsign(k->r[i] - 1.0f, k->z[i]);
-      break;
+      return arctan_gate(tau, z);
+    case SL_GATE_SOFTSIGN:
+      return softsign_gate(t->y, z);
+    case SL_GATE_CLIP:
+      return clip_gate(side, t->positive, t->r);
+    case SL_GATE_IDENTITY:
+      return identity_gate(t->r);
+    default:
+      return expression_gate(side, t);
   }
-  for (size_t i = 0; i < n; i++) k->f[i] = (float)(1.0 + k->centred[i]);
-  for (size_t i = 0; i < n; i++) k->centred[i] = (double)(float)k->centred[i];
 }
 
-static void fill_gate(block *k, const sl_gate_side *g, size_t n) {
-  if (g->family < SL_GATE_CLIP) {
-    fill_smooth_gate(k, g, n);
-    return;
-  }
-  for (size_t i = 0; i < n; i++) {
-    const sl_gate_point p = sl_gate_at(g, k->r[i]);
-    k->w[i] = p.w, k->f[i] = p.f, k->centred[i] = p.centred;
-  }
+/* Families of the two signs that differ: each for the lanes that have it. */
+static gate_lanes gate_of_two(gate_sides side, const token_lanes *t) {
+  const unsigned all = (1u << SL_VW) - 1, positive = v_lane_bits(t->positive);
+  if (positive == 0) return gate_of(side[0].family, side, t);
+  gate_lanes p = gate_of(side[1].family, side, t);
+  if (positive == all) return p;
+  const gate_lanes n = gate_of(side[0].family, side, t);
+  p.w = v_select(t->positive, p.w, n.w), p.f = v_select(t->positive, p.f, n.f);
+  double chosen[SL_VW], other[SL_VW];
+  memcpy(chosen, p.centred, sizeof chosen), memcpy(other, n.centred, sizeof other);
+  for (unsigned j = 0; j < SL_VW; j++)
+    if (!(positive >> j & 1)) chosen[j] = other[j];
+  memcpy(p.centred, chosen, sizeof chosen);
+  return p;
 }
+
+typedef struct {
+  vf slope;
+  vf64 value[2];
+  vmask clamped;
+} kl_lanes;
 
 /* spec O4.3 */
-static void fill_kl(block *k, const loss_job *job, size_t at, size_t n) {
+static inline kl_lanes kl_at(const loss_job *job, size_t at, vmask live) {
   const sl_gated_loss_batch *b = job->batch;
-  const sl_kl_kind kind = job->objective->kl;
-  for (size_t i = 0; i < n; i++) {
-    const float y = b->mask[at + i] ? b->logp_new[at + i] - b->logp_ref[at + i] : 0.0f;
-    k->kl_clamped[i] = fabsf(y) > LOG_RATIO_MAX;
-    k->z[i] = clamp(y);
+  kl_lanes k;
+  const vf y = clamped_to_limit(
+      v_load_part(b->logp_new + at, live) - v_load_part(b->logp_ref + at, live), &k.clamped);
+  const vf64 wide[2] = {v64_low(y), v64_high(y)};
+  k.slope = v_set(1.0f), k.value[0] = wide[0], k.value[1] = wide[1];
+  if (job->objective->kl == SL_KL_K2) {
+    k.slope = y;
+    for (int h = 0; h < 2; h++) k.value[h] = wide[h] * wide[h] * v64_set(0.5);
+  } else if (job->objective->kl == SL_KL_K3) {
+    const vf e = v_expm1(-y);
+    k.slope = -e;
+    k.value[0] = v64_low(e) + wide[0], k.value[1] = v64_high(e) + wide[1];
   }
-  for (size_t i = 0; i < n; i++) k->t[i] = -k->z[i];
-  if (kind == SL_KL_K3) MAP(expm1, k->slope, k->t, n);
-  for (size_t i = 0; i < n; i++)
-    k->slope[i] = kind == SL_KL_K1 ? 1.0f : kind == SL_KL_K2 ? k->z[i] : -k->slope[i];
-  for (size_t i = 0; i < n; i++) {
-    const double y = (double)k->z[i];
-    k->kl[i] = kind == SL_KL_K1 ? y : kind == SL_KL_K2 ? y * y / 2.0 : y - (double)k->slope[i];
-    if (k->kl_clamped[i]) k->slope[i] = 0.0f;
-  }
+  k.slope = v_select(k.clamped, v_zero(), k.slope);
+  return k;
 }
 
-/* spec O5: chains in token order */
-static void add_token(sl_loss_sums *s, const block *k, size_t i, double ac, float effective) {
-  const double y = (double)(k->r[i] - 1.0f);
-  s->objective += ac * (double)k->f[i];
-  s->centred += ac * k->centred[i];
-  s->log_ratio_sum += (double)k->x[i];
-  s->y_sum += y;
-  s->y_square_sum = fma(y, y, s->y_square_sum);
-  s->weight_sum += (double)k->w[i];
-  s->effective_sum += (double)effective;
-  s->ratio_max = s->tokens == 0 || k->r[i] > s->ratio_max ? k->r[i] : s->ratio_max;
-  s->below_half += k->w[i] < 0.5f;
-  s->clamped += k->clamped[i];
-  s->tokens++;
+static inline __attribute__((always_inline)) void add_pairs(pair chain[PAIRS],
+                                                            const double (*term)[2 * SL_VW],
+                                                            size_t pairs) {
+  pair sum[PAIRS];
+  for (size_t p = 0; p < pairs; p++) sum[p] = chain[p];
+#pragma GCC unroll 16
+  for (size_t j = 0; j < SL_VW; j++) {
+    const size_t half = j / (SL_VW / 2), of_half = j % (SL_VW / 2),
+                 at = half * SL_VW + of_half % 2 * (SL_VW / 2) + of_half / 2 * 2;
+    for (size_t p = 0; p < pairs; p++) sum[p] += *(const pair *)(const void *)&term[p][at];
+  }
+  for (size_t p = 0; p < pairs; p++) chain[p] = sum[p];
 }
 
-/* spec O4.2, O4.4, O4.6 */
-static void finish_block(const block *k, const loss_job *job, const sequence *q,
-                         sl_loss_sums *total, size_t at, size_t n) {
+/* Adds the terms of a vector's tokens, ascending. */
+static inline __attribute__((always_inline)) void add_terms(pair chain[PAIRS], const terms *term,
+                                                            int entropy) {
+  if (entropy)
+    add_pairs(chain, *term, PAIRS);
+  else
+    add_pairs(chain, *term, PAIRS - 1);
+}
+
+static inline void put_terms(double *at, vf x, vf y) {
+  v64_store_pairs(at, v64_low(x), v64_low(y));
+  v64_store_pairs(at + SL_VW, v64_high(x), v64_high(y));
+}
+static inline void put_terms64(double *at, const vf64 x[2], const vf64 y[2]) {
+  v64_store_pairs(at, x[0], y[0]);
+  v64_store_pairs(at + SL_VW, x[1], y[1]);
+}
+
+/* The family of gate_of_two. */
+#define TWO_FAMILIES (-1)
+
+/* Gradients, terms and counts of n tokens from `at` (spec O4.2 to O4.7, O5). Masked ones have terms
+ * of +0, which cannot change chains that start at +0. */
+static inline __attribute__((always_inline)) void vector_loss(const loss_job *job,
+                                                              const sequence *q, running *run,
+                                                              terms term, size_t at, size_t n,
+                                                              int family) {
   const sl_objective *o = job->objective;
   const sl_gated_loss_batch *b = job->batch;
-  sl_loss_sums sums = *total; /* in registers, which the stores to d and e cannot touch */
-  for (size_t i = 0; i < n; i++) {
-    const float effective = k->w[i] * k->r[i];
-    float d = k->clamped[i] || q->a == 0.0f ? 0.0f : effective * q->a;
-    job->out.d[at + i] = job->out.e[at + i] = 0.0f;
-    if (!b->mask[at + i]) continue;
-    if (o->beta > 0.0) {
-      /* The analyzer does not see that fill_kl ran, because beta > 0. */
-      d = d + q->kl_scale * k->slope[i]; /* NOLINT(clang-analyzer-core.*) */
-      sums.kl += q->c * k->kl[i];
-      sums.kl_clamped += k->kl_clamped[i];
-    }
-    job->out.d[at + i] = d;
-    if (o->gamma > 0.0) job->out.e[at + i] = q->entropy_grad;
-    if (b->entropy) sums.entropy += q->c * (double)b->entropy[at + i];
-    add_token(&sums, k, i, q->ac, effective);
+  const token_lanes t = lanes_at(job, q, at, n);
+  const gate_lanes g = family == TWO_FAMILIES ? gate_of_two(*job->side, &t)
+                                              : gate_of((sl_gate_family)family, *job->side, &t);
+  const vf w = v_select(t.live, g.w, v_zero()), f = v_select(t.live, g.f, v_zero()),
+           effective = w * t.r;
+  const vf64 c = v64_set(q->c), ac[2] = {v64_low(t.advantage) * c, v64_high(t.advantage) * c};
+  const vf a = v64_join(-ac[0], -ac[1]);
+  vf d = v_select(v_or(t.clamped, v_equal(a, v_zero())), v_zero(), effective * a);
+  kl_lanes kl = {.value = {v64_set(0.0), v64_set(0.0)}};
+  if (o->beta > 0.0) {
+    kl = kl_at(job, at, t.live);
+    d = d + v_set(q->kl_scale) * kl.slope;
+    run->kl_clamped += (uint32_t)__builtin_popcount(v_lane_bits(kl.clamped));
+    kl.value[0] *= c, kl.value[1] *= c;
   }
-  *total = sums;
+  v_store_n(job->out.d + at, n, v_select(t.live, d, v_zero()));
+  if (job->out.e) v_store_n(job->out.e + at, n, v_select(t.live, v_set(q->entropy_grad), v_zero()));
+
+  put_terms64(term[OBJECTIVE_CENTRED], (vf64[]){ac[0] * v64_low(f), ac[1] * v64_high(f)},
+              (vf64[]){ac[0] * g.centred[0], ac[1] * g.centred[1]});
+  put_terms(term[LOG_RATIO_Y], t.x, t.y);
+  put_terms(term[WEIGHT_EFFECTIVE], w, effective);
+  const vf64 y[2] = {v64_low(t.y), v64_high(t.y)}; /* y^2 is exact: as the fma of O5.2 */
+  put_terms64(term[SQUARE_KL], (vf64[]){y[0] * y[0], y[1] * y[1]}, kl.value);
+  if (b->entropy) {
+    const vf h = v_load_part(b->entropy + at, t.live);
+    put_terms64(term[ENTROPY_NONE], (vf64[]){v64_low(h) * c, v64_high(h) * c},
+                (vf64[]){v64_set(0.0), v64_set(0.0)});
+  }
+  run->ratio_max = v_max(run->ratio_max, v_select(t.live, t.r, v_zero()));
+  run->tokens += (uint32_t)__builtin_popcount(v_lane_bits(t.live));
+  run->below_half +=
+      (uint32_t)__builtin_popcount(v_lane_bits(v_and(t.live, v_less(w, v_set(0.5f)))));
+  run->clamped += (uint32_t)__builtin_popcount(v_lane_bits(t.clamped));
+}
+
+/* Terms are added RING - 1 vectors after they were stored: a load of a part of a store that has not
+ * left the store buffer waits for it. */
+enum { RING = 8 };
+
+static inline __attribute__((always_inline)) running loss_of_family(const loss_job *job,
+                                                                    const sequence *q, size_t lo,
+                                                                    size_t hi, int family) {
+  running run = {.ratio_max = v_zero()};
+  terms ring[RING];
+  const int entropy = job->batch->entropy != NULL;
+  const size_t vectors = (hi - lo + SL_VW - 1) / SL_VW;
+  for (size_t k = 0; k < vectors; k++) {
+    const size_t at = lo + k * SL_VW;
+    vector_loss(job, q, &run, ring[k % RING], at, hi - at, family);
+    if (k >= RING - 1) add_terms(run.chain, (const terms *)&ring[(k + 1) % RING], entropy);
+  }
+  for (size_t k = vectors < RING ? 0 : vectors - RING + 1; k < vectors; k++)
+    add_terms(run.chain, (const terms *)&ring[k % RING], entropy);
+  return run;
+}
+
+/* A loop for each family, so that no vector asks which it is. */
+static running tokens_loss(const loss_job *job, const sequence *q, size_t lo, size_t hi,
+                           int family) {
+  switch (family) {
+    case SL_GATE_SIGMOID:
+      return loss_of_family(job, q, lo, hi, SL_GATE_SIGMOID);
+    case SL_GATE_ERF:
+      return loss_of_family(job, q, lo, hi, SL_GATE_ERF);
+    case SL_GATE_ARCTAN:
+      return loss_of_family(job, q, lo, hi, SL_GATE_ARCTAN);
+    case SL_GATE_SOFTSIGN:
+      return loss_of_family(job, q, lo, hi, SL_GATE_SOFTSIGN);
+    case SL_GATE_CLIP:
+      return loss_of_family(job, q, lo, hi, SL_GATE_CLIP);
+    case SL_GATE_IDENTITY:
+      return loss_of_family(job, q, lo, hi, SL_GATE_IDENTITY);
+    case SL_GATE_EXPRESSION:
+      return loss_of_family(job, q, lo, hi, SL_GATE_EXPRESSION);
+    default:
+      return loss_of_family(job, q, lo, hi, TWO_FAMILIES);
+  }
+}
+
+static sl_loss_sums sums_of(const running *run) {
+  const pair *c = run->chain;
+  sl_loss_sums s = {.objective = c[OBJECTIVE_CENTRED][0],
+                    .centred = c[OBJECTIVE_CENTRED][1],
+                    .kl = c[SQUARE_KL][1],
+                    .entropy = c[ENTROPY_NONE][0],
+                    .y_sum = c[LOG_RATIO_Y][1],
+                    .y_square_sum = c[SQUARE_KL][0],
+                    .weight_sum = c[WEIGHT_EFFECTIVE][0],
+                    .effective_sum = c[WEIGHT_EFFECTIVE][1],
+                    .ratio_max = v_max_lane(run->ratio_max),
+                    .tokens = run->tokens,
+                    .below_half = run->below_half,
+                    .clamped = run->clamped,
+                    .log_ratio_sum = c[LOG_RATIO_Y][0],
+                    .kl_clamped = run->kl_clamped};
+  if (isnan(s.objective) || isnan(s.centred)) s.objective = s.centred = (double)NAN;
+  return s;
 }
 
 static sl_loss_sums sequence_loss(const loss_job *job, size_t s) {
   const sl_objective *o = job->objective;
   const sl_gated_loss_batch *b = job->batch;
   const size_t lo = b->seq[s], hi = b->seq[s + 1];
-  const double c = b->coefficient[s], ac = (double)b->advantage[s] * c;
+  const double c = b->coefficient[s];
+  const sl_gate_family *family = o->gate.family;
   const sequence q = {
-      .gate = sl_gate_for(&o->gate, b->advantage[s] > 0.0f),
       .c = c,
-      .ac = ac,
-      .a = (float)-ac,
+      .advantage = b->token_advantage ? 0.0f : b->advantage[s],
       .kl_scale = (float)(o->beta * c),
-      .entropy_grad = (float)-(o->gamma * c),
+      .entropy_grad = o->gamma > 0.0 ? (float)-(o->gamma * c) : 0.0f,
       .x = o->level == SL_LEVEL_SEQUENCE
                ? sequence_log_ratio(job->out.chunk + lo / SL_SUM_CHUNK + s, b, lo, hi)
                : 0.0f};
-  sl_loss_sums sums = {0};
-  block k;
-  for (size_t at = lo; at < hi; at += BLOCK) {
-    const size_t n = hi - at < BLOCK ? hi - at : BLOCK;
-    fill_ratios(&k, job, &q, at, n);
-    fill_gate(&k, &q.gate, n);
-    if (o->beta > 0.0) fill_kl(&k, job, at, n);
-    finish_block(&k, job, &q, &sums, at, n);
-  }
-  if (isnan(sums.objective) || isnan(sums.centred)) sums.objective = sums.centred = (double)NAN;
-  return sums;
+  int one = family[0] == family[1] ? (int)family[0] : TWO_FAMILIES;
+  if (!b->token_advantage) one = (int)family[q.advantage > 0.0f];
+  const running run = tokens_loss(job, &q, lo, hi, one);
+  return sums_of(&run);
 }
 
 static void loss_range(void *arg, size_t begin, size_t end, int thread) {
@@ -214,12 +330,30 @@ static void loss_range(void *arg, size_t begin, size_t end, int thread) {
   for (size_t s = begin; s < end; s++) job->out.sums[s] = sequence_loss(job, s);
 }
 
+/* 1 if every gradient is surely finite: w <= 1 (spec O2.1, O2.2), r < 2^115.5 and |A c| <= 2^11
+ * leave |d| below 2^126.5, and beta <= 2^11 the KL term, whose slope is below 2^115.5 too, below
+ * the same. Then results may go where they belong before all of them are there. */
+static int surely_finite(const sl_objective *o, const sl_gated_loss_batch *b) {
+  const float most = 0x1p11f;
+  int small = o->beta <= (double)most && o->gate.family[0] != SL_GATE_EXPRESSION &&
+              o->gate.family[1] != SL_GATE_EXPRESSION;
+  for (size_t s = 0; small && !b->token_advantage && s < b->n_seq; s++)
+    small = fabsf(b->advantage[s]) <= most;
+  if (!small || !b->token_advantage) return small;
+  for (size_t i = 0; i < b->seq[b->n_seq]; i++)
+    small &= (b->mask[i] == 0) | (fabsf(b->token_advantage[i]) <= most);
+  return small;
+}
+
 sl_status SL_ISA_NAME(gated_loss)(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
                                   const sl_objective *objective, const sl_gated_loss_batch *batch) {
   const size_t n = batch->n_seq, t = n ? batch->seq[n] : 0;
-  const sl_staged_loss staged = sl_stage_loss(ctx, n, t);
-  if (!staged.sums) return ctx->error.status;
-  loss_job job = {staged, objective, batch};
+  const int direct = n == 0 || surely_finite(objective, batch);
+  sl_staged_loss out = sl_stage_loss(ctx, n, direct ? 0 : t, t);
+  if (!out.sums) return ctx->error.status;
+  if (direct) out.sums = sums, out.d = d, out.e = e;
+  gate_sides side = {sl_gate_for(&objective->gate, 0), sl_gate_for(&objective->gate, 1)};
+  loss_job job = {out, objective, batch, &side};
   const sl_status status = sl_parallel_for(ctx, n, 1, loss_range, &job);
-  return status ? status : sl_commit_loss(ctx, d, e, sums, &staged, batch);
+  return status || direct ? status : sl_commit_loss(ctx, d, e, sums, &out, batch);
 }

@@ -194,6 +194,8 @@ static __device__ void refuse_token(const loss_problem &a, size_t i) {
   if (!isfinite(x)) leave_fault(a.faults, SL_KERNEL_gated_loss, SL_FAULT_log_ratio, i);
   if (b.entropy && !isfinite(b.entropy[i]))
     leave_fault(a.faults, SL_KERNEL_gated_loss, SL_FAULT_entropy, i);
+  if (b.token_advantage && !isfinite(b.token_advantage[i]))
+    leave_fault(a.faults, SL_KERNEL_gated_loss, SL_FAULT_token_advantage, i);
   if (!(a.beta > 0.0)) return;
   if (!isfinite(b.logp_ref[i])) leave_fault(a.faults, SL_KERNEL_gated_loss, SL_FAULT_logp_ref, i);
   if (!isfinite(__fadd_rn(b.logp_new[i], -b.logp_ref[i])))
@@ -201,10 +203,16 @@ static __device__ void refuse_token(const loss_problem &a, size_t i) {
 }
 
 static __device__ void refuse_sequence(const loss_problem &a, size_t s) {
-  if (!isfinite(a.batch.advantage[s]))
+  if (!a.batch.token_advantage && !isfinite(a.batch.advantage[s]))
     leave_fault(a.faults, SL_KERNEL_gated_loss, SL_FAULT_advantage, s);
   if (!(a.batch.coefficient[s] >= 0.0 && a.batch.coefficient[s] <= 1.0))
     leave_fault(a.faults, SL_KERNEL_gated_loss, SL_FAULT_coefficient, s);
+}
+
+/* spec O4.7 */
+static __device__ __forceinline__ float advantage_at(const sl_gated_loss_batch &b, size_t s,
+                                                     size_t i) {
+  return b.token_advantage ? b.token_advantage[i] : b.advantage[s];
 }
 
 /* The log-ratio of token i: of the whole sequence, or its own. */
@@ -220,14 +228,14 @@ template <int Threads>
 static __global__ void __launch_bounds__(Threads) gated_loss_ratios(loss_problem a) {
   for (size_t s = blockIdx.x; s < a.batch.n_seq; s += gridDim.x) {
     const size_t lo = a.seq[s], hi = a.seq[s + 1];
-    const bool positive = a.batch.advantage[s] > 0.0f,
-               expression = a.side[positive].family == SL_GATE_EXPRESSION;
     log_ratio of_sequence = {0.0f, false};
     if (a.level == SL_LEVEL_SEQUENCE)
       of_sequence = clamp_ratio(sequence_log_ratio<Threads>(a.batch, lo, hi));
     for (size_t i = lo + threadIdx.x; i < hi; i += Threads) {
+      const bool live = a.batch.mask[i], positive = live && advantage_at(a.batch, s, i) > 0.0f;
       float r = 0.0f;
-      if (expression && a.batch.mask[i]) r = sl_fn_exp(ratio_of(a, of_sequence, i).x);
+      if (live && a.side[positive].family == SL_GATE_EXPRESSION)
+        r = sl_fn_exp(ratio_of(a, of_sequence, i).x);
       a.ratio[i] = positive ? r : -r;
     }
   }
@@ -239,11 +247,12 @@ template <int Pitch>
 static __device__ __forceinline__ void token_loss(const loss_problem &a, size_t s, size_t i,
                                                   log_ratio of_sequence, double (*term)[Pitch],
                                                   token_counts &n) {
-  const double c = a.batch.coefficient[s], ac = static_cast<double>(a.batch.advantage[s]) * c;
+  const float advantage = advantage_at(a.batch, s, i);
+  const double c = a.batch.coefficient[s], ac = static_cast<double>(advantage) * c;
   const float gradient = static_cast<float>(-ac);
   const log_ratio x = ratio_of(a, of_sequence, i);
   const float r = sl_fn_exp(x.x);
-  const gate_value g = gate_of(a, a.batch.advantage[s] > 0.0f, r, i);
+  const gate_value g = gate_of(a, advantage > 0.0f, r, i);
   const float effective = __fmul_rn(g.w, r), y = __fadd_rn(r, -1.0f);
   float d = 0.0f;
   if (!x.clamped && gradient != 0.0f) d = __fmul_rn(effective, gradient);

@@ -54,6 +54,11 @@ static inline sl_gate_side sl_gate_for(const sl_gate *gate, int positive) {
   return s;
 }
 
+/* The advantage of token i of sequence s (spec O4.7). */
+static inline float sl_advantage_at(const sl_gated_loss_batch *b, size_t s, size_t i) {
+  return b->token_advantage ? b->token_advantage[i] : b->advantage[s];
+}
+
 /* f - f(1) before its rounding, of erf and of softsign (spec O2.3). */
 static inline double sl_gate_erf(const sl_gate_side *s, float z) {
   return s->erf_scale * sl_fn64_erf((double)z * SL_SQRT_HALF);

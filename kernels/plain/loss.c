@@ -70,14 +70,13 @@ static uint32_t count_tokens(const uint8_t *mask, size_t lo, size_t hi) {
   return n;
 }
 
-/* d and e of the tokens of sequence s, and its sums (spec O4.4, O4.6, O5.1). */
+/* d and e of the tokens of sequence s, and its sums (spec O4.4, O4.6, O4.7, O5.1). */
 static sl_loss_sums sequence_loss(float *d, float *e, const sl_objective *o,
                                   const sl_gated_loss_batch *b, size_t s) {
   const size_t lo = b->seq[s], hi = b->seq[s + 1];
-  const double c = b->coefficient[s], ac = (double)b->advantage[s] * c;
-  const float a = (float)-ac, kl_scale = (float)(o->beta * c),
-              entropy_grad = (float)-(o->gamma * c);
-  const sl_gate_side gate = sl_gate_for(&o->gate, b->advantage[s] > 0.0f);
+  const double c = b->coefficient[s];
+  const float kl_scale = (float)(o->beta * c), entropy_grad = (float)-(o->gamma * c);
+  const sl_gate_side gate[2] = {sl_gate_for(&o->gate, 0), sl_gate_for(&o->gate, 1)};
   const uint32_t tokens = count_tokens(b->mask, lo, hi);
   log_ratio x = {0.0f, 0};
   if (o->level == SL_LEVEL_SEQUENCE && tokens) x = clamp(sequence_log_ratio(b, lo, hi, tokens));
@@ -86,9 +85,10 @@ static sl_loss_sums sequence_loss(float *d, float *e, const sl_objective *o,
     d[i] = e[i] = 0.0f;
     if (!b->mask[i]) continue;
     if (o->level == SL_LEVEL_TOKEN) x = clamp(b->logp_new[i] - b->logp_old[i]);
-    const float r = sl_fn_exp(x.x);
-    const sl_gate_point g = sl_gate_at(&gate, r);
-    const float effective = g.w * r;
+    const float advantage = sl_advantage_at(b, s, i), r = sl_fn_exp(x.x);
+    const double ac = (double)advantage * c;
+    const sl_gate_point g = sl_gate_at(&gate[advantage > 0.0f], r);
+    const float a = (float)-ac, effective = g.w * r;
     if (!x.clamped && a != 0.0f) d[i] = effective * a;
     if (o->beta > 0.0) {
       const kl_term kl = kl_at(o->kl, b->logp_new[i] - b->logp_ref[i]);
@@ -110,7 +110,7 @@ static sl_loss_sums sequence_loss(float *d, float *e, const sl_objective *o,
 sl_status sl_plain_gated_loss(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
                               const sl_objective *objective, const sl_gated_loss_batch *batch) {
   const size_t n = batch->n_seq, t = n ? batch->seq[n] : 0;
-  const sl_staged_loss staged = sl_stage_loss(ctx, n, t);
+  const sl_staged_loss staged = sl_stage_loss(ctx, n, t, t);
   if (!staged.sums) return ctx->error.status;
   for (size_t s = 0; s < n; s++)
     staged.sums[s] = sequence_loss(staged.d, staged.e, objective, batch, s);

@@ -88,8 +88,16 @@ step one_sequence(size_t n, float x) {
 }
 
 sl_gated_loss_batch batch_of(const step *p) {
-  return (sl_gated_loss_batch){p->new, p->old,       p->ref,         p->entropy, p->mask,
-                               p->seq, p->advantage, p->coefficient, p->n_seq};
+  return (sl_gated_loss_batch){p->new,
+                               p->old,
+                               p->ref,
+                               p->entropy,
+                               p->mask,
+                               p->seq,
+                               p->by_token ? NULL : p->advantage,
+                               p->coefficient,
+                               p->n_seq,
+                               p->by_token ? p->token_advantage : NULL};
 }
 
 loss_kernel planted_loss;

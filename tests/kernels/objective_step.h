@@ -14,7 +14,8 @@ typedef struct {
   size_t n_groups, n_seq, t;
   uint32_t group[STEP_SEQUENCES + 1], seq[STEP_SEQUENCES + 1], tokens[STEP_SEQUENCES];
   double reward[STEP_SEQUENCES], coefficient[STEP_SEQUENCES];
-  float advantage[STEP_SEQUENCES];
+  float advantage[STEP_SEQUENCES], token_advantage[STEP_TOKENS];
+  int by_token; /* token_advantage counts */
   float new[STEP_TOKENS], old[STEP_TOKENS], ref[STEP_TOKENS], entropy[STEP_TOKENS];
   uint8_t mask[STEP_TOKENS];
 } step;

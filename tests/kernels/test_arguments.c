@@ -25,7 +25,8 @@ static int is_optional(const char *kernel, const char *array) {
   for (size_t i = 0; i < sizeof always / sizeof *always; i++)
     if (strcmp(always[i], array) == 0) return 1;
   if (strcmp(kernel, "gated_loss") == 0)
-    return strcmp(array, "e") == 0 || strcmp(array, "entropy") == 0; /* tested below, by gamma */
+    return strcmp(array, "e") == 0 || strcmp(array, "entropy") == 0 || /* tested below, by gamma */
+           strcmp(array, "advantage") == 0 || strcmp(array, "token_advantage") == 0;
   if (strcmp(kernel, "logprob_backward") == 0) return strcmp(array, "logp") == 0; /* no argument */
   return strcmp(array, "a") == 0 || strcmp(array, "b") == 0; /* y stands in for it */
 }
@@ -287,7 +288,7 @@ static float entropy[] = {1.0f, 1.0f, 1.0f}, advantage[] = {1.0f, -1.0f};
 static double coefficient[] = {0.5, 0.5};
 static const uint32_t loss_seq[] = {0, 2, 3};
 static const sl_gated_loss_batch good = {logp_new, logp_old,  logp_ref,    entropy, ones,
-                                         loss_seq, advantage, coefficient, 2};
+                                         loss_seq, advantage, coefficient, 2,       NULL};
 static const sl_objective sapo = {
     .gate = {.family = {SL_GATE_SIGMOID, SL_GATE_SIGMOID}, .tau = {1.05f, 1.0f}},
     .kl = SL_KL_K3,
@@ -324,6 +325,23 @@ Test(refused, settings_of_the_objective) {
   expect_loss(&o, &good, SL_ERR_USAGE, "gated_loss: no such level");
   o = sapo, o.kl = (sl_kl_kind)3;
   expect_loss(&o, &good, SL_ERR_USAGE, "gated_loss: no such kind of KL");
+}
+
+/* spec O4.7: in place of advantages of sequences, which are then not read. */
+Test(refused, advantages_of_tokens) {
+  static const float nan_at_1[] = {1.0f, NAN, 1.0f}, fine[] = {1.0f, -1.0f, 0.0f};
+  static const uint8_t masks[] = {1, 0, 1};
+  sl_gated_loss_batch b = good;
+  b.token_advantage = nan_at_1, b.advantage = NULL;
+  expect_loss(&sapo, &b, SL_ERR_NONFINITE, "gated_loss: token_advantage[1] (sequence 0) is nan");
+  sl_loss_sums sums[2];
+  b.mask = masks;
+  cr_expect_eq(sl_gated_loss(ctx, out, out + 8, sums, &sapo, &b), SL_OK);
+  b.token_advantage = fine, b.mask = ones;
+  cr_expect_eq(sl_gated_loss(ctx, out, out + 8, sums, &sapo, &b), SL_OK);
+  memset(out, 0, sizeof out);
+  b.token_advantage = NULL;
+  expect_loss(&sapo, &b, SL_ERR_USAGE, "gated_loss: batch->advantage is NULL");
 }
 
 Test(refused, what_a_loss_lacks) {

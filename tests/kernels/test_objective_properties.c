@@ -52,6 +52,7 @@ static void append(step *q, const step *p, size_t from, size_t n) {
         memcpy(q->old + at, p->old + src, length * sizeof *p->old);
     memcpy(q->ref + at, p->ref + src, length * sizeof *p->ref),
         memcpy(q->entropy + at, p->entropy + src, length * sizeof *p->entropy);
+    memcpy(q->token_advantage + at, p->token_advantage + src, length * sizeof *p->new);
     memcpy(q->mask + at, p->mask + src, length);
     q->t += length;
     q->seq[q->n_seq] = (uint32_t)q->t;
@@ -166,6 +167,69 @@ PROPERTY(micro_batches_do_not_show) {
     const size_t left = p->n_seq - begin, n = 1 + next_below(s, (uint32_t)(left < 5 ? left : 5));
     step part = {.n_groups = 0};
     append(&part, p, begin, n);
+    const outcome b = loss_of(&part, o);
+    for (size_t k = 0; k < n; k++) ok &= same_sequence(&unsplit, p, begin + k, &b, &part, k);
+    begin += n;
+  }
+  return ok;
+}
+
+/* p with an advantage for each token: that of its sequence; NaN where nothing is read. */
+static step by_token(const step *p) {
+  step q = *p;
+  q.by_token = 1;
+  for (size_t k = 0; k < p->n_seq; k++)
+    for (size_t i = p->seq[k]; i < p->seq[k + 1]; i++)
+      q.token_advantage[i] = p->mask[i] ? p->advantage[k] : NAN;
+  return q;
+}
+
+/* spec O4.7: advantages that are equal along each sequence give its advantage's bits. */
+PROPERTY(equal_advantages_of_tokens_are_the_sequences) {
+  const step q = by_token(p);
+  (void)s;
+  const outcome a = loss_of(p, o), b = loss_of(&q, o);
+  return same("outcome", &b, &a, sizeof a);
+}
+
+/* spec O4.7: each token's gradient is the one that it has where its advantage is that of its
+ * sequence. Counts of tokens are the same for both. */
+PROPERTY(a_token_follows_its_own_advantage) {
+  static const float choice[] = {1.5f, -0.75f, 0.0f};
+  step q = by_token(p), all[3];
+  outcome of[3];
+  for (size_t i = 0; i < p->t; i++)
+    if (p->mask[i]) q.token_advantage[i] = choice[next_below(s, 3)];
+  q.t = p->t;
+  for (size_t c = 0; c < 3; c++) {
+    all[c] = *p;
+    for (size_t k = 0; k < p->n_seq; k++) all[c].advantage[k] = choice[c];
+    of[c] = loss_of(&all[c], o);
+  }
+  const outcome got = loss_of(&q, o);
+  int ok = 1;
+  for (size_t i = 0; i < p->t; i++)
+    for (size_t c = 0; p->mask[i] && c < 3; c++)
+      if (q.token_advantage[i] == choice[c])
+        ok &= same("d", &got.d[i], &of[c].d[i], sizeof *got.d) &
+              same("e", &got.e[i], &of[c].e[i], sizeof *got.e);
+  for (size_t k = 0; k < p->n_seq; k++)
+    ok &= got.sums[k].tokens == of[0].sums[k].tokens &&
+          got.sums[k].clamped == of[0].sums[k].clamped &&
+          same("y_sum", &got.sums[k].y_sum, &of[0].sums[k].y_sum, sizeof(double));
+  return ok;
+}
+
+/* A part of the step has the bits of the step, with advantages by token too. */
+PROPERTY(micro_batches_do_not_show_by_token) {
+  step q = by_token(p);
+  for (size_t i = 0; i < p->t; i++) q.token_advantage[i] *= next_below(s, 2) ? -1.0f : 0.5f;
+  const outcome unsplit = loss_of(&q, o);
+  int ok = 1;
+  for (size_t begin = 0; begin < p->n_seq;) {
+    const size_t left = p->n_seq - begin, n = 1 + next_below(s, (uint32_t)(left < 5 ? left : 5));
+    step part = {.by_token = 1};
+    append(&part, &q, begin, n);
     const outcome b = loss_of(&part, o);
     for (size_t k = 0; k < n; k++) ok &= same_sequence(&unsplit, p, begin + k, &b, &part, k);
     begin += n;
@@ -416,6 +480,21 @@ static sl_status doubled(sl_context *ctx, float *d, float *e, sl_loss_sums *sums
   return status;
 }
 
+/* The first token's advantage, or its sign alone, for the tokens of a sequence. */
+static sl_status first_of_the_tokens(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
+                                     const sl_objective *o, const sl_gated_loss_batch *b) {
+  static float first[STEP_TOKENS];
+  sl_gated_loss_batch own = *b;
+  if (!b->token_advantage) return sl_gated_loss(ctx, d, e, sums, o, b);
+  for (size_t k = 0; k < b->n_seq; k++)
+    for (size_t i = b->seq[k], last = b->seq[k]; i < b->seq[k + 1]; i++) {
+      if (b->mask[i] && !b->mask[last]) last = i;
+      first[i] = b->token_advantage[last];
+    }
+  own.token_advantage = first;
+  return sl_gated_loss(ctx, d, e, sums, o, &own);
+}
+
 static const struct {
   const char *name;
   loss_kernel wrong;
@@ -428,6 +507,7 @@ static const struct {
     {"nothing where A is 0", nothing_where_a_is_zero, zero_advantage_leaves_kl_and_bonus},
     {"shifted advantages", shifted_advantages, groups_permute},
     {"shifted advantages", shifted_advantages, groups_without_variance_give_no_gradient},
+    {"the first token's advantage", first_of_the_tokens, a_token_follows_its_own_advantage},
     {"doubled", doubled, on_policy_all_gates_agree},
     {"doubled", doubled, gates_only_weaken}};
 

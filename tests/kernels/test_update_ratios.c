@@ -124,6 +124,25 @@ Test(update_ratios, groups_count_alike_whatever_their_length) {
   cr_expect(isnan(mixed.clipped) && isnan(mixed.clipped_tokens));
 }
 
+/* The same by token; with the signs of two clipped tokens turned they are clipped no more, and one
+ * of another sequence now is (spec O4.7). */
+Test(update_ratios, signs_are_the_tokens) {
+  step p = uneven_groups();
+  const sl_objective o = objective_of(SL_GATE_CLIP, 1.0f);
+  p.by_token = 1;
+  for (size_t s = 0; s < p.n_seq; s++)
+    for (size_t t = p.seq[s]; t < p.seq[s + 1]; t++) p.token_advantage[t] = p.advantage[s];
+  const outcome got = loss_of(&p, &o);
+  cr_expect_eq(measured(&p, &o, &got).clipped, (1.0 / 6.0 + 2.0 / 10.0 + 1.0 / 4.0) / 3.0);
+  p.token_advantage[0] = -1.0f, p.token_advantage[14] = 1.0f, p.token_advantage[17] = 2.0f;
+  p.new[15] = -2000.0f, p.token_advantage[15] = 1.0f; /* clamped, whatever its sign */
+  const outcome turned = loss_of(&p, &o);
+  const sl_update_ratios ratios = measured(&p, &o, &turned);
+  cr_expect_eq(ratios.clipped, (0.0 / 6.0 + 1.0 / 10.0 + 2.0 / 4.0) / 3.0);
+  cr_expect_eq(ratios.effective, (6.0 / 6.0 + 9.0 / 10.0 + 2.0 / 4.0) / 3.0);
+  cr_expect_eq(ratios.clipped_tokens, 1.0 / 20.0);
+}
+
 /* On policy every weight is 1, and the ratio exactly so, for any lengths. */
 Test(update_ratios, first_update_has_one) {
   for (uint64_t seed = 1; seed <= 60; seed++) {

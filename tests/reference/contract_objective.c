@@ -135,7 +135,8 @@ static void compare_loss(const char *settings, input_kind kind) {
                                      seq,
                                      narrow(c.in[5], N_SEQ),
                                      coefficient,
-                                     N_SEQ};
+                                     N_SEQ,
+                                     NULL};
   cr_assert_eq(sl_ref_gated_loss(d, e, sums, &o, &batch), SL_OK);
   for (size_t i = 0; i < N_SEQ; i++) {
     const double *s = sums + i * SL_LOSS_FIELDS;

@@ -25,7 +25,7 @@ typedef struct {
 /* Log-ratios of every size: tiny, on policy, moderate, at and beyond the clamp. Masked slots hold
  * what must not be read. */
 typedef struct {
-  float *new, *old, *ref, *entropy, *advantage;
+  float *new, *old, *ref, *entropy, *advantage, *token_advantage;
   uint8_t *mask;
   double *coefficient;
 } numbers;
@@ -50,12 +50,14 @@ static float log_ratio(size_t i, float wide) {
 
 static numbers make_numbers(float wide) {
   const numbers n = {take_floats(TOKENS),        fill(TOKENS, RANDOM, 3.0f), take_floats(TOKENS),
-                     fill(TOKENS, RANDOM, 2.0f), fill(N_SEQ, RANDOM, 2.0f),  take_bytes(TOKENS),
-                     take_doubles(N_SEQ)};
+                     fill(TOKENS, RANDOM, 2.0f), fill(N_SEQ, RANDOM, 2.0f),  take_floats(TOKENS),
+                     take_bytes(TOKENS),         take_doubles(N_SEQ)};
   for (size_t i = 0; i < TOKENS; i++) {
     n.mask[i] = i % 7 != 3;
     n.new[i] = n.old[i] + log_ratio(i, wide);
     n.ref[i] = n.new[i] - log_ratio(i + 3, wide);
+    n.token_advantage[i] = i % 11 == 5 ? 0.0f : (float)(4.0 * next_uniform() - 2.0);
+    if (!n.mask[i]) n.token_advantage[i] = NAN;
     if (!n.mask[i]) n.new[i] = NAN, n.old[i] = 1e30f, n.ref[i] = INFINITY, n.entropy[i] = NAN;
   }
   n.advantage[3] = 0.0f;
@@ -99,10 +101,18 @@ static void check_eur(comparison *c, const sl_objective *o, const sl_gated_loss_
   compare_doubles(c, &got.effective, &exact, &eur, 1);
 }
 
-static void check(sl_context *ctx, results *c, const sl_objective *o, float wide) {
+static void check(sl_context *ctx, results *c, const sl_objective *o, float wide, int by_token) {
   const numbers n = make_numbers(wide);
-  const sl_gated_loss_batch b = {n.new, n.old,       n.ref,         n.entropy, n.mask,
-                                 seq,   n.advantage, n.coefficient, N_SEQ};
+  const sl_gated_loss_batch b = {n.new,
+                                 n.old,
+                                 n.ref,
+                                 n.entropy,
+                                 n.mask,
+                                 seq,
+                                 by_token ? NULL : n.advantage,
+                                 n.coefficient,
+                                 N_SEQ,
+                                 by_token ? n.token_advantage : NULL};
   float *d = take_floats(TOKENS), *e = take_floats(TOKENS);
   sl_loss_sums sums[N_SEQ];
   double *ed = take_doubles(TOKENS), *ee = take_doubles(TOKENS),
@@ -146,8 +156,10 @@ Test(plain_loss, every_variant) {
                             .gamma = 0.01};
           if (wide) o.gate.tau[0] = 7.3f, o.gate.tau[1] = 0.11f;
           if (kl >= 0) o.kl = (sl_kl_kind)kl, o.beta = 0.04;
-          check(ctx, &c, &o, (float)wide);
+          check(ctx, &c, &o, (float)wide, 0);
           inputs_end();
+          if (kl == SL_KL_K3) check(ctx, &c, &o, (float)wide, 1);
+          if (kl == SL_KL_K3) inputs_end();
         }
   comparison_end(&c.d, SLACK_LIMIT);
   comparison_end(&c.e, SLACK_LIMIT);

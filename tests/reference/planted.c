@@ -127,7 +127,8 @@ Test(planted, weight_by_cancellation) {
   const double coefficient = 1.0;
   const sl_objective o = {
       .gate = {{SL_GATE_SIGMOID, SL_GATE_SIGMOID}, {1.0f, 1.0f}, 0.0, 0.0, NULL, NULL}};
-  const sl_gated_loss_batch b = {&new, &old, NULL, NULL, &mask, seq, &advantage, &coefficient, 1};
+  const sl_gated_loss_batch b = {&new, &old,       NULL,         NULL, &mask,
+                                 seq,  &advantage, &coefficient, 1,    NULL};
   double d, sums[SL_LOSS_FIELDS];
   sl_ball bound, bound_sums[SL_LOSS_FIELDS];
   cr_assert_eq(sl_ref_gated_loss(&d, NULL, sums, &o, &b), SL_OK);

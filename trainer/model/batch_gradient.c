@@ -142,7 +142,8 @@ static sl_status gated(const sl_update_batch *s, sl_model *m, const sl_batch *b,
                                     b->seq,
                                     on(s, s->advantage + begin),
                                     on(s, s->coefficient + begin),
-                                    b->n_seq};
+                                    b->n_seq,
+                                    NULL};
   float *dentropy = o->objective->gamma > 0 ? on(s, s->dentropy + at) : NULL;
   return sl_gated_loss(m->ctx, on(s, s->dlogp + at), dentropy, on(s, s->sums + begin), o->objective,
                        &loss);

@@ -98,7 +98,7 @@ static void finish_report(sl_step_report *r) {
 static sl_status measure(sl_run_state *run, size_t u, sl_error *err) {
   const sl_update_batch *s = &run->step;
   const sl_gated_loss_batch batch = {s->logp, s->logp_old,  s->logp_ref,    s->entropy, s->mask,
-                                     s->seq,  s->advantage, s->coefficient, s->n_seq};
+                                     s->seq,  s->advantage, s->coefficient, s->n_seq,   NULL};
   return sl_update_measure(&run->ratios[u], &run->objective, &batch, s->sums, run->group,
                            s->n_seq / (size_t)run->config.rl.group, err);
 }

@@ -127,6 +127,19 @@ static void add_sequences(sl_problem *p, size_t n) {
   }
 }
 
+/* spec O4.7, in half of the problems; drawn last, so that no other array depends on them. */
+static void add_token_advantages(sl_problem *p, size_t t, const uint8_t *mask) {
+  if (sl_source_below(&p->source, 2)) {
+    sl_drop(p);
+    return;
+  }
+  float *advantage = sl_add_floats(p, "token_advantage", SL_IN, t);
+  for (size_t i = 0; i < t; i++) {
+    if (sl_source_below(&p->source, 8) == 0) advantage[i] = i % 2 ? 0.0f : -0.0f;
+    if (!mask[i]) advantage[i] = sl_poison(p);
+  }
+}
+
 /* Offsets; some of one sequence with more chunks than there are lanes, or where chunks are short
  * than a chunk has elements (spec O1.2). */
 static const uint32_t *add_offsets(sl_problem *p) {
@@ -156,6 +169,7 @@ void sl_make_gated_loss(sl_problem *p) {
   sl_add(p, "d", SL_F32, SL_OUT, t);
   sl_add(p, "e", SL_F32, SL_OUT, t);
   sl_add(p, "sums", SL_SUMS, SL_OUT, n);
+  add_token_advantages(p, t, mask);
   sl_shape(
       p,
       "t %zu in %zu sequences, gates %d and %d, tau %g and %g, level %d, kl %d, beta %g, gamma %g",
@@ -174,6 +188,7 @@ sl_status sl_run_gated_loss(sl_context *ctx, const sl_problem *p, void *const *a
                                      .seq = at[0],
                                      .advantage = at[6],
                                      .coefficient = at[7],
-                                     .n_seq = p->size[N_SEQ]};
+                                     .n_seq = p->size[N_SEQ],
+                                     .token_advantage = at[11]};
   return sl_gated_loss(ctx, at[8], at[9], at[10], o, &batch);
 }

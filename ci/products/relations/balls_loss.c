@@ -37,7 +37,8 @@ sl_status sl_balls_loss(sl_kernel_balls *b, sl_kernel_id kernel, const sl_proble
                                      .seq = a[0].data,
                                      .advantage = a[6].data,
                                      .coefficient = a[7].data,
-                                     .n_seq = n};
+                                     .n_seq = n,
+                                     .token_advantage = a[11].data};
   sl_ball *d = sl_balls_of(b, p, 8), *e = sl_balls_of(b, p, 9),
           *sums = sl_balls_add(b, p, 10, SL_FORMAT_F64, n * SL_LOSS_FIELDS);
   if (!d || !e || !sums) return SL_ERR_MEMORY;

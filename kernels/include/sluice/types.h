@@ -101,7 +101,9 @@ typedef struct {
 /* A micro-batch of the gated loss. Arrays over t tokens: logp_new, logp_old, logp_ref (NULL if beta
  * is 0), entropy (NULL if gamma is 0), mask. Arrays over n_seq sequences: seq offsets (n_seq + 1),
  * advantage, coefficient (spec O4.1; binary64, of the whole step, from sl_objective_coefficients).
- * Unmasked slots and advantages must be finite (spec O1.3). */
+ * token_advantage (t), where not NULL, has an advantage for each token, whose sign chooses the
+ * token's gate; advantage is then not read, and may be NULL (spec O4.7). Unmasked slots and
+ * advantages must be finite (spec O1.3). */
 typedef struct {
   const float *logp_new, *logp_old, *logp_ref, *entropy;
   const uint8_t *mask;
@@ -109,6 +111,7 @@ typedef struct {
   const float *advantage;
   const double *coefficient;
   size_t n_seq;
+  const float *token_advantage;
 } sl_gated_loss_batch;
 
 /* Per-sequence sums that the caller adds in ascending order (spec O5.1, O5.2): of coefficient times

@@ -153,13 +153,22 @@ sl_status loss_in(memory *m, const loss *p, float *d, float *e, sl_loss_sums *su
   for (size_t i = 0; i < t; i++) mask[i] = i % 7 != 2;
   static const float advantage[LOSS_SEQS] = {1.5f, -0.75f, 0.0f, 0.3f};
   static const double coefficient[LOSS_SEQS] = {0.125, 1.0 / 3.0, 0.5, 1.0 / 7.0};
-  const sl_gated_loss_batch batch = {
-      hold(m, in[0], t * 4),  hold(m, in[1], t * 4),    hold(m, in[2], t * 4),
-      hold(m, in[3], t * 4),  hold(m, mask, t),         seq,
-      hold(m, advantage, 16), hold(m, coefficient, 32), LOSS_SEQS};
+  float *const by_token = new_floats(&s, USUAL, t);
+  for (size_t i = 0; i < t; i++)
+    by_token[i] = mask[i] && !(p->by_token == 2 && i == 4) ? advantage[i % 5 % 4] : NAN;
+  const sl_gated_loss_batch batch = {hold(m, in[0], t * 4),
+                                     hold(m, in[1], t * 4),
+                                     hold(m, in[2], t * 4),
+                                     hold(m, in[3], t * 4),
+                                     hold(m, mask, t),
+                                     seq,
+                                     p->by_token ? NULL : hold(m, advantage, 16),
+                                     hold(m, coefficient, 32),
+                                     LOSS_SEQS,
+                                     p->by_token ? hold(m, by_token, t * 4) : NULL};
   const sl_status status = sl_gated_loss(m->ctx, d, e, sums, &p->objective, &batch);
   for (int i = 0; i < 4; i++) free_floats(in[i]);
-  free(mask), free(seq);
+  free_floats(by_token), free(mask), free(seq);
   return status;
 }
 
@@ -179,12 +188,17 @@ void run_loss(memory *m, const void *problem, float *result) {
 }
 
 void check_gate(const char *name, const sl_gate *gate) {
-  for (int level = SL_LEVEL_TOKEN; level <= SL_LEVEL_SEQUENCE; level++) {
+  static const struct {
+    sl_level level;
+    int by_token;
+  } ways[] = {{SL_LEVEL_TOKEN, 0}, {SL_LEVEL_SEQUENCE, 0}, {SL_LEVEL_TOKEN, 1}};
+  for (size_t i = 0; i < COUNT(ways); i++) {
     const loss p = {
-        {.gate = *gate, .level = (sl_level)level, .kl = SL_KL_K3, .beta = 0.04, .gamma = 0.01},
+        {.gate = *gate, .level = ways[i].level, .kl = SL_KL_K3, .beta = 0.04, .gamma = 0.01},
         {70, 0, 5, 64},
-        {-1.0f, 0.0f}};
-    check(name, run_loss, &p, 2 * loss_tokens(&p) + LOSS_SEQS * SUMS_FLOATS, level, 0);
+        {-1.0f, 0.0f},
+        ways[i].by_token};
+    check(name, run_loss, &p, 2 * loss_tokens(&p) + LOSS_SEQS * SUMS_FLOATS, i == 1, 0);
   }
 }
 

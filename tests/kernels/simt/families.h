@@ -49,6 +49,7 @@ typedef struct {
   sl_objective objective;
   uint32_t length[4];
   float new_at[2]; /* token and what its logp_new is; none where the token is negative */
+  int by_token;    /* advantages of tokens; with 2 that of token 4 is NaN */
 } loss;
 enum { LOSS_SEQS = 4, SUMS_FLOATS = sizeof(sl_loss_sums) / sizeof(float) };
 size_t loss_tokens(const loss *p);

@@ -137,7 +137,8 @@ Test(simt_families, ratios_of_long_sequences) {
       {.gate = {.family = {SL_GATE_CLIP, SL_GATE_CLIP}, .clip_low = 0.2, .clip_high = 0.28},
        .level = SL_LEVEL_SEQUENCE},
       {chunks * SL_SUM_CHUNK + 3, 0, 5, SL_SUM_CHUNK},
-      {-1.0f, 0.0f}};
+      {-1.0f, 0.0f},
+      0};
   for (int smallest = 0; smallest < 2; smallest++)
     check("ratio of a long sequence", run_loss, &p, 2 * loss_tokens(&p) + LOSS_SEQS * SUMS_FLOATS,
           smallest, 0);
@@ -210,14 +211,16 @@ static void expect_refused(memory *m, sl_status want, const char *message, const
 Test(simt_families, refused_losses) {
   static const struct {
     float token, value;
-    float advantage_tau;
+    int by_token;
     const char *message;
-  } cases[] = {{3.0f, NAN, 1.0f, "logp_new[3] is not finite"},
-               {70.0f, INFINITY, 1.0f, "logp_new[70] is not finite"}};
+  } cases[] = {{3.0f, NAN, 0, "logp_new[3] is not finite"},
+               {70.0f, INFINITY, 1, "logp_new[70] is not finite"},
+               {-1.0f, 0.0f, 2, "token_advantage[4] is not finite"}};
   for (size_t i = 0; i < COUNT(cases); i++) {
     loss p = {{.gate = {.family = {SL_GATE_SIGMOID, SL_GATE_SIGMOID}, .tau = {1.0f, 1.0f}}},
               {70, 0, 5, 64},
-              {cases[i].token, cases[i].value}};
+              {cases[i].token, cases[i].value},
+              cases[i].by_token};
     memory m = {.ctx = simulated(i + 1, 1)};
     float *const d = hold_zeros(&m, loss_tokens(&p) * sizeof *d), *const e = hold_zeros(
                                                                       &m,
@@ -239,7 +242,8 @@ Test(simt_families, refused_gradient) {
   const loss p = {
       {.gate = {.family = {SL_GATE_EXPRESSION, SL_GATE_EXPRESSION}, .function = infinite_weight}},
       {4, 0, 5, 6},
-      {-1.0f, 0.0f}};
+      {-1.0f, 0.0f},
+      0};
   memory m = {.ctx = simulated(5, 1)};
   float *const d = hold_zeros(&m, loss_tokens(&p) * sizeof *d);
   sl_loss_sums *const sums = hold_zeros(&m, LOSS_SEQS * sizeof *sums);
