@@ -66,9 +66,9 @@ static float sequence_log_ratio(double *chunk, const sl_gated_loss_batch *b, siz
   return tokens > 0.0 ? (float)(sum64_levels(chunk, chunks) / tokens) : 0.0f;
 }
 
-static inline token_lanes lanes_at(const loss_job *job, const sequence *q, size_t at, size_t n) {
+static inline token_lanes lanes_at(const loss_job *job, const sequence *q, vmask live, size_t at) {
   const sl_gated_loss_batch *b = job->batch;
-  token_lanes t = {.live = v_flags(b->mask + at, n)};
+  token_lanes t = {.live = live};
   vf x = v_select(t.live, v_set(q->x), v_zero());
   if (job->objective->level == SL_LEVEL_TOKEN)
     x = v_load_part(b->logp_new + at, t.live) - v_load_part(b->logp_old + at, t.live);
@@ -200,11 +200,11 @@ static inline void put_terms64(double *at, const vf64 x[2], const vf64 y[2]) {
  * of +0, which cannot change chains that start at +0. */
 static inline __attribute__((always_inline)) void vector_loss(const loss_job *job,
                                                               const sequence *q, running *run,
-                                                              terms term, size_t at, size_t n,
-                                                              int family) {
+                                                              terms term, vmask live, size_t at,
+                                                              size_t n, int family) {
   const sl_objective *o = job->objective;
   const sl_gated_loss_batch *b = job->batch;
-  const token_lanes t = lanes_at(job, q, at, n);
+  const token_lanes t = lanes_at(job, q, live, at);
   const gate_lanes g = family == TWO_FAMILIES ? gate_of_two(*job->side, &t)
                                               : gate_of((sl_gate_family)family, *job->side, &t);
   const vf w = v_select(t.live, g.w, v_zero()), f = v_select(t.live, g.f, v_zero()),
@@ -240,6 +240,11 @@ static inline __attribute__((always_inline)) void vector_loss(const loss_job *jo
   run->clamped += (uint32_t)__builtin_popcount(v_lane_bits(t.clamped));
 }
 
+static inline void write_zeros(const loss_job *job, size_t at, size_t n) {
+  v_store_n(job->out.d + at, n, v_zero());
+  if (job->out.e) v_store_n(job->out.e + at, n, v_zero());
+}
+
 /* Terms are added RING - 1 vectors after they were stored: a load of a part of a store that has not
  * left the store buffer waits for it. */
 enum { RING = 8 };
@@ -250,14 +255,19 @@ static inline __attribute__((always_inline)) running loss_of_family(const loss_j
   running run = {.ratio_max = v_zero()};
   terms ring[RING];
   const int entropy = job->batch->entropy != NULL;
-  const size_t vectors = (hi - lo + SL_VW - 1) / SL_VW;
-  for (size_t k = 0; k < vectors; k++) {
-    const size_t at = lo + k * SL_VW;
-    vector_loss(job, q, &run, ring[k % RING], at, hi - at, family);
-    if (k >= RING - 1) add_terms(run.chain, (const terms *)&ring[(k + 1) % RING], entropy);
+  size_t k = 0; /* vectors with an unmasked token: the others add +0 */
+  for (size_t at = lo; at < hi; at += SL_VW) {
+    const vmask live = v_flags(job->batch->mask + at, hi - at);
+    if (v_lane_bits(live) == 0) {
+      write_zeros(job, at, hi - at);
+      continue;
+    }
+    vector_loss(job, q, &run, ring[k % RING], live, at, hi - at, family);
+    k++;
+    if (k >= RING) add_terms(run.chain, (const terms *)&ring[k % RING], entropy);
   }
-  for (size_t k = vectors < RING ? 0 : vectors - RING + 1; k < vectors; k++)
-    add_terms(run.chain, (const terms *)&ring[k % RING], entropy);
+  for (size_t left = k < RING ? 0 : k - RING + 1; left < k; left++)
+    add_terms(run.chain, (const terms *)&ring[left % RING], entropy);
   return run;
 }
 
