@@ -19,6 +19,30 @@ class Layout:
     rows: "numpy.ndarray[Any, Any] | None"
 
 
+@dataclass(frozen=True)
+class Advantages:
+    """One array of the two: an advantage a sequence, or one a token (spec O4.7)."""
+    by_sequence: "numpy.ndarray[Any, numpy.dtype[numpy.float32]] | None"
+    by_token: "numpy.ndarray[Any, numpy.dtype[numpy.float32]] | None"
+
+
+def advantages_of(value: object, shape: "tuple[int, ...]",
+                  seq: "numpy.ndarray[Any, numpy.dtype[numpy.uint32]]") -> Advantages:
+    """Advantages (B,), or of the shape of the log-probs. A packed batch with as many tokens as
+    sequences, not one in each, could mean both."""
+    array = _arrays.floats("advantages", value)
+    size = seq.size - 1
+    if array.shape not in ((size,), shape):
+        raise _arrays.Wrong(f"advantages has shape {array.shape}, and must have {(size,)}, one a "
+                            f"sequence, or {shape}, one a token")
+    if array.shape != shape:
+        return Advantages(array, None)
+    if array.shape == (size,) and (numpy.diff(seq) != 1).any():
+        raise InvalidInput(f"advantages of shape {shape} may be those of {size} sequences or of "
+                           f"{size} tokens: pass this batch padded, as (B, T)")
+    return Advantages(None, array)
+
+
 def offsets_of(shape: "tuple[int, ...]", seq: object) \
         -> "numpy.ndarray[Any, numpy.dtype[numpy.uint32]]":
     """Offsets of the sequences: of a padded batch (B, T) its rows, of a packed one (T,) `seq`."""

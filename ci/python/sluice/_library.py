@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from ._errors import InvalidInput, MemoryLimit, SluiceError, Unavailable
 
-ABI = 1
+ABI = 2
 
 _STATUS = ("ok", "usage", "input", "io", "memory", "environment", "unavailable", "nonfinite",
            "mismatch")
@@ -71,7 +71,7 @@ class Batch(ctypes.Structure):
                 ("logp_ref", ctypes.c_void_p), ("entropy", ctypes.c_void_p),
                 ("mask", ctypes.c_void_p), ("seq", ctypes.c_void_p),
                 ("advantage", ctypes.c_void_p), ("coefficient", ctypes.c_void_p),
-                ("n_seq", ctypes.c_size_t)]
+                ("n_seq", ctypes.c_size_t), ("token_advantage", ctypes.c_void_p)]
 
 
 class UpdateRatios(ctypes.Structure):

@@ -183,7 +183,8 @@ def gated_loss(
     logp_new, logp_old, logp_ref, entropy: float32, (B, T) padded, or (T,) packed with `seq`, the
         offsets of the sequences (B + 1 integers).
     mask: bool or uint8 of the same shape; what masked tokens hold is never read.
-    advantages: float32 (B,), one a sequence.
+    advantages: float32 (B,), one a sequence, or of the shape of the log-probs, one a token, whose
+        sign chooses the token's gate (spec O4.7); what masked tokens have is never read.
     gate: a built-in's name, a path, or a loaded gate. tau_pos (A > 0) and tau_neg; other values by
         `parameters`, as {"high": 0.28} or {"tau": (1.0, 1.05)}; else those of the gate's file.
     groups: offsets of prompts into the sequences, for the effective update ratio.
@@ -203,7 +204,7 @@ def gated_loss(
     old = _arrays.floats("logp_old", logp_old, new.shape)
     live = _arrays.flags("mask", mask, new.shape)
     offsets = _batch.offsets_of(new.shape, seq)
-    advantage = _arrays.floats("advantages", advantages, (offsets.size - 1,))
+    given = _batch.advantages_of(advantages, new.shape, offsets)
     bound = gate_of(gate, tau_pos, tau_neg, parameters)  # it owns what its structure points to
     objective = Objective(
         gate=bound.struct,
@@ -219,14 +220,15 @@ def gated_loss(
 
     rows = _batch.layout(live, offsets, from_first=level == "sequence")
     weight = coefficients(rows.tokens, aggregation, constant_length, denominators)
-    advantage, weight = _batch.spread(advantage, rows.rows), _batch.spread(weight, rows.rows)
+    weight = _batch.spread(weight, rows.rows)
+    advantage = None if given.by_sequence is None else _batch.spread(given.by_sequence, rows.rows)
     d = numpy.empty(new.shape, numpy.float32)
     e = numpy.empty(new.shape, numpy.float32) if entropy_bonus > 0 else None
     sums = numpy.zeros(rows.seq.size - 1, SUMS)
     batch = Batch(
         _arrays.address(new), _arrays.address(old), _arrays.address(ref), _arrays.address(bits),
         _arrays.address(live), _arrays.address(rows.seq), _arrays.address(advantage),
-        _arrays.address(weight), rows.seq.size - 1)
+        _arrays.address(weight), rows.seq.size - 1, _arrays.address(given.by_token))
     (context or shared_context(threads)).gated_loss(
         d.ctypes.data, _arrays.address(e), sums.ctypes.data, objective, batch)
     ratios = None

@@ -163,9 +163,9 @@ def gated_loss(
     """The loss -J, which loss.backward() descends, and metrics, which have no gradient.
 
     Arguments are those of `sluice.gated_loss`: CPU tensors of float32 (under autocast of any type),
-    contiguous, (B, T) padded or (T,) packed with `seq`; advantages (B,); mask bool or uint8. loss:
-    float32, of no dimension. metrics: by the names of `sluice.Metrics`, float64 of no dimension,
-    NaN for what is absent.
+    contiguous, (B, T) padded or (T,) packed with `seq`; advantages (B,) or one a token; mask bool
+    or uint8. loss: float32, of no dimension. metrics: by the names of `sluice.Metrics`, float64 of
+    no dimension, NaN for what is absent.
 
     The gradient goes to logp_new, and to entropy where entropy_bonus > 0. With the step's
     Denominators it has the same bits for any split of a step, any padding and any thread count.

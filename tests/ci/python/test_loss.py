@@ -139,6 +139,66 @@ def test_the_gradient_is_the_formulas_within_its_bound(problem, gate, level):
     assert (numpy.abs(other.gradient - wanted) > bound).any()  # a tau that is off shows
 
 
+def by_token(arguments):
+    """The same with an advantage for each token, NaN where nothing is read."""
+    a, mask = arguments["advantages"], arguments["mask"]
+    wide = numpy.repeat(a, numpy.diff(arguments["seq"])) if "seq" in arguments \
+        else numpy.repeat(a[:, None], mask.shape[1], 1)
+    return dict(arguments, advantages=numpy.where(mask, wide, numpy.nan).astype(numpy.float32))
+
+
+@pytest.mark.parametrize("level", ["token", "sequence"])
+@pytest.mark.parametrize("gate", GATES)
+def test_equal_advantages_of_tokens_are_the_sequences(problem, gate, level):
+    settings = dict(gate=gate, level=level, groups=[0, 2, 5, 8], **GATES[gate], **ALL)
+    one = sluice.gated_loss(**problem.packed(), **settings)
+    for threads in (1, 3):
+        for arguments in (by_token(problem.packed()), by_token(problem.padded(5, 300))):
+            out = sluice.gated_loss(**arguments, **settings, threads=threads)
+            assert same(problem.rows(out.gradient, 5), one.gradient) and same(out.sums, one.sums)
+            assert repr(out.metrics) == repr(one.metrics)
+
+
+@pytest.mark.parametrize("gate", formula.WEIGHTS)
+def test_a_token_has_the_gate_of_its_own_sign(problem, gate):
+    tau = (GATES[gate]["tau_pos"], GATES[gate]["tau_neg"])
+    packed = by_token(problem.packed())
+    mask = packed["mask"]
+    a = numpy.random.default_rng(5).standard_normal(mask.size).astype(numpy.float32)
+    packed["advantages"] = numpy.where(mask, a, numpy.inf).astype(numpy.float32)
+    out = sluice.gated_loss(**packed, gate=gate, **GATES[gate])
+    n = numpy.concatenate([numpy.full(m.size, max(1, m.sum())) for m in problem.mask])
+    c = numpy.where(mask, a, 0).astype(float) / (n * sum(m.any() for m in problem.mask))
+    t = numpy.where(a > 0, *(float(numpy.float32(x)) for x in tau))
+    x = numpy.where(mask, packed["logp_new"] - packed["logp_old"], 0).astype(float)
+    r = numpy.exp(x)
+    wanted = -formula.WEIGHTS[gate](t * (r - 1)) * r * c
+    bound = formula.policy_bound(gate, x, 0.0, t, c)
+    assert (numpy.abs(out.gradient - wanted) <= bound)[mask].all() and not out.gradient[~mask].any()
+    turned = sluice.gated_loss(**packed, gate=gate, tau_pos=tau[1], tau_neg=tau[0])
+    assert (numpy.abs(turned.gradient - wanted) > bound)[mask].any()
+
+
+def test_a_split_cannot_show_by_token(problem):
+    packed = by_token(problem.packed())
+    packed["advantages"] *= numpy.random.default_rng(2).choice([1, -0.5], packed["mask"].size)
+    one = sluice.gated_loss(**packed, gate="erf", **GATES["erf"], level="sequence")
+    step = sluice.Denominators(one.metrics.sequences, one.metrics.tokens)
+    for i, (lo, hi) in enumerate(zip(packed["seq"], packed["seq"][1:])):
+        row = {name: x[lo:hi] for name, x in packed.items() if name != "seq"}
+        part = sluice.gated_loss(**row, seq=[0, hi - lo], gate="erf", **GATES["erf"],
+                                 level="sequence", denominators=step)
+        assert same(part.gradient, one.gradient[lo:hi]) and same(part.sums, one.sums[i:i + 1])
+
+
+def test_advantages_that_could_be_either_are_refused():
+    x = numpy.zeros(2, numpy.float32)
+    arguments = dict(logp_new=x, logp_old=x, advantages=x, mask=numpy.ones(2, bool))
+    assert sluice.gated_loss(**arguments, seq=[0, 1, 2]).gradient.shape == (2,)
+    with pytest.raises(sluice.InvalidInput, match="2 sequences or of 2 tokens: pass .* padded"):
+        sluice.gated_loss(**arguments, seq=[0, 0, 2])
+
+
 def test_masked_tokens_are_never_read(problem):
     one = problem.packed()
     two = {name: x.copy() if isinstance(x, numpy.ndarray) else x for name, x in one.items()}
@@ -238,7 +298,10 @@ def test_dlpack_is_taken_without_a_copy(problem):
     (lambda x: x.update(mask=x["mask"].astype(int)), r"mask is int64, not bool or uint8"),
     (lambda x: x.update(mask=x["mask"][1:]), r"mask has shape"),
     (lambda x: x.update(logp_old=list(x["logp_old"])), r"logp_old is a list, not an array: pass"),
-    (lambda x: x.update(advantages=x["advantages"][:-1]), r"advantages has shape \(7,\).*\(8,\)"),
+    (lambda x: x.update(advantages=x["advantages"][:-1]),
+     r"advantages has shape \(7,\).*\(8,\), one a sequence, or \(5373,\), one a token"),
+    (lambda x: x.update(advantages=numpy.full(5373, numpy.nan, numpy.float32)),
+     r"token_advantage\[\d+\] \(sequence 0\) is nan"),
     (lambda x: x.update(seq=None), r"pass seq, the offsets"),
     (lambda x: x.update(seq=[0, 5, 3, 5373]), r"falls after \[1\]"),
     (lambda x: x.update(seq=[0, 5]), r"end at 5373"),

@@ -91,6 +91,19 @@ def test_it_is_the_library_on_arrays(problem):
     assert _arrays.floats("x", arguments["logp_new"]).ctypes.data == pointer  # no copy
 
 
+def test_advantages_of_tokens(problem):
+    arguments = tensors(problem.padded(3, 2, fill=0))
+    settings = dict(ERF, **EVERYTHING)
+    one = gradients(arguments, settings)
+    wide = arguments["advantages"][:, None].expand_as(arguments["mask"]).contiguous()
+    other = gradients(dict(arguments, advantages=wide), settings)
+    assert same(one[0], other[0]) and all(same(a, b) for a, b in zip(one[2], other[2]))
+    compiled = torch.compile(gated_loss, fullgraph=True)
+    turned = dict(arguments, advantages=wide * (torch.arange(wide.shape[1]) % 2 * 2 - 1))
+    eager, traced = (gradients(turned, settings, f) for f in (gated_loss, compiled))
+    assert same(eager[2][0], traced[2][0]) and not same(eager[2][0], one[2][0])
+
+
 @pytest.mark.parametrize("level", ["token", "sequence"])
 def test_padding_threads_and_splits_cannot_show(problem, level):
     settings = dict(ERF, **EVERYTHING, level=level)
@@ -213,7 +226,7 @@ def test_a_second_derivative_is_refused(small):
     (lambda x: x.update(mask=x["mask"].long()), r"mask is int64.*pass mask\.bool\(\)"),
     (lambda x: x.update(logp_old=x["logp_old"].T.contiguous().T),
      r"logp_old has strides.*pass logp_old\.contiguous\(\)"),
-    (lambda x: x.update(advantages=x["logp_old"]), r"advantages has shape"),
+    (lambda x: x.update(advantages=x["logp_old"][:, 1:]), r"advantages has shape"),
     (lambda x: x.update(tau_neg=None), "go together")])
 def test_what_does_not_fit_is_refused_with_its_remedy(small, change, words):
     arguments = dict(tensors(small.padded(0, 0, fill=0)), **ERF)
