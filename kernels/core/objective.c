@@ -119,6 +119,15 @@ sl_status sl_advantages(float *advantage, size_t *zero_variance, const double *r
 }
 
 /* spec O4.1 */
+void sl_objective_tokens(uint32_t *tokens, const uint8_t *mask, const uint32_t *seq,
+                         size_t n_seq) {
+  for (size_t s = 0; s < n_seq; s++) {
+    uint32_t n = 0;
+    for (size_t i = seq[s]; i < seq[s + 1]; i++) n += mask[i] != 0;
+    tokens[s] = n;
+  }
+}
+
 sl_status sl_objective_coefficients(double *coefficient, const uint32_t *tokens, size_t n_seq,
                                     sl_aggregation aggregation, double constant_length,
                                     sl_error *err) {

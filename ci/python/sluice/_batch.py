@@ -7,6 +7,7 @@ import numpy
 
 from . import _arrays
 from ._errors import InvalidInput
+from ._library import lib
 
 
 @dataclass(frozen=True)
@@ -70,13 +71,15 @@ def layout(mask: "numpy.ndarray[Any, numpy.dtype[numpy.uint8]]",
     """from_first: each sequence begins at its first unmasked token, so that padding before it
     cannot affect the chunks of a sum over it (spec O1.2). What lies before is then a sequence of
     its own, without tokens."""
-    flat = mask.reshape(-1) != 0
-    rows = [flat[begin:end] for begin, end in zip(seq[:-1].tolist(), seq[1:].tolist())]
-    counts = numpy.array([numpy.count_nonzero(row) for row in rows], numpy.uint32)
+    counts = numpy.empty(seq.size - 1, numpy.uint32)
+    lib.sl_objective_tokens(_arrays.address(counts), _arrays.address(mask), _arrays.address(seq),
+                            counts.size)
     if not from_first:
         return Layout(seq, counts, None)
+    flat = mask.reshape(-1)
+    rows = [flat[begin:end] for begin, end in zip(seq[:-1].tolist(), seq[1:].tolist())]
     # argmax is 0 where there is none, which is as good a beginning as any.
-    first = numpy.array([row.argmax() if row.size else 0 for row in rows], numpy.uint32)
+    first = numpy.array([(row != 0).argmax() if row.size else 0 for row in rows], numpy.uint32)
     both = numpy.empty(2 * counts.size + 1, numpy.uint32)
     both[0:-1:2], both[1::2], both[-1] = seq[:-1], seq[:-1] + first, seq[-1]
     return Layout(both, counts, numpy.arange(1, 2 * counts.size, 2))

@@ -101,6 +101,7 @@ _PROTOTYPES: "dict[str, tuple[Any, list[Any]]]" = {
     "sl_context_error": (_ERROR, [_POINTER]),
     "sl_context_backend": (ctypes.c_char_p, [_POINTER]),
     "sl_context_threads": (_INT, [_POINTER]),
+    "sl_objective_tokens": (None, [_POINTER, _POINTER, _POINTER, _SIZE]),
     "sl_gated_loss": (_INT, [_POINTER, _POINTER, _POINTER, _POINTER, ctypes.POINTER(Objective),
                              ctypes.POINTER(Batch)]),
     "sl_update_measure": (_INT, [ctypes.POINTER(UpdateRatios), ctypes.POINTER(Objective),

@@ -9,8 +9,9 @@ torch.get_num_threads(), and cannot affect a bit. The gradient by token is that 
 `sluice.gated_loss`, times the gradient of the loss; a second derivative is refused.
 """
 import dataclasses
+import functools
 import os
-from typing import Any, Mapping, NoReturn, Optional, Sequence, Tuple, Union
+from typing import Any, Callable, Mapping, NoReturn, Optional, Sequence, Tuple, Union
 
 import numpy
 import torch
@@ -27,29 +28,30 @@ __all__ = ["Denominators", "gated_loss"]
 _METRICS = tuple(field.name for field in dataclasses.fields(_loss.Metrics))
 
 
-def _values_of(text: str) -> "dict[str, Tuple[float, float]]":
-    """The inverse of _text_of."""
-    rows = [row.split("=") for row in text.split(";") if row]
-    pairs = {name: pair.split(":") for name, pair in rows}
-    return {name: (float(pos), float(neg)) for name, (pos, neg) in pairs.items()}
+@functools.lru_cache(maxsize=64)
+def _settings_of(text: str) -> "dict[str, Any]":
+    """What gated_loss wrote as one text."""
+    gate, values, level, aggregation, constant_length, kl, beta = text.split("\0")
+    pairs = [row.split("=") for row in values.split(";") if row]
+    parameters = {name: tuple(map(float, pair.split(":"))) for name, pair in pairs}
+    return dict(gate=gate, parameters=parameters, level=level, aggregation=aggregation,
+                constant_length=float(constant_length) or None, kl=kl, beta=float(beta))
 
 
-@torch.library.custom_op("sluice::gated_loss", mutates_args=(), device_types="cpu")
 def _forward(
         logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tensor,
         seq: Optional[Tensor], groups: Optional[Tensor], denominators: Optional[Tensor],
-        logp_ref: Optional[Tensor], entropy: Optional[Tensor], gate: str, values: str, level: str,
-        aggregation: str, constant_length: float, kl: str, beta: float,
+        logp_ref: Optional[Tensor], entropy: Optional[Tensor], settings: str,
         entropy_bonus: float) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
     """Loss, gradients by logp_new and entropy (empty without a bonus), metrics (float64; -inf for
-    what is absent, because a check of operators takes a NaN for a difference)."""
+    what is absent, because a check of operators takes a NaN for a difference). settings: one text,
+    because what PyTorch's autograd takes for a call grows with the square of its arguments."""
     step = None if denominators is None else Denominators(*denominators.tolist())
+    how = _settings_of(settings)
     out = _loss.gated_loss(
-        logp_new, logp_old, advantages, mask, seq=seq, gate=by_key(gate),
-        parameters=_values_of(values), groups=groups, level=level, aggregation=aggregation,
-        constant_length=constant_length or None, denominators=step, kl=kl, beta=beta,
+        logp_new, logp_old, advantages, mask, seq=seq, groups=groups, denominators=step,
         logp_ref=logp_ref, entropy=entropy, entropy_bonus=entropy_bonus,
-        context=shared_context(torch.get_num_threads()))
+        context=shared_context(torch.get_num_threads()), **dict(how, gate=by_key(how["gate"])))
     found = [getattr(out.metrics, name) for name in _METRICS]
     metrics = [-numpy.inf if value is None else value for value in found]
     e = out.entropy_gradient
@@ -58,27 +60,24 @@ def _forward(
             torch.tensor(metrics, dtype=torch.float64))
 
 
-@_forward.register_fake
-def _(logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tensor,
-      seq: Optional[Tensor], groups: Optional[Tensor], denominators: Optional[Tensor],
-      logp_ref: Optional[Tensor], entropy: Optional[Tensor], gate: str, values: str, level: str,
-      aggregation: str, constant_length: float, kl: str, beta: float,
-      entropy_bonus: float) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
+def _fake_forward(
+        logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tensor,
+        seq: Optional[Tensor], groups: Optional[Tensor], denominators: Optional[Tensor],
+        logp_ref: Optional[Tensor], entropy: Optional[Tensor], settings: str,
+        entropy_bonus: float) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
     def empty(shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
         return logp_new.new_empty(shape, dtype=dtype)
     return (empty(()), empty(logp_new.shape), empty(logp_new.shape if entropy_bonus > 0 else (0,)),
             empty((len(_METRICS),), torch.float64))
 
 
-@torch.library.custom_op("sluice::gated_loss_backward", mutates_args=(), device_types="cpu")
 def _backward(grad: Tensor, d: Tensor, e: Tensor, logp_new: Tensor) -> Tuple[Tensor, Tensor]:
     """The gradients times that of the loss. logp_new is here so that autograd knows that they
     depend on it, and a second derivative comes to `_refuse`."""
     return grad * d, grad * e
 
 
-@_backward.register_fake
-def _(grad: Tensor, d: Tensor, e: Tensor, logp_new: Tensor) -> Tuple[Tensor, Tensor]:
+def _fake_backward(grad: Tensor, d: Tensor, e: Tensor, logp_new: Tensor) -> Tuple[Tensor, Tensor]:
     return torch.empty_like(d), torch.empty_like(e)
 
 
@@ -96,7 +95,7 @@ def _save(ctx: Any, inputs: "Tuple[Any, ...]", output: "Tuple[Tensor, ...]") -> 
 
 def _gradients(ctx: Any, grad: Tensor, *unused: Any) -> "Tuple[Optional[Tensor], ...]":
     d, e, logp_new = ctx.saved_tensors
-    by_new, by_entropy = torch.ops.sluice.gated_loss_backward(grad, d, e, logp_new)
+    by_new, by_entropy = _backward_op(grad, d, e, logp_new)
     grads = [None] * ctx.count
     grads[0] = by_new
     if ctx.entropy and e.numel():
@@ -104,10 +103,22 @@ def _gradients(ctx: Any, grad: Tensor, *unused: Any) -> "Tuple[Optional[Tensor],
     return tuple(grads)
 
 
-_forward.register_autograd(_gradients, setup_context=_save)
-_backward.register_autograd(_refuse)
-_forward.register_autocast("cpu", torch.float32)
-_forward.register_autocast("cuda", torch.float32)
+def _operator(name: str, function: "Callable[..., Any]", fake: "Callable[..., Any]") -> Any:
+    """Registers what computes it on the CPU, and what says its shapes. Not by `custom_op`, which
+    looks at each call for outputs that share memory with inputs: here none does."""
+    torch.library.define(name, torch.library.infer_schema(function, mutates_args=()),
+                         tags=(torch.Tag.pt2_compliant_tag,))
+    torch.library.impl(name, "CPU", function)
+    torch.library.register_fake(name, fake)
+    return getattr(torch.ops.sluice, name.partition("::")[2]).default
+
+
+_forward_op = _operator("sluice::gated_loss", _forward, _fake_forward)
+_backward_op = _operator("sluice::gated_loss_backward", _backward, _fake_backward)
+torch.library.register_autograd("sluice::gated_loss", _gradients, setup_context=_save)
+torch.library.register_autograd("sluice::gated_loss_backward", _refuse)
+for _device in ("cpu", "cuda"):
+    torch.library.register_autocast("sluice::gated_loss", _device, torch.float32)
 
 
 def _text_of(tau_pos: "Optional[float]", tau_neg: "Optional[float]",
@@ -175,13 +186,13 @@ def gated_loss(
             "logp_ref": logp_ref, "entropy": entropy})
     if entropy is not None and entropy.requires_grad and not entropy_bonus > 0:
         entropy = entropy.detach()
-    name, values = (gate.key if isinstance(gate, Gate) else os.fspath(gate)), parameters
-    text = _text_of(tau_pos, tau_neg, values)
+    name = gate.key if isinstance(gate, Gate) else os.fspath(gate)
+    settings = "\0".join((name, _text_of(tau_pos, tau_neg, parameters), level, aggregation,
+                          str(float(constant_length or 0.0)), kl, str(float(beta))))
     step = None if denominators is None else torch.tensor(
         [denominators.sequences, denominators.tokens], dtype=torch.float64)
-    loss, _, _, found = _forward(
+    loss, _, _, found = _forward_op(
         logp_new, logp_old, advantages, mask, _integers("seq", seq), _integers("groups", groups),
-        step, logp_ref, entropy, name, text, level, aggregation, float(constant_length or 0.0), kl,
-        float(beta), float(entropy_bonus))
+        step, logp_ref, entropy, settings, float(entropy_bonus))
     found = torch.where(torch.isneginf(found), torch.nan, found)
     return loss, dict(zip(_METRICS, found.unbind()))

@@ -21,6 +21,10 @@ sl_status sl_advantages(float *advantage, size_t *zero_variance, const double *r
                         const uint32_t *group, size_t n_groups, sl_advantage_kind kind, double eps,
                         sl_error *err);
 
+/* Unmasked tokens of each sequence, n_i of spec O4.1: tokens (n_seq) from mask and offsets as
+ * sl_gated_loss takes them, which are not checked. */
+void sl_objective_tokens(uint32_t *tokens, const uint8_t *mask, const uint32_t *seq, size_t n_seq);
+
 /* The coefficient of a token of each sequence, from tokens[i] = unmasked tokens of sequence i of
  * the whole step (spec O4.1). SL_ERR_INPUT if the step has no unmasked token, SL_ERR_USAGE for a
  * constant_length below 1. */
