@@ -146,6 +146,7 @@ _DOUBLES = numpy.dtype(SUMS).itemsize // 8
 _NAMES = ("objective", "centred", "kl", "entropy", "y_sum", "y_square_sum", "weight_sum",
           "effective_sum")
 _COUNTS = ("tokens", "below_half", "clamped")
+_FIRST_COUNT = sum(numpy.dtype(kind).itemsize for name, kind in SUMS[:9]) // 4
 
 
 def _ascending(values: "numpy.ndarray[Any, Any]") -> "list[float]":
@@ -162,8 +163,8 @@ def _totals(sums: "numpy.ndarray[Any, Any]") -> "dict[str, float]":
     NumPy for each field would cost as much as the loss of 10,000 tokens."""
     wide = sums.view(numpy.float64).reshape(-1, _DOUBLES)
     narrow = sums.view(numpy.uint32).reshape(-1, 2 * _DOUBLES)
-    first, last = (numpy.dtype(SUMS).fields[name][1] // 4 for name in (_COUNTS[0], _COUNTS[-1]))
-    counts = narrow[:, first:last + 1].sum(axis=0, dtype=numpy.int64).tolist()
+    counts = narrow[:, _FIRST_COUNT:_FIRST_COUNT + len(_COUNTS)].sum(
+        axis=0, dtype=numpy.int64).tolist()
     return {**dict(zip(_NAMES, _ascending(wide[:, :len(_NAMES)]))), **dict(zip(_COUNTS, counts)),
             "log_ratio_sum": _ascending(sums["log_ratio_sum"][:, None])[0],
             "kl_clamped": int(sums["kl_clamped"].sum(dtype=numpy.int64))}

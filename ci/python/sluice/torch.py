@@ -31,17 +31,17 @@ _METRICS = tuple(field.name for field in dataclasses.fields(_loss.Metrics))
 @functools.lru_cache(maxsize=64)
 def _settings_of(text: str) -> "dict[str, Any]":
     """What gated_loss wrote as one text."""
-    gate, values, level, aggregation, constant_length, kl, beta = text.split("\0")
+    gate, values, level, aggregation, constant_length, kl = text.split("\0")
     pairs = [row.split("=") for row in values.split(";") if row]
     parameters = {name: tuple(map(float, pair.split(":"))) for name, pair in pairs}
     return dict(gate=gate, parameters=parameters, level=level, aggregation=aggregation,
-                constant_length=float(constant_length) or None, kl=kl, beta=float(beta))
+                constant_length=float(constant_length) or None, kl=kl)
 
 
 def _forward(
         logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tensor,
         seq: Optional[Tensor], groups: Optional[Tensor], denominators: Optional[Tensor],
-        logp_ref: Optional[Tensor], entropy: Optional[Tensor], settings: str,
+        logp_ref: Optional[Tensor], entropy: Optional[Tensor], settings: str, beta: float,
         entropy_bonus: float) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
     """Loss, gradients by logp_new and entropy (empty without a bonus), metrics (float64; -inf for
     what is absent, because a check of operators takes a NaN for a difference). settings: one text,
@@ -50,7 +50,7 @@ def _forward(
     how = _settings_of(settings)
     out = _loss.gated_loss(
         logp_new, logp_old, advantages, mask, seq=seq, groups=groups, denominators=step,
-        logp_ref=logp_ref, entropy=entropy, entropy_bonus=entropy_bonus,
+        logp_ref=logp_ref, entropy=entropy, beta=beta, entropy_bonus=entropy_bonus,
         context=shared_context(torch.get_num_threads()), **dict(how, gate=by_key(how["gate"])))
     found = [getattr(out.metrics, name) for name in _METRICS]
     metrics = [-numpy.inf if value is None else value for value in found]
@@ -63,7 +63,7 @@ def _forward(
 def _fake_forward(
         logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tensor,
         seq: Optional[Tensor], groups: Optional[Tensor], denominators: Optional[Tensor],
-        logp_ref: Optional[Tensor], entropy: Optional[Tensor], settings: str,
+        logp_ref: Optional[Tensor], entropy: Optional[Tensor], settings: str, beta: float,
         entropy_bonus: float) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
     def empty(shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
         return logp_new.new_empty(shape, dtype=dtype)
@@ -188,11 +188,11 @@ def gated_loss(
         entropy = entropy.detach()
     name = gate.key if isinstance(gate, Gate) else os.fspath(gate)
     settings = "\0".join((name, _text_of(tau_pos, tau_neg, parameters), level, aggregation,
-                          str(float(constant_length or 0.0)), kl, str(float(beta))))
+                          f"{float(constant_length or 0.0)}", kl))
     step = None if denominators is None else torch.tensor(
         [denominators.sequences, denominators.tokens], dtype=torch.float64)
     loss, _, _, found = _forward_op(
         logp_new, logp_old, advantages, mask, _integers("seq", seq), _integers("groups", groups),
-        step, logp_ref, entropy, settings, float(entropy_bonus))
+        step, logp_ref, entropy, settings, float(beta), float(entropy_bonus))
     found = torch.where(torch.isneginf(found), torch.nan, found)
     return loss, dict(zip(_METRICS, found.unbind()))
