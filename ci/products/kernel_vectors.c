@@ -11,8 +11,6 @@
 #include <string.h>
 #include <xxhash.h>
 
-#define SEEDS 16
-
 enum { USAGE = 2, BAD_INPUT = 3, FAILED = 5 }; /* exit codes, as those of sluice */
 
 /* Prints the error; returns the exit code. */
@@ -45,11 +43,11 @@ static void as_text(char out[33], const XXH3_state_t *state) {
   snprintf(out, 33, "%016llx%016llx", (unsigned long long)h.high64, (unsigned long long)h.low64);
 }
 
-/* Digests of the kernel's problems of seeds 1 to SEEDS. Shapes are inputs. */
+/* Digests of the kernel's problems of seeds 1 to SL_RECORDED_SEEDS. Shapes are inputs. */
 static int digest_kernel(digests *out, sl_kernel_id kernel, sl_context *plain, const hashes *h) {
   XXH3_128bits_reset(h->inputs);
   XXH3_128bits_reset(h->outputs);
-  for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+  for (uint64_t seed = 1; seed <= SL_RECORDED_SEEDS; seed++) {
     sl_equiv_trial *trial;
     sl_error err;
     if (sl_equiv_begin(&trial, kernel, seed, plain, &err)) return fail(FAILED, "%s", err.message);

@@ -146,8 +146,9 @@ def gate_of(x):
 def gated_loss(x):
     how = objective.Objective(gate_of(x), x.level, x.kl, float(x.beta), float(x.gamma))
     batch = objective.Batch(Packed(x.seq), x.mask.astype(bool), x.logp_new, x.logp_old,
-                            x.advantage, x.coefficient, getattr(x, "logp_ref", None),
-                            getattr(x, "entropy", None))
+                            getattr(x, "advantage", None), x.coefficient,
+                            getattr(x, "logp_ref", None), getattr(x, "entropy", None),
+                            getattr(x, "token_advantage", None))
     d, e, sums = objective.gated_loss(how, batch)
     return {"d": d, "e": e, **sums}
 

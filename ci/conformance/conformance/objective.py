@@ -180,10 +180,17 @@ class Batch:
     mask: np.ndarray
     new: np.ndarray
     old: np.ndarray
-    advantage: np.ndarray
+    advantage: np.ndarray | None    # or token_advantage, one a token (O4.7)
     coefficient: np.ndarray
     ref: np.ndarray | None = None
     entropy: np.ndarray | None = None
+    token_advantage: np.ndarray | None = None
+
+    def advantages(self):
+        """A of each token, +0 for masked ones."""
+        if self.token_advantage is None:
+            return self.advantage[self.packed.row]
+        return np.where(self.mask, self.token_advantage, F32(0))
 
 
 @dataclass
@@ -243,10 +250,11 @@ def gated_loss(objective, batch):
     row, mask = batch.packed.row, batch.mask
     x, clamped = log_ratios(batch, objective.level)
     r = functions.exp(x)
-    positive = (batch.advantage > 0)[row]
+    advantage = batch.advantages()
+    positive = advantage > 0
     w = by_sign(objective.gate.weight, r, positive)
-    ac = (batch.advantage.astype(F64) * batch.coefficient)[row]
     c = batch.coefficient[row]
+    ac = advantage.astype(F64) * c
     a = rn32(-ac)
     d = np.where(clamped | (a == 0), F32(0), w * r * a)
     terms = {"ac": ac, "c": c, "x": x, "r": r, "w": w, "clamped": clamped}
@@ -277,12 +285,15 @@ def refuse(objective, batch):
         if batch.ref is None:
             raise ValueError("beta > 0 needs the reference's log-probs")
         named["ref"], named["new - ref"] = batch.ref, batch.new - batch.ref
+    c = batch.coefficient
+    if batch.token_advantage is not None:
+        named["advantage"] = batch.token_advantage
     for name, values in named.items():
         bad = np.nonzero(batch.mask & ~np.isfinite(values))[0]
         if bad.size:
             raise ValueError(f"token {bad[0]}: {name} is not finite")
-    c = batch.coefficient
-    for what, bad in (("its advantage is not finite", ~np.isfinite(batch.advantage)),
+    given = np.zeros(c.shape) if batch.advantage is None else batch.advantage
+    for what, bad in (("its advantage is not finite", ~np.isfinite(given)),
                       ("its coefficient is outside [0, 1]", ~((c >= 0) & (c <= 1)))):
         if bad.any():
             raise ValueError(f"sequence {np.nonzero(bad)[0][0]}: {what}")

@@ -127,9 +127,10 @@ static void add_sequences(sl_problem *p, size_t n) {
   }
 }
 
-/* spec O4.7, in half of the problems; drawn last, so that no other array depends on them. */
+/* spec O4.7, in half of the problems that spec/vectors does not record; drawn last, so that no
+ * other array depends on them. */
 static void add_token_advantages(sl_problem *p, size_t t, const uint8_t *mask) {
-  if (sl_source_below(&p->source, 2)) {
+  if (p->recorded || sl_source_below(&p->source, 2)) {
     sl_drop(p);
     return;
   }

@@ -199,6 +199,7 @@ static sl_status check_shape(const sl_problem *p, const char *kernel, sl_error *
 static sl_status make_problem(sl_equiv_trial *t, const char *shape, sl_context *golden,
                               sl_error *err) {
   t->problem.source.state = stream_of(cases[t->kernel].name, t->seed);
+  t->problem.recorded = t->seed <= SL_RECORDED_SEEDS;
   t->problem.golden = golden;
   SL_TRY(parse_shape(&t->problem.wanted, shape, err));
   cases[t->kernel].make(&t->problem);

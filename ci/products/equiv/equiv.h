@@ -15,6 +15,9 @@ typedef struct sl_equiv_trial sl_equiv_trial;
 
 const char *sl_equiv_kernel_name(sl_kernel_id kernel);
 
+/* spec/vectors/kernels.txt has digests of the problems of seeds 1 to this. */
+enum { SL_RECORDED_SEEDS = 16 };
+
 /* Makes the problem of that kernel and seed and runs it in `golden`. SL_ERR_MEMORY, or what the
  * kernel returned. */
 sl_status sl_equiv_begin(sl_equiv_trial **out, sl_kernel_id kernel, uint64_t seed,

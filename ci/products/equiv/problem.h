@@ -60,6 +60,7 @@ typedef struct {
  * are no arrays. */
 typedef struct sl_problem {
   sl_source source;
+  int recorded; /* of a seed of spec/vectors/kernels.txt, whose problems stay as they are */
   sl_values_kind values;
   sl_context *golden; /* for cases whose inputs are another kernel's outputs */
   sl_array array[SL_ARRAYS_MAX];

@@ -149,8 +149,8 @@ static void call_loss(sl_examples *x, const sl_objective *o, const sl_gated_loss
   put_sums(x, sums, b->n_seq);
 }
 
-static void loss(sl_examples *x, const char *what, const sl_objective *o, const uint32_t *seq,
-                 size_t n_seq, double spread) {
+static void loss_by(sl_examples *x, const char *what, const sl_objective *o, const uint32_t *seq,
+                    size_t n_seq, double spread, int by_token) {
   const size_t t = seq[n_seq];
   sl_example(x, "gated_loss", "%s", what);
   put_objective(x, o);
@@ -167,7 +167,10 @@ static void loss(sl_examples *x, const char *what, const sl_objective *o, const 
     for (size_t i = seq[s] + 2; i + 1 < seq[s + 1]; i++) mask[i] = 1, unmasked[s]++;
   sl_example_put_mask(x, "mask", t, mask);
   b.mask = mask;
-  b.advantage = sl_example_floats(x, "advantage", SL_DIMS(n_seq), 2);
+  if (by_token)
+    b.token_advantage = sl_example_floats(x, "token_advantage", SL_DIMS(t), 2);
+  else
+    b.advantage = sl_example_floats(x, "advantage", SL_DIMS(n_seq), 2);
   double *coefficient = sl_example_room(x, n_seq, sizeof *coefficient);
   sl_error err;
   sl_example_check(x,
@@ -177,6 +180,23 @@ static void loss(sl_examples *x, const char *what, const sl_objective *o, const 
   sl_example_put_f64(x, "in", "coefficient", SL_DIMS(n_seq), coefficient);
   b.coefficient = coefficient;
   call_loss(x, o, &b);
+}
+
+static void loss(sl_examples *x, const char *what, const sl_objective *o, const uint32_t *seq,
+                 size_t n_seq, double spread) {
+  loss_by(x, what, o, seq, n_seq, spread, 0);
+}
+
+/* spec O4.7 */
+static void advantages_of_tokens(sl_examples *x, const uint32_t *seq, size_t n_seq) {
+  sl_objective o = {.gate = {{SL_GATE_SIGMOID, SL_GATE_SIGMOID}, {1.05f, 1.0f}, 0, 0, NULL, NULL},
+                    .aggregation = SL_AGG_TOKEN_MEAN,
+                    .kl = SL_KL_K3,
+                    .beta = 0.04};
+  loss_by(x, "an advantage for each token, KL by k3", &o, seq, n_seq, 0.5, 1);
+  o = (sl_objective){.gate = {{SL_GATE_CLIP, SL_GATE_CLIP}, {0, 0}, 0.2, 0.28, NULL, NULL},
+                     .level = SL_LEVEL_SEQUENCE};
+  loss_by(x, "an advantage for each token, sequence level", &o, seq, n_seq, 0.5, 1);
 }
 
 /* Terms that cancel unless each is added in its slot's lane. */
@@ -247,6 +267,7 @@ void sl_examples_gated_loss(sl_examples *x) {
   loss(x, "a gate by its expression (spec/gates/gudermannian.gate)", &e, few, 3, 0.5);
   sl_gate_definition_free(owner);
   cancelling_slots(x);
+  advantages_of_tokens(x, few, 3);
 }
 
 void sl_examples_advantages(sl_examples *x) {
