@@ -205,7 +205,7 @@ static void make_exact(exact_problem *x, const problem *p) {
       sl_ref_coefficients(&x->coefficient, p->tokens, p->n_seq, p->objective.aggregation,
                           p->objective.constant_length) != SL_OK)
     abort();
-  x->batch = (sl_ref_batch){&x->new, &x->entropy, x->old,        x->ref,         p->mask,
+  x->batch = (sl_ref_batch){&x->new, &x->entropy, x->old,        x->ref,          p->mask,
                             p->seq,  p->n_seq,    &x->advantage, &x->coefficient, NULL};
 }
 

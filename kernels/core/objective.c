@@ -119,8 +119,7 @@ sl_status sl_advantages(float *advantage, size_t *zero_variance, const double *r
 }
 
 /* spec O4.1 */
-void sl_objective_tokens(uint32_t *tokens, const uint8_t *mask, const uint32_t *seq,
-                         size_t n_seq) {
+void sl_objective_tokens(uint32_t *tokens, const uint8_t *mask, const uint32_t *seq, size_t n_seq) {
   for (size_t s = 0; s < n_seq; s++) {
     uint32_t n = 0;
     for (size_t i = seq[s]; i < seq[s + 1]; i++) n += mask[i] != 0;
