@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from . import loss as _loss
-from ._errors import InvalidInput
 from ._library import shared_context
 from .loss import GatedLoss
 
@@ -48,24 +47,16 @@ def _plain(tensor: Tensor) -> Tensor:
     return tensor.detach().to("cpu", torch.float32).contiguous()
 
 
-def by_sequence(name: str, values: Tensor, mask: Tensor) -> Tensor:
-    """One value a sequence, of values (B,), (B, 1), or (B, T) that are equal where the mask is.
-
-    A sequence without unmasked tokens has 0. Errors: InvalidInput, where they differ by token.
-    """
+def shortest(values: Tensor, mask: Tensor) -> Tensor:
+    """Advantages (B,), (B, 1) or (B, T) as (B,) where they are equal along each sequence's mask, in
+    which a sequence without unmasked tokens has 0; else as (B, T), one a token (spec O4.7)."""
     values, live = values.detach(), mask.bool()
     if values.dim() == 1:
         return values
     wide = values.expand(live.shape)
     first = live.int().argmax(1, keepdim=True)
     found = torch.where(live.any(1), wide.gather(1, first)[:, 0], 0.0)
-    differ = live & (wide != found[:, None])
-    if differ.any():
-        row, token = differ.nonzero()[0].tolist()
-        raise InvalidInput(
-            f"{name} differ along sequence {row}, first at token {token}: {found[row].item():g} "
-            f"and {wide[row, token].item():g}; the loss takes one advantage a sequence")
-    return found
+    return wide if (live & (wide != found[:, None])).any() else found
 
 
 def applied(logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tensor, *,
@@ -73,8 +64,9 @@ def applied(logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tensor
             **settings: Any) -> "Tuple[Tensor, GatedLoss]":
     """The loss times `scale`, to be descended, and all that `sluice.gated_loss` says.
 
-    Log-probs (B, T), advantages (B,), mask (B, T) of any numbers that are 0 or not; settings are
-    those of `sluice.gated_loss`. The loss has the type float32 and the log-probs' device.
+    Log-probs (B, T), advantages (B,) or one a token, mask (B, T) of any numbers that are 0 or not;
+    settings are those of `sluice.gated_loss`. The loss has the type float32 and the log-probs'
+    device.
 
     Of a gate that is a weight alone the value is that of its stop-gradient objective: the sum of
     each token's gradient times its log-prob, as CISPO's is (without the KL's own value).

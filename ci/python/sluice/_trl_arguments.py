@@ -136,16 +136,18 @@ def _refusals(args: Any) -> "Iterator[tuple[bool, str]]":
         f"importance_sampling_level='{level}' is neither 'token' nor 'sequence'")
     yield args.use_adaptive_entropy, (
         "use_adaptive_entropy=True: pass entropy_coef alone, which stays as it is")
-    yield args.top_entropy_quantile != 1.0, (
-        f"top_entropy_quantile={args.top_entropy_quantile}: a policy loss of some tokens with the "
-        "denominators of all is not offered; pass 1.0")
     yield args.beta < 0, f"beta={args.beta} is negative"
     yield args.beta != 0.0 and args.use_bias_correction_kl, (
         "use_bias_correction_kl=True with beta: the KL term is k3 as it is; pass False")
-    yield args.use_vllm and args.vllm_importance_sampling_correction and (
-        args.vllm_importance_sampling_mode not in ("sequence_mask", "sequence_truncate")), (
-        f"vllm_importance_sampling_mode='{args.vllm_importance_sampling_mode}': the correction is "
-        "one factor a sequence; pass 'sequence_mask' or 'sequence_truncate'")
+    by_token = args.use_vllm and args.vllm_importance_sampling_correction and (
+        args.vllm_importance_sampling_mode not in ("sequence_mask", "sequence_truncate"))
+    yield level == "sequence" and by_token, (
+        f"vllm_importance_sampling_mode='{args.vllm_importance_sampling_mode}' with "
+        "importance_sampling_level='sequence': a token's factor would go to all of its sequence; "
+        "pass 'sequence_mask' or 'sequence_truncate'")
+    yield level == "sequence" and args.top_entropy_quantile != 1.0, (
+        f"top_entropy_quantile={args.top_entropy_quantile} with importance_sampling_level="
+        "'sequence': its tokens have one ratio; pass 1.0")
     high = args.epsilon if args.epsilon_high is None else args.epsilon_high
     yield args.delta is not None and loss in CLIPPED and args.delta < 1 + high, (
         f"delta={args.delta} is below 1 + epsilon_high = {1 + high:g}, where the clip ends already")

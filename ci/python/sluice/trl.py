@@ -18,7 +18,7 @@ import torch
 from torch import Tensor
 
 from . import _trl_arguments as _arguments
-from ._applied import applied, by_sequence
+from ._applied import applied, shortest
 from ._certified import demand
 from ._errors import InvalidInput, Unavailable
 from ._gate import Gate, Value
@@ -181,32 +181,38 @@ class GatedGRPOTrainer(_trl.GRPOTrainer):  # type: ignore[misc]
         self._generations += 1
         return output
 
-    def _advantages(self, inputs: "dict[str, Any]", logps: Tensor, old: Tensor,
-                    mask: Tensor) -> Tensor:
-        """Advantages (B,), with the factors of a sequence that TRL multiplies its loss with."""
-        found = by_sequence("advantages", inputs["advantages"], mask)
+    def _advantages(self, inputs: "dict[str, Any]", logps: Tensor, old: Tensor, mask: Tensor,
+                    chosen: "Optional[Tensor]") -> Tensor:
+        """Advantages, one a sequence or one a token, with the factors that TRL multiplies its loss
+        with; `chosen`: the tokens of top_entropy_quantile."""
+        found = inputs["advantages"]
+        found = found[:, None] if found.dim() == 1 else found
         if self.off_policy_mask_threshold is not None:
-            kept = self.get_off_policy_mask(
-                advantages=found[:, None], per_token_logps=logps,
+            found = found * self.get_off_policy_mask(
+                advantages=found, per_token_logps=logps,
                 sampling_per_token_logps=inputs.get("sampling_per_token_logps", old), mask=mask,
                 off_policy_threshold=self.off_policy_mask_threshold)
-            found = found * kept[:, 0]
+        if chosen is not None:
+            found = found * chosen
         if self.use_vllm and self.vllm_importance_sampling_correction:
-            ratio = by_sequence("importance_sampling_ratio", inputs["importance_sampling_ratio"],
-                                mask)
-            found = found * ratio
+            found = found * inputs["importance_sampling_ratio"]
+        found = shortest(found, mask)
+        if found.dim() == 2 and self._preset.level == "sequence":
+            raise InvalidInput("the advantages of a sequence differ by token, and with "
+                               "importance_sampling_level='sequence' TRL's loss has their mean in "
+                               "each token's gradient: pass one a sequence")
         return found
 
     def _loss_of(self, inputs: "dict[str, Any]", logps: Tensor, mask: Tensor, old: Tensor,
-                 parts: float) -> "tuple[Tensor, GatedLoss]":
+                 advantages: Tensor, parts: float) -> "tuple[Tensor, GatedLoss]":
         """The gated loss of a micro-batch, and what is known of it."""
         training, ready = self.model.training, self._preset
         of_step = parts / self.args.steps_per_generation if training else 1.0
         items = max(float(inputs["num_items_in_batch"]), 1.0) / self.accelerator.num_processes
         step = ready.denominators(len(mask), int((mask != 0).sum()), items, parts, of_step)
         return applied(
-            logps, old, self._advantages(inputs, logps, old, mask), mask, gate=self._gate,
-            level=ready.level, aggregation=ready.aggregation,
+            logps, old, advantages, mask, gate=self._gate, level=ready.level,
+            aggregation=ready.aggregation,
             constant_length=ready.constant_length, denominators=step, beta=self.beta, kl="k3",
             logp_ref=inputs["ref_per_token_logps"] if self.beta else None)
 
@@ -225,9 +231,14 @@ class GatedGRPOTrainer(_trl.GRPOTrainer):  # type: ignore[misc]
         old = logps.detach() if old is None else old
         mode = "train" if self.model.training else "eval"
         parts = float(self.current_gradient_accumulation_steps) if mode == "train" else 1.0
-        loss, out = self._loss_of(inputs, logps, mask, old, parts)
-        if self._entropy_bonus_enabled:
-            mean = (entropies * mask).sum() / mask.sum().clamp(min=1.0)  # TRL's, for any loss_type
+        chosen = None
+        if self.top_entropy_quantile < 1.0:
+            chosen = self.get_high_entropy_mask(entropies, mask, 1 - self.top_entropy_quantile)
+        advantages = self._advantages(inputs, logps, old, mask, chosen)
+        loss, out = self._loss_of(inputs, logps, mask, old, advantages, parts)
+        if self._entropy_bonus_enabled:  # TRL's, for any loss_type
+            counted = mask if chosen is None else mask * chosen
+            mean = (entropies * counted).sum() / counted.sum().clamp(min=1.0)
             loss = loss - self.entropy_coef * (mean / parts)
         if self.aux_loss_enabled:
             loss = loss + self.router_aux_loss_coef * router / parts
@@ -236,7 +247,7 @@ class GatedGRPOTrainer(_trl.GRPOTrainer):  # type: ignore[misc]
         if self.beta:
             away = inputs["ref_per_token_logps"] - logps.detach()
             self._log(mode, "kl", torch.exp(away) - away - 1, mask)
-        self._measure(mode, inputs, out, logps, old, mask)
+        self._measure(mode, inputs, out, self._weights(out, advantages, logps, old, mask))
         return loss
 
     def _log(self, mode: str, name: str, values: Tensor, mask: Tensor) -> None:
@@ -246,11 +257,10 @@ class GatedGRPOTrainer(_trl.GRPOTrainer):  # type: ignore[misc]
         total, count = self.accelerator.reduce(sums, reduction="sum").tolist()
         self._metrics[mode][name].append(total / max(count, 1.0))
 
-    def _measure(self, mode: str, inputs: "dict[str, Any]", out: GatedLoss, logps: Tensor,
-                 old: Tensor, mask: Tensor) -> None:
+    def _measure(self, mode: str, inputs: "dict[str, Any]", out: GatedLoss, weights: Any) -> None:
         """Adds a micro-batch to the step's measures; with its last one they are logged."""
-        prompts = inputs[_OWN].cpu().numpy() if _OWN in inputs else numpy.arange(len(mask))
-        self._update.add(prompts, out.sums, self._weights(inputs, out, logps, old, mask))
+        prompts = inputs[_OWN].cpu().numpy() if _OWN in inputs else numpy.arange(len(weights))
+        self._update.add(prompts, out.sums, weights)
         if mode == "train" and not self.accelerator.sync_gradients:
             return
         update, self._update = self._update, _Update()
@@ -263,13 +273,12 @@ class GatedGRPOTrainer(_trl.GRPOTrainer):  # type: ignore[misc]
         for name, value in update.measures().items():
             self._metrics[mode][name].append(value)
 
-    def _weights(self, inputs: "dict[str, Any]", out: GatedLoss, logps: Tensor, old: Tensor,
+    def _weights(self, out: GatedLoss, advantages: Tensor, logps: Tensor, old: Tensor,
                  mask: Tensor) -> Any:
         """Of each sequence the sum of w over tokens that are not clamped (spec O5.3)."""
         sums, level = out.sums, self._preset.level
         if level == "sequence" or not out.metrics.clamped:
             return numpy.where(sums["clamped"] > 0, 0.0, sums["weight_sum"])
         free = (mask != 0) & ((logps.detach().float() - old.float()).abs() <= 80)
-        return applied(logps, old, self._advantages(inputs, logps, old, mask), free,
-                       gate=self._gate, level=level,
+        return applied(logps, old, advantages, free, gate=self._gate, level=level,
                        denominators=Denominators(1.0, 1.0))[1].sums["weight_sum"]

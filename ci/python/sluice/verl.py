@@ -18,7 +18,7 @@ from typing import Any, Callable, Mapping, Optional, Union
 import torch
 from torch import Tensor
 
-from ._applied import applied, by_sequence
+from ._applied import applied, shortest
 from ._certified import demand
 from ._errors import InvalidInput, Unavailable
 from ._gate import Gate, Value, load
@@ -130,8 +130,8 @@ def register(name: str, gate: "Union[str, os.PathLike[str], Gate]", *, level: st
     whatever loss_agg_mode says. certificate: a file that must prove P1 to P4 of the gate with the
     values it gets, before the first loss.
 
-    Errors of the loss: InvalidInput, for rollout weights or advantages that differ along a
-    sequence, and a global_batch_info that it does not know.
+    Advantages and rollout weights may differ by token. Errors of the loss: InvalidInput, for a
+    global_batch_info that it does not know.
     """
     bound: "dict[tuple[Any, ...], Gate]" = {}
     template = gate if isinstance(gate, Gate) else load(gate)
@@ -155,12 +155,11 @@ def register(name: str, gate: "Union[str, os.PathLike[str], Gate]", *, level: st
         if config is None:
             raise InvalidInput("the loss needs verl's actor configuration: pass config")
         mask = response_mask != 0
-        of_sequence = by_sequence("advantages", advantages, mask)
         if rollout_is_weights is not None:
-            of_sequence = of_sequence * by_sequence("rollout_is_weights", rollout_is_weights, mask)
+            advantages = advantages * rollout_is_weights
         kind, length, step, factor = denominators(aggregation or loss_agg_mode, mask,
                                                   config.get("global_batch_info") or {})
-        value, out = applied(log_prob, old_log_prob, of_sequence, mask, scale=factor,
+        value, out = applied(log_prob, old_log_prob, shortest(advantages, mask), mask, scale=factor,
                              gate=bind(config), level=level, aggregation=kind,
                              constant_length=length, denominators=step)
         return value, _measures(out)

@@ -39,9 +39,10 @@ class Bounds:
 
     def __init__(self, form, chain, batch, coefficient, gate, *, level="token", summed=0,
                  factors=0):
-        """batch: new, old, mask (B, T), advantages (B,). coefficient: c, (B, 1). gate: temperatures
-        for A > 0 and else; low, high and cap (or None) of a clip; the two ends of cispo's. factors:
-        with which the loss is multiplied there and the advantage here, a rounding of each.
+        """batch: new, old, mask (B, T), advantages (B,) or by token. coefficient: c, (B, 1). gate:
+        temperatures for A > 0 and else; low, high and cap (or None) of a clip; the two ends of
+        cispo's. factors: with which the loss is multiplied there and the advantage here, a rounding
+        of each.
         """
         self.form, self.gate, self.factors, self.chain = form, gate, factors, chain
         new, old, mask = (batch[name] for name in ("new", "old", "mask"))
@@ -58,7 +59,8 @@ class Bounds:
             self.ours = U * (spread + numpy.abs(mean)) + 0 * self.x
             self.x = mean + 0 * self.x
         self.r = numpy.exp(self.x)
-        self.a = batch["advantages"].astype(float)[:, None]
+        a = batch["advantages"].astype(float)
+        self.a = (a[:, None] if a.ndim == 1 else a) + 0 * self.x
         self.ca = numpy.abs(self.a * coefficient)
 
     def sapo(self):

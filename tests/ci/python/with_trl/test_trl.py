@@ -164,6 +164,12 @@ OPTIONS = {  # what is changed of a trainer, what of the inputs, and the factors
     "entropy_coef": (dict(entropy_coef=0.01, _entropy_bonus_enabled=True), {}, 0),
     "tool_mask": ({}, lambda x: dict(tool_mask=(torch.arange(x.size(1)) % 3 > 0).int() + 0 * x), 0),
     "off_policy_mask_threshold": (dict(off_policy_mask_threshold=0.01), {}, 1),
+    "top_entropy_quantile": (dict(top_entropy_quantile=0.5), {}, 1),
+    "vllm token ratio": (
+        dict(use_vllm=True, vllm_importance_sampling_correction=True),
+        lambda x: dict(importance_sampling_ratio=SEQUENCE * torch.linspace(0, 2, x.size(1))), 1),
+    "advantages by token": (
+        {}, lambda x: dict(advantages=SEQUENCE * torch.linspace(-1, 2, x.size(1))), 0),
     "vllm sequence ratio": (dict(use_vllm=True, vllm_importance_sampling_correction=True),
                             lambda x: dict(importance_sampling_ratio=SEQUENCE), 1)}
 
@@ -199,8 +205,10 @@ def test_options_mean_what_they_mean_there(runs, monkeypatch, kind, option):
         found = trainer.both(inputs, batch["found"])
         if "tool_mask" in inputs:
             found["mask"] = found["mask"] & (inputs["tool_mask"].numpy() != 0)
+        if found["advantages"].ndim == 1:
+            found["advantages"] = found["advantages"][:, None]
         if "importance_sampling_ratio" in inputs:
-            found["advantages"] = found["advantages"] * SEQUENCE[:, 0].numpy()
+            found["advantages"] = found["advantages"] * inputs["importance_sampling_ratio"].numpy()
         gradient = shares(kind, trainer.args, KINDS[kind][1], found, factors)[0]
         assert gradient <= 1
         changed += not all(numpy.array_equal(a, b)
@@ -251,8 +259,8 @@ def test_an_input_that_is_on_no_list(runs):
     batch = off_policy(trainer)[-1]
     with pytest.raises(sluice.InvalidInput, match="inputs have extra"):
         trainer.both(dict(batch["inputs"], extra=1), batch["found"])
-    by_token = torch.rand(batch["mask"].shape)
-    with pytest.raises(sluice.InvalidInput, match="advantages differ along sequence 0"):
+    trainer, by_token = runs("luspo"), torch.rand(batch["mask"].shape)
+    with pytest.raises(sluice.InvalidInput, match="advantages of a sequence differ by token"):
         trainer.both(dict(batch["inputs"], advantages=by_token), batch["found"])
 
 
@@ -293,8 +301,8 @@ def test_eur_counts_clamped_tokens_as_0(runs):
     new[0, 0] += 100
     mask = batch["inputs"]["completion_mask"]
     inputs = dict(batch["inputs"], old_per_token_logps=old)
-    _, out = trainer._loss_of(inputs, new, mask, old, 2.0)
-    weights = trainer._weights(inputs, out, new, old, mask)
+    _, out = trainer._loss_of(inputs, new, mask, old, inputs["advantages"], 2.0)
+    weights = trainer._weights(out, inputs["advantages"], new, old, mask)
     assert out.metrics.clamped == 1
     assert weights.tolist() == [n - (i == 0) for i, n in enumerate(mask.sum(1).tolist())]
 

@@ -71,7 +71,7 @@ def shares(name, mode, arguments, batch, found, weights=None):
     a = arguments["advantages"] if weights is None else arguments["advantages"] * weights
     values = dict(new=arguments["log_prob"].detach().numpy(),
                   old=arguments["old_log_prob"].numpy(), mask=mask,
-                  advantages=(a.abs().amax(1) * a.sum(1).sign()).numpy())
+                  advantages=a.numpy())
     mode = "seq-mean-token-mean" if name == "sapo" else mode
     bound = Bounds(form, CHAIN[mode], values, coefficient(mode, mask, batch), gate, level=level,
                    factors=int(weights is not None))
@@ -119,7 +119,7 @@ def test_a_wrong_normalisation_is_noticed(name):
 
 
 @pytest.mark.parametrize("name", FORMS)
-def test_rollout_weights_of_a_sequence(name):
+def test_rollout_weights(name):
     arguments = problem(2)
     by_row = torch.tensor([0.5, 2, 1, 1, 0, 1.5] * 2)[:, None].expand(12, 40).contiguous()
     plain = both(name, arguments, "token-mean", config())
@@ -127,15 +127,21 @@ def test_rollout_weights_of_a_sequence(name):
     assert shares(name, "token-mean", arguments, {}, weighted, by_row)[0] <= 1
     assert not numpy.array_equal(plain[0][1], weighted[0][1])
     by_token = by_row * torch.linspace(0.5, 1.5, 40)
-    with pytest.raises(sluice.InvalidInput, match="rollout_is_weights differ along sequence 0"):
-        both(name, arguments, "token-mean", config(), by_token)
+    weighted = both(name, arguments, "token-mean", config(), by_token)
+    assert shares(name, "token-mean", arguments, {}, weighted, by_token)[0] <= 1
 
 
-def test_advantages_by_token_are_refused():
-    arguments = problem(3)
-    arguments["advantages"] = torch.rand(12, 40)
-    with pytest.raises(sluice.InvalidInput, match="advantages differ along sequence 0, first at"):
-        both("vanilla", arguments, "token-mean", config())
+@pytest.mark.parametrize("name", FORMS)
+def test_advantages_by_token(name):
+    """At level sequence they are GSPO-token's (O4.7), as verl's gspo is."""
+    for mode in MODES:
+        arguments = problem(3)
+        arguments["advantages"] = torch.linspace(-1, 1.5, 480).reshape(12, 40)
+        found = both(name, arguments, mode, config())
+        assert shares(name, mode, arguments, {}, found)[0] <= 1
+        mean = arguments["advantages"].mean(1, keepdim=True).repeat(1, 40)
+        other = both(name, dict(arguments, advantages=mean), mode, config())[0]
+        assert shares(name, mode, arguments, {}, [other, found[1]])[0] > 1
 
 
 @pytest.mark.parametrize("batch, mode, words", [
