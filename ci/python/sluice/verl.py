@@ -1,0 +1,175 @@
+"""The gated loss as policy losses of verl (https://github.com/volcengine/verl; docs/from-trl.md).
+
+    import sluice.verl      # in the worker: VERL_USE_EXTERNAL_MODULES=sluice.verl
+
+and in the configuration `actor.policy_loss.loss_mode: sluice_erf`, or another of these:
+
+    sluice_vanilla, sluice_gspo, sluice_sapo, sluice_cispo    verl's losses of those names
+    sluice_GATE             a built-in gate of GATES: sluice_erf, sluice_arctan, ...
+
+Gates take their parameters from the configuration: tau from tau_pos and tau_neg, low and high from
+clip_ratio_low and clip_ratio_high, c from clip_ratio_c; others are those of the gate's file.
+`register` adds a gate of one's own. The loss is computed on the CPU; log-probs may be anywhere.
+"""
+import importlib
+import os
+from typing import Any, Callable, Mapping, Optional, Union
+
+import torch
+from torch import Tensor
+
+from ._applied import applied, shortest
+from ._certified import demand
+from ._errors import InvalidInput, Unavailable
+from ._gate import Gate, Value, load
+from .loss import Denominators, GatedLoss, gate_of
+
+OLDEST = (0, 7)
+
+try:
+    _core: Any = importlib.import_module("verl.trainer.ppo.core_algos")
+    _version: str = importlib.import_module("verl").__version__
+except ImportError as missing:
+    raise Unavailable(f"sluice.verl needs verl 0.7 or newer: {missing}") from missing
+
+if tuple(int(part) for part in _version.split(".")[:2]) < OLDEST:
+    raise Unavailable(f"verl {_version} is older than 0.7: its policy losses take other arguments")
+
+__all__ = ["GATES", "MODES", "PRESETS", "denominators", "register"]
+
+PRESETS: "dict[str, tuple[str, str, Optional[str]]]" = {
+    "vanilla": ("dual_clip", "token", None), "gspo": ("clip", "sequence", None),
+    "sapo": ("sigmoid", "token", "seq-mean-token-mean"), "cispo": ("cispo", "token", None)}
+"""Of verl's losses: gate, level, and the aggregation where it is fixed there."""
+
+GATES = ("arctan", "clip", "cispo_cap", "dual_clip", "erf", "identity", "sigmoid", "softsign",
+         "student")
+"""Built-in gates with a policy loss of their name; `register` adds others."""
+
+MODES = ("token-mean", "seq-mean-token-sum", "seq-mean-token-mean", "seq-mean-token-sum-norm",
+         "token-sum")
+
+_BATCH = frozenset({"dp_size", "batch_num_tokens", "global_batch_size", "loss_scale_factor"})
+_OWN = {"tau": ("tau_pos", "tau_neg"), "low": ("clip_ratio_low",), "high": ("clip_ratio_high",),
+        "c": ("clip_ratio_c",)}
+
+
+def _norm_divides_by_sequences() -> bool:
+    """Whether this verl's seq-mean-token-sum-norm is a mean over sequences: 0.7's is a sum."""
+    ones = torch.ones(2, 1)
+    return bool(_core.agg_loss(ones, ones, "seq-mean-token-sum-norm", loss_scale_factor=1) == 1)
+
+
+def denominators(mode: str, mask: Tensor, batch: "Mapping[str, Any]") \
+        -> "tuple[str, Optional[float], Denominators, float]":
+    """verl's agg_loss as aggregation, constant_length and denominators, and a factor of the loss.
+
+    mode: one of MODES; batch: the configuration's global_batch_info. Errors: InvalidInput, for
+    another mode, an entry that is not known, or dp_size > 1 without the count that it needs.
+    """
+    unknown = sorted(set(batch) - _BATCH)
+    if unknown:
+        raise InvalidInput(f"global_batch_info has {', '.join(unknown)}: it would have no effect")
+    if mode not in MODES:
+        raise InvalidInput(f"loss_agg_mode must be one of {', '.join(MODES)}, not '{mode}'")
+    ranks = float(batch.get("dp_size") or 1)
+    if mode == "token-sum":
+        return "constant", 1.0, Denominators(1.0, 1.0), ranks
+    needed = "batch_num_tokens" if mode == "token-mean" else "global_batch_size"
+    count = batch.get(needed)
+    if count is None and ranks > 1:
+        raise InvalidInput(f"loss_agg_mode '{mode}' with dp_size {ranks:g} needs {needed}")
+    if mode == "token-mean":
+        tokens = float(mask.sum() if count is None else count)
+        return "token-mean", None, Denominators(1.0, max(tokens, 1.0)), ranks
+    sequences = float(mask.any(1).sum() if count is None else count)
+    step = Denominators(max(sequences, 1.0), 1.0)
+    if mode == "seq-mean-token-mean":
+        return "sequence-mean", None, step, ranks
+    length = 1.0
+    if mode == "seq-mean-token-sum-norm":
+        factor = batch.get("loss_scale_factor")
+        length = float(mask.shape[-1] if factor is None else factor)
+        if not _norm_divides_by_sequences():
+            step, ranks = Denominators(1.0, 1.0), 1.0
+    return "constant", length, step, ranks
+
+
+def _configured(gate: Gate, config: Any) -> "dict[str, Value]":
+    """The gate's parameters that verl's configuration has."""
+    found: "dict[str, Value]" = {}
+    for name, keys in _OWN.items():
+        if name not in gate.parameters:
+            continue
+        values = [config.get(key) for key in keys]
+        if name in ("low", "high"):
+            values = [config.get("clip_ratio") if value is None else value for value in values]
+        found[name] = tuple(values) if len(values) == 2 else values[0]
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _measures(out: GatedLoss) -> "dict[str, float]":
+    """verl's metrics, and ours; those of a batch without tokens are left out."""
+    found = out.metrics
+    if not found.tokens:
+        return {}
+    return {"actor/ppo_kl": float(-out.sums["log_ratio_sum"].sum() / found.tokens),
+            "sluice/weight_mean": found.weight_mean, "sluice/ratio_mean": found.ratio_mean,
+            "sluice/ratio_variance": found.ratio_variance, "sluice/ratio_max": found.ratio_max,
+            "sluice/below_half": found.below_half, "sluice/clamped": float(found.clamped)}
+
+
+def register(name: str, gate: "Union[str, os.PathLike[str], Gate]", *, level: str = "token",
+             parameters: "Optional[Mapping[str, Value]]" = None,
+             aggregation: "Optional[str]" = None,
+             certificate: "Union[str, os.PathLike[str], None]" = None) -> "Callable[..., Any]":
+    """Adds a policy loss to verl's registry, and returns it.
+
+    name: for actor.policy_loss.loss_mode. gate, level: as in `sluice.gated_loss`. parameters: of
+    the gate; None takes from verl's configuration those that it has. aggregation: one of MODES,
+    whatever loss_agg_mode says. certificate: a file that must prove P1 to P4 of the gate with the
+    values it gets, before the first loss.
+
+    Advantages and rollout weights may differ by token. Errors of the loss: InvalidInput, for a
+    global_batch_info that it does not know.
+    """
+    bound: "dict[tuple[Any, ...], Gate]" = {}
+    template = gate if isinstance(gate, Gate) else load(gate)
+
+    def bind(config: Any) -> Gate:
+        if isinstance(gate, Gate):
+            values: "Mapping[str, Value]" = {}
+        else:
+            values = parameters if parameters is not None else _configured(template, config)
+        key = tuple(sorted(values.items()))
+        if key not in bound:
+            made = gate_of(gate, None, None, values)
+            if certificate is not None:
+                demand(made, certificate)
+            bound[key] = made
+        return bound[key]
+
+    def loss(old_log_prob: Tensor, log_prob: Tensor, advantages: Tensor, response_mask: Tensor,
+             loss_agg_mode: str = "token-mean", config: Any = None,
+             rollout_is_weights: "Optional[Tensor]" = None) -> "tuple[Tensor, dict[str, Any]]":
+        if config is None:
+            raise InvalidInput("the loss needs verl's actor configuration: pass config")
+        mask = response_mask != 0
+        if rollout_is_weights is not None:
+            advantages = advantages * rollout_is_weights
+        kind, length, step, factor = denominators(aggregation or loss_agg_mode, mask,
+                                                  config.get("global_batch_info") or {})
+        value, out = applied(log_prob, old_log_prob, shortest(advantages, mask), mask, scale=factor,
+                             gate=bind(config), level=level, aggregation=kind,
+                             constant_length=length, denominators=step)
+        return value, _measures(out)
+
+    loss.__name__ = name
+    _core.register_policy_loss(name)(loss)
+    return loss
+
+
+for _name, (_gate, _level, _aggregation) in PRESETS.items():
+    register(f"sluice_{_name}", _gate, level=_level, aggregation=_aggregation)
+for _name in GATES:
+    register(f"sluice_{_name}", _name)
