@@ -104,9 +104,13 @@ static sl_status head_backward(sl_context *ctx, const sl_kernel_arrays *a) {
 static sl_status loss(sl_context *ctx, const sl_kernel_arrays *a) {
   const sl_objective o = {.gate = {.family = {SL_GATE_SIGMOID, SL_GATE_SIGMOID}, .tau = {1, 1.05f}},
                           .beta = 0.0f};
-  const sl_gated_loss_batch batch = {a->small[0], a->small[1],    NULL,
-                                     NULL,        a->mask,        a->ids,
-                                     a->small[2], a->coefficient, LOSS_SEQUENCES};
+  const sl_gated_loss_batch batch = {.logp_new = a->small[0],
+                                     .logp_old = a->small[1],
+                                     .mask = a->mask,
+                                     .seq = a->ids,
+                                     .advantage = a->small[2],
+                                     .coefficient = a->coefficient,
+                                     .n_seq = LOSS_SEQUENCES};
   return sl_gated_loss(ctx, a->small[3], NULL, a->sums, &o, &batch);
 }
 static sl_status norm_forward(sl_context *ctx, const sl_kernel_arrays *a) {
