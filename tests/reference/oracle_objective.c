@@ -46,8 +46,15 @@ static void create(problem *p, sl_aggregation aggregation, sl_advantage_kind kin
     for (size_t t = seq[s]; t < seq[s + 1]; t++) tokens[s] += mask[t];
   cr_assert_eq(sl_ref_advantages(&p->advantage, rewards, group, 2, kind, 1e-4), SL_OK);
   cr_assert_eq(sl_ref_coefficients(&p->coefficient, tokens, N_SEQ, aggregation, 5.0), SL_OK);
-  p->batch = (sl_ref_batch){&p->new, &p->entropy, old_logp,      ref_logp,       mask,
-                            seq,     N_SEQ,       &p->advantage, &p->coefficient};
+  p->batch = (sl_ref_batch){.logp_new = &p->new,
+                            .entropy = &p->entropy,
+                            .logp_old = old_logp,
+                            .logp_ref = ref_logp,
+                            .mask = mask,
+                            .seq = seq,
+                            .n_seq = N_SEQ,
+                            .advantage = &p->advantage,
+                            .coefficient = &p->coefficient};
   mpfr_inits2(PRECISION, p->j[0], p->j[1], (mpfr_ptr)0);
 }
 
