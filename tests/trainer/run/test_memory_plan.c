@@ -93,8 +93,77 @@ Test(memory_plan, blocks_are_as_planned) {
   expect_as_planned(SL_EXTENT_TRAINING, "rl.dynamic_sampling=7", "rl.beta=0");
   expect_as_planned(SL_EXTENT_TRAINING, "model.architecture=qwen3", "rl.beta=0.01");
   expect_as_planned(SL_EXTENT_TRAINING, "model.architecture=llama", "run.backend=plain");
+  expect_as_planned(SL_EXTENT_TRAINING, "run.recompute=true", "rl.beta=0.01");
+  expect_as_planned(SL_EXTENT_TRAINING, "run.recompute=true", "model.architecture=qwen3");
+  expect_as_planned(SL_EXTENT_TRAINING, "run.memory=6500kB", "rl.group=200");
   expect_as_planned(SL_EXTENT_EVALUATION, "model.tie=true", "rl.beta=0.01");
   expect_as_planned(SL_EXTENT_EVALUATION, "run.backend=plain", "model.tie=false");
+}
+
+/* A run's micro-batch and memory as planned with 1/128 to all of what it takes when memory is
+ * plenty: the largest micro-batch that fits, and one more does not. */
+Test(memory_plan, the_largest_micro_batch_that_fits) {
+  const char *wide[] = {"rl.group=400", "rl.reduce_shards=4", NULL};
+  sl_run_state *plenty = create(wide, SL_EXTENT_PLAN);
+  const size_t all = sl_run_memory(plenty), most = plenty->micro_batch;
+  size_t smaller = 0, least = 0;
+  cr_assert_gt(most, 8);
+  sl_run_state_destroy(plenty);
+  for (size_t part = 128; part > 0; part--) {
+    char memory[64], batch[64];
+    snprintf(memory, sizeof memory, "run.memory=%zu", all / 128 * part + all % 128);
+    const char *named[] = {wide[0], wide[1], memory, NULL};
+    sl_run_state *run = create(named, SL_EXTENT_PLAN);
+    const size_t limit = all / 128 * part + all % 128, m = run->micro_batch,
+                 takes = sl_run_memory(run);
+    cr_expect(m == 1 || takes <= limit, "%s: %zu sequences take %zu", memory, m, takes);
+    snprintf(batch, sizeof batch, "rl.micro_batch=%zu", m + 1);
+    const char *one_more[] = {wide[0], wide[1], batch, NULL};
+    sl_run_state *more = create(one_more, SL_EXTENT_PLAN);
+    cr_expect(m == most || sl_run_memory(more) > limit, "%s: %zu would fit too", memory, m + 1);
+    smaller += m > 1 && m < most, least += m == 1;
+    sl_run_state_destroy(run), sl_run_state_destroy(more);
+  }
+  cr_expect(smaller > 0 && least > 0, "%zu and %zu cases show nothing", smaller, least);
+}
+
+/* Nothing of the shared block is read before it is written: bits are those of a run whose block is
+ * filled with NaNs before each step. */
+static void fill_shared(sl_run_state *run) { memset(run->shared, 0xff, run->plan.shared); }
+static void filled_or_not(char out[SL_DIGEST_TEXT], const char *const *extra, int filled) {
+  sl_run_state *run = create(extra, SL_EXTENT_TRAINING);
+  for (int i = 0; i < 2; i++) {
+    if (filled) fill_shared(run);
+    tiny_sft(run, 1);
+  }
+  tiny_begin_rl(run);
+  for (int i = 0; i < 2; i++) {
+    if (filled) fill_shared(run);
+    tiny_rl(run, 1);
+  }
+  memcpy(out, tiny_hash(run), SL_DIGEST_TEXT);
+  sl_run_state_destroy(run);
+}
+
+Test(memory_plan, what_shares_memory_is_not_alive_together) {
+  static const char *const extras[][3] = {{"run.backend=cpu", "rl.beta=0.01", NULL},
+                                          {"run.backend=plain", "rl.beta=0.01", NULL},
+                                          {"run.recompute=true", "model.architecture=qwen3", NULL}};
+  for (size_t i = 0; i < sizeof extras / sizeof *extras; i++) {
+    char clean[SL_DIGEST_TEXT], filled[SL_DIGEST_TEXT];
+    filled_or_not(clean, extras[i], 0), filled_or_not(filled, extras[i], 1);
+    cr_expect_str_eq(filled, clean, "%s: %s, with NaNs %s", extras[i][0], clean, filled);
+  }
+}
+
+/* Planted: with a NaN in what stays, the same steps do not succeed. */
+Test(memory_plan, a_nan_that_is_read_is_noticed) {
+  sl_run_state *run = create((const char *[]){"rl.beta=0", NULL}, SL_EXTENT_TRAINING);
+  sl_step_digests digests;
+  sl_step_report report;
+  memset(run->policy.data, 0xff, sizeof(float));
+  cr_expect_neq(sl_warm_start_step(run, &report, &digests, NULL), SL_OK);
+  sl_run_state_destroy(run);
 }
 
 /* What the kernels took is within the bound that the plan states, and the bound is no more than a
