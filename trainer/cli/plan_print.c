@@ -39,21 +39,21 @@ static void print_uses(const use *uses, size_t n, FILE *out) {
   const char *comma = "";
   for (size_t i = 0; i < n; i++)
     if (uses[i].bytes)
-      fprintf(out, "%s %s %.1f", comma, uses[i].what, mib(uses[i].bytes)), comma = ",";
+      fprintf(out, "%s%s %.1f", comma, uses[i].what, mib(uses[i].bytes)), comma = ", ";
 }
 
 static void print_parts(const sl_run_state *run, FILE *out) {
   use uses[PART_USES];
-  const char *semicolon = "the most of";
+  const char *between = "the most of";
   fputs("shared:      ", out);
   for (int i = 0; i < SL_PART_COUNT; i++) {
     const sl_part_memory *part = &run->plan.part[i];
     if (sl_part_bytes(part) == 0) continue;
     list_part(uses, part);
-    fprintf(out, "%s %s %.1f (", semicolon, part_names[i], mib(sl_part_bytes(part)));
+    fprintf(out, "%s %s %.1f (", between, part_names[i], mib(sl_part_bytes(part)));
     print_uses(uses, PART_USES, out);
     fputc(')', out);
-    semicolon = ";";
+    between = ";";
   }
   fputc('\n', out);
 }
@@ -79,7 +79,7 @@ static void print_memory(const sl_run_state *run, FILE *out) {
   const sl_memory_limit limit = sl_run_limit(run);
   use uses[USES];
   list_uses(uses, &run->plan);
-  fprintf(out, "memory:      %.1f MiB%s:", mib(sl_run_memory(run)),
+  fprintf(out, "memory:      %.1f MiB%s: ", mib(sl_run_memory(run)),
           sl_context_on_device(run->ctx) ? " and the device's workspace" : "");
   print_uses(uses, USES, out);
   fputc('\n', out);

@@ -212,6 +212,65 @@ Test(memory_plan, what_does_not_fit_can_be_planned) {
   sl_run_state_destroy(run);
 }
 
+/* Qwen2.5's shapes. */
+static const sl_model_shape half = {.hidden = 896,
+                                    .layers = 24,
+                                    .heads = 14,
+                                    .kv_heads = 2,
+                                    .head_dim = 64,
+                                    .intermediate = 4864,
+                                    .vocab = 151936,
+                                    .tied = 1},
+                            one_and_half = {.hidden = 1536,
+                                            .layers = 28,
+                                            .heads = 12,
+                                            .kv_heads = 2,
+                                            .head_dim = 128,
+                                            .intermediate = 8960,
+                                            .vocab = 151936,
+                                            .tied = 1},
+                            seven = {.hidden = 3584,
+                                     .layers = 28,
+                                     .heads = 28,
+                                     .kv_heads = 4,
+                                     .head_dim = 128,
+                                     .intermediate = 18944,
+                                     .vocab = 152064};
+
+/* Bytes of a run of such a shape with 16 prompts of 8 completions, 1,536 + 512 tokens each, at most
+ * four updates a rollout; extra as in create. */
+static size_t bytes_of(const sl_model_shape *shape, size_t reduce_shards,
+                       const char *const *extra) {
+  sl_model_shape s = *shape;
+  sl_error err;
+  const char *sets[8] = {"rl.prompts=16", "rl.group=8", "rl.updates=4", "sft.steps=0", "rl.beta=0"};
+  for (size_t i = 0; extra[i]; i++) sets[5 + i] = extra[i];
+  sl_run_state *run = create(sets, SL_EXTENT_PLAN);
+  s.max_positions = 32768, s.rms_eps = 1e-6f, s.rope_theta = 1e6;
+  sl_model_layout_destroy(run->policy.layout);
+  run->policy.layout = NULL;
+  cr_assert_eq(sl_model_layout_create(&run->policy.layout, &s, &err), SL_OK, "%s", err.message);
+  run->max_length = 1536 + 512;
+  run->config.rl.reduce_shards = (int64_t)reduce_shards;
+  cr_assert_eq(sl_run_state_plan(run, &err), SL_OK, "%s", err.message);
+  const size_t taken = sl_run_memory(run);
+  printf("%zu wide, %zu shards, %s: %.2f GB, micro-batch %zu\n", s.hidden, reduce_shards, extra[0],
+         (double)taken / 1e9, run->micro_batch);
+  sl_run_state_destroy(run);
+  return taken;
+}
+
+Test(memory_plan, real_shapes) {
+  const char *host[] = {"run.recompute=true", "run.memory=20GiB", NULL},
+             *no_packs[] = {"run.backend=plain", "run.memory=141GB", NULL};
+  const size_t card = 141000000000;
+  cr_expect_leq(bytes_of(&half, 8, host), (size_t)20 << 30);
+  cr_expect_leq(bytes_of(&one_and_half, 8, no_packs), card);
+  cr_expect_leq(bytes_of(&seven, 1, no_packs), card);
+  /* parameters, two moments and four arenas of gradients: 7 x 30.5 GB */
+  cr_expect_gt(bytes_of(&seven, 8, no_packs), 7 * (size_t)30462466048);
+}
+
 #ifdef __SANITIZE_ADDRESS__
 Test(memory_plan, the_process_grows_as_planned) {
   printf("not tested: the sanitizer's own memory would be counted\n");
