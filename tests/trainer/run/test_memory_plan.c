@@ -262,13 +262,16 @@ static size_t bytes_of(const sl_model_shape *shape, size_t reduce_shards,
 
 Test(memory_plan, real_shapes) {
   const char *host[] = {"run.recompute=true", "run.memory=20GiB", NULL},
-             *no_packs[] = {"run.backend=plain", "run.memory=141GB", NULL};
+             *no_packs[] = {"run.backend=plain", "run.memory=141GB", NULL},
+             *recomputed[] = {"run.backend=plain", "run.memory=141GB", "run.recompute=true", NULL};
   const size_t card = 141000000000;
   cr_expect_leq(bytes_of(&half, 8, host), (size_t)20 << 30);
   cr_expect_leq(bytes_of(&one_and_half, 8, no_packs), card);
   cr_expect_leq(bytes_of(&seven, 1, no_packs), card);
+  cr_expect_leq(bytes_of(&seven, 1, recomputed), card);
+  cr_expect_gt(bytes_of(&seven, 2, recomputed), card);
   /* parameters, two moments and four arenas of gradients: 7 x 30.5 GB */
-  cr_expect_gt(bytes_of(&seven, 8, no_packs), 7 * (size_t)30462466048);
+  cr_expect_gt(bytes_of(&seven, 8, recomputed), 7 * (size_t)30462466048);
 }
 
 #ifdef __SANITIZE_ADDRESS__
