@@ -15,9 +15,10 @@ int sl_config_bytes(size_t *out, const char *text) {
   char *end;
   *out = 0;
   if (!*text) return 1;
-  if (strspn(text, "0123456789.") == 0) return 0; /* strtod takes signs, spaces and words too */
   const double number = strtod(text, &end);
-  end += strspn(end, " ");
+  /* strtod takes signs, spaces, words and exponents too */
+  if (end == text || end != text + strspn(text, "0123456789.")) return 0;
+  if (end[0] == ' ' && end[1]) end++;
   for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
     const double bytes = number * units[i].bytes;
     if (strcmp(end, units[i].unit) != 0) continue;

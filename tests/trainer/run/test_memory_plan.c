@@ -100,7 +100,7 @@ Test(memory_plan, blocks_are_as_planned) {
   expect_as_planned(SL_EXTENT_EVALUATION, "run.backend=plain", "model.tie=false");
 }
 
-/* A run's micro-batch and memory as planned with 1/128 to all of what it takes when memory is
+/* A run's micro-batch and memory as planned with 1/24 to all of what it takes when memory is
  * plenty: the largest micro-batch that fits, and one more does not. */
 Test(memory_plan, the_largest_micro_batch_that_fits) {
   const char *wide[] = {"rl.group=400", "rl.reduce_shards=4", NULL};
@@ -109,12 +109,12 @@ Test(memory_plan, the_largest_micro_batch_that_fits) {
   size_t smaller = 0, least = 0;
   cr_assert_gt(most, 8);
   sl_run_state_destroy(plenty);
-  for (size_t part = 128; part > 0; part--) {
+  for (size_t part = 24; part > 0; part--) {
     char memory[64], batch[64];
-    snprintf(memory, sizeof memory, "run.memory=%zu", all / 128 * part + all % 128);
+    snprintf(memory, sizeof memory, "run.memory=%zu", all / 24 * part + all % 24);
     const char *named[] = {wide[0], wide[1], memory, NULL};
     sl_run_state *run = create(named, SL_EXTENT_PLAN);
-    const size_t limit = all / 128 * part + all % 128, m = run->micro_batch,
+    const size_t limit = all / 24 * part + all % 24, m = run->micro_batch,
                  takes = sl_run_memory(run);
     cr_expect(m == 1 || takes <= limit, "%s: %zu sequences take %zu", memory, m, takes);
     snprintf(batch, sizeof batch, "rl.micro_batch=%zu", m + 1);
@@ -243,7 +243,7 @@ static size_t bytes_of(const sl_model_shape *shape, size_t reduce_shards,
                        const char *const *extra) {
   sl_model_shape s = *shape;
   sl_error err;
-  const char *sets[8] = {"rl.prompts=16", "rl.group=8", "rl.updates=4", "sft.steps=0", "rl.beta=0"};
+  const char *sets[9] = {"rl.prompts=16", "rl.group=8", "rl.updates=4", "sft.steps=0", "rl.beta=0"};
   for (size_t i = 0; extra[i]; i++) sets[5 + i] = extra[i];
   sl_run_state *run = create(sets, SL_EXTENT_PLAN);
   s.max_positions = 32768, s.rms_eps = 1e-6f, s.rope_theta = 1e6;
