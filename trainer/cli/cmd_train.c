@@ -36,6 +36,8 @@ static error_t parse_train(int key, char *arg, struct argp_state *state) {
       o->markdown = 1;
       return 0;
     case ARGP_KEY_END:
+      if (*o->memory && o->sets.n == SL_SETS_MAX)
+        argp_error(state, "--memory comes on top of %d --set, which is one too many", SL_SETS_MAX);
       if (o->markdown && !o->help_config) argp_error(state, "--markdown goes with --help-config");
       if (!o->path && !o->help_config)
         argp_error(state,
@@ -188,7 +190,7 @@ static int train(options *o, const char *command) {
   sl_error err;
   sl_config config;
   const char *file = strcmp(o->path, "default") == 0 ? NULL : o->path;
-  if (*o->memory && o->sets.n < SL_SETS_MAX) o->sets.items[o->sets.n++] = o->memory;
+  if (*o->memory) o->sets.items[o->sets.n++] = o->memory;
   if (sl_config_load(&config, file, o->sets.items, o->sets.n, &err)) {
     add_meant(&err, file);
     return sl_cli_fail(command, &err);
