@@ -68,7 +68,7 @@ static void print_shards(const sl_run_state *run, size_t limit, FILE *out) {
   fputs("shards:      rl.reduce_shards", out);
   for (size_t s = 1; s <= MOST_SHARDS; s *= 2) {
     const size_t bytes = sl_run_memory_with(run, s);
-    fprintf(out, "%s %zu takes %.1f GB, which %s", comma, s, (double)bytes / 1e9,
+    fprintf(out, "%s %zu takes %.4g GB, which %s", comma, s, (double)bytes / 1e9,
             bytes <= limit ? "fits" : "does not fit");
     comma = ";";
   }
