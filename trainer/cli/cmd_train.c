@@ -6,7 +6,7 @@
 #include "task_notes.h"
 #include "train_to_end.h"
 #include "trainer/files/file.h"
-#include "trainer/run/memory_limit.h"
+#include "trainer/run/run_plan.h"
 
 #include <argp.h>
 #include <stdio.h>
@@ -16,6 +16,7 @@
 typedef struct {
   const char *path;
   sl_set_options sets;
+  char memory[64]; /* --memory, as a setting */
   int dry_run, help_config, markdown;
   sl_train_options train;
 } options;
@@ -36,11 +37,17 @@ static error_t parse_train(int key, char *arg, struct argp_state *state) {
       o->markdown = 1;
       return 0;
     case ARGP_KEY_END:
+      if (*o->memory && o->sets.n == SL_SETS_MAX)
+        argp_error(state, "--memory comes on top of %d --set, which is one too many", SL_SETS_MAX);
       if (o->markdown && !o->help_config) argp_error(state, "--markdown goes with --help-config");
       if (!o->path && !o->help_config)
         argp_error(state,
                    "a configuration is missing; 'default' stands for the built-in one, "
                    "--help-config prints it");
+      return 0;
+    case 'M':
+      if (snprintf(o->memory, sizeof o->memory, "run.memory=%s", arg) >= (int)sizeof o->memory)
+        argp_error(state, "--memory: '%.40s...' is no amount of memory", arg);
       return 0;
     case 'q':
       o->train.quiet = 1;
@@ -62,6 +69,7 @@ static const struct argp_option train_rows[] = {
      "check all that a run would need, print its plan (memory, steps, gate) and stop; a model that "
      "is named is read and tried on one problem",
      0},
+    {"memory", 'M', "SIZE", 0, "the same as --set run.memory=SIZE: 24GiB, 141GB", 0},
     {"help-config", 'c', NULL, 0, "print the default configuration with every key explained", 0},
     {"markdown", 'm', NULL, 0,
      "with --help-config: as a Markdown table, with each key's type and whether it affects the "
@@ -128,9 +136,10 @@ static void note_equal_tags(const sl_run_state *run, const char *command) {
 
 /* Otherwise the run would swap, or be killed for its memory, hours later and far from the cause. */
 static void note_memory(const sl_run_state *run, const char *command) {
-  const sl_memory_limit limit = sl_memory_limit_read();
+  const sl_memory_limit limit = sl_run_limit(run);
   const size_t wanted = sl_run_memory(run);
-  if (!sl_context_on_device(run->ctx) && wanted <= limit.bytes && wanted > limit.free)
+  if (!sl_context_on_device(run->ctx) && !*run->config.run.memory && wanted <= limit.bytes &&
+      wanted > limit.free)
     fprintf(stderr, "%s: note: the run takes up to %.1f MiB, but %.1f MiB are free now\n", command,
             (double)wanted / 1048576.0, (double)limit.free / 1048576.0);
 }
@@ -168,10 +177,11 @@ static void add_meant(sl_error *err, const char *file) {
     snprintf(err->message + used, sizeof err->message - used, "%s", meant);
 }
 
-static int train(const options *o, const char *command) {
+static int train(options *o, const char *command) {
   sl_error err;
   sl_config config;
   const char *file = strcmp(o->path, "default") == 0 ? NULL : o->path;
+  if (*o->memory) o->sets.items[o->sets.n++] = o->memory;
   if (sl_config_load(&config, file, o->sets.items, o->sets.n, &err)) {
     add_meant(&err, file);
     return sl_cli_fail(command, &err);

@@ -3,7 +3,7 @@
 
 #include "kernels/support/cli.h"
 #include "trainer/run/gate_schedule.h"
-#include "trainer/run/memory_limit.h"
+#include "trainer/run/run_plan.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,32 +14,83 @@ typedef struct {
   size_t bytes;
 } use;
 
-enum { USES = 9 };
+enum { USES = 6, PART_USES = 4 };
 
 static void list_uses(use out[USES], const sl_memory_plan *p) {
-  const use all[USES] = {
-      {"parameters", p->parameters},   {"moments", p->moments}, {"gradients", p->gradients},
-      {"activations", p->activations}, {"rollout", p->rollout}, {"cache", p->cache},
-      {"reference", p->reference},     {"buffers", p->buffers}, {"workspace", p->workspace}};
+  const use all[USES] = {{"parameters", p->parameters}, {"moments", p->moments},
+                         {"reference", p->reference},   {"buffers", p->buffers},
+                         {"shared", p->shared},         {"workspace", p->workspace}};
   for (size_t i = 0; i < USES; i++) out[i] = all[i];
 }
 
+static void list_part(use out[PART_USES], const sl_part_memory *p) {
+  const use all[PART_USES] = {{"packs", p->packs},
+                              {"activations", p->activations},
+                              {"cache", p->cache},
+                              {"gradients", p->gradients}};
+  for (size_t i = 0; i < PART_USES; i++) out[i] = all[i];
+}
+
+static const char *const part_names[SL_PART_COUNT] = {"rollout", "reference", "update"};
+
 static double mib(size_t bytes) { return (double)bytes / 1048576.0; }
 
-static void print_memory(const sl_run_state *run, FILE *out) {
-  use uses[USES];
+static void print_uses(const use *uses, size_t n, FILE *out) {
   const char *comma = "";
-  list_uses(uses, &run->plan);
-  fprintf(out, "memory:      %.1f MiB%s:", mib(sl_run_memory(run)),
-          sl_context_on_device(run->ctx) ? " and the device's workspace" : "");
-  for (size_t i = 0; i < USES; i++)
+  for (size_t i = 0; i < n; i++)
     if (uses[i].bytes)
-      fprintf(out, "%s %s %.1f", comma, uses[i].what, mib(uses[i].bytes)), comma = ",";
+      fprintf(out, "%s%s %.1f", comma, uses[i].what, mib(uses[i].bytes)), comma = ", ";
+}
+
+static void print_parts(const sl_run_state *run, FILE *out) {
+  use uses[PART_USES];
+  const char *between = "the most of";
+  fputs("shared:      ", out);
+  for (int i = 0; i < SL_PART_COUNT; i++) {
+    const sl_part_memory *part = &run->plan.part[i];
+    if (sl_part_bytes(part) == 0) continue;
+    list_part(uses, part);
+    fprintf(out, "%s %s %.1f (", between, part_names[i], mib(sl_part_bytes(part)));
+    print_uses(uses, PART_USES, out);
+    fputc(')', out);
+    between = ";";
+  }
   fputc('\n', out);
-  if (sl_context_on_device(run->ctx)) return;
-  const sl_memory_limit limit = sl_memory_limit_read();
-  fprintf(out, "limit:       %.1f MiB (%s), %.1f MiB free now\n", mib(limit.bytes), limit.by,
-          mib(limit.free));
+}
+
+/* The shards whose plans are shown: powers of two up to this. */
+#define MOST_SHARDS 16
+
+/* What each number of shards would take, where that is asked or matters. */
+static void print_shards(const sl_run_state *run, size_t limit, FILE *out) {
+  const char *comma = "";
+  if (!*run->config.run.memory && sl_run_memory(run) <= limit) return;
+  fputs("shards:      rl.reduce_shards", out);
+  for (size_t s = 1; s <= MOST_SHARDS; s *= 2) {
+    const size_t bytes = sl_run_memory_with(run, s);
+    fprintf(out, "%s %zu takes %.4g GB, which %s", comma, s, (double)bytes / 1e9,
+            bytes <= limit ? "fits" : "does not fit");
+    comma = ";";
+  }
+  fputc('\n', out);
+}
+
+static void print_memory(const sl_run_state *run, FILE *out) {
+  const sl_memory_limit limit = sl_run_limit(run);
+  use uses[USES];
+  list_uses(uses, &run->plan);
+  fprintf(out, "memory:      %.1f MiB%s: ", mib(sl_run_memory(run)),
+          sl_context_on_device(run->ctx) ? " and the device's workspace" : "");
+  print_uses(uses, USES, out);
+  fputc('\n', out);
+  print_parts(run, out);
+  fprintf(out, "micro-batch: %zu sequences%s\n", run->micro_batch,
+          run->micro_batch ? "" : " (all at once)");
+  print_shards(run, limit.bytes, out);
+  if (limit.bytes == SIZE_MAX) return;
+  fprintf(out, "limit:       %.1f MiB (%s)", mib(limit.bytes), limit.by);
+  if (limit.free != SIZE_MAX) fprintf(out, ", %.1f MiB free now", mib(limit.free));
+  fputc('\n', out);
 }
 
 static void print_warm_start(const sl_config *c, FILE *out) {
@@ -177,16 +228,43 @@ void sl_plan_print(const sl_run_state *run, FILE *out) {
   fprintf(out, "out:         %s\n", c->run.out);
 }
 
+static void json_parts(const sl_memory_plan *plan, FILE *out) {
+  use uses[PART_USES];
+  fputs(",\"shared\":{", out);
+  for (int i = 0; i < SL_PART_COUNT; i++) {
+    list_part(uses, &plan->part[i]);
+    fprintf(out, "%s\"%s\":{", i ? "," : "", part_names[i]);
+    for (size_t k = 0; k < PART_USES; k++)
+      fprintf(out, "%s\"%s\":%zu", k ? "," : "", uses[k].what, uses[k].bytes);
+    fputc('}', out);
+  }
+  fputc('}', out);
+}
+
+static void json_shards(const sl_run_state *run, size_t limit, FILE *out) {
+  fputs(",\"reduce_shards\":[", out);
+  for (size_t s = 1; s <= MOST_SHARDS; s *= 2) {
+    const size_t bytes = sl_run_memory_with(run, s);
+    fprintf(out, "%s{\"shards\":%zu,\"bytes\":%zu,\"fits\":%s}", s > 1 ? "," : "", s, bytes,
+            bytes <= limit ? "true" : "false");
+  }
+  fputc(']', out);
+}
+
 static void json_memory(const sl_run_state *run, FILE *out) {
+  const sl_memory_limit limit = sl_run_limit(run);
   use uses[USES];
   list_uses(uses, &run->plan);
   fputs(",\"memory\":{", out);
   for (size_t i = 0; i < USES; i++) fprintf(out, "\"%s\":%zu,", uses[i].what, uses[i].bytes);
   fprintf(out, "\"total\":%zu}", sl_run_memory(run));
-  if (sl_context_on_device(run->ctx)) return;
-  const sl_memory_limit limit = sl_memory_limit_read();
-  fprintf(out, ",\"limit\":{\"bytes\":%zu,\"by\":\"%s\",\"free\":%zu}", limit.bytes, limit.by,
-          limit.free);
+  json_parts(&run->plan, out);
+  fprintf(out, ",\"micro_batch\":%zu", run->micro_batch);
+  json_shards(run, limit.bytes, out);
+  if (limit.bytes == SIZE_MAX) return;
+  fprintf(out, ",\"limit\":{\"bytes\":%zu,\"by\":\"%s\"", limit.bytes, limit.by);
+  if (limit.free != SIZE_MAX) fprintf(out, ",\"free\":%zu", limit.free);
+  fputc('}', out);
 }
 
 static void json_phases(const sl_config *c, FILE *out) {

@@ -149,6 +149,9 @@ sl_reward_weights sl_config_reward_weights(const sl_config *config);
 sl_tags sl_config_tags(const sl_config *config);
 size_t sl_config_length_limit(const sl_config *config); /* of the component length */
 
+/* The bytes of "24GiB", "141 GB" or "1000000"; 0 for "". Returns 0 for another text. */
+int sl_config_bytes(size_t *out, const char *text);
+
 /* What other parts take from a configuration. Texts stay the configuration's. */
 sl_model_shape sl_config_model_shape(const sl_config *config, size_t vocab);
 sl_task_options sl_config_task_options(const sl_config *config);

@@ -237,11 +237,21 @@ static sl_status check_gate(const sl_config *c, sl_error *err) {
   return sl_config_objective(c, &objective, err);
 }
 
+static sl_status check_memory(const sl_config *c, sl_error *err) {
+  size_t bytes;
+  if (sl_config_bytes(&bytes, c->run.memory)) return SL_OK;
+  return sl_config_fail(c, SL_KEY_run_memory, err,
+                        "expected a number with GB, GiB, MB, MiB or another unit of bytes, found "
+                        "%.40s",
+                        c->run.memory);
+}
+
 sl_status sl_config_check(const sl_config *config, sl_error *err) {
   sl_status status = check_model(config, err);
   if (status == SL_OK) status = check_task(config, err);
   if (status == SL_OK) status = check_reward(config, err);
   if (status == SL_OK) status = check_rl(config, err);
+  if (status == SL_OK) status = check_memory(config, err);
   if (status == SL_OK) status = check_decay(config, "sft.lr", config->sft.lr, err);
   if (status == SL_OK) status = check_decay(config, "rl.lr", config->rl.lr, err);
   return status == SL_OK ? check_gate(config, err) : status;

@@ -19,12 +19,12 @@ struct sl_generator {
   size_t max_sequences, max_length, logit_rows;
   size_t
       rows; /* tokens that the model takes at a time: one of each sequence, or a whole sequence */
-  void *block;        /* of the context: */
+  void *block;        /* that holds the next four; NULL: they lie in the caller's memory */
   float *logits;      /* (logit_rows, V) */
   float *hidden;      /* (rows, D) of a piece of the prefill */
   float *last_hidden; /* (max_sequences, D) of the open sequences */
   sl_mirror mirror;   /* of the host and the context: everything below but the caches' own memory,
-                         which is in `block` */
+                         which is beside the logits */
   sl_layer_cache *caches;
   /* By sequence, tokens at stride max_length while they grow: */
   uint32_t *grid, *length;
@@ -120,33 +120,56 @@ sl_status sl_generator_bytes(sl_generator_memory *out, sl_context *ctx,
                              sl_error *err) {
   sl_generator g;
   sl_status status = prepare(&g, ctx, layout, max_sequences, max_length, err);
-  size_t activations;
-  if (!status) status = sl_model_bytes(&activations, ctx, layout, g.rows, 0, err);
+  sl_model_memory model;
+  if (!status) status = sl_model_bytes(&model, ctx, layout, g.rows, SL_MODEL_FORWARD, err);
   if (status) return status;
-  out->activations = activations;
+  out->model = model;
   out->cache = count_bytes(&g, cut_caches);
   out->work = count_bytes(&g, cut_block);
   out->tokens = sl_mirror_bytes(ctx, count_bytes(&g, cut_mirror));
   return SL_OK;
 }
 
+/* The model, and what kernels alone touch, behind the model's part of the caller's memory or in a
+ * block. */
+static sl_status place_work(sl_generator *g, const float *parameters, void *memory, sl_error *err) {
+  const size_t bytes = count_bytes(g, cut_block);
+  unsigned char *at = memory;
+  sl_model_memory model;
+  sl_status status = sl_model_bytes(&model, g->ctx, g->layout, g->rows, SL_MODEL_FORWARD, err);
+  if (!status)
+    status = sl_model_create_in(&g->model, g->ctx, g->layout, parameters, g->rows, SL_MODEL_FORWARD,
+                                memory, err);
+  if (!status && !memory)
+    status = sl_block_create(&g->block, g->ctx, bytes, "a rollout's cache", err);
+  if (status) return status;
+  at = memory ? at + model.packs + model.activations : g->block;
+  cut_block(&(sl_cutter){.base = at, .bytes = bytes}, g);
+  return SL_OK;
+}
+
 sl_status sl_generator_create(sl_generator **out, sl_context *ctx, const sl_model_layout *layout,
                               const float *parameters, size_t max_sequences, size_t max_length,
                               sl_error *err) {
+  return sl_generator_create_in(out, ctx, layout, parameters, max_sequences, max_length, NULL, err);
+}
+
+sl_status sl_generator_create_in(sl_generator **out, sl_context *ctx, const sl_model_layout *layout,
+                                 const float *parameters, size_t max_sequences, size_t max_length,
+                                 void *memory, sl_error *err) {
   sl_generator *g = calloc(1, sizeof *g);
   if (!g) return sl_fail(err, SL_ERR_MEMORY, "no memory for a generator");
   sl_status status = prepare(g, ctx, layout, max_sequences, max_length, err);
-  if (!status) status = sl_model_create(&g->model, ctx, layout, parameters, g->rows, 0, err);
-  const size_t block = status ? 0 : count_bytes(g, cut_block),
-               mirror = status ? 0 : count_bytes(g, cut_mirror);
-  if (!status) status = sl_block_create(&g->block, ctx, block, "a rollout's cache", err);
+  const size_t mirror = status ? 0 : count_bytes(g, cut_mirror);
   if (!status) status = sl_mirror_create(&g->mirror, ctx, mirror, "a rollout's tokens", err);
+  if (!status) {
+    cut_mirror(&(sl_cutter){.base = g->mirror.host, .bytes = mirror}, g);
+    status = place_work(g, parameters, memory, err);
+  }
   if (status) {
     sl_generator_destroy(g);
     return status;
   }
-  cut_mirror(&(sl_cutter){.base = g->mirror.host, .bytes = mirror}, g);
-  cut_block(&(sl_cutter){.base = g->block, .bytes = block}, g);
   *out = g;
   return SL_OK;
 }

@@ -32,6 +32,11 @@ typedef struct sl_generator sl_generator;
 sl_status sl_generator_create(sl_generator **out, sl_context *ctx, const sl_model_layout *layout,
                               const float *parameters, size_t max_sequences, size_t max_length,
                               sl_error *err);
+/* The same with all but tokens and the model's tables at `memory`, of the context, which stays the
+ * caller's and which others may have between two rollouts. */
+sl_status sl_generator_create_in(sl_generator **out, sl_context *ctx, const sl_model_layout *layout,
+                                 const float *parameters, size_t max_sequences, size_t max_length,
+                                 void *memory, sl_error *err);
 void sl_generator_destroy(sl_generator *generator);
 
 /* The tokens of which any ends a completion, as its last token (spec F7.5): n ids that stay the
@@ -43,10 +48,11 @@ void sl_generator_set_ends(sl_generator *generator, const uint32_t *ids, size_t 
 typedef int sl_token_watch(void *user, size_t sequence, uint32_t id);
 void sl_generator_set_watch(sl_generator *generator, sl_token_watch *watch, void *user);
 
-/* Bytes of the three blocks that such a generator would take: the model; work (logits, hidden rows
- * and cache); tokens. cache is the part of work that the cache takes. */
+/* Bytes that such a generator would take: the model; work (logits, hidden rows and cache); tokens.
+ * cache is the part of work that the cache takes. */
 typedef struct {
-  size_t activations, work, cache, tokens;
+  sl_model_memory model;
+  size_t work, cache, tokens;
 } sl_generator_memory;
 sl_status sl_generator_bytes(sl_generator_memory *out, sl_context *ctx,
                              const sl_model_layout *layout, size_t max_sequences, size_t max_length,

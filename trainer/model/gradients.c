@@ -40,13 +40,20 @@ sl_status sl_gradients_create(sl_gradients *out, sl_context *ctx, const sl_model
   void *block;
   const size_t bytes = sl_gradients_bytes(layout, shards, at_once);
   SL_TRY(sl_block_create(&block, ctx, bytes, "the gradients of a step", err));
-  *out = (sl_gradients){.ctx = ctx, .layout = layout, .shards = shards, .at_once = at_once};
-  cut_totals(&(sl_cutter){.base = block, .bytes = bytes}, out);
+  sl_gradients_place(out, ctx, layout, shards, at_once, block);
+  out->block = block;
   return SL_OK;
 }
 
+void sl_gradients_place(sl_gradients *out, sl_context *ctx, const sl_model_layout *layout,
+                        size_t shards, size_t at_once, void *memory) {
+  const size_t bytes = sl_gradients_bytes(layout, shards, at_once);
+  *out = (sl_gradients){.ctx = ctx, .layout = layout, .shards = shards, .at_once = at_once};
+  cut_totals(&(sl_cutter){.base = memory, .bytes = bytes}, out);
+}
+
 void sl_gradients_free(sl_gradients *g) {
-  sl_block_free(g->ctx, g->total);
+  sl_block_free(g->ctx, g->block);
   memset(g, 0, sizeof *g);
 }
 

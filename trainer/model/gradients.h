@@ -15,11 +15,16 @@ typedef struct {
                    shards; after the last group the first is the step's gradient */
   float *head_total; /* (V, D) for each shard of the group if the head is tied, else NULL */
   size_t done;       /* shards finished */
+  void *block;       /* that holds the totals; NULL: they lie in the caller's memory */
 } sl_gradients;
 
 /* shards, at_once: powers of two, at_once <= shards. */
 sl_status sl_gradients_create(sl_gradients *out, sl_context *ctx, const sl_model_layout *layout,
                               size_t shards, size_t at_once, sl_error *err);
+/* The same in the context's memory at `memory`, which stays the caller's; others may have it
+ * between the last use of a step's gradient and the next step. */
+void sl_gradients_place(sl_gradients *out, sl_context *ctx, const sl_model_layout *layout,
+                        size_t shards, size_t at_once, void *memory);
 void sl_gradients_free(sl_gradients *g);
 /* Bytes of their memory; SIZE_MAX if that overflows. */
 size_t sl_gradients_bytes(const sl_model_layout *layout, size_t shards, size_t at_once);

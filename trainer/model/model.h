@@ -22,15 +22,30 @@ typedef struct {
 
 typedef struct sl_model sl_model;
 
-/* A model over parameters that stay the caller's. Holds the activations of up to max_tokens tokens;
- * training 0: of the forward pass of one layer at a time, for rollouts. After sl_model_create
- * nothing is allocated. SL_ERR_MEMORY, SL_ERR_INPUT. */
+/* What a model holds: of the forward pass one layer at a time, for rollouts; all layers, for the
+ * backward pass; of each layer its input, from which the backward pass makes the rest again, by the
+ * same kernels and so with the same bits. */
+typedef enum { SL_MODEL_FORWARD, SL_MODEL_TRAINING, SL_MODEL_RECOMPUTING } sl_model_kind;
+
+/* Bytes of a model, each SIZE_MAX if it overflows. tables stay; packs and activations mean nothing
+ * before sl_model_pack and after the last use of its results, and may lie in memory that others
+ * have in between. */
+typedef struct {
+  size_t tables, packs, activations;
+} sl_model_memory;
+sl_status sl_model_bytes(sl_model_memory *out, sl_context *ctx, const sl_model_layout *layout,
+                         size_t max_tokens, sl_model_kind kind, sl_error *err);
+
+/* A model over parameters that stay the caller's, for up to max_tokens tokens at a time. After
+ * sl_model_create nothing is allocated. SL_ERR_MEMORY, SL_ERR_INPUT. */
 sl_status sl_model_create(sl_model **out, sl_context *ctx, const sl_model_layout *layout,
-                          const float *parameters, size_t max_tokens, int training, sl_error *err);
+                          const float *parameters, size_t max_tokens, sl_model_kind kind,
+                          sl_error *err);
+/* The same with packs and activations at `memory`, of the context, which stays the caller's. */
+sl_status sl_model_create_in(sl_model **out, sl_context *ctx, const sl_model_layout *layout,
+                             const float *parameters, size_t max_tokens, sl_model_kind kind,
+                             void *memory, sl_error *err);
 void sl_model_destroy(sl_model *model);
-/* Bytes that such a model would take in one block; SIZE_MAX if that overflows. */
-sl_status sl_model_bytes(size_t *out, sl_context *ctx, const sl_model_layout *layout,
-                         size_t max_tokens, int training, sl_error *err);
 
 /* Rearranges the weights for the backend (spec T2.4); call after every change of the parameters. */
 sl_status sl_model_pack(sl_model *model);

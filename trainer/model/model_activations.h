@@ -29,12 +29,14 @@ struct sl_model {
   const sl_model_layout *layout;
   const float *parameters;
   size_t max_tokens, positions; /* positions: of the rotary tables */
-  int training;
-  void *block;                  /* everything below but `layers` and `packs` */
+  sl_model_kind kind;
+  void *tables;                 /* the block that holds the next two */
   float *cos_table, *sin_table; /* (P, d / 2) */
-  sl_layer_activations *layers; /* of a training model one each; else all the same */
+  void *block; /* everything below but `layers` and `packs`; NULL: in the caller's memory */
+  sl_layer_activations *layers; /* of a training model one each; else the same but for the input,
+                                   which a recomputing one has of each */
   sl_layer_packs *packs;
-  void *head_pack[2];
+  void *head_pack;                    /* forward; the head's backward pass takes it too */
   float *output;                      /* (T, D) of the last layer */
   float *hidden, *rstd;               /* (T, D), (T) final norm */
   float *branch;                      /* (T, D) */
@@ -57,5 +59,8 @@ struct sl_model {
  * is the caller's. */
 sl_status sl_layer_qkv(sl_model *m, size_t layer, size_t t, const uint32_t *position);
 sl_status sl_layer_finish(sl_model *m, size_t layer, size_t t, float *next);
+
+/* All activations of a layer of the last forward pass, once more from its input. */
+sl_status sl_layer_again(sl_model *m, size_t layer, const sl_batch *batch);
 
 #endif

@@ -1,7 +1,8 @@
 /* The backward pass: the transpose of the forward one, in reverse order (spec T5.2). dx (T, D) is
  * the gradient of the residual stream. What is a sum over tokens is taken a shard at a time, each
  * into its own totals (spec N4.3), and last in its half of a layer, so that a device gets a shard's
- * offsets once a half; all else is of the whole batch at once. */
+ * offsets once a half; all else is of the whole batch at once. A recomputing model still holds the
+ * last layer from the forward pass, and makes each other one again. */
 #include "model_activations.h"
 
 /* The gradients of the weights of one layer's feed-forward half, of a shard's rows. */
@@ -129,7 +130,7 @@ static sl_status head(sl_model *m, const sl_batch *b, const sl_shard *p, float i
   float *dh = m->dh + r * d, *dw = p->head_total ? p->head_total : p->total + at->head;
   SL_TRY(sl_logprob_backward(m->ctx, dh, dw, dlogp + r, dentropy ? dentropy + r : NULL,
                              m->entropy + r, m->row_max + r, m->row_sum + r, m->hidden + r * d,
-                             m->parameters + at->head, m->head_pack[0], b->target + r, b->mask + r,
+                             m->parameters + at->head, m->head_pack, b->target + r, b->mask + r,
                              inv_temperature, p->seq, p->n_seq, d, at->shape.vocab));
   return sl_rmsnorm_weight_grad(m->ctx, p->total + at->norm, dh, m->output + r * d, m->rstd + r,
                                 p->seq, p->n_seq, d);
@@ -145,6 +146,7 @@ sl_status sl_model_backward(sl_model *m, const sl_batch *b, const sl_shard *shar
   SL_TRY(sl_rmsnorm_backward(m->ctx, m->dx, m->dh, m->output, m->parameters + at->norm, m->rstd,
                              NULL, t, d));
   for (size_t l = s->layers; l-- > 0;) {
+    if (m->kind == SL_MODEL_RECOMPUTING && l + 1 < s->layers) SL_TRY(sl_layer_again(m, l, b));
     SL_TRY(feed_forward(m, l, t, shards, n_shards));
     SL_TRY(attention(m, l, b, shards, n_shards));
   }

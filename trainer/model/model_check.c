@@ -23,9 +23,9 @@ static void end(pass *p) {
 }
 
 static sl_status begin(pass *p, sl_context *ctx, const sl_model_layout *layout,
-                       const float *parameters, size_t n, int training, sl_error *err) {
+                       const float *parameters, size_t n, sl_model_kind kind, sl_error *err) {
   *p = (pass){.n = n};
-  sl_status status = sl_model_create(&p->model, ctx, layout, parameters, n, training, err);
+  sl_status status = sl_model_create(&p->model, ctx, layout, parameters, n, kind, err);
   if (!status) status = sl_sequence_create(&p->sequence, ctx, n, err);
   if (!status)
     status = sl_mirror_create(&p->row, ctx, layout->shape.vocab * sizeof(float),
@@ -106,7 +106,7 @@ static sl_status name_part(char *out, size_t size, sl_context *ctx, const sl_mod
   sl_status status = sl_block_create(&host, NULL, n * layout->shape.hidden * sizeof(float),
                                      "the activations of a sequence", err);
   if (status) return status;
-  status = begin(&p, ctx, layout, parameters, n, 1, err);
+  status = begin(&p, ctx, layout, parameters, n, SL_MODEL_TRAINING, err);
   if (!status) {
     if (forward(&p, ids, 1.0f))
       status = sl_fail(err, sl_context_error(ctx)->status, "%s", sl_context_error(ctx)->message);
@@ -123,7 +123,7 @@ sl_status sl_model_check_forward(sl_context *ctx, const sl_model_layout *layout,
                                  float inverse_temperature, sl_error *err) {
   pass p;
   char bad[96] = "", divided[128] = "", part[32];
-  sl_status status = begin(&p, ctx, layout, parameters, n, 0, err);
+  sl_status status = begin(&p, ctx, layout, parameters, n, SL_MODEL_FORWARD, err);
   if (status) return status;
   if (forward(&p, ids, inverse_temperature) || find_bad_logit(&p, bad, sizeof bad))
     status = sl_fail(err, sl_context_error(ctx)->status, "%s", sl_context_error(ctx)->message);

@@ -1,4 +1,4 @@
-/* A model's memory: one block, cut once (spec T5). */
+/* A model's memory, cut once (spec T5): tables that stay, then packs and activations. */
 #include "model_activations.h"
 
 #include "block.h"
@@ -11,10 +11,10 @@ static float *cut_floats(sl_cutter *c, size_t rows, size_t columns) {
   return sl_cut(c, rows, columns, sizeof(float));
 }
 
+/* All but the input. */
 static void cut_layer(sl_cutter *c, sl_layer_activations *a, const sl_model_shape *s, size_t t) {
   const size_t d = s->hidden, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim,
                f = s->intermediate;
-  a->input = cut_floats(c, t, d);
   a->h1 = cut_floats(c, t, d), a->rstd1 = cut_floats(c, t, 1);
   a->q = cut_floats(c, t, q), a->k = cut_floats(c, t, kv), a->v = cut_floats(c, t, kv),
   a->o = cut_floats(c, t, q);
@@ -40,12 +40,14 @@ static void cut_backward(sl_cutter *c, sl_model *m, const sl_model_shape *s, siz
   m->dact = cut_floats(c, t, f), m->dgate = cut_floats(c, t, f), m->dup = cut_floats(c, t, f);
 }
 
+static void *cut_one_pack(sl_cutter *c, sl_model *m, size_t n, size_t k, sl_pack_kind kind) {
+  const size_t bytes = sl_linear_pack_bytes(m->ctx, n, k, kind);
+  return bytes ? sl_cut(c, bytes, 1, 1) : NULL;
+}
+
 static void cut_pack(sl_cutter *c, sl_model *m, void *pack[2], size_t n, size_t k) {
-  const sl_pack_kind kinds[2] = {SL_PACK_FORWARD, SL_PACK_INPUT_GRAD};
-  for (int i = 0; i < 1 + (m->training != 0); i++) {
-    const size_t bytes = sl_linear_pack_bytes(m->ctx, n, k, kinds[i]);
-    if (bytes) pack[i] = sl_cut(c, bytes, 1, 1);
-  }
+  pack[0] = cut_one_pack(c, m, n, k, SL_PACK_FORWARD);
+  if (m->kind) pack[1] = cut_one_pack(c, m, n, k, SL_PACK_INPUT_GRAD);
 }
 
 static void cut_packs(sl_cutter *c, sl_model *m, const sl_model_shape *s) {
@@ -57,37 +59,46 @@ static void cut_packs(sl_cutter *c, sl_model *m, const sl_model_shape *s) {
         cut_pack(c, m, p->o, d, q);
     cut_pack(c, m, p->gate, f, d), cut_pack(c, m, p->up, f, d), cut_pack(c, m, p->down, d, f);
   }
-  cut_pack(c, m, m->head_pack, s->vocab, d);
+  m->head_pack = cut_one_pack(c, m, s->vocab, d, SL_PACK_FORWARD);
 }
 
-static void cut_model(sl_cutter *c, sl_model *m) {
+static void cut_tables(sl_cutter *c, sl_model *m) {
+  m->cos_table = cut_floats(c, m->positions, m->layout->shape.head_dim / 2);
+  m->sin_table = cut_floats(c, m->positions, m->layout->shape.head_dim / 2);
+}
+
+static void cut_activations(sl_cutter *c, sl_model *m) {
   const sl_model_shape *s = &m->layout->shape;
   const size_t t = m->max_tokens;
-  m->cos_table = cut_floats(c, m->positions, s->head_dim / 2);
-  m->sin_table = cut_floats(c, m->positions, s->head_dim / 2);
   for (size_t l = 0; l < s->layers; l++) {
-    if (l && !m->training)
-      m->layers[l] = m->layers[0];
+    sl_layer_activations *a = &m->layers[l];
+    if (l && m->kind != SL_MODEL_TRAINING)
+      *a = m->layers[0];
     else
-      cut_layer(c, &m->layers[l], s, t);
+      cut_layer(c, a, s, t);
+    if (l == 0 || m->kind) a->input = cut_floats(c, t, s->hidden);
   }
   m->output = cut_floats(c, t, s->hidden);
   m->hidden = cut_floats(c, t, s->hidden), m->rstd = cut_floats(c, t, 1),
   m->branch = cut_floats(c, t, s->hidden);
   m->row_max = cut_floats(c, t, 1), m->row_sum = cut_floats(c, t, 1),
   m->entropy = cut_floats(c, t, 1);
-  if (m->training) cut_backward(c, m, s, t);
-  cut_packs(c, m, s);
+  if (m->kind) cut_backward(c, m, s, t);
 }
 
-/* The shell of a model: all but its block. */
+static void cut_model(sl_cutter *c, sl_model *m) {
+  cut_packs(c, m, &m->layout->shape);
+  cut_activations(c, m);
+}
+
+/* The shell of a model: all but its blocks. */
 static sl_status prepare(sl_model *m, sl_context *ctx, const sl_model_layout *layout,
-                         size_t max_tokens, int training, sl_error *err) {
+                         size_t max_tokens, sl_model_kind kind, sl_error *err) {
   const size_t layers = layout->shape.layers;
   *m = (sl_model){.ctx = ctx,
                   .layout = layout,
                   .max_tokens = max_tokens,
-                  .training = training,
+                  .kind = kind,
                   .positions = sl_model_positions(&layout->shape)};
   m->layers = calloc(layers, sizeof *m->layers);
   m->packs = calloc(layers, sizeof *m->packs);
@@ -99,17 +110,21 @@ static sl_status prepare(sl_model *m, sl_context *ctx, const sl_model_layout *la
   return SL_OK;
 }
 
-static size_t count_bytes(sl_model *m) {
+static size_t count_bytes(sl_model *m, void (*cut)(sl_cutter *, sl_model *)) {
   sl_cutter c = {0};
-  cut_model(&c, m);
+  cut(&c, m);
   return sl_cutter_bytes(&c);
 }
 
-sl_status sl_model_bytes(size_t *out, sl_context *ctx, const sl_model_layout *layout,
-                         size_t max_tokens, int training, sl_error *err) {
+static void cut_packs_alone(sl_cutter *c, sl_model *m) { cut_packs(c, m, &m->layout->shape); }
+
+sl_status sl_model_bytes(sl_model_memory *out, sl_context *ctx, const sl_model_layout *layout,
+                         size_t max_tokens, sl_model_kind kind, sl_error *err) {
   sl_model m;
-  const sl_status status = prepare(&m, ctx, layout, max_tokens, training, err);
-  if (!status) *out = count_bytes(&m);
+  const sl_status status = prepare(&m, ctx, layout, max_tokens, kind, err);
+  if (!status)
+    *out = (sl_model_memory){count_bytes(&m, cut_tables), count_bytes(&m, cut_packs_alone),
+                             count_bytes(&m, cut_activations)};
   free(m.layers);
   free(m.packs);
   return status;
@@ -134,21 +149,29 @@ static sl_status fill_rope(sl_model *m, sl_error *err) {
   return status;
 }
 
-sl_status sl_model_create(sl_model **out, sl_context *ctx, const sl_model_layout *layout,
-                          const float *parameters, size_t max_tokens, int training, sl_error *err) {
+/* The rotary tables, and packs and activations where the caller has no memory for them. */
+static sl_status take_blocks(sl_model *m, void *memory, sl_error *err) {
+  const size_t tables = count_bytes(m, cut_tables), bytes = count_bytes(m, cut_model);
+  sl_status status = sl_block_create(&m->tables, m->ctx, tables, "a model's rotary tables", err);
+  if (!status && !memory)
+    status = sl_block_create(&m->block, m->ctx, bytes, "a model's activations", err);
+  if (status) return status;
+  cut_tables(&(sl_cutter){.base = m->tables, .bytes = tables}, m);
+  cut_model(&(sl_cutter){.base = memory ? memory : m->block, .bytes = bytes}, m);
+  return fill_rope(m, err);
+}
+
+sl_status sl_model_create_in(sl_model **out, sl_context *ctx, const sl_model_layout *layout,
+                             const float *parameters, size_t max_tokens, sl_model_kind kind,
+                             void *memory, sl_error *err) {
   sl_model *m = malloc(sizeof *m);
   if (!m) return sl_fail(err, SL_ERR_MEMORY, "no memory for a model");
-  sl_status status = prepare(m, ctx, layout, max_tokens, training, err);
+  sl_status status = prepare(m, ctx, layout, max_tokens, kind, err);
   m->parameters = parameters;
-  const size_t bytes = status ? 0 : count_bytes(m);
-  if (!status && training && sl_model_norms_heads(&layout->shape) &&
+  if (!status && kind && sl_model_norms_heads(&layout->shape) &&
       !(m->head_seq = malloc((max_tokens + 1) * sizeof *m->head_seq)))
     status = sl_fail(err, SL_ERR_MEMORY, "no memory for a model");
-  if (!status) status = sl_block_create(&m->block, ctx, bytes, "a model's activations", err);
-  if (!status) {
-    cut_model(&(sl_cutter){.base = m->block, .bytes = bytes}, m);
-    status = fill_rope(m, err);
-  }
+  if (!status) status = take_blocks(m, memory, err);
   if (status) {
     sl_model_destroy(m);
     return status;
@@ -157,21 +180,30 @@ sl_status sl_model_create(sl_model **out, sl_context *ctx, const sl_model_layout
   return SL_OK;
 }
 
+sl_status sl_model_create(sl_model **out, sl_context *ctx, const sl_model_layout *layout,
+                          const float *parameters, size_t max_tokens, sl_model_kind kind,
+                          sl_error *err) {
+  return sl_model_create_in(out, ctx, layout, parameters, max_tokens, kind, NULL, err);
+}
+
 void sl_model_destroy(sl_model *model) {
   if (!model) return;
   free(model->layers);
   free(model->packs);
   free(model->head_seq);
   sl_block_free(model->ctx, model->block);
+  sl_block_free(model->ctx, model->tables);
   free(model);
 }
 
+static sl_status pack_one(sl_model *m, void *packed, size_t offset, size_t n, size_t k,
+                          sl_pack_kind kind) {
+  return packed ? sl_linear_pack(m->ctx, packed, m->parameters + offset, n, k, kind) : SL_OK;
+}
+
 static sl_status pack(sl_model *m, void *packs[2], size_t offset, size_t n, size_t k) {
-  if (packs[0])
-    SL_TRY(sl_linear_pack(m->ctx, packs[0], m->parameters + offset, n, k, SL_PACK_FORWARD));
-  if (packs[1])
-    SL_TRY(sl_linear_pack(m->ctx, packs[1], m->parameters + offset, n, k, SL_PACK_INPUT_GRAD));
-  return SL_OK;
+  SL_TRY(pack_one(m, packs[0], offset, n, k, SL_PACK_FORWARD));
+  return pack_one(m, packs[1], offset, n, k, SL_PACK_INPUT_GRAD);
 }
 
 sl_status sl_model_pack(sl_model *m) {
@@ -189,5 +221,5 @@ sl_status sl_model_pack(sl_model *m) {
     SL_TRY(pack(m, p->up, at->gate + f * d, f, d));
     SL_TRY(pack(m, p->down, at->down, d, f));
   }
-  return pack(m, m->head_pack, m->layout->head, s->vocab, d);
+  return pack_one(m, m->head_pack, m->layout->head, s->vocab, d, SL_PACK_FORWARD);
 }

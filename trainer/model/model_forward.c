@@ -42,8 +42,8 @@ sl_status sl_layer_qkv(sl_model *m, size_t layer, size_t t, const uint32_t *posi
                          s->head_dim, m->positions);
 }
 
-/* middle = input + o W; next = middle + swiglu(rmsnorm(middle)). */
-sl_status sl_layer_finish(sl_model *m, size_t layer, size_t t, float *next) {
+/* middle = input + o W; act = swiglu(rmsnorm(middle)). */
+static sl_status feed_forward(sl_model *m, size_t layer, size_t t) {
   const sl_model_shape *s = &m->layout->shape;
   const sl_layer_offsets *at = &m->layout->layers[layer];
   const sl_layer_activations *a = &m->layers[layer];
@@ -56,10 +56,17 @@ sl_status sl_layer_finish(sl_model *m, size_t layer, size_t t, float *next) {
   SL_TRY(sl_linear_forward(m->ctx, a->gate, a->h2, weight(m, at->gate), p->gate[0], NULL, t, f, d));
   SL_TRY(sl_linear_forward(m->ctx, a->up, a->h2, weight(m, at->gate + f * d), p->up[0], NULL, t, f,
                            d));
-  SL_TRY(sl_swiglu_forward(m->ctx, a->act, a->gate, a->up, t * f));
-  SL_TRY(
-      sl_linear_forward(m->ctx, m->branch, a->act, weight(m, at->down), p->down[0], NULL, t, d, f));
-  return sl_residual_add(m->ctx, next, a->middle, m->branch, t * d);
+  return sl_swiglu_forward(m->ctx, a->act, a->gate, a->up, t * f);
+}
+
+/* next = middle + act W. */
+sl_status sl_layer_finish(sl_model *m, size_t layer, size_t t, float *next) {
+  const sl_model_shape *s = &m->layout->shape;
+  const sl_layer_activations *a = &m->layers[layer];
+  SL_TRY(feed_forward(m, layer, t));
+  SL_TRY(sl_linear_forward(m->ctx, m->branch, a->act, weight(m, m->layout->layers[layer].down),
+                           m->packs[layer].down[0], NULL, t, s->hidden, s->intermediate));
+  return sl_residual_add(m->ctx, next, a->middle, m->branch, t * s->hidden);
 }
 
 /* Where layer l + 1 reads what layer l wrote. */
@@ -86,6 +93,13 @@ static sl_status attend(sl_model *m, size_t layer, const sl_batch *b) {
                               b->n_seq, s->heads, s->kv_heads, s->head_dim);
 }
 
+sl_status sl_layer_again(sl_model *m, size_t layer, const sl_batch *b) {
+  const size_t t = b->seq[b->n_seq];
+  SL_TRY(sl_layer_qkv(m, layer, t, b->position));
+  SL_TRY(attend(m, layer, b));
+  return feed_forward(m, layer, t);
+}
+
 sl_status sl_model_forward(sl_model *m, const sl_batch *b, float inv_temperature, float *logp,
                            float *entropy) {
   const sl_model_shape *s = &m->layout->shape;
@@ -98,7 +112,7 @@ sl_status sl_model_forward(sl_model *m, const sl_batch *b, float inv_temperature
   }
   SL_TRY(final_norm(m, t, m->hidden));
   SL_TRY(sl_logprob_forward(m->ctx, logp, entropy, m->row_max, m->row_sum, m->hidden,
-                            weight(m, m->layout->head), m->head_pack[0], b->target, b->mask,
+                            weight(m, m->layout->head), m->head_pack, b->target, b->mask,
                             inv_temperature, t, s->hidden, s->vocab));
   return sl_memory_copy(m->ctx, m->entropy, entropy, t * sizeof *entropy);
 }
@@ -138,6 +152,6 @@ sl_status sl_model_decode(sl_model *m, size_t b, const uint32_t *ids, const uint
 
 sl_status sl_model_logits(sl_model *m, size_t b, const float *hidden, float *logits) {
   const sl_model_shape *s = &m->layout->shape;
-  return sl_linear_forward(m->ctx, logits, hidden, weight(m, m->layout->head), m->head_pack[0],
-                           NULL, b, s->vocab, s->hidden);
+  return sl_linear_forward(m->ctx, logits, hidden, weight(m, m->layout->head), m->head_pack, NULL,
+                           b, s->vocab, s->hidden);
 }

@@ -134,8 +134,8 @@ sl_status sl_logprobs_write(const sl_session *s, const sl_token_lists *lists, FI
     if (lists->seq[i + 1] - lists->seq[i] > longest) longest = lists->seq[i + 1] - lists->seq[i];
   sl_model *m = NULL;
   sl_sequence one = {0};
-  sl_status status =
-      sl_model_create(&m, s->ctx, s->parameters.layout, s->parameters.data, longest, 0, err);
+  sl_status status = sl_model_create(&m, s->ctx, s->parameters.layout, s->parameters.data, longest,
+                                     SL_MODEL_FORWARD, err);
   if (!status) status = sl_sequence_create(&one, s->ctx, longest, err);
   if (!status && sl_model_pack(m))
     status =

@@ -2,6 +2,7 @@
 #include "first_pass.h"
 #include "gate_schedule.h"
 #include "reward_source.h"
+#include "run_plan.h"
 #include "run_state.h"
 #include "run_template.h"
 
@@ -295,7 +296,7 @@ static sl_status prepare(sl_run_state *run, sl_extent extent, const char *checkp
   if (!status) status = load_gate(run, extent, err);
   if (!status) status = plan_lengths(run, extent, err);
   if (!status && extent != SL_EXTENT_EVALUATION) status = describe_reference(run, err);
-  return status ? status : sl_run_state_plan(run, extent, err);
+  return status ? status : sl_run_state_plan(run, err);
 }
 
 /* Of a model that a key names. */
@@ -342,11 +343,18 @@ static sl_status identify(sl_run_state *run, int has_first, sl_error *err) {
                              &run->objective.gate, run->gate, run->certificate, first, err);
 }
 
+/* 1 if this machine can hold the run; on a device, a model's parameters on both sides. */
+static int fits_here(const sl_run_state *run, const sl_model_layout *layout) {
+  const size_t bytes = sl_memory_limit_read().bytes;
+  return sl_context_on_device(run->ctx) ? sl_arena_bytes(layout) <= bytes / 2
+                                        : sl_run_memory(run) <= bytes;
+}
+
 /* A model's numbers: where the run fits, by a forward pass, which needs the parameters alone. */
 static sl_status check_model(const sl_run_state *run, sl_config_key key, sl_model_layout *layout,
                              sl_error *err) {
   const char *path = sl_config_path(&run->config, key);
-  if (sl_run_check_memory(run, NULL)) return sl_model_weights_check(layout, path, err);
+  if (!fits_here(run, layout)) return sl_model_weights_check(layout, path, err);
   sl_parameters model = {.layout = layout};
   sl_status status = sl_model_weights_read(&model, path, err);
   if (!status) status = sl_parameters_move(&model, run->ctx, err);
@@ -387,7 +395,7 @@ static sl_status build(sl_run_state *run, sl_extent extent, const char *checkpoi
   status = fill_policy(run, checkpoint, err);
   if (!status && extent == SL_EXTENT_TRAINING) status = identify(run, !checkpoint, err);
   if (!status) status = fill_reference(run, err);
-  if (!status) status = sl_run_state_allocate(run, extent, err);
+  if (!status) status = sl_run_state_allocate(run, err);
   if (status || run->task.train.n == 0) return status; /* held-out problems alone, to evaluate */
   status = create_order(&run->sft_order, &run->task, run->task.warm.n, c, SL_STREAM_SFT, err);
   return status ? status
@@ -402,6 +410,7 @@ static sl_status make(sl_run_state **out, sl_config *config, sl_extent extent,
     return sl_fail(err, SL_ERR_MEMORY, "no memory for a run");
   }
   run->config = *config;
+  run->extent = extent;
   run->success_before = run->success_after = run->best_success = NAN;
   const sl_status status = build(run, extent, checkpoint, err);
   if (status) {

@@ -1,52 +1,14 @@
-/* The memory of a run. It is planned first, then taken in blocks of exactly the planned sizes. Then
- * a rehearsal runs each kernel once on its largest input, so that no step allocates anything. */
+/* The memory of a run: blocks of exactly the planned sizes, then a rehearsal that runs each kernel
+ * once on its largest input, so that no step allocates anything. */
+#include "run_plan.h"
 #include "run_rollout.h"
-#include "memory_limit.h"
-#include "workspace_bound.h"
 
 #include "trainer/model/block.h"
 
 #include <string.h>
 
-static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
-static size_t rollout_sequences(const sl_run_state *run) {
-  return (size_t)(run->config.rl.prompts * run->config.rl.group);
-}
-static size_t step_sequences(const sl_run_state *run) {
-  return larger(rollout_sequences(run) / (size_t)run->config.rl.updates,
-                (size_t)run->config.sft.batch);
-}
-static size_t shards(const sl_run_state *run) { return (size_t)run->config.rl.reduce_shards; }
-/* Tokens whose activations still fit a host's caches: the demo's step, on one thread, takes 12 %
- * longer with all its 2816 tokens at once than with 352. */
-#define HOST_TOKENS ((size_t)512)
-
-/* The value of rl.micro_batch. 0 chooses by backend: on a device all sequences, to fill it; on a
- * host about HOST_TOKENS tokens, but at least one shard. */
-static size_t micro_batch(const sl_run_state *run) {
-  const size_t shard = (step_sequences(run) + shards(run) - 1) / shards(run);
-  if (run->config.rl.micro_batch || sl_context_on_device(run->ctx))
-    return (size_t)run->config.rl.micro_batch;
-  return larger(shard, HOST_TOKENS / run->max_length);
-}
-
-static size_t shards_at_once(const sl_run_state *run) {
-  return sl_shards_at_once(step_sequences(run), shards(run), run->micro_batch);
-}
-static size_t step_micro_tokens(const sl_run_state *run) {
-  return sl_micro_batch_tokens(step_sequences(run), shards(run), run->micro_batch, run->max_length);
-}
-/* Sequences of a rollout whose log-probs under the reference are computed at a time. */
-static size_t reference_sequences(const sl_run_state *run) {
-  const size_t n = rollout_sequences(run);
-  return run->micro_batch && run->micro_batch < n ? run->micro_batch : n;
-}
-static size_t reference_tokens(const sl_run_state *run) {
-  return reference_sequences(run) * run->max_length;
-}
-
 static void cut_kept(sl_cutter *c, sl_run_state *run) {
-  const size_t n = rollout_sequences(run), t = n * run->max_length;
+  const size_t n = sl_run_rollout_sequences(run), t = n * run->max_length;
   sl_kept_groups *kept = &run->kept;
   if (!run->config.rl.dynamic_sampling) return;
   kept->reward = sl_cut(c, n, 1, sizeof(double));
@@ -59,7 +21,7 @@ static void cut_kept(sl_cutter *c, sl_run_state *run) {
 }
 
 static void cut_tables(sl_cutter *c, sl_run_state *run) {
-  const size_t n = run->max_sequences, r = rollout_sequences(run),
+  const size_t n = run->max_sequences, r = sl_run_rollout_sequences(run),
                prompts = (size_t)run->config.rl.prompts;
   run->prompts.offset = sl_cut(c, n + 1, 1, sizeof(uint32_t));
   run->prompts.ids = sl_cut(c, n, run->max_length, sizeof(uint32_t));
@@ -79,100 +41,28 @@ static void cut_tables(sl_cutter *c, sl_run_state *run) {
   cut_kept(c, run);
 }
 
-static size_t table_bytes(sl_run_state *run) {
+size_t sl_run_table_bytes(sl_run_state *run) {
   sl_cutter c = {0};
   cut_tables(&c, run);
   return sl_cutter_bytes(&c);
 }
 
-size_t sl_run_state_digest_arenas(const sl_run_state *run) {
-  return SL_DIGESTS_STATE +
-         (size_t)(run->config.rl.updates *
-                  run->config.rl.epochs); /* at least the one update of the warm start */
-}
-
-static sl_status plan_training(sl_run_state *run, sl_error *err) {
+/* Packs, activations and gradients of an update begin the shared block. */
+static sl_status place_update(sl_run_state *run, sl_error *err) {
   const sl_model_layout *layout = run->policy.layout;
-  sl_memory_plan *p = &run->plan;
-  p->moments = sl_optimizer_bytes(run->ctx, layout);
-  p->gradients = sl_gradients_bytes(layout, shards(run), shards_at_once(run));
-  p->buffers +=
-      sl_update_batch_bytes(run->ctx, step_sequences(run), step_sequences(run) * run->max_length);
-  p->buffers += sl_digests_bytes(run->ctx, layout, sl_run_state_digest_arenas(run));
-  sl_status status =
-      sl_model_bytes(&p->activations, run->ctx, layout, step_micro_tokens(run), 1, err);
-  if (status || !run->reference.layout) return status;
-  p->buffers += sl_update_batch_bytes(run->ctx, rollout_sequences(run),
-                                      rollout_sequences(run) * run->max_length);
-  status =
-      sl_model_bytes(&p->reference, run->ctx, run->reference.layout, reference_tokens(run), 0, err);
-  p->reference += sl_arena_bytes(run->reference.layout);
-  return status;
-}
-
-size_t sl_memory_plan_bytes(const sl_memory_plan *p) {
-  const size_t parts[] = {p->parameters, p->moments, p->gradients, p->activations,
-                          p->rollout,    p->cache,   p->reference, p->buffers};
-  size_t sum = 0;
-  for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
-    sum = parts[i] > SIZE_MAX - sum ? SIZE_MAX : sum + parts[i];
-  return sum;
-}
-
-static size_t workspace_bytes(const sl_run_state *run, sl_extent extent) {
-  const size_t rows = larger(run->max_sequences, run->max_length); /* as generate.c takes tokens */
-  sl_workspace_calls calls = {.tokens = rows, .sequences = rows, .rows = run->max_sequences};
-  if (extent != SL_EXTENT_EVALUATION) {
-    const size_t reference = run->reference.layout ? reference_tokens(run) : 0;
-    calls.tokens = larger(rows, larger(step_micro_tokens(run), reference));
-    calls.sequences = larger(rows, step_sequences(run));
-    calls.shard_tokens = (step_sequences(run) + shards(run) - 1) / shards(run) * run->max_length;
-  }
-  size_t most = sl_workspace_bound(run->ctx, run->policy.layout, &calls);
-  if (extent != SL_EXTENT_EVALUATION && run->reference.layout)
-    most = larger(most, sl_workspace_bound(run->ctx, run->reference.layout, &calls));
-  return most;
-}
-
-/* Tokens are counted in 32 bits (spec N4.1). */
-static sl_status check_tokens(const sl_run_state *run, sl_error *err) {
-  const size_t most = larger(step_sequences(run), rollout_sequences(run));
-  if (most <= UINT32_MAX / run->max_length) return SL_OK;
-  return sl_fail(err, SL_ERR_USAGE,
-                 "a step of %zu sequences of up to %zu tokens: more than 2^32 tokens", most,
-                 run->max_length);
-}
-
-sl_status sl_run_state_plan(sl_run_state *run, sl_extent extent, sl_error *err) {
-  const sl_model_layout *layout = run->policy.layout;
-  sl_memory_plan *p = &run->plan;
-  sl_generator_memory g;
-  run->micro_batch = micro_batch(run);
-  sl_status status = extent == SL_EXTENT_EVALUATION ? SL_OK : check_tokens(run, err);
-  if (!status)
-    status = sl_generator_bytes(&g, run->ctx, layout, run->max_sequences, run->max_length, err);
-  if (status) return status;
-  *p = (sl_memory_plan){.parameters = sl_arena_bytes(layout),
-                        .rollout = g.activations + g.work - g.cache + g.tokens,
-                        .cache = g.cache,
-                        .buffers = table_bytes(run)};
-  p->workspace = workspace_bytes(run, extent);
-  if (extent != SL_EXTENT_EVALUATION) status = plan_training(run, err);
-  if (!status && sl_memory_plan_bytes(p) == SIZE_MAX)
-    status = sl_fail(err, SL_ERR_MEMORY, "the memory that the run needs overflows");
-  return status;
+  const sl_part_memory *p = &run->plan.part[SL_PART_UPDATE];
+  unsigned char *at = run->shared;
+  sl_gradients_place(&run->gradients, run->ctx, layout, (size_t)run->config.rl.reduce_shards,
+                     sl_run_shards_at_once(run), at + p->packs + p->activations);
+  return sl_model_create_in(&run->model, run->ctx, layout, run->policy.data,
+                            sl_run_micro_batch_tokens(run), sl_run_model_kind(run), at, err);
 }
 
 static sl_status allocate_training(sl_run_state *run, sl_error *err) {
   const sl_model_layout *layout = run->policy.layout;
-  const size_t most = step_sequences(run), rollout = rollout_sequences(run);
+  const size_t most = sl_run_step_sequences(run), rollout = sl_run_rollout_sequences(run);
   sl_status status = sl_optimizer_create(&run->optimizer, run->ctx, layout, err);
-  if (!status)
-    status = sl_gradients_create(&run->gradients, run->ctx, layout, shards(run),
-                                 shards_at_once(run), err);
-  if (!status)
-    status = sl_model_create(&run->model, run->ctx, layout, run->policy.data,
-                             step_micro_tokens(run), 1, err);
+  if (!status) status = place_update(run, err);
   if (!status)
     status = sl_update_batch_create(&run->step, run->ctx, most, most * run->max_length, err);
   if (!status)
@@ -182,8 +72,10 @@ static sl_status allocate_training(sl_run_state *run, sl_error *err) {
   status =
       sl_update_batch_create(&run->rollout_step, run->ctx, rollout, rollout * run->max_length, err);
   return status ? status
-                : sl_model_create(&run->reference_model, run->ctx, run->reference.layout,
-                                  run->reference.data, reference_tokens(run), 0, err);
+                : sl_model_create_in(&run->reference_model, run->ctx, run->reference.layout,
+                                     run->reference.data,
+                                     sl_run_reference_sequences(run) * run->max_length,
+                                     SL_MODEL_FORWARD, run->shared, err);
 }
 
 /* Fills a step with n sequences of the greatest length, all of whose tokens but the first are
@@ -206,7 +98,7 @@ static sl_status rehearse_training(sl_run_state *run, sl_error *err) {
   if (!status) status = sl_gradient_norm(&run->optimizer, run->gradients.total, &norm, err);
   if (status || !run->reference_model) return status;
   sl_update_batch *s = &run->rollout_step;
-  fill_longest(run, s, reference_sequences(run));
+  fill_longest(run, s, sl_run_reference_sequences(run));
   return sl_run_kernel_error(
       run, sl_update_batch_logprobs(s, run->reference_model, &options, s->logp_ref, s->entropy),
       err);
@@ -221,36 +113,30 @@ static void explain_rehearsal(sl_error *err) {
           inner.message);
 }
 
-sl_status sl_run_state_allocate(sl_run_state *run, sl_extent extent, sl_error *err) {
-  const size_t group = (size_t)run->config.rl.group;
-  const size_t bytes = table_bytes(run);
-  sl_status status = sl_block_create(&run->tables, NULL, bytes, "the tables of a rollout", err);
+static sl_status allocate_tables(sl_run_state *run, sl_error *err) {
+  const size_t group = (size_t)run->config.rl.group, bytes = sl_run_table_bytes(run);
+  const sl_status status =
+      sl_block_create(&run->tables, NULL, bytes, "the tables of a rollout", err);
   if (status) return status;
   cut_tables(&(sl_cutter){.base = run->tables, .bytes = bytes}, run);
   for (size_t p = 0; p <= (size_t)run->config.rl.prompts; p++)
     run->group[p] = (uint32_t)(p * group);
-  status = sl_generator_create(&run->generator, run->ctx, run->policy.layout, run->policy.data,
-                               run->max_sequences, run->max_length, err);
+  return SL_OK;
+}
+
+sl_status sl_run_state_allocate(sl_run_state *run, sl_error *err) {
+  const int trains = run->extent == SL_EXTENT_TRAINING;
+  sl_status status = allocate_tables(run, err);
+  if (!status)
+    status = sl_block_create(&run->shared, run->ctx, run->plan.shared,
+                             "what a rollout and an update have in turn", err);
+  if (!status)
+    status = sl_generator_create_in(&run->generator, run->ctx, run->policy.layout, run->policy.data,
+                                    run->max_sequences, run->max_length, run->shared, err);
   const sl_end_tokens *ends = sl_tokenizer_ends(run->tokenizer);
   if (!status) sl_generator_set_ends(run->generator, ends->ids, ends->n);
-  if (!status && extent == SL_EXTENT_TRAINING) status = allocate_training(run, err);
-  if (!status && extent == SL_EXTENT_TRAINING) status = rehearse_training(run, err);
+  if (!status && trains) status = allocate_training(run, err);
+  if (!status && trains) status = rehearse_training(run, err);
   if (status == SL_ERR_NONFINITE) explain_rehearsal(err);
   return status ? status : sl_generator_rehearse(run->generator, err);
-}
-
-size_t sl_run_memory(const sl_run_state *run) {
-  const size_t blocks = sl_memory_plan_bytes(&run->plan), workspace = run->plan.workspace;
-  return workspace > SIZE_MAX - blocks ? SIZE_MAX : blocks + workspace;
-}
-
-sl_status sl_run_check_memory(const sl_run_state *run, sl_error *err) {
-  if (sl_context_on_device(run->ctx)) return SL_OK;
-  const sl_memory_limit limit = sl_memory_limit_read();
-  const size_t wanted = sl_run_memory(run);
-  if (wanted <= limit.bytes) return SL_OK;
-  return sl_fail(err, SL_ERR_MEMORY,
-                 "the run takes %.1f MiB, but %s has %.1f MiB: a smaller model, rl.micro_batch, "
-                 "rl.prompts or rl.group takes less ('--dry-run' says what for)",
-                 (double)wanted / 1048576.0, limit.by, (double)limit.bytes / 1048576.0);
 }

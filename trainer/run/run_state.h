@@ -19,17 +19,27 @@ typedef enum { SL_PHASE_SFT, SL_PHASE_RL, SL_PHASE_DONE } sl_phase;
  * it. */
 typedef enum { SL_EXTENT_PLAN, SL_EXTENT_EVALUATION, SL_EXTENT_TRAINING } sl_extent;
 
-/* Bytes of the blocks that a run takes, by use. workspace, the most that kernels want on top, is no
- * part of the sum. */
+/* What a run does one after the other, and the bytes that each needs only meanwhile. */
+enum { SL_PART_ROLLOUT, SL_PART_REFERENCE, SL_PART_UPDATE, SL_PART_COUNT };
 typedef struct {
-  size_t parameters, moments, gradients;
-  size_t activations;    /* of a micro-batch, with packed weights */
-  size_t rollout, cache; /* activations, tokens and logits of a rollout; its keys and values */
-  size_t reference;      /* parameters and activations */
-  size_t buffers;        /* tokens and log-probs of a step, tables */
-  size_t workspace;      /* 0 on a device, where it is not known before */
+  size_t packs;       /* weights, rearranged */
+  size_t activations; /* of a micro-batch; of a rollout also hidden rows and a piece of logits */
+  size_t cache;       /* keys and values of all sequences */
+  size_t gradients;
+} sl_part_memory;
+
+/* Bytes of the blocks that a run takes, by use. shared is the most that a part needs. workspace,
+ * the most that kernels want on top, is no part of the sum. */
+typedef struct {
+  size_t parameters, moments;
+  size_t reference; /* its parameters */
+  size_t buffers;   /* tokens and log-probs, tables */
+  size_t shared;
+  size_t workspace; /* 0 on a device, where it is not known before */
+  sl_part_memory part[SL_PART_COUNT];
 } sl_memory_plan;
 size_t sl_memory_plan_bytes(const sl_memory_plan *plan); /* SIZE_MAX if they overflow */
+size_t sl_part_bytes(const sl_part_memory *part);        /* likewise */
 
 /* The groups that the rounds of dynamic sampling have kept (spec L3.12): rl.prompts at most. */
 typedef struct {
@@ -43,6 +53,7 @@ typedef struct {
   sl_task task;
   sl_tokenizer *tokenizer;
   sl_context *ctx;
+  sl_extent extent;
   sl_parameters policy, reference; /* reference.data NULL unless rl.beta > 0 */
   sl_optimizer optimizer;
   sl_gradients gradients;
@@ -78,6 +89,7 @@ typedef struct {
   char *text;               /* of one completion */
   sl_rollout rollout; /* of the last sl_policy_step; the generator's, until it generates again */
   void *tables;       /* the block that holds prompts, and all from `reward` to here */
+  void *shared;       /* the block that a rollout, the reference and updates have in turn */
   sl_memory_plan plan;
   sl_digests digests;                /* of the state, then of the gradients of a step's updates */
   sl_run_identity identity;          /* of a run that trains */
@@ -96,15 +108,13 @@ sl_status sl_run_state_restore(sl_run_state **out, sl_config *config, const char
                                sl_error *err);
 void sl_run_state_destroy(sl_run_state *run);
 
-/* Bytes of a run, its workspace included. SL_ERR_MEMORY if that is more than the process may take;
- * on a device nothing is known. */
+/* Bytes of a run, its workspace included; SIZE_MAX if they overflow. */
 size_t sl_run_memory(const sl_run_state *run);
-sl_status sl_run_check_memory(const sl_run_state *run, sl_error *err);
 
-/* Parts of sl_run_state_create: fills run->plan; takes the memory, layouts, parameters and
- * reference being there. */
-sl_status sl_run_state_plan(sl_run_state *run, sl_extent extent, sl_error *err);
-sl_status sl_run_state_allocate(sl_run_state *run, sl_extent extent, sl_error *err);
+/* Parts of sl_run_state_create: fills run->plan and run->micro_batch; takes the memory, layouts,
+ * parameters and reference being there. */
+sl_status sl_run_state_plan(sl_run_state *run, sl_error *err);
+sl_status sl_run_state_allocate(sl_run_state *run, sl_error *err);
 
 /* The policy becomes the frozen reference, where rl.beta > 0 and no folder was given. */
 sl_status sl_run_state_take_reference(sl_run_state *run, sl_error *err);

@@ -6,6 +6,7 @@
 #include "trainer/files/model_folder.h"
 #include "trainer/run/run_files.h"
 #include "trainer/run/run_lock.h"
+#include "trainer/run/run_plan.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -97,15 +97,17 @@ static size_t product_bytes(const bench *b) {
 
 /* Says what it takes, which kernels' workspace comes on top of, and whether that is there. */
 static sl_status announce(const bench *b, sl_error *err) {
-  size_t model;
-  const sl_status status = sl_model_bytes(&model, b->ctx, b->layout, micro_tokens(b), 1, err);
+  sl_model_memory m;
+  const sl_status status =
+      sl_model_bytes(&m, b->ctx, b->layout, micro_tokens(b), SL_MODEL_TRAINING, err);
   if (status) return status;
   const int apart = sl_context_on_device(b->ctx);
-  const double arena = (double)sl_arena_bytes(b->layout);
-  const double all =
-      arena + (double)sl_optimizer_bytes(b->ctx, b->layout) +
-      (double)sl_gradients_bytes(b->layout, b->kind->shards, b->kind->shards) + (double)model +
-      (double)sl_update_batch_bytes(b->ctx, b->sequences, b->tokens) + (double)product_bytes(b);
+  const double arena = (double)sl_arena_bytes(b->layout),
+               model = (double)m.tables + (double)m.packs + (double)m.activations;
+  const double all = arena + (double)sl_optimizer_bytes(b->ctx, b->layout) +
+                     (double)sl_gradients_bytes(b->layout, b->kind->shards, b->kind->shards) +
+                     model + (double)sl_update_batch_bytes(b->ctx, b->sequences, b->tokens) +
+                     (double)product_bytes(b);
   const double needed = apart ? arena : all, available = sl_bench_memory_available();
   if (all > GIB) {
     fprintf(stderr, "%s, %zu tokens: takes %.1f GiB", b->kind->what, b->tokens, all / GIB);
@@ -186,7 +188,8 @@ static sl_status build(bench *b, const sl_context_options *options, sl_error *er
     status = sl_gradients_create(&b->gradients, b->ctx, b->layout, b->kind->shards, b->kind->shards,
                                  err);
   if (!status)
-    status = sl_model_create(&b->model, b->ctx, b->layout, b->parameters, micro_tokens(b), 1, err);
+    status = sl_model_create(&b->model, b->ctx, b->layout, b->parameters, micro_tokens(b),
+                             SL_MODEL_TRAINING, err);
   if (!status) status = sl_update_batch_create(&b->step, b->ctx, b->sequences, b->tokens, err);
   if (!status) fill(b);
   return status ? status : make_product(b, err);

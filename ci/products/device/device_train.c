@@ -86,7 +86,8 @@ static sl_status begin(run *r, const char *backend, sl_error *err) {
   if (!status) status = sl_gradients_create(&r->gradients, r->ctx, layout, SHARDS, SHARDS, err);
   if (!status)
     status = sl_model_create(&r->model, r->ctx, layout, r->policy.data,
-                             sl_micro_batch_tokens(WARM_BATCH, SHARDS, 0, LENGTH), 1, err);
+                             sl_micro_batch_tokens(WARM_BATCH, SHARDS, 0, LENGTH),
+                             SL_MODEL_TRAINING, err);
   if (!status)
     status = sl_update_batch_create(&r->step, r->ctx, WARM_BATCH, (size_t)WARM_BATCH * LENGTH, err);
   if (!status)

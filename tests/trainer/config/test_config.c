@@ -194,6 +194,9 @@ Test(config, checks_between_keys_name_the_place_of_the_key) {
        "run.yaml:2:12: rl.updates: expected a divisor of rl.prompts (128), found 3"},
       {"rl:\n  reduce_shards: 12\n",
        "run.yaml:2:18: rl.reduce_shards: expected a power of two, found 12"},
+      {"run:\n  memory: 12 XB\n",
+       "run.yaml:2:11: run.memory: expected a number with GB, GiB, MB, MiB or another unit of "
+       "bytes, found 12 XB"},
       {"rl:\n  advantage: leave-one-out\n  group: 1\n",
        "run.yaml:3:10: rl.group: expected at least 2 for advantage leave-one-out, found 1"},
       {"sft:\n  lr: 3\noptimizer:\n  weight_decay: 0.5\n",
@@ -316,6 +319,29 @@ static void expect_round_trip(const sl_config *c, int with_help) {
     if (pass) sl_config_free(&back);
   }
   cr_assert_str_eq(first, second);
+}
+
+Test(config, amounts_of_memory) {
+  static const struct {
+    const char *text;
+    size_t bytes;
+  } good[] = {{"", 0},
+              {"1000", 1000},
+              {"24GiB", (size_t)24 << 30},
+              {"1.5 kB", 1500},
+              {"141GB", 141000000000u},
+              {"2TiB", (size_t)2 << 40},
+              {"0.5MiB", 1 << 19}};
+  static const char *const bad[] = {"0",    "-1GB", " 1GB", "inf",    "0x10",
+                                    "1gb",  "GB",   "1e9",  ".",      "1 ",
+                                    "1GB ", "nan",  "1G B", "9e99TB", "99999999999TB"};
+  size_t bytes;
+  for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+    cr_expect(sl_config_bytes(&bytes, good[i].text), "'%s'", good[i].text);
+    cr_expect_eq(bytes, good[i].bytes, "'%s': %zu", good[i].text, bytes);
+  }
+  for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+    cr_expect_not(sl_config_bytes(&bytes, bad[i]), "'%s'", bad[i]);
 }
 
 Test(config, printed_configurations_read_back) {

@@ -67,8 +67,8 @@ static double error_of(const recorded *r, const sl_parameters *p, const char *ba
   sl_model *model;
   sl_error err;
   cr_assert_eq(sl_context_create(&ctx, &options, &err), SL_OK, "%s", err.message);
-  cr_assert_eq(sl_model_create(&model, ctx, p->layout, p->data, LENGTH, 0, &err), SL_OK, "%s",
-               err.message);
+  cr_assert_eq(sl_model_create(&model, ctx, p->layout, p->data, LENGTH, SL_MODEL_FORWARD, &err),
+               SL_OK, "%s", err.message);
   cr_assert_eq(sl_model_pack(model), SL_OK);
   cr_assert_eq(sl_sequence_create(&s, ctx, LENGTH, &err), SL_OK, "%s", err.message);
   for (size_t q = 0; q < SEQUENCES; q++) {

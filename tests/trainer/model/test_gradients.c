@@ -161,7 +161,8 @@ static void check_step(sl_run_state *run, size_t n, size_t shards, size_t at_onc
   cr_assert_eq(sl_gradients_create(&g, run->ctx, run->policy.layout, shards, at_once, &err), SL_OK);
   cr_assert_eq(sl_gradients_create(&one, run->ctx, run->policy.layout, 1, 1, &err), SL_OK);
   sl_model *m;
-  cr_assert_eq(sl_model_create(&m, run->ctx, run->policy.layout, run->policy.data, n * 9, 1, &err),
+  cr_assert_eq(sl_model_create(&m, run->ctx, run->policy.layout, run->policy.data, n * 9,
+                               SL_MODEL_TRAINING, &err),
                SL_OK);
   add_random(&all, n, run->policy.layout->shape.vocab, seed);
   cr_assert_eq(

@@ -74,11 +74,11 @@ static void ours(problem *p, double *out, int packs) {
   sl_error err;
   const sl_batch batch = {s->n_seq, s->seq, s->ids, s->position, s->target, s->mask};
   cr_assert_eq(sl_model_create(&m, run->ctx, run->policy.layout, run->policy.data, s->seq[s->n_seq],
-                               1, &err),
+                               SL_MODEL_TRAINING, &err),
                SL_OK, "%s", err.message);
   if (!packs) { /* they lie in the model's arena */
     memset(m->packs, 0, run->policy.layout->shape.layers * sizeof *m->packs);
-    m->head_pack[0] = m->head_pack[1] = NULL;
+    m->head_pack = NULL;
   }
   cr_assert_eq(sl_model_pack(m), SL_OK);
   g->done = 0;

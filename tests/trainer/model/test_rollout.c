@@ -169,7 +169,7 @@ Test(trainer_rollout, prefill_in_pieces_does_not_show) {
   cr_assert_eq(
       sl_generator_bytes(&many, run->ctx, run->policy.layout, tokens, run->max_length, &err),
       SL_OK);
-  cr_expect_lt(few.activations, many.activations,
+  cr_expect_lt(few.model.activations, many.model.activations,
                "activations of all tokens of a prefill are planned");
   cr_assert_eq(sl_generator_create(&large, run->ctx, run->policy.layout, run->policy.data, tokens,
                                    run->max_length, &err),
@@ -262,7 +262,8 @@ static void decode_by_hand(sl_run_state *run, sl_rollout *r, const uint32_t *slo
   for (size_t l = 0; l < 2; l++)
     caches[l] =
         (sl_layer_cache){memory + 2 * l * one, memory + (2 * l + 1) * one, run->max_length, r->n};
-  cr_assert_eq(sl_model_create(&m, run->ctx, run->policy.layout, run->policy.data, r->n, 0, &err),
+  cr_assert_eq(sl_model_create(&m, run->ctx, run->policy.layout, run->policy.data, r->n,
+                               SL_MODEL_FORWARD, &err),
                SL_OK);
   cr_assert_eq(sl_model_pack(m), SL_OK);
   const uint8_t seen = 1;
@@ -274,7 +275,7 @@ static void decode_by_hand(sl_run_state *run, sl_rollout *r, const uint32_t *slo
       cr_assert_eq(sl_model_decode(m, 1, &r->ids[at], &slot[q], &position, caches, hidden), SL_OK);
       if (position + 1 < r->prompt_length[q]) continue;
       cr_assert_eq(sl_logprob_forward(run->ctx, &r->logp[at], &r->entropy[at], &max, &sum, hidden,
-                                      run->policy.data + run->policy.layout->head, m->head_pack[0],
+                                      run->policy.data + run->policy.layout->head, m->head_pack,
                                       &r->ids[at + 1], &seen, 1.0f, 1, s->hidden, s->vocab),
                    SL_OK);
     }

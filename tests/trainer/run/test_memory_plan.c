@@ -93,8 +93,77 @@ Test(memory_plan, blocks_are_as_planned) {
   expect_as_planned(SL_EXTENT_TRAINING, "rl.dynamic_sampling=7", "rl.beta=0");
   expect_as_planned(SL_EXTENT_TRAINING, "model.architecture=qwen3", "rl.beta=0.01");
   expect_as_planned(SL_EXTENT_TRAINING, "model.architecture=llama", "run.backend=plain");
+  expect_as_planned(SL_EXTENT_TRAINING, "run.recompute=true", "rl.beta=0.01");
+  expect_as_planned(SL_EXTENT_TRAINING, "run.recompute=true", "model.architecture=qwen3");
+  expect_as_planned(SL_EXTENT_TRAINING, "run.memory=6500kB", "rl.group=200");
   expect_as_planned(SL_EXTENT_EVALUATION, "model.tie=true", "rl.beta=0.01");
   expect_as_planned(SL_EXTENT_EVALUATION, "run.backend=plain", "model.tie=false");
+}
+
+/* A run's micro-batch and memory as planned with 1/24 to all of what it takes when memory is
+ * plenty: the largest micro-batch that fits, and one more does not. */
+Test(memory_plan, the_largest_micro_batch_that_fits) {
+  const char *wide[] = {"rl.group=400", "rl.reduce_shards=4", NULL};
+  sl_run_state *plenty = create(wide, SL_EXTENT_PLAN);
+  const size_t all = sl_run_memory(plenty), most = plenty->micro_batch;
+  size_t smaller = 0, least = 0;
+  cr_assert_gt(most, 8);
+  sl_run_state_destroy(plenty);
+  for (size_t part = 24; part > 0; part--) {
+    char memory[64], batch[64];
+    snprintf(memory, sizeof memory, "run.memory=%zu", all / 24 * part + all % 24);
+    const char *named[] = {wide[0], wide[1], memory, NULL};
+    sl_run_state *run = create(named, SL_EXTENT_PLAN);
+    const size_t limit = all / 24 * part + all % 24, m = run->micro_batch,
+                 takes = sl_run_memory(run);
+    cr_expect(m == 1 || takes <= limit, "%s: %zu sequences take %zu", memory, m, takes);
+    snprintf(batch, sizeof batch, "rl.micro_batch=%zu", m + 1);
+    const char *one_more[] = {wide[0], wide[1], batch, NULL};
+    sl_run_state *more = create(one_more, SL_EXTENT_PLAN);
+    cr_expect(m == most || sl_run_memory(more) > limit, "%s: %zu would fit too", memory, m + 1);
+    smaller += m > 1 && m < most, least += m == 1;
+    sl_run_state_destroy(run), sl_run_state_destroy(more);
+  }
+  cr_expect(smaller > 0 && least > 0, "%zu and %zu cases show nothing", smaller, least);
+}
+
+/* Nothing of the shared block is read before it is written: bits are those of a run whose block is
+ * filled with NaNs before each step. */
+static void fill_shared(sl_run_state *run) { memset(run->shared, 0xff, run->plan.shared); }
+static void filled_or_not(char out[SL_DIGEST_TEXT], const char *const *extra, int filled) {
+  sl_run_state *run = create(extra, SL_EXTENT_TRAINING);
+  for (int i = 0; i < 2; i++) {
+    if (filled) fill_shared(run);
+    tiny_sft(run, 1);
+  }
+  tiny_begin_rl(run);
+  for (int i = 0; i < 2; i++) {
+    if (filled) fill_shared(run);
+    tiny_rl(run, 1);
+  }
+  memcpy(out, tiny_hash(run), SL_DIGEST_TEXT);
+  sl_run_state_destroy(run);
+}
+
+Test(memory_plan, what_shares_memory_is_not_alive_together) {
+  static const char *const extras[][3] = {{"run.backend=cpu", "rl.beta=0.01", NULL},
+                                          {"run.backend=plain", "rl.beta=0.01", NULL},
+                                          {"run.recompute=true", "model.architecture=qwen3", NULL}};
+  for (size_t i = 0; i < sizeof extras / sizeof *extras; i++) {
+    char clean[SL_DIGEST_TEXT], filled[SL_DIGEST_TEXT];
+    filled_or_not(clean, extras[i], 0), filled_or_not(filled, extras[i], 1);
+    cr_expect_str_eq(filled, clean, "%s: %s, with NaNs %s", extras[i][0], clean, filled);
+  }
+}
+
+/* Planted: with a NaN in what stays, the same steps do not succeed. */
+Test(memory_plan, a_nan_that_is_read_is_noticed) {
+  sl_run_state *run = create((const char *[]){"rl.beta=0", NULL}, SL_EXTENT_TRAINING);
+  sl_step_digests digests;
+  sl_step_report report;
+  memset(run->policy.data, 0xff, sizeof(float));
+  cr_expect_neq(sl_warm_start_step(run, &report, &digests, NULL), SL_OK);
+  sl_run_state_destroy(run);
 }
 
 /* What the kernels took is within the bound that the plan states, and the bound is no more than a
@@ -141,6 +210,68 @@ Test(memory_plan, what_does_not_fit_can_be_planned) {
   cr_expect_gt(sl_memory_plan_bytes(&run->plan), (size_t)1 << 43);
   cr_expect_lt(bytes, (size_t)1 << 24);
   sl_run_state_destroy(run);
+}
+
+/* Qwen2.5's shapes. */
+static const sl_model_shape half = {.hidden = 896,
+                                    .layers = 24,
+                                    .heads = 14,
+                                    .kv_heads = 2,
+                                    .head_dim = 64,
+                                    .intermediate = 4864,
+                                    .vocab = 151936,
+                                    .tied = 1},
+                            one_and_half = {.hidden = 1536,
+                                            .layers = 28,
+                                            .heads = 12,
+                                            .kv_heads = 2,
+                                            .head_dim = 128,
+                                            .intermediate = 8960,
+                                            .vocab = 151936,
+                                            .tied = 1},
+                            seven = {.hidden = 3584,
+                                     .layers = 28,
+                                     .heads = 28,
+                                     .kv_heads = 4,
+                                     .head_dim = 128,
+                                     .intermediate = 18944,
+                                     .vocab = 152064};
+
+/* Bytes of a run of such a shape with 16 prompts of 8 completions, 1,536 + 512 tokens each, at most
+ * four updates a rollout; extra as in create. */
+static size_t bytes_of(const sl_model_shape *shape, size_t reduce_shards,
+                       const char *const *extra) {
+  sl_model_shape s = *shape;
+  sl_error err;
+  const char *sets[9] = {"rl.prompts=16", "rl.group=8", "rl.updates=4", "sft.steps=0", "rl.beta=0"};
+  for (size_t i = 0; extra[i]; i++) sets[5 + i] = extra[i];
+  sl_run_state *run = create(sets, SL_EXTENT_PLAN);
+  s.max_positions = 32768, s.rms_eps = 1e-6f, s.rope_theta = 1e6;
+  sl_model_layout_destroy(run->policy.layout);
+  run->policy.layout = NULL;
+  cr_assert_eq(sl_model_layout_create(&run->policy.layout, &s, &err), SL_OK, "%s", err.message);
+  run->max_length = 1536 + 512;
+  run->config.rl.reduce_shards = (int64_t)reduce_shards;
+  cr_assert_eq(sl_run_state_plan(run, &err), SL_OK, "%s", err.message);
+  const size_t taken = sl_run_memory(run);
+  printf("%zu wide, %zu shards, %s: %.2f GB, micro-batch %zu\n", s.hidden, reduce_shards, extra[0],
+         (double)taken / 1e9, run->micro_batch);
+  sl_run_state_destroy(run);
+  return taken;
+}
+
+Test(memory_plan, real_shapes) {
+  const char *host[] = {"run.recompute=true", "run.memory=20GiB", NULL},
+             *no_packs[] = {"run.backend=plain", "run.memory=141GB", NULL},
+             *recomputed[] = {"run.backend=plain", "run.memory=141GB", "run.recompute=true", NULL};
+  const size_t card = 141000000000;
+  cr_expect_leq(bytes_of(&half, 8, host), (size_t)20 << 30);
+  cr_expect_leq(bytes_of(&one_and_half, 8, no_packs), card);
+  cr_expect_leq(bytes_of(&seven, 1, no_packs), card);
+  cr_expect_leq(bytes_of(&seven, 1, recomputed), card);
+  cr_expect_gt(bytes_of(&seven, 2, recomputed), card);
+  /* parameters, two moments and four arenas of gradients: 7 x 30.5 GB */
+  cr_expect_gt(bytes_of(&seven, 8, recomputed), 7 * (size_t)30462466048);
 }
 
 #ifdef __SANITIZE_ADDRESS__

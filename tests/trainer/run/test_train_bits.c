@@ -42,6 +42,10 @@ Test(trainer_bits, one_hash_for_threads_micro_batches_and_backends) {
   expect_hash(wanted, "rl.micro_batch=4", "run.threads=2");
   expect_hash(wanted, "rl.micro_batch=8", "run.backend=plain");
   expect_hash(wanted, "rl.micro_batch=1000", "run.threads=2");
+  expect_hash(wanted, "run.recompute=true", "run.threads=1");
+  expect_hash(wanted, "run.recompute=true", "rl.micro_batch=3");
+  expect_hash(wanted, "run.recompute=true", "run.backend=plain");
+  expect_hash(wanted, "run.memory=1000000", "run.threads=1");
   run(other, seed);
   cr_expect_str_neq(other, wanted, "the hash does not see the seed");
 }
@@ -54,9 +58,10 @@ Test(trainer_bits, one_hash_for_each_architecture) {
   char wanted[2][SL_DIGEST_TEXT], got[SL_DIGEST_TEXT];
   for (size_t i = 0; i < 2; i++) {
     const char *const others[][2] = {
-        {"run.threads=1", "run.isa=avx2"},     {"run.threads=5", "run.isa=avx2"},
-        {"run.threads=2", "run.isa=avx512"},   {"rl.micro_batch=3", "run.backend=plain"},
-        {"rl.micro_batch=1", "run.threads=2"}, {"rl.micro_batch=1000", "run.threads=2"}};
+        {"run.threads=1", "run.isa=avx2"},         {"run.threads=5", "run.isa=avx2"},
+        {"run.threads=2", "run.isa=avx512"},       {"rl.micro_batch=3", "run.backend=plain"},
+        {"rl.micro_batch=1", "run.threads=2"},     {"rl.micro_batch=1000", "run.threads=2"},
+        {"run.recompute=true", "rl.micro_batch=3"}};
     run(wanted[i], (const char *[]){architectures[i], "run.backend=plain", NULL});
     for (size_t k = 0; k < sizeof others / sizeof *others; k++) {
       run(got, (const char *[]){architectures[i], others[k][0], others[k][1], NULL});
