@@ -180,6 +180,7 @@ static const setup setups[] = {
     {"LOSS_CAP_LESS_1", "s=6,t=10", "gate=cispo,cap=5", "", SL_KIND_MASKED, ratios_4},
     {"LOSS_NO_CAP", "s=6,t=10", "gate=cispo,cap=5", "", SL_KIND_MASKED, ratios_4},
     {"LOSS_TAU_SWAPPED", "s=6,t=10", "tau_pos=1,tau_neg=1.5", "", SL_KIND_MASKED, NULL},
+    {"LOSS_NOT_CLIPPED", "s=6,t=10", "gate=clip", "", SL_KIND_MASKED, ratios_4},
     {"LOSS_CLIP_SWAPPED", "s=6,t=10", "gate=clip,clip_high=0.5", "", SL_KIND_MASKED, NULL},
     {"LOSS_NO_KL", "s=6,t=10", "beta=0.5", "", SL_KIND_MASKED, NULL},
     {"LOSS_KL_SIGN", "s=6,t=10", "beta=0.5", "", SL_KIND_MASKED, NULL},
@@ -333,6 +334,14 @@ Test(causes, cap_is_missing) {
   const setup far = {"", "s=6,t=10", "gate=cispo,cap=5", "", SL_KIND_MASKED, ratios_4};
   const sl_dump_causes c = causes_of(&sl_op_gated_loss, &far, SL_CAUSE_LOSS_NO_CAP, SL_CAUSE_NONE);
   cr_expect(c.n == 1 && names(&c, SL_CAUSE_LOSS_NO_CAP, SL_CAUSE_NONE));
+}
+
+/* Clip without its clip is that alone: it has no cap, and CISPO no edges. */
+Test(causes, limits_are_those_of_the_gate) {
+  const setup clip = {"", "s=6,t=10", "gate=clip,cap=1.03", "", SL_KIND_MASKED, ratios_4};
+  const sl_dump_causes c =
+      causes_of(&sl_op_gated_loss, &clip, SL_CAUSE_LOSS_NOT_CLIPPED, SL_CAUSE_NONE);
+  cr_expect(c.n == 1 && names(&c, SL_CAUSE_LOSS_NOT_CLIPPED, SL_CAUSE_NONE));
 }
 
 /* A small error on one row is no work of a coarser arithmetic; on two rows it would be within its
