@@ -29,7 +29,8 @@ static sl_status type_of(sl_format *type, const char *name, sl_error *err) {
   return sl_fail(err, SL_ERR_USAGE, "type '%s': may be f64, f32, bf16 or f16", name);
 }
 
-/* Sizes that are large enough for a kernel and small enough to be judged integer. */
+/* Sizes that are large enough for a kernel and small enough to be judged integer; four groups of
+ * rewards, because each has rules of its own. */
 static void default_shape(char *out, size_t size, const sl_op *op) {
   static const struct {
     char letter;
@@ -40,7 +41,8 @@ static void default_shape(char *out, size_t size, const sl_op *op) {
   for (const char *s = op->sizes; *s; s++)
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
       if (usual[i].letter == *s)
-        n += (size_t)snprintf(out + n, size - n, "%s%c=%d", n ? "," : "", *s, usual[i].n);
+        n += (size_t)snprintf(out + n, size - n, "%s%c=%d", n ? "," : "", *s,
+                              *s == 'g' && op == &sl_op_advantages ? 4 : usual[i].n);
 }
 
 sl_tensor_type sl_generated_type(const sl_op_tensor *tensor, sl_format given) {
