@@ -344,6 +344,35 @@ Test(causes, limits_are_those_of_the_gate) {
   cr_expect(c.n == 1 && names(&c, SL_CAUSE_LOSS_NOT_CLIPPED, SL_CAUSE_NONE));
 }
 
+/* A log-ratio whose exp is beyond the clamp, and that times A beyond binary32. */
+static void beyond_the_clamp(sl_op_problem *p) {
+  p->input[0][0] = p->input[1][0] + 86.0;
+  p->input[4][0] = 1.0, p->input[5][0] = -256.0;
+}
+
+/* Where a loss alone is wrong, a cause that has no bound for it says nothing. */
+Test(causes, a_loss_of_any_value_has_no_cause) {
+  static const double losses[] = {7.0, -1e30, 3e38, (double)INFINITY};
+  const setup s = {"", "s=2,t=1", "level=sequence,gate=clip", "", SL_KIND_USUAL, beyond_the_clamp};
+  for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
+    sl_op_problem p;
+    sl_dump_case d;
+    sl_dump_verdict v;
+    sl_dump_causes causes;
+    sl_error err;
+    make(&p, &sl_op_gated_loss, &s, 1);
+    fill(&d, &p, SL_CAUSE_NONE);
+    d.output[2].got[0] = losses[i];
+    cr_assert_eq(sl_dump_judge(&v, &d, SIZE_MAX, 1, &err), SL_OK);
+    cr_expect_eq(v.outcome, SL_OUTCOME_DIFFERENT);
+    cr_assert_eq(sl_dump_causes_find(&causes, &d, &v, &err), SL_OK);
+    show("a loss", &causes);
+    cr_expect_eq(causes.n, 0, "loss %g", losses[i]);
+    sl_dump_verdict_end(&v);
+    end(&d, &p);
+  }
+}
+
 /* A small error on one row is no work of a coarser arithmetic; on two rows it would be within its
  * error, and that is how it is said. */
 Test(causes, coarser_arithmetic_errs_everywhere) {
