@@ -106,6 +106,8 @@ static row row_of(const sl_op_case *c, const sl_arith *r, size_t index, sl_notes
   a.along = sl_arith_div(r, sl_arith_dot_end(r, &normed), size);
   a.cubed = sl_arith_mul(r, sl_arith_div(r, sl_arith_dot_end(r, &given), size),
                          sl_arith_mul(r, square, a.scale));
+  if (sl_has(c, SL_CAUSE_NORM_GRAD_PLUS))
+    a.along = sl_ball_neg(a.along), a.cubed = sl_ball_neg(a.cubed);
   sl_note(notes, "  mean of g h = %.6g, within %.3g (D = %g)", a.along.mid, a.along.rad,
           sl_contract_depth(r->contract, d, 1));
   return a;

@@ -329,6 +329,32 @@ Test(causes, pairs) {
   cr_expect(names(&c, SL_CAUSE_LINEAR_NO_BIAS, SL_CAUSE_LINEAR_F16_SUM));
 }
 
+/* A formula that nobody has listed: the wide bounds of a bfloat16 sum hold it and listed ones whose
+ * values are far from it, which is no reason to name these. */
+Test(causes, coarse_bounds_hold_other_formulas) {
+  const setup s = {"", "t=16,d=64", "", "out=bf16", SL_KIND_EXACT, NULL};
+  sl_op_problem p;
+  sl_dump_case d, listed;
+  sl_dump_verdict v;
+  sl_dump_causes causes;
+  sl_error err;
+  make(&p, &sl_op_rmsnorm_backward, &s, 1);
+  fill(&listed, &p, SL_CAUSE_NORM_GRAD_NO_PROJECTION);
+  fill(&d, &p, SL_CAUSE_NONE);
+  for (size_t i = 0; i < d.output[0].count; i++) {
+    double *x = &d.output[0].got[i];
+    *x = sl_format_round(SL_FORMAT_BF16, *x + 1.6 * (listed.output[0].got[i] - *x));
+  }
+  cr_assert_eq(sl_dump_judge(&v, &d, SIZE_MAX, 1, &err), SL_OK);
+  cr_expect_eq(v.outcome, SL_OUTCOME_DIFFERENT);
+  cr_assert_eq(sl_dump_causes_find(&causes, &d, &v, &err), SL_OK);
+  show("1.6 of the change", &causes);
+  cr_expect_not(names(&causes, SL_CAUSE_NORM_GRAD_SUM_OF_G_H, SL_CAUSE_NORM_GRAD_BF16_SUM));
+  for (size_t o = 0; o < SL_OP_OUTPUTS; o++) free(listed.output[o].got);
+  sl_dump_verdict_end(&v);
+  end(&d, &p);
+}
+
 /* CISPO without its cap is that alone, and no pair that comes to the same. */
 Test(causes, cap_is_missing) {
   const setup far = {"", "s=6,t=10", "gate=cispo,cap=5", "", SL_KIND_MASKED, ratios_4};

@@ -118,6 +118,20 @@ static int is_supported(const search *s) {
   return 0;
 }
 
+/* Of a formula and coarser arithmetic: 1 if what is left beside the formula's values is at most
+ * half of what the formula changes. Else the arithmetic's wide bounds explain more than it does. */
+static int is_mostly_formula(const search *s) {
+  double left = 0.0, changed = 0.0;
+  for (size_t o = 0; o < SL_OP_OUTPUTS; o++)
+    for (size_t k = 0; s->d->output[o].got && k < s->v->output[o].n; k++) {
+      const double got = s->v->output[o].got[k], right = s->v->output[o].balls[k].mid,
+                   formula = s->balls[o][k].mid;
+      if (!isfinite(got) || !isfinite(right) || !isfinite(formula)) continue;
+      left += fabs(got - formula), changed += fabs(formula - right);
+    }
+  return 2.0 * left <= changed;
+}
+
 /* Outputs with wrong elements first: these tell soonest that a cause does not fit. */
 static sl_status try_cause(sl_dump_causes *causes, search *s, sl_dump_cause cause) {
   int fits = 1;
@@ -126,6 +140,7 @@ static sl_status try_cause(sl_dump_causes *causes, search *s, sl_dump_cause caus
       if (s->d->output[o].got && (s->v->output[o].judgement.wrong == 0) == right)
         SL_TRY(fit_output(&fits, s, o, cause));
   if (!fits || !is_supported(s) || a_control_passes(s)) return SL_OK;
+  if (sl_cause_is_coarse(cause.second) && !is_mostly_formula(s)) return SL_OK;
   if (causes->n < SL_DUMP_CAUSES) causes->found[causes->n] = cause;
   causes->n++;
   return SL_OK;
