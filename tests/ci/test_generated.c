@@ -392,6 +392,27 @@ Test(generated, exact_attention_is_exact) {
   sl_dump_case_end(&d);
 }
 
+/* By a mask of ones dentropy is one number, whatever the inputs: the right one is equal, and half
+ * of it, or 0, is not. */
+Test(generated, a_coefficient_may_be_one_number) {
+  static const char *const settings[][2] = {{"gamma=0.5", "aggregation=constant"},
+                                            {"gamma=0.5", "aggregation=token_mean"},
+                                            {"gamma=0.5", NULL}};
+  for (size_t i = 0; i < 3; i++) {
+    sl_dump_case d;
+    make_with(&d, "gated_loss", NULL, settings[i], "usual", "f32", 1);
+    for (size_t k = 0; k < d.output[1].count; k++) d.input[4][k] = 1.0;
+    answer(&d, &d.c);
+    cr_expect(alike_of(&d, 1).rows && alike_of(&d, 1).columns);
+    cr_expect_eq(outcome_of(&d), SL_OUTCOME_EQUAL, "settings %zu", i);
+    for (int zeros = 0; zeros < 2; zeros++) {
+      for (size_t k = 0; k < d.output[1].count; k++) d.output[1].got[k] *= zeros ? 0.0 : 0.5;
+      cr_expect_eq(outcome_of(&d), SL_OUTCOME_DIFFERENT);
+    }
+    sl_dump_case_end(&d);
+  }
+}
+
 /* Right answers, with all optional outputs, are equal on the kinds that claim power and on masked
  * ones: no element is without a bound, and no control passes as any output. */
 Test(generated, right_answers_are_equal) {
