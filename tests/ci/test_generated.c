@@ -197,7 +197,7 @@ static const struct {
 };
 
 /* 1 if a kernel with the cause is different on inputs of that kind. A norm's gradient computes r
- * again: what is wrong in it does not show where r is given. */
+ * again: what is wrong in it is not seen where r is given. */
 static int shows_on(sl_problem_kind kind, sl_cause cause, const char *const *settings) {
   const sl_op *op = sl_cause_at(cause)->op;
   sl_dump_case d;
