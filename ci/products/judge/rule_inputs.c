@@ -38,8 +38,9 @@ static void draw_gradient(sl_op_problem *p, sl_source *s) {
 /* What becomes of a group's rewards. */
 typedef enum { STAY, EQUAL, NEAR_EPS } group_change;
 
-/* Group 0 stays as it is, so that zeros are no answer. A deviation about eps has a square that acc
- * holds, and rewards that the type does. */
+/* Group 0 stays as it is, so that zeros are no answer. Two of four are equal: about one in three
+ * has a mean without a residue. A deviation about eps has a square that acc holds, and rewards that
+ * the type does. */
 static group_change change_of(const sl_op_problem *p, size_t group) {
   const double eps = p->c.setting[1];
   const sl_format acc = p->c.contract.acc;
@@ -47,24 +48,24 @@ static group_change change_of(const sl_op_problem *p, size_t group) {
                     eps >= 8.0 * sl_format_ulp(p->given, 0.0);
   if (p->kind == SL_KIND_EXACT) return group % 2 ? EQUAL : STAY;
   if (p->kind != SL_KIND_USUAL) return STAY;
-  if (group % 4 == 2) return EQUAL;
+  if (group % 4 >= 2) return EQUAL;
   return group % 4 == 1 && holds ? NEAR_EPS : STAY;
 }
 
-/* The first reward of a group. */
-static double first_of(const sl_op_problem *p, size_t group) {
-  size_t i = 0;
-  while ((size_t)p->input[1][i] != group) i++;
-  return p->input[0][i];
+/* The reward of all in a group, of the range that others have. */
+static double common_reward(const sl_op_problem *p, const sl_source *s, size_t group) {
+  sl_source own = {s->state + group * 0x9e3779b97f4a7c15};
+  if (p->kind == SL_KIND_EXACT) return (double)sl_source_below(&own, 9) - 4.0;
+  return sl_format_round(p->given, 2.0 * sl_source_unit(&own));
 }
 
-static void draw_groups(sl_op_problem *p) {
+static void draw_groups(sl_op_problem *p, const sl_source *s) {
   double *reward = p->input[0];
   if (p->c.setting[0] > 1.0) return; /* no deviation */
   for (size_t i = 0; i < p->count[0]; i++) {
     const size_t group = (size_t)p->input[1][i];
     const group_change change = change_of(p, group);
-    if (change == EQUAL) reward[i] = first_of(p, group);
+    if (change == EQUAL) reward[i] = common_reward(p, s, group);
     if (change == NEAR_EPS) reward[i] = sl_format_round(p->given, reward[i] * p->c.setting[1]);
   }
 }
@@ -77,6 +78,6 @@ static void empty_sequence(sl_op_problem *p) {
 
 void sl_rule_inputs(sl_op_problem *p, sl_source s) {
   if (p->c.op == &sl_op_clip_grad_norm) draw_gradient(p, &s);
-  if (p->c.op == &sl_op_advantages) draw_groups(p);
+  if (p->c.op == &sl_op_advantages) draw_groups(p, &s);
   if (p->c.op == &sl_op_gated_loss) empty_sequence(p);
 }
