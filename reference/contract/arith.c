@@ -181,6 +181,13 @@ sl_ball sl_arith_worst(sl_ball a, sl_ball b) {
   return a;
 }
 
+sl_ball sl_arith_product3(const sl_arith *r, sl_ball a, sl_ball b, sl_ball c) {
+  const sl_ball first = sl_arith_mul(r, sl_arith_mul(r, a, b), c),
+                second = sl_arith_mul(r, sl_arith_mul(r, a, c), b),
+                third = sl_arith_mul(r, a, sl_arith_mul(r, b, c));
+  return sl_arith_worst(sl_arith_worst(first, second), third);
+}
+
 /* The exponent of the lowest digit of x that is not 0; x is finite and not 0. */
 static int lowest_digit(double x) {
   uint64_t bits;

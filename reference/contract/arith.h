@@ -52,6 +52,8 @@ sl_ball sl_arith_sigmoid(const sl_arith *r, sl_ball a);
 /* The product of n factors in any order, with `roundings` in all. What an early product loses to
  * underflow, later factors may enlarge; no product of some of them may overflow. */
 sl_ball sl_arith_product(const sl_arith *r, const sl_ball *factor, size_t n, double roundings);
+/* a b c, whichever product comes first: what it loses to underflow, the last factor may enlarge. */
+sl_ball sl_arith_product3(const sl_arith *r, sl_ball a, sl_ball b, sl_ball c);
 /* The mid of a with the larger of both errors to it: whichever form the kernel takes. */
 sl_ball sl_arith_worst(sl_ball a, sl_ball b);
 

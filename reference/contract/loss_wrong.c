@@ -61,17 +61,29 @@ void sl_loss_wrong_share(sl_loss_share *share, const sl_op_case *c, size_t s) {
   share->all = (by_tokens ? p.tokens : p.sequences) * p.parts;
 }
 
-/* tau of the other sign; clip's edges exchanged; CISPO's cap as 1 + cap, as cap - 1 where it was to
- * be absolute, or beyond every ratio. */
+/* CISPO's cap as 1 + cap, as cap - 1 where it was to be absolute, or beyond every ratio. */
+static void wrong_cap(sl_loss_gate *gate, const sl_op_case *c) {
+  const double cap = c->setting[CAP];
+  if (sl_has(c, SL_CAUSE_LOSS_CAP_PLUS_1)) gate->limit = 1.0 + cap;
+  if (sl_has(c, SL_CAUSE_LOSS_CAP_LESS_1)) gate->limit = cap - 1.0;
+  if (sl_has(c, SL_CAUSE_LOSS_NO_CAP)) gate->limit = 1e300;
+}
+
+/* clip's edges exchanged, or none. */
+static void wrong_edges(sl_loss_gate *gate, const sl_op_case *c) {
+  const double *set = c->setting;
+  if (sl_has(c, SL_CAUSE_LOSS_CLIP_SWAPPED))
+    gate->limit = gate->positive ? 1.0 + set[CLIP_LOW] : 1.0 - set[CLIP_HIGH];
+  if (sl_has(c, SL_CAUSE_LOSS_NOT_CLIPPED)) gate->family = SL_LOSS_GATE_IDENTITY;
+}
+
+/* tau of the other sign, and limits: a gate has those of its family alone. */
 void sl_loss_wrong_gate(sl_loss_gate *gate, const sl_op_case *c) {
   const double *set = c->setting;
   if (sl_has(c, SL_CAUSE_LOSS_TAU_SWAPPED))
     gate->tau = gate->positive ? set[TAU_NEG] : set[TAU_POS];
-  if (sl_has(c, SL_CAUSE_LOSS_CAP_PLUS_1)) gate->limit = 1.0 + set[CAP];
-  if (sl_has(c, SL_CAUSE_LOSS_CAP_LESS_1)) gate->limit = set[CAP] - 1.0;
-  if (sl_has(c, SL_CAUSE_LOSS_NO_CAP) && gate->family == SL_LOSS_GATE_CISPO) gate->limit = 1e300;
-  if (sl_has(c, SL_CAUSE_LOSS_CLIP_SWAPPED))
-    gate->limit = gate->positive ? 1.0 + set[CLIP_LOW] : 1.0 - set[CLIP_HIGH];
+  if (gate->family == SL_LOSS_GATE_CISPO) wrong_cap(gate, c);
+  if (gate->family == SL_LOSS_GATE_CLIP) wrong_edges(gate, c);
 }
 
 sl_ball sl_loss_wrong_advantage(const sl_op_case *c, const sl_arith *r, sl_ball a, double tokens) {

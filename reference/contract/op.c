@@ -50,6 +50,7 @@ size_t sl_op_size(const sl_op_case *c, char letter) { return c->size[letter - 'a
 
 sl_status sl_op_shape_parse(sl_op_case *c, const char *text, sl_error *err) {
   sl_op_case made = *c;
+  unsigned long seen = 0; /* letters */
   while (*text) {
     char *end = NULL;
     const char letter = *text;
@@ -60,6 +61,9 @@ sl_status sl_op_shape_parse(sl_op_case *c, const char *text, sl_error *err) {
     const unsigned long long n = strtoull(text + 2, &end, 10);
     if (text[2] < '0' || text[2] > '9' || n == 0 || n > 0x100000000 || (*end && *end != ','))
       return sl_contract_fail(err, SL_ERR_USAGE, "shape: '%s': a size is from 1 to 2^32", text);
+    if (seen >> (letter - 'a') & 1)
+      return sl_contract_fail(err, SL_ERR_USAGE, "shape: '%s': %c is there twice", text, letter);
+    seen |= 1UL << (letter - 'a');
     made.size[letter - 'a'] = (size_t)n;
     text = *end ? end + 1 : end;
   }

@@ -87,8 +87,8 @@ size_t sl_op_settings(const sl_op *op);
 /* A case with the op's default settings and contract; sizes 0, inputs absent. */
 sl_op_case sl_op_case_of(const sl_op *op);
 size_t sl_op_size(const sl_op_case *c, char letter);
-/* Reads `letter=N,...` into the sizes; SL_ERR_USAGE for a letter that the op lacks or a size that
- * is not from 1 to 2^32. */
+/* Reads `letter=N,...` into the sizes; SL_ERR_USAGE for a letter that the op lacks or that is
+ * there twice, or a size that is not from 1 to 2^32. */
 sl_status sl_op_shape_parse(sl_op_case *c, const char *text, sl_error *err);
 enum { SL_OP_SHAPE_TEXT = 160 };
 void sl_op_shape_print(char out[SL_OP_SHAPE_TEXT], const sl_op_case *c);

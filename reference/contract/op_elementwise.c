@@ -16,9 +16,7 @@ static sl_status walk_swiglu(const sl_op_case *c, int out, size_t begin, size_t 
                   g = sl_has(c, SL_CAUSE_SWIGLU_NO_GATE) ? (sl_ball){1.0, 0.0} : x;
     sl_ball silu = sl_arith_mul(&r, g, s);
     if (c->contract.stored & SILU) silu = sl_arith_store(&r, silu);
-    const sl_ball gate_first = sl_arith_mul(&r, silu, u),
-                  up_first = sl_arith_mul(&r, sl_arith_mul(&r, g, u), s);
-    balls[i - begin] = sl_arith_worst(gate_first, up_first);
+    balls[i - begin] = sl_arith_worst(sl_arith_mul(&r, silu, u), sl_arith_product3(&r, g, s, u));
     if (i == begin)
       sl_note(notes,
               "  s(g) = %.6g, within %.3g: exp to %g ulps, a sum, a quotient; g s(g) within %.3g",
@@ -66,11 +64,8 @@ static sl_status walk_swiglu_backward(const sl_op_case *c, int out, size_t begin
     }
     const sl_ball slope = sl_has(c, SL_CAUSE_SWIGLU_GRAD_NO_SLOPE) ? s : slope_of(&r, g, s),
                   times = out == 0 ? slope : sl_arith_mul(&r, g, s);
-    const sl_ball grad = out == 0 ? sl_arith_mul(&r, dy, u) : dy;
-    const sl_ball outer = sl_arith_mul(&r, grad, times);
-    const sl_ball inner = out == 0 ? sl_arith_mul(&r, sl_arith_mul(&r, dy, times), u)
-                                   : sl_arith_mul(&r, sl_arith_mul(&r, dy, g), s);
-    balls[i - begin] = sl_arith_worst(outer, inner);
+    balls[i - begin] =
+        out == 0 ? sl_arith_product3(&r, dy, u, slope) : sl_arith_product3(&r, dy, g, s);
     if (i == begin)
       sl_note(notes, "  s(g) within %.3g; %s = %.6g, within %.3g; times the gradient: %.3g", s.rad,
               out ? "g s" : "the slope", times.mid, times.rad, balls[0].rad);

@@ -59,10 +59,12 @@ static sl_status walk_rmsnorm(const sl_op_case *c, int out, size_t begin, size_t
       scale = scale_of(c, &r, x + row * d, i == begin ? notes : NULL);
     balls[i - begin] = scale;
     if (out == 1) continue;
-    sl_ball h = sl_arith_mul(&r, sl_arith_input(&r, x[i]), scale);
+    const sl_ball own = sl_arith_input(&r, x[i]), w = weight_of(c, &r, c->in[1][i % d]);
+    sl_ball h = sl_arith_mul(&r, own, scale);
     if (c->contract.stored & NORM) h = sl_arith_store(&r, h);
-    balls[i - begin] = sl_arith_mul(&r, h, weight_of(c, &r, c->in[1][i % d]));
-    if (i == begin) sl_note(notes, "  x r within %.3g, x r w within %.3g", h.rad, balls[0].rad);
+    balls[i - begin] = sl_arith_worst(sl_arith_mul(&r, h, w), sl_arith_product3(&r, own, scale, w));
+    if (i == begin)
+      sl_note(notes, "  x r within %.3g, x r w in any order within %.3g", h.rad, balls[0].rad);
   }
   return SL_OK;
 }
@@ -104,6 +106,8 @@ static row row_of(const sl_op_case *c, const sl_arith *r, size_t index, sl_notes
   a.along = sl_arith_div(r, sl_arith_dot_end(r, &normed), size);
   a.cubed = sl_arith_mul(r, sl_arith_div(r, sl_arith_dot_end(r, &given), size),
                          sl_arith_mul(r, square, a.scale));
+  if (sl_has(c, SL_CAUSE_NORM_GRAD_PLUS))
+    a.along = sl_ball_neg(a.along), a.cubed = sl_ball_neg(a.cubed);
   sl_note(notes, "  mean of g h = %.6g, within %.3g (D = %g)", a.along.mid, a.along.rad,
           sl_contract_depth(r->contract, d, 1));
   return a;

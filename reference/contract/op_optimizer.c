@@ -118,16 +118,25 @@ const sl_op sl_op_adamw = {.name = "adamw",
                                        {"step", 1.0, 1.0, 0x1p40}},
                            .walk = walk_adamw};
 
+/* The roundings of a sum of `some` terms and n - some zeros: to add 0 is exact, so that a term
+ * passes as many as it meets others; but blocks cut at each step (spec E1.3). */
+static double depth_of(const sl_contract *c, size_t n, size_t some) {
+  const double depth = sl_contract_depth(c, n, 1);
+  return c->order == SL_ORDER_BLOCKS ? depth : fmin(depth, (double)some);
+}
+
 /* The norm, also as the norm of norms of pieces: a root and a square of each piece are three
  * roundings more of its square. */
 static sl_ball norm_of(const sl_op_case *c, const sl_arith *r, sl_notes *notes) {
   const size_t n = sl_op_size(c, 'n');
   sl_arith_sum s = {0};
+  size_t some = 0;
   for (size_t i = 0; i < n; i++) {
     const sl_ball g = sl_arith_input(r, c->in[0][i]);
     sl_arith_sum_product(&s, g, g);
+    some += c->in[0][i] != 0.0;
   }
-  const double depth = sl_contract_depth(r->contract, n, 1) + 3.0;
+  const double depth = depth_of(r->contract, n, some) + 3.0;
   s.inexact = 1; /* the roots of the pieces are not */
   const sl_ball squares = sl_arith_sum_end(r, &s, depth, depth > (double)n ? depth : (double)n),
                 norm = sl_has(c, SL_CAUSE_CLIP_NO_ROOT) ? squares : sl_arith_sqrt(r, squares);

@@ -134,6 +134,8 @@ static sl_status walk_logprob(const sl_op_case *c, int out, size_t begin, size_t
     if (out == 1 && sl_has(c, SL_CAUSE_LOGPROB_ENTROPY_SIGN))
       balls[i - begin] = sl_ball_neg(balls[i - begin]);
     if (out == 0 && sl_has(c, SL_CAUSE_LOGPROB_NOT_NORMED)) balls[i - begin] = z;
+    if (out == 0 && sl_has(c, SL_CAUSE_LOGPROB_NO_LOG))
+      balls[i - begin] = sl_arith_sub(&r, z, (sl_ball){a.row.max, a.row.shift});
     if (i == begin)
       sl_note(notes, "  log l = %.6g, within %.3g; largest of the forms: %.3g",
               a.row.keys ? log(a.row.sum.mid) : 0.0, sl_softmax_log_sum(&a.row, &r).rad,

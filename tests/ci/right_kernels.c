@@ -68,13 +68,19 @@ float right_scale(const right_call *a, int input, size_t row, size_t d, float ep
   return 1.0f / sqrtf((a->order % 2 ? squares * (1.0f / (float)d) : squares / (float)d) + eps);
 }
 
+/* x y z, the first product stored where the contract has that; else in the order's own. */
+static float product3(const right_call *a, float x, float y, float z) {
+  if (a->c->contract.stored & 1 || a->order == 0) return right_stored(a, x * y, 1) * z;
+  return a->order == 1 ? x * z * y : x * (y * z);
+}
+
 static void rmsnorm(const right_call *a) {
   const size_t d = right_size(a, 'd');
   for (size_t row = 0; row < right_size(a, 't'); row++) {
     const float r = right_scale(a, 0, row, d, (float)a->c->setting[0]);
     for (size_t i = 0; i < d; i++)
       a->out[0][row * d + i] =
-          (double)(right_stored(a, right_at(a, 0, row * d + i) * r, 1) * right_at(a, 1, i));
+          (double)product3(a, right_at(a, 0, row * d + i), r, right_at(a, 1, i));
     a->out[1][row] = (double)r;
   }
 }
@@ -83,8 +89,7 @@ static void swiglu(const right_call *a) {
   for (size_t i = 0; i < right_size(a, 'n'); i++) {
     const float g = right_at(a, 0, i), u = a->wrong ? 1.0f : right_at(a, 1, i),
                 s = 1.0f / (1.0f + expf(-g));
-    const int up_first = a->order % 2 && !(a->c->contract.stored & 1);
-    a->out[0][i] = (double)(up_first ? g * u * s : right_stored(a, g * s, 1) * u);
+    a->out[0][i] = (double)product3(a, g, s, u);
   }
 }
 

@@ -4,8 +4,10 @@
 #include <sluice/kernel.h>
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -25,6 +27,9 @@ enum {
   ABORTS,
   LOAD_CRASH, /* in a constructor */
   CHILD,      /* hangs in a process of its own */
+  SESSION,    /* leaves a process in a session of its own, and answers */
+  UNPROTECTS, /* makes x writable, and changes its second element after the answer */
+  SIGNALS,    /* sends SIGTERM to the process that called it */
   LATE,       /* a thread writes y[5] once more, 20 ms after the return */
   ASYNC,      /* a thread writes all of y, 20 ms after the return */
   NEVER,      /* the same after 10 s */
@@ -96,6 +101,11 @@ static void misbehave(float *x, float *y, size_t y_count) {
     if (fork() == 0) hang();
     hang();
   }
+  if (FAULT == SESSION && fork() == 0) {
+    setsid();
+    hang();
+  }
+  if (FAULT == SIGNALS) kill(getppid(), SIGTERM), hang();
   if (FAULT == EATS) eat();
   if (FAULT == EXITS) exit(7);
   if (FAULT == BEYOND)
@@ -106,6 +116,11 @@ static void misbehave(float *x, float *y, size_t y_count) {
 
 __attribute__((constructor)) static void at_load(void) {
   if (FAULT == LOAD_CRASH) crash();
+}
+
+static void change_input(float *x) {
+  const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)x & ~(page - 1);
+  if (mprotect((void *)at, page, PROT_READ | PROT_WRITE) == 0) x[1] += 1.0f;
 }
 
 int32_t sluice_kernel(const sl_call *call) {
@@ -127,5 +142,6 @@ int32_t sluice_kernel(const sl_call *call) {
       if (FAULT == UNWRITTEN && i * n + j == 2) continue;
       out[i * n + j] = sum;
     }
+  if (FAULT == UNPROTECTS) change_input(a);
   return 0;
 }

@@ -180,6 +180,7 @@ static const setup setups[] = {
     {"LOSS_CAP_LESS_1", "s=6,t=10", "gate=cispo,cap=5", "", SL_KIND_MASKED, ratios_4},
     {"LOSS_NO_CAP", "s=6,t=10", "gate=cispo,cap=5", "", SL_KIND_MASKED, ratios_4},
     {"LOSS_TAU_SWAPPED", "s=6,t=10", "tau_pos=1,tau_neg=1.5", "", SL_KIND_MASKED, NULL},
+    {"LOSS_NOT_CLIPPED", "s=6,t=10", "gate=clip", "", SL_KIND_MASKED, ratios_4},
     {"LOSS_CLIP_SWAPPED", "s=6,t=10", "gate=clip,clip_high=0.5", "", SL_KIND_MASKED, NULL},
     {"LOSS_NO_KL", "s=6,t=10", "beta=0.5", "", SL_KIND_MASKED, NULL},
     {"LOSS_KL_SIGN", "s=6,t=10", "beta=0.5", "", SL_KIND_MASKED, NULL},
@@ -328,11 +329,74 @@ Test(causes, pairs) {
   cr_expect(names(&c, SL_CAUSE_LINEAR_NO_BIAS, SL_CAUSE_LINEAR_F16_SUM));
 }
 
+/* A formula that nobody has listed: the wide bounds of a bfloat16 sum hold it and listed ones whose
+ * values are far from it, which is no reason to name these. */
+Test(causes, coarse_bounds_hold_other_formulas) {
+  const setup s = {"", "t=16,d=64", "", "out=bf16", SL_KIND_EXACT, NULL};
+  sl_op_problem p;
+  sl_dump_case d, listed;
+  sl_dump_verdict v;
+  sl_dump_causes causes;
+  sl_error err;
+  make(&p, &sl_op_rmsnorm_backward, &s, 1);
+  fill(&listed, &p, SL_CAUSE_NORM_GRAD_NO_PROJECTION);
+  fill(&d, &p, SL_CAUSE_NONE);
+  for (size_t i = 0; i < d.output[0].count; i++) {
+    double *x = &d.output[0].got[i];
+    *x = sl_format_round(SL_FORMAT_BF16, *x + 1.6 * (listed.output[0].got[i] - *x));
+  }
+  cr_assert_eq(sl_dump_judge(&v, &d, SIZE_MAX, 1, &err), SL_OK);
+  cr_expect_eq(v.outcome, SL_OUTCOME_DIFFERENT);
+  cr_assert_eq(sl_dump_causes_find(&causes, &d, &v, &err), SL_OK);
+  show("1.6 of the change", &causes);
+  cr_expect_not(names(&causes, SL_CAUSE_NORM_GRAD_SUM_OF_G_H, SL_CAUSE_NORM_GRAD_BF16_SUM));
+  for (size_t o = 0; o < SL_OP_OUTPUTS; o++) free(listed.output[o].got);
+  sl_dump_verdict_end(&v);
+  end(&d, &p);
+}
+
 /* CISPO without its cap is that alone, and no pair that comes to the same. */
 Test(causes, cap_is_missing) {
   const setup far = {"", "s=6,t=10", "gate=cispo,cap=5", "", SL_KIND_MASKED, ratios_4};
   const sl_dump_causes c = causes_of(&sl_op_gated_loss, &far, SL_CAUSE_LOSS_NO_CAP, SL_CAUSE_NONE);
   cr_expect(c.n == 1 && names(&c, SL_CAUSE_LOSS_NO_CAP, SL_CAUSE_NONE));
+}
+
+/* Clip without its clip is that alone: it has no cap, and CISPO no edges. */
+Test(causes, limits_are_those_of_the_gate) {
+  const setup clip = {"", "s=6,t=10", "gate=clip,cap=1.03", "", SL_KIND_MASKED, ratios_4};
+  const sl_dump_causes c =
+      causes_of(&sl_op_gated_loss, &clip, SL_CAUSE_LOSS_NOT_CLIPPED, SL_CAUSE_NONE);
+  cr_expect(c.n == 1 && names(&c, SL_CAUSE_LOSS_NOT_CLIPPED, SL_CAUSE_NONE));
+}
+
+/* A log-ratio whose exp is beyond the clamp, and that times A beyond binary32. */
+static void beyond_the_clamp(sl_op_problem *p) {
+  p->input[0][0] = p->input[1][0] + 86.0;
+  p->input[4][0] = 1.0, p->input[5][0] = -256.0;
+}
+
+/* Where a loss alone is wrong, a cause that has no bound for it says nothing. */
+Test(causes, a_loss_of_any_value_has_no_cause) {
+  static const double losses[] = {7.0, -1e30, 3e38, (double)INFINITY};
+  const setup s = {"", "s=2,t=1", "level=sequence,gate=clip", "", SL_KIND_USUAL, beyond_the_clamp};
+  for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
+    sl_op_problem p;
+    sl_dump_case d;
+    sl_dump_verdict v;
+    sl_dump_causes causes;
+    sl_error err;
+    make(&p, &sl_op_gated_loss, &s, 1);
+    fill(&d, &p, SL_CAUSE_NONE);
+    d.output[2].got[0] = losses[i];
+    cr_assert_eq(sl_dump_judge(&v, &d, SIZE_MAX, 1, &err), SL_OK);
+    cr_expect_eq(v.outcome, SL_OUTCOME_DIFFERENT);
+    cr_assert_eq(sl_dump_causes_find(&causes, &d, &v, &err), SL_OK);
+    show("a loss", &causes);
+    cr_expect_eq(causes.n, 0, "loss %g", losses[i]);
+    sl_dump_verdict_end(&v);
+    end(&d, &p);
+  }
 }
 
 /* A small error on one row is no work of a coarser arithmetic; on two rows it would be within its

@@ -92,6 +92,30 @@ Test(contract_bounds, no_kernel_that_meets_its_contract_leaves_them) {
     for (size_t c = 0; c < CONTRACTS; c++) check_subject(&subjects[s], c);
 }
 
+/* Factors of any size: the product that comes first may underflow, and what it has lost is enlarged
+ * by the last factor. */
+Test(contract_bounds, products_that_underflow) {
+  static const subject products[] = {
+      {&sl_op_rmsnorm, "t=4,d=67"}, {&sl_op_swiglu, "n=200"}, {&sl_op_swiglu_backward, "n=200"}};
+  for (size_t s = 0; s < 3; s++) {
+    run_tally t = {0};
+    inputs_begin(products[s].op->name);
+    for (int round = 0; round < 20; round++) {
+      sl_op_case c = case_of(products[s].op, products[s].shape, "", SL_FORMAT_F32, RANDOM);
+      for (size_t i = 0; i < sl_op_inputs(c.op); i++) {
+        const size_t n = sl_op_count_of(&c, &c.op->in[i]);
+        double *x = take_doubles(n);
+        for (size_t e = 0; e < n; e++)
+          x[e] = (double)(float)ldexp(c.in[i][e], -(int)(next_u64() % 150));
+        c.in[i] = x;
+      }
+      run_all(&c, &t);
+    }
+    cr_expect(t.runs > 0 && t.unbounded == 0);
+    inputs_end();
+  }
+}
+
 /* Its kernels cost the most. */
 Test(contract_bounds, attention_backward) {
   static const subject s = {&sl_op_attention_backward, "b=1,i=2,j=9,h=2,g=1,d=2"};

@@ -202,13 +202,19 @@ static double scale_of(const kernel *k, const double *x, size_t d, double eps) {
   return acc_err(k, 1.0 / sqrt(shifted), SL_ULPS_RSQRT);
 }
 
+/* Form bits 1 and 2: which two of three factors come first. */
+static double product3(const kernel *k, double a, double b, double c) {
+  if (k->form & 4) return acc_mul(k, a, acc_mul(k, b, c));
+  return k->form & 2 ? acc_mul(k, acc_mul(k, a, c), b) : acc_mul(k, acc_mul(k, a, b), c);
+}
+
 static double rmsnorm(const kernel *k, const sl_op_case *c, int out, size_t i) {
   const size_t d = sl_op_size(c, 'd');
   if (out) return scale_of(k, c->in[0] + i * d, d, c->setting[0]);
   const double scale = scale_of(k, c->in[0] + i / d * d, d, c->setting[0]),
                x = acc_seen(k, c->in[0][i]), w = acc_seen(k, c->in[1][i % d]);
   if (stored(k, 1)) return acc_mul(k, out_round(k, acc_mul(k, x, scale)), w);
-  return k->form & 4 ? acc_mul(k, x, acc_mul(k, scale, w)) : acc_mul(k, acc_mul(k, x, scale), w);
+  return product3(k, x, scale, w);
 }
 
 /* Form bit 2: r g - x (r^3 mean(g x)). */
@@ -237,16 +243,16 @@ double acc_sigmoid(const kernel *k, double x) {
 static double swiglu(const kernel *k, const sl_op_case *c, size_t i) {
   const double g = acc_seen(k, c->in[0][i]), u = acc_seen(k, c->in[1][i]), s = acc_sigmoid(k, g);
   if (stored(k, 1)) return acc_mul(k, out_round(k, acc_mul(k, g, s)), u);
-  return k->form & 4 ? acc_mul(k, acc_mul(k, g, u), s) : acc_mul(k, acc_mul(k, g, s), u);
+  return product3(k, g, s, u);
 }
 
 static double swiglu_grad(const kernel *k, const sl_op_case *c, int out, size_t i) {
   const double dy = acc_seen(k, c->in[0][i]), g = acc_seen(k, c->in[1][i]),
                u = acc_seen(k, c->in[2][i]), s = acc_sigmoid(k, g), rest = acc_add(k, 1.0, -s);
-  if (out) return acc_mul(k, dy, acc_mul(k, g, s));
+  if (out) return product3(k, dy, g, s);
   const double slope = k->form & 4 ? acc_add(k, s, acc_mul(k, acc_mul(k, g, s), rest))
                                    : acc_mul(k, s, acc_add(k, 1.0, acc_mul(k, g, rest)));
-  return k->form & 2 ? acc_mul(k, acc_mul(k, dy, slope), u) : acc_mul(k, acc_mul(k, dy, u), slope);
+  return product3(k, dy, u, slope);
 }
 
 static double rope(const kernel *k, const sl_op_case *c, size_t i) {

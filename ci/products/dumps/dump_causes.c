@@ -14,11 +14,15 @@ typedef struct {
   int spread;                    /* wrong elements on more rows than one */
 } search;
 
-/* Where the cause's formula gives NaN, or overflows, the dump has no number; a single sum may have
- * one all the same (spec E8.2). */
+/* A single sum without a bound may be any number (spec E8.2). */
+static int asks_nothing(const search *s, size_t out, sl_ball ball) {
+  return isinf(ball.rad) && s->d->output[out].count == 1;
+}
+
+/* Where the cause's formula gives NaN, or overflows, the dump has no number. */
 static int matches(const search *s, size_t out, double got, sl_ball ball) {
   const sl_format type = s->d->output[out].type;
-  if (isinf(ball.rad) && s->d->output[out].count == 1) return 1;
+  if (asks_nothing(s, out, ball)) return 1;
   if (isnan(ball.mid) || isinf(ball.rad) || isinf(sl_format_round(type, ball.mid)))
     return !isfinite(got);
   return isfinite(got) && fabs(got - ball.mid) <= ball.rad;
@@ -100,6 +104,34 @@ static int a_control_passes(const search *s) {
   return 0;
 }
 
+/* 1 if the right formula misses an element of the sample. */
+static int is_wrong(const sl_dump_sample *sample, size_t k) {
+  const sl_ball b = sample->balls[k];
+  return !isnan(b.mid) && !(fabs(sample->got[k] - b.mid) <= b.rad);
+}
+
+/* 1 if the cause asks something of an element that is wrong: else nothing speaks for it. */
+static int is_supported(const search *s) {
+  for (size_t o = 0; o < SL_OP_OUTPUTS; o++)
+    for (size_t k = 0; s->d->output[o].got && k < s->v->output[o].n; k++)
+      if (is_wrong(&s->v->output[o], k) && !asks_nothing(s, o, s->balls[o][k])) return 1;
+  return 0;
+}
+
+/* Of a formula and coarser arithmetic: 1 if what is left beside the formula's values is at most
+ * half of what the formula changes. Else the arithmetic's wide bounds explain more than it does. */
+static int is_mostly_formula(const search *s) {
+  double left = 0.0, changed = 0.0;
+  for (size_t o = 0; o < SL_OP_OUTPUTS; o++)
+    for (size_t k = 0; s->d->output[o].got && k < s->v->output[o].n; k++) {
+      const double got = s->v->output[o].got[k], right = s->v->output[o].balls[k].mid,
+                   formula = s->balls[o][k].mid;
+      if (!isfinite(got) || !isfinite(right) || !isfinite(formula)) continue;
+      left += fabs(got - formula), changed += fabs(formula - right);
+    }
+  return 2.0 * left <= changed;
+}
+
 /* Outputs with wrong elements first: these tell soonest that a cause does not fit. */
 static sl_status try_cause(sl_dump_causes *causes, search *s, sl_dump_cause cause) {
   int fits = 1;
@@ -107,7 +139,8 @@ static sl_status try_cause(sl_dump_causes *causes, search *s, sl_dump_cause caus
     for (size_t o = 0; fits && o < sl_op_outputs(s->d->c.op); o++)
       if (s->d->output[o].got && (s->v->output[o].judgement.wrong == 0) == right)
         SL_TRY(fit_output(&fits, s, o, cause));
-  if (!fits || a_control_passes(s)) return SL_OK;
+  if (!fits || !is_supported(s) || a_control_passes(s)) return SL_OK;
+  if (sl_cause_is_coarse(cause.second) && !is_mostly_formula(s)) return SL_OK;
   if (causes->n < SL_DUMP_CAUSES) causes->found[causes->n] = cause;
   causes->n++;
   return SL_OK;
@@ -127,8 +160,7 @@ static int is_spread(const search *s, size_t out) {
   size_t first = SIZE_MAX;
   if (sample->judgement.wrong && s->d->output[out].count <= row) return 1;
   for (size_t k = 0; k < sample->n; k++) {
-    const sl_ball b = sample->balls[k];
-    if (isnan(b.mid) || fabs(sample->got[k] - b.mid) <= b.rad) continue;
+    if (!is_wrong(sample, k)) continue;
     if (first == SIZE_MAX) first = sample->at[k] / row;
     if (sample->at[k] / row != first) return 1;
   }

@@ -1,20 +1,11 @@
 /* GitHub's annotations and step summary of a dump. */
 #include "dump_github.h"
 
+#include "ci/products/judge/github_text.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* An annotation's text ends with its line, and a property with a colon or a comma. */
-static void print_escaped(FILE *out, const char *text) {
-  for (; *text; text++) {
-    const unsigned char c = (unsigned char)*text;
-    if (c < ' ' || strchr("%:,", c))
-      fprintf(out, "%%%02X", (unsigned)c);
-    else
-      fputc(c, out);
-  }
-}
 
 /* A cell of a table: names of files and a loader's words may hold what Markdown reads. */
 static void print_cell(FILE *out, const char *text) {
@@ -32,14 +23,14 @@ static void annotate(FILE *out, const sl_dump_report *r, const char *reason) {
   if (outcome != SL_OUTCOME_DIFFERENT && outcome != SL_OUTCOME_INCONCLUSIVE) return;
   fprintf(out, "::%s title=%s of ", outcome == SL_OUTCOME_DIFFERENT ? "error" : "warning",
           r->d->c.op->name);
-  print_escaped(out, r->path);
+  sl_github_property(out, r->path);
   fputs("::", out);
-  print_escaped(out, reason);
+  sl_github_text(out, reason);
   for (size_t i = 0; i < r->causes->n && i < SL_DUMP_CAUSES; i++) {
     fputs("%0Aexplained by ", out);
     char text[SL_DUMP_CAUSE];
     sl_dump_cause_text(text, r->causes->found[i]);
-    print_escaped(out, text);
+    sl_github_text(out, text);
   }
   fputc('\n', out);
 }

@@ -125,14 +125,15 @@ static void judge_sample(sl_dump_sample *s, const char *name, sl_format type) {
   }
 }
 
-/* A gradient that a setting turns off is 0 whatever the inputs; the other outputs have the power.
- */
-static int is_off(const sl_dump_case *d, size_t o) {
+/* dentropy is gamma times a coefficient, of which mask and settings alone decide: where it is one
+ * number everywhere, which is right, the other outputs have the power. */
+static int is_one_coefficient(const sl_dump_verdict *v, const sl_dump_case *d, size_t o) {
   const sl_op *op = d->c.op;
+  const sl_dump_sample *s = &v->output[o];
   if (op != &sl_op_gated_loss || strcmp(op->out[o].name, "dentropy") != 0) return 0;
-  for (size_t i = 0; i < sl_op_settings(op); i++)
-    if (strcmp(op->setting[i].name, "gamma") == 0) return d->c.setting[i] == 0.0;
-  return 0;
+  for (size_t k = 1; k < s->n; k++)
+    if (s->right[k] != s->right[0]) return 0;
+  return 1;
 }
 
 /* The first control that the judged elements of an output would let pass (spec E4.2). */
@@ -142,7 +143,7 @@ static void try_controls(sl_dump_verdict *v, const sl_dump_case *d) {
   size_t outs = 0, ins = 0, at;
   for (size_t o = 0; o < sl_op_outputs(d->c.op); o++) {
     const sl_dump_sample *s = &v->output[o];
-    if (d->output[o].got && !is_off(d, o))
+    if (d->output[o].got && !is_one_coefficient(v, d, o))
       out[outs++] = (sl_judged_output){d->c.op->out[o].name,
                                        d->output[o].type,
                                        s->n,

@@ -139,11 +139,12 @@ static void output_as_json(FILE *out, const sl_dump_report *r, size_t o) {
   fputc('}', out);
 }
 
+/* formula: false where the error would be within that of such arithmetic (spec E8.3). */
 static void cause_as_json(FILE *out, sl_cause cause, const char *before) {
   if (cause == SL_CAUSE_NONE) return;
   const sl_cause_row *row = sl_cause_at(cause);
-  fprintf(out, "%s{\"name\": \"%s\", \"defects\": \"%s\", \"text\": ", before, row->name,
-          row->defects);
+  fprintf(out, "%s{\"name\": \"%s\", \"defects\": \"%s\", \"formula\": %s, \"text\": ", before,
+          row->name, row->defects, sl_cause_is_coarse(cause) ? "false" : "true");
   sl_cli_json_text(out, row->text);
   fputc('}', out);
 }

@@ -29,7 +29,8 @@ static sl_status type_of(sl_format *type, const char *name, sl_error *err) {
   return sl_fail(err, SL_ERR_USAGE, "type '%s': may be f64, f32, bf16 or f16", name);
 }
 
-/* Sizes that are large enough for a kernel and small enough to be judged integer. */
+/* Sizes that are large enough for a kernel and small enough to be judged integer; four groups of
+ * rewards, because each has rules of its own. */
 static void default_shape(char *out, size_t size, const sl_op *op) {
   static const struct {
     char letter;
@@ -40,7 +41,8 @@ static void default_shape(char *out, size_t size, const sl_op *op) {
   for (const char *s = op->sizes; *s; s++)
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
       if (usual[i].letter == *s)
-        n += (size_t)snprintf(out + n, size - n, "%s%c=%d", n ? "," : "", *s, usual[i].n);
+        n += (size_t)snprintf(out + n, size - n, "%s%c=%d", n ? "," : "", *s,
+                              *s == 'g' && op == &sl_op_advantages ? 4 : usual[i].n);
 }
 
 sl_tensor_type sl_generated_type(const sl_op_tensor *tensor, sl_format given) {
@@ -253,6 +255,36 @@ static sl_status check_answers(const sl_dump *outputs, const sl_dump *texts, sl_
   return SL_OK;
 }
 
+/* Settings and contract are those of the inputs' file, unless the command line says others: what
+ * the outputs say of them otherwise would go unheard. */
+static sl_status check_key(const sl_dump *outputs, const sl_dump *texts, const char *key,
+                           sl_error *err) {
+  const char *said = sl_metadata_find(sl_dump_metadata(outputs), key),
+             *made = sl_metadata_find(sl_dump_metadata(texts), key);
+  if (!said || (made && strcmp(said, made) == 0)) return SL_OK;
+  return sl_fail(err, SL_ERR_INPUT, "%s: %s is '%s', but %s%s%s in %s", sl_dump_path(outputs), key,
+                 said, made ? "'" : "not there", made ? made : "", made ? "'" : "",
+                 sl_dump_path(texts));
+}
+
+static int is_given(const sl_dump_request *request, const char *name) {
+  const size_t n = strlen(name);
+  for (size_t k = 0; k < request->settings; k++)
+    if (strncmp(request->setting[k], name, n) == 0 && request->setting[k][n] == '=') return 1;
+  return 0;
+}
+
+static sl_status check_conventions(const sl_op *op, const sl_dump *outputs, const sl_dump *texts,
+                                   const sl_dump_request *request, sl_error *err) {
+  if (!request->contract) SL_TRY(check_key(outputs, texts, "sluice.contract", err));
+  for (size_t i = 0; i < sl_op_settings(op); i++) {
+    char key[TEXT];
+    snprintf(key, sizeof key, "sluice.%s", op->setting[i].name);
+    if (!is_given(request, op->setting[i].name)) SL_TRY(check_key(outputs, texts, key, err));
+  }
+  return SL_OK;
+}
+
 sl_format sl_generated_out(const sl_op_case *c, sl_format given) {
   const sl_format acc = c->contract.acc;
   return sl_format_digits(given) > sl_format_digits(acc) ? acc : given;
@@ -302,6 +334,7 @@ sl_status sl_generated_read(sl_dump_case *d, sl_dump *outputs, const sl_dump *te
   SL_TRY(check_answers(outputs, texts, err));
   SL_TRY(request_of(&g, texts, err));
   SL_TRY(sl_dump_op(&op, texts, request, err));
+  SL_TRY(check_conventions(op, outputs, texts, request, err));
   SL_TRY(sl_dump_conventions(d, op, texts, request, err));
   SL_TRY(check_files(d, &g, outputs, texts, err));
   const sl_status status = in_texts(make(&p, &g, g.shape, &d->c, err), texts, err);

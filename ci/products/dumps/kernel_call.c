@@ -67,7 +67,8 @@ static sl_status place_tensors(sl_kernel_call *k, const sl_op_problem *p) {
     SL_TRY(sl_generated_view(&view, p, i));
     const int placed = place_tensor(&k->in[i], &k->in_memory[i], k->in_shape[i], &view);
     free((void *)(uintptr_t)view.data);
-    if (!placed) return SL_ERR_MEMORY;
+    if (!placed || !(k->given[i] = malloc(k->in_memory[i].bytes + 1))) return SL_ERR_MEMORY;
+    memcpy(k->given[i], k->in_memory[i].data, k->in_memory[i].bytes);
   }
   for (size_t o = 0; o < sl_op_outputs(op); o++) {
     sl_tensor_view view = sl_generated_shape(&p->c, &op->out[o]);
@@ -103,7 +104,7 @@ sl_status sl_kernel_call_make(sl_kernel_call *k, const sl_op_problem *p, sl_erro
 }
 
 void sl_kernel_call_end(sl_kernel_call *k) {
-  for (size_t i = 0; i < SL_OP_INPUTS; i++) sl_guarded_end(&k->in_memory[i]);
+  for (size_t i = 0; i < SL_OP_INPUTS; i++) sl_guarded_end(&k->in_memory[i]), free(k->given[i]);
   for (size_t o = 0; o < SL_OP_OUTPUTS; o++)
     sl_guarded_end(&k->out_memory[o]), sl_guarded_end(&k->answer[o]);
 }
@@ -183,15 +184,30 @@ static sl_status say_elements(sl_happened happened, const char *what, size_t n,
   return SL_OK;
 }
 
+static void say_written(sl_happened happened, const char *name, const sl_guarded *g, ptrdiff_t at) {
+  sl_happened place;
+  place_text(place, name, g, at);
+  snprintf(happened, SL_HAPPENED, "the kernel wrote %.200s", place);
+}
+
+/* Pages of inputs are read-only, which a kernel can undo. */
+static void check_input(sl_happened happened, const sl_kernel_call *k, size_t i) {
+  const sl_guarded *g = &k->in_memory[i];
+  ptrdiff_t at = 0;
+  if (!sl_guarded_spoiled(g, &at)) {
+    if (memcmp(g->data, k->given[i], g->bytes) == 0) return;
+    while (g->data[at] == k->given[i][at]) at++;
+  }
+  say_written(happened, k->in[i].name, g, at);
+}
+
 static sl_status read_output(sl_dump_case *d, sl_happened happened, const sl_kernel_call *k,
                              size_t o, sl_error *err) {
   const char *name = k->out[o].name;
   ptrdiff_t at;
   size_t first = 0;
   if (sl_guarded_spoiled(&k->out_memory[o], &at)) {
-    sl_happened place;
-    place_text(place, name, &k->out_memory[o], at);
-    snprintf(happened, SL_HAPPENED, "the kernel wrote %.200s", place);
+    say_written(happened, name, &k->out_memory[o], at);
     return SL_OK;
   }
   const size_t late = written_late(k, o, &first);
@@ -204,6 +220,7 @@ static sl_status read_output(sl_dump_case *d, sl_happened happened, const sl_ker
 
 sl_status sl_kernel_call_read(sl_dump_case *d, sl_happened happened, const sl_kernel_call *k,
                               sl_error *err) {
+  for (size_t i = 0; i < k->call.inputs && !*happened; i++) check_input(happened, k, i);
   for (size_t o = 0; o < k->call.outputs && !*happened; o++)
     SL_TRY(read_output(d, happened, k, o, err));
   return SL_OK;

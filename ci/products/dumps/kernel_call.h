@@ -20,7 +20,8 @@ typedef struct {
   sl_call call;
   sl_call_tensor in[SL_OP_INPUTS], out[SL_OP_OUTPUTS];
   sl_guarded in_memory[SL_OP_INPUTS], out_memory[SL_OP_OUTPUTS];
-  sl_guarded answer[SL_OP_OUTPUTS]; /* what the outputs were when the kernel returned */
+  unsigned char *given[SL_OP_INPUTS]; /* what the inputs were */
+  sl_guarded answer[SL_OP_OUTPUTS];   /* what the outputs were when the kernel returned */
   uint64_t in_shape[SL_OP_INPUTS][SL_TENSOR_RANK_MAX], out_shape[SL_OP_OUTPUTS][SL_TENSOR_RANK_MAX];
   sl_call_size size[SL_OP_LETTERS];
   sl_call_setting setting[SL_OP_SETTINGS];
@@ -41,9 +42,9 @@ size_t sl_kernel_call_bytes(const sl_kernel_call *k);
 /* Where an address is, if it has to do with a tensor: "byte 64 of y, which has 48". Else empty. */
 void sl_kernel_call_place(sl_happened place, const sl_kernel_call *k, uintptr_t address);
 
-/* The answer, after the kernel's process has ended; or what was written elsewhere, after the return
- * or not at all (spec E10.4). An optional output of which nothing is written is absent.
- * SL_ERR_MEMORY. */
+/* The answer, after the kernel's process has ended; or what was written elsewhere, an input for
+ * one, after the return or not at all (spec E10.4). An optional output of which nothing is written
+ * is absent. SL_ERR_MEMORY. */
 sl_status sl_kernel_call_read(sl_dump_case *d, sl_happened happened, const sl_kernel_call *k,
                               sl_error *err);
 

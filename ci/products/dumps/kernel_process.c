@@ -3,6 +3,8 @@
 #define _GNU_SOURCE /* RTLD_DEEPBIND, MAP_ANONYMOUS, wait4 */
 #include "kernel_process.h"
 
+#include "kernel_signals.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
@@ -11,6 +13,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -89,11 +92,12 @@ static double now_seconds(void) {
   return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
 }
 
-/* A signal of the kernel's own does not end the wait. */
+/* A signal of the kernel's own does not end the wait. By as many sleeps as milliseconds: where the
+ * machine is so busy that each takes longer, the kernel's threads need longer too. */
 static void wait_after_return(void) {
   const struct timespec millisecond = {0, 1000000};
   const double end = now_seconds() + 1e-3 * AFTER_RETURN_MS;
-  while (now_seconds() < end) nanosleep(&millisecond, NULL);
+  for (int n = 0; n < AFTER_RETURN_MS || now_seconds() < end; n++) nanosleep(&millisecond, NULL);
 }
 
 static void load_and_call(told *t, const char *path, sl_kernel_call *k) {
@@ -142,7 +146,7 @@ static void end_group(pid_t pid) {
 /* How the process ended: its state, and what it took at most of memory, beyond what it began with.
  */
 typedef struct {
-  int state, late;
+  int state, late, sent; /* sent: a signal that the kernel has sent to this process, or 0 */
   size_t bytes;
 } ending;
 
@@ -152,8 +156,25 @@ static size_t taken(size_t resident, const told *t) {
   return began && resident > began ? (resident - began) * page : 0;
 }
 
-static ending watch(pid_t pid, const told *t, double seconds, size_t bytes) {
-  const struct timespec millisecond = {0, 1000000};
+/* Processes in sessions of their own that the kernel has left: they have become children of this
+ * one, which has no others. Each that is ended may leave some: a thousand at most. */
+static void end_orphans(void) {
+  char path[64];
+  for (int i = 0; i < 1000; i++) {
+    long child = 0;
+    snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
+    FILE *in = fopen(path, "r");
+    if (!in) return;
+    const int some = fscanf(in, "%ld", &child) == 1;
+    fclose(in);
+    if (!some) return;
+    kill((pid_t)child, SIGKILL);
+    waitpid((pid_t)child, NULL, 0);
+  }
+}
+
+static ending watch(pid_t pid, const told *t, const sl_kernel_signals *signals, double seconds,
+                    size_t bytes) {
   const double began = now_seconds();
   ending e = {0};
   struct rusage used;
@@ -165,9 +186,11 @@ static ending watch(pid_t pid, const told *t, double seconds, size_t bytes) {
     if (now > e.bytes) e.bytes = now;
     e.late = e.late || (t->stage < RETURNED && now_seconds() - began > seconds);
     if (e.late || now > bytes) end_group(pid);
-    nanosleep(&millisecond, NULL);
+    const int sent = sl_kernel_signals_wait(signals, pid);
+    if (sent) e.sent = sent, end_group(pid);
   }
   kill(-pid, SIGKILL); /* what it has started itself */
+  end_orphans();
   const size_t most = (size_t)used.ru_maxrss * 1024 / (size_t)sysconf(_SC_PAGESIZE);
   if (taken(most, t) > e.bytes) e.bytes = taken(most, t);
   return e;
@@ -194,6 +217,9 @@ static void tell(sl_happened happened, const sl_kernel_call *k, const told *t, c
   else if (e->late)
     snprintf(happened, SL_HAPPENED, "the kernel had not returned after %g seconds",
              limits->seconds);
+  else if (e->sent)
+    snprintf(happened, SL_HAPPENED, "the kernel sent signal %d (%s) to the process that called it",
+             e->sent, strsignal(e->sent));
   else if (WIFSIGNALED(e->state))
     signal_text(happened, k, t, WTERMSIG(e->state));
   else if (t->stage == REFUSED)
@@ -210,20 +236,31 @@ sl_status sl_kernel_process(sl_happened happened, const char *library, sl_kernel
   char path[4096];
   const int n = snprintf(path, sizeof path, "%s%s", strchr(library, '/') ? "" : "./", library);
   if (n < 0 || (size_t)n >= sizeof path) return sl_fail(err, SL_ERR_INPUT, "--so: path too long");
-  if (access(path, R_OK) != 0)
+  struct stat found;
+  if (access(path, R_OK) != 0 || stat(path, &found) != 0)
     return sl_fail(err, SL_ERR_INPUT, "%s: %s", library, strerror(errno));
+  if (!S_ISREG(found.st_mode))
+    return sl_fail(err, SL_ERR_INPUT, "--so '%s': there is no regular file", library);
   told *t = mmap(NULL, sizeof *t, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (t == MAP_FAILED) return sl_fail(err, SL_ERR_MEMORY, "no memory to share with a process");
   fflush(NULL); /* or the child writes it once more */
+  sl_kernel_signals signals;
+  sl_kernel_signals_block(&signals);
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
   const pid_t pid = fork();
-  if (pid == 0) child(t, path, k);
+  if (pid == 0) {
+    sl_kernel_signals_restore(&signals);
+    child(t, path, k);
+  }
   if (pid < 0) {
+    sl_kernel_signals_restore(&signals);
     munmap(t, sizeof *t);
     return sl_fail(err, SL_ERR_IO, "no process for the kernel: %s", strerror(errno));
   }
   setpgid(pid, pid); /* the child does the same: whoever is first */
   const size_t bytes = limits->mebibytes * 1048576 + sl_kernel_call_bytes(k);
-  const ending e = watch(pid, t, limits->seconds, bytes);
+  const ending e = watch(pid, t, &signals, limits->seconds, bytes);
+  sl_kernel_signals_restore(&signals);
   tell(happened, k, t, &e, limits, bytes);
   munmap(t, sizeof *t);
   return SL_OK;

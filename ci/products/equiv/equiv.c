@@ -170,6 +170,13 @@ sl_status sl_equiv_begin_small(sl_equiv_trial **out, sl_kernel_id kernel, uint64
   return sl_equiv_begin_kind(out, kernel, seed, shrink, SL_VALUES_DRAWN, NULL, golden, err);
 }
 
+static int is_wanted(const sl_wanted_sizes *wanted, const char *name, size_t length) {
+  for (size_t i = 0; i < wanted->n; i++)
+    if (strlen(wanted->of[i].name) == length && memcmp(wanted->of[i].name, name, length) == 0)
+      return 1;
+  return 0;
+}
+
 /* NAME=SIZE,... */
 static sl_status parse_shape(sl_wanted_sizes *wanted, const char *shape, sl_error *err) {
   while (shape && *shape) {
@@ -180,6 +187,9 @@ static sl_status parse_shape(sl_wanted_sizes *wanted, const char *shape, sl_erro
     if (!equals || length == 0 || length >= SL_WANTED_NAME || wanted->n == SL_WANTED_MAX ||
         !isdigit((unsigned char)equals[1]) || (*end && *end != ',') || size > UINT32_MAX)
       return sl_fail(err, SL_ERR_USAGE, "--shape: expected NAME=SIZE,..., found '%s'", shape);
+    if (is_wanted(wanted, shape, length))
+      return sl_fail(err, SL_ERR_USAGE, "--shape: '%s': %.*s is there twice", shape, (int)length,
+                     shape);
     memcpy(wanted->of[wanted->n].name, shape, length);
     wanted->of[wanted->n++].size = (size_t)size;
     shape = *end ? end + 1 : end;

@@ -3,6 +3,7 @@
 #include "op_problem.h"
 
 #include "exact_problem.h"
+#include "rule_inputs.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -267,6 +268,7 @@ sl_status sl_op_problem_make(sl_op_problem *p, const sl_op_case *like, sl_proble
     p->c.in[i] = p->input[i];
     draw_input(p, i);
   }
+  sl_rule_inputs(p, source_of(like->op->name, seed, SL_OP_INPUTS));
   if (kind == SL_KIND_MASKED) mask(p);
   if (kind == SL_KIND_EXACT) sl_exact_inputs(p, source_of(like->op->name, seed, SL_OP_INPUTS));
   if (kind == SL_KIND_USUAL && like->op == &sl_op_rmsnorm_backward) draw_scales(p);

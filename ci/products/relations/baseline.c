@@ -21,35 +21,71 @@ static sl_status add_row(sl_baseline *b, const sl_baseline_row *row) {
   return SL_OK;
 }
 
-static sl_status read_line(sl_baseline *b, const char *path, size_t number, const char *line,
-                           sl_error *err) {
-  sl_baseline_row row;
+static sl_status read_generator(const char *path, const char *line, sl_error *err) {
   int generator, end = 0;
-  if (number == 1) {
-    if (sscanf(line, HEAD "%d\n%n", &generator, &end) != 1 || !end)
-      return sl_fail(err, SL_ERR_INPUT, "%s:1: no baseline: expected '" HEAD "N'", path);
-    if (generator != SL_EQUIV_GENERATOR)
-      return sl_fail(err, SL_ERR_INPUT,
-                     "%s:1: made by generator %d; this one is %d and makes other problems", path,
-                     generator, SL_EQUIV_GENERATOR);
-    return SL_OK;
-  }
-  if (number == 2) {
-    if (sscanf(line, "seed %" SCNu64 ", cases %zu, shape %99s " CONTRACT "\n%n", &b->seed,
-               &b->cases, b->shape, &end) == 3 &&
-        end && b->cases) {
-      if (strcmp(b->shape, DRAWN) == 0) b->shape[0] = '\0';
-      return SL_OK;
-    }
-    return sl_fail(err, SL_ERR_INPUT, "%s:2: expected 'seed N, cases N, shape X " CONTRACT "'",
-                   path);
-  }
-  if (sscanf(line, "%31s %47s %15s %lg ulps; shape%n", row.kernel, row.backend, row.outcome,
-             &row.ulps, &end) != 4 ||
-      !end)
+  if (sscanf(line, HEAD "%d\n%n", &generator, &end) != 1 || !end)
+    return sl_fail(err, SL_ERR_INPUT, "%s:1: no baseline: expected '" HEAD "N'", path);
+  if (generator == SL_EQUIV_GENERATOR) return SL_OK;
+  return sl_fail(err, SL_ERR_INPUT,
+                 "%s:1: made by generator %d; this one is %d and makes other problems", path,
+                 generator, SL_EQUIV_GENERATOR);
+}
+
+/* A number by its digits; 0 where it is beyond 64 bits. */
+static int read_number(uint64_t *n, const char *digits) {
+  errno = 0;
+  *n = strtoull(digits, NULL, 10);
+  return errno == 0;
+}
+
+static sl_status read_head(sl_baseline *b, const char *path, const char *line, sl_error *err) {
+  char seed[24], cases[24], rows[24];
+  uint64_t problems, said;
+  int end = 0;
+  const int fields =
+      sscanf(line, "seed %20[0-9], cases %20[0-9], rows %20[0-9], shape %99s " CONTRACT "\n%n",
+             seed, cases, rows, b->shape, &end);
+  if (fields != 4 || !end || !read_number(&b->seed, seed) || !read_number(&problems, cases) ||
+      !read_number(&said, rows) || problems == 0)
+    return sl_fail(err, SL_ERR_INPUT,
+                   "%s:2: expected 'seed N, cases N, rows N, shape X " CONTRACT "'", path);
+  b->cases = (size_t)problems, b->said = (size_t)said;
+  if (strcmp(b->shape, DRAWN) == 0) b->shape[0] = '\0';
+  return SL_OK;
+}
+
+static int is_outcome(const char *name) {
+  for (int o = 0; o <= SL_OUTCOME_SKIPPED; o++)
+    if (strcmp(name, sl_outcome_name((sl_outcome)o)) == 0) return 1;
+  return 0;
+}
+
+static int is_there(const sl_baseline *b, const sl_baseline_row *row) {
+  for (size_t i = 0; i < b->rows; i++)
+    if (strcmp(b->row[i].kernel, row->kernel) == 0 && strcmp(b->row[i].backend, row->backend) == 0)
+      return 1;
+  return 0;
+}
+
+static sl_status read_row(sl_baseline *b, const char *path, size_t number, const char *line,
+                          sl_error *err) {
+  sl_baseline_row row;
+  int end = 0;
+  const int fields = sscanf(line, "%31s %47s %15s %lg ulps; shape%n", row.kernel, row.backend,
+                            row.outcome, &row.ulps, &end);
+  if (fields != 4 || !end || !strchr(line, '\n') || !is_outcome(row.outcome) || !(row.ulps >= 0.0))
     return sl_fail(err, SL_ERR_INPUT, "%s:%zu: expected 'KERNEL BACKEND OUTCOME X ulps; shape ...'",
                    path, number);
+  if (is_there(b, &row))
+    return sl_fail(err, SL_ERR_INPUT, "%s:%zu: %s on %s is there twice", path, number, row.kernel,
+                   row.backend);
   return add_row(b, &row) ? sl_fail(err, SL_ERR_MEMORY, "no memory for %s", path) : SL_OK;
+}
+
+static sl_status read_line(sl_baseline *b, const char *path, size_t number, const char *line,
+                           sl_error *err) {
+  if (number == 1) return read_generator(path, line, err);
+  return number == 2 ? read_head(b, path, line, err) : read_row(b, path, number, line, err);
 }
 
 sl_status sl_baseline_read(sl_baseline *b, const char *path, sl_error *err) {
@@ -58,11 +94,14 @@ sl_status sl_baseline_read(sl_baseline *b, const char *path, sl_error *err) {
   sl_status status = SL_OK;
   *b = (sl_baseline){0};
   FILE *in = fopen(path, "r");
-  if (!in) return sl_fail(err, SL_ERR_IO, "%s: %s", path, strerror(errno));
+  if (!in) return sl_fail(err, SL_ERR_INPUT, "%s: %s", path, strerror(errno));
   while (!status && fgets(line, sizeof line, in)) status = read_line(b, path, ++number, line, err);
   if (!status && ferror(in)) status = sl_fail(err, SL_ERR_IO, "%s: %s", path, strerror(errno));
   if (!status && number < 2)
     status = sl_fail(err, SL_ERR_INPUT, "%s:%zu: the baseline ends here", path, number);
+  if (!status && b->rows != b->said)
+    status = sl_fail(err, SL_ERR_INPUT, "%s:%zu: %zu rows, its head says %zu", path, number,
+                     b->rows, b->said);
   fclose(in);
   if (status) sl_baseline_free(b);
   return status;
@@ -76,8 +115,8 @@ void sl_baseline_free(sl_baseline *b) {
 sl_status sl_baseline_write(const char *path, const sl_run_report *r, sl_error *err) {
   sl_output out;
   SL_TRY(sl_output_begin(&out, path, err));
-  fprintf(out.stream, HEAD "%d\nseed %" PRIu64 ", cases %zu, shape %s " CONTRACT "\n",
-          SL_EQUIV_GENERATOR, r->request->seed, r->request->cases,
+  fprintf(out.stream, HEAD "%d\nseed %" PRIu64 ", cases %zu, rows %zu, shape %s " CONTRACT "\n",
+          SL_EQUIV_GENERATOR, r->request->seed, r->request->cases, r->rows,
           r->request->shape ? r->request->shape : DRAWN);
   for (size_t i = 0; i < r->rows; i++)
     fprintf(out.stream, "%s %s %s %.17g ulps; shape of the last problem: %s\n",

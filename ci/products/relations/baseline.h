@@ -16,13 +16,13 @@ typedef struct {
 
 typedef struct {
   uint64_t seed;
-  char shape[100]; /* as it was asked for; empty: sizes were drawn */
-  size_t cases, rows;
+  char shape[100];          /* as it was asked for; empty: sizes were drawn */
+  size_t cases, rows, said; /* said: as many rows as the head has */
   sl_baseline_row *row;
 } sl_baseline;
 
-/* SL_ERR_IO; SL_ERR_INPUT with file:line for what is no baseline, or is one of another generator.
- */
+/* SL_ERR_IO; SL_ERR_INPUT for a file that is not there, with file:line for what is no baseline, has
+ * lost rows or has one twice, or is one of another generator. */
 sl_status sl_baseline_read(sl_baseline *b, const char *path, sl_error *err);
 void sl_baseline_free(sl_baseline *b);
 sl_status sl_baseline_write(const char *path, const sl_run_report *report, sl_error *err);

@@ -2,6 +2,7 @@
 #include "report.h"
 
 #include "ci/products/equiv/equiv.h"
+#include "ci/products/judge/github_text.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -80,16 +81,6 @@ void sl_report_end(FILE *out, const sl_run_report *r) {
           r->skipped, r->seconds);
 }
 
-/* A property of an annotation may not hold these, nor may its text hold line ends. */
-static void escaped(FILE *out, const char *text) {
-  for (; *text; text++) {
-    if (strchr("%\r\n:,", *text))
-      fprintf(out, "%%%02X", (unsigned)(unsigned char)*text);
-    else
-      fputc(*text, out);
-  }
-}
-
 void sl_report_annotations(FILE *out, const sl_run_report *r) {
   for (size_t i = 0; i < r->rows; i++) {
     const sl_run_row *row = &r->row[i];
@@ -97,9 +88,9 @@ void sl_report_annotations(FILE *out, const sl_run_report *r) {
     fprintf(out,
             "::%s title=%s on %s::", row->outcome == SL_OUTCOME_DIFFERENT ? "error" : "warning",
             sl_equiv_kernel_name(row->kernel), row->backend);
-    escaped(out, row->message);
+    sl_github_text(out, row->message);
     fputs("%0Arepeat: ", out);
-    escaped(out, row->replay);
+    sl_github_text(out, row->replay);
     fputc('\n', out);
   }
 }
