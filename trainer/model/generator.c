@@ -1,0 +1,146 @@
+/* Memory of a generator: planned, cut, and freed. */
+#include "generator.h"
+
+#include "model_activations.h"
+#include "tokens.h"
+
+#include <stdlib.h>
+
+/* Logits held at a time; rows beyond them are drawn in further pieces. */
+#define LOGIT_FLOATS ((size_t)1 << 24)
+
+static const uint32_t character_end = SL_TOKEN_EOS;
+
+static void cut_caches(sl_cutter *c, sl_generator *g) {
+  const sl_model_shape *s = &g->layout->shape;
+  const size_t n = g->max_sequences * g->max_length, width = s->kv_heads * s->head_dim;
+  for (size_t l = 0; l < s->layers; l++) {
+    float *k = sl_cut(c, n, width, sizeof *k), *v = sl_cut(c, n, width, sizeof *v);
+    if (g->caches) g->caches[l] = (sl_layer_cache){k, v, g->max_length, g->max_sequences};
+  }
+}
+
+/* What kernels alone touch. */
+static void cut_block(sl_cutter *c, sl_generator *g) {
+  const size_t d = g->layout->shape.hidden;
+  g->logits = sl_cut(c, g->logit_rows, g->layout->shape.vocab, sizeof(float));
+  g->hidden = sl_cut(c, g->rows, d, sizeof(float)),
+  g->last_hidden = sl_cut(c, g->max_sequences, d, sizeof(float));
+  cut_caches(c, g);
+}
+
+static void cut_mirror(sl_cutter *c, sl_generator *g) {
+  const size_t n = g->max_sequences, t = n * g->max_length;
+  uint32_t **const by_sequence[] = {
+      &g->length,        &g->open,    &g->open_number, &g->open_ids,    &g->open_slot,
+      &g->open_position, &g->fork_to, &g->fork_from,   &g->fork_length, &g->rollout.prompt_length};
+  float **const by_token[] = {&g->grid_logp, &g->grid_entropy, &g->rollout.logp,
+                              &g->rollout.entropy};
+  uint32_t **const words_by_token[] = {&g->grid, &g->rollout.ids, &g->rollout.position};
+  uint32_t **const by_row[] = {&g->piece_ids, &g->piece_slot, &g->piece_position};
+  g->caches = sl_cut(c, g->layout->shape.layers, 1, sizeof *g->caches);
+  for (size_t i = 0; i < sizeof by_sequence / sizeof *by_sequence; i++)
+    *by_sequence[i] = sl_cut(c, n, 1, sizeof(uint32_t));
+  for (size_t i = 0; i < sizeof by_token / sizeof *by_token; i++)
+    *by_token[i] = sl_cut(c, t, 1, sizeof(float));
+  for (size_t i = 0; i < sizeof words_by_token / sizeof *words_by_token; i++)
+    *words_by_token[i] = sl_cut(c, t, 1, sizeof(uint32_t));
+  for (size_t i = 0; i < sizeof by_row / sizeof *by_row; i++)
+    *by_row[i] = sl_cut(c, g->rows, 1, sizeof(uint32_t));
+  g->drawn = sl_cut(c, n, 1, sizeof(uint32_t));
+  g->drawn_logp = sl_cut(c, n, 1, sizeof(float)), g->drawn_entropy = sl_cut(c, n, 1, sizeof(float));
+  g->rollout.seq = sl_cut(c, n + 1, 1, sizeof(uint32_t)), g->rollout.ended = sl_cut(c, n, 1, 1);
+  g->piece_seq = sl_cut(c, n + 1, 1, sizeof(uint32_t));
+}
+
+/* The shell of a generator: sizes alone. SL_ERR_MEMORY if its tokens cannot be counted in 32 bits.
+ */
+static sl_status prepare(sl_generator *g, sl_context *ctx, const sl_model_layout *layout,
+                         size_t max_sequences, size_t max_length, sl_error *err) {
+  if (max_length == 0 || max_sequences > UINT32_MAX / max_length)
+    return sl_fail(err, SL_ERR_MEMORY, "a rollout of %zu sequences of %zu tokens is too large",
+                   max_sequences, max_length);
+  const size_t logit_rows = LOGIT_FLOATS / layout->shape.vocab + 1;
+  *g = (sl_generator){.ctx = ctx,
+                      .layout = layout,
+                      .ends = &character_end,
+                      .n_ends = 1,
+                      .max_sequences = max_sequences,
+                      .max_length = max_length,
+                      .logit_rows = logit_rows < max_sequences ? logit_rows : max_sequences,
+                      .rows = max_sequences > max_length ? max_sequences : max_length};
+  return SL_OK;
+}
+
+static size_t count_bytes(sl_generator *g, void (*cut)(sl_cutter *, sl_generator *)) {
+  sl_cutter c = {0};
+  cut(&c, g);
+  return sl_cutter_bytes(&c);
+}
+
+sl_status sl_generator_bytes(sl_generator_memory *out, sl_context *ctx,
+                             const sl_model_layout *layout, size_t max_sequences, size_t max_length,
+                             sl_error *err) {
+  sl_generator g;
+  sl_status status = prepare(&g, ctx, layout, max_sequences, max_length, err);
+  sl_model_memory model;
+  if (!status) status = sl_model_bytes(&model, ctx, layout, g.rows, SL_MODEL_FORWARD, err);
+  if (status) return status;
+  out->model = model;
+  out->cache = count_bytes(&g, cut_caches);
+  out->work = count_bytes(&g, cut_block);
+  out->tokens = sl_mirror_bytes(ctx, count_bytes(&g, cut_mirror));
+  return SL_OK;
+}
+
+/* The model, and what kernels alone touch, behind the model's part of the caller's memory or in a
+ * block. */
+static sl_status place_work(sl_generator *g, const float *parameters, void *memory, sl_error *err) {
+  const size_t bytes = count_bytes(g, cut_block);
+  unsigned char *at = memory;
+  sl_model_memory model;
+  sl_status status = sl_model_bytes(&model, g->ctx, g->layout, g->rows, SL_MODEL_FORWARD, err);
+  if (!status)
+    status = sl_model_create_in(&g->model, g->ctx, g->layout, parameters, g->rows, SL_MODEL_FORWARD,
+                                memory, err);
+  if (!status && !memory)
+    status = sl_block_create(&g->block, g->ctx, bytes, "a rollout's cache", err);
+  if (status) return status;
+  at = memory ? at + model.packs + model.activations : g->block;
+  cut_block(&(sl_cutter){.base = at, .bytes = bytes}, g);
+  return SL_OK;
+}
+
+sl_status sl_generator_create(sl_generator **out, sl_context *ctx, const sl_model_layout *layout,
+                              const float *parameters, size_t max_sequences, size_t max_length,
+                              sl_error *err) {
+  return sl_generator_create_in(out, ctx, layout, parameters, max_sequences, max_length, NULL, err);
+}
+
+sl_status sl_generator_create_in(sl_generator **out, sl_context *ctx, const sl_model_layout *layout,
+                                 const float *parameters, size_t max_sequences, size_t max_length,
+                                 void *memory, sl_error *err) {
+  sl_generator *g = calloc(1, sizeof *g);
+  if (!g) return sl_fail(err, SL_ERR_MEMORY, "no memory for a generator");
+  sl_status status = prepare(g, ctx, layout, max_sequences, max_length, err);
+  const size_t mirror = status ? 0 : count_bytes(g, cut_mirror);
+  if (!status) status = sl_mirror_create(&g->mirror, ctx, mirror, "a rollout's tokens", err);
+  if (!status) {
+    cut_mirror(&(sl_cutter){.base = g->mirror.host, .bytes = mirror}, g);
+    status = place_work(g, parameters, memory, err);
+  }
+  if (status) {
+    sl_generator_destroy(g);
+    return status;
+  }
+  *out = g;
+  return SL_OK;
+}
+
+void sl_generator_destroy(sl_generator *g) {
+  if (!g) return;
+  sl_model_destroy(g->model);
+  sl_block_free(g->ctx, g->block);
+  sl_mirror_free(&g->mirror);
+  free(g);
+}
