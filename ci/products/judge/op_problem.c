@@ -120,6 +120,7 @@ static double wide(sl_source *s, const sl_op_problem *p) {
 /* What multiplies all that its row gives is not 0, or few rows would be zeros by themselves. */
 static double whole_number(sl_source *s, const sl_op_problem *p, size_t input) {
   const int is_factor = (p->c.op == &sl_op_logprob_backward && input == 2) ||
+                        (p->c.op == &sl_op_rmsnorm_backward && input == 3) ||
                         (p->c.op == &sl_op_gated_loss && input == 5);
   const double x = (double)sl_source_below(s, 9) - 4.0;
   return is_factor && x == 0.0 ? 5.0 : x;
