@@ -40,7 +40,7 @@ static void check_limit(sl_task *task, sl_prompt_over over) {
   sl_error err = {SL_OK, ""};
   size_t n;
   if (sl_tokenizer_create(&tokenizer, task->alphabet, &err) != SL_OK) abort();
-  const sl_status status = sl_task_limit(task, tokenizer, LIMIT, over, NULL, &err);
+  const sl_status status = sl_task_limit(task, tokenizer, LIMIT, over, &err);
   if (status && !err.message[0]) abort();
   for (size_t i = 0; !status && i < task->train.n; i++) {
     const char *prompt = task->train.items[i].prompt;

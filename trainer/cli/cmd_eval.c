@@ -272,7 +272,7 @@ static sl_status eval_logprobs(const options *o, sl_config *config, sl_error *er
   if (status) return status;
   if (!o->tokens) status = sl_task_load(&task, &task_options, err);
   if (!status && !o->tokens && s.tokenizer)
-    status = sl_template_apply(config, o->model, s.tokenizer, err);
+    status = sl_template_apply_task(config, o->model, s.tokenizer, &task, err);
   if (!status) status = write_logprobs(o, &s, &task.held_out, err);
   sl_task_free(&task);
   sl_session_close(&s);

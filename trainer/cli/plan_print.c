@@ -2,6 +2,7 @@
 #include "plan_print.h"
 
 #include "kernels/support/cli.h"
+#include "plan_prompts.h"
 #include "trainer/run/gate_schedule.h"
 #include "trainer/run/run_plan.h"
 
@@ -213,6 +214,7 @@ void sl_plan_print(const sl_run_state *run, FILE *out) {
   print_memory(run, out);
   fprintf(out, "problems:    %zu warm start, %zu RL, %zu held out\n", run->task.warm.n,
           run->task.train.n, run->task.held_out.n);
+  sl_plan_prompts_print(run, out);
   print_warm_start(c, out);
   fprintf(out,
           "RL:          %lld steps of %lld prompts x %lld completions, %lld updates an epoch, %lld "
@@ -290,6 +292,7 @@ void sl_plan_print_json(const sl_run_state *run, FILE *out) {
   json_memory(run, out);
   fprintf(out, ",\"problems\":{\"warm_start\":%zu,\"rl\":%zu,\"held_out\":%zu}", run->task.warm.n,
           run->task.train.n, run->task.held_out.n);
+  sl_plan_prompts_json(run, out);
   json_phases(c, out);
   fputs(",\"reward\":", out);
   sl_cli_json_text(out, reward_text(run));

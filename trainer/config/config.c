@@ -167,9 +167,12 @@ sl_task_options sl_config_task_options(const sl_config *config) {
 
 sl_template sl_config_template(const sl_config *c) {
   const int first = SL_CONFIG_TEMPLATE_FIRST; /* names stand in the order of sl_template_kind */
+  const sl_template_kind kind =
+      (sl_template_kind)(c->template.name < first ? 0 : c->template.name - first);
+  const int is_turn = kind != SL_TEMPLATE_PLAIN && *c->task.system; /* template.system is empty */
   return (sl_template){
-      .kind = (sl_template_kind)(c->template.name < first ? 0 : c->template.name - first),
-      .system = c->template.system,
+      .kind = kind,
+      .system = is_turn ? c->task.system : c->template.system,
       .date = c->template.date,
       .thinking = c->template.thinking,
       .begin = c->template.begin,

@@ -155,7 +155,8 @@ int sl_config_bytes(size_t *out, const char *text);
 /* What other parts take from a configuration. Texts stay the configuration's. */
 sl_model_shape sl_config_model_shape(const sl_config *config, size_t vocab);
 sl_task_options sl_config_task_options(const sl_config *config);
-/* Which template is meant is settled before (spec F7.10): `default` and `folder` count as plain. */
+/* Which template is meant is settled before (spec F7.10): `default` and `folder` count as plain. A
+ * task's system text is its system turn (spec F7.8). */
 sl_template sl_config_template(const sl_config *config);
 
 /* True if gate.name is a family that has a kernel; else it is another gate of the library, or a

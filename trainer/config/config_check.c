@@ -116,6 +116,10 @@ static sl_status check_task(const sl_config *c, sl_error *err) {
     return sl_config_fail(c, SL_KEY_task_test, err, "the task gsm8k-calc needs a file");
   if (*c->task.system && kind < SL_TASK_JSONL)
     return sl_config_fail(c, SL_KEY_task_system, err, "the task has prompts of its own");
+  if (*c->task.system && *c->template.system) /* spec F7.8 */
+    return sl_config_fail(c, SL_KEY_template_system, err,
+                          "the task has a system text, and a prompt has one system turn: put the "
+                          "text into task.system, or set task.system: \"\" for none of the task");
   return SL_OK;
 }
 

@@ -113,17 +113,10 @@ static void choose_tables(const sl_run_state *run, sl_model_layout *layout) {
     layout->shape.rope.stepwise = rule == SL_CONFIG_ROPE_TABLES_STEPWISE;
 }
 
-static sl_status choose_template(sl_run_state *run, sl_error *err) {
+/* What the model sees of the task's prompts (spec F7.7, F3.15). */
+static sl_status settle_prompts(sl_run_state *run, sl_error *err) {
   const char *folder = sl_config_path(&run->config, SL_KEY_model_folder);
-  return sl_template_apply(&run->config, folder, run->tokenizer, err);
-}
-
-/* A model's own tokenizer writes any text; lengths are those of its tokens, in the template. */
-static sl_status adopt_json(sl_run_state *run, sl_error *err) {
-  size_t size;
-  SL_TRY(choose_template(run, err));
-  return sl_tokenizer_json(run->tokenizer, &size) ? sl_task_measure(&run->task, run->tokenizer, err)
-                                                  : SL_OK;
+  return sl_template_apply_task(&run->config, folder, run->tokenizer, &run->task, err);
 }
 
 /* A model of the folder with another alphabet than the task's: every text can be written in it, or
@@ -138,19 +131,19 @@ static sl_status describe_folder(sl_run_state *run, sl_extent extent, sl_error *
   choose_tables(run, run->policy.layout);
   if (run->tokenizer)
     status = sl_task_check(&run->task, run->tokenizer, extent == SL_EXTENT_EVALUATION, err);
-  if (run->tokenizer) return status ? status : adopt_json(run, err);
+  if (run->tokenizer) return status ? status : settle_prompts(run, err);
   status = sl_refuse_foreign_tokenizer(sl_config_path(c, SL_KEY_model_folder), err);
   if (!status) status = sl_tokenizer_create(&run->tokenizer, run->task.alphabet, err);
   if (!status && sl_tokenizer_vocab(run->tokenizer) > run->policy.layout->shape.vocab)
     status = sl_config_fail(c, SL_KEY_model_folder, err,
                             "a vocabulary of %zu, but the task's alphabet needs %zu",
                             run->policy.layout->shape.vocab, sl_tokenizer_vocab(run->tokenizer));
-  return status ? status : choose_template(run, err);
+  return status ? status : settle_prompts(run, err);
 }
 
 static sl_status describe_fresh(sl_run_state *run, sl_error *err) {
   sl_status status = sl_tokenizer_create(&run->tokenizer, run->task.alphabet, err);
-  if (!status) status = choose_template(run, err);
+  if (!status) status = settle_prompts(run, err);
   if (status) return status;
   const sl_model_shape shape =
       sl_config_model_shape(&run->config, sl_tokenizer_vocab(run->tokenizer));
@@ -173,7 +166,7 @@ static sl_status describe_checkpoint(sl_run_state *run, const char *checkpoint, 
       sl_model_folder_describe(&run->policy.layout, &run->tokenizer, checkpoint, err);
   if (!status && !run->tokenizer)
     status = sl_fail(err, SL_ERR_INPUT, "%s: its tokenizer is missing", checkpoint);
-  if (!status) status = adopt_json(run, err);
+  if (!status) status = settle_prompts(run, err);
   if (!status && !*run->config.model.folder) status = adopt_shape(run, checkpoint, err);
   if (!status) choose_tables(run, run->policy.layout);
   return status;
@@ -270,15 +263,6 @@ static sl_status check_tags(const sl_run_state *run, sl_error *err) {
   return SL_OK;
 }
 
-/* spec F3.15 */
-static sl_status limit_prompts(sl_run_state *run, sl_error *err) {
-  const sl_config *c = &run->config;
-  if (!c->task.prompt_limit) return SL_OK;
-  const sl_status status = sl_task_limit(&run->task, run->tokenizer, (size_t)c->task.prompt_limit,
-                                         (sl_prompt_over)c->task.prompt_over, c->task.system, err);
-  return status ? status : sl_task_measure(&run->task, run->tokenizer, err);
-}
-
 /* All that can be known and refused before memory is taken. */
 static sl_status prepare(sl_run_state *run, sl_extent extent, const char *checkpoint,
                          sl_error *err) {
@@ -289,7 +273,6 @@ static sl_status prepare(sl_run_state *run, sl_extent extent, const char *checkp
   if (!status && extent != SL_EXTENT_EVALUATION && run->task.train.n == 0)
     status = sl_config_fail(c, SL_KEY_task_train, err, "the task needs a file");
   if (!status) status = describe_policy(run, extent, checkpoint, err);
-  if (!status) status = limit_prompts(run, err);
   if (!status) status = check_tags(run, err);
   if (!status && extent != SL_EXTENT_EVALUATION)
     status = sl_reward_source_open(run, !checkpoint, err); /* a resumed run may have all answers */

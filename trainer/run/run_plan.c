@@ -10,9 +10,6 @@
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 static size_t shards(const sl_run_state *run) { return (size_t)run->config.rl.reduce_shards; }
 
-size_t sl_run_rollout_sequences(const sl_run_state *run) {
-  return (size_t)(run->config.rl.prompts * run->config.rl.group);
-}
 size_t sl_run_step_sequences(const sl_run_state *run) {
   const size_t update = sl_run_rollout_sequences(run) / (size_t)run->config.rl.updates;
   return run->config.sft.steps ? larger(update, (size_t)run->config.sft.batch) : update;

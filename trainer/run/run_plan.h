@@ -4,6 +4,7 @@
 
 #include "memory_limit.h"
 #include "run_state.h"
+#include "trainer/model/block.h"
 
 /* Sequences of a rollout; most of an update or a step of the warm start; of a rollout whose
  * log-probs under the reference are computed at a time. */
@@ -15,6 +16,8 @@ size_t sl_run_micro_batch_tokens(const sl_run_state *run);
 sl_model_kind sl_run_model_kind(const sl_run_state *run);
 /* Bytes of run->tables; leaves the pointers into it NULL. */
 size_t sl_run_table_bytes(sl_run_state *run);
+/* Sets those pointers. */
+void sl_run_cut_tables(sl_cutter *cutter, sl_run_state *run);
 
 /* What the run may take: run.memory, or what the machine and its limits allow; of both the less,
  * but for a plan. SIZE_MAX on a device without run.memory. */

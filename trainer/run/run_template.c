@@ -1,11 +1,11 @@
-/* The chat template of a run (spec F7.8 to F7.10): recognised once, and named in config.yaml. */
+/* The chat template of a run (spec F7.7 to F7.10): recognised once, and named in config.yaml. */
 #include "run_template.h"
 
 #include "trainer/files/chat_template.h"
 
-/* Tasks whose problems are written for a person. */
+/* Tasks whose problems are written for a person (spec F7.10). */
 static int is_chat(int task) {
-  return task != SL_TASK_ARITHMETIC && task != SL_TASK_GSM8K_CALC && task != SL_TASK_JSONL;
+  return task == SL_TASK_GSM8K || task == SL_TASK_MATH || task == SL_TASK_MIXTURE;
 }
 
 sl_status sl_template_settle(sl_config *c, const char *folder, int has_json, sl_error *err) {
@@ -37,4 +37,16 @@ sl_status sl_template_apply(sl_config *c, const char *folder, sl_tokenizer *toke
   const sl_config_key key =
       t.kind == SL_TEMPLATE_PLAIN ? SL_KEY_template_system : SL_KEY_template_name;
   return status ? sl_config_fail(c, key, err, "%s", why.message) : SL_OK;
+}
+
+sl_status sl_template_apply_task(sl_config *c, const char *folder, sl_tokenizer *tokenizer,
+                                 sl_task *task, sl_error *err) {
+  size_t size;
+  SL_TRY(sl_template_apply(c, folder, tokenizer, err));
+  if (sl_config_template(c).kind != SL_TEMPLATE_PLAIN) sl_task_separate_system(task);
+  if (c->task.prompt_limit)
+    SL_TRY(sl_task_limit(task, tokenizer, (size_t)c->task.prompt_limit,
+                         (sl_prompt_over)c->task.prompt_over, err));
+  const int is_measured = !c->task.prompt_limit && !sl_tokenizer_json(tokenizer, &size);
+  return is_measured ? SL_OK : sl_task_measure(task, tokenizer, err);
 }

@@ -20,17 +20,17 @@ static void spell(spelt *s, const char *text) {
 }
 
 /* 50 % is 1/2, and 50 too: data sets and models drop the sign. */
-static int equal_but_percent(const sl_exact *percent, const sl_exact *other) {
+static int equal_but_percent(const sl_number *percent, const sl_number *other) {
   const sl_rational hundred = sl_rational_of(100, 1);
-  const sl_exact factor = sl_exact_of(&hundred);
-  sl_exact dropped;
-  int left = SL_EXACT_TERMS * (2 * SL_NATURAL_LIMBS + 2);
-  return sl_exact_multiply(&dropped, percent, &factor, &left) && sl_exact_equal(&dropped, other);
+  const sl_number factor = sl_number_of(&hundred);
+  sl_number dropped;
+  int left = SL_NUMBER_TERMS * (2 * SL_NATURAL_LIMBS + 2);
+  return sl_number_multiply(&dropped, percent, &factor, &left) && sl_number_equal(&dropped, other);
 }
 
 static int equal_numbers(const sl_answer_number *a, const sl_answer_number *b) {
   if (a->infinite || b->infinite) return a->infinite == b->infinite;
-  if (sl_exact_equal(&a->x, &b->x)) return 1;
+  if (sl_number_equal(&a->x, &b->x)) return 1;
   if (a->percent == b->percent) return 0;
   return a->percent ? equal_but_percent(&a->x, &b->x) : equal_but_percent(&b->x, &a->x);
 }

@@ -132,7 +132,7 @@ static int read_mixed(sl_reader *r, sl_rational *x) {
          sl_rational_add(x, x, &a);
 }
 
-static int read_number(sl_reader *r, sl_exact *out) {
+static int read_number(sl_reader *r, sl_number *out) {
   decimal d;
   sl_rational x;
   if (!read_digits(r, &d)) return 0;
@@ -146,40 +146,40 @@ static int read_number(sl_reader *r, sl_exact *out) {
   } else if (!d.has_point && exponent == 0 && !read_mixed(r, &x)) {
     return 0;
   }
-  *out = sl_exact_of(&x);
+  *out = sl_number_of(&x);
   return r->left >= 0;
 }
 
 static int enter(sl_reader *r) { return ++r->depth <= SL_READER_DEPTH; }
 
 /* An expression up to its closing bracket. Within it a comma is an error, so groups may stand. */
-static int read_closed(sl_reader *r, char close, sl_exact *out) {
+static int read_closed(sl_reader *r, char close, sl_number *out) {
   const int read = enter(r) && sl_reader_expression(r, out) && take_char(r, close);
   r->depth--;
   return read;
 }
 
 /* {expression}, or one digit, as in \frac12. */
-static int read_argument(sl_reader *r, sl_exact *out) {
+static int read_argument(sl_reader *r, sl_number *out) {
   if (take_char(r, '{')) return read_closed(r, '}', out);
   if (!is_digit(*r->at)) return 0;
   const sl_rational x = sl_rational_of((uint64_t)(*r->at++ - '0'), 1);
-  *out = sl_exact_of(&x);
+  *out = sl_number_of(&x);
   return 1;
 }
 
 /* sqrt, behind that word: [k] or none, then {x}, (x) or digits. */
-static int read_root(sl_reader *r, sl_exact *out) {
+static int read_root(sl_reader *r, sl_number *out) {
   unsigned k = 2;
   if (take_char(r, '[')) {
     for (k = 0; is_digit(*r->at) && k < 100; r->at++) k = 10 * k + (unsigned)(*r->at - '0');
     if (k < 2 || k > 64 || !take_char(r, ']')) return 0;
   }
-  sl_exact x;
+  sl_number x;
   const int read = take_char(r, '(')  ? read_closed(r, ')', &x)
                    : is_digit(*r->at) ? read_number(r, &x)
                                       : read_argument(r, &x);
-  return read && sl_exact_root(out, &x, k, &r->left);
+  return read && sl_number_root(out, &x, k, &r->left);
 }
 
 static int starts_base(const sl_reader *r) {
@@ -190,8 +190,8 @@ static int starts_base(const sl_reader *r) {
   return 0;
 }
 
-static int read_base(sl_reader *r, sl_exact *out) {
-  sl_exact x, y;
+static int read_base(sl_reader *r, sl_number *out) {
+  sl_number x, y;
   const sl_rational one = sl_rational_of(1, 1);
   sl_reader_skip_spaces(r);
   if (is_digit(*r->at) || *r->at == '.') return read_number(r, out);
@@ -199,7 +199,7 @@ static int read_base(sl_reader *r, sl_exact *out) {
   if (take_char(r, '{')) return read_closed(r, '}', out);
   if (strncmp(r->at, "\\frac", 5) == 0) {
     r->at += 5;
-    return read_argument(r, &x) && read_argument(r, &y) && sl_exact_divide(out, &x, &y, &r->left);
+    return read_argument(r, &x) && read_argument(r, &y) && sl_number_divide(out, &x, &y, &r->left);
   }
   if (strncmp(r->at, "\\sqrt", 5) == 0) {
     r->at += 5;
@@ -207,20 +207,20 @@ static int read_base(sl_reader *r, sl_exact *out) {
   }
   if (sl_reader_take(r, "sqrt")) return read_root(r, out);
   if (!sl_reader_take(r, "\\pi") && !sl_reader_take(r, "pi")) return 0;
-  *out = sl_exact_of(&one);
+  *out = sl_number_of(&one);
   out->term[0].pi = 1;
   return 1;
 }
 
-static int read_power(sl_reader *r, sl_exact *out);
+static int read_power(sl_reader *r, sl_number *out);
 
 /* The exponent of a power, which binds from the right: p/q. */
 static int read_power_exponent(sl_reader *r, long *p, int *q) {
-  sl_exact x;
+  sl_number x;
   sl_rational value;
   uint64_t num, den;
   const int negative = take_char(r, '-');
-  if (!enter(r) || !read_power(r, &x) || !sl_exact_rational(&x, &value) ||
+  if (!enter(r) || !read_power(r, &x) || !sl_number_rational(&x, &value) ||
       !sl_rational_small(&value, &num, &den) || den > 2 || num > 2 * SL_EXPONENT_MAX)
     return 0;
   r->depth--;
@@ -228,12 +228,12 @@ static int read_power_exponent(sl_reader *r, long *p, int *q) {
   return 1;
 }
 
-static int read_power(sl_reader *r, sl_exact *out) {
+static int read_power(sl_reader *r, sl_number *out) {
   long p;
   int q;
   if (!read_base(r, out)) return 0;
   if (!take_char(r, '^')) return 1;
-  return read_power_exponent(r, &p, &q) && sl_exact_power(out, out, p, q, &r->left);
+  return read_power_exponent(r, &p, &q) && sl_number_power(out, out, p, q, &r->left);
 }
 
 static int read_signs(sl_reader *r) {
@@ -243,15 +243,15 @@ static int read_signs(sl_reader *r) {
   return negative;
 }
 
-static int read_factor(sl_reader *r, sl_exact *out) {
+static int read_factor(sl_reader *r, sl_number *out) {
   const int negative = read_signs(r);
   if (!read_power(r, out)) return 0;
-  if (negative) sl_exact_negate(out);
+  if (negative) sl_number_negate(out);
   return 1;
 }
 
-static int read_term(sl_reader *r, sl_exact *out) {
-  sl_exact x;
+static int read_term(sl_reader *r, sl_number *out) {
+  sl_number x;
   if (!read_factor(r, out)) return 0;
   for (;;) {
     const char *before = r->at;
@@ -261,12 +261,12 @@ static int read_term(sl_reader *r, sl_exact *out) {
       return 1;
     }
     if (!(times || over ? read_factor(r, &x) : read_power(r, &x))) return 0;
-    if (!(over ? sl_exact_divide : sl_exact_multiply)(out, out, &x, &r->left)) return 0;
+    if (!(over ? sl_number_divide : sl_number_multiply)(out, out, &x, &r->left)) return 0;
   }
 }
 
-int sl_reader_expression(sl_reader *r, sl_exact *out) {
-  sl_exact x;
+int sl_reader_expression(sl_reader *r, sl_number *out) {
+  sl_number x;
   if (!read_term(r, out)) return 0;
   for (;;) {
     const char *before = r->at;
@@ -276,7 +276,7 @@ int sl_reader_expression(sl_reader *r, sl_exact *out) {
       return 1;
     }
     if (!read_term(r, &x)) return 0;
-    if (minus) sl_exact_negate(&x);
-    if (!sl_exact_add(out, out, &x, &r->left)) return 0;
+    if (minus) sl_number_negate(&x);
+    if (!sl_number_add(out, out, &x, &r->left)) return 0;
   }
 }

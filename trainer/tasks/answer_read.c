@@ -72,7 +72,7 @@ static int read_item(sl_reader *r, sl_answer_value *v) {
   if (v->n_numbers == SL_ANSWER_NUMBERS) return 0;
   sl_answer_number *x = &v->number[v->n_numbers];
   const sl_rational hundredth = sl_rational_of(1, 100);
-  const sl_exact percent = sl_exact_of(&hundredth);
+  const sl_number percent = sl_number_of(&hundredth);
   sl_reader_skip_spaces(r);
   x->percent = 0, x->x.n = 0;
   x->infinite = read_infinity(r);
@@ -80,7 +80,7 @@ static int read_item(sl_reader *r, sl_answer_value *v) {
   sl_reader_skip_spaces(r);
   if (!x->infinite && (sl_reader_take(r, "%") || sl_reader_take(r, "percent"))) {
     x->percent = 1;
-    if (!sl_exact_multiply(&x->x, &x->x, &percent, &r->left)) return 0;
+    if (!sl_number_multiply(&x->x, &x->x, &percent, &r->left)) return 0;
   }
   skip_units(r);
   v->n_numbers++;

@@ -12,13 +12,13 @@ typedef struct {
   const char *at;
   int depth;    /* of brackets and powers */
   int brackets; /* in a tuple or a set, where a comma always separates */
-  int left;     /* of the work, as sl_exact_add counts it */
+  int left;     /* of the work, as sl_number_add counts it */
 } sl_reader;
 
 void sl_reader_skip_spaces(sl_reader *r);
 /* Takes the word if the text goes on with it; one of letters ends where no letter follows. */
 int sl_reader_take(sl_reader *r, const char *word);
 /* Reads an expression; 0 if there is none, or one beyond the bounds. */
-int sl_reader_expression(sl_reader *r, sl_exact *out);
+int sl_reader_expression(sl_reader *r, sl_number *out);
 
 #endif

@@ -13,7 +13,7 @@
 
 /* x is that of the number with its percent sign: 1/2 for 50 %. */
 typedef struct {
-  sl_exact x;
+  sl_number x;
   int infinite; /* -1, 0 or 1; x is 0 then */
   int percent;
 } sl_answer_number;

@@ -10,7 +10,6 @@ typedef struct {
   const sl_tokenizer *tokenizer;
   size_t limit;
   sl_prompt_over over;
-  const char *system;
 } limiter;
 
 static sl_status count_tokens(const limiter *l, const char *prompt, size_t *n, sl_error *err) {
@@ -29,7 +28,7 @@ static const char *from_byte(const char *question, size_t from) {
 static sl_status fits(int *out, const char **prompt, const limiter *l, const char *question,
                       sl_error *err) {
   size_t n;
-  *prompt = sl_problem_prompt(l->task->pool, l->system, question);
+  *prompt = sl_problem_prompt(l->task->pool, l->task->system, question);
   if (!*prompt) return sl_fail(err, SL_ERR_MEMORY, "no memory for the texts of problems");
   const sl_status status = count_tokens(l, *prompt, &n, err);
   *out = !status && n <= l->limit;
@@ -43,9 +42,10 @@ static sl_status cut(const limiter *l, sl_problem *p, sl_error *err) {
   int enough = 0;
   sl_status status = fits(&enough, &prompt, l, "", err);
   if (!status && !enough)
-    status =
-        sl_fail(err, SL_ERR_INPUT,
-                "task: task.system alone takes more than task.prompt_limit (%zu tokens)", l->limit);
+    status = sl_fail(err, SL_ERR_INPUT,
+                     "task: what stands around a question (task.system, template) alone takes more "
+                     "than task.prompt_limit (%zu tokens)",
+                     l->limit);
   while (!status && many - few > 1) {
     const size_t middle = few + (many - few) / 2;
     status = fits(&enough, &prompt, l, from_byte(question, middle), err);
@@ -110,8 +110,8 @@ static sl_status limit_list(const limiter *l, sl_problems *list, const char *nam
 }
 
 sl_status sl_task_limit(sl_task *task, const sl_tokenizer *tokenizer, size_t limit,
-                        sl_prompt_over over, const char *system, sl_error *err) {
-  const limiter l = {task, tokenizer, limit, over, system};
+                        sl_prompt_over over, sl_error *err) {
+  const limiter l = {task, tokenizer, limit, over};
   const size_t train = task->train.n, held_out = task->held_out.n;
   size_t warm_over = 0;
   task->over = 0;

@@ -38,7 +38,7 @@ int sl_rational_invert(sl_rational *out, const sl_rational *a);
 /* Both as 64-bit numbers; 0 if one does not fit. */
 int sl_rational_small(const sl_rational *a, uint64_t *num, uint64_t *den);
 
-#define SL_EXACT_TERMS 6
+#define SL_NUMBER_TERMS 6
 #define SL_ROOT_MAX 1000000000000u /* largest number whose root is taken */
 #define SL_PI_MAX 8                /* of the exponent's magnitude */
 
@@ -49,28 +49,28 @@ typedef struct {
   sl_rational r;
   uint64_t root;
   int pi;
-} sl_exact_term;
+} sl_number_term;
 typedef struct {
-  sl_exact_term term[SL_EXACT_TERMS];
+  sl_number_term term[SL_NUMBER_TERMS];
   size_t n;
-} sl_exact;
+} sl_number;
 
-sl_exact sl_exact_of(const sl_rational *r);
-int sl_exact_equal(const sl_exact *a, const sl_exact *b);
-void sl_exact_negate(sl_exact *a);
+sl_number sl_number_of(const sl_rational *r);
+int sl_number_equal(const sl_number *a, const sl_number *b);
+void sl_number_negate(sl_number *a);
 /* out may be an operand. *left goes down by the work that is done: 1 and the limbs of the longer
  * number for an operation on rationals, 20 for a root; 0 is returned where it is used up. */
-int sl_exact_add(sl_exact *out, const sl_exact *a, const sl_exact *b, int *left);
-int sl_exact_multiply(sl_exact *out, const sl_exact *a, const sl_exact *b, int *left);
+int sl_number_add(sl_number *out, const sl_number *a, const sl_number *b, int *left);
+int sl_number_multiply(sl_number *out, const sl_number *a, const sl_number *b, int *left);
 /* The divisor has one term, or two of one power of pi. */
-int sl_exact_divide(sl_exact *out, const sl_exact *a, const sl_exact *b, int *left);
+int sl_number_divide(sl_number *out, const sl_number *a, const sl_number *b, int *left);
 /* a^(p/q), q = 1 or 2; p/q within +-SL_EXPONENT_MAX. With q = 2 a must be a rational. 0^0 and 0 to
  * a negative power are refused. */
 #define SL_EXPONENT_MAX 1024
-int sl_exact_power(sl_exact *out, const sl_exact *a, long p, int q, int *left);
+int sl_number_power(sl_number *out, const sl_number *a, long p, int q, int *left);
 /* The k-th root, 2 <= k <= 64, of a rational: any for k = 2, else only an exact one. */
-int sl_exact_root(sl_exact *out, const sl_exact *a, unsigned k, int *left);
+int sl_number_root(sl_number *out, const sl_number *a, unsigned k, int *left);
 /* The rational that it is; 0 if it is none. */
-int sl_exact_rational(const sl_exact *a, sl_rational *out);
+int sl_number_rational(const sl_number *a, sl_rational *out);
 
 #endif

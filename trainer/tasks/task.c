@@ -130,6 +130,14 @@ static sl_status choose_alphabet(sl_task *task, const sl_task_options *options, 
   return task->alphabet ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for an alphabet");
 }
 
+void sl_task_separate_system(sl_task *task) {
+  sl_problems *lists[] = {&task->warm, &task->train, &task->held_out};
+  for (size_t l = 0; l < 3; l++)
+    for (size_t i = 0; i < lists[l]->n; i++)
+      if (lists[l]->items[i].question) lists[l]->items[i].prompt = lists[l]->items[i].question;
+  task->system = "";
+}
+
 size_t sl_task_answers_beyond(const sl_problems *problems, size_t tokens) {
   size_t beyond = 0;
   for (size_t i = 0; i < problems->n; i++) {
@@ -152,6 +160,11 @@ static sl_status set_gold(const sl_task *task, const sl_task_options *options, s
   return status;
 }
 
+static sl_status keep_system(sl_task *task, const sl_task_options *options, sl_error *err) {
+  task->system = sl_text_pool_copy(task->pool, options->system ? options->system : "");
+  return task->system ? SL_OK : sl_fail(err, SL_ERR_MEMORY, "no memory for a task");
+}
+
 sl_status sl_task_load(sl_task *out, const sl_task_options *options, sl_error *err) {
   sl_task_lists lists = {.warm = {NULL, 0, 0}};
   sl_task task = {.reward = options->kind >= SL_TASK_JSONL ? options->reward : SL_REWARD_EXACT,
@@ -166,6 +179,7 @@ sl_status sl_task_load(sl_task *out, const sl_task_options *options, sl_error *e
   task.texts = lists.texts;
   task.n_parts = lists.n_parts;
   memcpy(task.part, lists.part, sizeof task.part);
+  if (status == SL_OK) status = keep_system(&task, options, err);
   if (status == SL_OK) status = set_gold(&task, options, err);
   if (status == SL_OK) status = choose_alphabet(&task, options, err);
   if (status == SL_OK) status = measure(&task, err);

@@ -13,7 +13,7 @@
 typedef struct {
   const char *prompt, *answer, *category;
   const char *gold;     /* what a completion is compared with: the answer, or what its tags hold */
-  const char *question; /* the prompt without the task's system text */
+  const char *question; /* the prompt without the task's system text; NULL: a task without one */
 } sl_problem;
 
 typedef struct {
@@ -92,6 +92,7 @@ typedef struct {
   sl_task_part part[SL_MIXTURE_PARTS]; /* of a mixture, n_parts of them; else n_parts is 0 */
   size_t n_parts;
   size_t over;               /* prompts that sl_task_limit dropped or cut */
+  const char *system;        /* what stands before each question in a prompt; "": nothing */
   struct sl_text_pool *pool; /* owner of the strings */
 } sl_task;
 
@@ -109,11 +110,15 @@ sl_status sl_task_check(const sl_task *task, const struct sl_tokenizer *tokenize
 /* The longest prompt and answer in the tokens of another tokenizer than that of the alphabet. */
 sl_status sl_task_measure(sl_task *task, const struct sl_tokenizer *tokenizer, sl_error *err);
 
+/* From now on a prompt is the question alone (spec F7.7): the template that it is put into has the
+ * system text as a turn of its own. */
+void sl_task_separate_system(sl_task *task);
+
 /* Prompts of more than `limit` tokens are dropped, cut or refused (spec F3.15): how many of the
  * distinct problems of the training and held-out lists, in task->over. SL_ERR_INPUT names the
  * problem, or says that none is left. */
 sl_status sl_task_limit(sl_task *task, const struct sl_tokenizer *tokenizer, size_t limit,
-                        sl_prompt_over over, const char *system, sl_error *err);
+                        sl_prompt_over over, sl_error *err);
 
 /* How many answers need more than `tokens` tokens, the end token included. */
 size_t sl_task_answers_beyond(const sl_problems *problems, size_t tokens);

@@ -69,11 +69,11 @@ Test(rational, roots_have_their_normal_form) {
   for (uint64_t i = 1; i <= 6000; i++) {
     const uint64_t n = i <= 3000 ? i : 1 + draw(SL_ROOT_MAX);
     const sl_rational r = sl_rational_of(n, 1);
-    const sl_exact a = sl_exact_of(&r);
-    sl_exact root;
+    const sl_number a = sl_number_of(&r);
+    sl_number root;
     uint64_t num, den;
     int left = 100;
-    cr_assert(sl_exact_root(&root, &a, 2, &left), "sqrt %llu", (unsigned long long)n);
+    cr_assert(sl_number_root(&root, &a, 2, &left), "sqrt %llu", (unsigned long long)n);
     cr_assert(root.n == 1 && sl_rational_small(&root.term[0].r, &num, &den) && den == 1);
     cr_assert_eq(num * num * root.term[0].root, n);
     for (uint64_t d = 2; i <= 3000 && d * d <= root.term[0].root; d++)

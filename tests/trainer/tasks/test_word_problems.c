@@ -175,7 +175,7 @@ Test(word_problems, long_prompts_are_refused_dropped_or_cut) {
   for (sl_prompt_over over = SL_PROMPT_ERROR; over <= SL_PROMPT_CUT; over++) {
     sl_task t = load(&o);
     cr_assert_eq(sl_tokenizer_create(&tokenizer, t.alphabet, &err), SL_OK);
-    const sl_status status = sl_task_limit(&t, tokenizer, 4, over, "", &err);
+    const sl_status status = sl_task_limit(&t, tokenizer, 4, over, &err);
     if (over == SL_PROMPT_ERROR)
       expect_error(status, SL_ERR_INPUT, &err,
                    "problem ('0123456789') has 10 tokens, more than task.prompt_limit (4)");
@@ -188,7 +188,7 @@ Test(word_problems, long_prompts_are_refused_dropped_or_cut) {
   }
   sl_task t = load(&o);
   cr_assert_eq(sl_tokenizer_create(&tokenizer, t.alphabet, &err), SL_OK);
-  expect_error(sl_task_limit(&t, tokenizer, 3, SL_PROMPT_DROP, "", &err), SL_ERR_INPUT, &err,
+  expect_error(sl_task_limit(&t, tokenizer, 3, SL_PROMPT_DROP, &err), SL_ERR_INPUT, &err,
                "no prompt of gsm8k is within task.prompt_limit");
   sl_tokenizer_destroy(tokenizer);
   sl_task_free(&t);

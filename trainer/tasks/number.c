@@ -13,13 +13,13 @@ static int take(int *left, const sl_rational *a, const sl_rational *b) {
   return *left >= 0;
 }
 
-sl_exact sl_exact_of(const sl_rational *r) {
-  sl_exact a = {.n = !sl_rational_is_zero(r)};
-  if (a.n) a.term[0] = (sl_exact_term){*r, 1, 0};
+sl_number sl_number_of(const sl_rational *r) {
+  sl_number a = {.n = !sl_rational_is_zero(r)};
+  if (a.n) a.term[0] = (sl_number_term){*r, 1, 0};
   return a;
 }
 
-int sl_exact_equal(const sl_exact *a, const sl_exact *b) {
+int sl_number_equal(const sl_number *a, const sl_number *b) {
   if (a->n != b->n) return 0;
   for (size_t i = 0; i < a->n; i++)
     if (a->term[i].root != b->term[i].root || a->term[i].pi != b->term[i].pi ||
@@ -28,21 +28,21 @@ int sl_exact_equal(const sl_exact *a, const sl_exact *b) {
   return 1;
 }
 
-void sl_exact_negate(sl_exact *a) {
+void sl_number_negate(sl_number *a) {
   for (size_t i = 0; i < a->n; i++) a->term[i].r.negative ^= 1;
 }
 
-int sl_exact_rational(const sl_exact *a, sl_rational *out) {
+int sl_number_rational(const sl_number *a, sl_rational *out) {
   *out = a->n ? a->term[0].r : sl_rational_of(0, 1);
   return a->n == 0 || (a->n == 1 && a->term[0].root == 1 && a->term[0].pi == 0);
 }
 
-static int order(const sl_exact_term *a, const sl_exact_term *b) {
+static int order(const sl_number_term *a, const sl_number_term *b) {
   if (a->root != b->root) return a->root < b->root ? -1 : 1;
   return (a->pi > b->pi) - (a->pi < b->pi);
 }
 
-static int add_term(sl_exact *a, const sl_exact_term *t, int *left) {
+static int add_term(sl_number *a, const sl_number_term *t, int *left) {
   size_t i = 0;
   if (sl_rational_is_zero(&t->r)) return 1;
   while (i < a->n && order(&a->term[i], t) < 0) i++;
@@ -54,15 +54,15 @@ static int add_term(sl_exact *a, const sl_exact_term *t, int *left) {
     memmove(&a->term[i], &a->term[i + 1], (a->n - i) * sizeof *a->term);
     return 1;
   }
-  if (a->n == SL_EXACT_TERMS) return 0;
+  if (a->n == SL_NUMBER_TERMS) return 0;
   memmove(&a->term[i + 1], &a->term[i], (a->n - i) * sizeof *a->term);
   a->term[i] = *t;
   a->n++;
   return 1;
 }
 
-int sl_exact_add(sl_exact *out, const sl_exact *a, const sl_exact *b, int *left) {
-  sl_exact sum = *a;
+int sl_number_add(sl_number *out, const sl_number *a, const sl_number *b, int *left) {
+  sl_number sum = *a;
   for (size_t i = 0; i < b->n; i++)
     if (!add_term(&sum, &b->term[i], left)) return 0;
   *out = sum;
@@ -79,11 +79,11 @@ static uint64_t gcd(uint64_t a, uint64_t b) {
 
 /* sqrt(a) sqrt(b) = g sqrt(a/g b/g), g their gcd: of numbers without square factors that is the
  * normal form. */
-static int multiply_terms(sl_exact_term *out, const sl_exact_term *a, const sl_exact_term *b,
+static int multiply_terms(sl_number_term *out, const sl_number_term *a, const sl_number_term *b,
                           int *left) {
   const uint64_t g = gcd(a->root, b->root), x = a->root / g, y = b->root / g;
   const sl_rational factor = sl_rational_of(g, 1);
-  sl_exact_term made = {.pi = a->pi + b->pi};
+  sl_number_term made = {.pi = a->pi + b->pi};
   if (x > SL_ROOT_MAX / y || made.pi > SL_PI_MAX || made.pi < -SL_PI_MAX ||
       !take(left, &a->r, &b->r))
     return 0;
@@ -95,11 +95,11 @@ static int multiply_terms(sl_exact_term *out, const sl_exact_term *a, const sl_e
   return 1;
 }
 
-int sl_exact_multiply(sl_exact *out, const sl_exact *a, const sl_exact *b, int *left) {
-  sl_exact product = {.n = 0};
+int sl_number_multiply(sl_number *out, const sl_number *a, const sl_number *b, int *left) {
+  sl_number product = {.n = 0};
   for (size_t i = 0; i < a->n; i++)
     for (size_t j = 0; j < b->n; j++) {
-      sl_exact_term t;
+      sl_number_term t;
       if (!multiply_terms(&t, &a->term[i], &b->term[j], left) || !add_term(&product, &t, left))
         return 0;
     }
@@ -108,29 +108,29 @@ int sl_exact_multiply(sl_exact *out, const sl_exact *a, const sl_exact *b, int *
 }
 
 /* 1 / (r sqrt(n) pi^k) = sqrt(n) pi^-k / (r n). */
-static int invert_term(sl_exact *out, const sl_exact_term *t, int *left) {
+static int invert_term(sl_number *out, const sl_number_term *t, int *left) {
   const sl_rational n = sl_rational_of(t->root, 1);
-  sl_exact_term made = {.root = t->root, .pi = -t->pi};
+  sl_number_term made = {.root = t->root, .pi = -t->pi};
   if (!take(left, &t->r, &n) || !sl_rational_multiply(&made.r, &t->r, &n)) return 0;
   if (!sl_rational_invert(&made.r, &made.r)) return 0;
-  *out = (sl_exact){.term = {made}, .n = 1};
+  *out = (sl_number){.term = {made}, .n = 1};
   return 1;
 }
 
 /* Of x + y, both with one power of pi: (x + y)(x - y) has one term. */
-static int invert(sl_exact *out, const sl_exact *a, int *left) {
+static int invert(sl_number *out, const sl_number *a, int *left) {
   if (a->n == 1) return invert_term(out, &a->term[0], left);
   if (a->n != 2 || a->term[0].pi != a->term[1].pi) return 0;
-  sl_exact other = *a, square;
+  sl_number other = *a, square;
   other.term[1].r.negative ^= 1;
-  return sl_exact_multiply(&square, a, &other, left) && square.n == 1 &&
+  return sl_number_multiply(&square, a, &other, left) && square.n == 1 &&
          invert_term(&square, &square.term[0], left) &&
-         sl_exact_multiply(out, &other, &square, left);
+         sl_number_multiply(out, &other, &square, left);
 }
 
-int sl_exact_divide(sl_exact *out, const sl_exact *a, const sl_exact *b, int *left) {
-  sl_exact inverse;
-  return invert(&inverse, b, left) && sl_exact_multiply(out, a, &inverse, left);
+int sl_number_divide(sl_number *out, const sl_number *a, const sl_number *b, int *left) {
+  sl_number inverse;
+  return invert(&inverse, b, left) && sl_number_multiply(out, a, &inverse, left);
 }
 
 /* The largest x with x^k <= n, and whether that is n. */
@@ -169,20 +169,20 @@ static void split_square(uint64_t n, uint64_t *square, uint64_t *rest) {
 }
 
 /* sqrt(p/q) = sqrt(p q) / q. */
-static int square_root(sl_exact *out, const sl_rational *a, int *left) {
+static int square_root(sl_number *out, const sl_rational *a, int *left) {
   uint64_t p, q, square, rest;
   if (!sl_rational_small(a, &p, &q) || p > SL_ROOT_MAX / q || (*left -= ROOT_COST) < 0) return 0;
   split_square(p * q, &square, &rest);
   const sl_rational r = sl_rational_of(square, q);
-  *out = sl_exact_of(&r);
+  *out = sl_number_of(&r);
   out->term[0].root = rest;
   return 1;
 }
 
-int sl_exact_root(sl_exact *out, const sl_exact *a, unsigned k, int *left) {
+int sl_number_root(sl_number *out, const sl_number *a, unsigned k, int *left) {
   sl_rational r;
   uint64_t p, q, x, y;
-  if (!sl_exact_rational(a, &r)) return 0;
+  if (!sl_number_rational(a, &r)) return 0;
   if (a->n == 0) {
     *out = *a;
     return 1;
@@ -193,30 +193,30 @@ int sl_exact_root(sl_exact *out, const sl_exact *a, unsigned k, int *left) {
     return 0;
   sl_rational root = sl_rational_of(x, y);
   root.negative = r.negative;
-  *out = sl_exact_of(&root);
+  *out = sl_number_of(&root);
   return 1;
 }
 
 /* By squaring. */
-static int natural_power(sl_exact *out, const sl_exact *a, unsigned long p, int *left) {
+static int natural_power(sl_number *out, const sl_number *a, unsigned long p, int *left) {
   const sl_rational one = sl_rational_of(1, 1);
-  sl_exact result = sl_exact_of(&one), square = *a;
+  sl_number result = sl_number_of(&one), square = *a;
   for (; p; p >>= 1) {
-    if (p & 1 && !sl_exact_multiply(&result, &result, &square, left)) return 0;
-    if (p > 1 && !sl_exact_multiply(&square, &square, &square, left)) return 0;
+    if (p & 1 && !sl_number_multiply(&result, &result, &square, left)) return 0;
+    if (p > 1 && !sl_number_multiply(&square, &square, &square, left)) return 0;
   }
   *out = result;
   return 1;
 }
 
-int sl_exact_power(sl_exact *out, const sl_exact *a, long p, int q, int *left) {
+int sl_number_power(sl_number *out, const sl_number *a, long p, int q, int *left) {
   const sl_rational one = sl_rational_of(1, 1);
-  const sl_exact unit = sl_exact_of(&one);
-  sl_exact base = *a;
+  const sl_number unit = sl_number_of(&one);
+  sl_number base = *a;
   if (p > SL_EXPONENT_MAX || p < -SL_EXPONENT_MAX || (a->n == 0 && p <= 0)) return 0;
-  if (q == 2 && !sl_exact_root(&base, a, 2, left)) return 0;
+  if (q == 2 && !sl_number_root(&base, a, 2, left)) return 0;
   if (p < 0)
     return natural_power(&base, &base, (unsigned long)-p, left) &&
-           sl_exact_divide(out, &unit, &base, left);
+           sl_number_divide(out, &unit, &base, left);
   return natural_power(out, &base, (unsigned long)p, left);
 }
