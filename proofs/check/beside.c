@@ -18,13 +18,17 @@ static int has_values(box_t *b, const piece_t *s, const mpfr_t r, const mpfr_t o
   return b->flow[s->w].ok;
 }
 
-/* Does x lie inside the piece, short of the end on this side for certain? */
-static int short_of_end(pieces_t *p, int i, const mpfr_t x, side_t from) {
-  if (from == RIGHT && i + 1 == p->joins) return 1;
+/* Does x lie inside the open piece for certain? A box from r, however r was rounded, then reaches
+ * over the end at r and stops short of the other one. */
+static int is_inside(pieces_t *p, int i, const mpfr_t x) {
   mpfi_t end;
   mpfi_init2(end, PREC);
-  slc_ex_interval(end, &p->field, p->join[from == RIGHT ? i + 1 : i]);
-  const int inside = from == RIGHT ? mpfr_less_p(x, &end->left) : mpfr_greater_p(x, &end->right);
+  slc_ex_interval(end, &p->field, p->join[i]);
+  int inside = mpfr_greater_p(x, &end->right);
+  if (inside && i + 1 < p->joins) {
+    slc_ex_interval(end, &p->field, p->join[i + 1]);
+    inside = mpfr_less_p(x, &end->left);
+  }
   mpfi_clear(end);
   return inside;
 }
@@ -42,7 +46,7 @@ int slc_goes_on(pieces_t *p, int i, const mpfr_t r, side_t from) {
     mpfr_set_ui_2exp(other, 1, (mpfr_zero_p(r) ? 0 : mpfr_get_exp(r)) - halvings[k], MPFR_RNDN);
     if (from == LEFT) mpfr_neg(other, other, MPFR_RNDN);
     mpfr_add(other, r, other, MPFR_RNDN);
-    ok = short_of_end(p, i, other, from) && !mpfr_equal_p(r, other) &&
+    ok = is_inside(p, i, other) && !mpfr_equal_p(r, other) &&
          has_values(&b, &p->piece[i], r, other, at_join);
   }
   slc_box_clear(&b);

@@ -95,6 +95,12 @@ static int make_pieces(pieces_t *p, const part_t *part, const source_t *source, 
   return slc_pieces_make(p, e, f, w);
 }
 
+static int is_ranged(const context_t *c) {
+  int ranged = 0;
+  for (int k = 0; k < MAX_PARAMS; k++) ranged |= c->source->ranged[k];
+  return ranged;
+}
+
 /* A refutation, at the point of the ranges that it names: the gate with those parameters. */
 static const char *check_point(const context_t *c, int i, unsigned *inside) {
   const claim_t *q = &c->part->p[i];
@@ -112,6 +118,7 @@ static const char *check_point(const context_t *c, int i, unsigned *inside) {
                             make_pieces(p, c->part, c->source, q->at, &e, f, w)
                         ? ""
                         : "the segments cannot be ordered at a witness";
+  if (!*bad && !is_ranged(c) && p->joins != c->part->joins) bad = "the number of segments differs";
   if (!*bad && c->source->left)
     bad = slc_check_requirement_refuted(&at);
   else if (!*bad)

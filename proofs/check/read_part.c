@@ -39,20 +39,15 @@ static int read_witness(reader_t *r, const int *ranged, claim_t *p) {
 
 /* "boxes", "limit" (of P4w) or the exponent of a tail form. */
 static int read_means(reader_t *r, claim_t *p, int i) {
-  const char *rest = r->token;
-  const char *means = slc_field(r);
-  if (means && i < 3 && !strcmp(means, "boxes")) {
-    p->means = T_BOXES;
+  const char *word = i < 3 ? "boxes" : i == P4W ? "limit" : NULL;
+  const size_t size = word ? strlen(word) : 0;
+  if (size && r->token && !strncmp(r->token, word, size) &&
+      (!r->token[size] || r->token[size] == ' ')) {
+    slc_field(r);
+    p->means = i < 3 ? T_BOXES : T_LIMIT;
     return 1;
   }
-  if (means && i == P4W && !strcmp(means, "limit")) {
-    p->means = T_LIMIT;
-    return 1;
-  }
-  char *end;
-  p->tail = means ? strtol(means, &end, 10) : -1;
-  return (means && rest && *means >= '0' && *means <= '9' && !*end && p->tail <= FARTHEST) ||
-         slc_refuse(r, "expected the tail's exponent");
+  return slc_integer(r, 0, FARTHEST, &p->tail) || slc_refuse(r, "expected the tail's exponent");
 }
 
 /* After "Pn proved", or "P4w refuted": what the proof rests on; a tail form in log r where it is

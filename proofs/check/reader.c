@@ -55,20 +55,26 @@ int slc_keep(char *out, size_t size, const char *text) {
   return 1;
 }
 
+/* Decimal digits with at most a minus before them, no 0 in front, and no -0. */
+static int is_integer(const char *t) {
+  const char *digit = t + (*t == '-');
+  const size_t digits = strspn(digit, "0123456789");
+  return digits && !digit[digits] && (*digit != '0' || !t[1]);
+}
+
 int slc_integer(reader_t *r, long low, long high, long *out) {
   const char *t = slc_field(r);
-  char *end;
-  if (!t || (*t != '-' && (*t < '0' || *t > '9'))) return 0;
+  if (!t || !is_integer(t)) return 0;
   errno = 0;
-  *out = strtol(t, &end, 10);
-  return !*end && !errno && *out >= low && *out <= high;
+  *out = strtol(t, NULL, 10);
+  return !errno && *out >= low && *out <= high;
 }
 
 int slc_dyadic(reader_t *r, mpfr_t x) {
   const char *t = slc_field(r);
   long e;
   mpz_t m;
-  if (!t || strlen(t) > 160 || !slc_integer(r, -100000, 100000, &e)) return 0;
+  if (!t || strlen(t) > 160 || !is_integer(t) || !slc_integer(r, -100000, 100000, &e)) return 0;
   mpz_init(m);
   const int ok = mpz_set_str(m, t, 10) == 0 && mpfr_set_z_2exp(x, m, e, MPFR_RNDN) == 0;
   mpz_clear(m);

@@ -216,6 +216,13 @@ series_t slc_se_shift(field_t *k, const series_t *a, int by) {
   return s;
 }
 
+/* Two branches of one value at the point: it is the value, though it is open which is taken. */
+static series_t agreed(field_t *k, const series_t *a, const series_t *b) {
+  series_t value = {.n = 0};
+  if (a->n && b->n && slc_ex_equal(k, a->c[0], b->c[0])) value.n = 1, value.c[0] = a->c[0];
+  return value;
+}
+
 /* A switch that is decided at the point is so next to it; any other is not known. */
 static series_t switched(field_t *k, const node_t *n, const series_t *v) {
   const series_t none = {.n = 0}, *a = &v[n->a], *b = n->b >= 0 ? &v[n->b] : NULL;
@@ -227,6 +234,7 @@ static series_t switched(field_t *k, const node_t *n, const series_t *v) {
     value.n = 1;
     return value;
   }
+  if (!sign && n->op == E_PICK) return agreed(k, &v[n->c], &v[n->d]);
   if (!sign || n->op == E_SOFTSIGN) return none;
   if (n->op == E_SIGN) return slc_se_const(k, slc_ex_si(k, sign, 1));
   if (n->op == E_ABS) return sign > 0 ? *a : scale(k, a, -1, 1);

@@ -176,12 +176,27 @@ static int point_convicts(const context_t *c, const claim_t *q) {
   return ok;
 }
 
+/* Is r join J, rounded to 64 bits at least? */
+static int names_join(const context_t *c, const claim_t *q) {
+  enum { JOIN_BITS = 64 };
+  if (q->join >= c->pieces->joins) return 0;
+  mpfi_t x;
+  mpfr_t by;
+  mpfi_init2(x, PREC), mpfr_init2(by, PREC);
+  slc_ex_interval(x, &c->pieces->field, c->pieces->join[q->join]);
+  mpfr_div_2ui(by, q->r, JOIN_BITS, MPFR_RNDU);
+  mpfr_add(&x->right, &x->right, by, MPFR_RNDU);
+  mpfr_sub(&x->left, &x->left, by, MPFR_RNDD);
+  const int ok = mpfr_lessequal_p(&x->left, q->r) && mpfr_lessequal_p(q->r, &x->right);
+  mpfi_clear(x), mpfr_clear(by);
+  return ok;
+}
+
 static int witness_convicts(const context_t *c, const claim_t *q) {
   if (!strcmp(q->refuted_by, "jump") || !strcmp(q->refuted_by, "jump-value"))
-    return jumps(c, q->join, !strcmp(q->refuted_by, "jump"));
-  if (!strcmp(q->refuted_by, "step")) return steps_wrong(c, q->join);
-  if (!strcmp(q->refuted_by, "value") && (q->join || !mpfr_sgn(q->r)) && own_over(c, q->join) > 0)
-    return 1;
+    return names_join(c, q) && jumps(c, q->join, !strcmp(q->refuted_by, "jump"));
+  if (!strcmp(q->refuted_by, "step")) return names_join(c, q) && steps_wrong(c, q->join);
+  if (!strcmp(q->refuted_by, "value") && names_join(c, q) && own_over(c, q->join) > 0) return 1;
   return point_convicts(c, q);
 }
 
@@ -194,7 +209,8 @@ const char *slc_check_refuted(const context_t *c, int i) {
                                                        : "a witness does not break the property";
 }
 
-/* r is the larger of what the witness says and of the join that it names. */
+/* r is the larger of what the witness says and of the join that it names: a witness at a join is
+ * that join rounded. */
 int slc_witness_inside(const context_t *c, int i) {
   const claim_t *q = &c->part->p[i];
   pieces_t *p = c->pieces;
@@ -222,12 +238,11 @@ static int piece_above_0(const context_t *c, int i, side_t from, const span_t *r
   return ok;
 }
 
-/* At join J itself: J counts where it is not 0, or r is. A limit is one only of values. */
+/* At join J itself, which r is. A limit is one only of values. */
 static int join_above_0(const context_t *c, int first, int last) {
   const claim_t *q = &c->part->p[0];
   pieces_t *p = c->pieces;
-  if ((q->join == 0 && mpfr_sgn(q->r)) || q->join < first || q->join > last || q->join >= p->joins)
-    return 0;
+  if (q->join < first || q->join > last || !names_join(c, q)) return 0;
   return slc_ex_sign(&p->field, slc_join_value(p, q->join, 1, AT)) > 0 &&
          (q->join || !p->limit_at_0 || slc_join_reached(p, 0, RIGHT));
 }

@@ -5,6 +5,19 @@
 #include "limit.h"
 #include "witness.h"
 
+/* The end of the segment on the other side of r, rounded inward: a box reaches over the join
+ * itself, however r was rounded, only if it ends beyond this. */
+static void near_end(arf_t out, sl_problem *p, int segment, int side) {
+  arb_t c;
+  arb_init(c);
+  sl_exact_ball(c, p->field, p->join[segment + (side < 0)], 256);
+  if (side > 0)
+    arb_get_ubound_arf(out, c, 256);
+  else
+    arb_get_lbound_arf(out, c, 256);
+  arb_clear(c);
+}
+
 /* The end of the segment on this side, rounded inward. */
 static void far_end(arf_t out, sl_problem *p, int segment, int side) {
   if (side > 0 && segment + 1 == p->joins) {
@@ -37,13 +50,15 @@ static void box_from(sl_span *y, sl_problem *p, int segment, const arf_t r, cons
 int sl_has_values_beside(sl_problem *p, int segment, sl_ref ref, const arf_t r, int side,
                          arb_srcptr box) {
   enum { NARROWEST = 256 }; /* 2^-256 of r; of r = 0, itself */
-  arf_t far, to, step;
+  arf_t near, far, to, step;
   sl_span x;
   sl_enclosure e;
-  arf_init(far), arf_init(to), arf_init(step);
+  arf_init(near), arf_init(far), arf_init(to), arf_init(step);
   sl_span_init(&x);
   sl_enclosure_init(&e, p, &p->segment[segment], ref, SL_NO_REF);
   far_end(far, p, segment, side);
+  const int last = side < 0 && segment + 1 == p->joins; /* it has no near end */
+  if (!last) near_end(near, p, segment, side);
   int shown = 0;
   for (slong k = 2; k <= NARROWEST && !shown; k *= 2) {
     if (arf_is_zero(r))
@@ -53,14 +68,14 @@ int sl_has_values_beside(sl_problem *p, int segment, sl_ref ref, const arf_t r, 
     arf_mul_2exp_si(step, step, -k);
     if (side < 0) arf_neg(step, step);
     arf_add(to, r, step, ARF_PREC_EXACT, ARF_RND_DOWN);
-    if (side > 0 ? arf_cmp(to, far) >= 0 : arf_cmp(to, far) <= 0) continue;
+    if (side * arf_cmp(to, far) >= 0 || (!last && side * arf_cmp(to, near) <= 0)) continue;
     box_from(&x, p, segment, r, to, side);
     sl_enclose(&e, &x, box, 512);
     shown = e.node[ref].ok;
   }
   sl_enclosure_clear(&e);
   sl_span_clear(&x);
-  arf_clear(far), arf_clear(to), arf_clear(step);
+  arf_clear(near), arf_clear(far), arf_clear(to), arf_clear(step);
   return shown;
 }
 

@@ -41,6 +41,18 @@ int sl_join_is_dyadic(sl_problem *p, int join, arf_t out) {
   return dyadic;
 }
 
+void sl_join_rounded(arf_t out, sl_problem *p, int join) {
+  enum { BITS = 128, MOST = 8192 };
+  arb_t ball;
+  arb_init(ball);
+  for (slong prec = 2 * BITS; prec <= MOST; prec *= 2) {
+    sl_exact_ball(ball, p->field, p->join[join], prec);
+    if (arb_is_exact(ball) || arb_rel_accuracy_bits(ball) >= BITS) break;
+  }
+  arf_set_round(out, arb_midref(ball), BITS, ARF_RND_NEAR);
+  arb_clear(ball);
+}
+
 /* Over numbers that hold the join, of both of its sides: the signs on the open segment say nothing.
  */
 static int is_enclosed(sl_problem *p, int join, int weight, sl_approach from) {

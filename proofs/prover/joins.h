@@ -20,6 +20,10 @@ int sl_join_same(sl_problem *p, int join, int weight, sl_approach a, sl_approach
  * rules of the derivative give there (spec G2.2); not asked at r = 0, where the limit counts. */
 int sl_join_stands_alone(sl_problem *p, int join);
 
+/* The join, or the middle of where it moves, for a witness: rounded to 128 bits, though terms of it
+ * may cancel. */
+void sl_join_rounded(arf_t out, sl_problem *p, int join);
+
 /* Series of the segment's f or w at one of its ends. */
 sl_series sl_segment_series(sl_problem *p, int segment, sl_ref ref, int end_is_high);
 /* Is the derivative of this expression of the segment identically zero? */

@@ -178,8 +178,7 @@ static int join_below(sl_finding *f, sl_problem *p, int j) {
   sl_witness w;
   sl_witness_init(&w);
   sl_witness_middle(&w, p->ranged);
-  sl_exact_ball(w.value, p->field, p->join[j], 128);
-  arf_set(w.r, arb_midref(w.value));
+  sl_join_rounded(w.r, p, j);
   sl_exact_ball(w.value, p->field, value, 128);
   refute(f, p, &w, "value");
   f->join = j;

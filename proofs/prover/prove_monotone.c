@@ -101,19 +101,18 @@ static int step_monotone(sl_proof *proof, sl_problem *p, int j, sl_approach from
                                : "f' is not shown to have values beside a join");
     return 0;
   }
-  arb_t at, s;
-  arb_init(at), arb_init(s);
-  sl_exact_ball(at, p->field, p->join[j], 128);
+  arb_t s;
+  arb_init(s);
   sl_exact_ball(s, p->field, step, 128);
   char r[SL_PLACE_TEXT], *size = arb_get_str(s, 12, 0);
   sl_place_join(r, p, j);
   sl_finding_set(f, SL_REFUTED, "at the join r = %s f' steps by %s, away from monotony", r, size);
   f->join = j;
   sl_witness_middle(&f->witness, p->ranged);
-  arb_get_ubound_arf(f->witness.r, at, 128);
+  sl_join_rounded(f->witness.r, p, j);
   sl_finding_convict(f, p, "step");
   flint_free(size);
-  arb_clear(at), arb_clear(s);
+  arb_clear(s);
   return -1;
 }
 

@@ -125,8 +125,7 @@ static int join_fails(sl_proof *proof, sl_problem *p, int j) {
   sl_witness w;
   sl_witness_init(&w);
   sl_witness_middle(&w, p->ranged);
-  sl_exact_ball(w.value, p->field, p->join[j], 128);
-  arf_set(w.r, arb_midref(w.value));
+  sl_join_rounded(w.r, p, j);
   sl_exact_ball(w.value, p->field, value, 128);
   sl_finding_refute(finding, p, &w, "value", "left - right =");
   finding->join = j;

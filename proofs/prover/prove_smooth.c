@@ -89,9 +89,6 @@ static const char *approach_name(sl_approach from) {
 /* The two values are certainly different: said in the finding. */
 static void refute_join(sl_finding *f, sl_problem *p, int j, int weight, const arb_t x,
                         sl_approach a, const arb_t y, sl_approach b) {
-  arb_t at;
-  arb_init(at);
-  sl_exact_ball(at, p->field, p->join[j], 128);
   char r[SL_PLACE_TEXT], *l = arb_get_str(x, 15, 0), *h = arb_get_str(y, 15, 0);
   sl_place_join(r, p, j);
   if (weight && p->f != SL_NO_REF && a == SL_AT_JOIN)
@@ -108,11 +105,10 @@ static void refute_join(sl_finding *f, sl_problem *p, int j, int weight, const a
                        : ", with no values known beside it");
   f->join = j;
   sl_witness_middle(&f->witness, p->ranged);
-  arb_get_ubound_arf(f->witness.r, at, 128);
+  sl_join_rounded(f->witness.r, p, j);
   arb_set(f->witness.value, y);
   sl_finding_convict(f, p, weight ? "jump" : "jump-value");
   flint_free(l), flint_free(h);
-  arb_clear(at);
 }
 
 /* f or w at join j by two approaches: 1 equal, -1 certainly different (refuted), 0 open. */

@@ -257,6 +257,14 @@ static sl_series leaf(sl_field *k, const sl_gate_node *n, sl_exact point) {
   }
 }
 
+/* The value that both branches have at the point: whichever is taken has it, there and next to it.
+ */
+static sl_series common(sl_field *k, const sl_series *a, const sl_series *b) {
+  sl_series value = *a;
+  value.n = a->n && b->n && sl_exact_equal(k, a->c[0], b->c[0]);
+  return value;
+}
+
 /* A switch whose decision is certainly not zero at the point keeps its branch next to it; any other
  * is unknown. */
 static sl_series switched(sl_field *k, const sl_gate_node *n, const sl_series *v) {
@@ -269,6 +277,7 @@ static sl_series switched(sl_field *k, const sl_gate_node *n, const sl_series *v
     value.n = 1;
     return value;
   }
+  if (!sign && n->op == SL_OP_PICK) return common(k, &v[n->child[2]], &v[n->child[3]]);
   if (!sign) return (sl_series){.n = 0};
   switch (n->op) {
     case SL_OP_ABS:

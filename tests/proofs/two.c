@@ -42,12 +42,14 @@ static const claimed rows[] = {
     {"", "range p 0 1\n", "(1 + p/10)/(1 + (r - 1)^2)",
      OPEN("P1") "P2 refuted one 0 1 0 1\n" OPEN("P3") OPEN("P4") OPEN("P4w"),
      "P1 open, P2 refuted, P3 open, P4 open, P4w open"},
-    /* w jumps at r = 1 + p: the join counts, and not the place that the record gives */
+    /* w jumps at r = 1 + p, and the place that the record gives is that join */
     {"old p\n", "range p 0 1\n", "pick(r, 1 + p, 1, 0)",
      "P1 refuted jump 2 3 -1 0.5\n" OPEN("P2") OPEN("P3") OPEN("P4") OPEN("P4w"),
      "P1 refuted, P2 open, P3 open, P4 open, P4w open"},
     {"old p\n", "range p 0 1\n", "pick(r, 1 + p, 1, 0)",
-     "P1 refuted jump 2 1 -1 0.75\n" OPEN("P2") OPEN("P3") OPEN("P4") OPEN("P4w"),
+     "P1 refuted jump 2 1 -1 0.75\n" OPEN("P2") OPEN("P3") OPEN("P4") OPEN("P4w"), NULL},
+    {"old p\n", "range p 0 1\n", "pick(r, 1 + p, 1, 0)",
+     "P1 refuted jump 2 7 -2 0.75\n" OPEN("P2") OPEN("P3") OPEN("P4") OPEN("P4w"),
      "P1 " BEYOND ", P2 open, P3 open, P4 open, P4w open"},
     /* r w -> inf at p = 0, where no token is */
     {"old p\n", "range p 0 1\n", "1/(1 + p*(r - 1)^2)",
