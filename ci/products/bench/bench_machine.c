@@ -2,6 +2,8 @@
 #define _DEFAULT_SOURCE /* getloadavg */
 #include "bench_machine.h"
 
+#include "kernels/core/pages.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +23,15 @@ static int by_value(const void *a, const void *b) {
 double sl_bench_median(double *x, size_t n) {
   qsort(x, n, sizeof *x, by_value);
   return n % 2 ? x[n / 2] : 0.5 * (x[n / 2 - 1] + x[n / 2]);
+}
+
+float *sl_bench_numbers(size_t n, uint32_t seed, float scale) {
+  float *x = sl_pages_alloc(n * sizeof *x);
+  for (size_t i = 0; x && i < n; i++) {
+    seed = seed * 1664525u + 1013904223u;
+    x[i] = (float)(int32_t)seed * scale;
+  }
+  return x;
 }
 
 const char *sl_bench_cpu(void) {

@@ -1,20 +1,12 @@
 /* The products of a linear layer, as Sluice and as OpenBLAS have them (gemm_product.h). */
 #include "gemm_product.h"
+#include "bench_machine.h"
 #include "bench_product.h"
 
 #include "kernels/core/pages.h"
 
 #include <cblas.h>
 #include <stdlib.h>
-
-static float *new_matrix(size_t n, uint32_t seed) {
-  float *x = sl_pages_alloc(n * sizeof *x);
-  for (size_t i = 0; x && i < n; i++) {
-    seed = seed * 1664525u + 1013904223u;
-    x[i] = (float)(int32_t)seed * 0x1p-31f;
-  }
-  return x;
-}
 
 void sl_gemm_product_free(sl_gemm_product *p) {
   free(p->x), free(p->w), free(p->y), free(p->dx), free(p->dw), free(p->seq);
@@ -34,8 +26,9 @@ sl_status sl_gemm_product_new(sl_gemm_product *p, sl_context *ctx, const size_t 
                               sl_error *err) {
   const size_t t = shape[0], n = shape[1], k = shape[2];
   *p = (sl_gemm_product){.t = t, .n = n, .k = k, .sequences = (t + 255) / 256};
-  p->x = new_matrix(t * k, 1), p->w = new_matrix(n * k, 2), p->y = new_matrix(t * n, 3);
-  p->dx = new_matrix(t * k, 4), p->dw = new_matrix(n * k, 5);
+  p->x = sl_bench_numbers(t * k, 1, 0x1p-31f), p->w = sl_bench_numbers(n * k, 2, 0x1p-31f),
+  p->y = sl_bench_numbers(t * n, 3, 0x1p-31f);
+  p->dx = sl_bench_numbers(t * k, 4, 0x1p-31f), p->dw = sl_bench_numbers(n * k, 5, 0x1p-31f);
   p->seq = malloc((p->sequences + 1) * sizeof *p->seq);
   int made = p->x && p->w && p->y && p->dx && p->dw && p->seq;
   for (size_t i = 0; made && i <= p->sequences; i++)

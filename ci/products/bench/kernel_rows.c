@@ -1,8 +1,7 @@
 /* What `sluice bench kernels` times (kernel_rows.h): the sizes are Qwen2.5-0.5B's where a kernel
  * has a model's, with a head of a tenth of its vocabulary. */
 #include "kernel_rows.h"
-
-#include "kernels/core/pages.h"
+#include "bench_machine.h"
 
 #include <stdlib.h>
 
@@ -22,15 +21,6 @@ enum {
   LOSS_SEQUENCES = 64,
   DECODE_PACK = 1 << 21 /* behind the product's */
 };
-
-static float *new_numbers(size_t n, uint32_t seed) {
-  float *x = sl_pages_alloc(n * sizeof *x);
-  for (size_t i = 0; x && i < n; i++) {
-    seed = seed * 1664525u + 1013904223u;
-    x[i] = (float)(int32_t)seed * 0x1p-33f;
-  }
-  return x;
-}
 
 static int fill(sl_kernel_arrays *a) {
   a->ids = malloc((LOSS_SEQUENCES + 1 + TOKENS) * sizeof *a->ids);
@@ -53,11 +43,11 @@ void sl_kernel_arrays_free(sl_kernel_arrays *a) {
 
 sl_status sl_kernel_arrays_new(sl_kernel_arrays *a, sl_context *ctx, sl_error *err) {
   *a = (sl_kernel_arrays){.seq = {0, LONG}};
-  int made = (a->packed = new_numbers(BIG, 1)) != NULL;
+  int made = (a->packed = sl_bench_numbers(BIG, 1, 0x1p-33f)) != NULL;
   for (size_t i = 0; i < sizeof a->big / sizeof *a->big; i++)
-    made &= (a->big[i] = new_numbers(BIG, (uint32_t)i + 2)) != NULL;
+    made &= (a->big[i] = sl_bench_numbers(BIG, (uint32_t)i + 2, 0x1p-33f)) != NULL;
   for (size_t i = 0; i < sizeof a->small / sizeof *a->small; i++)
-    made &= (a->small[i] = new_numbers(SMALL, (uint32_t)i + 9)) != NULL;
+    made &= (a->small[i] = sl_bench_numbers(SMALL, (uint32_t)i + 9, 0x1p-33f)) != NULL;
   if (made && fill(a) &&
       !sl_linear_pack(ctx, a->packed, a->big[0], SQUARE, SQUARE, SL_PACK_FORWARD) &&
       !sl_linear_pack(ctx, a->packed + DECODE_PACK, a->big[0], INNER, HIDDEN, SL_PACK_FORWARD))
