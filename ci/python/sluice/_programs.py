@@ -49,24 +49,44 @@ def path(program: str) -> Path:
     return found
 
 
-def _start(program: str, arguments: "Sequence[str]", memory: "int | None") \
-        -> "subprocess.Popen[str]":
+class _Process(subprocess.Popen[str]):
+    """subprocess takes a child whose exit status is lost for one that ended well: where SIGCHLD is
+    ignored, or something else in this process waits for all children. A certificate that was
+    refused would then be an accepted one."""
+
+    def _try_wait(self, wait_flags: int) -> "tuple[int, int]":
+        """What every wait of Popen goes through."""
+        try:
+            return os.waitpid(self.pid, wait_flags)
+        except ChildProcessError:
+            raise _lost() from None
+
+
+def _lost() -> Unavailable:
+    return Unavailable("how a command ended cannot be known here: this process ignores SIGCHLD, or "
+                       "something in it waits for all children; call "
+                       "signal.signal(signal.SIGCHLD, signal.SIG_DFL) first")
+
+
+def _start(program: str, arguments: "Sequence[str]", memory: "int | None") -> _Process:
     """In a session of its own, so that Ctrl-C in a terminal reaches this process alone, which then
     ends the command. Memory is limited by the shell, which then becomes the command: a function
     that runs between fork and exec is not safe with threads, and a limit that is set from here may
     come too late. Where the system's own limit is lower, that holds."""
+    if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
+        raise _lost()
     command = [str(path(program)), *arguments]
     if memory is not None:
         limit = f'ulimit -v {max(memory // 1024, 1)} 2>/dev/null; exec "$0" "$@"'
         command = ["/bin/sh", "-c", limit, *command]
     # Annotations on GitHub are for who calls the command, and would be read as its answer here.
     environment = dict(os.environ, SLUICE_PROGRESS="0", GITHUB_ACTIONS="", GITHUB_STEP_SUMMARY="")
-    return subprocess.Popen(
+    return _Process(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True, encoding="utf-8", errors="replace", env=environment, start_new_session=True)
 
 
-def _end(process: "subprocess.Popen[str]", gently: bool) -> None:
+def _end(process: _Process, gently: bool) -> None:
     """gently: as it wants to end, with a checkpoint; a second interruption is not gentle. A command
     of its own session is a group, with what it has started."""
     try:

@@ -152,11 +152,14 @@ def check(certificate: "Union[Certificate, Verdict, str, os.PathLike[str]]", *,
             path = os.fspath(certificate)
         done = _programs.run("sluice-check", [path], limits)
         facts: "tuple[str, ...]" = ()
-        if done.code == 0:
+        accepted = done.code == 0
+        if accepted:
             facts = tuple(_programs.run("sluice-check", ["--facts", path],
                                         limits).output.splitlines())
+            # By its exit status and its first word: by neither alone.
+            accepted = bool(facts) and facts[0].startswith("gate ")
         text = (done.output + done.errors).replace(folder + "/", "").strip()
-        return Checked(done.code == 0, text, facts)
+        return Checked(accepted, text, facts if accepted else ())
 
 
 def _with_values(name: str, gate: AnyGate) -> str:

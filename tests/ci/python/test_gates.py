@@ -1,4 +1,6 @@
 """sluice.gates: verdicts as the commands say them, numbers as they are meant, limits that hold."""
+import ctypes
+import dataclasses
 import decimal
 import fractions
 import os
@@ -52,6 +54,36 @@ def test_a_certificate_that_claims_more_is_refused():
     assert text.count(b" 20") >= 1
     checked = gates.check(gates.Certificate(text.replace(b" 20", b" 90")))
     assert not checked and checked.facts == () and "REFUSED" in checked.text.upper()
+
+
+@pytest.fixture
+def refused():
+    """A certificate that is not accepted."""
+    text = gates.verify("erf", ranges={"tau": ("0.5", "20")}).certificate.text
+    return gates.Certificate(text.replace(b" 20", b" 90"))
+
+
+def test_a_lost_exit_status_accepts_nothing(refused):
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        with pytest.raises(sluice.Unavailable, match="this process ignores SIGCHLD"):
+            gates.check(refused)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+    c = ctypes.CDLL(None)
+    c.signal(signal.SIGCHLD, ctypes.c_void_p(1))  # SIG_IGN, of which Python's module does not know
+    try:
+        with pytest.raises(sluice.Unavailable, match="waits for all children"):
+            gates.check(refused)
+    finally:
+        c.signal(signal.SIGCHLD, None)
+
+
+def test_a_status_alone_accepts_nothing(refused, monkeypatch):
+    run = _programs.run
+    monkeypatch.setattr(_programs, "run", lambda *given: dataclasses.replace(run(*given), code=0))
+    assert not gates.check(refused) and gates.check(refused).facts == ()
 
 
 def test_a_refutation_has_its_witness_exactly():
