@@ -72,6 +72,7 @@ class Gate:
         if lib.sl_gate_parse(ctypes.byref(self.struct), ctypes.byref(self._owner), raw, len(raw),
                              os.fsencode(file), given, len(rows), ctypes.byref(error)):
             fail(error)
+        self._values = dict(values)
         self.text = text
         """the gate file"""
         self.file = file
@@ -81,6 +82,11 @@ class Gate:
         self.key = f"<{next(_numbers)}>"
         """a name by which an operator's call finds it (by_key)"""
         _by_key[self.key] = self
+
+    def __reduce__(self) -> "tuple[Any, ...]":
+        """A copy, or what pickle reads, is made from the text anew: what the library holds for a
+        gate has one owner."""
+        return Gate, (self.text, self.file, self._values)
 
     def __del__(self) -> None:
         if lib is not None and getattr(self, "_owner", None):

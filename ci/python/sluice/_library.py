@@ -8,11 +8,13 @@ import os
 import threading
 import weakref
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, SupportsIndex
 
 from ._errors import InvalidInput, MemoryLimit, SluiceError, Unavailable
 
 ABI = 2
+THREADS = 1024
+"""More make a context slow to begin, and a number beyond a C int would be another one."""
 
 _STATUS = ("ok", "usage", "input", "io", "memory", "environment", "unavailable", "nonfinite",
            "mismatch")
@@ -175,14 +177,22 @@ def numerics_version() -> int:
     return int(lib.sl_abi_numerics())
 
 
+def _check_threads(threads: object) -> None:
+    if isinstance(threads, bool) or not isinstance(threads, SupportsIndex) or \
+            not 0 <= threads.__index__() <= THREADS:
+        raise InvalidInput(f"threads must be 0 for all, or 1 to {THREADS}, not {threads!r}")
+
+
 class Context:
     """A context of the library with a lock, so that several Python threads may share it.
 
-    threads: how many threads compute, 0 for all that the system offers. backend: "cpu" or "plain".
+    threads: how many threads compute, 0 for all that the system offers, up to THREADS. backend:
+    "cpu" or "plain". It cannot be copied: its memory has one owner.
     Errors: Unavailable, InvalidInput, MemoryLimit.
     """
 
     def __init__(self, threads: int = 0, backend: str = "cpu") -> None:
+        _check_threads(threads)
         self._options = ContextOptions(backend.encode(), 0, threads)
         self._handle = ctypes.c_void_p()
         self._lock = threading.Lock()
@@ -196,6 +206,16 @@ class Context:
             fail(error)
         self._handle = handle
 
+    def _live(self) -> ctypes.c_void_p:
+        """The handle, made anew after a fork that took it away."""
+        if not self._handle:
+            self._create()
+        return self._handle
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a Context owns memory of this process, and cannot be copied or pickled: "
+                        "make another, of as many threads")
+
     def __del__(self) -> None:
         handle = getattr(self, "_handle", None)
         if handle and lib is not None:  # at the end of the interpreter
@@ -205,29 +225,29 @@ class Context:
     def backend(self) -> str:
         """What computes, as "cpu/avx512"."""
         with self._lock:
-            return str(lib.sl_context_backend(self._handle).decode())
+            return str(lib.sl_context_backend(self._live()).decode())
 
     @property
     def threads(self) -> int:
         """How many threads compute."""
         with self._lock:
-            return int(lib.sl_context_threads(self._handle))
+            return int(lib.sl_context_threads(self._live()))
 
     def gated_loss(self, d: int, e: "int | None", sums: int, objective: Objective,
                    batch: Batch) -> None:
         """sl_gated_loss: d, e and sums are addresses."""
         with self._lock:
-            if not self._handle:
-                self._create()
-            if lib.sl_gated_loss(self._handle, d, e, sums, ctypes.byref(objective),
+            if lib.sl_gated_loss(self._live(), d, e, sums, ctypes.byref(objective),
                                  ctypes.byref(batch)):
                 fail(lib.sl_context_error(self._handle).contents)
 
     def _after_fork(self) -> None:
         """In a child: a context that another thread of the parent was using is left as it is, and
-        replaced when it is needed."""
-        if self._lock.locked():
-            self._lock, self._handle = threading.Lock(), ctypes.c_void_p()
+        replaced when it is needed. The lock is a new one always: one for which a thread of the
+        parent waited may be free here and yet never wake who takes it next."""
+        if not self._lock.acquire(blocking=False):
+            self._handle = ctypes.c_void_p()
+        self._lock = threading.Lock()
 
 
 _contexts: "weakref.WeakSet[Context]" = weakref.WeakSet()
@@ -237,6 +257,7 @@ _shared_lock = threading.Lock()
 
 def shared_context(threads: int = 0, backend: str = "cpu") -> Context:
     """The process's context with that many threads."""
+    _check_threads(threads)  # True and 1.0 are keys like 1
     with _shared_lock:
         context = _shared.get((threads, backend))
         if context is None:

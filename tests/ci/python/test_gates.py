@@ -1,10 +1,13 @@
 """sluice.gates: verdicts as the commands say them, numbers as they are meant, limits that hold."""
+import copy
 import ctypes
 import dataclasses
 import decimal
 import fractions
+import gc
 import os
 import pathlib
+import pickle
 import signal
 import threading
 import time
@@ -148,6 +151,21 @@ def test_errors_have_their_place():
         gates.load("/no/such.gate")
     with pytest.raises(sluice.InvalidInput, match="binary32 must be"):
         gates.verify("erf", binary32="yes")
+
+
+@pytest.mark.parametrize("copied", [
+    copy.copy, copy.deepcopy, lambda gate: pickle.loads(pickle.dumps(gate))])
+def test_a_copy_of_a_gate_is_a_gate_of_its_own(copied):
+    ratios = numpy.float32([0.5, 1, 3])
+    gate = gates.parse(MINE, tau=(1.5, 2))
+    wanted = [x.tobytes() for x in gate.evaluate(ratios)]
+    second = copied(gate)
+    third = copied(second)
+    assert len({gate.key, second.key, third.key}) == 3
+    del gate, second
+    gc.collect()
+    assert [x.tobytes() for x in third.evaluate(ratios)] == wanted
+    assert third.bound == {"tau"} and third.parameters["tau"].neg == 2
 
 
 def test_a_loaded_gate_is_verified_with_its_values():

@@ -1,7 +1,9 @@
 """sluice.gated_loss: the bits of the library for any padding, split and thread count; the formula
 in binary64 within a bound; what does not fit is refused with its remedy."""
+import copy
 import ctypes
 import os
+import pickle
 import subprocess
 import threading
 
@@ -444,6 +446,70 @@ def test_a_fork_while_another_thread_computes(problem, monkeypatch):
         monkeypatch.setattr(_library.Context, "_after_fork", lambda context: None)
         assert in_child(work, seconds=1) is None
     assert work()
+
+
+class Waited:
+    """A lock as a child finds it, that threads of the parent waited for: free, and never to be
+    had."""
+
+    def locked(self):
+        return False
+
+    def acquire(self, blocking=True):
+        while blocking:
+            threading.Event().wait()
+        return False
+
+    def __enter__(self):
+        self.acquire()
+
+    def __exit__(self, *_):
+        pass
+
+
+def test_a_child_has_locks_of_its_own(problem, monkeypatch):
+    packed = problem.packed()
+    context = _library.Context(2)
+    one = sluice.gated_loss(**packed, context=context)
+    monkeypatch.setattr(context, "_lock", Waited())
+
+    def work():
+        assert context.threads == 2  # of a handle that was made anew
+        return same(sluice.gated_loss(**packed, context=context).gradient, one.gradient)
+    assert in_child(work, seconds=5) == "same"
+
+
+def test_a_fork_while_threads_wait_for_each_other(problem):
+    packed, stop = problem.packed(), threading.Event()
+    one = sluice.gated_loss(**packed, threads=1)
+
+    def spin():
+        while not stop.is_set():
+            sluice.gated_loss(**packed, threads=1)
+
+    def work():
+        return same(sluice.gated_loss(**packed, threads=1).gradient, one.gradient)
+    spinning = [threading.Thread(target=spin) for _ in range(3)]
+    for thread in spinning:
+        thread.start()
+    try:
+        assert [in_child(work, seconds=5) for _ in range(20)] == ["same"] * 20
+    finally:
+        stop.set()
+        for thread in spinning:
+            thread.join()
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickle.dumps])
+def test_a_context_is_not_copied(copied):
+    with pytest.raises(TypeError, match="cannot be copied or pickled: make another"):
+        copied(_library.Context(1))
+
+
+@pytest.mark.parametrize("threads", [-1, 1025, 2**32, 2**40, True, 1.0])
+def test_what_is_no_number_of_threads_is_refused(problem, threads):
+    with pytest.raises(sluice.InvalidInput, match="threads must be 0 for all, or 1 to 1024"):
+        sluice.gated_loss(**problem.packed(), threads=threads)
 
 
 def test_flushed_subnormals_are_refused(problem, tmp_path):
