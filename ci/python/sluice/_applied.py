@@ -5,6 +5,7 @@ from typing import Any, NoReturn, Optional, Tuple
 import numpy
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from . import loss as _loss
 from ._library import shared_context
@@ -43,6 +44,18 @@ class _Once(torch.autograd.Function):
                            "create_graph=True, or detach it")
 
 
+def refuse_tangents(*tensors: "Optional[Tensor]") -> None:
+    """In forward mode (jvp, jacfwd, dual numbers) the loss would be without a tangent, which counts
+    as a derivative of 0."""
+    for tensor in tensors:
+        if tensor is None:
+            continue
+        pair = forward_ad.unpack_dual(tensor)  # type: ignore[no-untyped-call]
+        if pair.tangent is not None:
+            raise RuntimeError("the gated loss has no forward-mode derivative (jvp, jacfwd): take "
+                               "its gradient by loss.backward()")
+
+
 def _plain(tensor: Tensor) -> Tensor:
     return tensor.detach().to("cpu", torch.float32).contiguous()
 
@@ -71,6 +84,7 @@ def applied(logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tensor
     Of a gate that is a weight alone the value is that of its stop-gradient objective: the sum of
     each token's gradient times its log-prob, as CISPO's is (without the KL's own value).
     """
+    refuse_tangents(logp_new, logp_old, advantages, logp_ref)
     new, live = _plain(logp_new), (mask != 0).cpu().contiguous()
     out = _loss.gated_loss(
         new, _plain(logp_old), _plain(advantages), live,

@@ -6,7 +6,8 @@
 
 It works under torch.compile and autocast, which computes it in float32. Threads follow
 torch.get_num_threads(), and cannot affect a bit. The gradient by token is that of
-`sluice.gated_loss`, times the gradient of the loss; a second derivative is refused.
+`sluice.gated_loss`, times the gradient of the loss; a second derivative is refused, and so are
+those of forward mode (jvp, jacfwd).
 """
 import dataclasses
 import functools
@@ -16,8 +17,10 @@ from typing import Any, Callable, Mapping, NoReturn, Optional, Sequence, Tuple, 
 import numpy
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from . import loss as _loss
+from ._applied import refuse_tangents
 from ._errors import InvalidInput
 from ._gate import Gate, Value, by_key
 from ._library import shared_context
@@ -138,6 +141,8 @@ def _text_of(tau_pos: "Optional[float]", tau_neg: "Optional[float]",
         pair = value if isinstance(value, (tuple, list)) else (value, value)
         if len(pair) != 2:
             raise InvalidInput(f"{name}: pass one value, or two: for A > 0 and for A <= 0")
+        if isinstance(pair[0], bool) or isinstance(pair[1], bool):
+            raise InvalidInput(f"{name}: {pair} is no number")
         rows.append(f"{name}={float(pair[0])}:{float(pair[1])}")
     return ";".join(rows)
 
@@ -158,6 +163,8 @@ def _check(named: "Mapping[str, Optional[Tensor]]") -> None:
 def _integers(name: str, value: "Union[Tensor, Sequence[int], None]") -> "Optional[Tensor]":
     if value is None or isinstance(value, Tensor):
         return value
+    if not all(isinstance(one, int) and not isinstance(one, bool) for one in value):
+        raise InvalidInput(f"{name} must be offsets, integers such as [0, 3, 7]")
     return torch.tensor(value, dtype=torch.int64)
 
 
@@ -182,6 +189,8 @@ def gated_loss(
     Denominators it has the same bits for any split of a step, any padding and any thread count.
     Errors: InvalidInput, Unavailable as in `sluice.gated_loss`.
     """
+    if forward_ad._current_level >= 0:  # else torch.compile would trace what it need not
+        refuse_tangents(logp_new, logp_old, advantages, logp_ref, entropy)
     _check({"logp_new": logp_new, "logp_old": logp_old, "advantages": advantages, "mask": mask,
             "logp_ref": logp_ref, "entropy": entropy})
     if entropy is not None and entropy.requires_grad and not entropy_bonus > 0:

@@ -6,8 +6,9 @@ import numpy
 import pytest
 import sluice.torch as sluice_torch
 import torch
-from sluice import _arrays, _library
+from sluice import _applied, _arrays, _library
 from sluice.torch import gated_loss
+from torch.autograd import forward_ad
 
 import sluice
 
@@ -219,6 +220,30 @@ def test_a_second_derivative_is_refused(small):
     assert torch.equal(new.grad, 3 * grad.detach() + 1)
 
 
+def by_dual_numbers(loss, x, tangent):
+    with forward_ad.dual_level():
+        return forward_ad.unpack_dual(loss(forward_ad.make_dual(x, tangent)))
+
+
+@pytest.mark.parametrize("name", ["logp_new", "logp_ref", "advantages", "entropy"])
+@pytest.mark.parametrize("derivative", [
+    lambda loss, x: torch.func.jvp(loss, (x,), (torch.ones_like(x),)),
+    lambda loss, x: torch.func.jacfwd(loss)(x),
+    lambda loss, x: by_dual_numbers(loss, x, torch.ones_like(x)),
+    lambda loss, x: by_dual_numbers(loss, x.clone().requires_grad_(), torch.ones_like(x))],
+    ids=["jvp", "jacfwd", "dual", "dual-grad"])
+@pytest.mark.parametrize("function", [gated_loss, _applied.applied])
+def test_forward_mode_is_refused(small, function, derivative, name):
+    """Not answered with a derivative of 0."""
+    arguments = tensors(small.padded(0, 0, fill=0), grad=False)
+    if function is not gated_loss:
+        if name == "entropy":
+            return
+        del arguments["entropy"]
+    with pytest.raises(RuntimeError, match="no forward-mode derivative"):
+        derivative(lambda x: function(**dict(arguments, **{name: x}), **ERF)[0], arguments[name])
+
+
 @pytest.mark.parametrize("change, words", [
     (lambda x: x.update(logp_old=x["logp_new"]), r"logp_old requires a gradient.*\.detach\(\)"),
     (lambda x: x.update(mask=x["mask"].to("meta")), r"mask is on meta.*pass mask\.cpu\(\)"),
@@ -227,6 +252,9 @@ def test_a_second_derivative_is_refused(small):
     (lambda x: x.update(logp_old=x["logp_old"].T.contiguous().T),
      r"logp_old has strides.*pass logp_old\.contiguous\(\)"),
     (lambda x: x.update(advantages=x["logp_old"][:, 1:].contiguous()), r"advantages has shape"),
+    (lambda x: x.update(groups=[0, 1.5, 4]), "groups must be offsets, integers"),
+    (lambda x: x.update(groups=[0, True, 4]), "groups must be offsets, integers"),
+    (lambda x: x.update(tau_pos=True), "is no number"),
     (lambda x: x.update(tau_neg=None), "go together")])
 def test_what_does_not_fit_is_refused_with_its_remedy(small, change, words):
     arguments = dict(tensors(small.padded(0, 0, fill=0)), **ERF)
