@@ -1,5 +1,6 @@
 """A batch of the gated loss as the library takes it: where sequences begin and how many of their
 tokens count. Internal."""
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -83,6 +84,14 @@ def layout(mask: "numpy.ndarray[Any, numpy.dtype[numpy.uint8]]",
     both = numpy.empty(2 * counts.size + 1, numpy.uint32)
     both[0:-1:2], both[1::2], both[-1] = seq[:-1], seq[:-1] + first, seq[-1]
     return Layout(both, counts, numpy.arange(1, 2 * counts.size, 2))
+
+
+def in_callers_words(text: str, rows: "numpy.ndarray[Any, Any] | None") -> str:
+    """A message of the library with the caller's numbers of sequences: rows are every second."""
+    if rows is None:
+        return text
+    return re.sub(r"(\(sequence |: advantage\[)(\d+)",
+                  lambda found: f"{found[1]}{int(found[2]) // 2}", text)
 
 
 def spread(values: "numpy.ndarray[Any, Any]", rows: "numpy.ndarray[Any, Any] | None") \

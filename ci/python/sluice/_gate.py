@@ -32,14 +32,18 @@ class Parameter:
     """for all others"""
 
 
+def _pair(name: str, value: Value) -> "tuple[Value, Value]":
+    pair = value if isinstance(value, (tuple, list)) else (value, value)
+    if len(pair) != 2:
+        raise InvalidInput(f"{name}: pass one value, or two: for A > 0 and for A <= 0")
+    return pair[0], pair[1]
+
+
 def _bound(values: "Mapping[str, Value]") -> "tuple[tuple[str, float, float], ...]":
     """Name, value for A > 0 and value for A <= 0, of each that is given."""
     rows = []
     for name, value in values.items():
-        pair = value if isinstance(value, (tuple, list)) else (value, value)
-        if len(pair) != 2:
-            raise InvalidInput(f"{name}: pass one value, or two: for A > 0 and for A <= 0")
-        rows.append((name, *(float(decimal(name, one)[0]) for one in pair)))
+        rows.append((name, *(float(decimal(name, one)[0]) for one in _pair(name, value))))
     return tuple(rows)  # type: ignore[arg-type]
 
 
@@ -72,7 +76,8 @@ class Gate:
         if lib.sl_gate_parse(ctypes.byref(self.struct), ctypes.byref(self._owner), raw, len(raw),
                              os.fsencode(file), given, len(rows), ctypes.byref(error)):
             fail(error)
-        self._values = dict(values)
+        self.given = {name: _pair(name, value) for name, value in values.items()}
+        """the values that it was given, for A > 0 and for A <= 0, as they were given"""
         self.text = text
         """the gate file"""
         self.file = file
@@ -86,7 +91,7 @@ class Gate:
     def __reduce__(self) -> "tuple[Any, ...]":
         """A copy, or what pickle reads, is made from the text anew: what the library holds for a
         gate has one owner."""
-        return Gate, (self.text, self.file, self._values)
+        return Gate, (self.text, self.file, self.given)
 
     def __del__(self) -> None:
         if lib is not None and getattr(self, "_owner", None):

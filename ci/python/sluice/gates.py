@@ -65,13 +65,14 @@ def _values_of(gate: AnyGate, named: "Sequence[str]") -> "dict[str, Ranged]":
     if not isinstance(gate, Gate):
         return values
     for name in sorted(gate.bound.difference(named)):
-        parameter = gate.parameters[name]
-        if parameter.pos != parameter.neg:
-            low, high = sorted((parameter.pos, parameter.neg))
+        pos, neg = gate.given[name]  # as it was given: a Decimal may have more digits than a float
+        texts = [decimal(name, pos)[0], decimal(name, neg)[0]]
+        if Decimal(texts[0]) != Decimal(texts[1]):
+            low, high = sorted(texts, key=Decimal)
             raise InvalidInput(
-                f"{name} is {parameter.pos:g} for A > 0 and {parameter.neg:g} else: prove the "
-                f"range that holds both, ranges={{'{name}': ('{low:g}', '{high:g}')}}")
-        values[name] = parameter.pos
+                f"{name} is {texts[0]} for A > 0 and {texts[1]} else: prove the "
+                f"range that holds both, ranges={{'{name}': ('{low}', '{high}')}}")
+        values[name] = pos
     return values
 
 
@@ -177,6 +178,10 @@ def compare(*gates: AnyGate, match: "str | None" = None, vary: str = "tau",
     gate, `vary`, is chosen so that this is as the first gate has it. spread: standard deviations of
     log r for EUR, up to four. negative: the gates of A <= 0.
     """
+    for gate in gates[1:] if match else ():
+        if vary in gate.bound if isinstance(gate, Gate) else f",{vary}=" in os.fspath(gate):
+            raise InvalidInput(f"{gate} has a value of {vary}, which match would choose: leave it "
+                               "out, or vary another parameter")
     options = [f"--seconds={seconds:g}", f"--vary={vary}", "--json"]
     options += [f"--match={match}"] if match else []
     options += ["--negative"] if negative else []
@@ -188,6 +193,8 @@ def compare(*gates: AnyGate, match: "str | None" = None, vary: str = "tau",
                 return run([*names, _with_values(name, rest[0])], rest[1:])
         done = _programs.run("sluice", ["compare", *options, *names], Limits(timeout, memory))
         found = json.loads(done.output)
+        if match and all(row["match"] == "no parameter" for row in found["gates"][1:]):
+            raise InvalidInput(f"none of the further gates has a parameter {vary} to match by")
         return Comparison(found["side"], found["match"], tuple(found["gates"]))
     return run([], gates)
 

@@ -251,12 +251,16 @@ def gated_loss(
         _arrays.address(new), _arrays.address(old), _arrays.address(ref), _arrays.address(bits),
         _arrays.address(live), _arrays.address(rows.seq), _arrays.address(advantage),
         _arrays.address(weight), rows.seq.size - 1, _arrays.address(given.by_token))
-    (context or shared_context(threads)).gated_loss(
-        d.ctypes.data, _arrays.address(e), sums.ctypes.data, objective, batch)
+    used = context or shared_context(threads)
+    try:
+        used.gated_loss(d.ctypes.data, _arrays.address(e), sums.ctypes.data, objective, batch)
+    except InvalidInput as error:
+        raise InvalidInput(_batch.in_callers_words(str(error), rows.rows)) from None
     ratios = None
     if groups is not None:
         ends = _arrays.offsets("groups", groups, offsets.size - 1)
-        ratios = _measure(objective, batch, sums, ends if rows.rows is None else 2 * ends)
+        ratios = UpdateRatios(*[numpy.nan] * 3) if not rows.tokens.any() else _measure(
+            objective, batch, sums, ends if rows.rows is None else 2 * ends)
     mine = sums if rows.rows is None else numpy.ascontiguousarray(sums[rows.rows])
     metrics = _metrics(mine, ratios)
     loss = -(metrics.objective - beta * metrics.kl + entropy_bonus * metrics.entropy)

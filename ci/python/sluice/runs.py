@@ -95,7 +95,11 @@ class Run:
     def state(self) -> str:
         """The hash of parameters, moments and counters at its end, or at its last step so far: what
         two equal runs share."""
-        return str(self.summary()["state"])
+        found = self.summary()
+        state = found.get("state") or found.get("last_step_state")
+        if state is None:
+            raise InvalidInput(f"{self.path}: the run has no step yet, and so no state")
+        return str(state)
 
     def summary(self) -> "dict[str, Any]":
         """What `sluice report --json` says of it."""

@@ -22,6 +22,7 @@ from ._applied import applied, shortest
 from ._certified import demand
 from ._errors import InvalidInput, Unavailable
 from ._gate import Gate, Value, load
+from ._library import LEVELS
 from .loss import Denominators, GatedLoss, gate_of
 
 OLDEST = (0, 7)
@@ -134,6 +135,12 @@ def register(name: str, gate: "Union[str, os.PathLike[str], Gate]", *, level: st
     global_batch_info that it does not know.
     """
     bound: "dict[tuple[Any, ...], Gate]" = {}
+    if isinstance(gate, Gate) and parameters is not None:
+        raise InvalidInput("a loaded gate has its parameters: pass them to gates.load")
+    if level not in LEVELS:
+        raise InvalidInput(f"level must be one of {', '.join(LEVELS)}, not '{level}'")
+    if aggregation is not None and aggregation not in MODES:
+        raise InvalidInput(f"aggregation must be one of {', '.join(MODES)}, not '{aggregation}'")
     template = gate if isinstance(gate, Gate) else load(gate)
 
     def bind(config: Any) -> Gate:

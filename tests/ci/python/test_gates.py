@@ -212,6 +212,27 @@ def test_compare():
     assert "sup r f'" in str(found)
 
 
+@pytest.mark.parametrize("second, words", [
+    ("sigmoid", "none of the further gates has a parameter foo"),
+    ("sigmoid,foo=3", "has a value of foo")])
+def test_a_match_of_nothing_is_refused(second, words):
+    with pytest.raises(sluice.InvalidInput, match=words):
+        gates.compare("erf,tau=3", second, match="eur", vary="foo", spread=("0.3",))
+    with pytest.raises(sluice.InvalidInput, match="has a value of tau"):
+        gates.compare("erf", gates.load("sigmoid", tau=9), match="eur", spread=("0.3",))
+
+
+@pytest.mark.parametrize("value", [
+    "1.00000000000000001", decimal.Decimal("1.00000000000000001"),
+    fractions.Fraction(10**17 + 1, 10**17)])
+def test_a_loaded_gate_keeps_every_digit(value):
+    verdict = gates.verify(gates.load("sigmoid", tau=value))
+    assert verdict.sides[0].parameters == {"tau": decimal.Decimal("1.00000000000000001")}
+    assert verdict.notes == ()
+    with pytest.raises(sluice.InvalidInput, match=r"\('1', '1.00000000000000001'\)"):
+        gates.verify(gates.load("sigmoid", tau=(value, 1)))
+
+
 def test_html_is_escaped():
     text = gates.verify("clip")._repr_html_()
     assert "A &gt; 0" in text and "A > 0" not in text and "REFUTED" in text

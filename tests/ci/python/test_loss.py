@@ -448,6 +448,28 @@ def test_a_fork_while_another_thread_computes(problem, monkeypatch):
     assert work()
 
 
+@pytest.mark.parametrize("level", ["token", "sequence"])
+def test_errors_name_the_callers_sequence(problem, level):
+    packed = problem.packed()
+    packed["logp_new"] = packed["logp_new"].copy()
+    packed["logp_new"][701] = numpy.nan  # the first of sequence 2, which is unmasked
+    with pytest.raises(sluice.InvalidInput, match=r"logp_new\[701\] \(sequence 2\) is nan"):
+        sluice.gated_loss(**packed, level=level)
+    wrong = dict(problem.packed(), advantages=problem.advantages.copy())
+    wrong["advantages"][5] = numpy.inf
+    with pytest.raises(sluice.InvalidInput, match=r"advantage\[5\] is inf"):
+        sluice.gated_loss(**wrong, level=level)
+
+
+@pytest.mark.parametrize("gate", ["erf", "clip"])
+def test_a_part_of_a_step_may_have_no_token(problem, gate):
+    packed = dict(problem.packed(), gate=gate, groups=[0, 8])
+    packed["mask"] = numpy.zeros_like(packed["mask"])
+    out = sluice.gated_loss(**packed, denominators=sluice.Denominators(3, 30))
+    assert numpy.isnan(out.metrics.effective) and out.metrics.clip_ratio is None
+    assert not out.gradient.any() and out.metrics.tokens == 0
+
+
 class Waited:
     """A lock as a child finds it, that threads of the parent waited for: free, and never to be
     had."""

@@ -2,6 +2,7 @@
 wrote."""
 import json
 import os
+import shutil
 import signal
 import threading
 import time
@@ -86,6 +87,15 @@ def test_a_line_that_is_being_written_is_left_out(run, tmp_path):
     (tmp_path / "metrics.jsonl").write_bytes(b"{\n" + text)
     with pytest.raises(sluice.InvalidInput, match="metrics.jsonl:1"):
         runs.load(tmp_path).metrics()
+
+
+def test_a_run_that_goes_on_has_the_state_of_its_last_step(run, tmp_path):
+    shutil.copytree(run.path, tmp_path / "run")
+    for done in (tmp_path / "run" / "checkpoints").glob("2-done-*"):
+        shutil.rmtree(done)
+    going = runs.load(tmp_path / "run")
+    assert "state" not in going.summary()
+    assert going.state == run.metrics(None)["state"][-1]
 
 
 def test_what_is_no_run(tmp_path):

@@ -174,6 +174,12 @@ def test_a_configuration_is_read():
     assert gradient(config(), own).tobytes() == direct.tobytes()
     loaded = sluice.verl.register("mine", sluice.gates.load("erf", tau=(10.0, 12.0)))
     assert gradient(config(), loaded).tobytes() == direct.tobytes()
+    for wrong, words in (
+            (dict(gate=sluice.gates.load("erf"), parameters={"tau": 3}), "has its parameters"),
+            (dict(gate="erf", level="prompt"), "level must be one of token"),
+            (dict(gate="erf", aggregation="mean"), "aggregation must be one of token-mean")):
+        with pytest.raises(sluice.InvalidInput, match=words):
+            sluice.verl.register("wrong", **wrong)
     with pytest.raises(sluice.InvalidInput, match="parameter tau of gate"):
         gradient(config(tau_pos=-1.0))
     with pytest.raises(sluice.InvalidInput, match="pass config"):
