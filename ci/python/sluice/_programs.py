@@ -4,6 +4,7 @@ They are processes of their own because a prover that lacks memory, or time, end
 never ends the caller's.
 """
 import errno
+import math
 import os
 import signal
 import subprocess
@@ -19,6 +20,20 @@ DONE, FAILED, USAGE, INPUT, UNDECIDED, SYSTEM, REQUIREMENT = 0, 1, 2, 3, 4, 5, 7
 _FOLDER = Path(__file__).parent / "bin"
 
 
+LONGEST = 2_000_000
+"""Seconds: poll takes milliseconds as an int of C."""
+
+
+def _number(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def operand(value: "str | os.PathLike[str]") -> str:
+    """A name or a path as a command takes it, which is no option though it begins with '-'."""
+    text = os.fspath(value)
+    return f"./{text}" if text.startswith("-") else text
+
+
 @dataclass(frozen=True)
 class Limits:
     """What a command may take: seconds by the clock, bytes of address space; None is no limit."""
@@ -26,10 +41,11 @@ class Limits:
     memory: "int | None" = None
 
     def __post_init__(self) -> None:
-        if self.seconds is not None and not self.seconds > 0:
-            raise InvalidInput(f"timeout must be seconds above 0, or None, not {self.seconds}")
-        if self.memory is not None and not self.memory > 0:
-            raise InvalidInput(f"memory must be bytes above 0, or None, not {self.memory}")
+        if self.seconds is not None and not (_number(self.seconds) and 0 < self.seconds <= LONGEST):
+            raise InvalidInput(f"timeout must be seconds above 0 and at most {LONGEST}, or None "
+                               f"for no limit, not {self.seconds!r}")
+        if self.memory is not None and not (_number(self.memory) and 0 < self.memory < math.inf):
+            raise InvalidInput(f"memory must be bytes above 0, or None, not {self.memory!r}")
 
 
 @dataclass(frozen=True)
@@ -77,7 +93,7 @@ def _start(program: str, arguments: "Sequence[str]", memory: "int | None") -> _P
         raise _lost()
     command = [str(path(program)), *arguments]
     if memory is not None:
-        limit = f'ulimit -v {max(memory // 1024, 1)} 2>/dev/null; exec "$0" "$@"'
+        limit = f'ulimit -v {max(int(memory) // 1024, 1)} 2>/dev/null; exec "$0" "$@"'
         command = ["/bin/sh", "-c", limit, *command]
     # Annotations on GitHub are for who calls the command, and would be read as its answer here.
     environment = dict(os.environ, SLUICE_PROGRESS="0", GITHUB_ACTIONS="", GITHUB_STEP_SUMMARY="")

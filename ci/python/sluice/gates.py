@@ -50,7 +50,7 @@ def named(gate: AnyGate) -> "Iterator[str]":
     """What a command takes for a gate: a name or a path. A loaded gate, whose file may have
     changed since, is written to one for that long."""
     if not isinstance(gate, Gate):
-        yield os.fspath(gate)
+        yield _programs.operand(gate)
         return
     with tempfile.TemporaryDirectory(prefix="sluice-") as folder:
         path = Path(folder, f"{gate.name}.gate")
@@ -150,7 +150,7 @@ def check(certificate: "Union[Certificate, Verdict, str, os.PathLike[str]]", *,
             path = str(Path(folder, "certificate"))
             certificate.save(path)
         else:
-            path = os.fspath(certificate)
+            path = _programs.operand(certificate)
         done = _programs.run("sluice-check", [path], limits)
         facts: "tuple[str, ...]" = ()
         accepted = done.code == 0

@@ -23,7 +23,7 @@ from typing import Any, Mapping, Sequence, Union
 
 from . import _programs
 from ._errors import CommandFailed, InvalidInput, Unavailable
-from ._programs import Limits
+from ._programs import Limits, operand
 from ._table import Table, lines
 
 __all__ = ["Ledger", "Run", "Study", "Table", "load", "resume", "study", "train"]
@@ -103,13 +103,14 @@ class Run:
 
     def summary(self) -> "dict[str, Any]":
         """What `sluice report --json` says of it."""
-        done = _programs.run("sluice", ["report", "--json", str(self.path)], Limits())
+        done = _programs.run("sluice", ["report", "--json", operand(self.path)], Limits())
         found: "dict[str, Any]" = json.loads(done.output)
         return found
 
     def report(self, page: AnyPath) -> None:
         """Writes the page of `sluice report`: curves, completions, hashes, in one file."""
-        _programs.run("sluice", ["report", str(self.path), f"--out={os.fspath(page)}"], Limits())
+        _programs.run("sluice", ["report", operand(self.path), f"--out={os.fspath(page)}"],
+                      Limits())
 
     def to_tensorboard(self, folder: AnyPath) -> None:
         """Writes every number of metrics and evaluations as a scalar, rl/success and so on. Needs
@@ -181,7 +182,7 @@ def train(config: AnyPath = "default", settings: "Settings | None" = None, *,
     the run's folder, which must not be there. timeout: seconds, after which the run writes a
     checkpoint and TimeLimit is raised.
     """
-    return _run("train", [os.fspath(config), *_set_options(settings)], Limits(timeout, memory))
+    return _run("train", [operand(config), *_set_options(settings)], Limits(timeout, memory))
 
 
 def resume(run: "Run | AnyPath", settings: "Settings | None" = None, *,
@@ -189,7 +190,7 @@ def resume(run: "Run | AnyPath", settings: "Settings | None" = None, *,
     """Goes on from the newest checkpoint. settings: keys that cannot affect the result, or a larger
     rl.steps; others are refused by name."""
     path = run.path if isinstance(run, Run) else Path(run)
-    return _run("resume", [str(path), *_set_options(settings)], Limits(timeout, memory))
+    return _run("resume", [operand(path), *_set_options(settings)], Limits(timeout, memory))
 
 
 @dataclass(frozen=True)
@@ -228,7 +229,7 @@ def study(file: AnyPath, *, seeds: "Sequence[int] | None" = None, jobs: "int | N
     options += [f"--jobs={jobs}"] if jobs is not None else []
     with tempfile.TemporaryDirectory(prefix="sluice-") as folder:
         results = Path(folder, "study.json")
-        done = _programs.run("sluice", ["study", os.fspath(file), *options, f"--json={results}"],
+        done = _programs.run("sluice", ["study", operand(file), *options, f"--json={results}"],
                              Limits(timeout, memory), gently=True)
         if done.code != _programs.DONE:
             raise CommandFailed(done.errors.strip() or done.output.strip())

@@ -233,6 +233,25 @@ def test_a_loaded_gate_keeps_every_digit(value):
         gates.verify(gates.load("sigmoid", tau=(value, 1)))
 
 
+def test_a_name_is_no_option(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    pathlib.Path("-dash.gate").write_text(MINE)
+    assert gates.verify("-dash.gate").admissible
+    gates.verify("-dash.gate").certificate.save("-c")
+    assert gates.check("-c") and gates.compare("erf", "-dash.gate")
+    for function in (gates.verify, gates.check, gates.compare, sluice.runs.train):
+        with pytest.raises(sluice.InvalidInput, match="No such file"):
+            function("--help")
+
+
+@pytest.mark.parametrize("limit", [
+    dict(timeout=float("inf")), dict(timeout="5"), dict(timeout=float("nan")), dict(timeout=True),
+    dict(timeout=1e300), dict(timeout=3_000_000), dict(memory="5"), dict(memory=float("inf"))])
+def test_what_is_no_limit_is_refused(limit):
+    with pytest.raises(sluice.InvalidInput, match="must be (seconds|bytes) above 0"):
+        gates.verify("erf", **limit)
+
+
 def test_html_is_escaped():
     text = gates.verify("clip")._repr_html_()
     assert "A &gt; 0" in text and "A > 0" not in text and "REFUTED" in text
