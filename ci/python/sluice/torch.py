@@ -163,7 +163,8 @@ def _check(named: "Mapping[str, Optional[Tensor]]") -> None:
 def _integers(name: str, value: "Union[Tensor, Sequence[int], None]") -> "Optional[Tensor]":
     if value is None or isinstance(value, Tensor):
         return value
-    if not all(isinstance(one, int) and not isinstance(one, bool) for one in value):
+    if not all(isinstance(one, (int, numpy.integer)) and one is not True and one is not False
+               for one in value):
         raise InvalidInput(f"{name} must be offsets, integers such as [0, 3, 7]")
     return torch.tensor(value, dtype=torch.int64)
 

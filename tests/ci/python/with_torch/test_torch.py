@@ -263,6 +263,13 @@ def test_what_does_not_fit_is_refused_with_its_remedy(small, change, words):
         gated_loss(**arguments)
 
 
+def test_offsets_may_be_numpys(small):
+    arguments = tensors(small.padded(0, 0, fill=0))
+    one, other = (gated_loss(**arguments, **ERF, groups=groups)[1]["effective"]
+                  for groups in ([0, 2, 4], numpy.array([0, 2, 4])))
+    assert torch.equal(one, other)
+
+
 def test_flushed_subnormals_are_refused(small):
     arguments = tensors(small.padded(0, 0, fill=0))
     assert torch.set_flush_denormal(True)
