@@ -325,6 +325,33 @@ static sl_status check_files(const sl_dump_case *d, const sl_generated_request *
                  sl_dump_path(texts), g->shape);
 }
 
+/* Inputs depend on settings and contract: those of the file. The gate makes none, and one that is
+ * an expression has its file from the request. */
+static sl_status make_again(sl_op_problem *p, const sl_generated_request *g,
+                            const sl_op_case *judged, const sl_dump *texts, sl_error *err) {
+  const sl_dump_request nothing = {0};
+  sl_dump_case made = {.c = *judged};
+  char key[TEXT];
+  for (size_t i = 0; i < sl_op_settings(judged->op); i++) {
+    const char *value;
+    snprintf(key, sizeof key, "sluice.%s", judged->op->setting[i].name);
+    SL_TRY(text_of(&value, texts, key, err));
+  }
+  if (judged->op != &sl_op_gated_loss)
+    SL_TRY(sl_dump_conventions(&made, judged->op, texts, &nothing, err));
+  return in_texts(make(p, g, g->shape, &made.c, err), texts, err);
+}
+
+/* The problem's inputs and sizes, with the conventions of d. */
+static sl_status take_inputs(sl_dump_case *d, sl_op_problem *p, const sl_dump *texts,
+                             sl_error *err) {
+  const sl_op_case judged = d->c;
+  sl_generated_take(d, p);
+  d->c.contract = judged.contract, d->c.form = judged.form;
+  memcpy(d->c.setting, judged.setting, sizeof judged.setting);
+  return in_texts(sl_op_check(&d->c, err), texts, err);
+}
+
 sl_status sl_generated_read(sl_dump_case *d, sl_dump *outputs, const sl_dump *texts,
                             const sl_dump_request *request, sl_error *err) {
   const sl_op *op;
@@ -337,8 +364,8 @@ sl_status sl_generated_read(sl_dump_case *d, sl_dump *outputs, const sl_dump *te
   SL_TRY(check_conventions(op, outputs, texts, request, err));
   SL_TRY(sl_dump_conventions(d, op, texts, request, err));
   SL_TRY(check_files(d, &g, outputs, texts, err));
-  const sl_status status = in_texts(make(&p, &g, g.shape, &d->c, err), texts, err);
-  if (!status) sl_generated_take(d, &p);
+  sl_status status = make_again(&p, &g, &d->c, texts, err);
+  if (!status) status = take_inputs(d, &p, texts, err);
   sl_op_problem_end(&p);
   return status ? status : sl_dump_outputs_read(d, outputs, err);
 }
