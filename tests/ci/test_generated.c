@@ -432,3 +432,31 @@ Test(generated, right_answers_are_equal) {
           sl_dump_case_end(&d);
         }
 }
+
+/* Every third result below the normal numbers of float16 is stored as 0, as subnormals=flushed
+ * allows. */
+static void flush_some(sl_dump_case *d) {
+  for (size_t o = 0; o < sl_op_outputs(d->c.op); o++)
+    for (size_t i = 0; d->output[o].got && i < d->output[o].count; i += 3)
+      if (fabs(d->output[o].got[i]) < 0x1p-14) d->output[o].got[i] = 0.0;
+}
+
+static sl_outcome outcome_of_flushed(const sl_op *op, uint64_t seed, int allowed) {
+  sl_dump_case d;
+  make_shape(&d, op->name, NULL, "subnormal", "f16", seed);
+  d.c.contract.flushed = allowed;
+  answer(&d, &d.c);
+  flush_some(&d);
+  const sl_outcome outcome = outcome_of(&d);
+  sl_dump_case_end(&d);
+  return outcome;
+}
+
+Test(generated, results_may_be_flushed_where_the_contract_says_so) {
+  for (size_t o = 0; o < sl_op_count(); o++)
+    for (uint64_t seed = 1; seed <= 3; seed++)
+      cr_expect_neq(outcome_of_flushed(sl_op_at(o), seed, 1), SL_OUTCOME_DIFFERENT, "%s, seed %d",
+                    sl_op_at(o)->name, (int)seed);
+  cr_expect_eq(outcome_of_flushed(&sl_op_embedding, 1, 0), SL_OUTCOME_DIFFERENT);
+  cr_expect_eq(outcome_of_flushed(&sl_op_add, 1, 0), SL_OUTCOME_DIFFERENT);
+}
