@@ -241,7 +241,11 @@ Test(generated, rules_show_on_the_kinds_that_are_there_for_them) {
               {SL_CAUSE_ADVANTAGES_NO_EPS, SL_KIND_USUAL, TYPES},
               {SL_CAUSE_ADVANTAGES_EPS_INSIDE, SL_KIND_USUAL, TYPES},
               {SL_CAUSE_LOSS_EMPTY_COUNTS, SL_KIND_USUAL, TYPES},
-              {SL_CAUSE_LOSS_EMPTY, SL_KIND_EXACT, TYPES}};
+              {SL_CAUSE_LOSS_EMPTY, SL_KIND_EXACT, TYPES},
+              {SL_CAUSE_EMBEDDING_GRAD_LAST, SL_KIND_USUAL, TYPES},
+              {SL_CAUSE_EMBEDDING_GRAD_LAST, SL_KIND_EXACT, TYPES},
+              {SL_CAUSE_EMBEDDING_GRAD_PADDING, SL_KIND_USUAL, TYPES},
+              {SL_CAUSE_EMBEDDING_GRAD_PADDING, SL_KIND_EXACT, TYPES}};
   for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
     for (size_t type = 0; type < rows[i].types; type++)
       for (uint64_t seed = 1; seed <= 20; seed++) {

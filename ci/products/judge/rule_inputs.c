@@ -1,5 +1,5 @@
 /* Small norms and those just above the limit, equal rewards and nearly equal ones, sequences
- * without tokens. */
+ * without tokens, ids that repeat. */
 #include "rule_inputs.h"
 
 #include <math.h>
@@ -76,8 +76,22 @@ static void empty_sequence(sl_op_problem *p) {
   for (size_t i = t; sl_op_size(&p->c, 's') > 2 && i < 2 * t; i++) p->input[4][i] = 0.0;
 }
 
+/* An id that comes three times, twice in a row, and the first and last row of the table: a gradient
+ * that is not summed, or leaves a row out, is wrong. Of three or four tokens the last row has all
+ * but one, so that not all rows of the result are alike. */
+static void draw_ids(sl_op_problem *p, sl_source *s) {
+  const size_t t = p->count[1], last = sl_op_size(&p->c, 'v') - 1,
+               drawn = sl_source_below(s, (uint32_t)(last + 1)), id = t < 5 ? last : drawn;
+  if (t < 3) return;
+  double *at = p->input[1] + (t > 5 ? sl_source_below(s, (uint32_t)(t - 4)) : 0);
+  at[0] = at[1] = (double)id, at[2] = 0.0;
+  if (t > 3) at[3] = (double)id;
+  if (t > 4) at[4] = (double)last;
+}
+
 void sl_rule_inputs(sl_op_problem *p, sl_source s) {
   if (p->c.op == &sl_op_clip_grad_norm) draw_gradient(p, &s);
   if (p->c.op == &sl_op_advantages) draw_groups(p, &s);
   if (p->c.op == &sl_op_gated_loss) empty_sequence(p);
+  if (p->c.op == &sl_op_embedding || p->c.op == &sl_op_embedding_grad) draw_ids(p, &s);
 }
