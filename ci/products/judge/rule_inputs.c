@@ -1,5 +1,5 @@
 /* Small norms and those just above the limit, equal rewards and nearly equal ones, sequences
- * without tokens, ids that repeat. */
+ * without tokens, ids that repeat, targets that are unlikely. */
 #include "rule_inputs.h"
 
 #include <math.h>
@@ -89,9 +89,21 @@ static void draw_ids(sl_op_problem *p, sl_source *s) {
   if (t > 4) at[4] = (double)last;
 }
 
+/* Of wide logits every second target is so far below the others, which are above -32, that its
+ * probability is 0: the logarithm of it is none. */
+static void lower_targets(sl_op_problem *p) {
+  const size_t n = sl_op_size(&p->c, 'v');
+  const double away = p->c.contract.acc == SL_FORMAT_F64 ? 1024.0 : 192.0,
+               low = sl_format_round(p->given, -away * p->c.setting[0]);
+  for (size_t row = p->seed % 2; n > 1 && isfinite(low) && row < p->count[1]; row += 2)
+    p->input[0][row * n + (size_t)p->input[1][row]] = low;
+}
+
 void sl_rule_inputs(sl_op_problem *p, sl_source s) {
   if (p->c.op == &sl_op_clip_grad_norm) draw_gradient(p, &s);
   if (p->c.op == &sl_op_advantages) draw_groups(p, &s);
   if (p->c.op == &sl_op_gated_loss) empty_sequence(p);
   if (p->c.op == &sl_op_embedding || p->c.op == &sl_op_embedding_grad) draw_ids(p, &s);
+  if (p->kind == SL_KIND_WIDE && p->c.op->in[0].kind == SL_TENSOR_LOGIT && p->input[1])
+    lower_targets(p);
 }
