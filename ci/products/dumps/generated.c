@@ -267,6 +267,25 @@ static sl_status check_key(const sl_dump *outputs, const sl_dump *texts, const c
                  sl_dump_path(texts));
 }
 
+/* 1 if both files say one value of a setting, in other digits perhaps. */
+static int same_setting(const sl_op *op, size_t setting, const sl_dump *outputs,
+                        const sl_dump *texts) {
+  const sl_dump *files[] = {outputs, texts};
+  const char *name = op->setting[setting].name;
+  sl_op_case c = sl_op_case_of(op);
+  double value[2];
+  for (size_t i = 0; i < 2; i++) {
+    char key[TEXT], text[SL_CONTRACT_TEXT];
+    snprintf(key, sizeof key, "sluice.%s", name);
+    const char *said = sl_metadata_find(sl_dump_metadata(files[i]), key);
+    if (!said) return 0;
+    snprintf(text, sizeof text, "%s=%s", name, said);
+    if (sl_op_setting_parse(&c, text, NULL)) return 0;
+    value[i] = c.setting[setting];
+  }
+  return value[0] == value[1];
+}
+
 static int is_given(const sl_dump_request *request, const char *name) {
   const size_t n = strlen(name);
   for (size_t k = 0; k < request->settings; k++)
@@ -280,7 +299,8 @@ static sl_status check_conventions(const sl_op *op, const sl_dump *outputs, cons
   for (size_t i = 0; i < sl_op_settings(op); i++) {
     char key[TEXT];
     snprintf(key, sizeof key, "sluice.%s", op->setting[i].name);
-    if (!is_given(request, op->setting[i].name)) SL_TRY(check_key(outputs, texts, key, err));
+    if (!is_given(request, op->setting[i].name) && !same_setting(op, i, outputs, texts))
+      SL_TRY(check_key(outputs, texts, key, err));
   }
   return SL_OK;
 }
