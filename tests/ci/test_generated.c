@@ -534,3 +534,26 @@ Test(generated, attention_has_scores_whose_exp_overflows) {
       cr_expect(has_high_score("attention_backward", types[type], seed));
     }
 }
+
+/* A step by max(sqrt(v), eps), not by their sum. */
+Test(generated, adamw_shows_with_the_larger_of_root_and_eps) {
+  for (size_t type = 0; type < 2; type++) /* float16 does not hold the square of 1e-8 */
+    for (uint64_t seed = 1; seed <= 4; seed++) {
+      sl_dump_case d;
+      make(&d, "adamw", "usual", types[type], seed);
+      answer(&d, &d.c);
+      cr_expect_eq(outcome_of(&d), SL_OUTCOME_EQUAL);
+      const double *set = d.c.setting;
+      for (size_t i = 0; i < d.output[0].count; i++) {
+        const double *const *in = d.c.in;
+        const double g = in[1][i], c1 = 1.0 - pow(set[1], set[5]), c2 = 1.0 - pow(set[2], set[5]),
+                     m = (set[1] * in[2][i] + (1.0 - set[1]) * g) / c1,
+                     v = (set[2] * in[3][i] + (1.0 - set[2]) * g * g) / c2,
+                     p = in[0][i] * (1.0 - set[0] * set[4]);
+        d.output[0].got[i] =
+            sl_format_round(d.output[0].type, p - set[0] * m / fmax(sqrt(v), set[3]));
+      }
+      cr_expect_eq(outcome_of(&d), SL_OUTCOME_DIFFERENT, "%s, seed %d", types[type], (int)seed);
+      sl_dump_case_end(&d);
+    }
+}

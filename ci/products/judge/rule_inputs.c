@@ -1,5 +1,6 @@
 /* Small norms and those just above the limit, equal rewards and nearly equal ones, sequences
- * without tokens, ids that repeat, targets that are unlikely. */
+ * without tokens, ids that repeat, targets that are unlikely, roots of eps.
+ */
 #include "rule_inputs.h"
 
 #include <math.h>
@@ -99,11 +100,22 @@ static void lower_targets(sl_op_problem *p) {
     p->input[0][row * n + (size_t)p->input[1][row]] = low;
 }
 
+/* AdamW's usual inputs: of eight elements one has a gradient of 0 and a root of eps, where the type
+ * holds its square: the larger of both is not their sum. */
+static void draw_near_eps(sl_op_problem *p) {
+  const double beta2 = p->c.setting[2], eps = p->c.setting[3], step = p->c.setting[5],
+               v = eps * eps * (1.0 - pow(beta2, step)) / beta2;
+  const int holds = v >= ldexp(1.0, sl_format_least(p->given) + sl_format_digits(p->given));
+  for (size_t i = 3; holds && isfinite(v) && i < p->count[0]; i += 8)
+    p->input[1][i] = 0.0, p->input[3][i] = sl_format_round(p->given, v);
+}
+
 void sl_rule_inputs(sl_op_problem *p, sl_source s) {
   if (p->c.op == &sl_op_clip_grad_norm) draw_gradient(p, &s);
   if (p->c.op == &sl_op_advantages) draw_groups(p, &s);
   if (p->c.op == &sl_op_gated_loss) empty_sequence(p);
   if (p->c.op == &sl_op_embedding || p->c.op == &sl_op_embedding_grad) draw_ids(p, &s);
+  if (p->c.op == &sl_op_adamw && p->kind == SL_KIND_USUAL) draw_near_eps(p);
   if (p->kind == SL_KIND_WIDE && p->c.op->in[0].kind == SL_TENSOR_LOGIT && p->input[1])
     lower_targets(p);
 }
