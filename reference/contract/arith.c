@@ -62,9 +62,15 @@ sl_ball sl_arith_term(const sl_arith *r, double x) {
   return nearest(r, a.mid, a.rad, r->tiny);
 }
 
+/* What a number below the normal ones of `out` may lose when it is stored: it may be 0 (E1.6). */
+static double flushed_at_storing(const sl_arith *r, double x, sl_format out) {
+  return r->contract->flushed && fabs(x) < ldexp(1.0, sl_format_least(out)) ? fabs(x) : 0.0;
+}
+
 static sl_ball stored_as(const sl_arith *r, sl_ball a, sl_format out) {
   if (out == r->contract->acc) return a;
-  if (a.rad == 0.0 && sl_format_holds(out, a.mid)) return a;
+  if (a.rad == 0.0 && sl_format_holds(out, a.mid))
+    return (sl_ball){a.mid, flushed_at_storing(r, a.mid, out)};
   const double reach = fabs(a.mid) + a.rad;
   if (!(reach <= sl_format_largest(out))) return (sl_ball){a.mid, INFINITY};
   a.rad += sl_format_ulp(out, reach) / 2.0;
@@ -75,10 +81,12 @@ static sl_ball stored_as(const sl_arith *r, sl_ball a, sl_format out) {
 
 sl_ball sl_arith_store(const sl_arith *r, sl_ball a) { return stored_as(r, a, r->contract->out); }
 
+/* A value that is certain is rounded once. */
 sl_ball sl_arith_output(const sl_arith *r, sl_ball a) {
   const sl_format type = r->contract->has_result ? r->contract->result : r->contract->out;
   if (a.rad > 0.0) return stored_as(r, a, type);
-  return (sl_ball){sl_format_round(type, a.mid), 0.0};
+  const double stored = sl_format_round(type, a.mid);
+  return (sl_ball){stored, flushed_at_storing(r, a.mid, type) > 0.0 ? fabs(stored) : 0.0};
 }
 
 sl_ball sl_arith_add(const sl_arith *r, sl_ball a, sl_ball b) {

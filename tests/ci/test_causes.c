@@ -479,3 +479,44 @@ Test(causes, pairs_of_large_inputs) {
     end(&d, &p);
   }
 }
+
+/* Zeros, NaN or a copy as the only wrong output have no cause, though the bounds of some hold them:
+ * an advantage that is missing, a target at the maximum, a quotient by 0, a step below half an ulp.
+ */
+static const struct {
+  const sl_op *op;
+  setup s;
+  double value;
+  int copies; /* the first input, in place of the value */
+} controls[] = {
+    {&sl_op_gated_loss,
+     {"", "s=8,t=16", "gate=cispo,beta=1,kl=k1,gamma=0.01", "", SL_KIND_USUAL, NULL},
+     0.0,
+     0},
+    {&sl_op_logprob, {"", "t=16,v=100", "", "", SL_KIND_EXACT, NULL}, 0.0, 0},
+    {&sl_op_adamw, {"", "n=64", "", "", SL_KIND_USUAL, NULL}, NAN, 0},
+    {&sl_op_adamw, {"", "n=4", "", "out=bf16", SL_KIND_USUAL, NULL}, 0.0, 1},
+};
+
+Test(causes, a_control_as_the_only_wrong_output_has_none) {
+  for (size_t i = 0; i < sizeof controls / sizeof *controls; i++) {
+    sl_op_problem p;
+    sl_dump_case d;
+    sl_dump_verdict v;
+    sl_dump_causes causes;
+    sl_error err;
+    make(&p, controls[i].op, &controls[i].s, 1);
+    fill(&d, &p, SL_CAUSE_NONE);
+    for (size_t k = 0; k < d.output[0].count; k++)
+      d.output[0].got[k] =
+          controls[i].copies ? sl_format_round(d.output[0].type, p.input[0][k]) : controls[i].value;
+    if (d.c.op == &sl_op_gated_loss) free(d.output[2].got), d.output[2].got = NULL;
+    cr_assert_eq(sl_dump_judge(&v, &d, SIZE_MAX, 1, &err), SL_OK);
+    cr_expect_eq(v.outcome, SL_OUTCOME_DIFFERENT);
+    cr_assert_eq(sl_dump_causes_find(&causes, &d, &v, &err), SL_OK);
+    show(controls[i].op->name, &causes);
+    cr_expect_eq(causes.n, 0, "%s", controls[i].op->name);
+    sl_dump_verdict_end(&v);
+    end(&d, &p);
+  }
+}

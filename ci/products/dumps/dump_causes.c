@@ -78,30 +78,48 @@ static sl_status fit_output(int *fits, const search *s, size_t out, sl_dump_caus
   return SL_OK;
 }
 
-/* 1 if x[i % n] in the place of every output would fit too. The dump's own values and those of the
- * right formula are no controls. */
-static int passes(const search *s, const double *x, size_t n) {
-  int own = 1, right = 1;
-  for (size_t o = 0; o < SL_OP_OUTPUTS; o++) {
-    if (!s->d->output[o].got) continue;
-    const sl_dump_sample *sample = &s->v->output[o];
-    for (size_t k = 0; k < sample->n; k++) {
-      const double value = sl_format_round(s->d->output[o].type, x[sample->at[k] % n]);
-      if (!matches(s, o, value, s->balls[o][k])) return 0;
-      own &= value == sample->got[k] || (isnan(value) && !isfinite(sample->got[k]));
-      right &= value == sample->right[k];
-    }
+/* 1 if x[i % n] in the place of an output would fit too, the others aside; what is right there is
+ * no control. */
+static int passes(const search *s, size_t out, const double *x, size_t n) {
+  const sl_dump_sample *sample = &s->v->output[out];
+  int right = 1, asked = 0;
+  for (size_t k = 0; k < sample->n; k++) {
+    const double value = sl_format_round(s->d->output[out].type, x[sample->at[k] % n]);
+    if (!matches(s, out, value, s->balls[out][k])) return 0;
+    right &= value == sample->right[k];
+    asked |= !asks_nothing(s, out, s->balls[out][k]);
   }
-  return !own && !right;
+  return asked && !right;
 }
 
-static int a_control_passes(const search *s) {
+/* 1 if the cause gives x[i % n] without any error: the copy is its formula, such as a gradient that
+ * is never clipped. */
+static int is_formula(const search *s, size_t out, const double *x, size_t n) {
+  const sl_dump_sample *sample = &s->v->output[out];
+  for (size_t k = 0; k < sample->n; k++) {
+    const sl_ball ball = s->balls[out][k];
+    if (ball.rad > 0.0 || ball.mid != x[sample->at[k] % n]) return 0;
+  }
+  return 1;
+}
+
+static int a_control_passes(const search *s, size_t out) {
+  const sl_op_case *c = &s->d->c;
   const double zero = 0.0, nan = NAN;
-  if (passes(s, &zero, 1) || passes(s, &nan, 1)) return 1;
-  for (size_t i = 0; i < sl_op_inputs(s->d->c.op); i++)
-    if (s->d->c.in[i] && passes(s, s->d->c.in[i], sl_op_count_of(&s->d->c, &s->d->c.op->in[i])))
-      return 1;
+  if (passes(s, out, &zero, 1) || passes(s, out, &nan, 1)) return 1;
+  for (size_t i = 0; i < sl_op_inputs(c->op); i++) {
+    const size_t n = c->in[i] ? sl_op_count_of(c, &c->op->in[i]) : 0;
+    if (n && passes(s, out, c->in[i], n) && !is_formula(s, out, c->in[i], n)) return 1;
+  }
   return 0;
+}
+
+/* 1 if no output with wrong elements speaks for the cause: in the place of each a control passes.
+ */
+static int controls_pass(const search *s) {
+  for (size_t o = 0; o < SL_OP_OUTPUTS; o++)
+    if (s->d->output[o].got && s->v->output[o].judgement.wrong && !a_control_passes(s, o)) return 0;
+  return 1;
 }
 
 /* 1 if the right formula misses an element of the sample. */
@@ -139,7 +157,7 @@ static sl_status try_cause(sl_dump_causes *causes, search *s, sl_dump_cause caus
     for (size_t o = 0; fits && o < sl_op_outputs(s->d->c.op); o++)
       if (s->d->output[o].got && (s->v->output[o].judgement.wrong == 0) == right)
         SL_TRY(fit_output(&fits, s, o, cause));
-  if (!fits || !is_supported(s) || a_control_passes(s)) return SL_OK;
+  if (!fits || !is_supported(s) || controls_pass(s)) return SL_OK;
   if (sl_cause_is_coarse(cause.second) && !is_mostly_formula(s)) return SL_OK;
   if (causes->n < SL_DUMP_CAUSES) causes->found[causes->n] = cause;
   causes->n++;

@@ -267,6 +267,25 @@ static sl_status check_key(const sl_dump *outputs, const sl_dump *texts, const c
                  sl_dump_path(texts));
 }
 
+/* 1 if both files say one value of a setting, in other digits perhaps. */
+static int same_setting(const sl_op *op, size_t setting, const sl_dump *outputs,
+                        const sl_dump *texts) {
+  const sl_dump *files[] = {outputs, texts};
+  const char *name = op->setting[setting].name;
+  sl_op_case c = sl_op_case_of(op);
+  double value[2];
+  for (size_t i = 0; i < 2; i++) {
+    char key[TEXT], text[SL_CONTRACT_TEXT];
+    snprintf(key, sizeof key, "sluice.%s", name);
+    const char *said = sl_metadata_find(sl_dump_metadata(files[i]), key);
+    if (!said) return 0;
+    snprintf(text, sizeof text, "%s=%s", name, said);
+    if (sl_op_setting_parse(&c, text, NULL)) return 0;
+    value[i] = c.setting[setting];
+  }
+  return value[0] == value[1];
+}
+
 static int is_given(const sl_dump_request *request, const char *name) {
   const size_t n = strlen(name);
   for (size_t k = 0; k < request->settings; k++)
@@ -280,7 +299,8 @@ static sl_status check_conventions(const sl_op *op, const sl_dump *outputs, cons
   for (size_t i = 0; i < sl_op_settings(op); i++) {
     char key[TEXT];
     snprintf(key, sizeof key, "sluice.%s", op->setting[i].name);
-    if (!is_given(request, op->setting[i].name)) SL_TRY(check_key(outputs, texts, key, err));
+    if (!is_given(request, op->setting[i].name) && !same_setting(op, i, outputs, texts))
+      SL_TRY(check_key(outputs, texts, key, err));
   }
   return SL_OK;
 }
@@ -325,6 +345,33 @@ static sl_status check_files(const sl_dump_case *d, const sl_generated_request *
                  sl_dump_path(texts), g->shape);
 }
 
+/* Inputs depend on settings and contract: those of the file. The gate makes none, and one that is
+ * an expression has its file from the request. */
+static sl_status make_again(sl_op_problem *p, const sl_generated_request *g,
+                            const sl_op_case *judged, const sl_dump *texts, sl_error *err) {
+  const sl_dump_request nothing = {0};
+  sl_dump_case made = {.c = *judged};
+  char key[TEXT];
+  for (size_t i = 0; i < sl_op_settings(judged->op); i++) {
+    const char *value;
+    snprintf(key, sizeof key, "sluice.%s", judged->op->setting[i].name);
+    SL_TRY(text_of(&value, texts, key, err));
+  }
+  if (judged->op != &sl_op_gated_loss)
+    SL_TRY(sl_dump_conventions(&made, judged->op, texts, &nothing, err));
+  return in_texts(make(p, g, g->shape, &made.c, err), texts, err);
+}
+
+/* The problem's inputs and sizes, with the conventions of d. */
+static sl_status take_inputs(sl_dump_case *d, sl_op_problem *p, const sl_dump *texts,
+                             sl_error *err) {
+  const sl_op_case judged = d->c;
+  sl_generated_take(d, p);
+  d->c.contract = judged.contract, d->c.form = judged.form;
+  memcpy(d->c.setting, judged.setting, sizeof judged.setting);
+  return in_texts(sl_op_check(&d->c, err), texts, err);
+}
+
 sl_status sl_generated_read(sl_dump_case *d, sl_dump *outputs, const sl_dump *texts,
                             const sl_dump_request *request, sl_error *err) {
   const sl_op *op;
@@ -337,8 +384,8 @@ sl_status sl_generated_read(sl_dump_case *d, sl_dump *outputs, const sl_dump *te
   SL_TRY(check_conventions(op, outputs, texts, request, err));
   SL_TRY(sl_dump_conventions(d, op, texts, request, err));
   SL_TRY(check_files(d, &g, outputs, texts, err));
-  const sl_status status = in_texts(make(&p, &g, g.shape, &d->c, err), texts, err);
-  if (!status) sl_generated_take(d, &p);
+  sl_status status = make_again(&p, &g, &d->c, texts, err);
+  if (!status) status = take_inputs(d, &p, texts, err);
   sl_op_problem_end(&p);
   return status ? status : sl_dump_outputs_read(d, outputs, err);
 }

@@ -21,10 +21,24 @@ static size_t held_logit(const sl_op_problem *p, sl_source *s, size_t row, size_
   return row == 0 && n == 2 ? 0 : drawn;
 }
 
+/* One row of logits in four, and four columns of attention in sixteen, have scores whose exp
+ * overflows unless the maximum is taken off: what stays the same otherwise. */
+static int is_high(const sl_op_problem *p, size_t at) { return (at + p->seed) % 4 == 0; }
+
+/* The logit that comes to 2^7, or 2^10 in binary64; 0 where that is not exact. */
+static double high_logit(const sl_op_problem *p) {
+  int exponent;
+  const double t = p->c.setting[0],
+               high = (p->c.contract.acc == SL_FORMAT_F64 ? 0x1p10 : 0x1p7) * t;
+  const int holds = sl_format_holds(p->given, high) && sl_format_holds(p->given, high - 0x1p13);
+  return frexp(t, &exponent) == 0.5 && holds ? high : 0.0;
+}
+
 /* A row of exact logits has a power of 2 of equal ones, the first row not as many as the last one.
  * The others are masked; where a logarithm is taken, which is not exact anyway, they are finite: a
  * 0 times -infinity of the entropy is no mistake there. */
 static void draw_logits(sl_op_problem *p, sl_source s) {
+  const double high = high_logit(p);
   const double off = p->c.op == &sl_op_softmax ? -(double)INFINITY : -0x1p13;
   const size_t rows = sl_op_size(&p->c, 't'), n = sl_op_size(&p->c, 'v');
   const uint32_t powers = powers_of(p, n);
@@ -35,13 +49,14 @@ static void draw_logits(sl_op_problem *p, sl_source s) {
            before = sl_source_below(&s, (uint32_t)on);
     if (row + 1 == rows) on = (size_t)1 << (powers - 1), before = last < on ? 0 : n - last;
     double *x = p->input[0] + row * n;
-    for (size_t i = 0; i < n; i++) x[i] = (i + before + n - held) % n < on ? 0.0 : off;
+    const double all = is_high(p, row) ? high : 0.0;
+    for (size_t i = 0; i < n; i++) x[i] = all + ((i + before + n - held) % n < on ? 0.0 : off);
   }
 }
 
 /* Attention: half of the queries are 0 and see all their keys alike. The others have one element,
- * `query`, in a column where some of their keys, a power of 2, have 0 and all others -4: these are
- * so far below that they weigh nothing. */
+ * `query`, in a column where some of their keys, a power of 2, have 0 and all others -4, or 4 and
+ * 0: the others are so far below that they weigh nothing. */
 typedef struct {
   sl_op_problem *p;
   sl_source s;
@@ -57,8 +72,8 @@ static size_t visible_keys(const attention *a, size_t batch, size_t i) {
   return length + i + 1 > a->i ? length + i + 1 - a->i : 0;
 }
 
-/* The keys of column c that have 0: the last of the n that the first query of this column sees, and
- * as many before it, in even steps, as make a power of 2. Of the forward pass half of them at
+/* The keys of column c that are chosen: the last of the n that the first query of this column sees,
+ * and as many before it, in even steps, as make a power of 2. Of the forward pass half of them at
  * most, and not as many as the first query of all sees, so that lse is another one; of the gradient
  * more than one: of one key there is none. */
 static void choose_keys(attention *a, size_t batch, size_t group, size_t c, size_t n) {
@@ -68,11 +83,12 @@ static void choose_keys(attention *a, size_t batch, size_t group, size_t c, size
   size_t chosen = (size_t)1 << (least + sl_source_below(&a->s, powers - (uint32_t)least));
   if (!a->is_backward && chosen == visible_keys(a, 0, 0))
     chosen = chosen > 1 ? chosen / 2 : n > 1 ? 2 : 1;
+  const double high = is_high(a->p, c / 4) ? 4.0 : 0.0;
   const size_t room = chosen > 1 ? (n - 1) / (chosen - 1) : 1,
                step = 1 + sl_source_below(&a->s, (uint32_t)room);
   for (size_t j = 0; j < a->j; j++) {
     const int is_chosen = j < n && (n - 1 - j) % step == 0 && (n - 1 - j) / step < chosen;
-    a->k[((batch * a->j + j) * a->g + group) * a->d + c] = is_chosen ? 0.0 : -4.0;
+    a->k[((batch * a->j + j) * a->g + group) * a->d + c] = high + (is_chosen ? 0.0 : -4.0);
   }
 }
 

@@ -1,5 +1,6 @@
 /* Small norms and those just above the limit, equal rewards and nearly equal ones, sequences
- * without tokens. */
+ * without tokens, ids that repeat, targets that are unlikely, roots of eps.
+ */
 #include "rule_inputs.h"
 
 #include <math.h>
@@ -76,8 +77,45 @@ static void empty_sequence(sl_op_problem *p) {
   for (size_t i = t; sl_op_size(&p->c, 's') > 2 && i < 2 * t; i++) p->input[4][i] = 0.0;
 }
 
+/* An id that comes three times, twice in a row, and the first and last row of the table: a gradient
+ * that is not summed, or leaves a row out, is wrong. Of three or four tokens the last row has all
+ * but one, so that not all rows of the result are alike. */
+static void draw_ids(sl_op_problem *p, sl_source *s) {
+  const size_t t = p->count[1], last = sl_op_size(&p->c, 'v') - 1,
+               drawn = sl_source_below(s, (uint32_t)(last + 1)), id = t < 5 ? last : drawn;
+  if (t < 3) return;
+  double *at = p->input[1] + (t > 5 ? sl_source_below(s, (uint32_t)(t - 4)) : 0);
+  at[0] = at[1] = (double)id, at[2] = 0.0;
+  if (t > 3) at[3] = (double)id;
+  if (t > 4) at[4] = (double)last;
+}
+
+/* Of wide logits every second target is so far below the others, which are above -32, that its
+ * probability is 0: the logarithm of it is none. */
+static void lower_targets(sl_op_problem *p) {
+  const size_t n = sl_op_size(&p->c, 'v');
+  const double away = p->c.contract.acc == SL_FORMAT_F64 ? 1024.0 : 192.0,
+               low = sl_format_round(p->given, -away * p->c.setting[0]);
+  for (size_t row = p->seed % 2; n > 1 && isfinite(low) && row < p->count[1]; row += 2)
+    p->input[0][row * n + (size_t)p->input[1][row]] = low;
+}
+
+/* AdamW's usual inputs: of eight elements one has a gradient of 0 and a root of eps, where the type
+ * holds its square: the larger of both is not their sum. */
+static void draw_near_eps(sl_op_problem *p) {
+  const double beta2 = p->c.setting[2], eps = p->c.setting[3], step = p->c.setting[5],
+               v = eps * eps * (1.0 - pow(beta2, step)) / beta2;
+  const int holds = v >= ldexp(1.0, sl_format_least(p->given) + sl_format_digits(p->given));
+  for (size_t i = 3; holds && isfinite(v) && i < p->count[0]; i += 8)
+    p->input[1][i] = 0.0, p->input[3][i] = sl_format_round(p->given, v);
+}
+
 void sl_rule_inputs(sl_op_problem *p, sl_source s) {
   if (p->c.op == &sl_op_clip_grad_norm) draw_gradient(p, &s);
   if (p->c.op == &sl_op_advantages) draw_groups(p, &s);
   if (p->c.op == &sl_op_gated_loss) empty_sequence(p);
+  if (p->c.op == &sl_op_embedding || p->c.op == &sl_op_embedding_grad) draw_ids(p, &s);
+  if (p->c.op == &sl_op_adamw && p->kind == SL_KIND_USUAL) draw_near_eps(p);
+  if (p->kind == SL_KIND_WIDE && p->c.op->in[0].kind == SL_TENSOR_LOGIT && p->input[1])
+    lower_targets(p);
 }
