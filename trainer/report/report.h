@@ -38,6 +38,9 @@ void sl_report_date(char *out, size_t size, time_t when);
 /* The date of a page: SOURCE_DATE_EPOCH, so that it can be made again byte for byte, or now. */
 void sl_report_today(char *out, size_t size);
 
+/* A tile of a page: a value, and under it what it is. class: "main", or "". */
+void sl_report_tile(FILE *out, const char *class, const char *value, const char *label);
+
 /* The last finished step of a phase ("sft", "rl"); 0: none. */
 double sl_run_report_steps(const sl_run_report *report, const char *phase);
 

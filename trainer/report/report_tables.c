@@ -7,7 +7,7 @@
 
 enum { EVALUATIONS = 100, ROLLOUTS = 6 }; /* most rows; rollouts whose completions are shown */
 
-static void tile(FILE *out, const char *class, const char *value, const char *label) {
+void sl_report_tile(FILE *out, const char *class, const char *value, const char *label) {
   fprintf(out, "<div class=\"tile %s\"><b>", class);
   sl_plot_text(out, value);
   fputs("</b><span>", out);
@@ -20,30 +20,30 @@ void sl_report_tiles(FILE *out, const sl_run_report *r) {
   fputs("<div class=\"tiles\">\n", out);
   if (!isnan(r->after)) {
     snprintf(text, sizeof text, "%.1f %% \u2192 %.1f %%", 100 * r->before, 100 * r->after);
-    tile(out, "main", text, "held-out success, before and after RL");
+    sl_report_tile(out, "main", text, "held-out success, before and after RL");
   } else if (!isnan(r->before)) {
     snprintf(text, sizeof text, "%.1f %%", 100 * r->before);
-    tile(out, "main", text, "held-out success before RL");
+    sl_report_tile(out, "main", text, "held-out success before RL");
   }
   if (!isnan(r->best)) {
     snprintf(text, sizeof text, "%.1f %%", 100 * r->best);
     snprintf(label, sizeof label, "best, after rollout %.0f: selected, so it flatters",
              r->best_step);
-    tile(out, "", text, label);
+    sl_report_tile(out, "", text, label);
   }
   snprintf(text, sizeof text, "%.0f of %lld", sl_run_report_steps(r, "rl"),
            (long long)r->config.rl.steps);
-  tile(out, "", text, "rollouts done, of rl.steps");
+  sl_report_tile(out, "", text, "rollouts done, of rl.steps");
   snprintf(text, sizeof text, "%.0f", sl_run_report_steps(r, "sft"));
-  tile(out, "", text, "steps of the warm start");
-  tile(out, "", r->config.gate.name, "gate");
+  sl_report_tile(out, "", text, "steps of the warm start");
+  sl_report_tile(out, "", r->config.gate.name, "gate");
   snprintf(text, sizeof text, "%.0f s", r->curves.seconds);
-  tile(out, "", text, "in steps");
+  sl_report_tile(out, "", text, "in steps");
   if (r->curves.seconds > 0) {
     snprintf(text, sizeof text, "%.0f", r->curves.tokens / r->curves.seconds);
-    tile(out, "", text, "tokens/s, sampled and trained");
+    sl_report_tile(out, "", text, "tokens/s, sampled and trained");
   }
-  tile(out, "", r->curves.backend, "backend");
+  sl_report_tile(out, "", r->curves.backend, "backend");
   fputs("</div>\n", out);
 }
 

@@ -10,14 +10,6 @@
 #include <math.h>
 #include <string.h>
 
-static void tile(FILE *out, const char *class, const char *value, const char *label) {
-  fprintf(out, "<div class=\"tile %s\"><b>", class);
-  sl_plot_text(out, value);
-  fputs("</b><span>", out);
-  sl_plot_text(out, label);
-  fputs("</span></div>\n", out);
-}
-
 static void introduction(FILE *out, const sl_study_results *r) {
   const sl_study_table *t = r->table;
   char date[40], text[120];
@@ -26,12 +18,12 @@ static void introduction(FILE *out, const sl_study_results *r) {
   sl_report_today(date, sizeof date);
   fprintf(out, "<p>Made by Sluice %s on %s.</p>\n<div class=\"tiles\">\n", sl_version(), date);
   snprintf(text, sizeof text, "%zu of %zu", present, t->n - t->warm);
-  tile(out, "", text, "runs, all from one warm start a seed");
+  sl_report_tile(out, "", text, "runs, all from one warm start a seed");
   snprintf(text, sizeof text, "%zu", t->study->seeds);
-  tile(out, "", text, t->study->seeds < 3 ? "seeds: ranges only, no intervals" : "seeds");
+  sl_report_tile(out, "", text, t->study->seeds < 3 ? "seeds: ranges only, no intervals" : "seeds");
   if (!isnan(r->clip_ratio)) {
     snprintf(text, sizeof text, "%.2f %%", 100 * r->clip_ratio);
-    tile(out, "main", text, "clip ratio of the baseline's second updates");
+    sl_report_tile(out, "main", text, "clip ratio of the baseline's second updates");
   }
   fputs("</div>\n", out);
   if (!r->exercised)
