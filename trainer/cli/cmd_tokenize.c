@@ -1,5 +1,6 @@
 /* sluice tokenize MODEL: texts as token ids, ids as texts (spec F7.1 to F7.4), conversations in a
  * chat template (spec F7.8 to F7.11). */
+#include "input_lines.h"
 #include "kernels/support/cli.h"
 #include "kernels/support/cli_options.h"
 #include "trainer/files/bpe_file.h"
@@ -253,19 +254,11 @@ static sl_status decode_line(job *j, const char *line, size_t size, sl_error *er
   return status;
 }
 
-static sl_status each_line(job *j, sl_error *err) {
-  char *line = NULL;
-  size_t room = 0;
-  sl_status status = SL_OK;
-  for (ssize_t n; !status && (n = getline(&line, &room, stdin)) >= 0;) {
-    size_t size = (size_t)n;
-    j->line++;
-    if (size && line[size - 1] == '\n') size--;
-    status = (j->o->decode ? decode_line : encode_line)(j, line, size, err);
-  }
-  free(line);
-  if (!status && ferror(stdin)) status = sl_fail(err, SL_ERR_IO, "standard input: cannot be read");
-  return status;
+static sl_status take_line(void *user, size_t number, const char *line, size_t size,
+                           sl_error *err) {
+  job *j = user;
+  j->line = number;
+  return (j->o->decode ? decode_line : encode_line)(j, line, size, err);
 }
 
 /* What a person should know of the file or the texts, once. */
@@ -315,7 +308,7 @@ static sl_status tokenize(const options *o, sl_error *err) {
   job j = {.o = o, .bpe = bpe};
   sl_status status = sl_bpe_encoder_create(&j.encoder, bpe, err);
   if (!status && o->template) status = choose_template(&j, &config, err);
-  if (!status) status = each_line(&j, err);
+  if (!status) status = sl_each_input_line(take_line, &j, err);
   if (!status) print_notes(&j);
   sl_bpe_encoder_destroy(j.encoder);
   sl_ids_free(&j.ids);

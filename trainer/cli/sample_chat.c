@@ -1,5 +1,6 @@
 /* sluice sample --chat. Each turn the whole conversation is encoded, as a fresh start would, and
  * what its ids share with those of the turn before is in the cache (spec F7.12). */
+#include "input_lines.h"
 #include "kernels/support/cli.h"
 #include "sample.h"
 
@@ -106,22 +107,14 @@ static sl_status say(chat *c, const char *line, size_t size, sl_error *err) {
   return status;
 }
 
-static sl_status each_turn(chat *c, sl_error *err) {
-  char *line = NULL;
-  size_t room = 0;
-  sl_status status = SL_OK;
+static sl_status take_turn(void *user, size_t number, const char *line, size_t size,
+                           sl_error *err) {
+  chat *c = user;
   sl_error inner;
-  for (ssize_t n; !status && (n = getline(&line, &room, stdin)) >= 0;) {
-    size_t size = (size_t)n;
-    c->line++;
-    if (size && line[size - 1] == '\n') size--;
-    status = say(c, line, size, &inner);
-    if (!status) status = answer(c, &inner);
-    if (status) sl_fail(err, status, "standard input:%zu: %s", c->line, inner.message);
-  }
-  free(line);
-  if (!status && ferror(stdin)) status = sl_fail(err, SL_ERR_IO, "standard input: cannot be read");
-  return status;
+  c->line = number;
+  sl_status status = say(c, line, size, &inner);
+  if (!status) status = answer(c, &inner);
+  return status ? sl_fail(err, status, "standard input:%zu: %s", number, inner.message) : SL_OK;
 }
 
 sl_status sl_sample_chat(const sl_sample_options *o, const sl_session *s, sl_error *err) {
@@ -129,7 +122,7 @@ sl_status sl_sample_chat(const sl_sample_options *o, const sl_session *s, sl_err
       .o = o,
       .s = s,
       .text = {.tokenizer = s->tokenizer, .stops = &o->stops, .out = o->json ? NULL : stdout}};
-  const sl_status status = each_turn(&c, err);
+  const sl_status status = sl_each_input_line(take_turn, &c, err);
   for (size_t i = 0; i < c.n; i++) free((void *)(uintptr_t)c.turns[i].text);
   free(c.turns);
   free(c.text.text.bytes);
