@@ -78,9 +78,10 @@ class GatedLoss:
     """one record a sequence, as sl_loss_sums (spec O5.1, O5.2)"""
 
 
-def gate_of(gate: "Union[str, os.PathLike[str], Gate]", tau_pos: object, tau_neg: object,
-            values: "Mapping[str, Value] | None") -> Gate:
-    """A gate with its parameters bound, from the arguments of the loss. tau_pos is for A > 0."""
+def values_of(tau_pos: "Any", tau_neg: "Any",
+              values: "Mapping[str, Value] | None") -> "dict[str, Value]":
+    """The values of a gate's parameters, from the arguments of the loss. Of basic operations alone,
+    so that torch.compile can trace it."""
     given: "dict[str, Value]" = dict(values or {})
     if (tau_pos is None) != (tau_neg is None):
         raise InvalidInput("tau_pos and tau_neg go together: pass both")
@@ -88,6 +89,13 @@ def gate_of(gate: "Union[str, os.PathLike[str], Gate]", tau_pos: object, tau_neg
         if "tau" in given:
             raise InvalidInput("tau is named in parameters and by tau_pos: pass it once")
         given["tau"] = (tau_pos, tau_neg)
+    return given
+
+
+def gate_of(gate: "Union[str, os.PathLike[str], Gate]", tau_pos: object, tau_neg: object,
+            values: "Mapping[str, Value] | None") -> Gate:
+    """A gate with its parameters bound, from the arguments of the loss. tau_pos is for A > 0."""
+    given = values_of(tau_pos, tau_neg, values)
     if isinstance(gate, Gate):
         if given:
             raise InvalidInput("a loaded gate has its parameters: pass them to gates.load")

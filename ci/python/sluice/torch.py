@@ -128,13 +128,7 @@ def _text_of(tau_pos: "Optional[float]", tau_neg: "Optional[float]",
              values: "Optional[Mapping[str, Value]]") -> str:
     """Values of parameters, for A > 0 and for A <= 0, as a text that an operator takes. Of basic
     operations alone, so that torch.compile can trace it."""
-    given = dict(values or {})
-    if (tau_pos is None) != (tau_neg is None):
-        raise InvalidInput("tau_pos and tau_neg go together: pass both")
-    if tau_pos is not None:
-        if "tau" in given:
-            raise InvalidInput("tau is named in parameters and by tau_pos: pass it once")
-        given["tau"] = (tau_pos, tau_neg)
+    given = _loss.values_of(tau_pos, tau_neg, values)
     rows = []
     for name in sorted(given):
         value = given[name]
