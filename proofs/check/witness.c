@@ -5,6 +5,7 @@
 #include "box.h"
 #include "join_value.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static int piece_of(const context_t *c, const mpfr_t r) {
@@ -75,20 +76,25 @@ static int off_one(const flow_t *w) {
   return mpfr_cmp_ui(&w->v.x->left, 1) > 0 ? 1 : mpfr_cmp_ui(&w->v.x->right, 1) < 0 ? -1 : 0;
 }
 
-/* Does a switch that jumps stand at its edge at r? Beside r another branch than the one at r may
- * then hold, on both sides. A slope is that of a branch in abs, min and max too. */
+/* Does a switch of w that jumps stand at its edge at r? Beside r another branch than the one at r
+ * may then hold, on both sides. A slope is that of a branch in abs, min and max too. */
 static int on_edge(const box_t *b, int for_slope) {
-  for (int i = 0; i < b->n; i++) {
+  const int w = b->piece->w;
+  char *of_w = slc_expr_live(b->e, w);
+  int found = 0;
+  for (int i = 0; i <= w && !found; i++) {
     const node_t *n = &b->e->node[i];
+    if (!of_w[i]) continue;
     if (n->op == E_SIGN || (for_slope && n->op == E_ABS)) {
       const unsigned signs = b->flow[n->a].v.signs;
-      if (signs != NEG && signs != POS) return 1;
+      found = signs != NEG && signs != POS;
     } else if (n->op == E_PICK || (for_slope && (n->op == E_MIN || n->op == E_MAX))) {
       mpfi_srcptr x = b->flow[n->a].v.x, y = b->flow[n->b].v.x;
-      if (!mpfr_less_p(&x->right, &y->left) && !mpfr_greater_p(&x->left, &y->right)) return 1;
+      found = !mpfr_less_p(&x->right, &y->left) && !mpfr_greater_p(&x->left, &y->right);
     }
   }
-  return 0;
+  free(of_w);
+  return found;
 }
 
 /* Neither of the pieces that meet at r = 1 is 1 there, of which one has w(1); or w has values next
@@ -197,7 +203,7 @@ static int witness_convicts(const context_t *c, const claim_t *q) {
     return names_join(c, q) && jumps(c, q->join, !strcmp(q->refuted_by, "jump"));
   if (!strcmp(q->refuted_by, "step")) return names_join(c, q) && steps_wrong(c, q->join);
   if (!strcmp(q->refuted_by, "value") && names_join(c, q) && own_over(c, q->join) > 0) return 1;
-  return point_convicts(c, q);
+  return q->join == 0 && point_convicts(c, q);
 }
 
 const char *slc_check_refuted(const context_t *c, int i) {
@@ -256,8 +262,10 @@ int slc_above_0(const context_t *c, int first, int last) {
   slc_sp_init(&r);
   mpfi_set_prec(r.x, 512);
   slc_sp_ends(&r, q->r, q->r, 0);
-  int ok = here >= first && here < last && piece_above_0(c, here, joined ? RIGHT : AT, &r);
-  if (!ok && here > first && here - 1 < last && joined) ok = piece_above_0(c, here - 1, LEFT, &r);
+  int ok = q->join == 0 && here >= first && here < last &&
+           piece_above_0(c, here, joined ? RIGHT : AT, &r);
+  if (!ok && q->join == 0 && here > first && here - 1 < last && joined)
+    ok = piece_above_0(c, here - 1, LEFT, &r);
   slc_sp_clear(&r);
   return ok;
 }

@@ -70,7 +70,7 @@ int sl_has_values_beside(sl_problem *p, int segment, sl_ref ref, const arf_t r, 
     arf_add(to, r, step, ARF_PREC_EXACT, ARF_RND_DOWN);
     if (side * arf_cmp(to, far) >= 0 || (!last && side * arf_cmp(to, near) <= 0)) continue;
     box_from(&x, p, segment, r, to, side);
-    sl_enclose(&e, &x, box, 512);
+    sl_enclose(&e, &x, box, SL_WITNESS_BITS);
     shown = e.node[ref].ok;
   }
   sl_enclosure_clear(&e);

@@ -201,13 +201,16 @@ static int form_needed(const sl_proof *proof, sl_form kind) {
   return top || shape || (product && proof->tail_product.means == SL_TAIL_BY_LEMMA);
 }
 
-/* Of a requirement all that were used: proof NULL. */
-static void write_forms(sl_certificate *c, const sl_proof *proof, const sl_problem *p) {
+static void write_courses(sl_certificate *c, const sl_problem *p) {
   for (int i = 0; i < p->course_count; i++) {
     fputs("course ", c->out.stream);
     write_expression(c, &p->courses, p->course[i]);
     fputc('\n', c->out.stream);
   }
+}
+
+/* Of a requirement all that were used: proof NULL. */
+static void write_forms(sl_certificate *c, const sl_proof *proof, const sl_problem *p) {
   static const char *const kinds[SL_FORMS] = {"weight", "over", "slope"};
   for (int i = 0; i < p->joins; i++)
     for (int k = 0; k < SL_FORMS; k++)
@@ -256,6 +259,7 @@ void sl_certificate_part(sl_certificate *c, const sl_proof *proof, sl_problem *p
   write_part_head(c, p);
   for (int i = 0; i < SL_PROPERTIES; i++) write_property(c, proof, i);
   for (int i = 0; i < p->joins; i++) write_segment(out, proof, i);
+  write_courses(c, p);
   write_forms(c, proof, p);
   for (size_t i = 0; i < proof->claims.region_count; i++)
     if (needed(proof, &proof->claims.region[i]))
@@ -278,6 +282,7 @@ void sl_certificate_requirement_part(sl_certificate *c, const sl_proof *proof, s
     fputs("R undecided", out);
   }
   fputc('\n', out);
+  write_courses(c, p);
   if (f->verdict == SL_PROVED) write_forms(c, NULL, p);
   for (size_t i = 0; i < proof->claims.region_count && f->verdict == SL_PROVED; i++)
     write_region(out, &proof->claims, &proof->claims.region[i], p);

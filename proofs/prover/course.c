@@ -51,12 +51,20 @@ static unsigned ahead(unsigned end, unsigned slope) {
   return way == 0 ? end : way | (strictly ? 0 : SL_ZERO);
 }
 
-/* Kept for the certificate. */
-static void keep(sl_problem *p, const sl_tree *tree, sl_ref slope) {
+/* Kept for the certificate, where there is room for it. */
+static int keep(sl_problem *p, const sl_tree *tree, sl_ref slope) {
   const sl_ref ref = sl_tree_copy(&p->courses, tree, slope, NULL, SL_NO_REF, SL_NO_REF);
   for (int i = 0; i < p->course_count; i++)
-    if (p->course[i] == ref) return;
-  if (p->course_count < SL_COURSE_LIMIT) p->course[p->course_count++] = ref;
+    if (p->course[i] == ref) return 1;
+  if (p->course_count == SL_COURSE_LIMIT) return 0;
+  p->course[p->course_count++] = ref;
+  return 1;
+}
+
+int sl_courses_take(sl_problem *p, const sl_problem *from) {
+  int ok = 1;
+  for (int i = 0; i < from->course_count && ok; i++) ok = keep(p, &from->courses, from->course[i]);
+  return ok;
 }
 
 unsigned sl_signs_between_joins(sl_problem *p, sl_segment *s, int segment) {
@@ -67,7 +75,6 @@ unsigned sl_signs_between_joins(sl_problem *p, sl_segment *s, int segment) {
   const unsigned slope = signs_over(p, s, segment, form),
                  both = direct & ahead(signs_at(p, s, segment), slope) &
                         ahead(signs_at(p, s, segment + 1), sl_signs_neg(slope));
-  if (!both || both == direct) return direct;
-  keep(p, &s->tree, form);
+  if (!both || both == direct || !keep(p, &s->tree, form)) return direct;
   return both;
 }

@@ -9,4 +9,8 @@
  * nothing. Joins are set; the tree of s grows. */
 unsigned sl_signs_between_joins(sl_problem *p, sl_segment *s, int segment);
 
+/* Adds what switches of `from` were decided by to what the certificate shows of p. 0: there is no
+ * room for all. */
+int sl_courses_take(sl_problem *p, const sl_problem *from);
+
 #endif

@@ -1,6 +1,7 @@
 /* Elements of a field as spans and balls over the ranges of the parameters, their signs, and what
  * they are as rational numbers. */
 #include "field_inside.h"
+#include "witness.h"
 
 #include <stdlib.h>
 
@@ -136,7 +137,7 @@ unsigned sl_exact_signs(sl_field *k, sl_exact a) {
   if (own->has_signs) return own->signs;
   sl_span s;
   sl_span_init(&s);
-  sl_exact_span(&s, k, a, 256);
+  sl_exact_span(&s, k, a, SL_WITNESS_BITS);
   own->has_signs = 1, own->signs = s.signs;
   sl_span_clear(&s);
   return own->signs;

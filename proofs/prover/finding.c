@@ -75,6 +75,7 @@ void sl_finding_refute(sl_finding *f, const sl_problem *p, const sl_witness *w,
                  !asks                     ? ""
                  : arb_is_finite(w->value) ? value
                                            : "a number too large to print");
+  f->join = 0; /* the point refutes; of one at a join the caller says so */
   arf_set(f->witness.r, w->r);
   arb_set(f->witness.value, w->value);
   _arb_vec_set(f->witness.box, w->box, SL_FIELD_PARAMETERS);

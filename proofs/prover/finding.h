@@ -35,9 +35,9 @@ void sl_finding_set(sl_finding *f, sl_verdict verdict, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Adds to what is open that the time was used up. */
 void sl_finding_out_of_time(sl_finding *f);
-/* Keeps the witness and `refuted_by`, and says "r = ..., ENCLOSURE". Where parameters have ranges
- * the finding stays UNDECIDED, with a candidate: only a point given by the user's decimals refutes.
- */
+/* Keeps the witness and `refuted_by`, with join 0, and says "r = ..., ENCLOSURE". Where parameters
+ * have ranges the finding stays UNDECIDED, with a candidate: only a point given by the user's
+ * decimals refutes. */
 void sl_finding_refute(sl_finding *f, const sl_problem *p, const sl_witness *w,
                        const char *refuted_by, const char *what);
 

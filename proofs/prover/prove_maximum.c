@@ -41,7 +41,7 @@ static int side_is_off(sl_problem *p, int side, sl_witness *w) {
   e.signs = NULL;
   sl_witness_middle(w, p->ranged);
   int off = 0;
-  for (slong prec = 128; prec <= 4096 && !off; prec *= 4) {
+  for (slong prec = SL_WITNESS_BITS / 2; prec <= SL_WITNESS_BITS && !off; prec *= 2) {
     sl_enclose(&e, &r, w->box, prec);
     const sl_span *v = &e.node[g->w].v;
     if (!e.node[g->w].ok || !sl_span_bounded(v) || sl_enclosed_on_edge(&e, 0)) continue;
@@ -151,10 +151,10 @@ static int segment_below(sl_proof *proof, sl_problem *p, int segment, sl_budget 
   if (s == SL_SEARCH_FAILS) {
     refute(f, p, &w, "value");
     result = -1;
-  } else if (s == SL_SEARCH_OPEN || !tail || result <= 0) {
+  } else if (s != SL_SEARCH_HOLDS || !tail || result <= 0) {
     result = 0;
     sl_finding_open(
-        f, stuck,
+        f, s, stuck,
         !tail ? "f' <= 1 is not settled at infinity; boxes stopped" : "f' <= 1 is not settled");
   }
   arf_clear(low), arf_clear(high), arf_clear(top), arf_clear(stuck);

@@ -28,10 +28,11 @@ static int stretch_holds(sl_proof *proof, sl_problem *p, int segment, sl_goal go
   if (arf_cmp(x->low, end) < 0)
     s = sl_search(p, segment, goal, 0, x->low, end, SL_DEPTH, budget, &proof->claims, &x->w,
                   x->stuck);
-  if (s == SL_SEARCH_OPEN)
-    sl_finding_open(f, x->stuck, "the sign of f'' is not settled");
+  if (s == SL_SEARCH_OPEN || s == SL_SEARCH_FAINT)
+    sl_finding_open(f, s, x->stuck, "the sign of f'' is not settled");
   else if (s == SL_SEARCH_HOLDS && !tail)
-    sl_finding_open(f, end, "the sign of f'' is not settled at infinity, boxes stopped");
+    sl_finding_open(f, SL_SEARCH_OPEN, end,
+                    "the sign of f'' is not settled at infinity, boxes stopped");
   arf_clear(end);
   return s == SL_SEARCH_FAILS ? -1 : s == SL_SEARCH_HOLDS && tail;
 }

@@ -49,13 +49,8 @@ static void leave_zero(sl_proof *proof, sl_problem *p, int segment, int high, ar
   sl_witness_clear(&w);
 }
 
-static void say_open(sl_finding *finding, const arf_t stuck, int boxes_hold) {
-  char *at = arf_get_str(stuck, 12);
-  if (boxes_hold)
-    sl_finding_set(finding, SL_UNDECIDED, "holds on boxes; not settled at infinity");
-  else
-    sl_finding_set(finding, SL_UNDECIDED, "not settled next to r = %s", at);
-  flint_free(at);
+static void say_open_far(sl_finding *finding) {
+  sl_finding_set(finding, SL_UNDECIDED, "holds on boxes; not settled at infinity");
 }
 
 /* Is left - right above 0 at an end of the segment itself? Boxes close in on it and need not hit
@@ -91,11 +86,12 @@ static int segment_holds(sl_proof *proof, sl_problem *p, int segment, sl_budget 
     const sl_search_result s = sl_search(p, segment, SL_GOAL_NEGATIVE, 0, low, high, SL_DEPTH,
                                          budget, &proof->claims, &w, stuck);
     result = s == SL_SEARCH_HOLDS ? tail : s == SL_SEARCH_FAILS ? -1 : 0;
-    if (s == SL_SEARCH_OPEN && end_fails(p, segment, &w)) result = -1;
-    if (!result) say_open(finding, stuck, s == SL_SEARCH_HOLDS);
+    if (!result && s != SL_SEARCH_HOLDS && end_fails(p, segment, &w)) result = -1;
+    if (!result && s == SL_SEARCH_HOLDS) say_open_far(finding);
+    if (!result && s != SL_SEARCH_HOLDS) sl_finding_open(finding, s, stuck, "not settled");
   } else if (!tail) {
     result = 0;
-    say_open(finding, low, 1);
+    say_open_far(finding);
   }
   if (result < 0) sl_finding_refute(finding, p, &w, "value", "left - right =");
   arf_clear(low), arf_clear(high), arf_clear(top), arf_clear(stuck);

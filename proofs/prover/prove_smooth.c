@@ -64,7 +64,7 @@ static int segment_defined(sl_proof *proof, sl_problem *p, int segment, sl_budge
         sl_finding_refute(f, p, &w, "undefined", "no value");
         ok = 0;
         break;
-      case SL_SEARCH_OPEN:
+      default:
         if (undefined_near(proof, p, segment, stuck)) {
           ok = 0;
           break;
@@ -119,15 +119,12 @@ static int values_agree(sl_proof *proof, sl_problem *p, int j, int weight, sl_ap
       sl_join_known(p, j, weight, b))
     return 1;
   const sl_exact left = sl_join_value(p, j, weight, a), right = sl_join_value(p, j, weight, b);
-  int result = 0;
+  const int result = sl_exact_sign(p->field, sl_exact_sub(p->field, left, right)) ? -1 : 0;
   arb_t x, y;
   arb_init(x), arb_init(y);
-  for (slong prec = 128; prec <= 4096 && left && right && !result; prec *= 4) {
-    sl_exact_ball(x, p->field, left, prec);
-    sl_exact_ball(y, p->field, right, prec);
-    result = arb_is_finite(x) && arb_is_finite(y) && !arb_overlaps(x, y) ? -1 : 0;
-  }
   if (result) {
+    sl_exact_ball(x, p->field, left, 256);
+    sl_exact_ball(y, p->field, right, 256);
     refute_join(f, p, j, weight, x, a, y, b);
   } else {
     char r[SL_PLACE_TEXT];

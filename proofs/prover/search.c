@@ -23,6 +23,8 @@ typedef struct {
   sl_claim_list *claims;
   sl_witness *witness;
   arf_struct *stuck;
+  const arf_struct *low, *high; /* of all of the search */
+  int faint;                    /* a point was met that fails by too little for a witness */
 } search;
 
 static void middle(arf_t m, const arf_t low, const arf_t high) {
@@ -61,10 +63,10 @@ static int inside(const search *s, const arf_t r) {
   arb_t c, x;
   arb_init(c), arb_init(x);
   arb_set_arf(x, r);
-  sl_exact_ball(c, s->judge.p->field, s->judge.p->join[s->judge.segment], 512);
+  sl_exact_ball(c, s->judge.p->field, s->judge.p->join[s->judge.segment], SL_WITNESS_BITS);
   int ok = arb_le(c, x);
   if (s->judge.segment + 1 < s->judge.p->joins) {
-    sl_exact_ball(c, s->judge.p->field, s->judge.p->join[s->judge.segment + 1], 512);
+    sl_exact_ball(c, s->judge.p->field, s->judge.p->join[s->judge.segment + 1], SL_WITNESS_BITS);
     ok = ok && arb_le(x, c);
   }
   arb_clear(c), arb_clear(x);
@@ -81,10 +83,10 @@ static int counts_at(const search *s, const arf_t r, arb_srcptr point) {
   if (sl_enclosed_on_edge(&s->judge.spans, !of_value)) return 0;
   arb_t c;
   arb_init(c);
-  sl_exact_ball(c, p->field, p->join[i], 512);
+  sl_exact_ball(c, p->field, p->join[i], SL_WITNESS_BITS);
   int ends = arb_contains_arf(c, r);
   if (i + 1 < p->joins) {
-    sl_exact_ball(c, p->field, p->join[i + 1], 512);
+    sl_exact_ball(c, p->field, p->join[i + 1], SL_WITNESS_BITS);
     ends |= arb_contains_arf(c, r);
   }
   arb_clear(c);
@@ -98,11 +100,27 @@ static int plain_size(const arf_t x) {
          (arf_cmpabs_2exp_si(x, LONG_MAX / 4) < 0 && arf_cmpabs_2exp_si(x, -LONG_MAX / 4) > 0);
 }
 
-/* The goal certainly fails at r, and at the middle of the box. Where parameters have ranges that is
- * a place to look for a witness, no more. */
-static int fails_at(search *s, const arf_t r, arb_srcptr box) {
-  if (s->judge.goal == SL_GOAL_CURVE_UP || s->judge.goal == SL_GOAL_CURVE_DOWN || arf_is_inf(r))
+/* The verdict at the point, by `last` bits at most. */
+static int judge_point(search *s, const arf_t r, arb_srcptr point, slong first, slong last,
+                       arb_t value) {
+  int verdict = 0;
+  for (slong prec = first; prec <= last && verdict == 0; prec *= 2) {
+    verdict = sl_judge_box(&s->judge, r, r, point, prec, 0, value);
+    if (verdict < 0 && s->judge.goal == SL_GOAL_DEFINED && !undefined_at_join(s, r, prec))
+      verdict = 0;
+    if (verdict < 0 && !counts_at(s, r, point)) verdict = 0;
+  }
+  return verdict;
+}
+
+/* The goal certainly fails at r, rounded, and at the middle of the box. Where parameters have
+ * ranges that is a place to look for a witness, no more. */
+static int fails_at(search *s, const arf_t near, arb_srcptr box) {
+  if (s->judge.goal == SL_GOAL_CURVE_UP || s->judge.goal == SL_GOAL_CURVE_DOWN || arf_is_inf(near))
     return 0;
+  arf_t r;
+  arf_init(r);
+  arf_set_round(r, near, SL_WITNESS_BITS, ARF_RND_NEAR);
   arb_ptr point = _arb_vec_init(SL_FIELD_PARAMETERS);
   arb_t value;
   arb_init(value);
@@ -111,12 +129,13 @@ static int fails_at(search *s, const arf_t r, arb_srcptr box) {
   const sl_ref inner = s->judge.spans.inner;
   s->judge.spans.inner = SL_NO_REF; /* the witness says what f'' is */
   s->judge.spans.signs = NULL;
-  for (slong prec = 128; prec <= 2048 && verdict == 0; prec *= 4)
-    verdict = sl_judge_box(&s->judge, r, r, point, prec, 0, value);
+  if (verdict == 0) verdict = judge_point(s, r, point, SL_WITNESS_BITS / 2, SL_WITNESS_BITS, value);
+  if (verdict == 0 && !s->faint && judge_point(s, r, point, 2048, 2048, value) < 0) {
+    s->faint = 1;
+    if (s->stuck) arf_set(s->stuck, r);
+  }
   s->judge.spans.inner = inner;
   s->judge.spans.signs = s->judge.p->segment[s->judge.segment].signs;
-  if (verdict < 0 && s->judge.goal == SL_GOAL_DEFINED && !undefined_at_join(s, r, 512)) verdict = 0;
-  if (verdict < 0 && !counts_at(s, r, point)) verdict = 0;
   /* beyond MPFR's exponents the checker could not follow; there may be a plainer witness */
   if (verdict < 0 && s->judge.goal != SL_GOAL_DEFINED && !plain_size(arb_midref(value)))
     verdict = 0;
@@ -125,6 +144,7 @@ static int fails_at(search *s, const arf_t r, arb_srcptr box) {
     arb_set(s->witness->value, value);
     _arb_vec_set(s->witness->box, point, SL_FIELD_PARAMETERS);
   }
+  arf_clear(r);
   arb_clear(value);
   _arb_vec_clear(point, SL_FIELD_PARAMETERS);
   return verdict < 0;
@@ -227,6 +247,29 @@ static int fails_inside(search *s, const arf_t low, const arf_t high, arb_srcptr
   return fails;
 }
 
+/* A point of the search where the goal fails by enough: over all of it, and towards its ends. */
+static int hunt(search *s, arb_srcptr box) {
+  enum { SHARES = 32, HALVINGS = 64, POINTS = SHARES + 2 * HALVINGS };
+  arf_t r, width;
+  arf_init(r), arf_init(width);
+  arf_sub(width, s->high, s->low, ARF_PREC_EXACT, ARF_RND_DOWN);
+  int found = 0;
+  for (int i = 1; i < POINTS && !found && arf_is_finite(width) && !sl_time_over(s->budget); i++) {
+    const int past = i - SHARES, from_high = past > 0 && past % 2;
+    if (past > 0)
+      arf_mul_2exp_si(r, width, -past / 2 - 5);
+    else
+      arf_mul_ui(r, width, (ulong)i, ARF_PREC_EXACT, ARF_RND_DOWN), arf_mul_2exp_si(r, r, -5);
+    if (from_high)
+      arf_sub(r, s->high, r, 53, ARF_RND_DOWN);
+    else
+      arf_add(r, s->low, r, 53, ARF_RND_DOWN);
+    found = arf_cmp(r, s->low) > 0 && arf_cmp(r, s->high) < 0 && fails_at(s, r, box);
+  }
+  arf_clear(r), arf_clear(width);
+  return found;
+}
+
 static sl_search_result explore(search *s, const arf_t low, const arf_t high, arb_srcptr box,
                                 int depth) {
   if (sl_time_over(s->budget) || ++s->budget->boxes > s->budget->box_limit) {
@@ -243,6 +286,7 @@ static sl_search_result explore(search *s, const arf_t low, const arf_t high, ar
     return SL_SEARCH_HOLDS;
   }
   if (fails_inside(s, low, high, box)) return SL_SEARCH_FAILS;
+  if (s->faint) return hunt(s, box) ? SL_SEARCH_FAILS : SL_SEARCH_FAINT;
   if (depth < s->depth_limit && arf_cmp(low, high) < 0) return halve(s, low, high, box, depth);
   if (s->stuck) arf_set(s->stuck, low);
   return SL_SEARCH_OPEN;
@@ -257,8 +301,13 @@ sl_search_result sl_search(sl_problem *p, int segment, sl_goal goal, slong order
     if (stuck) arf_set(stuck, low);
     return SL_SEARCH_OPEN;
   }
-  s = (search){
-      .depth_limit = depth, .budget = budget, .claims = claims, .witness = witness, .stuck = stuck};
+  s = (search){.depth_limit = depth,
+               .budget = budget,
+               .claims = claims,
+               .witness = witness,
+               .stuck = stuck,
+               .low = low,
+               .high = high};
   sl_judge_init(&s.judge, p, segment, goal, order);
   const sl_search_result result = explore(&s, low, high, p->box, 0);
   sl_judge_clear(&s.judge);
@@ -269,7 +318,7 @@ sl_search_result sl_search(sl_problem *p, int segment, sl_goal goal, slong order
 
 int sl_search_point(sl_problem *p, int segment, sl_goal goal, const arf_t r, sl_witness *witness) {
   search s;
-  s = (search){.witness = witness};
+  s = (search){.witness = witness, .faint = 1}; /* nothing is done about such a point */
   sl_judge_init(&s.judge, p, segment, goal, 0);
   const int found = fails_at(&s, r, p->box);
   sl_judge_clear(&s.judge);

@@ -22,11 +22,12 @@ int sl_time_over(const sl_budget *b);
 /* Halvings of a box before a search gives up on it. */
 #define SL_DEPTH 120
 
-typedef enum { SL_SEARCH_HOLDS, SL_SEARCH_FAILS, SL_SEARCH_OPEN } sl_search_result;
+typedef enum { SL_SEARCH_HOLDS, SL_SEARCH_FAILS, SL_SEARCH_FAINT, SL_SEARCH_OPEN } sl_search_result;
 
 /* high may be infinite. FAILS: the witness breaks the goal if no parameter has a range, else it is
  * a place to look for one that does. OPEN: neither, within depth and budget; `stuck` (may be NULL)
- * then gets the low end of the box where it stopped. */
+ * then gets the low end of the box where it stopped. FAINT: the goal fails at `stuck`, by too
+ * little for SL_WITNESS_BITS, and no point was found where it fails by more. */
 sl_search_result sl_search(sl_problem *p, int segment, sl_goal goal, slong order, const arf_t low,
                            const arf_t high, int depth, sl_budget *budget, sl_claim_list *claims,
                            sl_witness *witness, arf_t stuck);

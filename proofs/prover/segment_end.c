@@ -151,9 +151,11 @@ void sl_log_zone(sl_problem *p, int want, const arf_t limit, arf_t inner, sl_end
   sl_tree_clear(&t);
 }
 
-void sl_finding_open(sl_finding *f, const arf_t stuck, const char *why) {
+void sl_finding_open(sl_finding *f, sl_search_result s, const arf_t stuck, const char *why) {
   char *at = arf_get_str(stuck, 12);
-  sl_finding_set(f, SL_UNDECIDED, "%s next to r = %s", why, at);
+  sl_finding_set(
+      f, SL_UNDECIDED, "%s next to r = %s%s", why, at,
+      s == SL_SEARCH_FAINT ? ": it fails there, by too little for a checker to see" : "");
   flint_free(at);
 }
 

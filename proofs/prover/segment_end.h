@@ -20,7 +20,7 @@ int sl_slope_zone(sl_proof *proof, sl_problem *p, int segment, int high, const a
                   arf_t end, sl_budget *budget);
 /* top: the high end, or a place from which to look for a zone at the low one. */
 void sl_segment_ends(arf_t low, arf_t high, arf_t top, sl_problem *p, int segment);
-/* "WHY next to r = STUCK". */
-void sl_finding_open(sl_finding *f, const arf_t stuck, const char *why);
+/* "WHY next to r = STUCK", and that the goal fails there, if the search says so. */
+void sl_finding_open(sl_finding *f, sl_search_result s, const arf_t stuck, const char *why);
 
 #endif

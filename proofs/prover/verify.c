@@ -4,6 +4,7 @@
 #include "verify.h"
 
 #include "arb_function.h"
+#include "course.h"
 #include "prove.h"
 #include "prove_requirement.h"
 
@@ -79,8 +80,9 @@ static int run_cell(job *j, const sl_cell *cell, sl_proof *proof, sl_problem *p,
   return n;
 }
 
-/* Takes over what is refuted at a point of the cell. */
-static void try_point(job *j, const sl_cell *range, const sl_decimal *at, sl_proof *proof) {
+/* Takes over what is refuted at a point of the cell, with the slopes that it rests on. */
+static void try_point(job *j, const sl_cell *range, const sl_decimal *at, sl_proof *proof,
+                      sl_problem *part) {
   sl_cell cell;
   sl_problem p;
   sl_proof point;
@@ -91,7 +93,8 @@ static void try_point(job *j, const sl_cell *range, const sl_decimal *at, sl_pro
   const int n = run_cell(j, &cell, &point, &p, &budget);
   j->budget.boxes += budget.boxes;
   for (int i = 0; i < n; i++) {
-    if (point.property[i].verdict != SL_REFUTED || proof->property[i].verdict != SL_UNDECIDED)
+    if (point.property[i].verdict != SL_REFUTED || proof->property[i].verdict != SL_UNDECIDED ||
+        !sl_courses_take(part, &p))
       continue;
     sl_finding_copy(&proof->property[i], &point.property[i]);
     memcpy(proof->property[i].at, at, sizeof proof->property[i].at);
@@ -116,7 +119,7 @@ static int any_refuted(const sl_proof *proof, int n) {
 }
 
 /* Where searches found a goal to fail; a plain number next to it first. */
-static void try_candidates(job *j, const sl_cell *cell, sl_proof *proof, int n) {
+static void try_candidates(job *j, const sl_cell *cell, sl_proof *proof, sl_problem *part, int n) {
   static const int digits[] = {2, 5, 15};
   sl_decimal at[SL_FIELD_PARAMETERS];
   for (int i = 0; i < n; i++) {
@@ -125,25 +128,26 @@ static void try_candidates(job *j, const sl_cell *cell, sl_proof *proof, int n) 
       for (int k = 0; k < SL_FIELD_PARAMETERS; k++)
         at[k] = sl_decimal_at(cell->low[k], cell->high[k],
                               arf_get_d(arb_midref(f->witness.box + k), ARF_RND_NEAR), digits[d]);
-      try_point(j, cell, at, proof);
+      try_point(j, cell, at, proof, part);
     }
   }
 }
 
 /* The corners of the ranges that were asked for, and the middle of any box. */
-static void try_corners(job *j, const sl_cell *cell, sl_proof *proof, int n, int depth) {
+static void try_corners(job *j, const sl_cell *cell, sl_proof *proof, sl_problem *part, int n,
+                        int depth) {
   sl_decimal at[SL_FIELD_PARAMETERS];
   const unsigned ranged = sl_cell_ranged(cell);
   for (unsigned corner = 0; corner < 1u << SL_FIELD_PARAMETERS && depth == 0; corner++) {
     if (corner & ~ranged || !has_open(proof, n)) continue;
     for (int k = 0; k < SL_FIELD_PARAMETERS; k++)
       at[k] = corner >> k & 1 ? cell->high[k] : cell->low[k];
-    try_point(j, cell, at, proof);
+    try_point(j, cell, at, proof, part);
   }
   for (int k = 0; k < SL_FIELD_PARAMETERS; k++)
     if (!(ranged >> k & 1) || !sl_decimal_between(&at[k], cell->low[k], cell->high[k]))
       at[k] = cell->low[k];
-  if (has_open(proof, n)) try_point(j, cell, at, proof);
+  if (has_open(proof, n)) try_point(j, cell, at, proof, part);
 }
 
 static void close_part(job *j, sl_proof *proof, sl_problem *p, int n, sl_budget *budget) {
@@ -181,8 +185,8 @@ static void run(job *j, const sl_cell *cell, int depth) {
   const int n = run_cell(j, cell, &proof, &p, &budget);
   j->budget.boxes += budget.boxes;
   if (ranged && has_open(&proof, n)) {
-    try_candidates(j, cell, &proof, n);
-    try_corners(j, cell, &proof, n, depth);
+    try_candidates(j, cell, &proof, &p, n);
+    try_corners(j, cell, &proof, &p, n, depth);
   }
   const int halve = splits && has_open(&proof, n) && !any_refuted(&proof, n) && !proof.no_halves;
   if (!halve) close_part(j, &proof, &p, n, &budget);

@@ -4,6 +4,10 @@
 
 #include <arb.h>
 
+/* What refutes has to be seen with so many bits: whoever checks it has 256 (spec G4.1), and is not
+ * to miss by a rounding. */
+#define SL_WITNESS_BITS 224
+
 typedef struct {
   arf_t r;
   arb_ptr box; /* s of the ranged parameters, exact (field.h) */

@@ -139,6 +139,7 @@ class Evaluator:
         if token[0].isdigit():
             number = F(token)
             Lost.seen |= 0 < number < FAINT
+            Lost.least = min(Lost.least, number) if number else Lost.least
             return self.lifted(Span(number))
         if token == "(":
             a = self.total(live)

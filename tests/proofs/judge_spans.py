@@ -24,9 +24,13 @@ def up(x):
 
 
 class Lost:
-    """Was there, since `seen` was set to False, a number or a term that is too small to show beside
-    another one?"""
-    seen = False
+    """Was there, since the start, a number or a term that is too small to show beside another one?
+    And the least number of the gate that is not 0."""
+    seen, least = False, F(1)
+
+    @classmethod
+    def start(cls):
+        cls.seen, cls.least = False, F(1)
 
 
 def is_lost(a, b):
