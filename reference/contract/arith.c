@@ -13,8 +13,15 @@
 sl_arith sl_arith_of(const sl_contract *contract) {
   const double u = sl_format_unit(contract->acc),
                normal = ldexp(1.0, sl_format_least(contract->acc));
-  return (sl_arith){contract, u, u + OWN, contract->flushed ? normal : normal * u,
-                    contract->flushed ? normal : 0.0};
+  const int wide = contract->acc == SL_FORMAT_F64;
+  /* In binary64 the walk loses as much itself, functions twice; half of its least number is 0. */
+  const double lost = wide ? 4.0 * u : u;
+  return (sl_arith){contract,
+                    u,
+                    u + OWN,
+                    contract->flushed ? normal : normal * lost,
+                    contract->flushed ? normal : 0.0,
+                    wide};
 }
 
 double sl_arith_gamma(const sl_arith *r, double depth) {
@@ -36,10 +43,55 @@ static sl_ball rounded(const sl_arith *r, double mid, double error, double unit,
 }
 
 /* One correctly rounded operation. With exact operands, a result that binary64 shows as a number of
- * acc is that number: the exact result is within 2^-53 of it, and rounds to it. */
-static sl_ball nearest(const sl_arith *r, double mid, double error, double underflow) {
-  if (error == 0.0 && kept(r, mid)) return (sl_ball){mid, 0.0};
+ * a narrower acc is that number: the exact result is within 2^-53 of it, and rounds to it. Where
+ * acc is binary64 itself, it shows every result as one: there the operation must be `exact`. */
+static sl_ball nearest(const sl_arith *r, double mid, double error, int exact, double underflow) {
+  if (error == 0.0 && kept(r, mid) && (exact || !r->wide)) return (sl_ball){mid, 0.0};
   return rounded(r, mid, error, r->both, underflow);
+}
+
+/* Its own rounding error, which binary64 holds, is 0. */
+static int sum_is_exact(double a, double b) {
+  const double sum = a + b, other = sum - a;
+  return (a - (sum - other)) + (b - other) == 0.0;
+}
+
+/* The exponent of the lowest digit of x that is not 0; x is finite and not 0. */
+static int lowest_digit(double x) {
+  uint64_t bits;
+  memcpy(&bits, &x, sizeof bits);
+  const int exponent = (int)(bits >> 52 & 0x7ff);
+  uint64_t fraction = bits & 0xfffffffffffff;
+  if (exponent) fraction |= (uint64_t)1 << 52;
+  return (exponent ? exponent : 1) - 1075 + __builtin_ctzll(fraction);
+}
+
+/* Exact, where the factors' digits together fit in acc and no product is below the normal numbers.
+ */
+static int product_is_exact(const sl_arith *r, const sl_ball *factor, size_t n) {
+  int digits = 0, lowest = 0;
+  for (size_t i = 0; i < n; i++) {
+    if (factor[i].rad > 0.0) return 0;
+    const int top = ilogb(factor[i].mid);
+    digits += top - lowest_digit(factor[i].mid) + 1;
+    if (top < 0) lowest += top;
+  }
+  return digits <= sl_format_digits(r->contract->acc) &&
+         lowest >= sl_format_least(r->contract->acc);
+}
+
+static int is_exact_product(const sl_arith *r, double a, double b) {
+  const sl_ball factor[] = {{a, 0.0}, {b, 0.0}};
+  return a == 0.0 || b == 0.0 || (isfinite(a) && isfinite(b) && product_is_exact(r, factor, 2));
+}
+
+int sl_arith_is_exact(const sl_arith *r, sl_operation operation, double a, double b) {
+  const double root = operation == SL_ROOT ? sqrt(a) : 0.0;
+  if (!r->wide) return 1;
+  if (operation == SL_SUM) return sum_is_exact(a, b);
+  if (operation == SL_PRODUCT) return is_exact_product(r, a, b);
+  if (operation == SL_QUOTIENT) return a / b * b == a && is_exact_product(r, a / b, b);
+  return root * root == a && is_exact_product(r, root, root);
 }
 
 sl_ball sl_arith_input(const sl_arith *r, double x) {
@@ -54,12 +106,14 @@ sl_ball sl_arith_input(const sl_arith *r, double x) {
   return a;
 }
 
-sl_ball sl_arith_constant(const sl_arith *r, double x) { return nearest(r, x, 0.0, r->tiny); }
+sl_ball sl_arith_constant(const sl_arith *r, double x) {
+  return nearest(r, x, 0.0, sl_format_holds(SL_FORMAT_F32, x), r->tiny);
+}
 
 sl_ball sl_arith_term(const sl_arith *r, double x) {
   const sl_ball a = sl_arith_input(r, x);
   if (a.rad == 0.0 && sl_format_holds(r->contract->acc, a.mid)) return a;
-  return nearest(r, a.mid, a.rad, r->tiny);
+  return nearest(r, a.mid, a.rad, 1, r->tiny);
 }
 
 /* What a number below the normal ones of `out` may lose when it is stored: it may be 0 (E1.6). */
@@ -90,7 +144,8 @@ sl_ball sl_arith_output(const sl_arith *r, sl_ball a) {
 }
 
 sl_ball sl_arith_add(const sl_arith *r, sl_ball a, sl_ball b) {
-  return nearest(r, a.mid + b.mid, a.rad + b.rad, r->flushed);
+  return nearest(r, a.mid + b.mid, a.rad + b.rad, sl_arith_is_exact(r, SL_SUM, a.mid, b.mid),
+                 r->flushed);
 }
 
 sl_ball sl_arith_sub(const sl_arith *r, sl_ball a, sl_ball b) {
@@ -104,7 +159,8 @@ static double product_error(sl_ball a, sl_ball b) {
 }
 
 sl_ball sl_arith_mul(const sl_arith *r, sl_ball a, sl_ball b) {
-  return nearest(r, a.mid * b.mid, product_error(a, b), r->tiny);
+  return nearest(r, a.mid * b.mid, product_error(a, b),
+                 sl_arith_is_exact(r, SL_PRODUCT, a.mid, b.mid), r->tiny);
 }
 
 sl_ball sl_arith_muladd(const sl_arith *r, sl_ball a, sl_ball b, sl_ball c) {
@@ -124,7 +180,7 @@ sl_ball sl_arith_div(const sl_arith *r, sl_ball a, sl_ball b) {
   if (!(left > 0.0 && 1.0 / left <= sl_format_largest(r->contract->acc)))
     return (sl_ball){q, INFINITY};
   if (ulps == 0.5 && a.rad == 0.0 && b.rad == 0.0 && is_power(b.mid) && kept(r, 1.0 / b.mid))
-    return nearest(r, q, 0.0, r->tiny);
+    return nearest(r, q, 0.0, sl_arith_is_exact(r, SL_QUOTIENT, a.mid, b.mid), r->tiny);
   const double error = (a.rad + fabs(q) * b.rad) / left, unit = (2.0 * ulps + 1.0) * r->u;
   return rounded(r, q, error, unit + unit * unit + OWN, r->tiny * (1.0 + fabs(a.mid) + a.rad));
 }
@@ -141,7 +197,8 @@ sl_ball sl_arith_reciprocal(const sl_arith *r, double a, double b) {
 
 sl_ball sl_arith_sqrt(const sl_arith *r, sl_ball a) {
   const double root = sqrt(a.mid), both = root + sqrt(fmax(a.mid - a.rad, 0.0));
-  if (a.rad == 0.0) return nearest(r, root, 0.0, r->flushed);
+  if (a.rad == 0.0)
+    return nearest(r, root, 0.0, sl_arith_is_exact(r, SL_ROOT, a.mid, a.mid), r->flushed);
   return rounded(r, root, both > 0.0 ? fmin(a.rad / both, sqrt(a.rad)) : sqrt(a.rad), r->both,
                  r->flushed);
 }
@@ -194,30 +251,6 @@ sl_ball sl_arith_product3(const sl_arith *r, sl_ball a, sl_ball b, sl_ball c) {
                 second = sl_arith_mul(r, sl_arith_mul(r, a, c), b),
                 third = sl_arith_mul(r, a, sl_arith_mul(r, b, c));
   return sl_arith_worst(sl_arith_worst(first, second), third);
-}
-
-/* The exponent of the lowest digit of x that is not 0; x is finite and not 0. */
-static int lowest_digit(double x) {
-  uint64_t bits;
-  memcpy(&bits, &x, sizeof bits);
-  const int exponent = (int)(bits >> 52 & 0x7ff);
-  uint64_t fraction = bits & 0xfffffffffffff;
-  if (exponent) fraction |= (uint64_t)1 << 52;
-  return (exponent ? exponent : 1) - 1075 + __builtin_ctzll(fraction);
-}
-
-/* Exact, where the factors' digits together fit in acc and no product is below the normal numbers.
- */
-static int product_is_exact(const sl_arith *r, const sl_ball *factor, size_t n) {
-  int digits = 0, lowest = 0;
-  for (size_t i = 0; i < n; i++) {
-    if (factor[i].rad > 0.0) return 0;
-    const int top = ilogb(factor[i].mid);
-    digits += top - lowest_digit(factor[i].mid) + 1;
-    if (top < 0) lowest += top;
-  }
-  return digits <= sl_format_digits(r->contract->acc) &&
-         lowest >= sl_format_least(r->contract->acc);
 }
 
 sl_ball sl_arith_product(const sl_arith *r, const sl_ball *factor, size_t n, double roundings) {

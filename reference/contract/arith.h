@@ -15,9 +15,15 @@ typedef struct {
   double both;    /* u, and 2^-53 for the walk's own rounding */
   double tiny;    /* what a product, quotient or function can lose to underflow */
   double flushed; /* what a sum can lose: 0, or the least normal number */
+  int wide;       /* acc has binary64's digits, as the walk itself has */
 } sl_arith;
 
 sl_arith sl_arith_of(const sl_contract *contract);
+
+/* 1 if binary64's result of that operation on exact operands is the exact one, or acc is narrower
+ * and rounds it anyway. A root has one operand. */
+typedef enum { SL_SUM, SL_PRODUCT, SL_QUOTIENT, SL_ROOT } sl_operation;
+int sl_arith_is_exact(const sl_arith *r, sl_operation operation, double a, double b);
 
 /* g(D) = D u / (1 - D u); infinite from D u = 1 on (spec E1.3). */
 double sl_arith_gamma(const sl_arith *r, double depth);
@@ -26,7 +32,8 @@ double sl_arith_gamma(const sl_arith *r, double depth);
 sl_ball sl_arith_input(const sl_arith *r, double x);
 /* A given number that is added up as it is: an accumulator with fewer digits rounds it. */
 sl_ball sl_arith_term(const sl_arith *r, double x);
-/* A constant that the kernel has, rounded to acc. */
+/* A constant that the kernel has, rounded to acc. In binary64 too, where it may have been made from
+ * settings in another way, unless it is so short that every way gives it. */
 sl_ball sl_arith_constant(const sl_arith *r, double x);
 /* An intermediate rounded to `out` (spec E1.7), which may have fewer digits than acc. */
 sl_ball sl_arith_store(const sl_arith *r, sl_ball a);

@@ -39,8 +39,8 @@ static sl_span rounded(const sl_arith *r, sl_span a, double unit, double underfl
 }
 
 /* One correctly rounded operation: of exact operands a result that acc holds is exact. */
-static sl_span nearest(const sl_arith *r, sl_span a, double underflow) {
-  if (is_point(a) && sl_arith_constant(r, a.mid).rad == 0.0) return a;
+static sl_span nearest(const sl_arith *r, sl_span a, int exact, double underflow) {
+  if (is_point(a) && exact && sl_arith_term(r, a.mid).rad == 0.0) return a;
   return rounded(r, a, r->both, underflow);
 }
 
@@ -56,7 +56,8 @@ static sl_span size_of(sl_span a) {
 
 static sl_span add(const sl_arith *r, sl_span a, sl_span b) {
   if (is_lost(a) || is_lost(b)) return lost(a.mid + b.mid);
-  return nearest(r, (sl_span){a.mid + b.mid, a.low + b.low, a.high + b.high}, r->flushed);
+  return nearest(r, (sl_span){a.mid + b.mid, a.low + b.low, a.high + b.high},
+                 sl_arith_is_exact(r, SL_SUM, a.mid, b.mid), r->flushed);
 }
 
 /* The ends of a product or quotient are among those of the operands' ends. A NaN among them (0
@@ -70,13 +71,14 @@ static sl_span mul(const sl_arith *r, sl_span a, sl_span b) {
   const double mid = a.mid * b.mid;
   if (is_lost(a) || is_lost(b)) return lost(mid);
   return nearest(r, among(mid, a.low * b.low, a.low * b.high, a.high * b.low, a.high * b.high),
-                 r->tiny);
+                 sl_arith_is_exact(r, SL_PRODUCT, a.mid, b.mid), r->tiny);
 }
 
 static sl_span square(const sl_arith *r, sl_span a) {
   if (is_lost(a)) return lost(a.mid * a.mid);
   a = size_of(a);
-  return nearest(r, (sl_span){a.mid * a.mid, a.low * a.low, a.high * a.high}, r->tiny);
+  return nearest(r, (sl_span){a.mid * a.mid, a.low * a.low, a.high * a.high},
+                 sl_arith_is_exact(r, SL_PRODUCT, a.mid, a.mid), r->tiny);
 }
 
 static int is_power_of_two(double x) {
@@ -93,8 +95,8 @@ static sl_span quotient(const sl_arith *r, sl_span a, sl_span b) {
     return lost(mid);
   const sl_span q = among(mid, a.low / b.low, a.low / b.high, a.high / b.low, a.high / b.high);
   if (ulps == 0.5 && is_point(b) && is_power_of_two(b.mid) &&
-      sl_arith_constant(r, 1.0 / b.mid).rad == 0.0)
-    return nearest(r, q, r->tiny);
+      sl_arith_term(r, 1.0 / b.mid).rad == 0.0)
+    return nearest(r, q, sl_arith_is_exact(r, SL_QUOTIENT, a.mid, b.mid), r->tiny);
   return rounded(r, q, unit + unit * unit + OWN, r->tiny * (1.0 + fmin(reach(a), largest)));
 }
 
@@ -128,7 +130,8 @@ static sl_span logarithm(const sl_arith *r, double (*of)(double), double edge, s
 
 static sl_span root(const sl_arith *r, sl_span a) {
   if (is_lost(a) || a.low < 0.0) return lost(sqrt(a.mid));
-  return nearest(r, (sl_span){sqrt(a.mid), sqrt(a.low), sqrt(a.high)}, r->flushed);
+  return nearest(r, (sl_span){sqrt(a.mid), sqrt(a.low), sqrt(a.high)},
+                 sl_arith_is_exact(r, SL_ROOT, a.mid, a.mid), r->flushed);
 }
 
 static double logistic(double x) {

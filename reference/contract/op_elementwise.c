@@ -41,6 +41,14 @@ static sl_ball slope_of(const sl_arith *r, sl_ball g, sl_ball s) {
   return sl_arith_worst(factored, apart);
 }
 
+/* dy u and the slope, and dy, u, s and 1 + g (1 - s) in any order. */
+static sl_ball gate_grad(const sl_arith *r, sl_ball dy, sl_ball u, sl_ball g, sl_ball s) {
+  const sl_ball one = {1.0, 0.0}, rest = sl_arith_muladd(r, g, sl_arith_sub(r, one, s), one),
+                factor[] = {dy, u, s, rest};
+  return sl_arith_worst(sl_arith_product3(r, dy, u, slope_of(r, g, s)),
+                        sl_arith_product(r, factor, 4, 3.0));
+}
+
 /* The gradient of s(g) u, a wrong one. */
 static sl_ball without_gate(const sl_arith *r, sl_ball dy, sl_ball u, sl_ball s, int out) {
   const sl_ball one = {1.0, 0.0};
@@ -62,10 +70,11 @@ static sl_status walk_swiglu_backward(const sl_op_case *c, int out, size_t begin
       balls[i - begin] = without_gate(&r, dy, u, s, out);
       continue;
     }
-    const sl_ball slope = sl_has(c, SL_CAUSE_SWIGLU_GRAD_NO_SLOPE) ? s : slope_of(&r, g, s),
-                  times = out == 0 ? slope : sl_arith_mul(&r, g, s);
-    balls[i - begin] =
-        out == 0 ? sl_arith_product3(&r, dy, u, slope) : sl_arith_product3(&r, dy, g, s);
+    const int no_slope = sl_has(c, SL_CAUSE_SWIGLU_GRAD_NO_SLOPE);
+    const sl_ball times = out == 0 ? slope_of(&r, g, s) : sl_arith_mul(&r, g, s);
+    balls[i - begin] = out == 1   ? sl_arith_product3(&r, dy, g, s)
+                       : no_slope ? sl_arith_product3(&r, dy, u, s)
+                                  : gate_grad(&r, dy, u, g, s);
     if (i == begin)
       sl_note(notes, "  s(g) within %.3g; %s = %.6g, within %.3g; times the gradient: %.3g", s.rad,
               out ? "g s" : "the slope", times.mid, times.rad, balls[0].rad);

@@ -118,19 +118,22 @@ static sl_ball input_grad(const sl_arith *r, const row *a, size_t i) {
   const sl_ball g = of_g(r, a, i), x = sl_arith_input(r, a->x[i]), h = sl_arith_mul(r, x, a->scale);
   if (sl_has(a->c, SL_CAUSE_NORM_GRAD_NO_PROJECTION)) return sl_arith_mul(r, a->scale, g);
   const sl_ball joined = sl_arith_mul(r, a->scale, sl_arith_muladd(r, sl_ball_neg(h), a->along, g)),
-                apart = sl_arith_sub(r, sl_arith_mul(r, a->scale, g), sl_arith_mul(r, x, a->cubed));
+                first = sl_arith_product3(r, sl_arith_input(r, a->dy[i]),
+                                          weight_of(a->c, r, a->w[i]), a->scale),
+                apart = sl_arith_sub(r, first, sl_arith_mul(r, x, a->cubed));
   return sl_arith_worst(joined, apart);
 }
 
-/* The sum over tokens of dy (x r). */
+/* The sum over tokens of dy x r, each product in any order. */
 static sl_ball weight_grad(const sl_op_case *c, const sl_arith *r, const sl_ball *scale,
                            size_t column) {
   const size_t d = sl_op_size(c, 'd'), t = sl_op_size(c, 't');
   sl_arith_sum s = {0};
   for (size_t i = 0; i < t; i++)
-    sl_arith_sum_product(&s, sl_arith_input(r, c->in[0][i * d + column]),
-                         sl_arith_mul(r, sl_arith_input(r, c->in[1][i * d + column]), scale[i]));
-  return sl_arith_dot_end(r, &s);
+    sl_arith_sum_add(&s, sl_arith_product3(r, sl_arith_input(r, c->in[0][i * d + column]),
+                                           sl_arith_input(r, c->in[1][i * d + column]), scale[i]));
+  const double depth = sl_contract_depth(r->contract, t, 0);
+  return sl_arith_sum_end(r, &s, depth, r->contract->order == SL_ORDER_BLOCKS ? depth : 0.0);
 }
 
 static sl_status walk_weights(const sl_op_case *c, const sl_arith *r, size_t begin, size_t end,

@@ -79,7 +79,8 @@ static sl_ball gradient(const sl_op_case *c, const sl_arith *r, size_t i, sl_bal
   return sl_arith_muladd(r, sl_arith_constant(r, c->setting[DECAY]), p, g);
 }
 
-/* The update lr / c1 m / denominator: two constants, two products and a quotient at most. */
+/* The update lr / c1 m / denominator: two constants, two products in any order and a quotient at
+ * most. */
 static sl_status walk_adamw(const sl_op_case *c, int out, size_t begin, size_t end, sl_ball *balls,
                             sl_notes *notes) {
   const sl_arith r = sl_arith_of(&c->contract);
@@ -89,8 +90,8 @@ static sl_status walk_adamw(const sl_op_case *c, int out, size_t begin, size_t e
     const sl_ball p = sl_arith_input(&r, c->in[0][i]), g = gradient(c, &r, i, p),
                   m = average(&r, sl_arith_input(&r, c->in[2][i]), g, s[B1]),
                   v = second_moment(&r, sl_arith_input(&r, c->in[3][i]), g, s[B2]);
-    const sl_ball scaled = sl_arith_mul(&r, sl_arith_mul(&r, m, sl_arith_constant(&r, 1.0 / c1)),
-                                        sl_arith_constant(&r, s[LR]));
+    const sl_ball scaled =
+        sl_arith_product3(&r, m, sl_arith_constant(&r, 1.0 / c1), sl_arith_constant(&r, s[LR]));
     const sl_ball update = sl_arith_div(&r, scaled, divisor(c, &r, v, c2));
     balls[i - begin] = out == 1 ? m : out == 2 ? v : updated(c, &r, p, update);
     if (i == begin)

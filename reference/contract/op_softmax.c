@@ -182,8 +182,8 @@ static sl_ball logit_grad(const row *a, const sl_op_case *c, const sl_arith *r, 
     grad = sl_arith_worst(sl_arith_mul(r, dlogp, sl_arith_sub(r, one, p)),
                           sl_arith_sub(r, dlogp, share));
   if (c->in[3] && !sl_has(c, SL_CAUSE_LOGPROB_GRAD_NO_ENTROPY)) {
-    const sl_ball weight = sl_arith_mul(r, sl_arith_input(r, c->in[3][t]), p),
-                  slope = sl_arith_mul(r, weight, sl_arith_add(r, log_p, entropy));
+    const sl_ball slope =
+        sl_arith_product3(r, sl_arith_input(r, c->in[3][t]), p, sl_arith_add(r, log_p, entropy));
     grad = sl_has(c, SL_CAUSE_LOGPROB_GRAD_ENTROPY_SIGN) ? sl_arith_add(r, grad, slope)
                                                          : sl_arith_sub(r, grad, slope);
   }

@@ -147,7 +147,7 @@ static const setup setups[] = {
     {"adamw", "n=64", "eps=1e-3,weight_decay=0.1,lr=0.01,step=3", "", SL_KIND_USUAL, NULL},
     {"ADAMW_FLUSHED", "n=64", "lr=1", "", SL_KIND_SUBNORMAL, NULL},
     {"clip_grad_norm", "n=32", "max_norm=1e-4", "", SL_KIND_USUAL, small_inputs},
-    {"CLIP_ALWAYS", "n=32", "max_norm=100", "", SL_KIND_USUAL, NULL},
+    {"CLIP_ALWAYS", "n=32", "max_norm=100", "", SL_KIND_USUAL, small_inputs},
     {"CLIP_FLUSHED", "n=32", "max_norm=0.5", "", SL_KIND_SUBNORMAL, one_large},
     {"embedding", "t=12,d=6,v=20", "", "", SL_KIND_USUAL, NULL},
     {"embedding_grad", "t=12,d=6,v=5", "", "", SL_KIND_USUAL, NULL},

@@ -332,11 +332,11 @@ Test(dumps, generated_by_another) {
                                      "sluice.problem.shape", "sluice.problem.type",
                                      "sluice.problem.kind"};
   static const char *const values[][5] = {{"2", "7", "t=2,n=2,k=2", "f32", "usual"},
-                                          {"3", "-7", "t=2,n=2,k=2", "f32", "usual"},
-                                          {"3", "7", "t=2,q=2", "f32", "usual"},
-                                          {"3", "7", "t=2,n=2,k=2", "f33", "usual"},
-                                          {"3", "7", "t=2,n=2,k=2", "f32", "masked"}};
-  static const char *const messages[] = {"inputs of generator 2, this is generator 3",
+                                          {"4", "-7", "t=2,n=2,k=2", "f32", "usual"},
+                                          {"4", "7", "t=2,q=2", "f32", "usual"},
+                                          {"4", "7", "t=2,n=2,k=2", "f33", "usual"},
+                                          {"4", "7", "t=2,n=2,k=2", "f32", "masked"}};
+  static const char *const messages[] = {"inputs of generator 2, this is generator 4",
                                          "sluice.problem.seed is '-7'", "has the sizes tnk",
                                          "type 'f33'", "linear has nothing to mask"};
   const double y[4] = {0};
@@ -362,7 +362,7 @@ Test(dumps, generated_by_another) {
 Test(dumps, texts_beyond_the_file) {
   static const char *const keys[] = {"sluice.problem.generator", "sluice.problem.seed",
                                      "sluice.problem.kind"},
-                           *const values[] = {"3", "7", "usual"};
+                           *const values[] = {"4", "7", "usual"};
   static const struct {
     const char *shape, *type, *contract;
     sl_tensor_type stored;
@@ -415,7 +415,7 @@ Test(dumps, texts_beyond_the_inputs) {
   add(&f, "y", SL_TENSOR_F32, "2x2", x);
   cr_assert_eq(sl_dump_open(&out, write_file(&f, "out.safetensors"), &err), SL_OK);
   add(&f, "x", SL_TENSOR_F32, "2x2", x), add(&f, "w", SL_TENSOR_F32, "2x2", x);
-  say(&f, "sluice.op", "linear"), say(&f, "sluice.problem.generator", "3");
+  say(&f, "sluice.op", "linear"), say(&f, "sluice.problem.generator", "4");
   say(&f, "sluice.problem.seed", "7"), say(&f, "sluice.problem.kind", "usual");
   say(&f, "sluice.problem.shape", "t=2,n=2,k=4294967296"), say(&f, "sluice.problem.type", "f32");
   cr_assert_eq(sl_dump_open(&in, write_file(&f, "in.safetensors"), &err), SL_OK);

@@ -474,14 +474,18 @@ static void plain_softmax(float *p, const double *logits, size_t n, int without_
 }
 
 /* softmax, or logprob as the logarithm of a probability. */
-static sl_outcome outcome_of_plain(const char *op, const char *kind, const char *type,
-                                   uint64_t seed, int without_maximum) {
+static sl_outcome outcome_of_plain(const char *op, const char *temperature, const char *kind,
+                                   const char *type, uint64_t seed, int without_maximum) {
+  const char *const settings[2] = {temperature};
   sl_dump_case d;
+  double z[100];
   float p[100];
-  make_shape(&d, op, NULL, kind, type, seed);
+  make_with(&d, op, NULL, settings, kind, type, seed);
   answer(&d, &d.c);
   for (size_t row = 0; row < sl_op_size(&d.c, 't'); row++) {
-    plain_softmax(p, d.c.in[0] + row * 100, 100, without_maximum);
+    for (size_t i = 0; i < 100; i++)
+      z[i] = (double)((float)d.c.in[0][row * 100 + i] / (float)d.c.setting[0]);
+    plain_softmax(p, z, 100, without_maximum);
     for (size_t i = 0; i < 100 && d.c.op == &sl_op_softmax; i++)
       d.output[0].got[row * 100 + i] = sl_format_round(d.output[0].type, (double)p[i]);
     if (d.c.op == &sl_op_logprob)
@@ -494,23 +498,24 @@ static sl_outcome outcome_of_plain(const char *op, const char *kind, const char 
 }
 
 Test(generated, softmax_shows_without_its_maximum) {
+  static const char *const temperatures[] = {"temperature=1", "temperature=0.7", "temperature=2"};
   for (size_t type = 0; type < TYPES; type++)
-    for (uint64_t seed = 1; seed <= 8; seed++) {
-      cr_expect_eq(outcome_of_plain("softmax", "exact", types[type], seed, 1),
-                   SL_OUTCOME_DIFFERENT);
-      cr_expect_neq(outcome_of_plain("softmax", "exact", types[type], seed, 0),
-                    SL_OUTCOME_DIFFERENT);
-      cr_expect_eq(outcome_of_plain("logprob", "exact", types[type], seed, 1),
-                   SL_OUTCOME_DIFFERENT);
-      cr_expect_eq(outcome_of_plain("logprob", "wide", types[type], seed, 0), SL_OUTCOME_DIFFERENT,
+    for (uint64_t seed = 1; seed <= 9; seed++) {
+      const char *t = temperatures[seed % 3], *name = types[type];
+      cr_expect_eq(outcome_of_plain("softmax", t, "exact", name, seed, 1), SL_OUTCOME_DIFFERENT);
+      cr_expect_neq(outcome_of_plain("softmax", t, "exact", name, seed, 0), SL_OUTCOME_DIFFERENT);
+      cr_expect_eq(outcome_of_plain("logprob", t, "exact", name, seed, 1), SL_OUTCOME_DIFFERENT);
+      cr_expect_eq(outcome_of_plain("logprob", t, "wide", name, seed, 0), SL_OUTCOME_DIFFERENT,
+                   "the logarithm of a probability");
+      cr_expect_eq(outcome_of_plain("logprob", t, "usual", name, seed, 0), SL_OUTCOME_DIFFERENT,
                    "the logarithm of a probability");
     }
 }
 
 /* 1 if a score of the first sequence is so high that its exp overflows. */
-static int has_high_score(const char *op, const char *type, uint64_t seed) {
+static int has_high_score(const char *op, const char *shape, const char *type, uint64_t seed) {
   sl_dump_case d;
-  make(&d, op, "exact", type, seed);
+  make_shape(&d, op, shape, "exact", type, seed);
   const int backward = d.c.op == &sl_op_attention_backward;
   const size_t dim = sl_op_size(&d.c, 'd'), heads = sl_op_size(&d.c, 'h'),
                groups = sl_op_size(&d.c, 'g');
@@ -529,9 +534,56 @@ static int has_high_score(const char *op, const char *type, uint64_t seed) {
 
 Test(generated, attention_has_scores_whose_exp_overflows) {
   for (size_t type = 0; type < TYPES; type++)
+    for (uint64_t seed = 1; seed <= 8; seed++) {
+      const char *shape = seed > 4 ? "b=2,i=9,j=17,h=4,g=2,d=9" : NULL;
+      cr_expect(has_high_score("attention", shape, types[type], seed));
+      cr_expect(has_high_score("attention_backward", shape, types[type], seed));
+    }
+}
+
+/* A small scale has larger exact queries: the gradient is not 0. */
+Test(generated, attention_of_a_small_scale_is_decided) {
+  static const char *const settings[2] = {"scale=1e-3"};
+  for (size_t type = 0; type < TYPES; type++) {
+    sl_dump_case d;
+    make_with(&d, "attention_backward", NULL, settings, "exact", types[type], 1);
+    answer(&d, &d.c);
+    cr_expect_eq(outcome_of(&d), SL_OUTCOME_EQUAL, "%s", types[type]);
+    sl_dump_case_end(&d);
+  }
+}
+
+/* A norm's usual and wide gradients are clipped, whatever max_norm is. */
+Test(generated, gradients_of_a_large_limit_are_clipped) {
+  static const char *const settings[][2] = {{"max_norm=30"}, {"max_norm=1e4"}, {"max_norm=1e-3"}};
+  for (size_t i = 0; i < 3; i++)
+    for (size_t type = 0; type < TYPES; type++)
+      for (int wide = 0; wide < 2; wide++) {
+        sl_dump_case d;
+        make_with(&d, "clip_grad_norm", NULL, settings[i], wide ? "wide" : "usual", types[type], 1);
+        answer(&d, &d.c);
+        cr_expect_eq(outcome_of(&d), SL_OUTCOME_EQUAL, "%s %s", settings[i][0], types[type]);
+        sl_dump_case_end(&d);
+      }
+}
+
+/* The root of max(mean, eps), not of their sum; nor, where that is the mean, without eps. */
+Test(generated, norms_show_with_the_larger_of_mean_and_eps) {
+  for (size_t type = 0; type < 2; type++)
     for (uint64_t seed = 1; seed <= 4; seed++) {
-      cr_expect(has_high_score("attention", types[type], seed));
-      cr_expect(has_high_score("attention_backward", types[type], seed));
+      size_t below = 0, above = 0;
+      sl_dump_case d;
+      make(&d, "rmsnorm", "usual", types[type], seed);
+      const size_t width = sl_op_size(&d.c, 'd');
+      for (size_t row = 0; row < sl_op_size(&d.c, 't'); row++) {
+        double squares = 0.0;
+        for (size_t i = 0; i < width; i++) squares += pow(d.c.in[0][row * width + i], 2.0);
+        const double mean = squares / (double)width, eps = d.c.setting[0];
+        below += mean<eps, above += mean> eps && mean < 4.0 * eps;
+      }
+      cr_expect(below > 0 && above > 0, "%s: %zu rows below eps, %zu above", types[type], below,
+                above);
+      sl_dump_case_end(&d);
     }
 }
 

@@ -8,6 +8,7 @@
 #include <gmp.h>
 #include <math.h>
 #include <stdio.h>
+#include <string.h>
 
 typedef struct {
   const sl_op *op;
@@ -59,24 +60,21 @@ static void without_options(sl_op_case *c) {
     c->setting[1] = (double)(next_u64() % 2);
 }
 
-/* Outputs that the kernels of contract_kernels.c have: dw of the norm is a token sum like the
- * others. */
-static size_t outputs_of(const sl_op *op) {
-  return op == &sl_op_rmsnorm_backward ? 1 : sl_op_outputs(op);
-}
-
 static void run_all(const sl_op_case *c, run_tally *t) {
-  for (size_t out = 0; out < outputs_of(c->op); out++)
+  for (size_t out = 0; out < sl_op_outputs(c->op); out++)
     run_output(c, (int)out, c->op->name, ARRANGEMENTS, t);
 }
 
-static const sl_format given_as[] = {SL_FORMAT_F32, SL_FORMAT_BF16, SL_FORMAT_F16};
+static const sl_format given_as[] = {SL_FORMAT_F32, SL_FORMAT_BF16, SL_FORMAT_F16, SL_FORMAT_F64};
+
+/* Inputs in binary64 go with sums that are. */
+static int is_binary64(const char *contract) { return strncmp(contract, "acc=f64", 7) == 0; }
 
 static void check_subject(const subject *s, size_t contract) {
   run_tally t = {0};
   inputs_begin(s->op->name);
   for (input_kind kind = 0; kind < KINDS; kind++)
-    for (int given = 0; given < 3; given++) {
+    for (int given = 0; given < (is_binary64(contracts[contract]) ? 4 : 3); given++) {
       sl_op_case c = case_of(s->op, s->shape, contracts[contract], given_as[given], kind);
       without_options(&c);
       run_all(&c, &t);
@@ -95,9 +93,12 @@ Test(contract_bounds, no_kernel_that_meets_its_contract_leaves_them) {
 /* Factors of any size: the product that comes first may underflow, and what it has lost is enlarged
  * by the last factor. */
 Test(contract_bounds, products_that_underflow) {
-  static const subject products[] = {
-      {&sl_op_rmsnorm, "t=4,d=67"}, {&sl_op_swiglu, "n=200"}, {&sl_op_swiglu_backward, "n=200"}};
-  for (size_t s = 0; s < 3; s++) {
+  static const subject products[] = {{&sl_op_rmsnorm, "t=4,d=67"},
+                                     {&sl_op_rmsnorm_backward, "t=4,d=3"},
+                                     {&sl_op_swiglu, "n=200"},
+                                     {&sl_op_swiglu_backward, "n=200"},
+                                     {&sl_op_adamw, "n=200"}};
+  for (size_t s = 0; s < sizeof products / sizeof *products; s++) {
     run_tally t = {0};
     inputs_begin(products[s].op->name);
     for (int round = 0; round < 20; round++) {
@@ -106,9 +107,10 @@ Test(contract_bounds, products_that_underflow) {
         const size_t n = sl_op_count_of(&c, &c.op->in[i]);
         double *x = take_doubles(n);
         for (size_t e = 0; e < n; e++)
-          x[e] = (double)(float)ldexp(c.in[i][e], -(int)(next_u64() % 150));
+          x[e] = (double)(float)ldexp(c.in[i][e], 20 - (int)(next_u64() % 170));
         c.in[i] = x;
       }
+      without_options(&c);
       run_all(&c, &t);
     }
     cr_expect(t.runs > 0 && t.unbounded == 0);

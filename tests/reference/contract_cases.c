@@ -5,10 +5,17 @@
 #include <math.h>
 #include <string.h>
 
+/* All digits of binary64, and its own subnormal numbers. */
+static double lengthened(double x, input_kind kind) {
+  return ldexp(x * (1.0 + 0x1p-24 * next_uniform()), kind == SUBNORMAL ? -920 : 0);
+}
+
 static double *real_numbers(size_t n, sl_format given, input_kind kind, float scale) {
   double *x = take_doubles(n);
   const float *from = fill(n, kind, scale);
-  for (size_t i = 0; i < n; i++) x[i] = sl_format_round(given, (double)from[i]);
+  for (size_t i = 0; i < n; i++)
+    x[i] = given == SL_FORMAT_F64 ? lengthened((double)from[i], kind)
+                                  : sl_format_round(given, (double)from[i]);
   return x;
 }
 

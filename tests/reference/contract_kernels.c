@@ -236,6 +236,19 @@ static double norm_grad(const kernel *k, const sl_op_case *c, size_t i) {
   return acc_add(k, acc_mul(k, scale, own), -acc_mul(k, x, acc_mul(k, mean, cube)));
 }
 
+/* The sum over tokens of dy x r, each product in an order of the form's. */
+static double norm_weight_grad(const kernel *k, const sl_op_case *c, size_t column) {
+  const size_t d = sl_op_size(c, 'd'), t = sl_op_size(c, 't');
+  double *term = scratch(t);
+  for (size_t i = 0; i < t; i++)
+    term[i] =
+        product3(k, acc_seen(k, c->in[0][i * d + column]), acc_seen(k, c->in[1][i * d + column]),
+                 scale_of(k, c->in[1] + i * d, d, c->setting[0]));
+  const double sum = kernel_sum(k, term, t);
+  free(term);
+  return sum;
+}
+
 double acc_sigmoid(const kernel *k, double x) {
   return acc_quotient(k, 1.0, acc_add(k, 1.0, acc_exp(k, -x)));
 }
@@ -250,6 +263,8 @@ static double swiglu_grad(const kernel *k, const sl_op_case *c, int out, size_t 
   const double dy = acc_seen(k, c->in[0][i]), g = acc_seen(k, c->in[1][i]),
                u = acc_seen(k, c->in[2][i]), s = acc_sigmoid(k, g), rest = acc_add(k, 1.0, -s);
   if (out) return product3(k, dy, g, s);
+  if (k->form == 2) /* as automatic differentiation has it, u last */
+    return acc_mul(k, acc_mul(k, acc_mul(k, dy, s), acc_add(k, 1.0, acc_mul(k, g, rest))), u);
   const double slope = k->form & 4 ? acc_add(k, s, acc_mul(k, acc_mul(k, g, s), rest))
                                    : acc_mul(k, s, acc_add(k, 1.0, acc_mul(k, g, rest)));
   return product3(k, dy, u, slope);
@@ -476,7 +491,7 @@ static double logit_grad(const kernel *k, const sl_op_case *c, size_t i) {
     grad = k->form & 2 ? acc_mul(k, dlogp, acc_add(k, 1.0, -p)) : acc_add(k, dlogp, grad);
   if (c->in[3]) {
     const double slope = acc_add(k, log_p, entropy_of(k, &s, z, n));
-    grad = acc_add(k, grad, -acc_mul(k, acc_mul(k, acc_seen(k, c->in[3][t]), p), slope));
+    grad = acc_add(k, grad, -product3(k, acc_seen(k, c->in[3][t]), p, slope));
   }
   if (c->setting[0] != 1.0) grad = acc_quotient(k, grad, acc_round(k, c->setting[0]));
   if (z[j] == -INFINITY) grad = 0.0;
@@ -513,8 +528,10 @@ static double adamw(const kernel *k, const sl_op_case *c, int out, size_t i) {
   double root = k->form & 4 ? acc_round(k, sqrt(acc_quotient(k, v, acc_round(k, c2))))
                             : acc_quotient(k, acc_round(k, sqrt(v)), acc_round(k, sqrt(c2)));
   root = acc_add(k, root, acc_round(k, s[3]));
-  const double update =
-                   acc_quotient(k, acc_mul(k, acc_mul(k, m, acc_round(k, 1.0 / c1)), lr), root),
+  const double first = acc_round(k, 1.0 / c1),
+               scaled = k->form & 4 ? acc_mul(k, acc_mul(k, m, lr), first)
+                                    : acc_mul(k, acc_mul(k, m, first), lr),
+               update = acc_quotient(k, scaled, root),
                kept = k->form & 2 ? acc_mul(k, p, acc_round(k, 1.0 - s[0] * s[4]))
                                   : acc_add(k, p, -acc_mul(k, p, acc_round(k, s[0] * s[4])));
   return acc_add(k, kept, -update);
@@ -545,7 +562,7 @@ static double element(const kernel *k, const sl_op_case *c, int out, size_t i) {
   if (op == &sl_op_linear_weight_grad) return weight_grad(k, c, out, i);
   if (op == &sl_op_add) return acc_add(k, acc_seen(k, c->in[0][i]), acc_seen(k, c->in[1][i]));
   if (op == &sl_op_rmsnorm) return rmsnorm(k, c, out, i);
-  if (op == &sl_op_rmsnorm_backward) return norm_grad(k, c, i);
+  if (op == &sl_op_rmsnorm_backward) return out ? norm_weight_grad(k, c, i) : norm_grad(k, c, i);
   if (op == &sl_op_swiglu) return swiglu(k, c, i);
   if (op == &sl_op_swiglu_backward) return swiglu_grad(k, c, out, i);
   if (op == &sl_op_rope) return rope(k, c, i);

@@ -10,7 +10,7 @@
 #define SL_GENERATED_UNSEEN ((size_t)1 << 24)
 
 /* Changes when the same seed gives other inputs. */
-#define SL_DUMP_GENERATOR 3
+#define SL_DUMP_GENERATOR 4
 
 typedef struct {
   const char *op, *shape; /* shape NULL: the op's own */

@@ -25,13 +25,11 @@ static size_t held_logit(const sl_op_problem *p, sl_source *s, size_t row, size_
  * overflows unless the maximum is taken off: what stays the same otherwise. */
 static int is_high(const sl_op_problem *p, size_t at) { return (at + p->seed) % 4 == 0; }
 
-/* The logit that comes to 2^7, or 2^10 in binary64; 0 where that is not exact. */
+/* The logit that comes to 2^7, or 2^10 in binary64, rounded where the temperature is no power of 2;
+ * 0 where the type does not hold it. */
 static double high_logit(const sl_op_problem *p) {
-  int exponent;
-  const double t = p->c.setting[0],
-               high = (p->c.contract.acc == SL_FORMAT_F64 ? 0x1p10 : 0x1p7) * t;
-  const int holds = sl_format_holds(p->given, high) && sl_format_holds(p->given, high - 0x1p13);
-  return frexp(t, &exponent) == 0.5 && holds ? high : 0.0;
+  const double high = (p->c.contract.acc == SL_FORMAT_F64 ? 0x1p10 : 0x1p7) * p->c.setting[0];
+  return high <= sl_format_largest(p->given) / 2.0 ? sl_format_round(p->given, high) : 0.0;
 }
 
 /* A row of exact logits has a power of 2 of equal ones, the first row not as many as the last one.
@@ -50,7 +48,8 @@ static void draw_logits(sl_op_problem *p, sl_source s) {
     if (row + 1 == rows) on = (size_t)1 << (powers - 1), before = last < on ? 0 : n - last;
     double *x = p->input[0] + row * n;
     const double all = is_high(p, row) ? high : 0.0;
-    for (size_t i = 0; i < n; i++) x[i] = all + ((i + before + n - held) % n < on ? 0.0 : off);
+    for (size_t i = 0; i < n; i++)
+      x[i] = (i + before + n - held) % n < on ? all : sl_format_round(p->given, all + off);
   }
 }
 
@@ -65,6 +64,13 @@ typedef struct {
   const double *length;
   int is_backward;
 } attention;
+
+/* Queries take columns in turn: of few, each fourth part has the keys whose scores are high in one
+ * seed of four, and some column in all; of many, four in sixteen. */
+static int is_high_column(const attention *a, size_t c) {
+  const size_t rows = a->i * (a->h / a->g), used = rows < a->d ? rows : a->d;
+  return is_high(a->p, used < 16 ? c * 4 / used : c / 4);
+}
 
 static size_t visible_keys(const attention *a, size_t batch, size_t i) {
   const size_t length = (size_t)a->length[batch];
@@ -83,7 +89,7 @@ static void choose_keys(attention *a, size_t batch, size_t group, size_t c, size
   size_t chosen = (size_t)1 << (least + sl_source_below(&a->s, powers - (uint32_t)least));
   if (!a->is_backward && chosen == visible_keys(a, 0, 0))
     chosen = chosen > 1 ? chosen / 2 : n > 1 ? 2 : 1;
-  const double high = is_high(a->p, c / 4) ? 4.0 : 0.0;
+  const double high = is_high_column(a, c) ? 4.0 : 0.0;
   const size_t room = chosen > 1 ? (n - 1) / (chosen - 1) : 1,
                step = 1 + sl_source_below(&a->s, (uint32_t)room);
   for (size_t j = 0; j < a->j; j++) {
@@ -108,11 +114,13 @@ static void choose_column(attention *a, size_t batch, size_t group, size_t c) {
 
 /* The power of 2 that makes a key's -4 weigh nothing in `acc` (spec E2.3); 0: none is small enough.
  */
-static double query_of(const sl_op_case *c) {
-  const double range = c->contract.acc == SL_FORMAT_F64 ? 1024.0 : 128.0,
+static double query_of(const sl_op_problem *p) {
+  const sl_op_case *c = &p->c;
+  const double most = p->given == SL_FORMAT_F16 ? 15.0 : 30.0,
+               range = c->contract.acc == SL_FORMAT_F64 ? 1024.0 : 128.0,
                scale = c->setting[0] > 0.0 ? c->setting[0] : 1.0 / sqrt((double)sl_op_size(c, 'd')),
                power = ceil(log2(range / (4.0 * scale)));
-  return power > 14.0 ? 0.0 : exp2(fmax(power, 0.0));
+  return power > most ? 0.0 : exp2(fmax(power, 0.0));
 }
 
 static void draw_queries(sl_op_problem *p, sl_source s) {
@@ -128,7 +136,7 @@ static void draw_queries(sl_op_problem *p, sl_source s) {
                  sl_op_size(c, 'd'),
                  p->input[is_backward],
                  p->input[1 + is_backward],
-                 query_of(c),
+                 query_of(p),
                  p->input[3 + is_backward],
                  is_backward};
   if (a.query == 0.0 || a.h % a.g) return;

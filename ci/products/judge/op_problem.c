@@ -209,15 +209,17 @@ static int is_norm_input(const sl_op_problem *p, size_t input) {
          (p->c.op == &sl_op_rmsnorm_backward && input == 1);
 }
 
-/* The factor of a norm's input in odd rows. Usual ones have a mean square of eps, where the type
- * holds what such a row is divided by; exact ones another r than the rows beside them. */
+/* The factor of a norm's input in odd rows. Usual ones have a mean square a bit above eps or, half
+ * of them, below it, where the type holds what such a row is divided by; exact ones another r than
+ * the rows beside them. */
 static double norm_factor(const sl_op_problem *p, size_t input, size_t i) {
   if (!is_norm_input(p, input)) return 1.0;
   if (p->kind == SL_KIND_EXACT) return place_of(p, input, i).row % 2 ? 2.0 : 1.0;
   if (p->kind != SL_KIND_USUAL) return 1.0;
-  const double root = sqrt(p->c.setting[0]);
-  const int holds = root > 0.0 && isfinite(sl_format_round(p->given, 2.0 / root));
-  return holds && place_of(p, input, i).row % 2 ? root : 1.0;
+  const size_t row = place_of(p, input, i).row;
+  const double root = sqrt(p->c.setting[0]), factor = row % 4 == 3 ? root / 2.0 : root;
+  const int holds = root > 0.0 && isfinite(sl_format_round(p->given, 2.0 / factor));
+  return holds && row % 2 ? factor : 1.0;
 }
 
 static double value_of(sl_source *s, const sl_op_problem *p, size_t input, size_t i) {

@@ -22,6 +22,23 @@ static void draw_norm_above(sl_op_problem *p, sl_source *s) {
     g[0] = sl_format_round(p->given, 1.25 * g[0]);
 }
 
+/* Usual and wide gradients whose norm would leave them as they are grow by a power of 2, until the
+ * norm is above max_norm; unless numbers of the type, or their squares in acc, pass the largest. */
+static void enlarge_norm(sl_op_problem *p) {
+  const double limit = p->c.setting[0];
+  double squares = 0.0, largest = 0.0;
+  for (size_t i = 0; i < p->count[0]; i++) {
+    squares += p->input[0][i] * p->input[0][i];
+    largest = fmax(largest, fabs(p->input[0][i]));
+  }
+  const double norm = sqrt(squares), times = exp2(ceil(log2(1.25 * limit / norm)));
+  if (!(norm > 0.0 && times > 1.0 && largest * times <= sl_format_largest(p->given) &&
+        norm * times <= sqrt(sl_format_largest(p->c.contract.acc)) / 4.0))
+    return;
+  for (size_t i = 0; i < p->count[0]; i++)
+    p->input[0][i] = sl_format_round(p->given, p->input[0][i] * times);
+}
+
 /* Of subnormal gradients those that are not: |g| <= max_norm / (2 sqrt(n)), so that the norm is
  * half of max_norm at most, and nothing is clipped. */
 static void shrink_norm(sl_op_problem *p) {
@@ -33,6 +50,7 @@ static void shrink_norm(sl_op_problem *p) {
 
 static void draw_gradient(sl_op_problem *p, sl_source *s) {
   if (p->kind == SL_KIND_EXACT) draw_norm_above(p, s);
+  if (p->kind == SL_KIND_USUAL || p->kind == SL_KIND_WIDE) enlarge_norm(p);
   if (p->kind == SL_KIND_SUBNORMAL) shrink_norm(p);
 }
 
@@ -90,13 +108,13 @@ static void draw_ids(sl_op_problem *p, sl_source *s) {
   if (t > 4) at[4] = (double)last;
 }
 
-/* Of wide logits every second target is so far below the others, which are above -32, that its
- * probability is 0: the logarithm of it is none. */
+/* Of wide logits every second target, of usual ones every fourth, is so far below the others, which
+ * are above -32, that its probability is 0: the logarithm of it is none. */
 static void lower_targets(sl_op_problem *p) {
-  const size_t n = sl_op_size(&p->c, 'v');
+  const size_t step = p->kind == SL_KIND_WIDE ? 2 : 4, n = sl_op_size(&p->c, 'v');
   const double away = p->c.contract.acc == SL_FORMAT_F64 ? 1024.0 : 192.0,
                low = sl_format_round(p->given, -away * p->c.setting[0]);
-  for (size_t row = p->seed % 2; n > 1 && isfinite(low) && row < p->count[1]; row += 2)
+  for (size_t row = p->seed % step; n > 1 && isfinite(low) && row < p->count[1]; row += step)
     p->input[0][row * n + (size_t)p->input[1][row]] = low;
 }
 
@@ -116,6 +134,6 @@ void sl_rule_inputs(sl_op_problem *p, sl_source s) {
   if (p->c.op == &sl_op_gated_loss) empty_sequence(p);
   if (p->c.op == &sl_op_embedding || p->c.op == &sl_op_embedding_grad) draw_ids(p, &s);
   if (p->c.op == &sl_op_adamw && p->kind == SL_KIND_USUAL) draw_near_eps(p);
-  if (p->kind == SL_KIND_WIDE && p->c.op->in[0].kind == SL_TENSOR_LOGIT && p->input[1])
-    lower_targets(p);
+  const int lowers = p->kind == SL_KIND_WIDE || p->kind == SL_KIND_USUAL;
+  if (lowers && p->c.op->in[0].kind == SL_TENSOR_LOGIT && p->input[1]) lower_targets(p);
 }
