@@ -555,7 +555,7 @@ def test_flushed_subnormals_are_refused(problem, tmp_path):
 
 
 def test_contexts_say_what_they_are():
-    context = _library.Context(2, "plain")
+    context = sluice.Context(2, "plain")
     assert (context.backend, context.threads) == ("plain", 2)
     with pytest.raises(sluice.Unavailable, match="backend 'cuda' is not in this build"):
-        _library.Context(1, "cuda")
+        sluice.Context(1, "cuda")
