@@ -15,6 +15,7 @@ _host.check()
 from . import _library, equiv, gates, runs  # noqa: E402  (a host that is too old is refused first)
 from ._errors import (  # noqa: E402
     CommandFailed, InvalidInput, MemoryLimit, SluiceError, TimeLimit, Unavailable)
+from ._library import Context  # noqa: E402
 from .loss import Denominators, GatedLoss, Metrics, gated_loss  # noqa: E402
 
 __version__ = "0.1.0"
@@ -23,7 +24,7 @@ numerics_version: int = _library.numerics_version()
 """The version of the specification that fixes the bits of all results."""
 
 __all__ = [
-    "CommandFailed", "Denominators", "GatedLoss", "InvalidInput", "MemoryLimit", "Metrics",
-    "SluiceError", "TimeLimit", "Unavailable", "equiv", "gated_loss", "gates", "numerics_version",
-    "runs",
+    "CommandFailed", "Context", "Denominators", "GatedLoss", "InvalidInput", "MemoryLimit",
+    "Metrics", "SluiceError", "TimeLimit", "Unavailable", "equiv", "gated_loss", "gates",
+    "numerics_version", "runs",
 ]

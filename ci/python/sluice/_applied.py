@@ -12,48 +12,69 @@ from ._library import shared_context
 from .loss import GatedLoss
 
 
-class _Applied(torch.autograd.Function):
-    """A loss whose gradient by log-probs is known."""
+class Applied(torch.autograd.Function):
+    """A loss whose gradients by log-probs, and by entropy, are known."""
 
     @staticmethod
-    def forward(ctx: Any, logp_new: Tensor, gradient: Tensor, value: Tensor) -> Tensor:
-        """The value as it is."""
-        ctx.save_for_backward(gradient, logp_new)
-        return value.clone()
+    def forward(ctx: Any, logp_new: Tensor, entropy: "Optional[Tensor]", gradient: Tensor,
+                by_entropy: "Optional[Tensor]", value: float) -> Tensor:
+        """The value, float32 of no dimension. by_entropy: None without a bonus."""
+        ctx.save_for_backward(gradient, by_entropy, logp_new, entropy)
+        return torch.tensor(value, dtype=torch.float32, device=logp_new.device)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> "Tuple[Optional[Tensor], ...]":
-        """The gradient times that of the loss. Through _Once, so that autograd knows that it
-        depends on the log-probs, and a second derivative is refused and not dropped."""
-        gradient, logp_new = ctx.saved_tensors
-        return _Once.apply(grad, gradient, logp_new), None, None  # type: ignore[no-untyped-call]
+        """The gradients times that of the loss. With create_graph through _Once, so that autograd
+        knows that they depend on the inputs, and a second derivative is refused, not dropped."""
+        gradient, by_entropy, logp_new, entropy = ctx.saved_tensors
+        times: Any = _Once.apply if torch.is_grad_enabled() else _times
+        wanted = ctx.needs_input_grad
+        return (times(grad, gradient, logp_new) if wanted[0] else None,
+                times(grad, by_entropy, entropy) if wanted[1] and by_entropy is not None else None,
+                None, None, None)
+
+
+def _times(grad: Tensor, gradient: Tensor, variable: Tensor) -> Tensor:
+    return (grad * gradient).to(variable.dtype)
 
 
 class _Once(torch.autograd.Function):
     """A product without a derivative."""
 
     @staticmethod
-    def forward(ctx: Any, grad: Tensor, gradient: Tensor, logp_new: Tensor) -> Tensor:
-        """grad * gradient, of the type of the log-probs."""
-        return (grad * gradient).to(logp_new.dtype)
+    def forward(ctx: Any, grad: Tensor, gradient: Tensor, variable: Tensor) -> Tensor:
+        """grad * gradient, of the type of the variable."""
+        return _times(grad, gradient, variable)
 
     @staticmethod
     def backward(ctx: Any, *grads: Any) -> NoReturn:
         """A second derivative of the loss."""
-        raise RuntimeError("the gated loss has no second derivative: take its gradient without "
-                           "create_graph=True, or detach it")
+        raise RuntimeError(NO_SECOND)
 
 
-def refuse_tangents(*tensors: "Optional[Tensor]") -> None:
+NO_SECOND = ("the gated loss has no second derivative: take its gradient without "
+             "create_graph=True, or detach it")
+
+
+_c: Any = torch._C
+_level: Any = getattr(getattr(_c, "_functorch", None), "maybe_current_level", None)
+
+
+def refuse_transforms(*tensors: "Optional[Tensor]") -> None:
     """In forward mode (jvp, jacfwd, dual numbers) the loss would be without a tangent, which counts
-    as a derivative of 0."""
-    for tensor in tensors:
-        if tensor is None:
-            continue
-        pair = forward_ad.unpack_dual(tensor)  # type: ignore[no-untyped-call]
-        if pair.tangent is not None:
-            raise RuntimeError("the gated loss has no forward-mode derivative (jvp, jacfwd): take "
-                               "its gradient by loss.backward()")
+    as a derivative of 0; what torch.func makes of tensors has no memory that it could read."""
+    if forward_ad._current_level >= 0:  # else torch.compile would trace what it need not
+        for tensor in tensors:
+            if tensor is None:
+                continue
+            pair = forward_ad.unpack_dual(tensor)  # type: ignore[no-untyped-call]
+            if pair.tangent is not None:
+                raise RuntimeError("the gated loss has no forward-mode derivative (jvp, jacfwd): "
+                                   "take its gradient by loss.backward()")
+    if not torch.compiler.is_compiling() and _level is not None and _level() is not None:
+        raise RuntimeError("the gated loss cannot be called within transforms of torch.func (grad, "
+                           "vmap, ...): take its gradient by loss.backward(), and pass a batch as "
+                           "one, (B, T)")
 
 
 def _plain(tensor: Tensor) -> Tensor:
@@ -84,7 +105,7 @@ def applied(logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tensor
     Of a gate that is a weight alone the value is that of its stop-gradient objective: the sum of
     each token's gradient times its log-prob, as CISPO's is (without the KL's own value).
     """
-    refuse_tangents(logp_new, logp_old, advantages, logp_ref)
+    refuse_transforms(logp_new, logp_old, advantages, logp_ref)
     new, live = _plain(logp_new), (mask != 0).cpu().contiguous()
     out = _loss.gated_loss(
         new, _plain(logp_old), _plain(advantages), live,
@@ -95,7 +116,6 @@ def applied(logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tensor
         value = float((gradient.double() * torch.where(live, new, 0.0)).sum())
     if scale != 1.0:
         gradient, value = gradient * scale, value * scale
-    device = logp_new.device
-    loss: Tensor = _Applied.apply(  # type: ignore[no-untyped-call]
-        logp_new, gradient.to(device), torch.tensor(value, dtype=torch.float32, device=device))
+    loss: Tensor = Applied.apply(  # type: ignore[no-untyped-call]
+        logp_new, None, gradient.to(logp_new.device), None, value)
     return loss, out

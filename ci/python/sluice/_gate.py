@@ -1,6 +1,7 @@
 """Gates: files and built-ins, with their parameters bound (spec/gates.md). Internal: see gates."""
 import ctypes
 import itertools
+import math
 import os
 import weakref
 from dataclasses import dataclass
@@ -43,8 +44,15 @@ def _bound(values: "Mapping[str, Value]") -> "tuple[tuple[str, float, float], ..
     """Name, value for A > 0 and value for A <= 0, of each that is given."""
     rows = []
     for name, value in values.items():
-        rows.append((name, *(float(decimal(name, one)[0]) for one in _pair(name, value))))
-    return tuple(rows)  # type: ignore[arg-type]
+        pos, neg = _pair(name, value)
+        rows.append((name, _binary64(name, pos), _binary64(name, neg)))
+    return tuple(rows)
+
+
+def _binary64(name: str, value: Value) -> float:
+    if type(value) is float and math.isfinite(value):  # the shortest decimal reads back as it
+        return value
+    return float(decimal(name, value)[0])
 
 
 _numbers = itertools.count()

@@ -178,6 +178,8 @@ def numerics_version() -> int:
 
 
 def _check_threads(threads: object) -> None:
+    if type(threads) is int and 0 <= threads <= THREADS:  # as it is asked at each call
+        return
     if isinstance(threads, bool) or not isinstance(threads, SupportsIndex) or \
             not 0 <= threads.__index__() <= THREADS:
         raise InvalidInput(f"threads must be 0 for all, or 1 to {THREADS}, not {threads!r}")

@@ -11,8 +11,7 @@ _TITLES = {
     "P1": "continuously differentiable", "P2": "sup f' = 1, at r = 1", "P3": "monotone from r = 1",
     "P4": "r f' -> 0", "P4w": "f' -> 0 (not asked for)"}
 _BOUNDS = {"f_inf": "inf f", "f_sup": "sup f", "effective_sup": "sup r f'",
-           "half_below": "f' = 1/2 below 1 at", "half_above": "f' = 1/2 above 1 at",
-           "supremum": "supremum"}
+           "half_below": "f' = 1/2 below 1 at", "half_above": "f' = 1/2 above 1 at"}
 _BALL = re.compile(r"\[(\S+) \+/- (\S+)\]$")
 
 Range = Union[Decimal, "tuple[Decimal, Decimal]"]
@@ -135,7 +134,8 @@ class Side:
     properties: "Mapping[str, Finding]"
     requirements: "tuple[Finding, ...]"
     bounds: "Mapping[str, Enclosure | None]"
-    """f_inf, f_sup, effective_sup (of r f'), half_below, half_above: for values, not for ranges"""
+    """f_inf, f_sup, effective_sup (of r f'), half_below, half_above: for values, not for ranges;
+    None where it is not known, or where there is none"""
     tail_order: "float | None"
     largest: "Interval | None"
     binary32: "Mapping[str, Any] | None"
@@ -145,7 +145,9 @@ class Side:
     @classmethod
     def of(cls, found: "Mapping[str, Any]") -> "Side":
         """From the command's JSON."""
-        measures = found.get("measures", {})
+        measures = dict(found.get("measures", {}))
+        if "supremum" in measures:  # in closed form, and narrower
+            measures["effective_sup"] = measures["supremum"]
         asked: "dict[str, Range]" = {
             name: (Decimal(value[0]), Decimal(value[1])) if isinstance(value, list)
             else Decimal(value) for name, value in found["parameters"].items()}
@@ -230,6 +232,13 @@ class Verdict:
         """Each refutation that has a ratio, with its side and its finding."""
         return tuple((side, finding, finding.witness) for side in self.sides
                      for finding in side.findings if finding.witness is not None)
+
+    @property
+    def bounds(self) -> "Mapping[str, Mapping[str, Enclosure | None]]":
+        """By the name of a side ("either sign", or "A > 0" and "A <= 0") its enclosures: f_inf,
+        f_sup, effective_sup (of r f'), half_below and half_above (where f' is 1/2); None for
+        what is not known or is nowhere. A side of a range has none: they are of values."""
+        return {side.name: side.bounds for side in self.sides}
 
     def summary(self) -> str:
         """One line."""

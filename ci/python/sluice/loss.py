@@ -120,9 +120,9 @@ def coefficients(tokens: "numpy.ndarray[Any, Any]", aggregation: str,
     tokens: unmasked tokens of each sequence. Denominators of the step count these if None.
     """
     kind = _choice("aggregation", aggregation, AGGREGATIONS)
-    counts = tokens.astype(numpy.float64)
     if denominators is None:
-        denominators = Denominators(float((counts > 0).sum()), float(counts.sum()))
+        denominators = Denominators(float(numpy.count_nonzero(tokens)),
+                                    float(tokens.sum(dtype=numpy.int64)))
         if denominators.tokens == 0:
             raise InvalidInput("the batch has no unmasked token: nothing to learn from; pass "
                                "denominators if it is part of a step")
@@ -133,10 +133,10 @@ def coefficients(tokens: "numpy.ndarray[Any, Any]", aggregation: str,
     if not 1 <= needed < numpy.inf:
         raise InvalidInput(f"denominators: {needed} {'tokens' if kind == 1 else 'sequences'}, and "
                            "a step has at least 1")
-    by = (needed * counts, numpy.full_like(counts, needed),
-          numpy.full_like(counts, needed * float(constant_length or 0)))[kind]
-    found = numpy.zeros_like(counts)
-    numpy.divide(1.0, by, out=found, where=counts > 0)
+    found = numpy.zeros(tokens.size)
+    by = needed * tokens.astype(numpy.float64) if kind == 0 else \
+        needed * float(constant_length or 0) if kind == 2 else needed
+    numpy.divide(1.0, by, out=found, where=tokens > 0)
     return found
 
 
@@ -150,7 +150,8 @@ def _measure(objective: Objective, batch: Batch, sums: "numpy.ndarray[Any, Any]"
     return found
 
 
-_DOUBLES = numpy.dtype(SUMS).itemsize // 8
+_SUMS = numpy.dtype(SUMS)
+_DOUBLES = _SUMS.itemsize // 8
 _NAMES = ("objective", "centred", "kl", "entropy", "y_sum", "y_square_sum", "weight_sum",
           "effective_sum")
 _COUNTS = ("tokens", "below_half", "clamped")
@@ -186,8 +187,9 @@ def _metrics(sums: "numpy.ndarray[Any, Any]", ratios: "UpdateRatios | None") -> 
     variance = total["y_square_sum"] / n - y * y
     clip = ratios is not None and ratios.clipped == ratios.clipped
     return Metrics(
-        tokens=tokens, sequences=int((sums["tokens"] > 0).sum()), objective=total["objective"],
-        centred=total["centred"], kl=total["kl"], entropy=total["entropy"],
+        tokens=tokens, sequences=int(numpy.count_nonzero(sums["tokens"])),
+        objective=total["objective"], centred=total["centred"], kl=total["kl"],
+        entropy=total["entropy"],
         ratio_mean=1.0 + y, ratio_variance=max(0.0, variance) if tokens else variance,
         ratio_max=float(sums["ratio_max"].max(initial=0.0)), weight_mean=total["weight_sum"] / n,
         below_half=total["below_half"] / n,
@@ -254,7 +256,7 @@ def gated_loss(
     advantage = None if given.by_sequence is None else _batch.spread(given.by_sequence, rows.rows)
     d = numpy.empty(new.shape, numpy.float32)
     e = numpy.empty(new.shape, numpy.float32) if entropy_bonus > 0 else None
-    sums = numpy.zeros(rows.seq.size - 1, SUMS)
+    sums = numpy.zeros(rows.seq.size - 1, _SUMS)
     batch = Batch(
         _arrays.address(new), _arrays.address(old), _arrays.address(ref), _arrays.address(bits),
         _arrays.address(live), _arrays.address(rows.seq), _arrays.address(advantage),

@@ -4,10 +4,12 @@
                                             tau_neg=12)
     loss.backward()
 
-It works under torch.compile and autocast, which computes it in float32. Threads follow
+It works under torch.compile and autocast, which computes it in float32. Where nothing traces or
+transforms the call, it goes past the operator, whose layers in PyTorch cost more than the loss of
+10,000 tokens: the bits are the same. Threads follow
 torch.get_num_threads(), and cannot affect a bit. The gradient by token is that of
 `sluice.gated_loss`, times the gradient of the loss; a second derivative is refused, and so are
-those of forward mode (jvp, jacfwd).
+those of forward mode (jvp, jacfwd) and of torch.func.
 """
 import dataclasses
 import functools
@@ -17,14 +19,13 @@ from typing import Any, Callable, Mapping, NoReturn, Optional, Sequence, Tuple, 
 import numpy
 import torch
 from torch import Tensor
-from torch.autograd import forward_ad
 
 from . import loss as _loss
-from ._applied import refuse_tangents
+from ._applied import NO_SECOND, Applied, refuse_transforms
 from ._errors import InvalidInput
 from ._gate import Gate, Value, by_key
 from ._library import shared_context
-from .loss import Denominators
+from .loss import Denominators, GatedLoss
 
 __all__ = ["Denominators", "gated_loss"]
 
@@ -55,12 +56,15 @@ def _forward(
         logp_new, logp_old, advantages, mask, seq=seq, groups=groups, denominators=step,
         logp_ref=logp_ref, entropy=entropy, beta=beta, entropy_bonus=entropy_bonus,
         context=shared_context(torch.get_num_threads()), **dict(how, gate=by_key(how["gate"])))
-    found = [getattr(out.metrics, name) for name in _METRICS]
-    metrics = [-numpy.inf if value is None else value for value in found]
     e = out.entropy_gradient
     return (torch.tensor(out.loss, dtype=torch.float32), torch.from_numpy(out.gradient),
-            torch.empty(0) if e is None else torch.from_numpy(e),
-            torch.tensor(metrics, dtype=torch.float64))
+            torch.empty(0) if e is None else torch.from_numpy(e), _numbers(out, -numpy.inf))
+
+
+def _numbers(out: GatedLoss, absent: float) -> Tensor:
+    """The metrics in one tensor."""
+    found = [getattr(out.metrics, name) for name in _METRICS]
+    return torch.from_numpy(numpy.array([absent if x is None else x for x in found], "<f8"))
 
 
 def _fake_forward(
@@ -85,8 +89,7 @@ def _fake_backward(grad: Tensor, d: Tensor, e: Tensor, logp_new: Tensor) -> Tupl
 
 
 def _refuse(ctx: Any, *grads: Any) -> NoReturn:
-    raise RuntimeError("sluice.torch.gated_loss has no second derivative: take its gradient "
-                       "without create_graph=True, or detach it")
+    raise RuntimeError(NO_SECOND)
 
 
 def _save(ctx: Any, inputs: "Tuple[Any, ...]", output: "Tuple[Tensor, ...]") -> None:
@@ -124,12 +127,12 @@ for _device in ("cpu", "cuda"):
     torch.library.register_autocast("sluice::gated_loss", _device, torch.float32)
 
 
-def _text_of(tau_pos: "Optional[float]", tau_neg: "Optional[float]",
-             values: "Optional[Mapping[str, Value]]") -> str:
-    """Values of parameters, for A > 0 and for A <= 0, as a text that an operator takes. Of basic
-    operations alone, so that torch.compile can trace it."""
+def _pairs(tau_pos: "Optional[float]", tau_neg: "Optional[float]",
+           values: "Optional[Mapping[str, Value]]") -> "dict[str, Tuple[float, float]]":
+    """Values of parameters, for A > 0 and for A <= 0. Of basic operations alone, so that
+    torch.compile can trace it."""
     given = _loss.values_of(tau_pos, tau_neg, values)
-    rows = []
+    found = {}
     for name in sorted(given):
         value = given[name]
         pair = value if isinstance(value, (tuple, list)) else (value, value)
@@ -137,8 +140,8 @@ def _text_of(tau_pos: "Optional[float]", tau_neg: "Optional[float]",
             raise InvalidInput(f"{name}: pass one value, or two: for A > 0 and for A <= 0")
         if isinstance(pair[0], bool) or isinstance(pair[1], bool):
             raise InvalidInput(f"{name}: {pair} is no number")
-        rows.append(f"{name}={float(pair[0])}:{float(pair[1])}")
-    return ";".join(rows)
+        found[name] = (float(pair[0]), float(pair[1]))
+    return found
 
 
 def _check(named: "Mapping[str, Optional[Tensor]]") -> None:
@@ -163,6 +166,33 @@ def _integers(name: str, value: "Union[Tensor, Sequence[int], None]") -> "Option
     return torch.tensor(value, dtype=torch.int64)
 
 
+_c: Any = torch._C
+_KNOWN = all(hasattr(_c, name) for name in (
+    "_len_torch_dispatch_stack", "_is_torch_function_mode_enabled", "_get_tracing_state"))
+
+
+def _nothing_looks(*tensors: "Optional[Tensor]") -> bool:
+    """Whether nobody but autograd would see the operator: no tracer, no mode, no autocast, no
+    subclass of tensors. False where this PyTorch does not say so."""
+    if torch.compiler.is_compiling() or not _KNOWN:
+        return False
+    return (_c._len_torch_dispatch_stack() == 0 and not _c._is_torch_function_mode_enabled()
+            and _c._get_tracing_state() is None and not torch.is_autocast_enabled("cpu")
+            and all(tensor is None or type(tensor) in (Tensor, torch.nn.Parameter)
+                    for tensor in tensors))
+
+
+def _directly(logp_new: Tensor, entropy: "Optional[Tensor]", *rest: Any,
+              **settings: Any) -> "Tuple[Tensor, dict[str, Tensor]]":
+    """What the operator computes, without it."""
+    out = _loss.gated_loss(logp_new, *rest, entropy=entropy, **settings,
+                           context=shared_context(torch.get_num_threads()))
+    by_entropy = None if out.entropy_gradient is None else torch.from_numpy(out.entropy_gradient)
+    loss: Tensor = Applied.apply(  # type: ignore[no-untyped-call]
+        logp_new, entropy, torch.from_numpy(out.gradient), by_entropy, out.loss)
+    return loss, dict(zip(_METRICS, _numbers(out, numpy.nan).unbind()))
+
+
 def gated_loss(
         logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tensor, *,
         seq: "Union[Tensor, Sequence[int], None]" = None,
@@ -184,19 +214,26 @@ def gated_loss(
     Denominators it has the same bits for any split of a step, any padding and any thread count.
     Errors: InvalidInput, Unavailable as in `sluice.gated_loss`.
     """
-    if forward_ad._current_level >= 0:  # else torch.compile would trace what it need not
-        refuse_tangents(logp_new, logp_old, advantages, logp_ref, entropy)
+    refuse_transforms(logp_new, logp_old, advantages, logp_ref, entropy)
     _check({"logp_new": logp_new, "logp_old": logp_old, "advantages": advantages, "mask": mask,
             "logp_ref": logp_ref, "entropy": entropy})
     if entropy is not None and entropy.requires_grad and not entropy_bonus > 0:
         entropy = entropy.detach()
+    values, starts = _pairs(tau_pos, tau_neg, parameters), _integers("seq", seq)
+    ends = _integers("groups", groups)
+    if _nothing_looks(logp_new, logp_old, advantages, mask, starts, ends, logp_ref, entropy):
+        return _directly(
+            logp_new, entropy, logp_old, advantages, mask, seq=starts, gate=gate,
+            parameters=values, groups=ends, level=level, aggregation=aggregation,
+            constant_length=constant_length, denominators=denominators, kl=kl, beta=float(beta),
+            logp_ref=logp_ref, entropy_bonus=float(entropy_bonus))
     name = gate.key if isinstance(gate, Gate) else os.fspath(gate)
-    settings = "\0".join((name, _text_of(tau_pos, tau_neg, parameters), level, aggregation,
-                          f"{float(constant_length or 0.0)}", kl))
+    text = ";".join(f"{key}={pair[0]}:{pair[1]}" for key, pair in values.items())
+    settings = "\0".join((name, text, level, aggregation, f"{float(constant_length or 0.0)}", kl))
     step = None if denominators is None else torch.tensor(
         [denominators.sequences, denominators.tokens], dtype=torch.float64)
     loss, _, _, found = _forward_op(
-        logp_new, logp_old, advantages, mask, _integers("seq", seq), _integers("groups", groups),
-        step, logp_ref, entropy, settings, float(beta), float(entropy_bonus))
+        logp_new, logp_old, advantages, mask, starts, ends, step, logp_ref, entropy, settings,
+        float(beta), float(entropy_bonus))
     found = torch.where(torch.isneginf(found), torch.nan, found)
     return loss, dict(zip(_METRICS, found.unbind()))

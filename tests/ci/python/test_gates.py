@@ -66,11 +66,13 @@ def refused():
     return gates.Certificate(text.replace(b" 20", b" 90"))
 
 
-def test_a_lost_exit_status_accepts_nothing(refused):
+def test_a_lost_exit_status_accepts_nothing(refused, monkeypatch):
     before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     try:
-        with pytest.raises(sluice.Unavailable, match="this process ignores SIGCHLD"):
-            gates.check(refused)
+        with monkeypatch.context() as patch:  # nothing is started, that would take its time first
+            patch.setattr(_programs, "_Process", None)
+            with pytest.raises(sluice.Unavailable, match="this process ignores SIGCHLD"):
+                gates.check(refused)
     finally:
         signal.signal(signal.SIGCHLD, before)
 
@@ -100,11 +102,19 @@ def test_a_refutation_has_its_witness_exactly():
 
 
 def test_bounds_are_enclosures():
-    (side,) = gates.verify("arctan", ranges={"tau": 1}).sides
-    half = side.bounds["half_above"]
+    verdict = gates.verify("arctan", ranges={"tau": 1})
+    (side,) = verdict.sides
+    half = verdict.bounds["either sign"]["half_above"]
     assert half.low <= 2 <= half.high and half.high - half.low < decimal.Decimal("1e-15")
     assert float(half) == pytest.approx(2, abs=1e-15)  # an enclosure of that width holds 2
     assert side.tail_order == 2.0
+    assert set(verdict.bounds["either sign"]) == {
+        "f_inf", "f_sup", "effective_sup", "half_below", "half_above"}
+    sup = verdict.bounds["either sign"]["effective_sup"]  # (1 + sqrt(2)) / 2, in closed form
+    assert sup.low < decimal.Decimal("1.20710678118654752440") < sup.high
+    assert sup.high - sup.low < decimal.Decimal("1e-15")
+    assert gates.verify("arctan", ranges={"tau": (1, 2)}).bounds == {"either sign": {}}
+    assert set(gates.verify("clip").bounds) == {"A > 0", "A <= 0"}
 
 
 def test_requirements_are_told_apart_from_admissibility():

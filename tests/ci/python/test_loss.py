@@ -530,8 +530,11 @@ def test_a_context_is_not_copied(copied):
 
 @pytest.mark.parametrize("threads", [-1, 1025, 2**32, 2**40, True, 1.0])
 def test_what_is_no_number_of_threads_is_refused(problem, threads):
-    with pytest.raises(sluice.InvalidInput, match="threads must be 0 for all, or 1 to 1024"):
-        sluice.gated_loss(**problem.packed(), threads=threads)
+    _library.shared_context(1)  # True and 1.0 are equal to its key
+    for call in (lambda: sluice.gated_loss(**problem.packed(), threads=threads),
+                 lambda: sluice.Context(threads)):
+        with pytest.raises(sluice.InvalidInput, match="threads must be 0 for all, or 1 to 1024"):
+            call()
 
 
 def test_flushed_subnormals_are_refused(problem, tmp_path):
@@ -555,7 +558,7 @@ def test_flushed_subnormals_are_refused(problem, tmp_path):
 
 
 def test_contexts_say_what_they_are():
-    context = _library.Context(2, "plain")
+    context = sluice.Context(2, "plain")
     assert (context.backend, context.threads) == ("plain", 2)
     with pytest.raises(sluice.Unavailable, match="backend 'cuda' is not in this build"):
-        _library.Context(1, "cuda")
+        sluice.Context(1, "cuda")
