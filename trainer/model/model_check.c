@@ -8,16 +8,19 @@
 #include <math.h>
 #include <stdio.h>
 
-/* A model over one sequence, and room for the logits of a token. */
+/* Tokens whose logits are looked at together: for each piece the whole head is read. */
+#define PIECE ((size_t)16)
+
+/* A model over one sequence, and room for the logits of a piece. */
 typedef struct {
   sl_model *model;
   sl_sequence sequence;
-  sl_mirror row; /* (V) */
+  sl_mirror rows; /* (PIECE, V) */
   size_t n;
 } pass;
 
 static void end(pass *p) {
-  sl_mirror_free(&p->row);
+  sl_mirror_free(&p->rows);
   sl_sequence_free(&p->sequence);
   sl_model_destroy(p->model);
 }
@@ -28,8 +31,8 @@ static sl_status begin(pass *p, sl_context *ctx, const sl_model_layout *layout,
   sl_status status = sl_model_create(&p->model, ctx, layout, parameters, n, kind, err);
   if (!status) status = sl_sequence_create(&p->sequence, ctx, n, err);
   if (!status)
-    status = sl_mirror_create(&p->row, ctx, layout->shape.vocab * sizeof(float),
-                              "the logits of a token", err);
+    status = sl_mirror_create(&p->rows, ctx, PIECE * layout->shape.vocab * sizeof(float),
+                              "the logits of some tokens", err);
   if (status) end(p);
   return status;
 }
@@ -46,18 +49,20 @@ static size_t first_bad(const float *x, size_t n) {
   return i;
 }
 
-/* "" or what is not finite: the logits token by token. */
+/* "" or what is not finite: the first of the logits. */
 static sl_status find_bad_logit(const pass *p, char *out, size_t size) {
   const sl_model_shape *s = &p->model->layout->shape;
-  float *row = (float *)(void *)p->row.host;
+  float *rows = (float *)(void *)p->rows.host;
   *out = 0;
-  for (size_t i = 0; i < p->n; i++) {
-    SL_TRY(sl_model_logits(p->model, 1, p->model->hidden + i * s->hidden,
-                           sl_mirror_device(&p->row, row)));
-    SL_TRY(sl_mirror_pull(&p->row, row, s->vocab * sizeof *row));
-    const size_t bad = first_bad(row, s->vocab);
-    if (bad == s->vocab) continue;
-    snprintf(out, size, "logit[%zu] of token[%zu] is %g", bad, i, (double)row[bad]);
+  for (size_t i = 0; i < p->n; i += PIECE) {
+    const size_t n = p->n - i < PIECE ? p->n - i : PIECE;
+    SL_TRY(sl_model_logits(p->model, n, p->model->hidden + i * s->hidden,
+                           sl_mirror_device(&p->rows, rows)));
+    SL_TRY(sl_mirror_pull(&p->rows, rows, n * s->vocab * sizeof *rows));
+    const size_t bad = first_bad(rows, n * s->vocab);
+    if (bad == n * s->vocab) continue;
+    snprintf(out, size, "logit[%zu] of token[%zu] is %g", bad % s->vocab, i + bad / s->vocab,
+             (double)rows[bad]);
     return SL_OK;
   }
   return SL_OK;

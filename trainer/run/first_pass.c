@@ -47,6 +47,17 @@ static sl_status check(sl_context *ctx, const sl_parameters *p, const passage *o
                  over->name, why.message, largest);
 }
 
+/* How many ids of a text's beginning are tried, and how many of its end (spec L1.8). */
+#define EACH_END ((size_t)32)
+
+/* The ids of a text that are tried, one behind the other; how many. What overflows does so at any
+ * place of a sequence: rotations keep lengths, attention gives a mean. */
+static size_t take_ends(uint32_t out[2 * EACH_END], const uint32_t *ids, size_t n) {
+  const size_t all = n < 2 * EACH_END ? n : 2 * EACH_END;
+  for (size_t i = 0; i < all; i++) out[i] = ids[i < EACH_END ? i : n - all + i];
+  return all;
+}
+
 sl_status sl_first_pass_check(sl_context *ctx, const sl_parameters *parameters,
                               const sl_first_pass *over, const char *path, sl_error *err) {
   /* Of equal tokens all values are equal, at any position: two have the numbers of the longest. */
@@ -55,11 +66,15 @@ sl_status sl_first_pass_check(sl_context *ctx, const sl_parameters *parameters,
   const sl_problems *from = task->held_out.n ? &task->held_out : &task->train;
   const sl_problems first = {.items = from->items, .n = 1};
   const float inverse = over->temperature < 1.0f ? 1.0f / over->temperature : 1.0f;
+  uint32_t ids[2 * EACH_END];
   sl_token_lists lists;
   sl_status status = sl_token_lists_encode(&lists, &first, over->tokenizer, err);
   if (status) return status;
-  const passage passages[] = {{"the first problem", lists.ids, lists.seq[1]},
-                              {"padding", padding, 2}};
+  const passage passages[] = {
+      {lists.seq[1] > 2 * EACH_END ? "the first and the last 32 tokens of the first problem"
+                                   : "the first problem",
+       ids, take_ends(ids, lists.ids, lists.seq[1])},
+      {"padding", padding, 2}};
   for (size_t i = 0; !status && i < 2; i++)
     status = check(ctx, parameters, &passages[i], inverse, path, err);
   sl_token_lists_free(&lists);

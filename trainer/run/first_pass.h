@@ -16,8 +16,9 @@ typedef struct {
 } sl_first_pass;
 
 /* Over the first held-out problem's prompt, answer and end token (an evaluation checks the alphabet
- * of no other problems), or the first training problem's where none is held out; then over padding,
- * with which a run takes its memory. Log-probs are those of the lower of both temperatures.
+ * of no other problems), or the first training problem's where none is held out, of more than 64
+ * ids the first and the last 32 (spec L1.8): a plan takes seconds. Then over padding, with which a
+ * run takes its memory. Log-probs are those of the lower of both temperatures.
  * SL_ERR_INPUT, which names the model's path, the part of the model and its largest weight. ctx is
  * where the parameters lie. */
 sl_status sl_first_pass_check(sl_context *ctx, const sl_parameters *parameters,

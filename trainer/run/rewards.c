@@ -5,6 +5,7 @@
 
 #include "kernels/support/cli.h"
 
+#include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,7 +122,11 @@ static void write_request(FILE *out, const sl_run_state *run, const sl_rollout *
   fputs("\"prompt\":", out), sl_cli_json_text(out, p->prompt);
   fputs(",\"completion\":", out), sl_cli_json_text(out, run->text);
   fputs(",\"answer\":", out), sl_cli_json_text(out, p->answer);
-  fprintf(out, ",\"ended\":%s}", r->ended[q] ? "true" : "false");
+  fprintf(out, ",\"ended\":%s,\"ids\":[", r->ended[q] ? "true" : "false");
+  size_t n;
+  const uint32_t *ids = completion(r, q, &n);
+  for (size_t i = 0; i < n; i++) fprintf(out, "%s%" PRIu32, i ? "," : "", ids[i]);
+  fputs("]}", out);
 }
 
 /* The requests of a rollout: those without a recorded answer are asked. */

@@ -6,15 +6,16 @@
 
 static int is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 
-/* Units that need no \text. Letters alone could be variables, so these words alone. */
+/* Units that need no \text; the first that fits holds. Letters alone could be variables, so these
+ * words alone. */
 static const char *const units[] = {
-    "cm",     "mm",     "km",     "kg",      "mg",      "ml",      "mL",     "ft",       "inch",
-    "inches", "in",     "feet",   "foot",    "yard",    "yards",   "mile",   "miles",    "meter",
-    "meters", "metre",  "metres", "degree",  "degrees", "deg",     "dollar", "dollars",  "cent",
-    "cents",  "USD",    "second", "seconds", "minute",  "minutes", "hour",   "hours",    "day",
-    "days",   "week",   "weeks",  "month",   "months",  "year",    "years",  "mph",      "km/h",
-    "unit",   "units",  "square", "cubic",   "per",     "pound",   "pounds", "gram",     "grams",
-    "liter",  "liters", "people", "percent", "times",   "apples",  "points", "students", "sq"};
+    "km/h",  "cm",     "mm",     "km",      "kg",      "mg",      "ml",      "mL",       "ft",
+    "inch",  "inches", "in",     "feet",    "foot",    "yard",    "yards",   "mile",     "miles",
+    "meter", "meters", "metre",  "metres",  "degree",  "degrees", "deg",     "dollar",   "dollars",
+    "cent",  "cents",  "USD",    "second",  "seconds", "minute",  "minutes", "hour",     "hours",
+    "day",   "days",   "week",   "weeks",   "month",   "months",  "year",    "years",    "mph",
+    "unit",  "units",  "square", "cubic",   "per",     "pound",   "pounds",  "gram",     "grams",
+    "liter", "liters", "people", "percent", "times",   "apples",  "points",  "students", "sq"};
 
 static const char *const wrappers[] = {"\\text{", "\\mathrm{", "\\mbox{", "\\textbf{"};
 

@@ -125,21 +125,23 @@ static size_t wrapper_at(const char *at) {
   return 0;
 }
 
-/* Drops spaces, and wrappers up to their brace, which stays: a brace around one byte goes below. */
+/* The brace that closes a wrapper at `at`, what it holds having none; NULL where there is none. */
+static const char *wrapper_end(const char *at, size_t n) {
+  const char *close = n ? strpbrk(at + n, "{}") : NULL;
+  return close && *close == '}' ? close : NULL;
+}
+
+/* Drops spaces, and wrappers with their braces. */
 static void drop_wrappers(char *text) {
   char *to = text;
-  for (const char *at = text; *at;) {
+  const char *until = NULL; /* the brace that ends the present wrapper */
+  for (const char *at = text; *at; at++) {
     const size_t n = wrapper_at(at);
-    if (n) {
-      const char *close = strpbrk(at + n, "{}");
-      const char *end = close && *close == '}' ? close : at + n;
-      for (const char *c = at + n; c < end; c++)
-        if (*c != ' ') *to++ = *c;
-      at = end + (close && *close == '}');
-    } else {
-      if (*at != ' ') *to++ = *at;
-      at++;
-    }
+    const char *end = wrapper_end(at, n);
+    if (end)
+      until = end, at += n - 1;
+    else if (*at != ' ' && at != until)
+      *to++ = *at;
   }
   *to = 0;
 }

@@ -5,17 +5,39 @@ import time
 import unittest
 from pathlib import Path
 
-from . import digests, examples, plants, records, sweep
+from . import digests, evaluation, examples, grading, plants, records, sweep, tasks
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 SWEPT = ("exp", "rsqrt")            # about ten minutes each
-SHORT = ("variants", "signs", "mixed", "equations", "rewards", "eur", "cosine", "dynamic")
+SHORT = ("variants", "signs", "mixed", "equations", "rewards", "eur", "cosine", "dynamic", "words")
 LONG = ("run", "chunks")
 
 
 def of_examples(vectors):
     count, lines = examples.check(vectors / "examples")
     return not lines and count > 0, lines + [f"{count} examples, {len(lines)} outputs differ"]
+
+
+def grades(vectors):
+    """How many pairs grades.jsonl has, and those that are graded otherwise (F3.13)."""
+    rows = [row for _, row in tasks.json_lines(vectors / "grades.jsonl")]
+    said = {True: "text", False: "value"}
+    wrong = []
+    for row in rows:
+        equal, by_text = grading.grade(row["text"], row["gold"])
+        if (equal, said[by_text]) != (row["equal"], row["by"]):
+            wrong.append(f"{row}: equal {equal} by {said[by_text]}")
+    return len(rows), wrong
+
+
+def of_grades(vectors):
+    count, lines = grades(vectors)
+    return not lines and count > 400, lines + [f"{count} pairs, {len(lines)} graded otherwise"]
+
+
+def of_sampled(vectors):
+    count, lines = evaluation.differences(vectors)
+    return not lines and count > 1, lines + [f"{count} lines and the figures of an evaluation"]
 
 
 def of_tests(_):
@@ -45,6 +67,10 @@ def seen(name, vectors):
     """The first line in which a planted fault is seen, or None."""
     where = plants.PLANTS[name][1]
     with plants.planted(name):
+        if where == "grades":
+            return next(iter(grades(vectors)[1]), None)
+        if where == "sampled":
+            return next(iter(evaluation.differences(vectors)[1]), None)
         if where not in SHORT:
             return next(iter(examples.check(vectors / "examples", where)[1]), None)
         path = vectors / f"{where}.yaml"
@@ -69,7 +95,7 @@ def stages(quick):
         **{f"sweep {name}": functools.partial(of_sweep, name) for name in SWEPT},
         **{name: functools.partial(of_run, name) for name in LONG}}
     return {**of, "plants": functools.partial(of_plants, quick), "tests": of_tests,
-            "examples": of_examples,
+            "examples": of_examples, "grades": of_grades, "sampled": of_sampled,
             **{name: functools.partial(of_run, name) for name in SHORT}}
 
 

@@ -33,7 +33,8 @@ KEYS = {
     "model.rms_eps": ("real32", (1e-12, 1), "1e-6"),
     "model.tie": ("boolean", None, "true"),
     "model.init_std": ("real", (0, 10), "0"),
-    "task.name": ("choice", ("arithmetic", "gsm8k-calc", "jsonl"), "arithmetic"),
+    "task.name": ("choice", ("arithmetic", "gsm8k-calc", "jsonl", "gsm8k", "math", "mixture"),
+                  "arithmetic"),
     "task.seed": ("integer", (0, MAX63), "0"),
     "task.held_out": ("integer", (2, 4000), "512"),
     "task.lookalikes": ("integer", (0, 10000000), "60000"),
@@ -42,7 +43,11 @@ KEYS = {
     "task.held_out_fraction": ("real", (0, 0.9), "0.1"),
     "task.prompt_key": ("text", None, "prompt"),
     "task.answer_key": ("text", None, "answer"),
-    "task.reward": ("choice", ("exact", "numeric"), "exact"),
+    "task.solution_key": ("text", None, "solution"),
+    "task.system": ("text", None, ""),
+    "task.prompt_limit": ("integer", (0, 131071), "0"),
+    "task.prompt_over": ("choice", ("error", "drop", "cut"), "error"),
+    "task.reward": ("choice", ("exact", "numeric", "math"), "exact"),
     "task.characters": ("text", None, ""),
     "reward.weights": ("mapping", None, None),
     "reward.answer_in": ("choice", ("completion", "tags"), "completion"),
@@ -113,8 +118,11 @@ KEYS = {
 }
 
 
-COMPONENTS = ("exact", "numeric", "format", "length")   # in the order of the sum (F3.7)
+COMPONENTS = ("exact", "numeric", "math", "format", "length")   # in the order of the sum (F3.7)
 TAGS = ("think_open", "think_close", "answer_open", "answer_close")
+
+
+LANGUAGE = ("gsm8k", "math", "mixture")
 
 
 class ConfigurationError(ValueError):
@@ -206,9 +214,21 @@ def read(path):
                 refuse(node, path, f"{name}: expected {error}, found {node.value}")
     if config["model.folder"] and "sft.steps" not in given:
         config["sft.steps"] = 0
+    language_defaults(config, given, path)
     place_paths(config)
     check(config, path)
     return config
+
+
+def language_defaults(config, given, path):
+    """What tasks in plain language have by default (F3.11); their system text is not in spec/."""
+    if config["task.name"] not in LANGUAGE:
+        return
+    if "task.system" not in given:
+        raise ConfigurationError(f"{path}: task.system is to be named here")
+    defaults = {"task.reward": "math", "reward.answer_in": "tags",
+                "task.prompt_key": {"math": "problem"}.get(config["task.name"], "question")}
+    config.update({key: value for key, value in defaults.items() if key not in given})
 
 
 def place_paths(config):
@@ -239,7 +259,7 @@ def check(config, path):
             config["rl.dynamic_sampling"] * config["rl.prompts"] * config["rl.group"] < 2 ** 32,
         "1 - weight decay times a learning rate, as binary32, is at least 0":
             F32(1 - product) >= 0,
-        "reward.weights names exact, numeric, format and length; command is not here":
+        "reward.weights names components; command is not here":
             set(config["reward.weights"]) <= set(COMPONENTS),
         "a tag is empty": all(config[f"reward.{tag}"] for tag in TAGS),
         "reward.length_buffer is at most the limit":
@@ -247,7 +267,7 @@ def check(config, path):
             (config["reward.length_limit"] or config["rl.max_new_tokens"]),
         "gsm8k-calc needs task.train and task.test":
             task != "gsm8k-calc" or (train and config["task.test"]),
-        "jsonl needs task.train": task != "jsonl" or train,
+        "a task of files needs task.train": task not in ("jsonl", *LANGUAGE) or train,
     }
     for rule, holds in rules.items():
         if not holds:

@@ -1,6 +1,8 @@
 """Rewards of completions, and numbers as they stand in texts: formats.md F3.6 to F3.9."""
 import re
 
+from . import grading
+
 SIGNS, CURRENCIES = "-+\u2212", "$\u20ac\u00a3\u00a5"
 GROUPED = re.compile(r"([1-9][0-9]{0,2}(?:,[0-9]{3}(?![0-9]))+)(?:\.([0-9]+))?")
 COMMA = re.compile(r"([0-9]+),([0-9]+)(?!,[0-9]|[0-9])")
@@ -113,15 +115,16 @@ def tags_of(config):
 class Rewards:
     """The rewards of a run's completions (F3.6, F3.7)."""
 
-    def __init__(self, config, tokenizer, numeric):
-        self.tokenizer, self.numeric = tokenizer, numeric
+    def __init__(self, config, tokenizer, kind):
+        self.tokenizer, self.kind = tokenizer, kind
         self.tags = tags_of(config)
         self.tagged = config["reward.answer_in"] == "tags"
         self.limit = config["reward.length_limit"] or config["rl.max_new_tokens"]
         self.buffer = config["reward.length_buffer"]
-        given = config["reward.weights"] or {"numeric" if numeric else "exact": "1"}
+        language = config["task.name"] in ("gsm8k", "math", "mixture")
+        given = config["reward.weights"] or {kind: "1", **({"format": "1"} if language else {})}
         self.weights = {name: float(given[name]) for name in
-                        ("exact", "numeric", "format", "length") if name in given}
+                        ("exact", "numeric", "math", "format", "length") if name in given}
 
     def text(self, completion):
         """The characters up to the end token; None where an id is none."""
@@ -131,7 +134,7 @@ class Rewards:
             return None
         return "".join(self.tokenizer.alphabet[i - 2] for i in ids)
 
-    def answer(self, completion, answer, numeric):
+    def answer(self, completion, answer, kind):
         """F3.6, of the ids after the prompt."""
         text = self.text(completion)
         if text is None or completion[-1] != self.tokenizer.END:
@@ -139,18 +142,18 @@ class Rewards:
         if self.tagged:
             text, inside = between(text, self.tags), between(answer, self.tags)
             answer = answer if inside is None else inside
-        return 0.0 if text is None else of_text(text, answer, numeric)
+        return 0.0 if text is None else of_text(text, answer, kind)
 
     def success(self, completion, answer):
         """The answer's component (F3.7)."""
-        return self.answer(completion, answer, self.numeric)
+        return self.answer(completion, answer, self.kind)
 
     def reward(self, completion, answer):
         """F3.7."""
         text, total = self.text(completion), 0.0
         for name, weight in self.weights.items():
-            if name in ("exact", "numeric"):
-                value = self.answer(completion, answer, name == "numeric")
+            if name in ("exact", "numeric", "math"):
+                value = self.answer(completion, answer, name)
             elif name == "format":
                 value = 0.0 if text is None else template(text, self.tags)
             else:
@@ -159,9 +162,11 @@ class Rewards:
         return total
 
 
-def of_text(text, answer, numeric):
+def of_text(text, answer, kind):
     """F3.6, steps 3 and 4."""
-    if not numeric:
+    if kind == "math":
+        return float(grading.grade(text, answer)[0])
+    if kind == "exact":
         return float(text == answer)
     _, last = numbers(text)
     return float(last is not None and last == numbers(answer)[1])

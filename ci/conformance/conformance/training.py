@@ -119,9 +119,12 @@ class Run:
         self.parameters = self.model.parameters
         self.reset_moments()
         self.phase, self.updates, self.rollouts = SFT, 0, 0
-        self.warm_start = tasks.Problems(self.task.warm_start, self.seed, 0)
-        self.training = tasks.Problems(self.task.training, self.seed, 1)
-        self.rewards = rewards.Rewards(config, self.tokenizer, self.task.numeric)
+        self.task = tasks.limited(self.task, config, self.tokenizer)
+        self.warm_start, self.training = (
+            tasks.MixedProblems(self.task.parts, self.seed, stream) if self.task.parts else
+            tasks.Problems(problems, self.seed, stream)
+            for stream, problems in enumerate((self.task.warm_start, self.task.training)))
+        self.rewards = rewards.Rewards(config, self.tokenizer, self.task.kind)
         self.reference = None
         self.gate = self.first_gate = gate_of(config)
         self.scale = F64(1) if config["gate.schedule"] == "eur" else None
@@ -355,8 +358,8 @@ class Run:
                     for _ in range(group)]
         prompts = [self.tokenizer.encode(prompt) for prompt, _ in problems]
         rollout = self.complete(prompts, config["rl.temperature"], k * len(problems))
-        rollout.rewards = [self.rewards.reward(ids[len(prompt):], answer)
-                           for ids, prompt, (_, answer)
+        rollout.rewards = [self.rewards.reward(ids[len(prompt):], problem.gold)
+                           for ids, prompt, problem
                            in zip(rollout.sequences.ids, prompts, problems)]
         if config["rl.shuffle_rewards"]:
             order = random.shuffled(len(problems), self.seed, k, self.rollouts,
@@ -435,7 +438,7 @@ class Run:
         problems = self.task.held_out[:count]
         prompts = [self.tokenizer.encode(prompt) for prompt, _ in problems]
         done = self.complete(prompts, F32(0))
-        success = [self.rewards.success(ids[len(prompt):], answer) for ids, prompt, (_, answer)
+        success = [self.rewards.success(ids[len(prompt):], problem.gold) for ids, prompt, problem
                    in zip(done.sequences.ids, prompts, problems)]
         return numerics.ascending(success) / len(problems)
 

@@ -1,6 +1,7 @@
 /* Grading of answers (spec F3.12, F3.13). SLUICE_SEED: another seed of the pairs. */
 #include "answer_pairs.h"
 
+#include "trainer/files/json.h"
 #include "trainer/tasks/answer.h"
 #include "trainer/tasks/rational.h"
 #include "trainer/tasks/tasks.h"
@@ -46,76 +47,31 @@ Test(answers, one_pair_that_is_made_wrong_is_found) {
     cr_expect_eq(count_wrong(1, PAIR_KINDS, i, &texts), 1, "pair %u", i);
 }
 
-static const struct {
-  const char *text, *gold;
+/* A line of spec/vectors/grades.jsonl. */
+static sl_status check_grade(const sl_json *line, void *user, sl_error *err) {
+  size_t *n = user;
+  const char *text, *gold, *by;
   int equal;
-  sl_grade_by by;
-} cases[] = {{"72", "72", 1, SL_GRADE_BY_VALUE},
-             {"$72$", "72.", 1, SL_GRADE_BY_VALUE},
-             {"72.5", "72", 0, SL_GRADE_BY_VALUE},
-             {"", "72", 0, SL_GRADE_BY_TEXT},
-             {"", "", 0, SL_GRADE_BY_TEXT},
-             {"\xe2\x88\x92"
-              "5",
-              "-5", 1, SL_GRADE_BY_VALUE},
-             {"1,234", "1234", 1, SL_GRADE_BY_VALUE},
-             {"(1,234)", "1234", 0, SL_GRADE_BY_VALUE},
-             {"1,23", "1,23", 1, SL_GRADE_BY_VALUE},
-             {"0,123", "123", 0, SL_GRADE_BY_VALUE},
-             {"50%", "0.5", 1, SL_GRADE_BY_VALUE},
-             {"50%", "50", 1, SL_GRADE_BY_VALUE},
-             {"50%", "5", 0, SL_GRADE_BY_VALUE},
-             {"\\frac{1}{0}", "1", 0, SL_GRADE_BY_TEXT},
-             {"0.333333333333", "1/3", 0, SL_GRADE_BY_VALUE},
-             {"0.1\\overline{6}", "1/6", 1, SL_GRADE_BY_VALUE},
-             {"2\\frac{1}{2}", "2.5", 1, SL_GRADE_BY_VALUE},
-             {"2\\frac{\\pi}{2}", "\\pi", 1, SL_GRADE_BY_VALUE},
-             {"2^3^2", "512", 1, SL_GRADE_BY_VALUE},
-             {"-2^2", "-4", 1, SL_GRADE_BY_VALUE},
-             {"8^{1/2}", "2\\sqrt{2}", 1, SL_GRADE_BY_VALUE},
-             {"(2+\\sqrt{3})(2-\\sqrt{3})", "1", 1, SL_GRADE_BY_VALUE},
-             {"\\sqrt{2}+\\sqrt{3}", "\\sqrt{5}", 0, SL_GRADE_BY_VALUE},
-             {"\\sqrt{2}\\cdot\\sqrt{3}", "\\sqrt{6}", 1, SL_GRADE_BY_VALUE},
-             {"\\sqrt[3]{\\frac{8}{27}}", "2/3", 1, SL_GRADE_BY_VALUE},
-             {"\\sqrt{-1}", "i", 0, SL_GRADE_BY_TEXT},
-             {"3.14", "\\pi", 0, SL_GRADE_BY_VALUE},
-             {"(1,2)", "(2,1)", 0, SL_GRADE_BY_VALUE},
-             {"(1,2)", "[1,2]", 0, SL_GRADE_BY_VALUE},
-             {"2,1", "1,2", 1, SL_GRADE_BY_VALUE},
-             {"1,1,2", "1,2,2", 0, SL_GRADE_BY_VALUE},
-             {"x=2 or x=1", "1 \\text{ and } 2", 1, SL_GRADE_BY_VALUE},
-             {"x=1, y=2", "1,2", 0, SL_GRADE_BY_TEXT},
-             {"5 apples", "5", 1, SL_GRADE_BY_VALUE},
-             {"5x", "5", 0, SL_GRADE_BY_TEXT},
-             {"5xy", "5", 0, SL_GRADE_BY_TEXT},
-             {"5 or 6", "5", 0, SL_GRADE_BY_VALUE},
-             {"5 m", "5\\text{ m}", 1, SL_GRADE_BY_TEXT},
-             {"60^\\circ", "60", 1, SL_GRADE_BY_VALUE},
-             {"\\text{Yes}", "yes", 1, SL_GRADE_BY_TEXT},
-             {"x^2 + 1", "x^{2}+1", 1, SL_GRADE_BY_TEXT},
-             {"x^{2y}", "x^{2}y", 0, SL_GRADE_BY_TEXT},
-             {"\\boxed{1} \\boxed{2}", "2", 1, SL_GRADE_BY_VALUE},
-             {"\\boxed{1} \\boxed{2}", "1", 0, SL_GRADE_BY_VALUE},
-             {"\\boxed{\\frac{1}{2}}", "0.5", 1, SL_GRADE_BY_VALUE},
-             {"5 \\boxed{5", "5", 0, SL_GRADE_BY_TEXT},
-             {"so\n#### 1,000", "1000", 1, SL_GRADE_BY_VALUE},
-             {"9^9^9^9", "1", 0, SL_GRADE_BY_TEXT},
-             {"9^{9^{9^9}}", "9^9^9^9", 0, SL_GRADE_BY_TEXT},
-             {"1e999", "1", 0, SL_GRADE_BY_TEXT},
-             {"0^0", "1", 0, SL_GRADE_BY_TEXT},
-             {"1e-3", "0.001", 1, SL_GRADE_BY_VALUE}};
+  sl_grade_by decided;
+  sl_status status = sl_json_text(line, "text", &text, err);
+  if (!status) status = sl_json_text(line, "gold", &gold, err);
+  if (!status) status = sl_json_text(line, "by", &by, err);
+  if (!status) status = sl_json_bool(line, "equal", &equal, err);
+  if (status) return status;
+  cr_expect_eq(sl_answer_equal(text, gold, &decided), equal, "'%s', '%s'", text, gold);
+  cr_expect_str_eq(decided == SL_GRADE_BY_VALUE ? "value" : "text", by, "'%s', '%s'", text, gold);
+  cr_expect_eq(sl_answer_equal(gold, gold, NULL), sl_answer_has_content(gold), "'%s' is itself",
+               gold);
+  ++*n;
+  return SL_OK;
+}
 
-Test(answers, cases_of_the_grammar) {
-  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-    sl_grade_by by;
-    cr_expect_eq(sl_answer_equal(cases[i].text, cases[i].gold, &by), cases[i].equal, "'%s', '%s'",
-                 cases[i].text, cases[i].gold);
-    cr_expect_eq(by, cases[i].by, "'%s', '%s': decided by %s", cases[i].text, cases[i].gold,
-                 by == SL_GRADE_BY_VALUE ? "value" : "text");
-    const int content = sl_answer_has_content(cases[i].gold);
-    cr_expect_eq(sl_answer_equal(cases[i].gold, cases[i].gold, &by), content, "'%s' is itself",
-                 cases[i].gold);
-  }
+Test(answers, grades_of_the_vectors) {
+  size_t n = 0;
+  sl_error err;
+  cr_assert_eq(sl_json_lines(SLUICE_VECTORS "/grades.jsonl", check_grade, &n, &err), SL_OK, "%s",
+               err.message);
+  cr_expect_gt(n, 400);
 }
 
 /* 2^512 - 1 is the largest; sums and products are refused, not wrapped. */

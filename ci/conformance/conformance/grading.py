@@ -1,0 +1,504 @@
+"""Answers and when they are equal: formats.md F3.12 and F3.13, without the work of step 10."""
+import math
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+WHITE = " \t\n\r"
+NOTHING = ("\\left", "\\right", "\\big", "\\Big", "\\bigl", "\\bigr", "\\displaystyle", "\\!",
+           "\\,", "\\;", "\\:", "\\$", "$", "\u20ac", "\u00a3", "\u00a5", "\\(", "\\)", "\\[",
+           "\\]", "**")
+SPELLING = {
+    **dict.fromkeys(NOTHING, ""),
+    **dict.fromkeys(("\\ ", "\\quad", "~", "\u00a0", *WHITE), " "),
+    **dict.fromkeys(("\\dfrac", "\\tfrac", "\\cfrac"), "\\frac"),
+    **dict.fromkeys(("\\cdot", "\\times", "\u00d7", "\u00b7", "\u22c5"), "*"),
+    **dict.fromkeys(("\\div", "\u00f7"), "/"),
+    **dict.fromkeys(("\u2212", "\u2013"), "-"),
+    "\\%": "%",
+    **dict.fromkeys(("^{\\circ}", "^\\circ", "\\degree", "\u00b0"), "\\circ"),
+    "\u03c0": "\\pi ", "\u221e": "\\infty", "\u221a": "\\sqrt", "\u222a": "\\cup",
+    **dict.fromkeys(("\\text{ and }", "\\text{and}"), " and "),
+    **dict.fromkeys(("\\text{ or }", "\\text{or}"), " or "),
+    "\\lbrace": "\\{", "\\rbrace": "\\}"}
+UNITS = """km/h cm mm km kg mg ml mL ft inch inches in feet foot yard yards mile miles meter
+meters metre metres degree degrees deg dollar dollars cent cents USD second seconds minute minutes
+hour hours day days week weeks month months year years mph unit units square cubic per pound
+pounds gram grams liter liters people percent times apples points students sq""".split()
+TEXT_BYTES, VALUE_BYTES, GROUPS, NUMBERS = 4096, 1024, 16, 24
+LIMIT, ROOT, TERMS, PI, EXPONENT, DEPTH = 2 ** 512, 10 ** 12, 6, 8, 1024, 32
+
+
+class NoValue(Exception):
+    """What has no value by steps 2 to 5."""
+
+
+# ---- where an answer stands (F3.12)
+
+def closing(text, at):
+    """The place of the brace that closes the one before `at`, or None."""
+    depth = 1
+    while at < len(text):
+        if text[at] == "\\" and at + 1 < len(text):
+            at += 2
+            continue
+        depth += {"{": 1, "}": -1}.get(text[at], 0)
+        if depth == 0:
+            return at
+        at += 1
+    return None
+
+
+def boxed(text):
+    """What the last \\boxed{} holds, or None."""
+    at = text.rfind("\\boxed{")
+    end = None if at < 0 else closing(text, at + 7)
+    return None if end is None else text[at + 7:end].strip(WHITE)
+
+
+def answer_of(text):
+    """F3.12."""
+    inside = boxed(text)
+    return text[text.rfind("####") + 4 if "####" in text else 0:].strip(WHITE) \
+        if inside is None else inside
+
+
+# ---- one spelling (F3.13, 1)
+
+def spelt(text, at):
+    """What is written in several ways at a place: its length, and what it becomes."""
+    if re.compile(r"\{,\}[0-9]{3}").match(text, at):
+        return 3, ""
+    for written, becomes in SPELLING.items():
+        end = at + len(written)
+        if text.startswith(written, at) and not (
+                written[0] == "\\" and re.match("[A-Za-z]{2}", text[end - 1:end + 1])):
+            return len(written), becomes
+    return 1, text[at]
+
+
+def clean(text):
+    """F3.13, step 1."""
+    out, at = "", 0
+    while at < len(text):
+        length, becomes = spelt(text, at)
+        if becomes[:1] == " " and (not out or out[-1] == " "):
+            becomes = becomes[1:]
+        out += becomes
+        at += length
+    out = out.rstrip(" ")
+    return (out[:-1] if out.endswith(".") else out).strip(" ")
+
+
+def as_text(text):
+    """F3.13, step 9."""
+    wrapper = r"\\(?:text|mathrm|mathbf|textbf|textit|mbox|operatorname)\{([^{}]*)\}"
+    text = re.sub(wrapper, r"\1", text).replace(" ", "")
+    text = re.sub(r"\{([^{}\\])\}", r"\1", text)
+    return text.lower() if re.fullmatch("[A-Za-z]*", text) else text
+
+
+# ---- values (F3.13, 5): sums of r sqrt(n) pi^k, as {(n, k): r}
+
+def bounded(value):
+    """A value within step 5."""
+    value = {key: r for key, r in value.items() if r}
+    if len(value) > TERMS or any(abs(k) > PI or n > ROOT or abs(r.numerator) >= LIMIT
+                                 or r.denominator >= LIMIT for (n, k), r in value.items()):
+        raise NoValue
+    return value
+
+
+def rational(value):
+    """A value that is rational."""
+    if set(value) - {(1, 0)}:
+        raise NoValue
+    return value.get((1, 0), Fraction(0))
+
+
+def add(a, b, sign=1):
+    return bounded({key: a.get(key, Fraction(0)) + sign * b.get(key, Fraction(0))
+                    for key in {**a, **b}})
+
+
+def square_free(n):
+    """n as (square, rest): n = square^2 rest."""
+    square, rest, d = 1, 1, 2
+    while d * d * d <= n:
+        while n % d == 0:
+            n //= d
+            if n % d == 0:
+                n //= d
+                square *= d
+            else:
+                rest *= d
+        d += 1
+    root = math.isqrt(n)
+    return (square * root, rest) if root * root == n else (square, rest * n)
+
+
+def multiply(a, b):
+    total = {}
+    for (n, i), r in a.items():
+        for (m, k), s in b.items():
+            common = math.gcd(n, m)                 # both are free of squares
+            key = (n // common * (m // common), i + k)
+            total = add(total, bounded({key: r * s * common}))
+    return total
+
+
+def divide(a, b):
+    """A divisor has one term, or two of one k."""
+    if not b or len(b) > 2 or len({k for _, k in b}) > 1:
+        raise NoValue
+    if len(b) == 1:
+        ((n, k), r), = b.items()
+        return multiply(a, bounded({(n, -k): 1 / (r * n)}))
+    (first, r), (second, s) = b.items()
+    other = {first: r, second: -s}
+    return divide(multiply(a, other), multiply(b, other))
+
+
+def root(value, k):
+    """A root is of a rational, and for k > 2 exact."""
+    r = rational(value)
+    if k == 2:
+        if r < 0 or r.numerator * r.denominator > ROOT:
+            raise NoValue
+        square, rest = square_free(r.numerator * r.denominator)
+        return bounded({(rest, 0): Fraction(square, r.denominator)}) if r else {}
+    if r < 0 and k % 2 == 0 or max(abs(r.numerator), r.denominator) > ROOT:
+        raise NoValue
+    parts = [round(abs(x) ** (1 / k)) for x in (r.numerator, r.denominator)]
+    if [x ** k for x in parts] != [abs(r.numerator), r.denominator]:
+        raise NoValue
+    return bounded({(1, 0): Fraction(*parts) * (-1 if r < 0 else 1)})
+
+
+def power(value, exponent):
+    """Exponents are within 1,024 and of denominator 1 or 2."""
+    p, q = exponent.numerator, exponent.denominator
+    if q > 2 or abs(p) > EXPONENT or (not value and p <= 0):
+        raise NoValue
+    base, result = root(value, 2) if q == 2 else value, {(1, 0): Fraction(1)}
+    for _ in range(abs(p)):
+        result = multiply(result, base)
+    return divide({(1, 0): Fraction(1)}, result) if p < 0 else result
+
+
+# ---- reading (F3.13, 2 to 7)
+
+@dataclass
+class Group:
+    """A number, or a tuple or interval with its brackets; items are (value, percent, infinity)."""
+    brackets: str
+    items: list
+
+
+class Reader:
+    """An answer in one spelling, from the left."""
+
+    def __init__(self, text):
+        self.text, self.at, self.brackets, self.depth = text, 0, 0, 0
+
+    def rest(self):
+        return self.text[self.at:]
+
+    def spaces(self):
+        self.at += len(self.rest()) - len(self.rest().lstrip(" "))
+
+    def match(self, pattern):
+        """What stands here, taken; None, and nothing moves."""
+        found = re.compile(pattern).match(self.text, self.at)
+        if found:
+            self.at = found.end()
+        return found
+
+    def word(self, word):
+        """A word, which ends where no letter follows."""
+        return self.match(re.escape(word) + ("(?![A-Za-z])" if word[-1].isalpha() else ""))
+
+    def char(self, c):
+        self.spaces()
+        return self.match(re.escape(c))
+
+    # numbers (4)
+
+    def decimal(self):
+        first = self.match("[0-9]*").group()
+        if not self.brackets and re.fullmatch("[1-9][0-9]{0,2}", first):
+            while found := self.match(",[0-9]{3}(?![0-9])"):
+                first += found.group()[1:]
+        behind = self.match(r"\.([0-9]+|(?=\\overline\{))")
+        if not first and not behind:
+            raise NoValue
+        digits = behind.group(1) if behind else ""
+        x = Fraction(int(first + digits or "0"), 10 ** len(digits))
+        if behind and self.match(r"\\overline\{"):
+            period = self.match(r"([0-9]+)\}")
+            if not period:
+                raise NoValue
+            period = period.group(1)
+            return x + Fraction(int(period), 10 ** len(digits) * (10 ** len(period) - 1))
+        exponent = self.match("[eE]([+-]?[0-9]{1,3})(?![0-9A-Za-z])")
+        if exponent:
+            x *= Fraction(10) ** int(exponent.group(1))
+        return x if behind or (exponent and int(exponent.group(1))) else x + self.mixed()
+
+    def mixed(self):
+        """The fraction of a mixed number behind an integer, or 0."""
+        argument = r"(?:\{([0-9]+)\}|([0-9]))"
+        found = self.match(rf" *\\frac{argument}{argument}")
+        pair = [x for x in found.groups() if x] if found else None
+        if not found:
+            found = self.match(" +([0-9]+)/([0-9]+)")
+            pair = found and found.groups()
+        if not pair:
+            return 0
+        if int(pair[1]) == 0:
+            raise NoValue
+        return Fraction(int(pair[0]), int(pair[1]))
+
+    def number(self):
+        return bounded({(1, 0): Fraction(self.decimal())})
+
+    # expressions (3)
+
+    def closed(self, close):
+        self.depth += 1
+        if self.depth > DEPTH:
+            raise NoValue
+        value = self.expression()
+        self.depth -= 1
+        if not self.char(close):
+            raise NoValue
+        return value
+
+    def argument(self):
+        if self.char("{"):
+            return self.closed("}")
+        digit = self.match("[0-9]")
+        if not digit:
+            raise NoValue
+        return bounded({(1, 0): Fraction(int(digit.group()))})
+
+    def root(self):
+        k = 2
+        if self.char("["):
+            found = self.match("([0-9]{1,3}) *]")
+            k = int(found.group(1)) if found else 0
+            if not 2 <= k <= 64:
+                raise NoValue
+        if self.char("("):
+            return root(self.closed(")"), k)
+        return root(self.number() if re.match("[0-9]", self.rest()) else self.argument(), k)
+
+    def base(self):
+        self.spaces()
+        if re.match("[0-9.]", self.rest()):
+            return self.number()
+        for open_, close in ("()", "{}"):
+            if self.char(open_):
+                return self.closed(close)
+        if self.match(r"\\frac"):
+            above = self.argument()
+            return divide(above, self.argument())
+        if self.match(r"\\sqrt") or self.word("sqrt"):
+            return self.root()
+        if self.word("\\pi") or self.word("pi"):
+            return {(1, 1): Fraction(1)}
+        raise NoValue
+
+    def power(self):
+        value = self.base()
+        if not self.char("^"):
+            return value
+        negative = self.char("-")
+        self.depth += 1
+        if self.depth > DEPTH:
+            raise NoValue
+        exponent = rational(self.power())
+        self.depth -= 1
+        return power(value, -exponent if negative else exponent)
+
+    def factor(self):
+        negative = False
+        while sign := self.match(" *([-+]) *"):
+            negative ^= sign.group(1) == "-"
+        value = self.power()
+        return {key: -r for key, r in value.items()} if negative else value
+
+    def term(self):
+        value = self.factor()
+        while True:
+            before = self.at
+            sign = self.char("*") or self.char("/")
+            if not sign and not re.match(r" *(\(|\{|\\frac|\\sqrt|\\pi|sqrt|pi)", self.rest()):
+                self.at = before
+                return value
+            other = self.factor() if sign else self.power()
+            value = divide(value, other) if sign and sign.group() == "/" else multiply(value, other)
+
+    def expression(self):
+        value = self.term()
+        while True:
+            before = self.at
+            sign = self.char("+") or self.char("-")
+            if not sign:
+                self.at = before
+                return value
+            value = add(value, self.term(), -1 if sign.group() == "-" else 1)
+
+    # answers (2, 6, 7)
+
+    def unit(self):
+        return self.match(r"\\(?:text|mathrm|mbox|textbf)\{[^{}]*\}") or self.word("\\circ") or any(
+            self.word(unit) for unit in UNITS)
+
+    def units(self):
+        self.spaces()
+        while self.unit():
+            self.match(r"\^(\{[23]\}|[23])")
+            self.spaces()
+            self.match("/(?=[A-Za-z])")
+
+    def item(self):
+        self.spaces()
+        infinite = self.match(r"([-+]?) *\\infty(?![A-Za-z])")
+        value, percent = {}, False
+        if not infinite:
+            value = self.expression()
+            self.spaces()
+            percent = bool(self.word("%") or self.word("percent"))
+            value = multiply(value, {(1, 0): Fraction(1, 100)}) if percent else value
+        self.units()
+        return value, percent, infinite and (infinite.group(1) or "+")
+
+    def is_tuple(self):
+        depth = 0
+        for c in self.rest():
+            depth += {"(": 1, "[": 1, ")": -1, "]": -1}.get(c, 0)
+            if depth == 0:
+                return False
+            if c == "," and depth == 1:
+                return True
+        return False
+
+    def name(self):
+        found = self.match(r"(\\[A-Za-z]+|[A-Za-z](?![A-Za-z])) *(?:=|\\in(?![A-Za-z]))")
+        return found.group(1) if found else ""
+
+    def group(self, first):
+        """A group, and the name before it, which is the first one's."""
+        self.spaces()
+        name = self.name()
+        if first is not None and name and name != first:
+            raise NoValue
+        self.spaces()
+        if not (self.rest()[:1] in ("(", "[") and self.is_tuple()):
+            return Group("", [self.item()]), name
+        opened = self.match(r"[(\[]").group()
+        self.brackets += 1
+        items = [self.item()]
+        while self.match(","):
+            items.append(self.item())
+        self.brackets -= 1
+        closed = self.match(r"[)\]]")
+        if not closed:
+            raise NoValue
+        self.units()
+        return Group(opened + closed.group(), items), name
+
+    def separator(self, in_set):
+        self.spaces()
+        if not self.rest() or (in_set and self.rest().startswith("\\}")):
+            return ""
+        if self.match(","):
+            self.spaces()
+            self.word("and") or self.word("or")
+            return ","
+        if self.word("and") or self.word("or"):
+            return ","
+        if self.word("\\cup"):
+            return "\\cup"
+        raise NoValue
+
+    def answer(self):
+        """Whether it is a union, and its groups (2)."""
+        start = self.at
+        self.name()
+        self.spaces()
+        in_set = bool(self.match(r"\\\{"))
+        if not in_set:
+            self.at = start
+        self.brackets += in_set
+        groups, between, first = [], set(), None
+        while True:
+            group, name = self.group(first)
+            first = name if first is None else first
+            groups.append(group)
+            if len(groups) > GROUPS or sum(len(g.items) for g in groups) > NUMBERS:
+                raise NoValue
+            next_ = self.separator(in_set)
+            if not next_:
+                break
+            between.add(next_)
+        if len(between) > 1 or (in_set and not self.match(r"\\\}")):
+            raise NoValue
+        self.spaces()
+        if self.rest():
+            raise NoValue
+        return between == {"\\cup"}, groups
+
+
+def read(text):
+    if len(text.encode()) > VALUE_BYTES:
+        raise NoValue
+    return Reader(text).answer()
+
+
+# ---- equal (7, 8)
+
+def equal_items(a, b):
+    if a[2] or b[2]:
+        return a[2] == b[2]
+    if a[0] == b[0]:
+        return True
+    if a[1] == b[1]:
+        return False
+    whole, other = (a[0], b[0]) if a[1] else (b[0], a[0])
+    try:
+        return multiply(whole, {(1, 0): Fraction(100)}) == other
+    except NoValue:
+        return False
+
+
+def equal_groups(a, b):
+    return a.brackets == b.brackets and len(a.items) == len(b.items) and all(
+        map(equal_items, a.items, b.items))
+
+
+def equal_values(a, b):
+    if a[0] != b[0] or len(a[1]) != len(b[1]):
+        return False
+    left = list(b[1])
+    for group in a[1]:
+        own = next((other for other in left if equal_groups(group, other)), None)
+        if own is None:
+            return False
+        left.remove(own)
+    return True
+
+
+def grade(text, gold):
+    """Whether two answers are equal, and whether as texts (F3.13)."""
+    a, b = answer_of(text), answer_of(gold)
+    if max(len(a.encode()), len(b.encode())) > TEXT_BYTES:
+        return a == b, True
+    a, b = clean(a), clean(b)
+    if not b:
+        return False, True
+    try:
+        return equal_values(read(a), read(b)), False
+    except NoValue:
+        return as_text(a) == as_text(b), True
