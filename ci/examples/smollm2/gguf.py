@@ -84,6 +84,15 @@ class Reader:
         return self.scalar(SCALARS[kind], what)
 
 
+def scaled(blocks):
+    """The numbers of blocks with a scale d, and of Q4_1 with a least number m."""
+    quants, m = blocks["q"], blocks["m"] if "m" in blocks.dtype.names else None
+    if m is not None: # the first 16 of a block are the low halves of its bytes
+        quants = numpy.concatenate([quants & 15, quants >> 4], axis=1)
+    values = quants.astype(numpy.float32) * blocks["d"].astype(numpy.float32)[:, None]
+    return values if m is None else values + m.astype(numpy.float32)[:, None]
+
+
 class Gguf:
     """A file's metadata (.fields) and tensors (.tensors: a name's shape; the last index is the
     fastest, as in numpy)."""
@@ -156,15 +165,8 @@ class Gguf:
         kind, at, size = self.places[name]
         layout = BLOCKS[kind][2]
         blocks = numpy.frombuffer(self.data, layout, size // layout.itemsize, at)
-        if BLOCKS[kind][1] == 1:
-            values = blocks["x"].astype(numpy.float32)
-        else:
-            quants = blocks["q"]
-            if "m" in layout.names: # the first 16 of a block are the low halves of its bytes
-                quants = numpy.concatenate([quants & 15, quants >> 4], axis=1)
-            values = quants.astype(numpy.float32) * blocks["d"].astype(numpy.float32)[:, None]
-            if "m" in layout.names:
-                values += blocks["m"].astype(numpy.float32)[:, None]
+        with numpy.errstate(all="ignore"): # what is not finite is found below
+            values = blocks["x"].astype(numpy.float32) if "x" in layout.names else scaled(blocks)
         values = values.reshape(self.tensors[name])
         if not numpy.isfinite(values).all():
             index = tuple(int(i) for i in numpy.argwhere(~numpy.isfinite(values))[0])
