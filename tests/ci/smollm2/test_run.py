@@ -54,3 +54,36 @@ def test_figures(tmp_path):
     wrong = subprocess.run([sys.executable, os.path.join(FOLDER, "figures.py"), f"a={path}"],
                            capture_output=True, text=True, check=False)
     assert wrong.returncode == 3 and "no completions of an evaluation" in wrong.stderr
+
+
+STUB = """#!/usr/bin/env bash
+# In place of sluice: two steps of metrics whose last state is $STATE, in the folder of run.out.
+for word; do case $word in run.out=*) out=${word#run.out=} ;; esac; done
+mkdir -p "$out"
+for step in "sft 1 aa" "rl 1 bb" "rl 2 $STATE" "rl 3 ff"; do
+  set -- $step
+  echo "{\\"kind\\":\\"step\\",\\"phase\\":\\"$1\\",\\"step\\":$2,\\"state\\":\\"$3\\"}"
+done >"$out/metrics.jsonl"
+"""
+
+
+def test_again(tmp_path):
+    """States that are the same, one that is not, and a run that ends too soon."""
+    stub = tmp_path / "build" / "sluice"
+    stub.parent.mkdir()
+    stub.write_text(STUB)
+    stub.chmod(0o755)
+
+    def again(name, steps, state):
+        return subprocess.run(
+            [os.path.join(FOLDER, "again"), tmp_path / "first", tmp_path / name, steps, "1", "2",
+             stub.parent], env={**os.environ, "STATE": state}, capture_output=True, text=True,
+            check=False)
+
+    assert again("none", "2", "cc").returncode == 3
+    subprocess.run([stub, f"run.out={tmp_path}/first/run"], env={**os.environ, "STATE": "cc"},
+                   check=True)
+    same, other, short = again("a", "2", "cc"), again("b", "2", "cd"), again("c", "4", "cc")
+    assert (same.returncode, same.stdout) == (0, "the same 3 states, up to rl 2 cc\n")
+    assert other.returncode == 1 and "other states" in other.stdout
+    assert short.returncode == 1 and "fewer than 4 steps" in short.stdout
