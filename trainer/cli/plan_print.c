@@ -191,6 +191,7 @@ static void print_objective(const sl_run_state *run, FILE *out) {
             c->rl.beta);
   else
     fputs("; no KL (beta 0)", out);
+  if (c->rl.entropy_bonus > 0) fprintf(out, "; entropy bonus %g", c->rl.entropy_bonus);
   fputc('\n', out);
   print_schedule(run, out);
   if (*run->certificate)

@@ -9,7 +9,7 @@
 static const char learning[] = "Learning", off_policy[] = "Off-policy: ratios and the gate",
                   optimiser[] = "Objective, optimiser, speed", warm_start[] = "Warm start";
 
-enum { KEYS_MAX = 5, DOTS_MAX = 150 }; /* curves of a chart */
+enum { KEYS_MAX = SL_COMPONENT_COUNT, DOTS_MAX = 150 }; /* curves of a chart */
 /* PICTURE: in the picture too; EXACT: no running mean; HELD: in the picture of a run whose
  * controller holds the EUR, in place of the FREE ones. */
 enum { PAGE = 0, PICTURE = 1, EXACT = 2, HELD = 4, FREE = 8 };
@@ -39,6 +39,7 @@ static const plan plans[] = {
     CHART(learning, PAGE, "step", "rl", "Components of the reward", "means, without weights", 0, 1,
           {{"reward_exact", "exact"},
            {"reward_numeric", "numeric"},
+           {"reward_math", "math"},
            {"reward_format", "format"},
            {"reward_length", "length"},
            {"reward_command", "command"}},

@@ -74,10 +74,13 @@ static void schedule_metrics(FILE *f, const sl_run_state *run, const sl_step_rep
   real(f, "tau_scale", r->tau_scale), count(f, "tau_saturated", (uint64_t)r->tau_saturated);
 }
 
-/* Means of the components that the reward is a sum of (spec F3.7), where it names any. */
+/* Means of the components that the reward is a sum of (spec F3.7): one alone, which nobody named,
+ * is the reward itself. */
 static void component_metrics(FILE *f, const sl_run_state *run, const sl_step_report *r) {
   const sl_reward_weights w = sl_config_reward_weights(&run->config);
-  if (run->config.reward.weights.n == 0) return;
+  int listed = 0;
+  for (int k = 0; k < SL_COMPONENT_COUNT; k++) listed += w.listed[k];
+  if (run->config.reward.weights.n == 0 && listed < 2) return;
   for (int k = 0; k < SL_COMPONENT_COUNT; k++) {
     char key[32];
     snprintf(key, sizeof key, "reward_%s", sl_component_names[k]);

@@ -177,6 +177,24 @@ Test(report, page_and_picture_need_nothing_else) {
   sl_run_report_free(&r);
 }
 
+/* No component of a reward (spec F3.7) is without a curve. */
+Test(report, every_component_is_drawn) {
+  for (int k = 0; k < SL_COMPONENT_COUNT; k++) {
+    char metrics[256];
+    snprintf(metrics, sizeof metrics, "%s,\"reward_%s\":0.5}\n",
+             "{\"kind\":\"step\",\"phase\":\"rl\",\"step\":1,\"seconds\":1,\"tokens_per_second\":1,"
+             "\"backend\":\"plain\",\"state\":\"s\"",
+             sl_component_names[k]);
+    sl_run_report r;
+    sl_error err = {0};
+    cr_assert_eq(sl_run_report_read(&r, make_run(metrics), &err), SL_OK, "%s", err.message);
+    char *page = written(sl_run_report_page, &r, 1);
+    cr_expect_eq(count(page, ">Components of the reward<"), 1, "%s", sl_component_names[k]);
+    free(page);
+    sl_run_report_free(&r);
+  }
+}
+
 /* Each chart of two runs holds one key of both; a chart of several keys becomes several. */
 /* A run whose controller holds the EUR: target and tau are in the picture, in place of what it has
  * of other runs. */
