@@ -6,20 +6,20 @@
 #include "peak.h"
 
 #include "kernels/core/context.h"
-#include "kernels/core/pages.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROUNDS = 7, PIECES = 16, CHAIN_ROUNDS = 20000 };
-#define COPY_BYTES ((size_t)64 << 20) /* more than a cache holds */
+enum { ROUNDS = 7, PIECES = 16, COPIES = 64, CHAIN_ROUNDS = 20000 };
+#define COPIED ((size_t)16 << 20) /* floats: more than a cache holds */
 
 /* A thread that wakes late finds less to do: the work lies in PIECES for each. */
 typedef struct {
   sl_context *ctx;
   sl_peak_chains *chains;
-  unsigned char *from, *to;
+  sl_peak_copy *copy;
+  float *from, *to;
   size_t fmas; /* of a round */
   float sink[PIECES * 1024];
 } peak;
@@ -34,9 +34,9 @@ static void run_chains(void *arg, size_t begin, size_t end, int thread) {
 
 static void run_copy(void *arg, size_t begin, size_t end, int thread) {
   peak *p = arg;
-  const size_t piece = COPY_BYTES / (PIECES * 4);
+  const size_t piece = COPIED / COPIES;
   (void)thread;
-  for (size_t i = begin; i < end; i++) memcpy(p->to + i * piece, p->from + i * piece, piece);
+  for (size_t i = begin; i < end; i++) p->copy(p->to + i * piece, p->from + i * piece, piece);
 }
 
 typedef struct {
@@ -48,11 +48,11 @@ static sl_status measure(peak *p, rates *r, sl_error *err) {
   const double begin = sl_bench_now();
   sl_status status = sl_parallel_for(p->ctx, pieces, 1, run_chains, p);
   const double middle = sl_bench_now();
-  if (!status) status = sl_parallel_for(p->ctx, PIECES * 4, 1, run_copy, p);
+  if (!status) status = sl_parallel_for(p->ctx, COPIES, 1, run_copy, p);
   const double end = sl_bench_now();
   if (status) return sl_fail(err, status, "%s", sl_context_error(p->ctx)->message);
   r->gflops = 2e-9 * (double)(pieces * CHAIN_ROUNDS * p->fmas) / (middle - begin);
-  r->gbytes = 2e-9 * (double)COPY_BYTES / (end - middle);
+  r->gbytes = 2e-9 * (double)(COPIED * sizeof(float)) / (end - middle);
   return SL_OK;
 }
 
@@ -83,11 +83,11 @@ static sl_status print_medians(peak *p, int json, sl_error *err) {
 static sl_status open_peak(peak *p, const sl_context_options *context, sl_error *err) {
   sl_status status = sl_context_create(&p->ctx, context, err);
   if (status) return status;
-  p->chains = strcmp(sl_context_backend(p->ctx), "cpu/avx512") == 0 ? sl_avx512_peak_chains
-                                                                    : sl_avx2_peak_chains;
-  p->from = sl_pages_alloc(COPY_BYTES), p->to = sl_pages_alloc(COPY_BYTES);
+  const int wide = strcmp(sl_context_backend(p->ctx), "cpu/avx512") == 0;
+  p->chains = wide ? sl_avx512_peak_chains : sl_avx2_peak_chains;
+  p->copy = wide ? sl_avx512_peak_copy : sl_avx2_peak_copy;
+  p->from = sl_bench_numbers(COPIED, 1, 1.0f), p->to = sl_bench_numbers(COPIED, 2, 1.0f);
   if (!p->from || !p->to) return sl_fail(err, SL_ERR_MEMORY, "no memory for two arrays of 64 MiB");
-  memset(p->from, 1, COPY_BYTES), memset(p->to, 2, COPY_BYTES);
   p->chains(1, &p->fmas);
   return SL_OK;
 }

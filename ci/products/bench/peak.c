@@ -1,4 +1,4 @@
-/* Chains of multiply-adds in registers (peak.h). */
+/* Chains of multiply-adds in registers, and a copy (peak.h). */
 #include "peak.h"
 
 #include "kernels/cpu/cpu.h"
@@ -20,4 +20,14 @@ float SL_ISA_NAME(peak_chains)(size_t rounds, size_t *fmas) {
   }
   *fmas = CHAINS * SL_VW;
   return sum;
+}
+
+void SL_ISA_NAME(peak_copy)(float *to, const float *from, size_t n) {
+  for (size_t i = 0; i < n; i += SL_VW)
+#ifdef __AVX512F__
+    _mm512_stream_ps(to + i, _mm512_load_ps(from + i));
+#else
+    _mm256_stream_ps(to + i, _mm256_load_ps(from + i));
+#endif
+  _mm_sfence();
 }
