@@ -17,11 +17,12 @@ import json
 import os
 import platform
 import statistics
+import subprocess
 import sys
 import time
 
 from measure import Result, number, take_turns, time_text
-from page import file_name, page, processor, table
+from page import file_name, page, processor, products_text, table
 from rows import ROWS, Bench, function_ns
 from sides import SideError
 
@@ -152,6 +153,14 @@ def machine_text(bench):
             + (f"; nice {priority}" if priority else "") + ".")
 
 
+def mkl_verbose():
+    """What PyTorch's first product prints."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import torch; torch.ones(8, 8) @ torch.ones(8, 8)"],
+        capture_output=True, text=True, check=False, env={**os.environ, "MKL_VERBOSE": "1"})
+    return done.stdout
+
+
 def main(argv):
     given = options(argv)
     if given.list:
@@ -163,6 +172,7 @@ def main(argv):
     os.makedirs(given.work, exist_ok=True)
     bench = Bench(os.path.join(given.build, "sluice"), source, given.work)
     facts = {"cpu": processor(cpu)[0], "machine": machine_text(bench),
+             "products": products_text(mkl_verbose(), processor(cpu)[4]),
              "before": os.getloadavg()[0], "processors": os.cpu_count()}
     results = measured(Driver(bench, given, processor(cpu)[4]), given,
                        os.path.join(given.work, "rows.jsonl"))

@@ -10,7 +10,7 @@ HEAD = """# Beside the peers that promise nothing: {cpu}
 Sluice. The ratio is the peer's time by Sluice's, the median over the pairs: above 1 is ahead. Its
 range is that of the pairs.
 
-{machine}
+{machine} {products}
 
 {load}
 
@@ -41,6 +41,18 @@ def file_name(text):
     one are not those of the next."""
     _, kind, family, model, vectors = processor(text)
     return f"peers-{kind}-{family}-{model}-{vectors}.md"
+
+
+def products_text(verbose, vectors):
+    """What MKL, which PyTorch's products call, says of itself in MKL_VERBOSE's first line."""
+    found = re.search(r"MKL_VERBOSE (.*?) for .*? architecture (.*?), Lnx", verbose)
+    if not found:
+        return "PyTorch's products are not MKL's."
+    text = f"PyTorch's products: {found.group(1)}, as for \"{found.group(2)}\"."
+    if vectors == "avx512" and "AVX-512" not in found.group(2):
+        text += (" It takes no AVX-512 here, which Sluice does: rows made of products would have "
+                 "lower ratios on a processor of Intel's.")
+    return text
 
 
 def load_text(before, after, processors):
@@ -80,8 +92,10 @@ def summary(results):
 
 
 def page(facts, rows, results):
-    """The whole page. facts: cpu, machine (a sentence), before, after (loads), processors."""
+    """The whole page. facts: cpu, machine and products (sentences), before and after
+    (loads), processors."""
     text = HEAD.format(cpu=facts["cpu"], machine=facts["machine"], share=FLOOR_SHARE,
+                       products=facts["products"],
                        load=load_text(facts["before"], facts["after"], facts["processors"]))
     notes = [f"- {row.work}: {row.note}." for key, row in rows.items()
              if row.note and any(r.key == key for r in results)]
