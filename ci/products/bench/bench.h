@@ -5,14 +5,18 @@
 
 #include <sluice/kernels.h>
 
-/* shape and tokens are of `step`, rounds of `kernels`: NULL and 0 unless given. */
+/* NULL and 0 unless given. */
 typedef struct {
   int json;
-  const struct sl_step_kind *shape;
-  size_t tokens, rounds;
+  int on_request;                          /* of `peak`, `rollout` and `step` (on_request.h) */
+  const struct sl_step_kind *shape;        /* of `rollout` and `step` */
+  size_t tokens;                           /* of `step` */
+  size_t rounds;                           /* of `kernels` */
+  size_t slots, group, prompt, new_tokens; /* of `rollout`: completions, those of a prompt, tokens
+                                              of each */
 } sl_bench_options;
 
-enum { SL_BENCH_ROUNDS_MAX = 101 };
+enum { SL_BENCH_ROUNDS_MAX = 101, SL_BENCH_SLOTS_MAX = 65536 };
 
 /* Prints its result on standard output, as text or as JSON lines. context->backend is "cpu" unless
  * the user says otherwise. */

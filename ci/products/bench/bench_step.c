@@ -7,5 +7,8 @@ sl_status sl_bench_step(const sl_context_options *context, const sl_bench_option
   const sl_step_kind *kinds;
   sl_step_kinds(&kinds);
   return sl_step_speed(context, options->shape ? options->shape : kinds, options->tokens,
-                       options->json, err);
+                       options->on_request ? SL_STEP_ON_REQUEST
+                       : options->json     ? SL_STEP_JSON
+                                           : SL_STEP_TEXT,
+                       err);
 }

@@ -30,8 +30,15 @@ typedef struct {
   sl_bench_options bench;
 } options;
 
-enum { SHAPES = 2 };
-static const char *const shapes[SHAPES] = {"small", "qwen2.5-0.5b"};
+enum { SHAPES_MAX = 8 };
+
+static const sl_step_kind *find_shape(const char *name, struct argp_state *state) {
+  const sl_step_kind *kinds;
+  const char *names[SHAPES_MAX];
+  const size_t n = sl_step_kinds(&kinds);
+  for (size_t i = 0; i < n; i++) names[i] = kinds[i].name;
+  return &kinds[sl_argp_word(state, "shape", name, names, n)];
+}
 
 static const bench *find_bench(const char *name, struct argp_state *state) {
   char meant[SL_MEANT], list[200] = "";
@@ -48,6 +55,32 @@ static const bench *find_bench(const char *name, struct argp_state *state) {
   return NULL;
 }
 
+/* An option that is of other benches than the one that was chosen. */
+static void check_places(const options *o, struct argp_state *state) {
+  const sl_bench_options *b = &o->bench;
+  const struct {
+    int given;
+    const char *options, *benches;
+  } places[] = {
+      {b->shape != NULL, "--shape is", "step and rollout"},
+      {b->tokens > 0, "--tokens is", "step"},
+      {b->rounds > 0, "--rounds is", "kernels"},
+      {b->slots || b->group || b->prompt || b->new_tokens,
+       "--slots, --group, --prompt and --new are", "rollout"},
+      {b->on_request, "--on-request is", "peak, rollout and step"},
+  };
+  for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+    if (places[i].given && !strstr(places[i].benches, o->what->name))
+      argp_error(state, "%s of %s", places[i].options, places[i].benches);
+}
+
+enum { SLOTS_KEY = 0x100, GROUP_KEY, PROMPT_KEY, NEW_KEY, ON_REQUEST_KEY };
+
+static size_t number(struct argp_state *state, const char *name, const char *arg, size_t low,
+                     size_t high) {
+  return (size_t)sl_argp_integer(state, name, arg, (double)low, (double)high);
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state) {
   options *o = state->input;
   switch (key) {
@@ -58,27 +91,36 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
       o->bench.json = 1;
       return 0;
     case 's':
-      o->bench.shape =
-          sl_step_kind_named(shapes[sl_argp_word(state, "shape", arg, shapes, SHAPES)]);
+      o->bench.shape = find_shape(arg, state);
       return 0;
     case 'n':
-      o->bench.tokens =
-          (size_t)sl_argp_integer(state, "tokens", arg, 2, (double)SL_STEP_TOKENS_MAX);
+      o->bench.tokens = number(state, "tokens", arg, 2, SL_STEP_TOKENS_MAX);
       return 0;
     case 'r':
-      o->bench.rounds = (size_t)sl_argp_integer(state, "rounds", arg, 1, SL_BENCH_ROUNDS_MAX);
+      o->bench.rounds = number(state, "rounds", arg, 1, SL_BENCH_ROUNDS_MAX);
+      return 0;
+    case SLOTS_KEY:
+      o->bench.slots = number(state, "slots", arg, 1, SL_BENCH_SLOTS_MAX);
+      return 0;
+    case GROUP_KEY:
+      o->bench.group = number(state, "group", arg, 1, SL_BENCH_SLOTS_MAX);
+      return 0;
+    case PROMPT_KEY:
+      o->bench.prompt = number(state, "prompt", arg, 1, SL_POSITIONS_MAX);
+      return 0;
+    case NEW_KEY:
+      o->bench.new_tokens = number(state, "new", arg, 1, SL_POSITIONS_MAX);
+      return 0;
+    case ON_REQUEST_KEY:
+      o->bench.on_request = 1;
       return 0;
     case ARGP_KEY_ARG:
       if (o->what) argp_error(state, "one bench at a time: '%s' is too much", arg);
       o->what = find_bench(arg, state);
       return 0;
     case ARGP_KEY_END:
-      if (!o->what)
-        argp_error(state, "what to measure is missing");
-      else if ((o->bench.shape || o->bench.tokens) && strcmp(o->what->name, "step") != 0)
-        argp_error(state, "--shape and --tokens are of 'step'");
-      else if (o->bench.rounds && strcmp(o->what->name, "kernels") != 0)
-        argp_error(state, "--rounds is of 'kernels'");
+      if (!o->what) argp_error(state, "what to measure is missing");
+      check_places(o, state);
       return 0;
     default:
       return ARGP_ERR_UNKNOWN;
@@ -100,8 +142,19 @@ static char *list_benches(int key, const char *text, void *input) {
 static const struct argp_option rows[] = {
     {"rounds", 'r', "N", 0, "of kernels: rounds of which medians are taken (default 7)", 0},
     {"json", 'j', NULL, 0, "results as JSON lines", 0},
-    {"shape", 's', "NAME", 0, "of step: small (default: hidden 512, 8 layers) or qwen2.5-0.5b", 0},
+    {"shape", 's', "NAME", 0,
+     "of step and rollout: small (default: hidden 512, 8 layers), tiny (128, 4), demo, "
+     "smollm2-135m or qwen2.5-0.5b",
+     0},
     {"tokens", 'n', "N", 0, "of step: tokens (default 2048)", 0},
+    {"slots", SLOTS_KEY, "N", 0, "of rollout: completions at a time (default 32)", 0},
+    {"group", GROUP_KEY, "N", 0, "of rollout: completions of each prompt (default 1)", 0},
+    {"prompt", PROMPT_KEY, "N", 0, "of rollout: tokens of a prompt (default 32)", 0},
+    {"new", NEW_KEY, "N", 0, "of rollout: tokens of a completion (default 32)", 0},
+    {"on-request", ON_REQUEST_KEY, NULL, 0,
+     "of peak, rollout and step: a JSON line, then one measurement for each line on standard "
+     "input, so that another program takes turns with this one",
+     0},
     {0}};
 static const struct argp_child children[] = {{&sl_backend_argp, 0, NULL, 0}, {0}};
 static const struct argp parser = {

@@ -1,6 +1,7 @@
 /* One training step against the rate of the matrix product alone (step_speed.h). */
 #include "step_speed.h"
 #include "bench_machine.h"
+#include "on_request.h"
 
 #include "trainer/model/block.h"
 #include "kernels/support/cli.h"
@@ -15,49 +16,6 @@
 enum { ROUNDS = 5, PRODUCTS = 10 };
 #define LONG_ENOUGH 60.0 /* seconds after which no further round begins */
 #define GIB 0x1p30
-
-/* Qwen2.5-0.5B in one shard: each further one would take another 2.5 GiB. */
-static const sl_step_kind kinds[] = {{"small",
-                                      "hidden 512, 8 layers",
-                                      {.hidden = 512,
-                                       .intermediate = 1408,
-                                       .layers = 8,
-                                       .heads = 8,
-                                       .kv_heads = 2,
-                                       .head_dim = 64,
-                                       .vocab = 1024,
-                                       .max_positions = 256,
-                                       .rope_theta = 1e4,
-                                       .rms_eps = 1e-6f,
-                                       .tied = 1},
-                                      2048,
-                                      8},
-                                     {"qwen2.5-0.5b",
-                                      "Qwen2.5-0.5B",
-                                      {.hidden = 896,
-                                       .intermediate = 4864,
-                                       .layers = 24,
-                                       .heads = 14,
-                                       .kv_heads = 2,
-                                       .head_dim = 64,
-                                       .vocab = 151936,
-                                       .max_positions = 512,
-                                       .rope_theta = 1e6,
-                                       .rms_eps = 1e-6f,
-                                       .tied = 1},
-                                      2048,
-                                      1}};
-
-size_t sl_step_kinds(const sl_step_kind **list) {
-  *list = kinds;
-  return sizeof kinds / sizeof *kinds;
-}
-
-const sl_step_kind *sl_step_kind_named(const char *name) {
-  for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-    if (strcmp(kinds[i].name, name) == 0) return &kinds[i];
-  return NULL;
-}
 
 typedef struct {
   const sl_step_kind *kind;
@@ -123,30 +81,6 @@ static sl_status announce(const bench *b, sl_error *err) {
       b->kind->what, b->tokens, needed / GIB, available / GIB);
 }
 
-/* Cheap numbers in place of spec T5.4's: weights of the usual size, norms 1, biases 0. */
-static sl_status make_parameters(bench *b, sl_error *err) {
-  float *made;
-  sl_status status = sl_arena_create(&made, NULL, b->layout, err);
-  if (status) return status;
-  uint32_t seed = 1;
-  for (size_t i = 0; i < b->layout->n_tensors; i++) {
-    const sl_tensor_info *t = &b->layout->tensors[i];
-    const float fixed = strstr(t->name, "norm") ? 1.0f : 0.0f;
-    for (size_t k = 0; k < t->count; k++) {
-      seed = seed * 1664525u + 1013904223u;
-      made[t->offset + k] = t->rank == 1 ? fixed : (float)(int32_t)seed * 0x1p-36f;
-    }
-  }
-  if (!sl_context_on_device(b->ctx)) {
-    b->parameters = made;
-    return SL_OK;
-  }
-  status = sl_arena_create(&b->parameters, b->ctx, b->layout, err);
-  if (!status) status = sl_arena_write(b->parameters, b->ctx, b->layout, made, err);
-  sl_arena_free(NULL, made);
-  return status;
-}
-
 /* Every token but the first of a sequence is learnt from. */
 static void fill(bench *b) {
   sl_update_batch *s = &b->step;
@@ -182,7 +116,7 @@ static sl_status build(bench *b, const sl_context_options *options, sl_error *er
   if (!status) status = announce(b, err);
   if (status) return status;
   sl_progress_line(&b->progress, "%s: making the model", b->kind->what);
-  status = make_parameters(b, err);
+  status = sl_step_parameters(&b->parameters, b->ctx, b->layout, err);
   if (!status) status = sl_optimizer_create(&b->optimizer, b->ctx, b->layout, err);
   if (!status)
     status = sl_gradients_create(&b->gradients, b->ctx, b->layout, b->kind->shards, b->kind->shards,
@@ -288,8 +222,27 @@ static sl_status measure(bench *b, int json, sl_error *err) {
   return status;
 }
 
+static sl_status timed_step(void *user, char *answer, size_t room, sl_error *err) {
+  const double begin = sl_bench_now();
+  const sl_status status = one_step(user, err);
+  snprintf(answer, room, "{\"seconds\":%.9f}", sl_bench_now() - begin);
+  return status;
+}
+
+/* The first step is not timed: it claims memory. */
+static sl_status answer_requests(bench *b, sl_error *err) {
+  sl_status status = one_step(b, err);
+  sl_progress_end(&b->progress);
+  if (status) return status;
+  printf("{\"shape\":");
+  sl_step_kind_print(b->kind);
+  printf(",\"tokens\":%zu,\"length\":%zu,\"backend\":\"%s\",\"threads\":%d}\n", b->tokens,
+         smaller(b->tokens, longest(b)), sl_context_backend(b->ctx), sl_context_threads(b->ctx));
+  return sl_on_request(timed_step, b, err);
+}
+
 sl_status sl_step_speed(const sl_context_options *options, const sl_step_kind *kind, size_t tokens,
-                        int json, sl_error *err) {
+                        sl_step_output output, sl_error *err) {
   bench b = {.kind = kind, .tokens = tokens ? tokens : kind->tokens};
   if (b.tokens < 2 || b.tokens > SL_STEP_TOKENS_MAX)
     return sl_fail(err, SL_ERR_USAGE, "a step of %zu tokens; from 2 to %zu can be timed", b.tokens,
@@ -297,7 +250,9 @@ sl_status sl_step_speed(const sl_context_options *options, const sl_step_kind *k
   b.sequences = (b.tokens + longest(&b) - 1) / longest(&b);
   sl_progress_start(&b.progress);
   sl_status status = build(&b, options, err);
-  if (!status) status = measure(&b, json, err);
+  if (!status)
+    status = output == SL_STEP_ON_REQUEST ? answer_requests(&b, err)
+                                          : measure(&b, output == SL_STEP_JSON, err);
   sl_progress_end(&b.progress);
   release(&b);
   return status;

@@ -20,13 +20,14 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
       {'n', "tokens", .number = &o->tokens, .most = SL_STEP_TOKENS_MAX}};
   if (key != 's') return sl_argp_take(values, sizeof values / sizeof *values, key, arg, state);
   o->kind = sl_step_kind_named(arg);
-  if (!o->kind) argp_error(state, "no shape '%s': small or qwen2.5-0.5b", arg);
+  if (!o->kind) argp_error(state, "no shape '%s': see --help", arg);
   return 0;
 }
 
 static const struct argp_option rows[] = {
     {"backend", 'b', "NAME", 0, "the backend that is measured (default cuda)", 0},
-    {"shape", 's', "NAME", 0, "small (default: hidden 512, 8 layers) or qwen2.5-0.5b", 0},
+    {"shape", 's', "NAME", 0,
+     "small (default: hidden 512, 8 layers), tiny (128, 4), demo, smollm2-135m or qwen2.5-0.5b", 0},
     {"tokens", 'n', "N", 0, "tokens of a step (default 2048)", 0},
     {0}};
 static const struct argp parser = {
@@ -39,7 +40,7 @@ int sl_device_step(int argc, char **argv) {
   sl_argp_parse(&parser, argc, argv, &o);
   sl_error err;
   const sl_context_options context = {o.backend, SL_ISA_BEST, 0};
-  return sl_step_speed(&context, o.kind ? o.kind : kinds, o.tokens, 0, &err)
+  return sl_step_speed(&context, o.kind ? o.kind : kinds, o.tokens, SL_STEP_TEXT, &err)
              ? sl_cli_fail("sluice-device step", &err)
              : SL_EXIT_OK;
 }
