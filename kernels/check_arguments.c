@@ -221,17 +221,36 @@ sl_status sl_check_logprob_forward(sl_context *ctx, float *logp, float *entropy,
   return a.status;
 }
 
-sl_status sl_check_logprob_backward(sl_context *ctx, float *dh, float *dw, const float *dlogp,
-                                    const float *dentropy, const float *entropy,
-                                    const float *row_max, const float *row_sum, const float *h,
-                                    const float *w, const void *packed, const uint32_t *target,
-                                    const uint8_t *mask, float inv_temperature, const uint32_t *seq,
-                                    size_t n_seq, size_t d, size_t vocab) {
+/* Each total ends with a sequence, and the last with the tokens. */
+static void check_totals(sl_arguments *args, const sl_shard_total *totals, size_t n_totals,
+                         const uint32_t *seq, size_t n_seq, size_t d, size_t vocab) {
+  const size_t t = n_seq && !args->status ? seq[n_seq] : 0;
+  SL_NEED(args, totals, n_totals, 1, 1);
+  size_t end = 0;
+  for (size_t k = 0, s = 0; !args->status && k < n_totals; k++) {
+    const float *dw = totals[k].dw;
+    SL_NEED(args, dw, vocab, d, 1);
+    while (s < n_seq && seq[s] < totals[k].end) s++;
+    sl_require(args, totals[k].end >= end && (n_seq == 0 || seq[s] == totals[k].end),
+               "a total does not end where a sequence does");
+    end = totals[k].end;
+  }
+  sl_require(args, end == t, "the totals do not hold all tokens");
+}
+
+sl_status sl_check_logprob_backward(sl_context *ctx, float *dh, const sl_shard_total *totals,
+                                    size_t n_totals, const float *dlogp, const float *dentropy,
+                                    const float *entropy, const float *row_max,
+                                    const float *row_sum, const float *h, const float *w,
+                                    const void *packed, const uint32_t *target, const uint8_t *mask,
+                                    float inv_temperature, const uint32_t *seq, size_t n_seq,
+                                    size_t d, size_t vocab) {
   sl_arguments a = {ctx, "logprob_backward", SL_OK};
   const size_t t = sl_tokens(&a, seq, n_seq);
   (void)packed;
-  SL_NEED(&a, dh, t, d, 1), SL_NEED(&a, dw, vocab, d, 1), SL_NEED(&a, dlogp, t, 1, 1),
-      SL_NEED_IF(&a, dentropy, t, 1, 1);
+  SL_NEED(&a, dh, t, d, 1);
+  check_totals(&a, totals, n_totals, seq, n_seq, d, vocab);
+  SL_NEED(&a, dlogp, t, 1, 1), SL_NEED_IF(&a, dentropy, t, 1, 1);
   SL_NEED(&a, entropy, t, 1, 1), SL_NEED(&a, row_max, t, 1, 1), SL_NEED(&a, row_sum, t, 1, 1);
   SL_NEED(&a, h, t, d, 1), SL_NEED(&a, w, vocab, d, 1);
   check_head(&a, target, mask, inv_temperature, t, vocab);

@@ -31,9 +31,10 @@ void sl_need_if(sl_arguments *args, const char *name, const void *p, sl_array_ty
 #define SL_ALIGNMENT(element)                                                                 \
   _Generic((element), SL_ALIGNMENT_ROW(float), SL_ALIGNMENT_ROW(double),                      \
            SL_ALIGNMENT_ROW(uint8_t), SL_ALIGNMENT_ROW(uint32_t), SL_ALIGNMENT_ROW(uint64_t), \
-           SL_ALIGNMENT_ROW(sl_linear_part), SL_ALIGNMENT_ROW(sl_sampling),                   \
-           SL_ALIGNMENT_ROW(sl_objective), SL_ALIGNMENT_ROW(sl_gated_loss_batch),             \
-           SL_ALIGNMENT_ROW(sl_loss_sums), SL_ALIGNMENT_ROW(sl_adamw))
+           SL_ALIGNMENT_ROW(sl_linear_part), SL_ALIGNMENT_ROW(sl_shard_total),                \
+           SL_ALIGNMENT_ROW(sl_sampling), SL_ALIGNMENT_ROW(sl_objective),                     \
+           SL_ALIGNMENT_ROW(sl_gated_loss_batch), SL_ALIGNMENT_ROW(sl_loss_sums),             \
+           SL_ALIGNMENT_ROW(sl_adamw))
 #define SL_ARRAY_TYPE(p) ((sl_array_type){sizeof *(p), SL_ALIGNMENT(*(p))})
 #define SL_NEED(args, p, ...) sl_need(args, #p, p, SL_ARRAY_TYPE(p), __VA_ARGS__)
 #define SL_NEED_IF(args, p, ...) sl_need_if(args, #p, p, SL_ARRAY_TYPE(p), __VA_ARGS__)

@@ -61,7 +61,7 @@ static void grad_range(void *arg, size_t begin, size_t end, int thread) {
 
 /* Where things are in the workspace, in floats. */
 typedef struct {
-  size_t group_columns, block_rows, packs[2], g, h, dh, panels, row, chunk, floats;
+  size_t group_columns, block_rows, packs[2], g, h, dh, panels, row, chunk, stop, floats;
 } layout;
 
 static size_t take(layout *l, size_t floats) {
@@ -70,7 +70,8 @@ static size_t take(layout *l, size_t floats) {
   return at;
 }
 
-static layout layout_for(size_t t, size_t d, size_t vocab, size_t n_chunks, int packed) {
+static layout layout_for(size_t t, size_t d, size_t vocab, size_t n_chunks, size_t n_totals,
+                         int packed) {
   layout l = {.group_columns = smaller(
                   GROUP_MAX, head_group_columns(vocab, d, GROUP_UNIT, SL_HEAD_PACK_FLOATS / 2))};
   const size_t fit = BLOCK_FLOATS / larger(l.group_columns, 2 * d) / SL_DOT_CHUNK * SL_DOT_CHUNK;
@@ -83,28 +84,70 @@ static layout layout_for(size_t t, size_t d, size_t vocab, size_t n_chunks, int 
   l.panels = take(&l, token_gemm_floats(l.group_columns, d, l.block_rows));
   l.row = take(&l, t);
   l.chunk = take(&l, n_chunks + 1);
+  l.stop = take(&l, n_totals);
   return l;
 }
 
-/* The unmasked rows chunk by chunk (spec N4.2); returns the number of chunks. One without rows
- * stays: it makes a total of -0 a +0. */
-static size_t fill_rows(uint32_t *row, uint32_t *chunk, const uint8_t *mask, const uint32_t *seq,
-                        size_t n_seq) {
-  size_t n = 0, chunks = 0;
-  for (size_t s = 0; s < n_seq; s++)
+/* The shards' totals: stop[k] chunks of tokens come before the end of total k. */
+typedef struct {
+  const sl_shard_total *total;
+  size_t n;
+  uint32_t *stop;
+} shard_totals;
+
+/* The unmasked rows chunk by chunk (spec N4.2), and which are whose; returns the number of chunks.
+ * One without rows stays: it makes a total of -0 a +0. */
+static size_t fill_rows(uint32_t *row, uint32_t *chunk, const shard_totals *totals,
+                        const uint8_t *mask, const uint32_t *seq, size_t n_seq) {
+  size_t n = 0, chunks = 0, k = 0;
+  for (size_t s = 0; s < n_seq; s++) {
+    for (; k < totals->n && totals->total[k].end <= seq[s]; k++) totals->stop[k] = (uint32_t)chunks;
     for (size_t begin = seq[s]; begin < seq[s + 1]; begin += SL_DOT_CHUNK) {
       const size_t end = smaller(seq[s + 1], begin + SL_DOT_CHUNK);
       chunk[chunks++] = (uint32_t)n;
       for (size_t i = begin; i < end; i++)
         if (mask[i]) row[n++] = (uint32_t)i;
     }
+  }
+  for (; k < totals->n; k++) totals->stop[k] = (uint32_t)chunks;
   chunk[chunks] = (uint32_t)n;
   return chunks;
 }
 
+/* Chunks of a block, of all the call's chunks. */
+typedef struct {
+  const uint32_t *chunk;
+  size_t first, end;
+  float *panels;
+} chunk_block;
+
+/* A group's part of each total's dw, from its part g of dlogit. */
+static sl_status add_weights(sl_context *ctx, const grad_job *j, const float *g,
+                             const shard_totals *totals, const chunk_block *b) {
+  const size_t base = b->chunk[b->first];
+  for (size_t k = 0, c = b->first, stop; k < totals->n; k++, c = larger(c, stop)) {
+    stop = smaller(totals->stop[k], b->end);
+    if (stop <= c) continue;
+    const size_t at = b->chunk[c] - base;
+    token_gemm outer = {totals->total[k].dw + j->group.first * j->d,
+                        g + at * j->g_step,
+                        j->block_h + at * j->d,
+                        j->d,
+                        j->g_step,
+                        j->d,
+                        j->group.columns,
+                        j->d,
+                        b->chunk + c,
+                        stop - c,
+                        b->panels};
+    SL_TRY(token_gemm_run(ctx, &outer));
+  }
+  return SL_OK;
+}
+
 /* dlogit of a group of columns, then its part of dh and of dw. */
-static sl_status run_group(sl_context *ctx, grad_job *j, float *dw, float *const packs[2],
-                           const void *packed, token_gemm *outer) {
+static sl_status run_group(sl_context *ctx, grad_job *j, const shard_totals *totals,
+                           float *const packs[2], const void *packed, const chunk_block *b) {
   const float *w = j->w + j->group.first * j->d;
   head_pack straight = {packs[1], w, j->group.columns, j->d, 0},
             transposed = {packs[0], w, j->group.columns, j->d, 1};
@@ -128,20 +171,18 @@ static sl_status run_group(sl_context *ctx, grad_job *j, float *dw, float *const
                         .columns = j->d,
                         .onto = j->group.first != 0};
   if ((status = gemm_run(ctx, &product, j->rows))) return status;
-  outer->dw = dw + j->group.first * j->d;
-  outer->dy = g;
-  outer->rows = j->group.columns;
-  return token_gemm_run(ctx, outer);
+  return add_weights(ctx, j, g, totals, b);
 }
 
-/* One block of rows: chunks [first, end) of `outer`. */
-static sl_status run_block(sl_context *ctx, grad_job *j, float *dw, float *const packs[2],
-                           const void *packed, token_gemm *outer, const layout *l, size_t vocab) {
+/* One block of rows. */
+static sl_status run_block(sl_context *ctx, grad_job *j, const shard_totals *totals,
+                           float *const packs[2], const void *packed, const chunk_block *b,
+                           const layout *l, size_t vocab) {
   head_gather(j->block_h, j->h, j->row, j->rows, j->d);
   j->row_blocks = (j->rows + SL_HEAD_ROWS - 1) / SL_HEAD_ROWS;
   for (size_t first = 0; first < vocab; first += l->group_columns) {
     j->group.first = first, j->group.columns = smaller(l->group_columns, vocab - first);
-    SL_TRY(run_group(ctx, j, dw, packs, packed, outer));
+    SL_TRY(run_group(ctx, j, totals, packs, packed, b));
   }
   for (size_t i = 0; i < j->rows; i++)
     memcpy(j->dh + j->row[i] * j->d, j->block_dh + i * j->d, j->d * sizeof *j->dh);
@@ -155,19 +196,21 @@ static size_t block_end(const uint32_t *chunk, size_t n_chunks, size_t first, si
   return end;
 }
 
-sl_status SL_ISA_NAME(logprob_backward)(sl_context *ctx, float *dh, float *dw, const float *dlogp,
-                                        const float *dentropy, const float *entropy,
-                                        const float *row_max, const float *row_sum, const float *h,
-                                        const float *w, const void *packed, const uint32_t *target,
+sl_status SL_ISA_NAME(logprob_backward)(sl_context *ctx, float *dh, const sl_shard_total *totals,
+                                        size_t n_totals, const float *dlogp, const float *dentropy,
+                                        const float *entropy, const float *row_max,
+                                        const float *row_sum, const float *h, const float *w,
+                                        const void *packed, const uint32_t *target,
                                         const uint8_t *mask, float inv_temperature,
                                         const uint32_t *seq, size_t n_seq, size_t d, size_t vocab) {
   const size_t t = n_seq ? seq[n_seq] : 0;
   const layout l =
-      layout_for(t, d, vocab, n_seq ? token_chunk_count(seq, n_seq) : 0, packed != NULL);
+      layout_for(t, d, vocab, n_seq ? token_chunk_count(seq, n_seq) : 0, n_totals, packed != NULL);
   float *at = sl_workspace(ctx, l.floats * sizeof *at);
   if (!at) return ctx->error.status;
   uint32_t *row = (uint32_t *)(void *)(at + l.row), *chunk = (uint32_t *)(void *)(at + l.chunk);
-  const size_t n_chunks = fill_rows(row, chunk, mask, seq, n_seq);
+  const shard_totals shards = {totals, n_totals, (uint32_t *)(void *)(at + l.stop)};
+  const size_t n_chunks = fill_rows(row, chunk, &shards, mask, seq, n_seq);
   float *const packs[2] = {at + l.packs[0], at + l.packs[1]};
   grad_job j = {
       dlogp, dentropy, entropy, row_max,         row_sum, h,
@@ -177,10 +220,8 @@ sl_status SL_ISA_NAME(logprob_backward)(sl_context *ctx, float *dh, float *dw, c
   for (size_t first = 0, end; first < n_chunks; first = end) {
     end = block_end(chunk, n_chunks, first, l.block_rows);
     j.row = row + chunk[first], j.rows = chunk[end] - chunk[first];
-    token_gemm outer = {
-        .x = j.block_h, .dw_step = d, .dy_step = j.g_step, .x_step = d, .columns = d};
-    outer.chunk = chunk + first, outer.n_chunks = end - first, outer.panels = at + l.panels;
-    SL_TRY(run_block(ctx, &j, dw, packs, packed, &outer, &l, vocab));
+    const chunk_block b = {chunk, first, end, at + l.panels};
+    SL_TRY(run_block(ctx, &j, &shards, packs, packed, &b, &l, vocab));
   }
   for (size_t i = 0; i < t; i++)
     if (!mask[i]) memset(dh + i * d, 0, d * sizeof *dh);

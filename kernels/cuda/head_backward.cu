@@ -105,10 +105,34 @@ static size_t lay_out(float *base, head_backward *b) {
   return a.used;
 }
 
+/* The shards' totals (spec N4.3), on the host. */
+struct head_shard_totals {
+  const sl_shard_total *total;
+  size_t n;
+};
+
+/* Columns [v, v + n) of dw of each total that has chunks in the tile. */
+static void add_weights(sl_context *ctx, head_backward *b, const head_shard_totals &totals,
+                        size_t v, size_t n, const head_gather &g) {
+  const uint32_t *begin = ctx->device->host_chunk_begin;
+  const size_t d = b->d, end = g.first_chunk + g.n_chunks;
+  for (size_t k = 0, c = g.first_chunk; k < totals.n && c < end; k++) {
+    const size_t from = c;
+    while (c < end && begin[c] < totals.total[k].end) c++;
+    if (c == from) continue;
+    gemm_product weights = product_of(totals.total[k].dw + v * d, d, n, d);
+    set_table(&weights, b->rows.logits, b->tile.columns, b->rows.h, d,
+              b->rows.table + (from - g.first_chunk), c - from, 0);
+    weights.accumulate = 1;
+    launch_gemm(ctx, both_row, weights, b->scratch, b->scratch_floats);
+  }
+}
+
 /* One tile of rows: whole token chunks, so that the chains of the weights' gradient stay whole
  * (spec N4.2). */
-static void backward_rows(sl_context *ctx, head_backward *b, float *dh, float *dw, const float *w,
-                          const head_grads &grads, const head_gather &g) {
+static void backward_rows(sl_context *ctx, head_backward *b, float *dh,
+                          const head_shard_totals &totals, const float *w, const head_grads &grads,
+                          const head_gather &g) {
   const cudaStream_t stream = ctx->device->stream;
   const size_t d = b->d, ld = b->tile.columns;
   gather_rows(ctx, &b->rows, g);
@@ -119,13 +143,11 @@ static void backward_rows(sl_context *ctx, head_backward *b, float *dh, float *d
     launch_logits(ctx, b->rows, g.n, w, d, v, n, ld, b->scratch, b->scratch_floats);
     SL_LAUNCH(logit_grads_kernel, blocks_for(g.n * ((n + 3) / 4), head_threads), head_threads, 0,
               stream, b->rows, b->grads, v, static_cast<uint32_t>(n), ld, grads.inv_temperature);
-    gemm_product input = product_of(b->dh, d, g.n, d), weights = product_of(dw + v * d, d, n, d);
+    gemm_product input = product_of(b->dh, d, g.n, d);
     add_part(&input, b->rows.logits, ld, w + v * d, d, n);
     input.m_used = b->rows.used, input.accumulate = v > 0 || SL_PLANTED(uninitialised_accumulator);
     launch_gemm(ctx, a_k_b_row, input, b->scratch, b->scratch_floats);
-    set_table(&weights, b->rows.logits, ld, b->rows.h, d, b->rows.table, g.n_chunks, 0);
-    weights.accumulate = 1;
-    launch_gemm(ctx, both_row, weights, b->scratch, b->scratch_floats);
+    add_weights(ctx, b, totals, v, n, g);
   }
   SL_LAUNCH(scatter_kernel, blocks_for(g.n * d, head_threads), head_threads, 0, stream,
             dh + g.first * d, b->dh, b->rows, g.n, d);
@@ -136,9 +158,9 @@ static void backward_rows(sl_context *ctx, head_backward *b, float *dh, float *d
 using namespace sl;
 
 sl_status SL_DEVICE_NAME(logprob_backward)(
-    sl_context *ctx, float *dh, float *dw, const float *dlogp, const float *dentropy,
-    const float *entropy, const float *row_max, const float *row_sum, const float *h,
-    const float *w, const void *packed, const uint32_t *target, const uint8_t *mask,
+    sl_context *ctx, float *dh, const sl_shard_total *totals, size_t n_totals, const float *dlogp,
+    const float *dentropy, const float *entropy, const float *row_max, const float *row_sum,
+    const float *h, const float *w, const void *packed, const uint32_t *target, const uint8_t *mask,
     float inv_temperature, const uint32_t *seq, size_t n_seq, size_t d, size_t vocab) {
   (void)packed;
   sl_status status = sl_device_offsets(ctx, seq, n_seq);
@@ -162,7 +184,7 @@ sl_status SL_DEVICE_NAME(logprob_backward)(
   for (size_t c = 0; c < device->n_chunks;) {
     size_t n = 1;
     while (c + n < device->n_chunks && begin[c + n + 1] - begin[c] <= b.tile.rows) n++;
-    backward_rows(ctx, &b, dh, dw, w, grads,
+    backward_rows(ctx, &b, dh, {totals, n_totals}, w, grads,
                   {SL_KERNEL_logprob_backward, h, target, mask, begin[c], begin[c + n] - begin[c],
                    d, vocab, c, n});
     c += n;

@@ -58,17 +58,20 @@ static void add_weight_chunk(float *dw, const float *g, const float *h, const ui
     }
 }
 
-sl_status sl_plain_logprob_backward(sl_context *ctx, float *dh, float *dw, const float *dlogp,
-                                    const float *dentropy, const float *entropy,
-                                    const float *row_max, const float *row_sum, const float *h,
-                                    const float *w, const void *packed, const uint32_t *target,
-                                    const uint8_t *mask, float inv_temperature, const uint32_t *seq,
-                                    size_t n_seq, size_t d, size_t vocab) {
+sl_status sl_plain_logprob_backward(sl_context *ctx, float *dh, const sl_shard_total *totals,
+                                    size_t n_totals, const float *dlogp, const float *dentropy,
+                                    const float *entropy, const float *row_max,
+                                    const float *row_sum, const float *h, const float *w,
+                                    const void *packed, const uint32_t *target, const uint8_t *mask,
+                                    float inv_temperature, const uint32_t *seq, size_t n_seq,
+                                    size_t d, size_t vocab) {
   (void)packed;
   float *g = sl_workspace(ctx, SL_DOT_CHUNK * (vocab ? vocab : 1) * sizeof *g);
   if (!g) return ctx->error.status;
+  (void)n_totals;
   for (size_t s = 0; s < n_seq; s++)
     for (size_t begin = seq[s]; begin < seq[s + 1]; begin += SL_DOT_CHUNK) {
+      while (totals->end <= begin) totals++;
       const size_t end = smaller(seq[s + 1], begin + SL_DOT_CHUNK);
       for (size_t i = begin; i < end; i++) {
         float *row = g + (i - begin) * vocab;
@@ -82,7 +85,7 @@ sl_status sl_plain_logprob_backward(sl_context *ctx, float *dh, float *dw, const
         logit_grad(row, &r, vocab);
         for (size_t c = 0; c < d; c++) dh[i * d + c] = dot_onto(0.0f, row, 1, w + c, d, 0, vocab);
       }
-      add_weight_chunk(dw, g, h + begin * d, mask + begin, end - begin, d, vocab);
+      add_weight_chunk(totals->dw, g, h + begin * d, mask + begin, end - begin, d, vocab);
     }
   return SL_OK;
 }

@@ -103,6 +103,7 @@ static _Alignas(8) float out[64];
 static uint32_t u[] = {0, 1, 2, 3}, written[4];
 static uint8_t ones[4] = {1, 1, 1, 1};
 static const uint32_t all_of_them[] = {0, 4};
+static const sl_shard_total of_four = {out, 4}, of_one = {out, 1};
 static sl_context *ctx;
 
 static void expect(sl_status got, sl_status want, const char *message) {
@@ -165,8 +166,8 @@ Test(refused, sizes_whose_product_overflows) {
   expect(
       sl_logprob_forward(ctx, out, out, out, out, f, f, NULL, u, ones, 1.0f, 1, TOO_MANY, TOO_MANY),
       SL_ERR_MEMORY, "logprob_forward: w of");
-  expect(sl_logprob_backward(ctx, out, out, f, NULL, f, f, f, f, f, NULL, u, ones, 1.0f, u, 2,
-                             TOO_MANY, TOO_MANY),
+  expect(sl_logprob_backward(ctx, out, &of_one, 1, f, NULL, f, f, f, f, f, NULL, u, ones, 1.0f, u,
+                             2, TOO_MANY, TOO_MANY),
          SL_ERR_MEMORY, "logprob_backward: dw of");
   const sl_sampling sampling = {.temperature = 1.0f, .top_p = 1.0};
   expect(sl_sample(ctx, written, out, out, f, &sampling, u, u, TOO_MANY, TOO_MANY), SL_ERR_MEMORY,
@@ -212,9 +213,30 @@ Test(refused, offsets_that_do_not_ascend) {
          "attention_forward: seq[2] is 1");
   expect(sl_attention_backward(ctx, out, out, out, f, f, f, f, f, f, f, late, 1, 1, 1, 1),
          SL_ERR_INPUT, "attention_backward: seq[0] is 1");
-  expect(sl_logprob_backward(ctx, out, out, f, NULL, f, f, f, f, f, NULL, u, ones, 1.0f, falling, 2,
-                             1, 4),
+  expect(sl_logprob_backward(ctx, out, &of_four, 1, f, NULL, f, f, f, f, f, NULL, u, ones, 1.0f,
+                             falling, 2, 1, 4),
          SL_ERR_INPUT, "logprob_backward: seq[2] is 1");
+}
+
+Test(refused, totals_that_are_not_the_shards_of_the_tokens) {
+  static const uint32_t seq[] = {0, 2, 4};
+  static const sl_shard_total within[] = {{out, 1}, {out, 4}}, falling[] = {{out, 2}, {out, 0}},
+                              beyond[] = {{out, 2}, {out, 5}}, nowhere[] = {{out, 2}, {NULL, 4}};
+  const struct {
+    const sl_shard_total *totals;
+    size_t n;
+    const char *message;
+  } cases[] = {{within, 2, "logprob_backward: a total does not end where a sequence does"},
+               {falling, 2, "logprob_backward: a total does not end where a sequence does"},
+               {beyond, 2, "logprob_backward: a total does not end where a sequence does"},
+               {beyond, 1, "logprob_backward: the totals do not hold all tokens"},
+               {NULL, 0, "logprob_backward: the totals do not hold all tokens"},
+               {NULL, 1, "logprob_backward: totals is NULL"},
+               {nowhere, 2, "logprob_backward: dw is NULL"}};
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+    expect(sl_logprob_backward(ctx, out, cases[i].totals, cases[i].n, f, NULL, f, f, f, f, f, NULL,
+                               u, ones, 1.0f, seq, 2, 1, 4),
+           SL_ERR_USAGE, cases[i].message);
 }
 
 Test(refused, indices_out_of_range) {
@@ -224,7 +246,7 @@ Test(refused, indices_out_of_range) {
          "embedding_grad: token[2] is 2");
   expect(sl_logprob_forward(ctx, out, out, out, out, f, f, NULL, u, ones, 1.0f, 4, 1, 2),
          SL_ERR_INPUT, "logprob_forward: token[2] is 2");
-  expect(sl_logprob_backward(ctx, out, out, f, NULL, f, f, f, f, f, NULL, u, ones, 1.0f,
+  expect(sl_logprob_backward(ctx, out, &of_four, 1, f, NULL, f, f, f, f, f, NULL, u, ones, 1.0f,
                              all_of_them, 1, 1, 3),
          SL_ERR_INPUT, "logprob_backward: token[3] is 3");
   expect(sl_rope_forward(ctx, out, u, f, f, 4, 1, 2, 3), SL_ERR_INPUT,
@@ -254,8 +276,8 @@ Test(refused, scalars_out_of_range) {
          "rmsnorm_forward: eps must be positive");
   expect(sl_logprob_forward(ctx, out, out, out, out, f, f, NULL, u, ones, 0.0f, 1, 1, 2),
          SL_ERR_USAGE, "logprob_forward: 1/temperature");
-  expect(sl_logprob_backward(ctx, out, out, f, NULL, f, f, f, f, f, NULL, u, ones, INFINITY, u, 1,
-                             1, 2),
+  expect(sl_logprob_backward(ctx, out, &of_one, 1, f, NULL, f, f, f, f, f, NULL, u, ones, INFINITY,
+                             u, 1, 1, 2),
          SL_ERR_USAGE, "logprob_backward: 1/temperature");
   sl_sampling sampling = {.temperature = -1.0f, .top_p = 1.0};
   expect(sl_sample(ctx, written, out, out, f, &sampling, u, u, 1, 4), SL_ERR_USAGE,

@@ -28,9 +28,40 @@ static sl_status forward(sl_context *ctx, void *arg, float *out) {
 static sl_status backward(sl_context *ctx, void *arg, float *out) {
   const inputs *in = arg;
   const size_t t = in->seq[in->n_seq];
-  return sl_logprob_backward(ctx, out, out + t * in->d, in->dlogp, in->dentropy, in->state + t,
+  const sl_shard_total total = {out + t * in->d, t};
+  return sl_logprob_backward(ctx, out, &total, 1, in->dlogp, in->dentropy, in->state + t,
                              in->state + 2 * t, in->state + 3 * t, in->h, in->w, NULL, in->target,
                              in->mask, in->inv_temperature, in->seq, in->n_seq, in->d, in->vocab);
+}
+
+/* Each sequence a shard: dh, then the totals. */
+#define SHARDS_MAX 4
+static sl_status backward_shards(sl_context *ctx, void *arg, float *out) {
+  const inputs *in = arg;
+  const size_t t = in->seq[in->n_seq];
+  sl_shard_total totals[SHARDS_MAX];
+  for (size_t k = 0; k < in->n_seq; k++)
+    totals[k] = (sl_shard_total){out + (t + k * in->vocab) * in->d, in->seq[k + 1]};
+  return sl_logprob_backward(ctx, out, totals, in->n_seq, in->dlogp, in->dentropy, in->state + t,
+                             in->state + 2 * t, in->state + 3 * t, in->h, in->w, NULL, in->target,
+                             in->mask, in->inv_temperature, in->seq, in->n_seq, in->d, in->vocab);
+}
+
+/* The same, a call for each. */
+static sl_status backward_one_by_one(sl_context *ctx, void *arg, float *out) {
+  const inputs *in = arg;
+  const size_t t = in->seq[in->n_seq];
+  sl_status status = SL_OK;
+  for (size_t k = 0; !status && k < in->n_seq; k++) {
+    const size_t at = in->seq[k];
+    const uint32_t seq[] = {0, in->seq[k + 1] - in->seq[k]};
+    const sl_shard_total total = {out + (t + k * in->vocab) * in->d, seq[1]};
+    status = sl_logprob_backward(
+        ctx, out + at * in->d, &total, 1, in->dlogp + at, in->dentropy + at, in->state + t + at,
+        in->state + 2 * t + at, in->state + 3 * t + at, in->h + at * in->d, in->w, NULL,
+        in->target + at, in->mask + at, in->inv_temperature, seq, 1, in->d, in->vocab);
+  }
+  return status;
 }
 
 static inputs new_inputs(source *s, kind what, const uint32_t *length, size_t n_seq, size_t d,
@@ -64,14 +95,17 @@ static void free_inputs(inputs *in) {
 static void check(source *s, kind what, const uint32_t *length, size_t n_seq, size_t d,
                   size_t vocab, uint32_t unmasked_of_8) {
   inputs in = new_inputs(s, what, length, n_seq, d, vocab, unmasked_of_8);
-  const size_t t = in.seq[n_seq], floats = (t + vocab) * d;
-  float *initial = new_floats(s, USUAL, floats);
+  const size_t t = in.seq[n_seq], floats = (t + vocab) * d, shards = (t + n_seq * vocab) * d;
+  float *initial = new_floats(s, USUAL, (t + (n_seq + 1) * vocab) * d);
   char name[128];
   snprintf(name, sizeof name,
            "%zu tokens in %zu sequences, d %zu, vocab %zu, %u of 8 unmasked, seed %d", t, n_seq, d,
            vocab, unmasked_of_8, SEED);
   cr_expect(all_contexts_agree(name, forward, &in, NULL, 4 * t), "forward, %s", name);
   cr_expect(all_contexts_agree(name, backward, &in, initial, floats), "backward, %s", name);
+  cr_expect(all_contexts_agree(name, backward_shards, &in, initial, shards), "shards, %s", name);
+  cr_expect(runs_agree(name, backward_shards, backward_one_by_one, &in, initial, shards),
+            "shards one by one, %s", name);
   free_floats(initial);
   free_inputs(&in);
 }

@@ -49,9 +49,11 @@ static void check(sl_context *ctx, results *c, const problem *p, int with_entrop
               *dentropy = with_entropy ? fill(TOKENS, RANDOM, 0.1f) : NULL,
               *dw0 = fill(nw, RANDOM, 0.1f);
   float *dh = take_floats(nh), *dw = copy_floats(dw0, nw);
-  cr_assert_eq(sl_logprob_backward(ctx, dh, dw, dlogp, dentropy, entropy, max, sum, p->h, p->w,
-                                   NULL, p->target, mask, p->inv_temperature, seq, N_SEQ, WIDTH, v),
-               SL_OK);
+  const sl_shard_total total = {dw, TOKENS};
+  cr_assert_eq(
+      sl_logprob_backward(ctx, dh, &total, 1, dlogp, dentropy, entropy, max, sum, p->h, p->w, NULL,
+                          p->target, mask, p->inv_temperature, seq, N_SEQ, WIDTH, v),
+      SL_OK);
   cr_assert_eq(
       sl_ref_logprob_backward(edh, edw, dw0, dlogp, dentropy, entropy, max, sum, p->h, p->w,
                               p->target, mask, p->inv_temperature, seq, N_SEQ, WIDTH, v),

@@ -45,6 +45,7 @@ struct sl_model {
   float *dq, *dk, *dv, *d_o;          /* as q, k, v, o */
   float *draw_q, *draw_k;             /* as raw_q, raw_k; dq and dk where there are no norms */
   uint32_t *head_seq;                 /* on the host: a shard's offsets in rows of heads */
+  sl_shard_total *head_totals;        /* on the host: of the shards of a batch */
   float *dact, *dgate, *dup;          /* (T, F) */
 };
 

@@ -122,18 +122,28 @@ static sl_status attention(sl_model *m, size_t layer, const sl_batch *b, const s
                              d);
 }
 
-/* The head's weights and its input from the log-probs of a shard, and the final norm's weight. */
-static sl_status head(sl_model *m, const sl_batch *b, const sl_shard *p, float inv_temperature,
-                      const float *dlogp, const float *dentropy) {
+/* The head's weights and its input from the log-probs, of all shards at once: their logits share
+ * the head's packs. Then the final norm's weight. */
+static sl_status head(sl_model *m, const sl_batch *b, const sl_shard *shards, size_t n_shards,
+                      float inv_temperature, const float *dlogp, const float *dentropy) {
   const sl_model_layout *at = m->layout;
-  const size_t d = at->shape.hidden, r = p->first;
-  float *dh = m->dh + r * d, *dw = p->head_total ? p->head_total : p->total + at->head;
-  SL_TRY(sl_logprob_backward(m->ctx, dh, dw, dlogp + r, dentropy ? dentropy + r : NULL,
-                             m->entropy + r, m->row_max + r, m->row_sum + r, m->hidden + r * d,
-                             m->parameters + at->head, m->head_pack, b->target + r, b->mask + r,
-                             inv_temperature, p->seq, p->n_seq, d, at->shape.vocab));
-  return sl_rmsnorm_weight_grad(m->ctx, p->total + at->norm, dh, m->output + r * d, m->rstd + r,
-                                p->seq, p->n_seq, d);
+  const size_t d = at->shape.hidden, t = b->seq[b->n_seq];
+  for (size_t i = 0; i < n_shards; i++) {
+    const sl_shard *p = &shards[i];
+    m->head_totals[i] = (sl_shard_total){p->head_total ? p->head_total : p->total + at->head,
+                                         i + 1 < n_shards ? p[1].first : t};
+  }
+  SL_TRY(sl_logprob_backward(m->ctx, m->dh, m->head_totals, n_shards, dlogp, dentropy, m->entropy,
+                             m->row_max, m->row_sum, m->hidden, m->parameters + at->head,
+                             m->head_pack, b->target, b->mask, inv_temperature, b->seq, b->n_seq, d,
+                             at->shape.vocab));
+  for (size_t i = 0; i < n_shards; i++) {
+    const sl_shard *p = &shards[i];
+    const size_t r = p->first;
+    SL_TRY(sl_rmsnorm_weight_grad(m->ctx, p->total + at->norm, m->dh + r * d, m->output + r * d,
+                                  m->rstd + r, p->seq, p->n_seq, d));
+  }
+  return SL_OK;
 }
 
 sl_status sl_model_backward(sl_model *m, const sl_batch *b, const sl_shard *shards, size_t n_shards,
@@ -141,8 +151,7 @@ sl_status sl_model_backward(sl_model *m, const sl_batch *b, const sl_shard *shar
   const sl_model_shape *s = &m->layout->shape;
   const sl_model_layout *at = m->layout;
   const size_t t = b->seq[b->n_seq], d = s->hidden;
-  for (size_t i = 0; i < n_shards; i++)
-    SL_TRY(head(m, b, &shards[i], inv_temperature, dlogp, dentropy));
+  SL_TRY(head(m, b, shards, n_shards, inv_temperature, dlogp, dentropy));
   SL_TRY(sl_rmsnorm_backward(m->ctx, m->dx, m->dh, m->output, m->parameters + at->norm, m->rstd,
                              NULL, t, d));
   for (size_t l = s->layers; l-- > 0;) {

@@ -161,6 +161,15 @@ static sl_status take_blocks(sl_model *m, void *memory, sl_error *err) {
   return fill_rope(m, err);
 }
 
+/* What the backward pass hands to kernels; each shard has a token at least. */
+static sl_status take_host_arrays(sl_model *m, sl_error *err) {
+  const size_t t = m->max_tokens;
+  m->head_totals = malloc((t + 1) * sizeof *m->head_totals);
+  if (sl_model_norms_heads(&m->layout->shape)) m->head_seq = malloc((t + 1) * sizeof *m->head_seq);
+  if (m->head_totals && (m->head_seq || !sl_model_norms_heads(&m->layout->shape))) return SL_OK;
+  return sl_fail(err, SL_ERR_MEMORY, "no memory for a model");
+}
+
 sl_status sl_model_create_in(sl_model **out, sl_context *ctx, const sl_model_layout *layout,
                              const float *parameters, size_t max_tokens, sl_model_kind kind,
                              void *memory, sl_error *err) {
@@ -168,9 +177,7 @@ sl_status sl_model_create_in(sl_model **out, sl_context *ctx, const sl_model_lay
   if (!m) return sl_fail(err, SL_ERR_MEMORY, "no memory for a model");
   sl_status status = prepare(m, ctx, layout, max_tokens, kind, err);
   m->parameters = parameters;
-  if (!status && kind && sl_model_norms_heads(&layout->shape) &&
-      !(m->head_seq = malloc((max_tokens + 1) * sizeof *m->head_seq)))
-    status = sl_fail(err, SL_ERR_MEMORY, "no memory for a model");
+  if (!status && kind) status = take_host_arrays(m, err);
   if (!status) status = take_blocks(m, memory, err);
   if (status) {
     sl_model_destroy(m);
@@ -191,6 +198,7 @@ void sl_model_destroy(sl_model *model) {
   free(model->layers);
   free(model->packs);
   free(model->head_seq);
+  free(model->head_totals);
   sl_block_free(model->ctx, model->block);
   sl_block_free(model->ctx, model->tables);
   free(model);

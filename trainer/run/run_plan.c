@@ -115,6 +115,7 @@ static size_t workspace_bytes(const sl_run_state *run) {
         run->reference.layout ? sl_run_reference_sequences(run) * run->max_length : 0;
     calls.tokens = larger(rows, larger(sl_run_micro_batch_tokens(run), reference));
     calls.sequences = larger(rows, sl_run_step_sequences(run));
+    calls.update_tokens = sl_run_micro_batch_tokens(run);
     calls.shard_tokens =
         (sl_run_step_sequences(run) + shards(run) - 1) / shards(run) * run->max_length;
   }

@@ -17,7 +17,7 @@
 #define PAD 64.0            /* no less than any rounding of one size */
 
 typedef struct {
-  double tokens, sequences, shard, rows, threads;
+  double tokens, sequences, update, shard, rows, threads;
   double norm_rows; /* of a token: more than 1 where heads are normed */
   double hidden, heads, kv_width, head_dim, widest, vocab, largest_tensor;
 } sizes;
@@ -41,13 +41,14 @@ static double head_forward(const sizes *s) {
          fmin(s->tokens, 4 * CHUNK) * (1 + 3 * chunks) + s->tokens + PAD;
 }
 
+/* Of all shards at once. */
 static double head_backward(const sizes *s) {
   const double columns =
       fmin(fmin(s->vocab, GROUP), fmax(PACK_FLOATS / 2 / s->hidden, CHUNK)) + PAD;
   const double rows =
-      fmin(s->shard, fmax(BLOCK_FLOATS / fmax(columns - PAD, 2 * s->hidden), CHUNK));
-  return 2 * columns * (s->hidden + PAD) + rows * (2 * columns + 3 * s->hidden + 4 * PAD) +
-         s->shard + s->shard / CHUNK + s->sequences + PAD;
+      fmin(s->update, fmax(BLOCK_FLOATS / fmax(columns - PAD, 2 * s->hidden), CHUNK));
+  return 2 * columns * (s->hidden + PAD) + rows * (2 * columns + 3 * s->hidden) + s->update +
+         s->update / CHUNK + 2 * s->sequences + 2 * PAD;
 }
 
 static double sampling(const sizes *s) {
@@ -81,6 +82,7 @@ size_t sl_workspace_bound(const sl_context *ctx, const sl_model_layout *layout,
   sizes s = {.tokens = (double)calls->tokens,
              .sequences = (double)calls->sequences,
              .shard = (double)calls->shard_tokens,
+             .update = (double)calls->update_tokens,
              .rows = (double)calls->rows,
              .threads = (double)sl_context_threads(ctx),
              .norm_rows = sl_model_norms_heads(m) ? (double)m->heads : 1.0,

@@ -9,7 +9,8 @@
 /* The largest calls that a run makes. */
 typedef struct {
   size_t tokens, sequences; /* of one pass */
-  size_t shard_tokens;      /* whose weight gradients are summed at a time; 0: none are */
+  size_t update_tokens;     /* of one that is differentiated; 0: none is */
+  size_t shard_tokens;      /* whose weight gradients are summed at a time */
   size_t rows;              /* logits that are sampled from at a time */
 } sl_workspace_calls;
 

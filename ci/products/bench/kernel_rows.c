@@ -87,7 +87,8 @@ static sl_status head_forward(sl_context *ctx, const sl_kernel_arrays *a) {
 static sl_status head_backward(sl_context *ctx, const sl_kernel_arrays *a) {
   const float *in = a->small[1];
   const uint32_t seq[2] = {0, TOKENS};
-  return sl_logprob_backward(ctx, a->small[2], a->big[2], a->small[3], NULL, in + TOKENS,
+  const sl_shard_total total = {a->big[2], TOKENS};
+  return sl_logprob_backward(ctx, a->small[2], &total, 1, a->small[3], NULL, in + TOKENS,
                              in + 2 * TOKENS, in + 3 * TOKENS, a->small[0], a->big[1], NULL,
                              a->ids + LOSS_SEQUENCES + 1, a->mask, 1.0f, seq, 1, HIDDEN, VOCAB);
 }

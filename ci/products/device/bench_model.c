@@ -67,7 +67,8 @@ static sl_status run_logprob_forward(void *arg) {
 static sl_status run_logprob_backward(void *arg) {
   const model *m = arg;
   float *const *a = m->a;
-  return sl_logprob_backward(m->ctx, a[DH], a[DW], a[DLOGP], NULL, a[ENTROPY], a[ROW_MAX],
+  const sl_shard_total total = {a[DW], m->rows};
+  return sl_logprob_backward(m->ctx, a[DH], &total, 1, a[DLOGP], NULL, a[ENTROPY], a[ROW_MAX],
                              a[ROW_SUM], a[H], a[W], NULL, m->target, m->mask, 1.0f, m->head_seq, 1,
                              HIDDEN, m->vocab);
 }

@@ -96,15 +96,18 @@ void sl_make_logprob_backward(sl_problem *p) {
            (double)p->scalar, p->size[PACK] ? "packed" : "not packed");
 }
 
+/* Two shards whose totals are one array: the bits of one shard, and their chunks are cut. */
 sl_status sl_run_logprob_backward(sl_context *ctx, const sl_problem *p, void *const *at) {
-  const size_t d = p->size[D], vocab = p->size[VOCAB];
+  const size_t d = p->size[D], vocab = p->size[VOCAB], n_seq = p->size[N_SEQ];
+  const uint32_t *seq = p->array[0].data; /* at[0] may be spoilt */
+  const sl_shard_total totals[] = {{at[12], n_seq ? seq[n_seq / 2] : 0},
+                                   {at[12], n_seq ? seq[n_seq] : 0}};
   void *packed;
   sl_status status =
       sl_pack_weight(&packed, ctx, at[2], vocab, d, SL_PACK_FORWARD, (int)p->size[PACK]);
   if (!status)
-    status =
-        sl_logprob_backward(ctx, at[11], at[12], at[9], at[10], at[6], at[7], at[8], at[1], at[2],
-                            packed, at[3], at[4], p->scalar, at[0], p->size[N_SEQ], d, vocab);
+    status = sl_logprob_backward(ctx, at[11], totals, 2, at[9], at[10], at[6], at[7], at[8], at[1],
+                                 at[2], packed, at[3], at[4], p->scalar, at[0], n_seq, d, vocab);
   sl_memory_free(ctx, packed);
   return status;
 }

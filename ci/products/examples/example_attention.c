@@ -146,6 +146,7 @@ static void call_head(sl_examples *x, const head *in) {
                   in->with_entropy ? sl_example_floats(x, "dentropy", SL_DIMS(ROWS), 1) : NULL;
   float *dw = sl_example_floats(x, "dw", SL_DIMS(in->vocab, in->d), 1),
         *dh = sl_example_room(x, ROWS * in->d, sizeof *dh);
+  const sl_shard_total total = {dw, ROWS};
   float logp[ROWS], entropy[ROWS], row_max[ROWS], row_sum[ROWS];
   sl_example_check(x,
                    sl_logprob_forward(x->plain, logp, entropy, row_max, row_sum, in->h, in->w, NULL,
@@ -155,11 +156,11 @@ static void call_head(sl_examples *x, const head *in) {
   sl_example_put_f32(x, "out", "entropy", SL_DIMS(ROWS), entropy);
   sl_example_put_f32(x, "out", "row_max", SL_DIMS(ROWS), row_max);
   sl_example_put_f32(x, "out", "row_sum", SL_DIMS(ROWS), row_sum);
-  sl_example_check(
-      x,
-      sl_logprob_backward(x->plain, dh, dw, dlogp, dentropy, entropy, row_max, row_sum, in->h,
-                          in->w, NULL, target, mask, in->inv_temperature, seq, 2, in->d, in->vocab),
-      NULL);
+  sl_example_check(x,
+                   sl_logprob_backward(x->plain, dh, &total, 1, dlogp, dentropy, entropy, row_max,
+                                       row_sum, in->h, in->w, NULL, target, mask,
+                                       in->inv_temperature, seq, 2, in->d, in->vocab),
+                   NULL);
   sl_example_put_f32(x, "out", "dh", SL_DIMS(ROWS, in->d), dh);
   sl_example_put_f32(x, "out", "dw", SL_DIMS(in->vocab, in->d), dw);
 }

@@ -25,6 +25,14 @@ typedef struct {
   size_t n;
 } sl_linear_part;
 
+/* The head's running total of one shard (spec N4.3): dw (vocab, d) takes the token dots of tokens
+ * [end of the one before, end), whole sequences. Totals that follow one another may be one array.
+ */
+typedef struct {
+  float *dw;
+  size_t end;
+} sl_shard_total;
+
 /* How to draw a token (spec N5.5). temperature 0 is greedy; top_k 0 and top_p 1 are off. */
 typedef struct {
   float temperature;
