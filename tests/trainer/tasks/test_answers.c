@@ -103,7 +103,51 @@ static const struct {
              {"9^{9^{9^9}}", "9^9^9^9", 0, SL_GRADE_BY_TEXT},
              {"1e999", "1", 0, SL_GRADE_BY_TEXT},
              {"0^0", "1", 0, SL_GRADE_BY_TEXT},
-             {"1e-3", "0.001", 1, SL_GRADE_BY_VALUE}};
+             {"1e-3", "0.001", 1, SL_GRADE_BY_VALUE},
+             /* digits that stand apart are no number */
+             {"12 34", "1234", 0, SL_GRADE_BY_TEXT},
+             {"2\\,3", "23", 0, SL_GRADE_BY_TEXT},
+             {"2\\!3", "23", 0, SL_GRADE_BY_TEXT},
+             {"2**3", "23", 0, SL_GRADE_BY_TEXT},
+             {"1\n2", "12", 0, SL_GRADE_BY_TEXT},
+             {"3 .5", "3.5", 0, SL_GRADE_BY_TEXT},
+             {"2\\text{}3", "23", 0, SL_GRADE_BY_TEXT},
+             {"\\text{1}2", "12", 0, SL_GRADE_BY_TEXT},
+             {"#### 5 6", "56", 0, SL_GRADE_BY_TEXT},
+             {"12 345 6", "123456", 0, SL_GRADE_BY_TEXT},
+             {"1{,}2345", "12345", 0, SL_GRADE_BY_TEXT},
+             {"1 234 567", "1,234,567", 1, SL_GRADE_BY_VALUE},
+             {"- 1 234.5", "-1234.5", 1, SL_GRADE_BY_VALUE},
+             {"10,\\!000", "10000", 1, SL_GRADE_BY_VALUE},
+             {"1 234/5", "1239/5", 0, SL_GRADE_BY_VALUE}, /* 1 and 234/5: 239/5 */
+             {"1 234/5", "239/5", 1, SL_GRADE_BY_VALUE},
+             {"2{3}", "6", 0, SL_GRADE_BY_TEXT},
+             {"{\\frac12}{\\pi}", "\\pi/2", 1, SL_GRADE_BY_VALUE},
+             /* names */
+             {"y=5", "x=5", 0, SL_GRADE_BY_VALUE},
+             {"n=1 or n=2", "m=1,m=2", 0, SL_GRADE_BY_VALUE},
+             {"y \\in \\{1,2\\}", "x \\in \\{1,2\\}", 0, SL_GRADE_BY_VALUE},
+             {"x=5", "5", 1, SL_GRADE_BY_VALUE},
+             /* words behind a number that are no unit */
+             {"5\\text{ million}", "5", 0, SL_GRADE_BY_TEXT},
+             {"5 \\text{ or 6}", "5", 0, SL_GRADE_BY_TEXT},
+             {"5\\text{ or more}", "5", 0, SL_GRADE_BY_TEXT},
+             {"7 \\text{ p.m.}", "7 \\text{ a.m.}", 0, SL_GRADE_BY_TEXT},
+             {"101\\text{ (base 2)}", "101", 0, SL_GRADE_BY_TEXT},
+             {"2\\mathrm{i}", "2", 0, SL_GRADE_BY_TEXT},
+             {"5 \\text{ m}/\\text{s}^2", "5", 1, SL_GRADE_BY_VALUE},
+             {"5\\text{ million}", "5 \\text{million}", 1, SL_GRADE_BY_TEXT},
+             /* an exponent or a root without braces is no mixed number */
+             {"10^2\\frac{1}{2}", "50", 1, SL_GRADE_BY_VALUE},
+             {"2^3\\frac{1}{2}", "8\\sqrt{2}", 0, SL_GRADE_BY_VALUE},
+             {"\\sqrt4\\frac{1}{2}", "1", 1, SL_GRADE_BY_VALUE},
+             {"2^{3\\frac{1}{2}}", "8\\sqrt{2}", 1, SL_GRADE_BY_VALUE},
+             /* boxes in boxes */
+             {"\\boxed{\\boxed{5}}", "5", 1, SL_GRADE_BY_VALUE},
+             {"\\boxed{1+\\boxed{5}}", "5", 0, SL_GRADE_BY_VALUE},
+             {"\\boxed{1+\\boxed{5}}", "6", 1, SL_GRADE_BY_VALUE},
+             {"\\boxed{1} {\\boxed{x=\\boxed{3}}} \\}", "3", 1, SL_GRADE_BY_VALUE},
+             {"\\boxed{4, no: \\boxed{5}", "5", 1, SL_GRADE_BY_VALUE}};
 
 Test(answers, cases_of_the_grammar) {
   for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -155,6 +199,10 @@ Test(answers, hostile_completions_take_a_bounded_time) {
                  {"\\", "", 100000},
                  {"9", "", 100000},
                  {"\\boxed{9^9}", "", 100000},
+                 {"\\boxed{", "}}}}}}}}}}}}}}}}", 1000000},
+                 {"\\boxed{{}\\", "1}}", 1000000},
+                 {"1 234 ", "", 4000},
+                 {"1\\,", "", 4000},
                  {"(", "", 1000},
                  {"{", "}", 1000},
                  {"-", "1", 1000},
