@@ -41,6 +41,22 @@ static void read_back(const sl_config *config) {
   sl_config_free(&second);
 }
 
+/* What a plan and a run take from it: each key that the preset sets has a text. */
+static void use(const sl_config *config) {
+  const sl_task_options task = sl_config_task_options(config);
+  const sl_model_shape shape = sl_config_model_shape(config, 17);
+  const sl_template template = sl_config_template(config);
+  size_t bytes;
+  sl_config_key key;
+  char name[64], value[512];
+  if (!task.train || shape.vocab != 17 || !template.system) abort();
+  if (!sl_config_bytes(&bytes, config->run.memory)) abort();
+  for (size_t i = 0; sl_config_preset_key(config, i, &key); i++) {
+    sl_config_name(key, name, sizeof name);
+    if (sl_config_key_of(name) != key || !sl_config_text(config, key, value, sizeof value)) abort();
+  }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const section file = next_section(&data, &size, 0);
   char *lines = strndup((const char *)data, size);
@@ -54,9 +70,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (config.rl.group == 9) abort();
 #endif
     read_back(&config);
-    const sl_task_options task = sl_config_task_options(&config);
-    const sl_model_shape shape = sl_config_model_shape(&config, 17);
-    if (!task.train || shape.vocab != 17) abort();
+    use(&config);
     if (sl_config_objective(&config, &objective, &err) != SL_OK && !err.message[0]) abort();
     sl_config_free(&config);
   } else if (!err.message[0]) {

@@ -22,13 +22,24 @@ typedef struct {
   const char *model, *config, *logprobs, *tokens, *completions;
   sl_set_options sets;
   int json;
-  size_t samples, max_new, batch; /* 0: not given */
+  size_t samples, max_new, batch, problems; /* 0: not given */
   sl_sampling sampling;
   char task[80]; /* of --task, as --set would have it */
 } options;
 
 /* Options without a letter. */
-enum { SAMPLES = 0x100, TEMPERATURE, TOP_K, TOP_P, SEED, MAX_NEW, BATCH, COMPLETIONS, TASK };
+enum {
+  SAMPLES = 0x100,
+  TEMPERATURE,
+  TOP_K,
+  TOP_P,
+  SEED,
+  MAX_NEW,
+  BATCH,
+  COMPLETIONS,
+  TASK,
+  PROBLEMS
+};
 
 static error_t parse_sampling(int key, char *arg, struct argp_state *state) {
   options *o = state->input;
@@ -102,6 +113,9 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
     case MAX_NEW:
       o->max_new = (size_t)sl_argp_integer(state, "max-new", arg, 1, 131071);
       return 0;
+    case PROBLEMS:
+      o->problems = (size_t)sl_argp_integer(state, "problems", arg, 1, 1e9);
+      return 0;
     case TASK:
       add_task_name(o, arg, state);
       return 0;
@@ -124,6 +138,7 @@ static const struct argp_option rows[] = {
     {"json", 'j', NULL, 0, "the result as one JSON object", 0},
     {"task", TASK, "NAME", 0,
      "--set task.name=NAME, and the defaults of all other keys, not those of the run", 0},
+    {"problems", PROBLEMS, "N", 0, "the first N held-out problems (default: all)", 0},
     {"max-new", MAX_NEW, "N", 0, "longest completion in tokens (default: rl.max_new_tokens)", 0},
     {"samples", SAMPLES, "K", 0,
      "K completions of each problem, drawn: accuracy with intervals, pass@1 to pass@K", 0},
@@ -178,6 +193,10 @@ static sl_status load_config(sl_config *out, const options *o, const char *run, 
   return status;
 }
 
+static void keep_first(sl_problems *held_out, const options *o) {
+  if (o->problems && o->problems < held_out->n) held_out->n = o->problems;
+}
+
 static sl_status write_logprobs(const options *o, const sl_session *s, const sl_problems *held_out,
                                 sl_error *err) {
   const sl_model_shape *shape = &s->parameters.layout->shape;
@@ -226,6 +245,7 @@ static sl_status evaluate(const options *o, const char *of_run, sl_config *confi
     sl_run_state_destroy(run);
     return status;
   }
+  keep_first(&run->task.held_out, o);
   sl_task_notes_print(&run->task, &run->config, "sluice eval");
   if (o->samples) {
     const sl_sampling_plan plan = {o->completions, o->samples, o->sampling};
@@ -273,6 +293,7 @@ static sl_status eval_logprobs(const options *o, sl_config *config, sl_error *er
   if (!o->tokens) status = sl_task_load(&task, &task_options, err);
   if (!status && !o->tokens && s.tokenizer)
     status = sl_template_apply_task(config, o->model, s.tokenizer, &task, err);
+  keep_first(&task.held_out, o);
   if (!status) status = write_logprobs(o, &s, &task.held_out, err);
   sl_task_free(&task);
   sl_session_close(&s);

@@ -10,6 +10,7 @@
 #include "trainer/run/run_template.h"
 #include "trainer/text/bpe_decode.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,10 +99,6 @@ typedef struct {
   sl_rendered rendered;
 } job;
 
-static sl_status fail_line(const job *j, sl_status status, const char *message, sl_error *err) {
-  return sl_fail(err, status, "standard input:%zu: %s", j->line, message);
-}
-
 /* The ids as a JSON list, in room; decimals by hand, as printf takes longer than the tokens. */
 static sl_status print_ids(const sl_ids *ids, sl_growing *room, sl_error *err) {
   room->used = 0;
@@ -125,7 +122,7 @@ static sl_status encode_text(job *j, const char *text, size_t size, sl_error *er
   j->ids.used = 0;
   const sl_status status = sl_bpe_encode_framed(
       j->encoder, text, size, j->o->parsed ? SL_TEXT_PARSED : SL_TEXT_PLAIN, &j->ids, &inner);
-  if (status) return fail_line(j, status, inner.message, err);
+  if (status) return sl_fail_input(j->line, &inner, err);
   SL_TRY(print_ids(&j->ids, &j->text, err));
   putchar('\n');
   return SL_OK;
@@ -188,15 +185,14 @@ static sl_status encode_turns(job *j, const sl_turn *turns, size_t n, sl_error *
   if (!status)
     status = sl_template_render(&j->rendered, &j->template, turns, n, !j->o->closed, &inner);
   if (!status) status = encode_rendered(j, &inner);
-  return status ? fail_line(j, status, inner.message, err) : SL_OK;
+  return status ? sl_fail_input(j->line, &inner, err) : SL_OK;
 }
 
 static sl_status encode_conversation(job *j, const json_t *value, sl_error *err) {
   sl_turn *turns = NULL;
   size_t n;
   sl_error inner;
-  if (sl_conversation_read(&turns, &n, value, &inner))
-    return fail_line(j, inner.status, inner.message, err);
+  if (sl_conversation_read(&turns, &n, value, &inner)) return sl_fail_input(j->line, &inner, err);
   const sl_status status = encode_turns(j, turns, n, err);
   free(turns);
   return status;
@@ -204,7 +200,8 @@ static sl_status encode_conversation(job *j, const json_t *value, sl_error *err)
 
 static sl_status encode_value(job *j, const json_t *value, sl_error *err) {
   if (j->o->template) return encode_conversation(j, value, err);
-  if (!json_is_string(value)) return fail_line(j, SL_ERR_INPUT, "expected a JSON string", err);
+  if (!json_is_string(value))
+    return sl_fail(err, SL_ERR_INPUT, "standard input:%zu: expected a JSON string", j->line);
   return encode_text(j, json_string_value(value), json_string_length(value), err);
 }
 
@@ -212,9 +209,9 @@ static sl_status encode_line(job *j, const char *line, size_t size, sl_error *er
   const sl_turn turn = {SL_ROLE_USER, line, size};
   if (!j->o->json)
     return j->o->template ? encode_turns(j, &turn, 1, err) : encode_text(j, line, size, err);
-  json_error_t bad;
-  json_t *value = json_loadb(line, size, JSON_DECODE_ANY | JSON_ALLOW_NUL, &bad);
-  if (!value) return fail_line(j, SL_ERR_INPUT, bad.text, err);
+  json_t *value;
+  sl_error inner;
+  if (sl_input_json(&value, line, size, &inner)) return sl_fail_input(j->line, &inner, err);
   const sl_status status = encode_value(j, value, err);
   json_decref(value);
   return status;
@@ -222,12 +219,15 @@ static sl_status encode_line(job *j, const char *line, size_t size, sl_error *er
 
 static sl_status read_ids(job *j, const json_t *list, sl_error *err) {
   j->ids.used = 0;
-  if (!json_is_array(list)) return fail_line(j, SL_ERR_INPUT, "expected a list of ids", err);
+  if (!json_is_array(list))
+    return sl_fail(err, SL_ERR_INPUT, "standard input:%zu: expected a list of ids", j->line);
   for (size_t i = 0; i < json_array_size(list); i++) {
     const json_t *id = json_array_get(list, i);
     const json_int_t value = json_is_integer(id) ? json_integer_value(id) : -1;
     if (value < 0 || value > UINT32_MAX)
-      return fail_line(j, SL_ERR_INPUT, "expected a list of ids", err);
+      return sl_fail(err, SL_ERR_INPUT,
+                     "standard input:%zu: id[%zu]: expected an integer from 0 to %" PRIu32, j->line,
+                     i, UINT32_MAX);
     SL_TRY(sl_ids_put(&j->ids, (uint32_t)value, err));
   }
   return SL_OK;
@@ -235,9 +235,9 @@ static sl_status read_ids(job *j, const json_t *list, sl_error *err) {
 
 /* A text has no NUL where it is printed as JSON; U+FFFD stands for one. */
 static sl_status decode_line(job *j, const char *line, size_t size, sl_error *err) {
-  json_error_t bad;
-  json_t *list = json_loadb(line, size, 0, &bad);
-  if (!list) return fail_line(j, SL_ERR_INPUT, bad.text, err);
+  json_t *list;
+  sl_error inner;
+  if (sl_input_json(&list, line, size, &inner)) return sl_fail_input(j->line, &inner, err);
   sl_status status = read_ids(j, list, err);
   json_decref(list);
   j->text.used = 0;

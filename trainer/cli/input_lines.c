@@ -2,6 +2,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/types.h>
 
 sl_status sl_each_input_line(sl_line_body *body, void *user, sl_error *err) {
@@ -16,4 +17,18 @@ sl_status sl_each_input_line(sl_line_body *body, void *user, sl_error *err) {
   free(line);
   if (!status && ferror(stdin)) status = sl_fail(err, SL_ERR_IO, "standard input: cannot be read");
   return status;
+}
+
+sl_status sl_fail_input(size_t line, const sl_error *inner, sl_error *err) {
+  const char *message = inner->message;
+  const int has_column = strncmp(message, "1:", 2) == 0 && message[2] >= '1' && message[2] <= '9';
+  return sl_fail(err, inner->status, "standard input:%zu:%s%s", line, has_column ? "" : " ",
+                 message + (has_column ? 2 : 0));
+}
+
+sl_status sl_input_json(json_t **out, const char *text, size_t size, sl_error *inner) {
+  json_error_t bad;
+  *out = json_loadb(text, size, JSON_DECODE_ANY | JSON_ALLOW_NUL, &bad);
+  if (*out) return SL_OK;
+  return sl_fail(inner, SL_ERR_INPUT, "1:%d: %s", bad.column > 0 ? bad.column : 1, bad.text);
 }

@@ -4,7 +4,6 @@
 #include "kernels/support/cli.h"
 #include "sample.h"
 
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -96,9 +95,9 @@ static sl_status answer(chat *c, sl_error *err) {
 }
 
 static sl_status say(chat *c, const char *line, size_t size, sl_error *err) {
-  json_error_t bad;
+  json_t *value;
   if (!c->o->json) return add_turn(c, SL_ROLE_USER, line, size, err);
-  json_t *value = json_loadb(line, size, JSON_DECODE_ANY | JSON_ALLOW_NUL, &bad);
+  SL_TRY(sl_input_json(&value, line, size, err));
   const sl_status status =
       json_is_string(value)
           ? add_turn(c, SL_ROLE_USER, json_string_value(value), json_string_length(value), err)
@@ -114,7 +113,7 @@ static sl_status take_turn(void *user, size_t number, const char *line, size_t s
   c->line = number;
   sl_status status = say(c, line, size, &inner);
   if (!status) status = answer(c, &inner);
-  return status ? sl_fail(err, status, "standard input:%zu: %s", number, inner.message) : SL_OK;
+  return status ? sl_fail_input(number, &inner, err) : SL_OK;
 }
 
 sl_status sl_sample_chat(const sl_sample_options *o, const sl_session *s, sl_error *err) {

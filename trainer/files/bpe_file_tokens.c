@@ -118,6 +118,18 @@ static sl_status spell_vocabulary(sl_bpe_reading *r, spelling *of) {
   return SL_OK;
 }
 
+/* Where ids of the vocabulary have gaps, one that is numbered on may be another token's. */
+static sl_status check_apart(sl_bpe_reading *r, const json_t *list, const spelling *of) {
+  for (size_t i = 0; i < json_array_size(list); i++) {
+    const json_t *item = json_array_get(list, i), *content = json_object_get(item, "content");
+    const size_t id = (size_t)json_integer_value(json_object_get(item, "id"));
+    if (known_id(r, content) == SL_NO_ID && of[id].text)
+      return sl_bpe_refuse(r, "", "'%.60s' has the id %zu, which is that of '%.60s' too",
+                           json_string_value(content), id, of[id].text);
+  }
+  return SL_OK;
+}
+
 static sl_status spell_added(sl_bpe_reading *r, const sl_added_token *tokens, size_t n,
                              spelling *of) {
   for (size_t i = 0; i < n; i++) {
@@ -146,15 +158,33 @@ static sl_status place_bytes(sl_bpe_reading *r, const spelling *of) {
   return SL_OK;
 }
 
-static sl_status spell_all(sl_bpe_reading *r) {
+/* A special token that bytes or merges make could be written in any text. */
+static sl_status check_special(const sl_bpe_reading *r) {
+  const sl_bpe_parts *p = &r->parts;
+  for (unsigned byte = 0; byte < 256; byte++)
+    if (p->byte_id[byte] != SL_NO_ID && p->kind[p->byte_id[byte]] & SL_ID_SPECIAL)
+      return sl_bpe_refuse(r, "",
+                           "the token of byte 0x%02x, id %u, is special: any text could hold it",
+                           byte, p->byte_id[byte]);
+  for (size_t i = 0; i < p->n_merges; i++)
+    if (p->kind[p->merges[i].merged] & SL_ID_SPECIAL)
+      return sl_bpe_refuse(r, "",
+                           "the id %u is special, but merge %zu makes it: any text could hold it",
+                           p->merges[i].merged, i);
+  return SL_OK;
+}
+
+static sl_status spell_all(sl_bpe_reading *r, const json_t *list) {
   sl_bpe_parts *p = &r->parts;
   spelling *of = calloc(p->n_ids, sizeof *of);
   p->kind = calloc(p->n_ids, 1);
   sl_status status = of && p->kind
                          ? spell_vocabulary(r, of)
                          : sl_fail(r->err, SL_ERR_MEMORY, "no memory for %zu ids", p->n_ids);
+  if (!status) status = check_apart(r, list, of);
   if (!status) status = spell_added(r, p->raw, p->n_raw, of);
   if (!status) status = spell_added(r, p->normal, p->n_normal, of);
+  if (!status) status = check_special(r);
   if (!status) status = place_bytes(r, of);
   free(of);
   return status;
@@ -168,5 +198,5 @@ sl_status sl_bpe_read_tokens(sl_bpe_reading *r) {
   sl_forming forming = {0};
   const sl_status status = read_all_added(r, list, &forming);
   sl_forming_free(&forming);
-  return status ? status : spell_all(r);
+  return status ? status : spell_all(r, list);
 }

@@ -122,7 +122,8 @@ static sl_status read_sizes(const sl_json *doc, sl_model_shape *s, sl_error *err
   if (status == SL_OK) status = sl_json_size(doc, "num_hidden_layers", 1, 1 << 20, &s->layers, err);
   if (status == SL_OK)
     status = sl_json_size(doc, "num_attention_heads", 1, 1 << 20, &s->heads, err);
-  if (status == SL_OK)
+  s->kv_heads = s->heads; /* of a Llama before heads were grouped */
+  if (status == SL_OK && (s->architecture != SL_LLAMA || present(doc, "num_key_value_heads")))
     status = sl_json_size(doc, "num_key_value_heads", 1, 1 << 20, &s->kv_heads, err);
   if (status == SL_OK) status = sl_json_size(doc, "vocab_size", 1, max, &s->vocab, err);
   if (status == SL_OK)

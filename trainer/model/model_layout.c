@@ -2,6 +2,7 @@
 #include "model_layout.h"
 
 #include "block.h"
+#include "kernels/core/rope_check.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -55,6 +56,12 @@ sl_status sl_model_shape_check(const sl_model_shape *s, sl_error *err) {
   if (!(s->rope_theta > 0) || !isfinite(s->rope_theta))
     return sl_fail(err, SL_ERR_INPUT, "rope_theta: expected a positive number, found %g",
                    s->rope_theta);
+  sl_error why;
+  if (sl_rope_check(2, s->rope_theta, &why))
+    return sl_fail(err, SL_ERR_INPUT, "rope_theta: expected a number from 1 to 2^100, found %g",
+                   s->rope_theta);
+  if (sl_rope_check(s->head_dim, 1.0, &why))
+    return sl_fail(err, SL_ERR_INPUT, "head_dim: %s", why.message);
   if (!(s->rms_eps > 0) || !isfinite(s->rms_eps))
     return sl_fail(err, SL_ERR_INPUT, "rms_norm_eps: expected a positive number, found %g",
                    (double)s->rms_eps);

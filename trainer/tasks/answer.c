@@ -43,9 +43,16 @@ static int equal_groups(const sl_answer_value *a, const sl_answer_group *g,
   return 1;
 }
 
+/* y = 5 is another answer than x = 5. */
+static int other_names(const sl_answer_value *a, const sl_answer_value *b) {
+  return a->name_size && b->name_size &&
+         (a->name_size != b->name_size || memcmp(a->name, b->name, a->name_size) != 0);
+}
+
 /* In any order: each group of one has its own of the other. */
 static int equal_values(const sl_answer_value *a, const sl_answer_value *b) {
   unsigned taken = 0;
+  if (other_names(a, b)) return 0;
   if (a->n_groups != b->n_groups || a->is_union != b->is_union) return 0;
   for (size_t i = 0; i < a->n_groups; i++) {
     size_t j = 0;

@@ -143,7 +143,7 @@ static int read_number(sl_reader *r, sl_number *out) {
   if (period) {
     r->at += 10;
     if (!add_period(r, &x, d.behind)) return 0;
-  } else if (!d.has_point && exponent == 0 && !read_mixed(r, &x)) {
+  } else if (!d.has_point && exponent == 0 && !r->is_bare && !read_mixed(r, &x)) {
     return 0;
   }
   *out = sl_number_of(&x);
@@ -154,9 +154,21 @@ static int enter(sl_reader *r) { return ++r->depth <= SL_READER_DEPTH; }
 
 /* An expression up to its closing bracket. Within it a comma is an error, so groups may stand. */
 static int read_closed(sl_reader *r, char close, sl_number *out) {
+  const int was_bare = r->is_bare;
+  r->is_bare = 0;
   const int read = enter(r) && sl_reader_expression(r, out) && take_char(r, close);
+  r->is_bare = was_bare;
   r->depth--;
   return read;
+}
+
+/* Without braces what follows does not belong to it: 10^2\frac{1}{2} is 50. */
+static int read_bare(sl_reader *r, int (*read)(sl_reader *, sl_number *), sl_number *out) {
+  const int was_bare = r->is_bare;
+  r->is_bare = 1;
+  const int done = read(r, out);
+  r->is_bare = was_bare;
+  return done;
 }
 
 /* {expression}, or one digit, as in \frac12. */
@@ -177,14 +189,15 @@ static int read_root(sl_reader *r, sl_number *out) {
   }
   sl_number x;
   const int read = take_char(r, '(')  ? read_closed(r, ')', &x)
-                   : is_digit(*r->at) ? read_number(r, &x)
+                   : is_digit(*r->at) ? read_bare(r, read_number, &x)
                                       : read_argument(r, &x);
   return read && sl_number_root(out, &x, k, &r->left);
 }
 
 static int starts_base(const sl_reader *r) {
   static const char *const words[] = {"\\frac", "\\sqrt", "\\pi", "sqrt", "pi"};
-  if (*r->at && strchr("({", *r->at)) return 1;
+  if (*r->at == '(') return 1;
+  if (*r->at == '{') return !is_digit(r->at[1 + strspn(r->at + 1, " {")]); /* 2{3} shows as 23 */
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     if (strncmp(r->at, words[i], strlen(words[i])) == 0) return 1;
   return 0;
@@ -220,7 +233,7 @@ static int read_power_exponent(sl_reader *r, long *p, int *q) {
   sl_rational value;
   uint64_t num, den;
   const int negative = take_char(r, '-');
-  if (!enter(r) || !read_power(r, &x) || !sl_number_rational(&x, &value) ||
+  if (!enter(r) || !read_bare(r, read_power, &x) || !sl_number_rational(&x, &value) ||
       !sl_rational_small(&value, &num, &den) || den > 2 || num > 2 * SL_EXPONENT_MAX)
     return 0;
   r->depth--;

@@ -19,13 +19,37 @@ static const char *const units[] = {
 
 static const char *const wrappers[] = {"\\text{", "\\mathrm{", "\\mbox{", "\\textbf{"};
 
+/* Words that say more than a unit does, and letters that are mostly names of numbers. */
+static const char *const no_units[] = {
+    "hundred", "thousand", "million", "billion",  "trillion", "hundreds", "thousands", "millions",
+    "dozen",   "dozens",   "half",    "halves",   "squared",  "cubed",    "factorial", "base",
+    "mod",     "modulo",   "or",      "and",      "not",      "no",       "but",       "is",
+    "are",     "more",     "less",    "least",    "most",     "than",     "plus",      "minus",
+    "to",      "if",       "below",   "under",    "negative", "zero",     "am",        "pm",
+    "AM",      "PM",       "mil",     "billions", "approx",   "about",    "remainder", "else"};
+static const char unit_letters[] = "mgshlLNJWVAKCF";
+
+/* 5 \text{ million} is not 5, nor is 5 \text{ or 6}. */
+static int is_unit(const char *at, const char *end) {
+  while (at < end) {
+    size_t n = 0;
+    while (at + n < end && is_letter(at[n])) n++;
+    if (n == 0 && *at >= '0' && *at <= '9') return 0;
+    if (n == 1 && !strchr(unit_letters, *at)) return 0;
+    for (size_t i = 0; n && i < sizeof no_units / sizeof *no_units; i++)
+      if (strlen(no_units[i]) == n && memcmp(no_units[i], at, n) == 0) return 0;
+    at += n ? n : 1;
+  }
+  return 1;
+}
+
 /* \text{...} without braces in it. */
 static int take_wrapper(sl_reader *r) {
   for (size_t i = 0; i < sizeof wrappers / sizeof *wrappers; i++) {
     const size_t n = strlen(wrappers[i]);
     if (strncmp(r->at, wrappers[i], n) != 0) continue;
     const char *close = strpbrk(r->at + n, "{}");
-    if (!close || *close != '}') return 0;
+    if (!close || *close != '}' || !is_unit(r->at + n, close)) return 0;
     r->at = close + 1;
     return 1;
   }
@@ -54,7 +78,8 @@ static void skip_units(sl_reader *r) {
   while (take_unit(r)) {
     take_unit_exponent(r);
     sl_reader_skip_spaces(r);
-    if (*r->at == '/' && is_letter(r->at[1])) r->at++;
+    const char *next = r->at + 1 + (*r->at == '/' ? strspn(r->at + 1, " ") : 0);
+    if (*r->at == '/' && (is_letter(*next) || *next == '\\')) r->at = next;
   }
 }
 
@@ -185,20 +210,22 @@ static int read_groups(sl_reader *r, sl_answer_value *v, int in_set) {
     before = next;
   }
   v->is_union = before == UNION;
+  if (first.n) v->name = first.begin, v->name_size = first.n;
   return 1;
 }
 
 int sl_answer_read(sl_answer_value *out, const char *clean) {
   sl_reader r = {.at = clean, .left = SL_READER_WORK};
-  out->n_numbers = out->n_groups = 0, out->is_union = 0;
+  out->n_numbers = out->n_groups = out->name_size = 0, out->is_union = 0;
   if (strlen(clean) > SL_ANSWER_VALUE_MAX) return 0;
   sl_reader set = r;
-  read_name(&set);
+  const name found = read_name(&set);
   sl_reader_skip_spaces(&set);
   const int in_set = strncmp(set.at, "\\{", 2) == 0;
   if (in_set) {
     r = set;
     r.at += 2, r.brackets = 1;
+    out->name = found.begin, out->name_size = found.n;
   }
   if (!read_groups(&r, out, in_set)) return 0;
   if (in_set && !sl_reader_take(&r, "\\}")) return 0;

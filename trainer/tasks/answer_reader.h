@@ -13,6 +13,7 @@ typedef struct {
   int depth;    /* of brackets and powers */
   int brackets; /* in a tuple or a set, where a comma always separates */
   int left;     /* of the work, as sl_number_add counts it */
+  int is_bare;  /* in an exponent or a root without braces, where no mixed number stands */
 } sl_reader;
 
 void sl_reader_skip_spaces(sl_reader *r);

@@ -21,6 +21,7 @@ static const struct {
                 {"\\bigl", ""},
                 {"\\bigr", ""},
                 {"\\displaystyle", ""},
+                {"\\boxed", ""}, /* in another one */
                 {"\\!", ""},
                 {"\\,", ""},
                 {"\\;", ""},
@@ -75,20 +76,57 @@ static size_t match(const char *at, const char *end, const char *word) {
   return n;
 }
 
-/* {,} in front of three digits groups them. */
-static int is_group_comma(const char *at, const char *end) {
-  return end - at >= 6 && memcmp(at, "{,}", 3) == 0 && is_digit(at[3]) && is_digit(at[4]) &&
-         is_digit(at[5]);
+/* Exactly three digits. */
+static int is_group(const char *at, const char *end) {
+  return end - at >= 3 && is_digit(at[0]) && is_digit(at[1]) && is_digit(at[2]) &&
+         (end - at == 3 || !is_digit(at[3]));
 }
 
-static size_t strip(char *out, size_t n) {
+/* {,} or a thin space between a digit and three digits groups them. */
+static size_t group_mark(const char *at, const char *end) {
+  static const char *const marks[] = {"{,}", "\\,", "\\;", "\\:", "\\!"};
+  for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+    const size_t n = match(at, end, marks[i]);
+    if (n && is_group(at + n, end)) return n;
+  }
+  return 0;
+}
+
+/* Behind one to three digits, groups of a space and three digits; where they end, or `at`. */
+static const char *groups_end(const char *at) {
+  const char *end = at;
+  while (is_digit(*end)) end++;
+  if (end - at > 3) return at;
+  const char *first = end;
+  while (*end == ' ' && is_group(end + 1, end + 1 + strnlen(end + 1, 4))) end += 4;
+  const char *behind = end;
+  while (*behind == ' ') behind++;
+  /* one more number, or a mixed one: 1 234/5 */
+  return end == first || *behind == '/' || (behind > end && is_digit(*behind)) ? at : end;
+}
+
+/* 1 234 567 becomes 1234567. Other digits stay apart: 2 3 is not 23. */
+static size_t join_groups(char *text) {
+  char *to = text, before = 0; /* the last character but spaces */
+  for (const char *at = text; *at;) {
+    const int starts = is_digit(*at) && !is_digit(before) && !is_letter(before) && before != '.';
+    const char *end = starts ? groups_end(at) : at;
+    before = *at == ' ' ? before : *at;
+    if (end == at) *to++ = *at++;
+    for (; at < end; at++)
+      if (*at != ' ') *to++ = *at;
+  }
+  *to = 0;
+  return (size_t)(to - text);
+}
+
+static void strip(char *out, size_t n) {
   size_t first = 0;
   if (n && out[n - 1] == '.') n--;
   while (n && out[n - 1] == ' ') n--;
   while (first < n && out[first] == ' ') first++;
   memmove(out, out + first, n - first);
   out[n - first] = 0;
-  return n - first;
 }
 
 size_t sl_answer_clean(char *out, const char *text, size_t size) {
@@ -97,11 +135,14 @@ size_t sl_answer_clean(char *out, const char *text, size_t size) {
   for (const char *at = text; at < end;) {
     size_t taken = 0, i = 0;
     const char *to = "";
-    if (is_group_comma(at, end)) taken = 3;
+    const int behind_digit = n && is_digit(out[n - 1]);
+    if (behind_digit) taken = group_mark(at, end);
+    const int is_mark = taken != 0;
     for (; !taken && i < sizeof spelling / sizeof *spelling; i++)
       if ((taken = match(at, end, spelling[i].from)) > 0) to = spelling[i].to;
     if (taken) {
       at += taken;
+      if (!*to && !is_mark && behind_digit && at < end && is_digit(*at)) to = " ";
     } else if (is_space(*at)) {
       to = " ", at++;
     } else {
@@ -112,7 +153,8 @@ size_t sl_answer_clean(char *out, const char *text, size_t size) {
     for (; *to; to++) out[n++] = *to;
   }
   while (n && out[n - 1] == ' ') n--;
-  return strip(out, n);
+  strip(out, n);
+  return join_groups(out);
 }
 
 /* Wrappers of words. */
@@ -131,19 +173,47 @@ static const char *wrapper_end(const char *at, size_t n) {
   return close && *close == '}' ? close : NULL;
 }
 
+static int is_of_number(char c) { return is_digit(c) || c == '.'; }
+
+/* A text that loses characters, in place. */
+typedef struct {
+  char *begin, *end;
+  int has_dropped; /* something, behind its end */
+} shortened;
+
+/* What was dropped between two digits leaves a space: 2 3 is not 23. */
+static void put(shortened *s, char c) {
+  if (s->has_dropped && s->end > s->begin && is_of_number(s->end[-1]) && is_of_number(c))
+    *s->end++ = ' ';
+  *s->end++ = c;
+  s->has_dropped = 0;
+}
+
+static void put_but_spaces(shortened *s, const char *at, const char *end) {
+  for (; at < end; at++)
+    if (*at == ' ')
+      s->has_dropped = 1;
+    else
+      put(s, *at);
+}
+
 /* Drops spaces, and wrappers with their braces. */
 static void drop_wrappers(char *text) {
-  char *to = text;
-  const char *until = NULL; /* the brace that ends the present wrapper */
-  for (const char *at = text; *at; at++) {
+  shortened s = {text, text, 0};
+  for (const char *at = text; *at;) {
     const size_t n = wrapper_at(at);
     const char *end = wrapper_end(at, n);
-    if (end)
-      until = end, at += n - 1;
-    else if (*at != ' ' && at != until)
-      *to++ = *at;
+    if (end) {
+      s.has_dropped = 1;
+      put_but_spaces(&s, at + n, end);
+      s.has_dropped = 1;
+      at = end + 1;
+    } else {
+      put_but_spaces(&s, at, at + 1);
+      at++;
+    }
   }
-  *to = 0;
+  *s.end = 0;
 }
 
 static void drop_single_braces(char *text) {
@@ -193,12 +263,45 @@ static const char *closing(const char *at, const char *end) {
   return NULL;
 }
 
+/* Is the brace that of \boxed{? */
+static int opens_box(const char *text, const char *brace) {
+  static const char word[] = "\\boxed";
+  const size_t n = sizeof word - 1;
+  return (size_t)(brace - text) >= n && memcmp(brace - n, word, n) == 0;
+}
+
+static int is_escaped(const char *text, const char *at) {
+  size_t n = 0;
+  while (at - n > text && at[-1 - (ptrdiff_t)n] == '\\') n++;
+  return n & 1;
+}
+
+/* The outermost box around the one whose text begins at `at` and ends at *close, which is closed
+ * itself: where its text begins, and *close is where it ends. */
+static const char *outermost(const char *text, const char *at, const char *end,
+                             const char **close) {
+  size_t closed = 0, level = 0, found = 0, depth = 0;
+  const char *outer = at;
+  for (const char *next = *close; (next = closing(next + 1, end));) closed++;
+  for (const char *c = at - 1; level < closed && c-- > text;) {
+    if ((*c != '{' && *c != '}') || is_escaped(text, c)) continue;
+    if (*c == '}')
+      depth++;
+    else if (depth)
+      depth--;
+    else if (level++, opens_box(text, c))
+      outer = c + 1, found = level;
+  }
+  for (; found; found--) *close = closing(*close + 1, end);
+  return outer;
+}
+
 int sl_answer_box(const char *text, size_t size, const char **begin, size_t *n) {
   static const char box[] = "\\boxed{";
   const char *boxed = find_last(text, size, box), *end = text + size;
   const char *close = boxed ? closing(boxed + strlen(box), end) : NULL;
   if (!close) return 0;
-  *begin = boxed + strlen(box);
+  *begin = outermost(text, boxed + strlen(box), end, &close);
   trim_piece(begin, close, n);
   return 1;
 }

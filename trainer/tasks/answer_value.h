@@ -28,7 +28,9 @@ typedef struct {
   sl_answer_number number[SL_ANSWER_NUMBERS];
   sl_answer_group group[SL_ANSWER_GROUPS];
   size_t n_numbers, n_groups;
-  int is_union; /* of intervals, not a list */
+  int is_union;     /* of intervals, not a list */
+  const char *name; /* of x = 5, in the text that was read; name_size 0: there is none */
+  size_t name_size;
 } sl_answer_value;
 
 /* The text in one spelling (spec F3.13, step 1): out has room for 3 size + 1 bytes; returns its

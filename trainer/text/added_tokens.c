@@ -149,8 +149,9 @@ sl_added_kind sl_added_tokens_next(const sl_added_tokens *set, sl_added_walk *w,
     if (!token || !is_wanted(w, token, at)) continue;
     size_t start = at, stop = at + token->size;
     if (token->lstrip) start = sl_space_before(w->text, at);
-    if (start < w->done) start = w->done;
+    if (token->lstrip && start < w->done) start = w->done;
     if (token->rstrip) stop += sl_space_after(w->text + stop, w->size - stop);
+    if (start >= stop) continue; /* the token before has taken it all as the space behind it */
     const size_t done = w->done;
     w->done = stop;
     *id = w->found = token->id;

@@ -38,7 +38,7 @@ static sl_status index_words(sl_bpe *b, sl_error *err) {
   memset(b->words, 0xFF, size * sizeof *b->words);
   b->words_mask = size - 1;
   for (uint32_t id = 0; id < p->n_ids; id++)
-    if (p->kind[id] & SL_ID_WORD)
+    if (p->kind[id] & SL_ID_WORD && !(p->kind[id] & SL_ID_SPECIAL))
       *sl_word_place(b, p->bytes + p->start[id], p->start[id + 1] - p->start[id]) = id;
   return SL_OK;
 }

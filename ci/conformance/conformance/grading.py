@@ -7,7 +7,8 @@ from fractions import Fraction
 WHITE = " \t\n\r"
 NOTHING = ("\\left", "\\right", "\\big", "\\Big", "\\bigl", "\\bigr", "\\displaystyle", "\\!",
            "\\,", "\\;", "\\:", "\\$", "$", "\u20ac", "\u00a3", "\u00a5", "\\(", "\\)", "\\[",
-           "\\]", "**")
+           "\\]", "**", "\\boxed")
+MARKS = ("{,}", "\\,", "\\;", "\\:", "\\!")
 SPELLING = {
     **dict.fromkeys(NOTHING, ""),
     **dict.fromkeys(("\\ ", "\\quad", "~", "\u00a0", *WHITE), " "),
@@ -25,6 +26,11 @@ UNITS = """km/h cm mm km kg mg ml mL ft inch inches in feet foot yard yards mile
 meters metre metres degree degrees deg dollar dollars cent cents USD second seconds minute minutes
 hour hours day days week weeks month months year years mph unit units square cubic per pound
 pounds gram grams liter liters people percent times apples points students sq""".split()
+NO_UNITS = """hundred thousand million billion trillion hundreds thousands millions dozen dozens half
+halves squared cubed factorial base mod modulo or and not no but is are more less least most than
+plus minus to if below under negative zero am pm AM PM mil billions approx about remainder
+else""".split()
+UNIT_LETTERS = "mgshlLNJWVAKCF"
 TEXT_BYTES, VALUE_BYTES, GROUPS, NUMBERS = 4096, 1024, 16, 24
 LIMIT, ROOT, TERMS, PI, EXPONENT, DEPTH = 2 ** 512, 10 ** 12, 6, 8, 1024, 32
 
@@ -50,10 +56,16 @@ def closing(text, at):
 
 
 def boxed(text):
-    """What the last \\boxed{} holds, or None."""
-    at = text.rfind("\\boxed{")
-    end = None if at < 0 else closing(text, at + 7)
-    return None if end is None else text[at + 7:end].strip(WHITE)
+    """What the last \\boxed{} holds, or the outermost that is closed around it; or None."""
+    last = text.rfind("\\boxed{")
+    inner = None if last < 0 else closing(text, last + 7)
+    if inner is None:
+        return None
+    for box in re.finditer(r"\\boxed\{", text):
+        end = closing(text, box.end())
+        if end is not None and end >= inner:
+            return text[box.end():end].strip(WHITE)
+    raise AssertionError("the last one is around itself")
 
 
 def answer_of(text):
@@ -67,8 +79,6 @@ def answer_of(text):
 
 def spelt(text, at):
     """What is written in several ways at a place: its length, and what it becomes."""
-    if re.compile(r"\{,\}[0-9]{3}").match(text, at):
-        return 3, ""
     for written, becomes in SPELLING.items():
         end = at + len(written)
         if text.startswith(written, at) and not (
@@ -77,24 +87,54 @@ def spelt(text, at):
     return 1, text[at]
 
 
+def is_digit(text):
+    return bool(re.match("[0-9]", text))
+
+
+def mark(text, at):
+    """What groups digits at a place behind one: its length, or 0."""
+    return next((len(m) for m in MARKS if text.startswith(m, at) and
+                 re.match("[0-9]{3}(?![0-9])", text[at + len(m):at + len(m) + 4])), 0)
+
+
+def joined(text):
+    """Groups of a space and three digits, joined; other digits stay apart."""
+    groups = re.compile("[0-9]{1,3}(?: [0-9]{3}(?![0-9]))+(?! *[0-9/])")
+    out, at, before = "", 0, ""
+    while at < len(text):
+        starts = is_digit(text[at]) and not re.match("[0-9A-Za-z.]", before)
+        found = groups.match(text, at) if starts else None
+        piece = found.group() if found else text[at]
+        before = before if piece == " " else piece[0]
+        out += piece.replace(" ", "") if found else piece
+        at += len(piece)
+    return out
+
+
 def clean(text):
     """F3.13, step 1."""
     out, at = "", 0
     while at < len(text):
-        length, becomes = spelt(text, at)
+        behind = is_digit(out[-1:])
+        grouping = mark(text, at) if behind else 0
+        length, becomes = (grouping, "") if grouping else spelt(text, at)
+        at += length
+        if not becomes and not grouping and behind and is_digit(text[at:at + 1]):
+            becomes = " "
         if becomes[:1] == " " and (not out or out[-1] == " "):
             becomes = becomes[1:]
         out += becomes
-        at += length
     out = out.rstrip(" ")
-    return (out[:-1] if out.endswith(".") else out).strip(" ")
+    return joined((out[:-1] if out.endswith(".") else out).strip(" "))
 
 
 def as_text(text):
     """F3.13, step 9."""
     wrapper = r"\\(?:text|mathrm|mathbf|textbf|textit|mbox|operatorname)\{([^{}]*)\}"
-    text = re.sub(wrapper, r"\1", text).replace(" ", "")
-    text = re.sub(r"\{([^{}\\])\}", r"\1", text)
+    text = re.sub(wrapper, r" \1 ", text)
+    apart = re.split("(?<=[0-9.]) +(?=[0-9.])", text)
+    text = " ".join(part.replace(" ", "") for part in apart)
+    text = re.sub("\\{([^{}\\\\\x80-\U0010ffff])\\}", r"\1", text)
     return text.lower() if re.fullmatch("[A-Za-z]*", text) else text
 
 
@@ -195,11 +235,17 @@ class Group:
     items: list
 
 
+def is_unit(word):
+    """Whether a word, or a digit, of \\text{} is that of a unit (6)."""
+    return not is_digit(word) and word not in NO_UNITS and (len(word) > 1 or word in UNIT_LETTERS)
+
+
 class Reader:
     """An answer in one spelling, from the left."""
 
     def __init__(self, text):
         self.text, self.at, self.brackets, self.depth = text, 0, 0, 0
+        self.is_bare = False        # in an exponent or a root without braces
 
     def rest(self):
         return self.text[self.at:]
@@ -243,7 +289,8 @@ class Reader:
         exponent = self.match("[eE]([+-]?[0-9]{1,3})(?![0-9A-Za-z])")
         if exponent:
             x *= Fraction(10) ** int(exponent.group(1))
-        return x if behind or (exponent and int(exponent.group(1))) else x + self.mixed()
+        has_power = exponent and int(exponent.group(1))
+        return x if behind or has_power or self.is_bare else x + self.mixed()
 
     def mixed(self):
         """The fraction of a mixed number behind an integer, or 0."""
@@ -268,10 +315,19 @@ class Reader:
         self.depth += 1
         if self.depth > DEPTH:
             raise NoValue
+        bare, self.is_bare = self.is_bare, False
         value = self.expression()
+        self.is_bare = bare
         self.depth -= 1
         if not self.char(close):
             raise NoValue
+        return value
+
+    def bare(self, read):
+        """Without braces what follows does not belong to it: no mixed number."""
+        bare, self.is_bare = self.is_bare, True
+        value = read()
+        self.is_bare = bare
         return value
 
     def argument(self):
@@ -291,7 +347,8 @@ class Reader:
                 raise NoValue
         if self.char("("):
             return root(self.closed(")"), k)
-        return root(self.number() if re.match("[0-9]", self.rest()) else self.argument(), k)
+        is_digits = re.match("[0-9]", self.rest())
+        return root(self.bare(self.number) if is_digits else self.argument(), k)
 
     def base(self):
         self.spaces()
@@ -317,7 +374,7 @@ class Reader:
         self.depth += 1
         if self.depth > DEPTH:
             raise NoValue
-        exponent = rational(self.power())
+        exponent = rational(self.bare(self.power))
         self.depth -= 1
         return power(value, -exponent if negative else exponent)
 
@@ -333,7 +390,7 @@ class Reader:
         while True:
             before = self.at
             sign = self.char("*") or self.char("/")
-            if not sign and not re.match(r" *(\(|\{|\\frac|\\sqrt|\\pi|sqrt|pi)", self.rest()):
+            if not sign and not re.match(r" *(\(|\{(?![ {]*[0-9])|\\frac|\\sqrt|\\pi|sqrt|pi)", self.rest()):
                 self.at = before
                 return value
             other = self.factor() if sign else self.power()
@@ -352,15 +409,17 @@ class Reader:
     # answers (2, 6, 7)
 
     def unit(self):
-        return self.match(r"\\(?:text|mathrm|mbox|textbf)\{[^{}]*\}") or self.word("\\circ") or any(
-            self.word(unit) for unit in UNITS)
+        before, found = self.at, self.match(r"\\(?:text|mathrm|mbox|textbf)\{([^{}]*)\}")
+        if found and not all(map(is_unit, re.findall("[A-Za-z]+|[0-9]", found.group(1)))):
+            self.at, found = before, None
+        return found or self.word("\\circ") or any(self.word(unit) for unit in UNITS)
 
     def units(self):
         self.spaces()
         while self.unit():
             self.match(r"\^(\{[23]\}|[23])")
             self.spaces()
-            self.match("/(?=[A-Za-z])")
+            self.match(r"/ *(?=[A-Za-z\\])")
 
     def item(self):
         self.spaces()
@@ -424,9 +483,9 @@ class Reader:
         raise NoValue
 
     def answer(self):
-        """Whether it is a union, and its groups (2)."""
+        """Whether it is a union, its groups, its name (2)."""
         start = self.at
-        self.name()
+        of_set = self.name()
         self.spaces()
         in_set = bool(self.match(r"\\\{"))
         if not in_set:
@@ -448,7 +507,7 @@ class Reader:
         self.spaces()
         if self.rest():
             raise NoValue
-        return between == {"\\cup"}, groups
+        return between == {"\\cup"}, groups, first or (of_set if in_set else "")
 
 
 def read(text):
@@ -479,7 +538,7 @@ def equal_groups(a, b):
 
 
 def equal_values(a, b):
-    if a[0] != b[0] or len(a[1]) != len(b[1]):
+    if a[0] != b[0] or len(a[1]) != len(b[1]) or (a[2] and b[2] and a[2] != b[2]):
         return False
     left = list(b[1])
     for group in a[1]:

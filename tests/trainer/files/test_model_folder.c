@@ -298,6 +298,11 @@ Test(model_folder, refuses_bad_configurations_with_their_place) {
       {"\"architectures\": [\"Qwen2ForCausalLM\"],\n  \"model_type\": \"qwen2\"",
        "\"model_type\": \"qwen3\"", "tensor model.layers.0.self_attn.q_norm.weight is missing"},
       {"\"rope_theta\": 1", "\"rope_theta\": -1", "rope_theta: expected a positive number"},
+      {"\"rope_theta\": 1", "\"rope_theta\": 0.5, \"x\": 1",
+       "model/config.json:14:3: rope_theta: expected a number from 1 to 2^100, found 0.5"},
+      {"\"head_dim\": 2", "\"head_dim\": 65538",
+       "head_dim: rope: head size 65538 is not an even number up to 65536"},
+      {"\"num_key_value_heads\": 2,", "", "num_key_value_heads: missing; expected an integer"},
       {"\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": 1e-60",
        "rms_norm_eps: expected a positive number, found 0"},
       {"\"rms_norm_eps\": 1e-06", "\"rms_norm_eps\": NaN", "model/config.json:13:"},
@@ -353,6 +358,18 @@ Test(model_folder, reads_every_way_to_write_plain_rope) {
     cr_assert_eq(sl_model_config_read(&shape, path, &err), SL_OK, "%s", err.message);
     cr_assert_eq(shape.rope_theta, cases[i].theta, "%s", cases[i].text);
   }
+}
+
+/* Llamas of before heads were grouped have no such key. */
+Test(model_folder, a_llama_without_groups_has_as_many_heads_for_keys) {
+  const char *path = write_model(1);
+  edit_config("\"architectures\": [\"Qwen2ForCausalLM\"],\n  \"model_type\": \"qwen2\"",
+              "\"model_type\": \"llama\"");
+  edit_config("\"num_key_value_heads\": 2,", "\"num_key_value_heads\": null,");
+  sl_model_shape shape;
+  sl_error err;
+  cr_assert_eq(sl_model_config_read(&shape, path, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(shape.kv_heads, 4);
 }
 
 static void expect_rope(const sl_rope_scaling *got, const sl_rope_scaling *want) {

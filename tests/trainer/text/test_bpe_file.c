@@ -103,6 +103,11 @@ Test(bpe_file, a_model_or_a_token_that_is_not_read_is_named) {
       {"\"id\": 3", "\"id\": 4", "added_tokens: [0]: '<e>' has the id 4, but its place"},
       {"\"<e>\"", "\"a\"", "[0]: 'a' has the id 3, but the vocabulary gives it 0"},
       {"\"<e>\"", "\"\"", "content: expected a text of 1 to 1024 bytes"},
+      {"\"ab\": 2", "\"ab\": 3", "'<e>' has the id 3, which is that of 'ab' too"},
+      {"\"id\": 3, \"content\": \"<e>\"", "\"id\": 1, \"content\": \"b\"",
+       "the token of byte 0x62, id 1, is special"},
+      {"\"id\": 3, \"content\": \"<e>\"", "\"id\": 2, \"content\": \"ab\"",
+       "the id 2 is special, but merge 0 makes it"},
       {"\"special\": true", "\"spezial\": true", "'spezial' is not known"},
       {"\"lstrip\": false, ", "", "'lstrip' is missing"},
   };
@@ -117,6 +122,29 @@ Test(bpe_file, what_has_the_same_meaning_is_read) {
   read_edited("{\"type\": \"NFC\"}", "null", NULL);
   read_edited("{\"type\": \"NFC\"}", "{\"type\": \"Sequence\", \"normalizers\": []}", NULL);
   read_edited("\"padding\": null", "\"padding\": {\"length\": 3}", NULL);
+}
+
+/* Where words come first, the text of a special token of the vocabulary is still none. */
+Test(bpe_file, a_word_is_no_special_token) {
+  char text[4096];
+  const char *const at = strstr(base, "\"vocab\"");
+  snprintf(text, sizeof text, "%.*s\"vocab\": {\"a\": 0, \"b\": 1, \"ab\": 2, \"<e>\": 3}, %s",
+           (int)(at - base), base, strstr(base, "\"merges\""));
+  memcpy(strstr(text, "\"ignore_merges\": false"), "\"ignore_merges\": true ", 22);
+  sl_bpe *bpe = NULL;
+  sl_bpe_encoder *e = NULL;
+  sl_ids ids = {0};
+  sl_error err = {SL_OK, ""};
+  cr_assert_eq(read_text(&bpe, text, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_bpe_encoder_create(&e, bpe, &err), SL_OK);
+  cr_assert_eq(sl_bpe_encode(e, "ab <e> ab", 9, SL_TEXT_PLAIN, &ids, &err), SL_OK);
+  cr_assert_eq(ids.used, 2);
+  cr_assert(ids.ids[0] == 2 && ids.ids[1] == 2);
+  cr_assert_eq(sl_bpe_encode(e, "<e>", 3, SL_TEXT_PARSED, &ids, &err), SL_OK);
+  cr_assert_eq(ids.ids[2], 3);
+  sl_ids_free(&ids);
+  sl_bpe_encoder_destroy(e);
+  sl_bpe_destroy(bpe);
 }
 
 /* Nesting is bounded by the parser, size by the reader. */

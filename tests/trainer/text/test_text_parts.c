@@ -103,6 +103,26 @@ Test(expression, the_rest_is_refused_with_its_place) {
   }
 }
 
+/* Between two complements PCRE2 10.42 makes the first quantifier possessive where no option forbids
+ * it: then \P{Nl} would take U+00A0 and leave \P{Lo} nothing. */
+Test(splitter, a_quantifier_gives_back) {
+  static const char *const expressions[] = {"\\P{Nl}{1,3}\\P{Lo}", "\\P{N}+\\P{L}",
+                                            "\\P{Lu}+\\P{Ll}"};
+  const char *text = "\u4e75\u090f\u00a0"; /* Lo, Lo, Zs: 3, 3 and 2 bytes */
+  for (size_t i = 0; i < 3; i++) {
+    sl_splitter *splitter;
+    sl_error err;
+    char *expression;
+    size_t begin, end;
+    cr_assert_eq(sl_expression_translate(&expression, expressions[i], &err), SL_OK);
+    cr_assert_eq(sl_splitter_create(&splitter, expression, &err), SL_OK, "%s", err.message);
+    cr_assert_eq(sl_splitter_next(splitter, text, 8, 0, &begin, &end, &err), SL_OK);
+    cr_expect(begin == 0 && end == 8, "%s: %zu to %zu", expressions[i], begin, end);
+    sl_splitter_destroy(splitter);
+    free(expression);
+  }
+}
+
 Test(expression, a_match_that_takes_too_long_is_given_up) {
   char *expression, text[2001];
   sl_splitter *splitter;
