@@ -260,6 +260,14 @@ static void by_product(double *dlogp, const double *logp_new, size_t n, float si
   }
 }
 
+/* And whose weight is h - z^2 h^3, h = (1 + z^2)^(-1/2). */
+static void softsign_by_product(double *dlogp, const double *logp_new, size_t n) {
+  for (size_t i = 0; i < n; i++) {
+    const float r = (float)exp(logp_new[i]), z = r - 1.0f, h = 1.0f / sqrtf(1.0f + z * z);
+    dlogp[i] = (double)(-(h - z * z * h * h * h) * r / (float)n);
+  }
+}
+
 /* Named where s (1 - s) explains the numbers, and not where the right weight or nothing does. */
 Test(judge, lost_digits_are_named) {
   enum { N = 4 };
@@ -285,6 +293,10 @@ Test(judge, lost_digits_are_named) {
   by_product(dlogp, logp_new, N, 1.0f);
   cr_assert_eq(sl_lost_digits(&lost, &c, dlogp), SL_OK);
   cr_expect_eq(lost, 0, "a wrong sign is another defect");
+  cr_assert_eq(sl_op_setting_parse(&c, "gate=softsign", &err), SL_OK);
+  softsign_by_product(dlogp, logp_new, N);
+  cr_assert_eq(sl_lost_digits(&lost, &c, dlogp), SL_OK);
+  cr_expect(lost >= 1, "softsign's too");
   cr_assert_eq(sl_op_setting_parse(&c, "gate=fancy", &err), SL_ERR_USAGE);
   cr_expect_str_eq(err.message,
                    "gate=fancy: may be sigmoid|erf|arctan|softsign|clip|identity|cispo|expression");

@@ -13,6 +13,18 @@ static size_t setting(const sl_op *op, const char *name) {
   return i;
 }
 
+/* Gates whose weight has another form under `product`. */
+static int has_product(const sl_op_case *c) {
+  static const char *const gates[] = {"gate=sigmoid", "gate=softsign"};
+  const size_t at = setting(c->op, "gate");
+  for (size_t i = 0; i < 2; i++) {
+    sl_op_case other = *c;
+    if (!sl_op_setting_parse(&other, gates[i], NULL) && other.setting[at] == c->setting[at])
+      return 1;
+  }
+  return 0;
+}
+
 static sl_status judge_form(sl_judgement *j, const sl_op_case *c, double form, const double *dlogp,
                             sl_ball *balls, size_t n) {
   sl_op_case other = *c;
@@ -25,7 +37,7 @@ static sl_status judge_form(sl_judgement *j, const sl_op_case *c, double form, c
 
 sl_status sl_lost_digits(size_t *lost, const sl_op_case *c, const double *dlogp) {
   *lost = 0;
-  if (c->op != &sl_op_gated_loss || c->setting[setting(c->op, "gate")] != 0.0) return SL_OK;
+  if (c->op != &sl_op_gated_loss || !has_product(c)) return SL_OK;
   const size_t n = sl_op_count_of(c, &c->op->out[0]);
   sl_ball *balls = malloc(n * sizeof *balls + 1);
   sl_judgement stable, product;
