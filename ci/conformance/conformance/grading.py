@@ -1,229 +1,22 @@
-"""Answers and when they are equal: formats.md F3.12 and F3.13, without the work of step 10."""
-import math
+"""When answers are equal: formats.md F3.13, without the work of step 10."""
 import re
 from dataclasses import dataclass
 from fractions import Fraction
 
-WHITE = " \t\n\r"
-NOTHING = ("\\left", "\\right", "\\big", "\\Big", "\\bigl", "\\bigr", "\\displaystyle", "\\!",
-           "\\,", "\\;", "\\:", "\\$", "$", "\u20ac", "\u00a3", "\u00a5", "\\(", "\\)", "\\[",
-           "\\]", "**", "\\boxed")
-MARKS = ("{,}", "\\,", "\\;", "\\:", "\\!")
-SPELLING = {
-    **dict.fromkeys(NOTHING, ""),
-    **dict.fromkeys(("\\ ", "\\quad", "~", "\u00a0", *WHITE), " "),
-    **dict.fromkeys(("\\dfrac", "\\tfrac", "\\cfrac"), "\\frac"),
-    **dict.fromkeys(("\\cdot", "\\times", "\u00d7", "\u00b7", "\u22c5"), "*"),
-    **dict.fromkeys(("\\div", "\u00f7"), "/"),
-    **dict.fromkeys(("\u2212", "\u2013"), "-"),
-    "\\%": "%",
-    **dict.fromkeys(("^{\\circ}", "^\\circ", "\\degree", "\u00b0"), "\\circ"),
-    "\u03c0": "\\pi ", "\u221e": "\\infty", "\u221a": "\\sqrt", "\u222a": "\\cup",
-    **dict.fromkeys(("\\text{ and }", "\\text{and}"), " and "),
-    **dict.fromkeys(("\\text{ or }", "\\text{or}"), " or "),
-    "\\lbrace": "\\{", "\\rbrace": "\\}"}
+from .answer_text import answer_of, as_text, clean, is_digit
+from .answer_values import NoValue, add, bounded, divide, multiply, power, rational, root
+
 UNITS = """km/h cm mm km kg mg ml mL ft inch inches in feet foot yard yards mile miles meter
 meters metre metres degree degrees deg dollar dollars cent cents USD second seconds minute minutes
 hour hours day days week weeks month months year years mph unit units square cubic per pound
 pounds gram grams liter liters people percent times apples points students sq""".split()
-NO_UNITS = """hundred thousand million billion trillion hundreds thousands millions dozen dozens half
-halves squared cubed factorial base mod modulo or and not no but is are more less least most than
-plus minus to if below under negative zero am pm AM PM mil billions approx about remainder
+NO_UNITS = """hundred thousand million billion trillion hundreds thousands millions dozen dozens
+half halves squared cubed factorial base mod modulo or and not no but is are more less least most
+than plus minus to if below under negative zero am pm AM PM mil billions approx about remainder
 else""".split()
 UNIT_LETTERS = "mgshlLNJWVAKCF"
-TEXT_BYTES, VALUE_BYTES, GROUPS, NUMBERS = 4096, 1024, 16, 24
-LIMIT, ROOT, TERMS, PI, EXPONENT, DEPTH = 2 ** 512, 10 ** 12, 6, 8, 1024, 32
-
-
-class NoValue(Exception):
-    """What has no value by steps 2 to 5."""
-
-
-# ---- where an answer stands (F3.12)
-
-def closing(text, at):
-    """The place of the brace that closes the one before `at`, or None."""
-    depth = 1
-    while at < len(text):
-        if text[at] == "\\" and at + 1 < len(text):
-            at += 2
-            continue
-        depth += {"{": 1, "}": -1}.get(text[at], 0)
-        if depth == 0:
-            return at
-        at += 1
-    return None
-
-
-def boxed(text):
-    """What the last \\boxed{} holds, or the outermost that is closed around it; or None."""
-    last = text.rfind("\\boxed{")
-    inner = None if last < 0 else closing(text, last + 7)
-    if inner is None:
-        return None
-    for box in re.finditer(r"\\boxed\{", text):
-        end = closing(text, box.end())
-        if end is not None and end >= inner:
-            return text[box.end():end].strip(WHITE)
-    raise AssertionError("the last one is around itself")
-
-
-def answer_of(text):
-    """F3.12."""
-    inside = boxed(text)
-    return text[text.rfind("####") + 4 if "####" in text else 0:].strip(WHITE) \
-        if inside is None else inside
-
-
-# ---- one spelling (F3.13, 1)
-
-def spelt(text, at):
-    """What is written in several ways at a place: its length, and what it becomes."""
-    for written, becomes in SPELLING.items():
-        end = at + len(written)
-        if text.startswith(written, at) and not (
-                written[0] == "\\" and re.match("[A-Za-z]{2}", text[end - 1:end + 1])):
-            return len(written), becomes
-    return 1, text[at]
-
-
-def is_digit(text):
-    return bool(re.match("[0-9]", text))
-
-
-def mark(text, at):
-    """What groups digits at a place behind one: its length, or 0."""
-    return next((len(m) for m in MARKS if text.startswith(m, at) and
-                 re.match("[0-9]{3}(?![0-9])", text[at + len(m):at + len(m) + 4])), 0)
-
-
-def joined(text):
-    """Groups of a space and three digits, joined; other digits stay apart."""
-    groups = re.compile("[0-9]{1,3}(?: [0-9]{3}(?![0-9]))+(?! *[0-9/])")
-    out, at, before = "", 0, ""
-    while at < len(text):
-        starts = is_digit(text[at]) and not re.match("[0-9A-Za-z.]", before)
-        found = groups.match(text, at) if starts else None
-        piece = found.group() if found else text[at]
-        before = before if piece == " " else piece[0]
-        out += piece.replace(" ", "") if found else piece
-        at += len(piece)
-    return out
-
-
-def clean(text):
-    """F3.13, step 1."""
-    out, at = "", 0
-    while at < len(text):
-        behind = is_digit(out[-1:])
-        grouping = mark(text, at) if behind else 0
-        length, becomes = (grouping, "") if grouping else spelt(text, at)
-        at += length
-        if not becomes and not grouping and behind and is_digit(text[at:at + 1]):
-            becomes = " "
-        if becomes[:1] == " " and (not out or out[-1] == " "):
-            becomes = becomes[1:]
-        out += becomes
-    out = out.rstrip(" ")
-    return joined((out[:-1] if out.endswith(".") else out).strip(" "))
-
-
-def as_text(text):
-    """F3.13, step 9."""
-    wrapper = r"\\(?:text|mathrm|mathbf|textbf|textit|mbox|operatorname)\{([^{}]*)\}"
-    text = re.sub(wrapper, r" \1 ", text)
-    apart = re.split("(?<=[0-9.]) +(?=[0-9.])", text)
-    text = " ".join(part.replace(" ", "") for part in apart)
-    text = re.sub("\\{([^{}\\\\\x80-\U0010ffff])\\}", r"\1", text)
-    return text.lower() if re.fullmatch("[A-Za-z]*", text) else text
-
-
-# ---- values (F3.13, 5): sums of r sqrt(n) pi^k, as {(n, k): r}
-
-def bounded(value):
-    """A value within step 5."""
-    value = {key: r for key, r in value.items() if r}
-    if len(value) > TERMS or any(abs(k) > PI or n > ROOT or abs(r.numerator) >= LIMIT
-                                 or r.denominator >= LIMIT for (n, k), r in value.items()):
-        raise NoValue
-    return value
-
-
-def rational(value):
-    """A value that is rational."""
-    if set(value) - {(1, 0)}:
-        raise NoValue
-    return value.get((1, 0), Fraction(0))
-
-
-def add(a, b, sign=1):
-    return bounded({key: a.get(key, Fraction(0)) + sign * b.get(key, Fraction(0))
-                    for key in {**a, **b}})
-
-
-def square_free(n):
-    """n as (square, rest): n = square^2 rest."""
-    square, rest, d = 1, 1, 2
-    while d * d * d <= n:
-        while n % d == 0:
-            n //= d
-            if n % d == 0:
-                n //= d
-                square *= d
-            else:
-                rest *= d
-        d += 1
-    root = math.isqrt(n)
-    return (square * root, rest) if root * root == n else (square, rest * n)
-
-
-def multiply(a, b):
-    total = {}
-    for (n, i), r in a.items():
-        for (m, k), s in b.items():
-            common = math.gcd(n, m)                 # both are free of squares
-            key = (n // common * (m // common), i + k)
-            total = add(total, bounded({key: r * s * common}))
-    return total
-
-
-def divide(a, b):
-    """A divisor has one term, or two of one k."""
-    if not b or len(b) > 2 or len({k for _, k in b}) > 1:
-        raise NoValue
-    if len(b) == 1:
-        ((n, k), r), = b.items()
-        return multiply(a, bounded({(n, -k): 1 / (r * n)}))
-    (first, r), (second, s) = b.items()
-    other = {first: r, second: -s}
-    return divide(multiply(a, other), multiply(b, other))
-
-
-def root(value, k):
-    """A root is of a rational, and for k > 2 exact."""
-    r = rational(value)
-    if k == 2:
-        if r < 0 or r.numerator * r.denominator > ROOT:
-            raise NoValue
-        square, rest = square_free(r.numerator * r.denominator)
-        return bounded({(rest, 0): Fraction(square, r.denominator)}) if r else {}
-    if r < 0 and k % 2 == 0 or max(abs(r.numerator), r.denominator) > ROOT:
-        raise NoValue
-    parts = [round(abs(x) ** (1 / k)) for x in (r.numerator, r.denominator)]
-    if [x ** k for x in parts] != [abs(r.numerator), r.denominator]:
-        raise NoValue
-    return bounded({(1, 0): Fraction(*parts) * (-1 if r < 0 else 1)})
-
-
-def power(value, exponent):
-    """Exponents are within 1,024 and of denominator 1 or 2."""
-    p, q = exponent.numerator, exponent.denominator
-    if q > 2 or abs(p) > EXPONENT or (not value and p <= 0):
-        raise NoValue
-    base, result = root(value, 2) if q == 2 else value, {(1, 0): Fraction(1)}
-    for _ in range(abs(p)):
-        result = multiply(result, base)
-    return divide({(1, 0): Fraction(1)}, result) if p < 0 else result
+TEXT_BYTES, VALUE_BYTES, GROUPS, NUMBERS, DEPTH = 4096, 1024, 16, 24, 32
+FACTOR = re.compile(r" *(\(|\{(?![ {]*[0-9])|\\frac|\\sqrt|\\pi|sqrt|pi)")   # side by side
 
 
 # ---- reading (F3.13, 2 to 7)
@@ -390,7 +183,7 @@ class Reader:
         while True:
             before = self.at
             sign = self.char("*") or self.char("/")
-            if not sign and not re.match(r" *(\(|\{(?![ {]*[0-9])|\\frac|\\sqrt|\\pi|sqrt|pi)", self.rest()):
+            if not sign and not FACTOR.match(self.rest()):
                 self.at = before
                 return value
             other = self.factor() if sign else self.power()

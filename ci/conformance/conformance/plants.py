@@ -9,8 +9,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from . import (evaluation, functions, functions64, gates, grading, model, numerics, objective,
-               optimizer, random, rewards, tasks, training, transformer)
+from . import (answer_text, answer_values, evaluation, functions, functions64, gates, grading,
+               model, numerics, objective, optimizer, random, rewards, tasks, training,
+               transformer)
 from .numerics import F32, F64, fma, rn32, wide
 
 
@@ -287,8 +288,8 @@ def percent_alone(a, b):
 def first_box(text):
     """What the first box holds (F3.12)."""
     at = text.find("\\boxed{")
-    end = None if at < 0 else grading.closing(text, at + 7)
-    return None if end is None else text[at + 7:end].strip(grading.WHITE)
+    end = None if at < 0 else answer_text.closing(text, at + 7)
+    return None if end is None else text[at + 7:end].strip(answer_text.WHITE)
 
 
 def from_the_left(self):
@@ -296,8 +297,8 @@ def from_the_left(self):
     value = self.base()
     while self.char("^"):
         negative = self.char("-")
-        exponent = grading.rational(self.base())
-        value = grading.power(value, -exponent if negative else exponent)
+        exponent = answer_values.rational(self.base())
+        value = answer_values.power(value, -exponent if negative else exponent)
     return value
 
 
@@ -405,7 +406,7 @@ PLANTS = {
     "any-order": ("tags in any order", "rewards", rewards, "template", any_order),
     "percent": ("percentages equal by value alone", "grades", grading, "equal_items",
                 percent_alone),
-    "box": ("the first box in place of the last", "grades", grading, "boxed", first_box),
+    "box": ("the first box in place of the last", "grades", answer_text, "boxed", first_box),
     "towers": ("powers from the left", "grades", grading.Reader, "power", from_the_left),
     "lists": ("lists in order", "grades", grading, "equal_values", in_order),
     "sampled": ("sequences numbered sample by sample", "sampled", evaluation, "sequence_of",

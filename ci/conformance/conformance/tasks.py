@@ -6,7 +6,7 @@ import os
 import re
 from dataclasses import dataclass, field
 
-from . import grading, random, rewards
+from . import answer_text, random, rewards
 
 DIGITS_ALPHABET = "0123456789+-*/="
 
@@ -210,7 +210,7 @@ def math_line(value, config):
     """The same of a line of math (F3.11, 2)."""
     question, answer, solution = (value.get(config[f"task.{key}_key"])
                                   for key in ("prompt", "answer", "solution"))
-    return question, solution or "", grading.boxed(solution) if answer is None else str(answer)
+    return question, solution or "", answer_text.boxed(solution) if answer is None else str(answer)
 
 
 def language_problem(value, config):
@@ -218,7 +218,7 @@ def language_problem(value, config):
     is_math = config["task.name"] == "math"
     question, reasoning, gold = (math_line if is_math else gsm8k_line)(value, config)
     reasoning, gold = reasoning.strip(rewards.WHITE), gold.strip(rewards.WHITE)
-    if not question or not grading.clean(gold):
+    if not question or not answer_text.clean(gold):
         return None
     tags = rewards.tags_of(config)
     if config["reward.answer_in"] == "tags":
