@@ -153,9 +153,10 @@ static int segment_below(sl_proof *proof, sl_problem *p, int segment, sl_budget 
     result = -1;
   } else if (s != SL_SEARCH_HOLDS || !tail || result <= 0) {
     result = 0;
-    sl_finding_open(
-        f, s, stuck,
-        !tail ? "f' <= 1 is not settled at infinity; boxes stopped" : "f' <= 1 is not settled");
+    sl_finding_open(f, s, stuck,
+                    !tail && s != SL_SEARCH_FAINT
+                        ? "f' <= 1 is not settled at infinity; boxes stopped"
+                        : "f' <= 1 is not settled");
   }
   arf_clear(low), arf_clear(high), arf_clear(top), arf_clear(stuck);
   sl_witness_clear(&w);
