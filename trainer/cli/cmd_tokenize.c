@@ -135,40 +135,29 @@ static sl_status encode_part(job *j, const sl_text_pieces *p, size_t begin, size
   return sl_bpe_encode_pieces(j->encoder, p, begin, end, &j->ids, err);
 }
 
-/* What stands before an answer, the answer and what ends it are encoded each by itself, as a run
- * does (spec F7.11). */
-static sl_status print_masked(job *j, const sl_text_pieces *pieces, sl_error *err) {
-  const sl_rendered *r = &j->rendered;
-  sl_growing trained = {0};
-  size_t at = 0;
-  sl_status status = SL_OK;
-  for (size_t i = 0; !status && i < r->n_answers; i++) {
-    const sl_answer_place *a = &r->answers[i];
-    char range[64];
-    status = encode_part(j, pieces, at, a->begin, err);
-    const size_t first = j->ids.used;
-    if (!status) status = sl_bpe_encode_pieces(j->encoder, pieces, a->begin, a->end, &j->ids, err);
-    const size_t end = j->ids.used + (a->closed > a->end);
-    if (!status) {
-      snprintf(range, sizeof range, "%s[%zu,%zu]", i ? "," : "", first, end);
-      status = sl_growing_put(&trained, range, strlen(range), err);
-    }
-    at = a->end;
-  }
-  if (!status) status = encode_part(j, pieces, at, pieces->size, err);
+/* The ids, and the ranges of them that training counts. */
+static sl_status print_masked(job *j, sl_error *err) {
+  const size_t n = j->rendered.n_answers;
+  sl_token_range *ranges = calloc(n ? n : 1, sizeof *ranges);
+  sl_status status =
+      ranges ? sl_template_encode(j->encoder, &j->template, &j->rendered, &j->ids, ranges, err)
+             : sl_fail(err, SL_ERR_MEMORY, "no memory for a conversation");
   if (!status) {
     fputs("{\"ids\":", stdout);
     status = print_ids(&j->ids, &j->text, err);
-    printf(",\"trained\":[%.*s]}\n", (int)trained.used, trained.used ? trained.bytes : "");
+    fputs(",\"trained\":[", stdout);
+    for (size_t i = 0; i < n; i++)
+      printf("%s[%zu,%zu]", i ? "," : "", ranges[i].first, ranges[i].end);
+    puts("]}");
   }
-  free(trained.bytes);
+  free(ranges);
   return status;
 }
 
 static sl_status encode_rendered(job *j, sl_error *err) {
   const sl_text_pieces pieces = sl_rendered_pieces(&j->rendered);
   j->ids.used = 0;
-  if (j->o->mask) return print_masked(j, &pieces, err);
+  if (j->o->mask) return print_masked(j, err);
   SL_TRY(j->o->parsed
              ? sl_bpe_encode(j->encoder, pieces.text, pieces.size, SL_TEXT_PARSED, &j->ids, err)
              : encode_part(j, &pieces, 0, pieces.size, err));

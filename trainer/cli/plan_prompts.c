@@ -8,14 +8,12 @@
 /* The tokens of the first prompt that RL can draw, as a model sees it; NULL without memory. The
  * caller frees them. */
 static uint32_t *first_prompt(const sl_run_state *run, size_t *n) {
-  const char *text = run->task.train.items[0].prompt;
-  const size_t size = strlen(text);
+  const sl_problem *first = &run->task.train.items[0];
   uint32_t *ids;
-  if (sl_tokenizer_encode_prompt(run->tokenizer, "prompt", text, size, NULL, 0, n, NULL) ||
+  if (sl_problem_encode_prompt(first, run->tokenizer, NULL, 0, n, NULL) ||
       !(ids = malloc((*n + 1) * sizeof *ids)))
     return NULL;
-  if (!sl_tokenizer_encode_prompt(run->tokenizer, "prompt", text, size, ids, *n, n, NULL))
-    return ids;
+  if (!sl_problem_encode_prompt(first, run->tokenizer, ids, *n, n, NULL)) return ids;
   free(ids);
   return NULL;
 }

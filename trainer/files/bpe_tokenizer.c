@@ -25,6 +25,8 @@ struct sl_bpe_tokenizer {
   sl_end_tokens ends;
   sl_template template; /* plain at first; its texts are copies */
   sl_rendered rendered; /* of the prompt that is being encoded */
+  uint8_t *counted;     /* of the conversation that is being encoded */
+  size_t counted_room;
 };
 
 static void free_template(sl_template *t) {
@@ -41,6 +43,7 @@ void sl_bpe_tokenizer_destroy(sl_bpe_tokenizer *t) {
   sl_ids_free(&t->ids);
   free_template(&t->template);
   sl_rendered_free(&t->rendered);
+  free(t->counted);
   free(t);
 }
 
@@ -142,6 +145,47 @@ sl_status sl_bpe_tokenizer_encode_chat(sl_bpe_tokenizer *t, const sl_turn *turns
                                        const uint32_t **ids, size_t *count, sl_error *err) {
   SL_TRY(encode_turns(t, turns, n, err));
   *ids = t->ids.ids, *count = t->ids.used;
+  return SL_OK;
+}
+
+/* Room for n ids and for what counts of them. */
+static sl_status reserve(sl_bpe_tokenizer *t, size_t n, sl_error *err) {
+  uint8_t *counted = n > t->counted_room ? realloc(t->counted, n) : t->counted;
+  if (!counted && n) return sl_fail(err, SL_ERR_MEMORY, "no memory for %zu tokens", n);
+  t->counted = counted;
+  if (n > t->counted_room) t->counted_room = n;
+  return SL_OK;
+}
+
+/* Into t->ids and t->counted, up to the end of the last answer and the token that ends it. */
+static sl_status encode_counted(sl_bpe_tokenizer *t, sl_token_range *ranges, sl_error *err) {
+  const size_t n = t->rendered.n_answers;
+  t->ids.used = 0;
+  SL_TRY(sl_template_encode(t->encoder, &t->template, &t->rendered, &t->ids, ranges, err));
+  const sl_answer_place *last = &t->rendered.answers[n - 1];
+  t->ids.used = ranges[n - 1].end - (last->closed > last->end);
+  SL_TRY(sl_ids_put(&t->ids, t->ends.ids[0], err));
+  ranges[n - 1].end = t->ids.used;
+  SL_TRY(reserve(t, t->ids.used, err));
+  memset(t->counted, 0, t->ids.used);
+  for (size_t i = 0; i < n; i++)
+    memset(t->counted + ranges[i].first, 1, ranges[i].end - ranges[i].first);
+  return SL_OK;
+}
+
+sl_status sl_bpe_tokenizer_encode_training(sl_bpe_tokenizer *t, const sl_turn *turns, size_t n,
+                                           const uint32_t **ids, const uint8_t **counted,
+                                           size_t *count, sl_error *err) {
+  for (size_t i = 0; i < n; i++) SL_TRY(sl_bpe_check_text(turns[i].text, turns[i].size, err));
+  SL_TRY(sl_template_render(&t->rendered, &t->template, turns, n, 0, err));
+  if (n == 0 || turns[n - 1].role != SL_ROLE_ASSISTANT)
+    return sl_fail(err, SL_ERR_INPUT, "the last turn is not an assistant's");
+  sl_token_range *ranges = calloc(t->rendered.n_answers, sizeof *ranges);
+  const sl_status status = ranges ? encode_counted(t, ranges, err)
+                                  : sl_fail(err, SL_ERR_MEMORY, "no memory for a conversation");
+  free(ranges);
+  if (status) return status;
+  *ids = t->ids.ids, *counted = t->counted, *count = t->ids.used;
   return SL_OK;
 }
 

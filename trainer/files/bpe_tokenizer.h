@@ -19,6 +19,9 @@ sl_status sl_bpe_tokenizer_set_template(sl_bpe_tokenizer *tokenizer, const sl_te
                                         sl_error *err);
 sl_status sl_bpe_tokenizer_encode_chat(sl_bpe_tokenizer *tokenizer, const sl_turn *turns, size_t n,
                                        const uint32_t **ids, size_t *count, sl_error *err);
+sl_status sl_bpe_tokenizer_encode_training(sl_bpe_tokenizer *tokenizer, const sl_turn *turns,
+                                           size_t n, const uint32_t **ids, const uint8_t **counted,
+                                           size_t *count, sl_error *err);
 sl_status sl_bpe_tokenizer_stream(const sl_bpe_tokenizer *tokenizer, sl_bpe_tail *tail, uint32_t id,
                                   sl_growing *out, sl_error *err);
 sl_status sl_bpe_tokenizer_encode(sl_bpe_tokenizer *tokenizer, int is_prompt, const char *where,

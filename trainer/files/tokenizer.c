@@ -117,6 +117,13 @@ sl_status sl_tokenizer_encode_chat(const sl_tokenizer *t, const sl_turn *turns, 
   return sl_fail(err, SL_ERR_INPUT, "a tokenizer of characters has no conversations");
 }
 
+sl_status sl_tokenizer_encode_training(const sl_tokenizer *t, const sl_turn *turns, size_t n,
+                                       const uint32_t **ids, const uint8_t **counted, size_t *count,
+                                       sl_error *err) {
+  if (t->bpe) return sl_bpe_tokenizer_encode_training(t->bpe, turns, n, ids, counted, count, err);
+  return sl_fail(err, SL_ERR_INPUT, "a tokenizer of characters has no conversations");
+}
+
 sl_status sl_tokenizer_stream(const sl_tokenizer *t, sl_bpe_tail *tail, uint32_t id,
                               sl_growing *out, sl_error *err) {
   if (t->bpe) return sl_bpe_tokenizer_stream(t->bpe, tail, id, out, err);

@@ -66,6 +66,13 @@ sl_status sl_tokenizer_set_template(sl_tokenizer *tokenizer, const sl_template *
 sl_status sl_tokenizer_encode_chat(const sl_tokenizer *tokenizer, const sl_turn *turns, size_t n,
                                    const uint32_t **ids, size_t *count, sl_error *err);
 
+/* The ids of a conversation that ends with an answer, as training has them (spec F7.11), up to the
+ * token that ends it; counted[i] is 1 where training counts ids[i]. Both stay the tokenizer's, as
+ * above. SL_ERR_INPUT as above. */
+sl_status sl_tokenizer_encode_training(const sl_tokenizer *tokenizer, const sl_turn *turns,
+                                       size_t n, const uint32_t **ids, const uint8_t **counted,
+                                       size_t *count, sl_error *err);
+
 /* 1 if the ids before the first end token are a text, all of them: no padding, no special token, no
  * id that a model's larger vocabulary may have, and whole characters. Only such ids are a text that
  * can be graded. */

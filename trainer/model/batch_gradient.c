@@ -59,12 +59,13 @@ void sl_update_batch_clear(sl_update_batch *step) {
   step->seq[0] = 0;
 }
 
-void sl_update_batch_add(sl_update_batch *s, const uint32_t *ids, size_t length,
-                         size_t prompt_length, const float *logp_old, float advantage) {
+/* counted NULL: the ids from prompt_length on. */
+static void add(sl_update_batch *s, const uint32_t *ids, size_t length, size_t prompt_length,
+                const uint8_t *counted, const float *logp_old, float advantage) {
   const size_t at = s->seq[s->n_seq];
   uint32_t tokens = 0;
   for (size_t i = 0; i < length; i++) {
-    const int learnt = i + 1 >= prompt_length && i + 1 < length;
+    const int learnt = i + 1 < length && (counted ? counted[i + 1] != 0 : i + 1 >= prompt_length);
     s->ids[at + i] = ids[i];
     s->position[at + i] = (uint32_t)i;
     s->target[at + i] = learnt ? ids[i + 1] : 0;
@@ -77,6 +78,16 @@ void sl_update_batch_add(sl_update_batch *s, const uint32_t *ids, size_t length,
   s->advantage[s->n_seq] = advantage;
   s->n_seq++;
   s->seq[s->n_seq] = (uint32_t)(at + length);
+}
+
+void sl_update_batch_add(sl_update_batch *s, const uint32_t *ids, size_t length,
+                         size_t prompt_length, const float *logp_old, float advantage) {
+  add(s, ids, length, prompt_length, NULL, logp_old, advantage);
+}
+
+void sl_update_batch_add_counted(sl_update_batch *s, const uint32_t *ids, const uint8_t *counted,
+                                 size_t length) {
+  add(s, ids, length, 0, counted, NULL, 0.0f);
 }
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }

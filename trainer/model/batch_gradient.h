@@ -40,6 +40,9 @@ size_t sl_update_batch_bytes(const sl_context *ctx, size_t max_sequences, size_t
 void sl_update_batch_clear(sl_update_batch *step);
 void sl_update_batch_add(sl_update_batch *step, const uint32_t *ids, size_t length,
                          size_t prompt_length, const float *logp_old, float advantage);
+/* The same; learnt are the ids where counted (length of it) is 1. */
+void sl_update_batch_add_counted(sl_update_batch *step, const uint32_t *ids, const uint8_t *counted,
+                                 size_t length);
 
 /* What to differentiate: the gated objective, or the supervised loss of spec O4.5 where objective
  * is NULL. */

@@ -78,22 +78,16 @@ sl_status sl_token_lists_read(sl_token_lists *out, const char *path, size_t voca
 /* Appends a problem's prompt, answer and end token. */
 static sl_status append_problem(sl_token_lists *lists, const sl_problem *p,
                                 const sl_tokenizer *tokenizer, sl_error *err) {
-  size_t prompt, answer;
-  SL_TRY(sl_tokenizer_encode_prompt(tokenizer, "prompt", p->prompt, strlen(p->prompt), NULL, 0,
-                                    &prompt, err));
-  SL_TRY(sl_tokenizer_encode(tokenizer, "answer", p->answer, strlen(p->answer), NULL, 0, &answer,
-                             err));
-  const size_t n = prompt + answer + 1;
+  size_t n;
+  SL_TRY(sl_problem_encode_training(p, tokenizer, NULL, NULL, 0, &n, err));
   uint32_t *ids = malloc(n * sizeof *ids);
-  if (!ids) return sl_fail(err, SL_ERR_MEMORY, "no memory for %zu tokens", n);
-  sl_status status = sl_tokenizer_encode_prompt(tokenizer, "prompt", p->prompt, strlen(p->prompt),
-                                                ids, prompt, &prompt, err);
-  if (!status)
-    status = sl_tokenizer_encode(tokenizer, "answer", p->answer, strlen(p->answer), ids + prompt,
-                                 answer, &answer, err);
-  ids[n - 1] = sl_tokenizer_ends(tokenizer)->ids[0];
+  uint8_t *counted = malloc(n);
+  sl_status status = ids && counted
+                         ? sl_problem_encode_training(p, tokenizer, ids, counted, n, &n, err)
+                         : sl_fail(err, SL_ERR_MEMORY, "no memory for %zu tokens", n);
   if (!status) status = append(lists, ids, n, err);
   free(ids);
+  free(counted);
   return status;
 }
 

@@ -90,11 +90,10 @@ sl_status sl_run_state_encode(sl_run_state *run, const sl_problems *problems,
   p->n = n;
   p->offset[0] = 0;
   for (size_t i = 0; i < n; i++) {
-    const char *text = problems->items[chosen[i]].prompt;
     size_t count;
     const sl_status status =
-        sl_tokenizer_encode_prompt(run->tokenizer, "prompt", text, strlen(text),
-                                   p->ids + p->offset[i], run->max_length, &count, err);
+        sl_problem_encode_prompt(&problems->items[chosen[i]], run->tokenizer, p->ids + p->offset[i],
+                                 run->max_length, &count, err);
     if (status) return status;
     p->offset[i + 1] = p->offset[i] + (uint32_t)count;
   }

@@ -66,6 +66,7 @@ typedef struct {
   double tau_scale;                 /* that holds the EUR; NaN: no such schedule */
   char certificate[SL_DIGEST_TEXT]; /* digest of gate.certificate; "": none */
   sl_prompts prompts;               /* buffers for the largest batch of prompts */
+  uint8_t *counted;                 /* (longest sequence) which of its ids the warm start counts */
   size_t max_length;                /* tokens of a sequence */
   size_t max_sequences;             /* that are generated at a time: a rollout */
   size_t micro_batch;               /* that are computed at a time in training; 0: all */

@@ -24,6 +24,7 @@ void sl_run_cut_tables(sl_cutter *c, sl_run_state *run) {
                prompts = (size_t)run->config.rl.prompts;
   run->prompts.offset = sl_cut(c, n + 1, 1, sizeof(uint32_t));
   run->prompts.ids = sl_cut(c, n, run->max_length, sizeof(uint32_t));
+  run->counted = sl_cut(c, run->max_length, 1, sizeof *run->counted);
   run->reward = sl_cut(c, r, 1, sizeof(double));
   run->reward_in_order = sl_cut(c, r, 1, sizeof(double));
   run->sampled_reward = sl_cut(c, sl_run_sampled_sequences(&run->config), 1, sizeof(double));

@@ -43,6 +43,10 @@ sl_status sl_template_apply_task(sl_config *c, const char *folder, sl_tokenizer 
                                  sl_task *task, sl_error *err) {
   size_t size;
   SL_TRY(sl_template_apply(c, folder, tokenizer, err));
+  if (sl_config_template(c).kind == SL_TEMPLATE_PLAIN && sl_task_has_turns(task))
+    return sl_config_fail(c, SL_KEY_template_name, err,
+                          "plain: the task has conversations of several turns (messages), and "
+                          "plain has no turns; folder is that of model.folder");
   if (sl_config_template(c).kind != SL_TEMPLATE_PLAIN) sl_task_separate_system(task);
   if (c->task.prompt_limit)
     SL_TRY(sl_task_limit(task, tokenizer, (size_t)c->task.prompt_limit,

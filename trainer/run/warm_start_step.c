@@ -5,16 +5,10 @@
 #include <string.h>
 
 static sl_status add_problem(sl_run_state *run, const sl_problem *p, sl_error *err) {
-  uint32_t *ids = run->prompts.ids;
-  size_t prompt, answer;
-  sl_status status = sl_tokenizer_encode_prompt(
-      run->tokenizer, "prompt", p->prompt, strlen(p->prompt), ids, run->max_length, &prompt, err);
-  if (!status)
-    status = sl_tokenizer_encode(run->tokenizer, "answer", p->answer, strlen(p->answer),
-                                 ids + prompt, run->max_length - prompt - 1, &answer, err);
-  if (status) return status;
-  ids[prompt + answer] = sl_tokenizer_ends(run->tokenizer)->ids[0];
-  sl_update_batch_add(&run->step, ids, prompt + answer + 1, prompt, NULL, 0.0f);
+  size_t n;
+  SL_TRY(sl_problem_encode_training(p, run->tokenizer, run->prompts.ids, run->counted,
+                                    run->max_length, &n, err));
+  sl_update_batch_add_counted(&run->step, run->prompts.ids, run->counted, n);
   return SL_OK;
 }
 

@@ -72,7 +72,7 @@ static sl_status add_problem(collector *c, const char *prompt, const sl_row *row
   sl_status status = sl_problem_copy(c->list, c->pool, prompt, row->answer, "", err);
   if (status != SL_OK) return status;
   sl_problem *last = &c->list->items[c->list->n - 1];
-  last->gold = row->gold;
+  last->gold = row->gold, last->has_turns = row->has_turns;
   last->question =
       prompt == row->question ? last->prompt : sl_text_pool_copy(c->pool, row->question);
   if (!last->question) return sl_fail(err, SL_ERR_MEMORY, "no memory for the texts of problems");
@@ -88,8 +88,9 @@ static sl_status collect(const sl_json *line, void *user, sl_error *err) {
   if (status == SL_OK) status = check_characters(c, line, row.gold_key, row.answer, err);
   if (status != SL_OK) return status;
   const char *system = c->options->system;
-  const char *prompt =
-      system && *system ? sl_problem_prompt(c->pool, system, row.question) : row.question;
+  const char *prompt = system && *system && !row.has_turns
+                           ? sl_problem_prompt(c->pool, system, row.question)
+                           : row.question;
   if (!prompt) return sl_fail(err, SL_ERR_MEMORY, "no memory for the texts of problems");
   const sl_problem key = {.prompt = prompt};
   if (c->forbidden && c->forbidden->n &&

@@ -62,8 +62,9 @@ sl_status sl_problem_push(sl_problem_list *list, sl_problem problem, sl_error *e
 
 sl_status sl_problem_copy(sl_problem_list *list, sl_text_pool *pool, const char *prompt,
                           const char *answer, const char *category, sl_error *err) {
-  const sl_problem problem = {sl_text_pool_copy(pool, prompt), sl_text_pool_copy(pool, answer),
-                              category, NULL, NULL};
+  const sl_problem problem = {.prompt = sl_text_pool_copy(pool, prompt),
+                              .answer = sl_text_pool_copy(pool, answer),
+                              .category = category};
   if (!problem.prompt || !problem.answer)
     return sl_fail(err, SL_ERR_MEMORY, "no memory for the texts of problems");
   return sl_problem_push(list, problem, err);

@@ -52,6 +52,7 @@ typedef struct {
   const char *question, *answer;
   const char *gold;     /* NULL: F3.8 says it */
   const char *gold_key; /* where the gold answer stands in the line */
+  int has_turns;        /* the question is a conversation as JSON */
 } sl_row;
 typedef struct {
   const sl_task_options *options;

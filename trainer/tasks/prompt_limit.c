@@ -12,9 +12,8 @@ typedef struct {
   sl_prompt_over over;
 } limiter;
 
-static sl_status count_tokens(const limiter *l, const char *prompt, size_t *n, sl_error *err) {
-  return sl_tokenizer_encode_prompt(l->tokenizer, "prompt", prompt, strlen(prompt), NULL, 0, n,
-                                    err);
+static sl_status count_tokens(const limiter *l, const sl_problem *p, size_t *n, sl_error *err) {
+  return sl_problem_encode_prompt(p, l->tokenizer, NULL, 0, n, err);
 }
 
 static int continues(char c) { return ((unsigned char)c & 0xC0) == 0x80; }
@@ -30,7 +29,7 @@ static sl_status fits(int *out, const char **prompt, const limiter *l, const cha
   size_t n;
   *prompt = sl_problem_prompt(l->task->pool, l->task->system, question);
   if (!*prompt) return sl_fail(err, SL_ERR_MEMORY, "no memory for the texts of problems");
-  const sl_status status = count_tokens(l, *prompt, &n, err);
+  const sl_status status = count_tokens(l, &(sl_problem){.prompt = *prompt}, &n, err);
   *out = !status && n <= l->limit;
   return status;
 }
@@ -66,9 +65,14 @@ static sl_status judge(const limiter *l, sl_problem *p, const char *list, int *k
                        sl_error *err) {
   size_t n;
   *keep = 1;
-  const sl_status status = count_tokens(l, p->prompt, &n, err);
+  const sl_status status = count_tokens(l, p, &n, err);
   if (status || n <= l->limit) return status;
   ++*over;
+  if (l->over == SL_PROMPT_CUT && p->has_turns)
+    return sl_fail(err, SL_ERR_INPUT,
+                   "task: a %s conversation ('%.80s') has %zu tokens, more than task.prompt_limit "
+                   "(%zu): it is not cut; task.prompt_over drop leaves it out",
+                   list, p->question, n, l->limit);
   if (l->over == SL_PROMPT_CUT) return cut(l, p, err);
   *keep = l->over != SL_PROMPT_DROP;
   if (!*keep) return SL_OK;

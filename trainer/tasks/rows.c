@@ -2,6 +2,7 @@
 #include "lists.h"
 
 #include "answer.h"
+#include "trainer/files/conversation.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -149,8 +150,50 @@ static sl_status read_math(sl_row *row, const sl_row_reader *r, const sl_json *l
   return status ? status : make_answer(row, r, solution, strlen(solution), err);
 }
 
+#define MESSAGES "messages"
+
+/* The turns but the last as compact JSON, a role before its content. */
+static sl_status keep_turns(sl_row *row, const sl_row_reader *r, const sl_turn *turns, size_t n,
+                            sl_error *err) {
+  json_t *list = json_array();
+  int failed = !list;
+  for (size_t i = 0; !failed && i < n; i++)
+    failed =
+        json_array_append_new(list, json_pack("{s:s,s:s}", "role", sl_role_names[turns[i].role],
+                                              "content", turns[i].text)) != 0;
+  char *text = failed ? NULL : json_dumps(list, JSON_COMPACT);
+  json_decref(list);
+  row->question = text ? sl_text_pool_copy(r->pool, text) : NULL;
+  free(text);
+  return row->question ? SL_OK : no_memory(err);
+}
+
+/* A conversation that ends with an answer (spec F3.4). */
+static sl_status read_messages(sl_row *row, const sl_row_reader *r, const sl_json *line,
+                               sl_error *err) {
+  sl_turn *turns = NULL;
+  size_t n;
+  sl_error inner;
+  const json_t *value = json_object_get(line->root, MESSAGES);
+  if (!json_is_array(value)) return sl_json_expected(line, MESSAGES, err, "a list of turns", value);
+  if (sl_conversation_read(&turns, &n, value, &inner))
+    return sl_json_fail(line, MESSAGES, err, "%s", inner.message);
+  row->gold_key = MESSAGES, row->has_turns = 1;
+  sl_status status = SL_OK;
+  if (n < 2 || turns[n - 1].role != SL_ROLE_ASSISTANT || !turns[n - 1].size)
+    status = sl_json_fail(line, MESSAGES, err,
+                          "expected two turns or more, the last an assistant's that is not empty");
+  if (!status) status = keep(&row->answer, r->pool, turns[n - 1].text, turns[n - 1].size, err);
+  if (!status) status = keep_turns(row, r, turns, n - 1, err);
+  free(turns);
+  return status;
+}
+
 sl_status sl_row_read(sl_row *out, const sl_row_reader *r, const sl_json *line, sl_error *err) {
   *out = (sl_row){.gold_key = r->answer_key};
+  if (r->options->kind == SL_TASK_JSONL && json_object_get(line->root, MESSAGES) &&
+      !json_object_get(line->root, r->prompt_key))
+    return read_messages(out, r, line, err);
   const sl_status status = text_at(line, r->prompt_key, "task.prompt_key", &out->question, err);
   if (status) return status;
   switch (r->options->kind) {

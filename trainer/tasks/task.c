@@ -45,14 +45,30 @@ static sl_status complete_warm(sl_task_lists *lists, sl_error *err) {
   return status;
 }
 
-static sl_status measure_text(const sl_tokenizer *tokenizer, const sl_problem *problem,
-                              const char *text, size_t *longest, sl_error *err) {
-  size_t n;
-  const int is_prompt = text == problem->prompt;
-  const sl_status status = (is_prompt ? sl_tokenizer_encode_prompt : sl_tokenizer_encode)(
-      tokenizer, is_prompt ? "prompt" : "answer", text, strlen(text), NULL, 0, &n, err);
-  if (status == SL_OK && n > *longest) *longest = n;
-  return status;
+static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+
+int sl_task_has_turns(const sl_task *task) {
+  const sl_problems *lists[] = {&task->warm, &task->train, &task->held_out};
+  for (size_t l = 0; l < 3; l++)
+    for (size_t i = 0; i < lists[l]->n; i++)
+      if (lists[l]->items[i].has_turns) return 1;
+  return 0;
+}
+
+/* What is trained of a conversation may have more tokens than its prompt and answer. */
+static sl_status measure_problem(const sl_tokenizer *tokenizer, const sl_problem *p,
+                                 size_t *prompt_max, size_t *answer_max, sl_error *err) {
+  size_t prompt, answer, all, size;
+  if (p->has_turns && !sl_tokenizer_json(tokenizer, &size)) return SL_OK; /* refused elsewhere */
+  SL_TRY(sl_problem_encode_prompt(p, tokenizer, NULL, 0, &prompt, err));
+  SL_TRY(sl_tokenizer_encode(tokenizer, "answer", p->answer, strlen(p->answer), NULL, 0, &answer,
+                             err));
+  if (p->has_turns) {
+    SL_TRY(sl_problem_encode_training(p, tokenizer, NULL, NULL, 0, &all, err));
+    prompt = larger(prompt, all > answer + 1 ? all - answer - 1 : 0);
+  }
+  *prompt_max = larger(*prompt_max, prompt), *answer_max = larger(*answer_max, answer);
+  return SL_OK;
 }
 
 static sl_status measure_all(const sl_task *task, const sl_tokenizer *tokenizer, size_t *prompt_max,
@@ -63,8 +79,7 @@ static sl_status measure_all(const sl_task *task, const sl_tokenizer *tokenizer,
   for (size_t l = 0; l < 3; l++)
     for (size_t i = 0; i < lists[l]->n; i++) {
       const sl_problem *p = &lists[l]->items[i];
-      sl_status status = measure_text(tokenizer, p, p->prompt, prompt_max, &inner);
-      if (status == SL_OK) status = measure_text(tokenizer, p, p->answer, answer_max, &inner);
+      const sl_status status = measure_problem(tokenizer, p, prompt_max, answer_max, &inner);
       if (status != SL_OK)
         return sl_fail(err, status, "task: %s problem %zu ('%.80s'): %s", names[l], i, p->prompt,
                        inner.message);

@@ -14,6 +14,7 @@ typedef struct {
   const char *prompt, *answer, *category;
   const char *gold;     /* what a completion is compared with: the answer, or what its tags hold */
   const char *question; /* the prompt without the task's system text; NULL: a task without one */
+  int has_turns;        /* the prompt is a conversation as JSON (spec F3.4, messages) */
 } sl_problem;
 
 typedef struct {
@@ -101,9 +102,23 @@ typedef struct {
 sl_status sl_task_load(sl_task *out, const sl_task_options *options, sl_error *err);
 void sl_task_free(sl_task *task);
 
+/* The ids of a prompt, up to where its answer begins (spec F7.7): count of them, in ids unless that
+ * is NULL. SL_ERR_INPUT for a text that cannot be written, SL_ERR_USAGE above capacity. */
+struct sl_tokenizer;
+sl_status sl_problem_encode_prompt(const sl_problem *problem, const struct sl_tokenizer *tokenizer,
+                                   uint32_t *ids, size_t capacity, size_t *count, sl_error *err);
+/* The same of a prompt with its answer and the end token; counted[i] (of as many as ids) is 1 where
+ * training counts ids[i] (spec L2.2, F7.11). */
+sl_status sl_problem_encode_training(const sl_problem *problem,
+                                     const struct sl_tokenizer *tokenizer, uint32_t *ids,
+                                     uint8_t *counted, size_t capacity, size_t *count,
+                                     sl_error *err);
+
+/* Has a list of the task conversations of several turns? */
+int sl_task_has_turns(const sl_task *task);
+
 /* Every text can be written in the tokenizer's alphabet; SL_ERR_INPUT names the problem and the
  * character that cannot. */
-struct sl_tokenizer;
 sl_status sl_task_check(const sl_task *task, const struct sl_tokenizer *tokenizer,
                         int held_out_only, sl_error *err);
 

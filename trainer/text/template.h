@@ -59,6 +59,19 @@ sl_text_pieces sl_rendered_pieces(const sl_rendered *rendered);
 sl_status sl_template_render(sl_rendered *out, const sl_template *t, const sl_turn *turns, size_t n,
                              int generation, sl_error *err);
 
+/* The ids of an answer and of the token that ends it, where the template has one: ids[first, end).
+ */
+typedef struct {
+  size_t first, end;
+} sl_token_range;
+
+/* Appends the ids of a rendered conversation as training has them (spec F7.11): what stands before
+ * an answer, the answer, and what stands behind it up to the next, each by itself. ranges
+ * (n_answers of it) are the ids that count. */
+sl_status sl_template_encode(sl_bpe_encoder *encoder, const sl_template *t,
+                             const sl_rendered *rendered, sl_ids *ids, sl_token_range *ranges,
+                             sl_error *err);
+
 /* The token that ends an answer, and begins what stands behind it: SL_NO_ID where the template has
  * none. SL_ERR_INPUT if the tokenizer lacks a token that the template writes. */
 sl_status sl_template_check(const sl_template *t, const sl_bpe *bpe, uint32_t *turn_end,

@@ -1,4 +1,4 @@
-/* The tokens that a template needs (spec F7.9). */
+/* The tokens that a template needs (spec F7.9), and those that training counts (spec F7.11). */
 #include "template.h"
 
 #include <string.h>
@@ -39,4 +39,28 @@ sl_status sl_template_check(const sl_template *t, const sl_bpe *bpe, uint32_t *t
                    close);
   *turn_end = id;
   return SL_OK;
+}
+
+/* A part of a rendered text; at its beginning, in plain, the begin token. */
+static sl_status encode_part(sl_bpe_encoder *encoder, const sl_template *t, const sl_text_pieces *p,
+                             size_t begin, size_t end, sl_ids *ids, sl_error *err) {
+  if (t->kind == SL_TEMPLATE_PLAIN && begin == 0)
+    return sl_bpe_encode_begun(encoder, p->text, end, SL_TEXT_PLAIN, ids, err);
+  return sl_bpe_encode_pieces(encoder, p, begin, end, ids, err);
+}
+
+sl_status sl_template_encode(sl_bpe_encoder *encoder, const sl_template *t,
+                             const sl_rendered *rendered, sl_ids *ids, sl_token_range *ranges,
+                             sl_error *err) {
+  const sl_text_pieces pieces = sl_rendered_pieces(rendered);
+  size_t at = 0;
+  for (size_t i = 0; i < rendered->n_answers; i++) {
+    const sl_answer_place *a = &rendered->answers[i];
+    SL_TRY(encode_part(encoder, t, &pieces, at, a->begin, ids, err));
+    ranges[i].first = ids->used;
+    SL_TRY(sl_bpe_encode_pieces(encoder, &pieces, a->begin, a->end, ids, err));
+    ranges[i].end = ids->used + (a->closed > a->end);
+    at = a->end;
+  }
+  return encode_part(encoder, t, &pieces, at, pieces.size, ids, err);
 }
