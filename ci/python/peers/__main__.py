@@ -34,6 +34,7 @@ def options(argv):
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--build", required=True, help=argparse.SUPPRESS)
     parser.add_argument("--work", required=True, help=argparse.SUPPRESS)
+    parser.add_argument("--parse", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--quick", action="store_true", help="three pairs, no large models")
     parser.add_argument("--only", help="rows, by the names that --list prints")
     parser.add_argument("--threads", default="1,2", help="1, 2 or 1,2 (default)")
@@ -165,6 +166,7 @@ def main(argv):
     given = options(argv)
     if given.list:
         print("\n".join(f"{name:20} {row.work}" for name, row in ROWS.items()))
+    if given.list or given.parse:
         return 0
     source = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(__file__))))
     with open("/proc/cpuinfo", encoding="utf-8") as file:
