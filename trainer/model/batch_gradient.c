@@ -277,7 +277,7 @@ sl_status sl_update_batch_gradient(sl_update_batch *s, sl_model *m, sl_gradients
   if (o->entropy_bonus > 0) SL_TRY(mean_entropy_gradient(s, o->entropy_bonus));
   for (size_t k = 0; k < g->shards; k += g->at_once) {
     const size_t end = sl_shard_begin(k + g->at_once, s->n_seq, g->shards);
-    SL_TRY(sl_gradients_begin_group(g));
+    SL_TRY(sl_gradients_begin_group(g, s->n_seq));
     for (size_t begin = sl_shard_begin(k, s->n_seq, g->shards); begin < end;) {
       const size_t stop = stop_of(o, begin, end);
       SL_TRY(one_micro_batch(s, m, g, o, k, begin, stop));
@@ -296,8 +296,10 @@ sl_status sl_update_batch_rehearse(sl_update_batch *s, sl_model *m, sl_gradients
   SL_TRY(sl_model_pack(m));
   SL_TRY(push(s));
   if (o->entropy_bonus > 0) SL_TRY(mean_entropy_gradient(s, o->entropy_bonus));
-  SL_TRY(sl_gradients_begin_group(g));
+  g->done = k;
+  SL_TRY(sl_gradients_begin_group(g, s->n_seq));
   SL_TRY(one_micro_batch(s, m, g, o, k, begin, stop_of(o, begin, s->n_seq)));
+  g->done = 0;
   return pull(s, o);
 }
 

@@ -88,7 +88,7 @@ static void ours(problem *p, double *out, int packs) {
   }
   cr_assert_eq(sl_model_pack(m), SL_OK);
   g->done = 0;
-  cr_assert_eq(sl_gradients_begin_group(g), SL_OK);
+  cr_assert_eq(sl_gradients_begin_group(g, 1), SL_OK);
   cr_assert_eq(sl_model_forward(m, &batch, 1.0f, s->logp, s->entropy), SL_OK);
   const sl_shard all = {s->n_seq, 0, s->seq, g->total, g->head_total};
   cr_assert_eq(sl_model_backward(m, &batch, &all, 1, 1.0f, p->dlogp, p->dentropy), SL_OK);
