@@ -277,7 +277,7 @@ static void kernels(const problem *p, sl_context *ctx, float *out) {
   if (sl_model_create(&m, ctx, p->layout, p->parameters.data, p->t, SL_MODEL_TRAINING, &err) !=
           SL_OK ||
       sl_gradients_create(&g, ctx, p->layout, 1, 1, &err) != SL_OK || sl_model_pack(m) != SL_OK ||
-      sl_gradients_begin_group(&g) != SL_OK ||
+      sl_gradients_begin_group(&g, 1) != SL_OK ||
       sl_model_forward(m, &batch, p->inv_temperature, logp, entropy) != SL_OK)
     abort();
   const sl_shard all = {p->n_seq, 0, p->seq, sl_gradients_total(&g, 0),

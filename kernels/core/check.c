@@ -3,6 +3,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdatomic.h>
 
 sl_status sl_check_ids(sl_context *ctx, const char *kernel, const uint32_t *ids,
                        const uint8_t *mask, size_t t, size_t vocab) {
@@ -21,11 +22,24 @@ static int block_nonfinite(const float *x, size_t n) {
   return bad;
 }
 
+typedef struct {
+  const float *x;
+  atomic_int bad;
+} finite_job;
+
+static void finite_range(void *arg, size_t begin, size_t end, int thread) {
+  finite_job *j = arg;
+  (void)thread;
+  if (block_nonfinite(j->x + begin, end - begin)) atomic_store(&j->bad, 1);
+}
+
+/* On all threads, as what follows: one core reads less than the memory gives. */
 sl_status sl_check_finite(sl_context *ctx, const char *kernel, const float *x, size_t n) {
-  enum { BLOCK = 4096 };
-  size_t i = 0;
-  while (n - i >= BLOCK && !block_nonfinite(x + i, BLOCK)) i += BLOCK;
-  for (; i < n; i++)
+  enum { RANGE = 1 << 16 };
+  finite_job j = {.x = x};
+  const sl_status status = sl_parallel_for(ctx, n, RANGE, finite_range, &j);
+  if (status || !atomic_load(&j.bad)) return status;
+  for (size_t i = 0; i < n; i++)
     if (!isfinite(x[i]))
       return sl_fail(&ctx->error, SL_ERR_NONFINITE, "%s: element [%zu] is %g", kernel, i,
                      (double)x[i]);

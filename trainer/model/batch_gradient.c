@@ -8,12 +8,13 @@
 
 static void cut_step(sl_cutter *c, sl_update_batch *s) {
   const size_t n = s->max_sequences, t = s->max_tokens;
-  float **const floats[] = {&s->logp_old, &s->logp_ref, &s->logp,
-                            &s->entropy,  &s->dlogp,    &s->dentropy};
-  uint32_t **const words[] = {&s->ids, &s->position, &s->target};
+  sl_read_rows *r = &s->read;
+  float **const floats[] = {&s->logp_old, &s->logp_ref, &s->logp,    &s->entropy, &r->logp_old,
+                            &r->logp_ref, &r->logp,     &r->entropy, &r->dlogp,   &r->dentropy};
+  uint32_t **const words[] = {&s->ids, &r->ids, &r->position, &r->target};
   s->sums = sl_cut(c, n, 1, sizeof *s->sums);
   s->coefficient = sl_cut(c, n, 1, sizeof *s->coefficient);
-  s->seq = sl_cut(c, n + 1, 1, sizeof *s->seq),
+  s->seq = sl_cut(c, n + 1, 1, sizeof *s->seq), r->seq = sl_cut(c, n + 1, 1, sizeof *r->seq),
   s->local_seq = sl_cut(c, n + 1, 1, sizeof *s->local_seq);
   s->shard_seq = sl_cut(c, n, 2, sizeof *s->shard_seq),
   s->shards = sl_cut(c, n, 1, sizeof *s->shards);
@@ -23,7 +24,7 @@ static void cut_step(sl_cutter *c, sl_update_batch *s) {
     *floats[i] = sl_cut(c, t, 1, sizeof(float));
   for (size_t i = 0; i < sizeof words / sizeof *words; i++)
     *words[i] = sl_cut(c, t, 1, sizeof(uint32_t));
-  s->mask = sl_cut(c, t, 1, sizeof *s->mask);
+  s->mask = sl_cut(c, t, 1, sizeof *s->mask), r->mask = sl_cut(c, t, 1, sizeof *r->mask);
 }
 
 static size_t count_bytes(size_t max_sequences, size_t max_tokens) {
@@ -67,8 +68,6 @@ static void add(sl_update_batch *s, const uint32_t *ids, size_t length, size_t p
   for (size_t i = 0; i < length; i++) {
     const int learnt = i + 1 < length && (counted ? counted[i + 1] != 0 : i + 1 >= prompt_length);
     s->ids[at + i] = ids[i];
-    s->position[at + i] = (uint32_t)i;
-    s->target[at + i] = learnt ? ids[i + 1] : 0;
     s->mask[at + i] = (uint8_t)learnt;
     s->logp_old[at + i] = logp_old ? logp_old[i] : 0.0f;
     s->logp_ref[at + i] = 0.0f;
@@ -111,18 +110,48 @@ static void *on(const sl_update_batch *s, const void *host) {
   return sl_mirror_device(&s->mirror, host);
 }
 
+/* A sequence's last token predicts nothing, and no other attends to it (spec T5.6). */
+static void fill_read_rows(const sl_update_batch *s) {
+  const sl_read_rows *r = &s->read;
+  r->seq[0] = 0;
+  for (size_t q = 0; q < s->n_seq; q++) {
+    const size_t from = s->seq[q], to = r->seq[q], length = s->seq[q + 1] - from,
+                 n = length ? length - 1 : 0;
+    r->seq[q + 1] = (uint32_t)(to + n);
+    memcpy(r->ids + to, s->ids + from, n * sizeof *r->ids);
+    memcpy(r->mask + to, s->mask + from, n * sizeof *r->mask);
+    memcpy(r->logp_old + to, s->logp_old + from, n * sizeof *r->logp_old);
+    memcpy(r->logp_ref + to, s->logp_ref + from, n * sizeof *r->logp_ref);
+    for (size_t i = 0; i < n; i++) {
+      r->position[to + i] = (uint32_t)i;
+      r->target[to + i] = s->mask[from + i] ? s->ids[from + i + 1] : 0;
+    }
+  }
+}
+
+/* An array of the read rows to its place among all tokens; the others are masked: +0. */
+static void spread(const sl_update_batch *s, float *to, const float *from) {
+  for (size_t q = 0; q < s->n_seq; q++) {
+    const size_t n = s->read.seq[q + 1] - s->read.seq[q];
+    memcpy(to + s->seq[q], from + s->read.seq[q], n * sizeof *to);
+    for (size_t i = s->seq[q] + n; i < s->seq[q + 1]; i++) to[i] = 0.0f;
+  }
+}
+
 /* Hands the kernels what the host has filled in. */
 static sl_status push(const sl_update_batch *s) {
-  const size_t n = s->n_seq, t = s->seq[n];
+  fill_read_rows(s);
+  const sl_read_rows *r = &s->read;
+  const size_t n = s->n_seq, t = r->seq[n];
   const struct {
     const void *array;
     size_t bytes;
-  } arrays[] = {{s->ids, t * sizeof *s->ids},
-                {s->position, t * sizeof *s->position},
-                {s->target, t * sizeof *s->target},
-                {s->mask, t * sizeof *s->mask},
-                {s->logp_old, t * sizeof *s->logp_old},
-                {s->logp_ref, t * sizeof *s->logp_ref},
+  } arrays[] = {{r->ids, t * sizeof *r->ids},
+                {r->position, t * sizeof *r->position},
+                {r->target, t * sizeof *r->target},
+                {r->mask, t * sizeof *r->mask},
+                {r->logp_old, t * sizeof *r->logp_old},
+                {r->logp_ref, t * sizeof *r->logp_ref},
                 {s->advantage, n * sizeof *s->advantage},
                 {s->coefficient, n * sizeof *s->coefficient}};
   for (size_t i = 0; i < sizeof arrays / sizeof *arrays; i++)
@@ -132,41 +161,44 @@ static sl_status push(const sl_update_batch *s) {
 
 /* The sequences [begin, end) as a batch of their own. */
 static sl_batch micro_batch(const sl_update_batch *s, size_t begin, size_t end) {
-  const uint32_t first = s->seq[begin];
-  for (size_t i = begin; i <= end; i++) s->local_seq[i - begin] = s->seq[i] - first;
+  const sl_read_rows *r = &s->read;
+  const uint32_t first = r->seq[begin];
+  for (size_t i = begin; i <= end; i++) s->local_seq[i - begin] = r->seq[i] - first;
   return (sl_batch){end - begin,
                     s->local_seq,
-                    on(s, s->ids + first),
-                    on(s, s->position + first),
-                    on(s, s->target + first),
-                    on(s, s->mask + first)};
+                    on(s, r->ids + first),
+                    on(s, r->position + first),
+                    on(s, r->target + first),
+                    on(s, r->mask + first)};
 }
 
 static sl_status gated(const sl_update_batch *s, sl_model *m, const sl_batch *b,
                        const sl_gradient_options *o, size_t begin) {
-  const size_t at = s->seq[begin];
-  const sl_gated_loss_batch loss = {on(s, s->logp + at),
-                                    on(s, s->logp_old + at),
-                                    o->objective->beta > 0 ? on(s, s->logp_ref + at) : NULL,
-                                    on(s, s->entropy + at),
+  const sl_read_rows *r = &s->read;
+  const size_t at = r->seq[begin];
+  const sl_gated_loss_batch loss = {on(s, r->logp + at),
+                                    on(s, r->logp_old + at),
+                                    o->objective->beta > 0 ? on(s, r->logp_ref + at) : NULL,
+                                    on(s, r->entropy + at),
                                     b->mask,
                                     b->seq,
                                     on(s, s->advantage + begin),
                                     on(s, s->coefficient + begin),
                                     b->n_seq,
                                     NULL};
-  float *dentropy = o->objective->gamma > 0 ? on(s, s->dentropy + at) : NULL;
-  return sl_gated_loss(m->ctx, on(s, s->dlogp + at), dentropy, on(s, s->sums + begin), o->objective,
+  float *dentropy = o->objective->gamma > 0 ? on(s, r->dentropy + at) : NULL;
+  return sl_gated_loss(m->ctx, on(s, r->dlogp + at), dentropy, on(s, s->sums + begin), o->objective,
                        &loss);
 }
 
 /* The gradient of spec O4.5 and O4.6, which no log-prob enters. */
 static sl_status supervised_gradient(const sl_update_batch *s) {
+  const sl_read_rows *r = &s->read;
   for (size_t q = 0; q < s->n_seq; q++) {
     const float d = (float)-s->coefficient[q];
-    for (size_t i = s->seq[q]; i < s->seq[q + 1]; i++) s->dlogp[i] = s->mask[i] ? d : 0.0f;
+    for (size_t i = r->seq[q]; i < r->seq[q + 1]; i++) r->dlogp[i] = r->mask[i] ? d : 0.0f;
   }
-  return sl_mirror_push(&s->mirror, s->dlogp, s->seq[s->n_seq] * sizeof *s->dlogp);
+  return sl_mirror_push(&s->mirror, r->dlogp, r->seq[s->n_seq] * sizeof *r->dlogp);
 }
 
 /* The entropy bonus as a mean over the tokens of the step (spec O4.4). */
@@ -174,8 +206,9 @@ static sl_status mean_entropy_gradient(const sl_update_batch *s, double bonus) {
   uint64_t tokens = 0;
   for (size_t q = 0; q < s->n_seq; q++) tokens += s->tokens[q];
   const float e = (float)-(bonus * (1.0 / (double)tokens));
-  for (size_t i = 0; i < s->seq[s->n_seq]; i++) s->dentropy[i] = s->mask[i] ? e : 0.0f;
-  return sl_mirror_push(&s->mirror, s->dentropy, s->seq[s->n_seq] * sizeof *s->dentropy);
+  const sl_read_rows *r = &s->read;
+  for (size_t i = 0; i < r->seq[s->n_seq]; i++) r->dentropy[i] = r->mask[i] ? e : 0.0f;
+  return sl_mirror_push(&s->mirror, r->dentropy, r->seq[s->n_seq] * sizeof *r->dentropy);
 }
 
 static int has_dentropy(const sl_gradient_options *o) {
@@ -194,14 +227,15 @@ static void supervised_sums(const sl_update_batch *s) {
 /* The shards of the group from shard k on that have tokens in the sequences [begin, end). */
 static size_t cut_shards(const sl_update_batch *s, const sl_gradients *g, size_t k, size_t begin,
                          size_t end) {
+  const uint32_t *all = s->read.seq;
   uint32_t *seq = s->shard_seq;
   size_t n = 0;
   for (size_t i = 0; i < g->at_once; i++) {
     const size_t first = larger(begin, sl_shard_begin(k + i, s->n_seq, g->shards));
     const size_t stop = smaller(end, sl_shard_begin(k + i + 1, s->n_seq, g->shards));
-    if (first >= stop || s->seq[first] == s->seq[stop]) continue;
-    for (size_t q = first; q <= stop; q++) seq[q - first] = s->seq[q] - s->seq[first];
-    s->shards[n++] = (sl_shard){stop - first, s->seq[first] - s->seq[begin], seq,
+    if (first >= stop || all[first] == all[stop]) continue;
+    for (size_t q = first; q <= stop; q++) seq[q - first] = all[q] - all[first];
+    s->shards[n++] = (sl_shard){stop - first, all[first] - all[begin], seq,
                                 sl_gradients_total(g, i), sl_gradients_head_total(g, i)};
     seq += stop - first + 1;
   }
@@ -211,13 +245,14 @@ static size_t cut_shards(const sl_update_batch *s, const sl_gradients *g, size_t
 static sl_status one_micro_batch(const sl_update_batch *s, sl_model *m, sl_gradients *g,
                                  const sl_gradient_options *o, size_t k, size_t begin, size_t end) {
   const sl_batch b = micro_batch(s, begin, end);
-  const size_t at = s->seq[begin];
+  const sl_read_rows *r = &s->read;
+  const size_t at = r->seq[begin];
   if (b.seq[b.n_seq] == 0) return SL_OK;
-  SL_TRY(sl_model_forward(m, &b, o->inv_temperature, on(s, s->logp + at), on(s, s->entropy + at)));
+  SL_TRY(sl_model_forward(m, &b, o->inv_temperature, on(s, r->logp + at), on(s, r->entropy + at)));
   if (o->objective) SL_TRY(gated(s, m, &b, o, begin));
-  const float *dentropy = has_dentropy(o) ? on(s, s->dentropy + at) : NULL;
+  const float *dentropy = has_dentropy(o) ? on(s, r->dentropy + at) : NULL;
   const size_t n_shards = cut_shards(s, g, k, begin, end);
-  return sl_model_backward(m, &b, s->shards, n_shards, o->inv_temperature, on(s, s->dlogp + at),
+  return sl_model_backward(m, &b, s->shards, n_shards, o->inv_temperature, on(s, r->dlogp + at),
                            dentropy);
 }
 
@@ -227,14 +262,21 @@ static size_t stop_of(const sl_gradient_options *o, size_t begin, size_t end) {
   return o->micro_batch ? smaller(begin + o->micro_batch, end) : end;
 }
 
+/* An array of the read rows back to the host, and to all tokens. */
+static sl_status pull_rows(const sl_update_batch *s, float *to, float *from) {
+  SL_TRY(sl_mirror_pull(&s->mirror, from, s->read.seq[s->n_seq] * sizeof *from));
+  spread(s, to, from);
+  return SL_OK;
+}
+
 /* Copies log-probs, entropies and sums back to the host. */
 static sl_status pull(const sl_update_batch *s, const sl_gradient_options *o) {
-  SL_TRY(sl_mirror_pull(&s->mirror, s->logp, s->seq[s->n_seq] * sizeof *s->logp));
+  SL_TRY(pull_rows(s, s->logp, s->read.logp));
   if (!o->objective) {
     supervised_sums(s);
     return SL_OK;
   }
-  SL_TRY(sl_mirror_pull(&s->mirror, s->entropy, s->seq[s->n_seq] * sizeof *s->entropy));
+  SL_TRY(pull_rows(s, s->entropy, s->read.entropy));
   return sl_mirror_pull(&s->mirror, s->sums, s->n_seq * sizeof *s->sums);
 }
 
@@ -246,7 +288,7 @@ sl_status sl_update_batch_gradient(sl_update_batch *s, sl_model *m, sl_gradients
   if (o->entropy_bonus > 0) SL_TRY(mean_entropy_gradient(s, o->entropy_bonus));
   for (size_t k = 0; k < g->shards; k += g->at_once) {
     const size_t end = sl_shard_begin(k + g->at_once, s->n_seq, g->shards);
-    SL_TRY(sl_gradients_begin_group(g));
+    SL_TRY(sl_gradients_begin_group(g, s->n_seq));
     for (size_t begin = sl_shard_begin(k, s->n_seq, g->shards); begin < end;) {
       const size_t stop = stop_of(o, begin, end);
       SL_TRY(one_micro_batch(s, m, g, o, k, begin, stop));
@@ -265,21 +307,25 @@ sl_status sl_update_batch_rehearse(sl_update_batch *s, sl_model *m, sl_gradients
   SL_TRY(sl_model_pack(m));
   SL_TRY(push(s));
   if (o->entropy_bonus > 0) SL_TRY(mean_entropy_gradient(s, o->entropy_bonus));
-  SL_TRY(sl_gradients_begin_group(g));
+  g->done = k;
+  SL_TRY(sl_gradients_begin_group(g, s->n_seq));
   SL_TRY(one_micro_batch(s, m, g, o, k, begin, stop_of(o, begin, s->n_seq)));
+  g->done = 0;
   return pull(s, o);
 }
 
 sl_status sl_update_batch_logprobs(sl_update_batch *s, sl_model *m, const sl_gradient_options *o,
                                    float *logp, float *entropy) {
+  const sl_read_rows *r = &s->read;
   SL_TRY(sl_model_pack(m));
   SL_TRY(push(s));
   for (size_t begin = 0; begin < s->n_seq;) {
-    const size_t end = stop_of(o, begin, s->n_seq), at = s->seq[begin];
+    const size_t end = stop_of(o, begin, s->n_seq), at = r->seq[begin];
     const sl_batch b = micro_batch(s, begin, end);
-    SL_TRY(sl_model_forward(m, &b, o->inv_temperature, on(s, logp + at), on(s, entropy + at)));
+    SL_TRY(
+        sl_model_forward(m, &b, o->inv_temperature, on(s, r->logp + at), on(s, r->entropy + at)));
     begin = end;
   }
-  SL_TRY(sl_mirror_pull(&s->mirror, logp, s->seq[s->n_seq] * sizeof *logp));
-  return sl_mirror_pull(&s->mirror, entropy, s->seq[s->n_seq] * sizeof *entropy);
+  SL_TRY(pull_rows(s, logp, r->logp));
+  return pull_rows(s, entropy, r->entropy);
 }

@@ -9,20 +9,29 @@
 
 #include <sluice/objective.h>
 
+/* Arrays over the tokens that somebody reads: all but the last of each sequence (spec T5.6). */
+typedef struct {
+  uint32_t *seq; /* (n_seq + 1) */
+  uint32_t *ids, *position, *target;
+  uint8_t *mask;
+  float *logp_old, *logp_ref, *logp, *entropy, *dlogp, *dentropy;
+} sl_read_rows;
+
 /* The sequences of one optimiser step, packed, as the host sees them. Arrays over tokens unless
  * said otherwise. */
 typedef struct {
   size_t max_sequences, max_tokens;
   size_t n_seq;
   uint32_t *seq; /* (n_seq + 1) */
-  uint32_t *ids, *position, *target;
+  uint32_t *ids;
   uint8_t *mask;
   float *logp_old, *logp_ref; /* logp_ref: 0 unless a reference is used */
-  float *logp, *entropy, *dlogp, *dentropy;
+  float *logp, *entropy;
   float *advantage;    /* (n_seq) */
   double *coefficient; /* (n_seq) */
   uint32_t *tokens;    /* (n_seq) unmasked tokens */
   sl_loss_sums *sums;  /* (n_seq) */
+  sl_read_rows read;   /* made of the arrays above; what kernels work on */
   uint32_t *local_seq; /* (n_seq + 1) offsets of a micro-batch */
   uint32_t *shard_seq; /* (2 n_seq) offsets of its shards, one after the other; */
   sl_shard *shards;    /* (n_seq) those of them that have tokens */

@@ -15,6 +15,7 @@ typedef struct {
                    shards; after the last group the first is the step's gradient */
   float *head_total; /* (V, D) for each shard of the group if the head is tied, else NULL */
   size_t done;       /* shards finished */
+  size_t n_seq;      /* of the step: shards without sequences take no memory and no time */
   void *block;       /* that holds the totals; NULL: they lie in the caller's memory */
 } sl_gradients;
 
@@ -32,12 +33,13 @@ size_t sl_gradients_bytes(const sl_model_layout *layout, size_t shards, size_t a
 /* First sequence of shard k of n sequences (spec N4.3). */
 size_t sl_shard_begin(size_t k, size_t n, size_t shards);
 
-/* Around each group of shards of a step, in order: begin zeroes the totals, end combines what is
- * complete. */
-sl_status sl_gradients_begin_group(sl_gradients *g);
+/* Around each group of shards of a step of n_seq sequences, in order: begin zeroes the totals, end
+ * combines what is complete. */
+sl_status sl_gradients_begin_group(sl_gradients *g, size_t n_seq);
 sl_status sl_gradients_end_group(sl_gradients *g);
 
-/* Totals of shard i of the group: an arena; (V, D) of the head, NULL unless it is tied. */
+/* Totals of shard i of the group, one that has sequences: an arena; (V, D) of the head, NULL unless
+ * it is tied. */
 float *sl_gradients_total(const sl_gradients *g, size_t i);
 float *sl_gradients_head_total(const sl_gradients *g, size_t i);
 

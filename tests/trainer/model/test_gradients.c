@@ -61,19 +61,22 @@ static float value(uint64_t seed, size_t shard, size_t i, uint32_t which) {
 }
 
 /* Runs shards whose sums are random through the tree; leaves hold what each shard's gradient must
- * be. */
-static void fill(sl_gradients *g, leaves *l, uint64_t seed) {
+ * be: zeros where n_seq sequences leave it none. */
+static void fill(sl_gradients *g, leaves *l, size_t n_seq, uint64_t seed) {
   const sl_model_layout *layout = g->layout;
   const size_t head = layout->shape.vocab * layout->shape.hidden;
   for (size_t k = 0; k < g->shards; k++) {
-    if (k % g->at_once == 0) cr_assert_eq(sl_gradients_begin_group(g), SL_OK);
+    if (k % g->at_once == 0) cr_assert_eq(sl_gradients_begin_group(g, n_seq), SL_OK);
+    const int held = sl_shard_begin(k, n_seq, g->shards) < sl_shard_begin(k + 1, n_seq, g->shards);
     float *total = sl_gradients_total(g, k % g->at_once),
           *head_total = sl_gradients_head_total(g, k % g->at_once);
     for (size_t i = 0; i < layout->n_floats; i++) {
+      l->arena[k][i] = 0.0f;
+      if (!held) continue;
       cr_assert_eq(total[i], 0.0f);
       l->arena[k][i] = total[i] = value(seed, k, i, 0);
     }
-    for (size_t i = 0; head_total && i < head; i++) {
+    for (size_t i = 0; head_total && held && i < head; i++) {
       cr_assert_eq(head_total[i], 0.0f);
       head_total[i] = value(seed, k, i, 1);
       l->arena[k][layout->embed + i] = head_total[i] + total[layout->embed + i];
@@ -82,7 +85,8 @@ static void fill(sl_gradients *g, leaves *l, uint64_t seed) {
   }
 }
 
-static void check_tree(size_t shards, size_t at_once, const char *tie, uint64_t seed) {
+static void check_tree(size_t shards, size_t at_once, const char *tie, size_t n_seq,
+                       uint64_t seed) {
   const char *extra[] = {tie, NULL};
   sl_run_state *run = tiny_trainer(extra);
   sl_gradients g;
@@ -92,11 +96,11 @@ static void check_tree(size_t shards, size_t at_once, const char *tie, uint64_t 
   cr_assert_eq(g.head_total != NULL, run->policy.layout->shape.tied);
   leaves l = new_leaves(run->policy.layout->n_floats, shards);
   for (uint64_t step = 0; step < 2; step++) { /* the second step must not see the first */
-    fill(&g, &l, seed + step);
-    cr_expect_eq(differences(&l, g.total, ALIGNED), 0, "%zu shards, %zu at once, %s", shards,
-                 at_once, tie);
+    fill(&g, &l, n_seq, seed + step);
+    cr_expect_eq(differences(&l, g.total, ALIGNED), 0, "%zu shards, %zu at once, %s, %zu sequences",
+                 shards, at_once, tie, n_seq);
   }
-  if (shards >= 4) { /* planted: other orders of the same shards are noticed */
+  if (shards >= 4 && n_seq >= shards) { /* planted: other orders of the same shards are noticed */
     cr_expect_gt(differences(&l, g.total, LEFT_TO_RIGHT), l.n / 10);
     cr_expect_gt(differences(&l, g.total, INTERLEAVED), l.n / 10);
   }
@@ -109,8 +113,16 @@ Test(trainer_gradients, tree_of_shards_is_the_aligned_binary_one) {
   const uint64_t seed = tiny_seed("tree");
   for (size_t shards = 1; shards <= 16; shards *= 2)
     for (size_t at_once = 1; at_once <= shards; at_once *= 2)
-      check_tree(shards, at_once, "model.tie=true", seed),
-          check_tree(shards, at_once, "model.tie=false", seed);
+      check_tree(shards, at_once, "model.tie=true", shards, seed),
+          check_tree(shards, at_once, "model.tie=false", shards, seed);
+}
+
+/* As is that of fewer sequences than shards, down to none. */
+Test(trainer_gradients, empty_shards_are_zeros) {
+  const uint64_t seed = tiny_seed("empty shards");
+  for (size_t n_seq = 0; n_seq < 8; n_seq++)
+    for (size_t at_once = 1; at_once <= 8; at_once *= 2)
+      check_tree(8, at_once, n_seq % 2 ? "model.tie=true" : "model.tie=false", n_seq, seed);
 }
 
 Test(trainer_gradients, shards_cut_the_sequences_in_order) {

@@ -30,6 +30,8 @@
 typedef struct {
   sl_run_state *t;
   sl_update_batch step;
+  uint32_t position[SEQUENCES * LENGTH], target[SEQUENCES * LENGTH];
+  float dlogp[SEQUENCES * LENGTH], dentropy[SEQUENCES * LENGTH];
   uint64_t seed;
   size_t n; /* parameters */
 } problem;
@@ -40,7 +42,7 @@ static double uniform(uint64_t seed, size_t i, uint32_t which) {
 
 /* Random tokens; gradients of log-probs and entropies are random too. */
 static problem make(const char *tie, const char *backend, const char *architecture, uint64_t seed) {
-  const char *extra[] = {tie, backend, architecture, NULL};
+  const char *extra[] = {tie, backend, architecture, "rl.reduce_shards=1", NULL};
   problem p = {.t = tiny_trainer(extra), .seed = seed};
   sl_error err;
   cr_assert_eq(sl_update_batch_create(&p.step, p.t->ctx, SEQUENCES, SEQUENCES * LENGTH, &err),
@@ -53,9 +55,13 @@ static problem make(const char *tie, const char *backend, const char *architectu
     sl_update_batch_add(&p.step, ids, LENGTH - q, 2 + q, NULL, 0.0f);
   }
   for (size_t i = 0; i < p.step.seq[SEQUENCES]; i++) {
-    p.step.dlogp[i] = p.step.mask[i] ? (float)uniform(seed, i, 2) : 0.0f;
-    p.step.dentropy[i] = p.step.mask[i] ? (float)uniform(seed, i, 3) : 0.0f;
+    p.target[i] = p.step.mask[i] ? p.step.ids[i + 1] : 0;
+    p.dlogp[i] = p.step.mask[i] ? (float)uniform(seed, i, 2) : 0.0f;
+    p.dentropy[i] = p.step.mask[i] ? (float)uniform(seed, i, 3) : 0.0f;
   }
+  for (size_t q = 0; q < SEQUENCES; q++)
+    for (uint32_t i = 0; p.step.seq[q] + i < p.step.seq[q + 1]; i++)
+      p.position[p.step.seq[q] + i] = i;
   return p;
 }
 
@@ -72,7 +78,7 @@ static void ours(problem *p, double *out, int packs) {
   sl_gradients *g = &run->gradients;
   sl_model *m;
   sl_error err;
-  const sl_batch batch = {s->n_seq, s->seq, s->ids, s->position, s->target, s->mask};
+  const sl_batch batch = {s->n_seq, s->seq, s->ids, p->position, p->target, s->mask};
   cr_assert_eq(sl_model_create(&m, run->ctx, run->policy.layout, run->policy.data, s->seq[s->n_seq],
                                SL_MODEL_TRAINING, &err),
                SL_OK, "%s", err.message);
@@ -82,10 +88,10 @@ static void ours(problem *p, double *out, int packs) {
   }
   cr_assert_eq(sl_model_pack(m), SL_OK);
   g->done = 0;
-  cr_assert_eq(sl_gradients_begin_group(g), SL_OK);
+  cr_assert_eq(sl_gradients_begin_group(g, 1), SL_OK);
   cr_assert_eq(sl_model_forward(m, &batch, 1.0f, s->logp, s->entropy), SL_OK);
   const sl_shard all = {s->n_seq, 0, s->seq, g->total, g->head_total};
-  cr_assert_eq(sl_model_backward(m, &batch, &all, 1, 1.0f, s->dlogp, s->dentropy), SL_OK);
+  cr_assert_eq(sl_model_backward(m, &batch, &all, 1, 1.0f, p->dlogp, p->dentropy), SL_OK);
   const sl_model_layout *layout = run->policy.layout;
   for (size_t i = 0, at = 0; i < layout->n_tensors; i++)
     for (size_t j = 0; j < layout->tensors[i].count; j++)
@@ -111,8 +117,7 @@ static void theirs(const problem *p, double *out, double scale, uint32_t which) 
                           .tied = s->tied,
                           .no_bias = !sl_model_has_bias(s),
                           .qk_norm = sl_model_norms_heads(s)};
-  const sl_ref_tokens tokens = {p->step.seq,  p->step.ids, p->step.target,
-                                p->step.mask, SEQUENCES,   1.0};
+  const sl_ref_tokens tokens = {p->step.seq, p->step.ids, p->target, p->step.mask, SEQUENCES, 1.0};
   const size_t n = p->n, t = p->step.seq[SEQUENCES];
   cr_assert_eq(sl_ref_weights(&m), n);
   double *w = calloc(n, sizeof *w), *rows = calloc(4 * t, sizeof *rows);
@@ -122,7 +127,7 @@ static void theirs(const problem *p, double *out, double scale, uint32_t which) 
       w[at] *= 1.0 + (uniform(p->seed, at, which) < 0 ? -scale : scale);
     }
   for (size_t i = 0; i < t; i++)
-    rows[2 * t + i] = (double)p->step.dlogp[i], rows[3 * t + i] = (double)p->step.dentropy[i];
+    rows[2 * t + i] = (double)p->dlogp[i], rows[3 * t + i] = (double)p->dentropy[i];
   sl_ref_run *run;
   memset(out, 0, n * sizeof *out);
   cr_assert_eq(sl_ref_forward(&run, &m, w, &tokens, rows, rows + t), SL_OK);
@@ -181,13 +186,58 @@ static void check(const char *tie, const char *backend, const char *architecture
   printf("%s %s %s: largest error %.3f of its limit\n", architecture, tie, backend, most);
   cr_expect(most <= 1.0, "%s %s %s: %g", architecture, tie, backend, most);
   /* Planted: one masked token that is learnt from after all. */
-  p.step.mask[0] = 1, p.step.target[0] = p.step.ids[1], p.step.dlogp[0] = 0.1f;
+  p.step.mask[0] = 1, p.target[0] = p.step.ids[1], p.dlogp[0] = 0.1f;
   ours(&p, without, 1);
-  p.step.mask[0] = 0, p.step.target[0] = 0, p.step.dlogp[0] = 0.0f;
+  p.step.mask[0] = 0, p.target[0] = 0, p.dlogp[0] = 0.0f;
   const double planted = worst(&p, without);
   cr_expect(planted > 100.0, "a dropped mask gives %g", planted);
   free(with), free(without);
   destroy(&p);
+}
+
+/* The gradient of the supervised loss of an update, which leaves unread rows out (spec T5.6). */
+static void of_read_rows(problem *p, double *out, const float *coefficient) {
+  const sl_gradient_options options = {.inv_temperature = 1.0f};
+  const sl_model_layout *layout = p->t->policy.layout;
+  sl_gradients *g = &p->t->gradients;
+  sl_model *m;
+  sl_error err;
+  for (size_t q = 0; q < SEQUENCES; q++) p->step.coefficient[q] = (double)coefficient[q];
+  cr_assert_eq(sl_model_create(&m, p->t->ctx, layout, p->t->policy.data, SEQUENCES * (LENGTH - 1),
+                               SL_MODEL_TRAINING, &err),
+               SL_OK, "%s", err.message);
+  g->done = 0;
+  cr_assert_eq(sl_update_batch_gradient(&p->step, m, g, &options), SL_OK);
+  cr_assert_eq(p->step.read.seq[SEQUENCES], p->step.seq[SEQUENCES] - SEQUENCES);
+  for (size_t i = 0, at = 0; i < layout->n_tensors; i++)
+    for (size_t j = 0; j < layout->tensors[i].count; j++)
+      out[at++] = (double)g->total[layout->tensors[i].offset + j];
+  sl_model_destroy(m);
+}
+
+/* Also that of all rows, whose last tokens predict nothing. */
+Test(trainer_model_gradient, unread_rows_change_no_bit) {
+  static const char *const architectures[] = {"model.architecture=qwen2",
+                                              "model.architecture=qwen3"};
+  const float coefficient[SEQUENCES] = {0.5f, 0.25f, 0.125f, 1.0f};
+  for (size_t i = 0; i < 2; i++) {
+    problem p =
+        make("model.tie=false", "run.backend=cpu", architectures[i], tiny_seed("unread rows"));
+    double *all = calloc(p.n, sizeof *all), *read = calloc(p.n, sizeof *read);
+    memset(p.dentropy, 0, sizeof p.dentropy);
+    for (size_t q = 0; q < SEQUENCES; q++)
+      for (size_t t = p.step.seq[q]; t < p.step.seq[q + 1]; t++)
+        p.dlogp[t] = p.step.mask[t] ? -coefficient[q] : 0.0f;
+    ours(&p, all, 1);
+    of_read_rows(&p, read, coefficient);
+    cr_expect_eq(memcmp(all, read, p.n * sizeof *all), 0, "%s: unread rows show", architectures[i]);
+    /* Planted: a row that is read, left out. */
+    p.step.mask[p.step.seq[1] - 2] = 0;
+    of_read_rows(&p, read, coefficient);
+    cr_expect_neq(memcmp(all, read, p.n * sizeof *all), 0, "a read row left out cannot be seen");
+    free(all), free(read);
+    destroy(&p);
+  }
 }
 
 Test(trainer_model_gradient, is_that_of_the_reference) {
