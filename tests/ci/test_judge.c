@@ -238,6 +238,18 @@ Test(judge, tolerances) {
   cr_expect(sl_tolerance_holds(&r));
 }
 
+/* Zeros are found out by the largest probability alone; a result of half the size is not. */
+Test(judge, tolerance_of_half_the_size) {
+  const sl_op_case c = case_of("softmax", "t=4,v=1000", "");
+  sl_tolerance_result r;
+  sl_error err = {0};
+  const sl_tolerance given = {0.01, 0.0};
+  cr_assert_eq(sl_tolerance_measure(&r, &c, SL_FORMAT_F32, 1u << SL_KIND_USUAL, 1, 2, &given, &err),
+               SL_OK);
+  cr_expect(r.given.unsound == 0 && r.given.tally[SL_KIND_USUAL].rejected[SL_CONTROL_ZEROS] > 0);
+  cr_expect(r.given.scale == 0 && !sl_tolerance_holds(&r));
+}
+
 /* The same seed gives the same problem; another one another. */
 Test(judge, seeds) {
   const sl_op_case c = case_of("attention", "b=2,i=3,j=5,h=2,g=1,d=4", "");

@@ -208,7 +208,7 @@ sl_status sl_tolerance_measure_one(sl_tolerance_result *r, sl_op_problem *p,
 }
 
 int sl_tolerance_holds(const sl_tolerance_result *r) {
-  if (r->given.unsound) return 0;
+  if (r->given.unsound || (r->bound.scale && !r->given.scale)) return 0;
   for (int kind = 0; kind < SL_KINDS; kind++)
     for (int c = 0; c < SL_CONTROLS; c++)
       if (r->bound.tally[kind].rejected[c] && !r->given.tally[kind].rejected[c]) return 0;

@@ -39,8 +39,8 @@ sl_status sl_tolerance_measure(sl_tolerance_result *r, const sl_op_case *like, s
 sl_status sl_tolerance_measure_one(sl_tolerance_result *r, sl_op_problem *p,
                                    const sl_tolerance *given, sl_error *err);
 
-/* 1 if a tolerance is sound and rejects every control of the kinds that the bounds reject them on.
- */
+/* 1 if a tolerance is sound and rejects every control of the kinds that the bounds reject them on,
+ * and results half or one and a half times as large where the bounds do. */
 int sl_tolerance_holds(const sl_tolerance_result *r);
 
 #endif

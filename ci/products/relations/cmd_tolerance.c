@@ -222,8 +222,9 @@ static void print_given(const options *o, const sl_tolerance_result *r) {
         t->unsound, t->elements);
   print_controls(r, t);
   print_power(t);
-  puts(sl_tolerance_holds(r) ? "  holds          sound, and rejects what the bounds reject"
-                             : "  does not hold");
+  puts(sl_tolerance_holds(r)
+           ? "  holds          sound, and rejects the controls that the bounds reject"
+           : "  does not hold");
 }
 
 static int report(const options *o, const sl_op_case *c, sl_format type,
