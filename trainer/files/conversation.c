@@ -50,3 +50,15 @@ sl_status sl_conversation_read(sl_turn **turns, size_t *n, const json_t *value, 
   *turns = made, *n = count;
   return SL_OK;
 }
+
+char *sl_conversation_write(const sl_turn *turns, size_t n) {
+  json_t *list = json_array();
+  int failed = !list;
+  for (size_t i = 0; !failed && i < n; i++)
+    failed =
+        json_array_append_new(list, json_pack("{s:s,s:s%}", "role", sl_role_names[turns[i].role],
+                                              "content", turns[i].text, turns[i].size)) != 0;
+  char *text = failed ? NULL : json_dumps(list, JSON_COMPACT);
+  json_decref(list);
+  return text;
+}

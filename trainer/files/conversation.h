@@ -10,4 +10,7 @@
  * caller. SL_ERR_INPUT: "turn[i]: ...". */
 sl_status sl_conversation_read(sl_turn **turns, size_t *n, const json_t *value, sl_error *err);
 
+/* The same as compact JSON, a role before its content; NULL without memory. Freed by the caller. */
+char *sl_conversation_write(const sl_turn *turns, size_t n);
+
 #endif

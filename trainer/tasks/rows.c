@@ -152,17 +152,9 @@ static sl_status read_math(sl_row *row, const sl_row_reader *r, const sl_json *l
 
 #define MESSAGES "messages"
 
-/* The turns but the last as compact JSON, a role before its content. */
 static sl_status keep_turns(sl_row *row, const sl_row_reader *r, const sl_turn *turns, size_t n,
                             sl_error *err) {
-  json_t *list = json_array();
-  int failed = !list;
-  for (size_t i = 0; !failed && i < n; i++)
-    failed =
-        json_array_append_new(list, json_pack("{s:s,s:s}", "role", sl_role_names[turns[i].role],
-                                              "content", turns[i].text)) != 0;
-  char *text = failed ? NULL : json_dumps(list, JSON_COMPACT);
-  json_decref(list);
+  char *text = sl_conversation_write(turns, n);
   row->question = text ? sl_text_pool_copy(r->pool, text) : NULL;
   free(text);
   return row->question ? SL_OK : no_memory(err);
