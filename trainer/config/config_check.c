@@ -104,6 +104,19 @@ static sl_status check_model(const sl_config *c, sl_error *err) {
   return SL_OK;
 }
 
+/* spec F3.14 */
+static sl_status check_mixture(const sl_config *c, sl_error *err) {
+  static const sl_config_key keys[] = {SL_KEY_task_test, SL_KEY_task_prompt_key,
+                                       SL_KEY_task_answer_key, SL_KEY_task_solution_key};
+  const char *const given[] = {c->task.test, c->task.prompt_key, c->task.answer_key,
+                               c->task.solution_key};
+  for (size_t i = 0; i < sizeof keys / sizeof *keys; i++)
+    if (strcmp(given[i], sl_config_rows[keys[i]].standard) != 0)
+      return sl_config_fail(
+          c, keys[i], err, "it has no effect: each part of a mixture names its own, in task.train");
+  return SL_OK;
+}
+
 static sl_status check_task(const sl_config *c, sl_error *err) {
   if (c->task.held_out % 2)
     return sl_config_fail(c, SL_KEY_task_held_out, err, "expected an even number, found %jd",
@@ -114,6 +127,7 @@ static sl_status check_task(const sl_config *c, sl_error *err) {
     return sl_config_fail(c, SL_KEY_task_train, err, "the task needs a file");
   if (kind == SL_TASK_GSM8K_CALC && !*c->task.test)
     return sl_config_fail(c, SL_KEY_task_test, err, "the task gsm8k-calc needs a file");
+  if (kind == SL_TASK_MIXTURE) SL_TRY(check_mixture(c, err));
   if (*c->task.system && kind < SL_TASK_JSONL)
     return sl_config_fail(c, SL_KEY_task_system, err, "the task has prompts of its own");
   if (*c->task.system && *c->template.system) /* spec F7.8 */

@@ -188,6 +188,8 @@ Test(config, checks_between_keys_name_the_place_of_the_key) {
       {"task:\n  held_out: 501\n",
        "run.yaml:2:13: task.held_out: expected an even number, found 501"},
       {"task:\n  name: jsonl\n", "run.yaml: task.train (by default): the task needs a file"},
+      {"task: {name: mixture, train: a, test: b}\n", "task.test: it has no effect: each part"},
+      {"task: {name: mixture, train: a, prompt_key: q}\n", "task.prompt_key: it has no effect"},
       {"task:\n  name: gsm8k-calc\n  train: a\n",
        "task.test (by default): the task gsm8k-calc needs a file"},
       {"rl:\n  updates: 3\n",
