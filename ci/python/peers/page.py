@@ -1,23 +1,25 @@
 """The page of results that ci/peers writes: ci/results/peers-CPU.md."""
 import re
 import statistics
+import textwrap
 
 from measure import FLOOR_SHARE, number, time_text
 
-HEAD = """# Beside the peers that promise nothing: {cpu}
+HEAD = """
+`ci/peers`: PyTorch and its kernels, transformers, TRL and libmvec do the same work, in turns
+with Sluice. The ratio is the peer's time by Sluice's, the median over the pairs: above 1 is ahead.
+Its range is that of the pairs; times are medians.
 
-`ci/peers`: PyTorch and its kernels, transformers, TRL and libmvec do the same work, in turns with
-Sluice. The ratio is the peer's time by Sluice's, the median over the pairs: above 1 is ahead. Its
-range is that of the pairs.
+{machine}
 
-{machine} {products}
+{products}
 
 {load}
 
-A row's goal is the smaller of issue 17's figure and {share} of its floor ratio, which is the ratio
-that there would be if Sluice took no more than the floor: multiply-adds at the rate of registers,
-bytes at that of a copy, functions at their own, measured in each pair (`sluice bench peak`,
-`sluice bench functions`). Times are medians.
+A row's goal is the smaller of issue 17's figure and {share} of its floor ratio. That is the ratio
+if Sluice took no more than the floor: multiply-adds at the rate of registers, bytes at that of a
+copy, both measured in each pair (`sluice bench peak`), and functions at their own rate (`sluice
+bench functions`).
 """
 
 COLUMNS = ("work", "threads", "Sluice", "peer", "ratio", "range", "pairs", "floor ratio", "goal",
@@ -91,13 +93,19 @@ def summary(results):
             f"{count('behind')} are behind, {count('not measured')} were not measured.")
 
 
+def wrapped(text, indent=""):
+    return textwrap.fill(" ".join(text.split()), 100, subsequent_indent=indent,
+                         break_long_words=False, break_on_hyphens=False)
+
+
 def page(facts, rows, results):
     """The whole page. facts: cpu, machine and products (sentences), before and after
     (loads), processors."""
-    text = HEAD.format(cpu=facts["cpu"], machine=facts["machine"], share=FLOOR_SHARE,
-                       products=facts["products"],
+    text = HEAD.format(share=FLOOR_SHARE, machine=facts["machine"], products=facts["products"],
                        load=load_text(facts["before"], facts["after"], facts["processors"]))
-    notes = [f"- {row.work}: {row.note}." for key, row in rows.items()
+    paragraphs = [wrapped(p) for p in text.strip().split("\n\n")]
+    notes = [wrapped(f"- {row.work}: {row.note}.", "  ") for key, row in rows.items()
              if row.note and any(r.key == key for r in results)]
-    return "\n".join([text, table(rows, results), "", summary(results), "",
+    return "\n".join([f"# Beside the peers that promise nothing: {facts['cpu']}", "",
+                      "\n\n".join(paragraphs), "", table(rows, results), "", summary(results), "",
                       "What each row does:", "", *notes, ""])

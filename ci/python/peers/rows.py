@@ -184,12 +184,12 @@ ROLLOUT = "temperature 1, no end token; transformers' generate with its cache"
 
 ROWS = {
     "step-512x8": Row("training step, 512 x 8 layers, 8 x 256 tokens", 1.1, 5,
-                      step("small", 2048), step_floor, STEP + ". The first goal is 1.0"),
+                      step("small", 2048), step_floor, STEP + "; the first goal is 1.0"),
     "step-512x8-few": Row("training step, 512 x 8 layers, 1 x 64 tokens", 1.0, 15,
                           step("small", 64), step_floor, STEP),
     "step-qwen": Row("training step, Qwen2.5-0.5B's shape, 64 tokens", 1.0, 3,
                      step("qwen2.5-0.5b", 64, alone=True), step_floor,
-                     STEP + "; the two in turns as new processes, for both do not fit in 24 GiB",
+                     STEP + "; the two in turns as new processes, for 24 GiB do not hold both",
                      gib=14, large=True),
     "step-128x4": Row("training step, 128 x 4 layers, 8 x 256 tokens", 1.6, 15,
                       step("tiny", 2048), step_floor, STEP),
@@ -238,7 +238,8 @@ ROWS = {
                "the goal is at most 3 times libmvec's time; both are medians of `sluice bench "
                "functions`, one run a pair", threads=(1,), times=log_times),
     "step-smollm2": Row("training step, SmolLM2-135M's shape, 8 x 128 tokens", 1.0, 3,
-                        step("smollm2-135m", 1024), step_floor, STEP, gib=8, large=True),
+                        step("smollm2-135m", 1024, alone=True), step_floor,
+                        STEP + "; the two in turns as new processes", gib=5, large=True),
     "rollout-smollm2": Row("rollout, SmolLM2-135M's shape, 64 slots", 3, 3,
                            rollout("smollm2-135m", 64, 1, 16, 16), rollout_floor,
                            "64 prompts of 16 tokens, 16 new tokens; " + ROLLOUT, gib=4,
