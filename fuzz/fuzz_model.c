@@ -273,15 +273,15 @@ static void kernels(const problem *p, sl_context *ctx, float *out) {
   sl_gradients g;
   sl_error err;
   float logp[TOKENS_MAX], entropy[TOKENS_MAX];
-  const sl_batch batch = {p->n_seq, p->seq, p->ids, p->position, p->target, p->mask};
+  const sl_batch batch = {p->n_seq, p->seq, p->ids, p->position, p->target, p->mask, 0, NULL, NULL};
   if (sl_model_create(&m, ctx, p->layout, p->parameters.data, p->t, SL_MODEL_TRAINING, &err) !=
           SL_OK ||
       sl_gradients_create(&g, ctx, p->layout, 1, 1, &err) != SL_OK || sl_model_pack(m) != SL_OK ||
       sl_gradients_begin_group(&g, 1) != SL_OK ||
       sl_model_forward(m, &batch, p->inv_temperature, logp, entropy) != SL_OK)
     abort();
-  const sl_shard all = {p->n_seq, 0, p->seq, sl_gradients_total(&g, 0),
-                        sl_gradients_head_total(&g, 0)};
+  const sl_shard all = {
+      p->n_seq, 0, p->seq, sl_gradients_total(&g, 0), sl_gradients_head_total(&g, 0), 0, 0, NULL};
   if (sl_model_backward(m, &batch, &all, 1, p->inv_temperature, p->dlogp, p->dentropy) != SL_OK ||
       sl_gradients_end_group(&g) != SL_OK)
     abort();

@@ -3,6 +3,7 @@
 #include "batch_gradient.h"
 
 #include "model_activations.h"
+#include "read_rows.h"
 
 #include <string.h>
 
@@ -11,12 +12,13 @@ static void cut_step(sl_cutter *c, sl_update_batch *s) {
   sl_read_rows *r = &s->read;
   float **const floats[] = {&s->logp_old, &s->logp_ref, &s->logp,    &s->entropy, &r->logp_old,
                             &r->logp_ref, &r->logp,     &r->entropy, &r->dlogp,   &r->dentropy};
-  uint32_t **const words[] = {&s->ids, &r->ids, &r->position, &r->target};
+  uint32_t **const words[] = {&s->ids, &r->ids, &r->position, &r->target, &r->last, &r->place};
   s->sums = sl_cut(c, n, 1, sizeof *s->sums);
   s->coefficient = sl_cut(c, n, 1, sizeof *s->coefficient);
   s->seq = sl_cut(c, n + 1, 1, sizeof *s->seq), r->seq = sl_cut(c, n + 1, 1, sizeof *r->seq),
   s->local_seq = sl_cut(c, n + 1, 1, sizeof *s->local_seq);
   s->shard_seq = sl_cut(c, n, 2, sizeof *s->shard_seq),
+  s->chunk_seq = sl_cut(c, 2 * n + t / SL_DOT_CHUNK + 1, 1, sizeof *s->chunk_seq);
   s->shards = sl_cut(c, n, 1, sizeof *s->shards);
   s->tokens = sl_cut(c, n, 1, sizeof *s->tokens);
   s->advantage = sl_cut(c, n, 1, sizeof *s->advantage);
@@ -110,37 +112,9 @@ static void *on(const sl_update_batch *s, const void *host) {
   return sl_mirror_device(&s->mirror, host);
 }
 
-/* A sequence's last token predicts nothing, and no other attends to it (spec T5.6). */
-static void fill_read_rows(const sl_update_batch *s) {
-  const sl_read_rows *r = &s->read;
-  r->seq[0] = 0;
-  for (size_t q = 0; q < s->n_seq; q++) {
-    const size_t from = s->seq[q], to = r->seq[q], length = s->seq[q + 1] - from,
-                 n = length ? length - 1 : 0;
-    r->seq[q + 1] = (uint32_t)(to + n);
-    memcpy(r->ids + to, s->ids + from, n * sizeof *r->ids);
-    memcpy(r->mask + to, s->mask + from, n * sizeof *r->mask);
-    memcpy(r->logp_old + to, s->logp_old + from, n * sizeof *r->logp_old);
-    memcpy(r->logp_ref + to, s->logp_ref + from, n * sizeof *r->logp_ref);
-    for (size_t i = 0; i < n; i++) {
-      r->position[to + i] = (uint32_t)i;
-      r->target[to + i] = s->mask[from + i] ? s->ids[from + i + 1] : 0;
-    }
-  }
-}
-
-/* An array of the read rows to its place among all tokens; the others are masked: +0. */
-static void spread(const sl_update_batch *s, float *to, const float *from) {
-  for (size_t q = 0; q < s->n_seq; q++) {
-    const size_t n = s->read.seq[q + 1] - s->read.seq[q];
-    memcpy(to + s->seq[q], from + s->read.seq[q], n * sizeof *to);
-    for (size_t i = s->seq[q] + n; i < s->seq[q + 1]; i++) to[i] = 0.0f;
-  }
-}
-
 /* Hands the kernels what the host has filled in. */
 static sl_status push(const sl_update_batch *s) {
-  fill_read_rows(s);
+  sl_read_rows_fill(s);
   const sl_read_rows *r = &s->read;
   const size_t n = s->n_seq, t = r->seq[n];
   const struct {
@@ -169,7 +143,10 @@ static sl_batch micro_batch(const sl_update_batch *s, size_t begin, size_t end) 
                     on(s, r->ids + first),
                     on(s, r->position + first),
                     on(s, r->target + first),
-                    on(s, r->mask + first)};
+                    on(s, r->mask + first),
+                    0,
+                    NULL,
+                    NULL};
 }
 
 static sl_status gated(const sl_update_batch *s, sl_model *m, const sl_batch *b,
@@ -235,23 +212,43 @@ static size_t cut_shards(const sl_update_batch *s, const sl_gradients *g, size_t
     const size_t stop = smaller(end, sl_shard_begin(k + i + 1, s->n_seq, g->shards));
     if (first >= stop || all[first] == all[stop]) continue;
     for (size_t q = first; q <= stop; q++) seq[q - first] = all[q] - all[first];
-    s->shards[n++] = (sl_shard){stop - first, all[first] - all[begin], seq,
-                                sl_gradients_total(g, i), sl_gradients_head_total(g, i)};
+    s->shards[n++] = (sl_shard){stop - first,
+                                all[first] - all[begin],
+                                seq,
+                                sl_gradients_total(g, i),
+                                sl_gradients_head_total(g, i),
+                                0,
+                                0,
+                                NULL};
     seq += stop - first + 1;
   }
   return n;
 }
 
+/* The read rows of the last layer, where leaving out the others saves more than moving rows costs
+ * (spec T5.6). */
+static sl_status find_last_rows(const sl_update_batch *s, sl_batch *b, size_t at) {
+  const sl_read_rows *r = &s->read;
+  const size_t t = b->seq[b->n_seq], n = sl_read_rows_last(s, at, t);
+  if (n == 0 || n * 8 > t * 7) return SL_OK;
+  SL_TRY(sl_mirror_push(&s->mirror, r->last + at, n * sizeof *r->last));
+  SL_TRY(sl_mirror_push(&s->mirror, r->place + at, t * sizeof *r->place));
+  b->n_read = n, b->read = on(s, r->last + at), b->place = on(s, r->place + at);
+  return SL_OK;
+}
+
 static sl_status one_micro_batch(const sl_update_batch *s, sl_model *m, sl_gradients *g,
                                  const sl_gradient_options *o, size_t k, size_t begin, size_t end) {
-  const sl_batch b = micro_batch(s, begin, end);
+  sl_batch b = micro_batch(s, begin, end);
   const sl_read_rows *r = &s->read;
   const size_t at = r->seq[begin];
   if (b.seq[b.n_seq] == 0) return SL_OK;
+  SL_TRY(find_last_rows(s, &b, at));
   SL_TRY(sl_model_forward(m, &b, o->inv_temperature, on(s, r->logp + at), on(s, r->entropy + at)));
   if (o->objective) SL_TRY(gated(s, m, &b, o, begin));
   const float *dentropy = has_dentropy(o) ? on(s, r->dentropy + at) : NULL;
   const size_t n_shards = cut_shards(s, g, k, begin, end);
+  if (b.read) sl_read_rows_cut(s, n_shards, at);
   return sl_model_backward(m, &b, s->shards, n_shards, o->inv_temperature, on(s, r->dlogp + at),
                            dentropy);
 }
@@ -265,7 +262,7 @@ static size_t stop_of(const sl_gradient_options *o, size_t begin, size_t end) {
 /* An array of the read rows back to the host, and to all tokens. */
 static sl_status pull_rows(const sl_update_batch *s, float *to, float *from) {
   SL_TRY(sl_mirror_pull(&s->mirror, from, s->read.seq[s->n_seq] * sizeof *from));
-  spread(s, to, from);
+  sl_read_rows_spread(s, to, from);
   return SL_OK;
 }
 

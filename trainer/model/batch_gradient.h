@@ -15,6 +15,7 @@ typedef struct {
   uint32_t *ids, *position, *target;
   uint8_t *mask;
   float *logp_old, *logp_ref, *logp, *entropy, *dlogp, *dentropy;
+  uint32_t *last, *place; /* of the micro-batch of these tokens: sl_batch.read and place */
 } sl_read_rows;
 
 /* The sequences of one optimiser step, packed, as the host sees them. Arrays over tokens unless
@@ -34,6 +35,7 @@ typedef struct {
   sl_read_rows read;   /* made of the arrays above; what kernels work on */
   uint32_t *local_seq; /* (n_seq + 1) offsets of a micro-batch */
   uint32_t *shard_seq; /* (2 n_seq) offsets of its shards, one after the other; */
+  uint32_t *chunk_seq; /* (2 n_seq + tokens / SL_DOT_CHUNK) their read_seq, one after the other */
   sl_shard *shards;    /* (n_seq) those of them that have tokens */
   sl_mirror mirror;    /* all of them */
 } sl_update_batch;

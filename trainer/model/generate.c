@@ -62,8 +62,9 @@ static sl_status prefill_piece(sl_generator *g, const sl_prompts *prompts, size_
   SL_TRY(push(g, g->piece_ids, t));
   SL_TRY(push(g, g->piece_slot, t));
   SL_TRY(push(g, g->piece_position, t));
-  const sl_batch batch = {end - first, g->piece_seq, on(g, g->piece_ids), on(g, g->piece_position),
-                          NULL,        NULL};
+  const sl_batch batch = {
+      end - first, g->piece_seq, on(g, g->piece_ids), on(g, g->piece_position), NULL, NULL, 0,
+      NULL,        NULL};
   SL_TRY(sl_model_prefill(g->model, &batch, g->caches, on(g, g->piece_slot), g->hidden));
   for (size_t q = first * group; q < end * group; q++) {
     const float *last = g->hidden + (g->piece_seq[q / group - first + 1] - (size_t)1) * d;

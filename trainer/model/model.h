@@ -18,6 +18,9 @@ typedef struct {
   const uint32_t *position; /* (T), from 0 in each sequence */
   const uint32_t *target;   /* (T) */
   const uint8_t *mask;      /* (T) */
+  size_t n_read;            /* rows that somebody reads of the last layer after attention */
+  const uint32_t *read;     /* (n_read) which, ascending; NULL: all are computed (spec T5.6) */
+  const uint32_t *place;    /* (T) each row's place among them; n_read where it is not */
 } sl_batch;
 
 typedef struct sl_model sl_model;
@@ -62,6 +65,10 @@ typedef struct {
   const uint32_t *seq; /* (n_seq + 1) offsets from `first`, seq[0] = 0, on the host */
   float *total;        /* an arena of the layout */
   float *head_total;   /* (V, D) if the head is tied, else NULL */
+  /* Of its rows that are read: the first's place, and as sequences the chunks of N4.2 that hold
+   * them: (n_read_seq + 1) offsets, so that chunks stay what they are among all rows. */
+  size_t n_read_seq, first_read;
+  const uint32_t *read_seq;
 } sl_shard;
 
 /* Adds the gradient of the last forward to the totals of the shards that the batch is made of; all

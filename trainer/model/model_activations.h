@@ -61,6 +61,12 @@ struct sl_model {
 sl_status sl_layer_qkv(sl_model *m, size_t layer, size_t t, const uint32_t *position);
 sl_status sl_layer_finish(sl_model *m, size_t layer, size_t t, float *next);
 
+/* Rows of d floats: the read ones of all (spec T5.6), and back, +0 where a row is not read; `from`
+ * has room for one row more than is read, unless all are. */
+sl_status sl_rows_gather(sl_model *m, const sl_batch *batch, float *to, const float *from,
+                         size_t d);
+sl_status sl_rows_spread(sl_model *m, const sl_batch *batch, float *to, float *from, size_t d);
+
 /* All activations of a layer of the last forward pass, once more from its input. */
 sl_status sl_layer_again(sl_model *m, size_t layer, const sl_batch *batch);
 

@@ -43,14 +43,15 @@ sl_status sl_layer_qkv(sl_model *m, size_t layer, size_t t, const uint32_t *posi
 }
 
 /* middle = input + o W; act = swiglu(rmsnorm(middle)). */
-static sl_status feed_forward(sl_model *m, size_t layer, size_t t) {
+static sl_status feed_forward(sl_model *m, size_t layer, const float *input, const float *o,
+                              size_t t) {
   const sl_model_shape *s = &m->layout->shape;
   const sl_layer_offsets *at = &m->layout->layers[layer];
   const sl_layer_activations *a = &m->layers[layer];
   const sl_layer_packs *p = &m->packs[layer];
   const size_t d = s->hidden, q = s->heads * s->head_dim, f = s->intermediate;
-  SL_TRY(sl_linear_forward(m->ctx, m->branch, a->o, weight(m, at->o), p->o[0], NULL, t, d, q));
-  SL_TRY(sl_residual_add(m->ctx, a->middle, a->input, m->branch, t * d));
+  SL_TRY(sl_linear_forward(m->ctx, m->branch, o, weight(m, at->o), p->o[0], NULL, t, d, q));
+  SL_TRY(sl_residual_add(m->ctx, a->middle, input, m->branch, t * d));
   SL_TRY(sl_rmsnorm_forward(m->ctx, a->h2, a->rstd2, a->middle, weight(m, at->post_norm), t, d,
                             s->rms_eps));
   SL_TRY(sl_linear_forward(m->ctx, a->gate, a->h2, weight(m, at->gate), p->gate[0], NULL, t, f, d));
@@ -60,13 +61,35 @@ static sl_status feed_forward(sl_model *m, size_t layer, size_t t) {
 }
 
 /* next = middle + act W. */
-sl_status sl_layer_finish(sl_model *m, size_t layer, size_t t, float *next) {
+static sl_status finish(sl_model *m, size_t layer, const float *input, const float *o, size_t t,
+                        float *next) {
   const sl_model_shape *s = &m->layout->shape;
   const sl_layer_activations *a = &m->layers[layer];
-  SL_TRY(feed_forward(m, layer, t));
+  SL_TRY(feed_forward(m, layer, input, o, t));
   SL_TRY(sl_linear_forward(m->ctx, m->branch, a->act, weight(m, m->layout->layers[layer].down),
                            m->packs[layer].down[0], NULL, t, s->hidden, s->intermediate));
   return sl_residual_add(m->ctx, next, a->middle, m->branch, t * s->hidden);
+}
+
+sl_status sl_layer_finish(sl_model *m, size_t layer, size_t t, float *next) {
+  const sl_layer_activations *a = &m->layers[layer];
+  return finish(m, layer, a->input, a->o, t, next);
+}
+
+/* T1.1 moves rows: those of `from` that `row` names, n of them, of d floats. */
+static sl_status move_rows(sl_model *m, float *to, const float *from, const uint32_t *row, size_t n,
+                           size_t d, size_t rows) {
+  return sl_embedding_forward(m->ctx, to, from, row, n, d, rows);
+}
+
+sl_status sl_rows_gather(sl_model *m, const sl_batch *b, float *to, const float *from, size_t d) {
+  return move_rows(m, to, from, b->read, b->n_read, d, b->seq[b->n_seq]);
+}
+
+sl_status sl_rows_spread(sl_model *m, const sl_batch *b, float *to, float *from, size_t d) {
+  const size_t t = b->seq[b->n_seq], n = b->n_read;
+  if (n < t) SL_TRY(sl_memory_zero(m->ctx, from + n * d, d * sizeof *from));
+  return move_rows(m, to, from, b->place, t, d, n < t ? n + 1 : n);
 }
 
 /* Where layer l + 1 reads what layer l wrote. */
@@ -97,7 +120,27 @@ sl_status sl_layer_again(sl_model *m, size_t layer, const sl_batch *b) {
   const size_t t = b->seq[b->n_seq];
   SL_TRY(sl_layer_qkv(m, layer, t, b->position));
   SL_TRY(attend(m, layer, b));
-  return feed_forward(m, layer, t);
+  return feed_forward(m, layer, m->layers[layer].input, m->layers[layer].o, t);
+}
+
+/* The rest of the last layer and the final norm, of the rows that are read. m->d_o keeps their
+ * attention for the backward pass, which writes that array after its last use. */
+static sl_status finish_read_rows(sl_model *m, const sl_batch *b) {
+  const sl_model_shape *s = &m->layout->shape;
+  const size_t last = s->layers - 1;
+  const sl_layer_activations *a = &m->layers[last];
+  SL_TRY(sl_rows_gather(m, b, m->d_o, a->o, s->heads * s->head_dim));
+  SL_TRY(sl_rows_gather(m, b, m->dx, a->input, s->hidden));
+  SL_TRY(finish(m, last, m->dx, m->d_o, b->n_read, m->output));
+  SL_TRY(final_norm(m, b->n_read, m->branch));
+  return sl_rows_spread(m, b, m->hidden, m->branch, s->hidden);
+}
+
+static sl_status finish_last(sl_model *m, const sl_batch *b) {
+  const size_t t = b->seq[b->n_seq];
+  if (b->read && m->kind) return finish_read_rows(m, b);
+  SL_TRY(sl_layer_finish(m, m->layout->shape.layers - 1, t, m->output));
+  return final_norm(m, t, m->hidden);
 }
 
 sl_status sl_model_forward(sl_model *m, const sl_batch *b, float inv_temperature, float *logp,
@@ -108,9 +151,9 @@ sl_status sl_model_forward(sl_model *m, const sl_batch *b, float inv_temperature
   for (size_t l = 0; l < s->layers; l++) {
     SL_TRY(sl_layer_qkv(m, l, t, b->position));
     SL_TRY(attend(m, l, b));
-    SL_TRY(sl_layer_finish(m, l, t, layer_output(m, l)));
+    if (l + 1 < s->layers) SL_TRY(sl_layer_finish(m, l, t, layer_output(m, l)));
   }
-  SL_TRY(final_norm(m, t, m->hidden));
+  SL_TRY(finish_last(m, b));
   SL_TRY(sl_logprob_forward(m->ctx, logp, entropy, m->row_max, m->row_sum, m->hidden,
                             weight(m, m->layout->head), m->head_pack, b->target, b->mask,
                             inv_temperature, t, s->hidden, s->vocab));

@@ -39,7 +39,10 @@ sl_status sl_sequence_forward(sl_sequence *s, sl_model *model, const uint32_t *i
                           sl_mirror_device(on, s->ids),
                           sl_mirror_device(on, s->position),
                           sl_mirror_device(on, s->target),
-                          sl_mirror_device(on, s->mask)};
+                          sl_mirror_device(on, s->mask),
+                          0,
+                          NULL,
+                          NULL};
   SL_TRY(sl_model_forward(model, &batch, inverse_temperature, sl_mirror_device(on, s->logp),
                           sl_mirror_device(on, s->entropy)));
   SL_TRY(sl_mirror_pull(on, s->entropy, n * sizeof *s->entropy));

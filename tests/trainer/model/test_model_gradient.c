@@ -26,12 +26,13 @@
 #define DRAWS 4
 #define SEQUENCES 4
 #define LENGTH 9
+#define LONG (2 * SL_DOT_CHUNK + 40)
 
 typedef struct {
   sl_run_state *t;
   sl_update_batch step;
-  uint32_t position[SEQUENCES * LENGTH], target[SEQUENCES * LENGTH];
-  float dlogp[SEQUENCES * LENGTH], dentropy[SEQUENCES * LENGTH];
+  uint32_t position[SEQUENCES * LONG], target[SEQUENCES * LONG];
+  float dlogp[SEQUENCES * LONG], dentropy[SEQUENCES * LONG];
   uint64_t seed;
   size_t n; /* parameters */
 } problem;
@@ -41,18 +42,20 @@ static double uniform(uint64_t seed, size_t i, uint32_t which) {
 }
 
 /* Random tokens; gradients of log-probs and entropies are random too. */
-static problem make(const char *tie, const char *backend, const char *architecture, uint64_t seed) {
-  const char *extra[] = {tie, backend, architecture, "rl.reduce_shards=1", NULL};
+static problem make(const char *tie, const char *backend, const char *architecture, uint32_t length,
+                    uint64_t seed) {
+  const char *extra[] = {
+      tie, backend, architecture, "rl.reduce_shards=1", "model.max_positions=640", NULL};
   problem p = {.t = tiny_trainer(extra), .seed = seed};
   sl_error err;
-  cr_assert_eq(sl_update_batch_create(&p.step, p.t->ctx, SEQUENCES, SEQUENCES * LENGTH, &err),
+  cr_assert_eq(sl_update_batch_create(&p.step, p.t->ctx, SEQUENCES, SEQUENCES * length, &err),
                SL_OK);
   p.n = p.t->policy.layout->n_parameters;
   for (uint32_t q = 0; q < SEQUENCES; q++) {
-    uint32_t ids[LENGTH];
-    for (uint32_t i = 0; i < LENGTH; i++)
+    uint32_t ids[LONG];
+    for (uint32_t i = 0; i < length; i++)
       ids[i] = (uint32_t)(sl_random_u64(seed, i, q, 1, 6) % p.t->policy.layout->shape.vocab);
-    sl_update_batch_add(&p.step, ids, LENGTH - q, 2 + q, NULL, 0.0f);
+    sl_update_batch_add(&p.step, ids, length - q, length / 4 + q, NULL, 0.0f);
   }
   for (size_t i = 0; i < p.step.seq[SEQUENCES]; i++) {
     p.target[i] = p.step.mask[i] ? p.step.ids[i + 1] : 0;
@@ -78,7 +81,7 @@ static void ours(problem *p, double *out, int packs) {
   sl_gradients *g = &run->gradients;
   sl_model *m;
   sl_error err;
-  const sl_batch batch = {s->n_seq, s->seq, s->ids, p->position, p->target, s->mask};
+  const sl_batch batch = {s->n_seq, s->seq, s->ids, p->position, p->target, s->mask, 0, NULL, NULL};
   cr_assert_eq(sl_model_create(&m, run->ctx, run->policy.layout, run->policy.data, s->seq[s->n_seq],
                                SL_MODEL_TRAINING, &err),
                SL_OK, "%s", err.message);
@@ -90,7 +93,7 @@ static void ours(problem *p, double *out, int packs) {
   g->done = 0;
   cr_assert_eq(sl_gradients_begin_group(g, 1), SL_OK);
   cr_assert_eq(sl_model_forward(m, &batch, 1.0f, s->logp, s->entropy), SL_OK);
-  const sl_shard all = {s->n_seq, 0, s->seq, g->total, g->head_total};
+  const sl_shard all = {s->n_seq, 0, s->seq, g->total, g->head_total, 0, 0, NULL};
   cr_assert_eq(sl_model_backward(m, &batch, &all, 1, 1.0f, p->dlogp, p->dentropy), SL_OK);
   const sl_model_layout *layout = run->policy.layout;
   for (size_t i = 0, at = 0; i < layout->n_tensors; i++)
@@ -175,7 +178,7 @@ static double worst(const problem *p, const double *mine) {
 }
 
 static void check(const char *tie, const char *backend, const char *architecture, uint64_t seed) {
-  problem p = make(tie, backend, architecture, seed);
+  problem p = make(tie, backend, architecture, LENGTH, seed);
   if (!p.t) return;
   double *with = calloc(p.n, sizeof *with), *without = calloc(p.n, sizeof *without);
   ours(&p, with, 1);
@@ -203,7 +206,7 @@ static void of_read_rows(problem *p, double *out, const float *coefficient) {
   sl_model *m;
   sl_error err;
   for (size_t q = 0; q < SEQUENCES; q++) p->step.coefficient[q] = (double)coefficient[q];
-  cr_assert_eq(sl_model_create(&m, p->t->ctx, layout, p->t->policy.data, SEQUENCES * (LENGTH - 1),
+  cr_assert_eq(sl_model_create(&m, p->t->ctx, layout, p->t->policy.data, p->step.seq[SEQUENCES],
                                SL_MODEL_TRAINING, &err),
                SL_OK, "%s", err.message);
   g->done = 0;
@@ -217,12 +220,16 @@ static void of_read_rows(problem *p, double *out, const float *coefficient) {
 
 /* Also that of all rows, whose last tokens predict nothing. */
 Test(trainer_model_gradient, unread_rows_change_no_bit) {
-  static const char *const architectures[] = {"model.architecture=qwen2",
-                                              "model.architecture=qwen3"};
+  static const struct {
+    const char *tie, *architecture;
+    uint32_t length; /* long ones have several chunks, and prompts that end within one */
+  } cases[] = {{"model.tie=false", "model.architecture=qwen2", LENGTH},
+               {"model.tie=false", "model.architecture=qwen3", LONG},
+               {"model.tie=false", "model.architecture=llama", LONG}};
   const float coefficient[SEQUENCES] = {0.5f, 0.25f, 0.125f, 1.0f};
-  for (size_t i = 0; i < 2; i++) {
-    problem p =
-        make("model.tie=false", "run.backend=cpu", architectures[i], tiny_seed("unread rows"));
+  for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+    problem p = make(cases[i].tie, "run.backend=cpu", cases[i].architecture, cases[i].length,
+                     tiny_seed("unread rows"));
     double *all = calloc(p.n, sizeof *all), *read = calloc(p.n, sizeof *read);
     memset(p.dentropy, 0, sizeof p.dentropy);
     for (size_t q = 0; q < SEQUENCES; q++)
@@ -230,7 +237,8 @@ Test(trainer_model_gradient, unread_rows_change_no_bit) {
         p.dlogp[t] = p.step.mask[t] ? -coefficient[q] : 0.0f;
     ours(&p, all, 1);
     of_read_rows(&p, read, coefficient);
-    cr_expect_eq(memcmp(all, read, p.n * sizeof *all), 0, "%s: unread rows show", architectures[i]);
+    cr_expect_eq(memcmp(all, read, p.n * sizeof *all), 0, "%s, %u tokens: unread rows show",
+                 cases[i].architecture, cases[i].length);
     /* Planted: a row that is read, left out. */
     p.step.mask[p.step.seq[1] - 2] = 0;
     of_read_rows(&p, read, coefficient);
