@@ -12,6 +12,7 @@ Proofs run in processes of their own: `timeout` is seconds by the clock, `memory
 space; Ctrl-C ends them. Errors: InvalidInput (with the place in the file), TimeLimit, MemoryLimit,
 Unavailable (this installation has no prover), CommandFailed.
 """
+import itertools
 import json
 import os
 import tempfile
@@ -222,12 +223,12 @@ def plot(*gates: AnyGate, r_max: float = 4.0, negative: bool = False) -> "Figure
     r = numpy.linspace(0.0, r_max, 1001, dtype=numpy.float32)
     figure = Figure(figsize=(10.5, 3.2), layout="constrained")
     axes: Any = figure.subplots(1, 3)
-    for gate in gates:
+    for gate, style in zip(gates, itertools.cycle(("-", "--", "-.", ":"))):
         loaded = gate if isinstance(gate, Gate) else load(gate)
         f, w = loaded.evaluate(r, positive=not negative)
         label = repr(loaded)[len("<gate "):-1]
         for axis, values in zip(axes, (f, w, r * w)):
-            axis.plot(r, values, label=label)
+            axis.plot(r, values, style, label=label)
     for axis, title in zip(axes, ("f", "f'", "r f'")):
         axis.set_title(title)
         axis.set_xlabel("importance ratio r")

@@ -271,6 +271,8 @@ def test_plot():
     pytest.importorskip("matplotlib", reason="no Matplotlib: plot is not tried")
     figure = gates.plot("sigmoid", gates.load("erf", tau=2))
     assert [len(axis.lines) for axis in figure.axes] == [3, 3, 3]
+    for kind in ("get_color", "get_linestyle"):  # told apart without colours too
+        assert len({getattr(line, kind)() for line in figure.axes[1].lines[:2]}) == 2
     for wrong in (-1, float("nan"), 1e39, "4"):
         with pytest.raises(sluice.InvalidInput, match="r_max"):
             gates.plot("erf", r_max=wrong)
