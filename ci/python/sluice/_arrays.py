@@ -57,7 +57,7 @@ def view(name: str, value: object) -> "numpy.ndarray[Any, Any]":
     if hasattr(value, "__dlpack__") and hasattr(value, "__dlpack_device__"):
         return _of_dlpack(name, value)
     raise Wrong(f"{name} is a {type(value).__name__}, not an array: pass "
-                f"numpy.asarray({name}, dtype=numpy.float32), a tensor, or what has __dlpack__")
+                f"numpy.asarray({name}), a tensor, or what has __dlpack__")
 
 
 def _contiguous(name: str, array: "numpy.ndarray[Any, Any]", value: object) -> None:

@@ -1,4 +1,7 @@
-"""The exceptions of this package. Their text has the place, and what to do."""
+"""The exceptions of this package. Their text has the place, and what to do; and arguments that are
+of another kind than is needed."""
+import os
+from typing import Any, Mapping
 
 
 class SluiceError(Exception):
@@ -23,3 +26,30 @@ class MemoryLimit(SluiceError, MemoryError):
 
 class TimeLimit(SluiceError, TimeoutError):
     """A command took longer than the limit that was given."""
+
+
+def path_of(name: str, value: Any) -> str:
+    """A name or a path as text."""
+    if not isinstance(value, (str, bytes, os.PathLike)):
+        raise InvalidInput(f"{name} is a {type(value).__name__}: pass a name or a path")
+    text = os.fsdecode(value)
+    if "\0" in text:
+        raise InvalidInput(f"{name} {text!r} holds a zero byte, and is no name or path")
+    return text
+
+
+def number_of(name: str, value: Any) -> float:
+    """A number as a float. Of basic operations alone, so that torch.compile can trace it."""
+    if isinstance(value, (int, float)):
+        return float(value)
+    if value is None or isinstance(value, (str, bytes)) or not hasattr(value, "__float__"):
+        raise InvalidInput(f"{name} is {value!r}, and must be a number")
+    return float(value)
+
+
+def mapping_of(name: str, value: Any, example: str) -> "Mapping[Any, Any]":
+    """A mapping; empty for None."""
+    if value is not None and not isinstance(value, Mapping):
+        raise InvalidInput(f"{name} is a {type(value).__name__}, and must be a mapping, such as "
+                           f"{example}")
+    return value or {}

@@ -12,7 +12,7 @@ from typing import Any, Mapping, Union
 import numpy
 
 from . import _arrays
-from ._errors import InvalidInput
+from ._errors import InvalidInput, path_of
 from ._library import (
     FAMILIES, Error, GateParameter, GateParameterInfo, GateStruct, fail, lib)
 from ._numbers import decimal
@@ -80,7 +80,10 @@ class Gate:
             row.name, row.value[0], row.value[1] = name.encode(), neg, pos
         error, self.struct = Error(), GateStruct()
         self._owner = ctypes.c_void_p()
-        raw = text.encode("utf-8", "surrogateescape")
+        try:
+            raw = text.encode("utf-8", "surrogateescape")
+        except UnicodeEncodeError:
+            raise InvalidInput(f"{file}: the text holds half of a character") from None
         if lib.sl_gate_parse(ctypes.byref(self.struct), ctypes.byref(self._owner), raw, len(raw),
                              os.fsencode(file), given, len(rows), ctypes.byref(error)):
             fail(error)
@@ -186,12 +189,14 @@ def load(name: "Union[str, os.PathLike[str]]", **values: Value) -> Gate:
     values: of its parameters; a pair is for A > 0 and for A <= 0: load("erf", tau=(10, 12)).
     Errors: InvalidInput, with file:line:column.
     """
-    name = os.fspath(name)
+    name = path_of("the gate", name)
     return Gate(_text(name), name if is_path(name) else f"{name}.gate", values)
 
 
 def parse(text: str, **values: Value) -> Gate:
     """A gate from the text of a gate file (spec/gates.md). Errors: as `load`."""
+    if not isinstance(text, str):
+        raise InvalidInput(f"the text of a gate is a {type(text).__name__}, and must be a str")
     return Gate(text, "text.gate", values)
 
 

@@ -6,14 +6,18 @@ never ends the caller's.
 import errno
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
+import threading
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn, Sequence
+from typing import Any, Iterator, NoReturn, Sequence
 
-from ._errors import CommandFailed, InvalidInput, MemoryLimit, TimeLimit, Unavailable
+from ._errors import (
+    CommandFailed, InvalidInput, MemoryLimit, TimeLimit, Unavailable, path_of)
 
 DONE, FAILED, USAGE, INPUT, UNDECIDED, SYSTEM, REQUIREMENT = 0, 1, 2, 3, 4, 5, 7  # docs/using.md
 
@@ -30,7 +34,7 @@ def _number(value: object) -> bool:
 
 def operand(value: "str | os.PathLike[str]") -> str:
     """A name or a path as a command takes it, which is no option though it begins with '-'."""
-    text = os.fspath(value)
+    text = path_of("what was passed", value)
     return f"./{text}" if text.startswith("-") else text
 
 
@@ -92,6 +96,8 @@ def _start(program: str, arguments: "Sequence[str]", memory: "int | None") -> _P
     if signal.getsignal(signal.SIGCHLD) == signal.SIG_IGN:
         raise _lost()
     command = [str(path(program)), *arguments]
+    if any("\0" in text for text in command):
+        raise InvalidInput(f"an argument of {program} holds a zero byte")
     if memory is not None:
         limit = f'ulimit -v {max(int(memory) // 1024, 1)} 2>/dev/null; exec "$0" "$@"'
         command = ["/bin/sh", "-c", limit, *command]
@@ -100,6 +106,24 @@ def _start(program: str, arguments: "Sequence[str]", memory: "int | None") -> _P
     return _Process(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True, encoding="utf-8", errors="replace", env=environment, start_new_session=True)
+
+
+@contextmanager
+def _uninterrupted() -> "Iterator[None]":
+    """Ctrl-C waits for the end of this: within Popen it would leave a command that nobody knows.
+    Python interrupts the main thread alone."""
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+    seen: "list[Any]" = []
+    signal.signal(signal.SIGINT, lambda *given: seen.append(given))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if seen:
+            before(*seen[0])
 
 
 def _end(process: _Process, gently: bool) -> None:
@@ -126,14 +150,17 @@ def run(program: str, arguments: "Sequence[str]", limits: Limits, gently: bool =
     Errors: TimeLimit; MemoryLimit where it gave up for want of memory; InvalidInput with its
     message where it refused what it was given; CommandFailed where it was killed.
     """
-    process = _start(program, arguments, limits.memory)
+    process = None
     try:
+        with _uninterrupted():
+            process = _start(program, arguments, limits.memory)
         output, errors = process.communicate(timeout=limits.seconds)
     except subprocess.TimeoutExpired:
         raise TimeLimit(f"{program} {arguments[0]} took longer than {limits.seconds:g} s: raise "
                         "timeout") from None
     finally:
-        _end(process, gently)
+        if process is not None:
+            _end(process, gently)
     completed = Completed(process.returncode, output, errors)
     if completed.code not in (DONE, FAILED, UNDECIDED, REQUIREMENT):
         _fail(program, arguments, completed, limits)
@@ -143,7 +170,8 @@ def run(program: str, arguments: "Sequence[str]", limits: Limits, gently: bool =
 def _fail(program: str, arguments: "Sequence[str]", completed: Completed,
           limits: Limits) -> NoReturn:
     text = completed.errors.strip() or completed.output.strip()
-    text = text.removeprefix(f"sluice {arguments[0]}: error: ")
+    text = re.sub(r"^sluice[a-z -]*: (error: )?", "", text)
+    text = re.sub(r"\s*Try `[^']*'( or `[^']*')? for more information\.$", "", text)
     # Under a limit the loader of programs may fail too, with a code of its own; a file is then
     # unreadable.
     short = os.strerror(errno.ENOMEM) in text

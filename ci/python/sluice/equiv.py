@@ -28,7 +28,7 @@ from pathlib import Path
 from typing import Any, Iterator, Mapping, Sequence, Union
 
 from . import _programs, _safetensors
-from ._errors import InvalidInput, SluiceError
+from ._errors import InvalidInput, SluiceError, mapping_of, path_of
 from ._judgement import Cause, Judgement, Output
 from ._kernel import Call, Kernel, Place, outputs_by_name, stored
 from ._numbers import decimal
@@ -85,7 +85,7 @@ class Conventions:
 @functools.lru_cache(maxsize=None)
 def conventions(op: str) -> Conventions:
     """An op's tensors, settings and known causes. InvalidInput for an op that does not exist."""
-    text = _programs.run("sluice", ["equiv", "--op", op, "--conventions"], Limits()).output
+    text = _programs.run("sluice", ["equiv", f"--op={op}", "--conventions"], Limits()).output
     tensors: "dict[str, list[Tensor]]" = {"input": [], "output": []}
     settings = []
     for line in text.split("\ncauses", maxsplit=1)[0].splitlines():
@@ -108,13 +108,15 @@ def _pairs(given: "str | Mapping[str, object]", name: str) -> str:
     """"key=value,..." of a mapping; a list of values is joined by "+"."""
     if isinstance(given, str):
         return given
+    given = mapping_of(name, given, '{"t": 64}' if name == "shape" else '{"out": "f32"}')
     return ",".join(
         f"{key}=" + ("+".join(str(x) for x in value) if isinstance(value, (list, tuple))
                      else _text(f"{name}: {key}", value)) for key, value in given.items())
 
 
 def _options(settings: "Settings | None", contract: Contract) -> "list[str]":
-    options = [f"--set={name}={_text(name, value)}" for name, value in (settings or {}).items()]
+    settings = mapping_of("settings", settings, '{"eps": 1e-5}')
+    options = [f"--set={name}={_text(name, value)}" for name, value in settings.items()]
     return options + ([f"--contract={_pairs(contract, 'contract')}"] if contract else [])
 
 
@@ -138,8 +140,12 @@ def _judged(files: "Sequence[str]", elements: "int | str | None", gate: "AnyGate
     report = Path(folder, "report.json")
     extra = [] if elements is None else [f"--elements={elements}"]
     with _gate_option(gate) as option:
-        done = _programs.run("sluice", ["equiv", *files, *extra, *option, f"--json={report}"],
-                             limits)
+        try:
+            done = _programs.run("sluice", ["equiv", *files, *extra, *option, f"--json={report}"],
+                                 limits)
+        except InvalidInput as error:  # in the caller's words: its files were made here
+            text = re.sub(re.escape(folder) + r"/\w+\.safetensors: ", "", str(error))
+            raise InvalidInput(text) from None
     return Judgement.of(json.loads(report.read_text("utf-8")), done.output, **about)
 
 
@@ -250,7 +256,7 @@ def judge(dump: "Union[str, os.PathLike[str], Mapping[str, Any]]", op: "str | No
         elif layouts:
             raise InvalidInput("a file says its layouts itself, as sluice.layout.NAME")
         else:
-            path = Path(dump)
+            path = Path(path_of("dump", dump))
         return _judged([f"--dump={path}", *options], elements, gate, folder,
                        Limits(timeout, memory))
 

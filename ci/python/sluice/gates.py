@@ -12,6 +12,7 @@ Proofs run in processes of their own: `timeout` is seconds by the clock, `memory
 space; Ctrl-C ends them. Errors: InvalidInput (with the place in the file), TimeLimit, MemoryLimit,
 Unavailable (this installation has no prover), CommandFailed.
 """
+import itertools
 import json
 import os
 import tempfile
@@ -23,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Iterator, Mapping, Sequence, Union
 import numpy
 
 from . import _programs
-from ._errors import InvalidInput, Unavailable
+from ._errors import InvalidInput, Unavailable, mapping_of, number_of
 from ._gate import Gate, Parameter, builtins, load, parse
 from ._numbers import Number, decimal, note
 from ._programs import Limits
@@ -41,6 +42,9 @@ __all__ = [
 
 AnyGate = Union[str, "os.PathLike[str]", Gate]
 Ranged = Union[Number, Sequence[Number]]
+
+LARGEST_RATIO = 1e6
+"""What a picture of a gate shows something of."""
 
 _BINARY32 = {"off": ["--no-float"], "some": ["--fast"], "all": []}
 
@@ -98,6 +102,7 @@ def _parameters(ranges: "Mapping[str, Ranged]") -> "tuple[list[str], tuple[str, 
 def _verify(gate: AnyGate, ranges: "Mapping[str, Ranged]", extra: "Sequence[str]",
             seconds: float, limits: Limits) -> Verdict:
     options, notes = _parameters({**_values_of(gate, tuple(ranges)), **ranges})
+    seconds = number_of("seconds", seconds)
     with named(gate) as name, tempfile.TemporaryDirectory(prefix="sluice-") as folder:
         certificate = Path(folder, "certificate")
         done = _programs.run("sluice", [
@@ -122,7 +127,8 @@ def verify(gate: AnyGate, ranges: "Mapping[str, Ranged] | None" = None, *, binar
     if binary32 not in _BINARY32:
         raise InvalidInput(f"binary32 must be 'off', 'some' or 'all', not '{binary32}'")
     extra = _BINARY32[binary32] + (["--for-run"] if for_run else [])
-    return _verify(gate, ranges or {}, extra, seconds, Limits(timeout, memory))
+    ranges = mapping_of("ranges", ranges, '{"tau": ("0.5", "20")}')
+    return _verify(gate, ranges, extra, seconds, Limits(timeout, memory))
 
 
 def largest(gate: AnyGate, parameter: str = "tau", *, seconds: float = 60.0,
@@ -170,7 +176,7 @@ def _with_values(name: str, gate: AnyGate) -> str:
 
 
 def compare(*gates: AnyGate, match: "str | None" = None, vary: str = "tau",
-            spread: "Sequence[Number]" = (), negative: bool = False, seconds: float = 30.0,
+            spread: "Number | Sequence[Number]" = (), negative: bool = False, seconds: float = 30.0,
             timeout: "float | None" = None, memory: "int | None" = None) -> Comparison:
     """Half-widths, suprema of r f' and effective update ratios (EUR) side by side.
 
@@ -178,11 +184,15 @@ def compare(*gates: AnyGate, match: "str | None" = None, vary: str = "tau",
     gate, `vary`, is chosen so that this is as the first gate has it. spread: standard deviations of
     log r for EUR, up to four. negative: the gates of A <= 0.
     """
+    if not gates:
+        raise InvalidInput("compare needs a gate or more")
+    if isinstance(spread, str) or not isinstance(spread, (Sequence, numpy.ndarray)):
+        spread = (spread,)
     for gate in gates[1:] if match else ():
         if vary in gate.bound if isinstance(gate, Gate) else f",{vary}=" in os.fspath(gate):
             raise InvalidInput(f"{gate} has a value of {vary}, which match would choose: leave it "
                                "out, or vary another parameter")
-    options = [f"--seconds={seconds:g}", f"--vary={vary}", "--json"]
+    options = [f"--seconds={number_of('seconds', seconds):g}", f"--vary={vary}", "--json"]
     options += [f"--match={match}"] if match else []
     options += ["--negative"] if negative else []
     options += [f"--spread={decimal('spread', value)[0]}" for value in spread]
@@ -205,15 +215,20 @@ def plot(*gates: AnyGate, r_max: float = 4.0, negative: bool = False) -> "Figure
         from matplotlib.figure import Figure
     except ImportError as error:
         raise Unavailable("gates.plot needs Matplotlib: pip install matplotlib") from error
+    if not gates:
+        raise InvalidInput("plot needs a gate or more")
+    r_max = number_of("r_max", r_max)
+    if not 0 < r_max <= LARGEST_RATIO:
+        raise InvalidInput(f"r_max must be above 0 and at most {LARGEST_RATIO:g}, not {r_max:g}")
     r = numpy.linspace(0.0, r_max, 1001, dtype=numpy.float32)
     figure = Figure(figsize=(10.5, 3.2), layout="constrained")
     axes: Any = figure.subplots(1, 3)
-    for gate in gates:
+    for gate, style in zip(gates, itertools.cycle(("-", "--", "-.", ":"))):
         loaded = gate if isinstance(gate, Gate) else load(gate)
         f, w = loaded.evaluate(r, positive=not negative)
         label = repr(loaded)[len("<gate "):-1]
         for axis, values in zip(axes, (f, w, r * w)):
-            axis.plot(r, values, label=label)
+            axis.plot(r, values, style, label=label)
     for axis, title in zip(axes, ("f", "f'", "r f'")):
         axis.set_title(title)
         axis.set_xlabel("importance ratio r")

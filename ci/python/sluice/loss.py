@@ -11,7 +11,7 @@ from typing import Any, Mapping, Union
 import numpy
 
 from . import _arrays, _batch
-from ._errors import InvalidInput
+from ._errors import InvalidInput, mapping_of, number_of, path_of
 from ._gate import Gate, Value, _bound, is_path, load, loaded
 from ._library import (
     AGGREGATIONS, KL_KINDS, LEVELS, SUMS, Batch, Context, Error, Objective, UpdateRatios, fail, lib,
@@ -82,7 +82,7 @@ def values_of(tau_pos: "Any", tau_neg: "Any",
               values: "Mapping[str, Value] | None") -> "dict[str, Value]":
     """The values of a gate's parameters, from the arguments of the loss. Of basic operations alone,
     so that torch.compile can trace it."""
-    given: "dict[str, Value]" = dict(values or {})
+    given: "dict[str, Value]" = dict(mapping_of("parameters", values, '{"high": 0.28}'))
     if (tau_pos is None) != (tau_neg is None):
         raise InvalidInput("tau_pos and tau_neg go together: pass both")
     if tau_pos is not None:
@@ -100,7 +100,7 @@ def gate_of(gate: "Union[str, os.PathLike[str], Gate]", tau_pos: object, tau_neg
         if given:
             raise InvalidInput("a loaded gate has its parameters: pass them to gates.load")
         return gate
-    name = os.fspath(gate)
+    name = path_of("the gate", gate)
     if is_path(name):
         return load(name, **given)
     return loaded(name, tuple(sorted(_bound(given))))
@@ -129,7 +129,7 @@ def coefficients(tokens: "numpy.ndarray[Any, Any]", aggregation: str,
     if kind == 2 and not (constant_length is not None and 1 <= constant_length < numpy.inf):
         raise InvalidInput("aggregation 'constant' needs constant_length, finite and at least 1, "
                            f"not {constant_length}")
-    needed = denominators.tokens if kind == 1 else denominators.sequences
+    needed = number_of("denominators", step_of(denominators)[kind == 1])
     if not 1 <= needed < numpy.inf:
         raise InvalidInput(f"denominators: {needed} {'tokens' if kind == 1 else 'sequences'}, and "
                            "a step has at least 1")
@@ -138,6 +138,25 @@ def coefficients(tokens: "numpy.ndarray[Any, Any]", aggregation: str,
         needed * float(constant_length or 0) if kind == 2 else needed
     numpy.divide(1.0, by, out=found, where=tokens > 0)
     return found
+
+
+def step_of(denominators: object) -> "tuple[Any, Any]":
+    """The step's sequences and tokens."""
+    if not isinstance(denominators, Denominators):
+        raise InvalidInput(f"denominators is a {type(denominators).__name__}: pass "
+                           "sluice.Denominators(sequences, tokens)")
+    return denominators.sequences, denominators.tokens
+
+
+def _factor(name: str, value: object) -> float:
+    """beta and entropy_bonus."""
+    found = number_of(name, value)
+    if not 0 <= found <= LARGEST_FACTOR:
+        raise InvalidInput(f"{name} must lie in [0, 2^20], and is {found:g}")
+    return found
+
+
+LARGEST_FACTOR = 2**20
 
 
 def _measure(objective: Objective, batch: Batch, sums: "numpy.ndarray[Any, Any]",
@@ -237,6 +256,9 @@ def gated_loss(
     live = _arrays.flags("mask", mask, new.shape)
     offsets = _batch.offsets_of(new.shape, seq)
     given = _batch.advantages_of(advantages, new.shape, offsets)
+    beta, entropy_bonus = _factor("beta", beta), _factor("entropy_bonus", entropy_bonus)
+    if constant_length is not None:
+        constant_length = number_of("constant_length", constant_length)
     bound = gate_of(gate, tau_pos, tau_neg, parameters)  # it owns what its structure points to
     objective = Objective(
         gate=bound.struct,

@@ -21,8 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Mapping, Sequence, Union
 
+import numpy
+
 from . import _programs
-from ._errors import CommandFailed, InvalidInput, Unavailable
+from ._errors import CommandFailed, InvalidInput, Unavailable, mapping_of, path_of
 from ._programs import Limits, operand
 from ._table import Table, lines
 
@@ -137,7 +139,7 @@ def _summary_writer(folder: str) -> Any:
 
 def load(path: AnyPath) -> Run:
     """A run's folder. InvalidInput where it has no metrics.jsonl."""
-    run = Run(Path(path))
+    run = Run(Path(path_of("the run", path)))
     if not (run.path / "metrics.jsonl").is_file():
         raise InvalidInput(f"{run.path}: there is no metrics.jsonl: is this the folder of a run?")
     return run
@@ -149,6 +151,8 @@ def _value(key: str, value: object) -> str:
         return str(os.fspath(value))
     if isinstance(value, str):
         return value
+    if isinstance(value, (numpy.integer, numpy.floating, numpy.bool_)):
+        value = value.item()
     if value is None or not isinstance(value, (bool, int, float, list, tuple)):
         raise InvalidInput(f"{key}: a {type(value).__name__} is no value of a key: pass a text, a "
                            "number, True or False")
@@ -157,7 +161,8 @@ def _value(key: str, value: object) -> str:
 
 def _set_options(settings: "Settings | None", above: str = "") -> "list[str]":
     options = []
-    for name, value in (settings or {}).items():
+    settings = mapping_of("settings", settings, '{"rl.steps": 100}')
+    for name, value in settings.items():
         if isinstance(value, Mapping):
             options += _set_options(value, f"{above}{name}.")
         else:

@@ -22,7 +22,7 @@ from torch import Tensor
 
 from . import loss as _loss
 from ._applied import NO_SECOND, Applied, refuse_transforms
-from ._errors import InvalidInput
+from ._errors import InvalidInput, number_of, path_of
 from ._gate import Gate, Value, by_key
 from ._library import shared_context
 from .loss import Denominators, GatedLoss
@@ -35,7 +35,10 @@ _METRICS = tuple(field.name for field in dataclasses.fields(_loss.Metrics))
 @functools.lru_cache(maxsize=64)
 def _settings_of(text: str) -> "dict[str, Any]":
     """What gated_loss wrote as one text."""
-    gate, values, level, aggregation, constant_length, kl = text.split("\0")
+    parts = text.split("\0")
+    if len(parts) != 6:
+        raise InvalidInput("gate, level, aggregation and kl hold no zero byte")
+    gate, values, level, aggregation, constant_length, kl = parts
     pairs = [row.split("=") for row in values.split(";") if row]
     parameters = {name: tuple(map(float, pair.split(":"))) for name, pair in pairs}
     return dict(gate=gate, parameters=parameters, level=level, aggregation=aggregation,
@@ -127,6 +130,13 @@ for _device in ("cpu", "cuda"):
     torch.library.register_autocast("sluice::gated_loss", _device, torch.float32)
 
 
+def _value(name: str, value: Any) -> float:
+    try:
+        return float(value) if isinstance(value, str) else number_of(name, value)
+    except ValueError:
+        raise InvalidInput(f"{name} is {value!r}, and must be a number") from None
+
+
 def _pairs(tau_pos: "Optional[float]", tau_neg: "Optional[float]",
            values: "Optional[Mapping[str, Value]]") -> "dict[str, Tuple[float, float]]":
     """Values of parameters, for A > 0 and for A <= 0. Of basic operations alone, so that
@@ -140,15 +150,18 @@ def _pairs(tau_pos: "Optional[float]", tau_neg: "Optional[float]",
             raise InvalidInput(f"{name}: pass one value, or two: for A > 0 and for A <= 0")
         if isinstance(pair[0], bool) or isinstance(pair[1], bool):
             raise InvalidInput(f"{name}: {pair} is no number")
-        found[name] = (float(pair[0]), float(pair[1]))
+        found[name] = (_value(name, pair[0]), _value(name, pair[1]))
     return found
 
 
 def _check(named: "Mapping[str, Optional[Tensor]]") -> None:
     """What the operator could not say: a device without a kernel, a gradient that is not given."""
     for name, tensor in named.items():
-        if tensor is None:
+        if tensor is None and name in ("logp_ref", "entropy"):
             continue
+        if not isinstance(tensor, Tensor):
+            raise InvalidInput(f"{name} is a {type(tensor).__name__}, not a tensor: pass "
+                               f"torch.as_tensor({name}), or call sluice.gated_loss for arrays")
         if tensor.device.type != "cpu":
             raise InvalidInput(f"{name} is on {tensor.device}, and this computes on the CPU: pass "
                                f"{name}.cpu(); the loss takes 4 bytes a token and array there")
@@ -160,8 +173,9 @@ def _check(named: "Mapping[str, Optional[Tensor]]") -> None:
 def _integers(name: str, value: "Union[Tensor, Sequence[int], None]") -> "Optional[Tensor]":
     if value is None or isinstance(value, Tensor):
         return value
-    if not all(isinstance(one, (int, numpy.integer)) and one is not True and one is not False
-               for one in value):
+    if not isinstance(value, (list, tuple, numpy.ndarray)) or not all(
+            isinstance(one, (int, numpy.integer)) and one is not True and one is not False
+            for one in value):
         raise InvalidInput(f"{name} must be offsets, integers such as [0, 3, 7]")
     return torch.tensor(value, dtype=torch.int64)
 
@@ -217,6 +231,7 @@ def gated_loss(
     refuse_transforms(logp_new, logp_old, advantages, logp_ref, entropy)
     _check({"logp_new": logp_new, "logp_old": logp_old, "advantages": advantages, "mask": mask,
             "logp_ref": logp_ref, "entropy": entropy})
+    beta, entropy_bonus = number_of("beta", beta), number_of("entropy_bonus", entropy_bonus)
     if entropy is not None and entropy.requires_grad and not entropy_bonus > 0:
         entropy = entropy.detach()
     values, starts = _pairs(tau_pos, tau_neg, parameters), _integers("seq", seq)
@@ -225,15 +240,17 @@ def gated_loss(
         return _directly(
             logp_new, entropy, logp_old, advantages, mask, seq=starts, gate=gate,
             parameters=values, groups=ends, level=level, aggregation=aggregation,
-            constant_length=constant_length, denominators=denominators, kl=kl, beta=float(beta),
-            logp_ref=logp_ref, entropy_bonus=float(entropy_bonus))
-    name = gate.key if isinstance(gate, Gate) else os.fspath(gate)
+            constant_length=constant_length, denominators=denominators, kl=kl, beta=beta,
+            logp_ref=logp_ref, entropy_bonus=entropy_bonus)
+    name = gate.key if isinstance(gate, Gate) else gate if isinstance(gate, str) else path_of(
+        "the gate", gate)
+    length = 0.0 if constant_length is None else number_of("constant_length", constant_length)
     text = ";".join(f"{key}={pair[0]}:{pair[1]}" for key, pair in values.items())
-    settings = "\0".join((name, text, level, aggregation, f"{float(constant_length or 0.0)}", kl))
+    settings = "\0".join((name, text, level, aggregation, f"{length}", kl))
     step = None if denominators is None else torch.tensor(
-        [denominators.sequences, denominators.tokens], dtype=torch.float64)
+        [number_of("denominators", x) for x in _loss.step_of(denominators)], dtype=torch.float64)
     loss, _, _, found = _forward_op(
         logp_new, logp_old, advantages, mask, starts, ends, step, logp_ref, entropy, settings,
-        float(beta), float(entropy_bonus))
+        beta, entropy_bonus)
     found = torch.where(torch.isneginf(found), torch.nan, found)
     return loss, dict(zip(_METRICS, found.unbind()))

@@ -5,7 +5,7 @@ import types
 
 import numpy
 import pytest
-from sluice import _programs, equiv
+from sluice import _programs, equiv, runs
 
 import sluice
 
@@ -186,11 +186,20 @@ def test_options_are_checked():
             (dict(kinds=["odd"]), "odd"), (dict(type="f8"), "f8"), (dict(shape={"q": 3}), "q"),
             (dict(settings={"eps": 1}), "eps"), (dict(contract="order=odd"), "odd"),
             (dict(arrays="jax"), "'numpy' or 'torch'"), (dict(type="bf16"), "arrays=\"torch\""),
-            (dict(settings={"eps": object()}), "object is no number")):
+            (dict(settings={"eps": object()}), "object is no number"),
+            (dict(shape=[8]), "shape is a list, and must be a mapping"),
+            (dict(settings=[1]), "settings is a list, and must be a mapping"),
+            (dict(contract=3), "contract is a int, and must be a mapping"),
+            (dict(elements="some"), "^--elements: expected a number from 1 to .* 'some'$")):
         with pytest.raises(sluice.InvalidInput, match=words):
             equiv.assert_equivalent(linear, **{"op": "linear", **options})
     with pytest.raises(sluice.TimeLimit):
         equiv.assert_equivalent(linear, "linear", timeout=1e-9)
+    with pytest.raises(sluice.InvalidInput, match="^tensor y has the shape"):  # without a path
+        equiv.assert_equivalent(lambda x, w, bias: linear(x, w, bias)[:1], "linear")
+    for wrong in (lambda: equiv.judge(None, "add"), lambda: runs.load(None)):
+        with pytest.raises(sluice.InvalidInput, match="is a NoneType: pass a name or a path"):
+            wrong()
 
 
 def test_a_kernel_sees_inputs_of_its_own():

@@ -271,6 +271,13 @@ def test_plot():
     pytest.importorskip("matplotlib", reason="no Matplotlib: plot is not tried")
     figure = gates.plot("sigmoid", gates.load("erf", tau=2))
     assert [len(axis.lines) for axis in figure.axes] == [3, 3, 3]
+    for kind in ("get_color", "get_linestyle"):  # told apart without colours too
+        assert len({getattr(line, kind)() for line in figure.axes[1].lines[:2]}) == 2
+    for wrong in (-1, float("nan"), 1e39, "4"):
+        with pytest.raises(sluice.InvalidInput, match="r_max"):
+            gates.plot("erf", r_max=wrong)
+    with pytest.raises(sluice.InvalidInput, match="plot needs a gate"):
+        gates.plot()
 
 
 def parent_of(process):
@@ -312,7 +319,8 @@ def test_an_interrupt_ends_the_command():
     seen = []
 
     def interrupt():
-        while not (found := children()):
+        end = time.monotonic() + 30
+        while not (found := children()) and time.monotonic() < end:
             time.sleep(0.01)
         seen.extend(found)
         os.kill(os.getpid(), signal.SIGINT)
@@ -322,6 +330,48 @@ def test_an_interrupt_ends_the_command():
         gates.verify(gates.parse(SLOW), SLOW_RANGES, timeout=60)
     thread.join()
     assert seen and not children()
+
+
+def test_an_interrupt_within_the_start_ends_the_command(monkeypatch, tmp_path):
+    """Where Popen is interrupted after its fork, nobody else knows the command."""
+    class Interrupted(_programs._Process):
+        def __init__(self, *given, **named):
+            super().__init__(*given, **named)
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.01)
+    monkeypatch.setattr(_programs, "_Process", Interrupted)
+    gate = tmp_path / "slow.gate"  # which stays, so that the command would go on
+    gate.write_text(SLOW)
+    options, _ = gates._parameters(SLOW_RANGES)
+    with pytest.raises(KeyboardInterrupt):
+        _programs.run("sluice", ["verify", str(gate), *options, "--no-float", "--seconds=5"],
+                      _programs.Limits())
+    assert not children()
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("call, words", [
+    (lambda: gates.verify(None), "is a NoneType: pass a name or a path"),
+    (lambda: gates.load(3), "the gate is a int: pass a name or a path"),
+    (lambda: gates.load("erf\0x"), r"'erf\\x00x' holds a zero byte"),
+    (lambda: gates.verify("erf\0x"), "holds a zero byte"),
+    (lambda: gates.verify("erf", ranges={"tau\0": 1}), "holds a zero byte"),
+    (lambda: gates.verify("erf", ranges=[("tau", 1)]), r"ranges is a list.*\{\"tau\": "),
+    (lambda: gates.verify("erf", seconds="5"), "seconds is '5', and must be a number"),
+    (lambda: gates.verify("erf", seconds=0), "^--seconds: expected a number from 1e-06 .* '0'$"),
+    (lambda: gates.parse(None), "the text of a gate is a NoneType"),
+    (lambda: gates.parse("gate x\ncite \"\ud800\"\nf = r"), "holds half of a character"),
+    (gates.compare, "compare needs a gate or more"),
+    (lambda: gates.compare("erf", match="x"), "^--match: expected eur, half-width or sup"),
+    (lambda: gates.check(None), "is a NoneType: pass a name or a path")])
+def test_what_is_of_another_kind_is_refused(call, words):
+    with pytest.raises(sluice.InvalidInput, match=words):
+        call()
+
+
+def test_names_may_be_bytes_and_a_spread_one_number():
+    assert gates.verify(b"erf") and gates.load(b"erf").name == "erf"
+    assert len(gates.compare("erf", spread=0.1).rows[0]["eur"]) == 1
 
 
 def test_what_an_installation_lacks_is_said(monkeypatch, tmp_path):

@@ -319,6 +319,15 @@ def test_dlpack_is_taken_without_a_copy(problem):
     (lambda x: x.update(mask=numpy.zeros_like(x["mask"])), r"no unmasked token"),
     (lambda x: x.update(denominators=sluice.Denominators(0, 0)), r"a step has at least 1"),
     (lambda x: x.update(threads=-1), r"threads must be 0"),
+    (lambda x: x.update(denominators=(4, 24)), r"denominators is a tuple: pass sluice\.Denomin"),
+    (lambda x: x.update(denominators=sluice.Denominators("4", 9)), r"denominators is '4'"),
+    (lambda x: x.update(aggregation="constant", constant_length="6"), r"constant_length is '6'"),
+    (lambda x: x.update(beta="a"), r"beta is 'a', and must be a number"),
+    (lambda x: x.update(beta=None), r"beta is None, and must be a number"),
+    (lambda x: x.update(entropy_bonus=-1), r"entropy_bonus must lie in \[0, 2\^20\], and is -1"),
+    (lambda x: x.update(parameters=3), r"parameters is a int, and must be a mapping"),
+    (lambda x: x.update(gate=None), r"the gate is a NoneType: pass a name or a path"),
+    (lambda x: x.update(mask=None), r"mask is a NoneType.*pass numpy\.asarray\(mask\)"),
 ])
 def test_what_does_not_fit_is_refused_with_its_remedy(problem, change, words):
     arguments = dict(problem.packed(), gate="erf")

@@ -116,9 +116,13 @@ def test_the_page(run, tmp_path):
 def test_keys_that_are_wrong(tmp_path):
     for settings, words in (({"rl.step": 3}, "rl.step"), ({"rl": {"steps": "x"}}, "rl.steps"),
                             ({"gate.name": None}, "gate.name: a NoneType"),
-                            ({"gate.name": "clap"}, "clap")):
+                            ({"gate.name": "clap"}, "clap"),
+                            ({"rl.steps": numpy.int64(-1)}, "rl.steps: expected .* '-1'"),
+                            ({"rl.steps": "1\0"}, "holds a zero byte")):
         with pytest.raises(sluice.InvalidInput, match=words):
             runs.train("default", {"run.out": tmp_path / "none", **settings})
+    with pytest.raises(sluice.InvalidInput, match="settings is a list, and must be a mapping"):
+        runs.train(settings=[("rl.steps", 1)])
     with pytest.raises(sluice.InvalidInput, match="absent.yaml"):
         runs.train(tmp_path / "absent.yaml")
     assert not (tmp_path / "none").exists()
@@ -221,6 +225,8 @@ compare: {baseline: clip}
     assert len(found.runs()["erf", 3].metrics()) == 4
     assert found.findings and set(found.findings.values()) <= {
         row["verdict"] for row in found.results["findings"]}
+    with pytest.raises(sluice.InvalidInput, match="settings is a list, and must be a mapping"):
+        runs.train(settings=[("rl.steps", 1)])
     with pytest.raises(sluice.InvalidInput, match="absent.yaml"):
         runs.study("absent.yaml")
 

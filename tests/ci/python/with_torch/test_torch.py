@@ -387,8 +387,20 @@ def test_transforms_are_refused(small, function, transform):
     (lambda x: x.update(groups=[0, 1.5, 4]), "groups must be offsets, integers"),
     (lambda x: x.update(groups=[0, True, 4]), "groups must be offsets, integers"),
     (lambda x: x.update(tau_pos=True), "is no number"),
-    (lambda x: x.update(tau_neg=None), "go together")])
-def test_what_does_not_fit_is_refused_with_its_remedy(small, change, words):
+    (lambda x: x.update(tau_neg=None), "go together"),
+    (lambda x: x.update(gate="erf\0"), "zero byte"),
+    (lambda x: x.update(groups=2), "groups must be offsets, integers"),
+    (lambda x: x.update(logp_old=x["logp_old"].numpy()),
+     r"logp_old is a ndarray, not a tensor: pass torch\.as_tensor\(logp_old\)"),
+    (lambda x: x.update(mask=None), "mask is a NoneType, not a tensor"),
+    (lambda x: x.update(tau_pos="ten"), "tau is 'ten', and must be a number"),
+    (lambda x: x.update(tau_pos=1j), "tau is 1j, and must be a number"),
+    (lambda x: x.update(beta=None), "beta is None, and must be a number"),
+    (lambda x: x.update(constant_length="6", aggregation="constant"), "constant_length is '6'"),
+    (lambda x: x.update(denominators=(4, 24)), r"denominators is a tuple: pass sluice\.Denom"),
+    (lambda x: x.update(denominators=sluice.Denominators(None, 24)), "denominators is None"),
+    (lambda x: x.update(gate=None, tau_pos=None, tau_neg=None), "the gate is a NoneType")])
+def test_what_does_not_fit_is_refused_with_its_remedy(small, change, words, way):
     arguments = dict(tensors(small.padded(0, 0, fill=0)), **ERF)
     change(arguments)
     with pytest.raises(sluice.InvalidInput, match=words):
