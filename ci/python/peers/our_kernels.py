@@ -21,6 +21,11 @@ class Part(ctypes.Structure):
     _fields_ = [("dy", POINTER), ("w", POINTER), ("packed", POINTER), ("n", SIZE)]
 
 
+class Total(ctypes.Structure):
+    """sl_shard_total"""
+    _fields_ = [("dw", POINTER), ("end", SIZE)]
+
+
 class AdamW(ctypes.Structure):
     """sl_adamw"""
     _fields_ = [(name, ctypes.c_float) for name in
@@ -103,10 +108,11 @@ def head():
     target = (numpy.arange(t) * 7919 % vocab).astype(numpy.uint32)
     mask, seq = numpy.ones(t, numpy.uint8), numpy.array([0, t], numpy.uint32)
     dh, dw = numpy.empty((t, d), numpy.float32), numpy.zeros((vocab, d), numpy.float32)
-    one = ctypes.c_float(1)
+    one, total = ctypes.c_float(1), Total(dw.ctypes.data, t)
+    total.kept = dw
     return both(call("sl_logprob_forward", logp, entropy, row_max, row_sum, h, w, None, target,
                      mask, one, t, d, vocab),
-                call("sl_logprob_backward", dh, dw, dlogp, None, entropy, row_max, row_sum, h, w,
+                call("sl_logprob_backward", dh, total, 1, dlogp, None, entropy, row_max, row_sum, h, w,
                      None, target, mask, one, seq, 1, d, vocab))
 
 
