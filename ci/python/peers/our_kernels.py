@@ -112,8 +112,8 @@ def head():
     total.kept = dw
     return both(call("sl_logprob_forward", logp, entropy, row_max, row_sum, h, w, None, target,
                      mask, one, t, d, vocab),
-                call("sl_logprob_backward", dh, total, 1, dlogp, None, entropy, row_max, row_sum, h, w,
-                     None, target, mask, one, seq, 1, d, vocab))
+                call("sl_logprob_backward", dh, total, 1, dlogp, None, entropy, row_max, row_sum,
+                     h, w, None, target, mask, one, seq, 1, d, vocab))
 
 
 def attention(n):
