@@ -144,6 +144,8 @@ static int read_zone(reader_t *r, zone_t *z, int i) {
   for (int k = 0; k < 4; k++)
     if (!slc_integer(r, 0, k % 2 ? 400 : JET - 1, &v[k]))
       return slc_refuse(r, "expected orders and shifts");
+  if (z->constant && (v[0] || v[1] || v[2] || v[3]))
+    return slc_refuse(r, "expected zeros: a constant segment has no zones");
   z->low_order = (int)v[0], z->low_shift = (int)v[1], z->high_order = (int)v[2],
   z->high_shift = (int)v[3];
   return slc_line_ends(r);
@@ -173,6 +175,8 @@ static int read_region(reader_t *r, gate_side_t *side, region_t *g) {
     return slc_refuse(r, "expected a region");
   if (!mpfr_less_p(g->low, g->high) || mpfr_sgn(g->low) < 0 || (side->cells += count) > CELL_LIMIT)
     return slc_refuse(r, "expected an interval of r >= 0");
+  if (order && k != G_CURVE_UP && k != G_CURVE_DOWN)
+    return slc_refuse(r, "expected order 0: the goal has none");
   if (count > (r->end - r->at) / 8)
     return slc_refuse(r, "expected as many boxes as the region says");
   g->segment = (int)segment, g->order = (int)order, g->goal = (goal_t)k;
