@@ -50,6 +50,27 @@ static void check_limit(sl_task *task, sl_prompt_over over) {
   sl_tokenizer_destroy(tokenizer);
 }
 
+/* Ids of what a supervised start trains on. These tokenizers know no conversations. */
+static void check_training(const sl_task *task) {
+  sl_tokenizer *tokenizer;
+  sl_error err = {SL_OK, ""};
+  if (sl_tokenizer_create(&tokenizer, task->alphabet, &err) != SL_OK) abort();
+  for (size_t i = 0; i < task->train.n; i++) {
+    const sl_problem *p = &task->train.items[i];
+    uint32_t ids[256];
+    uint8_t counted[256];
+    size_t needed, n;
+    const sl_status status = sl_problem_encode_training(p, tokenizer, NULL, NULL, 0, &needed, &err);
+    if (status ? !err.message[0] : p->has_turns || needed < 2) abort();
+    if (status || needed > 256) continue;
+    if (sl_problem_encode_training(p, tokenizer, ids, counted, 256, &n, &err) || n != needed ||
+        counted[0] || !counted[n - 1])
+      abort();
+    if (!sl_problem_encode_training(p, tokenizer, ids, counted, n - 1, &n, &err)) abort();
+  }
+  sl_tokenizer_destroy(tokenizer);
+}
+
 static sl_task_kind kind_of(uint8_t choice) {
   static const sl_task_kind kinds[] = {SL_TASK_JSONL, SL_TASK_GSM8K, SL_TASK_MATH, SL_TASK_MIXTURE};
   const sl_task_kind kind = kinds[choice >> 4 & 3];
@@ -92,6 +113,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   check_answers(&task, &task.train);
   check_answers(&task, &task.held_out);
   sl_task_answers_beyond(&task.train, 3);
+  check_training(&task);
   if (choice & 128) check_limit(&task, choice & 64 ? SL_PROMPT_CUT : SL_PROMPT_DROP);
   sl_task_free(&task);
   return 0;
