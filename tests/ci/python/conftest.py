@@ -1,9 +1,16 @@
 """Problems that several tests share: log-probs near each other, advantages of both signs."""
 import os
 import pathlib
+import signal
 
 import numpy
 import pytest
+
+
+@pytest.fixture(scope="session", autouse=True)
+def interruptible():
+    """A shell's background job ignores SIGINT, and Python then raises no KeyboardInterrupt."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")
