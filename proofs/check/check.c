@@ -45,13 +45,13 @@ static int read_name(reader_t *r, source_t *source, const char *name) {
 static int read_parameter(certificate_t *c, subject_t *s, int fixed) {
   reader_t *r = &c->r;
   source_t *source = &s->side.source;
-  const char *name = slc_field(r), *a = slc_field(r), *end;
+  const char *name = slc_field(r), *a = slc_field(r);
   const int i = source->params;
   if (!name || !a || i == MAX_PARAMS) return slc_refuse(r, "expected a parameter");
   if (!read_name(r, source, name)) return 0;
   source->params++;
   source->ranged[i] = !fixed;
-  if (!slc_parse_decimal(fixed ? source->value[i] : s->low[i], a, &end) || *end)
+  if (!slc_decimal_text(fixed ? source->value[i] : s->low[i], a))
     return slc_refuse(r, "expected a number");
   if (fixed) {
     mpq_set(s->low[i], source->value[i]), mpq_set(s->high[i], source->value[i]);
@@ -59,7 +59,7 @@ static int read_parameter(certificate_t *c, subject_t *s, int fixed) {
     fprintf(c->facts, "parameter %s %s %s", name, a, a);
   } else {
     const char *b = slc_field(r);
-    if (!b || !slc_parse_decimal(s->high[i], b, &end) || *end || mpq_cmp(s->low[i], s->high[i]) > 0)
+    if (!b || !slc_decimal_text(s->high[i], b) || mpq_cmp(s->low[i], s->high[i]) >= 0)
       return slc_refuse(r, "expected a range");
     fprintf(c->statement, ", %s in [%s, %s]", name, a, b);
     fprintf(c->facts, "parameter %s %s %s", name, a, b);
@@ -167,7 +167,7 @@ static int read_need(certificate_t *c) {
   reader_t *r = &c->r;
   source_t *s = &c->need.side.source;
   char *sign = r->token ? strstr(r->token, " <= ") : NULL;
-  const char *low, *high, *end;
+  const char *low, *high;
   if (!sign || !slc_keep(c->right, LINE_MAX_SIZE, sign + 4))
     return slc_refuse(r, "expected LEFT <= RIGHT");
   *sign = '\0';
@@ -177,9 +177,8 @@ static int read_need(certificate_t *c) {
   if (!slc_next_line(r) || !slc_word(r, "over") || !(low = slc_field(r)) || !(high = slc_field(r)))
     return slc_refuse(r, "expected the range of r");
   s->endless = !strcmp(high, "inf");
-  if (!slc_parse_decimal(s->r_low, low, &end) || *end || mpq_sgn(s->r_low) < 0 ||
-      (!s->endless &&
-       (!slc_parse_decimal(s->r_high, high, &end) || *end || mpq_cmp(s->r_low, s->r_high) > 0)))
+  if (!slc_decimal_text(s->r_low, low) || mpq_sgn(s->r_low) < 0 ||
+      (!s->endless && (!slc_decimal_text(s->r_high, high) || mpq_cmp(s->r_low, s->r_high) > 0)))
     return slc_refuse(r, "expected a range of r");
   fprintf(c->statement, "side %s, require %s <= %s, r in [%s, %s%c", c->sign, c->left, c->right,
           low, high, s->endless ? ')' : ']');
@@ -196,13 +195,21 @@ static int follows_from_maximum(certificate_t *c) {
   const char *end;
   mpq_init(bound);
   int ok = !strcmp(s->left, "f'") && slc_parse_decimal(bound, s->right, &end) && !*end &&
-           mpq_cmp_ui(bound, 1, 1) >= 0 && s->params == g->source.params;
+           mpq_cmp_ui(bound, 1, 1) >= 0;
   mpq_clear(bound);
   for (int i = 0; i < 2; i++) ok = ok && verdict_of(g, i)[0] == 'p';
   for (int i = 0; i < s->params && ok; i++)
-    ok = !strcmp(s->names[i], g->source.names[i]) && mpq_cmp(c->need.low[i], c->gate.low[i]) >= 0 &&
+    ok = mpq_cmp(c->need.low[i], c->gate.low[i]) >= 0 &&
          mpq_cmp(c->need.high[i], c->gate.high[i]) <= 0;
   return ok || slc_refuse(&c->r, "R: does not follow from P1 and P2");
+}
+
+/* Are the parameters, in their order, those of the side? */
+static int names_agree(certificate_t *c) {
+  const source_t *a = &c->gate.side.source, *b = &c->need.side.source;
+  int ok = a->params == b->params;
+  for (int i = 0; i < a->params && ok; i++) ok = !strcmp(a->names[i], b->names[i]);
+  return ok || slc_refuse(&c->r, "expected the parameters of the side");
 }
 
 /* After the word "require"; leaves the record after it in the line. */
@@ -210,7 +217,7 @@ static int read_requirement(certificate_t *c, const char **record) {
   reader_t *r = &c->r;
   gate_side_t *g = &c->need.side;
   memset(g->seen, 0, sizeof g->seen);
-  if (!read_need(c) || !read_parameters(c, &c->need, record)) return 0;
+  if (!read_need(c) || !read_parameters(c, &c->need, record) || !names_agree(c)) return 0;
   if (*record && !strcmp(*record, "R")) {
     if (!slc_word(r, "proved") || !slc_word(r, "by-P2") || !slc_line_ends(r))
       return slc_refuse(r, "expected R proved by-P2");
@@ -247,6 +254,7 @@ static int read_side(certificate_t *c) {
     return slc_refuse(r, "expected side pos or neg");
   const int bit = sign[0] == 'p' ? 2 : 1;
   if (c->sides & bit) return slc_refuse(r, "a side twice");
+  if (c->sides && bit == 2) return slc_refuse(r, "side pos after side neg");
   c->sides |= bit;
   c->sign = bit == 2 ? "pos" : "neg";
   fprintf(c->statement, "side %s, ", c->sign);

@@ -5,6 +5,7 @@
 #include "form.h"
 #include "join_value.h"
 #include "limit.h"
+#include "needed.h"
 #include "product.h"
 #include "region.h"
 #include "requirement.h"
@@ -101,8 +102,17 @@ static int is_ranged(const context_t *c) {
   return ranged;
 }
 
+/* Of the part's segments, which are those of p: up before r = 1, down after it. */
+static const char *check_segments(const context_t *c) {
+  const part_t *part = c->part;
+  if (part->joins != c->pieces->joins) return "the number of segments differs";
+  for (int i = 0; i < part->joins && !c->source->left; i++)
+    if (part->zone[i].up != (i < c->pieces->one)) return "a segment goes the wrong way";
+  return "";
+}
+
 /* A refutation, at the point of the ranges that it names: the gate with those parameters. */
-static const char *check_point(const context_t *c, int i, unsigned *inside) {
+static const char *check_point(const context_t *c, int i, unsigned *inside, unsigned *slopes) {
   const claim_t *q = &c->part->p[i];
   for (int k = 0; k < MAX_PARAMS; k++)
     if (c->source->ranged[k] &&
@@ -118,7 +128,7 @@ static const char *check_point(const context_t *c, int i, unsigned *inside) {
                             make_pieces(p, c->part, c->source, q->at, &e, f, w)
                         ? ""
                         : "the segments cannot be ordered at a witness";
-  if (!*bad && !is_ranged(c) && p->joins != c->part->joins) bad = "the number of segments differs";
+  if (!*bad && !is_ranged(c)) bad = check_segments(&at);
   if (!*bad && c->source->left)
     bad = slc_check_requirement_refuted(&at);
   else if (!*bad)
@@ -126,6 +136,7 @@ static const char *check_point(const context_t *c, int i, unsigned *inside) {
           : i == P4 ? slc_check_product_refuted(&at)
                     : slc_check_refuted(&at, i);
   if (!*bad && i < P4 && c->source->old >= 0 && slc_witness_inside(&at, i)) *inside |= 1u << i;
+  *slopes |= p->slopes;
   slc_pieces_clear(p);
   slc_expr_clear(&e);
   free(p);
@@ -145,18 +156,20 @@ const char *slc_check_part(const part_t *part, const expr_t *e, int f, int w,
   const context_t c = {part, p, source};
   int proved = 0;
   for (int i = 0; i < PROPERTIES; i++) proved |= part->p[i].verdict == V_PROVED;
-  const char *bad = "";
-  if (proved && !make_pieces(p, part, source, NULL, e, f, w))
-    bad = "the segments cannot be ordered";
-  if (proved && !*bad && p->joins != part->joins) bad = "the number of segments differs";
+  const char *bad = slc_check_needed(part, source->left != NULL);
+  const int made = !*bad && make_pieces(p, part, source, NULL, e, f, w);
+  unsigned slopes = p->slopes;
+  if (proved && !made && !*bad) bad = "the segments cannot be ordered";
+  if (made && (proved || part->joins)) bad = check_segments(&c);
   if (proved && !*bad) bad = slc_take_forms(&c);
   for (int i = 0; i < part->regions && !*bad && proved; i++)
     bad = slc_check_region(&c, &part->region[i]);
   for (int i = 0; i < PROPERTIES && !*bad; i++) {
     if (part->p[i].verdict == V_PROVED)
       bad = source->left ? slc_check_requirement(&c) : proofs[i](&c);
-    if (part->p[i].verdict == V_REFUTED) bad = check_point(&c, i, inside);
+    if (part->p[i].verdict == V_REFUTED) bad = check_point(&c, i, inside, &slopes);
   }
+  if (!*bad && slopes != (1u << part->courses) - 1) bad = "a course that is the slope of no switch";
   slc_pieces_clear(p);
   free(p);
   return bad;

@@ -46,14 +46,27 @@ static unsigned from_end(unsigned value, unsigned slope) {
   return slope & NIL && value & NIL ? way | NIL : way;
 }
 
+/* Course k as a node of s->e, if it equals w's slope; else -1. */
+static int slope_by(pieces_t *p, piece_t *s, const series_t *w, int k) {
+  const int ref = slc_expr_copy_root(&s->e, &p->course_e, p->course[k]);
+  const series_t x = ref < 0 ? (series_t){.n = 0} : slc_se_expr(&p->field, &s->e, ref, NULL, 1);
+  return x.n && slc_ex_equal(&p->field, x.c[0], w->c[1]) ? ref : -1;
+}
+
+void slc_course_match(pieces_t *p, piece_t *s) {
+  if (p->slopes == (1u << p->courses) - 1) return;
+  const series_t w = slc_se_expr(&p->field, &s->e, s->w, NULL, 2);
+  for (int k = 0; k < p->courses && w.n > 1; k++)
+    if (slope_by(p, s, &w, k) >= 0) p->slopes |= 1u << k;
+}
+
 unsigned slc_course_signs(pieces_t *p, piece_t *s, int i) {
   unsigned signs = signs_over(p, s, i, s->w);
   if (signs == NEG || signs == POS || !p->courses) return signs;
   const series_t w = slc_se_expr(&p->field, &s->e, s->w, NULL, 2);
   for (int k = 0; k < p->courses && w.n > 1; k++) {
-    const int ref = slc_expr_copy_root(&s->e, &p->course_e, p->course[k]);
-    const series_t x = ref < 0 ? (series_t){.n = 0} : slc_se_expr(&p->field, &s->e, ref, NULL, 1);
-    if (!x.n || !slc_ex_equal(&p->field, x.c[0], w.c[1])) continue;
+    const int ref = slope_by(p, s, &w, k);
+    if (ref < 0) continue;
     const unsigned slope = signs_over(p, s, i, ref),
                    both = signs & from_end(signs_at(p, s, i), slope) &
                           from_end(signs_at(p, s, i + 1), slc_signs_minus(slope));

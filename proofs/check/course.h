@@ -5,6 +5,8 @@
 
 #include "pieces.h"
 
+/* Notes which courses are the slope of s->w. */
+void slc_course_match(pieces_t *p, piece_t *s);
 /* Of s->w, on piece i as the joins stand; s needs its expression alone. */
 unsigned slc_course_signs(pieces_t *p, piece_t *s, int i);
 

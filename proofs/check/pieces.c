@@ -139,6 +139,7 @@ static unsigned decide(pieces_t *p, const expr_t *e, int x, const line_t *v, int
             b = two ? slc_expr_copy_root(&s.e, e, n->b) : -1;
   s.w = two ? slc_expr_add(&s.e, E_SUB, a, b, -1, -1) : a;
   unsigned signs = ANY;
+  if (s.w >= 0) slc_course_match(p, &s);
   if (s.w >= 0 && at) {
     const series_t t = slc_se_expr(&p->field, &s.e, s.w, p->join[i], 1);
     signs = t.n ? slc_ex_signs(&p->field, t.c[0]) : ANY;

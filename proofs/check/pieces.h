@@ -29,6 +29,7 @@ typedef struct {
   /* Expressions of which some are the slopes of what switches decide on that is not affine in r. */
   expr_t course_e;
   int courses, course[COURSES];
+  unsigned slopes; /* bit k: course k is one */
   int joins, one;
   exact_t join[SEGMENTS];
   piece_t piece[SEGMENTS];

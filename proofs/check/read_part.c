@@ -130,7 +130,14 @@ static int read_requirement(reader_t *r, const int *ranged, part_t *part) {
          (!strcmp(p->refuted_by, "value") || slc_refuse(r, "expected value"));
 }
 
-static int read_zone(reader_t *r, zone_t *z, int i) {
+/* An order of 1 has no zone, a higher one has; 0 is that of an end without a zone and a derivative:
+ * of the infinite end, or, with a shift, of a zone by the logarithm. */
+static int is_end(long order, long shift, int none, int by_log) {
+  if (none || order == 0) return order == 0 && (none ? shift == 0 : by_log && shift > 0);
+  return (order == 1) == (shift == 0);
+}
+
+static int read_zone(reader_t *r, zone_t *z, int i, int joins) {
   long index, v[4];
   const char *way, *kind;
   if (!slc_next_line(r) || !slc_word(r, "segment") || !slc_integer(r, i, i, &index) ||
@@ -146,17 +153,20 @@ static int read_zone(reader_t *r, zone_t *z, int i) {
       return slc_refuse(r, "expected orders and shifts");
   if (z->constant && (v[0] || v[1] || v[2] || v[3]))
     return slc_refuse(r, "expected zeros: a constant segment has no zones");
+  if (!z->constant && (!is_end(v[0], v[1], 0, i == 0) || !is_end(v[2], v[3], i + 1 == joins, 0)))
+    return slc_refuse(r, "expected orders, each with the zone that it needs");
   z->low_order = (int)v[0], z->low_shift = (int)v[1], z->high_order = (int)v[2],
   z->high_shift = (int)v[3];
   return slc_line_ends(r);
 }
 
-static int read_cell(reader_t *r, const int *ranged, cell_t *c) {
+static int read_cell(reader_t *r, const int *ranged, const region_t *g, cell_t *c) {
   mpfr_init2(c->low, 512), mpfr_init2(c->high, 512);
   return (slc_next_line(r) && slc_word(r, "c") && slc_dyadic(r, c->low) &&
-          slc_dyadic_or_inf(r, c->high) && mpfr_less_p(c->low, c->high) && mpfr_sgn(c->low) >= 0 &&
+          slc_dyadic_or_inf(r, c->high) && mpfr_less_p(c->low, c->high) &&
+          mpfr_lessequal_p(g->low, c->low) && mpfr_lessequal_p(c->high, g->high) &&
           box_fields(r, ranged, c->box) && slc_done(r)) ||
-         slc_refuse(r, "expected a box");
+         slc_refuse(r, "expected a box of the region");
 }
 
 /* After "region". */
@@ -183,7 +193,7 @@ static int read_region(reader_t *r, gate_side_t *side, region_t *g) {
   g->cell = calloc((size_t)count, sizeof(cell_t));
   if (!g->cell) return slc_refuse(r, "no memory");
   int ok = 1;
-  while (ok && g->cells < count) ok = read_cell(r, side->source.ranged, &g->cell[g->cells++]);
+  while (ok && g->cells < count) ok = read_cell(r, side->source.ranged, g, &g->cell[g->cells++]);
   return ok;
 }
 
@@ -225,6 +235,9 @@ static int read_form(reader_t *r, part_t *p) {
     return slc_refuse(r, "expected a form before the regions");
   while (k < FORMS && strcmp(kinds[k], kind)) k++;
   if (k == FORMS) return slc_refuse(r, "expected weight, over or slope");
+  const form_line_t *last = p->forms ? &p->form[p->forms - 1] : NULL;
+  if (last && segment * FORMS + k <= last->segment * FORMS + (long)last->kind)
+    return slc_refuse(r, "expected forms by segments and kinds, each once");
   char *text = strdup(r->token);
   if (!text) abort();
   p->form[p->forms++] = (form_line_t){(int)segment, (form_kind_t)k, text};
@@ -276,14 +289,16 @@ int slc_read_part(reader_t *r, gate_side_t *side, ranges_t *ranges) {
     mpq_inits(ranges->low[k], ranges->high[k], (mpq_ptr)0);
     mpq_set(ranges->low[k], p.low[k]), mpq_set(ranges->high[k], p.high[k]);
   }
-  ok = ok && slc_next_line(r) &&
-       ((slc_word(r, "joins") && slc_integer(r, 0, SEGMENTS, &joins) && slc_done(r)) ||
-        slc_refuse(r, "expected the number of segments"));
+  ok =
+      ok && slc_next_line(r) &&
+      ((slc_word(r, "joins") && slc_integer(r, 0, SEGMENTS, &joins) && joins != 1 && slc_done(r)) ||
+       slc_refuse(r, "expected the number of segments"));
   if (ok) p.joins = (int)joins;
   if (side->source.left && ok) ok = read_requirement(r, side->source.ranged, &p);
   for (int i = 0; i < PROPERTIES && ok && !side->source.left; i++)
     ok = read_property(r, side->source.ranged, &p.p[i], i);
-  for (int i = 0; i < p.joins && ok && !side->source.left; i++) ok = read_zone(r, &p.zone[i], i);
+  for (int i = 0; i < p.joins && ok && !side->source.left; i++)
+    ok = read_zone(r, &p.zone[i], i, p.joins);
   ok = ok && read_regions(r, side, &p);
   for (int i = 0; i < PROPERTIES && ok; i++) side->seen[i][p.p[i].verdict] = 1;
   side->weak |= ok && !p.p[2].strict;

@@ -6,11 +6,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* What a decimal without exponent has at most: digits, and zeros next to its point. */
+enum { PLAIN_DIGITS = 18, PLAIN_ZEROS = 5 };
+
 int slc_refuse(reader_t *r, const char *why) {
   if (!*r->why) {
     r->refused_line = r->line;
     snprintf(r->why, sizeof r->why, "%s", why);
   }
+  return 0;
+}
+
+/* At an end of the line, or next to another one. */
+static int has_loose_blank(const char *line, const char *stop) {
+  if (line == stop) return 0;
+  if (*line == ' ' || stop[-1] == ' ') return 1;
+  for (const char *c = line; c + 1 < stop; c++)
+    if (c[0] == ' ' && c[1] == ' ') return 1;
   return 0;
 }
 
@@ -20,6 +32,7 @@ int slc_next_line(reader_t *r) {
   if (!stop || stop - r->at >= LINE_MAX_SIZE) return slc_refuse(r, "expected a line");
   for (const char *c = r->at; c < stop; c++) /* what is printed must not move a terminal's cursor */
     if (*c < ' ' || *c > '~') return slc_refuse(r, "expected ASCII without control characters");
+  if (has_loose_blank(r->at, stop)) return slc_refuse(r, "expected one blank between fields");
   memcpy(r->text, r->at, (size_t)(stop - r->at));
   r->text[stop - r->at] = '\0';
   r->token = r->text;
@@ -76,7 +89,8 @@ int slc_dyadic(reader_t *r, mpfr_t x) {
   mpz_t m;
   if (!t || strlen(t) > 160 || !is_integer(t) || !slc_integer(r, -100000, 100000, &e)) return 0;
   mpz_init(m);
-  const int ok = mpz_set_str(m, t, 10) == 0 && mpfr_set_z_2exp(x, m, e, MPFR_RNDN) == 0;
+  const int ok = mpz_set_str(m, t, 10) == 0 && (mpz_odd_p(m) || (mpz_sgn(m) == 0 && e == 0)) &&
+                 mpfr_set_z_2exp(x, m, e, MPFR_RNDN) == 0;
   mpz_clear(m);
   return ok;
 }
@@ -94,7 +108,35 @@ int slc_dyadic_or_inf(reader_t *r, mpfr_t x) {
   return slc_integer(r, 0, 0, &zero);
 }
 
+/* Digits and an exponent: where they would be too long without one. */
+static int is_with_exponent(const char *digit, size_t digits) {
+  const char *exponent = digit + digits + 1;
+  if (*digit == '0' || !digits || digit[digits - 1] == '0' || !is_integer(exponent) ||
+      strlen(exponent) > 5)
+    return 0;
+  const long x = strtol(exponent, NULL, 10), n = (long)digits;
+  return x >= 0 ? x + n > PLAIN_DIGITS : -x - n > PLAIN_ZEROS;
+}
+
+/* The one spelling that a decimal has. */
+static int is_decimal(const char *t) {
+  const char *digit = t + (*t == '-');
+  const size_t digits = strspn(digit, "0123456789");
+  if (!digits || digits > PLAIN_DIGITS) return 0;
+  if (digit[digits] == 'e') return is_with_exponent(digit, digits);
+  if (!digit[digits]) return is_integer(t);
+  const char *after = digit + digits + 1;
+  const size_t more = strspn(after, "0123456789"), zeros = strspn(after, "0");
+  if (digit[digits] != '.' || !more || after[more] || after[more - 1] == '0') return 0;
+  return *digit == '0' ? digits == 1 && zeros <= PLAIN_ZEROS : 1;
+}
+
+int slc_decimal_text(mpq_t x, const char *t) {
+  const char *end;
+  return is_decimal(t) && slc_parse_decimal(x, t, &end) && !*end;
+}
+
 int slc_decimal(reader_t *r, mpq_t x) {
-  const char *t = slc_field(r), *end;
-  return t && slc_parse_decimal(x, t, &end) && !*end;
+  const char *t = slc_field(r);
+  return t && slc_decimal_text(x, t);
 }

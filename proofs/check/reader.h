@@ -31,12 +31,13 @@ int slc_done(const reader_t *r);
 /* The same, and says so where it was not. */
 int slc_line_ends(reader_t *r);
 int slc_integer(reader_t *r, long low, long high, long *out);
-/* "m e": m 2^e, exact in the target's precision. */
+/* "m e": m 2^e, m odd or both 0, exact in the target's precision. */
 int slc_dyadic(reader_t *r, mpfr_t x);
 /* The same, or "inf 0". */
 int slc_dyadic_or_inf(reader_t *r, mpfr_t x);
 int slc_interval(reader_t *r, mpfi_t x);
-/* A decimal, exactly. */
+/* A decimal in its one spelling (spec G4.1), exactly. */
+int slc_decimal_text(mpq_t x, const char *text);
 int slc_decimal(reader_t *r, mpq_t x);
 /* Copies a text that fits; 0 for one that does not. */
 int slc_keep(char *out, size_t size, const char *text);

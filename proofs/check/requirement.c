@@ -32,7 +32,8 @@ static int tail_holds(const context_t *c, const piece_t *s) {
          slc_tail_sign(k, &s->e, s->form[FORM_WEIGHT], s->w, q->tail) < 0;
 }
 
-static const char *check_segment(const context_t *c, int i) {
+/* *tail: was one asked for? */
+static const char *check_segment(const context_t *c, int i, int *tail) {
   pieces_t *p = c->pieces;
   const claim_t *q = &c->part->p[0];
   if (slc_piece_constant(p, i) && not_above_0(p, slc_join_value(p, i, 1, RIGHT))) return "";
@@ -44,6 +45,7 @@ static const char *check_segment(const context_t *c, int i) {
   if (not_above_0(p, slc_join_value(p, i, 1, RIGHT))) slc_leave_end(c, i, 0, low, a);
   if (i + 1 < p->joins && not_above_0(p, slc_join_value(p, i + 1, 1, LEFT)))
     slc_leave_end(c, i, 1, high, b);
+  *tail |= mpfr_inf_p(b) && !mpfr_inf_p(a);
   if (mpfr_inf_p(b) && !mpfr_inf_p(a) && q->means != T_BOXES) {
     if (!tail_holds(c, &p->piece[i])) bad = "R: the tail is not shown below 0";
     mpfr_set_ui_2exp(b, 1, q->tail, MPFR_RNDN);
@@ -78,13 +80,14 @@ static int find_range(pieces_t *p, int *first, int *last) {
 
 const char *slc_check_requirement(const context_t *c) {
   pieces_t *p = c->pieces;
-  int first, last;
+  int first, last, tail = 0;
   if (p->weak_order) return "R: joins may coincide";
   if (!find_range(p, &first, &last)) return "R: the range of r is not one of joins";
   for (int i = first; i < last; i++) {
-    const char *bad = check_segment(c, i);
+    const char *bad = check_segment(c, i, &tail);
     if (*bad) return bad;
   }
+  if (!tail && !slc_asks_no_tail(&c->part->p[0])) return NO_TAIL;
   for (int j = first; j <= last && j < p->joins; j++)
     if (!join_holds(p, j, j > first, j < last)) return "R: a join itself is not shown below 0";
   return "";

@@ -6,10 +6,25 @@
 #include "region.h"
 #include "tail.h"
 
+const char NO_TAIL[] = "expected tail 0: nothing is asked of a tail";
+
+int slc_asks_no_tail(const claim_t *p) { return p->means == T_FORM && p->tail == 0; }
+
+/* Is the region 2^-shift wide, where a shift is named (not -1)? */
+static int is_wide(const region_t *g, int shift) {
+  mpfr_t width;
+  if (shift < 0) return 1;
+  mpfr_init2(width, 512);
+  const int ok =
+      mpfr_sub(width, g->high, g->low, MPFR_RNDN) == 0 && mpfr_cmp_ui_2exp(width, 1, -shift) == 0;
+  mpfr_clear(width);
+  return ok;
+}
+
 /* A zone at an end: every derivative of w below the order vanishes there exactly, the order-th
  * keeps a sign in a region next to it, and that sign sends w the wanted way. `inner` is moved to
  * the zone's other end. */
-static int zone_holds(const context_t *c, int segment, int high, int order, int up,
+static int zone_holds(const context_t *c, int segment, int high, int order, int shift, int up,
                       const mpfr_t end, mpfr_t inner) {
   const piece_t *s = &c->pieces->piece[segment];
   mpfr_set(inner, end, MPFR_RNDN);
@@ -22,7 +37,7 @@ static int zone_holds(const context_t *c, int segment, int high, int order, int 
   for (int i = 0; i < c->part->regions; i++) {
     const region_t *g = &c->part->region[i];
     if (g->segment != segment || g->order != order ||
-        (g->goal != G_CURVE_UP && g->goal != G_CURVE_DOWN))
+        (g->goal != G_CURVE_UP && g->goal != G_CURVE_DOWN) || !is_wide(g, shift))
       continue;
     const int sign = (g->goal == G_CURVE_UP ? 1 : -1) * (high && order % 2 == 0 ? -1 : 1);
     if (sign != (up ? 1 : -1)) continue;
@@ -63,14 +78,17 @@ static const char *check_monotone_segment(const context_t *c, int i, int *flat) 
   const int up = i < p->one;
   *flat = z->constant || z->weak;
   if (z->up != up) return "P3: a segment goes the wrong way";
-  if (z->constant) return slc_piece_constant(p, i) ? "" : "P3: a segment is not constant";
+  if (z->constant) {
+    if (i + 1 == p->joins && !slc_asks_no_tail(&c->part->p[2])) return NO_TAIL;
+    return slc_piece_constant(p, i) ? "" : "P3: a segment is not constant";
+  }
   mpfr_t low, high, a, b;
   mpfr_inits2(512, low, high, a, b, (mpfr_ptr)0);
   const char *bad = "";
   const goal_t strict = up ? G_UP : G_DOWN, weak = !z->weak ? strict : up ? G_RISES : G_FALLS;
   slc_piece_ends(low, high, p, i);
-  if (i == 0 && z->low_order == 0 && z->low_shift ? !log_zone_holds(c, z->low_shift, up, a)
-                                                  : !zone_holds(c, i, 0, z->low_order, up, low, a))
+  if (z->low_order == 0 ? !log_zone_holds(c, z->low_shift, up, a)
+                        : !zone_holds(c, i, 0, z->low_order, z->low_shift, up, low, a))
     bad = "P3: a zone at the low end of a segment does not hold";
   if (!*bad && mpfr_inf_p(high) && c->part->p[2].means == T_BOXES) {
     mpfr_set(b, high, MPFR_RNDN);
@@ -83,7 +101,7 @@ static const char *check_monotone_segment(const context_t *c, int i, int *flat) 
         slc_tail_sign(&p->field, &s->e, s->form[FORM_SLOPE], s->w, c->part->p[2].tail) != way)
       bad = "P3: the tail is not shown monotone";
     mpfr_set_ui_2exp(b, 1, c->part->p[2].tail, MPFR_RNDN);
-  } else if (!*bad && !zone_holds(c, i, 1, z->high_order, up, high, b)) {
+  } else if (!*bad && !zone_holds(c, i, 1, z->high_order, z->high_shift, up, high, b)) {
     bad = "P3: a zone at the high end of a segment does not hold";
   }
   if (!*bad && !slc_regions_reach(c, i, strict, weak, a, b))
@@ -109,6 +127,7 @@ static int join_goes(const context_t *c, int j) { /* r = 1 belongs to both sides
 
 const char *slc_check_monotone(const context_t *c) {
   pieces_t *p = c->pieces;
+  int any_flat = 0;
   if (p->weak_order && c->part->p[0].verdict != V_PROVED)
     return "P3: joins may coincide, and P1 is not claimed";
   for (int i = 0; i < p->joins; i++) {
@@ -116,7 +135,9 @@ const char *slc_check_monotone(const context_t *c) {
     const char *bad = check_monotone_segment(c, i, &flat);
     if (*bad) return bad;
     if (flat && c->part->p[2].strict) return "P3: strict, with a segment that may be flat";
+    any_flat |= flat;
   }
+  if (!any_flat && !c->part->p[2].strict) return "P3: weak, with no segment that may be flat";
   for (int j = 0; j < p->joins; j++)
     if (!join_goes(c, j)) return "P3: a step at a join goes the wrong way";
   return "";
@@ -133,7 +154,7 @@ void slc_leave_end(const context_t *c, int i, int high, const mpfr_t end, mpfr_t
       return;
     }
     if ((q->goal == G_CURVE_UP || q->goal == G_CURVE_DOWN) &&
-        zone_holds(c, i, high, q->order, high, end, inner))
+        zone_holds(c, i, high, q->order, -1, high, end, inner))
       return;
   }
 }
@@ -145,7 +166,8 @@ static const char *check_below(const context_t *c, int i) {
   if (slc_piece_constant(p, i)) {
     const exact_t over =
         slc_ex_sub(&p->field, slc_join_value(p, i, 1, RIGHT), slc_ex_si(&p->field, 1, 1));
-    if (slc_ex_zero(over) || slc_ex_sign(&p->field, over) < 0) return "";
+    if (slc_ex_zero(over) || slc_ex_sign(&p->field, over) < 0)
+      return i + 1 == p->joins && !slc_asks_no_tail(&c->part->p[1]) ? NO_TAIL : "";
   }
   mpfr_t low, high, a, b;
   mpfr_inits2(512, low, high, a, b, (mpfr_ptr)0);

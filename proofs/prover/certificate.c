@@ -181,9 +181,11 @@ static void write_property(const sl_certificate *c, const sl_proof *proof, int i
   fputc('\n', out);
 }
 
-static void write_segment(FILE *out, const sl_proof *proof, int i) {
-  const sl_segment_proof *s = &proof->segment[i];
-  fprintf(out, "segment %d %s %s %d %d %d %d\n", i, s->want > 0 ? "up" : "down",
+/* Without P3 how far its proof came is not told. */
+static void write_segment(FILE *out, const sl_proof *proof, const sl_problem *p, int i) {
+  const sl_segment_proof open = {.low = {1, 0}, .high = {i + 1 < p->joins, 0}},
+                         *s = proof->property[2].verdict == SL_PROVED ? &proof->segment[i] : &open;
+  fprintf(out, "segment %d %s %s %d %d %d %d\n", i, i < p->one ? "up" : "down",
           s->constant ? "constant"
           : s->weak   ? "weak"
                       : "moving",
@@ -199,6 +201,12 @@ static int form_needed(const sl_proof *proof, sl_form kind) {
   if (kind == SL_FORM_OVER) return top && !shape;
   if (kind == SL_FORM_WEIGHT) return product || f[SL_P4W].verdict == SL_PROVED;
   return top || shape || (product && proof->tail_product.means == SL_TAIL_BY_LEMMA);
+}
+
+static int any_claim(const sl_proof *proof, int n) {
+  int any = 0;
+  for (int i = 0; i < n; i++) any |= proof->property[i].verdict != SL_UNDECIDED;
+  return any;
 }
 
 static void write_courses(sl_certificate *c, const sl_problem *p) {
@@ -246,23 +254,38 @@ static int needed(const sl_proof *proof, const sl_region *g) {
   return g->goal == SL_GOAL_BELOW ? top : shape || (top && next_to_one);
 }
 
+/* None where the cut failed. */
+static int segments_of(const sl_problem *p) { return *p->why ? 0 : p->joins; }
+
 static void write_part_head(const sl_certificate *c, const sl_problem *p) {
   fputs("part", c->out.stream);
   for (int i = 0; i < p->def->param_count; i++)
     if (c->ranged >> i & 1)
       decimal(c->out.stream, p->cell.low[i]), decimal(c->out.stream, p->cell.high[i]);
-  fprintf(c->out.stream, "\njoins %d\n", p->joins);
+  fprintf(c->out.stream, "\njoins %d\n", segments_of(p));
+}
+
+/* Has the list the region before its i-th? Searches for two properties may both have found it. */
+static int is_repeated(const sl_claim_list *list, size_t i) {
+  const sl_region *g = &list->region[i];
+  int found = 0;
+  for (size_t k = 0; k < i && !found; k++) {
+    const sl_region *h = &list->region[k];
+    found = g->segment == h->segment && g->goal == h->goal && g->order == h->order &&
+            arf_equal(g->low, h->low) && arf_equal(g->high, h->high);
+  }
+  return found;
 }
 
 void sl_certificate_part(sl_certificate *c, const sl_proof *proof, sl_problem *p) {
   FILE *out = c->out.stream;
   write_part_head(c, p);
   for (int i = 0; i < SL_PROPERTIES; i++) write_property(c, proof, i);
-  for (int i = 0; i < p->joins; i++) write_segment(out, proof, i);
-  write_courses(c, p);
+  for (int i = 0; i < segments_of(p); i++) write_segment(out, proof, p, i);
+  if (any_claim(proof, SL_PROPERTIES)) write_courses(c, p);
   write_forms(c, proof, p);
   for (size_t i = 0; i < proof->claims.region_count; i++)
-    if (needed(proof, &proof->claims.region[i]))
+    if (needed(proof, &proof->claims.region[i]) && !is_repeated(&proof->claims, i))
       write_region(out, &proof->claims, &proof->claims.region[i], p);
   fputs("end\n", out);
 }
@@ -282,10 +305,11 @@ void sl_certificate_requirement_part(sl_certificate *c, const sl_proof *proof, s
     fputs("R undecided", out);
   }
   fputc('\n', out);
-  write_courses(c, p);
+  if (any_claim(proof, 1)) write_courses(c, p);
   if (f->verdict == SL_PROVED) write_forms(c, NULL, p);
   for (size_t i = 0; i < proof->claims.region_count && f->verdict == SL_PROVED; i++)
-    write_region(out, &proof->claims, &proof->claims.region[i], p);
+    if (!is_repeated(&proof->claims, i))
+      write_region(out, &proof->claims, &proof->claims.region[i], p);
   fputs("end\n", out);
 }
 

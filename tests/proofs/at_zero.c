@@ -150,9 +150,14 @@ Test(at_zero, limits_from_either_side_of_a_join) {
 /* Both sides of f' tend to 1 at r = 1, where f has no value, nor f': P1 is refuted, and neither P2
  * nor P3 is shown. */
 Test(at_zero, limits_are_no_value_at_one) {
-  static const char *const claims[] = {
-      "P2 undecided\nP3 undecided", "P2 proved by-P3\nP3 proved strict tail boxes",
-      "P2 undecided\nP3 proved strict tail boxes", "P2 proved below boxes\nP3 undecided"};
+  static const struct {
+    const char *claims, *why;
+  } rows[] = {
+      {"P2 undecided\nP3 undecided", ""},
+      {"P2 proved by-P3\nP3 proved strict tail boxes",
+       "P2: f' is not shown to be 1 at r = 1 itself"},
+      {"P2 undecided\nP3 proved strict tail boxes", "P3: a step at a join goes the wrong way"},
+      {"P2 proved below boxes\nP3 undecided", "P2: f' is not shown to be 1 at r = 1 itself"}};
   for (int claimed = 0; claimed < 4; claimed++) {
     char *text;
     size_t size;
@@ -162,17 +167,22 @@ Test(at_zero, limits_are_no_value_at_one) {
             "sluice-certificate 2\ngate g\nside pos\nvalue (r - 1)*(1 - exp(-1/abs(r - 1)))\npart\n"
             "joins 2\nP1 refuted undefined 0 1 0\n%s\nP4 undecided\nP4w undecided\n"
             "segment 0 up moving 1 0 1 0\n"
-            "segment 1 down moving 1 0 0 0\nform 0 slope -exp(1/(r - 1))/(r - 1)^3\n"
-            "form 1 slope -1/((r - 1)^3*exp(1/(r - 1)))\nregion 0 up 0 0 0 1 0 1\nc 0 0 1 0\n"
-            "region 1 down 0 1 1 inf 0 1\nc 1 1 inf 0\nregion 1 down 0 1 0 1 1 1\nc 1 0 1 1\n"
-            "region 0 below 0 0 0 1 0 1\nc 0 0 1 0\nregion 1 below 0 1 0 inf 0 1\n"
-            "c 1 0 inf 0\nend\n",
-            claims[claimed]);
+            "segment 1 down moving 1 0 0 0\n%s%s%send\n",
+            rows[claimed].claims,
+            claimed ? "form 0 slope -exp(1/(r - 1))/(r - 1)^3\n"
+                      "form 1 slope -1/((r - 1)^3*exp(1/(r - 1)))\nregion 0 up 0 0 0 1 0 1\n"
+                      "c 0 0 1 0\nregion 1 down 0 1 0 1 1 1\nc 1 0 1 1\n"
+                    : "",
+            claimed == 1 || claimed == 2 ? "region 1 down 0 1 1 inf 0 1\nc 1 1 inf 0\n" : "",
+            claimed == 3 ? "region 0 below 0 0 0 1 0 1\nc 0 0 1 0\n"
+                           "region 1 below 0 1 0 inf 0 1\nc 1 0 inf 0\n"
+                         : "");
     fflush(out);
     const XXH128_hash_t h = XXH3_128bits(text, size);
     fprintf(out, "digest %016llx%016llx\n", (unsigned long long)h.high64,
             (unsigned long long)h.low64);
     fclose(out);
     cr_expect_eq(accepted(text, "no value at 1", &r), !claimed);
+    cr_expect_str_eq(r.why, rows[claimed].why);
   }
 }

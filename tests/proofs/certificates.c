@@ -1,5 +1,6 @@
-/* Certificates that an edit makes false (certificates.def): the checker accepts each before the
- * edit, and refuses it after it, with the message, though the digest is right. */
+/* Certificates that an edit makes false or ill-formed (certificates.def, certificates_records.def):
+ * the checker accepts each before the edit, and refuses it after it, with the message, though the
+ * digest is right. */
 #include "proofs/check/check.h"
 
 #include <criterion/criterion.h>
@@ -12,6 +13,7 @@ static const struct {
 } forgeries[] = {
 #define FORGERY(name, from, to, message, text) {#name, from, to, message, text},
 #include "certificates.def"
+#include "certificates_records.def"
 #undef FORGERY
 };
 

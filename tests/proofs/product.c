@@ -18,8 +18,9 @@ static char *sealed(const char *version, const char *head, const char *p4, const
   fprintf(out,
           "sluice-certificate %s\ngate g\nside pos\n%s\njoins %d\nP1 undecided\nP2 undecided\n"
           "P3 undecided\n%s\nP4w undecided\nsegment 0 up moving 1 0 1 0\n"
-          "segment 1 down moving 1 0 0 0\n%s%send\n",
-          version, head, 2 + pieces, p4, pieces ? "segment 2 down moving 1 0 0 0\n" : "", regions);
+          "segment 1 down moving 1 0 %d 0\n%s%send\n",
+          version, head, 2 + pieces, p4, pieces, pieces ? "segment 2 down moving 1 0 0 0\n" : "",
+          regions);
   fflush(out);
   const XXH128_hash_t h = XXH3_128bits(text, size);
   fprintf(out, "digest %016llx%016llx\n", (unsigned long long)h.high64,

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-/* Of a gate, by its weight; one part without segments, in which nothing is proved. */
+/* Of a gate, by its weight; one part. */
 typedef struct {
   const char *old, *range, *weight, *claims;
   const char *says; /* of P1 to P4w; NULL: it is refused */
@@ -15,13 +15,15 @@ typedef struct {
 
 static char *sealed(const claimed *c) {
   char *y = calloc(2000, 1);
-  const int n =
-      sprintf(y, "sluice-certificate 2\ngate a\n%sside pos\nweight %s\n%spart 0 1\njoins 2\n%s",
-              c->old, c->weight, c->range, c->claims);
-  int m =
-      n + sprintf(y + n, "%s", "segment 0 up moving 1 0 1 0\nsegment 1 down moving 1 0 1 0\nend\n");
-  const XXH128_hash_t h = XXH3_128bits(y, (size_t)m);
-  sprintf(y + m, "digest %016llx%016llx\n", (unsigned long long)h.high64,
+  const int more = strstr(c->weight, "pick(") != NULL; /* one more join */
+  const int n = sprintf(y,
+                        "sluice-certificate 2\ngate a\n%sside pos\nweight %s\n%spart 0 1\n"
+                        "joins %d\n%ssegment 0 up moving 1 0 1 0\nsegment 1 down moving 1 0 %d 0\n"
+                        "%send\n",
+                        c->old, c->weight, c->range, 2 + more, c->claims, more,
+                        more ? "segment 2 down moving 1 0 0 0\n" : "");
+  const XXH128_hash_t h = XXH3_128bits(y, (size_t)n);
+  sprintf(y + n, "digest %016llx%016llx\n", (unsigned long long)h.high64,
           (unsigned long long)h.low64);
   return y;
 }
