@@ -22,6 +22,13 @@ static int is_next_to_one(const region_t *g) {
   return mpfr_cmp_ui(g->low, 1) == 0 || mpfr_cmp_ui(g->high, 1) == 0;
 }
 
+/* Has the segment the region's zone, or what P3 asks for between its zones? */
+static int is_of_segment(const zone_t *z, const region_t *g) {
+  if (g->goal == G_CURVE_UP || g->goal == G_CURVE_DOWN)
+    return g->order == z->low_order || g->order == z->high_order;
+  return !z->constant && (z->weak || g->goal == G_UP || g->goal == G_DOWN);
+}
+
 static int is_region_needed(const part_t *p, const region_t *g, int requirement) {
   const goal_t goal = g->goal;
   const int weak = goal == G_RISES || goal == G_FALLS;
@@ -29,7 +36,8 @@ static int is_region_needed(const part_t *p, const region_t *g, int requirement)
   if (goal == G_DEFINED) return is_proved(p, 0);
   if (goal == G_BELOW) return is_below(p);
   if (goal == G_AT_MOST_0) return 0;
-  if (is_proved(p, 2) || (is_below(p) && !weak && is_next_to_one(g))) return 1;
+  if (is_proved(p, 2) && is_of_segment(&p->zone[g->segment], g)) return 1;
+  if (is_below(p) && !weak && is_next_to_one(g)) return 1;
   return by_lemma(p) && (goal == G_FALLS || goal == G_DOWN) && mpfr_inf_p(g->high) &&
          g->segment + 1 == p->joins;
 }

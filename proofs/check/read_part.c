@@ -12,7 +12,9 @@ enum { CELL_LIMIT = 2000000 };
 static int box_fields(reader_t *r, const int *ranged, mpfi_t *box) {
   for (int i = 0; i < MAX_PARAMS; i++) {
     mpfi_init2(box[i], 512);
-    if (ranged[i] && !slc_interval(r, box[i])) return 0;
+    if (ranged[i] && (!slc_interval(r, box[i]) || mpfr_sgn(&box[i]->left) < 0 ||
+                      mpfr_cmp_ui(&box[i]->right, 1) > 0))
+      return 0;
   }
   return 1;
 }

@@ -85,7 +85,10 @@ class Evaluator:
 
     def __call__(self, r):
         self.at, self.r = 0, self.start(r)
-        return self.total(True)
+        y = self.total(True)
+        if self.peek():
+            raise ValueError(f"expected the end, found {self.peek()}")
+        return y
 
     def start(self, r):
         return Span(r)
@@ -162,6 +165,8 @@ class Evaluator:
         if token in self.values:
             value = self.values[token]
             return self.lifted(value if isinstance(value, Span) else Span(value))
+        if token not in ("pi", "e"):
+            raise ValueError(f"expected a value, found {token}")
         return self.lifted(pi() if token == "pi" else exp(Span(1)))
 
     def pick(self, live):
