@@ -10,7 +10,8 @@
 #include <string.h>
 
 struct sl_reward_answers {
-  sl_log *log; /* NULL: only read */
+  const sl_run_files *files; /* of the run that the log belongs to */
+  sl_log *log;               /* NULL: only read */
   uint64_t finished;
   sl_reward_answer *item;
   size_t n, capacity;
@@ -59,12 +60,12 @@ static sl_status fill(sl_reward_answers *a, const char *path, sl_error *err) {
   return status;
 }
 
-sl_status sl_reward_answers_open(sl_reward_answers **out, const char *folder, uint64_t finished,
-                                 sl_error *err) {
+sl_status sl_reward_answers_open(sl_reward_answers **out, const sl_run_files *files,
+                                 uint64_t finished, sl_error *err) {
   sl_reward_answers *a = calloc(1, sizeof *a);
   if (!a) return sl_fail(err, SL_ERR_MEMORY, "no memory for the answers of reward.command");
-  a->finished = finished;
-  sl_status status = sl_log_open(&a->log, folder, SL_RUN_REWARDS, 0, err);
+  a->files = files, a->finished = finished;
+  sl_status status = sl_log_open(&a->log, files->path, SL_RUN_REWARDS, 0, err);
   if (!status) status = sl_log_cut(a->log, UINT64_MAX, err);
   if (!status) status = fill(a, a->log->path, err);
   if (status)
@@ -104,6 +105,8 @@ int sl_reward_answers_find(const sl_reward_answers *a, sl_reward_answer *wanted)
 sl_status sl_reward_answers_add(sl_reward_answers *a, const sl_reward_answer *answer,
                                 sl_error *err) {
   if (!a->log) return SL_OK;
+  const sl_status status = sl_run_check_held(a->files, err);
+  if (status) return status;
   fprintf(a->log->line,
           "{\"step\":%llu,\"sequence\":%llu,\"request\":\"%s\",\"reward\":%.17g,"
           "\"timed_out\":%s}",

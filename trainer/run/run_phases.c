@@ -297,7 +297,7 @@ static void explain_divergence(const walk *w, sl_error *err) {
 static sl_status open_answers(sl_run_state *run, const sl_run_files *files, sl_error *err) {
   const int asks = sl_config_reward_weights(&run->config).listed[SL_COMPONENT_COMMAND];
   if (!asks || *run->config.reward.replay) return SL_OK;
-  return sl_reward_answers_open(&run->answers, files->path, run->rl_step, err);
+  return sl_reward_answers_open(&run->answers, files, run->rl_step, err);
 }
 
 sl_status sl_run_train(sl_run_state *run, sl_run_files *files, const sl_train_options *options,
