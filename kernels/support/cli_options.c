@@ -13,7 +13,7 @@ double sl_argp_number(struct argp_state *state, const char *name, const char *ar
   char *end;
   const double x = strtod(arg, &end);
   if (*end || end == arg || !(x >= low && x <= high))
-    argp_error(state, "--%s: expected a number from %.15g to %.15g, found '%s'", name, low, high,
+    argp_error(state, "--%s: expected a number from %.16g to %.16g, found '%s'", name, low, high,
                arg);
   return x;
 }

@@ -97,6 +97,16 @@ static int take_stored(sl_contract *c, piece value, const char *const *stored) {
   return value.size > 0;
 }
 
+/* Does a key stand in front of this place of the text already? */
+static int came_before(const char *text, piece key) {
+  for (piece rest = {text, (size_t)(key.at - text)}; rest.size;) {
+    piece value;
+    const piece item = cut(rest, ',', &rest), other = cut(item, '=', &value);
+    if (other.size == key.size && memcmp(other.at, key.at, key.size) == 0) return 1;
+  }
+  return 0;
+}
+
 /* One of two words; sets *flag to 1 for the second. */
 static int take_word(int *flag, piece value, const char *no, const char *yes) {
   *flag = is(value, yes);
@@ -136,6 +146,9 @@ sl_status sl_contract_parse(sl_contract *c, const char *text, const char *const 
     piece value;
     const char *may_be;
     const piece item = cut(rest, ',', &rest), key = cut(item, '=', &value);
+    if (came_before(text, key))
+      return sl_contract_fail(err, SL_ERR_USAGE, "contract: %.*s is given twice", (int)key.size,
+                              key.at);
     if (take(&made, key, value, stored, &may_be)) continue;
     if (may_be)
       return sl_contract_fail(err, SL_ERR_USAGE, "contract: %.*s=%.*s: may be %s", (int)key.size,

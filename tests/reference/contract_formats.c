@@ -103,7 +103,9 @@ Test(contract_formats, what_is_no_contract_is_refused) {
                                       "acc=tf32",
                                       "subnormals=may",
                                       "exponent=scaled2",
-                                      "order=blocks:99999999999999999999"};
+                                      "order=blocks:99999999999999999999",
+                                      "acc=f32,acc=bf16",
+                                      "order=any,in=bf16,order=any"};
   for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
     sl_contract c = sl_contract_default();
     const sl_contract before = c;
