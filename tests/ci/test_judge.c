@@ -29,6 +29,10 @@ Test(judge, elements) {
   sl_judgement exact = {0};
   sl_judge(&exact, "y", 0, SL_FORMAT_F32, &other, &balls[1], 1);
   cr_expect_eq(exact.wrong, 1, "a bound of 0 is left by any difference");
+  const double minus_nan = copysign(NAN, -1.0);
+  sl_judgement none = {0};
+  sl_judge(&none, "y", 0, SL_FORMAT_F32, &minus_nan, &balls[1], 1);
+  cr_expect(none.wrong == 1 && isnan(none.got) && !signbit(none.got), "a NaN's sign says nothing");
 }
 
 static sl_judged_problem problem(const sl_judged_output *out, const sl_values *in,

@@ -32,7 +32,10 @@ static void judge_one(sl_judgement *j, sl_element_place place, sl_format type, d
   const double step = ceil(share * SL_SHARE_STEPS);
   j->shares[step <= SL_SHARE_STEPS ? (size_t)step : SL_SHARE_STEPS + 1]++;
   if (share <= 1.0) return;
-  if (j->wrong++ == 0) j->wrong_at = place, j->got = got, j->mid = ball.mid, j->rad = ball.rad;
+  if (j->wrong++ == 0) {
+    j->wrong_at = place, j->mid = ball.mid, j->rad = ball.rad;
+    j->got = isnan(got) ? fabs(got) : got; /* printf shows the sign of a NaN, which says nothing */
+  }
 }
 
 void sl_judge(sl_judgement *j, const char *tensor, size_t first, sl_format type, const double *got,
