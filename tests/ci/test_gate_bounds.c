@@ -196,6 +196,63 @@ Test(gate_bounds, exact_on_policy) {
   inputs_end();
 }
 
+static sl_gate_form *form_of_weight(const char *weight) {
+  char text[80];
+  sl_gate gate;
+  sl_gate_definition *definition;
+  sl_gate_form *form;
+  sl_error err;
+  const int size = snprintf(text, sizeof text, "gate g\nweight = %s\n", weight);
+  cr_assert_eq(sl_gate_parse(&gate, &definition, text, (size_t)size, "g.gate", NULL, 0, &err),
+               SL_OK, "%s", err.message);
+  cr_assert_eq(sl_gate_form_of(&form, definition, &err), SL_OK, "%s", err.message);
+  sl_gate_definition_free(definition);
+  return form;
+}
+
+static long double three_times(long double r) { return 3.0L * r; }
+static long double square_of(long double r) { return r * r; }
+static long double three_more(long double r) { return r + 3.0L; }
+static long double third_of(long double r) { return r / 3.0L; }
+
+/* Contract acc=f64: what binary64 rounds in the value is counted, also of exact operands (spec
+ * E2.1). long double has 11 digits more. */
+Test(gate_bounds, binary64_rounds_too) {
+  static const struct {
+    const char *weight;
+    long double (*exact)(long double r);
+    double first; /* a product, sum or root that binary64 rounds to a short number */
+  } one[] = {{"3*r", three_times, 1.0 / 3.0},
+             {"r^2", square_of, 0x1.6fa6ea162d0f0p-1},
+             {"r + 3", three_more, 1.0 - 0x1p-53},
+             {"r/3", third_of, 3.0 + 0x1p-51},
+             {"sqrt(r)", sqrtl, 1.0 + 0x1p-52}};
+  sl_contract contract = sl_contract_default();
+  cr_assert_eq(sl_contract_parse(&contract, "acc=f64,out=f64", NULL, NULL), SL_OK);
+  const sl_arith r = sl_arith_of(&contract);
+  inputs_begin("rounding of binary64");
+  for (size_t k = 0; k < sizeof one / sizeof *one; k++) {
+    sl_gate_form *form = form_of_weight(one[k].weight);
+    size_t rounded = 0;
+    for (int i = 0; i < 200; i++) {
+      const double ratio = i ? 0.5 + next_uniform() : one[k].first;
+      sl_span scratch[16];
+      sl_ball f, w;
+      cr_assert(form->side[1].count <= 16);
+      sl_walk_expression(&r, &form->side[1], (sl_ball){ratio, 0.0}, scratch, &f, &w);
+      const long double exact = one[k].exact(ratio);
+      rounded += (long double)w.mid != exact;
+      cr_assert(fabsl(exact - w.mid) <= w.rad + 0x1p-62L * fabsl(exact), "%s at %a: %a +- %a",
+                one[k].weight, ratio, w.mid, w.rad);
+      cr_assert(w.rad <= 0x1p-50 * fabs(w.mid), "%s at %a: %a +- %a", one[k].weight, ratio, w.mid,
+                w.rad);
+    }
+    cr_expect(rounded > 50, "%s", one[k].weight);
+    free(form);
+  }
+  inputs_end();
+}
+
 /* What cannot be judged is refused with its reason. */
 Test(gate_bounds, inputs_are_checked) {
   sl_gate_form *form;
