@@ -4,6 +4,7 @@
 #include "input.h"
 
 #include "trainer/run/reward_answers.h"
+#include "trainer/run/run_lock.h"
 
 #include "kernels/support/run_folder.h"
 #include "trainer/files/file.h"
@@ -39,12 +40,22 @@ static void check_text(const char *path, section was, const char *follows) {
   free(text);
 }
 
+/* Those of the run that the scratch folder is. */
+static const sl_run_files *own_files(void) {
+  static sl_run_files files = {.lock = -1};
+  sl_error err;
+  if (files.path) return &files;
+  files.path = strdup(scratch_folder());
+  if (!files.path || sl_run_lock(&files.lock, &files.unlocked, files.path, &err) != SL_OK) abort();
+  return &files;
+}
+
 /* A run that goes on after `finished` rollouts knows the answers of later ones alone, and appends
  * one where none was, which the next reader finds. */
 static void check_run(const char *path, section bytes, uint64_t finished) {
   sl_reward_answers *own;
   sl_error err;
-  if (sl_reward_answers_open(&own, scratch_folder(), finished, &err) != SL_OK) abort();
+  if (sl_reward_answers_open(&own, own_files(), finished, &err) != SL_OK) abort();
   sl_reward_answer known = of_step(finished), fresh = of_step(finished + 1);
   if (sl_reward_answers_find(own, &known)) abort();
   const int is_present = sl_reward_answers_find(own, &fresh);
@@ -76,7 +87,7 @@ static void check_refused(const char *path, section bytes, uint64_t finished) {
   sl_error err = {SL_OK, ""}, why = {SL_OK, ""};
   if (sl_reward_answers_read(&own, path, &why) == SL_OK) abort();
   const int is_empty = strstr(why.message, "holds no answer") != NULL;
-  const sl_status status = sl_reward_answers_open(&own, scratch_folder(), finished, &err);
+  const sl_status status = sl_reward_answers_open(&own, own_files(), finished, &err);
   if ((status == SL_OK) != is_empty) abort();
   if (status && !err.message[0]) abort();
   if (!status) sl_reward_answers_close(own);

@@ -1,8 +1,9 @@
 /* libFuzzer harness of a dump's conventions (spec E6): metadata, settings, contract, names, shapes
  * and orders of axes. An input is lines: `Kkey=value`, a text sluice.KEY of the metadata; `Tname
- * type sizes:fill`, a tensor whose values a number makes. A dump of them is written and read as a
- * case; what is accepted has each element where an independent walk over the axes finds it, and is
- * judged without harm. */
+ * type sizes:fill`, a tensor whose values a number makes; `Rkey=value`, an option of the command,
+ * op, contract, gate or a setting. A dump of them is written and read as a case; what is accepted
+ * has each element where an independent walk over the axes finds it, has the same outputs where
+ * inputs and outputs are read apart, and is judged without harm. */
 #include "input.h"
 
 #include "ci/products/dumps/dump_causes.h"
@@ -20,6 +21,7 @@ typedef struct {
   sl_metadata_entry texts[TEXTS];
   sl_tensor_view tensors[TENSORS];
   size_t n_texts, n_tensors;
+  sl_dump_request request;
 } written;
 
 static int type_of(sl_tensor_type *type, char letter) {
@@ -95,12 +97,28 @@ static void take_text(written *w, char *line) {
   w->texts[w->n_texts++] = (sl_metadata_entry){key, value + 1};
 }
 
+/* A gate's name alone: files are read by the harness `gate`. */
+static void take_option(sl_dump_request *r, char *line) {
+  char *value = strchr(line, '=');
+  if (!value) return;
+  const size_t key = (size_t)(value++ - line);
+  if (key == 2 && memcmp(line, "op", key) == 0)
+    r->op = value;
+  else if (key == 8 && memcmp(line, "contract", key) == 0)
+    r->contract = value;
+  else if (key == 4 && memcmp(line, "gate", key) == 0)
+    r->gate = strpbrk(value, "/.") ? NULL : value;
+  else if (r->settings < SL_OP_SETTINGS)
+    r->setting[r->settings++] = line;
+}
+
 static void take_lines(written *w, char *text) {
   for (char *line = text, *next; line; line = next) {
     next = strchr(line, '\n');
     if (next) *next++ = '\0';
     if (*line == 'K') take_text(w, line + 1);
     if (*line == 'T') take_tensor(w, line + 1);
+    if (*line == 'R') take_option(&w->request, line + 1);
   }
 }
 
@@ -168,14 +186,35 @@ static int sizes_are_of_outputs(const sl_op_case *c) {
   return 0;
 }
 
-static void check_case(const char *path) {
-  const sl_dump_request request = {0};
+/* No for a table whose rows the outputs alone count. */
+static int same_sizes(const sl_op_case *a, const sl_op_case *b) {
+  for (const char *s = a->op->sizes; *s; s++)
+    if (sl_op_size(a, *s) != sl_op_size(b, *s)) return 0;
+  return 1;
+}
+
+/* The outputs for a case that has its inputs are those that were read with them, and fit it. */
+static void check_outputs_alone(sl_dump_case *inputs, const sl_dump_case *whole, sl_dump *dump) {
+  size_t absent;
+  sl_error err = {SL_OK, ""};
+  if (sl_dump_inputs_fit(&inputs->c, dump, &absent, &err) != SL_OK) abort();
+  if (sl_dump_outputs_fit(&inputs->c, dump, &err) != SL_OK) abort();
+  for (sl_format type = 0; type <= SL_FORMAT_F16; type++)
+    if (sl_dump_outputs_hold(&inputs->c, type, dump, &err) != SL_OK && !err.message[0]) abort();
+  if (sl_dump_outputs_read(inputs, dump, &err) != SL_OK) abort();
+  for (size_t o = 0; o < sl_op_outputs(whole->c.op); o++) {
+    const sl_dump_output *a = &inputs->output[o], *b = &whole->output[o];
+    if (!a->got != !b->got || a->count != b->count || a->stored != b->stored) abort();
+    if (a->got && memcmp(a->got, b->got, a->count * sizeof *a->got) != 0) abort();
+  }
+}
+
+static void check_case(const char *path, sl_dump_request request) {
   sl_error err = {SL_OK, ""};
   sl_dump *dump;
   sl_dump_case d = {0}, inputs;
   if (sl_dump_open(&dump, path, &err) != SL_OK) abort();
   const sl_status without_outputs = sl_dump_inputs_read(&inputs, dump, &request, &err);
-  sl_dump_case_end(&inputs);
   if (sl_dump_case_read(&d, dump, &request, &err) != SL_OK) {
     if (!err.message[0] || err.status == SL_ERR_MEMORY) abort();
   } else {
@@ -186,15 +225,18 @@ static void check_case(const char *path) {
     for (size_t o = 0; o < sl_op_outputs(d.c.op); o++)
       if (d.output[o].got)
         check_tensor(&d.c, dump, &d.c.op->out[o], d.output[o].got, d.output[o].count);
+    if (without_outputs == SL_OK && same_sizes(&inputs.c, &d.c))
+      check_outputs_alone(&inputs, &d, dump);
     check_judged(&d);
   }
+  sl_dump_case_end(&inputs);
   sl_dump_case_end(&d);
   sl_dump_close(dump);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   char *text = malloc(size + 1), path[128];
-  written w = {.n_texts = 0};
+  written w = {.n_texts = 0, .request = {0}};
   sl_error err;
   if (!text) abort();
   memcpy(text, data, size);
@@ -202,7 +244,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   take_lines(&w, text);
   snprintf(path, sizeof path, "%s/case", scratch_folder());
   if (sl_safetensors_write_dump(path, w.texts, w.n_texts, w.tensors, w.n_tensors, &err) == SL_OK)
-    check_case(path); /* else a name is there twice or empty, or a text no UTF-8 */
+    check_case(path, w.request); /* else a name is there twice or empty, or a text no UTF-8 */
   for (size_t i = 0; i < w.n_texts; i++) free((void *)(uintptr_t)w.texts[i].key);
   for (size_t i = 0; i < w.n_tensors; i++) free((void *)(uintptr_t)w.tensors[i].data);
   free(text);
