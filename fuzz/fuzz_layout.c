@@ -194,7 +194,7 @@ static int same_sizes(const sl_op_case *a, const sl_op_case *b) {
 }
 
 /* The outputs for a case that has its inputs are those that were read with them, and fit it. */
-static void check_outputs_alone(sl_dump_case *inputs, const sl_dump_case *whole, sl_dump *dump) {
+static void check_outputs_alone(sl_dump_case *inputs, const sl_dump_case *together, sl_dump *dump) {
   size_t absent;
   sl_error err = {SL_OK, ""};
   if (sl_dump_inputs_fit(&inputs->c, dump, &absent, &err) != SL_OK) abort();
@@ -202,8 +202,8 @@ static void check_outputs_alone(sl_dump_case *inputs, const sl_dump_case *whole,
   for (sl_format type = 0; type <= SL_FORMAT_F16; type++)
     if (sl_dump_outputs_hold(&inputs->c, type, dump, &err) != SL_OK && !err.message[0]) abort();
   if (sl_dump_outputs_read(inputs, dump, &err) != SL_OK) abort();
-  for (size_t o = 0; o < sl_op_outputs(whole->c.op); o++) {
-    const sl_dump_output *a = &inputs->output[o], *b = &whole->output[o];
+  for (size_t o = 0; o < sl_op_outputs(together->c.op); o++) {
+    const sl_dump_output *a = &inputs->output[o], *b = &together->output[o];
     if (!a->got != !b->got || a->count != b->count || a->stored != b->stored) abort();
     if (a->got && memcmp(a->got, b->got, a->count * sizeof *a->got) != 0) abort();
   }

@@ -51,12 +51,11 @@ static void add_to_page(FILE *out, const sl_dump_report *r, const char *reason) 
 }
 
 void sl_dump_github(FILE *out, const sl_dump_report *r) {
-  const char *on_github = getenv("GITHUB_ACTIONS"), *summary = getenv("GITHUB_STEP_SUMMARY");
+  const char *on_github = getenv("GITHUB_ACTIONS");
   char reason[SL_DUMP_REASON];
   sl_dump_reason(reason, r);
   if (on_github && strcmp(on_github, "true") == 0) annotate(out, r, reason);
-  FILE *page = summary && *summary ? fopen(summary, "a") : NULL;
-  if (!page) return;
-  add_to_page(page, r, reason);
-  fclose(page);
+  FILE *page = sl_github_page_open();
+  if (page) add_to_page(page, r, reason);
+  sl_github_page_close(page);
 }

@@ -5,6 +5,7 @@
 #include "crash.h"
 
 #include "ci/products/equiv/equiv.h"
+#include "ci/products/judge/github_text.h"
 #include "ci/products/judge/report_options.h"
 #include "kernels/core/nearest.h"
 #include "kernels/support/cli.h"
@@ -179,12 +180,11 @@ static sl_status write_file(const char *path, const sl_run_report *r,
 
 /* GitHub's page of the run is a file that is added to. */
 static void github(const sl_run_report *r) {
-  const char *on_github = getenv("GITHUB_ACTIONS"), *summary = getenv("GITHUB_STEP_SUMMARY");
+  const char *on_github = getenv("GITHUB_ACTIONS");
   if (on_github && strcmp(on_github, "true") == 0) sl_report_annotations(stdout, r);
-  FILE *page = summary && *summary ? fopen(summary, "a") : NULL;
-  if (!page) return;
-  sl_report_as_markdown(page, r);
-  fclose(page);
+  FILE *page = sl_github_page_open();
+  if (page) sl_report_as_markdown(page, r);
+  sl_github_page_close(page);
 }
 
 static sl_status write_reports(const options *o, const sl_run_report *r, sl_error *err) {
