@@ -18,7 +18,7 @@ typedef enum {
 typedef struct {
   uint64_t count;
   float r[2], w[2];
-  int old; /* of a gate of two arguments: the index of p (verify_two.h) */
+  int old; /* of a gate of two arguments: the index of p (prover/region.h) */
 } sl_float_violation;
 
 typedef struct {

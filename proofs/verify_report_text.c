@@ -1,7 +1,7 @@
 /* The report for people. */
 #include "verify_report.h"
 
-#include "verify_two.h"
+#include "proofs/prover/region.h"
 
 #include <math.h>
 #include <string.h>

@@ -4,6 +4,7 @@
 #include "kernels/core/nearest.h"
 #include "kernels/support/cli.h"
 #include "kernels/support/shortest_decimal.h"
+#include "proofs/prover/region.h"
 #include "verify_progress.h"
 #include "verify_two.h"
 

@@ -1,28 +1,10 @@
 /* Gates of two arguments (see verify_two.h). */
 #include "verify_two.h"
 
+#include "proofs/prover/region.h"
+
 #include <stdlib.h>
 #include <string.h>
-
-sl_decimal sl_old_value(int index) {
-  static const int tens[] = {100, 80, 60, 50, 40, 30, 20, 15};
-  return sl_decimal_normal(tens[index % 8], -2 - index / 8);
-}
-
-/* Is the witness in the region, away from its edge, beyond which the gate has no other side? */
-static int is_inside(const sl_finding *f, int old) {
-  fmpq_t p, r;
-  fmpq_init(p), fmpq_init(r);
-  sl_decimal_fmpq(p, f->at[old]);
-  int inside = f->verdict == SL_REFUTED && f->has_witness && fmpq_sgn(p) > 0;
-  if (inside) {
-    arf_get_fmpq(r, f->witness.r);
-    fmpq_mul(r, r, p);
-    inside = fmpq_cmp_si(r, 1) < 0;
-  }
-  fmpq_clear(p), fmpq_clear(r);
-  return inside;
-}
 
 static void verify_at(sl_side_report *report, const sl_gate_definition *def, int positive,
                       const sl_verify_options *options, sl_decimal low, sl_decimal high) {
@@ -44,7 +26,8 @@ static void try_values(sl_side_report *report, const sl_gate_definition *def, in
     verify_at(&at, def, positive, options, p, p);
     for (int k = 0; k < 3; k++) {
       char text[sizeof at.property[k].text], value[48];
-      if (report->property[k].verdict != SL_UNDECIDED || !is_inside(&at.property[k], def->old))
+      if (report->property[k].verdict != SL_UNDECIDED ||
+          !sl_is_in_region(&at.property[k], def->old))
         continue;
       sl_finding_copy(&report->property[k], &at.property[k]);
       sl_decimal_print(value, sizeof value, p);
@@ -159,7 +142,8 @@ void sl_verify_two(sl_side_report *report, const sl_gate_definition *def, int po
   o.seconds = options->seconds / 4;
   sl_verify_side(report, def, positive, &o, certificate);
   for (int k = 0; k < 3; k++)
-    if (report->property[k].verdict == SL_REFUTED && !is_inside(&report->property[k], def->old))
+    if (report->property[k].verdict == SL_REFUTED &&
+        !sl_is_in_region(&report->property[k], def->old))
       sl_finding_set(&report->property[k], SL_UNDECIDED,
                      "refuted only beyond r = 1/%s, or at %s = 0: no token is there",
                      def->param[def->old].name, def->param[def->old].name);

@@ -12,8 +12,4 @@
 void sl_verify_two(sl_side_report *report, const sl_gate_definition *def, int positive,
                    const sl_verify_options *options, sl_certificate *certificate);
 
-/* The values of p at which the gate is tested as binary32 code (spec G5.3): 1 to 1.5e-8. */
-enum { SL_OLD_VALUES = 64 };
-sl_decimal sl_old_value(int index);
-
 #endif

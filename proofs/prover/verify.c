@@ -7,11 +7,18 @@
 #include "course.h"
 #include "prove.h"
 #include "prove_requirement.h"
+#include "region.h"
 
 #include <stdio.h>
 #include <string.h>
 
-enum { PART_LIMIT = 4096, PART_DEPTH = 40, COARSE_BOXES = 6000, POINT_BOXES = 4000 };
+enum {
+  PART_LIMIT = 4096,
+  PART_DEPTH = 40,
+  COARSE_BOXES = 6000,
+  POINT_BOXES = 4000,
+  OLD_VALUES = 8
+};
 
 static void merge(sl_finding *into, const sl_finding *part, int first) {
   const int strict = first ? part->strict : into->strict && part->strict,
@@ -80,9 +87,10 @@ static int run_cell(job *j, const sl_cell *cell, sl_proof *proof, sl_problem *p,
   return n;
 }
 
-/* Takes over what is refuted at a point of the cell, with the slopes that it rests on. */
-static void try_point(job *j, const sl_cell *range, const sl_decimal *at, sl_proof *proof,
-                      sl_problem *part) {
+/* Takes over what is refuted at a point of the cell, with the slopes that it rests on. in_region:
+ * of P1 to P3, and only what is refuted where tokens are. */
+static void try_point(job *j, const sl_cell *range, const sl_decimal *at, int in_region,
+                      sl_proof *proof, sl_problem *part) {
   sl_cell cell;
   sl_problem p;
   sl_proof point;
@@ -93,11 +101,13 @@ static void try_point(job *j, const sl_cell *range, const sl_decimal *at, sl_pro
   const int n = run_cell(j, &cell, &point, &p, &budget);
   j->budget.boxes += budget.boxes;
   for (int i = 0; i < n; i++) {
-    if (point.property[i].verdict != SL_REFUTED || proof->property[i].verdict != SL_UNDECIDED ||
+    sl_finding *found = &point.property[i];
+    memcpy(found->at, at, sizeof found->at);
+    if (found->verdict != SL_REFUTED || proof->property[i].verdict != SL_UNDECIDED ||
+        (in_region && (i > 2 || !sl_is_in_region(found, j->def->old))) ||
         !sl_courses_take(part, &p))
       continue;
-    sl_finding_copy(&proof->property[i], &point.property[i]);
-    memcpy(proof->property[i].at, at, sizeof proof->property[i].at);
+    sl_finding_copy(&proof->property[i], found);
     name_point(&proof->property[i], j->def, range);
     if (i == SL_P4W) proof->tail_limit = point.tail_limit;
   }
@@ -128,7 +138,7 @@ static void try_candidates(job *j, const sl_cell *cell, sl_proof *proof, sl_prob
       for (int k = 0; k < SL_FIELD_PARAMETERS; k++)
         at[k] = sl_decimal_at(cell->low[k], cell->high[k],
                               arf_get_d(arb_midref(f->witness.box + k), ARF_RND_NEAR), digits[d]);
-      try_point(j, cell, at, proof, part);
+      try_point(j, cell, at, 0, proof, part);
     }
   }
 }
@@ -142,12 +152,24 @@ static void try_corners(job *j, const sl_cell *cell, sl_proof *proof, sl_problem
     if (corner & ~ranged || !has_open(proof, n)) continue;
     for (int k = 0; k < SL_FIELD_PARAMETERS; k++)
       at[k] = corner >> k & 1 ? cell->high[k] : cell->low[k];
-    try_point(j, cell, at, proof, part);
+    try_point(j, cell, at, 0, proof, part);
   }
   for (int k = 0; k < SL_FIELD_PARAMETERS; k++)
     if (!(ranged >> k & 1) || !sl_decimal_between(&at[k], cell->low[k], cell->high[k]))
       at[k] = cell->low[k];
-  if (has_open(proof, n)) try_point(j, cell, at, proof, part);
+  if (has_open(proof, n)) try_point(j, cell, at, 0, proof, part);
+}
+
+/* Of a gate of two arguments over all of them: values of the second one that tokens have, before
+ * the ends of its range, where there is none or r ends at 1. */
+static void try_old_values(job *j, const sl_cell *cell, sl_proof *proof, sl_problem *part, int n) {
+  sl_decimal at[SL_FIELD_PARAMETERS];
+  for (int k = 0; k < SL_FIELD_PARAMETERS; k++)
+    if (!sl_decimal_between(&at[k], cell->low[k], cell->high[k])) at[k] = cell->low[k];
+  for (int i = 0; i < OLD_VALUES && has_open(proof, n); i++) {
+    at[j->def->old] = sl_old_value(i);
+    try_point(j, cell, at, 1, proof, part);
+  }
 }
 
 static void close_part(job *j, sl_proof *proof, sl_problem *p, int n, sl_budget *budget) {
@@ -184,6 +206,8 @@ static void run(job *j, const sl_cell *cell, int depth) {
   }
   const int n = run_cell(j, cell, &proof, &p, &budget);
   j->budget.boxes += budget.boxes;
+  if (j->def->old >= 0 && ranged >> j->def->old & 1 && depth == 0)
+    try_old_values(j, cell, &proof, &p, n);
   if (ranged && has_open(&proof, n)) {
     try_candidates(j, cell, &proof, &p, n);
     try_corners(j, cell, &proof, &p, n, depth);
