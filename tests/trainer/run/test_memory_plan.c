@@ -21,12 +21,14 @@ void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *p, size_t size);
 void *__real_aligned_alloc(size_t alignment, size_t size);
+int __real_posix_memalign(void **out, size_t alignment, size_t size);
 sl_status __wrap_sl_block_create(void **out, sl_context *ctx, size_t size, const char *what,
                                  sl_error *err);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
+int __wrap_posix_memalign(void **out, size_t alignment, size_t size);
 
 sl_status __wrap_sl_block_create(void **out, sl_context *ctx, size_t size, const char *what,
                                  sl_error *err) {
@@ -50,10 +52,17 @@ void *__wrap_realloc(void *p, size_t size) {
   return __real_realloc(p, size);
 }
 /* Whole pages that are skipped for a larger alignment are never touched. */
-void *__wrap_aligned_alloc(size_t alignment, size_t size) {
+static void count_aligned(size_t alignment, size_t size) {
   const size_t page = (size_t)sysconf(_SC_PAGESIZE);
   count(size + (alignment < page ? alignment : page));
+}
+void *__wrap_aligned_alloc(size_t alignment, size_t size) {
+  count_aligned(alignment, size);
   return __real_aligned_alloc(alignment, size);
+}
+int __wrap_posix_memalign(void **out, size_t alignment, size_t size) {
+  count_aligned(alignment, size);
+  return __real_posix_memalign(out, alignment, size);
 }
 
 static sl_run_state *create(const char *const *extra, sl_extent extent) {

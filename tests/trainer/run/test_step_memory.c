@@ -15,10 +15,12 @@ void *__real_malloc(size_t size);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *p, size_t size);
 void *__real_aligned_alloc(size_t alignment, size_t size);
+int __real_posix_memalign(void **out, size_t alignment, size_t size);
 void *__wrap_malloc(size_t size);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t size);
 void *__wrap_aligned_alloc(size_t alignment, size_t size);
+int __wrap_posix_memalign(void **out, size_t alignment, size_t size);
 
 void *__real_sl_workspace(sl_context *ctx, size_t bytes);
 void *__wrap_sl_workspace(sl_context *ctx, size_t bytes);
@@ -42,6 +44,10 @@ void *__wrap_realloc(void *p, size_t size) {
 void *__wrap_aligned_alloc(size_t alignment, size_t size) {
   allocations++;
   return __real_aligned_alloc(alignment, size);
+}
+int __wrap_posix_memalign(void **out, size_t alignment, size_t size) {
+  allocations++;
+  return __real_posix_memalign(out, alignment, size);
 }
 
 /* Allocations of each of the first four steps of a phase, its state hash and an evaluation
