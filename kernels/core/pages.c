@@ -17,8 +17,7 @@ void *sl_pages_alloc(size_t bytes) {
   if (rounded < bytes || posix_memalign(&block, align, rounded) != 0) return NULL;
 #ifdef MADV_HUGEPAGE
   /* Whole huge pages only: the tail would be rounded up in memory, and plans count bytes. */
-  if (align == HUGE_PAGE)
-    (void)madvise(block, rounded / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+  if (align == HUGE_PAGE) (void)madvise(block, rounded / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
 #endif
   return block;
 }
