@@ -36,7 +36,8 @@ static int tail_holds(const context_t *c, const piece_t *s) {
 static const char *check_segment(const context_t *c, int i, int *tail) {
   pieces_t *p = c->pieces;
   const claim_t *q = &c->part->p[0];
-  if (slc_piece_constant(p, i) && not_above_0(p, slc_join_value(p, i, 1, RIGHT))) return "";
+  const int flat = slc_piece_constant(p, i) && not_above_0(p, slc_join_value(p, i, 1, RIGHT));
+  if (flat && (i + 1 < p->joins || q->means != T_BOXES)) return "";
   mpfr_t low, high, a, b;
   mpfr_inits2(512, low, high, a, b, (mpfr_ptr)0);
   const char *bad = "";
