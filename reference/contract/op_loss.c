@@ -175,9 +175,10 @@ static sl_ball policy_grad(const loss *a, size_t i, sl_notes *notes) {
 }
 
 static sl_loss_clamped to_reference(const loss *a, size_t i) {
-  const sl_ball y = sl_arith_sub(a->r, input(a, NEW, i), input(a, REF, i));
+  sl_ball y = sl_arith_sub(a->r, input(a, NEW, i), input(a, REF, i));
+  if (sl_has(a->c, SL_CAUSE_LOSS_KL_REVERSED)) y = sl_ball_neg(y);
   if (sl_has(a->c, SL_CAUSE_LOSS_KL_NO_CLAMP)) return (sl_loss_clamped){.x = y};
-  return sl_loss_clamp(a->c, a->r, sl_has(a->c, SL_CAUSE_LOSS_KL_REVERSED) ? sl_ball_neg(y) : y);
+  return sl_loss_clamp(a->c, a->r, y);
 }
 
 /* d + beta c slope; of k3 also as three terms, d + beta c - beta c exp(-y), in any order. */

@@ -324,6 +324,9 @@ Test(causes, pairs) {
   cr_expect(c.n == 1 && names(&c, SL_CAUSE_LOSS_TIMES_4, SL_CAUSE_LOSS_KL_SIGN));
   c = causes_of(&sl_op_linear, &linear, SL_CAUSE_LINEAR_NO_BIAS, SL_CAUSE_LINEAR_BF16);
   cr_expect(c.n == 1 && names(&c, SL_CAUSE_LINEAR_NO_BIAS, SL_CAUSE_LINEAR_BF16));
+  /* a clamp that is missing where nothing is clamped adds nothing */
+  c = causes_of(&sl_op_gated_loss, &loss, SL_CAUSE_LOSS_KL_NO_CLAMP, SL_CAUSE_LOSS_KL_REVERSED);
+  cr_expect(names(&c, SL_CAUSE_LOSS_KL_REVERSED, SL_CAUSE_NONE));
   /* a formula and a coarser arithmetic */
   c = causes_of(&sl_op_linear, &linear, SL_CAUSE_LINEAR_F16_SUM, SL_CAUSE_LINEAR_NO_BIAS);
   cr_expect(names(&c, SL_CAUSE_LINEAR_NO_BIAS, SL_CAUSE_LINEAR_F16_SUM));

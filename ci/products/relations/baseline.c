@@ -107,6 +107,16 @@ sl_status sl_baseline_read(sl_baseline *b, const char *path, sl_error *err) {
   return status;
 }
 
+sl_status sl_baseline_may_be_replaced(const char *path, sl_error *err) {
+  char line[512];
+  FILE *in = fopen(path, "r");
+  if (!in) return SL_OK;
+  const int mine = !fgets(line, sizeof line, in) || strncmp(line, HEAD, sizeof HEAD - 1) == 0;
+  fclose(in);
+  if (mine) return SL_OK;
+  return sl_fail(err, SL_ERR_INPUT, "%s: no baseline, and not replaced by one", path);
+}
+
 void sl_baseline_free(sl_baseline *b) {
   free(b->row);
   *b = (sl_baseline){0};

@@ -24,6 +24,8 @@ typedef struct {
 /* SL_ERR_IO; SL_ERR_INPUT for a file that is not there, with file:line for what is no baseline, has
  * lost rows or has one twice, or is one of another generator. */
 sl_status sl_baseline_read(sl_baseline *b, const char *path, sl_error *err);
+/* SL_ERR_INPUT where the file has a first line, and it is not that of a baseline of any version. */
+sl_status sl_baseline_may_be_replaced(const char *path, sl_error *err);
 void sl_baseline_free(sl_baseline *b);
 sl_status sl_baseline_write(const char *path, const sl_run_report *report, sl_error *err);
 

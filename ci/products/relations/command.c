@@ -247,7 +247,7 @@ static sl_status load_baseline(options *o, sl_baseline *b, int *found, sl_error 
   *found = 0;
   if (!o->baseline) return SL_OK;
   const sl_status status = sl_baseline_read(b, o->baseline, err);
-  if (status && o->update) return SL_OK; /* to be replaced */
+  if (status && o->update) return sl_baseline_may_be_replaced(o->baseline, err);
   if (status) return status;
   *found = 1;
   if (!o->seeded) o->run.seed = b->seed;
