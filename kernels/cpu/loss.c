@@ -1,12 +1,13 @@
 /* The gated loss in vectors of tokens, threaded over sequences (spec O1, O2, O4, O5).
  *
- * A vector of tokens goes through ratio, gate, gradients and terms at once; the terms of the chains
- * of O5, in pairs, are then added token by token, while later vectors are computed.
+ * A block of vectors goes through ratio, gate, gradients and terms, step by step; the terms of the
+ * chains of O5, in pairs, are then added token by token, while the next block is computed.
  *
  * Floor, AVX-512, sigmoid, 16 tokens: some 45 operations for the ratio, 130 for the gate (one
- * exponential, one division), 70 to gradients and terms, and 64 additions of pairs; two ports take
- * them in 155 cycles, 10 a token, of which 4 would be the chains' latency alone. On a Xeon that
- * measured 6.6 ns a token, the identity gate 3.4. AVX2 needs twice the operations on three ports.
+ * exponential, one division), 70 to gradients and terms, and 64 additions of pairs. Where two ports
+ * take them all, that is 155 cycles, 10 a token, of which 4 would be the chains' latency alone.
+ * AVX2 needs twice the operations. A vector alone would wait for itself: from a token's log-probs
+ * to its gradient there are some 200 cycles. ci/results/python-loss.md has the times of the steps.
  * The sums cost most where a gate is cheap: eight binary64 chains in token order, which O5 fixes.
  * The batch is read once more before (check_loss.c), 0.3 ns. */
 #include "cpu.h"
@@ -203,17 +204,20 @@ static inline void put_terms64(double *at, const vf64 x[2], const vf64 y[2]) {
 /* The family of gate_of_two. */
 #define TWO_FAMILIES (-1)
 
+static inline __attribute__((always_inline)) gate_lanes gate_at(const loss_job *job, int family,
+                                                                const token_lanes *t) {
+  if (family == TWO_FAMILIES) return gate_of_two(*job->side, t);
+  return gate_of((sl_gate_family)family, *job->side, t);
+}
+
 /* Gradients, terms and counts of n tokens from `at` (spec O4.2 to O4.7, O5). Masked ones have terms
  * of +0, which cannot change chains that start at +0. */
 static inline __attribute__((always_inline)) void vector_loss(const loss_job *job,
                                                               const sequence *q, running *run,
-                                                              terms term, vmask live, size_t at,
-                                                              size_t n, int family) {
+                                                              terms term, token_lanes t,
+                                                              gate_lanes g, size_t at, size_t n) {
   const sl_objective *o = job->objective;
   const sl_gated_loss_batch *b = job->batch;
-  const token_lanes t = lanes_at(job, q, live, at);
-  const gate_lanes g = family == TWO_FAMILIES ? gate_of_two(*job->side, &t)
-                                              : gate_of((sl_gate_family)family, *job->side, &t);
   const vf w = v_select(t.live, g.w, v_zero()), f = v_select(t.live, g.f, v_zero()),
            effective = w * t.r;
   const vf64 c = v64_set(q->c), ac[2] = {v64_low(t.advantage) * c, v64_high(t.advantage) * c};
@@ -247,34 +251,54 @@ static inline __attribute__((always_inline)) void vector_loss(const loss_job *jo
   run->clamped += (uint32_t)__builtin_popcount(v_lane_bits(t.clamped));
 }
 
-static inline void write_zeros(const loss_job *job, size_t at, size_t n) {
-  v_store_n(job->out.d + at, n, v_zero());
-  if (job->out.e) v_store_n(job->out.e + at, n, v_zero());
-}
+/* Vectors that are computed together, step by step: a token's exponential, its gate and its
+ * gradient wait for each other, and those of other vectors fill that wait. Terms of a block are
+ * added beside the exponentials of the next. */
+enum { BLOCK = 8 };
+typedef struct {
+  token_lanes tokens[BLOCK];
+  gate_lanes gate[BLOCK];
+  size_t at[BLOCK];
+  terms term[2][BLOCK];
+} block;
 
-/* Terms are added RING - 1 vectors after they were stored: a load of a part of a store that has not
- * left the store buffer waits for it. */
-enum { RING = 8 };
+/* Finds the next vectors with an unmasked token, from *at: how many. The others have gradients of
+ * 0, and would add +0. */
+static inline size_t next_vectors(block *b, const loss_job *job, size_t *at, size_t hi) {
+  size_t n = 0;
+  for (; n < BLOCK && *at < hi; *at += SL_VW) {
+    const vmask live = v_flags(job->batch->mask + *at, hi - *at);
+    if (v_lane_bits(live) == 0) {
+      v_store_n(job->out.d + *at, hi - *at, v_zero());
+      if (job->out.e) v_store_n(job->out.e + *at, hi - *at, v_zero());
+      continue;
+    }
+    b->tokens[n].live = live;
+    b->at[n++] = *at;
+  }
+  return n;
+}
 
 static inline __attribute__((always_inline)) running loss_of_family(const loss_job *job,
                                                                     const sequence *q, size_t lo,
                                                                     size_t hi, int family) {
   running run = {.ratio_max = v_zero()};
-  terms ring[RING];
+  block b;
   const int entropy = job->batch->entropy != NULL;
-  size_t k = 0; /* vectors with an unmasked token: the others add +0 */
-  for (size_t at = lo; at < hi; at += SL_VW) {
-    const vmask live = v_flags(job->batch->mask + at, hi - at);
-    if (v_lane_bits(live) == 0) {
-      write_zeros(job, at, hi - at);
-      continue;
+  size_t before = 0; /* vectors of the last block */
+  int half = 0;
+  for (size_t at = lo; at < hi || before;) {
+    const size_t n = next_vectors(&b, job, &at, hi);
+    const terms *old = (const terms *)b.term[1 - half];
+    for (size_t k = 0; k < n || k < before; k++) {
+      if (k < n) b.tokens[k] = lanes_at(job, q, b.tokens[k].live, b.at[k]);
+      if (k < before) add_terms(run.chain, &old[k], entropy);
     }
-    vector_loss(job, q, &run, ring[k % RING], live, at, hi - at, family);
-    k++;
-    if (k >= RING) add_terms(run.chain, (const terms *)&ring[k % RING], entropy);
+    for (size_t k = 0; k < n; k++) b.gate[k] = gate_at(job, family, &b.tokens[k]);
+    for (size_t k = 0; k < n; k++)
+      vector_loss(job, q, &run, b.term[half][k], b.tokens[k], b.gate[k], b.at[k], hi - b.at[k]);
+    before = n, half = 1 - half;
   }
-  for (size_t left = k < RING ? 0 : k - RING + 1; left < k; left++)
-    add_terms(run.chain, (const terms *)&ring[left % RING], entropy);
   return run;
 }
 

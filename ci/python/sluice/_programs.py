@@ -177,6 +177,8 @@ def _fail(program: str, arguments: "Sequence[str]", completed: Completed,
     short = os.strerror(errno.ENOMEM) in text
     if completed.code not in (USAGE, INPUT):
         short |= "memory" in text or limits.memory is not None and completed.code != SYSTEM
+    # Threads that find no room for their stacks: the command names the limit itself.
+    short |= limits.memory is not None and "address space is limited" in text
     if short:
         limit = "" if limits.memory is None else f" (memory={limits.memory} bytes: raise it)"
         raise MemoryLimit((text or f"{program} was ended by signal {-completed.code}") + limit)

@@ -117,7 +117,10 @@ class Run:
     def to_tensorboard(self, folder: AnyPath) -> None:
         """Writes every number of metrics and evaluations as a scalar, rl/success and so on. Needs
         PyTorch with tensorboard, or tensorboardX."""
-        writer = _summary_writer(os.fspath(folder))
+        target = path_of("the folder", folder)
+        if os.path.exists(target) and not os.path.isdir(target):
+            raise InvalidInput(f"{target}: a file is there: pass a folder")
+        writer = _summary_writer(target)
         try:
             for row in (*self.metrics(None).rows, *self.evaluations().rows):
                 for name, value in row.items():

@@ -202,6 +202,20 @@ def test_to_tensorboard_without_a_writer(run, tmp_path, monkeypatch):
         run.to_tensorboard(tmp_path)
 
 
+def test_to_tensorboard_wants_a_folder(run, tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(sluice.InvalidInput, match="file: a file is there: pass a folder"):
+        run.to_tensorboard(tmp_path / "file")
+    with pytest.raises(sluice.InvalidInput, match="the folder"):
+        run.to_tensorboard(3)
+
+
+def test_a_limit_without_room_for_threads(tmp_path):
+    with pytest.raises(sluice.MemoryLimit, match="memory=20000000 bytes: raise it"):
+        sluice.runs.train("default", {"run.out": str(tmp_path / "out"), "run.threads": 2},
+                          memory=20_000_000)
+
+
 def test_a_study(source, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "base.yaml").write_text(f"""
