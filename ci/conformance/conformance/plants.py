@@ -296,9 +296,9 @@ def from_the_left(self):
     """Powers that bind from the left (F3.13, 3)."""
     value = self.base()
     while self.char("^"):
-        negative = self.char("-")
+        minus = self.char("-")
         exponent = answer_values.rational(self.base())
-        value = answer_values.power(value, -exponent if negative else exponent)
+        value = answer_values.power(value, -exponent if minus else exponent, self.work)
     return value
 
 

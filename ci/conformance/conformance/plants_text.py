@@ -1,5 +1,5 @@
-"""Faults in reading tokenizers and templates (F7), rows as in plants.py."""
-from . import expressions, templates, tokenizer
+"""Faults in reading tokenizers, templates (F7) and answers (F3.13), rows as in plants.py."""
+from . import answer_values, expressions, grading, templates, tokenizer
 from .tokenizer import Bpe
 
 
@@ -60,7 +60,21 @@ def one_newline(content):
             content.split("</think>")[-1].removeprefix("\n"))
 
 
+def one_by_one(value, exponent, work, original=answer_values.power):
+    """Powers without squaring (F3.13, 10)."""
+    if exponent.denominator > 1 or exponent <= 0:
+        return original(value, exponent, work)
+    result = value
+    for _ in range(int(exponent) - 1):
+        result = answer_values.multiply(result, value, work)
+    return result
+
+
 PLANTS = {
+    "unbounded": ("work without bounds", "grades", grading, "WORK", 10 ** 9),
+    "less-work": ("499 units of work", "grades", grading, "WORK", 499),
+    "more-work": ("501 units of work", "grades", grading, "WORK", 501),
+    "one-by-one": ("powers without squaring", "grades", answer_values, "power", one_by_one),
     "shortest": ("the shortest added token", "ids", tokenizer, "longest", shortest),
     "special": ("special tokens in any text", "ids", tokenizer, "counts", always),
     "joiners": ("the two joiners are no word", "ids", tokenizer, "JOINERS", set()),
