@@ -60,8 +60,8 @@ static void check_pieces(tokenizer t, const sl_rendered *r, int counts) {
 static void check_turns(const sl_template *t, const json_t *value, int generation, int odd) {
   static tokenizer qwen, other;
   if (!qwen.bpe) {
-    qwen = load("tests/trainer/text/qwen.json");
-    other = load("tests/trainer/text/odd.json");
+    qwen = load("spec/vectors/tokenizers/qwen.json");
+    other = load("spec/vectors/tokenizers/odd.json");
   }
   sl_turn *turns = NULL;
   size_t n;

@@ -1,5 +1,5 @@
 # A random model of 64 positions, or as many as are given, wide enough for the ids of
-# tests/trainer/text/qwen.json, and for some beyond them. Sourced by scripts beside this file.
+# spec/vectors/tokenizers/qwen.json, and for some beyond them. Sourced by scripts beside this file.
 make_model() { # FOLDER TOKENIZER [POSITIONS]
   python3 - "$1" "$2" "${3:-64}" <<'EOF'
 import array, json, math, os, random, shutil, sys

@@ -5,7 +5,7 @@ import time
 import unittest
 from pathlib import Path
 
-from . import digests, evaluation, examples, grading, plants, records, sweep, tasks
+from . import digests, evaluation, examples, grading, plants, records, sweep, tasks, texts
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 SWEPT = ("exp", "rsqrt")            # about ten minutes each
@@ -40,6 +40,17 @@ def of_sampled(vectors):
     return not lines and count > 1, lines + [f"{count} lines and the figures of an evaluation"]
 
 
+def of_ids(vectors):
+    count, lines = texts.ids(vectors)
+    return not lines and count > 500, lines + [f"{count} texts of tokenizers, {len(lines)} "
+                                               "encoded or decoded otherwise"]
+
+
+def of_conversations(vectors):
+    count, lines = texts.conversations(vectors)
+    return not lines and count > 100, lines + [f"{count} conversations, {len(lines)} otherwise"]
+
+
 def of_tests(_):
     suite = unittest.defaultTestLoader.discover(str(TESTS))
     with open("/dev/null", "w", encoding="ascii") as nowhere:
@@ -63,14 +74,16 @@ def of_sweep(name, vectors):
     return good, [f"all inputs: {found}{'' if good else ', not as recorded'}"]
 
 
+TEXTS = {"grades": grades, "sampled": evaluation.differences, "ids": texts.ids,
+         "conversations": texts.conversations}
+
+
 def seen(name, vectors):
     """The first line in which a planted fault is seen, or None."""
     where = plants.PLANTS[name][1]
     with plants.planted(name):
-        if where == "grades":
-            return next(iter(grades(vectors)[1]), None)
-        if where == "sampled":
-            return next(iter(evaluation.differences(vectors)[1]), None)
+        if where in TEXTS:
+            return next(iter(TEXTS[where](vectors)[1]), None)
         if where not in SHORT:
             return next(iter(examples.check(vectors / "examples", where)[1]), None)
         path = vectors / f"{where}.yaml"
@@ -96,6 +109,7 @@ def stages(quick):
         **{name: functools.partial(of_run, name) for name in LONG}}
     return {**of, "plants": functools.partial(of_plants, quick), "tests": of_tests,
             "examples": of_examples, "grades": of_grades, "sampled": of_sampled,
+            "ids": of_ids, "conversations": of_conversations,
             **{name: functools.partial(of_run, name) for name in SHORT}}
 
 

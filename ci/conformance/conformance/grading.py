@@ -1,10 +1,11 @@
-"""When answers are equal: formats.md F3.13, without the work of step 10."""
+"""When answers are equal: formats.md F3.13."""
 import re
 from dataclasses import dataclass
 from fractions import Fraction
 
 from .answer_text import answer_of, as_text, clean, is_digit
-from .answer_values import NoValue, add, bounded, divide, multiply, power, rational, root
+from .answer_values import (NoValue, Work, add, bounded, divide, multiply, negative, power,
+                            rational, root)
 
 UNITS = """km/h cm mm km kg mg ml mL ft inch inches in feet foot yard yards mile miles meter
 meters metre metres degree degrees deg dollar dollars cent cents USD second seconds minute minutes
@@ -15,7 +16,7 @@ half halves squared cubed factorial base mod modulo or and not no but is are mor
 than plus minus to if below under negative zero am pm AM PM mil billions approx about remainder
 else""".split()
 UNIT_LETTERS = "mgshlLNJWVAKCF"
-TEXT_BYTES, VALUE_BYTES, GROUPS, NUMBERS, DEPTH = 4096, 1024, 16, 24, 32
+TEXT_BYTES, VALUE_BYTES, GROUPS, NUMBERS, DEPTH, WORK = 4096, 1024, 16, 24, 32, 500
 FACTOR = re.compile(r" *(\(|\{(?![ {]*[0-9])|\\frac|\\sqrt|\\pi|sqrt|pi)")   # side by side
 
 
@@ -38,6 +39,7 @@ class Reader:
 
     def __init__(self, text):
         self.text, self.at, self.brackets, self.depth = text, 0, 0, 0
+        self.work = Work(WORK)      # left of step 10
         self.is_bare = False        # in an exponent or a root without braces
 
     def rest(self):
@@ -72,6 +74,7 @@ class Reader:
         if not first and not behind:
             raise NoValue
         digits = behind.group(1) if behind else ""
+        self.work.spend(1 + len(first + digits) // 10)
         x = Fraction(int(first + digits or "0"), 10 ** len(digits))
         if behind and self.match(r"\\overline\{"):
             period = self.match(r"([0-9]+)\}")
@@ -139,9 +142,9 @@ class Reader:
             if not 2 <= k <= 64:
                 raise NoValue
         if self.char("("):
-            return root(self.closed(")"), k)
+            return root(self.closed(")"), k, self.work)
         is_digits = re.match("[0-9]", self.rest())
-        return root(self.bare(self.number) if is_digits else self.argument(), k)
+        return root(self.bare(self.number) if is_digits else self.argument(), k, self.work)
 
     def base(self):
         self.spaces()
@@ -152,7 +155,7 @@ class Reader:
                 return self.closed(close)
         if self.match(r"\\frac"):
             above = self.argument()
-            return divide(above, self.argument())
+            return divide(above, self.argument(), self.work)
         if self.match(r"\\sqrt") or self.word("sqrt"):
             return self.root()
         if self.word("\\pi") or self.word("pi"):
@@ -163,20 +166,20 @@ class Reader:
         value = self.base()
         if not self.char("^"):
             return value
-        negative = self.char("-")
+        minus = self.char("-")
         self.depth += 1
         if self.depth > DEPTH:
             raise NoValue
         exponent = rational(self.bare(self.power))
         self.depth -= 1
-        return power(value, -exponent if negative else exponent)
+        return power(value, -exponent if minus else exponent, self.work)
 
     def factor(self):
-        negative = False
+        minus = False
         while sign := self.match(" *([-+]) *"):
-            negative ^= sign.group(1) == "-"
+            minus ^= sign.group(1) == "-"
         value = self.power()
-        return {key: -r for key, r in value.items()} if negative else value
+        return negative(value) if minus else value
 
     def term(self):
         value = self.factor()
@@ -187,7 +190,8 @@ class Reader:
                 self.at = before
                 return value
             other = self.factor() if sign else self.power()
-            value = divide(value, other) if sign and sign.group() == "/" else multiply(value, other)
+            by = divide if sign and sign.group() == "/" else multiply
+            value = by(value, other, self.work)
 
     def expression(self):
         value = self.term()
@@ -197,7 +201,8 @@ class Reader:
             if not sign:
                 self.at = before
                 return value
-            value = add(value, self.term(), -1 if sign.group() == "-" else 1)
+            other = self.term()
+            value = add(value, negative(other) if sign.group() == "-" else other, self.work)
 
     # answers (2, 6, 7)
 
@@ -222,7 +227,8 @@ class Reader:
             value = self.expression()
             self.spaces()
             percent = bool(self.word("%") or self.word("percent"))
-            value = multiply(value, {(1, 0): Fraction(1, 100)}) if percent else value
+            if percent:
+                value = multiply(value, {(1, 0): Fraction(1, 100)}, self.work)
         self.units()
         return value, percent, infinite and (infinite.group(1) or "+")
 
@@ -320,7 +326,7 @@ def equal_items(a, b):
         return False
     whole, other = (a[0], b[0]) if a[1] else (b[0], a[0])
     try:
-        return multiply(whole, {(1, 0): Fraction(100)}) == other
+        return multiply(whole, {(1, 0): Fraction(100)}, Work()) == other
     except NoValue:
         return False
 

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 import numpy as np
 
 from . import (answer_text, answer_values, evaluation, functions, functions64, gates, grading,
-               model, numerics, objective, optimizer, random, rewards, tasks, training,
-               transformer)
+               model, numerics, objective, optimizer, plants_text, random, rewards, tasks,
+               training, transformer)
 from .numerics import F32, F64, fma, rn32, wide
 
 
@@ -296,9 +296,9 @@ def from_the_left(self):
     """Powers that bind from the left (F3.13, 3)."""
     value = self.base()
     while self.char("^"):
-        negative = self.char("-")
+        minus = self.char("-")
         exponent = answer_values.rational(self.base())
-        value = answer_values.power(value, -exponent if negative else exponent)
+        value = answer_values.power(value, -exponent if minus else exponent, self.work)
     return value
 
 
@@ -418,6 +418,7 @@ PLANTS = {
     "cut": ("prompts cut at their end", "words", tasks, "cut", cut_end),
     "held-out": ("held-out problems in the order of the shuffle", "variants", tasks, "held_out_of",
                  shuffled_held_out),
+    **plants_text.PLANTS,
 }
 
 

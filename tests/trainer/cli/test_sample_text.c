@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The tokenizer of tests/trainer/text/qwen.json, whose characters beyond ASCII are mostly bytes. */
+/* qwen.json of spec/vectors/tokenizers: its characters beyond ASCII are mostly bytes. */
 static sl_tokenizer *load(void) {
   char *bytes, name[600];
   size_t size;

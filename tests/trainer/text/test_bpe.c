@@ -1,4 +1,4 @@
-/* Byte-level BPE (spec F7.1 to F7.4). ids.jsonl beside this file has what Hugging Face's
+/* Byte-level BPE (spec F7.1 to F7.4). spec/vectors/tokenizers/ids.jsonl has what Hugging Face's
  * tokenizers 0.23.3 gives for the tokenizers there; `ci/tokenizers --write` made both. */
 #include "trainer/files/bpe_file.h"
 #include "trainer/files/json.h"

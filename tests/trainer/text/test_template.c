@@ -1,5 +1,5 @@
-/* Chat templates (spec F7.8 to F7.11). conversations.jsonl beside this file has what transformers
- * 5.24 gives for the models' own Jinja texts; `ci/templates --write` made it. */
+/* Chat templates (spec F7.8 to F7.11). conversations.jsonl in spec/vectors/tokenizers has what
+ * transformers 5.24 gives for the models' own Jinja texts; `ci/templates --write` made it. */
 #include "trainer/files/bpe_file.h"
 #include "trainer/files/chat_template.h"
 #include "trainer/files/conversation.h"
@@ -89,6 +89,8 @@ static recorded compare(int planted) {
   sl_error err;
   cr_assert_eq(sl_json_lines(SLUICE_TOKENIZERS "/conversations.jsonl", check_row, &r, &err), SL_OK,
                "%s", err.message);
+  cr_assert_eq(sl_json_lines(SLUICE_TOKENIZERS "/said.jsonl", check_row, &r, &err), SL_OK, "%s",
+               err.message);
   unload(r.qwen);
   unload(r.smollm2);
   return r;
