@@ -286,8 +286,9 @@ sl_status sl_check_adamw_step(sl_context *ctx, float *p, float *m, float *v, con
   for (size_t i = 0; i < sizeof scalar / sizeof *scalar; i++)
     sl_require(&a, isfinite(scalar[i]) && scalar[i] >= 0.0f,
                "a scalar of the step is negative or not finite");
+  sl_require(&a, step->g_finite <= 1, "g_finite is neither 0 nor 1");
   /* What is not finite would reach the parameters (spec N1.5). */
-  if (sl_readable(&a)) a.status = sl_check_finite(ctx, "adamw_step", g, n);
+  if (sl_readable(&a) && !step->g_finite) a.status = sl_check_finite(ctx, "adamw_step", g, n);
   return a.status;
 }
 

@@ -55,8 +55,8 @@ static void token_pack_range(void *arg, size_t begin, size_t end, int thread) {
 }
 
 #ifdef __AVX512F__
-/* Half a whole tile over all chunks, totals in registers beside the chains: short chunks then cost
- * no moves of dw. It loads b twice for as many fmas, so long chunks take whole tiles. */
+/* Half a whole tile over all chunks, totals in registers beside the chains: several short chunks
+ * then move dw once. It loads b twice for as many fmas, so long chunks take whole tiles. */
 #define SL_TOKEN_ROWS 6
 #define SL_TOKEN_LONG 64 /* tokens of a chunk, on average, from which a whole tile is faster */
 static void token_half_tile(const token_gemm *g, float *dw, const float *a, const float *b) {
@@ -70,7 +70,7 @@ static void token_half_tile(const token_gemm *g, float *dw, const float *a, cons
     SL_GEMM_UNROLL for (size_t r = 0; r < SL_TOKEN_ROWS; r++) chain[r][0] = chain[r][1] = v_zero();
     for (size_t t = g->chunk[i]; t < g->chunk[i + 1];
          t++, a += SL_GEMM_ROWS, b += SL_GEMM_COLUMNS) {
-      gemm_fetch_b(b);
+      gemm_fetch_b(b, SL_GEMM_ROWS);
       const vf b0 = v_load(b), b1 = v_load(b + SL_VW);
       SL_GEMM_UNROLL for (size_t r = 0; r < SL_TOKEN_ROWS; r++) {
         const vf x = v_set(a[r]);
@@ -90,13 +90,23 @@ static void token_half_tile(const token_gemm *g, float *dw, const float *a, cons
 }
 #endif
 
+/* Fetches the part of dw that a tile will add to: it may lie in memory, each row on a page of its
+ * own, where no hardware prefetch follows. */
+static inline void token_fetch(const token_gemm *g, size_t row, size_t column) {
+  const size_t rows = smaller(g->rows - row, SL_GEMM_ROWS);
+  const float *dw = g->dw + row * g->dw_step + column;
+  for (size_t r = 0; r < rows; r++)
+    SL_GEMM_UNROLL for (size_t v = 0; v < SL_GEMM_VECTORS; v++)
+        __builtin_prefetch(dw + r * g->dw_step + v * SL_VW, 1);
+}
+
 static void token_tile(const token_gemm *g, size_t row, size_t column) {
   const size_t tokens = token_count(g), rows = smaller(g->rows - row, SL_GEMM_ROWS),
                columns = smaller(g->columns - column, SL_GEMM_COLUMNS);
   SL_VERIFY(row < g->rows && column < g->columns);
   const float *a = g->panels + row * tokens, *b = token_x_panels(g) + column * tokens;
 #ifdef __AVX512F__
-  const int short_chunks = tokens < g->n_chunks * SL_TOKEN_LONG;
+  const int short_chunks = g->n_chunks > 1 && tokens < g->n_chunks * SL_TOKEN_LONG;
   if (short_chunks && rows == SL_GEMM_ROWS && columns == SL_GEMM_COLUMNS) {
     float *dw = g->dw + row * g->dw_step + column;
     token_half_tile(g, dw, a, b);
@@ -121,6 +131,8 @@ static void token_tile_range(void *arg, size_t begin, size_t end, int thread) {
   for (size_t i = begin; i < end; i++) {
     const size_t first = i / block_rows * SL_TOKEN_BLOCK,
                  width = smaller(panels - first, SL_TOKEN_BLOCK), at = i % block_rows;
+    if (at + 1 < token_row_panels(g) * width)
+      token_fetch(g, (at + 1) / width * SL_GEMM_ROWS, (first + (at + 1) % width) * SL_GEMM_COLUMNS);
     token_tile(g, at / width * SL_GEMM_ROWS, (first + at % width) * SL_GEMM_COLUMNS);
   }
 }

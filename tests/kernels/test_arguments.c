@@ -178,7 +178,7 @@ Test(refused, sizes_whose_product_overflows) {
          "tensor_digest: x of");
   expect(sl_tensor_digest(ctx, (uint64_t *)(void *)out, f, (size_t)1 << 32), SL_ERR_USAGE,
          "tensor_digest: x has 2^32 elements or more");
-  const sl_adamw step = {1, 0, 0, 1, 1, 1, 1, 0, 0, 1};
+  const sl_adamw step = {1, 0, 0, 1, 1, 1, 1, 0, 0, 1, 0};
   expect(sl_adamw_step(ctx, out, out, out, f, &step, SIZE_MAX), SL_ERR_MEMORY, "adamw_step: p of");
 }
 
@@ -285,14 +285,17 @@ Test(refused, scalars_out_of_range) {
   sampling = (sl_sampling){.temperature = 1.0f, .top_p = 0.0};
   expect(sl_sample(ctx, written, out, out, f, &sampling, u, u, 1, 4), SL_ERR_USAGE,
          "sample: top_p must lie in (0, 1], not 0");
-  const sl_adamw step = {1, 0.9f, 0.9f, 0.1f, 0.1f, 1, INFINITY, 0, 0, 1};
+  const sl_adamw step = {1, 0.9f, 0.9f, 0.1f, 0.1f, 1, INFINITY, 0, 0, 1, 0};
   expect(sl_adamw_step(ctx, out, out, out, f, &step, 1), SL_ERR_USAGE,
          "adamw_step: a scalar of the step is negative or not finite");
+  const sl_adamw odd = {1, 0.9f, 0.9f, 0.1f, 0.1f, 1, 1, 0, 0, 1, 2};
+  expect(sl_adamw_step(ctx, out, out, out, f, &odd, 1), SL_ERR_USAGE,
+         "adamw_step: g_finite is neither 0 nor 1");
 }
 
 Test(refused, numbers_that_are_not_finite) {
   float g[] = {1.0f, NAN, INFINITY};
-  const sl_adamw step = {1, 0.9f, 0.9f, 0.1f, 0.1f, 1, 1, 0, 0, 1};
+  const sl_adamw step = {1, 0.9f, 0.9f, 0.1f, 0.1f, 1, 1, 0, 0, 1, 0};
   expect(sl_adamw_step(ctx, out, out, out, g, &step, 3), SL_ERR_NONFINITE,
          "adamw_step: element [1] is nan");
   g[1] = 0.0f;
@@ -453,7 +456,7 @@ Test(refused, not_an_empty_call) {
 /* A structure may lie where its type may: sl_adamw is of floats, and needs 4 bytes, not 8. */
 Test(refused, not_a_structure_at_its_own_alignment) {
   static _Alignas(8) unsigned char place[4 + sizeof(sl_adamw)];
-  const sl_adamw step = {1, 0.9f, 0.9f, 0.1f, 0.1f, 1, 1, 0, 0, 1};
+  const sl_adamw step = {1, 0.9f, 0.9f, 0.1f, 0.1f, 1, 1, 0, 0, 1, 0};
   float p[1] = {1.0f}, m[1] = {0}, v[1] = {0};
   memcpy(place + 4, &step, sizeof step);
   cr_expect_eq(sl_adamw_step(ctx, p, m, v, f, (const sl_adamw *)(const void *)(place + 4), 1),

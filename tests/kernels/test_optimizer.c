@@ -77,7 +77,7 @@ Test(optimizer, small_moments_become_zero) {
   sl_context *const *list;
   const size_t contexts = cpu_contexts(&list);
   const float g[3] = {0.0f, -0.0f, 0.0f};
-  const sl_adamw step = {1.0f, 0.5f, 0.5f, 0.5f, 0.5f, 1.0f, 1.0f, 0.1f, 1e-8f, 1.0f};
+  const sl_adamw step = {1.0f, 0.5f, 0.5f, 0.5f, 0.5f, 1.0f, 1.0f, 0.1f, 1e-8f, 1.0f, 0};
   for (size_t c = 0; c <= contexts; c++) {
     float p[3] = {1, 1, 1}, m[3] = {0x1p-99f, -0x1p-100f, 0x1p-100f},
           v[3] = {0x1p-99f, 0x1p-100f, 0x1.8p-100f};

@@ -139,8 +139,8 @@ Test(plain_elementwise, adamw) {
   for (input_kind kind = 0; kind < KINDS; kind++)
     for (int early = 0; early < 2; early++) {
       const sl_adamw scalars = {
-          early ? 1.0f : 0.37f,   0.9f,  0.999f, 0.1f,    0.001f, early ? 10.0f : 1.0f,
-          early ? 1000.0f : 1.0f, 3e-4f, 1e-8f,  0.99997f};
+          early ? 1.0f : 0.37f,   0.9f,  0.999f, 0.1f,     0.001f, early ? 10.0f : 1.0f,
+          early ? 1000.0f : 1.0f, 3e-4f, 1e-8f,  0.99997f, 0};
       const float *p0 = fill(n, kind, 1.0f), *m0 = moments(n, kind, 0), *v0 = moments(n, kind, 1),
                   *g = fill(n, kind, 1.0f);
       float *np = copy_floats(p0, n), *nm = copy_floats(m0, n), *nv = copy_floats(v0, n);

@@ -140,7 +140,8 @@ Test(planted, weight_by_cancellation) {
 
 /* eps under the root instead of beside it. */
 Test(planted, adamw_eps) {
-  const sl_adamw scalars = {1.0f, 0.9f, 0.999f, 0.1f, 0.001f, 10.0f, 1000.0f, 3e-4f, 1e-8f, 1.0f};
+  const sl_adamw scalars = {1.0f,    0.9f,  0.999f, 0.1f, 0.001f, 10.0f,
+                            1000.0f, 3e-4f, 1e-8f,  1.0f, 0};
   const float p0 = 0.5f, zero = 0.0f, g = 1e-3f;
   double p, m, v;
   sl_ball bp, bm, bv;

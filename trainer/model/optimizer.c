@@ -106,6 +106,7 @@ sl_status sl_optimizer_step(sl_optimizer *o, const sl_optimizer_options *options
     if (status) return status;
   }
   sl_adamw scalars = sl_adamw_scalars(&o->state, options->b1, options->b2, options->eps, lr, scale);
+  scalars.g_finite = isfinite(norm);
   for (size_t i = 0; i < o->layout->n_tensors; i++) {
     const sl_tensor_info *t = &o->layout->tensors[i];
     scalars.decay = t->decays ? decay : 1.0f;

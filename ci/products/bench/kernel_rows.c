@@ -124,7 +124,7 @@ static sl_status square_sum(sl_context *ctx, const sl_kernel_arrays *a) {
   return sl_grad_square_sum(ctx, &sum, a->big[1], BIG);
 }
 static sl_status adamw(sl_context *ctx, const sl_kernel_arrays *a) {
-  const sl_adamw step = {1, 0.9f, 0.95f, 0.1f, 0.05f, 1, 1, 1e-6f, 1e-8f, 1};
+  const sl_adamw step = {1, 0.9f, 0.95f, 0.1f, 0.05f, 1, 1, 1e-6f, 1e-8f, 1, 1};
   return sl_adamw_step(ctx, a->big[0], a->big[2], a->big[3], a->big[1], &step, BIG);
 }
 

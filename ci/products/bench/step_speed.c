@@ -33,7 +33,7 @@ typedef struct {
 } bench;
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
-static size_t longest(const bench *b) { return b->kind->shape.max_positions; }
+static size_t longest(const bench *b) { return smaller(b->tokens, b->kind->shape.max_positions); }
 static size_t length_of(const bench *b, size_t q) {
   return smaller(b->tokens - q * longest(b), longest(b));
 }

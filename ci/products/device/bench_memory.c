@@ -85,7 +85,7 @@ static sl_status run_tensor_digest(void *arg) {
 /* Moments and parameters stay bounded over any number of steps. */
 static sl_status run_adamw_step(void *arg) {
   const arrays *s = arg;
-  const sl_adamw scalars = {1.0f, 0.9f, 0.95f, 0.1f, 0.05f, 1.0f, 1.0f, 1e-4f, 1e-8f, 0.999f};
+  const sl_adamw scalars = {1.0f, 0.9f, 0.95f, 0.1f, 0.05f, 1.0f, 1.0f, 1e-4f, 1e-8f, 0.999f, 0};
   return sl_adamw_step(s->ctx, s->a[0], s->a[1], s->a[2], s->a[3], &scalars, s->n);
 }
 

@@ -29,7 +29,8 @@ class Total(ctypes.Structure):
 class AdamW(ctypes.Structure):
     """sl_adamw"""
     _fields_ = [(name, ctypes.c_float) for name in
-                ("grad_scale", "b1", "b2", "one_b1", "one_b2", "c1", "c2", "lr", "eps", "decay")]
+                ("grad_scale", "b1", "b2", "one_b1", "one_b2", "c1", "c2", "lr", "eps", "decay")
+                ] + [("g_finite", ctypes.c_uint32)]
 
 
 def numbers(*shape, scale=1.0):
@@ -136,7 +137,7 @@ def swiglu():
 def adamw():
     p, g = numbers(ADAMW), numbers(ADAMW, scale=1e-3)
     m, v = numpy.zeros_like(p), numpy.zeros_like(p)
-    step = AdamW(1, 0.9, 0.95, 0.1, 0.05, 1, 1, 1e-6, 1e-8, 1)
+    step = AdamW(1, 0.9, 0.95, 0.1, 0.05, 1, 1, 1e-6, 1e-8, 1, 1)
     return call("sl_adamw_step", p, m, v, g, step, ADAMW)
 
 

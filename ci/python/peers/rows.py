@@ -230,7 +230,8 @@ ROWS = {
                              "weights packed once, as rollouts have them"),
     "swiglu": kernel_row("swiglu", "SwiGLU forward, 64 MiB", 1.0,
                          "the peer is silu and a product, into memory that it has already"),
-    "adamw": kernel_row("adamw", "AdamW, 64 MiB", 1.0, "the peer is torch.optim.AdamW, fused"),
+    "adamw": kernel_row("adamw", "AdamW, 64 MiB", 1.0, "of a gradient whose norm has been taken, "
+                        "as in a step; the peer is torch.optim.AdamW, fused"),
     "loss": kernel_row("loss", "gated loss, 64k tokens, with its gradient", 2.0,
                        "64 completions of 1,024 tokens, sigmoid; the peer is TRL's code of SAPO, "
                        "forward and backward"),

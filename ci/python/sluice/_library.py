@@ -12,7 +12,7 @@ from typing import Any, NoReturn, SupportsIndex
 
 from ._errors import InvalidInput, MemoryLimit, SluiceError, Unavailable
 
-ABI = 3
+ABI = 4
 THREADS = 1024
 """More make a context slow to begin, and a number beyond a C int would be another one."""
 

@@ -136,9 +136,11 @@ typedef struct {
   uint32_t zero;        /* 0: no byte of the struct is padding */
 } sl_loss_sums;
 
-/* Scalars of one AdamW step (spec N6.3). */
+/* Scalars of one AdamW step (spec N6.3). g_finite: 1 if sl_grad_square_sum has accepted g, which is
+ * then not read once more to refuse what is not finite. */
 typedef struct {
   float grad_scale, b1, b2, one_b1, one_b2, c1, c2, lr, eps, decay;
+  uint32_t g_finite;
 } sl_adamw;
 
 #endif

@@ -158,7 +158,7 @@ Test(faults, of_contents_are_errors_of_the_next_wait) {
                "kv_fork: to[1] or from lies beyond the caches");
   expect_fault(ctx, sl_grad_square_sum(ctx, sum, g, 4), SL_ERR_NONFINITE,
                "grad_square_sum: element [2] is not finite");
-  const sl_adamw step = {1, 0, 0, 1, 1, 1, 1, 0.5f, 1, 1};
+  const sl_adamw step = {1, 0, 0, 1, 1, 1, 1, 0.5f, 1, 1, 0};
   expect_fault(ctx, sl_adamw_step(ctx, y, m, v, g, &step, 4), SL_ERR_NONFINITE,
                "adamw_step: element [2] is not finite");
 
