@@ -85,8 +85,10 @@ static void print_memory(const sl_run_state *run, FILE *out) {
   print_uses(uses, USES, out);
   fputc('\n', out);
   print_parts(run, out);
-  fprintf(out, "micro-batch: %zu sequences%s\n", run->micro_batch,
+  fprintf(out, "micro-batch: %zu sequences%s", run->micro_batch,
           run->micro_batch ? "" : " (all at once)");
+  if (sl_run_lanes(run)) fprintf(out, ", on %zu threads, each with its own", sl_run_lanes(run));
+  fputc('\n', out);
   print_shards(run, limit.bytes, out);
   if (limit.bytes == SIZE_MAX) return;
   fprintf(out, "limit:       %.1f MiB (%s)", mib(limit.bytes), limit.by);

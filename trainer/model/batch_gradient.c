@@ -5,92 +5,6 @@
 #include "model_activations.h"
 #include "read_rows.h"
 
-#include <string.h>
-
-static void cut_step(sl_cutter *c, sl_update_batch *s) {
-  const size_t n = s->max_sequences, t = s->max_tokens;
-  sl_read_rows *r = &s->read;
-  float **const floats[] = {&s->logp_old, &s->logp_ref, &s->logp,    &s->entropy, &r->logp_old,
-                            &r->logp_ref, &r->logp,     &r->entropy, &r->dlogp,   &r->dentropy};
-  uint32_t **const words[] = {&s->ids, &r->ids, &r->position, &r->target, &r->last, &r->place};
-  s->sums = sl_cut(c, n, 1, sizeof *s->sums);
-  s->coefficient = sl_cut(c, n, 1, sizeof *s->coefficient);
-  s->seq = sl_cut(c, n + 1, 1, sizeof *s->seq), r->seq = sl_cut(c, n + 1, 1, sizeof *r->seq),
-  s->local_seq = sl_cut(c, n + 1, 1, sizeof *s->local_seq);
-  s->shard_seq = sl_cut(c, n, 2, sizeof *s->shard_seq),
-  s->chunk_seq = sl_cut(c, 2 * n + t / SL_DOT_CHUNK + 1, 1, sizeof *s->chunk_seq);
-  s->shards = sl_cut(c, n, 1, sizeof *s->shards);
-  s->tokens = sl_cut(c, n, 1, sizeof *s->tokens);
-  s->advantage = sl_cut(c, n, 1, sizeof *s->advantage);
-  for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
-    *floats[i] = sl_cut(c, t, 1, sizeof(float));
-  for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-    *words[i] = sl_cut(c, t, 1, sizeof(uint32_t));
-  s->mask = sl_cut(c, t, 1, sizeof *s->mask), r->mask = sl_cut(c, t, 1, sizeof *r->mask);
-}
-
-static size_t count_bytes(size_t max_sequences, size_t max_tokens) {
-  sl_update_batch s = {.max_sequences = max_sequences, .max_tokens = max_tokens};
-  sl_cutter c = {0};
-  cut_step(&c, &s);
-  return sl_cutter_bytes(&c);
-}
-
-size_t sl_update_batch_bytes(const sl_context *ctx, size_t max_sequences, size_t max_tokens) {
-  return sl_mirror_bytes(ctx, count_bytes(max_sequences, max_tokens));
-}
-
-sl_status sl_update_batch_create(sl_update_batch *out, sl_context *ctx, size_t max_sequences,
-                                 size_t max_tokens, sl_error *err) {
-  sl_update_batch s = {.max_sequences = max_sequences, .max_tokens = max_tokens};
-  if (max_tokens > UINT32_MAX)
-    return sl_fail(err, SL_ERR_MEMORY, "a step of %zu tokens is too large", max_tokens);
-  const size_t bytes = count_bytes(max_sequences, max_tokens);
-  SL_TRY(sl_mirror_create(&s.mirror, ctx, bytes, "the tokens of a step", err));
-  cut_step(&(sl_cutter){.base = s.mirror.host, .bytes = bytes}, &s);
-  *out = s;
-  return SL_OK;
-}
-
-void sl_update_batch_free(sl_update_batch *step) {
-  sl_mirror_free(&step->mirror);
-  memset(step, 0, sizeof *step);
-}
-
-void sl_update_batch_clear(sl_update_batch *step) {
-  step->n_seq = 0;
-  step->seq[0] = 0;
-}
-
-/* counted NULL: the ids from prompt_length on. */
-static void add(sl_update_batch *s, const uint32_t *ids, size_t length, size_t prompt_length,
-                const uint8_t *counted, const float *logp_old, float advantage) {
-  const size_t at = s->seq[s->n_seq];
-  uint32_t tokens = 0;
-  for (size_t i = 0; i < length; i++) {
-    const int learnt = i + 1 < length && (counted ? counted[i + 1] != 0 : i + 1 >= prompt_length);
-    s->ids[at + i] = ids[i];
-    s->mask[at + i] = (uint8_t)learnt;
-    s->logp_old[at + i] = logp_old ? logp_old[i] : 0.0f;
-    s->logp_ref[at + i] = 0.0f;
-    tokens += (uint32_t)learnt;
-  }
-  s->tokens[s->n_seq] = tokens;
-  s->advantage[s->n_seq] = advantage;
-  s->n_seq++;
-  s->seq[s->n_seq] = (uint32_t)(at + length);
-}
-
-void sl_update_batch_add(sl_update_batch *s, const uint32_t *ids, size_t length,
-                         size_t prompt_length, const float *logp_old, float advantage) {
-  add(s, ids, length, prompt_length, NULL, logp_old, advantage);
-}
-
-void sl_update_batch_add_counted(sl_update_batch *s, const uint32_t *ids, const uint8_t *counted,
-                                 size_t length) {
-  add(s, ids, length, 0, counted, NULL, 0.0f);
-}
-
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 
@@ -137,9 +51,10 @@ static sl_status push(const sl_update_batch *s) {
 static sl_batch micro_batch(const sl_update_batch *s, size_t begin, size_t end) {
   const sl_read_rows *r = &s->read;
   const uint32_t first = r->seq[begin];
-  for (size_t i = begin; i <= end; i++) s->local_seq[i - begin] = r->seq[i] - first;
+  uint32_t *seq = s->local_seq + 2 * begin;
+  for (size_t i = begin; i <= end; i++) seq[i - begin] = r->seq[i] - first;
   return (sl_batch){end - begin,
-                    s->local_seq,
+                    seq,
                     on(s, r->ids + first),
                     on(s, r->position + first),
                     on(s, r->target + first),
@@ -205,21 +120,22 @@ static void supervised_sums(const sl_update_batch *s) {
 static size_t cut_shards(const sl_update_batch *s, const sl_gradients *g, size_t k, size_t begin,
                          size_t end) {
   const uint32_t *all = s->read.seq;
-  uint32_t *seq = s->shard_seq;
+  uint32_t *seq = s->shard_seq + 2 * begin;
+  sl_shard *shards = s->shards + begin;
   size_t n = 0;
   for (size_t i = 0; i < g->at_once; i++) {
     const size_t first = larger(begin, sl_shard_begin(k + i, s->n_seq, g->shards));
     const size_t stop = smaller(end, sl_shard_begin(k + i + 1, s->n_seq, g->shards));
     if (first >= stop || all[first] == all[stop]) continue;
     for (size_t q = first; q <= stop; q++) seq[q - first] = all[q] - all[first];
-    s->shards[n++] = (sl_shard){stop - first,
-                                all[first] - all[begin],
-                                seq,
-                                sl_gradients_total(g, i),
-                                sl_gradients_head_total(g, i),
-                                0,
-                                0,
-                                NULL};
+    shards[n++] = (sl_shard){stop - first,
+                             all[first] - all[begin],
+                             seq,
+                             sl_gradients_total(g, i),
+                             sl_gradients_head_total(g, i),
+                             0,
+                             0,
+                             NULL};
     seq += stop - first + 1;
   }
   return n;
@@ -248,15 +164,80 @@ static sl_status one_micro_batch(const sl_update_batch *s, sl_model *m, sl_gradi
   if (o->objective) SL_TRY(gated(s, m, &b, o, begin));
   const float *dentropy = has_dentropy(o) ? on(s, r->dentropy + at) : NULL;
   const size_t n_shards = cut_shards(s, g, k, begin, end);
-  if (b.read) sl_read_rows_cut(s, n_shards, at);
-  return sl_model_backward(m, &b, s->shards, n_shards, o->inv_temperature, on(s, r->dlogp + at),
+  sl_shard *shards = s->shards + begin;
+  if (b.read) sl_read_rows_cut(s, shards, n_shards, begin, at);
+  return sl_model_backward(m, &b, shards, n_shards, o->inv_temperature, on(s, r->dlogp + at),
                            dentropy);
 }
 
 /* Where the micro-batch ends that begins there: after `micro_batch` sequences, but no later than
- * `end`. */
-static size_t stop_of(const sl_gradient_options *o, size_t begin, size_t end) {
-  return o->micro_batch ? smaller(begin + o->micro_batch, end) : end;
+ * `end`, and before the model's room for tokens does: a lane is sized for a shard of the largest
+ * step, and may take several of a smaller one. */
+static size_t stop_of(const sl_update_batch *s, const sl_model *m, const sl_gradient_options *o,
+                      size_t begin, size_t end) {
+  size_t stop = o->micro_batch ? smaller(begin + o->micro_batch, end) : end;
+  while (stop > begin + 1 && s->seq[stop] - s->seq[begin] > m->max_tokens) stop--;
+  return stop;
+}
+
+size_t sl_lane_micro_batch(size_t micro_batch, size_t lanes) {
+  return micro_batch && micro_batch < lanes ? 1 : micro_batch / lanes;
+}
+
+/* The sequences [begin, end) of the group from shard k on, a micro-batch at a time. */
+static sl_status all_micro_batches(const sl_update_batch *s, sl_model *m, sl_gradients *g,
+                                   const sl_gradient_options *o, size_t k, size_t begin,
+                                   size_t end) {
+  while (begin < end) {
+    const size_t stop = stop_of(s, m, o, begin, end);
+    SL_TRY(one_micro_batch(s, m, g, o, k, begin, stop));
+    begin = stop;
+  }
+  return SL_OK;
+}
+
+/* What lanes share out: the group from shard k on, or, where there are no totals, all sequences. */
+typedef struct {
+  sl_update_batch *s;
+  sl_model *m;
+  sl_gradients *g;
+  sl_gradient_options o; /* micro_batch: of a lane */
+  size_t k, unit;        /* unit: its shards, or sequences */
+} lane_work;
+
+static lane_work share_out(sl_update_batch *s, sl_model *m, sl_gradients *g,
+                           const sl_gradient_options *o) {
+  lane_work w = {.s = s, .m = m, .g = g, .o = *o};
+  w.o.micro_batch = sl_lane_micro_batch(o->micro_batch, m->lanes->n);
+  return w;
+}
+
+/* Shards of a unit: as many as a lane takes at a time, but few enough for each lane to have one. */
+static size_t unit_shards(const lane_work *w) {
+  const size_t shard = (w->s->n_seq + w->g->shards - 1) / w->g->shards;
+  size_t n = 1;
+  while (2 * n * w->m->lanes->n <= w->g->at_once && 2 * n * shard <= w->o.micro_batch) n *= 2;
+  return n;
+}
+
+/* A unit of a step with fewer sequences may have more of them than any of the largest step. */
+static sl_status lane_gradient(void *arg, size_t unit, size_t lane) {
+  const lane_work *w = arg;
+  const sl_update_batch *s = w->s;
+  const size_t first = w->k + unit * w->unit, last = first + w->unit, n = w->g->shards;
+  return all_micro_batches(s, &w->m->lane[lane], w->g, &w->o, w->k,
+                           sl_shard_begin(first, s->n_seq, n), sl_shard_begin(last, s->n_seq, n));
+}
+
+/* The gradient of the group from shard k on. */
+static sl_status one_group(sl_update_batch *s, sl_model *m, sl_gradients *g,
+                           const sl_gradient_options *o, size_t k) {
+  if (!m->lanes)
+    return all_micro_batches(s, m, g, o, k, sl_shard_begin(k, s->n_seq, g->shards),
+                             sl_shard_begin(k + g->at_once, s->n_seq, g->shards));
+  lane_work w = share_out(s, m, g, o);
+  w.k = k, w.unit = unit_shards(&w);
+  return sl_lanes_run(m->lanes, g->at_once / w.unit, lane_gradient, &w);
 }
 
 /* An array of the read rows back to the host, and to all tokens. */
@@ -284,45 +265,108 @@ sl_status sl_update_batch_gradient(sl_update_batch *s, sl_model *m, sl_gradients
   if (!o->objective) SL_TRY(supervised_gradient(s));
   if (o->entropy_bonus > 0) SL_TRY(mean_entropy_gradient(s, o->entropy_bonus));
   for (size_t k = 0; k < g->shards; k += g->at_once) {
-    const size_t end = sl_shard_begin(k + g->at_once, s->n_seq, g->shards);
     SL_TRY(sl_gradients_begin_group(g, s->n_seq));
-    for (size_t begin = sl_shard_begin(k, s->n_seq, g->shards); begin < end;) {
-      const size_t stop = stop_of(o, begin, end);
-      SL_TRY(one_micro_batch(s, m, g, o, k, begin, stop));
-      begin = stop;
-    }
+    SL_TRY(one_group(s, m, g, o, k));
     SL_TRY(sl_gradients_end_group(g));
   }
   return pull(s, o);
 }
 
-/* No group is larger than the last, and no shard than its last. */
+/* No group is larger than the last, no shard than its last, and no lane takes more tokens at a time
+ * than it is sized for. */
+static sl_status rehearse_lane(const lane_work *w, size_t lane, size_t first) {
+  const sl_update_batch *s = w->s;
+  const size_t n = s->n_seq;
+  sl_model *m = &w->m->lane[lane];
+  size_t begin = n - 1;
+  while (begin > first && s->seq[n] - s->seq[begin - 1] <= m->max_tokens &&
+         n - begin < w->o.micro_batch)
+    begin--;
+  return one_micro_batch(s, m, w->g, &w->o, w->k, begin, n);
+}
+
+static sl_status rehearse_group(sl_update_batch *s, sl_model *m, sl_gradients *g,
+                                const sl_gradient_options *o, size_t k) {
+  const size_t begin = sl_shard_begin(k, s->n_seq, g->shards);
+  if (!m->lanes) return one_micro_batch(s, m, g, o, k, begin, stop_of(s, m, o, begin, s->n_seq));
+  lane_work w = share_out(s, m, g, o);
+  w.k = k;
+  for (size_t i = 0; i < m->lanes->n; i++) {
+    const sl_status status = rehearse_lane(&w, i, begin);
+    if (status) return sl_lanes_fail(m->lanes, i);
+  }
+  return SL_OK;
+}
+
 sl_status sl_update_batch_rehearse(sl_update_batch *s, sl_model *m, sl_gradients *g,
                                    const sl_gradient_options *o) {
-  const size_t k = g->shards - g->at_once, begin = sl_shard_begin(k, s->n_seq, g->shards);
+  const size_t k = g->shards - g->at_once;
   for (size_t i = 0; i < s->n_seq; i++) s->coefficient[i] = 0.0;
   SL_TRY(sl_model_pack(m));
   SL_TRY(push(s));
   if (o->entropy_bonus > 0) SL_TRY(mean_entropy_gradient(s, o->entropy_bonus));
   g->done = k;
   SL_TRY(sl_gradients_begin_group(g, s->n_seq));
-  SL_TRY(one_micro_batch(s, m, g, o, k, begin, stop_of(o, begin, s->n_seq)));
+  SL_TRY(rehearse_group(s, m, g, o, k));
   g->done = 0;
   return pull(s, o);
 }
 
-sl_status sl_update_batch_logprobs(sl_update_batch *s, sl_model *m, const sl_gradient_options *o,
-                                   float *logp, float *entropy) {
-  const sl_read_rows *r = &s->read;
-  SL_TRY(sl_model_pack(m));
-  SL_TRY(push(s));
+static sl_status logprobs_of(const sl_update_batch *s, sl_model *m, const sl_gradient_options *o,
+                             size_t begin, size_t end) {
+  const size_t at = s->read.seq[begin];
+  const sl_batch b = micro_batch(s, begin, end);
+  return sl_model_forward(m, &b, o->inv_temperature, on(s, s->read.logp + at),
+                          on(s, s->read.entropy + at));
+}
+
+static sl_status lane_logprobs(void *arg, size_t unit, size_t lane) {
+  const lane_work *w = arg;
+  const size_t begin = unit * w->unit;
+  return logprobs_of(w->s, &w->m->lane[lane], &w->o, begin, smaller(begin + w->unit, w->s->n_seq));
+}
+
+size_t sl_lane_sequences(size_t n_seq, size_t micro_batch, size_t lanes) {
+  const size_t share = (n_seq + lanes - 1) / lanes, most = sl_lane_micro_batch(micro_batch, lanes);
+  return most && most < share ? most : larger(share, 1);
+}
+
+static lane_work share_sequences(sl_update_batch *s, sl_model *m, const sl_gradient_options *o) {
+  lane_work w = share_out(s, m, NULL, o);
+  w.unit = sl_lane_sequences(s->n_seq, o->micro_batch, m->lanes->n);
+  return w;
+}
+
+/* Of every sequence, a micro-batch at a time. */
+static sl_status all_logprobs(sl_update_batch *s, sl_model *m, const sl_gradient_options *o) {
+  if (m->lanes) {
+    lane_work w = share_sequences(s, m, o);
+    return sl_lanes_run(m->lanes, (s->n_seq + w.unit - 1) / w.unit, lane_logprobs, &w);
+  }
   for (size_t begin = 0; begin < s->n_seq;) {
-    const size_t end = stop_of(o, begin, s->n_seq), at = r->seq[begin];
-    const sl_batch b = micro_batch(s, begin, end);
-    SL_TRY(
-        sl_model_forward(m, &b, o->inv_temperature, on(s, r->logp + at), on(s, r->entropy + at)));
+    const size_t end = stop_of(s, m, o, begin, s->n_seq);
+    SL_TRY(logprobs_of(s, m, o, begin, end));
     begin = end;
   }
-  SL_TRY(pull_rows(s, logp, r->logp));
-  return pull_rows(s, entropy, r->entropy);
+  return SL_OK;
+}
+
+sl_status sl_update_batch_logprobs(sl_update_batch *s, sl_model *m, const sl_gradient_options *o,
+                                   float *logp, float *entropy) {
+  SL_TRY(sl_model_pack(m));
+  SL_TRY(push(s));
+  SL_TRY(all_logprobs(s, m, o));
+  SL_TRY(pull_rows(s, logp, s->read.logp));
+  return pull_rows(s, entropy, s->read.entropy);
+}
+
+sl_status sl_update_batch_rehearse_logprobs(sl_update_batch *s, sl_model *m,
+                                            const sl_gradient_options *o) {
+  SL_TRY(sl_model_pack(m));
+  SL_TRY(push(s));
+  if (!m->lanes) return all_logprobs(s, m, o);
+  lane_work w = share_sequences(s, m, o);
+  for (size_t i = 0; i < m->lanes->n; i++)
+    if (lane_logprobs(&w, 0, i)) return sl_lanes_fail(m->lanes, i);
+  return SL_OK;
 }

@@ -33,7 +33,8 @@ typedef struct {
   uint32_t *tokens;    /* (n_seq) unmasked tokens */
   sl_loss_sums *sums;  /* (n_seq) */
   sl_read_rows read;   /* made of the arrays above; what kernels work on */
-  uint32_t *local_seq; /* (n_seq + 1) offsets of a micro-batch */
+  /* Of a micro-batch, each at the place of its first sequence, so that lanes have their own: */
+  uint32_t *local_seq; /* (2 n_seq) its offsets */
   uint32_t *shard_seq; /* (2 n_seq) offsets of its shards, one after the other; */
   uint32_t *chunk_seq; /* (2 n_seq + tokens / SL_DOT_CHUNK) their read_seq, one after the other */
   sl_shard *shards;    /* (n_seq) those of them that have tokens */
@@ -60,8 +61,9 @@ void sl_update_batch_add_counted(sl_update_batch *step, const uint32_t *ids, con
 typedef struct {
   const sl_objective *objective;
   float inv_temperature;
-  size_t micro_batch; /* most sequences at a time; 0: all. A gradient takes whole shards, as many as
-                         its totals are for, and cuts a shard that is larger. */
+  size_t micro_batch;   /* most sequences at a time, of all lanes together; 0: all. A gradient takes
+                           whole shards, as many as its totals are for, and cuts a shard that is
+                           larger. */
   double entropy_bonus; /* its mean over the step's tokens, where gamma is 0 (spec O4.4) */
 } sl_gradient_options;
 
@@ -77,9 +79,18 @@ sl_status sl_update_batch_logprobs(sl_update_batch *step, sl_model *model,
                                    const sl_gradient_options *options, float *logp, float *entropy);
 
 /* Runs the largest micro-batch that sl_update_batch_gradient makes of the step's sequences, with
- * coefficients of 0, so that the workspace grows to its final size; no gradient changes. */
+ * coefficients of 0, so that the workspace grows to its final size, and each lane's; no gradient
+ * changes. Likewise for sl_update_batch_logprobs. */
 sl_status sl_update_batch_rehearse(sl_update_batch *step, sl_model *model, sl_gradients *gradients,
                                    const sl_gradient_options *options);
+
+sl_status sl_update_batch_rehearse_logprobs(sl_update_batch *step, sl_model *model,
+                                            const sl_gradient_options *options);
+
+/* The most sequences at a time of each of `lanes` lanes: of a gradient (0: all), and of log-probs
+ * of n_seq sequences. */
+size_t sl_lane_micro_batch(size_t micro_batch, size_t lanes);
+size_t sl_lane_sequences(size_t n_seq, size_t micro_batch, size_t lanes);
 
 /* Gradient of the whole step in gradients->total; step->logp, entropy and sums are filled.
  * coefficient must be set. */

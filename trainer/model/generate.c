@@ -2,6 +2,8 @@
  * go on together (spec T3.2, T3.3). */
 #include "generator.h"
 
+#include "model_activations.h"
+
 #include <string.h>
 
 static sl_status check_sizes(const sl_generator *g, const sl_prompts *prompts, size_t group,
@@ -9,6 +11,9 @@ static sl_status check_sizes(const sl_generator *g, const sl_prompts *prompts, s
   if (prompts->n * group > g->max_sequences)
     return sl_fail(err, SL_ERR_INPUT, "rollout of %zu sequences, but the generator holds %zu",
                    prompts->n * group, g->max_sequences);
+  if (group > g->lane_sequences)
+    return sl_fail(err, SL_ERR_INPUT, "groups of %zu, but the generator was made for %zu", group,
+                   g->lane_sequences);
   for (size_t p = 0; p < prompts->n; p++) {
     const size_t n = prompts->offset[p + 1] - prompts->offset[p];
     if (n == 0) return sl_fail(err, SL_ERR_INPUT, "prompt[%zu] is empty", p);
@@ -196,12 +201,69 @@ static sl_status complete(sl_generator *g, size_t n, size_t max_new, const sl_sa
   return SL_OK;
 }
 
+/* Packed already. */
+static sl_status generate_all(sl_generator *g, const sl_prompts *prompts, size_t group,
+                              size_t max_new, const sl_sampling *sampling) {
+  SL_TRY(prefill(g, prompts, group));
+  return complete(g, prompts->n * group, max_new, sampling);
+}
+
+/* What a lane sees: a generator whose first sequence is the first of prompt p. */
+static sl_generator of_lane(const sl_generator *g, size_t lane, size_t p, size_t group) {
+  const size_t layers = g->layout->shape.layers, d = g->layout->shape.hidden, q = p * group,
+               width = g->layout->shape.kv_heads * g->layout->shape.head_dim,
+               at = q * g->max_length, row = lane * g->rows;
+  sl_generator l = *g;
+  uint32_t **const by_sequence[] = {&l.length,
+                                    &l.open,
+                                    &l.open_number,
+                                    &l.open_ids,
+                                    &l.open_slot,
+                                    &l.drawn,
+                                    &l.fork_to,
+                                    &l.fork_from,
+                                    &l.open_position,
+                                    &l.fork_length,
+                                    &l.rollout.prompt_length};
+  l.ctx = g->lanes->lane[lane], l.model = &g->model->lane[lane];
+  l.caches = g->caches + (lane + 1) * layers;
+  for (size_t i = 0; i < layers; i++)
+    l.caches[i] =
+        (sl_layer_cache){g->caches[i].k_cache + at * width, g->caches[i].v_cache + at * width,
+                         g->max_length, g->max_sequences - q};
+  for (size_t i = 0; i < sizeof by_sequence / sizeof *by_sequence; i++) *by_sequence[i] += q;
+  l.grid += at, l.grid_logp += at, l.grid_entropy += at;
+  l.drawn_logp += q, l.drawn_entropy += q, l.rollout.ended += q, l.rollout.first += (uint32_t)q;
+  l.logits += q * g->layout->shape.vocab, l.last_hidden += q * d, l.hidden += row * d;
+  l.piece_seq += 2 * p, l.piece_ids += row, l.piece_slot += row, l.piece_position += row;
+  return l;
+}
+
+typedef struct {
+  const sl_generator *g;
+  const sl_prompts *prompts;
+  size_t group, max_new, unit; /* unit: its prompts */
+  const sl_sampling *sampling;
+} lane_rollout;
+
+static sl_status generate_unit(void *arg, size_t unit, size_t lane) {
+  const lane_rollout *w = arg;
+  const size_t first = unit * w->unit, left = w->prompts->n - first;
+  const sl_prompts own = {left < w->unit ? left : w->unit, w->prompts->offset + first,
+                          w->prompts->ids};
+  sl_generator l = of_lane(w->g, lane, first, w->group);
+  return generate_all(&l, &own, w->group, w->max_new, w->sampling);
+}
+
 static sl_status generate(sl_generator *g, const sl_prompts *prompts, size_t group, size_t max_new,
                           const sl_sampling *sampling) {
   g->kept = 0;
   SL_TRY(sl_model_pack(g->model));
-  SL_TRY(prefill(g, prompts, group));
-  return complete(g, prompts->n * group, max_new, sampling);
+  if (!g->lanes || g->watch) /* one thread calls the watch */
+    return generate_all(g, prompts, group, max_new, sampling);
+  const size_t share = (prompts->n + g->n_lanes - 1) / g->n_lanes, most = g->lane_sequences / group;
+  lane_rollout w = {g, prompts, group, max_new, share < most ? share : most, sampling};
+  return sl_lanes_run(g->lanes, (prompts->n + w.unit - 1) / w.unit, generate_unit, &w);
 }
 
 /* Tokens [kept, n) of sequence 0 behind those that the cache has: rows of one step of decoding, of
@@ -238,9 +300,10 @@ static sl_status generate_further(sl_generator *g, const sl_prompts *one, size_t
   return complete(g, 1, max_new, sampling);
 }
 
-sl_status sl_generator_rehearse(sl_generator *g, sl_error *err) {
+/* The model is packed. */
+static sl_status rehearse(sl_generator *g) {
   const sl_sampling sampling = {.temperature = 1.0f, .top_k = 1, .top_p = 0.5};
-  const size_t n = g->max_sequences, full_prompts = g->rows / g->max_length,
+  const size_t n = g->lane_sequences, full_prompts = g->rows / g->max_length,
                rest = g->rows % g->max_length, most = full_prompts + (rest > 0);
   for (size_t i = 0; i < n; i++) g->open[i] = g->open_slot[i] = (uint32_t)i, g->open_ids[i] = 0;
   for (size_t i = 0; i < n; i++)
@@ -250,10 +313,18 @@ sl_status sl_generator_rehearse(sl_generator *g, sl_error *err) {
   for (size_t p = 0; p <= most; p++)
     prompts.offset[p] = (uint32_t)(p <= full_prompts ? p * g->max_length : g->rows);
   memset(prompts.ids, 0, g->rows * sizeof *prompts.ids);
+  SL_TRY(prefill_piece(g, &prompts, 1, 0, most));
+  SL_TRY(decode(g, n));
+  return draw(g, n, &sampling);
+}
+
+sl_status sl_generator_rehearse(sl_generator *g, sl_error *err) {
   sl_status status = sl_model_pack(g->model);
-  if (!status) status = prefill_piece(g, &prompts, 1, 0, most);
-  if (!status) status = decode(g, n);
-  if (!status) status = draw(g, n, &sampling);
+  if (!status && !g->lanes) status = rehearse(g);
+  for (size_t i = 0; !status && g->lanes && i < g->n_lanes; i++) {
+    sl_generator l = of_lane(g, i, 0, 1);
+    if (rehearse(&l)) status = sl_lanes_fail(g->lanes, i);
+  }
   return status ? sl_fail(err, status, "%s", sl_context_error(g->ctx)->message) : SL_OK;
 }
 

@@ -32,11 +32,20 @@ typedef struct sl_generator sl_generator;
 sl_status sl_generator_create(sl_generator **out, sl_context *ctx, const sl_model_layout *layout,
                               const float *parameters, size_t max_sequences, size_t max_length,
                               sl_error *err);
+/* How prompts are shared out over lanes: each takes prompts that follow one another, with all of
+ * their completions, where there are as many prompts as lanes and all logits fit at once. */
+typedef struct {
+  const sl_lanes *lanes; /* not needed for a plan */
+  size_t n;              /* of them; 0: none, kernels have all threads */
+  size_t group;          /* the most completions of a prompt */
+} sl_generator_lanes;
+
 /* The same with all but tokens and the model's tables at `memory`, of the context, which stays the
- * caller's and which others may have between two rollouts. */
+ * caller's and which others may have between two rollouts; on lanes, which outlive it; NULL: none.
+ */
 sl_status sl_generator_create_in(sl_generator **out, sl_context *ctx, const sl_model_layout *layout,
                                  const float *parameters, size_t max_sequences, size_t max_length,
-                                 void *memory, sl_error *err);
+                                 const sl_generator_lanes *lanes, void *memory, sl_error *err);
 void sl_generator_destroy(sl_generator *generator);
 
 /* The tokens of which any ends a completion, as its last token (spec F7.5): n ids that stay the
@@ -48,15 +57,16 @@ void sl_generator_set_ends(sl_generator *generator, const uint32_t *ids, size_t 
 typedef int sl_token_watch(void *user, size_t sequence, uint32_t id);
 void sl_generator_set_watch(sl_generator *generator, sl_token_watch *watch, void *user);
 
-/* Bytes that such a generator would take: the model; work (logits, hidden rows and cache); tokens.
- * cache is the part of work that the cache takes. */
+/* Bytes that such a generator would take: the model, with the activations of all lanes; work
+ * (logits, hidden rows and cache); tokens. cache is the part of work that the cache takes. */
 typedef struct {
   sl_model_memory model;
   size_t work, cache, tokens;
+  size_t lanes, lane_sequences; /* lanes that there will be, 1: none; the most sequences of one */
 } sl_generator_memory;
 sl_status sl_generator_bytes(sl_generator_memory *out, sl_context *ctx,
                              const sl_model_layout *layout, size_t max_sequences, size_t max_length,
-                             sl_error *err);
+                             const sl_generator_lanes *lanes, sl_error *err);
 
 /* Runs the largest prefill, decoding step and draw that there can be, on zeros, so that kernels
  * claim the workspace of all later ones. */

@@ -4,6 +4,7 @@
 #include "model_activations.h"
 #include "tokens.h"
 
+#include <stdint.h>
 #include <stdlib.h>
 
 /* Logits held at a time; rows beyond them are drawn in further pieces. */
@@ -24,7 +25,7 @@ static void cut_caches(sl_cutter *c, sl_generator *g) {
 static void cut_block(sl_cutter *c, sl_generator *g) {
   const size_t d = g->layout->shape.hidden;
   g->logits = sl_cut(c, g->logit_rows, g->layout->shape.vocab, sizeof(float));
-  g->hidden = sl_cut(c, g->rows, d, sizeof(float)),
+  g->hidden = sl_cut(c, g->n_lanes * g->rows, d, sizeof(float)),
   g->last_hidden = sl_cut(c, g->max_sequences, d, sizeof(float));
   cut_caches(c, g);
 }
@@ -38,7 +39,7 @@ static void cut_mirror(sl_cutter *c, sl_generator *g) {
                               &g->rollout.entropy};
   uint32_t **const words_by_token[] = {&g->grid, &g->rollout.ids, &g->rollout.position};
   uint32_t **const by_row[] = {&g->piece_ids, &g->piece_slot, &g->piece_position};
-  g->caches = sl_cut(c, g->layout->shape.layers, 1, sizeof *g->caches);
+  g->caches = sl_cut(c, g->layout->shape.layers, g->n_lanes + 1, sizeof *g->caches);
   for (size_t i = 0; i < sizeof by_sequence / sizeof *by_sequence; i++)
     *by_sequence[i] = sl_cut(c, n, 1, sizeof(uint32_t));
   for (size_t i = 0; i < sizeof by_token / sizeof *by_token; i++)
@@ -46,17 +47,27 @@ static void cut_mirror(sl_cutter *c, sl_generator *g) {
   for (size_t i = 0; i < sizeof words_by_token / sizeof *words_by_token; i++)
     *words_by_token[i] = sl_cut(c, t, 1, sizeof(uint32_t));
   for (size_t i = 0; i < sizeof by_row / sizeof *by_row; i++)
-    *by_row[i] = sl_cut(c, g->rows, 1, sizeof(uint32_t));
+    *by_row[i] = sl_cut(c, g->rows, g->n_lanes, sizeof(uint32_t));
   g->drawn = sl_cut(c, n, 1, sizeof(uint32_t));
   g->drawn_logp = sl_cut(c, n, 1, sizeof(float)), g->drawn_entropy = sl_cut(c, n, 1, sizeof(float));
   g->rollout.seq = sl_cut(c, n + 1, 1, sizeof(uint32_t)), g->rollout.ended = sl_cut(c, n, 1, 1);
-  g->piece_seq = sl_cut(c, n + 1, 1, sizeof(uint32_t));
+  g->piece_seq = sl_cut(c, 2 * n + 1, 1, sizeof(uint32_t));
+}
+
+/* Rows of a prefill or a decoding step, of all sequences or of each lane's. */
+static void share_out(sl_generator *g, const sl_generator_lanes *lanes) {
+  const size_t group = lanes ? lanes->group : 1, n = lanes ? lanes->n : 0,
+               prompts = (g->max_sequences + group - 1) / group;
+  g->n_lanes = n && prompts >= n && g->logit_rows == g->max_sequences ? n : 1;
+  g->lane_sequences = g->n_lanes > 1 ? (prompts + n - 1) / n * group : g->max_sequences;
+  g->rows = g->lane_sequences > g->max_length ? g->lane_sequences : g->max_length;
 }
 
 /* The shell of a generator: sizes alone. SL_ERR_MEMORY if its tokens cannot be counted in 32 bits.
  */
 static sl_status prepare(sl_generator *g, sl_context *ctx, const sl_model_layout *layout,
-                         size_t max_sequences, size_t max_length, sl_error *err) {
+                         size_t max_sequences, size_t max_length, const sl_generator_lanes *lanes,
+                         sl_error *err) {
   if (max_length == 0 || max_sequences > UINT32_MAX / max_length)
     return sl_fail(err, SL_ERR_MEMORY, "a rollout of %zu sequences of %zu tokens is too large",
                    max_sequences, max_length);
@@ -67,8 +78,8 @@ static sl_status prepare(sl_generator *g, sl_context *ctx, const sl_model_layout
                       .n_ends = 1,
                       .max_sequences = max_sequences,
                       .max_length = max_length,
-                      .logit_rows = logit_rows < max_sequences ? logit_rows : max_sequences,
-                      .rows = max_sequences > max_length ? max_sequences : max_length};
+                      .logit_rows = logit_rows < max_sequences ? logit_rows : max_sequences};
+  share_out(g, lanes);
   return SL_OK;
 }
 
@@ -78,15 +89,22 @@ static size_t count_bytes(sl_generator *g, void (*cut)(sl_cutter *, sl_generator
   return sl_cutter_bytes(&c);
 }
 
+/* Of all lanes; SIZE_MAX if they overflow. */
+static size_t all_activations(const sl_generator *g, const sl_model_memory *m) {
+  return m->activations > SIZE_MAX / g->n_lanes ? SIZE_MAX : m->activations * g->n_lanes;
+}
+
 sl_status sl_generator_bytes(sl_generator_memory *out, sl_context *ctx,
                              const sl_model_layout *layout, size_t max_sequences, size_t max_length,
-                             sl_error *err) {
+                             const sl_generator_lanes *lanes, sl_error *err) {
   sl_generator g;
-  sl_status status = prepare(&g, ctx, layout, max_sequences, max_length, err);
+  sl_status status = prepare(&g, ctx, layout, max_sequences, max_length, lanes, err);
   sl_model_memory model;
   if (!status) status = sl_model_bytes(&model, ctx, layout, g.rows, SL_MODEL_FORWARD, err);
   if (status) return status;
+  model.activations = all_activations(&g, &model);
   out->model = model;
+  out->lanes = g.n_lanes, out->lane_sequences = g.lane_sequences;
   out->cache = count_bytes(&g, cut_caches);
   out->work = count_bytes(&g, cut_block);
   out->tokens = sl_mirror_bytes(ctx, count_bytes(&g, cut_mirror));
@@ -95,7 +113,8 @@ sl_status sl_generator_bytes(sl_generator_memory *out, sl_context *ctx,
 
 /* The model, and what kernels alone touch, behind the model's part of the caller's memory or in a
  * block. */
-static sl_status place_work(sl_generator *g, const float *parameters, void *memory, sl_error *err) {
+static sl_status place_work(sl_generator *g, const float *parameters,
+                            const sl_generator_lanes *lanes, void *memory, sl_error *err) {
   const size_t bytes = count_bytes(g, cut_block);
   unsigned char *at = memory;
   sl_model_memory model;
@@ -106,7 +125,11 @@ static sl_status place_work(sl_generator *g, const float *parameters, void *memo
   if (!status && !memory)
     status = sl_block_create(&g->block, g->ctx, bytes, "a rollout's cache", err);
   if (status) return status;
-  at = memory ? at + model.packs + model.activations : g->block;
+  if (g->n_lanes > 1) {
+    g->lanes = lanes->lanes;
+    SL_TRY(sl_model_set_lanes(g->model, g->lanes, at + model.packs + model.activations, err));
+  }
+  at = memory ? at + model.packs + all_activations(g, &model) : g->block;
   cut_block(&(sl_cutter){.base = at, .bytes = bytes}, g);
   return SL_OK;
 }
@@ -114,20 +137,21 @@ static sl_status place_work(sl_generator *g, const float *parameters, void *memo
 sl_status sl_generator_create(sl_generator **out, sl_context *ctx, const sl_model_layout *layout,
                               const float *parameters, size_t max_sequences, size_t max_length,
                               sl_error *err) {
-  return sl_generator_create_in(out, ctx, layout, parameters, max_sequences, max_length, NULL, err);
+  return sl_generator_create_in(out, ctx, layout, parameters, max_sequences, max_length, NULL, NULL,
+                                err);
 }
 
 sl_status sl_generator_create_in(sl_generator **out, sl_context *ctx, const sl_model_layout *layout,
                                  const float *parameters, size_t max_sequences, size_t max_length,
-                                 void *memory, sl_error *err) {
+                                 const sl_generator_lanes *lanes, void *memory, sl_error *err) {
   sl_generator *g = calloc(1, sizeof *g);
   if (!g) return sl_fail(err, SL_ERR_MEMORY, "no memory for a generator");
-  sl_status status = prepare(g, ctx, layout, max_sequences, max_length, err);
+  sl_status status = prepare(g, ctx, layout, max_sequences, max_length, lanes, err);
   const size_t mirror = status ? 0 : count_bytes(g, cut_mirror);
   if (!status) status = sl_mirror_create(&g->mirror, ctx, mirror, "a rollout's tokens", err);
   if (!status) {
     cut_mirror(&(sl_cutter){.base = g->mirror.host, .bytes = mirror}, g);
-    status = place_work(g, parameters, memory, err);
+    status = place_work(g, parameters, lanes, memory, err);
   }
   if (status) {
     sl_generator_destroy(g);

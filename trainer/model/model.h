@@ -6,6 +6,8 @@
 
 #include "model_layout.h"
 
+#include "kernels/lanes.h"
+
 #include <sluice/kernels.h>
 
 /* A micro-batch (spec N4.1): offsets on the host, the other arrays in the context's memory, as all
@@ -49,6 +51,12 @@ sl_status sl_model_create_in(sl_model **out, sl_context *ctx, const sl_model_lay
                              const float *parameters, size_t max_tokens, sl_model_kind kind,
                              void *memory, sl_error *err);
 void sl_model_destroy(sl_model *model);
+
+/* Lanes for a model: each computes sequences of its own, for which it has activations of up to
+ * max_tokens tokens; packs and tables are shared. The first lane has the model's own activations,
+ * the others' are at `memory`, of the host, which stays the caller's: for each those bytes that
+ * sl_model_bytes calls activations. lanes outlive the model. SL_ERR_MEMORY. */
+sl_status sl_model_set_lanes(sl_model *model, const sl_lanes *lanes, void *memory, sl_error *err);
 
 /* Rearranges the weights for the backend (spec T2.4); call after every change of the parameters. */
 sl_status sl_model_pack(sl_model *model);

@@ -5,7 +5,9 @@
 
 #include <sluice/rope.h>
 
+#include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 
 static float *cut_floats(sl_cutter *c, size_t rows, size_t columns) {
   return sl_cut(c, rows, columns, sizeof(float));
@@ -193,12 +195,44 @@ sl_status sl_model_create(sl_model **out, sl_context *ctx, const sl_model_layout
   return sl_model_create_in(out, ctx, layout, parameters, max_tokens, kind, NULL, err);
 }
 
+static sl_status set_lane(sl_model *lane, const sl_model *m, sl_context *ctx, void *memory,
+                          sl_error *err) {
+  *lane = *m;
+  lane->ctx = ctx, lane->lanes = NULL, lane->lane = NULL;
+  lane->layers = malloc(m->layout->shape.layers * sizeof *lane->layers);
+  lane->head_seq = NULL, lane->head_totals = NULL;
+  if (!lane->layers) return sl_fail(err, SL_ERR_MEMORY, "no memory for a model");
+  memcpy(lane->layers, m->layers, m->layout->shape.layers * sizeof *lane->layers);
+  const sl_status status = m->kind ? take_host_arrays(lane, err) : SL_OK;
+  if (!status && memory) cut_activations(&(sl_cutter){.base = memory, .bytes = SIZE_MAX}, lane);
+  return status;
+}
+
+sl_status sl_model_set_lanes(sl_model *m, const sl_lanes *lanes, void *memory, sl_error *err) {
+  m->lane = calloc(lanes->n, sizeof *m->lane);
+  if (!m->lane) return sl_fail(err, SL_ERR_MEMORY, "no memory for a model's lanes");
+  m->lanes = lanes;
+  sl_model_memory bytes;
+  sl_status status = sl_model_bytes(&bytes, m->ctx, m->layout, m->max_tokens, m->kind, err);
+  unsigned char *at = memory;
+  for (size_t i = 0; !status && i < lanes->n; i++)
+    status =
+        set_lane(&m->lane[i], m, lanes->lane[i], i ? at + (i - 1) * bytes.activations : NULL, err);
+  return status;
+}
+
+static void free_host_arrays(sl_model *m) {
+  free(m->layers);
+  free(m->head_seq);
+  free(m->head_totals);
+}
+
 void sl_model_destroy(sl_model *model) {
   if (!model) return;
-  free(model->layers);
+  for (size_t i = 0; model->lanes && i < model->lanes->n; i++) free_host_arrays(&model->lane[i]);
+  free(model->lane);
+  free_host_arrays(model);
   free(model->packs);
-  free(model->head_seq);
-  free(model->head_totals);
   sl_block_free(model->ctx, model->block);
   sl_block_free(model->ctx, model->tables);
   free(model);

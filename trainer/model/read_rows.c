@@ -52,10 +52,13 @@ static size_t add_chunks(uint32_t *seq, size_t n, const uint8_t *mask, size_t le
   return n;
 }
 
-void sl_read_rows_cut(const sl_update_batch *s, size_t n_shards, size_t at) {
-  uint32_t *seq = s->chunk_seq;
+/* Each sequence has at most two entries and one for each whole chunk, so that no micro-batch's
+ * reach into the next one's. */
+void sl_read_rows_cut(const sl_update_batch *s, sl_shard *shards, size_t n_shards, size_t begin,
+                      size_t at) {
+  uint32_t *seq = s->chunk_seq + 2 * begin + at / SL_DOT_CHUNK;
   for (size_t k = 0, first = 0; k < n_shards; k++) {
-    sl_shard *p = &s->shards[k];
+    sl_shard *p = &shards[k];
     const uint8_t *mask = s->read.mask + at + p->first;
     size_t n = 0;
     seq[0] = 0;

@@ -14,8 +14,9 @@ void sl_read_rows_spread(const sl_update_batch *step, float *to, const float *fr
  * attention: fills read.last and read.place from there; returns their number. */
 size_t sl_read_rows_last(const sl_update_batch *step, size_t at, size_t t);
 
-/* Fills first_read and read_seq of the first n_shards of step->shards, which are those of that
- * micro-batch. */
-void sl_read_rows_cut(const sl_update_batch *step, size_t n_shards, size_t at);
+/* Fills first_read and read_seq of the n_shards shards of that micro-batch, the first of whose
+ * sequences is `begin`. */
+void sl_read_rows_cut(const sl_update_batch *step, sl_shard *shards, size_t n_shards, size_t begin,
+                      size_t at);
 
 #endif

@@ -7,15 +7,28 @@
 
 #include <string.h>
 
-/* Packs, activations and gradients of an update begin the shared block. */
+/* A model for training in the shared block, which begins with its packs and activations, those of
+ * lanes behind one another. */
+static sl_status place_model(sl_run_state *run, sl_model **out, const sl_parameters *of,
+                             size_t tokens, sl_model_kind kind, sl_error *err) {
+  sl_model_memory bytes;
+  sl_status status = sl_model_bytes(&bytes, run->ctx, of->layout, tokens, kind, err);
+  if (!status)
+    status =
+        sl_model_create_in(out, run->ctx, of->layout, of->data, tokens, kind, run->shared, err);
+  if (status || !run->lanes) return status;
+  unsigned char *others = (unsigned char *)run->shared + bytes.packs + bytes.activations;
+  return sl_model_set_lanes(*out, run->lanes, others, err);
+}
+
+/* Packs, activations and gradients of an update. */
 static sl_status place_update(sl_run_state *run, sl_error *err) {
-  const sl_model_layout *layout = run->policy.layout;
   const sl_part_memory *p = &run->plan.part[SL_PART_UPDATE];
-  unsigned char *at = run->shared;
-  sl_gradients_place(&run->gradients, run->ctx, layout, (size_t)run->config.rl.reduce_shards,
-                     sl_run_shards_at_once(run), at + p->packs + p->activations);
-  return sl_model_create_in(&run->model, run->ctx, layout, run->policy.data,
-                            sl_run_micro_batch_tokens(run), sl_run_model_kind(run), at, err);
+  sl_gradients_place(&run->gradients, run->ctx, run->policy.layout,
+                     (size_t)run->config.rl.reduce_shards, sl_run_shards_at_once(run),
+                     (unsigned char *)run->shared + p->packs + p->activations);
+  return place_model(run, &run->model, &run->policy, sl_run_micro_batch_tokens(run),
+                     sl_run_model_kind(run), err);
 }
 
 static sl_status allocate_training(sl_run_state *run, sl_error *err) {
@@ -32,10 +45,9 @@ static sl_status allocate_training(sl_run_state *run, sl_error *err) {
   status =
       sl_update_batch_create(&run->rollout_step, run->ctx, rollout, rollout * run->max_length, err);
   return status ? status
-                : sl_model_create_in(&run->reference_model, run->ctx, run->reference.layout,
-                                     run->reference.data,
-                                     sl_run_reference_sequences(run) * run->max_length,
-                                     SL_MODEL_FORWARD, run->shared, err);
+                : place_model(run, &run->reference_model, &run->reference,
+                              sl_run_reference_sequences(run) * run->max_length, SL_MODEL_FORWARD,
+                              err);
 }
 
 /* Fills a step with n sequences of the greatest length, all of whose tokens but the first are
@@ -55,13 +67,14 @@ static sl_status rehearse_training(sl_run_state *run, sl_error *err) {
   fill_longest(run, &run->step, run->step.max_sequences);
   sl_status status = sl_run_kernel_error(
       run, sl_update_batch_rehearse(&run->step, run->model, &run->gradients, &options), err);
+  char hash[SL_DIGEST_TEXT];
   if (!status) status = sl_gradient_norm(&run->optimizer, run->gradients.total, &norm, err);
+  if (!status) status = sl_run_state_hash(run, 0, hash, err);
   if (status || !run->reference_model) return status;
   sl_update_batch *s = &run->rollout_step;
-  fill_longest(run, s, sl_run_reference_sequences(run));
+  fill_longest(run, s, run->lanes ? s->max_sequences : sl_run_reference_sequences(run));
   return sl_run_kernel_error(
-      run, sl_update_batch_logprobs(s, run->reference_model, &options, s->logp_ref, s->entropy),
-      err);
+      run, sl_update_batch_rehearse_logprobs(s, run->reference_model, &options), err);
 }
 
 /* The longest sequences of padding alone have numbers that the first problem does not have. */
@@ -90,9 +103,12 @@ sl_status sl_run_state_allocate(sl_run_state *run, sl_error *err) {
   if (!status)
     status = sl_block_create(&run->shared, run->ctx, run->plan.shared,
                              "what a rollout and an update have in turn", err);
+  const size_t n = trains ? sl_run_lanes(run) : 0;
+  if (!status && n) status = sl_lanes_create(&run->lanes, run->ctx, n, err);
+  const sl_generator_lanes lanes = {run->lanes, n, (size_t)run->config.rl.group};
   if (!status)
     status = sl_generator_create_in(&run->generator, run->ctx, run->policy.layout, run->policy.data,
-                                    run->max_sequences, run->max_length, run->shared, err);
+                                    run->max_sequences, run->max_length, &lanes, run->shared, err);
   const sl_end_tokens *ends = sl_tokenizer_ends(run->tokenizer);
   if (!status) sl_generator_set_ends(run->generator, ends->ids, ends->n);
   if (!status && trains) status = allocate_training(run, err);

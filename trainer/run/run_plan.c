@@ -8,22 +8,49 @@
 #include <stdint.h>
 
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 static size_t shards(const sl_run_state *run) { return (size_t)run->config.rl.reduce_shards; }
 
 size_t sl_run_step_sequences(const sl_run_state *run) {
   const size_t update = sl_run_rollout_sequences(run) / (size_t)run->config.rl.updates;
   return run->config.sft.steps ? larger(update, (size_t)run->config.sft.batch) : update;
 }
+/* A model of at most so many parameters is small: its kernels last 10 to 100 us on a micro-batch,
+ * of which threads that share them wait for each other longer than they compute; and gradients of
+ * several shards at once take little memory. */
+#define LANE_PARAMETERS ((size_t)1 << 20)
+
+static size_t most_lanes(const sl_run_state *run) {
+  const sl_model_layout *policy = run->policy.layout, *reference = run->reference.layout;
+  const size_t threads = (size_t)sl_context_threads(run->ctx),
+               n = smaller(smaller(threads, shards(run)), SL_LANES_MAX);
+  const int small =
+      policy->n_floats <= LANE_PARAMETERS && (!reference || reference->n_floats <= LANE_PARAMETERS);
+  return small && n > 1 && sl_lanes_possible(run->ctx) && run->extent != SL_EXTENT_EVALUATION ? n
+                                                                                              : 0;
+}
+size_t sl_run_lanes(const sl_run_state *run) {
+  const size_t most = most_lanes(run),
+               n = run->micro_batch ? smaller(most, run->micro_batch) : most;
+  return n > 1 ? n : 0;
+}
+/* With lanes several shards for each, so that none waits long for another. */
 size_t sl_run_shards_at_once(const sl_run_state *run) {
-  return sl_shards_at_once(sl_run_step_sequences(run), shards(run), run->micro_batch);
+  const size_t lanes = sl_run_lanes(run);
+  size_t n = 1;
+  if (!lanes) return sl_shards_at_once(sl_run_step_sequences(run), shards(run), run->micro_batch);
+  while (n < shards(run) && n < 4 * lanes) n *= 2;
+  return n;
 }
 size_t sl_run_micro_batch_tokens(const sl_run_state *run) {
-  return sl_micro_batch_tokens(sl_run_step_sequences(run), shards(run), run->micro_batch,
+  const size_t lanes = sl_run_lanes(run);
+  return sl_micro_batch_tokens(sl_run_step_sequences(run), shards(run),
+                               sl_lane_micro_batch(run->micro_batch, lanes ? lanes : 1),
                                run->max_length);
 }
 size_t sl_run_reference_sequences(const sl_run_state *run) {
-  const size_t n = sl_run_rollout_sequences(run);
-  return run->micro_batch && run->micro_batch < n ? run->micro_batch : n;
+  const size_t lanes = sl_run_lanes(run);
+  return sl_lane_sequences(sl_run_rollout_sequences(run), run->micro_batch, lanes ? lanes : 1);
 }
 sl_model_kind sl_run_model_kind(const sl_run_state *run) {
   return run->config.run.recompute ? SL_MODEL_RECOMPUTING : SL_MODEL_TRAINING;
@@ -56,23 +83,23 @@ size_t sl_run_memory(const sl_run_state *run) {
   return sum_of((const size_t[]){sl_memory_plan_bytes(&run->plan), run->plan.workspace}, 2);
 }
 
-/* A model's packs and activations are a part's, its tables stay. */
-static void add_model(sl_memory_plan *p, int part, const sl_model_memory *m) {
+/* A model's packs and activations, of each lane, are a part's, its tables stay. */
+static void add_model(sl_memory_plan *p, int part, const sl_model_memory *m, size_t lanes) {
   p->part[part].packs = m->packs;
-  add(&p->part[part].activations, m->activations);
+  for (size_t i = 0; i < (lanes ? lanes : 1); i++) add(&p->part[part].activations, m->activations);
   add(&p->buffers, m->tables);
 }
 
-static sl_status plan_rollout(sl_run_state *run, sl_error *err) {
+static sl_status plan_rollout(sl_run_state *run, sl_generator_memory *g, sl_error *err) {
   sl_memory_plan *p = &run->plan;
-  sl_generator_memory g;
-  const sl_status status = sl_generator_bytes(&g, run->ctx, run->policy.layout, run->max_sequences,
-                                              run->max_length, err);
+  const sl_generator_lanes lanes = {NULL, sl_run_lanes(run), (size_t)run->config.rl.group};
+  const sl_status status = sl_generator_bytes(g, run->ctx, run->policy.layout, run->max_sequences,
+                                              run->max_length, &lanes, err);
   if (status) return status;
-  p->part[SL_PART_ROLLOUT].cache = g.cache;
-  p->part[SL_PART_ROLLOUT].activations = g.work == SIZE_MAX ? SIZE_MAX : g.work - g.cache;
-  add_model(p, SL_PART_ROLLOUT, &g.model);
-  add(&p->buffers, g.tokens);
+  p->part[SL_PART_ROLLOUT].cache = g->cache;
+  p->part[SL_PART_ROLLOUT].activations = g->work == SIZE_MAX ? SIZE_MAX : g->work - g->cache;
+  add_model(p, SL_PART_ROLLOUT, &g->model, 0);
+  add(&p->buffers, g->tokens);
   return SL_OK;
 }
 
@@ -85,7 +112,7 @@ static sl_status plan_reference(sl_run_state *run, sl_error *err) {
                      sl_run_reference_sequences(run) * run->max_length, SL_MODEL_FORWARD, err);
   if (status) return status;
   p->reference = sl_arena_bytes(run->reference.layout);
-  add_model(p, SL_PART_REFERENCE, &m);
+  add_model(p, SL_PART_REFERENCE, &m, sl_run_lanes(run));
   add(&p->buffers, sl_update_batch_bytes(run->ctx, n, n * run->max_length));
   return SL_OK;
 }
@@ -101,28 +128,45 @@ static sl_status plan_update(sl_run_state *run, sl_error *err) {
   p->moments = sl_optimizer_bytes(run->ctx, layout);
   p->part[SL_PART_UPDATE].gradients =
       sl_gradients_bytes(layout, shards(run), sl_run_shards_at_once(run));
-  add_model(p, SL_PART_UPDATE, &m);
+  add_model(p, SL_PART_UPDATE, &m, sl_run_lanes(run));
   add(&p->buffers, sl_update_batch_bytes(run->ctx, n, n * run->max_length));
   add(&p->buffers, sl_digests_bytes(run->ctx, layout, sl_run_state_digest_arenas(run)));
   return run->reference.layout ? plan_reference(run, err) : SL_OK;
 }
 
-static size_t workspace_bytes(const sl_run_state *run) {
-  const size_t rows = larger(run->max_sequences, run->max_length); /* as generate.c takes tokens */
-  sl_workspace_calls calls = {.tokens = rows, .sequences = rows, .rows = run->max_sequences};
-  if (run->extent != SL_EXTENT_EVALUATION) {
-    const size_t reference =
-        run->reference.layout ? sl_run_reference_sequences(run) * run->max_length : 0;
-    calls.tokens = larger(rows, larger(sl_run_micro_batch_tokens(run), reference));
-    calls.sequences = larger(rows, sl_run_step_sequences(run));
-    calls.update_tokens = sl_run_micro_batch_tokens(run);
-    calls.shard_tokens =
-        (sl_run_step_sequences(run) + shards(run) - 1) / shards(run) * run->max_length;
-  }
-  size_t most = sl_workspace_bound(run->ctx, run->policy.layout, &calls);
-  if (run->extent != SL_EXTENT_EVALUATION && run->reference.layout)
-    most = larger(most, sl_workspace_bound(run->ctx, run->reference.layout, &calls));
+/* The largest need of the policy's kernels and the reference's. */
+static size_t workspace_of(const sl_run_state *run, const sl_workspace_calls *calls) {
+  size_t most = sl_workspace_bound(run->ctx, run->policy.layout, calls);
+  if (calls->shard_tokens && run->reference.layout)
+    most = larger(most, sl_workspace_bound(run->ctx, run->reference.layout, calls));
   return most;
+}
+
+/* What training adds to the calls of a rollout: `update` tokens at a time. */
+static void add_training(const sl_run_state *run, sl_workspace_calls *calls) {
+  const size_t update = sl_run_micro_batch_tokens(run), n = sl_run_step_sequences(run),
+               shard = (n + shards(run) - 1) / shards(run) * run->max_length;
+  const size_t reference =
+      run->reference.layout ? sl_run_reference_sequences(run) * run->max_length : 0;
+  calls->tokens = larger(calls->tokens, larger(update, reference));
+  calls->sequences = larger(calls->sequences, n);
+  calls->update_tokens = update, calls->shard_tokens = smaller(shard, update);
+}
+
+/* As generate.c takes tokens; then of the passes of training. On lanes, each has its own, and the
+ * optimiser's kernels all threads. */
+static size_t workspace_bytes(const sl_run_state *run, const sl_generator_memory *g) {
+  const size_t rows = larger(g->lane_sequences, run->max_length), lanes = sl_run_lanes(run);
+  sl_workspace_calls calls = {.tokens = rows, .sequences = rows, .rows = g->lane_sequences};
+  if (run->extent != SL_EXTENT_EVALUATION) add_training(run, &calls);
+  if (!lanes) return workspace_of(run, &calls);
+  sl_workspace_calls rest = {.shard_tokens = 1};
+  if (g->lanes == 1) rest.tokens = rest.sequences = rows, rest.rows = g->lane_sequences;
+  calls.threads = 1;
+  const size_t each = workspace_of(run, &calls);
+  size_t sum = workspace_of(run, &rest);
+  for (size_t i = 0; i < lanes; i++) add(&sum, each);
+  return sum;
 }
 
 /* Tokens are counted in 32 bits (spec N4.1). */
@@ -138,9 +182,10 @@ static sl_status check_tokens(const sl_run_state *run, sl_error *err) {
 static sl_status plan(sl_run_state *run, sl_error *err) {
   sl_memory_plan *p = &run->plan;
   *p = (sl_memory_plan){.parameters = sl_arena_bytes(run->policy.layout),
-                        .buffers = sl_run_table_bytes(run),
-                        .workspace = workspace_bytes(run)};
-  sl_status status = plan_rollout(run, err);
+                        .buffers = sl_run_table_bytes(run)};
+  sl_generator_memory g;
+  sl_status status = plan_rollout(run, &g, err);
+  if (!status) p->workspace = workspace_bytes(run, &g);
   if (!status && run->extent != SL_EXTENT_EVALUATION) status = plan_update(run, err);
   for (int i = 0; i < SL_PART_COUNT; i++) p->shared = larger(p->shared, sl_part_bytes(&p->part[i]));
   if (!status && sl_memory_plan_bytes(p) == SIZE_MAX)
@@ -153,12 +198,14 @@ static sl_status plan(sl_run_state *run, sl_error *err) {
 #define HOST_TOKENS ((size_t)512)
 
 /* The value of rl.micro_batch; where it is 0, what is fastest where memory is plenty: on a device
- * all sequences, to fill it; on a host about HOST_TOKENS tokens, but at least one shard. */
+ * all sequences, to fill it; on a host about HOST_TOKENS tokens, but at least one shard, and that
+ * for each lane. */
 static size_t fastest_micro_batch(const sl_run_state *run) {
   const size_t shard = (sl_run_step_sequences(run) + shards(run) - 1) / shards(run);
   if (run->config.rl.micro_batch || sl_context_on_device(run->ctx))
     return (size_t)run->config.rl.micro_batch;
-  return larger(shard, HOST_TOKENS / run->max_length);
+  const size_t lanes = most_lanes(run), each = larger(shard, HOST_TOKENS / run->max_length);
+  return lanes ? lanes * each : each;
 }
 
 /* The largest micro-batch with which the run fits, found by halving; 1 if none does. No plan grows

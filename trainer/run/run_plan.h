@@ -7,12 +7,15 @@
 #include "trainer/model/block.h"
 
 /* Sequences of a rollout; most of an update or a step of the warm start; of a rollout whose
- * log-probs under the reference are computed at a time. */
+ * log-probs under the reference are computed at a time, by each lane. */
 size_t sl_run_rollout_sequences(const sl_run_state *run);
 size_t sl_run_step_sequences(const sl_run_state *run);
 size_t sl_run_reference_sequences(const sl_run_state *run);
 size_t sl_run_shards_at_once(const sl_run_state *run);
+/* Of the model, or of each of its lanes. */
 size_t sl_run_micro_batch_tokens(const sl_run_state *run);
+/* Lanes of training; 0: there are none, and each kernel has all threads. */
+size_t sl_run_lanes(const sl_run_state *run);
 sl_model_kind sl_run_model_kind(const sl_run_state *run);
 /* Bytes of run->tables; leaves the pointers into it NULL. */
 size_t sl_run_table_bytes(sl_run_state *run);

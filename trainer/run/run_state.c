@@ -37,6 +37,7 @@ void sl_run_state_destroy(sl_run_state *run) {
   sl_tokenizer_destroy(run->tokenizer);
   sl_task_free(&run->task);
   sl_block_free(run->ctx, run->shared);
+  sl_lanes_destroy(run->lanes);
   sl_context_destroy(run->ctx);
   sl_block_free(NULL, run->tables);
   sl_reward_program_destroy(run->program);

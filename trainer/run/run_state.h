@@ -70,6 +70,7 @@ typedef struct {
   size_t max_length;                /* tokens of a sequence */
   size_t max_sequences;             /* that are generated at a time: a rollout */
   size_t micro_batch;               /* that are computed at a time in training; 0: all */
+  sl_lanes *lanes;                  /* that share out the sequences of training; NULL: none */
 
   sl_phase phase;
   uint64_t sft_step, rl_step;           /* finished */

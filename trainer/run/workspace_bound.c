@@ -67,12 +67,18 @@ static double plain(const sizes *s) {
          PAD;
 }
 
+/* Of the optimiser and of digests. */
+static double optimizer(const sizes *s) {
+  return s->largest_tensor / (2 * CHUNK) + 8 * s->threads * PAD;
+}
+
 static double cpu(const sizes *s) {
+  if (!(s->tokens > 0)) return optimizer(s);
   double most = fmax(attention(s), fmax(head_forward(s), sampling(s)));
   if (!(s->shard > 0)) return most;
   most = fmax(most, fmax(weight_gradient(s), head_backward(s)));
   most = fmax(most, fmax(loss(s), s->vocab + s->shard));
-  return fmax(most, s->largest_tensor / (2 * CHUNK) + 8 * s->threads * PAD);
+  return fmax(most, optimizer(s));
 }
 
 size_t sl_workspace_bound(const sl_context *ctx, const sl_model_layout *layout,
@@ -84,7 +90,7 @@ size_t sl_workspace_bound(const sl_context *ctx, const sl_model_layout *layout,
              .shard = (double)calls->shard_tokens,
              .update = (double)calls->update_tokens,
              .rows = (double)calls->rows,
-             .threads = (double)sl_context_threads(ctx),
+             .threads = (double)(calls->threads ? calls->threads : (size_t)sl_context_threads(ctx)),
              .norm_rows = sl_model_norms_heads(m) ? (double)m->heads : 1.0,
              .hidden = (double)m->hidden,
              .heads = (double)m->heads,

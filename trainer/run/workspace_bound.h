@@ -8,10 +8,11 @@
 
 /* The largest calls that a run makes. */
 typedef struct {
-  size_t tokens, sequences; /* of one pass */
+  size_t tokens, sequences; /* of one pass; 0: the optimiser's calls alone */
   size_t update_tokens;     /* of one that is differentiated; 0: none is */
   size_t shard_tokens;      /* whose weight gradients are summed at a time */
   size_t rows;              /* logits that are sampled from at a time */
+  size_t threads;           /* of a kernel; 0: the context's */
 } sl_workspace_calls;
 
 /* An upper bound of the bytes that the context's workspace grows to (kernels/core/workspace.c keeps

@@ -164,10 +164,10 @@ Test(trainer_rollout, prefill_in_pieces_does_not_show) {
                SL_OK);
   cr_assert_gt(tokens, larger(PROMPTS, run->max_length), "one piece would do");
   cr_assert_eq(
-      sl_generator_bytes(&few, run->ctx, run->policy.layout, PROMPTS, run->max_length, &err),
+      sl_generator_bytes(&few, run->ctx, run->policy.layout, PROMPTS, run->max_length, NULL, &err),
       SL_OK);
   cr_assert_eq(
-      sl_generator_bytes(&many, run->ctx, run->policy.layout, tokens, run->max_length, &err),
+      sl_generator_bytes(&many, run->ctx, run->policy.layout, tokens, run->max_length, NULL, &err),
       SL_OK);
   cr_expect_lt(few.model.activations, many.model.activations,
                "activations of all tokens of a prefill are planned");

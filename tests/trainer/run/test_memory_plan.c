@@ -182,7 +182,10 @@ static void expect_workspace(const char *const *extra, double slack) {
   tiny_sft(run, 1);
   tiny_begin_rl(run);
   tiny_rl(run, 1);
-  const size_t taken = run->ctx->workspace_bytes, bound = run->plan.workspace;
+  size_t taken = run->ctx->workspace_bytes;
+  const size_t bound = run->plan.workspace;
+  for (size_t i = 0; run->lanes && i < run->lanes->n; i++)
+    taken += run->lanes->lane[i]->workspace_bytes;
   printf("%s: workspace %zu, bound %zu\n", extra[0], taken, bound);
   cr_expect_leq(taken, bound, "%s: %zu bytes of workspace, bound %zu", extra[0], taken, bound);
   cr_expect_leq((double)bound, slack * (double)taken, "%s: %zu bytes, bound %zu", extra[0], taken,
