@@ -59,7 +59,7 @@ static void check_failures(const sl_lanes *lanes) {
     for (size_t u = 0; u <= 5; u++) cr_expect_eq(j.calls[u], 1, "unit %zu", u);
     const sl_error *e = sl_context_error(lanes->ctx);
     cr_expect_eq(e->status, SL_ERR_INPUT);
-    cr_expect_neq(strstr(e->message, "105"), NULL, "not the lowest unit's: %s", e->message);
+    cr_expect_not_null(strstr(e->message, "105"), "not the lowest unit's: %s", e->message);
   }
 }
 
