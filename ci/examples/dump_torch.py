@@ -82,9 +82,11 @@ class Dumps:
                   {"temperature": 0.7})
 
     def adamw(self):
-        """The third step, so that both moments hold something."""
+        """The third step, so that both moments hold something. The fused kernel computes in
+        float32; the one of several ops rounds each of them to the type of the parameters."""
         p = torch.nn.Parameter(self.random(2048))
-        optimizer = torch.optim.AdamW([p], lr=1e-3, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.1)
+        optimizer = torch.optim.AdamW([p], lr=1e-3, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.1,
+                                      fused=self.dtype == torch.bfloat16)
         for _ in range(2):
             p.grad = self.random(2048)
             optimizer.step()
@@ -144,10 +146,8 @@ def main():
     os.makedirs(options.folder, exist_ok=True)
     dumps = Dumps(options.folder, getattr(torch, options.dtype), options.device)
     for op in (dumps.linear, dumps.attention, dumps.rmsnorm, dumps.swiglu, dumps.logprob,
-               dumps.loss):
+               dumps.loss, dumps.adamw):
         op()
-    if options.dtype == "float32":  # what trainers keep optimizer states in
-        dumps.adamw()
 
 
 if __name__ == "__main__":
