@@ -167,6 +167,50 @@ Test(word_problems, a_mixture_has_parts_with_names) {
                "the prompt 'd' is a training problem of deep and held out by gsm8k");
 }
 
+/* A line of two answers, the second to this question. */
+#define TURNS(question, answer)                                 \
+  "{\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}, " \
+  "{\"role\": \"assistant\", \"content\": \"Yes?\"}, "          \
+  "{\"role\": \"user\", \"content\": \"" question               \
+  "\"}, "                                                       \
+  "{\"role\": \"assistant\", \"content\": \"" answer "\"}]}\n"
+
+static const char with_turns[] =
+    "{\"task\": \"gsm8k\", \"share\": 1, \"train\": \"a.jsonl\", \"held_out_fraction\": 0.5}\n"
+    "{\"task\": \"jsonl\", \"name\": \"talk\", \"share\": 2, \"train\": \"b.jsonl\", "
+    "\"held_out_fraction\": 0.5, \"answer_key\": \"reply\"}\n";
+
+Test(word_problems, a_part_of_a_mixture_has_conversations) {
+  scratch_text("a.jsonl", Q("a", "#### 1") Q("b", "#### 2"));
+  scratch_text("b.jsonl", TURNS("c", "3") TURNS("d", "4") "{\"prompt\": \"e\", \"reply\": \"5\"}\n"
+                                                          "{\"prompt\": \"f\", \"reply\": \"6\"}\n");
+  const sl_task_options o = {
+      .kind = SL_TASK_MIXTURE, .train = scratch_text("mixture.jsonl", with_turns), PAPER};
+  sl_task t = load(&o);
+  cr_assert(t.n_parts == 2 && t.train.n == 3 && t.held_out.n == 3);
+  size_t found = 0, plain = 0;
+  for (size_t i = 0; i < 6; i++) {
+    const sl_problem *p = i < 3 ? &t.train.items[i] : &t.held_out.items[i - 3];
+    if (strcmp(p->category, "talk") != 0) {
+      cr_assert_not(p->has_turns);
+      continue;
+    }
+    plain += !p->has_turns;
+    if (!p->has_turns) continue;
+    const int is_c = strcmp(p->answer, "3") == 0;
+    cr_expect_str_eq(p->answer, is_c ? "3" : "4");
+    cr_expect(strstr(p->prompt, is_c ? "\"c\"" : "\"d\"") && strstr(p->prompt, "\"Yes?\""));
+    cr_expect_not(strstr(p->prompt, is_c ? "\"3\"" : "\"4\""), "the answer is no part of it");
+    found++;
+  }
+  cr_assert(found == 2 && plain == 2, "%zu conversations, %zu prompts", found, plain);
+  sl_task_free(&t);
+  scratch_text("b.jsonl", TURNS("c", "3") TURNS("d", ""));
+  sl_error err = {SL_OK, ""};
+  expect_error(sl_task_load(&t, &o, &err), SL_ERR_INPUT, &err,
+               "b.jsonl:2:2: messages: expected two turns or more, the last an assistant's");
+}
+
 Test(word_problems, long_prompts_are_refused_dropped_or_cut) {
   const sl_task_options o = mixed(Q("aaaa", "#### 1") Q("0123456789", "#### 2"), Q("c", "#### 3"),
                                   M("d", "4") M("e", "5") M("\xc3\xa9\xc3\xa9\xc3\xa9", "6"));
