@@ -219,6 +219,8 @@ Test(word_problems, a_mixture_has_at_most_so_many_parts) {
   "\"}, "                                                       \
   "{\"role\": \"assistant\", \"content\": \"" answer "\"}]}\n"
 
+#define PLAIN(prompt, reply) "{\"prompt\": \"" prompt "\", \"reply\": \"" reply "\"}\n"
+
 static const char with_turns[] =
     "{\"task\": \"gsm8k\", \"share\": 1, \"train\": \"a.jsonl\", "
     "\"held_out_fraction\": 0.5}\n"
@@ -227,8 +229,7 @@ static const char with_turns[] =
 
 Test(word_problems, a_part_of_a_mixture_has_conversations) {
   scratch_text("a.jsonl", Q("a", "#### 1") Q("b", "#### 2"));
-  scratch_text("b.jsonl", TURNS("c", "3") TURNS("d", "4") "{\"prompt\": \"e\", \"reply\": \"5\"}\n"
-                                                          "{\"prompt\": \"f\", \"reply\": \"6\"}\n");
+  scratch_text("b.jsonl", TURNS("c", "3") TURNS("d", "4") PLAIN("e", "5") PLAIN("f", "6"));
   const sl_task_options o = {
       .kind = SL_TASK_MIXTURE, .train = scratch_text("mixture.jsonl", with_turns), PAPER};
   sl_task t = load(&o);
