@@ -9,8 +9,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from . import (functions, functions64, gate_choice, gate_program, gate_trees, gates, model, numerics,
-               objective, optimizer, plants_tasks, plants_text, random, training, transformer)
+from . import (functions, functions64, gate_choice, gate_program, gate_trees, gates, model,
+               numerics, objective, optimizer, plants_tasks, plants_text, random, training,
+               transformer)
 from .numerics import F32, F64, fma, rn32, wide
 
 
