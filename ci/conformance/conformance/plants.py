@@ -9,9 +9,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
-from . import (answer_text, answer_values, evaluation, functions, functions64, gates, grading,
-               model, numerics, objective, optimizer, plants_text, random, rewards, tasks,
-               training, transformer)
+from . import (functions, functions64, gate_choice, gate_program, gate_trees, gates, model,
+               numerics, objective, optimizer, plants_tasks, plants_text, random, training,
+               transformer)
 from .numerics import F32, F64, fma, rn32, wide
 
 
@@ -148,13 +148,13 @@ def unrounded_centre(self, r, positive, original=objective.SmoothGate.value):
     return f, centred
 
 
-def one_kernel(file, side, given, original=training.side_of):
+def one_kernel(file, side, given, original=gate_choice.side_of):
     """A kernel that counts for both signs (L1.7)."""
     file.kernels = [family or file.kernels[1 - side] for side, family in enumerate(file.kernels)]
     return original(file, side, given)
 
 
-def expression(file, side, given, original=training.side_of):
+def expression(file, side, given, original=gate_choice.side_of):
     """A sign's expression in place of its kernel (L1.7)."""
     if file.f[side] is not None:
         file.kernels[side] = None
@@ -177,7 +177,7 @@ def single_kl(batch, kl, original=objective.kl_terms):
     return value.astype(F32).astype(F64), slope, clamped
 
 
-def square_rule(self, operation, v, a, original=gates.Trees.factor):
+def square_rule(self, operation, v, a, original=gate_trees.Trees.factor):
     """tanh' = 1 - tanh^2 (G3.2)."""
     if operation != "tanh":
         return original(self, operation, v, a)
@@ -236,7 +236,7 @@ def bias_first(x, w, bias=None):
     return numerics.matmul(np.concatenate([one, x], 1), np.concatenate([first, w], 1))
 
 
-def power_by_exp(x, q, original=gates.power):
+def power_by_exp(x, q, original=gate_program.power):
     """Powers as exp(q log x), whatever q is (G3.3)."""
     return functions64.exp(q * functions64.log(x)) if q not in (0, 1) else original(x, q)
 
@@ -263,66 +263,6 @@ def kept_groups(self, rollout, part, original=training.Run.join_round):
             rollout.ended.append(part.ended[i])
             rollout.old.append(part.old[i])
             rollout.rewards.append(part.rewards[i])
-
-
-def without_end(tokens, limit, buffer, original=rewards.length):
-    """A length that leaves out the end token (F3.9)."""
-    return original(tokens - 1, limit, buffer)
-
-
-def any_order(text, tags):
-    """A format that is met if all tags are there (F3.8)."""
-    return float(all(tag in text for tag in tags))
-
-
-def shuffled_held_out(problems, chosen):
-    """Held-out problems in the shuffled order (F3.4)."""
-    return [problem for prompt in chosen for problem in problems if problem[0] == prompt]
-
-
-def percent_alone(a, b):
-    """Items that are equal by value alone, be there a sign of percent or not (F3.13, 7)."""
-    return a[2] == b[2] and a[0] == b[0]
-
-
-def first_box(text):
-    """What the first box holds (F3.12)."""
-    at = text.find("\\boxed{")
-    end = None if at < 0 else answer_text.closing(text, at + 7)
-    return None if end is None else text[at + 7:end].strip(answer_text.WHITE)
-
-
-def from_the_left(self):
-    """Powers that bind from the left (F3.13, 3)."""
-    value = self.base()
-    while self.char("^"):
-        minus = self.char("-")
-        exponent = answer_values.rational(self.base())
-        value = answer_values.power(value, -exponent if minus else exponent, self.work)
-    return value
-
-
-def in_order(a, b):
-    """Lists whose order counts (F3.13, 8)."""
-    return a[0] == b[0] and len(a[1]) == len(b[1]) and all(
-        map(grading.equal_groups, a[1], b[1]))
-
-
-def any_shares(self, parts, seed, stream, original=tasks.MixedProblems.__init__):
-    """A mixture whose parts have equal shares (F3.14)."""
-    original(self, [(1, problems) for _, problems in parts], seed, stream)
-
-
-def cut_end(question, fits):
-    """A question that loses its end (F3.15)."""
-    while question and not fits(question):
-        question = question[:-1]
-    return question
-
-
-def biased_pass(counts, samples, k):
-    """pass@k as 1 - (1 - c / K)^k (L4.5, 4)."""
-    return sum(1 - (1 - c / samples) ** k for c in counts) / len(counts)
 
 
 # name: (what is wrong, the file of examples or the run where it is seen,
@@ -366,10 +306,10 @@ PLANTS = {
                   value_without_one),
     "centred64": ("centred values not rounded", "gated_loss", objective.SmoothGate, "value",
                   unrounded_centre),
-    "one-kernel": ("one kernel for both signs", "mixed", training, "side_of", one_kernel),
-    "expression": ("a sign's expression in place of its kernel", "mixed", training, "side_of",
+    "one-kernel": ("one kernel for both signs", "mixed", gate_choice, "side_of", one_kernel),
+    "expression": ("a sign's expression in place of its kernel", "mixed", gate_choice, "side_of",
                    expression),
-    "expressions": ("both signs' expressions in place of their kernels", "signs", training,
+    "expressions": ("both signs' expressions in place of their kernels", "signs", gate_choice,
                     "side_of", expression),
     "other-tau": ("kernels with the other sign's tau", "signs", gates.GateFile, "kernel_value",
                   other_value),
@@ -377,8 +317,8 @@ PLANTS = {
     "swapped": ("the gates of the signs exchanged", "signs", objective.GateBySign, "__init__",
                 swapped_sides),
     "kl": ("KL values in binary32", "gated_loss", objective, "kl_terms", single_kl),
-    "tanh": ("another rule for tanh", "gate", gates.Trees, "factor", square_rule),
-    "power": ("powers by exp and log", "gate", gates, "power", power_by_exp),
+    "tanh": ("another rule for tanh", "gate", gate_trees.Trees, "factor", square_rule),
+    "power": ("powers by exp and log", "gate", gate_program, "power", power_by_exp),
     "exp64": ("exp of a binary64 library", "gate", functions64, "exp", np.exp),
     "square": ("the square first in AdamW", "optimizer", optimizer, "adamw", square_first),
     "rope": ("rope of binary64 angles", "rope", transformer, "rope_tables", plain_rope),
@@ -402,22 +342,7 @@ PLANTS = {
                    first_numbers),
     "flat-kept": ("groups without variance kept", "dynamic", training.Run, "join_round",
                   kept_groups),
-    "end-token": ("lengths without the end token", "rewards", rewards, "length", without_end),
-    "any-order": ("tags in any order", "rewards", rewards, "template", any_order),
-    "percent": ("percentages equal by value alone", "grades", grading, "equal_items",
-                percent_alone),
-    "box": ("the first box in place of the last", "grades", answer_text, "boxed", first_box),
-    "towers": ("powers from the left", "grades", grading.Reader, "power", from_the_left),
-    "lists": ("lists in order", "grades", grading, "equal_values", in_order),
-    "sampled": ("sequences numbered sample by sample", "sampled", evaluation, "sequence_of",
-                lambda p, m, samples: m * samples + p),
-    "pass": ("pass@k with bias", "sampled", evaluation, "pass_at", biased_pass),
-    "trials": ("Wilson's interval of as many trials as completions", "sampled", evaluation,
-               "wilson", lambda share, n, original=evaluation.wilson: original(share, 6 * n)),
-    "shares": ("a mixture of equal shares", "words", tasks.MixedProblems, "__init__", any_shares),
-    "cut": ("prompts cut at their end", "words", tasks, "cut", cut_end),
-    "held-out": ("held-out problems in the order of the shuffle", "variants", tasks, "held_out_of",
-                 shuffled_held_out),
+    **plants_tasks.PLANTS,
     **plants_text.PLANTS,
 }
 

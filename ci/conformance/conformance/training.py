@@ -1,110 +1,17 @@
 """The loop of a run: training.md."""
-from dataclasses import dataclass
 from types import SimpleNamespace
 
 import numpy as np
 
-from . import (configuration, digests, gates, modelfolder, numerics, objective, optimizer, random,
-               rewards, tasks)
+from . import digests, modelfolder, numerics, objective, optimizer, random, rewards, tasks
+from .gate_choice import gate_of
 from .model import Model, Shape, decays, initial_parameters
-from .numerics import F32, F64, Packed, rn32
+from .numerics import F32, F64, rn32
+from .sequences import Rollout, Sequences
 from .transformer import sampled_logprobs
 
 NUMERICS = 2                        # the version, in the ledger (F4.4)
 SFT, RL, DONE = 0, 1, 2
-
-
-@dataclass
-class Sequences:
-    """Prompts with answers or completions (L1.4): ids of each, and the length of its prompt."""
-    ids: list
-    prompt: list
-
-    def packed(self, shards):
-        return Packed(np.cumsum([0] + [len(ids) for ids in self.ids]), shards)
-
-    def tokens(self):
-        """All ids, packed (N4.1)."""
-        return np.array([token for ids in self.ids for token in ids], np.uint32)
-
-    def masks(self):
-        """mask and target of every slot (L1.4)."""
-        masks, targets = [], []
-        for ids, prompt in zip(self.ids, self.prompt):
-            mask = np.zeros(len(ids), bool)
-            mask[prompt - 1:len(ids) - 1] = True
-            masks.append(mask)
-            targets.append(np.append(ids[1:], 0) * mask)
-        return np.concatenate(masks), np.concatenate(targets)
-
-    def choose(self, numbers):
-        """The sequences of these numbers, in this order."""
-        return Sequences([self.ids[i] for i in numbers], [self.prompt[i] for i in numbers])
-
-
-@dataclass
-class Rollout:
-    """One sampling of completions (L3.1); log-prob arrays are lists, one a sequence (L1.5)."""
-    sequences: Sequences
-    ended: list
-    old: list
-    rewards: list
-    advantage: np.ndarray | None = None
-    ref: list | None = None
-    rounds: int = 0                 # of dynamic sampling (L3.12), and groups dropped in them
-    dropped: int = 0
-
-
-def gate_of(config):
-    """L1.6 and L1.7."""
-    name, neg, pos = config["gate.name"], config["gate.neg"], config["gate.pos"]
-    if name in gates.FAMILIES:
-        return family_of(name, neg, pos)
-    file = gates.GateFile(name if name.endswith(".gate") else gates.FOLDER / f"{name}.gate")
-    return objective.GateBySign(side_of(file, 0, neg), side_of(file, 1, pos))
-
-
-def side_of(file, side, given):
-    """The gate of one sign of a gate file (L1.7)."""
-    family = file.kernels[side]
-    if family is None:
-        program = file.program(side, given)
-        if not np.isfinite(program.weight(np.ones(1, F32))).all():
-            raise ValueError(f"{file.path}: its weight at a ratio of 1 is not finite")
-        return objective.ExpressionGate((program, program))
-    file.values(side, given)
-    value = file.kernel_value(side, given)
-    file.check_kernel(side, family_weight(family, side, value), given)
-    if family in objective.SmoothGate.WEIGHTS:
-        return objective.SmoothGate(family, rn32(value), rn32(value))
-    return objective.ClipGate(value, value) if family == "clip" else objective.IDENTITY
-
-
-def family_of(name, neg, pos):
-    """A built-in gate from the decimals of the configuration (L1.6, F2.3)."""
-    allowed = {"clip": ({"low"}, {"high"}), "identity": (set(), set())}.get(name, ({"tau"},) * 2)
-    for given, names in zip((neg, pos), allowed):
-        if set(given) - names:
-            raise ValueError(f"gate {name} has no parameter {min(set(given) - names)} there")
-    if name in objective.SmoothGate.WEIGHTS:
-        return objective.SmoothGate(name, configuration.strtof(neg.get("tau", "1.05")),
-                                    configuration.strtof(pos.get("tau", "1.0")))
-    if name == "clip":
-        if float(neg.get("low", "0.2")) > 1:
-            raise ValueError("gate clip: low is outside [0, 1]")    # F2.3
-        return objective.ClipGate(float(neg.get("low", "0.2")), float(pos.get("high", "0.2")))
-    return objective.IDENTITY
-
-
-def family_weight(family, side, value):
-    """The weight of a family in binary64, for the check of a gate file (G1.3)."""
-    if family == "identity":
-        return np.ones_like
-    if family == "clip":
-        edge = 1 + value if side else 1 - value
-        return lambda r: (r <= edge if side else r >= edge).astype(F64)
-    function = objective.SmoothGate.WEIGHTS[family].approximate
-    return lambda r: function(value * (r - 1))
 
 
 class Run:

@@ -11,8 +11,8 @@ from pathlib import Path
 import gmpy2
 import numpy as np
 
-from conformance import (configuration, examples, functions, gates, modelfolder, numerics,
-                         objective, records, rewards, tasks, training)
+from conformance import (configuration, examples, functions, gate_choice, gates, modelfolder,
+                         numerics, objective, records, rewards, tasks)
 from conformance.model import Shape, initial_parameters
 from conformance.numerics import F32
 
@@ -172,10 +172,10 @@ class Texts(unittest.TestCase):
     def test_kernel_of_a_gate(self):
         """A file with `kernel` is compared at the values that hold, and NaN is no agreement."""
         text = "gate a kernel identity param p in [0, 1] default 0 f = r + p*r"
-        training.side_of(gates.GateFile("a", text), 1, {})
+        gate_choice.side_of(gates.GateFile("a", text), 1, {})
         for other, given in ((text, {"p": "0.5"}), (text.replace("p*r", "sqrt(p - 1)*r"), {})):
             with self.assertRaises(gates.GateError):
-                training.side_of(gates.GateFile("a", other), 1, given)
+                gate_choice.side_of(gates.GateFile("a", other), 1, given)
 
     def test_kernels_by_sign(self):
         """Each sign has its kernel, or its expression, and needs that kernel's parameter only."""
@@ -183,14 +183,14 @@ class Texts(unittest.TestCase):
                 "pos f = r if r <= 1 + high | 1 + high otherwise neg f = 2*r")
         file = gates.GateFile("a", text)
         self.assertEqual(file.kernels, [None, "clip"])
-        gate = objective.GateBySign(training.side_of(file, 0, {}), training.side_of(file, 1, {}))
+        gate = objective.GateBySign(*(gate_choice.side_of(file, side, {}) for side in (0, 1)))
         r = F32([0.5, 1.25, 1.5])
         self.assertEqual(gate.weight(r, 1).tolist(), [1, 1, 0])
         self.assertEqual(gate.weight(r, 0).tolist(), [2, 2, 2])
         for side, other in ((0, text.replace("pos kernel", "kernel")),
                             (1, text.replace("high", "low"))):
             with self.assertRaisesRegex(gates.GateError, "no parameter"):
-                training.side_of(gates.GateFile("a", other), side, {})
+                gate_choice.side_of(gates.GateFile("a", other), side, {})
 
     def test_once(self):
         """gate and cite at most once, kernel at most once for a sign, a sign where it may be."""

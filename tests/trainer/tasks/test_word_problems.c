@@ -119,6 +119,12 @@ Test(word_problems, bad_lines_are_refused_with_their_place) {
       {SL_TASK_MIXTURE, "{\"task\": \"math\", \"share\": 1, \"train\": \"no\"}\n",
        "/no: cannot open"},
       {SL_TASK_MIXTURE, "{\"task\": \"math\", \"shares\": 1}\n", "train.jsonl:1:18: shares: "},
+      {SL_TASK_MIXTURE,
+       "{\"task\": \"math\", \"share\": 1, \"train\": \"x\", \"held_out_fraction\": 0.91}\n",
+       "train.jsonl:1:44: held_out_fraction: expected a number from 0 to 0.9"},
+      {SL_TASK_MIXTURE,
+       "{\"task\": \"math\", \"share\": 1, \"train\": \"x\", \"held_out_fraction\": -0.01}\n",
+       "train.jsonl:1:44: held_out_fraction: expected a number from 0 to 0.9"},
   };
   for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
     const sl_task_options o = {
@@ -154,17 +160,101 @@ Test(word_problems, a_mixture_has_parts_with_names) {
   cr_assert_str_eq(t.held_out.items[1].category, "deep");
   cr_assert(t.texts.n == 1 && t.texts.of == 7 && t.texts.line == 3);
   sl_task_free(&t);
+  /* Some of them are in the other part's training list, wherever it is split. */
   const sl_task_options leak =
-      mixed(Q("a", "#### 1"), Q("d", "#### 3"), M("d", "4") M("e", "5") M("f", "6") M("g", "7"));
-  sl_error err;
-  sl_task none;
-  const sl_status status = sl_task_load(&none, &leak, &err);
-  if (status == SL_OK) { /* d is held out in both */
-    sl_task_free(&none);
-    return;
+      mixed(Q("a", "#### 1"), Q("d", "#### 3") Q("e", "#### 3") Q("f", "#### 3") Q("g", "#### 3"),
+            M("d", "4") M("e", "5") M("f", "6") M("g", "7"));
+  sl_error err = {SL_OK, ""};
+  sl_task none = {.n_parts = 0};
+  expect_error(sl_task_load(&none, &leak, &err), SL_ERR_INPUT, &err,
+               "' is a training problem of deep and held out by gsm8k");
+}
+
+Test(word_problems, a_part_of_a_mixture_names_its_keys) {
+  scratch_text("a.jsonl",
+               "{\"q\": \"a\", \"how\": \"\\\\boxed{1}\"}\n"
+               "{\"q\": \"b\", \"how\": \"\\\\boxed{2}\", "
+               "\"what\": \"3\"}\n");
+  const sl_task_options o = {
+      .kind = SL_TASK_MIXTURE,
+      .train = scratch_text("mixture.jsonl",
+                            "{\"task\": \"math\", \"share\": 1, \"train\": \"a.jsonl\", "
+                            "\"test\": \"a.jsonl\", \"prompt_key\": \"q\", "
+                            "\"answer_key\": \"what\", \"solution_key\": \"how\"}\n"),
+      .held_out_only = 1,
+      PAPER};
+  sl_task t = load(&o);
+  cr_assert_eq(t.held_out.n, 2);
+  cr_expect_str_eq(t.held_out.items[0].gold, "1");
+  cr_expect_str_eq(t.held_out.items[1].gold, "3");
+  sl_task_free(&t);
+}
+
+Test(word_problems, a_mixture_has_at_most_so_many_parts) {
+  char lines[(SL_MIXTURE_PARTS + 1) * 90] = "", name[16];
+  size_t used = 0;
+  for (int i = 0; i <= SL_MIXTURE_PARTS; i++) {
+    char rows[150];
+    snprintf(name, sizeof name, "%d.jsonl", i);
+    snprintf(rows, sizeof rows, Q("%d", "#### 1") Q("%d?", "#### 1"), i, i);
+    scratch_text(name, rows);
+    used += (size_t)snprintf(lines + used, sizeof lines - used,
+                             "{\"task\": \"gsm8k\", \"share\": 1, \"train\": \"%s\", "
+                             "\"held_out_fraction\": 0.5}\n",
+                             name);
   }
-  expect_error(status, SL_ERR_INPUT, &err,
-               "the prompt 'd' is a training problem of deep and held out by gsm8k");
+  const sl_task_options o = {
+      .kind = SL_TASK_MIXTURE, .train = scratch_text("mixture.jsonl", lines), PAPER};
+  sl_error err = {SL_OK, ""};
+  sl_task t = {.n_parts = 0};
+  expect_error(sl_task_load(&t, &o, &err), SL_ERR_INPUT, &err, "mixture.jsonl:");
+  cr_expect(strstr(err.message, "more than "), "%s", err.message);
+}
+
+/* A line of two answers, the second to this question. */
+#define TURNS(question, answer)                                 \
+  "{\"messages\": [{\"role\": \"user\", \"content\": \"Hi\"}, " \
+  "{\"role\": \"assistant\", \"content\": \"Yes?\"}, "          \
+  "{\"role\": \"user\", \"content\": \"" question               \
+  "\"}, "                                                       \
+  "{\"role\": \"assistant\", \"content\": \"" answer "\"}]}\n"
+
+#define PLAIN(prompt, reply) "{\"prompt\": \"" prompt "\", \"reply\": \"" reply "\"}\n"
+
+static const char with_turns[] =
+    "{\"task\": \"gsm8k\", \"share\": 1, \"train\": \"a.jsonl\", "
+    "\"held_out_fraction\": 0.5}\n"
+    "{\"task\": \"jsonl\", \"name\": \"talk\", \"share\": 2, \"train\": \"b.jsonl\", "
+    "\"held_out_fraction\": 0.5, \"answer_key\": \"reply\"}\n";
+
+Test(word_problems, a_part_of_a_mixture_has_conversations) {
+  scratch_text("a.jsonl", Q("a", "#### 1") Q("b", "#### 2"));
+  scratch_text("b.jsonl", TURNS("c", "3") TURNS("d", "4") PLAIN("e", "5") PLAIN("f", "6"));
+  const sl_task_options o = {
+      .kind = SL_TASK_MIXTURE, .train = scratch_text("mixture.jsonl", with_turns), PAPER};
+  sl_task t = load(&o);
+  cr_assert(t.n_parts == 2 && t.train.n == 3 && t.held_out.n == 3);
+  size_t found = 0, plain = 0;
+  for (size_t i = 0; i < 6; i++) {
+    const sl_problem *p = i < 3 ? &t.train.items[i] : &t.held_out.items[i - 3];
+    if (strcmp(p->category, "talk") != 0) {
+      cr_assert_not(p->has_turns);
+      continue;
+    }
+    plain += !p->has_turns;
+    if (!p->has_turns) continue;
+    const int is_c = strcmp(p->answer, "3") == 0;
+    cr_expect_str_eq(p->answer, is_c ? "3" : "4");
+    cr_expect(strstr(p->prompt, is_c ? "\"c\"" : "\"d\"") && strstr(p->prompt, "\"Yes?\""));
+    cr_expect_not(strstr(p->prompt, is_c ? "\"3\"" : "\"4\""), "the answer is no part of it");
+    found++;
+  }
+  cr_assert(found == 2 && plain == 2, "%zu conversations, %zu prompts", found, plain);
+  sl_task_free(&t);
+  scratch_text("b.jsonl", TURNS("c", "3") TURNS("d", ""));
+  sl_error err = {SL_OK, ""};
+  expect_error(sl_task_load(&t, &o, &err), SL_ERR_INPUT, &err,
+               "b.jsonl:2:2: messages: expected two turns or more, the last an assistant's");
 }
 
 Test(word_problems, long_prompts_are_refused_dropped_or_cut) {
