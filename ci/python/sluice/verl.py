@@ -115,8 +115,8 @@ def denominators(mode: str, mask: Tensor, batch: "Mapping[str, Any]") \
 
 
 def _check(named: "Mapping[str, Any]") -> None:
-    """Tensors of a batch (B, T): old_log_prob and response_mask of the shape of log_prob, the others
-    what broadcasts to it. A gradient by them would be lost."""
+    """Tensors of a batch (B, T): old_log_prob and response_mask of the shape of log_prob, the
+    others what broadcasts to it. A gradient by them would be lost."""
     shape: Any = None
     for name, value in named.items():
         if value is None and name == "rollout_is_weights":
@@ -129,8 +129,8 @@ def _check(named: "Mapping[str, Any]") -> None:
         if name == "log_prob":
             shape = value.shape
             if len(shape) != 2 or not value.dtype.is_floating_point:
-                raise InvalidInput(f"log_prob is {value.dtype} of shape {tuple(shape)}, and must be "
-                                   "log-probs (B, T)")
+                raise InvalidInput(f"log_prob is {value.dtype} of shape {tuple(shape)}, and must "
+                                   "be log-probs (B, T)")
             continue
         if value.requires_grad:
             raise InvalidInput(f"{name} requires a gradient, and the loss has none by it: pass "
