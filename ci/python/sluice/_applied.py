@@ -20,7 +20,7 @@ class Applied(torch.autograd.Function):
                 by_entropy: "Optional[Tensor]", value: float) -> Tensor:
         """The value, float32 of no dimension. by_entropy: None without a bonus."""
         ctx.save_for_backward(gradient, by_entropy, logp_new, entropy)
-        return torch.tensor(value, dtype=torch.float32, device=logp_new.device)
+        return torch.scalar_tensor(value, dtype=torch.float32, device=logp_new.device)
 
     @staticmethod
     def backward(ctx: Any, grad: Tensor) -> "Tuple[Optional[Tensor], ...]":

@@ -2,6 +2,7 @@
 
 Nothing is copied. What cannot be used as it is, is refused with the call that makes it usable.
 """
+import ctypes
 import sys
 from typing import Any
 
@@ -18,13 +19,14 @@ class Wrong(InvalidInput, TypeError):
 
 def _is_torch(value: object) -> bool:
     torch: Any = sys.modules.get("torch")
-    return torch is not None and isinstance(value, torch.Tensor)
+    # The type first: isinstance asks the tensors' metaclass.
+    return torch is not None and (type(value) is torch.Tensor or isinstance(value, torch.Tensor))
 
 
 def _of_torch(name: str, value: Any) -> "numpy.ndarray[Any, Any]":
     """The memory of a tensor. NumPy has no type for bfloat16, which is refused here."""
     import torch
-    if value.device.type != "cpu":
+    if not value.is_cpu:
         raise Wrong(f"{name} is on {value.device}, and this computes on the CPU: pass {name}.cpu()")
     if value.layout != torch.strided:
         raise Wrong(f"{name} has layout {value.layout}: pass {name}.to_dense()")
@@ -32,7 +34,8 @@ def _of_torch(name: str, value: Any) -> "numpy.ndarray[Any, Any]":
         raise Wrong(f"{name} is bfloat16, not float32: pass {name}.float()")
     if value.is_conj() or value.is_neg():
         raise Wrong(f"{name} is a lazy view: pass {name}.resolve_neg()")
-    array: "numpy.ndarray[Any, Any]" = value.detach().numpy()
+    array: "numpy.ndarray[Any, Any]" = (
+        value.detach() if value.requires_grad else value).numpy()
     return array
 
 
@@ -83,8 +86,9 @@ def floats(name: str, value: object, shape: "tuple[int, ...] | None" = None) \
 def flags(name: str, value: object, shape: "tuple[int, ...]") \
         -> "numpy.ndarray[Any, numpy.dtype[numpy.uint8]]":
     """A contiguous array of bytes that are 0 or not, of that shape: bool or uint8."""
-    if _is_torch(value) and str(getattr(value, "dtype")) == "torch.bool":
-        value = value.view(sys.modules["torch"].uint8)  # type: ignore[attr-defined]
+    torch: Any = sys.modules.get("torch")
+    if _is_torch(value) and getattr(value, "dtype") == torch.bool:
+        value = value.view(torch.uint8)  # type: ignore[attr-defined]
     array = view(name, value)
     if array.dtype not in (numpy.bool_, numpy.uint8):
         fix = f"{name}.bool()" if _is_torch(value) else f"{name}.astype(bool)"
@@ -120,5 +124,12 @@ def _shape(name: str, array: "numpy.ndarray[Any, Any]", shape: "tuple[int, ...] 
 
 
 def address(array: "numpy.ndarray[Any, Any] | None") -> "int | None":
-    """Where its memory begins; None for none."""
-    return None if array is None else int(array.ctypes.data)
+    """Where its memory begins; None for none. By the buffer's protocol, in half the time of
+    `array.ctypes`, where it has one: not of what is read-only or empty."""
+    if array is None:
+        return None
+    buffer: Any = array
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(buffer))
+    except (BufferError, TypeError, ValueError):
+        return int(array.ctypes.data)

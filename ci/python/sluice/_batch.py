@@ -1,8 +1,7 @@
 """A batch of the gated loss as the library takes it: where sequences begin and how many of their
 tokens count. Internal."""
 import re
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy
 
@@ -11,8 +10,7 @@ from ._errors import InvalidInput
 from ._library import lib
 
 
-@dataclass(frozen=True)
-class Layout:
+class Layout(NamedTuple):
     """Sequences of a batch. seq: offsets into its flat arrays. rows: which of the library's
     sequences are the caller's; None for all."""
     seq: "numpy.ndarray[Any, numpy.dtype[numpy.uint32]]"
@@ -21,8 +19,7 @@ class Layout:
     rows: "numpy.ndarray[Any, Any] | None"
 
 
-@dataclass(frozen=True)
-class Advantages:
+class Advantages(NamedTuple):
     """One array of the two: an advantage a sequence, or one a token (spec O4.7)."""
     by_sequence: "numpy.ndarray[Any, numpy.dtype[numpy.float32]] | None"
     by_token: "numpy.ndarray[Any, numpy.dtype[numpy.float32]] | None"

@@ -235,7 +235,7 @@ class Context:
         with self._lock:
             return int(lib.sl_context_threads(self._live()))
 
-    def gated_loss(self, d: int, e: "int | None", sums: int, objective: Objective,
+    def gated_loss(self, d: "int | None", e: "int | None", sums: "int | None", objective: Objective,
                    batch: Batch) -> None:
         """sl_gated_loss: d, e and sums are addresses."""
         with self._lock:

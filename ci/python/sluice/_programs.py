@@ -4,7 +4,7 @@ They are processes of their own because a prover that lacks memory, or time, end
 never ends the caller's.
 """
 import errno
-import math
+import numbers
 import os
 import re
 import signal
@@ -27,9 +27,17 @@ _FOLDER = Path(__file__).parent / "bin"
 LONGEST = 2_000_000
 """Seconds: poll takes milliseconds as an int of C."""
 
+LEAST = 100_000_000
+"""Bytes of address space with which every command starts: sluice-check takes 76 MB, sluice 18."""
+
 
 def _number(value: object) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
+
+
+def _whole(value: object) -> bool:
+    return (isinstance(value, numbers.Integral) and not isinstance(value, bool)
+            or isinstance(value, float) and value.is_integer())
 
 
 def operand(value: "str | os.PathLike[str]") -> str:
@@ -48,8 +56,9 @@ class Limits:
         if self.seconds is not None and not (_number(self.seconds) and 0 < self.seconds <= LONGEST):
             raise InvalidInput(f"timeout must be seconds above 0 and at most {LONGEST}, or None "
                                f"for no limit, not {self.seconds!r}")
-        if self.memory is not None and not (_number(self.memory) and 0 < self.memory < math.inf):
-            raise InvalidInput(f"memory must be bytes above 0, or None, not {self.memory!r}")
+        if self.memory is not None and not (_whole(self.memory) and 0 < self.memory < 2**63):
+            raise InvalidInput("memory must be bytes above 0, a whole number below 2^63, or None, "
+                               f"not {self.memory!r}")
 
 
 @dataclass(frozen=True)
@@ -167,6 +176,17 @@ def run(program: str, arguments: "Sequence[str]", limits: Limits, gently: bool =
     return completed
 
 
+def _short_of_memory(text: str, memory: "int | None") -> str:
+    """What it said, with the limit; below LEAST what that is, because the system's loader of
+    programs says little, or nothing."""
+    if memory is None:
+        return text
+    if memory >= LEAST:
+        return f"{text} (memory={int(memory)} bytes: raise it)"
+    return (f"{text}: there is no room for it to start, or little more (memory={int(memory)} "
+            f"bytes: raise it; every command starts with {LEAST})")
+
+
 def _fail(program: str, arguments: "Sequence[str]", completed: Completed,
           limits: Limits) -> NoReturn:
     text = completed.errors.strip() or completed.output.strip()
@@ -180,8 +200,8 @@ def _fail(program: str, arguments: "Sequence[str]", completed: Completed,
     # Threads that find no room for their stacks: the command names the limit itself.
     short |= limits.memory is not None and "address space is limited" in text
     if short:
-        limit = "" if limits.memory is None else f" (memory={limits.memory} bytes: raise it)"
-        raise MemoryLimit((text or f"{program} was ended by signal {-completed.code}") + limit)
+        raise MemoryLimit(_short_of_memory(text or f"{program} {arguments[0]} was ended by signal "
+                                           f"{-completed.code}", limits.memory))
     if completed.code in (USAGE, INPUT):
         raise InvalidInput(text)
     if completed.code == SYSTEM:

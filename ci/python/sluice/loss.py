@@ -121,15 +121,17 @@ def coefficients(tokens: "numpy.ndarray[Any, Any]", aggregation: str,
     """
     kind = _choice("aggregation", aggregation, AGGREGATIONS)
     if denominators is None:
-        denominators = Denominators(float(numpy.count_nonzero(tokens)),
-                                    float(tokens.sum(dtype=numpy.int64)))
-        if denominators.tokens == 0:
+        step = (float(numpy.count_nonzero(tokens)),
+                float(numpy.add.reduce(tokens, dtype=numpy.int64)))
+        if step[1] == 0:
             raise InvalidInput("the batch has no unmasked token: nothing to learn from; pass "
                                "denominators if it is part of a step")
+    else:
+        step = step_of(denominators)
     if kind == 2 and not (constant_length is not None and 1 <= constant_length < numpy.inf):
         raise InvalidInput("aggregation 'constant' needs constant_length, finite and at least 1, "
                            f"not {constant_length}")
-    needed = number_of("denominators", step_of(denominators)[kind == 1])
+    needed = number_of("denominators", step[kind == 1])
     if not 1 <= needed < numpy.inf:
         raise InvalidInput(f"denominators: {needed} {'tokens' if kind == 1 else 'sequences'}, and "
                            "a step has at least 1")
@@ -173,8 +175,19 @@ _SUMS = numpy.dtype(SUMS)
 _DOUBLES = _SUMS.itemsize // 8
 _NAMES = ("objective", "centred", "kl", "entropy", "y_sum", "y_square_sum", "weight_sum",
           "effective_sum")
-_COUNTS = ("tokens", "below_half", "clamped")
-_FIRST_COUNT = sum(numpy.dtype(kind).itemsize for name, kind in SUMS[:9]) // 4
+_COUNTS = ("tokens", "below_half", "clamped", "kl_clamped")
+
+
+def _column(name: str, size: int) -> int:
+    """A field of sl_loss_sums as a column of numbers of that many bytes."""
+    assert _SUMS.fields is not None
+    return int(_SUMS.fields[name][1]) // size
+
+
+_FIRST_COUNT = _column(_COUNTS[0], 4)
+_AFTER_COUNTS = _column(_COUNTS[-1], 4) + 1
+_COUNT_AT = tuple(_column(name, 4) - _FIRST_COUNT for name in _COUNTS)
+_LOG_RATIO = _column("log_ratio_sum", 8)
 
 
 def _ascending(values: "numpy.ndarray[Any, Any]") -> "list[float]":
@@ -191,11 +204,13 @@ def _totals(sums: "numpy.ndarray[Any, Any]") -> "dict[str, float]":
     NumPy for each field would cost as much as the loss of 10,000 tokens."""
     wide = sums.view(numpy.float64).reshape(-1, _DOUBLES)
     narrow = sums.view(numpy.uint32).reshape(-1, 2 * _DOUBLES)
-    counts = narrow[:, _FIRST_COUNT:_FIRST_COUNT + len(_COUNTS)].sum(
-        axis=0, dtype=numpy.int64).tolist()
-    return {**dict(zip(_NAMES, _ascending(wide[:, :len(_NAMES)]))), **dict(zip(_COUNTS, counts)),
-            "log_ratio_sum": _ascending(sums["log_ratio_sum"][:, None])[0],
-            "kl_clamped": int(sums["kl_clamped"].sum(dtype=numpy.int64))}
+    # All from the first count to the last: what lies between them is added and not used.
+    counts = numpy.add.reduce(narrow[:, _FIRST_COUNT:_AFTER_COUNTS], axis=0,
+                              dtype=numpy.int64).tolist()
+    found = dict(zip(_NAMES, _ascending(wide[:, :len(_NAMES)])))
+    found["log_ratio_sum"], = _ascending(wide[:, _LOG_RATIO:_LOG_RATIO + 1])
+    found.update((name, counts[at]) for name, at in zip(_COUNTS, _COUNT_AT))
+    return found
 
 
 def _metrics(sums: "numpy.ndarray[Any, Any]", ratios: "UpdateRatios | None") -> Metrics:
@@ -210,7 +225,8 @@ def _metrics(sums: "numpy.ndarray[Any, Any]", ratios: "UpdateRatios | None") -> 
         objective=total["objective"], centred=total["centred"], kl=total["kl"],
         entropy=total["entropy"],
         ratio_mean=1.0 + y, ratio_variance=max(0.0, variance) if tokens else variance,
-        ratio_max=float(sums["ratio_max"].max(initial=0.0)), weight_mean=total["weight_sum"] / n,
+        ratio_max=float(numpy.maximum.reduce(sums["ratio_max"], initial=0.0)),
+        weight_mean=total["weight_sum"] / n,
         below_half=total["below_half"] / n,
         clamped=int(total["clamped"]),
         kl_clamped=int(total["kl_clamped"]), approximate_kl=y - x,
@@ -279,13 +295,13 @@ def gated_loss(
     d = numpy.empty(new.shape, numpy.float32)
     e = numpy.empty(new.shape, numpy.float32) if entropy_bonus > 0 else None
     sums = numpy.zeros(rows.seq.size - 1, _SUMS)
+    address = _arrays.address
     batch = Batch(
-        _arrays.address(new), _arrays.address(old), _arrays.address(ref), _arrays.address(bits),
-        _arrays.address(live), _arrays.address(rows.seq), _arrays.address(advantage),
-        _arrays.address(weight), rows.seq.size - 1, _arrays.address(given.by_token))
+        address(new), address(old), address(ref), address(bits), address(live), address(rows.seq),
+        address(advantage), address(weight), rows.seq.size - 1, address(given.by_token))
     used = context or shared_context(threads)
     try:
-        used.gated_loss(d.ctypes.data, _arrays.address(e), sums.ctypes.data, objective, batch)
+        used.gated_loss(address(d), address(e), address(sums), objective, batch)
     except InvalidInput as error:
         raise InvalidInput(_batch.in_callers_words(str(error), rows.rows)) from None
     ratios = None

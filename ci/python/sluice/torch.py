@@ -23,7 +23,7 @@ from torch import Tensor
 from . import loss as _loss
 from ._applied import NO_SECOND, Applied, refuse_transforms
 from ._errors import InvalidInput, number_of, path_of
-from ._gate import Gate, Value, by_key
+from ._gate import Gate, Value, by_key, is_path
 from ._library import shared_context
 from .loss import Denominators, GatedLoss
 
@@ -66,8 +66,8 @@ def _forward(
 
 def _numbers(out: GatedLoss, absent: float) -> Tensor:
     """The metrics in one tensor."""
-    found = [getattr(out.metrics, name) for name in _METRICS]
-    return torch.from_numpy(numpy.array([absent if x is None else x for x in found], "<f8"))
+    found = [absent if x is None else x for x in vars(out.metrics).values()]
+    return torch.from_numpy(numpy.array(found, "<f8"))
 
 
 def _fake_forward(
@@ -185,15 +185,55 @@ _KNOWN = all(hasattr(_c, name) for name in (
     "_len_torch_dispatch_stack", "_is_torch_function_mode_enabled", "_get_tracing_state"))
 
 
-def _nothing_looks(*tensors: "Optional[Tensor]") -> bool:
+_PLAIN = frozenset((Tensor, torch.nn.Parameter))
+
+
+def _nothing_looks(needed: "Tuple[Tensor, ...]", others: "Tuple[Optional[Tensor], ...]",
+                   learned: "Tuple[Optional[Tensor], ...]") -> bool:
     """Whether nobody but autograd would see the operator: no tracer, no mode, no autocast, no
-    subclass of tensors. False where this PyTorch does not say so."""
+    subclass of tensors; and `_check` would find nothing. False where this PyTorch does not say so.
+    learned: those that may require a gradient."""
     if torch.compiler.is_compiling() or not _KNOWN:
         return False
-    return (_c._len_torch_dispatch_stack() == 0 and not _c._is_torch_function_mode_enabled()
-            and _c._get_tracing_state() is None and not torch.is_autocast_enabled("cpu")
-            and all(tensor is None or type(tensor) in (Tensor, torch.nn.Parameter)
-                    for tensor in tensors))
+    if (_c._len_torch_dispatch_stack() or _c._is_torch_function_mode_enabled()
+            or _c._get_tracing_state() is not None or torch.is_autocast_enabled("cpu")):
+        return False
+    for tensor in needed:
+        if type(tensor) not in _PLAIN or not tensor.is_cpu or tensor.requires_grad:
+            return False
+    for optional in others:
+        if optional is not None and (
+                type(optional) not in _PLAIN or not optional.is_cpu or optional.requires_grad):
+            return False
+    for optional in learned:
+        if optional is not None and (type(optional) not in _PLAIN or not optional.is_cpu):
+            return False
+    return learned[0] is not None
+
+
+@functools.lru_cache(maxsize=64)
+def _named(gate: str, tau_pos: "Optional[float]", tau_neg: "Optional[float]",
+           values: "Tuple[Tuple[str, float], ...]") -> Gate:
+    """A built-in with its values, as often as it is needed."""
+    return _loss.gate_of(gate, tau_pos, tau_neg, dict(values))
+
+
+def _ready(gate: Any, tau_pos: Any, tau_neg: Any, parameters: Any) -> "Optional[Gate]":
+    """The gate of a call before, if this one names a built-in and gives values that are floats, or
+    none: True and 1 would be keys like 1.0."""
+    if type(gate) is not str or is_path(gate):
+        return None
+    values: "Tuple[Tuple[str, Any], ...]" = ()
+    if parameters is not None:
+        if type(parameters) is not dict:
+            return None
+        values = tuple(parameters.items())
+        for name, value in values:
+            if type(name) is not str or type(value) is not float:
+                return None
+    if type(tau_pos) is type(tau_neg) is float or (tau_pos is None and tau_neg is None):
+        return _named(gate, tau_pos, tau_neg, values)
+    return None
 
 
 def _directly(logp_new: Tensor, entropy: "Optional[Tensor]", *rest: Any,
@@ -229,16 +269,20 @@ def gated_loss(
     Errors: InvalidInput, Unavailable as in `sluice.gated_loss`.
     """
     refuse_transforms(logp_new, logp_old, advantages, logp_ref, entropy)
-    _check({"logp_new": logp_new, "logp_old": logp_old, "advantages": advantages, "mask": mask,
-            "logp_ref": logp_ref, "entropy": entropy})
+    starts, ends = _integers("seq", seq), _integers("groups", groups)
+    alone = _nothing_looks((logp_old, advantages, mask), (logp_ref, starts, ends),
+                           (logp_new, entropy))
+    if not alone:
+        _check({"logp_new": logp_new, "logp_old": logp_old, "advantages": advantages,
+                "mask": mask, "logp_ref": logp_ref, "entropy": entropy})
     beta, entropy_bonus = number_of("beta", beta), number_of("entropy_bonus", entropy_bonus)
     if entropy is not None and entropy.requires_grad and not entropy_bonus > 0:
         entropy = entropy.detach()
-    values, starts = _pairs(tau_pos, tau_neg, parameters), _integers("seq", seq)
-    ends = _integers("groups", groups)
-    if _nothing_looks(logp_new, logp_old, advantages, mask, starts, ends, logp_ref, entropy):
+    ready = _ready(gate, tau_pos, tau_neg, parameters) if alone else None
+    values = {} if ready is not None else _pairs(tau_pos, tau_neg, parameters)
+    if alone:
         return _directly(
-            logp_new, entropy, logp_old, advantages, mask, seq=starts, gate=gate,
+            logp_new, entropy, logp_old, advantages, mask, seq=starts, gate=ready or gate,
             parameters=values, groups=ends, level=level, aggregation=aggregation,
             constant_length=constant_length, denominators=denominators, kl=kl, beta=beta,
             logp_ref=logp_ref, entropy_bonus=entropy_bonus)

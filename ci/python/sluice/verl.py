@@ -12,6 +12,7 @@ clip_ratio_low and clip_ratio_high, c from clip_ratio_c; others are those of the
 `register` adds a gate of one's own. The loss is computed on the CPU; log-probs may be anywhere.
 """
 import importlib
+import math
 import os
 from typing import Any, Callable, Mapping, Optional, Union
 
@@ -20,7 +21,7 @@ from torch import Tensor
 
 from ._applied import applied, shortest
 from ._certified import demand
-from ._errors import InvalidInput, Unavailable
+from ._errors import InvalidInput, Unavailable, mapping_of, number_of, path_of
 from ._gate import Gate, Value, load
 from ._library import LEVELS
 from .loss import Denominators, GatedLoss, gate_of
@@ -61,23 +62,40 @@ def _norm_divides_by_sequences() -> bool:
     return bool(_core.agg_loss(ones, ones, "seq-mean-token-sum-norm", loss_scale_factor=1) == 1)
 
 
+def _count(batch: "Mapping[str, Any]", name: str, least: float) -> "Optional[float]":
+    """A number of global_batch_info; None where it has none."""
+    value = batch.get(name)
+    if value is None:
+        return None
+    found = number_of(name, value)
+    if isinstance(value, bool) or not least <= found < math.inf:
+        raise InvalidInput(f"global_batch_info: {name} is {value!r}, and must be a number of at "
+                           f"least {least:g}")
+    return found
+
+
 def denominators(mode: str, mask: Tensor, batch: "Mapping[str, Any]") \
         -> "tuple[str, Optional[float], Denominators, float]":
     """verl's agg_loss as aggregation, constant_length and denominators, and a factor of the loss.
 
     mode: one of MODES; batch: the configuration's global_batch_info. Errors: InvalidInput, for
-    another mode, an entry that is not known, or dp_size > 1 without the count that it needs.
+    another mode, an entry that is not known or no such number, or dp_size > 1 without the count
+    that it needs.
     """
-    unknown = sorted(set(batch) - _BATCH)
+    batch = mapping_of("global_batch_info", batch, '{"dp_size": 2, "global_batch_size": 64}')
+    unknown = sorted(map(str, set(batch) - _BATCH))
     if unknown:
         raise InvalidInput(f"global_batch_info has {', '.join(unknown)}: it would have no effect")
     if mode not in MODES:
         raise InvalidInput(f"loss_agg_mode must be one of {', '.join(MODES)}, not '{mode}'")
-    ranks = float(batch.get("dp_size") or 1)
+    ranks = _count(batch, "dp_size", 1)
+    ranks = 1.0 if ranks is None else ranks
+    if not ranks.is_integer():
+        raise InvalidInput(f"global_batch_info: dp_size is {ranks}, and must be whole")
     if mode == "token-sum":
         return "constant", 1.0, Denominators(1.0, 1.0), ranks
     needed = "batch_num_tokens" if mode == "token-mean" else "global_batch_size"
-    count = batch.get(needed)
+    count = _count(batch, needed, 0)
     if count is None and ranks > 1:
         raise InvalidInput(f"loss_agg_mode '{mode}' with dp_size {ranks:g} needs {needed}")
     if mode == "token-mean":
@@ -89,11 +107,42 @@ def denominators(mode: str, mask: Tensor, batch: "Mapping[str, Any]") \
         return "sequence-mean", None, step, ranks
     length = 1.0
     if mode == "seq-mean-token-sum-norm":
-        factor = batch.get("loss_scale_factor")
+        factor = _count(batch, "loss_scale_factor", 1)
         length = float(mask.shape[-1] if factor is None else factor)
         if not _norm_divides_by_sequences():
             step, ranks = Denominators(1.0, 1.0), 1.0
     return "constant", length, step, ranks
+
+
+def _check(named: "Mapping[str, Any]") -> None:
+    """Tensors of a batch (B, T): old_log_prob and response_mask of the shape of log_prob, the
+    others what broadcasts to it. A gradient by them would be lost."""
+    shape: Any = None
+    for name, value in named.items():
+        if value is None and name == "rollout_is_weights":
+            continue
+        if not isinstance(value, Tensor):
+            raise InvalidInput(f"{name} is a {type(value).__name__}, not a tensor: pass "
+                               f"torch.as_tensor({name})")
+        if value.device.type == "meta":
+            raise InvalidInput(f"{name} is on the device meta: it has no values")
+        if name == "log_prob":
+            shape = value.shape
+            if len(shape) != 2 or not value.dtype.is_floating_point:
+                raise InvalidInput(f"log_prob is {value.dtype} of shape {tuple(shape)}, and must "
+                                   "be log-probs (B, T)")
+            continue
+        if value.requires_grad:
+            raise InvalidInput(f"{name} requires a gradient, and the loss has none by it: pass "
+                               f"{name}.detach()")
+        fits = value.shape == shape
+        if name in ("advantages", "rollout_is_weights"):
+            fits = value.dim() <= 2 and all(a in (1, b) for a, b in zip(
+                reversed(value.shape), reversed(shape)))
+            fits = fits or name == "advantages" and value.shape == shape[:1]
+        if not fits:
+            raise InvalidInput(f"{name} has shape {tuple(value.shape)}, and log_prob has "
+                               f"{tuple(shape)}")
 
 
 def _configured(gate: Gate, config: Any) -> "dict[str, Value]":
@@ -135,6 +184,13 @@ def register(name: str, gate: "Union[str, os.PathLike[str], Gate]", *, level: st
     global_batch_info that it does not know.
     """
     bound: "dict[tuple[Any, ...], Gate]" = {}
+    if not isinstance(name, str) or not name:
+        raise InvalidInput(f"the name of a policy loss is {name!r}, and must be a text")
+    if parameters is not None:
+        parameters = {key: tuple(value) if isinstance(value, list) else value for key, value in
+                      mapping_of("parameters", parameters, '{"high": 0.28}').items()}
+    if certificate is not None:
+        path_of("the certificate", certificate)
     if isinstance(gate, Gate) and parameters is not None:
         raise InvalidInput("a loaded gate has its parameters: pass them to gates.load")
     if level not in LEVELS:
@@ -159,8 +215,11 @@ def register(name: str, gate: "Union[str, os.PathLike[str], Gate]", *, level: st
     def loss(old_log_prob: Tensor, log_prob: Tensor, advantages: Tensor, response_mask: Tensor,
              loss_agg_mode: str = "token-mean", config: Any = None,
              rollout_is_weights: "Optional[Tensor]" = None) -> "tuple[Tensor, dict[str, Any]]":
-        if config is None:
-            raise InvalidInput("the loss needs verl's actor configuration: pass config")
+        if not hasattr(config, "get"):
+            raise InvalidInput(f"config is a {type(config).__name__}, and the loss needs verl's "
+                               "actor configuration: pass config")
+        _check({"log_prob": log_prob, "old_log_prob": old_log_prob, "response_mask": response_mask,
+                "advantages": advantages, "rollout_is_weights": rollout_is_weights})
         mask = response_mask != 0
         if rollout_is_weights is not None:
             advantages = advantages * rollout_is_weights

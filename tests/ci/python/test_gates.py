@@ -256,7 +256,8 @@ def test_a_name_is_no_option(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("limit", [
     dict(timeout=float("inf")), dict(timeout="5"), dict(timeout=float("nan")), dict(timeout=True),
-    dict(timeout=1e300), dict(timeout=3_000_000), dict(memory="5"), dict(memory=float("inf"))])
+    dict(timeout=1e300), dict(timeout=3_000_000), dict(memory="5"), dict(memory=float("inf")),
+    dict(memory=2.5), dict(memory=True), dict(memory=-1), dict(memory=2**63), dict(memory=2**80)])
 def test_what_is_no_limit_is_refused(limit):
     with pytest.raises(sluice.InvalidInput, match="must be (seconds|bytes) above 0"):
         gates.verify("erf", **limit)
@@ -310,9 +311,23 @@ def test_memory_is_limited():
         gates.verify("erf", memory=10_000_000)
     with pytest.raises(sluice.MemoryLimit, match="memory=10000000 bytes"):
         gates.check(gates.verify("erf"), memory=10_000_000)
-    assert gates.verify("erf", memory=1_000_000_000)
+    for enough in (1_000_000_000, 1e9, numpy.int64(10**9), 2**63 - 1):
+        assert gates.verify("erf", memory=enough)
     with pytest.raises(sluice.InvalidInput, match="memory must be"):
         gates.verify("erf", memory=0)
+
+
+@pytest.mark.parametrize("call", [
+    lambda memory: gates.verify("erf", memory=memory),
+    lambda memory: gates.check(gates.verify("erf"), memory=memory),
+    lambda memory: gates.compare("erf", memory=memory),
+    lambda memory: gates.largest("erf", "tau", memory=memory)])
+def test_the_smallest_useful_limit_is_said(call):
+    for little in (1, 10, 12_000_000):
+        with pytest.raises(sluice.MemoryLimit, match=f"no room for it to start.*memory={little} "
+                           f"bytes: raise it; every command starts with {_programs.LEAST}"):
+            call(little)
+    assert call(_programs.LEAST)
 
 
 def test_an_interrupt_ends_the_command():

@@ -216,6 +216,14 @@ def test_a_limit_without_room_for_threads(tmp_path):
                           memory=20_000_000)
 
 
+def test_the_smallest_useful_limit_is_said(tmp_path):
+    out = {"run": {"out": tmp_path / "out"}}
+    with pytest.raises(sluice.MemoryLimit, match="train was ended by signal.*no room.*memory=10 "):
+        runs.train("default", {**TINY, **out}, memory=10)
+    assert not (tmp_path / "out").exists()
+    assert len(runs.train("default", {**TINY, **out}, memory=_programs.LEAST).metrics()) == 6
+
+
 def test_a_study(source, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "base.yaml").write_text(f"""

@@ -407,6 +407,21 @@ def test_what_does_not_fit_is_refused_with_its_remedy(small, change, words, way)
         gated_loss(**arguments)
 
 
+@pytest.mark.parametrize("right, wrong", [
+    (dict(tau_pos=1.0, tau_neg=1.0), dict(tau_pos=True, tau_neg=1.0)),
+    (dict(tau_pos=1.0, tau_neg=1.0), dict(tau_pos=1.0, tau_neg=True)),
+    (dict(parameters={"tau": 1.0}), dict(parameters={"tau": True})),
+    (dict(parameters={"tau": 1.0}), dict(parameters=[("tau", 1.0)])),
+    (dict(parameters={"tau": 1.0}), dict(parameters={"tau": 1.0}, tau_pos=1.0, tau_neg=1.0)),
+    (dict(tau_pos=1.0, tau_neg=1.0), dict(tau_pos=1.0))])
+def test_a_gate_of_a_call_before_hides_no_error(small, right, wrong):
+    arguments = tensors(small.packed())
+    for _ in range(2):
+        gated_loss(**arguments, gate="sigmoid", **right)
+        with pytest.raises(sluice.InvalidInput):
+            gated_loss(**arguments, gate="sigmoid", **wrong)
+
+
 def test_offsets_may_be_numpys(small):
     arguments = tensors(small.padded(0, 0, fill=0))
     one, other = (gated_loss(**arguments, **ERF, groups=groups)[1]["effective"]

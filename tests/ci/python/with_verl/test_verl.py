@@ -148,10 +148,50 @@ def test_advantages_by_token(name):
     (dict(dp_size=2), "token-mean", "dp_size 2 needs batch_num_tokens"),
     (dict(dp_size=2), "seq-mean-token-sum", "dp_size 2 needs global_batch_size"),
     (dict(new_count=2), "token-mean", "global_batch_info has new_count"),
+    (dict(dp_size=0), "token-mean", "dp_size is 0, and must be a number of at least 1"),
+    (dict(dp_size=-2, batch_num_tokens=9), "token-mean", "dp_size is -2"),
+    (dict(dp_size=1.5, batch_num_tokens=9), "token-mean", "dp_size is 1.5, and must be whole"),
+    (dict(dp_size=float("inf"), batch_num_tokens=9), "token-mean", "dp_size is inf"),
+    (dict(batch_num_tokens=-5), "token-mean", "batch_num_tokens is -5"),
+    (dict(batch_num_tokens=True), "token-mean", "batch_num_tokens is True"),
+    (dict(batch_num_tokens="ten"), "token-mean", "batch_num_tokens is 'ten', and must be a number"),
+    (dict(global_batch_size=float("nan")), "seq-mean-token-sum", "global_batch_size is nan"),
+    (dict(loss_scale_factor=0), "seq-mean-token-sum-norm", "loss_scale_factor is 0"),
     ({}, "batch-mean", "loss_agg_mode must be one of")])
 def test_what_would_not_be_honoured_is_refused(batch, mode, words):
     with pytest.raises(sluice.InvalidInput, match=words):
         both("vanilla", problem(1), mode, config(batch))
+
+
+@pytest.mark.parametrize("name, change, words", [
+    ("response_mask", lambda x: None, "response_mask is a NoneType, not a tensor"),
+    ("response_mask", lambda x: x[:, :5], r"response_mask has shape \(12, 5\).*has \(12, 40\)"),
+    ("log_prob", lambda x: x[0], r"log_prob is torch.float32 of shape \(40,\)"),
+    ("log_prob", lambda x: x.int(), "log_prob is torch.int32"),
+    ("old_log_prob", lambda x: x.numpy(), "old_log_prob is a ndarray, not a tensor"),
+    ("old_log_prob", lambda x: x.clone().requires_grad_(), r"pass old_log_prob.detach\(\)"),
+    ("old_log_prob", lambda x: x.to("meta"), "old_log_prob is on the device meta"),
+    ("advantages", lambda x: x[0, :39], r"advantages has shape \(39,\)"),
+    ("advantages", lambda x: x.clone().requires_grad_(), r"pass advantages.detach\(\)"),
+    ("rollout_is_weights", lambda x: torch.ones(12), r"rollout_is_weights has shape \(12,\)"),
+    ("rollout_is_weights", lambda x: [1.0], "rollout_is_weights is a list"),
+    ("config", lambda x: "x", "config is a str, and the loss needs verl's"),
+    ("config", lambda x: {"global_batch_info": [1]}, "global_batch_info is a list")])
+def test_what_is_of_another_kind_is_refused(name, change, words):
+    arguments = dict(problem(1), config=config())
+    arguments[name] = change(arguments.get(name))
+    with pytest.raises(sluice.InvalidInput, match=words):
+        core_algos.get_policy_loss_fn("sluice_vanilla")(**arguments)
+
+
+def test_advantages_may_be_one_a_sequence():
+    arguments = problem(1)
+    wide = arguments["advantages"].clone()
+    wide[:] = wide.sum(1, keepdim=True)
+    loss = core_algos.get_policy_loss_fn("sluice_vanilla")
+    found = [loss(**dict(arguments, advantages=a), config=config())[0].item()
+             for a in (wide, wide[:, :1], wide[:, 0])]
+    assert found[0] == found[1] == found[2]
 
 
 def test_a_configuration_is_read():
@@ -177,9 +217,15 @@ def test_a_configuration_is_read():
     for wrong, words in (
             (dict(gate=sluice.gates.load("erf"), parameters={"tau": 3}), "has its parameters"),
             (dict(gate="erf", level="prompt"), "level must be one of token"),
+            (dict(gate="erf", parameters=[("tau", 1)]), "parameters is a list"),
+            (dict(gate="erf", certificate=3), "the certificate is a int"),
             (dict(gate="erf", aggregation="mean"), "aggregation must be one of token-mean")):
         with pytest.raises(sluice.InvalidInput, match=words):
             sluice.verl.register("wrong", **wrong)
+    with pytest.raises(sluice.InvalidInput, match="the name of a policy loss is 3"):
+        sluice.verl.register(3, "erf")
+    listed = sluice.verl.register("mine", "erf", parameters={"tau": [10.0, 12.0]})
+    assert gradient(config(), listed).tobytes() == direct.tobytes()
     with pytest.raises(sluice.InvalidInput, match="parameter tau of gate"):
         gradient(config(tau_pos=-1.0))
     with pytest.raises(sluice.InvalidInput, match="pass config"):
