@@ -17,7 +17,7 @@ enum {
   PART_DEPTH = 40,
   COARSE_BOXES = 6000,
   POINT_BOXES = 4000,
-  OLD_VALUES = 8
+  OLD_VALUES_FIRST = 8 /* of SL_OLD_VALUES: those from 1 to 0.15 */
 };
 
 static void merge(sl_finding *into, const sl_finding *part, int first) {
@@ -160,13 +160,13 @@ static void try_corners(job *j, const sl_cell *cell, sl_proof *proof, sl_problem
   if (has_open(proof, n)) try_point(j, cell, at, 0, proof, part);
 }
 
-/* Of a gate of two arguments over all of them: values of the second one that tokens have, before
- * the ends of its range, where there is none or r ends at 1. */
+/* Of a gate of two arguments, over all values of p: some that tokens have, before the ends of its
+ * range. No token has p = 0, and at p = 1 r ends at 1. */
 static void try_old_values(job *j, const sl_cell *cell, sl_proof *proof, sl_problem *part, int n) {
   sl_decimal at[SL_FIELD_PARAMETERS];
   for (int k = 0; k < SL_FIELD_PARAMETERS; k++)
     if (!sl_decimal_between(&at[k], cell->low[k], cell->high[k])) at[k] = cell->low[k];
-  for (int i = 0; i < OLD_VALUES && has_open(proof, n); i++) {
+  for (int i = 0; i < OLD_VALUES_FIRST && has_open(proof, n); i++) {
     at[j->def->old] = sl_old_value(i);
     try_point(j, cell, at, 1, proof, part);
   }
