@@ -65,18 +65,30 @@ static sl_status check_token(sl_context *ctx, const sl_objective *o, const sl_ga
   return SL_OK;
 }
 
-/* 1 if an unmasked token of [lo, hi) may be refused; no early exit, so that it runs in vectors. A
- * difference is finite only where both its terms are. */
-static int may_refuse(const sl_objective *o, const sl_gated_loss_batch *b, size_t lo, size_t hi) {
+/* 1 if a difference x[i] - y[i] of [lo, hi), or x[i] where y is NULL, is not finite; masked slots
+ * count where mask is NULL. No early exit, so that it runs in vectors. */
+static int some_nonfinite(const float *x, const float *y, const uint8_t *mask, size_t lo,
+                          size_t hi) {
   int bad = 0;
-  for (size_t i = lo; i < hi; i++)
-    bad |= (b->mask[i] != 0) & !(fabsf(b->logp_new[i] - b->logp_old[i]) <= FLT_MAX);
-  for (size_t i = lo; o->beta > 0.0 && i < hi; i++)
-    bad |= (b->mask[i] != 0) & !(fabsf(b->logp_new[i] - b->logp_ref[i]) <= FLT_MAX);
-  for (size_t i = lo; b->entropy && i < hi; i++)
-    bad |= (b->mask[i] != 0) & !(fabsf(b->entropy[i]) <= FLT_MAX);
-  for (size_t i = lo; b->token_advantage && i < hi; i++)
-    bad |= (b->mask[i] != 0) & !(fabsf(b->token_advantage[i]) <= FLT_MAX);
+  if (y && mask)
+    for (size_t i = lo; i < hi; i++) bad |= (mask[i] != 0) & !(fabsf(x[i] - y[i]) <= FLT_MAX);
+  else if (y)
+    for (size_t i = lo; i < hi; i++) bad |= !(fabsf(x[i] - y[i]) <= FLT_MAX);
+  else if (mask)
+    for (size_t i = lo; i < hi; i++) bad |= (mask[i] != 0) & !(fabsf(x[i]) <= FLT_MAX);
+  else
+    for (size_t i = lo; i < hi; i++) bad |= !(fabsf(x[i]) <= FLT_MAX);
+  return bad;
+}
+
+/* 1 if a token of [lo, hi) may be refused, a masked one too where mask is NULL. A difference is
+ * finite only where both its terms are. */
+static int may_refuse(const sl_objective *o, const sl_gated_loss_batch *b, const uint8_t *mask,
+                      size_t lo, size_t hi) {
+  int bad = some_nonfinite(b->logp_new, b->logp_old, mask, lo, hi);
+  if (o->beta > 0.0) bad |= some_nonfinite(b->logp_new, b->logp_ref, mask, lo, hi);
+  if (b->entropy) bad |= some_nonfinite(b->entropy, NULL, mask, lo, hi);
+  if (b->token_advantage) bad |= some_nonfinite(b->token_advantage, NULL, mask, lo, hi);
   return bad;
 }
 
@@ -84,8 +96,10 @@ static sl_status check_batch(sl_context *ctx, const sl_objective *o, const sl_ga
   sl_status status = SL_OK;
   for (size_t s = 0; !status && s < b->n_seq; s++) {
     status = check_sequence(ctx, b, s);
-    if (!may_refuse(o, b, b->seq[s], b->seq[s + 1])) continue;
-    for (size_t i = b->seq[s]; !status && i < b->seq[s + 1]; i++)
+    const size_t lo = b->seq[s], hi = b->seq[s + 1];
+    /* what padding holds is mostly finite too: the mask is read where something is not */
+    if (!may_refuse(o, b, NULL, lo, hi) || !may_refuse(o, b, b->mask, lo, hi)) continue;
+    for (size_t i = lo; !status && i < hi; i++)
       if (b->mask[i]) status = check_token(ctx, o, b, i, s);
   }
   return status;

@@ -103,6 +103,35 @@ static inline vf64 v64_copysign(vf64 x, vf64 sign) {
 #define SLC_COPYSIGN v_copysign
 #define SLC_MAP(name, x) v64_join(v64_##name(v64_low(x)), v64_##name(v64_high(x)))
 
+#ifdef __AVX512F__
+/* The bits of 2^(j/16), less j in the place that a shift of the sum below puts it in. */
+static const uint64_t v64_powers[16] = {
+    0x3ff0000000000000u, 0x3fefb5586cf9890fu, 0x3fef72b83c7d517bu, 0x3fef387a6e756238u,
+    0x3fef06fe0a31b715u, 0x3feedea64c123422u, 0x3feebfdad5362a27u, 0x3feeab07dd485429u,
+    0x3feea09e667f3bcdu, 0x3feea11473eb0187u, 0x3feeace5422aa0dbu, 0x3feec49182a3f090u,
+    0x3feee89f995ad3adu, 0x3fef199bdd85529cu, 0x3fef5818dcfba487u, 0x3fefa4afa2a490dau,
+};
+
+/* exp_parts of functions_core.h with scale = 2^(k/16): one instruction looks up 16 values, so that
+ * the polynomial is short. Coefficients: kernels/functions/exp16.sollya. */
+#define SLC_OWN_EXP_PARTS
+static inline vf64 v64_exp_parts(vf64 w, vf64 *scale) {
+  const vf64 sixteenths = v64_set(0x1.8p48); /* x + sixteenths has rint(16 x) in the low bits */
+  const vf64 shifted = v64_fma(w, v64_set(0x1.71547652b82fep0), sixteenths),
+             k = shifted - sixteenths;
+  vf64 r = v64_fma(k, v64_set(-0x1.62e42fefa38p-1), w);
+  r = v64_fma(k, v64_set(-0x1.ef35793c7673p-45), r);
+  const vf64 t = r * r;
+  vf64 even = v64_fma(t, v64_set(0x1.6c173450f6cb2p-10), v64_set(0x1.5555555586f9ep-5));
+  even = v64_fma(t, even, v64_set(0x1p-1));
+  const vf64 odd = v64_fma(t, v64_set(0x1.11120adb50801p-7), v64_set(0x1.55555554dd72bp-3));
+  const __m512i low = _mm512_loadu_si512(v64_powers), high = _mm512_loadu_si512(v64_powers + 8);
+  const vu64 power = (vu64)_mm512_permutex2var_epi64(low, (__m512i)shifted, high);
+  *scale = (vf64)(power + ((vu64)shifted << 48));
+  return v64_fma(t, v64_fma(r, odd, even), r);
+}
+#endif
+
 #include <sluice/functions_core.h>
 
 #endif

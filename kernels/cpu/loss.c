@@ -29,7 +29,8 @@ typedef struct {
 typedef struct {
   double c;
   float advantage, kl_scale, entropy_grad;
-  float x; /* of a sequence-level ratio, before the clamp */
+  double ac; /* advantage c */
+  float x;   /* of a sequence-level ratio, before the clamp */
 } sequence;
 
 /* The chains of spec O5 in pairs, as they are added: two lanes of one vector. */
@@ -42,13 +43,6 @@ typedef struct {
   vf ratio_max;
   uint32_t tokens, below_half, clamped, kl_clamped;
 } running;
-
-/* One vector of tokens: which are unmasked, and whose log-ratio was clamped; masked ones have the
- * log-ratio 0. */
-typedef struct {
-  vmask live, clamped, positive;
-  vf x, r, y, advantage;
-} token_lanes;
 
 /* x are numbers (check_loss.c). */
 static inline vf clamped_to_limit(vf x, vmask *clamped) {
@@ -87,60 +81,6 @@ static inline token_lanes lanes_at(const loss_job *job, const sequence *q, vmask
       b->token_advantage ? v_load_part(b->token_advantage + at, t.live) : v_set(q->advantage);
   t.positive = v_less(v_zero(), t.advantage);
   return t;
-}
-
-/* An expression, one unmasked token after the other. */
-static gate_lanes expression_gate(gate_sides side, const token_lanes *t) {
-  float r[SL_VW], f[SL_VW] = {0}, w[SL_VW] = {0};
-  double centred[SL_VW] = {0};
-  const unsigned positive = v_lane_bits(t->positive);
-  v_store(r, t->r);
-  for (unsigned left = v_lane_bits(t->live); left; left &= left - 1) {
-    const int j = __builtin_ctz(left);
-    const sl_gate_side *s = &side[positive >> j & 1];
-    s->gate->function(s->gate->expression, s->positive, r[j], &f[j], &w[j]);
-    centred[j] = (double)f[j] - (double)s->at_one;
-  }
-  gate_lanes g = {.w = v_load(w), .f = v_load(f)};
-  memcpy(g.centred, centred, sizeof centred);
-  return g;
-}
-
-/* The gate of that family, for the lanes of either sign that have it. */
-static inline gate_lanes gate_of(sl_gate_family family, gate_sides side, const token_lanes *t) {
-  const vf tau = v_by_sign(t->positive, side[0].tau, side[1].tau), z = tau * t->y;
-  switch (family) {
-    case SL_GATE_SIGMOID:
-      return sigmoid_gate(side, t->positive, z);
-    case SL_GATE_ERF:
-      return erf_gate(side, t->positive, z);
-    case SL_GATE_ARCTAN:
-      return arctan_gate(tau, z);
-    case SL_GATE_SOFTSIGN:
-      return softsign_gate(t->y, z);
-    case SL_GATE_CLIP:
-      return clip_gate(side, t->positive, t->r);
-    case SL_GATE_IDENTITY:
-      return identity_gate(t->r);
-    default:
-      return expression_gate(side, t);
-  }
-}
-
-/* Families of the two signs that differ: each for the lanes that have it. */
-static gate_lanes gate_of_two(gate_sides side, const token_lanes *t) {
-  const unsigned all = (1u << SL_VW) - 1, positive = v_lane_bits(t->positive);
-  if (positive == 0) return gate_of(side[0].family, side, t);
-  gate_lanes p = gate_of(side[1].family, side, t);
-  if (positive == all) return p;
-  const gate_lanes n = gate_of(side[0].family, side, t);
-  p.w = v_select(t->positive, p.w, n.w), p.f = v_select(t->positive, p.f, n.f);
-  double chosen[SL_VW], other[SL_VW];
-  memcpy(chosen, p.centred, sizeof chosen), memcpy(other, n.centred, sizeof other);
-  for (unsigned j = 0; j < SL_VW; j++)
-    if (!(positive >> j & 1)) chosen[j] = other[j];
-  memcpy(p.centred, chosen, sizeof chosen);
-  return p;
 }
 
 typedef struct {
@@ -201,15 +141,6 @@ static inline void put_terms64(double *at, const vf64 x[2], const vf64 y[2]) {
   v64_store_pairs(at + SL_VW, x[1], y[1]);
 }
 
-/* The family of gate_of_two. */
-#define TWO_FAMILIES (-1)
-
-static inline __attribute__((always_inline)) gate_lanes gate_at(const loss_job *job, int family,
-                                                                const token_lanes *t) {
-  if (family == TWO_FAMILIES) return gate_of_two(*job->side, t);
-  return gate_of((sl_gate_family)family, *job->side, t);
-}
-
 /* Gradients, terms and counts of n tokens from `at` (spec O4.2 to O4.7, O5). Masked ones have terms
  * of +0, which cannot change chains that start at +0. */
 static inline __attribute__((always_inline)) void vector_loss(const loss_job *job,
@@ -220,8 +151,13 @@ static inline __attribute__((always_inline)) void vector_loss(const loss_job *jo
   const sl_gated_loss_batch *b = job->batch;
   const vf w = v_select(t.live, g.w, v_zero()), f = v_select(t.live, g.f, v_zero()),
            effective = w * t.r;
-  const vf64 c = v64_set(q->c), ac[2] = {v64_low(t.advantage) * c, v64_high(t.advantage) * c};
-  const vf a = v64_join(-ac[0], -ac[1]);
+  const vf64 c = v64_set(q->c);
+  vf64 ac[2] = {v64_set(q->ac), v64_set(q->ac)};
+  vf a = v_set((float)-q->ac);
+  if (b->token_advantage) {
+    ac[0] = v64_low(t.advantage) * c, ac[1] = v64_high(t.advantage) * c;
+    a = v64_join(-ac[0], -ac[1]);
+  }
   vf d = v_select(v_or(t.clamped, v_equal(a, v_zero())), v_zero(), effective * a);
   kl_lanes kl = {.value = {v64_set(0.0), v64_set(0.0)}};
   if (o->beta > 0.0) {
@@ -294,7 +230,7 @@ static inline __attribute__((always_inline)) running loss_of_family(const loss_j
       if (k < n) b.tokens[k] = lanes_at(job, q, b.tokens[k].live, b.at[k]);
       if (k < before) add_terms(run.chain, &old[k], entropy);
     }
-    for (size_t k = 0; k < n; k++) b.gate[k] = gate_at(job, family, &b.tokens[k]);
+    for (size_t k = 0; k < n; k++) b.gate[k] = gate_at(*job->side, family, &b.tokens[k]);
     for (size_t k = 0; k < n; k++)
       vector_loss(job, q, &run, b.term[half][k], b.tokens[k], b.gate[k], b.at[k], hi - b.at[k]);
     before = n, half = 1 - half;
@@ -354,6 +290,7 @@ static sl_loss_sums sequence_loss(const loss_job *job, size_t s) {
   const sequence q = {
       .c = c,
       .advantage = b->token_advantage ? 0.0f : b->advantage[s],
+      .ac = b->token_advantage ? 0.0 : (double)b->advantage[s] * c,
       .kl_scale = (float)(o->beta * c),
       .entropy_grad = o->gamma > 0.0 ? (float)-(o->gamma * c) : 0.0f,
       .x = o->level == SL_LEVEL_SEQUENCE

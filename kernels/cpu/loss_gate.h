@@ -141,4 +141,74 @@ static inline gate_lanes identity_gate(vf r) {
   return g;
 }
 
+/* One vector of tokens: which are unmasked, and whose log-ratio was clamped; masked ones have the
+ * log-ratio 0. */
+typedef struct {
+  vmask live, clamped, positive;
+  vf x, r, y, advantage;
+} token_lanes;
+
+/* An expression, one unmasked token after the other. */
+static gate_lanes expression_gate(gate_sides side, const token_lanes *t) {
+  float r[SL_VW], f[SL_VW] = {0}, w[SL_VW] = {0};
+  double centred[SL_VW] = {0};
+  const unsigned positive = v_lane_bits(t->positive);
+  v_store(r, t->r);
+  for (unsigned left = v_lane_bits(t->live); left; left &= left - 1) {
+    const int j = __builtin_ctz(left);
+    const sl_gate_side *s = &side[positive >> j & 1];
+    s->gate->function(s->gate->expression, s->positive, r[j], &f[j], &w[j]);
+    centred[j] = (double)f[j] - (double)s->at_one;
+  }
+  gate_lanes g = {.w = v_load(w), .f = v_load(f)};
+  memcpy(g.centred, centred, sizeof centred);
+  return g;
+}
+
+/* The gate of that family, for the lanes of either sign that have it. */
+static inline gate_lanes gate_of(sl_gate_family family, gate_sides side, const token_lanes *t) {
+  const vf tau = v_by_sign(t->positive, side[0].tau, side[1].tau), z = tau * t->y;
+  switch (family) {
+    case SL_GATE_SIGMOID:
+      return sigmoid_gate(side, t->positive, z);
+    case SL_GATE_ERF:
+      return erf_gate(side, t->positive, z);
+    case SL_GATE_ARCTAN:
+      return arctan_gate(tau, z);
+    case SL_GATE_SOFTSIGN:
+      return softsign_gate(t->y, z);
+    case SL_GATE_CLIP:
+      return clip_gate(side, t->positive, t->r);
+    case SL_GATE_IDENTITY:
+      return identity_gate(t->r);
+    default:
+      return expression_gate(side, t);
+  }
+}
+
+/* Families of the two signs that differ: each for the lanes that have it. */
+static gate_lanes gate_of_two(gate_sides side, const token_lanes *t) {
+  const unsigned all = (1u << SL_VW) - 1, positive = v_lane_bits(t->positive);
+  if (positive == 0) return gate_of(side[0].family, side, t);
+  gate_lanes p = gate_of(side[1].family, side, t);
+  if (positive == all) return p;
+  const gate_lanes n = gate_of(side[0].family, side, t);
+  p.w = v_select(t->positive, p.w, n.w), p.f = v_select(t->positive, p.f, n.f);
+  double chosen[SL_VW], other[SL_VW];
+  memcpy(chosen, p.centred, sizeof chosen), memcpy(other, n.centred, sizeof other);
+  for (unsigned j = 0; j < SL_VW; j++)
+    if (!(positive >> j & 1)) chosen[j] = other[j];
+  memcpy(p.centred, chosen, sizeof chosen);
+  return p;
+}
+
+/* The family of gate_of_two. */
+#define TWO_FAMILIES (-1)
+
+static inline __attribute__((always_inline)) gate_lanes gate_at(gate_sides side, int family,
+                                                                const token_lanes *t) {
+  if (family == TWO_FAMILIES) return gate_of_two(side, t);
+  return gate_of((sl_gate_family)family, side, t);
+}
+
 #endif

@@ -15,6 +15,7 @@
  *                                      NaN
  *   SLC_ABS32, SLC_COPYSIGN            on binary32
  *   SLC_MAP(name, x)                   SLC_D(name) of the widened x, rounded to binary32
+ *   SLC_OWN_EXP_PARTS                  defined by who has an SLC_D(exp_parts) of his own
  *
  * Coefficients come from kernels/functions. That a function is correctly rounded rests on `sluice
  * sweep` alone. */
@@ -25,6 +26,7 @@
 
 /* e^w = scale (1 + q), scale = 2^k, for |w| < 700. q is within 2 u; ln2 high has 42 bits, so that k
  * ln2 high is exact. */
+#ifndef SLC_OWN_EXP_PARTS
 SLC_FN SLC_F64 SLC_D(exp_parts)(SLC_F64 w, SLC_F64 *scale) {
   const SLC_F64 shifted = SLC_FMA(w, SLC_K(0x1.71547652b82fep0), SLC_K(SLC_SHIFTER));
   const SLC_F64 k = shifted - SLC_K(SLC_SHIFTER);
@@ -42,6 +44,7 @@ SLC_FN SLC_F64 SLC_D(exp_parts)(SLC_F64 w, SLC_F64 *scale) {
   *scale = SLC_FROM((SLC_BITS(shifted) + 1023) << 52);
   return SLC_FMA(t, SLC_FMA(r, odd, even), r);
 }
+#endif
 
 SLC_FN SLC_F64 SLC_D(exp)(SLC_F64 x) {
   SLC_F64 scale;
@@ -237,10 +240,13 @@ SLC_FN SLC_F32 SLC_S(rhypot3)(SLC_F32 z) {
 /* The result has the sign of the argument, that of a zero included. */
 SLC_FN SLC_F32 SLC_S(signed)(SLC_F32 x, SLC_F32 y) { return SLC_S(or_nan)(x, SLC_COPYSIGN(y, x)); }
 SLC_FN SLC_F32 SLC_S(expm1)(SLC_F32 x) {
-  return SLC_S(signed)(x, SLC_MAP(expm1, SLC_S(clamp)(x, -20.0f, 89.0f)));
+  SLC_F32 y = SLC_MAP(expm1, SLC_S(clamp)(x, -20.0f, 89.0f));
+  y = SLC_S(except)(x, y, 0x1.84a5bap-4f, 0x1.97aed6p-4f);
+  return SLC_S(signed)(x, SLC_S(except)(x, y, -0x1.a8ebap-6f, -0x1.a37524p-6f));
 }
 SLC_FN SLC_F32 SLC_S(tanh)(SLC_F32 x) {
-  return SLC_S(signed)(x, SLC_MAP(tanh, SLC_S(cap_abs)(x, 10.0f)));
+  const SLC_F32 a = SLC_S(cap_abs)(x, 10.0f);
+  return SLC_S(signed)(x, SLC_S(except)(a, SLC_MAP(tanh, a), 0x1.a83722p-6f, 0x1.a81eep-6f));
 }
 SLC_FN SLC_F32 SLC_S(erf)(SLC_F32 x) {
   return SLC_S(signed)(x, SLC_MAP(erf, SLC_S(cap_abs)(x, 4.0f)));
