@@ -90,9 +90,9 @@ def refuse_transforms(*tensors: "Optional[Tensor]") -> None:
                            "one, (B, T)")
 
 
-def empty(shape: "Tuple[int, ...]") -> "Tuple[Tensor, int]":
-    """A tensor for a gradient, and its address."""
-    tensor = torch.empty(shape, dtype=torch.float32, device="cpu")
+def empty(logp_new: Tensor, shape: "Tuple[int, ...]") -> "Tuple[Tensor, int]":
+    """A tensor for the gradient by usual log-probs, and its address."""
+    tensor = torch.empty_like(logp_new)  # in half the time of one by its shape
     return tensor, tensor.data_ptr()
 
 

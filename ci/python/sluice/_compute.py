@@ -144,7 +144,7 @@ def _coefficients(into: int, tokens: int, count: int, settings: Settings, step: 
 _SUMS = numpy.dtype(SUMS)
 _WORDS = _SUMS.itemsize // 8
 _NAMES = tuple(field.name for field in fields(Metrics))
-_NUMBERS = len(_NAMES)
+NUMBERS = len(_NAMES)
 _TOKENS, _OBJECTIVE, _KL, _ENTROPY = map(_NAMES.index, ("tokens", "objective", "kl", "entropy"))
 _UPDATE = int(LossMetrics.update.offset)
 
@@ -158,31 +158,27 @@ class Computed(NamedTuple):
     """the same; None without a bonus"""
     grouped: bool
     block: "numpy.ndarray[Any, numpy.dtype[numpy.float64]]"
+    """NUMBERS metrics in their order, NaN for what is absent; then sums, and what is of no use"""
     rows: _batch.Rows
-
-    @property
-    def numbers(self) -> "numpy.ndarray[Any, numpy.dtype[numpy.float64]]":
-        """The metrics, in their order; NaN for what is absent."""
-        return self.block[:_NUMBERS]
 
     @property
     def metrics(self) -> Metrics:
         """Of all its tokens."""
-        return metrics_of(self.numbers, self.grouped)
+        return metrics_of(self.block[:NUMBERS], self.grouped)
 
     @property
     def sums(self) -> "numpy.ndarray[Any, Any]":
         """sl_loss_sums of each of the caller's sequences."""
-        all_of_them = self.block[_NUMBERS:_NUMBERS + _WORDS * self.rows.size].view(_SUMS)
+        all_of_them = self.block[NUMBERS:NUMBERS + _WORDS * self.rows.size].view(_SUMS)
         return all_of_them if self.rows.own is None else all_of_them[self.rows.own]
 
 
 def compute(logp_new: object, logp_old: object, advantages: object, mask: object, seq: object,
             groups: object, gate: Gate, settings: Settings, denominators: object, logp_ref: object,
             entropy: object, context: Context,
-            empty: "Callable[[Tuple[int, ...]], Tuple[Any, int]]") -> Computed:
+            empty: "Callable[[Any, Tuple[int, ...]], Tuple[Any, int]]") -> Computed:
     """Arguments are those of `sluice.gated_loss`. gate: owns what the settings point to. empty: an
-    array of float32 of a shape, and its address."""
+    array of float32 like the log-probs, of their shape, and its address."""
     objective, bonus = settings.objective, settings.entropy_bonus
     if settings.beta > 0 and logp_ref is None:
         raise InvalidInput("beta > 0 needs logp_ref, the log-probs of the reference")
@@ -192,16 +188,16 @@ def compute(logp_new: object, logp_old: object, advantages: object, mask: object
         logp_new, logp_old, advantages, mask, seq, logp_ref, entropy, settings.by_sequence)
 
     # Metrics, sums, coefficients and counts of unmasked tokens, one after the other.
-    block = numpy.empty(_NUMBERS + (_WORDS + 2) * rows.size)
+    block = numpy.empty(NUMBERS + (_WORDS + 2) * rows.size)
     numbers = _arrays.address(block)
-    sums = numbers + 8 * _NUMBERS
+    sums = numbers + 8 * NUMBERS
     coefficients = sums + 8 * _WORDS * rows.size
     tokens = coefficients + 8 * rows.size
     lib.sl_objective_tokens(tokens, batch.mask, rows.begin, rows.size)
     _coefficients(coefficients, tokens, rows.size, settings, denominators)
     batch.coefficient = coefficients
-    d, d_at = empty(shape)
-    e, e_at = empty(shape) if bonus > 0 else (None, None)
+    d, d_at = empty(logp_new, shape)
+    e, e_at = empty(logp_new, shape) if bonus > 0 else (None, None)
     try:
         context.gated_loss(d_at, e_at, sums, objective, batch)
     except InvalidInput as error:
@@ -228,7 +224,7 @@ def _measure(into: int, objective: Objective, batch: Batch, sums: int,
 
 def measured(sums: "numpy.ndarray[Any, Any]") -> Metrics:
     """Of records of sl_loss_sums, in their order (spec O5.1)."""
-    kept, numbers = numpy.ascontiguousarray(sums, _SUMS), numpy.empty(_NUMBERS)
+    kept, numbers = numpy.ascontiguousarray(sums, _SUMS), numpy.empty(NUMBERS)
     lib.sl_loss_measure(_arrays.address(numbers), _arrays.address(kept), kept.size)
     return metrics_of(numbers, False)
 

@@ -4,7 +4,7 @@ from typing import Any, Callable, Dict, Iterator, Optional
 
 
 class Late(Dict[str, Any]):
-    """A dict of what `make` gives, which is called by the first use of any method: the metrics of a
+    """A dict of what `make` gives, which is called when a value is first asked for: the metrics of a
     loss take longer to make than the loss of 1,000 tokens. Its keys are there from the beginning.
     What copy and pickle make of it is an OrderedDict, which torch.load takes as safe."""
     __slots__ = ("make",)
@@ -29,8 +29,8 @@ def _filling(name: str) -> "Callable[..., Any]":
     def use(self: Late, *arguments: Any, **named: Any) -> Any:
         make = getattr(self, "make", None)
         if make is not None:
-            self.make = None
             super(Late, self).update(make())
+            self.make = None
         return getattr(super(Late, self), name)(*arguments, **named)
     use.__name__ = name
     return use

@@ -60,7 +60,7 @@ def gate_of(gate: "Union[str, os.PathLike[str], Gate]", tau_pos: object, tau_neg
     return loaded(name, tuple(sorted(_bound(given))))
 
 
-def _empty(shape: "tuple[int, ...]") -> "tuple[numpy.ndarray[Any, Any], int]":
+def _empty(logp_new: object, shape: "tuple[int, ...]") -> "tuple[numpy.ndarray[Any, Any], int]":
     array = numpy.empty(shape, numpy.float32)
     return array, _arrays.address(array)
 

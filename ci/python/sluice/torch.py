@@ -23,7 +23,7 @@ from torch.utils import _pytree
 
 from . import loss as _loss
 from ._applied import NO_SECOND, Applied, empty, refuse_transforms
-from ._compute import Denominators, Metrics, compute, settings_of, step_of
+from ._compute import NUMBERS, Denominators, Metrics, compute, settings_of, step_of
 from ._errors import InvalidInput, number_of, path_of
 from ._gate import Gate, Value, by_key, is_path
 from ._late import Late
@@ -63,10 +63,10 @@ def _forward(
         logp_new, logp_old, advantages, mask, seq, groups, ready,
         settings_of(ready, *rest, beta, entropy_bonus), step, logp_ref, entropy,
         shared_context(torch.get_num_threads()), empty)
-    e = out.entropy_gradient
+    e, numbers = out.entropy_gradient, out.block[:NUMBERS]
     return (torch.tensor(out.loss, dtype=torch.float32), out.gradient,
             torch.empty(0) if e is None else e,
-            torch.from_numpy(numpy.where(numpy.isnan(out.numbers), -numpy.inf, out.numbers)))
+            torch.from_numpy(numpy.where(numpy.isnan(numbers), -numpy.inf, numbers)))
 
 
 def _fake_forward(
@@ -245,11 +245,15 @@ def _directly(logp_new: Tensor, entropy: "Optional[Tensor]", logp_old: Tensor, a
         denominators, logp_ref, entropy, shared_context(torch.get_num_threads()), empty)
     loss: Tensor = Applied.apply(  # type: ignore[no-untyped-call]
         logp_new, entropy, out.gradient, out.entropy_gradient, out.loss)
-    return loss, Late.of(_KEYS, functools.partial(_by_name, torch.from_numpy(out.numbers)))
+    return loss, Late.of(_KEYS, functools.partial(_made, out.block))
 
 
 _pytree.register_pytree_node(Late, lambda late: (list(late.values()), list(late)),
                              lambda values, keys: dict(zip(keys, values)))  # as dict is
+
+
+def _made(block: "numpy.ndarray[Any, Any]") -> "dict[str, Tensor]":
+    return _by_name(torch.from_numpy(block[:NUMBERS]))
 
 
 def _by_name(numbers: Tensor) -> "dict[str, Tensor]":
