@@ -4,8 +4,8 @@ from typing import Any, Callable, Dict, Iterator, Optional
 
 
 class Late(Dict[str, Any]):
-    """A dict of what `make` gives, which is called when a value is first asked for: the metrics of a
-    loss take longer to make than the loss of 1,000 tokens. Its keys are there from the beginning.
+    """A dict of what `make` gives, which is called when a value is first asked for: the metrics of
+    a loss take longer to make than the loss of 1,000 tokens. Its keys are there from the beginning.
     What copy and pickle make of it is an OrderedDict, which torch.load takes as safe."""
     __slots__ = ("make",)
     make: "Optional[Callable[[], Dict[str, Any]]]"
