@@ -1,5 +1,5 @@
 /* The few-element scalars of the objective and the optimiser, in binary64 (spec O3, O4.1,
- * N6, N2.5). */
+ * O5.1, N6, N2.5). */
 #include <sluice/functions.h>
 #include <sluice/objective.h>
 
@@ -127,28 +127,66 @@ void sl_objective_tokens(uint32_t *tokens, const uint8_t *mask, const uint32_t *
   }
 }
 
-sl_status sl_objective_coefficients(double *coefficient, const uint32_t *tokens, size_t n_seq,
-                                    sl_aggregation aggregation, double constant_length,
-                                    sl_error *err) {
-  double sequences = 0.0, total = 0.0;
+static sl_status check_aggregation(sl_aggregation aggregation, double constant_length,
+                                   sl_error *err) {
   if (!(aggregation <= SL_AGG_CONSTANT)) return sl_fail(err, SL_ERR_USAGE, "no such aggregation");
   if (aggregation == SL_AGG_CONSTANT && !(isfinite(constant_length) && constant_length >= 1.0))
     return sl_fail(err, SL_ERR_USAGE, "the constant length must be finite and at least 1, not %g",
                    constant_length);
+  return SL_OK;
+}
+
+sl_status sl_objective_part_coefficients(double *coefficient, const uint32_t *tokens, size_t n_seq,
+                                         sl_aggregation aggregation, double constant_length,
+                                         double sequences, double total, sl_error *err) {
+  SL_TRY(check_aggregation(aggregation, constant_length, err));
+  const double step = aggregation == SL_AGG_TOKEN_MEAN ? total : sequences;
+  if (!(isfinite(step) && step >= 1.0))
+    return sl_fail(err, SL_ERR_USAGE, "a step has at least one of its %s, not %g",
+                   aggregation == SL_AGG_TOKEN_MEAN ? "tokens" : "sequences", step);
+  for (size_t i = 0; i < n_seq; i++) {
+    const double count = aggregation == SL_AGG_SEQUENCE_MEAN ? step * (double)tokens[i]
+                         : aggregation == SL_AGG_TOKEN_MEAN  ? step
+                                                             : step * constant_length;
+    coefficient[i] = tokens[i] ? 1.0 / count : 0.0;
+  }
+  return SL_OK;
+}
+
+sl_status sl_objective_coefficients(double *coefficient, const uint32_t *tokens, size_t n_seq,
+                                    sl_aggregation aggregation, double constant_length,
+                                    sl_error *err) {
+  double sequences = 0.0, total = 0.0;
+  SL_TRY(check_aggregation(aggregation, constant_length, err));
   for (size_t i = 0; i < n_seq; i++) {
     sequences += tokens[i] > 0;
     total += (double)tokens[i];
   }
   if (total == 0.0)
     return sl_fail(err, SL_ERR_INPUT, "the step has no unmasked token: nothing to learn from");
+  return sl_objective_part_coefficients(coefficient, tokens, n_seq, aggregation, constant_length,
+                                        sequences, total, err);
+}
+
+/* spec O5.1, O5.2 */
+void sl_loss_measure(sl_loss_metrics *out, const sl_loss_sums *sums, size_t n_seq) {
+  sl_loss_metrics m = {.update = {(double)NAN, (double)NAN, (double)NAN}};
+  double x = 0.0, y = 0.0, squares = 0.0, weights = 0.0, below_half = 0.0;
   for (size_t i = 0; i < n_seq; i++) {
-    const double n = (double)tokens[i];
-    const double count = aggregation == SL_AGG_SEQUENCE_MEAN ? sequences * n
-                         : aggregation == SL_AGG_TOKEN_MEAN  ? total
-                                                             : sequences * constant_length;
-    coefficient[i] = tokens[i] ? 1.0 / count : 0.0;
+    const sl_loss_sums *s = &sums[i];
+    m.objective += s->objective, m.centred += s->centred, m.kl += s->kl, m.entropy += s->entropy;
+    x += s->log_ratio_sum, y += s->y_sum, squares += s->y_square_sum, weights += s->weight_sum;
+    if (s->tokens) m.ratio_max = fmax(m.ratio_max, (double)s->ratio_max), m.sequences += 1.0;
+    m.tokens += s->tokens, below_half += s->below_half;
+    m.clamped += s->clamped, m.kl_clamped += s->kl_clamped;
   }
-  return SL_OK;
+  const double n = m.tokens > 0.0 ? m.tokens : (double)NAN;
+  x /= n, y /= n;
+  const double variance = squares / n - y * y;
+  m.ratio_mean = 1.0 + y;
+  m.ratio_variance = variance < 0.0 ? 0.0 : variance;
+  m.weight_mean = weights / n, m.below_half = below_half / n, m.approximate_kl = y - x;
+  *out = m;
 }
 
 /* spec N6.5 */

@@ -184,3 +184,51 @@ Test(update_ratios, offsets_that_do_not_fit_are_refused) {
   cr_expect_eq(sl_update_measure(&ratios, &o, &batch, got.sums, p.group, 3, &err), SL_ERR_INPUT);
   cr_expect_eq(ratios.effective, 2.0);
 }
+
+/* The values of spec O5.1 and O5.2, by hand: what is added is of few bits, so that no sum rounds.
+ */
+Test(update_ratios, values_are_sums_and_means_over_the_update) {
+  const sl_loss_sums sums[] = {
+      {1.0, 0.5, 2.0, 4.0, -2.0, 8.0, 3.0, 5.0, 1.5f, 4, 1, 2, 0.25, 3, 0},
+      {.tokens = 0},
+      {-4.0, 0.25, 1.0, 1.0, 6.0, 10.0, 1.0, 2.0, 3.5f, 12, 3, 0, -8.25, 1, 0}};
+  sl_loss_metrics m;
+  sl_loss_measure(&m, sums, 3);
+  cr_expect(m.tokens == 16.0 && m.sequences == 2.0 && m.clamped == 2.0 && m.kl_clamped == 4.0);
+  cr_expect(m.objective == -3.0 && m.centred == 0.75 && m.kl == 3.0 && m.entropy == 5.0);
+  cr_expect(m.ratio_mean == 1.25 && m.ratio_variance == 1.125 - 0.0625 && m.ratio_max == 3.5);
+  cr_expect(m.weight_mean == 0.25 && m.below_half == 0.25 && m.approximate_kl == 0.75);
+  cr_expect(isnan(m.update.effective) && isnan(m.update.clipped) && isnan(m.update.clipped_tokens));
+  const sl_loss_sums narrow = {.y_sum = 4.0, .y_square_sum = 3.0, .tokens = 4};
+  sl_loss_measure(&m, &narrow, 1); /* rounded sums can give a variance below 0 */
+  cr_expect(m.ratio_variance == 0.0 && !signbit(m.ratio_variance));
+  sl_loss_measure(&m, sums + 1, 1);
+  cr_expect(m.tokens == 0.0 && m.objective == 0.0 && m.ratio_max == 0.0 && m.sequences == 0.0);
+  cr_expect(isnan(m.ratio_mean) && isnan(m.ratio_variance) && isnan(m.weight_mean) &&
+            isnan(m.below_half) && isnan(m.approximate_kl));
+}
+
+/* Parts with the step's denominators have the coefficients of the step (spec O4.1). */
+Test(update_ratios, parts_have_the_coefficients_of_the_step) {
+  static const uint32_t tokens[] = {7, 0, 1, 12, 3};
+  for (int rule = 0; rule < 3; rule++) {
+    const sl_aggregation aggregation = (sl_aggregation)rule;
+    double step_wide[5], part[5] = {0.0}, kept = 7.0;
+    sl_error err;
+    cr_assert_eq(sl_objective_coefficients(step_wide, tokens, 5, aggregation, 9.0, &err), SL_OK);
+    for (size_t i = 0; i < 5; i++) /* the other denominator is not looked at */
+      cr_expect_eq(sl_objective_part_coefficients(part + i, tokens + i, 1, aggregation, 9.0,
+                                                  rule == SL_AGG_TOKEN_MEAN ? (double)NAN : 4.0,
+                                                  rule == SL_AGG_TOKEN_MEAN ? 23.0 : 0.0, &err),
+                   SL_OK);
+    cr_expect_eq(memcmp(step_wide, part, sizeof step_wide), 0);
+    static const double bad[] = {0.5, -1.0, (double)INFINITY, (double)NAN};
+    for (size_t i = 0; i < 4; i++) {
+      cr_expect_eq(
+          sl_objective_part_coefficients(&kept, tokens, 1, aggregation, 9.0, bad[i], bad[i], &err),
+          SL_ERR_USAGE);
+      cr_expect_not_null(strstr(err.message, rule == SL_AGG_TOKEN_MEAN ? "tokens" : "sequences"));
+    }
+    cr_expect_eq(kept, 7.0);
+  }
+}

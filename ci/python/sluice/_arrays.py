@@ -4,7 +4,7 @@ Nothing is copied. What cannot be used as it is, is refused with the call that m
 """
 import ctypes
 import sys
-from typing import Any
+from typing import Any, Tuple
 
 import numpy
 
@@ -98,6 +98,44 @@ def flags(name: str, value: object, shape: "tuple[int, ...]") \
     return array.view(numpy.uint8)
 
 
+Place = Tuple[int, Tuple[int, ...], object]
+"""Where an array's memory begins, its shape, and what owns it: to be kept as long as it is read."""
+
+
+def _at(value: Any, wanted: "tuple[Any, ...]") -> int:
+    """Where the memory of a tensor begins that can be used as it is; 0 where `floats` or `flags`
+    have something to say about it."""
+    if (value.dtype in wanted and value.is_cpu and value.layout is sys.modules["torch"].strided
+            and value.is_contiguous() and not value.is_neg()):
+        return int(value.data_ptr())
+    return 0
+
+
+def floats_at(name: str, value: object, shape: "tuple[int, ...] | None" = None) -> Place:
+    """`floats` for a call of the library: of a usual tensor without an array of NumPy around it,
+    which would cost more than the loss of 500 tokens."""
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and type(value) in (torch.Tensor, torch.nn.Parameter):
+        tensor: Any = value
+        begin = _at(tensor, (torch.float32,))
+        if begin and begin % 4 == 0 and (shape is None or tensor.shape == shape):
+            return begin, tensor.shape, value
+    array = floats(name, value, shape)
+    return address(array), array.shape, array
+
+
+def flags_at(name: str, value: object, shape: "tuple[int, ...]") -> Place:
+    """`flags` for a call of the library."""
+    torch: Any = sys.modules.get("torch")
+    if torch is not None and type(value) is torch.Tensor:
+        tensor: Any = value
+        begin = _at(tensor, (torch.bool, torch.uint8))
+        if begin and tensor.shape == shape:
+            return begin, tensor.shape, value
+    array = flags(name, value, shape)
+    return address(array), array.shape, array
+
+
 def offsets(name: str, value: object, end: int) \
         -> "numpy.ndarray[Any, numpy.dtype[numpy.uint32]]":
     """Offsets that begin at 0, do not decrease and end at `end`: any integers, copied."""
@@ -120,14 +158,12 @@ def offsets(name: str, value: object, end: int) \
 
 def _shape(name: str, array: "numpy.ndarray[Any, Any]", shape: "tuple[int, ...] | None") -> None:
     if shape is not None and array.shape != shape:
-        raise Wrong(f"{name} has shape {array.shape}, and must have {shape}")
+        raise Wrong(f"{name} has shape {array.shape}, and must have {tuple(shape)}")
 
 
-def address(array: "numpy.ndarray[Any, Any] | None") -> "int | None":
-    """Where its memory begins; None for none. By the buffer's protocol, in half the time of
-    `array.ctypes`, where it has one: not of what is read-only or empty."""
-    if array is None:
-        return None
+def address(array: "numpy.ndarray[Any, Any]") -> int:
+    """Where its memory begins. By the buffer's protocol, in half the time of `array.ctypes`, where
+    it has one: not of what is read-only or empty."""
     buffer: Any = array
     try:
         return ctypes.addressof(ctypes.c_char.from_buffer(buffer))

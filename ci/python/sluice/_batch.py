@@ -1,101 +1,131 @@
-"""A batch of the gated loss as the library takes it: where sequences begin and how many of their
-tokens count. Internal."""
+"""A batch of the gated loss as the library takes it. Internal."""
 import re
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any, NamedTuple, Tuple
 
 import numpy
 
 from . import _arrays
 from ._errors import InvalidInput
-from ._library import lib
+from ._library import Batch
 
 
-class Layout(NamedTuple):
-    """Sequences of a batch. seq: offsets into its flat arrays. rows: which of the library's
-    sequences are the caller's; None for all."""
+class Rows(NamedTuple):
+    """Sequences of a batch."""
     seq: "numpy.ndarray[Any, numpy.dtype[numpy.uint32]]"
-    tokens: "numpy.ndarray[Any, numpy.dtype[numpy.uint32]]"
-    """unmasked tokens of each of the caller's sequences"""
-    rows: "numpy.ndarray[Any, Any] | None"
+    """offsets into its flat arrays"""
+    begin: int
+    """the address of these"""
+    size: int
+    """how many sequences they are"""
+    own: "numpy.ndarray[Any, Any] | None" = None
+    """which of these are the caller's; None for all"""
 
 
-class Advantages(NamedTuple):
-    """One array of the two: an advantage a sequence, or one a token (spec O4.7)."""
-    by_sequence: "numpy.ndarray[Any, numpy.dtype[numpy.float32]] | None"
-    by_token: "numpy.ndarray[Any, numpy.dtype[numpy.float32]] | None"
+def _rows(seq: "numpy.ndarray[Any, numpy.dtype[numpy.uint32]]",
+          own: "numpy.ndarray[Any, Any] | None" = None) -> Rows:
+    return Rows(seq, _arrays.address(seq), seq.size - 1, own)
 
 
-def advantages_of(value: object, shape: "tuple[int, ...]",
-                  seq: "numpy.ndarray[Any, numpy.dtype[numpy.uint32]]") -> Advantages:
-    """Advantages (B,), or of the shape of the log-probs. A packed batch with as many tokens as
-    sequences, not one in each, could mean both."""
-    array = _arrays.floats("advantages", value)
-    size = seq.size - 1
-    if array.shape not in ((size,), shape):
-        raise _arrays.Wrong(f"advantages has shape {array.shape}, and must have {(size,)}, one a "
-                            f"sequence, or {shape}, one a token")
-    if array.shape != shape:
-        return Advantages(array, None)
-    if array.shape == (size,) and (numpy.diff(seq) != 1).any():
-        raise InvalidInput(f"advantages of shape {shape} may be those of {size} sequences or of "
-                           f"{size} tokens: pass this batch padded, as (B, T)")
-    return Advantages(None, array)
+@lru_cache(maxsize=16)
+def _padded(size: int, length: int) -> Rows:
+    """A sequence a row: as often as it is needed, of a shape."""
+    if size * length >= 2**32:
+        raise InvalidInput(f"{size} x {length} tokens are 2^32 or more: pass parts of the batch, "
+                           "with denominators")
+    return _rows(numpy.arange(size + 1, dtype=numpy.uint32) * numpy.uint32(length))
 
 
-def offsets_of(shape: "tuple[int, ...]", seq: object) \
-        -> "numpy.ndarray[Any, numpy.dtype[numpy.uint32]]":
-    """Offsets of the sequences: of a padded batch (B, T) its rows, of a packed one (T,) `seq`."""
+def rows_of(shape: "tuple[int, ...]", seq: object) -> Rows:
+    """The sequences of a padded batch (B, T) are its rows, of a packed one (T,) as `seq` says."""
     if len(shape) == 2:
         if seq is not None:
             raise InvalidInput("seq is for a packed batch of shape (T,): a padded one of shape "
                                "(B, T) has a sequence a row")
-        size, length = shape
-        if size * length >= 2**32:
-            raise InvalidInput(f"{size} x {length} tokens are 2^32 or more: pass parts of the "
-                               "batch, with denominators")
-        return numpy.arange(0, size * length + 1, length, dtype=numpy.uint32) if length \
-            else numpy.zeros(size + 1, numpy.uint32)
+        return _padded(*shape)
     if len(shape) != 1:
-        raise InvalidInput(f"log-probs have shape {shape}: pass a padded batch (B, T), or a packed "
-                           "one (T,) with seq, the offsets of its sequences")
+        raise InvalidInput(f"log-probs have shape {tuple(shape)}: pass a padded batch (B, T), or a "
+                           "packed one (T,) with seq, the offsets of its sequences")
     if seq is None:
         raise InvalidInput("log-probs of shape (T,) are a packed batch: pass seq, the offsets of "
                            "its sequences, as [0, 3, 7]")
-    return _arrays.offsets("seq", seq, shape[0])
+    return _rows(_arrays.offsets("seq", seq, shape[0]))
 
 
-def layout(mask: "numpy.ndarray[Any, numpy.dtype[numpy.uint8]]",
-           seq: "numpy.ndarray[Any, numpy.dtype[numpy.uint32]]", from_first: bool) -> Layout:
-    """from_first: each sequence begins at its first unmasked token, so that padding before it
-    cannot affect the chunks of a sum over it (spec O1.2). What lies before is then a sequence of
-    its own, without tokens."""
-    counts = numpy.empty(seq.size - 1, numpy.uint32)
-    lib.sl_objective_tokens(_arrays.address(counts), _arrays.address(mask), _arrays.address(seq),
-                            counts.size)
-    if not from_first:
-        return Layout(seq, counts, None)
-    flat = mask.reshape(-1)
-    rows = [flat[begin:end] for begin, end in zip(seq[:-1].tolist(), seq[1:].tolist())]
+def from_first(rows: Rows, mask: "numpy.ndarray[Any, numpy.dtype[numpy.uint8]]") -> Rows:
+    """Each sequence from its first unmasked token, so that padding before it cannot affect the
+    chunks of a sum over it (spec O1.2). What lies before is then a sequence of its own, without
+    tokens."""
+    flat, seq = mask.reshape(-1), rows.seq
+    parts = [flat[begin:end] for begin, end in zip(seq[:-1].tolist(), seq[1:].tolist())]
     # argmax is 0 where there is none, which is as good a beginning as any.
-    first = numpy.array([(row != 0).argmax() if row.size else 0 for row in rows], numpy.uint32)
-    both = numpy.empty(2 * counts.size + 1, numpy.uint32)
+    first = numpy.array([(part != 0).argmax() if part.size else 0 for part in parts], numpy.uint32)
+    both = numpy.empty(2 * rows.size + 1, numpy.uint32)
     both[0:-1:2], both[1::2], both[-1] = seq[:-1], seq[:-1] + first, seq[-1]
-    return Layout(both, counts, numpy.arange(1, 2 * counts.size, 2))
+    return _rows(both, numpy.arange(1, both.size, 2))
 
 
-def in_callers_words(text: str, rows: "numpy.ndarray[Any, Any] | None") -> str:
-    """A message of the library with the caller's numbers of sequences: rows are every second."""
-    if rows is None:
+class Advantages(NamedTuple):
+    """One address of the two: of an advantage a sequence, or of one a token (spec O4.7)."""
+    by_sequence: "int | None"
+    by_token: "int | None"
+    owner: object
+
+
+def advantages_of(value: object, shape: "tuple[int, ...]", rows: Rows) -> Advantages:
+    """Advantages (B,), or of the shape of the log-probs. A packed batch with as many tokens as
+    sequences, not one in each, could mean both."""
+    begin, found, owner = _arrays.floats_at("advantages", value)
+    size = rows.size
+    if found != (size,) and found != shape:
+        raise _arrays.Wrong(
+            f"advantages has shape {tuple(found)}, and must have {(size,)}, one a sequence, or "
+            f"{tuple(shape)}, one a token")
+    if found != shape:
+        return Advantages(begin, None, owner)
+    if found == (size,) and (numpy.diff(rows.seq) != 1).any():
+        raise InvalidInput(f"advantages of shape {tuple(shape)} may be those of {size} sequences "
+                           f"or of {size} tokens: pass this batch padded, as (B, T)")
+    return Advantages(None, begin, owner)
+
+
+class Taken(NamedTuple):
+    """A batch whose coefficients are still missing."""
+    batch: Batch
+    shape: "Tuple[int, ...]"
+    rows: Rows
+    given: int
+    """how many sequences are the caller's"""
+    owners: "Tuple[object, ...]"
+    """what holds the memory: to be kept as long as the batch"""
+
+
+def taken(logp_new: object, logp_old: object, advantages: object, mask: object, seq: object,
+          logp_ref: object, entropy: object, by_sequence: bool) -> Taken:
+    """The arrays of `sluice.gated_loss`. by_sequence: whether the ratio is that of a sequence."""
+    new = _arrays.floats_at("logp_new", logp_new)
+    shape = new[1]
+    old = _arrays.floats_at("logp_old", logp_old, shape)
+    live = _arrays.flags_at("mask", mask, shape)
+    rows = given = rows_of(shape, seq)
+    one = advantages_of(advantages, shape, rows)
+    ref = None if logp_ref is None else _arrays.floats_at("logp_ref", logp_ref, shape)
+    bits = None if entropy is None else _arrays.floats_at("entropy", entropy, shape)
+    advantage, wide = one.by_sequence, None
+    if by_sequence:
+        rows = from_first(rows, _arrays.flags("mask", mask, shape))
+        if advantage is not None:  # 0 for what lies before
+            wide = numpy.zeros(rows.size, numpy.float32)
+            wide[rows.own] = _arrays.floats("advantages", advantages)
+            advantage = _arrays.address(wide)
+    batch = Batch(new[0], old[0], ref[0] if ref else None, bits[0] if bits else None, live[0],
+                  rows.begin, advantage, None, rows.size, one.by_token)
+    return Taken(batch, shape, rows, given.size, (new, old, live, one, ref, bits, wide))
+
+
+def in_callers_words(text: str, own: "numpy.ndarray[Any, Any] | None") -> str:
+    """A message of the library with the caller's numbers of sequences: they are every second."""
+    if own is None:
         return text
     return re.sub(r"(\(sequence |: advantage\[)(\d+)",
                   lambda found: f"{found[1]}{int(found[2]) // 2}", text)
-
-
-def spread(values: "numpy.ndarray[Any, Any]", rows: "numpy.ndarray[Any, Any] | None") \
-        -> "numpy.ndarray[Any, Any]":
-    """Values of the caller's sequences as those of the library's: 0 for the others."""
-    if rows is None:
-        return values
-    wide = numpy.zeros(2 * values.size, values.dtype)
-    wide[rows] = values
-    return wide

@@ -95,6 +95,8 @@ class Gate:
         """the name that errors print"""
         self.bound = frozenset(name for name, _, _ in rows)
         """the parameters that were given values"""
+        self.objectives: "dict[tuple[Any, ...], Any]" = {}
+        """what `_compute.settings_of` made of it"""
         self.key = f"<{next(_numbers)}>"
         """a name by which an operator's call finds it (by_key)"""
         _by_key[self.key] = self

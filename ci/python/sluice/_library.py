@@ -78,11 +78,16 @@ class Batch(ctypes.Structure):
 
 class UpdateRatios(ctypes.Structure):
     """sl_update_ratios"""
-    effective: float
-    clipped: float
-    clipped_tokens: float
     _fields_ = [("effective", ctypes.c_double), ("clipped", ctypes.c_double),
                 ("clipped_tokens", ctypes.c_double)]
+
+
+class LossMetrics(ctypes.Structure):
+    """sl_loss_metrics: numbers of binary64 alone"""
+    _fields_ = [*((name, ctypes.c_double) for name in (
+        "tokens", "sequences", "objective", "centred", "kl", "entropy", "ratio_mean",
+        "ratio_variance", "ratio_max", "weight_mean", "below_half", "clamped", "kl_clamped",
+        "approximate_kl")), ("update", UpdateRatios)]
 
 
 SUMS = [("objective", "<f8"), ("centred", "<f8"), ("kl", "<f8"), ("entropy", "<f8"),
@@ -91,7 +96,7 @@ SUMS = [("objective", "<f8"), ("centred", "<f8"), ("kl", "<f8"), ("entropy", "<f
         ("log_ratio_sum", "<f8"), ("kl_clamped", "<u4"), ("zero", "<u4")]
 """sl_loss_sums, as a dtype of NumPy."""
 
-_POINTER, _SIZE, _INT = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int
+_POINTER, _SIZE, _INT, _REAL = ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int, ctypes.c_double
 _ERROR = ctypes.POINTER(Error)
 _PROTOTYPES: "dict[str, tuple[Any, list[Any]]]" = {
     "sl_abi_version": (ctypes.c_uint32, []),
@@ -104,9 +109,13 @@ _PROTOTYPES: "dict[str, tuple[Any, list[Any]]]" = {
     "sl_context_backend": (ctypes.c_char_p, [_POINTER]),
     "sl_context_threads": (_INT, [_POINTER]),
     "sl_objective_tokens": (None, [_POINTER, _POINTER, _POINTER, _SIZE]),
+    "sl_objective_coefficients": (_INT, [_POINTER, _POINTER, _SIZE, _INT, _REAL, _ERROR]),
+    "sl_objective_part_coefficients": (_INT, [_POINTER, _POINTER, _SIZE, _INT, _REAL, _REAL, _REAL,
+                                              _ERROR]),
+    "sl_loss_measure": (None, [_POINTER, _POINTER, _SIZE]),
     "sl_gated_loss": (_INT, [_POINTER, _POINTER, _POINTER, _POINTER, ctypes.POINTER(Objective),
                              ctypes.POINTER(Batch)]),
-    "sl_update_measure": (_INT, [ctypes.POINTER(UpdateRatios), ctypes.POINTER(Objective),
+    "sl_update_measure": (_INT, [_POINTER, ctypes.POINTER(Objective),
                                  ctypes.POINTER(Batch), _POINTER, _POINTER, _SIZE, _ERROR]),
     "sl_gate_parse": (_INT, [ctypes.POINTER(GateStruct), ctypes.POINTER(_POINTER), ctypes.c_char_p,
                              _SIZE, ctypes.c_char_p, ctypes.POINTER(GateParameter), _SIZE,
@@ -151,17 +160,20 @@ def _load(path: Path) -> ctypes.CDLL:
         raise ImportError(f"sluice: {path} is not there: this is no whole installation; install "
                           "the wheel, or build from source as docs/python.md says")
     library = ctypes.CDLL(str(path))
+    too_old = f"sluice: {path} is too old for this package: it has no {{}}; install package and " \
+        "library together"
     try:
         found = library.sl_abi_version
     except AttributeError:
-        raise ImportError(f"sluice: {path} is too old for this package: it has no number of its "
-                          "ABI; install package and library together") from None
+        raise ImportError(too_old.format("number of its ABI")) from None
     found.restype = ctypes.c_uint32
     if found() != ABI:
         raise ImportError(f"sluice: {path} has ABI {found()}, and this package needs {ABI}: "
                           "install package and library together")
     for name, (result, arguments) in _PROTOTYPES.items():
-        function = getattr(library, name)
+        function = getattr(library, name, None)
+        if function is None:
+            raise ImportError(too_old.format(name))
         function.restype, function.argtypes = result, arguments
     error = Error()
     if library.sl_abi_check_processor(ctypes.byref(error)):

@@ -19,30 +19,33 @@ from typing import Any, Callable, Mapping, NoReturn, Optional, Sequence, Tuple, 
 import numpy
 import torch
 from torch import Tensor
+from torch.utils import _pytree
 
 from . import loss as _loss
-from ._applied import NO_SECOND, Applied, refuse_transforms
+from ._applied import NO_SECOND, Applied, empty, refuse_transforms
+from ._compute import NUMBERS, Denominators, Metrics, compute, settings_of, step_of
 from ._errors import InvalidInput, number_of, path_of
 from ._gate import Gate, Value, by_key, is_path
+from ._late import Late
 from ._library import shared_context
-from .loss import Denominators, GatedLoss
 
 __all__ = ["Denominators", "gated_loss"]
 
-_METRICS = tuple(field.name for field in dataclasses.fields(_loss.Metrics))
+_METRICS = tuple(field.name for field in dataclasses.fields(Metrics))
+_KEYS = dict.fromkeys(_METRICS)
 
 
 @functools.lru_cache(maxsize=64)
-def _settings_of(text: str) -> "dict[str, Any]":
-    """What gated_loss wrote as one text."""
+def _settings_of(text: str) -> "Tuple[Any, ...]":
+    """What gated_loss wrote as one text: the gate, its parameters, level, aggregation,
+    constant_length and kl."""
     parts = text.split("\0")
     if len(parts) != 6:
         raise InvalidInput("gate, level, aggregation and kl hold no zero byte")
     gate, values, level, aggregation, constant_length, kl = parts
     pairs = [row.split("=") for row in values.split(";") if row]
     parameters = {name: tuple(map(float, pair.split(":"))) for name, pair in pairs}
-    return dict(gate=gate, parameters=parameters, level=level, aggregation=aggregation,
-                constant_length=float(constant_length) or None, kl=kl)
+    return gate, parameters, level, aggregation, float(constant_length) or None, kl
 
 
 def _forward(
@@ -51,23 +54,19 @@ def _forward(
         logp_ref: Optional[Tensor], entropy: Optional[Tensor], settings: str, beta: float,
         entropy_bonus: float) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
     """Loss, gradients by logp_new and entropy (empty without a bonus), metrics (float64; -inf for
-    what is absent, because a check of operators takes a NaN for a difference). settings: one text,
+    NaN, which a check of operators takes for a difference). settings: one text,
     because what PyTorch's autograd takes for a call grows with the square of its arguments."""
     step = None if denominators is None else Denominators(*denominators.tolist())
-    how = _settings_of(settings)
-    out = _loss.gated_loss(
-        logp_new, logp_old, advantages, mask, seq=seq, groups=groups, denominators=step,
-        logp_ref=logp_ref, entropy=entropy, beta=beta, entropy_bonus=entropy_bonus,
-        context=shared_context(torch.get_num_threads()), **dict(how, gate=by_key(how["gate"])))
-    e = out.entropy_gradient
-    return (torch.tensor(out.loss, dtype=torch.float32), torch.from_numpy(out.gradient),
-            torch.empty(0) if e is None else torch.from_numpy(e), _numbers(out, -numpy.inf))
-
-
-def _numbers(out: GatedLoss, absent: float) -> Tensor:
-    """The metrics in one tensor."""
-    found = [absent if x is None else x for x in vars(out.metrics).values()]
-    return torch.from_numpy(numpy.array(found, "<f8"))
+    gate, parameters, *rest = _settings_of(settings)
+    ready = _loss.gate_of(by_key(gate), None, None, parameters)
+    out = compute(
+        logp_new, logp_old, advantages, mask, seq, groups, ready,
+        settings_of(ready, *rest, beta, entropy_bonus), step, logp_ref, entropy,
+        shared_context(torch.get_num_threads()), empty)
+    e, numbers = out.entropy_gradient, out.block[:NUMBERS]
+    return (torch.tensor(out.loss, dtype=torch.float32), out.gradient,
+            torch.empty(0) if e is None else e,
+            torch.from_numpy(numpy.where(numpy.isnan(numbers), -numpy.inf, numbers)))
 
 
 def _fake_forward(
@@ -75,10 +74,10 @@ def _fake_forward(
         seq: Optional[Tensor], groups: Optional[Tensor], denominators: Optional[Tensor],
         logp_ref: Optional[Tensor], entropy: Optional[Tensor], settings: str, beta: float,
         entropy_bonus: float) -> Tuple[Tensor, Tensor, Tensor, Tensor]:
-    def empty(shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
+    def fake(shape: Sequence[int], dtype: torch.dtype = torch.float32) -> Tensor:
         return logp_new.new_empty(shape, dtype=dtype)
-    return (empty(()), empty(logp_new.shape), empty(logp_new.shape if entropy_bonus > 0 else (0,)),
-            empty((len(_METRICS),), torch.float64))
+    return (fake(()), fake(logp_new.shape), fake(logp_new.shape if entropy_bonus > 0 else (0,)),
+            fake((len(_METRICS),), torch.float64))
 
 
 def _backward(grad: Tensor, d: Tensor, e: Tensor, logp_new: Tensor) -> Tuple[Tensor, Tensor]:
@@ -236,15 +235,29 @@ def _ready(gate: Any, tau_pos: Any, tau_neg: Any, parameters: Any) -> "Optional[
     return None
 
 
-def _directly(logp_new: Tensor, entropy: "Optional[Tensor]", *rest: Any,
-              **settings: Any) -> "Tuple[Tensor, dict[str, Tensor]]":
-    """What the operator computes, without it."""
-    out = _loss.gated_loss(logp_new, *rest, entropy=entropy, **settings,
-                           context=shared_context(torch.get_num_threads()))
-    by_entropy = None if out.entropy_gradient is None else torch.from_numpy(out.entropy_gradient)
+def _directly(logp_new: Tensor, entropy: "Optional[Tensor]", logp_old: Tensor, advantages: Tensor,
+              mask: Tensor, seq: "Optional[Tensor]", groups: "Optional[Tensor]", gate: Gate,
+              denominators: "Optional[Denominators]", logp_ref: "Optional[Tensor]",
+              *settings: Any) -> "Tuple[Tensor, dict[str, Tensor]]":
+    """What the operator computes, without it. settings: as of `settings_of`."""
+    out = compute(
+        logp_new, logp_old, advantages, mask, seq, groups, gate, settings_of(gate, *settings),
+        denominators, logp_ref, entropy, shared_context(torch.get_num_threads()), empty)
     loss: Tensor = Applied.apply(  # type: ignore[no-untyped-call]
-        logp_new, entropy, torch.from_numpy(out.gradient), by_entropy, out.loss)
-    return loss, dict(zip(_METRICS, _numbers(out, numpy.nan).unbind()))
+        logp_new, entropy, out.gradient, out.entropy_gradient, out.loss)
+    return loss, Late.of(_KEYS, functools.partial(_made, out.block))
+
+
+_pytree.register_pytree_node(Late, lambda late: (list(late.values()), list(late)),
+                             lambda values, keys: dict(zip(keys, values)))  # as dict is
+
+
+def _made(block: "numpy.ndarray[Any, Any]") -> "dict[str, Tensor]":
+    return _by_name(torch.from_numpy(block[:NUMBERS]))
+
+
+def _by_name(numbers: Tensor) -> "dict[str, Tensor]":
+    return dict(zip(_METRICS, numbers.unbind()))
 
 
 def gated_loss(
@@ -282,19 +295,18 @@ def gated_loss(
     values = {} if ready is not None else _pairs(tau_pos, tau_neg, parameters)
     if alone:
         return _directly(
-            logp_new, entropy, logp_old, advantages, mask, seq=starts, gate=ready or gate,
-            parameters=values, groups=ends, level=level, aggregation=aggregation,
-            constant_length=constant_length, denominators=denominators, kl=kl, beta=beta,
-            logp_ref=logp_ref, entropy_bonus=entropy_bonus)
+            logp_new, entropy, logp_old, advantages, mask, starts, ends,
+            ready or _loss.gate_of(gate, None, None, values), denominators, logp_ref, level,
+            aggregation, constant_length, kl, beta, entropy_bonus)
     name = gate.key if isinstance(gate, Gate) else gate if isinstance(gate, str) else path_of(
         "the gate", gate)
     length = 0.0 if constant_length is None else number_of("constant_length", constant_length)
     text = ";".join(f"{key}={pair[0]}:{pair[1]}" for key, pair in values.items())
-    settings = "\0".join((name, text, level, aggregation, f"{length}", kl))
+    settings = "\0".join((name, text, f"{level}", f"{aggregation}", f"{length}", f"{kl}"))
     step = None if denominators is None else torch.tensor(
-        [number_of("denominators", x) for x in _loss.step_of(denominators)], dtype=torch.float64)
+        [number_of("denominators", x) for x in step_of(denominators)], dtype=torch.float64)
     loss, _, _, found = _forward_op(
         logp_new, logp_old, advantages, mask, starts, ends, step, logp_ref, entropy, settings,
         beta, entropy_bonus)
     found = torch.where(torch.isneginf(found), torch.nan, found)
-    return loss, dict(zip(_METRICS, found.unbind()))
+    return loss, _by_name(found)

@@ -20,10 +20,11 @@ from torch import Tensor
 from . import _trl_arguments as _arguments
 from ._applied import applied, shortest
 from ._certified import demand
+from ._compute import Computed, Denominators, measured
 from ._errors import InvalidInput, Unavailable
 from ._gate import Gate, Value
 from ._library import SUMS
-from .loss import Denominators, GatedLoss, _metrics, gate_of
+from .loss import gate_of
 
 try:
     _trl: Any = importlib.import_module("trl")
@@ -116,7 +117,7 @@ class _Update:
         means = [weight / tokens for weight, tokens in by_prompt.values() if tokens]
         if not means:
             return {}
-        of_all = _metrics(sums, None)
+        of_all = measured(sums)
         return {"sluice/eur": sum(means) / len(means), "sluice/ratio_mean": of_all.ratio_mean,
                 "sluice/ratio_variance": of_all.ratio_variance,
                 "sluice/ratio_max": of_all.ratio_max, "sluice/weight_mean": of_all.weight_mean,
@@ -204,7 +205,7 @@ class GatedGRPOTrainer(_trl.GRPOTrainer):  # type: ignore[misc]
         return found
 
     def _loss_of(self, inputs: "dict[str, Any]", logps: Tensor, mask: Tensor, old: Tensor,
-                 advantages: Tensor, parts: float) -> "tuple[Tensor, GatedLoss]":
+                 advantages: Tensor, parts: float) -> "tuple[Tensor, Computed]":
         """The gated loss of a micro-batch, and what is known of it."""
         training, ready = self.model.training, self._preset
         of_step = parts / self.args.steps_per_generation if training else 1.0
@@ -257,7 +258,7 @@ class GatedGRPOTrainer(_trl.GRPOTrainer):  # type: ignore[misc]
         total, count = self.accelerator.reduce(sums, reduction="sum").tolist()
         self._metrics[mode][name].append(total / max(count, 1.0))
 
-    def _measure(self, mode: str, inputs: "dict[str, Any]", out: GatedLoss, weights: Any) -> None:
+    def _measure(self, mode: str, inputs: "dict[str, Any]", out: Computed, weights: Any) -> None:
         """Adds a micro-batch to the step's measures; with its last one they are logged."""
         prompts = inputs[_OWN].cpu().numpy() if _OWN in inputs else numpy.arange(len(weights))
         self._update.add(prompts, out.sums, weights)
@@ -273,7 +274,7 @@ class GatedGRPOTrainer(_trl.GRPOTrainer):  # type: ignore[misc]
         for name, value in update.measures().items():
             self._metrics[mode][name].append(value)
 
-    def _weights(self, out: GatedLoss, advantages: Tensor, logps: Tensor, old: Tensor,
+    def _weights(self, out: Computed, advantages: Tensor, logps: Tensor, old: Tensor,
                  mask: Tensor) -> Any:
         """Of each sequence the sum of w over tokens that are not clamped (spec O5.3)."""
         sums, level = out.sums, self._preset.level

@@ -21,10 +21,11 @@ from torch import Tensor
 
 from ._applied import applied, shortest
 from ._certified import demand
+from ._compute import Computed, Denominators
 from ._errors import InvalidInput, Unavailable, mapping_of, number_of, path_of
 from ._gate import Gate, Value, load
 from ._library import LEVELS
-from .loss import Denominators, GatedLoss, gate_of
+from .loss import gate_of
 
 OLDEST = (0, 7)
 
@@ -158,7 +159,7 @@ def _configured(gate: Gate, config: Any) -> "dict[str, Value]":
     return {name: value for name, value in found.items() if value is not None}
 
 
-def _measures(out: GatedLoss) -> "dict[str, float]":
+def _measures(out: Computed) -> "dict[str, float]":
     """verl's metrics, and ours; those of a batch without tokens are left out."""
     found = out.metrics
     if not found.tokens:

@@ -1,4 +1,5 @@
-/* The few-element scalars of the objective and the optimiser, in binary64 (spec O3, O4.1, N6). */
+/* The few-element scalars of the objective and the optimiser, in binary64 (spec O3, O4.1, O5, N6).
+ */
 #ifndef SLUICE_OBJECTIVE_H
 #define SLUICE_OBJECTIVE_H
 
@@ -32,6 +33,13 @@ sl_status sl_objective_coefficients(double *coefficient, const uint32_t *tokens,
                                     sl_aggregation aggregation, double constant_length,
                                     sl_error *err);
 
+/* The same of a part of a step: tokens are the part's, sequences (those with unmasked tokens) and
+ * total (unmasked tokens) the step's. SL_ERR_USAGE unless the one that the aggregation divides by
+ * is finite and at least 1; the other may be anything. */
+sl_status sl_objective_part_coefficients(double *coefficient, const uint32_t *tokens, size_t n_seq,
+                                         sl_aggregation aggregation, double constant_length,
+                                         double sequences, double total, sl_error *err);
+
 /* What an update's gate let through (spec O5.3, O5.4). effective: the effective update ratio, the
  * mean over groups of the mean weight of their tokens. clipped: the same mean of the share of
  * tokens that clip leaves without a gradient; clipped_tokens: their share of all tokens, as TRL and
@@ -39,6 +47,19 @@ sl_status sl_objective_coefficients(double *coefficient, const uint32_t *tokens,
 typedef struct {
   double effective, clipped, clipped_tokens;
 } sl_update_ratios;
+
+/* The values of an update (spec O5.1, O5.2): sums over its sequences, ascending, means over its
+ * unmasked tokens (NaN without such a token), the largest ratio (0 without) and counts; sequences
+ * are those with unmasked tokens. approximate_kl is that of k3. */
+typedef struct {
+  double tokens, sequences, objective, centred, kl, entropy;
+  double ratio_mean, ratio_variance, ratio_max, weight_mean, below_half;
+  double clamped, kl_clamped, approximate_kl;
+  sl_update_ratios update; /* NaN: for sl_update_measure */
+} sl_loss_metrics;
+
+/* Of n_seq sequences, from the sums that sl_gated_loss gave for them. */
+void sl_loss_measure(sl_loss_metrics *out, const sl_loss_sums *sums, size_t n_seq);
 
 /* Measures an update from its sequences, on the host, and the sums that sl_gated_loss gave for
  * them; group as in sl_advantages, of all sequences. SL_ERR_INPUT for offsets that do not fit, or

@@ -1,6 +1,7 @@
 """What is refused at import, with a message: an older glibc or CPU, a library of another build. And
 that the package's structures are the compiler's."""
 import ctypes
+import dataclasses
 import json
 import os
 import shutil
@@ -51,7 +52,8 @@ def test_an_older_processor_is_refused():
 
 @pytest.mark.parametrize("text, words", [
     ("unsigned sl_abi_version(void) { return 999; }", "has ABI 999, and this package needs 4"),
-    ("int sl_other(void) { return 0; }", "is too old for this package"),
+    ("unsigned sl_abi_version(void) { return 4; }", "too old for this package: it has no sl_"),
+    ("int sl_other(void) { return 0; }", "is too old for this package: it has no number of its"),
     (None, "is not there: this is no whole installation")])
 def test_a_library_of_another_build_is_refused(tmp_path, build, text, words):
     copy = tmp_path / "sluice"
@@ -70,7 +72,8 @@ STRUCTURES = {
     "sl_error": _library.Error, "sl_context_options": _library.ContextOptions,
     "sl_gate": _library.GateStruct, "sl_gate_parameter": _library.GateParameter,
     "sl_gate_parameter_info": _library.GateParameterInfo, "sl_objective": _library.Objective,
-    "sl_gated_loss_batch": _library.Batch, "sl_update_ratios": _library.UpdateRatios}
+    "sl_gated_loss_batch": _library.Batch, "sl_update_ratios": _library.UpdateRatios,
+    "sl_loss_metrics": _library.LossMetrics}
 ENUMS = [
     *(f"SL_GATE_{name.upper()}" for name in _library.FAMILIES),
     *(f"SL_LEVEL_{name.upper()}" for name in _library.LEVELS),
@@ -120,6 +123,13 @@ def test_structures_and_enums_are_the_compilers(compiled):
     names = [*wanted, *ENUMS, "SL_ABI_VERSION", "SL_NUMERICS_VERSION"]
     different = [(n, a, b) for n, a, b in zip(names, said, compiled) if a != b]
     assert len(said) == len(compiled) and not different, "raise SL_ABI_VERSION and ABI together"
+
+
+def test_metrics_are_numbers_of_the_library_in_its_order():
+    names = [name for name, _ in _library.LossMetrics._fields_]
+    assert names.pop() == "update" and len(_library.UpdateRatios._fields_) == 3
+    assert [*names, "effective", "clip_ratio", "clip_ratio_tokens"] == [
+        field.name for field in dataclasses.fields(sluice.Metrics)]
 
 
 def test_a_field_of_another_place_is_noticed(compiled):

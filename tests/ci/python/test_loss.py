@@ -11,7 +11,6 @@ import formula
 import numpy
 import pytest
 from sluice import _arrays, _batch, _library
-from sluice.loss import coefficients
 
 import sluice
 
@@ -72,8 +71,7 @@ def test_padding_before_a_sequence_would_show(make_problem, monkeypatch):
         return [same(problem.rows(sluice.gated_loss(**problem.padded(left, 0), **settings).gradient,
                                   left), one.gradient) for left in (211, 5, 513, 1000)]
     assert seen() == [True] * 4
-    whole = _batch.layout
-    monkeypatch.setattr(_batch, "layout", lambda mask, seq, from_first: whole(mask, seq, False))
+    monkeypatch.setattr(_batch, "from_first", lambda rows, mask: rows)
     assert seen() == [False] * 4
 
 
@@ -93,18 +91,44 @@ def test_a_split_cannot_show_with_the_steps_denominators(problem, level, aggrega
     assert not same(wrong.gradient, one.gradient[:wrong.gradient.size])
 
 
-def test_coefficients_are_the_librarys():
+@pytest.mark.parametrize("kind", _library.AGGREGATIONS)
+def test_coefficients_are_those_of_the_table(kind):
+    """Spec O4.1, restated; where the step is this batch its denominators may be left out."""
     draw = numpy.random.default_rng(3)
-    function = _library.lib.sl_objective_coefficients
+    part, whole = (getattr(_library.lib, f"sl_objective_{name}coefficients")
+                   for name in ("part_", ""))
     for n in (1, 2, 17, 1000):
         tokens = draw.integers(0, 5000, n).astype(numpy.uint32)
-        tokens[0] = 1
-        for number, kind in enumerate(_library.AGGREGATIONS):
-            wanted = numpy.empty(n)
-            assert function(ctypes.c_void_p(wanted.ctypes.data),
-                            ctypes.c_void_p(tokens.ctypes.data), ctypes.c_size_t(n), number,
-                            ctypes.c_double(777.0), None) == 0
-            assert same(coefficients(tokens, kind, 777.0, None), wanted)
+        tokens[0], tokens[-1] = 1, 0 if n > 1 else 1
+        for sequences, total in ((float((tokens > 0).sum()), float(tokens.sum())), (1e6, 3e9 + 1)):
+            by = {"sequence-mean": sequences * tokens, "token-mean": total,
+                  "constant": sequences * 777.0}[kind] + numpy.zeros(n)
+            wanted = numpy.where(tokens > 0, 1.0 / numpy.where(tokens > 0, by, 1.0), 0.0)
+            found, given = numpy.empty(n), (tokens.ctypes.data, n, _library.AGGREGATIONS.index(
+                kind), 777.0)
+            assert part(found.ctypes.data, *given, sequences, total, None) == 0
+            assert same(found, wanted)
+            other = numpy.empty(n)
+            assert whole(other.ctypes.data, *given, None) == 0
+            assert same(other, wanted) == (sequences < 1e6)
+        for wrong in (0.5, numpy.nan, numpy.inf):
+            assert part(found.ctypes.data, *given, wrong, wrong, None) == 1 and same(found, wanted)
+
+
+def test_metrics_are_sums_over_the_sequences(problem):
+    """Spec O5.1, O5.2: one after the other, as Python adds."""
+    out = sluice.gated_loss(**problem.packed(), gate="erf", **ALL)
+    total = {name: sum(out.sums[name].tolist()) for name in out.sums.dtype.names}
+    n, m = total["tokens"], out.metrics
+    for name in ("objective", "centred", "kl", "entropy", "tokens", "clamped", "kl_clamped"):
+        assert getattr(m, name) == total[name]
+    y = total["y_sum"] / n
+    assert (m.ratio_mean, m.ratio_variance) == (1 + y, total["y_square_sum"] / n - y * y)
+    assert (m.weight_mean, m.below_half) == (total["weight_sum"] / n, total["below_half"] / n)
+    assert m.approximate_kl == y - total["log_ratio_sum"] / n
+    assert m.ratio_max == out.sums["ratio_max"].max()
+    assert m.sequences == (out.sums["tokens"] > 0).sum() < len(out.sums)
+    assert out.loss == -(m.objective - 0.04 * m.kl + 0.01 * m.entropy)
 
 
 def restated(p, gate, tau, level="token"):
@@ -334,6 +358,24 @@ def test_what_does_not_fit_is_refused_with_its_remedy(problem, change, words):
     change(arguments)
     with pytest.raises(sluice.InvalidInput, match=words):
         sluice.gated_loss(**arguments)
+
+
+def test_settings_of_a_call_before_are_not_anothers(problem):
+    """They are kept with the gate: where equal values mean the same, and not without end."""
+    gate, packed = sluice.gates.load("erf"), problem.packed()
+
+    def gradient(**settings):
+        return sluice.gated_loss(**packed, gate=gate, **settings).gradient
+    beta = numpy.array(0.5)
+    one = gradient(beta=beta)
+    assert same(one, gradient(beta=0.5)) and same(gradient(beta=1), gradient(beta=True))
+    beta[...] = 0.25
+    assert same(gradient(beta=beta), gradient(beta=0.25)) and not same(one, gradient(beta=beta))
+    for i in range(200):
+        gradient(beta=i / 1000)
+    assert len(gate.objectives) <= 64 and same(gradient(beta=0.5), one)
+    with pytest.raises(sluice.InvalidInput, match="level must be one of"):
+        gradient(level=["token"])
 
 
 def test_a_padded_batch_has_no_offsets(problem):

@@ -376,6 +376,12 @@ def test_transforms_are_refused(small, function, transform):
         transform(lambda new: function(new, **arguments, **ERF)[0], x)
 
 
+def misaligned(x):
+    """Its values from an address that is no multiple of 4."""
+    return torch.frombuffer(bytearray(b"0" + x.numpy().tobytes()), dtype=torch.float32,
+                            offset=1).view(x.shape)
+
+
 @pytest.mark.parametrize("change, words", [
     (lambda x: x.update(logp_old=x["logp_new"]), r"logp_old requires a gradient.*\.detach\(\)"),
     (lambda x: x.update(mask=x["mask"].to("meta")), r"mask is on meta.*pass mask\.cpu\(\)"),
@@ -384,6 +390,12 @@ def test_transforms_are_refused(small, function, transform):
     (lambda x: x.update(logp_old=x["logp_old"].T.contiguous().T),
      r"logp_old has strides.*pass logp_old\.contiguous\(\)"),
     (lambda x: x.update(advantages=x["logp_old"][:, 1:].contiguous()), r"advantages has shape"),
+    (lambda x: x.update(logp_old=misaligned(x["logp_old"])), r"pass logp_old\.contiguous\(\)"),
+    (lambda x: x.update(logp_old=x["logp_old"][:1]),
+     r"logp_old has shape \(1, 17\), and must have \(4, 17\)"),
+    (lambda x: x.update(mask=x["mask"][:1]), r"mask has shape \(1, 17\), and must have \(4, 17\)"),
+    (lambda x: x.update(level=["token"]), r"level must be one of token, sequence"),
+    (lambda x: x.update(aggregation=3), r"aggregation must be one of sequence-mean"),
     (lambda x: x.update(groups=[0, 1.5, 4]), "groups must be offsets, integers"),
     (lambda x: x.update(groups=[0, True, 4]), "groups must be offsets, integers"),
     (lambda x: x.update(tau_pos=True), "is no number"),
@@ -405,6 +417,17 @@ def test_what_does_not_fit_is_refused_with_its_remedy(small, change, words, way)
     change(arguments)
     with pytest.raises(sluice.InvalidInput, match=words):
         gated_loss(**arguments)
+
+
+@pytest.mark.parametrize("made, fix", [
+    (torch._neg_view, "resolve_neg"), (torch.Tensor.to_sparse, "to_dense"),
+    (torch.Tensor.to_mkldnn, "to_dense")])
+def test_memory_that_is_no_plain_array_is_refused(small, made, fix):
+    """By the call that goes past the operator: PyTorch itself makes an operator's of it, or says
+    that it cannot."""
+    arguments = tensors(small.padded(0, 0, fill=0))
+    with pytest.raises(sluice.InvalidInput, match=rf"pass logp_old\.{fix}\(\)"):
+        gated_loss(**dict(arguments, logp_old=made(arguments["logp_old"])), **ERF)
 
 
 @pytest.mark.parametrize("right, wrong", [
