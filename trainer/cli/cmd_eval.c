@@ -80,7 +80,8 @@ static void add_task_name(options *o, const char *name, struct argp_state *state
 static void check_options(const options *o, struct argp_state *state) {
   if (!o->model) argp_error(state, "a model folder or a run is missing");
   if (o->tokens && !o->logprobs) argp_error(state, "--tokens goes with --logprobs");
-  if (!o->samples != !o->completions) argp_error(state, "--samples goes with --completions");
+  if (!o->samples != !o->completions)
+    argp_error(state, "--samples goes with --completions, which names the file that keeps them");
   if (o->samples && o->logprobs) argp_error(state, "--samples does not go with --logprobs");
 }
 

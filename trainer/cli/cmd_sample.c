@@ -310,16 +310,27 @@ static sl_status set_template(const options *o, const sl_session *s, const char 
   return status;
 }
 
+/* Of a chat, before somebody types a turn. */
+static sl_status check_tokenizer(const options *o, const sl_session *s, sl_error *err) {
+  size_t size;
+  if (!s->tokenizer) {
+    SL_TRY(sl_refuse_foreign_tokenizer(o->words[0], err));
+    return sl_fail(err, SL_ERR_INPUT, "%s: no tokenizer of Sluice's in the folder", o->words[0]);
+  }
+  if (!o->chat || sl_tokenizer_json(s->tokenizer, &size)) return SL_OK;
+  return sl_fail(err, SL_ERR_INPUT,
+                 "%s: a tokenizer of characters has no conversations: such a model completes "
+                 "prompts, without --chat",
+                 o->words[0]);
+}
+
 /* Prints completions of all prompts that have one; *code is the exit code of the last that has
  * none. */
 static sl_status sample(const options *o, const sl_session *s, const char *folder, int *code,
                         sl_error *err) {
   batch b = {.longest = 1};
   char note[400];
-  sl_status status = SL_OK;
-  if (!s->tokenizer) status = sl_refuse_foreign_tokenizer(o->words[0], err);
-  if (!status && !s->tokenizer)
-    status = sl_fail(err, SL_ERR_INPUT, "%s: no tokenizer of Sluice's in the folder", o->words[0]);
+  sl_status status = check_tokenizer(o, s, err);
   if (!status && (o->template || o->chat)) status = set_template(o, s, folder, err);
   if (!status && sl_generation_note(note, sizeof note, folder))
     fprintf(stderr, "sluice sample: note: %s\n", note);

@@ -7,6 +7,7 @@
 #include "trainer/files/conversation.h"
 #include "trainer/files/file.h"
 #include "trainer/files/json.h"
+#include "trainer/run/model_session.h"
 #include "trainer/run/run_template.h"
 #include "trainer/text/bpe_decode.h"
 
@@ -51,7 +52,7 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
       o->model = arg;
       return 0;
     case ARGP_KEY_END:
-      if (!o->model) argp_error(state, "a model folder or a tokenizer.json is missing");
+      if (!o->model) argp_error(state, "a model folder, a run or a tokenizer.json is missing");
       if (o->decode && (o->parsed || o->json || o->template))
         argp_error(state, "--decode reads ids: it goes with no other option");
       if (!o->template && (o->closed || o->mask || o->sets.n))
@@ -83,7 +84,7 @@ static const struct argp parser = {
     parse,
     "MODEL",
     "Reads texts from standard input, one a line, and prints their ids, a JSON list a line. MODEL "
-    "is a model folder or its tokenizer.json. --set names keys of template.",
+    "is a model folder, a run's folder or a tokenizer.json. --set names keys of template.",
     children,
     NULL,
     NULL};
@@ -266,17 +267,21 @@ static int is_folder(const char *path) {
   return stat(path, &what) != 0 || S_ISDIR(what.st_mode);
 }
 
-static sl_status load(sl_bpe **out, const char *model, sl_error *err) {
+/* *folder: of the model, the caller's to free; NULL where the model is a tokenizer.json. */
+static sl_status load(sl_bpe **out, char **folder, const char *model, sl_error *err) {
+  *folder = NULL;
   if (!is_folder(model)) return sl_bpe_load(out, model, err);
-  char *path = sl_path_join(model, SL_BPE_FILE);
-  if (!path) return sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
-  const sl_status status = sl_bpe_load(out, path, err);
+  SL_TRY(sl_session_find_model(folder, model, err));
+  char *path = sl_path_join(*folder, SL_BPE_FILE);
+  const sl_status status =
+      path ? sl_bpe_load(out, path, err) : sl_fail(err, SL_ERR_MEMORY, "no memory for a path");
   free(path);
+  if (status) free(*folder);
   return status;
 }
 
 /* --template is template.name; texts of the template stay the configuration's. */
-static sl_status choose_template(job *j, sl_config *config, sl_error *err) {
+static sl_status choose_template(job *j, sl_config *config, const char *folder, sl_error *err) {
   char name[64];
   uint32_t turn_end;
   sl_set_options sets = j->o->sets;
@@ -284,7 +289,6 @@ static sl_status choose_template(job *j, sl_config *config, sl_error *err) {
   snprintf(name, sizeof name, "template.name=%.40s", j->o->template);
   sets.items[sets.n++] = name;
   SL_TRY(sl_config_load(config, NULL, sets.items, sets.n, err));
-  const char *folder = is_folder(j->o->model) ? j->o->model : NULL;
   SL_TRY(sl_template_settle(config, folder, 1, err));
   j->template = sl_config_template(config);
   return sl_template_check(&j->template, j->bpe, &turn_end, err);
@@ -293,10 +297,11 @@ static sl_status choose_template(job *j, sl_config *config, sl_error *err) {
 static sl_status tokenize(const options *o, sl_error *err) {
   sl_bpe *bpe;
   sl_config config = {0};
-  SL_TRY(load(&bpe, o->model, err));
+  char *folder;
+  SL_TRY(load(&bpe, &folder, o->model, err));
   job j = {.o = o, .bpe = bpe};
   sl_status status = sl_bpe_encoder_create(&j.encoder, bpe, err);
-  if (!status && o->template) status = choose_template(&j, &config, err);
+  if (!status && o->template) status = choose_template(&j, &config, folder, err);
   if (!status) status = sl_each_input_line(take_line, &j, err);
   if (!status) print_notes(&j);
   sl_bpe_encoder_destroy(j.encoder);
@@ -305,6 +310,7 @@ static sl_status tokenize(const options *o, sl_error *err) {
   free(j.text.bytes);
   sl_config_free(&config);
   sl_bpe_destroy(bpe);
+  free(folder);
   return status;
 }
 

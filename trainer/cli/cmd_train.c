@@ -144,7 +144,20 @@ static void note_memory(const sl_run_state *run, const char *command) {
             (double)wanted / 1048576.0, (double)limit.free / 1048576.0);
 }
 
+/* Of a plan: what it says nothing about. */
+static void note_bare(const sl_run_state *run, const char *command) {
+  static const sl_config_key keys[] = {SL_KEY_model_folder, SL_KEY_rl_reference};
+  const int bare[] = {run->bare, run->bare_reference};
+  for (size_t i = 0; i < 2; i++)
+    if (bare[i])
+      fprintf(stderr,
+              "%s: note: %s has no weights: the plan is that of its config.json and tokenizer, and "
+              "the model was not tried\n",
+              command, sl_config_path(&run->config, keys[i]));
+}
+
 static void print_notes(const sl_run_state *run, const char *command) {
+  note_bare(run, command);
   note_long_answers(run, command);
   note_single_group(run, command);
   note_equal_tags(run, command);

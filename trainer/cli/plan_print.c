@@ -201,17 +201,21 @@ static void print_objective(const sl_run_state *run, FILE *out) {
             c->gate.certificate, run->certificate);
 }
 
-static void print_backend(const sl_context *ctx, FILE *out) {
-  const char *name = sl_context_backend(ctx);
+static void print_backend(const sl_run_state *run, FILE *out) {
+  const char *name = sl_context_backend(run->ctx);
   const bool simulated = strcmp(name, "simt") == 0 || strcmp(name, "ptx") == 0;
-  fprintf(out, "backend:     %s, %d threads%s\n", name, sl_context_threads(ctx),
+  fprintf(out, "backend:     %s, %d threads%s", name, sl_context_threads(run->ctx),
           simulated ? "; a device simulated on the CPU, far slower than backend cpu" : "");
+  if (run->tried_with)
+    fprintf(out, "; this plan tried the model with backend %s, which has the same bits",
+            run->tried_with);
+  fputc('\n', out);
 }
 
 void sl_plan_print(const sl_run_state *run, FILE *out) {
   const sl_config *c = &run->config;
   char decay[32];
-  print_backend(run->ctx, out);
+  print_backend(run, out);
   fprintf(out, "parameters:  %zu (vocabulary %zu)\n", run->policy.layout->n_parameters,
           run->policy.layout->shape.vocab);
   print_memory(run, out);

@@ -124,7 +124,10 @@ static sl_status check_task(const sl_config *c, sl_error *err) {
   const int kind = c->task.name;
   const int test_alone = (kind == SL_TASK_GSM8K || kind == SL_TASK_MATH) && *c->task.test;
   if (kind != SL_TASK_ARITHMETIC && !*c->task.train && !test_alone)
-    return sl_config_fail(c, SL_KEY_task_train, err, "the task needs a file");
+    return sl_config_fail(c, SL_KEY_task_train, err, "the task needs a file%s",
+                          kind == SL_TASK_GSM8K || kind == SL_TASK_MATH
+                              ? "; an evaluation alone takes task.test in its place"
+                              : "");
   if (kind == SL_TASK_GSM8K_CALC && !*c->task.test)
     return sl_config_fail(c, SL_KEY_task_test, err, "the task gsm8k-calc needs a file");
   if (kind == SL_TASK_MIXTURE) SL_TRY(check_mixture(c, err));

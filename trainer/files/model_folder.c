@@ -30,13 +30,27 @@ static sl_status read_tokenizer(sl_tokenizer **out, const sl_model_shape *shape,
   return SL_OK;
 }
 
-sl_status sl_model_folder_describe(sl_model_layout **out, sl_tokenizer **tokenizer,
-                                   const char *path, sl_error *err) {
+/* The registry that config.json alone has, of as many layers as a registry may take memory for. */
+static sl_status bare_layout(sl_model_layout **out, const sl_model_shape *shape, const char *path,
+                             sl_error *err) {
+  const sl_status status = sl_model_check_present(path, SL_MODEL_WEIGHTS_FILE, err);
+  if (status) return status;
+  if (shape->layers > SL_BARE_LAYERS)
+    return sl_fail(err, SL_ERR_INPUT,
+                   "%s: no weights, and config.json has %zu layers: at most %zu are planned so",
+                   path, shape->layers, SL_BARE_LAYERS);
+  return sl_model_layout_create(out, shape, err);
+}
+
+static sl_status describe(sl_model_layout **out, sl_tokenizer **tokenizer, int bare,
+                          const char *path, sl_error *err) {
   sl_model_shape shape;
   sl_model_layout *layout = NULL;
   sl_status status = sl_model_check_present(path, SL_MODEL_CONFIG_FILE, err);
   if (status == SL_OK) status = sl_model_config_read(&shape, path, err);
-  if (status == SL_OK) status = sl_model_weights_layout(&layout, &shape, path, err);
+  if (status == SL_OK)
+    status = bare ? bare_layout(&layout, &shape, path, err)
+                  : sl_model_weights_layout(&layout, &shape, path, err);
   if (status == SL_OK && tokenizer) status = read_tokenizer(tokenizer, &shape, path, err);
   if (status != SL_OK) {
     sl_model_layout_destroy(layout);
@@ -44,6 +58,17 @@ sl_status sl_model_folder_describe(sl_model_layout **out, sl_tokenizer **tokeniz
   }
   *out = layout;
   return SL_OK;
+}
+
+sl_status sl_model_folder_describe(sl_model_layout **out, sl_tokenizer **tokenizer,
+                                   const char *path, sl_error *err) {
+  return describe(out, tokenizer, 0, path, err);
+}
+
+sl_status sl_model_folder_plan(sl_model_layout **out, sl_tokenizer **tokenizer, int *bare,
+                               const char *path, sl_error *err) {
+  *bare = !sl_path_holds(path, SL_MODEL_WEIGHTS_FILE) && !sl_path_holds(path, SL_MODEL_INDEX_FILE);
+  return describe(out, tokenizer, *bare, path, err);
 }
 
 sl_status sl_model_folder_read(sl_parameters *out, sl_tokenizer **tokenizer, const char *path,

@@ -26,6 +26,12 @@ sl_status sl_model_folder_read(sl_parameters *out, sl_tokenizer **tokenizer, con
  * fills the arena of a layout that it gave. */
 sl_status sl_model_folder_describe(sl_model_layout **out, sl_tokenizer **tokenizer,
                                    const char *path, sl_error *err);
+/* The same for a plan of a folder whose weights are not there yet: without model.safetensors and an
+ * index *bare is 1, and the layout is config.json's. SL_ERR_INPUT also for a folder with weights in
+ * another format, and without weights for more than SL_BARE_LAYERS layers. */
+#define SL_BARE_LAYERS ((size_t)1024)
+sl_status sl_model_folder_plan(sl_model_layout **out, sl_tokenizer **tokenizer, int *bare,
+                               const char *path, sl_error *err);
 sl_status sl_model_weights_read(sl_parameters *parameters, const char *path, sl_error *err);
 /* That sl_model_weights_read would find only finite numbers; takes no memory for them. */
 sl_status sl_model_weights_check(const sl_model_layout *layout, const char *path, sl_error *err);

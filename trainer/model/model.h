@@ -52,6 +52,15 @@ sl_status sl_model_create_in(sl_model **out, sl_context *ctx, const sl_model_lay
                              void *memory, sl_error *err);
 void sl_model_destroy(sl_model *model);
 
+/* Who hears how far a forward pass is: before each layer, and before what follows the last one.
+ * parts: the layers and 1. */
+typedef struct {
+  void (*tell)(void *user, size_t done, size_t parts);
+  void *user;
+} sl_model_watch;
+/* Of the passes of sl_model_forward from now on; it stays the caller's. NULL: nobody. */
+void sl_model_set_watch(sl_model *model, const sl_model_watch *watch);
+
 /* Lanes for a model: each computes sequences of its own, for which it has activations of up to
  * max_tokens tokens; packs and tables are shared. The first lane has the model's own activations,
  * the others' are at `memory`, of the host, which stays the caller's: for each those bytes that

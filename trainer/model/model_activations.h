@@ -47,6 +47,7 @@ struct sl_model {
   uint32_t *head_seq;                 /* on the host: a shard's offsets in rows of heads */
   sl_shard_total *head_totals;        /* on the host: of the shards of a batch */
   float *dact, *dgate, *dup;          /* (T, F) */
+  const sl_model_watch *watch;        /* NULL: nobody watches */
   const sl_lanes *lanes;              /* NULL: a kernel has all threads */
   sl_model *lane; /* (lanes->n) the same model, each over a lane's context and its activations */
 };

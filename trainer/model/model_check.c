@@ -125,11 +125,13 @@ static sl_status name_part(char *out, size_t size, sl_context *ctx, const sl_mod
 
 sl_status sl_model_check_forward(sl_context *ctx, const sl_model_layout *layout,
                                  const float *parameters, const uint32_t *ids, size_t n,
-                                 float inverse_temperature, sl_error *err) {
+                                 float inverse_temperature, const sl_model_watch *watch,
+                                 sl_error *err) {
   pass p;
   char bad[96] = "", divided[128] = "", part[32];
   sl_status status = begin(&p, ctx, layout, parameters, n, SL_MODEL_FORWARD, err);
   if (status) return status;
+  sl_model_set_watch(p.model, watch);
   if (forward(&p, ids, inverse_temperature) || find_bad_logit(&p, bad, sizeof bad))
     status = sl_fail(err, sl_context_error(ctx)->status, "%s", sl_context_error(ctx)->message);
   else if (!*bad)

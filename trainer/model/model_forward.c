@@ -143,17 +143,25 @@ static sl_status finish_last(sl_model *m, const sl_batch *b) {
   return final_norm(m, t, m->hidden);
 }
 
+void sl_model_set_watch(sl_model *m, const sl_model_watch *watch) { m->watch = watch; }
+
+static void tell(const sl_model *m, size_t done) {
+  if (m->watch) m->watch->tell(m->watch->user, done, m->layout->shape.layers + 1);
+}
+
 sl_status sl_model_forward(sl_model *m, const sl_batch *b, float inv_temperature, float *logp,
                            float *entropy) {
   const sl_model_shape *s = &m->layout->shape;
   const size_t t = b->seq[b->n_seq];
   SL_TRY(embed(m, t, b->ids));
   for (size_t l = 0; l < s->layers; l++) {
+    tell(m, l);
     SL_TRY(sl_layer_qkv(m, l, t, b->position));
     SL_TRY(attend(m, l, b));
     if (l + 1 < s->layers) SL_TRY(sl_layer_finish(m, l, t, layer_output(m, l)));
   }
   SL_TRY(finish_last(m, b));
+  tell(m, s->layers);
   SL_TRY(sl_logprob_forward(m->ctx, logp, entropy, m->row_max, m->row_sum, m->hidden,
                             weight(m, m->layout->head), m->head_pack, b->target, b->mask,
                             inv_temperature, t, s->hidden, s->vocab));

@@ -2,6 +2,7 @@
 #include "first_pass.h"
 
 #include "logprobs.h"
+#include "kernels/support/progress.h"
 #include "trainer/model/model_check.h"
 
 #include <math.h>
@@ -32,12 +33,27 @@ typedef struct {
   size_t n;
 } passage;
 
+/* A line of progress, from the third second on. */
+typedef struct {
+  sl_progress line;
+  const char *path;
+} trying;
+
+static void show_part(void *user, size_t done, size_t parts) {
+  trying *t = user;
+  sl_progress_line(&t->line, "trying %s: part %zu of %zu of a forward pass", t->path, done, parts);
+}
+
 static sl_status check(sl_context *ctx, const sl_parameters *p, const passage *over,
                        float inverse_temperature, const char *path, sl_error *err) {
   sl_error why;
   char largest[160];
+  trying t = {.path = path};
+  sl_progress_start_delayed(&t.line, 2.0, 10.0);
+  const sl_model_watch watch = {show_part, &t};
   const sl_status status = sl_model_check_forward(ctx, p->layout, p->data, over->ids, over->n,
-                                                  inverse_temperature, &why);
+                                                  inverse_temperature, &watch, &why);
+  sl_progress_end(&t.line);
   if (status != SL_ERR_NONFINITE) {
     if (status && err) *err = why;
     return status;
@@ -56,6 +72,13 @@ static size_t take_ends(uint32_t out[2 * EACH_END], const uint32_t *ids, size_t 
   const size_t all = n < 2 * EACH_END ? n : 2 * EACH_END;
   for (size_t i = 0; i < all; i++) out[i] = ids[i < EACH_END ? i : n - all + i];
   return all;
+}
+
+const char *sl_first_pass_other_backend(const sl_context *ctx) {
+  static const char *const slow[] = {"plain", "simt", "ptx"};
+  for (size_t i = 0; i < sizeof slow / sizeof *slow; i++)
+    if (strcmp(sl_context_backend(ctx), slow[i]) == 0) return "cpu";
+  return NULL;
 }
 
 sl_status sl_first_pass_check(sl_context *ctx, const sl_parameters *parameters,

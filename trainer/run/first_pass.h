@@ -24,4 +24,8 @@ typedef struct {
 sl_status sl_first_pass_check(sl_context *ctx, const sl_parameters *parameters,
                               const sl_first_pass *over, const char *path, sl_error *err);
 
+/* Of a plan, the backend that makes these passes in place of the context's, which has the same bits
+ * and would take minutes or hours (spec L1.8); NULL: the context's own. */
+const char *sl_first_pass_other_backend(const sl_context *ctx);
+
 #endif

@@ -28,12 +28,20 @@ static sl_status settle_prompts(sl_run_state *run, sl_error *err) {
   return sl_template_apply_task(&run->config, folder, run->tokenizer, &run->task, err);
 }
 
+/* A plan may be made before the weights are fetched. */
+static sl_status describe(const sl_run_state *run, sl_model_layout **layout,
+                          sl_tokenizer **tokenizer, int *bare, const char *folder, sl_error *err) {
+  if (run->extent == SL_EXTENT_PLAN)
+    return sl_model_folder_plan(layout, tokenizer, bare, folder, err);
+  return sl_model_folder_describe(layout, tokenizer, folder, err);
+}
+
 /* A model of the folder with another alphabet than the task's: every text can be written in it, or
  * the run would stop midway. */
 static sl_status describe_folder(sl_run_state *run, sl_extent extent, sl_error *err) {
   const sl_config *c = &run->config;
-  sl_status status = sl_model_folder_describe(&run->policy.layout, &run->tokenizer,
-                                              sl_config_path(c, SL_KEY_model_folder), err);
+  sl_status status = describe(run, &run->policy.layout, &run->tokenizer, &run->bare,
+                              sl_config_path(c, SL_KEY_model_folder), err);
   if (!status && extent != SL_EXTENT_EVALUATION)
     status = sl_companions_check(sl_config_path(c, SL_KEY_model_folder), err);
   if (status) return status;
@@ -96,7 +104,8 @@ static sl_status describe_reference(sl_run_state *run, sl_error *err) {
     return sl_model_layout_create(&run->reference.layout, &run->policy.layout->shape, err);
   const char *folder = sl_config_path(c, SL_KEY_rl_reference);
   sl_tokenizer *tokenizer = NULL;
-  sl_status status = sl_model_folder_describe(&run->reference.layout, &tokenizer, folder, err);
+  sl_status status =
+      describe(run, &run->reference.layout, &tokenizer, &run->bare_reference, folder, err);
   if (!status && !tokenizer) status = sl_refuse_foreign_tokenizer(folder, err);
   if (!status && tokenizer && !sl_tokenizer_same(tokenizer, run->tokenizer))
     status = sl_config_fail(c, SL_KEY_rl_reference, err,
@@ -191,11 +200,11 @@ static sl_status prepare(sl_run_state *run, sl_extent extent, const char *checkp
   return status ? status : sl_run_state_plan(run, err);
 }
 
-/* Of a model that a key names. */
-static sl_status check_first_pass(const sl_run_state *run, sl_config_key key,
+/* Of a model that a key names, in the memory of ctx. */
+static sl_status check_first_pass(const sl_run_state *run, sl_config_key key, sl_context *ctx,
                                   const sl_parameters *model, sl_error *err) {
   const sl_first_pass over = {run->tokenizer, &run->task, run->config.rl.temperature};
-  return sl_first_pass_check(run->ctx, model, &over, sl_config_path(&run->config, key), err);
+  return sl_first_pass_check(ctx, model, &over, sl_config_path(&run->config, key), err);
 }
 
 static sl_status fill_policy(sl_run_state *run, const char *checkpoint, sl_error *err) {
@@ -207,8 +216,9 @@ static sl_status fill_policy(sl_run_state *run, const char *checkpoint, sl_error
   if (!status && !from_folder && !checkpoint)
     sl_parameters_init(&run->policy, (uint64_t)c->run.seed, c->model.init_std);
   if (!status) status = sl_parameters_move(&run->policy, run->ctx, err);
-  return status || !from_folder ? status
-                                : check_first_pass(run, SL_KEY_model_folder, &run->policy, err);
+  return status || !from_folder
+             ? status
+             : check_first_pass(run, SL_KEY_model_folder, run->ctx, &run->policy, err);
 }
 
 static sl_status fill_reference(sl_run_state *run, sl_error *err) {
@@ -219,8 +229,9 @@ static sl_status fill_reference(sl_run_state *run, sl_error *err) {
       named ? sl_model_weights_read(&run->reference, sl_config_path(c, SL_KEY_rl_reference), err)
             : sl_arena_create(&run->reference.data, NULL, run->reference.layout, err);
   if (!status) status = sl_parameters_move(&run->reference, run->ctx, err);
-  return status || !named ? status
-                          : check_first_pass(run, SL_KEY_rl_reference, &run->reference, err);
+  return status || !named
+             ? status
+             : check_first_pass(run, SL_KEY_rl_reference, run->ctx, &run->reference, err);
 }
 
 /* The first model's digest is left out where its numbers are not there: in a plan, and in a
@@ -242,16 +253,31 @@ static int fits_here(const sl_run_state *run, const sl_model_layout *layout) {
                                         : sl_run_memory(run) <= bytes;
 }
 
-/* A model's numbers: where the run fits, by a forward pass, which needs the parameters alone. */
-static sl_status check_model(const sl_run_state *run, sl_config_key key, sl_model_layout *layout,
-                             sl_error *err) {
-  const char *path = sl_config_path(&run->config, key);
-  if (!fits_here(run, layout)) return sl_model_weights_check(layout, path, err);
+/* A model's numbers, by a forward pass in the memory of ctx, which needs the parameters alone. */
+static sl_status check_numbers(const sl_run_state *run, sl_config_key key, sl_model_layout *layout,
+                               sl_context *ctx, sl_error *err) {
   sl_parameters model = {.layout = layout};
-  sl_status status = sl_model_weights_read(&model, path, err);
-  if (!status) status = sl_parameters_move(&model, run->ctx, err);
-  if (!status) status = check_first_pass(run, key, &model, err);
+  sl_status status = sl_model_weights_read(&model, sl_config_path(&run->config, key), err);
+  if (!status) status = sl_parameters_move(&model, ctx, err);
+  if (!status) status = check_first_pass(run, key, ctx, &model, err);
   sl_arena_free(model.ctx, model.data);
+  return status;
+}
+
+/* The same where the run fits, in seconds whatever its backend; else the weights alone. */
+static sl_status check_model(sl_run_state *run, sl_config_key key, sl_model_layout *layout,
+                             sl_error *err) {
+  if (!fits_here(run, layout))
+    return sl_model_weights_check(layout, sl_config_path(&run->config, key), err);
+  const char *other = sl_first_pass_other_backend(run->ctx);
+  if (!other) return check_numbers(run, key, layout, run->ctx, err);
+  const sl_context_options options = {other, SL_ISA_BEST, (int)run->config.run.threads};
+  sl_context *ctx;
+  sl_status status = sl_context_create(&ctx, &options, err);
+  if (status) return status;
+  status = check_numbers(run, key, layout, ctx, err);
+  sl_context_destroy(ctx);
+  run->tried_with = other;
   return status;
 }
 
@@ -263,9 +289,9 @@ static sl_status check_plan(sl_run_state *run, sl_error *err) {
   sl_status status = s->head_dim <= 2048 ? sl_rope_scaled_frequencies(frequencies, s->head_dim,
                                                                       s->rope_theta, &s->rope, err)
                                          : SL_OK;
-  if (!status && *c->model.folder)
+  if (!status && *c->model.folder && !run->bare)
     status = check_model(run, SL_KEY_model_folder, run->policy.layout, err);
-  if (!status && run->reference.layout && *c->rl.reference)
+  if (!status && run->reference.layout && *c->rl.reference && !run->bare_reference)
     status = check_model(run, SL_KEY_rl_reference, run->reference.layout, err);
   return status ? status : identify(run, 0, err);
 }

@@ -72,6 +72,9 @@ typedef struct {
   size_t micro_batch;               /* that are computed at a time in training; 0: all */
   sl_lanes *lanes;                  /* that share out the sequences of training; NULL: none */
 
+  int bare, bare_reference; /* of a plan: models without weights, of config.json alone */
+  const char *tried_with;   /* of a plan: another backend that tried its models, or NULL */
+
   sl_phase phase;
   uint64_t sft_step, rl_step;           /* finished */
   double success_before, success_after; /* held-out, around RL; NaN if not reached */

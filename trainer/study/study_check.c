@@ -72,6 +72,14 @@ static sl_status compare(const sl_study_table *t, const sl_study_run *run,
   return fail_changed(t, run, SL_KEY_model_folder, before, first, err);
 }
 
+/* A plan takes a model without weights, a run does not. */
+static sl_status check_weights(const sl_run_state *run, sl_error *err) {
+  if (!run->bare && !run->bare_reference) return SL_OK;
+  return sl_fail(
+      err, SL_ERR_INPUT, "%s: no weights (" SL_MODEL_WEIGHTS_FILE " or its index)",
+      sl_config_path(&run->config, run->bare ? SL_KEY_model_folder : SL_KEY_rl_reference));
+}
+
 /* The plan of a run; its first model is left out where it does not exist yet. */
 static sl_status make_plan(sl_run_state **out, const sl_study_table *t, const sl_study_run *run,
                            int has_checkpoint, sl_error *err) {
@@ -85,7 +93,8 @@ static sl_status make_plan(sl_run_state **out, const sl_study_table *t, const sl
   if (!is_present && run->arm != SL_STUDY_NONE && has_checkpoint) config.sft.steps = 0;
   status = sl_run_state_create(out, &config, SL_EXTENT_PLAN, &why);
   if (status) return sl_study_place_error(t, run, &why, err);
-  status = sl_run_check_memory(*out, &why);
+  status = check_weights(*out, &why);
+  if (!status) status = sl_run_check_memory(*out, &why);
   if (!status) return SL_OK;
   sl_run_state_destroy(*out);
   return sl_study_place_error(t, run, &why, err);

@@ -5,7 +5,7 @@ import time
 import unittest
 from pathlib import Path
 
-from . import digests, evaluation, examples, grading, plants, records, sweep, tasks, texts
+from . import chats, digests, evaluation, examples, grading, plants, records, sweep, tasks, texts
 
 TESTS = Path(__file__).resolve().parent.parent / "tests"
 SWEPT = ("exp", "rsqrt")            # about ten minutes each
@@ -51,6 +51,11 @@ def of_conversations(vectors):
     return not lines and count > 100, lines + [f"{count} conversations, {len(lines)} otherwise"]
 
 
+def of_chats(name, vectors):
+    count, lines = TEXTS[name](vectors)
+    return not lines and count > 10, lines + [f"{count} of F7.10 to F7.12, {len(lines)} otherwise"]
+
+
 def of_tests(_):
     suite = unittest.defaultTestLoader.discover(str(TESTS))
     with open("/dev/null", "w", encoding="ascii") as nowhere:
@@ -75,7 +80,8 @@ def of_sweep(name, vectors):
 
 
 TEXTS = {"grades": grades, "sampled": evaluation.differences, "ids": texts.ids,
-         "conversations": texts.conversations}
+         "conversations": texts.conversations, "folders": chats.folders, "counted": chats.counted,
+         "chats": chats.chats}
 
 
 def seen(name, vectors):
@@ -110,6 +116,7 @@ def stages(quick):
     return {**of, "plants": functools.partial(of_plants, quick), "tests": of_tests,
             "examples": of_examples, "grades": of_grades, "sampled": of_sampled,
             "ids": of_ids, "conversations": of_conversations,
+            **{name: functools.partial(of_chats, name) for name in ("folders", "counted", "chats")},
             **{name: functools.partial(of_run, name) for name in SHORT}}
 
 

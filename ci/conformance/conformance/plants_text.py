@@ -1,5 +1,5 @@
 """Faults in reading tokenizers, templates (F7) and answers (F3.13), rows as in plants.py."""
-from . import answer_values, expressions, grading, templates, tokenizer
+from . import answer_values, chats, expressions, grading, templates, tokenizer
 from .tokenizer import Bpe
 
 
@@ -70,6 +70,63 @@ def one_by_one(value, exponent, work, original=answer_values.power):
     return result
 
 
+def settings_first(files, original=chats.text_of):
+    """tokenizer_config.json before chat_template.jinja (F7.10)."""
+    return original({name: text for name, text in files.items() if name != "chat_template.jinja"
+                     or "tokenizer_config.json" not in files})
+
+
+def first_listed(files, original=chats.text_of):
+    """The first of a list in place of its default (F7.10)."""
+    value = chats.json.loads(files.get("tokenizer_config.json", "{}")).get("chat_template")
+    if isinstance(value, list) and value:
+        files = {"tokenizer_config.json": chats.json.dumps({"chat_template": value[0]["template"]})}
+    return original(files)
+
+
+def without_line_end(files, original=chats.text_of):
+    """Texts without the line ends at their end (F7.10)."""
+    text = original(files)
+    return text and text.rstrip("\n")
+
+
+def without_close(bpe, out, original=templates.counted):
+    """Answers without the token that ends them (F7.11)."""
+    ids, ranges = original(bpe, out)
+    return ids, [[begin, max(begin, end - 1)] for begin, end in ranges]
+
+
+def last_alone(bpe, out, original=templates.counted):
+    """The last answer alone (F7.11)."""
+    ids, ranges = original(bpe, out)
+    return ids, ranges[-1:]
+
+
+def at_once(bpe, out, original=templates.counted):
+    """The ids of the whole conversation in place of its pieces' (F7.11)."""
+    return templates.ids(bpe, out), original(bpe, out)[1]
+
+
+def ids_again(self, said, original=chats.Chat.answer):
+    """Answers that stand in the conversation by their ids (F7.12)."""
+    found = original(self, said)
+    self.turns[-1]["content"] = "".join(self.bpe.decode([i]) for i in found["ids"]
+                                        if i not in self.ends)
+    return found
+
+
+def with_end(self, said, original=chats.Chat.answer):
+    """Answers that stand in the conversation with the token that ends them (F7.12)."""
+    found = original(self, said)
+    self.turns[-1]["content"] = self.bpe.decode(found["ids"])
+    return found
+
+
+def sampled_as(*arguments, original=chats.random.sample):
+    """Draws of sequence 1 (F7.12)."""
+    return original(*arguments[:5], [1], *arguments[6:])
+
+
 PLANTS = {
     "unbounded": ("work without bounds", "grades", grading, "WORK", 10 ** 9),
     "less-work": ("499 units of work", "grades", grading, "WORK", 499),
@@ -107,4 +164,21 @@ PLANTS = {
                lambda text: text),
     "said": ("what is said can end a turn", "conversations", templates, "ids",
              lambda bpe, out: bpe.parts(joined(out.parts))),
+    "settings-first": ("settings before a template's own file", "folders", chats, "text_of",
+                       settings_first),
+    "first-listed": ("the first of a list of templates", "folders", chats, "text_of",
+                     first_listed),
+    "line-end": ("templates without their last line ends", "folders", chats, "text_of",
+                 without_line_end),
+    "all-tasks": ("a folder's own template for every task", "folders", chats, "OWN_TASKS",
+                  ("gsm8k", "math", "mixture", "jsonl", "arithmetic")),
+    "close": ("answers without the token that ends them", "counted", templates, "counted",
+              without_close),
+    "last-answer": ("the last answer alone", "counted", templates, "counted", last_alone),
+    "at-once": ("a conversation's ids at once", "counted", templates, "counted", at_once),
+    "shortest-close": ("the shortest token ends an answer", "counted", tokenizer, "longest",
+                       shortest),
+    "ids-again": ("answers by their ids", "chats", chats.Chat, "answer", ids_again),
+    "with-end": ("answers with the token that ends them", "chats", chats.Chat, "answer", with_end),
+    "sequence-1": ("draws of another sequence", "chats", chats.random, "sample", sampled_as),
 }

@@ -131,9 +131,9 @@ def single_of(doc):
 
 
 class Bpe:
-    """A tokenizer.json."""
+    """A tokenizer.json; `more` are special tokens that are numbered on."""
 
-    def __init__(self, path):
+    def __init__(self, path, more=()):
         with open(path, encoding="utf-8") as file:
             doc = json.load(file)
         model = doc["model"]
@@ -145,6 +145,10 @@ class Bpe:
         self.whole_words = model.get("ignore_merges", False)
         self.composed = bool(listed(doc["normalizer"], "normalizers"))
         self.added = doc["added_tokens"]
+        first = len(self.vocab) + len(self.added)
+        self.added += [{"id": first + i, "content": text, "special": True, "normalized": False,
+                        "single_word": False, "lstrip": False, "rstrip": False}
+                       for i, text in enumerate(more)]
         self.raw = [t for t in self.added if not t["normalized"]]
         self.normal = [{**t, "content": self.normalize(t["content"])} for t in self.added
                        if t["normalized"]]
