@@ -11,6 +11,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 
 namespace simt {
 
@@ -34,6 +35,7 @@ struct stream_state {
   std::deque<operation> queue;
   history seen; /* what is ordered before whatever is enqueued next */
   const kernel_runner *runner = nullptr;
+  stream_capture *capture = nullptr;
 };
 
 struct event_state {
@@ -92,6 +94,10 @@ void drift() {
 
 uint32_t enqueue(cudaStream_t stream, std::function<void()> run, event_state *waits_for = nullptr) {
   stream_state &s = stream_of(stream);
+  if (s.capture) {
+    s.capture->operations.push_back(std::move(run));
+    return 0;
+  }
   const uint32_t index = ++stream_length[s.number];
   join(s.seen, host_seen);
   const uint32_t id = record_operation(s.number, index, s.seen);
@@ -128,6 +134,29 @@ void copy_bytes(void *to, const void *from, size_t bytes) {
 
 }  // namespace
 
+stream_capture *&capture_of(cudaStream_t stream) { return stream_of(stream).capture; }
+void run_again(cudaStream_t stream, const std::function<void()> &operation) {
+  enqueue(stream, operation);
+}
+
+cudaError_t refused_in_thread() {
+  cudaError_t error = cudaSuccess;
+  for (stream_state *s : streams)
+    if (s->capture) s->capture->valid = false, error = cudaErrorStreamCaptureUnsupported;
+  return error;
+}
+
+cudaError_t refused_in_stream(cudaStream_t stream) {
+  stream_capture *capture = stream_of(stream).capture;
+  if (!capture) return cudaSuccess;
+  capture->valid = false;
+  return cudaErrorStreamCaptureUnsupported;
+}
+
+cudaError_t refused_default_stream(cudaStream_t stream) {
+  return !stream && refused_in_thread() ? cudaErrorStreamCaptureImplicit : cudaSuccess;
+}
+
 bool grant_shared(const void *kernel, size_t bytes) {
   if (!shared_granted(bytes)) return false;
   shared_grants[kernel] = bytes;
@@ -160,19 +189,19 @@ void host_access(const void *p, size_t bytes, const void *place) {
 void enqueue_launch(const char *kernel, const void *address, dim3 grid, dim3 block,
                     size_t shared_bytes, stream_state *stream, void (*run)(void *),
                     void (*destroy)(void *), void *captured, size_t bytes) {
-  const cudaError_t error = refused(address, grid, block, shared_bytes);
+  const std::shared_ptr<void> kept(captured, destroy); /* a graph runs it again */
+  cudaError_t error = refused_default_stream(stream);
+  if (!error) error = refused(address, grid, block, shared_bytes);
   if (error) {
     bad_call = error;
-    destroy(captured);
     return;
   }
-  const uint32_t id = next_operation();
+  launch_count += !capture_of(stream);
   enqueue(stream, [=]() {
-    running.arguments = static_cast<const unsigned char *>(captured);
+    running.arguments = static_cast<const unsigned char *>(kept.get());
     running.arguments_bytes = bytes;
-    run_grid(kernel, grid, block, shared_bytes, id, run, captured);
+    run_grid(kernel, grid, block, shared_bytes, running.op, run, kept.get());
     running.arguments_bytes = 0;
-    destroy(captured);
   });
 }
 
@@ -215,28 +244,34 @@ void begin(uint64_t seed) {
 using namespace simt;
 
 cudaError_t cudaMalloc(void **p, size_t bytes) {
+  if (const cudaError_t error = refused_in_thread()) return error;
   *p = arena_allocate(bytes);
   return *p ? cudaSuccess : cudaErrorMemoryAllocation;
 }
 
 cudaError_t cudaFree(void *p) {
   if (!p) return cudaSuccess;
-  cudaDeviceSynchronize();
+  if (const cudaError_t error = cudaDeviceSynchronize()) return error;
   return arena_free(p) ? cudaSuccess : cudaErrorInvalidValue;
 }
 
 cudaError_t cudaMallocHost(void **p, size_t bytes) {
+  if (const cudaError_t error = refused_in_thread()) return error;
   *p = malloc(bytes);
   return *p ? cudaSuccess : cudaErrorMemoryAllocation;
 }
 
 cudaError_t cudaFreeHost(void *p) {
+  if (const cudaError_t error = refused_in_thread()) return error;
   free(p);
   return cudaSuccess;
 }
 
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
+  cudaError_t error = refused_default_stream(stream);
+  if (!error && kind != cudaMemcpyDeviceToDevice) error = refused_in_stream(stream);
+  if (error) return error;
   const std::function<void()> run = [=]() {
     copy_bytes(to, from, bytes);
   }; /* the bytes that are there when the copy runs, pageable or not */
@@ -250,6 +285,7 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
 }
 
 cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t stream) {
+  if (const cudaError_t error = refused_default_stream(stream)) return error;
   enqueue(stream, [=]() {
     copy_accesses(p, bytes, true, nullptr);
     memset(p, value, bytes);
@@ -274,6 +310,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  if (const cudaError_t error = refused_in_stream(stream)) return error;
   stream_state &s = stream_of(stream);
   while (!s.queue.empty() && run_one()) {
   }
@@ -282,6 +319,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 }
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  if (const cudaError_t error = refused_in_stream(stream)) return error;
   if (!event->recorded) return cudaSuccess;
   join(stream_of(stream).seen, event->seen);
   enqueue(stream, nullptr, event);
@@ -299,6 +337,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 }
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  if (const cudaError_t error = refused_in_stream(stream)) return error;
   event->recorded = true;
   event->after = enqueue(stream, nullptr);
   event->seen = stream_of(stream).seen;
@@ -313,6 +352,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
 }
 
 cudaError_t cudaDeviceSynchronize() {
+  if (const cudaError_t error = refused_in_thread()) return error;
   while (run_one()) {
   }
   for (const stream_state *s : streams) host_waits(s->seen);
@@ -342,5 +382,6 @@ const char *cudaGetErrorString(cudaError_t error) {
          : error == cudaErrorMemoryAllocation      ? "out of memory"
          : error == cudaErrorInvalidConfiguration  ? "invalid configuration argument"
          : error == cudaErrorInvalidDeviceFunction ? no_function.c_str()
+         : error >= cudaErrorIllegalState          ? "refused while a stream captures"
                                                    : "invalid argument";
 }
