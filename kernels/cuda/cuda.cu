@@ -35,8 +35,7 @@ void *sl_device_workspace(sl_context *ctx, size_t bytes) {
   const size_t rounded =
       bytes ? (bytes + workspace_align - 1) / workspace_align * workspace_align : workspace_align;
   if (rounded > device->workspace_bytes) {
-    if (sl_device_unrecorded(ctx, "a larger workspace")) return nullptr;
-    sl_device_forget_graphs(ctx);
+    if (sl_device_forget_graphs(ctx)) return nullptr;
     size_t room = workspace_min;
     while (room < rounded) room *= 2;
     cudaFree(device->workspace); /* waits for the stream */
@@ -63,8 +62,7 @@ sl_status sl_device_status(sl_context *ctx, const char *kernel) {
 static sl_status grow(sl_context *ctx, uint32_t **host, uint32_t **twin, size_t *capacity,
                       size_t n) {
   if (n <= *capacity) return SL_OK;
-  SL_TRY(sl_device_unrecorded(ctx, "offsets"));
-  sl_device_forget_graphs(ctx);
+  SL_TRY(sl_device_forget_graphs(ctx));
   const size_t room = n + n / 2 + 64;
   cudaFree(*twin);
   free(*host);
@@ -219,9 +217,7 @@ static sl_status device_allocate(sl_context *ctx, void **out, size_t bytes) {
 }
 
 static void device_release(sl_context *ctx, void *memory) {
-  SL_VERIFY(!ctx->device->recording);
-  sl_device_forget_graphs(ctx);
-  cudaFree(memory);
+  if (!sl_device_forget_graphs(ctx)) cudaFree(memory);
 }
 
 static sl_status device_copy(sl_context *ctx, void *to, const void *from, size_t bytes) {

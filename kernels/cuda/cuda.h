@@ -90,10 +90,11 @@ sl_status sl_device_fail(sl_context *ctx, const char *what, cudaError_t error);
 /* The context's `repeat` (kernels/core/context.h). */
 sl_status sl_device_repeat(sl_context *ctx, const sl_repeat_key *key, sl_repeated_calls *calls,
                            void *arg);
-/* Before memory that a graph may name is freed. */
-void sl_device_forget_graphs(sl_context *ctx);
 /* SL_ERR_USAGE while launches are recorded: for what must not be done then. */
 sl_status sl_device_unrecorded(sl_context *ctx, const char *what);
+/* Before memory that a graph may name is freed, which is SL_ERR_USAGE while launches are recorded.
+ */
+sl_status sl_device_forget_graphs(sl_context *ctx);
 
 extern const sl_memory sl_device_memory;
 extern const char *const sl_device_kernel_names[];

@@ -19,8 +19,16 @@ static void drop(sl_device *device, device_graph *g) {
   *g = {};
 }
 
-void sl_device_forget_graphs(sl_context *ctx) {
+sl_status sl_device_unrecorded(sl_context *ctx, const char *what) {
+  return ctx->device->recording
+             ? sl_fail(&ctx->error, SL_ERR_USAGE, "%s: cannot be recorded (spec N1.9)", what)
+             : SL_OK;
+}
+
+sl_status sl_device_forget_graphs(sl_context *ctx) {
+  SL_TRY(sl_device_unrecorded(ctx, "freeing memory"));
   for (device_graph &g : ctx->device->graphs) drop(ctx->device, &g);
+  return SL_OK;
 }
 
 /* The key's place, or that of the key that was used longest ago, emptied. */
@@ -67,10 +75,4 @@ sl_status sl_device_repeat(sl_context *ctx, const sl_repeat_key *key, sl_repeate
     g->graph = nullptr;
   }
   return calls(arg);
-}
-
-sl_status sl_device_unrecorded(sl_context *ctx, const char *what) {
-  return ctx->device->recording
-             ? sl_fail(&ctx->error, SL_ERR_USAGE, "%s: cannot be recorded (spec N1.9)", what)
-             : SL_OK;
 }

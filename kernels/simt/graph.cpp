@@ -42,6 +42,7 @@ cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *out, cudaGraph_t grap
 cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t stream) {
   cudaError_t error = refused_default_stream(stream);
   if (!error) error = refused_in_stream(stream);
+  if (!error && !graphs_granted) error = cudaErrorMemoryAllocation;
   if (error) return error;
   launch_count++;
   for (const std::function<void()> &operation : graph->operations) run_again(stream, operation);

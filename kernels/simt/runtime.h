@@ -145,8 +145,9 @@ cudaError_t cudaStreamCreate(cudaStream_t *stream);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
-/* Graphs (graph.cpp) hold launches, and copies and fills within the device. Copies from or to the
- * host are refused, and events, though CUDA records those of page-locked memory and of a fork. */
+/* Graphs (graph.cpp) hold launches, fills, and copies within the device and from page-locked
+ * memory, which is read anew each time. Other copies are refused, and so are events, which CUDA
+ * records. */
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph);
 cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *out, cudaGraph_t graph,

@@ -320,6 +320,32 @@ Test(simt, a_position_that_was_recorded_shows) {
   cr_expect(repeated.hashes != launched.hashes);
 }
 
+/* A copy that is recorded takes what lies in page-locked memory when it runs. */
+Test(simt, a_graph_copies_anew) {
+  simt::begin(1);
+  cudaStream_t stream;
+  cudaGraph_t graph;
+  cudaGraphExec_t copy;
+  void *p;
+  float *y = upload(std::vector<float>(1, 0.0f));
+  cr_assert_eq(cudaMallocHost(&p, 2 * sizeof *y), cudaSuccess);
+  float *host = static_cast<float *>(p) + 1;
+  cudaStreamCreate(&stream);
+  cr_assert_eq(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), cudaSuccess);
+  *host = 1.0f;
+  cr_expect_eq(cudaMemcpyAsync(y, host, sizeof *y, cudaMemcpyHostToDevice, stream), cudaSuccess);
+  cr_assert_eq(cudaStreamEndCapture(stream, &graph), cudaSuccess);
+  cr_assert_eq(cudaGraphInstantiateWithFlags(&copy, graph, 0), cudaSuccess);
+  for (float want : {2.0f, 3.0f}) {
+    *host = want;
+    cr_assert_eq(cudaGraphLaunch(copy, stream), cudaSuccess);
+    cudaStreamSynchronize(stream);
+    cr_expect_eq(download(y, 1)[0], want);
+  }
+  cudaGraphDestroy(graph), cudaGraphExecDestroy(copy), cudaStreamDestroy(stream);
+  cudaFreeHost(p);
+}
+
 /* What must not be done while a stream captures: it is refused, and there is no graph. */
 Test(simt, captures_refuse_what_cuda_refuses) {
   static float host[rows];
