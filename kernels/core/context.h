@@ -3,6 +3,7 @@
 #define SLUICE_CONTEXT_H
 
 #include "environment.h"
+#include "repeat.h"
 #include "team.h"
 
 #include <sluice/kernels.h>
@@ -49,6 +50,10 @@ struct sl_context {
   const sl_backend *own; /* NULL for plain and cpu */
   /* NULL on a host. On a device the backend checks the contents of arrays itself. */
   sl_device *device;
+  /* NULL: the backend records no launches. */
+  sl_status (*repeat)(sl_context *ctx, const sl_repeat_key *key, sl_repeated_calls *calls,
+                      void *arg);
+  int repeat_off;
   unsigned char *workspace;
   size_t workspace_bytes, workspace_used;
   sl_error error;

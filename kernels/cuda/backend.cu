@@ -35,6 +35,7 @@ static void fill_table(sl_kernel_table *table) {
 static void device_close(sl_context *ctx) {
   sl_device *device = ctx->device;
   if (!device) return;
+  sl_device_forget_graphs(ctx);
   if (device->stream)
     cudaStreamDestroy(
         device->stream); /* in the simulator it waits; cudaFree below waits on a device */
@@ -117,6 +118,7 @@ static sl_status device_open(sl_context *ctx, sl_error *err) {
                    "the CUDA device: %s", ctx->error.message);
   }
   ctx->memory = &sl_device_memory;
+  ctx->repeat = sl_device_repeat;
   fill_table(&ctx->table);
   return SL_OK;
 }

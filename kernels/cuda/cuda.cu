@@ -35,6 +35,7 @@ void *sl_device_workspace(sl_context *ctx, size_t bytes) {
   const size_t rounded =
       bytes ? (bytes + workspace_align - 1) / workspace_align * workspace_align : workspace_align;
   if (rounded > device->workspace_bytes) {
+    if (sl_device_forget_graphs(ctx)) return nullptr;
     size_t room = workspace_min;
     while (room < rounded) room *= 2;
     cudaFree(device->workspace); /* waits for the stream */
@@ -61,6 +62,7 @@ sl_status sl_device_status(sl_context *ctx, const char *kernel) {
 static sl_status grow(sl_context *ctx, uint32_t **host, uint32_t **twin, size_t *capacity,
                       size_t n) {
   if (n <= *capacity) return SL_OK;
+  SL_TRY(sl_device_forget_graphs(ctx));
   const size_t room = n + n / 2 + 64;
   cudaFree(*twin);
   free(*host);
@@ -103,9 +105,10 @@ static sl_status wait(sl_context *ctx) {
 
 /* The caller may overwrite `from` when this returns. CUDA does not say when an asynchronous copy
  * has read pageable memory, so the bytes are first copied to page-locked memory; only a copy that
- * does not fit there is waited for. */
+ * does not fit there is waited for. A graph would copy again what then lies there. */
 static sl_status upload(sl_context *ctx, void *to, const void *from, size_t bytes) {
   sl_device *device = ctx->device;
+  SL_TRY(sl_device_unrecorded(ctx, "a copy to the device"));
   const bool fits = bytes <= staging_bytes;
   if (fits && bytes > staging_bytes - device->staged && !SL_PLANTED(staging_reused)) {
     SL_TRY(wait(ctx));
@@ -213,7 +216,9 @@ static sl_status device_allocate(sl_context *ctx, void **out, size_t bytes) {
   return status;
 }
 
-static void device_release(sl_context *, void *memory) { cudaFree(memory); }
+static void device_release(sl_context *ctx, void *memory) {
+  if (!sl_device_forget_graphs(ctx)) cudaFree(memory);
+}
 
 static sl_status device_copy(sl_context *ctx, void *to, const void *from, size_t bytes) {
   return checked(ctx, "copy",

@@ -21,6 +21,9 @@ size_t SL_DEVICE_NAME(linear_pack_bytes)(size_t n, size_t k, sl_pack_kind kind);
 #define sl_device_status SL_DEVICE_NAME(device_status)
 #define sl_device_fail SL_DEVICE_NAME(device_fail)
 #define sl_device_memory SL_DEVICE_NAME(device_memory)
+#define sl_device_repeat SL_DEVICE_NAME(device_repeat)
+#define sl_device_forget_graphs SL_DEVICE_NAME(device_forget_graphs)
+#define sl_device_unrecorded SL_DEVICE_NAME(device_unrecorded)
 #define sl_device_kernel_names SL_DEVICE_NAME(device_kernel_names)
 
 /* What is wrong with data on the device: a kernel records it in its slot of `faults`, and the next
@@ -31,6 +34,16 @@ enum sl_fault {
 #undef SL_FAULT
   SL_FAULT_COUNT
 };
+
+/* Launches of one key (graph.cu). */
+struct device_graph {
+  sl_repeat_key key;
+  uint64_t last_use; /* 0: none yet */
+  bool tried;        /* to record them */
+  cudaGraphExec_t graph;
+};
+/* As many sizes of decoding as are kept. */
+constexpr size_t device_graphs_max = 64;
 
 struct sl_device {
   cudaStream_t stream;
@@ -54,6 +67,9 @@ struct sl_device {
   uint32_t *host_seq, *host_chunk_begin;
   uint32_t *seq, *chunk_begin; /* device */
   size_t n_seq, seq_capacity, n_chunks, chunk_capacity, longest;
+  device_graph graphs[device_graphs_max];
+  uint64_t repeats;
+  bool recording;
 };
 
 /* Device memory until this kernel call's sl_device_status, 256-byte aligned; NULL with the
@@ -70,6 +86,15 @@ sl_status sl_device_status(sl_context *ctx, const char *kernel);
 
 /* The context's error for what the runtime said. */
 sl_status sl_device_fail(sl_context *ctx, const char *what, cudaError_t error);
+
+/* The context's `repeat` (kernels/core/context.h). */
+sl_status sl_device_repeat(sl_context *ctx, const sl_repeat_key *key, sl_repeated_calls *calls,
+                           void *arg);
+/* SL_ERR_USAGE while launches are recorded: for what must not be done then. */
+sl_status sl_device_unrecorded(sl_context *ctx, const char *what);
+/* Before memory that a graph may name is freed, which is SL_ERR_USAGE while launches are recorded.
+ */
+sl_status sl_device_forget_graphs(sl_context *ctx);
 
 extern const sl_memory sl_device_memory;
 extern const char *const sl_device_kernel_names[];

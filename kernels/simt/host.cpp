@@ -11,6 +11,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <memory>
 
 namespace simt {
 
@@ -34,6 +35,7 @@ struct stream_state {
   std::deque<operation> queue;
   history seen; /* what is ordered before whatever is enqueued next */
   const kernel_runner *runner = nullptr;
+  stream_capture *capture = nullptr;
 };
 
 struct event_state {
@@ -62,6 +64,7 @@ struct host_range {
   uint32_t op;
 };
 std::vector<host_range> pending_host;
+std::map<const unsigned char *, size_t> page_locked; /* bytes, by address */
 
 stream_state &stream_of(cudaStream_t s) { return s ? *s : default_stream; }
 
@@ -92,6 +95,10 @@ void drift() {
 
 uint32_t enqueue(cudaStream_t stream, std::function<void()> run, event_state *waits_for = nullptr) {
   stream_state &s = stream_of(stream);
+  if (s.capture) {
+    s.capture->operations.push_back(std::move(run));
+    return 0;
+  }
   const uint32_t index = ++stream_length[s.number];
   join(s.seen, host_seen);
   const uint32_t id = record_operation(s.number, index, s.seen);
@@ -108,6 +115,12 @@ void host_waits(const history &seen) {
   pending_host.erase(std::remove_if(pending_host.begin(), pending_host.end(),
                                     [](const host_range &r) { return is_over(host_seen, r.op); }),
                      pending_host.end());
+}
+
+bool is_page_locked(const void *p) {
+  const unsigned char *c = static_cast<const unsigned char *>(p);
+  const auto after = page_locked.upper_bound(c);
+  return after != page_locked.begin() && c < std::prev(after)->first + std::prev(after)->second;
 }
 
 /* Accesses of a copy, which needs no alignment: in units that have none, or that are long. */
@@ -127,6 +140,29 @@ void copy_bytes(void *to, const void *from, size_t bytes) {
 }
 
 }  // namespace
+
+stream_capture *&capture_of(cudaStream_t stream) { return stream_of(stream).capture; }
+void run_again(cudaStream_t stream, const std::function<void()> &operation) {
+  enqueue(stream, operation);
+}
+
+cudaError_t refused_in_thread() {
+  cudaError_t error = cudaSuccess;
+  for (stream_state *s : streams)
+    if (s->capture) s->capture->valid = false, error = cudaErrorStreamCaptureUnsupported;
+  return error;
+}
+
+cudaError_t refused_in_stream(cudaStream_t stream) {
+  stream_capture *capture = stream_of(stream).capture;
+  if (!capture) return cudaSuccess;
+  capture->valid = false;
+  return cudaErrorStreamCaptureUnsupported;
+}
+
+cudaError_t refused_default_stream(cudaStream_t stream) {
+  return !stream && refused_in_thread() ? cudaErrorStreamCaptureImplicit : cudaSuccess;
+}
 
 bool grant_shared(const void *kernel, size_t bytes) {
   if (!shared_granted(bytes)) return false;
@@ -160,19 +196,19 @@ void host_access(const void *p, size_t bytes, const void *place) {
 void enqueue_launch(const char *kernel, const void *address, dim3 grid, dim3 block,
                     size_t shared_bytes, stream_state *stream, void (*run)(void *),
                     void (*destroy)(void *), void *captured, size_t bytes) {
-  const cudaError_t error = refused(address, grid, block, shared_bytes);
+  const std::shared_ptr<void> kept(captured, destroy); /* a graph runs it again */
+  cudaError_t error = refused_default_stream(stream);
+  if (!error) error = refused(address, grid, block, shared_bytes);
   if (error) {
     bad_call = error;
-    destroy(captured);
     return;
   }
-  const uint32_t id = next_operation();
+  launch_count += !capture_of(stream);
   enqueue(stream, [=]() {
-    running.arguments = static_cast<const unsigned char *>(captured);
+    running.arguments = static_cast<const unsigned char *>(kept.get());
     running.arguments_bytes = bytes;
-    run_grid(kernel, grid, block, shared_bytes, id, run, captured);
+    run_grid(kernel, grid, block, shared_bytes, running.op, run, kept.get());
     running.arguments_bytes = 0;
-    destroy(captured);
   });
 }
 
@@ -215,28 +251,38 @@ void begin(uint64_t seed) {
 using namespace simt;
 
 cudaError_t cudaMalloc(void **p, size_t bytes) {
+  if (const cudaError_t error = refused_in_thread()) return error;
   *p = arena_allocate(bytes);
   return *p ? cudaSuccess : cudaErrorMemoryAllocation;
 }
 
 cudaError_t cudaFree(void *p) {
   if (!p) return cudaSuccess;
-  cudaDeviceSynchronize();
+  if (const cudaError_t error = cudaDeviceSynchronize()) return error;
   return arena_free(p) ? cudaSuccess : cudaErrorInvalidValue;
 }
 
 cudaError_t cudaMallocHost(void **p, size_t bytes) {
+  if (const cudaError_t error = refused_in_thread()) return error;
   *p = malloc(bytes);
+  if (*p) page_locked[static_cast<unsigned char *>(*p)] = bytes;
   return *p ? cudaSuccess : cudaErrorMemoryAllocation;
 }
 
 cudaError_t cudaFreeHost(void *p) {
+  if (const cudaError_t error = refused_in_thread()) return error;
+  page_locked.erase(static_cast<unsigned char *>(p));
   free(p);
   return cudaSuccess;
 }
 
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,
                             cudaStream_t stream) {
+  cudaError_t error = refused_default_stream(stream);
+  if (!error && !(kind == cudaMemcpyDeviceToDevice ||
+                  (kind == cudaMemcpyHostToDevice && is_page_locked(from))))
+    error = refused_in_stream(stream);
+  if (error) return error;
   const std::function<void()> run = [=]() {
     copy_bytes(to, from, bytes);
   }; /* the bytes that are there when the copy runs, pageable or not */
@@ -250,6 +296,7 @@ cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpy
 }
 
 cudaError_t cudaMemsetAsync(void *p, int value, size_t bytes, cudaStream_t stream) {
+  if (const cudaError_t error = refused_default_stream(stream)) return error;
   enqueue(stream, [=]() {
     copy_accesses(p, bytes, true, nullptr);
     memset(p, value, bytes);
@@ -274,6 +321,7 @@ cudaError_t cudaStreamDestroy(cudaStream_t stream) {
 }
 
 cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
+  if (const cudaError_t error = refused_in_stream(stream)) return error;
   stream_state &s = stream_of(stream);
   while (!s.queue.empty() && run_one()) {
   }
@@ -282,6 +330,7 @@ cudaError_t cudaStreamSynchronize(cudaStream_t stream) {
 }
 
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned) {
+  if (const cudaError_t error = refused_in_stream(stream)) return error;
   if (!event->recorded) return cudaSuccess;
   join(stream_of(stream).seen, event->seen);
   enqueue(stream, nullptr, event);
@@ -299,6 +348,7 @@ cudaError_t cudaEventDestroy(cudaEvent_t event) {
 }
 
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream) {
+  if (const cudaError_t error = refused_in_stream(stream)) return error;
   event->recorded = true;
   event->after = enqueue(stream, nullptr);
   event->seen = stream_of(stream).seen;
@@ -313,6 +363,7 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
 }
 
 cudaError_t cudaDeviceSynchronize() {
+  if (const cudaError_t error = refused_in_thread()) return error;
   while (run_one()) {
   }
   for (const stream_state *s : streams) host_waits(s->seen);
@@ -342,5 +393,6 @@ const char *cudaGetErrorString(cudaError_t error) {
          : error == cudaErrorMemoryAllocation      ? "out of memory"
          : error == cudaErrorInvalidConfiguration  ? "invalid configuration argument"
          : error == cudaErrorInvalidDeviceFunction ? no_function.c_str()
+         : error >= cudaErrorIllegalState          ? "refused while a stream captures"
                                                    : "invalid argument";
 }

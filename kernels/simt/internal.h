@@ -5,6 +5,7 @@
 
 #include "runtime.h"
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -125,6 +126,20 @@ uint32_t warp_ballot_at(uint32_t mask, bool predicate, const void *place, unsign
 void async_copy_at(void *shared, const void *global, size_t bytes, size_t read, const void *place);
 uint64_t atomic_at(void *p, size_t bytes, atomic_op op, uint64_t operand, const void *place);
 
+/* Stream capture (graph.cpp): while a stream has one, what is put into the stream goes there. */
+struct stream_capture {
+  std::vector<std::function<void()>> operations;
+  bool valid = true; /* false: something was done that CUDA refuses meanwhile */
+};
+stream_capture *&capture_of(stream_state *stream);
+/* What CUDA refuses while streams capture, which makes their captures invalid; cudaSuccess where it
+ * does not: any use of the default stream; of a stream that captures, what a graph cannot hold;
+ * what no thread may do that captures, as to allocate. */
+cudaError_t refused_default_stream(stream_state *stream);
+cudaError_t refused_in_stream(stream_state *stream);
+cudaError_t refused_in_thread();
+void run_again(stream_state *stream, const std::function<void()> &operation);
+
 /* What a runner of kernels gives (runtime.h). enqueue puts a launch into the stream; where it
  * answers cudaErrorInvalidDeviceFunction, `why` says what is wrong. */
 struct kernel_runner {
@@ -138,8 +153,9 @@ const char *launch_failure();
  * NULL before. */
 extern std::string (*instruction_name)(const void *place);
 
-/* instruction_count: of runners. */
-extern uint64_t access_count, instruction_count, bytes_to_host;
+/* instruction_count: of runners. launch_count: of the host's launches, of which a graph is one. */
+extern uint64_t access_count, instruction_count, bytes_to_host, launch_count;
+extern bool graphs_granted;      /* there is memory for graphs */
 extern uint32_t switch_interval; /* threads switch after 1 ... 2n-1 accesses */
 
 /* A new run (state.cpp): everything depends on the seed from here on. */

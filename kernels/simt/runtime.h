@@ -63,6 +63,7 @@ constexpr size_t parameter_bytes() {
 
 struct stream_state;
 struct event_state;
+struct graph_state; /* operations in their order */
 
 /* Who runs the kernels of a stream in place of their source (ptx/ does); a launch there gives its
  * arguments as the kernel's parameter types have them. Streams that are made after streams_run have
@@ -107,18 +108,24 @@ void launch(const char *kernel, const void *address, dim3 grid, dim3 block, size
 
 typedef simt::stream_state *cudaStream_t;
 typedef simt::event_state *cudaEvent_t;
+typedef simt::graph_state *cudaGraph_t, *cudaGraphExec_t;
 typedef enum {
   cudaSuccess = 0,
   cudaErrorMemoryAllocation = 2,
   cudaErrorInvalidValue = 1,
   cudaErrorInvalidConfiguration = 9,
-  cudaErrorInvalidDeviceFunction = 98
+  cudaErrorInvalidDeviceFunction = 98,
+  cudaErrorIllegalState = 401,
+  cudaErrorStreamCaptureUnsupported = 900,
+  cudaErrorStreamCaptureInvalidated = 901,
+  cudaErrorStreamCaptureImplicit = 906
 } cudaError_t;
 typedef enum {
   cudaMemcpyHostToDevice = 1,
   cudaMemcpyDeviceToHost = 2,
   cudaMemcpyDeviceToDevice = 3
 } cudaMemcpyKind;
+typedef enum { cudaStreamCaptureModeThreadLocal = 1 } cudaStreamCaptureMode;
 typedef enum { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 } cudaFuncAttribute;
 typedef enum { cudaDevAttrMultiProcessorCount = 16 } cudaDeviceAttr;
 typedef struct {
@@ -138,6 +145,16 @@ cudaError_t cudaStreamCreate(cudaStream_t *stream);
 cudaError_t cudaStreamDestroy(cudaStream_t stream);
 cudaError_t cudaStreamSynchronize(cudaStream_t stream);
 cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned flags);
+/* Graphs (graph.cpp) hold launches, fills, and copies within the device and from page-locked
+ * memory, which is read anew each time. Other copies are refused, and so are events, which CUDA
+ * records. */
+cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
+cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph);
+cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *out, cudaGraph_t graph,
+                                          unsigned long long flags);
+cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t stream);
+cudaError_t cudaGraphDestroy(cudaGraph_t graph);
+cudaError_t cudaGraphExecDestroy(cudaGraphExec_t graph);
 cudaError_t cudaEventCreate(cudaEvent_t *event);
 cudaError_t cudaEventDestroy(cudaEvent_t event);
 cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);

@@ -28,6 +28,8 @@ int sl_simulation_reserve(unsigned *gib) {
 
 uint64_t sl_simulation_accesses(void) { return simt::access_count; }
 uint64_t sl_simulation_bytes_to_host(void) { return simt::bytes_to_host; }
+uint64_t sl_simulation_launches(void) { return simt::launch_count; }
+void sl_simulation_grant_graphs(int granted) { simt::graphs_granted = granted != 0; }
 size_t sl_simulation_findings(void) { return simt::findings.size(); }
 
 void sl_simulation_describe(size_t index, char *text, size_t size) {

@@ -24,6 +24,11 @@ uint64_t sl_simulation_accesses(void);
 /* Bytes that copies have brought to the host since then. */
 uint64_t sl_simulation_bytes_to_host(void);
 
+/* Launches by the host since then: of kernels, and of graphs, each as one. */
+uint64_t sl_simulation_launches(void);
+/* Whether there is memory for graphs; there is when a run begins. */
+void sl_simulation_grant_graphs(int granted);
+
 /* Findings since then; one of them as text, with kernel, line and threads. */
 size_t sl_simulation_findings(void);
 void sl_simulation_describe(size_t index, char *text, size_t size);

@@ -5,7 +5,8 @@ namespace simt {
 
 generator choice;
 agent running = {0, 0, 0, -1, 0, nullptr, "", nullptr, nullptr, 0};
-uint64_t access_count, instruction_count, bytes_to_host;
+uint64_t access_count, instruction_count, bytes_to_host, launch_count;
+bool graphs_granted = true;
 uint32_t switch_interval = 8;
 
 namespace {
@@ -53,7 +54,8 @@ bool op_before(uint32_t a, uint32_t b) { return is_over(records[b].before, a); }
 void begin_state(uint64_t seed) {
   choice.seed(seed);
   records.assign(1, operation_record());
-  access_count = bytes_to_host = instruction_count = 0;
+  access_count = bytes_to_host = instruction_count = launch_count = 0;
+  graphs_granted = true;
 }
 
 }  // namespace simt

@@ -133,6 +133,7 @@ static sl_status open_cublas(sl_context *ctx, sl_error *err) {
 #else
   ctx->backend = "cublas+cuda";
 #endif
+  ctx->repeat = nullptr; /* what cuBLAS allows while launches are recorded is its own matter */
   ctx->table.linear_forward = vendor_forward;
   ctx->table.linear_input_grad = vendor_input_grad;
   ctx->table.linear_weight_grad = vendor_weight_grad;

@@ -105,7 +105,8 @@ typedef struct {
 sl_status sl_model_prefill(sl_model *model, const sl_batch *batch, const sl_layer_cache *caches,
                            const uint32_t *slot, float *hidden);
 
-/* One new token for each of b slots: ids, slot, position (b); hidden (b, D). */
+/* One new token for each of b slots: ids, slot, position (b); hidden (b, D). Until memory of the
+ * context is freed, caches at one address are the same (spec N1.9). */
 sl_status sl_model_decode(sl_model *model, size_t b, const uint32_t *ids, const uint32_t *slot,
                           const uint32_t *position, const sl_layer_cache *caches, float *hidden);
 

@@ -2,6 +2,8 @@
  */
 #include "model_activations.h"
 
+#include "kernels/core/repeat.h"
+
 static const float *weight(const sl_model *m, size_t offset) { return m->parameters + offset; }
 
 /* NULL where the model has no biases; first: the row of q|k|v. */
@@ -184,13 +186,24 @@ sl_status sl_model_prefill(sl_model *m, const sl_batch *b, const sl_layer_cache 
   return final_norm(m, t, hidden);
 }
 
-sl_status sl_model_decode(sl_model *m, size_t b, const uint32_t *ids, const uint32_t *slot,
-                          const uint32_t *position, const sl_layer_cache *caches, float *hidden) {
+typedef struct {
+  sl_model *model;
+  size_t b;
+  const uint32_t *ids, *slot, *position;
+  const sl_layer_cache *caches;
+  float *hidden;
+} decoding;
+
+static sl_status decode(void *arg) {
+  const decoding *step = arg;
+  sl_model *m = step->model;
   const sl_model_shape *s = &m->layout->shape;
-  SL_TRY(embed(m, b, ids));
+  const size_t b = step->b;
+  const uint32_t *slot = step->slot, *position = step->position;
+  SL_TRY(embed(m, b, step->ids));
   for (size_t l = 0; l < s->layers; l++) {
     const sl_layer_activations *a = &m->layers[l];
-    const sl_layer_cache *c = &caches[l];
+    const sl_layer_cache *c = &step->caches[l];
     SL_TRY(sl_layer_qkv(m, l, b, position));
     SL_TRY(sl_kv_store(m->ctx, c->k_cache, c->v_cache, a->k, a->v, slot, position, b, s->kv_heads,
                        s->head_dim, c->capacity, c->slots));
@@ -198,7 +211,17 @@ sl_status sl_model_decode(sl_model *m, size_t b, const uint32_t *ids, const uint
                                s->heads, s->kv_heads, s->head_dim, c->capacity, c->slots));
     SL_TRY(sl_layer_finish(m, l, b, layer_output(m, l)));
   }
-  return final_norm(m, b, hidden);
+  return final_norm(m, b, step->hidden);
+}
+
+/* A device records the launches (spec N1.9): tokens, slots and positions are read from memory, and
+ * all else that decides them is in the key. */
+sl_status sl_model_decode(sl_model *m, size_t b, const uint32_t *ids, const uint32_t *slot,
+                          const uint32_t *position, const sl_layer_cache *caches, float *hidden) {
+  decoding step = {m, b, ids, slot, position, caches, hidden};
+  const sl_repeat_key key = {{(uintptr_t)m, b, (uintptr_t)ids, (uintptr_t)slot, (uintptr_t)position,
+                              (uintptr_t)caches, (uintptr_t)hidden}};
+  return sl_context_repeat(m->ctx, &key, decode, &step);
 }
 
 sl_status sl_model_logits(sl_model *m, size_t b, const float *hidden, float *logits) {

@@ -159,6 +159,17 @@ void launch_two_streams(int rows, const float *x, float *y, float *z, int n, boo
   cudaStreamDestroy(a), cudaStreamDestroy(b), cudaEventDestroy(done);
 }
 
+__global__ void append(float *y, const float *x, const unsigned *position, unsigned known,
+                       planted bug) {
+  const unsigned p = bug == RECORDED_POSITION ? known : *position;
+  if (threadIdx.x == 0) y[p] = 2.0f * x[p];
+}
+
+void launch_append(float *y, const float *x, const unsigned *position, unsigned known,
+                   cudaStream_t stream, planted bug) {
+  SL_LAUNCH(append, 1, 32, 0, stream, y, x, position, known, bug);
+}
+
 /* Rows a block come from the number of SMs: the classic way in which a device property reaches
  * a result. */
 __global__ void grid_sum(const float *x, float *partial, int n) {

@@ -18,7 +18,8 @@ enum planted {
   HALF_SYNCWARP,
   MISALIGNED_COPY,
   ODD_COPY,
-  COPY_FROM_SHARED
+  COPY_FROM_SHARED,
+  RECORDED_POSITION
 };
 
 void launch_row_sum(int rows, const float *x, float *y, int n, planted bug);
@@ -29,6 +30,9 @@ void launch_two_streams(int rows, const float *x, float *y, float *z, int n, boo
 void launch_grid_sum(const float *x, float *partial, int n, int blocks);
 void launch_warp_exchange(const float *x, float *y, int rounds, planted bug);
 void launch_vector_copy(const float *x, float *y, planted bug);
+/* y[position] = 2 x[position]; the host's `known` position in place of the device's, if planted. */
+void launch_append(float *y, const float *x, const unsigned *position, unsigned known,
+                   cudaStream_t stream, planted bug);
 float first_of(const float *host);
 
 /* Launches a kernel that does nothing, having asked for `asked` bytes of dynamic shared memory

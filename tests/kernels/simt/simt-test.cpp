@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdio>
 #include <cstring>
+#include <functional>
 #include <set>
 #include <vector>
 
@@ -272,4 +273,124 @@ Test(simt, a_seed_replays_exactly) {
   }
   cr_assert_not(first.empty());
   cr_expect(first == second);
+}
+
+/* Steps at positions 0, 1, ..., each launched, or recorded once and then launched as a graph. */
+static outcome steps(bool as_graph, planted bug) {
+  static unsigned positions[rows];
+  return under_seeds(
+      rows,
+      [=](float *x, float *y) {
+        cudaStream_t stream;
+        cudaGraph_t graph;
+        cudaGraphExec_t steps;
+        unsigned *position = reinterpret_cast<unsigned *>(upload(std::vector<float>(1, 0.0f)));
+        cr_assert_eq(cudaStreamCreate(&stream), cudaSuccess);
+        cr_assert_eq(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), cudaSuccess);
+        launch_append(y, x, position, 0, stream, bug);
+        cr_assert_eq(cudaStreamEndCapture(stream, &graph), cudaSuccess);
+        cr_assert_eq(cudaGraphInstantiateWithFlags(&steps, graph, 0), cudaSuccess);
+        cr_assert_eq(cudaGraphDestroy(graph), cudaSuccess);
+        for (unsigned p = 0; p < rows; p++) {
+          positions[p] = p;
+          cudaMemcpyAsync(position, &positions[p], sizeof p, cudaMemcpyHostToDevice, stream);
+          if (as_graph)
+            cr_assert_eq(cudaGraphLaunch(steps, stream), cudaSuccess);
+          else
+            launch_append(y, x, position, p, stream, bug);
+        }
+        cr_expect_eq(simt::launch_count, static_cast<unsigned>(rows));
+        cr_assert_eq(cudaStreamDestroy(stream), cudaSuccess); /* waits */
+        cr_assert_eq(cudaGraphExecDestroy(steps), cudaSuccess);
+      },
+      40);
+}
+
+Test(simt, a_graph_runs_what_was_recorded_on_what_memory_holds) {
+  const outcome launched = steps(false, NO_BUG), repeated = steps(true, NO_BUG);
+  expect_clean(repeated);
+  cr_expect(repeated.hashes == launched.hashes);
+}
+
+Test(simt, a_position_that_was_recorded_shows) {
+  const outcome launched = steps(false, RECORDED_POSITION),
+                repeated = steps(true, RECORDED_POSITION);
+  cr_expect(launched.hashes == steps(false, NO_BUG).hashes, "launched one by one it is right");
+  cr_expect(repeated.bugs.empty());
+  cr_expect(repeated.hashes != launched.hashes);
+}
+
+/* A copy that is recorded takes what lies in page-locked memory when it runs. */
+Test(simt, a_graph_copies_anew) {
+  simt::begin(1);
+  cudaStream_t stream;
+  cudaGraph_t graph;
+  cudaGraphExec_t copy;
+  void *p;
+  float *y = upload(std::vector<float>(1, 0.0f));
+  cr_assert_eq(cudaMallocHost(&p, 2 * sizeof *y), cudaSuccess);
+  float *host = static_cast<float *>(p) + 1;
+  cudaStreamCreate(&stream);
+  cr_assert_eq(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), cudaSuccess);
+  *host = 1.0f;
+  cr_expect_eq(cudaMemcpyAsync(y, host, sizeof *y, cudaMemcpyHostToDevice, stream), cudaSuccess);
+  cr_assert_eq(cudaStreamEndCapture(stream, &graph), cudaSuccess);
+  cr_assert_eq(cudaGraphInstantiateWithFlags(&copy, graph, 0), cudaSuccess);
+  for (float want : {2.0f, 3.0f}) {
+    *host = want;
+    cr_assert_eq(cudaGraphLaunch(copy, stream), cudaSuccess);
+    cudaStreamSynchronize(stream);
+    cr_expect_eq(download(y, 1)[0], want);
+  }
+  cudaGraphDestroy(graph), cudaGraphExecDestroy(copy), cudaStreamDestroy(stream);
+  cudaFreeHost(p);
+}
+
+/* What must not be done while a stream captures: it is refused, and there is no graph. */
+Test(simt, captures_refuse_what_cuda_refuses) {
+  static float host[rows];
+  simt::begin(1);
+  float *x = upload(std::vector<float>(rows, 1.0f)), *y = upload(std::vector<float>(rows, 0.0f));
+  unsigned *position = reinterpret_cast<unsigned *>(upload(std::vector<float>(1, 0.0f)));
+  cudaStream_t stream;
+  cudaEvent_t event;
+  cudaGraph_t graph;
+  void *p = nullptr;
+  cudaStreamCreate(&stream), cudaEventCreate(&event);
+  cr_expect_eq(cudaStreamEndCapture(stream, &graph), cudaErrorIllegalState);
+  cr_expect_eq(cudaStreamBeginCapture(nullptr, cudaStreamCaptureModeThreadLocal),
+               cudaErrorStreamCaptureUnsupported);
+  const std::function<cudaError_t()> forbidden[] = {
+      [&] { return cudaMalloc(&p, 4); },
+      [&] { return cudaFree(x); },
+      [&] { return cudaMallocHost(&p, 4); },
+      [&] { return cudaFreeHost(nullptr); },
+      [&] { return cudaStreamSynchronize(stream); },
+      [&] { return cudaDeviceSynchronize(); },
+      [&] { return cudaMemcpyAsync(y, host, 4, cudaMemcpyHostToDevice, stream); },
+      [&] { return cudaMemcpyAsync(host, y, 4, cudaMemcpyDeviceToHost, stream); },
+      [&] { return cudaMemcpyAsync(y, x, 4, cudaMemcpyDeviceToDevice, nullptr); },
+      [&] { return cudaMemsetAsync(y, 0, 4, nullptr); },
+      [&] { return cudaEventRecord(event, stream); },
+      [&] { return cudaStreamWaitEvent(stream, event, 0); },
+      [&] { return launch_append(y, x, position, 0, nullptr, NO_BUG), cudaGetLastError(); }};
+  for (const auto &call : forbidden) {
+    const long which = &call - forbidden;
+    cr_assert_eq(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), cudaSuccess);
+    cr_expect_eq(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal),
+                 cudaErrorIllegalState);
+    cr_expect_neq(call(), cudaSuccess, "call %ld", which);
+    cr_expect_eq(cudaStreamEndCapture(stream, &graph), cudaErrorStreamCaptureInvalidated,
+                 "call %ld", which);
+    cr_expect_null(graph);
+  }
+  cr_assert_eq(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal), cudaSuccess);
+  launch_append(y, x, position, 0, stream, NO_BUG);
+  cr_expect_eq(cudaMemcpyAsync(y, x, 4, cudaMemcpyDeviceToDevice, stream), cudaSuccess);
+  cr_expect_eq(cudaMemsetAsync(y, 0, 4, stream), cudaSuccess);
+  cr_expect_eq(cudaStreamEndCapture(stream, &graph), cudaSuccess);
+  cudaGraphDestroy(graph);
+  cr_expect_eq(download(y, rows), std::vector<float>(rows, 0.0f), "recording ran something");
+  cr_expect_eq(simt::launch_count, 0u);
+  cudaStreamDestroy(stream), cudaEventDestroy(event);
 }
