@@ -153,7 +153,7 @@ static size_t append(sl_generator *g, size_t n_open, size_t max_new) {
     g->grid_entropy[at - 1] = g->drawn_entropy[i];
     g->length[q]++;
     g->rollout.ended[q] = (uint8_t)is_end(g, g->drawn[i]);
-    const int stops = g->watch && g->watch(g->watcher, q, g->drawn[i]);
+    const int stops = g->watch && g->watch(g->watcher, g->place + q, g->drawn[i]);
     if (g->rollout.ended[q] || stops || g->length[q] - g->rollout.prompt_length[q] == max_new)
       continue;
     g->open[left] = q, g->open_ids[left] = g->drawn[i], g->open_slot[left] = q,
@@ -208,7 +208,7 @@ static sl_status generate_all(sl_generator *g, const sl_prompts *prompts, size_t
   return complete(g, prompts->n * group, max_new, sampling);
 }
 
-/* What a lane sees: a generator whose first sequence is the first of prompt p. */
+/* What a lane sees of a unit: a generator whose first sequence is the first of prompt p. */
 static sl_generator of_lane(const sl_generator *g, size_t lane, size_t p, size_t group) {
   const size_t layers = g->layout->shape.layers, d = g->layout->shape.hidden, q = p * group,
                width = g->layout->shape.kv_heads * g->layout->shape.head_dim,
@@ -225,8 +225,8 @@ static sl_generator of_lane(const sl_generator *g, size_t lane, size_t p, size_t
                                     &l.open_position,
                                     &l.fork_length,
                                     &l.rollout.prompt_length};
-  l.ctx = g->lanes->lane[lane], l.model = &g->model->lane[lane];
-  l.caches = g->caches + (lane + 1) * layers;
+  if (g->lanes) l.ctx = g->lanes->lane[lane], l.model = &g->model->lane[lane];
+  l.caches = g->caches + (lane + 1) * layers, l.place = q;
   for (size_t i = 0; i < layers; i++)
     l.caches[i] =
         (sl_layer_cache){g->caches[i].k_cache + at * width, g->caches[i].v_cache + at * width,
@@ -234,7 +234,8 @@ static sl_generator of_lane(const sl_generator *g, size_t lane, size_t p, size_t
   for (size_t i = 0; i < sizeof by_sequence / sizeof *by_sequence; i++) *by_sequence[i] += q;
   l.grid += at, l.grid_logp += at, l.grid_entropy += at;
   l.drawn_logp += q, l.drawn_entropy += q, l.rollout.ended += q, l.rollout.first += (uint32_t)q;
-  l.logits += q * g->layout->shape.vocab, l.last_hidden += q * d, l.hidden += row * d;
+  l.logits += lane * g->logit_rows * g->layout->shape.vocab, l.hidden += row * d;
+  l.last_hidden += lane * g->lane_sequences * d;
   l.piece_seq += 2 * p, l.piece_ids += row, l.piece_slot += row, l.piece_position += row;
   return l;
 }
@@ -259,11 +260,12 @@ static sl_status generate(sl_generator *g, const sl_prompts *prompts, size_t gro
                           const sl_sampling *sampling) {
   g->kept = 0;
   SL_TRY(sl_model_pack(g->model));
-  if (!g->lanes || g->watch) /* one thread calls the watch */
-    return generate_all(g, prompts, group, max_new, sampling);
   const size_t share = (prompts->n + g->n_lanes - 1) / g->n_lanes, most = g->lane_sequences / group;
   lane_rollout w = {g, prompts, group, max_new, share < most ? share : most, sampling};
-  return sl_lanes_run(g->lanes, (prompts->n + w.unit - 1) / w.unit, generate_unit, &w);
+  const size_t units = w.unit ? (prompts->n + w.unit - 1) / w.unit : 0;
+  if (g->lanes) return sl_lanes_run(g->lanes, units, generate_unit, &w);
+  for (size_t unit = 0; unit < units; unit++) SL_TRY(generate_unit(&w, unit, 0));
+  return SL_OK;
 }
 
 /* Tokens [kept, n) of sequence 0 behind those that the cache has: rows of one step of decoding, of

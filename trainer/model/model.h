@@ -52,6 +52,13 @@ sl_status sl_model_create_in(sl_model **out, sl_context *ctx, const sl_model_lay
                              void *memory, sl_error *err);
 void sl_model_destroy(sl_model *model);
 
+/* 1 if a core's cache holds most of the model's weights, and its kernels are so short that threads
+ * which share them wait for each other longer than they compute; 0 on a device. */
+int sl_model_is_small(const sl_context *ctx, const sl_model_layout *layout);
+/* How many lanes serve a model of this layout best: the context's threads where it is small, else
+ * 0. */
+size_t sl_model_lanes(const sl_context *ctx, const sl_model_layout *layout);
+
 /* Lanes for a model: each computes sequences of its own, for which it has activations of up to
  * max_tokens tokens; packs and tables are shared. The first lane has the model's own activations,
  * the others' are at `memory`, of the host, which stays the caller's: for each those bytes that

@@ -195,6 +195,20 @@ sl_status sl_model_create(sl_model **out, sl_context *ctx, const sl_model_layout
   return sl_model_create_in(out, ctx, layout, parameters, max_tokens, kind, NULL, err);
 }
 
+/* Kernels of so few parameters last 10 to 100 us, and gradients of several shards at once take
+ * little memory. */
+#define SMALL_PARAMETERS ((size_t)1 << 20)
+
+int sl_model_is_small(const sl_context *ctx, const sl_model_layout *layout) {
+  return layout->n_floats <= SMALL_PARAMETERS && sl_lanes_possible(ctx);
+}
+
+size_t sl_model_lanes(const sl_context *ctx, const sl_model_layout *layout) {
+  const size_t threads = (size_t)sl_context_threads(ctx),
+               n = threads < SL_LANES_MAX ? threads : SL_LANES_MAX;
+  return n > 1 && sl_model_is_small(ctx, layout) ? n : 0;
+}
+
 static sl_status set_lane(sl_model *lane, const sl_model *m, sl_context *ctx, void *memory,
                           sl_error *err) {
   *lane = *m;

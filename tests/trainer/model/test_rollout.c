@@ -1,5 +1,6 @@
 /* Rollouts (spec T3.2, T3.3, N5.5): decoding has training's bits, and a sequence's bits are its
  * own. */
+#include "trainer/model/generator.h"
 #include "trainer/model/model_activations.h"
 #include "tests/trainer/tiny.h"
 
@@ -160,7 +161,7 @@ Test(trainer_rollout, prefill_in_pieces_does_not_show) {
   sl_generator_memory few, many;
   const size_t tokens = run->prompts.offset[PROMPTS];
   cr_assert_eq(sl_generator_create(&small, run->ctx, run->policy.layout, run->policy.data, PROMPTS,
-                                   run->max_length, &err),
+                                   run->max_length, 1, &err),
                SL_OK);
   cr_assert_gt(tokens, larger(PROMPTS, run->max_length), "one piece would do");
   cr_assert_eq(
@@ -172,7 +173,7 @@ Test(trainer_rollout, prefill_in_pieces_does_not_show) {
   cr_expect_lt(few.model.activations, many.model.activations,
                "activations of all tokens of a prefill are planned");
   cr_assert_eq(sl_generator_create(&large, run->ctx, run->policy.layout, run->policy.data, tokens,
-                                   run->max_length, &err),
+                                   run->max_length, 1, &err),
                SL_OK);
   sl_rollout a, b;
   cr_assert_eq(sl_generate(small, &run->prompts, 1, NEW_MAX, 0, &sampling, &a, &err), SL_OK, "%s",
@@ -181,6 +182,62 @@ Test(trainer_rollout, prefill_in_pieces_does_not_show) {
                err.message);
   for (size_t p = 0; p < PROMPTS; p++) cr_expect(same_sequence(&a, p, &b, p), "prompt %zu", p);
   sl_generator_destroy(small), sl_generator_destroy(large);
+  sl_run_state_destroy(run);
+}
+
+/* Counts the tokens of each sequence; those at odd places end with their second. */
+static int count_token(void *user, size_t sequence, uint32_t id) {
+  (void)id;
+  return ++((uint32_t *)user)[sequence] == 2 && sequence % 2;
+}
+
+/* A rollout of its own for `threads` threads, in lanes and units (generator.c), has the bits of
+ * `whole`. */
+#define MANY 30
+static void expect_same_in_lanes(sl_run_state *run, int threads, const sl_sampling *sampling,
+                                 const sl_rollout *whole) {
+  const sl_context_options options = {"cpu", SL_ISA_BEST, threads};
+  uint32_t seen[PROMPTS * MANY] = {0};
+  sl_context *ctx;
+  sl_generator *g;
+  sl_rollout r;
+  sl_error err;
+  cr_assert_eq(sl_context_create(&ctx, &options, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_generator_create(&g, ctx, run->policy.layout, run->policy.data, PROMPTS * MANY,
+                                   run->max_length, MANY, &err),
+               SL_OK, "%s", err.message);
+  cr_expect_eq(g->n_lanes, threads <= PROMPTS ? (size_t)threads : 1);
+  cr_expect_lt(g->lane_sequences, PROMPTS * MANY);
+  cr_assert_eq(sl_generate(g, &run->prompts, MANY, NEW_MAX, 0, sampling, &r, &err), SL_OK, "%s",
+               err.message);
+  for (size_t q = 0; q < r.n; q++)
+    cr_expect(same_sequence(whole, q, &r, q), "threads: %d, sequence %zu", threads, q);
+  sl_generator_set_watch(g, count_token, seen);
+  cr_assert_eq(sl_generate(g, &run->prompts, MANY, NEW_MAX, 0, sampling, &r, &err), SL_OK, "%s",
+               err.message);
+  for (size_t q = 0; q < r.n; q++) {
+    const size_t n = r.seq[q + 1] - r.seq[q] - r.prompt_length[q];
+    cr_expect_eq(seen[q], n, "threads: %d, sequence %zu", threads, q);
+    cr_expect(n <= 2 || q % 2 == 0);
+  }
+  sl_generator_destroy(g);
+  sl_context_destroy(ctx);
+}
+
+Test(trainer_rollout, lanes_and_units_do_not_show) {
+  sl_run_state *run = ready(PROMPTS);
+  const sl_sampling sampling = {1.3f, 0, 1.0, tiny_seed("lanes"), 1};
+  sl_generator *g;
+  sl_rollout whole;
+  sl_error err;
+  cr_assert_eq(sl_generator_create_in(&g, run->ctx, run->policy.layout, run->policy.data,
+                                      PROMPTS * MANY, run->max_length, NULL, NULL, &err),
+               SL_OK, "%s", err.message);
+  cr_assert_eq(sl_generate(g, &run->prompts, MANY, NEW_MAX, 0, &sampling, &whole, &err), SL_OK,
+               "%s", err.message);
+  for (int threads = 1; threads <= PROMPTS + 1; threads++)
+    expect_same_in_lanes(run, threads, &sampling, &whole);
+  sl_generator_destroy(g);
   sl_run_state_destroy(run);
 }
 
