@@ -50,7 +50,7 @@ static void place_prompts(sl_generator *g, const sl_prompts *prompts, size_t gro
 }
 
 /* Prompts [first, end) through the model: keys and values to the first sequence of each group, the
- * last hidden row to all of it. */
+ * last hidden row to all of it. No sequence is open yet: its arrays say where prompts end. */
 static sl_status prefill_piece(sl_generator *g, const sl_prompts *prompts, size_t group,
                                size_t first, size_t end) {
   const size_t d = g->layout->shape.hidden;
@@ -61,20 +61,25 @@ static sl_status prefill_piece(sl_generator *g, const sl_prompts *prompts, size_
     g->piece_seq[p - first + 1] = at + n;
     for (uint32_t i = 0; i < n; i++)
       g->piece_slot[at + i] = (uint32_t)(p * group), g->piece_position[at + i] = i;
+    g->open[p - first] = at + n - 1, g->open_slot[p - first] = (uint32_t)(p * group),
+                g->open_position[p - first] = n - 1;
   }
   const size_t t = g->piece_seq[end - first];
   memcpy(g->piece_ids, prompts->ids + base, t * sizeof *g->piece_ids);
   SL_TRY(push(g, g->piece_ids, t));
   SL_TRY(push(g, g->piece_slot, t));
   SL_TRY(push(g, g->piece_position, t));
+  SL_TRY(push(g, g->open, end - first));
+  SL_TRY(push(g, g->open_slot, end - first));
+  SL_TRY(push(g, g->open_position, end - first));
+  const sl_prefill_ends ends = {on(g, g->open), on(g, g->open_slot), on(g, g->open_position)};
   const sl_batch batch = {
       end - first, g->piece_seq, on(g, g->piece_ids), on(g, g->piece_position), NULL, NULL, 0,
       NULL,        NULL};
-  SL_TRY(sl_model_prefill(g->model, &batch, g->caches, on(g, g->piece_slot), g->hidden));
-  for (size_t q = first * group; q < end * group; q++) {
-    const float *last = g->hidden + (g->piece_seq[q / group - first + 1] - (size_t)1) * d;
-    SL_TRY(sl_memory_copy(g->ctx, g->last_hidden + q * d, last, d * sizeof *last));
-  }
+  SL_TRY(sl_model_prefill(g->model, &batch, g->caches, on(g, g->piece_slot), &ends, g->hidden));
+  for (size_t q = first * group; q < end * group; q++)
+    SL_TRY(sl_memory_copy(g->ctx, g->last_hidden + q * d, g->hidden + (q / group - first) * d,
+                          d * sizeof *g->hidden));
   return SL_OK;
 }
 
@@ -307,15 +312,15 @@ static sl_status rehearse(sl_generator *g) {
   const sl_sampling sampling = {.temperature = 1.0f, .top_k = 1, .top_p = 0.5};
   const size_t n = g->lane_sequences, full_prompts = g->rows / g->max_length,
                rest = g->rows % g->max_length, most = full_prompts + (rest > 0);
-  for (size_t i = 0; i < n; i++) g->open[i] = g->open_slot[i] = (uint32_t)i, g->open_ids[i] = 0;
-  for (size_t i = 0; i < n; i++)
-    g->open_position[i] = (uint32_t)(g->max_length - 1),
-    g->length[i] = (uint32_t)(g->max_length - 1);
   sl_prompts prompts = {most, g->rollout.seq, g->rollout.ids};
   for (size_t p = 0; p <= most; p++)
     prompts.offset[p] = (uint32_t)(p <= full_prompts ? p * g->max_length : g->rows);
   memset(prompts.ids, 0, g->rows * sizeof *prompts.ids);
   SL_TRY(prefill_piece(g, &prompts, 1, 0, most));
+  for (size_t i = 0; i < n; i++) g->open[i] = g->open_slot[i] = (uint32_t)i, g->open_ids[i] = 0;
+  for (size_t i = 0; i < n; i++)
+    g->open_position[i] = (uint32_t)(g->max_length - 1),
+    g->length[i] = (uint32_t)(g->max_length - 1);
   SL_TRY(decode(g, n));
   return draw(g, n, &sampling);
 }

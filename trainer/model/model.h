@@ -98,10 +98,15 @@ typedef struct {
   size_t capacity, slots;   /* positions of a slot, and how many slots */
 } sl_layer_cache;
 
+/* The last tokens of a batch's sequences, in the context's memory. */
+typedef struct {
+  const uint32_t *row, *slot, *position; /* (n_seq) */
+} sl_prefill_ends;
+
 /* Prefill: forward over whole prompts; stores keys and values of token i at slot[i], position[i].
- * hidden (T, D) receives the final norm's output. */
+ * hidden (n_seq, D) receives the final norm's output of each prompt's last token. */
 sl_status sl_model_prefill(sl_model *model, const sl_batch *batch, const sl_layer_cache *caches,
-                           const uint32_t *slot, float *hidden);
+                           const uint32_t *slot, const sl_prefill_ends *ends, float *hidden);
 
 /* One new token for each of b slots: ids, slot, position (b); hidden (b, D). */
 sl_status sl_model_decode(sl_model *model, size_t b, const uint32_t *ids, const uint32_t *slot,

@@ -58,8 +58,9 @@ struct sl_model {
     if (try_) return try_;         \
   } while (0)
 
-/* Adds two residual branches of a layer; shared by training, prefill and decoding. Attention itself
- * is the caller's. */
+/* Adds two residual branches of a layer; shared by training, prefill and decoding: h1 =
+ * rmsnorm(input); q, k, v = h1 W + b, q and k normed by head and rotated. Attention itself is the
+ * caller's. */
 sl_status sl_layer_qkv(sl_model *m, size_t layer, size_t t, const uint32_t *position);
 sl_status sl_layer_finish(sl_model *m, size_t layer, size_t t, float *next);
 

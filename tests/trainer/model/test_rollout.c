@@ -192,10 +192,10 @@ static int count_token(void *user, size_t sequence, uint32_t id) {
 }
 
 /* A rollout of its own for `threads` threads, in lanes and units (generator.c), has the bits of
- * `whole`. */
+ * `at_once`. */
 #define MANY 30
 static void expect_same_in_lanes(sl_run_state *run, int threads, const sl_sampling *sampling,
-                                 const sl_rollout *whole) {
+                                 const sl_rollout *at_once) {
   const sl_context_options options = {"cpu", SL_ISA_BEST, threads};
   uint32_t seen[PROMPTS * MANY] = {0};
   sl_context *ctx;
@@ -211,7 +211,7 @@ static void expect_same_in_lanes(sl_run_state *run, int threads, const sl_sampli
   cr_assert_eq(sl_generate(g, &run->prompts, MANY, NEW_MAX, 0, sampling, &r, &err), SL_OK, "%s",
                err.message);
   for (size_t q = 0; q < r.n; q++)
-    cr_expect(same_sequence(whole, q, &r, q), "threads: %d, sequence %zu", threads, q);
+    cr_expect(same_sequence(at_once, q, &r, q), "threads: %d, sequence %zu", threads, q);
   sl_generator_set_watch(g, count_token, seen);
   cr_assert_eq(sl_generate(g, &run->prompts, MANY, NEW_MAX, 0, sampling, &r, &err), SL_OK, "%s",
                err.message);
@@ -228,15 +228,15 @@ Test(trainer_rollout, lanes_and_units_do_not_show) {
   sl_run_state *run = ready(PROMPTS);
   const sl_sampling sampling = {1.3f, 0, 1.0, tiny_seed("lanes"), 1};
   sl_generator *g;
-  sl_rollout whole;
+  sl_rollout at_once;
   sl_error err;
   cr_assert_eq(sl_generator_create_in(&g, run->ctx, run->policy.layout, run->policy.data,
                                       PROMPTS * MANY, run->max_length, NULL, NULL, &err),
                SL_OK, "%s", err.message);
-  cr_assert_eq(sl_generate(g, &run->prompts, MANY, NEW_MAX, 0, &sampling, &whole, &err), SL_OK,
+  cr_assert_eq(sl_generate(g, &run->prompts, MANY, NEW_MAX, 0, &sampling, &at_once, &err), SL_OK,
                "%s", err.message);
   for (int threads = 1; threads <= PROMPTS + 1; threads++)
-    expect_same_in_lanes(run, threads, &sampling, &whole);
+    expect_same_in_lanes(run, threads, &sampling, &at_once);
   sl_generator_destroy(g);
   sl_run_state_destroy(run);
 }
