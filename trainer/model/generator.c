@@ -32,9 +32,13 @@ static void cut_block(sl_cutter *c, sl_generator *g) {
 
 static void cut_mirror(sl_cutter *c, sl_generator *g) {
   const size_t n = g->max_sequences, t = n * g->max_length;
-  uint32_t **const by_sequence[] = {
-      &g->length,        &g->open,    &g->open_number, &g->open_ids,    &g->open_slot,
-      &g->open_position, &g->fork_to, &g->fork_from,   &g->fork_length, &g->rollout.prompt_length};
+  uint32_t **const by_sequence[] = {&g->length,      &g->slot,
+                                    &g->open,        &g->open_number,
+                                    &g->open_row,    &g->open_ids,
+                                    &g->open_slot,   &g->open_position,
+                                    &g->slot_row,    &g->next_row,
+                                    &g->fork_to,     &g->fork_from,
+                                    &g->fork_length, &g->rollout.prompt_length};
   float **const by_token[] = {&g->grid_logp, &g->grid_entropy, &g->rollout.logp,
                               &g->rollout.entropy};
   uint32_t **const words_by_token[] = {&g->grid, &g->rollout.ids, &g->rollout.position};

@@ -29,8 +29,12 @@ struct sl_generator {
   /* By sequence, tokens at stride max_length while they grow: */
   uint32_t *grid, *length;
   float *grid_logp, *grid_entropy;
+  uint32_t *slot; /* of the cache, which sequences of the same tokens share */
   /* Of the sequences that are still open: */
-  uint32_t *open, *open_number, *open_ids, *open_slot, *open_position;
+  uint32_t *open, *open_number, *open_row; /* open_row: of the decoding step */
+  /* Of the rows of a decoding step; open_position also of what is drawn. By slot, the last row that
+     came from it, and by row the one before that: */
+  uint32_t *open_ids, *open_slot, *open_position, *slot_row, *next_row;
   uint32_t *drawn; /* this and the next two lie one after the other, for one copy to the host */
   float *drawn_logp, *drawn_entropy;
   /* Of a piece of the prefill: */

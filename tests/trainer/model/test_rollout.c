@@ -259,15 +259,27 @@ Test(trainer_rollout, evaluation_in_pieces_does_not_show) {
   sl_run_state_destroy(full), sl_run_state_destroy(pieces);
 }
 
-Test(trainer_rollout, fork_is_a_prefill_of_its_own) {
+/* Completions that share rows until they part, against prompts of their own, which share nothing:
+ * at temperature 0 all share all rows, at the others they part at the first token or later. */
+Test(trainer_rollout, shared_rows_do_not_show) {
   sl_run_state *run = ready(PROMPTS);
-  const sl_sampling sampling = {1.3f, 0, 1.0, tiny_seed("fork"), 1};
-  sl_prompts one = only(&run->prompts, 2, 1), three = only(&run->prompts, 2, GROUP);
-  sl_rollout r = generate(run, &one, GROUP, &sampling), forked = copy(&r);
-  r = generate(run, &three, 1, &sampling);
-  for (size_t g = 0; g < GROUP; g++)
-    cr_expect(same_sequence(&forked, g, &r, g), "completion %zu", g);
-  free_copy(&forked), free_prompts(&one), free_prompts(&three);
+  static const float temperatures[] = {0.0f, 0.2f, 0.5f, 1.3f, 4.0f};
+  const size_t n = (size_t)PROMPTS * GROUP;
+  size_t slots[5] = {0};
+  sl_prompts one = only(&run->prompts, 2, 1), many = only(&run->prompts, 2, n);
+  for (size_t t = 0; t < 5; t++) {
+    const sl_sampling sampling = {temperatures[t], 0, 1.0, tiny_seed("shared"), (uint32_t)t};
+    sl_rollout r = generate(run, &one, n, &sampling), shared = copy(&r);
+    for (size_t q = 0; q < n; q++) slots[t] += run->generator->slot[q] == q;
+    r = generate(run, &many, 1, &sampling);
+    for (size_t q = 0; q < n; q++)
+      cr_expect(same_sequence(&shared, q, &r, q), "temperature %g, completion %zu",
+                (double)temperatures[t], q);
+    free_copy(&shared);
+  }
+  cr_expect_eq(slots[0], 1, "%zu slots at temperature 0", slots[0]);
+  cr_expect_gt(slots[4], 1);
+  free_prompts(&one), free_prompts(&many);
   sl_run_state_destroy(run);
 }
 
