@@ -256,7 +256,8 @@ static sl_status generate_all(sl_generator *g, const sl_prompts *prompts, size_t
 static sl_generator of_lane(const sl_generator *g, size_t lane, size_t p, size_t group) {
   const size_t layers = g->layout->shape.layers, d = g->layout->shape.hidden, q = p * group,
                width = g->layout->shape.kv_heads * g->layout->shape.head_dim,
-               at = q * g->max_length, row = lane * g->rows;
+               at = q * g->max_length, row = lane * g->rows,
+               slots = lane * g->lane_sequences * g->max_length * width;
   sl_generator l = *g;
   uint32_t **const by_sequence[] = {
       &l.length,   &l.open,        &l.open_row,      &l.slot,        &l.slot_row,
@@ -265,9 +266,8 @@ static sl_generator of_lane(const sl_generator *g, size_t lane, size_t p, size_t
   if (g->lanes) l.ctx = g->lanes->lane[lane], l.model = &g->model->lane[lane];
   l.caches = g->caches + (lane + 1) * layers, l.place = q;
   for (size_t i = 0; i < layers; i++)
-    l.caches[i] =
-        (sl_layer_cache){g->caches[i].k_cache + at * width, g->caches[i].v_cache + at * width,
-                         g->max_length, g->max_sequences - q};
+    l.caches[i] = (sl_layer_cache){g->caches[i].k_cache + slots, g->caches[i].v_cache + slots,
+                                   g->max_length, g->lane_sequences};
   for (size_t i = 0; i < sizeof by_sequence / sizeof *by_sequence; i++) *by_sequence[i] += q;
   l.grid += at, l.grid_logp += at, l.grid_entropy += at;
   l.drawn_logp += q, l.drawn_entropy += q, l.rollout.ended += q, l.rollout.first += (uint32_t)q;

@@ -14,10 +14,11 @@ static const uint32_t character_end = SL_TOKEN_EOS;
 
 static void cut_caches(sl_cutter *c, sl_generator *g) {
   const sl_model_shape *s = &g->layout->shape;
-  const size_t n = g->max_sequences * g->max_length, width = s->kv_heads * s->head_dim;
+  const size_t n = g->n_lanes * g->lane_sequences * g->max_length,
+               width = s->kv_heads * s->head_dim;
   for (size_t l = 0; l < s->layers; l++) {
     float *k = sl_cut(c, n, width, sizeof *k), *v = sl_cut(c, n, width, sizeof *v);
-    if (g->caches) g->caches[l] = (sl_layer_cache){k, v, g->max_length, g->max_sequences};
+    if (g->caches) g->caches[l] = (sl_layer_cache){k, v, g->max_length, g->lane_sequences};
   }
 }
 

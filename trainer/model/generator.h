@@ -25,7 +25,7 @@ struct sl_generator {
   float *last_hidden; /* (lane_sequences, D) of the open sequences, of each lane */
   sl_mirror mirror;   /* of the host and the context: everything below but the caches' own memory,
                          which is beside the logits */
-  sl_layer_cache *caches; /* by layer; then of each lane, from its first sequence on */
+  sl_layer_cache *caches; /* by layer, of lane_sequences slots a lane; then of each lane */
   /* By sequence, tokens at stride max_length while they grow: */
   uint32_t *grid, *length;
   float *grid_logp, *grid_entropy;
