@@ -24,7 +24,11 @@ static void cut_caches(sl_cutter *c, sl_generator *g) {
 
 /* What kernels alone touch. */
 static void cut_block(sl_cutter *c, sl_generator *g) {
-  const size_t d = g->layout->shape.hidden;
+  const sl_model_shape *s = &g->layout->shape;
+  const size_t d = s->hidden;
+  g->token_rows = NULL;
+  if (s->vocab <= g->rows)
+    g->token_rows = sl_cut(c, s->vocab, (s->heads + 2 * s->kv_heads) * s->head_dim, sizeof(float));
   g->logits = sl_cut(c, g->n_lanes * g->logit_rows, g->layout->shape.vocab, sizeof(float));
   g->hidden = sl_cut(c, g->n_lanes * g->rows, d, sizeof(float)),
   g->last_hidden = sl_cut(c, g->n_lanes * g->lane_sequences, d, sizeof(float));
@@ -143,12 +147,11 @@ static sl_status place_work(sl_generator *g, const float *parameters,
   if (!memory)
     SL_TRY(sl_block_create(&g->block, g->ctx, sum_of(more, bytes), "a rollout's cache", err));
   at = memory ? at + model.packs + model.activations : g->block;
-  if (g->n_lanes > 1) {
-    g->lanes = lanes->lanes;
-    SL_TRY(sl_model_set_lanes(g->model, g->lanes, at, err));
-  }
   cut_block(&(sl_cutter){.base = at + more, .bytes = bytes}, g);
-  return SL_OK;
+  if (g->token_rows) sl_model_set_token_rows(g->model, g->token_rows);
+  if (g->n_lanes < 2) return SL_OK;
+  g->lanes = lanes->lanes;
+  return sl_model_set_lanes(g->model, g->lanes, at, err);
 }
 
 sl_status sl_generator_create(sl_generator **out, sl_context *ctx, const sl_model_layout *layout,

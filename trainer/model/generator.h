@@ -23,6 +23,7 @@ struct sl_generator {
   float *logits;      /* (logit_rows, V), of each lane */
   float *hidden;      /* (rows, D) of a piece of the prefill, of each lane */
   float *last_hidden; /* (lane_sequences, D) of the open sequences, of each lane */
+  float *token_rows;  /* of the first layer, see sl_model_set_token_rows; NULL: none */
   sl_mirror mirror;   /* of the host and the context: everything below but the caches' own memory,
                          which is beside the logits */
   sl_layer_cache *caches; /* by layer, of lane_sequences slots a lane; then of each lane */

@@ -65,6 +65,12 @@ size_t sl_model_lanes(const sl_context *ctx, const sl_model_layout *layout);
  * sl_model_bytes calls activations. lanes outlive the model. SL_ERR_MEMORY. */
 sl_status sl_model_set_lanes(sl_model *model, const sl_lanes *lanes, void *memory, sl_error *err);
 
+/* Products of the first layer's q, k and v depend on a row's token alone: where the vocabulary is
+ * smaller than a rollout, prefill and decoding take them from a table, which sl_model_pack fills.
+ * `memory`, (V, (H + 2 KV) d) of the context, stays the caller's. V is at most the model's tokens
+ * at a time. Before sl_model_set_lanes. */
+void sl_model_set_token_rows(sl_model *model, float *memory);
+
 /* Rearranges the weights for the backend (spec T2.4); call after every change of the parameters. */
 sl_status sl_model_pack(sl_model *model);
 

@@ -9,14 +9,31 @@ static const float *bias(const sl_model *m, const sl_layer_offsets *at, size_t f
   return sl_model_has_bias(&m->layout->shape) ? m->parameters + at->q_bias + first : NULL;
 }
 
-/* The queries of t rows of h1: their product, normed by head (spec T5.5) and rotated. */
-static sl_status project_q(sl_model *m, size_t layer, const float *h1, size_t t,
-                           const uint32_t *position) {
+/* q, k and v of t rows of h1, as products; the last two for keys and values alone. */
+static sl_status product_q(sl_model *m, size_t layer, float *q, const float *h1, size_t t) {
+  const sl_model_shape *s = &m->layout->shape;
+  const sl_layer_offsets *at = &m->layout->layers[layer];
+  return sl_linear_forward(m->ctx, q, h1, weight(m, at->q_weight), m->packs[layer].q[0],
+                           bias(m, at, 0), t, s->heads * s->head_dim, s->hidden);
+}
+
+static sl_status product_kv(sl_model *m, size_t layer, float *k, float *v, const float *h1,
+                            size_t t) {
+  const sl_model_shape *s = &m->layout->shape;
+  const sl_layer_offsets *at = &m->layout->layers[layer];
+  const sl_layer_packs *p = &m->packs[layer];
+  const size_t d = s->hidden, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim;
+  SL_TRY(sl_linear_forward(m->ctx, k, h1, weight(m, at->q_weight + q * d), p->k[0], bias(m, at, q),
+                           t, kv, d));
+  return sl_linear_forward(m->ctx, v, h1, weight(m, at->q_weight + (q + kv) * d), p->v[0],
+                           bias(m, at, q + kv), t, kv, d);
+}
+
+/* raw_q and raw_k normed by head (spec T5.5), where the model does that, and rotated. */
+static sl_status turn_q(sl_model *m, size_t layer, size_t t, const uint32_t *position) {
   const sl_model_shape *s = &m->layout->shape;
   const sl_layer_offsets *at = &m->layout->layers[layer];
   const sl_layer_activations *a = &m->layers[layer];
-  SL_TRY(sl_linear_forward(m->ctx, a->raw_q, h1, weight(m, at->q_weight), m->packs[layer].q[0],
-                           bias(m, at, 0), t, s->heads * s->head_dim, s->hidden));
   if (sl_model_norms_heads(s))
     SL_TRY(sl_rmsnorm_forward(m->ctx, a->q, a->rstd_q, a->raw_q, weight(m, at->q_norm),
                               t * s->heads, s->head_dim, s->rms_eps));
@@ -24,17 +41,10 @@ static sl_status project_q(sl_model *m, size_t layer, const float *h1, size_t t,
                          s->head_dim, m->positions);
 }
 
-/* The keys in the same way, and the values. */
-static sl_status project_kv(sl_model *m, size_t layer, size_t t, const uint32_t *position) {
+static sl_status turn_k(sl_model *m, size_t layer, size_t t, const uint32_t *position) {
   const sl_model_shape *s = &m->layout->shape;
   const sl_layer_offsets *at = &m->layout->layers[layer];
   const sl_layer_activations *a = &m->layers[layer];
-  const sl_layer_packs *p = &m->packs[layer];
-  const size_t d = s->hidden, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim;
-  SL_TRY(sl_linear_forward(m->ctx, a->raw_k, a->h1, weight(m, at->q_weight + q * d), p->k[0],
-                           bias(m, at, q), t, kv, d));
-  SL_TRY(sl_linear_forward(m->ctx, a->v, a->h1, weight(m, at->q_weight + (q + kv) * d), p->v[0],
-                           bias(m, at, q + kv), t, kv, d));
   if (sl_model_norms_heads(s))
     SL_TRY(sl_rmsnorm_forward(m->ctx, a->k, a->rstd_k, a->raw_k, weight(m, at->k_norm),
                               t * s->kv_heads, s->head_dim, s->rms_eps));
@@ -52,9 +62,12 @@ static sl_status input_norm(sl_model *m, size_t layer, size_t t) {
 }
 
 sl_status sl_layer_qkv(sl_model *m, size_t layer, size_t t, const uint32_t *position) {
+  const sl_layer_activations *a = &m->layers[layer];
   SL_TRY(input_norm(m, layer, t));
-  SL_TRY(project_q(m, layer, m->layers[layer].h1, t, position));
-  return project_kv(m, layer, t, position);
+  SL_TRY(product_q(m, layer, a->raw_q, a->h1, t));
+  SL_TRY(product_kv(m, layer, a->raw_k, a->v, a->h1, t));
+  SL_TRY(turn_q(m, layer, t, position));
+  return turn_k(m, layer, t, position);
 }
 
 /* middle = input + o W; act = swiglu(rmsnorm(middle)). */
@@ -182,6 +195,30 @@ static sl_status store(sl_model *m, size_t layer, const sl_layer_cache *c, const
                      position, t, s->kv_heads, s->head_dim, c->capacity, c->slots);
 }
 
+sl_status sl_model_fill_token_rows(sl_model *m) {
+  const sl_model_shape *s = &m->layout->shape;
+  const sl_layer_activations *a = &m->layers[0];
+  SL_TRY(sl_rmsnorm_forward(m->ctx, a->h1, a->rstd1, weight(m, m->layout->embed),
+                            weight(m, m->layout->layers[0].input_norm), s->vocab, s->hidden,
+                            s->rms_eps));
+  SL_TRY(product_q(m, 0, m->token_q, a->h1, s->vocab));
+  return product_kv(m, 0, m->token_k, m->token_v, a->h1, s->vocab);
+}
+
+/* sl_layer_qkv of a rollout, whose first layer may have a table of them. */
+static sl_status rollout_qkv(sl_model *m, size_t layer, size_t t, const uint32_t *ids,
+                             const uint32_t *position) {
+  const sl_model_shape *s = &m->layout->shape;
+  const sl_layer_activations *a = &m->layers[layer];
+  const size_t q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim;
+  if (layer || !m->token_q) return sl_layer_qkv(m, layer, t, position);
+  SL_TRY(move_rows(m, a->raw_q, m->token_q, ids, t, q, s->vocab));
+  SL_TRY(move_rows(m, a->raw_k, m->token_k, ids, t, kv, s->vocab));
+  SL_TRY(move_rows(m, a->v, m->token_v, ids, t, kv, s->vocab));
+  SL_TRY(turn_q(m, layer, t, position));
+  return turn_k(m, layer, t, position);
+}
+
 /* Attention of t rows to what the cache holds. */
 static sl_status attend_cache(sl_model *m, size_t layer, const sl_layer_cache *c,
                               const uint32_t *slot, const uint32_t *position, size_t t) {
@@ -200,11 +237,13 @@ static sl_status prefill_last(sl_model *m, const sl_batch *b, const sl_layer_cac
                t = b->seq[b->n_seq], n = b->n_seq;
   const sl_layer_activations *a = &m->layers[last];
   SL_TRY(input_norm(m, last, t));
-  SL_TRY(project_kv(m, last, t, b->position));
+  SL_TRY(product_kv(m, last, a->raw_k, a->v, a->h1, t));
+  SL_TRY(turn_k(m, last, t, b->position));
   SL_TRY(store(m, last, c, slot, b->position, t));
   SL_TRY(move_rows(m, a->middle, a->h1, ends->row, n, d, t));
   SL_TRY(move_rows(m, m->hidden, a->input, ends->row, n, d, t));
-  SL_TRY(project_q(m, last, a->middle, n, ends->position));
+  SL_TRY(product_q(m, last, a->raw_q, a->middle, n));
+  SL_TRY(turn_q(m, last, n, ends->position));
   SL_TRY(attend_cache(m, last, c, ends->slot, ends->position, n));
   SL_TRY(finish(m, last, m->hidden, a->o, n, m->output));
   return final_norm(m, n, hidden);
@@ -215,7 +254,7 @@ sl_status sl_model_prefill(sl_model *m, const sl_batch *b, const sl_layer_cache 
   const size_t last = m->layout->shape.layers - 1, t = b->seq[b->n_seq];
   SL_TRY(embed(m, t, b->ids));
   for (size_t l = 0; l < last; l++) {
-    SL_TRY(sl_layer_qkv(m, l, t, b->position));
+    SL_TRY(rollout_qkv(m, l, t, b->ids, b->position));
     SL_TRY(store(m, l, &caches[l], slot, b->position, t));
     SL_TRY(attend(m, l, b));
     SL_TRY(sl_layer_finish(m, l, t, layer_output(m, l)));
@@ -227,7 +266,7 @@ sl_status sl_model_decode(sl_model *m, size_t b, const uint32_t *ids, const uint
                           const uint32_t *position, const sl_layer_cache *caches, float *hidden) {
   SL_TRY(embed(m, b, ids));
   for (size_t l = 0; l < m->layout->shape.layers; l++) {
-    SL_TRY(sl_layer_qkv(m, l, b, position));
+    SL_TRY(rollout_qkv(m, l, b, ids, position));
     SL_TRY(store(m, l, &caches[l], slot, position, b));
     SL_TRY(attend_cache(m, l, &caches[l], slot, position, b));
     SL_TRY(sl_layer_finish(m, l, b, layer_output(m, l)));

@@ -109,6 +109,7 @@ static void free_prompts(sl_prompts *p) { free(p->offset), free(p->ids); }
 
 Test(trainer_rollout, decoding_has_the_bits_of_training) {
   sl_run_state *run = ready(PROMPTS);
+  cr_assert_not_null(run->generator->token_rows);
   const uint64_t seed = tiny_seed("decoding");
   static const float temperatures[] = {1.0f, 0.7f, 1.9f};
   for (size_t i = 0; i < 3; i++) {
