@@ -5,11 +5,12 @@
  * components. Rows go in blocks of 16 queries of a head (forward) or of the heads of a group
  * (decode) that share keys and values, key chunk by key chunk. A pair of query and key costs 2 d
  * fmas and one exp: the floor is (2 d / lanes) cycles an fma unit, plus the exp; joining a chunk
- * adds 2 d operations and one exp per row, 1/64 of that. A block reads its keys and values once, 8
- * d bytes per key, and decode from a cache: its floor is memory once the cache outgrows L2.
- * Scratch: 16 rows of one chunk's scores and of outputs a thread, which stay in L1, and the keys
- * once. */
+ * adds 2 d operations and one exp per row, 1/64 of that. Where a vector holds all keys, they go
+ * another way (attention_few.h). A block reads its keys and values once, 8 d bytes per key, and
+ * decode from a cache: its floor is memory once the cache outgrows L2. Scratch: 16 rows of one
+ * chunk's scores and of outputs a thread, which stay in L1, and the keys once. */
 #include "cpu.h"
+#include "attention_few.h"
 #include "panel.h"
 #include "tile.h"
 #include "functions.h"
@@ -19,18 +20,6 @@
 #define ROWS 16
 /* Whole vectors of either instruction set. */
 #define SCORE_ROW ((SL_KEY_CHUNK + 15) / 16 * 16)
-
-/* Rows that share keys and values. Steps in elements; row_max and row_scale (step stat_row) may
- * be NULL. */
-typedef struct {
-  float *o, *row_max, *row_scale;
-  const float *q, *k, *v;
-  size_t o_row, stat_row, q_row, k_component, v_key, d;
-  float *score, *total,
-      *chunk; /* scratch, ROWS rows each: scores of a chunk, outputs so far and of a chunk */
-  size_t total_row;
-  float scale;
-} rows_job;
 
 /* Rows of scores of one chunk: row i has the first min(keys, first + i * more) keys, at
  * least one. */
@@ -190,6 +179,10 @@ static inline void clear(softmax_rows *x) {
 static void attend(const rows_job *r, size_t rows, size_t first_n, size_t more) {
   const size_t n = first_n + (rows - 1) * more;
   softmax_rows x;
+  if (are_few(n, r->d)) {
+    attend_few(r, rows, first_n, more);
+    return;
+  }
   if (n > SL_KEY_CHUNK) clear(&x);
   join_chunk(r, &x, rows, first_n, more, 0);
   for (size_t begin = SL_KEY_CHUNK; begin < n; begin += SL_KEY_CHUNK)

@@ -6,8 +6,6 @@
 #include "cpu.h"
 #include "lanes.h"
 
-#include <string.h>
-
 typedef struct {
   float *k_cache, *v_cache;
   const float *k, *v;
@@ -15,16 +13,24 @@ typedef struct {
   size_t n, width, d, capacity, slots; /* width = kv_heads * d */
 } store_job;
 
+/* By vectors: these copies are too short for memcpy's call. */
+static inline void copy_floats(float *to, const float *from, size_t n) {
+  for (size_t i = 0; i < n; i += SL_VW) v_store_n(to + i, n - i, v_load_n(from + i, n - i));
+}
+
 static void store_range(void *arg, size_t begin, size_t end, int thread) {
   const store_job *j = arg;
+  const size_t first_head = begin / j->d;
   (void)thread;
   for (size_t i = 0; i < j->n; i++) {
     const size_t slot = j->slot[i] * j->width * j->capacity, position = j->position[i];
+    const float *k = j->k + i * j->width, *v = j->v + i * j->width;
     SL_VERIFY(j->slot[i] < j->slots && position < j->capacity);
-    for (size_t c = begin; c < end; c++) {
-      j->k_cache[slot + c * j->capacity + position] = j->k[i * j->width + c];
-      j->v_cache[slot + (c / j->d * j->capacity + position) * j->d + c % j->d] =
-          j->v[i * j->width + c];
+    for (size_t c = begin; c < end; c++) j->k_cache[slot + c * j->capacity + position] = k[c];
+    for (size_t c = begin, head = first_head, stop; c < end; c = stop, head++) {
+      stop = smaller(end, (head + 1) * j->d);
+      copy_floats(j->v_cache + slot + (head * (j->capacity - 1) + position) * j->d + c, v + c,
+                  stop - c);
     }
   }
 }
@@ -61,11 +67,11 @@ static void fork_range(void *arg, size_t begin, size_t end, int thread) {
       const size_t to = j->to[i] * slot + u / 2 * head, from = j->from[i] * slot + u / 2 * head,
                    length = j->length[i];
       if (u % 2)
-        memcpy(j->v_cache + to, j->v_cache + from, length * j->d * sizeof *j->v_cache);
+        copy_floats(j->v_cache + to, j->v_cache + from, length * j->d);
       else
         for (size_t c = 0; c < j->d; c++)
-          memcpy(j->k_cache + to + c * j->capacity, j->k_cache + from + c * j->capacity,
-                 length * sizeof *j->k_cache);
+          copy_floats(j->k_cache + to + c * j->capacity, j->k_cache + from + c * j->capacity,
+                      length);
     }
   }
 }

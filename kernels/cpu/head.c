@@ -31,7 +31,7 @@ static size_t tile_floats(size_t d) {
 static void row_chunk(const head_job *j, size_t i, size_t c, float *z, const float *logits) {
   const size_t begin = c * SL_SUM_CHUNK, n = smaller(SL_SUM_CHUNK, j->vocab - begin),
                target = j->target[j->row[i]];
-  j->chunk[i * j->chunks + c] = chunk_sums(z, n, temper(z, logits, n, j->inv_temperature));
+  j->chunk[i * j->chunks + c] = chunk_sums(z, n, temper(z, logits, n, j->inv_temperature), NULL);
   if (target >= begin && target < begin + n) j->picked[i] = z[target - begin];
 }
 

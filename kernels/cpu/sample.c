@@ -54,12 +54,14 @@ static row_scratch scratch_of(const job *j, int thread) {
   return s;
 }
 
+/* The exps of a chunk alone are those of the weights, and go where these will be. */
 static sums row_sums(const row_scratch *s, const float *logits, size_t vocab,
                      float inv_temperature) {
+  float *exps = vocab <= SL_SUM_CHUNK ? s->weight : NULL;
   for (size_t c = 0, begin = 0; begin < vocab; c++, begin += SL_SUM_CHUNK) {
     const size_t n = smaller(SL_SUM_CHUNK, vocab - begin);
     s->chunk[c] =
-        chunk_sums(s->z + begin, n, temper(s->z + begin, logits + begin, n, inv_temperature));
+        chunk_sums(s->z + begin, n, temper(s->z + begin, logits + begin, n, inv_temperature), exps);
   }
   return combined_sums(s->chunk, chunks_of(vocab));
 }
@@ -162,8 +164,11 @@ static void keep(float *weight, size_t n, demand d) {
  * beside them. */
 static void make_weights(const row_scratch *s, size_t vocab, float max) {
   const vf m = v_set(max), one = v_set(WEIGHT_ONE);
-  for (size_t i = 0; i < vocab; i += SL_VW)
-    v_store(s->weight + i, v_floor(v_exp(v_load(s->z + i) - m) * one));
+  const int made = vocab <= SL_SUM_CHUNK; /* by row_sums */
+  for (size_t i = 0; i < vocab; i += SL_VW) {
+    const vf e = made ? v_load(s->weight + i) : v_exp(v_load(s->z + i) - m);
+    v_store(s->weight + i, v_floor(e * one));
+  }
   for (size_t i = vocab; i < round_up(vocab, SL_VW); i++) s->weight[i] = -1.0f;
 }
 

@@ -26,8 +26,9 @@ static inline float temper(float *z, const float *logits, size_t n, float inv_te
   return v_max_lane(max) + 0.0f;
 }
 
-/* l_c and u_c of spec N3.9. Padding has weight +0: its term of u is made +0 too. */
-static inline sums chunk_sums(const float *z, size_t n, float max) {
+/* l_c and u_c of spec N3.9, and the exps at `exps`, if not NULL, in whole vectors. Padding has
+ * weight +0: its term of u is made +0 too. */
+static inline sums chunk_sums(const float *z, size_t n, float max, float *exps) {
   const vf m = v_set(max);
   lanes l = lanes_zero(), u = lanes_zero();
   for (size_t i = 0; i < n; i += SL_SUM_LANES)
@@ -36,6 +37,7 @@ static inline sums chunk_sums(const float *z, size_t n, float max) {
       if (at >= n) break;
       vf y = v_load(z + at) - m;
       const vf e = v_exp(y);
+      if (exps) v_store(exps + at, e);
       if (n - at < SL_VW) y = v_select(v_mask(n - at), y, v_zero());
       l.v[v] += e;
       u.v[v] = v_fma(e, y, u.v[v]);
@@ -44,11 +46,13 @@ static inline sums chunk_sums(const float *z, size_t n, float max) {
   return s;
 }
 
-/* The row's sums from those of its chunks. */
+/* The row's sums from those of its chunks. The factor of a chunk alone is 1; its moment is no -0
+ * after the fmas. */
 static inline sums combined_sums(const sums *chunk, size_t chunks) {
   sums total = {-INFINITY, 0.0f, 0.0f};
   for (size_t c = 0; c < chunks; c++)
     if (chunk[c].max > total.max) total.max = chunk[c].max;
+  if (chunks == 1) return (sums){total.max, chunk->sum, chunk->moment + 0.0f};
   for (size_t c = 0; c < chunks; c++) {
     const sums x = chunk[c];
     const float d = x.max - total.max, a = sl_fn_exp(d);

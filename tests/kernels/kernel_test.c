@@ -31,7 +31,8 @@ size_t cpu_contexts(sl_context *const **list) {
   static sl_context *contexts[6];
   static size_t n;
   static const int threads[] = {1, 2, 5};
-  for (int isa = SL_ISA_AVX2; n == 0 && isa <= SL_ISA_AVX512; isa++)
+  const int first = n ? SL_ISA_AVX512 + 1 : SL_ISA_AVX2; /* only once */
+  for (int isa = first; isa <= SL_ISA_AVX512; isa++)
     for (int i = 0; i < 3; i++) {
       contexts[n] = open_context("cpu", (sl_isa)isa, threads[i]);
       if (!contexts[n]) break;

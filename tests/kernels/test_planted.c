@@ -71,6 +71,14 @@ static sl_status planted_norm(sl_context *ctx, void *arg, float *out) {
   return SL_OK;
 }
 
+/* A kernel is compared on each instruction set of the processor, with each number of threads. */
+Test(planted, contexts_of_each_instruction_set) {
+  sl_context *const *list;
+  const size_t n = cpu_contexts(&list);
+  cr_expect_eq(n, __builtin_cpu_supports("avx512dq") ? 6 : 3, "%zu contexts", n);
+  cr_expect_eq(cpu_contexts(&list), n);
+}
+
 Test(planted, sums) {
   source s = seeded(11);
   enum { T = 40, D = 3 * SL_SUM_CHUNK + 5 };

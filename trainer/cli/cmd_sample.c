@@ -10,6 +10,7 @@
 
 #include <jansson.h>
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -126,7 +127,8 @@ typedef struct {
   const options *o;
   const sl_tokenizer *tokenizer;
   sl_sample_text *texts;
-  sl_error why;
+  atomic_flag failed;
+  sl_error why; /* of the first that has set the flag */
 } growing;
 
 static int watch(void *user, size_t sequence, uint32_t id) {
@@ -134,7 +136,10 @@ static int watch(void *user, size_t sequence, uint32_t id) {
   const sl_end_tokens *ends = sl_tokenizer_ends(all->tokenizer);
   for (size_t i = 0; i < ends->n; i++)
     if (ends->ids[i] == id) return 0;
-  return sl_sample_text_put(&all->texts[sequence], id, &all->why);
+  sl_error why = {SL_OK, ""};
+  const int stops = sl_sample_text_put(&all->texts[sequence], id, &why);
+  if (why.status && !atomic_flag_test_and_set(&all->failed)) all->why = why;
+  return stops;
 }
 
 static sl_status print_completion(const options *o, const sl_rollout *r, size_t q,
@@ -261,7 +266,7 @@ static sl_status generate(const options *o, const sl_session *s, batch *b, growi
   sl_rollout r = {0};
   const sl_end_tokens *ends = sl_tokenizer_ends(s->tokenizer);
   SL_TRY(sl_generator_create(&g, s->ctx, s->parameters.layout, s->parameters.data,
-                             b->p.n * o->count, b->longest + max_new, err));
+                             b->p.n * o->count, b->longest + max_new, o->count, err));
   sl_generator_set_ends(g, ends->ids, ends->n);
   sl_generator_set_watch(g, watch, all);
   begin_texts(o, all, b->p.n * o->count);
@@ -275,7 +280,7 @@ static sl_status generate(const options *o, const sl_session *s, batch *b, growi
 
 static sl_status complete(const options *o, const sl_session *s, batch *b, sl_error *err) {
   const size_t n = b->p.n * o->count;
-  growing all = {o, s->tokenizer, calloc(n, sizeof *all.texts), {SL_OK, ""}};
+  growing all = {o, s->tokenizer, calloc(n, sizeof *all.texts), ATOMIC_FLAG_INIT, {SL_OK, ""}};
   if (!all.texts) return sl_fail(err, SL_ERR_MEMORY, "no memory for completions");
   const sl_status status = generate(o, s, b, &all, err);
   for (size_t q = 0; q < n; q++) free(all.texts[q].text.bytes);

@@ -56,7 +56,7 @@ static sl_status make_room(chat *c, size_t tokens, sl_error *err) {
   sl_generator_destroy(c->g);
   c->g = NULL, c->room = 0;
   SL_TRY(sl_generator_create(&c->g, c->s->ctx, c->s->parameters.layout, c->s->parameters.data, 1,
-                             room, err));
+                             room, 1, err));
   const sl_end_tokens *ends = sl_tokenizer_ends(c->s->tokenizer);
   sl_generator_set_ends(c->g, ends->ids, ends->n);
   sl_generator_set_watch(c->g, watch, c);

@@ -1,5 +1,6 @@
-/* Rollouts: each prompt is prefilled once, its cache forked to the group, then all open sequences
- * go on together (spec T3.2, T3.3). */
+/* Rollouts: each prompt is prefilled once, then all open sequences go on together (spec T3.2,
+ * T3.3). Sequences of a group with the same tokens so far share a slot of the cache and a row of
+ * each decoding step; where they part, the cache is forked. */
 #include "generator.h"
 
 #include "model_activations.h"
@@ -46,11 +47,20 @@ static void place_prompts(sl_generator *g, const sl_prompts *prompts, size_t gro
     const uint32_t first = prompts->offset[q / group], n = prompts->offset[q / group + 1] - first;
     memcpy(g->grid + q * g->max_length, prompts->ids + first, n * sizeof *g->grid);
     g->length[q] = g->rollout.prompt_length[q] = n;
+    g->slot[q] = (uint32_t)(q - q % group);
   }
 }
 
+/* Hidden rows of n open sequences from those that they share. */
+static sl_status share_hidden(sl_generator *g, float *to, const float *rows, size_t n,
+                              size_t n_rows) {
+  SL_TRY(push(g, g->open_row, n));
+  return sl_embedding_forward(g->ctx, to, rows, on(g, g->open_row), n, g->layout->shape.hidden,
+                              n_rows);
+}
+
 /* Prompts [first, end) through the model: keys and values to the first sequence of each group, the
- * last hidden row to all of it. */
+ * last hidden row to all of it. No sequence is open yet: its arrays say where prompts end. */
 static sl_status prefill_piece(sl_generator *g, const sl_prompts *prompts, size_t group,
                                size_t first, size_t end) {
   const size_t d = g->layout->shape.hidden;
@@ -61,33 +71,30 @@ static sl_status prefill_piece(sl_generator *g, const sl_prompts *prompts, size_
     g->piece_seq[p - first + 1] = at + n;
     for (uint32_t i = 0; i < n; i++)
       g->piece_slot[at + i] = (uint32_t)(p * group), g->piece_position[at + i] = i;
+    g->open[p - first] = at + n - 1, g->open_slot[p - first] = (uint32_t)(p * group),
+                g->open_position[p - first] = n - 1;
   }
   const size_t t = g->piece_seq[end - first];
   memcpy(g->piece_ids, prompts->ids + base, t * sizeof *g->piece_ids);
   SL_TRY(push(g, g->piece_ids, t));
   SL_TRY(push(g, g->piece_slot, t));
   SL_TRY(push(g, g->piece_position, t));
+  SL_TRY(push(g, g->open, end - first));
+  SL_TRY(push(g, g->open_slot, end - first));
+  SL_TRY(push(g, g->open_position, end - first));
+  const sl_prefill_ends ends = {on(g, g->open), on(g, g->open_slot), on(g, g->open_position)};
   const sl_batch batch = {
       end - first, g->piece_seq, on(g, g->piece_ids), on(g, g->piece_position), NULL, NULL, 0,
       NULL,        NULL};
-  SL_TRY(sl_model_prefill(g->model, &batch, g->caches, on(g, g->piece_slot), g->hidden));
-  for (size_t q = first * group; q < end * group; q++) {
-    const float *last = g->hidden + (g->piece_seq[q / group - first + 1] - (size_t)1) * d;
-    SL_TRY(sl_memory_copy(g->ctx, g->last_hidden + q * d, last, d * sizeof *last));
-  }
-  return SL_OK;
+  SL_TRY(sl_model_prefill(g->model, &batch, g->caches, on(g, g->piece_slot), &ends, g->hidden));
+  const size_t n = (end - first) * group;
+  for (size_t i = 0; i < n; i++) g->open_row[i] = (uint32_t)(i / group);
+  return share_hidden(g, g->last_hidden + first * group * d, g->hidden, n, end - first);
 }
 
-/* The cache of each prompt is copied to the other sequences of its group. */
-static sl_status fork_caches(sl_generator *g, size_t n_prompts, size_t group) {
+static sl_status fork_caches(sl_generator *g, size_t forks) {
   const sl_model_shape *s = &g->layout->shape;
-  size_t forks = 0;
-  for (size_t q = 0; q < n_prompts * group; q++) {
-    if (q % group == 0) continue;
-    g->fork_to[forks] = (uint32_t)q, g->fork_from[forks] = (uint32_t)(q - q % group),
-    g->fork_length[forks] = g->length[q];
-    forks++;
-  }
+  if (forks == 0) return SL_OK;
   SL_TRY(push(g, g->fork_to, forks));
   SL_TRY(push(g, g->fork_from, forks));
   SL_TRY(push(g, g->fork_length, forks));
@@ -107,7 +114,7 @@ static sl_status prefill(sl_generator *g, const sl_prompts *prompts, size_t grou
     SL_TRY(prefill_piece(g, prompts, group, first, end));
     first = end;
   }
-  return fork_caches(g, prompts->n, group);
+  return SL_OK;
 }
 
 /* Draws the next token of each open sequence from its hidden row. */
@@ -142,9 +149,38 @@ static int is_end(const sl_generator *g, uint32_t id) {
   return 0;
 }
 
-/* Appends what was drawn; keeps the sequences that go on, in order. */
-static size_t append(sl_generator *g, size_t n_open, size_t max_new) {
+/* The next decoding step: its rows, and the forks before it. */
+typedef struct {
+  size_t rows, forks;
+} step;
+#define NO_ROW UINT32_MAX
+
+/* The row of sequence q, whose last token has just been drawn: that of another which had its slot
+ * and drew the same, or a new one. The first of those that had a slot keeps it, another gets the
+ * slot of its own number. That is free: while q is open, a slot of that number is its own. */
+static uint32_t find_row(sl_generator *g, step *next, uint32_t q, uint32_t id) {
+  const uint32_t slot = g->slot[q], position = g->length[q] - 1;
+  uint32_t row = g->slot_row[slot];
+  while (row != NO_ROW && g->open_ids[row] != id) row = g->next_row[row];
+  if (row == NO_ROW) {
+    row = (uint32_t)next->rows++;
+    g->open_ids[row] = id, g->open_position[row] = position;
+    g->open_slot[row] = g->slot_row[slot] == NO_ROW ? slot : q;
+    g->next_row[row] = g->slot_row[slot], g->slot_row[slot] = row;
+    if (g->open_slot[row] != slot) {
+      g->fork_to[next->forks] = q, g->fork_from[next->forks] = slot;
+      g->fork_length[next->forks++] = position;
+    }
+  }
+  g->slot[q] = g->open_slot[row];
+  return row;
+}
+
+/* Appends what was drawn; keeps the sequences that go on, in order, and returns their number. */
+static size_t append(sl_generator *g, step *next, size_t n_open, size_t max_new) {
   size_t left = 0;
+  *next = (step){0, 0};
+  for (size_t i = 0; i < n_open; i++) g->slot_row[g->slot[g->open[i]]] = NO_ROW;
   for (size_t i = 0; i < n_open; i++) {
     const uint32_t q = g->open[i];
     const size_t at = q * g->max_length + g->length[q];
@@ -153,23 +189,30 @@ static size_t append(sl_generator *g, size_t n_open, size_t max_new) {
     g->grid_entropy[at - 1] = g->drawn_entropy[i];
     g->length[q]++;
     g->rollout.ended[q] = (uint8_t)is_end(g, g->drawn[i]);
-    const int stops = g->watch && g->watch(g->watcher, q, g->drawn[i]);
+    const int stops = g->watch && g->watch(g->watcher, g->place + q, g->drawn[i]);
     if (g->rollout.ended[q] || stops || g->length[q] - g->rollout.prompt_length[q] == max_new)
       continue;
-    g->open[left] = q, g->open_ids[left] = g->drawn[i], g->open_slot[left] = q,
-    g->open_position[left] = g->length[q] - 1;
-    left++;
+    g->open_row[left] = find_row(g, next, q, g->drawn[i]);
+    g->open[left++] = q;
   }
   return left;
 }
 
+/* Hidden rows one token further. */
+static sl_status decode(sl_generator *g, size_t n, float *hidden) {
+  SL_TRY(push(g, g->open_ids, n));
+  SL_TRY(push(g, g->open_slot, n));
+  SL_TRY(push(g, g->open_position, n));
+  return sl_model_decode(g->model, n, on(g, g->open_ids), on(g, g->open_slot),
+                         on(g, g->open_position), g->caches, hidden);
+}
+
 /* The last hidden rows of the open sequences, one token further. */
-static sl_status decode(sl_generator *g, size_t n_open) {
-  SL_TRY(push(g, g->open_ids, n_open));
-  SL_TRY(push(g, g->open_slot, n_open));
-  SL_TRY(push(g, g->open_position, n_open));
-  return sl_model_decode(g->model, n_open, on(g, g->open_ids), on(g, g->open_slot),
-                         on(g, g->open_position), g->caches, g->last_hidden);
+static sl_status go_on(sl_generator *g, const step *next, size_t n_open) {
+  SL_TRY(fork_caches(g, next->forks));
+  if (next->rows == n_open) return decode(g, n_open, g->last_hidden);
+  SL_TRY(decode(g, next->rows, g->hidden));
+  return share_hidden(g, g->last_hidden, g->hidden, n_open, next->rows);
 }
 
 static void pack_rollout(sl_generator *g, size_t n) {
@@ -193,10 +236,11 @@ static void pack_rollout(sl_generator *g, size_t n) {
 static sl_status complete(sl_generator *g, size_t n, size_t max_new, const sl_sampling *sampling) {
   for (size_t q = 0; q < n; q++) g->open[q] = (uint32_t)q;
   size_t n_open = max_new ? n : 0;
+  step next;
   while (n_open) {
     SL_TRY(draw(g, n_open, sampling));
-    n_open = append(g, n_open, max_new);
-    if (n_open) SL_TRY(decode(g, n_open));
+    n_open = append(g, &next, n_open, max_new);
+    if (n_open) SL_TRY(go_on(g, &next, n_open));
   }
   return SL_OK;
 }
@@ -208,33 +252,27 @@ static sl_status generate_all(sl_generator *g, const sl_prompts *prompts, size_t
   return complete(g, prompts->n * group, max_new, sampling);
 }
 
-/* What a lane sees: a generator whose first sequence is the first of prompt p. */
+/* What a lane sees of a unit: a generator whose first sequence is the first of prompt p. */
 static sl_generator of_lane(const sl_generator *g, size_t lane, size_t p, size_t group) {
   const size_t layers = g->layout->shape.layers, d = g->layout->shape.hidden, q = p * group,
                width = g->layout->shape.kv_heads * g->layout->shape.head_dim,
-               at = q * g->max_length, row = lane * g->rows;
+               at = q * g->max_length, row = lane * g->rows,
+               slots = lane * g->lane_sequences * g->max_length * width;
   sl_generator l = *g;
-  uint32_t **const by_sequence[] = {&l.length,
-                                    &l.open,
-                                    &l.open_number,
-                                    &l.open_ids,
-                                    &l.open_slot,
-                                    &l.drawn,
-                                    &l.fork_to,
-                                    &l.fork_from,
-                                    &l.open_position,
-                                    &l.fork_length,
-                                    &l.rollout.prompt_length};
-  l.ctx = g->lanes->lane[lane], l.model = &g->model->lane[lane];
-  l.caches = g->caches + (lane + 1) * layers;
+  uint32_t **const by_sequence[] = {
+      &l.length,   &l.open,        &l.open_row,      &l.slot,        &l.slot_row,
+      &l.next_row, &l.open_number, &l.open_ids,      &l.open_slot,   &l.drawn,
+      &l.fork_to,  &l.fork_from,   &l.open_position, &l.fork_length, &l.rollout.prompt_length};
+  if (g->lanes) l.ctx = g->lanes->lane[lane], l.model = &g->model->lane[lane];
+  l.caches = g->caches + (lane + 1) * layers, l.place = q;
   for (size_t i = 0; i < layers; i++)
-    l.caches[i] =
-        (sl_layer_cache){g->caches[i].k_cache + at * width, g->caches[i].v_cache + at * width,
-                         g->max_length, g->max_sequences - q};
+    l.caches[i] = (sl_layer_cache){g->caches[i].k_cache + slots, g->caches[i].v_cache + slots,
+                                   g->max_length, g->lane_sequences};
   for (size_t i = 0; i < sizeof by_sequence / sizeof *by_sequence; i++) *by_sequence[i] += q;
   l.grid += at, l.grid_logp += at, l.grid_entropy += at;
   l.drawn_logp += q, l.drawn_entropy += q, l.rollout.ended += q, l.rollout.first += (uint32_t)q;
-  l.logits += q * g->layout->shape.vocab, l.last_hidden += q * d, l.hidden += row * d;
+  l.logits += lane * g->logit_rows * g->layout->shape.vocab, l.hidden += row * d;
+  l.last_hidden += lane * g->lane_sequences * d;
   l.piece_seq += 2 * p, l.piece_ids += row, l.piece_slot += row, l.piece_position += row;
   return l;
 }
@@ -259,11 +297,12 @@ static sl_status generate(sl_generator *g, const sl_prompts *prompts, size_t gro
                           const sl_sampling *sampling) {
   g->kept = 0;
   SL_TRY(sl_model_pack(g->model));
-  if (!g->lanes || g->watch) /* one thread calls the watch */
-    return generate_all(g, prompts, group, max_new, sampling);
   const size_t share = (prompts->n + g->n_lanes - 1) / g->n_lanes, most = g->lane_sequences / group;
   lane_rollout w = {g, prompts, group, max_new, share < most ? share : most, sampling};
-  return sl_lanes_run(g->lanes, (prompts->n + w.unit - 1) / w.unit, generate_unit, &w);
+  const size_t units = w.unit ? (prompts->n + w.unit - 1) / w.unit : 0;
+  if (g->lanes) return sl_lanes_run(g->lanes, units, generate_unit, &w);
+  for (size_t unit = 0; unit < units; unit++) SL_TRY(generate_unit(&w, unit, 0));
+  return SL_OK;
 }
 
 /* Tokens [kept, n) of sequence 0 behind those that the cache has: rows of one step of decoding, of
@@ -271,7 +310,7 @@ static sl_status generate(sl_generator *g, const sl_prompts *prompts, size_t gro
 static sl_status prefill_further(sl_generator *g, const uint32_t *ids, size_t n) {
   const size_t d = g->layout->shape.hidden;
   memcpy(g->grid, ids, n * sizeof *ids);
-  g->length[0] = g->rollout.prompt_length[0] = (uint32_t)n;
+  g->length[0] = g->rollout.prompt_length[0] = (uint32_t)n, g->slot[0] = 0;
   while (g->kept < n) {
     const size_t t = n - g->kept < g->rows ? n - g->kept : g->rows;
     for (size_t i = 0; i < t; i++)
@@ -305,16 +344,16 @@ static sl_status rehearse(sl_generator *g) {
   const sl_sampling sampling = {.temperature = 1.0f, .top_k = 1, .top_p = 0.5};
   const size_t n = g->lane_sequences, full_prompts = g->rows / g->max_length,
                rest = g->rows % g->max_length, most = full_prompts + (rest > 0);
-  for (size_t i = 0; i < n; i++) g->open[i] = g->open_slot[i] = (uint32_t)i, g->open_ids[i] = 0;
-  for (size_t i = 0; i < n; i++)
-    g->open_position[i] = (uint32_t)(g->max_length - 1),
-    g->length[i] = (uint32_t)(g->max_length - 1);
   sl_prompts prompts = {most, g->rollout.seq, g->rollout.ids};
   for (size_t p = 0; p <= most; p++)
     prompts.offset[p] = (uint32_t)(p <= full_prompts ? p * g->max_length : g->rows);
   memset(prompts.ids, 0, g->rows * sizeof *prompts.ids);
   SL_TRY(prefill_piece(g, &prompts, 1, 0, most));
-  SL_TRY(decode(g, n));
+  for (size_t i = 0; i < n; i++) g->open[i] = g->open_slot[i] = (uint32_t)i, g->open_ids[i] = 0;
+  for (size_t i = 0; i < n; i++)
+    g->open_position[i] = (uint32_t)(g->max_length - 1),
+    g->length[i] = (uint32_t)(g->max_length - 1);
+  SL_TRY(decode(g, n, g->last_hidden));
   return draw(g, n, &sampling);
 }
 

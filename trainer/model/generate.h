@@ -28,12 +28,14 @@ typedef struct sl_generator sl_generator;
 
 /* A generator for up to max_sequences sequences of up to max_length tokens (prompt and completion
  * together). Owns a cache for all of them, a model without backward pass that takes
- * max(max_sequences, max_length) tokens at a time, and buffers; allocates nothing afterwards. */
+ * max(max_sequences, max_length) tokens at a time, and buffers; allocates nothing afterwards.
+ * Prompts of at most `group` completions each go over lanes of its own where the model is small
+ * (sl_model_lanes). */
 sl_status sl_generator_create(sl_generator **out, sl_context *ctx, const sl_model_layout *layout,
                               const float *parameters, size_t max_sequences, size_t max_length,
-                              sl_error *err);
+                              size_t group, sl_error *err);
 /* How prompts are shared out over lanes: each takes prompts that follow one another, with all of
- * their completions, where there are as many prompts as lanes and all logits fit at once. */
+ * their completions, where there are as many prompts as lanes. */
 typedef struct {
   const sl_lanes *lanes; /* not needed for a plan */
   size_t n;              /* of them; 0: none, kernels have all threads */
@@ -53,7 +55,7 @@ void sl_generator_destroy(sl_generator *generator);
 void sl_generator_set_ends(sl_generator *generator, const uint32_t *ids, size_t n);
 
 /* Sees each token as it is drawn, with its sequence's place in the rollout; what it returns, if not
- * 0, ends the sequence there. */
+ * 0, ends the sequence there. Lanes call it at the same time, for sequences of their own. */
 typedef int sl_token_watch(void *user, size_t sequence, uint32_t id);
 void sl_generator_set_watch(sl_generator *generator, sl_token_watch *watch, void *user);
 

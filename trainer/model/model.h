@@ -61,11 +61,24 @@ typedef struct {
 /* Of the passes of sl_model_forward from now on; it stays the caller's. NULL: nobody. */
 void sl_model_set_watch(sl_model *model, const sl_model_watch *watch);
 
+/* 1 if a core's cache holds most of the model's weights, and its kernels are so short that threads
+ * which share them wait for each other longer than they compute; 0 on a device. */
+int sl_model_is_small(const sl_context *ctx, const sl_model_layout *layout);
+/* How many lanes serve a model of this layout best: the context's threads where it is small, else
+ * 0. */
+size_t sl_model_lanes(const sl_context *ctx, const sl_model_layout *layout);
+
 /* Lanes for a model: each computes sequences of its own, for which it has activations of up to
  * max_tokens tokens; packs and tables are shared. The first lane has the model's own activations,
  * the others' are at `memory`, of the host, which stays the caller's: for each those bytes that
  * sl_model_bytes calls activations. lanes outlive the model. SL_ERR_MEMORY. */
 sl_status sl_model_set_lanes(sl_model *model, const sl_lanes *lanes, void *memory, sl_error *err);
+
+/* Products of the first layer's q, k and v depend on a row's token alone: where the vocabulary is
+ * smaller than a rollout, prefill and decoding take them from a table, which sl_model_pack fills.
+ * `memory`, (V, (H + 2 KV) d) of the context, stays the caller's. V is at most the model's tokens
+ * at a time. Before sl_model_set_lanes. */
+void sl_model_set_token_rows(sl_model *model, float *memory);
 
 /* Rearranges the weights for the backend (spec T2.4); call after every change of the parameters. */
 sl_status sl_model_pack(sl_model *model);
@@ -100,10 +113,15 @@ typedef struct {
   size_t capacity, slots;   /* positions of a slot, and how many slots */
 } sl_layer_cache;
 
+/* The last tokens of a batch's sequences, in the context's memory. */
+typedef struct {
+  const uint32_t *row, *slot, *position; /* (n_seq) */
+} sl_prefill_ends;
+
 /* Prefill: forward over whole prompts; stores keys and values of token i at slot[i], position[i].
- * hidden (T, D) receives the final norm's output. */
+ * hidden (n_seq, D) receives the final norm's output of each prompt's last token. */
 sl_status sl_model_prefill(sl_model *model, const sl_batch *batch, const sl_layer_cache *caches,
-                           const uint32_t *slot, float *hidden);
+                           const uint32_t *slot, const sl_prefill_ends *ends, float *hidden);
 
 /* One new token for each of b slots: ids, slot, position (b); hidden (b, D). Until memory of the
  * context is freed, caches at one address are the same (spec N1.9). */

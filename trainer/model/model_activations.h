@@ -36,6 +36,8 @@ struct sl_model {
   sl_layer_activations *layers; /* of a training model one each; else the same but for the input,
                                    which a recomputing one has of each */
   sl_layer_packs *packs;
+  float *token_q, *token_k, *token_v; /* (V, H d), (V, KV d), (V, KV d): raw_q, raw_k and v of the
+                                         first layer, by token; the caller's memory, or NULL */
   void *head_pack;                    /* forward; the head's backward pass takes it too */
   float *output;                      /* (T, D) of the last layer */
   float *hidden, *rstd;               /* (T, D), (T) final norm */
@@ -59,10 +61,14 @@ struct sl_model {
     if (try_) return try_;         \
   } while (0)
 
-/* Adds two residual branches of a layer; shared by training, prefill and decoding. Attention itself
- * is the caller's. */
+/* Adds two residual branches of a layer; shared by training, prefill and decoding: h1 =
+ * rmsnorm(input); q, k, v = h1 W + b, q and k normed by head and rotated. Attention itself is the
+ * caller's. */
 sl_status sl_layer_qkv(sl_model *m, size_t layer, size_t t, const uint32_t *position);
 sl_status sl_layer_finish(sl_model *m, size_t layer, size_t t, float *next);
+
+/* The table of sl_model_set_token_rows, from packed weights. */
+sl_status sl_model_fill_token_rows(sl_model *m);
 
 /* Rows of d floats: the read ones of all (spec T5.6), and back, +0 where a row is not read; `from`
  * has room for one row more than is read, unless all are. */

@@ -3,6 +3,8 @@
 
 #include "block.h"
 
+#include "kernels/core/verify.h"
+
 #include <sluice/rope.h>
 
 #include <stdint.h>
@@ -195,6 +197,28 @@ sl_status sl_model_create(sl_model **out, sl_context *ctx, const sl_model_layout
   return sl_model_create_in(out, ctx, layout, parameters, max_tokens, kind, NULL, err);
 }
 
+/* Kernels of so few parameters last 10 to 100 us, and gradients of several shards at once take
+ * little memory. */
+#define SMALL_PARAMETERS ((size_t)1 << 20)
+
+int sl_model_is_small(const sl_context *ctx, const sl_model_layout *layout) {
+  return layout->n_floats <= SMALL_PARAMETERS && sl_lanes_possible(ctx);
+}
+
+size_t sl_model_lanes(const sl_context *ctx, const sl_model_layout *layout) {
+  const size_t threads = (size_t)sl_context_threads(ctx),
+               n = threads < SL_LANES_MAX ? threads : SL_LANES_MAX;
+  return n > 1 && sl_model_is_small(ctx, layout) ? n : 0;
+}
+
+void sl_model_set_token_rows(sl_model *m, float *memory) {
+  const sl_model_shape *s = &m->layout->shape;
+  const size_t q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim;
+  SL_VERIFY(!m->lanes && s->vocab <= m->max_tokens);
+  m->token_q = memory, m->token_k = m->token_q + s->vocab * q,
+  m->token_v = m->token_k + s->vocab * kv;
+}
+
 static sl_status set_lane(sl_model *lane, const sl_model *m, sl_context *ctx, void *memory,
                           sl_error *err) {
   *lane = *m;
@@ -263,5 +287,6 @@ sl_status sl_model_pack(sl_model *m) {
     SL_TRY(pack(m, p->up, at->gate + f * d, f, d));
     SL_TRY(pack(m, p->down, at->down, d, f));
   }
-  return pack_one(m, m->head_pack, m->layout->head, s->vocab, d, SL_PACK_FORWARD);
+  SL_TRY(pack_one(m, m->head_pack, m->layout->head, s->vocab, d, SL_PACK_FORWARD));
+  return m->token_q ? sl_model_fill_token_rows(m) : SL_OK;
 }

@@ -11,37 +11,65 @@ static const float *bias(const sl_model *m, const sl_layer_offsets *at, size_t f
   return sl_model_has_bias(&m->layout->shape) ? m->parameters + at->q_bias + first : NULL;
 }
 
-/* q and k, normed head by head (spec T5.5), where the model does that. */
-static sl_status norm_heads(sl_model *m, const sl_layer_offsets *at, const sl_layer_activations *a,
-                            size_t t) {
+/* q, k and v of t rows of h1, as products; the last two for keys and values alone. */
+static sl_status product_q(sl_model *m, size_t layer, float *q, const float *h1, size_t t) {
   const sl_model_shape *s = &m->layout->shape;
-  if (!sl_model_norms_heads(s)) return SL_OK;
-  SL_TRY(sl_rmsnorm_forward(m->ctx, a->q, a->rstd_q, a->raw_q, weight(m, at->q_norm), t * s->heads,
-                            s->head_dim, s->rms_eps));
-  return sl_rmsnorm_forward(m->ctx, a->k, a->rstd_k, a->raw_k, weight(m, at->k_norm),
-                            t * s->kv_heads, s->head_dim, s->rms_eps);
+  const sl_layer_offsets *at = &m->layout->layers[layer];
+  return sl_linear_forward(m->ctx, q, h1, weight(m, at->q_weight), m->packs[layer].q[0],
+                           bias(m, at, 0), t, s->heads * s->head_dim, s->hidden);
 }
 
-/* h1 = rmsnorm(input); q, k, v = h1 W + b, q and k normed by head and rotated. */
-sl_status sl_layer_qkv(sl_model *m, size_t layer, size_t t, const uint32_t *position) {
+static sl_status product_kv(sl_model *m, size_t layer, float *k, float *v, const float *h1,
+                            size_t t) {
+  const sl_model_shape *s = &m->layout->shape;
+  const sl_layer_offsets *at = &m->layout->layers[layer];
+  const sl_layer_packs *p = &m->packs[layer];
+  const size_t d = s->hidden, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim;
+  SL_TRY(sl_linear_forward(m->ctx, k, h1, weight(m, at->q_weight + q * d), p->k[0], bias(m, at, q),
+                           t, kv, d));
+  return sl_linear_forward(m->ctx, v, h1, weight(m, at->q_weight + (q + kv) * d), p->v[0],
+                           bias(m, at, q + kv), t, kv, d);
+}
+
+/* raw_q and raw_k normed by head (spec T5.5), where the model does that, and rotated. */
+static sl_status turn_q(sl_model *m, size_t layer, size_t t, const uint32_t *position) {
   const sl_model_shape *s = &m->layout->shape;
   const sl_layer_offsets *at = &m->layout->layers[layer];
   const sl_layer_activations *a = &m->layers[layer];
-  const sl_layer_packs *p = &m->packs[layer];
-  const size_t d = s->hidden, q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim;
-  SL_TRY(sl_rmsnorm_forward(m->ctx, a->h1, a->rstd1, a->input, weight(m, at->input_norm), t, d,
-                            s->rms_eps));
-  SL_TRY(sl_linear_forward(m->ctx, a->raw_q, a->h1, weight(m, at->q_weight), p->q[0],
-                           bias(m, at, 0), t, q, d));
-  SL_TRY(sl_linear_forward(m->ctx, a->raw_k, a->h1, weight(m, at->q_weight + q * d), p->k[0],
-                           bias(m, at, q), t, kv, d));
-  SL_TRY(sl_linear_forward(m->ctx, a->v, a->h1, weight(m, at->q_weight + (q + kv) * d), p->v[0],
-                           bias(m, at, q + kv), t, kv, d));
-  SL_TRY(norm_heads(m, at, a, t));
-  SL_TRY(sl_rope_forward(m->ctx, a->q, position, m->cos_table, m->sin_table, t, s->heads,
-                         s->head_dim, m->positions));
+  if (sl_model_norms_heads(s))
+    SL_TRY(sl_rmsnorm_forward(m->ctx, a->q, a->rstd_q, a->raw_q, weight(m, at->q_norm),
+                              t * s->heads, s->head_dim, s->rms_eps));
+  return sl_rope_forward(m->ctx, a->q, position, m->cos_table, m->sin_table, t, s->heads,
+                         s->head_dim, m->positions);
+}
+
+static sl_status turn_k(sl_model *m, size_t layer, size_t t, const uint32_t *position) {
+  const sl_model_shape *s = &m->layout->shape;
+  const sl_layer_offsets *at = &m->layout->layers[layer];
+  const sl_layer_activations *a = &m->layers[layer];
+  if (sl_model_norms_heads(s))
+    SL_TRY(sl_rmsnorm_forward(m->ctx, a->k, a->rstd_k, a->raw_k, weight(m, at->k_norm),
+                              t * s->kv_heads, s->head_dim, s->rms_eps));
   return sl_rope_forward(m->ctx, a->k, position, m->cos_table, m->sin_table, t, s->kv_heads,
                          s->head_dim, m->positions);
+}
+
+/* h1 = rmsnorm(input). */
+static sl_status input_norm(sl_model *m, size_t layer, size_t t) {
+  const sl_model_shape *s = &m->layout->shape;
+  const sl_layer_activations *a = &m->layers[layer];
+  return sl_rmsnorm_forward(m->ctx, a->h1, a->rstd1, a->input,
+                            weight(m, m->layout->layers[layer].input_norm), t, s->hidden,
+                            s->rms_eps);
+}
+
+sl_status sl_layer_qkv(sl_model *m, size_t layer, size_t t, const uint32_t *position) {
+  const sl_layer_activations *a = &m->layers[layer];
+  SL_TRY(input_norm(m, layer, t));
+  SL_TRY(product_q(m, layer, a->raw_q, a->h1, t));
+  SL_TRY(product_kv(m, layer, a->raw_k, a->v, a->h1, t));
+  SL_TRY(turn_q(m, layer, t, position));
+  return turn_k(m, layer, t, position);
 }
 
 /* middle = input + o W; act = swiglu(rmsnorm(middle)). */
@@ -170,20 +198,78 @@ sl_status sl_model_forward(sl_model *m, const sl_batch *b, float inv_temperature
   return sl_memory_copy(m->ctx, m->entropy, entropy, t * sizeof *entropy);
 }
 
-sl_status sl_model_prefill(sl_model *m, const sl_batch *b, const sl_layer_cache *caches,
-                           const uint32_t *slot, float *hidden) {
+static sl_status store(sl_model *m, size_t layer, const sl_layer_cache *c, const uint32_t *slot,
+                       const uint32_t *position, size_t t) {
   const sl_model_shape *s = &m->layout->shape;
-  const size_t t = b->seq[b->n_seq];
+  return sl_kv_store(m->ctx, c->k_cache, c->v_cache, m->layers[layer].k, m->layers[layer].v, slot,
+                     position, t, s->kv_heads, s->head_dim, c->capacity, c->slots);
+}
+
+sl_status sl_model_fill_token_rows(sl_model *m) {
+  const sl_model_shape *s = &m->layout->shape;
+  const sl_layer_activations *a = &m->layers[0];
+  SL_TRY(sl_rmsnorm_forward(m->ctx, a->h1, a->rstd1, weight(m, m->layout->embed),
+                            weight(m, m->layout->layers[0].input_norm), s->vocab, s->hidden,
+                            s->rms_eps));
+  SL_TRY(product_q(m, 0, m->token_q, a->h1, s->vocab));
+  return product_kv(m, 0, m->token_k, m->token_v, a->h1, s->vocab);
+}
+
+/* sl_layer_qkv of a rollout, whose first layer may have a table of them. */
+static sl_status rollout_qkv(sl_model *m, size_t layer, size_t t, const uint32_t *ids,
+                             const uint32_t *position) {
+  const sl_model_shape *s = &m->layout->shape;
+  const sl_layer_activations *a = &m->layers[layer];
+  const size_t q = s->heads * s->head_dim, kv = s->kv_heads * s->head_dim;
+  if (layer || !m->token_q) return sl_layer_qkv(m, layer, t, position);
+  SL_TRY(move_rows(m, a->raw_q, m->token_q, ids, t, q, s->vocab));
+  SL_TRY(move_rows(m, a->raw_k, m->token_k, ids, t, kv, s->vocab));
+  SL_TRY(move_rows(m, a->v, m->token_v, ids, t, kv, s->vocab));
+  SL_TRY(turn_q(m, layer, t, position));
+  return turn_k(m, layer, t, position);
+}
+
+/* Attention of t rows to what the cache holds. */
+static sl_status attend_cache(sl_model *m, size_t layer, const sl_layer_cache *c,
+                              const uint32_t *slot, const uint32_t *position, size_t t) {
+  const sl_model_shape *s = &m->layout->shape;
+  return sl_attention_decode(m->ctx, m->layers[layer].o, m->layers[layer].q, c->k_cache, c->v_cache,
+                             slot, position, t, s->heads, s->kv_heads, s->head_dim, c->capacity,
+                             c->slots);
+}
+
+/* The last layer of a prefill, whose rows are read at the sequences' ends alone (spec T5.6): keys
+ * and values of all rows, then the ends as in decoding. Arrays that are unused so far hold their
+ * input and h1. */
+static sl_status prefill_last(sl_model *m, const sl_batch *b, const sl_layer_cache *c,
+                              const uint32_t *slot, const sl_prefill_ends *ends, float *hidden) {
+  const size_t last = m->layout->shape.layers - 1, d = m->layout->shape.hidden,
+               t = b->seq[b->n_seq], n = b->n_seq;
+  const sl_layer_activations *a = &m->layers[last];
+  SL_TRY(input_norm(m, last, t));
+  SL_TRY(product_kv(m, last, a->raw_k, a->v, a->h1, t));
+  SL_TRY(turn_k(m, last, t, b->position));
+  SL_TRY(store(m, last, c, slot, b->position, t));
+  SL_TRY(move_rows(m, a->middle, a->h1, ends->row, n, d, t));
+  SL_TRY(move_rows(m, m->hidden, a->input, ends->row, n, d, t));
+  SL_TRY(product_q(m, last, a->raw_q, a->middle, n));
+  SL_TRY(turn_q(m, last, n, ends->position));
+  SL_TRY(attend_cache(m, last, c, ends->slot, ends->position, n));
+  SL_TRY(finish(m, last, m->hidden, a->o, n, m->output));
+  return final_norm(m, n, hidden);
+}
+
+sl_status sl_model_prefill(sl_model *m, const sl_batch *b, const sl_layer_cache *caches,
+                           const uint32_t *slot, const sl_prefill_ends *ends, float *hidden) {
+  const size_t last = m->layout->shape.layers - 1, t = b->seq[b->n_seq];
   SL_TRY(embed(m, t, b->ids));
-  for (size_t l = 0; l < s->layers; l++) {
-    const sl_layer_activations *a = &m->layers[l];
-    SL_TRY(sl_layer_qkv(m, l, t, b->position));
-    SL_TRY(sl_kv_store(m->ctx, caches[l].k_cache, caches[l].v_cache, a->k, a->v, slot, b->position,
-                       t, s->kv_heads, s->head_dim, caches[l].capacity, caches[l].slots));
+  for (size_t l = 0; l < last; l++) {
+    SL_TRY(rollout_qkv(m, l, t, b->ids, b->position));
+    SL_TRY(store(m, l, &caches[l], slot, b->position, t));
     SL_TRY(attend(m, l, b));
     SL_TRY(sl_layer_finish(m, l, t, layer_output(m, l)));
   }
-  return final_norm(m, t, hidden);
+  return prefill_last(m, b, &caches[last], slot, ends, hidden);
 }
 
 typedef struct {
@@ -197,18 +283,14 @@ typedef struct {
 static sl_status decode(void *arg) {
   const decoding *step = arg;
   sl_model *m = step->model;
-  const sl_model_shape *s = &m->layout->shape;
   const size_t b = step->b;
   const uint32_t *slot = step->slot, *position = step->position;
   SL_TRY(embed(m, b, step->ids));
-  for (size_t l = 0; l < s->layers; l++) {
-    const sl_layer_activations *a = &m->layers[l];
+  for (size_t l = 0; l < m->layout->shape.layers; l++) {
     const sl_layer_cache *c = &step->caches[l];
-    SL_TRY(sl_layer_qkv(m, l, b, position));
-    SL_TRY(sl_kv_store(m->ctx, c->k_cache, c->v_cache, a->k, a->v, slot, position, b, s->kv_heads,
-                       s->head_dim, c->capacity, c->slots));
-    SL_TRY(sl_attention_decode(m->ctx, a->o, a->q, c->k_cache, c->v_cache, slot, position, b,
-                               s->heads, s->kv_heads, s->head_dim, c->capacity, c->slots));
+    SL_TRY(rollout_qkv(m, l, b, step->ids, position));
+    SL_TRY(store(m, l, c, slot, position, b));
+    SL_TRY(attend_cache(m, l, c, slot, position, b));
     SL_TRY(sl_layer_finish(m, l, b, layer_output(m, l)));
   }
   return final_norm(m, b, step->hidden);

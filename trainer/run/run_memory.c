@@ -103,7 +103,7 @@ sl_status sl_run_state_allocate(sl_run_state *run, sl_error *err) {
   if (!status)
     status = sl_block_create(&run->shared, run->ctx, run->plan.shared,
                              "what a rollout and an update have in turn", err);
-  const size_t n = trains ? sl_run_lanes(run) : 0;
+  const size_t n = sl_run_lanes(run);
   if (!status && n) status = sl_lanes_create(&run->lanes, run->ctx, n, err);
   const sl_generator_lanes lanes = {run->lanes, n, (size_t)run->config.rl.group};
   if (!status)

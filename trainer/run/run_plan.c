@@ -15,23 +15,17 @@ size_t sl_run_step_sequences(const sl_run_state *run) {
   const size_t update = sl_run_rollout_sequences(run) / (size_t)run->config.rl.updates;
   return run->config.sft.steps ? larger(update, (size_t)run->config.sft.batch) : update;
 }
-/* A model of at most so many parameters is small: its kernels last 10 to 100 us on a micro-batch,
- * of which threads that share them wait for each other longer than they compute; and gradients of
- * several shards at once take little memory. */
-#define LANE_PARAMETERS ((size_t)1 << 20)
-
+/* Of both models; training has no more than shards. */
 static size_t most_lanes(const sl_run_state *run) {
-  const sl_model_layout *policy = run->policy.layout, *reference = run->reference.layout;
-  const size_t threads = (size_t)sl_context_threads(run->ctx),
-               n = smaller(smaller(threads, shards(run)), SL_LANES_MAX);
-  const int small =
-      policy->n_floats <= LANE_PARAMETERS && (!reference || reference->n_floats <= LANE_PARAMETERS);
-  return small && n > 1 && sl_lanes_possible(run->ctx) && run->extent != SL_EXTENT_EVALUATION ? n
-                                                                                              : 0;
+  size_t n = sl_model_lanes(run->ctx, run->policy.layout);
+  if (run->reference.layout) n = smaller(n, sl_model_lanes(run->ctx, run->reference.layout));
+  if (run->extent != SL_EXTENT_EVALUATION) n = smaller(n, shards(run));
+  return n > 1 ? n : 0;
 }
 size_t sl_run_lanes(const sl_run_state *run) {
-  const size_t most = most_lanes(run),
-               n = run->micro_batch ? smaller(most, run->micro_batch) : most;
+  const size_t most = most_lanes(run), n = run->micro_batch && run->extent != SL_EXTENT_EVALUATION
+                                               ? smaller(most, run->micro_batch)
+                                               : most;
   return n > 1 ? n : 0;
 }
 /* With lanes several shards for each, so that none waits long for another. */

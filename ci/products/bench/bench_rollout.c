@@ -62,7 +62,7 @@ static sl_status build(bench *b, const sl_context_options *options, sl_error *er
   if (!status) status = sl_step_parameters(&b->parameters, b->ctx, b->layout, err);
   if (!status)
     status = sl_generator_create(&b->generator, b->ctx, b->layout, b->parameters, b->slots,
-                                 b->prompt + b->new_tokens, err);
+                                 b->prompt + b->new_tokens, b->group, err);
   if (!status) status = make_prompts(b, err);
   if (!status) status = make_product(b, err);
   if (!status) sl_generator_set_ends(b->generator, NULL, 0); /* none ends early */

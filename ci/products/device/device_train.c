@@ -94,7 +94,7 @@ static sl_status begin(run *r, const char *backend, sl_error *err) {
     status = sl_mirror_create(&r->state, r->ctx, STATE_BYTES, "the digests of a state", err);
   if (!status)
     status =
-        sl_generator_create(&r->generator, r->ctx, layout, r->policy.data, ROLLOUT, LENGTH, err);
+        sl_generator_create(&r->generator, r->ctx, layout, r->policy.data, ROLLOUT, LENGTH, 1, err);
   return status;
 }
 

@@ -1,5 +1,6 @@
 /* Rollouts (spec T3.2, T3.3, N5.5): decoding has training's bits, and a sequence's bits are its
  * own. */
+#include "trainer/model/generator.h"
 #include "trainer/model/model_activations.h"
 #include "tests/trainer/tiny.h"
 
@@ -108,6 +109,7 @@ static void free_prompts(sl_prompts *p) { free(p->offset), free(p->ids); }
 
 Test(trainer_rollout, decoding_has_the_bits_of_training) {
   sl_run_state *run = ready(PROMPTS);
+  cr_assert_not_null(run->generator->token_rows);
   const uint64_t seed = tiny_seed("decoding");
   static const float temperatures[] = {1.0f, 0.7f, 1.9f};
   for (size_t i = 0; i < 3; i++) {
@@ -160,7 +162,7 @@ Test(trainer_rollout, prefill_in_pieces_does_not_show) {
   sl_generator_memory few, many;
   const size_t tokens = run->prompts.offset[PROMPTS];
   cr_assert_eq(sl_generator_create(&small, run->ctx, run->policy.layout, run->policy.data, PROMPTS,
-                                   run->max_length, &err),
+                                   run->max_length, 1, &err),
                SL_OK);
   cr_assert_gt(tokens, larger(PROMPTS, run->max_length), "one piece would do");
   cr_assert_eq(
@@ -172,7 +174,7 @@ Test(trainer_rollout, prefill_in_pieces_does_not_show) {
   cr_expect_lt(few.model.activations, many.model.activations,
                "activations of all tokens of a prefill are planned");
   cr_assert_eq(sl_generator_create(&large, run->ctx, run->policy.layout, run->policy.data, tokens,
-                                   run->max_length, &err),
+                                   run->max_length, 1, &err),
                SL_OK);
   sl_rollout a, b;
   cr_assert_eq(sl_generate(small, &run->prompts, 1, NEW_MAX, 0, &sampling, &a, &err), SL_OK, "%s",
@@ -181,6 +183,62 @@ Test(trainer_rollout, prefill_in_pieces_does_not_show) {
                err.message);
   for (size_t p = 0; p < PROMPTS; p++) cr_expect(same_sequence(&a, p, &b, p), "prompt %zu", p);
   sl_generator_destroy(small), sl_generator_destroy(large);
+  sl_run_state_destroy(run);
+}
+
+/* Counts the tokens of each sequence; those at odd places end with their second. */
+static int count_token(void *user, size_t sequence, uint32_t id) {
+  (void)id;
+  return ++((uint32_t *)user)[sequence] == 2 && sequence % 2;
+}
+
+/* A rollout of its own for `threads` threads, in lanes and units (generator.c), has the bits of
+ * `at_once`. */
+#define MANY 30
+static void expect_same_in_lanes(sl_run_state *run, int threads, const sl_sampling *sampling,
+                                 const sl_rollout *at_once) {
+  const sl_context_options options = {"cpu", SL_ISA_BEST, threads};
+  uint32_t seen[PROMPTS * MANY] = {0};
+  sl_context *ctx;
+  sl_generator *g;
+  sl_rollout r;
+  sl_error err;
+  cr_assert_eq(sl_context_create(&ctx, &options, &err), SL_OK, "%s", err.message);
+  cr_assert_eq(sl_generator_create(&g, ctx, run->policy.layout, run->policy.data, PROMPTS * MANY,
+                                   run->max_length, MANY, &err),
+               SL_OK, "%s", err.message);
+  cr_expect_eq(g->n_lanes, threads <= PROMPTS ? (size_t)threads : 1);
+  cr_expect_lt(g->lane_sequences, PROMPTS * MANY);
+  cr_assert_eq(sl_generate(g, &run->prompts, MANY, NEW_MAX, 0, sampling, &r, &err), SL_OK, "%s",
+               err.message);
+  for (size_t q = 0; q < r.n; q++)
+    cr_expect(same_sequence(at_once, q, &r, q), "threads: %d, sequence %zu", threads, q);
+  sl_generator_set_watch(g, count_token, seen);
+  cr_assert_eq(sl_generate(g, &run->prompts, MANY, NEW_MAX, 0, sampling, &r, &err), SL_OK, "%s",
+               err.message);
+  for (size_t q = 0; q < r.n; q++) {
+    const size_t n = r.seq[q + 1] - r.seq[q] - r.prompt_length[q];
+    cr_expect_eq(seen[q], n, "threads: %d, sequence %zu", threads, q);
+    cr_expect(n <= 2 || q % 2 == 0);
+  }
+  sl_generator_destroy(g);
+  sl_context_destroy(ctx);
+}
+
+Test(trainer_rollout, lanes_and_units_do_not_show) {
+  sl_run_state *run = ready(PROMPTS);
+  const sl_sampling sampling = {1.3f, 0, 1.0, tiny_seed("lanes"), 1};
+  sl_generator *g;
+  sl_rollout at_once;
+  sl_error err;
+  cr_assert_eq(sl_generator_create_in(&g, run->ctx, run->policy.layout, run->policy.data,
+                                      PROMPTS * MANY, run->max_length, NULL, NULL, &err),
+               SL_OK, "%s", err.message);
+  cr_assert_eq(sl_generate(g, &run->prompts, MANY, NEW_MAX, 0, &sampling, &at_once, &err), SL_OK,
+               "%s", err.message);
+  for (int threads = 1; threads <= PROMPTS + 1; threads++)
+    expect_same_in_lanes(run, threads, &sampling, &at_once);
+  sl_generator_destroy(g);
   sl_run_state_destroy(run);
 }
 
@@ -202,15 +260,27 @@ Test(trainer_rollout, evaluation_in_pieces_does_not_show) {
   sl_run_state_destroy(full), sl_run_state_destroy(pieces);
 }
 
-Test(trainer_rollout, fork_is_a_prefill_of_its_own) {
+/* Completions that share rows until they part, against prompts of their own, which share nothing:
+ * at temperature 0 all share all rows, at the others they part at the first token or later. */
+Test(trainer_rollout, shared_rows_do_not_show) {
   sl_run_state *run = ready(PROMPTS);
-  const sl_sampling sampling = {1.3f, 0, 1.0, tiny_seed("fork"), 1};
-  sl_prompts one = only(&run->prompts, 2, 1), three = only(&run->prompts, 2, GROUP);
-  sl_rollout r = generate(run, &one, GROUP, &sampling), forked = copy(&r);
-  r = generate(run, &three, 1, &sampling);
-  for (size_t g = 0; g < GROUP; g++)
-    cr_expect(same_sequence(&forked, g, &r, g), "completion %zu", g);
-  free_copy(&forked), free_prompts(&one), free_prompts(&three);
+  static const float temperatures[] = {0.0f, 0.2f, 0.5f, 1.3f, 4.0f};
+  const size_t n = (size_t)PROMPTS * GROUP;
+  size_t slots[5] = {0};
+  sl_prompts one = only(&run->prompts, 2, 1), many = only(&run->prompts, 2, n);
+  for (size_t t = 0; t < 5; t++) {
+    const sl_sampling sampling = {temperatures[t], 0, 1.0, tiny_seed("shared"), (uint32_t)t};
+    sl_rollout r = generate(run, &one, n, &sampling), shared = copy(&r);
+    for (size_t q = 0; q < n; q++) slots[t] += run->generator->slot[q] == q;
+    r = generate(run, &many, 1, &sampling);
+    for (size_t q = 0; q < n; q++)
+      cr_expect(same_sequence(&shared, q, &r, q), "temperature %g, completion %zu",
+                (double)temperatures[t], q);
+    free_copy(&shared);
+  }
+  cr_expect_eq(slots[0], 1, "%zu slots at temperature 0", slots[0]);
+  cr_expect_gt(slots[4], 1);
+  free_prompts(&one), free_prompts(&many);
   sl_run_state_destroy(run);
 }
 

@@ -1,6 +1,7 @@
-/* What the kernels' tests use of Criterion, for the thread sanitizer: Criterion's own sandbox maps
- * memory at addresses that the sanitizer has taken. A test runs in a process of its own here too
- * (unsandboxed.c). Used only in builds with the thread sanitizer (tests/CMakeLists.txt). */
+/* What the tests of kernels and rollouts use of Criterion, for the thread sanitizer: Criterion's
+ * own sandbox maps memory at addresses that the sanitizer has taken. A test runs in a process of
+ * its own here too (unsandboxed.c). Used only in builds with the thread sanitizer
+ * (tests/CMakeLists.txt). */
 #ifndef SLUICE_UNSANDBOXED_CRITERION_H
 #define SLUICE_UNSANDBOXED_CRITERION_H
 
@@ -38,6 +39,7 @@ void sl_test_log(const char *format, ...);
 #define cr_assert(condition, ...) SL_CHECK(1, condition, __VA_ARGS__)
 #define cr_assert_not(condition, ...) SL_CHECK(1, !(condition), __VA_ARGS__)
 #define cr_assert_eq(a, b, ...) SL_CHECK(1, (a) == (b), __VA_ARGS__)
+#define cr_assert_neq(a, b, ...) SL_CHECK(1, (a) != (b), __VA_ARGS__)
 #define cr_assert_lt(a, b, ...) SL_CHECK(1, (a) < (b), __VA_ARGS__)
 #define cr_assert_leq(a, b, ...) SL_CHECK(1, (a) <= (b), __VA_ARGS__)
 #define cr_assert_gt(a, b, ...) SL_CHECK(1, (a) > (b), __VA_ARGS__)
