@@ -68,7 +68,7 @@ static sl_status prefill_piece(sl_generator *g, const sl_prompts *prompts, size_
   SL_TRY(push(g, g->piece_slot, t));
   SL_TRY(push(g, g->piece_position, t));
   const sl_batch batch = {
-      end - first, g->piece_seq, on(g, g->piece_ids), on(g, g->piece_position), NULL, NULL, 0,
+      end - first, g->piece_seq, on(g, g->piece_ids), on(g, g->piece_position), NULL, NULL, 0, NULL,
       NULL,        NULL};
   SL_TRY(sl_model_prefill(g->model, &batch, g->caches, on(g, g->piece_slot), g->hidden));
   for (size_t q = first * group; q < end * group; q++) {
