@@ -273,7 +273,8 @@ static void kernels(const problem *p, sl_context *ctx, float *out) {
   sl_gradients g;
   sl_error err;
   float logp[TOKENS_MAX], entropy[TOKENS_MAX];
-  const sl_batch batch = {p->n_seq, p->seq, p->ids, p->position, p->target, p->mask, 0, NULL, NULL};
+  const sl_batch batch = {p->n_seq, p->seq, p->ids, p->position, p->target,
+                          p->mask,  0,      NULL,   NULL,        NULL};
   if (sl_model_create(&m, ctx, p->layout, p->parameters.data, p->t, SL_MODEL_TRAINING, &err) !=
           SL_OK ||
       sl_gradients_create(&g, ctx, p->layout, 1, 1, &err) != SL_OK || sl_model_pack(m) != SL_OK ||

@@ -4,6 +4,7 @@
 
 #include "model_activations.h"
 #include "read_rows.h"
+#include "shared_rows.h"
 
 static size_t smaller(size_t a, size_t b) { return a < b ? a : b; }
 static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
@@ -60,6 +61,7 @@ static sl_batch micro_batch(const sl_update_batch *s, size_t begin, size_t end) 
                     on(s, r->target + first),
                     on(s, r->mask + first),
                     0,
+                    NULL,
                     NULL,
                     NULL};
 }
@@ -159,7 +161,9 @@ static sl_status one_micro_batch(const sl_update_batch *s, sl_model *m, sl_gradi
   const sl_read_rows *r = &s->read;
   const size_t at = r->seq[begin];
   if (b.seq[b.n_seq] == 0) return SL_OK;
+  sl_shared_rows shared;
   SL_TRY(find_last_rows(s, &b, at));
+  sl_shared_rows_find(s, &shared, &b, at);
   SL_TRY(sl_model_forward(m, &b, o->inv_temperature, on(s, r->logp + at), on(s, r->entropy + at)));
   if (o->objective) SL_TRY(gated(s, m, &b, o, begin));
   const float *dentropy = has_dentropy(o) ? on(s, r->dentropy + at) : NULL;
@@ -298,8 +302,8 @@ static sl_status rehearse_group(sl_update_batch *s, sl_model *m, sl_gradients *g
   return SL_OK;
 }
 
-sl_status sl_update_batch_rehearse(sl_update_batch *s, sl_model *m, sl_gradients *g,
-                                   const sl_gradient_options *o) {
+static sl_status rehearse(sl_update_batch *s, sl_model *m, sl_gradients *g,
+                          const sl_gradient_options *o) {
   const size_t k = g->shards - g->at_once;
   for (size_t i = 0; i < s->n_seq; i++) s->coefficient[i] = 0.0;
   SL_TRY(sl_model_pack(m));
@@ -312,10 +316,20 @@ sl_status sl_update_batch_rehearse(sl_update_batch *s, sl_model *m, sl_gradients
   return pull(s, o);
 }
 
+sl_status sl_update_batch_rehearse(sl_update_batch *s, sl_model *m, sl_gradients *g,
+                                   const sl_gradient_options *o) {
+  s->rehearses = 1;
+  const sl_status status = rehearse(s, m, g, o);
+  s->rehearses = 0;
+  return status;
+}
+
 static sl_status logprobs_of(const sl_update_batch *s, sl_model *m, const sl_gradient_options *o,
                              size_t begin, size_t end) {
   const size_t at = s->read.seq[begin];
-  const sl_batch b = micro_batch(s, begin, end);
+  sl_batch b = micro_batch(s, begin, end);
+  sl_shared_rows shared;
+  sl_shared_rows_find(s, &shared, &b, at);
   return sl_model_forward(m, &b, o->inv_temperature, on(s, s->read.logp + at),
                           on(s, s->read.entropy + at));
 }
@@ -360,8 +374,7 @@ sl_status sl_update_batch_logprobs(sl_update_batch *s, sl_model *m, const sl_gra
   return pull_rows(s, entropy, s->read.entropy);
 }
 
-sl_status sl_update_batch_rehearse_logprobs(sl_update_batch *s, sl_model *m,
-                                            const sl_gradient_options *o) {
+static sl_status rehearse_logprobs(sl_update_batch *s, sl_model *m, const sl_gradient_options *o) {
   SL_TRY(sl_model_pack(m));
   SL_TRY(push(s));
   if (!m->lanes) return all_logprobs(s, m, o);
@@ -369,4 +382,12 @@ sl_status sl_update_batch_rehearse_logprobs(sl_update_batch *s, sl_model *m,
   for (size_t i = 0; i < m->lanes->n; i++)
     if (lane_logprobs(&w, 0, i)) return sl_lanes_fail(m->lanes, i);
   return SL_OK;
+}
+
+sl_status sl_update_batch_rehearse_logprobs(sl_update_batch *s, sl_model *m,
+                                            const sl_gradient_options *o) {
+  s->rehearses = 1;
+  const sl_status status = rehearse_logprobs(s, m, o);
+  s->rehearses = 0;
+  return status;
 }

@@ -15,7 +15,11 @@ typedef struct {
   uint32_t *ids, *position, *target;
   uint8_t *mask;
   float *logp_old, *logp_ref, *logp, *entropy, *dlogp, *dentropy;
-  uint32_t *last, *place; /* of the micro-batch of these tokens: sl_batch.read and place */
+  /* Of the micro-batch of these tokens: */
+  uint32_t *last, *place; /* sl_batch.read and place */
+  uint32_t *shared_row, *shared_ids, *shared_position, *shared_place, *read_row,
+      *read_place;     /* those of its sl_shared_rows */
+  uint32_t *read_node; /* by row that is computed: its place in read_row */
 } sl_read_rows;
 
 /* The sequences of one optimiser step, packed, as the host sees them. Arrays over tokens unless
@@ -23,6 +27,7 @@ typedef struct {
 typedef struct {
   size_t max_sequences, max_tokens;
   size_t n_seq;
+  int rehearses; /* its equal sequences stand for different ones: no row is shared */
   uint32_t *seq; /* (n_seq + 1) */
   uint32_t *ids;
   uint8_t *mask;

@@ -84,7 +84,7 @@ static sl_status prefill_piece(sl_generator *g, const sl_prompts *prompts, size_
   SL_TRY(push(g, g->open_position, end - first));
   const sl_prefill_ends ends = {on(g, g->open), on(g, g->open_slot), on(g, g->open_position)};
   const sl_batch batch = {
-      end - first, g->piece_seq, on(g, g->piece_ids), on(g, g->piece_position), NULL, NULL, 0,
+      end - first, g->piece_seq, on(g, g->piece_ids), on(g, g->piece_position), NULL, NULL, 0, NULL,
       NULL,        NULL};
   SL_TRY(sl_model_prefill(g->model, &batch, g->caches, on(g, g->piece_slot), &ends, g->hidden));
   const size_t n = (end - first) * group;

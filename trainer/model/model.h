@@ -10,19 +10,33 @@
 
 #include <sluice/kernels.h>
 
+/* Rows of a micro-batch whose values are computed once (spec T5.7): those of the first row that has
+ * them, in the memory of the host. */
+typedef struct {
+  size_t n;                   /* rows that are computed, */
+  const uint32_t *row;        /* (n) which, ascending */
+  const uint32_t *ids;        /* (n) theirs */
+  const uint32_t *position;   /* (n) */
+  const uint32_t *place;      /* (T) of each row among them: place[i] <= i */
+  size_t n_read;              /* the same of the rows that are read of the last layer: */
+  const uint32_t *read_row;   /* (n_read) */
+  const uint32_t *read_place; /* (sl_batch.n_read) */
+} sl_shared_rows;
+
 /* A micro-batch (spec N4.1): offsets on the host, the other arrays in the context's memory, as all
  * arrays below. target and mask say which tokens' log-probs are wanted: mask[i] is 1 if the token
  * after i is learnt from, and target[i] is that token. */
 typedef struct {
   size_t n_seq;
-  const uint32_t *seq;      /* (n_seq + 1) offsets, seq[0] = 0 */
-  const uint32_t *ids;      /* (T) */
-  const uint32_t *position; /* (T), from 0 in each sequence */
-  const uint32_t *target;   /* (T) */
-  const uint8_t *mask;      /* (T) */
-  size_t n_read;            /* rows that somebody reads of the last layer after attention */
-  const uint32_t *read;     /* (n_read) which, ascending; NULL: all are computed (spec T5.6) */
-  const uint32_t *place;    /* (T) each row's place among them; n_read where it is not */
+  const uint32_t *seq;          /* (n_seq + 1) offsets, seq[0] = 0 */
+  const uint32_t *ids;          /* (T) */
+  const uint32_t *position;     /* (T), from 0 in each sequence */
+  const uint32_t *target;       /* (T) */
+  const uint8_t *mask;          /* (T) */
+  size_t n_read;                /* rows that somebody reads of the last layer after attention */
+  const uint32_t *read;         /* (n_read) which, ascending; NULL: all are computed (spec T5.6) */
+  const uint32_t *place;        /* (T) each row's place among them; n_read where it is not */
+  const sl_shared_rows *shared; /* NULL: each row is computed for itself */
 } sl_batch;
 
 typedef struct sl_model sl_model;

@@ -61,12 +61,6 @@ struct sl_model {
     if (try_) return try_;         \
   } while (0)
 
-/* Adds two residual branches of a layer; shared by training, prefill and decoding: h1 =
- * rmsnorm(input); q, k, v = h1 W + b, q and k normed by head and rotated. Attention itself is the
- * caller's. */
-sl_status sl_layer_qkv(sl_model *m, size_t layer, size_t t, const uint32_t *position);
-sl_status sl_layer_finish(sl_model *m, size_t layer, size_t t, float *next);
-
 /* The table of sl_model_set_token_rows, from packed weights. */
 sl_status sl_model_fill_token_rows(sl_model *m);
 

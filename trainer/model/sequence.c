@@ -42,6 +42,7 @@ sl_status sl_sequence_forward(sl_sequence *s, sl_model *model, const uint32_t *i
                           sl_mirror_device(on, s->mask),
                           0,
                           NULL,
+                          NULL,
                           NULL};
   SL_TRY(sl_model_forward(model, &batch, inverse_temperature, sl_mirror_device(on, s->logp),
                           sl_mirror_device(on, s->entropy)));

@@ -10,7 +10,10 @@ static void cut_step(sl_cutter *c, sl_update_batch *s) {
   sl_read_rows *r = &s->read;
   float **const floats[] = {&s->logp_old, &s->logp_ref, &s->logp,    &s->entropy, &r->logp_old,
                             &r->logp_ref, &r->logp,     &r->entropy, &r->dlogp,   &r->dentropy};
-  uint32_t **const words[] = {&s->ids, &r->ids, &r->position, &r->target, &r->last, &r->place};
+  uint32_t **const words[] = {
+      &s->ids,      &r->ids,        &r->position,   &r->target,          &r->last,
+      &r->place,    &r->shared_row, &r->shared_ids, &r->shared_position, &r->shared_place,
+      &r->read_row, &r->read_place, &r->read_node};
   s->sums = sl_cut(c, n, 1, sizeof *s->sums);
   s->coefficient = sl_cut(c, n, 1, sizeof *s->coefficient);
   s->seq = sl_cut(c, n + 1, 1, sizeof *s->seq), r->seq = sl_cut(c, n + 1, 1, sizeof *r->seq),

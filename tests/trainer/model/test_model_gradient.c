@@ -81,7 +81,8 @@ static void ours(problem *p, double *out, int packs) {
   sl_gradients *g = &run->gradients;
   sl_model *m;
   sl_error err;
-  const sl_batch batch = {s->n_seq, s->seq, s->ids, p->position, p->target, s->mask, 0, NULL, NULL};
+  const sl_batch batch = {s->n_seq, s->seq, s->ids, p->position, p->target,
+                          s->mask,  0,      NULL,   NULL,        NULL};
   cr_assert_eq(sl_model_create(&m, run->ctx, run->policy.layout, run->policy.data, s->seq[s->n_seq],
                                SL_MODEL_TRAINING, &err),
                SL_OK, "%s", err.message);
