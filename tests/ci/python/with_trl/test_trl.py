@@ -140,8 +140,8 @@ def test_trls_loss_and_gradient_within_the_bound(runs, kind):
     tokens = sum(int(batch["mask"].sum()) for batch in trainer.batches)
     gradient, loss = max(row[0] for row in rows), numpy.nanmax([row[1] for row in rows])
     unsure = sum(row[2] for row in rows)
-    print(f"{kind:8} share of the bound: gradient {gradient:.3f}, loss {loss:.3f}; ratio variance "
-          f"up to {max(variance(trainer)):.3g}; {unsure} of {tokens} tokens at an edge")
+    print(f"| `{kind}` | {gradient:.3f} | {loss:.3f} | {max(variance(trainer)):.3g} | {unsure} of "
+          f"{tokens} |")  # a row of docs/from-trl.md
     assert gradient <= 1 and loss <= 1 and unsure <= tokens / 1000
     assert len(off_policy(trainer)) >= 10
     last = off_policy(trainer)[-1]

@@ -100,7 +100,7 @@ def test_verls_loss_and_gradient_within_the_bound(name):
                 of_sum = gamma(x.numel() + 3) * x[arguments["response_mask"]].mean().item()
                 assert abs(kl[0] - kl[1]) <= of_sum  # theirs is a sum in binary32
     for mode, (gradient, loss) in rows.items():
-        print(f"{name:8} {mode:24} share of the bound: gradient {gradient:.3f}, loss {loss:.3f}")
+        print(f"| `{name}` | {mode} | {gradient:.3f} | {loss:.3f} |")  # a row of docs/from-trl.md
     print(f"{name:8} ratio variance up to {variance:.3g}, {unsure} tokens at an edge")
     assert unsure <= 5 and variance > 0.01
 
