@@ -1,7 +1,8 @@
 /* libFuzzer harness of a model folder (spec F1.2 to F1.8): config.json, tokenizer.sluice.json,
  * generation_config.json and model.safetensors, with section ends between them; after a first byte
  * SHARDED the index in place of the last, and two shards, a and b. What is accepted is written, in
- * one file and in shards, and reads back to the same bits; in BF16 to numbers that are BF16's. */
+ * one file and in shards, and reads back to the same bits; in BF16 to numbers that are BF16's.
+ * Without the weights a plan has the layout of what is accepted. */
 #include "input.h"
 
 #include "trainer/files/companions.h"
@@ -99,6 +100,32 @@ static int write_inputs(const uint8_t *data, size_t size) {
   return sharded;
 }
 
+/* The folder as a plan takes it, with its weights and without; n_floats: those of the model, 0 if
+ * the folder was refused. */
+static void check_plan(const char *folder, size_t n_floats) {
+  static const char *const weights[] = {"model.safetensors", "model.safetensors.index.json"};
+  for (int without = 0; without < 2; without++) {
+    sl_model_layout *layout;
+    sl_tokenizer *tokenizer = NULL;
+    int bare;
+    char path[128];
+    sl_error err;
+    for (size_t i = 0; without && i < 2; i++) {
+      snprintf(path, sizeof path, "%s/%s", folder, weights[i]);
+      remove(path);
+    }
+    const sl_status status = sl_model_folder_plan(&layout, &tokenizer, &bare, folder, &err);
+    if (bare != without) abort();
+    if (status != SL_OK) {
+      if (n_floats) abort();
+      continue;
+    }
+    if (n_floats && layout->n_floats != n_floats) abort();
+    sl_model_layout_destroy(layout);
+    sl_tokenizer_destroy(tokenizer);
+  }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   const int sharded = write_inputs(data, size);
   const char *folder = scratch_folder();
@@ -107,6 +134,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   sl_error err = {SL_OK, ""};
   if (sl_model_folder_read(&p, &tokenizer, folder, &err) != SL_OK) {
     if (!err.message[0]) abort();
+    check_plan(folder, 0);
     return 0;
   }
 #ifdef SLUICE_CANARY /* a planted defect that the fuzzer must find */
@@ -115,6 +143,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   read_back(&p, tokenizer, sharded, folder);
   round_trip(&p);
   if (tokenizer) check_tokenizer(tokenizer);
+  check_plan(folder, p.layout->n_floats);
   sl_tokenizer_destroy(tokenizer);
   sl_parameters_free(&p);
   return 0;

@@ -1,6 +1,7 @@
 /* libFuzzer harness of conversations and chat templates (spec F7.8 to F7.11): a byte that chooses
  * the template, seven pieces of the user's own, each behind a section end, then a conversation as
- * JSON. Whatever is said, the special tokens are those of the template's own pieces. */
+ * JSON. Whatever is said, the special tokens are those of the template's own pieces, answers are
+ * ranges of the ids, one behind the other, and a conversation that is written reads back. */
 #include "input.h"
 
 #include "trainer/files/bpe_file.h"
@@ -57,6 +58,34 @@ static void check_pieces(tokenizer t, const sl_rendered *r, int counts) {
   sl_ids_free(&ids);
 }
 
+static void check_ranges(tokenizer t, const sl_template *template, const sl_rendered *r) {
+  sl_token_range *ranges = calloc(r->n_answers + 1, sizeof *ranges);
+  sl_ids ids = {0};
+  sl_error err;
+  if (!ranges || sl_template_encode(t.encoder, template, r, &ids, ranges, &err)) abort();
+  for (size_t i = 0, at = 0; i < r->n_answers; at = ranges[i++].end)
+    if (ranges[i].first < at || ranges[i].end < ranges[i].first || ranges[i].end > ids.used)
+      abort();
+  sl_ids_free(&ids);
+  free(ranges);
+}
+
+static void check_written(const sl_turn *turns, size_t n) {
+  char *text = sl_conversation_write(turns, n);
+  json_t *value = text ? json_loads(text, JSON_ALLOW_NUL, NULL) : NULL;
+  sl_turn *again;
+  size_t count;
+  sl_error err;
+  if (!value || sl_conversation_read(&again, &count, value, &err) || count != n) abort();
+  for (size_t i = 0; i < n; i++)
+    if (again[i].role != turns[i].role || again[i].size != turns[i].size ||
+        memcmp(again[i].text, turns[i].text, turns[i].size) != 0)
+      abort();
+  free(again);
+  json_decref(value);
+  free(text);
+}
+
 static void check_turns(const sl_template *t, const json_t *value, int generation, int odd) {
   static tokenizer qwen, other;
   if (!qwen.bpe) {
@@ -77,7 +106,10 @@ static void check_turns(const sl_template *t, const json_t *value, int generatio
 #endif
   if (!sl_template_render(&r, t, turns, n, generation, &err))
     check_pieces(odd ? other : qwen, &r, !odd);
-  if (sl_template_check(t, qwen.bpe, &end, &err) && !err.message[0]) abort();
+  const sl_status status = sl_template_check(t, qwen.bpe, &end, &err);
+  if (status && !err.message[0]) abort();
+  if (!status && r.n_ends) check_ranges(qwen, t, &r);
+  check_written(turns, n);
   sl_rendered_free(&r);
   free(turns);
 }
