@@ -226,7 +226,7 @@ void launch_packed(const char *kernel, const void *address, dim3 grid, dim3 bloc
 const char *launch_failure() { return failure.empty() ? nullptr : failure.c_str(); }
 
 void mark_arena(stream_state *stream, void *p, size_t bytes, bool valid) {
-  enqueue(stream, [=]() { valid ? shadow_allow(p, bytes) : shadow_forbid(p, bytes); });
+  enqueue(stream, [=]() { shadow_mark(p, bytes, valid); });
 }
 
 /* A new run: everything depends on the seed from here on. */

@@ -97,6 +97,8 @@ unsigned char *shared_base();
 void shared_begin_block();                 /* everything in shared memory is out of bounds again */
 void shadow_allow(void *p, size_t bytes);  /* valid, not initialised */
 void shadow_forbid(void *p, size_t bytes); /* from now on a use after free; whole words */
+/* One of the two, of memory that is still allocated: else a use after free (a graph may do it). */
+void shadow_mark(void *p, size_t bytes, bool valid);
 void shadow_access(const void *p, size_t bytes, bool write, bool atomic, const void *place);
 /* A copy to shared memory is in flight: until it lands, a read is of uninitialised memory, and a
  * write or another copy is a race with it. */

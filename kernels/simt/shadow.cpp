@@ -194,6 +194,13 @@ bool arena_free(void *p) {
   return true;
 }
 
+void shadow_mark(void *p, size_t bytes, bool valid) {
+  if (!allocations.count(static_cast<unsigned char *>(p)))
+    report(bug::use_after_free, nullptr, nullptr, -1, "a graph's workspace");
+  else
+    valid ? shadow_allow(p, bytes) : shadow_forbid(p, bytes);
+}
+
 /* Reports and returns false if the bytes may not be touched at all. */
 static bool check_bounds(const cell &c, uint8_t touched, const void *p, const void *place) {
   if ((c.valid & touched) == touched) return true;

@@ -30,11 +30,20 @@ static sl_status wrong_add(sl_context *ctx, float *y, const float *a, const floa
   return SL_OK;
 }
 
-/* A backend of plain kernels, one of them wrong. */
+/* As if positions had been recorded: the step before once more, now and then. */
+static sl_status wrong_repeat(sl_context *ctx, const sl_repeat_key *key, sl_repeated_calls *calls,
+                              void *arg) {
+  static int steps;
+  (void)ctx, (void)key;
+  return ++steps % 20 ? calls(arg) : SL_OK;
+}
+
+/* A backend of plain kernels, one of them wrong, and so are its repetitions. */
 static sl_status open_planted(sl_context *ctx, sl_error *err) {
   (void)err;
   sl_plain_table(&ctx->table);
   ctx->table.residual_add = wrong_add;
+  ctx->repeat = wrong_repeat;
   return SL_OK;
 }
 static void close_planted(sl_context *ctx) { (void)ctx; }
@@ -75,6 +84,15 @@ Test(device, a_wrong_kernel_fails_and_says_how_to_replay_it) {
   cr_expect(strstr(text, "repeat: sluice-device equiv --backend planted --kernel residual_add "),
             "%s", text);
   cr_expect(strstr(text, "1 of 2 rows equal, 1 different"), "%s", text);
+}
+
+Test(device, decoding_that_is_repeated_wrongly_fails) {
+  const char *const cpu[] = {"decode", "--backend", "cpu", "--shape", "demo", NULL},
+                    *const wrong[] = {"decode", "--backend", "planted", "--shape", "demo", NULL};
+  sl_backend_add(&planted);
+  cr_expect_eq(run(sl_device_decode, cpu), SL_EXIT_OK);
+  cr_expect_eq(run(sl_device_decode, wrong), SL_EXIT_FAILED);
+  cr_expect(strstr(text_of(cr_get_redirected_stdout()), "the bits DIFFER"));
 }
 
 Test(device, recorded_digests_pass) {

@@ -10,6 +10,7 @@ int sl_device_sweep(int argc, char **argv);
 int sl_device_bench(int argc, char **argv);
 int sl_device_step(int argc, char **argv);
 int sl_device_train(int argc, char **argv);
+int sl_device_decode(int argc, char **argv);
 int sl_device_forms(int argc, char **argv);
 
 #endif

@@ -12,7 +12,8 @@ static const struct {
   const char *name;
   int (*run)(int argc, char **argv);
 } parts[] = {{"equiv", sl_device_equiv}, {"sweep", sl_device_sweep}, {"bench", sl_device_bench},
-             {"step", sl_device_step},   {"train", sl_device_train}, {"forms", sl_device_forms}};
+             {"step", sl_device_step},   {"train", sl_device_train}, {"decode", sl_device_decode},
+             {"forms", sl_device_forms}};
 #define PARTS (sizeof parts / sizeof *parts)
 
 int main(int argc, char **argv) {
@@ -31,7 +32,8 @@ int main(int argc, char **argv) {
     return parts[i].run(argc - 1, argv + 1);
   }
   fprintf(stderr,
-          "usage: sluice-device equiv|sweep|forms|train|bench|step [OPTION]..., --help describes "
+          "usage: sluice-device equiv|sweep|forms|train|decode|bench|step [OPTION]..., --help "
+          "describes "
           "each\n");
   return SL_EXIT_USAGE;
 }

@@ -200,8 +200,9 @@ Test(graphs, are_forgotten_when_memory_is_freed) {
     work w = open_work("simt", seed, RIGHT), plain;
     float want[FLOATS], got[FLOATS];
     for (uint32_t i = 0; i < 4; i++) repeat(&w, i);
+    float *other = allocate(w.ctx, FLOATS * sizeof(float)); /* at another address */
     sl_memory_free(w.ctx, w.row);
-    w.row = allocate(w.ctx, FLOATS * sizeof(float));
+    w.row = other;
     for (uint32_t i = 4; i < STEPS; i++) repeat(&w, i);
     read_total(&w, got);
     cr_expect_eq(sl_simulation_findings(), 0, "seed %" PRIu64, seed);
@@ -238,16 +239,18 @@ static double repeat_squares(squares *s) {
 /* A larger workspace frees the one that a graph names. */
 Test(graphs, are_forgotten_when_the_workspace_grows) {
   work w = open_work("simt", 3, GROWS);
-  squares s = {w.ctx, allocate(w.ctx, sizeof(double)), w.table, VOCAB * D};
+  squares s = {w.ctx, allocate(w.ctx, sizeof(double)), w.keys, 4 * SL_SUM_CHUNK};
   double sum[4];
+  cr_assert_eq(sl_memory_copy(w.ctx, w.keys, w.table, VOCAB * D * sizeof(float)), SL_OK);
   for (int i = 0; i < 3; i++) sum[i] = repeat_squares(&s);
+  void *behind = allocate(w.ctx, 1); /* so that it grows at another address */
   cr_assert_eq(sl_attention_decode(w.ctx, w.total, w.table, w.keys, w.keys, w.zero, w.zero, 1, ROWS,
                                    1, D, CAPACITY, 1),
                SL_OK, "%s", sl_context_error(w.ctx)->message);
   sum[3] = repeat_squares(&s);
   cr_expect(sum[0] > 0.0 && sum[1] == sum[0] && sum[2] == sum[0] && sum[3] == sum[0]);
   cr_expect_eq(sl_simulation_findings(), 0);
-  sl_memory_free(w.ctx, s.sum);
+  sl_memory_free(w.ctx, s.sum), sl_memory_free(w.ctx, behind);
   close_work(&w);
 }
 
