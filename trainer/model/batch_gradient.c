@@ -329,6 +329,7 @@ static sl_status logprobs_of(const sl_update_batch *s, sl_model *m, const sl_gra
   const size_t at = s->read.seq[begin];
   sl_batch b = micro_batch(s, begin, end);
   sl_shared_rows shared;
+  SL_TRY(find_last_rows(s, &b, at));
   sl_shared_rows_find(s, &shared, &b, at);
   return sl_model_forward(m, &b, o->inv_temperature, on(s, s->read.logp + at),
                           on(s, s->read.entropy + at));

@@ -117,31 +117,39 @@ static sl_status inner_layer(sl_model *m, size_t layer, const sl_batch *b) {
   return m->kind == SL_MODEL_TRAINING ? repeat_layer(m, layer, b) : SL_OK;
 }
 
-/* The rest of the last layer and the final norm, of the rows that are read. m->d_o keeps their
- * attention for the backward pass, which writes that array after its last use. */
+/* What the backward pass reads of the last layer's rows that are read. m->d_o keeps their attention
+ * for it; it writes that array after its last use. */
+static sl_status keep_read_rows(sl_model *m, const sl_batch *b) {
+  const sl_model_shape *s = &m->layout->shape;
+  const size_t last = s->layers - 1;
+  SL_TRY(sl_rows_gather(m, b, m->d_o, m->layers[last].o, s->heads * s->head_dim));
+  SL_TRY(repeat_feed_forward(m, last, read_copies(b)));
+  return repeat(m, read_copies(b), (rows[]){{m->output, s->hidden}, {m->rstd, 1}}, 2);
+}
+
+/* The rest of the last layer and the final norm, of the rows that are read. */
 static sl_status finish_read_rows(sl_model *m, const sl_batch *b) {
   const sl_model_shape *s = &m->layout->shape;
   const sl_shared_rows *shared = b->shared;
   const size_t last = s->layers - 1, t = b->seq[b->n_seq], d = s->hidden,
                q = s->heads * s->head_dim, n = shared ? shared->n_read : b->n_read;
-  const sl_layer_activations *a = &m->layers[last];
   const uint32_t *row = shared ? shared->read_row : b->read;
-  float *o = shared ? m->dq : m->d_o;
+  const sl_layer_activations *a = &m->layers[last];
+  float *o = m->kind ? m->dq : a->q, *input = m->kind ? m->dx : a->h1; /* free by now */
   SL_TRY(repeat_input(m, last, b));
-  SL_TRY(sl_rows_gather(m, b, m->d_o, a->o, q));
-  if (shared) SL_TRY(sl_rows_move(m, o, a->o, row, n, q, t));
-  SL_TRY(sl_rows_move(m, m->dx, a->input, row, n, d, t));
-  SL_TRY(sl_layer_finish(m, last, m->dx, o, n, m->output));
+  SL_TRY(sl_rows_move(m, o, a->o, row, n, q, t));
+  SL_TRY(sl_rows_move(m, input, a->input, row, n, d, t));
+  SL_TRY(sl_layer_finish(m, last, input, o, n, m->output));
   SL_TRY(sl_model_final_norm(m, n, m->branch));
-  SL_TRY(repeat_feed_forward(m, last, read_copies(b)));
-  SL_TRY(repeat(m, read_copies(b), (rows[]){{m->output, d}, {m->rstd, 1}, {m->branch, d}}, 3));
-  return sl_rows_spread(m, b, m->hidden, m->branch, d);
+  SL_TRY(repeat(m, read_copies(b), (rows[]){{m->branch, d}}, 1));
+  SL_TRY(sl_rows_spread(m, b, m->hidden, m->branch, d));
+  return m->kind ? keep_read_rows(m, b) : SL_OK;
 }
 
 static sl_status finish_last(sl_model *m, const sl_batch *b) {
   const size_t last = m->layout->shape.layers - 1, d = m->layout->shape.hidden;
   const float *o;
-  if (b->read && m->kind) return finish_read_rows(m, b);
+  if (b->read) return finish_read_rows(m, b);
   SL_TRY(take_attention(m, last, b, &o));
   SL_TRY(sl_layer_finish(m, last, m->layers[last].input, o, computed_rows(b), m->output));
   SL_TRY(sl_model_final_norm(m, computed_rows(b), m->hidden));

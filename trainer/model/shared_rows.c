@@ -67,7 +67,7 @@ void sl_shared_rows_find(const sl_update_batch *s, sl_shared_rows *out, sl_batch
   const size_t t = b->seq[b->n_seq];
   if (s->rehearses || sl_context_on_device(s->mirror.ctx)) return;
   const size_t n = find_rows(r, b, at);
-  if (n * 8 > t * 7) return;
+  if (n * 8 >= t * 7) return;
   *out = (sl_shared_rows){.n = n,
                           .row = r->shared_row + at,
                           .ids = r->shared_ids + at,
