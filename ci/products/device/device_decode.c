@@ -49,7 +49,7 @@ static sl_status begin(decoder *d, const options *o, sl_error *err) {
   if (!status) status = sl_step_parameters(&d->parameters, d->ctx, d->layout, err);
   if (!status)
     status = sl_generator_create(&d->generator, d->ctx, d->layout, d->parameters, o->slots,
-                                 PROMPT + NEW, err);
+                                 PROMPT + NEW, o->slots, err);
   if (!status) sl_generator_set_ends(d->generator, NULL, 0); /* none ends early */
   return status;
 }

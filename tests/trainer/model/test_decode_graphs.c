@@ -50,9 +50,9 @@ static roller begin(const char *backend, uint64_t seed) {
   cr_assert_eq(sl_parameters_create(&r.policy, &shape, &err), SL_OK);
   sl_parameters_init(&r.policy, 7, 0.0);
   cr_assert_eq(sl_parameters_move(&r.policy, r.ctx, &err), SL_OK);
-  cr_assert_eq(
-      sl_generator_create(&r.generator, r.ctx, r.policy.layout, r.policy.data, SLOTS, LENGTH, &err),
-      SL_OK, "%s", err.message);
+  cr_assert_eq(sl_generator_create(&r.generator, r.ctx, r.policy.layout, r.policy.data, SLOTS,
+                                   LENGTH, GROUP, &err),
+               SL_OK, "%s", err.message);
   sl_generator_set_ends(r.generator, ends, 2);
   return r;
 }
@@ -102,7 +102,7 @@ Test(decode_graphs, rollouts_are_those_of_the_cpu) {
       roll(&simt, i, NEW_MOST, &got);
       cr_expect_eq(memcmp(&got, &want[i], sizeof got), 0, "rollout %u, recorded: %d", i, on);
       cr_assert_eq(sl_generator_create(&other, simt.ctx, simt.policy.layout, simt.policy.data,
-                                       SLOTS + i, LENGTH, &err),
+                                       SLOTS + i, LENGTH, GROUP, &err),
                    SL_OK);
       if (i % 2)
         sl_generator_destroy(simt.generator), simt.generator = other;
