@@ -232,3 +232,22 @@ Test(update_ratios, parts_have_the_coefficients_of_the_step) {
     cr_expect_eq(kept, 7.0);
   }
 }
+
+/* spec O4.1: any byte but 0 is set. Lengths on either side of a byte's counts. */
+Test(update_ratios, tokens_are_the_bytes_that_are_not_zero) {
+  static const uint32_t length[] = {0, 1, 254, 255, 256, 510, 511, 1300};
+  enum { N = sizeof length / sizeof *length };
+  static uint8_t mask[4000];
+  uint32_t seq[N + 1] = {0}, want[N], got[N];
+  for (int filling = 0; filling < 3; filling++) { /* none set, all, every third not */
+    for (size_t s = 0; s < N; s++) {
+      seq[s + 1] = seq[s] + length[s], want[s] = 0;
+      for (uint32_t i = seq[s]; i < seq[s + 1]; i++) {
+        mask[i] = (uint8_t)(filling == 0 ? 0 : filling == 1 ? 255 : i % 3);
+        want[s] += mask[i] != 0;
+      }
+    }
+    sl_objective_tokens(got, mask, seq, N);
+    cr_expect_eq(memcmp(got, want, sizeof got), 0, "filling %d", filling);
+  }
+}
