@@ -50,6 +50,7 @@ void sl_test_log(const char *format, ...);
 #define cr_expect(condition, ...) SL_CHECK(0, condition, __VA_ARGS__)
 #define cr_expect_not(condition, ...) SL_CHECK(0, !(condition), __VA_ARGS__)
 #define cr_expect_eq(a, b, ...) SL_CHECK(0, (a) == (b), __VA_ARGS__)
+#define cr_expect_neq(a, b, ...) SL_CHECK(0, (a) != (b), __VA_ARGS__)
 #define cr_expect_gt(a, b, ...) SL_CHECK(0, (a) > (b), __VA_ARGS__)
 #define cr_expect_geq(a, b, ...) SL_CHECK(0, (a) >= (b), __VA_ARGS__)
 #define cr_expect_lt(a, b, ...) SL_CHECK(0, (a) < (b), __VA_ARGS__)
