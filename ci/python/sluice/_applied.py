@@ -9,7 +9,7 @@ from torch.autograd import forward_ad
 
 from . import loss as _loss
 from ._compute import Computed, Denominators, compute, settings_of
-from ._library import shared_context
+from ._library import Context, shared_context
 
 
 _c: Any = torch._C
@@ -90,6 +90,16 @@ def refuse_transforms(*tensors: "Optional[Tensor]") -> None:
                            "one, (B, T)")
 
 
+SHARED_TOKENS = 1 << 17
+"""The tokens of a batch from which on threads share it: some 350 microseconds of one thread. Below,
+waking them costs more than they save where PyTorch's own threads still wait for work."""
+
+
+def context_for(logp_new: Tensor) -> Context:
+    """The process's context for a batch, with PyTorch's number of threads where it is long."""
+    return shared_context(torch.get_num_threads() if logp_new.numel() >= SHARED_TOKENS else 1)
+
+
 def empty(logp_new: Tensor, shape: "Tuple[int, ...]") -> "Tuple[Tensor, int]":
     """A tensor for the gradient by usual log-probs, and its address."""
     tensor = torch.empty_like(logp_new)  # in half the time of one by its shape
@@ -135,7 +145,7 @@ def applied(logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tensor
         new, _plain(logp_old), _plain(advantages), live, None, None, bound,
         settings_of(bound, level, aggregation, constant_length, kl, beta, 0.0), denominators,
         None if logp_ref is None else _plain(logp_ref), None,
-        shared_context(torch.get_num_threads()), empty)
+        context_for(logp_new), empty)
     gradient, value = out.gradient, out.loss
     if numpy.isnan(value):
         value = float((gradient.double() * torch.where(live, new, 0.0)).sum())

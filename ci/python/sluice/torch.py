@@ -7,9 +7,9 @@
 It works under torch.compile and autocast, which computes it in float32. Where nothing traces or
 transforms the call, it goes past the operator, whose layers in PyTorch cost more than the loss of
 10,000 tokens: the bits are the same. Threads follow
-torch.get_num_threads(), and cannot affect a bit. The gradient by token is that of
-`sluice.gated_loss`, times the gradient of the loss; a second derivative is refused, and so are
-those of forward mode (jvp, jacfwd) and of torch.func.
+torch.get_num_threads() for batches of 131,072 tokens and more, and cannot affect a bit. The
+gradient by token is that of `sluice.gated_loss`, times the gradient of the loss; a second
+derivative is refused, and so are those of forward mode (jvp, jacfwd) and of torch.func.
 """
 import dataclasses
 import functools
@@ -22,12 +22,11 @@ from torch import Tensor
 from torch.utils import _pytree
 
 from . import loss as _loss
-from ._applied import NO_SECOND, Applied, empty, refuse_transforms
+from ._applied import NO_SECOND, Applied, context_for, empty, refuse_transforms
 from ._compute import NUMBERS, Denominators, Metrics, compute, settings_of, step_of
 from ._errors import InvalidInput, number_of, path_of
 from ._gate import Gate, Value, by_key, is_path
 from ._late import Late
-from ._library import shared_context
 
 __all__ = ["Denominators", "gated_loss"]
 
@@ -62,7 +61,7 @@ def _forward(
     out = compute(
         logp_new, logp_old, advantages, mask, seq, groups, ready,
         settings_of(ready, *rest, beta, entropy_bonus), step, logp_ref, entropy,
-        shared_context(torch.get_num_threads()), empty)
+        context_for(logp_new), empty)
     e, numbers = out.entropy_gradient, out.block[:NUMBERS]
     return (torch.tensor(out.loss, dtype=torch.float32), out.gradient,
             torch.empty(0) if e is None else e,
@@ -242,7 +241,7 @@ def _directly(logp_new: Tensor, entropy: "Optional[Tensor]", logp_old: Tensor, a
     """What the operator computes, without it. settings: as of `settings_of`."""
     out = compute(
         logp_new, logp_old, advantages, mask, seq, groups, gate, settings_of(gate, *settings),
-        denominators, logp_ref, entropy, shared_context(torch.get_num_threads()), empty)
+        denominators, logp_ref, entropy, context_for(logp_new), empty)
     loss: Tensor = Applied.apply(  # type: ignore[no-untyped-call]
         logp_new, entropy, out.gradient, out.entropy_gradient, out.loss)
     return loss, Late.of(_KEYS, functools.partial(_made, out.block))

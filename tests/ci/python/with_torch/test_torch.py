@@ -218,15 +218,18 @@ def test_advantages_of_tokens(problem):
 
 
 @pytest.mark.parametrize("level", ["token", "sequence"])
-def test_padding_threads_and_splits_cannot_show(problem, level):
+def test_padding_threads_and_splits_cannot_show(problem, level, monkeypatch):
     settings = dict(ERF, **EVERYTHING, level=level)
     before = torch.get_num_threads()
     _, metrics, (one, e) = gradients(tensors(problem.packed()), settings)
     try:
+        torch.set_num_threads(3)
+        assert _applied.context_for(one).threads == 1  # a short batch
+        monkeypatch.setattr(_applied, "SHARED_TOKENS", 0)
         for threads in (1, 2, 5):
             torch.set_num_threads(threads)
+            assert _applied.context_for(one).threads == threads  # threads are those of torch
             assert same(gradients(tensors(problem.packed()), settings)[2][0], one)
-            assert (threads, "cpu") in _library._shared  # threads are those of torch
     finally:
         torch.set_num_threads(before)
     for left, right in ((0, 0), (211, 0), (5, 300)):
