@@ -4,6 +4,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdatomic.h>
 
 /* tau times the largest ratio - 1 stays finite, and so does 4 / tau. */
 #define TAU_MIN 0x1p-20f
@@ -92,14 +93,34 @@ static int may_refuse(const sl_objective *o, const sl_gated_loss_batch *b, const
   return bad;
 }
 
-static sl_status check_batch(sl_context *ctx, const sl_objective *o, const sl_gated_loss_batch *b) {
-  sl_status status = SL_OK;
-  for (size_t s = 0; !status && s < b->n_seq; s++) {
-    status = check_sequence(ctx, b, s);
+typedef struct {
+  const sl_objective *objective;
+  const sl_gated_loss_batch *batch;
+  atomic_int bad;
+} token_job;
+
+static void token_range(void *arg, size_t begin, size_t end, int thread) {
+  token_job *j = arg;
+  const sl_gated_loss_batch *b = j->batch;
+  (void)thread;
+  for (size_t s = begin; s < end; s++) {
     const size_t lo = b->seq[s], hi = b->seq[s + 1];
     /* what padding holds is mostly finite too: the mask is read where something is not */
-    if (!may_refuse(o, b, NULL, lo, hi) || !may_refuse(o, b, b->mask, lo, hi)) continue;
-    for (size_t i = lo; !status && i < hi; i++)
+    if (may_refuse(j->objective, b, NULL, lo, hi) && may_refuse(j->objective, b, b->mask, lo, hi))
+      atomic_store(&j->bad, 1);
+  }
+}
+
+/* On all threads where the batch is long, as what follows; the place is then looked for. */
+static sl_status check_batch(sl_context *ctx, const sl_objective *o, const sl_gated_loss_batch *b) {
+  enum { RANGE = 1 << 16 }; /* tokens */
+  const size_t n = b->n_seq, t = n ? b->seq[n] : 0;
+  token_job j = {.objective = o, .batch = b};
+  sl_status status = sl_parallel_for(ctx, n, 1 + RANGE * n / (t + 1), token_range, &j);
+  const int bad = atomic_load(&j.bad);
+  for (size_t s = 0; !status && s < n; s++) {
+    status = check_sequence(ctx, b, s);
+    for (size_t i = b->seq[s]; bad && !status && i < b->seq[s + 1]; i++)
       if (b->mask[i]) status = check_token(ctx, o, b, i, s);
   }
   return status;

@@ -3,13 +3,13 @@
  * A block of vectors goes through ratio, gate, gradients and terms, step by step; the terms of the
  * chains of O5, in pairs, are then added token by token, while the next block is computed.
  *
- * Floor, AVX-512, sigmoid, 16 tokens: some 45 operations for the ratio, 130 for the gate (one
- * exponential, one division), 70 to gradients and terms, and 64 additions of pairs. Where two ports
- * take them all, that is 155 cycles, 10 a token, of which 4 would be the chains' latency alone.
+ * Floor, AVX-512, sigmoid, 16 tokens: some 37 operations for the ratio, 122 for the gate (one
+ * exponential, one division), 64 to gradients and terms, and 64 additions of pairs. Where two ports
+ * take them all, that is 144 cycles, 9 a token, of which 4 would be the chains' latency alone.
  * AVX2 needs twice the operations. A vector alone would wait for itself: from a token's log-probs
  * to its gradient there are some 200 cycles. ci/results/python-loss.md has the times of the steps.
  * The sums cost most where a gate is cheap: eight binary64 chains in token order, which O5 fixes.
- * The batch is read once more before (check_loss.c), 0.3 ns. */
+ * The batch is read once more before (check_loss.c). */
 #include "cpu.h"
 #include "kernels/core/check.h"
 #include "loss_gate.h"
