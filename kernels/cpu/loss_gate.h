@@ -3,8 +3,8 @@
  *
  * The functions are those of spec N2.1; where two of one gate share an exponential or a root it is
  * taken once. That a shared form rounds to the same binary32 as the function alone rests on
- * comparison: the test loss_gate takes every 4099th z, and each of the 2^32 with SLUICE_ALL=1; for
- * sigmoid's three and AVX-512 all were compared, and none differed. */
+ * comparison: the test loss_gate takes every 4099th z, and each of the 2^32 with SLUICE_ALL=1; all
+ * were compared, and none differed. */
 #ifndef SLUICE_CPU_LOSS_GATE_H
 #define SLUICE_CPU_LOSS_GATE_H
 
