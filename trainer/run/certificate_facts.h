@@ -37,7 +37,7 @@ typedef struct {
 typedef struct {
   char *text; /* that the rest points into */
   char digest[SL_DIGEST_TEXT];
-  int two; /* of a gate of two arguments (spec G1.7) */
+  int two;              /* of a gate of two arguments (spec G1.7) */
   sl_fact_side side[2]; /* by sign, as sl_gate.tau */
 } sl_certificate_facts;
 

@@ -196,7 +196,7 @@ static sl_status leave(const char *run, int phase, const sl_checkpoint_entry *ne
 sl_status sl_branch_leave(const char *run, int phase, uint64_t step, sl_error *err) {
   sl_checkpoint_entry *entries;
   size_t n, first = 0;
-  int best;
+  int best = 0;
   uint64_t at;
   sl_status status = sl_checkpoints_list(&entries, &n, run, err);
   if (status) return status;
