@@ -155,6 +155,16 @@ static sl_status find_last_rows(const sl_update_batch *s, sl_batch *b, size_t at
   return SL_OK;
 }
 
+/* Log-probs and entropies of a micro-batch that begins at row `at` of the step's read rows. shared
+ * has to live as long as b. */
+static sl_status forward(const sl_update_batch *s, sl_model *m, sl_batch *b, sl_shared_rows *shared,
+                         const sl_gradient_options *o, size_t at) {
+  SL_TRY(find_last_rows(s, b, at));
+  sl_shared_rows_find(s, shared, b, at);
+  return sl_model_forward(m, b, o->inv_temperature, on(s, s->read.logp + at),
+                          on(s, s->read.entropy + at));
+}
+
 static sl_status one_micro_batch(const sl_update_batch *s, sl_model *m, sl_gradients *g,
                                  const sl_gradient_options *o, size_t k, size_t begin, size_t end) {
   sl_batch b = micro_batch(s, begin, end);
@@ -162,9 +172,7 @@ static sl_status one_micro_batch(const sl_update_batch *s, sl_model *m, sl_gradi
   const size_t at = r->seq[begin];
   if (b.seq[b.n_seq] == 0) return SL_OK;
   sl_shared_rows shared;
-  SL_TRY(find_last_rows(s, &b, at));
-  sl_shared_rows_find(s, &shared, &b, at);
-  SL_TRY(sl_model_forward(m, &b, o->inv_temperature, on(s, r->logp + at), on(s, r->entropy + at)));
+  SL_TRY(forward(s, m, &b, &shared, o, at));
   if (o->objective) SL_TRY(gated(s, m, &b, o, begin));
   const float *dentropy = has_dentropy(o) ? on(s, r->dentropy + at) : NULL;
   const size_t n_shards = cut_shards(s, g, k, begin, end);
@@ -329,10 +337,7 @@ static sl_status logprobs_of(const sl_update_batch *s, sl_model *m, const sl_gra
   const size_t at = s->read.seq[begin];
   sl_batch b = micro_batch(s, begin, end);
   sl_shared_rows shared;
-  SL_TRY(find_last_rows(s, &b, at));
-  sl_shared_rows_find(s, &shared, &b, at);
-  return sl_model_forward(m, &b, o->inv_temperature, on(s, s->read.logp + at),
-                          on(s, s->read.entropy + at));
+  return forward(s, m, &b, &shared, o, at);
 }
 
 static sl_status lane_logprobs(void *arg, size_t unit, size_t lane) {

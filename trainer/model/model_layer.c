@@ -25,26 +25,33 @@ sl_status sl_layer_product_kv(sl_model *m, size_t layer, float *k, float *v, con
                            bias(m, at, q + kv), t, kv, d);
 }
 
-sl_status sl_layer_turn_q(sl_model *m, size_t layer, size_t t, const uint32_t *position) {
+/* q or k: its rows of heads, before and after norm and rotation. */
+typedef struct {
+  float *x, *raw, *rstd;
+  size_t norm, heads; /* norm: where its weights are */
+} rows_of_heads;
+
+static sl_status turn(sl_model *m, rows_of_heads r, size_t t, const uint32_t *position) {
   const sl_model_shape *s = &m->layout->shape;
-  const sl_layer_offsets *at = &m->layout->layers[layer];
-  const sl_layer_activations *a = &m->layers[layer];
   if (sl_model_norms_heads(s))
-    SL_TRY(sl_rmsnorm_forward(m->ctx, a->q, a->rstd_q, a->raw_q, weight(m, at->q_norm),
-                              t * s->heads, s->head_dim, s->rms_eps));
-  return sl_rope_forward(m->ctx, a->q, position, m->cos_table, m->sin_table, t, s->heads,
-                         s->head_dim, m->positions);
+    SL_TRY(sl_rmsnorm_forward(m->ctx, r.x, r.rstd, r.raw, weight(m, r.norm), t * r.heads,
+                              s->head_dim, s->rms_eps));
+  return sl_rope_forward(m->ctx, r.x, position, m->cos_table, m->sin_table, t, r.heads, s->head_dim,
+                         m->positions);
+}
+
+sl_status sl_layer_turn_q(sl_model *m, size_t layer, size_t t, const uint32_t *position) {
+  const sl_layer_activations *a = &m->layers[layer];
+  const rows_of_heads q = {a->q, a->raw_q, a->rstd_q, m->layout->layers[layer].q_norm,
+                           m->layout->shape.heads};
+  return turn(m, q, t, position);
 }
 
 sl_status sl_layer_turn_k(sl_model *m, size_t layer, size_t t, const uint32_t *position) {
-  const sl_model_shape *s = &m->layout->shape;
-  const sl_layer_offsets *at = &m->layout->layers[layer];
   const sl_layer_activations *a = &m->layers[layer];
-  if (sl_model_norms_heads(s))
-    SL_TRY(sl_rmsnorm_forward(m->ctx, a->k, a->rstd_k, a->raw_k, weight(m, at->k_norm),
-                              t * s->kv_heads, s->head_dim, s->rms_eps));
-  return sl_rope_forward(m->ctx, a->k, position, m->cos_table, m->sin_table, t, s->kv_heads,
-                         s->head_dim, m->positions);
+  const rows_of_heads k = {a->k, a->raw_k, a->rstd_k, m->layout->layers[layer].k_norm,
+                           m->layout->shape.kv_heads};
+  return turn(m, k, t, position);
 }
 
 sl_status sl_layer_input_norm(sl_model *m, size_t layer, size_t t) {
