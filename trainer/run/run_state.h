@@ -70,7 +70,7 @@ typedef struct {
   size_t max_length;                /* tokens of a sequence */
   size_t max_sequences;             /* that are generated at a time: a rollout */
   size_t micro_batch;               /* that are computed at a time in training; 0: all */
-  sl_lanes *lanes;                  /* that share out the sequences of training; NULL: none */
+  sl_lanes *lanes;                  /* that share out the sequences of a step; NULL: none */
 
   int bare, bare_reference; /* of a plan: models without weights, of config.json alone */
   const char *tried_with;   /* of a plan: another backend that tried its models, or NULL */
