@@ -251,3 +251,35 @@ Test(update_ratios, tokens_are_the_bytes_that_are_not_zero) {
     cr_expect_eq(memcmp(got, want, sizeof got), 0, "filling %d", filling);
   }
 }
+
+/* A batch so long that threads share its check: the first bad token is named, and a masked one is
+ * none (spec O1.3). */
+Test(update_ratios, a_bad_token_of_a_long_batch_is_named) {
+  enum { LONG = 1 << 16, LAST = 3 * LONG };
+  static float new[LAST], old[LAST], d[LAST];
+  static uint8_t mask[LAST];
+  const uint32_t seq[] = {0, LONG, 2 * LONG, LAST};
+  const float advantage[] = {1.0f, -1.0f, 0.5f};
+  const double coefficient[] = {0.5, 0.25, 0.125};
+  const sl_objective o = {.gate = {.family = {SL_GATE_SIGMOID, SL_GATE_SIGMOID}, .tau = {1, 1}}};
+  const sl_gated_loss_batch batch = {.logp_new = new,
+                                     .logp_old = old,
+                                     .mask = mask,
+                                     .seq = seq,
+                                     .advantage = advantage,
+                                     .coefficient = coefficient,
+                                     .n_seq = 3};
+  sl_loss_sums sums[3];
+  sl_context *ctx;
+  sl_error err;
+  memset(mask, 1, sizeof mask);
+  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){"cpu", SL_ISA_BEST, 2}, &err), SL_OK);
+  mask[LONG + 7] = 0, new[LONG + 7] = NAN;
+  cr_expect_eq(sl_gated_loss(ctx, d, NULL, sums, &o, &batch), SL_OK);
+  new[2 * LONG + 5] = INFINITY, old[LAST - 1] = NAN;
+  cr_expect_eq(sl_gated_loss(ctx, d, NULL, sums, &o, &batch), SL_ERR_NONFINITE);
+  const char *said = sl_context_error(ctx)->message;
+  cr_expect_not_null(strstr(said, "logp_new"), "%s", said);
+  cr_expect_not_null(strstr(said, "131077"), "%s", said);
+  sl_context_destroy(ctx);
+}
