@@ -149,7 +149,7 @@ static sl_gate_walk gate_at(const loss *a, size_t i, sl_ball x) {
  * sum divided by n. */
 static sl_ball through_mean(const loss *a, sl_ball d) {
   sl_arith_sum sum = {0};
-  for (double n = 0.0; n < a->s.tokens; n += 1.0) sl_arith_sum_add(&sum, d);
+  for (size_t n = 0; (double)n < a->s.tokens; n++) sl_arith_sum_add(&sum, d);
   const double depth = sl_softmax_depth(a->r, slots(a->c), 0);
   const sl_ball mean =
       sl_arith_div(a->r, sl_arith_sum_end(a->r, &sum, depth, 0.0), (sl_ball){a->s.tokens, 0.0});
