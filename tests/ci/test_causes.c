@@ -72,6 +72,7 @@ static void nan_behind_mask(sl_op_problem *p) {
 /* The first sequence has no token, the others differ in length. */
 static void empty_sequence(sl_op_problem *p) {
   const size_t t = sl_op_size(&p->c, 't');
+  cr_assert(t > 0);
   for (size_t i = 0; i < p->count[4]; i++) p->input[4][i] = i >= t && i % t < 3 + i / t ? 1.0 : 0.0;
 }
 
@@ -90,8 +91,10 @@ static void all_equal(sl_op_problem *p) {
 
 /* 1 for one reward of each group of four, 0 for the others. */
 static void one_of_four(sl_op_problem *p) {
-  for (size_t i = 0; i < p->count[0]; i++)
-    p->input[0][i] = i % 4 == 0, p->input[1][i] = (double)(i / 4);
+  for (size_t i = 0; i < p->count[0]; i++) {
+    const size_t group = i / 4;
+    p->input[0][i] = i % 4 == 0, p->input[1][i] = (double)group;
+  }
 }
 
 static void uneven_groups(sl_op_problem *p) {
