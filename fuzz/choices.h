@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -21,8 +22,11 @@ static inline uint32_t choose_bits(choices *c, int bytes) {
   return out;
 }
 
-/* 0 ... n - 1, n at most 256 */
-static inline uint32_t choose(choices *c, uint32_t n) { return choose_bits(c, 1) % n; }
+/* 0 ... n - 1; not above 255 */
+static inline uint32_t choose(choices *c, uint32_t n) {
+  if (n == 0) abort();
+  return choose_bits(c, 1) % n;
+}
 
 /* In [-1, 1), of 16 bits. */
 static inline double choose_unit(choices *c) {

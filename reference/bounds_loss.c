@@ -95,16 +95,16 @@ static void end_counters(sl_ball *out, const counters *n) {
 
 typedef struct {
   const sl_objective *o;
-  sl_bound_expression *expression; /* NULL: there is none */
+  sl_bound_expression *expression[2]; /* by sign; NULL: the gate is a built-in one */
   void *arg;
 } gates;
 
 static sl_gate_balls gate_at(const gates *g, int positive, sl_ball r) {
   sl_ball f, f1, w, w1;
-  if (g->o->gate.family[positive] != SL_GATE_EXPRESSION)
-    return sl_bound_gate(&g->o->gate, positive, r);
-  g->expression(g->arg, positive, r, &f, &w);
-  g->expression(g->arg, positive, sl_exactly(1.0), &f1, &w1);
+  sl_bound_expression *const expression = g->expression[positive];
+  if (!expression) return sl_bound_gate(&g->o->gate, positive, r);
+  expression(g->arg, positive, r, &f, &w);
+  expression(g->arg, positive, sl_exactly(1.0), &f1, &w1);
   return sl_bound_gate_of(f, f1, w);
 }
 
@@ -148,10 +148,12 @@ static void sequence_loss(sl_ball *d, sl_ball *e, sl_ball *sums, const gates *ga
 sl_status sl_bound_gated_loss_by(sl_ball *d, sl_ball *e, sl_ball *sums,
                                  const sl_objective *objective, const sl_gated_loss_batch *batch,
                                  sl_bound_expression *expression, void *arg) {
-  const gates gate = {objective, expression, arg};
-  for (int side = 0; side < 2; side++)
-    if (objective->gate.family[side] == SL_GATE_EXPRESSION && !expression)
-      return SL_ERR_UNAVAILABLE;
+  gates gate = {.o = objective, .arg = arg};
+  for (int side = 0; side < 2; side++) {
+    if (objective->gate.family[side] != SL_GATE_EXPRESSION) continue;
+    if (!expression) return SL_ERR_UNAVAILABLE;
+    gate.expression[side] = expression;
+  }
   for (size_t s = 0; s < batch->n_seq; s++)
     sequence_loss(d, e, sums + s * SL_LOSS_FIELDS, &gate, batch, s);
   return SL_OK;

@@ -226,7 +226,7 @@ static form called(table *x, sl_gate_op op, const form *a, int arity) {
 static form of_node(table *x, const sl_tree *t, const sl_gate_node *n, const form *v,
                     const char names[][32]) {
   atom leaf = {.op = n->op};
-  form a[ARGUMENTS], b;
+  form a[ARGUMENTS] = {{.ok = 0}}, b;
   const int arity = sl_op_arity(n->op);
   int64_t p, q;
   for (int i = 0; i < arity; i++) a[i] = v[n->child[i]];

@@ -59,7 +59,7 @@ static void open_switch(flow_t *y, const node_t *n, const flow_t *a, const flow_
     slc_sp_neg(&minus, &a->d);
     slc_sp_hull(&y->d, &a->d, &minus);
     slc_sp_abs(&y->v, &a->v);
-  } else if (n->op == E_MIN || n->op == E_MAX) {
+  } else if (b && (n->op == E_MIN || n->op == E_MAX)) {
     int (*const pick)(mpfr_ptr, mpfr_srcptr, mpfr_srcptr, mpfr_rnd_t) =
         n->op == E_MIN ? mpfr_min : mpfr_max;
     mpfr_t low, high;

@@ -216,7 +216,7 @@ static exact_t open_root(pieces_t *p, int i, int *uncertain) {
 
 /* Does ref depend on r by a path that does not lead through z? */
 static int depends_beside(const expr_t *e, int ref, int z) {
-  char *depends = calloc((size_t)ref + 1, 1);
+  unsigned char *depends = calloc((size_t)ref + 1, 1);
   if (!depends) abort();
   for (int i = 0; i <= ref; i++) {
     const node_t *n = &e->node[i];

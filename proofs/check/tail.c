@@ -16,7 +16,6 @@ static int has_value(const tail_ctx *t, int i) {
     case E_LOG:
       return a > 0;
     case E_SQRT: /* a constant under it may be 0 */
-      return a > 0 || t->form[i].ok;
     case E_LOG1P:
       return a > 0 || t->form[i].ok;
     case E_POW:

@@ -20,7 +20,6 @@ static int has_value(const sl_tail *t, sl_ref i) {
     case SL_OP_LOG:
       return a > 0;
     case SL_OP_SQRT: /* a constant under it may be 0 */
-      return a > 0 || t->form[i].ok;
     case SL_OP_LOG1P:
       return a > 0 || t->form[i].ok;
     case SL_OP_POW:

@@ -27,8 +27,8 @@ typedef struct {
 static part part_of(const sl_op_case *c, size_t s) {
   const size_t all = sl_op_size(c, 's'), given = (size_t)c->setting[MICRO_BATCH],
                size = given && given < all ? given : (all + 1) / 2, first = s - s % size,
-               end = first + size < all ? first + size : all;
-  part p = {.parts = (double)((all + size - 1) / size)};
+               end = first + size < all ? first + size : all, parts = (all + size - 1) / size;
+  part p = {.parts = (double)parts};
   for (size_t k = first; k < end; k++) {
     double n = 0.0;
     for (size_t t = 0; t < slots(c); t++) n += sl_loss_mask(c, k * slots(c) + t);

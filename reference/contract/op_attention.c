@@ -66,6 +66,7 @@ void sl_query_load(sl_query *a, const sl_op_case *c, const sl_arith *r, size_t i
   if (a->held == index) return;
   const size_t d = sl_op_size(c, 'd'), n = sl_query_keys(c, index);
   const sl_ball scale = sl_arith_constant(r, sl_query_scale(c));
+  sl_softmax_row row;
   for (size_t j = 0; j < n; j++) {
     sl_arith_sum dot = {0};
     const double *q = c->in[0] + index * d, *k = c->in[1] + sl_query_key_at(c, index, j);
@@ -75,8 +76,8 @@ void sl_query_load(sl_query *a, const sl_op_case *c, const sl_arith *r, size_t i
     if (c->contract.stored & SCORES) a->s[j] = sl_arith_store(r, a->s[j]);
   }
   if (n) note_scores(c, r, a->s[0], notes);
-  sl_softmax_walk(&a->row, r, a->s, a->weight, n, notes);
-  a->held = index;
+  sl_softmax_walk(&row, r, a->s, a->weight, n, notes);
+  a->row = row, a->held = index;
 }
 
 /* P as it is stored. Before a rescaling it is a weight by a lower maximum, a larger number: what

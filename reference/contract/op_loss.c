@@ -1,156 +1,21 @@
 /* The gated loss and its gradient by log-probs and entropies (spec O1, O2, O4, E2.7). */
-#include "expression.h"
-#include "loss_clamp.h"
-#include "loss_gate.h"
-#include "loss_kl.h"
-#include "loss_wrong.h"
-#include "softmax.h"
+#include "loss_tokens.h"
 
 #include "fail.h"
+#include "loss_kl.h"
+#include "softmax.h"
 
 #include <math.h>
 #include <stdlib.h>
 
 static const sl_ball zero = {0.0, 0.0}, one = {1.0, 0.0};
 
-/* What the tokens of a sequence share. */
-typedef struct {
-  size_t held;
-  double tokens;
-  sl_ball share;     /* the coefficient */
-  sl_loss_clamped x; /* at the level of sequences */
-} sequence;
-
-typedef struct {
-  const sl_op_case *c;
-  const sl_arith *r;
-  double sequences, tokens; /* of the update: given, or counted */
-  sequence s;
-  sl_span *scratch; /* of an expression */
-} loss;
-
-static size_t slots(const sl_op_case *c) { return sl_op_size(c, 't'); }
-
-static double tokens_of(const sl_op_case *c, size_t s) {
-  double n = 0.0;
-  for (size_t t = 0; t < slots(c); t++) n += sl_loss_mask(c, s * slots(c) + t);
-  return n;
-}
-
-static int is_expression(const sl_op_case *c) {
-  return c->setting[GATE] == SL_LOSS_GATE_EXPRESSION;
-}
-
-static const sl_expression *side_of(const sl_op_case *c, size_t s) {
-  return &c->form->side[c->in[ADVANTAGE][s] > 0.0];
-}
-
-static loss loss_of(const sl_op_case *c, const sl_arith *r) {
-  loss a = {.c = c, .r = r, .s.held = SIZE_MAX};
-  for (size_t s = 0; s < sl_op_size(c, 's'); s++) {
-    const double n = sl_loss_counted(c, s, tokens_of(c, s));
-    a.tokens += n, a.sequences += n > 0.0;
-  }
-  if (c->setting[SEQUENCES] > 0.0) a.sequences = c->setting[SEQUENCES];
-  if (c->setting[TOKENS] > 0.0) a.tokens = c->setting[TOKENS];
-  return a;
-}
-
-static sl_ball input(const loss *a, int which, size_t i) {
-  if (which == OLD && sl_has(a->c, SL_CAUSE_LOSS_OLD_BF16))
-    return (sl_ball){sl_format_round(SL_FORMAT_BF16, a->c->in[OLD][i]), 0.0};
-  return sl_arith_input(a->r, a->c->in[which][i]);
-}
-
-static sl_ball advantage_of(const loss *a, size_t i) {
-  return sl_loss_wrong_advantage(a->c, a->r, input(a, ADVANTAGE, i / slots(a->c)), a->s.tokens);
-}
-
-/* The factor by which a token of another sampler counts; 1 where there is none. */
-static sl_ball sampler_weight(const loss *a, size_t i, int of_kl) {
-  return sl_loss_is_weighted(a->c, of_kl) ? input(a, SAMPLER, i) : one;
-}
-
-/* The coefficient of a sequence; a wrong one may have other denominators, and a factor. */
-static sl_ball share_of(const loss *a, size_t s, double tokens) {
-  const double *set = a->c->setting;
-  sl_loss_share d = {.all = a->sequences, .own = tokens, .times = 1.0};
-  if (set[AGGREGATION] == TOKEN_MEAN) d.all = a->tokens, d.own = 1.0;
-  if (set[AGGREGATION] == CONSTANT) d.own = set[LENGTH];
-  sl_loss_wrong_share(&d, a->c, s);
-  const sl_ball share = sl_arith_reciprocal(a->r, d.all, d.own);
-  return (sl_ball){share.mid * d.times, share.rad * d.times};
-}
-
-/* The mean of a sequence's log-ratios (spec O1.2). */
-static sl_ball mean_log_ratio(const loss *a, size_t s, double tokens) {
-  sl_arith_sum sum = {0};
-  for (size_t i = s * slots(a->c); i < (s + 1) * slots(a->c); i++)
-    if (sl_loss_mask(a->c, i) != 0.0)
-      sl_arith_sum_add(&sum, sl_arith_sub(a->r, input(a, NEW, i), input(a, OLD, i)));
-  const double depth = sl_softmax_depth(a->r, slots(a->c), 0);
-  return sl_arith_div(a->r, sl_arith_sum_end(a->r, &sum, depth, 0.0), (sl_ball){tokens, 0.0});
-}
-
-static void load(loss *a, size_t s, sl_notes *notes) {
-  if (a->s.held == s) return;
-  a->s = (sequence){.held = s, .tokens = tokens_of(a->c, s)};
-  const int padding = sl_has(a->c, SL_CAUSE_LOSS_MASK_IGNORED); /* 1 for no token, then */
-  if (a->s.tokens == 0.0 && !padding) return;
-  a->s.share = share_of(a, s, fmax(a->s.tokens, 1.0));
-  if (a->c->setting[LEVEL] == SEQUENCE_LEVEL)
-    a->s.x = sl_loss_clamp(a->c, a->r, mean_log_ratio(a, s, a->s.tokens));
-  sl_note(notes, "  sequence %zu: %g tokens, coefficient %.6g, within %.3g", s, a->s.tokens,
-          a->s.share.mid, a->s.share.rad);
-}
-
-static sl_loss_clamped log_ratio(const loss *a, size_t i) {
-  if (a->c->setting[LEVEL] == SEQUENCE_LEVEL) return a->s.x;
-  return sl_loss_clamp(a->c, a->r, sl_arith_sub(a->r, input(a, NEW, i), input(a, OLD, i)));
-}
-
-static sl_gate_walk expression_at(const loss *a, size_t s, sl_ball ratio) {
-  sl_gate_walk walk = {.r = ratio, .chain = one};
-  sl_walk_expression(a->r, side_of(a->c, s), ratio, a->scratch, &walk.f, &walk.w);
-  return walk;
-}
-
-/* A wrong ratio of a sequence: the mean of its tokens' ratios (D8). */
-static sl_ball mean_ratio(const loss *a) {
-  sl_arith_sum sum = {0};
-  for (size_t i = a->s.held * slots(a->c); i < (a->s.held + 1) * slots(a->c); i++)
-    if (sl_loss_mask(a->c, i) != 0.0)
-      sl_arith_sum_add(&sum,
-                       sl_arith_exp(a->r, sl_arith_sub(a->r, input(a, NEW, i), input(a, OLD, i))));
-  const double depth = sl_softmax_depth(a->r, slots(a->c), 0);
-  return sl_arith_div(a->r, sl_arith_sum_end(a->r, &sum, depth, 0.0), (sl_ball){a->s.tokens, 0.0});
-}
-
-static sl_gate_walk gate_at(const loss *a, size_t i, sl_ball x) {
-  const double *set = a->c->setting;
-  const int positive = a->c->in[ADVANTAGE][i / slots(a->c)] > 0.0;
-  const int of_means = set[LEVEL] == SEQUENCE_LEVEL && sl_has(a->c, SL_CAUSE_LOSS_SUM_OF_EXP);
-  const sl_ball ratio = of_means ? mean_ratio(a) : sl_arith_exp(a->r, x);
-  sl_loss_gate gate = {.family = (sl_loss_gate_family)(int)set[GATE],
-                       .positive = positive,
-                       .product = set[WEIGHT_FORM] == PRODUCT,
-                       .tau = positive ? set[TAU_POS] : set[TAU_NEG],
-                       .limit = set[GATE] == SL_LOSS_GATE_CISPO ? set[CAP]
-                                : positive                      ? 1.0 + set[CLIP_HIGH]
-                                                                : 1.0 - set[CLIP_LOW]};
-  sl_loss_wrong_gate(&gate, a->c);
-  sl_gate_walk walk = is_expression(a->c) ? expression_at(a, i / slots(a->c), ratio)
-                                          : sl_walk_gate(a->r, &gate, ratio);
-  if (of_means) walk.r = sl_arith_exp(a->r, sl_arith_sub(a->r, input(a, NEW, i), input(a, OLD, i)));
-  return walk;
-}
-
 /* By automatic differentiation of a mean over the tokens, their n equal terms are added up, and the
  * sum divided by n. */
-static sl_ball through_mean(const loss *a, sl_ball d) {
+static sl_ball through_mean(const sl_loss_tokens *a, sl_ball d) {
   sl_arith_sum sum = {0};
-  for (double n = 0.0; n < a->s.tokens; n += 1.0) sl_arith_sum_add(&sum, d);
-  const double depth = sl_softmax_depth(a->r, slots(a->c), 0);
+  for (size_t n = 0; (double)n < a->s.tokens; n++) sl_arith_sum_add(&sum, d);
+  const double depth = sl_softmax_depth(a->r, sl_loss_slots(a->c), 0);
   const sl_ball mean =
       sl_arith_div(a->r, sl_arith_sum_end(a->r, &sum, depth, 0.0), (sl_ball){a->s.tokens, 0.0});
   return sl_arith_worst(d, mean);
@@ -158,12 +23,12 @@ static sl_ball through_mean(const loss *a, sl_ball d) {
 
 /* -A c w r, with the gate's chain: five factors, of which the coefficient is two, and the sampler's
  * weight where there is one. */
-static sl_ball policy_grad(const loss *a, size_t i, sl_notes *notes) {
-  const sl_loss_clamped x = log_ratio(a, i);
-  const sl_gate_walk g = gate_at(a, i, x.x);
+static sl_ball policy_grad(const sl_loss_tokens *a, size_t i, sl_notes *notes) {
+  const sl_loss_clamped x = sl_loss_log_ratio(a, i);
+  const sl_gate_walk g = sl_loss_gate_at(a, i, x.x);
   const sl_ball r = sl_has(a->c, SL_CAUSE_LOSS_NO_RATIO) ? one : g.r,
-                factor[] = {sl_ball_neg(advantage_of(a, i)), a->s.share, g.w, r, g.chain,
-                            sampler_weight(a, i, 0)};
+                factor[] = {sl_ball_neg(sl_loss_advantage(a, i)), a->s.share, g.w, r, g.chain,
+                            sl_loss_sampler_weight(a, i, 0)};
   const int weighted = sl_loss_is_weighted(a->c, 0);
   sl_ball d = sl_arith_product(a->r, factor, weighted ? 6 : 5, weighted ? 8.0 : 7.0);
   if (a->c->setting[LEVEL] == SEQUENCE_LEVEL) d = through_mean(a, d);
@@ -174,21 +39,14 @@ static sl_ball policy_grad(const loss *a, size_t i, sl_notes *notes) {
   return sl_loss_unless_clamped(x, d, zero);
 }
 
-static sl_loss_clamped to_reference(const loss *a, size_t i) {
-  sl_ball y = sl_arith_sub(a->r, input(a, NEW, i), input(a, REF, i));
-  if (sl_has(a->c, SL_CAUSE_LOSS_KL_REVERSED)) y = sl_ball_neg(y);
-  if (sl_has(a->c, SL_CAUSE_LOSS_KL_NO_CLAMP)) return (sl_loss_clamped){.x = y};
-  return sl_loss_clamp(a->c, a->r, y);
-}
-
 /* d + beta c slope; of k3 also as three terms, d + beta c - beta c exp(-y), in any order. */
-static sl_ball with_kl(const loss *a, size_t i, sl_ball d, sl_notes *notes) {
-  const sl_loss_clamped y = to_reference(a, i);
+static sl_ball with_kl(const sl_loss_tokens *a, size_t i, sl_ball d, sl_notes *notes) {
+  const sl_loss_clamped y = sl_loss_to_reference(a, i);
   const double back = sl_has(a->c, SL_CAUSE_LOSS_KL_REVERSED) ? -1.0 : 1.0,
                sign = back * (sl_has(a->c, SL_CAUSE_LOSS_KL_SIGN) ? -1.0 : 1.0);
   const sl_ball beta = sl_arith_constant(a->r, sign * a->c->setting[BETA]),
                 share = sl_loss_is_weighted(a->c, 1)
-                            ? sl_arith_mul(a->r, a->s.share, input(a, SAMPLER, i))
+                            ? sl_arith_mul(a->r, a->s.share, sl_loss_input(a, SAMPLER, i))
                             : a->s.share,
                 slope = sl_loss_kl_slope(a->c, a->r, y.x), factor[] = {beta, share, slope},
                 joined = sl_arith_product(a->r, factor, 3, 5.0);
@@ -206,12 +64,12 @@ static sl_ball with_kl(const loss *a, size_t i, sl_ball d, sl_notes *notes) {
   return sl_loss_unless_clamped(y, sum, d);
 }
 
-static sl_ball logp_grad(const loss *a, size_t i, sl_notes *notes) {
+static sl_ball logp_grad(const sl_loss_tokens *a, size_t i, sl_notes *notes) {
   const sl_ball d = policy_grad(a, i, notes);
   return a->c->setting[BETA] > 0.0 ? with_kl(a, i, d, notes) : d;
 }
 
-static sl_ball entropy_grad(const loss *a) {
+static sl_ball entropy_grad(const sl_loss_tokens *a) {
   const double gamma = sl_loss_wrong_gamma(a->c, a->c->setting[GAMMA]);
   const sl_ball factor[] = {sl_arith_constant(a->r, -gamma), a->s.share};
   return sl_arith_product(a->r, factor, 2, 4.0);
@@ -223,7 +81,7 @@ typedef struct {
   double before; /* magnitudes without their coefficients */
 } value;
 
-static void take_term(value *v, const loss *a, sl_ball scale, sl_ball weight, sl_ball x) {
+static void take_term(value *v, const sl_loss_tokens *a, sl_ball scale, sl_ball weight, sl_ball x) {
   const sl_ball factor[] = {scale, a->s.share, x, weight};
   const int weighted = weight.mid != 1.0 || weight.rad != 0.0;
   sl_arith_sum_add(&v->sum, sl_arith_product(a->r, factor, weighted ? 4 : 3, weighted ? 6.0 : 5.0));
@@ -231,34 +89,36 @@ static void take_term(value *v, const loss *a, sl_ball scale, sl_ball weight, sl
                (fabs(x.mid) + x.rad);
 }
 
-static void take_token(value *v, const loss *a, size_t i) {
+static void take_token(value *v, const sl_loss_tokens *a, size_t i) {
   const double *set = a->c->setting, gamma = sl_loss_wrong_gamma(a->c, set[GAMMA]),
                beta = sl_has(a->c, SL_CAUSE_LOSS_KL_SIGN) ? -set[BETA] : set[BETA];
-  take_term(v, a, sl_ball_neg(advantage_of(a, i)), sampler_weight(a, i, 0),
-            gate_at(a, i, log_ratio(a, i).x).f);
+  take_term(v, a, sl_ball_neg(sl_loss_advantage(a, i)), sl_loss_sampler_weight(a, i, 0),
+            sl_loss_gate_at(a, i, sl_loss_log_ratio(a, i).x).f);
   if (set[BETA] > 0.0)
-    take_term(v, a, sl_arith_constant(a->r, beta), sampler_weight(a, i, 1),
-              sl_loss_kl(a->c, a->r, to_reference(a, i).x));
-  if (set[GAMMA] > 0.0) take_term(v, a, sl_arith_constant(a->r, -gamma), one, input(a, ENTROPY, i));
+    take_term(v, a, sl_arith_constant(a->r, beta), sl_loss_sampler_weight(a, i, 1),
+              sl_loss_kl(a->c, a->r, sl_loss_to_reference(a, i).x));
+  if (set[GAMMA] > 0.0)
+    take_term(v, a, sl_arith_constant(a->r, -gamma), one, sl_loss_input(a, ENTROPY, i));
 }
 
 /* A weight alone has no value: 1 where a sequence with tokens has such a gate. */
-static int has_no_value(const loss *a) {
+static int has_no_value(const sl_loss_tokens *a) {
   if (a->tokens == 0.0 || a->c->setting[GATE] == SL_LOSS_GATE_CISPO) return 1;
-  for (size_t s = 0; is_expression(a->c) && s < sl_op_size(a->c, 's'); s++)
-    if (side_of(a->c, s)->value == SL_EXPRESSION_NONE && tokens_of(a->c, s) > 0.0) return 1;
+  for (size_t s = 0; sl_loss_is_expression(a->c) && s < sl_op_size(a->c, 's'); s++)
+    if (sl_loss_side(a->c, s)->value == SL_EXPRESSION_NONE && sl_loss_tokens_of(a->c, s) > 0.0)
+      return 1;
   return 0;
 }
 
 /* Sums by sequence and over them, by term of the loss, of all slots: no more roundings than a sum
  * of all, and four; the masked ones are exact zeros. */
-static sl_ball value_of(loss *a, sl_notes *notes) {
-  const size_t n = sl_op_size(a->c, 's') * slots(a->c);
+static sl_ball value_of(sl_loss_tokens *a, sl_notes *notes) {
+  const size_t n = sl_op_size(a->c, 's') * sl_loss_slots(a->c);
   value v = {0};
   if (has_no_value(a)) return (sl_ball){NAN, INFINITY};
   for (size_t i = 0; i < n; i++) {
     if (!sl_loss_is_on(a->c, i)) continue;
-    load(a, i / slots(a->c), NULL);
+    sl_loss_load(a, i / sl_loss_slots(a->c), NULL);
     take_token(&v, a, i);
   }
   const double depth = sl_softmax_depth(a->r, n, 0) + 4.0;
@@ -271,8 +131,8 @@ static sl_ball value_of(loss *a, sl_notes *notes) {
   return sum;
 }
 
-static sl_status take_scratch(loss *a) {
-  const sl_expression *side = is_expression(a->c) ? a->c->form->side : NULL;
+static sl_status take_scratch(sl_loss_tokens *a) {
+  const sl_expression *side = sl_loss_is_expression(a->c) ? a->c->form->side : NULL;
   if (!side) return SL_OK;
   const uint32_t most = side[0].count > side[1].count ? side[0].count : side[1].count;
   a->scratch = calloc(most, sizeof *a->scratch);
@@ -281,13 +141,13 @@ static sl_status take_scratch(loss *a) {
 
 /* The slot of a masked token: 0, or what a wrong loss makes of it: its own value times 0, or 0 / 0.
  */
-static sl_ball masked_slot(const loss *a, size_t i, int out) {
+static sl_ball masked_slot(const sl_loss_tokens *a, size_t i, int out) {
   const sl_ball nan = {NAN, 0.0};
   if (sl_has(a->c, SL_CAUSE_LOSS_EMPTY) && a->s.tokens == 0.0) return nan;
   if (!sl_has(a->c, SL_CAUSE_LOSS_MASK_MULTIPLIES) || out != DLOGP) return zero;
   sl_op_case c = *a->c;
   c.setting[CLAMP] = 1e30; /* no clamp */
-  loss computed = *a;
+  sl_loss_tokens computed = *a;
   computed.c = &c;
   const sl_ball d = logp_grad(&computed, i, NULL);
   return isfinite(d.mid) && isfinite(d.rad) ? zero : nan;
@@ -295,12 +155,13 @@ static sl_ball masked_slot(const loss *a, size_t i, int out) {
 
 /* 1 if a wrong loss adds a NaN to its sum, or may: that of a masked slot, whose value may stay
  * finite where its gradient does not; or of a sequence without tokens. */
-static int is_poisoned(loss *a) {
+static int is_poisoned(sl_loss_tokens *a) {
   const int empty = sl_has(a->c, SL_CAUSE_LOSS_EMPTY),
             multiplies = sl_has(a->c, SL_CAUSE_LOSS_MASK_MULTIPLIES);
-  for (size_t i = 0; (empty || multiplies) && i < sl_op_size(a->c, 's') * slots(a->c); i++) {
+  for (size_t i = 0; (empty || multiplies) && i < sl_op_size(a->c, 's') * sl_loss_slots(a->c);
+       i++) {
     if (sl_loss_is_on(a->c, i)) continue;
-    load(a, i / slots(a->c), NULL);
+    sl_loss_load(a, i / sl_loss_slots(a->c), NULL);
     if (isnan(masked_slot(a, i, DLOGP).mid)) return 1;
   }
   return 0;
@@ -313,7 +174,7 @@ static sl_ball signed_by(const sl_op_case *c, sl_ball a) {
 static sl_status walk_loss(const sl_op_case *c, int out, size_t begin, size_t end, sl_ball *balls,
                            sl_notes *notes) {
   const sl_arith r = sl_arith_of(&c->contract);
-  loss a = loss_of(c, &r);
+  sl_loss_tokens a = sl_loss_tokens_begin(c, &r);
   const sl_status status = take_scratch(&a);
   if (status) return status;
   for (size_t i = begin; i < end; i++) {
@@ -323,7 +184,7 @@ static sl_status walk_loss(const sl_op_case *c, int out, size_t begin, size_t en
           is_poisoned(&a) ? (sl_ball){0.0, INFINITY} : signed_by(c, value_of(&a, own));
       continue;
     }
-    load(&a, i / slots(c), own);
+    sl_loss_load(&a, i / sl_loss_slots(c), own);
     balls[i - begin] = !sl_loss_is_on(c, i) ? masked_slot(&a, i, out)
                        : out == DLOGP       ? signed_by(c, logp_grad(&a, i, own))
                                             : signed_by(c, entropy_grad(&a));
@@ -350,9 +211,9 @@ static sl_status check(const sl_op_case *c, sl_error *err) {
     return sl_contract_fail(err, SL_ERR_INPUT,
                             "gated_loss: sampler_weight goes with level=token: a sequence's ratio "
                             "has one gradient for all its tokens");
-  if (is_expression(c) && !c->form)
+  if (sl_loss_is_expression(c) && !c->form)
     return sl_contract_fail(err, SL_ERR_INPUT, "gated_loss: gate=expression: its file is needed");
-  if (is_expression(c) && c->setting[WEIGHT_FORM] == PRODUCT)
+  if (sl_loss_is_expression(c) && c->setting[WEIGHT_FORM] == PRODUCT)
     return sl_contract_fail(err, SL_ERR_INPUT,
                             "gated_loss: weight_form=product: a gate that is an expression has the "
                             "weight of its file");

@@ -42,6 +42,7 @@ static void row_load(row *a, const sl_op_case *c, const sl_arith *r, size_t inde
   if (a->held == index) return;
   const double temperature = c->setting[0];
   const int base_2 = sl_has(c, SL_CAUSE_SOFTMAX_BASE_2) || sl_has(c, SL_CAUSE_LOGPROB_BASE_2);
+  sl_softmax_row own;
   for (size_t j = 0; j < a->n; j++) {
     const double x = c->in[0][index * a->n + j];
     a->z[j] = x == -INFINITY ? (sl_ball){x, 0.0} : sl_arith_input(r, x);
@@ -49,8 +50,8 @@ static void row_load(row *a, const sl_op_case *c, const sl_arith *r, size_t inde
     if (base_2 && x > -INFINITY)
       a->z[j] = sl_arith_mul(r, a->z[j], sl_arith_constant(r, 0x1.62e42fefa39efp-1));
   }
-  sl_softmax_walk(&a->row, r, a->z, a->weight, a->n, notes);
-  a->held = index;
+  sl_softmax_walk(&own, r, a->z, a->weight, a->n, notes);
+  a->row = own, a->held = index;
 }
 
 static const sl_ball unjudged = {NAN, INFINITY};

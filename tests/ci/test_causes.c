@@ -1,7 +1,8 @@
 /* Every cause of reference/contract/causes.def, planted: it is named, and where the right formula
  * explains the numbers, none is (spec E8). */
+#include "cause_setups.h"
+
 #include "ci/products/dumps/dump_causes.h"
-#include "ci/products/judge/op_problem.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -9,205 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* What makes a cause visible: settings, kind of inputs, a change of them. `op` alone: for all of
- * its causes without a row of their own. */
-typedef struct {
-  const char *name; /* of the cause, or of the op */
-  const char *shape, *settings, *contract;
-  sl_problem_kind kind;
-  void (*change)(sl_op_problem *p);
-} setup;
-
-static void scale(double *x, size_t n, double by) {
-  for (size_t i = 0; i < n; i++) x[i] = (double)(float)(x[i] * by);
-}
-
-static void near_logits(sl_op_problem *p) { scale(p->input[0], p->count[0], 0x1p-4); }
-
-static void far_logits(sl_op_problem *p) {
-  for (size_t i = 0; i < p->count[0]; i++) p->input[0][i] = i % 4 ? -96.0 - (double)(i % 7) : 1.0;
-}
-
-static void one_large(sl_op_problem *p) { p->input[0][0] = 1.0; }
-
-static void one_large_bias(sl_op_problem *p) { p->input[2][0] = 1.0; }
-
-static void one_large_advantage(sl_op_problem *p) { p->input[5][0] = 1.0; }
-
-static void short_sequence(sl_op_problem *p) { p->input[3][0] = 7.0, p->input[3][1] = 6.0; }
-
-static void small_inputs(sl_op_problem *p) { scale(p->input[0], p->count[0], 0x1p-10); }
-
-/* Log-ratios up to `most` in magnitude, on tokens and masked slots. */
-static void far_ratios(sl_op_problem *p, double most) {
-  for (size_t i = 0; i < p->count[0]; i++)
-    p->input[1][i] = (double)(float)(p->input[0][i] - most * sin(1.0 + (double)i));
-}
-
-static void ratios_100(sl_op_problem *p) { far_ratios(p, 100.0); }
-static void ratios_30(sl_op_problem *p) { far_ratios(p, 30.0); }
-static void ratios_4(sl_op_problem *p) { far_ratios(p, 4.0); }
-
-static void positive_far(sl_op_problem *p) {
-  for (size_t i = 0; i < p->count[0]; i++)
-    p->input[1][i] = (double)(float)(p->input[0][i] - 2.5 - 0.1 * sin((double)i));
-}
-
-static void reference_far(sl_op_problem *p) {
-  for (size_t i = 0; i < p->count[0]; i++)
-    p->input[2][i] = (double)(float)(p->input[0][i] + 100.0 * sin(2.0 + (double)i));
-}
-
-static void reference_apart(sl_op_problem *p) {
-  for (size_t i = 0; i < p->count[0]; i++)
-    p->input[2][i] = (double)(float)(p->input[0][i] + 3.0 * sin(2.0 + (double)i));
-}
-
-/* Some masked slots hold a NaN, others a log-ratio that overflows. */
-static void nan_behind_mask(sl_op_problem *p) {
-  for (size_t i = 0; i < p->count[0]; i++)
-    if (p->input[4][i] == 0.0) p->input[0][i] = i % 2 ? (double)NAN : 200.0;
-}
-
-/* The first sequence has no token, the others differ in length. */
-static void empty_sequence(sl_op_problem *p) {
-  const size_t t = sl_op_size(&p->c, 't');
-  for (size_t i = 0; i < p->count[4]; i++) p->input[4][i] = i >= t && i % t < 3 + i / t ? 1.0 : 0.0;
-}
-
-/* Another engine sampled, and a tenth of its tokens count for less; masked slots hold anything. */
-static void sampler_weights(sl_op_problem *p) {
-  static double weight[60];
-  for (size_t i = 0; i < 60; i++)
-    weight[i] = p->input[4][i] == 0.0 ? (double)NAN : i % 10 == 3 ? 0.125 : 1.0 + (double)i / 64.0;
-  p->c.in[6] = weight;
-}
-
-static void all_equal(sl_op_problem *p) {
-  for (size_t i = 0; i < p->count[0]; i++)
-    if (p->input[1][i] == 0.0) p->input[0][i] = 0x1.99999ap-1;
-}
-
-/* 1 for one reward of each group of four, 0 for the others. */
-static void one_of_four(sl_op_problem *p) {
-  for (size_t i = 0; i < p->count[0]; i++)
-    p->input[0][i] = i % 4 == 0, p->input[1][i] = (double)(i / 4);
-}
-
-static void uneven_groups(sl_op_problem *p) {
-  for (size_t i = 0; i < p->count[0]; i++) p->input[1][i] = i < 2 ? 0 : i < 9 ? 1 : i < 11 ? 2 : 3;
-}
-
-/* The gradient computes rstd itself. */
-static void without_rstd(sl_op_problem *p) {
-  scale(p->input[1], p->count[1], 0x1p-10);
-  p->c.in[3] = NULL;
-}
-
-static void short_of_gradient(sl_op_problem *p) { p->input[4][0] = 7.0, p->input[4][1] = 6.0; }
-
-static const setup setups[] = {
-    {"linear", "t=4,n=5,k=16", "", "", SL_KIND_USUAL, NULL},
-    {"LINEAR_FLUSHED", "t=4,n=5,k=16", "", "", SL_KIND_SUBNORMAL, one_large_bias},
-    {"linear_input_grad", "t=4,n=8,k=6", "", "", SL_KIND_USUAL, NULL},
-    {"INPUT_GRAD_FLUSHED", "t=4,n=8,k=6", "", "", SL_KIND_SUBNORMAL, one_large},
-    {"linear_weight_grad", "t=8,n=5,k=6", "", "", SL_KIND_USUAL, NULL},
-    {"WEIGHT_GRAD_FLUSHED", "t=8,n=5,k=6", "", "", SL_KIND_SUBNORMAL, one_large},
-    {"rmsnorm", "t=4,d=8", "eps=1e-3", "", SL_KIND_USUAL, small_inputs},
-    {"RMSNORM_CAST", "t=4,d=8", "", "out=bf16", SL_KIND_USUAL, NULL},
-    {"RMSNORM_FLUSHED", "t=4,d=8", "", "", SL_KIND_SUBNORMAL, NULL},
-    {"rmsnorm_backward", "t=4,d=8", "eps=1e-3", "", SL_KIND_USUAL, without_rstd},
-    {"NORM_GRAD_FLUSHED", "t=4,d=8", "", "", SL_KIND_SUBNORMAL, NULL},
-    {"ROPE_NOT_BACKWARD", "t=6,h=2,c=4,p=16", "direction=-1", "", SL_KIND_USUAL, NULL},
-    {"rope", "t=6,h=2,c=4,p=16", "", "", SL_KIND_USUAL, NULL},
-    {"attention", "b=2,i=6,j=8,h=4,g=2,d=8", "", "", SL_KIND_USUAL, NULL},
-    {"ATTENTION_CAUSAL", "b=2,i=6,j=8,h=4,g=2,d=8", "causal=0", "", SL_KIND_USUAL, NULL},
-    {"ATTENTION_NO_LENGTH", "b=2,i=6,j=8,h=4,g=2,d=8", "", "", SL_KIND_USUAL, short_sequence},
-    {"ATTENTION_STORED_P", "b=2,i=6,j=8,h=4,g=2,d=8", "", "out=bf16", SL_KIND_USUAL, NULL},
-    {"ATTENTION_STORED_S", "b=2,i=6,j=8,h=4,g=2,d=8", "", "out=bf16", SL_KIND_USUAL, NULL},
-    {"ATTENTION_FLUSHED", "b=2,i=6,j=8,h=4,g=2,d=8", "causal=0", "", SL_KIND_SUBNORMAL, NULL},
-    {"attention_backward", "b=2,i=6,j=8,h=4,g=2,d=8", "", "", SL_KIND_USUAL, NULL},
-    {"ATTENTION_GRAD_CAUSAL", "b=2,i=6,j=8,h=4,g=2,d=8", "causal=0", "", SL_KIND_USUAL, NULL},
-    {"ATTENTION_GRAD_NO_LENGTH", "b=2,i=6,j=8,h=4,g=2,d=8", "", "", SL_KIND_USUAL,
-     short_of_gradient},
-    {"ATTENTION_GRAD_STORED_P", "b=2,i=6,j=8,h=4,g=2,d=8", "", "out=bf16", SL_KIND_USUAL, NULL},
-    {"ATTENTION_GRAD_STORED_S", "b=2,i=6,j=8,h=4,g=2,d=8", "", "out=bf16", SL_KIND_USUAL, NULL},
-    {"ATTENTION_GRAD_FLUSHED", "b=2,i=6,j=8,h=4,g=2,d=8", "causal=0", "", SL_KIND_SUBNORMAL, NULL},
-    {"swiglu_backward", "n=64", "", "", SL_KIND_USUAL, NULL},
-    {"SWIGLU_GRAD_FLUSHED", "n=64", "", "", SL_KIND_SUBNORMAL, NULL},
-    {"swiglu", "n=64", "", "", SL_KIND_USUAL, NULL},
-    {"SWIGLU_STORED", "n=64", "", "out=bf16", SL_KIND_USUAL, NULL},
-    {"SWIGLU_FLUSHED", "n=64", "", "", SL_KIND_SUBNORMAL, NULL},
-    {"softmax", "t=4,v=24", "temperature=0.7", "", SL_KIND_USUAL, NULL},
-    {"SOFTMAX_FLUSHED", "t=4,v=24", "", "", SL_KIND_USUAL, far_logits},
-    {"SOFTMAX_BF16_SUM", "t=4,v=24", "", "", SL_KIND_USUAL, near_logits},
-    {"logprob", "t=4,v=24", "temperature=0.7", "", SL_KIND_USUAL, NULL},
-    {"logprob_backward", "t=4,v=24", "temperature=0.7", "", SL_KIND_USUAL, NULL},
-    {"LOGPROB_GRAD_BF16_SUM", "t=4,v=24", "", "", SL_KIND_USUAL, near_logits},
-    {"adamw", "n=64", "eps=1e-3,weight_decay=0.1,lr=0.01,step=3", "", SL_KIND_USUAL, NULL},
-    {"ADAMW_FLUSHED", "n=64", "lr=1", "", SL_KIND_SUBNORMAL, NULL},
-    {"clip_grad_norm", "n=32", "max_norm=1e-4", "", SL_KIND_USUAL, small_inputs},
-    {"CLIP_ALWAYS", "n=32", "max_norm=100", "", SL_KIND_USUAL, small_inputs},
-    {"CLIP_FLUSHED", "n=32", "max_norm=0.5", "", SL_KIND_SUBNORMAL, one_large},
-    {"embedding", "t=12,d=6,v=20", "", "", SL_KIND_USUAL, NULL},
-    {"embedding_grad", "t=12,d=6,v=5", "", "", SL_KIND_USUAL, NULL},
-    {"advantages", "n=16,g=4", "eps=1e-3", "", SL_KIND_USUAL, uneven_groups},
-    {"ADVANTAGES_POPULATION", "n=16,g=4", "kind=sample", "", SL_KIND_USUAL, uneven_groups},
-    {"ADVANTAGES_LEFT_OUT_POPULATION", "n=16,g=4", "kind=leave_one_out", "", SL_KIND_USUAL,
-     one_of_four},
-    {"ADVANTAGES_LEFT_OUT_SAMPLE", "n=16,g=4", "kind=leave_one_out", "", SL_KIND_USUAL,
-     one_of_four},
-    {"ADVANTAGES_RESIDUE", "n=16,g=4", "", "", SL_KIND_USUAL, all_equal},
-    {"gated_loss", "s=6,t=10", "", "", SL_KIND_MASKED, NULL},
-    {"LOSS_MASK_MULTIPLIES", "s=6,t=10", "", "", SL_KIND_USUAL, nan_behind_mask},
-    {"LOSS_KL_NO_CLAMP", "s=6,t=10", "beta=0.5", "", SL_KIND_MASKED, reference_far},
-    {"LOSS_NO_CLAMP", "s=6,t=10", "", "", SL_KIND_MASKED, ratios_100},
-    {"LOSS_CLAMP_20", "s=6,t=10", "gate=identity", "", SL_KIND_MASKED, ratios_30},
-    {"LOSS_CLAMP_10", "s=6,t=10", "gate=identity", "", SL_KIND_MASKED, ratios_30},
-    {"LOSS_PRODUCT", "s=6,t=10", "tau_pos=1,tau_neg=1.05", "", SL_KIND_MASKED, positive_far},
-    {"LOSS_KL_CUT", "s=6,t=10", "beta=0.5", "", SL_KIND_MASKED, reference_apart},
-    {"LOSS_MASK_IGNORED", "s=6,t=10", "", "", SL_KIND_USUAL, empty_sequence},
-    {"LOSS_NO_MASK", "s=6,t=10", "", "", SL_KIND_USUAL, empty_sequence},
-    {"LOSS_SLOTS", "s=6,t=10", "aggregation=token_mean", "", SL_KIND_MASKED, NULL},
-    {"LOSS_EMPTY", "s=6,t=10", "", "", SL_KIND_USUAL, empty_sequence},
-    {"LOSS_PARTS", "s=6,t=10", "aggregation=token_mean,micro_batch=2", "", SL_KIND_USUAL,
-     empty_sequence},
-    {"LOSS_EMPTY_COUNTS", "s=6,t=10", "", "", SL_KIND_USUAL, empty_sequence},
-    {"LOSS_SEQUENCE_MEAN", "s=6,t=10", "aggregation=token_mean", "", SL_KIND_MASKED, NULL},
-    {"LOSS_TOKEN_LEVEL", "s=6,t=10", "level=sequence", "", SL_KIND_MASKED, NULL},
-    {"LOSS_SUM_OF_EXP", "s=6,t=10", "level=sequence", "", SL_KIND_MASKED, NULL},
-    {"LOSS_CAP_PLUS_1", "s=6,t=10", "gate=cispo,cap=5", "", SL_KIND_MASKED, ratios_4},
-    {"LOSS_CAP_LESS_1", "s=6,t=10", "gate=cispo,cap=5", "", SL_KIND_MASKED, ratios_4},
-    {"LOSS_NO_CAP", "s=6,t=10", "gate=cispo,cap=5", "", SL_KIND_MASKED, ratios_4},
-    {"LOSS_TAU_SWAPPED", "s=6,t=10", "tau_pos=1,tau_neg=1.5", "", SL_KIND_MASKED, NULL},
-    {"LOSS_NOT_CLIPPED", "s=6,t=10", "gate=clip", "", SL_KIND_MASKED, ratios_4},
-    {"LOSS_CLIP_SWAPPED", "s=6,t=10", "gate=clip,clip_high=0.5", "", SL_KIND_MASKED, NULL},
-    {"LOSS_NO_KL", "s=6,t=10", "beta=0.5", "", SL_KIND_MASKED, NULL},
-    {"LOSS_KL_SIGN", "s=6,t=10", "beta=0.5", "", SL_KIND_MASKED, NULL},
-    {"LOSS_KL_REVERSED", "s=6,t=10", "beta=0.5", "", SL_KIND_MASKED, NULL},
-    {"LOSS_K1", "s=6,t=10", "beta=0.5", "", SL_KIND_MASKED, NULL},
-    {"LOSS_K2", "s=6,t=10", "beta=0.5", "", SL_KIND_MASKED, NULL},
-    {"LOSS_K3", "s=6,t=10", "beta=0.5,kl=k1", "", SL_KIND_MASKED, NULL},
-    {"LOSS_NO_ENTROPY", "s=6,t=10", "gamma=0.5", "", SL_KIND_MASKED, NULL},
-    {"LOSS_ENTROPY_SIGN", "s=6,t=10", "gamma=0.5", "", SL_KIND_MASKED, NULL},
-    {"LOSS_FLUSHED", "s=6,t=10", "", "", SL_KIND_SUBNORMAL, one_large_advantage},
-    {"LOSS_NOT_WEIGHTED", "s=6,t=10", "beta=0.5", "", SL_KIND_MASKED, sampler_weights},
-    {"LOSS_WEIGHTED_KL", "s=6,t=10", "beta=0.5", "", SL_KIND_MASKED, sampler_weights},
-    {"LOSS_F16", "s=6,t=10", "", "", SL_KIND_MASKED, ratios_30},
-};
-
-static const setup *setup_of(sl_cause cause) {
-  const sl_cause_row *row = sl_cause_at(cause);
-  const setup *of_op = NULL;
-  for (size_t i = 0; i < sizeof setups / sizeof *setups; i++) {
-    if (strcmp(setups[i].name, row->name) == 0) return &setups[i];
-    if (strcmp(setups[i].name, row->op->name) == 0) of_op = &setups[i];
-  }
-  cr_assert(of_op, "%s", row->name);
-  return of_op;
-}
-
-static void make(sl_op_problem *p, const sl_op *op, const setup *s, uint64_t seed) {
+static void make(sl_op_problem *p, const sl_op *op, const cause_setup *s, uint64_t seed) {
   sl_error err = {0};
   sl_op_case c = sl_op_case_of(op);
   cr_assert_eq(sl_op_shape_parse(&c, s->shape, &err), SL_OK, "%s", err.message);
@@ -280,7 +83,7 @@ Test(causes, each_is_named) {
     sl_dump_verdict v;
     sl_dump_causes causes;
     sl_error err;
-    make(&p, row->op, setup_of((sl_cause)i), 1);
+    make(&p, row->op, cause_setup_of((sl_cause)i), 1);
     fill(&d, &p, (sl_cause)i);
     cr_assert_eq(sl_dump_judge(&v, &d, SIZE_MAX, 1, &err), SL_OK);
     cr_expect_eq(v.outcome, SL_OUTCOME_DIFFERENT, "%s passes", row->name);
@@ -295,7 +98,8 @@ Test(causes, each_is_named) {
 }
 
 /* The causes of a case with these wrong formulas, printed and returned. */
-static sl_dump_causes causes_of(const sl_op *op, const setup *s, sl_cause first, sl_cause second) {
+static sl_dump_causes causes_of(const sl_op *op, const cause_setup *s, sl_cause first,
+                                sl_cause second) {
   sl_op_problem p;
   sl_dump_case d;
   sl_dump_verdict v;
@@ -317,8 +121,8 @@ static sl_dump_causes causes_of(const sl_op *op, const setup *s, sl_cause first,
 
 /* Two mistakes at once are named as a pair, and only then. */
 Test(causes, pairs) {
-  const setup loss = {"", "s=6,t=10", "beta=0.5", "", SL_KIND_MASKED, NULL},
-              linear = {"", "t=4,n=5,k=16", "", "", SL_KIND_USUAL, NULL};
+  const cause_setup loss = {"", "s=6,t=10", "beta=0.5", "", SL_KIND_MASKED, NULL},
+                    linear = {"", "t=4,n=5,k=16", "", "", SL_KIND_USUAL, NULL};
   sl_dump_causes c =
       causes_of(&sl_op_gated_loss, &loss, SL_CAUSE_LOSS_TIMES_4, SL_CAUSE_LOSS_KL_SIGN);
   cr_expect(c.n == 1 && names(&c, SL_CAUSE_LOSS_TIMES_4, SL_CAUSE_LOSS_KL_SIGN));
@@ -335,7 +139,7 @@ Test(causes, pairs) {
 /* A formula that nobody has listed: the wide bounds of a bfloat16 sum hold it and listed ones whose
  * values are far from it, which is no reason to name these. */
 Test(causes, coarse_bounds_hold_other_formulas) {
-  const setup s = {"", "t=16,d=64", "", "out=bf16", SL_KIND_EXACT, NULL};
+  const cause_setup s = {"", "t=16,d=64", "", "out=bf16", SL_KIND_EXACT, NULL};
   sl_op_problem p;
   sl_dump_case d, listed;
   sl_dump_verdict v;
@@ -360,14 +164,15 @@ Test(causes, coarse_bounds_hold_other_formulas) {
 
 /* CISPO without its cap is that alone, and no pair that comes to the same. */
 Test(causes, cap_is_missing) {
-  const setup far = {"", "s=6,t=10", "gate=cispo,cap=5", "", SL_KIND_MASKED, ratios_4};
+  const cause_setup far = {"", "s=6,t=10", "gate=cispo,cap=5", "", SL_KIND_MASKED, cause_ratios_4};
   const sl_dump_causes c = causes_of(&sl_op_gated_loss, &far, SL_CAUSE_LOSS_NO_CAP, SL_CAUSE_NONE);
   cr_expect(c.n == 1 && names(&c, SL_CAUSE_LOSS_NO_CAP, SL_CAUSE_NONE));
 }
 
 /* Clip without its clip is that alone: it has no cap, and CISPO no edges. */
 Test(causes, limits_are_those_of_the_gate) {
-  const setup clip = {"", "s=6,t=10", "gate=clip,cap=1.03", "", SL_KIND_MASKED, ratios_4};
+  const cause_setup clip = {"", "s=6,t=10",     "gate=clip,cap=1.03",
+                            "", SL_KIND_MASKED, cause_ratios_4};
   const sl_dump_causes c =
       causes_of(&sl_op_gated_loss, &clip, SL_CAUSE_LOSS_NOT_CLIPPED, SL_CAUSE_NONE);
   cr_expect(c.n == 1 && names(&c, SL_CAUSE_LOSS_NOT_CLIPPED, SL_CAUSE_NONE));
@@ -382,7 +187,8 @@ static void beyond_the_clamp(sl_op_problem *p) {
 /* Where a loss alone is wrong, a cause that has no bound for it says nothing. */
 Test(causes, a_loss_of_any_value_has_no_cause) {
   static const double losses[] = {7.0, -1e30, 3e38, (double)INFINITY};
-  const setup s = {"", "s=2,t=1", "level=sequence,gate=clip", "", SL_KIND_USUAL, beyond_the_clamp};
+  const cause_setup s = {"", "s=2,t=1",     "level=sequence,gate=clip",
+                         "", SL_KIND_USUAL, beyond_the_clamp};
   for (size_t i = 0; i < sizeof losses / sizeof *losses; i++) {
     sl_op_problem p;
     sl_dump_case d;
@@ -405,7 +211,7 @@ Test(causes, a_loss_of_any_value_has_no_cause) {
 /* A small error on one row is no work of a coarser arithmetic; on two rows it would be within its
  * error, and that is how it is said. */
 Test(causes, coarser_arithmetic_errs_everywhere) {
-  const setup s = {"", "t=4,v=24", "", "", SL_KIND_USUAL, NULL};
+  const cause_setup s = {"", "t=4,v=24", "", "", SL_KIND_USUAL, NULL};
   for (size_t rows = 1; rows <= 2; rows++) {
     sl_op_problem p;
     sl_dump_case d;
@@ -429,7 +235,7 @@ Test(causes, coarser_arithmetic_errs_everywhere) {
 
 /* Inputs on which two formulas coincide: both are named. */
 Test(causes, not_distinguishable) {
-  const setup two = {"", "s=2,t=10", "", "", SL_KIND_USUAL, NULL};
+  const cause_setup two = {"", "s=2,t=10", "", "", SL_KIND_USUAL, NULL};
   const sl_dump_causes c = causes_of(&sl_op_gated_loss, &two, SL_CAUSE_LOSS_TIMES_2, SL_CAUSE_NONE);
   cr_expect(c.n > 1 && names(&c, SL_CAUSE_LOSS_TIMES_2, SL_CAUSE_NONE) &&
             names(&c, SL_CAUSE_LOSS_SUM, SL_CAUSE_NONE));
@@ -444,12 +250,12 @@ Test(causes, none_of_a_right_kernel) {
     sl_dump_verdict v;
     sl_dump_causes causes;
     sl_error err;
-    make(&p, row->op, setup_of((sl_cause)i), 2);
+    make(&p, row->op, cause_setup_of((sl_cause)i), 2);
     fill(&d, &p, SL_CAUSE_NONE);
     cr_assert_eq(sl_dump_judge(&v, &d, SIZE_MAX, 1, &err), SL_OK);
     /* copies are right where subnormal products leave the bias alone, or nothing is clipped */
     const int decides =
-        sl_kind_claims_power(setup_of((sl_cause)i)->kind) && i != SL_CAUSE_CLIP_ALWAYS;
+        sl_kind_claims_power(cause_setup_of((sl_cause)i)->kind) && i != SL_CAUSE_CLIP_ALWAYS;
     cr_expect(v.all.wrong == 0 && (v.outcome == SL_OUTCOME_EQUAL || !decides), "%s: %s, %zu wrong",
               row->name, sl_outcome_name(v.outcome), v.all.wrong);
     cr_assert_eq(sl_dump_causes_find(&causes, &d, &v, &err), SL_OK);
@@ -463,7 +269,7 @@ Test(causes, none_of_a_right_kernel) {
 Test(causes, pairs_of_large_inputs) {
   static const char *const shapes[] = {"n=100", "n=300000"};
   for (int large = 0; large < 2; large++) {
-    const setup s = {"", shapes[large], "", "", SL_KIND_USUAL, NULL};
+    const cause_setup s = {"", shapes[large], "", "", SL_KIND_USUAL, NULL};
     sl_op_problem p;
     sl_dump_case d;
     sl_dump_verdict v;
@@ -488,7 +294,7 @@ Test(causes, pairs_of_large_inputs) {
  */
 static const struct {
   const sl_op *op;
-  setup s;
+  cause_setup s;
   double value;
   int copies; /* the first input, in place of the value */
 } controls[] = {

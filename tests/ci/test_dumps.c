@@ -1,9 +1,10 @@
 /* Dumps as files (spec E6, E7, E9): axes and types of right kernels' dumps, what is refused and
  * where, and problems that are made from a seed. */
+#include "dump_file.h"
+
 #include "ci/products/dumps/dump_judge.h"
 #include "ci/products/dumps/generated.h"
 #include "tests/trainer/scratch.h"
-#include "trainer/files/safetensors.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -13,56 +14,6 @@
 #include <string.h>
 
 TestSuite(dumps, .init = scratch_make, .fini = scratch_remove);
-
-enum { TENSORS = 8, TEXTS = 8 };
-
-/* A file in the making. */
-typedef struct {
-  sl_tensor_view view[TENSORS];
-  sl_metadata_entry text[TEXTS];
-  size_t tensors, texts;
-} file;
-
-static sl_format format_of(sl_tensor_type type) {
-  return type == SL_TENSOR_F64    ? SL_FORMAT_F64
-         : type == SL_TENSOR_BF16 ? SL_FORMAT_BF16
-         : type == SL_TENSOR_F16  ? SL_FORMAT_F16
-                                  : SL_FORMAT_F32;
-}
-
-/* shape: "3x4". Values are rounded to the type; of I64 and BOOL they are integers. */
-static void add(file *f, const char *name, sl_tensor_type type, const char *shape,
-                const double *values) {
-  sl_tensor_view *v = &f->view[f->tensors++];
-  *v = (sl_tensor_view){.name = name, .type = type, .count = 1};
-  for (char *end; *shape; shape = *end ? end + 1 : end)
-    v->count *= v->shape[v->rank++] = strtoul(shape, &end, 10);
-  unsigned char *words = malloc(v->count * sl_tensor_type_bytes(type) + 1);
-  for (size_t i = 0; i < v->count; i++) {
-    const int64_t integer = isfinite(values[i]) ? (int64_t)values[i] : 0;
-    if (type == SL_TENSOR_I64)
-      memcpy(words + 8 * i, &integer, 8);
-    else if (type == SL_TENSOR_BOOL)
-      words[i] = (unsigned char)integer;
-    else
-      sl_format_write(format_of(type), words, i, sl_format_round(format_of(type), values[i]));
-  }
-  v->data = words;
-}
-
-static void say(file *f, const char *key, const char *value) {
-  f->text[f->texts++] = (sl_metadata_entry){key, value};
-}
-
-static const char *write_file(file *f, const char *name) {
-  const char *path = scratch_path(name);
-  sl_error err = {0};
-  cr_assert_eq(sl_safetensors_write_dump(path, f->text, f->texts, f->view, f->tensors, &err), SL_OK,
-               "%s", err.message);
-  for (size_t i = 0; i < f->tensors; i++) free((void *)(uintptr_t)f->view[i].data);
-  *f = (file){0};
-  return path;
-}
 
 static sl_status read_case(sl_dump_case *d, const char *path, const sl_dump_request *request,
                            sl_error *err) {
@@ -74,8 +25,8 @@ static sl_status read_case(sl_dump_case *d, const char *path, const sl_dump_requ
 }
 
 /* The outcome of a file that can be read. */
-static sl_outcome judge(file *f, sl_judgement *judgement) {
-  const char *path = write_file(f, "dump.safetensors");
+static sl_outcome judge(dump_file *f, sl_judgement *judgement) {
+  const char *path = dump_write(f, "dump.safetensors");
   const sl_dump_request request = {0};
   sl_dump_case d;
   sl_dump_verdict v;
@@ -109,23 +60,23 @@ Test(dumps, axes_of_linear) {
   double x[T * K], w[N * K], y[T * N], wt[N * K], yt[T * N];
   linear(x, w, y);
   transpose(wt, w, N, K), transpose(yt, y, T, N);
-  file f = {0};
-  add(&f, "x", SL_TENSOR_F32, "6x16", x), add(&f, "w", SL_TENSOR_F32, "5x16", w);
-  add(&f, "y", SL_TENSOR_F32, "6x5", y), say(&f, "sluice.op", "linear");
+  dump_file f = {0};
+  dump_add(&f, "x", SL_TENSOR_F32, "6x16", x), dump_add(&f, "w", SL_TENSOR_F32, "5x16", w);
+  dump_add(&f, "y", SL_TENSOR_F32, "6x5", y), dump_say(&f, "sluice.op", "linear");
   cr_expect_eq(judge(&f, NULL), SL_OUTCOME_EQUAL);
   /* rows of a batch; weights and outputs with their axes exchanged; other names */
-  add(&f, "in", SL_TENSOR_F32, "2x3x16", x), add(&f, "w", SL_TENSOR_F32, "16x5", wt);
-  add(&f, "y", SL_TENSOR_F32, "5x6", yt), say(&f, "sluice.op", "linear");
-  say(&f, "sluice.layout.w", "kn"), say(&f, "sluice.layout.y", "nt");
-  say(&f, "sluice.tensor.x", "in"), say(&f, "format", "pt");
+  dump_add(&f, "in", SL_TENSOR_F32, "2x3x16", x), dump_add(&f, "w", SL_TENSOR_F32, "16x5", wt);
+  dump_add(&f, "y", SL_TENSOR_F32, "5x6", yt), dump_say(&f, "sluice.op", "linear");
+  dump_say(&f, "sluice.layout.w", "kn"), dump_say(&f, "sluice.layout.y", "nt");
+  dump_say(&f, "sluice.tensor.x", "in"), dump_say(&f, "format", "pt");
   cr_expect_eq(judge(&f, NULL), SL_OUTCOME_EQUAL);
   /* one row without its axis */
-  add(&f, "x", SL_TENSOR_F32, "16", x), add(&f, "w", SL_TENSOR_F32, "5x16", w);
-  add(&f, "y", SL_TENSOR_F32, "5", y), say(&f, "sluice.op", "linear");
+  dump_add(&f, "x", SL_TENSOR_F32, "16", x), dump_add(&f, "w", SL_TENSOR_F32, "5x16", w);
+  dump_add(&f, "y", SL_TENSOR_F32, "5", y), dump_say(&f, "sluice.op", "linear");
   cr_expect_eq(judge(&f, NULL), SL_OUTCOME_EQUAL);
   /* the wrong axes: other numbers */
-  add(&f, "x", SL_TENSOR_F32, "6x16", x), add(&f, "w", SL_TENSOR_F32, "5x16", wt);
-  add(&f, "y", SL_TENSOR_F32, "6x5", y), say(&f, "sluice.op", "linear");
+  dump_add(&f, "x", SL_TENSOR_F32, "6x16", x), dump_add(&f, "w", SL_TENSOR_F32, "5x16", wt);
+  dump_add(&f, "y", SL_TENSOR_F32, "6x5", y), dump_say(&f, "sluice.op", "linear");
   cr_expect_eq(judge(&f, NULL), SL_OUTCOME_DIFFERENT);
 }
 
@@ -136,9 +87,9 @@ Test(dumps, types_of_linear) {
   linear(x, w, y);
   for (size_t in = 0; in < 4; in++)
     for (size_t out = 0; out < 4; out++) {
-      file f = {0};
-      add(&f, "x", types[in], "6x16", x), add(&f, "w", types[in], "5x16", w);
-      add(&f, "y", types[out], "6x5", y), say(&f, "sluice.op", "linear");
+      dump_file f = {0};
+      dump_add(&f, "x", types[in], "6x16", x), dump_add(&f, "w", types[in], "5x16", w);
+      dump_add(&f, "y", types[out], "6x5", y), dump_say(&f, "sluice.op", "linear");
       cr_expect_eq(judge(&f, NULL), SL_OUTCOME_EQUAL, "%s", sl_tensor_type_name(types[out]));
     }
   /* the output's type decides: what bfloat16 loses is too much for binary32 */
@@ -147,11 +98,11 @@ Test(dumps, types_of_linear) {
     for (size_t k = 0; k < K; k++) y[i] += x[i / N * K + k] * w[i % N * K + k];
   for (int contract = 0; contract < 2; contract++) {
     double rounded[T * N];
-    file f = {0};
+    dump_file f = {0};
     for (size_t i = 0; i < T * N; i++) rounded[i] = sl_format_round(SL_FORMAT_BF16, y[i]);
-    add(&f, "x", SL_TENSOR_F32, "6x16", x), add(&f, "w", SL_TENSOR_F32, "5x16", w);
-    add(&f, "y", SL_TENSOR_F32, "6x5", rounded), say(&f, "sluice.op", "linear");
-    if (contract) say(&f, "sluice.contract", "out=bf16");
+    dump_add(&f, "x", SL_TENSOR_F32, "6x16", x), dump_add(&f, "w", SL_TENSOR_F32, "5x16", w);
+    dump_add(&f, "y", SL_TENSOR_F32, "6x5", rounded), dump_say(&f, "sluice.op", "linear");
+    if (contract) dump_say(&f, "sluice.contract", "out=bf16");
     cr_expect_eq(judge(&f, NULL), contract ? SL_OUTCOME_EQUAL : SL_OUTCOME_DIFFERENT);
   }
 }
@@ -195,12 +146,12 @@ Test(dumps, axes_of_rope) {
         y[at + 1] = x[at + 1] * c[table] + x[at] * s[table];
       }
   for (int right = 0; right < 2; right++) {
-    file f = {0};
-    add(&f, "x", SL_TENSOR_F32, "2x3x8", x), add(&f, "y", SL_TENSOR_F32, "2x3x8", y);
-    add(&f, "cos", SL_TENSOR_F32, "3x4", c), add(&f, "sin", SL_TENSOR_F32, "3x4", s);
-    add(&f, "position", SL_TENSOR_I64, "3", position), say(&f, "sluice.op", "rope");
-    say(&f, "sluice.layout.x", right ? "htc2" : "ht2c");
-    say(&f, "sluice.layout.y", right ? "htc2" : "ht2c");
+    dump_file f = {0};
+    dump_add(&f, "x", SL_TENSOR_F32, "2x3x8", x), dump_add(&f, "y", SL_TENSOR_F32, "2x3x8", y);
+    dump_add(&f, "cos", SL_TENSOR_F32, "3x4", c), dump_add(&f, "sin", SL_TENSOR_F32, "3x4", s);
+    dump_add(&f, "position", SL_TENSOR_I64, "3", position), dump_say(&f, "sluice.op", "rope");
+    dump_say(&f, "sluice.layout.x", right ? "htc2" : "ht2c");
+    dump_say(&f, "sluice.layout.y", right ? "htc2" : "ht2c");
     cr_expect_eq(judge(&f, NULL), right ? SL_OUTCOME_EQUAL : SL_OUTCOME_DIFFERENT);
   }
 }
@@ -212,11 +163,11 @@ Test(dumps, rows_of_rewards) {
   for (size_t i = 0; i < 8; i++)
     advantage[i] = i < 4 ? (reward[i] - 0.25) / (sqrt(0.1875) + 1e-6) : 0.0;
   for (int rows = 0; rows < 2; rows++) {
-    file f = {0};
-    add(&f, "reward", SL_TENSOR_F32, rows ? "2x4" : "8", reward);
-    add(&f, "advantage", SL_TENSOR_F32, rows ? "2x4" : "8", advantage);
-    if (!rows) add(&f, "group", SL_TENSOR_I64, "8", group);
-    say(&f, "sluice.op", "advantages");
+    dump_file f = {0};
+    dump_add(&f, "reward", SL_TENSOR_F32, rows ? "2x4" : "8", reward);
+    dump_add(&f, "advantage", SL_TENSOR_F32, rows ? "2x4" : "8", advantage);
+    if (!rows) dump_add(&f, "group", SL_TENSOR_I64, "8", group);
+    dump_say(&f, "sluice.op", "advantages");
     cr_expect_eq(judge(&f, NULL), SL_OUTCOME_EQUAL);
   }
 }
@@ -230,20 +181,21 @@ typedef struct {
 static const char *wrong_linear(const char *what) {
   double x[T * K], w[N * K], y[T * N];
   linear(x, w, y);
-  file f = {0};
+  dump_file f = {0};
   const int is_nan = strcmp(what, "nan") == 0;
   if (is_nan) x[17] = NAN;
-  add(&f, "x", SL_TENSOR_F32, strcmp(what, "rank") == 0 ? "96" : "6x16", x);
+  dump_add(&f, "x", SL_TENSOR_F32, strcmp(what, "rank") == 0 ? "96" : "6x16", x);
   if (strcmp(what, "no w") != 0)
-    add(&f, "w", SL_TENSOR_F32, strcmp(what, "axes") == 0 ? "16x5" : "5x16", w);
-  add(&f, "y", strcmp(what, "integers") == 0 ? SL_TENSOR_I64 : SL_TENSOR_F32,
-      strcmp(what, "empty") == 0 ? "0x5" : "6x5", y);
-  if (strcmp(what, "no op") != 0) say(&f, "sluice.op", strcmp(what, "op") ? "linear" : "lineer");
-  if (strcmp(what, "layout") == 0) say(&f, "sluice.layout.w", "nn");
-  if (strcmp(what, "key") == 0) say(&f, "sluice.esp", "1e-5");
-  if (strcmp(what, "renamed") == 0) say(&f, "sluice.tensor.bias", "b");
-  if (strcmp(what, "contract") == 0) say(&f, "sluice.contract", "acc=f8");
-  return write_file(&f, "wrong.safetensors");
+    dump_add(&f, "w", SL_TENSOR_F32, strcmp(what, "axes") == 0 ? "16x5" : "5x16", w);
+  dump_add(&f, "y", strcmp(what, "integers") == 0 ? SL_TENSOR_I64 : SL_TENSOR_F32,
+           strcmp(what, "empty") == 0 ? "0x5" : "6x5", y);
+  if (strcmp(what, "no op") != 0)
+    dump_say(&f, "sluice.op", strcmp(what, "op") ? "linear" : "lineer");
+  if (strcmp(what, "layout") == 0) dump_say(&f, "sluice.layout.w", "nn");
+  if (strcmp(what, "key") == 0) dump_say(&f, "sluice.esp", "1e-5");
+  if (strcmp(what, "renamed") == 0) dump_say(&f, "sluice.tensor.bias", "b");
+  if (strcmp(what, "contract") == 0) dump_say(&f, "sluice.contract", "acc=f8");
+  return dump_write(&f, "wrong.safetensors");
 }
 
 static const refusal refusals[] = {
@@ -281,18 +233,18 @@ Test(dumps, refused_losses) {
     static const char *const messages[] = {"mask[1] is 2: it must be 0 or 1", "logp_old[1] is -inf",
                                            "gamma is 0.5: entropy is needed",
                                            "kl=k4: may be k1|k2|k3"};
-    file f = {0};
+    dump_file f = {0};
     const sl_dump_request request = {0};
     sl_dump_case d;
     sl_error err = {0};
-    add(&f, "logp_new", SL_TENSOR_F32, "2x2", logp);
-    add(&f, "logp_old", SL_TENSOR_F32, "2x2", what == 1 ? minus : logp);
-    add(&f, "mask", SL_TENSOR_F32, "2x2", what == 0 ? odd : mask);
-    add(&f, "advantage", SL_TENSOR_F32, "2", advantage);
-    add(&f, "dlogp", SL_TENSOR_F32, "2x2", logp), say(&f, "sluice.op", "gated_loss");
-    if (what == 2) say(&f, "sluice.gamma", "0.5");
-    if (what == 3) say(&f, "sluice.kl", "k4");
-    const char *path = write_file(&f, "wrong.safetensors");
+    dump_add(&f, "logp_new", SL_TENSOR_F32, "2x2", logp);
+    dump_add(&f, "logp_old", SL_TENSOR_F32, "2x2", what == 1 ? minus : logp);
+    dump_add(&f, "mask", SL_TENSOR_F32, "2x2", what == 0 ? odd : mask);
+    dump_add(&f, "advantage", SL_TENSOR_F32, "2", advantage);
+    dump_add(&f, "dlogp", SL_TENSOR_F32, "2x2", logp), dump_say(&f, "sluice.op", "gated_loss");
+    if (what == 2) dump_say(&f, "sluice.gamma", "0.5");
+    if (what == 3) dump_say(&f, "sluice.kl", "k4");
+    const char *path = dump_write(&f, "wrong.safetensors");
     cr_expect_neq(read_case(&d, path, &request, &err), SL_OK);
     cr_expect(strstr(err.message, messages[what]), "%s", err.message);
     sl_dump_case_end(&d);
@@ -341,10 +293,10 @@ Test(dumps, generated_by_another) {
                                          "type 'f33'", "linear has nothing to mask"};
   const double y[4] = {0};
   for (size_t row = 0; row < 5; row++) {
-    file f = {0};
-    add(&f, "y", SL_TENSOR_F32, "2x2", y), say(&f, "sluice.op", "linear");
-    for (size_t k = 0; k < 5; k++) say(&f, keys[k], values[row][k]);
-    const char *path = write_file(&f, "out.safetensors");
+    dump_file f = {0};
+    dump_add(&f, "y", SL_TENSOR_F32, "2x2", y), dump_say(&f, "sluice.op", "linear");
+    for (size_t k = 0; k < 5; k++) dump_say(&f, keys[k], values[row][k]);
+    const char *path = dump_write(&f, "out.safetensors");
     const sl_dump_request request = {0};
     sl_dump *dump;
     sl_dump_case d;
@@ -383,12 +335,12 @@ Test(dumps, texts_beyond_the_file) {
   };
   const double y[4] = {0};
   for (size_t row = 0; row < sizeof rows / sizeof *rows; row++) {
-    file f = {0};
-    add(&f, "y", rows[row].stored, "2x2", y), say(&f, "sluice.op", "linear");
-    for (size_t k = 0; k < 3; k++) say(&f, keys[k], values[k]);
-    say(&f, "sluice.problem.shape", rows[row].shape);
-    say(&f, "sluice.problem.type", rows[row].type);
-    const char *path = write_file(&f, "out.safetensors");
+    dump_file f = {0};
+    dump_add(&f, "y", rows[row].stored, "2x2", y), dump_say(&f, "sluice.op", "linear");
+    for (size_t k = 0; k < 3; k++) dump_say(&f, keys[k], values[k]);
+    dump_say(&f, "sluice.problem.shape", rows[row].shape);
+    dump_say(&f, "sluice.problem.type", rows[row].type);
+    const char *path = dump_write(&f, "out.safetensors");
     const sl_dump_request request = {.contract = rows[row].contract};
     sl_dump *dump;
     sl_dump_case d;
@@ -411,14 +363,15 @@ Test(dumps, texts_beyond_the_inputs) {
   sl_dump_case d;
   sl_error err = {0};
   const sl_dump_request request = {0};
-  file f = {0};
-  add(&f, "y", SL_TENSOR_F32, "2x2", x);
-  cr_assert_eq(sl_dump_open(&out, write_file(&f, "out.safetensors"), &err), SL_OK);
-  add(&f, "x", SL_TENSOR_F32, "2x2", x), add(&f, "w", SL_TENSOR_F32, "2x2", x);
-  say(&f, "sluice.op", "linear"), say(&f, "sluice.problem.generator", "4");
-  say(&f, "sluice.problem.seed", "7"), say(&f, "sluice.problem.kind", "usual");
-  say(&f, "sluice.problem.shape", "t=2,n=2,k=4294967296"), say(&f, "sluice.problem.type", "f32");
-  cr_assert_eq(sl_dump_open(&in, write_file(&f, "in.safetensors"), &err), SL_OK);
+  dump_file f = {0};
+  dump_add(&f, "y", SL_TENSOR_F32, "2x2", x);
+  cr_assert_eq(sl_dump_open(&out, dump_write(&f, "out.safetensors"), &err), SL_OK);
+  dump_add(&f, "x", SL_TENSOR_F32, "2x2", x), dump_add(&f, "w", SL_TENSOR_F32, "2x2", x);
+  dump_say(&f, "sluice.op", "linear"), dump_say(&f, "sluice.problem.generator", "4");
+  dump_say(&f, "sluice.problem.seed", "7"), dump_say(&f, "sluice.problem.kind", "usual");
+  dump_say(&f, "sluice.problem.shape", "t=2,n=2,k=4294967296"),
+      dump_say(&f, "sluice.problem.type", "f32");
+  cr_assert_eq(sl_dump_open(&in, dump_write(&f, "in.safetensors"), &err), SL_OK);
   expect_error(sl_generated_read(&d, out, in, &request, &err), SL_ERR_INPUT, &err,
                "in.safetensors: tensor x has the shape [2,2], axes tk: k is 2, but 4294967296");
   sl_dump_case_end(&d);

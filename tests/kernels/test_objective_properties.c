@@ -1,6 +1,7 @@
 /* Properties of the objective over random steps (spec O1 to O5): equal bits, not closeness,
  * wherever the clauses promise them. Planted failures at the end: each must break its property. */
 #include "objective_step.h"
+#include "wrong_losses.h"
 
 #include <criterion/criterion.h>
 #include <math.h>
@@ -372,144 +373,21 @@ PROPERTY(coefficients_add_up_to_one) {
   return 1;
 }
 
-static void around_one_half(const void *weight, int positive, float r, float *f, float *w) {
-  (void)positive, (void)r;
-  *f = NAN, *w = *(const float *)weight;
-}
-
-/* spec O5.2 counts w < 1/2: not 1/2 itself, but the number below it. */
-Test(objective_properties, a_weight_of_one_half_is_not_below_it) {
-  const float weights[] = {0.5f, nextafterf(0.5f, 0.0f)};
-  const step p = one_sequence(3, 0.25f);
-  for (uint32_t below = 0; below < 2; below++) {
-    sl_objective o = objective_of(SL_GATE_EXPRESSION, 1.0f);
-    o.gate.function = around_one_half, o.gate.expression = &weights[below];
-    cr_assert_eq(loss_of(&p, &o).sums[0].below_half, 3 * below);
-  }
-}
-
-/* spec O2.2: the edge of clip is inside, for either sign. With widths of 0 it is the ratio 1. */
-Test(objective_properties, the_edge_of_clip_is_inside) {
-  for (int sign = -1; sign <= 1; sign += 2) {
-    step p = one_sequence(3, 0.0f);
-    for (size_t i = 0; i < p.n_seq; i++) p.advantage[i] = (float)sign;
-    sl_objective o = objective_of(SL_GATE_CLIP, 1.0f);
-    o.gate.clip_low = o.gate.clip_high = 0.0;
-    cr_assert_eq(loss_of(&p, &o).sums[0].below_half, 0, "sign %d", sign);
-  }
-}
-
-static void negative_nan(const void *unused, int positive, float r, float *f, float *w) {
-  (void)unused, (void)positive, (void)r;
-  *f = copysignf(NAN, -1.0f), *w = 1.0f;
-}
-
-/* spec O5.1: an absent objective is one NaN, whatever NaN the gate gives. */
-Test(objective_properties, an_absent_objective_has_one_bit_pattern) {
-  const step p = one_sequence(3, 0.25f);
-  sl_objective o = objective_of(SL_GATE_EXPRESSION, 1.0f);
-  o.gate.function = negative_nan;
-  const outcome got = loss_of(&p, &o);
-  const double absent[] = {(double)NAN, (double)NAN};
-  cr_assert(same("objective, centred", (double[]){got.sums[0].objective, got.sums[0].centred},
-                 absent, sizeof absent));
-}
-
-/* The coefficients of the micro-batch in place of the step's. */
-static sl_status of_the_micro_batch(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
-                                    const sl_objective *o, const sl_gated_loss_batch *b) {
-  double c[STEP_SEQUENCES], tokens = 1.0;
-  for (size_t i = 0; i < b->seq[b->n_seq]; i++) tokens += b->mask[i];
-  for (size_t k = 0; k < b->n_seq; k++) c[k] = 1.0 / tokens;
-  sl_gated_loss_batch own = *b;
-  own.coefficient = c;
-  return sl_gated_loss(ctx, d, e, sums, o, &own);
-}
-
-static sl_status mask_multiplied(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
-                                 const sl_objective *o, const sl_gated_loss_batch *b) {
-  const sl_status status = sl_gated_loss(ctx, d, e, sums, o, b);
-  for (size_t i = 0; i < b->seq[b->n_seq]; i++)
-    if (!b->mask[i]) d[i] = 0.0f * b->logp_new[i];
-  return status;
-}
-
-static sl_status only_the_output_clamped(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
-                                         const sl_objective *o, const sl_gated_loss_batch *b) {
-  const sl_status status = sl_gated_loss(ctx, d, e, sums, o, b);
-  for (size_t i = 0; i < b->seq[b->n_seq]; i++)
-    if (b->mask[i] && fabsf(b->logp_new[i] - b->logp_old[i]) > 80.0f) d[i] = 1.0f;
-  return status;
-}
-
-static sl_status sign_of_the_advantage(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
-                                       const sl_objective *o, const sl_gated_loss_batch *b) {
-  float sign[STEP_SEQUENCES];
-  for (size_t k = 0; k < b->n_seq; k++)
-    sign[k] = b->advantage[k] == 0.0f ? 0.0f : copysignf(1.0f, b->advantage[k]);
-  sl_gated_loss_batch own = *b;
-  own.advantage = sign;
-  return sl_gated_loss(ctx, d, e, sums, o, &own);
-}
-
-static sl_status nothing_where_a_is_zero(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
-                                         const sl_objective *o, const sl_gated_loss_batch *b) {
-  const sl_status status = sl_gated_loss(ctx, d, e, sums, o, b);
-  for (size_t k = 0; k < b->n_seq; k++)
-    for (size_t i = b->seq[k]; i < b->seq[k + 1]; i++)
-      if (b->advantage[k] == 0.0f) d[i] = 0.0f;
-  return status;
-}
-
-/* Sequences answer for the one before them. */
-static sl_status shifted_advantages(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
-                                    const sl_objective *o, const sl_gated_loss_batch *b) {
-  float shifted[STEP_SEQUENCES];
-  for (size_t k = 0; k < b->n_seq; k++) shifted[k] = b->advantage[k ? k - 1 : 0];
-  sl_gated_loss_batch own = *b;
-  own.advantage = shifted;
-  return sl_gated_loss(ctx, d, e, sums, o, &own);
-}
-
-/* A gate that pushes twice as hard. */
-static sl_status doubled(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
-                         const sl_objective *o, const sl_gated_loss_batch *b) {
-  const sl_status status = sl_gated_loss(ctx, d, e, sums, o, b);
-  for (size_t i = 0; o->gate.family[0] != SL_GATE_IDENTITY && i < b->seq[b->n_seq]; i++)
-    d[i] *= 2.0f;
-  return status;
-}
-
-/* The first token's advantage, or its sign alone, for the tokens of a sequence. */
-static sl_status first_of_the_tokens(sl_context *ctx, float *d, float *e, sl_loss_sums *sums,
-                                     const sl_objective *o, const sl_gated_loss_batch *b) {
-  static float first[STEP_TOKENS];
-  sl_gated_loss_batch own = *b;
-  if (!b->token_advantage) return sl_gated_loss(ctx, d, e, sums, o, b);
-  for (size_t k = 0; k < b->n_seq; k++)
-    for (size_t i = b->seq[k], last = b->seq[k]; i < b->seq[k + 1]; i++) {
-      if (b->mask[i] && !b->mask[last]) last = i;
-      first[i] = b->token_advantage[last];
-    }
-  own.token_advantage = first;
-  return sl_gated_loss(ctx, d, e, sums, o, &own);
-}
-
 static const struct {
   const char *name;
   loss_kernel wrong;
   property broken;
 } planted[] = {
-    {"coefficients of the micro-batch", of_the_micro_batch, micro_batches_do_not_show},
-    {"mask multiplied", mask_multiplied, masked_slots_contribute_nothing},
-    {"only the output clamped", only_the_output_clamped, beyond_the_clamp},
-    {"sign of the advantage", sign_of_the_advantage, gradient_is_linear_in_the_advantage},
-    {"nothing where A is 0", nothing_where_a_is_zero, zero_advantage_leaves_kl_and_bonus},
-    {"shifted advantages", shifted_advantages, groups_permute},
-    {"shifted advantages", shifted_advantages, groups_without_variance_give_no_gradient},
-    {"the first token's advantage", first_of_the_tokens, a_token_follows_its_own_advantage},
-    {"doubled", doubled, on_policy_all_gates_agree},
-    {"doubled", doubled, gates_only_weaken}};
+    {"coefficients of the micro-batch", wrong_of_the_micro_batch, micro_batches_do_not_show},
+    {"mask multiplied", wrong_mask_multiplied, masked_slots_contribute_nothing},
+    {"only the output clamped", wrong_only_the_output_clamped, beyond_the_clamp},
+    {"sign of the advantage", wrong_sign_of_the_advantage, gradient_is_linear_in_the_advantage},
+    {"nothing where A is 0", wrong_nothing_where_a_is_zero, zero_advantage_leaves_kl_and_bonus},
+    {"shifted advantages", wrong_shifted_advantages, groups_permute},
+    {"shifted advantages", wrong_shifted_advantages, groups_without_variance_give_no_gradient},
+    {"the first token's advantage", wrong_first_of_the_tokens, a_token_follows_its_own_advantage},
+    {"doubled", wrong_doubled, on_policy_all_gates_agree},
+    {"doubled", wrong_doubled, gates_only_weaken}};
 
 Test(objective_planted, each_breaks_its_property) {
   for (size_t k = 0; k < sizeof planted / sizeof *planted; k++) {

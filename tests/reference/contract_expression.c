@@ -21,7 +21,7 @@ static double power(const kernel *k, double x, double q) {
   if (k->form & 4 && q != 2.0) return edge(k, y, SL_ULPS_EXP);
   const double first = size == floor(size) ? 1.0 : 0.5;
   double product = first < 1.0 ? acc_round(k, sqrt(x)) : x;
-  for (double n = first; n < size; n += 1.0) product = acc_mul(k, product, x);
+  for (size_t n = 0; first + (double)n < size; n++) product = acc_mul(k, product, x);
   return q < 0.0 ? acc_quotient(k, 1.0, product) : product;
 }
 

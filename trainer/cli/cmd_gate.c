@@ -165,7 +165,7 @@ static const char *weight_by(sl_gate_family family) {
 }
 
 static int show_gate(const char *name) {
-  sl_gate gate;
+  sl_gate gate = {.family = {SL_GATE_IDENTITY, SL_GATE_IDENTITY}};
   sl_gate_definition *def = NULL;
   const int code = load_gate(&def, &gate, name);
   if (code) return code;

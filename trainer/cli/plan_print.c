@@ -109,7 +109,7 @@ static void print_warm_start(const sl_config *c, FILE *out) {
 
 /* What a rollout can cost: sampling is most of a step's time. */
 static void print_sampling(const sl_config *c, FILE *out) {
-  const long long a_round = (long long)(c->rl.prompts * c->rl.group),
+  const long long a_round = (long long)c->rl.prompts * c->rl.group,
                   rounds = (long long)c->rl.dynamic_sampling;
   if (!rounds) return;
   fprintf(out,

@@ -113,7 +113,7 @@ static sl_status read_merges(sl_bpe_reading *r, const json_t *merges) {
   r->parts.merges = malloc((n + 1) * sizeof *r->parts.merges);
   if (!r->parts.merges) return sl_fail(r->err, SL_ERR_MEMORY, "no memory for %zu merges", n);
   for (size_t i = 0; i < n; i++) {
-    const char *side[2] = {NULL, NULL};
+    const char *side[2] = {"", ""};
     size_t size[2] = {0, 0};
     int skip;
     SL_TRY(split_merge(r, i, json_array_get(merges, i), are_pairs, side, size, &skip));

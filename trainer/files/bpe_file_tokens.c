@@ -67,8 +67,8 @@ static sl_status reserve_added(sl_bpe_reading *r, const json_t *list) {
   size_t bytes = 1;
   for (size_t i = 0; i < n; i++)
     bytes += 3 * json_string_length(json_object_get(json_array_get(list, i), "content"));
-  p->raw = malloc((n + 1) * sizeof *p->raw);
-  p->normal = malloc((n + 1) * sizeof *p->normal);
+  p->raw = calloc(n + 1, sizeof *p->raw);
+  p->normal = calloc(n + 1, sizeof *p->normal);
   p->added_text = malloc(bytes);
   if (p->raw && p->normal && p->added_text) return SL_OK;
   return sl_fail(r->err, SL_ERR_MEMORY, "no memory for %zu added tokens", n);

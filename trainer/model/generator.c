@@ -149,7 +149,7 @@ static sl_status place_work(sl_generator *g, const float *parameters,
   at = memory ? at + model.packs + model.activations : g->block;
   cut_block(&(sl_cutter){.base = at + more, .bytes = bytes}, g);
   if (g->token_rows) sl_model_set_token_rows(g->model, g->token_rows);
-  if (g->n_lanes < 2) return SL_OK;
+  if (!lanes || g->n_lanes < 2) return SL_OK;
   g->lanes = lanes->lanes;
   return sl_model_set_lanes(g->model, g->lanes, at, err);
 }

@@ -1,6 +1,6 @@
 /* Asks the certificate checker, a program of its own (see certificate_facts.h): its arithmetic
  * (GMP, MPFR, MPFI) is in no process that trains. */
-#define _GNU_SOURCE /* strsep */
+#define _GNU_SOURCE /* strsep, environ */
 #include "certificate_facts.h"
 
 #include <errno.h>
@@ -11,8 +11,6 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 #define PROGRAM "sluice-check"
 
@@ -148,6 +146,15 @@ static int parse(sl_certificate_facts *f) {
   return is_complete(f);
 }
 
+/* The reason in "refused LINE REASON"; NULL if the text is another. */
+static const char *read_refusal(const char *text, long *line) {
+  static const char word[] = "refused ";
+  if (strncmp(text, word, sizeof word - 1) != 0) return NULL;
+  char *end;
+  *line = strtol(text + sizeof word - 1, &end, 10);
+  return end > text + sizeof word - 1 ? end + strspn(end, " ") : NULL;
+}
+
 sl_status sl_certificate_facts_read(sl_certificate_facts *out, const char *path, sl_error *err) {
   char program[4096];
   int code = 0;
@@ -156,10 +163,11 @@ sl_status sl_certificate_facts_read(sl_certificate_facts *out, const char *path,
   if (!status) status = check_file(path, err);
   if (!status) status = ask(program, path, &out->text, &code, err);
   if (status) return status;
-  int line = 0, used = 0;
-  if (code == 1 && sscanf(out->text, "refused %d %n", &line, &used) == 1 && used)
-    status = sl_fail(err, SL_ERR_INPUT, "%s:%d: the certificate is refused: %.*s", path, line,
-                     (int)strcspn(out->text + used, "\n"), out->text + used);
+  long line = 0;
+  const char *reason = code == 1 ? read_refusal(out->text, &line) : NULL;
+  if (reason)
+    status = sl_fail(err, SL_ERR_INPUT, "%s:%ld: the certificate is refused: %.*s", path, line,
+                     (int)strcspn(reason, "\n"), reason);
   else if (code != 0 || !parse(out))
     status = sl_fail(err, SL_ERR_ENVIRONMENT,
                      "%s: it ended with code %d and unreadable words on %s", program, code, path);

@@ -92,7 +92,7 @@ sl_status sl_checkpoints_list(sl_checkpoint_entry **out, size_t *count, const ch
   sl_status status = dir ? SL_OK : sl_fail_open(err, folder);
   sl_checkpoint_entry *entries = NULL, entry;
   size_t n = 0;
-  for (struct dirent *e; !status && (e = readdir(dir));) {
+  for (struct dirent *e; dir && !status && (e = readdir(dir));) {
     if (!parse_name(&entry, e->d_name) || !is_folder(run, e->d_name)) continue;
     sl_checkpoint_entry *more = realloc(entries, (n + 1) * sizeof *entries);
     if (!more) {

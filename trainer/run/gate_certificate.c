@@ -242,6 +242,7 @@ static sl_status check(char digest[SL_DIGEST_TEXT], comparison *x, sl_error *err
     return err->status;
   }
   status = check_signs(&facts, x, err);
+  x->side = NULL; /* it was of these facts */
   if (!status) memcpy(digest, facts.digest, SL_DIGEST_TEXT);
   sl_certificate_facts_free(&facts);
   return status;

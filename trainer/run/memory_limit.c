@@ -75,12 +75,12 @@ static size_t group_limit(size_t *left) {
 /* What RLIMIT_AS leaves beyond what is mapped already. */
 static size_t address_space(void) {
   struct rlimit limit;
-  unsigned long long pages = 0;
+  char line[128];
   if (getrlimit(RLIMIT_AS, &limit) != 0 || limit.rlim_cur == RLIM_INFINITY) return SIZE_MAX;
   FILE *file = fopen("/proc/self/statm", "r");
-  if (file && fscanf(file, "%llu", &pages) != 1) pages = 0;
+  const size_t pages = file && fgets(line, sizeof line, file) ? strtoull(line, NULL, 10) : 0,
+               mapped = pages * (size_t)sysconf(_SC_PAGESIZE);
   if (file) fclose(file);
-  const size_t mapped = (size_t)pages * (size_t)sysconf(_SC_PAGESIZE);
   return limit.rlim_cur > mapped ? (size_t)limit.rlim_cur - mapped : 0;
 }
 

@@ -32,9 +32,10 @@ sl_status sl_bootstrap(sl_interval *out, const uint32_t *correct, size_t n, size
       sum[b] +=
           correct[sl_multiply_high(sl_random_u64(seed, i, b, STEP_BOOTSTRAP, SL_RANDOM_DATA), n)];
   qsort(sum, SL_BOOTSTRAP_DRAWS, sizeof *sum, compare);
+  const size_t outside = SL_BOOTSTRAP_DRAWS / 40; /* on each side */
   const double all = (double)n * (double)samples;
-  out->low = (double)sum[SL_BOOTSTRAP_DRAWS / 40 - 1] / all;
-  out->high = (double)sum[SL_BOOTSTRAP_DRAWS - SL_BOOTSTRAP_DRAWS / 40] / all;
+  out->low = (double)sum[outside - 1] / all;
+  out->high = (double)sum[SL_BOOTSTRAP_DRAWS - outside] / all;
   free(sum);
   return SL_OK;
 }

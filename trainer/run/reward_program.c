@@ -1,6 +1,6 @@
 /* A pool of processes that reward completions (spec F3.10). One thread serves all: it writes and
  * reads where poll says so. */
-#define _GNU_SOURCE /* pipe2, posix_spawn_file_actions_addchdir_np */
+#define _GNU_SOURCE /* pipe2, posix_spawn_file_actions_addchdir_np, environ */
 #include "reward_program.h"
 
 #include "trainer/files/json.h"
@@ -16,8 +16,6 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-
-extern char **environ;
 
 enum { ANSWER_BYTES = 1 << 16, TRIES = 2, SHOWN = 80 };
 _Static_assert(ANSWER_BYTES == 65536, "spec F3.10 and a message name it");

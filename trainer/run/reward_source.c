@@ -1,5 +1,5 @@
 /* Finds out before a run what would stop its first rollout (spec F3.10, F4.10). */
-#define _GNU_SOURCE /* posix_spawn_file_actions_addchdir_np */
+#define _GNU_SOURCE /* posix_spawn_file_actions_addchdir_np, environ */
 #include "reward_source.h"
 
 #include "reward_answers.h"
@@ -12,8 +12,6 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-extern char **environ;
 
 /* The first word of a command that consists of this one program and what it is given: then sh runs
  * the program, or fails. Of lists, pipes, assignments and quotes nothing is said: 0. */

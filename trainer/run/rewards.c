@@ -3,6 +3,7 @@
 #include "reward_program.h"
 #include "run_state.h"
 
+#include "kernels/core/verify.h"
 #include "kernels/support/cli.h"
 
 #include <inttypes.h>
@@ -213,6 +214,7 @@ static sl_status ask(requests *all, sl_run_state *run, const sl_rollout *r, sl_e
 /* spec F3.10 */
 static sl_status command_rewards(sl_run_state *run, const sl_rollout *r, uint64_t *timed_out,
                                  sl_error *err) {
+  SL_VERIFY(r->n > 0);
   requests all = {.answer = calloc(r->n, sizeof *all.answer),
                   .ask = calloc(r->n, sizeof *all.ask),
                   .sequence = calloc(r->n, sizeof *all.sequence),

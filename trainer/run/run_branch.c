@@ -97,7 +97,7 @@ static sl_status copy_one(const char *run, const char *name, unsigned long n, sl
 static sl_status copy_files(const char *from, const char *to, sl_error *err) {
   DIR *dir = opendir(from);
   sl_status status = dir ? SL_OK : sl_fail_open(err, from);
-  for (struct dirent *e; !status && (e = readdir(dir));) {
+  for (struct dirent *e; dir && !status && (e = readdir(dir));) {
     if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0) continue;
     char *path = sl_path_join(from, e->d_name), *copy = sl_path_join(to, e->d_name);
     status = path && copy ? copy_file(path, copy, err) : sl_fail(err, SL_ERR_MEMORY, NO_PATH);

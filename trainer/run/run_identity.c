@@ -22,7 +22,7 @@ sl_status sl_identity_set(sl_run_identity *identity, sl_config_key key, const ch
   if (!copy) return sl_fail(err, SL_ERR_MEMORY, "no memory for a run's identity");
   free(identity->value[key]);
   identity->value[key] = copy;
-  return SL_OK;
+  return SL_OK; /* NOLINT(clang-analyzer-unix.Malloc): it loses a place in an array */
 }
 
 /* The shape of a fresh model, which a run that starts from a folder does not have. */

@@ -249,16 +249,15 @@ static sl_status walk_phases(walk *w, sl_error *err) {
 static void name_place(const walk *w, char *out, size_t size) {
   const sl_run_state *run = w->t;
   const int warm = run->phase == SL_PHASE_SFT;
-  const unsigned long long finished = warm ? run->sft_step : run->rl_step,
-                           updates =
-                               (unsigned long long)(run->config.rl.updates * run->config.rl.epochs);
+  const unsigned long long finished = warm ? run->sft_step : run->rl_step;
+  const long updates = run->config.rl.updates * run->config.rl.epochs;
   const int before = !w->in_step && finished == 0;
   int n = snprintf(out, size, "%s, %sstep %llu", warm ? "warm start" : "RL",
                    before ? "before " : "", finished + (w->in_step || before));
   if (w->in_step && run->update && warm)
     snprintf(out + n, size - (size_t)n, ", update %llu", finished + 1);
   else if (w->in_step && run->update)
-    snprintf(out + n, size - (size_t)n, ", update %llu of %llu", (unsigned long long)run->update,
+    snprintf(out + n, size - (size_t)n, ", update %llu of %ld", (unsigned long long)run->update,
              updates);
 }
 

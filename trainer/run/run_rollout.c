@@ -56,6 +56,7 @@ static void count_round(const sl_run_state *run, const sl_rollout *r, sl_step_re
 
 /* Sums become means; all of the rollout's sequences count, kept or not. */
 static void finish_counts(const sl_run_state *run, sl_step_report *report) {
+  const size_t groups = report->sampled / group_of(run);
   const double n = (double)report->sampled, mean = report->reward_mean / n;
   double squares = 0.0;
   for (size_t q = 0; q < report->sampled; q++)
@@ -66,7 +67,7 @@ static void finish_counts(const sl_run_state *run, sl_step_report *report) {
   for (int k = 0; k < SL_COMPONENT_COUNT; k++) report->component_mean[k] /= n;
   report->length_mean /= n;
   report->truncated /= n;
-  report->zero_variance = (double)report->flat_groups / (double)(report->sampled / group_of(run));
+  report->zero_variance = (double)report->flat_groups / (double)groups;
 }
 
 /* One round: sampled, scored, counted. */

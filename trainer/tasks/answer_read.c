@@ -148,7 +148,7 @@ static name read_name(sl_reader *r) {
   const char *at = r->at, *end;
   at += *at == '\\';
   for (end = at; is_letter(*end);) end++;
-  if (end == at || (at == r->at && end - at > 1)) return (name){NULL, 0};
+  if (end == at || (at == r->at && end - at > 1)) return (name){"", 0};
   const name found = {r->at, (size_t)(end - r->at)};
   while (*end == ' ') end++;
   if (*end == '=')
@@ -156,7 +156,7 @@ static name read_name(sl_reader *r) {
   else if (strncmp(end, "\\in", 3) == 0 && !is_letter(end[3]))
     end += 3;
   else
-    return (name){NULL, 0};
+    return (name){"", 0};
   r->at = end;
   return found;
 }
@@ -200,7 +200,7 @@ static int read_group(sl_reader *r, sl_answer_value *v, name *first) {
 
 /* Groups up to the end, or that of the set. */
 static int read_groups(sl_reader *r, sl_answer_value *v, int in_set) {
-  name first = {NULL, 0};
+  name first = {"", 0};
   separator before = END;
   for (;;) {
     if (!read_group(r, v, &first)) return 0;

@@ -1,6 +1,8 @@
 /* Sums of r sqrt(n) pi^k in normal form (spec F3.13). */
 #include "rational.h"
 
+#include "kernels/core/verify.h"
+
 #include <string.h>
 
 #define ROOT_COST 20 /* 10^4 divisions at most */
@@ -81,7 +83,9 @@ static uint64_t gcd(uint64_t a, uint64_t b) {
  * normal form. */
 static int multiply_terms(sl_number_term *out, const sl_number_term *a, const sl_number_term *b,
                           int *left) {
+  SL_VERIFY(a->root > 0 && b->root > 0);
   const uint64_t g = gcd(a->root, b->root), x = a->root / g, y = b->root / g;
+  SL_VERIFY(y > 0);
   const sl_rational factor = sl_rational_of(g, 1);
   sl_number_term made = {.pi = a->pi + b->pi};
   if (x > SL_ROOT_MAX / y || made.pi > SL_PI_MAX || made.pi < -SL_PI_MAX ||

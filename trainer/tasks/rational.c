@@ -2,6 +2,8 @@
  * limbs, and pairs that fit 64 bits take the processor's own operations. */
 #include "rational.h"
 
+#include "kernels/core/verify.h"
+
 #include <string.h>
 
 static sl_natural natural_of(uint64_t x) {
@@ -102,6 +104,7 @@ static sl_natural gcd(sl_natural a, sl_natural b) {
 /* a / b, which leaves no rest: bit by bit from the top. */
 static sl_natural divide_exactly(const sl_natural *a, const sl_natural *b) {
   sl_natural quotient = {.n = a->n}, rest = {.n = 0};
+  SL_VERIFY(b->n > 2 || small(b) > 0);
   if (is_one(b)) return *a;
   if (a->n <= 2 && b->n <= 2) return natural_of(small(a) / small(b));
   for (size_t i = 32 * a->n; i-- > 0;) {

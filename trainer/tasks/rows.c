@@ -94,7 +94,7 @@ static const char *find_mark(const char *text) {
 
 static sl_status read_gsm8k(sl_row *row, const sl_row_reader *r, const sl_json *line,
                             sl_error *err) {
-  const char *text, *begin;
+  const char *text = "", *begin;
   size_t n;
   sl_status status = text_at(line, r->answer_key, "task.answer_key", &text, err);
   if (status) return status;
@@ -118,7 +118,7 @@ static sl_status answer_at(const char **out, const sl_row_reader *r, const sl_js
   }
   if (!json_is_string(value))
     return sl_json_expected(line, r->answer_key, err, "a string or an integer", value);
-  const char *text;
+  const char *text = "";
   const sl_status status = text_at(line, r->answer_key, "task.answer_key", &text, err);
   return status ? status : keep(out, r->pool, text, strlen(text), err);
 }

@@ -119,8 +119,10 @@ static error_t parse(int key, char *arg, struct argp_state *state) {
       o->what = find_bench(arg, state);
       return 0;
     case ARGP_KEY_END:
-      if (!o->what) argp_error(state, "what to measure is missing");
-      check_places(o, state);
+      if (o->what)
+        check_places(o, state);
+      else
+        argp_error(state, "what to measure is missing");
       return 0;
     default:
       return ARGP_ERR_UNKNOWN;

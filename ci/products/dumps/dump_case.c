@@ -158,7 +158,10 @@ static sl_status group_by_rows(sl_dump_case *d, const sl_tensor_view *reward, sl
   const size_t n = reward->count, size = reward->shape[reward->rank - 1];
   d->input[1] = malloc(n * sizeof(double) + 1);
   if (!d->input[1]) return sl_fail(err, SL_ERR_MEMORY, "no memory for group");
-  for (size_t i = 0; i < n; i++) d->input[1][i] = (double)(i / size);
+  for (size_t i = 0; i < n; i++) {
+    const size_t row = i / size;
+    d->input[1][i] = (double)row;
+  }
   d->c.in[1] = d->input[1];
   d->given[1] = SL_TENSOR_I64;
   return SL_OK;
@@ -274,7 +277,7 @@ static sl_status take_types(sl_dump_case *d, const sl_dump *dump, sl_error *err)
 static sl_status read_all(sl_dump_case *d, sl_dump *dump, int with_outputs, sl_error *err) {
   const sl_op *op = d->c.op;
   sl_size_sources from = {NULL};
-  found in[SL_OP_INPUTS];
+  found in[SL_OP_INPUTS] = {{.tensor = NULL}};
   for (size_t i = 0; i < sl_op_inputs(op); i++) {
     SL_TRY(find(&in[i], dump, op, &op->in[i], op == &sl_op_advantages && i == 1, err));
     SL_TRY(take_sizes(&d->c, from, &in[i], dump, err));

@@ -4,6 +4,7 @@
 #include "ci/products/equiv/problem.h"
 #include "ci/products/judge/lost_digits.h"
 #include "ci/products/judge/op_problem.h"
+#include "kernels/core/verify.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -37,6 +38,7 @@ static void mark_edges(unsigned char *mark, size_t count, const sl_op_case *c,
   for (const char *axis = tensor->shape; *axis; axis++) {
     const size_t size = *axis <= '9' ? (size_t)(*axis - '0') : sl_op_size(c, *axis),
                  stride = after / size, most = c->op->reads_all && share ? 1 : share;
+    SL_VERIFY(stride > 0);
     mark_slice(mark, 0, count / size, size, stride, most);
     mark_slice(mark, (size - 1) * stride, count / size, size, stride, most);
     after = stride;
@@ -88,7 +90,7 @@ static void mark_sample(unsigned char *mark, sl_dump_sample *s, const sl_dump_ou
 }
 
 static int sample_room(sl_dump_sample *s) {
-  s->at = malloc(s->n * sizeof *s->at + 1);
+  s->at = calloc(s->n + 1, sizeof *s->at);
   s->balls = malloc(s->n * sizeof *s->balls + 1);
   s->got = malloc(s->n * sizeof *s->got + 1);
   s->right = malloc(s->n * sizeof *s->right + 1);

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -44,14 +45,14 @@ typedef struct {
 static told *from_child; /* for the signal handler */
 
 static size_t resident_pages(pid_t pid) {
-  char path[64];
-  size_t all, resident = 0;
+  char path[64], line[128], *end = line;
   snprintf(path, sizeof path, "/proc/%d/statm", (int)pid);
   FILE *in = fopen(path, "r");
   if (!in) return 0;
-  if (fscanf(in, "%zu %zu", &all, &resident) != 2) resident = 0;
+  const int some = fgets(line, sizeof line, in) != NULL;
   fclose(in);
-  return resident;
+  if (some) strtoull(line, &end, 10); /* all of them */
+  return some ? strtoull(end, NULL, 10) : 0;
 }
 
 /* Notes the address; the instruction then fails again, with the signal's own effect. */
@@ -159,15 +160,14 @@ static size_t taken(size_t resident, const told *t) {
 /* Processes in sessions of their own that the kernel has left: they have become children of this
  * one, which has no others. Each that is ended may leave some: a thousand at most. */
 static void end_orphans(void) {
-  char path[64];
+  char path[64], list[32]; /* of the first one */
   for (int i = 0; i < 1000; i++) {
-    long child = 0;
     snprintf(path, sizeof path, "/proc/self/task/%d/children", (int)getpid());
     FILE *in = fopen(path, "r");
     if (!in) return;
-    const int some = fscanf(in, "%ld", &child) == 1;
+    const long child = fgets(list, sizeof list, in) ? strtol(list, NULL, 10) : 0;
     fclose(in);
-    if (!some) return;
+    if (child <= 0) return;
     kill((pid_t)child, SIGKILL);
     waitpid((pid_t)child, NULL, 0);
   }

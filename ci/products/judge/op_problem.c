@@ -5,6 +5,8 @@
 #include "exact_problem.h"
 #include "rule_inputs.h"
 
+#include "kernels/core/verify.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -261,6 +263,7 @@ static void mask(sl_op_problem *p) {
     if (op->in[i].kind != SL_TENSOR_LOGIT) continue;
     const size_t rows = sl_op_size(&p->c, 't'), n = p->count[i] / rows;
     for (size_t row = 0; row < rows; row++) {
+      SL_VERIFY(p->input[i]);
       p->input[i][row * n] = 1.0;
       if (p->input[1]) p->input[i][row * n + (size_t)p->input[1][row]] = 1.0;
     }

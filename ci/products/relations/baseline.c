@@ -21,21 +21,24 @@ static sl_status add_row(sl_baseline *b, const sl_baseline_row *row) {
   return SL_OK;
 }
 
-static sl_status read_generator(const char *path, const char *line, sl_error *err) {
-  int generator, end = 0;
-  if (sscanf(line, HEAD "%d\n%n", &generator, &end) != 1 || !end)
-    return sl_fail(err, SL_ERR_INPUT, "%s:1: no baseline: expected '" HEAD "N'", path);
-  if (generator == SL_EQUIV_GENERATOR) return SL_OK;
-  return sl_fail(err, SL_ERR_INPUT,
-                 "%s:1: made by generator %d; this one is %d and makes other problems", path,
-                 generator, SL_EQUIV_GENERATOR);
-}
-
 /* A number by its digits; 0 where it is beyond 64 bits. */
 static int read_number(uint64_t *n, const char *digits) {
   errno = 0;
   *n = strtoull(digits, NULL, 10);
   return errno == 0;
+}
+
+static sl_status read_generator(const char *path, const char *line, sl_error *err) {
+  char digits[24];
+  uint64_t generator;
+  int end = 0;
+  if (sscanf(line, HEAD "%20[0-9]\n%n", digits, &end) != 1 || !end ||
+      !read_number(&generator, digits))
+    return sl_fail(err, SL_ERR_INPUT, "%s:1: no baseline: expected '" HEAD "N'", path);
+  if (generator == SL_EQUIV_GENERATOR) return SL_OK;
+  return sl_fail(err, SL_ERR_INPUT,
+                 "%s:1: made by generator %" PRIu64 "; this one is %d and makes other problems",
+                 path, generator, SL_EQUIV_GENERATOR);
 }
 
 static sl_status read_head(sl_baseline *b, const char *path, const char *line, sl_error *err) {
@@ -70,10 +73,13 @@ static int is_there(const sl_baseline *b, const sl_baseline_row *row) {
 static sl_status read_row(sl_baseline *b, const char *path, size_t number, const char *line,
                           sl_error *err) {
   sl_baseline_row row;
+  char ulps[32], *rest = ulps;
   int end = 0;
-  const int fields = sscanf(line, "%31s %47s %15s %lg ulps; shape%n", row.kernel, row.backend,
-                            row.outcome, &row.ulps, &end);
-  if (fields != 4 || !end || !strchr(line, '\n') || !is_outcome(row.outcome) || !(row.ulps >= 0.0))
+  const int fields = sscanf(line, "%31s %47s %15s %31s ulps; shape%n", row.kernel, row.backend,
+                            row.outcome, ulps, &end);
+  if (fields == 4) row.ulps = strtod(ulps, &rest);
+  if (fields != 4 || !end || rest == ulps || *rest || !strchr(line, '\n') ||
+      !is_outcome(row.outcome) || !(row.ulps >= 0.0))
     return sl_fail(err, SL_ERR_INPUT, "%s:%zu: expected 'KERNEL BACKEND OUTCOME X ulps; shape ...'",
                    path, number);
   if (is_there(b, &row))

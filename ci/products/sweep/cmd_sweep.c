@@ -235,7 +235,7 @@ int sl_cmd_sweep(int argc, char **argv) {
   sl_argp_parse(&parser, argc, argv, &o);
   sl_error err;
   const sl_function_map *maps = NULL;
-  sl_sweep_vectors recorded;
+  sl_sweep_vectors recorded, *check = NULL;
   sl_status status = SL_OK;
   if (strcmp(o.name, "all") != 0 && sl_sweep_function(o.name) == SL_FUNCTION_COUNT)
     status = fail_function(o.name, &err);
@@ -253,8 +253,8 @@ int sl_cmd_sweep(int argc, char **argv) {
                      "no --json, --vectors, "
                      "--digest-only or --isa");
   else if (o.check)
-    status = sl_sweep_vectors_read(&recorded, o.check, &err);
+    status = sl_sweep_vectors_read(check = &recorded, o.check, &err);
   if (status == SL_OK) status = choose_maps(&maps, o.isa, &err);
   if (status) return sl_cli_fail("sluice sweep", &err);
-  return run_all(&o, maps, o.check ? &recorded : NULL);
+  return run_all(&o, maps, check);
 }

@@ -73,6 +73,7 @@ static void set_up(void) {
 TestSuite(simt_words, .init = set_up, .fini = scratch_remove);
 
 static sl_run_state *begin(const char *backend) {
+  static const char command[] = "reward.command=exec python3 " SLUICE_EVEN_IDS;
   static char folder[600], train[600];
   snprintf(folder, sizeof folder, "model.folder=%s", scratch_path("model"));
   snprintf(train, sizeof train, "task.train=%s", scratch_path("train.jsonl"));
@@ -90,7 +91,7 @@ static sl_run_state *begin(const char *backend) {
                                "rl.max_new_tokens=6",
                                "reward.answer_in=completion",
                                "reward.weights.command=1",
-                               "reward.command=exec python3 " SLUICE_EVEN_IDS,
+                               command,
                                NULL};
   sl_run_state *run = tiny_trainer(extra);
   cr_assert_not_null(run);

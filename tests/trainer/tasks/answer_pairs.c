@@ -5,6 +5,7 @@
 #include <sluice/random.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct {
@@ -40,6 +41,7 @@ static int is_decimal(long q, int *places) {
 
 /* p/q, q > 0, in one of several ways. */
 static void spell(char *out, draws *d, long p, long q) {
+  if (q < 1) abort();
   const char *sign = p < 0 ? "-" : "";
   const long n = p < 0 ? -p : p, k = draw(d, 1, 5), g = gcd(n, q) ? gcd(n, q) : 1;
   int places;
