@@ -9,7 +9,7 @@ import sluice.torch as sluice_torch
 import torch
 from sluice import _applied
 from sluice.torch import gated_loss
-from test_torch import ERF, same, small, tensors, way  # noqa: F401  pylint: disable=unused-import
+from torch_cases import ERF, same, tensors
 
 USES = {  # each is the first thing that is done with metrics, and gives a dict
     "values": lambda m: dict(zip(m, m.values())), "items": lambda m: {k: v for k, v in m.items()},
