@@ -31,7 +31,7 @@ double sl_source_unit(sl_source *s) {
 }
 
 static sl_context *context(const char *backend, sl_isa isa, int threads) {
-  const sl_context_options options = {backend, isa, threads};
+  const sl_context_options options = {.backend = backend, .isa = isa, .threads = threads};
   sl_context *ctx = NULL;
   sl_error err;
   const sl_status status = sl_context_create(&ctx, &options, &err);

@@ -314,7 +314,7 @@ static void compare(problem *p, const float *got, choices *c) {
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
   static sl_context *ctx;
-  const sl_context_options options = {"cpu", SL_ISA_BEST, 1};
+  const sl_context_options options = {.backend = "cpu", .threads = 1};
   sl_error err;
   if (!ctx && sl_context_create(&ctx, &options, &err) != SL_OK) abort();
   choices c = {data, size};

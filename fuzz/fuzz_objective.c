@@ -119,7 +119,7 @@ static int make(problem *p, choices *c) {
 }
 
 static sl_context *context(const char *backend) {
-  const sl_context_options options = {backend, SL_ISA_BEST, 1};
+  const sl_context_options options = {.backend = backend, .threads = 1};
   sl_context *ctx;
   sl_error err;
   if (sl_context_create(&ctx, &options, &err) != SL_OK) abort();

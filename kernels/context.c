@@ -41,14 +41,15 @@ void sl_backend_add(const sl_backend *backend) {
   if (i < BACKENDS_MAX) added[i] = backend;
 }
 
-static sl_status choose_added(sl_context *ctx, const char *name, sl_error *err) {
+static sl_status choose_added(sl_context *ctx, const sl_context_options *options, sl_error *err) {
+  const char *name = options->backend;
   char known[160] = "plain, cpu", meant[SL_MEANT];
   sl_nearest nearest = {.word = name, .length = strlen(name)};
   sl_nearest_offer(&nearest, "plain"), sl_nearest_offer(&nearest, "cpu");
   for (size_t i = 0; i < BACKENDS_MAX && added[i]; i++) {
     if (strcmp(name, added[i]->name) == 0) {
       ctx->backend = added[i]->name, ctx->own = added[i];
-      return added[i]->open(ctx, err);
+      return added[i]->open(ctx, options, err);
     }
     const size_t used = strlen(known);
     snprintf(known + used, sizeof known - used, ", %s", added[i]->name);
@@ -68,7 +69,22 @@ static sl_status choose_backend(sl_context *ctx, const sl_context_options *optio
     return SL_OK;
   }
   if (strcmp(options->backend, "cpu") == 0) return sl_cpu_open(ctx, options->isa, err);
-  return choose_added(ctx, options->backend, err);
+  return choose_added(ctx, options, err);
+}
+
+/* The backend and its threads; what fails leaves nothing behind. */
+static sl_status open_context(sl_context *ctx, const sl_context_options *options, sl_error *err) {
+  SL_TRY(choose_backend(ctx, options, err));
+  sl_status status = SL_OK;
+  if (sl_context_on_device(ctx))
+    ctx->threads = 1; /* its kernels run elsewhere */
+  else if (options->device || options->stream)
+    status = sl_fail(err, SL_ERR_USAGE,
+                     "the backend '%s' computes on the host: it takes no device and no stream",
+                     options->backend);
+  if (!status) status = sl_team_create(&ctx->team, ctx->threads, err);
+  if (status && ctx->own) ctx->own->close(ctx);
+  return status;
 }
 
 sl_status sl_context_create(sl_context **out, const sl_context_options *options, sl_error *err) {
@@ -82,12 +98,7 @@ sl_status sl_context_create(sl_context **out, const sl_context_options *options,
   ctx->memory = &sl_host_memory;
   ctx->threads = options->threads ? options->threads : sl_processors();
   ctx->l2_bytes = sl_l2_bytes();
-  sl_status status = choose_backend(ctx, options, err);
-  if (sl_context_on_device(ctx)) ctx->threads = 1; /* its kernels run elsewhere */
-  if (!status) {
-    status = sl_team_create(&ctx->team, ctx->threads, err);
-    if (status && ctx->own) ctx->own->close(ctx);
-  }
+  const sl_status status = open_context(ctx, options, err);
   if (status) {
     free(ctx);
     return status;

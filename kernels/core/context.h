@@ -34,7 +34,7 @@ extern const sl_memory sl_host_memory;
  * nothing behind. */
 struct sl_backend {
   const char *name;
-  sl_status (*open)(sl_context *ctx, sl_error *err);
+  sl_status (*open)(sl_context *ctx, const sl_context_options *options, sl_error *err);
   void (*close)(sl_context *ctx);
 };
 

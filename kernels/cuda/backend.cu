@@ -26,7 +26,7 @@ static void fill_table(sl_kernel_table *table) {
   table->name = absent<SL_KERNEL_##name>;
 #include <sluice/kernels.def>
 #undef SL_KERNEL
-#define SL_CUDA_KERNEL(name) table->name = SL_DEVICE_NAME(name);
+#define SL_CUDA_KERNEL(name) table->name = device_call<SL_DEVICE_NAME(name)>;
 #include "cuda.def"
 #undef SL_CUDA_KERNEL
   table->linear_pack_bytes = absent_pack;
@@ -35,8 +35,11 @@ static void fill_table(sl_kernel_table *table) {
 static void device_close(sl_context *ctx) {
   sl_device *device = ctx->device;
   if (!device) return;
+  const device_scope scope(device->number);
   sl_device_forget_graphs(ctx);
-  if (device->stream)
+  if (device->lent)
+    cudaStreamSynchronize(device->stream);
+  else if (device->stream)
     cudaStreamDestroy(
         device->stream); /* in the simulator it waits; cudaFree below waits on a device */
   cudaFree(device->workspace), cudaFree(device->faults), cudaFree(device->seq),
@@ -48,37 +51,52 @@ static void device_close(sl_context *ctx) {
 }
 
 #ifdef SL_SIMT
-static sl_status find_device(sl_error *err) {
+static sl_status reserve(sl_error *err) {
   unsigned gib;
   if (sl_simulation_reserve(&gib)) return SL_OK;
   return sl_fail(err, SL_ERR_UNAVAILABLE,
                  "the simulator reserves %u GiB of address space, and gets less (ulimit -v)", gib);
 }
+static sl_status check_device(int, sl_error *) { return SL_OK; }
+static const char *obstacle(cudaError_t error) { return cudaGetErrorString(error); }
 #else
-/* cudaSetDevice makes the device's context; an obstacle to that is reported here. */
-static sl_status find_device(sl_error *err) {
-  int n = 0, major = 0;
-  cudaError_t error = cudaGetDeviceCount(&n);
-  if (error == cudaSuccess && n > 0) error = cudaSetDevice(0);
-  if (error != cudaSuccess || n == 0) {
-    cudaGetLastError();
-    return sl_fail(
-        err, SL_ERR_UNAVAILABLE, "no CUDA device: %s",
-        error == cudaSuccess ? "the driver lists none"
-        : error == cudaErrorInsufficientDriver
-            ? "there is no driver, or one that is older than this build's runtime"
-        : error == cudaErrorDevicesUnavailable
-            ? "device 0 is in use by a process that has it alone, or its compute mode forbids it"
-        : error == cudaErrorMemoryAllocation ? "the memory of device 0 is full"
-                                             : cudaGetErrorString(error));
-  }
-  if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, 0) != cudaSuccess ||
-      major < 8)
-    return sl_fail(err, SL_ERR_UNAVAILABLE,
-                   "the CUDA device has compute capability %d.x; this build needs 8.0", major);
-  return SL_OK;
+static sl_status reserve(sl_error *) { return SL_OK; }
+
+static sl_status check_device(int number, sl_error *err) {
+  int major = 0;
+  if (cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, number) == cudaSuccess &&
+      major >= 8)
+    return SL_OK;
+  return sl_fail(err, SL_ERR_UNAVAILABLE,
+                 "CUDA device %d has compute capability %d.x; this build needs 8.0", number, major);
+}
+
+static const char *obstacle(cudaError_t error) {
+  return error == cudaErrorInsufficientDriver
+             ? "there is no driver, or one that is older than this build's runtime"
+         : error == cudaErrorDevicesUnavailable
+             ? "a process has it alone, or its compute mode forbids its use"
+         : error == cudaErrorMemoryAllocation ? "its memory is full"
+                                              : cudaGetErrorString(error);
 }
 #endif
+
+/* cudaSetDevice makes the device's context; an obstacle to that is reported here. */
+static sl_status find_device(int number, sl_error *err) {
+  SL_TRY(reserve(err));
+  int n = 0;
+  cudaError_t error = cudaGetDeviceCount(&n);
+  const bool known = error == cudaSuccess && number >= 0 && number < n;
+  if (error == cudaSuccess && !known)
+    return sl_fail(err, SL_ERR_UNAVAILABLE, "no CUDA device %d: the driver lists %d", number, n);
+  if (known) {
+    const device_scope scope(number);
+    error = cudaSetDevice(number);
+  }
+  if (error == cudaSuccess) return check_device(number, err);
+  cudaGetLastError();
+  return sl_fail(err, SL_ERR_UNAVAILABLE, "no CUDA device %d: %s", number, obstacle(error));
+}
 
 /* The first launch: it fails here if the build has no code for this device. */
 static __global__ void clear_faults_kernel(unsigned long long *faults) {
@@ -101,24 +119,39 @@ static sl_status make_faults(sl_context *ctx) {
   return checked(ctx, "first launch", cudaGetLastError());
 }
 
-static sl_status device_open(sl_context *ctx, sl_error *err) {
-  SL_TRY(find_device(err));
+/* A stream that is lent is asked before anything is done that its capture would notice. */
+static sl_status take_stream(sl_context *ctx, void *stream) {
+  sl_device *device = ctx->device;
+  if (!stream) return checked(ctx, "stream", cudaStreamCreate(&device->stream));
+  device->stream = static_cast<cudaStream_t>(stream), device->lent = true;
+  const sl_status status = sl_device_enter(ctx);
+  if (status) device->stream = nullptr, device->lent = false;
+  return status;
+}
+
+static sl_status device_open(sl_context *ctx, const sl_context_options *options, sl_error *err) {
+  const int number = options->device;
+  SL_TRY(find_device(number, err));
+  const device_scope scope(number);
   ctx->device = static_cast<sl_device *>(calloc(1, sizeof *ctx->device));
   if (!ctx->device) return sl_fail(err, SL_ERR_MEMORY, "no memory for a context");
   sl_device *device = ctx->device;
-  sl_status status =
-      checked(ctx, "device",
-              cudaDeviceGetAttribute(&device->processors, cudaDevAttrMultiProcessorCount, 0));
-  if (!status) status = checked(ctx, "stream", cudaStreamCreate(&device->stream));
+  device->number = number;
+  sl_status status = take_stream(ctx, options->stream);
+  if (!status)
+    status = checked(
+        ctx, "device",
+        cudaDeviceGetAttribute(&device->processors, cudaDevAttrMultiProcessorCount, number));
   if (!status) status = make_faults(ctx);
   if (status) {
     device_close(ctx);
-    if (status == SL_ERR_INPUT) return sl_fail(err, status, "%s", ctx->error.message);
+    if (status == SL_ERR_INPUT || status == SL_ERR_USAGE)
+      return sl_fail(err, status, "%s", ctx->error.message);
     return sl_fail(err, status == SL_ERR_MEMORY ? status : SL_ERR_UNAVAILABLE,
                    "the CUDA device: %s", ctx->error.message);
   }
   ctx->memory = &sl_device_memory;
-  ctx->repeat = sl_device_repeat;
+  ctx->repeat = device_call<sl_device_repeat>;
   fill_table(&ctx->table);
   return SL_OK;
 }
@@ -134,12 +167,14 @@ extern "C" const sl_backend *sl_simt_backend(void) {
 }
 
 /* The same host side; launches run the PTX that nvcc made of the kernels. */
-static sl_status ptx_open(sl_context *ctx, sl_error *err) {
+static sl_status ptx_open(sl_context *ctx, const sl_context_options *options, sl_error *err) {
   int absent;
+  if (options->stream)
+    return sl_fail(err, SL_ERR_USAGE, "the backend ptx runs in streams of its own alone");
   const char *lacks = sl_ptx_lacks(&absent);
   if (lacks) return sl_fail(err, absent ? SL_ERR_UNAVAILABLE : SL_ERR_INPUT, "%s", lacks);
   simt::streams_run(&simt::ptx::runner);
-  const sl_status status = device_open(ctx, err);
+  const sl_status status = device_open(ctx, options, err);
   simt::streams_run(nullptr);
   return status;
 }

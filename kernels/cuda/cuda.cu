@@ -25,6 +25,20 @@ sl_status sl_device_fail(sl_context *ctx, const char *what, cudaError_t error) {
   return sl_fail(&ctx->error, status, "%s: %s", what, cudaGetErrorString(error));
 }
 
+sl_status sl_device_enter(sl_context *ctx) {
+  const sl_device *device = ctx->device;
+  if (!device->lent || device->recording) return SL_OK;
+  cudaStreamCaptureStatus capture = cudaStreamCaptureStatusNone;
+  const cudaError_t error = cudaStreamIsCapturing(device->stream, &capture);
+  if (error == cudaSuccess && capture == cudaStreamCaptureStatusNone) return SL_OK;
+  if (error != cudaSuccess && error != cudaErrorStreamCaptureImplicit)
+    return sl_device_fail(ctx, "stream", error);
+  cudaGetLastError();
+  return sl_fail(&ctx->error, SL_ERR_USAGE,
+                 "the stream is being captured into a graph: data are checked by a wait, which a "
+                 "graph cannot hold; make this call outside the capture (spec N1.10)");
+}
+
 void *sl_device_workspace(sl_context *ctx, size_t bytes) {
   sl_device *device = ctx->device;
   SL_VERIFY(ctx->workspace_used == 0); /* one take a kernel call */
@@ -217,6 +231,7 @@ static sl_status device_allocate(sl_context *ctx, void **out, size_t bytes) {
 }
 
 static void device_release(sl_context *ctx, void *memory) {
+  const device_scope scope(ctx->device->number);
   if (!sl_device_forget_graphs(ctx)) cudaFree(memory);
 }
 
@@ -236,6 +251,7 @@ static sl_status device_zero(sl_context *ctx, void *to, size_t bytes) {
   return checked(ctx, "zero", cudaMemsetAsync(to, 0, bytes, ctx->device->stream));
 }
 
-const sl_memory sl_device_memory = {device_allocate,   device_release, upload,
-                                    device_read,       device_copy,    device_zero,
-                                    device_synchronize};
+const sl_memory sl_device_memory = {
+    device_call<device_allocate>,   device_release,           device_call<upload>,
+    device_call<device_read>,       device_call<device_copy>, device_call<device_zero>,
+    device_call<device_synchronize>};

@@ -20,6 +20,7 @@ size_t SL_DEVICE_NAME(linear_pack_bytes)(size_t n, size_t k, sl_pack_kind kind);
 #define sl_device_offsets SL_DEVICE_NAME(device_offsets)
 #define sl_device_status SL_DEVICE_NAME(device_status)
 #define sl_device_fail SL_DEVICE_NAME(device_fail)
+#define sl_device_enter SL_DEVICE_NAME(device_enter)
 #define sl_device_memory SL_DEVICE_NAME(device_memory)
 #define sl_device_repeat SL_DEVICE_NAME(device_repeat)
 #define sl_device_forget_graphs SL_DEVICE_NAME(device_forget_graphs)
@@ -46,7 +47,9 @@ struct device_graph {
 constexpr size_t device_graphs_max = 64;
 
 struct sl_device {
+  int number; /* as CUDA counts */
   cudaStream_t stream;
+  bool lent; /* the stream is the caller's (spec N1.10) */
   /* Multiprocessors: a launcher may use their number, and it cannot affect a result (spec N1.4). */
   int processors;
   /* Launchers take their smallest instantiation, which the simulator runs faster. */
@@ -87,6 +90,10 @@ sl_status sl_device_status(sl_context *ctx, const char *kernel);
 /* The context's error for what the runtime said. */
 sl_status sl_device_fail(sl_context *ctx, const char *what, cudaError_t error);
 
+/* Whether a call may be made now: SL_ERR_USAGE while the caller captures his stream (spec N1.10).
+ */
+sl_status sl_device_enter(sl_context *ctx);
+
 /* The context's `repeat` (kernels/core/context.h). */
 sl_status sl_device_repeat(sl_context *ctx, const sl_repeat_key *key, sl_repeated_calls *calls,
                            void *arg);
@@ -111,6 +118,39 @@ constexpr size_t staging_bytes = static_cast<size_t>(1) << 20;
 static inline sl_status checked(sl_context *ctx, const char *what, cudaError_t error) {
   return error == cudaSuccess ? SL_OK : sl_device_fail(ctx, what, error);
 }
+
+/* While it lives the thread's current device is the given one, after that again what it was. */
+class device_scope {
+ public:
+  explicit device_scope(int number) : changed_(false), before_(number) {
+    changed_ = cudaGetDevice(&before_) == cudaSuccess && before_ != number &&
+               cudaSetDevice(number) == cudaSuccess;
+  }
+  ~device_scope() {
+    if (changed_) cudaSetDevice(before_);
+  }
+  device_scope(const device_scope &) = delete;
+  device_scope &operator=(const device_scope &) = delete;
+
+ private:
+  bool changed_;
+  int before_;
+};
+
+/* What the tables of a context hold of a function of this backend: it runs on the context's device,
+ * and only where it may. */
+template <auto Function, typename... Args>
+static sl_status call_on_device(sl_context *ctx, Args... args) {
+  const device_scope scope(ctx->device->number);
+  SL_TRY(sl_device_enter(ctx));
+  return Function(ctx, args...);
+}
+template <auto Function, typename... Args>
+constexpr auto device_call_of(sl_status (*)(sl_context *, Args...)) {
+  return &call_on_device<Function, Args...>;
+}
+template <auto Function>
+constexpr auto device_call = device_call_of<Function>(Function);
 
 /* Records a fault; of several of one kind the lowest index is reported. */
 static __device__ __forceinline__ void leave_fault(unsigned long long *faults, sl_kernel_id kernel,

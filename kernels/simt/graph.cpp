@@ -11,6 +11,8 @@ struct graph_state {
   std::vector<std::function<void()>> operations;
 };
 
+size_t graph_operations(const graph_state *graph) { return graph->operations.size(); }
+
 }  // namespace simt
 
 using namespace simt;
@@ -30,6 +32,12 @@ cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph) {
   if (valid) *graph = new graph_state{std::move(capture->operations)};
   delete capture;
   return valid ? cudaSuccess : cudaErrorStreamCaptureInvalidated;
+}
+
+cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus *status) {
+  *status = capture_of(stream) ? cudaStreamCaptureStatusActive : cudaStreamCaptureStatusNone;
+  return is_default(stream) && some_stream_captures() ? cudaErrorStreamCaptureImplicit
+                                                      : cudaSuccess;
 }
 
 cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *out, cudaGraph_t graph,

@@ -32,6 +32,7 @@ struct operation {
 
 struct stream_state {
   uint32_t number = 0;
+  int device = 0;
   std::deque<operation> queue;
   history seen; /* what is ordered before whatever is enqueued next */
   const kernel_runner *runner = nullptr;
@@ -46,13 +47,11 @@ struct event_state {
 
 namespace {
 
-stream_state default_stream;
-std::vector<stream_state *> streams = {&default_stream};
-std::vector<uint32_t> stream_length = {0};
+stream_state default_streams[devices_count];
+std::vector<stream_state *> streams;
+std::vector<uint32_t> stream_length;
 history host_seen;
 std::vector<bool> finished(1);
-int multiprocessors = 1;
-std::map<const void *, size_t> shared_grants; /* dynamic bytes, by kernel */
 cudaError_t bad_call = cudaSuccess;
 const kernel_runner *next_runner;
 std::string no_function = "invalid device function"; /* what a runner said of it */
@@ -66,7 +65,21 @@ struct host_range {
 std::vector<host_range> pending_host;
 std::map<const unsigned char *, size_t> page_locked; /* bytes, by address */
 
-stream_state &stream_of(cudaStream_t s) { return s ? *s : default_stream; }
+stream_state &stream_of(cudaStream_t s) {
+  return is_default(s) ? default_streams[current_device] : *s;
+}
+
+/* One a device, and no other. */
+bool begin_streams() {
+  streams.clear(), stream_length.assign(devices_count, 0);
+  for (int d = 0; d < devices_count; d++) {
+    default_streams[d] = stream_state();
+    default_streams[d].number = static_cast<uint32_t>(d), default_streams[d].device = d;
+    streams.push_back(&default_streams[d]);
+  }
+  return true;
+}
+const bool streams_begun = begin_streams(); /* a program may do without begin() */
 
 bool ready_to_run(const stream_state &s) {
   return !s.queue.empty() &&
@@ -146,6 +159,14 @@ void run_again(cudaStream_t stream, const std::function<void()> &operation) {
   enqueue(stream, operation);
 }
 
+bool is_default(const stream_state *stream) { return !stream || stream == cudaStreamLegacy; }
+
+bool some_stream_captures() {
+  for (const stream_state *s : streams)
+    if (s->capture) return true;
+  return false;
+}
+
 cudaError_t refused_in_thread() {
   cudaError_t error = cudaSuccess;
   for (stream_state *s : streams)
@@ -161,27 +182,7 @@ cudaError_t refused_in_stream(cudaStream_t stream) {
 }
 
 cudaError_t refused_default_stream(cudaStream_t stream) {
-  return !stream && refused_in_thread() ? cudaErrorStreamCaptureImplicit : cudaSuccess;
-}
-
-bool grant_shared(const void *kernel, size_t bytes) {
-  if (!shared_granted(bytes)) return false;
-  shared_grants[kernel] = bytes;
-  return true;
-}
-
-/* What a device refuses of a launch. */
-static cudaError_t refused(const void *kernel, dim3 grid, dim3 block, size_t shared_bytes) {
-  const size_t threads = static_cast<size_t>(block.x) * block.y * block.z;
-  if (threads == 0 || threads > block_threads_max || block.z > 64)
-    return cudaErrorInvalidConfiguration;
-  if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.x > INT32_MAX || grid.y > 65535 ||
-      grid.z > 65535)
-    return cudaErrorInvalidConfiguration;
-  const auto grant = shared_grants.find(kernel);
-  return shared_bytes > (grant == shared_grants.end() ? shared_unasked : grant->second)
-             ? cudaErrorInvalidValue
-             : cudaSuccess;
+  return is_default(stream) && refused_in_thread() ? cudaErrorStreamCaptureImplicit : cudaSuccess;
 }
 
 void host_access(const void *p, size_t bytes, const void *place) {
@@ -198,7 +199,8 @@ void enqueue_launch(const char *kernel, const void *address, dim3 grid, dim3 blo
                     void (*destroy)(void *), void *captured, size_t bytes) {
   const std::shared_ptr<void> kept(captured, destroy); /* a graph runs it again */
   cudaError_t error = refused_default_stream(stream);
-  if (!error) error = refused(address, grid, block, shared_bytes);
+  if (!error && stream_of(stream).device != current_device) error = cudaErrorInvalidResourceHandle;
+  if (!error) error = refused_launch(address, grid, block, shared_bytes);
   if (error) {
     bad_call = error;
     return;
@@ -213,7 +215,7 @@ void enqueue_launch(const char *kernel, const void *address, dim3 grid, dim3 blo
 }
 
 void streams_run(const kernel_runner *runner) { next_runner = runner; }
-bool has_runner(const stream_state *stream) { return stream && stream->runner; }
+bool has_runner(stream_state *stream) { return stream_of(stream).runner; }
 
 void launch_packed(const char *kernel, const void *address, dim3 grid, dim3 block,
                    size_t shared_bytes, stream_state *stream, packed_arguments &&arguments) {
@@ -232,16 +234,12 @@ void mark_arena(stream_state *stream, void *p, size_t bytes, bool valid) {
 /* A new run: everything depends on the seed from here on. */
 void begin(uint64_t seed) {
   begin_state(seed);
-  streams = {&default_stream};
-  default_stream = stream_state();
-  stream_length = {0};
+  begin_streams();
   host_seen.clear(), pending_host.clear(), findings.clear();
   finished.assign(1, false);
-  multiprocessors = 1 + static_cast<int>(choice.below(
-                            choice.below(4) ? 4 : 132)); /* mostly few: problems are small */
+  draw_devices();
   switch_interval = 1 + choice.below(16);
   draw_shared_limit();
-  shared_grants.clear();
   bad_call = cudaSuccess, failure.clear();
   shadow_reset_all();
 }
@@ -253,12 +251,14 @@ using namespace simt;
 cudaError_t cudaMalloc(void **p, size_t bytes) {
   if (const cudaError_t error = refused_in_thread()) return error;
   *p = arena_allocate(bytes);
+  if (*p) note_allocation(*p, bytes);
   return *p ? cudaSuccess : cudaErrorMemoryAllocation;
 }
 
 cudaError_t cudaFree(void *p) {
   if (!p) return cudaSuccess;
   if (const cudaError_t error = cudaDeviceSynchronize()) return error;
+  forget_allocation(p);
   return arena_free(p) ? cudaSuccess : cudaErrorInvalidValue;
 }
 
@@ -308,6 +308,7 @@ cudaError_t cudaStreamCreate(cudaStream_t *stream) {
   *stream = new stream_state;
   (*stream)->runner = next_runner;
   (*stream)->number = static_cast<uint32_t>(stream_length.size());
+  (*stream)->device = current_device;
   stream_length.push_back(0);
   streams.push_back(*stream);
   return cudaSuccess;
@@ -376,23 +377,13 @@ cudaError_t cudaGetLastError() {
   return bad;
 }
 
-cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int) {
-  snprintf(p->name, sizeof p->name, "SIMT simulator");
-  p->multiProcessorCount = multiprocessors;
-  p->totalGlobalMem = size_t(8) << 30;
-  return cudaSuccess;
-}
-
-cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr, int) {
-  *value = multiprocessors;
-  return cudaSuccess;
-}
-
 const char *cudaGetErrorString(cudaError_t error) {
   return error == cudaSuccess                      ? "success"
          : error == cudaErrorMemoryAllocation      ? "out of memory"
          : error == cudaErrorInvalidConfiguration  ? "invalid configuration argument"
          : error == cudaErrorInvalidDeviceFunction ? no_function.c_str()
+         : error == cudaErrorInvalidDevice         ? "invalid device ordinal"
+         : error == cudaErrorInvalidResourceHandle ? "invalid resource handle"
          : error >= cudaErrorIllegalState          ? "refused while a stream captures"
                                                    : "invalid argument";
 }

@@ -86,6 +86,16 @@ bool op_before(uint32_t a, uint32_t b);
 
 void draw_shared_limit(); /* what shared_granted grants in this run */
 
+/* The devices (devices.cpp): alike, and each thread of the host has a current one, whose default
+ * stream and memory its calls mean. A launch into a stream of another is refused. */
+constexpr int devices_count = 2;
+extern thread_local int current_device;
+void draw_devices(); /* how many multiprocessors they have in this run */
+/* What a device refuses of a launch, whatever its stream. */
+cudaError_t refused_launch(const void *kernel, dim3 grid, dim3 block, size_t shared_bytes);
+void note_allocation(const void *p, size_t bytes); /* on the current device */
+void forget_allocation(const void *p);
+
 /* The arena of device memory and its shadow (shadow.cpp). */
 bool in_arena(const void *p);
 bool in_shared(const void *p);
@@ -134,9 +144,12 @@ struct stream_capture {
   bool valid = true; /* false: something was done that CUDA refuses meanwhile */
 };
 stream_capture *&capture_of(stream_state *stream);
+size_t graph_operations(const graph_state *graph);
 /* What CUDA refuses while streams capture, which makes their captures invalid; cudaSuccess where it
  * does not: any use of the default stream; of a stream that captures, what a graph cannot hold;
  * what no thread may do that captures, as to allocate. */
+bool is_default(const stream_state *stream);
+bool some_stream_captures();
 cudaError_t refused_default_stream(stream_state *stream);
 cudaError_t refused_in_stream(stream_state *stream);
 cudaError_t refused_in_thread();

@@ -70,7 +70,7 @@ struct graph_state; /* operations in their order */
  * that runner; NULL is the source. */
 struct kernel_runner;
 void streams_run(const kernel_runner *runner);
-bool has_runner(const stream_state *stream);
+bool has_runner(stream_state *stream);
 struct packed_arguments {
   struct place {
     size_t offset, bytes;
@@ -107,6 +107,7 @@ void launch(const char *kernel, const void *address, dim3 grid, dim3 block, size
 }  // namespace simt
 
 typedef simt::stream_state *cudaStream_t;
+#define cudaStreamLegacy (reinterpret_cast<cudaStream_t>(1)) /* the default stream, as NULL is */
 typedef simt::event_state *cudaEvent_t;
 typedef simt::graph_state *cudaGraph_t, *cudaGraphExec_t;
 typedef enum {
@@ -115,6 +116,8 @@ typedef enum {
   cudaErrorInvalidValue = 1,
   cudaErrorInvalidConfiguration = 9,
   cudaErrorInvalidDeviceFunction = 98,
+  cudaErrorInvalidDevice = 101,
+  cudaErrorInvalidResourceHandle = 400,
   cudaErrorIllegalState = 401,
   cudaErrorStreamCaptureUnsupported = 900,
   cudaErrorStreamCaptureInvalidated = 901,
@@ -126,6 +129,7 @@ typedef enum {
   cudaMemcpyDeviceToDevice = 3
 } cudaMemcpyKind;
 typedef enum { cudaStreamCaptureModeThreadLocal = 1 } cudaStreamCaptureMode;
+typedef enum { cudaStreamCaptureStatusNone, cudaStreamCaptureStatusActive } cudaStreamCaptureStatus;
 typedef enum { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 } cudaFuncAttribute;
 typedef enum { cudaDevAttrMultiProcessorCount = 16 } cudaDeviceAttr;
 typedef struct {
@@ -150,6 +154,8 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
  * records. */
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph);
+/* Of the default stream while another captures: cudaErrorStreamCaptureImplicit. */
+cudaError_t cudaStreamIsCapturing(cudaStream_t stream, cudaStreamCaptureStatus *status);
 cudaError_t cudaGraphInstantiateWithFlags(cudaGraphExec_t *out, cudaGraph_t graph,
                                           unsigned long long flags);
 cudaError_t cudaGraphLaunch(cudaGraphExec_t graph, cudaStream_t stream);
@@ -161,6 +167,9 @@ cudaError_t cudaEventRecord(cudaEvent_t event, cudaStream_t stream);
 cudaError_t cudaEventSynchronize(cudaEvent_t event);
 cudaError_t cudaDeviceSynchronize();
 cudaError_t cudaGetLastError();
+cudaError_t cudaGetDeviceCount(int *count);
+cudaError_t cudaGetDevice(int *device);
+cudaError_t cudaSetDevice(int device);
 cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int device);
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr attribute, int device);
 const char *cudaGetErrorString(cudaError_t error);

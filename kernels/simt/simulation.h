@@ -29,6 +29,23 @@ uint64_t sl_simulation_launches(void);
 /* Whether there is memory for graphs; there is when a run begins. */
 void sl_simulation_grant_graphs(int granted);
 
+/* The devices, as the caller of a library has them beside it: how many there are, the thread's
+ * current one, and bytes that are allocated on one. */
+int sl_simulation_devices(void);
+int sl_simulation_device(void);
+void sl_simulation_set_device(int device);
+size_t sl_simulation_device_bytes(int device);
+
+/* A stream of the caller's on the current device, to be destroyed by him: what a context may be
+ * lent (sl_context_options). fill puts one into it that writes a byte n times; capture begins a
+ * capture of what is put into the stream from there on, end_capture ends it: how many operations
+ * it holds, -1 where something was done that CUDA refuses meanwhile. */
+void *sl_simulation_stream(void);
+void sl_simulation_stream_destroy(void *stream);
+void sl_simulation_fill(void *stream, void *device_memory, int byte, size_t n);
+void sl_simulation_capture(void *stream);
+int sl_simulation_end_capture(void *stream);
+
 /* Findings since then; one of them as text, with kernel, line and threads. */
 size_t sl_simulation_findings(void);
 void sl_simulation_describe(size_t index, char *text, size_t size);

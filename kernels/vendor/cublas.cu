@@ -14,6 +14,8 @@
 #include <limits.h>
 #include <stdlib.h>
 
+using namespace sl;
+
 #ifdef SL_SIMT
 static const size_t vendor_workspace_bytes = 4096; /* the stand-in uses none */
 #else
@@ -95,6 +97,7 @@ static const sl_backend *whole_backend() { return SL_DEVICE_NAME(backend)(); }
 
 static void close_cublas(sl_context *ctx) {
   vendor_state *v = static_cast<vendor_state *>(ctx->device->vendor);
+  const device_scope scope(ctx->device->number);
   if (v) {
     if (v->handle) cublasDestroy(v->handle); /* waits for the device */
     cudaFree(v->workspace);
@@ -113,9 +116,10 @@ static cublasStatus_t make_handle(sl_context *ctx, vendor_state *v) {
   return status;
 }
 
-static sl_status open_cublas(sl_context *ctx, sl_error *err) {
-  sl_status status = whole_backend()->open(ctx, err);
+static sl_status open_cublas(sl_context *ctx, const sl_context_options *options, sl_error *err) {
+  sl_status status = whole_backend()->open(ctx, options, err);
   if (status) return status;
+  const device_scope scope(ctx->device->number);
   vendor_state *v = static_cast<vendor_state *>(calloc(1, sizeof *v));
   ctx->device->vendor = v;
   if (!v || cudaMalloc(&v->workspace, vendor_workspace_bytes) != cudaSuccess)
@@ -134,9 +138,9 @@ static sl_status open_cublas(sl_context *ctx, sl_error *err) {
   ctx->backend = "cublas+cuda";
 #endif
   ctx->repeat = nullptr; /* what cuBLAS allows while launches are recorded is its own matter */
-  ctx->table.linear_forward = vendor_forward;
-  ctx->table.linear_input_grad = vendor_input_grad;
-  ctx->table.linear_weight_grad = vendor_weight_grad;
+  ctx->table.linear_forward = device_call<vendor_forward>;
+  ctx->table.linear_input_grad = device_call<vendor_input_grad>;
+  ctx->table.linear_weight_grad = device_call<vendor_weight_grad>;
   return SL_OK;
 }
 

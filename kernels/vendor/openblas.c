@@ -68,7 +68,8 @@ static sl_status linear_weight_grad(sl_context *ctx, float *dw, float *db, const
   return SL_OK;
 }
 
-static sl_status open_openblas(sl_context *ctx, sl_error *err) {
+static sl_status open_openblas(sl_context *ctx, const sl_context_options *options, sl_error *err) {
+  (void)options;
   SL_TRY(sl_cpu_open(ctx, SL_ISA_BEST, err));
   ctx->backend =
       strcmp(ctx->backend, "cpu/avx512") == 0 ? "openblas+cpu/avx512" : "openblas+cpu/avx2";

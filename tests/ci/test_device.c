@@ -39,7 +39,8 @@ static sl_status wrong_repeat(sl_context *ctx, const sl_repeat_key *key, sl_repe
 }
 
 /* A backend of plain kernels, one of them wrong, and so are its repetitions. */
-static sl_status open_planted(sl_context *ctx, sl_error *err) {
+static sl_status open_planted(sl_context *ctx, const sl_context_options *options, sl_error *err) {
+  (void)options;
   (void)err;
   sl_plain_table(&ctx->table);
   ctx->table.residual_add = wrong_add;

@@ -59,7 +59,8 @@ static sl_status nothing(sl_context *ctx, float *p, float *m, float *v, const fl
   return SL_OK;
 }
 
-static sl_status open_planted(sl_context *ctx, sl_error *err) {
+static sl_status open_planted(sl_context *ctx, const sl_context_options *options, sl_error *err) {
+  (void)options;
   (void)err;
   sl_plain_table(&ctx->table);
   ctx->table.linear_forward = backwards;
@@ -82,7 +83,8 @@ static sl_status shorter(sl_context *ctx, float *y, const float *x, const float 
   return SL_OK;
 }
 
-static sl_status open_shorter(sl_context *ctx, sl_error *err) {
+static sl_status open_shorter(sl_context *ctx, const sl_context_options *options, sl_error *err) {
+  (void)options;
   (void)err;
   sl_plain_table(&ctx->table);
   ctx->table.linear_forward = shorter;
@@ -148,10 +150,12 @@ static sl_judgement parity_with(const char *backend) {
   sl_context *golden, *ctx;
   sl_error err = {0};
   sl_judgement j = {0};
-  cr_assert_eq(sl_context_create(&golden, &(sl_context_options){"plain", SL_ISA_BEST, 1}, &err),
-               SL_OK);
-  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){backend, SL_ISA_BEST, 1}, &err), SL_OK,
-               "%s", err.message);
+  cr_assert_eq(
+      sl_context_create(&golden, &(sl_context_options){.backend = "plain", .threads = 1}, &err),
+      SL_OK);
+  cr_assert_eq(
+      sl_context_create(&ctx, &(sl_context_options){.backend = backend, .threads = 1}, &err), SL_OK,
+      "%s", err.message);
   for (uint64_t seed = 1; seed <= 10; seed++) {
     sl_equiv_trial *trial;
     cr_assert_eq(sl_equiv_begin_small(&trial, SL_KERNEL_linear_forward, seed, 4, golden, &err),
@@ -220,7 +224,8 @@ static sl_status crashing(sl_context *ctx, float *y, const float *a, const float
   return SL_OK;
 }
 
-static sl_status open_crashing(sl_context *ctx, sl_error *err) {
+static sl_status open_crashing(sl_context *ctx, const sl_context_options *options, sl_error *err) {
+  (void)options;
   (void)err;
   sl_plain_table(&ctx->table);
   ctx->table.rope_forward = endless;
@@ -262,7 +267,8 @@ static sl_status ungated(sl_context *ctx, float *d, float *e, sl_loss_sums *sums
   return sl_plain_gated_loss(ctx, d, e, sums, &other, batch);
 }
 
-static sl_status open_ungated(sl_context *ctx, sl_error *err) {
+static sl_status open_ungated(sl_context *ctx, const sl_context_options *options, sl_error *err) {
+  (void)options;
   (void)err;
   sl_plain_table(&ctx->table);
   ctx->table.gated_loss = ungated;

@@ -11,7 +11,7 @@
 static sl_context *open_context(const char *backend, sl_isa isa, int threads) {
   sl_context *ctx = NULL;
   sl_error err;
-  const sl_context_options options = {backend, isa, threads};
+  const sl_context_options options = {.backend = backend, .isa = isa, .threads = threads};
   const sl_status status = sl_context_create(&ctx, &options, &err);
   if (status == SL_ERR_UNAVAILABLE) {
     printf("absent, not tested: %s\n", err.message);

@@ -14,8 +14,9 @@
 static sl_context *plain(void) {
   sl_context *ctx;
   sl_error err;
-  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){"plain", SL_ISA_BEST, 1}, &err), SL_OK,
-               "%s", err.message);
+  cr_assert_eq(
+      sl_context_create(&ctx, &(sl_context_options){.backend = "plain", .threads = 1}, &err), SL_OK,
+      "%s", err.message);
   return ctx;
 }
 
@@ -427,7 +428,8 @@ Test(refused, gradients_that_are_not_finite) {
               "gated_loss: the gradient of token[2] (sequence 1) is inf");
   sl_context *scalar = ctx;
   sl_error err;
-  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){"cpu", SL_ISA_BEST, 2}, &err), SL_OK);
+  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){.backend = "cpu", .threads = 2}, &err),
+               SL_OK);
   expect_loss(&o, &good, SL_ERR_NONFINITE,
               "gated_loss: the gradient of token[2] (sequence 1) is inf");
   sl_context_destroy(ctx);

@@ -15,7 +15,7 @@ static float a[N], y[N];
 
 static sl_context *with_threads(int threads) {
   sl_context *ctx = NULL;
-  const sl_context_options options = {"cpu", SL_ISA_BEST, threads};
+  const sl_context_options options = {.backend = "cpu", .threads = threads};
   cr_assert_eq(sl_context_create(&ctx, &options, NULL), SL_OK);
   return ctx;
 }
@@ -80,9 +80,9 @@ Test(environment, a_worker_is_spoiled) {
 Test(environment, an_instruction_set_or_backend_that_is_not_there_is_an_error) {
   sl_context *ctx = NULL;
   sl_error err;
-  const sl_context_options options = {"cuda", SL_ISA_BEST, 1};
+  const sl_context_options options = {.backend = "cuda", .threads = 1};
   cr_expect_eq(sl_context_create(&ctx, &options, &err), SL_ERR_UNAVAILABLE);
-  const sl_context_options avx512 = {"cpu", SL_ISA_AVX512, 1};
+  const sl_context_options avx512 = {.backend = "cpu", .isa = SL_ISA_AVX512, .threads = 1};
   cr_expect_eq(sl_context_create(&ctx, &avx512, &err),
                __builtin_cpu_supports("avx512dq") ? SL_OK : SL_ERR_UNAVAILABLE);
   sl_context_destroy(ctx);
@@ -92,10 +92,10 @@ Test(environment, options_that_are_none_are_refused) {
   sl_context *ctx = NULL;
   sl_error err;
   for (int isa = -1; isa < 12; isa += 4) { /* -1, 3, 7, 11 */
-    const sl_context_options options = {"cpu", (sl_isa)isa, 1};
+    const sl_context_options options = {.backend = "cpu", .isa = (sl_isa)isa, .threads = 1};
     cr_expect_eq(sl_context_create(&ctx, &options, &err), SL_ERR_USAGE, "isa %d", isa);
   }
-  cr_expect_eq(sl_context_create(&ctx, &(sl_context_options){NULL, SL_ISA_BEST, 1}, &err),
+  cr_expect_eq(sl_context_create(&ctx, &(sl_context_options){.backend = NULL, .threads = 1}, &err),
                SL_ERR_USAGE);
   cr_expect_eq(sl_context_create(&ctx, NULL, &err), SL_ERR_USAGE);
   cr_expect_null(ctx);

@@ -42,7 +42,7 @@ static size_t open_contexts(sl_context *list[CONTEXTS_MAX]) {
 static void check_kernel(sl_kernel_id kernel) {
   const uint64_t seed = setting("SLUICE_SEED", SEED), cases = setting("SLUICE_CASES", CASES);
   sl_context *list[CONTEXTS_MAX],
-      *golden = open_context(&(sl_equiv_backend){"plain", {"plain", SL_ISA_BEST, 0}}, 1);
+      *golden = open_context(&(sl_equiv_backend){"plain", {.backend = "plain"}}, 1);
   const size_t n = open_contexts(list);
   const char *tiny = SL_DOT_CHUNK == 256 ? "" : "-tiny";
   uint64_t said = 0;

@@ -44,7 +44,8 @@ static sl_status one_too_few(sl_context *ctx, float *y, const float *a, const fl
 static sl_status (*planted)(sl_context *, float *, const float *, const float *, size_t);
 static sl_memory memory;
 
-static sl_status open_device(sl_context *ctx, sl_error *err) {
+static sl_status open_device(sl_context *ctx, const sl_context_options *options, sl_error *err) {
+  (void)options;
   static int somewhere;
   (void)err;
   sl_plain_table(&ctx->table);
@@ -64,8 +65,9 @@ static sl_context *open_context(const char *backend) {
   sl_context *ctx;
   sl_error err;
   sl_backend_add(&pretended);
-  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){backend, SL_ISA_BEST, 1}, &err), SL_OK,
-               "%s", err.message);
+  cr_assert_eq(
+      sl_context_create(&ctx, &(sl_context_options){.backend = backend, .threads = 1}, &err), SL_OK,
+      "%s", err.message);
   return ctx;
 }
 

@@ -17,8 +17,9 @@
 static sl_context *plain(int threads) {
   sl_context *ctx;
   sl_error err;
-  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){"plain", SL_ISA_BEST, threads}, &err),
-               SL_OK, "%s", err.message);
+  cr_assert_eq(
+      sl_context_create(&ctx, &(sl_context_options){.backend = "plain", .threads = threads}, &err),
+      SL_OK, "%s", err.message);
   return ctx;
 }
 

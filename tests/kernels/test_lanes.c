@@ -31,7 +31,7 @@ static sl_status unit_body(void *arg, size_t unit, size_t lane) {
 }
 
 static void with_lanes(int threads, size_t n, void (*check)(const sl_lanes *lanes)) {
-  const sl_context_options options = {"cpu", SL_ISA_BEST, threads};
+  const sl_context_options options = {.backend = "cpu", .threads = threads};
   sl_context *ctx;
   sl_lanes *lanes;
   sl_error err;

@@ -273,7 +273,8 @@ Test(update_ratios, a_bad_token_of_a_long_batch_is_named) {
   sl_context *ctx;
   sl_error err;
   memset(mask, 1, sizeof mask);
-  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){"cpu", SL_ISA_BEST, 2}, &err), SL_OK);
+  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){.backend = "cpu", .threads = 2}, &err),
+               SL_OK);
   mask[LONG + 7] = 0, new[LONG + 7] = NAN;
   cr_expect_eq(sl_gated_loss(ctx, d, NULL, sums, &o, &batch), SL_OK);
   new[2 * LONG + 5] = INFINITY, old[LAST - 1] = NAN;

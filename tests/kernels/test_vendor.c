@@ -17,17 +17,18 @@ static sl_context *vendor_context(int threads) {
   sl_context *ctx;
   sl_error err;
   sl_backend_add(sl_openblas_backend());
-  cr_assert_eq(
-      sl_context_create(&ctx, &(sl_context_options){"openblas", SL_ISA_BEST, threads}, &err), SL_OK,
-      "%s", err.message);
+  cr_assert_eq(sl_context_create(
+                   &ctx, &(sl_context_options){.backend = "openblas", .threads = threads}, &err),
+               SL_OK, "%s", err.message);
   return ctx;
 }
 
 static sl_context *golden_context(void) {
   sl_context *ctx;
   sl_error err;
-  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){"plain", SL_ISA_BEST, 1}, &err), SL_OK,
-               "%s", err.message);
+  cr_assert_eq(
+      sl_context_create(&ctx, &(sl_context_options){.backend = "plain", .threads = 1}, &err), SL_OK,
+      "%s", err.message);
   return ctx;
 }
 
@@ -134,8 +135,9 @@ Test(vendor, no_bound_where_there_is_none) {
 Test(vendor, opt_in_and_named) {
   sl_context *ctx;
   sl_error err;
-  cr_expect_eq(sl_context_create(&ctx, &(sl_context_options){"openblas", SL_ISA_BEST, 1}, &err),
-               SL_ERR_UNAVAILABLE);
+  cr_expect_eq(
+      sl_context_create(&ctx, &(sl_context_options){.backend = "openblas", .threads = 1}, &err),
+      SL_ERR_UNAVAILABLE);
   ctx = vendor_context(1);
   cr_expect_eq(strncmp(sl_context_backend(ctx), "openblas+cpu/", 13), 0, "%s",
                sl_context_backend(ctx));

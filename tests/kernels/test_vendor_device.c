@@ -11,8 +11,9 @@
 static void check_on_device(sl_context *ctx) {
   sl_context *golden;
   sl_error err;
-  cr_assert_eq(sl_context_create(&golden, &(sl_context_options){"plain", SL_ISA_BEST, 1}, &err),
-               SL_OK);
+  cr_assert_eq(
+      sl_context_create(&golden, &(sl_context_options){.backend = "plain", .threads = 1}, &err),
+      SL_OK);
   cr_expect_str_eq(sl_context_backend(ctx), "cublas+cuda");
   for (int kernel = 0; kernel < SL_KERNEL_COUNT; kernel++)
     for (uint64_t seed = 1; sl_vendor_bounded(ctx, (sl_kernel_id)kernel) && seed <= CASES; seed++) {
@@ -30,7 +31,7 @@ Test(vendor_device, cublas) {
   sl_error err;
   sl_backend_add(sl_cuda_cublas_backend());
   const sl_status status =
-      sl_context_create(&ctx, &(sl_context_options){"cublas", SL_ISA_BEST, 1}, &err);
+      sl_context_create(&ctx, &(sl_context_options){.backend = "cublas", .threads = 1}, &err);
   if (status) {
     cr_expect_eq(status, SL_ERR_UNAVAILABLE, "%s", err.message);
     cr_expect(strstr(err.message, "no CUDA device") || strstr(err.message, "compute capability"),

@@ -9,7 +9,7 @@
 #include <criterion/criterion.h>
 
 static inline sl_context *plain_context(void) {
-  const sl_context_options options = {"plain", SL_ISA_BEST, 1};
+  const sl_context_options options = {.backend = "plain", .threads = 1};
   sl_context *ctx = NULL;
   sl_error error;
   cr_assert_eq(sl_context_create(&ctx, &options, &error), SL_OK, "%s", error.message);

@@ -131,7 +131,7 @@ static sl_status hash_files(char out[SL_DIGEST_TEXT], const char *path, sl_conte
 }
 
 sl_status sl_checkpoint_check(const char *path, sl_error *err) {
-  const sl_context_options options = {"cpu", SL_ISA_BEST, 1};
+  const sl_context_options options = {.backend = "cpu", .threads = 1};
   char hash[SL_DIGEST_TEXT];
   sl_context *ctx = NULL;
   sl_parameters policy = {NULL, NULL, NULL};

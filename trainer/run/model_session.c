@@ -80,7 +80,8 @@ sl_status sl_session_check_task(const char *run, const sl_task *task, sl_error *
 sl_status sl_session_open(sl_session *out, const char *path, const sl_backend_options *options,
                           sl_error *err) {
   sl_session s = {0};
-  const sl_context_options context = {options->backend, options->isa, options->threads};
+  const sl_context_options context = {
+      .backend = options->backend, .isa = options->isa, .threads = options->threads};
   char *folder = NULL;
   sl_status status = sl_context_create(&s.ctx, &context, err);
   if (!status) status = sl_session_find_model(&folder, path, err);

@@ -150,7 +150,8 @@ static sl_status plan_lengths(sl_run_state *run, sl_extent extent, sl_error *err
 static sl_status create_context(sl_run_state *run, sl_error *err) {
   const sl_config *c = &run->config;
   static const sl_isa isas[] = {SL_ISA_BEST, SL_ISA_AVX2, SL_ISA_AVX512};
-  const sl_context_options options = {c->run.backend, isas[c->run.isa], (int)c->run.threads};
+  const sl_context_options options = {
+      .backend = c->run.backend, .isa = isas[c->run.isa], .threads = (int)c->run.threads};
   sl_error why;
   const sl_status status = sl_context_create(&run->ctx, &options, &why);
   if (status == SL_ERR_UNAVAILABLE && c->place[SL_KEY_run_backend].from != SL_FROM_DEFAULT) {
@@ -271,7 +272,7 @@ static sl_status check_model(sl_run_state *run, sl_config_key key, sl_model_layo
     return sl_model_weights_check(layout, sl_config_path(&run->config, key), err);
   const char *other = sl_first_pass_other_backend(run->ctx);
   if (!other) return check_numbers(run, key, layout, run->ctx, err);
-  const sl_context_options options = {other, SL_ISA_BEST, (int)run->config.run.threads};
+  const sl_context_options options = {.backend = other, .threads = (int)run->config.run.threads};
   sl_context *ctx;
   sl_status status = sl_context_create(&ctx, &options, err);
   if (status) return status;

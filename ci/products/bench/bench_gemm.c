@@ -185,7 +185,8 @@ static sl_status measure_shape(sl_context *ctx, const size_t shape[3], int json,
 static sl_status measure_threads(const sl_context_options *options, int json, int threads,
                                  double *square_rate, int first, sl_error *err) {
   sl_context *ctx = NULL;
-  const sl_context_options with_threads = {options->backend, options->isa, threads};
+  const sl_context_options with_threads = {
+      .backend = options->backend, .isa = options->isa, .threads = threads};
   sl_status status = sl_context_create(&ctx, &with_threads, err);
   if (status) return status;
   openblas_set_num_threads(threads);

@@ -167,7 +167,8 @@ sl_command sl_cmd_bench;
 int sl_cmd_bench(int argc, char **argv) {
   options o = {0};
   sl_argp_parse(&parser, argc, argv, &o);
-  const sl_context_options context = {o.backend.backend, o.backend.isa, o.backend.threads};
+  const sl_context_options context = {
+      .backend = o.backend.backend, .isa = o.backend.isa, .threads = o.backend.threads};
   sl_error err;
   return o.what->run(&context, &o.bench, &err) ? sl_cli_fail(argv[0], &err) : SL_EXIT_OK;
 }

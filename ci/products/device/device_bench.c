@@ -35,7 +35,7 @@ int sl_device_bench(int argc, char **argv) {
   sl_argp_parse(&parser, argc, argv, &o);
   sl_device_bench_on on = {.floats = o.floats, .shrink = o.shrink};
   sl_error err;
-  if (sl_context_create(&on.ctx, &(sl_context_options){o.backend, SL_ISA_BEST, 0}, &err))
+  if (sl_context_create(&on.ctx, &(sl_context_options){.backend = o.backend}, &err))
     return sl_cli_fail("sluice-device bench", &err);
   sl_bench_memory_bound(&on);
   sl_bench_products(&on);

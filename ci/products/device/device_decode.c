@@ -43,8 +43,7 @@ typedef struct {
 } rolled;
 
 static sl_status begin(decoder *d, const options *o, sl_error *err) {
-  sl_status status =
-      sl_context_create(&d->ctx, &(sl_context_options){o->backend, SL_ISA_BEST, 0}, err);
+  sl_status status = sl_context_create(&d->ctx, &(sl_context_options){.backend = o->backend}, err);
   if (!status) status = sl_model_layout_create(&d->layout, &o->kind->shape, err);
   if (!status) status = sl_step_parameters(&d->parameters, d->ctx, d->layout, err);
   if (!status)

@@ -39,7 +39,7 @@ int sl_device_step(int argc, char **argv) {
   sl_step_kinds(&kinds);
   sl_argp_parse(&parser, argc, argv, &o);
   sl_error err;
-  const sl_context_options context = {o.backend, SL_ISA_BEST, 0};
+  const sl_context_options context = {.backend = o.backend};
   return sl_step_speed(&context, o.kind ? o.kind : kinds, o.tokens, SL_STEP_TEXT, &err)
              ? sl_cli_fail("sluice-device step", &err)
              : SL_EXIT_OK;

@@ -75,8 +75,7 @@ static sl_status kernel_error(const run *r, sl_status status, sl_error *err) {
 }
 
 static sl_status begin(run *r, const char *backend, sl_error *err) {
-  sl_status status =
-      sl_context_create(&r->ctx, &(sl_context_options){backend, SL_ISA_BEST, 0}, err);
+  sl_status status = sl_context_create(&r->ctx, &(sl_context_options){.backend = backend}, err);
   if (!status) status = sl_parameters_create(&r->policy, &shape, err);
   if (status) return status;
   sl_parameters_init(&r->policy, SEED, 0.0);

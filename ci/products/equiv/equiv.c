@@ -321,9 +321,10 @@ sl_status sl_trial_fail(sl_error *err, const sl_equiv_trial *t, const sl_context
 }
 
 size_t sl_equiv_backends(const sl_equiv_backend **list) {
-  static const sl_equiv_backend backends[] = {{"plain", {"plain", SL_ISA_BEST, 0}},
-                                              {"cpu/avx2", {"cpu", SL_ISA_AVX2, 0}},
-                                              {"cpu/avx512", {"cpu", SL_ISA_AVX512, 0}}};
+  static const sl_equiv_backend backends[] = {
+      {"plain", {.backend = "plain"}},
+      {"cpu/avx2", {.backend = "cpu", .isa = SL_ISA_AVX2}},
+      {"cpu/avx512", {.backend = "cpu", .isa = SL_ISA_AVX512}}};
   *list = backends;
   return sizeof backends / sizeof *backends;
 }

@@ -42,7 +42,8 @@ static sl_status open_backend(house *h, const char *name, sl_isa isa, size_t shr
   *b = (backend){.shrink = shrink ? shrink : simulated(name) ? 32 : 1};
   const size_t contexts = simulated(name) ? 1 : SL_ROW_CONTEXTS;
   for (; b->contexts < contexts; b->contexts++) {
-    const sl_context_options options = {name, isa, threads[b->contexts]};
+    const sl_context_options options = {
+        .backend = name, .isa = isa, .threads = threads[b->contexts]};
     const sl_status status = sl_context_create(&b->ctx[b->contexts], &options, err);
     if (status) return status;
     if (sl_context_on_device(b->ctx[b->contexts])) { /* one context per device is enough */
@@ -73,7 +74,8 @@ static int is_wanted(const sl_run_request *r, size_t i) {
 /* Those that are wanted and here; one that nobody knows may have been added by a test. */
 static sl_status open_house(house *h, const sl_run_request *r, sl_error *err) {
   size_t found = 0;
-  SL_TRY(sl_context_create(&h->golden, &(sl_context_options){"plain", SL_ISA_BEST, 1}, err));
+  SL_TRY(
+      sl_context_create(&h->golden, &(sl_context_options){.backend = "plain", .threads = 1}, err));
   for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
     if (!is_wanted(r, i)) continue;
     found++;

@@ -17,7 +17,7 @@ extern "C" {
 
 /* Raised by each change of a public structure, enum or function that a caller compiled before it
  * would notice. */
-#define SL_ABI_VERSION 4
+#define SL_ABI_VERSION 5
 
 /* SL_ABI_VERSION of the library: a caller that knows another one must not go on. */
 uint32_t sl_abi_version(void);

@@ -46,15 +46,22 @@ typedef struct {
   const char *backend; /* "plain" or "cpu"; or one that sl_backend_add has added */
   sl_isa isa;          /* of the cpu backend */
   int threads;         /* 0: all that the system offers */
+  int device;          /* of a backend on devices: which one, as CUDA numbers them */
+  /* Of a backend on devices: a cudaStream_t of the caller's, on that device, which holds all
+   * kernels and copies of the context (spec N1.10) and outlives it. NULL: one of the context's own.
+   * CUDA's default stream is cudaStreamLegacy. */
+  void *stream;
 } sl_context_options;
 
 /* SL_ERR_UNAVAILABLE for a backend or ISA that this build or machine lacks (spec N1.6), and for a
  * processor older than x86-64-v3: no other function looks, so a program for any machine makes a
- * context before all else. SL_ERR_USAGE for options that are no options.
+ * context before all else. SL_ERR_USAGE for options that are no options, and for a stream that is
+ * being captured into a graph (spec N1.10).
  *
  * The context owns a workspace that grows to the largest need and is reused: no allocation in a
  * training step after the first. Not for use by two threads at once. A child of fork may go on with
- * a context of the parent that no other thread was using: it makes its own threads. */
+ * a context of the parent that no other thread was using: it makes its own threads. On a device
+ * it may not, nor destroy it: CUDA does not outlive a fork. */
 sl_status sl_context_create(sl_context **out, const sl_context_options *options, sl_error *err);
 void sl_context_destroy(sl_context *ctx);
 const sl_error *sl_context_error(const sl_context *ctx);

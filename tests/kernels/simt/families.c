@@ -42,7 +42,7 @@ sl_context *simulated(uint64_t seed, int smallest) {
   sl_simulation_begin(seed);
   sl_backend_add(sl_simt_backend());
   sl_backend_add(sl_ptx_backend());
-  const sl_context_options options = {FAMILIES_BACKEND, SL_ISA_BEST, 1};
+  const sl_context_options options = {.backend = FAMILIES_BACKEND, .threads = 1};
   cr_assert_eq(sl_context_create(&ctx, &options, &err), SL_OK, "%s", err.message);
   sl_simt_smallest_tiles(ctx, smallest);
   return ctx;

@@ -16,8 +16,9 @@ static sl_context *open_seeded(const char *backend, uint64_t seed) {
   sl_backend_add(sl_simt_backend());
   sl_backend_add(sl_simt_backend());
   sl_simulation_begin(seed);
-  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){backend, SL_ISA_BEST, 2}, &err), SL_OK,
-               "%s", err.message);
+  cr_assert_eq(
+      sl_context_create(&ctx, &(sl_context_options){.backend = backend, .threads = 2}, &err), SL_OK,
+      "%s", err.message);
   return ctx;
 }
 
@@ -100,7 +101,7 @@ Test(memory, a_backend_that_is_not_there) {
   sl_context *ctx = NULL;
   sl_error err;
   sl_backend_add(sl_simt_backend());
-  cr_expect_eq(sl_context_create(&ctx, &(sl_context_options){"tpu", SL_ISA_BEST, 1}, &err),
+  cr_expect_eq(sl_context_create(&ctx, &(sl_context_options){.backend = "tpu", .threads = 1}, &err),
                SL_ERR_UNAVAILABLE);
   cr_expect_str_eq(err.message,
                    "backend 'tpu' is not in this build; there are: plain, cpu, simt; "

@@ -50,8 +50,9 @@ static work open_work(const char *backend, uint64_t seed, kind_of_calls kind) {
   for (int i = 0; i < VOCAB * D; i++) table[i] = 1.0f / (float)(i + 3);
   sl_backend_add(sl_simt_backend());
   sl_simulation_begin(seed);
-  cr_assert_eq(sl_context_create(&w.ctx, &(sl_context_options){backend, SL_ISA_BEST, 1}, &err),
-               SL_OK, "%s", err.message);
+  cr_assert_eq(
+      sl_context_create(&w.ctx, &(sl_context_options){.backend = backend, .threads = 1}, &err),
+      SL_OK, "%s", err.message);
   w.ids = allocate(w.ctx, ROWS * sizeof *w.ids), w.table = allocate(w.ctx, sizeof table);
   w.row = allocate(w.ctx, FLOATS * sizeof(float)),
   w.total = allocate(w.ctx, FLOATS * sizeof(float));

@@ -23,8 +23,9 @@ static sl_context *open_context(const char *backend, uint64_t seed) {
   sl_error err;
   sl_simulation_begin(seed);
   sl_backend_add(sl_simt_cublas_backend());
-  cr_assert_eq(sl_context_create(&ctx, &(sl_context_options){backend, SL_ISA_BEST, 1}, &err), SL_OK,
-               "%s", err.message);
+  cr_assert_eq(
+      sl_context_create(&ctx, &(sl_context_options){.backend = backend, .threads = 1}, &err), SL_OK,
+      "%s", err.message);
   return ctx;
 }
 

@@ -60,7 +60,7 @@ static recorded load(const char *name) {
 
 /* The largest difference from what is recorded. */
 static double error_of(const recorded *r, const sl_parameters *p, const char *backend) {
-  const sl_context_options options = {backend, SL_ISA_BEST, 1};
+  const sl_context_options options = {.backend = backend, .threads = 1};
   double most = 0;
   sl_sequence s;
   sl_context *ctx;

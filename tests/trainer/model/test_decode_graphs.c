@@ -45,8 +45,9 @@ static roller begin(const char *backend, uint64_t seed) {
   sl_error err;
   sl_backend_add(sl_simt_backend());
   sl_simulation_begin(seed);
-  cr_assert_eq(sl_context_create(&r.ctx, &(sl_context_options){backend, SL_ISA_BEST, 1}, &err),
-               SL_OK, "%s", err.message);
+  cr_assert_eq(
+      sl_context_create(&r.ctx, &(sl_context_options){.backend = backend, .threads = 1}, &err),
+      SL_OK, "%s", err.message);
   cr_assert_eq(sl_parameters_create(&r.policy, &shape, &err), SL_OK);
   sl_parameters_init(&r.policy, 7, 0.0);
   cr_assert_eq(sl_parameters_move(&r.policy, r.ctx, &err), SL_OK);

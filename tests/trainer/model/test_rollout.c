@@ -197,7 +197,7 @@ static int count_token(void *user, size_t sequence, uint32_t id) {
 #define MANY 30
 static void expect_same_in_lanes(sl_run_state *run, int threads, const sl_sampling *sampling,
                                  const sl_rollout *at_once) {
-  const sl_context_options options = {"cpu", SL_ISA_BEST, threads};
+  const sl_context_options options = {.backend = "cpu", .threads = threads};
   uint32_t seen[PROMPTS * MANY] = {0};
   sl_context *ctx;
   sl_generator *g;

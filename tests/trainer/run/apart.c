@@ -155,7 +155,8 @@ static sl_status synchronize(sl_context *ctx) {
 
 static const sl_memory memory = {allocate, release, write_to, read_from, copy, zero, synchronize};
 
-static sl_status open_context(sl_context *ctx, sl_error *err) {
+static sl_status open_context(sl_context *ctx, const sl_context_options *options, sl_error *err) {
+  (void)options;
   static int device;
   sl_plain_table(&kernels);
   sl_avx2_table(&kernels);

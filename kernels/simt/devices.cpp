@@ -1,0 +1,125 @@
+/* Devices of the simulated CUDA runtime, and what a caller of a library does with them beside it:
+ * chooses a current one, makes streams, captures. */
+#include "internal.h"
+#include "simulation.h"
+
+#include <cstdio>
+#include <map>
+
+namespace simt {
+
+thread_local int current_device = 0;
+
+namespace {
+
+struct allocation {
+  int device;
+  size_t bytes;
+};
+
+std::map<const void *, allocation> allocations;
+std::map<const void *, size_t> shared_grants; /* dynamic bytes, by kernel */
+int multiprocessors = 1;
+
+bool is_device(int device) { return device >= 0 && device < devices_count; }
+
+}  // namespace
+
+void draw_devices() {
+  multiprocessors = 1 + static_cast<int>(choice.below(
+                            choice.below(4) ? 4 : 132)); /* mostly few: problems are small */
+  allocations.clear(), shared_grants.clear();
+}
+
+bool grant_shared(const void *kernel, size_t bytes) {
+  if (!shared_granted(bytes)) return false;
+  shared_grants[kernel] = bytes;
+  return true;
+}
+
+cudaError_t refused_launch(const void *kernel, dim3 grid, dim3 block, size_t shared_bytes) {
+  const size_t threads = static_cast<size_t>(block.x) * block.y * block.z;
+  if (threads == 0 || threads > block_threads_max || block.z > 64)
+    return cudaErrorInvalidConfiguration;
+  if (grid.x == 0 || grid.y == 0 || grid.z == 0 || grid.x > INT32_MAX || grid.y > 65535 ||
+      grid.z > 65535)
+    return cudaErrorInvalidConfiguration;
+  const auto grant = shared_grants.find(kernel);
+  return shared_bytes > (grant == shared_grants.end() ? shared_unasked : grant->second)
+             ? cudaErrorInvalidValue
+             : cudaSuccess;
+}
+
+void note_allocation(const void *p, size_t bytes) { allocations[p] = {current_device, bytes}; }
+void forget_allocation(const void *p) { allocations.erase(p); }
+
+}  // namespace simt
+
+using namespace simt;
+
+cudaError_t cudaGetDeviceCount(int *count) {
+  *count = devices_count;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGetDevice(int *device) {
+  *device = current_device;
+  return cudaSuccess;
+}
+
+cudaError_t cudaSetDevice(int device) {
+  if (!is_device(device)) return cudaErrorInvalidDevice;
+  current_device = device;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int device) {
+  if (!is_device(device)) return cudaErrorInvalidDevice;
+  snprintf(p->name, sizeof p->name, "SIMT simulator");
+  p->multiProcessorCount = multiprocessors;
+  p->totalGlobalMem = size_t(8) << 30;
+  return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr, int device) {
+  if (!is_device(device)) return cudaErrorInvalidDevice;
+  *value = multiprocessors;
+  return cudaSuccess;
+}
+
+int sl_simulation_devices(void) { return devices_count; }
+int sl_simulation_device(void) { return current_device; }
+void sl_simulation_set_device(int device) { cudaSetDevice(device); }
+
+size_t sl_simulation_device_bytes(int device) {
+  size_t bytes = 0;
+  for (const auto &row : allocations)
+    if (row.second.device == device) bytes += row.second.bytes;
+  return bytes;
+}
+
+void *sl_simulation_stream(void) {
+  cudaStream_t stream = nullptr;
+  cudaStreamCreate(&stream);
+  return stream;
+}
+
+void sl_simulation_stream_destroy(void *stream) {
+  cudaStreamDestroy(static_cast<cudaStream_t>(stream));
+}
+
+void sl_simulation_fill(void *stream, void *device_memory, int byte, size_t n) {
+  cudaMemsetAsync(device_memory, byte, n, static_cast<cudaStream_t>(stream));
+}
+
+void sl_simulation_capture(void *stream) {
+  cudaStreamBeginCapture(static_cast<cudaStream_t>(stream), cudaStreamCaptureModeThreadLocal);
+}
+
+int sl_simulation_end_capture(void *stream) {
+  cudaGraph_t graph = nullptr;
+  if (cudaStreamEndCapture(static_cast<cudaStream_t>(stream), &graph) != cudaSuccess) return -1;
+  const int operations = static_cast<int>(graph_operations(graph));
+  cudaGraphDestroy(graph);
+  return operations;
+}
