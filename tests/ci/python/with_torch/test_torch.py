@@ -5,7 +5,7 @@ import formula
 import numpy
 import pytest
 import torch
-from sluice import _applied, _arrays
+from sluice import _arrays, _device
 from sluice.torch import gated_loss
 from torch_cases import ERF, EVERYTHING, gradients, same, tensors
 
@@ -52,11 +52,11 @@ def test_padding_threads_and_splits_cannot_show(problem, level, monkeypatch):
     _, metrics, (one, e) = gradients(tensors(problem.packed()), settings)
     try:
         torch.set_num_threads(3)
-        assert _applied.context_for(one).threads == 1  # a short batch
-        monkeypatch.setattr(_applied, "SHARED_TOKENS", 0)
+        assert _device.context_for(one).threads == 1  # a short batch
+        monkeypatch.setattr(_device, "SHARED_TOKENS", 0)
         for threads in (1, 2, 5):
             torch.set_num_threads(threads)
-            assert _applied.context_for(one).threads == threads  # threads are those of torch
+            assert _device.context_for(one).threads == threads  # threads are those of torch
             assert same(gradients(tensors(problem.packed()), settings)[2][0], one)
     finally:
         torch.set_num_threads(before)

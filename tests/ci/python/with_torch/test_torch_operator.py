@@ -8,20 +8,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.autograd import forward_ad
 from torch.fx.experimental.proxy_tensor import make_fx
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch_cases import ERF, EVERYTHING, SETTINGS, gradients, same, tensors
+from torch_cases import ERF, EVERYTHING, SETTINGS, gradients, operands, same, tensors
 
 import sluice
-
-
-def operands(arguments, settings):
-    """What the operator itself takes."""
-    seen = []
-    with pytest.MonkeyPatch.context() as patch:
-        operator = sluice_torch._forward_op
-        patch.setattr(sluice_torch, "_forward_op", lambda *a: seen.append(a) or operator(*a))
-        patch.setattr(sluice_torch, "_nothing_looks", lambda *a: False)
-        gated_loss(**arguments, **settings)
-    return seen[0]
 
 
 @SETTINGS
