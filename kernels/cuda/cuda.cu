@@ -231,7 +231,7 @@ static sl_status device_allocate(sl_context *ctx, void **out, size_t bytes) {
 }
 
 static void device_release(sl_context *ctx, void *memory) {
-  const device_scope scope(ctx->device->number);
+  const device_scope scope(ctx->device->number, ctx->device->recording);
   if (!sl_device_forget_graphs(ctx)) cudaFree(memory);
 }
 

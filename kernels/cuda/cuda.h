@@ -119,29 +119,35 @@ static inline sl_status checked(sl_context *ctx, const char *what, cudaError_t e
   return error == cudaSuccess ? SL_OK : sl_device_fail(ctx, what, error);
 }
 
-/* While it lives the thread's current device is the given one, after that again what it was. */
+/* While it lives the thread's current device is the given one, and captures of other streams, which
+ * may be the caller's, are not disturbed by what allocates or waits; after that all is as it was.
+ * While the context records launches of its own, what a graph cannot hold must be refused. */
 class device_scope {
  public:
-  explicit device_scope(int number) : changed_(false), before_(number) {
-    changed_ = cudaGetDevice(&before_) == cudaSuccess && before_ != number &&
-               cudaSetDevice(number) == cudaSuccess;
+  explicit device_scope(int number, bool recording = false) : before_(number), moved_(false) {
+    moved_ = cudaGetDevice(&before_) == cudaSuccess && before_ != number &&
+             cudaSetDevice(number) == cudaSuccess;
+    mode_ = recording ? cudaStreamCaptureModeThreadLocal : cudaStreamCaptureModeRelaxed;
+    cudaThreadExchangeStreamCaptureMode(&mode_);
   }
   ~device_scope() {
-    if (changed_) cudaSetDevice(before_);
+    cudaThreadExchangeStreamCaptureMode(&mode_);
+    if (moved_) cudaSetDevice(before_);
   }
   device_scope(const device_scope &) = delete;
   device_scope &operator=(const device_scope &) = delete;
 
  private:
-  bool changed_;
   int before_;
+  bool moved_;
+  cudaStreamCaptureMode mode_;
 };
 
 /* What the tables of a context hold of a function of this backend: it runs on the context's device,
  * and only where it may. */
 template <auto Function, typename... Args>
 static sl_status call_on_device(sl_context *ctx, Args... args) {
-  const device_scope scope(ctx->device->number);
+  const device_scope scope(ctx->device->number, ctx->device->recording);
   SL_TRY(sl_device_enter(ctx));
   return Function(ctx, args...);
 }

@@ -11,11 +11,18 @@ struct graph_state {
   std::vector<std::function<void()>> operations;
 };
 
+thread_local cudaStreamCaptureMode capture_mode = cudaStreamCaptureModeThreadLocal;
+
 size_t graph_operations(const graph_state *graph) { return graph->operations.size(); }
 
 }  // namespace simt
 
 using namespace simt;
+
+cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode *mode) {
+  std::swap(*mode, capture_mode);
+  return cudaSuccess;
+}
 
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode) {
   if (!stream) return cudaErrorStreamCaptureUnsupported;

@@ -167,11 +167,16 @@ bool some_stream_captures() {
   return false;
 }
 
-cudaError_t refused_in_thread() {
+/* All of them; cudaErrorStreamCaptureUnsupported if there is one. */
+static cudaError_t invalidate_captures() {
   cudaError_t error = cudaSuccess;
   for (stream_state *s : streams)
     if (s->capture) s->capture->valid = false, error = cudaErrorStreamCaptureUnsupported;
   return error;
+}
+
+cudaError_t refused_in_thread() {
+  return capture_mode == cudaStreamCaptureModeRelaxed ? cudaSuccess : invalidate_captures();
 }
 
 cudaError_t refused_in_stream(cudaStream_t stream) {
@@ -182,7 +187,7 @@ cudaError_t refused_in_stream(cudaStream_t stream) {
 }
 
 cudaError_t refused_default_stream(cudaStream_t stream) {
-  return is_default(stream) && refused_in_thread() ? cudaErrorStreamCaptureImplicit : cudaSuccess;
+  return is_default(stream) && invalidate_captures() ? cudaErrorStreamCaptureImplicit : cudaSuccess;
 }
 
 void host_access(const void *p, size_t bytes, const void *place) {
@@ -255,9 +260,17 @@ cudaError_t cudaMalloc(void **p, size_t bytes) {
   return *p ? cudaSuccess : cudaErrorMemoryAllocation;
 }
 
+/* Waits for all streams; what one captures is in none. */
+static void drain() {
+  while (run_one()) {
+  }
+  for (const stream_state *s : streams) host_waits(s->seen);
+}
+
 cudaError_t cudaFree(void *p) {
   if (!p) return cudaSuccess;
-  if (const cudaError_t error = cudaDeviceSynchronize()) return error;
+  if (const cudaError_t error = refused_in_thread()) return error;
+  drain();
   forget_allocation(p);
   return arena_free(p) ? cudaSuccess : cudaErrorInvalidValue;
 }
@@ -364,10 +377,8 @@ cudaError_t cudaEventSynchronize(cudaEvent_t event) {
 }
 
 cudaError_t cudaDeviceSynchronize() {
-  if (const cudaError_t error = refused_in_thread()) return error;
-  while (run_one()) {
-  }
-  for (const stream_state *s : streams) host_waits(s->seen);
+  if (const cudaError_t error = invalidate_captures()) return error;
+  drain();
   return cudaSuccess;
 }
 

@@ -150,6 +150,7 @@ size_t graph_operations(const graph_state *graph);
  * what no thread may do that captures, as to allocate. */
 bool is_default(const stream_state *stream);
 bool some_stream_captures();
+extern thread_local cudaStreamCaptureMode capture_mode; /* of the calling thread */
 cudaError_t refused_default_stream(stream_state *stream);
 cudaError_t refused_in_stream(stream_state *stream);
 cudaError_t refused_in_thread();

@@ -128,7 +128,10 @@ typedef enum {
   cudaMemcpyDeviceToHost = 2,
   cudaMemcpyDeviceToDevice = 3
 } cudaMemcpyKind;
-typedef enum { cudaStreamCaptureModeThreadLocal = 1 } cudaStreamCaptureMode;
+typedef enum {
+  cudaStreamCaptureModeThreadLocal = 1,
+  cudaStreamCaptureModeRelaxed = 2
+} cudaStreamCaptureMode;
 typedef enum { cudaStreamCaptureStatusNone, cudaStreamCaptureStatusActive } cudaStreamCaptureStatus;
 typedef enum { cudaFuncAttributeMaxDynamicSharedMemorySize = 8 } cudaFuncAttribute;
 typedef enum { cudaDevAttrMultiProcessorCount = 16 } cudaDeviceAttr;
@@ -152,6 +155,8 @@ cudaError_t cudaStreamWaitEvent(cudaStream_t stream, cudaEvent_t event, unsigned
 /* Graphs (graph.cpp) hold launches, fills, and copies within the device and from page-locked
  * memory, which is read anew each time. Other copies are refused, and so are events, which CUDA
  * records. */
+/* In relaxed mode a thread may allocate, free and wait while another stream captures. */
+cudaError_t cudaThreadExchangeStreamCaptureMode(cudaStreamCaptureMode *mode);
 cudaError_t cudaStreamBeginCapture(cudaStream_t stream, cudaStreamCaptureMode mode);
 cudaError_t cudaStreamEndCapture(cudaStream_t stream, cudaGraph_t *graph);
 /* Of the default stream while another captures: cudaErrorStreamCaptureImplicit. */
