@@ -173,8 +173,7 @@ def _in_child() -> None:
         context.forget()
     if _used:
         _over = ("this process is a child of fork, and the parent has used CUDA, which does not "
-                 "outlive a fork: start it by multiprocessing's 'spawn', or pass tensors of the "
-                 "CPU")
+                 "outlive a fork: start it by multiprocessing's 'spawn'")
     _table.clear()
 
 

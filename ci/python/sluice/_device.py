@@ -130,8 +130,13 @@ def computed(logp_new: Tensor, logp_old: Tensor, advantages: Tensor, mask: Tenso
             f"pass logp_new.cpu() and so on, or {_cuda.INSTALL}")
     needs(settings, logp_ref, entropy)
     _refuse_capture(number)
+    try:
+        context = _cuda.context_of(seam.backend, number, seam.stream(number))
+    except Unavailable as error:
+        raise Unavailable(f"logp_new is on {_name(logp_new)}: {error}; or pass logp_new.cpu() and "
+                          "so on") from error
     with seam.guard(number):
-        call = _Call(number, logp_new, logp_old, advantages, mask, seq, logp_ref, entropy)
+        call = _Call(context, number, logp_new, logp_old, advantages, mask, seq, logp_ref, entropy)
         return call.run(gate, settings, denominators, groups)
 
 
@@ -165,12 +170,12 @@ def _at(name: str, value: Tensor, kinds: "Tuple[torch.dtype, ...]", fix: str, nu
 class _Call:
     """One call on a device: its tensors, and what the host needs of them."""
 
-    def __init__(self, number: int, logp_new: Tensor, logp_old: Tensor, advantages: Tensor,
+    def __init__(self, context: _cuda.Context, number: int, logp_new: Tensor, logp_old: Tensor, advantages: Tensor,
                  mask: Tensor, seq: "Optional[Tensor]", logp_ref: "Optional[Tensor]",
                  entropy: "Optional[Tensor]") -> None:
         def floats(name: str, value: "Optional[Tensor]") -> "Optional[_arrays.Place]":
             return None if value is None else self._floats(name, value, shape)
-        self.number = number
+        self.context, self.number = context, number
         new = self._floats("logp_new", logp_new, None)
         shape = self.shape = new[1]
         old = self._floats("logp_old", logp_old, shape)
@@ -183,7 +188,6 @@ class _Call:
         self.batch = Batch(new[0], old[0], ref[0] if ref else None, bits[0] if bits else None,
                            live[0], None, advantage.by_sequence, None, 0, advantage.by_token)
         self.logp_new = logp_new
-        self.context = _cuda.context_of(seam.backend, number, seam.stream(number))
 
     def _floats(self, name: str, value: Tensor,
                 shape: "Optional[Tuple[int, ...]]") -> _arrays.Place:

@@ -107,6 +107,19 @@ def test_without_a_cuda_library(small, device, monkeypatch, tmp_path):
             gated_loss(**there, **ERF)
 
 
+def test_without_a_driver(small, device, build, monkeypatch):
+    """By the library that ships; with a GPU there is nothing to say."""
+    backend = _cuda.Backend("cuda", build / "kernels" / "cuda" / "libsluice_cuda.so")
+    if not backend.is_there() or torch.cuda.is_available():
+        pytest.skip("a build without CUDA, or a machine with it")
+    there = device.arguments(tensors(small.packed(), grad=False))
+    monkeypatch.setattr(device, "backend", backend)
+    with pytest.raises(sluice.Unavailable, match=(
+            "logp_new is on cuda:0: no CUDA device 0: there is no driver, or one that is older than "
+            r"this build's runtime; or pass logp_new\.cpu\(\)")):
+        gated_loss(**there, **ERF)
+
+
 def a_library():
     """One of another project."""
     with open("/proc/self/maps", encoding="utf-8") as maps:
