@@ -37,9 +37,7 @@ static void device_close(sl_context *ctx) {
   if (!device) return;
   const device_scope scope(device->number);
   sl_device_forget_graphs(ctx);
-  if (device->lent && !sl_device_enter(ctx))
-    cudaStreamSynchronize(device->stream);
-  else if (device->stream && !device->lent)
+  if (device->stream && !device->lent)
     cudaStreamDestroy(
         device->stream); /* in the simulator it waits; cudaFree below waits on a device */
   cudaFree(device->workspace), cudaFree(device->faults), cudaFree(device->seq),

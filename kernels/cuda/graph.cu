@@ -11,9 +11,9 @@
 
 using namespace sl;
 
-static void drop(sl_device *device, device_graph *g) {
+static void drop(sl_context *ctx, device_graph *g) {
   if (g->graph) {
-    cudaStreamSynchronize(device->stream); /* it may be running */
+    if (!sl_device_enter(ctx)) cudaStreamSynchronize(ctx->device->stream); /* it may be running */
     cudaGraphExecDestroy(g->graph);
   }
   *g = {};
@@ -27,18 +27,19 @@ sl_status sl_device_unrecorded(sl_context *ctx, const char *what) {
 
 sl_status sl_device_forget_graphs(sl_context *ctx) {
   SL_TRY(sl_device_unrecorded(ctx, "freeing memory"));
-  for (device_graph &g : ctx->device->graphs) drop(ctx->device, &g);
+  for (device_graph &g : ctx->device->graphs) drop(ctx, &g);
   return SL_OK;
 }
 
 /* The key's place, or that of the key that was used longest ago, emptied. */
-static device_graph *graph_of(sl_device *device, const sl_repeat_key *key) {
+static device_graph *graph_of(sl_context *ctx, const sl_repeat_key *key) {
+  sl_device *device = ctx->device;
   device_graph *oldest = device->graphs;
   for (device_graph &g : device->graphs) {
     if (g.last_use && memcmp(&g.key, key, sizeof *key) == 0) return &g;
     if (g.last_use < oldest->last_use) oldest = &g;
   }
-  drop(device, oldest);
+  drop(ctx, oldest);
   oldest->key = *key;
   return oldest;
 }
@@ -64,7 +65,7 @@ static cudaGraphExec_t record(sl_context *ctx, sl_repeated_calls *calls, void *a
 sl_status sl_device_repeat(sl_context *ctx, const sl_repeat_key *key, sl_repeated_calls *calls,
                            void *arg) {
   sl_device *device = ctx->device;
-  device_graph *g = graph_of(device, key);
+  device_graph *g = graph_of(ctx, key);
   const bool is_second = g->last_use && !g->tried;
   g->last_use = ++device->repeats;
   if (is_second) g->graph = record(ctx, calls, arg), g->tried = true;

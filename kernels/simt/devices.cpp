@@ -1,9 +1,11 @@
-/* Devices of the simulated CUDA runtime, and what a caller of a library does with them beside it:
- * chooses a current one, makes streams, captures. */
+/* Devices of the simulated CUDA runtime, page-locked memory of the host, and what a caller of a
+ * library does with them beside it: chooses a current one, makes streams, captures. */
 #include "internal.h"
 #include "simulation.h"
 
 #include <cstdio>
+#include <cstdlib>
+#include <iterator>
 #include <map>
 
 namespace simt {
@@ -18,7 +20,8 @@ struct allocation {
 };
 
 std::map<const void *, allocation> allocations;
-std::map<const void *, size_t> shared_grants; /* dynamic bytes, by kernel */
+std::map<const unsigned char *, size_t> page_locked; /* bytes, by address */
+std::map<const void *, size_t> shared_grants;        /* dynamic bytes, by kernel */
 int multiprocessors = 1;
 
 bool is_device(int device) { return device >= 0 && device < devices_count; }
@@ -48,6 +51,12 @@ cudaError_t refused_launch(const void *kernel, dim3 grid, dim3 block, size_t sha
   return shared_bytes > (grant == shared_grants.end() ? shared_unasked : grant->second)
              ? cudaErrorInvalidValue
              : cudaSuccess;
+}
+
+bool is_page_locked(const void *p) {
+  const unsigned char *c = static_cast<const unsigned char *>(p);
+  const auto after = page_locked.upper_bound(c);
+  return after != page_locked.begin() && c < std::prev(after)->first + std::prev(after)->second;
 }
 
 void note_allocation(const void *p, size_t bytes) { allocations[p] = {current_device, bytes}; }
@@ -84,6 +93,20 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp *p, int device) {
 cudaError_t cudaDeviceGetAttribute(int *value, cudaDeviceAttr, int device) {
   if (!is_device(device)) return cudaErrorInvalidDevice;
   *value = multiprocessors;
+  return cudaSuccess;
+}
+
+cudaError_t cudaMallocHost(void **p, size_t bytes) {
+  if (const cudaError_t error = refused_in_thread()) return error;
+  *p = malloc(bytes);
+  if (*p) page_locked[static_cast<unsigned char *>(*p)] = bytes;
+  return *p ? cudaSuccess : cudaErrorMemoryAllocation;
+}
+
+cudaError_t cudaFreeHost(void *p) {
+  if (const cudaError_t error = refused_in_thread()) return error;
+  page_locked.erase(static_cast<unsigned char *>(p));
+  free(p);
   return cudaSuccess;
 }
 

@@ -63,7 +63,6 @@ struct host_range {
   uint32_t op;
 };
 std::vector<host_range> pending_host;
-std::map<const unsigned char *, size_t> page_locked; /* bytes, by address */
 
 stream_state &stream_of(cudaStream_t s) {
   return is_default(s) ? default_streams[current_device] : *s;
@@ -128,12 +127,6 @@ void host_waits(const history &seen) {
   pending_host.erase(std::remove_if(pending_host.begin(), pending_host.end(),
                                     [](const host_range &r) { return is_over(host_seen, r.op); }),
                      pending_host.end());
-}
-
-bool is_page_locked(const void *p) {
-  const unsigned char *c = static_cast<const unsigned char *>(p);
-  const auto after = page_locked.upper_bound(c);
-  return after != page_locked.begin() && c < std::prev(after)->first + std::prev(after)->second;
 }
 
 /* Accesses of a copy, which needs no alignment: in units that have none, or that are long. */
@@ -273,20 +266,6 @@ cudaError_t cudaFree(void *p) {
   drain();
   forget_allocation(p);
   return arena_free(p) ? cudaSuccess : cudaErrorInvalidValue;
-}
-
-cudaError_t cudaMallocHost(void **p, size_t bytes) {
-  if (const cudaError_t error = refused_in_thread()) return error;
-  *p = malloc(bytes);
-  if (*p) page_locked[static_cast<unsigned char *>(*p)] = bytes;
-  return *p ? cudaSuccess : cudaErrorMemoryAllocation;
-}
-
-cudaError_t cudaFreeHost(void *p) {
-  if (const cudaError_t error = refused_in_thread()) return error;
-  page_locked.erase(static_cast<unsigned char *>(p));
-  free(p);
-  return cudaSuccess;
 }
 
 cudaError_t cudaMemcpyAsync(void *to, const void *from, size_t bytes, cudaMemcpyKind kind,

@@ -95,6 +95,7 @@ void draw_devices(); /* how many multiprocessors they have in this run */
 cudaError_t refused_launch(const void *kernel, dim3 grid, dim3 block, size_t shared_bytes);
 void note_allocation(const void *p, size_t bytes); /* on the current device */
 void forget_allocation(const void *p);
+bool is_page_locked(const void *p);
 
 /* The arena of device memory and its shadow (shadow.cpp). */
 bool in_arena(const void *p);

@@ -22,6 +22,7 @@ typedef enum {
   COPIES,
   READS,
   ALLOCATES,
+  KEEPS, /* what it allocates */
   GROWS, /* the workspace, when it is recorded */
   OTHER_OFFSETS,
   KINDS
@@ -79,13 +80,13 @@ static sl_status besides(const work *w) {
   for (uint32_t i = 1; i <= SEQUENCES_MOST; i++) seq[i] = 1;
   if (w->kind == COPIES) status = sl_memory_write(w->ctx, w->ids, &w->step, sizeof w->step);
   if (w->kind == READS) status = sl_memory_read(w->ctx, &got, w->row, sizeof got);
-  if (w->kind == ALLOCATES) status = sl_memory_alloc(w->ctx, &p, 4);
+  if (w->kind == ALLOCATES || w->kind == KEEPS) status = sl_memory_alloc(w->ctx, &p, 4);
   if (w->kind == GROWS && is_recorded)
     status = sl_attention_decode(w->ctx, w->row, w->table, w->keys, w->keys, w->zero, w->zero, 1,
                                  ROWS, 1, D, CAPACITY, 1);
   if (w->kind == OTHER_OFFSETS && is_recorded)
     status = sl_embedding_grad(w->ctx, w->row, w->table, w->ids, seq, SEQUENCES_MOST, D, ROWS);
-  sl_memory_free(w->ctx, p);
+  if (w->kind == ALLOCATES) sl_memory_free(w->ctx, p);
   return status;
 }
 

@@ -160,6 +160,17 @@ Test(streams, serve_several_contexts) {
   }
 }
 
+static sl_status add_one(void *arg) {
+  float **x = (float **)arg;
+  return sl_residual_add((sl_context *)(void *)x[0], x[1], x[1], x[2], N);
+}
+
+static sl_status repeat(sl_context *ctx, float *x, float *one) {
+  float *arg[] = {(float *)(void *)ctx, x, one};
+  const sl_repeat_key key = {{(uintptr_t)x}};
+  return sl_context_repeat(ctx, &key, add_one, arg);
+}
+
 /* Work that is pending when a context is destroyed is done first. */
 Test(streams, are_waited_for_when_a_context_ends) {
   for (uint64_t seed = 1; seed <= SEEDS; seed++) {
@@ -177,17 +188,6 @@ Test(streams, are_waited_for_when_a_context_ends) {
     sl_memory_free(other, x), sl_memory_free(other, sum);
     sl_context_destroy(other);
   }
-}
-
-static sl_status add_one(void *arg) {
-  float **x = (float **)arg;
-  return sl_residual_add((sl_context *)(void *)x[0], x[1], x[1], x[2], N);
-}
-
-static sl_status repeat(sl_context *ctx, float *x, float *one) {
-  float *arg[] = {(float *)(void *)ctx, x, one};
-  const sl_repeat_key key = {{(uintptr_t)x}};
-  return sl_context_repeat(ctx, &key, add_one, arg);
 }
 
 static void expect_refused(const sl_context *ctx, sl_status status) {
@@ -248,10 +248,16 @@ Test(streams, that_are_captured_hinder_no_other) {
     sl_simulation_begin(seed);
     void *captured = new_stream(DEVICE);
     sl_context *on_captured = open_on(DEVICE, captured);
+    float *x = allocate(on_captured, N);
+    cr_assert_eq(sl_memory_zero(on_captured, x, N * sizeof *x), SL_OK);
+    for (int i = 0; i < 3; i++) cr_assert_eq(repeat(on_captured, x, x), SL_OK); /* with a graph */
+    cr_assert_eq(sl_context_synchronize(on_captured), SL_OK);
     sl_simulation_capture(captured);
     sl_context *lent = open_on(DEVICE, new_stream(DEVICE)), *own = open_on(DEVICE, NULL);
     use(lent), use(own);
-    sl_context_destroy(lent), sl_context_destroy(own), sl_context_destroy(on_captured);
+    sl_context_destroy(lent), sl_context_destroy(own);
+    sl_memory_free(on_captured, x);
+    sl_context_destroy(on_captured);
     cr_expect_eq(sl_simulation_end_capture(captured), 0);
     cr_expect_eq(sl_simulation_device_bytes(DEVICE), 0);
     expect_no_findings(seed);
