@@ -170,9 +170,9 @@ def _at(name: str, value: Tensor, kinds: "Tuple[torch.dtype, ...]", fix: str, nu
 class _Call:
     """One call on a device: its tensors, and what the host needs of them."""
 
-    def __init__(self, context: _cuda.Context, number: int, logp_new: Tensor, logp_old: Tensor, advantages: Tensor,
-                 mask: Tensor, seq: "Optional[Tensor]", logp_ref: "Optional[Tensor]",
-                 entropy: "Optional[Tensor]") -> None:
+    def __init__(self, context: _cuda.Context, number: int, logp_new: Tensor, logp_old: Tensor,
+                 advantages: Tensor, mask: Tensor, seq: "Optional[Tensor]",
+                 logp_ref: "Optional[Tensor]", entropy: "Optional[Tensor]") -> None:
         def floats(name: str, value: "Optional[Tensor]") -> "Optional[_arrays.Place]":
             return None if value is None else self._floats(name, value, shape)
         self.context, self.number = context, number

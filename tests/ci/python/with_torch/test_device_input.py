@@ -115,8 +115,8 @@ def test_without_a_driver(small, device, build, monkeypatch):
     there = device.arguments(tensors(small.packed(), grad=False))
     monkeypatch.setattr(device, "backend", backend)
     with pytest.raises(sluice.Unavailable, match=(
-            "logp_new is on cuda:0: no CUDA device 0: there is no driver, or one that is older than "
-            r"this build's runtime; or pass logp_new\.cpu\(\)")):
+            "logp_new is on cuda:0: no CUDA device 0: there is no driver, or one that is older "
+            r"than this build's runtime; or pass logp_new\.cpu\(\)")):
         gated_loss(**there, **ERF)
 
 
